@@ -1,0 +1,221 @@
+//! Whose fault it was, and what the other side is told.
+
+use core::time::Duration;
+
+/// A rule of `docs/protocol.md` that the peer broke. One variant per rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProtocolError {
+    /// §1.2: the announced length is over the limit that holds now.
+    #[error("a frame of {len} bytes, at most {max} are allowed now (§1.2)")]
+    FrameTooLarge {
+        /// Announced length in bytes.
+        len: u64,
+        /// Allowed length in bytes.
+        max: usize,
+    },
+    /// §1.2: a frame of no bytes.
+    #[error("a frame of no bytes (§1.2)")]
+    EmptyFrame,
+    /// §1.3: a length that is longer than needed or does not fit 64 bits.
+    #[error("a length that is not the shortest varint of its value (§1.3)")]
+    BadLength,
+    /// §1.4: no kind, two kinds, or a kind that must be understood and is not.
+    #[error("a frame without exactly one known kind (§1.4)")]
+    UnknownKind,
+    /// §1.5: not protobuf.
+    #[error("a frame that is not protobuf (§1.5)")]
+    Malformed,
+    /// §1.5: a field with a value that its table does not have.
+    #[error("a bad value in field {field:?} (§1.5)")]
+    BadValue {
+        /// Its name in the schema.
+        field: &'static str,
+    },
+    /// §2.1: a frame that this side may not send, or not now.
+    #[error("a {kind} frame where none is allowed (§2.1)")]
+    UnexpectedFrame {
+        /// Its kind in the schema.
+        kind: &'static str,
+    },
+    /// §2.2: a version that is not spoken here.
+    #[error("protocol version {version}, only 1 is spoken here (§2.2)")]
+    UnsupportedVersion {
+        /// The peer's.
+        version: u32,
+    },
+    /// §2.3: no successful login in time.
+    #[error("no successful login within the deadline (§2.3)")]
+    LoginTimeout,
+    /// §4.5: an acknowledgement of what was never sent, or less than before.
+    #[error("an acknowledgement of {received} frames, {acked} to {sent} are possible (§4.5)")]
+    BadAck {
+        /// What the peer says it received.
+        received: u64,
+        /// What it acknowledged before.
+        acked: u64,
+        /// What was sent.
+        sent: u64,
+    },
+    /// §4.6: more unacknowledged frames than allowed.
+    #[error("more unacknowledged frames than allowed (§4.6)")]
+    WindowExceeded,
+}
+
+/// Why a link ended, as its `Close` frame says it. `docs/protocol.md` section 9.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CloseCode {
+    /// A frame that cannot be read.
+    BadFrame,
+    /// A frame over the limit.
+    FrameTooLarge,
+    /// A frame where none is allowed.
+    UnexpectedFrame,
+    /// An impossible acknowledgement.
+    BadAck,
+    /// No common version.
+    UnsupportedVersion,
+    /// No login in time.
+    LoginTimeout,
+    /// A later login of the same user.
+    Displaced,
+    /// A newer link of the same session.
+    Replaced,
+    /// Nothing heard for the whole grace.
+    Silent,
+    /// Did not read what it was sent.
+    SlowConsumer,
+    /// The server stops.
+    Shutdown,
+    /// The server cannot serve this client at all.
+    Abnormal,
+    /// Too much unacknowledged.
+    WindowExceeded,
+    /// Too many links that have not logged in.
+    Busy,
+}
+
+impl CloseCode {
+    /// Every code, in the order of the table.
+    pub const ALL: [Self; 14] = [
+        Self::BadFrame,
+        Self::FrameTooLarge,
+        Self::UnexpectedFrame,
+        Self::BadAck,
+        Self::UnsupportedVersion,
+        Self::LoginTimeout,
+        Self::Displaced,
+        Self::Replaced,
+        Self::Silent,
+        Self::SlowConsumer,
+        Self::Shutdown,
+        Self::Abnormal,
+        Self::WindowExceeded,
+        Self::Busy,
+    ];
+
+    /// Its number on the wire.
+    #[must_use]
+    pub const fn code(self) -> u32 {
+        match self {
+            Self::BadFrame => 1,
+            Self::FrameTooLarge => 2,
+            Self::UnexpectedFrame => 3,
+            Self::BadAck => 4,
+            Self::UnsupportedVersion => 5,
+            Self::LoginTimeout => 6,
+            Self::Displaced => 7,
+            Self::Replaced => 8,
+            Self::Silent => 9,
+            Self::SlowConsumer => 10,
+            Self::Shutdown => 11,
+            Self::Abnormal => 12,
+            Self::WindowExceeded => 13,
+            Self::Busy => 14,
+        }
+    }
+
+    /// The code with this number; one that is not in the table counts as [`Self::BadFrame`].
+    #[must_use]
+    pub fn from_code(code: u32) -> Self {
+        Self::ALL.into_iter().find(|known| known.code() == code).unwrap_or(Self::BadFrame)
+    }
+
+    /// What a client does after it.
+    #[must_use]
+    pub const fn retry(self) -> Retry {
+        match self {
+            Self::BadFrame
+            | Self::FrameTooLarge
+            | Self::UnexpectedFrame
+            | Self::BadAck
+            | Self::LoginTimeout
+            | Self::Replaced
+            | Self::Silent
+            | Self::SlowConsumer
+            | Self::Shutdown
+            | Self::WindowExceeded
+            | Self::Busy => Retry::WithBackoff,
+            Self::Displaced => Retry::LoggedOut,
+            Self::UnsupportedVersion | Self::Abnormal => Retry::Never,
+        }
+    }
+}
+
+/// The one table from a broken rule to what the peer is told.
+impl From<&ProtocolError> for CloseCode {
+    fn from(error: &ProtocolError) -> Self {
+        match error {
+            ProtocolError::FrameTooLarge { .. } => Self::FrameTooLarge,
+            ProtocolError::EmptyFrame
+            | ProtocolError::BadLength
+            | ProtocolError::UnknownKind
+            | ProtocolError::Malformed
+            | ProtocolError::BadValue { .. } => Self::BadFrame,
+            ProtocolError::UnexpectedFrame { .. } => Self::UnexpectedFrame,
+            ProtocolError::UnsupportedVersion { .. } => Self::UnsupportedVersion,
+            ProtocolError::LoginTimeout => Self::LoginTimeout,
+            ProtocolError::BadAck { .. } => Self::BadAck,
+            ProtocolError::WindowExceeded => Self::WindowExceeded,
+        }
+    }
+}
+
+/// What a client does when its link has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// Connects again, each attempt after a longer wait.
+    WithBackoff,
+    /// Stays out: another login took its place.
+    LoggedOut,
+    /// Stays out: the server will not have it.
+    Never,
+}
+
+/// How the last link ended, for whoever has to explain it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disconnect {
+    /// The stream broke or was closed without a word.
+    Broken,
+    /// Connecting took too long, or nothing was heard for too long.
+    TimedOut,
+    /// The peer said why.
+    ByPeer {
+        /// Its code.
+        code: CloseCode,
+        /// How long it asks to stay away.
+        retry_after: Duration,
+    },
+    /// The peer broke a rule.
+    PeerMisbehaved(ProtocolError),
+}
+
+impl Disconnect {
+    /// What a client does next.
+    #[must_use]
+    pub const fn retry(&self) -> Retry {
+        match self {
+            Self::Broken | Self::TimedOut | Self::PeerMisbehaved(_) => Retry::WithBackoff,
+            Self::ByPeer { code, .. } => code.retry(),
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Every bound of the system, by name. `docs/protocol.md` section 8 lists the same numbers.
+
+use core::time::Duration;
+
+/// Largest payload of one message, in bytes; for text, bytes of UTF-8.
+pub const PAYLOAD_BYTES_MAX: usize = 65_536;
+/// Longest user id, room id or business id, in bytes.
+pub const ID_BYTES_MAX: usize = 128;
+/// Length of an app id, in bytes.
+pub const APP_ID_BYTES: usize = 24;
+/// Longest login token, in bytes.
+pub const TOKEN_BYTES_MAX: usize = 3_072;
+/// Length of a session's resume key, in bytes.
+pub const RESUME_KEY_BYTES: usize = 16;
+
+/// Largest frame before login succeeded, in bytes, without its length prefix.
+pub const FRAME_BYTES_MAX_BEFORE_LOGIN: usize = 4_096;
+/// Largest frame after login, in bytes, without its length prefix.
+pub const FRAME_BYTES_MAX: usize = PAYLOAD_BYTES_MAX + FRAME_HEAD_BYTES_MAX;
+/// What a frame may need beside its payload: two ids, numbers and tags.
+pub const FRAME_HEAD_BYTES_MAX: usize = 512;
+
+/// Unacknowledged sequenced frames that a client may have.
+pub const CLIENT_WINDOW_FRAMES_MAX: usize = 1_024;
+/// Unacknowledged sequenced frames that the server keeps for one session.
+pub const SERVER_WINDOW_FRAMES_MAX: usize = 4_096;
+/// Bytes of unacknowledged sequenced frames that either side keeps for one session.
+pub const WINDOW_BYTES_MAX: usize = 1_048_576;
+/// Over this many unacknowledged bytes, the server drops unreliable messages to a session.
+pub const UNRELIABLE_MARK_BYTES: usize = WINDOW_BYTES_MAX / 4;
+
+/// Rooms that one engine may have, and that one session may be in.
+pub const ROOMS_PER_USER_MAX: usize = 256;
+/// Status queries that one engine may have open.
+pub const OPEN_QUERIES_MAX: usize = 1_024;
+/// Members up to which joins and leaves are announced in a room.
+pub const NOTICE_MEMBERS_MAX: usize = 500;
+/// Members of one room, unless configured otherwise.
+pub const ROOM_MEMBERS_MAX: usize = 10_000;
+
+/// Point-to-point messages a second from one client.
+pub const SENDS_PER_SECOND: u32 = 100;
+/// Broadcasts a second from one client.
+pub const BROADCASTS_PER_SECOND: u32 = 65;
+/// Status queries a second from one client.
+pub const STATUS_QUERIES_PER_SECOND: u32 = 10;
+/// Broadcasts a second in one room, all senders together, up to [`NOTICE_MEMBERS_MAX`] members.
+pub const ROOM_BROADCASTS_PER_SECOND: u32 = 100;
+/// The same from [`NOTICE_MEMBERS_MAX`] members on.
+pub const LARGE_ROOM_BROADCASTS_PER_SECOND: u32 = 80;
+
+/// From accepting a link to a successful login.
+pub const LOGIN_DEADLINE: Duration = Duration::from_secs(5);
+/// A peer that was silent for this long is "unreachable".
+pub const UNREACHABLE_AFTER: Duration = Duration::from_secs(15);
+/// A session that was silent for this long is over.
+pub const SESSION_GRACE: Duration = Duration::from_secs(30);
+
+// What must fit into what.
+const _: () =
+    assert!(TOKEN_BYTES_MAX + APP_ID_BYTES + ID_BYTES_MAX + 64 < FRAME_BYTES_MAX_BEFORE_LOGIN);
+const _: () = assert!(2 * (ID_BYTES_MAX + 3) + 32 < FRAME_HEAD_BYTES_MAX);
+const _: () = assert!(NOTICE_MEMBERS_MAX * (ID_BYTES_MAX + 3) < FRAME_BYTES_MAX);
+const _: () = assert!(WINDOW_BYTES_MAX > 8 * FRAME_BYTES_MAX);

@@ -1,0 +1,145 @@
+//! What both ends share on one session: counting, acknowledgement, and the window of frames that
+//! may have to be sent again. `docs/protocol.md` section 4.
+//!
+//! A [`Channel`] belongs to a session, not to a link: it outlives links, and a resume tells it what
+//! the other side has.
+
+use alloc::collections::VecDeque;
+
+use bytes::Bytes;
+
+use crate::ProtocolError;
+
+/// One side of a session. `T` is what the side wants to know again when a frame is acknowledged.
+#[derive(Debug)]
+pub(crate) struct Channel<T> {
+    window: VecDeque<Sequenced<T>>,
+    /// Frames at the front of the window that were transmitted on the session's newest link.
+    transmitted: usize,
+    /// Bytes in the window.
+    bytes: usize,
+    /// Frames that were acknowledged: the number of the window's first frame.
+    acked: u64,
+    /// Sequenced frames received.
+    received: u64,
+    /// What the last `Ack` or resume told the other side.
+    told: u64,
+}
+
+#[derive(Debug)]
+struct Sequenced<T> {
+    bytes: Bytes,
+    tag: T,
+}
+
+impl<T> Channel<T> {
+    pub(crate) fn new() -> Self {
+        Self { window: VecDeque::new(), transmitted: 0, bytes: 0, acked: 0, received: 0, told: 0 }
+    }
+
+    /// Puts a frame at the end of the window. The caller has asked [`has_room`](Self::has_room).
+    pub(crate) fn push(&mut self, bytes: Bytes, tag: T) {
+        self.bytes += bytes.len();
+        self.window.push_back(Sequenced { bytes, tag });
+    }
+
+    pub(crate) fn has_room(&self, frame_bytes: usize, frames_max: usize, bytes_max: usize) -> bool {
+        self.window.len() < frames_max && self.bytes + frame_bytes <= bytes_max
+    }
+
+    /// The first frame that was not transmitted yet.
+    pub(crate) fn peek(&self) -> Option<&T> {
+        self.window.get(self.transmitted).map(|frame| &frame.tag)
+    }
+
+    /// Counts the first untransmitted frame as transmitted and gives its bytes.
+    pub(crate) fn transmit(&mut self) -> Option<Bytes> {
+        let bytes = self.window.get(self.transmitted)?.bytes.clone();
+        self.transmitted += 1;
+        Some(bytes)
+    }
+
+    /// Takes a frame back. Only one that was not transmitted: the others have their numbers.
+    pub(crate) fn take_back(&mut self, mut wanted: impl FnMut(&T) -> bool) -> Option<T> {
+        let index = (self.transmitted..self.window.len())
+            .find(|index| self.window.get(*index).is_some_and(|frame| wanted(&frame.tag)))?;
+        let frame = self.window.remove(index)?;
+        self.bytes -= frame.bytes.len();
+        Some(frame.tag)
+    }
+
+    /// §4.5: the other side has the first `received` frames. Gives the tags of those that it has now
+    /// and had not before, in order.
+    pub(crate) fn acknowledge(
+        &mut self,
+        received: u64,
+    ) -> Result<impl Iterator<Item = T> + use<'_, T>, ProtocolError> {
+        let count = self.settle(received)?;
+        Ok(self.window.drain(..count).map(|frame| frame.tag))
+    }
+
+    /// §4.9: a new link goes on with this session, and the other side has `received` frames. What
+    /// it does not have is certain not to have arrived, and counts as untransmitted again.
+    pub(crate) fn resume(
+        &mut self,
+        received: u64,
+    ) -> Result<impl Iterator<Item = T> + use<'_, T>, ProtocolError> {
+        let count = self.settle(received)?;
+        self.transmitted = 0;
+        // The frames that opened the link told the other side.
+        self.told = self.received;
+        Ok(self.window.drain(..count).map(|frame| frame.tag))
+    }
+
+    /// How many frames at the front of the window are done with.
+    fn settle(&mut self, received: u64) -> Result<usize, ProtocolError> {
+        let sent = self.acked + self.transmitted as u64;
+        if received < self.acked || received > sent {
+            return Err(ProtocolError::BadAck { received, acked: self.acked, sent });
+        }
+        let count = usize::try_from(received - self.acked).expect("not more than the window has");
+        self.acked = received;
+        self.transmitted -= count;
+        self.bytes -= self.window.iter().take(count).map(|frame| frame.bytes.len()).sum::<usize>();
+        Ok(count)
+    }
+
+    /// Counts a sequenced frame of the other side.
+    pub(crate) fn count_received(&mut self) {
+        self.received += 1;
+    }
+
+    /// Sequenced frames received.
+    pub(crate) fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// Whether the other side has not been told of all that arrived.
+    pub(crate) fn owes_ack(&self) -> bool {
+        self.told != self.received
+    }
+
+    /// What to put into an `Ack`, which is then no longer owed.
+    pub(crate) fn take_ack(&mut self) -> Option<u64> {
+        if !self.owes_ack() {
+            return None;
+        }
+        self.told = self.received;
+        Some(self.received)
+    }
+
+    /// Bytes that are kept until they are acknowledged.
+    pub(crate) fn unacked_bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Ends the channel: every frame that was not acknowledged, in order, and whether it may have
+    /// left.
+    pub(crate) fn into_unacked(self) -> impl Iterator<Item = (Bytes, T, bool)> {
+        let transmitted = self.transmitted;
+        self.window
+            .into_iter()
+            .enumerate()
+            .map(move |(index, frame)| (frame.bytes, frame.tag, index < transmitted))
+    }
+}

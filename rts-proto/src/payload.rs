@@ -1,0 +1,103 @@
+//! What a message carries.
+
+use alloc::string::String;
+use core::fmt;
+use core::ops::Deref;
+
+use bytes::Bytes;
+
+/// UTF-8 text in shared memory: received text aliases the buffer it arrived in.
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
+pub struct Text(Bytes);
+
+impl Text {
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        // `forbid(unsafe_code)` makes this check once more what the constructors checked.
+        core::str::from_utf8(&self.0).expect("every constructor checks UTF-8")
+    }
+
+    /// The same bytes without a copy.
+    #[must_use]
+    pub fn into_bytes(self) -> Bytes {
+        self.0
+    }
+}
+
+impl Deref for Text {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        Self(text.into_bytes().into())
+    }
+}
+
+impl From<&str> for Text {
+    fn from(text: &str) -> Self {
+        Self(Bytes::copy_from_slice(text.as_bytes()))
+    }
+}
+
+impl TryFrom<Bytes> for Text {
+    type Error = core::str::Utf8Error;
+
+    fn try_from(bytes: Bytes) -> Result<Self, Self::Error> {
+        core::str::from_utf8(&bytes)?;
+        Ok(Self(bytes))
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Text({} bytes)", self.0.len())
+    }
+}
+
+/// Text or bytes; the receiver learns which.
+///
+/// `Debug` shows the length only: payloads do not belong in logs.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Payload {
+    /// UTF-8 text.
+    Text(Text),
+    /// Any bytes.
+    Binary(Bytes),
+}
+
+impl Payload {
+    /// A text payload.
+    pub fn text(text: impl Into<Text>) -> Self {
+        Self::Text(text.into())
+    }
+
+    /// A binary payload.
+    pub fn binary(bytes: impl Into<Bytes>) -> Self {
+        Self::Binary(bytes.into())
+    }
+
+    /// Its length in bytes.
+    #[must_use]
+    #[allow(clippy::len_without_is_empty)]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Text(text) => text.0.len(),
+            Self::Binary(bytes) => bytes.len(),
+        }
+    }
+}
+
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(_) => write!(f, "Text({} bytes)", self.len()),
+            Self::Binary(_) => write!(f, "Binary({} bytes)", self.len()),
+        }
+    }
+}

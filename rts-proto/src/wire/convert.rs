@@ -1,0 +1,332 @@
+//! Between [`Frame`] and the protobuf types, with every check of §1.5.
+
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use super::generated::{self as pb, frame::Kind};
+use super::{Accepted, Frame, Login, LoginAnswer, Resume, ResumeKey};
+use crate::limits::{NOTICE_MEMBERS_MAX, PAYLOAD_BYTES_MAX, TOKEN_BYTES_MAX};
+use crate::{
+    AppId, BroadcastCode, BusinessId, LeaveReason, LoginCode, MessageConfig, MessageId,
+    OnlineStatus, Payload, ProtocolError, RoomId, RoomState, SendCode, Text, UserId,
+};
+
+impl From<Frame> for Kind {
+    fn from(frame: Frame) -> Self {
+        match frame {
+            Frame::Hello { version, features } => Self::Hello(pb::Hello { version, features }),
+            Frame::Login(login) => Self::Login(login.into()),
+            Frame::LoginAnswer(answer) => Self::LoginAnswer(answer.into()),
+            Frame::Ack { received } => Self::Ack(pb::Ack { received }),
+            Frame::Ping => Self::Ping(pb::Ping {}),
+            Frame::Pong => Self::Pong(pb::Pong {}),
+            Frame::Send { id, to, payload, config } => Self::Send(pb::Send {
+                id: id.0,
+                to,
+                payload: Some(match payload {
+                    Payload::Text(text) => pb::send::Payload::Text(text.into_bytes()),
+                    Payload::Binary(bytes) => pb::send::Payload::Binary(bytes),
+                }),
+                config: config.code(),
+            }),
+            Frame::Delivery { from, payload, config } => Self::Delivery(pb::Delivery {
+                from: wire(from.as_str()),
+                payload: Some(match payload {
+                    Payload::Text(text) => pb::delivery::Payload::Text(text.into_bytes()),
+                    Payload::Binary(bytes) => pb::delivery::Payload::Binary(bytes),
+                }),
+                config: config.code(),
+            }),
+            Frame::SendResults { code, ids } => {
+                Self::SendResults(pb::SendResults { code: code.code(), ids: numbers(&ids) })
+            }
+            Frame::Broadcast { id, room, payload } => Self::Broadcast(pb::Broadcast {
+                id: id.0,
+                room: wire(room.as_str()),
+                payload: Some(match payload {
+                    Payload::Text(text) => pb::broadcast::Payload::Text(text.into_bytes()),
+                    Payload::Binary(bytes) => pb::broadcast::Payload::Binary(bytes),
+                }),
+            }),
+            Frame::RoomDelivery { from, room, payload } => Self::RoomDelivery(pb::RoomDelivery {
+                from: wire(from.as_str()),
+                room: wire(room.as_str()),
+                payload: Some(match payload {
+                    Payload::Text(text) => pb::room_delivery::Payload::Text(text.into_bytes()),
+                    Payload::Binary(bytes) => pb::room_delivery::Payload::Binary(bytes),
+                }),
+            }),
+            Frame::BroadcastResults { room, code, ids } => {
+                Self::BroadcastResults(pb::BroadcastResults {
+                    room: wire(room.as_str()),
+                    code: code.code(),
+                    ids: numbers(&ids),
+                })
+            }
+            Frame::Join { room, ticket, business_id } => Self::Join(pb::Join {
+                room: wire(room.as_str()),
+                ticket,
+                business_id: business_id.map(|id| wire(id.as_str())).unwrap_or_default(),
+            }),
+            Frame::JoinAnswer { ticket, state, members } => Self::JoinAnswer(pb::JoinAnswer {
+                ticket,
+                state: state.code(),
+                members: members.iter().map(|uid| wire(uid.as_str())).collect(),
+            }),
+            Frame::Leave { room, ticket } => {
+                Self::Leave(pb::Leave { room: wire(room.as_str()), ticket })
+            }
+            Frame::LeaveAnswer { ticket } => Self::LeaveAnswer(pb::LeaveAnswer { ticket }),
+            Frame::MemberJoined { room, uid } => Self::MemberJoined(pb::MemberJoined {
+                room: wire(room.as_str()),
+                uid: wire(uid.as_str()),
+            }),
+            Frame::MemberLeft { room, uid, reason } => Self::MemberLeft(pb::MemberLeft {
+                room: wire(room.as_str()),
+                uid: wire(uid.as_str()),
+                reason: reason.code(),
+            }),
+            Frame::RoomNotice { room, state } => {
+                Self::RoomNotice(pb::RoomNotice { room: wire(room.as_str()), state: state.code() })
+            }
+            Frame::StatusQuery { query, uid } => Self::StatusQuery(pb::StatusQuery { query, uid }),
+            Frame::StatusAnswer { query, status } => {
+                Self::StatusAnswer(pb::StatusAnswer { query, status: status.code() })
+            }
+            Frame::Logout => Self::Logout(pb::Logout {}),
+            Frame::Close { code, reason, retry_after_ms } => {
+                Self::Close(pb::Close { code, reason, retry_after_ms })
+            }
+        }
+    }
+}
+
+impl From<Login> for pb::Login {
+    fn from(login: Login) -> Self {
+        Self {
+            app_id: wire(login.app_id.as_str()),
+            uid: wire(login.uid.as_str()),
+            token: login.token,
+            resume: login.resume.map(|resume| pb::Resume {
+                session: resume.session,
+                key: Bytes::copy_from_slice(&resume.key.0),
+                received: resume.received,
+            }),
+            claim: login.claim,
+        }
+    }
+}
+
+impl From<LoginAnswer> for pb::LoginAnswer {
+    fn from(answer: LoginAnswer) -> Self {
+        match answer {
+            LoginAnswer::Refused(code) => Self { code: code.code(), ..Self::default() },
+            LoginAnswer::Accepted(accepted) => Self {
+                code: LoginCode::Ok.code(),
+                session: accepted.session,
+                key: Bytes::copy_from_slice(&accepted.key.0),
+                resumed: accepted.resumed,
+                received: accepted.received,
+                claim: accepted.claim,
+                sends_per_second: accepted.sends_per_second,
+                broadcasts_per_second: accepted.broadcasts_per_second,
+            },
+        }
+    }
+}
+
+impl TryFrom<Kind> for Frame {
+    type Error = ProtocolError;
+
+    fn try_from(kind: Kind) -> Result<Self, ProtocolError> {
+        Ok(match kind {
+            Kind::Hello(hello) => Self::Hello { version: hello.version, features: hello.features },
+            Kind::Login(login) => Self::Login(login.try_into()?),
+            Kind::LoginAnswer(answer) => Self::LoginAnswer(answer.try_into()?),
+            Kind::Ack(ack) => Self::Ack { received: ack.received },
+            Kind::Ping(_) => Self::Ping,
+            Kind::Pong(_) => Self::Pong,
+            Kind::Send(send) => Self::Send {
+                id: MessageId(send.id),
+                to: send.to,
+                payload: match send.payload {
+                    Some(pb::send::Payload::Binary(bytes)) => binary(bytes)?,
+                    Some(pb::send::Payload::Text(bytes)) => text(bytes)?,
+                    None => text(Bytes::new())?,
+                },
+                config: MessageConfig::from_code(send.config).ok_or(bad("config"))?,
+            },
+            Kind::Delivery(delivery) => Self::Delivery {
+                from: user(&delivery.from, "from")?,
+                payload: match delivery.payload {
+                    Some(pb::delivery::Payload::Binary(bytes)) => binary(bytes)?,
+                    Some(pb::delivery::Payload::Text(bytes)) => text(bytes)?,
+                    None => text(Bytes::new())?,
+                },
+                config: MessageConfig::from_code(delivery.config).ok_or(bad("config"))?,
+            },
+            Kind::SendResults(results) => Self::SendResults {
+                code: SendCode::from_code(results.code).ok_or(bad("code"))?,
+                ids: message_ids(&results.ids),
+            },
+            Kind::Broadcast(broadcast) => Self::Broadcast {
+                id: MessageId(broadcast.id),
+                room: room(&broadcast.room)?,
+                payload: match broadcast.payload {
+                    Some(pb::broadcast::Payload::Binary(bytes)) => binary(bytes)?,
+                    Some(pb::broadcast::Payload::Text(bytes)) => text(bytes)?,
+                    None => text(Bytes::new())?,
+                },
+            },
+            Kind::RoomDelivery(delivery) => Self::RoomDelivery {
+                from: user(&delivery.from, "from")?,
+                room: room(&delivery.room)?,
+                payload: match delivery.payload {
+                    Some(pb::room_delivery::Payload::Binary(bytes)) => binary(bytes)?,
+                    Some(pb::room_delivery::Payload::Text(bytes)) => text(bytes)?,
+                    None => text(Bytes::new())?,
+                },
+            },
+            Kind::BroadcastResults(results) => Self::BroadcastResults {
+                room: room(&results.room)?,
+                code: BroadcastCode::from_code(results.code).ok_or(bad("code"))?,
+                ids: message_ids(&results.ids),
+            },
+            Kind::Join(join) => Self::Join {
+                room: room(&join.room)?,
+                ticket: join.ticket,
+                business_id: match join.business_id.is_empty() {
+                    true => None,
+                    false => Some(
+                        BusinessId::from_bytes(&join.business_id)
+                            .map_err(|_| bad("business_id"))?,
+                    ),
+                },
+            },
+            Kind::JoinAnswer(answer) => Self::JoinAnswer {
+                ticket: answer.ticket,
+                state: RoomState::from_code(answer.state).ok_or(bad("state"))?,
+                members: members(&answer.members)?,
+            },
+            Kind::Leave(leave) => Self::Leave { room: room(&leave.room)?, ticket: leave.ticket },
+            Kind::LeaveAnswer(answer) => Self::LeaveAnswer { ticket: answer.ticket },
+            Kind::MemberJoined(joined) => {
+                Self::MemberJoined { room: room(&joined.room)?, uid: user(&joined.uid, "uid")? }
+            }
+            Kind::MemberLeft(left) => Self::MemberLeft {
+                room: room(&left.room)?,
+                uid: user(&left.uid, "uid")?,
+                reason: LeaveReason::from_code(left.reason).ok_or(bad("reason"))?,
+            },
+            Kind::RoomNotice(notice) => Self::RoomNotice {
+                room: room(&notice.room)?,
+                state: RoomState::from_code(notice.state).ok_or(bad("state"))?,
+            },
+            Kind::StatusQuery(query) => Self::StatusQuery { query: query.query, uid: query.uid },
+            Kind::StatusAnswer(answer) => Self::StatusAnswer {
+                query: answer.query,
+                status: OnlineStatus::from_code(answer.status).ok_or(bad("status"))?,
+            },
+            Kind::Logout(_) => Self::Logout,
+            Kind::Close(close) => Self::Close {
+                code: close.code,
+                reason: close.reason,
+                retry_after_ms: close.retry_after_ms,
+            },
+        })
+    }
+}
+
+impl TryFrom<pb::Login> for Login {
+    type Error = ProtocolError;
+
+    fn try_from(login: pb::Login) -> Result<Self, ProtocolError> {
+        if login.token.len() > TOKEN_BYTES_MAX {
+            return Err(bad("token"));
+        }
+        let resume = match login.resume {
+            None => None,
+            Some(resume) => Some(Resume {
+                session: resume.session,
+                key: key(&resume.key)?,
+                received: resume.received,
+            }),
+        };
+        Ok(Self {
+            app_id: AppId::from_bytes(&login.app_id).map_err(|_| bad("app_id"))?,
+            uid: user(&login.uid, "uid")?,
+            token: login.token,
+            resume,
+            claim: login.claim,
+        })
+    }
+}
+
+impl TryFrom<pb::LoginAnswer> for LoginAnswer {
+    type Error = ProtocolError;
+
+    fn try_from(answer: pb::LoginAnswer) -> Result<Self, ProtocolError> {
+        Ok(match LoginCode::from_code(answer.code).ok_or(bad("code"))? {
+            LoginCode::Ok => Self::Accepted(Accepted {
+                session: answer.session,
+                key: key(&answer.key)?,
+                resumed: answer.resumed,
+                received: answer.received,
+                claim: answer.claim,
+                sends_per_second: answer.sends_per_second,
+                broadcasts_per_second: answer.broadcasts_per_second,
+            }),
+            refused => Self::Refused(refused),
+        })
+    }
+}
+
+fn bad(field: &'static str) -> ProtocolError {
+    ProtocolError::BadValue { field }
+}
+
+fn wire(id: &str) -> Bytes {
+    Bytes::copy_from_slice(id.as_bytes())
+}
+
+fn numbers(ids: &[MessageId]) -> Vec<u64> {
+    ids.iter().map(|id| id.0).collect()
+}
+
+fn message_ids(numbers: &[u64]) -> Vec<MessageId> {
+    numbers.iter().copied().map(MessageId).collect()
+}
+
+fn user(bytes: &[u8], field: &'static str) -> Result<UserId, ProtocolError> {
+    UserId::from_bytes(bytes).map_err(|_| bad(field))
+}
+
+fn room(bytes: &[u8]) -> Result<RoomId, ProtocolError> {
+    RoomId::from_bytes(bytes).map_err(|_| bad("room"))
+}
+
+fn members(list: &[Bytes]) -> Result<Vec<UserId>, ProtocolError> {
+    if list.len() > NOTICE_MEMBERS_MAX {
+        return Err(bad("members"));
+    }
+    list.iter().map(|uid| user(uid, "members")).collect()
+}
+
+fn key(bytes: &[u8]) -> Result<ResumeKey, ProtocolError> {
+    bytes.try_into().map(ResumeKey).map_err(|_| bad("key"))
+}
+
+fn binary(bytes: Bytes) -> Result<Payload, ProtocolError> {
+    if bytes.len() > PAYLOAD_BYTES_MAX {
+        return Err(bad("payload"));
+    }
+    Ok(Payload::Binary(bytes))
+}
+
+fn text(bytes: Bytes) -> Result<Payload, ProtocolError> {
+    if bytes.len() > PAYLOAD_BYTES_MAX {
+        return Err(bad("payload"));
+    }
+    Text::try_from(bytes).map(Payload::Text).map_err(|_| bad("text"))
+}

@@ -1,0 +1,167 @@
+//! From a stream of bytes to frames (§1.1 to §1.3).
+
+use bytes::{Buf as _, Bytes, BytesMut};
+
+use super::Frame;
+use crate::ProtocolError;
+
+/// Cuts a stream into frames, however it arrives.
+///
+/// Whole frames are read in place; only a frame that is split over inputs is copied, once. What is
+/// stored is never more than what arrived of one frame whose length was found to be allowed.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    /// The beginning of a frame whose rest has not arrived; includes its length prefix.
+    partial: BytesMut,
+    /// Input that was not looked at yet.
+    input: Bytes,
+}
+
+impl Decoder {
+    /// A decoder at the beginning of a stream.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds what arrived. Call [`next`](Self::next) until it has no more before adding again.
+    pub fn push(&mut self, input: Bytes) {
+        debug_assert!(self.input.is_empty(), "the input before was not read to its end");
+        self.input = input;
+    }
+
+    /// The next frame whose bytes are all here; `frame_bytes_max` holds for its length (§1.2).
+    ///
+    /// After an error the stream has no meaning any more.
+    pub fn next(&mut self, frame_bytes_max: usize) -> Result<Option<Frame>, ProtocolError> {
+        while let Some(bytes) = self.next_bytes(frame_bytes_max)? {
+            if let Some(frame) = Frame::decode(bytes)? {
+                return Ok(Some(frame));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Bytes held for a frame whose rest has not arrived.
+    #[must_use]
+    pub fn buffered_bytes(&self) -> usize {
+        self.partial.len()
+    }
+
+    fn next_bytes(&mut self, frame_bytes_max: usize) -> Result<Option<Bytes>, ProtocolError> {
+        if self.partial.is_empty() {
+            if let Some(prefix) = Prefix::read(&self.input, frame_bytes_max)? {
+                if self.input.len() >= prefix.total() {
+                    self.input.advance(prefix.prefix_len);
+                    return Ok(Some(self.input.split_to(prefix.frame_len)));
+                }
+            }
+            self.partial.extend_from_slice(&self.input);
+            self.input.clear();
+            return Ok(None);
+        }
+        // A prefix is a few bytes: take them one by one until it is whole.
+        let prefix = loop {
+            if let Some(prefix) = Prefix::read(&self.partial, frame_bytes_max)? {
+                break prefix;
+            }
+            if !self.input.has_remaining() {
+                return Ok(None);
+            }
+            self.partial.extend_from_slice(&self.input.split_to(1));
+        };
+        let missing = prefix.total() - self.partial.len();
+        let available = self.input.split_to(missing.min(self.input.len()));
+        self.partial.extend_from_slice(&available);
+        if available.len() < missing {
+            return Ok(None);
+        }
+        let mut whole = core::mem::take(&mut self.partial).freeze();
+        whole.advance(prefix.prefix_len);
+        Ok(Some(whole))
+    }
+}
+
+/// A frame's length, and the length of that.
+#[derive(Clone, Copy)]
+struct Prefix {
+    prefix_len: usize,
+    frame_len: usize,
+}
+
+impl Prefix {
+    /// Seven bits a byte make ten bytes for 64 bits.
+    const BYTES_MAX: usize = 10;
+
+    fn total(self) -> usize {
+        self.prefix_len + self.frame_len
+    }
+
+    /// `None` when more bytes are needed.
+    fn read(bytes: &[u8], frame_bytes_max: usize) -> Result<Option<Self>, ProtocolError> {
+        let mut len = 0_u64;
+        for (index, byte) in bytes.iter().take(Self::BYTES_MAX).enumerate() {
+            let bits = u64::from(byte & 0x7F);
+            let shift = 7 * u32::try_from(index).expect("at most ten");
+            let shifted = bits << shift;
+            if shifted >> shift != bits {
+                return Err(ProtocolError::BadLength);
+            }
+            len |= shifted;
+            if byte & 0x80 == 0 {
+                if *byte == 0 && index > 0 {
+                    return Err(ProtocolError::BadLength);
+                }
+                return Self::checked(len, index + 1, frame_bytes_max).map(Some);
+            }
+            // What has been read so far only grows: no need to wait for the rest.
+            if len > frame_bytes_max as u64 {
+                return Err(ProtocolError::FrameTooLarge { len, max: frame_bytes_max });
+            }
+        }
+        if bytes.len() >= Self::BYTES_MAX { Err(ProtocolError::BadLength) } else { Ok(None) }
+    }
+
+    fn checked(len: u64, prefix_len: usize, frame_bytes_max: usize) -> Result<Self, ProtocolError> {
+        match usize::try_from(len) {
+            Ok(0) => Err(ProtocolError::EmptyFrame),
+            Ok(frame_len) if frame_len <= frame_bytes_max => Ok(Self { prefix_len, frame_len }),
+            _ => Err(ProtocolError::FrameTooLarge { len, max: frame_bytes_max }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(bytes: &[u8]) -> Result<Option<usize>, ProtocolError> {
+        Prefix::read(bytes, 300).map(|prefix| prefix.map(|prefix| prefix.frame_len))
+    }
+
+    #[test]
+    fn the_largest_length_is_accepted_and_one_over_is_refused() {
+        assert_eq!(read(&[0xAC, 0x02]), Ok(Some(300)));
+        assert_eq!(read(&[0xAD, 0x02]), Err(ProtocolError::FrameTooLarge { len: 301, max: 300 }));
+    }
+
+    #[test]
+    fn a_huge_length_is_refused_before_it_is_complete() {
+        assert!(matches!(read(&[0xFF, 0xFF]), Err(ProtocolError::FrameTooLarge { .. })));
+    }
+
+    #[test]
+    fn only_the_shortest_form_of_a_length_is_a_length() {
+        assert_eq!(read(&[0x81, 0x00]), Err(ProtocolError::BadLength));
+        assert_eq!(read(&[0x81, 0x80, 0x00]), Err(ProtocolError::BadLength));
+        assert_eq!(read(&[0x80; 10]), Err(ProtocolError::BadLength));
+        assert_eq!(read(&[0x00]), Err(ProtocolError::EmptyFrame));
+    }
+
+    #[test]
+    fn a_length_may_arrive_in_pieces() {
+        assert_eq!(read(&[]), Ok(None));
+        assert_eq!(read(&[0x81]), Ok(None));
+        assert_eq!(read(&[0x81, 0x01]), Ok(Some(129)));
+    }
+}

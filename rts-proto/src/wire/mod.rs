@@ -1,0 +1,357 @@
+//! Frames, and the stream that they travel in. `docs/protocol.md` sections 1 and following.
+//!
+//! [`Frame`] is what the rest of the core speaks; the protobuf types that it is encoded with stay
+//! in here.
+
+mod convert;
+mod decoder;
+#[allow(missing_docs, unreachable_pub, clippy::all)]
+mod generated;
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use bytes::{Bytes, BytesMut};
+use prost::Message as _;
+
+pub use decoder::Decoder;
+
+use crate::{
+    AppId, BroadcastCode, BusinessId, LeaveReason, LoginCode, MessageConfig, MessageId,
+    OnlineStatus, Payload, ProtocolError, RoomId, RoomState, SendCode, UserId,
+};
+
+/// The protocol version that this crate speaks.
+pub const VERSION: u32 = 1;
+
+/// One frame, with all values checked. `proto/rts/v1/rts.proto` says what each is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Frame {
+    /// Either side's first frame.
+    Hello {
+        /// Protocol version.
+        version: u32,
+        /// Optional abilities, one bit each.
+        features: u64,
+    },
+    /// Client: who I am.
+    Login(Login),
+    /// Server: the outcome of a login.
+    LoginAnswer(LoginAnswer),
+    /// Either side: the first `received` sequenced frames have arrived.
+    Ack {
+        /// Count since the session began.
+        received: u64,
+    },
+    /// Client: are you there?
+    Ping,
+    /// Server: I am.
+    Pong,
+    /// Client: a message to one user.
+    Send {
+        /// Returned with the result.
+        id: MessageId,
+        /// The receiver as written; may break the rules for ids (§5.3).
+        to: Bytes,
+        /// The message.
+        payload: Payload,
+        /// Sequenced only when reliable.
+        config: MessageConfig,
+    },
+    /// Server: a message from one user.
+    Delivery {
+        /// The sender.
+        from: UserId,
+        /// The message.
+        payload: Payload,
+        /// Sequenced only when reliable.
+        config: MessageConfig,
+    },
+    /// Server: what became of messages to users.
+    SendResults {
+        /// The outcome of them all.
+        code: SendCode,
+        /// Which.
+        ids: Vec<MessageId>,
+    },
+    /// Client: a message to all other members of a room.
+    Broadcast {
+        /// Returned with the result.
+        id: MessageId,
+        /// Where.
+        room: RoomId,
+        /// The message.
+        payload: Payload,
+    },
+    /// Server: a broadcast of another member.
+    RoomDelivery {
+        /// The sender.
+        from: UserId,
+        /// Where.
+        room: RoomId,
+        /// The message.
+        payload: Payload,
+    },
+    /// Server: what became of broadcasts.
+    BroadcastResults {
+        /// Where.
+        room: RoomId,
+        /// The outcome of them all.
+        code: BroadcastCode,
+        /// Which.
+        ids: Vec<MessageId>,
+    },
+    /// Client: become a member.
+    Join {
+        /// Of which room.
+        room: RoomId,
+        /// Repeated by the answer.
+        ticket: u64,
+        /// A tag for the server side.
+        business_id: Option<BusinessId>,
+    },
+    /// Server: the outcome of a join.
+    JoinAnswer {
+        /// Of which join.
+        ticket: u64,
+        /// [`RoomState::Joined`] or why not.
+        state: RoomState,
+        /// The other members, at most 500.
+        members: Vec<UserId>,
+    },
+    /// Client: stop being a member.
+    Leave {
+        /// Of which room.
+        room: RoomId,
+        /// Repeated by the answer.
+        ticket: u64,
+    },
+    /// Server: a leave is done.
+    LeaveAnswer {
+        /// Which.
+        ticket: u64,
+    },
+    /// Server: somebody else joined.
+    MemberJoined {
+        /// Where.
+        room: RoomId,
+        /// Who.
+        uid: UserId,
+    },
+    /// Server: somebody else left.
+    MemberLeft {
+        /// Where.
+        room: RoomId,
+        /// Who.
+        uid: UserId,
+        /// Why.
+        reason: LeaveReason,
+    },
+    /// Server: the room's state changed for you.
+    RoomNotice {
+        /// Where.
+        room: RoomId,
+        /// How.
+        state: RoomState,
+    },
+    /// Client: is this user online?
+    StatusQuery {
+        /// Repeated by the answer.
+        query: u64,
+        /// Who, as written; may break the rules for ids (§7.2).
+        uid: Bytes,
+    },
+    /// Server: whether a user is online.
+    StatusAnswer {
+        /// Which query.
+        query: u64,
+        /// The answer.
+        status: OnlineStatus,
+    },
+    /// Client: leaving for good.
+    Logout,
+    /// Server: why the link ends.
+    Close {
+        /// See section 9; may be one that this version does not know.
+        code: u32,
+        /// For people.
+        reason: Bytes,
+        /// Do not come back before this.
+        retry_after_ms: u32,
+    },
+}
+
+/// Client: who I am, and the session I would like to go on with (§3).
+#[derive(Clone, PartialEq, Eq)]
+pub struct Login {
+    /// The app.
+    pub app_id: AppId,
+    /// The user.
+    pub uid: UserId,
+    /// The token as the app's server made it.
+    pub token: Bytes,
+    /// The session to go on with.
+    pub resume: Option<Resume>,
+    /// The claim of the login that this one continues; 0 for a new login.
+    pub claim: u64,
+}
+
+/// Shows no token.
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Login")
+            .field("app_id", &self.app_id)
+            .field("uid", &self.uid)
+            .field("resume", &self.resume)
+            .field("claim", &self.claim)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The session to go on with (§4.8).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resume {
+    /// Its number.
+    pub session: u64,
+    /// The secret of its last login answer.
+    pub key: ResumeKey,
+    /// Sequenced frames received on it.
+    pub received: u64,
+}
+
+/// Server: the outcome of a login (§3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LoginAnswer {
+    /// Logged in.
+    Accepted(Accepted),
+    /// Not, and why; never [`LoginCode::Ok`].
+    Refused(LoginCode),
+}
+
+/// What a successful login brings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// The session's number.
+    pub session: u64,
+    /// The secret that resumes it, once.
+    pub key: ResumeKey,
+    /// Whether the named session goes on.
+    pub resumed: bool,
+    /// Sequenced frames that the server received on it.
+    pub received: u64,
+    /// Orders the logins of one uid.
+    pub claim: u64,
+    /// Messages to users that the server takes from this client a second; 0 means no limit.
+    pub sends_per_second: u32,
+    /// The same for broadcasts.
+    pub broadcasts_per_second: u32,
+}
+
+/// The secret that resumes a session. `Debug` does not show it.
+#[derive(Clone, Copy)]
+pub struct ResumeKey(pub [u8; crate::limits::RESUME_KEY_BYTES]);
+
+impl PartialEq for ResumeKey {
+    /// Takes the same time wherever the difference is.
+    fn eq(&self, other: &Self) -> bool {
+        let differing = self.0.iter().zip(&other.0).fold(0, |bits, (a, b)| bits | (a ^ b));
+        core::hint::black_box(differing) == 0
+    }
+}
+
+impl Eq for ResumeKey {}
+
+impl fmt::Debug for ResumeKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ResumeKey(..)")
+    }
+}
+
+impl Frame {
+    /// The frame's name in the schema.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Hello { .. } => "Hello",
+            Self::Login(_) => "Login",
+            Self::LoginAnswer(_) => "LoginAnswer",
+            Self::Ack { .. } => "Ack",
+            Self::Ping => "Ping",
+            Self::Pong => "Pong",
+            Self::Send { .. } => "Send",
+            Self::Delivery { .. } => "Delivery",
+            Self::SendResults { .. } => "SendResults",
+            Self::Broadcast { .. } => "Broadcast",
+            Self::RoomDelivery { .. } => "RoomDelivery",
+            Self::BroadcastResults { .. } => "BroadcastResults",
+            Self::Join { .. } => "Join",
+            Self::JoinAnswer { .. } => "JoinAnswer",
+            Self::Leave { .. } => "Leave",
+            Self::LeaveAnswer { .. } => "LeaveAnswer",
+            Self::MemberJoined { .. } => "MemberJoined",
+            Self::MemberLeft { .. } => "MemberLeft",
+            Self::RoomNotice { .. } => "RoomNotice",
+            Self::StatusQuery { .. } => "StatusQuery",
+            Self::StatusAnswer { .. } => "StatusAnswer",
+            Self::Logout => "Logout",
+            Self::Close { .. } => "Close",
+        }
+    }
+
+    /// Whether the frame counts (§4.1).
+    #[must_use]
+    pub const fn is_sequenced(&self) -> bool {
+        match self {
+            Self::Hello { .. }
+            | Self::Login(_)
+            | Self::LoginAnswer(_)
+            | Self::Ack { .. }
+            | Self::Ping
+            | Self::Pong
+            | Self::Logout
+            | Self::Close { .. } => false,
+            Self::Send { config, .. } | Self::Delivery { config, .. } => config.is_reliable(),
+            Self::SendResults { .. }
+            | Self::Broadcast { .. }
+            | Self::RoomDelivery { .. }
+            | Self::BroadcastResults { .. }
+            | Self::Join { .. }
+            | Self::JoinAnswer { .. }
+            | Self::Leave { .. }
+            | Self::LeaveAnswer { .. }
+            | Self::MemberJoined { .. }
+            | Self::MemberLeft { .. }
+            | Self::RoomNotice { .. }
+            | Self::StatusQuery { .. }
+            | Self::StatusAnswer { .. } => true,
+        }
+    }
+
+    /// The frame as it travels, with its length in front.
+    #[must_use]
+    pub fn encode(self) -> Bytes {
+        let frame = generated::Frame { kind: Some(self.into()) };
+        let mut out = BytesMut::with_capacity(frame.encoded_len() + 4);
+        frame.encode_length_delimited(&mut out).expect("a BytesMut grows");
+        out.freeze()
+    }
+
+    /// Reads a frame without its length. `None` is one that may be skipped (§1.4).
+    pub fn decode(bytes: Bytes) -> Result<Option<Self>, ProtocolError> {
+        let number = first_field_number(&bytes);
+        let frame = generated::Frame::decode(bytes).map_err(|_| ProtocolError::Malformed)?;
+        match frame.kind {
+            Some(kind) => Self::try_from(kind).map(Some),
+            None if number.is_some_and(|number| number >= FIRST_OPTIONAL_KIND) => Ok(None),
+            None => Err(ProtocolError::UnknownKind),
+        }
+    }
+}
+
+/// §1.4: kinds from this field number on may be skipped.
+const FIRST_OPTIONAL_KIND: u64 = 512;
+
+fn first_field_number(bytes: &[u8]) -> Option<u64> {
+    let mut head = bytes;
+    prost::encoding::decode_varint(&mut head).ok().map(|key| key >> 3)
+}
