@@ -5,6 +5,7 @@
 
 mod convert;
 mod decoder;
+#[rustfmt::skip]
 #[allow(missing_docs, unreachable_pub, clippy::all)]
 mod generated;
 
