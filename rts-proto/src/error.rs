@@ -140,6 +140,22 @@ impl CloseCode {
         Self::ALL.into_iter().find(|known| known.code() == code).unwrap_or(Self::BadFrame)
     }
 
+    /// Whether the session is over too, and cannot be resumed (section 9).
+    #[must_use]
+    pub const fn ends_session(self) -> bool {
+        matches!(
+            self,
+            Self::BadFrame
+                | Self::FrameTooLarge
+                | Self::UnexpectedFrame
+                | Self::BadAck
+                | Self::WindowExceeded
+                | Self::SlowConsumer
+                | Self::Silent
+                | Self::Displaced
+        )
+    }
+
     /// What a client does after it.
     #[must_use]
     pub const fn retry(self) -> Retry {

@@ -30,9 +30,16 @@ pub const WINDOW_BYTES_MAX: usize = 1_048_576;
 pub const UNRELIABLE_MARK_BYTES: usize = WINDOW_BYTES_MAX / 4;
 
 /// Rooms that one engine may have, and that one session may be in.
-pub const ROOMS_PER_USER_MAX: usize = 256;
+pub const ROOMS_PER_USER_MAX: usize = 128;
 /// Status queries that one engine may have open.
-pub const OPEN_QUERIES_MAX: usize = 1_024;
+pub const OPEN_QUERIES_MAX: usize = 128;
+/// Up to this many frames in its window, a client accepts messages and queries. What is above is
+/// kept for joins and leaves, so that a full window never keeps anybody in a room.
+pub const CLIENT_WINDOW_MESSAGES_MAX: usize = 640;
+/// Up to this many frames in its window, a client accepts joins.
+pub const CLIENT_WINDOW_JOINS_MAX: usize = CLIENT_WINDOW_FRAMES_MAX - ROOMS_PER_USER_MAX;
+/// Up to this many bytes in its window, a client accepts messages.
+pub const CLIENT_WINDOW_MESSAGE_BYTES_MAX: usize = WINDOW_BYTES_MAX - FRAME_BYTES_MAX;
 /// Members up to which joins and leaves are announced in a room.
 pub const NOTICE_MEMBERS_MAX: usize = 500;
 /// Members of one room, unless configured otherwise.
@@ -62,3 +69,9 @@ const _: () =
 const _: () = assert!(2 * (ID_BYTES_MAX + 3) + 32 < FRAME_HEAD_BYTES_MAX);
 const _: () = assert!(NOTICE_MEMBERS_MAX * (ID_BYTES_MAX + 3) < FRAME_BYTES_MAX);
 const _: () = assert!(WINDOW_BYTES_MAX > 8 * FRAME_BYTES_MAX);
+// After a fresh login: every room joined again, every query asked again, every message that never
+// left.
+const _: () = assert!(
+    ROOMS_PER_USER_MAX + OPEN_QUERIES_MAX + CLIENT_WINDOW_MESSAGES_MAX <= CLIENT_WINDOW_JOINS_MAX
+);
+const _: () = assert!(2 * ROOMS_PER_USER_MAX * (ID_BYTES_MAX * 2 + 32) < WINDOW_BYTES_MAX);

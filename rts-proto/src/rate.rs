@@ -10,6 +10,8 @@ const MICROS_PER_SECOND: u64 = 1_000_000;
 pub(crate) struct TokenBucket {
     /// Zero means no limit.
     per_second: u32,
+    /// The most that may pass at once, in millionths of an event.
+    capacity: u64,
     /// Millionths of an event that may pass at `updated`.
     level: u64,
     updated: Instant,
@@ -18,7 +20,15 @@ pub(crate) struct TokenBucket {
 impl TokenBucket {
     /// A full bucket.
     pub(crate) fn new(per_second: u32, now: Instant) -> Self {
-        Self { per_second, level: u64::from(per_second) * MICROS_PER_SECOND, updated: now }
+        let capacity = u64::from(per_second) * MICROS_PER_SECOND;
+        Self { per_second, capacity, level: capacity, updated: now }
+    }
+
+    /// For staying below a bucket of the same rate at the other end of a network: the same rate with
+    /// half a second's worth, so that what the network squeezes together still fits.
+    pub(crate) fn cautious(per_second: u32, now: Instant) -> Self {
+        let capacity = (u64::from(per_second) * MICROS_PER_SECOND / 2).max(MICROS_PER_SECOND);
+        Self { per_second, capacity, level: capacity, updated: now }
     }
 
     /// Takes one event's worth, if there is one.
@@ -49,7 +59,8 @@ impl TokenBucket {
     pub(crate) fn set_rate(&mut self, per_second: u32, now: Instant) {
         self.refill(now);
         self.per_second = per_second;
-        self.level = self.level.min(u64::from(per_second) * MICROS_PER_SECOND);
+        self.capacity = u64::from(per_second) * MICROS_PER_SECOND;
+        self.level = self.level.min(self.capacity);
     }
 
     fn refill(&mut self, now: Instant) {

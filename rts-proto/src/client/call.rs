@@ -1,0 +1,147 @@
+//! What the calls of the contract return when they do not do what they were asked.
+
+/// `login` did nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LoginError {
+    /// Empty token or a bad user id.
+    #[error(
+        "a login needs a token of 1 to 3,072 bytes and a user id of 1 to 128 bytes of A-Z a-z 0-9 _ @ - ."
+    )]
+    BadArgument,
+    /// Logged in, or logging in.
+    #[error("already logged in, or a login is under way: log out first")]
+    AlreadyLoggedIn,
+    /// The engine was destroyed.
+    #[error("the engine was destroyed")]
+    NoEngine,
+}
+
+impl LoginError {
+    /// The contract's number.
+    #[must_use]
+    pub const fn code(self) -> i32 {
+        match self {
+            Self::BadArgument => -1,
+            Self::AlreadyLoggedIn => -2,
+            Self::NoEngine => -3,
+        }
+    }
+}
+
+/// A send was not accepted, and used up no id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// The engine was destroyed.
+    #[error("the engine was destroyed")]
+    NoEngine,
+    /// The receiver's id is empty.
+    #[error("the receiver's id is empty")]
+    EmptyReceiver,
+    /// Every id was used.
+    #[error("every message id of this engine was used")]
+    NoMoreIds,
+}
+
+impl SendError {
+    /// The contract's number.
+    #[must_use]
+    pub const fn code(self) -> i32 {
+        match self {
+            Self::NoEngine | Self::NoMoreIds => -1,
+            Self::EmptyReceiver => -2,
+        }
+    }
+}
+
+/// A broadcast was not accepted, and used up no id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BroadcastError {
+    /// The room handle, or its engine, was destroyed.
+    #[error("the room was destroyed")]
+    NoRoom,
+    /// Every id was used.
+    #[error("every message id of this room was used")]
+    NoMoreIds,
+}
+
+impl BroadcastError {
+    /// The contract's number.
+    #[must_use]
+    pub const fn code(self) -> i32 {
+        match self {
+            Self::NoRoom => -3,
+            Self::NoMoreIds => -1,
+        }
+    }
+}
+
+/// `create_room` made no room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CreateRoomError {
+    /// Not 1 to 128 bytes of the alphabet, or one room too many.
+    #[error(
+        "a room id has 1 to 128 bytes of A-Z a-z 0-9 _ @ -, and an engine has at most 256 rooms"
+    )]
+    BadRoom,
+    /// A live handle has this id.
+    #[error("this engine has a room with this id")]
+    InUse,
+    /// The engine was destroyed.
+    #[error("the engine was destroyed")]
+    NoEngine,
+}
+
+impl CreateRoomError {
+    /// The contract's number, for `onCreateRoomStateChanged`.
+    #[must_use]
+    pub const fn code(self) -> i32 {
+        match self {
+            Self::BadRoom | Self::NoEngine => -1007,
+            Self::InUse => -1013,
+        }
+    }
+}
+
+/// `join_room` did nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum JoinError {
+    /// In the room, or joining it.
+    #[error("already in the room, or joining it")]
+    AlreadyJoined,
+    /// The room handle, or its engine, was destroyed.
+    #[error("the room was destroyed")]
+    NoRoom,
+}
+
+impl JoinError {
+    /// The contract's number.
+    #[must_use]
+    pub const fn code(self) -> i32 {
+        match self {
+            Self::AlreadyJoined => -2,
+            Self::NoRoom => -3,
+        }
+    }
+}
+
+/// `set_business_id` did nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BusinessIdError {
+    /// In a room, joining or leaving one.
+    #[error("the business id can be changed only outside all rooms")]
+    InRoom,
+    /// Not up to 128 bytes of the alphabet.
+    #[error("a business id has up to 128 bytes of A-Z a-z 0-9 _ @ - .")]
+    BadCharacters,
+}
+
+impl BusinessIdError {
+    /// The contract's number.
+    #[must_use]
+    pub const fn code(self) -> i32 {
+        match self {
+            Self::InRoom => -6001,
+            Self::BadCharacters => -6002,
+        }
+    }
+}

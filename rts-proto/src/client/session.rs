@@ -1,0 +1,146 @@
+//! What outlives a link: the session's numbers, and the frames that are not acknowledged yet.
+
+use bytes::Bytes;
+
+use crate::limits::STATUS_QUERIES_PER_SECOND;
+use crate::link::Channel;
+use crate::rate::TokenBucket;
+use crate::wire::{Accepted, Resume, ResumeKey};
+use crate::{Instant, MessageId, RoomKey};
+
+/// What a frame in the window is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tag {
+    Send(MessageId),
+    Broadcast { wire_id: u64, room: RoomKey },
+    Status(u64),
+    Join(RoomKey),
+    Leave,
+}
+
+#[derive(Debug)]
+pub(super) struct Session {
+    number: u64,
+    key: ResumeKey,
+    claim: u64,
+    /// False once it is known that the server will not go on with it.
+    resumable: bool,
+    pub(super) channel: Channel<Tag>,
+    /// When the burst of input that made an acknowledgement due came in.
+    ack_due: Option<Instant>,
+    pace: Pace,
+}
+
+impl Session {
+    pub(super) fn new(accepted: &Accepted, now: Instant) -> Self {
+        Self {
+            number: accepted.session,
+            key: accepted.key,
+            claim: accepted.claim,
+            resumable: true,
+            channel: Channel::new(),
+            ack_due: None,
+            pace: Pace::new(accepted, now),
+        }
+    }
+
+    /// The server goes on with this session. What it does not have goes out again, paced.
+    pub(super) fn resumed(&mut self, accepted: &Accepted) {
+        self.key = accepted.key;
+        self.ack_due = None;
+        self.pace.holding_back = true;
+        self.pace.ready_at = None;
+    }
+
+    pub(super) fn claim(&self) -> u64 {
+        self.claim
+    }
+
+    /// What to ask of the server on a new link.
+    pub(super) fn resume(&self) -> Option<Resume> {
+        self.resumable.then(|| Resume {
+            session: self.number,
+            key: self.key,
+            received: self.channel.received(),
+        })
+    }
+
+    pub(super) fn give_up_resuming(&mut self) {
+        self.resumable = false;
+    }
+
+    /// What is queued goes out spread over time.
+    pub(super) fn hold_back(&mut self) {
+        self.pace.holding_back = true;
+    }
+
+    /// The next frame that may go out now.
+    pub(super) fn next_transmit(&mut self, now: Instant) -> Option<Bytes> {
+        let Some(tag) = self.channel.peek() else {
+            self.pace.holding_back = false;
+            self.pace.ready_at = None;
+            return None;
+        };
+        if !self.pace.lets_pass(*tag, now) {
+            return None;
+        }
+        self.channel.transmit()
+    }
+
+    pub(super) fn pace_ready_at(&self) -> Option<Instant> {
+        self.pace.ready_at
+    }
+
+    pub(super) fn count_received(&mut self, now: Instant) {
+        self.channel.count_received();
+        self.ack_due.get_or_insert(now);
+    }
+
+    pub(super) fn ack_due(&self) -> Option<Instant> {
+        self.ack_due
+    }
+
+    pub(super) fn take_ack(&mut self) -> Option<u64> {
+        self.ack_due = None;
+        self.channel.take_ack()
+    }
+}
+
+/// §4.9: after a return, what waited goes out at the server's rates. Otherwise everything goes out
+/// at once and the server judges; the buckets are filled all the same, so that they know.
+#[derive(Debug)]
+struct Pace {
+    sends: TokenBucket,
+    broadcasts: TokenBucket,
+    statuses: TokenBucket,
+    holding_back: bool,
+    /// When the frame that is held back may go out.
+    ready_at: Option<Instant>,
+}
+
+impl Pace {
+    fn new(accepted: &Accepted, now: Instant) -> Self {
+        Self {
+            sends: TokenBucket::cautious(accepted.sends_per_second, now),
+            broadcasts: TokenBucket::cautious(accepted.broadcasts_per_second, now),
+            statuses: TokenBucket::cautious(STATUS_QUERIES_PER_SECOND, now),
+            holding_back: false,
+            ready_at: None,
+        }
+    }
+
+    fn lets_pass(&mut self, tag: Tag, now: Instant) -> bool {
+        let bucket = match tag {
+            Tag::Send(_) => &mut self.sends,
+            Tag::Broadcast { .. } => &mut self.broadcasts,
+            Tag::Status(_) => &mut self.statuses,
+            Tag::Join(_) | Tag::Leave => return true,
+        };
+        if bucket.take(now) || !self.holding_back {
+            self.ready_at = None;
+            return true;
+        }
+        self.ready_at = Some(bucket.ready_at());
+        false
+    }
+}

@@ -1,0 +1,81 @@
+//! What the application is told about its connection, and when (contract: "Behaviour over time").
+
+use super::Parameters;
+use crate::{ConnectionState, Instant};
+
+/// Silence, measured from the last byte heard.
+///
+/// ```text
+///            10 s             12 s            22 s
+/// Nothing ---------> Reconnecting --> Disconnected --> Lost
+///    ^                    |               |              |
+///    +--------------------+---------------+--------------+   back: 5, or 3 the first time
+/// ```
+#[derive(Debug)]
+pub(super) struct Timeline {
+    heard: Instant,
+    reported: Reported,
+    connected_before: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reported {
+    Nothing,
+    Reconnecting,
+    Disconnected,
+    Lost,
+}
+
+impl Timeline {
+    /// A login begins: silence counts from here.
+    pub(super) fn new(now: Instant) -> Self {
+        Self { heard: now, reported: Reported::Nothing, connected_before: false }
+    }
+
+    pub(super) fn hear(&mut self, now: Instant) {
+        self.heard = now;
+    }
+
+    pub(super) fn heard(&self) -> Instant {
+        self.heard
+    }
+
+    /// Whether the application knows of the silence.
+    pub(super) fn break_was_reported(&self) -> bool {
+        self.reported != Reported::Nothing
+    }
+
+    /// The session is up: what the application is told, if anything.
+    pub(super) fn back(&mut self, now: Instant) -> Option<ConnectionState> {
+        let first = !core::mem::replace(&mut self.connected_before, true);
+        let reported = core::mem::replace(&mut self.reported, Reported::Nothing);
+        self.heard = now;
+        match (first, reported) {
+            (true, _) => Some(ConnectionState::Connected),
+            (false, Reported::Nothing) => None,
+            (false, _) => Some(ConnectionState::Reconnected),
+        }
+    }
+
+    /// When silence is reported next.
+    pub(super) fn next_mark(&self, parameters: &Parameters) -> Option<Instant> {
+        let after = match self.reported {
+            Reported::Nothing => parameters.reconnecting_after,
+            Reported::Reconnecting => parameters.disconnected_after,
+            Reported::Disconnected => parameters.lost_after,
+            Reported::Lost => return None,
+        };
+        Some(self.heard + after)
+    }
+
+    /// The next mark is reached.
+    pub(super) fn pass_mark(&mut self) -> ConnectionState {
+        let (reported, state) = match self.reported {
+            Reported::Nothing => (Reported::Reconnecting, ConnectionState::Reconnecting),
+            Reported::Reconnecting => (Reported::Disconnected, ConnectionState::Disconnected),
+            Reported::Disconnected | Reported::Lost => (Reported::Lost, ConnectionState::Lost),
+        };
+        self.reported = reported;
+        state
+    }
+}

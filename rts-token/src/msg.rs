@@ -1,0 +1,62 @@
+//! The inner layer: the signed message, between bytes and fields.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::str;
+
+use crate::bytes::{Reader, put_bytes16, put_len16};
+use crate::limits::{MAX_MSG_BYTES, MAX_PRIVILEGES};
+use crate::{Token, TokenError};
+
+pub(crate) fn pack(token: &Token) -> Vec<u8> {
+    let mut out = Vec::with_capacity(MAX_MSG_BYTES);
+    out.extend(token.nonce().to_le_bytes());
+    out.extend(token.issued_at().to_le_bytes());
+    out.extend(token.expire_at().to_le_bytes());
+    put_bytes16(&mut out, token.room_id().as_bytes());
+    put_bytes16(&mut out, token.user_id().as_bytes());
+    put_len16(&mut out, token.privileges().len());
+    for (privilege, expire_at) in token.privileges() {
+        out.extend(privilege.to_le_bytes());
+        out.extend(expire_at.to_le_bytes());
+    }
+    out
+}
+
+/// Fields of `msg`, whose signature is the caller's to check.
+pub(crate) fn unpack(app_id: &str, msg: &[u8]) -> Result<Token, TokenError> {
+    let mut reader = Reader::new(msg);
+    let nonce = reader.u32()?;
+    let issued_at = reader.u32()?;
+    let expire_at = reader.u32()?;
+    // Ids are ASCII, so bytes that are no text at all are malformed in the same way.
+    let room_id = str::from_utf8(reader.bytes16()?).map_err(|_| TokenError::RoomIdMalformed)?;
+    let user_id = str::from_utf8(reader.bytes16()?).map_err(|_| TokenError::UserIdMalformed)?;
+    let privileges = unpack_privileges(&mut reader)?;
+    reader.end()?;
+
+    Ok(Token::new(app_id, user_id)?
+        .with_nonce(nonce)
+        .with_issued_at(issued_at)
+        .with_expire_at(expire_at)
+        .with_room_id(room_id)?
+        .with_received_privileges(privileges))
+}
+
+fn unpack_privileges(reader: &mut Reader<'_>) -> Result<BTreeMap<u16, u32>, TokenError> {
+    let count = reader.u16()?;
+    if usize::from(count) > MAX_PRIVILEGES {
+        return Err(TokenError::TooManyPrivileges);
+    }
+    let mut privileges = BTreeMap::new();
+    for _ in 0..count {
+        let privilege = reader.u16()?;
+        let expire_at = reader.u32()?;
+        // Strictly: a privilege listed twice would have two expiries.
+        if privileges.last_key_value().is_some_and(|(last, _)| *last >= privilege) {
+            return Err(TokenError::PrivilegeOrder);
+        }
+        privileges.insert(privilege, expire_at);
+    }
+    Ok(privileges)
+}
