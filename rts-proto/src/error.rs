@@ -226,6 +226,16 @@ pub enum Disconnect {
 }
 
 impl Disconnect {
+    /// Whether the session is over too, and cannot be resumed.
+    #[must_use]
+    pub const fn ends_session(&self) -> bool {
+        match self {
+            Self::Broken | Self::TimedOut => false,
+            Self::ByPeer { code, .. } => code.ends_session(),
+            Self::PeerMisbehaved(_) => true,
+        }
+    }
+
     /// What a client does next.
     #[must_use]
     pub const fn retry(&self) -> Retry {

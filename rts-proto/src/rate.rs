@@ -65,9 +65,8 @@ impl TokenBucket {
 
     fn refill(&mut self, now: Instant) {
         let elapsed = now.as_micros().saturating_sub(self.updated.as_micros());
-        let full = u64::from(self.per_second) * MICROS_PER_SECOND;
-        self.level =
-            self.level.saturating_add(elapsed.saturating_mul(self.per_second.into())).min(full);
+        let gained = elapsed.saturating_mul(self.per_second.into());
+        self.level = self.level.saturating_add(gained).min(self.capacity);
         self.updated = self.updated.max(now);
     }
 }

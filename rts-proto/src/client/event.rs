@@ -84,8 +84,8 @@ pub enum RoomEvent {
     },
     /// `onRoomStateChanged` with another state.
     StateChanged {
-        /// This engine's user.
-        uid: UserId,
+        /// This engine's user; `None` when nobody is logged in.
+        uid: Option<UserId>,
         /// Which.
         state: RoomState,
     },
@@ -167,7 +167,7 @@ pub trait RoomEventHandler: Send {
     /// Joined, or joined again after a reconnect.
     fn on_joined(&mut self, _room: &RoomId, _uid: &UserId, _rejoined: bool, _elapsed: Duration) {}
     /// Any other change of state.
-    fn on_room_state_changed(&mut self, _room: &RoomId, _uid: &UserId, _state: RoomState) {}
+    fn on_room_state_changed(&mut self, _room: &RoomId, _uid: Option<&UserId>, _state: RoomState) {}
     /// Really out.
     fn on_leave_room(&mut self, _room: &RoomId) {}
     /// A broadcast of another member.
@@ -214,7 +214,9 @@ impl RoomEvent {
             Self::Joined { uid, rejoined, elapsed } => {
                 handler.on_joined(room, uid, *rejoined, *elapsed);
             }
-            Self::StateChanged { uid, state } => handler.on_room_state_changed(room, uid, *state),
+            Self::StateChanged { uid, state } => {
+                handler.on_room_state_changed(room, uid.as_ref(), *state);
+            }
             Self::Left => handler.on_leave_room(room),
             Self::MessageReceived { from, payload } => {
                 handler.on_room_message_received(room, from, payload);

@@ -1,14 +1,208 @@
-//! The client core.
+//! The client engine: one app, one login at a time, one link at a time, many rooms.
+//!
+//! [`Client`] has four parts and nothing else: [`Client::new`], [`Client::handle_input`] for what the
+//! world says, one method for each call of the contract, and [`Client::poll_output`] for what is to
+//! be done. Any number of inputs and calls may come before a drain; draining late costs latency,
+//! never correctness.
 
 mod call;
+mod commands;
+mod connection;
 mod event;
+mod login;
 mod parameters;
 mod pending;
+mod receive;
+mod rooms;
+mod sends;
 mod session;
 mod timeline;
+mod timer;
+
+use alloc::collections::VecDeque;
+
+use bytes::Bytes;
 
 pub use call::{
     BroadcastError, BusinessIdError, CreateRoomError, JoinError, LoginError, SendError,
 };
 pub use event::{Event, EventHandler, RoomEvent, RoomEventHandler, WarningCode};
 pub use parameters::{Parameters, ParametersError};
+pub use timer::Timer;
+
+use crate::backoff::Backoff;
+use crate::random::Random;
+use crate::{AppId, BusinessId, Disconnect, Instant, LinkId};
+use connection::Link;
+use login::Login;
+use pending::Pending;
+use rooms::Rooms;
+use timeline::Timeline;
+
+/// What an engine is made from.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The app. Engines of different apps never meet.
+    pub app_id: AppId,
+    /// Times; see [`Client::set_runtime_parameters`].
+    pub parameters: Parameters,
+}
+
+/// What the world tells the engine. Input for a link that the engine has given up changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// Time has passed. Needed at the deadline of [`Output::Wait`]; harmless at any other time.
+    Tick,
+    /// The link that [`Output::Connect`] asked for is up.
+    Connected(LinkId),
+    /// Bytes arrived.
+    Received(LinkId, Bytes),
+    /// The link is down, or could not be made.
+    Disconnected(LinkId),
+    /// The device's network is another one now: the link is checked, and waiting ends.
+    NetworkChanged,
+}
+
+/// What the engine asks of the world.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Make a link to the server, and answer with [`Input::Connected`] or [`Input::Disconnected`].
+    Connect(LinkId),
+    /// Write these bytes, after all earlier ones of the link.
+    Transmit(LinkId, Bytes),
+    /// Write what was transmitted before, then close. No answer is expected.
+    Disconnect(LinkId),
+    /// Tell the application.
+    Event(Event),
+    /// Nothing more to do before this moment, if no other input comes. Always the last output.
+    Wait(Option<Instant>),
+}
+
+/// One engine.
+#[derive(Debug)]
+pub struct Client {
+    app_id: AppId,
+    parameters: Parameters,
+    random: Random,
+    /// The latest moment seen: time never goes back.
+    now: Instant,
+    outputs: VecDeque<Output>,
+    login: Login,
+    link: Link,
+    last_link: u64,
+    backoff: Backoff,
+    timeline: Timeline,
+    pending: Pending,
+    /// Ids of messages to users, and to the app's server.
+    last_message: u64,
+    /// Numbers of broadcasts, queries and tickets on the wire: never used twice by this engine.
+    last_wire_number: u64,
+    rooms: Rooms,
+    business_id: Option<BusinessId>,
+    last_disconnect: Option<Disconnect>,
+    destroyed: bool,
+}
+
+impl Client {
+    /// An engine that is not logged in. It never connects before [`login`](Self::login).
+    ///
+    /// `seed` feeds the jitter of the back-off and nothing else: the same configuration, seed and
+    /// inputs give the same outputs.
+    #[must_use]
+    pub fn new(config: Config, seed: u64) -> Self {
+        Self {
+            app_id: config.app_id,
+            parameters: config.parameters,
+            random: Random::new(seed),
+            now: Instant::ORIGIN,
+            outputs: VecDeque::new(),
+            login: Login::Idle,
+            link: Link::None,
+            last_link: 0,
+            backoff: Backoff::new(),
+            timeline: Timeline::new(Instant::ORIGIN),
+            pending: Pending::default(),
+            last_message: 0,
+            last_wire_number: 0,
+            rooms: Rooms::default(),
+            business_id: None,
+            last_disconnect: None,
+            destroyed: false,
+        }
+    }
+
+    /// Takes in what happened. An earlier `now` than before counts as the latest one.
+    pub fn handle_input(&mut self, now: Instant, input: Input) {
+        let now = self.advance(now);
+        match input {
+            Input::Tick => self.fire_timers(now),
+            Input::Connected(link) => self.link_connected(now, link),
+            Input::Received(link, bytes) => self.link_received(now, link, bytes),
+            Input::Disconnected(link) => self.link_disconnected(now, link),
+            Input::NetworkChanged => self.network_changed(now),
+        }
+    }
+
+    /// The next thing to do. [`Output::Wait`] ends a drain.
+    pub fn poll_output(&mut self) -> Output {
+        match self.outputs.pop_front() {
+            Some(output) => output,
+            None => Output::Wait(self.next_timer().map(|(deadline, _)| deadline)),
+        }
+    }
+
+    /// Which timer the deadline of [`Output::Wait`] is for.
+    #[must_use]
+    pub fn wake_reason(&self) -> Option<Timer> {
+        self.next_timer().map(|(_, timer)| timer)
+    }
+
+    /// How the last link ended; `None` before one has.
+    #[must_use]
+    pub fn last_disconnect(&self) -> Option<Disconnect> {
+        self.last_disconnect
+    }
+
+    /// Whether a login is live, with or without a link at the moment.
+    #[must_use]
+    pub fn is_logged_in(&self) -> bool {
+        matches!(self.login, Login::LoggedIn { .. })
+    }
+
+    /// Whether [`destroy`](Self::destroy) was called.
+    #[must_use]
+    pub fn is_destroyed(&self) -> bool {
+        self.destroyed
+    }
+
+    /// Sends, broadcasts and queries that have no result yet.
+    #[must_use]
+    pub fn open_questions(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// Bytes kept for the link: frames that are not acknowledged, and a frame that has not arrived
+    /// whole. At most [`WINDOW_BYTES_MAX`](crate::limits::WINDOW_BYTES_MAX) and one frame.
+    #[must_use]
+    pub fn stored_bytes(&self) -> usize {
+        let unacked = match &self.login {
+            Login::LoggedIn { session, .. } => session.channel.unacked_bytes(),
+            Login::Idle | Login::LoggingIn(_) | Login::TokenRejected { .. } => 0,
+        };
+        unacked + self.link.buffered_bytes()
+    }
+
+    fn advance(&mut self, now: Instant) -> Instant {
+        self.now = self.now.max(now);
+        self.now
+    }
+
+    fn emit(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    fn next_wire_number(&mut self) -> u64 {
+        self.last_wire_number += 1;
+        self.last_wire_number
+    }
+}

@@ -50,11 +50,11 @@ impl Decoder {
 
     fn next_bytes(&mut self, frame_bytes_max: usize) -> Result<Option<Bytes>, ProtocolError> {
         if self.partial.is_empty() {
-            if let Some(prefix) = Prefix::read(&self.input, frame_bytes_max)? {
-                if self.input.len() >= prefix.total() {
-                    self.input.advance(prefix.prefix_len);
-                    return Ok(Some(self.input.split_to(prefix.frame_len)));
-                }
+            if let Some(prefix) = Prefix::read(&self.input, frame_bytes_max)?
+                && self.input.len() >= prefix.total()
+            {
+                self.input.advance(prefix.prefix_len);
+                return Ok(Some(self.input.split_to(prefix.frame_len)));
             }
             self.partial.extend_from_slice(&self.input);
             self.input.clear();

@@ -1,0 +1,136 @@
+//! What the server says.
+
+use core::time::Duration;
+
+use alloc::string::ToString as _;
+
+use bytes::Bytes;
+
+use super::connection::Link;
+use super::login::Login;
+use super::{Client, Event, WarningCode};
+use crate::limits::{FRAME_BYTES_MAX, FRAME_BYTES_MAX_BEFORE_LOGIN};
+use crate::wire::{Frame, VERSION};
+use crate::{CloseCode, Disconnect, Instant, LinkId, ProtocolError};
+
+impl Client {
+    pub(super) fn link_received(&mut self, now: Instant, link: LinkId, bytes: Bytes) {
+        if self.link.id() != Some(link) || bytes.is_empty() {
+            return;
+        }
+        match &mut self.link {
+            Link::Greeting(greeting) => greeting.decoder.push(bytes),
+            Link::Online(online) => {
+                online.probe_until = None;
+                online.decoder.push(bytes);
+                self.timeline.hear(now);
+            }
+            Link::None | Link::Waiting { .. } | Link::Connecting { .. } => return,
+        }
+        // A frame may end the link: what follows it is for nobody.
+        while self.link.id() == Some(link) {
+            let next = match &mut self.link {
+                Link::Greeting(greeting) => greeting.decoder.next(FRAME_BYTES_MAX_BEFORE_LOGIN),
+                Link::Online(online) => online.decoder.next(FRAME_BYTES_MAX),
+                Link::None | Link::Waiting { .. } | Link::Connecting { .. } => return,
+            };
+            let handled = match next {
+                Ok(Some(frame)) => self.frame_received(now, frame),
+                Ok(None) => return,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = handled {
+                self.server_misbehaved(now, error);
+            }
+        }
+    }
+
+    fn server_misbehaved(&mut self, now: Instant, error: ProtocolError) {
+        let message = error.to_string();
+        self.emit(Event::Warning { code: WarningCode::ProtocolError, message });
+        self.link_lost(now, Disconnect::PeerMisbehaved(error));
+    }
+
+    fn frame_received(&mut self, now: Instant, frame: Frame) -> Result<(), ProtocolError> {
+        match &mut self.link {
+            Link::Greeting(greeting) => match frame {
+                Frame::Hello { version: VERSION, .. } if !greeting.hello_heard => {
+                    greeting.hello_heard = true;
+                    Ok(())
+                }
+                Frame::Hello { version, .. } if !greeting.hello_heard => {
+                    Err(ProtocolError::UnsupportedVersion { version })
+                }
+                Frame::LoginAnswer(answer) if greeting.hello_heard => {
+                    self.login_answered(now, answer);
+                    Ok(())
+                }
+                Frame::Close { code, retry_after_ms, .. } => {
+                    self.closed_by_server(now, code, retry_after_ms);
+                    Ok(())
+                }
+                other => Err(ProtocolError::UnexpectedFrame { kind: other.kind() }),
+            },
+            Link::Online(_) => self.session_frame_received(now, frame),
+            Link::None | Link::Waiting { .. } | Link::Connecting { .. } => Ok(()),
+        }
+    }
+
+    fn session_frame_received(&mut self, now: Instant, frame: Frame) -> Result<(), ProtocolError> {
+        let Login::LoggedIn { session, .. } = &mut self.login else { return Ok(()) };
+        if frame.is_sequenced() {
+            session.count_received(now);
+        }
+        match frame {
+            Frame::Ack { received } => session.channel.acknowledge(received).map(drop)?,
+            Frame::Pong => {}
+            Frame::Delivery { from, payload, .. } => {
+                self.emit(Event::MessageReceived { from, payload });
+            }
+            Frame::SendResults { code, ids } => {
+                for id in ids {
+                    self.answer_send(id, code);
+                }
+            }
+            Frame::RoomDelivery { from, room, payload } => {
+                self.room_message_received(&room, from, payload);
+            }
+            // The ids are numbers of this engine, so the room need not be looked at.
+            Frame::BroadcastResults { code, ids, .. } => {
+                for id in ids {
+                    self.answer_broadcast(id.0, code);
+                }
+            }
+            Frame::JoinAnswer { ticket, state, members } => {
+                self.join_answered(now, ticket, state, members);
+            }
+            Frame::LeaveAnswer { ticket } => self.leave_answered(now, ticket),
+            Frame::MemberJoined { room, uid } => self.member_joined(&room, uid),
+            Frame::MemberLeft { room, uid, reason } => self.member_left(&room, uid, reason),
+            Frame::RoomNotice { room, state } => self.room_noticed(&room, state),
+            Frame::StatusAnswer { query, status } => self.status_answered(query, status),
+            Frame::Close { code, retry_after_ms, .. } => {
+                self.closed_by_server(now, code, retry_after_ms);
+            }
+            Frame::Hello { .. }
+            | Frame::Login(_)
+            | Frame::LoginAnswer(_)
+            | Frame::Ping
+            | Frame::Send { .. }
+            | Frame::Broadcast { .. }
+            | Frame::Join { .. }
+            | Frame::Leave { .. }
+            | Frame::StatusQuery { .. }
+            | Frame::Logout => {
+                return Err(ProtocolError::UnexpectedFrame { kind: frame.kind() });
+            }
+        }
+        Ok(())
+    }
+
+    fn closed_by_server(&mut self, now: Instant, code: u32, retry_after_ms: u32) {
+        let code = CloseCode::from_code(code);
+        let retry_after = Duration::from_millis(retry_after_ms.into());
+        self.link_lost(now, Disconnect::ByPeer { code, retry_after });
+    }
+}
