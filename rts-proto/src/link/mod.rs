@@ -114,6 +114,11 @@ impl<T> Channel<T> {
         self.received
     }
 
+    /// Sequenced frames received that the other side has not been told of.
+    pub(crate) fn unacknowledged(&self) -> u64 {
+        self.received - self.told
+    }
+
     /// Whether the other side has not been told of all that arrived.
     pub(crate) fn owes_ack(&self) -> bool {
         self.told != self.received

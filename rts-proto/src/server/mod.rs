@@ -1,1 +1,230 @@
-//! The server core.
+//! The server: one shard, which owns its links, sessions, users and rooms.
+//!
+//! [`Server`] has the same four parts as the client core: [`Server::new`], [`Server::handle_input`],
+//! its one command [`Server::shutdown`], and [`Server::poll_output`]. What it cannot know by itself, such as
+//! whether a token is good, it asks of its driver as an output and gets back as an input.
+
+mod config;
+mod flush;
+mod link;
+mod login;
+mod rooms;
+mod route;
+mod session;
+mod timers;
+
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
+
+use bytes::Bytes;
+
+pub use config::Config;
+pub use timers::Timer;
+
+use crate::random::Random;
+use crate::wire::ResumeKey;
+use crate::{AppId, CloseCode, Instant, LinkId, LoginCode, LoginId, OnlineStatus, UserId};
+use link::Link;
+use login::Tombstone;
+use rooms::App;
+use session::{Session, SessionNumber};
+use timers::Due;
+
+/// What the world tells the server. Input for a link or a login that the server has given up
+/// changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// Time has passed. Needed at the deadline of [`Output::Wait`]; harmless at any other time.
+    Tick,
+    /// A link was accepted. The driver numbers links and never uses a number twice; the key is 16
+    /// bytes from a secure random source, for the session that this link will carry.
+    Accepted(LinkId, ResumeKey),
+    /// Bytes arrived.
+    Received(LinkId, Bytes),
+    /// The link is down.
+    Disconnected(LinkId),
+    /// The answer to [`Output::Authenticate`].
+    Verdict(LoginId, Verdict),
+}
+
+/// Whether a login is allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is. `claim` grows with the driver's clock, and orders the logins of one user (§3.4).
+    Accept {
+        /// Such as microseconds of Unix time.
+        claim: u64,
+    },
+    /// It is not, and why.
+    Refuse(LoginCode),
+}
+
+/// What a driver checks.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// The app that the client says it belongs to.
+    pub app_id: AppId,
+    /// The user that it says it is.
+    pub uid: UserId,
+    /// What it shows for that.
+    pub token: Bytes,
+}
+
+/// Shows no token.
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials")
+            .field("app_id", &self.app_id)
+            .field("uid", &self.uid)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the server asks of the world.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Write these bytes, after all earlier ones of the link.
+    Transmit(LinkId, Bytes),
+    /// Write what was transmitted before, then close. The code is what the last frame said, if it
+    /// was a `Close`.
+    Disconnect(LinkId, Option<CloseCode>),
+    /// Check these, and answer with [`Input::Verdict`].
+    Authenticate(LoginId, Credentials),
+    /// Nothing more to do before this moment, if no other input comes. Always the last output.
+    Wait(Option<Instant>),
+}
+
+/// What a server holds at a moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Links, all together.
+    pub links: usize,
+    /// Links that have not logged in.
+    pub links_before_login: usize,
+    /// Sessions, with or without a link.
+    pub sessions: usize,
+    /// Rooms with at least one member.
+    pub rooms: usize,
+    /// Memberships in all rooms.
+    pub memberships: usize,
+    /// Bytes kept until they are acknowledged.
+    pub window_bytes: usize,
+}
+
+/// One shard.
+#[derive(Debug)]
+pub struct Server {
+    config: Config,
+    random: Random,
+    /// The latest moment seen: time never goes back.
+    now: Instant,
+    outputs: VecDeque<Output>,
+    links: BTreeMap<LinkId, Link>,
+    links_before_login: usize,
+    /// Logins that wait for their verdict.
+    logins: BTreeMap<LoginId, LinkId>,
+    last_login: u64,
+    sessions: BTreeMap<SessionNumber, Session>,
+    last_session: u64,
+    /// Users and rooms. Nothing reaches them but through their app.
+    apps: BTreeMap<AppId, App>,
+    tombstones: BTreeMap<SessionNumber, Tombstone>,
+    due: BTreeSet<(Instant, Due)>,
+    /// Sessions that owe an acknowledgement or results, and since when.
+    dirty: Vec<SessionNumber>,
+    flush_due: Option<Instant>,
+    /// Sessions that did not take what they must, to be ended when the input is handled.
+    overrun: Vec<SessionNumber>,
+    /// Set by [`Server::shutdown`].
+    retry_after_max: Option<Duration>,
+}
+
+impl Server {
+    /// A shard without links.
+    ///
+    /// `seed` feeds the spread of [`shutdown`](Self::shutdown) and nothing else.
+    #[must_use]
+    pub fn new(config: Config, seed: u64) -> Self {
+        Self {
+            config,
+            random: Random::new(seed),
+            now: Instant::ORIGIN,
+            outputs: VecDeque::new(),
+            links: BTreeMap::new(),
+            links_before_login: 0,
+            logins: BTreeMap::new(),
+            last_login: 0,
+            sessions: BTreeMap::new(),
+            last_session: 0,
+            apps: BTreeMap::new(),
+            tombstones: BTreeMap::new(),
+            due: BTreeSet::new(),
+            dirty: Vec::new(),
+            flush_due: None,
+            overrun: Vec::new(),
+            retry_after_max: None,
+        }
+    }
+
+    /// Takes in what happened. An earlier `now` than before counts as the latest one.
+    pub fn handle_input(&mut self, now: Instant, input: Input) {
+        self.now = self.now.max(now);
+        let now = self.now;
+        match input {
+            Input::Tick => self.tick(now),
+            Input::Accepted(link, key) => self.link_accepted(now, link, key),
+            Input::Received(link, bytes) => self.link_received(now, link, bytes),
+            Input::Disconnected(link) => self.link_disconnected(link),
+            Input::Verdict(login, verdict) => self.login_judged(now, login, verdict),
+        }
+        self.end_overrun(now);
+    }
+
+    /// The next thing to do. [`Output::Wait`] ends a drain.
+    pub fn poll_output(&mut self) -> Output {
+        match self.outputs.pop_front() {
+            Some(output) => output,
+            None => Output::Wait(self.next_timer().map(|(deadline, _)| deadline)),
+        }
+    }
+
+    /// Closes every link, each with its own wish of when to come back, from zero to
+    /// `retry_after_max`, so that the clients do not come back together. Links that are accepted afterwards
+    /// are closed in the same way.
+    pub fn shutdown(&mut self, now: Instant, retry_after_max: Duration) {
+        self.now = self.now.max(now);
+        self.retry_after_max = Some(retry_after_max);
+        let links: Vec<LinkId> = self.links.keys().copied().collect();
+        for link in links {
+            self.turn_away(link, CloseCode::Shutdown, retry_after_max);
+        }
+    }
+
+    /// §7.1, for the driver's own use.
+    #[must_use]
+    pub fn online_status(&self, now: Instant, app_id: &AppId, uid: &UserId) -> OnlineStatus {
+        self.status_of(now.max(self.now), app_id, uid.as_str())
+    }
+
+    /// Which timer the deadline of [`Output::Wait`] is for.
+    #[must_use]
+    pub fn wake_reason(&self) -> Option<Timer> {
+        self.next_timer().map(|(_, timer)| timer)
+    }
+
+    /// What the server holds now. Walks over all sessions and rooms.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let rooms = || self.apps.values().flat_map(|app| app.rooms.values());
+        Stats {
+            links: self.links.len(),
+            links_before_login: self.links_before_login,
+            sessions: self.sessions.len(),
+            rooms: rooms().count(),
+            memberships: rooms().map(|room| room.members.len()).sum(),
+            window_bytes: self.sessions.values().map(|s| s.channel.unacked_bytes()).sum(),
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! What one shard allows.
+
+use alloc::collections::BTreeSet;
+use core::time::Duration;
+
+use crate::UserId;
+use crate::limits::{
+    BROADCASTS_PER_SECOND, LARGE_ROOM_BROADCASTS_PER_SECOND, LOGIN_DEADLINE,
+    ROOM_BROADCASTS_PER_SECOND, ROOM_MEMBERS_MAX, SENDS_PER_SECOND, SESSION_GRACE,
+    STATUS_QUERIES_PER_SECOND, UNREACHABLE_AFTER,
+};
+
+/// What one shard allows. A rate of 0 means no limit. The defaults are the contract's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Messages to users a second from one session.
+    pub sends_per_second: u32,
+    /// Broadcasts a second from one session.
+    pub broadcasts_per_second: u32,
+    /// Status queries a second from one session.
+    pub status_queries_per_second: u32,
+    /// Broadcasts a second in a room of fewer than 500 members, all senders together.
+    pub room_broadcasts_per_second: u32,
+    /// The same from 500 members on.
+    pub large_room_broadcasts_per_second: u32,
+    /// Members of one room.
+    pub room_members_max: usize,
+    /// Links that have not logged in, all together. One more is turned away (close code `Busy`).
+    pub links_before_login_max: usize,
+    /// From accepting a link to a successful login (§2.3).
+    pub login_deadline: Duration,
+    /// A user that was silent for this long has status 2 (§7.1).
+    pub unreachable_after: Duration,
+    /// A session that was silent for this long is over (§4.10).
+    pub session_grace: Duration,
+    /// User ids that nobody can log in as; messages to them get result 3.
+    pub reserved_uids: BTreeSet<UserId>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            sends_per_second: SENDS_PER_SECOND,
+            broadcasts_per_second: BROADCASTS_PER_SECOND,
+            status_queries_per_second: STATUS_QUERIES_PER_SECOND,
+            room_broadcasts_per_second: ROOM_BROADCASTS_PER_SECOND,
+            large_room_broadcasts_per_second: LARGE_ROOM_BROADCASTS_PER_SECOND,
+            room_members_max: ROOM_MEMBERS_MAX,
+            links_before_login_max: 20_000,
+            login_deadline: LOGIN_DEADLINE,
+            unreachable_after: UNREACHABLE_AFTER,
+            session_grace: SESSION_GRACE,
+            reserved_uids: BTreeSet::new(),
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! The end of a burst: one acknowledgement a session, and results in batches (§4.4, §5.8).
+
+use alloc::vec::Vec;
+
+use super::Server;
+use super::session::{Outcome, SessionNumber};
+use crate::Instant;
+use crate::wire::Frame;
+
+impl Server {
+    pub(super) fn mark_dirty(&mut self, now: Instant, number: SessionNumber) {
+        let Some(session) = self.sessions.get_mut(&number) else { return };
+        if !core::mem::replace(&mut session.is_dirty, true) {
+            self.dirty.push(number);
+            self.flush_due.get_or_insert(now);
+        }
+    }
+
+    /// Sends what is owed. Ending a session that has no room for its results makes results for
+    /// others, so this goes on until there are none; each round ends at least one session.
+    pub(super) fn flush(&mut self, now: Instant) {
+        while !self.dirty.is_empty() {
+            for number in core::mem::take(&mut self.dirty) {
+                let Some(session) = self.sessions.get_mut(&number) else { continue };
+                session.is_dirty = false;
+                if let Some(link) = session.link
+                    && let Some(received) = session.channel.take_ack()
+                {
+                    self.transmit(link, Frame::Ack { received });
+                }
+                self.flush_outcomes(number);
+            }
+            self.end_overrun(now);
+        }
+        self.flush_due = None;
+    }
+
+    pub(super) fn flush_outcomes(&mut self, number: SessionNumber) {
+        let Some(session) = self.sessions.get_mut(&number) else { return };
+        let outcomes = core::mem::take(&mut session.outcomes);
+        let mut rest = outcomes.as_slice();
+        while let Some(first) = rest.first() {
+            let run = rest.iter().take_while(|outcome| outcome.goes_with(first)).count();
+            let (batch, after) = rest.split_at(run);
+            self.push_frame(number, results(first, batch));
+            rest = after;
+        }
+    }
+}
+
+impl Outcome {
+    fn goes_with(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Send(code, _), Self::Send(other, _)) => code == other,
+            (Self::Broadcast(room, code, _), Self::Broadcast(other_room, other, _)) => {
+                room == other_room && code == other
+            }
+            (Self::Send(..), Self::Broadcast(..)) | (Self::Broadcast(..), Self::Send(..)) => false,
+        }
+    }
+}
+
+/// One frame for outcomes that go with `first`.
+fn results(first: &Outcome, batch: &[Outcome]) -> Frame {
+    let ids: Vec<_> = batch
+        .iter()
+        .map(|outcome| match outcome {
+            Outcome::Send(_, id) | Outcome::Broadcast(_, _, id) => *id,
+        })
+        .collect();
+    match first {
+        Outcome::Send(code, _) => Frame::SendResults { code: *code, ids },
+        Outcome::Broadcast(room, code, _) => {
+            Frame::BroadcastResults { room: room.clone(), code: *code, ids }
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Logging in: resume, verdict, and who wins when one user logs in twice. Section 3 of the protocol.
+
+use alloc::boxed::Box;
+
+use super::link::Phase;
+use super::session::{End, Outcome, Session, SessionNumber};
+use super::timers::Due;
+use super::{Credentials, Output, Server, Verdict};
+use crate::wire::{Frame, Login, LoginAnswer, Resume, ResumeKey};
+use crate::{CloseCode, Instant, LinkId, LoginCode, LoginId, SendCode};
+
+/// What is left of a displaced session, so that its client can be told (§3.6).
+#[derive(Debug)]
+pub(super) struct Tombstone {
+    key: ResumeKey,
+}
+
+enum Resumed {
+    Yes,
+    /// A newer login has taken the session's place.
+    Displaced,
+    No,
+}
+
+impl Server {
+    pub(super) fn login_asked(&mut self, now: Instant, link: LinkId, login: Login) {
+        if let Some(resume) = &login.resume {
+            match self.try_resume(now, link, &login, resume) {
+                Resumed::Yes => return,
+                Resumed::Displaced => {
+                    return self.close(link, CloseCode::Displaced, "logged in elsewhere");
+                }
+                Resumed::No => {}
+            }
+        }
+        if self.config.reserved_uids.contains(&login.uid) {
+            return self.refuse(link, LoginCode::BadUserId);
+        }
+        self.last_login += 1;
+        let id = LoginId(self.last_login);
+        let credentials = Credentials {
+            app_id: login.app_id.clone(),
+            uid: login.uid.clone(),
+            token: login.token.clone(),
+        };
+        if let Some(link) = self.links.get_mut(&link) {
+            link.phase = Phase::Checking { login: id, asked: Box::new(login) };
+        }
+        self.logins.insert(id, link);
+        self.outputs.push_back(Output::Authenticate(id, credentials));
+    }
+
+    /// §4.8. What is not resumed is left as it was.
+    fn try_resume(
+        &mut self,
+        now: Instant,
+        link: LinkId,
+        login: &Login,
+        resume: &Resume,
+    ) -> Resumed {
+        let number = resume.session;
+        if let Some(tombstone) = self.tombstones.get(&number) {
+            return if tombstone.key == resume.key { Resumed::Displaced } else { Resumed::No };
+        }
+        let Some(session) = self.sessions.get_mut(&number) else { return Resumed::No };
+        let is_same =
+            session.key == resume.key && session.app_id == login.app_id && session.uid == login.uid;
+        if !is_same {
+            return Resumed::No;
+        }
+        let Ok(acknowledged) = session.channel.resume(resume.received) else { return Resumed::No };
+        let origins: alloc::vec::Vec<_> = acknowledged.flatten().collect();
+        session.last_heard = now;
+        if let Some(old) = session.link {
+            self.close(old, CloseCode::Replaced, "the session goes on over a newer link");
+        }
+        self.attach(link, number);
+        for origin in origins {
+            self.add_outcome(now, origin.session, Outcome::Send(SendCode::Ok, origin.id));
+        }
+        self.answer_accepted(link, number, true);
+        if let Some(session) = self.sessions.get_mut(&number) {
+            session.transmit_window(&mut self.outputs);
+        }
+        Resumed::Yes
+    }
+
+    pub(super) fn login_judged(&mut self, now: Instant, id: LoginId, verdict: Verdict) {
+        let Some(link_id) = self.logins.remove(&id) else { return };
+        let Some(link) = self.links.get_mut(&link_id) else { return };
+        let Phase::Checking { asked, .. } = core::mem::replace(&mut link.phase, Phase::Waiting)
+        else {
+            return;
+        };
+        match verdict {
+            Verdict::Refuse(LoginCode::Ok) => self.refuse(link_id, LoginCode::Unknown),
+            Verdict::Refuse(code) => self.refuse(link_id, code),
+            Verdict::Accept { claim } => self.accept(now, link_id, *asked, claim),
+        }
+    }
+
+    /// §3.4: of two logins of one user the one with the greater claim wins.
+    fn accept(&mut self, now: Instant, link: LinkId, asked: Login, clock: u64) {
+        let Login { app_id, uid, claim: asked_claim, .. } = asked;
+        let app = self.apps.entry(app_id.clone()).or_default();
+        let present = app.users.get(&uid).copied();
+        let present_claim =
+            present.and_then(|number| self.sessions.get(&number)).map_or(0, |s| s.claim);
+        let continues = asked_claim > 0 && asked_claim <= clock;
+        if continues && present_claim > asked_claim {
+            return self.close(link, CloseCode::Displaced, "logged in elsewhere");
+        }
+        let claim =
+            if continues { asked_claim } else { clock.max(present_claim.saturating_add(1)) };
+        if let Some(number) = present {
+            self.supersede(now, number, claim);
+        }
+        let Some(key) = self.links.get(&link).map(|link| link.key) else { return };
+        self.last_session += 1;
+        let number = self.last_session;
+        let session = Session::new(&self.config, app_id.clone(), uid.clone(), key, claim, now);
+        self.due.insert((session.grace_at, Due::SessionGrace(number)));
+        self.sessions.insert(number, session);
+        self.apps.entry(app_id).or_default().users.insert(uid, number);
+        self.attach(link, number);
+        self.answer_accepted(link, number, false);
+    }
+
+    /// §3.5: the user's session gives way: to another login, or to the same one, which lost it.
+    fn supersede(&mut self, now: Instant, number: SessionNumber, claim: u64) {
+        let Some(session) = self.sessions.get(&number) else { return };
+        let is_same_login = session.claim == claim;
+        let (link, key) = (session.link, session.key);
+        if let Some(link) = link {
+            let code = if is_same_login { CloseCode::Replaced } else { CloseCode::Displaced };
+            self.close(link, code, "logged in elsewhere");
+        }
+        if !is_same_login {
+            self.tombstones.insert(number, Tombstone { key });
+            self.due.insert((now + self.config.session_grace, Due::Tombstone(number)));
+        }
+        self.end_session(now, number, End::Superseded);
+    }
+
+    fn answer_accepted(&mut self, link: LinkId, number: SessionNumber, resumed: bool) {
+        let Some(session) = self.sessions.get(&number) else { return };
+        let accepted = session.accepted(number, resumed, &self.config);
+        self.transmit(link, Frame::LoginAnswer(LoginAnswer::Accepted(accepted)));
+    }
+
+    fn refuse(&mut self, link: LinkId, code: LoginCode) {
+        self.transmit(link, Frame::LoginAnswer(LoginAnswer::Refused(code)));
+        self.disconnect(link, None);
+    }
+}

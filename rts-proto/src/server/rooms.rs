@@ -1,0 +1,203 @@
+//! Rooms: members, notices, fan-out. Section 6 of the protocol.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use super::Server;
+use super::session::SessionNumber;
+use super::timers::Due;
+use crate::limits::{NOTICE_MEMBERS_MAX, ROOMS_PER_USER_MAX};
+use crate::rate::TokenBucket;
+use crate::wire::Frame;
+use crate::{AppId, BroadcastCode, Instant, LeaveReason, Payload, RoomId, RoomState, UserId};
+
+/// One app's users and rooms. A session holds its app's id and reaches no other.
+#[derive(Debug, Default)]
+pub(super) struct App {
+    pub(super) users: BTreeMap<UserId, SessionNumber>,
+    pub(super) rooms: BTreeMap<RoomId, Room>,
+}
+
+#[derive(Debug)]
+pub(super) struct Room {
+    pub(super) members: BTreeMap<UserId, Member>,
+    broadcasts: TokenBucket,
+}
+
+/// A member with a session, or one whose session was superseded and who may be back (§6.9).
+#[derive(Debug)]
+pub(super) struct Member {
+    session: Option<SessionNumber>,
+    pub(super) orphaned_until: Option<Instant>,
+}
+
+impl Room {
+    fn others(&self, uid: &UserId) -> impl Iterator<Item = SessionNumber> {
+        let others = self.members.iter().filter(move |(member, _)| *member != uid);
+        others.filter_map(|(_, member)| member.session)
+    }
+
+    fn sessions_but(&self, uid: &UserId) -> Vec<SessionNumber> {
+        self.others(uid).collect()
+    }
+}
+
+impl Server {
+    pub(super) fn join(&mut self, now: Instant, number: SessionNumber, id: RoomId, ticket: u64) {
+        let Some(session) = self.sessions.get_mut(&number) else { return };
+        let (app_id, uid) = (session.app_id.clone(), session.uid.clone());
+        let Some(app) = self.apps.get_mut(&app_id) else { return };
+        let present = app.rooms.get_mut(&id).and_then(|room| room.members.get_mut(&uid));
+        let is_new = present.is_none();
+        if let Some(member) = present {
+            member.session = Some(number);
+            if let Some(until) = member.orphaned_until.take() {
+                self.due.remove(&(until, Due::OrphanedMembership(app_id, id.clone(), uid.clone())));
+            }
+        } else {
+            let members = app.rooms.get(&id).map_or(0, |room| room.members.len());
+            if session.rooms.len() >= ROOMS_PER_USER_MAX || members >= self.config.room_members_max
+            {
+                let state = RoomState::JoinFailed;
+                let answer = Frame::JoinAnswer { ticket, state, members: Vec::new() };
+                return self.push_frame(number, answer);
+            }
+            let rate = self.config.room_broadcasts_per_second;
+            let room = app.rooms.entry(id.clone()).or_insert_with(|| Room {
+                members: BTreeMap::new(),
+                broadcasts: TokenBucket::new(rate, now),
+            });
+            room.members
+                .insert(uid.clone(), Member { session: Some(number), orphaned_until: None });
+            if room.members.len() == NOTICE_MEMBERS_MAX {
+                room.broadcasts.set_rate(self.config.large_room_broadcasts_per_second, now);
+            }
+        }
+        session.rooms.insert(id.clone());
+        self.welcome(number, id, &uid, ticket, is_new);
+    }
+
+    /// Tells the joiner who is there, and the others who came.
+    fn welcome(
+        &mut self,
+        number: SessionNumber,
+        id: RoomId,
+        uid: &UserId,
+        ticket: u64,
+        is_new: bool,
+    ) {
+        let Some(session) = self.sessions.get(&number) else { return };
+        let Some(app) = self.apps.get(&session.app_id) else { return };
+        let Some(room) = app.rooms.get(&id) else { return };
+        let count = room.members.len();
+        let names = room.members.keys().filter(|member| *member != uid);
+        let members = names.take(NOTICE_MEMBERS_MAX).cloned().collect();
+        let others = room.sessions_but(uid);
+        self.push_frame(number, Frame::JoinAnswer { ticket, state: RoomState::Joined, members });
+        if !is_new {
+            return;
+        }
+        if count <= NOTICE_MEMBERS_MAX {
+            let joined = Frame::MemberJoined { room: id, uid: uid.clone() }.encode();
+            for other in others {
+                self.push_or_end(other, joined.clone());
+            }
+            return;
+        }
+        // §6.7: the one who takes the room over the mark makes it known to all.
+        let notice = Frame::RoomNotice { room: id, state: RoomState::NoticesStop }.encode();
+        if count == NOTICE_MEMBERS_MAX + 1 {
+            for other in others {
+                self.push_or_end(other, notice.clone());
+            }
+        }
+        self.push_or_end(number, notice);
+    }
+
+    pub(super) fn leave(&mut self, number: SessionNumber, id: &RoomId, ticket: u64) {
+        let Some(session) = self.sessions.get_mut(&number) else { return };
+        if session.rooms.remove(id) {
+            let (app_id, uid) = (session.app_id.clone(), session.uid.clone());
+            self.remove_member(&app_id, id, &uid, LeaveReason::Left);
+        }
+        // §6.4: results of broadcasts to the room come before.
+        self.flush_outcomes(number);
+        self.push_frame(number, Frame::LeaveAnswer { ticket });
+    }
+
+    /// The result (§6.5). Everybody gets the same bytes.
+    pub(super) fn broadcast(
+        &mut self,
+        now: Instant,
+        number: SessionNumber,
+        id: &RoomId,
+        payload: Payload,
+    ) -> BroadcastCode {
+        let Some(session) = self.sessions.get_mut(&number) else { return BroadcastCode::Unknown };
+        if !session.broadcasts.take(now) {
+            return BroadcastCode::OverRate;
+        }
+        if !session.rooms.contains(id) {
+            return BroadcastCode::NotInRoom;
+        }
+        let from = session.uid.clone();
+        let room = self.apps.get_mut(&session.app_id).and_then(|app| app.rooms.get_mut(id));
+        let Some(room) = room else { return BroadcastCode::NotInRoom };
+        if !room.broadcasts.take(now) {
+            return BroadcastCode::OverRate;
+        }
+        let bytes = Frame::RoomDelivery { from: from.clone(), room: id.clone(), payload }.encode();
+        for member in room.others(&from) {
+            let Some(session) = self.sessions.get_mut(&member) else { continue };
+            if !session.push(bytes.clone(), None, &mut self.outputs) {
+                self.overrun.push(member);
+            }
+        }
+        BroadcastCode::Ok
+    }
+
+    /// Takes a member out and tells the others. The member's session forgets the room by itself.
+    pub(super) fn remove_member(
+        &mut self,
+        app_id: &AppId,
+        id: &RoomId,
+        uid: &UserId,
+        reason: LeaveReason,
+    ) {
+        let Some(app) = self.apps.get_mut(app_id) else { return };
+        let Some(room) = app.rooms.get_mut(id) else { return };
+        if room.members.remove(uid).is_none() {
+            return;
+        }
+        let count = room.members.len();
+        if count == 0 {
+            app.rooms.remove(id);
+            return;
+        }
+        if count + 1 == NOTICE_MEMBERS_MAX {
+            room.broadcasts.set_rate(self.config.room_broadcasts_per_second, self.now);
+        }
+        if count <= NOTICE_MEMBERS_MAX {
+            let others = room.sessions_but(uid);
+            let left = Frame::MemberLeft { room: id.clone(), uid: uid.clone(), reason }.encode();
+            for other in others {
+                self.push_or_end(other, left.clone());
+            }
+        }
+    }
+
+    /// §6.9: the membership waits for the user's new session.
+    pub(super) fn orphan_member(
+        &mut self,
+        app_id: &AppId,
+        id: &RoomId,
+        uid: &UserId,
+        until: Instant,
+    ) {
+        let room = self.apps.get_mut(app_id).and_then(|app| app.rooms.get_mut(id));
+        let Some(member) = room.and_then(|room| room.members.get_mut(uid)) else { return };
+        member.session = None;
+        member.orphaned_until = Some(until);
+        self.due.insert((until, Due::OrphanedMembership(app_id.clone(), id.clone(), uid.clone())));
+    }
+}

@@ -1,0 +1,153 @@
+//! What a session asks, and where it goes. The one place that finds the session of a user.
+
+use bytes::Bytes;
+
+use super::session::{End, Origin, Outcome, SessionNumber};
+use super::{Output, Server};
+use crate::limits::{CLIENT_WINDOW_FRAMES_MAX, UNRELIABLE_MARK_BYTES};
+use crate::wire::Frame;
+use crate::{
+    AppId, Instant, LinkId, MessageConfig, MessageId, OnlineStatus, Payload, ProtocolError,
+    SendCode, UserId,
+};
+
+impl Server {
+    pub(super) fn session_frame_received(
+        &mut self,
+        now: Instant,
+        link: LinkId,
+        number: SessionNumber,
+        frame: Frame,
+    ) -> Result<(), ProtocolError> {
+        let Some(session) = self.sessions.get_mut(&number) else { return Ok(()) };
+        if frame.is_sequenced() {
+            session.channel.count_received();
+            if session.channel.unacknowledged() > CLIENT_WINDOW_FRAMES_MAX as u64 {
+                return Err(ProtocolError::WindowExceeded);
+            }
+            self.mark_dirty(now, number);
+        }
+        match frame {
+            Frame::Ack { received } => self.acknowledged(now, number, received)?,
+            Frame::Ping => self.transmit(link, Frame::Pong),
+            Frame::Send { id, to, payload, config } => {
+                if let Some(code) = self.send(now, number, id, &to, payload, config) {
+                    self.add_outcome(now, number, Outcome::Send(code, id));
+                }
+            }
+            Frame::Broadcast { id, room, payload } => {
+                let code = self.broadcast(now, number, &room, payload);
+                self.add_outcome(now, number, Outcome::Broadcast(room, code, id));
+            }
+            Frame::Join { room, ticket, .. } => self.join(now, number, room, ticket),
+            Frame::Leave { room, ticket } => self.leave(number, &room, ticket),
+            Frame::StatusQuery { query, uid } => self.query_status(now, number, query, &uid),
+            Frame::Logout => {
+                self.disconnect(link, None);
+                self.end_session(now, number, End::Logout);
+            }
+            Frame::Hello { .. }
+            | Frame::Login(_)
+            | Frame::LoginAnswer(_)
+            | Frame::Pong
+            | Frame::Delivery { .. }
+            | Frame::SendResults { .. }
+            | Frame::RoomDelivery { .. }
+            | Frame::BroadcastResults { .. }
+            | Frame::JoinAnswer { .. }
+            | Frame::LeaveAnswer { .. }
+            | Frame::MemberJoined { .. }
+            | Frame::MemberLeft { .. }
+            | Frame::RoomNotice { .. }
+            | Frame::StatusAnswer { .. }
+            | Frame::Close { .. } => {
+                return Err(ProtocolError::UnexpectedFrame { kind: frame.kind() });
+            }
+        }
+        Ok(())
+    }
+
+    /// §5.4: what the receiver has is a result for its sender.
+    fn acknowledged(
+        &mut self,
+        now: Instant,
+        number: SessionNumber,
+        received: u64,
+    ) -> Result<(), ProtocolError> {
+        let Some(session) = self.sessions.get_mut(&number) else { return Ok(()) };
+        let origins: alloc::vec::Vec<_> =
+            session.channel.acknowledge(received)?.flatten().collect();
+        for origin in origins {
+            self.add_outcome(now, origin.session, Outcome::Send(SendCode::Ok, origin.id));
+        }
+        Ok(())
+    }
+
+    /// §5.3: the result, or nothing when it is the receiver's to bring about.
+    fn send(
+        &mut self,
+        now: Instant,
+        number: SessionNumber,
+        id: MessageId,
+        to: &Bytes,
+        payload: Payload,
+        config: MessageConfig,
+    ) -> Option<SendCode> {
+        let sender = self.sessions.get_mut(&number)?;
+        if !sender.sends.take(now) {
+            return Some(SendCode::OverRate);
+        }
+        let from = sender.uid.clone();
+        let to = core::str::from_utf8(to).unwrap_or("");
+        let present = self.apps.get(&sender.app_id).and_then(|app| app.users.get(to)).copied();
+        let Some(receiver) = present.and_then(|number| self.sessions.get_mut(&number)) else {
+            return Some(match UserId::new(to) {
+                Ok(uid) if !self.config.reserved_uids.contains(&uid) => {
+                    SendCode::ReceiverNotLoggedIn
+                }
+                Ok(_) | Err(_) => SendCode::ReceiverNotFound,
+            });
+        };
+        let bytes = Frame::Delivery { from, payload, config }.encode();
+        if config.is_reliable() {
+            let origin = Some(Origin { session: number, id });
+            let queued = receiver.push(bytes, origin, &mut self.outputs);
+            return if queued { None } else { Some(SendCode::Broken) };
+        }
+        match receiver.link {
+            Some(link) if receiver.channel.unacked_bytes() <= UNRELIABLE_MARK_BYTES => {
+                self.outputs.push_back(Output::Transmit(link, bytes));
+                Some(SendCode::Ok)
+            }
+            Some(_) | None => Some(SendCode::Broken),
+        }
+    }
+
+    fn query_status(&mut self, now: Instant, number: SessionNumber, query: u64, uid: &Bytes) {
+        let Some(session) = self.sessions.get_mut(&number) else { return };
+        let status = if session.statuses.take(now) {
+            let app_id = session.app_id.clone();
+            let uid = core::str::from_utf8(uid).unwrap_or("");
+            self.status_of(now, &app_id, uid)
+        } else {
+            OnlineStatus::Unreachable
+        };
+        self.push_frame(number, Frame::StatusAnswer { query, status });
+    }
+
+    /// §7.1. An id that no user can have has no session either.
+    pub(super) fn status_of(&self, now: Instant, app_id: &AppId, uid: &str) -> OnlineStatus {
+        let number = self.apps.get(app_id).and_then(|app| app.users.get(uid));
+        let Some(session) = number.and_then(|number| self.sessions.get(number)) else {
+            return OnlineStatus::Offline;
+        };
+        let silence = now.since(session.last_heard);
+        if silence < self.config.unreachable_after {
+            OnlineStatus::Online
+        } else if silence < self.config.session_grace {
+            OnlineStatus::Unreachable
+        } else {
+            OnlineStatus::Offline
+        }
+    }
+}

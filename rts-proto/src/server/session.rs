@@ -1,0 +1,202 @@
+//! Sessions: what a login makes, and what outlives links.
+
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use super::timers::Due;
+use super::{Config, Output, Server};
+use crate::limits::{SERVER_WINDOW_FRAMES_MAX, WINDOW_BYTES_MAX};
+use crate::link::Channel;
+use crate::rate::TokenBucket;
+use crate::wire::{Accepted, Frame, ResumeKey};
+use crate::{
+    AppId, BroadcastCode, CloseCode, Instant, LeaveReason, LinkId, MessageId, RoomId, SendCode,
+    UserId,
+};
+
+/// Numbers a session within its shard, for as long as the shard lives.
+pub(super) type SessionNumber = u64;
+
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) app_id: AppId,
+    pub(super) uid: UserId,
+    pub(super) key: ResumeKey,
+    pub(super) claim: u64,
+    pub(super) link: Option<LinkId>,
+    pub(super) last_heard: Instant,
+    /// When the session is looked at next; at or before the end of its grace.
+    pub(super) grace_at: Instant,
+    /// A frame's tag is who waits for its acknowledgement.
+    pub(super) channel: Channel<Option<Origin>>,
+    pub(super) rooms: BTreeSet<RoomId>,
+    pub(super) sends: TokenBucket,
+    pub(super) broadcasts: TokenBucket,
+    pub(super) statuses: TokenBucket,
+    /// Results that go out with the next flush.
+    pub(super) outcomes: Vec<Outcome>,
+    /// Whether the session is on the list of those to flush.
+    pub(super) is_dirty: bool,
+}
+
+/// The send that a delivery came from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Origin {
+    pub(super) session: SessionNumber,
+    pub(super) id: MessageId,
+}
+
+/// A result on its way to its sender.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Send(SendCode, MessageId),
+    Broadcast(RoomId, BroadcastCode, MessageId),
+}
+
+/// Why a session is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// The client said so.
+    Logout,
+    /// Silent for too long, or broke a rule, or did not take what it was sent.
+    Dropped,
+    /// A newer session of the same user takes its place; memberships wait for it (§6.9).
+    Superseded,
+}
+
+impl Session {
+    pub(super) fn new(
+        config: &Config,
+        app_id: AppId,
+        uid: UserId,
+        key: ResumeKey,
+        claim: u64,
+        now: Instant,
+    ) -> Self {
+        Self {
+            app_id,
+            uid,
+            key,
+            claim,
+            link: None,
+            last_heard: now,
+            grace_at: now + config.session_grace,
+            channel: Channel::new(),
+            rooms: BTreeSet::new(),
+            sends: TokenBucket::new(config.sends_per_second, now),
+            broadcasts: TokenBucket::new(config.broadcasts_per_second, now),
+            statuses: TokenBucket::new(config.status_queries_per_second, now),
+            outcomes: Vec::new(),
+            is_dirty: false,
+        }
+    }
+
+    pub(super) fn accepted(
+        &self,
+        number: SessionNumber,
+        resumed: bool,
+        config: &Config,
+    ) -> Accepted {
+        Accepted {
+            session: number,
+            key: self.key,
+            resumed,
+            received: self.channel.received(),
+            claim: self.claim,
+            sends_per_second: config.sends_per_second,
+            broadcasts_per_second: config.broadcasts_per_second,
+        }
+    }
+
+    /// Puts a sequenced frame into the window, and out if there is a link; false when it has no room.
+    pub(super) fn push(
+        &mut self,
+        bytes: Bytes,
+        origin: Option<Origin>,
+        outputs: &mut alloc::collections::VecDeque<Output>,
+    ) -> bool {
+        if !self.channel.has_room(bytes.len(), SERVER_WINDOW_FRAMES_MAX, WINDOW_BYTES_MAX) {
+            return false;
+        }
+        self.channel.push(bytes, origin);
+        self.transmit_window(outputs);
+        true
+    }
+
+    /// With a link, nothing waits in the window.
+    pub(super) fn transmit_window(&mut self, outputs: &mut alloc::collections::VecDeque<Output>) {
+        let Some(link) = self.link else { return };
+        while let Some(bytes) = self.channel.transmit() {
+            outputs.push_back(Output::Transmit(link, bytes));
+        }
+    }
+}
+
+impl Server {
+    /// Sends what a session must get. One that has no room for it has lost something, and is over:
+    /// after the input is handled, since we may be in the middle of a fan-out.
+    pub(super) fn push_or_end(&mut self, number: SessionNumber, bytes: Bytes) {
+        let Some(session) = self.sessions.get_mut(&number) else { return };
+        if !session.push(bytes, None, &mut self.outputs) {
+            self.overrun.push(number);
+        }
+    }
+
+    pub(super) fn push_frame(&mut self, number: SessionNumber, frame: Frame) {
+        self.push_or_end(number, frame.encode());
+    }
+
+    /// §6.8: ends the sessions that did not take what they must.
+    pub(super) fn end_overrun(&mut self, now: Instant) {
+        while let Some(number) = self.overrun.pop() {
+            let Some(session) = self.sessions.get(&number) else { continue };
+            if let Some(link) = session.link {
+                self.close(link, CloseCode::SlowConsumer, "did not read what it was sent");
+            }
+            self.end_session(now, number, End::Dropped);
+        }
+    }
+
+    /// The session is over. Its link, if it has one, is the caller's to close.
+    pub(super) fn end_session(&mut self, now: Instant, number: SessionNumber, end: End) {
+        let Some(session) = self.sessions.remove(&number) else { return };
+        self.due.remove(&(session.grace_at, Due::SessionGrace(number)));
+        // §5.4: nobody will acknowledge these any more.
+        for (_, origin, _) in session.channel.into_unacked() {
+            if let Some(origin) = origin {
+                self.add_outcome(now, origin.session, Outcome::Send(SendCode::Timeout, origin.id));
+            }
+        }
+        if let Some(app) = self.apps.get_mut(&session.app_id)
+            && app.users.get(&session.uid) == Some(&number)
+        {
+            app.users.remove(&session.uid);
+        }
+        let orphaned_until = session.last_heard + self.config.session_grace;
+        for room in &session.rooms {
+            let (app_id, uid) = (&session.app_id, &session.uid);
+            match end {
+                End::Logout => self.remove_member(app_id, room, uid, LeaveReason::Left),
+                End::Dropped => self.remove_member(app_id, room, uid, LeaveReason::Dropped),
+                End::Superseded => self.orphan_member(app_id, room, uid, orphaned_until),
+            }
+        }
+        self.forget_empty_app(&session.app_id);
+    }
+
+    /// A result for a session that may be gone by now.
+    pub(super) fn add_outcome(&mut self, now: Instant, number: SessionNumber, outcome: Outcome) {
+        if let Some(session) = self.sessions.get_mut(&number) {
+            session.outcomes.push(outcome);
+            self.mark_dirty(now, number);
+        }
+    }
+
+    pub(super) fn forget_empty_app(&mut self, app_id: &AppId) {
+        if self.apps.get(app_id).is_some_and(|app| app.users.is_empty() && app.rooms.is_empty()) {
+            self.apps.remove(app_id);
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Everything that happens because time passed.
+
+use super::Server;
+use super::session::{End, SessionNumber};
+use crate::{AppId, CloseCode, Instant, LeaveReason, LinkId, ProtocolError, RoomId, UserId};
+
+/// Why a server wants to be woken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Timer {
+    /// A burst of input is over: acknowledge it, and send the results that it brought.
+    Flush,
+    /// A link has not logged in (§2.3).
+    LoginDeadline,
+    /// A session may be over (§4.10).
+    SessionGrace,
+    /// A membership without a session ends (§6.9).
+    OrphanedMembership,
+    /// A displaced session is forgotten (§3.6).
+    Tombstone,
+}
+
+/// A deadline, by what it is for. Nothing here moves when a message does: a session's entry is looked
+/// at when it is due, and put back if the session was heard from in the meantime.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Due {
+    LoginDeadline(LinkId),
+    SessionGrace(SessionNumber),
+    OrphanedMembership(AppId, RoomId, UserId),
+    Tombstone(SessionNumber),
+}
+
+impl Due {
+    fn timer(&self) -> Timer {
+        match self {
+            Self::LoginDeadline(_) => Timer::LoginDeadline,
+            Self::SessionGrace(_) => Timer::SessionGrace,
+            Self::OrphanedMembership(..) => Timer::OrphanedMembership,
+            Self::Tombstone(_) => Timer::Tombstone,
+        }
+    }
+}
+
+impl Server {
+    pub(super) fn next_timer(&self) -> Option<(Instant, Timer)> {
+        let flush = self.flush_due.map(|due| (due, Timer::Flush));
+        let first = self.due.first().map(|(deadline, due)| (*deadline, due.timer()));
+        [flush, first].into_iter().flatten().min()
+    }
+
+    pub(super) fn tick(&mut self, now: Instant) {
+        while let Some((deadline, _)) = self.due.first() {
+            if *deadline > now {
+                break;
+            }
+            let Some((deadline, due)) = self.due.pop_first() else { break };
+            match due {
+                Due::LoginDeadline(link) => self.misbehaved(now, link, ProtocolError::LoginTimeout),
+                Due::SessionGrace(number) => self.grace_due(now, number),
+                Due::OrphanedMembership(app_id, room, uid) => {
+                    self.membership_due(deadline, &app_id, &room, &uid);
+                }
+                Due::Tombstone(number) => drop(self.tombstones.remove(&number)),
+            }
+            self.end_overrun(now);
+        }
+        self.flush(now);
+    }
+
+    fn grace_due(&mut self, now: Instant, number: SessionNumber) {
+        let Some(session) = self.sessions.get_mut(&number) else { return };
+        let over_at = session.last_heard + self.config.session_grace;
+        if over_at > now {
+            session.grace_at = over_at;
+            self.due.insert((over_at, Due::SessionGrace(number)));
+            return;
+        }
+        if let Some(link) = session.link {
+            self.close(link, CloseCode::Silent, "nothing heard for the whole grace");
+        }
+        self.end_session(now, number, End::Dropped);
+    }
+
+    fn membership_due(&mut self, deadline: Instant, app_id: &AppId, room: &RoomId, uid: &UserId) {
+        let Some(app) = self.apps.get_mut(app_id) else { return };
+        let member = app.rooms.get(room).and_then(|room| room.members.get(uid));
+        if member.is_some_and(|member| member.orphaned_until == Some(deadline)) {
+            self.remove_member(app_id, room, uid, LeaveReason::Dropped);
+            self.forget_empty_app(app_id);
+        }
+    }
+}
