@@ -1,0 +1,221 @@
+//! What an operator says.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use rts_proto::{AppId, UserId, server};
+use serde::Deserialize;
+
+/// The app id of `rts serve --dev`.
+pub const DEV_APP_ID: &str = "123456781234567812345678";
+/// The app key of `rts serve --dev`. Everybody knows it.
+pub const DEV_APP_KEY: &str = "development key, known to all";
+
+/// A server's configuration, as a TOML file says it.
+///
+/// ```
+/// let config = rts_server::Config::parse(
+///     r#"
+///     listen = "127.0.0.1:7600"
+///     allow_public_plaintext = false   # true: listen on other than loopback, without TLS
+///     reserved_uids = ["system"]
+///
+///     [apps.123456781234567812345678]
+///     keys = ["the app key", "a second one, while keys are changed"]
+///
+///     [limits]                         # 0: no limit
+///     sends_per_second = 100
+///     "#,
+/// )?;
+/// assert_eq!(config.limits.sends_per_second, 100);
+/// # Ok::<(), rts_server::ConfigError>(())
+/// ```
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where to listen. Port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Allows plain TCP on an address that is not loopback.
+    #[serde(default)]
+    pub allow_public_plaintext: bool,
+    /// User ids that nobody can log in as.
+    #[serde(default)]
+    pub reserved_uids: Vec<String>,
+    /// The apps, by app id.
+    pub apps: BTreeMap<String, App>,
+    /// What is allowed.
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+/// One app.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct App {
+    /// The keys that its tokens may be signed with; one, or two while they are changed.
+    pub keys: Vec<String>,
+}
+
+/// Shows no key.
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "App {{ {} keys }}", self.keys.len())
+    }
+}
+
+/// Rates and bounds. A rate of 0 means no limit.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Messages to users a second from one client.
+    pub sends_per_second: u32,
+    /// Broadcasts a second from one client.
+    pub broadcasts_per_second: u32,
+    /// Status queries a second from one client.
+    pub status_queries_per_second: u32,
+    /// Broadcasts a second in a room of fewer than 500 members.
+    pub room_broadcasts_per_second: u32,
+    /// The same from 500 members on.
+    pub large_room_broadcasts_per_second: u32,
+    /// Members of one room.
+    pub room_members_max: usize,
+    /// Links that have not logged in.
+    pub links_before_login_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let core = server::Config::default();
+        Self {
+            sends_per_second: core.sends_per_second,
+            broadcasts_per_second: core.broadcasts_per_second,
+            status_queries_per_second: core.status_queries_per_second,
+            room_broadcasts_per_second: core.room_broadcasts_per_second,
+            large_room_broadcasts_per_second: core.large_room_broadcasts_per_second,
+            room_members_max: core.room_members_max,
+            links_before_login_max: core.links_before_login_max,
+        }
+    }
+}
+
+/// What is wrong with a configuration, where, and what would be right.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read {path}: {error}")]
+    Read {
+        /// Which file.
+        path: String,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// Not TOML, an unknown key, or a value of the wrong kind.
+    #[error("{0}")]
+    Parse(#[from] toml::de::Error),
+    /// A value that cannot be.
+    #[error("{key}: {what}")]
+    Value {
+        /// Where.
+        key: String,
+        /// What is wrong, and what would be right.
+        what: String,
+    },
+}
+
+impl Config {
+    /// Loopback, one app that everybody knows.
+    #[must_use]
+    pub fn development(listen: SocketAddr) -> Self {
+        let app = App { keys: vec![DEV_APP_KEY.to_owned()] };
+        Self {
+            listen,
+            allow_public_plaintext: false,
+            reserved_uids: Vec::new(),
+            apps: BTreeMap::from([(DEV_APP_ID.to_owned(), app)]),
+            limits: Limits::default(),
+        }
+    }
+
+    /// Reads a file.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| ConfigError::Read { path: path.display().to_string(), error })?;
+        Self::parse(&text)
+    }
+
+    /// Reads a text, and checks what TOML cannot.
+    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        let config: Self = toml::from_str(text)?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Refuses what cannot be meant.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let error = |key: String, what: &str| ConfigError::Value { key, what: what.to_owned() };
+        if !self.listen.ip().is_loopback() && !self.allow_public_plaintext {
+            return Err(error(
+                format!("listen = \"{}\"", self.listen),
+                "this is not a loopback address, and links are not encrypted: put a TLS terminator \
+                 in front and listen on 127.0.0.1, or say allow_public_plaintext = true",
+            ));
+        }
+        if self.apps.is_empty() {
+            return Err(error("apps".to_owned(), "at least one app is needed: [apps.APPID]"));
+        }
+        for (id, app) in &self.apps {
+            AppId::new(id).map_err(|e| error(format!("apps.{id}"), &format!("the app id {e}")))?;
+            if !(1..=2).contains(&app.keys.len()) || app.keys.iter().any(String::is_empty) {
+                let what = "one key is needed, or two while they are changed, none of them empty";
+                return Err(error(format!("apps.{id}.keys"), what));
+            }
+        }
+        for uid in &self.reserved_uids {
+            UserId::new(uid)
+                .map_err(|e| error("reserved_uids".to_owned(), &format!("{uid:?} {e}")))?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn core(&self) -> server::Config {
+        server::Config {
+            sends_per_second: self.limits.sends_per_second,
+            broadcasts_per_second: self.limits.broadcasts_per_second,
+            status_queries_per_second: self.limits.status_queries_per_second,
+            room_broadcasts_per_second: self.limits.room_broadcasts_per_second,
+            large_room_broadcasts_per_second: self.limits.large_room_broadcasts_per_second,
+            room_members_max: self.limits.room_members_max,
+            links_before_login_max: self.limits.links_before_login_max,
+            reserved_uids: self.reserved_uids.iter().flat_map(|uid| UserId::new(uid)).collect(),
+            ..server::Config::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(text: &str) -> String {
+        Config::parse(text).expect_err(text).to_string()
+    }
+
+    #[test]
+    fn errors_say_what_is_wrong_and_where() {
+        let app = "[apps.123456781234567812345678]\nkeys = [\"k\"]\n";
+        assert!(error(&format!("listen = \"0.0.0.0:1\"\n{app}")).contains("not a loopback"));
+        assert!(error(&format!("listen = \"127.0.0.1:1\"\nlisen = 1\n{app}")).contains("lisen"));
+        assert!(error("listen = \"127.0.0.1:1\"\n[apps.short]\nkeys = [\"k\"]").contains("24"));
+        assert!(error("listen = \"127.0.0.1:1\"\n[apps]").contains("at least one app"));
+        let no_key = "listen = \"127.0.0.1:1\"\n[apps.123456781234567812345678]\nkeys = []";
+        assert!(error(no_key).contains("one key is needed"));
+    }
+
+    #[test]
+    fn a_public_address_is_allowed_only_in_so_many_words() {
+        let app = "[apps.123456781234567812345678]\nkeys = [\"k\"]\n";
+        let text = format!("listen = \"0.0.0.0:1\"\nallow_public_plaintext = true\n{app}");
+        assert!(Config::parse(&text).is_ok());
+    }
+}

@@ -1,0 +1,82 @@
+//! A listener around one shard.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rts_proto::server;
+use rts_transport_tokio::Shard;
+use tokio::net::TcpListener;
+
+use crate::{Config, ConfigError, TokenAuthenticator};
+
+/// Clients that are told of a shutdown come back spread over this time.
+const SHUTDOWN_SPREAD: Duration = Duration::from_secs(5);
+/// For the last frames to be written out.
+const SHUTDOWN_LINGER: Duration = Duration::from_millis(200);
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// The system gave no random numbers.
+    #[error("the system's random source failed: {0}")]
+    Random(getrandom::Error),
+}
+
+/// A server that listens.
+#[derive(Debug)]
+pub struct Server {
+    shard: Shard,
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl Server {
+    /// Checks the configuration and begins to listen.
+    pub async fn bind(config: &Config) -> Result<Self, ServerError> {
+        config.check()?;
+        let authenticator = Arc::new(TokenAuthenticator::new(config)?);
+        let seed = getrandom::u64().map_err(ServerError::Random)?;
+        let core = server::Server::new(config.core(), seed);
+        let listen_error = |error| ServerError::Listen { address: config.listen, error };
+        let listener = TcpListener::bind(config.listen).await.map_err(listen_error)?;
+        let address = listener.local_addr().map_err(listen_error)?;
+        Ok(Self { shard: Shard::new(core, authenticator), listener, address })
+    }
+
+    /// Where it listens; with port 0 in the configuration, the port that it got.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The shard, for its figures.
+    #[must_use]
+    pub fn shard(&self) -> Shard {
+        self.shard.clone()
+    }
+
+    /// Serves until `stop` is ready, then closes all links.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        tracing::info!(address = %self.address, "listening");
+        tokio::select! {
+            () = self.shard.serve(self.listener) => {}
+            () = stop => {}
+        }
+        self.shard.shutdown(SHUTDOWN_SPREAD);
+        tokio::time::sleep(SHUTDOWN_LINGER).await;
+        tracing::info!("stopped");
+    }
+}
