@@ -1,0 +1,154 @@
+//! `rts demo`: a server and three engines in one process, on loopback. What is shown is checked.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::bail;
+use rts_server::{Config, DEV_APP_ID, Server};
+use rts_transport_tokio::{
+    BroadcastCode, Engine, Event, Events, LoginCode, LogoutReason, MessageConfig, OnlineStatus,
+    Payload, Room, RoomEvent, SendCode, connect,
+};
+
+use super::chat::describe;
+use crate::dev::{dev_token, unix_now};
+
+/// Nothing here takes longer, unless something is off.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+struct Person {
+    name: &'static str,
+    engine: Engine,
+    events: Events,
+}
+
+pub(crate) async fn run() -> anyhow::Result<ExitCode> {
+    let server = Server::bind(&Config::development("127.0.0.1:0".parse()?)).await?;
+    let url = format!("rts://{}", server.local_addr());
+    tokio::spawn(server.run(std::future::pending()));
+    println!("a server listens on {url}");
+
+    let mut alice = Person::new("alice", &url)?;
+    let mut bob = Person::new("bob", &url)?;
+    let mut carol = Person::new("carol", &url)?;
+
+    title("Login; carol's token has expired, and she gets a fresh one");
+    alice.log_in().await?;
+    bob.log_in().await?;
+    carol.engine.login(&dev_token("carol", u32::try_from(unix_now())? - 60)?, "carol")?;
+    carol.login_result(LoginCode::InvalidToken).await?;
+    carol.engine.update_login_token(&dev_token("carol", 0)?);
+    carol.login_result(LoginCode::Ok).await?;
+
+    title("Who is online?");
+    for (uid, status) in [("bob", OnlineStatus::Online), ("dave", OnlineStatus::Offline)] {
+        alice.engine.get_peer_online_status(uid);
+        let wanted = Event::PeerOnlineStatus { uid: uid.to_owned(), status };
+        alice.expect("the status", |event| *event == wanted).await?;
+    }
+
+    title("Text and bytes to bob; to dave, who is not there");
+    let sent = alice.engine.send_message("bob", "hello bob", MessageConfig::ReliableOrdered)?;
+    bob.receives(&Payload::text("hello bob")).await?;
+    check("alice's result", sent.await, SendCode::Ok)?;
+    let bytes = vec![0, 1, 2, 255];
+    let sent =
+        alice.engine.send_binary_message("bob", bytes.clone(), MessageConfig::ReliableOrdered)?;
+    bob.receives(&Payload::binary(bytes)).await?;
+    check("alice's result", sent.await, SendCode::Ok)?;
+    let sent = alice.engine.send_message("dave", "dave?", MessageConfig::ReliableOrdered)?;
+    check("alice's result", sent.await, SendCode::ReceiverNotLoggedIn)?;
+
+    title("A room with three members");
+    let room = alice.join("lounge").await?;
+    let _bobs = bob.join("lounge").await?;
+    let _carols = carol.join("lounge").await?;
+    let sent = room.send_message("hello all")?;
+    bob.hears("hello all").await?;
+    carol.hears("hello all").await?;
+    check("alice's result", sent.await, BroadcastCode::Ok)?;
+
+    title("Bob logs in on a second device; the first is told, and stays out");
+    let mut second = Person::new("bob", &url)?;
+    second.log_in().await?;
+    bob.expect("the logout", |e| *e == Event::Logout(LogoutReason::Displaced)).await?;
+    let sent = alice.engine.send_message("bob", "which bob?", MessageConfig::ReliableOrdered)?;
+    second.receives(&Payload::text("which bob?")).await?;
+    check("alice's result", sent.await, SendCode::Ok)?;
+
+    title("Logout");
+    for person in [&mut alice, &mut second, &mut carol] {
+        person.engine.logout();
+        person.expect("the logout", |e| *e == Event::Logout(LogoutReason::Own)).await?;
+    }
+    println!("\nall as it should be");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn title(text: &str) {
+    println!("\n== {text}");
+}
+
+fn check<T: PartialEq + std::fmt::Debug>(what: &str, is: T, should: T) -> anyhow::Result<()> {
+    if is != should {
+        bail!("{what} is {is:?} and should be {should:?}");
+    }
+    println!("{:>6} | result: {is:?}", "");
+    Ok(())
+}
+
+impl Person {
+    fn new(name: &'static str, url: &str) -> anyhow::Result<Self> {
+        let (engine, events) = connect(url, DEV_APP_ID, "{}")?;
+        Ok(Self { name, engine, events })
+    }
+
+    async fn log_in(&mut self) -> anyhow::Result<()> {
+        self.engine.login(&dev_token(self.name, 0)?, self.name)?;
+        self.login_result(LoginCode::Ok).await
+    }
+
+    async fn login_result(&mut self, wanted: LoginCode) -> anyhow::Result<()> {
+        let is_wanted =
+            |event: &Event| matches!(event, Event::LoginResult { code, .. } if *code == wanted);
+        self.expect("the login's result", is_wanted).await
+    }
+
+    async fn receives(&mut self, wanted: &Payload) -> anyhow::Result<()> {
+        let is_wanted = |event: &Event| matches!(event, Event::MessageReceived { payload, .. } if payload == wanted);
+        self.expect("the message", is_wanted).await
+    }
+
+    async fn hears(&mut self, wanted: &str) -> anyhow::Result<()> {
+        let wanted = Payload::text(wanted);
+        let is_wanted = |event: &Event| {
+            matches!(event, Event::Room { event: RoomEvent::MessageReceived { payload, .. }, .. }
+                if *payload == wanted)
+        };
+        self.expect("the broadcast", is_wanted).await
+    }
+
+    async fn join(&mut self, id: &str) -> anyhow::Result<Room> {
+        let room = self.engine.create_room(id)?;
+        room.join()?;
+        let is_wanted =
+            |event: &Event| matches!(event, Event::Room { event: RoomEvent::Joined { .. }, .. });
+        self.expect("the join", is_wanted).await?;
+        Ok(room)
+    }
+
+    /// Shows what happens until the wanted event has come.
+    async fn expect(&mut self, what: &str, wanted: impl Fn(&Event) -> bool) -> anyhow::Result<()> {
+        loop {
+            let Ok(Some(event)) = tokio::time::timeout(PATIENCE, self.events.next()).await else {
+                bail!("{what} did not come to {} within {PATIENCE:?}", self.name);
+            };
+            if let Some(line) = describe(&event) {
+                println!("{:>6} | {}", self.name, line.trim());
+            }
+            if wanted(&event) {
+                return Ok(());
+            }
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! One file for each command.
+
+pub(crate) mod chat;
+pub(crate) mod demo;
+pub(crate) mod engine;
+pub(crate) mod listen;
+pub(crate) mod send;
+pub(crate) mod serve;
+pub(crate) mod token;

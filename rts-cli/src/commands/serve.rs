@@ -1,0 +1,68 @@
+//! `rts serve`
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use rts_server::{Config, DEV_APP_ID, DEV_APP_KEY, Server};
+
+use crate::dev::{dev_token, unix_now};
+
+/// A day: long enough to play.
+const DEV_TOKEN_SECONDS: u64 = 86_400;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Loopback only, with an app and a key that everybody knows
+    #[arg(long, required_unless_present = "config", conflicts_with = "config")]
+    dev: bool,
+    /// With --dev: where to listen
+    #[arg(long, default_value = "127.0.0.1:7600", conflicts_with = "config")]
+    listen: SocketAddr,
+    /// A TOML file
+    #[arg(long)]
+    config: Option<PathBuf>,
+}
+
+pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let config = match &args.config {
+        Some(path) => {
+            Config::load(path).with_context(|| format!("configuration {}", path.display()))?
+        }
+        None if !args.listen.ip().is_loopback() => {
+            anyhow::bail!(
+                "--dev has a key that everybody knows, so it listens on loopback only, not on {}; \
+                 use --config FILE for anything else",
+                args.listen
+            );
+        }
+        None => Config::development(args.listen),
+    };
+    let server = Server::bind(&config).await?;
+    let address = server.local_addr();
+    println!("listening on rts://{address}");
+    if args.dev {
+        println!("app id  {DEV_APP_ID}\napp key {DEV_APP_KEY:?}\n\nTwo other terminals:\n");
+        let expire_at = u32::try_from(unix_now() + DEV_TOKEN_SECONDS)?;
+        for (uid, peer) in [("alice", "bob"), ("bob", "alice")] {
+            let token = dev_token(uid, expire_at)?;
+            println!("rts chat --url rts://{address} --uid {uid} --to {peer} --token {token}\n");
+        }
+    }
+    server.run(stop()).await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Ctrl-C, or the signal with which services are stopped.
+async fn stop() {
+    let mut terminate =
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(terminate) => terminate,
+            Err(_) => return std::future::pending().await,
+        };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}

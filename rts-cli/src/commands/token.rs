@@ -1,0 +1,128 @@
+//! `rts token`
+
+use std::process::ExitCode;
+
+use anyhow::{Context as _, anyhow};
+use rts_token::{AppKey, Token};
+use serde_json::json;
+
+use crate::dev::unix_now;
+
+/// The exit code for a token that is not valid, or not known to be.
+const NOT_VALID: u8 = 2;
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// Make a token, and print it
+    New(New),
+    /// Print what a token says; exit 0 only when it is valid
+    Inspect(Inspect),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct New {
+    #[arg(long)]
+    app_id: String,
+    #[arg(long)]
+    app_key: String,
+    #[arg(long)]
+    uid: String,
+    /// Login tokens have none
+    #[arg(long)]
+    room: Option<String>,
+    /// Seconds from now until it expires
+    #[arg(long, default_value_t = 86_400, conflicts_with = "expire_at")]
+    ttl: u32,
+    /// Unix time at which it expires; 0 means never
+    #[arg(long)]
+    expire_at: Option<u32>,
+    /// A random number unless given
+    #[arg(long)]
+    nonce: Option<u32>,
+    /// Unix time; now unless given
+    #[arg(long)]
+    issued_at: Option<u32>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Inspect {
+    token: String,
+    /// Without it, the signature is not checked
+    #[arg(long)]
+    app_key: Option<String>,
+    /// Unix time to check the expiry against; now unless given
+    #[arg(long)]
+    now: Option<u64>,
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::New(new) => make(new),
+        Command::Inspect(inspect) => Ok(show(inspect)),
+    }
+}
+
+fn make(new: New) -> anyhow::Result<ExitCode> {
+    let issued_at = match new.issued_at {
+        Some(at) => at,
+        None => u32::try_from(unix_now()).context("the clock is after the year 2106")?,
+    };
+    let nonce = match new.nonce {
+        Some(nonce) => nonce,
+        None => getrandom::u32().map_err(|error| anyhow!("no random number: {error}"))?,
+    };
+    let mut token = Token::new(&new.app_id, &new.uid)?
+        .with_nonce(nonce)
+        .with_issued_at(issued_at)
+        .with_expire_at(new.expire_at.unwrap_or(issued_at.saturating_add(new.ttl)));
+    if let Some(room) = &new.room {
+        token = token.with_room_id(room)?;
+    }
+    println!("{}", token.sign(&AppKey::new(&new.app_key)?));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show(inspect: Inspect) -> ExitCode {
+    let parsed = match rts_token::inspect(&inspect.token) {
+        Ok(parsed) => parsed,
+        Err(error) => {
+            println!("not a token: {error}");
+            return NOT_VALID.into();
+        }
+    };
+    let claims = parsed.claims();
+    let now = inspect.now.unwrap_or_else(unix_now);
+    let verdict = match &inspect.app_key {
+        None => "not verified".to_owned(),
+        Some(key) => match AppKey::new(key).and_then(|key| parsed.verify(&key)) {
+            Err(error) => format!("not valid: {error}"),
+            Ok(token) if token.is_expired(now) => "not valid: it has expired".to_owned(),
+            Ok(_) => "valid".to_owned(),
+        },
+    };
+    if inspect.json {
+        let privileges: serde_json::Map<_, _> =
+            claims.privileges().iter().map(|(id, at)| (id.to_string(), json!(at))).collect();
+        println!(
+            "{}",
+            json!({"app_id": claims.app_id(), "nonce": claims.nonce(),
+                "issued_at": claims.issued_at(), "expire_at": claims.expire_at(),
+                "room_id": claims.room_id(), "user_id": claims.user_id(),
+                "privileges": privileges, "verdict": verdict})
+        );
+    } else {
+        println!("app id      {}", claims.app_id());
+        println!("user id     {}", claims.user_id());
+        println!("room id     {}", claims.room_id());
+        println!("nonce       {}", claims.nonce());
+        println!("issued at   {}", claims.issued_at());
+        println!("expires at  {}", claims.expire_at());
+        for (id, at) in claims.privileges() {
+            println!("privilege   {id} until {at}");
+        }
+        println!("verdict     {verdict}");
+    }
+    if verdict == "valid" { ExitCode::SUCCESS } else { NOT_VALID.into() }
+}

@@ -1,0 +1,61 @@
+//! The `rts` command.
+#![forbid(unsafe_code)]
+
+mod commands;
+mod dev;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Real-time messages between your app's users: demo, server, tools.
+///
+/// Exit codes: 0 done; 1 failed, and the last line says why; 2 the command line is wrong, or a token is not valid.
+#[derive(Debug, Parser)]
+#[command(name = "rts", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Play a whole conversation on the screen, and check it
+    Demo,
+    /// Run a server
+    Serve(commands::serve::Args),
+    /// Make and read tokens
+    #[command(subcommand)]
+    Token(commands::token::Command),
+    /// Talk, line by line, with a user or in a room
+    Chat(commands::chat::Args),
+    /// Send one text to a user, and print its result
+    Send(commands::send::Args),
+    /// Print what arrives
+    Listen(commands::listen::Args),
+    /// One engine on standard input and output, a JSON object a line
+    Engine(commands::engine::Args),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("RTS_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let done = match Cli::parse().command {
+        Command::Demo => commands::demo::run().await,
+        Command::Serve(args) => commands::serve::run(args).await,
+        Command::Token(command) => commands::token::run(command),
+        Command::Chat(args) => commands::chat::run(args).await,
+        Command::Send(args) => commands::send::run(args).await,
+        Command::Listen(args) => commands::listen::run(args).await,
+        Command::Engine(args) => commands::engine::run(args).await,
+    };
+    match done {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("rts: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
