@@ -1,0 +1,210 @@
+//! The client core, at the mercy of a server and an application.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use bytes::Bytes;
+use rts_proto::client::{Client, Config, Event, Input, Output, Parameters, RoomEvent};
+use rts_proto::limits::{FRAME_BYTES_MAX, WINDOW_BYTES_MAX};
+use rts_proto::wire::{Decoder, Frame};
+use rts_proto::{AppId, Instant, LinkId, MessageId, RoomKey};
+
+use crate::script::{APPS, ROOMS, Script, USERS};
+
+/// More outputs than one step can have a reason for.
+const DRAIN_MAX: usize = 200_000;
+/// Timers that may follow each other without time passing.
+const STEPS_AT_ONE_MOMENT_MAX: usize = 16;
+
+/// The input is a script of calls, of what a server says, and of time.
+///
+/// Nothing panics; a drain ends; stored bytes are bounded; what is transmitted can be read; a timer
+/// that fired is not due again at once; and every accepted send and broadcast gets exactly one
+/// result, at the latest when the engine is destroyed.
+pub fn client_bytes(data: &[u8]) {
+    let mut script = Script::new(data);
+    let mut world = World::new();
+    while !script.is_over() {
+        world.step(&mut script);
+    }
+    let now = world.now;
+    world.client.destroy(now);
+    world.drain();
+    assert!(world.open.is_empty(), "no result: {:?}", world.open);
+    assert_eq!(world.client.open_questions(), 0);
+    assert_eq!(world.client.stored_bytes(), 0);
+    assert_eq!(world.client.poll_output(), Output::Wait(None), "after destroy");
+}
+
+struct World {
+    client: Client,
+    now: Instant,
+    link: LinkId,
+    /// What the client sends on its link.
+    reader: Decoder,
+    rooms: Vec<RoomKey>,
+    /// Sends, and broadcasts of a room, that have no result yet.
+    open: BTreeSet<(Option<RoomKey>, MessageId)>,
+    wait: Option<Instant>,
+}
+
+impl World {
+    fn new() -> Self {
+        let app_id = AppId::new(APPS[0]).expect("well formed");
+        Self {
+            client: Client::new(Config { app_id, parameters: Parameters::default() }, 1),
+            now: Instant::ORIGIN,
+            link: LinkId(0),
+            reader: Decoder::new(),
+            rooms: Vec::new(),
+            open: BTreeSet::new(),
+            wait: None,
+        }
+    }
+
+    fn step(&mut self, script: &mut Script<'_>) {
+        let (now, link) = (self.now, self.link);
+        match script.byte() % 20 {
+            0 => self.pass(Duration::from_millis(script.short().into())),
+            1 => self.sleep(),
+            2 => self.client.handle_input(now, Input::Connected(link)),
+            3 => self.client.handle_input(now, Input::Disconnected(link)),
+            4 => self.client.handle_input(now, Input::NetworkChanged),
+            5 => {
+                let len = script.byte().into();
+                let bytes = Bytes::copy_from_slice(script.bytes(len));
+                self.client.handle_input(now, Input::Received(link, bytes));
+            }
+            6 => self.receive(script.frame()),
+            7 => {
+                self.client.handle_input(now, Input::Connected(link));
+                self.drain();
+                self.receive(Frame::Hello { version: 1, features: 0 });
+                self.receive(script.login_answer());
+            }
+            8 => {
+                // A peer that is nowhere near its own link, and one that cuts a frame.
+                let bytes = script.frame().encode();
+                let cut = usize::from(script.byte()) % bytes.len();
+                self.client.handle_input(now, Input::Received(LinkId(u64::MAX), bytes.clone()));
+                self.client.handle_input(now, Input::Received(link, bytes.slice(..cut)));
+                self.client.handle_input(now, Input::Received(link, bytes.slice(cut..)));
+            }
+            9 => drop(self.client.login(now, "token", script.pick(&USERS))),
+            10 => self.client.logout(now),
+            11 => self.client.update_login_token(now, script.pick(&["fresh", ""])),
+            12 => {
+                let (to, payload, config) =
+                    (script.pick(&USERS), script.payload(), script.config());
+                if let Ok(id) = self.client.send_message(now, to, payload, config) {
+                    assert!(self.open.insert((None, id)), "{id} was used before");
+                }
+            }
+            13 => self.client.get_peer_online_status(now, script.pick(&USERS)),
+            14 => {
+                if let Ok(key) = self.client.create_room(now, script.pick(&ROOMS)) {
+                    self.rooms.push(key);
+                }
+            }
+            15 => self.room_call(script),
+            16 => {
+                if let Some(key) = self.room(script) {
+                    let payload = script.payload();
+                    if let Ok(id) = self.client.send_room_message(now, key, payload) {
+                        assert!(self.open.insert((Some(key), id)), "{id} was used before");
+                    }
+                }
+            }
+            17 => drop(self.client.set_business_id(script.pick(&["tag", "", "bad tag"]))),
+            18 => drop(self.client.set_runtime_parameters(now, script.text())),
+            // Draining late costs nothing but time.
+            _ => return,
+        }
+        self.drain();
+    }
+
+    fn room(&self, script: &mut Script<'_>) -> Option<RoomKey> {
+        if self.rooms.is_empty() { None } else { Some(script.pick(&self.rooms)) }
+    }
+
+    fn room_call(&mut self, script: &mut Script<'_>) {
+        let now = self.now;
+        let Some(key) = self.room(script) else { return };
+        match script.byte() % 4 {
+            0 | 1 => drop(self.client.join_room(now, key)),
+            2 => self.client.leave_room(now, key),
+            _ => {
+                self.client.destroy_room(now, key);
+                self.drain();
+                assert!(!self.open.iter().any(|(room, _)| *room == Some(key)), "{key}: no result");
+            }
+        }
+    }
+
+    fn receive(&mut self, frame: Frame) {
+        self.client.handle_input(self.now, Input::Received(self.link, frame.encode()));
+        self.drain();
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.now = self.now + time;
+        self.client.handle_input(self.now, Input::Tick);
+    }
+
+    /// Goes on at the moment that the client waits for.
+    fn sleep(&mut self) {
+        self.drain();
+        let Some(until) = self.wait else { return };
+        self.now = self.now.max(until);
+        for _ in 0..STEPS_AT_ONE_MOMENT_MAX {
+            self.client.handle_input(self.now, Input::Tick);
+            self.drain();
+            if self.wait.is_none_or(|wait| wait > self.now) {
+                return;
+            }
+        }
+        panic!("{:?} is due again and again", self.client.wake_reason());
+    }
+
+    fn drain(&mut self) {
+        for _ in 0..DRAIN_MAX {
+            match self.client.poll_output() {
+                Output::Connect(link) => {
+                    assert!(link > self.link, "{link} was used before");
+                    self.link = link;
+                    self.reader = Decoder::new();
+                }
+                Output::Transmit(link, bytes) => {
+                    assert_eq!(link, self.link, "transmitted on an earlier link");
+                    self.reader.push(bytes);
+                    while let Some(_frame) =
+                        self.reader.next(FRAME_BYTES_MAX).expect("a client speaks the protocol")
+                    {
+                    }
+                    assert_eq!(self.reader.buffered_bytes(), 0, "half a frame");
+                }
+                Output::Disconnect(link) => assert_eq!(link, self.link),
+                Output::Event(event) => self.hear(event),
+                Output::Wait(deadline) => {
+                    self.wait = deadline;
+                    assert!(self.client.stored_bytes() <= WINDOW_BYTES_MAX + FRAME_BYTES_MAX + 3);
+                    return;
+                }
+            }
+        }
+        panic!("a drain without an end");
+    }
+
+    fn hear(&mut self, event: Event) {
+        let question = match event {
+            Event::MessageSendResult { id, .. } => (None, id),
+            Event::Room { key, event: RoomEvent::MessageSendResult { id, .. }, .. } => {
+                (Some(key), id)
+            }
+            _ => return,
+        };
+        // A result may be called back before the call that it is for returns its id, never later
+        // twice: `step` inserts before it drains.
+        assert!(self.open.remove(&question), "{question:?}: a second result");
+    }
+}

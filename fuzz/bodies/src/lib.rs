@@ -1,0 +1,14 @@
+//! What the fuzz targets do, as plain functions: each takes any bytes, and panics when a law is
+//! broken. `tests/corpus.rs` calls them with the committed inputs; `../fuzz_targets` with those
+//! that libFuzzer thinks of.
+
+mod client_bytes;
+mod decode;
+mod script;
+mod server_bytes;
+mod token;
+
+pub use client_bytes::client_bytes;
+pub use decode::decode;
+pub use server_bytes::server_bytes;
+pub use token::token;

@@ -1,0 +1,213 @@
+//! The server core, at the mercy of its clients.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use bytes::Bytes;
+use rts_proto::limits::{FRAME_BYTES_MAX, WINDOW_BYTES_MAX};
+use rts_proto::server::{Config, Input, Output, Server, Stats, Verdict};
+use rts_proto::wire::{Decoder, Frame, ResumeKey};
+use rts_proto::{Instant, LinkId, LoginCode, LoginId, MessageConfig, MessageId};
+
+use crate::script::{Script, USERS};
+
+const SLOTS: usize = 5;
+/// More outputs than one step can have a reason for.
+const DRAIN_MAX: usize = 1_000_000;
+/// Timers that may follow each other without time passing.
+const STEPS_AT_ONE_MOMENT_MAX: usize = 16;
+/// From the last link to the last trace of it: a grace, and that of a displaced session.
+const TIMERS_MAX: usize = 10_000;
+
+/// The input is a script of what several clients and the driver do, and of time.
+///
+/// Nothing panics; a drain ends; the windows are bounded; what is transmitted can be read and is
+/// within the limits, and none of it is for a link that is gone; a timer that fired is not due again
+/// at once; and when all links are gone and the grace has passed, nothing is left.
+pub fn server_bytes(data: &[u8]) {
+    let mut script = Script::new(data);
+    let mut world = World::new();
+    while !script.is_over() {
+        world.step(&mut script);
+    }
+    for slot in 0..SLOTS {
+        world.hang_up(slot);
+    }
+    world.drain();
+    assert_eq!(world.server.stats().links, 0);
+    let mut timers = 0;
+    while world.sleep() {
+        timers += 1;
+        assert!(timers < TIMERS_MAX, "{:?} for ever", world.server.wake_reason());
+    }
+    assert_eq!(world.server.stats(), Stats::default(), "something is left");
+}
+
+struct World {
+    server: Server,
+    now: Instant,
+    slots: [Option<LinkId>; SLOTS],
+    /// What the server sends on each link.
+    readers: BTreeMap<LinkId, Decoder>,
+    last_link: u64,
+    to_judge: VecDeque<LoginId>,
+    wait: Option<Instant>,
+}
+
+impl World {
+    fn new() -> Self {
+        // Small enough for the fuzzer to reach.
+        let config = Config { links_before_login_max: 3, room_members_max: 3, ..Config::default() };
+        Self {
+            server: Server::new(config, 1),
+            now: Instant::ORIGIN,
+            slots: [None; SLOTS],
+            readers: BTreeMap::new(),
+            last_link: 0,
+            to_judge: VecDeque::new(),
+            wait: None,
+        }
+    }
+
+    fn step(&mut self, script: &mut Script<'_>) {
+        let op = script.byte() % 14;
+        let slot = usize::from(script.byte()) % SLOTS;
+        match op {
+            0 => self.pass(Duration::from_millis(script.short().into())),
+            1 => drop(self.sleep()),
+            2 => self.accept(slot),
+            3 => self.hang_up(slot),
+            4 => {
+                let len = script.byte().into();
+                let bytes = Bytes::copy_from_slice(script.bytes(len));
+                self.receive(slot, bytes);
+            }
+            5 | 6 => self.receive(slot, script.frame().encode()),
+            7 => {
+                let bytes = script.frame().encode();
+                let cut = usize::from(script.byte()) % bytes.len();
+                self.receive(slot, bytes.slice(..cut));
+                self.receive(slot, bytes.slice(cut..));
+            }
+            8 => self.judge(script),
+            9 => {
+                self.accept(slot);
+                self.receive(slot, Frame::Hello { version: 1, features: 0 }.encode());
+                self.receive(slot, script.login().encode());
+                self.judge(script);
+            }
+            10 => self.receive(slot, Frame::Ack { received: script.number() }.encode()),
+            11 => self.flood(slot, script),
+            12 if script.byte() == 0xFF => {
+                self.server.shutdown(self.now, Duration::from_secs(script.byte().into()));
+            }
+            // Draining late costs nothing but time.
+            _ => return,
+        }
+        self.drain();
+    }
+
+    fn accept(&mut self, slot: usize) {
+        self.hang_up(slot);
+        self.last_link += 1;
+        let link = LinkId(self.last_link);
+        self.slots[slot] = Some(link);
+        self.readers.insert(link, Decoder::new());
+        // A key that the script can name.
+        let key = ResumeKey([self.last_link as u8; 16]);
+        self.server.handle_input(self.now, Input::Accepted(link, key));
+        self.drain();
+    }
+
+    fn hang_up(&mut self, slot: usize) {
+        if let Some(link) = self.slots[slot].take() {
+            // What the server said before it knew may still be drained.
+            self.drain();
+            self.readers.remove(&link);
+            self.server.handle_input(self.now, Input::Disconnected(link));
+        }
+    }
+
+    fn receive(&mut self, slot: usize, bytes: Bytes) {
+        if let Some(link) = self.slots[slot] {
+            self.server.handle_input(self.now, Input::Received(link, bytes));
+        }
+    }
+
+    /// Many messages in one burst.
+    fn flood(&mut self, slot: usize, script: &mut Script<'_>) {
+        let id = MessageId(script.number());
+        let to = Bytes::from_static(script.pick(&USERS).as_bytes());
+        let config = script.pick(MessageConfig::ALL);
+        let payload = script.payload();
+        let frame = Frame::Send { id, to, payload, config }.encode();
+        let count = (usize::from(script.byte()) * 64).min((4 << 20) / frame.len());
+        self.receive(slot, frame.repeat(count).into());
+    }
+
+    fn judge(&mut self, script: &mut Script<'_>) {
+        self.drain();
+        let Some(login) = self.to_judge.pop_front() else { return };
+        let verdict = match script.byte() {
+            0xFF => Verdict::Accept { claim: u64::MAX },
+            // Not a refusal, and to be taken for one.
+            0xFE => Verdict::Refuse(LoginCode::Ok),
+            byte @ 0xF0.. => {
+                Verdict::Refuse(LoginCode::ALL[usize::from(byte) % LoginCode::ALL.len()])
+            }
+            byte => Verdict::Accept { claim: self.now.as_micros() + u64::from(byte) },
+        };
+        self.server.handle_input(self.now, Input::Verdict(login, verdict));
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.now = self.now + time;
+        self.server.handle_input(self.now, Input::Tick);
+    }
+
+    /// Goes on at the moment that the server waits for; false when it waits for none.
+    fn sleep(&mut self) -> bool {
+        self.drain();
+        let Some(until) = self.wait else { return false };
+        self.now = self.now.max(until);
+        for _ in 0..STEPS_AT_ONE_MOMENT_MAX {
+            self.server.handle_input(self.now, Input::Tick);
+            self.drain();
+            if self.wait.is_none_or(|wait| wait > self.now) {
+                return true;
+            }
+        }
+        panic!("{:?} is due again and again", self.server.wake_reason());
+    }
+
+    fn drain(&mut self) {
+        for _ in 0..DRAIN_MAX {
+            match self.server.poll_output() {
+                Output::Transmit(link, bytes) => {
+                    let reader = self.readers.get_mut(&link).expect("for a link that is there");
+                    reader.push(bytes);
+                    while let Some(_frame) =
+                        reader.next(FRAME_BYTES_MAX).expect("a server speaks the protocol")
+                    {
+                    }
+                    assert_eq!(reader.buffered_bytes(), 0, "half a frame");
+                }
+                Output::Disconnect(link, _) => {
+                    self.readers.remove(&link).expect("a link that is there");
+                    if let Some(slot) = self.slots.iter_mut().find(|slot| **slot == Some(link)) {
+                        *slot = None;
+                    }
+                }
+                Output::Authenticate(login, _) => self.to_judge.push_back(login),
+                Output::Wait(deadline) => {
+                    self.wait = deadline;
+                    let stats = self.server.stats();
+                    assert_eq!(stats.links, self.readers.len());
+                    assert!(stats.window_bytes <= stats.sessions * WINDOW_BYTES_MAX);
+                    return;
+                }
+            }
+        }
+        panic!("a drain without an end");
+    }
+}

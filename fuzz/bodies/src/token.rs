@@ -1,0 +1,67 @@
+//! Login tokens.
+
+use rts_token::{AppKey, Token, inspect, verify};
+
+use crate::script::Script;
+
+const APP_ID: &str = "123456781234567812345678";
+const KEY: &str = "app key";
+
+/// The input is taken for a token, and then for the fields of one and a change to it.
+///
+/// No text makes a panic. What verifies is signed again to the same text. A token that was changed
+/// anywhere does not verify.
+pub fn token(data: &[u8]) {
+    let key = AppKey::new(KEY).expect("not empty");
+    if let Ok(text) = core::str::from_utf8(data) {
+        read(text, &key);
+    }
+    let mut script = Script::new(data);
+    let Some(token) = made_up(&mut script) else { return };
+    let text = token.sign(&key);
+    let now = u64::from(token.expire_at());
+    assert_eq!(verify(&text, APP_ID, &key, token.user_id(), now).as_ref(), Ok(&token));
+    read(&text, &key);
+
+    let mut changed = text.clone().into_bytes();
+    let at = usize::from(script.short()) % changed.len();
+    if let Some(byte) = changed.get_mut(at) {
+        *byte = script.byte() & 0x7F;
+    }
+    let changed = String::from_utf8(changed).expect("still ASCII");
+    if changed != text {
+        assert!(verify(&changed, APP_ID, &key, token.user_id(), now).is_err(), "{at}: {changed}");
+        read(&changed, &key);
+    }
+}
+
+fn read(text: &str, key: &AppKey) {
+    let Ok(unverified) = inspect(text) else {
+        let refused = verify(text, APP_ID, key, "alice", 0);
+        assert!(refused.is_err(), "verified what cannot be read: {text}");
+        return;
+    };
+    let claims = unverified.claims();
+    let verified = verify(text, claims.app_id(), key, claims.user_id(), 0);
+    assert_eq!(verified.is_ok(), unverified.verify(key).is_ok());
+    if let Ok(token) = verified {
+        assert_eq!(&token, claims);
+        assert_eq!(token.sign(key), text);
+    }
+}
+
+fn made_up(script: &mut Script<'_>) -> Option<Token> {
+    let uid = script.text();
+    let room = script.text();
+    let mut token = Token::new(APP_ID, uid)
+        .ok()?
+        .with_nonce(script.long())
+        .with_issued_at(script.long())
+        .with_expire_at(script.long())
+        .with_room_id(room)
+        .ok()?;
+    for _ in 0..script.byte() {
+        token = token.grant(script.short(), script.long()).ok()?;
+    }
+    Some(token)
+}

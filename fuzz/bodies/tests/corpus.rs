@@ -1,0 +1,37 @@
+//! Replays the committed corpus of every fuzz target. An input that once broke a law is added there.
+
+use std::fs;
+use std::path::Path;
+
+/// Runs `body` on each input; the name of the one that fails is in the test's output.
+fn replay(target: &str, body: fn(&[u8])) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus").join(target);
+    let entries = fs::read_dir(&folder).expect("the corpus is committed");
+    let mut files: Vec<_> = entries.map(|entry| entry.expect("readable").path()).collect();
+    files.sort();
+    assert!(!files.is_empty(), "{}: no inputs", folder.display());
+    for file in files {
+        println!("{}", file.display());
+        body(&fs::read(&file).expect("readable"));
+    }
+}
+
+#[test]
+fn decode() {
+    replay("decode", rts_fuzz_bodies::decode);
+}
+
+#[test]
+fn client_bytes() {
+    replay("client_bytes", rts_fuzz_bodies::client_bytes);
+}
+
+#[test]
+fn server_bytes() {
+    replay("server_bytes", rts_fuzz_bodies::server_bytes);
+}
+
+#[test]
+fn token() {
+    replay("token", rts_fuzz_bodies::token);
+}

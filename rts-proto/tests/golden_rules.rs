@@ -1,0 +1,227 @@
+//! `docs/protocol.md` and the code say the same: rules that are cited exist, and the tables have the
+//! numbers of the constants.
+
+#[path = "golden/document.rs"]
+mod document;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use document::document;
+use rts_proto::client::Parameters;
+use rts_proto::limits::*;
+use rts_proto::{CloseCode, Retry, UserId};
+
+/// Every `§n.m` and `§n` in a text.
+fn cited(text: &str) -> BTreeSet<String> {
+    let after_sign = text.split('§').skip(1);
+    after_sign
+        .map(|rest| {
+            let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+            rest[..end].trim_end_matches('.').to_owned()
+        })
+        .filter(|rule| !rule.is_empty())
+        .collect()
+}
+
+/// Rules that the document states, and sections that it has.
+fn stated() -> BTreeSet<String> {
+    let document = document();
+    let rules = document
+        .lines()
+        .filter_map(|line| line.strip_prefix("- **§")?.split_once("**"))
+        .map(|(rule, _)| rule.to_owned());
+    let sections = document
+        .lines()
+        .filter_map(|line| line.strip_prefix("## ")?.split_once(' '))
+        .map(|(section, _)| section.to_owned());
+    rules.chain(sections).collect()
+}
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("readable") {
+        let path = entry.expect("readable").path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn every_rule_that_the_code_cites_is_in_the_document() {
+    let stated = stated();
+    let mut files = Vec::new();
+    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut files);
+    let mut citations = 0;
+    for file in files {
+        let text = fs::read_to_string(&file).expect("readable");
+        for rule in cited(&text) {
+            citations += 1;
+            assert!(stated.contains(&rule), "{}: §{rule} does not exist", file.display());
+        }
+    }
+    assert!(citations > 30, "only {citations} citations: are they still written as §n.m?");
+}
+
+#[test]
+fn every_rule_that_the_document_cites_is_in_it() {
+    let stated = stated();
+    for rule in cited(&document()) {
+        assert!(stated.contains(&rule), "§{rule} does not exist");
+    }
+}
+
+#[test]
+fn rules_are_numbered_without_gaps() {
+    let stated = stated();
+    for rule in stated.iter().filter(|rule| rule.contains('.')) {
+        let (section, number) = rule.split_once('.').expect("has a dot");
+        let number: u32 = number.parse().expect("a number");
+        assert!(number == 1 || stated.contains(&format!("{section}.{}", number - 1)), "§{rule}");
+    }
+}
+
+/// The cells of the first table after the rule `§number`, without its head.
+fn table(rule: &str) -> Vec<Vec<String>> {
+    let document = document();
+    let (_, after) = document.split_once(rule).expect("the rule is there");
+    after
+        .lines()
+        .skip_while(|line| !line.starts_with('|'))
+        .take_while(|line| line.starts_with('|'))
+        .skip(2)
+        .map(|row| row.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect())
+        .collect()
+}
+
+/// As people write it: 65,536.
+fn number(value: usize) -> String {
+    let digits = value.to_string();
+    let mut out = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+fn rows<const N: usize>(rows: &[[String; N]]) -> Vec<Vec<String>> {
+    rows.iter().map(|row| row.to_vec()).collect()
+}
+
+#[test]
+fn the_table_of_limits_has_the_numbers_of_the_constants() {
+    let row = |what: &str, bound: String| [what.to_owned(), bound];
+    let bytes = |value| format!("{} bytes", number(value));
+    assert_eq!(WINDOW_BYTES_MAX, 1 << 20, "the table says 1 MiB");
+    let expected = [
+        row("payload of a message", bytes(PAYLOAD_BYTES_MAX)),
+        row(
+            "frame before login, after login",
+            format!(
+                "{}, {}, without the length prefix",
+                bytes(FRAME_BYTES_MAX_BEFORE_LOGIN),
+                bytes(FRAME_BYTES_MAX)
+            ),
+        ),
+        row("token", bytes(TOKEN_BYTES_MAX)),
+        row("user id, room id, business id", bytes(ID_BYTES_MAX)),
+        row("app id", bytes(APP_ID_BYTES)),
+        row("resume key", bytes(RESUME_KEY_BYTES)),
+        row(
+            "client's unacknowledged frames",
+            format!("{}, and 1 MiB", number(CLIENT_WINDOW_FRAMES_MAX)),
+        ),
+        row(
+            "server's unacknowledged frames, per session",
+            format!("{}, and 1 MiB", number(SERVER_WINDOW_FRAMES_MAX)),
+        ),
+        row("rooms of one session", number(ROOMS_PER_USER_MAX)),
+        row("members of one room", format!("{}, configurable", number(ROOM_MEMBERS_MAX))),
+        row("members up to which joins and leaves are told", number(NOTICE_MEMBERS_MAX)),
+    ];
+    assert_eq!(table("**§8.1**"), rows(&expected));
+}
+
+#[test]
+fn the_table_of_timers_has_the_numbers_of_the_constants() {
+    let parameters = Parameters::default();
+    let expected = [
+        ("login deadline", LOGIN_DEADLINE),
+        ("connect time-out", parameters.connect_timeout),
+        ("answer time-out", parameters.login_timeout),
+        ("heartbeat", parameters.heartbeat),
+        ("dead link", parameters.reconnecting_after),
+        ("result time-out", parameters.send_timeout),
+        ("unreachable", UNREACHABLE_AFTER),
+        ("grace", SESSION_GRACE),
+    ];
+    let table = table("**§8.2**");
+    for (timer, length) in expected {
+        let row = table.iter().find(|row| row[0] == timer).expect(timer);
+        let seconds = row[2].split(' ').next().and_then(|seconds| seconds.parse().ok());
+        assert_eq!(seconds.map(Duration::from_secs), Some(length), "{timer}");
+    }
+    let backoff = table.iter().find(|row| row[0] == "back-off").expect("there");
+    assert!(backoff[2].contains(&format!("{} ... s", parameters.backoff_max.as_secs())));
+    assert_eq!(table.len(), expected.len() + 1, "a timer that is not checked here");
+}
+
+#[test]
+fn the_table_of_rates_has_the_numbers_of_the_constants() {
+    let row = |what: &str, rate: String| [what.to_owned(), rate];
+    let expected = [
+        row("`Send` of one session", format!("{SENDS_PER_SECOND}/s")),
+        row("`Broadcast` of one session", format!("{BROADCASTS_PER_SECOND}/s")),
+        row("`StatusQuery` of one session", format!("{STATUS_QUERIES_PER_SECOND}/s")),
+        row(
+            "broadcasts in one room, all members together",
+            format!(
+                "{ROOM_BROADCASTS_PER_SECOND}/s; {LARGE_ROOM_BROADCASTS_PER_SECOND}/s from \
+                 {NOTICE_MEMBERS_MAX} members on"
+            ),
+        ),
+    ];
+    assert_eq!(table("**§8.3**"), rows(&expected));
+}
+
+#[test]
+fn the_table_of_close_codes_is_the_enum() {
+    let table = table("\n## 9 ");
+    let written: Vec<_> = table.iter().map(|row| (row[0].clone(), row[1].clone())).collect();
+    let known: Vec<_> = CloseCode::ALL
+        .into_iter()
+        .map(|code| (code.code().to_string(), format!("`{code:?}`")))
+        .collect();
+    assert_eq!(written, known);
+
+    for (row, code) in table.iter().zip(CloseCode::ALL) {
+        let client = row[3].as_str();
+        match code.retry() {
+            // What a client does about a link that it has given up itself does not matter.
+            Retry::WithBackoff => {
+                assert!(
+                    client.starts_with("comes back") || client.starts_with("nothing"),
+                    "{code:?}"
+                );
+            }
+            Retry::LoggedOut => assert!(client.starts_with("is logged out"), "{code:?}"),
+            Retry::Never => assert!(client.starts_with("gives up"), "{code:?}"),
+        }
+    }
+    assert_eq!(CloseCode::from_code(0), CloseCode::BadFrame);
+    assert_eq!(CloseCode::from_code(15), CloseCode::BadFrame);
+}
+
+/// §1.6 gives a length that the limits give too.
+#[test]
+fn ids_have_the_length_that_the_limits_say() {
+    assert!(UserId::new(&"a".repeat(ID_BYTES_MAX)).is_ok());
+    assert!(UserId::new(&"a".repeat(ID_BYTES_MAX + 1)).is_err());
+}
