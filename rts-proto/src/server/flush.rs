@@ -5,7 +5,16 @@ use alloc::vec::Vec;
 use super::Server;
 use super::session::{Outcome, SessionNumber};
 use crate::Instant;
+use crate::limits::{FRAME_BYTES_MAX, ID_BYTES_MAX};
 use crate::wire::Frame;
+
+/// A burst of unreliable messages has as many results as frames fit into it: more than one frame
+/// of results may hold (§1.2).
+const RESULTS_PER_FRAME_MAX: usize = 4_096;
+/// The longest varint of 64 bits.
+const NUMBER_BYTES_MAX: usize = 10;
+const _: () =
+    assert!(RESULTS_PER_FRAME_MAX * NUMBER_BYTES_MAX + ID_BYTES_MAX + 32 < FRAME_BYTES_MAX);
 
 impl Server {
     pub(super) fn mark_dirty(&mut self, now: Instant, number: SessionNumber) {
@@ -40,7 +49,8 @@ impl Server {
         let outcomes = core::mem::take(&mut session.outcomes);
         let mut rest = outcomes.as_slice();
         while let Some(first) = rest.first() {
-            let run = rest.iter().take_while(|outcome| outcome.goes_with(first)).count();
+            let together = rest.iter().take_while(|outcome| outcome.goes_with(first));
+            let run = together.take(RESULTS_PER_FRAME_MAX).count();
             let (batch, after) = rest.split_at(run);
             self.push_frame(number, results(first, batch));
             rest = after;
