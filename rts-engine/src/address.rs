@@ -1,6 +1,7 @@
 //! Where the server is: one form for all transports; the scheme chooses.
 
 use std::fmt;
+use std::net::Ipv6Addr;
 use std::str::FromStr;
 
 /// `rts://host:port`: plain TCP.
@@ -36,14 +37,30 @@ impl FromStr for Address {
         if scheme != "rts" {
             return Err(error("the only scheme so far is rts (plain TCP)"));
         }
-        let (host, port) = authority.rsplit_once(':').ok_or(error("it has no port"))?;
-        if host.is_empty() || host.contains(['/', '@', '?', '#', ' ']) {
-            return Err(error("its host is not a name or an IP address"));
+        let (host, port) = match authority.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => (host, port),
+            _ => return Err(error("it has no port")),
+        };
+        if !is_host(host) {
+            return Err(error("its host is not a name, an IPv4 address or an IPv6 address in [ ]"));
         }
-        if port.parse::<u16>().is_err() {
-            return Err(error("its port is not a number from 0 to 65535"));
+        // `parse` alone would take a sign.
+        if !port.bytes().all(|byte| byte.is_ascii_digit())
+            || !matches!(port.parse(), Ok(1..=u16::MAX))
+        {
+            return Err(error("its port is not a number from 1 to 65535"));
         }
         Ok(Self { authority: authority.to_owned() })
+    }
+}
+
+fn is_host(host: &str) -> bool {
+    match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        None => {
+            let in_names = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+            !host.is_empty() && host.bytes().all(in_names)
+        }
     }
 }
 
@@ -65,7 +82,14 @@ mod tests {
             ("rts://a", "no port"),
             ("rts://:1", "host"),
             ("rts://a:70000", "port"),
+            ("rts://a:0", "port"),
+            ("rts://a:+1", "port"),
+            ("rts://a:", "port"),
             ("rts://a:1/path", "port"),
+            ("rts://a/b:1", "host"),
+            ("rts://::1:1", "host"),
+            ("rts://[::1:1", "host"),
+            ("rts://[::1]", "no port"),
         ] {
             let error = text.parse::<Address>().expect_err(text).to_string();
             assert!(error.contains(what), "{error}");

@@ -1,5 +1,6 @@
 //! The other end of an engine: what a runtime's loop holds.
 
+use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -10,6 +11,9 @@ use rts_proto::LinkId;
 use rts_proto::client::Input;
 
 use crate::shared::Shared;
+
+/// Callbacks made before the loop looks at its link again.
+const CALLBACKS_PER_TURN: usize = 64;
 
 /// What a runtime is to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,8 +26,17 @@ pub enum Action {
     Disconnect(LinkId),
 }
 
-/// What a runtime's loop holds: cheap to clone, one for each task that has something to tell.
-#[derive(Clone, Debug)]
+/// What a runtime's loop holds. There is one for each engine.
+///
+/// ```text
+/// until is_finished:
+///     do every next_action
+///     deliver, tick
+///     wait for: changed, the deadline, a link's bytes (if wants_read) or end -> handle
+/// ```
+///
+/// Dropping it destroys the engine, since nothing would move any more: every [`Sent`](crate::Sent)
+/// completes, and [`Events`](crate::Events) ends.
 pub struct Driver {
     shared: Arc<Shared>,
 }
@@ -35,54 +48,93 @@ impl Driver {
 
     /// Tells the core what happened, and ends the burst: what is due at once is done at once.
     pub fn handle(&self, input: Input) {
-        let mut state = self.shared.lock();
-        state.client.handle_input(self.shared.now(), input);
-        state.drain();
-        let now = self.shared.now();
-        if state.deadline.is_some_and(|deadline| deadline <= now) {
-            state.client.handle_input(now, Input::Tick);
-            state.drain();
+        self.shared.call(|state, now| state.client.handle_input(now, input));
+    }
+
+    /// Tells the core that time has passed, if something is due. The clock is read here: a timer that
+    /// is early or late does no harm.
+    pub fn tick(&self) {
+        let is_due = |deadline| deadline <= self.shared.clock.now();
+        let deadline = self.shared.lock().deadline;
+        if deadline.is_some_and(is_due) {
+            self.handle(Input::Tick);
         }
     }
 
     /// The next thing to do.
     #[must_use]
     pub fn next_action(&self) -> Option<Action> {
-        self.shared.lock().actions.pop_front()
+        let mut state = self.shared.lock();
+        let action = state.next_action();
+        if action.is_none() {
+            // All that happened so far was seen, or is looked at after this.
+            state.changed = false;
+        }
+        action
     }
 
-    /// When [`Input::Tick`] is wanted, if nothing else happens before.
+    /// Calls the application's handlers with events that wait for them, in order. No lock is held meanwhile,
+    /// so a handler may call the engine. A panic in a handler goes no further. If more is left after a
+    /// while, [`changed`](Self::changed) is ready at once.
+    pub fn deliver(&self) {
+        for _ in 0..CALLBACKS_PER_TURN {
+            let callback = self.shared.lock().delivery.pop_callback();
+            match callback {
+                Some(callback) => callback.call(),
+                None => return,
+            }
+        }
+        self.shared.lock().changed = true;
+    }
+
+    /// When [`tick`](Self::tick) is wanted, if nothing else happens before.
     #[must_use]
     pub fn deadline(&self) -> Option<StdInstant> {
         let deadline = self.shared.lock().deadline?;
-        Some(self.shared.to_std(deadline))
+        self.shared.clock.to_std(deadline)
     }
 
     /// Whether the link may be read: false while the application has too many events to take.
     #[must_use]
     pub fn wants_read(&self) -> bool {
-        let state = self.shared.lock();
-        !state.events_wanted || state.has_event_room()
+        self.shared.lock().delivery.has_room()
     }
 
     /// Whether the engine was destroyed and nothing is left to do.
     #[must_use]
     pub fn is_finished(&self) -> bool {
         let state = self.shared.lock();
-        state.client.is_destroyed() && state.actions.is_empty()
+        state.client.is_destroyed() && !state.has_actions()
     }
 
-    /// Waits until there may be something new to do. For one task at a time; cancel safe.
+    /// Waits until there may be something new to do. Cancel safe.
     pub async fn changed(&self) {
         poll_fn(|context| self.poll_changed(context)).await;
     }
 
-    fn poll_changed(&self, context: &mut Context<'_>) -> Poll<()> {
-        let mut state = self.shared.lock();
-        if std::mem::take(&mut state.changed) {
-            return Poll::Ready(());
-        }
-        state.driver_waker = Some(context.waker().clone());
-        Poll::Pending
+    /// The same for loops without `async`. The last context is woken.
+    pub fn poll_changed(&self, context: &mut Context<'_>) -> Poll<()> {
+        self.shared.with(|state| {
+            if std::mem::take(&mut state.changed) {
+                return Poll::Ready(());
+            }
+            state.register(|wakers| &mut wakers.driver, context);
+            Poll::Pending
+        })
+    }
+}
+
+impl fmt::Debug for Driver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Driver").finish_non_exhaustive()
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.shared.call(|state, now| {
+            state.client.destroy(now);
+            state.close();
+        });
     }
 }

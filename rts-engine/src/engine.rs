@@ -1,20 +1,22 @@
-//! The calls of the contract.
+//! The contract's calls on an engine.
 
+use std::fmt;
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 
 use bytes::Bytes;
 use rts_proto::client::{
-    BroadcastError, BusinessIdError, Client, Config, CreateRoomError, Input, JoinError, LoginError,
-    Parameters, ParametersError, SendError,
+    BusinessIdError, Client, Config, CreateRoomError, EventHandler, Input, LoginError, Parameters,
+    ParametersError, SendError,
 };
-use rts_proto::{
-    AppId, BroadcastCode, Disconnect, IdError, MessageConfig, Payload, RoomKey, SendCode, Text,
-};
+use rts_proto::{AppId, Disconnect, IdError, MessageConfig, Payload, SendCode, Text};
 
 use crate::driver::Driver;
 use crate::events::Events;
+use crate::room::Room;
 use crate::sent::Sent;
-use crate::shared::{Shared, State};
+use crate::shared::Shared;
 
 /// The version of this software.
 #[must_use]
@@ -33,17 +35,17 @@ pub enum EngineError {
     Parameters(#[from] ParametersError),
 }
 
-/// One client. Cheap to clone; when the last clone and the last [`Room`] of it are dropped, the engine is
-/// destroyed.
+/// One client. Cheap to clone, and every call returns at once: what follows from it comes as
+/// [`Events`], or to a handler. Calls can come from any thread, and from a handler.
 ///
-/// Every call returns at once. What follows from it comes as events.
-#[derive(Clone, Debug)]
+/// When the last clone and the last [`Room`] of it are dropped, the engine is destroyed. A handler that owns one of them
+/// keeps the engine alive until [`destroy`](Self::destroy).
+#[derive(Clone)]
 pub struct Engine {
     handle: Arc<Handle>,
 }
 
 /// Lives as long as somebody can make calls.
-#[derive(Debug)]
 struct Handle {
     shared: Arc<Shared>,
 }
@@ -57,6 +59,11 @@ impl Drop for Handle {
 impl Engine {
     /// An engine, its events, and the end for a runtime. `parameters` is a JSON object, such as `{}`;
     /// `seed` feeds the jitter of reconnecting, and should differ between clients.
+    ///
+    /// # Errors
+    ///
+    /// An ill-formed app id; parameters that are not a JSON object. Unknown parameters and bad values are
+    /// ignored, with a [`Warning`](rts_proto::client::Event::Warning).
     pub fn new(
         app_id: &str,
         parameters: &str,
@@ -69,27 +76,38 @@ impl Engine {
         Ok((engine, Events::new(Arc::clone(&shared)), Driver::new(shared)))
     }
 
-    /// `login`: see [`Client::login`].
+    /// `login`. One [`LoginResult`](rts_proto::client::Event::LoginResult) follows, unless a logout comes first. With no
+    /// way to the server it stays in flight and tries for ever.
+    ///
+    /// # Errors
+    ///
+    /// A bad token or user id; logged in or logging in already; destroyed.
     pub fn login(&self, token: &str, uid: &str) -> Result<(), LoginError> {
-        self.call(|state, now| state.client.login(now, token, uid))
+        self.shared().call(|state, now| state.client.login(now, token, uid))
     }
 
-    /// `logout`: see [`Client::logout`].
+    /// `logout`. Open sends get their results, then [`Logout`](rts_proto::client::Event::Logout) follows. Does nothing
+    /// without a login.
     pub fn logout(&self) {
-        self.call(|state, now| state.client.logout(now));
+        self.shared().call(|state, now| state.client.logout(now));
     }
 
-    /// `updateLoginToken`: see [`Client::update_login_token`].
+    /// `updateLoginToken`. Logs in again if the last login failed on its token; else the token is kept for the next time
+    /// one is needed.
     pub fn update_login_token(&self, token: &str) {
-        self.call(|state, now| state.client.update_login_token(now, token));
+        self.shared().call(|state, now| state.client.update_login_token(now, token));
     }
 
-    /// `getPeerOnlineStatus`: see [`Client::get_peer_online_status`].
+    /// `getPeerOnlineStatus`. One [`PeerOnlineStatus`](rts_proto::client::Event::PeerOnlineStatus) follows.
     pub fn get_peer_online_status(&self, uid: &str) {
-        self.call(|state, now| state.client.get_peer_online_status(now, uid));
+        self.shared().call(|state, now| state.client.get_peer_online_status(now, uid));
     }
 
-    /// `sendMessage`: see [`Client::send_message`].
+    /// `sendMessage`. The result is an event, and what the returned future completes with.
+    ///
+    /// # Errors
+    ///
+    /// An empty user id; destroyed. What is accepted but cannot work gets an id, and its one result.
     pub fn send_message(
         &self,
         uid: &str,
@@ -99,7 +117,7 @@ impl Engine {
         self.send(uid, Payload::text(text), config)
     }
 
-    /// `sendBinaryMessage`: see [`Client::send_message`].
+    /// `sendBinaryMessage`: like [`send_message`](Self::send_message).
     pub fn send_binary_message(
         &self,
         uid: &str,
@@ -115,109 +133,106 @@ impl Engine {
         payload: Payload,
         config: MessageConfig,
     ) -> Result<Sent<SendCode>, SendError> {
-        self.call(|state, now| {
+        self.shared().call(|state, now| {
             let id = state.client.send_message(now, uid, payload, config)?;
-            let (sent, slot) = Sent::new(id);
-            state.sends.insert(id, slot);
-            Ok(sent)
+            Ok(state.sends.wait(id, id))
         })
     }
 
-    /// `createRoom`: see [`Client::create_room`].
+    /// `createRoom`. Nothing reaches the server before [`Room::join`].
+    ///
+    /// # Errors
+    ///
+    /// An ill-formed room id; a live handle with this id; too many rooms. Each is also called back, as
+    /// [`CreateRoomFailed`](rts_proto::client::Event::CreateRoomFailed). Destroyed.
     pub fn create_room(&self, room_id: &str) -> Result<Room, CreateRoomError> {
-        let key = self.call(|state, now| state.client.create_room(now, room_id))?;
-        Ok(Room { engine: self.clone(), key, id: room_id.into() })
+        let key = self.shared().call(|state, now| {
+            let key = state.client.create_room(now, room_id)?;
+            state.delivery.add_room(key);
+            Ok(key)
+        })?;
+        Ok(Room::new(self.clone(), key, room_id))
     }
 
-    /// `setBusinessId`: see [`Client::set_business_id`].
+    /// `setBusinessId`: a tag that goes along with joins. An empty one clears it.
+    ///
+    /// # Errors
+    ///
+    /// Bad characters; in a room.
     pub fn set_business_id(&self, id: &str) -> Result<(), BusinessIdError> {
-        self.call(|state, _| state.client.set_business_id(id))
+        self.shared().call(|state, _| state.client.set_business_id(id))
     }
 
-    /// `setRuntimeParameters`: see [`Client::set_runtime_parameters`].
+    /// `setRuntimeParameters`: a JSON object of [keys](Parameters::KEYS).
+    ///
+    /// # Errors
+    ///
+    /// Not a JSON object; then nothing is changed.
     pub fn set_runtime_parameters(&self, json: &str) -> Result<(), ParametersError> {
-        self.call(|state, now| state.client.set_runtime_parameters(now, json))
+        self.shared().call(|state, now| state.client.set_runtime_parameters(now, json))
     }
 
-    /// The device's network is another one now.
+    /// From now on, events of the engine and of its rooms without a handler of their own go to `handler`; it replaces an
+    /// earlier one. Events that already wait in [`Events`] stay there.
+    ///
+    /// The runtime's task calls the handler, one event at a time and in order, with no lock held: it may make any
+    /// call, and should be quick, since the link stands still meanwhile. A panic in it loses that event and nothing else.
+    /// After [`destroy`](Self::destroy) it is not called any more, except that a call under way goes on to its end.
+    pub fn set_event_handler(&self, handler: impl EventHandler + 'static) {
+        self.shared().with(|state| {
+            let retired = state.delivery.set_engine_handler(handler);
+            state.retire(retired);
+        });
+    }
+
+    /// The device's network is another one now: the link is checked, and waiting ends.
     pub fn network_changed(&self) {
-        self.call(|state, now| state.client.handle_input(now, Input::NetworkChanged));
+        self.shared().call(|state, now| state.client.handle_input(now, Input::NetworkChanged));
     }
 
-    /// `destroy`: see [`Client::destroy`]. Events of the destruction itself can still be taken.
+    /// `destroy`: logs out, forgets all rooms, and ends every [`Sent`]. Handlers are dropped. Events of the destruction
+    /// itself, results and the logout, can still be taken from [`Events`], which then ends.
     pub fn destroy(&self) {
-        self.call(|state, now| state.client.destroy(now));
+        self.shared().call(|state, now| state.client.destroy(now));
+    }
+
+    /// Waits until the engine was destroyed and its last bytes are written, so that a program may end. Cancel safe.
+    /// This alone does not destroy it.
+    pub async fn closed(&self) {
+        poll_fn(|context| {
+            self.shared().with(|state| {
+                if state.closed {
+                    return Poll::Ready(());
+                }
+                let waiting = &mut state.wakers.closed;
+                if !waiting.iter().any(|waker| waker.will_wake(context.waker())) {
+                    waiting.push(context.waker().clone());
+                }
+                Poll::Pending
+            })
+        })
+        .await;
+    }
+
+    /// Whether the engine was destroyed.
+    #[must_use]
+    pub fn is_destroyed(&self) -> bool {
+        self.shared().lock().client.is_destroyed()
     }
 
     /// How the last link ended; `None` before one has.
     #[must_use]
     pub fn last_disconnect(&self) -> Option<Disconnect> {
-        self.handle.shared.lock().client.last_disconnect()
+        self.shared().lock().client.last_disconnect()
     }
 
-    fn call<R>(&self, call: impl FnOnce(&mut State, rts_proto::Instant) -> R) -> R {
-        self.handle.shared.call(call)
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.handle.shared
     }
 }
 
-/// One room handle. Cheap to clone. It keeps its engine alive; dropping it does not leave the room.
-#[derive(Clone, Debug)]
-pub struct Room {
-    engine: Engine,
-    key: RoomKey,
-    id: Arc<str>,
-}
-
-impl Room {
-    /// The room's id.
-    #[must_use]
-    pub fn id(&self) -> &str {
-        &self.id
-    }
-
-    /// What events of this handle carry.
-    #[must_use]
-    pub fn key(&self) -> RoomKey {
-        self.key
-    }
-
-    /// `joinRoom`: see [`Client::join_room`].
-    pub fn join(&self) -> Result<(), JoinError> {
-        self.engine.call(|state, now| state.client.join_room(now, self.key))
-    }
-
-    /// `leaveRoom`: see [`Client::leave_room`].
-    pub fn leave(&self) {
-        self.engine.call(|state, now| state.client.leave_room(now, self.key));
-    }
-
-    /// `destroy`: see [`Client::destroy_room`].
-    pub fn destroy(&self) {
-        self.engine.call(|state, now| state.client.destroy_room(now, self.key));
-    }
-
-    /// `sendRoomMessage`: see [`Client::send_room_message`].
-    pub fn send_message(
-        &self,
-        text: impl Into<Text>,
-    ) -> Result<Sent<BroadcastCode>, BroadcastError> {
-        self.send(Payload::text(text))
-    }
-
-    /// `sendRoomBinaryMessage`: see [`Client::send_room_message`].
-    pub fn send_binary_message(
-        &self,
-        bytes: impl Into<Bytes>,
-    ) -> Result<Sent<BroadcastCode>, BroadcastError> {
-        self.send(Payload::binary(bytes))
-    }
-
-    fn send(&self, payload: Payload) -> Result<Sent<BroadcastCode>, BroadcastError> {
-        self.engine.call(|state, now| {
-            let id = state.client.send_room_message(now, self.key, payload)?;
-            let (sent, slot) = Sent::new(id);
-            state.broadcasts.insert((self.key, id), slot);
-            Ok(sent)
-        })
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").finish_non_exhaustive()
     }
 }

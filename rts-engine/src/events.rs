@@ -1,21 +1,26 @@
 //! What the engine calls back, as a stream.
 
+use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
-use rts_proto::client::{Event, EventHandler};
+use rts_proto::client::Event;
 
 use crate::shared::Shared;
 
-/// Everything that the engine tells the application, in the order in which it happened. Ends when the
-/// engine was destroyed and the last event was taken.
+/// What the engine tells the application, in the order in which it happened: all events that have no
+/// handler of their own ([`Engine::set_event_handler`](crate::Engine::set_event_handler),
+/// [`Room::set_event_handler`](crate::Room::set_event_handler)). Ends when the engine was destroyed and the
+/// last event was taken.
 ///
-/// Take events promptly: while more than 1,024 of them wait, the engine does not read its link, and
-/// after 10 s of that the link counts as dead. Dropping this discards all events from then on.
-#[derive(Debug)]
+/// Take events promptly. While 1,024 of them, or 8 MiB of payloads, wait here or for a handler, the engine does not
+/// read its link, which slows down those who send to it; calls still work. If that lasts longer than 10 s, the
+/// link counts as dead, and the engine reconnects when there is room again.
+///
+/// Dropping this discards what it has and all that would come.
 pub struct Events {
     shared: Arc<Shared>,
 }
@@ -32,27 +37,18 @@ impl Events {
 
     /// The next event, if there is one now.
     pub fn try_next(&mut self) -> Option<Event> {
-        self.shared.lock().take_event()
-    }
-
-    /// For those who prefer callbacks: calls the handler for each event until the end. The handler may
-    /// call the engine.
-    pub async fn deliver_to(mut self, handler: &mut dyn EventHandler) {
-        while let Some(event) = self.next().await {
-            event.dispatch(handler);
-        }
+        self.shared.with(|state| state.take_event())
     }
 
     fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<Option<Event>> {
-        let mut state = self.shared.lock();
-        match state.take_event() {
+        self.shared.with(|state| match state.take_event() {
             Some(event) => Poll::Ready(Some(event)),
             None if state.client.is_destroyed() => Poll::Ready(None),
             None => {
-                state.events_waker = Some(context.waker().clone());
+                state.register(|wakers| &mut wakers.events, context);
                 Poll::Pending
             }
-        }
+        })
     }
 }
 
@@ -64,8 +60,17 @@ impl Stream for Events {
     }
 }
 
+impl fmt::Debug for Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Events").finish_non_exhaustive()
+    }
+}
+
 impl Drop for Events {
     fn drop(&mut self) {
-        self.shared.lock().drop_events();
+        self.shared.with(|state| {
+            state.delivery.drop_stream();
+            state.wake_driver();
+        });
     }
 }

@@ -1,19 +1,30 @@
 //! What applications touch: [`Engine`], [`Room`], [`Events`], [`Sent`].
 //!
-//! This crate opens no socket and starts no task or thread: a runtime's crate, such as
+//! What this crate does not do: it opens no socket and starts no task or thread. A runtime's crate, such as
 //! `rts-transport-tokio`, holds the other end, a [`Driver`], and moves the bytes. Nothing here
 //! waits for anything: a call takes a short lock, tells the core, and returns what the core said.
+//!
+//! ```text
+//!  Engine, Room --call--> +--------+ --Action--> Driver, held by
+//!  Events <----event----- |  core  |             the loop of
+//!  Sent   <----result---- +--------+ <--Input--- a runtime
+//! ```
 #![forbid(unsafe_code)]
 
 mod address;
+mod clock;
+mod delivery;
 mod driver;
 mod engine;
 mod events;
+mod room;
 mod sent;
 mod shared;
 
 pub use address::{Address, AddressError};
+pub use clock::Clock;
 pub use driver::{Action, Driver};
-pub use engine::{Engine, EngineError, Room, sdk_version};
+pub use engine::{Engine, EngineError, sdk_version};
 pub use events::Events;
+pub use room::Room;
 pub use sent::Sent;

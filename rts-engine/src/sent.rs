@@ -1,34 +1,34 @@
 //! A send that was accepted, for those who want to wait for its result.
 
+use std::collections::HashMap;
+use std::fmt;
 use std::future::Future;
+use std::hash::Hash;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use rts_proto::MessageId;
 
 /// An accepted send: its number, and a future of its one result.
 ///
-/// The result is also an event. Dropping this cancels nothing. The future is cancel safe, and is always
-/// completed: at the latest when the engine or the room is destroyed.
-#[derive(Debug)]
+/// The result is also an event. Dropping this cancels nothing. The future is cancel safe, and always
+/// completes: at the latest when the engine or the room is destroyed.
 pub struct Sent<C> {
     id: MessageId,
     slot: Arc<Slot<C>>,
 }
 
 /// Where the result is put.
-#[derive(Debug)]
-pub(crate) struct Slot<C> {
-    inner: Mutex<(Option<C>, Option<Waker>)>,
+struct Slot<C>(Mutex<Place<C>>);
+
+enum Place<C> {
+    Empty,
+    Awaited(Waker),
+    Filled(C),
 }
 
-impl<C: Copy> Sent<C> {
-    pub(crate) fn new(id: MessageId) -> (Self, Arc<Slot<C>>) {
-        let slot = Arc::new(Slot { inner: Mutex::new((None, None)) });
-        (Self { id, slot: Arc::clone(&slot) }, slot)
-    }
-
+impl<C> Sent<C> {
     /// The send's number: 1, 2, 3, ... of its engine, or of its room handle for broadcasts.
     #[must_use]
     pub fn id(&self) -> MessageId {
@@ -36,25 +36,73 @@ impl<C: Copy> Sent<C> {
     }
 }
 
-impl<C: Copy> Slot<C> {
-    pub(crate) fn fill(&self, code: C) {
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        inner.0 = Some(code);
-        if let Some(waker) = inner.1.take() {
-            waker.wake();
-        }
-    }
-}
-
 impl<C: Copy> Future for Sent<C> {
     type Output = C;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<C> {
-        let mut inner = self.slot.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(code) = inner.0 {
-            return Poll::Ready(code);
-        }
-        inner.1 = Some(context.waker().clone());
+        let mut place = self.slot.lock();
+        let before = match &*place {
+            Place::Filled(code) => return Poll::Ready(*code),
+            Place::Awaited(waker) if waker.will_wake(context.waker()) => return Poll::Pending,
+            Place::Empty | Place::Awaited(_) => {
+                std::mem::replace(&mut *place, Place::Awaited(context.waker().clone()))
+            }
+        };
+        // A waker may run code of the runtime when it is dropped.
+        drop(place);
+        drop(before);
         Poll::Pending
+    }
+}
+
+impl<C> fmt::Debug for Sent<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sent").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl<C> Slot<C> {
+    /// Nothing that can panic runs under this lock.
+    fn lock(&self) -> MutexGuard<'_, Place<C>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Sends whose result has not come, by `K`.
+pub(crate) struct Waiting<K, C> {
+    slots: HashMap<K, Arc<Slot<C>>>,
+}
+
+impl<K, C> Default for Waiting<K, C> {
+    fn default() -> Self {
+        Self { slots: HashMap::new() }
+    }
+}
+
+impl<K: Eq + Hash, C: Copy> Waiting<K, C> {
+    /// To be called before the result can come.
+    pub(crate) fn wait(&mut self, key: K, id: MessageId) -> Sent<C> {
+        let slot = Arc::new(Slot(Mutex::new(Place::Empty)));
+        self.slots.insert(key, Arc::clone(&slot));
+        Sent { id, slot }
+    }
+
+    /// The result is there; returns whom to wake, when no lock is held any more.
+    pub(crate) fn fill(&mut self, key: &K, code: C) -> Option<Waker> {
+        self.slots.remove(key).and_then(|slot| slot.fill(code))
+    }
+
+    /// No result will come any more.
+    pub(crate) fn fill_all(&mut self, code: C) -> impl Iterator<Item = Waker> + '_ {
+        self.slots.drain().filter_map(move |(_, slot)| slot.fill(code))
+    }
+}
+
+impl<C> Slot<C> {
+    fn fill(&self, code: C) -> Option<Waker> {
+        match std::mem::replace(&mut *self.lock(), Place::Filled(code)) {
+            Place::Awaited(waker) => Some(waker),
+            Place::Empty | Place::Filled(_) => None,
+        }
     }
 }

@@ -1,60 +1,74 @@
 //! The core behind its lock, and the queues on both sides of it.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Waker;
-use std::time::Instant as StdInstant;
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Waker};
 
-use rts_proto::client::{Client, Event, Output, RoomEvent};
-use rts_proto::{BroadcastCode, Instant, MessageId, RoomKey, SendCode};
+use rts_proto::client::{Client, Event, Input, Output, RoomEvent};
+use rts_proto::{BroadcastCode, Instant, LinkId, MessageId, RoomKey, SendCode};
 
+use crate::clock::Clock;
+use crate::delivery::{Delivery, Retired};
 use crate::driver::Action;
-use crate::sent::Slot;
+use crate::sent::Waiting;
 
-/// Over this many events that the application has not taken, the link is not read.
-const EVENTS_MAX: usize = 1_024;
-/// Over this many bytes in such events, the link is not read.
-const EVENT_BYTES_MAX: usize = 8 * 1_048_576;
+/// A link is given up when so many bytes wait for the driver to take them. More than a session's whole
+/// window, so that only a flood of unreliable messages gets there.
+const ACTION_BYTES_MAX: usize = 4 * 1_048_576;
 
-#[derive(Debug)]
 pub(crate) struct Shared {
     state: Mutex<State>,
-    origin: StdInstant,
+    pub(crate) clock: Clock,
 }
 
-#[derive(Debug)]
 pub(crate) struct State {
     pub(crate) client: Client,
-    pub(crate) actions: VecDeque<Action>,
+    pub(crate) delivery: Delivery,
     pub(crate) deadline: Option<Instant>,
-    events: VecDeque<Event>,
-    event_bytes: usize,
-    /// False once the application has dropped its `Events`.
-    pub(crate) events_wanted: bool,
-    pub(crate) events_waker: Option<Waker>,
-    pub(crate) driver_waker: Option<Waker>,
     /// Whether something happened since the driver last looked.
     pub(crate) changed: bool,
-    pub(crate) sends: BTreeMap<MessageId, Arc<Slot<SendCode>>>,
-    pub(crate) broadcasts: BTreeMap<(RoomKey, MessageId), Arc<Slot<BroadcastCode>>>,
+    /// The driver is gone, and nothing moves any more.
+    pub(crate) closed: bool,
+    pub(crate) wakers: Wakers,
+    pub(crate) sends: Waiting<MessageId, SendCode>,
+    pub(crate) broadcasts: Waiting<(RoomKey, MessageId), BroadcastCode>,
+    actions: VecDeque<Action>,
+    action_bytes: usize,
+    after: After,
+}
+
+/// Who waits for what.
+#[derive(Default)]
+pub(crate) struct Wakers {
+    pub(crate) events: Option<Waker>,
+    pub(crate) driver: Option<Waker>,
+    pub(crate) closed: Vec<Waker>,
+}
+
+/// What is to be done when the lock is free again: it may run code of the application or the runtime.
+#[derive(Default)]
+struct After {
+    wakers: Vec<Waker>,
+    dropped: Vec<Waker>,
+    retired: Vec<Retired>,
 }
 
 impl Shared {
     pub(crate) fn new(client: Client) -> Self {
         let state = State {
             client,
-            actions: VecDeque::new(),
+            delivery: Delivery::new(),
             deadline: None,
-            events: VecDeque::new(),
-            event_bytes: 0,
-            events_wanted: true,
-            events_waker: None,
-            driver_waker: None,
             changed: true,
-            sends: BTreeMap::new(),
-            broadcasts: BTreeMap::new(),
+            closed: false,
+            wakers: Wakers::default(),
+            sends: Waiting::default(),
+            broadcasts: Waiting::default(),
+            actions: VecDeque::new(),
+            action_bytes: 0,
+            after: After::default(),
         };
-        Self { state: Mutex::new(state), origin: StdInstant::now() }
+        Self { state: Mutex::new(state), clock: Clock::start() }
     }
 
     /// No code of the application runs under the lock, so a poisoned one is still whole.
@@ -62,102 +76,150 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn now(&self) -> Instant {
-        let micros = self.origin.elapsed().as_micros();
-        Instant::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
-    }
-
-    pub(crate) fn to_std(&self, moment: Instant) -> StdInstant {
-        self.origin + moment.since(Instant::ORIGIN)
-    }
-
     /// Makes a call and puts what follows from it where it belongs. `call` also gets the state, to
     /// register who waits for a result before that result can come.
     pub(crate) fn call<R>(&self, call: impl FnOnce(&mut State, Instant) -> R) -> R {
+        self.with(|state| {
+            let now = self.clock.now();
+            let returned = call(state, now);
+            state.settle(now);
+            returned
+        })
+    }
+
+    /// The same without a drain of the core.
+    pub(crate) fn with<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
         let mut state = self.lock();
-        let returned = call(&mut state, self.now());
-        state.drain();
+        let returned = change(&mut state);
+        let after = std::mem::take(&mut state.after);
+        drop(state);
+        after.wakers.into_iter().for_each(Waker::wake);
         returned
     }
 }
 
 impl State {
-    pub(crate) fn drain(&mut self) {
-        loop {
-            match self.client.poll_output() {
-                Output::Connect(link) => self.actions.push_back(Action::Connect(link)),
-                Output::Transmit(link, bytes) => {
-                    self.actions.push_back(Action::Transmit(link, bytes));
-                }
-                Output::Disconnect(link) => self.actions.push_back(Action::Disconnect(link)),
-                Output::Event(event) => self.happened(event),
-                Output::Wait(deadline) => {
-                    self.deadline = deadline;
-                    break;
-                }
-            }
+    /// Drains the core. What is due at once, such as the end of a burst, is done at once.
+    fn settle(&mut self, now: Instant) {
+        self.drain(now);
+        if self.deadline.is_some_and(|deadline| deadline <= now) {
+            self.client.handle_input(now, Input::Tick);
+            self.drain(now);
         }
-        self.wake_driver();
-        if (!self.events.is_empty() || self.client.is_destroyed())
-            && let Some(waker) = self.events_waker.take()
-        {
-            waker.wake();
+        if self.client.is_destroyed() {
+            self.after.retired.extend(self.delivery.forget_handlers());
+            // The core has answered all; this holds the promise of `Sent` even if it had not.
+            self.after.wakers.extend(self.sends.fill_all(SendCode::Timeout));
+            self.after.wakers.extend(self.broadcasts.fill_all(BroadcastCode::Timeout));
+        }
+        if self.delivery.has_stream_events() || self.client.is_destroyed() {
+            self.after.wakers.extend(self.wakers.events.take());
         }
     }
 
-    pub(crate) fn wake_driver(&mut self) {
-        self.changed = true;
-        if let Some(waker) = self.driver_waker.take() {
-            waker.wake();
+    /// Takes what the core has to say, until it waits.
+    pub(crate) fn drain(&mut self, now: Instant) {
+        loop {
+            match self.client.poll_output() {
+                Output::Connect(link) => self.act(Action::Connect(link)),
+                Output::Transmit(link, bytes) => {
+                    self.action_bytes += bytes.len();
+                    self.act(Action::Transmit(link, bytes));
+                    if self.action_bytes > ACTION_BYTES_MAX {
+                        self.give_up_link(now, link);
+                    }
+                }
+                Output::Disconnect(link) => self.act(Action::Disconnect(link)),
+                Output::Event(event) => self.happened(event),
+                Output::Wait(deadline) => {
+                    if deadline != self.deadline || self.client.is_destroyed() {
+                        self.deadline = deadline;
+                        self.wake_driver();
+                    }
+                    return;
+                }
+            }
         }
+    }
+
+    fn act(&mut self, action: Action) {
+        self.actions.push_back(action);
+        self.wake_driver();
+    }
+
+    pub(crate) fn next_action(&mut self) -> Option<Action> {
+        let action = self.actions.pop_front()?;
+        if let Action::Transmit(_, bytes) = &action {
+            self.action_bytes -= bytes.len();
+        }
+        Some(action)
+    }
+
+    pub(crate) fn has_actions(&self) -> bool {
+        !self.actions.is_empty()
+    }
+
+    fn give_up_link(&mut self, now: Instant, link: LinkId) {
+        let bytes = &mut self.action_bytes;
+        self.actions.retain(|action| match action {
+            Action::Transmit(id, unsent) if *id == link => {
+                *bytes -= unsent.len();
+                false
+            }
+            _ => true,
+        });
+        self.act(Action::Disconnect(link));
+        self.client.handle_input(now, Input::Disconnected(link));
     }
 
     fn happened(&mut self, event: Event) {
         match &event {
             Event::MessageSendResult { id, code } => {
-                if let Some(slot) = self.sends.remove(id) {
-                    slot.fill(*code);
-                }
+                self.after.wakers.extend(self.sends.fill(id, *code));
             }
             Event::Room { key, event: RoomEvent::MessageSendResult { id, code }, .. } => {
-                if let Some(slot) = self.broadcasts.remove(&(*key, *id)) {
-                    slot.fill(*code);
-                }
+                self.after.wakers.extend(self.broadcasts.fill(&(*key, *id), *code));
             }
             _ => {}
         }
-        if self.events_wanted {
-            self.event_bytes += payload_bytes(&event);
-            self.events.push_back(event);
+        self.delivery.push(event);
+        if self.delivery.has_callbacks() {
+            self.wake_driver();
         }
     }
 
+    pub(crate) fn wake_driver(&mut self) {
+        self.changed = true;
+        self.after.wakers.extend(self.wakers.driver.take());
+    }
+
+    pub(crate) fn close(&mut self) {
+        self.closed = true;
+        self.after.wakers.append(&mut self.wakers.closed);
+    }
+
+    pub(crate) fn retire(&mut self, retired: Option<Retired>) {
+        self.after.retired.extend(retired);
+    }
+
     pub(crate) fn take_event(&mut self) -> Option<Event> {
-        let was_full = !self.has_event_room();
-        let event = self.events.pop_front()?;
-        self.event_bytes -= payload_bytes(&event);
-        if was_full && self.has_event_room() {
+        let was_full = !self.delivery.has_room();
+        let event = self.delivery.pop_stream()?;
+        if was_full && self.delivery.has_room() {
             self.wake_driver();
         }
         Some(event)
     }
 
-    pub(crate) fn has_event_room(&self) -> bool {
-        self.events.len() < EVENTS_MAX && self.event_bytes < EVENT_BYTES_MAX
-    }
-
-    pub(crate) fn drop_events(&mut self) {
-        self.events_wanted = false;
-        self.events.clear();
-        self.event_bytes = 0;
-        self.wake_driver();
-    }
-}
-
-fn payload_bytes(event: &Event) -> usize {
-    match event {
-        Event::MessageReceived { payload, .. }
-        | Event::Room { event: RoomEvent::MessageReceived { payload, .. }, .. } => payload.len(),
-        _ => 0,
+    /// `slot` says for what the context is to be woken; it replaces who waited for that before.
+    pub(crate) fn register(
+        &mut self,
+        slot: impl FnOnce(&mut Wakers) -> &mut Option<Waker>,
+        context: &Context<'_>,
+    ) {
+        let slot = slot(&mut self.wakers);
+        if !slot.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
+            self.after.dropped.extend(slot.replace(context.waker().clone()));
+        }
     }
 }

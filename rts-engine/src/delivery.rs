@@ -1,0 +1,193 @@
+//! Events on their way to the application: to a handler, or to the stream.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rts_proto::RoomKey;
+use rts_proto::client::{Event, EventHandler, RoomEvent, RoomEventHandler};
+
+/// Over this many events that the application has not taken, the link is not read.
+pub(crate) const EVENTS_MAX: usize = 1_024;
+/// Over this many bytes of payload in such events, the link is not read.
+pub(crate) const EVENT_BYTES_MAX: usize = 8 * 1_048_576;
+
+type EngineHandler = Arc<Mutex<dyn EventHandler>>;
+type RoomHandler = Arc<Mutex<dyn RoomEventHandler>>;
+
+/// What was replaced. It is the application's, so it is dropped when no lock is held.
+pub(crate) enum Retired {
+    Engine(#[expect(dead_code, reason = "held to be dropped")] EngineHandler),
+    Room(#[expect(dead_code, reason = "held to be dropped")] RoomHandler),
+}
+
+/// Each event goes one of two ways, decided when it happens: to the callbacks if it has a handler, else
+/// to the stream. Each way keeps the order.
+pub(crate) struct Delivery {
+    stream: VecDeque<Event>,
+    /// False once the application has dropped its `Events`.
+    stream_wanted: bool,
+    callbacks: VecDeque<Event>,
+    /// Bytes of payload in both queues.
+    bytes: usize,
+    engine_handler: Option<EngineHandler>,
+    /// Every room handle that is not destroyed, with its handler if it has one.
+    rooms: BTreeMap<RoomKey, Option<RoomHandler>>,
+    /// False once the engine is destroyed.
+    handlers_wanted: bool,
+}
+
+impl Delivery {
+    pub(crate) fn new() -> Self {
+        Self {
+            stream: VecDeque::new(),
+            stream_wanted: true,
+            callbacks: VecDeque::new(),
+            bytes: 0,
+            engine_handler: None,
+            rooms: BTreeMap::new(),
+            handlers_wanted: true,
+        }
+    }
+
+    pub(crate) fn push(&mut self, event: Event) {
+        let queue = if self.has_handler(&event) {
+            &mut self.callbacks
+        } else if self.stream_wanted {
+            &mut self.stream
+        } else {
+            return;
+        };
+        self.bytes += payload_bytes(&event);
+        queue.push_back(event);
+    }
+
+    fn has_handler(&self, event: &Event) -> bool {
+        self.room_handler(event).is_some() || self.engine_handler.is_some()
+    }
+
+    fn room_handler(&self, event: &Event) -> Option<&RoomHandler> {
+        let Event::Room { key, .. } = event else { return None };
+        self.rooms.get(key)?.as_ref()
+    }
+
+    pub(crate) fn has_room(&self) -> bool {
+        self.stream.len() + self.callbacks.len() < EVENTS_MAX && self.bytes < EVENT_BYTES_MAX
+    }
+
+    pub(crate) fn pop_stream(&mut self) -> Option<Event> {
+        let event = self.stream.pop_front()?;
+        self.bytes -= payload_bytes(&event);
+        Some(event)
+    }
+
+    pub(crate) fn has_stream_events(&self) -> bool {
+        !self.stream.is_empty()
+    }
+
+    pub(crate) fn has_callbacks(&self) -> bool {
+        !self.callbacks.is_empty()
+    }
+
+    /// The next event with its handler: the one that is set now.
+    pub(crate) fn pop_callback(&mut self) -> Option<Callback> {
+        loop {
+            let event = self.callbacks.pop_front()?;
+            self.bytes -= payload_bytes(&event);
+            if let Some(handler) = self.room_handler(&event) {
+                let handler = Arc::clone(handler);
+                return Some(Callback::Room(event, handler));
+            }
+            if let Some(handler) = &self.engine_handler {
+                return Some(Callback::Engine(event, Arc::clone(handler)));
+            }
+        }
+    }
+
+    /// Returns what is not needed: the handler before, or this one if the engine is destroyed.
+    pub(crate) fn set_engine_handler(
+        &mut self,
+        handler: impl EventHandler + 'static,
+    ) -> Option<Retired> {
+        let handler: EngineHandler = Arc::new(Mutex::new(handler));
+        if !self.handlers_wanted {
+            return Some(Retired::Engine(handler));
+        }
+        self.engine_handler.replace(handler).map(Retired::Engine)
+    }
+
+    pub(crate) fn add_room(&mut self, key: RoomKey) {
+        self.rooms.insert(key, None);
+    }
+
+    /// Returns what is not needed: the handler before, or this one if the room is destroyed.
+    pub(crate) fn set_room_handler(
+        &mut self,
+        key: RoomKey,
+        handler: impl RoomEventHandler + 'static,
+    ) -> Option<Retired> {
+        let handler: RoomHandler = Arc::new(Mutex::new(handler));
+        match self.rooms.get_mut(&key) {
+            Some(slot) => slot.replace(handler).map(Retired::Room),
+            None => Some(Retired::Room(handler)),
+        }
+    }
+
+    /// The room is destroyed: nothing of it is called back any more.
+    pub(crate) fn forget_room(&mut self, destroyed: RoomKey) -> Option<Retired> {
+        let bytes = &mut self.bytes;
+        self.callbacks.retain(|event| match event {
+            Event::Room { key, .. } if *key == destroyed => {
+                *bytes -= payload_bytes(event);
+                false
+            }
+            _ => true,
+        });
+        self.rooms.remove(&destroyed).flatten().map(Retired::Room)
+    }
+
+    /// The engine is destroyed: nothing is called back any more. The stream is left to be read.
+    pub(crate) fn forget_handlers(&mut self) -> impl Iterator<Item = Retired> + use<> {
+        self.bytes -= self.callbacks.drain(..).map(|event| payload_bytes(&event)).sum::<usize>();
+        self.handlers_wanted = false;
+        let rooms = std::mem::take(&mut self.rooms);
+        let engine = self.engine_handler.take().map(Retired::Engine);
+        rooms.into_values().flatten().map(Retired::Room).chain(engine)
+    }
+
+    pub(crate) fn drop_stream(&mut self) {
+        self.stream_wanted = false;
+        while self.pop_stream().is_some() {}
+    }
+}
+
+/// An event with its handler.
+pub(crate) enum Callback {
+    Engine(Event, EngineHandler),
+    Room(Event, RoomHandler),
+}
+
+impl Callback {
+    /// Calls the handler. If it panics, the panic hook has said so, and the next event gets called back all the
+    /// same. Nobody else locks a handler, so this waits for nothing.
+    pub(crate) fn call(self) {
+        let _ = catch_unwind(AssertUnwindSafe(|| match &self {
+            Self::Engine(event, handler) => {
+                event.dispatch(&mut *handler.lock().unwrap_or_else(PoisonError::into_inner));
+            }
+            Self::Room(Event::Room { room, event, .. }, handler) => {
+                let mut handler = handler.lock().unwrap_or_else(PoisonError::into_inner);
+                event.dispatch(room, &mut *handler);
+            }
+            Self::Room(..) => {}
+        }));
+    }
+}
+
+fn payload_bytes(event: &Event) -> usize {
+    match event {
+        Event::MessageReceived { payload, .. }
+        | Event::Room { event: RoomEvent::MessageReceived { payload, .. }, .. } => payload.len(),
+        _ => 0,
+    }
+}

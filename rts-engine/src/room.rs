@@ -1,0 +1,103 @@
+//! The contract's calls on a room.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rts_proto::client::{BroadcastError, JoinError, RoomEventHandler};
+use rts_proto::{BroadcastCode, Payload, RoomKey, Text};
+
+use crate::engine::Engine;
+use crate::sent::Sent;
+
+/// One room handle. Cheap to clone. Every call returns at once.
+///
+/// It keeps its engine alive. Dropping the last clone neither leaves the room nor frees its id: for that there
+/// are [`leave`](Self::leave) and [`destroy`](Self::destroy).
+#[derive(Clone, Debug)]
+pub struct Room {
+    engine: Engine,
+    key: RoomKey,
+    id: Arc<str>,
+}
+
+impl Room {
+    pub(crate) fn new(engine: Engine, key: RoomKey, id: &str) -> Self {
+        Self { engine, key, id: id.into() }
+    }
+
+    /// The room's id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// What events of this handle carry.
+    #[must_use]
+    pub fn key(&self) -> RoomKey {
+        self.key
+    }
+
+    /// `joinRoom`. [`RoomEvent::Joined`](rts_proto::client::RoomEvent::Joined) follows, or
+    /// [`RoomEvent::StateChanged`](rts_proto::client::RoomEvent::StateChanged) with the reason.
+    ///
+    /// # Errors
+    ///
+    /// Joined or joining already; destroyed.
+    pub fn join(&self) -> Result<(), JoinError> {
+        self.engine.shared().call(|state, now| state.client.join_room(now, self.key))
+    }
+
+    /// `leaveRoom`. [`RoomEvent::Left`](rts_proto::client::RoomEvent::Left) follows when really out. Does nothing when
+    /// not joined.
+    pub fn leave(&self) {
+        self.engine.shared().call(|state, now| state.client.leave_room(now, self.key));
+    }
+
+    /// `destroy`: leaves the room and frees its id. Open broadcasts have their results when this returns, in their
+    /// [`Sent`] and on the stream; no handler is called for this room any more, except that one that
+    /// runs at this moment goes on to its end.
+    pub fn destroy(&self) {
+        self.engine.shared().call(|state, now| {
+            state.client.destroy_room(now, self.key);
+            state.drain(now);
+            let retired = state.delivery.forget_room(self.key);
+            state.retire(retired);
+        });
+    }
+
+    /// `sendRoomMessage`. The result is an event, and what the returned future completes with.
+    ///
+    /// # Errors
+    ///
+    /// Destroyed. What is accepted but cannot work gets an id, and its one result.
+    pub fn send_message(
+        &self,
+        text: impl Into<Text>,
+    ) -> Result<Sent<BroadcastCode>, BroadcastError> {
+        self.send(Payload::text(text))
+    }
+
+    /// `sendRoomBinaryMessage`: like [`send_message`](Self::send_message).
+    pub fn send_binary_message(
+        &self,
+        bytes: impl Into<Bytes>,
+    ) -> Result<Sent<BroadcastCode>, BroadcastError> {
+        self.send(Payload::binary(bytes))
+    }
+
+    fn send(&self, payload: Payload) -> Result<Sent<BroadcastCode>, BroadcastError> {
+        self.engine.shared().call(|state, now| {
+            let id = state.client.send_room_message(now, self.key, payload)?;
+            Ok(state.broadcasts.wait((self.key, id), id))
+        })
+    }
+
+    /// From now on events of this room go to `handler`, whatever else is set; it replaces an earlier one. On a
+    /// destroyed room nothing happens. See [`Engine::set_event_handler`] for who calls it.
+    pub fn set_event_handler(&self, handler: impl RoomEventHandler + 'static) {
+        self.engine.shared().with(|state| {
+            let retired = state.delivery.set_room_handler(self.key, handler);
+            state.retire(retired);
+        });
+    }
+}
