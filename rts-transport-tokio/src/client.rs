@@ -1,22 +1,19 @@
-//! The loop of one engine: one task for the engine, one for each link.
+//! The loop of one engine: one task, and one more for each link that is being closed.
 
-use std::collections::HashMap;
+use std::future::pending;
+use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::{Bytes, BytesMut};
 use rts_engine::{Action, Address, AddressError, Driver, Engine, EngineError, Events};
 use rts_proto::LinkId;
 use rts_proto::client::Input;
-use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
-use tokio::net::tcp::OwnedReadHalf;
-use tokio::task::AbortHandle;
+use tokio::task::JoinSet;
 
-use crate::queue::{LINGER, Queue};
-
-/// Bytes taken from a link in one go.
-const READ_BYTES: usize = 64 * 1_024;
+use crate::link::{Link, Step};
+use crate::queue::{Pushed, Queue};
 
 /// Why there is no engine.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +24,9 @@ pub enum ConnectError {
     /// The app id or the parameters are wrong.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// Called outside a tokio runtime.
+    #[error("an engine needs a tokio runtime: call this inside of one")]
+    NoRuntime,
     /// The system gave no random numbers.
     #[error("the system's random source failed: {0}")]
     Random(getrandom::Error),
@@ -35,113 +35,132 @@ pub enum ConnectError {
 /// Makes an engine for the server at `address`, such as `rts://127.0.0.1:7600`. Nothing is connected
 /// before [`Engine::login`]. `parameters` is a JSON object, such as `{}`.
 ///
-/// # Panics
+/// The engine lives in a task on the current runtime. When the runtime is shut down, it is destroyed: every
+/// [`Sent`](crate::Sent) completes and [`Events`] ends.
 ///
-/// Outside a tokio runtime.
+/// # Errors
+///
+/// An address, app id or parameters that cannot be used; no runtime; no random numbers.
 pub fn connect(
     address: &str,
     app_id: &str,
     parameters: &str,
 ) -> Result<(Engine, Events), ConnectError> {
     let address: Address = address.parse()?;
+    let runtime = tokio::runtime::Handle::try_current().map_err(|_| ConnectError::NoRuntime)?;
     let seed = getrandom::u64().map_err(ConnectError::Random)?;
     let (engine, events, driver) = Engine::new(app_id, parameters, seed)?;
-    tokio::spawn(run(driver, Arc::new(address)));
+    runtime.spawn(run(driver, address));
     Ok((engine, events))
 }
 
-/// A link as the engine's task sees it.
-struct Link {
-    queue: Arc<Queue>,
-    task: AbortHandle,
-}
-
-async fn run(driver: Driver, address: Arc<Address>) {
-    let mut links: HashMap<LinkId, Link> = HashMap::new();
+async fn run(driver: Driver, address: Address) {
+    let mut current = Current::None;
+    let mut closing = JoinSet::new();
     loop {
         while let Some(action) = driver.next_action() {
             match action {
-                Action::Connect(id) => {
-                    let queue = Arc::new(Queue::default());
-                    let link = link(id, Arc::clone(&address), Arc::clone(&queue), driver.clone());
-                    let task = tokio::spawn(link).abort_handle();
-                    links.insert(id, Link { queue, task });
-                }
+                Action::Connect(id) => current = Current::connecting(id, &address),
                 Action::Transmit(id, bytes) => {
-                    if let Some(link) = links.get(&id)
-                        && !link.queue.push(bytes)
+                    if current
+                        .link(id)
+                        .is_some_and(|link| link.queue().push(bytes) == Pushed::Overflow)
                     {
-                        link.task.abort();
+                        current = Current::None;
                         driver.handle(Input::Disconnected(id));
                     }
                 }
+                // A new link need not wait until the old one is closed.
                 Action::Disconnect(id) => {
-                    if let Some(link) = links.remove(&id) {
-                        tokio::spawn(linger(link));
+                    if let Some(link) = current.take(id) {
+                        closing.spawn(link.finish());
                     }
                 }
             }
         }
-        links.retain(|_, link| !link.task.is_finished());
         if driver.is_finished() {
-            return;
+            break;
         }
-        let deadline = driver.deadline();
+        driver.deliver();
+        driver.tick();
+        // An engine that always has something to do must not keep its thread.
+        tokio::task::coop::consume_budget().await;
         tokio::select! {
             () = driver.changed() => {}
-            () = sleep_until(deadline) => {}
-        }
-        // The clock decides, not the timer: a timer may be early or late.
-        if driver.deadline().is_some_and(|deadline| deadline <= Instant::now()) {
-            driver.handle(Input::Tick);
+            () = sleep_until(driver.deadline()) => {}
+            input = current.next(driver.wants_read()) => driver.handle(input),
+            Some(_) = closing.join_next() => {}
         }
     }
+    closing.join_all().await;
 }
 
 pub(crate) async fn sleep_until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
-        None => std::future::pending().await,
+        None => pending().await,
     }
 }
 
-/// What was transmitted before is written out, if that does not take too long.
-async fn linger(link: Link) {
-    link.queue.close();
-    tokio::time::sleep(LINGER).await;
-    link.task.abort();
+/// The one link that the core has, or wants to have.
+enum Current {
+    None,
+    Connecting(LinkId, Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>),
+    Up(LinkId, Link<TcpStream>),
 }
 
-async fn link(id: LinkId, address: Arc<Address>, queue: Arc<Queue>, driver: Driver) {
-    if let Ok(stream) = TcpStream::connect(address.authority()).await {
-        // Small messages must not wait for others; a link without this works all the same.
-        let _ = stream.set_nodelay(true);
-        driver.handle(Input::Connected(id));
-        let (reader, writer) = stream.into_split();
-        // Reading never waits for writing: two sides that both only wrote would wait for ever.
-        let writing = queue.write_to(writer);
-        let reading = read(id, reader, &driver);
-        tokio::select! {
-            _ = writing => {}
-            () = reading => {}
+impl Current {
+    fn connecting(id: LinkId, address: &Address) -> Self {
+        let authority = address.authority().to_owned();
+        Self::Connecting(
+            id,
+            Box::pin(async move {
+                let stream = TcpStream::connect(authority).await?;
+                // Small messages must not wait for others; a link without this works all the same.
+                let _ = stream.set_nodelay(true);
+                Ok(stream)
+            }),
+        )
+    }
+
+    fn link(&mut self, wanted: LinkId) -> Option<&mut Link<TcpStream>> {
+        match self {
+            Self::Up(id, link) if *id == wanted => Some(link),
+            _ => None,
         }
     }
-    driver.handle(Input::Disconnected(id));
-}
 
-async fn read(id: LinkId, mut reader: OwnedReadHalf, driver: &Driver) {
-    let mut buffer = BytesMut::new();
-    loop {
-        while !driver.wants_read() {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    /// Gives up a link, and returns it if it was up.
+    fn take(&mut self, unwanted: LinkId) -> Option<Link<TcpStream>> {
+        match self {
+            Self::Connecting(id, _) | Self::Up(id, _) if *id == unwanted => {}
+            _ => return None,
         }
-        buffer.reserve(READ_BYTES);
-        match reader.read_buf(&mut buffer).await {
-            Ok(1..) => {
-                let bytes: Bytes = buffer.split().freeze();
-                driver.handle(Input::Received(id, bytes));
+        match std::mem::replace(self, Self::None) {
+            Self::Up(_, link) => Some(link),
+            Self::None | Self::Connecting(..) => None,
+        }
+    }
+
+    /// What the core is to be told next. Cancel safe: all progress is kept here.
+    async fn next(&mut self, reading: bool) -> Input {
+        let (id, stream) = match self {
+            Self::None => pending().await,
+            Self::Connecting(id, connecting) => (*id, connecting.await),
+            Self::Up(id, link) => match link.step(reading).await {
+                Step::Received(bytes) => return Input::Received(*id, bytes),
+                Step::Ending | Step::Gone => (*id, Err(io::ErrorKind::NotConnected.into())),
+            },
+        };
+        match stream {
+            Ok(stream) => {
+                *self = Self::Up(id, Link::new(stream, Arc::new(Queue::default())));
+                Input::Connected(id)
             }
-            Ok(0) | Err(_) => return,
+            Err(_) => {
+                *self = Self::None;
+                Input::Disconnected(id)
+            }
         }
     }
 }

@@ -4,7 +4,9 @@
 //! core, and calls the core when time has passed.
 #![forbid(unsafe_code)]
 
+mod accept;
 mod client;
+mod link;
 mod queue;
 mod server;
 

@@ -3,33 +3,35 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant as StdInstant};
 
-use bytes::{Bytes, BytesMut};
+use rts_engine::Clock;
 use rts_proto::server::{Credentials, Input, Output, Server, Stats, Verdict};
 use rts_proto::wire::ResumeKey;
-use rts_proto::{Instant, LinkId};
-use tokio::io::AsyncReadExt as _;
+use rts_proto::{AppId, Instant, LinkId, LoginCode, OnlineStatus, UserId};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Notify;
-use tokio::task::AbortHandle;
+use tokio::sync::{Notify, watch};
 
+use crate::accept::accept;
 use crate::client::sleep_until;
-use crate::queue::{LINGER, Queue};
+use crate::link::{Link, Step};
+use crate::queue::{Ending, Pushed, Queue};
 
-/// Bytes taken from a link in one go.
-const READ_BYTES: usize = 16 * 1_024;
-/// After the system had no room for a link: how long until the next one is accepted.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Links of one shard, if [`Shard::set_links_max`] says nothing else.
+const LINKS_MAX: usize = 100_000;
 
-/// Who decides on logins. Called under the shard's lock: it must be quick, and must not wait.
+/// Who decides on logins. Called under the shard's lock: it must be quick, and must not wait nor call the shard.
 pub trait Authenticate: Send + Sync {
-    /// Whether these credentials are good.
+    /// Whether these credentials are good. A panic counts as "cannot check now" (-1003).
+    ///
+    /// The claim of [`Verdict::Accept`] must be greater than all before, such as microseconds of Unix time.
     fn authenticate(&self, credentials: &Credentials) -> Verdict;
 }
 
-/// A server core with its links. Cheap to clone.
+/// A server core with its links. Cheap to clone. Links that are open keep it alive;
+/// [`shutdown`](Self::shutdown) ends them.
 #[derive(Clone)]
 pub struct Shard {
     inner: Arc<Inner>,
@@ -38,89 +40,109 @@ pub struct Shard {
 struct Inner {
     state: Mutex<State>,
     authenticator: Arc<dyn Authenticate>,
-    origin: StdInstant,
-    /// The deadline moved, or the shard was shut down.
-    changed: Notify,
+    clock: Clock,
+    /// The deadline came nearer, or the shard is gone.
+    time_changed: Arc<Notify>,
+    is_shut_down: watch::Sender<bool>,
+    /// Tasks of links.
+    links: watch::Sender<usize>,
 }
 
 struct State {
     server: Server,
-    links: HashMap<LinkId, Link>,
+    /// Links that the core knows.
+    queues: HashMap<LinkId, Arc<Queue>>,
     last_link: u64,
+    links_max: usize,
     deadline: Option<Instant>,
-    shut_down: bool,
-}
-
-struct Link {
-    queue: Arc<Queue>,
-    task: Option<AbortHandle>,
-}
-
-impl fmt::Debug for Shard {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shard").finish_non_exhaustive()
-    }
+    /// What the task that ticks waits for; `None` when it waits for nothing.
+    timer_at: Option<Instant>,
+    has_timer: bool,
+    /// To be woken when the lock is free.
+    touched: Vec<Arc<Queue>>,
 }
 
 impl Shard {
     /// A shard without links.
     #[must_use]
     pub fn new(server: Server, authenticator: Arc<dyn Authenticate>) -> Self {
-        let state =
-            State { server, links: HashMap::new(), last_link: 0, deadline: None, shut_down: false };
+        let state = State {
+            server,
+            queues: HashMap::new(),
+            last_link: 0,
+            links_max: LINKS_MAX,
+            deadline: None,
+            timer_at: None,
+            has_timer: false,
+            touched: Vec::new(),
+        };
         Self {
             inner: Arc::new(Inner {
                 state: Mutex::new(state),
                 authenticator,
-                origin: StdInstant::now(),
-                changed: Notify::new(),
+                clock: Clock::start(),
+                time_changed: Arc::new(Notify::new()),
+                is_shut_down: watch::Sender::new(false),
+                links: watch::Sender::new(0),
             }),
         }
     }
 
-    /// Accepts links and serves them until [`shutdown`](Self::shutdown). Dropping the future stops
-    /// accepting; links that are open stay.
+    /// From now on, links beyond so many are closed as soon as they are accepted. Those that are open stay.
+    pub fn set_links_max(&self, links_max: usize) {
+        self.lock().links_max = links_max;
+    }
+
+    /// Accepts links and serves them until [`shutdown`](Self::shutdown), and then until all are closed. Dropping the
+    /// future stops accepting; links that are open go on. There may be several listeners.
     pub async fn serve(&self, listener: TcpListener) {
-        loop {
-            if self.lock().shut_down {
-                return;
-            }
-            let deadline = self.lock().deadline;
-            let deadline = deadline.map(|at| self.inner.origin + at.since(Instant::ORIGIN));
-            tokio::select! {
-                accepted = listener.accept() => match accepted {
-                    Ok((stream, peer)) => self.accept(stream, peer),
-                    Err(error) => {
-                        tracing::warn!(%error, "cannot accept a link; pausing");
-                        tokio::time::sleep(ACCEPT_PAUSE).await;
-                    }
-                },
-                () = sleep_until(deadline) => self.handle(Input::Tick),
-                () = self.inner.changed.notified() => {}
-            }
+        self.start_timer();
+        tokio::select! {
+            () = self.shut_down() => {}
+            () = self.accept_all(&listener) => {}
         }
+        drop(listener);
+        self.closed().await;
     }
 
-    /// Closes all links, each with its own wish of when to come back, and ends [`serve`](Self::serve).
+    /// Closes all links, each with its own wish of when to come back, from zero to `retry_after_max`; makes
+    /// [`serve`](Self::serve) return. Each link has a second for what is left to write.
     pub fn shutdown(&self, retry_after_max: Duration) {
-        let mut state = self.lock();
-        state.shut_down = true;
-        let now = self.now();
-        state.server.shutdown(now, retry_after_max);
-        self.drain(&mut state);
-        drop(state);
-        self.inner.changed.notify_one();
+        self.inner.is_shut_down.send_replace(true);
+        self.with(None, |server, now| server.shutdown(now, retry_after_max));
     }
 
-    /// What the shard holds now.
+    /// Waits until no link is left. Cancel safe. Without a [`shutdown`](Self::shutdown) new ones may come.
+    pub async fn closed(&self) {
+        // The sender lives as long as `self`.
+        let _ = self.inner.links.subscribe().wait_for(|links| *links == 0).await;
+    }
+
+    /// What the shard holds now. Walks over all sessions and rooms.
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.lock().server.stats()
     }
 
-    fn accept(&self, stream: TcpStream, peer: SocketAddr) {
-        // Small messages must not wait for others; a link without this works all the same.
-        let _ = stream.set_nodelay(true);
+    /// Whether a user can be reached.
+    #[must_use]
+    pub fn online_status(&self, app_id: &AppId, uid: &UserId) -> OnlineStatus {
+        let state = self.lock();
+        state.server.online_status(self.inner.clock.now(), app_id, uid)
+    }
+
+    async fn shut_down(&self) {
+        let _ = self.inner.is_shut_down.subscribe().wait_for(|is_shut_down| *is_shut_down).await;
+    }
+
+    async fn accept_all(&self, listener: &TcpListener) {
+        loop {
+            let (stream, peer) = accept(listener).await;
+            self.start_link(stream, peer);
+        }
+    }
+
+    fn start_link(&self, stream: TcpStream, peer: SocketAddr) {
         let mut key = [0; 16];
         if let Err(error) = getrandom::fill(&mut key) {
             tracing::error!(%error, "no random numbers for a link: it is dropped");
@@ -129,84 +151,74 @@ impl Shard {
         let queue = Arc::new(Queue::default());
         let id = {
             let mut state = self.lock();
+            if *self.inner.links.borrow() >= state.links_max {
+                tracing::debug!(%peer, "too many links: this one is dropped");
+                return;
+            }
+            self.inner.links.send_modify(|links| *links += 1);
             state.last_link += 1;
             let id = LinkId(state.last_link);
-            state.links.insert(id, Link { queue: Arc::clone(&queue), task: None });
+            state.queues.insert(id, Arc::clone(&queue));
             id
         };
         tracing::debug!(link = %id, %peer, "accepted");
-        self.handle(Input::Accepted(id, ResumeKey(key)));
-        let task = tokio::spawn(self.clone().link(id, stream, queue)).abort_handle();
-        if let Some(link) = self.lock().links.get_mut(&id) {
-            link.task = Some(task);
-        }
-    }
-
-    async fn link(self, id: LinkId, stream: TcpStream, queue: Arc<Queue>) {
-        let (mut reader, writer) = stream.into_split();
-        let reading = async {
-            // An idle link holds no buffer: room is made when there is something to read.
-            let mut buffer = BytesMut::new();
-            while reader.readable().await.is_ok() {
-                buffer.reserve(READ_BYTES);
-                match reader.read_buf(&mut buffer).await {
-                    Ok(1..) => {
-                        let bytes: Bytes = std::mem::take(&mut buffer).freeze();
-                        self.handle(Input::Received(id, bytes));
-                    }
-                    Ok(0) | Err(_) => return,
-                }
-            }
-        };
-        tokio::select! {
-            _ = queue.write_to(writer) => {}
-            () = reading => {}
-        }
-        self.lock().links.remove(&id);
-        self.handle(Input::Disconnected(id));
+        let registered = Registered { shard: self.clone(), id };
+        tokio::spawn(registered.run(ResumeKey(key), Link::new(stream, queue)));
     }
 
     fn handle(&self, input: Input) {
+        self.with(None, |server, now| server.handle_input(now, input));
+    }
+
+    /// Lets the core do something, and does what it asks for. `own` is the queue of the link whose task this is,
+    /// which looks there anyway.
+    fn with(&self, own: Option<&Arc<Queue>>, call: impl FnOnce(&mut Server, Instant)) {
         let mut state = self.lock();
-        let before = state.deadline;
-        state.server.handle_input(self.now(), input);
-        self.drain(&mut state);
-        let now = self.now();
+        let now = self.inner.clock.now();
+        call(&mut state.server, now);
+        self.drain(&mut state, now);
         // The end of a burst: what is due at once is done at once.
         if state.deadline.is_some_and(|deadline| deadline <= now) {
             state.server.handle_input(now, Input::Tick);
-            self.drain(&mut state);
+            self.drain(&mut state, now);
         }
-        let moved = state.deadline != before;
+        let touched = std::mem::take(&mut state.touched);
+        let is_nearer = match (state.deadline, state.timer_at) {
+            (Some(deadline), Some(timer_at)) => deadline < timer_at,
+            (Some(_), None) => true,
+            (None, _) => false,
+        };
         drop(state);
-        if moved {
-            self.inner.changed.notify_one();
+        for queue in touched {
+            queue.wake_unless(own);
+        }
+        if is_nearer {
+            self.inner.time_changed.notify_one();
         }
     }
 
-    fn drain(&self, state: &mut State) {
+    fn drain(&self, state: &mut State, now: Instant) {
         loop {
             match state.server.poll_output() {
                 Output::Transmit(id, bytes) => {
-                    if let Some(link) = state.links.get(&id)
-                        && !link.queue.push(bytes)
-                    {
-                        tracing::debug!(link = %id, "does not keep up: dropped");
-                        if let Some(task) = state.links.remove(&id).and_then(|link| link.task) {
-                            task.abort();
+                    let Some(queue) = state.queues.get(&id) else { continue };
+                    match queue.push(bytes) {
+                        Pushed::First => state.touched.push(Arc::clone(queue)),
+                        Pushed::More => {}
+                        Pushed::Overflow => {
+                            tracing::debug!(link = %id, "does not keep up: dropped");
+                            state.end(id, Ending::Cut);
+                            state.server.handle_input(now, Input::Disconnected(id));
                         }
-                        state.server.handle_input(self.now(), Input::Disconnected(id));
                     }
                 }
                 Output::Disconnect(id, code) => {
                     tracing::debug!(link = %id, ?code, "closed");
-                    if let Some(link) = state.links.remove(&id) {
-                        tokio::spawn(linger(link));
-                    }
+                    state.end(id, Ending::Flush);
                 }
                 Output::Authenticate(login, credentials) => {
-                    let verdict = self.inner.authenticator.authenticate(&credentials);
-                    state.server.handle_input(self.now(), Input::Verdict(login, verdict));
+                    let verdict = self.judge(&credentials);
+                    state.server.handle_input(now, Input::Verdict(login, verdict));
                 }
                 Output::Wait(deadline) => {
                     state.deadline = deadline;
@@ -216,21 +228,121 @@ impl Shard {
         }
     }
 
-    fn now(&self) -> Instant {
-        let micros = self.inner.origin.elapsed().as_micros();
-        Instant::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
+    fn judge(&self, credentials: &Credentials) -> Verdict {
+        let authenticator = &self.inner.authenticator;
+        catch_unwind(AssertUnwindSafe(|| authenticator.authenticate(credentials)))
+            .unwrap_or(Verdict::Refuse(LoginCode::ServerError))
     }
 
+    fn start_timer(&self) {
+        if !std::mem::replace(&mut self.lock().has_timer, true) {
+            let timer = Timer { shard: Arc::downgrade(&self.inner) };
+            tokio::spawn(timer.run(Arc::clone(&self.inner.time_changed)));
+        }
+    }
+
+    /// Ticks if it is time, and returns when it will be.
+    fn tick(&self) -> Option<StdInstant> {
+        let deadline = self.lock().deadline;
+        if deadline.is_some_and(|deadline| deadline <= self.inner.clock.now()) {
+            self.handle(Input::Tick);
+        }
+        let mut state = self.lock();
+        state.timer_at = state.deadline;
+        self.inner.clock.to_std(state.deadline?)
+    }
+
+    /// A panic under this lock is a bug of the core. Others go on with what it left.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What was transmitted before is written out, if that does not take too long.
-async fn linger(link: Link) {
-    link.queue.close();
-    tokio::time::sleep(LINGER).await;
-    if let Some(task) = link.task {
-        task.abort();
+impl fmt::Debug for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shard").finish_non_exhaustive()
+    }
+}
+
+impl State {
+    /// The core does not know this link any more.
+    fn end(&mut self, id: LinkId, ending: Ending) {
+        if let Some(queue) = self.queues.remove(&id)
+            && queue.end(ending) == Pushed::First
+        {
+            self.touched.push(queue);
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.time_changed.notify_one();
+    }
+}
+
+/// A link that the shard counts. However its task ends, also by a panic, the core is told.
+struct Registered {
+    shard: Shard,
+    id: LinkId,
+}
+
+impl Registered {
+    async fn run(self, key: ResumeKey, mut link: Link<TcpStream>) {
+        self.shard.handle(Input::Accepted(self.id, key));
+        loop {
+            match link.step(true).await {
+                Step::Received(bytes) => self.shard.with(Some(link.queue()), |server, now| {
+                    server.handle_input(now, Input::Received(self.id, bytes));
+                }),
+                Step::Ending => return link.finish().await,
+                Step::Gone => return,
+            }
+        }
+    }
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        let Self { shard, id } = self;
+        // During a panic a second one would end the process.
+        let _ = catch_unwind(AssertUnwindSafe(|| {
+            shard.lock().queues.remove(id);
+            shard.handle(Input::Disconnected(*id));
+        }));
+        shard.inner.links.send_modify(|links| *links -= 1);
+    }
+}
+
+/// The task that ticks. It does not keep the shard alive.
+struct Timer {
+    shard: Weak<Inner>,
+}
+
+impl Timer {
+    async fn run(self, time_changed: Arc<Notify>) {
+        while let Some(shard) = self.shard() {
+            let deadline = shard.tick();
+            drop(shard);
+            tokio::select! {
+                () = time_changed.notified() => {}
+                () = sleep_until(deadline) => {}
+            }
+        }
+    }
+
+    fn shard(&self) -> Option<Shard> {
+        self.shard.upgrade().map(|inner| Shard { inner })
+    }
+}
+
+/// Its runtime is gone: the next `serve` needs another.
+impl Drop for Timer {
+    fn drop(&mut self) {
+        if let Some(shard) = self.shard() {
+            let mut state = shard.lock();
+            state.has_timer = false;
+            state.timer_at = None;
+        }
     }
 }

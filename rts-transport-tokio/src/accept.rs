@@ -1,0 +1,35 @@
+//! Accepting links, also when the system has trouble.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+
+/// After the system had no room for a link: how long until the next try. It would fail again and again until
+/// another link is closed.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// The next link. Never fails: it waits until accepting works again. Cancel safe.
+pub(crate) async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                // Small messages must not wait for others; a link without this works all the same.
+                let _ = stream.set_nodelay(true);
+                return (stream, peer);
+            }
+            Err(error) if is_about_one_link(&error) => {}
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a link; pausing");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// The client went away before it was accepted. The next one may be fine.
+fn is_about_one_link(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted)
+}

@@ -1,0 +1,268 @@
+//! One byte stream with its queue: reading and writing at once, a bounded amount of either at a time.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Buf as _, Bytes};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+
+use crate::queue::{Ending, Queue};
+
+/// Bytes taken from a link in one go.
+const READ_BYTES: usize = 64 * 1_024;
+/// Reads, or writes, before others get their turn.
+const CALLS_PER_TURN: usize = 4;
+/// Chunks handed to one system call.
+const SLICES_MAX: usize = 64;
+/// How long a link that is being closed may take for what is left.
+const LINGER: Duration = Duration::from_secs(1);
+
+thread_local! {
+    /// All links of a thread read into this, so that an idle link holds no buffer. What was read is copied to
+    /// a buffer of its size, so that a short message does not keep a long buffer alive.
+    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
+}
+
+/// What a link has to say to its owner.
+#[derive(Debug)]
+pub(crate) enum Step {
+    /// Bytes arrived.
+    Received(Bytes),
+    /// It was asked to end when everything is written: call [`Link::finish`].
+    Ending,
+    /// It is broken, or the other side closed it, or it was cut.
+    Gone,
+}
+
+#[derive(Debug)]
+pub(crate) struct Link<S> {
+    stream: S,
+    queue: Arc<Queue>,
+    /// Taken from the queue, and not written.
+    batch: VecDeque<Bytes>,
+    needs_flush: bool,
+    write_failed: bool,
+    reads_in_turn: usize,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
+    pub(crate) fn new(stream: S, queue: Arc<Queue>) -> Self {
+        Self {
+            stream,
+            queue,
+            batch: VecDeque::new(),
+            needs_flush: false,
+            write_failed: false,
+            reads_in_turn: 0,
+        }
+    }
+
+    pub(crate) fn queue(&self) -> &Arc<Queue> {
+        &self.queue
+    }
+
+    /// Writes what is queued until there is something to say. Reads only if `reading`, and whether or not the writing
+    /// gets on: two sides that both only wrote would wait for ever. Cancel safe.
+    pub(crate) async fn step(&mut self, reading: bool) -> Step {
+        poll_fn(|context| self.poll_step(context, reading)).await
+    }
+
+    fn poll_step(&mut self, context: &mut Context<'_>, reading: bool) -> Poll<Step> {
+        match self.queue.register(context.waker()) {
+            Ending::No => {}
+            Ending::Flush => return Poll::Ready(Step::Ending),
+            Ending::Cut => return Poll::Ready(Step::Gone),
+        }
+        if let Poll::Ready(Err(_)) = self.poll_write(context) {
+            self.write_failed = true;
+        }
+        if reading {
+            match self.poll_read(context) {
+                Poll::Ready(Ok(bytes)) => return Poll::Ready(Step::Received(bytes)),
+                Poll::Ready(Err(_)) => return Poll::Ready(Step::Gone),
+                Poll::Pending => {}
+            }
+        }
+        // What the other side said last is worth more than that it can no longer be answered: so this
+        // comes after reading.
+        if self.write_failed { Poll::Ready(Step::Gone) } else { Poll::Pending }
+    }
+
+    /// Writes what is left, and waits for the other side to close too. All this takes at most a second.
+    ///
+    /// A stream that is closed with unread input is reset, and a reset can overtake the last bytes that were written. So the
+    /// input is read on, and dropped.
+    pub(crate) async fn finish(mut self) {
+        // Too late is as good as broken: either way the link is closed now.
+        let _ = tokio::time::timeout(LINGER, self.close()).await;
+    }
+
+    async fn close(&mut self) -> io::Result<()> {
+        let mut is_reading = true;
+        poll_fn(|context| {
+            while is_reading && let Poll::Ready(read) = self.poll_read(context) {
+                is_reading = read.is_ok();
+            }
+            self.poll_write(context)
+        })
+        .await?;
+        self.stream.shutdown().await?;
+        while is_reading {
+            is_reading = poll_fn(|context| self.poll_read(context)).await.is_ok();
+        }
+        Ok(())
+    }
+
+    /// Ready when everything is written.
+    fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.write_failed {
+            return Poll::Pending;
+        }
+        for _ in 0..CALLS_PER_TURN {
+            if self.batch.is_empty() {
+                self.queue.take(&mut self.batch);
+            }
+            if self.batch.is_empty() {
+                if self.needs_flush {
+                    ready!(Pin::new(&mut self.stream).poll_flush(context))?;
+                    self.needs_flush = false;
+                }
+                return Poll::Ready(Ok(()));
+            }
+            let written = ready!(self.poll_write_batch(context))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.needs_flush = true;
+            self.queue.written(written);
+            advance(&mut self.batch, written);
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn poll_write_batch(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+        let mut count = 0;
+        for (slice, chunk) in slices.iter_mut().zip(&self.batch) {
+            *slice = IoSlice::new(chunk);
+            count += 1;
+        }
+        Pin::new(&mut self.stream).poll_write_vectored(context, &slices[..count])
+    }
+
+    /// Never ready with no bytes: the end of the stream is an error.
+    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
+        if self.reads_in_turn == CALLS_PER_TURN {
+            self.reads_in_turn = 0;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let read = SCRATCH.with_borrow_mut(|scratch| {
+            let mut buffer = ReadBuf::new(scratch);
+            let read = Pin::new(&mut self.stream).poll_read(context, &mut buffer);
+            read.map_ok(|()| Bytes::copy_from_slice(buffer.filled()))
+        });
+        match read {
+            Poll::Ready(Ok(bytes)) if bytes.is_empty() => {
+                Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()))
+            }
+            Poll::Ready(read) => {
+                self.reads_in_turn += 1;
+                Poll::Ready(read)
+            }
+            Poll::Pending => {
+                self.reads_in_turn = 0;
+                Poll::Pending
+            }
+        }
+    }
+}
+
+fn advance(batch: &mut VecDeque<Bytes>, mut written: usize) {
+    while let Some(first) = batch.front_mut() {
+        if written < first.len() {
+            first.advance(written);
+            return;
+        }
+        written -= first.len();
+        batch.pop_front();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt as _, duplex};
+
+    fn link<S: AsyncRead + AsyncWrite + Unpin>(stream: S) -> Link<S> {
+        Link::new(stream, Arc::new(Queue::default()))
+    }
+
+    #[test]
+    fn advances_over_whole_and_broken_chunks() {
+        let chunks = || VecDeque::from([Bytes::from_static(b"abc"), Bytes::from_static(b"de")]);
+        for (written, left) in [(0, "abcde"), (2, "cde"), (3, "de"), (4, "e"), (5, "")] {
+            let mut batch = chunks();
+            advance(&mut batch, written);
+            assert_eq!(batch.make_contiguous().concat(), left.as_bytes(), "after {written}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_pushed_comes_out_in_order_through_a_narrow_pipe() {
+        let (near, mut far) = duplex(7);
+        let mut link = link(near);
+        let expected: Vec<u8> = (0..1_000_u32).flat_map(u32::to_le_bytes).collect();
+        for number in 0..1_000_u32 {
+            link.queue().push(Bytes::copy_from_slice(&number.to_le_bytes()));
+        }
+        link.queue().end(Ending::Flush);
+        assert!(matches!(link.step(true).await, Step::Ending));
+        let mut arrived = Vec::new();
+        let reading = async {
+            far.read_to_end(&mut arrived).await.expect("a pipe in memory");
+            drop(far);
+        };
+        tokio::join!(link.finish(), reading);
+        assert_eq!(arrived, expected);
+    }
+
+    #[tokio::test]
+    async fn a_full_pipe_does_not_stop_the_reading() {
+        let (near, mut far) = duplex(16);
+        let mut link = link(near);
+        link.queue().push(Bytes::from(vec![1; 1_000]));
+        far.write_all(b"hello").await.expect("it fits");
+        let Step::Received(bytes) = link.step(true).await else { panic!("bytes arrived") };
+        assert_eq!(bytes, "hello");
+    }
+
+    #[tokio::test]
+    async fn the_other_sides_last_words_are_read_though_writing_fails() {
+        let (near, mut far) = duplex(16);
+        far.write_all(b"goodbye").await.expect("it fits");
+        drop(far);
+        let mut link = link(near);
+        link.queue().push(Bytes::from_static(b"for nobody"));
+        let Step::Received(bytes) = link.step(true).await else { panic!("it was written before") };
+        assert_eq!(bytes, "goodbye");
+        assert!(matches!(link.step(true).await, Step::Gone));
+    }
+
+    #[tokio::test]
+    async fn a_flood_leaves_others_their_turn() {
+        let (near, mut far) = duplex(1_048_576);
+        far.write_all(&vec![0; 1_048_576]).await.expect("it fits");
+        let mut link = link(near);
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        let reads = (0..).take_while(|_| link.poll_step(&mut context, true).is_ready()).count();
+        assert_eq!(reads, CALLS_PER_TURN);
+    }
+}
