@@ -1,0 +1,82 @@
+//! An engine with nothing but memory around it.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use rts_engine::{Action, Driver, Engine, Events};
+use rts_proto::client::{Event, Input};
+use rts_proto::server::{self, Server, Verdict};
+use rts_proto::wire::ResumeKey;
+use rts_proto::{Instant, LinkId, LoginCode};
+
+pub(crate) const APP_ID: &str = "123456781234567812345678";
+
+pub(crate) fn engine() -> (Engine, Events, Driver) {
+    Engine::new(APP_ID, "{}", 1).expect("good arguments")
+}
+
+/// The same, logged in as alice at a server core that then falls silent.
+pub(crate) fn logged_in() -> (Engine, Events, Driver) {
+    let (engine, mut events, driver) = engine();
+    engine.login("token", "alice").expect("not logged in");
+    let mut server = Server::new(server::Config::default(), 1);
+    exchange(&driver, &mut server);
+    let logged_in = |event: &Event| matches!(event, Event::LoginResult { code: LoginCode::Ok, .. });
+    assert!(take_all(&mut events).iter().any(logged_in));
+    (engine, events, driver)
+}
+
+/// Carries bytes between the two until both have nothing to say.
+pub(crate) fn exchange(driver: &Driver, server: &mut Server) {
+    let now = Instant::ORIGIN;
+    while let Some(action) = driver.next_action() {
+        match action {
+            Action::Connect(id) => {
+                server.handle_input(now, server::Input::Accepted(id, ResumeKey([1; 16])));
+                driver.handle(Input::Connected(id));
+            }
+            Action::Transmit(id, bytes) => {
+                server.handle_input(now, server::Input::Received(id, bytes));
+                server.handle_input(now, server::Input::Tick);
+            }
+            Action::Disconnect(id) => {
+                server.handle_input(now, server::Input::Disconnected(id));
+            }
+        }
+        for (id, bytes) in outputs(server) {
+            driver.handle(Input::Received(id, bytes));
+        }
+    }
+}
+
+fn outputs(server: &mut Server) -> Vec<(LinkId, Bytes)> {
+    let mut transmits = Vec::new();
+    loop {
+        match server.poll_output() {
+            server::Output::Transmit(id, bytes) => transmits.push((id, bytes)),
+            server::Output::Disconnect(..) => {}
+            server::Output::Authenticate(login, _) => {
+                let verdict = Verdict::Accept { claim: 1 };
+                server.handle_input(Instant::ORIGIN, server::Input::Verdict(login, verdict));
+            }
+            server::Output::Wait(_) => return transmits,
+        }
+    }
+}
+
+pub(crate) fn take_all(events: &mut Events) -> Vec<Event> {
+    std::iter::from_fn(|| events.try_next()).collect()
+}
+
+pub(crate) fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
+}
+
+pub(crate) fn now_or_never<F: Future>(future: F) -> Option<F::Output> {
+    match poll(pin!(future)) {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => None,
+    }
+}

@@ -1,0 +1,202 @@
+//! Engines without a network: calls, results, and what happens when something is dropped.
+
+mod common;
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+
+use common::{engine, now_or_never, take_all};
+use rts_engine::{Action, Engine, EngineError};
+use rts_proto::client::{Event, Input, LoginError, SendError};
+use rts_proto::{LogoutReason, MessageConfig, MessageId, SendCode};
+
+const RELIABLE: MessageConfig = MessageConfig::ReliableOrdered;
+
+#[test]
+fn nothing_is_connected_before_login() {
+    let (engine, _events, driver) = engine();
+    engine.create_room("room").expect("a good id").join().expect("not joined");
+    engine.logout();
+    engine.network_changed();
+    assert_eq!(driver.next_action(), None);
+    engine.login("token", "alice").expect("not logged in");
+    assert!(matches!(driver.next_action(), Some(Action::Connect(_))));
+}
+
+#[test]
+fn bad_arguments_are_said_by_name() {
+    let error = |app_id, parameters| match Engine::new(app_id, parameters, 1) {
+        Ok(_) => panic!("accepted {app_id:?} {parameters:?}"),
+        Err(error) => error,
+    };
+    assert!(matches!(error("short", "{}"), EngineError::AppId(_)));
+    assert!(error("short", "{}").to_string().starts_with("the app id has 5"));
+    assert!(matches!(error(common::APP_ID, "[]"), EngineError::Parameters(_)));
+}
+
+#[test]
+fn a_call_wakes_the_driver() {
+    let (engine, _events, driver) = engine();
+    assert_eq!(driver.next_action(), None);
+    let wakes = Arc::new(Wakes::default());
+    let waker = Waker::from(Arc::clone(&wakes));
+    assert!(driver.poll_changed(&mut Context::from_waker(&waker)).is_pending());
+    engine.login("token", "alice").expect("not logged in");
+    assert_eq!(wakes.0.load(Ordering::Relaxed), 1);
+    assert!(driver.poll_changed(&mut Context::from_waker(&waker)).is_ready());
+}
+
+#[test]
+fn a_send_that_cannot_work_has_its_id_and_its_result_at_once() {
+    let (engine, mut events, _driver) = engine();
+    let sent = engine.send_message("bob", "hi", RELIABLE).expect("a receiver");
+    assert_eq!(sent.id(), MessageId(1));
+    assert_eq!(now_or_never(sent), Some(SendCode::NotLoggedIn));
+    let code = SendCode::NotLoggedIn;
+    assert_eq!(take_all(&mut events), [Event::MessageSendResult { id: MessageId(1), code }]);
+    assert_eq!(engine.send_message("", "hi", RELIABLE).err(), Some(SendError::EmptyReceiver));
+}
+
+#[test]
+fn a_result_wakes_who_waits_for_it_now_and_nobody_else() {
+    let (engine, _events, driver) = common::logged_in();
+    let mut sent = pin!(engine.send_message("bob", "hi", RELIABLE).expect("a receiver"));
+    let (first, second) = (Arc::new(Wakes::default()), Arc::new(Wakes::default()));
+    for wakes in [&first, &second] {
+        let waker = Waker::from(Arc::clone(wakes));
+        assert!(sent.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    }
+    drop(driver);
+    assert_eq!((first.count(), second.count()), (0, 1));
+    assert_eq!(now_or_never(sent), Some(SendCode::Timeout));
+}
+
+#[test]
+fn destroy_completes_every_send_and_ends_the_events() {
+    let (engine, mut events, driver) = common::logged_in();
+    let sent = engine.send_message("bob", "hi", RELIABLE).expect("a receiver");
+    let room = engine.create_room("room").expect("a good id");
+    engine.destroy();
+    assert!(engine.is_destroyed());
+    assert_eq!(now_or_never(sent), Some(SendCode::Timeout));
+    let last = take_all(&mut events).pop();
+    assert_eq!(last, Some(Event::Logout(LogoutReason::Own)));
+    assert_eq!(now_or_never(events.next()), Some(None));
+    assert_eq!(engine.login("token", "alice"), Err(LoginError::NoEngine));
+    assert!(room.join().is_err());
+    assert!(room.send_message("hi").is_err());
+    assert!(!driver.is_finished(), "the logout is still to be written");
+    while driver.next_action().is_some() {}
+    assert!(driver.is_finished());
+}
+
+#[test]
+fn the_last_handle_destroys_the_engine_whether_it_is_an_engine_or_a_room() {
+    let (engine, mut events, driver) = engine();
+    let clone = engine.clone();
+    let room = engine.create_room("room").expect("a good id");
+    drop(engine);
+    drop(clone);
+    assert_eq!(now_or_never(events.next()), None);
+    drop(room);
+    assert_eq!(now_or_never(events.next()), Some(None));
+    assert!(driver.is_finished());
+}
+
+#[test]
+fn an_engine_without_a_driver_is_destroyed() {
+    let (engine, mut events, driver) = common::logged_in();
+    let sent = engine.send_message("bob", "hi", RELIABLE).expect("a receiver");
+    let mut closed = Box::pin({
+        let engine = engine.clone();
+        async move { engine.closed().await }
+    });
+    assert_eq!(common::poll(closed.as_mut()), Poll::Pending);
+    drop(driver);
+    assert!(engine.is_destroyed());
+    assert_eq!(common::poll(closed.as_mut()), Poll::Ready(()));
+    assert!(now_or_never(sent).is_some());
+    take_all(&mut events);
+    assert_eq!(now_or_never(events.next()), Some(None));
+}
+
+#[test]
+fn dropping_a_send_cancels_nothing() {
+    let (engine, mut events, _driver) = common::logged_in();
+    drop(engine.send_message("bob", "hi", RELIABLE).expect("a receiver"));
+    engine.logout();
+    let is_result = |event: &Event| matches!(event, Event::MessageSendResult { .. });
+    assert_eq!(take_all(&mut events).iter().filter(|event| is_result(event)).count(), 1);
+}
+
+#[test]
+fn too_many_events_stop_the_reading_until_they_are_taken() {
+    let (engine, mut events, driver) = engine();
+    // Each makes one event.
+    let fill = |count| (0..count).for_each(|_| engine.get_peer_online_status("bob"));
+    fill(1_023);
+    assert!(driver.wants_read());
+    fill(1);
+    assert!(!driver.wants_read());
+    assert_eq!(driver.next_action(), None);
+    assert!(events.try_next().is_some());
+    assert!(driver.wants_read());
+    assert!(now_or_never(driver.changed()).is_some(), "the driver is told that it may read");
+    fill(1);
+    assert!(!driver.wants_read());
+    drop(events);
+    assert!(driver.wants_read(), "nobody is slow when nobody listens");
+}
+
+#[test]
+fn a_flood_of_unreliable_messages_costs_the_link_and_not_the_memory() {
+    let (engine, mut events, driver) = common::logged_in();
+    let payload = bytes::Bytes::from(vec![0; 65_536]);
+    let config = MessageConfig::UnreliableUnordered;
+    let send = || engine.send_binary_message("bob", payload.clone(), config).expect("a receiver");
+    let sends: Vec<_> = (0..100).map(|_| send()).collect();
+    let mut bytes = 0;
+    let mut ended = false;
+    while let Some(action) = driver.next_action() {
+        match action {
+            Action::Transmit(_, chunk) => bytes += chunk.len(),
+            Action::Disconnect(_) => ended = true,
+            Action::Connect(_) => {}
+        }
+    }
+    assert!(ended && bytes <= 4 * 1_048_576, "{bytes} bytes");
+    engine.destroy();
+    assert!(sends.into_iter().all(|sent| now_or_never(sent).is_some()));
+    take_all(&mut events);
+}
+
+#[test]
+fn a_tick_before_the_deadline_does_nothing() {
+    let (engine, _events, driver) = engine();
+    driver.tick();
+    assert_eq!(driver.deadline(), None);
+    engine.login("token", "alice").expect("not logged in");
+    while driver.next_action().is_some() {}
+    let deadline = driver.deadline();
+    assert!(deadline.is_some());
+    driver.tick();
+    driver.handle(Input::Tick);
+    assert_eq!((driver.next_action(), driver.deadline()), (None, deadline));
+}
+
+#[derive(Default)]
+struct Wakes(AtomicUsize);
+
+impl Wakes {
+    fn count(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
