@@ -20,7 +20,8 @@ use crate::shared::Shared;
 /// read its link, which slows down those who send to it; calls still work. If that lasts longer than 10 s, the
 /// link counts as dead, and the engine reconnects when there is room again.
 ///
-/// Dropping this discards what it has and all that would come.
+/// Dropping this discards what it has and all that would come. So an application that wants no events, because it
+/// only waits for results or has handlers for all, drops this rather than keeping it unread.
 pub struct Events {
     shared: Arc<Shared>,
 }

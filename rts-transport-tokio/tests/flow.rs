@@ -1,0 +1,164 @@
+//! Much at once, slow applications, and futures that are dropped half-way.
+
+mod common;
+
+use common::{Client, TestServer, in_time};
+use rts_transport_tokio::{Engine, MessageConfig, SendCode};
+
+const RELIABLE: MessageConfig = MessageConfig::ReliableOrdered;
+const BIG: usize = 65_536;
+
+/// Sends `count` of the largest messages, a few at a time, and sees that all arrive.
+async fn send_big(engine: &Engine, to: &str, count: u8) {
+    let mut open = std::collections::VecDeque::new();
+    for number in 0..count {
+        if open.len() == 8 {
+            assert_eq!(open.pop_front().expect("eight are open").await, SendCode::Ok);
+        }
+        let payload = vec![number; BIG];
+        open.push_back(engine.send_binary_message(to, payload, RELIABLE).expect("a receiver"));
+    }
+    for sent in open {
+        assert_eq!(sent.await, SendCode::Ok);
+    }
+}
+
+async fn receive_big(client: &mut Client, count: u8) {
+    for number in 0..count {
+        let (_, payload) = client.message().await;
+        assert!(payload == vec![number; BIG], "message {number} has other bytes");
+    }
+}
+
+async fn exchange_big() {
+    const COUNT: u8 = 100;
+    let server = TestServer::start().await;
+    let (mut alice, mut bob) = (server.log_in("alice").await, server.log_in("bob").await);
+    let engines = (alice.engine.clone(), bob.engine.clone());
+    in_time(async {
+        tokio::join!(
+            send_big(&engines.0, "bob", COUNT),
+            send_big(&engines.1, "alice", COUNT),
+            receive_big(&mut alice, COUNT),
+            receive_big(&mut bob, COUNT),
+        )
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn big_messages_both_ways_at_once_on_one_thread() {
+    exchange_big().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn big_messages_both_ways_at_once_on_many_threads() {
+    exchange_big().await;
+}
+
+#[tokio::test]
+async fn many_small_messages_arrive_once_and_in_order() {
+    let server = TestServer::start().await;
+    // Who waits for results and takes no events drops them, or they would fill up.
+    let Client { engine: alice, .. } = server.log_in("alice").await;
+    let mut bob = server.log_in("bob").await;
+    let sending = async {
+        for batch in 0..10 {
+            let sends: Vec<_> = (0..500)
+                .map(|n| alice.send_message("bob", (batch * 500 + n).to_string(), RELIABLE))
+                .collect();
+            for sent in sends {
+                assert_eq!(sent.expect("a receiver").await, SendCode::Ok);
+            }
+        }
+    };
+    let receiving = async {
+        for number in 0..5_000 {
+            assert_eq!(bob.message().await.1, number.to_string().as_bytes());
+        }
+    };
+    in_time(async { tokio::join!(sending, receiving) }).await;
+}
+
+/// An application that takes no events makes its engine stop reading; then its session's window at the server
+/// fills, and senders are told so. What was accepted is neither lost nor doubled.
+#[tokio::test]
+async fn a_slow_reader_slows_its_sender_and_loses_nothing() {
+    let server = TestServer::start().await;
+    let (mut alice, mut bob) = (server.log_in("alice").await, server.log_in("bob").await);
+    let mut sends = Vec::new();
+    for _ in 0..8 {
+        for _ in 0..500 {
+            let payload = vec![0; 1_024];
+            sends.push(alice.engine.send_binary_message("bob", payload, RELIABLE).expect("bob"));
+        }
+        // Twice, since what the first has acknowledged makes room only after its answer.
+        alice.status("alice").await;
+        alice.status("alice").await;
+    }
+    // Commands still work.
+    bob.engine.send_message("alice", "still here", RELIABLE).expect("a receiver");
+    assert_eq!(alice.message().await.1, b"still here");
+
+    let (stop, mut stopped) = tokio::sync::oneshot::channel();
+    let reading = async {
+        let mut received = 0;
+        loop {
+            tokio::select! {
+                biased;
+                _ = bob.message() => received += 1,
+                _ = &mut stopped => return received,
+            }
+        }
+    };
+    let results = async {
+        let (mut arrived, mut refused) = (0, 0);
+        for sent in sends {
+            match sent.await {
+                SendCode::Ok => arrived += 1,
+                SendCode::Broken => refused += 1,
+                code => panic!("{code:?}"),
+            }
+        }
+        stop.send(()).expect("it is reading");
+        (arrived, refused)
+    };
+    let (received, (arrived, refused)) = in_time(async { tokio::join!(reading, results) }).await;
+    assert_eq!(received, arrived);
+    assert!(refused > 0, "the sender was never told");
+    assert!(arrived > 1_024, "what the engine holds for its application comes on top");
+}
+
+#[tokio::test]
+async fn dropping_the_wait_for_an_event_or_a_result_loses_nothing() {
+    let server = TestServer::start().await;
+    let (alice, mut bob) = (server.log_in("alice").await, server.log_in("bob").await);
+    let sending = async {
+        for number in 0..300 {
+            let mut sent =
+                alice.engine.send_message("bob", number.to_string(), RELIABLE).expect("bob");
+            let code = loop {
+                tokio::select! {
+                    biased;
+                    () = tokio::task::yield_now() => {}
+                    code = &mut sent => break code,
+                }
+            };
+            assert_eq!(code, SendCode::Ok);
+        }
+    };
+    let receiving = async {
+        let mut number = 0;
+        while number < 300 {
+            tokio::select! {
+                biased;
+                () = tokio::task::yield_now() => {}
+                (_, payload) = bob.message() => {
+                    assert_eq!(payload, number.to_string().as_bytes());
+                    number += 1;
+                }
+            }
+        }
+    };
+    in_time(async { tokio::join!(sending, receiving) }).await;
+}
