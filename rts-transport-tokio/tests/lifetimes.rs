@@ -5,7 +5,8 @@ mod common;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::{APP_ID, Client, TestServer, in_time};
+use common::{APP_ID, Client, TestServer, in_time, unlimited};
+use rts_proto::server::Config;
 use rts_proto::{CloseCode, Disconnect};
 use rts_transport_tokio::{
     Engine, Event, EventHandler, LoginCode, MessageConfig, OnlineStatus, Payload, SendCode, UserId,
@@ -86,6 +87,28 @@ async fn shutdown_tells_every_client_and_ends_the_serving() {
         assert_eq!(code, CloseCode::Shutdown);
     }
     assert!(TcpStream::connect(server.address).await.is_err(), "nobody listens any more");
+}
+
+#[tokio::test]
+async fn an_engine_comes_back_to_a_server_that_was_started_again() {
+    let server = TestServer::start().await;
+    let mut alice = server.log_in("alice").await;
+    server.shard.shutdown(Duration::ZERO);
+    in_time(server.serving).await.expect("it did not panic");
+    let _again = TestServer::start_with(unlimited(), &server.address.to_string()).await;
+    assert_eq!(alice.status("alice").await, OnlineStatus::Online);
+}
+
+#[tokio::test]
+async fn a_link_that_says_nothing_is_closed_when_its_time_is_over() {
+    let config = Config { login_deadline: Duration::from_millis(20), ..unlimited() };
+    let server = TestServer::start_with(config, "127.0.0.1:0").await;
+    let mut stream = TcpStream::connect(server.address).await.expect("it listens");
+    let mut answer = Vec::new();
+    in_time(stream.read_to_end(&mut answer)).await.expect("no reset");
+    assert!(!answer.is_empty(), "a Close frame");
+    drop(stream);
+    in_time(server.shard.closed()).await;
 }
 
 #[tokio::test]

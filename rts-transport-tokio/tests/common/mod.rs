@@ -43,16 +43,12 @@ pub(crate) struct TestServer {
 impl TestServer {
     /// Without limits of rate.
     pub(crate) async fn start() -> Self {
-        let config = Config {
-            sends_per_second: 0,
-            broadcasts_per_second: 0,
-            status_queries_per_second: 0,
-            room_broadcasts_per_second: 0,
-            large_room_broadcasts_per_second: 0,
-            ..Config::default()
-        };
+        Self::start_with(unlimited(), "127.0.0.1:0").await
+    }
+
+    pub(crate) async fn start_with(config: Config, listen: &str) -> Self {
         let shard = Shard::new(Server::new(config, 1), Arc::new(Doorman::default()));
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let listener = TcpListener::bind(listen).await.expect("a free port");
         let address = listener.local_addr().expect("it is bound");
         let serving = tokio::spawn({
             let shard = shard.clone();
@@ -70,6 +66,17 @@ impl TestServer {
         let mut client = Client { engine, events };
         assert_eq!(client.log_in("token", uid).await, LoginCode::Ok);
         client
+    }
+}
+
+pub(crate) fn unlimited() -> Config {
+    Config {
+        sends_per_second: 0,
+        broadcasts_per_second: 0,
+        status_queries_per_second: 0,
+        room_broadcasts_per_second: 0,
+        large_room_broadcasts_per_second: 0,
+        ..Config::default()
     }
 }
 
