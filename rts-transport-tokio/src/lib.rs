@@ -51,3 +51,8 @@ pub use rts_proto::{
     MessageId, OnlineStatus, Payload, RoomId, RoomState, SendCode, UserId,
 };
 pub use server::{Authenticate, Shard};
+
+/// The example on the project's first page compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -1,0 +1,196 @@
+//! The contract through `rts engine` alone: calls, return codes, callbacks.
+
+use crate::support::{Server, token};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::{Value, json};
+
+fn text(uid: &str, message: &str) -> Value {
+    json!({"uid": uid, "message": message, "config": 0})
+}
+
+#[test]
+fn messages_reach_the_other_user_and_have_one_result_each() {
+    let server = Server::start();
+    let (mut alice, mut bob) = (server.user("alice"), server.user("bob"));
+    assert_eq!(alice.call("sendMessage", text("bob", "hi")), json!(1));
+    let got = json!({"on": "onMessageReceived", "uid": "alice", "message": "hi"});
+    assert_eq!(bob.until("onMessageReceived"), got);
+    let result = json!({"on": "onMessageSendResult", "msgid": 1, "code": 0});
+    assert_eq!(alice.until("onMessageSendResult"), result);
+
+    let base64 = BASE64_STANDARD.encode([0, 255, 7]);
+    for config in [0, 1, 2] {
+        let call = json!({"uid": "bob", "base64": base64, "config": config});
+        let id = alice.call("sendBinaryMessage", call);
+        let got = bob.until("onBinaryMessageReceived");
+        assert_eq!((&got["uid"], &got["base64"]), (&json!("alice"), &json!(base64)));
+        let result = alice.until("onMessageSendResult");
+        assert_eq!((&result["msgid"], &result["code"]), (&id, &json!(0)));
+    }
+}
+
+#[test]
+fn sends_that_cannot_work_say_why() {
+    let server = Server::start();
+    let mut alice = server.engine();
+    assert_eq!(alice.call("sendMessage", text("", "x")), json!(-2));
+    assert_eq!(alice.call("sendMessage", text("bob", "x")), json!(1));
+    assert_eq!(alice.until("onMessageSendResult")["code"], json!(105));
+    alice.log_in("alice");
+    for (to, code) in [("nobody", 4), ("bad uid!", 3)] {
+        alice.call("sendMessage", text(to, "x"));
+        assert_eq!(alice.until("onMessageSendResult")["code"], json!(code), "{to}");
+    }
+    // -2 used up no id.
+    assert_eq!(alice.call("sendMessage", text("nobody", "x")), json!(4));
+}
+
+#[test]
+fn the_largest_message_passes_and_one_byte_more_is_refused() {
+    let server = Server::start();
+    let mut alice = server.user("alice");
+    for (bytes, code) in [(65_536, 0), (65_537, 103), (0, 0)] {
+        alice.call("sendMessage", text("alice", &"x".repeat(bytes)));
+        assert_eq!(alice.until("onMessageSendResult")["code"], json!(code), "{bytes}");
+    }
+    let received = alice.end();
+    assert!(received.iter().all(|line| line["on"] != "onMessageSendResult"), "one result each");
+}
+
+#[test]
+fn login_returns_and_calls_back_as_the_contract_says() {
+    let server = Server::start();
+    let mut alice = server.engine();
+    let good = token("alice", "0");
+    for (uid, token) in [("alice", ""), ("", &*good), ("a b", &*good)] {
+        assert_eq!(alice.call("login", json!({"token": token, "uid": uid})), json!(-1));
+    }
+    let expired = json!({"token": token("alice", "1"), "uid": "alice"});
+    assert_eq!(alice.call("login", expired), json!(0));
+    assert_eq!(alice.until("onLoginResult")["code"], json!(-1000));
+    assert_eq!(alice.call("updateLoginToken", json!({"token": good})), Value::Null);
+    assert_eq!(alice.until("onLoginResult")["code"], json!(0));
+    assert_eq!(alice.call("login", json!({"token": good, "uid": "alice"})), json!(-2));
+    assert_eq!(alice.call("logout", json!({})), Value::Null);
+    assert_eq!(alice.next(), json!({"on": "onLogout", "reason": 0}));
+    alice.call("sendMessage", text("bob", "x"));
+    assert_eq!(alice.next()["code"], json!(105));
+}
+
+#[test]
+fn the_newest_login_wins_and_the_older_one_stays_out() {
+    let server = Server::start();
+    let mut first = server.user("alice");
+    let mut second = server.user("alice");
+    assert_eq!(first.until("onLogout")["reason"], json!(1));
+    second.call("getPeerOnlineStatus", json!({"uid": "alice"}));
+    assert_eq!(second.until("onGetPeerOnlineStatus")["status"], json!(1));
+    assert!(second.end().iter().any(|line| *line == json!({"on": "onLogout", "reason": 0})));
+    assert_eq!(first.end(), Vec::<Value>::new());
+}
+
+#[test]
+fn online_status_is_what_it_is() {
+    let server = Server::start();
+    let mut alice = server.engine();
+    for (logged_in, uid, status) in
+        [(false, "alice", 2), (true, "alice", 1), (true, "bob", 0), (true, "bad uid", 0)]
+    {
+        if logged_in && uid == "alice" {
+            alice.log_in("alice");
+        }
+        alice.call("getPeerOnlineStatus", json!({"uid": uid}));
+        let answer = json!({"on": "onGetPeerOnlineStatus", "uid": uid, "status": status});
+        assert_eq!(alice.until("onGetPeerOnlineStatus"), answer);
+    }
+}
+
+#[test]
+fn broadcasts_reach_every_other_member_and_not_the_sender() {
+    let server = Server::start();
+    let (mut alice, mut bob) = (server.user("alice"), server.user("bob"));
+    alice.join("room");
+    bob.join("room");
+    let here = json!({"on": "onUserJoined", "room": "room", "uid": "bob"});
+    assert_eq!(alice.until("onUserJoined"), here);
+    let call = json!({"room": "room", "message": "hello"});
+    assert_eq!(alice.call("sendRoomMessage", call), json!(1));
+    let result = json!({"on": "onRoomMessageSendResult", "room": "room", "msgid": 1, "code": 200});
+    assert_eq!(alice.until("onRoomMessageSendResult"), result);
+    let got =
+        json!({"on": "onRoomMessageReceived", "room": "room", "uid": "alice", "message": "hello"});
+    assert_eq!(bob.until("onRoomMessageReceived"), got);
+    bob.call("sendRoomBinaryMessage", json!({"room": "room", "base64": "AAE="}));
+    assert_eq!(alice.until("onRoomBinaryMessageReceived")["base64"], json!("AAE="));
+    bob.call("leaveRoom", json!({"room": "room"}));
+    bob.until("onLeaveRoom");
+    let gone = json!({"on": "onUserLeave", "room": "room", "uid": "bob", "reason": 0});
+    assert_eq!(alice.until("onUserLeave"), gone);
+    let rest = alice.end();
+    assert!(rest.iter().all(|line| line["on"] != "onRoomMessageReceived"), "no echo");
+}
+
+#[test]
+fn room_calls_return_the_contracts_codes() {
+    let server = Server::start();
+    let mut alice = server.engine();
+    for room in ["", "a.b", &"x".repeat(129)] {
+        assert_eq!(alice.call("createRoom", json!({"room": room})), Value::Null);
+        assert_eq!(alice.until("onCreateRoomStateChanged")["code"], json!(-1007));
+    }
+    let room = json!({"room": "room"});
+    assert_eq!(alice.call("createRoom", room.clone()), json!("room"));
+    assert_eq!(alice.call("createRoom", room.clone()), Value::Null);
+    assert_eq!(alice.until("onCreateRoomStateChanged")["code"], json!(-1013));
+    assert_eq!(alice.call("joinRoom", room.clone()), json!(0));
+    assert_eq!(alice.until("onRoomStateChanged")["state"], json!(-1001));
+    let message = json!({"room": "room", "message": "x"});
+    assert_eq!(alice.call("sendRoomMessage", message.clone()), json!(1));
+    assert_eq!(alice.until("onRoomMessageSendResult")["code"], json!(100));
+    alice.log_in("alice");
+    assert_eq!(alice.call("joinRoom", room.clone()), json!(0));
+    let joined = alice.until("onRoomStateChanged");
+    let extra: Value = serde_json::from_str(joined["extra"].as_str().expect("text")).expect("JSON");
+    assert_eq!((&joined["state"], &extra["join_type"]), (&json!(0), &json!(0)));
+    assert_eq!(alice.call("joinRoom", room.clone()), json!(-2));
+    assert_eq!(alice.call("setBusinessId", json!({"businessId": "b"})), json!(-6001));
+    assert_eq!(alice.call("setBusinessId", json!({"businessId": "b!"})), json!(-6002));
+    assert_eq!(alice.call("destroyRoom", room.clone()), Value::Null);
+    assert_eq!(alice.call("setBusinessId", json!({"businessId": "b"})), json!(0));
+    assert_eq!(alice.call("joinRoom", room.clone()), json!(-3));
+    assert_eq!(alice.call("sendRoomMessage", message), json!(-3));
+    assert_eq!(alice.call("createRoom", room), json!("room"));
+}
+
+#[test]
+fn a_destroyed_engine_calls_nothing_back_and_refuses() {
+    let server = Server::start();
+    let mut alice = server.user("alice");
+    assert_eq!(alice.call("destroyRTS", json!({})), Value::Null);
+    assert_eq!(alice.until("onLogout")["reason"], json!(0));
+    assert_eq!(alice.call("sendMessage", text("bob", "x")), json!(-1));
+    assert_eq!(alice.call("login", json!({"token": "t", "uid": "alice"})), json!(-3));
+    assert_eq!(alice.call("createRoom", json!({"room": "room"})), Value::Null);
+    assert_eq!(alice.end(), Vec::<Value>::new());
+}
+
+#[test]
+fn a_line_that_is_no_call_gets_an_error_and_changes_nothing() {
+    let server = Server::start();
+    let mut alice = server.engine();
+    for (line, what) in [("{", "bad JSON"), ("[]", "object"), (r#"{"ref":7}"#, "missing")] {
+        alice.write(line);
+        let error = alice.read();
+        assert!(error["error"].as_str().is_some_and(|error| error.contains(what)), "{error}");
+    }
+    for (call, fields, what) in [
+        ("fly", json!({}), "unknown call"),
+        ("login", json!({"uid": "a"}), "\"token\""),
+        ("sendBinaryMessage", json!({"uid": "a", "base64": "?"}), "base64"),
+    ] {
+        let error = alice.answer(call, fields);
+        assert!(error["error"].as_str().is_some_and(|error| error.contains(what)), "{error}");
+    }
+    assert_eq!(alice.end(), Vec::<Value>::new());
+}

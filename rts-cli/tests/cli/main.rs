@@ -1,0 +1,5 @@
+//! The `rts` command, run as a child process.
+
+mod commands;
+mod engine;
+mod support;

@@ -1,0 +1,167 @@
+//! A server and engines as child processes, as a script would use them.
+
+use std::collections::VecDeque;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Child, ChildStdin, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+pub(crate) const APP_ID: &str = "123456781234567812345678";
+const APP_KEY: &str = "development key, known to all";
+/// Nothing here takes longer, unless something is wrong.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+pub(crate) fn rts(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_rts")).args(args).output().expect("rts runs")
+}
+
+pub(crate) fn token(uid: &str, expire_at: &str) -> String {
+    let args = ["token", "new", "--app-id", APP_ID, "--app-key", APP_KEY, "--uid", uid];
+    let output = rts(&[&args[..], &["--expire-at", expire_at]].concat());
+    String::from_utf8(output.stdout).expect("a token is text").trim().to_owned()
+}
+
+/// `rts serve --dev` on a free port; ends with the test.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) url: String,
+}
+
+impl Server {
+    pub(crate) fn start() -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_rts"))
+            .args(["serve", "--dev", "--listen", "127.0.0.1:0"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the server starts");
+        let out = child.stdout.take().expect("it was piped");
+        let (say, hear) = channel();
+        // Read to the end, so that the server never waits for us.
+        std::thread::spawn(move || {
+            for line in BufReader::new(out).lines().map_while(Result::ok) {
+                let _ = say.send(line);
+            }
+        });
+        let first = hear.recv_timeout(PATIENCE).expect("the server says where it listens");
+        let url = first.strip_prefix("listening on ").expect("that is its first line").to_owned();
+        Self { child, url }
+    }
+
+    pub(crate) fn engine(&self) -> Engine {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_rts"))
+            .args(["engine", "--url", &self.url, "--app-id", APP_ID])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the engine starts");
+        let out = child.stdout.take().expect("it was piped");
+        let input = child.stdin.take();
+        let (say, lines) = channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(out).lines().map_while(Result::ok) {
+                let _ = say.send(serde_json::from_str(&line).expect("every line is JSON"));
+            }
+        });
+        Engine { child, input, lines, seen: VecDeque::new(), last_ref: 0 }
+    }
+
+    pub(crate) fn user(&self, uid: &str) -> Engine {
+        let mut engine = self.engine();
+        engine.log_in(uid);
+        engine
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub(crate) struct Engine {
+    child: Child,
+    input: Option<ChildStdin>,
+    lines: Receiver<Value>,
+    /// Callbacks that came before the return of a call.
+    seen: VecDeque<Value>,
+    last_ref: u64,
+}
+
+impl Engine {
+    pub(crate) fn log_in(&mut self, uid: &str) {
+        assert_eq!(self.call("login", json!({"token": token(uid, "0"), "uid": uid})), json!(0));
+        let result = self.until("onLoginResult");
+        assert_eq!((&result["uid"], &result["code"]), (&json!(uid), &json!(0)));
+    }
+
+    /// Makes a call and gives what it returned.
+    pub(crate) fn call(&mut self, call: &str, fields: Value) -> Value {
+        let mut answer = self.answer(call, fields);
+        assert!(answer.get("error").is_none(), "{answer}");
+        answer["return"].take()
+    }
+
+    /// Makes a call and gives the whole line that answered it.
+    pub(crate) fn answer(&mut self, call: &str, mut fields: Value) -> Value {
+        self.last_ref += 1;
+        fields["ref"] = json!(self.last_ref);
+        fields["call"] = json!(call);
+        self.write(&fields.to_string());
+        loop {
+            let line = self.read();
+            if line.get("on").is_none() {
+                assert_eq!(line["ref"], json!(self.last_ref), "{line}");
+                return line;
+            }
+            self.seen.push_back(line);
+        }
+    }
+
+    pub(crate) fn write(&mut self, line: &str) {
+        let input = self.input.as_mut().expect("input is open");
+        writeln!(input, "{line}").expect("the engine reads");
+    }
+
+    pub(crate) fn read(&mut self) -> Value {
+        self.lines.recv_timeout(PATIENCE).expect("the engine says something")
+    }
+
+    /// The next callback.
+    pub(crate) fn next(&mut self) -> Value {
+        self.seen.pop_front().unwrap_or_else(|| self.read())
+    }
+
+    /// The next callback with this name; others are passed over.
+    pub(crate) fn until(&mut self, on: &str) -> Value {
+        loop {
+            let line = self.next();
+            if line["on"] == on {
+                return line;
+            }
+        }
+    }
+
+    pub(crate) fn join(&mut self, room: &str) {
+        assert_eq!(self.call("createRoom", json!({"room": room})), json!(room));
+        assert_eq!(self.call("joinRoom", json!({"room": room})), json!(0));
+        assert_eq!(self.until("onRoomStateChanged")["state"], json!(0));
+    }
+
+    /// Ends the input, and gives all that is still said.
+    pub(crate) fn end(mut self) -> Vec<Value> {
+        self.input = None;
+        let rest: Vec<Value> = self.seen.drain(..).chain(self.lines.iter()).collect();
+        assert!(self.child.wait().expect("the engine ends").success());
+        rest
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
