@@ -1,0 +1,185 @@
+//! Messages to users, and their results.
+
+use bytes::Bytes;
+use rts_proto::client::{Event, SendError};
+use rts_proto::server::Config;
+use rts_proto::{MessageConfig, MessageId, OnlineStatus, Payload};
+use rts_tests::World;
+
+use super::{seconds, without_rates};
+
+const ALICE: usize = 0;
+const BOB: usize = 1;
+
+fn two() -> World {
+    let mut world = World::new(without_rates(), 2, 1);
+    world.log_in(ALICE, "alice");
+    world.log_in(BOB, "bob");
+    world
+}
+
+#[test]
+fn messages_arrive_in_order_text_and_bytes_together() {
+    let mut world = two();
+    for number in 0..100_u8 {
+        let payload = match number % 2 {
+            0 => Payload::text(&*number.to_string()),
+            _ => Payload::binary(Bytes::from(vec![number])),
+        };
+        world.send_as(ALICE, "bob", payload, MessageConfig::ReliableOrdered);
+    }
+    world.run_for(seconds(1));
+    let numbers: Vec<u8> = world
+        .take_events(BOB)
+        .iter()
+        .filter_map(|event| match event {
+            Event::MessageReceived { payload: Payload::Text(text), .. } => text.parse().ok(),
+            Event::MessageReceived { payload: Payload::Binary(bytes), .. } => Some(bytes[0]),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(numbers, (0..100).collect::<Vec<_>>());
+    assert_eq!(world.results(ALICE), (1..=100).map(|id| (id, 0)).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_result_of_0_comes_only_after_the_receiver_has_it() {
+    let mut world = two();
+    world.send(ALICE, "bob", "hi");
+    // One way is 10 ms: at 25 ms bob has it, and his acknowledgement is on its way.
+    world.run_for(std::time::Duration::from_millis(25));
+    assert_eq!((world.texts(BOB).len(), world.results(ALICE).len()), (1, 0));
+    world.run_for(std::time::Duration::from_millis(20));
+    assert_eq!(world.results(ALICE), [(1, 0)]);
+}
+
+#[test]
+fn the_largest_payload_arrives_and_one_byte_more_is_refused() {
+    let mut world = two();
+    for bytes in [0, 1, 65_535, 65_536, 65_537] {
+        let payload = Payload::binary(vec![7; bytes]);
+        world.send_as(ALICE, "bob", payload, MessageConfig::ReliableOrdered);
+    }
+    world.run_for(seconds(1));
+    let mut results = world.results(ALICE);
+    results.sort_unstable();
+    assert_eq!(results, [(1, 0), (2, 0), (3, 0), (4, 0), (5, 103)]);
+}
+
+#[test]
+fn what_cannot_be_delivered_says_why() {
+    let mut world = two();
+    world.send(ALICE, "nobody", "x");
+    world.send(ALICE, "not a uid", "x");
+    world.send(ALICE, "alice", "to myself");
+    world.run_for(seconds(1));
+    let mut results = world.results(ALICE);
+    results.sort_unstable();
+    assert_eq!(results, [(1, 4), (2, 3), (3, 0)]);
+    let empty = world.call(ALICE, |engine, now| {
+        engine.send_message(now, "", Payload::text("x"), MessageConfig::ReliableOrdered)
+    });
+    assert_eq!(empty, Err(SendError::EmptyReceiver));
+    assert_eq!(world.send(ALICE, "bob", "x"), 4, "a refused call used up no id");
+}
+
+#[test]
+fn unreliable_messages_have_results_too() {
+    let mut world = two();
+    let configs = [MessageConfig::UnreliableOrdered, MessageConfig::UnreliableUnordered];
+    for config in configs {
+        world.send_as(ALICE, "bob", Payload::text("x"), config);
+    }
+    world.run_for(seconds(1));
+    assert_eq!((world.texts(BOB).len(), world.results(ALICE)), (2, vec![(1, 0), (2, 0)]));
+    world.net.refuses = true;
+    world.cut(ALICE);
+    world.run_for(seconds(1));
+    world.send_as(ALICE, "bob", Payload::text("x"), configs[0]);
+    assert_eq!(world.results(ALICE).last(), Some(&(3, 2)), "at once, while the link is down");
+}
+
+#[test]
+fn the_hundredth_message_of_a_second_passes_and_the_next_is_over_the_rate() {
+    let mut world = World::new(Config::default(), 1, 1);
+    world.log_in(ALICE, "alice");
+    for _ in 0..101 {
+        world.send(ALICE, "nobody", "x");
+    }
+    world.run_for(seconds(1));
+    let codes: Vec<u32> = world.results(ALICE).into_iter().map(|(_, code)| code).collect();
+    assert_eq!(codes[..100], [4; 100]);
+    assert_eq!(codes[100..], [5]);
+}
+
+#[test]
+fn every_send_has_one_result_when_the_login_ends() {
+    for end in ["logout", "destroy", "displaced"] {
+        let mut world = World::new(without_rates(), 3, 1);
+        world.log_in(ALICE, "alice");
+        world.log_in(BOB, "bob");
+        for _ in 0..20 {
+            world.send(ALICE, "bob", "x");
+        }
+        world.call(ALICE, |engine, now| engine.get_peer_online_status(now, "bob"));
+        match end {
+            "logout" => world.call(ALICE, |engine, now| engine.logout(now)),
+            "destroy" => world.call(ALICE, |engine, now| engine.destroy(now)),
+            _ => world.call(2, |e, now| e.login(now, "good", "alice")).expect("login"),
+        }
+        world.run_for(seconds(30));
+        let mut ids: Vec<u64> = world.results(ALICE).iter().map(|(id, _)| *id).collect();
+        ids.sort_unstable();
+        assert_eq!(ids, (1..=20).collect::<Vec<_>>(), "{end}");
+        let events = world.take_events(ALICE);
+        let answers = events.iter().filter(|e| matches!(e, Event::PeerOnlineStatus { .. })).count();
+        assert_eq!(answers, 1, "{end}");
+        assert!(matches!(events.last(), Some(Event::Logout(_))), "{end}: {:?}", events.last());
+    }
+}
+
+#[test]
+fn ids_go_on_through_logout_and_login() {
+    let mut world = two();
+    assert_eq!(world.send(ALICE, "bob", "x"), 1);
+    world.call(ALICE, |engine, now| engine.logout(now));
+    assert_eq!(world.send(ALICE, "bob", "x"), 2);
+    assert_eq!(
+        world.take_events(ALICE).last(),
+        Some(&Event::MessageSendResult {
+            id: MessageId(2),
+            code: rts_proto::SendCode::NotLoggedIn,
+        })
+    );
+    world.log_in(ALICE, "alice");
+    assert_eq!(world.send(ALICE, "bob", "x"), 3);
+}
+
+#[test]
+fn status_follows_the_last_byte_heard() {
+    let mut world = two();
+    let heard = world.now();
+    let status = |world: &mut World| {
+        world.take_events(ALICE);
+        world.call(ALICE, |engine, now| engine.get_peer_online_status(now, "bob"));
+        world.run_for(std::time::Duration::from_millis(50));
+        world.take_events(ALICE).into_iter().find_map(|event| match event {
+            Event::PeerOnlineStatus { status, .. } => Some(status),
+            _ => None,
+        })
+    };
+    assert_eq!(status(&mut world), Some(OnlineStatus::Online));
+    // Bob's process is gone without a word: its engine does nothing any more.
+    world.freeze(BOB);
+    for (second, wanted) in [
+        (13, OnlineStatus::Online),
+        (16, OnlineStatus::Unreachable),
+        (29, OnlineStatus::Unreachable),
+        (31, OnlineStatus::Offline),
+    ] {
+        let until = heard + seconds(second);
+        let wait = until.since(world.now());
+        world.run_for(wait);
+        assert_eq!(status(&mut world), Some(wanted), "after {second} s");
+    }
+}

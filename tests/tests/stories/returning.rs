@@ -1,0 +1,165 @@
+//! Links that break, and what is left of everything afterwards.
+
+use std::time::Duration;
+
+use rts_proto::client::{Event, RoomEvent};
+use rts_proto::server::Config;
+use rts_tests::World;
+
+use super::{seconds, without_rates};
+
+const ALICE: usize = 0;
+const BOB: usize = 1;
+
+#[test]
+fn whenever_the_links_are_cut_every_message_arrives_once_and_in_order() {
+    for cut_after_ms in 0..100 {
+        let mut world = World::new(without_rates(), 2, cut_after_ms);
+        world.log_in(ALICE, "alice");
+        world.log_in(BOB, "bob");
+        world.net.chunk_bytes = 7;
+        for number in 0..30 {
+            world.send(ALICE, "bob", &number.to_string());
+            world.run_for(Duration::from_millis(2));
+            if number == 10 {
+                world.run_for(Duration::from_millis(cut_after_ms % 25));
+                world.cut(if cut_after_ms % 2 == 0 { ALICE } else { BOB });
+            }
+        }
+        world.run_for(seconds(15));
+        let wanted: Vec<String> = (0..30).map(|number| number.to_string()).collect();
+        assert_eq!(world.texts(BOB), wanted, "cut after {cut_after_ms} ms");
+        let mut results = world.results(ALICE);
+        results.sort_unstable();
+        assert_eq!(results, (1..=30).map(|id| (id, 0)).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn others_in_a_room_see_nothing_of_a_short_break_and_nothing_is_missed() {
+    let mut world = World::new(without_rates(), 2, 1);
+    world.log_in(ALICE, "alice");
+    world.log_in(BOB, "bob");
+    let alices = world.join(ALICE, "room");
+    world.join(BOB, "room");
+    world.take_events(ALICE);
+    world.take_events(BOB);
+    world.cut(BOB);
+    for number in 0..10 {
+        world.broadcast(ALICE, alices, &number.to_string());
+    }
+    world.run_for(seconds(10));
+    assert_eq!(world.room_texts(BOB).len(), 10);
+    let notices = world.take_events(ALICE).into_iter().filter(|event| {
+        matches!(
+            event,
+            Event::Room { event: RoomEvent::UserJoined(_) | RoomEvent::UserLeft { .. }, .. }
+        )
+    });
+    assert_eq!(notices.count(), 0);
+}
+
+#[test]
+fn a_reported_break_confirms_the_rooms() {
+    let mut world = World::new(Config::default(), 1, 1);
+    world.log_in(ALICE, "alice");
+    world.join(ALICE, "room");
+    world.take_events(ALICE);
+    world.net.refuses = true;
+    world.cut(ALICE);
+    world.run_for(seconds(13));
+    world.net.refuses = false;
+    world.run_for(seconds(6));
+    let events = world.take_events(ALICE);
+    let rejoined = |e: &Event| {
+        matches!(e, Event::Room { event: RoomEvent::Joined { rejoined: true, .. }, .. })
+    };
+    assert_eq!(events.iter().filter(|event| rejoined(event)).count(), 1, "{events:?}");
+}
+
+#[test]
+fn a_server_that_forgot_everything_is_come_back_to_and_rooms_are_joined_again() {
+    let mut world = World::new(without_rates(), 2, 1);
+    world.log_in(ALICE, "alice");
+    world.log_in(BOB, "bob");
+    let alices = world.join(ALICE, "room");
+    world.join(BOB, "room");
+    for _ in 0..5 {
+        world.send(ALICE, "bob", "under way");
+    }
+    world.restart_server(without_rates());
+    world.run_for(seconds(15));
+    let results = world.results(ALICE);
+    assert_eq!(results.len(), 5, "each has its result");
+    assert!(results.iter().all(|(_, code)| [0, 1, 2].contains(code)), "{results:?}");
+    world.take_events(BOB);
+    world.broadcast(ALICE, alices, "here again");
+    world.send(ALICE, "bob", "and again");
+    world.run_for(seconds(1));
+    assert_eq!(world.room_texts(BOB), ["here again"]);
+    assert_eq!(world.texts(BOB), ["and again"]);
+}
+
+#[test]
+fn what_waited_for_the_link_goes_out_at_the_servers_rate() {
+    let mut world = World::new(Config::default(), 2, 1);
+    world.log_in(ALICE, "alice");
+    world.log_in(BOB, "bob");
+    world.net.refuses = true;
+    world.cut(ALICE);
+    world.run_for(seconds(1));
+    for number in 0..300 {
+        world.send(ALICE, "bob", &number.to_string());
+    }
+    world.net.refuses = false;
+    world.run_for(seconds(9));
+    let codes: Vec<u32> = world.results(ALICE).into_iter().map(|(_, code)| code).collect();
+    assert_eq!(codes, [0; 300]);
+}
+
+#[test]
+fn what_never_left_is_not_sent_after_its_result_said_so() {
+    let mut world = World::new(Config::default(), 2, 1);
+    world.log_in(ALICE, "alice");
+    world.log_in(BOB, "bob");
+    world.net.refuses = true;
+    world.cut(ALICE);
+    world.run_for(seconds(1));
+    world.send(ALICE, "bob", "never");
+    world.run_for(seconds(11));
+    assert_eq!(world.results(ALICE), [(1, 2)]);
+    world.net.refuses = false;
+    world.run_for(seconds(30));
+    assert_eq!(world.texts(BOB), Vec::<String>::new());
+}
+
+#[test]
+fn a_message_to_a_user_in_its_grace_waits_for_it() {
+    let mut world = World::new(Config::default(), 2, 1);
+    world.log_in(ALICE, "alice");
+    world.log_in(BOB, "bob");
+    world.net.refuses = true;
+    world.cut(BOB);
+    world.run_for(seconds(1));
+    world.send(ALICE, "bob", "wait for it");
+    world.run_for(seconds(3));
+    assert_eq!(world.results(ALICE), []);
+    world.net.refuses = false;
+    world.run_for(seconds(5));
+    assert_eq!((world.results(ALICE), world.texts(BOB).len()), (vec![(1, 0)], 1));
+}
+
+#[test]
+fn after_the_grace_a_user_is_gone_from_everywhere() {
+    let mut world = World::new(Config::default(), 2, 1);
+    world.log_in(ALICE, "alice");
+    world.log_in(BOB, "bob");
+    world.join(ALICE, "room");
+    world.join(BOB, "room");
+    world.freeze(ALICE);
+    world.freeze(BOB);
+    world.run_for(seconds(31));
+    assert_eq!(world.stats().sessions, 0);
+    assert_eq!((world.stats().rooms, world.stats().memberships), (0, 0));
+    assert_eq!(world.stats().links, 0);
+}

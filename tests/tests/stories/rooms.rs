@@ -1,0 +1,168 @@
+//! Rooms: joining, talking, leaving.
+
+use rts_proto::client::{
+    BroadcastError, BusinessIdError, CreateRoomError, Event, JoinError, RoomEvent,
+};
+use rts_proto::server::Config;
+use rts_proto::{BroadcastCode, LeaveReason, Payload, RoomState};
+use rts_tests::World;
+
+use super::{seconds, without_rates};
+
+const ALICE: usize = 0;
+const BOB: usize = 1;
+const CAROL: usize = 2;
+
+fn three(config: Config) -> World {
+    let mut world = World::new(config, 3, 1);
+    for (who, uid) in [(ALICE, "alice"), (BOB, "bob"), (CAROL, "carol")] {
+        world.log_in(who, uid);
+    }
+    world
+}
+
+fn room_events(events: Vec<Event>) -> Vec<RoomEvent> {
+    let of_room = |event| match event {
+        Event::Room { event, .. } => Some(event),
+        _ => None,
+    };
+    events.into_iter().filter_map(of_room).collect()
+}
+
+fn results(events: Vec<Event>) -> Vec<(u64, BroadcastCode)> {
+    let result = |event| match event {
+        RoomEvent::MessageSendResult { id, code } => Some((id.0, code)),
+        _ => None,
+    };
+    room_events(events).into_iter().filter_map(result).collect()
+}
+
+#[test]
+fn a_joiner_learns_who_is_there_and_the_others_learn_who_came_and_went() {
+    let mut world = three(Config::default());
+    world.join(ALICE, "room");
+    world.take_events(ALICE);
+    let bobs = world.join(BOB, "room");
+    let seen = room_events(world.take_events(BOB));
+    assert!(
+        matches!(&seen[..], [RoomEvent::Joined { rejoined: false, .. }, RoomEvent::UserJoined(uid)]
+        if uid.as_str() == "alice"),
+        "{seen:?}"
+    );
+    world.call(BOB, |engine, now| engine.leave_room(now, bobs));
+    world.run_for(seconds(1));
+    assert_eq!(room_events(world.take_events(BOB)), [RoomEvent::Left]);
+    let seen = room_events(world.take_events(ALICE));
+    assert!(
+        matches!(
+            &seen[..],
+            [RoomEvent::UserJoined(_), RoomEvent::UserLeft { reason: LeaveReason::Left, .. }]
+        ),
+        "{seen:?}"
+    );
+}
+
+#[test]
+fn all_members_see_one_order_and_nobody_hears_itself() {
+    let mut world = three(without_rates());
+    let rooms: Vec<_> = [ALICE, BOB, CAROL].map(|who| world.join(who, "room")).to_vec();
+    for who in [ALICE, BOB, CAROL] {
+        world.take_events(who);
+    }
+    for round in 0..20 {
+        for who in [ALICE, BOB, CAROL] {
+            world.broadcast(who, rooms[who], &format!("{who}-{round}"));
+        }
+    }
+    world.run_for(seconds(1));
+    let heard: Vec<Vec<String>> = [ALICE, BOB, CAROL].map(|who| world.room_texts(who)).to_vec();
+    for (who, texts) in heard.iter().enumerate() {
+        assert_eq!(texts.len(), 40);
+        assert!(texts.iter().all(|text| !text.starts_with(&who.to_string())), "no echo");
+    }
+    let without = |who: usize, other: usize| -> Vec<&String> {
+        heard[who].iter().filter(|text| !text.starts_with(&other.to_string())).collect()
+    };
+    assert_eq!(without(ALICE, BOB), without(BOB, ALICE), "what both heard, in one order");
+    let ok: Vec<_> = (1..=20).map(|id| (id, BroadcastCode::Ok)).collect();
+    assert_eq!(results(world.take_events(ALICE)), ok);
+}
+
+#[test]
+fn calls_on_rooms_return_what_the_contract_says() {
+    let mut world = three(Config::default());
+    let create = |world: &mut World, id: &str| world.call(ALICE, |e, now| e.create_room(now, id));
+    let long = "x".repeat(129);
+    for bad in ["", "a.b", "a b", &*long] {
+        assert_eq!(create(&mut world, bad), Err(CreateRoomError::BadRoom), "{bad:?}");
+    }
+    let key = create(&mut world, &long[..128]).expect("128 bytes are allowed");
+    assert_eq!(create(&mut world, &long[..128]), Err(CreateRoomError::InUse));
+    let join = |world: &mut World| world.call(ALICE, |engine, now| engine.join_room(now, key));
+    let tag = |world: &mut World, id| world.call(ALICE, |engine, _| engine.set_business_id(id));
+    assert_eq!(tag(&mut world, "tag"), Ok(()));
+    assert_eq!(join(&mut world), Ok(()));
+    assert_eq!(join(&mut world), Err(JoinError::AlreadyJoined));
+    assert_eq!(tag(&mut world, "tag"), Err(BusinessIdError::InRoom));
+    assert_eq!(tag(&mut world, "bad tag"), Err(BusinessIdError::BadCharacters));
+    world.run_for(seconds(1));
+    world.call(ALICE, |engine, now| engine.destroy_room(now, key));
+    assert_eq!(tag(&mut world, ""), Ok(()));
+    assert_eq!(join(&mut world), Err(JoinError::NoRoom));
+    let sent = world.call(ALICE, |e, now| e.send_room_message(now, key, Payload::text("x")));
+    assert_eq!(sent, Err(BroadcastError::NoRoom));
+}
+
+#[test]
+fn broadcasts_say_why_they_went_nowhere() {
+    let mut world = three(Config::default());
+    let key = world.call(ALICE, |engine, now| engine.create_room(now, "room")).expect("room");
+    world.broadcast(ALICE, key, "not joined");
+    world.call(ALICE, |engine, now| engine.join_room(now, key)).expect("join");
+    world.run_for(seconds(1));
+    world.broadcast(ALICE, key, "nobody else is there");
+    world.broadcast(ALICE, key, &"x".repeat(65_537));
+    for _ in 0..65 {
+        world.broadcast(ALICE, key, "x");
+    }
+    world.run_for(seconds(1));
+    let codes: Vec<_> = results(world.take_events(ALICE));
+    let count = |wanted| codes.iter().filter(|(_, code)| *code == wanted).count();
+    assert_eq!(count(BroadcastCode::NotInRoom), 1);
+    assert_eq!(count(BroadcastCode::TooLong), 1);
+    assert_eq!((count(BroadcastCode::Ok), count(BroadcastCode::OverRate)), (65, 1));
+}
+
+#[test]
+fn joining_without_a_login_is_accepted_and_fails() {
+    let mut world = World::new(Config::default(), 1, 1);
+    world.join(ALICE, "room");
+    let seen = room_events(world.take_events(ALICE));
+    assert_eq!(seen, [RoomEvent::StateChanged { uid: None, state: RoomState::JoinFailed }]);
+}
+
+#[test]
+fn a_join_called_while_leaving_happens_after() {
+    let mut world = three(Config::default());
+    let key = world.join(ALICE, "room");
+    world.take_events(ALICE);
+    world.call(ALICE, |engine, now| engine.leave_room(now, key));
+    world.call(ALICE, |engine, now| engine.join_room(now, key)).expect("join");
+    world.run_for(seconds(1));
+    let seen = room_events(world.take_events(ALICE));
+    assert!(matches!(seen[..], [RoomEvent::Left, RoomEvent::Joined { .. }]), "{seen:?}");
+}
+
+#[test]
+fn a_late_result_of_an_earlier_handle_is_not_taken_for_one_of_the_next() {
+    let mut world = three(without_rates());
+    let first = world.join(ALICE, "room");
+    world.take_events(ALICE);
+    world.broadcast(ALICE, first, "x");
+    world.call(ALICE, |engine, now| engine.destroy_room(now, first));
+    assert_eq!(results(world.take_events(ALICE)), [(1, BroadcastCode::Timeout)]);
+    let second = world.join(ALICE, "room");
+    world.broadcast(ALICE, second, "y");
+    world.run_for(seconds(1));
+    assert_eq!(results(world.take_events(ALICE)), [(1, BroadcastCode::Ok)]);
+}

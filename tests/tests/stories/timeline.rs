@@ -1,0 +1,69 @@
+//! What an application is told about its connection, and when.
+
+use rts_proto::server::Config;
+use rts_tests::World;
+
+use super::seconds;
+
+const ALICE: usize = 0;
+
+/// The states with their times, in whole seconds since `from`.
+fn states(world: &World, from: rts_proto::Instant) -> Vec<(u64, u32)> {
+    world.states(ALICE).into_iter().map(|(at, state)| (at.since(from).as_secs(), state)).collect()
+}
+
+#[test]
+fn a_first_connection_is_reported_as_2_and_3() {
+    let mut world = World::new(Config::default(), 1, 1);
+    world.log_in(ALICE, "alice");
+    assert_eq!(states(&world, rts_proto::Instant::ORIGIN), [(0, 2), (0, 3)]);
+}
+
+#[test]
+fn a_first_connection_that_never_works_is_reported_and_tried_for_ever() {
+    let mut world = World::new(Config::default(), 1, 1);
+    world.net.refuses = true;
+    world.call(ALICE, |engine, now| engine.login(now, "good", "alice")).expect("login");
+    world.run_for(seconds(600));
+    assert_eq!(states(&world, rts_proto::Instant::ORIGIN), [(0, 2), (10, 4), (12, 1), (22, 6)]);
+    world.net.refuses = false;
+    world.run_for(seconds(6));
+    assert_eq!(world.states(ALICE).last().map(|(_, state)| *state), Some(3));
+}
+
+#[test]
+fn silence_is_reported_after_10_12_and_22_seconds_and_then_the_return() {
+    let mut world = World::new(Config::default(), 1, 1);
+    world.log_in(ALICE, "alice");
+    // Nothing was heard since the login, so silence counts from there.
+    let heard = world.states(ALICE)[1].0;
+    world.take_events(ALICE);
+    world.net.is_silent = true;
+    world.run_for(seconds(26));
+    assert_eq!(states(&world, heard), [(10, 4), (12, 1), (22, 6)]);
+    world.net.is_silent = false;
+    world.run_for(seconds(11));
+    assert_eq!(world.states(ALICE).last().map(|(_, state)| *state), Some(5));
+}
+
+#[test]
+fn a_return_within_10_seconds_is_not_reported() {
+    let mut world = World::new(Config::default(), 1, 1);
+    world.log_in(ALICE, "alice");
+    world.take_events(ALICE);
+    for _ in 0..5 {
+        world.cut(ALICE);
+        world.run_for(seconds(9));
+    }
+    assert_eq!(world.take_events(ALICE), []);
+}
+
+#[test]
+fn heartbeats_keep_an_idle_connection_for_hours() {
+    let mut world = World::new(Config::default(), 1, 1);
+    world.log_in(ALICE, "alice");
+    world.take_events(ALICE);
+    world.run_for(seconds(7_200));
+    assert_eq!(world.take_events(ALICE), []);
+    assert_eq!(world.stats().sessions, 1);
+}
