@@ -36,6 +36,7 @@ pub struct World {
     refusals: BTreeMap<String, LoginCode>,
     tokens: BTreeSet<String>,
     frozen: BTreeSet<Person>,
+    kept_out: BTreeSet<Person>,
 }
 
 impl World {
@@ -60,6 +61,7 @@ impl World {
             refusals: BTreeMap::new(),
             tokens: BTreeSet::from([GOOD_TOKEN.to_owned()]),
             frozen: BTreeSet::new(),
+            kept_out: BTreeSet::new(),
         }
     }
 
@@ -140,6 +142,17 @@ impl World {
                 self.net.cut(self.now, *link);
             }
         }
+    }
+
+    /// Breaks this engine's links and lets it make no new one.
+    pub fn keep_out(&mut self, who: Person) {
+        self.kept_out.insert(who);
+        self.cut(who);
+    }
+
+    /// Lets the engine make links again.
+    pub fn let_in(&mut self, who: Person) {
+        self.kept_out.remove(&who);
     }
 
     /// This engine's process stops for ever, and nobody is told.
@@ -298,7 +311,7 @@ impl World {
     }
 
     fn connect(&mut self, who: Person, own: LinkId) {
-        if self.net.refuses {
+        if self.net.refuses || self.kept_out.contains(&who) {
             self.engines[who].handle_input(self.now, client::Input::Disconnected(own));
             return;
         }
