@@ -7,4 +7,4 @@ mod net;
 mod world;
 
 pub use net::Net;
-pub use world::{Person, World};
+pub use world::{Habits, Person, World};

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rts_proto::client::{self, Client, Event, Parameters, RoomEvent};
+use rts_proto::limits::{FRAME_BYTES_MAX, WINDOW_BYTES_MAX};
 use rts_proto::server::{self, Server, Verdict};
 use rts_proto::wire::ResumeKey;
 use rts_proto::{AppId, Instant, LinkId, LoginCode, MessageConfig, Payload, RoomKey};
@@ -15,6 +16,16 @@ const STEPS_MAX: usize = 1_000_000;
 /// The token that the server takes; all others are refused.
 const GOOD_TOKEN: &str = "good";
 
+/// How a driver goes about its work. None of it may change what happens.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Habits {
+    /// Ticks only those whose deadline has come; otherwise everybody at every step.
+    pub ticks_late: bool,
+    /// Takes an engine's outputs only when everything that arrived has been fed in. (A server that is
+    /// drained late gets its verdicts late, which is another input.)
+    pub drains_late: bool,
+}
+
 /// One user's engine, by its place in the world.
 pub type Person = usize;
 
@@ -24,13 +35,14 @@ pub struct World {
     now: Instant,
     /// What can go wrong.
     pub net: Net,
+    /// How the drivers work.
+    pub habits: Habits,
     server: Server,
     engines: Vec<Client>,
     /// What each engine called back, in order, with the time.
     events: Vec<Vec<(Instant, Event)>>,
     /// Links are numbered by each engine; the network and the server number them anew.
     routes: BTreeMap<LinkId, (Person, LinkId)>,
-    last_link: u64,
     last_claim: u64,
     /// Whom the server does not let in, by user id, and the code that it says.
     refusals: BTreeMap<String, LoginCode>,
@@ -52,11 +64,11 @@ impl World {
         Self {
             now: Instant::ORIGIN,
             net: Net::new(),
+            habits: Habits::default(),
             server: Server::new(config, seed),
             engines: (0..engines).map(engine).collect(),
             events: vec![Vec::new(); engines],
             routes: BTreeMap::new(),
-            last_link: 0,
             last_claim: 0,
             refusals: BTreeMap::new(),
             tokens: BTreeSet::from([GOOD_TOKEN.to_owned()]),
@@ -242,28 +254,56 @@ impl World {
     }
 
     fn next_moment(&mut self) -> Option<Instant> {
-        let frozen = &self.frozen;
-        let awake = self.engines.iter_mut().enumerate().filter(|(who, _)| !frozen.contains(who));
-        let engines = awake.filter_map(|(_, engine)| match engine.poll_output() {
-            client::Output::Wait(deadline) => deadline,
-            other => panic!("not drained: {other:?}"),
-        });
-        let server = match self.server.poll_output() {
-            server::Output::Wait(deadline) => deadline,
-            other => panic!("not drained: {other:?}"),
-        };
-        engines.chain(server).chain(self.net.next_arrival()).min()
+        let awake: Vec<_> =
+            (0..self.engines.len()).filter(|who| !self.frozen.contains(who)).collect();
+        let engines: Vec<_> =
+            awake.into_iter().filter_map(|who| self.engine_deadline(who)).collect();
+        let server = self.server_deadline();
+        engines.into_iter().chain(server).chain(self.net.next_arrival()).min()
     }
 
     fn tick(&mut self) {
-        self.server.handle_input(self.now, server::Input::Tick);
         self.drain_server();
+        if self.is_due(Self::server_deadline) {
+            self.server.handle_input(self.now, server::Input::Tick);
+            self.drain_server();
+            let next = self.server_deadline();
+            assert!(next.is_none_or(|next| next > self.now), "{:?}", self.server.wake_reason());
+        }
         for who in 0..self.engines.len() {
-            if self.frozen.contains(&who) {
+            self.drain_engine(who);
+            if self.frozen.contains(&who) || !self.is_due(|world| world.engine_deadline(who)) {
                 continue;
             }
             self.engines[who].handle_input(self.now, client::Input::Tick);
             self.drain_engine(who);
+            let next = self.engine_deadline(who);
+            assert!(
+                next.is_none_or(|next| next > self.now),
+                "{:?}",
+                self.engines[who].wake_reason()
+            );
+            let stored = self.engines[who].stored_bytes();
+            assert!(stored <= WINDOW_BYTES_MAX + FRAME_BYTES_MAX, "{stored} bytes");
+        }
+        self.drain_server();
+    }
+
+    fn is_due(&mut self, deadline: impl Fn(&mut Self) -> Option<Instant>) -> bool {
+        !self.habits.ticks_late || deadline(self).is_some_and(|deadline| deadline <= self.now)
+    }
+
+    fn server_deadline(&mut self) -> Option<Instant> {
+        match self.server.poll_output() {
+            server::Output::Wait(deadline) => deadline,
+            other => panic!("not drained: {other:?}"),
+        }
+    }
+
+    fn engine_deadline(&mut self, who: Person) -> Option<Instant> {
+        match self.engines[who].poll_output() {
+            client::Output::Wait(deadline) => deadline,
+            other => panic!("not drained: {other:?}"),
         }
     }
 
@@ -287,7 +327,9 @@ impl World {
             }
         }
         self.drain_server();
-        self.drain_engine(who);
+        if !self.habits.drains_late {
+            self.drain_engine(who);
+        }
     }
 
     fn drain_engine(&mut self, who: Person) {
@@ -318,12 +360,13 @@ impl World {
         if self.net.is_silent {
             return;
         }
-        self.last_link += 1;
-        let link = LinkId(self.last_link);
+        // By engine and attempt, so that what arrives at one moment arrives in one order, whenever
+        // the engines were drained.
+        let link = LinkId(own.0 * self.engines.len() as u64 + who as u64);
         self.routes.insert(link, (who, own));
         self.net.open(link);
         let mut key = [0; 16];
-        key[..8].copy_from_slice(&self.last_link.to_le_bytes());
+        key[..8].copy_from_slice(&link.0.to_le_bytes());
         self.server.handle_input(self.now, server::Input::Accepted(link, ResumeKey(key)));
         self.drain_server();
         self.engines[who].handle_input(self.now, client::Input::Connected(own));

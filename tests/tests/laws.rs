@@ -1,0 +1,281 @@
+//! Laws that hold for every sequence of calls and accidents. A failure prints the script, which is all
+//! that is needed to play it again.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use rts_proto::client::{Event, RoomEvent};
+use rts_proto::server::Config;
+use rts_proto::{BroadcastCode, Instant, MessageConfig, Payload, RoomKey, SendCode};
+use rts_tests::{Habits, World};
+
+const PEOPLE: usize = 3;
+
+/// Something that happens.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Login(usize),
+    Logout(usize),
+    Send { from: usize, to: usize, reliable: bool },
+    Status { from: usize, to: usize },
+    Join(usize),
+    Leave(usize),
+    Broadcast(usize),
+    Cut(usize),
+    Silence(bool),
+    Refuse(bool),
+    Restart,
+    Destroy(usize),
+    Wait { ms: u64 },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let who = 0..PEOPLE;
+    prop_oneof![
+        3 => who.clone().prop_map(Step::Login),
+        1 => who.clone().prop_map(Step::Logout),
+        12 => (who.clone(), who.clone(), prop::bool::weighted(0.8))
+            .prop_map(|(from, to, reliable)| Step::Send { from, to, reliable }),
+        2 => (who.clone(), who.clone()).prop_map(|(from, to)| Step::Status { from, to }),
+        3 => who.clone().prop_map(Step::Join),
+        1 => who.clone().prop_map(Step::Leave),
+        6 => who.clone().prop_map(Step::Broadcast),
+        4 => who.clone().prop_map(Step::Cut),
+        1 => any::<bool>().prop_map(Step::Silence),
+        1 => any::<bool>().prop_map(Step::Refuse),
+        1 => Just(Step::Restart),
+        1 => who.prop_map(Step::Destroy),
+        10 => prop_oneof![0..60_u64, 0..15_000_u64].prop_map(|ms| Step::Wait { ms }),
+    ]
+}
+
+fn script() -> impl Strategy<Value = Vec<Step>> {
+    prop::collection::vec(step(), 1..80)
+}
+
+/// No rates: a rate depends on when a message arrives, which the laws do not speak of.
+fn config() -> Config {
+    Config {
+        sends_per_second: 0,
+        broadcasts_per_second: 0,
+        status_queries_per_second: 0,
+        room_broadcasts_per_second: 0,
+        ..Config::default()
+    }
+}
+
+/// What was asked for, and what came of it.
+#[derive(Debug, Default, PartialEq)]
+struct Played {
+    events: Vec<Vec<(Instant, Event)>>,
+    /// Sender and number of each message, to whom, and whether it is reliable.
+    sends: BTreeMap<(usize, u64), (usize, bool)>,
+    broadcasts: BTreeMap<(usize, u64), ()>,
+    queries: Vec<usize>,
+}
+
+fn name(who: usize) -> String {
+    format!("user-{who}")
+}
+
+/// Plays the script, then lets everything heal.
+fn play(script: &[Step], habits: Habits, chunk_bytes: usize) -> Played {
+    let mut world = World::new(config(), PEOPLE, 7);
+    world.habits = habits;
+    world.net.chunk_bytes = chunk_bytes;
+    let mut played = Played { queries: vec![0; PEOPLE], ..Played::default() };
+    let rooms: Vec<RoomKey> = (0..PEOPLE)
+        .map(|who| world.call(who, |engine, now| engine.create_room(now, "room")).expect("room"))
+        .collect();
+    for (number, step) in script.iter().enumerate() {
+        match *step {
+            Step::Login(who) => {
+                // Refused when logged in, or destroyed: that is a law of its own.
+                let _ = world.call(who, |e, now| e.login(now, "good", &name(who)));
+            }
+            Step::Logout(who) => world.call(who, |engine, now| engine.logout(now)),
+            Step::Send { from, to, reliable } => {
+                let config = match reliable {
+                    true => MessageConfig::ReliableOrdered,
+                    false => MessageConfig::UnreliableOrdered,
+                };
+                let payload = Payload::text(&*format!("{from} {number}"));
+                let sent =
+                    world.call(from, |e, now| e.send_message(now, &name(to), payload, config));
+                if let Ok(id) = sent {
+                    played.sends.insert((from, id.0), (number, reliable));
+                }
+            }
+            Step::Status { from, to } => {
+                world.call(from, |engine, now| {
+                    if !engine.is_destroyed() {
+                        played.queries[from] += 1;
+                    }
+                    engine.get_peer_online_status(now, &name(to));
+                });
+            }
+            Step::Join(who) => {
+                let _ = world.call(who, |engine, now| engine.join_room(now, rooms[who]));
+            }
+            Step::Leave(who) => world.call(who, |e, now| e.leave_room(now, rooms[who])),
+            Step::Broadcast(who) => {
+                let payload = Payload::text(&*format!("{who} {number}"));
+                let sent = world.call(who, |e, now| e.send_room_message(now, rooms[who], payload));
+                if let Ok(id) = sent {
+                    played.broadcasts.insert((who, id.0), ());
+                }
+            }
+            Step::Cut(who) => world.cut(who),
+            Step::Silence(on) => world.net.is_silent = on,
+            Step::Refuse(on) => world.net.refuses = on,
+            Step::Restart => world.restart_server(config()),
+            Step::Destroy(who) => world.call(who, |engine, now| engine.destroy(now)),
+            Step::Wait { ms } => world.run_for(Duration::from_millis(ms)),
+        }
+    }
+    world.net.is_silent = false;
+    world.net.refuses = false;
+    world.run_for(Duration::from_secs(60));
+    played.events = (0..PEOPLE).map(|who| world.take_timed_events(who)).collect();
+    for who in 0..PEOPLE {
+        world.call(who, |engine, now| engine.destroy(now));
+        assert_eq!(world.call(who, |engine, _| engine.open_questions()), 0);
+    }
+    world.run_for(Duration::from_secs(60));
+    assert_eq!(world.stats(), rts_proto::server::Stats::default(), "nothing is left");
+    played
+}
+
+/// Texts that arrived: who sent each, and the number of the step in which.
+type Arrivals = Vec<(usize, usize)>;
+
+/// What this engine received: from users, from rooms.
+fn received(events: &[(Instant, Event)]) -> (Arrivals, Arrivals) {
+    let parse = |payload: &Payload| match payload {
+        Payload::Text(text) => {
+            let (from, number) = text.split_once(' ').expect("what was sent");
+            (from.parse().expect("a number"), number.parse().expect("a number"))
+        }
+        Payload::Binary(_) => panic!("no bytes were sent"),
+    };
+    let (mut users, mut rooms) = (Vec::new(), Vec::new());
+    for (_, event) in events {
+        match event {
+            Event::MessageReceived { payload, .. } => users.push(parse(payload)),
+            Event::Room { event: RoomEvent::MessageReceived { payload, .. }, .. } => {
+                rooms.push(parse(payload));
+            }
+            _ => {}
+        }
+    }
+    (users, rooms)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn cutting_up_the_stream_changes_nothing(script in script(), chunk_bytes in 1..100_usize) {
+        let whole = play(&script, Habits::default(), usize::MAX);
+        prop_assert_eq!(&play(&script, Habits::default(), chunk_bytes), &whole);
+    }
+
+    #[test]
+    fn ticking_early_and_draining_late_change_nothing(
+        script in script(),
+        ticks_late in any::<bool>(),
+        drains_late in any::<bool>(),
+    ) {
+        let other = Habits { ticks_late, drains_late };
+        let whole = play(&script, Habits::default(), usize::MAX);
+        prop_assert_eq!(&play(&script, other, usize::MAX), &whole);
+    }
+
+    #[test]
+    fn every_question_has_exactly_one_answer(script in script()) {
+        let played = play(&script, Habits::default(), usize::MAX);
+        for (who, events) in played.events.iter().enumerate() {
+            let (mut sends, mut broadcasts, mut statuses) = (Vec::new(), Vec::new(), 0);
+            for (_, event) in events {
+                match event {
+                    Event::MessageSendResult { id, .. } => sends.push((who, id.0)),
+                    Event::Room { event: RoomEvent::MessageSendResult { id, .. }, .. } => {
+                        broadcasts.push((who, id.0));
+                    }
+                    Event::PeerOnlineStatus { .. } => statuses += 1,
+                    _ => {}
+                }
+            }
+            sends.sort_unstable();
+            broadcasts.sort_unstable();
+            let asked: Vec<_> = played.sends.keys().filter(|(from, _)| *from == who).copied().collect();
+            prop_assert_eq!(sends, asked);
+            let asked: Vec<_> =
+                played.broadcasts.keys().filter(|(from, _)| *from == who).copied().collect();
+            prop_assert_eq!(broadcasts, asked);
+            prop_assert_eq!(statuses, played.queries[who]);
+        }
+    }
+
+    #[test]
+    fn results_are_true_and_nothing_is_doubled_or_out_of_order(script in script()) {
+        let played = play(&script, Habits::default(), usize::MAX);
+        let mut arrivals: BTreeMap<usize, usize> = BTreeMap::new();
+        for events in &played.events {
+            let (users, rooms) = received(events);
+            for from in 0..PEOPLE {
+                let reliable = |number: &usize| {
+                    played.sends.iter().any(|(_, (step, reliable))| step == number && *reliable)
+                };
+                let numbers: Vec<_> = users
+                    .iter()
+                    .filter(|(sender, number)| *sender == from && reliable(number))
+                    .map(|(_, number)| *number)
+                    .collect();
+                prop_assert!(numbers.is_sorted_by(|a, b| a < b), "{:?}", numbers);
+                let numbers: Vec<_> =
+                    rooms.iter().filter(|(sender, _)| *sender == from).map(|(_, n)| *n).collect();
+                prop_assert!(numbers.is_sorted_by(|a, b| a < b), "{:?}", numbers);
+            }
+            for (_, number) in users {
+                *arrivals.entry(number).or_default() += 1;
+            }
+        }
+        for (who, events) in played.events.iter().enumerate() {
+            for (_, event) in events {
+                let Event::MessageSendResult { id, code } = event else { continue };
+                let (number, reliable) = played.sends[&(who, id.0)];
+                let arrived = arrivals.get(&number).copied().unwrap_or(0);
+                match code {
+                    SendCode::Ok if reliable => prop_assert_eq!(arrived, 1),
+                    SendCode::Ok | SendCode::Timeout => prop_assert!(arrived <= 1),
+                    _ => prop_assert_eq!(arrived, 0, "{:?} {:?}", id, code),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn after_a_logout_nothing_is_called_back_but_what_is_asked(script in script()) {
+        let played = play(&script, Habits::default(), usize::MAX);
+        for events in &played.events {
+            let mut is_out = true;
+            for (at, event) in events {
+                match event {
+                    Event::Logout(_) => is_out = true,
+                    Event::ConnectionStateChanged(state) if state.code() == 2 => is_out = false,
+                    Event::MessageSendResult { code, .. } if is_out => {
+                        prop_assert_eq!(*code, SendCode::NotLoggedIn);
+                    }
+                    Event::Room { event: RoomEvent::MessageSendResult { code, .. }, .. } if is_out => {
+                        prop_assert_eq!(*code, BroadcastCode::NotInRoom);
+                    }
+                    Event::PeerOnlineStatus { .. } => {}
+                    Event::Room { event: RoomEvent::StateChanged { uid: None, .. }, .. } => {}
+                    other => prop_assert!(!is_out, "{} {:?}", at, other),
+                }
+            }
+        }
+    }
+}
