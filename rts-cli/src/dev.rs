@@ -8,6 +8,9 @@ use rts_server::{DEV_APP_ID, DEV_APP_KEY};
 use rts_token::{AppKey, Token};
 use rts_transport_tokio::{Engine, Event, Events, LoginCode, connect};
 
+/// Why a command that did not log out by itself ends all the same.
+pub(crate) const LOGGED_OUT: &str = "logged out: the same user has logged in elsewhere";
+
 /// Where the server is, and whom to log in as.
 #[derive(Debug, Args)]
 pub(crate) struct Account {

@@ -3,6 +3,7 @@
 
 mod commands;
 mod dev;
+mod out;
 
 use std::process::ExitCode;
 
@@ -53,6 +54,7 @@ async fn main() -> ExitCode {
     };
     match done {
         Ok(code) => code,
+        Err(error) if out::is_unread(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("rts: {error:#}");
             ExitCode::FAILURE

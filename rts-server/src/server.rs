@@ -13,8 +13,6 @@ use crate::{Config, ConfigError, TokenAuthenticator};
 
 /// Clients that are told of a shutdown come back spread over this time.
 const SHUTDOWN_SPREAD: Duration = Duration::from_secs(5);
-/// For the last frames to be written out.
-const SHUTDOWN_LINGER: Duration = Duration::from_millis(200);
 
 /// Why a server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -68,7 +66,7 @@ impl Server {
         self.shard.clone()
     }
 
-    /// Serves until `stop` is ready, then closes all links.
+    /// Serves until `stop` is ready, then closes all links. Each has a second for what is left to write.
     pub async fn run(self, stop: impl Future<Output = ()>) {
         tracing::info!(address = %self.address, "listening");
         tokio::select! {
@@ -76,7 +74,7 @@ impl Server {
             () = stop => {}
         }
         self.shard.shutdown(SHUTDOWN_SPREAD);
-        tokio::time::sleep(SHUTDOWN_LINGER).await;
+        self.shard.closed().await;
         tracing::info!("stopped");
     }
 }

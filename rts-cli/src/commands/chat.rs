@@ -2,10 +2,12 @@
 
 use std::process::ExitCode;
 
+use anyhow::{Context as _, bail};
 use rts_transport_tokio::{Engine, Event, MessageConfig, Payload, Room, RoomEvent};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
-use crate::dev::Account;
+use crate::dev::{Account, LOGGED_OUT};
+use crate::out::say;
 
 const HELP: &str = "\
 /to USER          lines go to this user      /msg USER TEXT   one message to a user
@@ -25,109 +27,122 @@ pub(crate) struct Args {
     room: Option<String>,
 }
 
-/// Where lines go.
 struct Chat {
     engine: Engine,
+    /// Where lines go: to the room, else to this user.
     to: Option<String>,
     room: Option<Room>,
+    /// Questions that are not answered yet.
+    open: usize,
 }
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let (engine, mut events) = args.account.log_in().await?;
-    println!("logged in as {}; /help shows what can be typed", args.account.uid);
-    let mut chat = Chat { engine, to: args.to, room: None };
+    say(format_args!("logged in as {}; /help shows what can be typed", args.account.uid))?;
+    let mut chat = Chat { engine, to: args.to, room: None, open: 0 };
     if let Some(room) = &args.room {
-        chat.join(room);
+        chat.join(room)?;
     }
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
-    loop {
+    let stopped = tokio::signal::ctrl_c();
+    tokio::pin!(stopped);
+    let mut is_over = false;
+    // With input from a pipe, the answers to the last lines are still to come when it ends.
+    while !is_over || chat.open > 0 {
         tokio::select! {
-            line = lines.next_line() => match line? {
-                Some(line) if line.trim() == "/quit" => break,
-                Some(line) => chat.typed(line.trim()),
-                None => break,
+            _ = &mut stopped => break,
+            line = lines.next_line(), if !is_over => match line.context("standard input")? {
+                Some(line) if line.trim() != "/quit" => chat.typed(line.trim())?,
+                Some(_) | None => is_over = true,
             },
             event = events.next() => match event {
-                Some(event) => {
-                    if let Some(line) = describe(&event) {
-                        println!("{line}");
-                    }
-                    if matches!(event, Event::Logout(_)) {
-                        return Ok(ExitCode::FAILURE);
-                    }
-                }
+                Some(Event::Logout(_)) => bail!(LOGGED_OUT),
+                Some(event) => chat.heard(&event)?,
                 None => break,
             },
         }
     }
-    chat.finish(&mut events).await;
+    chat.engine.destroy();
+    chat.engine.closed().await;
     Ok(ExitCode::SUCCESS)
 }
 
 impl Chat {
-    fn typed(&mut self, line: &str) {
+    fn typed(&mut self, line: &str) -> anyhow::Result<()> {
         let (command, rest) = line.split_once(' ').unwrap_or((line, ""));
         match command {
             "" => {}
-            "/help" => println!("{HELP}"),
+            "/help" => say(HELP)?,
             "/to" => self.to = Some(rest.to_owned()),
             "/msg" => match rest.split_once(' ') {
-                Some((uid, text)) => self.send(uid, text),
-                None => println!("write /msg USER TEXT"),
+                Some((uid, text)) => self.send(uid, text)?,
+                None => say("write /msg USER TEXT")?,
             },
-            "/join" => self.join(rest),
+            "/join" => self.join(rest)?,
             "/leave" => match self.room.take() {
                 Some(room) => room.destroy(),
-                None => println!("you are in no room; /join ROOM enters one"),
+                None => say("you are in no room; /join ROOM enters one")?,
             },
-            "/who" => self.engine.get_peer_online_status(rest),
+            "/who" => {
+                self.open += 1;
+                self.engine.get_peer_online_status(rest);
+            }
             "/token" => self.engine.update_login_token(rest),
-            _ if command.starts_with('/') => println!("there is no {command}\n{HELP}"),
-            _ => self.say(line),
+            _ if command.starts_with('/') => say(format_args!("there is no {command}\n{HELP}"))?,
+            _ => self.speak(line)?,
         }
+        Ok(())
     }
 
-    fn say(&self, text: &str) {
-        match (&self.room, &self.to) {
+    fn heard(&mut self, event: &Event) -> anyhow::Result<()> {
+        match event {
+            Event::MessageSendResult { .. }
+            | Event::PeerOnlineStatus { .. }
+            | Event::Room { event: RoomEvent::MessageSendResult { .. }, .. } => {
+                self.open = self.open.saturating_sub(1);
+            }
+            _ => {}
+        }
+        describe(event).map_or(Ok(()), say)
+    }
+
+    fn speak(&mut self, text: &str) -> anyhow::Result<()> {
+        match (&self.room, self.to.clone()) {
             (Some(room), _) => match room.send_message(text) {
-                Ok(sent) => println!("  #{} to {}", sent.id(), room.id()),
-                Err(error) => println!("not sent: {error}"),
+                Ok(sent) => {
+                    self.open += 1;
+                    say(format_args!("  #{} to {}", sent.id(), room.id()))
+                }
+                Err(error) => say(format_args!("not sent: {error}")),
             },
-            (None, Some(uid)) => self.send(uid, text),
-            (None, None) => println!("to whom? /to USER or /join ROOM"),
+            (None, Some(uid)) => self.send(&uid, text),
+            (None, None) => say("to whom? /to USER or /join ROOM"),
         }
     }
 
-    fn send(&self, uid: &str, text: &str) {
+    fn send(&mut self, uid: &str, text: &str) -> anyhow::Result<()> {
         match self.engine.send_message(uid, text, MessageConfig::ReliableOrdered) {
-            Ok(sent) => println!("  #{} to {uid}", sent.id()),
-            Err(error) => println!("not sent: {error}"),
+            Ok(sent) => {
+                self.open += 1;
+                say(format_args!("  #{} to {uid}", sent.id()))
+            }
+            Err(error) => say(format_args!("not sent: {error}")),
         }
     }
 
-    fn join(&mut self, room_id: &str) {
+    fn join(&mut self, room_id: &str) -> anyhow::Result<()> {
         if let Some(room) = self.room.take() {
             room.destroy();
         }
-        match self.engine.create_room(room_id) {
-            Ok(room) => match room.join() {
-                Ok(()) => self.room = Some(room),
-                Err(error) => println!("not joined: {error}"),
-            },
-            Err(error) => println!("not joined: {error}"),
+        let Ok(room) = self.engine.create_room(room_id) else {
+            // Called back too, with the reason.
+            return Ok(());
+        };
+        match room.join() {
+            Ok(()) => self.room = Some(room),
+            Err(error) => say(format_args!("not joined: {error}"))?,
         }
-    }
-
-    /// With input from a pipe, the results of the last lines are still to come.
-    async fn finish(self, events: &mut rts_transport_tokio::Events) {
-        let quiet = std::time::Duration::from_millis(300);
-        while let Ok(Some(event)) = tokio::time::timeout(quiet, events.next()).await {
-            if let Some(line) = describe(&event) {
-                println!("{line}");
-            }
-        }
-        self.engine.logout();
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        Ok(())
     }
 }
 

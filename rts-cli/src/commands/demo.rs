@@ -12,6 +12,7 @@ use rts_transport_tokio::{
 
 use super::chat::describe;
 use crate::dev::{dev_token, unix_now};
+use crate::out::say;
 
 /// Nothing here takes longer, unless something is off.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -26,13 +27,13 @@ pub(crate) async fn run() -> anyhow::Result<ExitCode> {
     let server = Server::bind(&Config::development("127.0.0.1:0".parse()?)).await?;
     let url = format!("rts://{}", server.local_addr());
     tokio::spawn(server.run(std::future::pending()));
-    println!("a server listens on {url}");
+    say(format_args!("a server listens on {url}"))?;
 
     let mut alice = Person::new("alice", &url)?;
     let mut bob = Person::new("bob", &url)?;
     let mut carol = Person::new("carol", &url)?;
 
-    title("Login; carol's token has expired, and she gets a fresh one");
+    title("Login; carol's token has expired, and she gets a fresh one")?;
     alice.log_in().await?;
     bob.log_in().await?;
     carol.engine.login(&dev_token("carol", u32::try_from(unix_now())? - 60)?, "carol")?;
@@ -40,14 +41,14 @@ pub(crate) async fn run() -> anyhow::Result<ExitCode> {
     carol.engine.update_login_token(&dev_token("carol", 0)?);
     carol.login_result(LoginCode::Ok).await?;
 
-    title("Who is online?");
+    title("Who is online?")?;
     for (uid, status) in [("bob", OnlineStatus::Online), ("dave", OnlineStatus::Offline)] {
         alice.engine.get_peer_online_status(uid);
         let wanted = Event::PeerOnlineStatus { uid: uid.to_owned(), status };
         alice.expect("the status", |event| *event == wanted).await?;
     }
 
-    title("Text and bytes to bob; to dave, who is not there");
+    title("Text and bytes to bob; to dave, who is not there")?;
     let sent = alice.engine.send_message("bob", "hello bob", MessageConfig::ReliableOrdered)?;
     bob.receives(&Payload::text("hello bob")).await?;
     check("alice's result", sent.await, SendCode::Ok)?;
@@ -59,7 +60,7 @@ pub(crate) async fn run() -> anyhow::Result<ExitCode> {
     let sent = alice.engine.send_message("dave", "dave?", MessageConfig::ReliableOrdered)?;
     check("alice's result", sent.await, SendCode::ReceiverNotLoggedIn)?;
 
-    title("A room with three members");
+    title("A room with three members")?;
     let room = alice.join("lounge").await?;
     let _bobs = bob.join("lounge").await?;
     let _carols = carol.join("lounge").await?;
@@ -68,7 +69,7 @@ pub(crate) async fn run() -> anyhow::Result<ExitCode> {
     carol.hears("hello all").await?;
     check("alice's result", sent.await, BroadcastCode::Ok)?;
 
-    title("Bob logs in on a second device; the first is told, and stays out");
+    title("Bob logs in on a second device; the first is told, and stays out")?;
     let mut second = Person::new("bob", &url)?;
     second.log_in().await?;
     bob.expect("the logout", |e| *e == Event::Logout(LogoutReason::Displaced)).await?;
@@ -76,25 +77,24 @@ pub(crate) async fn run() -> anyhow::Result<ExitCode> {
     second.receives(&Payload::text("which bob?")).await?;
     check("alice's result", sent.await, SendCode::Ok)?;
 
-    title("Logout");
+    title("Logout")?;
     for person in [&mut alice, &mut second, &mut carol] {
         person.engine.logout();
         person.expect("the logout", |e| *e == Event::Logout(LogoutReason::Own)).await?;
     }
-    println!("\nall as it should be");
+    say("\nall as it should be")?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn title(text: &str) {
-    println!("\n== {text}");
+fn title(text: &str) -> anyhow::Result<()> {
+    say(format_args!("\n== {text}"))
 }
 
 fn check<T: PartialEq + std::fmt::Debug>(what: &str, is: T, should: T) -> anyhow::Result<()> {
     if is != should {
         bail!("{what} is {is:?} and should be {should:?}");
     }
-    println!("{:>6} | result: {is:?}", "");
-    Ok(())
+    say(format_args!("{:>6} | result: {is:?}", ""))
 }
 
 impl Person {
@@ -144,7 +144,7 @@ impl Person {
                 bail!("{what} did not come to {} within {PATIENCE:?}", self.name);
             };
             if let Some(line) = describe(&event) {
-                println!("{:>6} | {}", self.name, line.trim());
+                say(format_args!("{:>6} | {}", self.name, line.trim()))?;
             }
             if wanted(&event) {
                 return Ok(());

@@ -2,7 +2,6 @@
 //! out, in the order in which they happen.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -13,6 +12,8 @@ use rts_transport_tokio::{
 };
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
+
+use crate::out::say;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -30,39 +31,33 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let (engine, mut events) = connect(&args.url, &args.app_id, &args.params)?;
     let mut port = Port { engine, rooms: BTreeMap::new() };
-    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    let mut lines = BufReader::new(tokio::io::stdin()).split(b'\n');
     let mut destroyed = false;
     loop {
         // A call and what follows from it at once are never split by something from outside.
         drain(&mut events)?;
         tokio::select! {
-            line = lines.next_line() => match line.context("standard input")? {
+            line = lines.next_segment() => match line.context("standard input")? {
                 Some(line) => port.handle_line(&line, &mut events)?,
                 None => break,
             },
             event = events.next(), if !destroyed => match event {
-                Some(event) => print(&event_json(&event))?,
+                Some(event) => say(event_json(&event))?,
                 None => destroyed = true,
             },
         }
     }
     port.engine.destroy();
     drain(&mut events)?;
-    // For the goodbye to be written out.
-    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    port.engine.closed().await;
     Ok(ExitCode::SUCCESS)
 }
 
 fn drain(events: &mut Events) -> anyhow::Result<()> {
     while let Some(event) = events.try_next() {
-        print(&event_json(&event))?;
+        say(event_json(&event))?;
     }
     Ok(())
-}
-
-fn print(line: &Value) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{line}").and_then(|()| out.flush()).context("standard output")
 }
 
 struct Port {
@@ -105,14 +100,14 @@ impl Fields {
 }
 
 impl Port {
-    fn handle_line(&mut self, line: &str, events: &mut Events) -> anyhow::Result<()> {
-        let fields = match serde_json::from_str(line) {
+    fn handle_line(&mut self, line: &[u8], events: &mut Events) -> anyhow::Result<()> {
+        let fields = match serde_json::from_slice(line) {
             Ok(Value::Object(fields)) => Fields(fields),
             Ok(_) => {
-                return print(&json!({"ref": null, "error": "a call is a JSON object"}));
+                return say(json!({"ref": null, "error": "a call is a JSON object"}));
             }
             Err(error) => {
-                return print(&json!({"ref": null, "error": format!("bad JSON: {error}")}));
+                return say(json!({"ref": null, "error": format!("bad JSON: {error}")}));
             }
         };
         let reference = fields.0.get("ref").cloned().unwrap_or(Value::Null);
@@ -121,7 +116,7 @@ impl Port {
             self.engine.destroy();
             self.rooms.clear();
             drain(events)?;
-            return print(&json!({"ref": reference, "return": null}));
+            return say(json!({"ref": reference, "return": null}));
         }
         // What happened before the call comes before its return, what it brings about after.
         drain(events)?;
@@ -129,7 +124,7 @@ impl Port {
             Ok(returned) => json!({"ref": reference, "return": returned}),
             Err(error) => json!({"ref": reference, "error": error}),
         };
-        print(&answer)
+        say(&answer)
     }
 
     fn call(&mut self, call: &str, fields: &Fields) -> Result<Value, String> {

@@ -2,11 +2,13 @@
 
 use std::process::ExitCode;
 
+use anyhow::bail;
 use rts_transport_tokio::Event;
 
 use super::chat::describe;
 use super::engine::event_json;
-use crate::dev::Account;
+use crate::dev::{Account, LOGGED_OUT};
+use crate::out::say;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -27,15 +29,27 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         room.join()?;
     }
     eprintln!("listening as {}", args.account.uid);
-    while let Some(event) = events.next().await {
-        if args.json {
-            println!("{}", event_json(&event));
-        } else if let Some(line) = describe(&event) {
-            println!("{line}");
-        }
-        if matches!(event, Event::Logout(_)) {
-            return Ok(ExitCode::FAILURE);
+    // Whoever is stopped by hand has left, rather than vanished.
+    let stopped = tokio::signal::ctrl_c();
+    tokio::pin!(stopped);
+    loop {
+        tokio::select! {
+            _ = &mut stopped => break,
+            event = events.next() => match event {
+                Some(event) => {
+                    match args.json {
+                        true => say(event_json(&event))?,
+                        false => describe(&event).map_or(Ok(()), say)?,
+                    }
+                    if matches!(event, Event::Logout(_)) {
+                        bail!(LOGGED_OUT);
+                    }
+                }
+                None => break,
+            },
         }
     }
+    engine.destroy();
+    engine.closed().await;
     Ok(ExitCode::SUCCESS)
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use rts_transport_tokio::{MessageConfig, SendCode};
 
 use crate::dev::Account;
+use crate::out::say;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -21,8 +22,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let (engine, _events) = args.account.log_in().await?;
     let sent = engine.send_message(&args.to, args.text.as_str(), MessageConfig::ReliableOrdered)?;
     let code = sent.await;
-    println!("result {}: {code:?}", code.code());
-    engine.logout();
-    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    engine.destroy();
+    engine.closed().await;
+    say(format_args!("result {}: {code:?}", code.code()))?;
     Ok(if code == SendCode::Ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

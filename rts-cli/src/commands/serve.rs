@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use rts_server::{Config, DEV_APP_ID, DEV_APP_KEY, Server};
 
 use crate::dev::{dev_token, unix_now};
+use crate::out::say;
 
 /// A day: long enough to play.
 const DEV_TOKEN_SECONDS: u64 = 86_400;
@@ -41,13 +42,17 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
     let server = Server::bind(&config).await?;
     let address = server.local_addr();
-    println!("listening on rts://{address}");
+    say(format_args!("listening on rts://{address}"))?;
     if args.dev {
-        println!("app id  {DEV_APP_ID}\napp key {DEV_APP_KEY:?}\n\nTwo other terminals:\n");
+        say(format_args!(
+            "app id  {DEV_APP_ID}\napp key {DEV_APP_KEY:?}\n\nTwo other terminals:\n"
+        ))?;
         let expire_at = u32::try_from(unix_now() + DEV_TOKEN_SECONDS)?;
         for (uid, peer) in [("alice", "bob"), ("bob", "alice")] {
             let token = dev_token(uid, expire_at)?;
-            println!("rts chat --url rts://{address} --uid {uid} --to {peer} --token {token}\n");
+            say(format_args!(
+                "rts chat --url rts://{address} --uid {uid} --to {peer} --token {token}\n"
+            ))?;
         }
     }
     server.run(stop()).await;

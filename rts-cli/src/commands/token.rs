@@ -7,6 +7,7 @@ use rts_token::{AppKey, Token};
 use serde_json::json;
 
 use crate::dev::unix_now;
+use crate::out::say;
 
 /// The exit code for a token that is not valid, or not known to be.
 const NOT_VALID: u8 = 2;
@@ -60,7 +61,7 @@ pub(crate) struct Inspect {
 pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::New(new) => make(new),
-        Command::Inspect(inspect) => Ok(show(inspect)),
+        Command::Inspect(inspect) => show(inspect),
     }
 }
 
@@ -80,16 +81,16 @@ fn make(new: New) -> anyhow::Result<ExitCode> {
     if let Some(room) = &new.room {
         token = token.with_room_id(room)?;
     }
-    println!("{}", token.sign(&AppKey::new(&new.app_key)?));
+    say(token.sign(&AppKey::new(&new.app_key)?))?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn show(inspect: Inspect) -> ExitCode {
+fn show(inspect: Inspect) -> anyhow::Result<ExitCode> {
     let parsed = match rts_token::inspect(&inspect.token) {
         Ok(parsed) => parsed,
         Err(error) => {
-            println!("not a token: {error}");
-            return NOT_VALID.into();
+            say(format_args!("not a token: {error}"))?;
+            return Ok(NOT_VALID.into());
         }
     };
     let claims = parsed.claims();
@@ -105,24 +106,21 @@ fn show(inspect: Inspect) -> ExitCode {
     if inspect.json {
         let privileges: serde_json::Map<_, _> =
             claims.privileges().iter().map(|(id, at)| (id.to_string(), json!(at))).collect();
-        println!(
-            "{}",
-            json!({"app_id": claims.app_id(), "nonce": claims.nonce(),
-                "issued_at": claims.issued_at(), "expire_at": claims.expire_at(),
-                "room_id": claims.room_id(), "user_id": claims.user_id(),
-                "privileges": privileges, "verdict": verdict})
-        );
+        say(json!({"app_id": claims.app_id(), "nonce": claims.nonce(),
+            "issued_at": claims.issued_at(), "expire_at": claims.expire_at(),
+            "room_id": claims.room_id(), "user_id": claims.user_id(),
+            "privileges": privileges, "verdict": verdict}))?;
     } else {
-        println!("app id      {}", claims.app_id());
-        println!("user id     {}", claims.user_id());
-        println!("room id     {}", claims.room_id());
-        println!("nonce       {}", claims.nonce());
-        println!("issued at   {}", claims.issued_at());
-        println!("expires at  {}", claims.expire_at());
+        say(format_args!("app id      {}", claims.app_id()))?;
+        say(format_args!("user id     {}", claims.user_id()))?;
+        say(format_args!("room id     {}", claims.room_id()))?;
+        say(format_args!("nonce       {}", claims.nonce()))?;
+        say(format_args!("issued at   {}", claims.issued_at()))?;
+        say(format_args!("expires at  {}", claims.expire_at()))?;
         for (id, at) in claims.privileges() {
-            println!("privilege   {id} until {at}");
+            say(format_args!("privilege   {id} until {at}"))?;
         }
-        println!("verdict     {verdict}");
+        say(format_args!("verdict     {verdict}"))?;
     }
-    if verdict == "valid" { ExitCode::SUCCESS } else { NOT_VALID.into() }
+    Ok(if verdict == "valid" { ExitCode::SUCCESS } else { NOT_VALID.into() })
 }

@@ -1,6 +1,10 @@
 //! The other commands, as a person or a script runs them.
 
-use crate::support::{APP_ID, Server, rts, token};
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Command, Stdio};
+
+use crate::support::{APP_ID, Server, rts, rts_with_input, token};
+use serde_json::json;
 
 const VECTOR: &str = "001123456781234567812345678FwBOYbwAAPFTZYBCVWUAAAUAYWxpY2UAACAAG1qGMriGfbjy1d8zUi8hKfCURsZMSP2v8KhktaEFlUo=";
 
@@ -62,4 +66,63 @@ fn sending_tells_the_result_and_a_bad_token_is_explained() {
     let output = send(&token("alice", "1"), "bob");
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("has expired"));
+}
+
+#[test]
+fn chat_with_piped_input_ends_when_everything_is_answered() {
+    let server = Server::start();
+    let mut bob = server.user("bob");
+    let token = token("alice", "0");
+    let args = ["chat", "--url", &server.url, "--uid", "alice", "--token", &token, "--to", "bob"];
+    let output = rts_with_input(&args, "hello\n/who nobody\n/msg nobody hi\n/fly\n");
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(bob.until("onMessageReceived")["message"], "hello");
+    let said = stdout(&output);
+    for line in ["#1 result 0 Ok", "nobody is Offline", "#2 result 4", "there is no /fly"] {
+        assert!(said.contains(line), "{line:?} is missing in:\n{said}");
+    }
+}
+
+#[test]
+fn a_listener_whose_output_nobody_reads_ends_without_a_complaint() {
+    let server = Server::start();
+    let token = token("bob", "0");
+    let mut listener = Command::new(env!("CARGO_BIN_EXE_rts"))
+        .args(["listen", "--json", "--url", &server.url, "--uid", "bob", "--token", &token])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("rts runs");
+    let mut said = BufReader::new(listener.stderr.take().expect("it was piped"));
+    let mut line = String::new();
+    said.read_line(&mut line).expect("text");
+    assert_eq!(line, "listening as bob\n");
+    drop(listener.stdout.take());
+    let mut alice = server.user("alice");
+    alice.call("sendMessage", json!({"uid": "bob", "message": "hi"}));
+    assert_eq!(listener.wait().expect("it ends").code(), Some(0));
+    let mut rest = String::new();
+    said.read_to_string(&mut rest).expect("text");
+    assert_eq!(rest, "");
+}
+
+#[test]
+fn a_listener_that_is_displaced_says_so_and_fails() {
+    let server = Server::start();
+    let token = token("bob", "0");
+    let listen = ["listen", "--json", "--url", &server.url, "--uid", "bob", "--token", &token];
+    let listener = Command::new(env!("CARGO_BIN_EXE_rts"))
+        .args(listen)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("rts runs");
+    let mut alice = server.user("alice");
+    // Until the listener is there.
+    while alice.status_of("bob") != json!(1) {}
+    let _successor = server.user("bob");
+    let output = listener.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stdout(&output).contains(r#"{"on":"onLogout","reason":1}"#), "{}", stdout(&output));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("logged in elsewhere"));
 }

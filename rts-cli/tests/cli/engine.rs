@@ -179,7 +179,14 @@ fn a_destroyed_engine_calls_nothing_back_and_refuses() {
 fn a_line_that_is_no_call_gets_an_error_and_changes_nothing() {
     let server = Server::start();
     let mut alice = server.engine();
-    for (line, what) in [("{", "bad JSON"), ("[]", "object"), (r#"{"ref":7}"#, "missing")] {
+    for (line, what) in [
+        (&b"{"[..], "bad JSON"),
+        (b"[]", "object"),
+        (br#"{"ref":7}"#, "missing"),
+        (b"", "bad JSON"),
+        (b"\xff\xfe", "bad JSON"),
+        (b"{\"call\":\"logout\xff\"}", "bad JSON"),
+    ] {
         alice.write(line);
         let error = alice.read();
         assert!(error["error"].as_str().is_some_and(|error| error.contains(what)), "{error}");

@@ -17,6 +17,20 @@ pub(crate) fn rts(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_rts")).args(args).output().expect("rts runs")
 }
 
+pub(crate) fn rts_with_input(args: &[&str], input: &str) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_rts"))
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("rts runs");
+    let mut stdin = child.stdin.take().expect("it was piped");
+    stdin.write_all(input.as_bytes()).expect("rts reads");
+    drop(stdin);
+    child.wait_with_output().expect("rts ends")
+}
+
 pub(crate) fn token(uid: &str, expire_at: &str) -> String {
     let args = ["token", "new", "--app-id", APP_ID, "--app-key", APP_KEY, "--uid", uid];
     let output = rts(&[&args[..], &["--expire-at", expire_at]].concat());
@@ -109,7 +123,7 @@ impl Engine {
         self.last_ref += 1;
         fields["ref"] = json!(self.last_ref);
         fields["call"] = json!(call);
-        self.write(&fields.to_string());
+        self.write(fields.to_string());
         loop {
             let line = self.read();
             if line.get("on").is_none() {
@@ -120,9 +134,9 @@ impl Engine {
         }
     }
 
-    pub(crate) fn write(&mut self, line: &str) {
+    pub(crate) fn write(&mut self, line: impl AsRef<[u8]>) {
         let input = self.input.as_mut().expect("input is open");
-        writeln!(input, "{line}").expect("the engine reads");
+        input.write_all(&[line.as_ref(), b"\n"].concat()).expect("the engine reads");
     }
 
     pub(crate) fn read(&mut self) -> Value {
@@ -142,6 +156,11 @@ impl Engine {
                 return line;
             }
         }
+    }
+
+    pub(crate) fn status_of(&mut self, uid: &str) -> Value {
+        self.call("getPeerOnlineStatus", json!({"uid": uid}));
+        self.until("onGetPeerOnlineStatus")["status"].take()
     }
 
     pub(crate) fn join(&mut self, room: &str) {
