@@ -1,13 +1,7 @@
 //! RTS over tokio: [`connect`] for client engines, [`Shard`] for servers.
 //!
-//! What this crate does not do: it makes no decision of the protocol; `rts-proto` does. It moves bytes between TCP
-//! links and a core, and calls the core when time has passed. It encrypts nothing: put TLS in front.
-//!
-//! ```text
-//!  Engine, Room, Events      one task for an engine          one task for each link     Shard
-//!  (rts-engine)         <->  its link, its deadline   <TCP>  a queue for each     <->  (server core,
-//!                            its handlers                    one task for time          behind a lock)
-//! ```
+//! What this crate does not do: it is only tokio's sockets, timers and tasks for the drivers, which are the same for
+//! every runtime (`rts-driver`). It encrypts nothing: put TLS in front.
 //!
 //! ```no_run
 //! use rts_transport_tokio::{Event, LoginCode, MessageConfig, connect};
@@ -34,23 +28,30 @@
 //! ```
 #![forbid(unsafe_code)]
 
-mod accept;
-mod client;
-mod link;
-mod queue;
-mod server;
+mod runtime;
 
-pub use client::{ConnectError, connect};
-pub use rts_engine::{Address, AddressError, Engine, EngineError, Events, Room, Sent, sdk_version};
-pub use rts_proto::client::{
-    BroadcastError, BusinessIdError, CreateRoomError, Event, EventHandler, JoinError, LoginError,
-    ParametersError, RoomEvent, RoomEventHandler, SendError, WarningCode,
-};
-pub use rts_proto::{
-    AppId, BroadcastCode, ConnectionState, LeaveReason, LoginCode, LogoutReason, MessageConfig,
-    MessageId, OnlineStatus, Payload, RoomId, RoomState, SendCode, UserId,
-};
-pub use server::{Authenticate, Shard};
+pub use rts_driver::application::*;
+pub use runtime::{Tcp, Tokio};
+
+/// A server core with its links, on tokio: see [`rts_driver::Shard`].
+pub type Shard = rts_driver::Shard<Tokio>;
+
+/// Makes an engine for the server at `address`, such as `rts://127.0.0.1:7600`. Nothing is connected
+/// before [`Engine::login`]. `parameters` is a JSON object, such as `{}`.
+///
+/// The engine lives in a task on the current runtime. When the runtime is shut down, it is destroyed: every
+/// [`Sent`] completes and [`Events`] ends.
+///
+/// # Errors
+///
+/// An address, app id or parameters that cannot be used; no runtime; no random numbers.
+pub fn connect(
+    address: &str,
+    app_id: &str,
+    parameters: &str,
+) -> Result<(Engine, Events), ConnectError> {
+    rts_driver::connect::<Tokio>(address, app_id, parameters)
+}
 
 /// The example on the project's first page compiles.
 #[cfg(doctest)]

@@ -2,27 +2,23 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tokio::net::{TcpListener, TcpStream};
+use crate::runtime::Runtime;
 
 /// After the system had no room for a link: how long until the next try. It would fail again and again until
 /// another link is closed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// The next link. Never fails: it waits until accepting works again. Cancel safe.
-pub(crate) async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+pub(crate) async fn accept<R: Runtime>(listener: &R::Listener) -> (R::Stream, SocketAddr) {
     loop {
-        match listener.accept().await {
-            Ok((stream, peer)) => {
-                // Small messages must not wait for others; a link without this works all the same.
-                let _ = stream.set_nodelay(true);
-                return (stream, peer);
-            }
+        match R::accept(listener).await {
+            Ok(accepted) => return accepted,
             Err(error) if is_about_one_link(&error) => {}
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a link; pausing");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
+                R::sleep_until(Instant::now() + ACCEPT_PAUSE).await;
             }
         }
     }

@@ -2,22 +2,24 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant as StdInstant};
 
+use event_listener::Event;
+use futures_lite::future::or;
 use rts_engine::Clock;
 use rts_proto::server::{Credentials, Input, Output, Server, Stats, Verdict};
 use rts_proto::wire::ResumeKey;
 use rts_proto::{AppId, Instant, LinkId, LoginCode, OnlineStatus, UserId};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, watch};
 
 use crate::accept::accept;
-use crate::client::sleep_until;
+use crate::alarm::Alarm;
 use crate::link::{Link, Step};
 use crate::queue::{Ending, Pushed, Queue};
+use crate::runtime::Runtime;
 
 /// Links of one shard, if [`Shard::set_links_max`] says nothing else.
 const LINKS_MAX: usize = 100_000;
@@ -32,9 +34,9 @@ pub trait Authenticate: Send + Sync {
 
 /// A server core with its links. Cheap to clone. Links that are open keep it alive;
 /// [`shutdown`](Self::shutdown) ends them.
-#[derive(Clone)]
-pub struct Shard {
+pub struct Shard<R> {
     inner: Arc<Inner>,
+    runtime: PhantomData<fn() -> R>,
 }
 
 struct Inner {
@@ -42,18 +44,20 @@ struct Inner {
     authenticator: Arc<dyn Authenticate>,
     clock: Clock,
     /// The deadline came nearer, or the shard is gone.
-    time_changed: Arc<Notify>,
-    is_shut_down: watch::Sender<bool>,
-    /// Tasks of links.
-    links: watch::Sender<usize>,
+    time_changed: Arc<Event>,
+    /// The shard was shut down, or no link is left.
+    ended: Event,
 }
 
 struct State {
     server: Server,
     /// Links that the core knows.
     queues: HashMap<LinkId, Arc<Queue>>,
-    last_link: u64,
+    /// Tasks of links.
+    links: usize,
     links_max: usize,
+    last_link: u64,
+    is_shut_down: bool,
     deadline: Option<Instant>,
     /// What the task that ticks waits for; `None` when it waits for nothing.
     timer_at: Option<Instant>,
@@ -62,15 +66,17 @@ struct State {
     touched: Vec<Arc<Queue>>,
 }
 
-impl Shard {
+impl<R: Runtime> Shard<R> {
     /// A shard without links.
     #[must_use]
     pub fn new(server: Server, authenticator: Arc<dyn Authenticate>) -> Self {
         let state = State {
             server,
             queues: HashMap::new(),
-            last_link: 0,
+            links: 0,
             links_max: LINKS_MAX,
+            last_link: 0,
+            is_shut_down: false,
             deadline: None,
             timer_at: None,
             has_timer: false,
@@ -81,10 +87,10 @@ impl Shard {
                 state: Mutex::new(state),
                 authenticator,
                 clock: Clock::start(),
-                time_changed: Arc::new(Notify::new()),
-                is_shut_down: watch::Sender::new(false),
-                links: watch::Sender::new(0),
+                time_changed: Arc::new(Event::new()),
+                ended: Event::new(),
             }),
+            runtime: PhantomData,
         }
     }
 
@@ -95,12 +101,9 @@ impl Shard {
 
     /// Accepts links and serves them until [`shutdown`](Self::shutdown), and then until all are closed. Dropping the
     /// future stops accepting; links that are open go on. There may be several listeners.
-    pub async fn serve(&self, listener: TcpListener) {
+    pub async fn serve(&self, listener: R::Listener) {
         self.start_timer();
-        tokio::select! {
-            () = self.shut_down() => {}
-            () = self.accept_all(&listener) => {}
-        }
+        or(self.until(|state| state.is_shut_down), self.accept_all(&listener)).await;
         drop(listener);
         self.closed().await;
     }
@@ -108,14 +111,14 @@ impl Shard {
     /// Closes all links, each with its own wish of when to come back, from zero to `retry_after_max`; makes
     /// [`serve`](Self::serve) return. Each link has a second for what is left to write.
     pub fn shutdown(&self, retry_after_max: Duration) {
-        self.inner.is_shut_down.send_replace(true);
+        self.lock().is_shut_down = true;
+        self.inner.ended.notify(usize::MAX);
         self.with(None, |server, now| server.shutdown(now, retry_after_max));
     }
 
     /// Waits until no link is left. Cancel safe. Without a [`shutdown`](Self::shutdown) new ones may come.
     pub async fn closed(&self) {
-        // The sender lives as long as `self`.
-        let _ = self.inner.links.subscribe().wait_for(|links| *links == 0).await;
+        self.until(|state| state.links == 0).await;
     }
 
     /// What the shard holds now. Walks over all sessions and rooms.
@@ -131,18 +134,24 @@ impl Shard {
         state.server.online_status(self.inner.clock.now(), app_id, uid)
     }
 
-    async fn shut_down(&self) {
-        let _ = self.inner.is_shut_down.subscribe().wait_for(|is_shut_down| *is_shut_down).await;
+    async fn until(&self, is_so: impl Fn(&State) -> bool) {
+        loop {
+            let ended = self.inner.ended.listen();
+            if is_so(&self.lock()) {
+                return;
+            }
+            ended.await;
+        }
     }
 
-    async fn accept_all(&self, listener: &TcpListener) {
+    async fn accept_all(&self, listener: &R::Listener) {
         loop {
-            let (stream, peer) = accept(listener).await;
+            let (stream, peer) = accept::<R>(listener).await;
             self.start_link(stream, peer);
         }
     }
 
-    fn start_link(&self, stream: TcpStream, peer: SocketAddr) {
+    fn start_link(&self, stream: R::Stream, peer: SocketAddr) {
         let mut key = [0; 16];
         if let Err(error) = getrandom::fill(&mut key) {
             tracing::error!(%error, "no random numbers for a link: it is dropped");
@@ -151,11 +160,11 @@ impl Shard {
         let queue = Arc::new(Queue::default());
         let id = {
             let mut state = self.lock();
-            if *self.inner.links.borrow() >= state.links_max {
+            if state.links >= state.links_max {
                 tracing::debug!(%peer, "too many links: this one is dropped");
                 return;
             }
-            self.inner.links.send_modify(|links| *links += 1);
+            state.links += 1;
             state.last_link += 1;
             let id = LinkId(state.last_link);
             state.queues.insert(id, Arc::clone(&queue));
@@ -163,7 +172,7 @@ impl Shard {
         };
         tracing::debug!(link = %id, %peer, "accepted");
         let registered = Registered { shard: self.clone(), id };
-        tokio::spawn(registered.run(ResumeKey(key), Link::new(stream, queue)));
+        R::spawn(registered.run(ResumeKey(key), Link::new(stream, queue)));
     }
 
     fn handle(&self, input: Input) {
@@ -193,7 +202,7 @@ impl Shard {
             queue.wake_unless(own);
         }
         if is_nearer {
-            self.inner.time_changed.notify_one();
+            self.inner.time_changed.notify(1);
         }
     }
 
@@ -236,8 +245,8 @@ impl Shard {
 
     fn start_timer(&self) {
         if !std::mem::replace(&mut self.lock().has_timer, true) {
-            let timer = Timer { shard: Arc::downgrade(&self.inner) };
-            tokio::spawn(timer.run(Arc::clone(&self.inner.time_changed)));
+            let timer = Timer { shard: Arc::downgrade(&self.inner), runtime: self.runtime };
+            R::spawn(timer.run(Arc::clone(&self.inner.time_changed)));
         }
     }
 
@@ -258,7 +267,13 @@ impl Shard {
     }
 }
 
-impl fmt::Debug for Shard {
+impl<R> Clone for Shard<R> {
+    fn clone(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner), runtime: self.runtime }
+    }
+}
+
+impl<R> fmt::Debug for Shard<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Shard").finish_non_exhaustive()
     }
@@ -277,32 +292,32 @@ impl State {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.time_changed.notify_one();
+        self.time_changed.notify(1);
     }
 }
 
 /// A link that the shard counts. However its task ends, also by a panic, the core is told.
-struct Registered {
-    shard: Shard,
+struct Registered<R: Runtime> {
+    shard: Shard<R>,
     id: LinkId,
 }
 
-impl Registered {
-    async fn run(self, key: ResumeKey, mut link: Link<TcpStream>) {
+impl<R: Runtime> Registered<R> {
+    async fn run(self, key: ResumeKey, mut link: Link<R::Stream>) {
         self.shard.handle(Input::Accepted(self.id, key));
         loop {
             match link.step(true).await {
                 Step::Received(bytes) => self.shard.with(Some(link.queue()), |server, now| {
                     server.handle_input(now, Input::Received(self.id, bytes));
                 }),
-                Step::Ending => return link.finish().await,
+                Step::Ending => return link.finish::<R>().await,
                 Step::Gone => return,
             }
         }
     }
 }
 
-impl Drop for Registered {
+impl<R: Runtime> Drop for Registered<R> {
     fn drop(&mut self) {
         let Self { shard, id } = self;
         // During a panic a second one would end the process.
@@ -310,34 +325,43 @@ impl Drop for Registered {
             shard.lock().queues.remove(id);
             shard.handle(Input::Disconnected(*id));
         }));
-        shard.inner.links.send_modify(|links| *links -= 1);
+        let is_last = {
+            let mut state = shard.lock();
+            state.links -= 1;
+            state.links == 0
+        };
+        if is_last {
+            shard.inner.ended.notify(usize::MAX);
+        }
     }
 }
 
 /// The task that ticks. It does not keep the shard alive.
-struct Timer {
+struct Timer<R: Runtime> {
     shard: Weak<Inner>,
+    runtime: PhantomData<fn() -> R>,
 }
 
-impl Timer {
-    async fn run(self, time_changed: Arc<Notify>) {
-        while let Some(shard) = self.shard() {
+impl<R: Runtime> Timer<R> {
+    async fn run(self, time_changed: Arc<Event>) {
+        let mut alarm = Alarm::<R>::new();
+        loop {
+            // What changes while the shard ticks must not be missed.
+            let changed = time_changed.listen();
+            let Some(shard) = self.shard() else { return };
             let deadline = shard.tick();
             drop(shard);
-            tokio::select! {
-                () = time_changed.notified() => {}
-                () = sleep_until(deadline) => {}
-            }
+            or(changed, alarm.ring(deadline)).await;
         }
     }
 
-    fn shard(&self) -> Option<Shard> {
-        self.shard.upgrade().map(|inner| Shard { inner })
+    fn shard(&self) -> Option<Shard<R>> {
+        self.shard.upgrade().map(|inner| Shard { inner, runtime: self.runtime })
     }
 }
 
 /// Its runtime is gone: the next `serve` needs another.
-impl Drop for Timer {
+impl<R: Runtime> Drop for Timer<R> {
     fn drop(&mut self) {
         if let Some(shard) = self.shard() {
             let mut state = shard.lock();

@@ -4,15 +4,15 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Buf as _, Bytes};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use futures_lite::future::or;
 
 use crate::queue::{Ending, Queue};
+use crate::runtime::{Runtime, Stream};
 
 /// Bytes taken from a link in one go.
 const READ_BYTES: usize = 64 * 1_024;
@@ -46,21 +46,13 @@ pub(crate) struct Link<S> {
     queue: Arc<Queue>,
     /// Taken from the queue, and not written.
     batch: VecDeque<Bytes>,
-    needs_flush: bool,
     write_failed: bool,
     reads_in_turn: usize,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
+impl<S: Stream> Link<S> {
     pub(crate) fn new(stream: S, queue: Arc<Queue>) -> Self {
-        Self {
-            stream,
-            queue,
-            batch: VecDeque::new(),
-            needs_flush: false,
-            write_failed: false,
-            reads_in_turn: 0,
-        }
+        Self { stream, queue, batch: VecDeque::new(), write_failed: false, reads_in_turn: 0 }
     }
 
     pub(crate) fn queue(&self) -> &Arc<Queue> {
@@ -73,7 +65,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         poll_fn(|context| self.poll_step(context, reading)).await
     }
 
-    fn poll_step(&mut self, context: &mut Context<'_>, reading: bool) -> Poll<Step> {
+    pub(crate) fn poll_step(&mut self, context: &mut Context<'_>, reading: bool) -> Poll<Step> {
         match self.queue.register(context.waker()) {
             Ending::No => {}
             Ending::Flush => return Poll::Ready(Step::Ending),
@@ -98,9 +90,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
     ///
     /// A stream that is closed with unread input is reset, and a reset can overtake the last bytes that were written. So the
     /// input is read on, and dropped.
-    pub(crate) async fn finish(mut self) {
-        // Too late is as good as broken: either way the link is closed now.
-        let _ = tokio::time::timeout(LINGER, self.close()).await;
+    pub(crate) async fn finish<R: Runtime>(mut self) {
+        let closing = async {
+            // Broken is as good as too late: either way the link is closed now.
+            let _ = self.close().await;
+        };
+        or(closing, R::sleep_until(Instant::now() + LINGER)).await;
     }
 
     async fn close(&mut self) -> io::Result<()> {
@@ -112,7 +107,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             self.poll_write(context)
         })
         .await?;
-        self.stream.shutdown().await?;
+        poll_fn(|context| self.stream.poll_shutdown(context)).await?;
         while is_reading {
             is_reading = poll_fn(|context| self.poll_read(context)).await.is_ok();
         }
@@ -129,17 +124,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
                 self.queue.take(&mut self.batch);
             }
             if self.batch.is_empty() {
-                if self.needs_flush {
-                    ready!(Pin::new(&mut self.stream).poll_flush(context))?;
-                    self.needs_flush = false;
-                }
                 return Poll::Ready(Ok(()));
             }
             let written = ready!(self.poll_write_batch(context))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            self.needs_flush = true;
             self.queue.written(written);
             advance(&mut self.batch, written);
         }
@@ -154,7 +144,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             *slice = IoSlice::new(chunk);
             count += 1;
         }
-        Pin::new(&mut self.stream).poll_write_vectored(context, &slices[..count])
+        self.stream.poll_write_vectored(context, &slices[..count])
     }
 
     /// Never ready with no bytes: the end of the stream is an error.
@@ -165,9 +155,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             return Poll::Pending;
         }
         let read = SCRATCH.with_borrow_mut(|scratch| {
-            let mut buffer = ReadBuf::new(scratch);
-            let read = Pin::new(&mut self.stream).poll_read(context, &mut buffer);
-            read.map_ok(|()| Bytes::copy_from_slice(buffer.filled()))
+            let read = self.stream.poll_read(context, scratch);
+            read.map_ok(|length| Bytes::copy_from_slice(&scratch[..length]))
         });
         match read {
             Poll::Ready(Ok(bytes)) if bytes.is_empty() => {
@@ -199,10 +188,22 @@ fn advance(batch: &mut VecDeque<Bytes>, mut written: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokio::io::{AsyncReadExt as _, duplex};
+    use crate::testing::{Pipe, Still, pipe};
+    use futures_lite::future::{block_on, zip};
 
-    fn link<S: AsyncRead + AsyncWrite + Unpin>(stream: S) -> Link<S> {
+    fn link(stream: Pipe) -> Link<Pipe> {
         Link::new(stream, Arc::new(Queue::default()))
+    }
+
+    async fn read_to_end(mut stream: Pipe) -> Vec<u8> {
+        let (mut arrived, mut buffer) = (Vec::new(), [0; 64]);
+        loop {
+            let read = poll_fn(|context| stream.poll_read(context, &mut buffer)).await;
+            match read.expect("a pipe in memory") {
+                0 => return arrived,
+                length => arrived.extend_from_slice(&buffer[..length]),
+            }
+        }
     }
 
     #[test]
@@ -215,51 +216,47 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn what_is_pushed_comes_out_in_order_through_a_narrow_pipe() {
-        let (near, mut far) = duplex(7);
+    #[test]
+    fn what_is_pushed_comes_out_in_order_through_a_narrow_pipe() {
+        let (near, far) = pipe(7);
         let mut link = link(near);
         let expected: Vec<u8> = (0..1_000_u32).flat_map(u32::to_le_bytes).collect();
         for number in 0..1_000_u32 {
             link.queue().push(Bytes::copy_from_slice(&number.to_le_bytes()));
         }
         link.queue().end(Ending::Flush);
-        assert!(matches!(link.step(true).await, Step::Ending));
-        let mut arrived = Vec::new();
-        let reading = async {
-            far.read_to_end(&mut arrived).await.expect("a pipe in memory");
-            drop(far);
-        };
-        tokio::join!(link.finish(), reading);
+        assert!(matches!(block_on(link.step(true)), Step::Ending));
+        let ((), arrived) = block_on(zip(link.finish::<Still>(), read_to_end(far)));
         assert_eq!(arrived, expected);
     }
 
-    #[tokio::test]
-    async fn a_full_pipe_does_not_stop_the_reading() {
-        let (near, mut far) = duplex(16);
+    #[test]
+    fn a_full_pipe_does_not_stop_the_reading() {
+        let (near, mut far) = pipe(16);
         let mut link = link(near);
         link.queue().push(Bytes::from(vec![1; 1_000]));
-        far.write_all(b"hello").await.expect("it fits");
-        let Step::Received(bytes) = link.step(true).await else { panic!("bytes arrived") };
+        far.write(b"hello");
+        let Step::Received(bytes) = block_on(link.step(true)) else { panic!("bytes arrived") };
         assert_eq!(bytes, "hello");
     }
 
-    #[tokio::test]
-    async fn the_other_sides_last_words_are_read_though_writing_fails() {
-        let (near, mut far) = duplex(16);
-        far.write_all(b"goodbye").await.expect("it fits");
+    #[test]
+    fn the_other_sides_last_words_are_read_though_writing_fails() {
+        let (near, mut far) = pipe(16);
+        far.write(b"goodbye");
         drop(far);
         let mut link = link(near);
         link.queue().push(Bytes::from_static(b"for nobody"));
-        let Step::Received(bytes) = link.step(true).await else { panic!("it was written before") };
+        let step = block_on(link.step(true));
+        let Step::Received(bytes) = step else { panic!("it was written before") };
         assert_eq!(bytes, "goodbye");
-        assert!(matches!(link.step(true).await, Step::Gone));
+        assert!(matches!(block_on(link.step(true)), Step::Gone));
     }
 
-    #[tokio::test]
-    async fn a_flood_leaves_others_their_turn() {
-        let (near, mut far) = duplex(1_048_576);
-        far.write_all(&vec![0; 1_048_576]).await.expect("it fits");
+    #[test]
+    fn a_flood_leaves_others_their_turn() {
+        let (near, mut far) = pipe(1_048_576);
+        far.write(&vec![0; 1_048_576]);
         let mut link = link(near);
         let mut context = Context::from_waker(std::task::Waker::noop());
         let reads = (0..).take_while(|_| link.poll_step(&mut context, true).is_ready()).count();

@@ -1,0 +1,45 @@
+//! The drivers of client engines and server shards, written once for all runtimes.
+//!
+//! What this crate does not do: it opens no socket, sets no timer and starts no task; a [`Runtime`] does, which is a
+//! page in a crate of its own (`rts-transport-tokio`, `rts-transport-smol`). It makes no decision of the protocol either;
+//! `rts-proto` does. It moves bytes between links and a core, and calls the core when time has passed.
+//!
+//! ```text
+//!  Engine, Room, Events      one task for an engine          one task for each link     Shard
+//!  (rts-engine)         <->  its link, its deadline  <bytes> a queue for each      <->  (server core,
+//!                            its handlers                    one task for time          behind a lock)
+//! ```
+//!
+//! Applications use the crate of their runtime, which exports [`application`] and names [`connect`] and [`Shard`] for it.
+#![forbid(unsafe_code)]
+
+mod accept;
+mod alarm;
+mod client;
+mod link;
+mod queue;
+mod runtime;
+mod server;
+#[cfg(test)]
+mod testing;
+
+pub use client::connect;
+pub use runtime::{Runtime, Stream};
+pub use server::Shard;
+
+/// What applications use, whatever their runtime: the handles, what they take and what they tell.
+pub mod application {
+    pub use crate::client::ConnectError;
+    pub use crate::server::Authenticate;
+    pub use rts_engine::{
+        Address, AddressError, Engine, EngineError, Events, Room, Sent, sdk_version,
+    };
+    pub use rts_proto::client::{
+        BroadcastError, BusinessIdError, CreateRoomError, Event, EventHandler, JoinError,
+        LoginError, ParametersError, RoomEvent, RoomEventHandler, SendError, WarningCode,
+    };
+    pub use rts_proto::{
+        AppId, BroadcastCode, ConnectionState, LeaveReason, LoginCode, LogoutReason, MessageConfig,
+        MessageId, OnlineStatus, Payload, RoomId, RoomState, SendCode, UserId,
+    };
+}

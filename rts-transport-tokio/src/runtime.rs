@@ -1,0 +1,77 @@
+//! What the drivers need of tokio.
+
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use rts_driver::{Runtime, Stream};
+use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+
+/// The runtime tokio, for `rts-driver`.
+#[derive(Debug)]
+pub enum Tokio {}
+
+impl Runtime for Tokio {
+    type Listener = TcpListener;
+    type Stream = Tcp;
+
+    fn is_present() -> bool {
+        tokio::runtime::Handle::try_current().is_ok()
+    }
+
+    fn spawn(task: impl Future<Output = ()> + Send + 'static) {
+        tokio::spawn(task);
+    }
+
+    fn sleep_until(moment: Instant) -> impl Future<Output = ()> + Send + 'static {
+        tokio::time::sleep_until(moment.into())
+    }
+
+    async fn connect(authority: String) -> io::Result<Tcp> {
+        Ok(Tcp::new(TcpStream::connect(authority).await?))
+    }
+
+    async fn accept(listener: &TcpListener) -> io::Result<(Tcp, SocketAddr)> {
+        let (stream, peer) = listener.accept().await?;
+        Ok((Tcp::new(stream), peer))
+    }
+}
+
+/// A TCP connection.
+#[derive(Debug)]
+pub struct Tcp(TcpStream);
+
+impl Tcp {
+    fn new(stream: TcpStream) -> Self {
+        // Small messages must not wait for others; a link without this works all the same.
+        let _ = stream.set_nodelay(true);
+        Self(stream)
+    }
+}
+
+impl Stream for Tcp {
+    fn poll_read(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let mut buffer = ReadBuf::new(buffer);
+        ready!(Pin::new(&mut self.0).poll_read(context, &mut buffer))?;
+        Poll::Ready(Ok(buffer.filled().len()))
+    }
+
+    fn poll_write_vectored(
+        &mut self,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write_vectored(context, slices)
+    }
+
+    fn poll_shutdown(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(context)
+    }
+}
