@@ -16,17 +16,24 @@ const DEV_TOKEN_SECONDS: u64 = 86_400;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Loopback only, with an app and a key that everybody knows
-    #[arg(long, required_unless_present = "config", conflicts_with = "config")]
+    #[arg(long, required_unless_present_any = ["config", "example_config"])]
     dev: bool,
     /// With --dev: where to listen
     #[arg(long, default_value = "127.0.0.1:7600", conflicts_with = "config")]
     listen: SocketAddr,
-    /// A TOML file
-    #[arg(long)]
+    /// A TOML file; RTS__SECTION__KEY in the environment goes before what it says
+    #[arg(long, conflicts_with = "dev")]
     config: Option<PathBuf>,
+    /// Print a configuration with every key, its default and what it is for
+    #[arg(long, conflicts_with_all = ["dev", "config"])]
+    example_config: bool,
 }
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    if args.example_config {
+        say(Config::EXAMPLE.trim_end())?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let config = match &args.config {
         Some(path) => {
             Config::load(path).with_context(|| format!("configuration {}", path.display()))?

@@ -1,33 +1,24 @@
 //! What an operator says.
 
+mod environment;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 
 use rts_proto::{AppId, UserId, server};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use toml::Table;
 
 /// The app id of `rts serve --dev`.
 pub const DEV_APP_ID: &str = "123456781234567812345678";
 /// The app key of `rts serve --dev`. Everybody knows it.
 pub const DEV_APP_KEY: &str = "development key, known to all";
 
-/// A server's configuration, as a TOML file says it.
+/// A server's configuration, as a TOML file and the environment say it. [`Config::EXAMPLE`] has every key.
 ///
 /// ```
-/// let config = rts_server::Config::parse(
-///     r#"
-///     listen = "127.0.0.1:7600"
-///     allow_public_plaintext = false   # true: listen on other than loopback, without TLS
-///     reserved_uids = ["system"]
-///
-///     [apps.123456781234567812345678]
-///     keys = ["the app key", "a second one, while keys are changed"]
-///
-///     [limits]                         # 0: no limit
-///     sends_per_second = 100
-///     "#,
-/// )?;
+/// let config = rts_server::Config::parse(rts_server::Config::EXAMPLE)?;
 /// assert_eq!(config.limits.sends_per_second, 100);
 /// # Ok::<(), rts_server::ConfigError>(())
 /// ```
@@ -65,7 +56,7 @@ impl std::fmt::Debug for App {
 }
 
 /// Rates and bounds. A rate of 0 means no limit.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// Messages to users a second from one client.
@@ -137,16 +128,41 @@ impl Config {
         }
     }
 
-    /// Reads a file.
+    /// A file with every key, its default, and what it is for.
+    pub const EXAMPLE: &str = include_str!("../../rts.toml");
+
+    /// Reads a file, and puts the process's environment over it: `RTS__SECTION__KEY`.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path)
             .map_err(|error| ConfigError::Read { path: path.display().to_string(), error })?;
-        Self::parse(&text)
+        // What is not UTF-8 is none of ours: all our values are.
+        let texts = std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        });
+        Self::parse_with(&text, texts)
     }
 
     /// Reads a text, and checks what TOML cannot.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
-        let config: Self = toml::from_str(text)?;
+        Self::parse_with(text, [])
+    }
+
+    /// Reads a text, puts those of `variables` over it whose names begin with `RTS__`, and checks what TOML cannot.
+    pub fn parse_with(
+        text: &str,
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let variables = environment::ours(variables);
+        let config: Self = if variables.is_empty() {
+            // Errors can say the line.
+            toml::from_str(text)?
+        } else {
+            let mut table: Table = toml::from_str(text)?;
+            for (name, value) in &variables {
+                environment::overlay(&mut table, name, value)?;
+            }
+            table.try_into()?
+        };
         config.check()?;
         Ok(config)
     }
@@ -210,6 +226,35 @@ mod tests {
         assert!(error("listen = \"127.0.0.1:1\"\n[apps]").contains("at least one app"));
         let no_key = "listen = \"127.0.0.1:1\"\n[apps.123456781234567812345678]\nkeys = []";
         assert!(error(no_key).contains("one key is needed"));
+    }
+
+    #[test]
+    fn the_example_has_every_limit_with_its_default() {
+        let example: Table = toml::from_str(Config::EXAMPLE).expect("TOML");
+        let defaults = Table::try_from(Limits::default()).expect("numbers");
+        assert_eq!(example["limits"].as_table(), Some(&defaults));
+        Config::parse(Config::EXAMPLE).expect("it can be used");
+    }
+
+    #[test]
+    fn the_environment_goes_before_the_file() {
+        let variables = [
+            ("RTS__LIMITS__SENDS_PER_SECOND", "7"),
+            ("RTS__APPS__123456781234567812345678__KEYS", "[\"a\", \"b\"]"),
+            ("RTS_LOG", "debug"),
+        ];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let config = Config::parse_with(Config::EXAMPLE, variables).expect("it can be used");
+        assert_eq!(config.limits.sends_per_second, 7);
+        assert_eq!(config.apps["123456781234567812345678"].keys, ["a", "b"]);
+        assert_eq!(config.limits.broadcasts_per_second, 65);
+    }
+
+    #[test]
+    fn a_misspelt_variable_is_refused_by_its_name() {
+        let variable = ("RTS__LIMITS__SENDS".to_owned(), "7".to_owned());
+        let error = Config::parse_with(Config::EXAMPLE, [variable]).expect_err("unknown");
+        assert!(error.to_string().contains("unknown field `sends`"), "{error}");
     }
 
     #[test]
