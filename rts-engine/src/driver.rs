@@ -7,8 +7,8 @@ use std::task::{Context, Poll};
 use std::time::Instant as StdInstant;
 
 use bytes::Bytes;
-use rts_proto::LinkId;
 use rts_proto::client::Input;
+use rts_proto::{Instant, LinkId};
 
 use crate::shared::Shared;
 
@@ -87,11 +87,22 @@ impl Driver {
         self.shared.lock().changed = true;
     }
 
-    /// When [`tick`](Self::tick) is wanted, if nothing else happens before.
+    /// Whether [`deliver`](Self::deliver) has something to do.
+    #[must_use]
+    pub fn has_callbacks(&self) -> bool {
+        self.shared.lock().delivery.has_callbacks()
+    }
+
+    /// When [`tick`](Self::tick) is wanted, if nothing else happens before, for a runtime's timer.
     #[must_use]
     pub fn deadline(&self) -> Option<StdInstant> {
-        let deadline = self.shared.lock().deadline?;
-        self.shared.clock.to_std(deadline)
+        self.shared.clock.to_std(self.wake_at()?)
+    }
+
+    /// The same by the engine's own clock.
+    #[must_use]
+    pub fn wake_at(&self) -> Option<Instant> {
+        self.shared.lock().deadline
     }
 
     /// Whether the link may be read: false while the application has too many events to take.

@@ -12,6 +12,7 @@ use rts_proto::client::{
 };
 use rts_proto::{AppId, Disconnect, IdError, MessageConfig, Payload, SendCode, Text};
 
+use crate::clock::Clock;
 use crate::driver::Driver;
 use crate::events::Events;
 use crate::room::Room;
@@ -69,8 +70,23 @@ impl Engine {
         parameters: &str,
         seed: u64,
     ) -> Result<(Self, Events, Driver), EngineError> {
+        Self::with_clock(app_id, parameters, seed, Clock::start())
+    }
+
+    /// The same by a clock that somebody else moves. A runtime's loop cannot drive it, since it does not know
+    /// that clock: this is for simulations.
+    ///
+    /// # Errors
+    ///
+    /// See [`new`](Self::new).
+    pub fn with_clock(
+        app_id: &str,
+        parameters: &str,
+        seed: u64,
+        clock: Clock,
+    ) -> Result<(Self, Events, Driver), EngineError> {
         let config = Config { app_id: AppId::new(app_id)?, parameters: Parameters::default() };
-        let shared = Arc::new(Shared::new(Client::new(config, seed)));
+        let shared = Arc::new(Shared::new(Client::new(config, seed), clock));
         shared.call(|state, now| state.client.set_runtime_parameters(now, parameters))?;
         let engine = Self { handle: Arc::new(Handle { shared: Arc::clone(&shared) }) };
         Ok((engine, Events::new(Arc::clone(&shared)), Driver::new(shared)))

@@ -54,7 +54,7 @@ struct After {
 }
 
 impl Shared {
-    pub(crate) fn new(client: Client) -> Self {
+    pub(crate) fn new(client: Client, clock: Clock) -> Self {
         let state = State {
             client,
             delivery: Delivery::new(),
@@ -68,7 +68,7 @@ impl Shared {
             action_bytes: 0,
             after: After::default(),
         };
-        Self { state: Mutex::new(state), clock: Clock::start() }
+        Self { state: Mutex::new(state), clock }
     }
 
     /// No code of the application runs under the lock, so a poisoned one is still whole.

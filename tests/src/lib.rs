@@ -1,10 +1,3 @@
-//! One server core, many client cores, a simulated network and one virtual clock.
-//!
-//! No socket is opened and nothing sleeps: [`World::run_for`] moves the clock from one event to the next.
+//! Tests of RTS as a whole, over `rts-testkit`'s world: what users live through is in `tests/stories`, laws
+//! that hold for every sequence of calls and accidents are in `tests/laws.rs`.
 #![forbid(unsafe_code)]
-
-mod net;
-mod world;
-
-pub use net::Net;
-pub use world::{Habits, Person, World};

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use rts_proto::client::{Event, RoomEvent};
 use rts_proto::server::Config;
 use rts_proto::{BroadcastCode, Instant, MessageConfig, Payload, RoomKey, SendCode};
-use rts_tests::{Habits, World};
+use rts_testkit::{Habits, World};
 
 const PEOPLE: usize = 3;
 
@@ -92,7 +92,8 @@ fn play(script: &[Step], habits: Habits, chunk_bytes: usize) -> Played {
         match *step {
             Step::Login(who) => {
                 // Refused when logged in, or destroyed: that is a law of its own.
-                let _ = world.call(who, |e, now| e.login(now, "good", &name(who)));
+                let token = world.token(&name(who));
+                let _ = world.call(who, |e, now| e.login(now, &token, &name(who)));
             }
             Step::Logout(who) => world.call(who, |engine, now| engine.logout(now)),
             Step::Send { from, to, reliable } => {
@@ -184,10 +185,10 @@ proptest! {
     #[test]
     fn ticking_early_and_draining_late_change_nothing(
         script in script(),
-        ticks_late in any::<bool>(),
+        ticks_always in any::<bool>(),
         drains_late in any::<bool>(),
     ) {
-        let other = Habits { ticks_late, drains_late };
+        let other = Habits { ticks_always, drains_late };
         let whole = play(&script, Habits::default(), usize::MAX);
         prop_assert_eq!(&play(&script, other, usize::MAX), &whole);
     }

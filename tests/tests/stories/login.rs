@@ -3,7 +3,7 @@
 use rts_proto::client::{Event, LoginError};
 use rts_proto::server::Config;
 use rts_proto::{LoginCode, LogoutReason};
-use rts_tests::World;
+use rts_testkit::World;
 
 use super::seconds;
 
@@ -29,10 +29,13 @@ fn logouts(events: &[Event]) -> Vec<LogoutReason> {
 #[test]
 fn a_refused_token_is_told_and_a_fresh_one_logs_in_by_itself() {
     let mut world = World::new(Config::default(), 1, 1);
-    world.call(ALICE, |engine, now| engine.login(now, "expired", "alice")).expect("login");
+    let token = world.token_for(ALICE, "alice", seconds(60));
+    world.run_for(seconds(61));
+    world.call(ALICE, |engine, now| engine.login(now, &token, "alice")).expect("login");
     world.run_for(seconds(60));
     assert_eq!(logins(&world.take_events(ALICE)), [LoginCode::InvalidToken]);
-    world.call(ALICE, |engine, now| engine.update_login_token(now, "good"));
+    let fresh = world.token("alice");
+    world.call(ALICE, |engine, now| engine.update_login_token(now, &fresh));
     world.run_for(seconds(1));
     assert_eq!(logins(&world.take_events(ALICE)), [LoginCode::Ok]);
 }
@@ -42,7 +45,8 @@ fn other_refusals_end_the_login_and_it_may_be_called_again() {
     for code in [LoginCode::Unknown, LoginCode::BadUserId, LoginCode::ServerError] {
         let mut world = World::new(Config::default(), 1, 1);
         world.refuse("alice", code);
-        world.call(ALICE, |engine, now| engine.login(now, "good", "alice")).expect("login");
+        let token = world.token("alice");
+        world.call(ALICE, |engine, now| engine.login(now, &token, "alice")).expect("login");
         world.run_for(seconds(60));
         assert_eq!(logins(&world.take_events(ALICE)), [code]);
         world.refuse("alice", LoginCode::Ok);
@@ -53,33 +57,35 @@ fn other_refusals_end_the_login_and_it_may_be_called_again() {
 #[test]
 fn a_login_in_flight_or_live_refuses_another() {
     let mut world = World::new(Config::default(), 1, 1);
-    let login = |world: &mut World, token: &'static str, uid: &'static str| {
+    let good = world.token("alice");
+    let login = |world: &mut World, token: &str, uid: &str| {
         world.call(ALICE, |engine, now| engine.login(now, token, uid))
     };
     assert_eq!(login(&mut world, "", "alice"), Err(LoginError::BadArgument));
-    assert_eq!(login(&mut world, "good", ""), Err(LoginError::BadArgument));
-    assert_eq!(login(&mut world, "good", "alice"), Ok(()));
-    assert_eq!(login(&mut world, "good", "alice"), Err(LoginError::AlreadyLoggedIn));
+    assert_eq!(login(&mut world, &good, ""), Err(LoginError::BadArgument));
+    assert_eq!(login(&mut world, &good, "alice"), Ok(()));
+    assert_eq!(login(&mut world, &good, "alice"), Err(LoginError::AlreadyLoggedIn));
     world.run_for(seconds(1));
-    assert_eq!(login(&mut world, "good", "alice"), Err(LoginError::AlreadyLoggedIn));
+    assert_eq!(login(&mut world, &good, "alice"), Err(LoginError::AlreadyLoggedIn));
     world.call(ALICE, |engine, now| engine.destroy(now));
-    assert_eq!(login(&mut world, "good", "alice"), Err(LoginError::NoEngine));
+    assert_eq!(login(&mut world, &good, "alice"), Err(LoginError::NoEngine));
 }
 
 #[test]
 fn a_token_that_expires_ends_no_live_login_but_a_lost_session_needs_a_good_one() {
     let mut world = World::new(Config::default(), 1, 1);
-    world.log_in(ALICE, "alice");
-    world.take_events(ALICE);
-    world.accept_token("good", false);
+    let token = world.token_for(ALICE, "alice", seconds(60));
+    world.call(ALICE, |engine, now| engine.login(now, &token, "alice")).expect("login");
+    world.run_for(seconds(61));
+    assert_eq!(logins(&world.take_events(ALICE)), [LoginCode::Ok]);
     world.cut(ALICE);
     world.run_for(seconds(3_600));
     assert_eq!(world.take_events(ALICE), [], "a resume does not look at the token");
     world.restart_server(Config::default());
     world.run_for(seconds(30));
     assert_eq!(logins(&world.take_events(ALICE)), [LoginCode::InvalidToken]);
-    world.accept_token("fresh", true);
-    world.call(ALICE, |engine, now| engine.update_login_token(now, "fresh"));
+    let fresh = world.token("alice");
+    world.call(ALICE, |engine, now| engine.update_login_token(now, &fresh));
     world.run_for(seconds(1));
     assert_eq!(logins(&world.take_events(ALICE)), [LoginCode::Ok]);
 }
@@ -129,7 +135,8 @@ fn logout_is_called_back_once_and_nothing_after_it() {
 #[test]
 fn logout_during_a_login_ends_it_without_a_result() {
     let mut world = World::new(Config::default(), 1, 1);
-    world.call(ALICE, |engine, now| engine.login(now, "good", "alice")).expect("login");
+    let token = world.token("alice");
+    world.call(ALICE, |engine, now| engine.login(now, &token, "alice")).expect("login");
     world.call(ALICE, |engine, now| engine.logout(now));
     world.run_for(seconds(60));
     let events = world.take_events(ALICE);

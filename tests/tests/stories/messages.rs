@@ -4,7 +4,7 @@ use bytes::Bytes;
 use rts_proto::client::{Event, SendError};
 use rts_proto::server::Config;
 use rts_proto::{MessageConfig, MessageId, OnlineStatus, Payload};
-use rts_tests::World;
+use rts_testkit::World;
 
 use super::{seconds, without_rates};
 
@@ -125,7 +125,10 @@ fn every_send_has_one_result_when_the_login_ends() {
         match end {
             "logout" => world.call(ALICE, |engine, now| engine.logout(now)),
             "destroy" => world.call(ALICE, |engine, now| engine.destroy(now)),
-            _ => world.call(2, |e, now| e.login(now, "good", "alice")).expect("login"),
+            _ => {
+                let token = world.token("alice");
+                world.call(2, |e, now| e.login(now, &token, "alice")).expect("login");
+            }
         }
         world.run_for(seconds(30));
         let mut ids: Vec<u64> = world.results(ALICE).iter().map(|(id, _)| *id).collect();

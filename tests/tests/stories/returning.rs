@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rts_proto::client::{Event, RoomEvent};
 use rts_proto::server::Config;
-use rts_tests::World;
+use rts_testkit::World;
 
 use super::{seconds, without_rates};
 

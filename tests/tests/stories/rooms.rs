@@ -5,7 +5,7 @@ use rts_proto::client::{
 };
 use rts_proto::server::Config;
 use rts_proto::{BroadcastCode, LeaveReason, Payload, RoomState};
-use rts_tests::World;
+use rts_testkit::World;
 
 use super::{seconds, without_rates};
 

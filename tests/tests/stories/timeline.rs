@@ -1,7 +1,7 @@
 //! What an application is told about its connection, and when.
 
 use rts_proto::server::Config;
-use rts_tests::World;
+use rts_testkit::World;
 
 use super::seconds;
 
@@ -23,7 +23,8 @@ fn a_first_connection_is_reported_as_2_and_3() {
 fn a_first_connection_that_never_works_is_reported_and_tried_for_ever() {
     let mut world = World::new(Config::default(), 1, 1);
     world.net.refuses = true;
-    world.call(ALICE, |engine, now| engine.login(now, "good", "alice")).expect("login");
+    let token = world.token("alice");
+    world.call(ALICE, |engine, now| engine.login(now, &token, "alice")).expect("login");
     world.run_for(seconds(600));
     assert_eq!(states(&world, rts_proto::Instant::ORIGIN), [(0, 2), (10, 4), (12, 1), (22, 6)]);
     world.net.refuses = false;

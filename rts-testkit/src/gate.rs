@@ -1,0 +1,85 @@
+//! Who is let in: tokens are minted and checked as in production, against the world's wall clock.
+
+use std::collections::BTreeMap;
+
+use rts_proto::server::{Credentials, Verdict};
+use rts_proto::{AppId, LoginCode};
+use rts_token::{AppKey, Token};
+
+/// The keys of every app. The first signs, all of them verify.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    keys: BTreeMap<AppId, Vec<AppKey>>,
+    /// Whom the server does not let in, by user id, and the code that it says.
+    refusals: BTreeMap<String, LoginCode>,
+    last_key: u64,
+    last_nonce: u32,
+    /// As of the server's process: a restart forgets it.
+    last_claim: u64,
+}
+
+impl Gate {
+    pub(crate) fn new() -> Self {
+        Self {
+            keys: BTreeMap::new(),
+            refusals: BTreeMap::new(),
+            last_key: 0,
+            last_nonce: 0,
+            last_claim: 0,
+        }
+    }
+
+    pub(crate) fn add_app(&mut self, app: &AppId) {
+        let key = self.new_key();
+        self.keys.entry(app.clone()).or_insert_with(|| vec![key]);
+    }
+
+    fn new_key(&mut self) -> AppKey {
+        self.last_key += 1;
+        AppKey::new(format!("app key {}", self.last_key)).expect("not empty")
+    }
+
+    /// A new key signs from now on. The one before goes on being good, or not; older ones do not.
+    pub(crate) fn rotate_key(&mut self, app: &AppId, keep_previous: bool) {
+        let key = self.new_key();
+        if let Some(keys) = self.keys.get_mut(app) {
+            keys.insert(0, key);
+            keys.truncate(if keep_previous { 2 } else { 1 });
+        }
+    }
+
+    pub(crate) fn refuse(&mut self, uid: &str, code: LoginCode) {
+        match code {
+            LoginCode::Ok => drop(self.refusals.remove(uid)),
+            code => drop(self.refusals.insert(uid.to_owned(), code)),
+        }
+    }
+
+    /// Good up to this second of Unix time, and for ever if that is 0.
+    pub(crate) fn mint(&mut self, app: &AppId, uid: &str, expire_at: u32) -> String {
+        self.last_nonce = self.last_nonce.wrapping_add(1);
+        let key = &self.keys.get(app).expect("an app of this world")[0];
+        let token = Token::new(app.as_str(), uid).expect("a user id");
+        token.with_nonce(self.last_nonce).with_expire_at(expire_at).sign(key)
+    }
+
+    pub(crate) fn judge(&mut self, wall_micros: u64, asked: &Credentials) -> Verdict {
+        if let Some(code) = self.refusals.get(asked.uid.as_str()) {
+            return Verdict::Refuse(*code);
+        }
+        let token = String::from_utf8_lossy(&asked.token);
+        let (app, uid) = (asked.app_id.as_str(), asked.uid.as_str());
+        let keys = self.keys.get(&asked.app_id).map(Vec::as_slice).unwrap_or_default();
+        let now = wall_micros / 1_000_000;
+        let is_good = keys.iter().any(|key| rts_token::verify(&token, app, key, uid, now).is_ok());
+        if !is_good {
+            return Verdict::Refuse(LoginCode::InvalidToken);
+        }
+        self.last_claim = wall_micros.max(self.last_claim.saturating_add(1));
+        Verdict::Accept { claim: self.last_claim }
+    }
+
+    pub(crate) fn restart(&mut self) {
+        self.last_claim = 0;
+    }
+}

@@ -1,0 +1,126 @@
+//! A network that reorders what one stream carries would make every other test lie.
+
+use super::*;
+
+const LINK: LinkId = LinkId(1);
+
+fn opened() -> Net {
+    let mut net = Net::new(1);
+    net.latency = Duration::ZERO;
+    net.open(Instant::ORIGIN, LINK);
+    assert_eq!(net.take(Instant::ORIGIN), Some((LINK, Side::Client, Arrival::Open)));
+    assert_eq!(net.take(Instant::ORIGIN), Some((LINK, Side::Server, Arrival::Open)));
+    net
+}
+
+fn bytes(text: &'static [u8]) -> Arrival {
+    Arrival::Bytes(Bytes::from_static(text))
+}
+
+fn write(net: &mut Net, ms: u64, text: &'static [u8]) {
+    net.write(Instant::from_millis(ms), LINK, Side::Server, Bytes::from_static(text));
+}
+
+fn arrived(net: &mut Net, ms: u64) -> Vec<Arrival> {
+    let next = || net.take(Instant::from_millis(ms));
+    std::iter::from_fn(next).map(|(_, _, arrival)| arrival).collect()
+}
+
+#[test]
+fn bytes_of_one_link_never_overtake_each_other() {
+    let mut net = opened();
+    net.chunk_bytes = 2;
+    net.latency = Duration::from_millis(50);
+    write(&mut net, 0, b"abc");
+    net.latency = Duration::ZERO;
+    write(&mut net, 1, b"d");
+    net.close(Instant::from_millis(2), LINK, Side::Client);
+    assert_eq!(arrived(&mut net, 49), []);
+    assert_eq!(arrived(&mut net, 50), [bytes(b"ab"), bytes(b"c"), bytes(b"d"), Arrival::End]);
+    assert_eq!(net.open_links(), 0);
+}
+
+#[test]
+fn whatever_the_jitter_and_the_chunks_the_stream_is_the_same() {
+    for seed in 0..200 {
+        let mut net = Net::new(seed);
+        net.open(Instant::ORIGIN, LINK);
+        net.jitter = Duration::from_millis(seed % 90);
+        net.chunk_bytes = 1 + usize::try_from(seed).expect("small") % 7;
+        net.is_ragged = seed % 2 == 0;
+        net.bytes_per_second = [0, 100, 100_000][usize::try_from(seed).expect("small") % 3];
+        let sent: Vec<u8> = (0..=255).collect();
+        for (ms, part) in sent.chunks(10).enumerate() {
+            let now = Instant::from_millis(ms as u64);
+            net.write(now, LINK, Side::Server, Bytes::copy_from_slice(part));
+        }
+        let (mut received, mut last) = (Vec::new(), Instant::ORIGIN);
+        while let Some(at) = net.next_arrival() {
+            assert!(at >= last, "seed {seed}: time goes on");
+            last = at;
+            if let Some((_, _, Arrival::Bytes(bytes))) = net.take(at) {
+                assert!(bytes.len() <= net.chunk_bytes, "seed {seed}");
+                received.extend_from_slice(&bytes);
+            }
+        }
+        assert_eq!(received, sent, "seed {seed}");
+    }
+}
+
+#[test]
+fn a_cut_loses_what_is_under_way_and_tells_both_ends() {
+    let mut net = opened();
+    net.latency = Duration::from_millis(50);
+    write(&mut net, 0, b"lost");
+    net.cut(Instant::from_millis(1), LINK);
+    assert_eq!(arrived(&mut net, 1), [Arrival::End, Arrival::End]);
+    write(&mut net, 2, b"nowhere");
+    assert_eq!((arrived(&mut net, 1_000), net.open_links()), (vec![], 0));
+}
+
+#[test]
+fn what_is_stuck_arrives_later_unless_it_is_cut() {
+    for is_cut in [false, true] {
+        let mut net = opened();
+        net.set_stuck(LINK, Side::Server, true);
+        net.set_stalled(LINK, Side::Server, true);
+        write(&mut net, 0, b"old");
+        net.set_stuck(LINK, Side::Server, false);
+        assert_eq!(arrived(&mut net, 60_000), [], "stalled still");
+        net.set_stalled(LINK, Side::Server, false);
+        if is_cut {
+            net.cut(Instant::from_millis(60_000), LINK);
+        }
+        let wanted = if is_cut { vec![Arrival::End; 2] } else { vec![bytes(b"old")] };
+        assert_eq!(arrived(&mut net, 60_000), wanted);
+    }
+}
+
+#[test]
+fn silence_holds_everything_up_and_loses_nothing() {
+    let mut net = opened();
+    net.is_silent = true;
+    write(&mut net, 0, b"a");
+    assert_eq!((net.next_arrival(), arrived(&mut net, 1_000)), (None, vec![]));
+    net.is_silent = false;
+    assert_eq!(arrived(&mut net, 1_000), [bytes(b"a")]);
+}
+
+#[test]
+fn a_refused_link_ends_without_having_begun() {
+    let mut net = Net::new(1);
+    net.refuse(Instant::ORIGIN, LINK);
+    assert_eq!(arrived(&mut net, 19), []);
+    assert_eq!((arrived(&mut net, 20), net.open_links()), (vec![Arrival::End], 0));
+}
+
+#[test]
+fn a_slow_link_carries_so_many_bytes_a_second() {
+    let mut net = opened();
+    net.bytes_per_second = 1_000;
+    for _ in 0..10 {
+        write(&mut net, 0, &[0; 100]);
+    }
+    assert_eq!((arrived(&mut net, 500).len(), arrived(&mut net, 999).len()), (5, 4));
+    assert_eq!(arrived(&mut net, 1_000).len(), 1);
+}

@@ -1,0 +1,91 @@
+//! One engine, called directly or through handles.
+
+use rts_engine::{Action, Driver};
+use rts_proto::client::{Client, Input, Output, Timer};
+use rts_proto::limits::{FRAME_BYTES_MAX, WINDOW_BYTES_MAX};
+use rts_proto::{AppId, Instant};
+
+/// The engine's core, and who calls it.
+#[derive(Debug)]
+pub(crate) enum Core {
+    /// The world, on behalf of the test.
+    Called(Box<Client>),
+    /// The application, through its handles.
+    Held(Driver),
+}
+
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub(crate) app_id: AppId,
+    pub(crate) core: Core,
+    pub(crate) deadline: Option<Instant>,
+    /// Its process stands still.
+    pub(crate) is_frozen: bool,
+    /// Nothing passes between it and the server.
+    pub(crate) is_stalled: bool,
+    /// It cannot make links.
+    pub(crate) is_kept_out: bool,
+    /// It takes what arrives.
+    pub(crate) reads: bool,
+}
+
+impl Member {
+    pub(crate) fn new(app_id: AppId, core: Core) -> Self {
+        Self {
+            app_id,
+            core,
+            deadline: None,
+            is_frozen: false,
+            is_stalled: false,
+            is_kept_out: false,
+            reads: true,
+        }
+    }
+
+    pub(crate) fn handle(&mut self, now: Instant, input: Input) {
+        match &mut self.core {
+            Core::Called(client) => client.handle_input(now, input),
+            Core::Held(driver) => driver.handle(input),
+        }
+    }
+}
+
+impl Core {
+    /// What is to be done. Events of an engine with handles have gone to the application.
+    pub(crate) fn next_output(&mut self) -> Output {
+        match self {
+            Self::Called(client) => client.poll_output(),
+            Self::Held(driver) => loop {
+                match driver.next_action() {
+                    Some(Action::Connect(link)) => return Output::Connect(link),
+                    Some(Action::Transmit(link, bytes)) => return Output::Transmit(link, bytes),
+                    Some(Action::Disconnect(link)) => return Output::Disconnect(link),
+                    None if driver.has_callbacks() => driver.deliver(),
+                    None => return Output::Wait(driver.wake_at()),
+                }
+            },
+        }
+    }
+
+    pub(crate) fn wants_read(&self) -> bool {
+        match self {
+            Self::Called(_) => true,
+            Self::Held(driver) => driver.wants_read(),
+        }
+    }
+
+    pub(crate) fn wake_reason(&self) -> Option<Timer> {
+        match self {
+            Self::Called(client) => client.wake_reason(),
+            Self::Held(_) => None,
+        }
+    }
+
+    /// What an engine stores has a bound, whatever happens.
+    pub(crate) fn assert_bounded(&self) {
+        if let Self::Called(client) = self {
+            let stored = client.stored_bytes();
+            assert!(stored <= WINDOW_BYTES_MAX + FRAME_BYTES_MAX, "{stored} bytes");
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Short words for what stories do and look at, with engines that are called through the world.
+
+use std::time::Duration;
+
+use rts_proto::client::{Event, RoomEvent};
+use rts_proto::{Instant, MessageConfig, Payload, RoomKey};
+
+use crate::person::Core;
+use crate::world::Happening;
+use crate::{Person, World};
+
+impl World {
+    /// Logs in with a good token, and waits for the result.
+    ///
+    /// # Panics
+    ///
+    /// If that takes longer than 200 ms.
+    pub fn log_in(&mut self, who: Person, uid: &str) {
+        let app = self.people[who].app_id.clone();
+        let token = self.gate.mint(&app, uid, 0);
+        self.call(who, |engine, now| engine.login(now, &token, uid)).expect("login");
+        self.run_for(Duration::from_millis(200));
+        let Core::Called(client) = &self.people[who].core else { return };
+        assert!(client.is_logged_in(), "{:?}", self.log);
+    }
+
+    /// A reliable text; its number.
+    ///
+    /// # Panics
+    ///
+    /// If the call is refused.
+    pub fn send(&mut self, who: Person, to: &str, text: &str) -> u64 {
+        self.send_as(who, to, Payload::text(text), MessageConfig::ReliableOrdered)
+    }
+
+    /// Any message; its number.
+    ///
+    /// # Panics
+    ///
+    /// If the call is refused.
+    pub fn send_as(
+        &mut self,
+        who: Person,
+        to: &str,
+        payload: Payload,
+        config: MessageConfig,
+    ) -> u64 {
+        self.call(who, |engine, now| engine.send_message(now, to, payload, config)).expect("send").0
+    }
+
+    /// Creates and joins a room, and waits 200 ms for it.
+    ///
+    /// # Panics
+    ///
+    /// If a call is refused.
+    pub fn join(&mut self, who: Person, room: &str) -> RoomKey {
+        let key = self.call(who, |engine, now| engine.create_room(now, room)).expect("room");
+        self.call(who, |engine, now| engine.join_room(now, key)).expect("join");
+        self.run_for(Duration::from_millis(200));
+        key
+    }
+
+    /// A text to a room; its number.
+    ///
+    /// # Panics
+    ///
+    /// If the call is refused.
+    pub fn broadcast(&mut self, who: Person, room: RoomKey, text: &str) -> u64 {
+        let payload = Payload::text(text);
+        self.call(who, |engine, now| engine.send_room_message(now, room, payload)).expect("room").0
+    }
+
+    /// Everything that happened since this was asked last, in order.
+    pub fn take_log(&mut self) -> Vec<(Instant, Happening)> {
+        std::mem::take(&mut self.log)
+    }
+
+    /// What an engine called back since this was asked last.
+    pub fn take_events(&mut self, who: Person) -> Vec<Event> {
+        self.take_timed_events(who).into_iter().map(|(_, event)| event).collect()
+    }
+
+    /// The same with the time of each.
+    pub fn take_timed_events(&mut self, who: Person) -> Vec<(Instant, Event)> {
+        let mut taken = Vec::new();
+        for (at, happening) in std::mem::take(&mut self.log) {
+            match happening {
+                Happening::Event(person, event) if person == who => taken.push((at, event)),
+                other => self.log.push((at, other)),
+            }
+        }
+        taken
+    }
+
+    fn events(&self, who: Person) -> impl Iterator<Item = (Instant, &Event)> {
+        self.log.iter().filter_map(move |(at, happening)| match happening {
+            Happening::Event(person, event) if *person == who => Some((*at, event)),
+            _ => None,
+        })
+    }
+
+    /// The texts that an engine received from users, in order, since events were taken.
+    #[must_use]
+    pub fn texts(&self, who: Person) -> Vec<String> {
+        let text = |(_, event): (Instant, &Event)| match event {
+            Event::MessageReceived { payload: Payload::Text(text), .. } => Some(text.to_string()),
+            _ => None,
+        };
+        self.events(who).filter_map(text).collect()
+    }
+
+    /// The texts that an engine received in rooms, in order, since events were taken.
+    #[must_use]
+    pub fn room_texts(&self, who: Person) -> Vec<String> {
+        let text = |(_, event): (Instant, &Event)| match event {
+            Event::Room {
+                event: RoomEvent::MessageReceived { payload: Payload::Text(text), .. },
+                ..
+            } => Some(text.to_string()),
+            _ => None,
+        };
+        self.events(who).filter_map(text).collect()
+    }
+
+    /// The results that an engine got for messages to users: number and code.
+    #[must_use]
+    pub fn results(&self, who: Person) -> Vec<(u64, u32)> {
+        let result = |(_, event): (Instant, &Event)| match event {
+            Event::MessageSendResult { id, code } => Some((id.0, code.code())),
+            _ => None,
+        };
+        self.events(who).filter_map(result).collect()
+    }
+
+    /// The connection states that an engine reported.
+    #[must_use]
+    pub fn states(&self, who: Person) -> Vec<(Instant, u32)> {
+        let state = |(at, event): (Instant, &Event)| match event {
+            Event::ConnectionStateChanged(state) => Some((at, state.code())),
+            _ => None,
+        };
+        self.events(who).filter_map(state).collect()
+    }
+}

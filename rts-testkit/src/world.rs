@@ -1,0 +1,463 @@
+//! The cores, and what moves between them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rts_engine::{Engine, Events};
+use rts_proto::client::{self, Client, Event, Parameters};
+use rts_proto::server::{self, Credentials, Server, Verdict};
+use rts_proto::wire::ResumeKey;
+use rts_proto::{AppId, CloseCode, Instant, LinkId, LoginId};
+
+use crate::clock::Clock;
+use crate::gate::Gate;
+use crate::net::{Arrival, Net, Side};
+use crate::person::{Core, Member};
+use crate::tasks::Tasks;
+
+/// So many steps at one moment are a loop that does not end.
+const STEPS_AT_ONE_MOMENT_MAX: usize = 1_000_000;
+/// The app of [`World::add`] and [`World::connect`].
+pub const APP_ID: &str = "123456781234567812345678";
+
+/// How a driver goes about its work. None of it may change what happens.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Habits {
+    /// Ticks everybody at every step; otherwise only those whose deadline has come.
+    pub ticks_always: bool,
+    /// Takes an engine's outputs only when everything that arrived has been fed in. (A server that is
+    /// drained late gets its verdicts late, which is another input.)
+    pub drains_late: bool,
+}
+
+/// One user's engine, by its place in the world.
+pub type Person = usize;
+
+/// Something that happened, for those who watch the whole world.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Happening {
+    /// An engine called back. Only of engines that are called through [`World::call`].
+    Event(Person, Event),
+    /// The server's driver judged a token.
+    Judged(Credentials, Verdict),
+    /// The server closed the link of an engine.
+    Closed(Person, Option<CloseCode>),
+}
+
+/// Who wants to be ticked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Party {
+    Server,
+    Person(Person),
+}
+
+/// One server, its engines, and the time.
+#[derive(Debug)]
+pub struct World {
+    pub(crate) clock: Clock,
+    /// What can go wrong between engines and server.
+    pub net: Net,
+    /// How the drivers work.
+    pub habits: Habits,
+    pub(crate) gate: Gate,
+    /// How long the server takes to judge a token.
+    pub verdict_delay: Duration,
+    verdicts: BTreeSet<(Instant, LoginId)>,
+    judged: BTreeMap<LoginId, Credentials>,
+    pub(crate) server: Server,
+    server_deadline: Option<Instant>,
+    pub(crate) people: Vec<Member>,
+    deadlines: BTreeSet<(Instant, Party)>,
+    /// Everything that happened, in order, until it is taken.
+    pub(crate) log: Vec<(Instant, Happening)>,
+    tasks: Tasks,
+    pub(crate) seed: u64,
+    restarts: u64,
+    steps_at_this_moment: usize,
+}
+
+impl World {
+    /// A server with this configuration, and so many engines of one app. `seed` feeds all jitter.
+    #[must_use]
+    pub fn new(config: server::Config, people: usize, seed: u64) -> Self {
+        let mut world = Self {
+            clock: Clock::new(),
+            net: Net::new(seed),
+            habits: Habits::default(),
+            gate: Gate::new(),
+            verdict_delay: Duration::ZERO,
+            verdicts: BTreeSet::new(),
+            judged: BTreeMap::new(),
+            server: Server::new(config, seed),
+            server_deadline: None,
+            people: Vec::new(),
+            deadlines: BTreeSet::new(),
+            log: Vec::new(),
+            tasks: Tasks::default(),
+            seed,
+            restarts: 0,
+            steps_at_this_moment: 0,
+        };
+        world.gate.add_app(&AppId::new(APP_ID).expect("an app id"));
+        for _ in 0..people {
+            world.add(APP_ID, Parameters::default());
+        }
+        world
+    }
+
+    /// One more engine, to be called through [`call`](Self::call).
+    ///
+    /// # Panics
+    ///
+    /// If the app id is none.
+    pub fn add(&mut self, app_id: &str, parameters: Parameters) -> Person {
+        let app_id = AppId::new(app_id).expect("an app id");
+        let config = client::Config { app_id: app_id.clone(), parameters };
+        let core = Core::Called(Box::new(Client::new(config, self.seed_of_next())));
+        self.enter(app_id, core)
+    }
+
+    /// One more engine, with the handles that an application has: what
+    /// `rts_transport_tokio::connect` returns, over the simulated network and at the world's time.
+    /// What is called on them takes effect when the world runs next.
+    pub fn connect(&mut self) -> (Person, Engine, Events) {
+        let clock = self.clock.for_engine();
+        let made = Engine::with_clock(APP_ID, "{}", self.seed_of_next(), clock);
+        let (engine, events, driver) = made.expect("an app id");
+        let person = self.enter(AppId::new(APP_ID).expect("an app id"), Core::Held(driver));
+        (person, engine, events)
+    }
+
+    fn seed_of_next(&self) -> u64 {
+        self.seed.wrapping_mul(31).wrapping_add(self.people.len() as u64)
+    }
+
+    fn enter(&mut self, app_id: AppId, core: Core) -> Person {
+        self.gate.add_app(&app_id);
+        self.people.push(Member::new(app_id, core));
+        self.people.len() - 1
+    }
+
+    /// The time.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    /// The server's figures.
+    #[must_use]
+    pub fn stats(&self) -> server::Stats {
+        self.server.stats()
+    }
+
+    /// Makes a call on an engine of [`add`](Self::add) or [`new`](Self::new).
+    ///
+    /// # Panics
+    ///
+    /// If the engine has handles, which are there to be called.
+    pub fn call<R>(&mut self, who: Person, call: impl FnOnce(&mut Client, Instant) -> R) -> R {
+        let now = self.now();
+        let Core::Called(client) = &mut self.people[who].core else {
+            panic!("this engine has handles: call those");
+        };
+        let returned = call(client, now);
+        self.drain_person(who);
+        returned
+    }
+
+    /// Runs a future of the application, such as its main loop, beside everything else.
+    pub fn spawn(&mut self, future: impl Future<Output = ()> + 'static) {
+        self.tasks.spawn(Box::pin(future));
+    }
+
+    /// Lets the world go on until the future is done.
+    ///
+    /// # Panics
+    ///
+    /// If that takes longer than `limit`.
+    pub fn wait_for<T>(&mut self, limit: Duration, future: impl Future<Output = T>) -> T {
+        let mut future = std::pin::pin!(future);
+        let flag = Arc::new(crate::tasks::Flag::default());
+        let waker = std::task::Waker::from(Arc::clone(&flag));
+        let end = self.now() + limit;
+        loop {
+            let mut context = std::task::Context::from_waker(&waker);
+            if let std::task::Poll::Ready(output) = future.as_mut().poll(&mut context) {
+                return output;
+            }
+            // What the future did may have made others ready, and they this one.
+            if self.settle() || flag.take() {
+                continue;
+            }
+            assert!(self.step(end), "not done after {limit:?}, at {}", self.now());
+        }
+    }
+
+    /// Moves the clock on, and does all that happens in the meantime.
+    pub fn run_for(&mut self, time: Duration) {
+        let end = self.now() + time;
+        self.settle();
+        while self.step(end) {}
+        self.clock.advance_to(end);
+    }
+
+    /// Goes to the next moment at which something happens, and does that; false when there is none
+    /// up to `end`.
+    fn step(&mut self, end: Instant) -> bool {
+        let Some(next) = self.next_moment().filter(|next| *next <= end) else { return false };
+        let is_later = next > self.now();
+        self.steps_at_this_moment = if is_later { 0 } else { self.steps_at_this_moment + 1 };
+        assert!(
+            self.steps_at_this_moment < STEPS_AT_ONE_MOMENT_MAX,
+            "still busy at {next}: {:?}",
+            self.deadlines.first()
+        );
+        self.clock.advance_to(next);
+        while let Some((link, side, arrival)) = self.net.take(self.now()) {
+            self.arrive(link, side, arrival);
+        }
+        if self.habits.drains_late {
+            (0..self.people.len()).for_each(|who| self.drain_person(who));
+        }
+        self.give_verdicts();
+        self.tick();
+        self.settle();
+        true
+    }
+
+    fn next_moment(&self) -> Option<Instant> {
+        let deadline = self.deadlines.first().map(|(at, _)| *at);
+        let verdict = self.verdicts.first().map(|(at, _)| *at);
+        [deadline, verdict, self.net.next_arrival()].into_iter().flatten().min()
+    }
+
+    /// Takes what handles were asked to do, and lets tasks go on, until both have nothing to do.
+    fn settle(&mut self) -> bool {
+        let mut did_something = false;
+        loop {
+            for who in 0..self.people.len() {
+                if matches!(self.people[who].core, Core::Held(_)) {
+                    self.drain_person(who);
+                }
+            }
+            if !self.tasks.run() {
+                return did_something;
+            }
+            did_something = true;
+        }
+    }
+
+    fn tick(&mut self) {
+        if self.habits.ticks_always {
+            self.tick_server();
+            (0..self.people.len()).for_each(|who| self.tick_person(who));
+            return;
+        }
+        while let Some((deadline, party)) = self.deadlines.first().copied() {
+            if deadline > self.now() {
+                return;
+            }
+            match party {
+                Party::Server => self.tick_server(),
+                Party::Person(who) => self.tick_person(who),
+            }
+        }
+    }
+
+    fn tick_server(&mut self) {
+        let now = self.now();
+        self.server.handle_input(now, server::Input::Tick);
+        self.drain_server();
+        let next = self.server_deadline;
+        assert!(next.is_none_or(|next| next > now), "{:?}", self.server.wake_reason());
+    }
+
+    fn tick_person(&mut self, who: Person) {
+        if self.people[who].is_frozen {
+            return;
+        }
+        let now = self.now();
+        self.people[who].handle(now, client::Input::Tick);
+        self.drain_person(who);
+        let person = &self.people[who];
+        let reason = || person.core.wake_reason();
+        assert!(person.deadline.is_none_or(|next| next > now), "{:?}", reason());
+        person.core.assert_bounded();
+    }
+
+    fn arrive(&mut self, link: LinkId, side: Side, arrival: Arrival) {
+        let (who, own) = owner(link);
+        let now = self.now();
+        if side == Side::Server {
+            let input = match arrival {
+                Arrival::Open => server::Input::Accepted(link, self.resume_key(link)),
+                Arrival::Bytes(bytes) => server::Input::Received(link, bytes),
+                Arrival::End => server::Input::Disconnected(link),
+            };
+            self.server.handle_input(now, input);
+            return self.drain_server();
+        }
+        let input = match arrival {
+            Arrival::Open => client::Input::Connected(own),
+            Arrival::Bytes(bytes) => client::Input::Received(own, bytes),
+            Arrival::End => client::Input::Disconnected(own),
+        };
+        self.people[who].handle(now, input);
+        if !self.habits.drains_late {
+            self.drain_person(who);
+        }
+    }
+
+    /// Nobody has to guess it in here; it only has to differ from all others.
+    fn resume_key(&self, link: LinkId) -> ResumeKey {
+        let mut key = [0; 16];
+        key[..8].copy_from_slice(&link.0.to_le_bytes());
+        key[8..].copy_from_slice(&self.restarts.to_le_bytes());
+        ResumeKey(key)
+    }
+
+    /// Does what an engine asks for.
+    pub(crate) fn drain_person(&mut self, who: Person) {
+        if self.people[who].is_frozen {
+            return;
+        }
+        let now = self.now();
+        let deadline = loop {
+            match self.people[who].core.next_output() {
+                client::Output::Connect(own) => self.open_link(who, own),
+                client::Output::Transmit(own, bytes) => {
+                    self.net.write(now, link_of(who, own), Side::Server, bytes);
+                }
+                client::Output::Disconnect(own) => {
+                    self.net.close(now, link_of(who, own), Side::Client);
+                }
+                client::Output::Event(event) => {
+                    self.log.push((now, Happening::Event(who, event)));
+                }
+                client::Output::Wait(deadline) => break deadline,
+            }
+        };
+        let wants_read = self.people[who].core.wants_read();
+        if std::mem::replace(&mut self.people[who].reads, wants_read) != wants_read {
+            self.hold_up(who);
+        }
+        self.set_deadline(who, deadline);
+    }
+
+    fn set_deadline(&mut self, who: Person, deadline: Option<Instant>) {
+        let before = std::mem::replace(&mut self.people[who].deadline, deadline);
+        move_deadline(&mut self.deadlines, Party::Person(who), before, deadline);
+    }
+
+    /// A frozen engine wants nothing.
+    pub(crate) fn freeze_deadline(&mut self, who: Person) {
+        self.set_deadline(who, None);
+    }
+
+    fn open_link(&mut self, who: Person, own: LinkId) {
+        let (now, link) = (self.now(), link_of(who, own));
+        if self.net.refuses || self.people[who].is_kept_out {
+            self.net.refuse(now, link);
+        } else {
+            self.net.open(now, link);
+        }
+        self.hold_up(who);
+    }
+
+    /// Stops and starts the streams of an engine, as its state wants.
+    pub(crate) fn hold_up(&mut self, who: Person) {
+        let person = &self.people[who];
+        let inbound = person.is_stalled || person.is_frozen || !person.reads;
+        let outbound = person.is_stalled;
+        for link in self.links(who) {
+            self.net.set_stalled(link, Side::Client, inbound);
+            self.net.set_stalled(link, Side::Server, outbound);
+        }
+    }
+
+    /// The links of an engine, oldest first: the newest is the one that it uses.
+    pub(crate) fn links(&self, who: Person) -> Vec<LinkId> {
+        self.net.links(link_of(who, LinkId(0)), link_of(who + 1, LinkId(0)))
+    }
+
+    pub(crate) fn drain_server(&mut self) {
+        let now = self.now();
+        let deadline = loop {
+            match self.server.poll_output() {
+                server::Output::Transmit(link, bytes) => {
+                    self.net.write(now, link, Side::Client, bytes);
+                }
+                server::Output::Disconnect(link, code) => {
+                    self.log.push((now, Happening::Closed(owner(link).0, code)));
+                    self.net.close(now, link, Side::Server);
+                }
+                server::Output::Authenticate(login, credentials) => {
+                    self.judged.insert(login, credentials);
+                    self.verdicts.insert((now + self.verdict_delay, login));
+                    self.give_verdicts();
+                }
+                server::Output::Wait(deadline) => break deadline,
+            }
+        };
+        let before = std::mem::replace(&mut self.server_deadline, deadline);
+        move_deadline(&mut self.deadlines, Party::Server, before, deadline);
+    }
+
+    fn give_verdicts(&mut self) {
+        let now = self.now();
+        let mut gave = false;
+        while let Some((_, login)) = self.verdicts.first().copied().filter(|(at, _)| *at <= now) {
+            self.verdicts.pop_first();
+            let Some(credentials) = self.judged.remove(&login) else { continue };
+            let verdict = self.gate.judge(self.clock.wall_micros(), &credentials);
+            self.log.push((now, Happening::Judged(credentials, verdict)));
+            self.server.handle_input(now, server::Input::Verdict(login, verdict));
+            gave = true;
+        }
+        if gave {
+            self.drain_server();
+        }
+    }
+
+    /// A server that has forgotten everything takes the place of this one.
+    pub fn restart_server(&mut self, config: server::Config) {
+        let now = self.now();
+        for link in self.net.links(LinkId(0), LinkId(u64::MAX)) {
+            self.net.cut(now, link);
+        }
+        self.restarts += 1;
+        self.verdicts.clear();
+        self.judged.clear();
+        self.gate.restart();
+        self.server = Server::new(config, self.seed.wrapping_add(self.restarts));
+        self.drain_server();
+    }
+}
+
+/// Engines number their own links; in the world a link has its engine in its upper half.
+fn link_of(who: Person, own: LinkId) -> LinkId {
+    LinkId(((who as u64) << 32) | own.0)
+}
+
+fn owner(link: LinkId) -> (Person, LinkId) {
+    let who = usize::try_from(link.0 >> 32).expect("a place in the world");
+    (who, LinkId(link.0 & u64::from(u32::MAX)))
+}
+
+fn move_deadline(
+    deadlines: &mut BTreeSet<(Instant, Party)>,
+    party: Party,
+    before: Option<Instant>,
+    after: Option<Instant>,
+) {
+    if before == after {
+        return;
+    }
+    if let Some(before) = before {
+        deadlines.remove(&(before, party));
+    }
+    if let Some(after) = after {
+        deadlines.insert((after, party));
+    }
+}

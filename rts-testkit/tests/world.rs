@@ -1,0 +1,181 @@
+//! What a test relies on when it asks the world for an accident.
+
+use std::time::Duration;
+
+use rts_proto::client::Event;
+use rts_proto::server::{Config, Stats};
+use rts_proto::{CloseCode, LoginCode, MessageConfig, SendCode};
+use rts_testkit::{Happening, Side, World};
+
+const ALICE: usize = 0;
+const BOB: usize = 1;
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn two() -> World {
+    let mut world = World::new(Config::default(), 2, 1);
+    world.log_in(ALICE, "alice");
+    world.log_in(BOB, "bob");
+    world
+}
+
+fn closes(world: &mut World, who: usize) -> Vec<Option<CloseCode>> {
+    let close = |(_, happening)| match happening {
+        Happening::Closed(person, code) if person == who => Some(code),
+        _ => None,
+    };
+    world.take_log().into_iter().filter_map(close).collect()
+}
+
+fn login_code(world: &mut World, token: &str) -> LoginCode {
+    world.call(ALICE, |engine, now| engine.logout(now));
+    world.take_events(ALICE);
+    world.call(ALICE, |engine, now| engine.login(now, token, "alice")).expect("logged out");
+    world.run_for(seconds(1));
+    let code = |event| match event {
+        Event::LoginResult { code, .. } => Some(code),
+        _ => None,
+    };
+    world.take_events(ALICE).into_iter().find_map(code).expect("a result")
+}
+
+#[test]
+fn a_half_open_link_is_found_dead_and_its_bytes_come_out_of_a_link_that_was_replaced() {
+    let mut world = two();
+    world.half_open(ALICE, Side::Client);
+    world.send(ALICE, "bob", "arrives, and its result does not");
+    world.run_for(seconds(1));
+    assert_eq!((world.texts(BOB).len(), world.results(ALICE)), (1, vec![]));
+    world.half_open(ALICE, Side::Server);
+    world.send(ALICE, "bob", "sent into a dead link");
+    world.run_for(seconds(15));
+    assert_eq!(world.results(ALICE), [(1, 0), (2, 0)], "came back over another link");
+    assert_eq!(world.texts(BOB).len(), 2, "once each");
+    world.unstick();
+    world.run_for(seconds(1));
+    assert_eq!(world.texts(BOB).len(), 2, "the old link said it again, and was not heard");
+}
+
+#[test]
+fn a_stalled_engine_loses_nothing_when_the_stall_ends_in_time() {
+    let mut world = two();
+    world.stall(ALICE);
+    world.send(ALICE, "bob", "hi");
+    world.run_for(seconds(8));
+    assert_eq!(world.texts(BOB).len(), 0);
+    world.unstall(ALICE);
+    world.run_for(seconds(1));
+    assert_eq!((world.texts(BOB).len(), world.results(ALICE)), (1, vec![(1, 0)]));
+    assert_eq!(closes(&mut world, ALICE), [], "the link was never given up");
+}
+
+#[test]
+fn a_frozen_engine_finds_that_time_has_passed() {
+    let mut world = two();
+    world.freeze(ALICE);
+    world.send(BOB, "alice", "hi");
+    world.run_for(seconds(9));
+    assert_eq!((world.texts(ALICE).len(), world.results(BOB).len()), (0, 0));
+    world.thaw(ALICE);
+    world.run_for(seconds(9));
+    assert_eq!((world.texts(ALICE).len(), world.results(BOB)), (1, vec![(1, 0)]));
+}
+
+#[test]
+fn tokens_are_checked_against_the_wall_clock_and_nothing_else_follows_it() {
+    let mut world = two();
+    let token = world.token_for(ALICE, "alice", seconds(60));
+    assert_eq!(login_code(&mut world, &token), LoginCode::Ok);
+    for jump in [300_000_000, -600_000_000] {
+        world.jump_wall(jump);
+        world.run_for(seconds(60));
+        assert_eq!(world.take_events(ALICE), [], "a live login is left alone");
+    }
+    assert_eq!(login_code(&mut world, &token), LoginCode::Ok, "not expired ten years ago");
+    world.jump_wall(600_000_000);
+    assert_eq!(login_code(&mut world, &token), LoginCode::InvalidToken);
+}
+
+#[test]
+fn a_key_goes_on_being_good_for_one_rotation_if_it_is_kept() {
+    let mut world = two();
+    let first = world.token("alice");
+    world.rotate_key(ALICE, true);
+    assert_eq!(login_code(&mut world, &first), LoginCode::Ok);
+    let second = world.token("alice");
+    world.rotate_key(ALICE, false);
+    for (token, code) in [
+        (first, LoginCode::InvalidToken),
+        (second, LoginCode::InvalidToken),
+        (world.token("alice"), LoginCode::Ok),
+    ] {
+        assert_eq!(login_code(&mut world, &token), code);
+    }
+}
+
+#[test]
+fn an_orderly_stop_is_told_and_everybody_comes_back_to_the_next_server() {
+    let mut world = two();
+    world.take_log();
+    world.shut_down_server(seconds(5));
+    assert_eq!(closes(&mut world, ALICE), [Some(CloseCode::Shutdown)]);
+    world.restart_server(Config::default());
+    world.run_for(seconds(15));
+    assert_eq!(world.stats().sessions, 2);
+}
+
+#[test]
+fn an_application_is_tested_through_its_handles() {
+    let mut world = World::new(Config::default(), 0, 1);
+    let (alice, alices, _events) = world.connect();
+    let (_, bobs, mut heard) = world.connect();
+    alices.login(&world.token("alice"), "alice").expect("not logged in");
+    bobs.login(&world.token("bob"), "bob").expect("not logged in");
+    world.run_for(seconds(1));
+    let sent = alices.send_message("bob", "hi", MessageConfig::ReliableOrdered).expect("alive");
+    assert_eq!(world.wait_for(seconds(1), sent), SendCode::Ok);
+    let heard = std::iter::from_fn(|| heard.try_next());
+    assert_eq!(heard.filter(|event| matches!(event, Event::MessageReceived { .. })).count(), 1);
+    world.keep_out(alice);
+    world.run_for(seconds(1));
+    let late = alices.send_message("bob", "hi", MessageConfig::ReliableOrdered).expect("alive");
+    assert_eq!(world.wait_for(seconds(60), late), SendCode::Broken);
+    drop((alices, bobs));
+    world.run_for(seconds(60));
+    assert_eq!(world.stats(), Stats::default(), "an engine without handles logs out");
+}
+
+#[test]
+fn an_application_that_takes_no_events_is_not_read_and_loses_nothing() {
+    let mut world = World::new(Config::default(), 1, 1);
+    let (_, bobs, mut heard) = world.connect();
+    world.log_in(ALICE, "alice");
+    bobs.login(&world.token("bob"), "bob").expect("not logged in");
+    world.run_for(seconds(1));
+    for number in 0..1_200 {
+        world.send(ALICE, "bob", &number.to_string());
+        world.run_for(Duration::from_millis(10));
+    }
+    assert!(world.results(ALICE).len() < 1_200, "the last ones wait");
+    let mut texts = Vec::new();
+    for _ in 0..100 {
+        while let Some(event) = heard.try_next() {
+            if let Event::MessageReceived { payload: rts_proto::Payload::Text(text), .. } = event {
+                texts.push(text.parse::<u32>().expect("a number"));
+            }
+        }
+        world.run_for(Duration::from_millis(100));
+    }
+    assert_eq!(texts, (0..1_200).collect::<Vec<_>>());
+    let results = world.results(ALICE);
+    assert!(results.len() == 1_200 && results.iter().all(|(_, code)| *code == 0));
+}
+
+#[test]
+#[should_panic(expected = "not done after 60s")]
+fn what_never_happens_is_not_waited_for_for_ever() {
+    let mut world = two();
+    world.wait_for(seconds(60), std::future::pending::<()>());
+}
