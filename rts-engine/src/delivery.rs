@@ -187,7 +187,12 @@ impl Callback {
 fn payload_bytes(event: &Event) -> usize {
     match event {
         Event::MessageReceived { payload, .. }
-        | Event::Room { event: RoomEvent::MessageReceived { payload, .. }, .. } => payload.len(),
+        | Event::Room {
+            event:
+                RoomEvent::MessageReceived { payload, .. }
+                | RoomEvent::UserMessageReceived { payload, .. },
+            ..
+        } => payload.len(),
         _ => 0,
     }
 }

@@ -55,6 +55,21 @@ pub const STATUS_QUERIES_PER_SECOND: u32 = 10;
 pub const ROOM_BROADCASTS_PER_SECOND: u32 = 100;
 /// The same from [`NOTICE_MEMBERS_MAX`] members on.
 pub const LARGE_ROOM_BROADCASTS_PER_SECOND: u32 = 80;
+/// Messages a second from the back end of one app.
+pub const BACKEND_SENDS_PER_SECOND: u32 = 500;
+/// What the back end of one app may send at once after quiet, whatever its rate: the largest message to members of a room.
+pub const BACKEND_BURST_MIN: u32 = 600;
+/// Receivers of one message of the back end to members of a room.
+pub const ROOM_UNICAST_RECEIVERS_MAX: usize = BACKEND_BURST_MIN as usize;
+/// Largest payload of such a message, in bytes.
+pub const ROOM_UNICAST_PAYLOAD_BYTES_MAX: usize = 20 * 1_024;
+/// Bans of one app that last at a moment.
+pub const BANS_PER_APP_MAX: usize = 100_000;
+
+/// A ban lasts at least this long.
+pub const BAN_MIN: Duration = Duration::from_secs(10);
+/// A ban lasts at most this long: seven days.
+pub const BAN_MAX: Duration = Duration::from_secs(604_800);
 
 /// From accepting a link to a successful login.
 pub const LOGIN_DEADLINE: Duration = Duration::from_secs(5);

@@ -20,7 +20,12 @@ pub(crate) struct TokenBucket {
 impl TokenBucket {
     /// A full bucket.
     pub(crate) fn new(per_second: u32, now: Instant) -> Self {
-        let capacity = u64::from(per_second) * MICROS_PER_SECOND;
+        Self::with_burst(per_second, per_second, now)
+    }
+
+    /// A full bucket of which `burst` may pass at once.
+    pub(crate) fn with_burst(per_second: u32, burst: u32, now: Instant) -> Self {
+        let capacity = u64::from(burst) * MICROS_PER_SECOND;
         Self { per_second, capacity, level: capacity, updated: now }
     }
 
@@ -33,17 +38,29 @@ impl TokenBucket {
 
     /// Takes one event's worth, if there is one.
     pub(crate) fn take(&mut self, now: Instant) -> bool {
+        self.take_many(1, now)
+    }
+
+    /// Takes the worth of so many events, or nothing.
+    pub(crate) fn take_many(&mut self, count: u32, now: Instant) -> bool {
         if self.per_second == 0 {
             return true;
         }
         self.refill(now);
-        match self.level.checked_sub(MICROS_PER_SECOND) {
+        match self.level.checked_sub(u64::from(count) * MICROS_PER_SECOND) {
             Some(level) => {
                 self.level = level;
                 true
             }
             None => false,
         }
+    }
+
+    /// Whether nothing is missing from it.
+    pub(crate) fn is_full(&self, now: Instant) -> bool {
+        let mut later = self.clone();
+        later.refill(now);
+        self.per_second == 0 || later.level == later.capacity
     }
 
     /// When the next event may pass; `now` or earlier when it may pass already.
@@ -90,6 +107,16 @@ mod tests {
         let ready = bucket.ready_at();
         assert!(!bucket.take(Instant::from_micros(ready.as_micros() - 1)));
         assert!(bucket.take(ready));
+    }
+
+    #[test]
+    fn many_pass_together_or_not_at_all() {
+        let mut bucket = TokenBucket::with_burst(2, 6, Instant::ORIGIN);
+        assert!(!bucket.take_many(7, Instant::ORIGIN));
+        assert!(bucket.is_full(Instant::ORIGIN));
+        assert!(bucket.take_many(6, Instant::ORIGIN));
+        assert!(!bucket.is_full(Instant::from_micros(2_999_999)));
+        assert!(bucket.is_full(Instant::from_millis(3_000)));
     }
 
     #[test]

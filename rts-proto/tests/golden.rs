@@ -134,6 +134,15 @@ fn conversation() -> Vec<(&'static str, Frame)> {
         ("alice", Frame::Ack { received: 2 }),
         (
             "server",
+            Frame::RoomUnicast {
+                from: user("system"),
+                room: lobby(),
+                payload: Payload::text("hi"),
+            },
+        ),
+        ("alice", Frame::Ack { received: 3 }),
+        (
+            "server",
             Frame::Close {
                 code: 7,
                 reason: Bytes::from_static(b"logged in elsewhere"),
@@ -186,6 +195,10 @@ impl Shard {
 
     fn input(&mut self, input: server::Input) {
         self.server.handle_input(START, input);
+        self.drain();
+    }
+
+    fn drain(&mut self) {
         loop {
             match self.server.poll_output() {
                 server::Output::Transmit(ALICE, bytes) => self.alice.extend_from_slice(&bytes),
@@ -213,7 +226,9 @@ fn the_server_core_says_its_part() {
     let server = Server::new(server::Config::default(), 1);
     let mut shard = Shard { server, alice: Vec::new(), bob: Vec::new() };
     let alice = said_by("alice");
-    let [hello, login_of_alice, send, join, ack] = alice.as_slice() else { panic!("five frames") };
+    let [hello, login_of_alice, send, join, ack, last_ack] = alice.as_slice() else {
+        panic!("six frames")
+    };
 
     shard.log_in(ALICE, KEY, &[hello.clone(), login_of_alice.clone()]);
     let login_of_bob = login("bob").encode().to_vec();
@@ -233,6 +248,17 @@ fn the_server_core_says_its_part() {
     shard.say(ALICE, join.clone());
     shard.input(server::Input::Tick);
     shard.say(ALICE, ack.clone());
+    let sent = shard.server.unicast_in_room(
+        START,
+        &app(),
+        &lobby(),
+        user("system"),
+        &[user("alice")],
+        Payload::text("hi"),
+    );
+    assert_eq!(sent, Ok(1));
+    shard.drain();
+    shard.say(ALICE, last_ack.clone());
     shard.log_in(ELSEWHERE, ResumeKey([3; 16]), &[hello.clone(), login_of_alice.clone()]);
 
     assert_eq!(shard.alice, said_by("server").concat());
@@ -251,8 +277,9 @@ fn the_client_core_says_its_part() {
         }
     };
     let server = said_by("server");
-    let [hello, answer, ack, results, join_answer, second_ack, close] = server.as_slice() else {
-        panic!("seven frames")
+    let [hello, answer, ack, results, join_answer, second_ack, unicast, close] = server.as_slice()
+    else {
+        panic!("eight frames")
     };
     let hear = |alice: &mut Client, bytes: &[u8]| {
         let bytes = Bytes::copy_from_slice(bytes);
@@ -277,6 +304,9 @@ fn the_client_core_says_its_part() {
     drain(&mut alice);
     hear(&mut alice, join_answer);
     hear(&mut alice, second_ack);
+    alice.handle_input(START, client::Input::Tick);
+    drain(&mut alice);
+    hear(&mut alice, unicast);
     alice.handle_input(START, client::Input::Tick);
     drain(&mut alice);
     hear(&mut alice, close);

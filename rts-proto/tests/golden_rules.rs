@@ -181,7 +181,7 @@ fn the_table_of_rates_has_the_numbers_of_the_constants() {
         row("`Broadcast` of one session", format!("{BROADCASTS_PER_SECOND}/s")),
         row("`StatusQuery` of one session", format!("{STATUS_QUERIES_PER_SECOND}/s")),
         row(
-            "broadcasts in one room, all members together",
+            "broadcasts in one room, all members and the app's back end together",
             format!(
                 "{ROOM_BROADCASTS_PER_SECOND}/s; {LARGE_ROOM_BROADCASTS_PER_SECOND}/s from \
                  {NOTICE_MEMBERS_MAX} members on"

@@ -166,6 +166,14 @@ impl World {
         returned
     }
 
+    /// Lets the app's back end do something: a command of the server core.
+    pub fn backend<R>(&mut self, command: impl FnOnce(&mut Server, Instant) -> R) -> R {
+        let now = self.now();
+        let returned = command(&mut self.server, now);
+        self.drain_server();
+        returned
+    }
+
     /// Runs a future of the application, such as its main loop, beside everything else.
     pub fn spawn(&mut self, future: impl Future<Output = ()> + 'static) {
         self.tasks.spawn(Box::pin(future));

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use rts_proto::client::{Event, RoomEvent};
-use rts_proto::server::Config;
-use rts_proto::{BroadcastCode, Instant, MessageConfig, Payload, RoomKey, SendCode};
+use rts_proto::server::{Ban, Config};
+use rts_proto::{
+    AppId, BroadcastCode, Instant, MessageConfig, Payload, RoomId, RoomKey, SendCode, UserId,
+};
 use rts_testkit::{Habits, World};
 
 const PEOPLE: usize = 3;
@@ -22,6 +24,9 @@ enum Step {
     Join(usize),
     Leave(usize),
     Broadcast(usize),
+    Kick(usize),
+    Dismiss,
+    Ban { who: usize, seconds: u64 },
     Cut(usize),
     Silence(bool),
     Refuse(bool),
@@ -41,6 +46,9 @@ fn step() -> impl Strategy<Value = Step> {
         3 => who.clone().prop_map(Step::Join),
         1 => who.clone().prop_map(Step::Leave),
         6 => who.clone().prop_map(Step::Broadcast),
+        1 => who.clone().prop_map(Step::Kick),
+        1 => Just(Step::Dismiss),
+        1 => (who.clone(), 0..30_u64).prop_map(|(who, seconds)| Step::Ban { who, seconds }),
         4 => who.clone().prop_map(Step::Cut),
         1 => any::<bool>().prop_map(Step::Silence),
         1 => any::<bool>().prop_map(Step::Refuse),
@@ -77,6 +85,18 @@ struct Played {
 
 fn name(who: usize) -> String {
     format!("user-{who}")
+}
+
+fn user(who: usize) -> UserId {
+    UserId::new(&name(who)).expect("well formed")
+}
+
+fn app() -> AppId {
+    AppId::new("123456781234567812345678").expect("well formed")
+}
+
+fn room() -> RoomId {
+    RoomId::new("room").expect("well formed")
 }
 
 /// Plays the script, then lets everything heal.
@@ -126,6 +146,16 @@ fn play(script: &[Step], habits: Habits, chunk_bytes: usize) -> Played {
                 if let Ok(id) = sent {
                     played.broadcasts.insert((who, id.0), ());
                 }
+            }
+            Step::Kick(who) => {
+                world.backend(|server, now| server.kick(now, &app(), &room(), &user(who)));
+            }
+            Step::Dismiss => {
+                world.backend(|server, now| server.dismiss(now, &app(), &room()));
+            }
+            Step::Ban { who, seconds } => {
+                let (ban, interval) = (Ban::User(user(who)), Duration::from_secs(seconds));
+                world.backend(|server, now| server.ban(now, &app(), &ban, interval)).expect("few");
             }
             Step::Cut(who) => world.cut(who),
             Step::Silence(on) => world.net.is_silent = on,

@@ -87,11 +87,11 @@ impl<'a> Script<'a> {
         AppId::new(self.pick(&APPS)).expect("well formed")
     }
 
-    fn uid(&mut self) -> UserId {
+    pub(crate) fn uid(&mut self) -> UserId {
         UserId::new(self.pick(&USERS[..3])).expect("well formed")
     }
 
-    fn room(&mut self) -> RoomId {
+    pub(crate) fn room(&mut self) -> RoomId {
         RoomId::new(self.pick(&ROOMS[..2])).expect("well formed")
     }
 
@@ -134,7 +134,15 @@ impl<'a> Script<'a> {
 
     /// Any frame at all, with values that mean something to the other side.
     pub(crate) fn frame(&mut self) -> Frame {
-        match self.byte() % 23 {
+        let kind = self.byte();
+        if kind == 0xFF {
+            return Frame::RoomUnicast {
+                from: self.uid(),
+                room: self.room(),
+                payload: self.payload(),
+            };
+        }
+        match kind % 23 {
             0 => Frame::Hello { version: 1, features: self.number() },
             1 => self.login(),
             2 => self.login_answer(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rts_proto::limits::{FRAME_BYTES_MAX, WINDOW_BYTES_MAX};
-use rts_proto::server::{Config, Input, Output, Server, Stats, Verdict};
+use rts_proto::server::{Ban, Config, Input, Output, Server, Stats, Verdict};
 use rts_proto::wire::{Decoder, Frame, ResumeKey};
 use rts_proto::{Instant, LinkId, LoginCode, LoginId, MessageConfig, MessageId};
 
@@ -16,6 +16,8 @@ const SLOTS: usize = 5;
 const DRAIN_MAX: usize = 1_000_000;
 /// Timers that may follow each other without time passing.
 const STEPS_AT_ONE_MOMENT_MAX: usize = 16;
+/// From here on, a step is a command of an app's back end.
+const FIRST_COMMAND: u8 = 0xF8;
 /// From the last link to the last trace of it: a grace, and that of a displaced session.
 const TIMERS_MAX: usize = 10_000;
 
@@ -70,7 +72,12 @@ impl World {
     }
 
     fn step(&mut self, script: &mut Script<'_>) {
-        let op = script.byte() % 14;
+        let op = script.byte();
+        if op >= FIRST_COMMAND {
+            self.command(op, script);
+            return self.drain();
+        }
+        let op = op % 14;
         let slot = usize::from(script.byte()) % SLOTS;
         match op {
             0 => self.pass(Duration::from_millis(script.short().into())),
@@ -132,6 +139,32 @@ impl World {
         if let Some(link) = self.slots[slot] {
             self.server.handle_input(self.now, Input::Received(link, bytes));
         }
+    }
+
+    fn command(&mut self, op: u8, script: &mut Script<'_>) {
+        let (now, app_id) = (self.now, script.app_id());
+        let (room, uid, from) = (script.room(), script.uid(), script.uid());
+        let server = &mut self.server;
+        // What is over a limit does nothing, which is all that can go wrong.
+        let _ = match op {
+            0xF8 => server.unicast(now, &app_id, from, &uid, script.payload()),
+            0xF9 => server.broadcast_to_room(now, &app_id, &room, from, script.payload()),
+            0xFA => {
+                let to: Vec<_> = (0..script.short() % 602).map(|_| script.uid()).collect();
+                server.unicast_in_room(now, &app_id, &room, from, &to, script.payload())
+            }
+            0xFB => Ok(server.kick(now, &app_id, &room, &uid).into()),
+            0xFC => Ok(server.dismiss(now, &app_id, &room)),
+            _ => {
+                let ban = match script.byte() % 3 {
+                    0 => Ban::Room(room),
+                    1 => Ban::UserInRoom(room, uid),
+                    _ => Ban::User(uid),
+                };
+                let interval = Duration::from_secs(script.byte().into());
+                server.ban(now, &app_id, &ban, interval)
+            }
+        };
     }
 
     /// Many messages in one burst.

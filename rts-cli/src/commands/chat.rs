@@ -168,6 +168,9 @@ pub(crate) fn describe(event: &Event) -> Option<String> {
             RoomEvent::MessageReceived { from, payload } => {
                 format!("[{room}] {from}: {}", shown(payload))
             }
+            RoomEvent::UserMessageReceived { from, payload } => {
+                format!("[{room}] {from}, to you alone: {}", shown(payload))
+            }
             RoomEvent::MessageSendResult { id, code } => {
                 format!("  [{room}] #{id} result {} {code:?}", code.code())
             }

@@ -277,6 +277,15 @@ fn room_event_json(room: &str, event: &RoomEvent) -> Value {
             };
             json!({"on": on, "room": room, "uid": from.as_str(), name: value})
         }
+        RoomEvent::UserMessageReceived { from, payload } => {
+            let (on, name, value) = match payload {
+                Payload::Text(text) => ("onUserMessageReceived", "message", text.to_string()),
+                Payload::Binary(bytes) => {
+                    ("onUserBinaryMessageReceived", "base64", BASE64_STANDARD.encode(bytes))
+                }
+            };
+            json!({"on": on, "room": room, "uid": from.as_str(), name: value})
+        }
         RoomEvent::MessageSendResult { id, code } => json!({"on": "onRoomMessageSendResult",
             "room": room, "msgid": id.0, "code": code.code()}),
         RoomEvent::UserJoined(uid) => {

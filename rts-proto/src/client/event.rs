@@ -93,7 +93,14 @@ pub enum RoomEvent {
     Left,
     /// `onRoomMessageReceived` and `onRoomBinaryMessageReceived`
     MessageReceived {
-        /// The sender; never this engine's user.
+        /// The sender: another member, or a name that the app's back end gave itself.
+        from: UserId,
+        /// The message.
+        payload: Payload,
+    },
+    /// `onUserMessageReceived` and `onUserBinaryMessageReceived`: to this member alone.
+    UserMessageReceived {
+        /// A name that the app's back end gave itself.
         from: UserId,
         /// The message.
         payload: Payload,
@@ -170,8 +177,10 @@ pub trait RoomEventHandler: Send {
     fn on_room_state_changed(&mut self, _room: &RoomId, _uid: Option<&UserId>, _state: RoomState) {}
     /// Really out.
     fn on_leave_room(&mut self, _room: &RoomId) {}
-    /// A broadcast of another member.
+    /// A broadcast of another member, or of the app's back end.
     fn on_room_message_received(&mut self, _room: &RoomId, _from: &UserId, _payload: &Payload) {}
+    /// A message of the app's back end to this member alone.
+    fn on_user_message_received(&mut self, _room: &RoomId, _from: &UserId, _payload: &Payload) {}
     /// What became of a broadcast.
     fn on_room_message_send_result(
         &mut self,
@@ -220,6 +229,9 @@ impl RoomEvent {
             Self::Left => handler.on_leave_room(room),
             Self::MessageReceived { from, payload } => {
                 handler.on_room_message_received(room, from, payload);
+            }
+            Self::UserMessageReceived { from, payload } => {
+                handler.on_user_message_received(room, from, payload);
             }
             Self::MessageSendResult { id, code } => {
                 handler.on_room_message_send_result(room, *id, *code);

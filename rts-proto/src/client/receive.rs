@@ -108,6 +108,9 @@ impl Client {
             Frame::MemberJoined { room, uid } => self.member_joined(&room, uid),
             Frame::MemberLeft { room, uid, reason } => self.member_left(&room, uid, reason),
             Frame::RoomNotice { room, state } => self.room_noticed(&room, state),
+            Frame::RoomUnicast { from, room, payload } => {
+                self.user_message_received(&room, from, payload);
+            }
             Frame::StatusAnswer { query, status } => self.status_answered(query, status),
             Frame::Close { code, retry_after_ms, .. } => {
                 self.closed_by_server(now, code, retry_after_ms);

@@ -402,6 +402,10 @@ impl Client {
         self.emit_to_member(id, RoomEvent::MessageReceived { from, payload });
     }
 
+    pub(super) fn user_message_received(&mut self, id: &RoomId, from: UserId, payload: Payload) {
+        self.emit_to_member(id, RoomEvent::UserMessageReceived { from, payload });
+    }
+
     pub(super) fn member_joined(&mut self, id: &RoomId, uid: UserId) {
         self.emit_to_member(id, RoomEvent::UserJoined(uid));
     }

@@ -5,8 +5,8 @@ use core::time::Duration;
 
 use crate::UserId;
 use crate::limits::{
-    BROADCASTS_PER_SECOND, LARGE_ROOM_BROADCASTS_PER_SECOND, LOGIN_DEADLINE,
-    ROOM_BROADCASTS_PER_SECOND, ROOM_MEMBERS_MAX, SENDS_PER_SECOND, SESSION_GRACE,
+    BACKEND_SENDS_PER_SECOND, BROADCASTS_PER_SECOND, LARGE_ROOM_BROADCASTS_PER_SECOND,
+    LOGIN_DEADLINE, ROOM_BROADCASTS_PER_SECOND, ROOM_MEMBERS_MAX, SENDS_PER_SECOND, SESSION_GRACE,
     STATUS_QUERIES_PER_SECOND, UNREACHABLE_AFTER,
 };
 
@@ -23,6 +23,9 @@ pub struct Config {
     pub room_broadcasts_per_second: u32,
     /// The same from 500 members on.
     pub large_room_broadcasts_per_second: u32,
+    /// Messages a second from the back end of one app, all kinds together; one to n members of a room counts n.
+    /// At least 600 may go at once after quiet.
+    pub backend_sends_per_second: u32,
     /// Members of one room.
     pub room_members_max: usize,
     /// Links that have not logged in, all together. One more is turned away (close code `Busy`).
@@ -45,6 +48,7 @@ impl Default for Config {
             status_queries_per_second: STATUS_QUERIES_PER_SECOND,
             room_broadcasts_per_second: ROOM_BROADCASTS_PER_SECOND,
             large_room_broadcasts_per_second: LARGE_ROOM_BROADCASTS_PER_SECOND,
+            backend_sends_per_second: BACKEND_SENDS_PER_SECOND,
             room_members_max: ROOM_MEMBERS_MAX,
             links_before_login_max: 20_000,
             login_deadline: LOGIN_DEADLINE,

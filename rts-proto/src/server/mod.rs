@@ -1,9 +1,12 @@
 //! The server: one shard, which owns its links, sessions, users and rooms.
 //!
 //! [`Server`] has the same four parts as the client core: [`Server::new`], [`Server::handle_input`],
-//! its one command [`Server::shutdown`], and [`Server::poll_output`]. What it cannot know by itself, such as
+//! commands (those of the app's back end, such as [`Server::unicast`], and [`Server::shutdown`]), and
+//! [`Server::poll_output`]. What it cannot know by itself, such as
 //! whether a token is good, it asks of its driver as an output and gets back as an input.
 
+mod backend;
+mod bans;
 mod config;
 mod flush;
 mod link;
@@ -20,6 +23,8 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
+pub use backend::CommandError;
+pub use bans::Ban;
 pub use config::Config;
 pub use timers::Timer;
 
@@ -109,6 +114,8 @@ pub struct Stats {
     pub rooms: usize,
     /// Memberships in all rooms.
     pub memberships: usize,
+    /// Bans that last.
+    pub bans: usize,
     /// Bytes kept until they are acknowledged.
     pub window_bytes: usize,
 }
@@ -170,8 +177,7 @@ impl Server {
 
     /// Takes in what happened. An earlier `now` than before counts as the latest one.
     pub fn handle_input(&mut self, now: Instant, input: Input) {
-        self.now = self.now.max(now);
-        let now = self.now;
+        let now = self.advance(now);
         match input {
             Input::Tick => self.tick(now),
             Input::Accepted(link, key) => self.link_accepted(now, link, key),
@@ -194,7 +200,7 @@ impl Server {
     /// `retry_after_max`, so that the clients do not come back together. Links that are accepted afterwards
     /// are closed in the same way.
     pub fn shutdown(&mut self, now: Instant, retry_after_max: Duration) {
-        self.now = self.now.max(now);
+        self.advance(now);
         self.retry_after_max = Some(retry_after_max);
         let links: Vec<LinkId> = self.links.keys().copied().collect();
         for link in links {
@@ -202,7 +208,12 @@ impl Server {
         }
     }
 
-    /// §7.1, for the driver's own use.
+    fn advance(&mut self, now: Instant) -> Instant {
+        self.now = self.now.max(now);
+        self.now
+    }
+
+    /// §7.1, for the app's back end.
     #[must_use]
     pub fn online_status(&self, now: Instant, app_id: &AppId, uid: &UserId) -> OnlineStatus {
         self.status_of(now.max(self.now), app_id, uid.as_str())
@@ -224,6 +235,7 @@ impl Server {
             sessions: self.sessions.len(),
             rooms: rooms().count(),
             memberships: rooms().map(|room| room.members.len()).sum(),
+            bans: self.apps.values().map(|app| app.bans.len()).sum(),
             window_bytes: self.sessions.values().map(|s| s.channel.unacked_bytes()).sum(),
         }
     }

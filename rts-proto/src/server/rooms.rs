@@ -4,6 +4,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::Server;
+use super::bans::Ban;
 use super::session::SessionNumber;
 use super::timers::Due;
 use crate::limits::{NOTICE_MEMBERS_MAX, ROOMS_PER_USER_MAX};
@@ -11,17 +12,21 @@ use crate::rate::TokenBucket;
 use crate::wire::Frame;
 use crate::{AppId, BroadcastCode, Instant, LeaveReason, Payload, RoomId, RoomState, UserId};
 
-/// One app's users and rooms. A session holds its app's id and reaches no other.
+/// One app's users and rooms, and what its back end said about them. A session holds its app's id and reaches no other.
 #[derive(Debug, Default)]
 pub(super) struct App {
     pub(super) users: BTreeMap<UserId, SessionNumber>,
     pub(super) rooms: BTreeMap<RoomId, Room>,
+    /// Who may not join what, and until when.
+    pub(super) bans: BTreeMap<Ban, Instant>,
+    /// What the app's back end may still send; from its first message on.
+    pub(super) backend_sends: Option<TokenBucket>,
 }
 
 #[derive(Debug)]
 pub(super) struct Room {
     pub(super) members: BTreeMap<UserId, Member>,
-    broadcasts: TokenBucket,
+    pub(super) broadcasts: TokenBucket,
 }
 
 /// A member with a session, or one whose session was superseded and who may be back (§6.9).
@@ -32,6 +37,14 @@ pub(super) struct Member {
 }
 
 impl Room {
+    pub(super) fn sessions(&self) -> impl Iterator<Item = SessionNumber> {
+        self.members.values().filter_map(|member| member.session)
+    }
+
+    pub(super) fn session_of(&self, uid: &UserId) -> Option<SessionNumber> {
+        self.members.get(uid)?.session
+    }
+
     fn others(&self, uid: &UserId) -> impl Iterator<Item = SessionNumber> {
         let others = self.members.iter().filter(move |(member, _)| *member != uid);
         others.filter_map(|(_, member)| member.session)
@@ -47,6 +60,10 @@ impl Server {
         let Some(session) = self.sessions.get_mut(&number) else { return };
         let (app_id, uid) = (session.app_id.clone(), session.uid.clone());
         let Some(app) = self.apps.get_mut(&app_id) else { return };
+        if let Some(state) = app.ban_of(now, &id, &uid) {
+            let answer = Frame::JoinAnswer { ticket, state, members: Vec::new() };
+            return self.push_frame(number, answer);
+        }
         let present = app.rooms.get_mut(&id).and_then(|room| room.members.get_mut(&uid));
         let is_new = present.is_none();
         if let Some(member) = present {
@@ -166,23 +183,36 @@ impl Server {
     ) {
         let Some(app) = self.apps.get_mut(app_id) else { return };
         let Some(room) = app.rooms.get_mut(id) else { return };
-        if room.members.remove(uid).is_none() {
-            return;
-        }
+        let Some(member) = room.members.remove(uid) else { return };
         let count = room.members.len();
-        if count == 0 {
-            app.rooms.remove(id);
-            return;
-        }
         if count + 1 == NOTICE_MEMBERS_MAX {
             room.broadcasts.set_rate(self.config.room_broadcasts_per_second, self.now);
         }
-        if count <= NOTICE_MEMBERS_MAX {
-            let others = room.sessions_but(uid);
-            let left = Frame::MemberLeft { room: id.clone(), uid: uid.clone(), reason }.encode();
-            for other in others {
-                self.push_or_end(other, left.clone());
-            }
+        let others = match count <= NOTICE_MEMBERS_MAX {
+            true => room.sessions_but(uid),
+            false => Vec::new(),
+        };
+        if count == 0 {
+            app.rooms.remove(id);
+        }
+        self.forget_orphan(app_id, id, uid, member.orphaned_until);
+        let left = Frame::MemberLeft { room: id.clone(), uid: uid.clone(), reason }.encode();
+        for other in others {
+            self.push_or_end(other, left.clone());
+        }
+    }
+
+    /// The membership waits for nobody any more.
+    pub(super) fn forget_orphan(
+        &mut self,
+        app_id: &AppId,
+        id: &RoomId,
+        uid: &UserId,
+        orphaned_until: Option<Instant>,
+    ) {
+        if let Some(until) = orphaned_until {
+            let due = Due::OrphanedMembership(app_id.clone(), id.clone(), uid.clone());
+            self.due.remove(&(until, due));
         }
     }
 

@@ -59,6 +59,7 @@ impl Server {
             | Frame::MemberJoined { .. }
             | Frame::MemberLeft { .. }
             | Frame::RoomNotice { .. }
+            | Frame::RoomUnicast { .. }
             | Frame::StatusAnswer { .. }
             | Frame::Close { .. } => {
                 return Err(ProtocolError::UnexpectedFrame { kind: frame.kind() });

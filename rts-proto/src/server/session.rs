@@ -195,7 +195,7 @@ impl Server {
     }
 
     pub(super) fn forget_empty_app(&mut self, app_id: &AppId) {
-        if self.apps.get(app_id).is_some_and(|app| app.users.is_empty() && app.rooms.is_empty()) {
+        if self.apps.get(app_id).is_some_and(|app| app.is_empty(self.now)) {
             self.apps.remove(app_id);
         }
     }

@@ -1,6 +1,7 @@
 //! Everything that happens because time passed.
 
 use super::Server;
+use super::bans::Ban;
 use super::session::{End, SessionNumber};
 use crate::{AppId, CloseCode, Instant, LeaveReason, LinkId, ProtocolError, RoomId, UserId};
 
@@ -17,6 +18,8 @@ pub enum Timer {
     OrphanedMembership,
     /// A displaced session is forgotten (§3.6).
     Tombstone,
+    /// A ban is over (§6.2).
+    BanExpiry,
 }
 
 /// A deadline, by what it is for. Nothing here moves when a message does: a session's entry is looked
@@ -27,6 +30,7 @@ pub(super) enum Due {
     SessionGrace(SessionNumber),
     OrphanedMembership(AppId, RoomId, UserId),
     Tombstone(SessionNumber),
+    BanExpiry(AppId, Ban),
 }
 
 impl Due {
@@ -36,6 +40,7 @@ impl Due {
             Self::SessionGrace(_) => Timer::SessionGrace,
             Self::OrphanedMembership(..) => Timer::OrphanedMembership,
             Self::Tombstone(_) => Timer::Tombstone,
+            Self::BanExpiry(..) => Timer::BanExpiry,
         }
     }
 }
@@ -60,6 +65,7 @@ impl Server {
                     self.membership_due(deadline, &app_id, &room, &uid);
                 }
                 Due::Tombstone(number) => drop(self.tombstones.remove(&number)),
+                Due::BanExpiry(app_id, ban) => self.ban_expired(&app_id, &ban),
             }
             self.end_overrun(now);
         }

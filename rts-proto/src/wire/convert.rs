@@ -90,6 +90,14 @@ impl From<Frame> for Kind {
             Frame::RoomNotice { room, state } => {
                 Self::RoomNotice(pb::RoomNotice { room: wire(room.as_str()), state: state.code() })
             }
+            Frame::RoomUnicast { from, room, payload } => Self::RoomUnicast(pb::RoomUnicast {
+                from: wire(from.as_str()),
+                room: wire(room.as_str()),
+                payload: Some(match payload {
+                    Payload::Text(text) => pb::room_unicast::Payload::Text(text.into_bytes()),
+                    Payload::Binary(bytes) => pb::room_unicast::Payload::Binary(bytes),
+                }),
+            }),
             Frame::StatusQuery { query, uid } => Self::StatusQuery(pb::StatusQuery { query, uid }),
             Frame::StatusAnswer { query, status } => {
                 Self::StatusAnswer(pb::StatusAnswer { query, status: status.code() })
@@ -222,6 +230,15 @@ impl TryFrom<Kind> for Frame {
             Kind::RoomNotice(notice) => Self::RoomNotice {
                 room: room(&notice.room)?,
                 state: RoomState::from_code(notice.state).ok_or(bad("state"))?,
+            },
+            Kind::RoomUnicast(unicast) => Self::RoomUnicast {
+                from: user(&unicast.from, "from")?,
+                room: room(&unicast.room)?,
+                payload: match unicast.payload {
+                    Some(pb::room_unicast::Payload::Binary(bytes)) => binary(bytes)?,
+                    Some(pb::room_unicast::Payload::Text(bytes)) => text(bytes)?,
+                    None => text(Bytes::new())?,
+                },
             },
             Kind::StatusQuery(query) => Self::StatusQuery { query: query.query, uid: query.uid },
             Kind::StatusAnswer(answer) => Self::StatusAnswer {

@@ -5,7 +5,7 @@
 /// know it and is never sequenced.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Frame {
-    #[prost(oneof = "frame::Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 16, 17, 18, 19, 20, 21, 22, 24, 25, 32, 33")]
+    #[prost(oneof = "frame::Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 32, 33")]
     pub kind: ::core::option::Option<frame::Kind>,
 }
 /// Nested message and enum types in `Frame`.
@@ -69,6 +69,10 @@ pub mod frame {
         /// Server: the room's state changed for you. Sequenced.
         #[prost(message, tag = "22")]
         RoomNotice(super::RoomNotice),
+        /// Server: a message of the app's back end to this member alone. Sequenced, the same bytes for
+        /// every receiver.
+        #[prost(message, tag = "23")]
+        RoomUnicast(super::RoomUnicast),
         /// Client: is this user online? Sequenced.
         #[prost(message, tag = "24")]
         StatusQuery(super::StatusQuery),
@@ -309,6 +313,26 @@ pub struct RoomNotice {
     /// -1004, -1006, -1011, -1084: you are out. -2013: notices of joins and leaves stop.
     #[prost(sint32, tag = "2")]
     pub state: i32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RoomUnicast {
+    /// A name that the app's back end gave itself; no session need have it.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub from: ::prost::bytes::Bytes,
+    #[prost(bytes = "bytes", tag = "2")]
+    pub room: ::prost::bytes::Bytes,
+    #[prost(oneof = "room_unicast::Payload", tags = "3, 4")]
+    pub payload: ::core::option::Option<room_unicast::Payload>,
+}
+/// Nested message and enum types in `RoomUnicast`.
+pub mod room_unicast {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Payload {
+        #[prost(bytes, tag = "3")]
+        Text(::prost::bytes::Bytes),
+        #[prost(bytes, tag = "4")]
+        Binary(::prost::bytes::Bytes),
+    }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct StatusQuery {

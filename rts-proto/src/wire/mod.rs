@@ -155,6 +155,15 @@ pub enum Frame {
         /// How.
         state: RoomState,
     },
+    /// Server: a message of the app's back end to this member alone.
+    RoomUnicast {
+        /// A name that the back end gave itself.
+        from: UserId,
+        /// Where.
+        room: RoomId,
+        /// The message.
+        payload: Payload,
+    },
     /// Client: is this user online?
     StatusQuery {
         /// Repeated by the answer.
@@ -292,6 +301,7 @@ impl Frame {
             Self::MemberJoined { .. } => "MemberJoined",
             Self::MemberLeft { .. } => "MemberLeft",
             Self::RoomNotice { .. } => "RoomNotice",
+            Self::RoomUnicast { .. } => "RoomUnicast",
             Self::StatusQuery { .. } => "StatusQuery",
             Self::StatusAnswer { .. } => "StatusAnswer",
             Self::Logout => "Logout",
@@ -323,6 +333,7 @@ impl Frame {
             | Self::MemberJoined { .. }
             | Self::MemberLeft { .. }
             | Self::RoomNotice { .. }
+            | Self::RoomUnicast { .. }
             | Self::StatusQuery { .. }
             | Self::StatusAnswer { .. } => true,
         }

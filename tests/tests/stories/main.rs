@@ -1,5 +1,6 @@
 //! What users live through, one theme a file.
 
+mod backend;
 mod login;
 mod messages;
 mod returning;
@@ -22,6 +23,7 @@ fn without_rates() -> Config {
         status_queries_per_second: 0,
         room_broadcasts_per_second: 0,
         large_room_broadcasts_per_second: 0,
+        backend_sends_per_second: 0,
         ..Config::default()
     }
 }
