@@ -15,6 +15,8 @@ use rts_proto::{
 
 const APP_ID: &str = "123456781234567812345678";
 const TOKEN: &str = "001123456781234567812345678FwBOYbwAAPFTZYBCVWUAAAUAYWxpY2UAACAAG1qGMriGfbjy1d8zUi8hKfCURsZMSP2v8KhktaEFlUo=";
+/// What an engine with the seed 1 calls itself.
+const ENGINE: u64 = 0x910A_2DEC_8902_5CC1;
 const CLAIM: u64 = 1_700_000_000_000_000;
 const KEY: ResumeKey = ResumeKey([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]);
 const START: Instant = Instant::from_millis(1);
@@ -85,6 +87,8 @@ fn login(uid: &str) -> Frame {
         token: Bytes::from_static(TOKEN.as_bytes()),
         resume: None,
         claim: 0,
+        engine: ENGINE,
+        attempt: 1,
     })
 }
 

@@ -114,6 +114,8 @@ impl<'a> Script<'a> {
                 received: self.number(),
             }),
             claim: self.number(),
+            engine: u64::from(self.byte() % 3),
+            attempt: self.number(),
         })
     }
 

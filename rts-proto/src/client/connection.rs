@@ -80,7 +80,7 @@ impl Client {
         if id != link {
             return;
         }
-        let Some(login) = self.login_frame() else { return };
+        let Some(login) = self.login_frame(id) else { return };
         self.link = Link::Greeting(Greeting {
             id,
             since: now,

@@ -12,7 +12,7 @@ use super::pending::Question;
 use super::session::{Session, Tag};
 use super::{Client, Event};
 use crate::wire::{self, Accepted, Frame, LoginAnswer};
-use crate::{Disconnect, Instant, LoginCode, LogoutReason, MessageId, SendCode, UserId};
+use crate::{Disconnect, Instant, LinkId, LoginCode, LogoutReason, MessageId, SendCode, UserId};
 
 /// ```text
 ///         login              ok                 same uid elsewhere, logout
@@ -54,25 +54,23 @@ pub(super) enum Ending {
 
 impl Client {
     /// What to say on a new link; `None` when nobody wants to log in.
-    pub(super) fn login_frame(&self) -> Option<wire::Login> {
-        let app_id = self.app_id.clone();
-        match &self.login {
-            Login::Idle | Login::TokenRejected { .. } => None,
-            Login::LoggingIn(attempt) => Some(wire::Login {
-                app_id,
-                uid: attempt.uid.clone(),
-                token: attempt.token.clone(),
-                resume: None,
-                claim: attempt.claim,
-            }),
-            Login::LoggedIn { uid, token, session } => Some(wire::Login {
-                app_id,
-                uid: uid.clone(),
-                token: token.clone(),
-                resume: session.resume(),
-                claim: session.claim(),
-            }),
-        }
+    pub(super) fn login_frame(&self, link: LinkId) -> Option<wire::Login> {
+        let (uid, token, resume, claim) = match &self.login {
+            Login::Idle | Login::TokenRejected { .. } => return None,
+            Login::LoggingIn(Attempt { uid, token, claim, .. }) => (uid, token, None, *claim),
+            Login::LoggedIn { uid, token, session } => {
+                (uid, token, session.resume(), session.claim())
+            }
+        };
+        Some(wire::Login {
+            app_id: self.app_id.clone(),
+            uid: uid.clone(),
+            token: token.clone(),
+            resume,
+            claim,
+            engine: self.engine,
+            attempt: link.0,
+        })
     }
 
     pub(super) fn login_answered(&mut self, now: Instant, answer: LoginAnswer) {

@@ -20,6 +20,7 @@ mod timeline;
 mod timer;
 
 use alloc::collections::VecDeque;
+use core::fmt;
 
 use bytes::Bytes;
 
@@ -79,11 +80,12 @@ pub enum Output {
 }
 
 /// One engine.
-#[derive(Debug)]
 pub struct Client {
     app_id: AppId,
     parameters: Parameters,
     random: Random,
+    /// Tells this engine from others in its logins (§3.8).
+    engine: u64,
     /// The latest moment seen: time never goes back.
     now: Instant,
     outputs: VecDeque<Output>,
@@ -106,14 +108,18 @@ pub struct Client {
 impl Client {
     /// An engine that is not logged in. It never connects before [`login`](Self::login).
     ///
-    /// `seed` feeds the jitter of the back-off and nothing else: the same configuration, seed and
+    /// `seed` feeds the jitter of the back-off, and what tells this engine from others in its logins
+    /// (§3.8); engines should differ in it. It makes no secrets. The same configuration, seed and
     /// inputs give the same outputs.
     #[must_use]
     pub fn new(config: Config, seed: u64) -> Self {
+        let mut random = Random::new(seed);
+        let engine = random.next_u64().max(1);
         Self {
             app_id: config.app_id,
             parameters: config.parameters,
-            random: Random::new(seed),
+            random,
+            engine,
             now: Instant::ORIGIN,
             outputs: VecDeque::new(),
             login: Login::Idle,
@@ -204,5 +210,18 @@ impl Client {
     fn next_wire_number(&mut self) -> u64 {
         self.last_wire_number += 1;
         self.last_wire_number
+    }
+}
+
+/// Shows no token, payload or key: what is queued has them.
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("app_id", &self.app_id)
+            .field("now", &self.now)
+            .field("is_logged_in", &self.is_logged_in())
+            .field("open_questions", &self.open_questions())
+            .field("wake_reason", &self.wake_reason())
+            .finish_non_exhaustive()
     }
 }

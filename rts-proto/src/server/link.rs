@@ -126,7 +126,6 @@ impl Server {
         self.due.remove(&(link.login_deadline, Due::LoginDeadline(id)));
         if let Some(session) = self.sessions.get_mut(&number) {
             session.link = Some(id);
-            session.key = link.key;
         }
     }
 

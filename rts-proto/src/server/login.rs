@@ -3,16 +3,16 @@
 use alloc::boxed::Box;
 
 use super::link::Phase;
-use super::session::{End, Outcome, Session, SessionNumber};
+use super::session::{End, Engine, Keys, Outcome, Session, SessionNumber};
 use super::timers::Due;
 use super::{Credentials, Output, Server, Verdict};
-use crate::wire::{Frame, Login, LoginAnswer, Resume, ResumeKey};
+use crate::wire::{Frame, Login, LoginAnswer, Resume};
 use crate::{CloseCode, Instant, LinkId, LoginCode, LoginId, SendCode};
 
 /// What is left of a displaced session, so that its client can be told (§3.6).
 #[derive(Debug)]
 pub(super) struct Tombstone {
-    key: ResumeKey,
+    keys: Keys,
 }
 
 enum Resumed {
@@ -24,6 +24,9 @@ enum Resumed {
 
 impl Server {
     pub(super) fn login_asked(&mut self, now: Instant, link: LinkId, login: Login) {
+        if self.is_overtaken(&login) {
+            return self.close(link, CloseCode::Replaced, "a later login of this engine is here");
+        }
         if let Some(resume) = &login.resume {
             match self.try_resume(now, link, &login, resume) {
                 Resumed::Yes => return,
@@ -50,6 +53,15 @@ impl Server {
         self.outputs.push_back(Output::Authenticate(id, credentials));
     }
 
+    /// §3.8: the user's session is of a later login of the same engine.
+    fn is_overtaken(&self, login: &Login) -> bool {
+        let app = self.apps.get(&login.app_id);
+        let present = app.and_then(|app| app.users.get(&login.uid));
+        present
+            .and_then(|number| self.sessions.get(number))
+            .is_some_and(|session| Engine::of(login).is_overtaken_by(session.engine))
+    }
+
     /// §4.8. What is not resumed is left as it was.
     fn try_resume(
         &mut self,
@@ -60,17 +72,24 @@ impl Server {
     ) -> Resumed {
         let number = resume.session;
         if let Some(tombstone) = self.tombstones.get(&number) {
-            return if tombstone.key == resume.key { Resumed::Displaced } else { Resumed::No };
+            return if tombstone.keys.accept(&resume.key) {
+                Resumed::Displaced
+            } else {
+                Resumed::No
+            };
         }
         let Some(session) = self.sessions.get_mut(&number) else { return Resumed::No };
-        let is_same =
-            session.key == resume.key && session.app_id == login.app_id && session.uid == login.uid;
-        if !is_same {
+        let is_same = session.keys.accept(&resume.key)
+            && session.app_id == login.app_id
+            && session.uid == login.uid;
+        let Some(key) = self.links.get(&link).map(|link| link.key).filter(|_| is_same) else {
             return Resumed::No;
-        }
+        };
         let Ok(acknowledged) = session.channel.resume(resume.received) else { return Resumed::No };
         let origins: alloc::vec::Vec<_> = acknowledged.flatten().collect();
         session.last_heard = now;
+        session.keys.renew(resume.key, key);
+        session.engine = Engine::of(login);
         if let Some(old) = session.link {
             self.close(old, CloseCode::Replaced, "the session goes on over a newer link");
         }
@@ -101,9 +120,13 @@ impl Server {
 
     /// §3.4: of two logins of one user the one with the greater claim wins.
     fn accept(&mut self, now: Instant, link: LinkId, asked: Login, clock: u64) {
-        let Login { app_id, uid, claim: asked_claim, .. } = asked;
-        let app = self.apps.entry(app_id.clone()).or_default();
-        let present = app.users.get(&uid).copied();
+        // The present session may be newer than the question to the driver.
+        if self.is_overtaken(&asked) {
+            return self.close(link, CloseCode::Replaced, "a later login of this engine is here");
+        }
+        let asked_claim = asked.claim;
+        let present =
+            self.apps.get(&asked.app_id).and_then(|app| app.users.get(&asked.uid)).copied();
         let present_claim =
             present.and_then(|number| self.sessions.get(&number)).map_or(0, |s| s.claim);
         let continues = asked_claim > 0 && asked_claim <= clock;
@@ -118,10 +141,10 @@ impl Server {
         let Some(key) = self.links.get(&link).map(|link| link.key) else { return };
         self.last_session += 1;
         let number = self.last_session;
-        let session = Session::new(&self.config, app_id.clone(), uid.clone(), key, claim, now);
+        let session = Session::new(&self.config, &asked, key, claim, now);
         self.due.insert((session.grace_at, Due::SessionGrace(number)));
         self.sessions.insert(number, session);
-        self.apps.entry(app_id).or_default().users.insert(uid, number);
+        self.apps.entry(asked.app_id).or_default().users.insert(asked.uid, number);
         self.attach(link, number);
         self.answer_accepted(link, number, false);
     }
@@ -130,13 +153,13 @@ impl Server {
     fn supersede(&mut self, now: Instant, number: SessionNumber, claim: u64) {
         let Some(session) = self.sessions.get(&number) else { return };
         let is_same_login = session.claim == claim;
-        let (link, key) = (session.link, session.key);
-        if let Some(link) = link {
+        let keys = session.keys.clone();
+        if let Some(link) = session.link {
             let code = if is_same_login { CloseCode::Replaced } else { CloseCode::Displaced };
             self.close(link, code, "logged in elsewhere");
         }
         if !is_same_login {
-            self.tombstones.insert(number, Tombstone { key });
+            self.tombstones.insert(number, Tombstone { keys });
             self.due.insert((now + self.config.session_grace, Due::Tombstone(number)));
         }
         self.end_session(now, number, End::Superseded);

@@ -121,7 +121,6 @@ pub struct Stats {
 }
 
 /// One shard.
-#[derive(Debug)]
 pub struct Server {
     config: Config,
     random: Random,
@@ -178,8 +177,9 @@ impl Server {
     /// Takes in what happened. An earlier `now` than before counts as the latest one.
     pub fn handle_input(&mut self, now: Instant, input: Input) {
         let now = self.advance(now);
+        self.fire_timers(now);
         match input {
-            Input::Tick => self.tick(now),
+            Input::Tick => self.flush(now),
             Input::Accepted(link, key) => self.link_accepted(now, link, key),
             Input::Received(link, bytes) => self.link_received(now, link, bytes),
             Input::Disconnected(link) => self.link_disconnected(link),
@@ -238,5 +238,16 @@ impl Server {
             bans: self.apps.values().map(|app| app.bans.len()).sum(),
             window_bytes: self.sessions.values().map(|s| s.channel.unacked_bytes()).sum(),
         }
+    }
+}
+
+/// Shows no token, payload or key: what is queued has them.
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("now", &self.now)
+            .field("stats", &self.stats())
+            .field("wake_reason", &self.wake_reason())
+            .finish_non_exhaustive()
     }
 }

@@ -20,6 +20,8 @@ impl Server {
         frame: Frame,
     ) -> Result<(), ProtocolError> {
         let Some(session) = self.sessions.get_mut(&number) else { return Ok(()) };
+        // §2.4: before the answer it had nothing to say.
+        session.keys.confirm();
         if frame.is_sequenced() {
             session.channel.count_received();
             if session.channel.unacknowledged() > CLIENT_WINDOW_FRAMES_MAX as u64 {

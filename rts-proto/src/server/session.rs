@@ -10,7 +10,7 @@ use super::{Config, Output, Server};
 use crate::limits::{SERVER_WINDOW_FRAMES_MAX, WINDOW_BYTES_MAX};
 use crate::link::Channel;
 use crate::rate::TokenBucket;
-use crate::wire::{Accepted, Frame, ResumeKey};
+use crate::wire::{Accepted, Frame, Login, ResumeKey};
 use crate::{
     AppId, BroadcastCode, CloseCode, Instant, LeaveReason, LinkId, MessageId, RoomId, SendCode,
     UserId,
@@ -23,8 +23,9 @@ pub(super) type SessionNumber = u64;
 pub(super) struct Session {
     pub(super) app_id: AppId,
     pub(super) uid: UserId,
-    pub(super) key: ResumeKey,
+    pub(super) keys: Keys,
     pub(super) claim: u64,
+    pub(super) engine: Engine,
     pub(super) link: Option<LinkId>,
     pub(super) last_heard: Instant,
     /// When the session is looked at next; at or before the end of its grace.
@@ -39,6 +40,56 @@ pub(super) struct Session {
     pub(super) outcomes: Vec<Outcome>,
     /// Whether the session is on the list of those to flush.
     pub(super) is_dirty: bool,
+}
+
+/// The secrets that resume a session. The answer that brings a new one may be lost, so the one before
+/// it is good until the client has shown that it has read the answer (§3.3).
+#[derive(Clone, Debug)]
+pub(super) struct Keys {
+    newest: ResumeKey,
+    former: Option<ResumeKey>,
+}
+
+impl Keys {
+    fn new(key: ResumeKey) -> Self {
+        Self { newest: key, former: None }
+    }
+
+    /// Compares with both, always.
+    pub(super) fn accept(&self, shown: &ResumeKey) -> bool {
+        let is_newest = self.newest == *shown;
+        let is_former = self.former.as_ref().is_some_and(|former| former == shown);
+        is_newest | is_former
+    }
+
+    /// The client showed this key and is told a new one.
+    pub(super) fn renew(&mut self, shown: ResumeKey, key: ResumeKey) {
+        self.former = Some(shown);
+        self.newest = key;
+    }
+
+    /// The client has read the newest key.
+    pub(super) fn confirm(&mut self) {
+        self.former = None;
+    }
+}
+
+/// Which engine a session's link is of, and which of its attempts (§3.8).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Engine {
+    pub(super) number: u64,
+    pub(super) attempt: u64,
+}
+
+impl Engine {
+    pub(super) fn of(login: &Login) -> Self {
+        Self { number: login.engine, attempt: login.attempt }
+    }
+
+    /// Whether `self` is from before `present`.
+    pub(super) fn is_overtaken_by(self, present: Self) -> bool {
+        self.number != 0 && self.number == present.number && self.attempt < present.attempt
+    }
 }
 
 /// The send that a delivery came from.
@@ -69,17 +120,17 @@ pub(super) enum End {
 impl Session {
     pub(super) fn new(
         config: &Config,
-        app_id: AppId,
-        uid: UserId,
+        login: &Login,
         key: ResumeKey,
         claim: u64,
         now: Instant,
     ) -> Self {
         Self {
-            app_id,
-            uid,
-            key,
+            app_id: login.app_id.clone(),
+            uid: login.uid.clone(),
+            keys: Keys::new(key),
             claim,
+            engine: Engine::of(login),
             link: None,
             last_heard: now,
             grace_at: now + config.session_grace,
@@ -101,7 +152,7 @@ impl Session {
     ) -> Accepted {
         Accepted {
             session: number,
-            key: self.key,
+            key: self.keys.newest,
             resumed,
             received: self.channel.received(),
             claim: self.claim,

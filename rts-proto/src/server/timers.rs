@@ -52,7 +52,8 @@ impl Server {
         [flush, first].into_iter().flatten().min()
     }
 
-    pub(super) fn tick(&mut self, now: Instant) {
+    /// What is due has happened before anything that comes in now, however late the tick is.
+    pub(super) fn fire_timers(&mut self, now: Instant) {
         while let Some((deadline, _)) = self.due.first() {
             if *deadline > now {
                 break;
@@ -69,7 +70,6 @@ impl Server {
             }
             self.end_overrun(now);
         }
-        self.flush(now);
     }
 
     fn grace_due(&mut self, now: Instant, number: SessionNumber) {

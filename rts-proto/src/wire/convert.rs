@@ -122,6 +122,8 @@ impl From<Login> for pb::Login {
                 received: resume.received,
             }),
             claim: login.claim,
+            engine: login.engine,
+            attempt: login.attempt,
         }
     }
 }
@@ -276,6 +278,8 @@ impl TryFrom<pb::Login> for Login {
             token: login.token,
             resume,
             claim: login.claim,
+            engine: login.engine,
+            attempt: login.attempt,
         })
     }
 }

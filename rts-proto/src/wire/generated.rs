@@ -110,6 +110,12 @@ pub struct Login {
     /// The claim of the login that this one continues; 0 for a new login.
     #[prost(uint64, tag = "5")]
     pub claim: u64,
+    /// A number that tells this engine from others, the same in all its logins; 0 if it does not say.
+    #[prost(fixed64, tag = "6")]
+    pub engine: u64,
+    /// Greater than in every earlier login of this engine: one that arrives late changes nothing.
+    #[prost(uint64, tag = "7")]
+    pub attempt: u64,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Resume {

@@ -204,6 +204,10 @@ pub struct Login {
     pub resume: Option<Resume>,
     /// The claim of the login that this one continues; 0 for a new login.
     pub claim: u64,
+    /// Tells this engine from others (§3.8); 0 if it does not say.
+    pub engine: u64,
+    /// Grows with each login of the engine.
+    pub attempt: u64,
 }
 
 /// Shows no token.
@@ -214,6 +218,8 @@ impl fmt::Debug for Login {
             .field("uid", &self.uid)
             .field("resume", &self.resume)
             .field("claim", &self.claim)
+            .field("engine", &self.engine)
+            .field("attempt", &self.attempt)
             .finish_non_exhaustive()
     }
 }

@@ -1,0 +1,4 @@
+//! The server core, frame by frame: what a client that keeps the rules, or does not, gets for it.
+
+mod resume;
+mod support;

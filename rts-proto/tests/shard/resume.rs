@@ -1,0 +1,338 @@
+//! Sessions that go on over another link: keys, counts, late logins, the grace. Sections 3 and 4 of
+//! the protocol, frame by frame.
+
+use std::time::Duration;
+
+use crate::support::{APP, Shard, delivery, key, login, message, resume};
+use bytes::Bytes;
+use rts_proto::client::{self, Client, Parameters};
+use rts_proto::server::Config;
+use rts_proto::wire::{Accepted, Frame, Login, LoginAnswer};
+use rts_proto::{AppId, CloseCode, LinkId, LoginCode, MessageId, Payload, SendCode};
+
+fn shard() -> Shard {
+    Shard::new(Config::default())
+}
+
+#[test]
+fn each_resume_brings_a_new_key() {
+    let mut shard = shard();
+    let (_, first) = shard.log_in(login("alice"));
+    let (_, second) = shard.log_in(resume("alice", &first, 0));
+    let (_, third) = shard.log_in(resume("alice", &second, 0));
+    assert_eq!((second.resumed, third.resumed), (true, true));
+    assert_eq!([first.session, second.session], [third.session; 2]);
+    assert!(first.key != second.key && second.key != third.key && first.key != third.key);
+}
+
+#[test]
+fn a_lost_answer_to_a_resume_costs_nothing_even_when_the_token_has_expired() {
+    let mut shard = shard();
+    let (first_link, first) = shard.log_in(login("alice"));
+    let (bob, _) = shard.log_in(login("bob"));
+    shard.lets_in = false;
+    shard.hang_up(first_link);
+    shard.say(bob, message(7, "alice", "hi"));
+    // The client never reads these answers, and so knows the first key only.
+    for _ in 0..3 {
+        let (link, unread) = shard.log_in(resume("alice", &first, 0));
+        assert!(unread.resumed);
+        shard.hang_up(link);
+    }
+    let link = shard.link();
+    shard.say(link, Frame::Login(resume("alice", &first, 0)));
+    let frames = shard.hear(link);
+    assert!(matches!(&frames[0], Frame::LoginAnswer(LoginAnswer::Accepted(a)) if a.resumed));
+    assert_eq!(frames[1..], [delivery("bob", "hi")]);
+    shard.say(link, Frame::Ack { received: 1 });
+    shard.tick();
+    let result = Frame::SendResults { code: SendCode::Ok, ids: vec![MessageId(7)] };
+    assert_eq!(shard.hear(bob), [Frame::Ack { received: 1 }, result]);
+}
+
+#[test]
+fn the_former_key_is_good_until_the_client_has_spoken_and_no_longer() {
+    let mut shard = shard();
+    let (_, first) = shard.log_in(login("alice"));
+    let (link, second) = shard.log_in(resume("alice", &first, 0));
+    shard.say(link, Frame::Ping);
+    let (_, again) = shard.log_in(resume("alice", &first, 0));
+    assert!(!again.resumed, "the key of an answer that was used up");
+    assert!(again.session != second.session);
+}
+
+#[test]
+fn a_key_from_before_the_former_one_is_dead() {
+    let mut shard = shard();
+    let (_, first) = shard.log_in(login("alice"));
+    let (_, second) = shard.log_in(resume("alice", &first, 0));
+    let (_, third) = shard.log_in(resume("alice", &second, 0));
+    assert!(third.resumed);
+    let (_, again) = shard.log_in(resume("alice", &first, 0));
+    assert!(!again.resumed);
+}
+
+#[test]
+fn nobody_else_resumes_a_session_and_no_count_that_cannot_be_served() {
+    let mut shard = shard();
+    let (_, alice) = shard.log_in(login("alice"));
+    let mut attempts = Vec::new();
+    let good = resume("alice", &alice, 0);
+    attempts.push(Login { uid: crate::support::user("bob"), ..good.clone() });
+    let other_app = AppId::new(&APP.replace('1', "2")).expect("well formed");
+    attempts.push(Login { app_id: other_app, ..good.clone() });
+    attempts.push(resume("bob", &Accepted { key: key(99), ..alice.clone() }, 0));
+    for attempt in attempts {
+        let (_, accepted) = shard.log_in(attempt);
+        assert!(!accepted.resumed);
+    }
+    // None of that has touched the session.
+    let (_, resumed) = shard.log_in(good);
+    assert!(resumed.resumed);
+    let (_, too_many) = shard.log_in(resume("alice", &resumed, 1));
+    assert!(!too_many.resumed, "one frame more than was sent");
+}
+
+#[test]
+fn a_count_below_what_was_acknowledged_is_not_resumed() {
+    let mut shard = shard();
+    let (link, alice) = shard.log_in(login("alice"));
+    let (bob, _) = shard.log_in(login("bob"));
+    shard.say(bob, message(1, "alice", "one"));
+    shard.say(bob, message(2, "alice", "two"));
+    shard.say(link, Frame::Ack { received: 1 });
+    let (_, below) = shard.log_in(resume("alice", &alice, 0));
+    assert!(!below.resumed);
+}
+
+#[test]
+fn what_the_client_lacks_is_sent_again_and_nothing_else() {
+    let mut shard = shard();
+    let (_, alice) = shard.log_in(login("alice"));
+    let (bob, _) = shard.log_in(login("bob"));
+    for (id, text) in [(1, "one"), (2, "two"), (3, "three")] {
+        shard.say(bob, message(id, "alice", text));
+    }
+    let link = shard.link();
+    shard.say(link, Frame::Login(resume("alice", &alice, 2)));
+    assert_eq!(shard.hear(link)[1..], [delivery("bob", "three")]);
+    // Its count is as good as an acknowledgement.
+    shard.tick();
+    let results = Frame::SendResults { code: SendCode::Ok, ids: vec![MessageId(1), MessageId(2)] };
+    assert_eq!(shard.hear(bob), [Frame::Ack { received: 3 }, results]);
+}
+
+#[test]
+fn the_answer_says_what_arrived_and_no_acknowledgement_repeats_it() {
+    let mut shard = shard();
+    let (link, alice) = shard.log_in(login("alice"));
+    shard.say(link, message(1, "nobody", "one"));
+    shard.say(link, message(2, "nobody", "two"));
+    // The tick that would acknowledge does not come before the resume.
+    let new_link = shard.link();
+    shard.say(new_link, Frame::Login(resume("alice", &alice, 0)));
+    shard.tick();
+    let frames = shard.hear(new_link);
+    assert!(matches!(&frames[0], Frame::LoginAnswer(LoginAnswer::Accepted(a)) if a.received == 2));
+    assert!(!frames.iter().any(|frame| matches!(frame, Frame::Ack { .. })), "{frames:?}");
+}
+
+#[test]
+fn nothing_is_read_from_a_replaced_link() {
+    let mut shard = shard();
+    let (old, alice) = shard.log_in(login("alice"));
+    let (bob, _) = shard.log_in(login("bob"));
+    let (new, _) = shard.log_in(resume("alice", &alice, 0));
+    assert_eq!(shard.closed(old), Some(Some(CloseCode::Replaced)));
+    shard.say(old, message(1, "bob", "from a zombie"));
+    shard.say(old, Frame::Logout);
+    shard.hang_up(old);
+    shard.say(new, message(1, "bob", "alive"));
+    shard.tick();
+    assert_eq!(shard.hear(bob), [delivery("alice", "alive")]);
+    assert_eq!(shard.hear(new), [Frame::Ack { received: 1 }]);
+}
+
+fn of_engine(login: Login, engine: u64, attempt: u64) -> Login {
+    Login { engine, attempt, ..login }
+}
+
+#[test]
+fn a_login_that_was_overtaken_on_its_way_changes_nothing() {
+    let mut shard = shard();
+    let (_, first) = shard.log_in(of_engine(login("alice"), 5, 1));
+    let (link, second) = shard.log_in(of_engine(resume("alice", &first, 0), 5, 3));
+    let late = [
+        // The first login, sent again since the answer took long.
+        login("alice"),
+        // A resume with a key that is still good.
+        resume("alice", &first, 0),
+        // A resume with one that is not, which would be a fresh login with the old claim.
+        resume("alice", &Accepted { key: key(99), ..first.clone() }, 0),
+    ];
+    for late in late {
+        let code = shard.log_in_in_vain(of_engine(late, 5, 2));
+        assert_eq!(code, Some(CloseCode::Replaced));
+    }
+    assert_eq!(shard.closed(link), None);
+    shard.say(link, Frame::Ping);
+    assert_eq!(shard.hear(link), [Frame::Pong]);
+    let (_, third) = shard.log_in(of_engine(resume("alice", &second, 0), 5, 4));
+    assert!(third.resumed);
+}
+
+#[test]
+fn attempts_order_the_logins_of_one_engine_only() {
+    for (engine, attempt) in [(6, 1), (5, 3)] {
+        let mut shard = shard();
+        let (link, _) = shard.log_in(of_engine(login("alice"), 5, 3));
+        let (_, other) = shard.log_in(of_engine(login("alice"), engine, attempt));
+        assert!(!other.resumed);
+        assert_eq!(shard.closed(link), Some(Some(CloseCode::Displaced)));
+    }
+    // An engine that does not say which it is has no order.
+    let mut shard = shard();
+    let (link, _) = shard.log_in(of_engine(login("alice"), 0, 3));
+    shard.log_in(of_engine(login("alice"), 0, 2));
+    assert_eq!(shard.closed(link), Some(Some(CloseCode::Displaced)));
+}
+
+#[test]
+fn a_login_that_was_overtaken_while_its_token_was_checked_changes_nothing() {
+    use rts_proto::server::{Input, Output, Server, Verdict};
+    let now = rts_proto::Instant::from_millis(1);
+    let mut server = Server::new(Config::default(), 1);
+    let mut asked = Vec::new();
+    for (number, attempt) in [(1, 1), (2, 2)] {
+        let link = LinkId(number);
+        server.handle_input(now, Input::Accepted(link, key(number as u8)));
+        server.handle_input(now, Input::Received(link, crate::support::HELLO.encode()));
+        let login = Frame::Login(of_engine(login("alice"), 5, attempt));
+        server.handle_input(now, Input::Received(link, login.encode()));
+        loop {
+            match server.poll_output() {
+                Output::Authenticate(login, _) => asked.push(login),
+                Output::Wait(_) => break,
+                Output::Transmit(..) | Output::Disconnect(..) => {}
+            }
+        }
+    }
+    let [early, late] = asked.as_slice() else { panic!("two questions") };
+    server.handle_input(now, Input::Verdict(*late, Verdict::Accept { claim: 1 }));
+    server.handle_input(now, Input::Verdict(*early, Verdict::Accept { claim: 2 }));
+    let mut closed = Vec::new();
+    while let output @ (Output::Transmit(..) | Output::Disconnect(..)) = server.poll_output() {
+        if let Output::Disconnect(link, code) = output {
+            closed.push((link, code));
+        }
+    }
+    assert_eq!(closed, [(LinkId(1), Some(CloseCode::Replaced))]);
+    assert_eq!(server.stats().sessions, 1);
+}
+
+#[test]
+fn a_session_is_resumed_until_its_grace_has_passed_however_late_the_tick() {
+    let grace = Duration::from_secs(30);
+    let moment = Duration::from_micros(1);
+    for (silence, resumed) in [(grace - moment, true), (grace, false)] {
+        let mut shard = shard();
+        let (link, alice) = shard.log_in(login("alice"));
+        shard.hang_up(link);
+        shard.wait(silence);
+        let (_, accepted) = shard.log_in(resume("alice", &alice, 0));
+        assert_eq!(accepted.resumed, resumed, "after {silence:?}");
+    }
+}
+
+#[test]
+fn bytes_after_the_grace_come_too_late_on_an_open_link_as_well() {
+    let mut shard = shard();
+    let (link, _) = shard.log_in(login("alice"));
+    shard.wait(Duration::from_secs(29));
+    shard.say(link, Frame::Ping);
+    assert_eq!(shard.hear(link), [Frame::Pong]);
+    shard.wait(Duration::from_secs(30));
+    shard.say(link, Frame::Ping);
+    assert_eq!(shard.closed(link), Some(Some(CloseCode::Silent)));
+    assert_eq!(shard.server.stats().sessions, 0);
+}
+
+#[test]
+fn a_refused_token_refuses_a_login_but_no_resume() {
+    let mut shard = shard();
+    let (_, alice) = shard.log_in(login("alice"));
+    shard.lets_in = false;
+    let (_, resumed) = shard.log_in(resume("alice", &alice, 0));
+    assert!(resumed.resumed);
+    let link = shard.link();
+    shard.say(link, Frame::Login(login("alice")));
+    let refused = Frame::LoginAnswer(LoginAnswer::Refused(LoginCode::InvalidToken));
+    assert_eq!(shard.hear(link), [refused]);
+}
+
+#[test]
+fn an_engine_whose_link_was_replaced_comes_back() {
+    let config = client::Config {
+        app_id: AppId::new(APP).expect("well formed"),
+        parameters: Parameters::default(),
+    };
+    let now = rts_proto::Instant::from_millis(1);
+    let mut alice = Client::new(config, 1);
+    alice.login(now, "token", "alice").expect("accepted");
+    alice.handle_input(now, client::Input::Connected(LinkId(1)));
+    let answer = LoginAnswer::Accepted(Accepted {
+        session: 1,
+        key: key(1),
+        resumed: false,
+        received: 0,
+        claim: 1,
+        sends_per_second: 0,
+        broadcasts_per_second: 0,
+    });
+    let replaced =
+        Frame::Close { code: CloseCode::Replaced.code(), reason: Bytes::new(), retry_after_ms: 0 };
+    for frame in [crate::support::HELLO, Frame::LoginAnswer(answer), replaced] {
+        alice.handle_input(now, client::Input::Received(LinkId(1), frame.encode()));
+    }
+    assert!(alice.is_logged_in());
+    let mut connects = 0;
+    loop {
+        match alice.poll_output() {
+            client::Output::Connect(link) => {
+                connects += 1;
+                assert_eq!(link, LinkId(connects));
+            }
+            client::Output::Wait(_) => break,
+            _ => {}
+        }
+    }
+    assert_eq!(connects, 2);
+}
+
+#[test]
+fn nothing_secret_is_shown_by_debug() {
+    const SECRET: &str = "canary";
+    let mut shard = shard();
+    let (bob, accepted) = shard.log_in(login("bob"));
+    let mut shown = format!("{accepted:?} {:?}", resume("bob", &accepted, 0));
+    let config = client::Config {
+        app_id: AppId::new(APP).expect("well formed"),
+        parameters: Parameters::default(),
+    };
+    let mut alice = Client::new(config, 1);
+    alice.login(shard.now, SECRET, "alice").expect("accepted");
+    shown.push_str(&format!("{alice:?}"));
+    alice.handle_input(shard.now, client::Input::Connected(LinkId(1)));
+    shown.push_str(&format!("{alice:?}"));
+    shard.say(bob, message(1, "bob", SECRET));
+    let token = Bytes::from_static(SECRET.as_bytes());
+    let link = shard.link();
+    shard.say(link, Frame::Login(Login { token, ..login("alice") }));
+    let mut half = message(2, "bob", SECRET).encode();
+    half.truncate(half.len() - 1);
+    shard.say_bytes(bob, half);
+    shown.push_str(&format!("{:?} {:?}", shard.server, Payload::text(SECRET)));
+    assert!(!shown.contains(SECRET), "{shown}");
+    // The key of the first link, as numbers or as text.
+    assert!(!shown.contains("[1, 1, 1") && !shown.contains("\\x01\\x01"), "{shown}");
+}

@@ -1,0 +1,170 @@
+//! A server core, and clients that say whatever a test wants them to.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use rts_proto::limits::FRAME_BYTES_MAX;
+use rts_proto::server::{Config, Input, Output, Server, Verdict};
+use rts_proto::wire::{Accepted, Decoder, Frame, Login, LoginAnswer, Resume, ResumeKey};
+use rts_proto::{
+    AppId, CloseCode, Instant, LinkId, LoginCode, MessageConfig, MessageId, Payload, UserId,
+};
+
+pub(crate) const APP: &str = "123456781234567812345678";
+pub(crate) const HELLO: Frame = Frame::Hello { version: 1, features: 0 };
+
+/// A server core with its links.
+pub(crate) struct Shard {
+    pub(crate) server: Server,
+    pub(crate) now: Instant,
+    /// Whether tokens are good.
+    pub(crate) lets_in: bool,
+    heard: BTreeMap<LinkId, Vec<Frame>>,
+    closed: BTreeMap<LinkId, Option<CloseCode>>,
+    last_link: u64,
+    last_claim: u64,
+}
+
+impl Shard {
+    pub(crate) fn new(config: Config) -> Self {
+        Self {
+            server: Server::new(config, 1),
+            now: Instant::from_millis(1),
+            lets_in: true,
+            heard: BTreeMap::new(),
+            closed: BTreeMap::new(),
+            last_link: 0,
+            last_claim: 1_000,
+        }
+    }
+
+    /// A link that has said hello. Its key is its number, 16 times.
+    pub(crate) fn link(&mut self) -> LinkId {
+        self.last_link += 1;
+        let id = LinkId(self.last_link);
+        self.input(Input::Accepted(id, key(self.last_link as u8)));
+        self.say(id, HELLO);
+        assert_eq!(self.hear(id), [HELLO]);
+        id
+    }
+
+    /// A new link with a successful login: the link, and what the answer says.
+    pub(crate) fn log_in(&mut self, login: Login) -> (LinkId, Accepted) {
+        let link = self.link();
+        self.say(link, Frame::Login(login));
+        let frames = self.hear(link);
+        match frames.as_slice() {
+            [Frame::LoginAnswer(LoginAnswer::Accepted(accepted)), ..] => (link, accepted.clone()),
+            other => panic!("not logged in: {other:?}"),
+        }
+    }
+
+    /// A new link whose login the server closes, and the code.
+    pub(crate) fn log_in_in_vain(&mut self, login: Login) -> Option<CloseCode> {
+        let link = self.link();
+        self.say(link, Frame::Login(login));
+        *self.closed.get(&link).expect("closed")
+    }
+
+    pub(crate) fn say(&mut self, link: LinkId, frame: Frame) {
+        self.say_bytes(link, frame.encode());
+    }
+
+    pub(crate) fn say_bytes(&mut self, link: LinkId, bytes: Bytes) {
+        self.input(Input::Received(link, bytes));
+    }
+
+    pub(crate) fn hang_up(&mut self, link: LinkId) {
+        self.input(Input::Disconnected(link));
+    }
+
+    /// The end of a burst.
+    pub(crate) fn tick(&mut self) {
+        self.input(Input::Tick);
+    }
+
+    /// Time, without a tick.
+    pub(crate) fn wait(&mut self, time: Duration) {
+        self.now = self.now + time;
+    }
+
+    /// What the server said on a link since this was asked last.
+    pub(crate) fn hear(&mut self, link: LinkId) -> Vec<Frame> {
+        self.heard.remove(&link).unwrap_or_default()
+    }
+
+    /// Whether the server closed the link, and with which code.
+    pub(crate) fn closed(&self, link: LinkId) -> Option<Option<CloseCode>> {
+        self.closed.get(&link).copied()
+    }
+
+    pub(crate) fn input(&mut self, input: Input) {
+        self.server.handle_input(self.now, input);
+        loop {
+            match self.server.poll_output() {
+                Output::Transmit(link, bytes) => {
+                    let mut decoder = Decoder::new();
+                    decoder.push(bytes);
+                    while let Some(frame) = decoder.next(FRAME_BYTES_MAX).expect("frames") {
+                        self.heard.entry(link).or_default().push(frame);
+                    }
+                }
+                Output::Disconnect(link, code) => drop(self.closed.insert(link, code)),
+                Output::Authenticate(login, _) => {
+                    self.last_claim += 1;
+                    let verdict = match self.lets_in {
+                        true => Verdict::Accept { claim: self.last_claim },
+                        false => Verdict::Refuse(LoginCode::InvalidToken),
+                    };
+                    self.server.handle_input(self.now, Input::Verdict(login, verdict));
+                }
+                Output::Wait(_) => return,
+            }
+        }
+    }
+}
+
+pub(crate) fn key(byte: u8) -> ResumeKey {
+    ResumeKey([byte; 16])
+}
+
+pub(crate) fn user(uid: &str) -> UserId {
+    UserId::new(uid).expect("well formed")
+}
+
+/// A new login by an engine that does not say which it is.
+pub(crate) fn login(uid: &str) -> Login {
+    Login {
+        app_id: AppId::new(APP).expect("well formed"),
+        uid: user(uid),
+        token: Bytes::from_static(b"token"),
+        resume: None,
+        claim: 0,
+        engine: 0,
+        attempt: 0,
+    }
+}
+
+/// The login that goes on with a session.
+pub(crate) fn resume(uid: &str, accepted: &Accepted, received: u64) -> Login {
+    let resume = Resume { session: accepted.session, key: accepted.key, received };
+    Login { resume: Some(resume), claim: accepted.claim, ..login(uid) }
+}
+
+pub(crate) fn message(id: u64, to: &str, text: &str) -> Frame {
+    Frame::Send {
+        id: MessageId(id),
+        to: Bytes::copy_from_slice(to.as_bytes()),
+        payload: Payload::text(text),
+        config: MessageConfig::ReliableOrdered,
+    }
+}
+
+pub(crate) fn delivery(from: &str, text: &str) -> Frame {
+    Frame::Delivery {
+        from: user(from),
+        payload: Payload::text(text),
+        config: MessageConfig::ReliableOrdered,
+    }
+}
