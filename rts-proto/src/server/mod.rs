@@ -177,7 +177,6 @@ impl Server {
     /// Takes in what happened. An earlier `now` than before counts as the latest one.
     pub fn handle_input(&mut self, now: Instant, input: Input) {
         let now = self.advance(now);
-        self.fire_timers(now);
         match input {
             Input::Tick => self.flush(now),
             Input::Accepted(link, key) => self.link_accepted(now, link, key),
@@ -208,8 +207,10 @@ impl Server {
         }
     }
 
+    /// Time moves on, and what is due by now has happened before anything that comes in now.
     fn advance(&mut self, now: Instant) -> Instant {
         self.now = self.now.max(now);
+        self.fire_timers(self.now);
         self.now
     }
 

@@ -52,7 +52,6 @@ impl Server {
         [flush, first].into_iter().flatten().min()
     }
 
-    /// What is due has happened before anything that comes in now, however late the tick is.
     pub(super) fn fire_timers(&mut self, now: Instant) {
         while let Some((deadline, _)) = self.due.first() {
             if *deadline > now {
