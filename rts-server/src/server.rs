@@ -1,18 +1,23 @@
 //! A listener around one shard.
 
 use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rts_proto::server;
 use rts_transport_tokio::Shard;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 use crate::{Config, ConfigError, TokenAuthenticator};
 
 /// Clients that are told of a shutdown come back spread over this time.
 const SHUTDOWN_SPREAD: Duration = Duration::from_secs(5);
+
+/// Links that the system may hold until they are accepted: when a server was started again, all its clients come
+/// at once, and one that finds no place tries again only a second later. The system may have a lower bound of its own.
+const BACKLOG: u32 = 4_096;
 
 /// Why a server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -26,7 +31,7 @@ pub enum ServerError {
         /// Where.
         address: SocketAddr,
         /// Why.
-        error: std::io::Error,
+        error: io::Error,
     },
     /// The system gave no random numbers.
     #[error("the system's random source failed: {0}")]
@@ -49,7 +54,7 @@ impl Server {
         let seed = getrandom::u64().map_err(ServerError::Random)?;
         let core = server::Server::new(config.core(), seed);
         let listen_error = |error| ServerError::Listen { address: config.listen, error };
-        let listener = TcpListener::bind(config.listen).await.map_err(listen_error)?;
+        let listener = listen(config.listen).map_err(listen_error)?;
         let address = listener.local_addr().map_err(listen_error)?;
         Ok(Self { shard: Shard::new(core, authenticator), listener, address })
     }
@@ -77,4 +82,12 @@ impl Server {
         self.shard.closed().await;
         tracing::info!("stopped");
     }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A server that is started again need not wait for the links of its predecessor.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }

@@ -14,18 +14,19 @@ use crate::out::say;
 const DEV_TOKEN_SECONDS: u64 = 86_400;
 
 #[derive(Debug, clap::Args)]
+#[command(group(clap::ArgGroup::new("what").required(true)))]
 pub(crate) struct Args {
     /// Loopback only, with an app and a key that everybody knows
-    #[arg(long, required_unless_present_any = ["config", "example_config"])]
+    #[arg(long, group = "what")]
     dev: bool,
     /// With --dev: where to listen
-    #[arg(long, default_value = "127.0.0.1:7600", conflicts_with = "config")]
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7600", requires = "dev")]
     listen: SocketAddr,
     /// A TOML file; RTS__SECTION__KEY in the environment goes before what it says
-    #[arg(long, conflicts_with = "dev")]
+    #[arg(long, value_name = "FILE", group = "what")]
     config: Option<PathBuf>,
     /// Print a configuration with every key, its default and what it is for
-    #[arg(long, conflicts_with_all = ["dev", "config"])]
+    #[arg(long, group = "what")]
     example_config: bool,
 }
 
@@ -47,6 +48,11 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
         None => Config::development(args.listen),
     };
+    // A link is an open file. What the system allows may still be too few for a busy server, but that is its
+    // operator's to say.
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        tracing::warn!(%error, "the limit of open files, and so of links, stays as it is");
+    }
     let server = Server::bind(&config).await?;
     let address = server.local_addr();
     say(format_args!("listening on rts://{address}"))?;

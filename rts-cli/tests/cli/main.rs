@@ -2,4 +2,5 @@
 
 mod commands;
 mod engine;
+mod hostile;
 mod support;

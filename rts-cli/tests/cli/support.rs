@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpStream;
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
@@ -79,6 +80,20 @@ impl Server {
             }
         });
         Engine { child, input, lines, seen: VecDeque::new(), last_ref: 0 }
+    }
+
+    pub(crate) fn connect(&self) -> TcpStream {
+        let address = self.url.strip_prefix("rts://").expect("plain TCP");
+        TcpStream::connect(address).expect("it listens")
+    }
+
+    /// What the server process holds in memory.
+    pub(crate) fn resident_bytes(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let status = status.expect("this test needs Linux");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB")).expect("a known form");
+        kib.parse::<u64>().expect("a number") * 1_024
     }
 
     pub(crate) fn user(&self, uid: &str) -> Engine {

@@ -1,0 +1,124 @@
+//! Peers that mean no good, against a server process: each costs its stated bound, and nobody else
+//! anything.
+
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use bytes::Bytes;
+use rts_proto::limits::{FRAME_BYTES_MAX_BEFORE_LOGIN, LOGIN_DEADLINE};
+use rts_proto::wire::{Decoder, Frame, Login, LoginAnswer, VERSION};
+use rts_proto::{AppId, CloseCode, UserId};
+use serde_json::json;
+
+use crate::support::{APP_ID, Server, token};
+
+/// What a link may cost the server before it has logged in.
+const BYTES_BEFORE_LOGIN_MAX: u64 = 16 * 1_024;
+
+/// Reads until the server ends the stream: whole frames, whatever was sent.
+fn frames(stream: &mut TcpStream) -> Vec<Frame> {
+    let mut decoder = Decoder::new();
+    let mut buffer = [0; 4_096];
+    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("it is open");
+    loop {
+        match stream.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => decoder.push(Bytes::copy_from_slice(&buffer[..count])),
+            // A server that is no longer read to may say so.
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => break,
+            Err(error) => panic!("the server does not end the stream: {error}"),
+        }
+    }
+    let next = || decoder.next(FRAME_BYTES_MAX_BEFORE_LOGIN).expect("the server speaks well");
+    std::iter::from_fn(next).collect()
+}
+
+fn close_code(frames: &[Frame]) -> Option<CloseCode> {
+    match frames.last() {
+        Some(Frame::Close { code, .. }) => Some(CloseCode::from_code(*code)),
+        _ => None,
+    }
+}
+
+fn hello_and_login(uid: &str) -> Vec<u8> {
+    let login = Frame::Login(Login {
+        app_id: AppId::new(APP_ID).expect("well formed"),
+        uid: UserId::new(uid).expect("well formed"),
+        token: token(uid, "0").into(),
+        resume: None,
+        claim: 0,
+    });
+    [Frame::Hello { version: VERSION, features: 0 }.encode(), login.encode()].concat()
+}
+
+#[test]
+fn what_is_no_frame_is_told_by_its_close_code() {
+    let server = Server::start();
+    let mut alice = server.user("alice");
+    let hello = Frame::Hello { version: VERSION, features: 0 }.encode();
+    let newer = Frame::Hello { version: VERSION + 1, features: 0 }.encode();
+    for (bytes, code) in [
+        // 4 GiB minus one, and 2^63.
+        (&b"\xff\xff\xff\xff\x0f"[..], CloseCode::FrameTooLarge),
+        (b"\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01", CloseCode::FrameTooLarge),
+        (&[0x80; 11], CloseCode::BadFrame),
+        (b"\x00", CloseCode::BadFrame),
+        (b"\x04\xff\xff\xff\xff", CloseCode::BadFrame),
+        (
+            b"GET /index.html HTTP/1.1\r\nHost: localhost\r\nUser-Agent: somebody\r\nAccept: */*\r\n\r\n",
+            CloseCode::BadFrame,
+        ),
+        (&Frame::Ping.encode(), CloseCode::UnexpectedFrame),
+        (&[&hello[..], &Frame::Ping.encode()].concat(), CloseCode::UnexpectedFrame),
+        (&newer, CloseCode::UnsupportedVersion),
+    ] {
+        let mut peer = server.connect();
+        peer.write_all(bytes).expect("it is open");
+        assert_eq!(close_code(&frames(&mut peer)), Some(code), "{bytes:?}");
+    }
+    assert_eq!(alice.status_of("alice"), json!(1));
+}
+
+#[test]
+fn a_login_that_comes_a_byte_at_a_time_is_a_login() {
+    let server = Server::start();
+    let mut peer = server.connect();
+    peer.set_nodelay(true).expect("it is open");
+    for byte in hello_and_login("slow") {
+        peer.write_all(&[byte]).expect("it is open");
+    }
+    let mut alice = server.user("alice");
+    while alice.status_of("slow") != json!(1) {}
+    peer.write_all(&Frame::Logout.encode()).expect("it is open");
+    let frames = frames(&mut peer);
+    let is_in = matches!(
+        &frames[..],
+        [Frame::Hello { .. }, Frame::LoginAnswer(LoginAnswer::Accepted(_)), ..]
+    );
+    assert!(is_in, "{frames:?}");
+}
+
+#[test]
+fn ten_thousand_links_that_say_nothing_cost_their_bound_and_end_at_the_deadline() {
+    const LINKS: u64 = 10_000;
+    rlimit::increase_nofile_limit(LINKS + 1_000).expect("this test needs as many open files");
+    let server = Server::start();
+    let mut alice = server.user("alice");
+    let before = server.resident_bytes();
+    let mut links: Vec<TcpStream> = (0..LINKS).map(|_| server.connect()).collect();
+    // The last one is accepted, so all are.
+    let last = links.last_mut().expect("there are some");
+    last.write_all(&Frame::Hello { version: VERSION, features: 0 }.encode()).expect("it is open");
+    last.read_exact(&mut [0]).expect("the server's Hello");
+    let cost = server.resident_bytes().saturating_sub(before);
+    assert!(cost <= LINKS * BYTES_BEFORE_LOGIN_MAX, "{cost} bytes for {LINKS} links");
+
+    let mut bob = server.user("bob");
+    alice.call("sendMessage", json!({"uid": "bob", "message": "hi", "config": 0}));
+    assert_eq!(bob.until("onMessageReceived")["message"], "hi");
+    assert_eq!(alice.until("onMessageSendResult")["code"], json!(0));
+
+    let code = close_code(&frames(&mut links[0]));
+    assert_eq!(code, Some(CloseCode::LoginTimeout), "after {LOGIN_DEADLINE:?}");
+}
