@@ -48,6 +48,8 @@ fn hello_and_login(uid: &str) -> Vec<u8> {
         token: token(uid, "0").into(),
         resume: None,
         claim: 0,
+        engine: 0,
+        attempt: 0,
     });
     [Frame::Hello { version: VERSION, features: 0 }.encode(), login.encode()].concat()
 }
