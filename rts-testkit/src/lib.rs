@@ -4,6 +4,7 @@
 mod clock;
 mod faults;
 mod gate;
+mod ghosts;
 mod net;
 mod person;
 mod story;

@@ -1,6 +1,6 @@
 //! The cores, and what moves between them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +29,8 @@ pub struct Habits {
     /// Takes an engine's outputs only when everything that arrived has been fed in. (A server that is
     /// drained late gets its verdicts late, which is another input.)
     pub drains_late: bool,
+    /// Lets links that have ended talk on to both cores.
+    pub is_haunted: bool,
 }
 
 /// One user's engine, by its place in the world.
@@ -71,6 +73,8 @@ pub struct World {
     deadlines: BTreeSet<(Instant, Party)>,
     /// Everything that happened, in order, until it is taken.
     pub(crate) log: Vec<(Instant, Happening)>,
+    /// Links that have ended, each at the side that knows it.
+    pub(crate) ghosts: VecDeque<(Side, LinkId)>,
     tasks: Tasks,
     pub(crate) seed: u64,
     restarts: u64,
@@ -94,6 +98,7 @@ impl World {
             people: Vec::new(),
             deadlines: BTreeSet::new(),
             log: Vec::new(),
+            ghosts: VecDeque::new(),
             tasks: Tasks::default(),
             seed,
             restarts: 0,
@@ -230,6 +235,7 @@ impl World {
         }
         self.give_verdicts();
         self.tick();
+        self.haunt();
         self.settle();
         true
     }
@@ -297,6 +303,9 @@ impl World {
     fn arrive(&mut self, link: LinkId, side: Side, arrival: Arrival) {
         let (who, own) = owner(link);
         let now = self.now();
+        if arrival == Arrival::End {
+            self.remember_ghost(side, link);
+        }
         if side == Side::Server {
             let input = match arrival {
                 Arrival::Open => server::Input::Accepted(link, self.resume_key(link)),
@@ -338,6 +347,7 @@ impl World {
                     self.net.write(now, link_of(who, own), Side::Server, bytes);
                 }
                 client::Output::Disconnect(own) => {
+                    self.remember_ghost(Side::Client, link_of(who, own));
                     self.net.close(now, link_of(who, own), Side::Client);
                 }
                 client::Output::Event(event) => {
@@ -398,6 +408,7 @@ impl World {
                 }
                 server::Output::Disconnect(link, code) => {
                     self.log.push((now, Happening::Closed(owner(link).0, code)));
+                    self.remember_ghost(Side::Server, link);
                     self.net.close(now, link, Side::Server);
                 }
                 server::Output::Authenticate(login, credentials) => {
@@ -437,6 +448,7 @@ impl World {
         self.restarts += 1;
         self.verdicts.clear();
         self.judged.clear();
+        self.ghosts.clear();
         self.gate.restart();
         self.server = Server::new(config, self.seed.wrapping_add(self.restarts));
         self.drain_server();
@@ -448,7 +460,7 @@ fn link_of(who: Person, own: LinkId) -> LinkId {
     LinkId(((who as u64) << 32) | own.0)
 }
 
-fn owner(link: LinkId) -> (Person, LinkId) {
+pub(crate) fn owner(link: LinkId) -> (Person, LinkId) {
     let who = usize::try_from(link.0 >> 32).expect("a place in the world");
     (who, LinkId(link.0 & u64::from(u32::MAX)))
 }

@@ -218,9 +218,16 @@ proptest! {
         ticks_always in any::<bool>(),
         drains_late in any::<bool>(),
     ) {
-        let other = Habits { ticks_always, drains_late };
+        let other = Habits { ticks_always, drains_late, ..Habits::default() };
         let whole = play(&script, Habits::default(), usize::MAX);
         prop_assert_eq!(&play(&script, other, usize::MAX), &whole);
+    }
+
+    #[test]
+    fn links_that_have_ended_change_nothing_whatever_they_say(script in script()) {
+        let haunted = Habits { is_haunted: true, ..Habits::default() };
+        let whole = play(&script, Habits::default(), usize::MAX);
+        prop_assert_eq!(&play(&script, haunted, usize::MAX), &whole);
     }
 
     #[test]
