@@ -61,10 +61,12 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
             "app id  {DEV_APP_ID}\napp key {DEV_APP_KEY:?}\n\nTwo other terminals:\n"
         ))?;
         let expire_at = u32::try_from(unix_now() + DEV_TOKEN_SECONDS)?;
+        // As it was called, so that the lines can be pasted wherever it was.
+        let rts = std::env::args().next().unwrap_or_else(|| "rts".to_owned());
         for (uid, peer) in [("alice", "bob"), ("bob", "alice")] {
             let token = dev_token(uid, expire_at)?;
             say(format_args!(
-                "rts chat --url rts://{address} --uid {uid} --to {peer} --token {token}\n"
+                "{rts} chat --url rts://{address} --uid {uid} --to {peer} --token {token}\n"
             ))?;
         }
     }
