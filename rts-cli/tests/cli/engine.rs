@@ -201,3 +201,79 @@ fn a_line_that_is_no_call_gets_an_error_and_changes_nothing() {
     }
     assert_eq!(alice.end(), Vec::<Value>::new());
 }
+
+#[test]
+fn calls_that_have_nothing_to_do_do_nothing() {
+    let server = Server::start();
+    let mut alice = server.engine();
+    alice.call("createRoom", json!({"room": "room"}));
+    for (call, fields) in [
+        ("logout", json!({})),
+        ("updateLoginToken", json!({"token": "001"})),
+        ("leaveRoom", json!({"room": "room"})),
+        ("leaveRoom", json!({"room": "unknown"})),
+        ("destroyRoom", json!({"room": "unknown"})),
+    ] {
+        assert_eq!(alice.call(call, fields), Value::Null, "{call}");
+    }
+    assert_eq!(alice.call("joinRoom", json!({"room": "unknown"})), json!(-3));
+    assert_eq!(alice.call("getSdkVersion", json!({})), json!(env!("CARGO_PKG_VERSION")));
+    assert_eq!(alice.end(), Vec::<Value>::new(), "nothing was called back");
+}
+
+#[test]
+fn a_room_is_left_once_and_can_be_joined_again() {
+    let server = Server::start();
+    let mut alice = server.user("alice");
+    alice.join("room");
+    let room = json!({"room": "room"});
+    alice.call("leaveRoom", room.clone());
+    alice.call("leaveRoom", room.clone());
+    // While leaving: accepted, and done afterwards.
+    assert_eq!(alice.call("joinRoom", room.clone()), json!(0));
+    assert_eq!(alice.until("onLeaveRoom")["room"], json!("room"));
+    assert_eq!(alice.next()["state"], json!(0));
+    let large = json!({"room": "room", "message": "x".repeat(65_537)});
+    assert_eq!(alice.call("sendRoomMessage", large), json!(1));
+    assert_eq!(alice.until("onRoomMessageSendResult")["code"], json!(103));
+    let largest = json!({"room": "room", "message": "x".repeat(65_536)});
+    assert_eq!(alice.call("sendRoomMessage", largest), json!(2));
+    assert_eq!(alice.until("onRoomMessageSendResult")["code"], json!(200), "alone in the room");
+}
+
+#[test]
+fn parameters_can_be_changed_and_what_is_ignored_is_said() {
+    let server = Server::start();
+    let mut alice = server.engine();
+    let params = json!({"params": {"sendTimeoutMs": 2_000, "colour": 1, "heartbeatMs": "x"}});
+    assert_eq!(alice.call("setRuntimeParameters", params), Value::Null);
+    for name in ["colour", "heartbeatMs"] {
+        let warning = alice.until("onWarning");
+        assert!(warning["message"].as_str().is_some_and(|text| text.contains(name)), "{warning}");
+    }
+    let as_text = json!({"params": "{\"sendTimeoutMs\": 3000}"});
+    assert_eq!(alice.call("setRuntimeParameters", as_text), Value::Null);
+    let error = alice.answer("setRuntimeParameters", json!({"params": "[]"}));
+    assert!(error["error"].as_str().is_some_and(|text| text.contains("object")), "{error}");
+    assert_eq!(alice.end(), Vec::<Value>::new());
+}
+
+#[test]
+fn over_the_rate_a_send_is_refused_and_goes_nowhere() {
+    let server = Server::start();
+    let (mut alice, mut bob) = (server.user("alice"), server.user("bob"));
+    // All at once, so that no time passes in between.
+    let call = r#"{"call":"sendMessage","uid":"bob","message":"x"}"#;
+    alice.write([call; 300].join("\n"));
+    let codes: Vec<Value> =
+        (0..300).map(|_| alice.until("onMessageSendResult")["code"].take()).collect();
+    let passed = codes.iter().filter(|code| **code == json!(0)).count();
+    let refused = codes.iter().filter(|code| **code == json!(5)).count();
+    assert_eq!(passed + refused, codes.len(), "{codes:?}");
+    assert!(passed >= 100, "a full second's worth passes: {passed}");
+    assert!(refused > 0, "the rest does not");
+    for _ in 0..passed {
+        bob.until("onMessageReceived");
+    }
+    assert!(bob.end().iter().all(|line| line["on"] != "onMessageReceived"));
+}
