@@ -36,6 +36,9 @@ enum Command {
     Listen(commands::listen::Args),
     /// One engine on standard input and output, a JSON object a line
     Engine(commands::engine::Args),
+    /// Put load on a server, and measure it
+    #[command(subcommand)]
+    Bench(commands::bench::Work),
 }
 
 #[tokio::main]
@@ -51,6 +54,7 @@ async fn main() -> ExitCode {
         Command::Send(args) => commands::send::run(args).await,
         Command::Listen(args) => commands::listen::run(args).await,
         Command::Engine(args) => commands::engine::run(args).await,
+        Command::Bench(work) => commands::bench::run(work).await,
     };
     match done {
         Ok(code) => code,

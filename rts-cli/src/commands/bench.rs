@@ -1,0 +1,308 @@
+//! `rts bench`
+
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use clap::{Args, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
+use rts_load::{Connect, Idle, Job, P2p, Pace, Report, Room, ServerProcess, Storm, Target};
+use rts_server::{DEV_APP_ID, DEV_APP_KEY};
+
+use crate::dev::unix_now;
+use crate::out::say;
+
+/// Of a progress bar.
+const STEPS: u64 = 1_000;
+
+/// Put load on a server and measure it. Without --url, a server is started for it: token check and limits on, rates off.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Work {
+    /// Messages from senders to receivers, in pairs
+    P2p(P2pArgs),
+    /// One speaker, many members
+    Room(RoomArgs),
+    /// Clients log in
+    Connect(ConnectArgs),
+    /// Clients are there and do nothing
+    Idle(IdleArgs),
+    /// All clients lose their link in one moment, and come back
+    Storm(StormArgs),
+    /// A bare relay, to show what the sockets themselves allow: put load on it as floor://ADDRESS
+    Floor(FloorArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Common {
+    /// What to put load on; the scheme is the protocol: rts, ws, redis, nats, nats-request, mqtt0, mqtt1, mqtt-request, relay, floor
+    #[arg(long)]
+    url: Option<String>,
+    /// The server may be on another machine: it is yours, and you know what you do
+    #[arg(long, requires = "url")]
+    anywhere: bool,
+    /// The app whose users the clients are
+    #[arg(long, default_value = DEV_APP_ID)]
+    app_id: String,
+    /// Its key, with which the load makes tokens
+    #[arg(long, default_value = DEV_APP_KEY, env = "RTS_APP_KEY", hide_env_values = true)]
+    app_key: String,
+    /// The server's process on this machine, whose CPU time and memory are read
+    #[arg(long, requires = "url")]
+    server_pid: Option<u32>,
+    /// The core that the server is kept on
+    #[arg(long)]
+    server_cpu: Option<usize>,
+    /// The core that the load is kept on
+    #[arg(long)]
+    cpu: Option<usize>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct Traffic {
+    /// Closed loop: so many under way for each sender
+    #[arg(long, default_value_t = 1)]
+    window: usize,
+    /// Open loop: so many a second, all together, on schedule; late ones count from when they were due
+    #[arg(long, conflicts_with = "window")]
+    rate: Option<u32>,
+    /// Bytes of a message
+    #[arg(long, default_value_t = 100)]
+    payload: usize,
+    /// Seconds before it is measured
+    #[arg(long, default_value_t = 1.0, value_parser = seconds)]
+    warm_up: f64,
+    /// Seconds that are measured
+    #[arg(long, default_value_t = 5.0, value_parser = seconds)]
+    duration: f64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct P2pArgs {
+    #[command(flatten)]
+    common: Common,
+    /// Senders, each with a receiver of its own
+    #[arg(long, default_value_t = 50)]
+    pairs: usize,
+    /// Clients beside them that do nothing
+    #[arg(long, default_value_t = 0)]
+    idle: usize,
+    #[command(flatten)]
+    traffic: Traffic,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RoomArgs {
+    #[command(flatten)]
+    common: Common,
+    /// Members beside the speaker
+    #[arg(long, default_value_t = 100)]
+    members: usize,
+    #[command(flatten)]
+    traffic: Traffic,
+}
+
+#[derive(Debug, Args)]
+struct Crowd {
+    /// How many
+    #[arg(long, default_value_t = 1_000)]
+    clients: usize,
+    /// So many logins under way at once
+    #[arg(long, default_value_t = 200)]
+    at_once: usize,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConnectArgs {
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    crowd: Crowd,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct IdleArgs {
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    crowd: Crowd,
+    /// Seconds that they are there
+    #[arg(long, default_value_t = 10.0, value_parser = seconds)]
+    duration: f64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StormArgs {
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    crowd: Crowd,
+    /// They go on with their sessions, instead of logging in anew
+    #[arg(long)]
+    resume: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FloorArgs {
+    /// Where; on this machine only
+    #[arg(long, default_value = "127.0.0.1:7700")]
+    listen: SocketAddr,
+}
+
+pub(crate) async fn run(work: Work) -> anyhow::Result<ExitCode> {
+    // The load is a thread of its own, and waits for sockets in its own way.
+    tokio::task::spawn_blocking(move || work.run()).await??;
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Work {
+    fn run(self) -> anyhow::Result<()> {
+        let (common, job) = match self {
+            Self::P2p(P2pArgs { common, pairs, idle, traffic }) => (
+                common,
+                Job::P2p(P2p {
+                    pairs,
+                    idle,
+                    payload_bytes: traffic.payload,
+                    pace: traffic.pace(),
+                    warm_up: Duration::from_secs_f64(traffic.warm_up),
+                    duration: Duration::from_secs_f64(traffic.duration),
+                }),
+            ),
+            Self::Room(RoomArgs { common, members, traffic }) => (
+                common,
+                Job::Room(Room {
+                    members,
+                    payload_bytes: traffic.payload,
+                    pace: traffic.pace(),
+                    warm_up: Duration::from_secs_f64(traffic.warm_up),
+                    duration: Duration::from_secs_f64(traffic.duration),
+                }),
+            ),
+            Self::Connect(ConnectArgs { common, crowd: Crowd { clients, at_once } }) => {
+                (common, Job::Connect(Connect { clients, at_once }))
+            }
+            Self::Idle(IdleArgs { common, crowd: Crowd { clients, at_once }, duration }) => {
+                let duration = Duration::from_secs_f64(duration);
+                (common, Job::Idle(Idle { clients, at_once, duration }))
+            }
+            Self::Storm(StormArgs { common, crowd: Crowd { clients, at_once }, resume }) => {
+                (common, Job::Storm(Storm { clients, at_once, resume }))
+            }
+            Self::Floor(args) => {
+                return Ok(rts_load::serve_floor(args.listen, |address| {
+                    println!("listening on floor://{address}");
+                })?);
+            }
+        };
+        let is_json = common.json;
+        let report = common.measure(&job)?;
+        if is_json { say(report.to_json()) } else { say(report) }
+    }
+}
+
+impl Traffic {
+    fn pace(&self) -> Pace {
+        self.rate.map_or(Pace::Window(self.window), Pace::PerSecond)
+    }
+}
+
+impl Common {
+    fn measure(self, job: &Job) -> anyhow::Result<Report> {
+        rts_load::raise_open_files();
+        let started = match self.url {
+            Some(_) => None,
+            None => Some(StartedServer::start(self.server_cpu, &self.app_id, &self.app_key)?),
+        };
+        let pid = self.server_pid.or_else(|| started.as_ref().map(|server| server.child.id()));
+        let process = match pid {
+            Some(pid) => Some(
+                ServerProcess::new(pid).with_context(|| format!("there is no process {pid}"))?,
+            ),
+            None => None,
+        };
+        match (process, self.server_cpu) {
+            (Some(process), Some(cpu)) => {
+                process.pin(cpu).with_context(|| format!("keeping the server on core {cpu}"))?;
+            }
+            (None, Some(_)) => bail!("--server-cpu needs --server-pid: which process is it?"),
+            (_, None) => {}
+        }
+        if let Some(cpu) = self.cpu {
+            rts_load::pin_this_thread(cpu)
+                .with_context(|| format!("keeping the load on core {cpu}"))?;
+        }
+        let url = self.url.or_else(|| started.as_ref().map(|server| server.url.clone()));
+        let url = url.context("no server")?;
+        let now = u32::try_from(unix_now())?;
+        let target = Target::new(&url, &self.app_id, &self.app_key, now, self.anywhere)?;
+        let bar = ProgressBar::new(STEPS);
+        bar.set_style(ProgressStyle::with_template("{msg:>12} [{bar:40}] {percent:>3} %")?);
+        let report = rts_load::run(&target, job, process, &mut |what, done| {
+            bar.set_message(what);
+            bar.set_position((done * STEPS as f64) as u64);
+        });
+        bar.finish_and_clear();
+        Ok(report?)
+    }
+}
+
+/// A server of our own, which ends with us.
+struct StartedServer {
+    child: Child,
+    url: String,
+    config: PathBuf,
+}
+
+impl StartedServer {
+    fn start(cpu: Option<usize>, app_id: &str, app_key: &str) -> anyhow::Result<Self> {
+        let config = std::env::temp_dir().join(format!("rts-bench-{}.toml", std::process::id()));
+        let text = format!(
+            "listen = \"127.0.0.1:0\"\n\n[apps.{app_id}]\nkeys = [{app_key:?}]\n\n[limits]\n\
+             sends_per_second = 0\nbroadcasts_per_second = 0\nstatus_queries_per_second = 0\n\
+             room_broadcasts_per_second = 0\nlarge_room_broadcasts_per_second = 0\n"
+        );
+        std::fs::write(&config, text).with_context(|| format!("writing {}", config.display()))?;
+        if let Some(cpu) = cpu {
+            // The server has from its first moment as many threads as it has cores.
+            rts_load::pin_this_thread(cpu).with_context(|| format!("core {cpu}"))?;
+        }
+        let mut child = Command::new(std::env::current_exe()?)
+            .args(["serve", "--config"])
+            .arg(&config)
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("starting a server")?;
+        let mut first = String::new();
+        if let Some(out) = child.stdout.take() {
+            BufReader::new(out).read_line(&mut first)?;
+        }
+        let url = first.trim().strip_prefix("listening on ").unwrap_or_default().to_owned();
+        let server = Self { child, url, config };
+        if server.url.is_empty() {
+            bail!("the server did not start");
+        }
+        Ok(server)
+    }
+}
+
+impl Drop for StartedServer {
+    fn drop(&mut self) {
+        // Both are gone in the end, whatever these say.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = std::fs::remove_file(&self.config);
+    }
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if (0.0..=86_400.0).contains(&seconds) => Ok(seconds),
+        _ => Err("a number of seconds is needed, from 0 to 86400".to_owned()),
+    }
+}

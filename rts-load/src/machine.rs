@@ -1,0 +1,126 @@
+//! What the operating system knows and lets us set.
+
+use std::fs;
+use std::io;
+use std::time::Duration;
+
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, setrlimit};
+use rustix::thread::{CpuSet, sched_setaffinity};
+
+/// Keeps the calling thread, and what it starts, on one core.
+///
+/// # Errors
+///
+/// A core that does not exist.
+pub fn pin_this_thread(cpu: usize) -> io::Result<()> {
+    pin(None, cpu)
+}
+
+/// Allows as many open files as the system lets us have, and returns how many.
+pub fn raise_open_files() -> u64 {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    // If it is refused, the old limit holds, and connecting says so when it is reached.
+    let _ = setrlimit(Resource::Nofile, raised);
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+}
+
+fn pin(thread: Option<Pid>, cpu: usize) -> io::Result<()> {
+    if cpu >= CpuSet::MAX_CPU {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let mut set = CpuSet::new();
+    set.set(cpu);
+    Ok(sched_setaffinity(thread, &set)?)
+}
+
+/// A server on this machine, as `/proc` shows it.
+#[derive(Clone, Copy, Debug)]
+pub struct ServerProcess {
+    pid: u32,
+    ticks_per_second: u64,
+}
+
+/// What a process has used so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct CpuTime {
+    pub(crate) user: Duration,
+    pub(crate) system: Duration,
+}
+
+impl ServerProcess {
+    /// The process with this id, if there is one.
+    #[must_use]
+    pub fn new(pid: u32) -> Option<Self> {
+        let process = Self { pid, ticks_per_second: rustix::param::clock_ticks_per_second() };
+        process.cpu_time().map(|_| process)
+    }
+
+    /// Keeps all its threads on one core.
+    ///
+    /// # Errors
+    ///
+    /// A core that does not exist, or a process that is not ours.
+    pub fn pin(&self, cpu: usize) -> io::Result<()> {
+        for task in fs::read_dir(format!("/proc/{}/task", self.pid))? {
+            let thread = task?.file_name().to_str().and_then(|name| name.parse().ok());
+            pin(thread.and_then(Pid::from_raw), cpu)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn cpu_time(&self) -> Option<CpuTime> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid)).ok()?;
+        // The command's name is in brackets, and may have anything in it.
+        let (_, fields) = stat.rsplit_once(')')?;
+        let mut ticks = fields.split_whitespace().skip(11).map(str::parse::<u64>);
+        let mut next = || {
+            let ticks = ticks.next()?.ok()?;
+            Some(Duration::from_nanos(ticks.saturating_mul(1_000_000_000 / self.ticks_per_second)))
+        };
+        Some(CpuTime { user: next()?, system: next()? })
+    }
+
+    /// Memory of its own, in bytes.
+    pub(crate) fn resident_bytes(&self) -> Option<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        let kib: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
+        Some(kib * 1_024)
+    }
+}
+
+/// What this process, which is the load, has used so far.
+pub(crate) fn own_cpu_time() -> CpuTime {
+    ServerProcess::new(std::process::id()).and_then(|own| own.cpu_time()).unwrap_or_default()
+}
+
+impl CpuTime {
+    pub(crate) fn since(self, earlier: Self) -> Self {
+        Self {
+            user: self.user.saturating_sub(earlier.user),
+            system: self.system.saturating_sub(earlier.system),
+        }
+    }
+
+    pub(crate) fn total(self) -> Duration {
+        self.user + self.system
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_exists_has_memory_and_one_that_does_not_is_none() {
+        let own = ServerProcess::new(std::process::id()).expect("we exist");
+        assert!(own.resident_bytes().is_some_and(|bytes| bytes > 4_096));
+        assert!(ServerProcess::new(u32::MAX).is_none());
+    }
+
+    #[test]
+    fn a_core_that_cannot_be_is_refused() {
+        assert!(pin_this_thread(usize::MAX).is_err());
+    }
+}

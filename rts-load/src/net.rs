@@ -1,0 +1,268 @@
+//! The sockets: one epoll, one thread. What is said in one turn to one server is one write a link.
+
+use std::io::{self, Read as _, Write as _};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Token};
+use socket2::SockRef;
+
+use crate::client::{Client, Heard};
+
+const READ_BYTES: usize = 256 * 1_024;
+const EVENTS_PER_TURN: usize = 1_024;
+
+/// A link, by its place.
+pub(crate) type LinkIndex = usize;
+
+/// What happened on a link.
+#[derive(Debug)]
+pub(crate) enum Happened {
+    /// It is logged in, subscribed, a member: whatever it is for, it can do.
+    Ready,
+    /// A message came, which was to be sent at this moment of [`Net::nanos`].
+    Delivered { due_ns: u64 },
+    /// A message that this link sent has its result.
+    Result { id: u64, code: u32 },
+    /// It is gone, and why.
+    Lost(String),
+}
+
+pub(crate) struct Net<C> {
+    poll: Poll,
+    events: Events,
+    address: SocketAddr,
+    links: Vec<Link<C>>,
+    /// Links with something to write.
+    dirty: Vec<LinkIndex>,
+    happened: Vec<(LinkIndex, Happened)>,
+    scratch: Box<[u8]>,
+    started: Instant,
+}
+
+struct Link<C> {
+    stream: Option<TcpStream>,
+    client: C,
+    /// Input of which the rest has not come.
+    partial: Vec<u8>,
+    out: Vec<u8>,
+    written: usize,
+    is_open: bool,
+    is_dirty: bool,
+}
+
+impl<C: Client> Net<C> {
+    pub(crate) fn new(address: SocketAddr) -> io::Result<Self> {
+        Ok(Self {
+            poll: Poll::new()?,
+            events: Events::with_capacity(EVENTS_PER_TURN),
+            address,
+            links: Vec::new(),
+            dirty: Vec::new(),
+            happened: Vec::new(),
+            scratch: vec![0; READ_BYTES].into(),
+            started: Instant::now(),
+        })
+    }
+
+    /// Nanoseconds since this net was made.
+    pub(crate) fn nanos(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    /// Begins to connect one more client.
+    pub(crate) fn connect(&mut self, client: C) -> io::Result<LinkIndex> {
+        let index = self.links.len();
+        self.links.push(Link {
+            stream: None,
+            client,
+            partial: Vec::new(),
+            out: Vec::new(),
+            written: 0,
+            is_open: false,
+            is_dirty: false,
+        });
+        self.reconnect(index)?;
+        Ok(index)
+    }
+
+    /// Begins to connect a client whose link is gone.
+    pub(crate) fn reconnect(&mut self, index: LinkIndex) -> io::Result<()> {
+        let Some(link) = self.links.get_mut(index) else { return Ok(()) };
+        let mut stream = TcpStream::connect(self.address)?;
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        self.poll.registry().register(&mut stream, Token(index), interest)?;
+        link.stream = Some(stream);
+        link.is_open = false;
+        link.partial.clear();
+        link.out.clear();
+        link.written = 0;
+        link.client.open(&mut link.out);
+        Ok(())
+    }
+
+    /// Drops the link as a broken network does: with a reset, and no word.
+    pub(crate) fn cut(&mut self, index: LinkIndex) {
+        if let Some(stream) = self.links.get_mut(index).and_then(|link| link.stream.take()) {
+            // Without this it is a proper end, which is only less of a test.
+            let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+        }
+    }
+
+    /// Lets a client say something. It is written at the end of the turn.
+    pub(crate) fn say<T>(
+        &mut self,
+        index: LinkIndex,
+        say: impl FnOnce(&mut C, &mut Vec<u8>) -> T,
+    ) -> T {
+        let link = &mut self.links[index];
+        let said = say(&mut link.client, &mut link.out);
+        if !std::mem::replace(&mut link.is_dirty, true) {
+            self.dirty.push(index);
+        }
+        said
+    }
+
+    /// Links that a client wants to say something on by itself, such as a heartbeat.
+    pub(crate) fn sweep(&mut self, mut say: impl FnMut(&mut C, &mut Vec<u8>)) {
+        for (index, link) in self.links.iter_mut().enumerate() {
+            if link.is_open {
+                say(&mut link.client, &mut link.out);
+                if !link.out.is_empty() && !std::mem::replace(&mut link.is_dirty, true) {
+                    self.dirty.push(index);
+                }
+            }
+        }
+    }
+
+    /// Writes what was said, then waits for what happens, for `patience` at the most.
+    pub(crate) fn turn(&mut self, patience: Option<Duration>) -> io::Result<()> {
+        self.write_dirty();
+        // A link may have been lost while it was written to: that has happened already.
+        let patience = if self.happened.is_empty() { patience } else { Some(Duration::ZERO) };
+        match self.poll.poll(&mut self.events, patience) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
+            polled => polled?,
+        }
+        for event in &self.events {
+            let index = event.token().0;
+            let Some(link) = self.links.get_mut(index) else { continue };
+            if event.is_writable() {
+                if !link.is_open
+                    && let Some(stream) = &link.stream
+                    && stream.peer_addr().is_ok()
+                {
+                    // Small messages must not wait for others.
+                    let _ = stream.set_nodelay(true);
+                    link.is_open = true;
+                }
+                if !link.out.is_empty() && !std::mem::replace(&mut link.is_dirty, true) {
+                    self.dirty.push(index);
+                }
+            }
+            let read = link.read(index, &mut self.scratch, &mut self.happened);
+            if let Err(why) = read {
+                link.stream = None;
+                self.happened.push((index, Happened::Lost(why)));
+            } else if link.client.owes() && !std::mem::replace(&mut link.is_dirty, true) {
+                self.dirty.push(index);
+            }
+        }
+        Ok(())
+    }
+
+    /// What happened since this was last asked, in order. Give the list back to spare making a new one.
+    pub(crate) fn take_happened(
+        &mut self,
+        mut spent: Vec<(LinkIndex, Happened)>,
+    ) -> Vec<(LinkIndex, Happened)> {
+        spent.clear();
+        std::mem::replace(&mut self.happened, spent)
+    }
+
+    fn write_dirty(&mut self) {
+        for index in std::mem::take(&mut self.dirty) {
+            let link = &mut self.links[index];
+            link.is_dirty = false;
+            if let Err(error) = link.write() {
+                link.stream = None;
+                self.happened.push((index, Happened::Lost(format!("cannot write: {error}"))));
+            }
+        }
+    }
+}
+
+impl<C: Client> Link<C> {
+    fn read(
+        &mut self,
+        index: LinkIndex,
+        scratch: &mut [u8],
+        happened: &mut Vec<(LinkIndex, Happened)>,
+    ) -> Result<(), String> {
+        let mut hear = |heard: Heard| {
+            happened.push((
+                index,
+                match heard {
+                    Heard::Ready => Happened::Ready,
+                    Heard::Delivered { due_ns } => Happened::Delivered { due_ns },
+                    Heard::Result { id, code } => Happened::Result { id, code },
+                },
+            ));
+        };
+        loop {
+            let Some(stream) = &mut self.stream else { return Ok(()) };
+            let count = match stream.read(scratch) {
+                Ok(0) => return Err("the server closed the link".to_owned()),
+                Ok(count) => count,
+                Err(error) if is_for_later(&error) => return Ok(()),
+                Err(error) => return Err(format!("cannot read: {error}")),
+            };
+            let input = &scratch[..count];
+            if self.partial.is_empty() {
+                let used = self.client.hear(input, &mut self.out, &mut hear)?;
+                self.partial.extend_from_slice(&input[used..]);
+            } else {
+                self.partial.extend_from_slice(input);
+                let used = self.client.hear(&self.partial, &mut self.out, &mut hear)?;
+                self.partial.drain(..used);
+            }
+            if self.partial.is_empty() {
+                // What stands idle holds nothing.
+                self.partial = Vec::new();
+            }
+            if count < scratch.len() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        let Some(stream) = &mut self.stream else { return Ok(()) };
+        if !self.is_open {
+            return Ok(());
+        }
+        if self.written == 0 {
+            self.client.end_burst(&mut self.out);
+        }
+        while self.written < self.out.len() {
+            match stream.write(&self.out[self.written..]) {
+                Ok(count) => self.written += count,
+                // The next turn in which it is writable goes on.
+                Err(error) if is_for_later(&error) => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+        self.out.clear();
+        self.written = 0;
+        if self.out.capacity() > READ_BYTES {
+            self.out = Vec::new();
+        }
+        Ok(())
+    }
+}
+
+fn is_for_later(error: &io::Error) -> bool {
+    use io::ErrorKind::{Interrupted, NotConnected, WouldBlock};
+    matches!(error.kind(), WouldBlock | Interrupted | NotConnected)
+}

@@ -1,0 +1,348 @@
+//! Messages in pairs, and broadcasts in a room: both are senders with a window, and those who get what they send.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use super::crowd::{AT_ONCE, LOOK_UP, Sweeper};
+use super::presence::Snapshot;
+use super::{P2p, Pace, Room, Run, RunError};
+use crate::client::{Client, PAYLOAD_HEAD_BYTES, Role};
+use crate::net::{Happened, LinkIndex};
+use crate::report::{Report, Times};
+
+/// Open loop: what a sender has under way at the most. Less than RTS lets a client have; what does not fit waits, and its
+/// waiting counts.
+const OPEN_LOOP_WINDOW: usize = 512;
+/// For what is under way when the sending ends.
+const DRAIN: Duration = Duration::from_secs(5);
+/// In the place of a message that is done.
+const DONE: u64 = u64::MAX;
+
+/// One who sends.
+struct Sender {
+    link: LinkIndex,
+    has_results: bool,
+    /// Deliveries of each message.
+    receivers: u64,
+    sent: u64,
+    delivered: u64,
+    results: u64,
+    /// When messages without a result were to be sent; the first is number `first_open`.
+    open: VecDeque<u64>,
+    first_open: u64,
+    /// Open loop: when messages that wait for the window were to be sent.
+    waiting: VecDeque<u64>,
+}
+
+/// What was counted while it was measured.
+struct Tally {
+    is_measuring: bool,
+    sent: u64,
+    results: u64,
+    deliveries: u64,
+    delivery: Times,
+    result: Times,
+    lateness: Times,
+    /// Of the whole run.
+    codes: BTreeMap<u32, u64>,
+}
+
+/// The work as far as pairs and rooms have it in common.
+struct Plan {
+    senders: Vec<Sender>,
+    /// The sender whose messages a link gets.
+    sender_of: Vec<usize>,
+    pace: Pace,
+    payload: Vec<u8>,
+    warm_up: Duration,
+    duration: Duration,
+    clients: usize,
+    /// In a room, what is done is a delivery.
+    counts_deliveries: bool,
+    is_sending: bool,
+    /// An empty list with room, for the next turn.
+    happened: Vec<(LinkIndex, Happened)>,
+}
+
+impl<C: Client> Run<'_, C> {
+    pub(super) fn p2p(&mut self, job: &P2p) -> Result<Report, RunError> {
+        let pair = |pair: usize| {
+            // A sender stands right behind its receiver.
+            [Role::Receiver, Role::Sender { to: 2 * pair as u32 }]
+        };
+        let roles: Vec<_> = (0..job.pairs).flat_map(pair).collect();
+        let idle = std::iter::repeat_n(Role::Receiver, job.idle);
+        let roles: Vec<_> = roles.into_iter().chain(idle).collect();
+        let clients = roles.len();
+        self.gather(roles.into_iter(), AT_ONCE)?;
+        let senders = (0..job.pairs).map(|pair| self.sender(2 * pair + 1, 1)).collect();
+        self.play(Plan {
+            senders,
+            sender_of: (0..clients).map(|link| link / 2).collect(),
+            pace: job.pace,
+            payload: vec![b'x'; job.payload_bytes],
+            warm_up: job.warm_up,
+            duration: job.duration,
+            clients,
+            counts_deliveries: false,
+            is_sending: false,
+            happened: Vec::new(),
+        })
+    }
+
+    pub(super) fn room(&mut self, job: &Room) -> Result<Report, RunError> {
+        let members = std::iter::repeat_n(Role::Member, job.members);
+        let roles: Vec<_> = members.chain([Role::Speaker]).collect();
+        let clients = roles.len();
+        self.gather(roles.into_iter(), AT_ONCE)?;
+        let speaker = self.sender(job.members, job.members as u64);
+        self.play(Plan {
+            senders: vec![speaker],
+            sender_of: vec![0; clients],
+            pace: job.pace,
+            payload: vec![b'x'; job.payload_bytes],
+            warm_up: job.warm_up,
+            duration: job.duration,
+            clients,
+            counts_deliveries: true,
+            is_sending: false,
+            happened: Vec::new(),
+        })
+    }
+
+    fn sender(&mut self, link: LinkIndex, receivers: u64) -> Sender {
+        Sender {
+            link,
+            has_results: self.net.say(link, |client, _| client.has_results()),
+            receivers,
+            sent: 0,
+            delivered: 0,
+            results: 0,
+            open: VecDeque::new(),
+            first_open: 1,
+            waiting: VecDeque::new(),
+        }
+    }
+
+    fn play(&mut self, mut plan: Plan) -> Result<Report, RunError> {
+        let mut tally = Tally::new();
+        let (warm_up, duration) = (plan.warm_up, plan.duration);
+        self.phase("warming up", &mut plan, &mut tally, warm_up)?;
+        tally.is_measuring = true;
+        let before: Snapshot = self.snapshot();
+        self.phase("measuring", &mut plan, &mut tally, duration)?;
+        tally.is_measuring = false;
+        let used = self.since(&before);
+        self.drain(&mut plan, &mut tally)?;
+        let has_results = plan.senders.iter().all(|sender| sender.has_results);
+        let done = match has_results && !plan.counts_deliveries {
+            true => tally.results,
+            false => tally.deliveries,
+        };
+        Ok(Report {
+            clients: plan.clients,
+            sent: tally.sent,
+            done,
+            lost: plan.senders.iter().map(Sender::under_way).sum(),
+            results: tally.codes,
+            delivery: tally.delivery.spread(),
+            result: tally.result.spread(),
+            lateness: tally.lateness.spread(),
+            ..used
+        })
+    }
+
+    /// Sends at the plan's pace for a while.
+    fn phase(
+        &mut self,
+        name: &'static str,
+        plan: &mut Plan,
+        tally: &mut Tally,
+        duration: Duration,
+    ) -> Result<(), RunError> {
+        let started = Instant::now();
+        let started_ns = self.net.nanos();
+        let mut sweeper = Sweeper::new();
+        let mut shown = Instant::now();
+        let mut due_count = 0;
+        plan.is_sending = true;
+        for index in 0..plan.senders.len() {
+            self.send_more(plan, index, tally);
+        }
+        while started.elapsed() < duration {
+            let patience = match plan.pace {
+                Pace::Window(_) => LOOK_UP.min(duration),
+                Pace::PerSecond(rate) => {
+                    self.send_due(plan, tally, started_ns, &mut due_count, rate);
+                    // What is due next may be due before a timer would ring.
+                    Duration::ZERO
+                }
+            };
+            self.net.turn(Some(patience))?;
+            self.take_in(plan, tally)?;
+            sweeper.sweep(self);
+            if shown.elapsed() >= LOOK_UP {
+                shown = Instant::now();
+                (self.progress)(name, started.elapsed().as_secs_f64() / duration.as_secs_f64());
+            }
+        }
+        plan.is_sending = false;
+        Ok(())
+    }
+
+    /// Waits for what is under way.
+    fn drain(&mut self, plan: &mut Plan, tally: &mut Tally) -> Result<(), RunError> {
+        let started = Instant::now();
+        while plan.senders.iter().any(|sender| sender.under_way() > 0) && started.elapsed() < DRAIN
+        {
+            self.net.turn(Some(LOOK_UP))?;
+            self.take_in(plan, tally)?;
+        }
+        Ok(())
+    }
+
+    /// Open loop: sends what is due by now, by one sender after the other.
+    fn send_due(
+        &mut self,
+        plan: &mut Plan,
+        tally: &mut Tally,
+        started_ns: u64,
+        due_count: &mut u64,
+        rate: u32,
+    ) {
+        let now = self.net.nanos();
+        loop {
+            let due = started_ns + *due_count * 1_000_000_000 / u64::from(rate);
+            if due > now {
+                break;
+            }
+            let index = (*due_count % plan.senders.len() as u64) as usize;
+            *due_count += 1;
+            plan.senders[index].waiting.push_back(due);
+            self.send_more(plan, index, tally);
+        }
+    }
+
+    /// Sends what the sender's window allows: in a closed loop always something, in an open loop what waits.
+    fn send_more(&mut self, plan: &mut Plan, index: usize, tally: &mut Tally) {
+        match plan.pace {
+            Pace::Window(window) => {
+                while plan.is_sending && plan.senders[index].has_room(window) {
+                    let now = self.net.nanos();
+                    self.send(plan, index, now, tally);
+                }
+            }
+            Pace::PerSecond(_) => {
+                while plan.senders[index].has_room(OPEN_LOOP_WINDOW)
+                    && let Some(due) = plan.senders[index].waiting.pop_front()
+                {
+                    if tally.is_measuring {
+                        tally.lateness.record(self.net.nanos() - due);
+                    }
+                    self.send(plan, index, due, tally);
+                }
+            }
+        }
+    }
+
+    fn send(&mut self, plan: &mut Plan, index: usize, due_ns: u64, tally: &mut Tally) {
+        let sender = &mut plan.senders[index];
+        sender.sent += 1;
+        sender.open.push_back(due_ns);
+        tally.sent += u64::from(tally.is_measuring);
+        let id = sender.sent;
+        plan.payload[..8].copy_from_slice(&due_ns.to_le_bytes());
+        plan.payload[8..PAYLOAD_HEAD_BYTES].copy_from_slice(&id.to_le_bytes());
+        self.net.say(sender.link, |client, out| client.send(id, &plan.payload, out));
+    }
+
+    fn take_in(&mut self, plan: &mut Plan, tally: &mut Tally) -> Result<(), RunError> {
+        let mut happened = self.net.take_happened(std::mem::take(&mut plan.happened));
+        let now = self.net.nanos();
+        for (link, what) in happened.drain(..) {
+            let index = plan.sender_of[link];
+            match what {
+                Happened::Delivered { due_ns } => {
+                    let Some(sender) = plan.senders.get_mut(index) else { continue };
+                    sender.delivered += 1;
+                    if !sender.has_results && sender.delivered.is_multiple_of(sender.receivers) {
+                        sender.open.pop_front();
+                    }
+                    tally.delivered(now.saturating_sub(due_ns));
+                }
+                Happened::Result { id, code } => {
+                    let Some(sender) = plan.senders.get_mut(index) else { continue };
+                    if let Some(due_ns) = sender.resolve(id) {
+                        tally.resulted(code, now.saturating_sub(due_ns));
+                    }
+                }
+                Happened::Lost(why) => return Err(self.lost(link, why)),
+                Happened::Ready => continue,
+            }
+            self.send_more(plan, index, tally);
+        }
+        plan.happened = happened;
+        Ok(())
+    }
+}
+
+impl Sender {
+    /// Messages that are not done.
+    fn under_way(&self) -> u64 {
+        let undelivered = self.sent - (self.delivered / self.receivers).min(self.sent);
+        let unanswered = self.sent - self.results;
+        match self.has_results {
+            true if self.receivers > 1 => unanswered.max(undelivered),
+            true => unanswered,
+            false => undelivered,
+        }
+    }
+
+    fn has_room(&self, window: usize) -> bool {
+        self.under_way() < window as u64
+    }
+
+    /// When the message with this id was to be sent, if it had no result before.
+    fn resolve(&mut self, id: u64) -> Option<u64> {
+        let place = usize::try_from(id.checked_sub(self.first_open)?).ok()?;
+        let due = std::mem::replace(self.open.get_mut(place)?, DONE);
+        while self.open.front() == Some(&DONE) {
+            self.open.pop_front();
+            self.first_open += 1;
+        }
+        (due != DONE).then(|| {
+            self.results += 1;
+            due
+        })
+    }
+}
+
+impl Tally {
+    fn new() -> Self {
+        Self {
+            is_measuring: false,
+            sent: 0,
+            results: 0,
+            deliveries: 0,
+            delivery: Times::new(),
+            result: Times::new(),
+            lateness: Times::new(),
+            codes: BTreeMap::new(),
+        }
+    }
+
+    fn delivered(&mut self, ns: u64) {
+        if self.is_measuring {
+            self.deliveries += 1;
+            self.delivery.record(ns);
+        }
+    }
+
+    fn resulted(&mut self, code: u32, ns: u64) {
+        *self.codes.entry(code).or_default() += 1;
+        if self.is_measuring {
+            self.results += 1;
+            self.result.record(ns);
+        }
+    }
+}
