@@ -22,7 +22,7 @@ mod target;
 mod work;
 
 pub use floor::{FloorError, serve_floor};
-pub use machine::{ServerProcess, pin_this_thread, raise_open_files};
+pub use machine::{ServerProcess, pin_this_thread};
 pub use report::{Report, Spread};
 pub use target::{Scheme, Target, TargetError};
 pub use work::{Connect, Idle, Job, P2p, Pace, Room, RunError, Storm, run};

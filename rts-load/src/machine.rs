@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::time::Duration;
 
-use rustix::process::{Pid, Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::Pid;
 use rustix::thread::{CpuSet, sched_setaffinity};
 
 /// Keeps the calling thread, and what it starts, on one core.
@@ -14,15 +14,6 @@ use rustix::thread::{CpuSet, sched_setaffinity};
 /// A core that does not exist.
 pub fn pin_this_thread(cpu: usize) -> io::Result<()> {
     pin(None, cpu)
-}
-
-/// Allows as many open files as the system lets us have, and returns how many.
-pub fn raise_open_files() -> u64 {
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
-    // If it is refused, the old limit holds, and connecting says so when it is reached.
-    let _ = setrlimit(Resource::Nofile, raised);
-    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
 fn pin(thread: Option<Pid>, cpu: usize) -> io::Result<()> {

@@ -1,5 +1,6 @@
 //! The `rts` command, run as a child process.
 
+mod bench;
 mod commands;
 mod engine;
 mod hostile;

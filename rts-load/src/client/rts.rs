@@ -74,6 +74,9 @@ impl Client for Rts {
             token: self.token.clone(),
             resume,
             claim: self.session.as_ref().map_or(0, |session| session.claim),
+            // Not said: no login of ours is late.
+            engine: 0,
+            attempt: 0,
         };
         self.say(out, |out| {
             out.extend_from_slice(&Frame::Hello { version: VERSION, features: 0 }.encode());

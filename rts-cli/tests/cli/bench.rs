@@ -1,0 +1,80 @@
+//! `rts bench`: every kind of work, on a server that it starts itself. How fast it is, is not asserted.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::support::rts;
+
+fn bench(args: &str) -> Value {
+    let args: Vec<&str> = ["bench"].into_iter().chain(args.split(' ')).chain(["--json"]).collect();
+    let output = rts(&args);
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_str(&stdout).expect("one object")
+}
+
+/// Every message has its one result, and none is lost.
+fn check(report: &Value, code: &str) {
+    assert_eq!(report["lost"], 0, "{report}");
+    assert!(report["done"].as_u64() > Some(0), "{report}");
+    let results = report["results"].as_object().expect("results by code");
+    assert_eq!(results.keys().collect::<Vec<_>>(), [code], "{report}");
+    assert!(report["delivery"]["p999_ms"].is_f64(), "{report}");
+    assert!(report["server_cpu_seconds_per_million"].is_f64(), "{report}");
+}
+
+#[test]
+fn messages_in_closed_and_open_loop_all_have_result_0() {
+    let closed = bench("p2p --pairs 3 --idle 2 --window 8 --warm-up 0 --duration 0.2");
+    check(&closed, "0");
+    assert_eq!(closed["clients"], 8);
+    let open = bench("p2p --pairs 3 --rate 500 --payload 1000 --warm-up 0 --duration 0.2");
+    check(&open, "0");
+    assert!(open["lateness"]["p99_ms"].is_f64(), "an open loop says how late it was");
+}
+
+#[test]
+fn a_broadcast_is_a_delivery_for_each_member() {
+    let report = bench("room --members 5 --window 2 --warm-up 0 --duration 0.2");
+    check(&report, "200");
+    let results = report["results"]["200"].as_u64().expect("a count");
+    assert!(report["done"].as_u64().expect("a count") <= 5 * results, "{report}");
+}
+
+#[test]
+fn clients_come_stay_and_come_back_with_and_without_their_sessions() {
+    for work in ["connect", "storm", "storm --resume", "idle --duration 0.1"] {
+        let report = bench(&format!("{work} --clients 20"));
+        assert_eq!(report["clients"], 20);
+        assert!(report["ready"]["max_ms"].is_f64(), "{report}");
+    }
+}
+
+#[test]
+fn the_floor_relays() {
+    let mut floor = Command::new(env!("CARGO_BIN_EXE_rts"))
+        .args(["bench", "floor", "--listen", "127.0.0.1:0"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut line = String::new();
+    let stdout = floor.stdout.take().expect("it was piped");
+    BufReader::new(stdout).read_line(&mut line).expect("a line");
+    let url = line.trim().strip_prefix("listening on ").expect("where it listens");
+    for work in ["p2p --pairs 2 --window 4", "room --members 3 --window 4"] {
+        let report = bench(&format!("{work} --warm-up 0 --duration 0.2 --url {url}"));
+        assert!(report["done"].as_u64() > Some(0), "{report}");
+        assert_eq!(report["lost"], 0, "{report}");
+    }
+    floor.kill().expect("it was running");
+    floor.wait().expect("it ends");
+}
+
+#[test]
+fn load_is_not_put_on_other_peoples_servers_by_mistake() {
+    let output = rts(&["bench", "p2p", "--url", "rts://192.0.2.1:7600"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--anywhere"));
+}
