@@ -134,6 +134,12 @@ impl<R: Runtime> Shard<R> {
         state.server.online_status(self.inner.clock.now(), app_id, uid)
     }
 
+    /// Lets the app's back end do something, such as [`Server::unicast`]: it is done when this returns. `command` runs
+    /// under the shard's lock: it must be quick, and must not wait nor call the shard.
+    pub fn command<T>(&self, command: impl FnOnce(&mut Server, Instant) -> T) -> T {
+        self.with(None, command)
+    }
+
     async fn until(&self, is_so: impl Fn(&State) -> bool) {
         loop {
             let ended = self.inner.ended.listen();
@@ -181,10 +187,10 @@ impl<R: Runtime> Shard<R> {
 
     /// Lets the core do something, and does what it asks for. `own` is the queue of the link whose task this is,
     /// which looks there anyway.
-    fn with(&self, own: Option<&Arc<Queue>>, call: impl FnOnce(&mut Server, Instant)) {
+    fn with<T>(&self, own: Option<&Arc<Queue>>, call: impl FnOnce(&mut Server, Instant) -> T) -> T {
         let mut state = self.lock();
         let now = self.inner.clock.now();
-        call(&mut state.server, now);
+        let returned = call(&mut state.server, now);
         self.drain(&mut state, now);
         // The end of a burst: what is due at once is done at once.
         if state.deadline.is_some_and(|deadline| deadline <= now) {
@@ -204,6 +210,7 @@ impl<R: Runtime> Shard<R> {
         if is_nearer {
             self.inner.time_changed.notify(1);
         }
+        returned
     }
 
     fn drain(&self, state: &mut State, now: Instant) {

@@ -1,0 +1,113 @@
+//! The query of a request's address.
+
+use std::fmt::Write as _;
+
+/// Names and values, in the order in which they stood.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Query {
+    pairs: Vec<(String, String)>,
+}
+
+impl Query {
+    /// Reads what stands behind the `?`. Nothing is refused: what is not UTF-8 gets replacement characters, and a `%`
+    /// without two digits stands for itself.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        let parts = text.split('&').filter(|part| !part.is_empty());
+        let pairs = parts.map(|part| {
+            let (name, value) = part.split_once('=').unwrap_or((part, ""));
+            (decode(name), decode(value))
+        });
+        Self { pairs: pairs.collect() }
+    }
+
+    /// Of these names and values.
+    pub fn of(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self { pairs: pairs.into_iter().collect() }
+    }
+
+    /// The first value of this name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.pairs.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
+    }
+
+    /// As it is signed: sorted by names, values of one name in their order, everything but `A-Z a-z 0-9 - _ . ~`
+    /// escaped. It can stand behind a `?` as well.
+    #[must_use]
+    pub fn canonical(&self) -> String {
+        let mut pairs: Vec<_> = self.pairs.iter().collect();
+        pairs.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let mut out = String::new();
+        for (name, value) in pairs {
+            if !out.is_empty() {
+                out.push('&');
+            }
+            encode(name, &mut out);
+            out.push('=');
+            encode(value, &mut out);
+        }
+        out
+    }
+}
+
+fn decode(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at) {
+        at += 1;
+        match byte {
+            b'+' => out.push(b' '),
+            b'%' => match bytes.get(at..at + 2).and_then(hex) {
+                Some(escaped) => {
+                    out.push(escaped);
+                    at += 2;
+                }
+                None => out.push(b'%'),
+            },
+            _ => out.push(*byte),
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+fn hex(digits: &[u8]) -> Option<u8> {
+    let [high, low] = digits else { return None };
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    Some(digit(*high)? << 4 | digit(*low)?)
+}
+
+fn encode(text: &str, out: &mut String) {
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                out.push(byte.into());
+            }
+            _ => write!(out, "%{byte:02X}").expect("a String grows"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Query;
+
+    #[test]
+    fn what_is_escaped_is_read_and_what_is_not_stands_for_itself() {
+        let query = Query::parse("a=1&b=x+y%20z%2B&&c&%64=%zz%4&a=2&e=%ff");
+        assert_eq!(query.get("a"), Some("1"));
+        assert_eq!(query.get("b"), Some("x y z+"));
+        assert_eq!(query.get("c"), Some(""));
+        assert_eq!(query.get("d"), Some("%zz%4"));
+        assert_eq!(query.get("e"), Some("\u{FFFD}"));
+        assert_eq!(query.get("f"), None);
+    }
+
+    #[test]
+    fn the_canonical_form_is_sorted_and_escaped() {
+        let query = Query::parse("b=x+y&a=2&a=1&c=~-_./");
+        assert_eq!(query.canonical(), "a=2&a=1&b=x%20y&c=~-_.%2F");
+        assert_eq!(Query::parse(&query.canonical()).canonical(), query.canonical());
+    }
+}

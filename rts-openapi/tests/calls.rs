@@ -1,0 +1,302 @@
+//! Requests as they are read: what is taken, and what is refused with which name.
+
+use std::time::Duration;
+
+use rts_openapi::{Action, Call, Command, Error, ErrorCode, Method, Query};
+use rts_proto::server::{Ban, CommandError};
+use rts_proto::{Payload, RoomId, UserId};
+use serde_json::{Value, json};
+
+const APP_ID: &str = "123456781234567812345678";
+
+fn user(uid: &str) -> UserId {
+    UserId::new(uid).expect("well formed")
+}
+
+fn lobby() -> RoomId {
+    RoomId::new("lobby").expect("well formed")
+}
+
+/// A request with all that any action needs.
+fn full() -> Value {
+    json!({"AppId": APP_ID, "RoomId": "lobby", "From": "system", "To": "bob", "UserId": "bob",
+        "UserIds": ["bob"], "Message": "hi"})
+}
+
+fn parse(action: Action, body: &Value) -> Result<Command, Error> {
+    let query = match action.method() {
+        Method::Get => {
+            let object = body.as_object().expect("an object").iter();
+            let texts = object.filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned())));
+            Query::of(texts)
+        }
+        Method::Post => Query::default(),
+    };
+    Call::parse(action, &query, body.to_string().as_bytes()).map(|call| {
+        assert_eq!(call.app_id.as_str(), APP_ID);
+        call.command
+    })
+}
+
+/// The full request with one field changed, or taken away.
+fn with(action: Action, name: &str, value: Value) -> Result<Command, Error> {
+    let mut body = full();
+    match value {
+        Value::Null => drop(body.as_object_mut().expect("an object").remove(name)),
+        value => body[name] = value,
+    }
+    parse(action, &body)
+}
+
+fn code(result: Result<Command, Error>) -> ErrorCode {
+    result.expect_err("refused").code
+}
+
+#[test]
+fn each_action_is_read() {
+    let (to, room, from) = (user("bob"), lobby(), user("system"));
+    let payload = Payload::text("hi");
+    let read = |action| parse(action, &full()).expect("taken");
+    let unicast = Command::Unicast { from: from.clone(), to: to.clone(), payload: payload.clone() };
+    assert_eq!(read(Action::SendUnicast), unicast);
+    let broadcast =
+        Command::Broadcast { room: room.clone(), from: from.clone(), payload: payload.clone() };
+    assert_eq!(read(Action::SendBroadcast), broadcast);
+    let in_room = Command::RoomUnicast { room: room.clone(), from, to: vec![to.clone()], payload };
+    assert_eq!(read(Action::SendRoomUnicast), in_room);
+    assert_eq!(read(Action::BatchSendRoomUnicast), in_room);
+    assert_eq!(with(Action::BatchSendRoomUnicast, "To", json!(["bob"])), Ok(in_room));
+    let kick = Command::Kick { room: room.clone(), uid: to.clone() };
+    assert_eq!(read(Action::KickUser), kick);
+    let dismiss = Command::Dismiss { room: room.clone(), interval: Duration::ZERO };
+    assert_eq!(read(Action::DismissRoom), dismiss);
+    let ban = Ban::UserInRoom(room.clone(), to.clone());
+    assert_eq!(read(Action::BanRoomUser), Command::Ban { ban, interval: Duration::ZERO });
+    assert_eq!(read(Action::GetRoomOnlineUsers), Command::OnlineUsers { room });
+    assert_eq!(read(Action::GetUserOnlineStatus), Command::Statuses { uids: vec![to] });
+}
+
+#[test]
+fn a_ban_is_of_a_room_of_a_user_or_of_both() {
+    let ban = |body: Value| match parse(Action::BanRoomUser, &body) {
+        Ok(Command::Ban { ban, interval }) => Ok((ban, interval)),
+        Ok(other) => panic!("{other:?}"),
+        Err(error) => Err(error.code),
+    };
+    let minute = Duration::from_secs(60);
+    let both =
+        json!({"AppId": APP_ID, "RoomId": "lobby", "UserId": "bob", "ForbiddenInterval": 60});
+    assert_eq!(ban(both), Ok((Ban::UserInRoom(lobby(), user("bob")), minute)));
+    let room = json!({"AppId": APP_ID, "RoomId": "lobby", "UserId": "", "ForbiddenInterval": 60});
+    assert_eq!(ban(room), Ok((Ban::Room(lobby()), minute)));
+    let everywhere = json!({"AppId": APP_ID, "UserId": "bob"});
+    assert_eq!(ban(everywhere), Ok((Ban::User(user("bob")), Duration::ZERO)));
+    assert_eq!(ban(json!({"AppId": APP_ID})), Err(ErrorCode::MissingParameter));
+}
+
+#[test]
+fn a_kick_with_an_interval_is_a_ban() {
+    let ban = Ban::UserInRoom(lobby(), user("bob"));
+    let command = with(Action::KickUser, "ForbiddenInterval", json!(60));
+    assert_eq!(command, Ok(Command::Ban { ban, interval: Duration::from_secs(60) }));
+}
+
+#[test]
+fn bytes_come_as_base64() {
+    let message = |text: &str| {
+        let mut body = full();
+        body["Binary"] = json!(true);
+        body["Message"] = json!(text);
+        parse(Action::SendUnicast, &body)
+    };
+    let bytes = |bytes: &'static [u8]| Command::Unicast {
+        from: user("system"),
+        to: user("bob"),
+        payload: Payload::binary(bytes),
+    };
+    assert_eq!(message("AP8="), Ok(bytes(&[0, 255])));
+    assert_eq!(message(""), Ok(bytes(&[])));
+    for bad in ["AP8", "not base64!", "AP8=\n", "-_8="] {
+        assert_eq!(code(message(bad)), ErrorCode::Unmarshal, "{bad:?}");
+    }
+}
+
+/// Each field that an action needs: absent, of the wrong kind, and with a value that it cannot have.
+#[test]
+fn each_field_is_refused_by_its_name() {
+    use ErrorCode::{IllegalFrom, IllegalRoomId, IllegalTo, NotExistAppId};
+    let room_actions = [
+        Action::SendBroadcast,
+        Action::SendRoomUnicast,
+        Action::KickUser,
+        Action::DismissRoom,
+        Action::GetRoomOnlineUsers,
+    ];
+    let cases = Action::ALL
+        .map(|action| (action, "AppId", "short", NotExistAppId))
+        .into_iter()
+        .chain(room_actions.map(|action| (action, "RoomId", "a.b", IllegalRoomId)))
+        .chain([
+            (Action::SendUnicast, "From", "a b", IllegalFrom),
+            (Action::SendBroadcast, "From", "", IllegalFrom),
+            (Action::SendRoomUnicast, "From", "ä", IllegalFrom),
+            (Action::SendUnicast, "To", "", IllegalTo),
+            (Action::SendRoomUnicast, "To", "a b", IllegalTo),
+            (Action::KickUser, "UserId", "a b", IllegalTo),
+        ]);
+    for (action, name, bad, expected) in cases {
+        let absent = with(action, name, Value::Null).expect_err(name);
+        assert_eq!(absent.code, ErrorCode::MissingParameter, "{action:?} {name}");
+        assert!(absent.message.contains(name), "{absent}");
+        let refused = with(action, name, json!(bad)).expect_err(name);
+        assert_eq!(refused.code, expected, "{action:?} {name}");
+        assert!(refused.message.contains(name), "{refused}");
+        if action.method() == Method::Post {
+            let wrong = with(action, name, json!({"a": 1}));
+            assert_eq!(code(wrong), ErrorCode::Unmarshal, "{action:?} {name}");
+        }
+    }
+    for action in [Action::SendUnicast, Action::SendBroadcast, Action::SendRoomUnicast] {
+        let absent = code(with(action, "Message", Value::Null));
+        assert_eq!(absent, ErrorCode::MissingParameter);
+        assert_eq!(code(with(action, "Binary", json!("yes"))), ErrorCode::Unmarshal);
+    }
+    assert_eq!(code(with(Action::SendRoomUnicast, "To", json!([]))), ErrorCode::MissingParameter);
+    assert_eq!(code(with(Action::SendUnicast, "To", json!(["bob"]))), ErrorCode::Unmarshal);
+    let statuses = Action::GetUserOnlineStatus;
+    assert_eq!(code(with(statuses, "UserIds", Value::Null)), ErrorCode::MissingParameter);
+    assert_eq!(code(with(statuses, "UserIds", json!("bob"))), ErrorCode::Unmarshal);
+    assert_eq!(code(with(statuses, "UserIds", json!(["a b"]))), IllegalTo);
+    for bad in [json!(-1), json!(1.5), json!("60")] {
+        let refused = with(Action::BanRoomUser, "ForbiddenInterval", bad);
+        assert_eq!(code(refused), ErrorCode::Unmarshal);
+    }
+}
+
+#[test]
+fn six_hundred_users_are_taken_and_one_more_is_not() {
+    let names = |count: usize| json!((0..count).map(|n| format!("user-{n}")).collect::<Vec<_>>());
+    for (action, name) in
+        [(Action::BatchSendRoomUnicast, "To"), (Action::GetUserOnlineStatus, "UserIds")]
+    {
+        assert!(with(action, name, names(600)).is_ok());
+        assert_eq!(code(with(action, name, names(601))), ErrorCode::UserCountOverLimit);
+    }
+}
+
+#[test]
+fn ids_of_128_bytes_are_taken_and_one_more_is_not() {
+    let long = "x".repeat(129);
+    for (name, expected) in [
+        ("RoomId", ErrorCode::IllegalRoomId),
+        ("From", ErrorCode::IllegalFrom),
+        ("To", ErrorCode::IllegalTo),
+    ] {
+        assert!(with(Action::SendRoomUnicast, name, json!(long[..128])).is_ok());
+        assert_eq!(code(with(Action::SendRoomUnicast, name, json!(long))), expected);
+    }
+}
+
+#[test]
+fn a_body_that_is_none_is_told_from_one_that_is_wrong() {
+    let parse = |body: &[u8]| Call::parse(Action::SendUnicast, &Query::default(), body);
+    for body in ["", " \n"] {
+        let error = parse(body.as_bytes()).expect_err("nothing there");
+        assert_eq!(error.code, ErrorCode::BodyIsEmpty);
+    }
+    for body in ["{", "null", "[]", "\"x\"", "{\"AppId\":1}", "{} {}", "AppId=1"] {
+        let error = parse(body.as_bytes()).expect_err(body);
+        assert_eq!(error.code, ErrorCode::Unmarshal, "{body}");
+    }
+    assert_eq!(parse(&[b'{', 0xFF, b'}']).expect_err("not UTF-8").code, ErrorCode::Unmarshal);
+    let deep = "[".repeat(100_000);
+    assert_eq!(parse(deep.as_bytes()).expect_err("deep").code, ErrorCode::Unmarshal);
+    let mut with_more = full();
+    with_more["Unknown"] = json!({"what": "a later version may have"});
+    assert!(
+        Call::parse(Action::SendUnicast, &Query::default(), with_more.to_string().as_bytes())
+            .is_ok()
+    );
+}
+
+#[test]
+fn actions_have_the_versions_of_the_original() {
+    let sends = ["2020-12-01", "2023-07-20"];
+    for (name, good, bad) in [
+        ("SendUnicast", &sends[..], "2023-11-01"),
+        ("SendBroadcast", &sends[..], "2023-11-01"),
+        ("SendRoomUnicast", &sends[..], ""),
+        ("BatchSendRoomUnicast", &sends[..], "2020-12-1"),
+        ("GetUserOnlineStatus", &sends[..], "2023-11-01"),
+        ("KickUser", &["2020-12-01"][..], "2023-07-20"),
+        ("DismissRoom", &["2020-12-01"][..], "2023-11-01"),
+        ("BanRoomUser", &["2020-12-01", "2023-11-01"][..], "2023-07-20"),
+        ("GetRoomOnlineUsers", &["2023-11-01"][..], "2020-12-01"),
+    ] {
+        for version in good {
+            assert_eq!(Action::find(name, version).map(Action::name), Some(name));
+        }
+        assert_eq!(Action::find(name, bad), None, "{name} {bad}");
+    }
+    assert_eq!(Action::find("sendunicast", "2020-12-01"), None);
+    assert_eq!(Action::find("", ""), None);
+}
+
+#[test]
+fn every_refusal_of_the_core_has_a_name_here() {
+    let name = |error: CommandError| Error::from(error).code.name();
+    let qps = "FlowLimitExceeded.QPSOverLimit";
+    assert_eq!(name(CommandError::OverAppRate { per_second: 500 }), qps);
+    assert_eq!(name(CommandError::OverRoomRate), qps);
+    let too_long = CommandError::TooLong { len: 2, max: 1 };
+    assert_eq!(name(too_long), "InvalidParameter.SizeOverLimit");
+    let many = "InvalidParameter.UserCountOverLimit";
+    assert_eq!(name(CommandError::TooManyReceivers { count: 2, max: 1 }), many);
+    assert_eq!(name(CommandError::TooManyBans { max: 1 }), many);
+}
+
+#[test]
+fn codes_have_names_statuses_and_numbers_of_their_own() {
+    let mut names: Vec<_> = ErrorCode::ALL.iter().map(|code| code.name()).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), ErrorCode::ALL.len());
+    for code in ErrorCode::ALL {
+        let expected = match code.name() {
+            "MissingParameter" | "InvalidTimestamp" => 400,
+            name if name.starts_with("InvalidParameter.") => 400,
+            "AccessDenied" => 403,
+            "InvalidActionOrVersion" => 404,
+            "FlowLimitExceeded.QPSOverLimit" => 429,
+            "InternalError" => 500,
+            _ => 401,
+        };
+        assert_eq!(code.status(), expected, "{code:?}");
+    }
+}
+
+#[test]
+fn the_document_has_every_action_in_every_version() {
+    let document = serde_json::to_value(rts_openapi::document()).expect("JSON");
+    let paths = document["paths"].as_object().expect("paths");
+    let count: usize = Action::ALL.iter().map(|action| action.versions().len()).sum();
+    assert_eq!(paths.len(), count);
+    for action in Action::ALL {
+        let path = format!("/?Action={}&Version={}", action.name(), action.version());
+        let method = if action.method() == Method::Get { "get" } else { "post" };
+        let operation = &paths[&path][method];
+        let responses = operation["responses"].as_object().expect("responses");
+        let statuses: Vec<_> = responses.keys().map(String::as_str).collect();
+        assert_eq!(statuses, ["200", "400", "401", "403", "404", "429", "500"], "{path}");
+    }
+    let send = &paths["/?Action=SendUnicast&Version=2023-07-20"]["post"];
+    let schema = &send["requestBody"]["content"]["application/json"]["schema"];
+    assert_eq!(schema["required"], json!(["AppId", "From", "To", "Message"]));
+    let text = document.to_string();
+    let named = text.split("\"#/components/schemas/").skip(1);
+    let names: Vec<_> = named.filter_map(|rest| rest.split('"').next()).collect();
+    assert!(!names.is_empty());
+    for name in names {
+        assert!(document["components"]["schemas"][name].is_object(), "{name} is not there");
+    }
+}

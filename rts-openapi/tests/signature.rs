@@ -1,0 +1,270 @@
+//! Signatures: the original vendor's own package is the reference, and nothing else that is near is taken.
+
+use proptest::prelude::*;
+use rts_openapi::signature::{Parts, Signature, sign};
+use rts_openapi::{ErrorCode, Method, Query};
+use serde::Deserialize;
+
+/// A request as `vectors/make.py` signed it.
+#[derive(Debug, Deserialize)]
+struct Vector {
+    name: String,
+    method: String,
+    query: String,
+    body: String,
+    secret: String,
+    access_key: String,
+    region: String,
+    headers: std::collections::BTreeMap<String, String>,
+}
+
+impl Vector {
+    fn method(&self) -> Method {
+        match self.method.as_str() {
+            "GET" => Method::Get,
+            _ => Method::Post,
+        }
+    }
+
+    fn headers(&self) -> Vec<(String, String)> {
+        self.headers.iter().map(|(k, v)| (k.to_ascii_lowercase(), v.clone())).collect()
+    }
+
+    fn unix_time(&self) -> u64 {
+        match self.headers["X-Date"].as_str() {
+            "20231114T221320Z" => 1_700_000_000,
+            "20000229T000000Z" => 951_782_400,
+            "20231231T235959Z" => 1_704_067_199,
+            other => panic!("{other} is new"),
+        }
+    }
+}
+
+fn vectors() -> Vec<Vector> {
+    let vectors: Vec<Vector> =
+        serde_json::from_str(include_str!("vectors/signed.json")).expect("JSON");
+    assert_eq!(vectors.len(), 5);
+    vectors
+}
+
+/// What a request is made of, to be changed here and there.
+#[derive(Clone)]
+struct Request {
+    method: Method,
+    path: String,
+    query: Query,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+}
+
+impl Request {
+    fn of(vector: &Vector) -> Self {
+        Self {
+            method: vector.method(),
+            path: "/".to_owned(),
+            query: Query::parse(&vector.query),
+            headers: vector.headers(),
+            body: vector.body.clone().into_bytes(),
+        }
+    }
+
+    fn parts(&self) -> Parts<'_> {
+        let Self { method, path, query, headers, body } = self;
+        Parts { method: *method, path, query, headers, body }
+    }
+
+    fn header(&mut self, name: &str) -> &mut String {
+        let found = self.headers.iter_mut().find(|(other, _)| other == name);
+        &mut found.expect("it is there").1
+    }
+
+    fn check(&mut self, secret: &str, unix_now: u64) -> Result<(), ErrorCode> {
+        let authorization = self.header("authorization").clone();
+        let signature = Signature::parse(&authorization).map_err(|error| error.code)?;
+        signature.verify(&self.parts(), secret, unix_now).map_err(|error| error.code)
+    }
+}
+
+#[test]
+fn what_the_vendors_package_signs_is_taken() {
+    for vector in vectors() {
+        let signature = Signature::parse(&vector.headers["Authorization"]).expect(&vector.name);
+        assert_eq!(signature.access_key(), vector.access_key);
+        assert_eq!(signature.region(), vector.region);
+        let checked = Request::of(&vector).check(&vector.secret, vector.unix_time());
+        assert_eq!(checked, Ok(()), "{}", vector.name);
+    }
+}
+
+#[test]
+fn what_is_signed_here_is_what_the_vendors_package_signs() {
+    for vector in vectors() {
+        let mut request = Request::of(&vector);
+        request.headers.retain(|(name, _)| name == "host" || name == "content-type");
+        let Vector { access_key, secret, region, .. } = &vector;
+        let signed = sign(&request.parts(), access_key, secret, region, vector.unix_time());
+        for (name, value) in signed {
+            assert_eq!(value, vector.headers[name], "{} {name}", vector.name);
+        }
+    }
+}
+
+#[test]
+fn fifteen_minutes_are_taken_and_one_second_more_is_not() {
+    for vector in vectors() {
+        let at = vector.unix_time();
+        let mut request = Request::of(&vector);
+        for good in [at - 900, at + 900] {
+            assert_eq!(request.check(&vector.secret, good), Ok(()), "{}", vector.name);
+        }
+        for bad in [at - 901, at + 901, 0, u64::MAX] {
+            let checked = request.check(&vector.secret, bad);
+            assert_eq!(checked, Err(ErrorCode::InvalidTimestamp), "{}", vector.name);
+        }
+    }
+}
+
+#[test]
+fn a_time_that_is_none_or_of_another_day_is_refused() {
+    let vector = &vectors()[0];
+    for date in [
+        "",
+        "20231114",
+        "20231114T221320",
+        "2023-11-14T22:13:20Z",
+        "20231115T000000Z",
+        "20231314T221320Z",
+    ] {
+        let mut request = Request::of(vector);
+        *request.header("x-date") = date.to_owned();
+        let checked = request.check(&vector.secret, vector.unix_time());
+        assert_eq!(checked, Err(ErrorCode::InvalidTimestamp), "{date:?}");
+    }
+    let mut request = Request::of(vector);
+    request.headers.push(("x-date".to_owned(), "20231114T221320Z".to_owned()));
+    let checked = request.check(&vector.secret, vector.unix_time());
+    assert_eq!(checked, Err(ErrorCode::InvalidTimestamp), "twice");
+}
+
+#[test]
+fn every_change_of_what_is_signed_is_noticed() {
+    type Change = fn(&mut Request);
+    let changes: [(&str, Change); 8] = [
+        ("method", |request| request.method = Method::Get),
+        ("path", |request| request.path = "/other".to_owned()),
+        ("query", |request| request.query = Query::parse("Action=DismissRoom&Version=2020-12-01")),
+        ("body", |request| request.body.push(b' ')),
+        ("body and its digest", |request| {
+            request.body.clear();
+            let digest = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+            *request.header("x-content-sha256") = digest.to_owned();
+        }),
+        ("host", |request| *request.header("host") = "other.example.com".to_owned()),
+        ("a header away", |request| request.headers.retain(|(name, _)| name != "content-type")),
+        ("a header twice", |request| {
+            request.headers.push(("content-type".to_owned(), "text/plain".to_owned()));
+        }),
+    ];
+    let vector = &vectors()[0];
+    for (what, change) in changes {
+        let mut request = Request::of(vector);
+        change(&mut request);
+        let checked = request.check(&vector.secret, vector.unix_time());
+        assert_eq!(checked, Err(ErrorCode::SignatureDoesNotMatch), "{what}");
+    }
+    let mut request = Request::of(vector);
+    let checked = request.check("another secret", vector.unix_time());
+    assert_eq!(checked, Err(ErrorCode::SignatureDoesNotMatch));
+    request.headers.push(("user-agent".to_owned(), "not signed".to_owned()));
+    assert_eq!(request.check(&vector.secret, vector.unix_time()), Ok(()));
+}
+
+#[test]
+fn another_service_or_region_has_another_signature() {
+    let vector = &vectors()[0];
+    for (from, to) in [("/rtc/", "/rts/"), ("/cn-north-1/", "/cn-north-2/")] {
+        let mut request = Request::of(vector);
+        let authorization = request.header("authorization");
+        *authorization = authorization.replace(from, to);
+        let checked = request.check(&vector.secret, vector.unix_time());
+        assert_eq!(checked, Err(ErrorCode::SignatureDoesNotMatch), "{to}");
+    }
+}
+
+#[test]
+fn what_is_no_signature_is_told_from_a_wrong_one() {
+    let good = &vectors()[0].headers["Authorization"];
+    assert!(Signature::is_one(good));
+    assert!(!Signature::is_one("Bearer x"));
+    assert!(!Signature::is_one(""));
+    let long = format!("SignedHeaders={};", "x;".repeat(40));
+    for (from, to) in [
+        ("HMAC-SHA256 ", "HMAC-SHA512 "),
+        ("Credential=", "Credentials="),
+        ("/request", ""),
+        ("/request", "/requests"),
+        ("cn-north-1", ""),
+        ("cn-north-1", "cn_north"),
+        ("Signature=", "Signature=0"),
+        ("Signature=01", "Signature=0x"),
+        (", Signature=", ", S="),
+        ("SignedHeaders=", long.as_str()),
+    ] {
+        let bad = good.replacen(from, to, 1);
+        assert_ne!(&bad, good);
+        let error = Signature::parse(&bad).expect_err(&bad);
+        assert_eq!(error.code, ErrorCode::InvalidAuthorization, "{bad}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever is signed is taken, and not any more when one bit of the signature, or any byte of the body, is another.
+    #[test]
+    fn what_is_signed_is_taken_and_nothing_beside_it(
+        query in prop::collection::vec((".{0,8}", ".{0,8}"), 0..4),
+        body in prop::collection::vec(any::<u8>(), 0..64),
+        secret in ".{0,16}",
+        host in "[a-z]{1,8}(:[0-9]{2,4})?",
+        at in 0..4_000_000_000_u64,
+        bit in 0..256_usize,
+    ) {
+        let headers = vec![("host".to_owned(), host)];
+        let method = Method::Post;
+        let mut request = Request { method, path: "/".to_owned(), query: Query::of(query), headers, body };
+        for (name, value) in sign(&request.parts(), "AK", &secret, "any", at) {
+            request.headers.push((name.to_ascii_lowercase(), value));
+        }
+        prop_assert_eq!(request.check(&secret, at), Ok(()));
+
+        let mut forged = request.clone();
+        let authorization = forged.header("authorization");
+        let digit_at = authorization.len() - 64 + bit / 4;
+        let digit = u8::from_str_radix(&authorization[digit_at..=digit_at], 16).expect("hex") ^ (1 << (bit % 4));
+        authorization.replace_range(digit_at..=digit_at, &format!("{digit:x}"));
+        prop_assert_eq!(forged.check(&secret, at), Err(ErrorCode::SignatureDoesNotMatch));
+
+        request.body.push(0);
+        prop_assert_eq!(request.check(&secret, at), Err(ErrorCode::SignatureDoesNotMatch));
+    }
+
+    #[test]
+    fn nothing_in_a_header_makes_it_panic(text in ".{0,200}", date in ".{0,20}") {
+        let body = b"".as_slice();
+        let query = Query::parse(&text);
+        let headers = [("x-date".to_owned(), date)];
+        let parts = Parts { method: Method::Get, path: &text, query: &query, headers: &headers, body };
+        for authorization in [text.clone(), format!("HMAC-SHA256 {text}")] {
+            if let Ok(signature) = Signature::parse(&authorization) {
+                prop_assert!(signature.verify(&parts, "", 0).is_err());
+            }
+        }
+    }
+
+    #[test]
+    fn a_query_means_the_same_as_its_canonical_form(text in "[a-c=&%+0-9~/]{0,40}") {
+        let query = Query::parse(&text);
+        prop_assert_eq!(Query::parse(&query.canonical()).canonical(), query.canonical());
+    }
+}
