@@ -1,16 +1,17 @@
-//! Much at once, slow applications, and futures that are dropped half-way.
+//! Much at once, and applications that are slow.
 
-mod common;
+use std::collections::VecDeque;
 
-use common::{Client, TestServer, in_time};
-use rts_transport_tokio::{Engine, MessageConfig, SendCode};
+use rts_driver::application::*;
+use smol::future::{or, zip};
 
-const RELIABLE: MessageConfig = MessageConfig::ReliableOrdered;
+use crate::ground::{Client, Ground, RELIABLE, TestServer};
+
 const BIG: usize = 65_536;
 
 /// Sends `count` of the largest messages, a few at a time, and sees that all arrive.
 async fn send_big(engine: &Engine, to: &str, count: u8) {
-    let mut open = std::collections::VecDeque::new();
+    let mut open = VecDeque::new();
     for number in 0..count {
         if open.len() == 8 {
             assert_eq!(open.pop_front().expect("eight are open").await, SendCode::Ok);
@@ -30,35 +31,19 @@ async fn receive_big(client: &mut Client, count: u8) {
     }
 }
 
-async fn exchange_big() {
+/// Far more than the sockets of both directions hold. Who stopped reading while its writing is stuck would wait for ever.
+pub(crate) async fn big_messages_both_ways_at_once<G: Ground>() {
     const COUNT: u8 = 100;
-    let server = TestServer::start().await;
+    let server = TestServer::<G>::start().await;
     let (mut alice, mut bob) = (server.log_in("alice").await, server.log_in("bob").await);
     let engines = (alice.engine.clone(), bob.engine.clone());
-    in_time(async {
-        tokio::join!(
-            send_big(&engines.0, "bob", COUNT),
-            send_big(&engines.1, "alice", COUNT),
-            receive_big(&mut alice, COUNT),
-            receive_big(&mut bob, COUNT),
-        )
-    })
-    .await;
+    let sending = zip(send_big(&engines.0, "bob", COUNT), send_big(&engines.1, "alice", COUNT));
+    let receiving = zip(receive_big(&mut alice, COUNT), receive_big(&mut bob, COUNT));
+    zip(sending, receiving).await;
 }
 
-#[tokio::test]
-async fn big_messages_both_ways_at_once_on_one_thread() {
-    exchange_big().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn big_messages_both_ways_at_once_on_many_threads() {
-    exchange_big().await;
-}
-
-#[tokio::test]
-async fn many_small_messages_arrive_once_and_in_order() {
-    let server = TestServer::start().await;
+pub(crate) async fn many_small_messages_arrive_once_and_in_order<G: Ground>() {
+    let server = TestServer::<G>::start().await;
     // Who waits for results and takes no events drops them, or they would fill up.
     let Client { engine: alice, .. } = server.log_in("alice").await;
     let mut bob = server.log_in("bob").await;
@@ -77,14 +62,13 @@ async fn many_small_messages_arrive_once_and_in_order() {
             assert_eq!(bob.message().await.1, number.to_string().as_bytes());
         }
     };
-    in_time(async { tokio::join!(sending, receiving) }).await;
+    zip(sending, receiving).await;
 }
 
 /// An application that takes no events makes its engine stop reading; then its session's window at the server
 /// fills, and senders are told so. What was accepted is neither lost nor doubled.
-#[tokio::test]
-async fn a_slow_reader_slows_its_sender_and_loses_nothing() {
-    let server = TestServer::start().await;
+pub(crate) async fn a_slow_reader_slows_its_sender_and_loses_nothing<G: Ground>() {
+    let server = TestServer::<G>::start().await;
     let (mut alice, mut bob) = (server.log_in("alice").await, server.log_in("bob").await);
     let mut sends = Vec::new();
     for _ in 0..8 {
@@ -100,16 +84,20 @@ async fn a_slow_reader_slows_its_sender_and_loses_nothing() {
     bob.engine.send_message("alice", "still here", RELIABLE).expect("a receiver");
     assert_eq!(alice.message().await.1, b"still here");
 
-    let (stop, mut stopped) = tokio::sync::oneshot::channel();
+    let (stop, stopped) = smol::channel::bounded::<()>(1);
     let reading = async {
         let mut received = 0;
-        loop {
-            tokio::select! {
-                biased;
-                _ = bob.message() => received += 1,
-                _ = &mut stopped => return received,
+        let count = async {
+            loop {
+                bob.message().await;
+                received += 1;
             }
-        }
+        };
+        let stopped = async {
+            let _ = stopped.recv().await;
+        };
+        or(count, stopped).await;
+        received
     };
     let results = async {
         let (mut arrived, mut refused) = (0, 0);
@@ -120,45 +108,11 @@ async fn a_slow_reader_slows_its_sender_and_loses_nothing() {
                 code => panic!("{code:?}"),
             }
         }
-        stop.send(()).expect("it is reading");
+        stop.close();
         (arrived, refused)
     };
-    let (received, (arrived, refused)) = in_time(async { tokio::join!(reading, results) }).await;
+    let (received, (arrived, refused)) = zip(reading, results).await;
     assert_eq!(received, arrived);
     assert!(refused > 0, "the sender was never told");
     assert!(arrived > 1_024, "what the engine holds for its application comes on top");
-}
-
-#[tokio::test]
-async fn dropping_the_wait_for_an_event_or_a_result_loses_nothing() {
-    let server = TestServer::start().await;
-    let (alice, mut bob) = (server.log_in("alice").await, server.log_in("bob").await);
-    let sending = async {
-        for number in 0..300 {
-            let mut sent =
-                alice.engine.send_message("bob", number.to_string(), RELIABLE).expect("bob");
-            let code = loop {
-                tokio::select! {
-                    biased;
-                    () = tokio::task::yield_now() => {}
-                    code = &mut sent => break code,
-                }
-            };
-            assert_eq!(code, SendCode::Ok);
-        }
-    };
-    let receiving = async {
-        let mut number = 0;
-        while number < 300 {
-            tokio::select! {
-                biased;
-                () = tokio::task::yield_now() => {}
-                (_, payload) = bob.message() => {
-                    assert_eq!(payload, number.to_string().as_bytes());
-                    number += 1;
-                }
-            }
-        }
-    };
-    in_time(async { tokio::join!(sending, receiving) }).await;
 }

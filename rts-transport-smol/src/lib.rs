@@ -1,0 +1,54 @@
+//! RTS over smol: [`connect`] for client engines, [`Shard`] for servers.
+//!
+//! What this crate does not do: it is only smol's sockets, timers and tasks for the drivers, which are the same for
+//! every runtime (`rts-driver`). It encrypts nothing: put TLS in front.
+//!
+//! ```no_run
+//! use rts_transport_smol::{Event, LoginCode, MessageConfig, connect};
+//!
+//! # async fn example(token: &str) -> Result<(), Box<dyn std::error::Error>> {
+//! let (engine, mut events) = connect("rts://127.0.0.1:7600", "123456781234567812345678", "{}")?;
+//! engine.login(token, "alice")?;
+//! while let Some(event) = events.next().await {
+//!     match event {
+//!         Event::LoginResult { code: LoginCode::Ok, .. } => {
+//!             engine.send_message("bob", "hello", MessageConfig::ReliableOrdered)?;
+//!         }
+//!         Event::MessageSendResult { id, code } => {
+//!             println!("message {id}: {code:?}");
+//!             engine.destroy();
+//!         }
+//!         _ => {}
+//!     }
+//! }
+//! // The events have ended. This lets the last bytes be written.
+//! engine.closed().await;
+//! # Ok(())
+//! # }
+//! ```
+#![forbid(unsafe_code)]
+
+mod runtime;
+
+pub use rts_driver::application::*;
+pub use runtime::{Smol, Tcp};
+
+/// A server core with its links, on smol: see [`rts_driver::Shard`].
+pub type Shard = rts_driver::Shard<Smol>;
+
+/// Makes an engine for the server at `address`, such as `rts://127.0.0.1:7600`. Nothing is connected
+/// before [`Engine::login`]. `parameters` is a JSON object, such as `{}`.
+///
+/// The engine lives in a task on smol's global executor, which needs no setup and ends with the process. So this can be
+/// called from anywhere.
+///
+/// # Errors
+///
+/// An address, app id or parameters that cannot be used; no random numbers.
+pub fn connect(
+    address: &str,
+    app_id: &str,
+    parameters: &str,
+) -> Result<(Engine, Events), ConnectError> {
+    rts_driver::connect::<Smol>(address, app_id, parameters)
+}

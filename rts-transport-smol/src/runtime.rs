@@ -1,0 +1,76 @@
+//! What the drivers need of smol.
+
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use rts_driver::{Runtime, Stream};
+use smol::Timer;
+use smol::io::{AsyncRead as _, AsyncWrite as _};
+use smol::net::{TcpListener, TcpStream};
+
+/// The runtime smol, for `rts-driver`. Tasks run on its global executor.
+#[derive(Debug)]
+pub enum Smol {}
+
+impl Runtime for Smol {
+    type Listener = TcpListener;
+    type Stream = Tcp;
+
+    fn is_present() -> bool {
+        true
+    }
+
+    fn spawn(task: impl Future<Output = ()> + Send + 'static) {
+        smol::spawn(task).detach();
+    }
+
+    async fn sleep_until(moment: Instant) {
+        Timer::at(moment).await;
+    }
+
+    async fn connect(authority: String) -> io::Result<Tcp> {
+        Ok(Tcp::new(TcpStream::connect(authority).await?))
+    }
+
+    async fn accept(listener: &TcpListener) -> io::Result<(Tcp, SocketAddr)> {
+        let (stream, peer) = listener.accept().await?;
+        Ok((Tcp::new(stream), peer))
+    }
+}
+
+/// A TCP connection.
+#[derive(Debug)]
+pub struct Tcp(TcpStream);
+
+impl Tcp {
+    fn new(stream: TcpStream) -> Self {
+        // Small messages must not wait for others; a link without this works all the same.
+        let _ = stream.set_nodelay(true);
+        Self(stream)
+    }
+}
+
+impl Stream for Tcp {
+    fn poll_read(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_read(context, buffer)
+    }
+
+    fn poll_write_vectored(
+        &mut self,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write_vectored(context, slices)
+    }
+
+    fn poll_shutdown(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_close(context)
+    }
+}

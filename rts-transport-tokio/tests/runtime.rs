@@ -1,0 +1,74 @@
+//! What is tokio's own. All else is in the workspace's transport suite, which runs on every runtime.
+
+use std::sync::Arc;
+
+use rts_proto::server::{Config, Credentials, Server, Verdict};
+use rts_transport_tokio::{
+    Authenticate, ConnectError, Event, LoginCode, MessageConfig, SendCode, Shard, connect,
+};
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+
+const APP_ID: &str = "123456781234567812345678";
+
+struct TakesAll;
+
+impl Authenticate for TakesAll {
+    fn authenticate(&self, _credentials: &Credentials) -> Verdict {
+        Verdict::Accept { claim: 1 }
+    }
+}
+
+#[test]
+fn outside_a_runtime_there_is_no_engine() {
+    let error = connect("rts://127.0.0.1:1", APP_ID, "{}").err();
+    assert!(matches!(error, Some(ConnectError::NoRuntime)), "{error:?}");
+}
+
+#[tokio::test]
+async fn wrong_arguments_are_errors_that_say_what_would_be_right() {
+    let error = |address, app_id, parameters| match connect(address, app_id, parameters) {
+        Ok(_) => panic!("accepted {address} {app_id} {parameters}"),
+        Err(error) => error.to_string(),
+    };
+    assert!(error("http://a:1", APP_ID, "{}").contains("rts://127.0.0.1:7600"));
+    assert!(error("rts://a:1", "short", "{}").contains("exactly 24"));
+    assert!(error("rts://a:1", APP_ID, "7").contains("JSON object"));
+}
+
+#[test]
+fn an_engine_ends_with_its_runtime_and_a_shard_goes_on_in_another() {
+    let runtime = || Runtime::new().expect("a runtime");
+    let shard = Shard::new(Server::new(Config::default(), 1), Arc::new(TakesAll));
+    let serve = async || {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let shard = shard.clone();
+        tokio::spawn(async move { shard.serve(listener).await });
+        let (engine, mut events) =
+            connect(&format!("rts://{address}"), APP_ID, "{}").expect("good arguments");
+        engine.login("token", "alice").expect("not logged in");
+        loop {
+            match events.next().await.expect("the engine lives") {
+                Event::LoginResult { code, .. } => assert_eq!(code, LoginCode::Ok),
+                _ => continue,
+            }
+            return (engine, events);
+        }
+    };
+
+    let first = runtime();
+    let (engine, mut events) = first.block_on(serve());
+    let sent = engine.send_message("nobody", "hi", MessageConfig::ReliableOrdered);
+    drop(first);
+    runtime().block_on(async {
+        sent.expect("a receiver").await;
+        while events.next().await.is_some() {}
+        assert!(engine.is_destroyed());
+        shard.closed().await;
+
+        let (engine, _events) = serve().await;
+        let sent = engine.send_message("alice", "hi", MessageConfig::ReliableOrdered);
+        assert_eq!(sent.expect("a receiver").await, SendCode::Ok);
+    });
+}

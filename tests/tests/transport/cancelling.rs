@@ -1,0 +1,114 @@
+//! Futures that are dropped wherever they wait.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+
+use rts_driver::application::*;
+use smol::future::{yield_now, zip};
+use smol::net::TcpStream;
+
+use crate::ground::{ANY_PORT, Client, Ground, RELIABLE, Serving, Side, TestServer, until};
+
+/// Drops the future the so-many-th time that it has to wait.
+async fn give_up<T>(future: impl Future<Output = T>, at: usize) -> Option<T> {
+    let mut future = pin!(future);
+    let mut waits = 0;
+    let result = poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(result) => Poll::Ready(Some(result)),
+        Poll::Pending => {
+            waits += 1;
+            if waits == at { Poll::Ready(None) } else { Poll::Pending }
+        }
+    })
+    .await;
+    // For others: whoever gives up all the time must not keep the thread.
+    yield_now().await;
+    result
+}
+
+pub(crate) async fn the_wait_for_an_event_or_a_result<G: Ground>() {
+    const COUNT: usize = 300;
+    let server = TestServer::<G>::start().await;
+    let (alice, mut bob) = (server.log_in("alice").await, server.log_in("bob").await);
+    let sending = async {
+        for number in 0..COUNT {
+            let text = number.to_string();
+            let mut sent = alice.engine.send_message("bob", text, RELIABLE).expect("bob");
+            let code = loop {
+                if let Some(code) = give_up(&mut sent, 1 + number % 2).await {
+                    break code;
+                }
+            };
+            assert_eq!(code, SendCode::Ok);
+        }
+    };
+    let receiving = async {
+        let mut number = 0;
+        while number < COUNT {
+            let event = give_up(bob.events.next(), 1 + number % 2).await;
+            if let Some(Some(Event::MessageReceived { payload, .. })) = event {
+                assert_eq!(payload, Payload::text(number.to_string()));
+                number += 1;
+            }
+        }
+    };
+    zip(sending, receiving).await;
+}
+
+pub(crate) async fn the_wait_for_the_end_of_an_engine<G: Ground>() {
+    let server = TestServer::<G>::start().await;
+    let Client { engine, .. } = server.log_in("alice").await;
+    assert_eq!(give_up(engine.closed(), 1).await, None, "it was not destroyed");
+    engine.destroy();
+    while give_up(engine.closed(), 1).await.is_none() {}
+    engine.closed().await;
+    server.shard.closed().await;
+}
+
+/// Given up before it accepted anything, between two links, and while it waits for the last to close.
+pub(crate) async fn the_serving<G: Ground>() {
+    const KNOCKS: usize = 3;
+    let server = TestServer::<G>::start().await;
+    let mut alice = server.log_in("alice").await;
+    for at in 1..=KNOCKS + 1 {
+        let listener = G::Server::bind(ANY_PORT).await;
+        let address = G::Server::local_addr(&listener);
+        let mut knocks = Vec::new();
+        for _ in 0..KNOCKS {
+            knocks.push(TcpStream::connect(address).await.expect("it listens"));
+        }
+        // Each wait may see more than one link, and waits for ever when it has seen all.
+        let knocking = async {
+            for _ in 0..at {
+                knocks.push(TcpStream::connect(address).await.expect("it listens"));
+                yield_now().await;
+            }
+        };
+        smol::future::or(
+            async {
+                give_up(server.shard.serve(listener), at).await;
+            },
+            async {
+                knocking.await;
+                std::future::pending::<()>().await;
+            },
+        )
+        .await;
+        assert_eq!(alice.status("alice").await, OnlineStatus::Online);
+        drop(knocks);
+        until(|| server.shard.stats().links == 1).await;
+    }
+    let again = Serving::<G>::start(&server.shard, ANY_PORT).await;
+    let mut bob = again.log_in("bob").await;
+    assert_eq!(bob.status("alice").await, OnlineStatus::Online);
+}
+
+pub(crate) async fn the_wait_for_the_end_of_a_shard<G: Ground>() {
+    let server = TestServer::<G>::start().await;
+    let alice = server.log_in("alice").await;
+    assert_eq!(give_up(server.shard.closed(), 1).await, None, "alice is there");
+    drop(alice);
+    while give_up(server.shard.closed(), 1).await.is_none() {}
+    server.shard.closed().await;
+}

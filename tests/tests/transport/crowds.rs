@@ -1,0 +1,64 @@
+//! Many at once.
+
+use std::time::Duration;
+
+use rts_driver::application::*;
+use rts_proto::{CloseCode, Disconnect};
+use smol::net::TcpStream;
+
+use crate::ground::{Client, Ground, RELIABLE, TestServer};
+
+const THOUSANDS: usize = 2_000;
+/// Both ends of each link are in this process, and so are other stories.
+const FILES: u64 = 2 * THOUSANDS as u64 + 2_000;
+/// One crowd at a time.
+static CROWD: smol::lock::Mutex<()> = smol::lock::Mutex::new(());
+
+pub(crate) async fn thousands_log_in_and_each_writes_to_the_next<G: Ground>() {
+    let _one_at_a_time = CROWD.lock().await;
+    let files = rlimit::increase_nofile_limit(FILES).expect("this system tells its limits");
+    assert!(files >= FILES, "this story needs {FILES} open files: raise the limit (ulimit -Hn)");
+    let server = TestServer::<G>::start().await;
+    let mut crowd: Vec<Client> = (0..THOUSANDS).map(|_| server.serving.client()).collect();
+    for (number, client) in crowd.iter().enumerate() {
+        client.engine.login("token", &number.to_string()).expect("not logged in");
+    }
+    for client in &mut crowd {
+        assert_eq!(client.login_result().await, LoginCode::Ok);
+    }
+    let stats = server.shard.stats();
+    assert_eq!((stats.links, stats.sessions), (THOUSANDS, THOUSANDS));
+    let sends = crowd.iter().enumerate().map(|(number, client)| {
+        let next = ((number + 1) % THOUSANDS).to_string();
+        client.engine.send_message(&next, number.to_string(), RELIABLE).expect("a receiver")
+    });
+    for sent in sends.collect::<Vec<_>>() {
+        assert_eq!(sent.await, SendCode::Ok);
+    }
+    for (number, client) in crowd.iter_mut().enumerate() {
+        let before = ((number + THOUSANDS - 1) % THOUSANDS).to_string();
+        assert_eq!(client.message().await, (before.clone(), before.into_bytes()));
+    }
+    drop(crowd);
+    server.shard.closed().await;
+    let stats = server.shard.stats();
+    assert_eq!((stats.links, stats.sessions), (0, 0));
+}
+
+pub(crate) async fn shutdown_tells_every_client_and_ends_the_serving<G: Ground>() {
+    let server = TestServer::<G>::start().await;
+    let mut clients = Vec::new();
+    for number in 0..20 {
+        clients.push(server.log_in(&number.to_string()).await);
+    }
+    server.shard.shutdown(Duration::from_secs(3_600));
+    server.serving.ended().await;
+    assert_eq!(server.shard.stats().links, 0);
+    for client in clients {
+        let Some(Disconnect::ByPeer { code, .. }) = client.engine.last_disconnect() else {
+            panic!("not told: {:?}", client.engine.last_disconnect());
+        };
+        assert_eq!(code, CloseCode::Shutdown);
+    }
+    assert!(TcpStream::connect(server.serving.address).await.is_err(), "nobody listens any more");
+}

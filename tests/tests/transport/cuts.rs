@@ -1,0 +1,123 @@
+//! Links that end badly, and engines that come back.
+
+use std::time::Duration;
+
+use rts_driver::application::*;
+use smol::future::zip;
+
+use crate::ground::{ANY_PORT, Client, Ground, RELIABLE, Serving, TestServer, client, unlimited};
+use crate::relay::Relay;
+
+/// Comes back quickly.
+const PATIENT_FOR_10_MS: &str = r#"{"backoffMaxMs":10,"probeTimeoutMs":10}"#;
+
+/// Alice behind a relay, and bob, who is not.
+async fn alice_behind_a_relay<G: Ground>(server: &TestServer<G>) -> (Relay, Client, Client) {
+    let relay = Relay::to(server.serving.address).await;
+    let bob = server.log_in("bob").await;
+    let mut alice = client::<G>(&relay.url(), PATIENT_FOR_10_MS);
+    assert_eq!(alice.log_in("token", "alice").await, LoginCode::Ok);
+    (relay, alice, bob)
+}
+
+/// Both hear from each other: the link is up again.
+async fn greet(alice: &mut Client, bob: &mut Client) {
+    let sent = alice.engine.send_message("bob", "hello", RELIABLE).expect("a receiver");
+    assert_eq!(bob.message().await.1, b"hello");
+    assert_eq!(sent.await, SendCode::Ok);
+    let sent = bob.engine.send_message("alice", "welcome back", RELIABLE).expect("a receiver");
+    assert_eq!(alice.message().await.1, b"welcome back");
+    assert_eq!(sent.await, SendCode::Ok);
+}
+
+/// Frames, handshakes and acknowledgements are broken in every place. Alice and bob write to each other all the while.
+pub(crate) async fn a_link_cut_after_any_number_of_bytes_loses_and_doubles_nothing<G: Ground>() {
+    const TEXT: &str = "some text, so that a frame is often broken in the middle ";
+    let server = TestServer::<G>::start().await;
+    let (relay, mut alice, mut bob) = alice_behind_a_relay(&server).await;
+    relay.cut_after((1..60).map(|step| step * 11).collect());
+    relay.cut();
+
+    let engines = (alice.engine.clone(), bob.engine.clone());
+    let mut sent = 0_u32;
+    let sending = async {
+        while !relay.has_no_more_cuts() {
+            let text = format!("{TEXT}{sent}");
+            let there = engines.0.send_message("bob", text.clone(), RELIABLE).expect("a receiver");
+            let back = engines.1.send_message("alice", text, RELIABLE).expect("a receiver");
+            assert_eq!(zip(there, back).await, (SendCode::Ok, SendCode::Ok));
+            sent += 1;
+        }
+        let there = engines.0.send_message("bob", "end", RELIABLE).expect("a receiver");
+        let back = engines.1.send_message("alice", "end", RELIABLE).expect("a receiver");
+        assert_eq!(zip(there, back).await, (SendCode::Ok, SendCode::Ok));
+    };
+    let (there, back) = (hear_out(&mut bob), hear_out(&mut alice));
+    let ((), heard) = zip(sending, zip(there, back)).await;
+    let expected: Vec<String> = (0..sent).map(|number| format!("{TEXT}{number}")).collect();
+    assert_eq!(heard.0, expected, "what bob heard");
+    assert_eq!(heard.1, expected, "what alice heard");
+}
+
+/// All messages before the one that says "end".
+async fn hear_out(client: &mut Client) -> Vec<String> {
+    let mut heard = Vec::new();
+    loop {
+        let text = String::from_utf8(client.message().await.1).expect("text was sent");
+        if text == "end" {
+            return heard;
+        }
+        heard.push(text);
+    }
+}
+
+pub(crate) async fn a_link_that_the_server_ends_half_way_comes_back<G: Ground>() {
+    let server = TestServer::<G>::start().await;
+    let (relay, mut alice, mut bob) = alice_behind_a_relay(&server).await;
+    relay.end_downstream();
+    greet(&mut alice, &mut bob).await;
+    assert_eq!(relay.accepted(), 2);
+}
+
+pub(crate) async fn a_link_that_the_client_ends_half_way_comes_back<G: Ground>() {
+    let server = TestServer::<G>::start().await;
+    let (relay, mut alice, mut bob) = alice_behind_a_relay(&server).await;
+    relay.end_upstream();
+    greet(&mut alice, &mut bob).await;
+    assert_eq!(relay.accepted(), 2);
+}
+
+/// As when a phone leaves a wireless network: bytes vanish, and nobody says so.
+pub(crate) async fn a_changed_network_is_noticed_and_left<G: Ground>() {
+    let server = TestServer::<G>::start().await;
+    let (relay, mut alice, mut bob) = alice_behind_a_relay(&server).await;
+    alice.engine.network_changed();
+    greet(&mut alice, &mut bob).await;
+    relay.stall();
+    alice.engine.network_changed();
+    greet(&mut alice, &mut bob).await;
+    assert!(relay.accepted() >= 2, "the dead link cannot have carried it");
+}
+
+pub(crate) async fn a_server_that_moved_is_found_at_its_new_address<G: Ground>() {
+    let server = TestServer::<G>::start().await;
+    let (relay, mut alice, mut bob) = alice_behind_a_relay(&server).await;
+    let _room = alice.join("room").await;
+    server.serving.stop().await;
+    let moved = Serving::<G>::start(&server.shard, ANY_PORT).await;
+    assert_ne!(moved.address, server.serving.address);
+    relay.retarget(moved.address);
+    relay.cut();
+    greet(&mut alice, &mut bob).await;
+    assert_eq!(server.shard.stats().sessions, 2, "the session went on");
+}
+
+pub(crate) async fn a_server_that_was_started_again_is_found<G: Ground>() {
+    let server = TestServer::<G>::start().await;
+    let mut alice = server.log_in("alice").await;
+    server.shard.shutdown(Duration::ZERO);
+    server.serving.ended().await;
+    let address = server.serving.address.to_string();
+    let _again = TestServer::<G>::start_with(unlimited(), &address).await;
+    assert_eq!(alice.status("alice").await, OnlineStatus::Online);
+}

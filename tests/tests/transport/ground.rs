@@ -1,0 +1,280 @@
+//! What a story stands on: two runtimes, a shard on a port of its own, and engines that talk to it.
+
+use std::marker::PhantomData;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use rts_driver::application::*;
+use rts_driver::{Runtime, Shard};
+use rts_proto::server::{Config, Credentials, Server, Verdict};
+use rts_transport_smol::Smol;
+use rts_transport_tokio::Tokio;
+use smol::channel::{Receiver, Sender};
+use smol::future::or;
+
+pub(crate) const APP_ID: &str = "123456781234567812345678";
+pub(crate) const RELIABLE: MessageConfig = MessageConfig::ReliableOrdered;
+pub(crate) const ANY_PORT: &str = "127.0.0.1:0";
+
+/// So long that only a story that hangs gets there.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The runtimes on both sides.
+pub(crate) trait Ground: Sized + 'static {
+    type Client: Side;
+    type Server: Side;
+}
+
+/// A runtime, with what drivers do not need and tests do.
+pub(crate) trait Side: Runtime {
+    async fn bind(address: &str) -> Self::Listener;
+    fn local_addr(listener: &Self::Listener) -> SocketAddr;
+}
+
+impl Side for Tokio {
+    async fn bind(address: &str) -> Self::Listener {
+        tokio::net::TcpListener::bind(address).await.expect("a free port")
+    }
+
+    fn local_addr(listener: &Self::Listener) -> SocketAddr {
+        listener.local_addr().expect("it is bound")
+    }
+}
+
+impl Side for Smol {
+    async fn bind(address: &str) -> Self::Listener {
+        smol::net::TcpListener::bind(address).await.expect("a free port")
+    }
+
+    fn local_addr(listener: &Self::Listener) -> SocketAddr {
+        listener.local_addr().expect("it is bound")
+    }
+}
+
+pub(crate) fn one_thread(story: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(in_time(story));
+}
+
+pub(crate) fn many_threads(story: impl Future<Output = ()>) {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build();
+    runtime.expect("a runtime").block_on(in_time(story));
+}
+
+/// Where no tokio runtime is, anything that needs one panics.
+pub(crate) fn without_tokio(story: impl Future<Output = ()>) {
+    smol::block_on(in_time(story));
+}
+
+/// Ends a story that hangs.
+async fn in_time(story: impl Future<Output = ()>) {
+    let hangs = async {
+        smol::Timer::after(PATIENCE).await;
+        panic!("this story hangs");
+    };
+    or(story, hangs).await;
+}
+
+/// Waits for what comes about by itself and cannot be waited for.
+pub(crate) async fn until(is_so: impl Fn() -> bool) {
+    while !is_so() {
+        smol::Timer::at(Instant::now() + Duration::from_millis(1)).await;
+    }
+}
+
+/// Takes every token but two.
+#[derive(Default)]
+pub(crate) struct Doorman {
+    claims: AtomicU64,
+}
+
+impl Authenticate for Doorman {
+    fn authenticate(&self, credentials: &Credentials) -> Verdict {
+        match &credentials.token[..] {
+            b"bad" => Verdict::Refuse(LoginCode::InvalidToken),
+            b"panic" => panic!("an authenticator that panics, on purpose"),
+            _ => Verdict::Accept { claim: self.claims.fetch_add(1, Ordering::Relaxed) + 1 },
+        }
+    }
+}
+
+/// A shard, served on a port of its own.
+pub(crate) struct TestServer<G: Ground> {
+    pub(crate) shard: Shard<G::Server>,
+    pub(crate) serving: Serving<G>,
+}
+
+impl<G: Ground> TestServer<G> {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(unlimited(), ANY_PORT).await
+    }
+
+    pub(crate) async fn start_with(config: Config, listen: &str) -> Self {
+        let shard = Shard::new(Server::new(config, 1), Arc::new(Doorman::default()));
+        let serving = Serving::start(&shard, listen).await;
+        Self { shard, serving }
+    }
+
+    pub(crate) async fn log_in(&self, uid: &str) -> Client {
+        self.serving.log_in(uid).await
+    }
+}
+
+/// One listener of a shard.
+pub(crate) struct Serving<G> {
+    pub(crate) address: SocketAddr,
+    stop: Sender<()>,
+    stopped: Receiver<()>,
+    ground: PhantomData<G>,
+}
+
+impl<G: Ground> Serving<G> {
+    pub(crate) async fn start(shard: &Shard<G::Server>, listen: &str) -> Self {
+        let listener = G::Server::bind(listen).await;
+        let address = G::Server::local_addr(&listener);
+        let (stop, stopping) = smol::channel::bounded::<()>(1);
+        let (stopped_sender, stopped) = smol::channel::bounded::<()>(1);
+        let shard = shard.clone();
+        G::Server::spawn(async move {
+            let stopping = async {
+                let _ = stopping.recv().await;
+            };
+            or(shard.serve(listener), stopping).await;
+            drop(stopped_sender);
+        });
+        Self { address, stop, stopped, ground: PhantomData }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        url(self.address)
+    }
+
+    /// An engine that knows this address, not logged in.
+    pub(crate) fn client(&self) -> Client {
+        client::<G>(&self.url(), "{}")
+    }
+
+    pub(crate) async fn log_in(&self, uid: &str) -> Client {
+        let mut client = self.client();
+        assert_eq!(client.log_in("token", uid).await, LoginCode::Ok);
+        client
+    }
+
+    /// Waits until serving has ended by itself.
+    pub(crate) async fn ended(&self) {
+        let _ = self.stopped.recv().await;
+    }
+
+    /// Drops the future that serves.
+    pub(crate) async fn stop(&self) {
+        self.stop.close();
+        self.ended().await;
+    }
+}
+
+pub(crate) fn url(address: SocketAddr) -> String {
+    format!("rts://{address}")
+}
+
+pub(crate) fn client<G: Ground>(url: &str, parameters: &str) -> Client {
+    let connected = rts_driver::connect::<G::Client>(url, APP_ID, parameters);
+    let (engine, events) = connected.expect("good arguments");
+    Client { engine, events }
+}
+
+/// Without limits of rate.
+pub(crate) fn unlimited() -> Config {
+    Config {
+        sends_per_second: 0,
+        broadcasts_per_second: 0,
+        status_queries_per_second: 0,
+        room_broadcasts_per_second: 0,
+        large_room_broadcasts_per_second: 0,
+        ..Config::default()
+    }
+}
+
+/// An engine with its events.
+pub(crate) struct Client {
+    pub(crate) engine: Engine,
+    pub(crate) events: Events,
+}
+
+impl Client {
+    pub(crate) async fn log_in(&mut self, token: &str, uid: &str) -> LoginCode {
+        self.engine.login(token, uid).expect("not logged in");
+        self.login_result().await
+    }
+
+    pub(crate) async fn login_result(&mut self) -> LoginCode {
+        self.wait_for(|event| match event {
+            Event::LoginResult { code, .. } => Some(code),
+            _ => None,
+        })
+        .await
+    }
+
+    /// The first event that `pick` takes; others are dropped.
+    pub(crate) async fn wait_for<T>(&mut self, mut pick: impl FnMut(Event) -> Option<T>) -> T {
+        loop {
+            let event = self.events.next().await.expect("the engine lives");
+            if let Some(picked) = pick(event) {
+                return picked;
+            }
+        }
+    }
+
+    /// The next message of a user: its sender and its bytes.
+    pub(crate) async fn message(&mut self) -> (String, Vec<u8>) {
+        self.wait_for(|event| match event {
+            Event::MessageReceived { from, payload } => Some((from.to_string(), bytes_of(payload))),
+            _ => None,
+        })
+        .await
+    }
+
+    /// Why the engine was logged out.
+    pub(crate) async fn logged_out(&mut self) -> LogoutReason {
+        self.wait_for(|event| match event {
+            Event::Logout(reason) => Some(reason),
+            _ => None,
+        })
+        .await
+    }
+
+    /// The first event of a room that `pick` takes.
+    pub(crate) async fn room_event<T>(&mut self, pick: impl Fn(RoomEvent) -> Option<T>) -> T {
+        self.wait_for(|event| match event {
+            Event::Room { event, .. } => pick(event),
+            _ => None,
+        })
+        .await
+    }
+
+    pub(crate) async fn join(&mut self, id: &str) -> Room {
+        let room = self.engine.create_room(id).expect("a good id");
+        room.join().expect("not joined");
+        self.room_event(|event| matches!(event, RoomEvent::Joined { .. }).then_some(())).await;
+        room
+    }
+
+    /// Asks the server something, and so knows that it has read all that was sent before.
+    pub(crate) async fn status(&mut self, of: &str) -> OnlineStatus {
+        self.engine.get_peer_online_status(of);
+        self.wait_for(|event| match event {
+            Event::PeerOnlineStatus { status, .. } => Some(status),
+            _ => None,
+        })
+        .await
+    }
+}
+
+pub(crate) fn bytes_of(payload: Payload) -> Vec<u8> {
+    match payload {
+        Payload::Text(text) => text.into_bytes().to_vec(),
+        Payload::Binary(bytes) => bytes.to_vec(),
+    }
+}

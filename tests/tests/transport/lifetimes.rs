@@ -1,0 +1,169 @@
+//! What ends when: handles, links, shards. And what must not end when something else does.
+
+use std::time::Duration;
+
+use rts_driver::application::*;
+use rts_proto::server::Config;
+use smol::future::zip;
+use smol::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use smol::net::{Shutdown, TcpListener, TcpStream};
+
+use crate::ground::{
+    ANY_PORT, APP_ID, Client, Ground, RELIABLE, Serving, TestServer, client, unlimited, url,
+};
+
+pub(crate) async fn dropping_the_handles_logs_out_and_closes_the_connection<G: Ground>() {
+    let server = TestServer::<G>::start().await;
+    let Client { engine, events } = server.log_in("alice").await;
+    assert_eq!(server.shard.stats().links, 1);
+    drop(events);
+    drop(engine);
+    server.shard.closed().await;
+    let stats = server.shard.stats();
+    assert_eq!((stats.links, stats.sessions), (0, 0), "a logout ends the session at once");
+}
+
+pub(crate) async fn the_events_alone_keep_no_engine<G: Ground>() {
+    let server = TestServer::<G>::start().await;
+    let Client { engine, mut events } = server.log_in("alice").await;
+    drop(engine);
+    while events.next().await.is_some() {}
+    server.shard.closed().await;
+}
+
+pub(crate) async fn a_room_alone_keeps_the_engine<G: Ground>() {
+    let server = TestServer::<G>::start().await;
+    let mut alice = server.log_in("alice").await;
+    let room = alice.join("room").await;
+    drop(alice);
+    assert_eq!(room.send_message("hello?").expect("a room").await, BroadcastCode::Ok);
+    drop(room);
+    server.shard.closed().await;
+}
+
+pub(crate) async fn dropping_the_results_and_the_events_stops_nothing<G: Ground>() {
+    let server = TestServer::<G>::start().await;
+    let mut bob = server.log_in("bob").await;
+    let Client { engine, events } = server.log_in("alice").await;
+    drop(events);
+    for number in 0..10 {
+        drop(engine.send_message("bob", number.to_string(), RELIABLE).expect("a receiver"));
+    }
+    for number in 0..10 {
+        assert_eq!(bob.message().await.1, number.to_string().as_bytes());
+    }
+}
+
+pub(crate) async fn the_last_words_of_a_destroyed_engine_are_written<G: Ground>() {
+    let server = TestServer::<G>::start().await;
+    let mut bob = server.log_in("bob").await;
+    let alice = server.log_in("alice").await;
+    for number in 0..100 {
+        alice.engine.send_message("bob", number.to_string(), RELIABLE).expect("a receiver");
+    }
+    alice.engine.destroy();
+    alice.engine.closed().await;
+    for number in 0..100 {
+        assert_eq!(bob.message().await.1, number.to_string().as_bytes());
+    }
+}
+
+pub(crate) async fn an_engine_with_nobody_to_connect_to_can_be_destroyed<G: Ground>() {
+    let listener = TcpListener::bind(ANY_PORT).await.expect("a free port");
+    let address = listener.local_addr().expect("it is bound");
+    drop(listener);
+    let Client { engine, mut events } = client::<G>(&url(address), "{}");
+    engine.login("token", "alice").expect("not logged in");
+    assert!(matches!(events.next().await, Some(Event::ConnectionStateChanged(_))));
+    engine.destroy();
+    engine.closed().await;
+}
+
+pub(crate) async fn links_outlive_the_handles_of_their_shard<G: Ground>() {
+    let TestServer::<G> { shard, serving } = TestServer::start().await;
+    let mut alice = serving.log_in("alice").await;
+    drop(shard);
+    serving.stop().await;
+    assert_eq!(alice.status("alice").await, OnlineStatus::Online);
+}
+
+pub(crate) async fn serving_can_stop_and_go_on_while_links_stay<G: Ground>() {
+    let server = TestServer::<G>::start().await;
+    let mut alice = server.log_in("alice").await;
+    server.serving.stop().await;
+    assert_eq!(alice.status("alice").await, OnlineStatus::Online);
+    let again = Serving::<G>::start(&server.shard, ANY_PORT).await;
+    let mut bob = again.log_in("bob").await;
+    alice.engine.send_message("bob", "there you are", RELIABLE).expect("a receiver");
+    assert_eq!(bob.message().await.1, b"there you are");
+}
+
+pub(crate) async fn two_listeners_have_one_shard<G: Ground>() {
+    let server = TestServer::<G>::start().await;
+    let other = Serving::<G>::start(&server.shard, ANY_PORT).await;
+    let (alice, mut bob) = (server.log_in("alice").await, other.log_in("bob").await);
+    alice.engine.send_message("bob", "through the other door", RELIABLE).expect("a receiver");
+    assert_eq!(bob.message().await.1, b"through the other door");
+    server.shard.shutdown(Duration::ZERO);
+    zip(server.serving.ended(), other.ended()).await;
+}
+
+pub(crate) async fn a_link_that_says_nothing_is_closed_when_its_time_is_over<G: Ground>() {
+    let config = Config { login_deadline: Duration::from_millis(20), ..unlimited() };
+    let server = TestServer::<G>::start_with(config, ANY_PORT).await;
+    let mut stream = TcpStream::connect(server.serving.address).await.expect("it listens");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.expect("no reset");
+    assert!(!answer.is_empty(), "a Close frame");
+    drop(stream);
+    server.shard.closed().await;
+}
+
+pub(crate) async fn a_peer_that_speaks_nonsense_is_told_and_closed<G: Ground>() {
+    let server = TestServer::<G>::start().await;
+    let mut alice = server.log_in("alice").await;
+    let mut reader = TcpStream::connect(server.serving.address).await.expect("it listens");
+    let mut writer = reader.clone();
+    // More than is read before the error is found: none of it may turn the close into a reset.
+    let writing = async {
+        // The server stops reading at some time.
+        let _ = writer.write_all(&[0xFF; 100_000]).await;
+        let _ = writer.shutdown(Shutdown::Write);
+    };
+    let mut answer = Vec::new();
+    let reading = async { reader.read_to_end(&mut answer).await.expect("no reset") };
+    zip(writing, reading).await;
+    assert!(!answer.is_empty(), "a Close frame");
+    assert_eq!(alice.status("alice").await, OnlineStatus::Online);
+}
+
+pub(crate) async fn links_over_the_limit_are_closed_at_once<G: Ground>() {
+    let server = TestServer::<G>::start().await;
+    let alice = server.log_in("alice").await;
+    server.shard.set_links_max(1);
+    let mut stream = TcpStream::connect(server.serving.address).await.expect("it listens");
+    let mut answer = Vec::new();
+    // It may be reset, or closed.
+    let _ = stream.read_to_end(&mut answer).await;
+    assert_eq!(answer, b"");
+    drop(alice);
+    server.shard.closed().await;
+    server.log_in("bob").await;
+}
+
+pub(crate) async fn an_authenticator_that_panics_refuses_one_login_and_harms_no_other<G: Ground>() {
+    let server = TestServer::<G>::start().await;
+    let mut alice = server.log_in("alice").await;
+    let mut client = server.serving.client();
+    assert_eq!(client.log_in("panic", "bob").await, LoginCode::ServerError);
+    assert_eq!(alice.status("alice").await, OnlineStatus::Online);
+    assert_eq!(client.log_in("token", "bob").await, LoginCode::Ok);
+}
+
+pub(crate) async fn the_shard_knows_who_is_online<G: Ground>() {
+    let server = TestServer::<G>::start().await;
+    let _alice = server.log_in("alice").await;
+    let app_id = AppId::new(APP_ID).expect("a good id");
+    let status = |uid| server.shard.online_status(&app_id, &UserId::new(uid).expect("a good id"));
+    assert_eq!((status("alice"), status("bob")), (OnlineStatus::Online, OnlineStatus::Offline));
+}

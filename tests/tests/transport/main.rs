@@ -1,0 +1,108 @@
+//! One suite over real sockets, for every runtime on either side.
+//!
+//! A story is generic over its [`Ground`](ground::Ground): the runtime of the engines, the runtime of the server, and
+//! what their links are made of. Each story runs on each ground below; none knows on which.
+
+mod cancelling;
+mod conversation;
+mod crowds;
+mod cuts;
+mod flow;
+mod ground;
+mod lifetimes;
+mod relay;
+
+use rts_transport_smol::Smol;
+use rts_transport_tokio::Tokio;
+
+use ground::{Ground, many_threads, one_thread, without_tokio};
+
+/// `name: runtime of the engines => runtime of the server, run by`: all stories on this ground.
+macro_rules! ground {
+    ($name:ident: $client:ty => $server:ty, $run:ident) => {
+        mod $name {
+            use super::*;
+
+            struct Here;
+
+            impl Ground for Here {
+                type Client = $client;
+                type Server = $server;
+            }
+
+            stories!($run);
+        }
+    };
+}
+
+macro_rules! stories {
+    ($run:ident: $($theme:ident { $($story:ident)* })*) => {
+        $(mod $theme {
+            use super::*;
+
+            $(
+                #[test]
+                fn $story() {
+                    $run(crate::$theme::$story::<Here>());
+                }
+            )*
+        })*
+    };
+    ($run:ident) => {
+        stories! { $run:
+            conversation {
+                messages_go_both_ways_and_each_has_its_result
+                a_rooms_members_hear_each_other
+                a_second_login_of_a_user_displaces_the_first
+                a_refused_token_is_said_and_a_better_one_logs_in
+                logout_ends_the_session_at_once
+                a_handler_answers_from_within_and_survives_its_panic
+            }
+            flow {
+                big_messages_both_ways_at_once
+                many_small_messages_arrive_once_and_in_order
+                a_slow_reader_slows_its_sender_and_loses_nothing
+            }
+            cuts {
+                a_link_cut_after_any_number_of_bytes_loses_and_doubles_nothing
+                a_link_that_the_server_ends_half_way_comes_back
+                a_link_that_the_client_ends_half_way_comes_back
+                a_changed_network_is_noticed_and_left
+                a_server_that_moved_is_found_at_its_new_address
+                a_server_that_was_started_again_is_found
+            }
+            cancelling {
+                the_wait_for_an_event_or_a_result
+                the_wait_for_the_end_of_an_engine
+                the_serving
+                the_wait_for_the_end_of_a_shard
+            }
+            lifetimes {
+                dropping_the_handles_logs_out_and_closes_the_connection
+                the_events_alone_keep_no_engine
+                a_room_alone_keeps_the_engine
+                dropping_the_results_and_the_events_stops_nothing
+                the_last_words_of_a_destroyed_engine_are_written
+                an_engine_with_nobody_to_connect_to_can_be_destroyed
+                links_outlive_the_handles_of_their_shard
+                serving_can_stop_and_go_on_while_links_stay
+                two_listeners_have_one_shard
+                a_link_that_says_nothing_is_closed_when_its_time_is_over
+                a_peer_that_speaks_nonsense_is_told_and_closed
+                links_over_the_limit_are_closed_at_once
+                an_authenticator_that_panics_refuses_one_login_and_harms_no_other
+                the_shard_knows_who_is_online
+            }
+            crowds {
+                thousands_log_in_and_each_writes_to_the_next
+                shutdown_tells_every_client_and_ends_the_serving
+            }
+        }
+    };
+}
+
+ground!(tokio_on_one_thread: Tokio => Tokio, one_thread);
+ground!(tokio_on_many_threads: Tokio => Tokio, many_threads);
+ground!(smol: Smol => Smol, without_tokio);
+ground!(smol_to_tokio: Smol => Tokio, many_threads);
+ground!(tokio_to_smol: Tokio => Smol, many_threads);
