@@ -72,7 +72,7 @@ pub(crate) async fn the_serving<G: Ground>() {
     let server = TestServer::<G>::start().await;
     let mut alice = server.log_in("alice").await;
     for at in 1..=KNOCKS + 1 {
-        let listener = G::Server::bind(ANY_PORT).await;
+        let listener = G::Server::bind(ANY_PORT);
         let address = G::Server::local_addr(&listener);
         let mut knocks = Vec::new();
         for _ in 0..KNOCKS {

@@ -13,10 +13,14 @@ use rts_transport_smol::Smol;
 use rts_transport_tokio::Tokio;
 use smol::channel::{Receiver, Sender};
 use smol::future::or;
+use socket2::{Domain, Socket, Type};
 
 pub(crate) const APP_ID: &str = "123456781234567812345678";
 pub(crate) const RELIABLE: MessageConfig = MessageConfig::ReliableOrdered;
 pub(crate) const ANY_PORT: &str = "127.0.0.1:0";
+
+/// Links that wait to be accepted.
+const BACKLOG: i32 = 4_096;
 
 /// So long that only a story that hangs gets there.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -29,13 +33,13 @@ pub(crate) trait Ground: Sized + 'static {
 
 /// A runtime, with what drivers do not need and tests do.
 pub(crate) trait Side: Runtime {
-    async fn bind(address: &str) -> Self::Listener;
+    fn bind(address: &str) -> Self::Listener;
     fn local_addr(listener: &Self::Listener) -> SocketAddr;
 }
 
 impl Side for Tokio {
-    async fn bind(address: &str) -> Self::Listener {
-        tokio::net::TcpListener::bind(address).await.expect("a free port")
+    fn bind(address: &str) -> Self::Listener {
+        Self::Listener::from_std(listen(address)).expect("a runtime")
     }
 
     fn local_addr(listener: &Self::Listener) -> SocketAddr {
@@ -44,13 +48,25 @@ impl Side for Tokio {
 }
 
 impl Side for Smol {
-    async fn bind(address: &str) -> Self::Listener {
-        smol::net::TcpListener::bind(address).await.expect("a free port")
+    fn bind(address: &str) -> Self::Listener {
+        Self::Listener::try_from(listen(address)).expect("it can be polled")
     }
 
     fn local_addr(listener: &Self::Listener) -> SocketAddr {
         listener.local_addr().expect("it is bound")
     }
+}
+
+/// With room for a crowd that connects at once; usual listeners have little.
+fn listen(address: &str) -> std::net::TcpListener {
+    let address: SocketAddr = address.parse().expect("an address");
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).expect("a socket");
+    // The port of a server that was stopped a moment ago can be had again.
+    socket.set_reuse_address(true).expect("an open socket");
+    socket.set_nonblocking(true).expect("an open socket");
+    socket.bind(&address.into()).expect("a free port");
+    socket.listen(BACKLOG).expect("a bound socket");
+    socket.into()
 }
 
 pub(crate) fn one_thread(story: impl Future<Output = ()>) {
@@ -133,7 +149,7 @@ pub(crate) struct Serving<G> {
 
 impl<G: Ground> Serving<G> {
     pub(crate) async fn start(shard: &Shard<G::Server>, listen: &str) -> Self {
-        let listener = G::Server::bind(listen).await;
+        let listener = G::Server::bind(listen);
         let address = G::Server::local_addr(&listener);
         let (stop, stopping) = smol::channel::bounded::<()>(1);
         let (stopped_sender, stopped) = smol::channel::bounded::<()>(1);
