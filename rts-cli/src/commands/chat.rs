@@ -180,7 +180,7 @@ pub(crate) fn describe(event: &Event) -> Option<String> {
     })
 }
 
-fn shown(payload: &Payload) -> String {
+pub(crate) fn shown(payload: &Payload) -> String {
     match payload {
         Payload::Text(text) => safe(text),
         Payload::Binary(bytes) => format!("({} bytes)", bytes.len()),

@@ -10,7 +10,7 @@ use rts_transport_tokio::{
     Payload, Room, RoomEvent, SendCode, connect,
 };
 
-use super::chat::describe;
+use super::chat::{describe, shown};
 use crate::dev::{dev_token, unix_now};
 use crate::out::say;
 
@@ -49,33 +49,33 @@ pub(crate) async fn run() -> anyhow::Result<ExitCode> {
     }
 
     title("Text and bytes to bob; to dave, who is not there")?;
-    let sent = alice.engine.send_message("bob", "hello bob", MessageConfig::ReliableOrdered)?;
+    alice.sends("bob", Payload::text("hello bob"))?;
     bob.receives(&Payload::text("hello bob")).await?;
-    check("alice's result", sent.await, SendCode::Ok)?;
-    let bytes = vec![0, 1, 2, 255];
-    let sent =
-        alice.engine.send_binary_message("bob", bytes.clone(), MessageConfig::ReliableOrdered)?;
-    bob.receives(&Payload::binary(bytes)).await?;
-    check("alice's result", sent.await, SendCode::Ok)?;
-    let sent = alice.engine.send_message("dave", "dave?", MessageConfig::ReliableOrdered)?;
-    check("alice's result", sent.await, SendCode::ReceiverNotLoggedIn)?;
+    alice.result(SendCode::Ok).await?;
+    let bytes = Payload::binary(vec![0, 1, 2, 255]);
+    alice.sends("bob", bytes.clone())?;
+    bob.receives(&bytes).await?;
+    alice.result(SendCode::Ok).await?;
+    alice.sends("dave", Payload::text("dave?"))?;
+    alice.result(SendCode::ReceiverNotLoggedIn).await?;
 
     title("A room with three members")?;
     let room = alice.join("lounge").await?;
     let _bobs = bob.join("lounge").await?;
     let _carols = carol.join("lounge").await?;
-    let sent = room.send_message("hello all")?;
+    alice.says("to all in the lounge: hello all")?;
+    room.send_message("hello all")?;
     bob.hears("hello all").await?;
     carol.hears("hello all").await?;
-    check("alice's result", sent.await, BroadcastCode::Ok)?;
+    alice.broadcast_result(BroadcastCode::Ok).await?;
 
     title("Bob logs in on a second device; the first is told, and stays out")?;
     let mut second = Person::new("bob", &url)?;
     second.log_in().await?;
     bob.expect("the logout", |e| *e == Event::Logout(LogoutReason::Displaced)).await?;
-    let sent = alice.engine.send_message("bob", "which bob?", MessageConfig::ReliableOrdered)?;
+    alice.sends("bob", Payload::text("which bob?"))?;
     second.receives(&Payload::text("which bob?")).await?;
-    check("alice's result", sent.await, SendCode::Ok)?;
+    alice.result(SendCode::Ok).await?;
 
     title("Logout")?;
     for person in [&mut alice, &mut second, &mut carol] {
@@ -88,13 +88,6 @@ pub(crate) async fn run() -> anyhow::Result<ExitCode> {
 
 fn title(text: &str) -> anyhow::Result<()> {
     say(format_args!("\n== {text}"))
-}
-
-fn check<T: PartialEq + std::fmt::Debug>(what: &str, is: T, should: T) -> anyhow::Result<()> {
-    if is != should {
-        bail!("{what} is {is:?} and should be {should:?}");
-    }
-    say(format_args!("{:>6} | result: {is:?}", ""))
 }
 
 impl Person {
@@ -112,6 +105,33 @@ impl Person {
         let is_wanted =
             |event: &Event| matches!(event, Event::LoginResult { code, .. } if *code == wanted);
         self.expect("the login's result", is_wanted).await
+    }
+
+    fn says(&self, line: &str) -> anyhow::Result<()> {
+        say(format_args!("{:>6} > {line}", self.name))
+    }
+
+    fn sends(&self, to: &str, payload: Payload) -> anyhow::Result<()> {
+        self.says(&format!("to {to}: {}", shown(&payload)))?;
+        let reliable = MessageConfig::ReliableOrdered;
+        match payload {
+            Payload::Text(text) => self.engine.send_message(to, text, reliable)?,
+            Payload::Binary(bytes) => self.engine.send_binary_message(to, bytes, reliable)?,
+        };
+        Ok(())
+    }
+
+    async fn result(&mut self, wanted: SendCode) -> anyhow::Result<()> {
+        let is_result = |event: &Event| matches!(event, Event::MessageSendResult { code, .. } if *code == wanted);
+        self.expect("the result", is_result).await
+    }
+
+    async fn broadcast_result(&mut self, wanted: BroadcastCode) -> anyhow::Result<()> {
+        let is_result = |event: &Event| {
+            matches!(event, Event::Room { event: RoomEvent::MessageSendResult { code, .. }, .. }
+                if *code == wanted)
+        };
+        self.expect("the result", is_result).await
     }
 
     async fn receives(&mut self, wanted: &Payload) -> anyhow::Result<()> {
