@@ -1,0 +1,193 @@
+//! A shard and its peers, of which only the bytes exist.
+
+use bytes::Bytes;
+use rts_proto::limits::FRAME_BYTES_MAX;
+use rts_proto::server::{Config, Input, Output, Server, Verdict};
+use rts_proto::wire::{Accepted, Decoder, Frame, Login, LoginAnswer, Resume, ResumeKey, VERSION};
+use rts_proto::{
+    AppId, CloseCode, Instant, LinkId, MessageConfig, MessageId, Payload, RoomId, UserId,
+};
+
+/// Where everybody meets.
+const ROOM: &str = "room";
+
+/// A shard without rates, and the users that are logged in: user number n on link n + 1.
+#[derive(Debug)]
+pub struct Hall {
+    server: Server,
+    now: Instant,
+    app_id: AppId,
+    links: u64,
+    deadline: Option<Instant>,
+}
+
+impl Hall {
+    /// A shard with so many users.
+    #[must_use]
+    pub fn new(users: u64) -> Self {
+        let config = Config {
+            sends_per_second: 0,
+            broadcasts_per_second: 0,
+            status_queries_per_second: 0,
+            room_broadcasts_per_second: 0,
+            large_room_broadcasts_per_second: 0,
+            ..Config::default()
+        };
+        let mut hall = Self {
+            server: Server::new(config, 1),
+            now: Instant::from_millis(1),
+            app_id: AppId::new("123456781234567812345678").expect("well formed"),
+            links: 0,
+            deadline: None,
+        };
+        for user in 0..users {
+            hall.log_in(user, None);
+        }
+        hall
+    }
+
+    /// A new link for this user, and what the shard says to its login.
+    pub fn log_in(&mut self, user: u64, resume: Option<Resume>) -> Accepted {
+        self.links += 1;
+        let link = LinkId(self.links);
+        let uid = uid(user);
+        let login = Login {
+            app_id: self.app_id.clone(),
+            uid,
+            token: Bytes::from_static(b"good"),
+            resume,
+            claim: 0,
+            engine: 0,
+            attempt: 0,
+        };
+        self.input(Input::Accepted(link, ResumeKey([user as u8; 16])));
+        let hello = Frame::Hello { version: VERSION, features: 0 }.encode();
+        self.input(Input::Received(link, [hello, Frame::Login(login).encode()].concat().into()));
+        let mut answer = None;
+        self.drain(|to, bytes| {
+            if to == link {
+                answer = answer_in(&bytes).or(answer.take());
+            }
+        });
+        answer.expect("every login here is good")
+    }
+
+    /// The first so many users become members of the room. Returns how many sequenced frames each got for that, all of
+    /// which are acknowledged.
+    pub fn join_all(&mut self, members: u64) -> Vec<u64> {
+        let room = RoomId::new(ROOM).expect("well formed");
+        let join = Frame::Join { room, ticket: 1, business_id: None }.encode();
+        let mut received = vec![0; members as usize];
+        for user in 0..members {
+            self.receive(user, join.clone());
+            self.tick();
+            self.drain(|LinkId(link), bytes| received[link as usize - 1] += sequenced_in(bytes));
+        }
+        for (user, received) in received.iter().enumerate() {
+            self.receive(user as u64, ack(*received));
+        }
+        received
+    }
+
+    /// Bytes from a user who never had another link.
+    pub fn receive(&mut self, user: u64, bytes: Bytes) {
+        self.input(Input::Received(LinkId(user + 1), bytes));
+    }
+
+    /// The end of a burst.
+    pub fn tick(&mut self) {
+        self.input(Input::Tick);
+    }
+
+    /// Time passes, and the shard is called whenever it wants to be.
+    pub fn pass(&mut self, millis: u64) {
+        let end = Instant::from_millis(self.now.as_micros() / 1_000 + millis);
+        loop {
+            self.drain(|_, _| {});
+            match self.deadline.filter(|deadline| *deadline <= end) {
+                Some(deadline) => self.now = self.now.max(deadline),
+                None => break,
+            }
+            self.tick();
+        }
+        self.now = end;
+    }
+
+    /// Gives each output for a link to `transmit`.
+    pub fn drain(&mut self, mut transmit: impl FnMut(LinkId, Bytes)) {
+        loop {
+            match self.server.poll_output() {
+                Output::Transmit(link, bytes) => transmit(link, bytes),
+                Output::Authenticate(login, _) => {
+                    let verdict = Verdict::Accept { claim: self.now.as_micros() };
+                    self.server.handle_input(self.now, Input::Verdict(login, verdict));
+                }
+                Output::Wait(deadline) => {
+                    self.deadline = deadline;
+                    return;
+                }
+                // What a resume does to the link before.
+                Output::Disconnect(_, Some(CloseCode::Replaced)) => {}
+                Output::Disconnect(link, code) => panic!("{link} was closed: {code:?}"),
+            }
+        }
+    }
+
+    fn input(&mut self, input: Input) {
+        self.server.handle_input(self.now, input);
+    }
+}
+
+/// A message to a user.
+#[must_use]
+pub fn send(id: u64, to: u64, payload: &Bytes) -> Bytes {
+    let payload = Payload::binary(payload.clone());
+    let to = Bytes::copy_from_slice(uid(to).as_str().as_bytes());
+    let config = MessageConfig::ReliableOrdered;
+    Frame::Send { id: MessageId(id), to, payload, config }.encode()
+}
+
+/// A message to the room.
+#[must_use]
+pub fn broadcast(id: u64, payload: &Bytes) -> Bytes {
+    let room = RoomId::new(ROOM).expect("well formed");
+    let payload = Payload::binary(payload.clone());
+    Frame::Broadcast { id: MessageId(id), room, payload }.encode()
+}
+
+/// So many frames were received.
+#[must_use]
+pub fn ack(received: u64) -> Bytes {
+    // Length, the field of an `Ack`, its length, and the field of the number, of at most ten bytes.
+    let mut frame = [0; 14];
+    let (mut len, mut rest) = (4, received);
+    while rest >= 0x80 {
+        frame[len] = rest as u8 | 0x80;
+        rest >>= 7;
+        len += 1;
+    }
+    frame[len] = rest as u8;
+    len += 1;
+    frame[..4].copy_from_slice(&[len as u8 - 1, 0x22, len as u8 - 3, 0x08]);
+    Bytes::copy_from_slice(&frame[..len])
+}
+
+/// How many of these whole frames are sequenced.
+fn sequenced_in(bytes: Bytes) -> u64 {
+    let mut decoder = Decoder::new();
+    decoder.push(bytes);
+    let frames = std::iter::from_fn(|| decoder.next(FRAME_BYTES_MAX).expect("well formed"));
+    frames.filter(Frame::is_sequenced).count() as u64
+}
+
+fn uid(user: u64) -> UserId {
+    UserId::new(&format!("user-{user}")).expect("well formed")
+}
+
+fn answer_in(bytes: &Bytes) -> Option<Accepted> {
+    // A login's answer is shorter than 128 bytes: its length is one byte.
+    match Frame::decode(bytes.slice(1..)) {
+        Ok(Some(Frame::LoginAnswer(LoginAnswer::Accepted(accepted)))) => Some(accepted),
+        _ => None,
+    }
+}

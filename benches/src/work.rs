@@ -1,0 +1,175 @@
+//! The closed set of what is measured. Each work is prepared once, and then done as often as one likes.
+
+use bytes::Bytes;
+use rts_proto::LinkId;
+use rts_proto::limits::FRAME_BYTES_MAX;
+use rts_proto::wire::{Decoder, Frame, Resume};
+
+use crate::hall::{self, Hall};
+
+/// Bytes of a message.
+pub const PAYLOAD_BYTES: usize = 100;
+/// Messages that arrive together.
+const BURST: u64 = 32;
+/// Beside whom the work is done.
+const IDLE_USERS: u64 = 100_000;
+const MEMBERS: u64 = 1_000;
+const HEARTBEAT_MS: u64 = 5_000;
+
+/// Something that is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// Bytes to a `Send` frame.
+    Decode,
+    /// A `Delivery` frame to bytes.
+    Encode,
+    /// A message in, its delivery out, its acknowledgement in, its result out; one at a time.
+    P2p,
+    /// The same, 32 in one burst; for one of them.
+    P2pBurst,
+    /// The same beside 15,000 users that do nothing.
+    P2pBesideIdle,
+    /// A broadcast to 1,000 members and their acknowledgements; for one member.
+    FanOut,
+    /// A session goes on over a new link.
+    Resume,
+    /// A millisecond over 100,000 sessions: 20 heartbeats, and the three or so of their timers that are due.
+    Timers,
+}
+
+/// All of them, with their names.
+pub const WORKS: [(&str, Work); 8] = [
+    ("decode", Work::Decode),
+    ("encode", Work::Encode),
+    ("p2p", Work::P2p),
+    ("p2p_burst", Work::P2pBurst),
+    ("p2p_beside_idle", Work::P2pBesideIdle),
+    ("fan_out", Work::FanOut),
+    ("resume", Work::Resume),
+    ("timers", Work::Timers),
+];
+
+impl std::str::FromStr for Work {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let found = WORKS.iter().find(|(known, _)| *known == name);
+        let names = || WORKS.map(|(name, _)| name).join(", ");
+        found
+            .map(|(_, work)| *work)
+            .ok_or_else(|| format!("no work {name:?}; there are {}", names()))
+    }
+}
+
+impl Work {
+    /// Prepares it, and returns what does it once, and for how many things that counts.
+    #[must_use]
+    pub fn prepare(self) -> (Box<dyn FnMut()>, u64) {
+        match self {
+            Self::Decode => (decode(), 1),
+            Self::Encode => (encode(), 1),
+            Self::P2p => (p2p(2, 1), 1),
+            Self::P2pBurst => (p2p(2, BURST), BURST),
+            Self::P2pBesideIdle => (p2p(15_000, 1), 1),
+            Self::FanOut => (fan_out(), MEMBERS),
+            Self::Resume => (resume(), 1),
+            Self::Timers => (timers(), 1),
+        }
+    }
+}
+
+fn payload() -> Bytes {
+    Bytes::from(vec![b'x'; PAYLOAD_BYTES])
+}
+
+fn decode() -> Box<dyn FnMut()> {
+    let bytes = hall::send(1_000, 1, &payload());
+    Box::new(move || {
+        let mut decoder = Decoder::new();
+        decoder.push(bytes.clone());
+        let frame = decoder.next(FRAME_BYTES_MAX).expect("well formed");
+        assert!(std::hint::black_box(frame).is_some());
+    })
+}
+
+fn encode() -> Box<dyn FnMut()> {
+    let sent = hall::send(1_000, 1, &payload());
+    let Ok(Some(Frame::Send { payload, config, .. })) = Frame::decode(sent.slice(1..)) else {
+        panic!("a message is a Send, and its length is one byte")
+    };
+    let from = rts_proto::UserId::new("user-1").expect("well formed");
+    Box::new(move || {
+        let frame = Frame::Delivery { from: from.clone(), payload: payload.clone(), config };
+        std::hint::black_box(frame.encode());
+    })
+}
+
+/// User 0 sends to user 1 and gets the results; both acknowledge, as a client does.
+fn p2p(users: u64, burst: u64) -> Box<dyn FnMut()> {
+    let mut hall = Hall::new(users);
+    // A shard does not look at ids, so the same bytes serve again.
+    let messages = vec![hall::send(1_000, 1, &payload()); burst as usize];
+    let messages = Bytes::from(messages.concat());
+    let (mut deliveries, mut results) = (0, 0);
+    Box::new(move || {
+        deliveries += burst;
+        hall.receive(0, messages.clone());
+        hall.tick();
+        hall.drain(discard);
+        hall.receive(1, hall::ack(deliveries));
+        hall.tick();
+        hall.drain(discard);
+        results += 1;
+        hall.receive(0, hall::ack(results));
+    })
+}
+
+/// User 0 speaks, the others acknowledge.
+fn fan_out() -> Box<dyn FnMut()> {
+    let members = MEMBERS + 1;
+    let mut hall = Hall::new(members);
+    let mut received = hall.join_all(members);
+    let broadcast = hall::broadcast(1_000, &payload());
+    Box::new(move || {
+        hall.receive(0, broadcast.clone());
+        hall.tick();
+        hall.drain(discard);
+        for (user, received) in received.iter_mut().enumerate() {
+            *received += 1;
+            hall.receive(user as u64, hall::ack(*received));
+        }
+    })
+}
+
+fn resume() -> Box<dyn FnMut()> {
+    let mut hall = Hall::new(999);
+    let mut session = hall.log_in(999, None);
+    Box::new(move || {
+        let resume = Resume { session: session.session, key: session.key, received: 0 };
+        session = hall.log_in(999, Some(resume));
+        assert!(session.resumed, "it is alive and the key is right");
+    })
+}
+
+/// A millisecond passes; everybody is heard from once in 5 s.
+fn timers() -> Box<dyn FnMut()> {
+    let mut hall = Hall::new(IDLE_USERS);
+    let ping = Frame::Ping.encode();
+    let mut next = 0;
+    let mut pass = move || {
+        for _ in 0..IDLE_USERS / HEARTBEAT_MS {
+            hall.receive(next % IDLE_USERS, ping.clone());
+            next += 1;
+        }
+        hall.pass(1);
+    };
+    // Until the timers are spread as they will stay.
+    for _ in 0..12 * HEARTBEAT_MS {
+        pass();
+    }
+    Box::new(pass)
+}
+
+fn discard(_: LinkId, bytes: Bytes) {
+    std::hint::black_box(bytes);
+}

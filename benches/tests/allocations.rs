@@ -1,0 +1,101 @@
+//! What the core allocates and keeps. Allocations are counted in the whole process, so all of this is one test.
+
+use std::alloc::System;
+
+use bytes::Bytes;
+use rts_benches::{Hall, ack, broadcast, send};
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, Stats, StatsAlloc};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+const ROUNDS: u64 = 200;
+const MEMBERS: u64 = 1_000;
+/// For a message, its delivery, its acknowledgements and its result.
+const P2P_ALLOCATIONS_MAX: u64 = 14;
+/// For a broadcast, however many it goes to.
+const BROADCAST_ALLOCATIONS_MAX: u64 = 17;
+/// For a user who is logged in and does nothing, link and all.
+const SESSION_BYTES_MAX: u64 = 1_120;
+
+fn counted(call: impl FnOnce()) -> Stats {
+    let region = Region::new(ALLOCATOR);
+    call();
+    region.change()
+}
+
+fn allocations(stats: Stats) -> u64 {
+    (stats.allocations + stats.reallocations) as u64
+}
+
+#[test]
+fn the_core_allocates_little_for_a_message_and_nothing_for_a_member() {
+    let payload = Bytes::from(vec![b'x'; 100]);
+    one_message_at_a_time(&payload);
+    fan_out(&payload);
+    idle_sessions();
+}
+
+/// A message, its delivery, its acknowledgement and its result.
+fn one_message_at_a_time(payload: &Bytes) {
+    let mut hall = Hall::new(2);
+    let message = send(1, 1, payload);
+    let mut round = |round: u64| {
+        let acks = [ack(round), ack(round)];
+        let stats = counted(|| {
+            let [delivery, result] = acks;
+            hall.receive(0, message.clone());
+            hall.tick();
+            hall.drain(|_, bytes| drop(bytes));
+            hall.receive(1, delivery);
+            hall.tick();
+            hall.drain(|_, bytes| drop(bytes));
+            hall.receive(0, result);
+        });
+        allocations(stats)
+    };
+    // What grows once has grown.
+    let _: u64 = (1..=ROUNDS).map(&mut round).sum();
+    let total: u64 = (ROUNDS + 1..=2 * ROUNDS).map(round).sum();
+    assert!(total <= P2P_ALLOCATIONS_MAX * ROUNDS, "{total} in {ROUNDS} rounds");
+}
+
+fn fan_out(payload: &Bytes) {
+    let mut hall = Hall::new(MEMBERS + 1);
+    let mut received = hall.join_all(MEMBERS + 1);
+    let message = broadcast(1, payload);
+    let mut round = || {
+        let acks: Vec<Bytes> = received
+            .iter_mut()
+            .map(|received| {
+                *received += 1;
+                ack(*received)
+            })
+            .collect();
+        let stats = counted(|| {
+            hall.receive(0, message.clone());
+            hall.tick();
+            hall.drain(|_, bytes| drop(bytes));
+            for (user, ack) in acks.into_iter().enumerate() {
+                hall.receive(user as u64, ack);
+            }
+        });
+        allocations(stats)
+    };
+    round();
+    let total: u64 = (0..10).map(|_| round()).sum();
+    assert!(
+        total <= 10 * BROADCAST_ALLOCATIONS_MAX,
+        "{total} for 10 broadcasts to {MEMBERS} members"
+    );
+}
+
+/// Everything that a shard keeps for a user who is logged in and does nothing.
+fn idle_sessions() {
+    const SESSIONS: u64 = 10_000;
+    let mut halls = Vec::with_capacity(1);
+    let stats = counted(|| halls.push(Hall::new(SESSIONS)));
+    let kept = stats.bytes_allocated as u64 - stats.bytes_deallocated as u64;
+    assert!(kept / SESSIONS <= SESSION_BYTES_MAX, "{} bytes a session", kept / SESSIONS);
+    drop(halls);
+}
