@@ -122,6 +122,7 @@ impl Hall {
                     let verdict = Verdict::Accept { claim: self.now.as_micros() };
                     self.server.handle_input(self.now, Input::Verdict(login, verdict));
                 }
+                Output::CheckTarget(..) | Output::PostToAppServer(..) | Output::AbandonPost(_) => {}
                 Output::Wait(deadline) => {
                     self.deadline = deadline;
                     return;

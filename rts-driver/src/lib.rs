@@ -17,6 +17,7 @@ mod accept;
 mod alarm;
 mod client;
 mod link;
+mod posts;
 mod queue;
 mod runtime;
 mod server;
@@ -30,9 +31,10 @@ pub use server::Shard;
 /// What applications use, whatever their runtime: the handles, what they take and what they tell.
 pub mod application {
     pub use crate::client::ConnectError;
+    pub use crate::posts::{Begun, PostToAppServer, Posting};
     pub use crate::server::Authenticate;
     pub use rts_engine::{
-        Address, AddressError, Engine, EngineError, Events, Room, Sent, sdk_version,
+        Address, AddressError, Engine, EngineError, Events, Room, Sent, ServerAnswer, sdk_version,
     };
     pub use rts_proto::client::{
         BroadcastError, BusinessIdError, CreateRoomError, Event, EventHandler, JoinError,
@@ -40,6 +42,7 @@ pub mod application {
     };
     pub use rts_proto::{
         AppId, BroadcastCode, ConnectionState, LeaveReason, LoginCode, LogoutReason, MessageConfig,
-        MessageId, OnlineStatus, Payload, RoomId, RoomState, SendCode, UserId,
+        MessageId, OnlineStatus, Payload, Reply, RoomId, RoomState, SendCode, ServerParamsCode,
+        UserId,
     };
 }

@@ -11,13 +11,14 @@ use std::time::{Duration, Instant as StdInstant};
 use event_listener::Event;
 use futures_lite::future::or;
 use rts_engine::Clock;
-use rts_proto::server::{Credentials, Input, Output, Server, Stats, Verdict};
+use rts_proto::server::{Credentials, Input, Output, PostProgress, Server, Stats, Target, Verdict};
 use rts_proto::wire::ResumeKey;
-use rts_proto::{AppId, Instant, LinkId, LoginCode, OnlineStatus, UserId};
+use rts_proto::{AppId, CallId, Instant, LinkId, LoginCode, OnlineStatus, UserId};
 
 use crate::accept::accept;
 use crate::alarm::Alarm;
 use crate::link::{Link, Step};
+use crate::posts::{Lifeline, NewPost, NoAppServers, PostToAppServer};
 use crate::queue::{Ending, Pushed, Queue};
 use crate::runtime::Runtime;
 
@@ -39,9 +40,10 @@ pub struct Shard<R> {
     runtime: PhantomData<fn() -> R>,
 }
 
-struct Inner {
+pub(crate) struct Inner {
     state: Mutex<State>,
     authenticator: Arc<dyn Authenticate>,
+    poster: Arc<dyn PostToAppServer>,
     clock: Clock,
     /// The deadline came nearer, or the shard is gone.
     time_changed: Arc<Event>,
@@ -64,12 +66,26 @@ struct State {
     has_timer: bool,
     /// To be woken when the lock is free.
     touched: Vec<Arc<Queue>>,
+    /// Posts under way.
+    posts: HashMap<CallId, Lifeline>,
+    /// To be started when the lock is free.
+    new_posts: Vec<NewPost>,
 }
 
 impl<R: Runtime> Shard<R> {
-    /// A shard without links.
+    /// A shard without links, whose clients cannot send to their app's server: it knows of none.
     #[must_use]
     pub fn new(server: Server, authenticator: Arc<dyn Authenticate>) -> Self {
+        Self::with_poster(server, authenticator, Arc::new(NoAppServers))
+    }
+
+    /// A shard without links. `poster` brings what clients send to their app's server there.
+    #[must_use]
+    pub fn with_poster(
+        server: Server,
+        authenticator: Arc<dyn Authenticate>,
+        poster: Arc<dyn PostToAppServer>,
+    ) -> Self {
         let state = State {
             server,
             queues: HashMap::new(),
@@ -81,11 +97,14 @@ impl<R: Runtime> Shard<R> {
             timer_at: None,
             has_timer: false,
             touched: Vec::new(),
+            posts: HashMap::new(),
+            new_posts: Vec::new(),
         };
         Self {
             inner: Arc::new(Inner {
                 state: Mutex::new(state),
                 authenticator,
+                poster,
                 clock: Clock::start(),
                 time_changed: Arc::new(Event::new()),
                 ended: Event::new(),
@@ -198,6 +217,7 @@ impl<R: Runtime> Shard<R> {
             self.drain(&mut state, now);
         }
         let touched = std::mem::take(&mut state.touched);
+        let new_posts = std::mem::take(&mut state.new_posts);
         let is_nearer = match (state.deadline, state.timer_at) {
             (Some(deadline), Some(timer_at)) => deadline < timer_at,
             (Some(_), None) => true,
@@ -209,6 +229,9 @@ impl<R: Runtime> Shard<R> {
         }
         if is_nearer {
             self.inner.time_changed.notify(1);
+        }
+        for post in new_posts {
+            post.start::<R>(Arc::downgrade(&self.inner), &*self.inner.poster);
         }
         returned
     }
@@ -236,6 +259,16 @@ impl<R: Runtime> Shard<R> {
                     let verdict = self.judge(&credentials);
                     state.server.handle_input(now, Input::Verdict(login, verdict));
                 }
+                Output::CheckTarget(target, asked) => {
+                    let is_allowed = self.allows(&asked);
+                    state.server.handle_input(now, Input::TargetChecked(target, is_allowed));
+                }
+                Output::PostToAppServer(call, post) => {
+                    let (post, lifeline) = NewPost::new(call, post);
+                    state.new_posts.push(post);
+                    state.posts.insert(call, lifeline);
+                }
+                Output::AbandonPost(call) => drop(state.posts.remove(&call)),
                 Output::Wait(deadline) => {
                     state.deadline = deadline;
                     return;
@@ -248,6 +281,21 @@ impl<R: Runtime> Shard<R> {
         let authenticator = &self.inner.authenticator;
         catch_unwind(AssertUnwindSafe(|| authenticator.authenticate(credentials)))
             .unwrap_or(Verdict::Refuse(LoginCode::ServerError))
+    }
+
+    fn allows(&self, target: &Target) -> bool {
+        catch_unwind(AssertUnwindSafe(|| self.inner.poster.allows(target))).unwrap_or(false)
+    }
+
+    pub(crate) fn post_progressed(&self, call: CallId, progress: PostProgress) {
+        if progress != PostProgress::Begun {
+            self.lock().posts.remove(&call);
+        }
+        self.handle(Input::AppServerReplied(call, progress));
+    }
+
+    pub(crate) fn upgrade(inner: &Weak<Inner>) -> Option<Self> {
+        inner.upgrade().map(|inner| Self { inner, runtime: PhantomData })
     }
 
     fn start_timer(&self) {
@@ -363,7 +411,7 @@ impl<R: Runtime> Timer<R> {
     }
 
     fn shard(&self) -> Option<Shard<R>> {
-        self.shard.upgrade().map(|inner| Shard { inner, runtime: self.runtime })
+        Shard::upgrade(&self.shard)
     }
 }
 

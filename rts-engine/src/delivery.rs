@@ -193,6 +193,7 @@ fn payload_bytes(event: &Event) -> usize {
                 | RoomEvent::UserMessageReceived { payload, .. },
             ..
         } => payload.len(),
+        Event::ServerMessageSendResult { reply, .. } => reply.len(),
         _ => 0,
     }
 }

@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::driver::Driver;
 use crate::events::Events;
 use crate::room::Room;
-use crate::sent::Sent;
+use crate::sent::{Sent, ServerAnswer};
 use crate::shared::Shared;
 
 /// The version of this software.
@@ -152,6 +152,43 @@ impl Engine {
         self.shared().call(|state, now| {
             let id = state.client.send_message(now, uid, payload, config)?;
             Ok(state.sends.wait(id, id))
+        })
+    }
+
+    /// `setServerParams`: where messages for the app's server go, and the signature that is shown there. One
+    /// [`ServerParamsSetResult`](rts_proto::client::Event::ServerParamsSetResult) follows. They last for the login, through lost
+    /// links and restarts of the server; a refused call leaves earlier ones in force.
+    pub fn set_server_params(&self, signature: &str, url: &str) {
+        self.shared().call(|state, now| state.client.set_server_params(now, signature, url));
+    }
+
+    /// `sendServerMessage`: a message to the app's own server, up to 64 KiB of answer coming back. The result is an event, and
+    /// what the returned future completes with. Ids are from the same sequence as those of [`send_message`](Self::send_message).
+    ///
+    /// Several messages of one user may be on their way at a time, so they may arrive in another order.
+    ///
+    /// # Errors
+    ///
+    /// Destroyed. What is accepted but cannot work gets an id, and its one result.
+    pub fn send_server_message(
+        &self,
+        text: impl Into<Text>,
+    ) -> Result<Sent<ServerAnswer>, SendError> {
+        self.send_to_server(Payload::text(text))
+    }
+
+    /// `sendServerBinaryMessage`: like [`send_server_message`](Self::send_server_message).
+    pub fn send_server_binary_message(
+        &self,
+        bytes: impl Into<Bytes>,
+    ) -> Result<Sent<ServerAnswer>, SendError> {
+        self.send_to_server(Payload::binary(bytes))
+    }
+
+    fn send_to_server(&self, payload: Payload) -> Result<Sent<ServerAnswer>, SendError> {
+        self.shared().call(|state, now| {
+            let id = state.client.send_server_message(now, payload)?;
+            Ok(state.server_sends.wait(id, id))
         })
     }
 

@@ -27,4 +27,4 @@ pub use driver::{Action, Driver};
 pub use engine::{Engine, EngineError, sdk_version};
 pub use events::Events;
 pub use room::Room;
-pub use sent::Sent;
+pub use sent::{Sent, ServerAnswer};

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use rts_proto::MessageId;
+use rts_proto::{MessageId, Reply, SendCode};
 
 /// An accepted send: its number, and a future of its one result.
 ///
@@ -17,6 +17,15 @@ use rts_proto::MessageId;
 pub struct Sent<C> {
     id: MessageId,
     slot: Arc<Slot<C>>,
+}
+
+/// What became of a message to the app's server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerAnswer {
+    /// What became of it.
+    pub code: SendCode,
+    /// What the app's server answered; empty unless the code is [`SendCode::Ok`].
+    pub reply: Reply,
 }
 
 /// Where the result is put.
@@ -36,13 +45,13 @@ impl<C> Sent<C> {
     }
 }
 
-impl<C: Copy> Future for Sent<C> {
+impl<C: Clone> Future for Sent<C> {
     type Output = C;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<C> {
         let mut place = self.slot.lock();
         let before = match &*place {
-            Place::Filled(code) => return Poll::Ready(*code),
+            Place::Filled(code) => return Poll::Ready(code.clone()),
             Place::Awaited(waker) if waker.will_wake(context.waker()) => return Poll::Pending,
             Place::Empty | Place::Awaited(_) => {
                 std::mem::replace(&mut *place, Place::Awaited(context.waker().clone()))
@@ -79,7 +88,7 @@ impl<K, C> Default for Waiting<K, C> {
     }
 }
 
-impl<K: Eq + Hash, C: Copy> Waiting<K, C> {
+impl<K: Eq + Hash, C: Clone> Waiting<K, C> {
     /// To be called before the result can come.
     pub(crate) fn wait(&mut self, key: K, id: MessageId) -> Sent<C> {
         let slot = Arc::new(Slot(Mutex::new(Place::Empty)));
@@ -94,7 +103,7 @@ impl<K: Eq + Hash, C: Copy> Waiting<K, C> {
 
     /// No result will come any more.
     pub(crate) fn fill_all(&mut self, code: C) -> impl Iterator<Item = Waker> + '_ {
-        self.slots.drain().filter_map(move |(_, slot)| slot.fill(code))
+        self.slots.drain().filter_map(move |(_, slot)| slot.fill(code.clone()))
     }
 }
 

@@ -5,12 +5,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 
 use rts_proto::client::{Client, Event, Input, Output, RoomEvent};
-use rts_proto::{BroadcastCode, Instant, LinkId, MessageId, RoomKey, SendCode};
+use rts_proto::{BroadcastCode, Instant, LinkId, MessageId, Reply, RoomKey, SendCode};
 
 use crate::clock::Clock;
 use crate::delivery::{Delivery, Retired};
 use crate::driver::Action;
-use crate::sent::Waiting;
+use crate::sent::{ServerAnswer, Waiting};
 
 /// A link is given up when so many bytes wait for the driver to take them. More than a session's whole
 /// window, so that only a flood of unreliable messages gets there.
@@ -31,6 +31,7 @@ pub(crate) struct State {
     pub(crate) closed: bool,
     pub(crate) wakers: Wakers,
     pub(crate) sends: Waiting<MessageId, SendCode>,
+    pub(crate) server_sends: Waiting<MessageId, ServerAnswer>,
     pub(crate) broadcasts: Waiting<(RoomKey, MessageId), BroadcastCode>,
     actions: VecDeque<Action>,
     action_bytes: usize,
@@ -63,6 +64,7 @@ impl Shared {
             closed: false,
             wakers: Wakers::default(),
             sends: Waiting::default(),
+            server_sends: Waiting::default(),
             broadcasts: Waiting::default(),
             actions: VecDeque::new(),
             action_bytes: 0,
@@ -109,7 +111,9 @@ impl State {
         if self.client.is_destroyed() {
             self.after.retired.extend(self.delivery.forget_handlers());
             // The core has answered all; this holds the promise of `Sent` even if it had not.
+            let unknown = ServerAnswer { code: SendCode::Timeout, reply: Reply::default() };
             self.after.wakers.extend(self.sends.fill_all(SendCode::Timeout));
+            self.after.wakers.extend(self.server_sends.fill_all(unknown));
             self.after.wakers.extend(self.broadcasts.fill_all(BroadcastCode::Timeout));
         }
         if self.delivery.has_stream_events() || self.client.is_destroyed() {
@@ -176,6 +180,10 @@ impl State {
         match &event {
             Event::MessageSendResult { id, code } => {
                 self.after.wakers.extend(self.sends.fill(id, *code));
+            }
+            Event::ServerMessageSendResult { id, code, reply } => {
+                let answer = ServerAnswer { code: *code, reply: reply.clone() };
+                self.after.wakers.extend(self.server_sends.fill(id, answer));
             }
             Event::Room { key, event: RoomEvent::MessageSendResult { id, code }, .. } => {
                 self.after.wakers.extend(self.broadcasts.fill(&(*key, *id), *code));

@@ -130,6 +130,24 @@ codes! {
 }
 
 codes! {
+    /// What became of `setServerParams`.
+    ServerParamsCode: u32 {
+        /// In force.
+        Ok = 200,
+        /// No answer in time: they may be in force or not.
+        Timeout = 1,
+        /// The connection was broken: they were not sent.
+        Broken = 2,
+        /// Over the rate, or too many calls are open.
+        OverRate = 5,
+        /// Not logged in.
+        NotLoggedIn = 105,
+        /// The signature or the url cannot be used, or the operator does not allow the url.
+        Unknown = 1000,
+    }
+}
+
+codes! {
     /// What became of a broadcast.
     BroadcastCode: u32 {
         /// The server accepted it and queued it for every other member.

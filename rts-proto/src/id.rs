@@ -152,6 +152,14 @@ number_id! {
     LoginId
 }
 number_id! {
+    /// One url that waits to be allowed as the app's server.
+    TargetId
+}
+number_id! {
+    /// One post to an app's server.
+    CallId
+}
+number_id! {
     /// What a send returned: 1, 2, 3, ... per engine, or per room handle for broadcasts.
     MessageId
 }

@@ -13,6 +13,7 @@ mod link;
 mod payload;
 mod random;
 mod rate;
+mod server_params;
 mod time;
 
 pub mod client;
@@ -22,9 +23,13 @@ pub mod wire;
 
 pub use code::{
     BroadcastCode, ConnectionState, LeaveReason, LoginCode, LogoutReason, MessageConfig,
-    OnlineStatus, RoomState, SendCode,
+    OnlineStatus, RoomState, SendCode, ServerParamsCode,
 };
 pub use error::{CloseCode, Disconnect, ProtocolError, Retry};
-pub use id::{AppId, BusinessId, IdError, LinkId, LoginId, MessageId, RoomId, RoomKey, UserId};
-pub use payload::{Payload, Text};
+pub use id::{
+    AppId, BusinessId, CallId, IdError, LinkId, LoginId, MessageId, RoomId, RoomKey, TargetId,
+    UserId,
+};
+pub use payload::{Payload, Reply, Text};
+pub use server_params::ServerParams;
 pub use time::Instant;

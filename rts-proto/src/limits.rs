@@ -12,6 +12,12 @@ pub const APP_ID_BYTES: usize = 24;
 pub const TOKEN_BYTES_MAX: usize = 3_072;
 /// Length of a session's resume key, in bytes.
 pub const RESUME_KEY_BYTES: usize = 16;
+/// Longest signature for the app's server, in bytes.
+pub const SIGNATURE_BYTES_MAX: usize = 1_024;
+/// Longest url of an app's server, in bytes.
+pub const URL_BYTES_MAX: usize = 2_048;
+/// Largest answer of an app's server, in bytes.
+pub const REPLY_BYTES_MAX: usize = 65_536;
 
 /// Largest frame before login succeeded, in bytes, without its length prefix.
 pub const FRAME_BYTES_MAX_BEFORE_LOGIN: usize = 4_096;
@@ -35,11 +41,14 @@ pub const ROOMS_PER_USER_MAX: usize = 128;
 pub const OPEN_QUERIES_MAX: usize = 128;
 /// Up to this many frames in its window, a client accepts messages and queries. What is above is
 /// kept for joins and leaves, so that a full window never keeps anybody in a room.
-pub const CLIENT_WINDOW_MESSAGES_MAX: usize = 640;
+pub const CLIENT_WINDOW_MESSAGES_MAX: usize = 632;
 /// Up to this many frames in its window, a client accepts joins.
 pub const CLIENT_WINDOW_JOINS_MAX: usize = CLIENT_WINDOW_FRAMES_MAX - ROOMS_PER_USER_MAX;
-/// Up to this many bytes in its window, a client accepts messages.
-pub const CLIENT_WINDOW_MESSAGE_BYTES_MAX: usize = WINDOW_BYTES_MAX - FRAME_BYTES_MAX;
+/// Up to this many bytes in its window, a client accepts messages. What is above is kept for what a fresh
+/// session is told again.
+pub const CLIENT_WINDOW_MESSAGE_BYTES_MAX: usize = WINDOW_BYTES_MAX - 2 * FRAME_BYTES_MAX;
+/// Calls of `setServerParams` that one session may have open.
+pub const OPEN_SERVER_PARAMS_MAX: usize = 4;
 /// Members up to which joins and leaves are announced in a room.
 pub const NOTICE_MEMBERS_MAX: usize = 500;
 /// Members of one room, unless configured otherwise.
@@ -49,6 +58,8 @@ pub const ROOM_MEMBERS_MAX: usize = 10_000;
 pub const SENDS_PER_SECOND: u32 = 100;
 /// Broadcasts a second from one client.
 pub const BROADCASTS_PER_SECOND: u32 = 65;
+/// Messages to the app's server a second from one client.
+pub const SERVER_SENDS_PER_SECOND: u32 = 20;
 /// Status queries a second from one client.
 pub const STATUS_QUERIES_PER_SECOND: u32 = 10;
 /// Broadcasts a second in one room, all senders together, up to [`NOTICE_MEMBERS_MAX`] members.
@@ -78,15 +89,36 @@ pub const UNREACHABLE_AFTER: Duration = Duration::from_secs(15);
 /// A session that was silent for this long is over.
 pub const SESSION_GRACE: Duration = Duration::from_secs(30);
 
+/// Posts to the app's server that may be under way for one user.
+pub const POSTS_PER_USER_MAX: usize = 4;
+/// Posts that may be under way for one app.
+pub const POSTS_PER_APP_MAX: usize = 64;
+/// Posts of one app that may wait for others to end.
+pub const POSTS_WAITING_MAX: usize = 256;
+/// A post that waited for this long is given up.
+pub const POST_WAIT: Duration = Duration::from_secs(4);
+/// A post that takes longer, from its beginning to the whole answer, is given up.
+pub const POST_TIMEOUT: Duration = Duration::from_secs(5);
+
 // What must fit into what.
 const _: () =
     assert!(TOKEN_BYTES_MAX + APP_ID_BYTES + ID_BYTES_MAX + 64 < FRAME_BYTES_MAX_BEFORE_LOGIN);
 const _: () = assert!(2 * (ID_BYTES_MAX + 3) + 32 < FRAME_HEAD_BYTES_MAX);
 const _: () = assert!(NOTICE_MEMBERS_MAX * (ID_BYTES_MAX + 3) < FRAME_BYTES_MAX);
+const _: () = assert!(REPLY_BYTES_MAX <= PAYLOAD_BYTES_MAX);
 const _: () = assert!(WINDOW_BYTES_MAX > 8 * FRAME_BYTES_MAX);
-// After a fresh login: every room joined again, every query asked again, every message that never
-// left.
+const _: () = assert!(WINDOW_BYTES_MAX > 2 * POSTS_PER_USER_MAX * FRAME_BYTES_MAX);
+// After a fresh login: every room joined again, every query asked again, the server params set again, every
+// message that never left.
 const _: () = assert!(
-    ROOMS_PER_USER_MAX + OPEN_QUERIES_MAX + CLIENT_WINDOW_MESSAGES_MAX <= CLIENT_WINDOW_JOINS_MAX
+    ROOMS_PER_USER_MAX + OPEN_QUERIES_MAX + OPEN_SERVER_PARAMS_MAX + 1 + CLIENT_WINDOW_MESSAGES_MAX
+        <= CLIENT_WINDOW_JOINS_MAX
+);
+const _: () = assert!(
+    ROOMS_PER_USER_MAX * (2 * ID_BYTES_MAX + 32)
+        + OPEN_QUERIES_MAX * (ID_BYTES_MAX + 32)
+        + (OPEN_SERVER_PARAMS_MAX + 1) * (SIGNATURE_BYTES_MAX + URL_BYTES_MAX + 32)
+        + CLIENT_WINDOW_MESSAGE_BYTES_MAX
+        <= WINDOW_BYTES_MAX
 );
 const _: () = assert!(2 * ROOMS_PER_USER_MAX * (ID_BYTES_MAX * 2 + 32) < WINDOW_BYTES_MAX);

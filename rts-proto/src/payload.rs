@@ -82,6 +82,15 @@ impl Payload {
         Self::Binary(bytes.into())
     }
 
+    /// The same in memory of its own, for keeping: what was received keeps alive all that arrived
+    /// with it.
+    pub(crate) fn detached(&self) -> Self {
+        match self {
+            Self::Text(text) => Self::Text(Text(Bytes::copy_from_slice(&text.0))),
+            Self::Binary(bytes) => Self::Binary(Bytes::copy_from_slice(bytes)),
+        }
+    }
+
     /// Its length in bytes.
     #[must_use]
     #[allow(clippy::len_without_is_empty)]
@@ -99,5 +108,25 @@ impl fmt::Debug for Payload {
             Self::Text(_) => write!(f, "Text({} bytes)", self.len()),
             Self::Binary(_) => write!(f, "Binary({} bytes)", self.len()),
         }
+    }
+}
+
+/// What an app's server answered: any bytes.
+///
+/// `Debug` shows the length only.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Reply(pub Bytes);
+
+impl Deref for Reply {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reply({} bytes)", self.len())
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use rts_proto::{
     BroadcastCode, ConnectionState, LeaveReason, LoginCode, LogoutReason, OnlineStatus, RoomState,
-    SendCode,
+    SendCode, ServerParamsCode,
 };
 
 /// Number and name in each row of the table below this heading.
@@ -36,6 +36,7 @@ fn signed(code: u32) -> i32 {
 #[test]
 fn every_code_is_explained() {
     check("Result of a message", SendCode::ALL, |value| signed(value.code()));
+    check("Result of setting the server params", ServerParamsCode::ALL, |v| signed(v.code()));
     check("Result of a broadcast", BroadcastCode::ALL, |value| signed(value.code()));
     check("Result of a login", LoginCode::ALL, LoginCode::code);
     check("End of a login", LogoutReason::ALL, LogoutReason::code);

@@ -111,6 +111,7 @@ fn conversation() -> Vec<(&'static str, Frame)> {
                 claim: CLAIM,
                 sends_per_second: 100,
                 broadcasts_per_second: 65,
+                server_sends_per_second: 20,
             })),
         ),
         (
@@ -212,6 +213,9 @@ impl Shard {
                     let verdict = Verdict::Accept { claim: CLAIM };
                     self.server.handle_input(START, server::Input::Verdict(login, verdict));
                 }
+                server::Output::CheckTarget(..)
+                | server::Output::PostToAppServer(..)
+                | server::Output::AbandonPost(_) => panic!("nobody speaks to the app's server"),
                 server::Output::Wait(_) => return,
             }
         }

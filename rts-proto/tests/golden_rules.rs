@@ -145,6 +145,14 @@ fn the_table_of_limits_has_the_numbers_of_the_constants() {
         row("rooms of one session", number(ROOMS_PER_USER_MAX)),
         row("members of one room", format!("{}, configurable", number(ROOM_MEMBERS_MAX))),
         row("members up to which joins and leaves are told", number(NOTICE_MEMBERS_MAX)),
+        row("signature of `SetServerParams`", bytes(SIGNATURE_BYTES_MAX)),
+        row("url of `SetServerParams`", bytes(URL_BYTES_MAX)),
+        row("reply of the app's server", bytes(REPLY_BYTES_MAX)),
+        row(
+            "posts under way for one user, for one app",
+            format!("{POSTS_PER_USER_MAX}, {POSTS_PER_APP_MAX}"),
+        ),
+        row("posts that wait in one app", number(POSTS_WAITING_MAX)),
     ];
     assert_eq!(table("**§8.1**"), rows(&expected));
 }
@@ -161,6 +169,8 @@ fn the_table_of_timers_has_the_numbers_of_the_constants() {
         ("result time-out", parameters.send_timeout),
         ("unreachable", UNREACHABLE_AFTER),
         ("grace", SESSION_GRACE),
+        ("post waits", POST_WAIT),
+        ("post", POST_TIMEOUT),
     ];
     let table = table("**§8.2**");
     for (timer, length) in expected {
@@ -179,6 +189,10 @@ fn the_table_of_rates_has_the_numbers_of_the_constants() {
     let expected = [
         row("`Send` of one session", format!("{SENDS_PER_SECOND}/s")),
         row("`Broadcast` of one session", format!("{BROADCASTS_PER_SECOND}/s")),
+        row(
+            "`ServerSend` and `SetServerParams` of one session",
+            format!("{SERVER_SENDS_PER_SECOND}/s"),
+        ),
         row("`StatusQuery` of one session", format!("{STATUS_QUERIES_PER_SECOND}/s")),
         row(
             "broadcasts in one room, all members and the app's back end together",

@@ -1,6 +1,7 @@
 #![forbid(unsafe_code)]
 #![doc = include_str!("../README.md")]
 
+mod app_server;
 mod clock;
 mod faults;
 mod gate;
@@ -11,5 +12,6 @@ mod story;
 mod tasks;
 mod world;
 
+pub use app_server::{APP_SERVER_URL, AppServer, Manner};
 pub use net::{Net, Side};
 pub use world::{APP_ID, Habits, Happening, Person, World};

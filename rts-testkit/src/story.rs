@@ -5,6 +5,7 @@ use std::time::Duration;
 use rts_proto::client::{Event, RoomEvent};
 use rts_proto::{Instant, MessageConfig, Payload, RoomKey};
 
+use crate::app_server::APP_SERVER_URL;
 use crate::person::Core;
 use crate::world::Happening;
 use crate::{Person, World};
@@ -31,6 +32,27 @@ impl World {
     /// If the call is refused.
     pub fn send(&mut self, who: Person, to: &str, text: &str) -> u64 {
         self.send_as(who, to, Payload::text(text), MessageConfig::ReliableOrdered)
+    }
+
+    /// Sets server params that are allowed, and waits for the result.
+    ///
+    /// # Panics
+    ///
+    /// If they are refused, or that takes longer than 200 ms.
+    pub fn set_server_params(&mut self, who: Person) {
+        self.call(who, |engine, now| engine.set_server_params(now, "signature", APP_SERVER_URL));
+        self.run_for(Duration::from_millis(200));
+        assert_eq!(self.params_results(who).last(), Some(&200));
+    }
+
+    /// A text to the app's server; its number.
+    ///
+    /// # Panics
+    ///
+    /// If the call is refused.
+    pub fn send_to_server(&mut self, who: Person, text: &str) -> u64 {
+        let payload = Payload::text(text);
+        self.call(who, |engine, now| engine.send_server_message(now, payload)).expect("send").0
     }
 
     /// Any message; its number.
@@ -127,6 +149,28 @@ impl World {
     pub fn results(&self, who: Person) -> Vec<(u64, u32)> {
         let result = |(_, event): (Instant, &Event)| match event {
             Event::MessageSendResult { id, code } => Some((id.0, code.code())),
+            _ => None,
+        };
+        self.events(who).filter_map(result).collect()
+    }
+
+    /// The results that an engine got for messages to the app's server: number, code, length of the reply.
+    #[must_use]
+    pub fn server_results(&self, who: Person) -> Vec<(u64, u32, usize)> {
+        let result = |(_, event): (Instant, &Event)| match event {
+            Event::ServerMessageSendResult { id, code, reply } => {
+                Some((id.0, code.code(), reply.len()))
+            }
+            _ => None,
+        };
+        self.events(who).filter_map(result).collect()
+    }
+
+    /// The results that an engine got for its calls of `set_server_params`.
+    #[must_use]
+    pub fn params_results(&self, who: Person) -> Vec<u32> {
+        let result = |(_, event): (Instant, &Event)| match event {
+            Event::ServerParamsSetResult(code) => Some(code.code()),
             _ => None,
         };
         self.events(who).filter_map(result).collect()

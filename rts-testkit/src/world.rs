@@ -10,6 +10,7 @@ use rts_proto::server::{self, Credentials, Server, Verdict};
 use rts_proto::wire::ResumeKey;
 use rts_proto::{AppId, CloseCode, Instant, LinkId, LoginId};
 
+use crate::app_server::AppServer;
 use crate::clock::Clock;
 use crate::gate::Gate;
 use crate::net::{Arrival, Net, Side};
@@ -62,6 +63,8 @@ pub struct World {
     pub net: Net,
     /// How the drivers work.
     pub habits: Habits,
+    /// The app's own server.
+    pub app_server: AppServer,
     pub(crate) gate: Gate,
     /// How long the server takes to judge a token.
     pub verdict_delay: Duration,
@@ -89,6 +92,7 @@ impl World {
             clock: Clock::new(),
             net: Net::new(seed),
             habits: Habits::default(),
+            app_server: AppServer::new(),
             gate: Gate::new(),
             verdict_delay: Duration::ZERO,
             verdicts: BTreeSet::new(),
@@ -234,6 +238,7 @@ impl World {
             (0..self.people.len()).for_each(|who| self.drain_person(who));
         }
         self.give_verdicts();
+        self.let_app_server_answer();
         self.tick();
         self.haunt();
         self.settle();
@@ -243,7 +248,8 @@ impl World {
     fn next_moment(&self) -> Option<Instant> {
         let deadline = self.deadlines.first().map(|(at, _)| *at);
         let verdict = self.verdicts.first().map(|(at, _)| *at);
-        [deadline, verdict, self.net.next_arrival()].into_iter().flatten().min()
+        let answer = self.app_server.next_answer();
+        [deadline, verdict, answer, self.net.next_arrival()].into_iter().flatten().min()
     }
 
     /// Takes what handles were asked to do, and lets tasks go on, until both have nothing to do.
@@ -416,11 +422,28 @@ impl World {
                     self.verdicts.insert((now + self.verdict_delay, login));
                     self.give_verdicts();
                 }
+                server::Output::CheckTarget(target, asked) => {
+                    let is_allowed = self.app_server.allows(&asked);
+                    let input = server::Input::TargetChecked(target, is_allowed);
+                    self.server.handle_input(now, input);
+                }
+                server::Output::PostToAppServer(call, post) => {
+                    self.app_server.post(now, call, post);
+                }
+                server::Output::AbandonPost(call) => self.app_server.abandon(call),
                 server::Output::Wait(deadline) => break deadline,
             }
         };
         let before = std::mem::replace(&mut self.server_deadline, deadline);
         move_deadline(&mut self.deadlines, Party::Server, before, deadline);
+    }
+
+    fn let_app_server_answer(&mut self) {
+        while let Some((call, progress)) = self.app_server.take(self.now()) {
+            let input = server::Input::AppServerReplied(call, progress);
+            self.server.handle_input(self.now(), input);
+            self.drain_server();
+        }
     }
 
     fn give_verdicts(&mut self) {
@@ -450,6 +473,7 @@ impl World {
         self.judged.clear();
         self.ghosts.clear();
         self.gate.restart();
+        self.app_server.forget_callers();
         self.server = Server::new(config, self.seed.wrapping_add(self.restarts));
         self.drain_server();
     }

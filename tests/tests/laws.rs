@@ -8,9 +8,10 @@ use proptest::prelude::*;
 use rts_proto::client::{Event, RoomEvent};
 use rts_proto::server::{Ban, Config};
 use rts_proto::{
-    AppId, BroadcastCode, Instant, MessageConfig, Payload, RoomId, RoomKey, SendCode, UserId,
+    AppId, BroadcastCode, Instant, MessageConfig, Payload, RoomId, RoomKey, SendCode,
+    ServerParamsCode, UserId,
 };
-use rts_testkit::{Habits, World};
+use rts_testkit::{APP_SERVER_URL, Habits, Manner, World};
 
 const PEOPLE: usize = 3;
 
@@ -21,6 +22,9 @@ enum Step {
     Logout(usize),
     Send { from: usize, to: usize, reliable: bool },
     Status { from: usize, to: usize },
+    Params { who: usize, allowed: bool },
+    SendToServer(usize),
+    Behave(Manner),
     Join(usize),
     Leave(usize),
     Broadcast(usize),
@@ -43,6 +47,18 @@ fn step() -> impl Strategy<Value = Step> {
         12 => (who.clone(), who.clone(), prop::bool::weighted(0.8))
             .prop_map(|(from, to, reliable)| Step::Send { from, to, reliable }),
         2 => (who.clone(), who.clone()).prop_map(|(from, to)| Step::Status { from, to }),
+        2 => (who.clone(), prop::bool::weighted(0.8))
+            .prop_map(|(who, allowed)| Step::Params { who, allowed }),
+        6 => who.clone().prop_map(Step::SendToServer),
+        1 => prop::sample::select(vec![
+            Manner::Echoes,
+            Manner::AnswersAtLength,
+            Manner::Fails,
+            Manner::Drips,
+            Manner::IsSilent,
+            Manner::IsAway,
+        ])
+        .prop_map(Step::Behave),
         3 => who.clone().prop_map(Step::Join),
         1 => who.clone().prop_map(Step::Leave),
         6 => who.clone().prop_map(Step::Broadcast),
@@ -68,6 +84,7 @@ fn config() -> Config {
         sends_per_second: 0,
         broadcasts_per_second: 0,
         status_queries_per_second: 0,
+        server_sends_per_second: 0,
         room_broadcasts_per_second: 0,
         ..Config::default()
     }
@@ -81,6 +98,11 @@ struct Played {
     sends: BTreeMap<(usize, u64), (usize, bool)>,
     broadcasts: BTreeMap<(usize, u64), ()>,
     queries: Vec<usize>,
+    /// Sender and number of each message to the app's server, and what it says.
+    server_sends: BTreeMap<(usize, u64), String>,
+    params: Vec<usize>,
+    /// What the app's server received.
+    posted: Vec<String>,
 }
 
 fn name(who: usize) -> String {
@@ -104,7 +126,8 @@ fn play(script: &[Step], habits: Habits, chunk_bytes: usize) -> Played {
     let mut world = World::new(config(), PEOPLE, 7);
     world.habits = habits;
     world.net.chunk_bytes = chunk_bytes;
-    let mut played = Played { queries: vec![0; PEOPLE], ..Played::default() };
+    let mut played =
+        Played { queries: vec![0; PEOPLE], params: vec![0; PEOPLE], ..Played::default() };
     let rooms: Vec<RoomKey> = (0..PEOPLE)
         .map(|who| world.call(who, |engine, now| engine.create_room(now, "room")).expect("room"))
         .collect();
@@ -136,6 +159,23 @@ fn play(script: &[Step], habits: Habits, chunk_bytes: usize) -> Played {
                     engine.get_peer_online_status(now, &name(to));
                 });
             }
+            Step::Params { who, allowed } => {
+                let url = if allowed { APP_SERVER_URL } else { "https://elsewhere.example/" };
+                world.call(who, |engine, now| {
+                    if !engine.is_destroyed() {
+                        played.params[who] += 1;
+                    }
+                    engine.set_server_params(now, "signature", url);
+                });
+            }
+            Step::SendToServer(who) => {
+                let text = format!("{who} {number}");
+                let payload = Payload::text(&*text);
+                if let Ok(id) = world.call(who, |e, now| e.send_server_message(now, payload)) {
+                    played.server_sends.insert((who, id.0), text);
+                }
+            }
+            Step::Behave(manner) => world.app_server.manner = manner,
             Step::Join(who) => {
                 let _ = world.call(who, |engine, now| engine.join_room(now, rooms[who]));
             }
@@ -168,6 +208,7 @@ fn play(script: &[Step], habits: Habits, chunk_bytes: usize) -> Played {
     world.net.is_silent = false;
     world.net.refuses = false;
     world.run_for(Duration::from_secs(60));
+    played.posted = world.app_server.texts();
     played.events = (0..PEOPLE).map(|who| world.take_timed_events(who)).collect();
     for who in 0..PEOPLE {
         world.call(who, |engine, now| engine.destroy(now));
@@ -235,6 +276,7 @@ proptest! {
         let played = play(&script, Habits::default(), usize::MAX);
         for (who, events) in played.events.iter().enumerate() {
             let (mut sends, mut broadcasts, mut statuses) = (Vec::new(), Vec::new(), 0);
+            let (mut server_sends, mut params) = (Vec::new(), 0);
             for (_, event) in events {
                 match event {
                     Event::MessageSendResult { id, .. } => sends.push((who, id.0)),
@@ -242,6 +284,8 @@ proptest! {
                         broadcasts.push((who, id.0));
                     }
                     Event::PeerOnlineStatus { .. } => statuses += 1,
+                    Event::ServerMessageSendResult { id, .. } => server_sends.push((who, id.0)),
+                    Event::ServerParamsSetResult(_) => params += 1,
                     _ => {}
                 }
             }
@@ -253,6 +297,11 @@ proptest! {
                 played.broadcasts.keys().filter(|(from, _)| *from == who).copied().collect();
             prop_assert_eq!(broadcasts, asked);
             prop_assert_eq!(statuses, played.queries[who]);
+            server_sends.sort_unstable();
+            let asked: Vec<_> =
+                played.server_sends.keys().filter(|(from, _)| *from == who).copied().collect();
+            prop_assert_eq!(server_sends, asked);
+            prop_assert_eq!(params, played.params[who]);
         }
     }
 
@@ -295,6 +344,24 @@ proptest! {
     }
 
     #[test]
+    fn results_of_posts_are_true_and_nothing_is_posted_twice(script in script()) {
+        let played = play(&script, Habits::default(), usize::MAX);
+        for (who, events) in played.events.iter().enumerate() {
+            for (_, event) in events {
+                let Event::ServerMessageSendResult { id, code, reply } = event else { continue };
+                let text = &played.server_sends[&(who, id.0)];
+                let posted = played.posted.iter().filter(|posted| *posted == text).count();
+                match code {
+                    SendCode::Ok | SendCode::ServerBadAnswer => prop_assert_eq!(posted, 1),
+                    SendCode::Timeout | SendCode::ServerNotReached => prop_assert!(posted <= 1),
+                    _ => prop_assert_eq!(posted, 0, "{:?} {:?}", id, code),
+                }
+                prop_assert!(*code == SendCode::Ok || reply.is_empty());
+            }
+        }
+    }
+
+    #[test]
     fn after_a_logout_nothing_is_called_back_but_what_is_asked(script in script()) {
         let played = play(&script, Habits::default(), usize::MAX);
         for events in &played.events {
@@ -310,6 +377,12 @@ proptest! {
                         prop_assert_eq!(*code, BroadcastCode::NotInRoom);
                     }
                     Event::PeerOnlineStatus { .. } => {}
+                    Event::ServerMessageSendResult { code, .. } if is_out => {
+                        prop_assert_eq!(*code, SendCode::NotLoggedIn);
+                    }
+                    Event::ServerParamsSetResult(code) if is_out => {
+                        prop_assert_eq!(*code, ServerParamsCode::NotLoggedIn);
+                    }
                     Event::Room { event: RoomEvent::StateChanged { uid: None, .. }, .. } => {}
                     other => prop_assert!(!is_out, "{} {:?}", at, other),
                 }

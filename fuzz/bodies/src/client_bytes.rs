@@ -9,7 +9,7 @@ use rts_proto::limits::{FRAME_BYTES_MAX, WINDOW_BYTES_MAX};
 use rts_proto::wire::{Decoder, Frame};
 use rts_proto::{AppId, Instant, LinkId, MessageId, RoomKey};
 
-use crate::script::{APPS, ROOMS, Script, USERS};
+use crate::script::{APPS, ROOMS, SIGNATURES, Script, URLS, USERS};
 
 /// More outputs than one step can have a reason for.
 const DRAIN_MAX: usize = 200_000;
@@ -64,7 +64,7 @@ impl World {
 
     fn step(&mut self, script: &mut Script<'_>) {
         let (now, link) = (self.now, self.link);
-        match script.byte() % 20 {
+        match script.byte() % 22 {
             0 => self.pass(Duration::from_millis(script.short().into())),
             1 => self.sleep(),
             2 => self.client.handle_input(now, Input::Connected(link)),
@@ -117,6 +117,15 @@ impl World {
             }
             17 => drop(self.client.set_business_id(script.pick(&["tag", "", "bad tag"]))),
             18 => drop(self.client.set_runtime_parameters(now, script.text())),
+            20 => {
+                let (signature, url) = (script.pick(&SIGNATURES), script.pick(&URLS));
+                self.client.set_server_params(now, signature, url);
+            }
+            21 => {
+                if let Ok(id) = self.client.send_server_message(now, script.payload()) {
+                    assert!(self.open.insert((None, id)), "{id} was used before");
+                }
+            }
             // Draining late costs nothing but time.
             _ => return,
         }
@@ -197,7 +206,9 @@ impl World {
 
     fn hear(&mut self, event: Event) {
         let question = match event {
-            Event::MessageSendResult { id, .. } => (None, id),
+            Event::MessageSendResult { id, .. } | Event::ServerMessageSendResult { id, .. } => {
+                (None, id)
+            }
             Event::Room { key, event: RoomEvent::MessageSendResult { id, .. }, .. } => {
                 (Some(key), id)
             }

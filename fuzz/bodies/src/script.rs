@@ -1,10 +1,10 @@
 //! An input as a script of small steps, so that the fuzzer finds its way past the handshake.
 
 use bytes::Bytes;
-use rts_proto::wire::{Accepted, Frame, Login, LoginAnswer, Resume, ResumeKey};
+use rts_proto::wire::{Accepted, Frame, Login, LoginAnswer, Resume, ResumeKey, SetServerParams};
 use rts_proto::{
     AppId, BroadcastCode, BusinessId, LeaveReason, LoginCode, MessageConfig, MessageId,
-    OnlineStatus, Payload, RoomId, RoomState, SendCode, UserId,
+    OnlineStatus, Payload, Reply, RoomId, RoomState, SendCode, ServerParamsCode, UserId,
 };
 
 pub(crate) const APPS: [&str; 2] = ["123456781234567812345678", "abcdefghabcdefghabcdefgh"];
@@ -12,6 +12,10 @@ pub(crate) const APPS: [&str; 2] = ["123456781234567812345678", "abcdefghabcdefg
 pub(crate) const USERS: [&str; 5] = ["alice", "bob", "carol@x.y-z", "bad uid", ""];
 /// The last ones are not room ids.
 pub(crate) const ROOMS: [&str; 4] = ["lobby", "a@b-c", "bad.room", ""];
+/// The last ones are not signatures.
+pub(crate) const SIGNATURES: [&str; 4] = ["signature", "s", "line\nbreak", ""];
+/// The last ones are not urls; the core finds out only about the empty one.
+pub(crate) const URLS: [&str; 3] = ["https://app.example/rts", "not a url", ""];
 /// Around what matters: nothing, a little, a quarter of a window after some, the limit and one more.
 const PAYLOADS: [usize; 6] = [0, 1, 200, 40_000, 65_536, 65_537];
 
@@ -79,6 +83,18 @@ impl<'a> Script<'a> {
         }
     }
 
+    pub(crate) fn reply(&mut self) -> Reply {
+        Reply(vec![0xFF; self.pick(&PAYLOADS[..5])].into())
+    }
+
+    pub(crate) fn set_server_params(&mut self) -> Frame {
+        Frame::SetServerParams(SetServerParams {
+            ticket: self.number(),
+            signature: Bytes::from_static(self.pick(&SIGNATURES).as_bytes()),
+            url: Bytes::from_static(self.pick(&URLS).as_bytes()),
+        })
+    }
+
     pub(crate) fn config(&mut self) -> MessageConfig {
         self.pick(MessageConfig::ALL)
     }
@@ -129,6 +145,7 @@ impl<'a> Script<'a> {
                 claim: self.number(),
                 sends_per_second: self.byte().into(),
                 broadcasts_per_second: self.byte().into(),
+                server_sends_per_second: self.byte().into(),
             }),
             refused => LoginAnswer::Refused(refused),
         })
@@ -144,7 +161,7 @@ impl<'a> Script<'a> {
                 payload: self.payload(),
             };
         }
-        match kind % 23 {
+        match kind % 27 {
             0 => Frame::Hello { version: 1, features: self.number() },
             1 => self.login(),
             2 => self.login_answer(),
@@ -201,10 +218,21 @@ impl<'a> Script<'a> {
                 Frame::StatusAnswer { query: self.number(), status: self.pick(OnlineStatus::ALL) }
             }
             21 => Frame::Logout,
-            _ => Frame::Close {
+            22 => Frame::Close {
                 code: self.byte().into(),
                 reason: Bytes::from_static(b"why"),
                 retry_after_ms: self.long(),
+            },
+            23 => self.set_server_params(),
+            24 => Frame::ServerParamsAnswer {
+                ticket: self.number(),
+                code: self.pick(ServerParamsCode::ALL),
+            },
+            25 => Frame::ServerSend { id: MessageId(self.number()), payload: self.payload() },
+            _ => Frame::ServerSendResult {
+                id: MessageId(self.number()),
+                code: self.pick(SendCode::ALL),
+                reply: self.reply(),
             },
         }
     }

@@ -1,15 +1,19 @@
 //! The server core, at the mercy of its clients.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use bytes::Bytes;
-use rts_proto::limits::{FRAME_BYTES_MAX, WINDOW_BYTES_MAX};
-use rts_proto::server::{Ban, Config, Input, Output, Server, Stats, Verdict};
+use rts_proto::limits::{
+    FRAME_BYTES_MAX, POSTS_PER_APP_MAX, POSTS_WAITING_MAX, REPLY_BYTES_MAX, WINDOW_BYTES_MAX,
+};
+use rts_proto::server::{Ban, Config, Input, Output, PostProgress, Server, Stats, Verdict};
 use rts_proto::wire::{Decoder, Frame, ResumeKey};
-use rts_proto::{Instant, LinkId, LoginCode, LoginId, MessageConfig, MessageId};
+use rts_proto::{
+    CallId, Instant, LinkId, LoginCode, LoginId, MessageConfig, MessageId, Reply, TargetId,
+};
 
-use crate::script::{Script, USERS};
+use crate::script::{APPS, Script, USERS};
 
 const SLOTS: usize = 5;
 /// More outputs than one step can have a reason for.
@@ -53,6 +57,11 @@ struct World {
     readers: BTreeMap<LinkId, Decoder>,
     last_link: u64,
     to_judge: VecDeque<LoginId>,
+    targets: VecDeque<TargetId>,
+    /// Posts that the server has asked for and not given up.
+    posts: Vec<CallId>,
+    /// All that it ever asked for.
+    posted: BTreeSet<CallId>,
     wait: Option<Instant>,
 }
 
@@ -67,6 +76,9 @@ impl World {
             readers: BTreeMap::new(),
             last_link: 0,
             to_judge: VecDeque::new(),
+            targets: VecDeque::new(),
+            posts: Vec::new(),
+            posted: BTreeSet::new(),
             wait: None,
         }
     }
@@ -77,7 +89,7 @@ impl World {
             self.command(op, script);
             return self.drain();
         }
-        let op = op % 14;
+        let op = op % 17;
         let slot = usize::from(script.byte()) % SLOTS;
         match op {
             0 => self.pass(Duration::from_millis(script.short().into())),
@@ -108,6 +120,12 @@ impl World {
             12 if script.byte() == 0xFF => {
                 self.server.shutdown(self.now, Duration::from_secs(script.byte().into()));
             }
+            14 => {
+                self.receive(slot, script.set_server_params().encode());
+                self.answer_about_target(script);
+            }
+            15 => self.answer_about_target(script),
+            16 => self.post_progresses(script),
             // Draining late costs nothing but time.
             _ => return,
         }
@@ -193,6 +211,32 @@ impl World {
         self.server.handle_input(self.now, Input::Verdict(login, verdict));
     }
 
+    fn answer_about_target(&mut self, script: &mut Script<'_>) {
+        self.drain();
+        let Some(target) = self.targets.pop_front() else { return };
+        let is_allowed = script.byte() < 0xC0;
+        self.server.handle_input(self.now, Input::TargetChecked(target, is_allowed));
+    }
+
+    fn post_progresses(&mut self, script: &mut Script<'_>) {
+        self.drain();
+        if self.posts.is_empty() {
+            return;
+        }
+        let call = self.posts[usize::from(script.byte()) % self.posts.len()];
+        let progress = match script.byte() % 5 {
+            0 => PostProgress::Begun,
+            1 => PostProgress::Answered(script.reply()),
+            2 => PostProgress::Answered(Reply(vec![0; REPLY_BYTES_MAX + 1].into())),
+            3 => PostProgress::AnsweredBadly,
+            _ => PostProgress::NotReached,
+        };
+        if progress != PostProgress::Begun {
+            self.posts.retain(|under_way| *under_way != call);
+        }
+        self.server.handle_input(self.now, Input::AppServerReplied(call, progress));
+    }
+
     fn pass(&mut self, time: Duration) {
         self.now = self.now + time;
         self.server.handle_input(self.now, Input::Tick);
@@ -232,9 +276,21 @@ impl World {
                     }
                 }
                 Output::Authenticate(login, _) => self.to_judge.push_back(login),
+                Output::CheckTarget(target, _) => self.targets.push_back(target),
+                Output::PostToAppServer(call, _) => {
+                    assert!(self.posted.insert(call), "{call} was posted before");
+                    self.posts.push(call);
+                }
+                Output::AbandonPost(call) => {
+                    assert!(self.posts.contains(&call), "{call} is not under way");
+                    self.posts.retain(|under_way| *under_way != call);
+                }
                 Output::Wait(deadline) => {
                     self.wait = deadline;
                     let stats = self.server.stats();
+                    assert_eq!(stats.posts_under_way, self.posts.len());
+                    assert!(stats.posts_under_way <= APPS.len() * POSTS_PER_APP_MAX);
+                    assert!(stats.posts_waiting <= APPS.len() * POSTS_WAITING_MAX);
                     assert_eq!(stats.links, self.readers.len());
                     assert!(stats.window_bytes <= stats.sessions * WINDOW_BYTES_MAX);
                     return;

@@ -159,6 +159,13 @@ pub(crate) fn describe(event: &Event) -> Option<String> {
         Event::ConnectionStateChanged(state) => format!("  connection: {state:?}"),
         Event::LoginResult { code, .. } => format!("  login: {} {code:?}", code.code()),
         Event::Logout(reason) => format!("logged out: {reason:?}"),
+        Event::ServerParamsSetResult(code) => {
+            format!("  server params: {} {code:?}", code.code())
+        }
+        Event::ServerMessageSendResult { id, code, reply } => {
+            let reply = safe(&String::from_utf8_lossy(reply));
+            format!("  #{id} result {} {code:?}; the app's server says: {reply}", code.code())
+        }
         Event::CreateRoomFailed { error, .. } => format!("no room: {error}"),
         Event::Warning { message, .. } => format!("  warning: {}", safe(message)),
         Event::Room { room, event, .. } => match event {

@@ -160,6 +160,18 @@ impl Port {
                     Err(error) => json!(error.code()),
                 }
             }
+            "setServerParams" => {
+                engine.set_server_params(fields.text("signature")?, fields.text("url")?);
+                Value::Null
+            }
+            "sendServerMessage" => match engine.send_server_message(fields.text("message")?) {
+                Ok(sent) => json!(sent.id().0),
+                Err(error) => json!(error.code()),
+            },
+            "sendServerBinaryMessage" => match engine.send_server_binary_message(fields.bytes()?) {
+                Ok(sent) => json!(sent.id().0),
+                Err(error) => json!(error.code()),
+            },
             "createRoom" => {
                 let id = fields.text("room")?;
                 match engine.create_room(id) {
@@ -212,9 +224,6 @@ impl Port {
                 }
             }
             "getSdkVersion" => json!(sdk_version()),
-            "setServerParams" | "sendServerMessage" | "sendServerBinaryMessage" => {
-                return Err(format!("call {call:?} is not available yet"));
-            }
             _ => return Err(format!("unknown call {call:?}")),
         })
     }
@@ -243,6 +252,13 @@ pub(crate) fn event_json(event: &Event) -> Value {
         }
         Event::MessageSendResult { id, code } => {
             json!({"on": "onMessageSendResult", "msgid": id.0, "code": code.code()})
+        }
+        Event::ServerParamsSetResult(code) => {
+            json!({"on": "onServerParamsSetResult", "code": code.code()})
+        }
+        Event::ServerMessageSendResult { id, code, reply } => {
+            json!({"on": "onServerMessageSendResult", "msgid": id.0, "code": code.code(),
+                "base64": BASE64_STANDARD.encode(&reply.0)})
         }
         Event::CreateRoomFailed { room, error } => {
             json!({"on": "onCreateRoomStateChanged", "room": room, "code": error.code()})

@@ -61,6 +61,9 @@ fn outputs(server: &mut Server) -> Vec<(LinkId, Bytes)> {
                 let verdict = Verdict::Accept { claim: 1 };
                 server.handle_input(Instant::ORIGIN, server::Input::Verdict(login, verdict));
             }
+            server::Output::CheckTarget(..)
+            | server::Output::PostToAppServer(..)
+            | server::Output::AbandonPost(_) => panic!("nobody speaks to the app's server"),
             server::Output::Wait(_) => return transmits,
         }
     }

@@ -26,6 +26,7 @@ impl Client {
             }
             Login::Idle | Login::TokenRejected { .. } => {}
         }
+        self.forget_server_params();
         self.start_login(now, Attempt { uid, token, claim: 0, since: now });
         Ok(())
     }
@@ -107,6 +108,7 @@ impl Client {
         self.end_session(now, Ending::Own);
         self.login = Login::Idle;
         self.rooms.clear();
+        self.forget_server_params();
         self.destroyed = true;
     }
 }

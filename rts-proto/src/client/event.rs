@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use crate::{
     BroadcastCode, ConnectionState, LeaveReason, LoginCode, LogoutReason, MessageId, OnlineStatus,
-    Payload, RoomId, RoomKey, RoomState, SendCode, UserId,
+    Payload, Reply, RoomId, RoomKey, RoomState, SendCode, ServerParamsCode, UserId,
 };
 
 /// Something that the application is told. The order of events is the order in which they happened.
@@ -44,6 +44,17 @@ pub enum Event {
         id: MessageId,
         /// What became of it.
         code: SendCode,
+    },
+    /// `onServerParamsSetResult`: exactly one for each call.
+    ServerParamsSetResult(ServerParamsCode),
+    /// `onServerMessageSendResult`: exactly one for each accepted send to the app's server.
+    ServerMessageSendResult {
+        /// What the send returned.
+        id: MessageId,
+        /// What became of it.
+        code: SendCode,
+        /// What the app's server answered; empty unless the code is [`SendCode::Ok`].
+        reply: Reply,
     },
     /// `onCreateRoomStateChanged`: `create_room` refused.
     CreateRoomFailed {
@@ -132,6 +143,8 @@ pub enum WarningCode {
     BadParameter,
     /// The server broke a rule of the protocol; the link was dropped.
     ProtocolError,
+    /// After a relogin the server refused the params that were in force; there are none now.
+    ServerParamsLost,
 }
 
 impl WarningCode {
@@ -142,6 +155,7 @@ impl WarningCode {
             Self::UnknownParameter => 1,
             Self::BadParameter => 2,
             Self::ProtocolError => 3,
+            Self::ServerParamsLost => 4,
         }
     }
 }
@@ -161,6 +175,10 @@ pub trait EventHandler: Send {
     fn on_message_received(&mut self, _from: &UserId, _payload: &Payload) {}
     /// What became of a message to a user.
     fn on_message_send_result(&mut self, _id: MessageId, _code: SendCode) {}
+    /// What became of `set_server_params`.
+    fn on_server_params_set_result(&mut self, _code: ServerParamsCode) {}
+    /// What became of a message to the app's server, and what that answered.
+    fn on_server_message_send_result(&mut self, _id: MessageId, _code: SendCode, _reply: &Reply) {}
     /// `create_room` refused.
     fn on_create_room_failed(&mut self, _room: &str, _error: super::CreateRoomError) {}
     /// Something was ignored.
@@ -209,6 +227,10 @@ impl Event {
             }
             Self::MessageReceived { from, payload } => handler.on_message_received(from, payload),
             Self::MessageSendResult { id, code } => handler.on_message_send_result(*id, *code),
+            Self::ServerParamsSetResult(code) => handler.on_server_params_set_result(*code),
+            Self::ServerMessageSendResult { id, code, reply } => {
+                handler.on_server_message_send_result(*id, *code, reply);
+            }
             Self::CreateRoomFailed { room, error } => handler.on_create_room_failed(room, *error),
             Self::Room { room, event, .. } => handler.on_room_event(room, event),
             Self::Warning { code, message } => handler.on_warning(*code, message),

@@ -98,6 +98,7 @@ impl Client {
                 self.report_back(now);
                 let elapsed = now.since(since);
                 self.emit(Event::LoginResult { uid, code: LoginCode::Ok, elapsed });
+                self.set_server_params_again(&mut Vec::new());
                 self.rejoin_rooms(now);
             }
             Login::LoggedIn { uid, token, mut session } if accepted.resumed => {
@@ -137,7 +138,8 @@ impl Client {
     /// §4.12: the server made a new session. What may have left has an unknown outcome; what never
     /// left goes out now, after the rooms are joined again.
     fn start_over(&mut self, now: Instant, old: Session, lost_at: Instant) {
-        let unsent = self.settle_lost_session(old);
+        let mut unsent = self.settle_lost_session(old);
+        self.set_server_params_again(&mut unsent);
         self.rooms_lost_session(lost_at);
         self.rejoin_rooms(now);
         if let Login::LoggedIn { session, .. } = &mut self.login {
@@ -158,6 +160,8 @@ impl Client {
             let question = match tag {
                 Tag::Send(id) => Question::Send(id),
                 Tag::Broadcast { wire_id, .. } => Question::Broadcast(wire_id),
+                Tag::ServerParams(ticket) => Question::ServerParams(ticket),
+                Tag::ServerSend(id) => Question::ServerSend(id),
                 Tag::Status(_) | Tag::Join(_) | Tag::Leave => continue,
             };
             if !may_have_left {
@@ -166,7 +170,9 @@ impl Client {
             }
         }
         for question in self.pending.questions() {
-            if !waiting.contains(&question) && !matches!(question, Question::Status(_)) {
+            let is_asked_again =
+                matches!(question, Question::Status(_) | Question::ServerParams(_));
+            if !waiting.contains(&question) && !is_asked_again {
                 self.answer_unknown(question);
             }
         }
@@ -215,7 +221,10 @@ impl Client {
             LoginCode::InvalidToken => {
                 self.login = Login::TokenRejected { uid: uid.clone(), claim };
             }
-            _ => self.rooms_not_rejoined(&uid),
+            _ => {
+                self.forget_server_params();
+                self.rooms_not_rejoined(&uid);
+            }
         }
         self.emit(Event::LoginResult { uid, code, elapsed });
     }
@@ -255,6 +264,7 @@ impl Client {
         };
         let was_logged_in = session.is_some();
         self.settle_all(session.map(|session| *session));
+        self.forget_server_params();
         if ending == Ending::Own && was_logged_in {
             self.transmit(now, Frame::Logout);
         }
@@ -292,12 +302,15 @@ impl Client {
                 Tag::Broadcast { wire_id, .. } => {
                     self.answer_not_sent(Question::Broadcast(wire_id))
                 }
+                Tag::ServerParams(ticket) => self.server_params_not_sent(ticket),
+                Tag::ServerSend(id) => self.answer_not_sent(Question::ServerSend(id)),
                 Tag::Status(_) | Tag::Join(_) | Tag::Leave => {}
             }
         }
         for question in self.pending.questions() {
             self.answer_unknown(question);
         }
+        self.forget_asked_params();
     }
 
     pub(super) fn answer_send(&mut self, id: MessageId, code: SendCode) {

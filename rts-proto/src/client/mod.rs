@@ -15,6 +15,7 @@ mod pending;
 mod receive;
 mod rooms;
 mod sends;
+mod server_params;
 mod session;
 mod timeline;
 mod timer;
@@ -38,6 +39,7 @@ use connection::Link;
 use login::Login;
 use pending::Pending;
 use rooms::Rooms;
+use server_params::Params;
 use timeline::Timeline;
 
 /// What an engine is made from.
@@ -100,6 +102,7 @@ pub struct Client {
     /// Numbers of broadcasts, queries and tickets on the wire: never used twice by this engine.
     last_wire_number: u64,
     rooms: Rooms,
+    params: Params,
     business_id: Option<BusinessId>,
     last_disconnect: Option<Disconnect>,
     destroyed: bool,
@@ -131,6 +134,7 @@ impl Client {
             last_message: 0,
             last_wire_number: 0,
             rooms: Rooms::default(),
+            params: Params::default(),
             business_id: None,
             last_disconnect: None,
             destroyed: false,
@@ -181,7 +185,7 @@ impl Client {
         self.destroyed
     }
 
-    /// Sends, broadcasts and queries that have no result yet.
+    /// Sends, broadcasts, queries and calls of `set_server_params` that have no result yet.
     #[must_use]
     pub fn open_questions(&self) -> usize {
         self.pending.len()

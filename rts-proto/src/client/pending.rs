@@ -16,6 +16,10 @@ pub(super) enum Question {
     Broadcast(u64),
     /// A status query, by its number on the wire.
     Status(u64),
+    /// Params for the app's server, by their ticket.
+    ServerParams(u64),
+    /// A message to the app's server.
+    ServerSend(MessageId),
 }
 
 /// Who waits for the answer.
@@ -24,6 +28,8 @@ pub(super) enum Asker {
     Send,
     Broadcast { room: RoomKey, id: MessageId },
     Status { uid: String },
+    ServerParams,
+    ServerSend,
 }
 
 #[derive(Debug, Default)]
@@ -46,6 +52,10 @@ impl Pending {
         self.statuses -= usize::from(matches!(question, Question::Status(_)));
         self.deadlines.remove(&(deadline, question));
         Some(asker)
+    }
+
+    pub(super) fn is_open(&self, question: Question) -> bool {
+        self.open.contains_key(&question)
     }
 
     pub(super) fn next_deadline(&self) -> Option<Instant> {

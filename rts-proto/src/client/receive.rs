@@ -112,6 +112,8 @@ impl Client {
                 self.user_message_received(&room, from, payload);
             }
             Frame::StatusAnswer { query, status } => self.status_answered(query, status),
+            Frame::ServerParamsAnswer { ticket, code } => self.server_params_answered(ticket, code),
+            Frame::ServerSendResult { id, code, reply } => self.answer_server_send(id, code, reply),
             Frame::Close { code, retry_after_ms, .. } => {
                 self.closed_by_server(now, code, retry_after_ms);
             }
@@ -124,6 +126,8 @@ impl Client {
             | Frame::Join { .. }
             | Frame::Leave { .. }
             | Frame::StatusQuery { .. }
+            | Frame::SetServerParams(_)
+            | Frame::ServerSend { .. }
             | Frame::Logout => {
                 return Err(ProtocolError::UnexpectedFrame { kind: frame.kind() });
             }

@@ -16,7 +16,8 @@ use crate::limits::{
 };
 use crate::wire::Frame;
 use crate::{
-    BroadcastCode, Instant, MessageConfig, MessageId, OnlineStatus, Payload, SendCode, UserId,
+    BroadcastCode, Instant, MessageConfig, MessageId, OnlineStatus, Payload, Reply, SendCode,
+    ServerParamsCode, UserId,
 };
 
 impl Client {
@@ -40,13 +41,17 @@ impl Client {
         if uid.is_empty() {
             return Err(SendError::EmptyReceiver);
         }
-        let number = self.last_message.checked_add(1).ok_or(SendError::NoMoreIds)?;
-        self.last_message = number;
-        let id = MessageId(number);
+        let id = self.next_message_id()?;
         if let Err(code) = self.try_send(now, id, uid, payload, config) {
             self.emit(Event::MessageSendResult { id, code });
         }
         Ok(id)
+    }
+
+    /// Messages to users and to the app's server have one sequence of ids.
+    pub(super) fn next_message_id(&mut self) -> Result<MessageId, SendError> {
+        self.last_message = self.last_message.checked_add(1).ok_or(SendError::NoMoreIds)?;
+        Ok(MessageId(self.last_message))
     }
 
     fn try_send(
@@ -57,14 +62,7 @@ impl Client {
         payload: Payload,
         config: MessageConfig,
     ) -> Result<(), SendCode> {
-        match self.login {
-            Login::LoggedIn { .. } => {}
-            Login::LoggingIn(_) => return Err(SendCode::NotInitialised),
-            Login::Idle | Login::TokenRejected { .. } => return Err(SendCode::NotLoggedIn),
-        }
-        if payload.len() > PAYLOAD_BYTES_MAX {
-            return Err(SendCode::TooLong);
-        }
+        self.check_sendable(&payload)?;
         if UserId::new(uid).is_err() {
             return Err(SendCode::ReceiverNotFound);
         }
@@ -82,6 +80,16 @@ impl Client {
         let deadline = now + self.parameters.send_timeout;
         self.pending.open(Question::Send(id), Asker::Send, deadline);
         Ok(())
+    }
+
+    /// What holds for every message.
+    pub(super) fn check_sendable(&self, payload: &Payload) -> Result<(), SendCode> {
+        match self.login {
+            Login::LoggedIn { .. } if payload.len() > PAYLOAD_BYTES_MAX => Err(SendCode::TooLong),
+            Login::LoggedIn { .. } => Ok(()),
+            Login::LoggingIn(_) => Err(SendCode::NotInitialised),
+            Login::Idle | Login::TokenRejected { .. } => Err(SendCode::NotLoggedIn),
+        }
     }
 
     /// `getPeerOnlineStatus`: exactly one [`Event::PeerOnlineStatus`] follows, with status 2 when
@@ -182,6 +190,8 @@ impl Client {
             (Question::Send(wanted), Tag::Send(id)) => wanted == *id,
             (Question::Broadcast(wanted), Tag::Broadcast { wire_id, .. }) => wanted == *wire_id,
             (Question::Status(wanted), Tag::Status(query)) => wanted == *query,
+            (Question::ServerParams(wanted), Tag::ServerParams(ticket)) => wanted == *ticket,
+            (Question::ServerSend(wanted), Tag::ServerSend(id)) => wanted == *id,
             _ => false,
         });
         taken.is_some()
@@ -193,6 +203,12 @@ impl Client {
             Question::Send(id) => self.answer_send(id, SendCode::Timeout),
             Question::Broadcast(wire_id) => self.answer_broadcast(wire_id, BroadcastCode::Timeout),
             Question::Status(query) => self.status_answered(query, OnlineStatus::Unreachable),
+            Question::ServerParams(ticket) => {
+                self.answer_server_params(ticket, ServerParamsCode::Timeout);
+            }
+            Question::ServerSend(id) => {
+                self.answer_server_send(id, SendCode::Timeout, Reply::default());
+            }
         }
     }
 
@@ -202,6 +218,10 @@ impl Client {
             Question::Send(id) => self.answer_send(id, SendCode::Broken),
             Question::Broadcast(wire_id) => self.answer_broadcast(wire_id, BroadcastCode::Broken),
             Question::Status(query) => self.status_answered(query, OnlineStatus::Unreachable),
+            Question::ServerParams(ticket) => self.server_params_not_sent(ticket),
+            Question::ServerSend(id) => {
+                self.answer_server_send(id, SendCode::Broken, Reply::default());
+            }
         }
     }
 }

@@ -14,6 +14,8 @@ pub(super) enum Tag {
     Send(MessageId),
     Broadcast { wire_id: u64, room: RoomKey },
     Status(u64),
+    ServerParams(u64),
+    ServerSend(MessageId),
     Join(RoomKey),
     Leave,
 }
@@ -113,6 +115,7 @@ struct Pace {
     sends: TokenBucket,
     broadcasts: TokenBucket,
     statuses: TokenBucket,
+    server_sends: TokenBucket,
     holding_back: bool,
     /// When the frame that is held back may go out.
     ready_at: Option<Instant>,
@@ -124,6 +127,7 @@ impl Pace {
             sends: TokenBucket::cautious(accepted.sends_per_second, now),
             broadcasts: TokenBucket::cautious(accepted.broadcasts_per_second, now),
             statuses: TokenBucket::cautious(STATUS_QUERIES_PER_SECOND, now),
+            server_sends: TokenBucket::cautious(accepted.server_sends_per_second, now),
             holding_back: false,
             ready_at: None,
         }
@@ -134,6 +138,7 @@ impl Pace {
             Tag::Send(_) => &mut self.sends,
             Tag::Broadcast { .. } => &mut self.broadcasts,
             Tag::Status(_) => &mut self.statuses,
+            Tag::ServerParams(_) | Tag::ServerSend(_) => &mut self.server_sends,
             Tag::Join(_) | Tag::Leave => return true,
         };
         if bucket.take(now) || !self.holding_back {

@@ -6,8 +6,9 @@ use core::time::Duration;
 use crate::UserId;
 use crate::limits::{
     BACKEND_SENDS_PER_SECOND, BROADCASTS_PER_SECOND, LARGE_ROOM_BROADCASTS_PER_SECOND,
-    LOGIN_DEADLINE, ROOM_BROADCASTS_PER_SECOND, ROOM_MEMBERS_MAX, SENDS_PER_SECOND, SESSION_GRACE,
-    STATUS_QUERIES_PER_SECOND, UNREACHABLE_AFTER,
+    LOGIN_DEADLINE, POST_TIMEOUT, POST_WAIT, ROOM_BROADCASTS_PER_SECOND, ROOM_MEMBERS_MAX,
+    SENDS_PER_SECOND, SERVER_SENDS_PER_SECOND, SESSION_GRACE, STATUS_QUERIES_PER_SECOND,
+    UNREACHABLE_AFTER,
 };
 
 /// What one shard allows. A rate of 0 means no limit. The defaults are the contract's.
@@ -17,6 +18,8 @@ pub struct Config {
     pub sends_per_second: u32,
     /// Broadcasts a second from one session.
     pub broadcasts_per_second: u32,
+    /// Messages to the app's server a second from one session.
+    pub server_sends_per_second: u32,
     /// Status queries a second from one session.
     pub status_queries_per_second: u32,
     /// Broadcasts a second in a room of fewer than 500 members, all senders together.
@@ -36,6 +39,10 @@ pub struct Config {
     pub unreachable_after: Duration,
     /// A session that was silent for this long is over (§4.10).
     pub session_grace: Duration,
+    /// A message for the app's server that waited for this long is given up (§11.8).
+    pub post_wait: Duration,
+    /// A post to the app's server that takes longer is given up (§11.7).
+    pub post_timeout: Duration,
     /// User ids that nobody can log in as; messages to them get result 3.
     pub reserved_uids: BTreeSet<UserId>,
 }
@@ -45,6 +52,7 @@ impl Default for Config {
         Self {
             sends_per_second: SENDS_PER_SECOND,
             broadcasts_per_second: BROADCASTS_PER_SECOND,
+            server_sends_per_second: SERVER_SENDS_PER_SECOND,
             status_queries_per_second: STATUS_QUERIES_PER_SECOND,
             room_broadcasts_per_second: ROOM_BROADCASTS_PER_SECOND,
             large_room_broadcasts_per_second: LARGE_ROOM_BROADCASTS_PER_SECOND,
@@ -54,6 +62,8 @@ impl Default for Config {
             login_deadline: LOGIN_DEADLINE,
             unreachable_after: UNREACHABLE_AFTER,
             session_grace: SESSION_GRACE,
+            post_wait: POST_WAIT,
+            post_timeout: POST_TIMEOUT,
             reserved_uids: BTreeSet::new(),
         }
     }

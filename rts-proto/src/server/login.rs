@@ -101,6 +101,7 @@ impl Server {
         if let Some(session) = self.sessions.get_mut(&number) {
             session.transmit_window(&mut self.outputs);
         }
+        self.window_emptied(now, number);
         Resumed::Yes
     }
 

@@ -11,6 +11,8 @@ mod config;
 mod flush;
 mod link;
 mod login;
+mod params;
+mod posts;
 mod rooms;
 mod route;
 mod session;
@@ -26,19 +28,24 @@ use bytes::Bytes;
 pub use backend::CommandError;
 pub use bans::Ban;
 pub use config::Config;
+pub use posts::{Post, PostProgress};
 pub use timers::Timer;
 
 use crate::random::Random;
 use crate::wire::ResumeKey;
-use crate::{AppId, CloseCode, Instant, LinkId, LoginCode, LoginId, OnlineStatus, UserId};
+use crate::{
+    AppId, CallId, CloseCode, Instant, LinkId, LoginCode, LoginId, OnlineStatus, TargetId, Text,
+    UserId,
+};
 use link::Link;
 use login::Tombstone;
+use posts::Call;
 use rooms::App;
 use session::{Session, SessionNumber};
 use timers::Due;
 
-/// What the world tells the server. Input for a link or a login that the server has given up
-/// changes nothing.
+/// What the world tells the server. Input for what the server has given up, such as a link or a login, changes
+/// nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
     /// Time has passed. Needed at the deadline of [`Output::Wait`]; harmless at any other time.
@@ -52,6 +59,10 @@ pub enum Input {
     Disconnected(LinkId),
     /// The answer to [`Output::Authenticate`].
     Verdict(LoginId, Verdict),
+    /// The answer to [`Output::CheckTarget`]: whether messages may be posted there.
+    TargetChecked(TargetId, bool),
+    /// What becomes of [`Output::PostToAppServer`].
+    AppServerReplied(CallId, PostProgress),
 }
 
 /// Whether a login is allowed.
@@ -87,6 +98,23 @@ impl fmt::Debug for Credentials {
     }
 }
 
+/// Where a client wants its messages for the app's server to go.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Its app.
+    pub app_id: AppId,
+    /// As the client wrote it: ASCII, and not longer than
+    /// [`URL_BYTES_MAX`](crate::limits::URL_BYTES_MAX). Nothing else is known of it.
+    pub url: Text,
+}
+
+/// Does not show the url, which may hold a secret.
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Target").field("app_id", &self.app_id).finish_non_exhaustive()
+    }
+}
+
 /// What the server asks of the world.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
@@ -97,6 +125,13 @@ pub enum Output {
     Disconnect(LinkId, Option<CloseCode>),
     /// Check these, and answer with [`Input::Verdict`].
     Authenticate(LoginId, Credentials),
+    /// Say whether messages of this app may be posted there, with [`Input::TargetChecked`]. Nothing is posted
+    /// yet.
+    CheckTarget(TargetId, Target),
+    /// Post this, at most once, and say with [`Input::AppServerReplied`] what becomes of it.
+    PostToAppServer(CallId, Post),
+    /// This post takes too long: stop it. No answer is expected.
+    AbandonPost(CallId),
     /// Nothing more to do before this moment, if no other input comes. Always the last output.
     Wait(Option<Instant>),
 }
@@ -118,6 +153,12 @@ pub struct Stats {
     pub bans: usize,
     /// Bytes kept until they are acknowledged.
     pub window_bytes: usize,
+    /// Messages for apps' servers that wait to be posted.
+    pub posts_waiting: usize,
+    /// Messages that are being posted.
+    pub posts_under_way: usize,
+    /// Bytes of both: payloads, signatures and urls.
+    pub post_bytes: usize,
 }
 
 /// One shard.
@@ -137,6 +178,12 @@ pub struct Server {
     /// Users and rooms. Nothing reaches them but through their app.
     apps: BTreeMap<AppId, App>,
     tombstones: BTreeMap<SessionNumber, Tombstone>,
+    /// Questions about targets that the driver has not answered.
+    targets: BTreeMap<TargetId, SessionNumber>,
+    last_target: u64,
+    /// Messages for apps' servers that have no result.
+    calls: BTreeMap<CallId, Call>,
+    last_call: u64,
     due: BTreeSet<(Instant, Due)>,
     /// Sessions that owe an acknowledgement or results, and since when.
     dirty: Vec<SessionNumber>,
@@ -166,6 +213,10 @@ impl Server {
             last_session: 0,
             apps: BTreeMap::new(),
             tombstones: BTreeMap::new(),
+            targets: BTreeMap::new(),
+            last_target: 0,
+            calls: BTreeMap::new(),
+            last_call: 0,
             due: BTreeSet::new(),
             dirty: Vec::new(),
             flush_due: None,
@@ -183,6 +234,10 @@ impl Server {
             Input::Received(link, bytes) => self.link_received(now, link, bytes),
             Input::Disconnected(link) => self.link_disconnected(link),
             Input::Verdict(login, verdict) => self.login_judged(now, login, verdict),
+            Input::TargetChecked(target, is_allowed) => {
+                self.target_checked(now, target, is_allowed);
+            }
+            Input::AppServerReplied(call, progress) => self.post_progressed(now, call, progress),
         }
         self.end_overrun(now);
     }
@@ -229,6 +284,7 @@ impl Server {
     /// What the server holds now. Walks over all sessions and rooms.
     #[must_use]
     pub fn stats(&self) -> Stats {
+        let posts_under_way = self.calls.values().filter(|call| call.is_under_way()).count();
         let rooms = || self.apps.values().flat_map(|app| app.rooms.values());
         Stats {
             links: self.links.len(),
@@ -238,6 +294,9 @@ impl Server {
             memberships: rooms().map(|room| room.members.len()).sum(),
             bans: self.apps.values().map(|app| app.bans.len()).sum(),
             window_bytes: self.sessions.values().map(|s| s.channel.unacked_bytes()).sum(),
+            posts_waiting: self.calls.len() - posts_under_way,
+            posts_under_way,
+            post_bytes: self.calls.values().map(Call::bytes).sum(),
         }
     }
 }

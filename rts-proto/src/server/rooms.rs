@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use super::Server;
 use super::bans::Ban;
+use super::posts::Posts;
 use super::session::SessionNumber;
 use super::timers::Due;
 use crate::limits::{NOTICE_MEMBERS_MAX, ROOMS_PER_USER_MAX};
@@ -12,7 +13,8 @@ use crate::rate::TokenBucket;
 use crate::wire::Frame;
 use crate::{AppId, BroadcastCode, Instant, LeaveReason, Payload, RoomId, RoomState, UserId};
 
-/// One app's users and rooms, and what its back end said about them. A session holds its app's id and reaches no other.
+/// One app's users, rooms and posts, and what its back end said about them. A session holds its app's id and reaches no
+/// other.
 #[derive(Debug, Default)]
 pub(super) struct App {
     pub(super) users: BTreeMap<UserId, SessionNumber>,
@@ -21,6 +23,7 @@ pub(super) struct App {
     pub(super) bans: BTreeMap<Ban, Instant>,
     /// What the app's back end may still send; from its first message on.
     pub(super) backend_sends: Option<TokenBucket>,
+    pub(super) posts: Posts,
 }
 
 #[derive(Debug)]

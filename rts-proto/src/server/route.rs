@@ -7,7 +7,7 @@ use super::{Output, Server};
 use crate::limits::{CLIENT_WINDOW_FRAMES_MAX, UNRELIABLE_MARK_BYTES};
 use crate::wire::Frame;
 use crate::{
-    AppId, Instant, LinkId, MessageConfig, MessageId, OnlineStatus, Payload, ProtocolError,
+    AppId, Instant, LinkId, MessageConfig, MessageId, OnlineStatus, Payload, ProtocolError, Reply,
     SendCode, UserId,
 };
 
@@ -44,6 +44,13 @@ impl Server {
             Frame::Join { room, ticket, .. } => self.join(now, number, room, ticket),
             Frame::Leave { room, ticket } => self.leave(number, &room, ticket),
             Frame::StatusQuery { query, uid } => self.query_status(now, number, query, &uid),
+            Frame::SetServerParams(set) => self.params_asked(now, number, &set),
+            Frame::ServerSend { id, payload } => {
+                if let Some(code) = self.server_send(now, number, id, &payload) {
+                    let reply = Reply::default();
+                    self.push_frame(number, Frame::ServerSendResult { id, code, reply });
+                }
+            }
             Frame::Logout => {
                 self.disconnect(link, None);
                 self.end_session(now, number, End::Logout);
@@ -63,6 +70,8 @@ impl Server {
             | Frame::RoomNotice { .. }
             | Frame::RoomUnicast { .. }
             | Frame::StatusAnswer { .. }
+            | Frame::ServerParamsAnswer { .. }
+            | Frame::ServerSendResult { .. }
             | Frame::Close { .. } => {
                 return Err(ProtocolError::UnexpectedFrame { kind: frame.kind() });
             }
@@ -80,6 +89,7 @@ impl Server {
         let Some(session) = self.sessions.get_mut(&number) else { return Ok(()) };
         let origins: alloc::vec::Vec<_> =
             session.channel.acknowledge(received)?.flatten().collect();
+        self.window_emptied(now, number);
         for origin in origins {
             self.add_outcome(now, origin.session, Outcome::Send(SendCode::Ok, origin.id));
         }

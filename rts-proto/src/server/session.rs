@@ -1,10 +1,11 @@
 //! Sessions: what a login makes, and what outlives links.
 
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
 use bytes::Bytes;
 
+use super::params::AskedParams;
 use super::timers::Due;
 use super::{Config, Output, Server};
 use crate::limits::{SERVER_WINDOW_FRAMES_MAX, WINDOW_BYTES_MAX};
@@ -13,7 +14,7 @@ use crate::rate::TokenBucket;
 use crate::wire::{Accepted, Frame, Login, ResumeKey};
 use crate::{
     AppId, BroadcastCode, CloseCode, Instant, LeaveReason, LinkId, MessageId, RoomId, SendCode,
-    UserId,
+    ServerParams, TargetId, UserId,
 };
 
 /// Numbers a session within its shard, for as long as the shard lives.
@@ -36,6 +37,14 @@ pub(super) struct Session {
     pub(super) sends: TokenBucket,
     pub(super) broadcasts: TokenBucket,
     pub(super) statuses: TokenBucket,
+    pub(super) server_sends: TokenBucket,
+    /// Where messages for the app's server go.
+    pub(super) server_params: Option<ServerParams>,
+    /// Params that are not decided. The driver is asked about the first.
+    pub(super) asked_params: VecDeque<AskedParams>,
+    /// What the driver is asked.
+    pub(super) target: Option<TargetId>,
+    pub(super) posts_waiting: usize,
     /// Results that go out with the next flush.
     pub(super) outcomes: Vec<Outcome>,
     /// Whether the session is on the list of those to flush.
@@ -139,6 +148,11 @@ impl Session {
             sends: TokenBucket::new(config.sends_per_second, now),
             broadcasts: TokenBucket::new(config.broadcasts_per_second, now),
             statuses: TokenBucket::new(config.status_queries_per_second, now),
+            server_sends: TokenBucket::new(config.server_sends_per_second, now),
+            server_params: None,
+            asked_params: VecDeque::new(),
+            target: None,
+            posts_waiting: 0,
             outcomes: Vec::new(),
             is_dirty: false,
         }
@@ -158,6 +172,7 @@ impl Session {
             claim: self.claim,
             sends_per_second: config.sends_per_second,
             broadcasts_per_second: config.broadcasts_per_second,
+            server_sends_per_second: config.server_sends_per_second,
         }
     }
 
@@ -166,7 +181,7 @@ impl Session {
         &mut self,
         bytes: Bytes,
         origin: Option<Origin>,
-        outputs: &mut alloc::collections::VecDeque<Output>,
+        outputs: &mut VecDeque<Output>,
     ) -> bool {
         if !self.channel.has_room(bytes.len(), SERVER_WINDOW_FRAMES_MAX, WINDOW_BYTES_MAX) {
             return false;
@@ -177,7 +192,7 @@ impl Session {
     }
 
     /// With a link, nothing waits in the window.
-    pub(super) fn transmit_window(&mut self, outputs: &mut alloc::collections::VecDeque<Output>) {
+    pub(super) fn transmit_window(&mut self, outputs: &mut VecDeque<Output>) {
         let Some(link) = self.link else { return };
         while let Some(bytes) = self.channel.transmit() {
             outputs.push_back(Output::Transmit(link, bytes));
@@ -225,6 +240,10 @@ impl Server {
         {
             app.users.remove(&session.uid);
         }
+        if let Some(target) = session.target {
+            self.targets.remove(&target);
+        }
+        self.forget_waiting_posts(&session.app_id, number);
         let orphaned_until = session.last_heard + self.config.session_grace;
         for room in &session.rooms {
             let (app_id, uid) = (&session.app_id, &session.uid);

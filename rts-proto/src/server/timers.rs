@@ -3,7 +3,9 @@
 use super::Server;
 use super::bans::Ban;
 use super::session::{End, SessionNumber};
-use crate::{AppId, CloseCode, Instant, LeaveReason, LinkId, ProtocolError, RoomId, UserId};
+use crate::{
+    AppId, CallId, CloseCode, Instant, LeaveReason, LinkId, ProtocolError, RoomId, UserId,
+};
 
 /// Why a server wants to be woken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,6 +22,8 @@ pub enum Timer {
     Tombstone,
     /// A ban is over (§6.2).
     BanExpiry,
+    /// A message for the app's server has waited, or its post has lasted, long enough (§11.7, §11.8).
+    Post,
 }
 
 /// A deadline, by what it is for. Nothing here moves when a message does: a session's entry is looked
@@ -31,6 +35,7 @@ pub(super) enum Due {
     OrphanedMembership(AppId, RoomId, UserId),
     Tombstone(SessionNumber),
     BanExpiry(AppId, Ban),
+    Post(CallId),
 }
 
 impl Due {
@@ -41,6 +46,7 @@ impl Due {
             Self::OrphanedMembership(..) => Timer::OrphanedMembership,
             Self::Tombstone(_) => Timer::Tombstone,
             Self::BanExpiry(..) => Timer::BanExpiry,
+            Self::Post(_) => Timer::Post,
         }
     }
 }
@@ -66,6 +72,7 @@ impl Server {
                 }
                 Due::Tombstone(number) => drop(self.tombstones.remove(&number)),
                 Due::BanExpiry(app_id, ban) => self.ban_expired(&app_id, &ban),
+                Due::Post(call) => self.post_due(now, call),
             }
             self.end_overrun(now);
         }

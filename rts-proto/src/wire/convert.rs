@@ -5,11 +5,12 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use super::generated::{self as pb, frame::Kind};
-use super::{Accepted, Frame, Login, LoginAnswer, Resume, ResumeKey};
-use crate::limits::{NOTICE_MEMBERS_MAX, PAYLOAD_BYTES_MAX, TOKEN_BYTES_MAX};
+use super::{Accepted, Frame, Login, LoginAnswer, Resume, ResumeKey, SetServerParams};
+use crate::limits::{NOTICE_MEMBERS_MAX, PAYLOAD_BYTES_MAX, REPLY_BYTES_MAX, TOKEN_BYTES_MAX};
 use crate::{
     AppId, BroadcastCode, BusinessId, LeaveReason, LoginCode, MessageConfig, MessageId,
-    OnlineStatus, Payload, ProtocolError, RoomId, RoomState, SendCode, Text, UserId,
+    OnlineStatus, Payload, ProtocolError, Reply, RoomId, RoomState, SendCode, ServerParamsCode,
+    Text, UserId,
 };
 
 impl From<Frame> for Kind {
@@ -102,6 +103,28 @@ impl From<Frame> for Kind {
             Frame::StatusAnswer { query, status } => {
                 Self::StatusAnswer(pb::StatusAnswer { query, status: status.code() })
             }
+            Frame::SetServerParams(set) => Self::SetServerParams(pb::SetServerParams {
+                ticket: set.ticket,
+                signature: set.signature,
+                url: set.url,
+            }),
+            Frame::ServerParamsAnswer { ticket, code } => {
+                Self::ServerParamsAnswer(pb::ServerParamsAnswer { ticket, code: code.code() })
+            }
+            Frame::ServerSend { id, payload } => Self::ServerSend(pb::ServerSend {
+                id: id.0,
+                payload: Some(match payload {
+                    Payload::Text(text) => pb::server_send::Payload::Text(text.into_bytes()),
+                    Payload::Binary(bytes) => pb::server_send::Payload::Binary(bytes),
+                }),
+            }),
+            Frame::ServerSendResult { id, code, reply } => {
+                Self::ServerSendResult(pb::ServerSendResult {
+                    id: id.0,
+                    code: code.code(),
+                    reply: reply.0,
+                })
+            }
             Frame::Logout => Self::Logout(pb::Logout {}),
             Frame::Close { code, reason, retry_after_ms } => {
                 Self::Close(pb::Close { code, reason, retry_after_ms })
@@ -141,6 +164,7 @@ impl From<LoginAnswer> for pb::LoginAnswer {
                 claim: accepted.claim,
                 sends_per_second: accepted.sends_per_second,
                 broadcasts_per_second: accepted.broadcasts_per_second,
+                server_sends_per_second: accepted.server_sends_per_second,
             },
         }
     }
@@ -247,6 +271,28 @@ impl TryFrom<Kind> for Frame {
                 query: answer.query,
                 status: OnlineStatus::from_code(answer.status).ok_or(bad("status"))?,
             },
+            Kind::SetServerParams(set) => Self::SetServerParams(SetServerParams {
+                ticket: set.ticket,
+                signature: set.signature,
+                url: set.url,
+            }),
+            Kind::ServerParamsAnswer(answer) => Self::ServerParamsAnswer {
+                ticket: answer.ticket,
+                code: ServerParamsCode::from_code(answer.code).ok_or(bad("code"))?,
+            },
+            Kind::ServerSend(send) => Self::ServerSend {
+                id: MessageId(send.id),
+                payload: match send.payload {
+                    Some(pb::server_send::Payload::Binary(bytes)) => binary(bytes)?,
+                    Some(pb::server_send::Payload::Text(bytes)) => text(bytes)?,
+                    None => text(Bytes::new())?,
+                },
+            },
+            Kind::ServerSendResult(result) => Self::ServerSendResult {
+                id: MessageId(result.id),
+                code: SendCode::from_code(result.code).ok_or(bad("code"))?,
+                reply: reply(result.reply)?,
+            },
             Kind::Logout(_) => Self::Logout,
             Kind::Close(close) => Self::Close {
                 code: close.code,
@@ -297,6 +343,7 @@ impl TryFrom<pb::LoginAnswer> for LoginAnswer {
                 claim: answer.claim,
                 sends_per_second: answer.sends_per_second,
                 broadcasts_per_second: answer.broadcasts_per_second,
+                server_sends_per_second: answer.server_sends_per_second,
             }),
             refused => Self::Refused(refused),
         })
@@ -336,6 +383,13 @@ fn members(list: &[Bytes]) -> Result<Vec<UserId>, ProtocolError> {
 
 fn key(bytes: &[u8]) -> Result<ResumeKey, ProtocolError> {
     bytes.try_into().map(ResumeKey).map_err(|_| bad("key"))
+}
+
+fn reply(bytes: Bytes) -> Result<Reply, ProtocolError> {
+    if bytes.len() > REPLY_BYTES_MAX {
+        return Err(bad("reply"));
+    }
+    Ok(Reply(bytes))
 }
 
 fn binary(bytes: Bytes) -> Result<Payload, ProtocolError> {

@@ -5,7 +5,7 @@
 /// know it and is never sequenced.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Frame {
-    #[prost(oneof = "frame::Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 32, 33")]
+    #[prost(oneof = "frame::Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 32, 33")]
     pub kind: ::core::option::Option<frame::Kind>,
 }
 /// Nested message and enum types in `Frame`.
@@ -79,6 +79,18 @@ pub mod frame {
         /// Server: the answer to a StatusQuery. Sequenced.
         #[prost(message, tag = "25")]
         StatusAnswer(super::StatusAnswer),
+        /// Client: post my messages for the app's server to this url. Sequenced.
+        #[prost(message, tag = "26")]
+        SetServerParams(super::SetServerParams),
+        /// Server: the outcome of a SetServerParams. Sequenced.
+        #[prost(message, tag = "27")]
+        ServerParamsAnswer(super::ServerParamsAnswer),
+        /// Client: a message to the app's server. Sequenced.
+        #[prost(message, tag = "28")]
+        ServerSend(super::ServerSend),
+        /// Server: what became of a ServerSend. Sequenced.
+        #[prost(message, tag = "29")]
+        ServerSendResult(super::ServerSendResult),
         /// Client, last frame of a session: I am leaving for good.
         #[prost(message, tag = "32")]
         Logout(super::Logout),
@@ -152,6 +164,8 @@ pub struct LoginAnswer {
     pub sends_per_second: u32,
     #[prost(uint32, tag = "8")]
     pub broadcasts_per_second: u32,
+    #[prost(uint32, tag = "9")]
+    pub server_sends_per_second: u32,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Ack {
@@ -354,6 +368,54 @@ pub struct StatusAnswer {
     /// UserOnlineStatus: 0 offline, 1 online, 2 unreachable.
     #[prost(uint32, tag = "2")]
     pub status: u32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SetServerParams {
+    /// Chosen by the client, never twice in a session; the answer repeats it.
+    #[prost(uint64, tag = "1")]
+    pub ticket: u64,
+    /// 1 to 1,024 bytes of UTF-8 without control characters. Secret: for the app's server only.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub signature: ::prost::bytes::Bytes,
+    /// 1 to 2,048 bytes of ASCII.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub url: ::prost::bytes::Bytes,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ServerParamsAnswer {
+    #[prost(uint64, tag = "1")]
+    pub ticket: u64,
+    /// 200, or the UserMessageSendResult that says why not: 5 or 1000.
+    #[prost(uint32, tag = "2")]
+    pub code: u32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ServerSend {
+    #[prost(uint64, tag = "1")]
+    pub id: u64,
+    #[prost(oneof = "server_send::Payload", tags = "3, 4")]
+    pub payload: ::core::option::Option<server_send::Payload>,
+}
+/// Nested message and enum types in `ServerSend`.
+pub mod server_send {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Payload {
+        #[prost(bytes, tag = "3")]
+        Text(::prost::bytes::Bytes),
+        #[prost(bytes, tag = "4")]
+        Binary(::prost::bytes::Bytes),
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ServerSendResult {
+    #[prost(uint64, tag = "1")]
+    pub id: u64,
+    /// UserMessageSendResult.
+    #[prost(uint32, tag = "2")]
+    pub code: u32,
+    /// With code 0, the body of the app server's answer, at most 65,536 bytes; else empty.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub reply: ::prost::bytes::Bytes,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Logout {

@@ -19,7 +19,8 @@ pub use decoder::Decoder;
 
 use crate::{
     AppId, BroadcastCode, BusinessId, LeaveReason, LoginCode, MessageConfig, MessageId,
-    OnlineStatus, Payload, ProtocolError, RoomId, RoomState, SendCode, UserId,
+    OnlineStatus, Payload, ProtocolError, Reply, RoomId, RoomState, SendCode, ServerParamsCode,
+    UserId,
 };
 
 /// The protocol version that this crate speaks.
@@ -178,6 +179,31 @@ pub enum Frame {
         /// The answer.
         status: OnlineStatus,
     },
+    /// Client: post my messages for the app's server there.
+    SetServerParams(SetServerParams),
+    /// Server: the outcome of a [`SetServerParams`].
+    ServerParamsAnswer {
+        /// Of which.
+        ticket: u64,
+        /// The outcome.
+        code: ServerParamsCode,
+    },
+    /// Client: a message to the app's server.
+    ServerSend {
+        /// Returned with the result.
+        id: MessageId,
+        /// The message.
+        payload: Payload,
+    },
+    /// Server: what became of a message to the app's server.
+    ServerSendResult {
+        /// Which.
+        id: MessageId,
+        /// The outcome.
+        code: SendCode,
+        /// What the app's server answered; empty unless the outcome is [`SendCode::Ok`].
+        reply: Reply,
+    },
     /// Client: leaving for good.
     Logout,
     /// Server: why the link ends.
@@ -224,6 +250,24 @@ impl fmt::Debug for Login {
     }
 }
 
+/// Client: where to post messages for the app's server (§11.1).
+#[derive(Clone, PartialEq, Eq)]
+pub struct SetServerParams {
+    /// Repeated by the answer.
+    pub ticket: u64,
+    /// As written; may break the rules of §11.3.
+    pub signature: Bytes,
+    /// As written; may break the rules of §11.3.
+    pub url: Bytes,
+}
+
+/// Shows neither the signature nor the url.
+impl fmt::Debug for SetServerParams {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SetServerParams").field("ticket", &self.ticket).finish_non_exhaustive()
+    }
+}
+
 /// The session to go on with (§4.8).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resume {
@@ -261,6 +305,8 @@ pub struct Accepted {
     pub sends_per_second: u32,
     /// The same for broadcasts.
     pub broadcasts_per_second: u32,
+    /// The same for messages to the app's server.
+    pub server_sends_per_second: u32,
 }
 
 /// The secret that resumes a session. `Debug` does not show it.
@@ -310,6 +356,10 @@ impl Frame {
             Self::RoomUnicast { .. } => "RoomUnicast",
             Self::StatusQuery { .. } => "StatusQuery",
             Self::StatusAnswer { .. } => "StatusAnswer",
+            Self::SetServerParams(_) => "SetServerParams",
+            Self::ServerParamsAnswer { .. } => "ServerParamsAnswer",
+            Self::ServerSend { .. } => "ServerSend",
+            Self::ServerSendResult { .. } => "ServerSendResult",
             Self::Logout => "Logout",
             Self::Close { .. } => "Close",
         }
@@ -341,7 +391,11 @@ impl Frame {
             | Self::RoomNotice { .. }
             | Self::RoomUnicast { .. }
             | Self::StatusQuery { .. }
-            | Self::StatusAnswer { .. } => true,
+            | Self::StatusAnswer { .. }
+            | Self::SetServerParams(_)
+            | Self::ServerParamsAnswer { .. }
+            | Self::ServerSend { .. }
+            | Self::ServerSendResult { .. } => true,
         }
     }
 

@@ -213,7 +213,11 @@ fn a_login_that_was_overtaken_while_its_token_was_checked_changes_nothing() {
             match server.poll_output() {
                 Output::Authenticate(login, _) => asked.push(login),
                 Output::Wait(_) => break,
-                Output::Transmit(..) | Output::Disconnect(..) => {}
+                Output::Transmit(..)
+                | Output::Disconnect(..)
+                | Output::CheckTarget(..)
+                | Output::PostToAppServer(..)
+                | Output::AbandonPost(_) => {}
             }
         }
     }
@@ -288,6 +292,7 @@ fn an_engine_whose_link_was_replaced_comes_back() {
         claim: 1,
         sends_per_second: 0,
         broadcasts_per_second: 0,
+        server_sends_per_second: 0,
     });
     let replaced =
         Frame::Close { code: CloseCode::Replaced.code(), reason: Bytes::new(), retry_after_ms: 0 };

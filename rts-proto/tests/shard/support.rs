@@ -119,6 +119,7 @@ impl Shard {
                     };
                     self.server.handle_input(self.now, Input::Verdict(login, verdict));
                 }
+                Output::CheckTarget(..) | Output::PostToAppServer(..) | Output::AbandonPost(_) => {}
                 Output::Wait(_) => return,
             }
         }

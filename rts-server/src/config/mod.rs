@@ -63,6 +63,8 @@ pub struct Limits {
     pub sends_per_second: u32,
     /// Broadcasts a second from one client.
     pub broadcasts_per_second: u32,
+    /// Messages to the app's server a second from one client.
+    pub server_sends_per_second: u32,
     /// Status queries a second from one client.
     pub status_queries_per_second: u32,
     /// Broadcasts a second in a room of fewer than 500 members.
@@ -81,6 +83,7 @@ impl Default for Limits {
         Self {
             sends_per_second: core.sends_per_second,
             broadcasts_per_second: core.broadcasts_per_second,
+            server_sends_per_second: core.server_sends_per_second,
             status_queries_per_second: core.status_queries_per_second,
             room_broadcasts_per_second: core.room_broadcasts_per_second,
             large_room_broadcasts_per_second: core.large_room_broadcasts_per_second,
@@ -198,6 +201,7 @@ impl Config {
         server::Config {
             sends_per_second: self.limits.sends_per_second,
             broadcasts_per_second: self.limits.broadcasts_per_second,
+            server_sends_per_second: self.limits.server_sends_per_second,
             status_queries_per_second: self.limits.status_queries_per_second,
             room_broadcasts_per_second: self.limits.room_broadcasts_per_second,
             large_room_broadcasts_per_second: self.limits.large_room_broadcasts_per_second,

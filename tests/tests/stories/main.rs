@@ -1,5 +1,6 @@
 //! What users live through, one theme a file.
 
+mod app_server;
 mod backend;
 mod login;
 mod messages;
@@ -21,6 +22,7 @@ fn without_rates() -> Config {
         sends_per_second: 0,
         broadcasts_per_second: 0,
         status_queries_per_second: 0,
+        server_sends_per_second: 0,
         room_broadcasts_per_second: 0,
         large_room_broadcasts_per_second: 0,
         backend_sends_per_second: 0,
