@@ -91,8 +91,6 @@ error_codes! {
     UserCountOverLimit = "InvalidParameter.UserCountOverLimit", 400, 0;
     /// Over the app's or the room's rate.
     QpsOverLimit = "FlowLimitExceeded.QPSOverLimit", 429, 0;
-    /// A fault of the server.
-    InternalError = "InternalError", 500, 100_014;
 }
 
 impl From<rts_proto::server::CommandError> for Error {

@@ -1,10 +1,15 @@
-//! The RTS server as a library: a [`Config`], a check of tokens, and a listener around one shard.
+//! The RTS server as a library: a [`Config`], a check of tokens, a listener around one shard, and the OpenAPI's listener
+//! for back ends.
 #![forbid(unsafe_code)]
 
 mod auth;
 mod config;
+mod openapi;
 mod server;
 
 pub use auth::TokenAuthenticator;
-pub use config::{App, Config, ConfigError, DEV_APP_ID, DEV_APP_KEY, Limits};
+pub use config::{
+    AccessKey, App, BearerKey, Config, ConfigError, DEV_ACCESS_KEY, DEV_ACCESS_SECRET, DEV_APP_ID,
+    DEV_APP_KEY, DEV_BEARER_KEY, Limits, OpenApi,
+};
 pub use server::{Server, ServerError};

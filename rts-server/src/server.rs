@@ -10,6 +10,7 @@ use rts_proto::server;
 use rts_transport_tokio::Shard;
 use tokio::net::{TcpListener, TcpSocket};
 
+use crate::openapi::Listener;
 use crate::{Config, ConfigError, TokenAuthenticator};
 
 /// Clients that are told of a shutdown come back spread over this time.
@@ -44,6 +45,7 @@ pub struct Server {
     shard: Shard,
     listener: TcpListener,
     address: SocketAddr,
+    openapi: Option<Listener>,
 }
 
 impl Server {
@@ -56,13 +58,24 @@ impl Server {
         let listen_error = |error| ServerError::Listen { address: config.listen, error };
         let listener = listen(config.listen).map_err(listen_error)?;
         let address = listener.local_addr().map_err(listen_error)?;
-        Ok(Self { shard: Shard::new(core, authenticator), listener, address })
+        let shard = Shard::new(core, authenticator);
+        let openapi = match &config.openapi {
+            Some(openapi) => Some(Listener::bind(config, openapi, shard.clone()).await?),
+            None => None,
+        };
+        Ok(Self { shard, listener, address, openapi })
     }
 
     /// Where it listens; with port 0 in the configuration, the port that it got.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where the OpenAPI listens, if it does.
+    #[must_use]
+    pub fn openapi_addr(&self) -> Option<SocketAddr> {
+        self.openapi.as_ref().map(Listener::address)
     }
 
     /// The shard, for its figures.
@@ -74,8 +87,15 @@ impl Server {
     /// Serves until `stop` is ready, then closes all links. Each has a second for what is left to write.
     pub async fn run(self, stop: impl Future<Output = ()>) {
         tracing::info!(address = %self.address, "listening");
+        let openapi = async {
+            match self.openapi {
+                Some(openapi) => openapi.serve().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             () = self.shard.serve(self.listener) => {}
+            () = openapi => {}
             () = stop => {}
         }
         self.shard.shutdown(SHUTDOWN_SPREAD);

@@ -1,17 +1,20 @@
 //! `rts serve`
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use rts_server::{Config, DEV_APP_ID, DEV_APP_KEY, Server};
+use rts_server::{Config, DEV_APP_ID, DEV_APP_KEY, DEV_BEARER_KEY, OpenApi, Server};
 
 use crate::dev::{dev_token, unix_now};
 use crate::out::say;
 
 /// A day: long enough to play.
 const DEV_TOKEN_SECONDS: u64 = 86_400;
+
+const DEV_PORT: u16 = 7600;
+const DEV_OPENAPI_PORT: u16 = 7601;
 
 #[derive(Debug, clap::Args)]
 #[command(group(clap::ArgGroup::new("what").required(true)))]
@@ -22,6 +25,9 @@ pub(crate) struct Args {
     /// With --dev: where to listen
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7600", requires = "dev")]
     listen: SocketAddr,
+    /// With --dev: where back ends ask for things [default: 127.0.0.1:7601, or a free port when --listen is given]
+    #[arg(long, value_name = "HOST:PORT", requires = "dev")]
+    openapi: Option<SocketAddr>,
     /// A TOML file; RTS__SECTION__KEY in the environment goes before what it says
     #[arg(long, value_name = "FILE", group = "what")]
     config: Option<PathBuf>,
@@ -39,14 +45,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Some(path) => {
             Config::load(path).with_context(|| format!("configuration {}", path.display()))?
         }
-        None if !args.listen.ip().is_loopback() => {
-            anyhow::bail!(
-                "--dev has a key that everybody knows, so it listens on loopback only, not on {}; \
-                 use --config FILE for anything else",
-                args.listen
-            );
-        }
-        None => Config::development(args.listen),
+        None => development(&args)?,
     };
     // A link is an open file. What the system allows may still be too few for a busy server, but that is its
     // operator's to say.
@@ -56,9 +55,15 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let server = Server::bind(&config).await?;
     let address = server.local_addr();
     say(format_args!("listening on rts://{address}"))?;
+    if let Some(address) = server.openapi_addr() {
+        say(format_args!(
+            "OpenAPI for back ends on http://{address}, described on http://{address}/docs"
+        ))?;
+    }
     if args.dev {
         say(format_args!(
-            "app id  {DEV_APP_ID}\napp key {DEV_APP_KEY:?}\n\nTwo other terminals:\n"
+            "app id     {DEV_APP_ID}\napp key    {DEV_APP_KEY:?}\nbearer key {DEV_BEARER_KEY}\n\n\
+             Two other terminals:\n"
         ))?;
         let expire_at = u32::try_from(unix_now() + DEV_TOKEN_SECONDS)?;
         // As it was called, so that the lines can be pasted wherever it was.
@@ -72,6 +77,21 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     server.run(stop()).await;
     Ok(ExitCode::SUCCESS)
+}
+
+fn development(args: &Args) -> anyhow::Result<Config> {
+    // A second server beside the usual one, or one in a test, is not to be in its way.
+    let port = if args.listen.port() == DEV_PORT { DEV_OPENAPI_PORT } else { 0 };
+    let openapi = args.openapi.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, port).into());
+    if let Some(public) = [args.listen, openapi].iter().find(|at| !at.ip().is_loopback()) {
+        anyhow::bail!(
+            "--dev has keys that everybody knows, so it listens on loopback only, not on {public}; \
+             use --config FILE for anything else"
+        );
+    }
+    let mut config = Config::development(args.listen);
+    config.openapi = Some(OpenApi::development(openapi));
+    Ok(config)
 }
 
 /// Ctrl-C, or the signal with which services are stopped.

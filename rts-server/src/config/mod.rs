@@ -1,6 +1,7 @@
 //! What an operator says.
 
 mod environment;
+mod openapi;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -9,6 +10,10 @@ use std::path::Path;
 use rts_proto::{AppId, UserId, server};
 use serde::{Deserialize, Serialize};
 use toml::Table;
+
+pub use openapi::{
+    AccessKey, BearerKey, DEV_ACCESS_KEY, DEV_ACCESS_SECRET, DEV_BEARER_KEY, OpenApi,
+};
 
 /// The app id of `rts serve --dev`.
 pub const DEV_APP_ID: &str = "123456781234567812345678";
@@ -38,6 +43,8 @@ pub struct Config {
     /// What is allowed.
     #[serde(default)]
     pub limits: Limits,
+    /// Where back ends ask for things; absent: nowhere.
+    pub openapi: Option<OpenApi>,
 }
 
 /// One app.
@@ -71,6 +78,8 @@ pub struct Limits {
     pub room_broadcasts_per_second: u32,
     /// The same from 500 members on.
     pub large_room_broadcasts_per_second: u32,
+    /// Messages a second from the back end of one app, all kinds together; one to n members of a room counts n.
+    pub backend_sends_per_second: u32,
     /// Members of one room.
     pub room_members_max: usize,
     /// Links that have not logged in.
@@ -87,6 +96,7 @@ impl Default for Limits {
             status_queries_per_second: core.status_queries_per_second,
             room_broadcasts_per_second: core.room_broadcasts_per_second,
             large_room_broadcasts_per_second: core.large_room_broadcasts_per_second,
+            backend_sends_per_second: core.backend_sends_per_second,
             room_members_max: core.room_members_max,
             links_before_login_max: core.links_before_login_max,
         }
@@ -128,6 +138,7 @@ impl Config {
             reserved_uids: Vec::new(),
             apps: BTreeMap::from([(DEV_APP_ID.to_owned(), app)]),
             limits: Limits::default(),
+            openapi: None,
         }
     }
 
@@ -194,6 +205,9 @@ impl Config {
             UserId::new(uid)
                 .map_err(|e| error("reserved_uids".to_owned(), &format!("{uid:?} {e}")))?;
         }
+        if let Some(openapi) = &self.openapi {
+            openapi.check(&self.apps)?;
+        }
         Ok(())
     }
 
@@ -205,6 +219,7 @@ impl Config {
             status_queries_per_second: self.limits.status_queries_per_second,
             room_broadcasts_per_second: self.limits.room_broadcasts_per_second,
             large_room_broadcasts_per_second: self.limits.large_room_broadcasts_per_second,
+            backend_sends_per_second: self.limits.backend_sends_per_second,
             room_members_max: self.limits.room_members_max,
             links_before_login_max: self.limits.links_before_login_max,
             reserved_uids: self.reserved_uids.iter().flat_map(|uid| UserId::new(uid)).collect(),

@@ -1,0 +1,190 @@
+//! Where the OpenAPI listens, and whose keys may do what.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::net::SocketAddr;
+
+use serde::Deserialize;
+
+use super::{App, ConfigError, DEV_APP_ID};
+
+/// The bearer key of `rts serve --dev`. Everybody knows it.
+pub const DEV_BEARER_KEY: &str = "development-bearer-key-known-to-all";
+/// The access key of `rts serve --dev`, for signed requests.
+pub const DEV_ACCESS_KEY: &str = "DEVELOPMENT";
+/// Its secret. Everybody knows it.
+pub const DEV_ACCESS_SECRET: &str = "development-secret-known-to-all";
+/// Shorter keys and secrets can be guessed.
+const KEY_BYTES_MIN: usize = 16;
+
+/// The section `[openapi]`. Without it there is no OpenAPI.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OpenApi {
+    /// Where to listen; for back ends only. Port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Allows plain HTTP on an address that is not loopback.
+    #[serde(default)]
+    pub allow_public_plaintext: bool,
+    /// Keys that sign requests, as the original's SDKs do it.
+    #[serde(default)]
+    pub access_keys: Vec<AccessKey>,
+    /// Keys that are sent along.
+    #[serde(default)]
+    pub bearer_keys: Vec<BearerKey>,
+}
+
+/// A key that signs requests.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccessKey {
+    /// What requests name it by.
+    pub id: String,
+    /// What they are signed with; at least 16 bytes.
+    pub secret: String,
+    /// The apps that it may touch.
+    pub apps: Vec<String>,
+}
+
+/// A key that is sent along: `Authorization: Bearer KEY`.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BearerKey {
+    /// What logs name it by.
+    pub name: String,
+    /// At least 16 bytes.
+    pub key: String,
+    /// The apps that it may touch.
+    pub apps: Vec<String>,
+}
+
+/// Shows no secret.
+impl fmt::Debug for AccessKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, apps, .. } = self;
+        f.debug_struct("AccessKey").field("id", id).field("apps", apps).finish_non_exhaustive()
+    }
+}
+
+/// Shows no key.
+impl fmt::Debug for BearerKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, apps, .. } = self;
+        f.debug_struct("BearerKey").field("name", name).field("apps", apps).finish_non_exhaustive()
+    }
+}
+
+impl OpenApi {
+    /// Keys that everybody knows, for the app that everybody knows.
+    #[must_use]
+    pub fn development(listen: SocketAddr) -> Self {
+        let apps = vec![DEV_APP_ID.to_owned()];
+        Self {
+            listen,
+            allow_public_plaintext: false,
+            access_keys: vec![AccessKey {
+                id: DEV_ACCESS_KEY.to_owned(),
+                secret: DEV_ACCESS_SECRET.to_owned(),
+                apps: apps.clone(),
+            }],
+            bearer_keys: vec![BearerKey {
+                name: "development".to_owned(),
+                key: DEV_BEARER_KEY.to_owned(),
+                apps,
+            }],
+        }
+    }
+
+    pub(super) fn check(&self, apps: &BTreeMap<String, App>) -> Result<(), ConfigError> {
+        let error = |key: &str, what: String| ConfigError::Value { key: key.to_owned(), what };
+        if !self.listen.ip().is_loopback() && !self.allow_public_plaintext {
+            let what = "this is not a loopback address, and bearer keys and messages are not encrypted: put a TLS \
+                        terminator in front and listen on 127.0.0.1, or say openapi.allow_public_plaintext = true";
+            return Err(error(&format!("openapi.listen = \"{}\"", self.listen), what.to_owned()));
+        }
+        let signing =
+            self.access_keys.iter().map(|key| ("access_keys", &key.id, &key.secret, &key.apps));
+        let bearer =
+            self.bearer_keys.iter().map(|key| ("bearer_keys", &key.name, &key.key, &key.apps));
+        let mut names = BTreeSet::new();
+        for (section, name, secret, key_apps) in signing.chain(bearer) {
+            let place = format!("openapi.{section} {name:?}");
+            let is_word = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
+            if name.is_empty() || !is_word(name) || name.contains([',', '/', '=']) {
+                let what = "its name is one or more visible ASCII characters without , / =";
+                return Err(error(&place, what.to_owned()));
+            }
+            if !names.insert((section, name)) {
+                return Err(error(&place, "there are two of this name".to_owned()));
+            }
+            if secret.len() < KEY_BYTES_MIN || !is_word(secret) {
+                let what = format!("the key has at least {KEY_BYTES_MIN} visible ASCII characters");
+                return Err(error(&place, what));
+            }
+            if key_apps.is_empty() {
+                return Err(error(
+                    &place,
+                    "apps lists the apps that it may touch; it is empty".to_owned(),
+                ));
+            }
+            if let Some(unknown) = key_apps.iter().find(|id| !apps.contains_key(*id)) {
+                return Err(error(&place, format!("apps has {unknown:?}, which is not in [apps]")));
+            }
+        }
+        if names.is_empty() {
+            let what = "there is no key, so nobody could ask for anything: add [[openapi.bearer_keys]] or \
+                        [[openapi.access_keys]]";
+            return Err(error("openapi", what.to_owned()));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Config;
+
+    const APP: &str = "listen = \"127.0.0.1:1\"\n[apps.123456781234567812345678]\nkeys = [\"k\"]\n";
+
+    fn parse(listen: &str, keys: &str) -> Result<Config, String> {
+        let text = format!("{APP}[openapi]\nlisten = \"{listen}\"\n{keys}");
+        Config::parse(&text).map_err(|error| error.to_string())
+    }
+
+    fn bearer(name: &str, key: &str, apps: &str) -> String {
+        format!("[[openapi.bearer_keys]]\nname = \"{name}\"\nkey = \"{key}\"\napps = [{apps}]\n")
+    }
+
+    #[test]
+    fn errors_say_what_is_wrong_and_where() {
+        let (key, app) = ("sixteen-bytes-16", "\"123456781234567812345678\"");
+        let good = bearer("a", key, app);
+        assert!(parse("127.0.0.1:2", &good).is_ok());
+        for (listen, keys, said) in [
+            ("0.0.0.0:2", good.clone(), "not a loopback"),
+            ("127.0.0.1:2", String::new(), "there is no key"),
+            ("127.0.0.1:2", bearer("a", &key[1..], app), "at least 16"),
+            ("127.0.0.1:2", bearer("a", "sixteen bytes 16", app), "visible"),
+            ("127.0.0.1:2", bearer("", key, app), "its name"),
+            ("127.0.0.1:2", bearer("a/b", key, app), "its name"),
+            ("127.0.0.1:2", bearer("a", key, ""), "it is empty"),
+            ("127.0.0.1:2", bearer("a", key, "\"other\""), "\"other\", which is not in [apps]"),
+            ("127.0.0.1:2", format!("{good}{good}"), "two of this name"),
+            ("127.0.0.1:2", format!("{good}more = 1"), "more"),
+        ] {
+            let error = parse(listen, &keys).expect_err(said);
+            assert!(error.contains(said), "{error}");
+            assert!(!error.contains(key), "a key does not belong into an error: {error}");
+        }
+        let public = format!("allow_public_plaintext = true\n{good}");
+        assert!(parse("0.0.0.0:2", &public).is_ok());
+    }
+
+    #[test]
+    fn keys_are_not_shown() {
+        let config = Config::development(([127, 0, 0, 1], 0).into());
+        let openapi = super::OpenApi::development(config.listen);
+        let shown = format!("{openapi:?}");
+        assert!(!shown.contains("known-to-all"), "{shown}");
+    }
+}

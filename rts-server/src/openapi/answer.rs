@@ -1,0 +1,165 @@
+//! One request: whose it is, what it asks for, and the answer in its envelope.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use axum::body::{Body, Bytes, to_bytes};
+use axum::http::{HeaderMap, Request, StatusCode, header};
+use axum::response::{IntoResponse, Json, Response};
+use rts_openapi::signature::Parts;
+use rts_openapi::{
+    Action, BODY_BYTES_MAX, Call, Envelope, Error, ErrorCode, Metadata, Method, Query,
+};
+use rts_transport_tokio::Shard;
+
+use super::keys::{Claim, Keys};
+use super::run::{Given, run};
+use crate::config::Config;
+
+/// A body that takes longer is not waited for.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Parameters that end up in logs and answers have no more characters than this.
+const PARAMETER_CHARS_MAX: usize = 64;
+
+/// What answers requests.
+pub(super) struct Answerer {
+    shard: Shard,
+    keys: Keys,
+    apps: BTreeSet<String>,
+}
+
+impl Answerer {
+    pub(super) fn new(shard: Shard, keys: Keys, config: &Config) -> Self {
+        Self { shard, keys, apps: config.apps.keys().cloned().collect() }
+    }
+
+    /// Answers a request for an action. Never fails: what goes wrong is in the envelope.
+    pub(super) async fn answer(&self, request: Request<Body>) -> Response {
+        let query = Query::parse(request.uri().query().unwrap_or_default());
+        let shown = |name| {
+            let value = query.get(name).unwrap_or_default();
+            value.chars().take(PARAMETER_CHARS_MAX).collect::<String>()
+        };
+        let metadata = Metadata::new(request_id(), &shown("Action"), &shown("Version"));
+        let mut asked = Asked { metadata, key: None };
+        let done = self.carry_out(request, &query, &mut asked).await;
+        asked.finish(done)
+    }
+
+    async fn carry_out(
+        &self,
+        request: Request<Body>,
+        query: &Query,
+        asked: &mut Asked,
+    ) -> Result<Given, Error> {
+        let (head, body) = request.into_parts();
+        let method = match head.method {
+            axum::http::Method::GET => Method::Get,
+            axum::http::Method::POST => Method::Post,
+            _ => return Err(no_such_action("actions are asked for with GET or POST")),
+        };
+        let authorization = head.headers.get(header::AUTHORIZATION);
+        let claim =
+            self.keys.find(authorization.map(|value| value.to_str().unwrap_or_default()))?;
+        asked.metadata.region = claim.region().to_owned();
+        // The signature is over the body, so this is read from those who have shown nothing but a name.
+        let body = read(body).await?;
+        let headers = texts(&head.headers);
+        let path = head.uri.path();
+        let parts = Parts { method, path, query, headers: &headers, body: &body };
+        claim.check(&parts, unix_now())?;
+        asked.key = Some(claim.key().name.clone());
+
+        let parameter = |name: &str| {
+            let missing =
+                || Error::new(ErrorCode::MissingParameter, format!("{name} is not there"));
+            query.get(name).filter(|value| !value.is_empty()).ok_or_else(missing)
+        };
+        let (name, version) = (parameter("Action")?, parameter("Version")?);
+        let action = Action::find(name, version)
+            .ok_or_else(|| no_such_action("there is no action of this name in this version"))?;
+        if action.method() != method {
+            return Err(no_such_action("this action is asked for with the other of GET and POST"));
+        }
+        let call = Call::parse(action, query, &body)?;
+        self.may(&claim, &call)?;
+        run(&self.shard, call)
+    }
+
+    fn may(&self, claim: &Claim<'_>, call: &Call) -> Result<(), Error> {
+        let app_id = &call.app_id;
+        if !self.apps.contains(app_id.as_str()) {
+            let message = format!("AppId: this server has no app {app_id}");
+            return Err(Error::new(ErrorCode::NotExistAppId, message));
+        }
+        if !claim.key().may_touch(app_id) {
+            let message = format!("this key may not touch the app {app_id}");
+            return Err(Error::new(ErrorCode::AccessDenied, message));
+        }
+        Ok(())
+    }
+}
+
+/// A request on its way to its answer.
+struct Asked {
+    metadata: Metadata,
+    /// Once it is known.
+    key: Option<String>,
+}
+
+impl Asked {
+    fn finish(self, done: Result<Given, Error>) -> Response {
+        let Self { mut metadata, key } = self;
+        let (status, result) = match done {
+            Ok(given) => (200, Some(given)),
+            Err(error) => {
+                metadata.error = Some((&error).into());
+                (error.code.status(), None)
+            }
+        };
+        let code = metadata.error.as_ref().map(|error| error.code.as_str());
+        let (request, action) = (&metadata.request_id, &metadata.action);
+        // What was asked for with a good key is worth a line; a stranger cannot fill the log.
+        match key {
+            Some(key) => tracing::info!(request, action = ?action, key, status, code, "OpenAPI"),
+            None => tracing::debug!(request, action = ?action, status, code, "OpenAPI, refused"),
+        }
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        (status, Json(Envelope { response_metadata: metadata, result })).into_response()
+    }
+}
+
+async fn read(body: Body) -> Result<Bytes, Error> {
+    match tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, BODY_BYTES_MAX)).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(_)) => {
+            let message = format!("the body broke off, or has more than {BODY_BYTES_MAX} bytes");
+            Err(Error::new(ErrorCode::SizeOverLimit, message))
+        }
+        Err(_) => {
+            let message = format!("the body did not come within {} s", BODY_TIMEOUT.as_secs());
+            Err(Error::new(ErrorCode::Unmarshal, message))
+        }
+    }
+}
+
+/// Headers as they are signed. What is no text cannot be signed, and counts as empty.
+fn texts(headers: &HeaderMap) -> Vec<(String, String)> {
+    let text = |value: &axum::http::HeaderValue| value.to_str().unwrap_or_default().to_owned();
+    headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect()
+}
+
+fn no_such_action(message: &str) -> Error {
+    Error::new(ErrorCode::InvalidActionOrVersion, message)
+}
+
+/// Names a request in logs; nothing depends on it.
+fn request_id() -> String {
+    let mut bytes = [0; 16];
+    let _ = getrandom::fill(&mut bytes);
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unix_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

@@ -1,0 +1,9 @@
+//! The OpenAPI's listener: HTTP in, commands of the server core out.
+
+mod answer;
+mod keys;
+mod listen;
+mod page;
+mod run;
+
+pub(crate) use listen::Listener;
