@@ -39,6 +39,9 @@ enum Command {
     /// Put load on a server, and measure it
     #[command(subcommand)]
     Bench(commands::bench::Work),
+    /// Read what `--trace` of serve and engine recorded
+    #[command(subcommand)]
+    Trace(commands::trace::Command),
 }
 
 #[tokio::main]
@@ -55,6 +58,7 @@ async fn main() -> ExitCode {
         Command::Listen(args) => commands::listen::run(args).await,
         Command::Engine(args) => commands::engine::run(args).await,
         Command::Bench(work) => commands::bench::run(work).await,
+        Command::Trace(command) => commands::trace::run(command),
     };
     match done {
         Ok(code) => code,

@@ -10,6 +10,7 @@ use futures_lite::future::yield_now;
 use rts_engine::{Action, Address, AddressError, Driver, Engine, EngineError, Events};
 use rts_proto::LinkId;
 use rts_proto::client::Input;
+use rts_trace::Recorder;
 
 use crate::alarm::Alarm;
 use crate::link::{Link, Step};
@@ -50,12 +51,33 @@ pub fn connect<R: Runtime>(
     app_id: &str,
     parameters: &str,
 ) -> Result<(Engine, Events), ConnectError> {
+    start::<R>(address, |seed| Engine::new(app_id, parameters, seed))
+}
+
+/// Like [`connect`], with a recording: see [`Engine::recorded`].
+///
+/// # Errors
+///
+/// See [`connect`].
+pub fn connect_recorded<R: Runtime>(
+    address: &str,
+    app_id: &str,
+    parameters: &str,
+    recorder: Recorder,
+) -> Result<(Engine, Events), ConnectError> {
+    start::<R>(address, |seed| Engine::recorded(app_id, parameters, seed, recorder))
+}
+
+fn start<R: Runtime>(
+    address: &str,
+    make: impl FnOnce(u64) -> Result<(Engine, Events, Driver), EngineError>,
+) -> Result<(Engine, Events), ConnectError> {
     let address: Address = address.parse()?;
     if !R::is_present() {
         return Err(ConnectError::NoRuntime);
     }
     let seed = getrandom::u64().map_err(ConnectError::Random)?;
-    let (engine, events, driver) = Engine::new(app_id, parameters, seed)?;
+    let (engine, events, driver) = make(seed)?;
     R::spawn(run::<R>(driver, address));
     Ok((engine, events))
 }

@@ -24,7 +24,7 @@ mod server;
 #[cfg(test)]
 mod testing;
 
-pub use client::connect;
+pub use client::{connect, connect_recorded};
 pub use runtime::{Runtime, Stream};
 pub use server::Shard;
 
@@ -45,4 +45,5 @@ pub mod application {
         MessageId, OnlineStatus, Payload, Reply, RoomId, RoomState, SendCode, ServerParamsCode,
         UserId,
     };
+    pub use rts_trace::{Recorder, Secrets};
 }

@@ -11,9 +11,10 @@ use std::time::{Duration, Instant as StdInstant};
 use event_listener::Event;
 use futures_lite::future::or;
 use rts_engine::Clock;
-use rts_proto::server::{Credentials, Input, Output, PostProgress, Server, Stats, Target, Verdict};
+use rts_proto::server::{Credentials, Input, Output, PostProgress, Stats, Target, Verdict};
 use rts_proto::wire::ResumeKey;
 use rts_proto::{AppId, CallId, Instant, LinkId, LoginCode, OnlineStatus, UserId};
+use rts_trace::RecordedServer;
 
 use crate::accept::accept;
 use crate::alarm::Alarm;
@@ -52,7 +53,7 @@ pub(crate) struct Inner {
 }
 
 struct State {
-    server: Server,
+    server: RecordedServer,
     /// Links that the core knows.
     queues: HashMap<LinkId, Arc<Queue>>,
     /// Tasks of links.
@@ -73,21 +74,21 @@ struct State {
 }
 
 impl<R: Runtime> Shard<R> {
-    /// A shard without links, whose clients cannot send to their app's server: it knows of none.
+    /// A shard without links, around a core that may be recorded, whose clients cannot send to their app's server: it knows of none.
     #[must_use]
-    pub fn new(server: Server, authenticator: Arc<dyn Authenticate>) -> Self {
+    pub fn new(server: impl Into<RecordedServer>, authenticator: Arc<dyn Authenticate>) -> Self {
         Self::with_poster(server, authenticator, Arc::new(NoAppServers))
     }
 
     /// A shard without links. `poster` brings what clients send to their app's server there.
     #[must_use]
     pub fn with_poster(
-        server: Server,
+        server: impl Into<RecordedServer>,
         authenticator: Arc<dyn Authenticate>,
         poster: Arc<dyn PostToAppServer>,
     ) -> Self {
         let state = State {
-            server,
+            server: server.into(),
             queues: HashMap::new(),
             links: 0,
             links_max: LINKS_MAX,
@@ -153,9 +154,9 @@ impl<R: Runtime> Shard<R> {
         state.server.online_status(self.inner.clock.now(), app_id, uid)
     }
 
-    /// Lets the app's back end do something, such as [`Server::unicast`]: it is done when this returns. `command` runs
+    /// Lets the app's back end do something, such as [`RecordedServer::unicast`]: it is done when this returns. `command` runs
     /// under the shard's lock: it must be quick, and must not wait nor call the shard.
-    pub fn command<T>(&self, command: impl FnOnce(&mut Server, Instant) -> T) -> T {
+    pub fn command<T>(&self, command: impl FnOnce(&mut RecordedServer, Instant) -> T) -> T {
         self.with(None, command)
     }
 
@@ -206,7 +207,11 @@ impl<R: Runtime> Shard<R> {
 
     /// Lets the core do something, and does what it asks for. `own` is the queue of the link whose task this is,
     /// which looks there anyway.
-    fn with<T>(&self, own: Option<&Arc<Queue>>, call: impl FnOnce(&mut Server, Instant) -> T) -> T {
+    fn with<T>(
+        &self,
+        own: Option<&Arc<Queue>>,
+        call: impl FnOnce(&mut RecordedServer, Instant) -> T,
+    ) -> T {
         let mut state = self.lock();
         let now = self.inner.clock.now();
         let returned = call(&mut state.server, now);

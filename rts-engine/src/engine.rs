@@ -7,10 +7,11 @@ use std::task::Poll;
 
 use bytes::Bytes;
 use rts_proto::client::{
-    BusinessIdError, Client, Config, CreateRoomError, EventHandler, Input, LoginError, Parameters,
+    BusinessIdError, Config, CreateRoomError, EventHandler, Input, LoginError, Parameters,
     ParametersError, SendError,
 };
 use rts_proto::{AppId, Disconnect, IdError, MessageConfig, Payload, SendCode, Text};
+use rts_trace::{RecordedClient, Recorder};
 
 use crate::clock::Clock;
 use crate::driver::Driver;
@@ -73,6 +74,21 @@ impl Engine {
         Self::with_clock(app_id, parameters, seed, Clock::start())
     }
 
+    /// The same with everything that the core is told and asked written down, so that it can be run again
+    /// ([`rts_trace::replay`]). Each call and each burst of bytes then waits for a write to the recorder.
+    ///
+    /// # Errors
+    ///
+    /// See [`new`](Self::new).
+    pub fn recorded(
+        app_id: &str,
+        parameters: &str,
+        seed: u64,
+        recorder: Recorder,
+    ) -> Result<(Self, Events, Driver), EngineError> {
+        Self::build(app_id, parameters, seed, Clock::start(), Some(recorder))
+    }
+
     /// The same by a clock that somebody else moves. A runtime's loop cannot drive it, since it does not know
     /// that clock: this is for simulations.
     ///
@@ -85,8 +101,18 @@ impl Engine {
         seed: u64,
         clock: Clock,
     ) -> Result<(Self, Events, Driver), EngineError> {
+        Self::build(app_id, parameters, seed, clock, None)
+    }
+
+    fn build(
+        app_id: &str,
+        parameters: &str,
+        seed: u64,
+        clock: Clock,
+        recorder: Option<Recorder>,
+    ) -> Result<(Self, Events, Driver), EngineError> {
         let config = Config { app_id: AppId::new(app_id)?, parameters: Parameters::default() };
-        let shared = Arc::new(Shared::new(Client::new(config, seed), clock));
+        let shared = Arc::new(Shared::new(RecordedClient::new(config, seed, recorder), clock));
         shared.call(|state, now| state.client.set_runtime_parameters(now, parameters))?;
         let engine = Self { handle: Arc::new(Handle { shared: Arc::clone(&shared) }) };
         Ok((engine, Events::new(Arc::clone(&shared)), Driver::new(shared)))

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rts_proto::server;
+use rts_trace::{RecordedServer, Recorder};
 use rts_transport_tokio::Shard;
 use tokio::net::{TcpListener, TcpSocket};
 
@@ -51,10 +51,19 @@ pub struct Server {
 impl Server {
     /// Checks the configuration and begins to listen.
     pub async fn bind(config: &Config) -> Result<Self, ServerError> {
+        Self::bind_recorded(config, None).await
+    }
+
+    /// The same with everything that the shard is told and asked written down, if there is a recorder, so that it can
+    /// be run again. Whatever reaches the shard then waits for a write to the recorder.
+    pub async fn bind_recorded(
+        config: &Config,
+        recorder: Option<Recorder>,
+    ) -> Result<Self, ServerError> {
         config.check()?;
         let authenticator = Arc::new(TokenAuthenticator::new(config)?);
         let seed = getrandom::u64().map_err(ServerError::Random)?;
-        let core = server::Server::new(config.core(), seed);
+        let core = RecordedServer::new(config.core(), seed, recorder);
         let listen_error = |error| ServerError::Listen { address: config.listen, error };
         let listener = listen(config.listen).map_err(listen_error)?;
         let address = listener.local_addr().map_err(listen_error)?;

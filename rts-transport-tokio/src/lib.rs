@@ -53,6 +53,20 @@ pub fn connect(
     rts_driver::connect::<Tokio>(address, app_id, parameters)
 }
 
+/// Like [`connect`], with everything that the engine is told and asked written down: see [`Engine::recorded`].
+///
+/// # Errors
+///
+/// See [`connect`].
+pub fn connect_recorded(
+    address: &str,
+    app_id: &str,
+    parameters: &str,
+    recorder: Recorder,
+) -> Result<(Engine, Events), ConnectError> {
+    rts_driver::connect_recorded::<Tokio>(address, app_id, parameters, recorder)
+}
+
 /// The example on the project's first page compiles.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]

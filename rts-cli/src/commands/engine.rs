@@ -8,11 +8,13 @@ use anyhow::Context as _;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use rts_transport_tokio::{
-    Engine, Event, Events, MessageConfig, Payload, Room, RoomEvent, connect, sdk_version,
+    Engine, Event, Events, MessageConfig, Payload, Room, RoomEvent, connect, connect_recorded,
+    sdk_version,
 };
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
+use super::trace::TraceArgs;
 use crate::out::say;
 
 #[derive(Debug, clap::Args)]
@@ -26,10 +28,15 @@ pub(crate) struct Args {
     /// A JSON object of engine parameters
     #[arg(long, default_value = "{}")]
     params: String,
+    #[command(flatten)]
+    trace: TraceArgs,
 }
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let (engine, mut events) = connect(&args.url, &args.app_id, &args.params)?;
+    let (engine, mut events) = match args.trace.recorder()? {
+        Some(recorder) => connect_recorded(&args.url, &args.app_id, &args.params, recorder)?,
+        None => connect(&args.url, &args.app_id, &args.params)?,
+    };
     let mut port = Port { engine, rooms: BTreeMap::new() };
     let mut lines = BufReader::new(tokio::io::stdin()).split(b'\n');
     let mut destroyed = false;

@@ -8,3 +8,4 @@ pub(crate) mod listen;
 pub(crate) mod send;
 pub(crate) mod serve;
 pub(crate) mod token;
+pub(crate) mod trace;

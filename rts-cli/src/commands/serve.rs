@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use rts_server::{Config, DEV_APP_ID, DEV_APP_KEY, DEV_BEARER_KEY, OpenApi, Server};
 
+use super::trace::TraceArgs;
 use crate::dev::{dev_token, unix_now};
 use crate::out::say;
 
@@ -31,6 +32,8 @@ pub(crate) struct Args {
     /// A TOML file; RTS__SECTION__KEY in the environment goes before what it says
     #[arg(long, value_name = "FILE", group = "what")]
     config: Option<PathBuf>,
+    #[command(flatten)]
+    trace: TraceArgs,
     /// Print a configuration with every key, its default and what it is for
     #[arg(long, group = "what")]
     example_config: bool,
@@ -52,7 +55,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::warn!(%error, "the limit of open files, and so of links, stays as it is");
     }
-    let server = Server::bind(&config).await?;
+    let server = Server::bind_recorded(&config, args.trace.recorder()?).await?;
     let address = server.local_addr();
     say(format_args!("listening on rts://{address}"))?;
     if let Some(address) = server.openapi_addr() {

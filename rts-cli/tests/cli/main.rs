@@ -5,3 +5,4 @@ mod commands;
 mod engine;
 mod hostile;
 mod support;
+mod trace;

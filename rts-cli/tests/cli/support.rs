@@ -46,8 +46,13 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start() -> Self {
+        Self::start_with(&["--dev", "--listen", "127.0.0.1:0"])
+    }
+
+    pub(crate) fn start_with(args: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_rts"))
-            .args(["serve", "--dev", "--listen", "127.0.0.1:0"])
+            .arg("serve")
+            .args(args)
             .stdout(Stdio::piped())
             .spawn()
             .expect("the server starts");
@@ -65,21 +70,12 @@ impl Server {
     }
 
     pub(crate) fn engine(&self) -> Engine {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_rts"))
-            .args(["engine", "--url", &self.url, "--app-id", APP_ID])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the engine starts");
-        let out = child.stdout.take().expect("it was piped");
-        let input = child.stdin.take();
-        let (say, lines) = channel();
-        std::thread::spawn(move || {
-            for line in BufReader::new(out).lines().map_while(Result::ok) {
-                let _ = say.send(serde_json::from_str(&line).expect("every line is JSON"));
-            }
-        });
-        Engine { child, input, lines, seen: VecDeque::new(), last_ref: 0 }
+        Engine::start(&self.url, &[])
+    }
+
+    /// Ends the process as a crash would.
+    pub(crate) fn kill(self) {
+        drop(self);
     }
 
     pub(crate) fn connect(&self) -> TcpStream {
@@ -120,6 +116,25 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
+    pub(crate) fn start(url: &str, args: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_rts"))
+            .args(["engine", "--url", url, "--app-id", APP_ID])
+            .args(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the engine starts");
+        let out = child.stdout.take().expect("it was piped");
+        let input = child.stdin.take();
+        let (say, lines) = channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(out).lines().map_while(Result::ok) {
+                let _ = say.send(serde_json::from_str(&line).expect("every line is JSON"));
+            }
+        });
+        Self { child, input, lines, seen: VecDeque::new(), last_ref: 0 }
+    }
+
     pub(crate) fn log_in(&mut self, uid: &str) {
         assert_eq!(self.call("login", json!({"token": token(uid, "0"), "uid": uid})), json!(0));
         let result = self.until("onLoginResult");

@@ -1,0 +1,166 @@
+//! `rts trace`, and the options of those commands that record one.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use rts_trace::{Difference, Explained, Recorder, Replayed, Secrets, Story, explain, replay};
+use serde_json::json;
+
+use crate::out::say;
+
+/// For commands that can record.
+#[derive(Debug, clap::Args)]
+pub(crate) struct TraceArgs {
+    /// Record to this new file all that the core is told, for `rts trace`; costs a write for each burst
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+    /// Keep payloads and tokens in the trace; otherwise filler takes their place
+    #[arg(long, requires = "trace")]
+    trace_payloads: bool,
+}
+
+impl TraceArgs {
+    pub(crate) fn recorder(&self) -> anyhow::Result<Option<Recorder>> {
+        let Some(path) = &self.trace else { return Ok(None) };
+        let secrets = if self.trace_payloads { Secrets::Kept } else { Secrets::Scrubbed };
+        let recorder = Recorder::create(path, secrets)
+            .with_context(|| format!("the trace {} cannot be made", path.display()))?;
+        Ok(Some(recorder))
+    }
+}
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// Run the core of a trace again, and compare what it says with what was recorded
+    Replay {
+        /// What `--trace` wrote
+        file: PathBuf,
+    },
+    /// Say in words what happened
+    Show {
+        /// What `--trace` wrote
+        file: PathBuf,
+        /// Only what became of the message with this number
+        #[arg(long, value_name = "N")]
+        message: Option<u64>,
+        /// In the trace of a server: only messages of this user
+        #[arg(long, value_name = "UID")]
+        from: Option<String>,
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Exit code 1 when the replay differs, or when there is no such message.
+pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Replay { file } => replay_file(&file),
+        Command::Show { file, message, from, json } => {
+            let explained = explain(open(&file)?).with_context(|| file.display().to_string())?;
+            warn(&explained.replayed);
+            if message.is_none() && from.is_none() {
+                return timeline(&explained, json);
+            }
+            let is_wanted = |story: &&Story| {
+                message.is_none_or(|id| story.id.0 == id)
+                    && from.as_ref().is_none_or(|from| story.from.as_ref() == Some(from))
+            };
+            stories(explained.stories.iter().filter(is_wanted), json)
+        }
+    }
+}
+
+fn open(file: &Path) -> anyhow::Result<BufReader<File>> {
+    let opened = File::open(file).with_context(|| file.display().to_string())?;
+    Ok(BufReader::new(opened))
+}
+
+fn replay_file(file: &Path) -> anyhow::Result<ExitCode> {
+    let replayed = replay(open(file)?, &mut ()).with_context(|| file.display().to_string())?;
+    let of = match &replayed.recording.app_id {
+        Some(app_id) => format!("an engine of app {app_id}"),
+        None => "a server".into(),
+    };
+    say(format_args!(
+        "{of}: {} inputs and calls over {:.1} s, compared {} times",
+        replayed.steps,
+        replayed.span.as_secs_f64(),
+        replayed.compared
+    ))?;
+    warn(&replayed);
+    match &replayed.difference {
+        None => {
+            say("the same outputs, bit for bit")?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(difference) => {
+            say(in_words(difference))?;
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+fn in_words(difference: &Difference) -> String {
+    format!(
+        "other outputs than recorded, first at record {}, {} ms after the beginning, after: {}",
+        difference.record,
+        difference.at.as_micros() / 1_000,
+        difference.since.join("; ")
+    )
+}
+
+/// What a reader should know, on standard error.
+fn warn(replayed: &Replayed) {
+    if replayed.torn_bytes > 0 {
+        eprintln!("the last record is torn: its {} bytes are left out", replayed.torn_bytes);
+    }
+    let (recorded, own) = (replayed.recording.version.as_str(), env!("CARGO_PKG_VERSION"));
+    if recorded != own {
+        eprintln!("recorded by version {recorded}; this is {own}, which may say other things");
+    }
+    if let Some(difference) = &replayed.difference {
+        eprintln!("what follows may be wrong: {}", in_words(difference));
+    }
+}
+
+fn timeline(explained: &Explained, as_json: bool) -> anyhow::Result<ExitCode> {
+    for line in &explained.lines {
+        let micros = line.at.as_micros();
+        match as_json {
+            true => say(json!({"at_us": micros, "what": line.what}))?,
+            false => say(format_args!("{:>12.3} ms  {}", micros as f64 / 1_000.0, line.what))?,
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn stories<'a>(
+    stories: impl Iterator<Item = &'a Story>,
+    as_json: bool,
+) -> anyhow::Result<ExitCode> {
+    let mut count = 0;
+    for story in stories {
+        count += 1;
+        if !as_json {
+            say(story)?;
+            continue;
+        }
+        let steps: Vec<_> = story
+            .steps
+            .iter()
+            .map(|(at, what)| json!({"at_us": at.as_micros(), "what": what}))
+            .collect();
+        let result = story.result.map(|(_, code)| code.code());
+        let ended = story.result.map(|(at, _)| at.as_micros());
+        say(json!({"message": story.id.0, "from": story.from, "to": story.to,
+            "at_us": story.at.as_micros(), "steps": steps, "result": result, "ended_us": ended}))?;
+    }
+    if count == 0 {
+        anyhow::bail!("no such message in this trace");
+    }
+    Ok(ExitCode::SUCCESS)
+}

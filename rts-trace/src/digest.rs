@@ -1,0 +1,134 @@
+//! What a core said, as one number.
+
+use bytes::Bytes;
+use rts_proto::client::{self, Event, RoomEvent};
+use rts_proto::server;
+use sha2::{Digest as _, Sha256};
+
+use crate::scrub::Scrubber;
+
+/// Outputs and returned values count apart: how far the outputs were drained when a call came is the driver's affair.
+#[derive(Default)]
+pub(crate) struct Digest {
+    outputs: Sha256,
+    returned: Sha256,
+}
+
+impl Digest {
+    pub(crate) fn returned(&mut self, returned: &str) {
+        put(&mut self.returned, 0, &[returned.as_bytes()]);
+    }
+
+    pub(crate) fn client_output(&mut self, scrubber: &mut Scrubber, output: &client::Output) {
+        let out = &mut self.outputs;
+        match output {
+            client::Output::Connect(link) => {
+                scrubber.open(*link);
+                put(out, 1, &[&link.0.to_le_bytes()]);
+            }
+            client::Output::Transmit(link, bytes) => {
+                let bytes = scrubber.frames(bytes);
+                put(out, 2, &[&link.0.to_le_bytes(), &bytes]);
+            }
+            client::Output::Disconnect(link) => {
+                scrubber.forget(*link);
+                put(out, 3, &[&link.0.to_le_bytes()]);
+            }
+            client::Output::Event(event) => {
+                let content = content(scrubber, event);
+                // `Debug` shows all of an event but what its payload says.
+                put(out, 4, &[format!("{event:?}").as_bytes(), &content.unwrap_or_default()]);
+            }
+            client::Output::Wait(deadline) => put(out, 5, &[format!("{deadline:?}").as_bytes()]),
+        }
+    }
+
+    pub(crate) fn server_output(&mut self, scrubber: &mut Scrubber, output: &server::Output) {
+        let out = &mut self.outputs;
+        match output {
+            server::Output::Transmit(link, bytes) => {
+                let bytes = scrubber.frames(bytes);
+                put(out, 2, &[&link.0.to_le_bytes(), &bytes]);
+            }
+            server::Output::Disconnect(link, code) => {
+                scrubber.forget(*link);
+                let code = code.map_or(0, |code| code.code());
+                put(out, 3, &[&link.0.to_le_bytes(), &code.to_le_bytes()]);
+            }
+            server::Output::Authenticate(login, credentials) => {
+                let token = scrubber.token(&credentials.token);
+                let (app_id, uid) = (credentials.app_id.as_str(), credentials.uid.as_str());
+                put(out, 6, &[&login.0.to_le_bytes(), app_id.as_bytes(), uid.as_bytes(), &token]);
+            }
+            server::Output::CheckTarget(id, target) => {
+                let url = scrubber.secret_text(&target.url);
+                put(
+                    out,
+                    7,
+                    &[&id.0.to_le_bytes(), target.app_id.as_str().as_bytes(), url.as_bytes()],
+                );
+            }
+            server::Output::PostToAppServer(call, post) => {
+                let (signature, url) = (
+                    scrubber.secret_text(post.params.signature()),
+                    scrubber.secret_text(post.params.url()),
+                );
+                let content = scrubber.content_bytes(&post.payload);
+                let whose = [post.app_id.as_str(), post.uid.as_str()].map(str::as_bytes);
+                let numbers = [call.0.to_le_bytes(), post.id.0.to_le_bytes()];
+                let said = [signature.as_bytes(), url.as_bytes(), &content];
+                put(
+                    out,
+                    8,
+                    &[&numbers[0], &numbers[1], whose[0], whose[1], said[0], said[1], said[2]],
+                );
+            }
+            server::Output::AbandonPost(call) => put(out, 9, &[&call.0.to_le_bytes()]),
+            server::Output::Wait(deadline) => put(out, 5, &[format!("{deadline:?}").as_bytes()]),
+        }
+    }
+
+    pub(crate) fn value(&self) -> u64 {
+        let mut both = self.outputs.clone();
+        both.update(self.returned.clone().finalize());
+        let bytes: [u8; 32] = both.finalize().into();
+        u64::from_le_bytes(bytes[..8].try_into().expect("eight bytes"))
+    }
+}
+
+/// Lengths keep fields apart.
+fn put(out: &mut Sha256, kind: u8, fields: &[&[u8]]) {
+    out.update([kind]);
+    for field in fields {
+        out.update((field.len() as u64).to_le_bytes());
+        out.update(field);
+    }
+}
+
+/// What an event brings from others.
+fn content(scrubber: &Scrubber, event: &Event) -> Option<Bytes> {
+    match event {
+        Event::MessageReceived { payload, .. } => Some(scrubber.content_bytes(payload)),
+        Event::ServerMessageSendResult { reply, .. } => Some(scrubber.reply(reply).into()),
+        Event::Room { event, .. } => match event {
+            RoomEvent::MessageReceived { payload, .. }
+            | RoomEvent::UserMessageReceived { payload, .. } => {
+                Some(scrubber.content_bytes(payload))
+            }
+            RoomEvent::Joined { .. }
+            | RoomEvent::StateChanged { .. }
+            | RoomEvent::Left
+            | RoomEvent::MessageSendResult { .. }
+            | RoomEvent::UserJoined(_)
+            | RoomEvent::UserLeft { .. } => None,
+        },
+        Event::ConnectionStateChanged(_)
+        | Event::LoginResult { .. }
+        | Event::Logout(_)
+        | Event::PeerOnlineStatus { .. }
+        | Event::MessageSendResult { .. }
+        | Event::ServerParamsSetResult(_)
+        | Event::CreateRoomFailed { .. }
+        | Event::Warning { .. } => None,
+    }
+}

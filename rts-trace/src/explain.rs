@@ -1,0 +1,254 @@
+//! What happened, in words.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::time::Duration;
+
+use bytes::Bytes;
+use rts_proto::client::{self, Event};
+use rts_proto::limits::FRAME_BYTES_MAX;
+use rts_proto::server;
+use rts_proto::wire::{Decoder, Frame, LoginAnswer};
+use rts_proto::{Instant, LinkId, MessageId, SendCode};
+
+use crate::format::TraceError;
+use crate::message::{Messages, Story};
+use crate::replay::{Observer, Replayed, replay};
+
+/// Where bytes of a link go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Direction {
+    In,
+    Out,
+}
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// When, since the beginning.
+    pub at: Instant,
+    /// What.
+    pub what: String,
+}
+
+/// A trace in words.
+#[derive(Clone, Debug)]
+pub struct Explained {
+    /// How the replay went.
+    pub replayed: Replayed,
+    /// All that happened, in order.
+    pub lines: Vec<Line>,
+    /// What became of each message to a user: those that this engine sent, or that this server was to pass on.
+    pub stories: Vec<Story>,
+}
+
+/// Replays a trace and puts it into words.
+///
+/// # Errors
+///
+/// See [`replay`].
+pub fn explain(input: impl Read) -> Result<Explained, TraceError> {
+    let mut narrator = Narrator::default();
+    let replayed = replay(input, &mut narrator)?;
+    let Narrator { lines, messages, .. } = narrator;
+    Ok(Explained { replayed, lines, stories: messages.into_stories() })
+}
+
+#[derive(Default)]
+struct Narrator {
+    lines: Vec<Line>,
+    links: BTreeMap<LinkId, Streams>,
+    messages: Messages,
+}
+
+#[derive(Default)]
+struct Streams {
+    inbound: Decoder,
+    outbound: Decoder,
+}
+
+impl Narrator {
+    fn say(&mut self, at: Instant, what: String) {
+        self.lines.push(Line { at, what });
+    }
+
+    /// Bytes of a link; whole frames are told, and the rest when it comes.
+    fn bytes(&mut self, at: Instant, link: LinkId, direction: Direction, bytes: &Bytes) {
+        let Some(streams) = self.links.get_mut(&link) else { return };
+        let decoder = match direction {
+            Direction::In => &mut streams.inbound,
+            Direction::Out => &mut streams.outbound,
+        };
+        decoder.push(bytes.clone());
+        let mut frames = Vec::new();
+        let broken = loop {
+            match decoder.next(FRAME_BYTES_MAX) {
+                Ok(Some(frame)) => frames.push(frame),
+                Ok(None) => break None,
+                Err(error) => break Some(error),
+            }
+        };
+        for frame in frames {
+            let arrow = match direction {
+                Direction::In => "<-",
+                Direction::Out => "->",
+            };
+            self.say(at, format!("link {link} {arrow} {}", in_words(&frame)));
+            self.messages.frame(at, link, direction, &frame);
+        }
+        if let Some(error) = broken {
+            self.say(at, format!("link {link} brought {error}"));
+            self.links.remove(&link);
+        }
+    }
+
+    fn opened(&mut self, link: LinkId) {
+        self.links.insert(link, Streams::default());
+    }
+
+    fn ended(&mut self, at: Instant, link: LinkId, how: &str) {
+        if self.links.remove(&link).is_some() {
+            self.say(at, format!("link {link} {how}"));
+        }
+        self.messages.link_ended(at, link);
+    }
+}
+
+impl Observer for Narrator {
+    fn client_called(&mut self, at: Instant, call: &str, returned: &str) {
+        let returned = if returned == "()" { String::new() } else { format!(": {returned}") };
+        self.say(at, format!("call {call}{returned}"));
+    }
+
+    fn client_sent(&mut self, at: Instant, id: MessageId, to: &str) {
+        self.messages.asked(at, id, to);
+    }
+
+    fn client_input(&mut self, at: Instant, input: &client::Input) {
+        match input {
+            client::Input::Tick => {}
+            client::Input::Connected(link) => self.say(at, format!("link {link} is up")),
+            client::Input::Received(link, bytes) => self.bytes(at, *link, Direction::In, bytes),
+            client::Input::Disconnected(link) => self.ended(at, *link, "is down"),
+            client::Input::NetworkChanged => self.say(at, "another network".into()),
+        }
+    }
+
+    fn client_output(&mut self, at: Instant, output: &client::Output) {
+        match output {
+            client::Output::Connect(link) => {
+                self.opened(*link);
+                self.say(at, format!("link {link} is being made"));
+            }
+            client::Output::Transmit(link, bytes) => self.bytes(at, *link, Direction::Out, bytes),
+            client::Output::Disconnect(link) => self.ended(at, *link, "is given up"),
+            client::Output::Event(event) => {
+                self.say(at, format!("event {event:?}"));
+                if let Event::MessageSendResult { id, code } = event {
+                    self.messages.result_called_back(at, *id, *code);
+                }
+            }
+            client::Output::Wait(_) => {}
+        }
+    }
+
+    fn server_called(&mut self, at: Instant, call: &str, returned: &str) {
+        self.say(at, format!("command {call}: {returned}"));
+    }
+
+    fn server_input(&mut self, at: Instant, input: &server::Input) {
+        match input {
+            server::Input::Tick => {}
+            server::Input::Accepted(link, _) => {
+                self.opened(*link);
+                self.say(at, format!("link {link} was accepted"));
+            }
+            server::Input::Received(link, bytes) => self.bytes(at, *link, Direction::In, bytes),
+            server::Input::Disconnected(link) => self.ended(at, *link, "is down"),
+            server::Input::Verdict(login, verdict) => {
+                self.say(at, format!("login {login}: {verdict:?}"));
+            }
+            server::Input::TargetChecked(target, allowed) => {
+                self.say(at, format!("target {target} is allowed: {allowed}"));
+            }
+            server::Input::AppServerReplied(call, progress) => {
+                self.say(at, format!("post {call}: {progress:?}"));
+            }
+        }
+    }
+
+    fn server_output(&mut self, at: Instant, output: &server::Output) {
+        match output {
+            server::Output::Transmit(link, bytes) => self.bytes(at, *link, Direction::Out, bytes),
+            server::Output::Disconnect(link, code) => {
+                let why = code.map_or(String::new(), |code| format!(" with {code:?}"));
+                self.ended(at, *link, &format!("is closed{why}"));
+            }
+            server::Output::Authenticate(login, credentials) => {
+                self.say(at, format!("login {login} of {} is to be checked", credentials.uid));
+            }
+            server::Output::CheckTarget(target, _) => {
+                self.say(at, format!("target {target} is to be checked"));
+            }
+            server::Output::PostToAppServer(call, post) => {
+                self.say(at, format!("post {call} of message {} of {}", post.id, post.uid));
+            }
+            server::Output::AbandonPost(call) => self.say(at, format!("post {call} is stopped")),
+            server::Output::Wait(_) => {}
+        }
+    }
+}
+
+/// A frame without what it carries.
+fn in_words(frame: &Frame) -> String {
+    let text = String::from_utf8_lossy;
+    match frame {
+        Frame::Login(login) => match &login.resume {
+            Some(resume) => format!(
+                "Login as {}, to resume session {} with {} frames received",
+                login.uid, resume.session, resume.received
+            ),
+            None => format!("Login as {}", login.uid),
+        },
+        Frame::LoginAnswer(LoginAnswer::Accepted(accepted)) => {
+            let how = if accepted.resumed { "resumed" } else { "new" };
+            format!(
+                "LoginAnswer: session {}, {how}, {} frames received",
+                accepted.session, accepted.received
+            )
+        }
+        Frame::LoginAnswer(LoginAnswer::Refused(code)) => format!("LoginAnswer: {}", code.code()),
+        Frame::Ack { received } => format!("Ack of {received}"),
+        Frame::Send { id, to, payload, config } => {
+            format!("Send {id} to {}, {payload:?}, {config:?}", text(to))
+        }
+        Frame::Delivery { from, payload, config } => {
+            format!("Delivery from {from}, {payload:?}, {config:?}")
+        }
+        Frame::SendResults { code, ids } => {
+            let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+            format!("SendResults: {} for {}", code.code(), ids.join(" "))
+        }
+        Frame::Close { code, reason, .. } => format!("Close with {code}: {}", text(reason)),
+        other => format!("{other:?}"),
+    }
+}
+
+/// What a result means, in a word or two.
+pub(crate) fn meaning(code: SendCode) -> &'static str {
+    match code {
+        SendCode::Ok => "delivered",
+        SendCode::Timeout => "outcome unknown",
+        SendCode::Broken => "not sent",
+        SendCode::ReceiverNotFound => "no such receiver",
+        SendCode::ReceiverNotLoggedIn => "receiver not logged in",
+        SendCode::OverRate => "over the rate",
+        SendCode::TooLong => "too long",
+        _ => "refused",
+    }
+}
+
+/// Seconds, as people say them.
+pub(crate) fn seconds(time: Duration) -> String {
+    format!("{:.1} s", time.as_secs_f64())
+}

@@ -1,0 +1,158 @@
+//! The file: a magic and a version, then records, each with its length in front and a checksum behind.
+//!
+//! ```text
+//! "RTSTRACE"  u16 version   then, again and again:   u24 length  u8 its check  record (postcard)  u32 CRC-32
+//! ```
+//!
+//! All numbers are little-endian. A file is only ever appended to; its last record may be torn, by a crash of the
+//! process, and is then left out.
+
+use std::io::{self, Read, Write};
+
+use crate::record::Record;
+
+const MAGIC: [u8; 8] = *b"RTSTRACE";
+/// Grows when a reader of before could not read what is written now.
+const VERSION: u16 = 1;
+/// Longest record in bytes; its length has three bytes.
+const RECORD_BYTES_MAX: usize = (1 << 24) - 1;
+/// A length of zeros is none.
+const LENGTH_CHECK: u8 = 0xA5;
+
+/// Why a trace cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum TraceError {
+    /// The file cannot be read.
+    #[error("the trace cannot be read: {0}")]
+    Io(#[from] io::Error),
+    /// Not a trace at all.
+    #[error("this is no trace: it does not begin with \"RTSTRACE\"")]
+    NoTrace,
+    /// Written in a later form.
+    #[error(
+        "this trace has format version {found}, and only {VERSION} can be read: use a newer rts"
+    )]
+    Version {
+        /// What it says.
+        found: u16,
+    },
+    /// A record in the middle is damaged.
+    #[error("record {record}, at byte {offset}, is damaged: {what}")]
+    Damaged {
+        /// Its number, from 0.
+        record: u64,
+        /// Where it begins.
+        offset: u64,
+        /// How.
+        what: &'static str,
+    },
+    /// The records are not what a recording writes.
+    #[error("record {record} makes no sense where it is: {what}")]
+    Misplaced {
+        /// Its number, from 0.
+        record: u64,
+        /// Why.
+        what: String,
+    },
+}
+
+pub(crate) fn write_head(out: &mut dyn Write) -> io::Result<()> {
+    out.write_all(&MAGIC)?;
+    out.write_all(&VERSION.to_le_bytes())
+}
+
+/// In one write, so that a crash tears at most this record.
+pub(crate) fn write_record(out: &mut dyn Write, record: &Record) -> io::Result<()> {
+    let body = postcard::to_stdvec(record).map_err(io::Error::other)?;
+    if body.len() > RECORD_BYTES_MAX {
+        return Err(io::Error::other("a record that is too long"));
+    }
+    let mut whole = Vec::with_capacity(body.len() + 8);
+    whole.extend_from_slice(&length(body.len()));
+    whole.extend_from_slice(&body);
+    whole.extend_from_slice(&crc32fast::hash(&body).to_le_bytes());
+    out.write_all(&whole)
+}
+
+/// A length, and a check that it is one: a damaged length must not look like a torn record.
+fn length(len: usize) -> [u8; 4] {
+    let [a, b, c, ..] = len.to_le_bytes();
+    [a, b, c, a ^ b ^ c ^ LENGTH_CHECK]
+}
+
+/// Reads records one after the other.
+pub(crate) struct Reader<R> {
+    input: R,
+    offset: u64,
+    records: u64,
+    torn_bytes: usize,
+}
+
+impl<R: Read> Reader<R> {
+    pub(crate) fn new(mut input: R) -> Result<Self, TraceError> {
+        let mut head = [0; MAGIC.len() + 2];
+        let got = fill(&mut input, &mut head)?;
+        let (magic, version) = head.split_at(MAGIC.len());
+        if got < head.len() || magic != MAGIC {
+            return Err(TraceError::NoTrace);
+        }
+        let found = u16::from_le_bytes([version[0], version[1]]);
+        if found != VERSION {
+            return Err(TraceError::Version { found });
+        }
+        Ok(Self { input, offset: head.len() as u64, records: 0, torn_bytes: 0 })
+    }
+
+    /// The next record with its number; `None` at the end, or where the last one is torn.
+    pub(crate) fn next(&mut self) -> Result<Option<(u64, Record)>, TraceError> {
+        let mut len = [0; 4];
+        let got = fill(&mut self.input, &mut len)?;
+        if got < len.len() {
+            self.torn_bytes = got;
+            return Ok(None);
+        }
+        let body_len = u32::from_le_bytes([len[0], len[1], len[2], 0]) as usize;
+        if length(body_len) != len {
+            return Err(self.damaged("its length is none"));
+        }
+        let mut body = vec![0; body_len + 4];
+        let got = fill(&mut self.input, &mut body)?;
+        if got < body.len() {
+            self.torn_bytes = len.len() + got;
+            return Ok(None);
+        }
+        let (record, sum) = body.split_at(body_len);
+        if crc32fast::hash(record).to_le_bytes() != sum {
+            return Err(self.damaged("its checksum is wrong"));
+        }
+        let record = postcard::from_bytes(record)
+            .map_err(|_| self.damaged("its fields are not those of a record"))?;
+        let number = self.records;
+        self.records += 1;
+        self.offset += (len.len() + body.len()) as u64;
+        Ok(Some((number, record)))
+    }
+
+    /// Bytes of a torn last record, known when the end is reached.
+    pub(crate) fn torn_bytes(&self) -> usize {
+        self.torn_bytes
+    }
+
+    fn damaged(&self, what: &'static str) -> TraceError {
+        TraceError::Damaged { record: self.records, offset: self.offset, what }
+    }
+}
+
+/// Reads until the buffer is full or the input ends; how much there was.
+fn fill(input: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut got = 0;
+    while got < buffer.len() {
+        match input.read(&mut buffer[got..]) {
+            Ok(0) => break,
+            Ok(count) => got += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(got)
+}

@@ -1,0 +1,22 @@
+#![forbid(unsafe_code)]
+#![doc = include_str!("../README.md")]
+
+mod client;
+mod digest;
+mod explain;
+mod format;
+mod message;
+mod record;
+mod recorder;
+mod replay;
+mod scrub;
+mod server;
+
+pub use client::RecordedClient;
+pub use explain::{Explained, Line, explain};
+pub use format::TraceError;
+pub use message::Story;
+pub use recorder::Recorder;
+pub use replay::{Difference, Observer, Recording, Replayed, replay};
+pub use scrub::Secrets;
+pub use server::RecordedServer;

@@ -1,0 +1,196 @@
+//! What became of each message to a user.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use rts_proto::wire::{Frame, LoginAnswer};
+use rts_proto::{Instant, LinkId, MessageId, SendCode};
+
+use crate::explain::{Direction, meaning, seconds};
+
+/// One message, from its call to its result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Story {
+    /// Its number, as its sender counts.
+    pub id: MessageId,
+    /// Who sent it, in the trace of a server; `None` is the engine itself.
+    pub from: Option<String>,
+    /// Whom it is for.
+    pub to: String,
+    /// When it was sent, or reached the server first.
+    pub at: Instant,
+    /// What happened to it, in order.
+    pub steps: Vec<(Instant, String)>,
+    /// Its result, and when.
+    pub result: Option<(Instant, SendCode)>,
+    /// Its place among the sequenced frames of the session that carries it, while it is not acknowledged.
+    number: Option<u64>,
+    /// The link that it went out on last.
+    link: Option<LinkId>,
+}
+
+/// "message 17 to bob: sent, link lost before ack, resumed, sent again, delivered, result 0 after 3.2 s"
+impl fmt::Display for Story {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "message {}", self.id)?;
+        if let Some(from) = &self.from {
+            write!(f, " from {from}")?;
+        }
+        write!(f, " to {}: ", self.to)?;
+        for (_, step) in &self.steps {
+            write!(f, "{step}, ")?;
+        }
+        match self.result {
+            Some((at, code)) => write!(
+                f,
+                "{}, result {} after {}",
+                meaning(code),
+                code.code(),
+                seconds(at.since(self.at))
+            ),
+            None => f.write_str("no result yet"),
+        }
+    }
+}
+
+impl Story {
+    fn new(id: MessageId, from: Option<String>, to: String, at: Instant) -> Self {
+        Self { id, from, to, at, steps: Vec::new(), result: None, number: None, link: None }
+    }
+
+    fn step(&mut self, at: Instant, what: &str) {
+        self.steps.push((at, what.to_owned()));
+    }
+}
+
+/// Whose message, and which.
+type Key = (Option<String>, MessageId);
+
+/// Puts the stories together from what goes over the links.
+#[derive(Default)]
+pub(crate) struct Messages {
+    stories: Vec<Story>,
+    by_key: BTreeMap<Key, usize>,
+    /// Without a result.
+    open: BTreeSet<usize>,
+    links: BTreeMap<LinkId, Link>,
+}
+
+#[derive(Default)]
+struct Link {
+    /// The user of a server's link.
+    uid: Option<String>,
+    /// Sequenced frames of this engine that are out on this link's session.
+    sent: u64,
+}
+
+impl Messages {
+    pub(crate) fn into_stories(self) -> Vec<Story> {
+        self.stories
+    }
+
+    /// The application of this engine sent it.
+    pub(crate) fn asked(&mut self, at: Instant, id: MessageId, to: &str) {
+        self.begin(Story::new(id, None, to.to_owned(), at));
+    }
+
+    fn begin(&mut self, story: Story) {
+        let index = self.stories.len();
+        self.by_key.insert((story.from.clone(), story.id), index);
+        self.open.insert(index);
+        self.stories.push(story);
+    }
+
+    pub(crate) fn result_called_back(&mut self, at: Instant, id: MessageId, code: SendCode) {
+        self.ended(at, (None, id), code);
+    }
+
+    fn ended(&mut self, at: Instant, key: Key, code: SendCode) {
+        if let Some(index) = self.by_key.get(&key)
+            && self.open.remove(index)
+        {
+            self.stories[*index].result = Some((at, code));
+        }
+    }
+
+    pub(crate) fn frame(&mut self, at: Instant, id: LinkId, direction: Direction, frame: &Frame) {
+        let is_sequenced = frame.is_sequenced();
+        let link = self.links.entry(id).or_default();
+        if direction == Direction::Out && is_sequenced {
+            link.sent += 1;
+        }
+        let sent = link.sent;
+        match (direction, frame) {
+            (Direction::Out, Frame::Send { id: message, .. }) => {
+                self.went_out(at, id, *message, is_sequenced.then_some(sent));
+            }
+            (Direction::In, Frame::LoginAnswer(LoginAnswer::Accepted(accepted))) => {
+                link.sent = if accepted.resumed { accepted.received } else { 0 };
+                let what = if accepted.resumed { "resumed" } else { "the session was lost" };
+                self.came_back(at, what);
+                if accepted.resumed {
+                    self.acknowledged(at, accepted.received, "had arrived before");
+                }
+            }
+            (Direction::In, Frame::Ack { received }) => {
+                self.acknowledged(at, *received, "at the server");
+            }
+            (Direction::In, Frame::Login(login)) => link.uid = Some(login.uid.to_string()),
+            (Direction::In, Frame::Send { id: message, to, .. }) => {
+                if let Some(from) = link.uid.clone() {
+                    let to = String::from_utf8_lossy(to).into_owned();
+                    let mut story = Story::new(*message, Some(from), to, at);
+                    story.step(at, &format!("arrived on link {id}"));
+                    self.begin(story);
+                }
+            }
+            (Direction::Out, Frame::SendResults { code, ids }) => {
+                let uid = link.uid.clone();
+                for message in ids.iter().filter(|_| uid.is_some()) {
+                    self.ended(at, (uid.clone(), *message), *code);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn went_out(&mut self, at: Instant, link: LinkId, id: MessageId, number: Option<u64>) {
+        let Some(index) = self.by_key.get(&(None, id)) else { return };
+        let story = &mut self.stories[*index];
+        story.step(at, if story.link.is_some() { "sent again" } else { "sent" });
+        story.link = Some(link);
+        story.number = number;
+    }
+
+    /// The engine is on a link again: what waits goes on waiting, or never left this session.
+    fn came_back(&mut self, at: Instant, what: &str) {
+        for index in &self.open {
+            let story = &mut self.stories[*index];
+            if story.from.is_none() && at > story.at {
+                story.step(at, what);
+            }
+        }
+    }
+
+    fn acknowledged(&mut self, at: Instant, received: u64, what: &str) {
+        for index in &self.open {
+            let story = &mut self.stories[*index];
+            if story.from.is_none() && story.number.is_some_and(|number| number <= received) {
+                story.number = None;
+                story.step(at, what);
+            }
+        }
+    }
+
+    pub(crate) fn link_ended(&mut self, at: Instant, link: LinkId) {
+        self.links.remove(&link);
+        for index in &self.open {
+            let story = &mut self.stories[*index];
+            if story.link == Some(link) && story.number.is_some() {
+                story.step(at, "link lost before ack");
+            } else if story.link == Some(link) {
+                story.step(at, "link lost before the result");
+            }
+        }
+    }
+}

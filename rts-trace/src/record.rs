@@ -1,0 +1,434 @@
+//! What is in a trace. Values are plain here: they were checked when they were recorded, and are again when they
+//! are replayed.
+
+use std::time::Duration;
+
+use rts_proto::client::{self, Parameters};
+use rts_proto::server::{self, Ban, PostProgress, Verdict};
+use rts_proto::wire::ResumeKey;
+use rts_proto::{
+    AppId, IdError, Instant, LinkId, LoginCode, LoginId, MessageConfig, Payload, RoomId, RoomKey,
+    UserId,
+};
+use rts_proto::{CallId, Reply, TargetId};
+use serde::{Deserialize, Serialize};
+
+/// One record. New kinds go to the end.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Record {
+    /// The first one.
+    Start(Start),
+    ClientInput {
+        after_micros: u64,
+        input: ClientInput,
+    },
+    ClientCall {
+        after_micros: u64,
+        call: ClientCall,
+    },
+    ServerInput {
+        after_micros: u64,
+        input: ServerInput,
+    },
+    ServerCall {
+        after_micros: u64,
+        call: ServerCall,
+    },
+    /// The core was drained: what it said and returned since the beginning, as a digest.
+    Drained {
+        digest: u64,
+    },
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Start {
+    /// Of the software that recorded.
+    pub(crate) version: String,
+    pub(crate) scrubbed: bool,
+    /// Unix time of the recording's beginning.
+    pub(crate) unix_micros: u64,
+    pub(crate) seed: u64,
+    pub(crate) core: CoreConfig,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum CoreConfig {
+    Client { app_id: String, parameters: Vec<Duration> },
+    Server(ServerConfig),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ServerConfig {
+    rates: Vec<u32>,
+    room_members_max: usize,
+    links_before_login_max: usize,
+    times: Vec<Duration>,
+    reserved_uids: Vec<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum ClientInput {
+    Tick,
+    Connected(u64),
+    Received(u64, Vec<u8>),
+    Disconnected(u64),
+    NetworkChanged,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum ServerInput {
+    Tick,
+    Accepted(u64, [u8; 16]),
+    Received(u64, Vec<u8>),
+    Disconnected(u64),
+    Accept { login: u64, claim: u64 },
+    Refuse { login: u64, code: i32 },
+    TargetChecked { target: u64, allowed: bool },
+    PostBegun { call: u64 },
+    PostAnswered { call: u64, reply: Vec<u8> },
+    PostAnsweredBadly { call: u64 },
+    PostNotReached { call: u64 },
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Content {
+    Text(String),
+    Binary(Vec<u8>),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum ClientCall {
+    Login { token: String, uid: String },
+    Logout,
+    UpdateLoginToken { token: String },
+    GetPeerOnlineStatus { uid: String },
+    SendMessage { uid: String, content: Content, config: u32 },
+    CreateRoom { room: String },
+    SetBusinessId { id: String },
+    SetRuntimeParameters { json: String },
+    JoinRoom { key: u64 },
+    LeaveRoom { key: u64 },
+    DestroyRoom { key: u64 },
+    SendRoomMessage { key: u64, content: Content },
+    Destroy,
+    SetServerParams { signature: String, url: String },
+    SendServerMessage { content: Content },
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum ServerCall {
+    Shutdown { retry_after_max: Duration },
+    Unicast { app_id: String, from: String, to: String, content: Content },
+    BroadcastToRoom { app_id: String, room: String, from: String, content: Content },
+    UnicastInRoom { app_id: String, room: String, from: String, to: Vec<String>, content: Content },
+    Kick { app_id: String, room: String, uid: String },
+    Dismiss { app_id: String, room: String },
+    Ban { app_id: String, room: Option<String>, uid: Option<String>, interval: Duration },
+}
+
+impl CoreConfig {
+    pub(crate) fn of_client(config: &client::Config) -> Self {
+        let Parameters {
+            send_timeout,
+            login_timeout,
+            connect_timeout,
+            heartbeat,
+            reconnecting_after,
+            disconnected_after,
+            lost_after,
+            backoff_max,
+            probe_timeout,
+        } = config.parameters;
+        let parameters = vec![
+            send_timeout,
+            login_timeout,
+            connect_timeout,
+            heartbeat,
+            reconnecting_after,
+            disconnected_after,
+            lost_after,
+            backoff_max,
+            probe_timeout,
+        ];
+        Self::Client { app_id: config.app_id.as_str().to_owned(), parameters }
+    }
+
+    pub(crate) fn of_server(config: &server::Config) -> Self {
+        let server::Config {
+            sends_per_second,
+            broadcasts_per_second,
+            server_sends_per_second,
+            status_queries_per_second,
+            room_broadcasts_per_second,
+            large_room_broadcasts_per_second,
+            backend_sends_per_second,
+            room_members_max,
+            links_before_login_max,
+            login_deadline,
+            unreachable_after,
+            session_grace,
+            post_wait,
+            post_timeout,
+            reserved_uids,
+        } = config;
+        Self::Server(ServerConfig {
+            rates: vec![
+                *sends_per_second,
+                *broadcasts_per_second,
+                *server_sends_per_second,
+                *status_queries_per_second,
+                *room_broadcasts_per_second,
+                *large_room_broadcasts_per_second,
+                *backend_sends_per_second,
+            ],
+            room_members_max: *room_members_max,
+            links_before_login_max: *links_before_login_max,
+            times: vec![
+                *login_deadline,
+                *unreachable_after,
+                *session_grace,
+                *post_wait,
+                *post_timeout,
+            ],
+            reserved_uids: reserved_uids.iter().map(|uid| uid.as_str().to_owned()).collect(),
+        })
+    }
+}
+
+/// The configuration of a client that a trace begins with; `None` when a field is missing or no id.
+pub(crate) fn client_config(app_id: &str, parameters: &[Duration]) -> Option<client::Config> {
+    let [
+        send_timeout,
+        login_timeout,
+        connect_timeout,
+        heartbeat,
+        reconnecting_after,
+        disconnected_after,
+        lost_after,
+        backoff_max,
+        probe_timeout,
+    ] = *<&[Duration; 9]>::try_from(parameters).ok()?;
+    let parameters = Parameters {
+        send_timeout,
+        login_timeout,
+        connect_timeout,
+        heartbeat,
+        reconnecting_after,
+        disconnected_after,
+        lost_after,
+        backoff_max,
+        probe_timeout,
+    };
+    Some(client::Config { app_id: AppId::new(app_id).ok()?, parameters })
+}
+
+impl ServerConfig {
+    /// The configuration; `None` when a field is missing or no id.
+    pub(crate) fn config(&self) -> Option<server::Config> {
+        let [sends, broadcasts, server_sends, status_queries, room_broadcasts, large_room, backend] =
+            *<&[u32; 7]>::try_from(self.rates.as_slice()).ok()?;
+        let [login_deadline, unreachable_after, session_grace, post_wait, post_timeout] =
+            *<&[Duration; 5]>::try_from(self.times.as_slice()).ok()?;
+        let reserved = self.reserved_uids.iter().map(|uid| UserId::new(uid));
+        Some(server::Config {
+            sends_per_second: sends,
+            broadcasts_per_second: broadcasts,
+            server_sends_per_second: server_sends,
+            status_queries_per_second: status_queries,
+            room_broadcasts_per_second: room_broadcasts,
+            large_room_broadcasts_per_second: large_room,
+            backend_sends_per_second: backend,
+            room_members_max: self.room_members_max,
+            links_before_login_max: self.links_before_login_max,
+            login_deadline,
+            unreachable_after,
+            session_grace,
+            post_wait,
+            post_timeout,
+            reserved_uids: reserved.collect::<Result<_, _>>().ok()?,
+        })
+    }
+}
+
+impl From<ClientInput> for client::Input {
+    fn from(input: ClientInput) -> Self {
+        match input {
+            ClientInput::Tick => Self::Tick,
+            ClientInput::Connected(link) => Self::Connected(LinkId(link)),
+            ClientInput::Received(link, bytes) => Self::Received(LinkId(link), bytes.into()),
+            ClientInput::Disconnected(link) => Self::Disconnected(LinkId(link)),
+            ClientInput::NetworkChanged => Self::NetworkChanged,
+        }
+    }
+}
+
+impl From<ServerInput> for server::Input {
+    fn from(input: ServerInput) -> Self {
+        match input {
+            ServerInput::Tick => Self::Tick,
+            ServerInput::Accepted(link, key) => Self::Accepted(LinkId(link), ResumeKey(key)),
+            ServerInput::Received(link, bytes) => Self::Received(LinkId(link), bytes.into()),
+            ServerInput::Disconnected(link) => Self::Disconnected(LinkId(link)),
+            ServerInput::Accept { login, claim } => {
+                Self::Verdict(LoginId(login), Verdict::Accept { claim })
+            }
+            ServerInput::Refuse { login, code } => {
+                let code = LoginCode::from_code(code).unwrap_or(LoginCode::Unknown);
+                Self::Verdict(LoginId(login), Verdict::Refuse(code))
+            }
+            ServerInput::TargetChecked { target, allowed } => {
+                Self::TargetChecked(TargetId(target), allowed)
+            }
+            ServerInput::PostBegun { call } => {
+                Self::AppServerReplied(CallId(call), PostProgress::Begun)
+            }
+            ServerInput::PostAnswered { call, reply } => {
+                let reply = Reply(reply.into());
+                Self::AppServerReplied(CallId(call), PostProgress::Answered(reply))
+            }
+            ServerInput::PostAnsweredBadly { call } => {
+                Self::AppServerReplied(CallId(call), PostProgress::AnsweredBadly)
+            }
+            ServerInput::PostNotReached { call } => {
+                Self::AppServerReplied(CallId(call), PostProgress::NotReached)
+            }
+        }
+    }
+}
+
+impl From<Content> for Payload {
+    fn from(content: Content) -> Self {
+        match content {
+            Content::Text(text) => Self::text(text),
+            Content::Binary(bytes) => Self::binary(bytes),
+        }
+    }
+}
+
+impl Content {
+    pub(crate) fn size(&self) -> String {
+        match self {
+            Self::Text(text) => format!("{} bytes of text", text.len()),
+            Self::Binary(bytes) => format!("{} bytes", bytes.len()),
+        }
+    }
+}
+
+impl ClientInput {
+    pub(crate) fn in_words(&self) -> String {
+        match self {
+            Self::Tick => "tick".into(),
+            Self::Connected(link) => format!("link {link} is up"),
+            Self::Received(link, bytes) => format!("{} bytes on link {link}", bytes.len()),
+            Self::Disconnected(link) => format!("link {link} is down"),
+            Self::NetworkChanged => "another network".into(),
+        }
+    }
+}
+
+impl ServerInput {
+    pub(crate) fn in_words(&self) -> String {
+        match self {
+            Self::Tick => "tick".into(),
+            Self::Accepted(link, _) => format!("link {link} was accepted"),
+            Self::Received(link, bytes) => format!("{} bytes on link {link}", bytes.len()),
+            Self::Disconnected(link) => format!("link {link} is down"),
+            Self::Accept { login, .. } => format!("login {login} is let in"),
+            Self::Refuse { login, code } => format!("login {login} is refused with {code}"),
+            Self::TargetChecked { target, allowed } => format!("target {target}: {allowed}"),
+            Self::PostBegun { call } => format!("post {call} is being answered"),
+            Self::PostAnswered { call, reply } => {
+                format!("post {call} was answered with {} bytes", reply.len())
+            }
+            Self::PostAnsweredBadly { call } => format!("post {call} was answered badly"),
+            Self::PostNotReached { call } => format!("post {call} reached nobody"),
+        }
+    }
+}
+
+// Calls that return nothing are told like the others.
+#[allow(clippy::unit_arg)]
+impl ClientCall {
+    /// Makes the call, and gives what it returned as text. The clock need not be told: the call has the time.
+    pub(crate) fn make(self, core: &mut client::Client, now: Instant) -> String {
+        match self {
+            Self::Login { token, uid } => shown(&core.login(now, &token, &uid)),
+            Self::Logout => shown(&core.logout(now)),
+            Self::UpdateLoginToken { token } => shown(&core.update_login_token(now, &token)),
+            Self::GetPeerOnlineStatus { uid } => shown(&core.get_peer_online_status(now, &uid)),
+            Self::SendMessage { uid, content, config } => {
+                let config =
+                    MessageConfig::from_code(config).unwrap_or(MessageConfig::ReliableOrdered);
+                shown(&core.send_message(now, &uid, content.into(), config))
+            }
+            Self::CreateRoom { room } => shown(&core.create_room(now, &room)),
+            Self::SetBusinessId { id } => shown(&core.set_business_id(&id)),
+            Self::SetRuntimeParameters { json } => shown(&core.set_runtime_parameters(now, &json)),
+            Self::JoinRoom { key } => shown(&core.join_room(now, RoomKey(key))),
+            Self::LeaveRoom { key } => shown(&core.leave_room(now, RoomKey(key))),
+            Self::DestroyRoom { key } => shown(&core.destroy_room(now, RoomKey(key))),
+            Self::SendRoomMessage { key, content } => {
+                shown(&core.send_room_message(now, RoomKey(key), content.into()))
+            }
+            Self::Destroy => shown(&core.destroy(now)),
+            Self::SetServerParams { signature, url } => {
+                shown(&core.set_server_params(now, &signature, &url))
+            }
+            Self::SendServerMessage { content } => {
+                shown(&core.send_server_message(now, content.into()))
+            }
+        }
+    }
+}
+
+#[allow(clippy::unit_arg)]
+impl ServerCall {
+    /// Makes the call, and gives what it returned as text.
+    pub(crate) fn make(self, core: &mut server::Server, now: Instant) -> Result<String, IdError> {
+        Ok(match self {
+            Self::Shutdown { retry_after_max } => shown(&core.shutdown(now, retry_after_max)),
+            Self::Unicast { app_id, from, to, content } => {
+                let (app_id, to) = (AppId::new(&app_id)?, UserId::new(&to)?);
+                let from = UserId::new(&from)?;
+                shown(&core.unicast(now, &app_id, from, &to, content.into()))
+            }
+            Self::BroadcastToRoom { app_id, room, from, content } => {
+                let (app_id, room) = (AppId::new(&app_id)?, RoomId::new(&room)?);
+                let from = UserId::new(&from)?;
+                let returned = core.broadcast_to_room(now, &app_id, &room, from, content.into());
+                shown(&returned)
+            }
+            Self::UnicastInRoom { app_id, room, from, to, content } => {
+                let (app_id, room) = (AppId::new(&app_id)?, RoomId::new(&room)?);
+                let from = UserId::new(&from)?;
+                let to = to.iter().map(|uid| UserId::new(uid)).collect::<Result<Vec<_>, _>>()?;
+                let content = content.into();
+                shown(&core.unicast_in_room(now, &app_id, &room, from, &to, content))
+            }
+            Self::Kick { app_id, room, uid } => {
+                let (app_id, room) = (AppId::new(&app_id)?, RoomId::new(&room)?);
+                shown(&core.kick(now, &app_id, &room, &UserId::new(&uid)?))
+            }
+            Self::Dismiss { app_id, room } => {
+                shown(&core.dismiss(now, &AppId::new(&app_id)?, &RoomId::new(&room)?))
+            }
+            Self::Ban { app_id, room, uid, interval } => {
+                let app_id = AppId::new(&app_id)?;
+                let room = room.as_deref().map(RoomId::new).transpose()?;
+                let uid = uid.as_deref().map(UserId::new).transpose()?;
+                let ban = match (room, uid) {
+                    (Some(room), Some(uid)) => Ban::UserInRoom(room, uid),
+                    (Some(room), None) => Ban::Room(room),
+                    (None, Some(uid)) => Ban::User(uid),
+                    (None, None) => return Err(IdError::Empty),
+                };
+                shown(&core.ban(now, &app_id, &ban, interval))
+            }
+        })
+    }
+}
+
+/// What a call returned, as it goes into the digest.
+pub(crate) fn shown(returned: &impl std::fmt::Debug) -> String {
+    format!("{returned:?}")
+}
