@@ -1,8 +1,11 @@
 //! The `rts` command, run as a child process.
 
 mod bench;
+mod chaos;
 mod commands;
+mod crowd;
 mod engine;
 mod hostile;
+mod proxy;
 mod support;
 mod trace;

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
@@ -71,6 +72,25 @@ impl Server {
 
     pub(crate) fn engine(&self) -> Engine {
         Engine::start(&self.url, &[])
+    }
+
+    /// `rts serve` on a free port, with the same app as `--dev` and no rates.
+    pub(crate) fn start_without_rates(folder: &Path) -> Self {
+        Self::restart_without_rates(folder, "rts://127.0.0.1:0")
+    }
+
+    /// The same where another one has listened.
+    pub(crate) fn restart_without_rates(folder: &Path, url: &str) -> Self {
+        let listen = url.strip_prefix("rts://").expect("plain TCP");
+        let rates =
+            ["sends", "broadcasts", "status_queries"].map(|what| format!("{what}_per_second = 0"));
+        let config = format!(
+            "listen = {listen:?}\n[apps.{APP_ID}]\nkeys = [{APP_KEY:?}]\n[limits]\n{}\n",
+            rates.join("\n")
+        );
+        let path = folder.join("rts.toml");
+        std::fs::write(&path, config).expect("a file");
+        Self::start_with(&["--config", path.to_str().expect("UTF-8")])
     }
 
     /// Ends the process as a crash would.
