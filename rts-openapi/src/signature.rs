@@ -115,8 +115,9 @@ impl Signature {
             region: region.to_owned(),
             service: service.to_owned(),
             signed_headers,
-            signature: hex_decode(signature)
-                .ok_or_else(|| invalid("Signature is not 64 hexadecimal digits"))?,
+            signature: hex_decode(signature).ok_or_else(|| {
+                invalid("Signature is not 64 hexadecimal digits in small letters")
+            })?,
         })
     }
 
@@ -262,7 +263,8 @@ fn hex_encode(bytes: &[u8]) -> String {
 }
 
 fn hex_decode(text: &str) -> Option<[u8; SIGNATURE_BYTES]> {
-    if text.len() != 2 * SIGNATURE_BYTES || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+    let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    if text.len() != 2 * SIGNATURE_BYTES || !text.bytes().all(is_digit) {
         return None;
     }
     let mut bytes = [0; SIGNATURE_BYTES];

@@ -207,6 +207,7 @@ fn what_is_no_signature_is_told_from_a_wrong_one() {
         ("cn-north-1", "cn_north"),
         ("Signature=", "Signature=0"),
         ("Signature=01", "Signature=0x"),
+        ("Signature=01e", "Signature=01E"),
         (", Signature=", ", S="),
         ("SignedHeaders=", long.as_str()),
     ] {

@@ -4,11 +4,13 @@
 
 mod client_bytes;
 mod decode;
+mod openapi;
 mod script;
 mod server_bytes;
 mod token;
 
 pub use client_bytes::client_bytes;
 pub use decode::decode;
+pub use openapi::openapi;
 pub use server_bytes::server_bytes;
 pub use token::token;

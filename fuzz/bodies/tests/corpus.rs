@@ -32,6 +32,11 @@ fn server_bytes() {
 }
 
 #[test]
+fn openapi() {
+    replay("openapi", rts_fuzz_bodies::openapi);
+}
+
+#[test]
 fn token() {
     replay("token", rts_fuzz_bodies::token);
 }
