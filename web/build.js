@@ -1,0 +1,21 @@
+// Puts the page into dist/: static files, for any web server. The client alone goes beside it, for tests in Node.
+import { build } from "esbuild";
+import { cp, rm } from "node:fs/promises";
+
+await rm("dist", { recursive: true, force: true });
+await cp("public", "dist/page", { recursive: true });
+await build({
+  entryPoints: ["src/page.ts"],
+  outfile: "dist/page/page.js",
+  bundle: true,
+  minify: true,
+  format: "iife",
+  target: "es2022",
+});
+await build({
+  entryPoints: ["src/frames.ts"],
+  outfile: "dist/node/frames.js",
+  bundle: true,
+  format: "esm",
+  target: "node20",
+});

@@ -1,0 +1,134 @@
+// The page in a real browser, used with the keyboard, talking to `rts chat`.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { chromium } from "playwright-core";
+import { Network, Program, servePage, startServer } from "./stage.js";
+
+let server, network, site, browser;
+
+before(async () => {
+  server = await startServer();
+  network = await Network.to(server.port);
+  site = await servePage();
+  browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: [
+      "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+      "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    ],
+  });
+});
+
+after(async () => {
+  await browser?.close();
+  site?.stop();
+  network?.stop();
+  await server?.program.stop();
+});
+
+/** The page, with its form filled in but for the name. */
+async function open(token, peer = "bob") {
+  const page = await browser.newPage({ viewport: { width: 760, height: 640 } });
+  page.setDefaultTimeout(30_000);
+  page.on("pageerror", (error) => assert.fail(error));
+  const form = new URLSearchParams({ server: network.url, peer, token });
+  await page.goto(`${site.url}#${form}`);
+  assert.equal(new URL(page.url()).hash, "", "a token does not stay in the address");
+  return page;
+}
+
+/** Nobody touches a mouse. */
+async function logIn(page, name) {
+  await page.keyboard.type(name);
+  await page.keyboard.press("Enter");
+}
+
+async function say(page, words) {
+  await page.keyboard.type(words);
+  await page.keyboard.press("Enter");
+}
+
+function bob() {
+  const url = `rts://127.0.0.1:${server.port}`;
+  return new Program(["chat", "--url", url, "--uid", "bob", "--to", "alice", "--token", server.tokens.bob]);
+}
+
+const bubbles = (page, side) => page.locator(`#messages .${side} .bubble`);
+const lastNote = (page) => page.locator("#messages .mine .note").last();
+
+test("a page and a terminal talk, and the page comes back when its network was cut", async () => {
+  const terminal = bob();
+  await terminal.line(/logged in as bob/);
+  const page = await open(server.tokens.alice);
+  await logIn(page, "alice");
+  await page.locator("#state", { hasText: "connected" }).waitFor();
+  await page.locator("#presence", { hasText: "online" }).waitFor();
+
+  await say(page, "hello bob, this is a browser");
+  await terminal.line(/^alice: hello bob, this is a browser$/);
+  await page.locator("#messages .mine", { hasText: "✓ received" }).waitFor();
+  terminal.type("hi alice, this is a terminal");
+  await bubbles(page, "theirs").filter({ hasText: "hi alice, this is a terminal" }).waitFor();
+  await terminal.line(/#1 result 0/);
+  await say(page, "<b>text</b> & “nothing” élse ✓");
+  await terminal.line(/^alice: <b>text<\/b> & “nothing” élse ✓$/);
+
+  network.cut();
+  await page.locator("#state", { hasText: "reconnecting" }).waitFor();
+  terminal.type("are you still there?");
+  await say(page, "I was in a tunnel");
+  assert.equal(await lastNote(page).textContent(), "on its way");
+  if (process.env.SCREENSHOTS) await page.screenshot({ path: `${process.env.SCREENSHOTS}/cut.png` });
+  network.mend();
+
+  await page.locator("#state", { hasText: "connected" }).waitFor();
+  await terminal.line(/^alice: I was in a tunnel$/);
+  await bubbles(page, "theirs").filter({ hasText: "are you still there?" }).waitFor();
+  await page.waitForFunction(() =>
+    [...document.querySelectorAll("#messages .mine")].every((item) => item.dataset.result === "ok"));
+  assert.deepEqual(await bubbles(page, "theirs").allTextContents(), [
+    "hi alice, this is a terminal", "are you still there?",
+  ]);
+  assert.equal(terminal.lines.filter((line) => line.startsWith("alice: ")).length, 3, "each once");
+  if (process.env.SCREENSHOTS) await page.screenshot({ path: `${process.env.SCREENSHOTS}/chat.png` });
+
+  terminal.type("/quit");
+  await terminal.ended();
+  await page.close();
+});
+
+test("a message to nobody says so, and a refused login too", async () => {
+  const page = await open(server.tokens.alice, "carol");
+  await logIn(page, "mallory");
+  await page.locator("#refusal", { hasText: "token is not valid" }).waitFor();
+  if (process.env.SCREENSHOTS) await page.screenshot({ path: `${process.env.SCREENSHOTS}/login.png` });
+  await page.locator("#uid").fill("alice");
+  await page.keyboard.press("Enter");
+  await page.locator("#state", { hasText: "connected" }).waitFor();
+  await say(page, "is anybody there?");
+  await page.locator("#messages .mine", { hasText: "carol is not logged in" }).waitFor();
+  await page.close();
+});
+
+test("a server that does not answer is said, and found when it does", async () => {
+  const page = await open(server.tokens.alice);
+  network.cut();
+  await logIn(page, "alice");
+  await page.locator("#refusal", { hasText: "does not answer" }).waitFor();
+  network.mend();
+  await page.locator("#state", { hasText: "connected" }).waitFor();
+  await page.close();
+});
+
+test("the newest login wins, and the other page says so", async () => {
+  const first = await open(server.tokens.alice);
+  await logIn(first, "alice");
+  await first.locator("#state", { hasText: "connected" }).waitFor();
+  const second = await open(server.tokens.alice);
+  await logIn(second, "alice");
+  await second.locator("#state", { hasText: "connected" }).waitFor();
+  await first.locator("#refusal", { hasText: "logged in elsewhere" }).waitFor();
+  await first.close();
+  await second.close();
+});

@@ -1,0 +1,133 @@
+// What the page needs around it: a server, somebody at a terminal, a network that can be cut, a place to be loaded from.
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import net from "node:net";
+import { extname } from "node:path";
+import { createInterface } from "node:readline";
+import { WebSocketServer } from "ws";
+
+const RTS = process.env.RTS ?? new URL("../../target/debug/rts", import.meta.url).pathname;
+const PAGE = new URL("../dist/page/", import.meta.url);
+const PATIENCE_MS = 30_000;
+
+/** A program whose lines of output can be waited for. */
+export class Program {
+  lines = [];
+  #waiting = [];
+
+  constructor(args) {
+    this.process = spawn(RTS, args, { stdio: ["pipe", "pipe", "inherit"] });
+    createInterface(this.process.stdout).on("line", (line) => {
+      this.lines.push(line);
+      for (const waiter of this.#waiting) waiter(line);
+    });
+  }
+
+  /** The first line that matches, among those that were printed and those to come. */
+  async line(pattern) {
+    const before = this.lines.find((line) => pattern.test(line));
+    if (before !== undefined) return before.match(pattern);
+    return await new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        reject(new Error(`nothing like ${pattern} in:\n${this.lines.join("\n")}`));
+      }, PATIENCE_MS);
+      this.#waiting.push((line) => {
+        const match = line.match(pattern);
+        if (match === null) return;
+        clearTimeout(timer);
+        resolve(match);
+      });
+    });
+  }
+
+  type(line) {
+    this.process.stdin.write(`${line}\n`);
+  }
+
+  async ended() {
+    if (this.process.exitCode === null) await once(this.process, "exit");
+  }
+
+  async stop() {
+    this.process.kill();
+    await this.ended();
+  }
+}
+
+/** `rts serve --dev` on a free port: its address and the tokens that it prints. */
+export async function startServer() {
+  const program = new Program(["serve", "--dev", "--listen", "127.0.0.1:0"]);
+  const [, port] = await program.line(/listening on rts:\/\/127\.0\.0\.1:(\d+)/);
+  const tokens = {};
+  for (const uid of ["alice", "bob"]) {
+    [, tokens[uid]] = await program.line(new RegExp(`--uid ${uid} .*--token (\\S+)`));
+  }
+  return { program, port: Number(port), tokens };
+}
+
+/** The network between the page and the server: a WebSocket on one side, the same bytes over TCP on the other. */
+export class Network {
+  #server;
+  #sockets = new Set();
+  isCut = false;
+
+  static async to(port) {
+    const network = new Network();
+    network.#server = new WebSocketServer({ port: 0, host: "127.0.0.1", verifyClient: () => !network.isCut });
+    network.#server.on("connection", (socket) => network.#carry(socket, port));
+    await once(network.#server, "listening");
+    return network;
+  }
+
+  get url() {
+    return `ws://127.0.0.1:${this.#server.address().port}`;
+  }
+
+  #carry(socket, port) {
+    const stream = net.connect(port, "127.0.0.1");
+    this.#sockets.add(socket);
+    socket.on("message", (data) => stream.write(data));
+    socket.on("close", () => {
+      this.#sockets.delete(socket);
+      stream.destroy();
+    });
+    stream.on("data", (data) => socket.send(data));
+    stream.on("close", () => socket.close());
+    stream.on("error", () => socket.close());
+  }
+
+  /** All links break, and none can be made. */
+  cut() {
+    this.isCut = true;
+    for (const socket of this.#sockets) socket.terminate();
+  }
+
+  mend() {
+    this.isCut = false;
+  }
+
+  stop() {
+    this.cut();
+    this.#server.close();
+  }
+}
+
+/** The page's files over HTTP. */
+export async function servePage() {
+  const types = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css" };
+  const server = createServer(async (request, response) => {
+    const name = request.url === "/" ? "index.html" : request.url.slice(1);
+    try {
+      const body = await readFile(new URL(name, PAGE));
+      response.writeHead(200, { "content-type": types[extname(name)] }).end(body);
+    } catch {
+      response.writeHead(404).end();
+    }
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return { url: `http://127.0.0.1:${server.address().port}/`, stop: () => server.close() };
+}
