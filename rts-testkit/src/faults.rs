@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use rts_proto::{AppId, Instant, LoginCode};
+use rts_proto::{AppId, Instant, LinkId, LoginCode};
 
-use crate::net::Side;
+use crate::net::{Break, Side};
+use crate::world::link_of;
 use crate::{APP_ID, Person, World};
 
 impl World {
@@ -14,6 +15,18 @@ impl World {
         for link in self.links(who) {
             self.net.cut(now, link);
         }
+    }
+
+    /// Breaks off the engine's link in the middle of what is written: after so many bytes more towards `to`, counted
+    /// over all its links from now on. Once; a later call takes the place of an earlier one.
+    pub fn break_after(&mut self, who: Person, to: Side, bytes: u64, how: Break) {
+        self.net.set_fuse(link_of(who, LinkId(0))..link_of(who + 1, LinkId(0)), to, bytes, how);
+    }
+
+    /// Bytes that can still be written before [`break_after`](Self::break_after) takes effect; `None` when it has.
+    #[must_use]
+    pub fn bytes_before_break(&self) -> Option<u64> {
+        self.net.fuse()
     }
 
     /// The engine's present link carries nothing towards `to` any more, and nobody is told. Links

@@ -13,5 +13,5 @@ mod tasks;
 mod world;
 
 pub use app_server::{APP_SERVER_URL, AppServer, Manner};
-pub use net::{Net, Side};
+pub use net::{Break, Net, Side};
 pub use world::{APP_ID, Habits, Happening, Person, World};

@@ -1,6 +1,7 @@
 //! Byte streams between engines and the server: in order, late, cut up, and sometimes dead.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Range;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -25,6 +26,31 @@ impl Side {
             Self::Server => Self::Client,
         }
     }
+}
+
+/// How a link breaks off in the middle of what is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Break {
+    /// What was written before arrives, on both sides, and then the end.
+    Closed,
+    /// The same for the receiver; the writer is told at once, and loses what was on its way to it.
+    Reset,
+    /// Nothing more arrives anywhere, and nobody is told.
+    Silent,
+}
+
+impl Break {
+    /// Every way.
+    pub const ALL: [Self; 3] = [Self::Closed, Self::Reset, Self::Silent];
+}
+
+/// A link will break off when so many bytes more are written towards `to`, on any link in this range.
+#[derive(Debug)]
+struct Fuse {
+    links: Range<LinkId>,
+    to: Side,
+    bytes: u64,
+    how: Break,
 }
 
 /// What arrives.
@@ -61,6 +87,7 @@ pub struct Net {
     /// The next arrival of each stream that is not held up.
     due: BTreeSet<(Instant, Key)>,
     random: fastrand::Rng,
+    fuse: Option<Fuse>,
     /// From one side to the other.
     pub latency: Duration,
     /// Up to so much is added to the latency, by chance.
@@ -83,6 +110,7 @@ impl Net {
             streams: BTreeMap::new(),
             due: BTreeSet::new(),
             random: fastrand::Rng::with_seed(seed),
+            fuse: None,
             latency: Duration::from_millis(10),
             jitter: Duration::ZERO,
             chunk_bytes: usize::MAX,
@@ -120,11 +148,21 @@ impl Net {
     }
 
     /// Bytes on their way to the end of the link at `to`.
-    pub(crate) fn write(&mut self, now: Instant, link: LinkId, to: Side, mut bytes: Bytes) {
-        let key = (link, to);
-        if self.streams.get(&key).is_none_or(|stream| stream.is_closed) {
+    pub(crate) fn write(&mut self, now: Instant, link: LinkId, to: Side, bytes: Bytes) {
+        if self.streams.get(&(link, to)).is_none_or(|stream| stream.is_closed) {
             return;
         }
+        match self.burn(link, to, bytes.len()) {
+            None => self.write_whole(now, link, to, bytes),
+            Some((left, how)) => {
+                self.write_whole(now, link, to, bytes.slice(..left));
+                self.break_off(now, link, to, how);
+            }
+        }
+    }
+
+    fn write_whole(&mut self, now: Instant, link: LinkId, to: Side, mut bytes: Bytes) {
+        let key = (link, to);
         while !bytes.is_empty() {
             let most = self.chunk_bytes.clamp(1, bytes.len());
             let len = if self.is_ragged { self.random.usize(1..=most) } else { most };
@@ -140,6 +178,45 @@ impl Net {
         let key = (link, from.other());
         if self.streams.get(&key).is_some_and(|stream| !stream.is_closed) {
             self.put(key, at, Arrival::End);
+        }
+    }
+
+    /// The next link in this range on which `bytes` have been written towards `to`, counted over all of them from
+    /// now on, breaks off there: the byte after is not written.
+    pub(crate) fn set_fuse(&mut self, links: Range<LinkId>, to: Side, bytes: u64, how: Break) {
+        self.fuse = Some(Fuse { links, to, bytes, how });
+    }
+
+    /// Bytes that can still be written before the link breaks off; `None` when it has.
+    pub(crate) fn fuse(&self) -> Option<u64> {
+        self.fuse.as_ref().map(|fuse| fuse.bytes)
+    }
+
+    /// How many bytes of these are written, and how the link then ends, if it is this one that breaks off.
+    fn burn(&mut self, link: LinkId, to: Side, len: usize) -> Option<(usize, Break)> {
+        let fuse = self.fuse.as_mut().filter(|fuse| fuse.to == to && fuse.links.contains(&link))?;
+        if len as u64 <= fuse.bytes {
+            fuse.bytes -= len as u64;
+            return None;
+        }
+        let left = usize::try_from(fuse.bytes).expect("less than a length");
+        self.fuse.take().map(|fuse| (left, fuse.how))
+    }
+
+    fn break_off(&mut self, now: Instant, link: LinkId, to: Side, how: Break) {
+        let at = self.arrival(now, 0);
+        for side in Side::BOTH {
+            let key = (link, side);
+            let Some(stream) = self.streams.get_mut(&key) else { continue };
+            match how {
+                Break::Silent => stream.is_closed = true,
+                Break::Reset if side != to => {
+                    stream.items.clear();
+                    stream.last_arrival = now;
+                    self.put(key, now, Arrival::End);
+                }
+                Break::Closed | Break::Reset => self.put(key, at, Arrival::End),
+            }
         }
     }
 

@@ -480,7 +480,7 @@ impl World {
 }
 
 /// Engines number their own links; in the world a link has its engine in its upper half.
-fn link_of(who: Person, own: LinkId) -> LinkId {
+pub(crate) fn link_of(who: Person, own: LinkId) -> LinkId {
     LinkId(((who as u64) << 32) | own.0)
 }
 

@@ -33,8 +33,9 @@ impl Progress {
         let mut results = self.results.lock().expect("not poisoned");
         while *results < wanted {
             let before = *results;
-            let waited = self.changed.wait_timeout(results, STANDSTILL_MAX).expect("not poisoned");
-            results = waited.0;
+            let has_not_grown = |results: &mut usize| *results == before;
+            let waited = self.changed.wait_timeout_while(results, STANDSTILL_MAX, has_not_grown);
+            results = waited.expect("not poisoned").0;
             assert!(*results > before, "only {before} of {wanted} results came");
         }
     }
