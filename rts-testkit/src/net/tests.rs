@@ -124,3 +124,28 @@ fn a_slow_link_carries_so_many_bytes_a_second() {
     assert_eq!((arrived(&mut net, 500).len(), arrived(&mut net, 999).len()), (5, 4));
     assert_eq!(arrived(&mut net, 1_000).len(), 1);
 }
+
+#[test]
+fn a_link_breaks_off_after_the_byte_that_was_asked_for() {
+    for how in Break::ALL {
+        let mut net = opened();
+        net.set_fuse(LINK..LinkId(2), Side::Server, 3, how);
+        net.write(Instant::ORIGIN, LINK, Side::Client, Bytes::from_static(b"on its way"));
+        write(&mut net, 0, b"ab");
+        assert_eq!(net.fuse(), Some(1));
+        write(&mut net, 0, b"cd");
+        assert_eq!(net.fuse(), None);
+        write(&mut net, 0, b"e");
+        net.close(Instant::ORIGIN, LINK, Side::Client);
+        let mut at_server = vec![bytes(b"ab"), bytes(b"c")];
+        if how != Break::Silent {
+            at_server.push(Arrival::End);
+        }
+        assert_eq!(arrived(&mut net, 0), at_server, "{how:?}: the client has closed its end");
+    }
+    let mut net = opened();
+    net.set_fuse(LINK..LinkId(2), Side::Server, 0, Break::Reset);
+    net.write(Instant::ORIGIN, LINK, Side::Client, Bytes::from_static(b"on its way"));
+    write(&mut net, 0, b"a");
+    assert_eq!(arrived(&mut net, 0), [Arrival::End, Arrival::End], "a reset loses what was coming");
+}
