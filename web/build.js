@@ -1,4 +1,4 @@
-// Puts the page into dist/: static files, for any web server. The client alone goes beside it, for tests in Node.
+// Puts the page into dist/: static files, for any web server. Parts of the client go beside it, for tests in Node.
 import { build } from "esbuild";
 import { cp, rm } from "node:fs/promises";
 
@@ -13,8 +13,8 @@ await build({
   target: "es2022",
 });
 await build({
-  entryPoints: ["src/frames.ts"],
-  outfile: "dist/node/frames.js",
+  entryPoints: ["src/frames.ts", "src/window.ts"],
+  outdir: "dist/node",
   bundle: true,
   format: "esm",
   target: "node20",

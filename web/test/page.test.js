@@ -32,6 +32,7 @@ async function open(token, peer = "bob") {
   const page = await browser.newPage({ viewport: { width: 760, height: 640 } });
   page.setDefaultTimeout(30_000);
   page.on("pageerror", (error) => assert.fail(error));
+  await page.clock.install();
   const form = new URLSearchParams({ server: network.url, peer, token });
   await page.goto(`${site.url}#${form}`);
   assert.equal(new URL(page.url()).hash, "", "a token does not stay in the address");
@@ -108,6 +109,25 @@ test("a message to nobody says so, and a refused login too", async () => {
   await page.locator("#state", { hasText: "connected" }).waitFor();
   await say(page, "is anybody there?");
   await page.locator("#messages .mine", { hasText: "carol is not logged in" }).waitFor();
+  await page.close();
+});
+
+test("a link that has gone silent is left, by the browser's own clock", async () => {
+  const page = await open(server.tokens.alice, "alice");
+  await logIn(page, "alice");
+  await page.locator("#state", { hasText: "connected" }).waitFor();
+  network.stall();
+  await say(page, "hello?");
+  // Ten seconds without a byte (§2.6); a message that waits so long has no known result.
+  await page.clock.fastForward(9_000);
+  assert.equal(await page.locator("#state").textContent(), "connected");
+  await page.clock.fastForward(1_500);
+  await page.locator("#messages .mine", { hasText: "not known" }).waitFor();
+  await page.locator("#state", { hasText: "connected" }).waitFor();
+  // It had not arrived, and so it was sent again.
+  await bubbles(page, "theirs").filter({ hasText: "hello?" }).waitFor();
+  await say(page, "hello again");
+  await page.locator("#messages .mine", { hasText: "✓ received" }).waitFor();
   await page.close();
 });
 

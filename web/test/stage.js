@@ -72,6 +72,7 @@ export async function startServer() {
 export class Network {
   #server;
   #sockets = new Set();
+  #stalled = new Set();
   isCut = false;
 
   static async to(port) {
@@ -89,12 +90,13 @@ export class Network {
   #carry(socket, port) {
     const stream = net.connect(port, "127.0.0.1");
     this.#sockets.add(socket);
-    socket.on("message", (data) => stream.write(data));
+    const flows = () => !this.#stalled.has(socket);
+    socket.on("message", (data) => flows() && stream.write(data));
     socket.on("close", () => {
       this.#sockets.delete(socket);
       stream.destroy();
     });
-    stream.on("data", (data) => socket.send(data));
+    stream.on("data", (data) => flows() && socket.send(data));
     stream.on("close", () => socket.close());
     stream.on("error", () => socket.close());
   }
@@ -103,6 +105,11 @@ export class Network {
   cut() {
     this.isCut = true;
     for (const socket of this.#sockets) socket.terminate();
+  }
+
+  /** Nothing passes over the links that are there, and nobody is told. */
+  stall() {
+    this.#stalled = new Set(this.#sockets);
   }
 
   mend() {
