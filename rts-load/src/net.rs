@@ -129,7 +129,8 @@ impl<C: Client> Net<C> {
         for (index, link) in self.links.iter_mut().enumerate() {
             if link.is_open {
                 say(&mut link.client, &mut link.out);
-                if !link.out.is_empty() && !std::mem::replace(&mut link.is_dirty, true) {
+                let has_more = !link.out.is_empty() || link.client.owes();
+                if has_more && !std::mem::replace(&mut link.is_dirty, true) {
                     self.dirty.push(index);
                 }
             }

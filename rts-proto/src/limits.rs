@@ -35,6 +35,13 @@ pub const WINDOW_BYTES_MAX: usize = 1_048_576;
 /// Over this many unacknowledged bytes, the server drops unreliable messages to a session.
 pub const UNRELIABLE_MARK_BYTES: usize = WINDOW_BYTES_MAX / 4;
 
+/// For so long an acknowledgement for which nobody waits may wait for company (§4.4).
+pub const ACK_DELAY: Duration = Duration::from_millis(250);
+/// So many sequenced frames are acknowledged without delay.
+pub const ACK_FRAMES_MAX: u64 = 64;
+/// With so many bytes received, what they were is acknowledged without delay.
+pub const ACK_BYTES_MAX: usize = WINDOW_BYTES_MAX / 8;
+
 /// Rooms that one engine may have, and that one session may be in.
 pub const ROOMS_PER_USER_MAX: usize = 128;
 /// Status queries that one engine may have open.
@@ -107,6 +114,8 @@ const _: () = assert!(2 * (ID_BYTES_MAX + 3) + 32 < FRAME_HEAD_BYTES_MAX);
 const _: () = assert!(NOTICE_MEMBERS_MAX * (ID_BYTES_MAX + 3) < FRAME_BYTES_MAX);
 const _: () = assert!(REPLY_BYTES_MAX <= PAYLOAD_BYTES_MAX);
 const _: () = assert!(WINDOW_BYTES_MAX > 8 * FRAME_BYTES_MAX);
+// A window does not fill up with what was received and waits to be acknowledged.
+const _: () = assert!(ACK_FRAMES_MAX as usize <= CLIENT_WINDOW_MESSAGES_MAX / 8);
 const _: () = assert!(WINDOW_BYTES_MAX > 2 * POSTS_PER_USER_MAX * FRAME_BYTES_MAX);
 // After a fresh login: every room joined again, every query asked again, the server params set again, every
 // message that never left.

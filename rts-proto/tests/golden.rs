@@ -6,7 +6,7 @@ mod document;
 use bytes::Bytes;
 use document::document;
 use rts_proto::client::{self, Client, Parameters};
-use rts_proto::limits::{FRAME_BYTES_MAX, FRAME_BYTES_MAX_BEFORE_LOGIN};
+use rts_proto::limits::{ACK_DELAY, FRAME_BYTES_MAX, FRAME_BYTES_MAX_BEFORE_LOGIN};
 use rts_proto::server::{self, Server, Verdict};
 use rts_proto::wire::{Accepted, Decoder, Frame, Login, LoginAnswer, ResumeKey};
 use rts_proto::{
@@ -127,16 +127,16 @@ fn conversation() -> Vec<(&'static str, Frame)> {
             "server to bob",
             Frame::Delivery { from: user("alice"), payload: Payload::text("hi"), config },
         ),
-        ("server", Frame::Ack { received: 1 }),
         ("bob", Frame::Ack { received: 1 }),
+        ("server", Frame::Ack { received: 1 }),
         ("server", Frame::SendResults { code: SendCode::Ok, ids: vec![MessageId(1)] }),
+        ("alice", Frame::Ack { received: 1 }),
         ("alice", Frame::Join { room: lobby(), ticket: 1, business_id: None }),
         (
             "server",
             Frame::JoinAnswer { ticket: 1, state: RoomState::Joined, members: vec![user("bob")] },
         ),
         ("server", Frame::Ack { received: 2 }),
-        ("alice", Frame::Ack { received: 2 }),
         (
             "server",
             Frame::RoomUnicast {
@@ -234,7 +234,7 @@ fn the_server_core_says_its_part() {
     let server = Server::new(server::Config::default(), 1);
     let mut shard = Shard { server, alice: Vec::new(), bob: Vec::new() };
     let alice = said_by("alice");
-    let [hello, login_of_alice, send, join, ack, last_ack] = alice.as_slice() else {
+    let [hello, login_of_alice, send, ack, join, last_ack] = alice.as_slice() else {
         panic!("six frames")
     };
 
@@ -253,9 +253,9 @@ fn the_server_core_says_its_part() {
     assert_eq!(shard.bob, said_by("server to bob").concat());
     shard.say(BOB, Frame::Ack { received: 2 }.encode());
     shard.input(server::Input::Tick);
+    shard.say(ALICE, ack.clone());
     shard.say(ALICE, join.clone());
     shard.input(server::Input::Tick);
-    shard.say(ALICE, ack.clone());
     let sent = shard.server.unicast_in_room(
         START,
         &app(),
@@ -315,7 +315,7 @@ fn the_client_core_says_its_part() {
     alice.handle_input(START, client::Input::Tick);
     drain(&mut alice);
     hear(&mut alice, unicast);
-    alice.handle_input(START, client::Input::Tick);
+    alice.handle_input(START + ACK_DELAY, client::Input::Tick);
     drain(&mut alice);
     hear(&mut alice, close);
     assert!(!alice.is_logged_in());

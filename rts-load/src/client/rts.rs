@@ -1,6 +1,7 @@
 //! RTS itself, over TCP or WebSocket. The frames of which there are many are read and written by hand.
 
 use bytes::Bytes;
+use rts_proto::limits::ACK_FRAMES_MAX;
 use rts_proto::wire::{Accepted, Frame, Login, LoginAnswer, Resume, VERSION};
 use rts_proto::{AppId, RoomId, RoomState, UserId};
 
@@ -30,6 +31,8 @@ pub(crate) struct Rts {
     session: Option<Accepted>,
     received: u64,
     acked: u64,
+    /// Whether the acknowledgement of what was received must not wait (§4.4).
+    is_ack_awaited: bool,
     sweeps_in_silence: u32,
     /// Over WebSocket: what was said in this turn, and is not yet in a message.
     websocket: Option<websocket::Layer>,
@@ -50,6 +53,7 @@ impl Client for Rts {
             session: None,
             received: 0,
             acked: 0,
+            is_ack_awaited: false,
             sweeps_in_silence: 0,
             websocket: is_websocket.then(|| websocket::Layer::new("/", "rts.v1")),
             to: match role {
@@ -137,8 +141,9 @@ impl Client for Rts {
     }
 
     fn end_burst(&mut self, out: &mut Vec<u8>) {
-        if self.owes_ack() {
+        if self.received > self.acked {
             self.acked = self.received;
+            self.is_ack_awaited = false;
             let received = self.received;
             self.say(out, |out| {
                 out.extend_from_slice(&[3 + varint::len(received) as u8, ACK]);
@@ -152,11 +157,12 @@ impl Client for Rts {
     }
 
     fn owes(&self) -> bool {
-        self.owes_ack() || self.websocket.as_ref().is_some_and(websocket::Layer::owes)
+        self.is_ack_awaited || self.websocket.as_ref().is_some_and(websocket::Layer::owes)
     }
 
     fn sweep(&mut self, out: &mut Vec<u8>) {
         self.sweeps_in_silence += 1;
+        self.is_ack_awaited = self.received > self.acked;
         if self.session.is_some() && self.sweeps_in_silence >= SWEEPS_PER_HEARTBEAT {
             self.say(out, |out| out.extend_from_slice(&[2, PING, 0]));
         }
@@ -168,10 +174,6 @@ impl Client for Rts {
 }
 
 impl Rts {
-    fn owes_ack(&self) -> bool {
-        self.received > self.acked
-    }
-
     fn say(&mut self, out: &mut Vec<u8>, say: impl FnOnce(&mut Vec<u8>)) {
         self.sweeps_in_silence = 0;
         match &mut self.websocket {
@@ -204,8 +206,10 @@ impl Rts {
         hear: &mut impl FnMut(Heard),
     ) -> Result<(), String> {
         match frame.first() {
-            Some(&(DELIVERY | ROOM_DELIVERY)) => {
+            Some(kind @ &(DELIVERY | ROOM_DELIVERY)) => {
                 self.received += 1;
+                self.is_ack_awaited |=
+                    *kind == DELIVERY || self.received - self.acked >= ACK_FRAMES_MAX;
                 let payload = field(body(frame)?, 4).ok_or("a delivery without our payload")?;
                 hear(Heard::Delivered { due_ns: due_ns(payload) });
             }
@@ -345,6 +349,7 @@ mod tests {
         assert_eq!(sent, Payload::binary(payload));
         let mut client = client(Role::Receiver);
         client.received = 300;
+        client.is_ack_awaited = true;
         out.clear();
         client.end_burst(&mut out);
         assert_eq!(decode(&out), Frame::Ack { received: 300 });

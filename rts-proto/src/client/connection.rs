@@ -197,6 +197,11 @@ impl Client {
         };
         while let Some(bytes) = session.next_transmit(now) {
             online.last_sent = now;
+            // It goes along, so that it needs no segment of its own (§4.4).
+            if let Some(received) = session.take_ack() {
+                let ack = Frame::Ack { received }.encode();
+                self.outputs.push_back(Output::Transmit(online.id, ack));
+            }
             self.outputs.push_back(Output::Transmit(online.id, bytes));
         }
     }

@@ -22,6 +22,9 @@ impl Client {
             Link::Greeting(greeting) => greeting.decoder.push(bytes),
             Link::Online(online) => {
                 online.probe_until = None;
+                if let Login::LoggedIn { session, .. } = &mut self.login {
+                    session.channel.count_bytes(bytes.len());
+                }
                 online.decoder.push(bytes);
                 self.timeline.hear(now);
             }
@@ -79,7 +82,7 @@ impl Client {
     fn session_frame_received(&mut self, now: Instant, frame: Frame) -> Result<(), ProtocolError> {
         let Login::LoggedIn { session, .. } = &mut self.login else { return Ok(()) };
         if frame.is_sequenced() {
-            session.count_received(now);
+            session.count_received(now, matches!(frame, Frame::Delivery { .. }));
         }
         match frame {
             Frame::Ack { received } => session.channel.acknowledge(received).map(drop)?,

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::limits::STATUS_QUERIES_PER_SECOND;
+use crate::limits::{ACK_DELAY, STATUS_QUERIES_PER_SECOND};
 use crate::link::Channel;
 use crate::rate::TokenBucket;
 use crate::wire::{Accepted, Resume, ResumeKey};
@@ -28,7 +28,7 @@ pub(super) struct Session {
     /// False once it is known that the server will not go on with it.
     resumable: bool,
     pub(super) channel: Channel<Tag>,
-    /// When the burst of input that made an acknowledgement due came in.
+    /// When the acknowledgement of what was received has to go out, if nothing takes it along before.
     ack_due: Option<Instant>,
     pace: Pace,
 }
@@ -93,9 +93,12 @@ impl Session {
         self.pace.ready_at
     }
 
-    pub(super) fn count_received(&mut self, now: Instant) {
+    /// §4.4: whether somebody waits for the acknowledgement depends on the frame.
+    pub(super) fn count_received(&mut self, now: Instant, is_awaited: bool) {
         self.channel.count_received();
-        self.ack_due.get_or_insert(now);
+        let is_urgent = is_awaited || self.channel.owes_much();
+        let due = if is_urgent { now } else { now + ACK_DELAY };
+        self.ack_due = Some(self.ack_due.map_or(due, |earlier| earlier.min(due)));
     }
 
     pub(super) fn ack_due(&self) -> Option<Instant> {

@@ -9,6 +9,7 @@ use alloc::collections::VecDeque;
 use bytes::Bytes;
 
 use crate::ProtocolError;
+use crate::limits::{ACK_BYTES_MAX, ACK_FRAMES_MAX};
 
 /// One side of a session. `T` is what the side wants to know again when a frame is acknowledged.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub(crate) struct Channel<T> {
     received: u64,
     /// What the last `Ack` or resume told the other side.
     told: u64,
+    /// Bytes of all kinds that came since then.
+    untold_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -34,7 +37,15 @@ struct Sequenced<T> {
 
 impl<T> Channel<T> {
     pub(crate) fn new() -> Self {
-        Self { window: VecDeque::new(), transmitted: 0, bytes: 0, acked: 0, received: 0, told: 0 }
+        Self {
+            window: VecDeque::new(),
+            transmitted: 0,
+            bytes: 0,
+            acked: 0,
+            received: 0,
+            told: 0,
+            untold_bytes: 0,
+        }
     }
 
     /// Puts a frame at the end of the window. The caller has asked [`has_room`](Self::has_room).
@@ -87,7 +98,7 @@ impl<T> Channel<T> {
         let count = self.settle(received)?;
         self.transmitted = 0;
         // The frames that opened the link told the other side.
-        self.told = self.received;
+        self.take_ack();
         Ok(self.window.drain(..count).map(|frame| frame.tag))
     }
 
@@ -102,6 +113,11 @@ impl<T> Channel<T> {
         self.transmitted -= count;
         self.bytes -= self.window.iter().take(count).map(|frame| frame.bytes.len()).sum::<usize>();
         Ok(count)
+    }
+
+    /// Counts bytes of the other side, before the frames that are in them.
+    pub(crate) fn count_bytes(&mut self, bytes: usize) {
+        self.untold_bytes = self.untold_bytes.saturating_add(bytes);
     }
 
     /// Counts a sequenced frame of the other side.
@@ -124,12 +140,24 @@ impl<T> Channel<T> {
         self.told != self.received
     }
 
+    /// Whether so much has arrived that the acknowledgement must not wait (§4.4).
+    pub(crate) fn owes_much(&self) -> bool {
+        self.owes_ack()
+            && (self.unacknowledged() >= ACK_FRAMES_MAX || self.untold_bytes >= ACK_BYTES_MAX)
+    }
+
+    /// What the last `Ack` or resume told the other side.
+    pub(crate) fn told(&self) -> u64 {
+        self.told
+    }
+
     /// What to put into an `Ack`, which is then no longer owed.
     pub(crate) fn take_ack(&mut self) -> Option<u64> {
         if !self.owes_ack() {
             return None;
         }
         self.told = self.received;
+        self.untold_bytes = 0;
         Some(self.received)
     }
 

@@ -1,11 +1,12 @@
-//! The end of a burst: one acknowledgement a session, and results in batches (§4.4, §5.8).
+//! The end of a burst: one acknowledgement a session, and results in batches (§4.4, §5.8). An acknowledgement for which
+//! nobody waits goes with the next results, or on its own a little later.
 
 use alloc::vec::Vec;
 
 use super::Server;
 use super::session::{Outcome, SessionNumber};
 use crate::Instant;
-use crate::limits::{FRAME_BYTES_MAX, ID_BYTES_MAX};
+use crate::limits::{ACK_DELAY, FRAME_BYTES_MAX, ID_BYTES_MAX};
 use crate::wire::Frame;
 
 /// A burst of unreliable messages has as many results as frames fit into it: more than one frame
@@ -16,12 +17,52 @@ const NUMBER_BYTES_MAX: usize = 10;
 const _: () =
     assert!(RESULTS_PER_FRAME_MAX * NUMBER_BYTES_MAX + ID_BYTES_MAX + 32 < FRAME_BYTES_MAX);
 
+/// A session that owed an acknowledgement, and is looked at again. All wait equally long, so they are due in the order in
+/// which they came.
+#[derive(Debug)]
+pub(super) struct LateAck {
+    pub(super) due: Instant,
+    number: SessionNumber,
+    /// What the other side had been told then.
+    told: u64,
+}
+
 impl Server {
     pub(super) fn mark_dirty(&mut self, now: Instant, number: SessionNumber) {
         let Some(session) = self.sessions.get_mut(&number) else { return };
         if !core::mem::replace(&mut session.is_dirty, true) {
             self.dirty.push(number);
             self.flush_due.get_or_insert(now);
+        }
+    }
+
+    /// A sequenced frame of this session was counted. Nobody waits for its acknowledgement.
+    pub(super) fn owe_ack(&mut self, now: Instant, number: SessionNumber) {
+        let Some(session) = self.sessions.get_mut(&number) else { return };
+        if session.channel.owes_much() {
+            self.mark_dirty(now, number);
+        } else if !core::mem::replace(&mut session.has_late_ack, true) {
+            let (due, told) = (now + ACK_DELAY, session.channel.told());
+            self.late_acks.push_back(LateAck { due, number, told });
+        }
+    }
+
+    /// Acknowledges what has waited for company long enough.
+    pub(super) fn late_acks_due(&mut self, now: Instant) {
+        while self.late_acks.front().is_some_and(|ack| ack.due <= now)
+            && let Some(LateAck { number, told, .. }) = self.late_acks.pop_front()
+        {
+            let Some(session) = self.sessions.get_mut(&number) else { continue };
+            session.has_late_ack = false;
+            if !session.channel.owes_ack() {
+                continue;
+            }
+            if session.channel.told() == told {
+                self.mark_dirty(now, number);
+            } else {
+                // Something was acknowledged in the meantime: what is owed now is younger.
+                self.owe_ack(now, number);
+            }
         }
     }
 

@@ -59,11 +59,13 @@ impl Server {
         if bytes.is_empty() {
             return;
         }
+        let bytes_len = bytes.len();
         link.decoder.push(bytes);
         if let Phase::Attached(number) = link.phase
             && let Some(session) = self.sessions.get_mut(&number)
         {
             session.last_heard = now;
+            session.channel.count_bytes(bytes_len);
         }
         // A frame may end the link: what follows it is for nobody.
         while let Some(link) = self.links.get_mut(&id) {

@@ -37,6 +37,7 @@ use crate::{
     AppId, CallId, CloseCode, Instant, LinkId, LoginCode, LoginId, OnlineStatus, TargetId, Text,
     UserId,
 };
+use flush::LateAck;
 use link::Link;
 use login::Tombstone;
 use posts::Call;
@@ -188,6 +189,7 @@ pub struct Server {
     /// Sessions that owe an acknowledgement or results, and since when.
     dirty: Vec<SessionNumber>,
     flush_due: Option<Instant>,
+    late_acks: VecDeque<LateAck>,
     /// Sessions that did not take what they must, to be ended when the input is handled.
     overrun: Vec<SessionNumber>,
     /// Set by [`Server::shutdown`].
@@ -220,6 +222,7 @@ impl Server {
             due: BTreeSet::new(),
             dirty: Vec::new(),
             flush_due: None,
+            late_acks: VecDeque::new(),
             overrun: Vec::new(),
             retry_after_max: None,
         }

@@ -27,7 +27,7 @@ impl Server {
             if session.channel.unacknowledged() > CLIENT_WINDOW_FRAMES_MAX as u64 {
                 return Err(ProtocolError::WindowExceeded);
             }
-            self.mark_dirty(now, number);
+            self.owe_ack(now, number);
         }
         match frame {
             Frame::Ack { received } => self.acknowledged(now, number, received)?,
@@ -41,9 +41,19 @@ impl Server {
                 let code = self.broadcast(now, number, &room, payload);
                 self.add_outcome(now, number, Outcome::Broadcast(room, code, id));
             }
-            Frame::Join { room, ticket, .. } => self.join(now, number, room, ticket),
-            Frame::Leave { room, ticket } => self.leave(number, &room, ticket),
-            Frame::StatusQuery { query, uid } => self.query_status(now, number, query, &uid),
+            // These have their answers at once, and the acknowledgement goes with it.
+            Frame::Join { room, ticket, .. } => {
+                self.mark_dirty(now, number);
+                self.join(now, number, room, ticket);
+            }
+            Frame::Leave { room, ticket } => {
+                self.mark_dirty(now, number);
+                self.leave(number, &room, ticket);
+            }
+            Frame::StatusQuery { query, uid } => {
+                self.mark_dirty(now, number);
+                self.query_status(now, number, query, &uid);
+            }
             Frame::SetServerParams(set) => self.params_asked(now, number, &set),
             Frame::ServerSend { id, payload } => {
                 if let Some(code) = self.server_send(now, number, id, &payload) {

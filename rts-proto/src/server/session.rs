@@ -49,6 +49,8 @@ pub(super) struct Session {
     pub(super) outcomes: Vec<Outcome>,
     /// Whether the session is on the list of those to flush.
     pub(super) is_dirty: bool,
+    /// Whether the session is among those that are looked at for a late acknowledgement.
+    pub(super) has_late_ack: bool,
 }
 
 /// The secrets that resume a session. The answer that brings a new one may be lost, so the one before
@@ -155,6 +157,7 @@ impl Session {
             posts_waiting: 0,
             outcomes: Vec::new(),
             is_dirty: false,
+            has_late_ack: false,
         }
     }
 

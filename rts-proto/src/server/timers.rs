@@ -12,6 +12,8 @@ use crate::{
 pub enum Timer {
     /// A burst of input is over: acknowledge it, and send the results that it brought.
     Flush,
+    /// An acknowledgement for which nobody waits has waited for company long enough (§4.4).
+    Acknowledge,
     /// A link has not logged in (§2.3).
     LoginDeadline,
     /// A session may be over (§4.10).
@@ -55,7 +57,8 @@ impl Server {
     pub(super) fn next_timer(&self) -> Option<(Instant, Timer)> {
         let flush = self.flush_due.map(|due| (due, Timer::Flush));
         let first = self.due.first().map(|(deadline, due)| (*deadline, due.timer()));
-        [flush, first].into_iter().flatten().min()
+        let late_ack = self.late_acks.front().map(|ack| (ack.due, Timer::Acknowledge));
+        [flush, late_ack, first].into_iter().flatten().min()
     }
 
     pub(super) fn fire_timers(&mut self, now: Instant) {
@@ -76,6 +79,7 @@ impl Server {
             }
             self.end_overrun(now);
         }
+        self.late_acks_due(now);
     }
 
     fn grace_due(&mut self, now: Instant, number: SessionNumber) {

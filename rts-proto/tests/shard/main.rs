@@ -1,4 +1,5 @@
 //! The server core, frame by frame: what a client that keeps the rules, or does not, gets for it.
 
+mod acks;
 mod resume;
 mod support;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::support::{APP, Shard, delivery, key, login, message, resume};
 use bytes::Bytes;
 use rts_proto::client::{self, Client, Parameters};
+use rts_proto::limits::ACK_DELAY;
 use rts_proto::server::Config;
 use rts_proto::wire::{Accepted, Frame, Login, LoginAnswer};
 use rts_proto::{AppId, CloseCode, LinkId, LoginCode, MessageId, Payload, SendCode};
@@ -150,6 +151,8 @@ fn nothing_is_read_from_a_replaced_link() {
     shard.say(new, message(1, "bob", "alive"));
     shard.tick();
     assert_eq!(shard.hear(bob), [delivery("alice", "alive")]);
+    shard.wait(ACK_DELAY);
+    shard.tick();
     assert_eq!(shard.hear(new), [Frame::Ack { received: 1 }]);
 }
 
