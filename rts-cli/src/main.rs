@@ -42,6 +42,8 @@ enum Command {
     /// Read what `--trace` of serve and engine recorded
     #[command(subcommand)]
     Trace(commands::trace::Command),
+    /// Play random applications and accidents in simulated time, and check every law
+    Sim(commands::sim::Args),
 }
 
 #[tokio::main]
@@ -59,6 +61,7 @@ async fn main() -> ExitCode {
         Command::Engine(args) => commands::engine::run(args).await,
         Command::Bench(work) => commands::bench::run(work).await,
         Command::Trace(command) => commands::trace::run(command),
+        Command::Sim(args) => commands::sim::run(&args),
     };
     match done {
         Ok(code) => code,

@@ -29,6 +29,14 @@ impl World {
         self.net.fuse()
     }
 
+    /// Breaks every link there is.
+    pub fn cut_all(&mut self) {
+        let now = self.now();
+        for link in self.all_links() {
+            self.net.cut(now, link);
+        }
+    }
+
     /// The engine's present link carries nothing towards `to` any more, and nobody is told. Links
     /// that it makes later work. What was written comes out if [`unstick`](Self::unstick) is called
     /// before the link is closed: then a link that was replaced long ago speaks again.
@@ -98,18 +106,30 @@ impl World {
     ///
     /// # Panics
     ///
-    /// Like [`token_for`](Self::token_for), if the user id is none.
+    /// If the user id is none.
     pub fn token(&mut self, uid: &str) -> String {
-        let app = AppId::new(APP_ID).expect("an app id");
-        self.gate.mint(&app, uid, 0)
+        self.token_of(&AppId::new(APP_ID).expect("an app id"), uid, 0)
     }
 
     /// A token for the engine's app. It is good for `lifetime` by the wall clock, in whole seconds.
+    ///
+    /// # Panics
+    ///
+    /// If the user id is none.
     pub fn token_for(&mut self, who: Person, uid: &str, lifetime: Duration) -> String {
-        let seconds = self.clock.wall_micros() / 1_000_000 + lifetime.as_secs();
+        let seconds = self.wall_seconds() + lifetime.as_secs();
         let expire_at = u32::try_from(seconds).unwrap_or(u32::MAX).max(1);
         let app = self.people[who].app_id.clone();
-        self.gate.mint(&app, uid, expire_at)
+        self.token_of(&app, uid, expire_at)
+    }
+
+    /// A token for any app of this world, good up to this second of Unix time; 0 is for ever.
+    ///
+    /// # Panics
+    ///
+    /// If the user id is none, or no engine is of this app.
+    pub fn token_of(&mut self, app: &AppId, uid: &str, expire_at: u32) -> String {
+        self.gate.mint(app, uid, expire_at)
     }
 
     /// Tokens of the engine's app are signed with a new key from now on. Those signed with the last one
@@ -128,6 +148,12 @@ impl World {
     #[must_use]
     pub fn wall_seconds(&self) -> u64 {
         self.clock.wall_micros() / 1_000_000
+    }
+
+    /// The same at an earlier moment, if the clock was not set since.
+    pub(crate) fn wall_seconds_at(&self, moment: Instant) -> u64 {
+        let ago = self.now().since(moment).as_micros();
+        self.clock.wall_micros().saturating_sub(u64::try_from(ago).unwrap_or(u64::MAX)) / 1_000_000
     }
 
     /// How long until this moment; zero when it has passed.

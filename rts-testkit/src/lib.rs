@@ -8,7 +8,9 @@ mod gate;
 mod ghosts;
 mod net;
 mod person;
+pub mod sim;
 mod story;
+mod stranger;
 mod tasks;
 mod world;
 

@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::gate::Gate;
 use crate::net::{Arrival, Net, Side};
 use crate::person::{Core, Member};
+use crate::stranger::Heard;
 use crate::tasks::Tasks;
 
 /// So many steps at one moment are a loop that does not end.
@@ -44,8 +45,10 @@ pub enum Happening {
     Event(Person, Event),
     /// The server's driver judged a token.
     Judged(Credentials, Verdict),
-    /// The server closed the link of an engine.
+    /// The server closed the link of an engine, or of a stranger, whose number is no place in the world.
     Closed(Person, Option<CloseCode>),
+    /// An engine tried to make a link.
+    Dialled(Person),
 }
 
 /// Who wants to be ticked.
@@ -74,6 +77,7 @@ pub struct World {
     server_deadline: Option<Instant>,
     pub(crate) people: Vec<Member>,
     deadlines: BTreeSet<(Instant, Party)>,
+    pub(crate) strangers: Vec<Heard>,
     /// Everything that happened, in order, until it is taken.
     pub(crate) log: Vec<(Instant, Happening)>,
     /// Links that have ended, each at the side that knows it.
@@ -101,6 +105,7 @@ impl World {
             server_deadline: None,
             people: Vec::new(),
             deadlines: BTreeSet::new(),
+            strangers: Vec::new(),
             log: Vec::new(),
             ghosts: VecDeque::new(),
             tasks: Tasks::default(),
@@ -321,6 +326,9 @@ impl World {
             self.server.handle_input(now, input);
             return self.drain_server();
         }
+        if Self::is_stranger(who) {
+            return self.stranger_hears(who, arrival);
+        }
         let input = match arrival {
             Arrival::Open => client::Input::Connected(own),
             Arrival::Bytes(bytes) => client::Input::Received(own, bytes),
@@ -333,7 +341,7 @@ impl World {
     }
 
     /// Nobody has to guess it in here; it only has to differ from all others.
-    fn resume_key(&self, link: LinkId) -> ResumeKey {
+    pub(crate) fn resume_key(&self, link: LinkId) -> ResumeKey {
         let mut key = [0; 16];
         key[..8].copy_from_slice(&link.0.to_le_bytes());
         key[8..].copy_from_slice(&self.restarts.to_le_bytes());
@@ -381,6 +389,7 @@ impl World {
 
     fn open_link(&mut self, who: Person, own: LinkId) {
         let (now, link) = (self.now(), link_of(who, own));
+        self.log.push((now, Happening::Dialled(who)));
         if self.net.refuses || self.people[who].is_kept_out {
             self.net.refuse(now, link);
         } else {
@@ -403,6 +412,10 @@ impl World {
     /// The links of an engine, oldest first: the newest is the one that it uses.
     pub(crate) fn links(&self, who: Person) -> Vec<LinkId> {
         self.net.links(link_of(who, LinkId(0)), link_of(who + 1, LinkId(0)))
+    }
+
+    pub(crate) fn all_links(&self) -> Vec<LinkId> {
+        self.net.links(LinkId(0), LinkId(u64::MAX))
     }
 
     pub(crate) fn drain_server(&mut self) {
@@ -464,10 +477,7 @@ impl World {
 
     /// A server that has forgotten everything takes the place of this one.
     pub fn restart_server(&mut self, config: server::Config) {
-        let now = self.now();
-        for link in self.net.links(LinkId(0), LinkId(u64::MAX)) {
-            self.net.cut(now, link);
-        }
+        self.cut_all();
         self.restarts += 1;
         self.verdicts.clear();
         self.judged.clear();

@@ -258,7 +258,10 @@ impl Client {
     /// The login is over, live or under way. Every open question gets its answer first.
     pub(super) fn end_session(&mut self, now: Instant, ending: Ending) {
         let (uid, session, since) = match core::mem::replace(&mut self.login, Login::Idle) {
-            Login::Idle | Login::TokenRejected { .. } => return,
+            none @ (Login::Idle | Login::TokenRejected { .. }) => {
+                self.login = none;
+                return;
+            }
             Login::LoggingIn(attempt) => (attempt.uid, None, attempt.since),
             Login::LoggedIn { uid, session, .. } => (uid, Some(session), self.timeline.heard()),
         };

@@ -41,6 +41,21 @@ fn a_refused_token_is_told_and_a_fresh_one_logs_in_by_itself() {
 }
 
 #[test]
+fn a_logout_while_the_token_is_refused_does_nothing() {
+    let mut world = World::new(Config::default(), 1, 1);
+    let token = world.token_for(ALICE, "bob", seconds(60));
+    world.call(ALICE, |engine, now| engine.login(now, &token, "alice")).expect("login");
+    world.run_for(seconds(1));
+    assert_eq!(logins(&world.take_events(ALICE)), [LoginCode::InvalidToken]);
+    world.call(ALICE, |engine, now| engine.logout(now));
+    assert_eq!(world.take_events(ALICE), []);
+    let fresh = world.token("alice");
+    world.call(ALICE, |engine, now| engine.update_login_token(now, &fresh));
+    world.run_for(seconds(1));
+    assert_eq!(logins(&world.take_events(ALICE)), [LoginCode::Ok]);
+}
+
+#[test]
 fn other_refusals_end_the_login_and_it_may_be_called_again() {
     for code in [LoginCode::Unknown, LoginCode::BadUserId, LoginCode::ServerError] {
         let mut world = World::new(Config::default(), 1, 1);

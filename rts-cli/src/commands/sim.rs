@@ -1,0 +1,142 @@
+//! `rts sim`: the simulator.
+
+use std::io::IsTerminal as _;
+use std::process::ExitCode;
+use std::thread::available_parallelism;
+use std::time::Instant;
+
+use rts_testkit::sim::{self, Batch};
+use serde_json::json;
+
+/// Failures that are explained; each takes a while.
+const EXPLAINED_MAX: usize = 3;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// How many seeds to play
+    #[arg(long, default_value_t = 100, conflicts_with = "seed")]
+    seeds: u64,
+    /// The first of them
+    #[arg(long, default_value_t = 0, conflicts_with = "seed")]
+    from: u64,
+    /// Play this one seed
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Print the whole trace of the seed
+    #[arg(long, requires = "seed")]
+    trace: bool,
+    /// Threads; as many as there are cores unless given
+    #[arg(long)]
+    threads: Option<usize>,
+    /// Fail unless each named situation was met so many times
+    #[arg(long, value_name = "TIMES", conflicts_with = "seed")]
+    situations: Option<u64>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    // A panic of a core is reported as what it is, with its seed.
+    std::panic::set_hook(Box::new(|_| {}));
+    match args.seed {
+        Some(seed) => one(args, seed),
+        None => many(args),
+    }
+}
+
+fn one(args: &Args, seed: u64) -> anyhow::Result<ExitCode> {
+    let outcome = if args.trace { sim::show(seed) } else { sim::run(seed) };
+    if args.json {
+        println!(
+            "{}",
+            json!({
+                "seed": seed,
+                "traceHash": format!("{:016x}", outcome.trace_hash),
+                "lines": outcome.lines,
+                "calls": outcome.calls,
+                "simulatedSeconds": outcome.simulated.as_secs(),
+                "failure": outcome.failure,
+            })
+        );
+    } else {
+        println!(
+            "seed {seed}: {} calls in {} s, {} lines, trace {:016x}",
+            outcome.calls,
+            outcome.simulated.as_secs(),
+            outcome.lines,
+            outcome.trace_hash
+        );
+        if outcome.failure.is_some() {
+            println!("{}", sim::explain(seed));
+        }
+    }
+    Ok(if outcome.failure.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn many(args: &Args) -> anyhow::Result<ExitCode> {
+    let threads = args.threads.unwrap_or_else(|| available_parallelism().map_or(1, usize::from));
+    let begun = Instant::now();
+    let shows_progress = std::io::stderr().is_terminal();
+    let batch = sim::batch(args.from..args.from + args.seeds, threads, |_, so_far| {
+        if shows_progress && so_far.seeds % 10 == 0 {
+            eprint!("\r{} of {} seeds, {} failed", so_far.seeds, args.seeds, so_far.failures.len());
+        }
+        so_far.failures.len() < EXPLAINED_MAX
+    });
+    if shows_progress {
+        eprintln!();
+    }
+    let rare = args.situations.map(|times| batch.situations.rarer_than(times)).unwrap_or_default();
+    if args.json {
+        let situations: serde_json::Map<_, _> = batch
+            .situations
+            .counts()
+            .map(|(name, count)| (format!("{name:?}"), count.into()))
+            .collect();
+        println!(
+            "{}",
+            json!({
+                "from": args.from,
+                "seeds": batch.seeds,
+                "calls": batch.calls,
+                "lines": batch.lines,
+                "simulatedHours": batch.simulated.as_secs() / 3_600,
+                "seconds": begun.elapsed().as_secs(),
+                "traceHash": format!("{:016x}", batch.trace_hash),
+                "situations": situations,
+                "failures": batch.failures,
+            })
+        );
+    } else {
+        report(args, &batch, begun);
+    }
+    if !rare.is_empty() {
+        println!("met too rarely: {rare:?}");
+    }
+    Ok(if batch.failures.is_empty() && rare.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn report(args: &Args, batch: &Batch, begun: Instant) {
+    for (name, count) in batch.situations.counts() {
+        println!("{count:>10} {name:?}");
+    }
+    for (seed, _) in batch.failures.iter().take(EXPLAINED_MAX) {
+        println!("\n{}", sim::explain(*seed));
+    }
+    println!(
+        "{} seeds from {}: {} h simulated, {} calls, {} lines, {} failed, in {} s; trace {:016x}",
+        batch.seeds,
+        args.from,
+        batch.simulated.as_secs() / 3_600,
+        batch.calls,
+        batch.lines,
+        batch.failures.len(),
+        begun.elapsed().as_secs(),
+        batch.trace_hash,
+    );
+}

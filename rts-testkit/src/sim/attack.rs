@@ -1,0 +1,148 @@
+//! Peers that break the rules of the protocol. Nobody else may notice.
+
+use bytes::Bytes;
+use rts_proto::limits::FRAME_BYTES_MAX;
+use rts_proto::wire::{Frame, Login, Resume, ResumeKey, VERSION};
+use rts_proto::{
+    AppId, Instant, LinkId, MessageConfig, MessageId, OnlineStatus, Payload, RoomId, UserId,
+};
+use std::time::Duration;
+
+use super::plan::Attack;
+use crate::{Person, World};
+
+/// The user as which a peer logs in before it misbehaves. Nobody speaks to it.
+const MALLORY: &str = "mallory";
+/// Until it may be sure to be logged in.
+const LOGGED_IN_AFTER: Duration = Duration::from_secs(1);
+
+#[derive(Debug, Default)]
+pub(crate) struct Attackers {
+    links: Vec<LinkId>,
+}
+
+impl Attackers {
+    pub(crate) fn is_one(&self, who: Person) -> bool {
+        World::is_stranger(who)
+    }
+
+    pub(crate) fn is_its_name(&self, uid: &UserId) -> bool {
+        uid.as_str() == MALLORY
+    }
+
+    /// The peers hang up.
+    pub(crate) fn leave(&mut self, world: &mut World) {
+        for link in self.links.drain(..) {
+            world.hang_up(link);
+        }
+    }
+
+    pub(crate) fn attack(&mut self, world: &mut World, now: Instant, app: &str, how: Attack) {
+        let link = world.stranger();
+        self.links.push(link);
+        let hello = Frame::Hello { version: VERSION, features: 0 };
+        let room = |number: u64| RoomId::new(&format!("full-{number}")).expect("a room id");
+        let send = |number: u64| Frame::Send {
+            id: MessageId(number),
+            to: Bytes::from_static(b"nobody"),
+            payload: Payload::text("x"),
+            config: MessageConfig::ReliableOrdered,
+        };
+        match how {
+            Attack::SaysNothing => {}
+            Attack::Garbage => {
+                let mut random = fastrand::Rng::with_seed(now.as_micros());
+                let garbage: Vec<u8> = (0..random.usize(1..3_000)).map(|_| random.u8(..)).collect();
+                world.say(link, Bytes::from(garbage));
+            }
+            Attack::HugeLength => {
+                say(world, link, [hello]);
+                world.say(link, Bytes::from_static(&[0xff, 0xff, 0xff, 0x7f]));
+            }
+            Attack::SendBeforeLogin => say(world, link, [hello, send(1)]),
+            Attack::WrongVersion => {
+                say(world, link, [Frame::Hello { version: VERSION + 1, features: 0 }]);
+            }
+            Attack::ForeignResume => {
+                // Keys that are in use, of sessions that are not ours.
+                for (number, other) in world.all_links().into_iter().enumerate().take(8) {
+                    let key = world.resume_key(other);
+                    let resume = Resume { session: number as u64 + 1, key, received: 0 };
+                    let link = world.stranger();
+                    self.links.push(link);
+                    let login = login(world, app, Some(resume));
+                    say(world, link, [Frame::Hello { version: VERSION, features: 0 }, login]);
+                }
+                let resume = Resume { session: 1, key: ResumeKey([0; 16]), received: u64::MAX };
+                let login = login(world, app, Some(resume));
+                say(world, link, [hello, login]);
+            }
+            Attack::LoginTwice => {
+                let login = login(world, app, None);
+                say(world, link, [hello, login.clone(), login]);
+            }
+            Attack::FutureAck => self.after_login(world, link, app, [Frame::Ack { received: 7 }]),
+            Attack::FallingAck => {
+                let join = Frame::Join { room: room(0), ticket: 1, business_id: None };
+                let acks = [1, 0].map(|received| Frame::Ack { received });
+                self.after_login(world, link, app, [join]);
+                world.run_for(LOGGED_IN_AFTER);
+                say(world, link, acks);
+            }
+            Attack::ServersFrames => {
+                let status = OnlineStatus::Online;
+                let answer = Frame::StatusAnswer { query: 1, status };
+                let from = UserId::new("user-0").expect("a user id");
+                let (payload, config) = (Payload::text("x"), MessageConfig::ReliableOrdered);
+                let delivery = Frame::Delivery { from, payload, config };
+                self.after_login(world, link, app, [answer, delivery]);
+            }
+            Attack::EmptyFrame => {
+                self.after_login(world, link, app, []);
+                world.say(link, Bytes::from_static(&[0]));
+            }
+            Attack::UnknownKinds => {
+                self.after_login(world, link, app, []);
+                // Field 600, to be skipped; field 40, which must be understood.
+                world.say(link, Bytes::from_static(&[3, 0xc2, 0x25, 0]));
+                world.say(link, Bytes::from_static(&[3, 0xc2, 0x02, 0]));
+            }
+            Attack::ManyJoins => {
+                let joins =
+                    (0..2_000).map(|n| Frame::Join { room: room(n), ticket: n, business_id: None });
+                self.after_login(world, link, app, joins);
+            }
+            Attack::FloodOfSends => {
+                self.after_login(world, link, app, (1..=2_000).map(send));
+                let bytes = vec![b'x'; FRAME_BYTES_MAX + 1];
+                world.say(link, Bytes::from(bytes));
+            }
+        }
+    }
+
+    fn after_login(
+        &mut self,
+        world: &mut World,
+        link: LinkId,
+        app: &str,
+        frames: impl IntoIterator<Item = Frame>,
+    ) {
+        let login = login(world, app, None);
+        say(world, link, [Frame::Hello { version: VERSION, features: 0 }, login]);
+        world.run_for(LOGGED_IN_AFTER);
+        say(world, link, frames);
+    }
+}
+
+fn login(world: &mut World, app: &str, resume: Option<Resume>) -> Frame {
+    let app_id = AppId::new(app).expect("an app id");
+    let token = world.token_of(&app_id, MALLORY, 0).into();
+    let uid = UserId::new(MALLORY).expect("a user id");
+    Frame::Login(Login { app_id, uid, token, resume, claim: 0 })
+}
+
+fn say(world: &mut World, link: LinkId, frames: impl IntoIterator<Item = Frame>) {
+    for frame in frames {
+        world.say(link, frame.encode());
+    }
+}

@@ -1,0 +1,76 @@
+//! Many seeds, on several threads.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use super::{Outcome, Situations, run};
+
+/// What came of many seeds.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    /// Seeds that were played.
+    pub seeds: u64,
+    /// Calls that applications made.
+    pub calls: u64,
+    /// Lines of all traces.
+    pub lines: u64,
+    /// How long it was in there, all together.
+    pub simulated: Duration,
+    /// What the runs got into.
+    pub situations: Situations,
+    /// Over the traces of all seeds that were played, in no order.
+    pub trace_hash: u64,
+    /// The seeds that failed, and the law that each broke, by seed.
+    pub failures: Vec<(u64, String)>,
+}
+
+impl Batch {
+    fn add(&mut self, outcome: &Outcome) {
+        self.seeds += 1;
+        self.calls += outcome.calls;
+        self.lines += outcome.lines;
+        self.simulated += outcome.simulated;
+        self.situations.add(&outcome.situations);
+        self.trace_hash ^= outcome.trace_hash.rotate_left((outcome.seed % 64) as u32);
+        if let Some(failure) = &outcome.failure {
+            self.failures.push((outcome.seed, failure.clone()));
+        }
+    }
+}
+
+/// Plays these seeds on so many threads. `watch` sees each outcome as it comes, and says whether to
+/// go on.
+pub fn batch(
+    seeds: Range<u64>,
+    threads: usize,
+    mut watch: impl FnMut(&Outcome, &Batch) -> bool,
+) -> Batch {
+    let next = AtomicU64::new(seeds.start);
+    let is_over = AtomicBool::new(false);
+    let mut batch = Batch::default();
+    std::thread::scope(|scope| {
+        let (tell, outcomes) = mpsc::channel();
+        for _ in 0..threads.max(1) {
+            let (tell, next, is_over) = (tell.clone(), &next, &is_over);
+            scope.spawn(move || {
+                while !is_over.load(Ordering::Relaxed) {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= seeds.end || tell.send(run(seed)).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(tell);
+        for outcome in outcomes {
+            batch.add(&outcome);
+            if !watch(&outcome, &batch) {
+                is_over.store(true, Ordering::Relaxed);
+            }
+        }
+    });
+    batch.failures.sort();
+    batch
+}

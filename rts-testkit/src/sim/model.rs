@@ -1,0 +1,236 @@
+//! What an application knows of its engine from calls and callbacks alone. Not the core's own state: it is told
+//! nothing but the trace.
+
+use std::collections::BTreeMap;
+
+use rts_proto::client::{Event, RoomEvent};
+use rts_proto::{ConnectionState, Instant, LoginCode, RoomKey, RoomState};
+
+use super::trace::{Call, Entry, Line};
+use crate::Person;
+
+/// Where an engine's login is.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub(crate) enum Login {
+    #[default]
+    Idle,
+    LoggingIn(String),
+    LoggedIn(String),
+    Rejected(String),
+}
+
+impl Login {
+    /// The user, if a login is live, with or without a link.
+    pub(crate) fn live(&self) -> Option<&str> {
+        match self {
+            Self::LoggedIn(uid) => Some(uid),
+            Self::Idle | Self::LoggingIn(_) | Self::Rejected(_) => None,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RoomPhase {
+    Created,
+    Joining,
+    Joined,
+    Leaving { was_joined: bool, then_join: bool },
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Room {
+    pub(crate) id: String,
+    pub(crate) phase: RoomPhase,
+}
+
+/// One engine.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Engine {
+    pub(crate) app: usize,
+    pub(crate) login: Login,
+    /// Logins that succeeded.
+    pub(crate) epoch: u64,
+    pub(crate) connection: Option<ConnectionState>,
+    pub(crate) is_destroyed: bool,
+    /// Inside the call that destroys it.
+    pub(crate) is_being_destroyed: bool,
+    pub(crate) last_thaw: Instant,
+    pub(crate) is_frozen: bool,
+    pub(crate) send_timeout_ms: u64,
+    pub(crate) rooms: BTreeMap<RoomKey, Room>,
+    room_being_destroyed: Option<RoomKey>,
+}
+
+impl Engine {
+    /// The rooms in which it believes to be.
+    pub(crate) fn joined(&self) -> impl Iterator<Item = (RoomKey, &str)> {
+        let joined = |(_, room): &(&RoomKey, &Room)| room.phase == RoomPhase::Joined;
+        self.rooms.iter().filter(joined).map(|(key, room)| (*key, room.id.as_str()))
+    }
+}
+
+/// Every engine of a run.
+#[derive(Debug, Default)]
+pub(crate) struct Model {
+    pub(crate) engines: Vec<Engine>,
+}
+
+impl Model {
+    /// The engines in which a user of an app is logged in.
+    pub(crate) fn live(&self, app: usize) -> impl Iterator<Item = (Person, &str)> {
+        self.engines.iter().enumerate().filter_map(move |(who, engine)| {
+            engine.login.live().filter(|_| engine.app == app).map(|uid| (who, uid))
+        })
+    }
+
+    pub(crate) fn apply(&mut self, line: &Line) {
+        match &line.entry {
+            Entry::Engine { app, .. } => {
+                self.engines.push(Engine {
+                    app: *app,
+                    send_timeout_ms: 10_000,
+                    ..Engine::default()
+                });
+            }
+            Entry::Call { who, call, returned } => self.engines[*who].called(call, *returned),
+            Entry::Returned { who } => self.engines[*who].returned(),
+            Entry::Event { who, event } => self.engines[*who].told(event),
+            Entry::Frozen { who, on } => {
+                self.engines[*who].is_frozen = *on;
+                self.engines[*who].last_thaw = line.at;
+            }
+            Entry::Judged { .. }
+            | Entry::Closed { .. }
+            | Entry::Dialled { .. }
+            | Entry::Fault(_)
+            | Entry::Phase(_)
+            | Entry::Gauges { .. } => {}
+        }
+    }
+}
+
+impl Engine {
+    fn called(&mut self, call: &Call, returned: i64) {
+        match call {
+            Call::Login { uid, .. } if returned == 0 => self.login = Login::LoggingIn(uid.clone()),
+            Call::Refresh => {
+                if let Login::Rejected(uid) = &self.login {
+                    self.login = Login::LoggingIn(uid.clone());
+                }
+            }
+            Call::CreateRoom { room } if returned > 0 => {
+                let key = RoomKey(returned.unsigned_abs());
+                self.rooms.insert(key, Room { id: room.clone(), phase: RoomPhase::Created });
+            }
+            Call::JoinRoom { key } if returned == 0 => self.change(*key, |phase| match phase {
+                RoomPhase::Leaving { was_joined, .. } => {
+                    RoomPhase::Leaving { was_joined, then_join: true }
+                }
+                _ => RoomPhase::Joining,
+            }),
+            Call::LeaveRoom { key } => self.change(*key, |phase| match phase {
+                RoomPhase::Created => RoomPhase::Created,
+                RoomPhase::Joining => RoomPhase::Leaving { was_joined: false, then_join: false },
+                RoomPhase::Joined => RoomPhase::Leaving { was_joined: true, then_join: false },
+                RoomPhase::Leaving { was_joined, .. } => {
+                    RoomPhase::Leaving { was_joined, then_join: false }
+                }
+            }),
+            Call::DestroyRoom { key } => self.room_being_destroyed = Some(*key),
+            Call::SetSendTimeout { ms } => self.send_timeout_ms = *ms,
+            Call::Destroy => self.is_being_destroyed = true,
+            Call::Login { .. }
+            | Call::Logout
+            | Call::Send { .. }
+            | Call::Status { .. }
+            | Call::CreateRoom { .. }
+            | Call::JoinRoom { .. }
+            | Call::Broadcast { .. }
+            | Call::SetBusinessId { .. }
+            | Call::NetworkChanged => {}
+        }
+    }
+
+    fn returned(&mut self) {
+        if let Some(key) = self.room_being_destroyed.take() {
+            self.rooms.remove(&key);
+        }
+        if self.is_being_destroyed {
+            self.is_destroyed = true;
+            self.login = Login::Idle;
+            self.rooms.clear();
+        }
+    }
+
+    fn told(&mut self, event: &Event) {
+        match event {
+            Event::ConnectionStateChanged(state) => {
+                self.connection = Some(*state);
+                // The server will not have it: a live login ends with this word alone.
+                if *state == ConnectionState::Failed && self.login.live().is_some() {
+                    self.login = Login::Idle;
+                }
+            }
+            Event::LoginResult { uid, code, .. } => self.login_ended(uid.as_str(), *code),
+            Event::Logout(_) => {
+                self.login = Login::Idle;
+                self.rooms.values_mut().for_each(|room| room.phase = RoomPhase::Created);
+            }
+            Event::Room { key, event, .. } => match event {
+                RoomEvent::Joined { .. } => self.change(*key, |_| RoomPhase::Joined),
+                RoomEvent::StateChanged { state, .. } if ends_membership(*state) => {
+                    self.change(*key, |_| RoomPhase::Created);
+                }
+                RoomEvent::Left => self.change(*key, |phase| match phase {
+                    RoomPhase::Leaving { then_join: true, .. } => RoomPhase::Joining,
+                    _ => RoomPhase::Created,
+                }),
+                RoomEvent::StateChanged { .. }
+                | RoomEvent::MessageReceived { .. }
+                | RoomEvent::MessageSendResult { .. }
+                | RoomEvent::UserJoined(_)
+                | RoomEvent::UserLeft { .. } => {}
+            },
+            Event::PeerOnlineStatus { .. }
+            | Event::MessageReceived { .. }
+            | Event::MessageSendResult { .. }
+            | Event::CreateRoomFailed { .. }
+            | Event::Warning { .. } => {}
+        }
+    }
+
+    fn login_ended(&mut self, uid: &str, code: LoginCode) {
+        self.login = match code {
+            LoginCode::Ok => {
+                self.epoch += 1;
+                Login::LoggedIn(uid.to_owned())
+            }
+            LoginCode::InvalidToken => Login::Rejected(uid.to_owned()),
+            LoginCode::Unknown | LoginCode::BadUserId | LoginCode::ServerError => Login::Idle,
+        };
+    }
+
+    fn change(&mut self, key: RoomKey, to: impl Fn(RoomPhase) -> RoomPhase) {
+        if let Some(room) = self.rooms.get_mut(&key) {
+            room.phase = to(room.phase);
+        }
+    }
+}
+
+/// Whether an engine that is told this is out of the room.
+pub(crate) fn ends_membership(state: RoomState) -> bool {
+    match state {
+        RoomState::Joined
+        | RoomState::JoinRetrying
+        | RoomState::NotInRoom
+        | RoomState::NoticesStop => false,
+        RoomState::InvalidToken
+        | RoomState::JoinFailed
+        | RoomState::DuplicateJoin
+        | RoomState::Kicked
+        | RoomState::Dismissed
+        | RoomState::RoomBanned
+        | RoomState::UserBanned
+        | RoomState::ServerAbnormal => true,
+    }
+}

@@ -1,0 +1,53 @@
+//! What must never break, one group a file. An oracle reads the trace and nothing else; the [`Model`] is what all of
+//! them would otherwise work out for themselves from the same lines.
+
+mod isolation;
+mod lifecycle;
+mod resources;
+mod resume;
+mod rooms;
+mod sends;
+
+use super::model::Model;
+use super::trace::Line;
+
+/// Why a run is not right. The text begins with the law's number where it has one.
+pub(crate) type Violation = String;
+
+pub(crate) trait Oracle {
+    /// `model` is what was known before this line.
+    fn see(&mut self, model: &Model, line: &Line) -> Result<(), Violation>;
+}
+
+/// All of them, and the model.
+pub(crate) struct Oracles {
+    pub(crate) model: Model,
+    all: Vec<Box<dyn Oracle>>,
+}
+
+impl Oracles {
+    pub(crate) fn new() -> Self {
+        let all: Vec<Box<dyn Oracle>> = vec![
+            Box::new(lifecycle::Lifecycle::default()),
+            Box::new(sends::Sends::default()),
+            Box::new(rooms::Rooms::default()),
+            Box::new(resume::Resume::default()),
+            Box::new(isolation::Isolation::default()),
+            Box::new(resources::Resources::default()),
+        ];
+        Self { model: Model::default(), all }
+    }
+
+    pub(crate) fn see(&mut self, line: &Line) -> Result<(), Violation> {
+        for oracle in &mut self.all {
+            oracle.see(&self.model, line)?;
+        }
+        self.model.apply(line);
+        Ok(())
+    }
+}
+
+/// `Err` with this text unless `holds`.
+pub(crate) fn ensure(holds: bool, broken: impl FnOnce() -> String) -> Result<(), Violation> {
+    if holds { Ok(()) } else { Err(broken()) }
+}

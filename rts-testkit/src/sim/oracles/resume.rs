@@ -1,0 +1,105 @@
+//! Links that break and come back: a short break shows nowhere, and attempts are paced (I28, I44).
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use rts_proto::client::{Event, RoomEvent};
+use rts_proto::{Instant, LeaveReason, LogoutReason};
+
+use super::{Oracle, Violation, ensure};
+use crate::Person;
+use crate::sim::model::{Login, Model};
+use crate::sim::plan::Step;
+use crate::sim::trace::{Call, Entry, Line};
+
+/// So many attempts in so much time are no back-off: five in the first seconds, then one in 2.5 s on average.
+const ATTEMPTS_MAX: usize = 60;
+const IN: Duration = Duration::from_secs(20);
+
+#[derive(Debug, Default)]
+pub(super) struct Resume {
+    dials: BTreeMap<Person, VecDeque<Instant>>,
+    /// Something happened that may keep a session away for longer than its grace.
+    is_harsh: bool,
+    /// Users of an app who logged out or in, or whose session was ended for cause.
+    excused: BTreeSet<(usize, String)>,
+}
+
+impl Oracle for Resume {
+    fn see(&mut self, model: &Model, line: &Line) -> Result<(), Violation> {
+        match &line.entry {
+            Entry::Dialled { who } => self.dialled(line.at, *who),
+            Entry::Fault(step) => {
+                self.is_harsh |= !matches!(
+                    step,
+                    Step::Cut { .. }
+                        | Step::CutAll
+                        | Step::WallJump { .. }
+                        | Step::RotateKey { .. }
+                        | Step::Unstick
+                );
+                Ok(())
+            }
+            Entry::Call { who, call, .. } => {
+                match call {
+                    Call::Login { uid, .. } => {
+                        self.excused.insert((model.engines[*who].app, uid.clone()));
+                    }
+                    Call::Logout | Call::Destroy => self.excuse(model, *who),
+                    Call::NetworkChanged | Call::Refresh => {}
+                    _ => return Ok(()),
+                }
+                self.dials.remove(who);
+                Ok(())
+            }
+            Entry::Event { who, event } => match event {
+                Event::LoginResult { .. } => {
+                    self.dials.remove(who);
+                    Ok(())
+                }
+                Event::Logout(LogoutReason::Displaced) => {
+                    self.excuse(model, *who);
+                    Ok(())
+                }
+                Event::Room { event: RoomEvent::UserLeft { uid, reason }, .. } => {
+                    let app = model.engines[*who].app;
+                    let is_excused = self.is_harsh
+                        || *reason != LeaveReason::Dropped
+                        || self.excused.contains(&(app, uid.as_str().to_owned()));
+                    ensure(is_excused, || {
+                        format!(
+                            "I28: links broke and nothing else, and #{who} was told that {uid} was dropped"
+                        )
+                    })
+                }
+                _ => Ok(()),
+            },
+            Entry::Closed { who, code: Some(code) } if code.ends_session() => {
+                self.excuse(model, *who);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Resume {
+    fn excuse(&mut self, model: &Model, who: Person) {
+        let engine = &model.engines[who];
+        if let Login::LoggedIn(uid) | Login::LoggingIn(uid) | Login::Rejected(uid) = &engine.login {
+            self.excused.insert((engine.app, uid.clone()));
+        }
+    }
+
+    fn dialled(&mut self, now: Instant, who: Person) -> Result<(), Violation> {
+        let dials = self.dials.entry(who).or_default();
+        dials.push_back(now);
+        if dials.len() <= ATTEMPTS_MAX {
+            return Ok(());
+        }
+        let first = dials.pop_front().unwrap_or_default();
+        ensure(now.since(first) > IN, || {
+            format!("I44: #{who} tried to connect {ATTEMPTS_MAX} times since {first}")
+        })
+    }
+}

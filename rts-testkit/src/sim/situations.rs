@@ -1,0 +1,214 @@
+//! Named situations: a run that never gets into one proves nothing about it.
+
+macro_rules! situations {
+    ($($(#[$doc:meta])* $name:ident,)+) => {
+        /// Something that a large enough batch of runs must get into.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Situation {
+            $($(#[$doc])* $name,)+
+        }
+
+        impl Situation {
+            /// Every situation.
+            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+        }
+    };
+}
+
+situations! {
+    /// A message had result 0.
+    SendOk,
+    /// Result 1.
+    SendTimeout,
+    /// Result 2.
+    SendBroken,
+    /// Result 3.
+    SendReceiverNotFound,
+    /// Result 4.
+    SendReceiverNotLoggedIn,
+    /// Result 5.
+    SendOverRate,
+    /// Result 103.
+    SendTooLong,
+    /// Result 101.
+    SendWhileLoggingIn,
+    /// Result 105.
+    SendNotLoggedIn,
+    /// An unreliable message had result 0.
+    UnreliableOk,
+    /// An unreliable message had result 2.
+    UnreliableBroken,
+    /// 65,536 bytes arrived.
+    LargestPayload,
+    /// A message of no bytes arrived.
+    EmptyPayload,
+    /// A user sent to itself, and received it.
+    MessageToSelf,
+    /// A message arrived after its result was 1.
+    ReceivedAfterTimeout,
+    /// A message had result 1, and had been received.
+    TimeoutThoughReceived,
+    /// Result 0 came after the sender had to connect again.
+    ResultAfterReconnect,
+    /// A message arrived after its receiver had to connect again.
+    ReceivedAfterReconnect,
+    /// A message was sent while the application knew that the link was down.
+    SendWhileDown,
+    /// A result came inside `logout`.
+    ResultAtLogout,
+    /// A result came inside `destroy`.
+    ResultAtDestroy,
+    /// Result 0 took more than five seconds.
+    SlowResult,
+    /// Result 4, and the other user is logged in to another app.
+    NamesakeOfAnotherApp,
+    /// The status of somebody was 0.
+    StatusOffline,
+    /// The status of somebody was 1.
+    StatusOnline,
+    /// The status of somebody was 2.
+    StatusUnreachable,
+    /// A broadcast had result 200.
+    BroadcastOk,
+    /// Result 1.
+    BroadcastTimeout,
+    /// Result 2.
+    BroadcastBroken,
+    /// Result 5.
+    BroadcastOverRate,
+    /// Result 100.
+    BroadcastNotInRoom,
+    /// Result 103.
+    BroadcastTooLong,
+    /// A broadcast was heard.
+    BroadcastHeard,
+    /// A broadcast was heard while its hearer was leaving.
+    HeardWhileLeaving,
+    /// A room was joined again after a break that was reported.
+    Rejoined,
+    /// A room was joined again after a break that was not reported: the session was lost.
+    RejoinedAfterQuietBreak,
+    /// Really out.
+    Left,
+    /// `leaveRoom` while the join was under way.
+    LeaveWhileJoining,
+    /// `joinRoom` while leaving.
+    JoinWhileLeaving,
+    /// `leaveRoom` called back at once, since there was no link.
+    LeftAtOnce,
+    /// The server refused a join.
+    JoinRefused,
+    /// A join without a login.
+    JoinWithoutLogin,
+    /// A room was destroyed while broadcasts had no result.
+    RoomDestroyedWithOpenBroadcasts,
+    /// Others saw a member leave.
+    SawLeave,
+    /// Others saw a member dropped.
+    SawDrop,
+    /// A login worked.
+    LoginOk,
+    /// Result -1000 of a first login.
+    LoginInvalidToken,
+    /// Result -1000 of a live login whose session was lost.
+    ReloginInvalidToken,
+    /// Result -1001.
+    LoginUnknown,
+    /// Result -1002.
+    LoginBadUser,
+    /// Result -1003.
+    LoginServerError,
+    /// `updateLoginToken` logged in again.
+    TokenRenewed,
+    /// `login` in a state in which it returns -2.
+    LoginTwice,
+    /// `logout` while logging in.
+    LogoutWhileLoggingIn,
+    /// `logout` while the application knew that the link was down.
+    LogoutWhileDown,
+    /// `destroy` while logging in.
+    DestroyWhileLoggingIn,
+    /// A live login gave way to another.
+    Displaced,
+    /// A token that had expired was refused.
+    ExpiredTokenRefused,
+    /// A token signed with the key before the last one was good.
+    PreviousKeyGood,
+    /// A token signed with a key that is no longer good was refused.
+    OldKeyRefused,
+    /// State 4.
+    Reconnecting,
+    /// State 1.
+    Disconnected,
+    /// State 6.
+    Lost,
+    /// State 5.
+    Reconnected,
+    /// State 4 before the first success.
+    FirstConnectionLate,
+    /// A link was closed since the session went on over a newer one.
+    ClosedReplaced,
+    /// A link was closed since another login took its place.
+    ClosedDisplaced,
+    /// A link was closed since nothing had been heard.
+    ClosedSilent,
+    /// A link was closed since it was not read.
+    ClosedSlowConsumer,
+    /// A link was closed by a server that stops.
+    ClosedShutdown,
+    /// A link was closed since nobody logged in.
+    ClosedLoginTimeout,
+    /// The server was lost while results were open.
+    CrashWithOpenSends,
+    /// A process stood still for longer than the grace.
+    FrozenBeyondGrace,
+    /// A peer was closed for a frame that cannot be read.
+    AttackBadFrame,
+    /// For a frame that is too large.
+    AttackTooLarge,
+    /// For a frame where none is allowed.
+    AttackUnexpected,
+    /// For an acknowledgement that cannot be.
+    AttackBadAck,
+    /// For a version that is not spoken.
+    AttackBadVersion,
+    /// For saying nothing.
+    AttackTimeout,
+    /// For more than may be unacknowledged.
+    AttackWindowExceeded,
+}
+
+/// How often each was met.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Situations {
+    counts: Vec<u64>,
+}
+
+impl Default for Situations {
+    fn default() -> Self {
+        Self { counts: vec![0; Situation::ALL.len()] }
+    }
+}
+
+impl Situations {
+    pub(crate) fn met(&mut self, situation: Situation) {
+        self.counts[situation as usize] += 1;
+    }
+
+    pub(crate) fn add(&mut self, other: &Self) {
+        for (count, more) in self.counts.iter_mut().zip(&other.counts) {
+            *count += more;
+        }
+    }
+
+    /// Each with its count.
+    pub fn counts(&self) -> impl Iterator<Item = (Situation, u64)> {
+        Situation::ALL.iter().copied().zip(self.counts.iter().copied())
+    }
+
+    /// Those that were met fewer times than that.
+    #[must_use]
+    pub fn rarer_than(&self, times: u64) -> Vec<Situation> {
+        self.counts().filter(|(_, count)| *count < times).map(|(situation, _)| situation).collect()
+    }
+}

@@ -1,0 +1,248 @@
+//! What a seed expands to: which calls and faults exist at all in its run, how often, and how many take part.
+
+use std::fmt;
+use std::time::Duration;
+
+use fastrand::Rng;
+use rts_proto::server;
+
+/// How many engines, uids and rooms a run may have, and how long it may be.
+pub const ENGINES_MAX: usize = 24;
+/// Apps of one run. Users and rooms have the same names in all of them.
+pub const APPS_MAX: usize = 3;
+/// Rooms of one app.
+pub const ROOMS_MAX: usize = 4;
+
+macro_rules! kinds {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident,)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum $name {
+            $($(#[$variant_doc])* $variant,)+
+        }
+
+        impl $name {
+            /// Every kind.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+        }
+    };
+}
+
+kinds! {
+    /// What applications do.
+    CallKind {
+        /// `login`
+        Login,
+        /// `logout`
+        Logout,
+        /// `updateLoginToken`
+        Refresh,
+        /// A reliable message.
+        Send,
+        /// An unreliable message.
+        SendUnreliable,
+        /// Many messages at one moment.
+        Burst,
+        /// `getPeerOnlineStatus`
+        Status,
+        /// `createRoom` and `joinRoom`
+        Join,
+        /// `leaveRoom`
+        Leave,
+        /// `destroy` of a room
+        DestroyRoom,
+        /// A broadcast.
+        Broadcast,
+        /// `setBusinessId`
+        BusinessId,
+        /// `setRuntimeParameters`
+        Parameters,
+        /// `destroy`, and another engine in its place
+        Destroy,
+        /// The device says that its network is another one.
+        NetworkChanged,
+        /// Calls with arguments that cannot be.
+        Nonsense,
+    }
+}
+
+kinds! {
+    /// What goes wrong.
+    FaultKind {
+        /// A link breaks.
+        Cut,
+        /// Every link breaks at one moment.
+        CutAll,
+        /// One direction of a link is dead.
+        HalfOpen,
+        /// What a dead link held comes out, perhaps after it was replaced.
+        Zombie,
+        /// Nothing passes for one engine.
+        Stall,
+        /// Nothing passes for anybody.
+        Silence,
+        /// Connecting fails for one engine.
+        KeepOut,
+        /// Connecting fails for everybody.
+        Refuse,
+        /// A process stands still.
+        Freeze,
+        /// The server is gone with all that it knew.
+        Crash,
+        /// The server stops in an orderly way, and another one takes its place.
+        Drain,
+        /// The wall clock is set.
+        WallJump,
+        /// Tokens are signed with another key.
+        RotateKey,
+        /// Tokens that expire soon, are for others, or are cut off.
+        BadTokens,
+        /// Judging a token takes a while.
+        SlowVerdicts,
+        /// The server cannot check tokens, or refuses a user.
+        Refusals,
+        /// Latency, jitter, chunks and bandwidth change.
+        Weather,
+        /// A peer that breaks the rules of the protocol.
+        Attack,
+        /// Two engines log in as one user at about the same time.
+        Rivals,
+    }
+}
+
+/// The configuration of one run.
+#[derive(Clone, Debug)]
+pub struct Swarm {
+    /// Engines, each with the number of its app and of its user.
+    pub engines: Vec<(usize, usize)>,
+    /// Rooms in use.
+    pub rooms: usize,
+    /// The phase with faults.
+    pub duration: Duration,
+    /// Calls in it, about.
+    pub calls: usize,
+    /// Faults in it, about.
+    pub faults: usize,
+    /// Which calls there are, and how often relative to each other.
+    pub call_weights: Vec<(CallKind, u32)>,
+    /// Which faults there are, and how often relative to each other.
+    pub fault_weights: Vec<(FaultKind, u32)>,
+    /// Rates of the server, relative to the contract's: 0 is no limit.
+    pub rate: u32,
+    /// Members of one room.
+    pub room_members_max: usize,
+}
+
+impl Swarm {
+    /// The configuration of this seed. `rng` goes on to draw the steps.
+    pub(crate) fn draw(rng: &mut Rng) -> Self {
+        let apps = 1 + rng.usize(0..APPS_MAX);
+        let engines = match rng.u32(0..20) {
+            0 => rng.usize(12..=ENGINES_MAX),
+            1..6 => rng.usize(6..12),
+            _ => rng.usize(2..6),
+        };
+        // Fewer users than engines now and then, so that they displace each other.
+        let users = if rng.u32(0..3) == 0 { 1 + engines / 2 } else { engines };
+        let engine = |index: usize| (index % apps, (index / apps) % users);
+        let calls = match rng.u32(0..10) {
+            0 => rng.usize(10..100),
+            1..8 => rng.usize(200..2_000),
+            _ => rng.usize(2_000..6_000),
+        };
+        let minutes = match rng.u32(0..10) {
+            0..4 => rng.u64(1..4),
+            4..8 => rng.u64(4..12),
+            _ => rng.u64(12..36),
+        };
+        let faults = match rng.u32(0..8) {
+            0 => 0,
+            1..6 => rng.usize(1..40),
+            _ => rng.usize(40..200),
+        };
+        Self {
+            engines: (0..engines).map(engine).collect(),
+            rooms: 1 + rng.usize(0..ROOMS_MAX),
+            duration: Duration::from_secs(minutes * 60),
+            calls,
+            faults,
+            call_weights: call_weights(rng),
+            fault_weights: subset(rng, FaultKind::ALL, |_| 1),
+            rate: [0, 0, 1, 1, 1][rng.usize(0..5)],
+            room_members_max: if rng.u32(0..10) == 0 { 2 } else { 10_000 },
+        }
+    }
+
+    /// The server's configuration.
+    pub(crate) fn server(&self) -> server::Config {
+        let mut config =
+            server::Config { room_members_max: self.room_members_max, ..server::Config::default() };
+        config.sends_per_second *= self.rate;
+        config.broadcasts_per_second *= self.rate;
+        config.status_queries_per_second *= self.rate;
+        config.room_broadcasts_per_second *= self.rate;
+        config.large_room_broadcasts_per_second *= self.rate;
+        config
+    }
+}
+
+/// Logging in and sending exist in every run, or nothing would happen.
+fn call_weights(rng: &mut Rng) -> Vec<(CallKind, u32)> {
+    let usual = |kind| match kind {
+        CallKind::Send => 30,
+        CallKind::Broadcast => 20,
+        CallKind::SendUnreliable | CallKind::Status => 6,
+        CallKind::Login | CallKind::Join => 5,
+        CallKind::Burst | CallKind::Leave => 2,
+        CallKind::Refresh
+        | CallKind::Logout
+        | CallKind::DestroyRoom
+        | CallKind::BusinessId
+        | CallKind::Parameters
+        | CallKind::Destroy
+        | CallKind::NetworkChanged
+        | CallKind::Nonsense => 1,
+    };
+    let mut weights = subset(rng, CallKind::ALL, usual);
+    for needed in [CallKind::Login, CallKind::Send] {
+        if !weights.iter().any(|(kind, _)| *kind == needed) {
+            weights.push((needed, usual(needed)));
+        }
+    }
+    weights
+}
+
+/// Each kind is in with a chance that is drawn too, with about its usual weight.
+fn subset<K: Copy>(rng: &mut Rng, all: &[K], usual: impl Fn(K) -> u32) -> Vec<(K, u32)> {
+    let of_ten = rng.u32(2..=10);
+    let mut chosen = Vec::new();
+    for kind in all {
+        if rng.u32(0..10) < of_ten {
+            chosen.push((*kind, usual(*kind) * rng.u32(1..=4)));
+        }
+    }
+    chosen
+}
+
+impl fmt::Display for Swarm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let apps = self.engines.iter().map(|(app, _)| app + 1).max().unwrap_or(0);
+        let users = self.engines.iter().map(|(_, user)| user + 1).max().unwrap_or(0);
+        writeln!(
+            f,
+            "{} engines of {users} users in {apps} apps, {} rooms each of at most {} members",
+            self.engines.len(),
+            self.rooms,
+            self.room_members_max,
+        )?;
+        let rates = if self.rate == 0 { "no rates" } else { "the contract's rates" };
+        let minutes = self.duration.as_secs() / 60;
+        writeln!(
+            f,
+            "{minutes} min, about {} calls and {} faults, {rates}",
+            self.calls, self.faults
+        )?;
+        writeln!(f, "calls: {:?}", self.call_weights)?;
+        write!(f, "faults: {:?}", self.fault_weights)
+    }
+}

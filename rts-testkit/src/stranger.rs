@@ -1,0 +1,66 @@
+//! Peers that are no engines: whatever bytes they like, and what the server says to them.
+
+use bytes::Bytes;
+use rts_proto::LinkId;
+
+use crate::net::{Arrival, Side};
+use crate::world::{link_of, owner};
+use crate::{Person, World};
+
+/// Strangers are numbered from here.
+const FIRST: Person = 1 << 31;
+
+/// What a stranger has heard on its link.
+#[derive(Debug, Default)]
+pub(crate) struct Heard {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) is_over: bool,
+}
+
+impl World {
+    /// Opens a link whose bytes the test writes itself, to see what the server does about them.
+    pub fn stranger(&mut self) -> LinkId {
+        let link = link_of(FIRST + self.strangers.len(), LinkId(1));
+        self.strangers.push(Heard::default());
+        let now = self.now();
+        self.net.open(now, link);
+        link
+    }
+
+    /// Writes to the server.
+    pub fn say(&mut self, link: LinkId, bytes: Bytes) {
+        let now = self.now();
+        self.net.write(now, link, Side::Server, bytes);
+    }
+
+    /// Closes a stranger's link.
+    pub fn hang_up(&mut self, link: LinkId) {
+        let now = self.now();
+        self.net.close(now, link, Side::Client);
+    }
+
+    /// All that the server wrote to a stranger.
+    #[must_use]
+    pub fn heard(&self, link: LinkId) -> &[u8] {
+        self.strangers.get(owner(link).0 - FIRST).map_or(&[], |heard| &heard.bytes)
+    }
+
+    /// Whether the server closed a stranger's link.
+    #[must_use]
+    pub fn is_hung_up(&self, link: LinkId) -> bool {
+        self.strangers.get(owner(link).0 - FIRST).is_none_or(|heard| heard.is_over)
+    }
+
+    pub(crate) fn is_stranger(who: Person) -> bool {
+        who >= FIRST
+    }
+
+    pub(crate) fn stranger_hears(&mut self, who: Person, arrival: Arrival) {
+        let Some(heard) = self.strangers.get_mut(who - FIRST) else { return };
+        match arrival {
+            Arrival::Open => {}
+            Arrival::Bytes(bytes) => heard.bytes.extend_from_slice(&bytes),
+            Arrival::End => heard.is_over = true,
+        }
+    }
+}
