@@ -138,7 +138,7 @@ fn login(world: &mut World, app: &str, resume: Option<Resume>) -> Frame {
     let app_id = AppId::new(app).expect("an app id");
     let token = world.token_of(&app_id, MALLORY, 0).into();
     let uid = UserId::new(MALLORY).expect("a user id");
-    Frame::Login(Login { app_id, uid, token, resume, claim: 0 })
+    Frame::Login(Login { app_id, uid, token, resume, claim: 0, attempt: 1, engine: 1 })
 }
 
 fn say(world: &mut World, link: LinkId, frames: impl IntoIterator<Item = Frame>) {

@@ -187,6 +187,7 @@ impl Engine {
                 }),
                 RoomEvent::StateChanged { .. }
                 | RoomEvent::MessageReceived { .. }
+                | RoomEvent::UserMessageReceived { .. }
                 | RoomEvent::MessageSendResult { .. }
                 | RoomEvent::UserJoined(_)
                 | RoomEvent::UserLeft { .. } => {}
@@ -194,6 +195,8 @@ impl Engine {
             Event::PeerOnlineStatus { .. }
             | Event::MessageReceived { .. }
             | Event::MessageSendResult { .. }
+            | Event::ServerParamsSetResult(_)
+            | Event::ServerMessageSendResult { .. }
             | Event::CreateRoomFailed { .. }
             | Event::Warning { .. } => {}
         }

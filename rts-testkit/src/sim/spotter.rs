@@ -193,6 +193,8 @@ impl Spotter {
                 self.told_of_room(engine, now, who, phase, event);
             }
             Event::Logout(LogoutReason::Own)
+            | Event::ServerParamsSetResult(_)
+            | Event::ServerMessageSendResult { .. }
             | Event::CreateRoomFailed { .. }
             | Event::Warning { .. } => {}
         }
@@ -305,6 +307,7 @@ impl Spotter {
             },
             RoomEvent::Joined { .. }
             | RoomEvent::StateChanged { .. }
+            | RoomEvent::UserMessageReceived { .. }
             | RoomEvent::UserJoined(_) => {}
         }
     }

@@ -224,6 +224,7 @@ fn nothing_but_answers(who: Person, event: &Event) -> Result<(), Violation> {
     let is_answer = match event {
         Event::MessageSendResult { .. }
         | Event::PeerOnlineStatus { .. }
+        | Event::ServerMessageSendResult { .. }
         | Event::CreateRoomFailed { .. }
         | Event::Warning { .. } => true,
         Event::Room { event, .. } => matches!(
@@ -233,6 +234,7 @@ fn nothing_but_answers(who: Person, event: &Event) -> Result<(), Violation> {
         Event::ConnectionStateChanged(_)
         | Event::LoginResult { .. }
         | Event::Logout(_)
+        | Event::ServerParamsSetResult(_)
         | Event::MessageReceived { .. } => false,
     };
     ensure(is_answer, || format!("I7: #{who} is not logged in, and calls back {event:?}"))

@@ -221,6 +221,9 @@ impl Rooms {
                 ensure(is_in, || format!("I24: #{who} heard a broadcast, and is {phase:?}"))?;
                 self.heard(model, handle, from.as_str(), payload)
             }
+            RoomEvent::UserMessageReceived { .. } => {
+                ensure(is_in, || format!("I24: #{who} was told something, and is {phase:?}"))
+            }
             RoomEvent::UserJoined(uid) => {
                 ensure(is_in, || format!("I24: #{who} heard of a join, and is {phase:?}"))?;
                 let own = model.engines[who].login.live();

@@ -1,0 +1,20 @@
+//! The simulator as an ordinary test: a few seeds. `rts sim` plays many.
+
+use rts_testkit::sim;
+
+#[test]
+fn a_few_seeds_break_no_law() {
+    let batch = sim::batch(0..12, 2, |_, _| true);
+    for (seed, _) in &batch.failures {
+        println!("{}", sim::explain(*seed));
+    }
+    assert_eq!(batch.failures, []);
+    assert_eq!(batch.seeds, 12);
+}
+
+#[test]
+fn a_seed_plays_the_same_way_twice_and_another_one_does_not() {
+    let (first, again, other) = (sim::run(3), sim::run(3), sim::run(4));
+    assert_eq!((first.trace_hash, first.lines), (again.trace_hash, again.lines));
+    assert_ne!(first.trace_hash, other.trace_hash);
+}
