@@ -36,6 +36,8 @@ enum Command {
     Listen(commands::listen::Args),
     /// One engine on standard input and output, a JSON object a line
     Engine(commands::engine::Args),
+    /// Do what a back end does: send, broadcast, kick, dismiss, ban, and ask who is there
+    Admin(commands::admin::Args),
     /// Put load on a server, and measure it
     #[command(subcommand)]
     Bench(commands::bench::Work),
@@ -59,6 +61,7 @@ async fn main() -> ExitCode {
         Command::Send(args) => commands::send::run(args).await,
         Command::Listen(args) => commands::listen::run(args).await,
         Command::Engine(args) => commands::engine::run(args).await,
+        Command::Admin(args) => commands::admin::run(args).await,
         Command::Bench(work) => commands::bench::run(work).await,
         Command::Trace(command) => commands::trace::run(command),
         Command::Sim(args) => commands::sim::run(&args),

@@ -23,7 +23,8 @@ pub use action::{Action, Method};
 pub use call::{Call, Command};
 pub use document::document;
 pub use envelope::{
-    Done, DoneInSmallLetters, Envelope, Metadata, OnlineUsers, Sent, UserStatus, UserStatuses,
+    Done, DoneInSmallLetters, Envelope, Failure, Metadata, OnlineUsers, Sent, UserStatus,
+    UserStatuses,
 };
 pub use error::{Error, ErrorCode};
 pub use query::Query;

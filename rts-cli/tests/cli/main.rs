@@ -1,5 +1,6 @@
 //! The `rts` command, run as a child process.
 
+mod admin;
 mod bench;
 mod chaos;
 mod commands;

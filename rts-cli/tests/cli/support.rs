@@ -43,6 +43,8 @@ pub(crate) fn token(uid: &str, expire_at: &str) -> String {
 pub(crate) struct Server {
     child: Child,
     pub(crate) url: String,
+    /// What it printed after its first line.
+    lines: Receiver<String>,
 }
 
 impl Server {
@@ -67,7 +69,14 @@ impl Server {
         });
         let first = hear.recv_timeout(PATIENCE).expect("the server says where it listens");
         let url = first.strip_prefix("listening on ").expect("that is its first line").to_owned();
-        Self { child, url }
+        Self { child, url, lines: hear }
+    }
+
+    /// Where the OpenAPI of a development server is: the second thing that it says.
+    pub(crate) fn openapi(&self) -> String {
+        let line = self.lines.recv_timeout(PATIENCE).expect("the server says where it is");
+        let word = line.split_whitespace().find(|word| word.starts_with("http://"));
+        word.expect("an address").trim_end_matches(',').to_owned()
     }
 
     pub(crate) fn engine(&self) -> Engine {

@@ -1,0 +1,118 @@
+//! The OpenAPI from the other side: asks, with a bearer key or a signature.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow, bail};
+use reqwest::Url;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
+use rts_openapi::signature::{Parts, sign};
+use rts_openapi::{Action, Envelope, Method, Query};
+use serde_json::Value;
+
+use crate::dev::unix_now;
+
+/// Commands are done at once; longer only when nobody is there.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// Any region does: a server has one key for all.
+const REGION: &str = "rts";
+/// Of an answer that is none, so much is shown.
+const SHOWN_CHARS_MAX: usize = 200;
+
+/// How a request says whose it is.
+pub(super) enum Credentials {
+    Bearer(String),
+    Signing { id: String, secret: String },
+}
+
+pub(super) struct Client {
+    url: Url,
+    credentials: Credentials,
+    http: reqwest::Client,
+}
+
+impl Client {
+    pub(super) fn new(url: &str, credentials: Credentials) -> anyhow::Result<Self> {
+        let parsed = Url::parse(url).with_context(|| format!("--url {url}"))?;
+        if !matches!(parsed.scheme(), "http" | "https") || parsed.host_str().is_none() {
+            bail!("--url {url}: it has the form http://HOST:PORT or https://HOST");
+        }
+        // A process has one; this command is the only one that needs it. It fails when there is one, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder()
+            .timeout(TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none())
+            // A key goes to the server that was named, and to nobody else.
+            .no_proxy()
+            .build()
+            .context("HTTP")?;
+        Ok(Self { url: parsed, credentials, http })
+    }
+
+    pub(super) async fn ask(
+        &self,
+        action: Action,
+        fields: &Value,
+    ) -> anyhow::Result<Envelope<Value>> {
+        let mut pairs = vec![
+            ("Action".to_owned(), action.name().to_owned()),
+            ("Version".to_owned(), action.version().to_owned()),
+        ];
+        let body = match action.method() {
+            Method::Post => fields.to_string(),
+            Method::Get => {
+                let texts = fields.as_object().into_iter().flatten();
+                pairs.extend(texts.filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned()))));
+                String::new()
+            }
+        };
+        let query = Query::of(pairs);
+        let mut url = self.url.clone();
+        url.set_path("/");
+        url.set_query(Some(&query.canonical()));
+        let request = match action.method() {
+            Method::Get => self.http.get(url),
+            Method::Post => self.http.post(url).header(CONTENT_TYPE, "application/json"),
+        };
+        let request = match &self.credentials {
+            Credentials::Bearer(key) => request.header(AUTHORIZATION, format!("Bearer {key}")),
+            Credentials::Signing { id, secret } => {
+                let signed = self.sign(action.method(), &query, &body, id, secret);
+                signed
+                    .into_iter()
+                    .fold(request, |request, (name, value)| request.header(name, value))
+            }
+        };
+        let unreachable = || {
+            format!(
+                "no server answers at {}; start one with `rts serve --dev`, or say --url",
+                self.url
+            )
+        };
+        let answer = request.body(body).send().await.with_context(unreachable)?;
+        let text = answer.text().await.with_context(unreachable)?;
+        serde_json::from_str(&text).map_err(|_| {
+            let shown: String =
+                text.chars().filter(|c| !c.is_control()).take(SHOWN_CHARS_MAX).collect();
+            anyhow!("{} is not the OpenAPI of an RTS server; it answers {shown:?}", self.url)
+        })
+    }
+
+    fn sign(
+        &self,
+        method: Method,
+        query: &Query,
+        body: &str,
+        id: &str,
+        secret: &str,
+    ) -> [(&'static str, String); 3] {
+        let host = self.url.host_str().unwrap_or_default();
+        let host = match self.url.port() {
+            Some(port) => format!("{host}:{port}"),
+            None => host.to_owned(),
+        };
+        let headers = [("host".to_owned(), host)];
+        let body = body.as_bytes();
+        let parts = Parts { method, path: "/", query, headers: &headers, body };
+        sign(&parts, id, secret, REGION, unix_now())
+    }
+}
