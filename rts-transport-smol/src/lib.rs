@@ -33,14 +33,14 @@ mod runtime;
 pub use rts_driver::application::*;
 pub use runtime::{Smol, Tcp};
 
-/// A server core with its links, on smol: see [`rts_driver::Shard`].
+/// A server core with its links, on smol's global executor: see [`rts_driver::Shard`].
 pub type Shard = rts_driver::Shard<Smol>;
 
 /// Makes an engine for the server at `address`, such as `rts://127.0.0.1:7600`. Nothing is connected
 /// before [`Engine::login`]. `parameters` is a JSON object, such as `{}`.
 ///
 /// The engine lives in a task on smol's global executor, which needs no setup and ends with the process. So this can be
-/// called from anywhere.
+/// called from anywhere. That executor has one thread, unless the environment variable `SMOL_THREADS` says otherwise.
 ///
 /// # Errors
 ///
