@@ -15,8 +15,12 @@ const DEAD_AFTER_MS = 10_000;
 const RESULT_TIMEOUT_MS = 10_000;
 const BACKOFF_MS = [0, 500, 1_000, 2_000, 4_000, 5_000];
 
-/** How often timers are looked at. */
+/** How often timers are looked at, and how long an acknowledgement that nobody waits for may take (§4.4). */
 const TICK_MS = 250;
+
+/** So many frames or bytes are acknowledged at once, whatever they are (§4.4). */
+const ACK_FRAMES = 64n;
+const ACK_BYTES = 128 * 1_024;
 
 const PAYLOAD_BYTES_MAX = 65_536;
 
@@ -91,6 +95,9 @@ export class Client {
   /** Sequenced frames received in this session, and those of them that the server knows of. */
   #received = 0n;
   #told = 0n;
+  /** Whether somebody waits to be told, and what arrived since the server was. */
+  #isAwaited = false;
+  #bytesSince = 0;
   #failures = 0;
   #reconnectAt: number | undefined;
   #lastId = 0;
@@ -245,6 +252,7 @@ export class Client {
       this.#settle(id, this.#window.takeBack(id) ? Result.Broken : Result.Timeout);
     }
     this.#release();
+    this.#acknowledge();
   }
 
   // Frames in.
@@ -253,6 +261,7 @@ export class Client {
     link.lastHeard = Date.now();
     try {
       if (!(data instanceof ArrayBuffer)) throw new BadFrame("a text message");
+      this.#bytesSince += data.byteLength;
       link.decoder.push(new Uint8Array(data));
       for (let kind = link.decoder.next(); kind !== undefined; kind = link.decoder.next()) {
         this.#take(link, kind);
@@ -264,8 +273,9 @@ export class Client {
       this.#lost();
       return;
     }
-    // One acknowledgement for all that has arrived by then (§4.4).
-    setTimeout(() => this.#acknowledge());
+    const isMuch = this.#received - this.#told >= ACK_FRAMES || this.#bytesSince >= ACK_BYTES;
+    // One acknowledgement for all that has arrived by then.
+    if (this.#isAwaited || isMuch) setTimeout(() => this.#acknowledge());
   }
 
   #take(link: Link, kind: Kind): void {
@@ -283,7 +293,10 @@ export class Client {
         if (!this.#window.acknowledge(kind.value.received)) throw new BadFrame("a wrong Ack");
         return;
       case "delivery":
-        if (kind.value.config === 0) this.#received += 1n;
+        if (kind.value.config === 0) {
+          this.#received += 1n;
+          this.#isAwaited = true;
+        }
         return this.#delivered(kind.value);
       case "sendResults":
         this.#received += 1n;
@@ -313,13 +326,13 @@ export class Client {
     if (answer.resumed) {
       const canServe = this.#window.resume(answer.received, answer.sendsPerSecond);
       if (!canServe) throw new BadFrame("a wrong count of frames");
-      this.#told = this.#received;
     } else {
       // §4.12
-      this.#received = this.#told = 0n;
+      this.#received = 0n;
       this.#queries.clear();
       for (const id of this.#window.restart(answer.sendsPerSecond)) this.#settle(id, Result.Timeout);
     }
+    this.#isTold();
     if (isFirst) this.#listener.loginResult(0);
     this.#enter("online");
     this.#release();
@@ -366,15 +379,24 @@ export class Client {
 
   #acknowledge(): void {
     if (this.#link?.phase !== "online" || this.#told === this.#received) return;
-    this.#told = this.#received;
+    this.#isTold();
     this.#transmit({ case: "ack", value: { received: this.#received } });
+  }
+
+  /** The server knows what was received. */
+  #isTold(): void {
+    this.#told = this.#received;
+    this.#isAwaited = false;
+    this.#bytesSince = 0;
   }
 
   /** Sends what the window lets go. */
   #release(): void {
     const link = this.#link;
     if (link?.phase !== "online") return;
-    for (const bytes of this.#window.ready(Date.now())) this.#write(link, bytes);
+    const ready = this.#window.ready(Date.now());
+    if (ready.length > 0) this.#acknowledge();
+    for (const bytes of ready) this.#write(link, bytes);
   }
 
   #transmit(kind: KindInit): void {
