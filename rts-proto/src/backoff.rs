@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use crate::Instant;
 use crate::random::Random;
 
 /// Capped steps with full jitter: each wait is uniform between zero and its step, so that clients
@@ -9,6 +10,8 @@ use crate::random::Random;
 #[derive(Clone, Debug)]
 pub(crate) struct Backoff {
     attempt: usize,
+    /// Since when an attempt has been successful.
+    up_since: Option<Instant>,
 }
 
 impl Backoff {
@@ -16,17 +19,26 @@ impl Backoff {
     const STEPS_MS: [u64; 6] = [0, 500, 1_000, 2_000, 4_000, 5_000];
 
     pub(crate) fn new() -> Self {
-        Self { attempt: 0 }
+        Self { attempt: 0, up_since: None }
     }
 
-    /// The wait before the next attempt. `max` caps the steps.
-    pub(crate) fn next(&mut self, max: Duration, random: &mut Random) -> Duration {
+    /// An attempt was successful. Only if that lasts do the steps begin anew: a server that takes clients in and loses
+    /// them at once is not to be hammered.
+    pub(crate) fn succeeded(&mut self, now: Instant) {
+        self.up_since = Some(now);
+    }
+
+    /// The wait before the next attempt. `max` caps the steps, and a success that lasted as long begins them anew.
+    pub(crate) fn next(&mut self, now: Instant, max: Duration, random: &mut Random) -> Duration {
+        if self.up_since.take().is_some_and(|since| now.since(since) >= max) {
+            self.attempt = 0;
+        }
         let step = Self::STEPS_MS[self.attempt.min(Self::STEPS_MS.len() - 1)];
         self.attempt = self.attempt.saturating_add(1);
         random.up_to(Duration::from_millis(step).min(max))
     }
 
     pub(crate) fn reset(&mut self) {
-        self.attempt = 0;
+        *self = Self::new();
     }
 }

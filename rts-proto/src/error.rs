@@ -19,7 +19,7 @@ pub enum ProtocolError {
     /// §1.3: a length that is longer than needed or does not fit 64 bits.
     #[error("a length that is not the shortest varint of its value (§1.3)")]
     BadLength,
-    /// §1.4: no kind, two kinds, or a kind that must be understood and is not.
+    /// §1.4: no kind, more than one, or a kind that must be understood and is not.
     #[error("a frame without exactly one known kind (§1.4)")]
     UnknownKind,
     /// §1.5: not protobuf.
@@ -240,6 +240,8 @@ impl Disconnect {
     #[must_use]
     pub const fn retry(&self) -> Retry {
         match self {
+            // Waiting mends no version.
+            Self::PeerMisbehaved(ProtocolError::UnsupportedVersion { .. }) => Retry::Never,
             Self::Broken | Self::TimedOut | Self::PeerMisbehaved(_) => Retry::WithBackoff,
             Self::ByPeer { code, .. } => code.retry(),
         }

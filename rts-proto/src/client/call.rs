@@ -80,7 +80,7 @@ impl BroadcastError {
 pub enum CreateRoomError {
     /// Not 1 to 128 bytes of the alphabet, or one room too many.
     #[error(
-        "a room id has 1 to 128 bytes of A-Z a-z 0-9 _ @ -, and an engine has at most 256 rooms"
+        "a room id has 1 to 128 bytes of A-Z a-z 0-9 _ @ -, and an engine has at most 128 rooms"
     )]
     BadRoom,
     /// A live handle has this id.

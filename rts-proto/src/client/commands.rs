@@ -20,9 +20,14 @@ impl Client {
         }
         let uid = UserId::new(uid).map_err(|_| LoginError::BadArgument)?;
         let token = usable_token(token).ok_or(LoginError::BadArgument)?;
-        match self.login {
+        match &self.login {
             Login::LoggingIn(_) | Login::LoggedIn { .. } => {
                 return Err(LoginError::AlreadyLoggedIn);
+            }
+            // The rooms that wait for a better token are those of another user.
+            Login::TokenRejected { uid: rejected, .. } if *rejected != uid => {
+                let rejected = rejected.clone();
+                self.rooms_not_rejoined(&rejected);
             }
             Login::Idle | Login::TokenRejected { .. } => {}
         }

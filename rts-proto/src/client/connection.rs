@@ -125,7 +125,7 @@ impl Client {
     }
 
     fn wait_and_connect(&mut self, now: Instant, at_least: Duration) {
-        let jittered = self.backoff.next(self.parameters.backoff_max, &mut self.random);
+        let jittered = self.backoff.next(now, self.parameters.backoff_max, &mut self.random);
         let wait = at_least + jittered;
         if wait.is_zero() {
             self.connect(now);
@@ -208,6 +208,7 @@ impl Client {
 
     /// The server will not have this client at all.
     fn give_up(&mut self, now: Instant) {
+        self.finish_leaving(now);
         self.emit(Event::ConnectionStateChanged(ConnectionState::Failed));
         self.end_session(now, super::login::Ending::Abnormal);
     }

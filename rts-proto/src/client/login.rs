@@ -122,7 +122,7 @@ impl Client {
             }
             idle @ (Login::Idle | Login::TokenRejected { .. }) => self.login = idle,
         }
-        self.backoff.reset();
+        self.backoff.succeeded(now);
         self.release(now);
     }
 

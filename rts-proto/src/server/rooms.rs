@@ -64,11 +64,15 @@ impl Server {
         let (app_id, uid) = (session.app_id.clone(), session.uid.clone());
         let Some(app) = self.apps.get_mut(&app_id) else { return };
         if let Some(state) = app.ban_of(now, &id, &uid) {
-            let answer = Frame::JoinAnswer { ticket, state, members: Vec::new() };
-            return self.push_frame(number, answer);
+            return self.refuse_join(number, ticket, state);
         }
         let present = app.rooms.get_mut(&id).and_then(|room| room.members.get_mut(&uid));
         let is_new = present.is_none();
+        let has_too_many =
+            session.rooms.len() >= ROOMS_PER_USER_MAX && !session.rooms.contains(&id);
+        if has_too_many {
+            return self.refuse_join(number, ticket, RoomState::JoinFailed);
+        }
         if let Some(member) = present {
             member.session = Some(number);
             if let Some(until) = member.orphaned_until.take() {
@@ -76,11 +80,8 @@ impl Server {
             }
         } else {
             let members = app.rooms.get(&id).map_or(0, |room| room.members.len());
-            if session.rooms.len() >= ROOMS_PER_USER_MAX || members >= self.config.room_members_max
-            {
-                let state = RoomState::JoinFailed;
-                let answer = Frame::JoinAnswer { ticket, state, members: Vec::new() };
-                return self.push_frame(number, answer);
+            if members >= self.config.room_members_max {
+                return self.refuse_join(number, ticket, RoomState::JoinFailed);
             }
             let rate = self.config.room_broadcasts_per_second;
             let room = app.rooms.entry(id.clone()).or_insert_with(|| Room {
@@ -95,6 +96,10 @@ impl Server {
         }
         session.rooms.insert(id.clone());
         self.welcome(number, id, &uid, ticket, is_new);
+    }
+
+    fn refuse_join(&mut self, number: SessionNumber, ticket: u64, state: RoomState) {
+        self.push_frame(number, Frame::JoinAnswer { ticket, state, members: Vec::new() });
     }
 
     /// Tells the joiner who is there, and the others who came.

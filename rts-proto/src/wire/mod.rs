@@ -410,11 +410,11 @@ impl Frame {
 
     /// Reads a frame without its length. `None` is one that may be skipped (§1.4).
     pub fn decode(bytes: Bytes) -> Result<Option<Self>, ProtocolError> {
-        let number = first_field_number(&bytes);
+        let number = only_field(&bytes)?;
         let frame = generated::Frame::decode(bytes).map_err(|_| ProtocolError::Malformed)?;
         match frame.kind {
             Some(kind) => Self::try_from(kind).map(Some),
-            None if number.is_some_and(|number| number >= FIRST_OPTIONAL_KIND) => Ok(None),
+            None if number >= FIRST_OPTIONAL_KIND => Ok(None),
             None => Err(ProtocolError::UnknownKind),
         }
     }
@@ -423,7 +423,14 @@ impl Frame {
 /// §1.4: kinds from this field number on may be skipped.
 const FIRST_OPTIONAL_KIND: u64 = 512;
 
-fn first_field_number(bytes: &[u8]) -> Option<u64> {
-    let mut head = bytes;
-    prost::encoding::decode_varint(&mut head).ok().map(|key| key >> 3)
+/// The number of the one field that a frame is. Protobuf itself would take several, and keep the last.
+fn only_field(frame: &[u8]) -> Result<u64, ProtocolError> {
+    let mut rest = frame;
+    let mut varint = || prost::encoding::decode_varint(&mut rest);
+    let (Ok(key), Ok(len)) = (varint(), varint()) else { return Err(ProtocolError::Malformed) };
+    let is_length_delimited = key & 7 == 2;
+    if !is_length_delimited || len != rest.len() as u64 {
+        return Err(ProtocolError::UnknownKind);
+    }
+    Ok(key >> 3)
 }

@@ -2,4 +2,5 @@
 
 mod acks;
 mod resume;
+mod rooms;
 mod support;

@@ -1,0 +1,135 @@
+//! Rooms, frame by frame: how many there may be, and who is told. Section 6 of the protocol.
+
+use crate::support::{Shard, login, user};
+use bytes::Bytes;
+use rts_proto::limits::{NOTICE_MEMBERS_MAX, ROOMS_PER_USER_MAX};
+use rts_proto::server::Config;
+use rts_proto::wire::Frame;
+use rts_proto::{BroadcastCode, LeaveReason, LinkId, MessageId, Payload, RoomId, RoomState};
+
+fn room(id: &str) -> RoomId {
+    RoomId::new(id).expect("well formed")
+}
+
+/// Joins, and returns what the answer says.
+fn join(shard: &mut Shard, link: LinkId, id: &str) -> RoomState {
+    shard.say(link, Frame::Join { room: room(id), ticket: 1, business_id: None });
+    let answers = shard.hear(link);
+    let state = answers.iter().find_map(|frame| match frame {
+        Frame::JoinAnswer { state, .. } => Some(*state),
+        _ => None,
+    });
+    state.unwrap_or_else(|| panic!("no answer: {answers:?}"))
+}
+
+fn broadcast(shard: &mut Shard, link: LinkId, id: &str) -> BroadcastCode {
+    let payload = Payload::binary(Bytes::from_static(b"x"));
+    shard.say(link, Frame::Broadcast { id: MessageId(1), room: room(id), payload });
+    shard.tick();
+    let results = shard.hear(link).into_iter().find_map(|frame| match frame {
+        Frame::BroadcastResults { code, .. } => Some(code),
+        _ => None,
+    });
+    results.expect("a result")
+}
+
+#[test]
+fn a_session_is_in_as_many_rooms_as_it_may_and_in_no_more() {
+    let mut shard = Shard::new(Config::default());
+    let (alice, _) = shard.log_in(login("alice"));
+    for number in 0..ROOMS_PER_USER_MAX {
+        assert_eq!(join(&mut shard, alice, &format!("room-{number}")), RoomState::Joined);
+    }
+    assert_eq!(join(&mut shard, alice, "one-more"), RoomState::JoinFailed);
+    assert_eq!(join(&mut shard, alice, "room-0"), RoomState::Joined, "it is in this one");
+}
+
+/// Else a user could gather memberships without end, by logging in again and again.
+#[test]
+fn memberships_that_wait_for_a_new_session_count_when_it_takes_them_over() {
+    let mut shard = Shard::new(Config::default());
+    let (before, _) = shard.log_in(login("alice"));
+    for number in 0..ROOMS_PER_USER_MAX {
+        join(&mut shard, before, &format!("before-{number}"));
+    }
+    let (after, _) = shard.log_in(login("alice"));
+    for number in 0..ROOMS_PER_USER_MAX {
+        assert_eq!(join(&mut shard, after, &format!("after-{number}")), RoomState::Joined);
+    }
+    assert_eq!(join(&mut shard, after, "before-0"), RoomState::JoinFailed);
+}
+
+#[test]
+fn a_full_room_takes_nobody_and_one_who_left_makes_room() {
+    let mut shard = Shard::new(Config { room_members_max: 2, ..Config::default() });
+    let [alice, bob, carol] = ["alice", "bob", "carol"].map(|uid| shard.log_in(login(uid)).0);
+    assert_eq!(join(&mut shard, alice, "room"), RoomState::Joined);
+    assert_eq!(join(&mut shard, bob, "room"), RoomState::Joined);
+    assert_eq!(join(&mut shard, carol, "room"), RoomState::JoinFailed);
+    shard.say(alice, Frame::Leave { room: room("room"), ticket: 2 });
+    assert_eq!(join(&mut shard, carol, "room"), RoomState::Joined);
+}
+
+/// A room of so many members, and the link of the first.
+fn crowd(shard: &mut Shard, members: usize) -> Vec<LinkId> {
+    let links: Vec<_> =
+        (0..members).map(|who| shard.log_in(login(&format!("user-{who:03}"))).0).collect();
+    for link in &links {
+        assert_eq!(join(shard, *link, "hall"), RoomState::Joined);
+    }
+    for link in &links {
+        shard.hear(*link);
+    }
+    links
+}
+
+/// What the first of the members heard about the hall.
+fn told(shard: &mut Shard, link: LinkId) -> Vec<Frame> {
+    let frames = shard.hear(link);
+    frames.into_iter().filter(|frame| !matches!(frame, Frame::Ack { .. })).collect()
+}
+
+#[test]
+fn joins_and_leaves_are_told_up_to_500_members_and_not_beyond() {
+    let mut shard = Shard::new(Config::default());
+    let members = crowd(&mut shard, NOTICE_MEMBERS_MAX - 1);
+    let first = members[0];
+    let [last, over, beyond] = ["x-1", "x-2", "x-3"].map(|uid| shard.log_in(login(uid)).0);
+    let joined = |uid| Frame::MemberJoined { room: room("hall"), uid: user(uid) };
+    let stop = Frame::RoomNotice { room: room("hall"), state: RoomState::NoticesStop };
+
+    join(&mut shard, last, "hall");
+    assert_eq!(told(&mut shard, first), [joined("x-1")], "the 500th");
+    shard.say(over, Frame::Join { room: room("hall"), ticket: 1, business_id: None });
+    assert_eq!(told(&mut shard, first), [stop.clone()], "the 501st");
+    let answer = told(&mut shard, over);
+    let [Frame::JoinAnswer { members, .. }, notice] = &answer[..] else { panic!("{answer:?}") };
+    assert_eq!((members.len(), notice), (NOTICE_MEMBERS_MAX, &stop));
+    shard.say(beyond, Frame::Join { room: room("hall"), ticket: 1, business_id: None });
+    assert_eq!(told(&mut shard, first), [], "once is enough for those who know");
+    let answer = told(&mut shard, beyond);
+    let [Frame::JoinAnswer { members, .. }, notice] = &answer[..] else { panic!("{answer:?}") };
+    assert_eq!((members.len(), notice), (NOTICE_MEMBERS_MAX, &stop));
+
+    shard.say(beyond, Frame::Leave { room: room("hall"), ticket: 2 });
+    assert_eq!(told(&mut shard, first), [], "502 to 501");
+    shard.say(over, Frame::Leave { room: room("hall"), ticket: 2 });
+    let left =
+        Frame::MemberLeft { room: room("hall"), uid: user("x-2"), reason: LeaveReason::Left };
+    assert_eq!(told(&mut shard, first), [left], "501 to 500");
+}
+
+#[test]
+fn a_room_has_a_rate_of_its_own_and_a_lower_one_from_500_members_on() {
+    for (members, rate) in [(NOTICE_MEMBERS_MAX - 1, 100), (NOTICE_MEMBERS_MAX, 80)] {
+        let mut shard = Shard::new(Config::default());
+        let links = crowd(&mut shard, members);
+        // Two senders: one alone would be stopped by its own rate.
+        for number in 0..rate {
+            assert_eq!(broadcast(&mut shard, links[number % 2], "hall"), BroadcastCode::Ok);
+        }
+        for link in &links[..2] {
+            assert_eq!(broadcast(&mut shard, *link, "hall"), BroadcastCode::OverRate, "{members}");
+        }
+    }
+}
