@@ -89,6 +89,7 @@ fn accepted(session: u64) -> Frame {
         claim: 1,
         sends_per_second: 0,
         broadcasts_per_second: 0,
+        server_sends_per_second: 0,
     }))
 }
 

@@ -101,7 +101,7 @@ fn joins_and_leaves_are_told_up_to_500_members_and_not_beyond() {
     join(&mut shard, last, "hall");
     assert_eq!(told(&mut shard, first), [joined("x-1")], "the 500th");
     shard.say(over, Frame::Join { room: room("hall"), ticket: 1, business_id: None });
-    assert_eq!(told(&mut shard, first), [stop.clone()], "the 501st");
+    assert_eq!(told(&mut shard, first), std::slice::from_ref(&stop), "the 501st");
     let answer = told(&mut shard, over);
     let [Frame::JoinAnswer { members, .. }, notice] = &answer[..] else { panic!("{answer:?}") };
     assert_eq!((members.len(), notice), (NOTICE_MEMBERS_MAX, &stop));

@@ -2,7 +2,7 @@
 //! works for every kind of link.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use smol::channel::{Receiver, Sender};
@@ -31,6 +31,8 @@ struct State {
 struct Link {
     upstream: Sender<Order>,
     downstream: Sender<Order>,
+    /// Not an order: what is written after it was set must not overtake it.
+    is_stalled: Arc<AtomicBool>,
 }
 
 #[derive(Clone, Copy)]
@@ -81,8 +83,11 @@ impl Relay {
         self.order(Order::Cut, |link| [&link.upstream, &link.downstream].into());
     }
 
+    /// Nothing that is written from now on passes over the links that there are.
     pub(crate) fn stall(&self) {
-        self.order(Order::Stall, |link| [&link.upstream, &link.downstream].into());
+        for link in &self.lock().links {
+            link.is_stalled.store(true, Ordering::Relaxed);
+        }
     }
 
     /// The server reads an end, and can still write.
@@ -122,27 +127,30 @@ async fn accept(listener: TcpListener, state: Arc<Mutex<State>>) {
         }
         let (upstream, up_orders) = smol::channel::unbounded();
         let (downstream, down_orders) = smol::channel::unbounded();
+        let is_stalled = Arc::new(AtomicBool::new(false));
         let bytes_left = {
             let mut state = lock(&state);
             state.accepted += 1;
-            state.links.push(Link { upstream, downstream });
-            Arc::new(AtomicUsize::new(state.cuts.next().unwrap_or(usize::MAX)))
+            state.links.push(Link { upstream, downstream, is_stalled: Arc::clone(&is_stalled) });
+            AtomicUsize::new(state.cuts.next().unwrap_or(usize::MAX))
         };
-        let up = carry(near.clone(), far.clone(), up_orders, Arc::clone(&bytes_left));
-        let down = carry(far, near, down_orders, bytes_left);
+        let limits = Arc::new(Limits { bytes_left, is_stalled });
+        let up = carry(near.clone(), far.clone(), up_orders, Arc::clone(&limits));
+        let down = carry(far, near, down_orders, limits);
         smol::spawn(up).detach();
         smol::spawn(down).detach();
     }
 }
 
+/// Of both directions of a link together.
+struct Limits {
+    bytes_left: AtomicUsize,
+    is_stalled: Arc<AtomicBool>,
+}
+
 /// One direction of a link.
-async fn carry(
-    from: TcpStream,
-    to: TcpStream,
-    orders: Receiver<Order>,
-    bytes_left: Arc<AtomicUsize>,
-) {
-    let passing = pass(from.clone(), to.clone(), &bytes_left);
+async fn carry(from: TcpStream, to: TcpStream, orders: Receiver<Order>, limits: Arc<Limits>) {
+    let passing = pass(from.clone(), to.clone(), &limits);
     let ordered = async { orders.recv().await.unwrap_or(Order::Cut) };
     let mut order = or(passing, ordered).await;
     while let Order::Stall = order {
@@ -157,14 +165,18 @@ async fn carry(
     }
 }
 
-async fn pass(mut from: TcpStream, mut to: TcpStream, bytes_left: &AtomicUsize) -> Order {
+async fn pass(mut from: TcpStream, mut to: TcpStream, limits: &Limits) -> Order {
     let mut buffer = vec![0; 16 * 1_024];
     loop {
         let Ok(length) = from.read(&mut buffer).await else { return Order::Cut };
         if length == 0 {
             return Order::End;
         }
-        let left = bytes_left
+        if limits.is_stalled.load(Ordering::Relaxed) {
+            return Order::Stall;
+        }
+        let left = limits
+            .bytes_left
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
                 Some(if left == usize::MAX { left } else { left.saturating_sub(length) })
             })
