@@ -1,15 +1,15 @@
 //! The loop of one engine: one task, which also sees to the links that are being closed.
 
 use std::future::poll_fn;
-use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures_lite::future::yield_now;
-use rts_engine::{Action, Address, AddressError, Driver, Engine, EngineError, Events};
+use rts_engine::{Action, Driver, Engine, EngineError, Events};
 use rts_proto::LinkId;
 use rts_proto::client::Input;
+use rts_stream::{Connector, ConnectorError, LinkError};
 use rts_trace::Recorder;
 
 use crate::alarm::Alarm;
@@ -23,9 +23,9 @@ const TURNS_MAX: u32 = 64;
 /// Why there is no engine.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// Where the server is cannot be understood.
+    /// There is no way to the server: its address, or what is needed for TLS.
     #[error(transparent)]
-    Address(#[from] AddressError),
+    Connector(#[from] ConnectorError),
     /// The app id or the parameters are wrong.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -37,21 +37,21 @@ pub enum ConnectError {
     Random(getrandom::Error),
 }
 
-/// Makes an engine for the server at `address`, such as `rts://127.0.0.1:7600`. Nothing is connected
-/// before [`Engine::login`]. `parameters` is a JSON object, such as `{}`.
+/// Makes an engine for the server of the connector. Nothing is connected before [`Engine::login`]. `parameters` is a JSON
+/// object, such as `{}`.
 ///
 /// The engine lives in a task on the runtime. When the runtime is shut down, it is destroyed: every
 /// [`Sent`](rts_engine::Sent) completes and [`Events`] ends.
 ///
 /// # Errors
 ///
-/// An address, app id or parameters that cannot be used; no runtime; no random numbers.
+/// An app id or parameters that cannot be used; no runtime; no random numbers.
 pub fn connect<R: Runtime>(
-    address: &str,
+    connector: Connector,
     app_id: &str,
     parameters: &str,
 ) -> Result<(Engine, Events), ConnectError> {
-    start::<R>(address, |seed| Engine::new(app_id, parameters, seed))
+    start::<R>(connector, |seed| Engine::new(app_id, parameters, seed))
 }
 
 /// Like [`connect`], with a recording: see [`Engine::recorded`].
@@ -60,36 +60,35 @@ pub fn connect<R: Runtime>(
 ///
 /// See [`connect`].
 pub fn connect_recorded<R: Runtime>(
-    address: &str,
+    connector: Connector,
     app_id: &str,
     parameters: &str,
     recorder: Recorder,
 ) -> Result<(Engine, Events), ConnectError> {
-    start::<R>(address, |seed| Engine::recorded(app_id, parameters, seed, recorder))
+    start::<R>(connector, |seed| Engine::recorded(app_id, parameters, seed, recorder))
 }
 
 fn start<R: Runtime>(
-    address: &str,
+    connector: Connector,
     make: impl FnOnce(u64) -> Result<(Engine, Events, Driver), EngineError>,
 ) -> Result<(Engine, Events), ConnectError> {
-    let address: Address = address.parse()?;
     if !R::is_present() {
         return Err(ConnectError::NoRuntime);
     }
     let seed = getrandom::u64().map_err(ConnectError::Random)?;
     let (engine, events, driver) = make(seed)?;
-    R::spawn(run::<R>(driver, address));
+    R::spawn(run::<R>(driver, connector));
     Ok((engine, events))
 }
 
-async fn run<R: Runtime>(driver: Driver, address: Address) {
+async fn run<R: Runtime>(driver: Driver, connector: Connector) {
     let mut current = Current::<R>::None;
     let mut closing = Closing::default();
     let mut alarm = Alarm::<R>::new();
     for turn in 1_u32.. {
         while let Some(action) = driver.next_action() {
             match action {
-                Action::Connect(id) => current = Current::connecting(id, &address),
+                Action::Connect(id) => current = Current::connecting(id, &connector),
                 Action::Transmit(id, bytes) => {
                     if current
                         .link(id)
@@ -116,19 +115,24 @@ async fn run<R: Runtime>(driver: Driver, address: Address) {
             yield_now().await;
         }
         let (deadline, reading) = (driver.deadline(), driver.wants_read());
-        let input = poll_fn(|context| {
+        let news = poll_fn(|context| {
             let is_due = alarm.poll_ring(context, deadline).is_ready();
             let has_changed = driver.poll_changed(context).is_ready();
             let _ = closing.poll(context);
             match current.poll_next(context, reading) {
-                Poll::Ready(input) => Poll::Ready(Some(input)),
+                Poll::Ready(news) => Poll::Ready(Some(news)),
                 Poll::Pending if is_due || has_changed => Poll::Ready(None),
                 Poll::Pending => Poll::Pending,
             }
         })
         .await;
-        if let Some(input) = input {
-            driver.handle(input);
+        match news {
+            Some(News::Input(input)) => driver.handle(input),
+            Some(News::Failed(id, error, link)) => {
+                driver.link_failed(id, format!("no link to {}: {error}", connector.address()));
+                closing.links.extend(link.map(|link| Box::pin(link.finish::<R>()) as Finishing));
+            }
+            None => {}
         }
     }
     poll_fn(|context| closing.poll(context)).await;
@@ -137,8 +141,10 @@ async fn run<R: Runtime>(driver: Driver, address: Address) {
 /// Links that are being closed, each for a second at most.
 #[derive(Default)]
 struct Closing {
-    links: Vec<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    links: Vec<Finishing>,
 }
+
+type Finishing = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Closing {
     /// Ready when all are closed.
@@ -151,13 +157,24 @@ impl Closing {
 /// The one link that the core has, or wants to have.
 enum Current<R: Runtime> {
     None,
-    Connecting(LinkId, Pin<Box<dyn Future<Output = io::Result<R::Stream>> + Send>>),
+    Connecting(LinkId, Pin<Box<dyn Future<Output = Established<R>> + Send>>),
     Up(LinkId, Link<R::Stream>),
 }
 
+/// A link whose layers are open; or why there is none, and what may have something left to say.
+type Established<R> =
+    Result<Link<<R as Runtime>::Stream>, (LinkError, Option<Link<<R as Runtime>::Stream>>)>;
+
+/// What became of the link.
+enum News<R: Runtime> {
+    Input(Input),
+    /// It is over, and this is why. The link may have something left to say.
+    Failed(LinkId, LinkError, Option<Link<R::Stream>>),
+}
+
 impl<R: Runtime> Current<R> {
-    fn connecting(id: LinkId, address: &Address) -> Self {
-        Self::Connecting(id, Box::pin(R::connect(address.authority().to_owned())))
+    fn connecting(id: LinkId, connector: &Connector) -> Self {
+        Self::Connecting(id, Box::pin(establish::<R>(connector.clone())))
     }
 
     fn link(&mut self, wanted: LinkId) -> Option<&mut Link<R::Stream>> {
@@ -180,24 +197,46 @@ impl<R: Runtime> Current<R> {
     }
 
     /// What the core is to be told next.
-    fn poll_next(&mut self, context: &mut Context<'_>, reading: bool) -> Poll<Input> {
-        let (id, stream) = match self {
+    fn poll_next(&mut self, context: &mut Context<'_>, reading: bool) -> Poll<News<R>> {
+        Poll::Ready(match self {
             Self::None => return Poll::Pending,
-            Self::Connecting(id, connecting) => (*id, ready!(connecting.as_mut().poll(context))),
-            Self::Up(id, link) => match ready!(link.poll_step(context, reading)) {
-                Step::Received(bytes) => return Poll::Ready(Input::Received(*id, bytes)),
-                Step::Ending | Step::Gone => (*id, Err(io::ErrorKind::NotConnected.into())),
-            },
-        };
-        Poll::Ready(match stream {
-            Ok(stream) => {
-                *self = Self::Up(id, Link::new(stream, Arc::new(Queue::default())));
-                Input::Connected(id)
+            Self::Connecting(id, connecting) => {
+                let id = *id;
+                match ready!(connecting.as_mut().poll(context)) {
+                    Ok(link) => {
+                        *self = Self::Up(id, link);
+                        News::Input(Input::Connected(id))
+                    }
+                    Err((error, link)) => {
+                        *self = Self::None;
+                        News::Failed(id, error, link)
+                    }
+                }
             }
-            Err(_) => {
-                *self = Self::None;
-                Input::Disconnected(id)
+            Self::Up(id, link) => {
+                let id = *id;
+                match ready!(link.poll_step(context, reading)) {
+                    Step::Received(bytes) => News::Input(Input::Received(id, bytes)),
+                    Step::Over(Some(error)) => News::Failed(id, error.into(), self.take(id)),
+                    Step::Over(None) | Step::Ending | Step::Gone => {
+                        *self = Self::None;
+                        News::Input(Input::Disconnected(id))
+                    }
+                }
             }
         })
+    }
+}
+
+async fn establish<R: Runtime>(connector: Connector) -> Established<R> {
+    let at = connector.dial();
+    let stream = match R::connect(at.clone()).await {
+        Ok(stream) => stream,
+        Err(error) => return Err((LinkError::Connect { at, error }, None)),
+    };
+    let mut link = Link::new(stream, connector.layers(), Arc::new(Queue::default()));
+    match link.open().await {
+        Ok(()) => Ok(link),
+        Err(error) => Err((error, Some(link))),
     }
 }

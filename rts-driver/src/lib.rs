@@ -2,7 +2,8 @@
 //!
 //! What this crate does not do: it opens no socket, sets no timer and starts no task; a [`Runtime`] does, which is a
 //! page in a crate of its own (`rts-transport-tokio`, `rts-transport-smol`). It makes no decision of the protocol either;
-//! `rts-proto` does. It moves bytes between links and a core, and calls the core when time has passed.
+//! `rts-proto` does. It moves bytes between links and a core, through the layers of `rts-stream`, and calls the core when
+//! time has passed.
 //!
 //! ```text
 //!  Engine, Room, Events      one task for an engine          one task for each link     Shard
@@ -33,9 +34,7 @@ pub mod application {
     pub use crate::client::ConnectError;
     pub use crate::posts::{Begun, PostToAppServer, Posting};
     pub use crate::server::Authenticate;
-    pub use rts_engine::{
-        Address, AddressError, Engine, EngineError, Events, Room, Sent, ServerAnswer, sdk_version,
-    };
+    pub use rts_engine::{Engine, EngineError, Events, Room, Sent, ServerAnswer, sdk_version};
     pub use rts_proto::client::{
         BroadcastError, BusinessIdError, CreateRoomError, Event, EventHandler, JoinError,
         LoginError, ParametersError, RoomEvent, RoomEventHandler, SendError, WarningCode,
@@ -45,5 +44,13 @@ pub mod application {
         MessageId, OnlineStatus, Payload, Reply, RoomId, RoomState, SendCode, ServerParamsCode,
         UserId,
     };
+    #[cfg(feature = "websocket")]
+    pub use rts_stream::Origins;
+    pub use rts_stream::{
+        Acceptor, Address, AddressError, ConnectOptions, Connector, ConnectorError, Proxy,
+        ProxyError, Scheme,
+    };
+    #[cfg(any(feature = "tls-ring", feature = "tls-aws-lc"))]
+    pub use rts_stream::{Identity, IdentityError, Roots};
     pub use rts_trace::{Recorder, Secrets};
 }

@@ -1,4 +1,4 @@
-//! One byte stream with its queue: reading and writing at once, a bounded amount of either at a time.
+//! One byte stream with its layers and its queue: reading and writing at once, a bounded amount of either at a time.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use bytes::{Buf as _, Bytes};
+use bytes::Bytes;
 use futures_lite::future::or;
+use rts_stream::{End, LayerError, Layers, LinkError};
 
 use crate::queue::{Ending, Queue};
 use crate::runtime::{Runtime, Stream};
@@ -38,25 +39,66 @@ pub(crate) enum Step {
     Ending,
     /// It is broken, or the other side closed it, or it was cut.
     Gone,
+    /// The other side said goodbye, or something that cannot be. There may be an answer to write: call
+    /// [`Link::finish`].
+    Over(Option<LayerError>),
 }
 
 #[derive(Debug)]
 pub(crate) struct Link<S> {
     stream: S,
+    layers: Layers,
     queue: Arc<Queue>,
     /// Taken from the queue, and not written.
     batch: VecDeque<Bytes>,
+    /// What came with the last bytes of the handshake.
+    early: Bytes,
     write_failed: bool,
     reads_in_turn: usize,
 }
 
 impl<S: Stream> Link<S> {
-    pub(crate) fn new(stream: S, queue: Arc<Queue>) -> Self {
-        Self { stream, queue, batch: VecDeque::new(), write_failed: false, reads_in_turn: 0 }
+    pub(crate) fn new(stream: S, layers: Layers, queue: Arc<Queue>) -> Self {
+        Self {
+            stream,
+            layers,
+            queue,
+            batch: VecDeque::new(),
+            early: Bytes::new(),
+            write_failed: false,
+            reads_in_turn: 0,
+        }
     }
 
     pub(crate) fn queue(&self) -> &Arc<Queue> {
         &self.queue
+    }
+
+    /// Waits until the layers are open: for plain TCP they are. Cancel safe.
+    pub(crate) async fn open(&mut self) -> Result<(), LinkError> {
+        poll_fn(|context| self.poll_open(context)).await
+    }
+
+    fn poll_open(&mut self, context: &mut Context<'_>) -> Poll<Result<(), LinkError>> {
+        loop {
+            let written = self.poll_write(context);
+            if self.layers.is_open() {
+                return Poll::Ready(Ok(()));
+            }
+            let why = match ready!(self.poll_receive(context)) {
+                Ok(bytes) => {
+                    self.early = bytes;
+                    continue;
+                }
+                Err(Unread::Over(Some(error))) => LinkError::Layer(error),
+                Err(Unread::Over(None)) => LinkError::Closed(None),
+                Err(Unread::Broken(error)) => LinkError::Closed(error.or(match written {
+                    Poll::Ready(Err(error)) => Some(error),
+                    Poll::Ready(Ok(())) | Poll::Pending => None,
+                })),
+            };
+            return Poll::Ready(Err(why));
+        }
     }
 
     /// Writes what is queued until there is something to say. Reads only if `reading`, and whether or not the writing
@@ -71,14 +113,20 @@ impl<S: Stream> Link<S> {
             Ending::Flush => return Poll::Ready(Step::Ending),
             Ending::Cut => return Poll::Ready(Step::Gone),
         }
-        if let Poll::Ready(Err(_)) = self.poll_write(context) {
-            self.write_failed = true;
-        }
-        if reading {
+        loop {
+            if let Poll::Ready(Err(_)) = self.poll_write(context) {
+                self.write_failed = true;
+            }
+            if !reading {
+                break;
+            }
             match self.poll_read(context) {
+                // The layers took it all, and may have an answer to it.
+                Poll::Ready(Ok(bytes)) if bytes.is_empty() => {}
                 Poll::Ready(Ok(bytes)) => return Poll::Ready(Step::Received(bytes)),
-                Poll::Ready(Err(_)) => return Poll::Ready(Step::Gone),
-                Poll::Pending => {}
+                Poll::Ready(Err(Unread::Broken(_))) => return Poll::Ready(Step::Gone),
+                Poll::Ready(Err(Unread::Over(error))) => return Poll::Ready(Step::Over(error)),
+                Poll::Pending => break,
             }
         }
         // What the other side said last is worth more than that it can no longer be answered: so this
@@ -100,21 +148,28 @@ impl<S: Stream> Link<S> {
 
     async fn close(&mut self) -> io::Result<()> {
         let mut is_reading = true;
-        poll_fn(|context| {
-            while is_reading && let Poll::Ready(read) = self.poll_read(context) {
-                is_reading = read.is_ok();
-            }
-            self.poll_write(context)
-        })
-        .await?;
+        self.drain(&mut is_reading).await?;
+        self.layers.close();
+        self.drain(&mut is_reading).await?;
         poll_fn(|context| self.stream.poll_shutdown(context)).await?;
         while is_reading {
-            is_reading = poll_fn(|context| self.poll_read(context)).await.is_ok();
+            is_reading = poll_fn(|context| self.poll_read_raw(context, |_, _| {})).await.is_ok();
         }
         Ok(())
     }
 
-    /// Ready when everything is written.
+    /// Writes everything, and drops what is read meanwhile.
+    async fn drain(&mut self, is_reading: &mut bool) -> io::Result<()> {
+        poll_fn(|context| {
+            while *is_reading && let Poll::Ready(read) = self.poll_read_raw(context, |_, _| {}) {
+                *is_reading = read.is_ok();
+            }
+            self.poll_write(context)
+        })
+        .await
+    }
+
+    /// Ready when everything is written that can be: nothing of the queue is, while the layers are not open.
     fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.write_failed {
             return Poll::Pending;
@@ -123,65 +178,81 @@ impl<S: Stream> Link<S> {
             if self.batch.is_empty() {
                 self.queue.take(&mut self.batch);
             }
-            if self.batch.is_empty() {
+            self.queue.written(self.layers.fill(&mut self.batch));
+            let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+            let count = self.layers.slices(&self.batch, &mut slices);
+            if count == 0 {
                 return Poll::Ready(Ok(()));
             }
-            let written = ready!(self.poll_write_batch(context))?;
+            let written = ready!(self.stream.poll_write_vectored(context, &slices[..count]))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            self.queue.written(written);
-            advance(&mut self.batch, written);
+            self.queue.written(self.layers.wrote(written, &mut self.batch));
         }
         context.waker().wake_by_ref();
         Poll::Pending
     }
 
-    fn poll_write_batch(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let mut slices = [IoSlice::new(&[]); SLICES_MAX];
-        let mut count = 0;
-        for (slice, chunk) in slices.iter_mut().zip(&self.batch) {
-            *slice = IoSlice::new(chunk);
-            count += 1;
+    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<Result<Bytes, Unread>> {
+        if self.early.is_empty() {
+            self.poll_receive(context)
+        } else {
+            Poll::Ready(Ok(std::mem::take(&mut self.early)))
         }
-        self.stream.poll_write_vectored(context, &slices[..count])
     }
 
-    /// Never ready with no bytes: the end of the stream is an error.
-    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
+    /// Reads once, and gives what that means above the layers, which may be nothing yet.
+    fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<Result<Bytes, Unread>> {
+        match self.layers.end() {
+            None => {}
+            Some(End::Closed) => return Poll::Ready(Err(Unread::Over(None))),
+            Some(End::Failed(error)) => return Poll::Ready(Err(Unread::Over(Some(error)))),
+        }
+        let mut bytes = Bytes::new();
+        ready!(self.poll_read_raw(context, |layers, wire| bytes = layers.receive(wire)))?;
+        Poll::Ready(Ok(bytes))
+    }
+
+    /// Hands bytes as they are on the wire to `take`, at least one: the end of the stream is an error.
+    fn poll_read_raw(
+        &mut self,
+        context: &mut Context<'_>,
+        take: impl FnOnce(&mut Layers, &mut [u8]),
+    ) -> Poll<io::Result<()>> {
         if self.reads_in_turn == CALLS_PER_TURN {
             self.reads_in_turn = 0;
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
-        let read = SCRATCH.with_borrow_mut(|scratch| {
-            let read = self.stream.poll_read(context, scratch);
-            read.map_ok(|length| Bytes::copy_from_slice(&scratch[..length]))
-        });
-        match read {
-            Poll::Ready(Ok(bytes)) if bytes.is_empty() => {
-                Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()))
-            }
-            Poll::Ready(read) => {
+        SCRATCH.with_borrow_mut(|scratch| match self.stream.poll_read(context, scratch) {
+            Poll::Ready(Ok(0)) => Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
+            Poll::Ready(Ok(length)) => {
                 self.reads_in_turn += 1;
-                Poll::Ready(read)
+                take(&mut self.layers, &mut scratch[..length]);
+                Poll::Ready(Ok(()))
             }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             Poll::Pending => {
                 self.reads_in_turn = 0;
                 Poll::Pending
             }
-        }
+        })
     }
 }
 
-fn advance(batch: &mut VecDeque<Bytes>, mut written: usize) {
-    while let Some(first) = batch.front_mut() {
-        if written < first.len() {
-            first.advance(written);
-            return;
-        }
-        written -= first.len();
-        batch.pop_front();
+/// Why there are no more bytes.
+enum Unread {
+    /// The stream ended, or broke.
+    Broken(Option<io::Error>),
+    /// The layers say that it is over.
+    Over(Option<LayerError>),
+}
+
+impl From<io::Error> for Unread {
+    fn from(error: io::Error) -> Self {
+        let is_end = error.kind() == io::ErrorKind::UnexpectedEof;
+        Self::Broken((!is_end).then_some(error))
     }
 }
 
@@ -190,9 +261,10 @@ mod tests {
     use super::*;
     use crate::testing::{Pipe, Still, pipe};
     use futures_lite::future::{block_on, zip};
+    use rts_stream::Acceptor;
 
     fn link(stream: Pipe) -> Link<Pipe> {
-        Link::new(stream, Arc::new(Queue::default()))
+        Link::new(stream, Acceptor::plain().layers(), Arc::new(Queue::default()))
     }
 
     async fn read_to_end(mut stream: Pipe) -> Vec<u8> {
@@ -203,16 +275,6 @@ mod tests {
                 0 => return arrived,
                 length => arrived.extend_from_slice(&buffer[..length]),
             }
-        }
-    }
-
-    #[test]
-    fn advances_over_whole_and_broken_chunks() {
-        let chunks = || VecDeque::from([Bytes::from_static(b"abc"), Bytes::from_static(b"de")]);
-        for (written, left) in [(0, "abcde"), (2, "cde"), (3, "de"), (4, "e"), (5, "")] {
-            let mut batch = chunks();
-            advance(&mut batch, written);
-            assert_eq!(batch.make_contiguous().concat(), left.as_bytes(), "after {written}");
         }
     }
 

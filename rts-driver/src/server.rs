@@ -14,6 +14,7 @@ use rts_engine::Clock;
 use rts_proto::server::{Credentials, Input, Output, PostProgress, Stats, Target, Verdict};
 use rts_proto::wire::ResumeKey;
 use rts_proto::{AppId, CallId, Instant, LinkId, LoginCode, OnlineStatus, UserId};
+use rts_stream::Acceptor;
 use rts_trace::RecordedServer;
 
 use crate::accept::accept;
@@ -119,11 +120,15 @@ impl<R: Runtime> Shard<R> {
         self.lock().links_max = links_max;
     }
 
-    /// Accepts links and serves them until [`shutdown`](Self::shutdown), and then until all are closed. Dropping the
-    /// future stops accepting; links that are open go on. There may be several listeners.
-    pub async fn serve(&self, listener: R::Listener) {
+    /// Accepts links, which speak what `acceptor` says, and serves them until [`shutdown`](Self::shutdown), and then until
+    /// all are closed. Dropping the future stops accepting; links that are open go on. There may be several
+    /// listeners, of all kinds.
+    ///
+    /// Handshakes of TLS and WebSocket are part of a link: the core's login deadline and its bound on links that have not
+    /// logged in hold for them.
+    pub async fn serve(&self, listener: R::Listener, acceptor: Acceptor) {
         self.start_timer();
-        or(self.until(|state| state.is_shut_down), self.accept_all(&listener)).await;
+        or(self.until(|state| state.is_shut_down), self.accept_all(&listener, &acceptor)).await;
         drop(listener);
         self.closed().await;
     }
@@ -170,14 +175,14 @@ impl<R: Runtime> Shard<R> {
         }
     }
 
-    async fn accept_all(&self, listener: &R::Listener) {
+    async fn accept_all(&self, listener: &R::Listener, acceptor: &Acceptor) {
         loop {
             let (stream, peer) = accept::<R>(listener).await;
-            self.start_link(stream, peer);
+            self.start_link(stream, peer, acceptor);
         }
     }
 
-    fn start_link(&self, stream: R::Stream, peer: SocketAddr) {
+    fn start_link(&self, stream: R::Stream, peer: SocketAddr, acceptor: &Acceptor) {
         let mut key = [0; 16];
         if let Err(error) = getrandom::fill(&mut key) {
             tracing::error!(%error, "no random numbers for a link: it is dropped");
@@ -198,7 +203,8 @@ impl<R: Runtime> Shard<R> {
         };
         tracing::debug!(link = %id, %peer, "accepted");
         let registered = Registered { shard: self.clone(), id };
-        R::spawn(registered.run(ResumeKey(key), Link::new(stream, queue)));
+        let link = Link::new(stream, acceptor.layers(), queue);
+        R::spawn(registered.run(ResumeKey(key), link));
     }
 
     fn handle(&self, input: Input) {
@@ -372,6 +378,14 @@ impl<R: Runtime> Registered<R> {
                 }),
                 Step::Ending => return link.finish::<R>().await,
                 Step::Gone => return,
+                Step::Over(error) => {
+                    if let Some(error) = error {
+                        tracing::debug!(link = %self.id, %error, "given up");
+                    }
+                    // The core need not wait until the goodbye is said.
+                    self.shard.handle(Input::Disconnected(self.id));
+                    return link.finish::<R>().await;
+                }
             }
         }
     }

@@ -15,10 +15,13 @@ use crate::shared::Shared;
 /// Callbacks made before the loop looks at its link again.
 const CALLBACKS_PER_TURN: usize = 64;
 
+/// What is known about a link that just ended before a login was answered over it.
+const CLOSED_TOO_EARLY: &str = "the connection was closed before the login was answered";
+
 /// What a runtime is to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Make a link, and answer with [`Input::Connected`] or [`Input::Disconnected`].
+    /// Make a link, and answer with [`Input::Connected`], [`Input::Disconnected`] or [`Driver::link_failed`].
     Connect(LinkId),
     /// Write these bytes, after all earlier ones of the link.
     Transmit(LinkId, Bytes),
@@ -48,7 +51,28 @@ impl Driver {
 
     /// Tells the core what happened, and ends the burst: what is due at once is done at once.
     pub fn handle(&self, input: Input) {
-        self.shared.call(|state, now| state.client.handle_input(now, input));
+        self.shared.call(|state, now| {
+            match input {
+                Input::Disconnected(link) if !state.client.is_online() => {
+                    state.link_failed(link, CLOSED_TOO_EARLY.to_owned());
+                }
+                _ => {}
+            }
+            state.client.handle_input(now, input);
+            if state.client.is_online() {
+                state.link_error = None;
+            }
+        });
+    }
+
+    /// Instead of [`Input::Disconnected`], when it is known why a link did not come up, or what the other side did to
+    /// it. The application is told with a [`Warning`](rts_proto::client::Event::Warning), once for the same reason
+    /// until a link is up again; [`Engine::last_link_error`](crate::Engine::last_link_error) keeps it.
+    pub fn link_failed(&self, link: LinkId, why: String) {
+        self.shared.call(|state, now| {
+            state.link_failed(link, why);
+            state.client.handle_input(now, Input::Disconnected(link));
+        });
     }
 
     /// Tells the core that time has passed, if something is due. The clock is read here: a timer that

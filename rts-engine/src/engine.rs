@@ -305,6 +305,13 @@ impl Engine {
         self.shared().lock().client.last_disconnect()
     }
 
+    /// Why the last attempt to connect failed, in words for a person; `None` while a login
+    /// has its link. It has no secret in it.
+    #[must_use]
+    pub fn last_link_error(&self) -> Option<String> {
+        self.shared().lock().link_error.clone()
+    }
+
     pub(crate) fn shared(&self) -> &Shared {
         &self.handle.shared
     }

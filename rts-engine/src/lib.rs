@@ -11,7 +11,6 @@
 //! ```
 #![forbid(unsafe_code)]
 
-mod address;
 mod clock;
 mod delivery;
 mod driver;
@@ -21,7 +20,6 @@ mod room;
 mod sent;
 mod shared;
 
-pub use address::{Address, AddressError};
 pub use clock::Clock;
 pub use driver::{Action, Driver};
 pub use engine::{Engine, EngineError, sdk_version};

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 
-use rts_proto::client::{Event, Input, Output, RoomEvent};
+use rts_proto::client::{Event, Input, Output, RoomEvent, WarningCode};
 use rts_proto::{BroadcastCode, Instant, LinkId, MessageId, Reply, RoomKey, SendCode};
 use rts_trace::RecordedClient;
 
@@ -30,6 +30,8 @@ pub(crate) struct State {
     pub(crate) changed: bool,
     /// The driver is gone, and nothing moves any more.
     pub(crate) closed: bool,
+    /// Why no link came up the last time, if no login was answered over one since.
+    pub(crate) link_error: Option<String>,
     pub(crate) wakers: Wakers,
     pub(crate) sends: Waiting<MessageId, SendCode>,
     pub(crate) server_sends: Waiting<MessageId, ServerAnswer>,
@@ -63,6 +65,7 @@ impl Shared {
             deadline: None,
             changed: true,
             closed: false,
+            link_error: None,
             wakers: Wakers::default(),
             sends: Waiting::default(),
             server_sends: Waiting::default(),
@@ -175,6 +178,15 @@ impl State {
         });
         self.act(Action::Disconnect(link));
         self.client.handle_input(now, Input::Disconnected(link));
+    }
+
+    /// A link did not come up. Nobody is told about one that is not wanted any more, or what was told before.
+    pub(crate) fn link_failed(&mut self, link: LinkId, why: String) {
+        if self.client.link() != Some(link) || self.link_error.as_ref() == Some(&why) {
+            return;
+        }
+        self.link_error = Some(why.clone());
+        self.happened(Event::Warning { code: WarningCode::LinkFailed, message: why });
     }
 
     fn happened(&mut self, event: Event) {

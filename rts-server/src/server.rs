@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rts_trace::{RecordedServer, Recorder};
-use rts_transport_tokio::Shard;
+use rts_transport_tokio::{Acceptor, Shard};
 use tokio::net::{TcpListener, TcpSocket};
 
 use crate::openapi::Listener;
@@ -103,7 +103,7 @@ impl Server {
             }
         };
         tokio::select! {
-            () = self.shard.serve(self.listener) => {}
+            () = self.shard.serve(self.listener, Acceptor::plain()) => {}
             () = openapi => {}
             () = stop => {}
         }

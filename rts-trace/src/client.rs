@@ -6,7 +6,7 @@ use rts_proto::client::{
     BroadcastError, BusinessIdError, Client, Config, CreateRoomError, Input, JoinError, LoginError,
     Output, ParametersError, SendError, Timer,
 };
-use rts_proto::{Disconnect, Instant, MessageConfig, MessageId, Payload, RoomKey};
+use rts_proto::{Disconnect, Instant, LinkId, MessageConfig, MessageId, Payload, RoomKey};
 
 use crate::record::{ClientCall, ClientInput, CoreConfig, Record, shown};
 use crate::recorder::Recorder;
@@ -200,6 +200,16 @@ impl RecordedClient {
     #[must_use]
     pub fn last_disconnect(&self) -> Option<Disconnect> {
         self.core.last_disconnect()
+    }
+
+    #[must_use]
+    pub fn link(&self) -> Option<LinkId> {
+        self.core.link()
+    }
+
+    #[must_use]
+    pub fn is_online(&self) -> bool {
+        self.core.is_online()
     }
 
     #[must_use]

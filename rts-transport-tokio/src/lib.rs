@@ -1,7 +1,8 @@
 //! RTS over tokio: [`connect`] for client engines, [`Shard`] for servers.
 //!
 //! What this crate does not do: it is only tokio's sockets, timers and tasks for the drivers, which are the same for
-//! every runtime (`rts-driver`). It encrypts nothing: put TLS in front.
+//! every runtime (`rts-driver`). TLS, WebSocket and proxies are layers between
+//! the two (`rts-stream`).
 //!
 //! ```no_run
 //! use rts_transport_tokio::{Event, LoginCode, MessageConfig, connect};
@@ -36,8 +37,9 @@ pub use runtime::{Tcp, Tokio};
 /// A server core with its links, on tokio: see [`rts_driver::Shard`].
 pub type Shard = rts_driver::Shard<Tokio>;
 
-/// Makes an engine for the server at `address`, such as `rts://127.0.0.1:7600`. Nothing is connected
-/// before [`Engine::login`]. `parameters` is a JSON object, such as `{}`.
+/// Makes an engine for the server at `address`: `rts://` is plain TCP, `rtss://` TLS, `ws://` and `wss://` WebSocket,
+/// such as `rts://127.0.0.1:7600`. Nothing is connected before [`Engine::login`]. `parameters` is a JSON object, such
+/// as `{}`.
 ///
 /// The engine lives in a task on the current runtime. When the runtime is shut down, it is destroyed: every
 /// [`Sent`] completes and [`Events`] ends.
@@ -50,21 +52,36 @@ pub fn connect(
     app_id: &str,
     parameters: &str,
 ) -> Result<(Engine, Events), ConnectError> {
-    rts_driver::connect::<Tokio>(address, app_id, parameters)
+    let connector = Connector::new(address, ConnectOptions::default())?;
+    connect_with(connector, app_id, parameters)
 }
 
-/// Like [`connect`], with everything that the engine is told and asked written down: see [`Engine::recorded`].
+/// The same with a [`Connector`], which knows of proxies and of certificates to trust. Engines made with clones of one
+/// share what it has read.
+///
+/// # Errors
+///
+/// As for [`connect`].
+pub fn connect_with(
+    connector: Connector,
+    app_id: &str,
+    parameters: &str,
+) -> Result<(Engine, Events), ConnectError> {
+    rts_driver::connect::<Tokio>(connector, app_id, parameters)
+}
+
+/// Like [`connect_with`], with everything that the engine is told and asked written down: see [`Engine::recorded`].
 ///
 /// # Errors
 ///
 /// See [`connect`].
 pub fn connect_recorded(
-    address: &str,
+    connector: Connector,
     app_id: &str,
     parameters: &str,
     recorder: Recorder,
 ) -> Result<(Engine, Events), ConnectError> {
-    rts_driver::connect_recorded::<Tokio>(address, app_id, parameters, recorder)
+    rts_driver::connect_recorded::<Tokio>(connector, app_id, parameters, recorder)
 }
 
 /// The example on the project's first page compiles.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rts_proto::server::{Config, Credentials, Server, Verdict};
 use rts_transport_tokio::{
-    Authenticate, ConnectError, Event, LoginCode, MessageConfig, SendCode, Shard, connect,
+    Acceptor, Authenticate, ConnectError, Event, LoginCode, MessageConfig, SendCode, Shard, connect,
 };
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -44,7 +44,7 @@ fn an_engine_ends_with_its_runtime_and_a_shard_goes_on_in_another() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("it is bound");
         let shard = shard.clone();
-        tokio::spawn(async move { shard.serve(listener).await });
+        tokio::spawn(async move { shard.serve(listener, Acceptor::plain()).await });
         let (engine, mut events) =
             connect(&format!("rts://{address}"), APP_ID, "{}").expect("good arguments");
         engine.login("token", "alice").expect("not logged in");

@@ -8,8 +8,8 @@ use anyhow::Context as _;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use rts_transport_tokio::{
-    Engine, Event, Events, MessageConfig, Payload, Room, RoomEvent, connect, connect_recorded,
-    sdk_version,
+    ConnectOptions, Connector, Engine, Event, Events, MessageConfig, Payload, Room, RoomEvent,
+    connect_recorded, connect_with, sdk_version,
 };
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -33,9 +33,10 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let connector = Connector::new(&args.url, ConnectOptions::default())?;
     let (engine, mut events) = match args.trace.recorder()? {
-        Some(recorder) => connect_recorded(&args.url, &args.app_id, &args.params, recorder)?,
-        None => connect(&args.url, &args.app_id, &args.params)?,
+        Some(recorder) => connect_recorded(connector, &args.app_id, &args.params, recorder)?,
+        None => connect_with(connector, &args.app_id, &args.params)?,
     };
     let mut port = Port { engine, rooms: BTreeMap::new() };
     let mut lines = BufReader::new(tokio::io::stdin()).split(b'\n');

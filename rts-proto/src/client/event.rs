@@ -145,6 +145,8 @@ pub enum WarningCode {
     ProtocolError,
     /// After a relogin the server refused the params that were in force; there are none now.
     ServerParamsLost,
+    /// No link to the server came up, and the message says why. Attempts go on; the same reason is told once.
+    LinkFailed,
 }
 
 impl WarningCode {
@@ -156,6 +158,7 @@ impl WarningCode {
             Self::BadParameter => 2,
             Self::ProtocolError => 3,
             Self::ServerParamsLost => 4,
+            Self::LinkFailed => 5,
         }
     }
 }

@@ -173,6 +173,18 @@ impl Client {
         self.last_disconnect
     }
 
+    /// The link that it has, or waits for.
+    #[must_use]
+    pub fn link(&self) -> Option<LinkId> {
+        self.link.id()
+    }
+
+    /// Whether a login is live, and its link is up.
+    #[must_use]
+    pub fn is_online(&self) -> bool {
+        matches!(self.link, Link::Online(_))
+    }
+
     /// Whether a login is live, with or without a link at the moment.
     #[must_use]
     pub fn is_logged_in(&self) -> bool {

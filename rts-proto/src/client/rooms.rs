@@ -232,10 +232,6 @@ impl Client {
         Ok(())
     }
 
-    fn is_online(&self) -> bool {
-        matches!(self.link, super::connection::Link::Online(_))
-    }
-
     fn start_join(&mut self, now: Instant, key: RoomKey, since: Instant, again: bool) {
         let ticket = self.next_wire_number();
         let Some(room) = self.rooms.by_key.get(&key) else { return };

@@ -87,7 +87,7 @@ pub(crate) async fn the_serving<G: Ground>() {
         };
         smol::future::or(
             async {
-                give_up(server.shard.serve(listener), at).await;
+                give_up(server.shard.serve(listener, Acceptor::plain()), at).await;
             },
             async {
                 knocking.await;

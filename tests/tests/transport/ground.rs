@@ -158,7 +158,7 @@ impl<G: Ground> Serving<G> {
             let stopping = async {
                 let _ = stopping.recv().await;
             };
-            or(shard.serve(listener), stopping).await;
+            or(shard.serve(listener, Acceptor::plain()), stopping).await;
             drop(stopped_sender);
         });
         Self { address, stop, stopped, ground: PhantomData }
@@ -196,7 +196,8 @@ pub(crate) fn url(address: SocketAddr) -> String {
 }
 
 pub(crate) fn client<G: Ground>(url: &str, parameters: &str) -> Client {
-    let connected = rts_driver::connect::<G::Client>(url, APP_ID, parameters);
+    let connector = Connector::new(url, ConnectOptions::default()).expect("an address");
+    let connected = rts_driver::connect::<G::Client>(connector, APP_ID, parameters);
     let (engine, events) = connected.expect("good arguments");
     Client { engine, events }
 }

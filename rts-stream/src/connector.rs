@@ -1,0 +1,152 @@
+//! How a client gets to its server.
+
+#[cfg(feature = "__tls")]
+use std::sync::Arc;
+
+use crate::address::{Address, AddressError};
+use crate::layer::Layer;
+use crate::layers::{Layers, SERVER_HANDSHAKE_BYTES_MAX};
+use crate::proxy::Proxy;
+#[cfg(feature = "__tls")]
+use crate::tls::{Roots, Tls, client_config};
+#[cfg(feature = "websocket")]
+use crate::web_socket::WebSocket;
+
+/// What an address does not say. The default trusts what the system trusts, and uses no proxy.
+#[derive(Clone, Debug, Default)]
+pub struct ConnectOptions {
+    /// The way to the server, for all schemes.
+    pub proxy: Option<Proxy>,
+    /// Which authorities are trusted, for `rtss` and `wss`.
+    #[cfg(feature = "__tls")]
+    pub roots: Roots,
+    /// Certificates in PEM form that are trusted in addition: an operator's own authority, or a self-signed one.
+    #[cfg(feature = "__tls")]
+    pub extra_roots: Option<Vec<u8>>,
+    /// Replaces all that is said about TLS here. Without ALPN protocols of its own it gets those of §11.4.
+    #[cfg(feature = "__tls")]
+    pub tls: Option<Arc<rustls::ClientConfig>>,
+}
+
+/// Why there is no way to a server.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConnectorError {
+    /// Where the server is cannot be understood.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// This build cannot do what the scheme asks for.
+    #[error("{address} cannot be used: this program was built without the feature {feature}")]
+    NotBuiltIn {
+        /// The address.
+        address: String,
+        /// Which feature of the crate does it.
+        feature: &'static str,
+    },
+    /// A certificate to trust in addition cannot be used.
+    #[error("the certificate to trust: {0}")]
+    Roots(String),
+    /// Nobody could be trusted.
+    #[error(
+        "no authority is trusted: the system has no certificates (on Debian they are the package \
+         ca-certificates), and none was given"
+    )]
+    NoRoots,
+    /// The host is nothing that a certificate can be for.
+    #[error("{0:?} is no name that a certificate can be for")]
+    ServerName(String),
+    /// There is no TLS at all.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(String),
+}
+
+/// All that is needed for links to one server, read and checked. Cheap to clone; clones share TLS sessions, so that
+/// coming back is quick.
+#[derive(Clone, Debug)]
+pub struct Connector {
+    address: Address,
+    proxy: Option<Proxy>,
+    #[cfg(feature = "__tls")]
+    tls: Option<TlsParts>,
+}
+
+#[cfg(feature = "__tls")]
+type TlsParts = (Arc<rustls::ClientConfig>, rustls::pki_types::ServerName<'static>);
+
+impl Connector {
+    /// For the server at `address`. With `rtss` or `wss` this may read the system's certificates, which takes some
+    /// milliseconds.
+    ///
+    /// # Errors
+    ///
+    /// A bad address; a scheme that is not built in; no or bad certificates to trust.
+    pub fn new(address: &str, options: ConnectOptions) -> Result<Self, ConnectorError> {
+        let address: Address = address.parse()?;
+        Self::check_features(&address)?;
+        Ok(Self {
+            proxy: options.proxy.clone(),
+            #[cfg(feature = "__tls")]
+            tls: if address.scheme().has_tls() { Some(tls(&address, options)?) } else { None },
+            address,
+        })
+    }
+
+    fn check_features(address: &Address) -> Result<(), ConnectorError> {
+        let missing =
+            |feature| ConnectorError::NotBuiltIn { address: address.to_string(), feature };
+        if address.scheme().has_tls() && !cfg!(feature = "__tls") {
+            return Err(missing("tls-ring or tls-aws-lc"));
+        }
+        if address.scheme().has_web_socket() && !cfg!(feature = "websocket") {
+            return Err(missing("websocket"));
+        }
+        Ok(())
+    }
+
+    /// Where the server is.
+    #[must_use]
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// `host:port` of the first hop: where a TCP connection has to be made to.
+    #[must_use]
+    pub fn dial(&self) -> String {
+        self.proxy.as_ref().map_or_else(|| self.address.authority(), Proxy::authority)
+    }
+
+    /// The layers of a new link.
+    #[must_use]
+    pub fn layers(&self) -> Layers {
+        let mut layers: Vec<Box<dyn Layer>> = Vec::new();
+        layers.extend(self.proxy.as_ref().map(|proxy| proxy.layer(&self.address)));
+        #[cfg(feature = "__tls")]
+        if let Some((config, name)) = &self.tls {
+            match Tls::client(config, name) {
+                Ok(tls) => layers.push(Box::new(tls)),
+                Err(error) => return Layers::failed(error, Vec::new()),
+            }
+        }
+        #[cfg(feature = "websocket")]
+        if self.address.scheme().has_web_socket() {
+            layers.push(Box::new(WebSocket::client(&self.address)));
+        }
+        if layers.is_empty() {
+            Layers::plain()
+        } else {
+            Layers::stack(layers, SERVER_HANDSHAKE_BYTES_MAX)
+        }
+    }
+}
+
+#[cfg(feature = "__tls")]
+fn tls(address: &Address, options: ConnectOptions) -> Result<TlsParts, ConnectorError> {
+    let host = address.host();
+    let name = rustls::pki_types::ServerName::try_from(host.to_owned())
+        .map_err(|_| ConnectorError::ServerName(host.to_owned()))?;
+    let has_web_socket = address.scheme().has_web_socket();
+    let config = match options.tls {
+        Some(config) => crate::tls::with_alpn(config, has_web_socket),
+        None => client_config(options.roots, options.extra_roots.as_deref(), has_web_socket)?,
+    };
+    Ok((config, name))
+}

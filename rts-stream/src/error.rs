@@ -1,0 +1,137 @@
+//! Why a link does not come up, or breaks, in words for whoever has to do something about it.
+
+use std::io;
+
+/// Why a stream cannot go on. What the other side is told about it, if anything, is among the bytes that are left to
+/// write.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LayerError {
+    /// HTTP arrived where frames or TLS should have (§11.3).
+    #[error(
+        "the other side speaks HTTP here, not RTS: for a WebSocket the address must begin with \
+         ws:// or wss://, and otherwise the port is a wrong one"
+    )]
+    SpeaksHttp,
+    /// TLS arrived where frames should have (§11.3).
+    #[error(
+        "the other side speaks TLS here: the address must begin with rtss:// instead of rts://, or \
+         wss:// instead of ws://"
+    )]
+    SpeaksTls,
+    /// Something that is not TLS arrived where TLS should have.
+    #[error(
+        "the other side does not speak TLS here: the address must begin with rts:// instead of \
+         rtss://, or ws:// instead of wss://, or the port is a wrong one"
+    )]
+    NotTls,
+    /// TLS failed: certificates, versions, alerts.
+    #[error("{0}")]
+    Tls(String),
+    /// The WebSocket could not be opened (§11.5).
+    #[error("no WebSocket: {0}")]
+    Upgrade(String),
+    /// The other side broke a rule of WebSocket or §11.
+    #[error("the other side broke a rule of WebSocket: {0}")]
+    WebSocket(#[from] WebSocketError),
+    /// The proxy did not make the connection.
+    #[error("the proxy {0}")]
+    Proxy(String),
+    /// More bytes than a handshake can need.
+    #[error("more than {max} bytes, and the handshake is not complete")]
+    HandshakeTooLong {
+        /// Bytes that are allowed.
+        max: usize,
+    },
+    /// It makes answers necessary, and does not take them.
+    #[error("the other side does not read what it asked for")]
+    DoesNotRead,
+    /// The system gave no random numbers.
+    #[error("the system's random source failed")]
+    Random,
+}
+
+/// A rule of WebSocket, or one of §11 about it. Each has the close code that the other side is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WebSocketError {
+    /// RFC 6455, 5.2: no extension was agreed on.
+    #[error("a reserved bit is set, and there are no extensions")]
+    ReservedBit,
+    /// RFC 6455, 5.2.
+    #[error("an unknown kind of frame")]
+    UnknownOpcode,
+    /// RFC 6455, 5.2.
+    #[error("a length that is not in its shortest form, or over 2^63")]
+    BadLength,
+    /// RFC 6455, 5.1: frames of a client are masked, those of a server are not.
+    #[error("a client's frame without mask, or a server's with one")]
+    BadMask,
+    /// RFC 6455, 5.5.
+    #[error("a control frame that is fragmented or longer than 125 bytes")]
+    BadControl,
+    /// RFC 6455, 5.4.
+    #[error("a continuation of nothing, or a new message within a fragmented one")]
+    BadFragment,
+    /// RFC 6455, 5.5.1 and 7.4.
+    #[error("a close frame with half a code, or a code that must not be sent")]
+    BadClose,
+    /// RFC 6455, 5.5.1 and 8.1.
+    #[error("a close frame with a reason that is not UTF-8")]
+    BadCloseReason,
+    /// §11.6.
+    #[error("a text message; only binary ones are allowed (§11.6)")]
+    Text,
+    /// §11.7.
+    #[error("a message over the limit (§11.7)")]
+    TooLong,
+}
+
+impl WebSocketError {
+    /// The close code that says so: RFC 6455, 7.4.1.
+    #[must_use]
+    pub const fn close_code(self) -> u16 {
+        match self {
+            Self::ReservedBit
+            | Self::UnknownOpcode
+            | Self::BadLength
+            | Self::BadMask
+            | Self::BadControl
+            | Self::BadFragment
+            | Self::BadClose => 1002,
+            Self::Text => 1003,
+            Self::BadCloseReason => 1007,
+            Self::TooLong => 1009,
+        }
+    }
+}
+
+/// Why a client has no link.
+#[derive(Debug, thiserror::Error)]
+pub enum LinkError {
+    /// The name is not known, nothing answers there, or the network does not get there.
+    #[error("cannot connect to {at}: {}", explain(.error))]
+    Connect {
+        /// `host:port`
+        at: String,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// A handshake failed, or a rule was broken.
+    #[error(transparent)]
+    Layer(#[from] LayerError),
+    /// It was closed, or broke, during a handshake.
+    #[error("the connection was closed during the handshake{}", because(.0))]
+    Closed(Option<io::Error>),
+}
+
+fn explain(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => {
+            "the connection was refused; is a server running there?".to_owned()
+        }
+        _ => error.to_string(),
+    }
+}
+
+fn because(error: &Option<io::Error>) -> String {
+    error.as_ref().map_or_else(String::new, |error| format!(": {error}"))
+}

@@ -1,0 +1,165 @@
+//! A client's way through a proxy: HTTP CONNECT or SOCKS5.
+
+mod http_connect;
+mod socks5;
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::address::{Address, is_host, read_port};
+use crate::layer::Layer;
+use http_connect::HttpConnect;
+use socks5::Socks5;
+
+/// The longest user, and the longest password, in bytes: SOCKS5 has one byte for their length.
+const CREDENTIAL_BYTES_MAX: usize = 255;
+
+/// `http://[USER:PASSWORD@]HOST:PORT` or `socks5://[USER:PASSWORD@]HOST:PORT`. The proxy looks up the server's name.
+/// What is special in a URL is percent-encoded in user and password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Proxy {
+    kind: Kind,
+    host: String,
+    port: u16,
+    credentials: Option<Credentials>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Http,
+    Socks5,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Credentials {
+    user: String,
+    password: String,
+}
+
+/// Why a text is no proxy. It does not repeat the text, which may have a password in it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "this is not a proxy: {what}; write http://HOST:PORT or socks5://HOST:PORT, with USER:PASSWORD@ \
+     before the host where the proxy wants it"
+)]
+pub struct ProxyError {
+    what: &'static str,
+}
+
+impl Proxy {
+    /// `host:port`, for a resolver.
+    #[must_use]
+    pub fn authority(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
+
+    /// The proxy's part of a stack.
+    pub(crate) fn layer(&self, target: &Address) -> Box<dyn Layer> {
+        match self.kind {
+            Kind::Http => Box::new(HttpConnect::new(target, self.credentials.as_ref())),
+            Kind::Socks5 => Box::new(Socks5::new(target, self.credentials.clone())),
+        }
+    }
+}
+
+impl FromStr for Proxy {
+    type Err = ProxyError;
+
+    fn from_str(text: &str) -> Result<Self, ProxyError> {
+        let error = |what| ProxyError { what };
+        let (kind, rest) = match text.split_once("://") {
+            Some(("http", rest)) => (Kind::Http, rest),
+            Some(("socks5", rest)) => (Kind::Socks5, rest),
+            _ => return Err(error("it does not begin with http:// or socks5://")),
+        };
+        let rest = rest.strip_suffix('/').unwrap_or(rest);
+        let (credentials, authority) = match rest.rsplit_once('@') {
+            Some((credentials, authority)) => {
+                let (user, password) = credentials.split_once(':').unwrap_or((credentials, ""));
+                let decoded = percent_decode(user).zip(percent_decode(password));
+                let (user, password) = decoded
+                    .filter(|(user, _)| !user.is_empty() && !user.contains(':'))
+                    .ok_or(error("its user or password is empty, too long, or badly encoded"))?;
+                (Some(Credentials { user, password }), authority)
+            }
+            None => (None, rest),
+        };
+        let (host, port) = authority.rsplit_once(':').ok_or(error("it has no port"))?;
+        if !is_host(host) {
+            return Err(error("its host is not a name, an IPv4 address or an IPv6 address in [ ]"));
+        }
+        let port = read_port(port)
+            .filter(|port| *port != 0)
+            .ok_or(error("its port is not a number from 1 to 65535"))?;
+        Ok(Self { kind, host: host.to_owned(), port, credentials })
+    }
+}
+
+fn percent_decode(text: &str) -> Option<String> {
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        decoded.push(if byte == b'%' {
+            let digits = [bytes.next()?, bytes.next()?];
+            let digit =
+                |digit: u8| char::from(digit).to_digit(16).and_then(|d| u8::try_from(d).ok());
+            digit(digits[0])? * 16 + digit(digits[1])?
+        } else {
+            byte
+        });
+    }
+    String::from_utf8(decoded).ok().filter(|text| {
+        text.len() <= CREDENTIAL_BYTES_MAX && !text.bytes().any(|byte| byte.is_ascii_control())
+    })
+}
+
+/// Without user and password.
+impl fmt::Display for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = match self.kind {
+            Kind::Http => "http",
+            Kind::Socks5 => "socks5",
+        };
+        write!(f, "{scheme}://{}:{}", self.host, self.port)
+    }
+}
+
+/// Without user and password.
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Proxy({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn user_and_password_are_decoded_and_never_shown() {
+        let proxy: Proxy = "socks5://al%40ice:p%3Aw%20d@[::1]:1080".parse().expect("a proxy");
+        let credentials = proxy.credentials.as_ref().expect("they are there");
+        assert_eq!((&*credentials.user, &*credentials.password), ("al@ice", "p:w d"));
+        assert_eq!(format!("{proxy:?}"), "Proxy(socks5://[::1]:1080)");
+        assert_eq!(proxy.authority(), "[::1]:1080");
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_proxy_is_said_without_its_password() {
+        let long = format!("http://{}:hunter2@a:1", "u".repeat(CREDENTIAL_BYTES_MAX + 1));
+        for (text, what) in [
+            ("a:3128", "begin with"),
+            ("https://a:3128", "begin with"),
+            ("http://a", "no port"),
+            ("http://a:0", "port"),
+            ("http://a b:1", "host"),
+            ("http://:hunter2@a:1", "user"),
+            ("http://u:hunter2%0D@a:1", "user"),
+            ("http://u:hunter2%4@a:1", "user"),
+            (&long, "user"),
+        ] {
+            let error = text.parse::<Proxy>().expect_err(text).to_string();
+            assert!(error.contains(what) && !error.contains("hunter2"), "{error}");
+        }
+    }
+}

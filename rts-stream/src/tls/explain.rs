@@ -1,0 +1,80 @@
+//! What went wrong with TLS, in words for whoever has to do something about it.
+
+use std::time::Duration;
+
+use rustls::pki_types::UnixTime;
+use rustls::{AlertDescription, CertificateError, Error};
+
+pub(super) fn explain(error: &Error) -> String {
+    match error {
+        Error::InvalidCertificate(certificate) => {
+            format!("the server's certificate {}", explain_certificate(certificate))
+        }
+        Error::AlertReceived(alert) => explain_alert(*alert),
+        Error::NoApplicationProtocol => {
+            "TLS works, but the other side speaks no RTS inside of it: rtss:// and wss:// were mixed \
+             up, or the port is a wrong one"
+                .to_owned()
+        }
+        other => format!("TLS failed: {other}"),
+    }
+}
+
+fn explain_certificate(error: &CertificateError) -> String {
+    match error {
+        CertificateError::ExpiredContext { time, not_after } => format!(
+            "has expired, {} ago by the clock of this machine",
+            days(time.as_secs().saturating_sub(not_after.as_secs()))
+        ),
+        CertificateError::Expired => "has expired, by the clock of this machine".to_owned(),
+        CertificateError::NotValidYetContext { time, not_before } => format!(
+            "is not valid yet, and will be in {} by the clock of this machine",
+            days(seconds_between(*time, *not_before))
+        ),
+        CertificateError::NotValidYet => {
+            "is not valid yet, by the clock of this machine".to_owned()
+        }
+        CertificateError::UnknownIssuer => {
+            "was issued by an authority that is not trusted here; one that an operator made can be \
+             trusted by its file (--ca FILE)"
+                .to_owned()
+        }
+        CertificateError::NotValidForNameContext { expected, presented } => format!(
+            "is for another name: {}, and not for {}",
+            if presented.is_empty() { "none".to_owned() } else { presented.join(", ") },
+            expected.to_str()
+        ),
+        CertificateError::NotValidForName => "is for another name".to_owned(),
+        CertificateError::Revoked => "was revoked by its authority".to_owned(),
+        CertificateError::BadSignature => "has a signature that is wrong".to_owned(),
+        other => format!("is not valid: {other}"),
+    }
+}
+
+fn explain_alert(alert: AlertDescription) -> String {
+    match alert {
+        AlertDescription::NoApplicationProtocol => explain(&Error::NoApplicationProtocol),
+        AlertDescription::UnknownCA
+        | AlertDescription::BadCertificate
+        | AlertDescription::CertificateExpired
+        | AlertDescription::CertificateUnknown => {
+            format!("the other side does not accept the certificate ({alert:?})")
+        }
+        AlertDescription::ProtocolVersion | AlertDescription::HandshakeFailure => {
+            format!("the other side has no version or cipher of TLS in common ({alert:?})")
+        }
+        other => format!("the other side gave up TLS with the alert {other:?}"),
+    }
+}
+
+fn seconds_between(earlier: UnixTime, later: UnixTime) -> u64 {
+    later.as_secs().saturating_sub(earlier.as_secs())
+}
+
+fn days(seconds: u64) -> String {
+    const DAY: u64 = 86_400;
+    match seconds {
+        0..DAY => format!("{:?}", Duration::from_secs(seconds)),
+        _ => format!("{} days", seconds / DAY),
+    }
+}

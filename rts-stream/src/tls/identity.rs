@@ -1,0 +1,119 @@
+//! What a server shows: its certificate, which can be replaced while links are open.
+
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+
+use super::{alpn, explain, provider, ticketer};
+
+/// A server's certificate and private key. Clones are one and the same: what [`replace`](Self::replace) brings is shown
+/// to all links that are accepted afterwards, whoever accepts them; open links go on.
+#[derive(Clone)]
+pub struct Identity {
+    shown: Arc<Shown>,
+}
+
+#[derive(Debug)]
+struct Shown(RwLock<Arc<CertifiedKey>>);
+
+/// Why a certificate and a key are no identity.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum IdentityError {
+    /// The certificates.
+    #[error("the certificate file: {0}")]
+    Certificate(String),
+    /// The private key.
+    #[error("the key file: {0}")]
+    Key(String),
+    /// Both are good, but not together.
+    #[error("the private key does not belong to the first certificate of the file")]
+    Mismatch,
+    /// There is no TLS at all.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(String),
+}
+
+impl Identity {
+    /// From a chain of certificates, the server's own first, and its private key, both in PEM form.
+    ///
+    /// # Errors
+    ///
+    /// Not PEM, nothing of the wanted kind, or a key that does not belong to the certificate.
+    pub fn from_pem(chain: &[u8], key: &[u8]) -> Result<Self, IdentityError> {
+        let shown = Shown(RwLock::new(read(chain, key)?));
+        Ok(Self { shown: Arc::new(shown) })
+    }
+
+    /// From now on, another certificate is shown.
+    ///
+    /// # Errors
+    ///
+    /// As for [`from_pem`](Self::from_pem); then the present one stays.
+    pub fn replace(&self, chain: &[u8], key: &[u8]) -> Result<(), IdentityError> {
+        let read = read(chain, key)?;
+        *self.shown.0.write().unwrap_or_else(PoisonError::into_inner) = read;
+        Ok(())
+    }
+
+    pub(crate) fn server_config(
+        &self,
+        has_web_socket: bool,
+    ) -> Result<Arc<ServerConfig>, IdentityError> {
+        let error = |error: rustls::Error| IdentityError::Tls(error.to_string());
+        let resolver: Arc<dyn ResolvesServerCert> = Arc::clone(&self.shown) as _;
+        let mut config = ServerConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .map_err(error)?
+            .with_no_client_auth()
+            .with_cert_resolver(resolver);
+        config.alpn_protocols = alpn(has_web_socket);
+        // Returning clients carry their sessions themselves, so many of them cost no memory here.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.ticketer = ticketer().map_err(error)?;
+        Ok(Arc::new(config))
+    }
+}
+
+fn read(chain: &[u8], key: &[u8]) -> Result<Arc<CertifiedKey>, IdentityError> {
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(chain).collect();
+    let chain = chain.map_err(|error| IdentityError::Certificate(error.to_string()))?;
+    if chain.is_empty() {
+        return Err(IdentityError::Certificate("it has no certificate in PEM form".to_owned()));
+    }
+    let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| {
+        IdentityError::Key(match error {
+            rustls::pki_types::pem::Error::NoItemsFound => {
+                "it has no private key in PEM form".to_owned()
+            }
+            error => error.to_string(),
+        })
+    })?;
+    let key = provider().key_provider.load_private_key(key);
+    let key = key.map_err(|error| IdentityError::Key(error.to_string()))?;
+    let certified = CertifiedKey::new(chain, key);
+    match certified.keys_match() {
+        Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => {
+            Ok(Arc::new(certified))
+        }
+        Err(rustls::Error::InconsistentKeys(_)) => Err(IdentityError::Mismatch),
+        Err(error) => Err(IdentityError::Certificate(explain::explain(&error))),
+    }
+}
+
+impl ResolvesServerCert for Shown {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner)))
+    }
+}
+
+/// Shows no key.
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Identity")
+    }
+}

@@ -1,0 +1,136 @@
+//! WebSocket, RFC 6455, as §11 narrows it down: binary messages are chunks of the stream.
+//!
+//! The handshake and the heads of frames are tungstenite's. Its messages are not used: they would have to be held
+//! until they are complete, in buffers of each link. Here payloads pass through as they arrive.
+
+mod frames;
+mod request;
+mod upgrade;
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::address::Address;
+use crate::error::LayerError;
+use crate::http::{Head, answer};
+use crate::layer::Layer;
+use frames::Frames;
+pub use frames::MESSAGE_BYTES_MAX;
+use request::Request;
+pub use upgrade::Origins;
+
+/// The subprotocol that both sides name in the handshake (§11.5).
+pub const SUBPROTOCOL: &str = "rts.v1";
+
+/// Which of the two this side is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    Client,
+    Server,
+}
+
+pub(crate) struct WebSocket {
+    phase: Phase,
+    frames: Frames,
+}
+
+enum Phase {
+    /// Server: the request has not arrived whole.
+    Requested {
+        head: Head,
+        path: Arc<str>,
+        origins: Origins,
+    },
+    /// Client: nothing was sent.
+    Begin {
+        address: Address,
+    },
+    /// Client: the answer has not arrived whole.
+    Asked {
+        head: Head,
+        request: Box<Request>,
+    },
+    Open,
+}
+
+impl WebSocket {
+    pub(crate) fn client(address: &Address) -> Self {
+        let phase = Phase::Begin { address: address.clone() };
+        Self { phase, frames: Frames::new(Role::Client) }
+    }
+
+    pub(crate) fn server(path: &Arc<str>, origins: &Origins) -> Self {
+        let (path, origins) = (Arc::clone(path), origins.clone());
+        let phase = Phase::Requested { head: Head::default(), path, origins };
+        Self { phase, frames: Frames::new(Role::Server) }
+    }
+
+    /// Goes through the handshake as far as the bytes allow. Returns how many it took.
+    fn shake_hands(&mut self, input: &[u8], down: &mut Vec<u8>) -> Result<usize, LayerError> {
+        if let Phase::Begin { address } = &self.phase {
+            let request = Request::new(address, down)?;
+            self.phase = Phase::Asked { head: Head::default(), request: Box::new(request) };
+        }
+        let taken = match &mut self.phase {
+            Phase::Requested { head, path, origins } => {
+                let (taken, is_complete) = head.take(input).inspect_err(|_| {
+                    let text = "The head of the request is too long.";
+                    down.extend(answer("431 Request Header Fields Too Large", "", text));
+                })?;
+                if !is_complete {
+                    return Ok(taken);
+                }
+                upgrade::answer_request(head.bytes(), path, origins, down)?;
+                taken
+            }
+            Phase::Asked { head, request } => {
+                let (taken, is_complete) = head.take(input)?;
+                if !is_complete {
+                    return Ok(taken);
+                }
+                request.check_answer(head)?;
+                taken
+            }
+            Phase::Begin { .. } | Phase::Open => return Ok(0),
+        };
+        self.phase = Phase::Open;
+        Ok(taken)
+    }
+}
+
+impl Layer for WebSocket {
+    fn receive(
+        &mut self,
+        input: &mut [u8],
+        up: &mut Vec<u8>,
+        down: &mut Vec<u8>,
+    ) -> Result<(), LayerError> {
+        let taken = self.shake_hands(input, down)?;
+        if self.is_open() { self.frames.receive(&mut input[taken..], up, down) } else { Ok(()) }
+    }
+
+    fn send(&mut self, data: &[u8], down: &mut Vec<u8>) -> Result<(), LayerError> {
+        self.frames.send(data, down)
+    }
+
+    fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Open)
+    }
+
+    fn is_ended(&self) -> bool {
+        self.frames.is_ended()
+    }
+
+    fn close(&mut self, down: &mut Vec<u8>) {
+        if self.is_open() {
+            // Without a close frame the end of the TCP stream says the same.
+            let _ = self.frames.close(down);
+        }
+    }
+}
+
+impl fmt::Debug for WebSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_open() { "WebSocket(open)" } else { "WebSocket(handshake)" })
+    }
+}

@@ -1,0 +1,144 @@
+//! Layers of both sides with a wire between them, and certificates.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+
+use bytes::Bytes;
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rts_stream::{Acceptor, ConnectOptions, Connector, End, Identity, Layers, Origins, Roots};
+
+/// One side: its layers, and what it has to send.
+pub(crate) struct Side {
+    pub(crate) layers: Layers,
+    pub(crate) batch: VecDeque<Bytes>,
+    pub(crate) received: Vec<u8>,
+}
+
+impl Side {
+    pub(crate) fn new(layers: Layers) -> Self {
+        Self { layers, batch: VecDeque::new(), received: Vec::new() }
+    }
+
+    pub(crate) fn send(&mut self, bytes: impl Into<Bytes>) {
+        self.batch.push_back(bytes.into());
+    }
+
+    /// All that it has for the wire now.
+    pub(crate) fn written(&mut self) -> Vec<u8> {
+        let mut written = Vec::new();
+        loop {
+            self.layers.fill(&mut self.batch);
+            let mut slices = [IoSlice::new(&[]); 4];
+            let count = self.layers.slices(&self.batch, &mut slices);
+            if count == 0 {
+                return written;
+            }
+            let before = written.len();
+            slices[..count].iter().for_each(|slice| written.extend_from_slice(slice));
+            self.layers.wrote(written.len() - before, &mut self.batch);
+        }
+    }
+
+    /// Takes bytes of the wire, in chunks of `size`.
+    pub(crate) fn read(&mut self, wire: &[u8], size: usize) {
+        for chunk in wire.chunks(size) {
+            if self.layers.end().is_some() {
+                return;
+            }
+            let bytes = self.layers.receive(&mut chunk.to_vec());
+            self.received.extend_from_slice(&bytes);
+        }
+    }
+
+    pub(crate) fn failure(&self) -> String {
+        match self.layers.end() {
+            Some(End::Failed(error)) => error.to_string(),
+            other => panic!("it should have failed: {other:?}"),
+        }
+    }
+}
+
+/// A client and a server, and a wire that cuts what it carries into chunks.
+pub(crate) struct Pair {
+    pub(crate) client: Side,
+    pub(crate) server: Side,
+    pub(crate) chunk: usize,
+}
+
+impl Pair {
+    pub(crate) fn new(connector: &Connector, acceptor: &Acceptor) -> Self {
+        let (client, server) = (Side::new(connector.layers()), Side::new(acceptor.layers()));
+        Self { client, server, chunk: 4_096 }
+    }
+
+    /// Carries bytes until there are no more.
+    pub(crate) fn run(&mut self) {
+        loop {
+            let (up, down) = (self.client.written(), self.server.written());
+            if up.is_empty() && down.is_empty() {
+                return;
+            }
+            self.server.read(&up, self.chunk);
+            self.client.read(&down, self.chunk);
+        }
+    }
+}
+
+/// An operator's authority.
+pub(crate) struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    pub(crate) pem: String,
+}
+
+impl Authority {
+    pub(crate) fn new() -> Self {
+        let key = KeyPair::generate().expect("a key");
+        let mut params = CertificateParams::new(Vec::new()).expect("no names");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let pem = params.self_signed(&key).expect("a certificate").pem();
+        Self { issuer: Issuer::new(params, key), pem }
+    }
+
+    /// A certificate for `localhost`, as `change` wants it, and its key.
+    pub(crate) fn issue(&self, change: impl FnOnce(&mut CertificateParams)) -> (String, String) {
+        let key = KeyPair::generate().expect("a key");
+        let mut params = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
+        change(&mut params);
+        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
+        (certificate.pem(), key.serialize_pem())
+    }
+
+    pub(crate) fn identity(&self) -> Identity {
+        let (chain, key) = self.issue(|_| {});
+        Identity::from_pem(chain.as_bytes(), key.as_bytes()).expect("an identity")
+    }
+
+    /// For a client that trusts this authority alone.
+    pub(crate) fn trusted(&self) -> ConnectOptions {
+        ConnectOptions {
+            roots: Roots::None,
+            extra_roots: Some(self.pem.clone().into_bytes()),
+            ..ConnectOptions::default()
+        }
+    }
+}
+
+pub(crate) const SCHEMES: [&str; 4] = ["rts", "rtss", "ws", "wss"];
+
+/// Both sides of a scheme.
+pub(crate) fn both(scheme: &str) -> (Connector, Acceptor) {
+    let authority = Authority::new();
+    let connector = Connector::new(&format!("{scheme}://localhost"), authority.trusted());
+    (connector.expect("good options"), acceptor(scheme, &authority.identity()))
+}
+
+pub(crate) fn acceptor(scheme: &str, identity: &Identity) -> Acceptor {
+    match scheme {
+        "rts" => Acceptor::plain(),
+        "rtss" => Acceptor::tls(identity).expect("TLS"),
+        "ws" => Acceptor::web_socket("/", Origins::Any),
+        "wss" => Acceptor::secure_web_socket("/", Origins::Any, identity).expect("TLS"),
+        other => panic!("no scheme {other}"),
+    }
+}
