@@ -49,6 +49,15 @@ fn a_call_wakes_the_driver() {
 }
 
 #[test]
+fn a_wait_for_a_change_that_is_given_up_loses_none() {
+    let (engine, _events, driver) = engine();
+    assert_eq!(driver.next_action(), None);
+    assert_eq!(now_or_never(driver.changed()), None);
+    engine.login("token", "alice").expect("not logged in");
+    assert_eq!(now_or_never(driver.changed()), Some(()));
+}
+
+#[test]
 fn a_send_that_cannot_work_has_its_id_and_its_result_at_once() {
     let (engine, mut events, _driver) = engine();
     let sent = engine.send_message("bob", "hi", RELIABLE).expect("a receiver");

@@ -91,7 +91,8 @@ function fillIn(): void {
   for (const [id, value] of Object.entries(preset)) {
     element<HTMLInputElement>(id).value = given.get(id) ?? value;
   }
-  [...login.querySelectorAll("input")].find((input) => input.value === "")?.focus();
+  const missing = [...login.querySelectorAll("input")].find((input) => input.value === "");
+  (missing ?? login.querySelector("button")!).focus();
 }
 
 function logIn(): void {
