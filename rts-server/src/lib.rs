@@ -2,6 +2,7 @@
 //! for back ends.
 #![forbid(unsafe_code)]
 
+mod app_server;
 mod auth;
 mod config;
 mod openapi;
@@ -9,7 +10,7 @@ mod server;
 
 pub use auth::TokenAuthenticator;
 pub use config::{
-    AccessKey, App, BearerKey, Config, ConfigError, DEV_ACCESS_KEY, DEV_ACCESS_SECRET, DEV_APP_ID,
-    DEV_APP_KEY, DEV_BEARER_KEY, Limits, OpenApi,
+    AccessKey, App, AppServer, BearerKey, Config, ConfigError, DEV_ACCESS_KEY, DEV_ACCESS_SECRET,
+    DEV_APP_ID, DEV_APP_KEY, DEV_BEARER_KEY, Limits, OpenApi,
 };
 pub use server::{Server, ServerError};

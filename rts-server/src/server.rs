@@ -10,6 +10,7 @@ use rts_trace::{RecordedServer, Recorder};
 use rts_transport_tokio::{Acceptor, Shard};
 use tokio::net::{TcpListener, TcpSocket};
 
+use crate::app_server::AppServers;
 use crate::openapi::Listener;
 use crate::{Config, ConfigError, TokenAuthenticator};
 
@@ -67,11 +68,13 @@ impl Server {
         let listen_error = |error| ServerError::Listen { address: config.listen, error };
         let listener = listen(config.listen).map_err(listen_error)?;
         let address = listener.local_addr().map_err(listen_error)?;
-        let shard = Shard::new(core, authenticator);
+        let poster = Arc::new(AppServers::new(config)?);
+        let shard = Shard::with_poster(core, authenticator, poster.clone());
         let openapi = match &config.openapi {
             Some(openapi) => Some(Listener::bind(config, openapi, shard.clone()).await?),
             None => None,
         };
+        poster.keep_off([address].into_iter().chain(openapi.as_ref().map(Listener::address)));
         Ok(Self { shard, listener, address, openapi })
     }
 

@@ -1,5 +1,6 @@
 //! What an operator says.
 
+mod app_server;
 mod environment;
 mod openapi;
 
@@ -7,6 +8,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 
+pub use app_server::AppServer;
 use rts_proto::{AppId, UserId, server};
 use serde::{Deserialize, Serialize};
 use toml::Table;
@@ -53,6 +55,9 @@ pub struct Config {
 pub struct App {
     /// The keys that its tokens may be signed with; one, or two while they are changed.
     pub keys: Vec<String>,
+    /// Where what its clients send to the app's server may be posted to.
+    #[serde(default)]
+    pub app_server: AppServer,
 }
 
 /// Shows no key.
@@ -131,7 +136,8 @@ impl Config {
     /// Loopback, one app that everybody knows.
     #[must_use]
     pub fn development(listen: SocketAddr) -> Self {
-        let app = App { keys: vec![DEV_APP_KEY.to_owned()] };
+        let app_server = AppServer { allow_loopback: true, ..AppServer::default() };
+        let app = App { keys: vec![DEV_APP_KEY.to_owned()], app_server };
         Self {
             listen,
             allow_public_plaintext: false,
@@ -200,6 +206,7 @@ impl Config {
                 let what = "one key is needed, or two while they are changed, none of them empty";
                 return Err(error(format!("apps.{id}.keys"), what));
             }
+            app.app_server.check(id)?;
         }
         for uid in &self.reserved_uids {
             UserId::new(uid)

@@ -1,0 +1,181 @@
+//! Classes of addresses, by table.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use ipnet::IpNet;
+
+/// Blocks of IPv4 that are not the public internet, or not one host in it.
+const REFUSED_V4: [([u8; 4], u8); 15] = [
+    ([0, 0, 0, 0], 8),
+    ([10, 0, 0, 0], 8),
+    ([100, 64, 0, 0], 10),
+    ([127, 0, 0, 0], 8),
+    ([169, 254, 0, 0], 16),
+    ([172, 16, 0, 0], 12),
+    ([192, 0, 0, 0], 24),
+    ([192, 0, 2, 0], 24),
+    ([192, 88, 99, 0], 24),
+    ([192, 168, 0, 0], 16),
+    ([198, 18, 0, 0], 15),
+    ([198, 51, 100, 0], 24),
+    ([203, 0, 113, 0], 24),
+    ([224, 0, 0, 0], 4),
+    ([240, 0, 0, 0], 4),
+];
+
+/// The same of IPv6, inside of what is given out to hosts, which is 2000::/3. Everything outside of that is refused, except for
+/// the forms in which an IPv4 address is wrapped.
+const REFUSED_V6: [([u16; 8], u8); 3] = [
+    ([0x2001, 0, 0, 0, 0, 0, 0, 0], 23),
+    ([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0], 32),
+    ([0x3fff, 0, 0, 0, 0, 0, 0, 0], 20),
+];
+
+/// Whether this is the address of a host in the public internet.
+///
+/// An IPv4 address inside of an IPv6 one (mapped, compatible, translated by NAT64, 6to4) is judged as what it is. Teredo and the
+/// local prefix of NAT64 are never public.
+#[must_use]
+pub fn is_public(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => is_public_v4(ip),
+        IpAddr::V6(ip) => is_public_v6(ip),
+    }
+}
+
+fn is_public_v4(ip: Ipv4Addr) -> bool {
+    let bits = u32::from(ip);
+    !REFUSED_V4.iter().any(|(block, length)| {
+        let shift = 32 - u32::from(*length);
+        bits >> shift == u32::from(Ipv4Addr::from(*block)) >> shift
+    })
+}
+
+fn is_public_v6(ip: Ipv6Addr) -> bool {
+    if ip.is_unspecified() || ip.is_loopback() {
+        return false;
+    }
+    if let Some(wrapped) = wrapped_v4(ip) {
+        return is_public_v4(wrapped);
+    }
+    let bits = u128::from(ip);
+    let is_in = |block: &[u16; 8], length: u8| {
+        let shift = 128 - u32::from(length);
+        bits >> shift == u128::from(Ipv6Addr::from(*block)) >> shift
+    };
+    is_in(&[0x2000, 0, 0, 0, 0, 0, 0, 0], 3)
+        && !REFUSED_V6.iter().any(|(block, length)| is_in(block, *length))
+}
+
+fn wrapped_v4(ip: Ipv6Addr) -> Option<Ipv4Addr> {
+    let at = |first: usize| {
+        let octets: [u8; 16] = ip.octets();
+        let four: [u8; 4] = octets.get(first..first + 4)?.try_into().ok()?;
+        Some(Ipv4Addr::from(four))
+    };
+    match ip.segments() {
+        // Compatible, mapped, translated by SIIT (RFC 2765) and by NAT64.
+        [0, 0, 0, 0, 0, 0, ..]
+        | [0, 0, 0, 0, 0, 0xffff, ..]
+        | [0, 0, 0, 0, 0xffff, 0, ..]
+        | [0x64, 0xff9b, 0, 0, 0, 0, ..] => at(12),
+        // 6to4.
+        [0x2002, ..] => at(2),
+        _ => None,
+    }
+}
+
+/// Which addresses of its targets an app's messages may be posted to.
+#[derive(Clone, Debug, Default)]
+pub struct AddressPolicy {
+    networks: Vec<IpNet>,
+    loopback: bool,
+    own: Vec<SocketAddr>,
+}
+
+/// A text that is not a network.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is not a network; write 10.1.0.0/16 or fd00::/8, with no bits behind the prefix")]
+pub struct NetworkError {
+    text: String,
+}
+
+/// Some address of a target must not be connected to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the target has no address, or one that must not be posted to")]
+pub struct Refused;
+
+/// An address that a policy has accepted. Nothing else makes one, so who takes only these connects to nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Vetted(SocketAddr);
+
+impl Vetted {
+    /// The address.
+    #[must_use]
+    pub fn address(self) -> SocketAddr {
+        self.0
+    }
+}
+
+impl AddressPolicy {
+    /// Public addresses, and those in the operator's own `networks`.
+    ///
+    /// # Errors
+    ///
+    /// A text that is not a network.
+    pub fn new<'a>(networks: impl IntoIterator<Item = &'a str>) -> Result<Self, NetworkError> {
+        let parse = |text: &str| {
+            let network = text.parse::<IpNet>().ok().filter(|network| *network == network.trunc());
+            network.ok_or_else(|| NetworkError { text: text.to_owned() })
+        };
+        let networks = networks.into_iter().map(parse).collect::<Result<_, _>>()?;
+        Ok(Self { networks, loopback: false, own: Vec::new() })
+    }
+
+    /// For development: 127.0.0.1 and ::1 too.
+    #[must_use]
+    pub fn with_loopback(mut self) -> Self {
+        self.loopback = true;
+        self
+    }
+
+    /// Never these, which are the server's own listeners, whatever else is allowed.
+    #[must_use]
+    pub fn without(mut self, own: impl IntoIterator<Item = SocketAddr>) -> Self {
+        self.own.extend(own);
+        self
+    }
+
+    /// Judges what a resolver answered: all of it has to be acceptable.
+    ///
+    /// # Errors
+    ///
+    /// One address that is not, or none at all.
+    pub fn vet(&self, addresses: &[SocketAddr]) -> Result<Vec<Vetted>, Refused> {
+        if addresses.is_empty() || !addresses.iter().all(|address| self.permits(*address)) {
+            return Err(Refused);
+        }
+        Ok(addresses.iter().copied().map(Vetted).collect())
+    }
+
+    fn permits(&self, address: SocketAddr) -> bool {
+        let ip = address.ip().to_canonical();
+        let is_in_network = self.networks.iter().any(|network| network.contains(&ip));
+        let is_loopback = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()].contains(&ip);
+        !self.is_own(ip, address.port())
+            && (is_public(ip) || is_in_network || (self.loopback && is_loopback))
+    }
+
+    /// A listener on all addresses has every address of this machine, which are not known here: so its port is refused
+    /// on all that are not public.
+    fn is_own(&self, ip: IpAddr, port: u16) -> bool {
+        self.own.iter().any(|own| {
+            let listens_on_all = own.ip().is_unspecified();
+            own.port() == port
+                && (own.ip().to_canonical() == ip
+                    || ip.is_loopback()
+                    || ip.is_unspecified()
+                    || (listens_on_all && !is_public(ip)))
+        })
+    }
+}

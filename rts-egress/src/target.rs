@@ -1,0 +1,173 @@
+//! One strict form of url.
+
+use std::fmt;
+
+use url::{Host, Position, Url};
+
+/// Longest url, in bytes.
+const URL_BYTES_MAX: usize = 2_048;
+
+/// A url that has exactly one way of being written, and is written in that way.
+///
+/// What the standard's parser would have to mend is refused: capital letters in the host, numbers that are IP addresses,
+/// ports that go without saying, `..`, backslashes, tabs, names that are not ASCII. So whoever parses it again, here or
+/// elsewhere, gets the same origin and the same path.
+///
+/// `Debug` and `Display` show the origin only: the rest may hold a secret.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TargetUrl {
+    url: Url,
+}
+
+/// Scheme, host and port.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Origin {
+    is_tls: bool,
+    host: String,
+    port: u16,
+}
+
+impl Origin {
+    /// Whether the scheme is `https`.
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        self.is_tls
+    }
+}
+
+/// Why a text is not the url of an app's server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UrlError {
+    /// Longer than the limit.
+    #[error("a url has at most 2,048 bytes")]
+    TooLong,
+    /// Not a url at all.
+    #[error("this is no url; write https://host/path")]
+    Malformed,
+    /// Neither `https` nor `http`.
+    #[error("the scheme is https, or http where that is allowed")]
+    Scheme,
+    /// A user name or a password.
+    #[error("no user name and no password belong in here")]
+    UserInfo,
+    /// A fragment, which is for browsers.
+    #[error("no # belongs in here")]
+    Fragment,
+    /// A host that ends with a dot.
+    #[error("the host ends with a dot; leave it out")]
+    TrailingDot,
+    /// An encoded separator or dot in the path, which some servers decode before they look at it.
+    #[error("the path has an encoded slash, backslash or dot; write it as it is meant")]
+    EncodedSeparator,
+    /// A url that is to be written in another way.
+    #[error(
+        "the url is not in its plain form: small letters, no .., no default port, nothing that needs mending"
+    )]
+    NotPlain,
+}
+
+impl TargetUrl {
+    /// Accepts only the plain form. A url without a path may go without its last slash.
+    pub fn parse(text: &str) -> Result<Self, UrlError> {
+        if text.len() > URL_BYTES_MAX {
+            return Err(UrlError::TooLong);
+        }
+        let url = Url::parse(text).map_err(|_| UrlError::Malformed)?;
+        if !matches!(url.scheme(), "https" | "http") {
+            return Err(UrlError::Scheme);
+        }
+        // "user@" without a name leaves no trace in the parsed value; the comparison below finds it.
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(UrlError::UserInfo);
+        }
+        if url.fragment().is_some() {
+            return Err(UrlError::Fragment);
+        }
+        let host = url.host_str().ok_or(UrlError::Malformed)?;
+        if host.ends_with('.') {
+            return Err(UrlError::TrailingDot);
+        }
+        let path = url.path().to_ascii_lowercase();
+        if ["%2f", "%5c", "%2e"].iter().any(|encoded| path.contains(encoded)) {
+            return Err(UrlError::EncodedSeparator);
+        }
+        let is_plain = text == url.as_str() || text == &url[..Position::BeforePath];
+        if is_plain { Ok(Self { url }) } else { Err(UrlError::NotPlain) }
+    }
+
+    /// Scheme, host and port.
+    #[must_use]
+    pub fn origin(&self) -> Origin {
+        Origin { is_tls: self.is_tls(), host: self.host().to_owned(), port: self.port() }
+    }
+
+    /// Whether the scheme is `https`.
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        self.url.scheme() == "https"
+    }
+
+    /// A name, an IPv4 address, or an IPv6 address in brackets.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        self.url.host_str().expect("`parse` found one")
+    }
+
+    /// The host, when it is an IP address and no name.
+    #[must_use]
+    pub fn ip(&self) -> Option<std::net::IpAddr> {
+        match self.url.host()? {
+            Host::Domain(_) => None,
+            Host::Ipv4(ip) => Some(ip.into()),
+            Host::Ipv6(ip) => Some(ip.into()),
+        }
+    }
+
+    /// As written, or the scheme's.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.url.port_or_known_default().expect("both schemes have one")
+    }
+
+    /// The host, and the port if it is not the scheme's: what HTTP's `Host` says.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        &self.url[Position::BeforeHost..Position::AfterPort]
+    }
+
+    /// Begins with a slash.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.url.path()
+    }
+
+    /// What HTTP's request line says.
+    #[must_use]
+    pub fn path_and_query(&self) -> &str {
+        &self.url[Position::BeforePath..]
+    }
+
+    /// Whether there is a query.
+    #[must_use]
+    pub fn has_query(&self) -> bool {
+        self.url.query().is_some()
+    }
+
+    /// The whole url. It may hold a secret.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.url.as_str()
+    }
+}
+
+impl fmt::Display for TargetUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.url[..Position::BeforePath])
+    }
+}
+
+impl fmt::Debug for TargetUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TargetUrl({self}/..)")
+    }
+}

@@ -1,0 +1,98 @@
+//! A small app server: it answers what clients send with `sendServerMessage`, in capital letters.
+//!
+//! ```sh
+//! cargo run -p rts-server --example app_server                  # http://127.0.0.1:8080/rts
+//! cargo run -p rts-server --example app_server -- 127.0.0.1:0   # on a free port
+//! ```
+//!
+//! `docs/app-server.md` goes on from here.
+
+use std::env;
+use std::io;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use serde::Deserialize;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+
+/// The longest body that RTS posts: 64 KiB, each byte written as `\u0000` at worst, and the signature.
+const BODY_BYTES_MAX: usize = 512 * 1_024;
+/// The longest head that is read.
+const HEAD_BYTES_MAX: u64 = 16 * 1_024;
+
+/// What RTS posts.
+#[derive(Deserialize)]
+struct Message {
+    message: String,
+    binary: bool,
+    signature: String,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> io::Result<()> {
+    let address = env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".to_owned());
+    let listener = TcpListener::bind(address).await?;
+    println!("listening on http://{}/rts", listener.local_addr()?);
+    loop {
+        let (stream, _) = listener.accept().await?;
+        tokio::spawn(async move {
+            if let Err(error) = serve(stream).await {
+                eprintln!("a post failed: {error}");
+            }
+        });
+    }
+}
+
+/// One connection is one post: RTS uses none twice.
+async fn serve(stream: TcpStream) -> io::Result<()> {
+    let mut stream = BufReader::new(stream);
+    let (status, reply) = match read_body(&mut stream).await? {
+        Some(body) => answer(&body),
+        None => ("400 Bad Request", "a POST with content-length is wanted".to_owned()),
+    };
+    let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n", reply.len());
+    stream.write_all(head.as_bytes()).await?;
+    stream.write_all(reply.as_bytes()).await?;
+    stream.shutdown().await
+}
+
+/// What your app does with a message.
+fn answer(body: &[u8]) -> (&'static str, String) {
+    let message: Message = match serde_json::from_slice(body) {
+        Ok(message) => message,
+        Err(error) => return ("400 Bad Request", error.to_string()),
+    };
+    // Here your app looks up whose `signature` this is.
+    println!("{:?} from {:?}", message.message, message.signature);
+    if message.binary {
+        match BASE64_STANDARD.decode(&message.message) {
+            Ok(bytes) => ("200 OK", format!("{} bytes", bytes.len())),
+            Err(error) => ("400 Bad Request", error.to_string()),
+        }
+    } else {
+        ("200 OK", message.message.to_uppercase())
+    }
+}
+
+async fn read_body(stream: &mut BufReader<TcpStream>) -> io::Result<Option<Vec<u8>>> {
+    let mut length = None;
+    let mut head = (&mut *stream).take(HEAD_BYTES_MAX);
+    loop {
+        let mut line = String::new();
+        head.read_line(&mut line).await?;
+        let line = line.trim_end();
+        if line.is_empty() {
+            break;
+        }
+        if let Some((name, value)) = line.split_once(':')
+            && name.eq_ignore_ascii_case("content-length")
+        {
+            length = value.trim().parse().ok();
+        }
+    }
+    let Some(length) = length.filter(|length| *length <= BODY_BYTES_MAX) else { return Ok(None) };
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).await?;
+    Ok(Some(body))
+}

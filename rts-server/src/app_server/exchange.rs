@@ -1,0 +1,121 @@
+//! One request, one answer, on a connection that serves for nothing else.
+
+use std::pin::pin;
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Body as _, Incoming};
+use hyper::client::conn::http1;
+use hyper::header::{CONNECTION, CONTENT_TYPE, HOST, HeaderValue};
+use hyper::{Method, Response, StatusCode, Uri};
+use hyper_util::rt::TokioIo;
+use rts_proto::Reply;
+use rts_proto::limits::REPLY_BYTES_MAX;
+use rts_proto::server::PostProgress;
+
+use super::network::Stream;
+use super::signing;
+use super::watched::Watched;
+
+/// Of the answer's head, in bytes; and so much is read ahead of its body.
+const HEAD_BYTES_MAX: usize = 16 * 1_024;
+/// Headers of the answer.
+const HEADERS_MAX: usize = 64;
+
+/// What is asked.
+pub(super) struct Request {
+    pub(super) path: Uri,
+    pub(super) host: HeaderValue,
+    pub(super) content_type: HeaderValue,
+    pub(super) signature: Option<HeaderValue>,
+    pub(super) body: Bytes,
+}
+
+/// Why there is no reply.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ExchangeError {
+    #[error("nothing was heard: {0}")]
+    Unheard(hyper::Error),
+    #[error("the answer is malformed or broken off: {0}")]
+    Malformed(hyper::Error),
+    #[error("status {0}")]
+    Status(StatusCode),
+    #[error("the answer has more than {REPLY_BYTES_MAX} bytes")]
+    TooLarge,
+}
+
+/// What a client is told: not more than that.
+pub(super) fn progress(outcome: Result<Reply, ExchangeError>) -> PostProgress {
+    match outcome {
+        Ok(reply) => PostProgress::Answered(reply),
+        Err(ExchangeError::Unheard(_)) => PostProgress::NotReached,
+        Err(ExchangeError::Malformed(_) | ExchangeError::Status(_) | ExchangeError::TooLarge) => {
+            PostProgress::AnsweredBadly
+        }
+    }
+}
+
+/// Sends the request and reads the answer. `alive` is called when the status line has come. Dropping the future closes the
+/// connection.
+pub(super) async fn run(
+    stream: Box<dyn Stream>,
+    request: Request,
+    alive: impl FnOnce() + Send + Unpin,
+) -> Result<Reply, ExchangeError> {
+    let (stream, heard) = Watched::new(stream, alive);
+    let judge = |error| match heard.anything() {
+        true => ExchangeError::Malformed(error),
+        false => ExchangeError::Unheard(error),
+    };
+    let mut http = http1::Builder::new();
+    http.max_buf_size(HEAD_BYTES_MAX).max_headers(HEADERS_MAX);
+    let (mut sender, connection) = http.handshake(TokioIo::new(stream)).await.map_err(judge)?;
+    let exchange = async {
+        let response = sender.send_request(request.into_http()).await.map_err(judge)?;
+        read(response).await
+    };
+    let mut exchange = pin!(exchange);
+    let mut connection = pin!(connection);
+    // The connection moves the bytes; it may be done before all of them were looked at.
+    tokio::select! {
+        biased;
+        outcome = &mut exchange => outcome,
+        _ = &mut connection => exchange.await,
+    }
+}
+
+impl Request {
+    fn into_http(self) -> hyper::Request<Full<Bytes>> {
+        let mut request = hyper::Request::new(Full::new(self.body));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = self.path;
+        let headers = request.headers_mut();
+        headers.insert(HOST, self.host);
+        headers.insert(CONTENT_TYPE, self.content_type);
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        if let Some(signature) = self.signature {
+            headers.insert(signing::HEADER, signature);
+        }
+        request
+    }
+}
+
+async fn read(response: Response<Incoming>) -> Result<Reply, ExchangeError> {
+    if response.status() != StatusCode::OK {
+        return Err(ExchangeError::Status(response.status()));
+    }
+    let mut body = response.into_body();
+    let too_large = |bytes: usize| bytes > REPLY_BYTES_MAX;
+    if usize::try_from(body.size_hint().lower()).map_or(true, too_large) {
+        return Err(ExchangeError::TooLarge);
+    }
+    let mut reply = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(chunk) = frame.map_err(ExchangeError::Malformed)?.into_data() else { continue };
+        if too_large(reply.len() + chunk.len()) {
+            return Err(ExchangeError::TooLarge);
+        }
+        reply.extend_from_slice(&chunk);
+    }
+    Ok(Reply(reply.freeze()))
+}

@@ -1,0 +1,220 @@
+//! Posting what clients send to their app's own server.
+//!
+//! The server core says what is posted and for how long; here it is decided where to, and done:
+//!
+//! ```text
+//! url --policy--> listed? --breaker--> alive? --network--> resolve, vet, dial, check --exchange--> one request, one answer
+//! ```
+//!
+//! What this does not do: it follows no redirect, keeps no cookie, decodes nothing, uses no proxy, reuses no connection and tries
+//! nothing twice.
+
+mod body;
+mod breaker;
+mod exchange;
+mod network;
+mod signing;
+#[cfg(test)]
+mod tests;
+mod tls;
+mod watched;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Instant, SystemTime};
+
+use hyper::Uri;
+use hyper::header::HeaderValue;
+use rts_egress::{AddressPolicy, AllowList, TargetUrl};
+use rts_proto::server::{Post, PostProgress, Target};
+use rts_transport_tokio::{Begun, PostToAppServer, Posting};
+use rustls::ClientConfig;
+
+use crate::config::{AppServer, Config, ConfigError};
+use breaker::Breaker;
+use network::{Network, SystemNetwork};
+use signing::ForwardingKey;
+
+/// Who posts, for all apps of a configuration.
+pub(crate) struct AppServers {
+    apps: BTreeMap<String, Arc<App>>,
+    network: Arc<dyn Network>,
+    /// This server's listeners, known when they are bound: before any client can be there.
+    own: OnceLock<Vec<SocketAddr>>,
+}
+
+/// What holds for the posts of one app.
+struct App {
+    allowed: AllowList,
+    addresses: AddressPolicy,
+    /// One for each listed origin, in the order of the list.
+    breakers: Vec<Mutex<Breaker>>,
+    /// `None` when no url of the list wants it.
+    tls: Option<Arc<ClientConfig>>,
+    content_type: HeaderValue,
+    key: Option<ForwardingKey>,
+}
+
+impl AppServers {
+    /// For the apps of a configuration.
+    pub(crate) fn new(config: &Config) -> Result<Self, ConfigError> {
+        Self::over(config, Arc::new(SystemNetwork))
+    }
+
+    fn over(config: &Config, network: Arc<dyn Network>) -> Result<Self, ConfigError> {
+        let mut apps = BTreeMap::new();
+        let configured = config.apps.iter().filter(|(_, app)| !app.app_server.is_closed());
+        for (id, app) in configured {
+            apps.insert(id.clone(), Arc::new(App::new(id, &app.app_server)?));
+        }
+        Ok(Self { apps, network, own: OnceLock::new() })
+    }
+
+    /// Nothing is ever posted to these addresses, on which this server listens. Only the first call counts.
+    pub(crate) fn keep_off(&self, own: impl IntoIterator<Item = SocketAddr>) {
+        self.own.get_or_init(|| own.into_iter().collect());
+    }
+}
+
+impl App {
+    fn new(id: &str, config: &AppServer) -> Result<Self, ConfigError> {
+        let (allowed, addresses) = config.policies(id)?;
+        let may_use_tls = allowed.may_use_tls();
+        Ok(Self {
+            breakers: (0..allowed.origins()).map(|_| Mutex::default()).collect(),
+            allowed,
+            addresses,
+            tls: match may_use_tls {
+                true => Some(tls::client_config(id, config.ca_file.as_deref())?),
+                false => None,
+            },
+            content_type: config.content_type(id)?,
+            key: config.forwarding_key.as_deref().map(ForwardingKey::new),
+        })
+    }
+
+    /// The url, if messages may be posted there now.
+    fn target(&self, url: &str) -> Option<(TargetUrl, Uri, HeaderValue)> {
+        let url = TargetUrl::parse(url).ok().filter(|url| self.allowed.permits(url))?;
+        // HTTP has its own opinion of what may be in a path.
+        let path = url.path_and_query().parse().ok()?;
+        let host = HeaderValue::from_str(url.authority()).ok()?;
+        Some((url, path, host))
+    }
+
+    /// The place of the breaker for this url. Loopback in development has none.
+    fn breaker(&self, url: &TargetUrl) -> Option<&Mutex<Breaker>> {
+        self.breakers.get(self.allowed.find(url)?)
+    }
+
+    async fn post(
+        &self,
+        network: &dyn Network,
+        own: &[SocketAddr],
+        post: &Post,
+        begun: Begun,
+    ) -> PostProgress {
+        let Some((url, path, host)) = self.target(post.params.url()) else {
+            return PostProgress::NotReached;
+        };
+        let Some(attempt) = Attempt::begin(self.breaker(&url)) else {
+            return PostProgress::NotReached;
+        };
+        let body = body::json(post);
+        let signature = match &self.key {
+            Some(key) => match signing::header(key, SystemTime::now(), post, &body) {
+                Ok(signature) => Some(signature),
+                Err(error) => {
+                    tracing::error!(%error, "no random numbers for a post: it is not made");
+                    return PostProgress::NotReached;
+                }
+            },
+            None => None,
+        };
+        let addresses = self.addresses.clone().without(own.iter().copied());
+        let stream = match network::connect(network, &url, &addresses, self.tls.as_ref()).await {
+            Ok(stream) => stream,
+            Err(error) => {
+                tracing::debug!(origin = %url, %error, "the app's server cannot be reached");
+                return PostProgress::NotReached;
+            }
+        };
+        let content_type = self.content_type.clone();
+        let request = exchange::Request { path, host, content_type, signature, body };
+        let alive = move || {
+            attempt.succeeded();
+            begun.tell();
+        };
+        let outcome = exchange::run(stream, request, alive).await;
+        if let Err(error) = &outcome {
+            tracing::debug!(origin = %url, %error, "the app's server did not answer well");
+        }
+        exchange::progress(outcome)
+    }
+}
+
+/// One try with an origin. Unless it succeeds it counts as a failure, also when it is given up.
+struct Attempt<'a> {
+    breaker: Option<&'a Mutex<Breaker>>,
+    has_succeeded: bool,
+}
+
+impl<'a> Attempt<'a> {
+    /// `None` when the origin has failed so often that it is left alone for a while.
+    fn begin(breaker: Option<&'a Mutex<Breaker>>) -> Option<Self> {
+        if let Some(breaker) = breaker
+            && !lock(breaker).admits(Instant::now())
+        {
+            return None;
+        }
+        Some(Self { breaker, has_succeeded: false })
+    }
+
+    fn succeeded(mut self) {
+        self.has_succeeded = true;
+        if let Some(breaker) = self.breaker {
+            lock(breaker).succeeded();
+        }
+    }
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        if let Some(breaker) = self.breaker
+            && !self.has_succeeded
+        {
+            lock(breaker).failed(Instant::now());
+        }
+    }
+}
+
+/// Nothing that can panic runs under this lock.
+fn lock(breaker: &Mutex<Breaker>) -> std::sync::MutexGuard<'_, Breaker> {
+    breaker.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl PostToAppServer for AppServers {
+    fn allows(&self, target: &Target) -> bool {
+        let app = self.apps.get(target.app_id.as_str());
+        app.is_some_and(|app| app.target(&target.url).is_some())
+    }
+
+    fn post(&self, post: Post, begun: Begun) -> Posting {
+        let app = self.apps.get(post.app_id.as_str()).map(Arc::clone);
+        let network = Arc::clone(&self.network);
+        let own = self.own.get().cloned().unwrap_or_default();
+        Box::pin(async move {
+            match app {
+                Some(app) => app.post(&*network, &own, &post, begun).await,
+                None => PostProgress::NotReached,
+            }
+        })
+    }
+}
+
+impl std::fmt::Debug for AppServers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AppServers").field("apps", &self.apps.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,87 @@
+//! How an app's server can know that a post is ours, and whose message it is.
+
+use std::fmt;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use hyper::header::HeaderValue;
+use rts_proto::server::Post;
+use sha2::Sha256;
+
+/// The one header that is ours.
+pub(super) const HEADER: &str = "rts-signature";
+
+/// What the server and an app's server share. `Debug` does not show it.
+#[derive(Clone)]
+pub(super) struct ForwardingKey(Vec<u8>);
+
+impl ForwardingKey {
+    pub(super) fn new(key: &str) -> Self {
+        Self(key.as_bytes().to_vec())
+    }
+}
+
+impl fmt::Debug for ForwardingKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ForwardingKey(..)")
+    }
+}
+
+/// `t=<Unix seconds>,n=<nonce>,app=<app id>,uid=<sender>,id=<message>,v1=<signature>`, where the signature is the HMAC-SHA256
+/// of the text before `,v1`, a line feed, and the body.
+pub(super) fn header(
+    key: &ForwardingKey,
+    now: SystemTime,
+    post: &Post,
+    body: &[u8],
+) -> Result<HeaderValue, getrandom::Error> {
+    let seconds = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let nonce = u128::from(getrandom::u64()?) << 64 | u128::from(getrandom::u64()?);
+    Ok(header_with(key, seconds, nonce, post, body))
+}
+
+fn header_with(
+    key: &ForwardingKey,
+    seconds: u64,
+    nonce: u128,
+    post: &Post,
+    body: &[u8],
+) -> HeaderValue {
+    let Post { app_id, uid, id, .. } = post;
+    let signed = format!("t={seconds},n={nonce:032x},app={app_id},uid={uid},id={id}");
+    let mut mac = Hmac::<Sha256>::new_from_slice(&key.0).expect("HMAC takes keys of any length");
+    mac.update(signed.as_bytes());
+    mac.update(b"\n");
+    mac.update(body);
+    let signature: String =
+        mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    let text = format!("{signed},v1={signature}");
+    // Ids have an alphabet without control characters, so nothing in here can end the line.
+    HeaderValue::try_from(text).expect("numbers and ids are visible ASCII")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rts_proto::{AppId, MessageId, Payload, ServerParams, UserId};
+
+    /// Its signature was computed with the Python program that it shows.
+    #[test]
+    fn the_manuals_example_is_right() {
+        let post = Post {
+            app_id: AppId::new("123456781234567812345678").expect("an app id"),
+            uid: UserId::new("alice").expect("a user id"),
+            id: MessageId(7),
+            params: ServerParams::new(b"session 42", b"https://app.example/rts").expect("good"),
+            payload: Payload::text("hello"),
+        };
+        let body = crate::app_server::body::json(&post);
+        let key = ForwardingKey::new("a long random text");
+        let header = header_with(&key, 1_700_000_000, 255, &post, &body);
+        let manual = include_str!("../../../docs/app-server.md");
+        for shown in [&body[..], header.as_bytes()] {
+            let shown = str::from_utf8(shown).expect("ASCII");
+            assert!(manual.contains(shown), "{shown}");
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Every way to answer, and to fail to.
+
+use rts_proto::Reply;
+use rts_proto::limits::REPLY_BYTES_MAX;
+use rts_proto::server::PostProgress::{Answered, AnsweredBadly, NotReached};
+
+use super::peer::{Peer, Saw, Script};
+use super::{Outcome, Poster, ended};
+use rts_proto::Payload;
+
+async fn outcome_of(answer: impl Into<Vec<u8>>) -> Outcome {
+    let peer = Peer::says(answer).await;
+    Poster::listing(peer.address.port()).outcome(&peer.url()).await
+}
+
+fn reply(bytes: impl Into<bytes::Bytes>) -> rts_proto::server::PostProgress {
+    Answered(Reply(bytes.into()))
+}
+
+#[tokio::test]
+async fn a_whole_200_is_a_reply() {
+    for (answer, body) in [
+        ("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello", "hello"),
+        ("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", ""),
+        ("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhello", "he"),
+        ("HTTP/1.1 200 OK\r\n\r\nuntil the end", "until the end"),
+        ("HTTP/1.0 200 OK\r\n\r\nold", "old"),
+        (
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n",
+            "abc",
+        ),
+        ("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nx", "x"),
+        ("HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 3\r\n\r\nraw", "raw"),
+    ] {
+        assert_eq!(outcome_of(answer).await, ended(reply(body), true), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_longest_reply_passes_and_one_byte_more_does_not() {
+    let body = "x".repeat(REPLY_BYTES_MAX);
+    for extra in ["", "y"] {
+        let length = body.len() + extra.len();
+        let wanted = if extra.is_empty() { reply(body.clone()) } else { AnsweredBadly };
+        for answer in [
+            format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{body}{extra}"),
+            format!("HTTP/1.1 200 OK\r\n\r\n{body}{extra}"),
+            format!(
+                "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{length:x}\r\n{body}{extra}\r\n0\r\n\r\n"
+            ),
+        ] {
+            assert_eq!(outcome_of(answer).await.progress, wanted, "{length}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_other_status_is_a_bad_answer() {
+    for status in [
+        "101 Switching Protocols",
+        "201 Created",
+        "202 Accepted",
+        "204 No Content",
+        "206 Partial Content",
+        "304 Not Modified",
+        "400 Bad Request",
+        "401 Unauthorized",
+        "404 Not Found",
+        "407 Proxy Authentication Required",
+        "429 Too Many Requests",
+        "500 Internal Server Error",
+        "503 Service Unavailable",
+        "599 What",
+    ] {
+        let answer = format!("HTTP/1.1 {status}\r\nupgrade: x\r\ncontent-length: 0\r\n\r\n");
+        assert_eq!(outcome_of(answer).await, ended(AnsweredBadly, true), "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let mut elsewhere = Peer::says("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+    for status in [301, 302, 303, 307, 308] {
+        let location = format!("http://app.test:{}/rts", elsewhere.address.port());
+        let answer =
+            format!("HTTP/1.1 {status} Moved\r\nlocation: {location}\r\ncontent-length: 0\r\n\r\n");
+        let peer = Peer::says(answer).await;
+        let poster = Poster::listing(peer.address.port());
+        assert_eq!(poster.outcome(&peer.url()).await, ended(AnsweredBadly, true));
+        assert_eq!(poster.dialled(), [peer.address]);
+    }
+    assert!(elsewhere.saw_nothing());
+}
+
+#[tokio::test]
+async fn nothing_heard_is_not_reached_and_anything_broken_is_a_bad_answer() {
+    for (answer, wanted) in [
+        ("", ended(NotReached, false)),
+        ("HTTP/1.", ended(AnsweredBadly, false)),
+        ("HTTP/1.1 200 OK\r\n", ended(AnsweredBadly, true)),
+        ("HTTP/1.1 200 OK\r\ncontent-le", ended(AnsweredBadly, true)),
+        ("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhell", ended(AnsweredBadly, true)),
+        (
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhel",
+            ended(AnsweredBadly, true),
+        ),
+        (
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n",
+            ended(AnsweredBadly, true),
+        ),
+        (
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nxyz\r\nhello\r\n",
+            ended(AnsweredBadly, true),
+        ),
+        (
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nfffffffffffffffff\r\n",
+            ended(AnsweredBadly, true),
+        ),
+        ("HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n", ended(AnsweredBadly, true)),
+        (
+            "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nxx",
+            ended(AnsweredBadly, true),
+        ),
+        ("HTTP/1.1 20 OK\r\n\r\n", ended(AnsweredBadly, true)),
+        ("HTTP/9.9 200 OK\r\n\r\n", ended(AnsweredBadly, true)),
+        ("220 mail.test ESMTP\r\n", ended(AnsweredBadly, true)),
+        ("\x16\x03\x01", ended(AnsweredBadly, false)),
+    ] {
+        assert_eq!(outcome_of(answer).await, wanted, "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_head_that_is_too_large_is_a_bad_answer() {
+    let many: String = (0..65).map(|number| format!("x-{number}: y\r\n")).collect();
+    let long = format!("x: {}\r\n", "y".repeat(16 * 1_024));
+    for headers in [many, long] {
+        let answer = format!("HTTP/1.1 200 OK\r\n{headers}content-length: 0\r\n\r\n");
+        assert_eq!(outcome_of(answer).await, ended(AnsweredBadly, true));
+    }
+}
+
+#[tokio::test]
+async fn an_endless_body_is_cut_at_the_limit() {
+    for head in
+        ["HTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1 200 OK\r\ncontent-length: 999999999999\r\n\r\n"]
+    {
+        let script = Script::Repeats(head.into(), vec![b'x'; 4_096]);
+        let mut peer = Peer::start(script).await;
+        let poster = Poster::listing(peer.address.port());
+        assert_eq!(poster.outcome(&peer.url()).await, ended(AnsweredBadly, true), "{head:?}");
+        peer.until(Saw::End).await;
+    }
+}
+
+/// What the core does with these after 5 seconds is told as stories over a virtual clock; here it is that the post goes on, that
+/// the status line is told in time, and that giving up closes the connection.
+#[tokio::test]
+async fn a_server_that_hangs_is_waited_for_until_the_post_is_given_up() {
+    for (said, is_begun) in [
+        ("", false),
+        ("HTTP/1.1 200", false),
+        ("HTTP/1.1 200 OK\r\n", true),
+        ("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n", true),
+        ("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhel", true),
+    ] {
+        let mut peer = Peer::start(Script::Hangs(said.into())).await;
+        let poster = Poster::listing(peer.address.port());
+        let posted = poster.post(&peer.url(), Payload::text("x"));
+        let mut posted = posted.until(peer.until(Saw::Said)).await;
+        if is_begun {
+            posted.until_begun().await;
+        } else {
+            assert!(posted.begun.try_recv().is_err(), "{said:?}");
+            drop(posted);
+        }
+        peer.until(Saw::End).await;
+    }
+}
+
+#[tokio::test]
+async fn a_flood_of_interim_answers_and_a_dripping_body_end_with_the_post() {
+    for (first, again) in [
+        ("", "HTTP/1.1 100 Continue\r\n\r\n"),
+        ("", "HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n"),
+        ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", "0000"),
+        ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5;", "a=b;"),
+    ] {
+        let script = Script::Repeats(first.into(), again.into());
+        let mut peer = Peer::start(script).await;
+        let poster = Poster::listing(peer.address.port());
+        poster.post(&peer.url(), Payload::text("x")).until_begun().await;
+        peer.until(Saw::End).await;
+    }
+}

@@ -1,0 +1,213 @@
+//! Names, addresses, TLS: what happens before the request.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use rcgen::{CertificateParams, CertifiedIssuer, KeyPair};
+use rts_proto::Payload;
+use rts_proto::server::PostProgress::{Answered, NotReached};
+use rustls::pki_types::PrivateKeyDer;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+use super::peer::{Peer, Saw, Script};
+use super::{Poster, ended};
+use crate::AppServer;
+
+const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+
+#[tokio::test]
+async fn a_name_that_does_not_exist_is_not_reached() {
+    let poster = Poster::new(super::listing(8080));
+    assert_eq!(poster.outcome("http://app.test:8080/rts").await, ended(NotReached, false));
+    assert_eq!(poster.dialled(), []);
+}
+
+#[tokio::test]
+async fn a_closed_port_is_not_reached() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let port = listener.local_addr().expect("it is bound").port();
+    drop(listener);
+    let poster = Poster::listing(port);
+    let url = format!("http://app.test:{port}/rts");
+    assert_eq!(poster.outcome(&url).await, ended(NotReached, false));
+}
+
+#[tokio::test(start_paused = true)]
+async fn connecting_is_given_up_after_two_seconds() {
+    let poster = Poster::listing(8080);
+    poster.network.record().hangs = true;
+    let begun = tokio::time::Instant::now();
+    assert_eq!(poster.outcome("http://app.test:8080/rts").await, ended(NotReached, false));
+    assert_eq!(begun.elapsed().as_secs(), 2, "of the paused clock");
+    assert_eq!(poster.dialled().len(), 1);
+}
+
+#[tokio::test]
+async fn the_next_address_of_a_name_is_tried_when_one_does_not_answer() {
+    let mut peer = Peer::says(OK).await;
+    let poster = Poster::listing(peer.address.port());
+    // Nobody listens on the first.
+    poster.network.name("app.test", &[&["127.0.0.2", "127.0.0.1"]]);
+    assert_eq!(poster.outcome(&peer.url()).await.progress, Answered(Default::default()));
+    assert_eq!(poster.dialled().len(), 2);
+    assert_eq!(peer.next().await, Saw::Connection);
+}
+
+#[tokio::test]
+async fn a_connection_to_another_address_than_the_vetted_one_gets_no_byte() {
+    let mut elsewhere = Peer::start(Script::Hangs(Vec::new())).await;
+    let poster = Poster::listing(8080);
+    poster.network.record().misled = Some(elsewhere.address);
+    assert_eq!(poster.outcome("http://app.test:8080/rts").await, ended(NotReached, false));
+    assert_eq!(elsewhere.next().await, Saw::Connection);
+    assert_eq!(elsewhere.next().await, Saw::End, "and no request");
+}
+
+#[tokio::test]
+async fn each_post_has_a_connection_and_a_resolution_of_its_own() {
+    let mut peer =
+        Peer::says("HTTP/1.1 200 OK\r\nconnection: keep-alive\r\ncontent-length: 0\r\n\r\n").await;
+    let poster = Poster::listing(peer.address.port());
+    for _ in 0..3 {
+        poster.outcome(&peer.url()).await;
+        peer.until(Saw::Connection).await;
+    }
+    assert_eq!(poster.dialled().len(), 3);
+    assert_eq!(poster.network.record().resolved.len(), 3);
+}
+
+#[tokio::test]
+async fn an_origin_that_fails_ten_times_is_left_alone() {
+    let poster = Poster::listing(1);
+    poster.network.name("app.test", &[&["127.0.0.1"]]);
+    for _ in 0..10 {
+        assert_eq!(poster.outcome("http://app.test:1/rts").await, ended(NotReached, false));
+    }
+    let dialled = poster.dialled().len();
+    assert_eq!(dialled, 10);
+    assert_eq!(poster.outcome("http://app.test:1/rts").await, ended(NotReached, false));
+    assert_eq!(poster.dialled().len(), dialled);
+}
+
+#[tokio::test]
+async fn giving_up_counts_as_a_failure_and_a_bad_answer_does_not() {
+    let mut peer = Peer::start(Script::Hangs(Vec::new())).await;
+    let poster = Poster::listing(peer.address.port());
+    for _ in 0..10 {
+        let posted = poster.post(&peer.url(), Payload::text("x"));
+        drop(posted.until(peer.until(Saw::Said)).await);
+    }
+    let dialled = poster.dialled().len();
+    poster.outcome(&peer.url()).await;
+    assert_eq!(poster.dialled().len(), dialled);
+
+    let peer = Peer::says("HTTP/1.1 500 No\r\ncontent-length: 0\r\n\r\n").await;
+    let poster = Poster::listing(peer.address.port());
+    for _ in 0..20 {
+        poster.outcome(&peer.url()).await;
+    }
+    assert_eq!(poster.dialled().len(), 20);
+}
+
+/// An authority, its file, and a server that has a certificate from it for `name`.
+struct TlsServer {
+    address: SocketAddr,
+    ca_file: std::path::PathBuf,
+}
+
+impl TlsServer {
+    async fn start(name: &str) -> Self {
+        let key = KeyPair::generate().expect("a key");
+        let mut params = CertificateParams::new(Vec::new()).expect("params");
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let ca = CertifiedIssuer::self_signed(params, key).expect("an authority");
+        let key = KeyPair::generate().expect("a key");
+        let params = CertificateParams::new(vec![name.to_owned()]).expect("params");
+        let certificate = params.signed_by(&key, &ca).expect("a certificate");
+
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let file = format!("rts-test-ca-{}-{}.pem", std::process::id(), address.port());
+        let ca_file = std::env::temp_dir().join(file);
+        std::fs::write(&ca_file, ca.pem()).expect("it can be written");
+
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let private = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], private)
+            .expect("a certificate");
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+                let _ = stream.read(&mut [0; 4_096]).await;
+                let _ = stream.write_all(OK.as_bytes()).await;
+                let _ = stream.shutdown().await;
+            }
+        });
+        Self { address, ca_file }
+    }
+
+    fn poster(&self, ca_file: Option<std::path::PathBuf>) -> (Poster, String) {
+        let url = format!("https://app.test:{}/", self.address.port());
+        let poster = Poster::new(AppServer {
+            allow: vec![url.clone()],
+            networks: vec!["127.0.0.0/8".to_owned()],
+            ca_file,
+            ..AppServer::default()
+        });
+        poster.network.name("app.test", &[&["127.0.0.1"]]);
+        (poster, url)
+    }
+}
+
+impl Drop for TlsServer {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.ca_file);
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_must_be_for_the_name_and_from_somebody_trusted() {
+    let server = TlsServer::start("app.test").await;
+    let (poster, url) = server.poster(Some(server.ca_file.clone()));
+    assert_eq!(poster.outcome(&url).await, ended(Answered(Default::default()), true));
+
+    let (poster, url) = server.poster(None);
+    assert_eq!(poster.outcome(&url).await, ended(NotReached, false), "unknown authority");
+
+    let server = TlsServer::start("other.test").await;
+    let (poster, url) = server.poster(Some(server.ca_file.clone()));
+    assert_eq!(poster.outcome(&url).await, ended(NotReached, false), "another name");
+}
+
+#[tokio::test]
+async fn a_server_without_tls_is_not_reached_over_https_and_hears_no_message() {
+    let server = TlsServer::start("app.test").await;
+    let plain = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let port = plain.local_addr().expect("it is bound").port();
+    let heard = tokio::spawn(async move {
+        let (mut stream, _) = plain.accept().await.expect("a connection");
+        let mut heard = vec![0; 4_096];
+        let bytes = stream.read(&mut heard).await.expect("a greeting");
+        stream.write_all(OK.as_bytes()).await.expect("it is there");
+        heard.truncate(bytes);
+        heard
+    });
+    let url = format!("https://app.test:{port}/");
+    let poster = Poster::new(AppServer {
+        allow: vec![url.clone()],
+        networks: vec!["127.0.0.0/8".to_owned()],
+        ca_file: Some(server.ca_file.clone()),
+        ..AppServer::default()
+    });
+    poster.network.name("app.test", &[&["127.0.0.1"]]);
+    assert_eq!(poster.outcome(&url).await, ended(NotReached, false));
+    let heard = String::from_utf8_lossy(&heard.await.expect("no panic")).into_owned();
+    assert!(!heard.contains("POST") && !heard.contains("hello"), "{heard:?}");
+}

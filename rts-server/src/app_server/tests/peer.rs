@@ -1,0 +1,123 @@
+//! A scripted server: it reads one request, and then says and does exactly what it was told to.
+
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+
+/// What is said to whoever connects, after its request was read.
+#[derive(Clone)]
+pub(super) enum Script {
+    /// These bytes, then the end.
+    Says(Vec<u8>),
+    /// These bytes, and then nothing, with the connection open.
+    Hangs(Vec<u8>),
+    /// The first bytes, and then the others again and again.
+    Repeats(Vec<u8>, Vec<u8>),
+}
+
+/// What the peer saw.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Saw {
+    Connection,
+    Request(String),
+    /// All of its script is said that can be said.
+    Said,
+    /// The other side is gone.
+    End,
+}
+
+pub(super) struct Peer {
+    pub(super) address: SocketAddr,
+    saw: mpsc::UnboundedReceiver<Saw>,
+}
+
+impl Peer {
+    pub(super) async fn start(script: Script) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let (tell, saw) = mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let _ = tell.send(Saw::Connection);
+                tokio::spawn(play(stream, script.clone(), tell.clone()));
+            }
+        });
+        Self { address, saw }
+    }
+
+    pub(super) async fn says(text: impl Into<Vec<u8>>) -> Self {
+        Self::start(Script::Says(text.into())).await
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("http://app.test:{}/rts", self.address.port())
+    }
+
+    pub(super) async fn next(&mut self) -> Saw {
+        let next = tokio::time::timeout(super::PATIENCE, self.saw.recv()).await;
+        next.expect("something happens").expect("the peer lives")
+    }
+
+    /// The next thing of this kind; others are passed over.
+    pub(super) async fn until(&mut self, wanted: Saw) {
+        while self.next().await != wanted {}
+    }
+
+    pub(super) async fn request(&mut self) -> String {
+        loop {
+            if let Saw::Request(request) = self.next().await {
+                return request;
+            }
+        }
+    }
+
+    pub(super) fn saw_nothing(&mut self) -> bool {
+        self.saw.try_recv().is_err()
+    }
+}
+
+async fn play(mut stream: TcpStream, script: Script, tell: mpsc::UnboundedSender<Saw>) {
+    let Some(request) = read_request(&mut stream).await else {
+        let _ = tell.send(Saw::End);
+        return;
+    };
+    let _ = tell.send(Saw::Request(request));
+    let (first, again) = match script {
+        Script::Says(text) => {
+            let _ = stream.write_all(&text).await;
+            let _ = tell.send(Saw::Said);
+            return;
+        }
+        Script::Hangs(text) => (text, None),
+        Script::Repeats(first, again) => (first, Some(again)),
+    };
+    let _ = stream.write_all(&first).await;
+    let _ = tell.send(Saw::Said);
+    if let Some(again) = again {
+        while stream.write_all(&again).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    }
+    let mut rest = [0; 64];
+    while stream.read(&mut rest).await.is_ok_and(|bytes| bytes > 0) {}
+    let _ = tell.send(Saw::End);
+}
+
+/// Head and body, as they came.
+async fn read_request(stream: &mut TcpStream) -> Option<String> {
+    let mut request = Vec::new();
+    let mut chunk = [0; 4_096];
+    loop {
+        let bytes = stream.read(&mut chunk).await.ok().filter(|bytes| *bytes > 0)?;
+        request.extend_from_slice(&chunk[..bytes]);
+        let text = String::from_utf8_lossy(&request);
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+        let length: usize = length.and_then(|length| length.parse().ok()).unwrap_or(0);
+        if body.len() >= length {
+            return Some(text.into_owned());
+        }
+    }
+}

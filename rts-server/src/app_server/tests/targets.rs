@@ -1,0 +1,149 @@
+//! What must never be dialled. The dialer takes only vetted addresses and keeps a record, so this is shown where connections are made,
+//! not where urls are read.
+
+use rts_proto::server::PostProgress::NotReached;
+
+use super::{Poster, ended, listing};
+use crate::AppServer;
+
+/// A poster for `https://app.test/`, with no network of the operator's own.
+fn public_only() -> Poster {
+    Poster::new(AppServer { allow: vec!["https://app.test/".to_owned()], ..AppServer::default() })
+}
+
+#[tokio::test]
+async fn a_name_with_an_address_inside_is_never_dialled() {
+    for answer in [
+        &["169.254.169.254"][..],
+        &["127.0.0.1"],
+        &["0.0.0.0"],
+        &["10.0.0.1"],
+        &["172.31.255.255"],
+        &["192.168.1.1"],
+        &["100.64.0.1"],
+        &["255.255.255.255"],
+        &["::1"],
+        &["::"],
+        &["fe80::1"],
+        &["fd00:ec2::254"],
+        &["fec0::1"],
+        &["::ffff:127.0.0.1"],
+        &["::ffff:169.254.169.254"],
+        &["::127.0.0.1"],
+        &["64:ff9b::7f00:1"],
+        &["64:ff9b::169.254.169.254"],
+        &["64:ff9b:1::10.0.0.1"],
+        &["2002:7f00:1::1"],
+        &["2001:0:4136:e378:8000:63bf:3fff:fdd2"],
+        // One good answer does not help.
+        &["93.184.215.14", "127.0.0.1"],
+        &["93.184.215.14", "::ffff:10.0.0.1"],
+        &[],
+    ] {
+        let poster = public_only();
+        poster.network.name("app.test", &[answer]);
+        assert!(poster.allows("https://app.test/x"), "the url itself is listed");
+        assert_eq!(poster.outcome("https://app.test/x").await, ended(NotReached, false));
+        assert_eq!(poster.dialled(), [], "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_listed_address_inside_needs_its_network_listed_too() {
+    for url in
+        ["https://169.254.169.254/", "https://127.0.0.1/", "https://[::1]/", "https://10.0.0.1/"]
+    {
+        let poster = Poster::new(AppServer { allow: vec![url.to_owned()], ..AppServer::default() });
+        assert_eq!(poster.outcome(url).await, ended(NotReached, false));
+        assert_eq!(poster.dialled(), [], "{url}");
+        assert!(poster.network.record().resolved.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_changes_between_posts_is_judged_each_time() {
+    let peer = super::peer::Peer::says("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+    let poster = Poster::listing(peer.address.port());
+    poster.network.name("app.test", &[&["127.0.0.1"], &["169.254.169.254"], &["127.0.0.1"]]);
+    for is_good in [true, false, true, true] {
+        let progress = poster.outcome(&peer.url()).await.progress;
+        assert_eq!(progress != NotReached, is_good);
+    }
+    assert_eq!(poster.dialled(), [peer.address; 3]);
+    assert_eq!(
+        poster.network.record().resolved.len(),
+        4,
+        "once for each post: what was judged is dialled"
+    );
+}
+
+#[tokio::test]
+async fn nothing_is_resolved_or_dialled_for_what_is_not_listed() {
+    let poster = Poster::listing(8080);
+    for url in [
+        "http://other.test/rts",
+        "https://app.test/rts",
+        "http://app.test:81/rts",
+        "http://app.test:8080/rts-admin",
+        "http://app.test:8080/",
+        "http://app.test:8080/rts/../admin",
+        "http://app.test:8080/rts%2f..%2fadmin",
+        "http://x@app.test:8080/rts",
+        "http://app.test.:8080/rts",
+        "http://127.0.0.1/rts",
+        "http://[::1]/rts",
+        "file:///etc/passwd",
+        "rts",
+    ] {
+        assert!(!poster.allows(url), "{url}");
+        assert_eq!(poster.outcome(url).await, ended(NotReached, false), "{url}");
+    }
+    assert!(poster.network.record().resolved.is_empty());
+    assert_eq!(poster.dialled(), []);
+}
+
+#[tokio::test]
+async fn the_default_posts_nowhere() {
+    let poster = Poster::new(AppServer::default());
+    for url in
+        ["https://app.test/", "http://127.0.0.1/", "http://localhost:8080/", "https://[::1]/"]
+    {
+        assert!(!poster.allows(url), "{url}");
+        assert_eq!(poster.outcome(url).await, ended(NotReached, false));
+    }
+    assert_eq!(poster.dialled(), []);
+}
+
+#[tokio::test]
+async fn development_dials_loopback_and_nothing_else_and_never_the_server_itself() {
+    let mut peer = super::peer::Peer::says("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+    let own = "127.0.0.1:7600".parse().expect("an address");
+    let config = AppServer { allow_loopback: true, ..AppServer::default() };
+    let poster = Poster::beside(config, &[own]);
+    poster.network.name("localhost", &[&["127.0.0.1"], &["127.0.0.1"], &["10.0.0.1"]]);
+    let port = peer.address.port();
+    for url in [format!("http://127.0.0.1:{port}/x"), format!("http://localhost:{port}/x")] {
+        assert_ne!(poster.outcome(&url).await.progress, NotReached, "{url}");
+        peer.request().await;
+    }
+    let dialled = poster.dialled().len();
+    for url in [
+        "http://127.0.0.1:7600/",
+        "http://localhost:7600/",
+        "http://[::1]:7600/",
+        "http://localhost/",
+    ] {
+        assert_eq!(poster.outcome(url).await, ended(NotReached, false), "{url}");
+    }
+    assert_eq!(poster.dialled().len(), dialled);
+}
+
+#[tokio::test]
+async fn another_apps_list_helps_nobody() {
+    let poster = Poster::new(listing(8080));
+    let other = rts_proto::AppId::new("abcdefghabcdefghabcdefgh").expect("an app id");
+    let target =
+        rts_proto::server::Target { app_id: other, url: "http://app.test:8080/rts".into() };
+    use rts_transport_tokio::PostToAppServer as _;
+    assert!(!poster.posts.allows(&target));
+}
