@@ -14,6 +14,7 @@ mod payload;
 mod random;
 mod rate;
 mod server_params;
+mod table;
 mod time;
 
 pub mod client;

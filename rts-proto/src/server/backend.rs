@@ -197,7 +197,7 @@ impl Server {
         count: usize,
     ) -> Result<(), CommandError> {
         let per_second = self.config.backend_sends_per_second;
-        let app = self.apps.entry(app_id.clone()).or_default();
+        let app = self.apps.entry(app_id.clone()).or_insert_with(|| App::new(self.seed));
         let bucket = app.backend_sends.get_or_insert_with(|| {
             TokenBucket::with_burst(per_second, per_second.max(BACKEND_BURST_MIN), now)
         });

@@ -27,7 +27,7 @@ impl Server {
         ban: &Ban,
         interval: Duration,
     ) -> Result<(), CommandError> {
-        let app = self.apps.entry(app_id.clone()).or_default();
+        let app = self.apps.entry(app_id.clone()).or_insert_with(|| App::new(self.seed));
         let is_new = !interval.is_zero() && !app.bans.contains_key(ban);
         if is_new && app.bans.len() >= BANS_PER_APP_MAX {
             return Err(CommandError::TooManyBans { max: BANS_PER_APP_MAX });

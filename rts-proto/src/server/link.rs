@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use alloc::boxed::Box;
 use alloc::string::ToString as _;
 
 use bytes::Bytes;
@@ -33,7 +34,7 @@ pub(super) struct Link {
 pub(super) enum Phase {
     Greeting,
     Waiting,
-    Checking { login: LoginId, asked: alloc::boxed::Box<wire::Login> },
+    Checking { login: LoginId, asked: Box<wire::Login> },
     Attached(SessionNumber),
 }
 
@@ -44,7 +45,7 @@ impl Server {
         }
         let login_deadline = now + self.config.login_deadline;
         let link = Link { phase: Phase::Greeting, decoder: Decoder::new(), key, login_deadline };
-        self.links.insert(id, link);
+        self.links.insert(id, Box::new(link));
         self.links_before_login += 1;
         self.due.insert((login_deadline, Due::LoginDeadline(id)));
         if let Some(retry_after_max) = self.retry_after_max {

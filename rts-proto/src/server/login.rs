@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 
 use super::link::Phase;
+use super::rooms::App;
 use super::session::{End, Engine, Keys, Outcome, Session, SessionNumber};
 use super::timers::Due;
 use super::{Credentials, Output, Server, Verdict};
@@ -144,8 +145,12 @@ impl Server {
         let number = self.last_session;
         let session = Session::new(&self.config, &asked, key, claim, now);
         self.due.insert((session.grace_at, Due::SessionGrace(number)));
-        self.sessions.insert(number, session);
-        self.apps.entry(asked.app_id).or_default().users.insert(asked.uid, number);
+        self.sessions.insert(number, Box::new(session));
+        self.apps
+            .entry(asked.app_id)
+            .or_insert_with(|| App::new(self.seed))
+            .users
+            .insert(asked.uid, number);
         self.attach(link, number);
         self.answer_accepted(link, number, false);
     }

@@ -18,6 +18,7 @@ mod route;
 mod session;
 mod timers;
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::fmt;
@@ -32,6 +33,7 @@ pub use posts::{Post, PostProgress};
 pub use timers::Timer;
 
 use crate::random::Random;
+use crate::table::Table;
 use crate::wire::ResumeKey;
 use crate::{
     AppId, CallId, CloseCode, Instant, LinkId, LoginCode, LoginId, OnlineStatus, TargetId, Text,
@@ -165,16 +167,17 @@ pub struct Stats {
 /// One shard.
 pub struct Server {
     config: Config,
+    seed: u64,
     random: Random,
     /// The latest moment seen: time never goes back.
     now: Instant,
     outputs: VecDeque<Output>,
-    links: BTreeMap<LinkId, Link>,
+    links: Table<LinkId, Box<Link>>,
     links_before_login: usize,
     /// Logins that wait for their verdict.
     logins: BTreeMap<LoginId, LinkId>,
     last_login: u64,
-    sessions: BTreeMap<SessionNumber, Session>,
+    sessions: Table<SessionNumber, Box<Session>>,
     last_session: u64,
     /// Users and rooms. Nothing reaches them but through their app.
     apps: BTreeMap<AppId, App>,
@@ -199,19 +202,21 @@ pub struct Server {
 impl Server {
     /// A shard without links.
     ///
-    /// `seed` feeds the spread of [`shutdown`](Self::shutdown) and nothing else.
+    /// `seed` feeds the spread of [`shutdown`](Self::shutdown), and where tables keep their entries; nobody who logs in should
+    /// know it.
     #[must_use]
     pub fn new(config: Config, seed: u64) -> Self {
         Self {
             config,
+            seed,
             random: Random::new(seed),
             now: Instant::ORIGIN,
             outputs: VecDeque::new(),
-            links: BTreeMap::new(),
+            links: Table::new(seed),
             links_before_login: 0,
             logins: BTreeMap::new(),
             last_login: 0,
-            sessions: BTreeMap::new(),
+            sessions: Table::new(seed),
             last_session: 0,
             apps: BTreeMap::new(),
             tombstones: BTreeMap::new(),
@@ -259,8 +264,7 @@ impl Server {
     pub fn shutdown(&mut self, now: Instant, retry_after_max: Duration) {
         self.advance(now);
         self.retry_after_max = Some(retry_after_max);
-        let links: Vec<LinkId> = self.links.keys().copied().collect();
-        for link in links {
+        for link in self.links.sorted_keys() {
             self.turn_away(link, CloseCode::Shutdown, retry_after_max);
         }
     }
@@ -296,7 +300,7 @@ impl Server {
             rooms: rooms().count(),
             memberships: rooms().map(|room| room.members.len()).sum(),
             bans: self.apps.values().map(|app| app.bans.len()).sum(),
-            window_bytes: self.sessions.values().map(|s| s.channel.unacked_bytes()).sum(),
+            window_bytes: self.sessions.sum(|session| session.channel.unacked_bytes()),
             posts_waiting: self.calls.len() - posts_under_way,
             posts_under_way,
             post_bytes: self.calls.values().map(Call::bytes).sum(),

@@ -10,20 +10,33 @@ use super::session::SessionNumber;
 use super::timers::Due;
 use crate::limits::{NOTICE_MEMBERS_MAX, ROOMS_PER_USER_MAX};
 use crate::rate::TokenBucket;
+use crate::table::Table;
 use crate::wire::Frame;
 use crate::{AppId, BroadcastCode, Instant, LeaveReason, Payload, RoomId, RoomState, UserId};
 
 /// One app's users, rooms and posts, and what its back end said about them. A session holds its app's id and reaches no
 /// other.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct App {
-    pub(super) users: BTreeMap<UserId, SessionNumber>,
+    pub(super) users: Table<UserId, SessionNumber>,
     pub(super) rooms: BTreeMap<RoomId, Room>,
     /// Who may not join what, and until when.
     pub(super) bans: BTreeMap<Ban, Instant>,
     /// What the app's back end may still send; from its first message on.
     pub(super) backend_sends: Option<TokenBucket>,
     pub(super) posts: Posts,
+}
+
+impl App {
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            users: Table::new(seed),
+            rooms: BTreeMap::new(),
+            bans: BTreeMap::new(),
+            backend_sends: None,
+            posts: Posts::default(),
+        }
+    }
 }
 
 #[derive(Debug)]

@@ -8,6 +8,7 @@ mod decoder;
 #[rustfmt::skip]
 #[allow(missing_docs, unreachable_pub, clippy::all)]
 mod generated;
+mod hot;
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -402,6 +403,13 @@ impl Frame {
     /// The frame as it travels, with its length in front.
     #[must_use]
     pub fn encode(self) -> Bytes {
+        if let Some(bytes) = hot::encode(&self) {
+            return bytes;
+        }
+        self.encode_with_prost()
+    }
+
+    fn encode_with_prost(self) -> Bytes {
         let frame = generated::Frame { kind: Some(self.into()) };
         let mut out = BytesMut::with_capacity(frame.encoded_len() + 4);
         frame.encode_length_delimited(&mut out).expect("a BytesMut grows");
@@ -410,6 +418,13 @@ impl Frame {
 
     /// Reads a frame without its length. `None` is one that may be skipped (§1.4).
     pub fn decode(bytes: Bytes) -> Result<Option<Self>, ProtocolError> {
+        match hot::decode(&bytes) {
+            Some(frame) => Ok(Some(frame)),
+            None => Self::decode_with_prost(bytes),
+        }
+    }
+
+    fn decode_with_prost(bytes: Bytes) -> Result<Option<Self>, ProtocolError> {
         let number = only_field(&bytes)?;
         let frame = generated::Frame::decode(bytes).map_err(|_| ProtocolError::Malformed)?;
         match frame.kind {

@@ -1,0 +1,44 @@
+// The relay that people write first, over uWebSockets.js: a binary message is the receiver's number (four bytes,
+// little-endian; all ones for everybody in the room) and a payload, and the payload goes there. No result, no order across
+// links, no resume, no token.
+'use strict';
+const uWS = require(process.env.UWS_MODULE || 'uWebSockets.js');
+
+const EVERYBODY = 0xFFFFFFFF;
+const port = Number(process.argv[2]);
+const users = new Map();
+
+uWS.App().ws('/:what/:number', {
+  idleTimeout: 0,
+  maxBackpressure: 64 * 1024 * 1024,
+  maxPayloadLength: 1024 * 1024,
+  upgrade(response, request, context) {
+    response.upgrade(
+      { what: request.getParameter(0), number: Number(request.getParameter(1)) },
+      request.getHeader('sec-websocket-key'),
+      request.getHeader('sec-websocket-protocol'),
+      request.getHeader('sec-websocket-extensions'),
+      context,
+    );
+  },
+  open(socket) {
+    const { what, number } = socket.getUserData();
+    users.set(number, socket);
+    if (what === 'member') socket.subscribe('room');
+  },
+  message(socket, message) {
+    const to = new DataView(message).getUint32(0, true);
+    const payload = message.slice(4);
+    if (to === EVERYBODY) {
+      socket.publish('room', payload, true);
+    } else {
+      users.get(to)?.send(payload, true);
+    }
+  },
+  close(socket) {
+    const { number } = socket.getUserData();
+    if (users.get(number) === socket) users.delete(number);
+  },
+}).listen('127.0.0.1', port, (listening) => {
+  if (!listening) process.exit(1);
+});

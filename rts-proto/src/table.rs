@@ -1,0 +1,115 @@
+//! A map in which things are found in constant time, however many stand beside them.
+//!
+//! It has no iteration but in the order of its keys: the order of a hash map would be one more input.
+
+use alloc::vec::Vec;
+use core::borrow::Borrow;
+use core::hash::{BuildHasher as _, Hash};
+
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
+/// `seed` decides where entries lie, so that nobody who chooses keys can choose them to collide, and nothing that shows.
+#[derive(Debug)]
+pub(crate) struct Table<K, V> {
+    map: HashMap<K, V, FixedState>,
+}
+
+impl<K: Eq + Hash + Ord, V> Table<K, V> {
+    pub(crate) fn new(seed: u64) -> Self {
+        // What a seed is hashed to has no bits that are all zero.
+        let seed = FixedState::with_seed(seed).hash_one(seed);
+        Self { map: HashMap::with_hasher(FixedState::with_seed(seed)) }
+    }
+
+    pub(crate) fn get<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q>,
+    {
+        self.map.get(key)
+    }
+
+    pub(crate) fn get_mut<Q: Eq + Hash + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
+    where
+        K: Borrow<Q>,
+    {
+        self.map.get_mut(key)
+    }
+
+    pub(crate) fn contains_key<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> bool
+    where
+        K: Borrow<Q>,
+    {
+        self.map.contains_key(key)
+    }
+
+    pub(crate) fn insert(&mut self, key: K, value: V) {
+        self.map.insert(key, value);
+    }
+
+    /// A table that has become nearly empty gives its memory back.
+    pub(crate) fn remove<Q: Eq + Hash + ?Sized>(&mut self, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+    {
+        let value = self.map.remove(key);
+        if self.map.capacity() > SHRINK_ABOVE && self.map.len() < self.map.capacity() / 8 {
+            self.map.shrink_to(self.map.len() * 2);
+        }
+        value
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.map.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.map.is_empty()
+    }
+
+    pub(crate) fn sorted_keys(&self) -> Vec<K>
+    where
+        K: Clone,
+    {
+        let mut keys: Vec<K> = self.map.keys().cloned().collect();
+        keys.sort_unstable();
+        keys
+    }
+
+    /// The sum does not depend on an order.
+    pub(crate) fn sum(&self, of: impl Fn(&V) -> usize) -> usize {
+        self.map.values().map(of).sum()
+    }
+}
+
+/// Smaller tables keep what they have.
+const SHRINK_ABOVE: usize = 1_024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_come_in_their_own_order_whatever_the_seed() {
+        for seed in 0..10 {
+            let mut table = Table::new(seed);
+            for key in [5_u64, 3, 9, 1] {
+                table.insert(key, ());
+            }
+            assert_eq!(table.sorted_keys(), [1, 3, 5, 9]);
+        }
+    }
+
+    #[test]
+    fn memory_comes_back_when_entries_go() {
+        let mut table = Table::new(1);
+        for key in 0..100_000_u64 {
+            table.insert(key, ());
+        }
+        for key in 10..100_000_u64 {
+            table.remove(&key);
+        }
+        assert!(table.map.capacity() <= SHRINK_ABOVE);
+        assert!((0..10).all(|key| table.contains_key(&key)));
+    }
+}
