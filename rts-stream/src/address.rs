@@ -5,7 +5,7 @@ use std::net::Ipv6Addr;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-/// `SCHEME://HOST[:PORT][/PATH]`, such as `rts://127.0.0.1:7600` or `wss://chat.example.com/rts` (§11.1).
+/// `SCHEME://HOST[:PORT][/PATH]`, such as `rts://127.0.0.1:7600` or `wss://chat.example.com/rts` (§12.1).
 ///
 /// The path is for `ws` and `wss` only. A token, user or password never goes into an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub struct Address {
 pub enum Scheme {
     /// `rts`: plain TCP. Port 7600 unless the address says otherwise.
     Rts,
-    /// `rtss`: TLS. Port 7601.
+    /// `rtss`: TLS. Port 7602.
     Rtss,
     /// `ws`: WebSocket. Port 80.
     Ws,
@@ -55,7 +55,7 @@ impl Scheme {
     const fn default_port(self) -> u16 {
         match self {
             Self::Rts => 7600,
-            Self::Rtss => 7601,
+            Self::Rtss => 7602,
             Self::Ws => 80,
             Self::Wss => 443,
         }
@@ -266,7 +266,7 @@ mod tests {
     fn each_scheme_has_its_port_and_a_web_socket_a_path() {
         for (text, full) in [
             ("rts://a", "rts://a:7600"),
-            ("rtss://a", "rtss://a:7601"),
+            ("rtss://a", "rtss://a:7602"),
             ("ws://a", "ws://a:80"),
             ("wss://[::1]/chat", "wss://[::1]:443/chat"),
         ] {

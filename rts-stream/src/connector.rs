@@ -23,7 +23,7 @@ pub struct ConnectOptions {
     /// Certificates in PEM form that are trusted in addition: an operator's own authority, or a self-signed one.
     #[cfg(feature = "__tls")]
     pub extra_roots: Option<Vec<u8>>,
-    /// Replaces all that is said about TLS here. Without ALPN protocols of its own it gets those of §11.4.
+    /// Replaces all that is said about TLS here. Without ALPN protocols of its own it gets those of §12.4.
     #[cfg(feature = "__tls")]
     pub tls: Option<Arc<rustls::ClientConfig>>,
 }

@@ -6,13 +6,13 @@ use std::io;
 /// write.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LayerError {
-    /// HTTP arrived where frames or TLS should have (§11.3).
+    /// HTTP arrived where frames or TLS should have (§12.3).
     #[error(
         "the other side speaks HTTP here, not RTS: for a WebSocket the address must begin with \
          ws:// or wss://, and otherwise the port is a wrong one"
     )]
     SpeaksHttp,
-    /// TLS arrived where frames should have (§11.3).
+    /// TLS arrived where frames should have (§12.3).
     #[error(
         "the other side speaks TLS here: the address must begin with rtss:// instead of rts://, or \
          wss:// instead of ws://"
@@ -27,10 +27,10 @@ pub enum LayerError {
     /// TLS failed: certificates, versions, alerts.
     #[error("{0}")]
     Tls(String),
-    /// The WebSocket could not be opened (§11.5).
+    /// The WebSocket could not be opened (§12.5).
     #[error("no WebSocket: {0}")]
     Upgrade(String),
-    /// The other side broke a rule of WebSocket or §11.
+    /// The other side broke a rule of WebSocket or §12.
     #[error("the other side broke a rule of WebSocket: {0}")]
     WebSocket(#[from] WebSocketError),
     /// The proxy did not make the connection.
@@ -50,7 +50,7 @@ pub enum LayerError {
     Random,
 }
 
-/// A rule of WebSocket, or one of §11 about it. Each has the close code that the other side is sent.
+/// A rule of WebSocket, or one of §12 about it. Each has the close code that the other side is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WebSocketError {
     /// RFC 6455, 5.2: no extension was agreed on.
@@ -77,11 +77,11 @@ pub enum WebSocketError {
     /// RFC 6455, 5.5.1 and 8.1.
     #[error("a close frame with a reason that is not UTF-8")]
     BadCloseReason,
-    /// §11.6.
-    #[error("a text message; only binary ones are allowed (§11.6)")]
+    /// §12.6.
+    #[error("a text message; only binary ones are allowed (§12.6)")]
     Text,
-    /// §11.7.
-    #[error("a message over the limit (§11.7)")]
+    /// §12.7.
+    #[error("a message over the limit (§12.7)")]
     TooLong,
 }
 

@@ -15,7 +15,7 @@
 //!       TCP         TCP         TCP         TCP
 //! ```
 //!
-//! Section 11 of `docs/protocol.md` has the rules.
+//! Section 12 of `docs/protocol.md` has the rules.
 #![forbid(unsafe_code)]
 
 mod acceptor;

@@ -14,7 +14,7 @@ pub(crate) use client::{client_config, with_alpn};
 pub use identity::{Identity, IdentityError};
 pub(crate) use session::Tls;
 
-/// What is spoken inside of TLS (§11.4).
+/// What is spoken inside of TLS (§12.4).
 fn alpn(has_web_socket: bool) -> Vec<Vec<u8>> {
     let name: &[u8] = if has_web_socket { b"http/1.1" } else { b"rts/1" };
     vec![name.to_vec()]

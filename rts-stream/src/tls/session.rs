@@ -74,11 +74,12 @@ impl Tls {
         }
     }
 
-    /// Whether the other side speaks TLS at all; what it speaks instead is said to it where it can be.
-    fn look_at(&mut self, input: &[u8], down: &mut Vec<u8>) -> Result<(), LayerError> {
-        let Some(sniffer) = &mut self.first_bytes else { return Ok(()) };
+    /// Whether the other side speaks TLS at all, as far as can be said yet; what it speaks instead is answered where it can
+    /// be.
+    fn is_tls(&mut self, input: &[u8], down: &mut Vec<u8>) -> Result<bool, LayerError> {
+        let Some(sniffer) = &mut self.first_bytes else { return Ok(true) };
         match sniffer.look_at(input) {
-            Found::TooLittle => return Ok(()),
+            Found::TooLittle => return Ok(false),
             Found::Tls => {}
             Found::Http { is_request: true } => {
                 down.extend(http::not_here());
@@ -90,7 +91,7 @@ impl Tls {
             }
         }
         self.first_bytes = None;
-        Ok(())
+        Ok(true)
     }
 
     /// Lets rustls work through `input` until it needs more. Returns how much it is done with.
@@ -102,15 +103,7 @@ impl Tls {
     ) -> Result<usize, LayerError> {
         let mut done = 0;
         loop {
-            let input = &mut input[done..];
-            let (discard, flow) = match &mut self.side {
-                Side::Client(connection) => {
-                    step(connection.process_tls_records(input), up, down, &mut self.is_ended)
-                }
-                Side::Server(connection) => {
-                    step(connection.process_tls_records(input), up, down, &mut self.is_ended)
-                }
-            };
+            let (discard, flow) = self.step(&mut input[done..], up, down);
             done += discard;
             match flow {
                 Ok(Flow::Go) => {}
@@ -120,27 +113,37 @@ impl Tls {
                     return Ok(done);
                 }
                 Err(error) => {
-                    self.say_why(down);
+                    // What it has to say is the last, and the alert is in it. Nothing more is asked for: after an
+                    // alert, rustls must not come upon the next error.
+                    while self.has_words_left() {
+                        let _ = self.step(&mut input[done..], up, down);
+                    }
                     return Err(LayerError::Tls(explain(&error)));
                 }
             }
         }
     }
 
-    /// After an error, rustls has an alert to send; the same error marks its end.
-    fn say_why(&mut self, down: &mut Vec<u8>) {
-        loop {
-            let mut up = Vec::new();
-            let (_, flow) = match &mut self.side {
-                Side::Client(connection) => {
-                    step(connection.process_tls_records(&mut []), &mut up, down, &mut self.is_ended)
-                }
-                Side::Server(connection) => {
-                    step(connection.process_tls_records(&mut []), &mut up, down, &mut self.is_ended)
-                }
-            };
-            if !matches!(flow, Ok(Flow::Go)) {
-                return;
+    fn has_words_left(&self) -> bool {
+        match &self.side {
+            Side::Client(connection) => connection.wants_write(),
+            Side::Server(connection) => connection.wants_write(),
+        }
+    }
+
+    fn step(
+        &mut self,
+        input: &mut [u8],
+        up: &mut Vec<u8>,
+        down: &mut Vec<u8>,
+    ) -> (usize, Result<Flow, Error>) {
+        let is_ended = &mut self.is_ended;
+        match &mut self.side {
+            Side::Client(connection) => {
+                handle(connection.process_tls_records(input), up, down, is_ended)
+            }
+            Side::Server(connection) => {
+                handle(connection.process_tls_records(input), up, down, is_ended)
             }
         }
     }
@@ -186,7 +189,10 @@ impl Layer for Tls {
         up: &mut Vec<u8>,
         down: &mut Vec<u8>,
     ) -> Result<(), LayerError> {
-        self.look_at(input, down)?;
+        if !input.is_empty() && !self.is_tls(input, down)? {
+            self.held.extend_from_slice(input);
+            return Ok(());
+        }
         if self.held.is_empty() {
             let done = self.work(input, up, down)?;
             self.held.extend_from_slice(&input[done..]);
@@ -241,8 +247,8 @@ impl<D> Writer for WriteTraffic<'_, D> {
     }
 }
 
-/// One step of rustls; how much of the input it is done with, and what follows.
-fn step<D>(
+/// Does what rustls asks for; how much of the input it is done with, and what follows.
+fn handle<D>(
     status: UnbufferedStatus<'_, '_, D>,
     up: &mut Vec<u8>,
     down: &mut Vec<u8>,

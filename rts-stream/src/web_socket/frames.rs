@@ -9,7 +9,7 @@ use tungstenite::protocol::frame::coding::{CloseCode, Control, Data, OpCode};
 use super::Role;
 use crate::error::{LayerError, WebSocketError};
 
-/// The longest message, in bytes; it may come in fragments (§11.7).
+/// The longest message, in bytes; it may come in fragments (§12.7).
 pub const MESSAGE_BYTES_MAX: u64 = 131_072;
 /// RFC 6455, 5.5.
 const CONTROL_BYTES_MAX: u64 = 125;

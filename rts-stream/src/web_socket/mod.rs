@@ -1,4 +1,4 @@
-//! WebSocket, RFC 6455, as §11 narrows it down: binary messages are chunks of the stream.
+//! WebSocket, RFC 6455, as §12 narrows it down: binary messages are chunks of the stream.
 //!
 //! The handshake and the heads of frames are tungstenite's. Its messages are not used: they would have to be held
 //! until they are complete, in buffers of each link. Here payloads pass through as they arrive.
@@ -19,7 +19,7 @@ pub use frames::MESSAGE_BYTES_MAX;
 use request::Request;
 pub use upgrade::Origins;
 
-/// The subprotocol that both sides name in the handshake (§11.5).
+/// The subprotocol that both sides name in the handshake (§12.5).
 pub const SUBPROTOCOL: &str = "rts.v1";
 
 /// Which of the two this side is.

@@ -1,4 +1,4 @@
-//! A client's half of the handshake: RFC 6455, 4.1, and §11.5.
+//! A client's half of the handshake: RFC 6455, 4.1, and §12.5.
 
 use tungstenite::handshake::client::{Response, generate_key, generate_request};
 use tungstenite::handshake::derive_accept_key;

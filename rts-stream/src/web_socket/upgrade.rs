@@ -1,4 +1,4 @@
-//! A server's half of the handshake: RFC 6455, 4.2, and §11.5.
+//! A server's half of the handshake: RFC 6455, 4.2, and §12.5.
 
 use std::sync::Arc;
 

@@ -3,9 +3,10 @@
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use bytes::Bytes;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rts_stream::{Acceptor, ConnectOptions, Connector, End, Identity, Layers, Origins, Roots};
 
 /// One side: its layers, and what it has to send.
@@ -85,6 +86,8 @@ impl Pair {
     }
 }
 
+static AUTHORITIES: AtomicU32 = AtomicU32::new(0);
+
 /// An operator's authority.
 pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
@@ -95,6 +98,9 @@ impl Authority {
     pub(crate) fn new() -> Self {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new(Vec::new()).expect("no names");
+        // Each is another one by its name, too.
+        let number = AUTHORITIES.fetch_add(1, Ordering::Relaxed);
+        params.distinguished_name.push(DnType::CommonName, format!("authority {number}"));
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let pem = params.self_signed(&key).expect("a certificate").pem();
         Self { issuer: Issuer::new(params, key), pem }

@@ -1,0 +1,221 @@
+//! TLS: what is shown, what is trusted, and what is said when that does not fit.
+
+mod support;
+
+use rcgen::date_time_ymd;
+use rts_stream::{
+    Acceptor, ConnectOptions, Connector, ConnectorError, Identity, IdentityError, Roots,
+};
+use support::{Authority, Pair, Side, acceptor, both};
+
+fn connector(url: &str, options: ConnectOptions) -> Connector {
+    Connector::new(url, options).expect("good options")
+}
+
+/// What a client that trusts `trusted` says of a server that shows `identity`.
+fn judged(trusted: &Authority, identity: &Identity, scheme: &str) -> String {
+    let connector = connector(&format!("{scheme}://localhost"), trusted.trusted());
+    let mut pair = Pair::new(&connector, &acceptor(scheme, identity));
+    pair.client.send("secret");
+    pair.run();
+    assert_eq!(pair.server.received, b"", "nothing is said to a server that is not the right one");
+    let told = pair.server.failure();
+    assert!(told.contains("does not accept the certificate"), "{told}");
+    pair.client.failure()
+}
+
+fn issued(authority: &Authority, change: impl FnOnce(&mut rcgen::CertificateParams)) -> Identity {
+    let (chain, key) = authority.issue(change);
+    Identity::from_pem(chain.as_bytes(), key.as_bytes()).expect("an identity")
+}
+
+#[test]
+fn bad_certificates_are_told_apart() {
+    let authority = Authority::new();
+    let expired = issued(&authority, |params| {
+        params.not_before = date_time_ymd(2019, 1, 1);
+        params.not_after = date_time_ymd(2020, 1, 1);
+    });
+    let early = issued(&authority, |params| params.not_before = date_time_ymd(2500, 1, 1));
+    let other = issued(&authority, |params| {
+        params.subject_alt_names =
+            vec![rcgen::SanType::DnsName("other.example".try_into().expect("a name"))];
+    });
+    for scheme in ["rtss", "wss"] {
+        let said = judged(&authority, &expired, scheme);
+        assert!(said.contains("has expired") && said.contains("days ago"), "{said}");
+        let said = judged(&authority, &early, scheme);
+        assert!(said.contains("not valid yet"), "{said}");
+        let said = judged(&authority, &other, scheme);
+        assert!(said.contains("for another name") && said.contains("other.example"), "{said}");
+        assert!(said.contains("localhost"), "{said}");
+        let said = judged(&Authority::new(), &authority.identity(), scheme);
+        assert!(said.contains("authority that is not trusted") && said.contains("--ca"), "{said}");
+    }
+}
+
+#[test]
+fn a_self_signed_certificate_can_be_trusted_itself() {
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
+    let certificate = params.self_signed(&key).expect("a certificate").pem();
+    let identity = Identity::from_pem(certificate.as_bytes(), key.serialize_pem().as_bytes());
+    let options = ConnectOptions {
+        roots: Roots::None,
+        extra_roots: Some(certificate.into_bytes()),
+        ..ConnectOptions::default()
+    };
+    let acceptor = Acceptor::tls(&identity.expect("an identity")).expect("TLS");
+    let mut pair = Pair::new(&connector("rtss://localhost", options), &acceptor);
+    pair.client.send("hello");
+    pair.run();
+    assert_eq!(pair.server.received, b"hello");
+}
+
+#[test]
+fn a_certificate_is_replaced_under_open_links() {
+    let (old, new) = (Authority::new(), Authority::new());
+    let identity = old.identity();
+    let acceptor = Acceptor::tls(&identity).expect("TLS");
+    let of = |authority: &Authority| connector("rtss://localhost", authority.trusted());
+    let mut before = Pair::new(&of(&old), &acceptor);
+    before.run();
+
+    let (chain, key) = new.issue(|_| {});
+    identity.replace(chain.as_bytes(), key.as_bytes()).expect("a better one");
+    before.client.send("still here");
+    before.run();
+    assert_eq!(before.server.received, b"still here");
+    let mut after = Pair::new(&of(&new), &acceptor);
+    after.run();
+    assert!(after.client.layers.is_open());
+    let mut behind = Pair::new(&of(&old), &acceptor);
+    behind.run();
+    assert!(behind.client.failure().contains("not trusted"));
+
+    assert!(identity.replace(b"nonsense", key.as_bytes()).is_err());
+    let mut unharmed = Pair::new(&of(&new), &acceptor);
+    unharmed.run();
+    assert!(unharmed.client.layers.is_open());
+}
+
+#[test]
+fn files_that_are_no_identity_are_told_apart() {
+    let authority = Authority::new();
+    let ((chain, key), (_, other_key)) = (authority.issue(|_| {}), authority.issue(|_| {}));
+    let read = |chain: &str, key: &str| {
+        Identity::from_pem(chain.as_bytes(), key.as_bytes()).expect_err("it is none")
+    };
+    assert_eq!(read(&chain, &other_key), IdentityError::Mismatch);
+    assert!(matches!(read("", &key), IdentityError::Certificate(_)));
+    assert!(matches!(read(&key, &key), IdentityError::Certificate(_)));
+    assert!(matches!(read(&chain, &chain), IdentityError::Key(_)));
+    let cut = &key[..key.len() / 2];
+    assert!(matches!(read(&chain, cut), IdentityError::Key(_)));
+}
+
+#[test]
+fn certificates_to_trust_that_are_none_are_said_to_be() {
+    let options = |pem: &str| ConnectOptions {
+        roots: Roots::None,
+        extra_roots: Some(pem.as_bytes().to_vec()),
+        ..ConnectOptions::default()
+    };
+    let error = |options| Connector::new("rtss://localhost", options).expect_err("no trust");
+    assert!(error(options("nonsense")).to_string().contains("no certificate in PEM"));
+    let nobody = ConnectOptions { roots: Roots::None, ..ConnectOptions::default() };
+    assert_eq!(error(nobody), ConnectorError::NoRoots);
+    let bundled = ConnectOptions { roots: Roots::Bundled, ..ConnectOptions::default() };
+    assert!(Connector::new("rtss://localhost", bundled).is_ok());
+}
+
+/// Who speaks what where something else is spoken, and what each side then knows.
+#[test]
+fn mixed_up_schemes_are_explained_on_both_sides() {
+    for (client, server, client_says, server_says) in [
+        ("rts", "rtss", "speaks TLS here", "does not speak TLS"),
+        ("rts", "wss", "speaks TLS here", "does not speak TLS"),
+        ("ws", "rtss", "HTTP 400", "does not speak TLS"),
+        ("ws", "wss", "HTTP 400", "does not speak TLS"),
+        ("ws", "rts", "HTTP 400", "speaks HTTP here"),
+        ("rtss", "rts", "", "speaks TLS here"),
+        ("wss", "rts", "", "speaks TLS here"),
+        ("rtss", "ws", "does not speak TLS", "no WebSocket"),
+        ("wss", "ws", "does not speak TLS", "no WebSocket"),
+        ("rtss", "wss", "speaks no RTS inside of it", "speaks no RTS inside of it"),
+        ("wss", "rtss", "speaks no RTS inside of it", "speaks no RTS inside of it"),
+    ] {
+        let authority = Authority::new();
+        let connector = connector(&format!("{client}://localhost"), authority.trusted());
+        let mut pair = Pair::new(&connector, &acceptor(server, &authority.identity()));
+        // The length and the tag of a Hello, as plain clients begin; and the end of a head, which a client of TLS does
+        // not send, but its bytes may have.
+        if client == "rts" {
+            pair.client.send(&b"\x04\x0a\x02\x08\x01"[..]);
+        }
+        pair.run();
+        pair.server.read(b"\r\n\r\n", 4);
+        let answer = pair.server.written();
+        pair.client.read(&answer, 1);
+        let context = format!("{client} client, {server} server");
+        println!("{context}");
+        assert!(
+            pair.server.failure().contains(server_says),
+            "{context}: {}",
+            pair.server.failure()
+        );
+        if !client_says.is_empty() {
+            assert!(
+                pair.client.failure().contains(client_says),
+                "{context}: {}",
+                pair.client.failure()
+            );
+        }
+        assert_eq!(pair.server.received, b"", "{context}");
+    }
+}
+
+#[test]
+fn a_browser_at_the_wrong_port_reads_what_is_wrong() {
+    for scheme in ["rts", "rtss", "wss"] {
+        let (_, acceptor) = both(scheme);
+        let mut server = Side::new(acceptor.layers());
+        server.read(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", 1);
+        let answer = String::from_utf8(server.written()).expect("text");
+        assert!(answer.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{answer}");
+        assert!(answer.contains("This port speaks RTS, not HTTP"), "{answer}");
+    }
+}
+
+#[test]
+fn a_handshake_without_end_costs_little() {
+    // The head of a ClientHello that would be as long as one can be, and then nothing but filler, record by record.
+    let mut record = vec![0x16, 3, 1, 0x10, 0];
+    record.resize(5 + 4_096, 0);
+    let mut first = record.clone();
+    first[5..9].copy_from_slice(&[1, 0, 0xFF, 0xFF]);
+    for scheme in ["rtss", "wss"] {
+        let (_, acceptor) = both(scheme);
+        let mut server = Side::new(acceptor.layers());
+        server.read(&first, 1);
+        let records = (0..).take_while(|_| {
+            server.read(&record, 100);
+            server.layers.end().is_none()
+        });
+        assert!(records.count() <= 3, "over 16 KiB");
+        assert!(!server.layers.is_open());
+    }
+}
+
+#[test]
+fn an_old_version_of_tls_is_refused_with_an_alert() {
+    // A ClientHello of TLS 1.1 with one cipher.
+    let mut hello = vec![1, 0, 0, 41, 3, 2];
+    hello.extend([7; 32]);
+    hello.extend([0, 0, 2, 0, 0x2F, 1, 0]);
+    let record = [&[0x16, 3, 1, 0, u8::try_from(hello.len()).expect("short")][..], &hello].concat();
+    let mut server = Side::new(both("rtss").1.layers());
+    server.read(&record, 1);
+    assert!(server.layers.end().is_some());
+    assert_eq!(server.written().first(), Some(&0x15), "an alert");
+}
