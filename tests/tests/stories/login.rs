@@ -1,8 +1,10 @@
 //! Login, refusal, refresh, displacement, logout.
 
-use rts_proto::client::{Event, LoginError};
+use std::time::Duration;
+
+use rts_proto::client::{Event, LoginError, Parameters, RoomEvent};
 use rts_proto::server::Config;
-use rts_proto::{LoginCode, LogoutReason};
+use rts_proto::{LoginCode, LogoutReason, RoomKey, RoomState, UserId};
 use rts_testkit::World;
 
 use super::seconds;
@@ -157,4 +159,144 @@ fn logout_during_a_login_ends_it_without_a_result() {
     let events = world.take_events(ALICE);
     assert_eq!((logins(&events), logouts(&events)), (vec![], vec![LogoutReason::Own]));
     assert_eq!(world.stats(), rts_proto::server::Stats::default());
+}
+
+fn login(world: &mut World, token: &str, uid: &str) {
+    world.call(ALICE, |engine, now| engine.login(now, token, uid)).expect("accepted");
+}
+
+#[test]
+fn after_a_refused_token_a_logout_has_nothing_to_do_and_login_may_be_called_again() {
+    let mut world = World::new(Config::default(), 1, 1);
+    login(&mut world, "no token at all", "alice");
+    world.run_for(seconds(1));
+    assert_eq!(logins(&world.take_events(ALICE)), [LoginCode::InvalidToken]);
+    world.call(ALICE, |engine, now| engine.logout(now));
+    world.run_for(seconds(60));
+    assert_eq!(world.take_events(ALICE), []);
+    let good = world.token("alice");
+    login(&mut world, &good, "alice");
+    world.run_for(seconds(1));
+    assert_eq!(logins(&world.take_events(ALICE)), [LoginCode::Ok]);
+}
+
+#[test]
+fn a_fresh_token_starts_a_login_only_where_one_was_refused() {
+    let mut world = World::new(Config::default(), 1, 1);
+    let good = world.token("alice");
+    let update = |world: &mut World| {
+        world.call(ALICE, |engine, now| engine.update_login_token(now, &good));
+        world.run_for(seconds(1));
+        logins(&world.take_events(ALICE))
+    };
+    assert_eq!(update(&mut world), [], "no login yet");
+    login(&mut world, &good, "alice");
+    assert_eq!(update(&mut world), [LoginCode::Ok], "the one that was under way");
+    assert_eq!(update(&mut world), [], "live");
+    world.call(ALICE, |engine, now| engine.logout(now));
+    assert_eq!(update(&mut world), [], "logged out");
+    world.refuse("alice", LoginCode::ServerError);
+    login(&mut world, &good, "alice");
+    world.run_for(seconds(1));
+    assert_eq!(update(&mut world), [LoginCode::ServerError], "that was not for its token");
+    world.run_for(seconds(60));
+    assert_eq!(world.take_events(ALICE), []);
+}
+
+#[test]
+fn a_token_for_somebody_or_something_else_is_refused() {
+    let mut world = World::new(Config::default(), 1, 1);
+    let elsewhere = world.add("876543218765432187654321", Parameters::default());
+    let (bobs, mine) = (world.token("bob"), world.token("alice"));
+    let of_another_app = world.token_for(elsewhere, "alice", seconds(60));
+    let claiming_my_app = format!("{}{}", &mine[..27], &of_another_app[27..]);
+    let cut_short = &mine[..mine.len() - 4];
+    for token in [&bobs, &of_another_app, &*claiming_my_app, cut_short] {
+        login(&mut world, token, "alice");
+        world.run_for(seconds(1));
+        assert_eq!(logins(&world.take_events(ALICE)), [LoginCode::InvalidToken], "{token}");
+    }
+}
+
+#[test]
+fn nobody_logs_in_as_a_reserved_user() {
+    let reserved_uids = [UserId::new("system").expect("well formed")].into();
+    let mut world = World::new(Config { reserved_uids, ..Config::default() }, 1, 1);
+    let good = world.token("system");
+    login(&mut world, &good, "system");
+    world.run_for(seconds(1));
+    assert_eq!(logins(&world.take_events(ALICE)), [LoginCode::BadUserId]);
+    world.log_in(ALICE, "alice");
+    world.send(ALICE, "system", "x");
+    world.run_for(seconds(1));
+    assert_eq!(world.results(ALICE), [(1, 3)]);
+}
+
+#[test]
+fn a_login_without_an_answer_fails_after_10_seconds_of_an_open_link() {
+    let mut world = World::new(Config::default(), 1, 1);
+    let good = world.token("alice");
+    login(&mut world, &good, "alice");
+    // One way is 10 ms: the link is open, and the login is under way.
+    world.run_for(Duration::from_millis(25));
+    world.net.is_silent = true;
+    world.run_for(Duration::from_millis(9_990));
+    assert_eq!(logins(&world.take_events(ALICE)), []);
+    world.run_for(Duration::from_millis(10));
+    assert_eq!(logins(&world.take_events(ALICE)), [LoginCode::Unknown]);
+    world.net.is_silent = false;
+    world.run_for(seconds(60));
+    assert_eq!(world.take_events(ALICE), [], "it is over, and may be called again");
+    world.log_in(ALICE, "alice");
+}
+
+/// An engine in a room, whose session is lost and whose token is no longer good.
+fn refused_on_the_way_back() -> (World, RoomKey) {
+    let mut world = World::new(Config::default(), 1, 1);
+    let token = world.token_for(ALICE, "alice", seconds(60));
+    login(&mut world, &token, "alice");
+    world.run_for(seconds(1));
+    let key = world.join(ALICE, "room");
+    world.run_for(seconds(61));
+    world.restart_server(Config::default());
+    world.run_for(seconds(5));
+    assert_eq!(logins(&world.take_events(ALICE)), [LoginCode::Ok, LoginCode::InvalidToken]);
+    (world, key)
+}
+
+fn room_events(world: &mut World) -> Vec<RoomEvent> {
+    let of_room = |event| match event {
+        Event::Room { event, .. } => Some(event),
+        _ => None,
+    };
+    world.take_events(ALICE).into_iter().filter_map(of_room).collect()
+}
+
+#[test]
+fn rooms_wait_for_a_better_token_of_their_user() {
+    for how in ["updateLoginToken", "login"] {
+        let (mut world, _) = refused_on_the_way_back();
+        let good = world.token("alice");
+        match how {
+            "login" => login(&mut world, &good, "alice"),
+            _ => world.call(ALICE, |engine, now| engine.update_login_token(now, &good)),
+        }
+        world.run_for(seconds(1));
+        let seen = room_events(&mut world);
+        assert!(matches!(seen[..], [RoomEvent::Joined { rejoined: true, .. }]), "{how}: {seen:?}");
+    }
+}
+
+#[test]
+fn rooms_that_wait_for_a_better_token_do_not_go_to_another_user() {
+    let (mut world, key) = refused_on_the_way_back();
+    let bobs = world.token("bob");
+    login(&mut world, &bobs, "bob");
+    world.run_for(seconds(1));
+    let seen = room_events(&mut world);
+    let uid = UserId::new("alice").expect("well formed");
+    let state = RoomState::JoinFailed;
+    assert_eq!(seen, [RoomEvent::StateChanged { uid: Some(uid), state }]);
+    assert_eq!(world.stats().memberships, 0);
+    world.call(ALICE, |engine, now| engine.join_room(now, key)).expect("bob may join it himself");
 }

@@ -186,3 +186,116 @@ fn status_follows_the_last_byte_heard() {
         assert_eq!(status(&mut world), Some(wanted), "after {second} s");
     }
 }
+
+#[test]
+fn between_login_and_its_result_a_send_gets_101_and_a_status_2() {
+    let mut world = World::new(Config::default(), 1, 1);
+    let token = world.token("alice");
+    world.call(ALICE, |engine, now| engine.login(now, &token, "alice")).expect("login");
+    world.send(ALICE, "bob", "x");
+    world.call(ALICE, |engine, now| engine.get_peer_online_status(now, "bob"));
+    assert_eq!(world.results(ALICE), [(1, 101)]);
+    assert_eq!(statuses(&mut world), [OnlineStatus::Unreachable]);
+}
+
+fn statuses(world: &mut World) -> Vec<OnlineStatus> {
+    let status = |event| match event {
+        Event::PeerOnlineStatus { status, .. } => Some(status),
+        _ => None,
+    };
+    world.take_events(ALICE).into_iter().filter_map(status).collect()
+}
+
+#[test]
+fn a_message_to_oneself_arrives_like_any_other() {
+    let mut world = two();
+    world.send(ALICE, "alice", "note to myself");
+    world.run_for(seconds(1));
+    assert_eq!(world.texts(ALICE), ["note to myself"]);
+    assert_eq!(world.results(ALICE), [(1, 0)]);
+}
+
+#[test]
+fn an_unreliable_message_does_not_wait_for_a_peer_whose_link_is_down() {
+    let mut world = two();
+    world.keep_out(BOB);
+    world.run_for(seconds(1));
+    world.send_as(ALICE, "bob", Payload::text("x"), MessageConfig::UnreliableOrdered);
+    world.run_for(std::time::Duration::from_millis(50));
+    assert_eq!(world.results(ALICE), [(1, 2)]);
+    world.let_in(BOB);
+    world.run_for(seconds(10));
+    assert_eq!(world.texts(BOB), Vec::<String>::new(), "not sent, as it was said");
+}
+
+#[test]
+fn a_peer_that_stays_away_makes_the_outcome_unknown_after_10_seconds() {
+    let mut world = two();
+    world.keep_out(BOB);
+    world.run_for(seconds(1));
+    world.send(ALICE, "bob", "x");
+    world.run_for(std::time::Duration::from_millis(9_999));
+    assert_eq!(world.results(ALICE), []);
+    world.run_for(std::time::Duration::from_millis(1));
+    assert_eq!(world.results(ALICE), [(1, 1)]);
+    world.let_in(BOB);
+    world.run_for(seconds(10));
+    assert_eq!(world.texts(BOB), ["x"], "unknown: it arrived after all");
+    assert_eq!(world.results(ALICE).len(), 1);
+}
+
+#[test]
+fn a_receiver_that_ends_with_the_message_unacknowledged_makes_the_outcome_unknown() {
+    // One way is 10 ms: bob's logout and the message pass each other.
+    let mut world = two();
+    world.send(ALICE, "bob", "x");
+    world.run_for(std::time::Duration::from_millis(5));
+    world.call(BOB, |engine, now| engine.logout(now));
+    world.run_for(seconds(1));
+    assert_eq!((world.results(ALICE), world.texts(BOB)), (vec![(1, 1)], vec![]), "logout");
+
+    let mut world = two();
+    world.freeze(BOB);
+    world.run_for(seconds(25));
+    world.send(ALICE, "bob", "x");
+    world.run_for(seconds(6));
+    assert_eq!(world.results(ALICE), [(1, 1)], "the end of its grace");
+    world.send(ALICE, "bob", "x");
+    world.run_for(seconds(1));
+    assert_eq!(world.results(ALICE), [(1, 1), (2, 4)], "then nobody is there");
+}
+
+#[test]
+fn the_tenth_question_of_a_second_is_answered_and_the_next_gets_2() {
+    let mut world = World::new(Config::default(), 1, 1);
+    world.log_in(ALICE, "alice");
+    world.take_events(ALICE);
+    for _ in 0..11 {
+        world.call(ALICE, |engine, now| engine.get_peer_online_status(now, "nobody"));
+    }
+    world.run_for(seconds(1));
+    let answers = statuses(&mut world);
+    assert_eq!(answers[..10], [OnlineStatus::Offline; 10]);
+    assert_eq!(answers[10..], [OnlineStatus::Unreachable]);
+}
+
+#[test]
+fn a_question_asked_while_the_link_is_down_is_answered_on_return_or_with_2() {
+    let mut world = two();
+    world.keep_out(ALICE);
+    world.run_for(seconds(1));
+    world.take_events(ALICE);
+    let ask = |world: &mut World| {
+        world.call(ALICE, |engine, now| engine.get_peer_online_status(now, "bob"));
+    };
+    ask(&mut world);
+    world.run_for(seconds(1));
+    assert_eq!(statuses(&mut world), []);
+    world.let_in(ALICE);
+    world.run_for(seconds(8));
+    assert_eq!(statuses(&mut world), [OnlineStatus::Online]);
+    world.keep_out(ALICE);
+    ask(&mut world);
+    world.run_for(seconds(11));
+    assert_eq!(statuses(&mut world), [OnlineStatus::Unreachable]);
+}

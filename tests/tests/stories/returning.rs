@@ -163,3 +163,114 @@ fn after_the_grace_a_user_is_gone_from_everywhere() {
     assert_eq!((world.stats().rooms, world.stats().memberships), (0, 0));
     assert_eq!(world.stats().links, 0);
 }
+
+/// What this engine was told about rooms, in short.
+fn told(world: &mut World, who: usize) -> Vec<String> {
+    let short = |event: Event| match event {
+        Event::Room { event, .. } => Some(match event {
+            RoomEvent::Joined { rejoined, .. } => format!("joined, again: {rejoined}"),
+            RoomEvent::StateChanged { state, .. } => format!("state {}", state.code()),
+            RoomEvent::Left => "left".to_owned(),
+            RoomEvent::UserJoined(uid) => format!("{uid} joined"),
+            RoomEvent::UserLeft { uid, reason } => format!("{uid} left: {}", reason.code()),
+            other => format!("{other:?}"),
+        }),
+        Event::Logout(reason) => Some(format!("logout: {}", reason.code())),
+        _ => None,
+    };
+    world.take_events(who).into_iter().filter_map(short).collect()
+}
+
+/// Alice and bob in a room, and a third engine.
+fn two_in_a_room() -> (World, rts_proto::RoomKey) {
+    let mut world = World::new(without_rates(), 3, 1);
+    world.log_in(ALICE, "alice");
+    world.log_in(BOB, "bob");
+    let key = world.join(ALICE, "room");
+    world.join(BOB, "room");
+    world.take_events(ALICE);
+    world.take_events(BOB);
+    (world, key)
+}
+
+const OTHER: usize = 2;
+
+#[test]
+fn a_room_is_left_at_once_while_the_link_is_down_and_the_others_learn_on_return() {
+    let (mut world, key) = two_in_a_room();
+    world.keep_out(ALICE);
+    world.run_for(seconds(1));
+    world.call(ALICE, |engine, now| engine.leave_room(now, key));
+    assert_eq!(told(&mut world, ALICE), ["left"]);
+    assert_eq!(told(&mut world, BOB), Vec::<String>::new());
+    world.let_in(ALICE);
+    world.run_for(seconds(8));
+    assert_eq!(told(&mut world, BOB), ["alice left: 0"]);
+    assert_eq!(told(&mut world, ALICE), Vec::<String>::new());
+}
+
+#[test]
+fn a_logout_while_the_link_is_down_is_done_at_once_and_the_others_learn_when_the_grace_ends() {
+    let (mut world, _) = two_in_a_room();
+    world.keep_out(ALICE);
+    world.run_for(seconds(1));
+    world.call(ALICE, |engine, now| engine.logout(now));
+    assert_eq!(told(&mut world, ALICE), ["logout: 0"]);
+    world.run_for(seconds(27));
+    assert_eq!(told(&mut world, BOB), Vec::<String>::new());
+    world.run_for(seconds(3));
+    assert_eq!(told(&mut world, BOB), ["alice left: 1"]);
+}
+
+#[test]
+fn a_join_made_while_the_link_is_down_happens_on_return() {
+    let mut world = World::new(without_rates(), 1, 1);
+    world.log_in(ALICE, "alice");
+    world.keep_out(ALICE);
+    world.run_for(seconds(1));
+    world.join(ALICE, "room");
+    assert_eq!(told(&mut world, ALICE), Vec::<String>::new());
+    world.let_in(ALICE);
+    world.run_for(seconds(8));
+    assert_eq!(told(&mut world, ALICE), ["joined, again: false"]);
+}
+
+#[test]
+fn a_short_break_of_a_member_is_shown_to_nobody() {
+    let (mut world, _) = two_in_a_room();
+    world.cut(ALICE);
+    world.run_for(seconds(60));
+    assert_eq!(told(&mut world, ALICE), Vec::<String>::new());
+    assert_eq!(told(&mut world, BOB), Vec::<String>::new());
+}
+
+#[test]
+fn rooms_are_joined_again_after_a_lost_session_and_those_in_them_see_each_other() {
+    let (mut world, _) = two_in_a_room();
+    world.restart_server(without_rates());
+    world.run_for(seconds(10));
+    assert_eq!(told(&mut world, ALICE), ["joined, again: true", "bob joined"]);
+    assert_eq!(told(&mut world, BOB), ["joined, again: true", "alice joined"]);
+}
+
+#[test]
+fn members_of_a_displaced_login_are_gone_when_its_grace_ends() {
+    let (mut world, _) = two_in_a_room();
+    world.log_in(OTHER, "alice");
+    assert_eq!(told(&mut world, ALICE), ["logout: 1"], "its rooms end silently");
+    world.run_for(seconds(25));
+    assert_eq!(told(&mut world, BOB), Vec::<String>::new());
+    world.run_for(seconds(6));
+    assert_eq!(told(&mut world, BOB), ["alice left: 1"]);
+}
+
+#[test]
+fn members_of_a_displaced_login_stay_if_the_new_one_joins_in_time() {
+    let (mut world, _) = two_in_a_room();
+    world.log_in(OTHER, "alice");
+    world.run_for(seconds(20));
+    world.join(OTHER, "room");
+    world.run_for(seconds(60));
+    assert_eq!(told(&mut world, BOB), Vec::<String>::new());
+    assert_eq!(told(&mut world, OTHER), ["joined, again: false", "bob joined"]);
+}

@@ -166,3 +166,74 @@ fn a_late_result_of_an_earlier_handle_is_not_taken_for_one_of_the_next() {
     world.run_for(seconds(1));
     assert_eq!(results(world.take_events(ALICE)), [(1, BroadcastCode::Ok)]);
 }
+
+#[test]
+fn a_destroyed_room_is_left_and_its_id_is_free_at_once() {
+    let mut world = three(Config::default());
+    let first = world.join(ALICE, "room");
+    world.join(BOB, "room");
+    world.take_events(ALICE);
+    world.take_events(BOB);
+    world.call(ALICE, |engine, now| engine.destroy_room(now, first));
+    let second = world.call(ALICE, |engine, now| engine.create_room(now, "room")).expect("free");
+    world.run_for(seconds(1));
+    assert_eq!(room_events(world.take_events(ALICE)), [], "nothing more is called back");
+    let seen = room_events(world.take_events(BOB));
+    assert!(
+        matches!(&seen[..], [RoomEvent::UserLeft { reason: LeaveReason::Left, .. }]),
+        "{seen:?}"
+    );
+    world.call(ALICE, |engine, now| engine.join_room(now, second)).expect("join");
+    world.run_for(seconds(1));
+    let seen = room_events(world.take_events(ALICE));
+    assert!(matches!(&seen[..], [RoomEvent::Joined { .. }, RoomEvent::UserJoined(_)]), "{seen:?}");
+}
+
+#[test]
+fn what_is_not_joined_is_not_left() {
+    let mut world = three(Config::default());
+    world.take_events(ALICE);
+    let key = world.call(ALICE, |engine, now| engine.create_room(now, "room")).expect("room");
+    world.call(ALICE, |engine, now| engine.leave_room(now, key));
+    world.run_for(seconds(1));
+    assert_eq!(world.take_events(ALICE), []);
+}
+
+#[test]
+fn a_broadcast_outside_the_room_has_its_result_and_no_warning_beside_it() {
+    let mut world = three(Config::default());
+    let key = world.join(ALICE, "room");
+    world.call(ALICE, |engine, now| engine.leave_room(now, key));
+    world.run_for(seconds(1));
+    world.take_events(ALICE);
+    world.broadcast(ALICE, key, "x");
+    world.run_for(seconds(1));
+    let code = BroadcastCode::NotInRoom;
+    let result = RoomEvent::MessageSendResult { id: rts_proto::MessageId(1), code };
+    assert_eq!(room_events(world.take_events(ALICE)), [result]);
+}
+
+#[test]
+fn logging_out_leaves_all_rooms_without_a_word_and_the_others_see_it() {
+    let mut world = three(Config::default());
+    let key = world.join(ALICE, "room");
+    world.join(BOB, "room");
+    world.take_events(ALICE);
+    world.take_events(BOB);
+    world.call(ALICE, |engine, now| engine.logout(now));
+    world.run_for(seconds(1));
+    assert_eq!(room_events(world.take_events(ALICE)), []);
+    let seen = room_events(world.take_events(BOB));
+    assert!(
+        matches!(&seen[..], [RoomEvent::UserLeft { reason: LeaveReason::Left, .. }]),
+        "{seen:?}"
+    );
+    world.log_in(ALICE, "alice");
+    world.take_events(ALICE);
+    world.call(ALICE, |engine, now| engine.join_room(now, key)).expect("the handle is still good");
+    world.run_for(seconds(1));
+    assert!(matches!(
+        room_events(world.take_events(ALICE))[..],
+        [RoomEvent::Joined { rejoined: false, .. }, RoomEvent::UserJoined(_)]
+    ));
+}
