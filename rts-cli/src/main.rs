@@ -70,7 +70,7 @@ async fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) if out::is_unread(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("rts: {error:#}");
+            eprintln!("rts: {}", out::in_words(&error));
             ExitCode::FAILURE
         }
     }

@@ -16,3 +16,12 @@ pub(crate) fn is_unread(error: &anyhow::Error) -> bool {
     let cause = error.root_cause().downcast_ref::<io::Error>();
     cause.is_some_and(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
 }
+
+/// An error and its causes, each said once: many errors say their cause by themselves.
+pub(crate) fn in_words(error: &anyhow::Error) -> String {
+    let causes = error.chain().skip(1).map(ToString::to_string);
+    causes.fold(error.to_string(), |words, cause| match words.contains(&cause) {
+        true => words,
+        false => format!("{words}: {cause}"),
+    })
+}

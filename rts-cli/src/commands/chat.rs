@@ -29,9 +29,11 @@ pub(crate) struct Args {
 
 struct Chat {
     engine: Engine,
-    /// Where lines go: to the room, else to this user.
+    /// Where lines go when they do not go to the room.
     to: Option<String>,
     room: Option<Room>,
+    /// Whether the last of `/to` and `/join` was the latter.
+    speaks_in_room: bool,
     /// Questions that are not answered yet.
     open: usize,
 }
@@ -39,7 +41,7 @@ struct Chat {
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let (engine, mut events) = args.account.log_in().await?;
     say(format_args!("logged in as {}; /help shows what can be typed", args.account.uid))?;
-    let mut chat = Chat { engine, to: args.to, room: None, open: 0 };
+    let mut chat = Chat { engine, to: args.to, room: None, speaks_in_room: false, open: 0 };
     if let Some(room) = &args.room {
         chat.join(room)?;
     }
@@ -73,7 +75,11 @@ impl Chat {
         match command {
             "" => {}
             "/help" => say(HELP)?,
-            "/to" => self.to = Some(rest.to_owned()),
+            "/to" | "/who" if rest.is_empty() => say(format_args!("write {command} USER"))?,
+            "/to" => {
+                self.to = Some(rest.to_owned());
+                self.speaks_in_room = false;
+            }
             "/msg" => match rest.split_once(' ') {
                 Some((uid, text)) => self.send(uid, text)?,
                 None => say("write /msg USER TEXT")?,
@@ -107,7 +113,7 @@ impl Chat {
     }
 
     fn speak(&mut self, text: &str) -> anyhow::Result<()> {
-        match (&self.room, self.to.clone()) {
+        match (self.room.as_ref().filter(|_| self.speaks_in_room), self.to.clone()) {
             (Some(room), _) => match room.send_message(text) {
                 Ok(sent) => {
                     self.open += 1;
@@ -131,17 +137,17 @@ impl Chat {
     }
 
     fn join(&mut self, room_id: &str) -> anyhow::Result<()> {
-        if let Some(room) = self.room.take() {
-            room.destroy();
-        }
         let Ok(room) = self.engine.create_room(room_id) else {
             // Called back too, with the reason.
             return Ok(());
         };
-        match room.join() {
-            Ok(()) => self.room = Some(room),
-            Err(error) => say(format_args!("not joined: {error}"))?,
+        if let Err(error) = room.join() {
+            return say(format_args!("not joined: {error}"));
         }
+        if let Some(before) = self.room.replace(room) {
+            before.destroy();
+        }
+        self.speaks_in_room = true;
         Ok(())
     }
 }

@@ -126,3 +126,27 @@ fn a_listener_that_is_displaced_says_so_and_fails() {
     assert!(stdout(&output).contains(r#"{"on":"onLogout","reason":1}"#), "{}", stdout(&output));
     assert!(String::from_utf8_lossy(&output.stderr).contains("logged in elsewhere"));
 }
+
+#[test]
+fn lines_go_where_they_were_last_told_to_and_a_mistyped_room_costs_nothing() {
+    let server = Server::start();
+    let mut bob = server.user("bob");
+    let token = token("alice", "0");
+    let args = ["chat", "--url", &server.url, "--uid", "alice", "--token", &token];
+    let typed =
+        "/join lounge\n/join not.a.room\nto all\n/to bob\nto bob\n/who\n/leave\nto bob again\n";
+    let output = stdout(&rts_with_input(&args, typed));
+    for line in ["#1 to lounge", "no room: ", "#1 to bob", "write /who USER", "#2 to bob"] {
+        assert!(output.contains(line), "{line}: {output}");
+    }
+    assert_eq!(bob.until("onMessageReceived")["message"], "to bob");
+    assert_eq!(bob.until("onMessageReceived")["message"], "to bob again");
+}
+
+#[test]
+fn an_error_is_said_once() {
+    let output = rts(&["engine", "--url", "rts://127.0.0.1:1", "--app-id", "short"]);
+    assert_eq!(output.status.code(), Some(1));
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(error.matches("exactly 24").count(), 1, "{error}");
+}
