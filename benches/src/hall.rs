@@ -122,7 +122,10 @@ impl Hall {
                     let verdict = Verdict::Accept { claim: self.now.as_micros() };
                     self.server.handle_input(self.now, Input::Verdict(login, verdict));
                 }
-                Output::CheckTarget(..) | Output::PostToAppServer(..) | Output::AbandonPost(_) => {}
+                Output::CheckTarget(..)
+                | Output::PostToAppServer(..)
+                | Output::AbandonPost(_)
+                | Output::Report(..) => {}
                 Output::Wait(deadline) => {
                     self.deadline = deadline;
                     return;

@@ -33,7 +33,7 @@ pub use server::Shard;
 pub mod application {
     pub use crate::client::ConnectError;
     pub use crate::posts::{Begun, PostToAppServer, Posting};
-    pub use crate::server::Authenticate;
+    pub use crate::server::{Authenticate, Watch};
     pub use rts_engine::{Engine, EngineError, Events, Room, Sent, ServerAnswer, sdk_version};
     pub use rts_proto::client::{
         BroadcastError, BusinessIdError, CreateRoomError, Event, EventHandler, JoinError,

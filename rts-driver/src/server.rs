@@ -11,7 +11,7 @@ use std::time::{Duration, Instant as StdInstant};
 use event_listener::Event;
 use futures_lite::future::or;
 use rts_engine::Clock;
-use rts_proto::server::{Credentials, Input, Output, PostProgress, Stats, Target, Verdict};
+use rts_proto::server::{Credentials, Input, Output, PostProgress, Report, Stats, Target, Verdict};
 use rts_proto::wire::ResumeKey;
 use rts_proto::{AppId, CallId, Instant, LinkId, LoginCode, OnlineStatus, UserId};
 use rts_stream::Acceptor;
@@ -33,6 +33,13 @@ pub trait Authenticate: Send + Sync {
     ///
     /// The claim of [`Verdict::Accept`] must be greater than all before, such as microseconds of Unix time.
     fn authenticate(&self, credentials: &Credentials) -> Verdict;
+}
+
+/// Who wants to know who comes and goes. Called under the shard's lock: it must be quick, and must not panic, wait nor call
+/// the shard.
+pub trait Watch: Send + Sync {
+    /// Something happened. Calls come in the order in which it did.
+    fn happened(&self, app_id: AppId, report: Report);
 }
 
 /// A server core with its links. Cheap to clone. Links that are open keep it alive;
@@ -70,6 +77,7 @@ struct State {
     touched: Vec<Arc<Queue>>,
     /// Posts under way.
     posts: HashMap<CallId, Lifeline>,
+    watcher: Option<Arc<dyn Watch>>,
     /// To be started when the lock is free.
     new_posts: Vec<NewPost>,
 }
@@ -100,6 +108,7 @@ impl<R: Runtime> Shard<R> {
             has_timer: false,
             touched: Vec::new(),
             posts: HashMap::new(),
+            watcher: None,
             new_posts: Vec::new(),
         };
         Self {
@@ -113,6 +122,11 @@ impl<R: Runtime> Shard<R> {
             }),
             runtime: PhantomData,
         }
+    }
+
+    /// From now on, tells who comes and goes, of those apps that the core's configuration names.
+    pub fn watch(&self, watcher: Arc<dyn Watch>) {
+        self.lock().watcher = Some(watcher);
     }
 
     /// From now on, links beyond so many are closed as soon as they are accepted. Those that are open stay.
@@ -280,6 +294,11 @@ impl<R: Runtime> Shard<R> {
                     state.posts.insert(call, lifeline);
                 }
                 Output::AbandonPost(call) => drop(state.posts.remove(&call)),
+                Output::Report(app_id, report) => {
+                    if let Some(watcher) = &state.watcher {
+                        watcher.happened(app_id, report);
+                    }
+                }
                 Output::Wait(deadline) => {
                     state.deadline = deadline;
                     return;

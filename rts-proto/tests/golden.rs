@@ -216,6 +216,7 @@ impl Shard {
                 server::Output::CheckTarget(..)
                 | server::Output::PostToAppServer(..)
                 | server::Output::AbandonPost(_) => panic!("nobody speaks to the app's server"),
+                server::Output::Report(..) => {}
                 server::Output::Wait(_) => return,
             }
         }

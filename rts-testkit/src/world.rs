@@ -45,6 +45,8 @@ pub enum Happening {
     Event(Person, Event),
     /// The server's driver judged a token.
     Judged(Credentials, Verdict),
+    /// The server told the app's back end. Only of the configuration's `reported_apps`.
+    Reported(server::Report),
     /// The server closed the link of an engine, or of a stranger, whose number is no place in the world.
     Closed(Person, Option<CloseCode>),
     /// An engine tried to make a link.
@@ -444,6 +446,9 @@ impl World {
                     self.app_server.post(now, call, post);
                 }
                 server::Output::AbandonPost(call) => self.app_server.abandon(call),
+                server::Output::Report(_, report) => {
+                    self.log.push((now, Happening::Reported(report)));
+                }
                 server::Output::Wait(deadline) => break deadline,
             }
         };

@@ -84,6 +84,9 @@ impl Digest {
                 );
             }
             server::Output::AbandonPost(call) => put(out, 9, &[&call.0.to_le_bytes()]),
+            server::Output::Report(app_id, report) => {
+                put(out, 10, &[app_id.as_str().as_bytes(), format!("{report:?}").as_bytes()]);
+            }
             server::Output::Wait(deadline) => put(out, 5, &[format!("{deadline:?}").as_bytes()]),
         }
     }

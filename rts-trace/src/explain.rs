@@ -194,6 +194,9 @@ impl Observer for Narrator {
                 self.say(at, format!("post {call} of message {} of {}", post.id, post.uid));
             }
             server::Output::AbandonPost(call) => self.say(at, format!("post {call} is stopped")),
+            server::Output::Report(_, report) => {
+                self.say(at, format!("the back end is told: {report:?}"))
+            }
             server::Output::Wait(_) => {}
         }
     }

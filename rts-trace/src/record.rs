@@ -64,6 +64,8 @@ pub(crate) struct ServerConfig {
     links_before_login_max: usize,
     times: Vec<Duration>,
     reserved_uids: Vec<String>,
+    #[serde(default)]
+    reported_apps: Vec<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -170,6 +172,7 @@ impl CoreConfig {
             post_wait,
             post_timeout,
             reserved_uids,
+            reported_apps,
         } = config;
         Self::Server(ServerConfig {
             rates: vec![
@@ -191,6 +194,7 @@ impl CoreConfig {
                 *post_timeout,
             ],
             reserved_uids: reserved_uids.iter().map(|uid| uid.as_str().to_owned()).collect(),
+            reported_apps: reported_apps.iter().map(|id| id.as_str().to_owned()).collect(),
         })
     }
 }
@@ -230,6 +234,7 @@ impl ServerConfig {
         let [login_deadline, unreachable_after, session_grace, post_wait, post_timeout] =
             *<&[Duration; 5]>::try_from(self.times.as_slice()).ok()?;
         let reserved = self.reserved_uids.iter().map(|uid| UserId::new(uid));
+        let reported = self.reported_apps.iter().map(|id| AppId::new(id));
         Some(server::Config {
             sends_per_second: sends,
             broadcasts_per_second: broadcasts,
@@ -246,6 +251,7 @@ impl ServerConfig {
             post_wait,
             post_timeout,
             reserved_uids: reserved.collect::<Result<_, _>>().ok()?,
+            reported_apps: reported.collect::<Result<_, _>>().ok()?,
         })
     }
 }

@@ -201,7 +201,7 @@ impl Pair {
                     let input = server::Input::AppServerReplied(call, progress);
                     self.server.handle_input(self.now, input);
                 }
-                server::Output::AbandonPost(_) => {}
+                server::Output::AbandonPost(_) | server::Output::Report(..) => {}
                 server::Output::Wait(_) => return busy,
             }
             busy = true;

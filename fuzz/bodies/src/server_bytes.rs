@@ -7,10 +7,11 @@ use bytes::Bytes;
 use rts_proto::limits::{
     FRAME_BYTES_MAX, POSTS_PER_APP_MAX, POSTS_WAITING_MAX, REPLY_BYTES_MAX, WINDOW_BYTES_MAX,
 };
-use rts_proto::server::{Ban, Config, Input, Output, PostProgress, Server, Stats, Verdict};
+use rts_proto::server::{Ban, Config, Input, Output, PostProgress, Report, Server, Stats, Verdict};
 use rts_proto::wire::{Decoder, Frame, ResumeKey};
 use rts_proto::{
-    CallId, Instant, LinkId, LoginCode, LoginId, MessageConfig, MessageId, Reply, TargetId,
+    AppId, CallId, Instant, LinkId, LoginCode, LoginId, MessageConfig, MessageId, Reply, RoomId,
+    TargetId, UserId,
 };
 
 use crate::script::{APPS, Script, USERS};
@@ -29,7 +30,8 @@ const TIMERS_MAX: usize = 10_000;
 ///
 /// Nothing panics; a drain ends; the windows are bounded; what is transmitted can be read and is
 /// within the limits, and none of it is for a link that is gone; a timer that fired is not due again
-/// at once; and when all links are gone and the grace has passed, nothing is left.
+/// at once; what a back end concludes from reports is what is so; and when all links are gone and the grace has passed,
+/// nothing is left.
 pub fn server_bytes(data: &[u8]) {
     let mut script = Script::new(data);
     let mut world = World::new();
@@ -62,13 +64,55 @@ struct World {
     posts: Vec<CallId>,
     /// All that it ever asked for.
     posted: BTreeSet<CallId>,
+    /// What a back end concludes from what it is told.
+    believed: Believed,
     wait: Option<Instant>,
+}
+
+#[derive(Default)]
+struct Believed {
+    online: BTreeSet<(AppId, UserId)>,
+    rooms: BTreeMap<(AppId, RoomId), BTreeSet<UserId>>,
+}
+
+impl Believed {
+    fn hear(&mut self, app: AppId, report: Report) {
+        let is_news = match report {
+            Report::UserOnline { uid } => self.online.insert((app, uid)),
+            Report::UserOffline { uid, .. } => self.online.remove(&(app, uid)),
+            Report::RoomCreated { room } => {
+                self.rooms.insert((app, room), BTreeSet::new()).is_none()
+            }
+            Report::RoomEmptied { room } => {
+                self.rooms.remove(&(app, room)).is_some_and(|members| members.is_empty())
+            }
+            Report::MemberJoined { room, uid, .. } => {
+                self.rooms.get_mut(&(app, room)).is_some_and(|members| members.insert(uid))
+            }
+            Report::MemberLeft { room, uid, .. } => {
+                self.rooms.get_mut(&(app, room)).is_some_and(|members| members.remove(&uid))
+            }
+        };
+        assert!(is_news, "it was so before");
+    }
+
+    fn agrees_with(&self, stats: &Stats) {
+        let memberships: usize = self.rooms.values().map(BTreeSet::len).sum();
+        let believed = (self.online.len(), self.rooms.len(), memberships);
+        assert_eq!(believed, (stats.sessions, stats.rooms, stats.memberships));
+    }
 }
 
 impl World {
     fn new() -> Self {
         // Small enough for the fuzzer to reach.
-        let config = Config { links_before_login_max: 3, room_members_max: 3, ..Config::default() };
+        let reported_apps = APPS.map(|id| AppId::new(id).expect("well formed")).into();
+        let config = Config {
+            links_before_login_max: 3,
+            room_members_max: 3,
+            reported_apps,
+            ..Config::default()
+        };
         Self {
             server: Server::new(config, 1),
             now: Instant::ORIGIN,
@@ -79,6 +123,7 @@ impl World {
             targets: VecDeque::new(),
             posts: Vec::new(),
             posted: BTreeSet::new(),
+            believed: Believed::default(),
             wait: None,
         }
     }
@@ -285,9 +330,11 @@ impl World {
                     assert!(self.posts.contains(&call), "{call} is not under way");
                     self.posts.retain(|under_way| *under_way != call);
                 }
+                Output::Report(app_id, report) => self.believed.hear(app_id, report),
                 Output::Wait(deadline) => {
                     self.wait = deadline;
                     let stats = self.server.stats();
+                    self.believed.agrees_with(&stats);
                     assert_eq!(stats.posts_under_way, self.posts.len());
                     assert!(stats.posts_under_way <= APPS.len() * POSTS_PER_APP_MAX);
                     assert!(stats.posts_waiting <= APPS.len() * POSTS_WAITING_MAX);

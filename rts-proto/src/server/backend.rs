@@ -6,10 +6,10 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::Server;
 use super::bans::Ban;
 use super::rooms::App;
 use super::session::SessionNumber;
+use super::{Report, Server};
 use crate::limits::{
     BACKEND_BURST_MIN, PAYLOAD_BYTES_MAX, ROOM_UNICAST_PAYLOAD_BYTES_MAX,
     ROOM_UNICAST_RECEIVERS_MAX,
@@ -231,7 +231,11 @@ impl Server {
         let notice = Frame::RoomNotice { room: room_id.clone(), state }.encode();
         for (uid, member) in &room.members {
             self.forget_orphan(app_id, room_id, uid, member.orphaned_until);
+            let (room, uid) = (room_id.clone(), uid.clone());
+            let reason = LeaveReason::Kicked;
+            self.report(app_id, || Report::MemberLeft { room, uid, reason });
         }
+        self.report(app_id, || Report::RoomEmptied { room: room_id.clone() });
         for number in room.sessions() {
             if let Some(session) = self.sessions.get_mut(&number) {
                 session.rooms.remove(room_id);

@@ -3,13 +3,13 @@
 use alloc::collections::BTreeSet;
 use core::time::Duration;
 
-use crate::UserId;
 use crate::limits::{
     BACKEND_SENDS_PER_SECOND, BROADCASTS_PER_SECOND, LARGE_ROOM_BROADCASTS_PER_SECOND,
     LOGIN_DEADLINE, POST_TIMEOUT, POST_WAIT, ROOM_BROADCASTS_PER_SECOND, ROOM_MEMBERS_MAX,
     SENDS_PER_SECOND, SERVER_SENDS_PER_SECOND, SESSION_GRACE, STATUS_QUERIES_PER_SECOND,
     UNREACHABLE_AFTER,
 };
+use crate::{AppId, UserId};
 
 /// What one shard allows. A rate of 0 means no limit. The defaults are the contract's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +45,8 @@ pub struct Config {
     pub post_timeout: Duration,
     /// User ids that nobody can log in as; messages to them get result 3.
     pub reserved_uids: BTreeSet<UserId>,
+    /// The apps whose back ends are told who comes and goes ([`Report`](super::Report)). Of others nothing is made.
+    pub reported_apps: BTreeSet<AppId>,
 }
 
 impl Default for Config {
@@ -65,6 +67,7 @@ impl Default for Config {
             post_wait: POST_WAIT,
             post_timeout: POST_TIMEOUT,
             reserved_uids: BTreeSet::new(),
+            reported_apps: BTreeSet::new(),
         }
     }
 }

@@ -6,7 +6,7 @@ use super::link::Phase;
 use super::rooms::App;
 use super::session::{End, Engine, Keys, Outcome, Session, SessionNumber};
 use super::timers::Due;
-use super::{Credentials, Output, Server, Verdict};
+use super::{Credentials, Output, Report, Server, Verdict};
 use crate::wire::{Frame, Login, LoginAnswer, Resume};
 use crate::{CloseCode, Instant, LinkId, LoginCode, LoginId, SendCode};
 
@@ -146,11 +146,12 @@ impl Server {
         let session = Session::new(&self.config, &asked, key, claim, now);
         self.due.insert((session.grace_at, Due::SessionGrace(number)));
         self.sessions.insert(number, Box::new(session));
-        self.apps
-            .entry(asked.app_id)
-            .or_insert_with(|| App::new(self.seed))
-            .users
-            .insert(asked.uid, number);
+        let Login { app_id, uid, .. } = asked;
+        let app = self.apps.entry(app_id.clone()).or_insert_with(|| App::new(self.seed));
+        app.users.insert(uid.clone(), number);
+        if present.is_none() {
+            self.report(&app_id, || Report::UserOnline { uid });
+        }
         self.attach(link, number);
         self.answer_accepted(link, number, false);
     }

@@ -13,6 +13,7 @@ mod link;
 mod login;
 mod params;
 mod posts;
+mod report;
 mod rooms;
 mod route;
 mod session;
@@ -30,6 +31,7 @@ pub use backend::CommandError;
 pub use bans::Ban;
 pub use config::Config;
 pub use posts::{Post, PostProgress};
+pub use report::Report;
 pub use timers::Timer;
 
 use crate::random::Random;
@@ -135,6 +137,8 @@ pub enum Output {
     PostToAppServer(CallId, Post),
     /// This post takes too long: stop it. No answer is expected.
     AbandonPost(CallId),
+    /// Tell the app's back end, if the driver has a way. Only of [`Config::reported_apps`].
+    Report(AppId, Report),
     /// Nothing more to do before this moment, if no other input comes. Always the last output.
     Wait(Option<Instant>),
 }

@@ -3,16 +3,18 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use super::Server;
 use super::bans::Ban;
 use super::posts::Posts;
 use super::session::SessionNumber;
 use super::timers::Due;
+use super::{Report, Server};
 use crate::limits::{NOTICE_MEMBERS_MAX, ROOMS_PER_USER_MAX};
 use crate::rate::TokenBucket;
 use crate::table::Table;
 use crate::wire::Frame;
-use crate::{AppId, BroadcastCode, Instant, LeaveReason, Payload, RoomId, RoomState, UserId};
+use crate::{
+    AppId, BroadcastCode, BusinessId, Instant, LeaveReason, Payload, RoomId, RoomState, UserId,
+};
 
 /// One app's users, rooms and posts, and what its back end said about them. A session holds its app's id and reaches no
 /// other.
@@ -72,7 +74,14 @@ impl Room {
 }
 
 impl Server {
-    pub(super) fn join(&mut self, now: Instant, number: SessionNumber, id: RoomId, ticket: u64) {
+    pub(super) fn join(
+        &mut self,
+        now: Instant,
+        number: SessionNumber,
+        id: RoomId,
+        ticket: u64,
+        business_id: Option<BusinessId>,
+    ) {
         let Some(session) = self.sessions.get_mut(&number) else { return };
         let (app_id, uid) = (session.app_id.clone(), session.uid.clone());
         let Some(app) = self.apps.get_mut(&app_id) else { return };
@@ -89,7 +98,8 @@ impl Server {
         if let Some(member) = present {
             member.session = Some(number);
             if let Some(until) = member.orphaned_until.take() {
-                self.due.remove(&(until, Due::OrphanedMembership(app_id, id.clone(), uid.clone())));
+                let due = Due::OrphanedMembership(app_id.clone(), id.clone(), uid.clone());
+                self.due.remove(&(until, due));
             }
         } else {
             let members = app.rooms.get(&id).map_or(0, |room| room.members.len());
@@ -108,11 +118,29 @@ impl Server {
             }
         }
         session.rooms.insert(id.clone());
+        if is_new {
+            self.report_join(&app_id, &id, &uid, business_id);
+        }
         self.welcome(number, id, &uid, ticket, is_new);
     }
 
     fn refuse_join(&mut self, number: SessionNumber, ticket: u64, state: RoomState) {
         self.push_frame(number, Frame::JoinAnswer { ticket, state, members: Vec::new() });
+    }
+
+    fn report_join(
+        &mut self,
+        app_id: &AppId,
+        id: &RoomId,
+        uid: &UserId,
+        business_id: Option<BusinessId>,
+    ) {
+        let room = self.apps.get(app_id).and_then(|app| app.rooms.get(id));
+        if room.is_some_and(|room| room.members.len() == 1) {
+            self.report(app_id, || Report::RoomCreated { room: id.clone() });
+        }
+        let (room, uid) = (id.clone(), uid.clone());
+        self.report(app_id, || Report::MemberJoined { room, uid, business_id });
     }
 
     /// Tells the joiner who is there, and the others who came.
@@ -217,6 +245,10 @@ impl Server {
             app.rooms.remove(id);
         }
         self.forget_orphan(app_id, id, uid, member.orphaned_until);
+        self.report(app_id, || Report::MemberLeft { room: id.clone(), uid: uid.clone(), reason });
+        if count == 0 {
+            self.report(app_id, || Report::RoomEmptied { room: id.clone() });
+        }
         let left = Frame::MemberLeft { room: id.clone(), uid: uid.clone(), reason }.encode();
         for other in others {
             self.push_or_end(other, left.clone());

@@ -42,9 +42,9 @@ impl Server {
                 self.add_outcome(now, number, Outcome::Broadcast(room, code, id));
             }
             // These have their answers at once, and the acknowledgement goes with it.
-            Frame::Join { room, ticket, .. } => {
+            Frame::Join { room, ticket, business_id } => {
                 self.mark_dirty(now, number);
-                self.join(now, number, room, ticket);
+                self.join(now, number, room, ticket, business_id);
             }
             Frame::Leave { room, ticket } => {
                 self.mark_dirty(now, number);

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::params::AskedParams;
 use super::timers::Due;
-use super::{Config, Output, Server};
+use super::{Config, Output, Report, Server};
 use crate::limits::{SERVER_WINDOW_FRAMES_MAX, WINDOW_BYTES_MAX};
 use crate::link::Channel;
 use crate::rate::TokenBucket;
@@ -255,6 +255,17 @@ impl Server {
                 End::Dropped => self.remove_member(app_id, room, uid, LeaveReason::Dropped),
                 End::Superseded => self.orphan_member(app_id, room, uid, orphaned_until),
             }
+        }
+        let reason = match end {
+            End::Logout => Some(LeaveReason::Left),
+            End::Dropped => Some(LeaveReason::Dropped),
+            End::Superseded => None,
+        };
+        if let Some(reason) = reason {
+            self.report(&session.app_id, || Report::UserOffline {
+                uid: session.uid.clone(),
+                reason,
+            });
         }
         self.forget_empty_app(&session.app_id);
     }

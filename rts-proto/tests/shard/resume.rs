@@ -220,7 +220,8 @@ fn a_login_that_was_overtaken_while_its_token_was_checked_changes_nothing() {
                 | Output::Disconnect(..)
                 | Output::CheckTarget(..)
                 | Output::PostToAppServer(..)
-                | Output::AbandonPost(_) => {}
+                | Output::AbandonPost(_)
+                | Output::Report(..) => {}
             }
         }
     }

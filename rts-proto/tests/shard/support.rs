@@ -119,7 +119,10 @@ impl Shard {
                     };
                     self.server.handle_input(self.now, Input::Verdict(login, verdict));
                 }
-                Output::CheckTarget(..) | Output::PostToAppServer(..) | Output::AbandonPost(_) => {}
+                Output::CheckTarget(..)
+                | Output::PostToAppServer(..)
+                | Output::AbandonPost(_)
+                | Output::Report(..) => {}
                 Output::Wait(_) => return,
             }
         }

@@ -168,6 +168,8 @@ impl<'a> Run<'a> {
             let entry = match happening {
                 Happening::Event(who, event) => Entry::Event { who, event },
                 Happening::Dialled(who) => Entry::Dialled { who },
+                // No app of a run has a back end that wants to know.
+                Happening::Reported(_) => continue,
                 Happening::Closed(who, code) => {
                     if self.attackers.is_one(who) {
                         self.spotter.attacker_closed(code);

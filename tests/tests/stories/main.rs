@@ -4,6 +4,7 @@ mod app_server;
 mod backend;
 mod login;
 mod messages;
+mod reports;
 mod returning;
 mod rooms;
 mod timeline;

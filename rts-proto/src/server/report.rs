@@ -1,0 +1,59 @@
+//! What the app's back end may want to know: who comes and goes.
+
+use super::Server;
+use crate::{AppId, BusinessId, LeaveReason, RoomId, UserId};
+
+/// Something that happened to the users and rooms of an app, in [`Output::Report`](super::Output::Report). Those of one app
+/// come in the order in which it happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// The user has a session, and had none.
+    UserOnline {
+        /// Who.
+        uid: UserId,
+    },
+    /// The user has no session any more. Not when another login takes over.
+    UserOffline {
+        /// Who.
+        uid: UserId,
+        /// [`LeaveReason::Left`] after a logout, else [`LeaveReason::Dropped`].
+        reason: LeaveReason,
+    },
+    /// The room has its first member; a [`Report::MemberJoined`] follows.
+    RoomCreated {
+        /// Which.
+        room: RoomId,
+    },
+    /// The room has no member any more; it came after the last [`Report::MemberLeft`].
+    RoomEmptied {
+        /// Which.
+        room: RoomId,
+    },
+    /// The user is a member, and was none.
+    MemberJoined {
+        /// Of which room.
+        room: RoomId,
+        /// Who.
+        uid: UserId,
+        /// The tag that it came with.
+        business_id: Option<BusinessId>,
+    },
+    /// The user is no member any more.
+    MemberLeft {
+        /// Of which room.
+        room: RoomId,
+        /// Who.
+        uid: UserId,
+        /// Why. Of a dismissed or banned room: [`LeaveReason::Kicked`].
+        reason: LeaveReason,
+    },
+}
+
+impl Server {
+    /// Nothing is made when nobody wants to know.
+    pub(super) fn report(&mut self, app_id: &AppId, report: impl FnOnce() -> Report) {
+        if self.config.reported_apps.contains(app_id) {
+            self.outputs.push_back(super::Output::Report(app_id.clone(), report()));
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! What the app's back end is told of who comes and goes.
+
+use rts_proto::server::{Ban, Config, Report};
+use rts_proto::{AppId, LeaveReason, RoomId, UserId};
+use rts_testkit::{APP_ID, Happening, Person, World};
+
+use super::seconds;
+
+const ALICE: Person = 0;
+const BOB: Person = 1;
+const ELSEWHERE: Person = 2;
+
+fn app() -> AppId {
+    AppId::new(APP_ID).expect("well formed")
+}
+
+fn lobby() -> RoomId {
+    RoomId::new("lobby").expect("well formed")
+}
+
+fn world() -> World {
+    World::new(Config { reported_apps: [app()].into(), ..Config::default() }, 3, 1)
+}
+
+/// What the back end was told since it was asked last, each in a short form.
+fn told(world: &mut World) -> Vec<String> {
+    let short = |report: Report| match report {
+        Report::UserOnline { uid } => format!("{uid} on"),
+        Report::UserOffline { uid, reason } => format!("{uid} off {}", reason.code()),
+        Report::RoomCreated { room } => format!("{room} new"),
+        Report::RoomEmptied { room } => format!("{room} empty"),
+        Report::MemberJoined { room, uid, business_id } => {
+            let tag = business_id.map_or(String::new(), |tag| format!(" as {tag}"));
+            format!("{uid} in {room}{tag}")
+        }
+        Report::MemberLeft { room, uid, reason } => format!("{uid} out {room} {}", reason.code()),
+    };
+    let reports = world.take_log().into_iter().filter_map(|(_, happening)| match happening {
+        Happening::Reported(report) => Some(short(report)),
+        _ => None,
+    });
+    reports.collect()
+}
+
+#[test]
+fn a_visit_from_beginning_to_end() {
+    let mut world = world();
+    world.log_in(ALICE, "alice");
+    world.log_in(BOB, "bob");
+    world.call(BOB, |engine, _| engine.set_business_id("guest")).expect("outside all rooms");
+    let key = world.join(ALICE, "lobby");
+    world.join(BOB, "lobby");
+    assert_eq!(
+        told(&mut world),
+        ["alice on", "bob on", "lobby new", "alice in lobby", "bob in lobby as guest"]
+    );
+    world.call(ALICE, |engine, now| engine.leave_room(now, key));
+    world.run_for(seconds(1));
+    world.call(BOB, |engine, now| engine.logout(now));
+    world.run_for(seconds(1));
+    assert_eq!(
+        told(&mut world),
+        ["alice out lobby 0", "bob out lobby 0", "lobby empty", "bob off 0"]
+    );
+}
+
+#[test]
+fn one_who_is_back_in_time_was_never_gone() {
+    let mut world = world();
+    world.log_in(ALICE, "alice");
+    world.join(ALICE, "lobby");
+    told(&mut world);
+    world.keep_out(ALICE);
+    world.run_for(seconds(25));
+    world.let_in(ALICE);
+    world.run_for(seconds(60));
+    assert!(told(&mut world).is_empty());
+    world.freeze(ALICE);
+    world.run_for(seconds(60));
+    assert_eq!(told(&mut world), ["alice out lobby 1", "lobby empty", "alice off 1"]);
+}
+
+#[test]
+fn a_user_who_logs_in_elsewhere_stays_online() {
+    let mut world = world();
+    world.log_in(ALICE, "alice");
+    world.join(ALICE, "lobby");
+    told(&mut world);
+    world.log_in(ELSEWHERE, "alice");
+    assert!(told(&mut world).is_empty());
+    world.run_for(seconds(60));
+    assert_eq!(told(&mut world), ["alice out lobby 1", "lobby empty"], "but not in the room");
+}
+
+#[test]
+fn who_is_put_out_is_out_with_reason_3() {
+    let mut world = world();
+    world.log_in(ALICE, "alice");
+    world.log_in(BOB, "bob");
+    world.join(ALICE, "lobby");
+    world.join(BOB, "lobby");
+    told(&mut world);
+    let bob = UserId::new("bob").expect("well formed");
+    world.backend(|server, now| server.kick(now, &app(), &lobby(), &bob));
+    assert_eq!(told(&mut world), ["bob out lobby 3"]);
+    world.backend(|server, now| server.dismiss(now, &app(), &lobby()));
+    assert_eq!(told(&mut world), ["alice out lobby 3", "lobby empty"]);
+    let everywhere = Ban::User(bob);
+    world.backend(|server, now| server.ban(now, &app(), &everywhere, seconds(60))).expect("few");
+    world.join(BOB, "attic");
+    assert!(told(&mut world).is_empty(), "a join that is refused is none");
+    assert_eq!(LeaveReason::Kicked.code(), 3);
+}
+
+#[test]
+fn nothing_is_made_for_apps_that_did_not_ask() {
+    let mut world = World::new(Config::default(), 1, 1);
+    world.log_in(ALICE, "alice");
+    world.join(ALICE, "lobby");
+    assert!(told(&mut world).is_empty());
+}
