@@ -1,6 +1,7 @@
 //! The `rts` command, run as a child process.
 
 mod admin;
+mod app_server;
 mod bench;
 mod chaos;
 mod commands;

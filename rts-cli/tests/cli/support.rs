@@ -53,10 +53,17 @@ impl Server {
     }
 
     pub(crate) fn start_with(args: &[&str]) -> Self {
+        Self::start_in(args, &[], Stdio::inherit())
+    }
+
+    /// With these variables in its environment, and its log to `log`.
+    pub(crate) fn start_in(args: &[&str], variables: &[(&str, &str)], log: Stdio) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_rts"))
             .arg("serve")
             .args(args)
+            .envs(variables.iter().copied())
             .stdout(Stdio::piped())
+            .stderr(log)
             .spawn()
             .expect("the server starts");
         let out = child.stdout.take().expect("it was piped");
