@@ -7,10 +7,12 @@ mod decode;
 mod openapi;
 mod script;
 mod server_bytes;
+mod target_url;
 mod token;
 
 pub use client_bytes::client_bytes;
 pub use decode::decode;
 pub use openapi::openapi;
 pub use server_bytes::server_bytes;
+pub use target_url::target_url;
 pub use token::token;

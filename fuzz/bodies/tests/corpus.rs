@@ -40,3 +40,8 @@ fn openapi() {
 fn token() {
     replay("token", rts_fuzz_bodies::token);
 }
+
+#[test]
+fn target_url() {
+    replay("target_url", rts_fuzz_bodies::target_url);
+}

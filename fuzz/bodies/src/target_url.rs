@@ -1,0 +1,69 @@
+//! Where a server may post to.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use rts_egress::{AddressPolicy, AllowList, TargetUrl, is_public};
+
+const LISTED: [&str; 3] =
+    ["https://app.example/rts", "https://app.example:8443/", "https://10.0.0.1/a/b"];
+
+/// The input is taken for a url, for what is behind a listed origin, for an entry of a list, for a network, and for an address.
+///
+/// Nothing panics. A url that is accepted is written in one way only, and put together from its parts it is itself. One that is
+/// permitted begins as an entry does, up to the end of a segment. An address that is vetted is public, however it is wrapped.
+pub fn target_url(data: &[u8]) {
+    if let Ok(text) = core::str::from_utf8(data) {
+        read(text);
+        for listed in LISTED {
+            read(&format!("{listed}{text}"));
+        }
+        let _ = AllowList::new([text], true);
+        let _ = AddressPolicy::new([text]);
+    }
+    if let Some(bytes) = data.first_chunk::<16>() {
+        judge(IpAddr::V6(Ipv6Addr::from(*bytes)));
+    }
+    if let Some(bytes) = data.first_chunk::<4>() {
+        judge(IpAddr::V4(Ipv4Addr::from(*bytes)));
+    }
+}
+
+fn read(text: &str) {
+    let Ok(url) = TargetUrl::parse(text) else { return };
+    assert!(url.as_str() == text || url.as_str().strip_suffix('/') == Some(text), "{text:?}");
+    assert_eq!(TargetUrl::parse(url.as_str()).as_ref(), Ok(&url), "{text:?}");
+    assert!(url.as_str().bytes().all(|byte| byte.is_ascii_graphic()), "{text:?}");
+    let scheme = if url.is_tls() { "https" } else { "http" };
+    let made = format!("{scheme}://{}{}", url.authority(), url.path_and_query());
+    assert_eq!(made, url.as_str());
+    assert!(!url.authority().contains(['@', '/', '\\', '?', '#']), "{text:?}");
+    assert!(url.path_and_query().starts_with('/'), "{text:?}");
+    assert!(!url.path().split('/').any(|segment| segment == ".." || segment == "."), "{text:?}");
+
+    let list = AllowList::new(LISTED, false).expect("entries that can be used");
+    if list.permits(&url) {
+        let is_below = LISTED.iter().any(|listed| {
+            let rest = url.as_str().strip_prefix(listed.trim_end_matches('/'));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
+        });
+        assert!(is_below, "{text:?}");
+    }
+    assert!(!AllowList::default().permits(&url), "nothing is listed");
+    if AllowList::default().with_loopback().permits(&url) {
+        assert!(["127.0.0.1", "localhost", "[::1]"].contains(&url.host()), "{text:?}");
+    }
+    if let Some(ip) = url.ip() {
+        judge(ip);
+    }
+}
+
+fn judge(ip: IpAddr) {
+    let address = SocketAddr::new(ip, 443);
+    let is_vetted = AddressPolicy::default().vet(&[address]).is_ok();
+    assert_eq!(is_vetted, is_public(ip), "{ip}");
+    assert_eq!(is_public(ip), is_public(ip.to_canonical()), "{ip}");
+    assert!(AddressPolicy::default().without([address]).vet(&[address]).is_err(), "{ip}");
+    if ip.is_loopback() || ip.is_unspecified() || ip.is_multicast() {
+        assert!(!is_vetted, "{ip}");
+    }
+}
