@@ -11,6 +11,10 @@ mod error;
 mod id;
 mod link;
 mod payload;
+#[cfg(feature = "planted-bugs")]
+pub mod planted;
+#[cfg(not(feature = "planted-bugs"))]
+mod planted;
 mod random;
 mod rate;
 mod server_params;

@@ -416,6 +416,10 @@ impl World {
         self.net.links(link_of(who, LinkId(0)), link_of(who + 1, LinkId(0)))
     }
 
+    pub(crate) fn links_of_engines(&self) -> Vec<LinkId> {
+        self.net.links(LinkId(0), link_of(self.people.len(), LinkId(0)))
+    }
+
     pub(crate) fn all_links(&self) -> Vec<LinkId> {
         self.net.links(LinkId(0), LinkId(u64::MAX))
     }

@@ -31,6 +31,9 @@ pub(crate) struct Args {
     /// Fail unless each named situation was met so many times
     #[arg(long, value_name = "TIMES", conflicts_with = "seed")]
     situations: Option<u64>,
+    /// Plant each bug of a list in the cores, and find it; needs a build with the feature `planted-bugs`
+    #[arg(long, conflicts_with_all = ["seed", "situations"])]
+    planted: bool,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -40,9 +43,58 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     // A panic of a core is reported as what it is, with its seed.
     std::panic::set_hook(Box::new(|_| {}));
     match args.seed {
+        _ if args.planted => planted(args),
         Some(seed) => one(args, seed),
         None => many(args),
     }
+}
+
+#[cfg(not(feature = "planted-bugs"))]
+fn planted(_: &Args) -> anyhow::Result<ExitCode> {
+    anyhow::bail!(
+        "this build has no planted bugs, as it should be; for them: \
+         cargo run --release --features planted-bugs -- sim --planted"
+    )
+}
+
+/// Every bug must be found, and the canary by the first seeds.
+#[cfg(feature = "planted-bugs")]
+fn planted(args: &Args) -> anyhow::Result<ExitCode> {
+    let mut missed = Vec::new();
+    let mut hunts = Vec::new();
+    for bug in sim::Bug::ALL {
+        let hunt = sim::hunt(*bug, threads(args), args.seeds);
+        let seconds = hunt.elapsed.as_secs_f64();
+        match &hunt.found {
+            Some((seed, law)) => {
+                hunts.push(json!({
+                    "bug": format!("{bug:?}"),
+                    "seconds": seconds,
+                    "seeds": hunt.seeds,
+                    "seed": seed,
+                    "law": law,
+                }));
+                if !args.json {
+                    let law: String = law.chars().take(100).collect();
+                    println!("{bug:?}: {seconds:.2} s, seed {seed} of {}: {law}", hunt.seeds);
+                }
+            }
+            None => {
+                eprintln!("{bug:?} was not found in {} seeds, {seconds:.2} s", hunt.seeds);
+                missed.push(bug);
+            }
+        }
+    }
+    if args.json {
+        println!("{}", json!({ "found": hunts, "missed": missed.len() }));
+    } else {
+        println!("{} of {} planted bugs found", hunts.len(), sim::Bug::ALL.len());
+    }
+    Ok(if missed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn threads(args: &Args) -> usize {
+    args.threads.unwrap_or_else(|| available_parallelism().map_or(1, usize::from))
 }
 
 fn one(args: &Args, seed: u64) -> anyhow::Result<ExitCode> {
@@ -75,10 +127,9 @@ fn one(args: &Args, seed: u64) -> anyhow::Result<ExitCode> {
 }
 
 fn many(args: &Args) -> anyhow::Result<ExitCode> {
-    let threads = args.threads.unwrap_or_else(|| available_parallelism().map_or(1, usize::from));
     let begun = Instant::now();
     let shows_progress = std::io::stderr().is_terminal();
-    let batch = sim::batch(args.from..args.from + args.seeds, threads, |_, so_far| {
+    let batch = sim::batch(args.from..args.from + args.seeds, threads(args), |_, so_far| {
         if shows_progress && so_far.seeds % 10 == 0 {
             eprint!("\r{} of {} seeds, {} failed", so_far.seeds, args.seeds, so_far.failures.len());
         }

@@ -8,6 +8,7 @@ use super::login::{Attempt, Ending, Login};
 use super::timeline::Timeline;
 use super::{BusinessIdError, Client, Event, LoginError, ParametersError, WarningCode};
 use crate::limits::TOKEN_BYTES_MAX;
+use crate::planted::{Bug, planted};
 use crate::{BusinessId, ConnectionState, Instant, UserId};
 
 impl Client {
@@ -56,6 +57,7 @@ impl Client {
         };
         match &mut self.login {
             Login::Idle => {}
+            Login::LoggingIn(_) if planted(Bug::RefreshIgnored) => {}
             Login::LoggingIn(attempt) => attempt.token = fresh,
             Login::LoggedIn { token, .. } => *token = fresh,
             Login::TokenRejected { uid, claim } => {

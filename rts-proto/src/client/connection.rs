@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::login::Login;
 use super::{Client, Event, Output};
+use crate::planted::{Bug, planted};
 use crate::wire::{Decoder, Frame, VERSION};
 use crate::{ConnectionState, Disconnect, Instant, LinkId, Retry};
 use core::time::Duration;
@@ -105,6 +106,7 @@ impl Client {
         self.drop_link();
         self.last_disconnect = Some(why);
         match why.retry() {
+            Retry::LoggedOut if planted(Bug::DisplacedComesBack) => {}
             Retry::LoggedOut => return self.displaced(now),
             Retry::Never => return self.give_up(now),
             Retry::WithBackoff => {}
@@ -127,7 +129,7 @@ impl Client {
     fn wait_and_connect(&mut self, now: Instant, at_least: Duration) {
         let jittered = self.backoff.next(now, self.parameters.backoff_max, &mut self.random);
         let wait = at_least + jittered;
-        if wait.is_zero() {
+        if wait.is_zero() || planted(Bug::NoBackoff) {
             self.connect(now);
         } else {
             self.link = Link::Waiting { until: now + wait };
@@ -171,6 +173,12 @@ impl Client {
     }
 
     pub(super) fn send_heartbeat(&mut self, now: Instant) {
+        if planted(Bug::NoHeartbeat) {
+            if let Link::Online(online) = &mut self.link {
+                online.last_sent = now;
+            }
+            return;
+        }
         self.transmit(now, Frame::Ping);
     }
 

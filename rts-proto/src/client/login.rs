@@ -11,6 +11,7 @@ use super::connection::Online;
 use super::pending::Question;
 use super::session::{Session, Tag};
 use super::{Client, Event};
+use crate::planted::{Bug, planted};
 use crate::wire::{self, Accepted, Frame, LoginAnswer};
 use crate::{Disconnect, Instant, LinkId, LoginCode, LogoutReason, MessageId, SendCode, UserId};
 
@@ -275,7 +276,9 @@ impl Client {
         let elapsed = now.since(since);
         match ending {
             Ending::Own => {
-                self.rooms.forget_memberships();
+                if !planted(Bug::LogoutKeepsRooms) {
+                    self.rooms.forget_memberships();
+                }
                 self.emit(Event::Logout(LogoutReason::Own));
             }
             Ending::Displaced => {
@@ -319,6 +322,10 @@ impl Client {
     pub(super) fn answer_send(&mut self, id: MessageId, code: SendCode) {
         if self.pending.close(Question::Send(id)).is_some() {
             self.emit(Event::MessageSendResult { id, code });
+            let is_ok = code == SendCode::Ok;
+            if planted(if is_ok { Bug::Canary } else { Bug::ResultTwice }) {
+                self.emit(Event::MessageSendResult { id, code });
+            }
         }
     }
 }

@@ -4,6 +4,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::planted::{Bug, planted};
 use crate::{Instant, MessageId, RoomKey};
 
 /// What an answer is recognised by.
@@ -42,7 +43,10 @@ pub(super) struct Pending {
 impl Pending {
     pub(super) fn open(&mut self, question: Question, asker: Asker, deadline: Instant) {
         self.statuses += usize::from(matches!(question, Question::Status(_)));
-        self.deadlines.insert((deadline, question));
+        let is_broadcast = matches!(question, Question::Broadcast(_));
+        if !(is_broadcast && planted(Bug::BroadcastDeadlineNotArmed)) {
+            self.deadlines.insert((deadline, question));
+        }
         self.open.insert(question, (deadline, asker));
     }
 

@@ -10,8 +10,9 @@ use super::connection::Link;
 use super::login::Login;
 use super::{Client, Event, WarningCode};
 use crate::limits::{FRAME_BYTES_MAX, FRAME_BYTES_MAX_BEFORE_LOGIN};
+use crate::planted::{Bug, planted};
 use crate::wire::{Frame, VERSION};
-use crate::{CloseCode, Disconnect, Instant, LinkId, ProtocolError};
+use crate::{CloseCode, Disconnect, Instant, LinkId, Payload, ProtocolError};
 
 impl Client {
     pub(super) fn link_received(&mut self, now: Instant, link: LinkId, bytes: Bytes) {
@@ -87,6 +88,14 @@ impl Client {
         match frame {
             Frame::Ack { received } => session.channel.acknowledge(received).map(drop)?,
             Frame::Pong => {}
+            Frame::Delivery { from, payload: Payload::Text(text), .. }
+                if planted(Bug::TextBecomesBytes) =>
+            {
+                self.emit(Event::MessageReceived {
+                    from,
+                    payload: Payload::Binary(text.into_bytes()),
+                });
+            }
             Frame::Delivery { from, payload, .. } => {
                 self.emit(Event::MessageReceived { from, payload });
             }

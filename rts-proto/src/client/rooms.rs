@@ -4,6 +4,7 @@ use alloc::collections::BTreeMap;
 use alloc::string::ToString as _;
 use alloc::vec::Vec;
 
+use super::connection::Link;
 use super::login::Login;
 use super::pending::{Asker, Question};
 use super::session::Tag;
@@ -11,6 +12,7 @@ use super::{BroadcastError, Client, CreateRoomError, Event, JoinError, RoomEvent
 use crate::limits::{
     CLIENT_WINDOW_JOINS_MAX, PAYLOAD_BYTES_MAX, ROOMS_PER_USER_MAX, WINDOW_BYTES_MAX,
 };
+use crate::planted::{Bug, planted};
 use crate::wire::Frame;
 use crate::{
     BroadcastCode, Instant, LeaveReason, MessageId, Payload, RoomId, RoomKey, RoomState, UserId,
@@ -270,7 +272,9 @@ impl Client {
         if join_unsent {
             return None;
         }
-        session.channel.push(Frame::Leave { room, ticket }.encode(), Tag::Leave);
+        if !(planted(Bug::LeaveForgotten) && !matches!(self.link, Link::Online(_))) {
+            session.channel.push(Frame::Leave { room, ticket }.encode(), Tag::Leave);
+        }
         self.release(now);
         Some(ticket)
     }
@@ -317,6 +321,9 @@ impl Client {
     }
 
     pub(super) fn rejoin_rooms(&mut self, now: Instant) {
+        if planted(Bug::RoomsNotRejoined) {
+            return;
+        }
         for key in self.rooms.keys() {
             if let Some(Phase::Joining { since, again, .. }) = self.rooms.phase(key) {
                 self.start_join(now, key, since, again);

@@ -14,6 +14,7 @@ use crate::limits::{
     CLIENT_WINDOW_MESSAGE_BYTES_MAX, CLIENT_WINDOW_MESSAGES_MAX, OPEN_QUERIES_MAX,
     PAYLOAD_BYTES_MAX,
 };
+use crate::planted::{Bug, planted};
 use crate::wire::Frame;
 use crate::{
     BroadcastCode, Instant, MessageConfig, MessageId, OnlineStatus, Payload, Reply, SendCode,
@@ -43,6 +44,7 @@ impl Client {
         }
         let id = self.next_message_id()?;
         if let Err(code) = self.try_send(now, id, uid, payload, config) {
+            self.last_message += u64::from(planted(Bug::IdSkipped));
             self.emit(Event::MessageSendResult { id, code });
         }
         Ok(id)
@@ -85,7 +87,12 @@ impl Client {
     /// What holds for every message.
     pub(super) fn check_sendable(&self, payload: &Payload) -> Result<(), SendCode> {
         match self.login {
-            Login::LoggedIn { .. } if payload.len() > PAYLOAD_BYTES_MAX => Err(SendCode::TooLong),
+            Login::LoggedIn { .. }
+                if payload.len()
+                    > PAYLOAD_BYTES_MAX - usize::from(planted(Bug::PayloadLimitOffByOne)) =>
+            {
+                Err(SendCode::TooLong)
+            }
             Login::LoggedIn { .. } => Ok(()),
             Login::LoggingIn(_) => Err(SendCode::NotInitialised),
             Login::Idle | Login::TokenRejected { .. } => Err(SendCode::NotLoggedIn),

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use crate::limits::{ACK_DELAY, STATUS_QUERIES_PER_SECOND};
 use crate::link::Channel;
+use crate::planted::{Bug, planted};
 use crate::rate::TokenBucket;
 use crate::wire::{Accepted, Resume, ResumeKey};
 use crate::{Instant, MessageId, RoomKey};
@@ -63,7 +64,8 @@ impl Session {
         self.resumable.then(|| Resume {
             session: self.number,
             key: self.key,
-            received: self.channel.received(),
+            received: self.channel.received()
+                - u64::from(planted(Bug::ResumeCountsShort) && self.channel.received() > 0),
         })
     }
 
@@ -90,7 +92,7 @@ impl Session {
     }
 
     pub(super) fn pace_ready_at(&self) -> Option<Instant> {
-        self.pace.ready_at
+        self.pace.ready_at.filter(|_| !planted(Bug::PaceNotRearmed))
     }
 
     /// §4.4: whether somebody waits for the acknowledgement depends on the frame.
@@ -107,7 +109,7 @@ impl Session {
 
     pub(super) fn take_ack(&mut self) -> Option<u64> {
         self.ack_due = None;
-        self.channel.take_ack()
+        self.channel.take_ack().filter(|_| !planted(Bug::AckNeverSent))
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the application is told about its connection, and when (contract: "Behaviour over time").
 
 use super::Parameters;
+use crate::planted::{Bug, planted};
 use crate::{ConnectionState, Instant};
 
 /// Silence, measured from the last byte heard.
@@ -47,12 +48,12 @@ impl Timeline {
 
     /// The session is up: what the application is told, if anything.
     pub(super) fn back(&mut self, now: Instant) -> Option<ConnectionState> {
-        let first = !core::mem::replace(&mut self.connected_before, true);
+        let first = !core::mem::replace(&mut self.connected_before, !planted(Bug::ConnectedTwice));
         let reported = core::mem::replace(&mut self.reported, Reported::Nothing);
         self.heard = now;
         match (first, reported) {
             (true, _) => Some(ConnectionState::Connected),
-            (false, Reported::Nothing) => None,
+            (false, Reported::Nothing) if !planted(Bug::QuietReturnTold) => None,
             (false, _) => Some(ConnectionState::Reconnected),
         }
     }
@@ -61,6 +62,9 @@ impl Timeline {
     pub(super) fn next_mark(&self, parameters: &Parameters) -> Option<Instant> {
         let after = match self.reported {
             Reported::Nothing => parameters.reconnecting_after,
+            Reported::Reconnecting if planted(Bug::SilenceMarkLate) => {
+                parameters.disconnected_after + core::time::Duration::from_secs(1)
+            }
             Reported::Reconnecting => parameters.disconnected_after,
             Reported::Disconnected => parameters.lost_after,
             Reported::Lost => return None,

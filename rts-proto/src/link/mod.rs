@@ -10,6 +10,7 @@ use bytes::Bytes;
 
 use crate::ProtocolError;
 use crate::limits::{ACK_BYTES_MAX, ACK_FRAMES_MAX};
+use crate::planted::{Bug, planted};
 
 /// One side of a session. `T` is what the side wants to know again when a frame is acknowledged.
 #[derive(Debug)]
@@ -55,7 +56,8 @@ impl<T> Channel<T> {
     }
 
     pub(crate) fn has_room(&self, frame_bytes: usize, frames_max: usize, bytes_max: usize) -> bool {
-        self.window.len() < frames_max && self.bytes + frame_bytes <= bytes_max
+        let fits = self.window.len() < frames_max && self.bytes + frame_bytes <= bytes_max;
+        fits || planted(Bug::WindowUnbounded)
     }
 
     /// The first frame that was not transmitted yet.
@@ -72,7 +74,8 @@ impl<T> Channel<T> {
 
     /// Takes a frame back. Only one that was not transmitted: the others have their numbers.
     pub(crate) fn take_back(&mut self, mut wanted: impl FnMut(&T) -> bool) -> Option<T> {
-        let index = (self.transmitted..self.window.len())
+        let first = if planted(Bug::TakesBackWhatLeft) { 0 } else { self.transmitted };
+        let index = (first..self.window.len())
             .find(|index| self.window.get(*index).is_some_and(|frame| wanted(&frame.tag)))?;
         let frame = self.window.remove(index)?;
         self.bytes -= frame.bytes.len();
@@ -95,8 +98,15 @@ impl<T> Channel<T> {
         &mut self,
         received: u64,
     ) -> Result<impl Iterator<Item = T> + use<'_, T>, ProtocolError> {
-        let count = self.settle(received)?;
-        self.transmitted = 0;
+        let missing = (self.acked + self.transmitted as u64).saturating_sub(received);
+        let one_more = planted(Bug::ResumeDropsOneMore) && missing > 0;
+        let count = self.settle(received + u64::from(one_more))?;
+        if !planted(Bug::NoReplayAfterResume) {
+            self.transmitted = 0;
+        }
+        if planted(Bug::NoFifoAfterResume) && self.window.len() > count + 1 {
+            self.window.swap(count, count + 1);
+        }
         // The frames that opened the link told the other side.
         self.take_ack();
         Ok(self.window.drain(..count).map(|frame| frame.tag))
@@ -169,7 +179,7 @@ impl<T> Channel<T> {
     /// Ends the channel: every frame that was not acknowledged, in order, and whether it may have
     /// left.
     pub(crate) fn into_unacked(self) -> impl Iterator<Item = (Bytes, T, bool)> {
-        let transmitted = self.transmitted;
+        let transmitted = if planted(Bug::ForgetsWhatLeft) { 0 } else { self.transmitted };
         self.window
             .into_iter()
             .enumerate()

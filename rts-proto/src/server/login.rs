@@ -7,6 +7,7 @@ use super::rooms::App;
 use super::session::{End, Engine, Keys, Outcome, Session, SessionNumber};
 use super::timers::Due;
 use super::{Credentials, Output, Report, Server, Verdict};
+use crate::planted::{Bug, planted};
 use crate::wire::{Frame, Login, LoginAnswer, Resume};
 use crate::{CloseCode, Instant, LinkId, LoginCode, LoginId, SendCode};
 
@@ -82,7 +83,8 @@ impl Server {
         let Some(session) = self.sessions.get_mut(&number) else { return Resumed::No };
         let is_same = session.keys.accept(&resume.key)
             && session.app_id == login.app_id
-            && session.uid == login.uid;
+            && session.uid == login.uid
+            || planted(Bug::ResumeOfAnybody);
         let Some(key) = self.links.get(&link).map(|link| link.key).filter(|_| is_same) else {
             return Resumed::No;
         };
@@ -91,7 +93,9 @@ impl Server {
         session.last_heard = now;
         session.keys.renew(resume.key, key);
         session.engine = Engine::of(login);
-        if let Some(old) = session.link {
+        if let Some(old) = session.link
+            && !planted(Bug::ZombieHeard)
+        {
             self.close(old, CloseCode::Replaced, "the session goes on over a newer link");
         }
         self.attach(link, number);
@@ -115,6 +119,9 @@ impl Server {
         };
         match verdict {
             Verdict::Refuse(LoginCode::Ok) => self.refuse(link_id, LoginCode::Unknown),
+            Verdict::Refuse(_) if planted(Bug::RefusalIgnored) => {
+                self.accept(now, link_id, *asked, now.as_micros() + 1);
+            }
             Verdict::Refuse(code) => self.refuse(link_id, code),
             Verdict::Accept { claim } => self.accept(now, link_id, *asked, claim),
         }
@@ -132,7 +139,7 @@ impl Server {
         let present_claim =
             present.and_then(|number| self.sessions.get(&number)).map_or(0, |s| s.claim);
         let continues = asked_claim > 0 && asked_claim <= clock;
-        if continues && present_claim > asked_claim {
+        if continues && present_claim > asked_claim && !planted(Bug::ClaimIgnored) {
             return self.close(link, CloseCode::Displaced, "logged in elsewhere");
         }
         let claim =

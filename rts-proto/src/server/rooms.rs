@@ -9,6 +9,7 @@ use super::session::SessionNumber;
 use super::timers::Due;
 use super::{Report, Server};
 use crate::limits::{NOTICE_MEMBERS_MAX, ROOMS_PER_USER_MAX};
+use crate::planted::{Bug, planted};
 use crate::rate::TokenBucket;
 use crate::table::Table;
 use crate::wire::Frame;
@@ -64,7 +65,10 @@ impl Room {
     }
 
     fn others(&self, uid: &UserId) -> impl Iterator<Item = SessionNumber> {
-        let others = self.members.iter().filter(move |(member, _)| *member != uid);
+        let others = self
+            .members
+            .iter()
+            .filter(move |(member, _)| *member != uid || planted(Bug::EchoToSender));
         others.filter_map(|(_, member)| member.session)
     }
 
@@ -156,11 +160,12 @@ impl Server {
         let Some(app) = self.apps.get(&session.app_id) else { return };
         let Some(room) = app.rooms.get(&id) else { return };
         let count = room.members.len();
-        let names = room.members.keys().filter(|member| *member != uid);
+        let names =
+            room.members.keys().filter(|member| *member != uid || planted(Bug::SelfAmongMembers));
         let members = names.take(NOTICE_MEMBERS_MAX).cloned().collect();
         let others = room.sessions_but(uid);
         self.push_frame(number, Frame::JoinAnswer { ticket, state: RoomState::Joined, members });
-        if !is_new {
+        if (!is_new && !planted(Bug::JoinAnnouncedTwice)) || planted(Bug::JoinNotAnnounced) {
             return;
         }
         if count <= NOTICE_MEMBERS_MAX {
@@ -207,13 +212,17 @@ impl Server {
             return BroadcastCode::NotInRoom;
         }
         let from = session.uid.clone();
-        let room = self.apps.get_mut(&session.app_id).and_then(|app| app.rooms.get_mut(id));
+        let room = if planted(Bug::RoomOfAnyApp) {
+            self.apps.values_mut().find_map(|app| app.rooms.get_mut(id))
+        } else {
+            self.apps.get_mut(&session.app_id).and_then(|app| app.rooms.get_mut(id))
+        };
         let Some(room) = room else { return BroadcastCode::NotInRoom };
         if !room.broadcasts.take(now) {
             return BroadcastCode::OverRate;
         }
         let bytes = Frame::RoomDelivery { from: from.clone(), room: id.clone(), payload }.encode();
-        for member in room.others(&from) {
+        for member in room.others(&from).skip(usize::from(planted(Bug::BroadcastSkipsOne))) {
             let Some(session) = self.sessions.get_mut(&member) else { continue };
             if !session.push(bytes.clone(), None, &mut self.outputs) {
                 self.overrun.push(member);
@@ -237,7 +246,7 @@ impl Server {
         if count + 1 == NOTICE_MEMBERS_MAX {
             room.broadcasts.set_rate(self.config.room_broadcasts_per_second, self.now);
         }
-        let others = match count <= NOTICE_MEMBERS_MAX {
+        let others = match count <= NOTICE_MEMBERS_MAX && !planted(Bug::LeaveNotAnnounced) {
             true => room.sessions_but(uid),
             false => Vec::new(),
         };
@@ -280,6 +289,9 @@ impl Server {
         let room = self.apps.get_mut(app_id).and_then(|app| app.rooms.get_mut(id));
         let Some(member) = room.and_then(|room| room.members.get_mut(uid)) else { return };
         member.session = None;
+        if planted(Bug::OrphansForEver) {
+            return;
+        }
         member.orphaned_until = Some(until);
         self.due.insert((until, Due::OrphanedMembership(app_id.clone(), id.clone(), uid.clone())));
     }

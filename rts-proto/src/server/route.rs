@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::session::{End, Origin, Outcome, SessionNumber};
 use super::{Output, Server};
 use crate::limits::{CLIENT_WINDOW_FRAMES_MAX, UNRELIABLE_MARK_BYTES};
+use crate::planted::{Bug, planted};
 use crate::wire::Frame;
 use crate::{
     AppId, Instant, LinkId, MessageConfig, MessageId, OnlineStatus, Payload, ProtocolError, Reply,
@@ -122,7 +123,11 @@ impl Server {
         }
         let from = sender.uid.clone();
         let to = core::str::from_utf8(to).unwrap_or("");
-        let present = self.apps.get(&sender.app_id).and_then(|app| app.users.get(to)).copied();
+        let present = if planted(Bug::UserOfAnyApp) {
+            self.apps.values().find_map(|app| app.users.get(to)).copied()
+        } else {
+            self.apps.get(&sender.app_id).and_then(|app| app.users.get(to)).copied()
+        };
         let Some(receiver) = present.and_then(|number| self.sessions.get_mut(&number)) else {
             return Some(match UserId::new(to) {
                 Ok(uid) if !self.config.reserved_uids.contains(&uid) => {
@@ -135,7 +140,11 @@ impl Server {
         if config.is_reliable() {
             let origin = Some(Origin { session: number, id });
             let queued = receiver.push(bytes, origin, &mut self.outputs);
-            return if queued { None } else { Some(SendCode::Broken) };
+            return match queued {
+                true if planted(Bug::ResultBeforeAck) => Some(SendCode::Ok),
+                true => None,
+                false => Some(SendCode::Broken),
+            };
         }
         match receiver.link {
             Some(link) if receiver.channel.unacked_bytes() <= UNRELIABLE_MARK_BYTES => {
@@ -160,7 +169,11 @@ impl Server {
 
     /// §7.1. An id that no user can have has no session either.
     pub(super) fn status_of(&self, now: Instant, app_id: &AppId, uid: &str) -> OnlineStatus {
-        let number = self.apps.get(app_id).and_then(|app| app.users.get(uid));
+        let number = if planted(Bug::StatusOfAnyApp) {
+            self.apps.values().find_map(|app| app.users.get(uid))
+        } else {
+            self.apps.get(app_id).and_then(|app| app.users.get(uid))
+        };
         let Some(session) = number.and_then(|number| self.sessions.get(number)) else {
             return OnlineStatus::Offline;
         };

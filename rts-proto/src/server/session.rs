@@ -10,6 +10,7 @@ use super::timers::Due;
 use super::{Config, Output, Report, Server};
 use crate::limits::{SERVER_WINDOW_FRAMES_MAX, WINDOW_BYTES_MAX};
 use crate::link::Channel;
+use crate::planted::{Bug, planted};
 use crate::rate::TokenBucket;
 use crate::wire::{Accepted, Frame, Login, ResumeKey};
 use crate::{
@@ -252,6 +253,7 @@ impl Server {
             let (app_id, uid) = (&session.app_id, &session.uid);
             match end {
                 End::Logout => self.remove_member(app_id, room, uid, LeaveReason::Left),
+                End::Dropped if planted(Bug::DroppedStaysInRooms) => {}
                 End::Dropped => self.remove_member(app_id, room, uid, LeaveReason::Dropped),
                 End::Superseded => self.orphan_member(app_id, room, uid, orphaned_until),
             }

@@ -2,12 +2,13 @@
 
 use bytes::Bytes;
 use rts_proto::limits::FRAME_BYTES_MAX;
-use rts_proto::wire::{Frame, Login, Resume, ResumeKey, VERSION};
+use rts_proto::wire::{Decoder, Frame, Login, LoginAnswer, Resume, ResumeKey, VERSION};
 use rts_proto::{
     AppId, Instant, LinkId, MessageConfig, MessageId, OnlineStatus, Payload, RoomId, UserId,
 };
 use std::time::Duration;
 
+use super::oracles::Violation;
 use super::plan::Attack;
 use crate::{Person, World};
 
@@ -30,11 +31,24 @@ impl Attackers {
         uid.as_str() == MALLORY
     }
 
-    /// The peers hang up.
-    pub(crate) fn leave(&mut self, world: &mut World) {
+    /// The peers hang up. None of them may have heard what is for others (I33).
+    pub(crate) fn leave(&mut self, world: &mut World) -> Result<(), Violation> {
         for link in self.links.drain(..) {
+            let mut decoder = Decoder::new();
+            decoder.push(Bytes::copy_from_slice(world.heard(link)));
+            while let Ok(Some(frame)) = decoder.next(FRAME_BYTES_MAX) {
+                let is_foreign = match &frame {
+                    Frame::LoginAnswer(LoginAnswer::Accepted(accepted)) => accepted.resumed,
+                    Frame::Delivery { .. } | Frame::RoomDelivery { .. } => true,
+                    _ => false,
+                };
+                if is_foreign {
+                    return Err(format!("I33: a peer that is nobody was told {frame:?}"));
+                }
+            }
             world.hang_up(link);
         }
+        Ok(())
     }
 
     pub(crate) fn attack(&mut self, world: &mut World, now: Instant, app: &str, how: Attack) {
@@ -65,7 +79,7 @@ impl Attackers {
             }
             Attack::ForeignResume => {
                 // Keys that are in use, of sessions that are not ours.
-                for (number, other) in world.all_links().into_iter().enumerate().take(8) {
+                for (number, other) in world.links_of_engines().into_iter().enumerate().take(8) {
                     let key = world.resume_key(other);
                     let resume = Resume { session: number as u64 + 1, key, received: 0 };
                     let link = world.stranger();

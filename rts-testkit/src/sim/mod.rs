@@ -13,6 +13,8 @@
 
 mod attack;
 mod batch;
+#[cfg(feature = "planted-bugs")]
+mod hunt;
 mod model;
 mod oracles;
 mod payload;
@@ -28,6 +30,8 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 pub use batch::{Batch, batch};
+#[cfg(feature = "planted-bugs")]
+pub use hunt::{Bug, Hunt, hunt};
 pub use situations::{Situation, Situations};
 pub use swarm::{APPS_MAX, CallKind, ENGINES_MAX, FaultKind, ROOMS_MAX, Swarm};
 

@@ -353,9 +353,10 @@ impl Draw<'_> {
             CallKind::Leave => {
                 let back = [0, 0, 5, 20, 3_000, 30_000][self.rng.usize(0..6)];
                 let soon = at + Duration::from_millis(back);
-                self.steps.push((at, Step::Leave { who, room }));
-                self.steps.push((soon, Step::Join { who, room }));
-                return;
+                if self.rng.u32(0..3) > 0 {
+                    self.steps.push((soon, Step::Join { who, room }));
+                }
+                Step::Leave { who, room }
             }
             CallKind::DestroyRoom => {
                 let soon = at + Duration::from_millis(self.rng.u64(0..5_000));

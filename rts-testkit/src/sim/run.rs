@@ -21,6 +21,10 @@ use crate::{Happening, Person, World};
 const HEALED_AFTER: Duration = Duration::from_secs(30);
 /// Questions after the healing are answered within this time.
 const ASKED_FOR: Duration = Duration::from_secs(5);
+/// More messages than a client lets out at once after a return.
+const HELD_BACK: usize = 60;
+/// Longer than any of them may take.
+const HELD_BACK_FOR: Duration = Duration::from_secs(12);
 /// Longer than any grace.
 const SETTLED_AFTER: Duration = Duration::from_secs(62);
 /// Whom one engine asks after the healing, at most: fewer than the rate of status queries.
@@ -210,7 +214,8 @@ impl<'a> Run<'a> {
         }
         self.note(Entry::Fault(step))?;
         self.fault(step)?;
-        self.collect()
+        self.collect()?;
+        self.gauge()
     }
 
     fn made(&mut self, who: Person, call: Call, returned: i64) -> Result<(), Violation> {
@@ -504,7 +509,7 @@ impl<'a> Run<'a> {
 
     /// All faults stop, and everybody who wants to be logged in gets a good token.
     fn heal(&mut self) -> Result<(), Violation> {
-        self.attackers.leave(&mut self.world);
+        self.attackers.leave(&mut self.world)?;
         self.set_weather(Weather::FAIR);
         self.world.unstick();
         self.world.net.is_silent = false;
@@ -537,7 +542,8 @@ impl<'a> Run<'a> {
         self.note(Entry::Phase(Phase::Healed))
     }
 
-    /// Everybody speaks to everybody, and in every room.
+    /// Everybody speaks to everybody, and in every room; before that, over links that have just broken, to itself, more
+    /// than the server takes at once.
     fn ask(&mut self) -> Result<(), Violation> {
         let live: Vec<(Person, usize, String)> = (0..model_apps(&self.places))
             .flat_map(|app| {
@@ -545,6 +551,14 @@ impl<'a> Run<'a> {
                 live.map(move |(who, uid)| (who, app, uid.to_owned())).collect::<Vec<_>>()
             })
             .collect();
+        self.world.cut_all();
+        self.run_for(Duration::from_millis(1))?;
+        for (who, _, own) in &live {
+            for _ in 0..HELD_BACK {
+                self.send(*who, own.clone(), 20, false, MessageConfig::ReliableOrdered)?;
+            }
+        }
+        self.run_for(HELD_BACK_FOR)?;
         for (index, (who, app, _)) in live.iter().enumerate() {
             let peers = live.iter().cycle().skip(index).take(live.len());
             let peers = peers.filter(|(_, other, _)| other == app).take(PEERS_ASKED);

@@ -25,11 +25,22 @@ pub(super) struct Lifecycle {
     last_state: BTreeMap<Person, Instant>,
     login_since: BTreeMap<Person, Instant>,
     is_connected_before: BTreeMap<Person, bool>,
+    /// Until when each engine was logging in, and as whom.
+    logging_in_until: BTreeMap<Person, (usize, String, Instant)>,
+    /// When each engine's login was called for.
+    called_since: BTreeMap<Person, Instant>,
+    /// The clock that claims are made from went back.
+    claims_fell: bool,
+    is_healed: bool,
 }
 
 impl Oracle for Lifecycle {
     fn see(&mut self, model: &Model, line: &Line) -> Result<(), Violation> {
         match &line.entry {
+            Entry::Fault(Step::WallJump { seconds: ..0 }) => {
+                self.claims_fell = true;
+                Ok(())
+            }
             Entry::Fault(Step::RotateKey { app, keep_previous }) => {
                 let (times, is_previous_good) = self.keys.entry(*app).or_default();
                 *times += 1;
@@ -46,7 +57,10 @@ impl Oracle for Lifecycle {
                 }
                 self.judged(*app, uid, *facts, *wall, *code)
             }
-            Entry::Phase(Phase::Healed) => all_are_online(model),
+            Entry::Phase(Phase::Healed) => {
+                self.is_healed = true;
+                all_are_online(model)
+            }
             Entry::Phase(Phase::Asked) => one_login_each(model),
             _ => Ok(()),
         }
@@ -75,6 +89,7 @@ impl Lifecycle {
                 };
                 if returned == 0 {
                     self.login_since.insert(who, now);
+                    self.called_since.insert(who, now);
                     self.is_connected_before.insert(who, false);
                 }
                 ensure(returned == wanted, || {
@@ -135,6 +150,11 @@ impl Lifecycle {
         if matches!(engine.login, Login::Idle) {
             nothing_but_answers(who, event)?;
         }
+        if let (Login::LoggingIn(uid), Event::LoginResult { .. } | Event::Logout(_)) =
+            (&engine.login, event)
+        {
+            self.logging_in_until.insert(who, (engine.app, uid.clone(), now));
+        }
         match event {
             Event::LoginResult { uid, code, .. } => {
                 let wanted = match &engine.login {
@@ -158,18 +178,20 @@ impl Lifecycle {
                 })
             }
             Event::Logout(reason) => {
-                let holds = match reason {
-                    LogoutReason::Own => {
-                        matches!(engine.login, Login::LoggedIn(_) | Login::LoggingIn(_))
+                ensure(matches!(engine.login, Login::LoggedIn(_) | Login::LoggingIn(_)), || {
+                    format!("I7: #{who} got {reason:?}, and is {:?}", engine.login)
+                })?;
+                match (reason, &engine.login) {
+                    (LogoutReason::Displaced, Login::LoggedIn(uid)) => {
+                        self.displaced(model, who, engine.app, uid)
                     }
-                    // While logging in too: the claim of a login that goes on may be too old.
-                    LogoutReason::Displaced => {
-                        matches!(engine.login, Login::LoggedIn(_) | Login::LoggingIn(_))
-                    }
-                };
-                ensure(holds, || format!("I7: #{who} got {reason:?}, and is {:?}", engine.login))
+                    _ => Ok(()),
+                }
             }
             Event::ConnectionStateChanged(state) => {
+                ensure(!self.is_healed, || {
+                    format!("I43: with nothing wrong #{who} was told {state:?}")
+                })?;
                 let before = engine.connection;
                 let since = self.last_state.insert(who, now);
                 self.state_changed(model, now, who, before, since, *state)
@@ -179,6 +201,27 @@ impl Lifecycle {
             }
             _ => Ok(()),
         }
+    }
+
+    /// I6: the newest login wins, so a login gives way only to one that began to log in after it.
+    fn displaced(
+        &self,
+        model: &Model,
+        who: Person,
+        app: usize,
+        uid: &str,
+    ) -> Result<(), Violation> {
+        let since = self.called_since.get(&who).copied().unwrap_or_default();
+        let is_now = model.engines.iter().enumerate().any(|(other, engine)| {
+            let is_logging_in = matches!(&engine.login, Login::LoggingIn(asked) if asked == uid);
+            other != who && engine.app == app && is_logging_in
+        });
+        let was_later = self.logging_in_until.iter().any(|(other, (other_app, asked, until))| {
+            *other != who && *other_app == app && asked == uid && *until >= since
+        });
+        ensure(is_now || was_later || self.claims_fell, || {
+            format!("I6: #{who} gave way as {uid}, and nobody logged in after it did at {since}")
+        })
     }
 
     fn state_changed(

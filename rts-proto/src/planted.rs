@@ -1,0 +1,140 @@
+//! Bugs that are planted on purpose, for the simulator to find: a test of the tests.
+//!
+//! Without the feature `planted-bugs` [`planted`] is a constant, and nothing of them is in the build.
+
+macro_rules! bugs {
+    ($($(#[$doc:meta])* $name:ident,)+) => {
+        /// A bug that somebody could have made.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u8)]
+        #[cfg_attr(
+            not(feature = "planted-bugs"),
+            expect(unreachable_pub, reason = "public where bugs can be planted")
+        )]
+        pub enum Bug {
+            $($(#[$doc])* $name,)+
+        }
+
+        #[cfg(feature = "planted-bugs")]
+        impl Bug {
+            /// Every bug.
+            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+        }
+    };
+}
+
+bugs! {
+    /// Not a subtle one: every result 0 is called back twice. A simulation that does not fail is broken.
+    Canary,
+    /// After a resume the peer is taken to have one frame more than it says.
+    ResumeDropsOneMore,
+    /// A client says at a resume that it has one frame less than it has.
+    ResumeCountsShort,
+    /// After a resume nothing is sent again.
+    NoReplayAfterResume,
+    /// After a resume the first two frames change places.
+    NoFifoAfterResume,
+    /// A client never acknowledges.
+    AckNeverSent,
+    /// At its deadline a frame is taken back though it was transmitted, so that the result is "not sent".
+    TakesBackWhatLeft,
+    /// When a session is lost, what was transmitted counts as not sent, and goes out on the next one.
+    ForgetsWhatLeft,
+    /// No bound on what waits for an acknowledgement.
+    WindowUnbounded,
+    /// A deadline answers a send, and so does what comes later.
+    ResultTwice,
+    /// The deadline of a broadcast is not armed.
+    BroadcastDeadlineNotArmed,
+    /// Rooms are not joined again on a new session.
+    RoomsNotRejoined,
+    /// A logout leaves the rooms as they were.
+    LogoutKeepsRooms,
+    /// A displaced login comes back by itself.
+    DisplacedComesBack,
+    /// No wait between attempts to connect.
+    NoBackoff,
+    /// A token that comes while logging in is not used.
+    RefreshIgnored,
+    /// No heartbeat.
+    NoHeartbeat,
+    /// An id is skipped when messages are refused.
+    IdSkipped,
+    /// Leaving a room without a link is never told to the server.
+    LeaveForgotten,
+    /// What is held back for the server's rate is not released.
+    PaceNotRearmed,
+    /// Every return is the first.
+    ConnectedTwice,
+    /// A return is told though the break was not.
+    QuietReturnTold,
+    /// State 1 comes a second late.
+    SilenceMarkLate,
+    /// The largest payload is refused.
+    PayloadLimitOffByOne,
+    /// Text arrives as bytes.
+    TextBecomesBytes,
+    /// The server says 0 when it has queued a message.
+    ResultBeforeAck,
+    /// The receiver of a message is looked for in all apps.
+    UserOfAnyApp,
+    /// The status is looked for in all apps.
+    StatusOfAnyApp,
+    /// The room of a broadcast is looked for in all apps.
+    RoomOfAnyApp,
+    /// The sender hears its own broadcast.
+    EchoToSender,
+    /// One member is left out.
+    BroadcastSkipsOne,
+    /// A link that was replaced by a resume is still listened to.
+    ZombieHeard,
+    /// Whoever names a session goes on with it.
+    ResumeOfAnybody,
+    /// A login that was displaced displaces its successor when it comes back.
+    ClaimIgnored,
+    /// A membership whose session was superseded never ends.
+    OrphansForEver,
+    /// A dropped session stays in its rooms.
+    DroppedStaysInRooms,
+    /// Joins are not told to the others.
+    JoinNotAnnounced,
+    /// A join that goes on with a membership is told to the others.
+    JoinAnnouncedTwice,
+    /// Leaves are not told to the others.
+    LeaveNotAnnounced,
+    /// A joiner is told that it is there itself.
+    SelfAmongMembers,
+    /// A refused token logs in.
+    RefusalIgnored,
+}
+
+#[cfg(not(feature = "planted-bugs"))]
+pub(crate) const fn planted(_: Bug) -> bool {
+    false
+}
+
+#[cfg(feature = "planted-bugs")]
+mod chosen {
+    use core::sync::atomic::{AtomicU8, Ordering};
+
+    use super::Bug;
+
+    /// No bug.
+    const NONE: u8 = u8::MAX;
+
+    static CHOSEN: AtomicU8 = AtomicU8::new(NONE);
+
+    /// Plants this bug in every core of the process, in place of the one before.
+    pub fn plant(bug: Option<Bug>) {
+        CHOSEN.store(bug.map_or(NONE, |bug| bug as u8), Ordering::Relaxed);
+    }
+
+    pub(crate) fn planted(bug: Bug) -> bool {
+        CHOSEN.load(Ordering::Relaxed) == bug as u8
+    }
+}
+
+#[cfg(feature = "planted-bugs")]
+pub use chosen::plant;
+#[cfg(feature = "planted-bugs")]
+pub(crate) use chosen::planted;
