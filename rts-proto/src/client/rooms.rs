@@ -272,7 +272,7 @@ impl Client {
         if join_unsent {
             return None;
         }
-        if !(planted(Bug::LeaveForgotten) && !matches!(self.link, Link::Online(_))) {
+        if !planted(Bug::LeaveForgotten) || matches!(self.link, Link::Online(_)) {
             session.channel.push(Frame::Leave { room, ticket }.encode(), Tag::Leave);
         }
         self.release(now);
