@@ -3,16 +3,22 @@
 //! that libFuzzer thinks of.
 
 mod client_bytes;
+mod client_session;
 mod decode;
+mod link_pair;
 mod openapi;
 mod script;
 mod server_bytes;
+mod server_session;
 mod target_url;
 mod token;
 
 pub use client_bytes::client_bytes;
+pub use client_session::client_session;
 pub use decode::decode;
+pub use link_pair::link_pair;
 pub use openapi::openapi;
 pub use server_bytes::server_bytes;
+pub use server_session::server_session;
 pub use target_url::target_url;
 pub use token::token;

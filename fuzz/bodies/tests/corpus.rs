@@ -45,3 +45,18 @@ fn token() {
 fn target_url() {
     replay("target_url", rts_fuzz_bodies::target_url);
 }
+
+#[test]
+fn link_pair() {
+    replay("link_pair", rts_fuzz_bodies::link_pair);
+}
+
+#[test]
+fn client_session() {
+    replay("client_session", rts_fuzz_bodies::client_session);
+}
+
+#[test]
+fn server_session() {
+    replay("server_session", rts_fuzz_bodies::server_session);
+}

@@ -186,3 +186,6 @@ impl<T> Channel<T> {
             .map(move |(index, frame)| (frame.bytes, frame.tag, index < transmitted))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -239,9 +239,8 @@ impl Server {
                 self.add_outcome(now, origin.session, Outcome::Send(SendCode::Timeout, origin.id));
             }
         }
-        if let Some(app) = self.apps.get_mut(&session.app_id)
-            && app.users.get(&session.uid) == Some(&number)
-        {
+        // A user has one session: the next one is entered when this one is gone.
+        if let Some(app) = self.apps.get_mut(&session.app_id) {
             app.users.remove(&session.uid);
         }
         if let Some(target) = session.target {

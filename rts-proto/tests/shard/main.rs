@@ -3,4 +3,5 @@
 mod acks;
 mod resume;
 mod rooms;
+mod rules;
 mod support;

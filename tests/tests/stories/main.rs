@@ -1,5 +1,6 @@
 //! What users live through, one theme a file.
 
+mod answers;
 mod app_server;
 mod backend;
 mod login;

@@ -1,0 +1,247 @@
+//! A channel's two ends over a wire that may break at any time, against the list of what was accepted and arrived.
+
+extern crate std;
+
+use std::collections::VecDeque;
+use std::vec::Vec;
+
+use proptest::prelude::*;
+
+use super::*;
+
+const FRAMES_MAX: usize = 6;
+const BYTES_MAX: usize = 40;
+
+#[derive(Clone, Debug)]
+enum Step {
+    /// The application has a frame of so many bytes.
+    Push(usize),
+    Transmit,
+    /// The oldest frame on the wire arrives.
+    Deliver,
+    /// The receiver says what it has.
+    Acknowledge,
+    /// That arrives.
+    DeliverAck,
+    /// The frame with this place in the window is no longer wanted.
+    TakeBack(usize),
+    /// An acknowledgement that is wrong by so much, beyond what was sent or below what was acknowledged.
+    Lie {
+        by: u64,
+        above: bool,
+        resumes: bool,
+    },
+    /// The wire breaks with all that is on it, and the session goes on over another.
+    Resume,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        6 => (0..20_usize).prop_map(Step::Push),
+        6 => Just(Step::Transmit),
+        5 => Just(Step::Deliver),
+        3 => Just(Step::Acknowledge),
+        3 => Just(Step::DeliverAck),
+        2 => (0..8_usize).prop_map(Step::TakeBack),
+        1 => (1..4_u64, any::<bool>(), any::<bool>())
+            .prop_map(|(by, above, resumes)| Step::Lie { by, above, resumes }),
+        1 => Just(Step::Resume),
+    ];
+    prop::collection::vec(step, 0..80)
+}
+
+/// Both ends, the wire between them, and what is true of them.
+struct Pair {
+    sender: Channel<usize>,
+    receiver: Channel<()>,
+    wire: VecDeque<usize>,
+    acks: VecDeque<u64>,
+    /// Every frame's length, by its number in the order of pushing.
+    lengths: Vec<usize>,
+    /// Frames that were accepted, not taken back, and not acknowledged yet, in order.
+    window: VecDeque<usize>,
+    /// How many at the front of the window were transmitted on this wire.
+    transmitted: usize,
+    arrived: Vec<usize>,
+    /// Frames that the sender knows to have arrived.
+    acknowledged: Vec<usize>,
+    /// What the receiver last said.
+    told: u64,
+}
+
+impl Pair {
+    fn new() -> Self {
+        Self {
+            sender: Channel::new(),
+            receiver: Channel::new(),
+            wire: VecDeque::new(),
+            acks: VecDeque::new(),
+            lengths: Vec::new(),
+            window: VecDeque::new(),
+            transmitted: 0,
+            arrived: Vec::new(),
+            acknowledged: Vec::new(),
+            told: 0,
+        }
+    }
+
+    fn step(&mut self, step: Step) {
+        match step {
+            Step::Push(len) => self.push(len),
+            Step::Transmit => self.transmit(),
+            Step::Deliver => self.deliver(),
+            Step::Acknowledge => self.acknowledge(),
+            Step::DeliverAck => {
+                if let Some(count) = self.acks.pop_front() {
+                    let tags = self.sender.acknowledge(count).map(Iterator::collect);
+                    self.settle(count, tags);
+                }
+            }
+            Step::TakeBack(place) => self.take_back(place),
+            Step::Lie { by, above, resumes } => self.lie(by, above, resumes),
+            Step::Resume => self.resume(),
+        }
+        self.check();
+    }
+
+    fn window_bytes(&self) -> usize {
+        self.window.iter().map(|frame| self.lengths[*frame]).sum()
+    }
+
+    fn push(&mut self, len: usize) {
+        let has_room = self.window.len() < FRAMES_MAX && self.window_bytes() + len <= BYTES_MAX;
+        assert_eq!(self.sender.has_room(len, FRAMES_MAX, BYTES_MAX), has_room);
+        if has_room {
+            let frame = self.lengths.len();
+            self.lengths.push(len);
+            self.window.push_back(frame);
+            self.sender.push(Bytes::from(std::vec![0; len]), frame);
+        }
+    }
+
+    fn transmit(&mut self) {
+        let next = self.window.get(self.transmitted).copied();
+        assert_eq!(self.sender.peek().copied(), next);
+        let bytes = self.sender.transmit();
+        assert_eq!(bytes.map(|bytes| bytes.len()), next.map(|frame| self.lengths[frame]));
+        if let Some(frame) = next {
+            self.transmitted += 1;
+            self.wire.push_back(frame);
+        }
+    }
+
+    fn deliver(&mut self) {
+        if let Some(frame) = self.wire.pop_front() {
+            self.receiver.count_received();
+            assert!(self.arrived.last().is_none_or(|last| *last < frame), "twice, or late");
+            self.arrived.push(frame);
+        }
+    }
+
+    fn acknowledge(&mut self) {
+        let owed = self.arrived.len() as u64 - self.told;
+        assert_eq!(self.receiver.unacknowledged(), owed);
+        assert_eq!(self.receiver.owes_ack(), owed > 0);
+        let count = self.receiver.take_ack();
+        assert_eq!(count, (owed > 0).then_some(self.arrived.len() as u64));
+        assert!(!self.receiver.owes_ack());
+        if let Some(count) = count {
+            self.told = count;
+            self.acks.push_back(count);
+        }
+    }
+
+    /// The sender was told of so many frames: it names those that are new to it.
+    fn settle(&mut self, count: u64, tags: Result<Vec<usize>, ProtocolError>) {
+        let tags = tags.expect("the receiver does not lie");
+        let done = self.acknowledged.len();
+        let known = usize::try_from(count).expect("small");
+        assert_eq!(tags, self.arrived[done..known]);
+        for tag in tags {
+            assert_eq!(self.window.pop_front(), Some(tag));
+            self.transmitted = self.transmitted.saturating_sub(1);
+            self.acknowledged.push(tag);
+        }
+    }
+
+    fn take_back(&mut self, place: usize) {
+        let Some(frame) = self.window.get(place).copied() else { return };
+        let taken = self.sender.take_back(|tag| *tag == frame);
+        if place < self.transmitted {
+            assert_eq!(taken, None, "it has left");
+        } else {
+            assert_eq!(taken, Some(frame));
+            self.window.remove(place);
+        }
+    }
+
+    fn lie(&mut self, by: u64, above: bool, resumes: bool) {
+        let (acked, sent) =
+            (self.acknowledged.len() as u64, (self.acknowledged.len() + self.transmitted) as u64);
+        let received = if above { Some(sent + by) } else { acked.checked_sub(by) };
+        let Some(received) = received else { return };
+        let answer = match resumes {
+            true => self.sender.resume(received).map(drop),
+            false => self.sender.acknowledge(received).map(drop),
+        };
+        assert_eq!(answer, Err(ProtocolError::BadAck { received, acked, sent }));
+    }
+
+    fn resume(&mut self) {
+        self.wire.clear();
+        self.acks.clear();
+        let count = self.receiver.received();
+        assert_eq!(count, self.arrived.len() as u64);
+        let tags = self.sender.resume(count).map(Iterator::collect);
+        self.settle(count, tags);
+        self.transmitted = 0;
+        self.receiver.resume(0).map(drop).expect("it has sent nothing");
+        self.told = count;
+    }
+
+    fn check(&self) {
+        assert_eq!(self.sender.unacked_bytes(), self.window_bytes());
+        assert_eq!(self.sender.received(), 0);
+    }
+
+    /// All that is accepted arrives in the end, and the sender learns of it.
+    fn finish(mut self) {
+        while !self.window.is_empty() {
+            for step in [Step::Transmit, Step::Deliver, Step::Acknowledge, Step::DeliverAck] {
+                self.step(step);
+            }
+        }
+        assert_eq!(self.acknowledged, self.arrived);
+        assert_eq!(self.sender.transmit(), None);
+        assert_eq!(self.sender.into_unacked().count(), 0);
+    }
+
+    /// The session ends here: what it says never left has not arrived, and everything is named.
+    fn break_off(self) {
+        let unacked: Vec<_> = self.sender.into_unacked().collect();
+        let named: VecDeque<usize> = unacked.iter().map(|(_, tag, _)| *tag).collect();
+        assert_eq!(named, self.window);
+        for (place, (bytes, tag, may_have_left)) in unacked.into_iter().enumerate() {
+            assert_eq!(may_have_left, place < self.transmitted);
+            assert_eq!(bytes.len(), self.lengths[tag]);
+            assert!(may_have_left || !self.arrived.contains(&tag));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_accepted_arrives_once_and_in_order_over_any_wires(steps in steps(), ends in any::<bool>()) {
+        let mut pair = Pair::new();
+        for step in steps {
+            pair.step(step);
+        }
+        if ends {
+            pair.break_off();
+        } else {
+            pair.finish();
+        }
+    }
+}
