@@ -127,10 +127,10 @@ impl World {
             0 => self.sleep(),
             1 => self.pass(Duration::from_millis(u64::from(script.short()) / 4)),
             2 | 3 => drop(self.client.login(self.now, "token", "alice")),
-            4 if script.byte() % 8 == 0 => self.client.logout(self.now),
+            4 if script.byte().is_multiple_of(8) => self.client.logout(self.now),
             4..=7 => self.send(script.pick(MessageConfig::ALL)),
             8 => drop(self.client.join_room(self.now, self.room)),
-            9 if script.byte() % 4 == 0 => self.client.leave_room(self.now, self.room),
+            9 if script.byte().is_multiple_of(4) => self.client.leave_room(self.now, self.room),
             9 => self.broadcast(),
             10 => {
                 self.queries += 1;
@@ -169,7 +169,7 @@ impl World {
         let Some(link) = self.link.filter(|_| !self.is_up && self.login_resumes.is_none()) else {
             return;
         };
-        if how % 8 == 0 {
+        if how.is_multiple_of(8) {
             self.link = None;
             return self.client.handle_input(self.now, Input::Disconnected(link));
         }

@@ -132,7 +132,7 @@ impl World {
             12 => self.broadcast(who, script),
             13 => self.query(who, usize::from(script.byte()) % NAMES.len()),
             14 => self.acknowledge(who),
-            _ if script.byte() % 4 == 0 => self.log_out(who),
+            _ if script.byte().is_multiple_of(4) => self.log_out(who),
             _ => self.ping(who),
         }
     }
