@@ -10,13 +10,15 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, Region, Stats, StatsAlloc};
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 const ROUNDS: u64 = 200;
+/// If the command line has no other number.
+const SESSIONS: u64 = 10_000;
 const MEMBERS: u64 = 1_000;
 /// For a message, its delivery, its acknowledgements and its result.
 const P2P_ALLOCATIONS_MAX: u64 = 14;
 /// For a broadcast, however many it goes to.
 const BROADCAST_ALLOCATIONS_MAX: u64 = 17;
 /// For a user who is logged in and does nothing, link and all.
-const SESSION_BYTES_MAX: u64 = 1_120;
+const SESSION_BYTES_MAX: u64 = 840;
 
 fn counted(call: impl FnOnce()) -> Stats {
     let region = Region::new(ALLOCATOR);
@@ -32,7 +34,8 @@ fn main() {
     let payload = Bytes::from(vec![b'x'; 100]);
     one_message_at_a_time(&payload);
     fan_out(&payload);
-    idle_sessions();
+    let sessions = std::env::args().nth(1).and_then(|count| count.parse().ok());
+    idle_sessions(sessions.unwrap_or(SESSIONS));
     println!("the core allocates little for a message and nothing for a member");
 }
 
@@ -91,11 +94,11 @@ fn fan_out(payload: &Bytes) {
 }
 
 /// Everything that a shard keeps for a user who is logged in and does nothing.
-fn idle_sessions() {
-    const SESSIONS: u64 = 10_000;
+fn idle_sessions(sessions: u64) {
     let mut halls = Vec::with_capacity(1);
-    let stats = counted(|| halls.push(Hall::new(SESSIONS)));
+    let stats = counted(|| halls.push(Hall::new(sessions)));
     let kept = stats.bytes_allocated as u64 - stats.bytes_deallocated as u64;
-    assert!(kept / SESSIONS <= SESSION_BYTES_MAX, "{} bytes a session", kept / SESSIONS);
+    println!("{sessions} sessions: {} bytes each", kept / sessions);
+    assert!(kept / sessions <= SESSION_BYTES_MAX, "{} bytes a session", kept / sessions);
     drop(halls);
 }

@@ -9,6 +9,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+/// Messages are many small allocations that live for a moment, which this one is made for.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Real-time messages between your app's users: demo, server, tools.
 ///
 /// Exit codes: 0 done; 1 failed, and the last line says why; 2 the command line is wrong, or a token is not valid.

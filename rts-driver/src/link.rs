@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_lite::future::or;
 use rts_stream::{End, LayerError, Layers, LinkError};
 
@@ -19,6 +19,8 @@ use crate::runtime::{Runtime, Stream};
 const READ_BYTES: usize = 64 * 1_024;
 /// Reads, or writes, before others get their turn.
 const CALLS_PER_TURN: usize = 4;
+/// Chunks up to this length are copied together before they are written.
+const GATHERED_CHUNK_BYTES_MAX: usize = 512;
 /// Chunks handed to one system call.
 const SLICES_MAX: usize = 64;
 /// How long a link that is being closed may take for what is left.
@@ -177,6 +179,7 @@ impl<S: Stream> Link<S> {
         for _ in 0..CALLS_PER_TURN {
             if self.batch.is_empty() {
                 self.queue.take(&mut self.batch);
+                gather(&mut self.batch);
             }
             self.queue.written(self.layers.fill(&mut self.batch));
             let mut slices = [IoSlice::new(&[]); SLICES_MAX];
@@ -241,6 +244,30 @@ impl<S: Stream> Link<S> {
     }
 }
 
+/// Joins small chunks: for the system, many pieces cost more than copying them.
+fn gather(batch: &mut VecDeque<Bytes>) {
+    let is_small = |chunk: &Bytes| chunk.len() <= GATHERED_CHUNK_BYTES_MAX;
+    let small_bytes = batch.iter().filter(|chunk| is_small(chunk)).map(Bytes::len).sum();
+    if batch.len() < 2 || small_bytes == 0 {
+        return;
+    }
+    let mut gathered = BytesMut::with_capacity(small_bytes);
+    for _ in 0..batch.len() {
+        let Some(chunk) = batch.pop_front() else { break };
+        if is_small(&chunk) {
+            gathered.extend_from_slice(&chunk);
+            continue;
+        }
+        if !gathered.is_empty() {
+            batch.push_back(gathered.split().freeze());
+        }
+        batch.push_back(chunk);
+    }
+    if !gathered.is_empty() {
+        batch.push_back(gathered.freeze());
+    }
+}
+
 /// Why there are no more bytes.
 enum Unread {
     /// The stream ended, or broke.
@@ -290,6 +317,18 @@ mod tests {
         assert!(matches!(block_on(link.step(true)), Step::Ending));
         let ((), arrived) = block_on(zip(link.finish::<Still>(), read_to_end(far)));
         assert_eq!(arrived, expected);
+    }
+
+    #[test]
+    fn small_chunks_are_joined_and_large_ones_stay_where_they_are() {
+        let small = |byte: u8| Bytes::from(vec![byte; 3]);
+        let large = |byte: u8| Bytes::from(vec![byte; GATHERED_CHUNK_BYTES_MAX + 1]);
+        let mut batch = VecDeque::from([small(1), small(2), large(3), large(4), small(5)]);
+        let whole = batch.iter().flatten().copied().collect::<Vec<u8>>();
+        gather(&mut batch);
+        let lengths: Vec<usize> = batch.iter().map(Bytes::len).collect();
+        assert_eq!(lengths, [6, GATHERED_CHUNK_BYTES_MAX + 1, GATHERED_CHUNK_BYTES_MAX + 1, 3]);
+        assert_eq!(batch.iter().flatten().copied().collect::<Vec<u8>>(), whole);
     }
 
     #[test]

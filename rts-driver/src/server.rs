@@ -5,10 +5,12 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant as StdInstant};
 
 use event_listener::Event;
+use foldhash::fast::FixedState;
 use futures_lite::future::or;
 use rts_engine::Clock;
 use rts_proto::server::{Credentials, Input, Output, PostProgress, Report, Stats, Target, Verdict};
@@ -63,7 +65,7 @@ pub(crate) struct Inner {
 struct State {
     server: RecordedServer,
     /// Links that the core knows.
-    queues: HashMap<LinkId, Arc<Queue>>,
+    queues: HashMap<LinkId, Arc<Queue>, FixedState>,
     /// Tasks of links.
     links: usize,
     links_max: usize,
@@ -98,7 +100,8 @@ impl<R: Runtime> Shard<R> {
     ) -> Self {
         let state = State {
             server: server.into(),
-            queues: HashMap::new(),
+            // The numbers are ours: nobody can choose them to collide.
+            queues: HashMap::default(),
             links: 0,
             links_max: LINKS_MAX,
             last_link: 0,
@@ -289,7 +292,7 @@ impl<R: Runtime> Shard<R> {
                     state.server.handle_input(now, Input::TargetChecked(target, is_allowed));
                 }
                 Output::PostToAppServer(call, post) => {
-                    let (post, lifeline) = NewPost::new(call, post);
+                    let (post, lifeline) = NewPost::new(call, *post);
                     state.new_posts.push(post);
                     state.posts.insert(call, lifeline);
                 }
@@ -395,7 +398,7 @@ impl<R: Runtime> Registered<R> {
                 Step::Received(bytes) => self.shard.with(Some(link.queue()), |server, now| {
                     server.handle_input(now, Input::Received(self.id, bytes));
                 }),
-                Step::Ending => return link.finish::<R>().await,
+                Step::Ending => return finish::<R>(link).await,
                 Step::Gone => return,
                 Step::Over(error) => {
                     if let Some(error) = error {
@@ -403,11 +406,16 @@ impl<R: Runtime> Registered<R> {
                     }
                     // The core need not wait until the goodbye is said.
                     self.shard.handle(Input::Disconnected(self.id));
-                    return link.finish::<R>().await;
+                    return finish::<R>(link).await;
                 }
             }
         }
     }
+}
+
+/// In memory of its own, so that a link that is open does not hold what only its end needs.
+fn finish<R: Runtime>(link: Link<R::Stream>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    Box::pin(link.finish::<R>())
 }
 
 impl<R: Runtime> Drop for Registered<R> {

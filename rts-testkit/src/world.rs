@@ -437,7 +437,7 @@ impl World {
                     self.net.close(now, link, Side::Server);
                 }
                 server::Output::Authenticate(login, credentials) => {
-                    self.judged.insert(login, credentials);
+                    self.judged.insert(login, *credentials);
                     self.verdicts.insert((now + self.verdict_delay, login));
                     self.give_verdicts();
                 }
@@ -447,7 +447,7 @@ impl World {
                     self.server.handle_input(now, input);
                 }
                 server::Output::PostToAppServer(call, post) => {
-                    self.app_server.post(now, call, post);
+                    self.app_server.post(now, call, *post);
                 }
                 server::Output::AbandonPost(call) => self.app_server.abandon(call),
                 server::Output::Report(_, report) => {

@@ -33,12 +33,12 @@ impl Server {
             return Err(CommandError::TooManyBans { max: BANS_PER_APP_MAX });
         }
         if let Some(until) = app.bans.remove(ban) {
-            self.due.remove(&(until, Due::BanExpiry(app_id.clone(), ban.clone())));
+            self.due.remove(&(until, Due::ban_expiry(app_id, ban)));
         }
         if !interval.is_zero() {
             let until = now + interval.clamp(BAN_MIN, BAN_MAX);
             app.bans.insert(ban.clone(), until);
-            self.due.insert((until, Due::BanExpiry(app_id.clone(), ban.clone())));
+            self.due.insert((until, Due::ban_expiry(app_id, ban)));
         }
         Ok(())
     }

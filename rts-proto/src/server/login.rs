@@ -52,7 +52,7 @@ impl Server {
             link.phase = Phase::Checking { login: id, asked: Box::new(login) };
         }
         self.logins.insert(id, link);
-        self.outputs.push_back(Output::Authenticate(id, credentials));
+        self.outputs.push_back(Output::Authenticate(id, Box::new(credentials)));
     }
 
     /// §3.8: the user's session is of a later login of the same engine.

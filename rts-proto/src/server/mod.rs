@@ -129,12 +129,12 @@ pub enum Output {
     /// was a `Close`.
     Disconnect(LinkId, Option<CloseCode>),
     /// Check these, and answer with [`Input::Verdict`].
-    Authenticate(LoginId, Credentials),
+    Authenticate(LoginId, Box<Credentials>),
     /// Say whether messages of this app may be posted there, with [`Input::TargetChecked`]. Nothing is posted
     /// yet.
     CheckTarget(TargetId, Target),
     /// Post this, at most once, and say with [`Input::AppServerReplied`] what becomes of it.
-    PostToAppServer(CallId, Post),
+    PostToAppServer(CallId, Box<Post>),
     /// This post takes too long: stop it. No answer is expected.
     AbandonPost(CallId),
     /// Tell the app's back end, if the driver has a way. Only of [`Config::reported_apps`].

@@ -3,6 +3,7 @@
 //! A post is begun by its driver, and at most once. Every bound is here: how many are under way for a user
 //! and for an app, how many wait, and how long each may.
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
@@ -234,7 +235,7 @@ impl Server {
         self.due.insert((until, Due::Post(id)));
         let bytes = params.len() + payload.len();
         call.phase = Phase::UnderWay { until, has_begun: false, bytes };
-        self.outputs.push_back(Output::PostToAppServer(id, post));
+        self.outputs.push_back(Output::PostToAppServer(id, Box::new(post)));
         true
     }
 

@@ -102,8 +102,7 @@ impl Server {
         if let Some(member) = present {
             member.session = Some(number);
             if let Some(until) = member.orphaned_until.take() {
-                let due = Due::OrphanedMembership(app_id.clone(), id.clone(), uid.clone());
-                self.due.remove(&(until, due));
+                self.due.remove(&(until, Due::orphaned_membership(&app_id, &id, &uid)));
             }
         } else {
             let members = app.rooms.get(&id).map_or(0, |room| room.members.len());
@@ -273,7 +272,7 @@ impl Server {
         orphaned_until: Option<Instant>,
     ) {
         if let Some(until) = orphaned_until {
-            let due = Due::OrphanedMembership(app_id.clone(), id.clone(), uid.clone());
+            let due = Due::orphaned_membership(app_id, id, uid);
             self.due.remove(&(until, due));
         }
     }
@@ -293,6 +292,6 @@ impl Server {
             return;
         }
         member.orphaned_until = Some(until);
-        self.due.insert((until, Due::OrphanedMembership(app_id.clone(), id.clone(), uid.clone())));
+        self.due.insert((until, Due::orphaned_membership(app_id, id, uid)));
     }
 }

@@ -1,5 +1,7 @@
 //! Everything that happens because time passed.
 
+use alloc::boxed::Box;
+
 use super::Server;
 use super::bans::Ban;
 use super::session::{End, SessionNumber};
@@ -28,19 +30,27 @@ pub enum Timer {
     Post,
 }
 
-/// A deadline, by what it is for. Nothing here moves when a message does: a session's entry is looked
+/// A deadline, by what it is for. Small, since every session has one: what is rare is boxed. Nothing here moves when a message does: a session's entry is looked
 /// at when it is due, and put back if the session was heard from in the meantime.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Due {
     LoginDeadline(LinkId),
     SessionGrace(SessionNumber),
-    OrphanedMembership(AppId, RoomId, UserId),
+    OrphanedMembership(Box<(AppId, RoomId, UserId)>),
     Tombstone(SessionNumber),
-    BanExpiry(AppId, Ban),
+    BanExpiry(Box<(AppId, Ban)>),
     Post(CallId),
 }
 
 impl Due {
+    pub(super) fn orphaned_membership(app_id: &AppId, room: &RoomId, uid: &UserId) -> Self {
+        Self::OrphanedMembership(Box::new((app_id.clone(), room.clone(), uid.clone())))
+    }
+
+    pub(super) fn ban_expiry(app_id: &AppId, ban: &Ban) -> Self {
+        Self::BanExpiry(Box::new((app_id.clone(), ban.clone())))
+    }
+
     fn timer(&self) -> Timer {
         match self {
             Self::LoginDeadline(_) => Timer::LoginDeadline,
@@ -70,11 +80,12 @@ impl Server {
             match due {
                 Due::LoginDeadline(link) => self.misbehaved(now, link, ProtocolError::LoginTimeout),
                 Due::SessionGrace(number) => self.grace_due(now, number),
-                Due::OrphanedMembership(app_id, room, uid) => {
+                Due::OrphanedMembership(whose) => {
+                    let (app_id, room, uid) = *whose;
                     self.membership_due(deadline, &app_id, &room, &uid);
                 }
                 Due::Tombstone(number) => drop(self.tombstones.remove(&number)),
-                Due::BanExpiry(app_id, ban) => self.ban_expired(&app_id, &ban),
+                Due::BanExpiry(whose) => self.ban_expired(&whose.0, &whose.1),
                 Due::Post(call) => self.post_due(now, call),
             }
             self.end_overrun(now);
