@@ -46,7 +46,12 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     let config = match &args.config {
         Some(path) => {
-            Config::load(path).with_context(|| format!("configuration {}", path.display()))?
+            let config =
+                Config::load(path).with_context(|| format!("configuration {}", path.display()))?;
+            for app in config.apps_with_known_keys() {
+                tracing::warn!("apps.{app}.keys: everybody knows this key; put one of your own");
+            }
+            config
         }
         None => development(&args)?,
     };

@@ -21,6 +21,8 @@ pub use openapi::{
 pub const DEV_APP_ID: &str = "123456781234567812345678";
 /// The app key of `rts serve --dev`. Everybody knows it.
 pub const DEV_APP_KEY: &str = "development key, known to all";
+/// The app key of [`Config::EXAMPLE`]. Everybody knows it too.
+const EXAMPLE_APP_KEY: &str = "replace this";
 
 /// A server's configuration, as a TOML file and the environment say it. [`Config::EXAMPLE`] has every key.
 ///
@@ -187,6 +189,13 @@ impl Config {
         Ok(config)
     }
 
+    /// The apps with a key that everybody knows: whoever reads it can log in as any user of theirs.
+    pub fn apps_with_known_keys(&self) -> impl Iterator<Item = &str> {
+        let is_known = |key: &String| [EXAMPLE_APP_KEY, DEV_APP_KEY].contains(&key.as_str());
+        let apps = self.apps.iter().filter(move |(_, app)| app.keys.iter().any(is_known));
+        apps.map(|(id, _)| id.as_str())
+    }
+
     /// Refuses what cannot be meant.
     pub fn check(&self) -> Result<(), ConfigError> {
         let error = |key: String, what: &str| ConfigError::Value { key, what: what.to_owned() };
@@ -260,6 +269,19 @@ mod tests {
         let defaults = Table::try_from(Limits::default()).expect("numbers");
         assert_eq!(example["limits"].as_table(), Some(&defaults));
         Config::parse(Config::EXAMPLE).expect("it can be used");
+    }
+
+    #[test]
+    fn a_key_that_everybody_knows_is_noticed() {
+        let known = |config: &Config| config.apps_with_known_keys().count();
+        let mut config = Config::parse(Config::EXAMPLE).expect("it can be used");
+        assert_eq!(known(&config), 1);
+        for (keys, count) in [(&["mine"][..], 0), (&["mine", DEV_APP_KEY], 1)] {
+            for app in config.apps.values_mut() {
+                app.keys = keys.iter().map(|key| (*key).to_owned()).collect();
+            }
+            assert_eq!(known(&config), count);
+        }
     }
 
     #[test]
