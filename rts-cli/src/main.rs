@@ -5,6 +5,7 @@ mod commands;
 mod dev;
 mod out;
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -54,9 +55,21 @@ enum Command {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("RTS_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let wanted = std::env::var("RTS_LOG").unwrap_or_else(|_| "warn".to_owned());
+    let filter = match tracing_subscriber::EnvFilter::try_new(&wanted) {
+        Ok(filter) => filter,
+        Err(error) => {
+            eprintln!("rts: RTS_LOG is {wanted:?}: {error}; write a level, such as info");
+            return ExitCode::from(2);
+        }
+    };
+    // Colours are for people: a file or a journal gets none.
+    let has_colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(has_colours)
+        .init();
     let done = match Cli::parse().command {
         Command::Demo => commands::demo::run().await,
         Command::Serve(args) => commands::serve::run(args).await,

@@ -150,3 +150,14 @@ fn an_error_is_said_once() {
     let error = String::from_utf8_lossy(&output.stderr);
     assert_eq!(error.matches("exactly 24").count(), 1, "{error}");
 }
+
+#[test]
+fn a_log_level_that_is_none_is_refused_rather_than_ignored() {
+    let rts = || Command::new(env!("CARGO_BIN_EXE_rts"));
+    let run =
+        |level: &str| rts().args(["serve", "--example-config"]).env("RTS_LOG", level).output();
+    assert_eq!(run("info").expect("rts runs").status.code(), Some(0));
+    let output = run("rts=loud=er").expect("rts runs");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("RTS_LOG"));
+}
