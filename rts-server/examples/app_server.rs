@@ -1,8 +1,9 @@
-//! A small app server: it answers what clients send with `sendServerMessage`, in capital letters.
+//! A small app server. What clients send with `sendServerMessage` it answers in capital letters; and when they send `push TEXT`, it
+//! sends them that text by itself, through the OpenAPI.
 //!
 //! ```sh
-//! cargo run -p rts-server --example app_server                  # http://127.0.0.1:8080/rts
-//! cargo run -p rts-server --example app_server -- 127.0.0.1:0   # on a free port
+//! cargo run -p rts-server --example app_server                                   # http://127.0.0.1:8080/rts
+//! cargo run -p rts-server --example app_server -- 127.0.0.1:0 127.0.0.1:7601     # a free port, and where the OpenAPI is
 //! ```
 //!
 //! `docs/app-server.md` goes on from here.
@@ -12,7 +13,9 @@ use std::io;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use rts_server::{DEV_APP_ID, DEV_BEARER_KEY};
 use serde::Deserialize;
+use serde_json::json;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -20,6 +23,9 @@ use tokio::net::{TcpListener, TcpStream};
 const BODY_BYTES_MAX: usize = 512 * 1_024;
 /// The longest head that is read.
 const HEAD_BYTES_MAX: u64 = 16 * 1_024;
+
+/// Where the OpenAPI of `rts serve --dev` is.
+const OPENAPI: &str = "127.0.0.1:7601";
 
 /// What RTS posts.
 #[derive(Deserialize)]
@@ -32,12 +38,19 @@ struct Message {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> io::Result<()> {
     let address = env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".to_owned());
+    let openapi = env::args().nth(2).unwrap_or_else(|| OPENAPI.to_owned());
     let listener = TcpListener::bind(address).await?;
     println!("listening on http://{}/rts", listener.local_addr()?);
+    run(listener, openapi).await
+}
+
+/// Takes posts for ever.
+pub(crate) async fn run(listener: TcpListener, openapi: String) -> io::Result<()> {
     loop {
         let (stream, _) = listener.accept().await?;
+        let openapi = openapi.clone();
         tokio::spawn(async move {
-            if let Err(error) = serve(stream).await {
+            if let Err(error) = serve(stream, &openapi).await {
                 eprintln!("a post failed: {error}");
             }
         });
@@ -45,10 +58,10 @@ async fn main() -> io::Result<()> {
 }
 
 /// One connection is one post: RTS uses none twice.
-async fn serve(stream: TcpStream) -> io::Result<()> {
+async fn serve(stream: TcpStream, openapi: &str) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
     let (status, reply) = match read_body(&mut stream).await? {
-        Some(body) => answer(&body),
+        Some(body) => answer(&body, openapi).await,
         None => ("400 Bad Request", "a POST with content-length is wanted".to_owned()),
     };
     let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n", reply.len());
@@ -58,14 +71,21 @@ async fn serve(stream: TcpStream) -> io::Result<()> {
 }
 
 /// What your app does with a message.
-fn answer(body: &[u8]) -> (&'static str, String) {
+async fn answer(body: &[u8], openapi: &str) -> (&'static str, String) {
     let message: Message = match serde_json::from_slice(body) {
         Ok(message) => message,
         Err(error) => return ("400 Bad Request", error.to_string()),
     };
-    // Here your app looks up whose `signature` this is.
+    // Here your app looks up whose `signature` this is. In this example it is the user's id.
     println!("{:?} from {:?}", message.message, message.signature);
-    if message.binary {
+    if let Some(text) = message.message.strip_prefix("push ")
+        && !message.binary
+    {
+        match push(openapi, &message.signature, text).await {
+            Ok(answer) => ("200 OK", answer),
+            Err(error) => ("502 Bad Gateway", error.to_string()),
+        }
+    } else if message.binary {
         match BASE64_STANDARD.decode(&message.message) {
             Ok(bytes) => ("200 OK", format!("{} bytes", bytes.len())),
             Err(error) => ("400 Bad Request", error.to_string()),
@@ -73,6 +93,25 @@ fn answer(body: &[u8]) -> (&'static str, String) {
     } else {
         ("200 OK", message.message.to_uppercase())
     }
+}
+
+/// Sends a text to a user, and gives the first line of the answer.
+async fn push(openapi: &str, uid: &str, text: &str) -> io::Result<String> {
+    let body = json!({
+        "AppId": DEV_APP_ID, "From": "app-server", "To": uid, "Binary": false, "Message": text,
+    });
+    let body = body.to_string();
+    let request = format!(
+        "POST /?Action=SendUnicast&Version=2020-12-01 HTTP/1.1\r\nhost: {openapi}\r\n\
+         authorization: Bearer {DEV_BEARER_KEY}\r\ncontent-type: application/json\r\n\
+         connection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut stream = BufReader::new(TcpStream::connect(openapi).await?);
+    stream.write_all(request.as_bytes()).await?;
+    let mut line = String::new();
+    stream.read_line(&mut line).await?;
+    Ok(line.trim_end().to_owned())
 }
 
 async fn read_body(stream: &mut BufReader<TcpStream>) -> io::Result<Option<Vec<u8>>> {

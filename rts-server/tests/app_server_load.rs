@@ -67,12 +67,9 @@ async fn log_in(url: &str, uid: &str) -> (Engine, Events) {
     let token = Token::new(DEV_APP_ID, uid).expect("a user id").sign(&key);
     engine.login(&token, uid).expect("accepted");
     loop {
-        match events.next().await.expect("the engine lives") {
-            Event::LoginResult { code, .. } => {
-                assert_eq!(code, LoginCode::Ok);
-                return (engine, events);
-            }
-            _ => {}
+        if let Event::LoginResult { code, .. } = events.next().await.expect("the engine lives") {
+            assert_eq!(code, LoginCode::Ok);
+            return (engine, events);
         }
     }
 }

@@ -1,61 +1,63 @@
-//! The example app server, as its reader runs it.
+//! The example app server does what its reader is told.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+#[path = "../examples/app_server.rs"]
+#[expect(dead_code, reason = "it has a main of its own")]
+mod app_server;
 
-struct AppServer {
-    child: Child,
-    address: String,
+use std::net::SocketAddr;
+
+use rts_server::{Config, DEV_APP_ID, DEV_APP_KEY, OpenApi, Server};
+use rts_token::{AppKey, Token};
+use rts_transport_tokio::{Engine, Event, Events, Payload, SendCode, ServerParamsCode, connect};
+use tokio::net::TcpListener;
+
+async fn start_app_server(openapi: SocketAddr) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("it is bound");
+    tokio::spawn(app_server::run(listener, openapi.to_string()));
+    address
 }
 
-impl AppServer {
-    /// Cargo puts examples beside the folder that tests are in.
-    fn start() -> Self {
-        let test = std::env::current_exe().expect("this is a file");
-        let folder: PathBuf = test.ancestors().nth(2).expect("target/debug").join("examples");
-        let mut child = Command::new(folder.join("app_server"))
-            .arg("127.0.0.1:0")
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("cargo has built the example");
-        let mut line = String::new();
-        let out = child.stdout.as_mut().expect("it was piped");
-        BufReader::new(out).read_line(&mut line).expect("it says where it listens");
-        let address = line.trim().strip_prefix("listening on http://").expect("its first line");
-        let address = address.strip_suffix("/rts").expect("with the path").to_owned();
-        Self { child, address }
-    }
+/// A development server with its OpenAPI, the example, and alice, whose messages go there.
+async fn start() -> (Engine, Events) {
+    let mut config = Config::development("127.0.0.1:0".parse().expect("an address"));
+    config.openapi = Some(OpenApi::development("127.0.0.1:0".parse().expect("an address")));
+    let server = Server::bind(&config).await.expect("it listens");
+    let url = format!("rts://{}", server.local_addr());
+    let app_server = start_app_server(server.openapi_addr().expect("it listens")).await;
+    tokio::spawn(server.run(std::future::pending()));
 
-    fn ask(&self, body: &str) -> String {
-        let mut stream = TcpStream::connect(&self.address).expect("it listens");
-        let head = format!("POST /rts HTTP/1.1\r\ncontent-length: {}\r\n\r\n", body.len());
-        stream.write_all((head + body).as_bytes()).expect("it reads");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("it answers");
-        answer
-    }
+    let (alice, mut events) = connect(&url, DEV_APP_ID, "{}").expect("an engine");
+    let key = AppKey::new(DEV_APP_KEY).expect("a key");
+    let token = Token::new(DEV_APP_ID, "alice").expect("a user id").sign(&key);
+    alice.login(&token, "alice").expect("accepted");
+    while !matches!(events.next().await, Some(Event::LoginResult { .. })) {}
+    alice.set_server_params("alice", &format!("http://{app_server}/rts"));
+    while events.next().await != Some(Event::ServerParamsSetResult(ServerParamsCode::Ok)) {}
+    (alice, events)
 }
 
-impl Drop for AppServer {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+#[tokio::test]
+async fn it_answers_texts_in_capitals_and_bytes_with_their_number() {
+    let (alice, _events) = start().await;
+    let answer = alice.send_server_message("hello").expect("accepted").await;
+    assert_eq!((answer.code, &*answer.reply), (SendCode::Ok, &b"HELLO"[..]));
+    let answer = alice.send_server_binary_message(vec![0, 255, 13, 10]).expect("accepted").await;
+    assert_eq!((answer.code, &*answer.reply), (SendCode::Ok, &b"4 bytes"[..]));
+    let longest = "\0".repeat(65_536);
+    let answer = alice.send_server_message(&*longest).expect("accepted").await;
+    assert_eq!((answer.code, answer.reply.len()), (SendCode::Ok, longest.len()));
 }
 
-#[test]
-fn it_answers_texts_and_bytes_and_refuses_the_rest() {
-    let server = AppServer::start();
-    for (body, status, reply) in [
-        (r#"{"message":"hello","binary":false,"signature":"s"}"#, "200 OK", "HELLO"),
-        (r#"{"message":"AP8NCg==","binary":true,"signature":"s"}"#, "200 OK", "4 bytes"),
-        (r#"{"message":"?","binary":true,"signature":"s"}"#, "400 Bad Request", ""),
-        ("{", "400 Bad Request", ""),
-    ] {
-        let answer = server.ask(body);
-        assert!(answer.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{answer}");
-        assert!(answer.ends_with(reply), "{answer}");
+#[tokio::test]
+async fn it_pushes_to_a_user_through_the_openapi() {
+    let (alice, mut events) = start().await;
+    let answer = alice.send_server_message("push hello yourself").expect("accepted").await;
+    assert_eq!(&*answer.reply, b"HTTP/1.1 200 OK");
+    loop {
+        if let Event::MessageReceived { from, payload } = events.next().await.expect("she lives") {
+            assert_eq!((from.as_str(), payload), ("app-server", Payload::text("hello yourself")));
+            return;
+        }
     }
 }
