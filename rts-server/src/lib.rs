@@ -1,5 +1,5 @@
 //! The RTS server as a library: a [`Config`], a check of tokens, a listener around one shard, and the OpenAPI's listener
-//! for back ends.
+//! for back ends, and webhooks to them.
 #![forbid(unsafe_code)]
 
 mod app_server;
@@ -7,10 +7,11 @@ mod auth;
 mod config;
 mod openapi;
 mod server;
+mod webhooks;
 
 pub use auth::TokenAuthenticator;
 pub use config::{
     AccessKey, App, AppServer, BearerKey, Config, ConfigError, DEV_ACCESS_KEY, DEV_ACCESS_SECRET,
-    DEV_APP_ID, DEV_APP_KEY, DEV_BEARER_KEY, Limits, OpenApi,
+    DEV_APP_ID, DEV_APP_KEY, DEV_BEARER_KEY, Limits, OpenApi, Webhook,
 };
 pub use server::{Server, ServerError};

@@ -12,6 +12,7 @@ use tokio::net::{TcpListener, TcpSocket};
 
 use crate::app_server::AppServers;
 use crate::openapi::Listener;
+use crate::webhooks::Webhooks;
 use crate::{Config, ConfigError, TokenAuthenticator};
 
 /// Clients that are told of a shutdown come back spread over this time.
@@ -47,6 +48,7 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     openapi: Option<Listener>,
+    webhooks: Webhooks,
 }
 
 impl Server {
@@ -74,8 +76,13 @@ impl Server {
             Some(openapi) => Some(Listener::bind(config, openapi, shard.clone()).await?),
             None => None,
         };
+        let run = getrandom::u64().map_err(ServerError::Random)?;
+        let webhooks = Webhooks::new(config, run)?;
+        if let Some(watcher) = webhooks.watcher() {
+            shard.watch(watcher);
+        }
         poster.keep_off([address].into_iter().chain(openapi.as_ref().map(Listener::address)));
-        Ok(Self { shard, listener, address, openapi })
+        Ok(Self { shard, listener, address, openapi, webhooks })
     }
 
     /// Where it listens; with port 0 in the configuration, the port that it got.
@@ -108,6 +115,7 @@ impl Server {
         tokio::select! {
             () = self.shard.serve(self.listener, Acceptor::plain()) => {}
             () = openapi => {}
+            () = self.webhooks.run() => {}
             () = stop => {}
         }
         self.shard.shutdown(SHUTDOWN_SPREAD);

@@ -16,7 +16,7 @@ mod network;
 mod signing;
 #[cfg(test)]
 mod tests;
-mod tls;
+pub(crate) mod tls;
 mod watched;
 
 use std::collections::BTreeMap;

@@ -10,7 +10,7 @@ use rustls::{ClientConfig, RootCertStore};
 use crate::ConfigError;
 
 /// Certificates that the system trusts, or only those of a file.
-pub(super) fn client_config(
+pub(crate) fn client_config(
     app_id: &str,
     ca_file: Option<&Path>,
 ) -> Result<Arc<ClientConfig>, ConfigError> {

@@ -3,6 +3,7 @@
 mod app_server;
 mod environment;
 mod openapi;
+mod webhook;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -16,6 +17,7 @@ use toml::Table;
 pub use openapi::{
     AccessKey, BearerKey, DEV_ACCESS_KEY, DEV_ACCESS_SECRET, DEV_BEARER_KEY, OpenApi,
 };
+pub use webhook::Webhook;
 
 /// The app id of `rts serve --dev`.
 pub const DEV_APP_ID: &str = "123456781234567812345678";
@@ -60,6 +62,8 @@ pub struct App {
     /// Where what its clients send to the app's server may be posted to.
     #[serde(default)]
     pub app_server: AppServer,
+    /// Where its back end is told who comes and goes; absent: nowhere.
+    pub webhook: Option<Webhook>,
 }
 
 /// Shows no key.
@@ -139,7 +143,7 @@ impl Config {
     #[must_use]
     pub fn development(listen: SocketAddr) -> Self {
         let app_server = AppServer { allow_loopback: true, ..AppServer::default() };
-        let app = App { keys: vec![DEV_APP_KEY.to_owned()], app_server };
+        let app = App { keys: vec![DEV_APP_KEY.to_owned()], app_server, webhook: None };
         Self {
             listen,
             allow_public_plaintext: false,
@@ -216,6 +220,9 @@ impl Config {
                 return Err(error(format!("apps.{id}.keys"), what));
             }
             app.app_server.check(id)?;
+            if let Some(webhook) = &app.webhook {
+                webhook.target(id)?;
+            }
         }
         for uid in &self.reserved_uids {
             UserId::new(uid)
@@ -239,6 +246,12 @@ impl Config {
             room_members_max: self.limits.room_members_max,
             links_before_login_max: self.limits.links_before_login_max,
             reserved_uids: self.reserved_uids.iter().flat_map(|uid| UserId::new(uid)).collect(),
+            reported_apps: self
+                .apps
+                .iter()
+                .filter(|(_, app)| app.webhook.is_some())
+                .flat_map(|(id, _)| AppId::new(id))
+                .collect(),
             ..server::Config::default()
         }
     }
