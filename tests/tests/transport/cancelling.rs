@@ -9,6 +9,7 @@ use smol::future::{yield_now, zip};
 use smol::net::TcpStream;
 
 use crate::ground::{ANY_PORT, Client, Ground, RELIABLE, Serving, Side, TestServer, until};
+use crate::way::Way;
 
 /// Drops the future the so-many-th time that it has to wait.
 async fn give_up<T>(future: impl Future<Output = T>, at: usize) -> Option<T> {
@@ -27,9 +28,9 @@ async fn give_up<T>(future: impl Future<Output = T>, at: usize) -> Option<T> {
     result
 }
 
-pub(crate) async fn the_wait_for_an_event_or_a_result<G: Ground>() {
+pub(crate) async fn the_wait_for_an_event_or_a_result<G: Ground>(way: Way) {
     const COUNT: usize = 300;
-    let server = TestServer::<G>::start().await;
+    let server = TestServer::<G>::start(way).await;
     let (alice, mut bob) = (server.log_in("alice").await, server.log_in("bob").await);
     let sending = async {
         for number in 0..COUNT {
@@ -56,8 +57,8 @@ pub(crate) async fn the_wait_for_an_event_or_a_result<G: Ground>() {
     zip(sending, receiving).await;
 }
 
-pub(crate) async fn the_wait_for_the_end_of_an_engine<G: Ground>() {
-    let server = TestServer::<G>::start().await;
+pub(crate) async fn the_wait_for_the_end_of_an_engine<G: Ground>(way: Way) {
+    let server = TestServer::<G>::start(way).await;
     let Client { engine, .. } = server.log_in("alice").await;
     assert_eq!(give_up(engine.closed(), 1).await, None, "it was not destroyed");
     engine.destroy();
@@ -67,9 +68,9 @@ pub(crate) async fn the_wait_for_the_end_of_an_engine<G: Ground>() {
 }
 
 /// Given up before it accepted anything, between two links, and while it waits for the last to close.
-pub(crate) async fn the_serving<G: Ground>() {
+pub(crate) async fn the_serving<G: Ground>(way: Way) {
     const KNOCKS: usize = 3;
-    let server = TestServer::<G>::start().await;
+    let server = TestServer::<G>::start(way).await;
     let mut alice = server.log_in("alice").await;
     for at in 1..=KNOCKS + 1 {
         let listener = G::Server::bind(ANY_PORT);
@@ -87,7 +88,7 @@ pub(crate) async fn the_serving<G: Ground>() {
         };
         smol::future::or(
             async {
-                give_up(server.shard.serve(listener, Acceptor::plain()), at).await;
+                give_up(server.shard.serve(listener, way.acceptor()), at).await;
             },
             async {
                 knocking.await;
@@ -99,13 +100,13 @@ pub(crate) async fn the_serving<G: Ground>() {
         drop(knocks);
         until(|| server.shard.stats().links == 1).await;
     }
-    let again = Serving::<G>::start(&server.shard, ANY_PORT).await;
+    let again = Serving::<G>::start(way, &server.shard, ANY_PORT).await;
     let mut bob = again.log_in("bob").await;
     assert_eq!(bob.status("alice").await, OnlineStatus::Online);
 }
 
-pub(crate) async fn the_wait_for_the_end_of_a_shard<G: Ground>() {
-    let server = TestServer::<G>::start().await;
+pub(crate) async fn the_wait_for_the_end_of_a_shard<G: Ground>(way: Way) {
+    let server = TestServer::<G>::start(way).await;
     let alice = server.log_in("alice").await;
     assert_eq!(give_up(server.shard.closed(), 1).await, None, "alice is there");
     drop(alice);

@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex};
 use rts_driver::application::*;
 
 use crate::ground::{Client, Ground, RELIABLE, TestServer, bytes_of};
+use crate::way::Way;
 
-pub(crate) async fn messages_go_both_ways_and_each_has_its_result<G: Ground>() {
-    let server = TestServer::<G>::start().await;
+pub(crate) async fn messages_go_both_ways_and_each_has_its_result<G: Ground>(way: Way) {
+    let server = TestServer::<G>::start(way).await;
     let (mut alice, mut bob) = (server.log_in("alice").await, server.log_in("bob").await);
     let sent = alice.engine.send_message("bob", "hello", RELIABLE).expect("a receiver");
     assert_eq!(sent.id(), MessageId(1));
@@ -25,8 +26,8 @@ pub(crate) async fn messages_go_both_ways_and_each_has_its_result<G: Ground>() {
     assert_eq!(alice.status("carol").await, OnlineStatus::Offline);
 }
 
-pub(crate) async fn a_rooms_members_hear_each_other<G: Ground>() {
-    let server = TestServer::<G>::start().await;
+pub(crate) async fn a_rooms_members_hear_each_other<G: Ground>(way: Way) {
+    let server = TestServer::<G>::start(way).await;
     let (mut alice, mut bob) = (server.log_in("alice").await, server.log_in("bob").await);
     let room = alice.join("room").await;
     let _room_of_bob = bob.join("room").await;
@@ -44,24 +45,24 @@ pub(crate) async fn a_rooms_members_hear_each_other<G: Ground>() {
     assert_eq!(server.shard.stats().rooms, 1);
 }
 
-pub(crate) async fn a_second_login_of_a_user_displaces_the_first<G: Ground>() {
-    let server = TestServer::<G>::start().await;
+pub(crate) async fn a_second_login_of_a_user_displaces_the_first<G: Ground>(way: Way) {
+    let server = TestServer::<G>::start(way).await;
     let mut first = server.log_in("alice").await;
     let mut second = server.log_in("alice").await;
     assert_eq!(first.logged_out().await, LogoutReason::Displaced);
     assert_eq!(second.status("alice").await, OnlineStatus::Online);
 }
 
-pub(crate) async fn a_refused_token_is_said_and_a_better_one_logs_in<G: Ground>() {
-    let server = TestServer::<G>::start().await;
+pub(crate) async fn a_refused_token_is_said_and_a_better_one_logs_in<G: Ground>(way: Way) {
+    let server = TestServer::<G>::start(way).await;
     let mut client = server.serving.client();
     assert_eq!(client.log_in("bad", "alice").await, LoginCode::InvalidToken);
     client.engine.update_login_token("good");
     assert_eq!(client.login_result().await, LoginCode::Ok);
 }
 
-pub(crate) async fn logout_ends_the_session_at_once<G: Ground>() {
-    let server = TestServer::<G>::start().await;
+pub(crate) async fn logout_ends_the_session_at_once<G: Ground>(way: Way) {
+    let server = TestServer::<G>::start(way).await;
     let (mut alice, mut bob) = (server.log_in("alice").await, server.log_in("bob").await);
     bob.engine.logout();
     assert_eq!(bob.logged_out().await, LogoutReason::Own);
@@ -87,8 +88,8 @@ impl EventHandler for Echo {
     }
 }
 
-pub(crate) async fn a_handler_answers_from_within_and_survives_its_panic<G: Ground>() {
-    let server = TestServer::<G>::start().await;
+pub(crate) async fn a_handler_answers_from_within_and_survives_its_panic<G: Ground>(way: Way) {
+    let server = TestServer::<G>::start(way).await;
     let mut alice = server.log_in("alice").await;
     let Client { engine, .. } = server.log_in("echo").await;
     let heard = Arc::new(Mutex::new(Vec::new()));

@@ -7,6 +7,7 @@ use rts_proto::{CloseCode, Disconnect};
 use smol::net::TcpStream;
 
 use crate::ground::{Client, Ground, RELIABLE, TestServer};
+use crate::way::Way;
 
 const THOUSANDS: usize = 2_000;
 /// Both ends of each link are in this process, and so are other stories.
@@ -14,11 +15,11 @@ const FILES: u64 = 2 * THOUSANDS as u64 + 2_000;
 /// One crowd at a time.
 static CROWD: smol::lock::Mutex<()> = smol::lock::Mutex::new(());
 
-pub(crate) async fn thousands_log_in_and_each_writes_to_the_next<G: Ground>() {
+pub(crate) async fn thousands_log_in_and_each_writes_to_the_next<G: Ground>(way: Way) {
     let _one_at_a_time = CROWD.lock().await;
     let files = rlimit::increase_nofile_limit(FILES).expect("this system tells its limits");
     assert!(files >= FILES, "this story needs {FILES} open files: raise the limit (ulimit -Hn)");
-    let server = TestServer::<G>::start().await;
+    let server = TestServer::<G>::start(way).await;
     let mut crowd: Vec<Client> = (0..THOUSANDS).map(|_| server.serving.client()).collect();
     for (number, client) in crowd.iter().enumerate() {
         client.engine.login("token", &number.to_string()).expect("not logged in");
@@ -45,8 +46,8 @@ pub(crate) async fn thousands_log_in_and_each_writes_to_the_next<G: Ground>() {
     assert_eq!((stats.links, stats.sessions), (0, 0));
 }
 
-pub(crate) async fn shutdown_tells_every_client_and_ends_the_serving<G: Ground>() {
-    let server = TestServer::<G>::start().await;
+pub(crate) async fn shutdown_tells_every_client_and_ends_the_serving<G: Ground>(way: Way) {
+    let server = TestServer::<G>::start(way).await;
     let mut clients = Vec::new();
     for number in 0..20 {
         clients.push(server.log_in(&number.to_string()).await);

@@ -7,6 +7,7 @@ use smol::future::zip;
 
 use crate::ground::{ANY_PORT, Client, Ground, RELIABLE, Serving, TestServer, client, unlimited};
 use crate::relay::Relay;
+use crate::way::Way;
 
 /// Comes back quickly.
 const PATIENT_FOR_10_MS: &str = r#"{"backoffMaxMs":10,"probeTimeoutMs":10}"#;
@@ -15,7 +16,7 @@ const PATIENT_FOR_10_MS: &str = r#"{"backoffMaxMs":10,"probeTimeoutMs":10}"#;
 async fn alice_behind_a_relay<G: Ground>(server: &TestServer<G>) -> (Relay, Client, Client) {
     let relay = Relay::to(server.serving.address).await;
     let bob = server.log_in("bob").await;
-    let mut alice = client::<G>(&relay.url(), PATIENT_FOR_10_MS);
+    let mut alice = client::<G>(server.serving.way, relay.address(), PATIENT_FOR_10_MS);
     assert_eq!(alice.log_in("token", "alice").await, LoginCode::Ok);
     (relay, alice, bob)
 }
@@ -31,9 +32,11 @@ async fn greet(alice: &mut Client, bob: &mut Client) {
 }
 
 /// Frames, handshakes and acknowledgements are broken in every place. Alice and bob write to each other all the while.
-pub(crate) async fn a_link_cut_after_any_number_of_bytes_loses_and_doubles_nothing<G: Ground>() {
+pub(crate) async fn a_link_cut_after_any_number_of_bytes_loses_and_doubles_nothing<G: Ground>(
+    way: Way,
+) {
     const TEXT: &str = "some text, so that a frame is often broken in the middle ";
-    let server = TestServer::<G>::start().await;
+    let server = TestServer::<G>::start(way).await;
     let (relay, mut alice, mut bob) = alice_behind_a_relay(&server).await;
     relay.cut_after((1..60).map(|step| step * 11).collect());
     relay.cut();
@@ -71,16 +74,16 @@ async fn hear_out(client: &mut Client) -> Vec<String> {
     }
 }
 
-pub(crate) async fn a_link_that_the_server_ends_half_way_comes_back<G: Ground>() {
-    let server = TestServer::<G>::start().await;
+pub(crate) async fn a_link_that_the_server_ends_half_way_comes_back<G: Ground>(way: Way) {
+    let server = TestServer::<G>::start(way).await;
     let (relay, mut alice, mut bob) = alice_behind_a_relay(&server).await;
     relay.end_downstream();
     greet(&mut alice, &mut bob).await;
     assert_eq!(relay.accepted(), 2);
 }
 
-pub(crate) async fn a_link_that_the_client_ends_half_way_comes_back<G: Ground>() {
-    let server = TestServer::<G>::start().await;
+pub(crate) async fn a_link_that_the_client_ends_half_way_comes_back<G: Ground>(way: Way) {
+    let server = TestServer::<G>::start(way).await;
     let (relay, mut alice, mut bob) = alice_behind_a_relay(&server).await;
     relay.end_upstream();
     greet(&mut alice, &mut bob).await;
@@ -88,8 +91,8 @@ pub(crate) async fn a_link_that_the_client_ends_half_way_comes_back<G: Ground>()
 }
 
 /// As when a phone leaves a wireless network: bytes vanish, and nobody says so.
-pub(crate) async fn a_changed_network_is_noticed_and_left<G: Ground>() {
-    let server = TestServer::<G>::start().await;
+pub(crate) async fn a_changed_network_is_noticed_and_left<G: Ground>(way: Way) {
+    let server = TestServer::<G>::start(way).await;
     let (relay, mut alice, mut bob) = alice_behind_a_relay(&server).await;
     alice.engine.network_changed();
     greet(&mut alice, &mut bob).await;
@@ -99,12 +102,12 @@ pub(crate) async fn a_changed_network_is_noticed_and_left<G: Ground>() {
     assert!(relay.accepted() >= 2, "the dead link cannot have carried it");
 }
 
-pub(crate) async fn a_server_that_moved_is_found_at_its_new_address<G: Ground>() {
-    let server = TestServer::<G>::start().await;
+pub(crate) async fn a_server_that_moved_is_found_at_its_new_address<G: Ground>(way: Way) {
+    let server = TestServer::<G>::start(way).await;
     let (relay, mut alice, mut bob) = alice_behind_a_relay(&server).await;
     let _room = alice.join("room").await;
     server.serving.stop().await;
-    let moved = Serving::<G>::start(&server.shard, ANY_PORT).await;
+    let moved = Serving::<G>::start(way, &server.shard, ANY_PORT).await;
     assert_ne!(moved.address, server.serving.address);
     relay.retarget(moved.address);
     relay.cut();
@@ -112,12 +115,12 @@ pub(crate) async fn a_server_that_moved_is_found_at_its_new_address<G: Ground>()
     assert_eq!(server.shard.stats().sessions, 2, "the session went on");
 }
 
-pub(crate) async fn a_server_that_was_started_again_is_found<G: Ground>() {
-    let server = TestServer::<G>::start().await;
+pub(crate) async fn a_server_that_was_started_again_is_found<G: Ground>(way: Way) {
+    let server = TestServer::<G>::start(way).await;
     let mut alice = server.log_in("alice").await;
     server.shard.shutdown(Duration::ZERO);
     server.serving.ended().await;
     let address = server.serving.address.to_string();
-    let _again = TestServer::<G>::start_with(unlimited(), &address).await;
+    let _again = TestServer::<G>::start_with(way, unlimited(), &address).await;
     assert_eq!(alice.status("alice").await, OnlineStatus::Online);
 }

@@ -6,6 +6,7 @@ use rts_driver::application::*;
 use smol::future::{or, zip};
 
 use crate::ground::{Client, Ground, RELIABLE, TestServer};
+use crate::way::Way;
 
 const BIG: usize = 65_536;
 
@@ -32,9 +33,9 @@ async fn receive_big(client: &mut Client, count: u8) {
 }
 
 /// Far more than the sockets of both directions hold. Who stopped reading while its writing is stuck would wait for ever.
-pub(crate) async fn big_messages_both_ways_at_once<G: Ground>() {
+pub(crate) async fn big_messages_both_ways_at_once<G: Ground>(way: Way) {
     const COUNT: u8 = 100;
-    let server = TestServer::<G>::start().await;
+    let server = TestServer::<G>::start(way).await;
     let (mut alice, mut bob) = (server.log_in("alice").await, server.log_in("bob").await);
     let engines = (alice.engine.clone(), bob.engine.clone());
     let sending = zip(send_big(&engines.0, "bob", COUNT), send_big(&engines.1, "alice", COUNT));
@@ -42,8 +43,8 @@ pub(crate) async fn big_messages_both_ways_at_once<G: Ground>() {
     zip(sending, receiving).await;
 }
 
-pub(crate) async fn many_small_messages_arrive_once_and_in_order<G: Ground>() {
-    let server = TestServer::<G>::start().await;
+pub(crate) async fn many_small_messages_arrive_once_and_in_order<G: Ground>(way: Way) {
+    let server = TestServer::<G>::start(way).await;
     // Who waits for results and takes no events drops them, or they would fill up.
     let Client { engine: alice, .. } = server.log_in("alice").await;
     let mut bob = server.log_in("bob").await;
@@ -67,8 +68,8 @@ pub(crate) async fn many_small_messages_arrive_once_and_in_order<G: Ground>() {
 
 /// An application that takes no events makes its engine stop reading; then its session's window at the server
 /// fills, and senders are told so. What was accepted is neither lost nor doubled.
-pub(crate) async fn a_slow_reader_slows_its_sender_and_loses_nothing<G: Ground>() {
-    let server = TestServer::<G>::start().await;
+pub(crate) async fn a_slow_reader_slows_its_sender_and_loses_nothing<G: Ground>(way: Way) {
+    let server = TestServer::<G>::start(way).await;
     let (mut alice, mut bob) = (server.log_in("alice").await, server.log_in("bob").await);
     let mut sends = Vec::new();
     for _ in 0..8 {

@@ -15,6 +15,8 @@ use smol::channel::{Receiver, Sender};
 use smol::future::or;
 use socket2::{Domain, Socket, Type};
 
+use crate::way::Way;
+
 pub(crate) const APP_ID: &str = "123456781234567812345678";
 pub(crate) const RELIABLE: MessageConfig = MessageConfig::ReliableOrdered;
 pub(crate) const ANY_PORT: &str = "127.0.0.1:0";
@@ -124,13 +126,13 @@ pub(crate) struct TestServer<G: Ground> {
 }
 
 impl<G: Ground> TestServer<G> {
-    pub(crate) async fn start() -> Self {
-        Self::start_with(unlimited(), ANY_PORT).await
+    pub(crate) async fn start(way: Way) -> Self {
+        Self::start_with(way, unlimited(), ANY_PORT).await
     }
 
-    pub(crate) async fn start_with(config: Config, listen: &str) -> Self {
+    pub(crate) async fn start_with(way: Way, config: Config, listen: &str) -> Self {
         let shard = Shard::new(Server::new(config, 1), Arc::new(Doorman::default()));
-        let serving = Serving::start(&shard, listen).await;
+        let serving = Serving::start(way, &shard, listen).await;
         Self { shard, serving }
     }
 
@@ -141,6 +143,7 @@ impl<G: Ground> TestServer<G> {
 
 /// One listener of a shard.
 pub(crate) struct Serving<G> {
+    pub(crate) way: Way,
     pub(crate) address: SocketAddr,
     stop: Sender<()>,
     stopped: Receiver<()>,
@@ -148,7 +151,7 @@ pub(crate) struct Serving<G> {
 }
 
 impl<G: Ground> Serving<G> {
-    pub(crate) async fn start(shard: &Shard<G::Server>, listen: &str) -> Self {
+    pub(crate) async fn start(way: Way, shard: &Shard<G::Server>, listen: &str) -> Self {
         let listener = G::Server::bind(listen);
         let address = G::Server::local_addr(&listener);
         let (stop, stopping) = smol::channel::bounded::<()>(1);
@@ -158,19 +161,15 @@ impl<G: Ground> Serving<G> {
             let stopping = async {
                 let _ = stopping.recv().await;
             };
-            or(shard.serve(listener, Acceptor::plain()), stopping).await;
+            or(shard.serve(listener, way.acceptor()), stopping).await;
             drop(stopped_sender);
         });
-        Self { address, stop, stopped, ground: PhantomData }
-    }
-
-    pub(crate) fn url(&self) -> String {
-        url(self.address)
+        Self { way, address, stop, stopped, ground: PhantomData }
     }
 
     /// An engine that knows this address, not logged in.
     pub(crate) fn client(&self) -> Client {
-        client::<G>(&self.url(), "{}")
+        client::<G>(self.way, self.address, "{}")
     }
 
     pub(crate) async fn log_in(&self, uid: &str) -> Client {
@@ -191,13 +190,8 @@ impl<G: Ground> Serving<G> {
     }
 }
 
-pub(crate) fn url(address: SocketAddr) -> String {
-    format!("rts://{address}")
-}
-
-pub(crate) fn client<G: Ground>(url: &str, parameters: &str) -> Client {
-    let connector = Connector::new(url, ConnectOptions::default()).expect("an address");
-    let connected = rts_driver::connect::<G::Client>(connector, APP_ID, parameters);
+pub(crate) fn client<G: Ground>(way: Way, server: SocketAddr, parameters: &str) -> Client {
+    let connected = rts_driver::connect::<G::Client>(way.connector(server), APP_ID, parameters);
     let (engine, events) = connected.expect("good arguments");
     Client { engine, events }
 }

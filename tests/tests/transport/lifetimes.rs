@@ -9,11 +9,12 @@ use smol::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use smol::net::{Shutdown, TcpListener, TcpStream};
 
 use crate::ground::{
-    ANY_PORT, APP_ID, Client, Ground, RELIABLE, Serving, TestServer, client, unlimited, url,
+    ANY_PORT, APP_ID, Client, Ground, RELIABLE, Serving, TestServer, client, unlimited,
 };
+use crate::way::Way;
 
-pub(crate) async fn dropping_the_handles_logs_out_and_closes_the_connection<G: Ground>() {
-    let server = TestServer::<G>::start().await;
+pub(crate) async fn dropping_the_handles_logs_out_and_closes_the_connection<G: Ground>(way: Way) {
+    let server = TestServer::<G>::start(way).await;
     let Client { engine, events } = server.log_in("alice").await;
     assert_eq!(server.shard.stats().links, 1);
     drop(events);
@@ -23,16 +24,16 @@ pub(crate) async fn dropping_the_handles_logs_out_and_closes_the_connection<G: G
     assert_eq!((stats.links, stats.sessions), (0, 0), "a logout ends the session at once");
 }
 
-pub(crate) async fn the_events_alone_keep_no_engine<G: Ground>() {
-    let server = TestServer::<G>::start().await;
+pub(crate) async fn the_events_alone_keep_no_engine<G: Ground>(way: Way) {
+    let server = TestServer::<G>::start(way).await;
     let Client { engine, mut events } = server.log_in("alice").await;
     drop(engine);
     while events.next().await.is_some() {}
     server.shard.closed().await;
 }
 
-pub(crate) async fn a_room_alone_keeps_the_engine<G: Ground>() {
-    let server = TestServer::<G>::start().await;
+pub(crate) async fn a_room_alone_keeps_the_engine<G: Ground>(way: Way) {
+    let server = TestServer::<G>::start(way).await;
     let mut alice = server.log_in("alice").await;
     let room = alice.join("room").await;
     drop(alice);
@@ -41,8 +42,8 @@ pub(crate) async fn a_room_alone_keeps_the_engine<G: Ground>() {
     server.shard.closed().await;
 }
 
-pub(crate) async fn dropping_the_results_and_the_events_stops_nothing<G: Ground>() {
-    let server = TestServer::<G>::start().await;
+pub(crate) async fn dropping_the_results_and_the_events_stops_nothing<G: Ground>(way: Way) {
+    let server = TestServer::<G>::start(way).await;
     let mut bob = server.log_in("bob").await;
     let Client { engine, events } = server.log_in("alice").await;
     drop(events);
@@ -54,8 +55,8 @@ pub(crate) async fn dropping_the_results_and_the_events_stops_nothing<G: Ground>
     }
 }
 
-pub(crate) async fn the_last_words_of_a_destroyed_engine_are_written<G: Ground>() {
-    let server = TestServer::<G>::start().await;
+pub(crate) async fn the_last_words_of_a_destroyed_engine_are_written<G: Ground>(way: Way) {
+    let server = TestServer::<G>::start(way).await;
     let mut bob = server.log_in("bob").await;
     let alice = server.log_in("alice").await;
     for number in 0..100 {
@@ -68,39 +69,39 @@ pub(crate) async fn the_last_words_of_a_destroyed_engine_are_written<G: Ground>(
     }
 }
 
-pub(crate) async fn an_engine_with_nobody_to_connect_to_can_be_destroyed<G: Ground>() {
+pub(crate) async fn an_engine_with_nobody_to_connect_to_can_be_destroyed<G: Ground>(way: Way) {
     let listener = TcpListener::bind(ANY_PORT).await.expect("a free port");
     let address = listener.local_addr().expect("it is bound");
     drop(listener);
-    let Client { engine, mut events } = client::<G>(&url(address), "{}");
+    let Client { engine, mut events } = client::<G>(way, address, "{}");
     engine.login("token", "alice").expect("not logged in");
     assert!(matches!(events.next().await, Some(Event::ConnectionStateChanged(_))));
     engine.destroy();
     engine.closed().await;
 }
 
-pub(crate) async fn links_outlive_the_handles_of_their_shard<G: Ground>() {
-    let TestServer::<G> { shard, serving } = TestServer::start().await;
+pub(crate) async fn links_outlive_the_handles_of_their_shard<G: Ground>(way: Way) {
+    let TestServer::<G> { shard, serving } = TestServer::start(way).await;
     let mut alice = serving.log_in("alice").await;
     drop(shard);
     serving.stop().await;
     assert_eq!(alice.status("alice").await, OnlineStatus::Online);
 }
 
-pub(crate) async fn serving_can_stop_and_go_on_while_links_stay<G: Ground>() {
-    let server = TestServer::<G>::start().await;
+pub(crate) async fn serving_can_stop_and_go_on_while_links_stay<G: Ground>(way: Way) {
+    let server = TestServer::<G>::start(way).await;
     let mut alice = server.log_in("alice").await;
     server.serving.stop().await;
     assert_eq!(alice.status("alice").await, OnlineStatus::Online);
-    let again = Serving::<G>::start(&server.shard, ANY_PORT).await;
+    let again = Serving::<G>::start(way, &server.shard, ANY_PORT).await;
     let mut bob = again.log_in("bob").await;
     alice.engine.send_message("bob", "there you are", RELIABLE).expect("a receiver");
     assert_eq!(bob.message().await.1, b"there you are");
 }
 
-pub(crate) async fn two_listeners_have_one_shard<G: Ground>() {
-    let server = TestServer::<G>::start().await;
-    let other = Serving::<G>::start(&server.shard, ANY_PORT).await;
+pub(crate) async fn two_listeners_have_one_shard<G: Ground>(way: Way) {
+    let server = TestServer::<G>::start(way).await;
+    let other = Serving::<G>::start(way, &server.shard, ANY_PORT).await;
     let (alice, mut bob) = (server.log_in("alice").await, other.log_in("bob").await);
     alice.engine.send_message("bob", "through the other door", RELIABLE).expect("a receiver");
     assert_eq!(bob.message().await.1, b"through the other door");
@@ -108,19 +109,19 @@ pub(crate) async fn two_listeners_have_one_shard<G: Ground>() {
     zip(server.serving.ended(), other.ended()).await;
 }
 
-pub(crate) async fn a_link_that_says_nothing_is_closed_when_its_time_is_over<G: Ground>() {
+pub(crate) async fn a_link_that_says_nothing_is_closed_when_its_time_is_over<G: Ground>(way: Way) {
     let config = Config { login_deadline: Duration::from_millis(20), ..unlimited() };
-    let server = TestServer::<G>::start_with(config, ANY_PORT).await;
+    let server = TestServer::<G>::start_with(way, config, ANY_PORT).await;
     let mut stream = TcpStream::connect(server.serving.address).await.expect("it listens");
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.expect("no reset");
-    assert!(!answer.is_empty(), "a Close frame");
+    assert_eq!(answer.is_empty(), way.has_handshake(), "a Close frame, to who can read it");
     drop(stream);
     server.shard.closed().await;
 }
 
-pub(crate) async fn a_peer_that_speaks_nonsense_is_told_and_closed<G: Ground>() {
-    let server = TestServer::<G>::start().await;
+pub(crate) async fn a_peer_that_speaks_nonsense_is_told_and_closed<G: Ground>(way: Way) {
+    let server = TestServer::<G>::start(way).await;
     let mut alice = server.log_in("alice").await;
     let mut reader = TcpStream::connect(server.serving.address).await.expect("it listens");
     let mut writer = reader.clone();
@@ -137,8 +138,8 @@ pub(crate) async fn a_peer_that_speaks_nonsense_is_told_and_closed<G: Ground>() 
     assert_eq!(alice.status("alice").await, OnlineStatus::Online);
 }
 
-pub(crate) async fn links_over_the_limit_are_closed_at_once<G: Ground>() {
-    let server = TestServer::<G>::start().await;
+pub(crate) async fn links_over_the_limit_are_closed_at_once<G: Ground>(way: Way) {
+    let server = TestServer::<G>::start(way).await;
     let alice = server.log_in("alice").await;
     server.shard.set_links_max(1);
     let mut stream = TcpStream::connect(server.serving.address).await.expect("it listens");
@@ -151,8 +152,10 @@ pub(crate) async fn links_over_the_limit_are_closed_at_once<G: Ground>() {
     server.log_in("bob").await;
 }
 
-pub(crate) async fn an_authenticator_that_panics_refuses_one_login_and_harms_no_other<G: Ground>() {
-    let server = TestServer::<G>::start().await;
+pub(crate) async fn an_authenticator_that_panics_refuses_one_login_and_harms_no_other<G: Ground>(
+    way: Way,
+) {
+    let server = TestServer::<G>::start(way).await;
     let mut alice = server.log_in("alice").await;
     let mut client = server.serving.client();
     assert_eq!(client.log_in("panic", "bob").await, LoginCode::ServerError);
@@ -160,8 +163,8 @@ pub(crate) async fn an_authenticator_that_panics_refuses_one_login_and_harms_no_
     assert_eq!(client.log_in("token", "bob").await, LoginCode::Ok);
 }
 
-pub(crate) async fn the_shard_knows_who_is_online<G: Ground>() {
-    let server = TestServer::<G>::start().await;
+pub(crate) async fn the_shard_knows_who_is_online<G: Ground>(way: Way) {
+    let server = TestServer::<G>::start(way).await;
     let _alice = server.log_in("alice").await;
     let app_id = AppId::new(APP_ID).expect("a good id");
     let status = |uid| server.shard.online_status(&app_id, &UserId::new(uid).expect("a good id"));

@@ -1,7 +1,7 @@
 //! One suite over real sockets, for every runtime on either side.
 //!
-//! A story is generic over its [`Ground`](ground::Ground): the runtime of the engines, the runtime of the server, and
-//! what their links are made of. Each story runs on each ground below; none knows on which.
+//! A story is generic over its [`Ground`](ground::Ground), the runtimes of the engines and of the server, and is told the
+//! [`Way`](way::Way) of their links. Each story runs on each ground, each way; none knows which it is.
 
 mod cancelling;
 mod conversation;
@@ -11,11 +11,30 @@ mod flow;
 mod ground;
 mod lifetimes;
 mod relay;
+mod way;
 
 use rts_transport_smol::Smol;
 use rts_transport_tokio::Tokio;
 
 use ground::{Ground, many_threads, one_thread, without_tokio};
+use way::Way;
+
+/// `name: way`: all grounds, over links of this kind.
+macro_rules! way {
+    ($name:ident: $way:expr) => {
+        mod $name {
+            use super::*;
+
+            const WAY: Way = $way;
+
+            ground!(tokio_on_one_thread: Tokio => Tokio, one_thread);
+            ground!(tokio_on_many_threads: Tokio => Tokio, many_threads);
+            ground!(smol: Smol => Smol, without_tokio);
+            ground!(smol_to_tokio: Smol => Tokio, many_threads);
+            ground!(tokio_to_smol: Tokio => Smol, many_threads);
+        }
+    };
+}
 
 /// `name: runtime of the engines => runtime of the server, run by`: all stories on this ground.
 macro_rules! ground {
@@ -43,7 +62,7 @@ macro_rules! stories {
             $(
                 #[test]
                 fn $story() {
-                    $run(crate::$theme::$story::<Here>());
+                    $run(crate::$theme::$story::<Here>(WAY));
                 }
             )*
         })*
@@ -101,8 +120,7 @@ macro_rules! stories {
     };
 }
 
-ground!(tokio_on_one_thread: Tokio => Tokio, one_thread);
-ground!(tokio_on_many_threads: Tokio => Tokio, many_threads);
-ground!(smol: Smol => Smol, without_tokio);
-ground!(smol_to_tokio: Smol => Tokio, many_threads);
-ground!(tokio_to_smol: Tokio => Smol, many_threads);
+way!(tcp: Way::Tcp);
+way!(tls: Way::Tls);
+way!(web_socket: Way::WebSocket);
+way!(secure_web_socket: Way::SecureWebSocket);

@@ -10,8 +10,6 @@ use smol::future::or;
 use smol::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use smol::net::{Shutdown, TcpListener, TcpStream};
 
-use crate::ground::url;
-
 /// Passes on what arrives at its address, until it is told to do worse.
 pub(crate) struct Relay {
     address: SocketAddr,
@@ -55,8 +53,8 @@ impl Relay {
         Self { address, state, _accepting: accepting }
     }
 
-    pub(crate) fn url(&self) -> String {
-        url(self.address)
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Links to come go there.

@@ -1,0 +1,61 @@
+//! What the links of a story are made of, under the frames.
+
+use std::net::SocketAddr;
+use std::sync::LazyLock;
+
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rts_stream::{Acceptor, ConnectOptions, Connector, Identity, Origins, Roots};
+
+const PATH: &str = "/rts";
+
+/// One for each scheme of an address.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Way {
+    Tcp,
+    Tls,
+    WebSocket,
+    SecureWebSocket,
+}
+
+/// A certificate for loopback, in PEM form, and what a server shows.
+static CERTIFIED: LazyLock<(String, Identity)> = LazyLock::new(|| {
+    let names = ["127.0.0.1".to_owned()];
+    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(names).expect("a key");
+    let (chain, key) = (cert.pem(), signing_key.serialize_pem());
+    let identity = Identity::from_pem(chain.as_bytes(), key.as_bytes()).expect("an identity");
+    (chain, identity)
+});
+
+impl Way {
+    /// Whether the client has to say something before the server can send frames.
+    pub(crate) fn has_handshake(self) -> bool {
+        !matches!(self, Self::Tcp)
+    }
+
+    pub(crate) fn acceptor(self) -> Acceptor {
+        let identity = || &CERTIFIED.1;
+        match self {
+            Self::Tcp => Acceptor::plain(),
+            Self::Tls => Acceptor::tls(identity()).expect("TLS"),
+            Self::WebSocket => Acceptor::web_socket(PATH, Origins::Any),
+            Self::SecureWebSocket => {
+                Acceptor::secure_web_socket(PATH, Origins::Any, identity()).expect("TLS")
+            }
+        }
+    }
+
+    pub(crate) fn connector(self, server: SocketAddr) -> Connector {
+        let address = match self {
+            Self::Tcp => format!("rts://{server}"),
+            Self::Tls => format!("rtss://{server}"),
+            Self::WebSocket => format!("ws://{server}{PATH}"),
+            Self::SecureWebSocket => format!("wss://{server}{PATH}"),
+        };
+        let extra_roots = match self {
+            Self::Tcp | Self::WebSocket => None,
+            Self::Tls | Self::SecureWebSocket => Some(CERTIFIED.0.clone().into_bytes()),
+        };
+        let options = ConnectOptions { roots: Roots::None, extra_roots, ..Default::default() };
+        Connector::new(&address, options).expect("an address")
+    }
+}
