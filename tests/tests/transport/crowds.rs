@@ -3,15 +3,19 @@
 use std::time::Duration;
 
 use rts_driver::application::*;
+use rts_proto::server::Config;
 use rts_proto::{CloseCode, Disconnect};
 use smol::net::TcpStream;
 
-use crate::ground::{Client, Ground, RELIABLE, TestServer};
+use crate::ground::{ANY_PORT, Client, Ground, RELIABLE, TestServer, client, unlimited};
 use crate::way::Way;
 
 const THOUSANDS: usize = 2_000;
 /// Both ends of each link are in this process, and so are other stories.
 const FILES: u64 = 2 * THOUSANDS as u64 + 2_000;
+/// Thousands of handshakes at once take their time on a busy machine, and this story is not about being late.
+const MINUTE: Duration = Duration::from_secs(60);
+const PATIENT: &str = r#"{"connectTimeoutMs":60000,"loginTimeoutMs":60000,"sendTimeoutMs":60000}"#;
 /// One crowd at a time.
 static CROWD: smol::lock::Mutex<()> = smol::lock::Mutex::new(());
 
@@ -19,8 +23,11 @@ pub(crate) async fn thousands_log_in_and_each_writes_to_the_next<G: Ground>(way:
     let _one_at_a_time = CROWD.lock().await;
     let files = rlimit::increase_nofile_limit(FILES).expect("this system tells its limits");
     assert!(files >= FILES, "this story needs {FILES} open files: raise the limit (ulimit -Hn)");
-    let server = TestServer::<G>::start(way).await;
-    let mut crowd: Vec<Client> = (0..THOUSANDS).map(|_| server.serving.client()).collect();
+    let config = Config { login_deadline: MINUTE, ..unlimited() };
+    let server = TestServer::<G>::start_with(way, config, ANY_PORT).await;
+    let address = server.serving.address;
+    let mut crowd: Vec<Client> =
+        (0..THOUSANDS).map(|_| client::<G>(way, address, PATIENT)).collect();
     for (number, client) in crowd.iter().enumerate() {
         client.engine.login("token", &number.to_string()).expect("not logged in");
     }
