@@ -85,7 +85,7 @@ async fn run<R: Runtime>(driver: Driver, connector: Connector) {
     let mut current = Current::<R>::None;
     let mut closing = Closing::default();
     let mut alarm = Alarm::<R>::new();
-    for turn in 1_u32.. {
+    for turn in (1..=TURNS_MAX).cycle() {
         while let Some(action) = driver.next_action() {
             match action {
                 Action::Connect(id) => current = Current::connecting(id, &connector),
@@ -111,7 +111,7 @@ async fn run<R: Runtime>(driver: Driver, connector: Connector) {
         }
         driver.deliver();
         driver.tick();
-        if turn % TURNS_MAX == 0 {
+        if turn == TURNS_MAX {
             yield_now().await;
         }
         let (deadline, reading) = (driver.deadline(), driver.wants_read());
