@@ -6,7 +6,9 @@ use anyhow::{Context as _, anyhow, bail};
 use clap::Args;
 use rts_server::{DEV_APP_ID, DEV_APP_KEY};
 use rts_token::{AppKey, Token};
-use rts_transport_tokio::{Engine, Event, Events, LoginCode, connect};
+use rts_transport_tokio::{Engine, Event, Events, LoginCode, connect_with};
+
+use crate::reach::Reach;
 
 /// Why a command that did not log out by itself ends all the same.
 pub(crate) const LOGGED_OUT: &str = "logged out: the same user has logged in elsewhere";
@@ -14,9 +16,11 @@ pub(crate) const LOGGED_OUT: &str = "logged out: the same user has logged in els
 /// Where the server is, and whom to log in as.
 #[derive(Debug, Args)]
 pub(crate) struct Account {
-    /// The server
+    /// The server: rts:// is plain TCP, rtss:// TLS, ws:// and wss:// WebSocket
     #[arg(long, default_value = "rts://127.0.0.1:7600")]
     url: String,
+    #[command(flatten)]
+    reach: Reach,
     /// The app
     #[arg(long, default_value = DEV_APP_ID)]
     app_id: String,
@@ -31,7 +35,8 @@ pub(crate) struct Account {
 impl Account {
     /// Logs in, and says in words why not.
     pub(crate) async fn log_in(&self) -> anyhow::Result<(Engine, Events)> {
-        let (engine, mut events) = connect(&self.url, &self.app_id, "{}")?;
+        let connector = self.reach.connector(&self.url)?;
+        let (engine, mut events) = connect_with(connector, &self.app_id, "{}")?;
         engine.login(&self.token, &self.uid)?;
         loop {
             match events.next().await {
@@ -40,8 +45,13 @@ impl Account {
                 }
                 Some(Event::LoginResult { code, .. }) => bail!("{}", self.refused(code)),
                 Some(Event::ConnectionStateChanged(state)) if state.code() == 4 => {
-                    bail!("no server answers at {}; start one with `rts serve --dev`", self.url);
+                    let why = engine.last_link_error().unwrap_or_else(|| "it is silent".to_owned());
+                    bail!(
+                        "no server answers at {} ({why}); start one with `rts serve --dev`",
+                        self.url
+                    );
                 }
+                Some(Event::Warning { message, .. }) => eprintln!("rts: {message}; trying again"),
                 Some(_) => {}
                 None => bail!("the engine ended"),
             }

@@ -4,6 +4,7 @@
 mod commands;
 mod dev;
 mod out;
+mod reach;
 
 use std::io::IsTerminal as _;
 use std::process::ExitCode;

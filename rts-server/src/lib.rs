@@ -1,17 +1,19 @@
-//! The RTS server as a library: a [`Config`], a check of tokens, a listener around one shard, and the OpenAPI's listener
+//! The RTS server as a library: a [`Config`], a check of tokens, listeners around one shard, and the OpenAPI's listener
 //! for back ends, and webhooks to them.
 #![forbid(unsafe_code)]
 
 mod app_server;
 mod auth;
+mod certificates;
 mod config;
 mod openapi;
 mod server;
 mod webhooks;
 
 pub use auth::TokenAuthenticator;
+pub use certificates::Certificates;
 pub use config::{
     AccessKey, App, AppServer, BearerKey, Config, ConfigError, DEV_ACCESS_KEY, DEV_ACCESS_SECRET,
-    DEV_APP_ID, DEV_APP_KEY, DEV_BEARER_KEY, Limits, OpenApi, Webhook,
+    DEV_APP_ID, DEV_APP_KEY, DEV_BEARER_KEY, Limits, Listen, OpenApi, Webhook,
 };
 pub use server::{Server, ServerError};

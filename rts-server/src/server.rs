@@ -7,10 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rts_trace::{RecordedServer, Recorder};
-use rts_transport_tokio::{Acceptor, Shard};
+use rts_transport_tokio::{Acceptor, Address, Shard};
 use tokio::net::{TcpListener, TcpSocket};
+use tokio::task::JoinSet;
 
 use crate::app_server::AppServers;
+use crate::certificates::Certificates;
+use crate::config::Listen;
 use crate::openapi::Listener;
 use crate::webhooks::Webhooks;
 use crate::{Config, ConfigError, TokenAuthenticator};
@@ -21,6 +24,9 @@ const SHUTDOWN_SPREAD: Duration = Duration::from_secs(5);
 /// Links that the system may hold until they are accepted: when a server was started again, all its clients come
 /// at once, and one that finds no place tries again only a second later. The system may have a lower bound of its own.
 const BACKLOG: u32 = 4_096;
+
+/// How often the files of certificates are looked at, besides when somebody asks for it.
+const CERTIFICATES_EVERY: Duration = Duration::from_secs(60);
 
 /// Why a server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -45,10 +51,19 @@ pub enum ServerError {
 #[derive(Debug)]
 pub struct Server {
     shard: Shard,
-    listener: TcpListener,
-    address: SocketAddr,
+    listeners: Vec<Bound>,
+    certificates: Certificates,
     openapi: Option<Listener>,
     webhooks: Webhooks,
+}
+
+/// A listener for clients.
+#[derive(Debug)]
+struct Bound {
+    listener: TcpListener,
+    acceptor: Acceptor,
+    address: Address,
+    at: SocketAddr,
 }
 
 impl Server {
@@ -67,9 +82,9 @@ impl Server {
         let authenticator = Arc::new(TokenAuthenticator::new(config)?);
         let seed = getrandom::u64().map_err(ServerError::Random)?;
         let core = RecordedServer::new(config.core(), seed, recorder);
-        let listen_error = |error| ServerError::Listen { address: config.listen, error };
-        let listener = listen(config.listen).map_err(listen_error)?;
-        let address = listener.local_addr().map_err(listen_error)?;
+        let mut certificates = Certificates::default();
+        let bound = config.listen.iter().map(|listen| Bound::new(listen, &mut certificates));
+        let listeners = bound.collect::<Result<Vec<_>, _>>()?;
         let poster = Arc::new(AppServers::new(config)?);
         let shard = Shard::with_poster(core, authenticator, poster.clone());
         let openapi = match &config.openapi {
@@ -81,14 +96,27 @@ impl Server {
         if let Some(watcher) = webhooks.watcher() {
             shard.watch(watcher);
         }
-        poster.keep_off([address].into_iter().chain(openapi.as_ref().map(Listener::address)));
-        Ok(Self { shard, listener, address, openapi, webhooks })
+        let ours = listeners.iter().map(|bound| bound.at);
+        poster.keep_off(ours.chain(openapi.as_ref().map(Listener::address)));
+        Ok(Self { shard, listeners, certificates, openapi, webhooks })
     }
 
-    /// Where it listens; with port 0 in the configuration, the port that it got.
+    /// Where its first listener listens; with port 0 in the configuration, the port that it got.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
-        self.address
+        self.listeners.first().expect("a checked configuration has a listener").at
+    }
+
+    /// Where all of them listen, and what is spoken there.
+    pub fn addresses(&self) -> impl Iterator<Item = &Address> {
+        self.listeners.iter().map(|bound| &bound.address)
+    }
+
+    /// The certificates of its listeners, to have them read again at once; about once a minute the server does that
+    /// by itself.
+    #[must_use]
+    pub fn certificates(&self) -> Certificates {
+        self.certificates.clone()
     }
 
     /// Where the OpenAPI listens, if it does.
@@ -105,7 +133,13 @@ impl Server {
 
     /// Serves until `stop` is ready, then closes all links. Each has a second for what is left to write.
     pub async fn run(self, stop: impl Future<Output = ()>) {
-        tracing::info!(address = %self.address, "listening");
+        // Dropped with this future, and then nobody is accepted any more.
+        let mut serving = JoinSet::new();
+        for Bound { listener, acceptor, address, .. } in self.listeners {
+            tracing::info!(%address, "listening");
+            let shard = self.shard.clone();
+            serving.spawn(async move { shard.serve(listener, acceptor).await });
+        }
         let openapi = async {
             match self.openapi {
                 Some(openapi) => openapi.serve().await,
@@ -113,9 +147,9 @@ impl Server {
             }
         };
         tokio::select! {
-            () = self.shard.serve(self.listener, Acceptor::plain()) => {}
             () = openapi => {}
             () = self.webhooks.run() => {}
+            () = keep_up(&self.certificates) => {}
             () = stop => {}
         }
         self.shard.shutdown(SHUTDOWN_SPREAD);
@@ -124,7 +158,30 @@ impl Server {
     }
 }
 
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+/// Looks at the files of certificates from time to time.
+async fn keep_up(certificates: &Certificates) {
+    loop {
+        tokio::time::sleep(CERTIFICATES_EVERY).await;
+        match certificates.reload() {
+            Ok(0) => {}
+            Ok(changed) => tracing::info!(changed, "certificates replaced"),
+            Err(error) => tracing::warn!(%error, "the certificate before stays"),
+        }
+    }
+}
+
+impl Bound {
+    fn new(listen: &Listen, certificates: &mut Certificates) -> Result<Self, ServerError> {
+        let acceptor = certificates.acceptor(listen)?;
+        let address = listen.socket_addr().expect("a checked configuration has IP addresses");
+        let listen_error = |error| ServerError::Listen { address, error };
+        let listener = bind(address).map_err(listen_error)?;
+        let at = listener.local_addr().map_err(listen_error)?;
+        Ok(Self { listener, acceptor, address: listen.url.clone().with_port(at.port()), at })
+    }
+}
+
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     // A server that is started again need not wait for the links of its predecessor.
     socket.set_reuseaddr(true)?;

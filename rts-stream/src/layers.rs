@@ -124,7 +124,8 @@ impl Layers {
                     Bytes::new()
                 }
                 Found::Tls => {
-                    *self = Self::failed(LayerError::SpeaksTls, Vec::new());
+                    // Whoever began with TLS sees by these bytes that they are not.
+                    *self = Self::failed(LayerError::SpeaksTls, http::not_here());
                     Bytes::new()
                 }
             },

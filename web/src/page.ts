@@ -3,7 +3,7 @@
 import { Client, Result, type Listener, type State } from "./client.ts";
 
 /** What `rts serve --dev` uses. */
-const DEV_SERVER = "ws://127.0.0.1:7600";
+const DEV_SERVER = "ws://127.0.0.1:7680";
 const DEV_APP = "123456781234567812345678";
 
 /** A login that takes longer is explained. */

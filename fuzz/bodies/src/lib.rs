@@ -5,6 +5,7 @@
 mod client_bytes;
 mod client_session;
 mod decode;
+mod layers;
 mod link_pair;
 mod openapi;
 mod script;
@@ -16,6 +17,7 @@ mod token;
 pub use client_bytes::client_bytes;
 pub use client_session::client_session;
 pub use decode::decode;
+pub use layers::layers;
 pub use link_pair::link_pair;
 pub use openapi::openapi;
 pub use server_bytes::server_bytes;

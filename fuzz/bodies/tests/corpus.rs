@@ -32,6 +32,11 @@ fn server_bytes() {
 }
 
 #[test]
+fn layers() {
+    replay("layers", rts_fuzz_bodies::layers);
+}
+
+#[test]
 fn openapi() {
     replay("openapi", rts_fuzz_bodies::openapi);
 }

@@ -8,20 +8,23 @@ use anyhow::Context as _;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use rts_transport_tokio::{
-    ConnectOptions, Connector, Engine, Event, Events, MessageConfig, Payload, Room, RoomEvent,
-    connect_recorded, connect_with, sdk_version,
+    Engine, Event, Events, MessageConfig, Payload, Room, RoomEvent, connect_recorded, connect_with,
+    sdk_version,
 };
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 use super::trace::TraceArgs;
 use crate::out::say;
+use crate::reach::Reach;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The server
+    /// The server: rts:// is plain TCP, rtss:// TLS, ws:// and wss:// WebSocket
     #[arg(long)]
     url: String,
+    #[command(flatten)]
+    reach: Reach,
     /// The app
     #[arg(long)]
     app_id: String,
@@ -33,7 +36,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let connector = Connector::new(&args.url, ConnectOptions::default())?;
+    let connector = args.reach.connector(&args.url)?;
     let (engine, mut events) = match args.trace.recorder()? {
         Some(recorder) => connect_recorded(connector, &args.app_id, &args.params, recorder)?,
         None => connect_with(connector, &args.app_id, &args.params)?,

@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use rts_server::{Config, DEV_APP_ID, DEV_APP_KEY, DEV_BEARER_KEY, OpenApi, Server};
+use rts_server::{
+    Certificates, Config, DEV_APP_ID, DEV_APP_KEY, DEV_BEARER_KEY, Listen, OpenApi, Server,
+};
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::trace::TraceArgs;
 use crate::dev::{dev_token, unix_now};
@@ -16,6 +19,7 @@ const DEV_TOKEN_SECONDS: u64 = 86_400;
 
 const DEV_PORT: u16 = 7600;
 const DEV_OPENAPI_PORT: u16 = 7601;
+const DEV_WEB_SOCKET_PORT: u16 = 7680;
 
 #[derive(Debug, clap::Args)]
 #[command(group(clap::ArgGroup::new("what").required(true)))]
@@ -29,6 +33,9 @@ pub(crate) struct Args {
     /// With --dev: where back ends ask for things [default: 127.0.0.1:7601, or a free port when --listen is given]
     #[arg(long, value_name = "HOST:PORT", requires = "dev")]
     openapi: Option<SocketAddr>,
+    /// With --dev: where pages connect to [default: 127.0.0.1:7680, or a free port when --listen is given]
+    #[arg(long, value_name = "HOST:PORT", requires = "dev")]
+    web_socket: Option<SocketAddr>,
     /// A TOML file; RTS__SECTION__KEY in the environment goes before what it says
     #[arg(long, value_name = "FILE", group = "what")]
     config: Option<PathBuf>,
@@ -61,8 +68,9 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         tracing::warn!(%error, "the limit of open files, and so of links, stays as it is");
     }
     let server = Server::bind_recorded(&config, args.trace.recorder()?).await?;
-    let address = server.local_addr();
-    say(format_args!("listening on rts://{address}"))?;
+    for address in server.addresses() {
+        say(format_args!("listening on {address}"))?;
+    }
     if let Some(address) = server.openapi_addr() {
         say(format_args!(
             "OpenAPI for back ends on http://{address}, described on http://{address}/docs"
@@ -76,6 +84,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         let expire_at = u32::try_from(unix_now() + DEV_TOKEN_SECONDS)?;
         // As it was called, so that the lines can be pasted wherever it was.
         let rts = std::env::args().next().unwrap_or_else(|| "rts".to_owned());
+        let address = server.local_addr();
         for (uid, peer) in [("alice", "bob"), ("bob", "alice")] {
             let token = dev_token(uid, expire_at)?;
             say(format_args!(
@@ -83,34 +92,52 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
             ))?;
         }
     }
+    tokio::spawn(reload_on_hangup(server.certificates()));
     server.run(stop()).await;
     Ok(ExitCode::SUCCESS)
 }
 
 fn development(args: &Args) -> anyhow::Result<Config> {
     // A second server beside the usual one, or one in a test, is not to be in its way.
-    let port = if args.listen.port() == DEV_PORT { DEV_OPENAPI_PORT } else { 0 };
-    let openapi = args.openapi.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, port).into());
-    if let Some(public) = [args.listen, openapi].iter().find(|at| !at.ip().is_loopback()) {
+    let beside = |port| {
+        let port = if args.listen.port() == DEV_PORT { port } else { 0 };
+        SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+    };
+    let openapi = args.openapi.unwrap_or_else(|| beside(DEV_OPENAPI_PORT));
+    let web_socket = args.web_socket.unwrap_or_else(|| beside(DEV_WEB_SOCKET_PORT));
+    if let Some(public) =
+        [args.listen, openapi, web_socket].iter().find(|at| !at.ip().is_loopback())
+    {
         anyhow::bail!(
             "--dev has keys that everybody knows, so it listens on loopback only, not on {public}; \
              use --config FILE for anything else"
         );
     }
     let mut config = Config::development(args.listen);
+    config.listen.push(Listen::development_web_socket(web_socket));
     config.openapi = Some(OpenApi::development(openapi));
     Ok(config)
 }
 
 /// Ctrl-C, or the signal with which services are stopped.
 async fn stop() {
-    let mut terminate =
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(terminate) => terminate,
-            Err(_) => return std::future::pending().await,
-        };
+    let mut terminate = match signal(SignalKind::terminate()) {
+        Ok(terminate) => terminate,
+        Err(_) => return std::future::pending().await,
+    };
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
         _ = terminate.recv() => {}
+    }
+}
+
+/// The signal with which services are asked to read their files again.
+async fn reload_on_hangup(certificates: Certificates) {
+    let Ok(mut hangups) = signal(SignalKind::hangup()) else { return };
+    while hangups.recv().await.is_some() {
+        match certificates.reload() {
+            Ok(changed) => tracing::info!(changed, "certificates read again"),
+            Err(error) => tracing::warn!(%error, "the certificate before stays"),
+        }
     }
 }

@@ -11,3 +11,4 @@ mod hostile;
 mod proxy;
 mod support;
 mod trace;
+mod transports;

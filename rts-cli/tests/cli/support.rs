@@ -79,11 +79,29 @@ impl Server {
         Self { child, url, lines: hear }
     }
 
-    /// Where the OpenAPI of a development server is: the second thing that it says.
+    /// Where the OpenAPI of a development server is: what it says behind all listeners.
     pub(crate) fn openapi(&self) -> String {
-        let line = self.lines.recv_timeout(PATIENCE).expect("the server says where it is");
+        let line = loop {
+            let line = self.lines.recv_timeout(PATIENCE).expect("the server says where it is");
+            if !line.starts_with("listening on ") {
+                break line;
+            }
+        };
         let word = line.split_whitespace().find(|word| word.starts_with("http://"));
         word.expect("an address").trim_end_matches(',').to_owned()
+    }
+
+    /// Where the next of several listeners is.
+    pub(crate) fn next_address(&self) -> String {
+        let line = self.lines.recv_timeout(PATIENCE).expect("the server says where it listens");
+        line.strip_prefix("listening on ").expect("another listener").to_owned()
+    }
+
+    /// Asks the process to read its files again.
+    pub(crate) fn hang_up(&self) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-HUP", &id]).status().expect("kill runs");
+        assert!(sent.success());
     }
 
     pub(crate) fn engine(&self) -> Engine {

@@ -2,6 +2,7 @@
 
 mod app_server;
 mod environment;
+mod listen;
 mod openapi;
 mod webhook;
 
@@ -14,6 +15,7 @@ use rts_proto::{AppId, UserId, server};
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
+pub use listen::Listen;
 pub use openapi::{
     AccessKey, BearerKey, DEV_ACCESS_KEY, DEV_ACCESS_SECRET, DEV_BEARER_KEY, OpenApi,
 };
@@ -36,9 +38,10 @@ const EXAMPLE_APP_KEY: &str = "replace this";
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Where to listen. Port 0 takes a free one.
-    pub listen: SocketAddr,
-    /// Allows plain TCP on an address that is not loopback.
+    /// Where clients connect to. `listen = "IP:PORT"` is short for one listener for plain TCP.
+    #[serde(deserialize_with = "listen::listeners")]
+    pub listen: Vec<Listen>,
+    /// Allows listeners without TLS on an address that is not loopback.
     #[serde(default)]
     pub allow_public_plaintext: bool,
     /// User ids that nobody can log in as.
@@ -145,7 +148,7 @@ impl Config {
         let app_server = AppServer { allow_loopback: true, ..AppServer::default() };
         let app = App { keys: vec![DEV_APP_KEY.to_owned()], app_server, webhook: None };
         Self {
-            listen,
+            listen: vec![Listen::plain(listen)],
             allow_public_plaintext: false,
             reserved_uids: Vec::new(),
             apps: BTreeMap::from([(DEV_APP_ID.to_owned(), app)]),
@@ -203,12 +206,11 @@ impl Config {
     /// Refuses what cannot be meant.
     pub fn check(&self) -> Result<(), ConfigError> {
         let error = |key: String, what: &str| ConfigError::Value { key, what: what.to_owned() };
-        if !self.listen.ip().is_loopback() && !self.allow_public_plaintext {
-            return Err(error(
-                format!("listen = \"{}\"", self.listen),
-                "this is not a loopback address, and links are not encrypted: put a TLS terminator \
-                 in front and listen on 127.0.0.1, or say allow_public_plaintext = true",
-            ));
+        if self.listen.is_empty() {
+            return Err(error("listen".to_owned(), "at least one listener is needed"));
+        }
+        for listen in &self.listen {
+            listen.check(self.allow_public_plaintext)?;
         }
         if self.apps.is_empty() {
             return Err(error("apps".to_owned(), "at least one app is needed: [apps.APPID]"));

@@ -1,0 +1,32 @@
+//! How a server is reached, beside its address.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::Args;
+use rts_transport_tokio::{ConnectOptions, Connector, Proxy};
+
+#[derive(Debug, Args)]
+pub(crate) struct Reach {
+    /// A file with certificates (PEM) to trust beside the system's, for rtss:// and wss://
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// A proxy on the way: http://[USER:PASSWORD@]HOST:PORT or socks5://...
+    #[arg(long, value_name = "URL", env = "RTS_PROXY", hide_env_values = true)]
+    proxy: Option<String>,
+}
+
+impl Reach {
+    /// All that is needed to connect to `url`.
+    pub(crate) fn connector(&self, url: &str) -> anyhow::Result<Connector> {
+        let read = |path: &PathBuf| {
+            std::fs::read(path).with_context(|| format!("--ca {}", path.display()))
+        };
+        let options = ConnectOptions {
+            extra_roots: self.ca.as_ref().map(read).transpose()?,
+            proxy: self.proxy.as_deref().map(str::parse::<Proxy>).transpose().context("--proxy")?,
+            ..ConnectOptions::default()
+        };
+        Ok(Connector::new(url, options)?)
+    }
+}

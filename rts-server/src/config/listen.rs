@@ -1,0 +1,187 @@
+//! Where clients connect to, and what is spoken there.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use rts_transport_tokio::{Address, Scheme};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+use toml::Value;
+
+use super::ConfigError;
+
+/// One listener.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Listen {
+    /// What is spoken, and where: `rts://IP:PORT`, `rtss://IP:PORT`, `ws://IP:PORT/PATH` or `wss://IP:PORT/PATH`. Port 0
+    /// takes a free one.
+    #[serde(deserialize_with = "address")]
+    pub url: Address,
+    /// For `rtss` and `wss`: a file with the server's certificate, and those up to its authority behind it, as PEM.
+    pub certificate: Option<PathBuf>,
+    /// For `rtss` and `wss`: a file with the certificate's private key, as PEM.
+    pub key: Option<PathBuf>,
+    /// For `ws` and `wss`: the origins whose pages may connect, such as `https://chat.example.com`; `*` is any. Programs
+    /// may always.
+    #[serde(default)]
+    pub origins: Vec<String>,
+}
+
+impl Listen {
+    /// A listener for plain TCP.
+    #[must_use]
+    pub fn plain(at: SocketAddr) -> Self {
+        Self::without_tls(format!("rts://{at}"))
+    }
+
+    /// A listener for WebSocket without TLS, at the path `/`, for pages of any origin.
+    #[must_use]
+    pub fn development_web_socket(at: SocketAddr) -> Self {
+        Self { origins: vec!["*".to_owned()], ..Self::without_tls(format!("ws://{at}")) }
+    }
+
+    fn without_tls(url: String) -> Self {
+        let url = Address::to_listen_on(&url).expect("a socket's address is one of ours");
+        Self { url, certificate: None, key: None, origins: Vec::new() }
+    }
+
+    /// Where the system is to listen.
+    pub(crate) fn socket_addr(&self) -> Option<SocketAddr> {
+        let ip: IpAddr = self.url.host().parse().ok()?;
+        Some(SocketAddr::new(ip, self.url.port()))
+    }
+
+    pub(super) fn check(&self, allow_public_plaintext: bool) -> Result<(), ConfigError> {
+        let error = |what: &str| ConfigError::Value {
+            key: format!("listen, url = \"{}\"", self.url),
+            what: what.to_owned(),
+        };
+        let Some(at) = self.socket_addr() else {
+            return Err(error("its host is to be an IP address, such as 0.0.0.0 for all"));
+        };
+        let scheme = self.url.scheme();
+        if scheme.has_tls() {
+            if self.certificate.is_none() || self.key.is_none() {
+                return Err(error("it needs a certificate and a key, each the name of a file"));
+            }
+        } else {
+            if self.certificate.is_some() || self.key.is_some() {
+                return Err(error("a certificate and a key are for rtss:// and wss:// only"));
+            }
+            if !at.ip().is_loopback() && !allow_public_plaintext {
+                return Err(error(
+                    "this is not a loopback address, and links are not encrypted: use rtss:// or wss:// with a \
+                     certificate, or say allow_public_plaintext = true",
+                ));
+            }
+        }
+        if !scheme.has_web_socket() && !self.origins.is_empty() {
+            return Err(error("origins are for ws:// and wss:// only"));
+        }
+        for origin in &self.origins {
+            if origin != "*" && !is_origin(origin) {
+                return Err(error(&format!(
+                    "{origin:?} is no origin: write \"https://chat.example.com\", without a path, or \"*\" for any"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn scheme(&self) -> Scheme {
+        self.url.scheme()
+    }
+}
+
+/// `SCHEME://HOST[:PORT]`, or the `null` of pages that have none.
+fn is_origin(text: &str) -> bool {
+    text == "null"
+        || text.split_once("://").is_some_and(|(scheme, host)| {
+            let is_word = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
+            !scheme.is_empty()
+                && !host.is_empty()
+                && is_word(scheme)
+                && is_word(host)
+                && !host.contains(['/', '?', '#', '@'])
+        })
+}
+
+fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Address, D::Error> {
+    Address::to_listen_on(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+}
+
+/// `listen = "IP:PORT"` is short for one listener, `rts://IP:PORT`.
+pub(super) fn listeners<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<Listen>, D::Error> {
+    match Value::deserialize(deserializer)? {
+        Value::String(text) => match text.parse() {
+            Ok(at) => Ok(vec![Listen::plain(at)]),
+            Err(_) => Err(D::Error::custom(format!(
+                "listen = {text:?} is not IP:PORT; for other than plain TCP write [[listen]] and below it url = \"...\""
+            ))),
+        },
+        other => other.try_into().map_err(D::Error::custom),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Config;
+
+    const APP: &str = "[apps.123456781234567812345678]\nkeys = [\"k\"]\n";
+    const FILES: &str = "certificate = \"c.pem\"\nkey = \"k.pem\"\n";
+
+    fn parse(listen: &str) -> Result<Config, String> {
+        Config::parse(&format!("{listen}\n{APP}")).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn listeners_of_all_kinds_stand_side_by_side() {
+        let text = format!(
+            "[[listen]]\nurl = \"rts://127.0.0.1:0\"\n[[listen]]\nurl = \"rtss://0.0.0.0\"\n{FILES}\
+             [[listen]]\nurl = \"ws://[::1]:8080/chat\"\norigins = [\"*\", \"null\"]\n\
+             [[listen]]\nurl = \"wss://[::]\"\n{FILES}origins = [\"https://chat.example.com\"]\n"
+        );
+        let config = parse(&text).expect("it can be used");
+        let urls: Vec<_> = config.listen.iter().map(|listen| listen.url.to_string()).collect();
+        let wanted =
+            ["rts://127.0.0.1:0", "rtss://0.0.0.0:7602", "ws://[::1]:8080/chat", "wss://[::]:443"];
+        assert_eq!(urls, wanted);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_listener_is_said() {
+        for (listen, what) in [
+            ("listen = \"rts://127.0.0.1:1\"".to_owned(), "[[listen]]"),
+            ("listen = []".to_owned(), "at least one"),
+            ("[[listen]]\nurl = \"http://127.0.0.1:1\"".to_owned(), "scheme is not one of"),
+            ("[[listen]]\nurl = \"rts://localhost:1\"".to_owned(), "an IP address"),
+            ("[[listen]]\nurl = \"rts://0.0.0.0:1\"".to_owned(), "not encrypted"),
+            ("[[listen]]\nurl = \"ws://0.0.0.0:1\"".to_owned(), "not encrypted"),
+            ("[[listen]]\nurl = \"wss://0.0.0.0:1\"".to_owned(), "a certificate and a key"),
+            (format!("[[listen]]\nurl = \"ws://127.0.0.1:1\"\n{FILES}"), "rtss:// and wss:// only"),
+            (
+                "[[listen]]\nurl = \"rts://127.0.0.1:1\"\norigins = [\"*\"]".to_owned(),
+                "ws:// and wss:// only",
+            ),
+            (
+                "[[listen]]\nurl = \"ws://127.0.0.1:1\"\norigins = [\"https://a/b\"]".to_owned(),
+                "is no origin",
+            ),
+            ("[[listen]]\nurl = \"rts://127.0.0.1:1\"\ncert = \"c\"".to_owned(), "cert"),
+        ] {
+            let error = parse(&listen).expect_err(&listen);
+            assert!(error.contains(what), "{listen}\n{error}");
+        }
+    }
+
+    #[test]
+    fn a_public_address_needs_tls_or_so_many_words() {
+        let public = "[[listen]]\nurl = \"ws://0.0.0.0:1\"\n";
+        assert!(parse(public).is_err());
+        assert!(parse(&format!("allow_public_plaintext = true\n{public}")).is_ok());
+        assert!(parse(&format!("[[listen]]\nurl = \"wss://0.0.0.0:1\"\n{FILES}")).is_ok());
+    }
+}
