@@ -86,6 +86,8 @@ struct Run<'a> {
     calls: u64,
     /// The server is stopping, and no other one is there yet.
     is_draining: bool,
+    /// Some link may have more on it than it carries in an hour.
+    was_narrow: bool,
 }
 
 /// All apps have ids of one length that differ at the end.
@@ -117,6 +119,7 @@ impl<'a> Run<'a> {
             last_serial: 0,
             calls: 0,
             is_draining: false,
+            was_narrow: false,
         }
     }
 
@@ -478,6 +481,7 @@ impl<'a> Run<'a> {
     }
 
     fn set_weather(&mut self, weather: Weather) {
+        self.was_narrow |= weather.bytes_per_second > 0;
         let net = &mut self.world.net;
         net.latency = Duration::from_millis(weather.latency_ms);
         net.jitter = Duration::from_millis(weather.jitter_ms);
@@ -520,6 +524,10 @@ impl<'a> Run<'a> {
         }
         if self.is_draining {
             self.restart();
+        }
+        // A wider link is another link: what is on a narrow one stays as slow as it was written.
+        if self.was_narrow {
+            self.world.cut_all();
         }
         self.note(Entry::Phase(Phase::Healing))?;
         // Engines that were destroyed still have goodbyes on their way.
