@@ -149,24 +149,24 @@ impl<C: Client> Net<C> {
         for event in &self.events {
             let index = event.token().0;
             let Some(link) = self.links.get_mut(index) else { continue };
-            if event.is_writable() {
-                if !link.is_open
-                    && let Some(stream) = &link.stream
-                    && stream.peer_addr().is_ok()
-                {
-                    // Small messages must not wait for others.
-                    let _ = stream.set_nodelay(true);
-                    link.is_open = true;
-                }
-                if !link.out.is_empty() && !std::mem::replace(&mut link.is_dirty, true) {
-                    self.dirty.push(index);
-                }
+            if event.is_writable()
+                && !link.is_open
+                && let Some(stream) = &link.stream
+                && stream.peer_addr().is_ok()
+            {
+                // Small messages must not wait for others.
+                let _ = stream.set_nodelay(true);
+                link.is_open = true;
             }
             let read = link.read(index, &mut self.scratch, &mut self.happened);
             if let Err(why) = read {
                 link.stream = None;
                 self.happened.push((index, Happened::Lost(why)));
-            } else if link.client.owes() && !std::mem::replace(&mut link.is_dirty, true) {
+                continue;
+            }
+            // What it heard may have made it say something.
+            let has_more = !link.out.is_empty() || link.client.owes();
+            if has_more && !std::mem::replace(&mut link.is_dirty, true) {
                 self.dirty.push(index);
             }
         }
