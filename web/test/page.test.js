@@ -51,8 +51,8 @@ async function say(page, words) {
 }
 
 function bob() {
-  const url = `rts://127.0.0.1:${server.port}`;
-  return new Program(["chat", "--url", url, "--uid", "bob", "--to", "alice", "--token", server.tokens.bob]);
+  const { url, tokens } = server;
+  return new Program(["chat", "--url", url, "--uid", "bob", "--to", "alice", "--token", tokens.bob]);
 }
 
 const bubbles = (page, side) => page.locator(`#messages .${side} .bubble`);

@@ -7,7 +7,6 @@ import { createServer } from "node:http";
 import net from "node:net";
 import { extname } from "node:path";
 import { createInterface } from "node:readline";
-import { WebSocketServer } from "ws";
 
 const RTS = process.env.RTS ?? new URL("../../target/debug/rts", import.meta.url).pathname;
 const PAGE = new URL("../dist/page/", import.meta.url);
@@ -57,28 +56,29 @@ export class Program {
   }
 }
 
-/** `rts serve --dev` on a free port: its address and the tokens that it prints. */
+/** `rts serve --dev` on free ports: where programs and pages connect, and the tokens that it prints. */
 export async function startServer() {
   const program = new Program(["serve", "--dev", "--listen", "127.0.0.1:0"]);
-  const [, port] = await program.line(/listening on rts:\/\/127\.0\.0\.1:(\d+)/);
+  const [, url] = await program.line(/listening on (rts:\S+)/);
+  const [, port] = await program.line(/listening on ws:\/\/127\.0\.0\.1:(\d+)/);
   const tokens = {};
   for (const uid of ["alice", "bob"]) {
     [, tokens[uid]] = await program.line(new RegExp(`--uid ${uid} .*--token (\\S+)`));
   }
-  return { program, port: Number(port), tokens };
+  return { program, url, port: Number(port), tokens };
 }
 
-/** The network between the page and the server: a WebSocket on one side, the same bytes over TCP on the other. */
+/** The network between the page and the server. */
 export class Network {
   #server;
-  #sockets = new Set();
+  #links = new Set();
   #stalled = new Set();
-  isCut = false;
+  #isCut = false;
 
   static async to(port) {
     const network = new Network();
-    network.#server = new WebSocketServer({ port: 0, host: "127.0.0.1", verifyClient: () => !network.isCut });
-    network.#server.on("connection", (socket) => network.#carry(socket, port));
+    network.#server = net.createServer((near) => network.#carry(near, port));
+    network.#server.listen(0, "127.0.0.1");
     await once(network.#server, "listening");
     return network;
   }
@@ -87,33 +87,35 @@ export class Network {
     return `ws://127.0.0.1:${this.#server.address().port}`;
   }
 
-  #carry(socket, port) {
-    const stream = net.connect(port, "127.0.0.1");
-    this.#sockets.add(socket);
-    const flows = () => !this.#stalled.has(socket);
-    socket.on("message", (data) => flows() && stream.write(data));
-    socket.on("close", () => {
-      this.#sockets.delete(socket);
-      stream.destroy();
-    });
-    stream.on("data", (data) => flows() && socket.send(data));
-    stream.on("close", () => socket.close());
-    stream.on("error", () => socket.close());
+  #carry(near, port) {
+    if (this.#isCut) return near.destroy();
+    const far = net.connect(port, "127.0.0.1");
+    this.#links.add(near);
+    for (const [from, to] of [[near, far], [far, near]]) {
+      from.setNoDelay();
+      from.on("data", (data) => this.#stalled.has(near) || to.write(data));
+      // How it ended is told by its end.
+      from.on("error", () => {});
+      from.on("close", () => {
+        this.#links.delete(near);
+        to.destroy();
+      });
+    }
   }
 
   /** All links break, and none can be made. */
   cut() {
-    this.isCut = true;
-    for (const socket of this.#sockets) socket.terminate();
+    this.#isCut = true;
+    for (const link of this.#links) link.destroy();
   }
 
   /** Nothing passes over the links that are there, and nobody is told. */
   stall() {
-    this.#stalled = new Set(this.#sockets);
+    this.#stalled = new Set(this.#links);
   }
 
   mend() {
-    this.isCut = false;
+    this.#isCut = false;
   }
 
   stop() {
