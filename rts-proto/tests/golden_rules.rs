@@ -190,7 +190,7 @@ fn the_table_of_rates_has_the_numbers_of_the_constants() {
         row("`Send` of one session", format!("{SENDS_PER_SECOND}/s")),
         row("`Broadcast` of one session", format!("{BROADCASTS_PER_SECOND}/s")),
         row(
-            "`ServerSend` and `SetServerParams` of one session",
+            "`ServerSend` of one session; `SetServerParams` as well, apart",
             format!("{SERVER_SENDS_PER_SECOND}/s"),
         ),
         row("`StatusQuery` of one session", format!("{STATUS_QUERIES_PER_SECOND}/s")),

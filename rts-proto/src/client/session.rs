@@ -143,8 +143,9 @@ impl Pace {
             Tag::Send(_) => &mut self.sends,
             Tag::Broadcast { .. } => &mut self.broadcasts,
             Tag::Status(_) => &mut self.statuses,
-            Tag::ServerParams(_) | Tag::ServerSend(_) => &mut self.server_sends,
-            Tag::Join(_) | Tag::Leave => return true,
+            Tag::ServerSend(_) => &mut self.server_sends,
+            // Few, and their rates at the server are far from reached.
+            Tag::ServerParams(_) | Tag::Join(_) | Tag::Leave => return true,
         };
         if bucket.take(now) || !self.holding_back {
             self.ready_at = None;

@@ -22,7 +22,7 @@ impl Server {
     ) {
         let Some(session) = self.sessions.get_mut(&number) else { return };
         let ticket = set.ticket;
-        let code = if !session.server_sends.take(now)
+        let code = if !session.params_rate.take(now)
             || session.asked_params.len() >= OPEN_SERVER_PARAMS_MAX
         {
             ServerParamsCode::OverRate

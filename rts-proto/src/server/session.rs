@@ -39,6 +39,8 @@ pub(super) struct Session {
     pub(super) broadcasts: TokenBucket,
     pub(super) statuses: TokenBucket,
     pub(super) server_sends: TokenBucket,
+    /// Apart, so that setting params takes nothing from the messages behind it.
+    pub(super) params_rate: TokenBucket,
     /// Where messages for the app's server go.
     pub(super) server_params: Option<ServerParams>,
     /// Params that are not decided. The driver is asked about the first.
@@ -152,6 +154,7 @@ impl Session {
             broadcasts: TokenBucket::new(config.broadcasts_per_second, now),
             statuses: TokenBucket::new(config.status_queries_per_second, now),
             server_sends: TokenBucket::new(config.server_sends_per_second, now),
+            params_rate: TokenBucket::new(config.server_sends_per_second, now),
             server_params: None,
             asked_params: VecDeque::new(),
             target: None,

@@ -212,8 +212,7 @@ fn a_user_whose_posts_hang_does_not_hold_up_another() {
 fn twenty_messages_of_a_second_pass_and_the_next_is_over_the_rate() {
     let mut world = World::new(Config::default(), 1, 1);
     world.log_in(ALICE, "alice");
-    world.set_server_params(ALICE);
-    world.run_for(seconds(1));
+    world.call(ALICE, |engine, now| engine.set_server_params(now, "s", APP_SERVER_URL));
     for _ in 0..21 {
         world.send_to_server(ALICE, "x");
     }
