@@ -138,6 +138,7 @@ fn mixed_up_schemes_are_explained_on_both_sides() {
         ("ws", "rtss", "HTTP 400", "does not speak TLS"),
         ("ws", "wss", "HTTP 400", "does not speak TLS"),
         ("ws", "rts", "HTTP 400", "speaks HTTP here"),
+        ("rts", "ws", "speaks HTTP here", "no request of HTTP"),
         ("rtss", "rts", "does not speak TLS", "speaks TLS here"),
         ("wss", "rts", "does not speak TLS", "speaks TLS here"),
         ("rtss", "ws", "does not speak TLS", "no WebSocket"),

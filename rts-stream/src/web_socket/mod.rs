@@ -73,6 +73,13 @@ impl WebSocket {
         }
         let taken = match &mut self.phase {
             Phase::Requested { head, path, origins } => {
+                // Whoever speaks something else never ends its head.
+                if head.bytes().is_empty() && input.first().is_some_and(|b| !b.is_ascii_uppercase())
+                {
+                    let text = "Only requests of HTTP/1.1 for a WebSocket are answered here.";
+                    down.extend(answer("405 Method Not Allowed", "Allow: GET\r\n", text));
+                    return Err(LayerError::Upgrade("this is no request of HTTP".to_owned()));
+                }
                 let (taken, is_complete) = head.take(input).inspect_err(|_| {
                     let text = "The head of the request is too long.";
                     down.extend(answer("431 Request Header Fields Too Large", "", text));
