@@ -13,6 +13,8 @@ const ANSWER_TIMEOUT_MS = 10_000;
 const HEARTBEAT_MS = 5_000;
 const DEAD_AFTER_MS = 10_000;
 const RESULT_TIMEOUT_MS = 10_000;
+/** A login that lasted so long begins the back-off anew (§8.2). */
+const STEADY_AFTER_MS = 5_000;
 const BACKOFF_MS = [0, 500, 1_000, 2_000, 4_000, 5_000];
 
 /** How often timers are looked at, and how long an acknowledgement that nobody waits for may take (§4.4). */
@@ -76,6 +78,7 @@ interface Link {
   socket: WebSocket;
   decoder: Decoder;
   phase: "connecting" | "greeting" | "online";
+  /** When its phase began. */
   since: number;
   lastHeard: number;
   lastSent: number;
@@ -204,6 +207,8 @@ export class Client {
   }
 
   #lost(retryAfterMs = 0): void {
+    const link = this.#link;
+    if (link?.phase === "online" && Date.now() - link.since >= STEADY_AFTER_MS) this.#failures = 0;
     this.#drop();
     this.#enter(this.#session === undefined ? "connecting" : "reconnecting");
     const longest = BACKOFF_MS[Math.min(this.#failures, BACKOFF_MS.length - 1)]!;
@@ -320,8 +325,8 @@ export class Client {
     this.#session = {
       number: answer.session, key: answer.key, claim: answer.claim, isResumable: true,
     };
-    this.#failures = 0;
     link.phase = "online";
+    link.since = Date.now();
     link.decoder.limit = FRAME_BYTES_MAX;
     if (answer.resumed) {
       const canServe = this.#window.resume(answer.received, answer.sendsPerSecond);
