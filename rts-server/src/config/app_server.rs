@@ -19,7 +19,7 @@ pub struct AppServer {
     pub allow_plain_http: bool,
     /// Networks, such as `10.1.0.0/16`, beside the public internet.
     pub networks: Vec<String>,
-    /// Any port of 127.0.0.1, localhost and [::1], with http too: for development.
+    /// Any port of `127.0.0.1`, `localhost` and `[::1]`, with http too: for development.
     pub allow_loopback: bool,
     /// Posts are signed with this, in a header.
     pub forwarding_key: Option<String>,
