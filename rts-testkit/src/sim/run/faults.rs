@@ -1,0 +1,81 @@
+//! What goes wrong.
+
+use std::time::Duration;
+
+use super::{Run, app_id, uid};
+use crate::sim::oracles::Violation;
+use crate::sim::plan::{Slot, Step, Weather};
+use crate::sim::trace::Entry;
+
+impl Run<'_> {
+    pub(super) fn fault(&mut self, step: Step) -> Result<(), Violation> {
+        match step {
+            Step::Cut { who } => self.world.cut(self.places[who].person),
+            Step::CutAll => self.world.cut_all(),
+            Step::HalfOpen { who, to } => self.world.half_open(self.places[who].person, to),
+            Step::Unstick => self.world.unstick(),
+            Step::Stall { who, on: true } => self.world.stall(self.places[who].person),
+            Step::Stall { who, on: false } => self.world.unstall(self.places[who].person),
+            Step::Silence { on } => self.world.net.is_silent = on,
+            Step::KeepOut { who, on: true } => self.world.keep_out(self.places[who].person),
+            Step::KeepOut { who, on: false } => self.world.let_in(self.places[who].person),
+            Step::RefuseAll { on } => self.world.net.refuses = on,
+            Step::Freeze { who, on } => self.freeze(who, on)?,
+            Step::Crash => self.restart(),
+            Step::Drain { retry_after_ms } => {
+                self.is_draining = true;
+                self.world.shut_down_server(Duration::from_millis(retry_after_ms));
+            }
+            Step::WallJump { seconds } => self.world.jump_wall(seconds),
+            Step::RotateKey { app, keep_previous } => {
+                if let Some(place) = self.places.iter().find(|place| place.app == app) {
+                    self.world.rotate_key(place.person, keep_previous);
+                    *self.keys.entry(app).or_default() += 1;
+                }
+            }
+            Step::VerdictDelay { ms } => self.world.verdict_delay = Duration::from_millis(ms),
+            Step::Refuse { user, code } => {
+                self.refused.push(user);
+                self.world.refuse(&uid(user), code);
+            }
+            Step::Weather(weather) => self.set_weather(weather),
+            Step::Attack { app, how } => {
+                let now = self.world.now();
+                self.attackers.attack(&mut self.world, now, &app_id(app), how);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    pub(super) fn set_weather(&mut self, weather: Weather) {
+        self.was_narrow |= weather.bytes_per_second > 0;
+        let net = &mut self.world.net;
+        net.latency = Duration::from_millis(weather.latency_ms);
+        net.jitter = Duration::from_millis(weather.jitter_ms);
+        net.chunk_bytes = weather.chunk_bytes;
+        net.is_ragged = weather.is_ragged;
+        net.bytes_per_second = weather.bytes_per_second;
+    }
+
+    pub(super) fn freeze(&mut self, slot: Slot, on: bool) -> Result<(), Violation> {
+        let place = &mut self.places[slot];
+        if place.is_frozen == on {
+            return Ok(());
+        }
+        place.is_frozen = on;
+        let who = place.person;
+        self.note(Entry::Frozen { who, on })?;
+        if on {
+            self.world.freeze(who);
+        } else {
+            self.world.thaw(who);
+        }
+        Ok(())
+    }
+
+    pub(super) fn restart(&mut self) {
+        self.is_draining = false;
+        self.world.restart_server(self.plan.swarm.server());
+    }
+}
