@@ -52,13 +52,13 @@ fn same_however_cut(
         side.read(rest, size);
         side
     });
+    if results.iter().any(Side::was_flooded) {
+        return;
+    }
     for side in &results[1..] {
         assert_eq!(side.layers.end(), results[0].layers.end());
-        // When it is given up for what it does not read depends on how much comes at once.
-        if side.layers.end() != Some(End::Failed(LayerError::DoesNotRead)) {
-            assert!(side.received == results[0].received, "other bytes for other cuts");
-            assert!(!writes_the_same || side.written == results[0].written, "other answers");
-        }
+        assert!(side.received == results[0].received, "other bytes for other cuts");
+        assert!(!writes_the_same || side.written == results[0].written, "other answers");
     }
 }
 
@@ -75,9 +75,15 @@ fn client_of_web_socket(script: &mut Script<'_>) {
         client.read(&server.written, 1);
         assert!(client.layers.is_open());
         client.read(rest, size);
-        (client.received, client.layers.end())
+        client
     });
-    assert!(results.iter().all(|result| *result == results[0]));
+    if results.iter().any(Side::was_flooded) {
+        return;
+    }
+    for client in &results[1..] {
+        assert_eq!(client.layers.end(), results[0].layers.end());
+        assert!(client.received == results[0].received, "other bytes for other cuts");
+    }
 }
 
 /// An honest conversation of which the server, or the client, gets some bytes changed.
@@ -149,6 +155,11 @@ impl Side {
             Self { layers, batch: VecDeque::new(), received: Vec::new(), written: Vec::new() };
         side.write();
         side
+    }
+
+    /// It was given up for answers that were not read. When that is noticed depends on how much came at once.
+    fn was_flooded(&self) -> bool {
+        self.layers.end() == Some(End::Failed(LayerError::DoesNotRead))
     }
 
     fn send(&mut self) {
