@@ -18,7 +18,7 @@ const P2P_ALLOCATIONS_MAX: u64 = 14;
 /// For a broadcast, however many it goes to.
 const BROADCAST_ALLOCATIONS_MAX: u64 = 17;
 /// For a user who is logged in and does nothing, link and all.
-const SESSION_BYTES_MAX: u64 = 840;
+const SESSION_BYTES_MAX: u64 = 700;
 
 fn counted(call: impl FnOnce()) -> Stats {
     let region = Region::new(ALLOCATOR);

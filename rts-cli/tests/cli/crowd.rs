@@ -212,6 +212,8 @@ impl<'a> Talker<'a> {
             Some("onMessageSendResult") => self.result(&line),
             Some("onMessageReceived") => self.received(&line),
             Some("onConnectionStateChanged") => {}
+            // Why no link came up.
+            Some("onWarning") if line["code"] == 5 => {}
             _ => panic!("{}: {line}", self.names[self.own]),
         }
     }

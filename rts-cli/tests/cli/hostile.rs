@@ -67,10 +67,6 @@ fn what_is_no_frame_is_told_by_its_close_code() {
         (&[0x80; 11], CloseCode::BadFrame),
         (b"\x00", CloseCode::BadFrame),
         (b"\x04\xff\xff\xff\xff", CloseCode::BadFrame),
-        (
-            b"GET /index.html HTTP/1.1\r\nHost: localhost\r\nUser-Agent: somebody\r\nAccept: */*\r\n\r\n",
-            CloseCode::BadFrame,
-        ),
         (&Frame::Ping.encode(), CloseCode::UnexpectedFrame),
         (&[&hello[..], &Frame::Ping.encode()].concat(), CloseCode::UnexpectedFrame),
         (&newer, CloseCode::UnsupportedVersion),

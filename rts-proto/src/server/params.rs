@@ -1,10 +1,45 @@
 //! Where a session's messages for the app's server go (§11.1): asked by the client, allowed by the driver.
 
-use super::session::SessionNumber;
-use super::{Output, Server, Target};
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+
+use super::session::{Session, SessionNumber};
+use super::{Config, Output, Server, Target};
 use crate::limits::OPEN_SERVER_PARAMS_MAX;
+use crate::rate::TokenBucket;
 use crate::wire::{Frame, SetServerParams};
 use crate::{Instant, ServerParams, ServerParamsCode, TargetId};
+
+/// What a session keeps that speaks to the app's server.
+#[derive(Debug)]
+pub(super) struct ToAppServer {
+    pub(super) sends: TokenBucket,
+    /// Apart, so that setting params takes nothing from the messages behind it.
+    sets: TokenBucket,
+    /// Where messages go.
+    pub(super) params: Option<ServerParams>,
+    /// Params that are not decided. The driver is asked about the first.
+    pub(super) asked: VecDeque<AskedParams>,
+    /// What the driver is asked.
+    pub(super) target: Option<TargetId>,
+    pub(super) posts_waiting: usize,
+}
+
+impl Session {
+    pub(super) fn to_app_server(&mut self, now: Instant, config: &Config) -> &mut ToAppServer {
+        let rate = config.server_sends_per_second;
+        self.to_app_server.get_or_insert_with(|| {
+            Box::new(ToAppServer {
+                sends: TokenBucket::new(rate, now),
+                sets: TokenBucket::new(rate, now),
+                params: None,
+                asked: VecDeque::new(),
+                target: None,
+                posts_waiting: 0,
+            })
+        })
+    }
+}
 
 /// Params that the driver is asked about, or will be when it has answered about those before.
 #[derive(Debug)]
@@ -21,14 +56,13 @@ impl Server {
         set: &SetServerParams,
     ) {
         let Some(session) = self.sessions.get_mut(&number) else { return };
+        let state = session.to_app_server(now, &self.config);
         let ticket = set.ticket;
-        let code = if !session.params_rate.take(now)
-            || session.asked_params.len() >= OPEN_SERVER_PARAMS_MAX
-        {
+        let code = if !state.sets.take(now) || state.asked.len() >= OPEN_SERVER_PARAMS_MAX {
             ServerParamsCode::OverRate
         } else if let Some(params) = ServerParams::new(&set.signature, &set.url) {
-            session.asked_params.push_back(AskedParams { ticket, params });
-            if session.asked_params.len() == 1 {
+            state.asked.push_back(AskedParams { ticket, params });
+            if state.asked.len() == 1 {
                 self.ask_about_target(number);
             }
             return;
@@ -42,11 +76,12 @@ impl Server {
     /// time: so answers are in the order of the questions.
     fn ask_about_target(&mut self, number: SessionNumber) {
         let Some(session) = self.sessions.get_mut(&number) else { return };
-        let Some(asked) = session.asked_params.front() else { return };
+        let Some(state) = &mut session.to_app_server else { return };
+        let Some(asked) = state.asked.front() else { return };
         self.last_target += 1;
         let id = TargetId(self.last_target);
         self.targets.insert(id, number);
-        session.target = Some(id);
+        state.target = Some(id);
         let target = Target { app_id: session.app_id.clone(), url: asked.params.url().into() };
         self.outputs.push_back(Output::CheckTarget(id, target));
     }
@@ -54,10 +89,11 @@ impl Server {
     pub(super) fn target_checked(&mut self, now: Instant, id: TargetId, is_allowed: bool) {
         let Some(number) = self.targets.remove(&id) else { return };
         let Some(session) = self.sessions.get_mut(&number) else { return };
-        session.target = None;
-        let Some(AskedParams { ticket, params }) = session.asked_params.pop_front() else { return };
+        let Some(state) = &mut session.to_app_server else { return };
+        state.target = None;
+        let Some(AskedParams { ticket, params }) = state.asked.pop_front() else { return };
         let code = if is_allowed {
-            session.server_params = Some(params);
+            state.params = Some(params);
             ServerParamsCode::Ok
         } else {
             ServerParamsCode::Unknown

@@ -139,15 +139,16 @@ impl Server {
         payload: &Payload,
     ) -> Option<SendCode> {
         let session = self.sessions.get_mut(&number)?;
-        if !session.server_sends.take(now) {
+        let (app_id, uid) = (session.app_id.clone(), session.uid.clone());
+        let state = session.to_app_server(now, &self.config);
+        if !state.sends.take(now) {
             return Some(SendCode::OverRate);
         }
-        let params = match (session.asked_params.back(), &session.server_params) {
+        let params = match (state.asked.back(), &state.params) {
             (Some(asked), _) => Params::Asked { ticket: asked.ticket },
             (None, Some(params)) => Params::Known(params.clone()),
             (None, None) => return Some(SendCode::NoServerParams),
         };
-        let (app_id, uid) = (session.app_id.clone(), session.uid.clone());
         let posts = &mut self.apps.get_mut(&app_id)?.posts;
         if posts.waiting.len() >= POSTS_WAITING_MAX {
             return Some(SendCode::OverRate);
@@ -155,7 +156,7 @@ impl Server {
         self.last_call += 1;
         let call = CallId(self.last_call);
         posts.waiting.push_back(call);
-        session.posts_waiting += 1;
+        state.posts_waiting += 1;
         let until = now + self.config.post_wait;
         self.due.insert((until, Due::Post(call)));
         let phase = Phase::Waiting { until, params, payload: payload.detached() };
@@ -167,7 +168,8 @@ impl Server {
     /// The driver has said whether the params with this ticket are allowed: what waited for that is judged.
     pub(super) fn params_decided(&mut self, now: Instant, number: SessionNumber, ticket: u64) {
         let Some(session) = self.sessions.get(&number) else { return };
-        let (app_id, in_force) = (session.app_id.clone(), session.server_params.clone());
+        let Some(state) = &session.to_app_server else { return };
+        let (app_id, in_force) = (session.app_id.clone(), state.params.clone());
         let mut refused = Vec::new();
         for call in self.waiting_of(&app_id, number) {
             let Some(waiting) = self.calls.get_mut(&call) else { continue };
@@ -200,7 +202,7 @@ impl Server {
     /// The session has acknowledged something: there may be room for a reply (§11.8).
     pub(super) fn window_emptied(&mut self, now: Instant, number: SessionNumber) {
         let Some(session) = self.sessions.get(&number) else { return };
-        if session.posts_waiting > 0 {
+        if session.to_app_server.as_ref().is_some_and(|state| state.posts_waiting > 0) {
             let app_id = session.app_id.clone();
             self.begin_posts(now, &app_id);
         }
@@ -229,7 +231,7 @@ impl Server {
             payload: payload.clone(),
         };
         app.posts.begin(call.uid.clone());
-        session.posts_waiting -= 1;
+        session.post_no_longer_waits();
         self.due.remove(&(*until, Due::Post(id)));
         let until = now + self.config.post_timeout;
         self.due.insert((until, Due::Post(id)));
@@ -308,7 +310,7 @@ impl Server {
             } else {
                 app.posts.waiting.retain(|waiting| *waiting != id);
                 if let Some(session) = self.sessions.get_mut(&call.session) {
-                    session.posts_waiting -= 1;
+                    session.post_no_longer_waits();
                 }
             }
         }
@@ -318,6 +320,12 @@ impl Server {
 }
 
 impl Session {
+    fn post_no_longer_waits(&mut self) {
+        if let Some(state) = &mut self.to_app_server {
+            state.posts_waiting -= 1;
+        }
+    }
+
     /// §11.8: a reply that comes must find its place.
     fn has_room_for_replies(&self, replies: usize) -> bool {
         self.channel.unacked_bytes() + replies * FRAME_BYTES_MAX <= WINDOW_BYTES_MAX

@@ -1,11 +1,12 @@
 //! Sessions: what a login makes, and what outlives links.
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::params::AskedParams;
+use super::params::ToAppServer;
 use super::timers::Due;
 use super::{Config, Output, Report, Server};
 use crate::limits::{SERVER_WINDOW_FRAMES_MAX, WINDOW_BYTES_MAX};
@@ -15,7 +16,7 @@ use crate::rate::TokenBucket;
 use crate::wire::{Accepted, Frame, Login, ResumeKey};
 use crate::{
     AppId, BroadcastCode, CloseCode, Instant, LeaveReason, LinkId, MessageId, RoomId, SendCode,
-    ServerParams, TargetId, UserId,
+    UserId,
 };
 
 /// Numbers a session within its shard, for as long as the shard lives.
@@ -38,16 +39,8 @@ pub(super) struct Session {
     pub(super) sends: TokenBucket,
     pub(super) broadcasts: TokenBucket,
     pub(super) statuses: TokenBucket,
-    pub(super) server_sends: TokenBucket,
-    /// Apart, so that setting params takes nothing from the messages behind it.
-    pub(super) params_rate: TokenBucket,
-    /// Where messages for the app's server go.
-    pub(super) server_params: Option<ServerParams>,
-    /// Params that are not decided. The driver is asked about the first.
-    pub(super) asked_params: VecDeque<AskedParams>,
-    /// What the driver is asked.
-    pub(super) target: Option<TargetId>,
-    pub(super) posts_waiting: usize,
+    /// From the first frame for the app's server on: most sessions have none.
+    pub(super) to_app_server: Option<Box<ToAppServer>>,
     /// Results that go out with the next flush.
     pub(super) outcomes: Vec<Outcome>,
     /// Whether the session is on the list of those to flush.
@@ -153,12 +146,7 @@ impl Session {
             sends: TokenBucket::new(config.sends_per_second, now),
             broadcasts: TokenBucket::new(config.broadcasts_per_second, now),
             statuses: TokenBucket::new(config.status_queries_per_second, now),
-            server_sends: TokenBucket::new(config.server_sends_per_second, now),
-            params_rate: TokenBucket::new(config.server_sends_per_second, now),
-            server_params: None,
-            asked_params: VecDeque::new(),
-            target: None,
-            posts_waiting: 0,
+            to_app_server: None,
             outcomes: Vec::new(),
             is_dirty: false,
             has_late_ack: false,
@@ -246,7 +234,7 @@ impl Server {
         if let Some(app) = self.apps.get_mut(&session.app_id) {
             app.users.remove(&session.uid);
         }
-        if let Some(target) = session.target {
+        if let Some(target) = session.to_app_server.and_then(|state| state.target) {
             self.targets.remove(&target);
         }
         self.forget_waiting_posts(&session.app_id, number);
