@@ -1,6 +1,6 @@
 //! A shard behind a listener: one task for each link, one for time.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::marker::PhantomData;
 use std::net::SocketAddr;
@@ -81,7 +81,10 @@ struct State {
     posts: HashMap<CallId, Lifeline>,
     watcher: Option<Arc<dyn Watch>>,
     /// To be started when the lock is free.
-    new_posts: Vec<NewPost>,
+    new_posts: VecDeque<NewPost>,
+    /// Somebody starts them, one after the other. A runtime that is being shut down ends each at once, which brings about
+    /// the next: that must not nest.
+    is_starting_posts: bool,
 }
 
 impl<R: Runtime> Shard<R> {
@@ -112,7 +115,8 @@ impl<R: Runtime> Shard<R> {
             touched: Vec::new(),
             posts: HashMap::new(),
             watcher: None,
-            new_posts: Vec::new(),
+            new_posts: VecDeque::new(),
+            is_starting_posts: false,
         };
         Self {
             inner: Arc::new(Inner {
@@ -245,7 +249,7 @@ impl<R: Runtime> Shard<R> {
             self.drain(&mut state, now);
         }
         let touched = std::mem::take(&mut state.touched);
-        let new_posts = std::mem::take(&mut state.new_posts);
+        let has_new_posts = !state.new_posts.is_empty();
         let is_nearer = match (state.deadline, state.timer_at) {
             (Some(deadline), Some(timer_at)) => deadline < timer_at,
             (Some(_), None) => true,
@@ -258,10 +262,27 @@ impl<R: Runtime> Shard<R> {
         if is_nearer {
             self.inner.time_changed.notify(1);
         }
-        for post in new_posts {
-            post.start::<R>(Arc::downgrade(&self.inner), &*self.inner.poster);
+        if has_new_posts {
+            self.start_posts();
         }
         returned
+    }
+
+    fn start_posts(&self) {
+        if std::mem::replace(&mut self.lock().is_starting_posts, true) {
+            return;
+        }
+        while let Some(post) = self.next_new_post() {
+            post.start::<R>(Arc::downgrade(&self.inner), &*self.inner.poster);
+        }
+    }
+
+    /// `None` ends the starting: what comes later is started by whoever brings it about.
+    fn next_new_post(&self) -> Option<NewPost> {
+        let mut state = self.lock();
+        let post = state.new_posts.pop_front();
+        state.is_starting_posts = post.is_some();
+        post
     }
 
     fn drain(&self, state: &mut State, now: Instant) {
@@ -293,7 +314,7 @@ impl<R: Runtime> Shard<R> {
                 }
                 Output::PostToAppServer(call, post) => {
                     let (post, lifeline) = NewPost::new(call, *post);
-                    state.new_posts.push(post);
+                    state.new_posts.push_back(post);
                     state.posts.insert(call, lifeline);
                 }
                 Output::AbandonPost(call) => drop(state.posts.remove(&call)),

@@ -13,7 +13,7 @@ use rts_proto::limits::{
 use rts_server::{Config, DEV_APP_ID, DEV_APP_KEY, Server};
 use rts_token::{AppKey, Token};
 use rts_transport_tokio::{
-    Engine, Event, Events, LoginCode, MessageConfig, SendCode, ServerParamsCode, connect,
+    Engine, Event, Events, LoginCode, MessageConfig, SendCode, ServerParamsCode, Shard, connect,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -74,13 +74,14 @@ async fn log_in(url: &str, uid: &str) -> (Engine, Events) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_slow_app_server_costs_bounded_memory_and_delays_nobody_else() {
-    let seen = Arc::new(Seen::default());
-    let app_server = slow_app_server(Arc::clone(&seen)).await;
+/// A server, and many users who may post to a slow app server.
+async fn crowd(seen: &Arc<Seen>) -> (Vec<Engine>, String, Shard) {
+    let app_server = slow_app_server(Arc::clone(seen)).await;
     let mut config = Config::development("127.0.0.1:0".parse().expect("an address"));
     config.openapi = None;
+    // What is measured is what the slow server does, not the rates.
     config.limits.server_sends_per_second = 0;
+    config.limits.sends_per_second = 0;
     let server = Server::bind(&config).await.expect("it listens");
     let (url, shard) = (format!("rts://{}", server.local_addr()), server.shard());
     tokio::spawn(server.run(std::future::pending()));
@@ -93,7 +94,15 @@ async fn a_slow_app_server_costs_bounded_memory_and_delays_nobody_else() {
         while events.next().await != Some(Event::ServerParamsSetResult(ServerParamsCode::Ok)) {}
         senders.push(engine);
     }
-    let (alice, _alices) = log_in(&url, "alice").await;
+    (senders, url, shard)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_app_server_costs_bounded_memory_and_delays_nobody_else() {
+    let seen = Arc::new(Seen::default());
+    let (senders, url, shard) = crowd(&seen).await;
+    // Her results are waited for one by one: events that nobody takes would stop her link.
+    let (alice, _) = log_in(&url, "alice").await;
     let (_bob, mut bobs) = log_in(&url, "bob").await;
 
     let sending: Vec<_> = senders
@@ -164,4 +173,24 @@ async fn a_slow_app_server_costs_bounded_memory_and_delays_nobody_else() {
     assert!(beside_posts > 100, "{beside_posts} messages between users went through meanwhile");
     let stats = shard.stats();
     assert_eq!((stats.posts_waiting, stats.posts_under_way, stats.post_bytes), (0, 0, 0));
+}
+
+/// Each post that a dying runtime drops makes room for the next, which it drops too: were these nested, the stack would
+/// overflow and the process end.
+#[test]
+fn a_runtime_that_is_shut_down_ends_all_posts_one_after_the_other() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let (_senders, shard) = runtime.block_on(async {
+        let (senders, _, shard) = crowd(&Arc::new(Seen::default())).await;
+        for number in 0..POSTS_PER_APP_MAX + POSTS_WAITING_MAX {
+            drop(senders[number % SENDERS].send_server_message("x").expect("accepted"));
+        }
+        while shard.stats().posts_waiting < POSTS_WAITING_MAX / 2 {
+            tokio::task::yield_now().await;
+        }
+        (senders, shard)
+    });
+    drop(runtime);
+    let stats = shard.stats();
+    assert_eq!((stats.posts_waiting, stats.posts_under_way), (0, 0));
 }
