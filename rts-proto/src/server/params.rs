@@ -26,7 +26,7 @@ pub(super) struct ToAppServer {
 }
 
 impl Session {
-    pub(super) fn to_app_server(&mut self, now: Instant, config: &Config) -> &mut ToAppServer {
+    pub(super) fn app_server_state(&mut self, now: Instant, config: &Config) -> &mut ToAppServer {
         let rate = config.server_sends_per_second;
         self.to_app_server.get_or_insert_with(|| {
             Box::new(ToAppServer {
@@ -56,7 +56,7 @@ impl Server {
         set: &SetServerParams,
     ) {
         let Some(session) = self.sessions.get_mut(&number) else { return };
-        let state = session.to_app_server(now, &self.config);
+        let state = session.app_server_state(now, &self.config);
         let ticket = set.ticket;
         let code = if !state.sets.take(now) || state.asked.len() >= OPEN_SERVER_PARAMS_MAX {
             ServerParamsCode::OverRate

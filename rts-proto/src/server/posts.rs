@@ -140,7 +140,7 @@ impl Server {
     ) -> Option<SendCode> {
         let session = self.sessions.get_mut(&number)?;
         let (app_id, uid) = (session.app_id.clone(), session.uid.clone());
-        let state = session.to_app_server(now, &self.config);
+        let state = session.app_server_state(now, &self.config);
         if !state.sends.take(now) {
             return Some(SendCode::OverRate);
         }
