@@ -106,6 +106,24 @@ bugs! {
     SelfAmongMembers,
     /// A refused token logs in.
     RefusalIgnored,
+    /// A message to the app's server is posted twice.
+    PostedTwice,
+    /// It has result 0 as soon as an answer begins.
+    PostOkBeforeAnswer,
+    /// It has result 0 whatever the status was.
+    AnyStatusIsOk,
+    /// Later messages of a user are posted first.
+    PostsOvertake,
+    /// A post that takes too long is not given up.
+    PostNeverGivenUp,
+    /// What the operator does not list is posted to.
+    RefusedTargetUsed,
+    /// Server params that come later change nothing.
+    FirstParamsStay,
+    /// A new session is not told the params that are in force.
+    ParamsNotToldAgain,
+    /// A login begins with the params of the one before.
+    ParamsOutliveLogin,
 }
 
 #[cfg(not(feature = "planted-bugs"))]

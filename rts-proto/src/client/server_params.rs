@@ -11,6 +11,7 @@ use super::pending::{Asker, Question};
 use super::session::Tag;
 use super::{Client, Event, SendError, WarningCode};
 use crate::limits::OPEN_SERVER_PARAMS_MAX;
+use crate::planted::{Bug, planted};
 use crate::wire::{Frame, SetServerParams};
 use crate::{Instant, MessageId, Payload, Reply, SendCode, ServerParams, ServerParamsCode};
 
@@ -138,7 +139,9 @@ impl Client {
         let undecided = asked.iter().filter(|(ticket, _)| !waits(**ticket));
         let mut frames: Vec<_> =
             undecided.map(|(ticket, params)| (*ticket, set_frame(*ticket, params))).collect();
-        if let Some(params) = in_force {
+        if let Some(params) = in_force
+            && !planted(Bug::ParamsNotToldAgain)
+        {
             self.last_wire_number += 1;
             *told_again = Some(self.last_wire_number);
             frames.insert(0, (self.last_wire_number, set_frame(self.last_wire_number, params)));
@@ -152,6 +155,9 @@ impl Client {
 
     /// The login is over.
     pub(super) fn forget_server_params(&mut self) {
+        if planted(Bug::ParamsOutliveLogin) {
+            return;
+        }
         self.params = Params::default();
     }
 

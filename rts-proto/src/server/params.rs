@@ -6,6 +6,7 @@ use alloc::collections::VecDeque;
 use super::session::{Session, SessionNumber};
 use super::{Config, Output, Server, Target};
 use crate::limits::OPEN_SERVER_PARAMS_MAX;
+use crate::planted::{Bug, planted};
 use crate::rate::TokenBucket;
 use crate::wire::{Frame, SetServerParams};
 use crate::{Instant, ServerParams, ServerParamsCode, TargetId};
@@ -92,8 +93,10 @@ impl Server {
         let Some(state) = &mut session.to_app_server else { return };
         state.target = None;
         let Some(AskedParams { ticket, params }) = state.asked.pop_front() else { return };
-        let code = if is_allowed {
-            state.params = Some(params);
+        let code = if is_allowed || planted(Bug::RefusedTargetUsed) {
+            if state.params.is_none() || !planted(Bug::FirstParamsStay) {
+                state.params = Some(params);
+            }
             ServerParamsCode::Ok
         } else {
             ServerParamsCode::Unknown

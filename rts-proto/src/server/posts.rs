@@ -14,6 +14,7 @@ use crate::limits::{
     FRAME_BYTES_MAX, POSTS_PER_APP_MAX, POSTS_PER_USER_MAX, POSTS_WAITING_MAX, REPLY_BYTES_MAX,
     WINDOW_BYTES_MAX,
 };
+use crate::planted::{Bug, planted};
 use crate::wire::Frame;
 use crate::{AppId, CallId, Instant, MessageId, Payload, Reply, SendCode, ServerParams, UserId};
 
@@ -193,6 +194,9 @@ impl Server {
     pub(super) fn begin_posts(&mut self, now: Instant, app_id: &AppId) {
         let Some(app) = self.apps.get_mut(app_id) else { return };
         let mut candidates = core::mem::take(&mut app.posts.waiting);
+        if planted(Bug::PostsOvertake) {
+            candidates.make_contiguous().reverse();
+        }
         candidates.retain(|call| !self.begin_post(now, *call));
         if let Some(app) = self.apps.get_mut(app_id) {
             app.posts.waiting = candidates;
@@ -234,9 +238,14 @@ impl Server {
         session.post_no_longer_waits();
         self.due.remove(&(*until, Due::Post(id)));
         let until = now + self.config.post_timeout;
-        self.due.insert((until, Due::Post(id)));
+        if !planted(Bug::PostNeverGivenUp) {
+            self.due.insert((until, Due::Post(id)));
+        }
         let bytes = params.len() + payload.len();
         call.phase = Phase::UnderWay { until, has_begun: false, bytes };
+        if planted(Bug::PostedTwice) {
+            self.outputs.push_back(Output::PostToAppServer(id, Box::new(post.clone())));
+        }
         self.outputs.push_back(Output::PostToAppServer(id, Box::new(post)));
         true
     }
@@ -246,12 +255,18 @@ impl Server {
         let Phase::UnderWay { has_begun, .. } = &mut call.phase else { return };
         let app_id = call.app_id.clone();
         match progress {
+            PostProgress::Begun if planted(Bug::PostOkBeforeAnswer) => {
+                self.end_call(id, SendCode::Ok, Reply::default());
+            }
             PostProgress::Begun => {
                 *has_begun = true;
                 return;
             }
             PostProgress::Answered(reply) if reply.len() <= REPLY_BYTES_MAX => {
                 self.end_call(id, SendCode::Ok, reply);
+            }
+            PostProgress::AnsweredBadly if planted(Bug::AnyStatusIsOk) => {
+                self.end_call(id, SendCode::Ok, Reply::default());
             }
             PostProgress::Answered(_) | PostProgress::AnsweredBadly => {
                 self.end_call(id, SendCode::ServerBadAnswer, Reply::default());

@@ -50,6 +50,8 @@ pub(crate) struct Engine {
     pub(crate) login: Login,
     /// Logins that succeeded.
     pub(crate) epoch: u64,
+    /// Logins that were called for: one that was refused for its token goes on with a fresh one.
+    pub(crate) logins: u64,
     pub(crate) connection: Option<ConnectionState>,
     pub(crate) is_destroyed: bool,
     /// Inside the call that destroys it.
@@ -102,6 +104,11 @@ impl Model {
             Entry::Judged { .. }
             | Entry::Closed { .. }
             | Entry::Dialled { .. }
+            | Entry::TargetChecked { .. }
+            | Entry::Posted { .. }
+            | Entry::AppServerSaid { .. }
+            | Entry::PostAbandoned { .. }
+            | Entry::Restarted
             | Entry::Fault(_)
             | Entry::Phase(_)
             | Entry::Gauges { .. } => {}
@@ -112,7 +119,10 @@ impl Model {
 impl Engine {
     fn called(&mut self, call: &Call, returned: i64) {
         match call {
-            Call::Login { uid, .. } if returned == 0 => self.login = Login::LoggingIn(uid.clone()),
+            Call::Login { uid, .. } if returned == 0 => {
+                self.logins += 1;
+                self.login = Login::LoggingIn(uid.clone());
+            }
             Call::Refresh => {
                 if let Login::Rejected(uid) = &self.login {
                     self.login = Login::LoggingIn(uid.clone());
@@ -147,6 +157,8 @@ impl Engine {
             | Call::JoinRoom { .. }
             | Call::Broadcast { .. }
             | Call::SetBusinessId { .. }
+            | Call::SetServerParams { .. }
+            | Call::ServerSend { .. }
             | Call::NetworkChanged => {}
         }
     }

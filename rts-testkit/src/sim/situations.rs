@@ -176,6 +176,44 @@ situations! {
     AttackTimeout,
     /// For more than may be unacknowledged.
     AttackWindowExceeded,
+    /// Server params came into force.
+    ParamsSet,
+    /// The operator does not list their url, or they are malformed.
+    ParamsRefused,
+    /// `setServerParams` without a login.
+    ParamsNotLoggedIn,
+    /// No answer to them in time, or they did not leave.
+    ParamsUnknown,
+    /// A message to the app's server had result 0.
+    PostOk,
+    /// Result 1.
+    PostTimeout,
+    /// Result 2.
+    PostBroken,
+    /// Result 5.
+    PostOverRate,
+    /// Result 17.
+    PostNotReached,
+    /// Result 18.
+    PostBadAnswer,
+    /// Result 106.
+    PostWithoutParams,
+    /// The app's server did not answer in time.
+    PostGivenUp,
+    /// It began to, and did not end in time.
+    PostGivenUpHalfway,
+    /// It answered what had been given up.
+    AnswerTooLate,
+    /// It answered, and the sender was logged out.
+    AnswerForNobody,
+    /// 65,536 bytes of an answer arrived.
+    LongestReply,
+    /// A reply came after its receiver had to connect again.
+    ReplyAfterReconnect,
+    /// A server that was told the params of an earlier one posted with them.
+    PostedAfterRestart,
+    /// The server was lost while posts were under way.
+    CrashWithPosts,
 }
 
 /// How often each was met.

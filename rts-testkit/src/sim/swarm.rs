@@ -57,6 +57,10 @@ kinds! {
         BusinessId,
         /// `setRuntimeParameters`
         Parameters,
+        /// `setServerParams`
+        ServerParams,
+        /// `sendServerMessage` and `sendServerBinaryMessage`
+        ServerSend,
         /// `destroy`, and another engine in its place
         Destroy,
         /// The device says that its network is another one.
@@ -103,6 +107,8 @@ kinds! {
         Refusals,
         /// Latency, jitter, chunks and bandwidth change.
         Weather,
+        /// The app's server answers badly, late, halfway, or not at all.
+        AppServer,
         /// A peer that breaks the rules of the protocol.
         Attack,
         /// Two engines log in as one user at about the same time.
@@ -179,6 +185,7 @@ impl Swarm {
             server::Config { room_members_max: self.room_members_max, ..server::Config::default() };
         config.sends_per_second *= self.rate;
         config.broadcasts_per_second *= self.rate;
+        config.server_sends_per_second *= self.rate;
         config.status_queries_per_second *= self.rate;
         config.room_broadcasts_per_second *= self.rate;
         config.large_room_broadcasts_per_second *= self.rate;
@@ -191,9 +198,10 @@ fn call_weights(rng: &mut Rng) -> Vec<(CallKind, u32)> {
     let usual = |kind| match kind {
         CallKind::Send => 30,
         CallKind::Broadcast => 20,
+        CallKind::ServerSend => 12,
         CallKind::SendUnreliable | CallKind::Status => 6,
         CallKind::Login | CallKind::Join => 5,
-        CallKind::Burst | CallKind::Leave => 2,
+        CallKind::Burst | CallKind::Leave | CallKind::ServerParams => 2,
         CallKind::Refresh
         | CallKind::Logout
         | CallKind::DestroyRoom

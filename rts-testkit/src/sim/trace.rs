@@ -5,10 +5,10 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 
 use rts_proto::client::{Event, RoomEvent};
-use rts_proto::server::Stats;
-use rts_proto::{CloseCode, Instant, LoginCode, MessageConfig, Payload, RoomKey};
+use rts_proto::server::{PostProgress, Stats};
+use rts_proto::{CallId, CloseCode, Instant, LoginCode, MessageConfig, Payload, RoomKey};
 
-use super::plan::Step;
+use super::plan::{ParamsKind, Step};
 use crate::Person;
 
 /// Lines that a report shows.
@@ -29,20 +29,70 @@ pub(crate) struct TokenFacts {
 /// What an application called.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Call {
-    Login { uid: String, token_is_empty: bool },
+    Login {
+        uid: String,
+        token_is_empty: bool,
+    },
     Logout,
     Refresh,
-    Send { to: String, serial: u64, bytes: usize, is_binary: bool, config: MessageConfig },
-    Status { uid: String },
-    CreateRoom { room: String },
-    JoinRoom { key: RoomKey },
-    LeaveRoom { key: RoomKey },
-    DestroyRoom { key: RoomKey },
-    Broadcast { key: RoomKey, serial: u64, bytes: usize, is_binary: bool },
-    SetBusinessId { is_good: bool },
-    SetSendTimeout { ms: u64 },
+    Send {
+        to: String,
+        serial: u64,
+        bytes: usize,
+        is_binary: bool,
+        config: MessageConfig,
+    },
+    Status {
+        uid: String,
+    },
+    CreateRoom {
+        room: String,
+    },
+    JoinRoom {
+        key: RoomKey,
+    },
+    LeaveRoom {
+        key: RoomKey,
+    },
+    DestroyRoom {
+        key: RoomKey,
+    },
+    Broadcast {
+        key: RoomKey,
+        serial: u64,
+        bytes: usize,
+        is_binary: bool,
+    },
+    SetBusinessId {
+        is_good: bool,
+    },
+    SetSendTimeout {
+        ms: u64,
+    },
+    /// The signature says the serial.
+    SetServerParams {
+        serial: u64,
+        kind: ParamsKind,
+        url: String,
+    },
+    ServerSend {
+        serial: u64,
+        bytes: usize,
+        is_binary: bool,
+    },
     Destroy,
     NetworkChanged,
+}
+
+/// What the server posted to the app's server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Posted {
+    pub(crate) app: usize,
+    pub(crate) uid: String,
+    pub(crate) id: u64,
+    pub(crate) url: String,
+    pub(crate) signature: String,
+    pub(crate) payload: Payload,
 }
 
 /// Where a run is.
@@ -100,6 +150,24 @@ pub(crate) enum Entry {
         who: Person,
         on: bool,
     },
+    TargetChecked {
+        app: usize,
+        url: String,
+        is_allowed: bool,
+    },
+    Posted {
+        call: CallId,
+        post: Posted,
+    },
+    AppServerSaid {
+        call: CallId,
+        progress: PostProgress,
+    },
+    PostAbandoned {
+        call: CallId,
+    },
+    /// Another server is there, which knows nothing.
+    Restarted,
     Fault(Step),
     Phase(Phase),
     Gauges {
@@ -122,27 +190,24 @@ impl fmt::Display for Line {
         match &self.entry {
             Entry::Call { who, call, returned } => write!(f, "#{who} {call:?} = {returned}"),
             Entry::Returned { who } => write!(f, "#{who}   returned"),
-            Entry::Event { who, event } => write!(f, "#{who}   {}", Shown(event)),
+            Entry::Event { who, event } => {
+                write!(f, "#{who}   {event:?}")?;
+                shown(f, payload(event))
+            }
+            Entry::Posted { call, post } => {
+                write!(f, "{call:?} {post:?}")?;
+                shown(f, Some(&post.payload))
+            }
             other => write!(f, "{other:?}"),
         }
     }
 }
 
 /// Payloads of a simulation are no secret, and their beginning says what they are.
-struct Shown<'a>(&'a Event);
-
-impl fmt::Display for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.0)?;
-        match payload(self.0) {
-            Some(payload) => {
-                let bytes = payload_bytes(payload);
-                let head = &bytes[..bytes.len().min(12)];
-                write!(f, " {:?}", String::from_utf8_lossy(head))
-            }
-            None => Ok(()),
-        }
-    }
+fn shown(f: &mut fmt::Formatter<'_>, payload: Option<&Payload>) -> fmt::Result {
+    let Some(payload) = payload else { return Ok(()) };
+    let bytes = payload_bytes(payload);
+    write!(f, " {:?}", String::from_utf8_lossy(&bytes[..bytes.len().min(12)]))
 }
 
 pub(crate) fn payload(event: &Event) -> Option<&Payload> {
@@ -236,9 +301,12 @@ impl Line {
         hash.write_u64(self.at.as_micros());
         // Writing into a hash cannot fail.
         let _ = write!(hash, "{:?}", self.entry);
-        if let Entry::Event { event, .. } = &self.entry
-            && let Some(payload) = payload(event)
-        {
+        let payload = match &self.entry {
+            Entry::Event { event, .. } => payload(event),
+            Entry::Posted { post, .. } => Some(&post.payload),
+            _ => None,
+        };
+        if let Some(payload) = payload {
             payload_bytes(payload).hash(hash);
         }
     }

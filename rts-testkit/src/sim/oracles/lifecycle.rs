@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rts_proto::client::{Event, RoomEvent};
-use rts_proto::{ConnectionState, Instant, LoginCode, LogoutReason};
+use rts_proto::{ConnectionState, Instant, LoginCode, LogoutReason, ServerParamsCode};
 
 use super::{Oracle, Violation, ensure};
 use crate::Person;
@@ -269,6 +269,7 @@ fn nothing_but_answers(who: Person, event: &Event) -> Result<(), Violation> {
         | Event::PeerOnlineStatus { .. }
         | Event::ServerMessageSendResult { .. }
         | Event::CreateRoomFailed { .. }
+        | Event::ServerParamsSetResult(ServerParamsCode::NotLoggedIn)
         | Event::Warning { .. } => true,
         Event::Room { event, .. } => matches!(
             event,

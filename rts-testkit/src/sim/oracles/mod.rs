@@ -1,6 +1,7 @@
 //! What must never break, one group a file. An oracle reads the trace and nothing else; the [`Model`] is what all of
 //! them would otherwise work out for themselves from the same lines.
 
+mod app_server;
 mod isolation;
 mod lifecycle;
 mod resources;
@@ -30,6 +31,7 @@ impl Oracles {
         let all: Vec<Box<dyn Oracle>> = vec![
             Box::new(lifecycle::Lifecycle::default()),
             Box::new(sends::Sends::default()),
+            Box::new(app_server::AppServer::default()),
             Box::new(rooms::Rooms::default()),
             Box::new(resume::Resume::default()),
             Box::new(isolation::Isolation::default()),

@@ -67,5 +67,6 @@ fn as_believed(model: &Model, server: &Stats, open_links: usize) -> Result<(), V
             "I27: the server holds {server:?} and {open_links} links, the engines believe {believed:?}"
         )
     })?;
-    ensure(server.window_bytes == 0, || format!("I42: nothing is said, and {server:?}"))
+    let is_idle = (server.window_bytes, server.posts_waiting, server.posts_under_way) == (0, 0, 0);
+    ensure(is_idle, || format!("I42: nothing is said, and {server:?}"))
 }

@@ -70,12 +70,7 @@ impl Oracle for Sends {
                         format!("I11: the send returned {returned}, not {wanted}")
                     });
                 }
-                let last = self.last_id.entry(who).or_default();
-                *last += 1;
-                let id = *last;
-                ensure(i64::try_from(id) == Ok(*returned), || {
-                    format!("I12: the send of #{who} returned {returned}, and {id} is next")
-                })?;
+                let id = self.id_is_next(who, *returned)?;
                 let from = engine.login.live().map(str::to_owned);
                 let must_arrive = self.is_healed
                     && from.is_some()
@@ -107,6 +102,15 @@ impl Oracle for Sends {
                 );
                 Ok(())
             }
+            // Messages to the app's server have ids from the same sequence.
+            Entry::Call { who, call: Call::ServerSend { .. }, returned } => {
+                match model.engines[*who].is_destroyed {
+                    true => {
+                        ensure(*returned == -1, || format!("I11: the send returned {returned}"))
+                    }
+                    false => self.id_is_next(*who, *returned).map(drop),
+                }
+            }
             Entry::Event { who, event: Event::MessageSendResult { id, code } } => {
                 self.result(model, line.at, *who, id.0, *code)
             }
@@ -128,6 +132,16 @@ impl Oracle for Sends {
 }
 
 impl Sends {
+    fn id_is_next(&mut self, who: Person, returned: i64) -> Result<u64, Violation> {
+        let last = self.last_id.entry(who).or_default();
+        *last += 1;
+        let id = *last;
+        ensure(i64::try_from(id) == Ok(returned), || {
+            format!("I12: the send of #{who} returned {returned}, and {id} is next")
+        })?;
+        Ok(id)
+    }
+
     fn result(
         &mut self,
         model: &Model,
@@ -241,17 +255,23 @@ fn immediate_results(
     code: SendCode,
 ) -> Result<(), Violation> {
     let is_now = now == sent.at;
-    let wanted = match (&sent.from, login) {
-        (None, Login::LoggingIn(_)) => Some(SendCode::NotInitialised),
-        (None, _) => Some(SendCode::NotLoggedIn),
-        (Some(_), _) if sent.bytes > PAYLOAD_BYTES_MAX => Some(SendCode::TooLong),
-        (Some(_), _) if UserId::new(&sent.to).is_err() => Some(SendCode::ReceiverNotFound),
-        (Some(_), _) => None,
-    };
+    let wanted = sendable(sent.from.is_some(), login, sent.bytes);
+    let is_user = UserId::new(&sent.to).is_ok();
+    let wanted = wanted.or((!is_user).then_some(SendCode::ReceiverNotFound));
     let only_then = [SendCode::NotInitialised, SendCode::NotLoggedIn, SendCode::TooLong];
     let holds = match wanted {
         Some(wanted) => is_now && code == wanted,
         None => !only_then.contains(&code),
     };
     ensure(holds, || format!("result {} of {sent:?}, {wanted:?} is right", code.code()))
+}
+
+/// The result that a message must have at once, whatever it is for.
+pub(super) fn sendable(is_logged_in: bool, login: &Login, bytes: usize) -> Option<SendCode> {
+    match (is_logged_in, login) {
+        (false, Login::LoggingIn(_)) => Some(SendCode::NotInitialised),
+        (false, _) => Some(SendCode::NotLoggedIn),
+        (true, _) if bytes > PAYLOAD_BYTES_MAX => Some(SendCode::TooLong),
+        (true, _) => None,
+    }
 }

@@ -9,7 +9,7 @@ use super::{Place, Run, app_id, room_id, uid};
 use crate::Person;
 use crate::sim::oracles::Violation;
 use crate::sim::payload;
-use crate::sim::plan::{Nonsense, Slot, Step, TokenKind};
+use crate::sim::plan::{Nonsense, ParamsKind, Slot, Step, TokenKind};
 use crate::sim::trace::{Call, Entry, TokenFacts};
 
 impl Run<'_> {
@@ -81,6 +81,8 @@ impl Run<'_> {
                 self.world.take_events(who);
                 Ok(())
             }
+            Step::ServerParams { kind, .. } => self.set_server_params(who, kind),
+            Step::ServerSend { bytes, is_binary, .. } => self.send_to_server(who, bytes, is_binary),
             Step::Destroy { .. } => {
                 self.destroy(who)?;
                 let person = self.new_engine(app)?;
@@ -141,6 +143,39 @@ impl Run<'_> {
     pub(super) fn ask_status(&mut self, who: Person, uid: String) -> Result<(), Violation> {
         self.world.call(who, |engine, now| engine.get_peer_online_status(now, &uid));
         self.made(who, Call::Status { uid }, 0)
+    }
+
+    pub(super) fn set_server_params(
+        &mut self,
+        who: Person,
+        kind: ParamsKind,
+    ) -> Result<(), Violation> {
+        let app = self.oracles.model.engines[who].app;
+        let id_of = |app| AppId::new(&app_id(app)).expect("an app id");
+        let url = kind.url(&id_of(app), &id_of(app + 1));
+        self.last_serial += 1;
+        let serial = self.last_serial;
+        let signature = match kind {
+            ParamsKind::NoSignature => String::new(),
+            _ => serial.to_string(),
+        };
+        self.world.call(who, |engine, now| engine.set_server_params(now, &signature, &url));
+        self.made(who, Call::SetServerParams { serial, kind, url }, 0)
+    }
+
+    pub(super) fn send_to_server(
+        &mut self,
+        who: Person,
+        bytes: usize,
+        is_binary: bool,
+    ) -> Result<(), Violation> {
+        let app = self.oracles.model.engines[who].app;
+        self.last_serial += 1;
+        let serial = self.last_serial;
+        let content = payload::make(app, serial, bytes, is_binary);
+        let sent = self.world.call(who, |engine, now| engine.send_server_message(now, content));
+        let returned = sent.map_or_else(|error| error.code().into(), |id| id.0.cast_signed());
+        self.made(who, Call::ServerSend { serial, bytes, is_binary }, returned)
     }
 
     fn create_room(&mut self, who: Person, room: String) -> Result<Option<RoomKey>, Violation> {
@@ -205,7 +240,9 @@ impl Run<'_> {
             TokenKind::Expired => wall.saturating_sub(10).max(1),
             _ => 0,
         };
+        // Tokens end with the year 2106, and clocks may be set to later ones.
         let seconds = u32::try_from(expire_at).unwrap_or(u32::MAX);
+        let expire_at = u64::from(seconds);
         let app_id = AppId::new(&app_id(app)).expect("an app id");
         let mut token = self.world.token_of(&app_id, &uid(user), seconds);
         match kind {

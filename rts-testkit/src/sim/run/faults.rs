@@ -39,6 +39,12 @@ impl Run<'_> {
                 self.world.refuse(&uid(user), code);
             }
             Step::Weather(weather) => self.set_weather(weather),
+            Step::AppServer { manner, delay_ms, answers_late } => {
+                let app_server = &mut self.world.app_server;
+                app_server.manner = manner;
+                app_server.delay = Duration::from_millis(delay_ms);
+                app_server.answers_late = answers_late;
+            }
             Step::Attack { app, how } => {
                 let now = self.world.now();
                 self.attackers.attack(&mut self.world, now, &app_id(app), how);

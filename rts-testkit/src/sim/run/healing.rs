@@ -8,7 +8,7 @@ use super::{Place, Run, uid};
 use crate::Person;
 use crate::sim::model;
 use crate::sim::oracles::Violation;
-use crate::sim::plan::{Step, TokenKind, Weather};
+use crate::sim::plan::{ParamsKind, Step, TokenKind, Weather};
 use crate::sim::trace::{Call, Entry, Phase};
 
 /// Within this time after the faults everybody is back.
@@ -33,6 +33,7 @@ impl Run<'_> {
         self.world.net.is_silent = false;
         self.world.net.refuses = false;
         self.world.verdict_delay = Duration::ZERO;
+        self.fault(Step::USUAL_APP_SERVER)?;
         for user in std::mem::take(&mut self.refused) {
             self.world.refuse(&uid(user), LoginCode::Ok);
         }
@@ -93,6 +94,8 @@ impl Run<'_> {
             for key in rooms {
                 self.broadcast(*who, key, *app, 40, true)?;
             }
+            self.set_server_params(*who, ParamsKind::OfThisApp)?;
+            self.send_to_server(*who, 40, index % 2 == 0)?;
         }
         self.run_for(ASKED_FOR)?;
         self.note(Entry::Phase(Phase::Asked))

@@ -9,15 +9,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use rts_proto::client::Parameters;
-use rts_proto::server::Verdict;
-use rts_proto::{Instant, LoginCode, RoomKey};
+use rts_proto::server::{Post, Verdict};
+use rts_proto::{AppId, Instant, LoginCode, RoomKey};
 
 use super::attack::Attackers;
 use super::oracles::{Oracles, Violation};
 use super::plan::{Plan, Step};
 use super::situations::Situations;
 use super::spotter::Spotter;
-use super::trace::{Call, Entry, Line, TokenFacts, Trace};
+use super::trace::{Call, Entry, Line, Posted, TokenFacts, Trace};
 use crate::{Happening, Person, World};
 
 /// What came of a run.
@@ -83,6 +83,21 @@ struct Run<'a> {
 /// All apps have ids of one length that differ at the end.
 fn app_id(app: usize) -> String {
     format!("simulation00000000000{app:03}")
+}
+
+fn app_number(id: &AppId) -> usize {
+    id.as_str().get(21..).and_then(|number| number.parse().ok()).unwrap_or(usize::MAX)
+}
+
+fn posted(post: &Post) -> Posted {
+    Posted {
+        app: app_number(&post.app_id),
+        uid: post.uid.as_str().to_owned(),
+        id: post.id.0,
+        url: post.params.url().to_owned(),
+        signature: post.params.signature().to_owned(),
+        payload: post.payload.clone(),
+    }
 }
 
 fn uid(user: usize) -> String {
@@ -167,6 +182,15 @@ impl<'a> Run<'a> {
                 Happening::Dialled(who) => Entry::Dialled { who },
                 // No app of a run has a back end that wants to know.
                 Happening::Reported(_) => continue,
+                Happening::TargetChecked(target, is_allowed) => Entry::TargetChecked {
+                    app: app_number(&target.app_id),
+                    url: target.url.to_string(),
+                    is_allowed,
+                },
+                Happening::Posted(call, post) => Entry::Posted { call, post: posted(&post) },
+                Happening::AppServerSaid(call, progress) => Entry::AppServerSaid { call, progress },
+                Happening::PostAbandoned(call) => Entry::PostAbandoned { call },
+                Happening::Restarted => Entry::Restarted,
                 Happening::Closed(who, code) => {
                     if self.attackers.is_one(who) {
                         self.spotter.attacker_closed(code);
@@ -176,13 +200,12 @@ impl<'a> Run<'a> {
                 }
                 Happening::Judged(asked, _) if self.attackers.is_its_name(&asked.uid) => continue,
                 Happening::Judged(asked, verdict) => {
-                    let number = asked.app_id.as_str().get(21..).and_then(|n| n.parse().ok());
                     let code = match verdict {
                         Verdict::Accept { .. } => LoginCode::Ok,
                         Verdict::Refuse(code) => code,
                     };
                     Entry::Judged {
-                        app: number.unwrap_or(usize::MAX),
+                        app: app_number(&asked.app_id),
                         uid: asked.uid.as_str().to_owned(),
                         facts: self.tokens.get(&asked.token[..]).copied(),
                         wall: self.world.wall_seconds_at(at),

@@ -1,14 +1,19 @@
 //! Recognises situations in the trace.
 
+mod app_server;
+mod rooms;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use rts_proto::client::{Event, RoomEvent};
+use rts_proto::client::Event;
 use rts_proto::limits::{PAYLOAD_BYTES_MAX, SESSION_GRACE};
 use rts_proto::{
-    BroadcastCode, CloseCode, ConnectionState, Instant, LeaveReason, LoginCode, LogoutReason,
-    MessageConfig, OnlineStatus, RoomState, SendCode,
+    CloseCode, ConnectionState, Instant, LoginCode, LogoutReason, MessageConfig, OnlineStatus,
+    SendCode,
 };
+
+use app_server::AppServer;
 
 use super::model::{Engine, Login, Model, RoomPhase};
 use super::payload;
@@ -41,6 +46,7 @@ pub(crate) struct Spotter {
     /// Inside which call.
     inside: Option<Situation>,
     last_call: Option<(Person, Instant, Call)>,
+    app_server: AppServer,
 }
 
 impl Spotter {
@@ -49,6 +55,7 @@ impl Spotter {
     }
 
     pub(crate) fn see(&mut self, model: &Model, line: &Line) {
+        self.see_app_server(model, line);
         match &line.entry {
             Entry::Call { who, call, returned } => {
                 self.called(&model.engines[*who], line.at, *who, call, *returned);
@@ -72,6 +79,11 @@ impl Spotter {
             }
             Entry::Fault(Step::RotateKey { app, .. }) => *self.keys.entry(*app).or_default() += 1,
             Entry::Engine { .. }
+            | Entry::TargetChecked { .. }
+            | Entry::Posted { .. }
+            | Entry::AppServerSaid { .. }
+            | Entry::PostAbandoned { .. }
+            | Entry::Restarted
             | Entry::Closed { code: None, .. }
             | Entry::Fault(_)
             | Entry::Phase(_)
@@ -245,70 +257,6 @@ impl Spotter {
             SendCode::NotInitialised => self.met(Situation::SendWhileLoggingIn),
             SendCode::NotLoggedIn => self.met(Situation::SendNotLoggedIn),
             _ => {}
-        }
-    }
-
-    fn told_of_room(
-        &mut self,
-        engine: &Engine,
-        now: Instant,
-        who: Person,
-        phase: Option<RoomPhase>,
-        event: &RoomEvent,
-    ) {
-        match event {
-            RoomEvent::Joined { rejoined: true, .. } => {
-                let is_reported = engine.connection == Some(ConnectionState::Reconnected);
-                self.met(match is_reported {
-                    true => Situation::Rejoined,
-                    false => Situation::RejoinedAfterQuietBreak,
-                });
-            }
-            RoomEvent::StateChanged { uid: None, .. } => self.met(Situation::JoinWithoutLogin),
-            RoomEvent::StateChanged { state: RoomState::JoinFailed, .. }
-                if engine.login.live().is_some() =>
-            {
-                self.met(Situation::JoinRefused);
-            }
-            RoomEvent::Left => {
-                self.met(Situation::Left);
-                let is_at_once = matches!(
-                    &self.last_call,
-                    Some((caller, at, Call::LeaveRoom { .. })) if *caller == who && *at == now
-                );
-                if is_at_once {
-                    self.met(Situation::LeftAtOnce);
-                }
-            }
-            RoomEvent::MessageReceived { .. } => {
-                self.met(Situation::BroadcastHeard);
-                if matches!(phase, Some(RoomPhase::Leaving { .. })) {
-                    self.met(Situation::HeardWhileLeaving);
-                }
-            }
-            RoomEvent::MessageSendResult { code, .. } => {
-                if self.inside == Some(Situation::RoomDestroyedWithOpenBroadcasts) {
-                    self.met(Situation::RoomDestroyedWithOpenBroadcasts);
-                }
-                match code {
-                    BroadcastCode::Ok => self.met(Situation::BroadcastOk),
-                    BroadcastCode::Timeout => self.met(Situation::BroadcastTimeout),
-                    BroadcastCode::Broken => self.met(Situation::BroadcastBroken),
-                    BroadcastCode::OverRate => self.met(Situation::BroadcastOverRate),
-                    BroadcastCode::NotInRoom => self.met(Situation::BroadcastNotInRoom),
-                    BroadcastCode::TooLong => self.met(Situation::BroadcastTooLong),
-                    _ => {}
-                }
-            }
-            RoomEvent::UserLeft { reason, .. } => match reason {
-                LeaveReason::Left => self.met(Situation::SawLeave),
-                LeaveReason::Dropped => self.met(Situation::SawDrop),
-                LeaveReason::Kicked => {}
-            },
-            RoomEvent::Joined { .. }
-            | RoomEvent::StateChanged { .. }
-            | RoomEvent::UserMessageReceived { .. }
-            | RoomEvent::UserJoined(_) => {}
         }
     }
 

@@ -1,247 +1,23 @@
-//! A run as a list of steps. All chance is in here: the same plan plays the same way, and what is left of it after
-//! steps are taken out is a plan too.
+//! All chance of a run.
 
-use std::fmt;
 use std::time::Duration;
 
 use fastrand::Rng;
 use rts_proto::{LoginCode, MessageConfig};
 
-use super::swarm::{CallKind, FaultKind, Swarm};
-use crate::Side;
+use super::{Attack, Nonsense, ParamsKind, Slot, Step, TokenKind, Weather};
+use crate::sim::swarm::{CallKind, FaultKind, Swarm};
+use crate::{Manner, Side};
 
-/// Somebody who has an engine; another one after it destroyed the first.
-pub(crate) type Slot = usize;
-
-/// Which token somebody shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum TokenKind {
-    Good,
-    /// Good for so many seconds.
-    Brief(u64),
-    Expired,
-    OfAnotherUser,
-    OfAnotherApp,
-    CutOff,
-    Tampered,
-}
-
-/// What a peer without manners does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Attack {
-    Garbage,
-    HugeLength,
-    SendBeforeLogin,
-    LoginTwice,
-    FutureAck,
-    FallingAck,
-    ServersFrames,
-    EmptyFrame,
-    UnknownKinds,
-    ForeignResume,
-    ManyJoins,
-    FloodOfSends,
-    WrongVersion,
-    SaysNothing,
-}
-
-impl Attack {
-    pub(crate) const ALL: [Self; 14] = [
-        Self::Garbage,
-        Self::HugeLength,
-        Self::SendBeforeLogin,
-        Self::LoginTwice,
-        Self::FutureAck,
-        Self::FallingAck,
-        Self::ServersFrames,
-        Self::EmptyFrame,
-        Self::UnknownKinds,
-        Self::ForeignResume,
-        Self::ManyJoins,
-        Self::FloodOfSends,
-        Self::WrongVersion,
-        Self::SaysNothing,
-    ];
-}
-
-/// How the network behaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Weather {
-    pub(crate) latency_ms: u64,
-    pub(crate) jitter_ms: u64,
-    pub(crate) chunk_bytes: usize,
-    pub(crate) is_ragged: bool,
-    pub(crate) bytes_per_second: u32,
-}
-
-impl Weather {
-    pub(crate) const FAIR: Self = Self {
-        latency_ms: 10,
-        jitter_ms: 0,
-        chunk_bytes: usize::MAX,
-        is_ragged: false,
-        bytes_per_second: 0,
-    };
-
-    fn draw(rng: &mut Rng) -> Self {
-        Self {
-            latency_ms: [1, 5, 30, 100, 500, 2_000][rng.usize(0..6)],
-            jitter_ms: [0, 1, 20, 200, 1_000][rng.usize(0..5)],
-            chunk_bytes: [1, 7, 100, 1_400, 65_536, usize::MAX][rng.usize(0..6)],
-            is_ragged: rng.bool(),
-            bytes_per_second: [0, 0, 0, 0, 500, 5_000, 50_000][rng.usize(0..7)],
-        }
-    }
-}
-
-/// A call that nobody should make.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Nonsense {
-    EmptyToken,
-    BadUser,
-    EmptyReceiver,
-    BadReceiver,
-    BadRoom,
-    RoomTwice,
-    BadBusinessId,
-}
-
-/// Something that is done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Step {
-    Login { who: Slot, token: TokenKind },
-    Logout { who: Slot },
-    Refresh { who: Slot, token: TokenKind },
-    Send { who: Slot, to: usize, bytes: usize, is_binary: bool, config: MessageConfig },
-    Status { who: Slot, of: usize },
-    Join { who: Slot, room: usize },
-    Leave { who: Slot, room: usize },
-    DestroyRoom { who: Slot, room: usize },
-    Broadcast { who: Slot, room: usize, bytes: usize, is_binary: bool },
-    BusinessId { who: Slot, is_empty: bool },
-    SendTimeout { who: Slot, ms: u64 },
-    Destroy { who: Slot },
-    NetworkChanged { who: Slot },
-    Nonsense { who: Slot, what: Nonsense },
-    Cut { who: Slot },
-    CutAll,
-    HalfOpen { who: Slot, to: Side },
-    Unstick,
-    Stall { who: Slot, on: bool },
-    Silence { on: bool },
-    KeepOut { who: Slot, on: bool },
-    RefuseAll { on: bool },
-    Freeze { who: Slot, on: bool },
-    Crash,
-    Drain { retry_after_ms: u64 },
-    WallJump { seconds: i64 },
-    RotateKey { app: usize, keep_previous: bool },
-    VerdictDelay { ms: u64 },
-    Refuse { user: usize, code: LoginCode },
-    Weather(Weather),
-    Attack { app: usize, how: Attack },
-}
-
-impl Step {
-    /// Whether it is something that an application does.
-    pub(crate) fn is_call(&self) -> bool {
-        self.slot().is_some()
-            && !matches!(
-                self,
-                Self::Cut { .. }
-                    | Self::HalfOpen { .. }
-                    | Self::Stall { .. }
-                    | Self::KeepOut { .. }
-                    | Self::Freeze { .. }
-            )
-    }
-
-    /// Whom it is about, if it is about one.
-    pub(crate) fn slot(&self) -> Option<Slot> {
-        match *self {
-            Self::Login { who, .. }
-            | Self::Logout { who }
-            | Self::Refresh { who, .. }
-            | Self::Send { who, .. }
-            | Self::Status { who, .. }
-            | Self::Join { who, .. }
-            | Self::Leave { who, .. }
-            | Self::DestroyRoom { who, .. }
-            | Self::Broadcast { who, .. }
-            | Self::BusinessId { who, .. }
-            | Self::SendTimeout { who, .. }
-            | Self::Destroy { who }
-            | Self::NetworkChanged { who }
-            | Self::Nonsense { who, .. }
-            | Self::Cut { who }
-            | Self::HalfOpen { who, .. }
-            | Self::Stall { who, .. }
-            | Self::KeepOut { who, .. }
-            | Self::Freeze { who, .. } => Some(who),
-            Self::CutAll
-            | Self::Unstick
-            | Self::Silence { .. }
-            | Self::RefuseAll { .. }
-            | Self::Crash
-            | Self::Drain { .. }
-            | Self::WallJump { .. }
-            | Self::RotateKey { .. }
-            | Self::VerdictDelay { .. }
-            | Self::Refuse { .. }
-            | Self::Weather(_)
-            | Self::Attack { .. } => None,
-        }
-    }
-}
-
-/// A whole run.
-#[derive(Clone, Debug)]
-pub(crate) struct Plan {
-    pub(crate) seed: u64,
-    pub(crate) swarm: Swarm,
-    /// Each with its moment after the beginning, in order.
-    pub(crate) steps: Vec<(Duration, Step)>,
-}
-
-impl Plan {
-    pub(crate) fn draw(seed: u64) -> Self {
-        let mut rng = Rng::with_seed(seed);
-        let swarm = Swarm::draw(&mut rng);
-        let mut draw = Draw { rng, swarm: &swarm, steps: Vec::new() };
-        draw.opening();
-        for _ in 0..swarm.calls {
-            draw.call();
-        }
-        if !swarm.fault_weights.is_empty() {
-            for _ in 0..swarm.faults {
-                draw.fault();
-            }
-        }
-        let mut steps = draw.steps;
-        // Stable: what was drawn together stays in its order.
-        steps.sort_by_key(|(at, _)| *at);
-        Self { seed, swarm, steps }
-    }
-}
-
-impl fmt::Display for Plan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, step) in &self.steps {
-            writeln!(f, "{:9.3} {step:?}", at.as_secs_f64())?;
-        }
-        Ok(())
-    }
-}
-
-struct Draw<'a> {
-    rng: Rng,
-    swarm: &'a Swarm,
-    steps: Vec<(Duration, Step)>,
+pub(super) struct Draw<'a> {
+    pub(super) rng: Rng,
+    pub(super) swarm: &'a Swarm,
+    pub(super) steps: Vec<(Duration, Step)>,
 }
 
 impl Draw<'_> {
     /// Most begin by logging in and joining a room.
-    fn opening(&mut self) {
+    pub(super) fn opening(&mut self) {
         for who in 0..self.swarm.engines.len() {
             if self.rng.u32(0..10) > 0 {
                 let at = Duration::from_millis(self.rng.u64(0..500));
@@ -252,7 +28,20 @@ impl Draw<'_> {
                 let room = self.room();
                 self.steps.push((at, Step::Join { who, room }));
             }
+            let at = Duration::from_millis(self.rng.u64(400..3_000));
+            self.params_too(at, who);
         }
+    }
+
+    /// Most of those who will have something for the app's server say where it is.
+    fn params_too(&mut self, at: Duration, who: Slot) {
+        if self.has(CallKind::ServerSend) && self.rng.u32(0..10) > 1 {
+            self.steps.push((at, Step::ServerParams { who, kind: ParamsKind::Good }));
+        }
+    }
+
+    fn has(&self, wanted: CallKind) -> bool {
+        self.swarm.call_weights.iter().any(|(kind, _)| *kind == wanted)
     }
 
     fn moment(&mut self) -> Duration {
@@ -278,6 +67,7 @@ impl Draw<'_> {
         self.steps.push((soon, Step::Login { who, token: TokenKind::Good }));
         let later = soon + Duration::from_millis(self.rng.u64(0..3_000));
         self.steps.push((later, Step::Join { who, room }));
+        self.params_too(later, who);
     }
 
     /// Somebody of the same app, or nobody at all.
@@ -320,7 +110,7 @@ impl Draw<'_> {
         [MessageConfig::UnreliableOrdered, MessageConfig::UnreliableUnordered][self.rng.usize(0..2)]
     }
 
-    fn call(&mut self) {
+    pub(super) fn call(&mut self) {
         let (at, who) = (self.moment(), self.who());
         let weights = &self.swarm.call_weights;
         let kind = pick(&mut self.rng, weights);
@@ -368,6 +158,8 @@ impl Draw<'_> {
             CallKind::Parameters => {
                 Step::SendTimeout { who, ms: [1, 500, 3_000, 10_000, 20_000][self.rng.usize(0..5)] }
             }
+            CallKind::ServerParams => Step::ServerParams { who, kind: self.params() },
+            CallKind::ServerSend => Step::ServerSend { who, bytes: self.size(), is_binary },
             CallKind::Destroy => {
                 self.return_soon(at, who, room);
                 Step::Destroy { who }
@@ -389,10 +181,22 @@ impl Draw<'_> {
         self.steps.push((at, step));
     }
 
+    fn params(&mut self) -> ParamsKind {
+        match self.rng.u32(0..12) {
+            0..5 => ParamsKind::Good,
+            5..8 => ParamsKind::OfThisApp,
+            8 => ParamsKind::OfAnotherApp,
+            9 => ParamsKind::NotListed,
+            10 => ParamsKind::NoSignature,
+            _ => ParamsKind::NoUrl,
+        }
+    }
+
     fn burst(&mut self, at: Duration, who: Slot, room: usize) {
         let (to, count) = (self.user(who), self.rng.u64(2..140));
         let bytes = [20, 20, 1_000, 30_000][self.rng.usize(0..4)];
-        let in_room = self.rng.bool();
+        // To a user, in a room, or to the app's server.
+        let whither = self.rng.u32(0..if self.has(CallKind::ServerSend) { 3 } else { 2 });
         let apart_ms = [0, 0, 10, 40][self.rng.usize(0..4)];
         for number in 0..count {
             let at = at + Duration::from_millis(apart_ms * number);
@@ -401,15 +205,16 @@ impl Draw<'_> {
                 6 => MessageConfig::UnreliableOrdered,
                 _ => MessageConfig::ReliableOrdered,
             };
-            let step = match in_room {
-                true => Step::Broadcast { who, room, bytes, is_binary },
-                false => Step::Send { who, to, bytes, is_binary, config },
+            let step = match whither {
+                0 => Step::Send { who, to, bytes, is_binary, config },
+                1 => Step::Broadcast { who, room, bytes, is_binary },
+                _ => Step::ServerSend { who, bytes, is_binary },
             };
             self.steps.push((at, step));
         }
     }
 
-    fn fault(&mut self) {
+    pub(super) fn fault(&mut self) {
         let (at, who) = (self.moment(), self.who());
         let weights = &self.swarm.fault_weights;
         let kind = pick(&mut self.rng, weights);
@@ -476,6 +281,13 @@ impl Draw<'_> {
                 let weather = Weather::draw(&mut self.rng);
                 self.steps.push((until, Step::Weather(Weather::FAIR)));
                 Step::Weather(weather)
+            }
+            FaultKind::AppServer => {
+                let manner = Manner::ALL[self.rng.usize(0..Manner::ALL.len())];
+                let delay_ms = [0, 5, 300, 3_000, 4_990, 5_000, 6_000][self.rng.usize(0..7)];
+                let answers_late = self.rng.bool();
+                self.steps.push((until, Step::USUAL_APP_SERVER));
+                Step::AppServer { manner, delay_ms, answers_late }
             }
             FaultKind::Attack => {
                 let (app, _) = self.swarm.engines[who];

@@ -1,14 +1,20 @@
 //! The cores, and what moves between them.
 
+mod happening;
+mod links;
+mod serving;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use rts_engine::{Engine, Events};
-use rts_proto::client::{self, Client, Event, Parameters};
-use rts_proto::server::{self, Credentials, Server, Verdict};
-use rts_proto::wire::ResumeKey;
-use rts_proto::{AppId, CloseCode, Instant, LinkId, LoginId};
+use rts_proto::client::{self, Client, Parameters};
+use rts_proto::server::{self, Credentials, Server};
+use rts_proto::{AppId, Instant, LinkId, LoginId};
+
+pub use happening::Happening;
+pub(crate) use links::{link_of, owner};
 
 use crate::app_server::AppServer;
 use crate::clock::Clock;
@@ -37,21 +43,6 @@ pub struct Habits {
 
 /// One user's engine, by its place in the world.
 pub type Person = usize;
-
-/// Something that happened, for those who watch the whole world.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Happening {
-    /// An engine called back. Only of engines that are called through [`World::call`].
-    Event(Person, Event),
-    /// The server's driver judged a token.
-    Judged(Credentials, Verdict),
-    /// The server told the app's back end. Only of the configuration's `reported_apps`.
-    Reported(server::Report),
-    /// The server closed the link of an engine, or of a stranger, whose number is no place in the world.
-    Closed(Person, Option<CloseCode>),
-    /// An engine tried to make a link.
-    Dialled(Person),
-}
 
 /// Who wants to be ticked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -292,14 +283,6 @@ impl World {
         }
     }
 
-    fn tick_server(&mut self) {
-        let now = self.now();
-        self.server.handle_input(now, server::Input::Tick);
-        self.drain_server();
-        let next = self.server_deadline;
-        assert!(next.is_none_or(|next| next > now), "{:?}", self.server.wake_reason());
-    }
-
     fn tick_person(&mut self, who: Person) {
         if self.people[who].is_frozen {
             return;
@@ -342,14 +325,6 @@ impl World {
         }
     }
 
-    /// Nobody has to guess it in here; it only has to differ from all others.
-    pub(crate) fn resume_key(&self, link: LinkId) -> ResumeKey {
-        let mut key = [0; 16];
-        key[..8].copy_from_slice(&link.0.to_le_bytes());
-        key[8..].copy_from_slice(&self.restarts.to_le_bytes());
-        ResumeKey(key)
-    }
-
     /// Does what an engine asks for.
     pub(crate) fn drain_person(&mut self, who: Person) {
         if self.people[who].is_frozen {
@@ -388,124 +363,6 @@ impl World {
     pub(crate) fn freeze_deadline(&mut self, who: Person) {
         self.set_deadline(who, None);
     }
-
-    fn open_link(&mut self, who: Person, own: LinkId) {
-        let (now, link) = (self.now(), link_of(who, own));
-        self.log.push((now, Happening::Dialled(who)));
-        if self.net.refuses || self.people[who].is_kept_out {
-            self.net.refuse(now, link);
-        } else {
-            self.net.open(now, link);
-        }
-        self.hold_up(who);
-    }
-
-    /// Stops and starts the streams of an engine, as its state wants.
-    pub(crate) fn hold_up(&mut self, who: Person) {
-        let person = &self.people[who];
-        let inbound = person.is_stalled || person.is_frozen || !person.reads;
-        let outbound = person.is_stalled;
-        for link in self.links(who) {
-            self.net.set_stalled(link, Side::Client, inbound);
-            self.net.set_stalled(link, Side::Server, outbound);
-        }
-    }
-
-    /// The links of an engine, oldest first: the newest is the one that it uses.
-    pub(crate) fn links(&self, who: Person) -> Vec<LinkId> {
-        self.net.links(link_of(who, LinkId(0)), link_of(who + 1, LinkId(0)))
-    }
-
-    pub(crate) fn links_of_engines(&self) -> Vec<LinkId> {
-        self.net.links(LinkId(0), link_of(self.people.len(), LinkId(0)))
-    }
-
-    pub(crate) fn all_links(&self) -> Vec<LinkId> {
-        self.net.links(LinkId(0), LinkId(u64::MAX))
-    }
-
-    pub(crate) fn drain_server(&mut self) {
-        let now = self.now();
-        let deadline = loop {
-            match self.server.poll_output() {
-                server::Output::Transmit(link, bytes) => {
-                    self.net.write(now, link, Side::Client, bytes);
-                }
-                server::Output::Disconnect(link, code) => {
-                    self.log.push((now, Happening::Closed(owner(link).0, code)));
-                    self.remember_ghost(Side::Server, link);
-                    self.net.close(now, link, Side::Server);
-                }
-                server::Output::Authenticate(login, credentials) => {
-                    self.judged.insert(login, *credentials);
-                    self.verdicts.insert((now + self.verdict_delay, login));
-                    self.give_verdicts();
-                }
-                server::Output::CheckTarget(target, asked) => {
-                    let is_allowed = self.app_server.allows(&asked);
-                    let input = server::Input::TargetChecked(target, is_allowed);
-                    self.server.handle_input(now, input);
-                }
-                server::Output::PostToAppServer(call, post) => {
-                    self.app_server.post(now, call, *post);
-                }
-                server::Output::AbandonPost(call) => self.app_server.abandon(call),
-                server::Output::Report(_, report) => {
-                    self.log.push((now, Happening::Reported(report)));
-                }
-                server::Output::Wait(deadline) => break deadline,
-            }
-        };
-        let before = std::mem::replace(&mut self.server_deadline, deadline);
-        move_deadline(&mut self.deadlines, Party::Server, before, deadline);
-    }
-
-    fn let_app_server_answer(&mut self) {
-        while let Some((call, progress)) = self.app_server.take(self.now()) {
-            let input = server::Input::AppServerReplied(call, progress);
-            self.server.handle_input(self.now(), input);
-            self.drain_server();
-        }
-    }
-
-    fn give_verdicts(&mut self) {
-        let now = self.now();
-        let mut gave = false;
-        while let Some((_, login)) = self.verdicts.first().copied().filter(|(at, _)| *at <= now) {
-            self.verdicts.pop_first();
-            let Some(credentials) = self.judged.remove(&login) else { continue };
-            let verdict = self.gate.judge(self.clock.wall_micros(), &credentials);
-            self.log.push((now, Happening::Judged(credentials, verdict)));
-            self.server.handle_input(now, server::Input::Verdict(login, verdict));
-            gave = true;
-        }
-        if gave {
-            self.drain_server();
-        }
-    }
-
-    /// A server that has forgotten everything takes the place of this one.
-    pub fn restart_server(&mut self, config: server::Config) {
-        self.cut_all();
-        self.restarts += 1;
-        self.verdicts.clear();
-        self.judged.clear();
-        self.ghosts.clear();
-        self.gate.restart();
-        self.app_server.forget_callers();
-        self.server = Server::new(config, self.seed.wrapping_add(self.restarts));
-        self.drain_server();
-    }
-}
-
-/// Engines number their own links; in the world a link has its engine in its upper half.
-pub(crate) fn link_of(who: Person, own: LinkId) -> LinkId {
-    LinkId(((who as u64) << 32) | own.0)
-}
-
-pub(crate) fn owner(link: LinkId) -> (Person, LinkId) {
-    let who = usize::try_from(link.0 >> 32).expect("a place in the world");
-    (who, LinkId(link.0 & u64::from(u32::MAX)))
 }
 
 fn move_deadline(

@@ -1,0 +1,107 @@
+//! The server core, and the driver's part of serving: verdicts, posts, deadlines.
+
+use rts_proto::LinkId;
+use rts_proto::server::{self, Server};
+use rts_proto::wire::ResumeKey;
+
+use super::{Happening, Party, World, move_deadline, owner};
+use crate::Side;
+
+impl World {
+    pub(super) fn tick_server(&mut self) {
+        let now = self.now();
+        self.server.handle_input(now, server::Input::Tick);
+        self.drain_server();
+        let next = self.server_deadline;
+        assert!(next.is_none_or(|next| next > now), "{:?}", self.server.wake_reason());
+    }
+
+    /// Nobody has to guess it in here; it only has to differ from all others.
+    pub(crate) fn resume_key(&self, link: LinkId) -> ResumeKey {
+        let mut key = [0; 16];
+        key[..8].copy_from_slice(&link.0.to_le_bytes());
+        key[8..].copy_from_slice(&self.restarts.to_le_bytes());
+        ResumeKey(key)
+    }
+
+    pub(crate) fn drain_server(&mut self) {
+        let now = self.now();
+        let deadline = loop {
+            match self.server.poll_output() {
+                server::Output::Transmit(link, bytes) => {
+                    self.net.write(now, link, Side::Client, bytes);
+                }
+                server::Output::Disconnect(link, code) => {
+                    self.log.push((now, Happening::Closed(owner(link).0, code)));
+                    self.remember_ghost(Side::Server, link);
+                    self.net.close(now, link, Side::Server);
+                }
+                server::Output::Authenticate(login, credentials) => {
+                    self.judged.insert(login, *credentials);
+                    self.verdicts.insert((now + self.verdict_delay, login));
+                    self.give_verdicts();
+                }
+                server::Output::CheckTarget(target, asked) => {
+                    let is_allowed = self.app_server.allows(&asked);
+                    self.log.push((now, Happening::TargetChecked(asked, is_allowed)));
+                    let input = server::Input::TargetChecked(target, is_allowed);
+                    self.server.handle_input(now, input);
+                }
+                server::Output::PostToAppServer(call, post) => {
+                    self.log.push((now, Happening::Posted(call, post.clone())));
+                    self.app_server.post(now, call, *post);
+                }
+                server::Output::AbandonPost(call) => {
+                    self.log.push((now, Happening::PostAbandoned(call)));
+                    self.app_server.abandon(call);
+                }
+                server::Output::Report(_, report) => {
+                    self.log.push((now, Happening::Reported(report)));
+                }
+                server::Output::Wait(deadline) => break deadline,
+            }
+        };
+        let before = std::mem::replace(&mut self.server_deadline, deadline);
+        move_deadline(&mut self.deadlines, Party::Server, before, deadline);
+    }
+
+    pub(super) fn let_app_server_answer(&mut self) {
+        while let Some((call, progress)) = self.app_server.take(self.now()) {
+            let said = Happening::AppServerSaid(call, progress.clone());
+            self.log.push((self.now(), said));
+            let input = server::Input::AppServerReplied(call, progress);
+            self.server.handle_input(self.now(), input);
+            self.drain_server();
+        }
+    }
+
+    pub(super) fn give_verdicts(&mut self) {
+        let now = self.now();
+        let mut gave = false;
+        while let Some((_, login)) = self.verdicts.first().copied().filter(|(at, _)| *at <= now) {
+            self.verdicts.pop_first();
+            let Some(credentials) = self.judged.remove(&login) else { continue };
+            let verdict = self.gate.judge(self.clock.wall_micros(), &credentials);
+            self.log.push((now, Happening::Judged(credentials, verdict)));
+            self.server.handle_input(now, server::Input::Verdict(login, verdict));
+            gave = true;
+        }
+        if gave {
+            self.drain_server();
+        }
+    }
+
+    /// A server that has forgotten everything takes the place of this one.
+    pub fn restart_server(&mut self, config: server::Config) {
+        self.cut_all();
+        self.restarts += 1;
+        self.verdicts.clear();
+        self.judged.clear();
+        self.ghosts.clear();
+        self.gate.restart();
+        self.app_server.forget_callers();
+        self.log.push((self.now(), Happening::Restarted));
+        self.server = Server::new(config, self.seed.wrapping_add(self.restarts));
+        self.drain_server();
+    }
+}
