@@ -18,6 +18,7 @@ mod planted;
 mod random;
 mod rate;
 mod server_params;
+mod slab;
 mod table;
 mod time;
 

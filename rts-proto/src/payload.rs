@@ -91,6 +91,14 @@ impl Payload {
         }
     }
 
+    /// The same where it lies.
+    pub(crate) fn borrowed(&self) -> PayloadRef<'_> {
+        match self {
+            Self::Text(text) => PayloadRef::Text(text.as_str()),
+            Self::Binary(bytes) => PayloadRef::Binary(bytes),
+        }
+    }
+
     /// Its length in bytes.
     #[must_use]
     #[allow(clippy::len_without_is_empty)]
@@ -107,6 +115,40 @@ impl fmt::Debug for Payload {
         match self {
             Self::Text(_) => write!(f, "Text({} bytes)", self.len()),
             Self::Binary(_) => write!(f, "Binary({} bytes)", self.len()),
+        }
+    }
+}
+
+/// A [`Payload`] in memory that is somebody else's: for what is passed on and not kept.
+#[derive(Clone, Copy)]
+pub(crate) enum PayloadRef<'a> {
+    Text(&'a str),
+    Binary(&'a [u8]),
+}
+
+impl<'a> PayloadRef<'a> {
+    pub(crate) fn as_bytes(self) -> &'a [u8] {
+        match self {
+            Self::Text(text) => text.as_bytes(),
+            Self::Binary(bytes) => bytes,
+        }
+    }
+
+    /// The same as a payload that keeps the memory that it lies in.
+    pub(crate) fn kept_in(self, memory: &Bytes) -> Payload {
+        match self {
+            Self::Text(text) => Payload::Text(Text(memory.slice_ref(text.as_bytes()))),
+            Self::Binary(bytes) => Payload::Binary(memory.slice_ref(bytes)),
+        }
+    }
+}
+
+/// Shows the length only, as [`Payload`] does.
+impl fmt::Debug for PayloadRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => write!(f, "Text({} bytes)", text.len()),
+            Self::Binary(bytes) => write!(f, "Binary({} bytes)", bytes.len()),
         }
     }
 }

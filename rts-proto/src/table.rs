@@ -75,11 +75,6 @@ impl<K: Eq + Hash + Ord, V> Table<K, V> {
         keys.sort_unstable();
         keys
     }
-
-    /// The sum does not depend on an order.
-    pub(crate) fn sum(&self, of: impl Fn(&V) -> usize) -> usize {
-        self.map.values().map(of).sum()
-    }
 }
 
 /// Smaller tables keep what they have.

@@ -103,7 +103,7 @@ impl Client {
                 self.rejoin_rooms(now);
             }
             Login::LoggedIn { uid, token, mut session } if accepted.resumed => {
-                if let Err(error) = session.channel.resume(accepted.received).map(drop) {
+                if let Err(error) = session.channel.resume(accepted.received, drop) {
                     self.login = Login::LoggedIn { uid, token, session };
                     return self.link_lost(now, Disconnect::PeerMisbehaved(error));
                 }

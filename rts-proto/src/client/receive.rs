@@ -86,7 +86,7 @@ impl Client {
             session.count_received(now, matches!(frame, Frame::Delivery { .. }));
         }
         match frame {
-            Frame::Ack { received } => session.channel.acknowledge(received).map(drop)?,
+            Frame::Ack { received } => session.channel.acknowledge(received, drop)?,
             Frame::Pong => {}
             Frame::Delivery { from, payload: Payload::Text(text), .. }
                 if planted(Bug::TextBecomesBytes) =>

@@ -65,6 +65,12 @@ impl<T> Channel<T> {
         self.window.get(self.transmitted).map(|frame| &frame.tag)
     }
 
+    /// Puts a frame at the end of a window in which nothing waits, and counts it as transmitted.
+    pub(crate) fn push_transmitted(&mut self, bytes: Bytes, tag: T) {
+        self.push(bytes, tag);
+        self.transmitted += 1;
+    }
+
     /// Counts the first untransmitted frame as transmitted and gives its bytes.
     pub(crate) fn transmit(&mut self) -> Option<Bytes> {
         let bytes = self.window.get(self.transmitted)?.bytes.clone();
@@ -87,9 +93,11 @@ impl<T> Channel<T> {
     pub(crate) fn acknowledge(
         &mut self,
         received: u64,
-    ) -> Result<impl Iterator<Item = T> + use<'_, T>, ProtocolError> {
-        let count = self.settle(received)?;
-        Ok(self.window.drain(..count).map(|frame| frame.tag))
+        acknowledged: impl FnMut(T),
+    ) -> Result<(), ProtocolError> {
+        let count = self.count_acknowledged(received)?;
+        self.settle(count, acknowledged);
+        Ok(())
     }
 
     /// §4.9: a new link goes on with this session, and the other side has `received` frames. What
@@ -97,10 +105,11 @@ impl<T> Channel<T> {
     pub(crate) fn resume(
         &mut self,
         received: u64,
-    ) -> Result<impl Iterator<Item = T> + use<'_, T>, ProtocolError> {
+        acknowledged: impl FnMut(T),
+    ) -> Result<(), ProtocolError> {
         let missing = (self.acked + self.transmitted as u64).saturating_sub(received);
         let one_more = planted(Bug::ResumeDropsOneMore) && missing > 0;
-        let count = self.settle(received + u64::from(one_more))?;
+        let count = self.count_acknowledged(received + u64::from(one_more))?;
         if !planted(Bug::NoReplayAfterResume) {
             self.transmitted = 0;
         }
@@ -109,11 +118,12 @@ impl<T> Channel<T> {
         }
         // The frames that opened the link told the other side.
         self.take_ack();
-        Ok(self.window.drain(..count).map(|frame| frame.tag))
+        self.settle(count, acknowledged);
+        Ok(())
     }
 
     /// How many frames at the front of the window are done with.
-    fn settle(&mut self, received: u64) -> Result<usize, ProtocolError> {
+    fn count_acknowledged(&mut self, received: u64) -> Result<usize, ProtocolError> {
         let sent = self.acked + self.transmitted as u64;
         if received < self.acked || received > sent {
             return Err(ProtocolError::BadAck { received, acked: self.acked, sent });
@@ -121,8 +131,15 @@ impl<T> Channel<T> {
         let count = usize::try_from(received - self.acked).expect("not more than the window has");
         self.acked = received;
         self.transmitted -= count;
-        self.bytes -= self.window.iter().take(count).map(|frame| frame.bytes.len()).sum::<usize>();
         Ok(count)
+    }
+
+    /// Forgets the first `count` frames.
+    fn settle(&mut self, count: usize, mut acknowledged: impl FnMut(T)) {
+        for frame in self.window.drain(..count) {
+            self.bytes -= frame.bytes.len();
+            acknowledged(frame.tag);
+        }
     }
 
     /// Counts bytes of the other side, before the frames that are in them.

@@ -93,7 +93,9 @@ impl Pair {
             Step::Acknowledge => self.acknowledge(),
             Step::DeliverAck => {
                 if let Some(count) = self.acks.pop_front() {
-                    let tags = self.sender.acknowledge(count).map(Iterator::collect);
+                    let mut tags = Vec::new();
+                    let done = self.sender.acknowledge(count, |tag| tags.push(tag));
+                    let tags = done.map(|()| tags);
                     self.settle(count, tags);
                 }
             }
@@ -181,8 +183,8 @@ impl Pair {
         let received = if above { Some(sent + by) } else { acked.checked_sub(by) };
         let Some(received) = received else { return };
         let answer = match resumes {
-            true => self.sender.resume(received).map(drop),
-            false => self.sender.acknowledge(received).map(drop),
+            true => self.sender.resume(received, drop),
+            false => self.sender.acknowledge(received, drop),
         };
         assert_eq!(answer, Err(ProtocolError::BadAck { received, acked, sent }));
     }
@@ -192,10 +194,12 @@ impl Pair {
         self.acks.clear();
         let count = self.receiver.received();
         assert_eq!(count, self.arrived.len() as u64);
-        let tags = self.sender.resume(count).map(Iterator::collect);
+        let mut tags = Vec::new();
+        let done = self.sender.resume(count, |tag| tags.push(tag));
+        let tags = done.map(|()| tags);
         self.settle(count, tags);
         self.transmitted = 0;
-        self.receiver.resume(0).map(drop).expect("it has sent nothing");
+        self.receiver.resume(0, drop).expect("it has sent nothing");
         self.told = count;
     }
 

@@ -70,7 +70,7 @@ impl Server {
         check_length(&payload, PAYLOAD_BYTES_MAX)?;
         self.take_backend_sends(now, app_id, 1)?;
         let number = self.apps.get(app_id).and_then(|app| app.users.get(to)).copied();
-        let receiver = number.and_then(|number| self.sessions.get_mut(&number));
+        let receiver = number.and_then(|number| self.sessions.get_mut(number));
         let Some(receiver) = receiver else { return Ok(0) };
         let config = MessageConfig::ReliableOrdered;
         let bytes = Frame::Delivery { from, payload, config }.encode();
@@ -215,7 +215,7 @@ impl Server {
         let number = room.session_of(uid);
         self.remove_member(app_id, room_id, uid, LeaveReason::Kicked);
         if let Some(number) = number {
-            if let Some(session) = self.sessions.get_mut(&number) {
+            if let Some(session) = self.sessions.get_mut(number) {
                 session.rooms.remove(room_id);
             }
             let notice = Frame::RoomNotice { room: room_id.clone(), state: RoomState::Kicked };
@@ -237,7 +237,7 @@ impl Server {
         }
         self.report(app_id, || Report::RoomEmptied { room: room_id.clone() });
         for number in room.sessions() {
-            if let Some(session) = self.sessions.get_mut(&number) {
+            if let Some(session) = self.sessions.get_mut(number) {
                 session.rooms.remove(room_id);
             }
             self.push_or_end(number, notice.clone());

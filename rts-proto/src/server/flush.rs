@@ -3,11 +3,13 @@
 
 use alloc::vec::Vec;
 
+use bytes::Bytes;
+
 use super::Server;
-use super::session::{Outcome, SessionNumber};
-use crate::Instant;
+use super::session::{Outcome, Session, SessionNumber};
 use crate::limits::{ACK_DELAY, FRAME_BYTES_MAX, ID_BYTES_MAX};
-use crate::wire::Frame;
+use crate::wire::{self, Frame};
+use crate::{Instant, MessageId};
 
 /// A burst of unreliable messages has as many results as frames fit into it: more than one frame
 /// of results may hold (§1.2).
@@ -27,20 +29,34 @@ pub(super) struct LateAck {
     told: u64,
 }
 
+/// Sessions that owe an acknowledgement or results, and since when.
+#[derive(Debug, Default)]
+pub(super) struct Dirty {
+    numbers: Vec<SessionNumber>,
+    pub(super) since: Option<Instant>,
+}
+
+impl Dirty {
+    pub(super) fn add(&mut self, now: Instant, number: SessionNumber, session: &mut Session) {
+        if !core::mem::replace(&mut session.is_dirty, true) {
+            self.numbers.push(number);
+            self.since.get_or_insert(now);
+        }
+    }
+}
+
 impl Server {
     pub(super) fn mark_dirty(&mut self, now: Instant, number: SessionNumber) {
-        let Some(session) = self.sessions.get_mut(&number) else { return };
-        if !core::mem::replace(&mut session.is_dirty, true) {
-            self.dirty.push(number);
-            self.flush_due.get_or_insert(now);
+        if let Some(session) = self.sessions.get_mut(number) {
+            self.dirty.add(now, number, session);
         }
     }
 
     /// A sequenced frame of this session was counted. Nobody waits for its acknowledgement.
     pub(super) fn owe_ack(&mut self, now: Instant, number: SessionNumber) {
-        let Some(session) = self.sessions.get_mut(&number) else { return };
+        let Some(session) = self.sessions.get_mut(number) else { return };
         if session.channel.owes_much() {
-            self.mark_dirty(now, number);
+            self.dirty.add(now, number, session);
         } else if !core::mem::replace(&mut session.has_late_ack, true) {
             let (due, told) = (now + ACK_DELAY, session.channel.told());
             self.late_acks.push_back(LateAck { due, number, told });
@@ -52,13 +68,13 @@ impl Server {
         while self.late_acks.front().is_some_and(|ack| ack.due <= now)
             && let Some(LateAck { number, told, .. }) = self.late_acks.pop_front()
         {
-            let Some(session) = self.sessions.get_mut(&number) else { continue };
+            let Some(session) = self.sessions.get_mut(number) else { continue };
             session.has_late_ack = false;
             if !session.channel.owes_ack() {
                 continue;
             }
             if session.channel.told() == told {
-                self.mark_dirty(now, number);
+                self.dirty.add(now, number, session);
             } else {
                 // Something was acknowledged in the meantime: what is owed now is younger.
                 self.owe_ack(now, number);
@@ -69,9 +85,10 @@ impl Server {
     /// Sends what is owed. Ending a session that has no room for its results makes results for
     /// others, so this goes on until there are none; each round ends at least one session.
     pub(super) fn flush(&mut self, now: Instant) {
-        while !self.dirty.is_empty() {
-            for number in core::mem::take(&mut self.dirty) {
-                let Some(session) = self.sessions.get_mut(&number) else { continue };
+        while !self.dirty.numbers.is_empty() {
+            let mut numbers = core::mem::take(&mut self.dirty.numbers);
+            for number in numbers.drain(..) {
+                let Some(session) = self.sessions.get_mut(number) else { continue };
                 session.is_dirty = false;
                 if let Some(link) = session.link
                     && let Some(received) = session.channel.take_ack()
@@ -80,21 +97,21 @@ impl Server {
                 }
                 self.flush_outcomes(number);
             }
+            // Nothing owes anything now: the list's memory serves again.
+            self.dirty.numbers = numbers;
             self.end_overrun(now);
         }
-        self.flush_due = None;
+        self.dirty.since = None;
     }
 
     pub(super) fn flush_outcomes(&mut self, number: SessionNumber) {
-        let Some(session) = self.sessions.get_mut(&number) else { return };
+        let Some(session) = self.sessions.get_mut(number) else { return };
         let outcomes = core::mem::take(&mut session.outcomes);
-        let mut rest = outcomes.as_slice();
-        while let Some(first) = rest.first() {
-            let together = rest.iter().take_while(|outcome| outcome.goes_with(first));
-            let run = together.take(RESULTS_PER_FRAME_MAX).count();
-            let (batch, after) = rest.split_at(run);
-            self.push_frame(number, results(first, batch));
-            rest = after;
+        let runs = outcomes.chunk_by(Outcome::goes_with);
+        for batch in runs.flat_map(|run| run.chunks(RESULTS_PER_FRAME_MAX)) {
+            if !session.push(results(batch), None, &mut self.outputs) {
+                self.overrun.push(number);
+            }
         }
     }
 }
@@ -109,20 +126,19 @@ impl Outcome {
             (Self::Send(..), Self::Broadcast(..)) | (Self::Broadcast(..), Self::Send(..)) => false,
         }
     }
+
+    fn id(&self) -> MessageId {
+        match self {
+            Self::Send(_, id) | Self::Broadcast(_, _, id) => *id,
+        }
+    }
 }
 
-/// One frame for outcomes that go with `first`.
-fn results(first: &Outcome, batch: &[Outcome]) -> Frame {
-    let ids: Vec<_> = batch
-        .iter()
-        .map(|outcome| match outcome {
-            Outcome::Send(_, id) | Outcome::Broadcast(_, _, id) => *id,
-        })
-        .collect();
-    match first {
-        Outcome::Send(code, _) => Frame::SendResults { code: *code, ids },
-        Outcome::Broadcast(room, code, _) => {
-            Frame::BroadcastResults { room: room.clone(), code: *code, ids }
-        }
+/// One frame for outcomes that go together.
+fn results(batch: &[Outcome]) -> Bytes {
+    let ids = batch.iter().map(Outcome::id);
+    match &batch[0] {
+        Outcome::Send(code, _) => wire::send_results(*code, ids),
+        Outcome::Broadcast(room, code, _) => wire::broadcast_results(room, *code, ids),
     }
 }

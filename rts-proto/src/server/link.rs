@@ -11,14 +11,25 @@ use super::session::{End, SessionNumber};
 use super::timers::Due;
 use super::{Output, Server};
 use crate::limits::{FRAME_BYTES_MAX, FRAME_BYTES_MAX_BEFORE_LOGIN};
-use crate::wire::{self, Decoder, Frame, ResumeKey, VERSION};
+use crate::planted::{Bug, planted};
+use crate::wire::{self, Cutter, Frame, Piece, ResumeKey, VERSION};
 use crate::{CloseCode, Instant, LinkId, LoginId, ProtocolError};
 
-/// One link.
+/// One link. Nearly all of them carry a session and keep nothing but that.
 #[derive(Debug)]
-pub(super) struct Link {
+pub(super) enum Link {
+    /// Nobody has logged in on it.
+    Opening(Box<Opening>),
+    Attached {
+        session: SessionNumber,
+        cutter: Cutter,
+    },
+}
+
+#[derive(Debug)]
+pub(super) struct Opening {
     pub(super) phase: Phase,
-    decoder: Decoder,
+    cutter: Cutter,
     /// For the session that this link will carry.
     pub(super) key: ResumeKey,
     login_deadline: Instant,
@@ -26,7 +37,7 @@ pub(super) struct Link {
 
 /// ```text
 ///            Hello             Login               verdict: accept
-/// Greeting ---------> Waiting ---------> Checking -----------------> Attached
+/// Greeting ---------> Waiting ---------> Checking -----------------> attached
 ///                        |                                              ^
 ///                        +----------------- resume ---------------------+
 /// ```
@@ -35,7 +46,22 @@ pub(super) enum Phase {
     Greeting,
     Waiting,
     Checking { login: LoginId, asked: Box<wire::Login> },
-    Attached(SessionNumber),
+}
+
+impl Link {
+    fn session(&self) -> Option<SessionNumber> {
+        match self {
+            Self::Opening(_) => None,
+            Self::Attached { session, .. } => Some(*session),
+        }
+    }
+
+    fn cutter(&mut self) -> &mut Cutter {
+        match self {
+            Self::Opening(opening) => &mut opening.cutter,
+            Self::Attached { cutter, .. } => cutter,
+        }
+    }
 }
 
 impl Server {
@@ -44,8 +70,9 @@ impl Server {
             return;
         }
         let login_deadline = now + self.config.login_deadline;
-        let link = Link { phase: Phase::Greeting, decoder: Decoder::new(), key, login_deadline };
-        self.links.insert(id, Box::new(link));
+        let (phase, cutter) = (Phase::Greeting, Cutter::default());
+        let opening = Opening { phase, cutter, key, login_deadline };
+        self.links.insert(id, Link::Opening(Box::new(opening)));
         self.links_before_login += 1;
         self.due.insert((login_deadline, Due::LoginDeadline(id)));
         if let Some(retry_after_max) = self.retry_after_max {
@@ -55,48 +82,93 @@ impl Server {
         }
     }
 
-    pub(super) fn link_received(&mut self, now: Instant, id: LinkId, bytes: Bytes) {
+    pub(super) fn opening(&mut self, id: LinkId) -> Option<&mut Opening> {
+        match self.links.get_mut(&id)? {
+            Link::Opening(opening) => Some(opening),
+            Link::Attached { .. } => None,
+        }
+    }
+
+    pub(super) fn link_received(&mut self, now: Instant, id: LinkId, bytes: &Bytes) {
         let Some(link) = self.links.get_mut(&id) else { return };
         if bytes.is_empty() {
             return;
         }
-        let bytes_len = bytes.len();
-        link.decoder.push(bytes);
-        if let Phase::Attached(number) = link.phase
-            && let Some(session) = self.sessions.get_mut(&number)
-        {
+        let mut cutter = core::mem::take(link.cutter());
+        let mut carried = link.session();
+        if let Some(session) = carried.and_then(|number| self.sessions.get_mut(number)) {
             session.last_heard = now;
-            session.channel.count_bytes(bytes_len);
+            session.channel.count_bytes(bytes.len());
         }
-        // A frame may end the link: what follows it is for nobody.
-        while let Some(link) = self.links.get_mut(&id) {
-            let frame_bytes_max = match link.phase {
-                Phase::Attached(_) => FRAME_BYTES_MAX,
-                Phase::Greeting | Phase::Waiting | Phase::Checking { .. } => {
-                    FRAME_BYTES_MAX_BEFORE_LOGIN
-                }
+        let mut rest = &bytes[..];
+        loop {
+            let frame_bytes_max = match carried {
+                Some(_) => FRAME_BYTES_MAX,
+                None => FRAME_BYTES_MAX_BEFORE_LOGIN,
             };
-            let handled = match link.decoder.next(frame_bytes_max) {
-                Ok(Some(frame)) => self.frame_received(now, id, frame),
-                Ok(None) => return,
+            let handled = match cutter.next(&mut rest, frame_bytes_max) {
+                Ok(Some(Piece::Here(frame))) => self.frame_received(now, id, carried, frame, bytes),
+                Ok(Some(Piece::Joined(frame))) => {
+                    self.frame_received(now, id, carried, &frame, &frame)
+                }
+                Ok(None) => break,
                 Err(error) => Err(error),
             };
             if let Err(error) = handled {
                 self.misbehaved(now, id, error);
             }
+            // A frame may end the link: what follows it is for nobody.
+            match carried {
+                Some(number) if self.is_carried(number, id) => {}
+                Some(_) => return,
+                None => match self.links.get(&id) {
+                    Some(link) => carried = link.session(),
+                    None => return,
+                },
+            }
+        }
+        if !cutter.is_empty()
+            && let Some(link) = self.links.get_mut(&id)
+        {
+            *link.cutter() = cutter;
         }
     }
 
+    /// Whether the session is there and the link is its.
+    fn is_carried(&self, number: SessionNumber, id: LinkId) -> bool {
+        self.sessions.get(number).is_some_and(|session| session.link == Some(id))
+            || planted(Bug::ZombieHeard) && self.links.contains_key(&id)
+    }
+
+    /// A frame without its length, in memory from which it may be kept.
     fn frame_received(
+        &mut self,
+        now: Instant,
+        id: LinkId,
+        carried: Option<SessionNumber>,
+        frame: &[u8],
+        memory: &Bytes,
+    ) -> Result<(), ProtocolError> {
+        match (carried, wire::read(frame)) {
+            (Some(number), Some(frame)) => self.hot_frame_received(now, number, frame),
+            (carried, _) => match (carried, Frame::decode(memory.slice_ref(frame))?) {
+                (Some(number), Some(frame)) => self.session_frame_received(now, id, number, frame),
+                (None, Some(frame)) => self.opening_frame_received(now, id, frame),
+                (_, None) => Ok(()),
+            },
+        }
+    }
+
+    fn opening_frame_received(
         &mut self,
         now: Instant,
         id: LinkId,
         frame: Frame,
     ) -> Result<(), ProtocolError> {
-        let Some(link) = self.links.get_mut(&id) else { return Ok(()) };
-        match (&link.phase, frame) {
+        let Some(opening) = self.opening(id) else { return Ok(()) };
+        match (&opening.phase, frame) {
             (Phase::Greeting, Frame::Hello { version: VERSION, .. }) => {
-                link.phase = Phase::Waiting;
+                opening.phase = Phase::Waiting;
                 self.transmit(id, Frame::Hello { version: VERSION, features: 0 });
                 Ok(())
             }
@@ -106,10 +178,6 @@ impl Server {
             (Phase::Waiting, Frame::Login(login)) => {
                 self.login_asked(now, id, login);
                 Ok(())
-            }
-            (Phase::Attached(number), frame) => {
-                let number = *number;
-                self.session_frame_received(now, id, number, frame)
             }
             (Phase::Greeting | Phase::Waiting | Phase::Checking { .. }, frame) => {
                 Err(ProtocolError::UnexpectedFrame { kind: frame.kind() })
@@ -123,11 +191,13 @@ impl Server {
 
     /// The link carries this session from now on.
     pub(super) fn attach(&mut self, id: LinkId, number: SessionNumber) {
-        let Some(link) = self.links.get_mut(&id) else { return };
-        link.phase = Phase::Attached(number);
+        let Some(opening) = self.opening(id) else { return };
+        let login_deadline = opening.login_deadline;
+        let cutter = core::mem::take(&mut opening.cutter);
+        self.links.insert(id, Link::Attached { session: number, cutter });
         self.links_before_login -= 1;
-        self.due.remove(&(link.login_deadline, Due::LoginDeadline(id)));
-        if let Some(session) = self.sessions.get_mut(&number) {
+        self.due.remove(&(login_deadline, Due::LoginDeadline(id)));
+        if let Some(session) = self.sessions.get_mut(number) {
             session.link = Some(id);
         }
     }
@@ -135,10 +205,7 @@ impl Server {
     /// The peer broke a rule: it is told which, and what it did is not resumed.
     pub(super) fn misbehaved(&mut self, now: Instant, id: LinkId, error: ProtocolError) {
         let code = CloseCode::from(&error);
-        let session = match self.links.get(&id).map(|link| &link.phase) {
-            Some(Phase::Attached(number)) => Some(*number),
-            _ => None,
-        };
+        let session = self.links.get(&id).and_then(Link::session);
         self.close(id, code, &error.to_string());
         if let Some(number) = session
             && code.ends_session()
@@ -175,19 +242,22 @@ impl Server {
     }
 
     fn forget_link(&mut self, id: LinkId) {
-        let Some(link) = self.links.remove(&id) else { return };
-        if let Phase::Attached(number) = link.phase {
-            if let Some(session) = self.sessions.get_mut(&number)
-                && session.link == Some(id)
-            {
-                session.link = None;
+        match self.links.remove(&id) {
+            Some(Link::Attached { session, .. }) => {
+                if let Some(session) = self.sessions.get_mut(session)
+                    && session.link == Some(id)
+                {
+                    session.link = None;
+                }
             }
-            return;
-        }
-        self.links_before_login -= 1;
-        self.due.remove(&(link.login_deadline, Due::LoginDeadline(id)));
-        if let Phase::Checking { login, .. } = link.phase {
-            self.logins.remove(&login);
+            Some(Link::Opening(opening)) => {
+                self.links_before_login -= 1;
+                self.due.remove(&(opening.login_deadline, Due::LoginDeadline(id)));
+                if let Phase::Checking { login, .. } = opening.phase {
+                    self.logins.remove(&login);
+                }
+            }
+            None => {}
         }
     }
 }

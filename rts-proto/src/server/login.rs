@@ -2,14 +2,15 @@
 
 use alloc::boxed::Box;
 
-use super::link::Phase;
+use super::link::{Link, Phase};
 use super::rooms::App;
-use super::session::{End, Engine, Keys, Outcome, Session, SessionNumber};
+use super::session::{End, Engine, Keys, Session, SessionNumber};
 use super::timers::Due;
 use super::{Credentials, Output, Report, Server, Verdict};
 use crate::planted::{Bug, planted};
+use crate::slab::Key;
 use crate::wire::{Frame, Login, LoginAnswer, Resume};
-use crate::{CloseCode, Instant, LinkId, LoginCode, LoginId, SendCode};
+use crate::{CloseCode, Instant, LinkId, LoginCode, LoginId};
 
 /// What is left of a displaced session, so that its client can be told (§3.6).
 #[derive(Debug)]
@@ -48,8 +49,8 @@ impl Server {
             uid: login.uid.clone(),
             token: login.token.clone(),
         };
-        if let Some(link) = self.links.get_mut(&link) {
-            link.phase = Phase::Checking { login: id, asked: Box::new(login) };
+        if let Some(opening) = self.opening(link) {
+            opening.phase = Phase::Checking { login: id, asked: Box::new(login) };
         }
         self.logins.insert(id, link);
         self.outputs.push_back(Output::Authenticate(id, Box::new(credentials)));
@@ -60,7 +61,7 @@ impl Server {
         let app = self.apps.get(&login.app_id);
         let present = app.and_then(|app| app.users.get(&login.uid));
         present
-            .and_then(|number| self.sessions.get(number))
+            .and_then(|number| self.sessions.get(*number))
             .is_some_and(|session| Engine::of(login).is_overtaken_by(session.engine))
     }
 
@@ -72,7 +73,7 @@ impl Server {
         login: &Login,
         resume: &Resume,
     ) -> Resumed {
-        let number = resume.session;
+        let Some(number) = Key::from_number(resume.session) else { return Resumed::No };
         if let Some(tombstone) = self.tombstones.get(&number) {
             return if tombstone.keys.accept(&resume.key) {
                 Resumed::Displaced
@@ -80,16 +81,20 @@ impl Server {
                 Resumed::No
             };
         }
-        let Some(session) = self.sessions.get_mut(&number) else { return Resumed::No };
+        let Some(session) = self.sessions.get_mut(number) else { return Resumed::No };
         let is_same = session.keys.accept(&resume.key)
             && session.app_id == login.app_id
             && session.uid == login.uid
             || planted(Bug::ResumeOfAnybody);
-        let Some(key) = self.links.get(&link).map(|link| link.key).filter(|_| is_same) else {
+        let Some(Link::Opening(opening)) = self.links.get(&link).filter(|_| is_same) else {
             return Resumed::No;
         };
-        let Ok(acknowledged) = session.channel.resume(resume.received) else { return Resumed::No };
-        let origins: alloc::vec::Vec<_> = acknowledged.flatten().collect();
+        let key = opening.key;
+        let origins = &mut self.acknowledged;
+        let resumed = session.channel.resume(resume.received, |origin| origins.extend(origin));
+        if resumed.is_err() {
+            return Resumed::No;
+        }
         session.last_heard = now;
         session.keys.renew(resume.key, key);
         session.engine = Engine::of(login);
@@ -99,11 +104,9 @@ impl Server {
             self.close(old, CloseCode::Replaced, "the session goes on over a newer link");
         }
         self.attach(link, number);
-        for origin in origins {
-            self.add_outcome(now, origin.session, Outcome::Send(SendCode::Ok, origin.id));
-        }
+        self.tell_acknowledged(now);
         self.answer_accepted(link, number, true);
-        if let Some(session) = self.sessions.get_mut(&number) {
+        if let Some(session) = self.sessions.get_mut(number) {
             session.transmit_window(&mut self.outputs);
         }
         self.window_emptied(now, number);
@@ -112,8 +115,8 @@ impl Server {
 
     pub(super) fn login_judged(&mut self, now: Instant, id: LoginId, verdict: Verdict) {
         let Some(link_id) = self.logins.remove(&id) else { return };
-        let Some(link) = self.links.get_mut(&link_id) else { return };
-        let Phase::Checking { asked, .. } = core::mem::replace(&mut link.phase, Phase::Waiting)
+        let Some(opening) = self.opening(link_id) else { return };
+        let Phase::Checking { asked, .. } = core::mem::replace(&mut opening.phase, Phase::Waiting)
         else {
             return;
         };
@@ -137,7 +140,7 @@ impl Server {
         let present =
             self.apps.get(&asked.app_id).and_then(|app| app.users.get(&asked.uid)).copied();
         let present_claim =
-            present.and_then(|number| self.sessions.get(&number)).map_or(0, |s| s.claim);
+            present.and_then(|number| self.sessions.get(number)).map_or(0, |s| s.claim);
         let continues = asked_claim > 0 && asked_claim <= clock;
         if continues && present_claim > asked_claim && !planted(Bug::ClaimIgnored) {
             return self.close(link, CloseCode::Displaced, "logged in elsewhere");
@@ -147,12 +150,11 @@ impl Server {
         if let Some(number) = present {
             self.supersede(now, number, claim);
         }
-        let Some(key) = self.links.get(&link).map(|link| link.key) else { return };
-        self.last_session += 1;
-        let number = self.last_session;
+        let Some(key) = self.opening(link).map(|opening| opening.key) else { return };
         let session = Session::new(&self.config, &asked, key, claim, now);
-        self.due.insert((session.grace_at, Due::SessionGrace(number)));
-        self.sessions.insert(number, Box::new(session));
+        let grace_at = session.grace_at;
+        let number = self.sessions.insert(Box::new(session));
+        self.due.insert((grace_at, Due::SessionGrace(number)));
         let Login { app_id, uid, .. } = asked;
         let app = self.apps.entry(app_id.clone()).or_insert_with(|| App::new(self.seed));
         app.users.insert(uid.clone(), number);
@@ -165,7 +167,7 @@ impl Server {
 
     /// §3.5: the user's session gives way: to another login, or to the same one, which lost it.
     fn supersede(&mut self, now: Instant, number: SessionNumber, claim: u64) {
-        let Some(session) = self.sessions.get(&number) else { return };
+        let Some(session) = self.sessions.get(number) else { return };
         let is_same_login = session.claim == claim;
         let keys = session.keys.clone();
         if let Some(link) = session.link {
@@ -180,7 +182,7 @@ impl Server {
     }
 
     fn answer_accepted(&mut self, link: LinkId, number: SessionNumber, resumed: bool) {
-        let Some(session) = self.sessions.get(&number) else { return };
+        let Some(session) = self.sessions.get(number) else { return };
         let accepted = session.accepted(number, resumed, &self.config);
         self.transmit(link, Frame::LoginAnswer(LoginAnswer::Accepted(accepted)));
     }

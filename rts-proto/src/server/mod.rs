@@ -35,18 +35,19 @@ pub use report::Report;
 pub use timers::Timer;
 
 use crate::random::Random;
+use crate::slab::Slab;
 use crate::table::Table;
 use crate::wire::ResumeKey;
 use crate::{
     AppId, CallId, CloseCode, Instant, LinkId, LoginCode, LoginId, OnlineStatus, TargetId, Text,
     UserId,
 };
-use flush::LateAck;
+use flush::{Dirty, LateAck};
 use link::Link;
 use login::Tombstone;
 use posts::Call;
 use rooms::App;
-use session::{Session, SessionNumber};
+use session::{Origin, Session, SessionNumber};
 use timers::Due;
 
 /// What the world tells the server. Input for what the server has given up, such as a link or a login, changes
@@ -176,13 +177,12 @@ pub struct Server {
     /// The latest moment seen: time never goes back.
     now: Instant,
     outputs: VecDeque<Output>,
-    links: Table<LinkId, Box<Link>>,
+    links: Table<LinkId, Link>,
     links_before_login: usize,
     /// Logins that wait for their verdict.
     logins: BTreeMap<LoginId, LinkId>,
     last_login: u64,
-    sessions: Table<SessionNumber, Box<Session>>,
-    last_session: u64,
+    sessions: Slab<Box<Session>>,
     /// Users and rooms. Nothing reaches them but through their app.
     apps: BTreeMap<AppId, App>,
     tombstones: BTreeMap<SessionNumber, Tombstone>,
@@ -193,10 +193,10 @@ pub struct Server {
     calls: BTreeMap<CallId, Call>,
     last_call: u64,
     due: BTreeSet<(Instant, Due)>,
-    /// Sessions that owe an acknowledgement or results, and since when.
-    dirty: Vec<SessionNumber>,
-    flush_due: Option<Instant>,
+    dirty: Dirty,
     late_acks: VecDeque<LateAck>,
+    /// Who is told of what an acknowledgement is for, while it is read.
+    acknowledged: Vec<Origin>,
     /// Sessions that did not take what they must, to be ended when the input is handled.
     overrun: Vec<SessionNumber>,
     /// Set by [`Server::shutdown`].
@@ -220,8 +220,7 @@ impl Server {
             links_before_login: 0,
             logins: BTreeMap::new(),
             last_login: 0,
-            sessions: Table::new(seed),
-            last_session: 0,
+            sessions: Slab::new(),
             apps: BTreeMap::new(),
             tombstones: BTreeMap::new(),
             targets: BTreeMap::new(),
@@ -229,9 +228,9 @@ impl Server {
             calls: BTreeMap::new(),
             last_call: 0,
             due: BTreeSet::new(),
-            dirty: Vec::new(),
-            flush_due: None,
+            dirty: Dirty::default(),
             late_acks: VecDeque::new(),
+            acknowledged: Vec::new(),
             overrun: Vec::new(),
             retry_after_max: None,
         }
@@ -243,7 +242,7 @@ impl Server {
         match input {
             Input::Tick => self.flush(now),
             Input::Accepted(link, key) => self.link_accepted(now, link, key),
-            Input::Received(link, bytes) => self.link_received(now, link, bytes),
+            Input::Received(link, bytes) => self.link_received(now, link, &bytes),
             Input::Disconnected(link) => self.link_disconnected(link),
             Input::Verdict(login, verdict) => self.login_judged(now, login, verdict),
             Input::TargetChecked(target, is_allowed) => {
@@ -304,7 +303,11 @@ impl Server {
             rooms: rooms().count(),
             memberships: rooms().map(|room| room.members.len()).sum(),
             bans: self.apps.values().map(|app| app.bans.len()).sum(),
-            window_bytes: self.sessions.sum(|session| session.channel.unacked_bytes()),
+            window_bytes: self
+                .sessions
+                .values()
+                .map(|session| session.channel.unacked_bytes())
+                .sum(),
             posts_waiting: self.calls.len() - posts_under_way,
             posts_under_way,
             post_bytes: self.calls.values().map(Call::bytes).sum(),

@@ -56,7 +56,7 @@ impl Server {
         number: SessionNumber,
         set: &SetServerParams,
     ) {
-        let Some(session) = self.sessions.get_mut(&number) else { return };
+        let Some(session) = self.sessions.get_mut(number) else { return };
         let state = session.app_server_state(now, &self.config);
         let ticket = set.ticket;
         let code = if !state.sets.take(now) || state.asked.len() >= OPEN_SERVER_PARAMS_MAX {
@@ -76,7 +76,7 @@ impl Server {
     /// Asks the driver about the first params that it has not been asked about. One question a session at a
     /// time: so answers are in the order of the questions.
     fn ask_about_target(&mut self, number: SessionNumber) {
-        let Some(session) = self.sessions.get_mut(&number) else { return };
+        let Some(session) = self.sessions.get_mut(number) else { return };
         let Some(state) = &mut session.to_app_server else { return };
         let Some(asked) = state.asked.front() else { return };
         self.last_target += 1;
@@ -89,7 +89,7 @@ impl Server {
 
     pub(super) fn target_checked(&mut self, now: Instant, id: TargetId, is_allowed: bool) {
         let Some(number) = self.targets.remove(&id) else { return };
-        let Some(session) = self.sessions.get_mut(&number) else { return };
+        let Some(session) = self.sessions.get_mut(number) else { return };
         let Some(state) = &mut session.to_app_server else { return };
         state.target = None;
         let Some(AskedParams { ticket, params }) = state.asked.pop_front() else { return };

@@ -139,7 +139,7 @@ impl Server {
         id: MessageId,
         payload: &Payload,
     ) -> Option<SendCode> {
-        let session = self.sessions.get_mut(&number)?;
+        let session = self.sessions.get_mut(number)?;
         let (app_id, uid) = (session.app_id.clone(), session.uid.clone());
         let state = session.app_server_state(now, &self.config);
         if !state.sends.take(now) {
@@ -168,7 +168,7 @@ impl Server {
 
     /// The driver has said whether the params with this ticket are allowed: what waited for that is judged.
     pub(super) fn params_decided(&mut self, now: Instant, number: SessionNumber, ticket: u64) {
-        let Some(session) = self.sessions.get(&number) else { return };
+        let Some(session) = self.sessions.get(number) else { return };
         let Some(state) = &session.to_app_server else { return };
         let (app_id, in_force) = (session.app_id.clone(), state.params.clone());
         let mut refused = Vec::new();
@@ -205,7 +205,7 @@ impl Server {
 
     /// The session has acknowledged something: there may be room for a reply (§11.8).
     pub(super) fn window_emptied(&mut self, now: Instant, number: SessionNumber) {
-        let Some(session) = self.sessions.get(&number) else { return };
+        let Some(session) = self.sessions.get(number) else { return };
         if session.to_app_server.as_ref().is_some_and(|state| state.posts_waiting > 0) {
             let app_id = session.app_id.clone();
             self.begin_posts(now, &app_id);
@@ -216,7 +216,7 @@ impl Server {
     fn begin_post(&mut self, now: Instant, id: CallId) -> bool {
         let Some(call) = self.calls.get_mut(&id) else { return false };
         let Some(app) = self.apps.get_mut(&call.app_id) else { return false };
-        let Some(session) = self.sessions.get_mut(&call.session) else { return false };
+        let Some(session) = self.sessions.get_mut(call.session) else { return false };
         let Phase::Waiting { until, params: Params::Known(params), payload } = &call.phase else {
             return false;
         };
@@ -324,7 +324,7 @@ impl Server {
                 app.posts.end(&call.uid);
             } else {
                 app.posts.waiting.retain(|waiting| *waiting != id);
-                if let Some(session) = self.sessions.get_mut(&call.session) {
+                if let Some(session) = self.sessions.get_mut(call.session) {
                     session.post_no_longer_waits();
                 }
             }

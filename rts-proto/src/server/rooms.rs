@@ -5,16 +5,17 @@ use alloc::vec::Vec;
 
 use super::bans::Ban;
 use super::posts::Posts;
-use super::session::SessionNumber;
+use super::session::{Outcome, SessionNumber};
 use super::timers::Due;
 use super::{Report, Server};
 use crate::limits::{NOTICE_MEMBERS_MAX, ROOMS_PER_USER_MAX};
+use crate::payload::PayloadRef;
 use crate::planted::{Bug, planted};
 use crate::rate::TokenBucket;
 use crate::table::Table;
-use crate::wire::Frame;
+use crate::wire::{self, Frame};
 use crate::{
-    AppId, BroadcastCode, BusinessId, Instant, LeaveReason, Payload, RoomId, RoomState, UserId,
+    AppId, BroadcastCode, BusinessId, Instant, LeaveReason, MessageId, RoomId, RoomState, UserId,
 };
 
 /// One app's users, rooms and posts, and what its back end said about them. A session holds its app's id and reaches no
@@ -64,16 +65,9 @@ impl Room {
         self.members.get(uid)?.session
     }
 
-    fn others(&self, uid: &UserId) -> impl Iterator<Item = SessionNumber> {
-        let others = self
-            .members
-            .iter()
-            .filter(move |(member, _)| *member != uid || planted(Bug::EchoToSender));
-        others.filter_map(|(_, member)| member.session)
-    }
-
-    fn sessions_but(&self, uid: &UserId) -> Vec<SessionNumber> {
-        self.others(uid).collect()
+    /// Those of all members but this one, without a look at their names.
+    fn others(&self, number: SessionNumber) -> impl Iterator<Item = SessionNumber> {
+        self.sessions().filter(move |other| *other != number || planted(Bug::EchoToSender))
     }
 }
 
@@ -86,7 +80,7 @@ impl Server {
         ticket: u64,
         business_id: Option<BusinessId>,
     ) {
-        let Some(session) = self.sessions.get_mut(&number) else { return };
+        let Some(session) = self.sessions.get_mut(number) else { return };
         let (app_id, uid) = (session.app_id.clone(), session.uid.clone());
         let Some(app) = self.apps.get_mut(&app_id) else { return };
         if let Some(state) = app.ban_of(now, &id, &uid) {
@@ -155,14 +149,14 @@ impl Server {
         ticket: u64,
         is_new: bool,
     ) {
-        let Some(session) = self.sessions.get(&number) else { return };
+        let Some(session) = self.sessions.get(number) else { return };
         let Some(app) = self.apps.get(&session.app_id) else { return };
         let Some(room) = app.rooms.get(&id) else { return };
         let count = room.members.len();
         let names =
             room.members.keys().filter(|member| *member != uid || planted(Bug::SelfAmongMembers));
         let members = names.take(NOTICE_MEMBERS_MAX).cloned().collect();
-        let others = room.sessions_but(uid);
+        let others: Vec<SessionNumber> = room.others(number).collect();
         self.push_frame(number, Frame::JoinAnswer { ticket, state: RoomState::Joined, members });
         if (!is_new && !planted(Bug::JoinAnnouncedTwice)) || planted(Bug::JoinNotAnnounced) {
             return;
@@ -185,7 +179,7 @@ impl Server {
     }
 
     pub(super) fn leave(&mut self, number: SessionNumber, id: &RoomId, ticket: u64) {
-        let Some(session) = self.sessions.get_mut(&number) else { return };
+        let Some(session) = self.sessions.get_mut(number) else { return };
         if session.rooms.remove(id) {
             let (app_id, uid) = (session.app_id.clone(), session.uid.clone());
             self.remove_member(&app_id, id, &uid, LeaveReason::Left);
@@ -195,22 +189,34 @@ impl Server {
         self.push_frame(number, Frame::LeaveAnswer { ticket });
     }
 
-    /// The result (§6.5). Everybody gets the same bytes.
+    /// §6.5.
     pub(super) fn broadcast(
         &mut self,
         now: Instant,
         number: SessionNumber,
+        id: MessageId,
+        room: RoomId,
+        payload: PayloadRef<'_>,
+    ) {
+        let code = self.fan_out(now, number, &room, payload);
+        self.add_outcome(now, number, Outcome::Broadcast(room, code, id));
+    }
+
+    /// Everybody gets the same bytes.
+    fn fan_out(
+        &mut self,
+        now: Instant,
+        number: SessionNumber,
         id: &RoomId,
-        payload: Payload,
+        payload: PayloadRef<'_>,
     ) -> BroadcastCode {
-        let Some(session) = self.sessions.get_mut(&number) else { return BroadcastCode::Unknown };
+        let Some(session) = self.sessions.get_mut(number) else { return BroadcastCode::Unknown };
         if !session.broadcasts.take(now) {
             return BroadcastCode::OverRate;
         }
         if !session.rooms.contains(id) {
             return BroadcastCode::NotInRoom;
         }
-        let from = session.uid.clone();
         let room = if planted(Bug::RoomOfAnyApp) {
             self.apps.values_mut().find_map(|app| app.rooms.get_mut(id))
         } else {
@@ -220,9 +226,9 @@ impl Server {
         if !room.broadcasts.take(now) {
             return BroadcastCode::OverRate;
         }
-        let bytes = Frame::RoomDelivery { from: from.clone(), room: id.clone(), payload }.encode();
-        for member in room.others(&from).skip(usize::from(planted(Bug::BroadcastSkipsOne))) {
-            let Some(session) = self.sessions.get_mut(&member) else { continue };
+        let bytes = wire::room_delivery(&session.uid, id, payload);
+        for member in room.others(number).skip(usize::from(planted(Bug::BroadcastSkipsOne))) {
+            let Some(session) = self.sessions.get_mut(member) else { continue };
             if !session.push(bytes.clone(), None, &mut self.outputs) {
                 self.overrun.push(member);
             }
@@ -246,7 +252,7 @@ impl Server {
             room.broadcasts.set_rate(self.config.room_broadcasts_per_second, self.now);
         }
         let others = match count <= NOTICE_MEMBERS_MAX && !planted(Bug::LeaveNotAnnounced) {
-            true => room.sessions_but(uid),
+            true => room.sessions().collect(),
             false => Vec::new(),
         };
         if count == 0 {

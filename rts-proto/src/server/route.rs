@@ -5,14 +5,56 @@ use bytes::Bytes;
 use super::session::{End, Origin, Outcome, SessionNumber};
 use super::{Output, Server};
 use crate::limits::{CLIENT_WINDOW_FRAMES_MAX, UNRELIABLE_MARK_BYTES};
+use crate::payload::PayloadRef;
 use crate::planted::{Bug, planted};
-use crate::wire::Frame;
+use crate::wire::{self, Frame, HotFrame};
 use crate::{
-    AppId, Instant, LinkId, MessageConfig, MessageId, OnlineStatus, Payload, ProtocolError, Reply,
-    SendCode, UserId,
+    AppId, Instant, LinkId, MessageConfig, MessageId, OnlineStatus, ProtocolError, Reply, SendCode,
+    UserId,
 };
 
 impl Server {
+    /// Every frame of a session comes through here, before anything is done about it.
+    fn count_frame(
+        &mut self,
+        now: Instant,
+        number: SessionNumber,
+        is_sequenced: bool,
+    ) -> Result<(), ProtocolError> {
+        let Some(session) = self.sessions.get_mut(number) else { return Ok(()) };
+        // §2.4: before the answer it had nothing to say.
+        session.keys.confirm();
+        if is_sequenced {
+            session.channel.count_received();
+            if session.channel.unacknowledged() > CLIENT_WINDOW_FRAMES_MAX as u64 {
+                return Err(ProtocolError::WindowExceeded);
+            }
+            self.owe_ack(now, number);
+        }
+        Ok(())
+    }
+
+    /// The frames of which there are many, where they lie.
+    pub(super) fn hot_frame_received(
+        &mut self,
+        now: Instant,
+        number: SessionNumber,
+        frame: HotFrame<'_>,
+    ) -> Result<(), ProtocolError> {
+        self.count_frame(now, number, frame.is_sequenced())?;
+        match frame {
+            HotFrame::Ack { received } => self.acknowledged(now, number, received)?,
+            HotFrame::Send { id, to, payload, config } => {
+                self.send(now, number, id, to, payload, config);
+            }
+            HotFrame::Broadcast { id, room, payload } => {
+                self.broadcast(now, number, id, room, payload);
+            }
+        }
+        Ok(())
+    }
+
+    /// Any frame, also the same ones when they do not look as most do.
     pub(super) fn session_frame_received(
         &mut self,
         now: Instant,
@@ -20,27 +62,15 @@ impl Server {
         number: SessionNumber,
         frame: Frame,
     ) -> Result<(), ProtocolError> {
-        let Some(session) = self.sessions.get_mut(&number) else { return Ok(()) };
-        // §2.4: before the answer it had nothing to say.
-        session.keys.confirm();
-        if frame.is_sequenced() {
-            session.channel.count_received();
-            if session.channel.unacknowledged() > CLIENT_WINDOW_FRAMES_MAX as u64 {
-                return Err(ProtocolError::WindowExceeded);
-            }
-            self.owe_ack(now, number);
-        }
+        self.count_frame(now, number, frame.is_sequenced())?;
         match frame {
             Frame::Ack { received } => self.acknowledged(now, number, received)?,
             Frame::Ping => self.transmit(link, Frame::Pong),
             Frame::Send { id, to, payload, config } => {
-                if let Some(code) = self.send(now, number, id, &to, payload, config) {
-                    self.add_outcome(now, number, Outcome::Send(code, id));
-                }
+                self.send(now, number, id, &to, payload.borrowed(), config);
             }
             Frame::Broadcast { id, room, payload } => {
-                let code = self.broadcast(now, number, &room, payload);
-                self.add_outcome(now, number, Outcome::Broadcast(room, code, id));
+                self.broadcast(now, number, id, room, payload.borrowed());
             }
             // These have their answers at once, and the acknowledgement goes with it.
             Frame::Join { room, ticket, business_id } => {
@@ -97,38 +127,60 @@ impl Server {
         number: SessionNumber,
         received: u64,
     ) -> Result<(), ProtocolError> {
-        let Some(session) = self.sessions.get_mut(&number) else { return Ok(()) };
-        let origins: alloc::vec::Vec<_> =
-            session.channel.acknowledge(received)?.flatten().collect();
+        let Some(session) = self.sessions.get_mut(number) else { return Ok(()) };
+        let origins = &mut self.acknowledged;
+        session.channel.acknowledge(received, |origin| origins.extend(origin))?;
         self.window_emptied(now, number);
-        for origin in origins {
-            self.add_outcome(now, origin.session, Outcome::Send(SendCode::Ok, origin.id));
-        }
+        self.tell_acknowledged(now);
         Ok(())
     }
 
-    /// §5.3: the result, or nothing when it is the receiver's to bring about.
+    /// Tells the senders of what was acknowledged.
+    pub(super) fn tell_acknowledged(&mut self, now: Instant) {
+        let mut origins = core::mem::take(&mut self.acknowledged);
+        for origin in origins.drain(..) {
+            self.add_outcome(now, origin.session, Outcome::Send(SendCode::Ok, origin.id));
+        }
+        // Its memory serves again.
+        self.acknowledged = origins;
+    }
+
+    /// §5.3.
     fn send(
         &mut self,
         now: Instant,
         number: SessionNumber,
         id: MessageId,
-        to: &Bytes,
-        payload: Payload,
+        to: &[u8],
+        payload: PayloadRef<'_>,
+        config: MessageConfig,
+    ) {
+        if let Some(code) = self.deliver(now, number, id, to, payload, config) {
+            self.add_outcome(now, number, Outcome::Send(code, id));
+        }
+    }
+
+    /// The result, or nothing when it is the receiver's to bring about.
+    fn deliver(
+        &mut self,
+        now: Instant,
+        number: SessionNumber,
+        id: MessageId,
+        to: &[u8],
+        payload: PayloadRef<'_>,
         config: MessageConfig,
     ) -> Option<SendCode> {
-        let sender = self.sessions.get_mut(&number)?;
+        let sender = self.sessions.get_mut(number)?;
         if !sender.sends.take(now) {
             return Some(SendCode::OverRate);
         }
-        let from = sender.uid.clone();
         let to = core::str::from_utf8(to).unwrap_or("");
         let present = if planted(Bug::UserOfAnyApp) {
             self.apps.values().find_map(|app| app.users.get(to)).copied()
         } else {
             self.apps.get(&sender.app_id).and_then(|app| app.users.get(to)).copied()
         };
-        let Some(receiver) = present.and_then(|number| self.sessions.get_mut(&number)) else {
+        let Some(receiver) = present else {
             return Some(match UserId::new(to) {
                 Ok(uid) if !self.config.reserved_uids.contains(&uid) => {
                     SendCode::ReceiverNotLoggedIn
@@ -136,7 +188,8 @@ impl Server {
                 Ok(_) | Err(_) => SendCode::ReceiverNotFound,
             });
         };
-        let bytes = Frame::Delivery { from, payload, config }.encode();
+        let bytes = wire::delivery(&sender.uid, payload, config);
+        let receiver = self.sessions.get_mut(receiver)?;
         if config.is_reliable() {
             let origin = Some(Origin { session: number, id });
             let queued = receiver.push(bytes, origin, &mut self.outputs);
@@ -156,7 +209,7 @@ impl Server {
     }
 
     fn query_status(&mut self, now: Instant, number: SessionNumber, query: u64, uid: &Bytes) {
-        let Some(session) = self.sessions.get_mut(&number) else { return };
+        let Some(session) = self.sessions.get_mut(number) else { return };
         let status = if session.statuses.take(now) {
             let app_id = session.app_id.clone();
             let uid = core::str::from_utf8(uid).unwrap_or("");
@@ -174,7 +227,7 @@ impl Server {
         } else {
             self.apps.get(app_id).and_then(|app| app.users.get(uid))
         };
-        let Some(session) = number.and_then(|number| self.sessions.get(number)) else {
+        let Some(session) = number.and_then(|number| self.sessions.get(*number)) else {
             return OnlineStatus::Offline;
         };
         let silence = now.since(session.last_heard);

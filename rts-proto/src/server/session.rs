@@ -13,14 +13,15 @@ use crate::limits::{SERVER_WINDOW_FRAMES_MAX, WINDOW_BYTES_MAX};
 use crate::link::Channel;
 use crate::planted::{Bug, planted};
 use crate::rate::TokenBucket;
+use crate::slab;
 use crate::wire::{Accepted, Frame, Login, ResumeKey};
 use crate::{
     AppId, BroadcastCode, CloseCode, Instant, LeaveReason, LinkId, MessageId, RoomId, SendCode,
     UserId,
 };
 
-/// Numbers a session within its shard, for as long as the shard lives.
-pub(super) type SessionNumber = u64;
+/// Finds a session in its shard. Its number is what clients call the session.
+pub(super) type SessionNumber = slab::Key;
 
 #[derive(Debug)]
 pub(super) struct Session {
@@ -160,7 +161,7 @@ impl Session {
         config: &Config,
     ) -> Accepted {
         Accepted {
-            session: number,
+            session: number.number(),
             key: self.keys.newest,
             resumed,
             received: self.channel.received(),
@@ -181,8 +182,13 @@ impl Session {
         if !self.channel.has_room(bytes.len(), SERVER_WINDOW_FRAMES_MAX, WINDOW_BYTES_MAX) {
             return false;
         }
-        self.channel.push(bytes, origin);
-        self.transmit_window(outputs);
+        match self.link {
+            Some(link) => {
+                self.channel.push_transmitted(bytes.clone(), origin);
+                outputs.push_back(Output::Transmit(link, bytes));
+            }
+            None => self.channel.push(bytes, origin),
+        }
         true
     }
 
@@ -199,7 +205,7 @@ impl Server {
     /// Sends what a session must get. One that has no room for it has lost something, and is over:
     /// after the input is handled, since we may be in the middle of a fan-out.
     pub(super) fn push_or_end(&mut self, number: SessionNumber, bytes: Bytes) {
-        let Some(session) = self.sessions.get_mut(&number) else { return };
+        let Some(session) = self.sessions.get_mut(number) else { return };
         if !session.push(bytes, None, &mut self.outputs) {
             self.overrun.push(number);
         }
@@ -212,7 +218,7 @@ impl Server {
     /// §6.8: ends the sessions that did not take what they must.
     pub(super) fn end_overrun(&mut self, now: Instant) {
         while let Some(number) = self.overrun.pop() {
-            let Some(session) = self.sessions.get(&number) else { continue };
+            let Some(session) = self.sessions.get(number) else { continue };
             if let Some(link) = session.link {
                 self.close(link, CloseCode::SlowConsumer, "did not read what it was sent");
             }
@@ -222,7 +228,7 @@ impl Server {
 
     /// The session is over. Its link, if it has one, is the caller's to close.
     pub(super) fn end_session(&mut self, now: Instant, number: SessionNumber, end: End) {
-        let Some(session) = self.sessions.remove(&number) else { return };
+        let Some(session) = self.sessions.remove(number) else { return };
         self.due.remove(&(session.grace_at, Due::SessionGrace(number)));
         // §5.4: nobody will acknowledge these any more.
         for (_, origin, _) in session.channel.into_unacked() {
@@ -264,9 +270,9 @@ impl Server {
 
     /// A result for a session that may be gone by now.
     pub(super) fn add_outcome(&mut self, now: Instant, number: SessionNumber, outcome: Outcome) {
-        if let Some(session) = self.sessions.get_mut(&number) {
+        if let Some(session) = self.sessions.get_mut(number) {
             session.outcomes.push(outcome);
-            self.mark_dirty(now, number);
+            self.dirty.add(now, number, session);
         }
     }
 

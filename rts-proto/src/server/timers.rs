@@ -65,7 +65,7 @@ impl Due {
 
 impl Server {
     pub(super) fn next_timer(&self) -> Option<(Instant, Timer)> {
-        let flush = self.flush_due.map(|due| (due, Timer::Flush));
+        let flush = self.dirty.since.map(|due| (due, Timer::Flush));
         let first = self.due.first().map(|(deadline, due)| (*deadline, due.timer()));
         let late_ack = self.late_acks.front().map(|ack| (ack.due, Timer::Acknowledge));
         [flush, late_ack, first].into_iter().flatten().min()
@@ -94,7 +94,7 @@ impl Server {
     }
 
     fn grace_due(&mut self, now: Instant, number: SessionNumber) {
-        let Some(session) = self.sessions.get_mut(&number) else { return };
+        let Some(session) = self.sessions.get_mut(number) else { return };
         let over_at = session.last_heard + self.config.session_grace;
         if over_at > now {
             session.grace_at = over_at;

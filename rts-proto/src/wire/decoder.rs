@@ -1,6 +1,8 @@
 //! From a stream of bytes to frames (§1.1 to §1.3).
 
-use bytes::{Buf as _, Bytes, BytesMut};
+use alloc::vec::Vec;
+
+use bytes::{Buf as _, Bytes};
 
 use super::Frame;
 use crate::ProtocolError;
@@ -11,8 +13,7 @@ use crate::ProtocolError;
 /// stored is never more than what arrived of one frame whose length was found to be allowed.
 #[derive(Debug, Default)]
 pub struct Decoder {
-    /// The beginning of a frame whose rest has not arrived; includes its length prefix.
-    partial: BytesMut,
+    cutter: Cutter,
     /// Input that was not looked at yet.
     input: Bytes,
 }
@@ -34,30 +35,73 @@ impl Decoder {
     ///
     /// After an error the stream has no meaning any more.
     pub fn next(&mut self, frame_bytes_max: usize) -> Result<Option<Frame>, ProtocolError> {
-        while let Some(bytes) = self.next_bytes(frame_bytes_max)? {
-            if let Some(frame) = Frame::decode(bytes)? {
+        loop {
+            let mut rest = &self.input[..];
+            let piece = self.cutter.next(&mut rest, frame_bytes_max)?;
+            let read = self.input.len() - rest.len();
+            let frame = match piece {
+                Some(Piece::Here(bytes)) => {
+                    let len = bytes.len();
+                    self.input.advance(read - len);
+                    self.input.split_to(len)
+                }
+                Some(Piece::Joined(bytes)) => {
+                    self.input.advance(read);
+                    bytes
+                }
+                None => {
+                    self.input.clear();
+                    return Ok(None);
+                }
+            };
+            if let Some(frame) = Frame::decode(frame)? {
                 return Ok(Some(frame));
             }
         }
-        Ok(None)
     }
 
     /// Bytes held for a frame whose rest has not arrived.
     #[must_use]
     pub fn buffered_bytes(&self) -> usize {
-        self.partial.len()
+        self.cutter.partial.len()
+    }
+}
+
+/// What is left of a stream's inputs when they have been read: the beginning of a frame.
+#[derive(Debug, Default)]
+pub(crate) struct Cutter {
+    /// Includes the length prefix.
+    partial: Vec<u8>,
+}
+
+/// A frame's bytes without its length.
+pub(crate) enum Piece<'a> {
+    /// As they lie in the input.
+    Here(&'a [u8]),
+    /// From more than one input.
+    Joined(Bytes),
+}
+
+impl Cutter {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.partial.is_empty()
     }
 
-    fn next_bytes(&mut self, frame_bytes_max: usize) -> Result<Option<Bytes>, ProtocolError> {
+    /// The next frame whose bytes are all here, and takes them from `input`; when there is none, all of `input` is taken, and
+    /// kept for the next one.
+    pub(crate) fn next<'a>(
+        &mut self,
+        input: &mut &'a [u8],
+        frame_bytes_max: usize,
+    ) -> Result<Option<Piece<'a>>, ProtocolError> {
         if self.partial.is_empty() {
-            if let Some(prefix) = Prefix::read(&self.input, frame_bytes_max)?
-                && self.input.len() >= prefix.total()
+            if let Some(prefix) = Prefix::read(input, frame_bytes_max)?
+                && let Some((whole, rest)) = input.split_at_checked(prefix.total())
             {
-                self.input.advance(prefix.prefix_len);
-                return Ok(Some(self.input.split_to(prefix.frame_len)));
+                *input = rest;
+                return Ok(Some(Piece::Here(&whole[prefix.prefix_len..])));
             }
-            self.partial.extend_from_slice(&self.input);
-            self.input.clear();
+            self.partial.extend_from_slice(core::mem::take(input));
             return Ok(None);
         }
         // A prefix is a few bytes: take them one by one until it is whole.
@@ -65,20 +109,20 @@ impl Decoder {
             if let Some(prefix) = Prefix::read(&self.partial, frame_bytes_max)? {
                 break prefix;
             }
-            if !self.input.has_remaining() {
-                return Ok(None);
-            }
-            self.partial.extend_from_slice(&self.input.split_to(1));
+            let Some((byte, rest)) = input.split_first() else { return Ok(None) };
+            *input = rest;
+            self.partial.push(*byte);
         };
         let missing = prefix.total() - self.partial.len();
-        let available = self.input.split_to(missing.min(self.input.len()));
-        self.partial.extend_from_slice(&available);
+        let (available, rest) = input.split_at(missing.min(input.len()));
+        *input = rest;
+        self.partial.extend_from_slice(available);
         if available.len() < missing {
             return Ok(None);
         }
-        let mut whole = core::mem::take(&mut self.partial).freeze();
+        let mut whole = Bytes::from(core::mem::take(&mut self.partial));
         whole.advance(prefix.prefix_len);
-        Ok(Some(whole))
+        Ok(Some(Piece::Joined(whole)))
     }
 }
 

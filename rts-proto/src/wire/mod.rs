@@ -17,6 +17,8 @@ use bytes::{Bytes, BytesMut};
 use prost::Message as _;
 
 pub use decoder::Decoder;
+pub(crate) use decoder::{Cutter, Piece};
+pub(crate) use hot::{HotFrame, broadcast_results, delivery, read, room_delivery, send_results};
 
 use crate::{
     AppId, BroadcastCode, BusinessId, LeaveReason, LoginCode, MessageConfig, MessageId,

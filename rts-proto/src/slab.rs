@@ -1,0 +1,147 @@
+//! A map that gives out its own keys, and finds a value by where it lies: no hash, no walk.
+
+use alloc::vec::Vec;
+use core::num::NonZeroU64;
+
+/// Names a value for as long as it is there. Later keys are greater, until 2³² values have come and gone; the first is 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Key(NonZeroU64);
+
+impl Key {
+    /// The serial number in the upper half, and in the lower the slot, counted from 1.
+    fn new(serial: u32, slot: usize) -> Self {
+        let place = u32::try_from(slot + 1).expect("memory ends before");
+        let number = NonZeroU64::new(u64::from(serial) << 32 | u64::from(place));
+        Self(number.expect("places are counted from 1"))
+    }
+
+    /// The key with this number, if there can be one.
+    pub(crate) fn from_number(number: u64) -> Option<Self> {
+        NonZeroU64::new(number).map(Self)
+    }
+
+    pub(crate) fn number(self) -> u64 {
+        self.0.get()
+    }
+
+    fn serial(self) -> u32 {
+        (self.number() >> 32) as u32
+    }
+
+    /// No slot for what has no place.
+    fn slot(self) -> usize {
+        (self.number() as u32 as usize).wrapping_sub(1)
+    }
+}
+
+/// Which slot a value gets follows from what came and went before, and from nothing else.
+#[derive(Debug)]
+pub(crate) struct Slab<V> {
+    slots: Vec<Slot<V>>,
+    /// Slots without a value; the next one to be used is the last.
+    free: Vec<u32>,
+    next_serial: u32,
+}
+
+#[derive(Debug)]
+struct Slot<V> {
+    serial: u32,
+    value: Option<V>,
+}
+
+impl<V> Slab<V> {
+    pub(crate) fn new() -> Self {
+        Self { slots: Vec::new(), free: Vec::new(), next_serial: 0 }
+    }
+
+    pub(crate) fn get(&self, key: Key) -> Option<&V> {
+        let slot = self.slots.get(key.slot()).filter(|slot| slot.serial == key.serial())?;
+        slot.value.as_ref()
+    }
+
+    pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut V> {
+        let slot = self.slots.get_mut(key.slot()).filter(|slot| slot.serial == key.serial())?;
+        slot.value.as_mut()
+    }
+
+    pub(crate) fn insert(&mut self, value: V) -> Key {
+        let serial = self.next_serial;
+        self.next_serial = serial.wrapping_add(1);
+        let filled = Slot { serial, value: Some(value) };
+        let slot = match self.free.pop() {
+            Some(slot) => {
+                self.slots[slot as usize] = filled;
+                slot as usize
+            }
+            None => {
+                self.slots.push(filled);
+                self.slots.len() - 1
+            }
+        };
+        Key::new(serial, slot)
+    }
+
+    /// A slab that has become empty gives its memory back.
+    pub(crate) fn remove(&mut self, key: Key) -> Option<V> {
+        let slot = self.slots.get_mut(key.slot()).filter(|slot| slot.serial == key.serial())?;
+        let value = slot.value.take()?;
+        self.free.push(key.slot() as u32);
+        if self.is_empty() {
+            (self.slots, self.free) = (Vec::new(), Vec::new());
+        }
+        Some(value)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
+        self.slots.iter().filter_map(|slot| slot.value.as_ref())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_finds_its_value_and_never_the_one_that_took_its_place() {
+        let mut slab = Slab::new();
+        let first = slab.insert('a');
+        let second = slab.insert('b');
+        assert_eq!(slab.remove(first), Some('a'));
+        let third = slab.insert('c');
+        assert_eq!(third.slot(), first.slot());
+        assert_eq!(slab.get(first), None);
+        assert_eq!(slab.get_mut(first), None);
+        assert_eq!(slab.remove(first), None);
+        assert_eq!((slab.get(second), slab.get(third)), (Some(&'b'), Some(&'c')));
+        assert_eq!(slab.len(), 2);
+        assert!(first < second && second < third);
+    }
+
+    #[test]
+    fn no_number_from_outside_finds_what_is_not_there() {
+        let mut slab = Slab::new();
+        let key = slab.insert('a');
+        assert_eq!(key.number(), 1);
+        for number in [2, 1 << 32, 1 << 32 | 1, u64::MAX] {
+            assert_eq!(Key::from_number(number).and_then(|key| slab.get(key)), None);
+        }
+        assert_eq!(Key::from_number(0), None);
+        assert_eq!(Key::from_number(key.number()), Some(key));
+    }
+
+    #[test]
+    fn memory_comes_back_when_all_are_gone() {
+        let mut slab = Slab::new();
+        let keys: Vec<Key> = (0..1_000).map(|value| slab.insert(value)).collect();
+        assert!(keys.into_iter().all(|key| slab.remove(key).is_some()));
+        assert_eq!((slab.slots.capacity(), slab.free.capacity()), (0, 0));
+    }
+}
