@@ -136,7 +136,8 @@ impl<T> Channel<T> {
 
     /// Forgets the first `count` frames.
     fn settle(&mut self, count: usize, mut acknowledged: impl FnMut(T)) {
-        for frame in self.window.drain(..count) {
+        for _ in 0..count {
+            let Some(frame) = self.window.pop_front() else { break };
             self.bytes -= frame.bytes.len();
             acknowledged(frame.tag);
         }

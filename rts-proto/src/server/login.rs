@@ -151,12 +151,15 @@ impl Server {
             self.supersede(now, number, claim);
         }
         let Some(key) = self.opening(link).map(|opening| opening.key) else { return };
+        let entry = self.apps.entry(asked.app_id);
+        // One text for all sessions of an app.
+        let asked = Login { app_id: entry.key().clone(), ..asked };
+        let app = entry.or_insert_with(|| App::new(self.seed));
         let session = Session::new(&self.config, &asked, key, claim, now);
         let grace_at = session.grace_at;
         let number = self.sessions.insert(Box::new(session));
         self.due.insert((grace_at, Due::SessionGrace(number)));
         let Login { app_id, uid, .. } = asked;
-        let app = self.apps.entry(app_id.clone()).or_insert_with(|| App::new(self.seed));
         app.users.insert(uid.clone(), number);
         if present.is_none() {
             self.report(&app_id, || Report::UserOnline { uid });

@@ -211,7 +211,7 @@ impl Server {
         payload: PayloadRef<'_>,
     ) -> BroadcastCode {
         let Some(session) = self.sessions.get_mut(number) else { return BroadcastCode::Unknown };
-        if !session.broadcasts.take(now) {
+        if !session.allowance(now, &self.config).broadcasts.take(now) {
             return BroadcastCode::OverRate;
         }
         if !session.rooms.contains(id) {

@@ -171,7 +171,7 @@ impl Server {
         config: MessageConfig,
     ) -> Option<SendCode> {
         let sender = self.sessions.get_mut(number)?;
-        if !sender.sends.take(now) {
+        if !sender.allowance(now, &self.config).sends.take(now) {
             return Some(SendCode::OverRate);
         }
         let to = core::str::from_utf8(to).unwrap_or("");
@@ -210,7 +210,7 @@ impl Server {
 
     fn query_status(&mut self, now: Instant, number: SessionNumber, query: u64, uid: &Bytes) {
         let Some(session) = self.sessions.get_mut(number) else { return };
-        let status = if session.statuses.take(now) {
+        let status = if session.allowance(now, &self.config).statuses.take(now) {
             let app_id = session.app_id.clone();
             let uid = core::str::from_utf8(uid).unwrap_or("");
             self.status_of(now, &app_id, uid)

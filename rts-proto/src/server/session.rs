@@ -23,39 +23,48 @@ use crate::{
 /// Finds a session in its shard. Its number is what clients call the session.
 pub(super) type SessionNumber = slab::Key;
 
+/// In this order, so that what every delivery and every acknowledgement needs lies together.
+#[repr(C)]
 #[derive(Debug)]
 pub(super) struct Session {
-    pub(super) app_id: AppId,
-    pub(super) uid: UserId,
-    pub(super) keys: Keys,
-    pub(super) claim: u64,
-    pub(super) engine: Engine,
     pub(super) link: Option<LinkId>,
-    pub(super) last_heard: Instant,
-    /// When the session is looked at next; at or before the end of its grace.
-    pub(super) grace_at: Instant,
     /// A frame's tag is who waits for its acknowledgement.
     pub(super) channel: Channel<Option<Origin>>,
-    pub(super) rooms: BTreeSet<RoomId>,
-    pub(super) sends: TokenBucket,
-    pub(super) broadcasts: TokenBucket,
-    pub(super) statuses: TokenBucket,
+    pub(super) last_heard: Instant,
     /// From the first frame for the app's server on: most sessions have none.
     pub(super) to_app_server: Option<Box<ToAppServer>>,
-    /// Results that go out with the next flush.
-    pub(super) outcomes: Vec<Outcome>,
     /// Whether the session is on the list of those to flush.
     pub(super) is_dirty: bool,
     /// Whether the session is among those that are looked at for a late acknowledgement.
     pub(super) has_late_ack: bool,
+    pub(super) keys: Keys,
+    /// Results that go out with the next flush.
+    pub(super) outcomes: Vec<Outcome>,
+    pub(super) app_id: AppId,
+    pub(super) uid: UserId,
+    /// From the first thing on that counts: until then nothing is missing from it.
+    allowance: Option<Box<Allowance>>,
+    pub(super) rooms: BTreeSet<RoomId>,
+    pub(super) claim: u64,
+    pub(super) engine: Engine,
+    /// When the session is looked at next; at or before the end of its grace.
+    pub(super) grace_at: Instant,
+}
+
+/// What a session may still send and ask.
+#[derive(Debug)]
+pub(super) struct Allowance {
+    pub(super) sends: TokenBucket,
+    pub(super) broadcasts: TokenBucket,
+    pub(super) statuses: TokenBucket,
 }
 
 /// The secrets that resume a session. The answer that brings a new one may be lost, so the one before
 /// it is good until the client has shown that it has read the answer (§3.3).
 #[derive(Clone, Debug)]
 pub(super) struct Keys {
-    newest: ResumeKey,
     former: Option<ResumeKey>,
+    newest: ResumeKey,
 }
 
 impl Keys {
@@ -134,24 +143,32 @@ impl Session {
         now: Instant,
     ) -> Self {
         Self {
-            app_id: login.app_id.clone(),
-            uid: login.uid.clone(),
-            keys: Keys::new(key),
-            claim,
-            engine: Engine::of(login),
             link: None,
-            last_heard: now,
-            grace_at: now + config.session_grace,
             channel: Channel::new(),
-            rooms: BTreeSet::new(),
-            sends: TokenBucket::new(config.sends_per_second, now),
-            broadcasts: TokenBucket::new(config.broadcasts_per_second, now),
-            statuses: TokenBucket::new(config.status_queries_per_second, now),
+            last_heard: now,
             to_app_server: None,
-            outcomes: Vec::new(),
             is_dirty: false,
             has_late_ack: false,
+            keys: Keys::new(key),
+            outcomes: Vec::new(),
+            app_id: login.app_id.clone(),
+            uid: login.uid.clone(),
+            allowance: None,
+            rooms: BTreeSet::new(),
+            claim,
+            engine: Engine::of(login),
+            grace_at: now + config.session_grace,
         }
+    }
+
+    pub(super) fn allowance(&mut self, now: Instant, config: &Config) -> &mut Allowance {
+        self.allowance.get_or_insert_with(|| {
+            Box::new(Allowance {
+                sends: TokenBucket::new(config.sends_per_second, now),
+                broadcasts: TokenBucket::new(config.broadcasts_per_second, now),
+                statuses: TokenBucket::new(config.status_queries_per_second, now),
+            })
+        })
     }
 
     pub(super) fn accepted(
