@@ -14,11 +14,11 @@ const ROUNDS: u64 = 200;
 const SESSIONS: u64 = 10_000;
 const MEMBERS: u64 = 1_000;
 /// For a message, its delivery, its acknowledgements and its result.
-const P2P_ALLOCATIONS_MAX: u64 = 14;
+const P2P_ALLOCATIONS_MAX: u64 = 6;
 /// For a broadcast, however many it goes to.
-const BROADCAST_ALLOCATIONS_MAX: u64 = 17;
+const BROADCAST_ALLOCATIONS_MAX: u64 = 7;
 /// For a user who is logged in and does nothing, link and all.
-const SESSION_BYTES_MAX: u64 = 700;
+const SESSION_BYTES_MAX: u64 = 490;
 
 fn counted(call: impl FnOnce()) -> Stats {
     let region = Region::new(ALLOCATOR);
