@@ -1,0 +1,241 @@
+//! What an engine makes of acknowledgements, and when it acknowledges. Section 4 of the protocol.
+
+use std::time::Duration;
+
+use rts_proto::client::Input;
+use rts_proto::limits::{ACK_BYTES_MAX, ACK_DELAY, ACK_FRAMES_MAX, STATUS_QUERIES_PER_SECOND};
+use rts_proto::wire::{Accepted, Frame};
+use rts_proto::{Disconnect, MessageConfig, MessageId, Payload, ProtocolError, SendCode, UserId};
+
+use crate::support::{Stage, session};
+
+const MOMENT: Duration = Duration::from_micros(1);
+
+/// Texts of the messages among what was said.
+fn texts(frames: &[Frame]) -> Vec<&str> {
+    let text = |frame| match frame {
+        &Frame::Send { payload: Payload::Text(ref text), .. } => Some(&**text),
+        _ => None,
+    };
+    frames.iter().filter_map(text).collect()
+}
+
+fn ack(received: u64) -> Frame {
+    Frame::Ack { received }
+}
+
+fn delivery(bytes: usize) -> Frame {
+    Frame::Delivery {
+        from: UserId::new("bob").expect("well formed"),
+        payload: Payload::binary(vec![0; bytes]),
+        config: MessageConfig::ReliableOrdered,
+    }
+}
+
+/// A frame of so many bytes that is not sequenced.
+fn unreliable(bytes: usize) -> Frame {
+    let of_payload = |payload| Frame::Delivery {
+        from: UserId::new("bob").expect("well formed"),
+        payload: Payload::binary(vec![0; payload]),
+        config: MessageConfig::UnreliableOrdered,
+    };
+    let head = of_payload(bytes).encode().len() - bytes;
+    of_payload(bytes - head)
+}
+
+/// A frame of the server that nobody waits to see acknowledged.
+fn answer(number: u64) -> Frame {
+    Frame::SendResults { code: SendCode::Ok, ids: vec![MessageId(number)] }
+}
+
+#[test]
+fn an_acknowledgement_of_what_was_not_sent_ends_link_and_session() {
+    // Three messages are sent, and two acknowledged.
+    for (received, wrong) in [(1, true), (2, false), (3, false), (4, true), (u64::MAX, true)] {
+        let mut stage = Stage::logged_in();
+        let ids = ["one", "two", "three"].map(|text| stage.sends(text));
+        stage.hears(ack(2));
+        stage.hears(ack(received));
+        let bad = ProtocolError::BadAck { received, acked: 2, sent: 3 };
+        let why = wrong.then_some(Disconnect::PeerMisbehaved(bad));
+        assert_eq!(stage.engine.last_disconnect(), why, "{received}");
+        if !wrong {
+            continue;
+        }
+        // The login goes on, and the session does not.
+        let login = stage.cut();
+        let Frame::Login(login) = login else { panic!("{login:?}") };
+        assert!(login.resume.is_none() && login.claim == 1);
+        stage.welcomed(session(2));
+        assert_eq!(texts(&stage.said()), [""; 0]);
+        let mut results = stage.results();
+        results.sort_unstable();
+        assert_eq!(results, ids.map(|id| (id, SendCode::Timeout)));
+    }
+}
+
+#[test]
+fn a_resume_with_a_count_that_cannot_be_ends_the_link() {
+    for (received, wrong) in [(0, true), (1, false), (2, false), (3, true)] {
+        let mut stage = Stage::logged_in();
+        stage.sends("one");
+        stage.sends("two");
+        stage.hears(ack(1));
+        stage.cut();
+        stage.welcomed(Accepted { resumed: true, received, ..session(1) });
+        let bad = ProtocolError::BadAck { received, acked: 1, sent: 2 };
+        let is_bad = stage.engine.last_disconnect() == Some(Disconnect::PeerMisbehaved(bad));
+        assert_eq!(is_bad, wrong, "{received}");
+    }
+}
+
+#[test]
+fn what_was_acknowledged_is_not_sent_again() {
+    let mut stage = Stage::logged_in();
+    for text in ["one", "two", "three", "four"] {
+        stage.sends(text);
+    }
+    stage.hears(ack(1));
+    stage.said();
+    let login = stage.cut();
+    let Frame::Login(login) = login else { panic!("{login:?}") };
+    assert_eq!(login.resume.map(|resume| (resume.session, resume.received)), Some((1, 0)));
+    assert_eq!(login.claim, 1);
+    // The server had one more than its last acknowledgement said.
+    stage.welcomed(Accepted { resumed: true, received: 2, ..session(1) });
+    assert_eq!(texts(&stage.said()), ["three", "four"]);
+}
+
+#[test]
+fn a_delivery_is_acknowledged_at_the_end_of_its_burst() {
+    let mut stage = Stage::logged_in();
+    stage.hears(delivery(1));
+    stage.hears(delivery(2));
+    assert_eq!(stage.said(), []);
+    assert_eq!(stage.drain(), Some(stage.now), "due at once");
+    stage.input(Input::Tick);
+    assert_eq!(stage.said(), [ack(2)]);
+}
+
+#[test]
+fn what_nobody_waits_for_is_acknowledged_after_a_delay_and_not_before() {
+    let mut stage = Stage::logged_in();
+    stage.hears(answer(1));
+    stage.pass(ACK_DELAY - MOMENT);
+    stage.hears(answer(2));
+    assert_eq!(stage.said(), []);
+    stage.pass(MOMENT);
+    assert_eq!(stage.said(), [ack(2)], "the second does not put it off");
+    stage.pass(ACK_DELAY);
+    assert_eq!(stage.said(), [], "once is enough");
+}
+
+#[test]
+fn it_goes_along_with_what_is_said_next() {
+    let mut stage = Stage::logged_in();
+    stage.hears(answer(1));
+    stage.sends("hi");
+    let said = stage.said();
+    assert_eq!((&said[0], texts(&said)), (&ack(1), vec!["hi"]));
+    stage.pass(ACK_DELAY);
+    assert_eq!(stage.said(), []);
+}
+
+#[test]
+fn so_many_frames_are_acknowledged_at_once_and_one_less_is_not() {
+    let mut stage = Stage::logged_in();
+    // The second time shows that the count begins anew.
+    for round in 1..=2 {
+        for number in 1..ACK_FRAMES_MAX {
+            stage.hears(answer(number));
+        }
+        stage.pass(MOMENT);
+        assert_eq!(stage.said(), []);
+        stage.hears(answer(ACK_FRAMES_MAX));
+        stage.pass(Duration::ZERO);
+        assert_eq!(stage.said(), [ack(round * ACK_FRAMES_MAX)]);
+    }
+}
+
+#[test]
+fn so_many_bytes_are_acknowledged_at_once_and_one_less_is_not() {
+    for (missing, said) in [(1, vec![]), (0, vec![ack(1)])] {
+        let mut stage = Stage::logged_in();
+        // Bytes of all kinds count, but only a sequenced frame makes something to acknowledge.
+        let left = ACK_BYTES_MAX - answer(1).encode().len();
+        for bytes in [left / 3, left / 3, left - left / 3 * 2 - missing] {
+            stage.hears(unreliable(bytes));
+        }
+        stage.hears(answer(1));
+        stage.pass(Duration::ZERO);
+        assert_eq!(stage.said(), said, "{missing} bytes are missing");
+    }
+}
+
+/// Messages that waited for the link, in the order in which they leave, with the moments.
+fn paced(stage: &mut Stage, time: Duration) -> Vec<Duration> {
+    let start = stage.now;
+    let mut moments = Vec::new();
+    loop {
+        moments.extend(texts(&stage.said()).iter().map(|_| stage.now.since(start)));
+        match stage.drain().filter(|at| *at <= start + time) {
+            Some(at) => stage.pass(at.since(stage.now)),
+            None => return moments,
+        }
+    }
+}
+
+#[test]
+fn after_a_return_what_waited_keeps_to_the_rate_and_then_all_goes_at_once() {
+    let with_rate = |resumed| Accepted { resumed, sends_per_second: 4, ..session(1) };
+    for resumed in [true, false] {
+        let mut stage = Stage::accepted(with_rate(false));
+        // No rate holds up a link that has not been lost: the server judges.
+        for _ in 0..10 {
+            stage.sends("before");
+        }
+        assert_eq!(texts(&stage.said()).len(), 10);
+        stage.hears(ack(10));
+        stage.input(Input::Disconnected(stage.link));
+        stage.pass(Duration::from_secs(5));
+        for _ in 0..6 {
+            stage.sends("meanwhile");
+        }
+        stage.input(Input::Connected(stage.link));
+        stage.said();
+        stage.welcomed(Accepted { received: if resumed { 10 } else { 0 }, ..with_rate(resumed) });
+        // Half a second's worth at once, then one each quarter of a second.
+        let moments = paced(&mut stage, Duration::from_millis(3_000));
+        let quarters = [0, 0, 1, 2, 3, 4].map(|quarter| Duration::from_millis(250 * quarter));
+        assert_eq!(moments, quarters, "resumed: {resumed}");
+        for _ in 0..10 {
+            stage.sends("after");
+        }
+        assert_eq!(texts(&stage.said()).len(), 10);
+    }
+}
+
+#[test]
+fn joins_wait_for_no_rate_and_queries_for_theirs() {
+    let mut stage = Stage::logged_in();
+    stage.input(Input::Disconnected(stage.link));
+    stage.pass(Duration::from_secs(5));
+    for _ in 0..STATUS_QUERIES_PER_SECOND {
+        stage.engine.get_peer_online_status(stage.now, "bob");
+    }
+    let room = stage.engine.create_room(stage.now, "room").expect("a room");
+    stage.engine.join_room(stage.now, room).expect("accepted");
+    stage.drain();
+    stage.input(Input::Connected(stage.link));
+    stage.said();
+    stage.welcomed(Accepted { resumed: true, ..session(1) });
+    let queries = |said: &[Frame]| {
+        said.iter().filter(|frame| matches!(frame, Frame::StatusQuery { .. })).count()
+    };
+    let half = STATUS_QUERIES_PER_SECOND as usize / 2;
+    assert_eq!(queries(&stage.said()), half, "half a second's worth");
+    stage.pass(Duration::from_millis(500));
+    let said = stage.said();
+    assert_eq!(queries(&said), half);
+    assert!(said.iter().any(|frame| matches!(frame, Frame::Join { .. })), "{said:?}");
+}

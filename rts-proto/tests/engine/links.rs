@@ -1,0 +1,83 @@
+//! Links that are lost and made again, and servers that will not have them.
+
+use std::time::Duration;
+
+use rts_proto::client::{Event, Input, RoomEvent};
+use rts_proto::wire::Frame;
+use rts_proto::{CloseCode, ConnectionState, LoginCode, RoomState};
+
+use crate::support::{Stage, close, session};
+
+#[test]
+fn a_server_that_takes_clients_in_and_loses_them_at_once_is_not_hammered() {
+    let mut stage = Stage::new();
+    let end = stage.now + Duration::from_secs(60);
+    let mut number = 0;
+    while stage.now < end && stage.connects < 1_000 {
+        let connects = stage.connects;
+        number += 1;
+        stage.welcomed(session(number));
+        stage.input(Input::Disconnected(stage.link));
+        while stage.connects == connects {
+            stage.now = stage.drain().expect("it comes back");
+            stage.input(Input::Tick);
+        }
+        stage.input(Input::Connected(stage.link));
+    }
+    // Steps of half a second to five: about one attempt every two and a half seconds.
+    assert!((10..60).contains(&stage.connects), "{} attempts in a minute", stage.connects);
+}
+
+#[test]
+fn after_a_login_that_lasted_the_first_attempt_is_immediate() {
+    let mut stage = Stage::logged_in();
+    for _ in 0..3 {
+        for _ in 0..5 {
+            stage.now = stage.now + Duration::from_secs(1);
+            stage.hears(Frame::Pong);
+        }
+        let connects = stage.connects;
+        stage.input(Input::Disconnected(stage.link));
+        assert_eq!(stage.connects, connects + 1);
+        stage.input(Input::Connected(stage.link));
+        stage.welcomed(session(2));
+    }
+}
+
+#[test]
+fn a_server_of_another_version_is_given_up_and_said() {
+    let mut stage = Stage::new();
+    stage.hears(Frame::Hello { version: 2, features: 0 });
+    stage.now = stage.now + Duration::from_secs(600);
+    stage.input(Input::Tick);
+    assert_eq!(stage.connects, 1);
+    let states =
+        |event: &Event| matches!(event, Event::ConnectionStateChanged(ConnectionState::Failed));
+    assert!(stage.events.iter().any(states), "{:?}", stage.events);
+    let refused = |event: &Event| matches!(event, Event::LoginResult { code, .. } if *code == LoginCode::ServerError);
+    assert!(stage.events.iter().any(refused), "{:?}", stage.events);
+}
+
+#[test]
+fn when_the_server_gives_up_joined_rooms_are_told_and_a_room_that_is_being_left_is_left() {
+    let mut stage = Stage::logged_in();
+    let stays = stage.joined("stays");
+    let goes = stage.engine.create_room(stage.now, "goes").expect("a room");
+    stage.engine.join_room(stage.now, goes).expect("accepted");
+    stage.engine.leave_room(stage.now, goes);
+    stage.hears(close(CloseCode::Abnormal));
+    let told: Vec<_> = stage
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Room { key, event, .. } => Some((*key, event.clone())),
+            _ => None,
+        })
+        .collect();
+    let [(first, RoomEvent::Left), (second, RoomEvent::StateChanged { state, .. })] = &told[..]
+    else {
+        panic!("{told:?}");
+    };
+    assert_eq!((*first, *second, *state), (goes, stays, RoomState::ServerAbnormal));
+    assert_eq!(stage.drain(), None, "nothing is tried again");
+}

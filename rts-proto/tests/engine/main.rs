@@ -1,0 +1,5 @@
+//! The client core against a server that says whatever a test wants it to.
+
+mod acks;
+mod links;
+mod support;
