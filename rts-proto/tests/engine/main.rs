@@ -2,4 +2,5 @@
 
 mod acks;
 mod links;
+mod questions;
 mod support;
