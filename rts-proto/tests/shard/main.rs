@@ -1,6 +1,9 @@
 //! The server core, frame by frame: what a client that keeps the rules, or does not, gets for it.
 
 mod acks;
+mod breaches;
+#[path = "../golden/document.rs"]
+mod document;
 mod resume;
 mod rooms;
 mod rules;

@@ -5,7 +5,9 @@ use bytes::Bytes;
 use rts_proto::limits::{NOTICE_MEMBERS_MAX, ROOMS_PER_USER_MAX};
 use rts_proto::server::Config;
 use rts_proto::wire::Frame;
-use rts_proto::{BroadcastCode, LeaveReason, LinkId, MessageId, Payload, RoomId, RoomState};
+use rts_proto::{
+    BroadcastCode, BusinessId, LeaveReason, LinkId, MessageId, Payload, RoomId, RoomState,
+};
 
 fn room(id: &str) -> RoomId {
     RoomId::new(id).expect("well formed")
@@ -131,5 +133,19 @@ fn a_room_has_a_rate_of_its_own_and_a_lower_one_from_500_members_on() {
         for link in &links[..2] {
             assert_eq!(broadcast(&mut shard, *link, "hall"), BroadcastCode::OverRate, "{members}");
         }
+    }
+}
+
+#[test]
+fn answers_bring_back_the_ticket_and_a_business_id_changes_nothing() {
+    let mut shard = Shard::new(Config::default());
+    let (alice, _) = shard.log_in(login("alice"));
+    let business = BusinessId::new("business").expect("well formed");
+    for (ticket, business_id) in [(7, None), (9, Some(business))] {
+        shard.say(alice, Frame::Join { room: room("room"), ticket, business_id });
+        let joined = Frame::JoinAnswer { ticket, state: RoomState::Joined, members: Vec::new() };
+        assert_eq!(shard.hear(alice), [joined]);
+        shard.say(alice, Frame::Leave { room: room("room"), ticket: ticket + 1 });
+        assert_eq!(shard.hear(alice), [Frame::LeaveAnswer { ticket: ticket + 1 }]);
     }
 }
