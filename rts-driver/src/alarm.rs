@@ -1,6 +1,5 @@
 //! A timer that is set for a deadline which moves all the time.
 
-use std::future::poll_fn;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -22,11 +21,7 @@ impl<R: Runtime> Alarm<R> {
         Self { set: None, runtime: PhantomData }
     }
 
-    /// Ready at `deadline` or earlier; never, if there is none. Cancel safe.
-    pub(crate) async fn ring(&mut self, deadline: Option<Instant>) {
-        poll_fn(|context| self.poll_ring(context, deadline)).await;
-    }
-
+    /// Ready at `deadline` or earlier; never, if there is none.
     pub(crate) fn poll_ring(
         &mut self,
         context: &mut Context<'_>,

@@ -2,7 +2,6 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures_lite::future::yield_now;
@@ -14,7 +13,6 @@ use rts_trace::Recorder;
 
 use crate::alarm::Alarm;
 use crate::link::{Link, Step};
-use crate::queue::{Pushed, Queue};
 use crate::runtime::Runtime;
 
 /// After so many turns others get theirs: an engine that always has something to do must not keep its thread.
@@ -90,10 +88,7 @@ async fn run<R: Runtime>(driver: Driver, connector: Connector) {
             match action {
                 Action::Connect(id) => current = Current::connecting(id, &connector),
                 Action::Transmit(id, bytes) => {
-                    if current
-                        .link(id)
-                        .is_some_and(|link| link.queue().push(bytes) == Pushed::Overflow)
-                    {
+                    if current.link(id).is_some_and(|link| link.push(bytes).is_err()) {
                         current = Current::None;
                         driver.handle(Input::Disconnected(id));
                     }
@@ -218,7 +213,7 @@ impl<R: Runtime> Current<R> {
                 match ready!(link.poll_step(context, reading)) {
                     Step::Received(bytes) => News::Input(Input::Received(id, bytes)),
                     Step::Over(Some(error)) => News::Failed(id, error.into(), self.take(id)),
-                    Step::Over(None) | Step::Ending | Step::Gone => {
+                    Step::Over(None) | Step::Gone => {
                         *self = Self::None;
                         News::Input(Input::Disconnected(id))
                     }
@@ -234,7 +229,7 @@ async fn establish<R: Runtime>(connector: Connector) -> Established<R> {
         Ok(stream) => stream,
         Err(error) => return Err((LinkError::Connect { at, error }, None)),
     };
-    let mut link = Link::new(stream, connector.layers(), Arc::new(Queue::default()));
+    let mut link = Link::new(stream, connector.layers());
     match link.open().await {
         Ok(()) => Ok(link),
         Err(error) => Err((error, Some(link))),

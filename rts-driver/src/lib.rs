@@ -6,9 +6,9 @@
 //! time has passed.
 //!
 //! ```text
-//!  Engine, Room, Events      one task for an engine          one task for each link     Shard
-//!  (rts-engine)         <->  its link, its deadline  <bytes> a queue for each      <->  (server core,
-//!                            its handlers                    one task for time          behind a lock)
+//!  Engine, Room, Events      one task for an engine          one task for a shard       Shard
+//!  (rts-engine)         <->  its link, its deadline  <bytes> all its links,        <->  (server core,
+//!                            its handlers                    its deadline               behind a lock)
 //! ```
 //!
 //! Applications use the crate of their runtime, which exports [`application`] and names [`connect`] and [`Shard`] for it.
@@ -16,24 +16,25 @@
 
 mod accept;
 mod alarm;
+mod bell;
 mod client;
 mod link;
 mod posts;
-mod queue;
+mod reactor;
 mod runtime;
-mod server;
+mod shard;
 #[cfg(test)]
 mod testing;
 
 pub use client::{connect, connect_recorded};
 pub use runtime::{Runtime, Stream};
-pub use server::Shard;
+pub use shard::Shard;
 
 /// What applications use, whatever their runtime: the handles, what they take and what they tell.
 pub mod application {
     pub use crate::client::ConnectError;
     pub use crate::posts::{Begun, PostToAppServer, Posting};
-    pub use crate::server::{Authenticate, Watch};
+    pub use crate::shard::{Authenticate, Watch};
     pub use rts_engine::{Engine, EngineError, Events, Room, Sent, ServerAnswer, sdk_version};
     pub use rts_proto::client::{
         BroadcastError, BusinessIdError, CreateRoomError, Event, EventHandler, JoinError,

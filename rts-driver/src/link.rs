@@ -1,28 +1,31 @@
-//! One byte stream with its layers and its queue: reading and writing at once, a bounded amount of either at a time.
+//! One byte stream with its layers and what is to be written to it: reading and writing at once, a bounded amount of either
+//! at a time.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_lite::future::or;
 use rts_stream::{End, LayerError, Layers, LinkError};
 
-use crate::queue::{Ending, Queue};
 use crate::runtime::{Runtime, Stream};
 
 /// Bytes taken from a link in one go.
 const READ_BYTES: usize = 64 * 1_024;
 /// Reads, or writes, before others get their turn.
 const CALLS_PER_TURN: usize = 4;
-/// Chunks up to this length are copied together before they are written.
-const GATHERED_CHUNK_BYTES_MAX: usize = 512;
-/// Chunks handed to one system call.
+/// Pieces handed to one system call.
 const SLICES_MAX: usize = 64;
+/// Pieces that are together not longer than this are copied together before they are written: for the system, many
+/// pieces cost more than copying them.
+const GATHERED_BYTES_MAX: usize = 16 * 1_024;
+/// A link that has so many bytes unsent is given up. More than a session's whole window, so that only
+/// messages that are never sent again, or a flood of pings, can get there.
+const UNSENT_BYTES_MAX: usize = 4 * 1_048_576;
 /// How long a link that is being closed may take for what is left.
 const LINGER: Duration = Duration::from_secs(1);
 
@@ -30,6 +33,8 @@ thread_local! {
     /// All links of a thread read into this, so that an idle link holds no buffer. What was read is copied to
     /// a buffer of its size, so that a short message does not keep a long buffer alive.
     static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
+    /// All links of a thread write pieces that were copied together from this.
+    static GATHERED: RefCell<Vec<u8>> = RefCell::new(Vec::with_capacity(GATHERED_BYTES_MAX));
 }
 
 /// What a link has to say to its owner.
@@ -37,22 +42,25 @@ thread_local! {
 pub(crate) enum Step {
     /// Bytes arrived.
     Received(Bytes),
-    /// It was asked to end when everything is written: call [`Link::finish`].
-    Ending,
-    /// It is broken, or the other side closed it, or it was cut.
+    /// It is broken, or the other side closed it.
     Gone,
     /// The other side said goodbye, or something that cannot be. There may be an answer to write: call
     /// [`Link::finish`].
     Over(Option<LayerError>),
 }
 
+/// The link does not keep up, and has to be given up.
+#[derive(Debug)]
+pub(crate) struct Overflow;
+
 #[derive(Debug)]
 pub(crate) struct Link<S> {
     stream: S,
     layers: Layers,
-    queue: Arc<Queue>,
-    /// Taken from the queue, and not written.
-    batch: VecDeque<Bytes>,
+    /// To be written.
+    chunks: VecDeque<Bytes>,
+    /// Of the frames, not yet written or wrapped by the layers.
+    unsent_bytes: usize,
     /// What came with the last bytes of the handshake.
     early: Bytes,
     write_failed: bool,
@@ -60,20 +68,26 @@ pub(crate) struct Link<S> {
 }
 
 impl<S: Stream> Link<S> {
-    pub(crate) fn new(stream: S, layers: Layers, queue: Arc<Queue>) -> Self {
+    pub(crate) fn new(stream: S, layers: Layers) -> Self {
         Self {
             stream,
             layers,
-            queue,
-            batch: VecDeque::new(),
+            chunks: VecDeque::new(),
+            unsent_bytes: 0,
             early: Bytes::new(),
             write_failed: false,
             reads_in_turn: 0,
         }
     }
 
-    pub(crate) fn queue(&self) -> &Arc<Queue> {
-        &self.queue
+    /// Takes bytes that are to be written. [`poll_step`](Self::poll_step) or [`poll_flush`](Self::poll_flush) has to be called then.
+    pub(crate) fn push(&mut self, bytes: Bytes) -> Result<(), Overflow> {
+        if self.unsent_bytes + bytes.len() > UNSENT_BYTES_MAX {
+            return Err(Overflow);
+        }
+        self.unsent_bytes += bytes.len();
+        self.chunks.push_back(bytes);
+        Ok(())
     }
 
     /// Waits until the layers are open: for plain TCP they are. Cancel safe.
@@ -103,22 +117,11 @@ impl<S: Stream> Link<S> {
         }
     }
 
-    /// Writes what is queued until there is something to say. Reads only if `reading`, and whether or not the writing
-    /// gets on: two sides that both only wrote would wait for ever. Cancel safe.
-    pub(crate) async fn step(&mut self, reading: bool) -> Step {
-        poll_fn(|context| self.poll_step(context, reading)).await
-    }
-
+    /// Writes what is to be written until there is something to say. Reads only if `reading`, and whether or not the writing
+    /// gets on: two sides that both only wrote would wait for ever.
     pub(crate) fn poll_step(&mut self, context: &mut Context<'_>, reading: bool) -> Poll<Step> {
-        match self.queue.register(context.waker()) {
-            Ending::No => {}
-            Ending::Flush => return Poll::Ready(Step::Ending),
-            Ending::Cut => return Poll::Ready(Step::Gone),
-        }
         loop {
-            if let Poll::Ready(Err(_)) = self.poll_write(context) {
-                self.write_failed = true;
-            }
+            self.poll_flush(context);
             if !reading {
                 break;
             }
@@ -134,6 +137,14 @@ impl<S: Stream> Link<S> {
         // What the other side said last is worth more than that it can no longer be answered: so this
         // comes after reading.
         if self.write_failed { Poll::Ready(Step::Gone) } else { Poll::Pending }
+    }
+
+    /// Only writes. That it cannot be written is told by the next [`poll_step`](Self::poll_step), for which `context` is woken.
+    pub(crate) fn poll_flush(&mut self, context: &mut Context<'_>) {
+        if let Poll::Ready(Err(_)) = self.poll_write(context) {
+            self.write_failed = true;
+            context.waker().wake_by_ref();
+        }
     }
 
     /// Writes what is left, and waits for the other side to close too. All this takes at most a second.
@@ -171,27 +182,27 @@ impl<S: Stream> Link<S> {
         .await
     }
 
-    /// Ready when everything is written that can be: nothing of the queue is, while the layers are not open.
+    /// Ready when everything is written that can be: no frames are, while the layers are not open.
     fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.write_failed {
             return Poll::Pending;
         }
         for _ in 0..CALLS_PER_TURN {
-            if self.batch.is_empty() {
-                self.queue.take(&mut self.batch);
-                gather(&mut self.batch);
-            }
-            self.queue.written(self.layers.fill(&mut self.batch));
+            self.unsent_bytes -= self.layers.fill(&mut self.chunks);
             let mut slices = [IoSlice::new(&[]); SLICES_MAX];
-            let count = self.layers.slices(&self.batch, &mut slices);
+            let count = self.layers.slices(&self.chunks, &mut slices);
             if count == 0 {
                 return Poll::Ready(Ok(()));
             }
-            let written = ready!(self.stream.poll_write_vectored(context, &slices[..count]))?;
+            let written = ready!(poll_write_slices(&mut self.stream, context, &slices[..count]))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            self.queue.written(self.layers.wrote(written, &mut self.batch));
+            self.unsent_bytes -= self.layers.wrote(written, &mut self.chunks);
+            if self.chunks.is_empty() {
+                // An idle link holds no buffer.
+                self.chunks = VecDeque::new();
+            }
         }
         context.waker().wake_by_ref();
         Poll::Pending
@@ -244,28 +255,23 @@ impl<S: Stream> Link<S> {
     }
 }
 
-/// Joins small chunks: for the system, many pieces cost more than copying them.
-fn gather(batch: &mut VecDeque<Bytes>) {
-    let is_small = |chunk: &Bytes| chunk.len() <= GATHERED_CHUNK_BYTES_MAX;
-    let small_bytes = batch.iter().filter(|chunk| is_small(chunk)).map(Bytes::len).sum();
-    if batch.len() < 2 || small_bytes == 0 {
-        return;
+/// Writes from the beginning of the slices, which are not empty, and copies them together if that is little.
+fn poll_write_slices<S: Stream>(
+    stream: &mut S,
+    context: &mut Context<'_>,
+    slices: &[IoSlice<'_>],
+) -> Poll<io::Result<usize>> {
+    let bytes: usize = slices.iter().map(|slice| slice.len()).sum();
+    if slices.len() == 1 || bytes > GATHERED_BYTES_MAX {
+        return stream.poll_write_vectored(context, slices);
     }
-    let mut gathered = BytesMut::with_capacity(small_bytes);
-    for _ in 0..batch.len() {
-        let Some(chunk) = batch.pop_front() else { break };
-        if is_small(&chunk) {
-            gathered.extend_from_slice(&chunk);
-            continue;
+    GATHERED.with_borrow_mut(|gathered| {
+        gathered.clear();
+        for slice in slices {
+            gathered.extend_from_slice(slice);
         }
-        if !gathered.is_empty() {
-            batch.push_back(gathered.split().freeze());
-        }
-        batch.push_back(chunk);
-    }
-    if !gathered.is_empty() {
-        batch.push_back(gathered.freeze());
-    }
+        stream.poll_write_vectored(context, &[IoSlice::new(gathered)])
+    })
 }
 
 /// Why there are no more bytes.
@@ -291,7 +297,11 @@ mod tests {
     use rts_stream::Acceptor;
 
     fn link(stream: Pipe) -> Link<Pipe> {
-        Link::new(stream, Acceptor::plain().layers(), Arc::new(Queue::default()))
+        Link::new(stream, Acceptor::plain().layers())
+    }
+
+    fn step(link: &mut Link<Pipe>) -> Poll<Step> {
+        link.poll_step(&mut Context::from_waker(std::task::Waker::noop()), true)
     }
 
     async fn read_to_end(mut stream: Pipe) -> Vec<u8> {
@@ -311,33 +321,48 @@ mod tests {
         let mut link = link(near);
         let expected: Vec<u8> = (0..1_000_u32).flat_map(u32::to_le_bytes).collect();
         for number in 0..1_000_u32 {
-            link.queue().push(Bytes::copy_from_slice(&number.to_le_bytes()));
+            link.push(Bytes::copy_from_slice(&number.to_le_bytes())).expect("it has room");
         }
-        link.queue().end(Ending::Flush);
-        assert!(matches!(block_on(link.step(true)), Step::Ending));
         let ((), arrived) = block_on(zip(link.finish::<Still>(), read_to_end(far)));
         assert_eq!(arrived, expected);
     }
 
     #[test]
-    fn small_chunks_are_joined_and_large_ones_stay_where_they_are() {
-        let small = |byte: u8| Bytes::from(vec![byte; 3]);
-        let large = |byte: u8| Bytes::from(vec![byte; GATHERED_CHUNK_BYTES_MAX + 1]);
-        let mut batch = VecDeque::from([small(1), small(2), large(3), large(4), small(5)]);
-        let whole = batch.iter().flatten().copied().collect::<Vec<u8>>();
-        gather(&mut batch);
-        let lengths: Vec<usize> = batch.iter().map(Bytes::len).collect();
-        assert_eq!(lengths, [6, GATHERED_CHUNK_BYTES_MAX + 1, GATHERED_CHUNK_BYTES_MAX + 1, 3]);
-        assert_eq!(batch.iter().flatten().copied().collect::<Vec<u8>>(), whole);
+    fn what_is_written_is_the_same_whether_or_not_it_is_copied_together() {
+        for length in [GATHERED_BYTES_MAX / 2, GATHERED_BYTES_MAX / 2 + 1] {
+            let (near, far) = pipe(1_048_576);
+            let mut link = link(near);
+            let chunks = [vec![1; length], vec![2; length], vec![3; 1]];
+            for chunk in &chunks {
+                link.push(chunk.clone().into()).expect("it has room");
+            }
+            step(&mut link);
+            drop(link);
+            assert_eq!(block_on(read_to_end(far)), chunks.concat());
+        }
+    }
+
+    #[test]
+    fn so_many_bytes_may_wait_and_not_one_more() {
+        let (near, mut far) = pipe(1);
+        let mut link = link(near);
+        let half = Bytes::from(vec![0; UNSENT_BYTES_MAX / 2]);
+        for _ in 0..2 {
+            link.push(half.clone()).expect("it has room");
+        }
+        link.push(Bytes::from_static(b"1")).expect_err("it is full");
+        assert!(step(&mut link).is_pending());
+        assert_eq!(block_on(poll_fn(|context| far.poll_read(context, &mut [0]))).ok(), Some(1));
+        link.push(Bytes::from_static(b"1")).expect("one byte is written");
     }
 
     #[test]
     fn a_full_pipe_does_not_stop_the_reading() {
         let (near, mut far) = pipe(16);
         let mut link = link(near);
-        link.queue().push(Bytes::from(vec![1; 1_000]));
+        link.push(Bytes::from(vec![1; 1_000])).expect("it has room");
         far.write(b"hello");
-        let Step::Received(bytes) = block_on(link.step(true)) else { panic!("bytes arrived") };
+        let Poll::Ready(Step::Received(bytes)) = step(&mut link) else { panic!("bytes arrived") };
         assert_eq!(bytes, "hello");
     }
 
@@ -347,11 +372,10 @@ mod tests {
         far.write(b"goodbye");
         drop(far);
         let mut link = link(near);
-        link.queue().push(Bytes::from_static(b"for nobody"));
-        let step = block_on(link.step(true));
-        let Step::Received(bytes) = step else { panic!("it was written before") };
+        link.push(Bytes::from_static(b"for nobody")).expect("it has room");
+        let Poll::Ready(Step::Received(bytes)) = step(&mut link) else { panic!("it was written before") };
         assert_eq!(bytes, "goodbye");
-        assert!(matches!(block_on(link.step(true)), Step::Gone));
+        assert!(matches!(step(&mut link), Poll::Ready(Step::Gone)));
     }
 
     #[test]
@@ -359,8 +383,7 @@ mod tests {
         let (near, mut far) = pipe(1_048_576);
         far.write(&vec![0; 1_048_576]);
         let mut link = link(near);
-        let mut context = Context::from_waker(std::task::Waker::noop());
-        let reads = (0..).take_while(|_| link.poll_step(&mut context, true).is_ready()).count();
+        let reads = (0..).take_while(|_| step(&mut link).is_ready()).count();
         assert_eq!(reads, CALLS_PER_TURN);
     }
 }

@@ -11,7 +11,7 @@ use rts_proto::CallId;
 use rts_proto::server::{Post, PostProgress, Target};
 
 use crate::runtime::Runtime;
-use crate::server::{Inner, Shard};
+use crate::shard::{Inner, Shard};
 
 /// Who speaks to apps' own servers.
 pub trait PostToAppServer: Send + Sync {
@@ -84,13 +84,13 @@ impl NewPost {
         (Self { call, post, stopped: event.listen() }, Lifeline(event))
     }
 
-    pub(crate) fn start<R: Runtime>(self, shard: Weak<Inner>, poster: &dyn PostToAppServer) {
+    pub(crate) fn start<R: Runtime>(self, shard: Weak<Inner<R>>, poster: &dyn PostToAppServer) {
         let Self { call, post, stopped } = self;
         let begun = Begun::new({
             let shard = shard.clone();
-            move || tell::<R>(&shard, call, PostProgress::Begun)
+            move || tell(&shard, call, PostProgress::Begun)
         });
-        let running = Running { shard, call, outcome: PostProgress::NotReached, tell: tell::<R> };
+        let running = Running { shard, call, outcome: PostProgress::NotReached };
         let posting = catch_unwind(AssertUnwindSafe(|| poster.post(post, begun)));
         if let Ok(posting) = posting
             && R::is_present()
@@ -101,14 +101,13 @@ impl NewPost {
 }
 
 /// However its task ends, also by a panic, the core is told.
-struct Running {
-    shard: Weak<Inner>,
+struct Running<R: Runtime> {
+    shard: Weak<Inner<R>>,
     call: CallId,
     outcome: PostProgress,
-    tell: fn(&Weak<Inner>, CallId, PostProgress),
 }
 
-impl Running {
+impl<R: Runtime> Running<R> {
     async fn run(mut self, posting: Posting, stopped: EventListener) {
         let stopped = async {
             stopped.await;
@@ -118,17 +117,17 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl<R: Runtime> Drop for Running<R> {
     fn drop(&mut self) {
         // During a panic a second one would end the process.
         let _ = catch_unwind(AssertUnwindSafe(|| {
-            (self.tell)(&self.shard, self.call, self.outcome.clone());
+            tell(&self.shard, self.call, self.outcome.clone());
         }));
     }
 }
 
-fn tell<R: Runtime>(shard: &Weak<Inner>, call: CallId, progress: PostProgress) {
-    if let Some(shard) = Shard::<R>::upgrade(shard) {
+fn tell<R: Runtime>(shard: &Weak<Inner<R>>, call: CallId, progress: PostProgress) {
+    if let Some(shard) = Shard::upgrade(shard) {
         shard.post_progressed(call, progress);
     }
 }

@@ -23,7 +23,8 @@ impl Runtime for Tokio {
     }
 
     fn spawn(task: impl Future<Output = ()> + Send + 'static) {
-        tokio::spawn(task);
+        // A driver's task leaves others their turn by itself. A budget for each task would be one for all links of a shard.
+        tokio::spawn(tokio::task::unconstrained(task));
     }
 
     fn sleep_until(moment: Instant) -> impl Future<Output = ()> + Send + 'static {
@@ -68,7 +69,11 @@ impl Stream for Tcp {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write_vectored(context, slices)
+        match slices {
+            // The system takes longer over a list of pieces, even of one.
+            [slice] => Pin::new(&mut self.0).poll_write(context, slice),
+            _ => Pin::new(&mut self.0).poll_write_vectored(context, slices),
+        }
     }
 
     fn poll_shutdown(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -1,16 +1,15 @@
-//! A shard behind a listener: one task for each link, one for time.
+//! A shard: a server core behind a lock, and what is asked of it from outside. Its links are its [`Reactor`]'s.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
-use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, Instant as StdInstant};
+use std::time::Duration;
 
+use bytes::Bytes;
 use event_listener::Event;
-use foldhash::fast::FixedState;
 use futures_lite::future::or;
 use rts_engine::Clock;
 use rts_proto::server::{Credentials, Input, Output, PostProgress, Report, Stats, Target, Verdict};
@@ -20,10 +19,10 @@ use rts_stream::Acceptor;
 use rts_trace::RecordedServer;
 
 use crate::accept::accept;
-use crate::alarm::Alarm;
-use crate::link::{Link, Step};
+use crate::bell::Bell;
+use crate::link::Link;
 use crate::posts::{Lifeline, NewPost, NoAppServers, PostToAppServer};
-use crate::queue::{Ending, Pushed, Queue};
+use crate::reactor::Reactor;
 use crate::runtime::Runtime;
 
 /// Links of one shard, if [`Shard::set_links_max`] says nothing else.
@@ -46,37 +45,35 @@ pub trait Watch: Send + Sync {
 
 /// A server core with its links. Cheap to clone. Links that are open keep it alive;
 /// [`shutdown`](Self::shutdown) ends them.
-pub struct Shard<R> {
-    inner: Arc<Inner>,
-    runtime: PhantomData<fn() -> R>,
+pub struct Shard<R: Runtime> {
+    inner: Arc<Inner<R>>,
 }
 
-pub(crate) struct Inner {
-    state: Mutex<State>,
+pub(crate) struct Inner<R: Runtime> {
+    state: Mutex<State<R>>,
     authenticator: Arc<dyn Authenticate>,
     poster: Arc<dyn PostToAppServer>,
     clock: Clock,
-    /// The deadline came nearer, or the shard is gone.
-    time_changed: Arc<Event>,
+    /// Wakes the reactor; also when the shard is gone.
+    bell: Arc<Bell>,
+    /// Links that are not closed.
+    links: AtomicUsize,
     /// The shard was shut down, or no link is left.
     ended: Event,
 }
 
-struct State {
-    server: RecordedServer,
-    /// Links that the core knows.
-    queues: HashMap<LinkId, Arc<Queue>, FixedState>,
-    /// Tasks of links.
-    links: usize,
+pub(crate) struct State<R: Runtime> {
+    pub(crate) server: RecordedServer,
+    /// What the core asks to be done when no input is left that it can take in.
+    pub(crate) deadline: Option<Instant>,
+    /// Accepted, and not seen by the reactor.
+    pub(crate) arrivals: Vec<Arrival<R>>,
+    /// What calls from outside brought about for links, and the reactor has not seen.
+    pub(crate) orders: Vec<Order>,
+    pub(crate) has_reactor: bool,
     links_max: usize,
     last_link: u64,
     is_shut_down: bool,
-    deadline: Option<Instant>,
-    /// What the task that ticks waits for; `None` when it waits for nothing.
-    timer_at: Option<Instant>,
-    has_timer: bool,
-    /// To be woken when the lock is free.
-    touched: Vec<Arc<Queue>>,
     /// Posts under way.
     posts: HashMap<CallId, Lifeline>,
     watcher: Option<Arc<dyn Watch>>,
@@ -85,6 +82,23 @@ struct State {
     /// Somebody starts them, one after the other. A runtime that is being shut down ends each at once, which brings about
     /// the next: that must not nest.
     is_starting_posts: bool,
+}
+
+/// A link that was accepted.
+pub(crate) struct Arrival<R: Runtime> {
+    pub(crate) id: LinkId,
+    pub(crate) key: ResumeKey,
+    pub(crate) link: Link<R::Stream>,
+    pub(crate) counted: Counted<R>,
+}
+
+/// What the core wants of a link.
+pub(crate) enum Order {
+    Transmit(LinkId, Bytes),
+    /// Close it when everything is written.
+    Close(LinkId),
+    /// Close it now.
+    Cut(LinkId),
 }
 
 impl<R: Runtime> Shard<R> {
@@ -103,16 +117,13 @@ impl<R: Runtime> Shard<R> {
     ) -> Self {
         let state = State {
             server: server.into(),
-            // The numbers are ours: nobody can choose them to collide.
-            queues: HashMap::default(),
-            links: 0,
+            deadline: None,
+            arrivals: Vec::new(),
+            orders: Vec::new(),
+            has_reactor: false,
             links_max: LINKS_MAX,
             last_link: 0,
             is_shut_down: false,
-            deadline: None,
-            timer_at: None,
-            has_timer: false,
-            touched: Vec::new(),
             posts: HashMap::new(),
             watcher: None,
             new_posts: VecDeque::new(),
@@ -124,10 +135,10 @@ impl<R: Runtime> Shard<R> {
                 authenticator,
                 poster,
                 clock: Clock::start(),
-                time_changed: Arc::new(Event::new()),
+                bell: Arc::default(),
+                links: AtomicUsize::new(0),
                 ended: Event::new(),
             }),
-            runtime: PhantomData,
         }
     }
 
@@ -148,8 +159,8 @@ impl<R: Runtime> Shard<R> {
     /// Handshakes of TLS and WebSocket are part of a link: the core's login deadline and its bound on links that have not
     /// logged in hold for them.
     pub async fn serve(&self, listener: R::Listener, acceptor: Acceptor) {
-        self.start_timer();
-        or(self.until(|state| state.is_shut_down), self.accept_all(&listener, &acceptor)).await;
+        self.start_reactor();
+        or(self.until(|| self.lock().is_shut_down), self.accept_all(&listener, &acceptor)).await;
         drop(listener);
         self.closed().await;
     }
@@ -159,12 +170,12 @@ impl<R: Runtime> Shard<R> {
     pub fn shutdown(&self, retry_after_max: Duration) {
         self.lock().is_shut_down = true;
         self.inner.ended.notify(usize::MAX);
-        self.with(None, |server, now| server.shutdown(now, retry_after_max));
+        self.command(|server, now| server.shutdown(now, retry_after_max));
     }
 
     /// Waits until no link is left. Cancel safe. Without a [`shutdown`](Self::shutdown) new ones may come.
     pub async fn closed(&self) {
-        self.until(|state| state.links == 0).await;
+        self.until(|| self.inner.links.load(Ordering::SeqCst) == 0).await;
     }
 
     /// What the shard holds now. Walks over all sessions and rooms.
@@ -183,13 +194,26 @@ impl<R: Runtime> Shard<R> {
     /// Lets the app's back end do something, such as [`RecordedServer::unicast`]: it is done when this returns. `command` runs
     /// under the shard's lock: it must be quick, and must not wait nor call the shard.
     pub fn command<T>(&self, command: impl FnOnce(&mut RecordedServer, Instant) -> T) -> T {
-        self.with(None, command)
+        let mut state = self.lock();
+        let now = self.inner.clock.now();
+        let returned = command(&mut state.server, now);
+        let mut orders = std::mem::take(&mut state.orders);
+        self.drain(&mut state, now, &mut |order| orders.push(order));
+        self.end_burst(&mut state, now, &mut |order| orders.push(order));
+        state.orders = orders;
+        let has_new_posts = state.has_new_posts();
+        drop(state);
+        self.inner.bell.ring();
+        if has_new_posts {
+            self.start_posts();
+        }
+        returned
     }
 
-    async fn until(&self, is_so: impl Fn(&State) -> bool) {
+    async fn until(&self, is_so: impl Fn() -> bool) {
         loop {
             let ended = self.inner.ended.listen();
-            if is_so(&self.lock()) {
+            if is_so() {
                 return;
             }
             ended.await;
@@ -199,81 +223,67 @@ impl<R: Runtime> Shard<R> {
     async fn accept_all(&self, listener: &R::Listener, acceptor: &Acceptor) {
         loop {
             let (stream, peer) = accept::<R>(listener).await;
-            self.start_link(stream, peer, acceptor);
+            self.link_accepted(stream, peer, acceptor);
         }
     }
 
-    fn start_link(&self, stream: R::Stream, peer: SocketAddr, acceptor: &Acceptor) {
+    fn link_accepted(&self, stream: R::Stream, peer: SocketAddr, acceptor: &Acceptor) {
         let mut key = [0; 16];
         if let Err(error) = getrandom::fill(&mut key) {
             tracing::error!(%error, "no random numbers for a link: it is dropped");
             return;
         }
-        let queue = Arc::new(Queue::default());
-        let id = {
-            let mut state = self.lock();
-            if state.links >= state.links_max {
-                tracing::debug!(%peer, "too many links: this one is dropped");
-                return;
-            }
-            state.links += 1;
-            state.last_link += 1;
-            let id = LinkId(state.last_link);
-            state.queues.insert(id, Arc::clone(&queue));
-            id
-        };
-        tracing::debug!(link = %id, %peer, "accepted");
-        let registered = Registered { shard: self.clone(), id };
-        let link = Link::new(stream, acceptor.layers(), queue);
-        R::spawn(registered.run(ResumeKey(key), link));
-    }
-
-    fn handle(&self, input: Input) {
-        self.with(None, |server, now| server.handle_input(now, input));
-    }
-
-    /// Lets the core do something, and does what it asks for. `own` is the queue of the link whose task this is,
-    /// which looks there anyway.
-    fn with<T>(
-        &self,
-        own: Option<&Arc<Queue>>,
-        call: impl FnOnce(&mut RecordedServer, Instant) -> T,
-    ) -> T {
+        let link = Link::new(stream, acceptor.layers());
         let mut state = self.lock();
-        let now = self.inner.clock.now();
-        let returned = call(&mut state.server, now);
-        self.drain(&mut state, now);
-        // The end of a burst: what is due at once is done at once.
+        if self.inner.links.load(Ordering::SeqCst) >= state.links_max {
+            tracing::debug!(%peer, "too many links: this one is dropped");
+            return;
+        }
+        state.last_link += 1;
+        let id = LinkId(state.last_link);
+        tracing::debug!(link = %id, %peer, "accepted");
+        let counted = Counted::new(&self.inner);
+        state.arrivals.push(Arrival { id, key: ResumeKey(key), link, counted });
+        drop(state);
+        self.inner.bell.ring();
+    }
+
+    fn start_reactor(&self) {
+        if !std::mem::replace(&mut self.lock().has_reactor, true) {
+            let reactor = Reactor::new(Arc::downgrade(&self.inner), &self.inner.bell);
+            R::spawn(reactor.run());
+        }
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        self.inner.clock.now()
+    }
+
+    /// The core's deadline on the clock of the system.
+    pub(crate) fn to_std(&self, deadline: Instant) -> Option<std::time::Instant> {
+        self.inner.clock.to_std(deadline)
+    }
+
+    /// The end of a burst: what is due at once is done at once.
+    pub(crate) fn end_burst(
+        &self,
+        state: &mut State<R>,
+        now: Instant,
+        order: &mut impl FnMut(Order),
+    ) {
         if state.deadline.is_some_and(|deadline| deadline <= now) {
             state.server.handle_input(now, Input::Tick);
-            self.drain(&mut state, now);
+            self.drain(state, now, order);
         }
-        let touched = std::mem::take(&mut state.touched);
-        let has_new_posts = !state.new_posts.is_empty();
-        let is_nearer = match (state.deadline, state.timer_at) {
-            (Some(deadline), Some(timer_at)) => deadline < timer_at,
-            (Some(_), None) => true,
-            (None, _) => false,
-        };
-        drop(state);
-        for queue in touched {
-            queue.wake_unless(own);
-        }
-        if is_nearer {
-            self.inner.time_changed.notify(1);
-        }
-        if has_new_posts {
-            self.start_posts();
-        }
-        returned
     }
 
-    fn start_posts(&self) {
+    /// Starts the posts that the core asked for. Call it without the lock.
+    pub(crate) fn start_posts(&self) {
         if std::mem::replace(&mut self.lock().is_starting_posts, true) {
             return;
         }
         while let Some(post) = self.next_new_post() {
-            post.start::<R>(Arc::downgrade(&self.inner), &*self.inner.poster);
+            post.start(Arc::downgrade(&self.inner), &*self.inner.poster);
         }
     }
 
@@ -285,24 +295,19 @@ impl<R: Runtime> Shard<R> {
         post
     }
 
-    fn drain(&self, state: &mut State, now: Instant) {
+    /// Does what the core asks for, and leaves to `order` what is for links.
+    pub(crate) fn drain(
+        &self,
+        state: &mut State<R>,
+        now: Instant,
+        order: &mut impl FnMut(Order),
+    ) {
         loop {
             match state.server.poll_output() {
-                Output::Transmit(id, bytes) => {
-                    let Some(queue) = state.queues.get(&id) else { continue };
-                    match queue.push(bytes) {
-                        Pushed::First => state.touched.push(Arc::clone(queue)),
-                        Pushed::More => {}
-                        Pushed::Overflow => {
-                            tracing::debug!(link = %id, "does not keep up: dropped");
-                            state.end(id, Ending::Cut);
-                            state.server.handle_input(now, Input::Disconnected(id));
-                        }
-                    }
-                }
+                Output::Transmit(id, bytes) => order(Order::Transmit(id, bytes)),
                 Output::Disconnect(id, code) => {
                     tracing::debug!(link = %id, ?code, "closed");
-                    state.end(id, Ending::Flush);
+                    order(Order::Close(id));
                 }
                 Output::Authenticate(login, credentials) => {
                     let verdict = self.judge(&credentials);
@@ -345,150 +350,59 @@ impl<R: Runtime> Shard<R> {
         if progress != PostProgress::Begun {
             self.lock().posts.remove(&call);
         }
-        self.handle(Input::AppServerReplied(call, progress));
+        self.command(|server, now| {
+            server.handle_input(now, Input::AppServerReplied(call, progress));
+        });
     }
 
-    pub(crate) fn upgrade(inner: &Weak<Inner>) -> Option<Self> {
-        inner.upgrade().map(|inner| Self { inner, runtime: PhantomData })
-    }
-
-    fn start_timer(&self) {
-        if !std::mem::replace(&mut self.lock().has_timer, true) {
-            let timer = Timer { shard: Arc::downgrade(&self.inner), runtime: self.runtime };
-            R::spawn(timer.run(Arc::clone(&self.inner.time_changed)));
-        }
-    }
-
-    /// Ticks if it is time, and returns when it will be.
-    fn tick(&self) -> Option<StdInstant> {
-        let deadline = self.lock().deadline;
-        if deadline.is_some_and(|deadline| deadline <= self.inner.clock.now()) {
-            self.handle(Input::Tick);
-        }
-        let mut state = self.lock();
-        state.timer_at = state.deadline;
-        self.inner.clock.to_std(state.deadline?)
+    pub(crate) fn upgrade(inner: &Weak<Inner<R>>) -> Option<Self> {
+        inner.upgrade().map(|inner| Self { inner })
     }
 
     /// A panic under this lock is a bug of the core. Others go on with what it left.
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State<R>> {
         self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<R> Clone for Shard<R> {
-    fn clone(&self) -> Self {
-        Self { inner: Arc::clone(&self.inner), runtime: self.runtime }
+impl<R: Runtime> State<R> {
+    pub(crate) fn has_new_posts(&self) -> bool {
+        !self.new_posts.is_empty()
     }
 }
 
-impl<R> fmt::Debug for Shard<R> {
+impl<R: Runtime> Clone for Shard<R> {
+    fn clone(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner) }
+    }
+}
+
+impl<R: Runtime> fmt::Debug for Shard<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Shard").finish_non_exhaustive()
     }
 }
 
-impl State {
-    /// The core does not know this link any more.
-    fn end(&mut self, id: LinkId, ending: Ending) {
-        if let Some(queue) = self.queues.remove(&id)
-            && queue.end(ending) == Pushed::First
-        {
-            self.touched.push(queue);
-        }
-    }
-}
-
-impl Drop for Inner {
+impl<R: Runtime> Drop for Inner<R> {
     fn drop(&mut self) {
-        self.time_changed.notify(1);
+        self.bell.ring();
     }
 }
 
-/// A link that the shard counts. However its task ends, also by a panic, the core is told.
-struct Registered<R: Runtime> {
-    shard: Shard<R>,
-    id: LinkId,
-}
+/// A link that is not closed. It keeps the shard alive.
+pub(crate) struct Counted<R: Runtime>(Arc<Inner<R>>);
 
-impl<R: Runtime> Registered<R> {
-    async fn run(self, key: ResumeKey, mut link: Link<R::Stream>) {
-        self.shard.handle(Input::Accepted(self.id, key));
-        loop {
-            match link.step(true).await {
-                Step::Received(bytes) => self.shard.with(Some(link.queue()), |server, now| {
-                    server.handle_input(now, Input::Received(self.id, bytes));
-                }),
-                Step::Ending => return finish::<R>(link).await,
-                Step::Gone => return,
-                Step::Over(error) => {
-                    if let Some(error) = error {
-                        tracing::debug!(link = %self.id, %error, "given up");
-                    }
-                    // The core need not wait until the goodbye is said.
-                    self.shard.handle(Input::Disconnected(self.id));
-                    return finish::<R>(link).await;
-                }
-            }
-        }
+impl<R: Runtime> Counted<R> {
+    fn new(shard: &Arc<Inner<R>>) -> Self {
+        shard.links.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(shard))
     }
 }
 
-/// In memory of its own, so that a link that is open does not hold what only its end needs.
-fn finish<R: Runtime>(link: Link<R::Stream>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-    Box::pin(link.finish::<R>())
-}
-
-impl<R: Runtime> Drop for Registered<R> {
+impl<R: Runtime> Drop for Counted<R> {
     fn drop(&mut self) {
-        let Self { shard, id } = self;
-        // During a panic a second one would end the process.
-        let _ = catch_unwind(AssertUnwindSafe(|| {
-            shard.lock().queues.remove(id);
-            shard.handle(Input::Disconnected(*id));
-        }));
-        let is_last = {
-            let mut state = shard.lock();
-            state.links -= 1;
-            state.links == 0
-        };
-        if is_last {
-            shard.inner.ended.notify(usize::MAX);
-        }
-    }
-}
-
-/// The task that ticks. It does not keep the shard alive.
-struct Timer<R: Runtime> {
-    shard: Weak<Inner>,
-    runtime: PhantomData<fn() -> R>,
-}
-
-impl<R: Runtime> Timer<R> {
-    async fn run(self, time_changed: Arc<Event>) {
-        let mut alarm = Alarm::<R>::new();
-        loop {
-            // What changes while the shard ticks must not be missed.
-            let changed = time_changed.listen();
-            let Some(shard) = self.shard() else { return };
-            let deadline = shard.tick();
-            drop(shard);
-            or(changed, alarm.ring(deadline)).await;
-        }
-    }
-
-    fn shard(&self) -> Option<Shard<R>> {
-        Shard::upgrade(&self.shard)
-    }
-}
-
-/// Its runtime is gone: the next `serve` needs another.
-impl<R: Runtime> Drop for Timer<R> {
-    fn drop(&mut self) {
-        if let Some(shard) = self.shard() {
-            let mut state = shard.lock();
-            state.has_timer = false;
-            state.timer_at = None;
+        if self.0.links.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.0.ended.notify(usize::MAX);
         }
     }
 }

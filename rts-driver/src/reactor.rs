@@ -1,0 +1,295 @@
+//! The one task of a shard: all its links, and its time.
+
+use std::collections::{HashMap, VecDeque};
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, Waker};
+
+use foldhash::fast::FixedState;
+use futures_lite::future::yield_now;
+use rts_proto::server::Input;
+use rts_proto::{Instant, LinkId};
+
+use crate::alarm::Alarm;
+use crate::bell::{Bell, Cord};
+use crate::link::{Link, Step};
+use crate::runtime::Runtime;
+use crate::shard::{Arrival, Counted, Inner, Order, Shard, State};
+
+/// Links that are looked at in one turn: what one turn reads and brings about should stay in the processor's cache.
+const LINKS_PER_TURN: usize = 64;
+/// Bytes after which no more links are looked at in a turn.
+const INPUT_BYTES_PER_TURN: usize = 1_048_576;
+
+/// ```text
+///        +-> the links that rang: read ----------------> inputs
+///   turn |   the core takes them in, under the lock ---> orders for links
+///        +-- the links that have something: write
+///   then, unless there is more to do: wait for the bell, or the deadline
+/// ```
+///
+/// Whatever links rang together is one burst for the core. Sockets are read and written without the lock.
+pub(crate) struct Reactor<R: Runtime> {
+    /// Does not keep the shard alive; links do.
+    shard: Weak<Inner<R>>,
+    bell: Arc<Bell>,
+    alarm: Alarm<R>,
+    /// The numbers are ours: nobody can choose them to collide.
+    links: HashMap<LinkId, Box<Served<R>>, FixedState>,
+    /// Links to look at.
+    rung: VecDeque<LinkId>,
+    /// For the core.
+    inputs: Vec<Input>,
+    /// Links that have orders.
+    ordered: Vec<LinkId>,
+}
+
+struct Served<R: Runtime> {
+    link: Link<R::Stream>,
+    cord: Arc<Cord>,
+    /// Pulls the cord.
+    waker: Waker,
+    counted: Counted<R>,
+    fate: Fate,
+    /// Whether it is among the links that have orders.
+    is_ordered: bool,
+}
+
+/// What happens to a link at the end of a turn.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Stays,
+    /// When everything is written.
+    Closes,
+    /// At once.
+    IsCut,
+}
+
+impl<R: Runtime> Reactor<R> {
+    pub(crate) fn new(shard: Weak<Inner<R>>, bell: &Arc<Bell>) -> Self {
+        Self {
+            shard,
+            bell: Arc::clone(bell),
+            alarm: Alarm::new(),
+            links: HashMap::default(),
+            rung: VecDeque::new(),
+            inputs: Vec::new(),
+            ordered: Vec::new(),
+        }
+    }
+
+    pub(crate) async fn run(mut self) {
+        loop {
+            let Some(shard) = Shard::upgrade(&self.shard) else { return };
+            let deadline = self.turn(&shard).and_then(|deadline| shard.to_std(deadline));
+            drop(shard);
+            if self.rung.is_empty() && self.inputs.is_empty() {
+                poll_fn(|context| {
+                    let is_due = self.alarm.poll_ring(context, deadline).is_ready();
+                    let is_rung = self.bell.poll_rung(context, &mut self.rung).is_ready();
+                    if is_due || is_rung { Poll::Ready(()) } else { Poll::Pending }
+                })
+                .await;
+            } else {
+                yield_now().await;
+            }
+        }
+    }
+
+    /// Returns when the core wants the next turn at the latest.
+    fn turn(&mut self, shard: &Shard<R>) -> Option<Instant> {
+        self.read();
+        let deadline = self.call_core(shard);
+        self.write();
+        deadline
+    }
+
+    fn read(&mut self) {
+        let mut bytes = 0;
+        for _ in 0..LINKS_PER_TURN {
+            if bytes >= INPUT_BYTES_PER_TURN {
+                return;
+            }
+            let Some(id) = self.rung.pop_front() else { return };
+            bytes += self.read_link(id);
+        }
+    }
+
+    /// Returns how many bytes there were.
+    fn read_link(&mut self, id: LinkId) -> usize {
+        let Some(served) = self.links.get_mut(&id) else { return 0 };
+        served.cord.release();
+        let mut context = Context::from_waker(&served.waker);
+        let mut bytes_len = 0;
+        loop {
+            match guarded(|| served.link.poll_step(&mut context, true)) {
+                Some(Poll::Pending) => return bytes_len,
+                Some(Poll::Ready(Step::Received(bytes))) => {
+                    bytes_len += bytes.len();
+                    self.inputs.push(Input::Received(id, bytes));
+                }
+                Some(Poll::Ready(Step::Gone)) | None => {
+                    self.links.remove(&id);
+                    self.inputs.push(Input::Disconnected(id));
+                    return bytes_len;
+                }
+                Some(Poll::Ready(Step::Over(error))) => {
+                    if let Some(error) = error {
+                        tracing::debug!(link = %id, %error, "given up");
+                    }
+                    // The core need not wait until the goodbye is said.
+                    self.inputs.push(Input::Disconnected(id));
+                    self.finish(id);
+                    return bytes_len;
+                }
+            }
+        }
+    }
+
+    fn call_core(&mut self, shard: &Shard<R>) -> Option<Instant> {
+        let mut state = shard.lock();
+        self.take_in(&mut state);
+        let (now, links, ordered) = (shard.now(), &mut self.links, &mut self.ordered);
+        let mut order = |order| take_order(links, ordered, order);
+        for input in self.inputs.drain(..) {
+            let link = subject(&input);
+            let done = guarded(|| {
+                state.server.handle_input(now, input);
+                shard.drain(&mut state, now, &mut order);
+            });
+            if let (None, Some(link)) = (done, link) {
+                order(Order::Cut(link));
+            }
+        }
+        guarded(|| shard.end_burst(&mut state, now, &mut order));
+        let (deadline, has_new_posts) = (state.deadline, state.has_new_posts());
+        drop(state);
+        if has_new_posts {
+            shard.start_posts();
+        }
+        deadline
+    }
+
+    /// What happened since the last turn, besides what links rang for.
+    fn take_in(&mut self, state: &mut State<R>) {
+        for order in state.orders.drain(..) {
+            take_order(&mut self.links, &mut self.ordered, order);
+        }
+        for arrival in state.arrivals.drain(..) {
+            let id = arrival.id;
+            self.inputs.push(Input::Accepted(id, arrival.key));
+            self.links.insert(id, Box::new(Served::new(arrival, &self.bell)));
+            self.rung.push_back(id);
+        }
+    }
+
+    fn write(&mut self) {
+        let mut ordered = std::mem::take(&mut self.ordered);
+        for id in ordered.drain(..) {
+            let Some(served) = self.links.get_mut(&id) else { continue };
+            served.is_ordered = false;
+            match served.fate {
+                Fate::Stays => {
+                    let mut context = Context::from_waker(&served.waker);
+                    if guarded(|| served.link.poll_flush(&mut context)).is_none() {
+                        self.give_up(id);
+                    }
+                }
+                Fate::Closes => self.finish(id),
+                Fate::IsCut => self.give_up(id),
+            }
+        }
+        self.ordered = ordered;
+    }
+
+    fn give_up(&mut self, id: LinkId) {
+        self.links.remove(&id);
+        self.inputs.push(Input::Disconnected(id));
+    }
+
+    /// Leaves the link to a task of its own, so that a link that is open does not hold what only its end needs.
+    fn finish(&mut self, id: LinkId) {
+        if let Some(served) = self.links.remove(&id) {
+            let Served { link, counted, .. } = *served;
+            R::spawn(async move {
+                link.finish::<R>().await;
+                drop(counted);
+            });
+        }
+    }
+}
+
+/// Called under the shard's lock: only looks up and pushes.
+fn take_order<R: Runtime>(
+    links: &mut HashMap<LinkId, Box<Served<R>>, FixedState>,
+    ordered: &mut Vec<LinkId>,
+    order: Order,
+) {
+    let (Order::Transmit(id, _) | Order::Close(id) | Order::Cut(id)) = order;
+    let Some(served) = links.get_mut(&id) else { return };
+    match order {
+        _ if served.fate != Fate::Stays => {}
+        Order::Transmit(_, bytes) => {
+            if served.link.push(bytes).is_err() {
+                tracing::debug!(link = %id, "does not keep up: dropped");
+                served.fate = Fate::IsCut;
+            }
+        }
+        Order::Close(_) => served.fate = Fate::Closes,
+        Order::Cut(_) => served.fate = Fate::IsCut,
+    }
+    if !std::mem::replace(&mut served.is_ordered, true) {
+        ordered.push(id);
+    }
+}
+
+impl<R: Runtime> Served<R> {
+    fn new(arrival: Arrival<R>, bell: &Arc<Bell>) -> Self {
+        let cord = Cord::new(arrival.id, bell);
+        Self {
+            link: arrival.link,
+            waker: Waker::from(Arc::clone(&cord)),
+            cord,
+            counted: arrival.counted,
+            fate: Fate::Stays,
+            is_ordered: false,
+        }
+    }
+}
+
+/// Its runtime is gone, and its links are with it: the next [`Shard::serve`] needs another.
+impl<R: Runtime> Drop for Reactor<R> {
+    fn drop(&mut self) {
+        let Some(shard) = Shard::upgrade(&self.shard) else { return };
+        let mut ids: Vec<LinkId> = self.links.keys().copied().collect();
+        ids.sort_unstable();
+        // During a panic a second one would end the process.
+        guarded(|| {
+            let arrivals = {
+                let mut state = shard.lock();
+                state.has_reactor = false;
+                std::mem::take(&mut state.arrivals)
+            };
+            drop(arrivals);
+            shard.command(|server, now| {
+                for id in ids {
+                    server.handle_input(now, Input::Disconnected(id));
+                }
+            });
+        });
+    }
+}
+
+/// The link that an input came from.
+fn subject(input: &Input) -> Option<LinkId> {
+    match input {
+        Input::Received(id, _) => Some(*id),
+        _ => None,
+    }
+}
+
+/// `None` after a panic, which is a bug: whoever it is about is given up, and the others go on.
+fn guarded<T>(run: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(run)).ok()
+}
