@@ -25,11 +25,14 @@ const INPUT_BYTES_PER_TURN: usize = 1_048_576;
 /// ```text
 ///        +-> the links that rang: read ----------------> inputs
 ///   turn |   the core takes them in, under the lock ---> orders for links
-///        +-- the links that have something: write
+///        |   the links that have some: write
+///        +-- the links that were read: again, for the next turn, or until they ring
 ///   then, unless there is more to do: wait for the bell, or the deadline
 /// ```
 ///
-/// Whatever links rang together is one burst for the core. Sockets are read and written without the lock.
+/// Whatever links rang together is one burst for the core. Sockets are read and written without the lock. A link is read again
+/// only when the core has seen what was read before, and what it says to that is written: the end of a link must not
+/// overtake the answer to its last words.
 pub(crate) struct Reactor<R: Runtime> {
     /// Does not keep the shard alive; links do.
     shard: Weak<Inner<R>>,
@@ -43,6 +46,10 @@ pub(crate) struct Reactor<R: Runtime> {
     inputs: Vec<Input>,
     /// Links that have orders.
     ordered: Vec<LinkId>,
+    /// Links to read again in this turn.
+    was_read: Vec<LinkId>,
+    /// Links that are gone, and the core is not told yet.
+    gone: Vec<Counted<R>>,
 }
 
 struct Served<R: Runtime> {
@@ -76,6 +83,8 @@ impl<R: Runtime> Reactor<R> {
             rung: VecDeque::new(),
             inputs: Vec::new(),
             ordered: Vec::new(),
+            was_read: Vec::new(),
+            gone: Vec::new(),
         }
     }
 
@@ -99,52 +108,63 @@ impl<R: Runtime> Reactor<R> {
 
     /// Returns when the core wants the next turn at the latest.
     fn turn(&mut self, shard: &Shard<R>) -> Option<Instant> {
-        self.read();
+        self.read_rung();
         let deadline = self.call_core(shard);
+        self.gone.clear();
         self.write();
+        self.read_again();
         deadline
     }
 
-    fn read(&mut self) {
+    fn read_rung(&mut self) {
         let mut bytes = 0;
         for _ in 0..LINKS_PER_TURN {
             if bytes >= INPUT_BYTES_PER_TURN {
                 return;
             }
             let Some(id) = self.rung.pop_front() else { return };
-            bytes += self.read_link(id);
+            let Some(served) = self.links.get(&id) else { continue };
+            served.cord.release();
+            let bytes_len = self.read(id);
+            if bytes_len > 0 {
+                self.was_read.push(id);
+            }
+            bytes += bytes_len;
         }
     }
 
-    /// Returns how many bytes there were.
-    fn read_link(&mut self, id: LinkId) -> usize {
-        let Some(served) = self.links.get_mut(&id) else { return 0 };
-        served.cord.release();
-        let mut context = Context::from_waker(&served.waker);
-        let mut bytes_len = 0;
-        loop {
-            match guarded(|| served.link.poll_step(&mut context, true)) {
-                Some(Poll::Pending) => return bytes_len,
-                Some(Poll::Ready(Step::Received(bytes))) => {
-                    bytes_len += bytes.len();
-                    self.inputs.push(Input::Received(id, bytes));
-                }
-                Some(Poll::Ready(Step::Gone)) | None => {
-                    self.links.remove(&id);
-                    self.inputs.push(Input::Disconnected(id));
-                    return bytes_len;
-                }
-                Some(Poll::Ready(Step::Over(error))) => {
-                    if let Some(error) = error {
-                        tracing::debug!(link = %id, %error, "given up");
-                    }
-                    // The core need not wait until the goodbye is said.
-                    self.inputs.push(Input::Disconnected(id));
-                    self.finish(id);
-                    return bytes_len;
-                }
+    fn read_again(&mut self) {
+        let mut was_read = std::mem::take(&mut self.was_read);
+        for id in was_read.drain(..) {
+            if self.read(id) > 0 {
+                self.rung.push_back(id);
             }
         }
+        self.was_read = was_read;
+    }
+
+    /// Returns how many bytes there were.
+    fn read(&mut self, id: LinkId) -> usize {
+        let Some(served) = self.links.get_mut(&id) else { return 0 };
+        let mut context = Context::from_waker(&served.waker);
+        match guarded(|| served.link.poll_step(&mut context, true)) {
+            Some(Poll::Pending) => {}
+            Some(Poll::Ready(Step::Received(bytes))) => {
+                let bytes_len = bytes.len();
+                self.inputs.push(Input::Received(id, bytes));
+                return bytes_len;
+            }
+            Some(Poll::Ready(Step::Gone)) | None => self.give_up(id),
+            Some(Poll::Ready(Step::Over(error))) => {
+                if let Some(error) = error {
+                    tracing::debug!(link = %id, %error, "given up");
+                }
+                // The core need not wait until the goodbye is said.
+                self.inputs.push(Input::Disconnected(id));
+                take_order(&mut self.links, &mut self.ordered, Order::Close(id));
+            }
+        }
+        0
     }
 
     fn call_core(&mut self, shard: &Shard<R>) -> Option<Instant> {
@@ -204,8 +224,10 @@ impl<R: Runtime> Reactor<R> {
     }
 
     fn give_up(&mut self, id: LinkId) {
-        self.links.remove(&id);
-        self.inputs.push(Input::Disconnected(id));
+        if let Some(served) = self.links.remove(&id) {
+            self.gone.push(served.counted);
+            self.inputs.push(Input::Disconnected(id));
+        }
     }
 
     /// Leaves the link to a task of its own, so that a link that is open does not hold what only its end needs.

@@ -296,12 +296,7 @@ impl<R: Runtime> Shard<R> {
     }
 
     /// Does what the core asks for, and leaves to `order` what is for links.
-    pub(crate) fn drain(
-        &self,
-        state: &mut State<R>,
-        now: Instant,
-        order: &mut impl FnMut(Order),
-    ) {
+    pub(crate) fn drain(&self, state: &mut State<R>, now: Instant, order: &mut impl FnMut(Order)) {
         loop {
             match state.server.poll_output() {
                 Output::Transmit(id, bytes) => order(Order::Transmit(id, bytes)),
