@@ -25,7 +25,8 @@ pub(crate) struct Shard {
     heard: BTreeMap<LinkId, Vec<Frame>>,
     closed: BTreeMap<LinkId, Option<CloseCode>>,
     last_link: u64,
-    last_claim: u64,
+    /// The claim that the next login may get.
+    pub(crate) clock: u64,
 }
 
 impl Shard {
@@ -38,7 +39,7 @@ impl Shard {
             heard: BTreeMap::new(),
             closed: BTreeMap::new(),
             last_link: 0,
-            last_claim: 1_000,
+            clock: 1_001,
         }
     }
 
@@ -56,9 +57,13 @@ impl Shard {
     pub(crate) fn log_in(&mut self, login: Login) -> (LinkId, Accepted) {
         let link = self.link();
         self.say(link, Frame::Login(login));
-        let frames = self.hear(link);
-        match frames.as_slice() {
-            [Frame::LoginAnswer(LoginAnswer::Accepted(accepted)), ..] => (link, accepted.clone()),
+        (link, Self::accepted(&self.hear(link)))
+    }
+
+    /// What the first frame on a link says, after the hello.
+    pub(crate) fn accepted(frames: &[Frame]) -> Accepted {
+        match frames {
+            [Frame::LoginAnswer(LoginAnswer::Accepted(accepted)), ..] => accepted.clone(),
             other => panic!("not logged in: {other:?}"),
         }
     }
@@ -116,11 +121,11 @@ impl Shard {
                 Output::Disconnect(link, code) => drop(self.closed.insert(link, code)),
                 Output::Authenticate(..) if !self.decides => {}
                 Output::Authenticate(login, _) => {
-                    self.last_claim += 1;
                     let verdict = match self.lets_in {
-                        true => Verdict::Accept { claim: self.last_claim },
+                        true => Verdict::Accept { claim: self.clock },
                         false => Verdict::Refuse(LoginCode::InvalidToken),
                     };
+                    self.clock += 1;
                     self.server.handle_input(self.now, Input::Verdict(login, verdict));
                 }
                 Output::CheckTarget(..)

@@ -1,0 +1,68 @@
+//! Claims order the logins of one user: who stays, who goes, and which claim the new session has (§3.4, §3.5).
+
+use rts_proto::CloseCode;
+use rts_proto::server::Config;
+use rts_proto::wire::{Frame, Login};
+
+use crate::support::{Shard, login, resume};
+
+/// What becomes of the present session, and the claim of the new one.
+#[derive(Debug, PartialEq, Eq)]
+enum Outcome {
+    Refused,
+    /// The same login goes on with a new session.
+    Replaces(u64),
+    Displaces(u64),
+}
+
+/// The present session has the claim 1,000.
+fn login_with(claim: u64, clock: u64) -> Outcome {
+    let mut shard = Shard::new(Config::default());
+    shard.clock = 1_000;
+    let (present, first) = shard.log_in(login("alice"));
+    assert_eq!(first.claim, 1_000);
+    shard.clock = clock;
+    let asked = Login { claim, ..login("alice") };
+    let link = shard.link();
+    shard.say(link, Frame::Login(asked));
+    if let Some(code) = shard.closed(link) {
+        assert_eq!((code, shard.closed(present)), (Some(CloseCode::Displaced), None));
+        return Outcome::Refused;
+    }
+    let second = Shard::accepted(&shard.hear(link));
+    assert!(!second.resumed && second.session != first.session);
+    let code = shard.closed(present).flatten().expect("one session a user");
+    // Whose login was displaced is told so later as well; the same login is not.
+    let late = shard.link();
+    shard.say(late, Frame::Login(Login { claim: 0, ..resume("alice", &first, 0) }));
+    let is_told = shard.closed(late) == Some(Some(CloseCode::Displaced));
+    match code {
+        CloseCode::Replaced if !is_told => Outcome::Replaces(second.claim),
+        CloseCode::Displaced if is_told => Outcome::Displaces(second.claim),
+        code => panic!("{code:?}, and told later: {is_told}"),
+    }
+}
+
+#[test]
+fn a_new_login_has_a_greater_claim_than_any_before() {
+    assert_eq!(login_with(0, 2_000), Outcome::Displaces(2_000));
+    assert_eq!(login_with(0, 1_001), Outcome::Displaces(1_001));
+    // The clock stands still, or was put back.
+    assert_eq!(login_with(0, 1_000), Outcome::Displaces(1_001));
+    assert_eq!(login_with(0, 10), Outcome::Displaces(1_001));
+}
+
+#[test]
+fn a_login_that_goes_on_keeps_its_claim_and_gives_way_to_a_greater_one() {
+    assert_eq!(login_with(999, 2_000), Outcome::Refused);
+    assert_eq!(login_with(1_000, 2_000), Outcome::Replaces(1_000));
+    assert_eq!(login_with(1_001, 2_000), Outcome::Displaces(1_001));
+}
+
+#[test]
+fn a_claim_that_the_clock_could_not_have_given_is_none() {
+    assert_eq!(login_with(2_000, 2_000), Outcome::Displaces(2_000));
+    assert_eq!(login_with(2_001, 2_000), Outcome::Displaces(2_000));
+    assert_eq!(login_with(1_500, 1_499), Outcome::Displaces(1_499));
+    assert_eq!(login_with(1_000, 999), Outcome::Displaces(1_001));
+}
