@@ -8,7 +8,8 @@ const EVERYBODY = 0xFFFFFFFF;
 const port = Number(process.argv[2]);
 const users = new Map();
 
-uWS.App().ws('/:what/:number', {
+const app = uWS.App();
+app.ws('/:what/:number', {
   idleTimeout: 0,
   maxBackpressure: 64 * 1024 * 1024,
   maxPayloadLength: 1024 * 1024,
@@ -30,7 +31,8 @@ uWS.App().ws('/:what/:number', {
     const to = new DataView(message).getUint32(0, true);
     const payload = message.slice(4);
     if (to === EVERYBODY) {
-      socket.publish('room', payload, true);
+      // Of the app, not of the socket: who sends is no member.
+      app.publish('room', payload, true);
     } else {
       users.get(to)?.send(payload, true);
     }
@@ -39,6 +41,7 @@ uWS.App().ws('/:what/:number', {
     const { number } = socket.getUserData();
     if (users.get(number) === socket) users.delete(number);
   },
-}).listen('127.0.0.1', port, (listening) => {
+});
+app.listen('127.0.0.1', port, (listening) => {
   if (!listening) process.exit(1);
 });
