@@ -1,5 +1,7 @@
 //! A shard and its peers, of which only the bytes exist.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use rts_proto::limits::FRAME_BYTES_MAX;
 use rts_proto::server::{Config, Input, Output, Server, Verdict};
@@ -100,8 +102,8 @@ impl Hall {
     }
 
     /// Time passes, and the shard is called whenever it wants to be.
-    pub fn pass(&mut self, millis: u64) {
-        let end = Instant::from_millis(self.now.as_micros() / 1_000 + millis);
+    pub fn pass(&mut self, time: Duration) {
+        let end = self.now + time;
         loop {
             self.drain(|_, _| {});
             match self.deadline.filter(|deadline| *deadline <= end) {
@@ -130,8 +132,8 @@ impl Hall {
                     self.deadline = deadline;
                     return;
                 }
-                // What a resume does to the link before.
-                Output::Disconnect(_, Some(CloseCode::Replaced)) => {}
+                // What a resume does to the link before, and silence to any.
+                Output::Disconnect(_, Some(CloseCode::Replaced | CloseCode::Silent)) => {}
                 Output::Disconnect(link, code) => panic!("{link} was closed: {code:?}"),
             }
         }

@@ -1,8 +1,10 @@
 //! The closed set of what is measured. Each work is prepared once, and then done as often as one likes.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use rts_proto::LinkId;
-use rts_proto::limits::FRAME_BYTES_MAX;
+use rts_proto::limits::{FRAME_BYTES_MAX, SESSION_GRACE};
 use rts_proto::wire::{Decoder, Frame, Resume};
 
 use crate::hall::{self, Hall};
@@ -35,10 +37,14 @@ pub enum Work {
     Resume,
     /// A millisecond over 100,000 sessions: 20 heartbeats, and the three or so of their timers that are due.
     Timers,
+    /// A tick at which one of 10,000 silent sessions is over.
+    OneDue,
+    /// The same of 1,000,000.
+    OneDueOfAMillion,
 }
 
 /// All of them, with their names.
-pub const WORKS: [(&str, Work); 8] = [
+pub const WORKS: [(&str, Work); 10] = [
     ("decode", Work::Decode),
     ("encode", Work::Encode),
     ("p2p", Work::P2p),
@@ -47,6 +53,8 @@ pub const WORKS: [(&str, Work); 8] = [
     ("fan_out", Work::FanOut),
     ("resume", Work::Resume),
     ("timers", Work::Timers),
+    ("one_due", Work::OneDue),
+    ("one_due_of_a_million", Work::OneDueOfAMillion),
 ];
 
 impl std::str::FromStr for Work {
@@ -74,6 +82,8 @@ impl Work {
             Self::FanOut => (fan_out(), MEMBERS),
             Self::Resume => (resume(), 1),
             Self::Timers => (timers(), 1),
+            Self::OneDue => (one_due(10_000), 1),
+            Self::OneDueOfAMillion => (one_due(1_000_000), 1),
         }
     }
 }
@@ -161,13 +171,25 @@ fn timers() -> Box<dyn FnMut()> {
             hall.receive(next % IDLE_USERS, ping.clone());
             next += 1;
         }
-        hall.pass(1);
+        hall.pass(Duration::from_millis(1));
     };
     // Until the timers are spread as they will stay.
     for _ in 0..12 * HEARTBEAT_MS {
         pass();
     }
     Box::new(pass)
+}
+
+/// Everybody was heard from once, one after the other; so their sessions are over one after the other. When none is left, nothing is
+/// due any more.
+fn one_due(users: u64) -> Box<dyn FnMut()> {
+    let mut hall = Hall::new(users);
+    let (ping, apart) = (Frame::Ping.encode(), SESSION_GRACE / users as u32);
+    for user in 0..users {
+        hall.receive(user, ping.clone());
+        hall.pass(apart);
+    }
+    Box::new(move || hall.pass(apart))
 }
 
 fn discard(_: LinkId, bytes: Bytes) {
