@@ -124,6 +124,28 @@ bugs! {
     ParamsNotToldAgain,
     /// A login begins with the params of the one before.
     ParamsOutliveLogin,
+    /// What the back end sends to a user arrives twice.
+    BackEndSaysItTwice,
+    /// The user is looked for in all apps.
+    BackEndReachesAnyApp,
+    /// What is for some members goes to all.
+    RoomUnicastToAll,
+    /// Who is put out of a room is not told.
+    KickNotTold,
+    /// A banned room keeps its members.
+    BanLeavesMembers,
+    /// A ban keeps nobody out.
+    BanIgnored,
+    /// Bans do not end.
+    BanForEver,
+    /// The back end is told that users are online each time they get a new session.
+    OnlineReportedAgain,
+    /// It is not told who left when a room is dismissed.
+    DismissalNotReported,
+    /// It is told first that a room is empty, and then who left.
+    EmptiedReportedFirst,
+    /// It is told that a dropped user logged out.
+    DropReportedAsLogout,
 }
 
 #[cfg(not(feature = "planted-bugs"))]

@@ -14,6 +14,7 @@ use crate::limits::{
     BACKEND_BURST_MIN, PAYLOAD_BYTES_MAX, ROOM_UNICAST_PAYLOAD_BYTES_MAX,
     ROOM_UNICAST_RECEIVERS_MAX,
 };
+use crate::planted::{Bug, planted};
 use crate::rate::TokenBucket;
 use crate::wire::Frame;
 use crate::{AppId, Instant, LeaveReason, MessageConfig, Payload, RoomId, RoomState, UserId};
@@ -69,11 +70,18 @@ impl Server {
         let now = self.advance(now);
         check_length(&payload, PAYLOAD_BYTES_MAX)?;
         self.take_backend_sends(now, app_id, 1)?;
-        let number = self.apps.get(app_id).and_then(|app| app.users.get(to)).copied();
+        let number = if planted(Bug::BackEndReachesAnyApp) {
+            self.apps.values().find_map(|app| app.users.get(to)).copied()
+        } else {
+            self.apps.get(app_id).and_then(|app| app.users.get(to)).copied()
+        };
         let receiver = number.and_then(|number| self.sessions.get_mut(number));
         let Some(receiver) = receiver else { return Ok(0) };
         let config = MessageConfig::ReliableOrdered;
         let bytes = Frame::Delivery { from, payload, config }.encode();
+        if planted(Bug::BackEndSaysItTwice) {
+            receiver.push(bytes.clone(), None, &mut self.outputs);
+        }
         Ok(receiver.push(bytes, None, &mut self.outputs).into())
     }
 
@@ -120,7 +128,11 @@ impl Server {
         let room = self.apps.get(app_id).and_then(|app| app.rooms.get(room_id));
         let Some(room) = room else { return Ok(0) };
         let to: BTreeSet<&UserId> = to.iter().collect();
-        let receivers = to.into_iter().filter_map(|uid| room.session_of(uid)).collect();
+        let receivers = if planted(Bug::RoomUnicastToAll) {
+            room.sessions().collect()
+        } else {
+            to.into_iter().filter_map(|uid| room.session_of(uid)).collect()
+        };
         let bytes = Frame::RoomUnicast { from, room: room_id.clone(), payload }.encode();
         Ok(self.push_to_all(now, receivers, &bytes))
     }
@@ -157,6 +169,7 @@ impl Server {
         let now = self.advance(now);
         self.set_ban(now, app_id, ban, interval)?;
         let ended = match ban {
+            Ban::Room(_) if planted(Bug::BanLeavesMembers) => 0,
             Ban::Room(room_id) => self.expel_all(app_id, room_id, RoomState::Kicked),
             Ban::UserInRoom(room_id, uid) => self.expel(app_id, room_id, uid).into(),
             Ban::User(uid) => {
@@ -219,7 +232,9 @@ impl Server {
                 session.rooms.remove(room_id);
             }
             let notice = Frame::RoomNotice { room: room_id.clone(), state: RoomState::Kicked };
-            self.push_frame(number, notice);
+            if !planted(Bug::KickNotTold) {
+                self.push_frame(number, notice);
+            }
         }
         true
     }
@@ -233,6 +248,9 @@ impl Server {
             self.forget_orphan(app_id, room_id, uid, member.orphaned_until);
             let (room, uid) = (room_id.clone(), uid.clone());
             let reason = LeaveReason::Kicked;
+            if planted(Bug::DismissalNotReported) {
+                continue;
+            }
             self.report(app_id, || Report::MemberLeft { room, uid, reason });
         }
         self.report(app_id, || Report::RoomEmptied { room: room_id.clone() });

@@ -5,6 +5,7 @@ use core::time::Duration;
 use super::timers::Due;
 use super::{CommandError, Server};
 use crate::limits::{BAN_MAX, BAN_MIN, BANS_PER_APP_MAX};
+use crate::planted::{Bug, planted};
 use crate::server::rooms::App;
 use crate::{AppId, Instant, RoomId, RoomState, UserId};
 
@@ -37,6 +38,7 @@ impl Server {
         }
         if !interval.is_zero() {
             let until = now + interval.clamp(BAN_MIN, BAN_MAX);
+            let until = if planted(Bug::BanForEver) { until + 4 * BAN_MAX } else { until };
             app.bans.insert(ban.clone(), until);
             self.due.insert((until, Due::ban_expiry(app_id, ban)));
         }
@@ -54,7 +56,7 @@ impl Server {
 impl App {
     /// The state with which a join is refused (§6.2).
     pub(super) fn ban_of(&self, now: Instant, room_id: &RoomId, uid: &UserId) -> Option<RoomState> {
-        if self.bans.is_empty() {
+        if self.bans.is_empty() || planted(Bug::BanIgnored) {
             return None;
         }
         let lasts = |ban: &Ban| self.bans.get(ban).is_some_and(|until| *until > now);

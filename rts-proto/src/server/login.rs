@@ -161,7 +161,7 @@ impl Server {
         self.due.insert((grace_at, Due::SessionGrace(number)));
         let Login { app_id, uid, .. } = asked;
         app.users.insert(uid.clone(), number);
-        if present.is_none() {
+        if present.is_none() || planted(Bug::OnlineReportedAgain) {
             self.report(&app_id, || Report::UserOnline { uid });
         }
         self.attach(link, number);

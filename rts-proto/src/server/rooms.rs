@@ -259,8 +259,11 @@ impl Server {
             app.rooms.remove(id);
         }
         self.forget_orphan(app_id, id, uid, member.orphaned_until);
+        if count == 0 && planted(Bug::EmptiedReportedFirst) {
+            self.report(app_id, || Report::RoomEmptied { room: id.clone() });
+        }
         self.report(app_id, || Report::MemberLeft { room: id.clone(), uid: uid.clone(), reason });
-        if count == 0 {
+        if count == 0 && !planted(Bug::EmptiedReportedFirst) {
             self.report(app_id, || Report::RoomEmptied { room: id.clone() });
         }
         let left = Frame::MemberLeft { room: id.clone(), uid: uid.clone(), reason }.encode();

@@ -273,6 +273,7 @@ impl Server {
         }
         let reason = match end {
             End::Logout => Some(LeaveReason::Left),
+            End::Dropped if planted(Bug::DropReportedAsLogout) => Some(LeaveReason::Left),
             End::Dropped => Some(LeaveReason::Dropped),
             End::Superseded => None,
         };

@@ -8,12 +8,11 @@ use rts_proto::{
 };
 use std::time::Duration;
 
+use super::names::MALLORY;
 use super::oracles::Violation;
 use super::plan::Attack;
 use crate::{Person, World};
 
-/// The user as which a peer logs in before it misbehaves. Nobody speaks to it.
-const MALLORY: &str = "mallory";
 /// Until it may be sure to be logged in.
 const LOGGED_IN_AFTER: Duration = Duration::from_secs(1);
 

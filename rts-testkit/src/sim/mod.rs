@@ -16,6 +16,7 @@ mod batch;
 #[cfg(feature = "planted-bugs")]
 mod hunt;
 mod model;
+mod names;
 mod oracles;
 mod payload;
 mod plan;

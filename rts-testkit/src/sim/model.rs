@@ -1,9 +1,10 @@
 //! What an application knows of its engine from calls and callbacks alone. Not the core's own state: it is told
 //! nothing but the trace.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rts_proto::client::{Event, RoomEvent};
+use rts_proto::server::Report;
 use rts_proto::{ConnectionState, Instant, LoginCode, RoomKey, RoomState};
 
 use super::trace::{Call, Entry, Line};
@@ -71,10 +72,41 @@ impl Engine {
     }
 }
 
-/// Every engine of a run.
+/// Every engine of a run, and what the server told the back ends.
 #[derive(Debug, Default)]
 pub(crate) struct Model {
     pub(crate) engines: Vec<Engine>,
+    pub(crate) reported: BTreeMap<usize, Reported>,
+}
+
+/// Who is there, as the back end of one app was told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Reported {
+    pub(crate) online: BTreeSet<String>,
+    pub(crate) rooms: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Reported {
+    fn told(&mut self, report: &Report) {
+        match report {
+            Report::UserOnline { uid } => drop(self.online.insert(uid.as_str().to_owned())),
+            Report::UserOffline { uid, .. } => drop(self.online.remove(uid.as_str())),
+            Report::RoomCreated { room } => {
+                self.rooms.insert(room.as_str().to_owned(), BTreeSet::new());
+            }
+            Report::RoomEmptied { room } => drop(self.rooms.remove(room.as_str())),
+            Report::MemberJoined { room, uid, .. } => {
+                if let Some(members) = self.rooms.get_mut(room.as_str()) {
+                    members.insert(uid.as_str().to_owned());
+                }
+            }
+            Report::MemberLeft { room, uid, .. } => {
+                if let Some(members) = self.rooms.get_mut(room.as_str()) {
+                    members.remove(uid.as_str());
+                }
+            }
+        }
+    }
 }
 
 impl Model {
@@ -101,14 +133,16 @@ impl Model {
                 self.engines[*who].is_frozen = *on;
                 self.engines[*who].last_thaw = line.at;
             }
+            Entry::Reported { app, report } => self.reported.entry(*app).or_default().told(report),
+            Entry::Restarted => self.reported.clear(),
             Entry::Judged { .. }
+            | Entry::Commanded { .. }
             | Entry::Closed { .. }
             | Entry::Dialled { .. }
             | Entry::TargetChecked { .. }
             | Entry::Posted { .. }
             | Entry::AppServerSaid { .. }
             | Entry::PostAbandoned { .. }
-            | Entry::Restarted
             | Entry::Fault(_)
             | Entry::Phase(_)
             | Entry::Gauges { .. } => {}

@@ -214,6 +214,48 @@ situations! {
     PostedAfterRestart,
     /// The server was lost while posts were under way.
     CrashWithPosts,
+    /// A user received a message of the app's back end.
+    BackEndHeard,
+    /// It received it after it had to connect again.
+    BackEndHeardAfterReconnect,
+    /// A member heard a broadcast of the back end.
+    BackEndHeardInRoom,
+    /// A member was told something alone.
+    BackEndHeardAlone,
+    /// What the back end said reached nobody.
+    BackEndToNobody,
+    /// The back end sent too much.
+    BackEndOverRate,
+    /// It and the members together sent too much in one room.
+    BackEndOverRoomRate,
+    /// A message of it was too long.
+    BackEndTooLong,
+    /// It named too many receivers.
+    BackEndTooManyReceivers,
+    /// It asked for the status of a user that had gone silent.
+    BackEndSawSilent,
+    /// It asked who is in a room, and somebody was.
+    BackEndSawMembers,
+    /// A member was put out.
+    Kicked,
+    /// A member was put out of whose broken link its application knew.
+    KickedWhileDown,
+    /// Others saw a member put out.
+    SawKick,
+    /// A room was dismissed.
+    Dismissed,
+    /// A join was refused since the room is banned.
+    JoinOfBannedRoom,
+    /// A join was refused since the user is.
+    JoinOfBannedUser,
+    /// A ban was lifted.
+    BanLifted,
+    /// A ban was over by itself, and somebody joined whom it had kept out.
+    JoinedAfterBan,
+    /// The back end was told of a user that logged out.
+    ReportedLogout,
+    /// It was told of a user that was dropped.
+    ReportedDrop,
 }
 
 /// How often each was met.

@@ -6,10 +6,14 @@ use std::time::Duration;
 use fastrand::Rng;
 use rts_proto::server;
 
+use super::names::app_id;
+
 /// How many engines, uids and rooms a run may have, and how long it may be.
 pub const ENGINES_MAX: usize = 24;
 /// Apps of one run. Users and rooms have the same names in all of them.
 pub const APPS_MAX: usize = 3;
+/// The back ends of so many of them, from the first on, are told who comes and goes.
+pub(crate) const APPS_REPORTED: usize = 2;
 /// Rooms of one app.
 pub const ROOMS_MAX: usize = 4;
 
@@ -61,6 +65,12 @@ kinds! {
         ServerParams,
         /// `sendServerMessage` and `sendServerBinaryMessage`
         ServerSend,
+        /// The back end of an app sends to users, in rooms, and to members.
+        BackEndMessage,
+        /// It kicks, dismisses, bans, and lifts bans.
+        BackEndRemoval,
+        /// It asks who is online, and who is in a room.
+        BackEndQuestion,
         /// `destroy`, and another engine in its place
         Destroy,
         /// The device says that its network is another one.
@@ -183,8 +193,10 @@ impl Swarm {
     pub(crate) fn server(&self) -> server::Config {
         let mut config =
             server::Config { room_members_max: self.room_members_max, ..server::Config::default() };
+        config.reported_apps = (0..APPS_REPORTED).map(app_id).collect();
         config.sends_per_second *= self.rate;
         config.broadcasts_per_second *= self.rate;
+        config.backend_sends_per_second *= self.rate;
         config.server_sends_per_second *= self.rate;
         config.status_queries_per_second *= self.rate;
         config.room_broadcasts_per_second *= self.rate;
@@ -199,10 +211,12 @@ fn call_weights(rng: &mut Rng) -> Vec<(CallKind, u32)> {
         CallKind::Send => 30,
         CallKind::Broadcast => 20,
         CallKind::ServerSend => 12,
-        CallKind::SendUnreliable | CallKind::Status => 6,
+        CallKind::SendUnreliable | CallKind::Status | CallKind::BackEndMessage => 6,
         CallKind::Login | CallKind::Join => 5,
         CallKind::Burst | CallKind::Leave | CallKind::ServerParams => 2,
         CallKind::Refresh
+        | CallKind::BackEndRemoval
+        | CallKind::BackEndQuestion
         | CallKind::Logout
         | CallKind::DestroyRoom
         | CallKind::BusinessId

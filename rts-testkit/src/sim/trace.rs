@@ -5,10 +5,12 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 
 use rts_proto::client::{Event, RoomEvent};
-use rts_proto::server::{PostProgress, Stats};
-use rts_proto::{CallId, CloseCode, Instant, LoginCode, MessageConfig, Payload, RoomKey};
+use rts_proto::server::{CommandError, PostProgress, Report, Stats};
+use rts_proto::{
+    CallId, CloseCode, Instant, LoginCode, MessageConfig, OnlineStatus, Payload, RoomKey,
+};
 
-use super::plan::{ParamsKind, Step};
+use super::plan::{Command, ParamsKind, Step};
 use crate::Person;
 
 /// Lines that a report shows.
@@ -95,6 +97,18 @@ pub(crate) struct Posted {
     pub(crate) payload: Payload,
 }
 
+/// What the server answered to a command of an app's back end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// For so many sessions.
+    Queued(usize),
+    Refused(CommandError),
+    /// So many memberships.
+    Ended(usize),
+    Status(OnlineStatus),
+    Members(Option<Vec<String>>),
+}
+
 /// Where a run is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Phase {
@@ -166,6 +180,18 @@ pub(crate) enum Entry {
     PostAbandoned {
         call: CallId,
     },
+    /// What the back end of an app wanted. A message has the serial in it.
+    Commanded {
+        app: usize,
+        serial: u64,
+        command: Command,
+        answer: Answer,
+    },
+    /// What it was told.
+    Reported {
+        app: usize,
+        report: Report,
+    },
     /// Another server is there, which knows nothing.
     Restarted,
     Fault(Step),
@@ -213,7 +239,12 @@ fn shown(f: &mut fmt::Formatter<'_>, payload: Option<&Payload>) -> fmt::Result {
 pub(crate) fn payload(event: &Event) -> Option<&Payload> {
     match event {
         Event::MessageReceived { payload, .. }
-        | Event::Room { event: RoomEvent::MessageReceived { payload, .. }, .. } => Some(payload),
+        | Event::Room {
+            event:
+                RoomEvent::MessageReceived { payload, .. }
+                | RoomEvent::UserMessageReceived { payload, .. },
+            ..
+        } => Some(payload),
         _ => None,
     }
 }

@@ -2,7 +2,7 @@
 
 use rts_proto::client::Event;
 use rts_proto::server::{Credentials, Post, PostProgress, Report, Target, Verdict};
-use rts_proto::{CallId, CloseCode};
+use rts_proto::{AppId, CallId, CloseCode};
 
 use crate::Person;
 
@@ -14,7 +14,7 @@ pub enum Happening {
     /// The server's driver judged a token.
     Judged(Credentials, Verdict),
     /// The server told the app's back end. Only of the configuration's `reported_apps`.
-    Reported(Report),
+    Reported(AppId, Report),
     /// The server closed the link of an engine, or of a stranger, whose number is no place in the world.
     Closed(Person, Option<CloseCode>),
     /// An engine tried to make a link.

@@ -55,8 +55,8 @@ impl World {
                     self.log.push((now, Happening::PostAbandoned(call)));
                     self.app_server.abandon(call);
                 }
-                server::Output::Report(_, report) => {
-                    self.log.push((now, Happening::Reported(report)));
+                server::Output::Report(app, report) => {
+                    self.log.push((now, Happening::Reported(app, report)));
                 }
                 server::Output::Wait(deadline) => break deadline,
             }

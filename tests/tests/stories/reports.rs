@@ -36,7 +36,7 @@ fn told(world: &mut World) -> Vec<String> {
         Report::MemberLeft { room, uid, reason } => format!("{uid} out {room} {}", reason.code()),
     };
     let reports = world.take_log().into_iter().filter_map(|(_, happening)| match happening {
-        Happening::Reported(report) => Some(short(report)),
+        Happening::Reported(_, report) => Some(short(report)),
         _ => None,
     });
     reports.collect()

@@ -2,8 +2,10 @@
 //! them would otherwise work out for themselves from the same lines.
 
 mod app_server;
+mod back_end;
 mod isolation;
 mod lifecycle;
+mod reports;
 mod resources;
 mod resume;
 mod rooms;
@@ -32,6 +34,8 @@ impl Oracles {
             Box::new(lifecycle::Lifecycle::default()),
             Box::new(sends::Sends::default()),
             Box::new(app_server::AppServer::default()),
+            Box::new(reports::Reports::default()),
+            Box::new(back_end::BackEnd::default()),
             Box::new(rooms::Rooms::default()),
             Box::new(resume::Resume::default()),
             Box::new(isolation::Isolation::default()),

@@ -10,6 +10,7 @@ use rts_proto::{Instant, MessageConfig, Payload, SendCode, UserId};
 use super::{Oracle, Violation, ensure};
 use crate::Person;
 use crate::sim::model::{Login, Model};
+use crate::sim::names::BACK_END;
 use crate::sim::payload;
 use crate::sim::trace::{Call, Entry, Line, Phase, payload_bytes};
 
@@ -114,7 +115,9 @@ impl Oracle for Sends {
             Entry::Event { who, event: Event::MessageSendResult { id, code } } => {
                 self.result(model, line.at, *who, id.0, *code)
             }
-            Entry::Event { who, event: Event::MessageReceived { from, payload } } => {
+            Entry::Event { who, event: Event::MessageReceived { from, payload } }
+                if from.as_str() != BACK_END =>
+            {
                 self.received(model, line.at, *who, from, payload)
             }
             Entry::Phase(Phase::Healed) => {

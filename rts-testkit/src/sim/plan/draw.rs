@@ -5,7 +5,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use rts_proto::{LoginCode, MessageConfig};
 
-use super::{Attack, Nonsense, ParamsKind, Slot, Step, TokenKind, Weather};
+use super::{Attack, Banned, Command, Nonsense, ParamsKind, Slot, Step, TokenKind, Weather};
 use crate::sim::swarm::{CallKind, FaultKind, Swarm};
 use crate::{Manner, Side};
 
@@ -160,6 +160,21 @@ impl Draw<'_> {
             }
             CallKind::ServerParams => Step::ServerParams { who, kind: self.params() },
             CallKind::ServerSend => Step::ServerSend { who, bytes: self.size(), is_binary },
+            CallKind::BackEndMessage => return self.back_end_messages(at, who, room),
+            CallKind::BackEndRemoval => {
+                let (app, _) = self.swarm.engines[who];
+                let user = self.user(who);
+                let command = self.removal(at, app, user, room);
+                Step::Command { app, command }
+            }
+            CallKind::BackEndQuestion => {
+                let (app, _) = self.swarm.engines[who];
+                let command = match self.rng.bool() {
+                    true => Command::Status { of: self.user(who) },
+                    false => Command::Members { room },
+                };
+                Step::Command { app, command }
+            }
             CallKind::Destroy => {
                 self.return_soon(at, who, room);
                 Step::Destroy { who }
@@ -179,6 +194,52 @@ impl Draw<'_> {
             }
         };
         self.steps.push((at, step));
+    }
+
+    /// Mostly one; now and then more than the server takes at once.
+    fn back_end_messages(&mut self, at: Duration, who: Slot, room: usize) {
+        let (app, _) = self.swarm.engines[who];
+        let (bytes, is_binary) = (self.size(), self.rng.bool());
+        let to = self.user(who);
+        let (first, few) = (self.rng.usize(0..3), self.rng.usize(1..5));
+        let (command, times) = match self.rng.u32(0..120) {
+            0 => (Command::RoomUnicast { room, first: 0, count: 601, bytes: 20, is_binary }, 1),
+            1 => (Command::RoomUnicast { room, first: 0, count: 400, bytes: 20, is_binary }, 2),
+            2 => (Command::Broadcast { room, bytes: 20, is_binary }, 110),
+            3..40 => (Command::Unicast { to, bytes, is_binary }, 1),
+            40..80 => (Command::Broadcast { room, bytes, is_binary }, 1),
+            _ => (Command::RoomUnicast { room, first, count: few, bytes, is_binary }, 1),
+        };
+        self.steps.extend((0..times).map(|_| (at, Step::Command { app, command })));
+    }
+
+    /// Whoever is out wants to be in again, mostly: while a ban lasts, and after it.
+    fn removal(&mut self, at: Duration, app: usize, user: usize, room: usize) -> Command {
+        let seconds = self.rng.u64(1..60);
+        let whom = match self.rng.u32(0..3) {
+            0 => Banned::Room(room),
+            1 => Banned::UserInRoom(room, user),
+            _ => Banned::User(user),
+        };
+        let command = match self.rng.u32(0..8) {
+            0..3 => Command::Kick { room, user },
+            3 | 4 => Command::Dismiss { room },
+            _ => Command::Ban { whom, seconds },
+        };
+        if matches!(command, Command::Ban { .. }) && self.rng.u32(0..3) == 0 {
+            let lifted = at + Duration::from_millis(self.rng.u64(0..seconds * 1_000));
+            let command = Command::Ban { whom, seconds: 0 };
+            self.steps.push((lifted, Step::Command { app, command }));
+        }
+        for who in 0..self.swarm.engines.len() {
+            if self.swarm.engines[who] == (app, user) && self.rng.u32(0..4) > 0 {
+                let soon = at + Duration::from_millis(self.rng.u64(0..8_000));
+                let later = at + Duration::from_millis(self.rng.u64(8_000..90_000));
+                self.steps.push((soon, Step::Join { who, room }));
+                self.steps.push((later, Step::Join { who, room }));
+            }
+        }
+        command
     }
 
     fn params(&mut self) -> ParamsKind {

@@ -1,6 +1,7 @@
 //! A run as a list of steps. All chance is in here: the same plan plays the same way, and what is left of it after
 //! steps are taken out is a plan too.
 
+mod command;
 mod draw;
 mod kinds;
 
@@ -10,6 +11,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use rts_proto::{LoginCode, MessageConfig};
 
+pub(crate) use command::{Banned, Command};
 pub(crate) use kinds::{Attack, Nonsense, ParamsKind, TokenKind, Weather};
 
 use super::swarm::Swarm;
@@ -35,6 +37,7 @@ pub(crate) enum Step {
     SendTimeout { who: Slot, ms: u64 },
     ServerParams { who: Slot, kind: ParamsKind },
     ServerSend { who: Slot, bytes: usize, is_binary: bool },
+    Command { app: usize, command: Command },
     Destroy { who: Slot },
     NetworkChanged { who: Slot },
     Nonsense { who: Slot, what: Nonsense },
@@ -100,7 +103,8 @@ impl Step {
             | Self::Stall { who, .. }
             | Self::KeepOut { who, .. }
             | Self::Freeze { who, .. } => Some(who),
-            Self::CutAll
+            Self::Command { .. }
+            | Self::CutAll
             | Self::Unstick
             | Self::Silence { .. }
             | Self::RefuseAll { .. }

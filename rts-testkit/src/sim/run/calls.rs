@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use rts_proto::client::Parameters;
-use rts_proto::{AppId, MessageConfig, RoomKey};
+use rts_proto::{MessageConfig, RoomKey};
 
-use super::{Place, Run, app_id, room_id, uid};
+use super::{Place, Run};
 use crate::Person;
+use crate::sim::names::{app_id, room_id, uid};
 use crate::sim::oracles::Violation;
 use crate::sim::payload;
 use crate::sim::plan::{Nonsense, ParamsKind, Slot, Step, TokenKind};
@@ -151,8 +152,7 @@ impl Run<'_> {
         kind: ParamsKind,
     ) -> Result<(), Violation> {
         let app = self.oracles.model.engines[who].app;
-        let id_of = |app| AppId::new(&app_id(app)).expect("an app id");
-        let url = kind.url(&id_of(app), &id_of(app + 1));
+        let url = kind.url(&app_id(app), &app_id(app + 1));
         self.last_serial += 1;
         let serial = self.last_serial;
         let signature = match kind {
@@ -243,8 +243,7 @@ impl Run<'_> {
         // Tokens end with the year 2106, and clocks may be set to later ones.
         let seconds = u32::try_from(expire_at).unwrap_or(u32::MAX);
         let expire_at = u64::from(seconds);
-        let app_id = AppId::new(&app_id(app)).expect("an app id");
-        let mut token = self.world.token_of(&app_id, &uid(user), seconds);
+        let mut token = self.world.token_of(&app_id(app), &uid(user), seconds);
         match kind {
             TokenKind::CutOff => token.truncate(token.len() - 8),
             TokenKind::Tampered => {

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Run, app_id, uid};
+use super::Run;
+use crate::sim::names::{app_id, uid};
 use crate::sim::oracles::Violation;
 use crate::sim::plan::{Slot, Step, Weather};
 use crate::sim::trace::Entry;
@@ -47,7 +48,7 @@ impl Run<'_> {
             }
             Step::Attack { app, how } => {
                 let now = self.world.now();
-                self.attackers.attack(&mut self.world, now, &app_id(app), how);
+                self.attackers.attack(&mut self.world, now, app_id(app).as_str(), how);
             }
             _ => {}
         }

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use rts_proto::{LoginCode, MessageConfig, RoomKey};
 
-use super::{Place, Run, uid};
+use super::{Place, Run};
 use crate::Person;
 use crate::sim::model;
+use crate::sim::names::uid;
 use crate::sim::oracles::Violation;
-use crate::sim::plan::{ParamsKind, Step, TokenKind, Weather};
+use crate::sim::plan::{Command, ParamsKind, Step, TokenKind, Weather};
 use crate::sim::trace::{Call, Entry, Phase};
 
 /// Within this time after the faults everybody is back.
@@ -34,6 +35,9 @@ impl Run<'_> {
         self.world.net.refuses = false;
         self.world.verdict_delay = Duration::ZERO;
         self.fault(Step::USUAL_APP_SERVER)?;
+        for (app, whom) in std::mem::take(&mut self.bans) {
+            self.command(app, Command::Ban { whom, seconds: 0 })?;
+        }
         for user in std::mem::take(&mut self.refused) {
             self.world.refuse(&uid(user), LoginCode::Ok);
         }

@@ -1,20 +1,22 @@
 //! Plays a plan: the calls and faults, then the healing, then the end.
 
+mod back_end;
 mod calls;
 mod faults;
 mod healing;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use rts_proto::client::Parameters;
 use rts_proto::server::{Post, Verdict};
-use rts_proto::{AppId, Instant, LoginCode, RoomKey};
+use rts_proto::{Instant, LoginCode, RoomKey};
 
 use super::attack::Attackers;
+use super::names::{app_id, app_number};
 use super::oracles::{Oracles, Violation};
-use super::plan::{Plan, Step};
+use super::plan::{Banned, Plan, Step};
 use super::situations::Situations;
 use super::spotter::Spotter;
 use super::trace::{Call, Entry, Line, Posted, TokenFacts, Trace};
@@ -72,21 +74,14 @@ struct Run<'a> {
     tokens: BTreeMap<Vec<u8>, TokenFacts>,
     keys: BTreeMap<usize, u64>,
     refused: Vec<usize>,
+    /// What the back ends have banned.
+    bans: BTreeSet<(usize, Banned)>,
     last_serial: u64,
     calls: u64,
     /// The server is stopping, and no other one is there yet.
     is_draining: bool,
     /// Some link may have more on it than it carries in an hour.
     was_narrow: bool,
-}
-
-/// All apps have ids of one length that differ at the end.
-fn app_id(app: usize) -> String {
-    format!("simulation00000000000{app:03}")
-}
-
-fn app_number(id: &AppId) -> usize {
-    id.as_str().get(21..).and_then(|number| number.parse().ok()).unwrap_or(usize::MAX)
 }
 
 fn posted(post: &Post) -> Posted {
@@ -98,14 +93,6 @@ fn posted(post: &Post) -> Posted {
         signature: post.params.signature().to_owned(),
         payload: post.payload.clone(),
     }
-}
-
-fn uid(user: usize) -> String {
-    format!("user-{user}")
-}
-
-fn room_id(room: usize) -> String {
-    format!("room-{room}")
 }
 
 impl<'a> Run<'a> {
@@ -121,6 +108,7 @@ impl<'a> Run<'a> {
             tokens: BTreeMap::new(),
             keys: BTreeMap::new(),
             refused: Vec::new(),
+            bans: BTreeSet::new(),
             last_serial: 0,
             calls: 0,
             is_draining: false,
@@ -147,7 +135,7 @@ impl<'a> Run<'a> {
     }
 
     fn new_engine(&mut self, app: usize) -> Result<Person, Violation> {
-        let person = self.world.add(&app_id(app), Parameters::default());
+        let person = self.world.add(app_id(app).as_str(), Parameters::default());
         self.note(Entry::Engine { who: person, app })?;
         Ok(person)
     }
@@ -180,8 +168,9 @@ impl<'a> Run<'a> {
             let entry = match happening {
                 Happening::Event(who, event) => Entry::Event { who, event },
                 Happening::Dialled(who) => Entry::Dialled { who },
-                // No app of a run has a back end that wants to know.
-                Happening::Reported(_) => continue,
+                Happening::Reported(app, report) => {
+                    Entry::Reported { app: app_number(&app), report }
+                }
                 Happening::TargetChecked(target, is_allowed) => Entry::TargetChecked {
                     app: app_number(&target.app_id),
                     url: target.url.to_string(),
@@ -227,6 +216,9 @@ impl<'a> Run<'a> {
                 return Ok(());
             }
             return self.call(slot, step);
+        }
+        if let Step::Command { app, command } = step {
+            return self.command(app, command);
         }
         self.note(Entry::Fault(step))?;
         self.fault(step)?;

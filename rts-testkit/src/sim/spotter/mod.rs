@@ -1,6 +1,7 @@
 //! Recognises situations in the trace.
 
 mod app_server;
+mod back_end;
 mod rooms;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use rts_proto::{
 };
 
 use app_server::AppServer;
+use back_end::BackEnd;
 
 use super::model::{Engine, Login, Model, RoomPhase};
 use super::payload;
@@ -47,6 +49,7 @@ pub(crate) struct Spotter {
     inside: Option<Situation>,
     last_call: Option<(Person, Instant, Call)>,
     app_server: AppServer,
+    back_end: BackEnd,
 }
 
 impl Spotter {
@@ -56,6 +59,7 @@ impl Spotter {
 
     pub(crate) fn see(&mut self, model: &Model, line: &Line) {
         self.see_app_server(model, line);
+        self.see_back_end(model, line);
         match &line.entry {
             Entry::Call { who, call, returned } => {
                 self.called(&model.engines[*who], line.at, *who, call, *returned);
@@ -83,6 +87,8 @@ impl Spotter {
             | Entry::Posted { .. }
             | Entry::AppServerSaid { .. }
             | Entry::PostAbandoned { .. }
+            | Entry::Commanded { .. }
+            | Entry::Reported { .. }
             | Entry::Restarted
             | Entry::Closed { code: None, .. }
             | Entry::Fault(_)
@@ -92,14 +98,7 @@ impl Spotter {
     }
 
     fn called(&mut self, engine: &Engine, now: Instant, who: Person, call: &Call, returned: i64) {
-        let is_down = matches!(
-            engine.connection,
-            Some(
-                ConnectionState::Reconnecting
-                    | ConnectionState::Disconnected
-                    | ConnectionState::Lost
-            )
-        );
+        let is_down = is_down(engine);
         let is_logging_in = matches!(engine.login, Login::LoggingIn(_));
         match call {
             Call::Login { .. } if returned == -2 => self.met(Situation::LoginTwice),
@@ -307,4 +306,12 @@ impl Spotter {
             _ => {}
         }
     }
+}
+
+/// The application knows that there is no link.
+fn is_down(engine: &Engine) -> bool {
+    matches!(
+        engine.connection,
+        Some(ConnectionState::Reconnecting | ConnectionState::Disconnected | ConnectionState::Lost)
+    )
 }

@@ -1,0 +1,34 @@
+//! What things are called in a run.
+
+use rts_proto::{AppId, RoomId, UserId};
+
+/// Whom the back end of every app says that its messages are from.
+pub(crate) const BACK_END: &str = "back-office";
+
+/// The user as which a peer logs in before it misbehaves. Nobody speaks to it.
+pub(crate) const MALLORY: &str = "mallory";
+
+/// All apps have ids of one length that differ at the end.
+pub(crate) fn app_id(app: usize) -> AppId {
+    AppId::new(&format!("simulation00000000000{app:03}")).expect("an app id")
+}
+
+pub(crate) fn app_number(id: &AppId) -> usize {
+    id.as_str().get(21..).and_then(|number| number.parse().ok()).unwrap_or(usize::MAX)
+}
+
+pub(crate) fn uid(user: usize) -> String {
+    format!("user-{user}")
+}
+
+pub(crate) fn user_id(user: usize) -> UserId {
+    UserId::new(&uid(user)).expect("a user id")
+}
+
+pub(crate) fn room_id(room: usize) -> String {
+    format!("room-{room}")
+}
+
+pub(crate) fn room_name(room: usize) -> RoomId {
+    RoomId::new(&room_id(room)).expect("a room id")
+}
