@@ -58,7 +58,7 @@ impl Oracle for BackEnd {
         match &line.entry {
             Entry::Commanded { app, serial, command, answer } => {
                 self.is_true(model, *app, *command, answer)?;
-                self.commanded(line.at, *app, *serial, *command, answer)
+                self.commanded(model, line.at, *app, *serial, *command, answer)
             }
             Entry::Reported { app, report } => self.reported(line.at, *app, report),
             Entry::Event { who, event } => self.told(model, line.at, *who, event),
@@ -174,6 +174,7 @@ impl BackEnd {
 
     fn commanded(
         &mut self,
+        model: &Model,
         now: Instant,
         app: usize,
         serial: u64,
@@ -185,7 +186,9 @@ impl BackEnd {
         })?;
         match (command, answer) {
             (Command::Unicast { to, bytes, is_binary }, Answer::Queued(1)) => {
-                if bytes >= payload::MARKED_BYTES_MIN {
+                // A session may be of an engine that is gone and did not say so.
+                let is_there = model.live(app).any(|(_, live)| live == uid(to));
+                if is_there && bytes >= payload::MARKED_BYTES_MIN {
                     self.expected.entry((app, uid(to))).or_default().insert(serial);
                 }
                 let message = Message { app, to: uid(to), bytes, is_binary, is_received: false };
