@@ -37,7 +37,7 @@ pub mod application {
     pub use crate::shard::{Authenticate, Watch};
     pub use rts_engine::{Engine, EngineError, Events, Room, Sent, ServerAnswer, sdk_version};
     pub use rts_proto::client::{
-        BroadcastError, BusinessIdError, CreateRoomError, Event, EventHandler, JoinError,
+        BroadcastError, BusinessIdError, CreateRoomError, Event, EventHandler, JoinError, JoinType,
         LoginError, ParametersError, RoomEvent, RoomEventHandler, SendError, WarningCode,
     };
     pub use rts_proto::{

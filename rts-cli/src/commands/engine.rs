@@ -283,9 +283,8 @@ pub(crate) fn event_json(event: &Event) -> Value {
 
 fn room_event_json(room: &str, event: &RoomEvent) -> Value {
     match event {
-        RoomEvent::Joined { uid, rejoined, elapsed } => {
-            let extra =
-                json!({"join_type": u8::from(*rejoined), "elapsed": millis(*elapsed)}).to_string();
+        RoomEvent::Joined { uid, how, elapsed } => {
+            let extra = json!({"join_type": how.code(), "elapsed": millis(*elapsed)}).to_string();
             json!({"on": "onRoomStateChanged", "room": room, "uid": uid.as_str(), "state": 0,
                 "extra": extra})
         }

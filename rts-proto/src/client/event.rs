@@ -88,8 +88,8 @@ pub enum RoomEvent {
     Joined {
         /// This engine's user.
         uid: UserId,
-        /// Whether this is after a reconnect.
-        rejoined: bool,
+        /// Whether this is after a reconnect, and what that means.
+        how: JoinType,
         /// Since `join`, or since the link was lost.
         elapsed: Duration,
     },
@@ -132,6 +132,30 @@ pub enum RoomEvent {
         /// Why.
         reason: LeaveReason,
     },
+}
+
+/// What an engine's coming into a room means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JoinType {
+    /// `join`: those who are in the room are told next.
+    First,
+    /// The session went on after a reconnect: nothing that was said in the room is missing, and who is in it was
+    /// told all along.
+    Resumed,
+    /// The session was lost and the room joined again: what was said meanwhile is missing, and those who are
+    /// in the room now are told next, in place of all who were told before.
+    Anew,
+}
+
+impl JoinType {
+    /// The contract's `join_type`: 1 after a reconnect.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::First => 0,
+            Self::Resumed | Self::Anew => 1,
+        }
+    }
 }
 
 /// What a warning is about.
@@ -193,7 +217,7 @@ pub trait EventHandler: Send {
 /// The callbacks of one room. Every method does nothing unless it is implemented.
 pub trait RoomEventHandler: Send {
     /// Joined, or joined again after a reconnect.
-    fn on_joined(&mut self, _room: &RoomId, _uid: &UserId, _rejoined: bool, _elapsed: Duration) {}
+    fn on_joined(&mut self, _room: &RoomId, _uid: &UserId, _how: JoinType, _elapsed: Duration) {}
     /// Any other change of state.
     fn on_room_state_changed(&mut self, _room: &RoomId, _uid: Option<&UserId>, _state: RoomState) {}
     /// Really out.
@@ -245,9 +269,7 @@ impl RoomEvent {
     /// Calls the method of `handler` that belongs to this event of `room`.
     pub fn dispatch(&self, room: &RoomId, handler: &mut dyn RoomEventHandler) {
         match self {
-            Self::Joined { uid, rejoined, elapsed } => {
-                handler.on_joined(room, uid, *rejoined, *elapsed);
-            }
+            Self::Joined { uid, how, elapsed } => handler.on_joined(room, uid, *how, *elapsed),
             Self::StateChanged { uid, state } => {
                 handler.on_room_state_changed(room, uid.as_ref(), *state);
             }

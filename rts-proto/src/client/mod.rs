@@ -28,7 +28,7 @@ use bytes::Bytes;
 pub use call::{
     BroadcastError, BusinessIdError, CreateRoomError, JoinError, LoginError, SendError,
 };
-pub use event::{Event, EventHandler, RoomEvent, RoomEventHandler, WarningCode};
+pub use event::{Event, EventHandler, JoinType, RoomEvent, RoomEventHandler, WarningCode};
 pub use parameters::{Parameters, ParametersError};
 pub use timer::Timer;
 

@@ -8,7 +8,7 @@ use super::connection::Link;
 use super::login::Login;
 use super::pending::{Asker, Question};
 use super::session::Tag;
-use super::{BroadcastError, Client, CreateRoomError, Event, JoinError, RoomEvent};
+use super::{BroadcastError, Client, CreateRoomError, Event, JoinError, JoinType, RoomEvent};
 use crate::limits::{
     CLIENT_WINDOW_JOINS_MAX, PAYLOAD_BYTES_MAX, ROOMS_PER_USER_MAX, WINDOW_BYTES_MAX,
 };
@@ -339,7 +339,7 @@ impl Client {
             if self.rooms.phase(key) == Some(Phase::Joined) {
                 let elapsed = now.since(lost_at);
                 let uid = uid.clone();
-                self.emit_room(key, RoomEvent::Joined { uid, rejoined: true, elapsed });
+                self.emit_room(key, RoomEvent::Joined { uid, how: JoinType::Resumed, elapsed });
             }
         }
     }
@@ -385,7 +385,8 @@ impl Client {
         }
         self.rooms.set_phase(key, Phase::Joined);
         let elapsed = now.since(since);
-        self.emit_room(key, RoomEvent::Joined { uid, rejoined: again, elapsed });
+        let how = if again { JoinType::Anew } else { JoinType::First };
+        self.emit_room(key, RoomEvent::Joined { uid, how, elapsed });
         for member in members {
             self.emit_room(key, RoomEvent::UserJoined(member));
         }

@@ -84,6 +84,8 @@ situations! {
     BroadcastHeard,
     /// A broadcast was heard while its hearer was leaving.
     HeardWhileLeaving,
+    /// A membership went on over a break that was reported.
+    RoomResumed,
     /// A room was joined again after a break that was reported.
     Rejoined,
     /// A room was joined again after a break that was not reported: the session was lost.

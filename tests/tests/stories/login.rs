@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rts_proto::client::{Event, LoginError, Parameters, RoomEvent};
+use rts_proto::client::{Event, JoinType, LoginError, Parameters, RoomEvent};
 use rts_proto::server::Config;
 use rts_proto::{LoginCode, LogoutReason, RoomKey, RoomState, UserId};
 use rts_testkit::World;
@@ -283,7 +283,10 @@ fn rooms_wait_for_a_better_token_of_their_user() {
         }
         world.run_for(seconds(1));
         let seen = room_events(&mut world);
-        assert!(matches!(seen[..], [RoomEvent::Joined { rejoined: true, .. }]), "{how}: {seen:?}");
+        assert!(
+            matches!(seen[..], [RoomEvent::Joined { how: JoinType::Anew, .. }]),
+            "{how}: {seen:?}"
+        );
     }
 }
 

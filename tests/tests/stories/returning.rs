@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rts_proto::client::{Event, RoomEvent};
+use rts_proto::client::{Event, JoinType, RoomEvent};
 use rts_proto::server::Config;
 use rts_testkit::World;
 
@@ -72,9 +72,35 @@ fn a_reported_break_confirms_the_rooms() {
     world.run_for(seconds(6));
     let events = world.take_events(ALICE);
     let rejoined = |e: &Event| {
-        matches!(e, Event::Room { event: RoomEvent::Joined { rejoined: true, .. }, .. })
+        matches!(e, Event::Room { event: RoomEvent::Joined { how: JoinType::Resumed, .. }, .. })
     };
     assert_eq!(events.iter().filter(|event| rejoined(event)).count(), 1, "{events:?}");
+}
+
+#[test]
+fn a_return_says_whether_something_of_a_room_may_be_missing() {
+    let cases = [
+        (13, vec!["joined: Resumed"], vec!["while she is away"]),
+        (40, vec!["joined: Anew", "bob joined"], vec![]),
+    ];
+    for (away, rooms, heard) in cases {
+        let mut world = World::new(without_rates(), 2, 1);
+        world.log_in(ALICE, "alice");
+        world.log_in(BOB, "bob");
+        world.join(ALICE, "room");
+        let bobs = world.join(BOB, "room");
+        world.take_log();
+        world.keep_out(ALICE);
+        world.run_for(seconds(1));
+        world.broadcast(BOB, bobs, "while she is away");
+        world.run_for(seconds(away));
+        world.let_in(ALICE);
+        world.run_for(seconds(6));
+        assert_eq!(world.room_texts(ALICE), heard, "{away} s");
+        let mut told = told(&mut world, ALICE);
+        told.retain(|line| line.contains("joined"));
+        assert_eq!(told, rooms, "{away} s");
+    }
 }
 
 #[test]
@@ -168,7 +194,7 @@ fn after_the_grace_a_user_is_gone_from_everywhere() {
 fn told(world: &mut World, who: usize) -> Vec<String> {
     let short = |event: Event| match event {
         Event::Room { event, .. } => Some(match event {
-            RoomEvent::Joined { rejoined, .. } => format!("joined, again: {rejoined}"),
+            RoomEvent::Joined { how, .. } => format!("joined: {how:?}"),
             RoomEvent::StateChanged { state, .. } => format!("state {}", state.code()),
             RoomEvent::Left => "left".to_owned(),
             RoomEvent::UserJoined(uid) => format!("{uid} joined"),
@@ -232,7 +258,7 @@ fn a_join_made_while_the_link_is_down_happens_on_return() {
     assert_eq!(told(&mut world, ALICE), Vec::<String>::new());
     world.let_in(ALICE);
     world.run_for(seconds(8));
-    assert_eq!(told(&mut world, ALICE), ["joined, again: false"]);
+    assert_eq!(told(&mut world, ALICE), ["joined: First"]);
 }
 
 #[test]
@@ -249,8 +275,8 @@ fn rooms_are_joined_again_after_a_lost_session_and_those_in_them_see_each_other(
     let (mut world, _) = two_in_a_room();
     world.restart_server(without_rates());
     world.run_for(seconds(10));
-    assert_eq!(told(&mut world, ALICE), ["joined, again: true", "bob joined"]);
-    assert_eq!(told(&mut world, BOB), ["joined, again: true", "alice joined"]);
+    assert_eq!(told(&mut world, ALICE), ["joined: Anew", "bob joined"]);
+    assert_eq!(told(&mut world, BOB), ["joined: Anew", "alice joined"]);
 }
 
 #[test]
@@ -272,5 +298,5 @@ fn members_of_a_displaced_login_stay_if_the_new_one_joins_in_time() {
     world.join(OTHER, "room");
     world.run_for(seconds(60));
     assert_eq!(told(&mut world, BOB), Vec::<String>::new());
-    assert_eq!(told(&mut world, OTHER), ["joined, again: false", "bob joined"]);
+    assert_eq!(told(&mut world, OTHER), ["joined: First", "bob joined"]);
 }

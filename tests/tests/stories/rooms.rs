@@ -1,7 +1,7 @@
 //! Rooms: joining, talking, leaving.
 
 use rts_proto::client::{
-    BroadcastError, BusinessIdError, CreateRoomError, Event, JoinError, RoomEvent,
+    BroadcastError, BusinessIdError, CreateRoomError, Event, JoinError, JoinType, RoomEvent,
 };
 use rts_proto::server::Config;
 use rts_proto::{BroadcastCode, LeaveReason, Payload, RoomState};
@@ -45,7 +45,7 @@ fn a_joiner_learns_who_is_there_and_the_others_learn_who_came_and_went() {
     let bobs = world.join(BOB, "room");
     let seen = room_events(world.take_events(BOB));
     assert!(
-        matches!(&seen[..], [RoomEvent::Joined { rejoined: false, .. }, RoomEvent::UserJoined(uid)]
+        matches!(&seen[..], [RoomEvent::Joined { how: JoinType::First, .. }, RoomEvent::UserJoined(uid)]
         if uid.as_str() == "alice"),
         "{seen:?}"
     );
@@ -234,6 +234,6 @@ fn logging_out_leaves_all_rooms_without_a_word_and_the_others_see_it() {
     world.run_for(seconds(1));
     assert!(matches!(
         room_events(world.take_events(ALICE))[..],
-        [RoomEvent::Joined { rejoined: false, .. }, RoomEvent::UserJoined(_)]
+        [RoomEvent::Joined { how: JoinType::First, .. }, RoomEvent::UserJoined(_)]
     ));
 }

@@ -1,6 +1,6 @@
 //! What happens in rooms.
 
-use rts_proto::client::RoomEvent;
+use rts_proto::client::{JoinType, RoomEvent};
 use rts_proto::{BroadcastCode, ConnectionState, Instant, LeaveReason, RoomState};
 
 use super::Spotter;
@@ -19,7 +19,8 @@ impl Spotter {
         event: &RoomEvent,
     ) {
         match event {
-            RoomEvent::Joined { rejoined: true, .. } => {
+            RoomEvent::Joined { how: JoinType::Resumed, .. } => self.met(Situation::RoomResumed),
+            RoomEvent::Joined { how: JoinType::Anew, .. } => {
                 let is_reported = engine.connection == Some(ConnectionState::Reconnected);
                 self.met(match is_reported {
                     true => Situation::Rejoined,

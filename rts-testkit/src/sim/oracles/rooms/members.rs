@@ -9,8 +9,6 @@ use crate::sim::model::Model;
 #[derive(Debug, Default)]
 pub(super) struct Members {
     pub(super) uids: BTreeSet<String>,
-    /// Joined again: some may have left unseen, and all are named once more.
-    pub(super) again: bool,
     pub(super) notices_stopped: bool,
 }
 
@@ -25,11 +23,7 @@ impl Rooms {
                     *uid != own && model.engines[*other].joined().any(|(_, room)| room == id)
                 });
                 let others: BTreeSet<String> = others.map(|(_, uid)| uid.to_owned()).collect();
-                let holds = match members {
-                    Members { notices_stopped: true, .. } => true,
-                    Members { again: true, uids, .. } => others.is_subset(uids),
-                    Members { uids, .. } => others == *uids,
-                };
+                let holds = members.notices_stopped || others == members.uids;
                 ensure(holds, || {
                     format!(
                         "I27: #{who} believes that {:?} are in {id}, and {others:?} are",

@@ -5,7 +5,7 @@ mod members;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rts_proto::client::{Event, RoomEvent};
+use rts_proto::client::{Event, JoinType, RoomEvent};
 use rts_proto::{Instant, RoomKey, RoomState};
 
 use super::{Oracle, Violation, ensure};
@@ -124,19 +124,21 @@ impl Rooms {
         let is_in =
             matches!(phase, RoomPhase::Joined | RoomPhase::Leaving { was_joined: true, .. });
         match event {
-            RoomEvent::Joined { uid, rejoined, .. } => {
+            RoomEvent::Joined { uid, how, .. } => {
                 let own = model.engines[who].login.live();
                 ensure(own == Some(uid.as_str()), || format!("#{who} joined as {uid}"))?;
-                let wanted = if *rejoined { RoomPhase::Joined } else { RoomPhase::Joining };
+                let wanted = match how {
+                    JoinType::First => RoomPhase::Joining,
+                    JoinType::Resumed | JoinType::Anew => RoomPhase::Joined,
+                };
                 ensure(phase == wanted, || {
-                    format!("I23: #{who} joined (again: {rejoined}), and was {phase:?}")
+                    format!("I23: #{who} joined ({how:?}), and was {phase:?}")
                 })?;
-                self.broken(handle);
-                let members = self.members.entry(handle).or_default();
-                if !*rejoined {
-                    *members = Members::default();
+                // I28: where the session went on nothing is missing, and nobody came or went unseen.
+                if *how != JoinType::Resumed {
+                    self.broken(handle);
+                    self.members.insert(handle, Members::default());
                 }
-                members.again |= *rejoined;
                 Ok(())
             }
             RoomEvent::StateChanged { state, .. } => {
@@ -169,15 +171,13 @@ impl Rooms {
                 ensure(own != Some(uid.as_str()), || format!("#{who} was told of itself"))?;
                 let members = self.members.entry(handle).or_default();
                 let is_new = members.uids.insert(uid.as_str().to_owned());
-                ensure(is_new || members.again, || {
-                    format!("I27: #{who} was told twice that {uid} is in the room")
-                })
+                ensure(is_new, || format!("I27: #{who} was told twice that {uid} is in the room"))
             }
             RoomEvent::UserLeft { uid, .. } => {
                 ensure(is_in, || format!("I24: #{who} heard of a leave, and is {phase:?}"))?;
                 let members = self.members.entry(handle).or_default();
                 let was_in = members.uids.remove(uid.as_str());
-                ensure(was_in || members.again || members.notices_stopped, || {
+                ensure(was_in || members.notices_stopped, || {
                     format!("I27: #{who} was told that {uid} left, and it was not in the room")
                 })
             }
