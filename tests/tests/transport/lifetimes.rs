@@ -1,15 +1,17 @@
 //! What ends when: handles, links, shards. And what must not end when something else does.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rts_driver::application::*;
-use rts_proto::server::Config;
+use rts_proto::server::{Config, Report};
 use smol::future::zip;
 use smol::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use smol::net::{Shutdown, TcpListener, TcpStream};
 
 use crate::ground::{
-    ANY_PORT, APP_ID, Client, Ground, RELIABLE, Serving, TestServer, client, unlimited,
+    ANY_PORT, APP_ID, Client, Ground, RELIABLE, Serving, TestServer, bytes_of, client, unlimited,
 };
 use crate::way::Way;
 
@@ -161,6 +163,31 @@ pub(crate) async fn an_authenticator_that_panics_refuses_one_login_and_harms_no_
     assert_eq!(client.log_in("panic", "bob").await, LoginCode::ServerError);
     assert_eq!(alice.status("alice").await, OnlineStatus::Online);
     assert_eq!(client.log_in("token", "bob").await, LoginCode::Ok);
+}
+
+/// Whoever watches must not panic. If it does, as a bug of the core would, that is the end of the link whose input it was.
+pub(crate) async fn a_panic_over_one_links_input_ends_that_link_alone<G: Ground>(way: Way) {
+    struct PanicsOnce(AtomicBool);
+    impl Watch for PanicsOnce {
+        fn happened(&self, _: AppId, _: Report) {
+            assert!(self.0.swap(true, Ordering::SeqCst), "a watcher that panics, on purpose");
+        }
+    }
+    let reported_apps = [AppId::new(APP_ID).expect("a good id")].into();
+    let server =
+        TestServer::<G>::start_with(way, Config { reported_apps, ..unlimited() }, ANY_PORT).await;
+    let mut alice = server.log_in("alice").await;
+    let panics = Arc::new(PanicsOnce(AtomicBool::new(false)));
+    server.shard.watch(panics.clone());
+    let mut bob = server.log_in("bob").await;
+    assert!(panics.0.load(Ordering::SeqCst), "bob's coming was told");
+    bob.engine.send_message("alice", "here again", RELIABLE).expect("a receiver");
+    let message = alice.wait_for(|event| match event {
+        Event::MessageReceived { payload, .. } => Some(bytes_of(payload)),
+        Event::ConnectionStateChanged(state) => panic!("alice was harmed: {state:?}"),
+        _ => None,
+    });
+    assert_eq!(message.await, b"here again");
 }
 
 pub(crate) async fn the_shard_knows_who_is_online<G: Ground>(way: Way) {

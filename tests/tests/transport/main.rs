@@ -110,6 +110,7 @@ macro_rules! stories {
                 a_peer_that_speaks_nonsense_is_told_and_closed
                 links_over_the_limit_are_closed_at_once
                 an_authenticator_that_panics_refuses_one_login_and_harms_no_other
+                a_panic_over_one_links_input_ends_that_link_alone
                 the_shard_knows_who_is_online
             }
             crowds {
