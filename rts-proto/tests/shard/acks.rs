@@ -7,7 +7,7 @@ use bytes::Bytes;
 use rts_proto::limits::{ACK_BYTES_MAX, ACK_DELAY, ACK_FRAMES_MAX};
 use rts_proto::server::Config;
 use rts_proto::wire::Frame;
-use rts_proto::{LinkId, MessageConfig, MessageId, Payload, SendCode};
+use rts_proto::{LinkId, MessageConfig, MessageId, Payload, RoomId, SendCode};
 
 /// Alice on her link, and bob, who does not acknowledge by himself, on his.
 fn shard() -> (Shard, LinkId, LinkId) {
@@ -31,6 +31,23 @@ fn an_acknowledgement_goes_along_with_the_result() {
     shard.wait(ACK_DELAY);
     shard.tick();
     assert_eq!(shard.hear(alice), [], "it was acknowledged before");
+}
+
+/// These are answered at once, so that there is company.
+#[test]
+fn an_acknowledgement_goes_along_with_the_answer_to_a_join_a_leave_and_a_query() {
+    let room = RoomId::new("room").expect("well formed");
+    for question in [
+        Frame::Join { room: room.clone(), ticket: 1, business_id: None },
+        Frame::Leave { room, ticket: 1 },
+        Frame::StatusQuery { query: 1, uid: Bytes::from_static(b"bob") },
+    ] {
+        let (mut shard, alice, _) = shard();
+        shard.say(alice, question);
+        assert_eq!(shard.hear(alice).len(), 1, "the answer");
+        shard.tick();
+        assert_eq!(shard.hear(alice), [Frame::Ack { received: 1 }]);
+    }
 }
 
 #[test]
