@@ -179,7 +179,7 @@ pub(crate) async fn a_panic_over_one_links_input_ends_that_link_alone<G: Ground>
     let mut alice = server.log_in("alice").await;
     let panics = Arc::new(PanicsOnce(AtomicBool::new(false)));
     server.shard.watch(panics.clone());
-    let mut bob = server.log_in("bob").await;
+    let bob = server.log_in("bob").await;
     assert!(panics.0.load(Ordering::SeqCst), "bob's coming was told");
     bob.engine.send_message("alice", "here again", RELIABLE).expect("a receiver");
     let message = alice.wait_for(|event| match event {
