@@ -1,5 +1,5 @@
-//! One conversation, broken off after every single byte, in both directions, at either user, in three ways: it always ends
-//! well.
+//! Three conversations, broken off after every single byte, in both directions, at either user, in three ways: they always
+//! end well.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,9 +16,33 @@ const NAMES: [&str; 2] = ["alice", "bob"];
 /// Sends of each kind.
 const EACH: usize = 6;
 
-/// Where the conversation breaks off.
+/// How the conversation goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Script {
+    /// One thing after the other, and one resume.
+    Calm,
+    /// All messages at once.
+    Hurried,
+    /// The link is lost again and again, and the token renewed on the way.
+    Returning,
+}
+
+impl Script {
+    const ALL: [Self; 3] = [Self::Calm, Self::Hurried, Self::Returning];
+
+    fn pause_ms(self) -> u64 {
+        match self {
+            Self::Calm => 5,
+            Self::Hurried => 0,
+            Self::Returning => 20,
+        }
+    }
+}
+
+/// Which conversation, and where it breaks off.
 #[derive(Clone, Copy, Debug)]
 struct Cut {
+    script: Script,
     who: Person,
     to: Side,
     bytes: u64,
@@ -72,7 +96,7 @@ impl Story {
     }
 }
 
-/// The whole conversation; with `None` nothing breaks, and the bytes that `who` would see pass are counted.
+/// The whole conversation. Returns what is left of the cut's bytes, if it did not come to the cut.
 fn tell(cut: Cut) -> (Story, Option<u64>) {
     let mut world = World::new(Config::default(), 2, 1);
     world.break_after(cut.who, cut.to, cut.bytes, cut.how);
@@ -94,7 +118,12 @@ fn tell(cut: Cut) -> (Story, Option<u64>) {
         }
         let text = format!("binary {number}");
         story.send(Payload::binary(text.clone()), text, MessageConfig::ReliableOrdered);
-        story.wait(5);
+        story.wait(cut.script.pause_ms());
+        if cut.script == Script::Returning && number % 2 == 1 {
+            story.world.cut(ALICE);
+            let token = story.world.token("alice");
+            story.world.call(ALICE, |engine, now| engine.update_login_token(now, &token));
+        }
     }
     for number in 0..2 {
         let text = format!("{number}");
@@ -251,7 +280,13 @@ fn check(cut: Cut, story: &Story) {
 
 /// Every byte of one direction of one user's links, in every way. The points are shared among threads.
 fn cut_everywhere(who: Person, to: Side) {
-    let never = Cut { who, to, bytes: u64::MAX, how: Break::Closed };
+    for script in Script::ALL {
+        cut_script(script, who, to);
+    }
+}
+
+fn cut_script(script: Script, who: Person, to: Side) {
+    let never = Cut { script, who, to, bytes: u64::MAX, how: Break::Closed };
     let (story, left) = tell(never);
     check(never, &story);
     let total = u64::MAX - left.expect("nothing broke");
@@ -267,7 +302,7 @@ fn cut_everywhere(who: Person, to: Side) {
                         return;
                     }
                     for how in Break::ALL {
-                        let cut = Cut { who, to, bytes, how };
+                        let cut = Cut { script, who, to, bytes, how };
                         let (story, left) = tell(cut);
                         assert_eq!(left, None, "{cut:?}: it was to break");
                         check(cut, &story);
@@ -276,7 +311,8 @@ fn cut_everywhere(who: Person, to: Side) {
             });
         }
     });
-    println!("{} bytes of {} towards {to:?}, {} ways", total, NAMES[who], Break::ALL.len());
+    let ways = Break::ALL.len();
+    println!("{script:?}: {total} bytes of {} towards {to:?}, {ways} ways", NAMES[who]);
 }
 
 #[test]
