@@ -9,7 +9,7 @@ use crate::Person;
 /// Something that happened, for those who watch the whole world.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Happening {
-    /// An engine called back. Only of engines that are called through [`World::call`].
+    /// An engine called back. Only of engines that are called through [`World::call`](crate::World::call).
     Event(Person, Event),
     /// The server's driver judged a token.
     Judged(Credentials, Verdict),
