@@ -163,6 +163,16 @@ number_id! {
     /// What a send returned: 1, 2, 3, ... per engine, or per room handle for broadcasts.
     MessageId
 }
+impl MessageId {
+    /// The last of a sequence: calls return ids as positive numbers of 64 bits with a sign.
+    pub const MAX: Self = Self(i64::MAX.cast_unsigned());
+
+    /// The next of its sequence; none after the last.
+    pub(crate) fn next(self) -> Option<Self> {
+        (self < Self::MAX).then_some(Self(self.0 + 1))
+    }
+}
+
 number_id! {
     /// One room handle of one engine, never used again.
     RoomKey

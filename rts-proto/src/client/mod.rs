@@ -34,7 +34,7 @@ pub use timer::Timer;
 
 use crate::backoff::Backoff;
 use crate::random::Random;
-use crate::{AppId, BusinessId, Disconnect, Instant, LinkId};
+use crate::{AppId, BusinessId, Disconnect, Instant, LinkId, MessageId};
 use connection::Link;
 use login::Login;
 use pending::Pending;
@@ -98,7 +98,7 @@ pub struct Client {
     timeline: Timeline,
     pending: Pending,
     /// Ids of messages to users, and to the app's server.
-    last_message: u64,
+    last_message: MessageId,
     /// Numbers of broadcasts, queries and tickets on the wire: never used twice by this engine.
     last_wire_number: u64,
     rooms: Rooms,
@@ -131,7 +131,7 @@ impl Client {
             backoff: Backoff::new(),
             timeline: Timeline::new(Instant::ORIGIN),
             pending: Pending::default(),
-            last_message: 0,
+            last_message: MessageId(0),
             last_wire_number: 0,
             rooms: Rooms::default(),
             params: Params::default(),
@@ -212,6 +212,14 @@ impl Client {
             Login::Idle | Login::LoggingIn(_) | Login::TokenRejected { .. } => 0,
         };
         unacked + self.link.buffered_bytes()
+    }
+
+    /// For tests of the end of counting: the ids of messages, and of broadcasts in the rooms that there are, go on
+    /// after this one.
+    #[doc(hidden)]
+    pub fn count_on_after(&mut self, last: MessageId) {
+        self.last_message = last;
+        self.rooms.count_on_after(last);
     }
 
     fn advance(&mut self, now: Instant) -> Instant {

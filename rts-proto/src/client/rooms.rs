@@ -30,7 +30,7 @@ pub(super) struct Rooms {
 struct Room {
     id: RoomId,
     phase: Phase,
-    last_message: u64,
+    last_message: MessageId,
 }
 
 /// ```text
@@ -76,6 +76,12 @@ impl Rooms {
         self.by_id.clear();
     }
 
+    pub(super) fn count_on_after(&mut self, last: MessageId) {
+        for room in self.by_key.values_mut() {
+            room.last_message = last;
+        }
+    }
+
     fn keys(&self) -> Vec<RoomKey> {
         self.by_key.keys().copied().collect()
     }
@@ -117,7 +123,8 @@ impl Client {
             Ok(id) => {
                 self.rooms.last_key += 1;
                 let key = RoomKey(self.rooms.last_key);
-                let room = Room { id: id.clone(), phase: Phase::Created, last_message: 0 };
+                let room =
+                    Room { id: id.clone(), phase: Phase::Created, last_message: MessageId(0) };
                 self.rooms.by_key.insert(key, room);
                 self.rooms.by_id.insert(id, key);
                 return Ok(key);
@@ -196,8 +203,8 @@ impl Client {
     ) -> Result<MessageId, BroadcastError> {
         let now = self.advance(now);
         let room = self.rooms.by_key.get_mut(&key).ok_or(BroadcastError::NoRoom)?;
-        room.last_message = room.last_message.checked_add(1).ok_or(BroadcastError::NoMoreIds)?;
-        let id = MessageId(room.last_message);
+        room.last_message = room.last_message.next().ok_or(BroadcastError::NoMoreIds)?;
+        let id = room.last_message;
         if let Err(code) = self.try_broadcast(now, key, id, payload) {
             self.emit_room(key, RoomEvent::MessageSendResult { id, code });
         }

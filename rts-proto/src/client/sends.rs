@@ -44,7 +44,7 @@ impl Client {
         }
         let id = self.next_message_id()?;
         if let Err(code) = self.try_send(now, id, uid, payload, config) {
-            self.last_message += u64::from(planted(Bug::IdSkipped));
+            self.last_message.0 += u64::from(planted(Bug::IdSkipped));
             self.emit(Event::MessageSendResult { id, code });
         }
         Ok(id)
@@ -52,8 +52,8 @@ impl Client {
 
     /// Messages to users and to the app's server have one sequence of ids.
     pub(super) fn next_message_id(&mut self) -> Result<MessageId, SendError> {
-        self.last_message = self.last_message.checked_add(1).ok_or(SendError::NoMoreIds)?;
-        Ok(MessageId(self.last_message))
+        self.last_message = self.last_message.next().ok_or(SendError::NoMoreIds)?;
+        Ok(self.last_message)
     }
 
     fn try_send(

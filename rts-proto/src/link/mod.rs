@@ -9,8 +9,11 @@ use alloc::collections::VecDeque;
 use bytes::Bytes;
 
 use crate::ProtocolError;
-use crate::limits::{ACK_BYTES_MAX, ACK_FRAMES_MAX};
+use crate::limits::{ACK_BYTES_MAX, ACK_FRAMES_MAX, SERVER_WINDOW_FRAMES_MAX};
 use crate::planted::{Bug, planted};
+
+/// So many frames may be acknowledged before there are no more numbers, even for a whole window of them.
+const NUMBERS_MAX: u64 = u64::MAX - 2 * SERVER_WINDOW_FRAMES_MAX as u64;
 
 /// One side of a session. `T` is what the side wants to know again when a frame is acknowledged.
 #[derive(Debug)]
@@ -57,7 +60,7 @@ impl<T> Channel<T> {
 
     pub(crate) fn has_room(&self, frame_bytes: usize, frames_max: usize, bytes_max: usize) -> bool {
         let fits = self.window.len() < frames_max && self.bytes + frame_bytes <= bytes_max;
-        fits || planted(Bug::WindowUnbounded)
+        fits && self.acked < NUMBERS_MAX || planted(Bug::WindowUnbounded)
     }
 
     /// The first frame that was not transmitted yet.

@@ -145,8 +145,12 @@ impl Server {
         if continues && present_claim > asked_claim && !planted(Bug::ClaimIgnored) {
             return self.close(link, CloseCode::Displaced, "logged in elsewhere");
         }
-        let claim =
-            if continues { asked_claim } else { clock.max(present_claim.saturating_add(1)) };
+        let claim = match present_claim.checked_add(1) {
+            _ if continues => asked_claim,
+            Some(next) => clock.max(next),
+            // There is no greater claim, and without one nobody would know which login is newer.
+            None => return self.refuse(link, LoginCode::ServerError),
+        };
         if let Some(number) = present {
             self.supersede(now, number, claim);
         }

@@ -1,8 +1,8 @@
 //! Claims order the logins of one user: who stays, who goes, and which claim the new session has (§3.4, §3.5).
 
-use rts_proto::CloseCode;
 use rts_proto::server::Config;
-use rts_proto::wire::{Frame, Login};
+use rts_proto::wire::{Frame, Login, LoginAnswer};
+use rts_proto::{CloseCode, LoginCode};
 
 use crate::support::{Shard, login, resume};
 
@@ -65,4 +65,23 @@ fn a_claim_that_the_clock_could_not_have_given_is_none() {
     assert_eq!(login_with(2_001, 2_000), Outcome::Displaces(2_000));
     assert_eq!(login_with(1_500, 1_499), Outcome::Displaces(1_499));
     assert_eq!(login_with(1_000, 999), Outcome::Displaces(1_001));
+}
+
+#[test]
+fn there_is_a_last_claim_and_who_would_need_a_greater_one_is_refused() {
+    let mut shard = Shard::new(Config::default());
+    shard.clock = u64::MAX - 1;
+    let (first, accepted) = shard.log_in(login("alice"));
+    assert_eq!(accepted.claim, u64::MAX - 1);
+    let (second, accepted) = shard.log_in(login("alice"));
+    assert_eq!(accepted.claim, u64::MAX);
+    assert_eq!(shard.closed(first), Some(Some(CloseCode::Displaced)));
+    let third = shard.link();
+    shard.say(third, Frame::Login(login("alice")));
+    let refused = Frame::LoginAnswer(LoginAnswer::Refused(LoginCode::ServerError));
+    assert_eq!(shard.hear(third), [refused]);
+    // The last login is as good as ever, and goes on over another link.
+    assert_eq!(shard.closed(second), None);
+    let (_, resumed) = shard.log_in(resume("alice", &accepted, 0));
+    assert!(resumed.resumed);
 }

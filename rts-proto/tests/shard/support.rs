@@ -125,7 +125,8 @@ impl Shard {
                         true => Verdict::Accept { claim: self.clock },
                         false => Verdict::Refuse(LoginCode::InvalidToken),
                     };
-                    self.clock += 1;
+                    // It stands still at its end.
+                    self.clock = self.clock.saturating_add(1);
                     self.server.handle_input(self.now, Input::Verdict(login, verdict));
                 }
                 Output::CheckTarget(..)
