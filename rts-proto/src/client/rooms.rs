@@ -255,7 +255,7 @@ impl Client {
                     WINDOW_BYTES_MAX,
                 );
                 if room_left {
-                    session.channel.push(bytes, Tag::Join(key));
+                    session.channel.push(bytes, Tag::Join(ticket));
                 }
                 room_left
             }
@@ -272,11 +272,13 @@ impl Client {
     /// Makes the server know that we leave: the ticket of the Leave, or nothing when the server need
     /// not know, since the Join has not left or there is no session.
     fn depart(&mut self, now: Instant, key: RoomKey) -> Option<u64> {
-        let room = self.rooms.by_key.get(&key)?.id.clone();
+        let Room { id, phase, .. } = self.rooms.by_key.get(&key)?;
+        let (room, phase) = (id.clone(), *phase);
         let ticket = self.next_wire_number();
         let Login::LoggedIn { session, .. } = &mut self.login else { return None };
-        let join_unsent = session.channel.take_back(|tag| *tag == Tag::Join(key)).is_some();
-        if join_unsent {
+        if let Phase::Joining { ticket: join, .. } = phase
+            && session.channel.take_back(|tag| *tag == Tag::Join(join)).is_some()
+        {
             return None;
         }
         if !planted(Bug::LeaveForgotten) || matches!(self.link, Link::Online(_)) {

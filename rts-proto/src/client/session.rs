@@ -13,11 +13,15 @@ use crate::{Instant, MessageId, RoomKey};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tag {
     Send(MessageId),
-    Broadcast { wire_id: u64, room: RoomKey },
+    Broadcast {
+        wire_id: u64,
+        room: RoomKey,
+    },
     Status(u64),
     ServerParams(u64),
     ServerSend(MessageId),
-    Join(RoomKey),
+    /// By its ticket: a room may have more than one in the window.
+    Join(u64),
     Leave,
 }
 

@@ -4,4 +4,5 @@ mod acks;
 mod counting;
 mod links;
 mod questions;
+mod rooms;
 mod support;
