@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rts_proto::client::{Event, Input, RoomEvent};
-use rts_proto::wire::Frame;
+use rts_proto::wire::{Accepted, Frame};
 use rts_proto::{CloseCode, ConnectionState, LoginCode, RoomState};
 
 use crate::support::{Stage, close, session};
@@ -80,4 +80,13 @@ fn when_the_server_gives_up_joined_rooms_are_told_and_a_room_that_is_being_left_
     };
     assert_eq!((*first, *second, *state), (goes, stays, RoomState::ServerAbnormal));
     assert_eq!(stage.drain(), None, "nothing is tried again");
+}
+
+#[test]
+fn a_login_over_another_link_shows_the_claim_of_its_session() {
+    for claim in [2, u64::MAX] {
+        let mut stage = Stage::accepted(Accepted { claim, ..session(1) });
+        let Frame::Login(login) = stage.cut() else { panic!("it logs in") };
+        assert_eq!((login.claim, login.resume.is_some()), (claim, true));
+    }
 }
