@@ -5,6 +5,7 @@
 //! be done. Any number of inputs and calls may come before a drain; draining late costs latency,
 //! never correctness.
 
+mod broadcasts;
 mod call;
 mod commands;
 mod connection;

@@ -1,4 +1,4 @@
-//! Rooms: handles, membership, broadcasts.
+//! Rooms: handles and membership.
 
 use alloc::collections::BTreeMap;
 use alloc::string::ToString as _;
@@ -6,17 +6,12 @@ use alloc::vec::Vec;
 
 use super::connection::Link;
 use super::login::Login;
-use super::pending::{Asker, Question};
 use super::session::Tag;
 use super::{BroadcastError, Client, CreateRoomError, Event, JoinError, JoinType, RoomEvent};
-use crate::limits::{
-    CLIENT_WINDOW_JOINS_MAX, PAYLOAD_BYTES_MAX, ROOMS_PER_USER_MAX, WINDOW_BYTES_MAX,
-};
+use crate::limits::{CLIENT_WINDOW_JOINS_MAX, ROOMS_PER_USER_MAX, WINDOW_BYTES_MAX};
 use crate::planted::{Bug, planted};
 use crate::wire::Frame;
-use crate::{
-    BroadcastCode, Instant, LeaveReason, MessageId, Payload, RoomId, RoomKey, RoomState, UserId,
-};
+use crate::{Instant, LeaveReason, MessageId, Payload, RoomId, RoomKey, RoomState, UserId};
 
 /// Every room handle of an engine. At most one has a given room id.
 #[derive(Debug, Default)]
@@ -80,6 +75,23 @@ impl Rooms {
         for room in self.by_key.values_mut() {
             room.last_message = last;
         }
+    }
+
+    /// The number of a handle's next broadcast; nothing when there is no such handle.
+    pub(super) fn next_message(
+        &mut self,
+        key: RoomKey,
+    ) -> Option<Result<MessageId, BroadcastError>> {
+        let room = self.by_key.get_mut(&key)?;
+        let next = room.last_message.next().ok_or(BroadcastError::NoMoreIds);
+        Some(next.inspect(|id| room.last_message = *id))
+    }
+
+    /// The room's id, if its handle may speak in it: also while it is joined again.
+    pub(super) fn spoken_in(&self, key: RoomKey) -> Option<RoomId> {
+        let room = self.by_key.get(&key)?;
+        let is_in = matches!(room.phase, Phase::Joined | Phase::Joining { again: true, .. });
+        is_in.then(|| room.id.clone())
     }
 
     fn keys(&self) -> Vec<RoomKey> {
@@ -191,56 +203,6 @@ impl Client {
         self.rooms.remove(key);
     }
 
-    /// `sendRoomMessage` and `sendRoomBinaryMessage`: exactly one [`RoomEvent::MessageSendResult`]
-    /// follows, unless the handle is destroyed, which answers it first. A broadcast that cannot work
-    /// still uses up an id and gets its result: 100 when not in the room, 103 over 65,536 bytes, 5
-    /// when too much is unacknowledged.
-    pub fn send_room_message(
-        &mut self,
-        now: Instant,
-        key: RoomKey,
-        payload: Payload,
-    ) -> Result<MessageId, BroadcastError> {
-        let now = self.advance(now);
-        let room = self.rooms.by_key.get_mut(&key).ok_or(BroadcastError::NoRoom)?;
-        room.last_message = room.last_message.next().ok_or(BroadcastError::NoMoreIds)?;
-        let id = room.last_message;
-        if let Err(code) = self.try_broadcast(now, key, id, payload) {
-            self.emit_room(key, RoomEvent::MessageSendResult { id, code });
-        }
-        Ok(id)
-    }
-
-    fn try_broadcast(
-        &mut self,
-        now: Instant,
-        key: RoomKey,
-        id: MessageId,
-        payload: Payload,
-    ) -> Result<(), BroadcastCode> {
-        let Some(room) = self.rooms.by_key.get(&key) else { return Err(BroadcastCode::NotInRoom) };
-        let in_room = matches!(room.phase, Phase::Joined | Phase::Joining { again: true, .. });
-        if !in_room || !matches!(self.login, Login::LoggedIn { .. }) {
-            return Err(BroadcastCode::NotInRoom);
-        }
-        if payload.len() > PAYLOAD_BYTES_MAX {
-            return Err(BroadcastCode::TooLong);
-        }
-        let room = room.id.clone();
-        let wire_id = self.next_wire_number();
-        let frame = Frame::Broadcast { id: MessageId(wire_id), room, payload };
-        if !self.submit(now, frame, Tag::Broadcast { wire_id, room: key }) {
-            return Err(BroadcastCode::OverRate);
-        }
-        let deadline = now + self.parameters.send_timeout;
-        self.pending.open(
-            Question::Broadcast(wire_id),
-            Asker::Broadcast { room: key, id },
-            deadline,
-        );
-        Ok(())
-    }
-
     fn start_join(&mut self, now: Instant, key: RoomKey, since: Instant, again: bool) {
         let ticket = self.next_wire_number();
         let Some(room) = self.rooms.by_key.get(&key) else { return };
@@ -286,15 +248,6 @@ impl Client {
         }
         self.release(now);
         Some(ticket)
-    }
-
-    /// Broadcasts that have not left when their room is left never will.
-    fn settle_unsent_broadcasts(&mut self, key: RoomKey) {
-        for question in self.pending.of_room(key) {
-            if self.take_back(question) {
-                self.answer_not_sent(question);
-            }
-        }
     }
 
     fn finish_leave(&mut self, now: Instant, key: RoomKey, then_join: Option<Instant>) {
