@@ -53,7 +53,7 @@ pub struct Server {
     shard: Shard,
     listeners: Vec<Bound>,
     certificates: Certificates,
-    openapi: Option<Listener>,
+    pub(crate) openapi: Option<Listener>,
     webhooks: Webhooks,
 }
 

@@ -17,7 +17,7 @@ use super::run::{Given, run};
 use crate::config::Config;
 
 /// A body that takes longer is not waited for.
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Parameters that end up in logs and answers have no more characters than this.
 const PARAMETER_CHARS_MAX: usize = 64;
 

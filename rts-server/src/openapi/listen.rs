@@ -12,7 +12,8 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use rts_transport_tokio::Shard;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -23,9 +24,9 @@ use crate::config::Config;
 use crate::{ServerError, config};
 
 /// Connections at a moment. Further ones wait to be accepted.
-const CONNECTIONS_MAX: usize = 1_024;
+pub(super) const CONNECTIONS_MAX: usize = 1_024;
 /// A connection that has not sent the head of a request by then is closed.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Head of a request, in bytes.
 const HEAD_BYTES_MAX: usize = 16 * 1_024;
 /// What to wait for when the system has no more file descriptors.
@@ -38,7 +39,7 @@ const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-
 pub(crate) struct Listener {
     listener: TcpListener,
     address: SocketAddr,
-    router: Router,
+    pub(super) router: Router,
 }
 
 impl Listener {
@@ -84,7 +85,10 @@ impl Listener {
     }
 }
 
-async fn serve_connection(stream: TcpStream, router: Router) {
+pub(super) async fn serve_connection(
+    stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
+    router: Router,
+) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)

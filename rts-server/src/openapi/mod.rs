@@ -7,3 +7,6 @@ mod page;
 mod run;
 
 pub(crate) use listen::Listener;
+
+#[cfg(test)]
+mod tests;
