@@ -1,16 +1,17 @@
 //! The server core with clients that keep every rule, against a small model of what it has to say to them.
 
+mod links;
+mod messages;
+mod rooms;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use bytes::Bytes;
 use rts_proto::limits::{FRAME_BYTES_MAX, SESSION_GRACE, UNREACHABLE_AFTER};
 use rts_proto::server::{Config, Input, Output, Server, Stats, Verdict};
-use rts_proto::wire::{Accepted, Decoder, Frame, Login, LoginAnswer, Resume, ResumeKey};
-use rts_proto::{
-    AppId, BroadcastCode, Instant, LeaveReason, LinkId, MessageConfig, MessageId, OnlineStatus,
-    Payload, RoomId, RoomState, SendCode, UserId,
-};
+use rts_proto::wire::{Accepted, Decoder, Frame, LoginAnswer, ResumeKey};
+use rts_proto::{Instant, LeaveReason, LinkId, OnlineStatus, Payload, SendCode};
 
 use crate::script::Script;
 
@@ -157,189 +158,6 @@ impl World {
         self.drain();
     }
 
-    fn log_in(&mut self, who: Person) {
-        self.end(who, End::Superseded);
-        let accepted = self.open_link(who, None, 0).expect("every token is good");
-        assert!(!accepted.resumed);
-    }
-
-    fn resume(&mut self, who: Person) {
-        let Some(session) = &self.sessions[who] else { return };
-        let (received, sent) = (session.received, session.sent);
-        let resume = Resume { session: session.number, key: session.key, received };
-        let claim = session.claim;
-        self.acknowledged(who, received);
-        let accepted = self.open_link(who, Some(resume), claim).expect("a session is resumed");
-        assert!(accepted.resumed, "its grace has not passed");
-        assert_eq!(accepted.received, sent, "the server counts");
-    }
-
-    fn open_link(&mut self, who: Person, resume: Option<Resume>, claim: u64) -> Option<Accepted> {
-        self.last_link += 1;
-        let link = LinkId(self.last_link);
-        let mut key = [0; 16];
-        key[..8].copy_from_slice(&self.last_link.to_le_bytes());
-        self.decoders.insert(link, (who, Decoder::new()));
-        let login = Login {
-            app_id: AppId::new("123456781234567812345678").expect("well formed"),
-            uid: UserId::new(NAMES[who]).expect("well formed"),
-            token: Bytes::from_static(b"token"),
-            resume,
-            claim,
-            engine: who as u64 + 1,
-            attempt: self.last_link,
-        };
-        self.server.handle_input(self.now, Input::Accepted(link, ResumeKey(key)));
-        for frame in [Frame::Hello { version: 1, features: 0 }, Frame::Login(login)] {
-            self.server.handle_input(self.now, Input::Received(link, frame.encode()));
-        }
-        if let Some(session) = &mut self.sessions[who] {
-            session.link = Some(link);
-            session.is_deaf = false;
-            session.last_heard = self.now;
-        }
-        self.drain();
-        self.answer.take()
-    }
-
-    fn answered(&mut self, who: Person, link: LinkId, accepted: Accepted) {
-        match &mut self.sessions[who] {
-            Some(session) => session.key = accepted.key,
-            None => {
-                self.sessions[who] = Some(Session {
-                    number: accepted.session,
-                    key: accepted.key,
-                    claim: accepted.claim,
-                    link: Some(link),
-                    is_deaf: false,
-                    last_heard: self.now,
-                    sent: 0,
-                    received: 0,
-                    is_in_room: false,
-                    due: BTreeMap::new(),
-                    unacknowledged: VecDeque::new(),
-                    results: BTreeMap::new(),
-                    others: Vec::new(),
-                });
-            }
-        }
-        self.answer = Some(accepted);
-    }
-
-    fn cut(&mut self, who: Person) {
-        let Some(session) = &mut self.sessions[who] else { return };
-        if let Some(link) = session.link.take() {
-            self.decoders.remove(&link);
-            self.server.handle_input(self.now, Input::Disconnected(link));
-        }
-    }
-
-    fn send(&mut self, who: Person, script: &mut Script<'_>) {
-        let to = usize::from(script.byte()) % (NAMES.len() + 1);
-        let config = script.pick(MessageConfig::ALL);
-        let number = self.number();
-        let name = NAMES.get(to).copied().unwrap_or("not an id");
-        let frame = Frame::Send {
-            id: MessageId(number),
-            to: Bytes::from_static(name.as_bytes()),
-            payload: Payload::text(number.to_string()),
-            config,
-        };
-        if !self.say(who, frame) {
-            return;
-        }
-        let receiver = self.sessions.get_mut(to).map(Option::as_mut);
-        let code = match receiver {
-            None => Some(SendCode::ReceiverNotFound),
-            Some(None) => Some(SendCode::ReceiverNotLoggedIn),
-            Some(Some(receiver)) if config.is_reliable() => {
-                receiver.due.entry(who).or_default().push_back(number);
-                self.open.insert(number, Open { from: who, to });
-                None
-            }
-            Some(Some(receiver)) if receiver.link.is_some() => Some(SendCode::Ok),
-            Some(Some(_)) => Some(SendCode::Broken),
-        };
-        if let (Some(code), Some(sender)) = (code, &mut self.sessions[who]) {
-            sender.results.insert(number, code);
-        }
-    }
-
-    fn room() -> RoomId {
-        RoomId::new("room").expect("well formed")
-    }
-
-    fn user(who: Person) -> UserId {
-        UserId::new(NAMES[who]).expect("well formed")
-    }
-
-    fn tell_others(&mut self, who: Person, frame: &Frame) {
-        for (other, member) in &self.members {
-            if *other != who
-                && *member == Member::Present
-                && let Some(session) = &mut self.sessions[*other]
-            {
-                session.others.push(frame.clone());
-            }
-        }
-    }
-
-    fn join(&mut self, who: Person) {
-        let ticket = self.number();
-        if !self.say(who, Frame::Join { room: Self::room(), ticket, business_id: None }) {
-            return;
-        }
-        let is_new = self.members.insert(who, Member::Present).is_none();
-        let others = self.members.keys().filter(|member| **member != who);
-        // In the order of the ids, which is that of the names.
-        let members = others.map(|other| Self::user(*other)).collect();
-        let session = self.sessions[who].as_mut().expect("it spoke");
-        session.is_in_room = true;
-        session.others.push(Frame::JoinAnswer { ticket, state: RoomState::Joined, members });
-        if is_new {
-            self.tell_others(
-                who,
-                &Frame::MemberJoined { room: Self::room(), uid: Self::user(who) },
-            );
-        }
-    }
-
-    fn leave(&mut self, who: Person) {
-        let ticket = self.number();
-        if !self.say(who, Frame::Leave { room: Self::room(), ticket }) {
-            return;
-        }
-        let session = self.sessions[who].as_mut().expect("it spoke");
-        session.others.push(Frame::LeaveAnswer { ticket });
-        if std::mem::take(&mut session.is_in_room) {
-            self.gone(who, LeaveReason::Left);
-        }
-    }
-
-    fn gone(&mut self, who: Person, reason: LeaveReason) {
-        self.members.remove(&who);
-        let left = Frame::MemberLeft { room: Self::room(), uid: Self::user(who), reason };
-        self.tell_others(who, &left);
-    }
-
-    fn broadcast(&mut self, who: Person, script: &mut Script<'_>) {
-        let number = self.number();
-        let payload = Payload::binary(vec![script.byte(); 3]);
-        let (id, room) = (MessageId(number), Self::room());
-        let frame = Frame::Broadcast { id, room: room.clone(), payload: payload.clone() };
-        if !self.say(who, frame) {
-            return;
-        }
-        let session = self.sessions[who].as_mut().expect("it spoke");
-        let is_in = session.is_in_room;
-        let code = if is_in { BroadcastCode::Ok } else { BroadcastCode::NotInRoom };
-        session.others.push(Frame::BroadcastResults { room: room.clone(), code, ids: vec![id] });
-        if is_in {
-            let from = Self::user(who);
-            self.tell_others(who, &Frame::RoomDelivery { from, room, payload });
-        }
-    }
-
     fn query(&mut self, who: Person, about: Person) {
         let query = self.number();
         let uid = Bytes::from_static(NAMES[about].as_bytes());
@@ -354,33 +172,6 @@ impl World {
         };
         let session = self.sessions[who].as_mut().expect("it spoke");
         session.others.push(Frame::StatusAnswer { query, status });
-    }
-
-    fn acknowledge(&mut self, who: Person) {
-        let Some(received) = self.sessions[who].as_ref().map(|session| session.received) else {
-            return;
-        };
-        if self.say(who, Frame::Ack { received }) {
-            self.acknowledged(who, received);
-        }
-    }
-
-    /// What the receiver has said that it has, is a result for its sender.
-    fn acknowledged(&mut self, who: Person, received: u64) {
-        let Some(session) = &mut self.sessions[who] else { return };
-        let known = session.unacknowledged.partition_point(|(place, _)| *place <= received);
-        let numbers: Vec<u64> = session.unacknowledged.drain(..known).map(|(_, n)| n).collect();
-        for number in numbers {
-            self.decide(number, SendCode::Ok);
-        }
-    }
-
-    fn decide(&mut self, number: u64, code: SendCode) {
-        if let Some(open) = self.open.remove(&number)
-            && let Some(sender) = &mut self.sessions[open.from]
-        {
-            sender.results.insert(number, code);
-        }
     }
 
     fn ping(&mut self, who: Person) {

@@ -1,0 +1,84 @@
+//! The one room: who is in it, and who is told what.
+
+use rts_proto::wire::Frame;
+use rts_proto::{BroadcastCode, LeaveReason, MessageId, Payload, RoomId, RoomState, UserId};
+
+use super::{Member, NAMES, Person, World};
+use crate::script::Script;
+
+impl World {
+    fn room() -> RoomId {
+        RoomId::new("room").expect("well formed")
+    }
+
+    fn user(who: Person) -> UserId {
+        UserId::new(NAMES[who]).expect("well formed")
+    }
+
+    fn tell_others(&mut self, who: Person, frame: &Frame) {
+        for (other, member) in &self.members {
+            if *other != who
+                && *member == Member::Present
+                && let Some(session) = &mut self.sessions[*other]
+            {
+                session.others.push(frame.clone());
+            }
+        }
+    }
+
+    pub(super) fn join(&mut self, who: Person) {
+        let ticket = self.number();
+        if !self.say(who, Frame::Join { room: Self::room(), ticket, business_id: None }) {
+            return;
+        }
+        let is_new = self.members.insert(who, Member::Present).is_none();
+        let others = self.members.keys().filter(|member| **member != who);
+        // In the order of the ids, which is that of the names.
+        let members = others.map(|other| Self::user(*other)).collect();
+        let session = self.sessions[who].as_mut().expect("it spoke");
+        session.is_in_room = true;
+        session.others.push(Frame::JoinAnswer { ticket, state: RoomState::Joined, members });
+        if is_new {
+            self.tell_others(
+                who,
+                &Frame::MemberJoined { room: Self::room(), uid: Self::user(who) },
+            );
+        }
+    }
+
+    pub(super) fn leave(&mut self, who: Person) {
+        let ticket = self.number();
+        if !self.say(who, Frame::Leave { room: Self::room(), ticket }) {
+            return;
+        }
+        let session = self.sessions[who].as_mut().expect("it spoke");
+        session.others.push(Frame::LeaveAnswer { ticket });
+        if std::mem::take(&mut session.is_in_room) {
+            self.gone(who, LeaveReason::Left);
+        }
+    }
+
+    pub(super) fn gone(&mut self, who: Person, reason: LeaveReason) {
+        self.members.remove(&who);
+        let left = Frame::MemberLeft { room: Self::room(), uid: Self::user(who), reason };
+        self.tell_others(who, &left);
+    }
+
+    pub(super) fn broadcast(&mut self, who: Person, script: &mut Script<'_>) {
+        let number = self.number();
+        let payload = Payload::binary(vec![script.byte(); 3]);
+        let (id, room) = (MessageId(number), Self::room());
+        let frame = Frame::Broadcast { id, room: room.clone(), payload: payload.clone() };
+        if !self.say(who, frame) {
+            return;
+        }
+        let session = self.sessions[who].as_mut().expect("it spoke");
+        let is_in = session.is_in_room;
+        let code = if is_in { BroadcastCode::Ok } else { BroadcastCode::NotInRoom };
+        session.others.push(Frame::BroadcastResults { room: room.clone(), code, ids: vec![id] });
+        if is_in {
+            let from = Self::user(who);
+            self.tell_others(who, &Frame::RoomDelivery { from, room, payload });
+        }
+    }
+}

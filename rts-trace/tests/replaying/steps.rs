@@ -1,0 +1,143 @@
+//! What people and their back end do.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+use rts_proto::server;
+use rts_proto::{AppId, MessageConfig, Payload, RoomKey, UserId};
+
+use crate::pair::{NAMES, PEOPLE, Pair};
+
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    Login(usize, u8),
+    NewToken(usize, u8),
+    Logout(usize),
+    Send { from: usize, payload: Vec<u8>, config: u32 },
+    Status(usize),
+    Join(usize),
+    Leave(usize),
+    Broadcast(usize, Vec<u8>),
+    Parameters(usize),
+    ServerParams(usize, String),
+    ServerSend(usize, Vec<u8>),
+    Backend(u8),
+    Cut(usize),
+    Refuse(bool),
+    Wait(u64),
+    Destroy(usize),
+}
+
+pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let who = || 0..PEOPLE;
+    let bytes = || prop::collection::vec(any::<u8>(), 0..40);
+    let step = prop_oneof![
+        3 => (who(), 0..3_u8).prop_map(|(who, token)| Step::Login(who, token)),
+        1 => (who(), 0..3_u8).prop_map(|(who, token)| Step::NewToken(who, token)),
+        1 => who().prop_map(Step::Logout),
+        8 => (who(), bytes(), 0..3_u32)
+            .prop_map(|(from, payload, config)| Step::Send { from, payload, config }),
+        1 => who().prop_map(Step::Status),
+        2 => who().prop_map(Step::Join),
+        1 => who().prop_map(Step::Leave),
+        2 => (who(), bytes()).prop_map(|(who, bytes)| Step::Broadcast(who, bytes)),
+        1 => who().prop_map(Step::Parameters),
+        1 => (who(), any::<String>()).prop_map(|(who, text)| Step::ServerParams(who, text)),
+        2 => (who(), bytes()).prop_map(|(who, bytes)| Step::ServerSend(who, bytes)),
+        2 => (0..7_u8).prop_map(Step::Backend),
+        3 => who().prop_map(Step::Cut),
+        1 => any::<bool>().prop_map(Step::Refuse),
+        4 => (0..40_000_u64).prop_map(Step::Wait),
+        1 => who().prop_map(Step::Destroy),
+    ];
+    let log_in = [Step::Login(0, 0), Step::Login(1, 0), Step::Join(0), Step::Join(1)];
+    prop::collection::vec(step, 0..40).prop_map(move |steps| [log_in.to_vec(), steps].concat())
+}
+
+/// Text if it is, bytes otherwise.
+fn payload(bytes: Vec<u8>) -> Payload {
+    match String::from_utf8(bytes) {
+        Ok(text) => Payload::text(text),
+        Err(error) => Payload::binary(error.into_bytes()),
+    }
+}
+
+pub(crate) fn play(pair: &mut Pair, steps: Vec<Step>) {
+    let rooms: Vec<RoomKey> = (0..PEOPLE)
+        .map(|who| pair.call(who, |engine, now| engine.create_room(now, "room")).expect("a room"))
+        .collect();
+    for step in steps {
+        match step {
+            Step::Login(who, token) => {
+                let token = format!("secret token {token}");
+                let _ = pair.call(who, |engine, now| engine.login(now, &token, NAMES[who]));
+            }
+            Step::NewToken(who, token) => {
+                let token = format!("secret token {token}");
+                pair.call(who, |engine, now| engine.update_login_token(now, &token));
+            }
+            Step::Logout(who) => pair.call(who, |engine, now| engine.logout(now)),
+            Step::Send { from, payload: bytes, config } => {
+                let config = MessageConfig::from_code(config).expect("one of three");
+                let to = NAMES[1 - from];
+                let message = payload(bytes);
+                let _ = pair.call(from, |e, now| e.send_message(now, to, message, config));
+            }
+            Step::Status(who) => {
+                pair.call(who, |engine, now| engine.get_peer_online_status(now, "bob"));
+            }
+            Step::Join(who) => {
+                let _ = pair.call(who, |engine, now| engine.join_room(now, rooms[who]));
+            }
+            Step::Leave(who) => pair.call(who, |e, now| e.leave_room(now, rooms[who])),
+            Step::Broadcast(who, bytes) => {
+                let message = payload(bytes);
+                let _ = pair.call(who, |e, now| e.send_room_message(now, rooms[who], message));
+            }
+            Step::Parameters(who) => {
+                let json = r#"{"sendTimeoutMs": 3000, "nonsense": 1}"#;
+                let _ = pair.call(who, |engine, now| engine.set_runtime_parameters(now, json));
+                let _ = pair.call(who, |engine, _| engine.set_business_id("tag"));
+            }
+            Step::ServerParams(who, signature) => {
+                let url = format!("https://canary/{}", signature.len());
+                pair.call(who, |engine, now| engine.set_server_params(now, &signature, &url));
+            }
+            Step::ServerSend(who, bytes) => {
+                let message = payload(bytes);
+                let _ = pair.call(who, |engine, now| engine.send_server_message(now, message));
+            }
+            Step::Backend(what) => backend(pair, what),
+            Step::Cut(who) => pair.cut(who),
+            Step::Refuse(refuses) => pair.refuses = refuses,
+            Step::Wait(ms) => pair.wait(Duration::from_millis(ms)),
+            Step::Destroy(who) => pair.call(who, |engine, now| engine.destroy(now)),
+        }
+    }
+}
+
+fn backend(pair: &mut Pair, what: u8) {
+    let app = AppId::new("123456781234567812345678").expect("an app id");
+    let user = |uid: &str| UserId::new(uid).expect("a user id");
+    let room = rts_proto::RoomId::new("room").expect("a room id");
+    let (now, server) = (pair.now, &mut pair.server);
+    let message = Payload::text("canary of the back end");
+    let interval = Duration::from_secs(11);
+    let returned = match what {
+        0 => server.unicast(now, &app, user("shop"), &user("bob"), message),
+        1 => server.broadcast_to_room(now, &app, &room, user("shop"), message),
+        2 => {
+            let to = [user("alice"), user("bob")];
+            server.unicast_in_room(now, &app, &room, user("shop"), &to, message)
+        }
+        3 => Ok(server.kick(now, &app, &room, &user("bob")).into()),
+        4 => Ok(server.dismiss(now, &app, &room)),
+        5 => server.ban(now, &app, &server::Ban::UserInRoom(room, user("bob")), interval),
+        _ => {
+            server.shutdown(now, Duration::from_secs(1));
+            Ok(0)
+        }
+    };
+    assert!(returned.is_ok(), "{returned:?}");
+    pair.settle();
+}
