@@ -1,6 +1,7 @@
 //! The other commands, as a person or a script runs them.
 
 use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::TcpListener;
 use std::process::{Command, Stdio};
 
 use crate::support::{APP_ID, Server, rts, rts_with_input, token};
@@ -160,4 +161,28 @@ fn a_log_level_that_is_none_is_refused_rather_than_ignored() {
     let output = run("rts=loud=er").expect("rts runs");
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("RTS_LOG"));
+}
+
+#[test]
+fn a_person_is_told_at_once_that_nobody_is_there_and_why() {
+    let nobody = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("rts://{}", nobody.local_addr().expect("it is bound"));
+    drop(nobody);
+    let commands: [&[&str]; 3] = [&["chat"], &["listen"], &["send", "--to", "bob", "hi"]];
+    for command in commands {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_rts"))
+            .args(command)
+            .args(["--url", &url, "--uid", "alice", "--token", "any"])
+            .stdin(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("rts runs");
+        let mut said = BufReader::new(child.stderr.take().expect("it was piped"));
+        let mut line = String::new();
+        said.read_line(&mut line).expect("text");
+        assert!(line.contains("the connection was refused"), "{line}");
+        assert!(line.ends_with("trying again\n"), "it has not given up: {line}");
+        child.kill().expect("it goes on");
+        child.wait().expect("it ends");
+    }
 }
