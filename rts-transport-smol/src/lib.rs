@@ -69,3 +69,17 @@ pub fn connect_with(
 ) -> Result<(Engine, Events), ConnectError> {
     rts_driver::connect::<Smol>(connector, app_id, parameters)
 }
+
+/// Like [`connect_with`], with everything that the engine is told and asked written down: see [`Engine::recorded`].
+///
+/// # Errors
+///
+/// See [`connect`].
+pub fn connect_recorded(
+    connector: Connector,
+    app_id: &str,
+    parameters: &str,
+    recorder: Recorder,
+) -> Result<(Engine, Events), ConnectError> {
+    rts_driver::connect_recorded::<Smol>(connector, app_id, parameters, recorder)
+}

@@ -1,6 +1,11 @@
 //! What is smol's own. All else is in the workspace's transport suite, which runs on every runtime.
 
-use rts_transport_smol::{Event, connect};
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+
+use rts_transport_smol::{
+    ConnectOptions, Connector, Event, Recorder, Secrets, connect, connect_recorded,
+};
 
 const APP_ID: &str = "123456781234567812345678";
 
@@ -20,4 +25,37 @@ fn wrong_arguments_are_errors_that_say_what_would_be_right() {
         Err(error) => error.to_string(),
     };
     assert!(error.contains("rts://127.0.0.1:7600"), "{error}");
+}
+
+/// A file in memory.
+#[derive(Clone, Default)]
+struct Memory(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Memory {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("not poisoned").write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn what_an_engine_is_told_is_recorded_and_can_be_run_again() {
+    let trace = Memory::default();
+    let recorder = Recorder::new(trace.clone(), Secrets::Scrubbed, [42; 32]).expect("memory");
+    let connector = Connector::new("rts://127.0.0.1:1", ConnectOptions::default());
+    let (engine, mut events) =
+        connect_recorded(connector.expect("an address"), APP_ID, "{}", recorder).expect("good");
+    engine.login("token", "alice").expect("not logged in");
+    engine.destroy();
+    smol::block_on(async {
+        while events.next().await.is_some() {}
+        engine.closed().await;
+    });
+    let trace = trace.0.lock().expect("not poisoned").clone();
+    let replayed = rts_trace::replay(trace.as_slice(), &mut ()).expect("a whole trace");
+    assert!(replayed.steps >= 2, "login and destroy: {replayed:?}");
+    assert!(replayed.difference.is_none(), "{replayed:?}");
 }
