@@ -146,6 +146,10 @@ bugs! {
     EmptiedReportedFirst,
     /// It is told that a dropped user logged out.
     DropReportedAsLogout,
+    /// A frame with a field that is not known cannot be read.
+    UnknownFieldRefused,
+    /// A kind of frame that is skipped is counted.
+    UnknownKindCounted,
 }
 
 #[cfg(not(feature = "planted-bugs"))]

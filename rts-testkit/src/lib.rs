@@ -7,6 +7,7 @@ mod faults;
 mod gate;
 mod ghosts;
 mod net;
+mod newer;
 mod person;
 pub mod sim;
 mod story;
@@ -16,4 +17,5 @@ mod world;
 
 pub use app_server::{APP_SERVER_URL, AppServer, Manner};
 pub use net::{Break, Net, Side};
+pub use newer::Unknown;
 pub use world::{APP_ID, Habits, Happening, Person, World};

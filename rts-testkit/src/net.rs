@@ -7,6 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use rts_proto::{Instant, LinkId};
 
+use crate::Unknown;
+
 /// Where a stream ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Side {
@@ -59,6 +61,8 @@ pub(crate) enum Arrival {
     /// The link is up.
     Open,
     Bytes(Bytes),
+    /// What arrived before this has something that only a newer version knows.
+    Unknown(Unknown),
     /// The link is down, or could not be made.
     End,
 }
@@ -158,6 +162,13 @@ impl Net {
                 self.write_whole(now, link, to, bytes.slice(..left));
                 self.break_off(now, link, to, how);
             }
+        }
+    }
+
+    /// Says what is unknown to the end at `to` in what was written last.
+    pub(crate) fn mark(&mut self, link: LinkId, to: Side, unknown: Unknown) {
+        if let Some(stream) = self.streams.get(&(link, to)).filter(|stream| !stream.is_closed) {
+            self.put((link, to), stream.last_arrival, Arrival::Unknown(unknown));
         }
     }
 

@@ -58,7 +58,7 @@ impl World {
     pub(crate) fn stranger_hears(&mut self, who: Person, arrival: Arrival) {
         let Some(heard) = self.strangers.get_mut(who - FIRST) else { return };
         match arrival {
-            Arrival::Open => {}
+            Arrival::Open | Arrival::Unknown(_) => {}
             Arrival::Bytes(bytes) => heard.bytes.extend_from_slice(&bytes),
             Arrival::End => heard.is_over = true,
         }

@@ -154,6 +154,9 @@ impl Server {
             (carried, _) => match (carried, Frame::decode(memory.slice_ref(frame))?) {
                 (Some(number), Some(frame)) => self.session_frame_received(now, id, number, frame),
                 (None, Some(frame)) => self.opening_frame_received(now, id, frame),
+                (Some(number), None) if planted(Bug::UnknownKindCounted) => {
+                    self.count_frame(now, number, true)
+                }
                 (_, None) => Ok(()),
             },
         }

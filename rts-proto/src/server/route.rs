@@ -15,7 +15,7 @@ use crate::{
 
 impl Server {
     /// Every frame of a session comes through here, before anything is done about it.
-    fn count_frame(
+    pub(super) fn count_frame(
         &mut self,
         now: Instant,
         number: SessionNumber,

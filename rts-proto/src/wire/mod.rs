@@ -20,6 +20,7 @@ pub use decoder::Decoder;
 pub(crate) use decoder::{Cutter, Piece};
 pub(crate) use hot::{HotFrame, broadcast_results, delivery, read, room_delivery, send_results};
 
+use crate::planted::{Bug, planted};
 use crate::{
     AppId, BroadcastCode, BusinessId, LeaveReason, LoginCode, MessageConfig, MessageId,
     OnlineStatus, Payload, ProtocolError, Reply, RoomId, RoomState, SendCode, ServerParamsCode,
@@ -428,8 +429,12 @@ impl Frame {
 
     fn decode_with_prost(bytes: Bytes) -> Result<Option<Self>, ProtocolError> {
         let number = only_field(&bytes)?;
+        let len = bytes.len();
         let frame = generated::Frame::decode(bytes).map_err(|_| ProtocolError::Malformed)?;
         match frame.kind {
+            Some(_) if planted(Bug::UnknownFieldRefused) && frame.encoded_len() != len => {
+                Err(ProtocolError::Malformed)
+            }
             Some(kind) => Self::try_from(kind).map(Some),
             None if number >= FIRST_OPTIONAL_KIND => Ok(None),
             None => Err(ProtocolError::UnknownKind),

@@ -143,6 +143,7 @@ impl Model {
             | Entry::Posted { .. }
             | Entry::AppServerSaid { .. }
             | Entry::PostAbandoned { .. }
+            | Entry::Unknown { .. }
             | Entry::Fault(_)
             | Entry::Phase(_)
             | Entry::Gauges { .. } => {}

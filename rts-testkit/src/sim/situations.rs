@@ -258,6 +258,14 @@ situations! {
     ReportedLogout,
     /// It was told of a user that was dropped.
     ReportedDrop,
+    /// A frame with a field of a newer version arrived at an engine.
+    UnknownFieldAtEngine,
+    /// At the server.
+    UnknownFieldAtServer,
+    /// A frame of a kind of a newer version arrived at an engine.
+    UnknownKindAtEngine,
+    /// At the server.
+    UnknownKindAtServer,
 }
 
 /// How often each was met.

@@ -7,6 +7,7 @@ use fastrand::Rng;
 use rts_proto::server;
 
 use super::names::app_id;
+use crate::Side;
 
 /// How many engines, uids and rooms a run may have, and how long it may be.
 pub const ENGINES_MAX: usize = 24;
@@ -147,11 +148,13 @@ pub struct Swarm {
     pub rate: u32,
     /// Members of one room.
     pub room_members_max: usize,
+    /// Who is of a newer version, if anybody is.
+    pub newer: Option<Side>,
 }
 
 impl Swarm {
-    /// The configuration of this seed. `rng` goes on to draw the steps.
-    pub(crate) fn draw(rng: &mut Rng) -> Self {
+    /// The configuration of a seed. `rng` goes on to draw the steps; what comes from `apart` is no part of what makes them.
+    pub(crate) fn draw(rng: &mut Rng, apart: &mut Rng) -> Self {
         let apps = 1 + rng.usize(0..APPS_MAX);
         let engines = match rng.u32(0..20) {
             0 => rng.usize(12..=ENGINES_MAX),
@@ -186,6 +189,7 @@ impl Swarm {
             fault_weights: subset(rng, FaultKind::ALL, |_| 1),
             rate: [0, 0, 1, 1, 1][rng.usize(0..5)],
             room_members_max: if rng.u32(0..10) == 0 { 2 } else { 10_000 },
+            newer: (apart.u32(0..8) == 0).then(|| Side::BOTH[apart.usize(0..2)]),
         }
     }
 
@@ -264,6 +268,11 @@ impl fmt::Display for Swarm {
             "{minutes} min, about {} calls and {} faults, {rates}",
             self.calls, self.faults
         )?;
+        match self.newer {
+            None => {}
+            Some(Side::Client) => writeln!(f, "the engines are of a newer version")?,
+            Some(Side::Server) => writeln!(f, "the server is of a newer version")?,
+        }
         writeln!(f, "calls: {:?}", self.call_weights)?;
         write!(f, "faults: {:?}", self.fault_weights)
     }

@@ -11,7 +11,7 @@ use rts_proto::{
 };
 
 use super::plan::{Command, ParamsKind, Step};
-use crate::Person;
+use crate::{Person, Side, Unknown};
 
 /// Lines that a report shows.
 pub(crate) const LINES_SHOWN: usize = 200;
@@ -191,6 +191,11 @@ pub(crate) enum Entry {
     Reported {
         app: usize,
         report: Report,
+    },
+    /// What only a newer version knows arrived at an engine or the server.
+    Unknown {
+        at: Side,
+        what: Unknown,
     },
     /// Another server is there, which knows nothing.
     Restarted,

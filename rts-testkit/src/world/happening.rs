@@ -4,7 +4,7 @@ use rts_proto::client::Event;
 use rts_proto::server::{Credentials, Post, PostProgress, Report, Target, Verdict};
 use rts_proto::{AppId, CallId, CloseCode};
 
-use crate::Person;
+use crate::{Person, Side, Unknown};
 
 /// Something that happened, for those who watch the whole world.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub enum Happening {
     AppServerSaid(CallId, PostProgress),
     /// The server gave the post up.
     PostAbandoned(CallId),
+    /// Something arrived at an engine or the server that only a newer version knows.
+    Unknown(Side, Unknown),
     /// Another server is there, which knows nothing.
     Restarted,
 }

@@ -1,5 +1,6 @@
 //! The links of engines, and whose they are.
 
+use bytes::Bytes;
 use rts_proto::LinkId;
 
 use super::{Happening, World};
@@ -15,6 +16,22 @@ impl World {
             self.net.open(now, link);
         }
         self.hold_up(who);
+    }
+
+    /// A core's frame, on its way to the other end of the link.
+    pub(super) fn transmit(&mut self, link: LinkId, to: Side, frame: Bytes) {
+        let now = self.now();
+        match self.newer.as_mut().filter(|newer| newer.side != to) {
+            None => self.net.write(now, link, to, frame),
+            Some(newer) => {
+                for (bytes, unknown) in newer.say(frame) {
+                    self.net.write(now, link, to, bytes);
+                    if let Some(unknown) = unknown {
+                        self.net.mark(link, to, unknown);
+                    }
+                }
+            }
+        }
     }
 
     /// Stops and starts the streams of an engine, as its state wants.

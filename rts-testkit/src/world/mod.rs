@@ -20,6 +20,7 @@ use crate::app_server::AppServer;
 use crate::clock::Clock;
 use crate::gate::Gate;
 use crate::net::{Arrival, Net, Side};
+use crate::newer::Newer;
 use crate::person::{Core, Member};
 use crate::stranger::Heard;
 use crate::tasks::Tasks;
@@ -62,6 +63,8 @@ pub struct World {
     /// The app's own server.
     pub app_server: AppServer,
     pub(crate) gate: Gate,
+    /// Whose version is another one, if not all have the same.
+    pub(crate) newer: Option<Newer>,
     /// How long the server takes to judge a token.
     pub verdict_delay: Duration,
     verdicts: BTreeSet<(Instant, LoginId)>,
@@ -91,6 +94,7 @@ impl World {
             habits: Habits::default(),
             app_server: AppServer::new(),
             gate: Gate::new(),
+            newer: None,
             verdict_delay: Duration::ZERO,
             verdicts: BTreeSet::new(),
             judged: BTreeMap::new(),
@@ -307,6 +311,9 @@ impl World {
                 Arrival::Open => server::Input::Accepted(link, self.resume_key(link)),
                 Arrival::Bytes(bytes) => server::Input::Received(link, bytes),
                 Arrival::End => server::Input::Disconnected(link),
+                Arrival::Unknown(what) => {
+                    return self.log.push((now, Happening::Unknown(side, what)));
+                }
             };
             self.server.handle_input(now, input);
             return self.drain_server();
@@ -318,6 +325,9 @@ impl World {
             Arrival::Open => client::Input::Connected(own),
             Arrival::Bytes(bytes) => client::Input::Received(own, bytes),
             Arrival::End => client::Input::Disconnected(own),
+            Arrival::Unknown(what) => {
+                return self.log.push((now, Happening::Unknown(side, what)));
+            }
         };
         self.people[who].handle(now, input);
         if !self.habits.drains_late {
@@ -335,7 +345,7 @@ impl World {
             match self.people[who].core.next_output() {
                 client::Output::Connect(own) => self.open_link(who, own),
                 client::Output::Transmit(own, bytes) => {
-                    self.net.write(now, link_of(who, own), Side::Server, bytes);
+                    self.transmit(link_of(who, own), Side::Server, bytes);
                 }
                 client::Output::Disconnect(own) => {
                     self.remember_ghost(Side::Client, link_of(who, own));

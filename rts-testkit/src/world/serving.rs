@@ -29,7 +29,7 @@ impl World {
         let deadline = loop {
             match self.server.poll_output() {
                 server::Output::Transmit(link, bytes) => {
-                    self.net.write(now, link, Side::Client, bytes);
+                    self.transmit(link, Side::Client, bytes);
                 }
                 server::Output::Disconnect(link, code) => {
                     self.log.push((now, Happening::Closed(owner(link).0, code)));

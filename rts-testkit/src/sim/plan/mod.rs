@@ -133,7 +133,7 @@ pub(crate) struct Plan {
 impl Plan {
     pub(crate) fn draw(seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
-        let swarm = Swarm::draw(&mut rng);
+        let swarm = Swarm::draw(&mut rng, &mut Rng::with_seed(!seed));
         let mut draw = Draw { rng, swarm: &swarm, steps: Vec::new() };
         draw.opening();
         for _ in 0..swarm.calls {

@@ -20,6 +20,7 @@ use super::plan::{Banned, Plan, Step};
 use super::situations::Situations;
 use super::spotter::Spotter;
 use super::trace::{Call, Entry, Line, Posted, TokenFacts, Trace};
+use crate::newer::Newer;
 use crate::{Happening, Person, World};
 
 /// What came of a run.
@@ -97,9 +98,11 @@ fn posted(post: &Post) -> Posted {
 
 impl<'a> Run<'a> {
     fn new(plan: &'a Plan, is_shown: bool) -> Self {
+        let mut world = World::new(plan.swarm.server(), 0, plan.seed);
+        world.newer = plan.swarm.newer.map(|side| Newer::new(side, plan.seed));
         Self {
             plan,
-            world: World::new(plan.swarm.server(), 0, plan.seed),
+            world,
             places: Vec::new(),
             trace: Trace::new(is_shown),
             oracles: Oracles::new(),
@@ -179,6 +182,7 @@ impl<'a> Run<'a> {
                 Happening::Posted(call, post) => Entry::Posted { call, post: posted(&post) },
                 Happening::AppServerSaid(call, progress) => Entry::AppServerSaid { call, progress },
                 Happening::PostAbandoned(call) => Entry::PostAbandoned { call },
+                Happening::Unknown(at, what) => Entry::Unknown { at, what },
                 Happening::Restarted => Entry::Restarted,
                 Happening::Closed(who, code) => {
                     if self.attackers.is_one(who) {

@@ -22,7 +22,7 @@ use super::payload;
 use super::plan::Step;
 use super::situations::{Situation, Situations};
 use super::trace::{Call, Entry, Line, TokenFacts, payload_bytes};
-use crate::Person;
+use crate::{Person, Side, Unknown};
 
 const SLOW: Duration = Duration::from_secs(5);
 
@@ -78,6 +78,12 @@ impl Spotter {
                     self.met(Situation::FrozenBeyondGrace);
                 }
             }
+            Entry::Unknown { at, what } => self.met(match (at, what) {
+                (Side::Client, Unknown::Field) => Situation::UnknownFieldAtEngine,
+                (Side::Client, Unknown::Kind) => Situation::UnknownKindAtEngine,
+                (Side::Server, Unknown::Field) => Situation::UnknownFieldAtServer,
+                (Side::Server, Unknown::Kind) => Situation::UnknownKindAtServer,
+            }),
             Entry::Fault(Step::Crash) if !self.open.is_empty() => {
                 self.met(Situation::CrashWithOpenSends);
             }
