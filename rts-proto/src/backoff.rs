@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use crate::Instant;
+use crate::planted::{Bug, planted};
 use crate::random::Random;
 
 /// Capped steps with full jitter: each wait is uniform between zero and its step, so that clients
@@ -35,7 +36,8 @@ impl Backoff {
         }
         let step = Self::STEPS_MS[self.attempt.min(Self::STEPS_MS.len() - 1)];
         self.attempt = self.attempt.saturating_add(1);
-        random.up_to(Duration::from_millis(step).min(max))
+        let step = Duration::from_millis(step).min(max);
+        if planted(Bug::NoJitter) { step } else { random.up_to(step) }
     }
 
     pub(crate) fn reset(&mut self) {

@@ -54,6 +54,8 @@ bugs! {
     DisplacedComesBack,
     /// No wait between attempts to connect.
     NoBackoff,
+    /// The waits are the same for all.
+    NoJitter,
     /// A token that comes while logging in is not used.
     RefreshIgnored,
     /// No heartbeat.

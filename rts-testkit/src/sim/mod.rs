@@ -34,7 +34,7 @@ pub use batch::{Batch, batch};
 #[cfg(feature = "planted-bugs")]
 pub use hunt::{Bug, Hunt, hunt};
 pub use situations::{Situation, Situations};
-pub use swarm::{APPS_MAX, CallKind, ENGINES_MAX, FaultKind, ROOMS_MAX, Swarm};
+pub use swarm::{APPS_MAX, CROWD, CallKind, ENGINES_MAX, FaultKind, ROOMS_MAX, Swarm};
 
 use plan::Plan;
 use run::Played;

@@ -65,6 +65,12 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
+    /// Its application knows of a link.
+    pub(crate) fn is_up(&self) -> bool {
+        use ConnectionState::{Connected, Reconnected};
+        matches!(self.connection, Some(Connected | Reconnected))
+    }
+
     /// The rooms in which it believes to be.
     pub(crate) fn joined(&self) -> impl Iterator<Item = (RoomKey, &str)> {
         let joined = |(_, room): &(&RoomKey, &Room)| room.phase == RoomPhase::Joined;

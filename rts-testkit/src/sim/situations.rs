@@ -258,6 +258,10 @@ situations! {
     ReportedLogout,
     /// It was told of a user that was dropped.
     ReportedDrop,
+    /// A hundred engines were cut off in one instant.
+    HundredCutOff,
+    /// A hundred engines told within 10 s that they are back.
+    HundredReturned,
     /// A frame with a field of a newer version arrived at an engine.
     UnknownFieldAtEngine,
     /// At the server.

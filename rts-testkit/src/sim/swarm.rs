@@ -1,6 +1,7 @@
 //! What a seed expands to: which calls and faults exist at all in its run, how often, and how many take part.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use fastrand::Rng;
@@ -9,8 +10,12 @@ use rts_proto::server;
 use super::names::app_id;
 use crate::Side;
 
-/// How many engines, uids and rooms a run may have, and how long it may be.
+/// Engines of one run that is no crowd.
 pub const ENGINES_MAX: usize = 24;
+/// Engines of a crowd: all of them are cut off together.
+pub const CROWD: RangeInclusive<usize> = 130..=200;
+/// One run in so many has a crowd.
+const CROWD_IN: u32 = 40;
 /// Apps of one run. Users and rooms have the same names in all of them.
 pub const APPS_MAX: usize = 3;
 /// The back ends of so many of them, from the first on, are told who comes and goes.
@@ -179,7 +184,7 @@ impl Swarm {
             1..6 => rng.usize(1..40),
             _ => rng.usize(40..200),
         };
-        Self {
+        let swarm = Self {
             engines: (0..engines).map(engine).collect(),
             rooms: 1 + rng.usize(0..ROOMS_MAX),
             duration: Duration::from_secs(minutes * 60),
@@ -190,7 +195,28 @@ impl Swarm {
             rate: [0, 0, 1, 1, 1][rng.usize(0..5)],
             room_members_max: if rng.u32(0..10) == 0 { 2 } else { 10_000 },
             newer: (apart.u32(0..8) == 0).then(|| Side::BOTH[apart.usize(0..2)]),
+        };
+        if apart.u32(0..CROWD_IN) == 0 { swarm.crowded(apart) } else { swarm }
+    }
+
+    /// Many users of one app, who say little, and to whom nothing happens but storms.
+    fn crowded(self, apart: &mut Rng) -> Self {
+        Self {
+            engines: (0..apart.usize(CROWD)).map(|user| (0, user)).collect(),
+            duration: Duration::from_secs(apart.u64(1..4) * 60),
+            calls: apart.usize(20..200),
+            faults: apart.usize(1..4),
+            call_weights: vec![(CallKind::Send, 4), (CallKind::Status, 1), (CallKind::Login, 1)],
+            fault_weights: Vec::new(),
+            // All speak at once in the end.
+            rate: 0,
+            room_members_max: 10_000,
+            ..self
         }
+    }
+
+    pub(crate) fn is_crowd(&self) -> bool {
+        self.engines.len() > ENGINES_MAX
     }
 
     /// The server's configuration.

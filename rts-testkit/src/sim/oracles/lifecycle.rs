@@ -312,13 +312,9 @@ fn nothing_but_answers(who: Person, event: &Event) -> Result<(), Violation> {
 /// I43: whoever wants to be online is.
 fn all_are_online(model: &Model) -> Result<(), Violation> {
     for (who, engine) in model.engines.iter().enumerate() {
-        let is_up = matches!(
-            engine.connection,
-            Some(ConnectionState::Connected | ConnectionState::Reconnected)
-        );
         let holds = match &engine.login {
             Login::Idle => true,
-            Login::LoggedIn(_) => is_up,
+            Login::LoggedIn(_) => engine.is_up(),
             Login::LoggingIn(_) | Login::Rejected(_) => false,
         };
         ensure(holds, || {

@@ -5,6 +5,7 @@ mod app_server;
 mod back_end;
 mod isolation;
 mod lifecycle;
+mod pacing;
 mod reports;
 mod resources;
 mod resume;

@@ -1,24 +1,20 @@
 //! Links that break and come back: a short break shows nowhere, and attempts are paced (I28, I44).
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::time::Duration;
+use std::collections::BTreeSet;
 
 use rts_proto::client::{Event, RoomEvent};
-use rts_proto::{Instant, LeaveReason, LogoutReason};
+use rts_proto::{ConnectionState, LeaveReason, LogoutReason};
 
+use super::pacing::Pacing;
 use super::{Oracle, Violation, ensure};
 use crate::Person;
 use crate::sim::model::{Login, Model};
 use crate::sim::plan::Step;
 use crate::sim::trace::{Call, Entry, Line};
 
-/// So many attempts in so much time are no back-off: five in the first seconds, then one in 2.5 s on average.
-const ATTEMPTS_MAX: usize = 60;
-const IN: Duration = Duration::from_secs(20);
-
 #[derive(Debug, Default)]
 pub(super) struct Resume {
-    dials: BTreeMap<Person, VecDeque<Instant>>,
+    pacing: Pacing,
     /// Something happened that may keep a session away for longer than its grace.
     is_harsh: bool,
     /// Users of an app who logged out or in, or whose session was ended for cause.
@@ -28,7 +24,7 @@ pub(super) struct Resume {
 impl Oracle for Resume {
     fn see(&mut self, model: &Model, line: &Line) -> Result<(), Violation> {
         match &line.entry {
-            Entry::Dialled { who } => self.dialled(line.at, *who),
+            Entry::Dialled { who } => self.pacing.dialled(model, line.at, *who),
             Entry::Fault(step) => {
                 self.is_harsh |= !matches!(
                     step,
@@ -49,12 +45,18 @@ impl Oracle for Resume {
                     Call::NetworkChanged | Call::Refresh => {}
                     _ => return Ok(()),
                 }
-                self.dials.remove(who);
+                self.pacing.begins_anew(*who);
                 Ok(())
             }
             Entry::Event { who, event } => match event {
                 Event::LoginResult { .. } => {
-                    self.dials.remove(who);
+                    self.pacing.begins_anew(*who);
+                    Ok(())
+                }
+                Event::ConnectionStateChanged(
+                    ConnectionState::Connected | ConnectionState::Reconnected,
+                ) => {
+                    self.pacing.is_up(*who);
                     Ok(())
                 }
                 Event::Logout(LogoutReason::Displaced) => {
@@ -89,17 +91,5 @@ impl Resume {
         if let Login::LoggedIn(uid) | Login::LoggingIn(uid) | Login::Rejected(uid) = &engine.login {
             self.excused.insert((engine.app, uid.clone()));
         }
-    }
-
-    fn dialled(&mut self, now: Instant, who: Person) -> Result<(), Violation> {
-        let dials = self.dials.entry(who).or_default();
-        dials.push_back(now);
-        if dials.len() <= ATTEMPTS_MAX {
-            return Ok(());
-        }
-        let first = dials.pop_front().unwrap_or_default();
-        ensure(now.since(first) > IN, || {
-            format!("I44: #{who} tried to connect {ATTEMPTS_MAX} times since {first}")
-        })
     }
 }

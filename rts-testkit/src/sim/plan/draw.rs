@@ -44,7 +44,7 @@ impl Draw<'_> {
         self.swarm.call_weights.iter().any(|(kind, _)| *kind == wanted)
     }
 
-    fn moment(&mut self) -> Duration {
+    pub(super) fn moment(&mut self) -> Duration {
         let millis = u64::try_from(self.swarm.duration.as_millis()).unwrap_or(u64::MAX);
         Duration::from_millis(self.rng.u64(0..millis))
     }

@@ -4,6 +4,7 @@
 mod command;
 mod draw;
 mod kinds;
+mod storm;
 
 use std::fmt;
 use std::time::Duration;
@@ -138,6 +139,9 @@ impl Plan {
         draw.opening();
         for _ in 0..swarm.calls {
             draw.call();
+        }
+        if swarm.is_crowd() {
+            draw.storms();
         }
         if !swarm.fault_weights.is_empty() {
             for _ in 0..swarm.faults {

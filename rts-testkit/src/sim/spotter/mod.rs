@@ -25,6 +25,9 @@ use super::trace::{Call, Entry, Line, TokenFacts, payload_bytes};
 use crate::{Person, Side, Unknown};
 
 const SLOW: Duration = Duration::from_secs(5);
+/// A crowd, and how long it takes to be back.
+const MANY: usize = 100;
+const MANY_WITHIN: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
 struct Sent {
@@ -50,6 +53,8 @@ pub(crate) struct Spotter {
     last_call: Option<(Person, Instant, Call)>,
     app_server: AppServer,
     back_end: BackEnd,
+    /// When engines told in the last seconds that they are back.
+    returned: Vec<Instant>,
 }
 
 impl Spotter {
@@ -84,8 +89,13 @@ impl Spotter {
                 (Side::Server, Unknown::Field) => Situation::UnknownFieldAtServer,
                 (Side::Server, Unknown::Kind) => Situation::UnknownKindAtServer,
             }),
-            Entry::Fault(Step::Crash) if !self.open.is_empty() => {
-                self.met(Situation::CrashWithOpenSends);
+            Entry::Fault(step @ (Step::Crash | Step::CutAll)) => {
+                if *step == Step::Crash && !self.open.is_empty() {
+                    self.met(Situation::CrashWithOpenSends);
+                }
+                if model.engines.iter().filter(|engine| engine.is_up()).count() >= MANY {
+                    self.met(Situation::HundredCutOff);
+                }
             }
             Entry::Fault(Step::RotateKey { app, .. }) => *self.keys.entry(*app).or_default() += 1,
             Entry::Engine { .. }
@@ -194,7 +204,10 @@ impl Spotter {
                     ConnectionState::Reconnecting => self.met(Situation::Reconnecting),
                     ConnectionState::Disconnected => self.met(Situation::Disconnected),
                     ConnectionState::Lost => self.met(Situation::Lost),
-                    ConnectionState::Reconnected => self.met(Situation::Reconnected),
+                    ConnectionState::Reconnected => {
+                        self.met(Situation::Reconnected);
+                        self.one_more_returned(now);
+                    }
                     ConnectionState::Connecting
                     | ConnectionState::Connected
                     | ConnectionState::Failed => {}
@@ -262,6 +275,15 @@ impl Spotter {
             SendCode::NotInitialised => self.met(Situation::SendWhileLoggingIn),
             SendCode::NotLoggedIn => self.met(Situation::SendNotLoggedIn),
             _ => {}
+        }
+    }
+
+    fn one_more_returned(&mut self, now: Instant) {
+        self.returned.retain(|at| now.since(*at) < MANY_WITHIN);
+        self.returned.push(now);
+        if self.returned.len() == MANY {
+            self.returned.clear();
+            self.met(Situation::HundredReturned);
         }
     }
 
