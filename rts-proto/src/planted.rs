@@ -150,6 +150,8 @@ bugs! {
     DropReportedAsLogout,
     /// A frame with a field that is not known cannot be read.
     UnknownFieldRefused,
+    /// A room in a frame is taken to be well-formed.
+    RoomTrusted,
     /// A kind of frame that is skipped is counted.
     UnknownKindCounted,
 }

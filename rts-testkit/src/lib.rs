@@ -4,6 +4,7 @@
 mod app_server;
 mod clock;
 mod faults;
+mod flips;
 mod gate;
 mod ghosts;
 mod net;

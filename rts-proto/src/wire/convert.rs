@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::generated::{self as pb, frame::Kind};
 use super::{Accepted, Frame, Login, LoginAnswer, Resume, ResumeKey, SetServerParams};
 use crate::limits::{NOTICE_MEMBERS_MAX, PAYLOAD_BYTES_MAX, REPLY_BYTES_MAX, TOKEN_BYTES_MAX};
+use crate::planted::{Bug, planted};
 use crate::{
     AppId, BroadcastCode, BusinessId, LeaveReason, LoginCode, MessageConfig, MessageId,
     OnlineStatus, Payload, ProtocolError, Reply, RoomId, RoomState, SendCode, ServerParamsCode,
@@ -371,7 +372,9 @@ fn user(bytes: &[u8], field: &'static str) -> Result<UserId, ProtocolError> {
 }
 
 fn room(bytes: &[u8]) -> Result<RoomId, ProtocolError> {
-    RoomId::from_bytes(bytes).map_err(|_| bad("room"))
+    let room = RoomId::from_bytes(bytes);
+    assert!(room.is_ok() || !planted(Bug::RoomTrusted), "a room that is none");
+    room.map_err(|_| bad("room"))
 }
 
 fn members(list: &[Bytes]) -> Result<Vec<UserId>, ProtocolError> {

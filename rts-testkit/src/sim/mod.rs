@@ -13,6 +13,7 @@
 
 mod attack;
 mod batch;
+mod harmed;
 #[cfg(feature = "planted-bugs")]
 mod hunt;
 mod model;
@@ -34,7 +35,7 @@ pub use batch::{Batch, batch};
 #[cfg(feature = "planted-bugs")]
 pub use hunt::{Bug, Hunt, hunt};
 pub use situations::{Situation, Situations};
-pub use swarm::{APPS_MAX, CROWD, CallKind, ENGINES_MAX, FaultKind, ROOMS_MAX, Swarm};
+pub use swarm::{APPS_MAX, CROWD, CallKind, ENGINES_MAX, FaultKind, Harm, ROOMS_MAX, Swarm};
 
 use plan::Plan;
 use run::Played;

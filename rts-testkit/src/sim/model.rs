@@ -215,7 +215,7 @@ impl Engine {
         }
     }
 
-    fn told(&mut self, event: &Event) {
+    pub(crate) fn told(&mut self, event: &Event) {
         match event {
             Event::ConnectionStateChanged(state) => {
                 self.connection = Some(*state);

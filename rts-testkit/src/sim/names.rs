@@ -21,6 +21,11 @@ pub(crate) fn uid(user: usize) -> String {
     format!("user-{user}")
 }
 
+/// Far from all other names: no change of a few bytes makes one of another.
+pub(crate) fn harmed_uid(number: usize) -> String {
+    format!("harmed-{number}")
+}
+
 pub(crate) fn user_id(user: usize) -> UserId {
     UserId::new(&uid(user)).expect("a user id")
 }

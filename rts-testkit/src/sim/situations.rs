@@ -258,6 +258,12 @@ situations! {
     ReportedLogout,
     /// It was told of a user that was dropped.
     ReportedDrop,
+    /// The server closed a link since its bytes had been changed.
+    HarmedClosed,
+    /// An engine gave up a link since what it heard cannot be.
+    HarmedGaveUp,
+    /// A login failed since what was said had been changed.
+    HarmedRefused,
     /// A hundred engines were cut off in one instant.
     HundredCutOff,
     /// A hundred engines told within 10 s that they are back.

@@ -16,6 +16,8 @@ pub const ENGINES_MAX: usize = 24;
 pub const CROWD: RangeInclusive<usize> = 130..=200;
 /// One run in so many has a crowd.
 const CROWD_IN: u32 = 40;
+/// One other run in so many has links that change bytes.
+const HARM_IN: u32 = 10;
 /// Apps of one run. Users and rooms have the same names in all of them.
 pub const APPS_MAX: usize = 3;
 /// The back ends of so many of them, from the first on, are told who comes and goes.
@@ -155,6 +157,24 @@ pub struct Swarm {
     pub room_members_max: usize,
     /// Who is of a newer version, if anybody is.
     pub newer: Option<Side>,
+    /// Engines whose links change bytes, if there are any.
+    pub harm: Option<Harm>,
+}
+
+/// Links that change what passes over them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Harm {
+    /// Engines with such links, beside all others.
+    pub engines: usize,
+    /// Of a million bytes so many are changed.
+    pub per_million: u32,
+}
+
+impl Harm {
+    fn draw(apart: &mut Rng) -> Self {
+        let per_million = [1, 10, 100, 1_000, 10_000][apart.usize(0..5)];
+        Self { engines: apart.usize(1..=3), per_million }
+    }
 }
 
 impl Swarm {
@@ -195,8 +215,13 @@ impl Swarm {
             rate: [0, 0, 1, 1, 1][rng.usize(0..5)],
             room_members_max: if rng.u32(0..10) == 0 { 2 } else { 10_000 },
             newer: (apart.u32(0..8) == 0).then(|| Side::BOTH[apart.usize(0..2)]),
+            harm: None,
         };
-        if apart.u32(0..CROWD_IN) == 0 { swarm.crowded(apart) } else { swarm }
+        if apart.u32(0..CROWD_IN) == 0 {
+            return swarm.crowded(apart);
+        }
+        let harm = (apart.u32(0..HARM_IN) == 0).then(|| Harm::draw(apart));
+        Self { harm, ..swarm }
     }
 
     /// Many users of one app, who say little, and to whom nothing happens but storms.
@@ -298,6 +323,9 @@ impl fmt::Display for Swarm {
             None => {}
             Some(Side::Client) => writeln!(f, "the engines are of a newer version")?,
             Some(Side::Server) => writeln!(f, "the server is of a newer version")?,
+        }
+        if let Some(Harm { engines, per_million }) = self.harm {
+            writeln!(f, "{engines} more whose links change {per_million} bytes of a million")?;
         }
         writeln!(f, "calls: {:?}", self.call_weights)?;
         write!(f, "faults: {:?}", self.fault_weights)

@@ -20,16 +20,19 @@ impl World {
 
     /// A core's frame, on its way to the other end of the link.
     pub(super) fn transmit(&mut self, link: LinkId, to: Side, frame: Bytes) {
+        let said = match self.newer.as_mut().filter(|newer| newer.side != to) {
+            None => vec![(frame, None)],
+            Some(newer) => newer.say(frame),
+        };
         let now = self.now();
-        match self.newer.as_mut().filter(|newer| newer.side != to) {
-            None => self.net.write(now, link, to, frame),
-            Some(newer) => {
-                for (bytes, unknown) in newer.say(frame) {
-                    self.net.write(now, link, to, bytes);
-                    if let Some(unknown) = unknown {
-                        self.net.mark(link, to, unknown);
-                    }
-                }
+        for (bytes, unknown) in said {
+            let bytes = match &mut self.flips {
+                None => bytes,
+                Some(flips) => flips.pass(owner(link).0, bytes),
+            };
+            self.net.write(now, link, to, bytes);
+            if let Some(unknown) = unknown {
+                self.net.mark(link, to, unknown);
             }
         }
     }

@@ -18,6 +18,7 @@ pub(crate) use links::{link_of, owner};
 
 use crate::app_server::AppServer;
 use crate::clock::Clock;
+use crate::flips::Flips;
 use crate::gate::Gate;
 use crate::net::{Arrival, Net, Side};
 use crate::newer::Newer;
@@ -65,6 +66,8 @@ pub struct World {
     pub(crate) gate: Gate,
     /// Whose version is another one, if not all have the same.
     pub(crate) newer: Option<Newer>,
+    /// Links that change what passes over them, if there are any.
+    pub(crate) flips: Option<Flips>,
     /// How long the server takes to judge a token.
     pub verdict_delay: Duration,
     verdicts: BTreeSet<(Instant, LoginId)>,
@@ -95,6 +98,7 @@ impl World {
             app_server: AppServer::new(),
             gate: Gate::new(),
             newer: None,
+            flips: None,
             verdict_delay: Duration::ZERO,
             verdicts: BTreeSet::new(),
             judged: BTreeMap::new(),

@@ -33,6 +33,7 @@ impl Oracle for Resume {
                         | Step::WallJump { .. }
                         | Step::RotateKey { .. }
                         | Step::Unstick
+                        | Step::Harmed { .. }
                 );
                 Ok(())
             }

@@ -82,7 +82,7 @@ impl Draw<'_> {
         self.rng.usize(0..=self.swarm.engines.len())
     }
 
-    fn size(&mut self) -> usize {
+    pub(super) fn size(&mut self) -> usize {
         match self.rng.u32(0..200) {
             0 => [0, 1, 65_535, 65_536, 65_537, 300_000][self.rng.usize(0..6)],
             1..4 => self.rng.usize(0..65_536),

@@ -56,6 +56,17 @@ impl Attack {
     ];
 }
 
+/// What an engine does whose links change what passes over them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Act {
+    Login,
+    Send { bytes: usize },
+    Status,
+    Join,
+    Leave,
+    Broadcast { bytes: usize },
+}
+
 /// How the network behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Weather {

@@ -3,6 +3,7 @@
 
 mod command;
 mod draw;
+mod harm;
 mod kinds;
 mod storm;
 
@@ -13,7 +14,7 @@ use fastrand::Rng;
 use rts_proto::{LoginCode, MessageConfig};
 
 pub(crate) use command::{Banned, Command};
-pub(crate) use kinds::{Attack, Nonsense, ParamsKind, TokenKind, Weather};
+pub(crate) use kinds::{Act, Attack, Nonsense, ParamsKind, TokenKind, Weather};
 
 use super::swarm::Swarm;
 use crate::{Manner, Side};
@@ -25,41 +26,137 @@ pub(crate) type Slot = usize;
 /// Something that is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    Login { who: Slot, token: TokenKind },
-    Logout { who: Slot },
-    Refresh { who: Slot, token: TokenKind },
-    Send { who: Slot, to: usize, bytes: usize, is_binary: bool, config: MessageConfig },
-    Status { who: Slot, of: usize },
-    Join { who: Slot, room: usize },
-    Leave { who: Slot, room: usize },
-    DestroyRoom { who: Slot, room: usize },
-    Broadcast { who: Slot, room: usize, bytes: usize, is_binary: bool },
-    BusinessId { who: Slot, is_empty: bool },
-    SendTimeout { who: Slot, ms: u64 },
-    ServerParams { who: Slot, kind: ParamsKind },
-    ServerSend { who: Slot, bytes: usize, is_binary: bool },
-    Command { app: usize, command: Command },
-    Destroy { who: Slot },
-    NetworkChanged { who: Slot },
-    Nonsense { who: Slot, what: Nonsense },
-    Cut { who: Slot },
+    Login {
+        who: Slot,
+        token: TokenKind,
+    },
+    Logout {
+        who: Slot,
+    },
+    Refresh {
+        who: Slot,
+        token: TokenKind,
+    },
+    Send {
+        who: Slot,
+        to: usize,
+        bytes: usize,
+        is_binary: bool,
+        config: MessageConfig,
+    },
+    Status {
+        who: Slot,
+        of: usize,
+    },
+    Join {
+        who: Slot,
+        room: usize,
+    },
+    Leave {
+        who: Slot,
+        room: usize,
+    },
+    DestroyRoom {
+        who: Slot,
+        room: usize,
+    },
+    Broadcast {
+        who: Slot,
+        room: usize,
+        bytes: usize,
+        is_binary: bool,
+    },
+    BusinessId {
+        who: Slot,
+        is_empty: bool,
+    },
+    SendTimeout {
+        who: Slot,
+        ms: u64,
+    },
+    ServerParams {
+        who: Slot,
+        kind: ParamsKind,
+    },
+    ServerSend {
+        who: Slot,
+        bytes: usize,
+        is_binary: bool,
+    },
+    Command {
+        app: usize,
+        command: Command,
+    },
+    Destroy {
+        who: Slot,
+    },
+    NetworkChanged {
+        who: Slot,
+    },
+    Nonsense {
+        who: Slot,
+        what: Nonsense,
+    },
+    Cut {
+        who: Slot,
+    },
     CutAll,
-    HalfOpen { who: Slot, to: Side },
+    HalfOpen {
+        who: Slot,
+        to: Side,
+    },
     Unstick,
-    Stall { who: Slot, on: bool },
-    Silence { on: bool },
-    KeepOut { who: Slot, on: bool },
-    RefuseAll { on: bool },
-    Freeze { who: Slot, on: bool },
+    Stall {
+        who: Slot,
+        on: bool,
+    },
+    Silence {
+        on: bool,
+    },
+    KeepOut {
+        who: Slot,
+        on: bool,
+    },
+    RefuseAll {
+        on: bool,
+    },
+    Freeze {
+        who: Slot,
+        on: bool,
+    },
     Crash,
-    Drain { retry_after_ms: u64 },
-    WallJump { seconds: i64 },
-    RotateKey { app: usize, keep_previous: bool },
-    VerdictDelay { ms: u64 },
-    Refuse { user: usize, code: LoginCode },
+    Drain {
+        retry_after_ms: u64,
+    },
+    WallJump {
+        seconds: i64,
+    },
+    RotateKey {
+        app: usize,
+        keep_previous: bool,
+    },
+    VerdictDelay {
+        ms: u64,
+    },
+    Refuse {
+        user: usize,
+        code: LoginCode,
+    },
     Weather(Weather),
-    AppServer { manner: Manner, delay_ms: u64, answers_late: bool },
-    Attack { app: usize, how: Attack },
+    AppServer {
+        manner: Manner,
+        delay_ms: u64,
+        answers_late: bool,
+    },
+    Attack {
+        app: usize,
+        how: Attack,
+    },
+    /// What somebody does whose link changes bytes: no slot has it.
+    Harmed {
+        number: usize,
+        act: Act,
+    },
 }
 
 impl Step {
@@ -117,7 +214,8 @@ impl Step {
             | Self::Refuse { .. }
             | Self::Weather(_)
             | Self::AppServer { .. }
-            | Self::Attack { .. } => None,
+            | Self::Attack { .. }
+            | Self::Harmed { .. } => None,
         }
     }
 }
@@ -147,6 +245,9 @@ impl Plan {
             for _ in 0..swarm.faults {
                 draw.fault();
             }
+        }
+        if let Some(harm) = swarm.harm {
+            draw.harmed(harm);
         }
         let mut steps = draw.steps;
         // Stable: what was drawn together stays in its order.

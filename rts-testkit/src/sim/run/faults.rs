@@ -50,6 +50,7 @@ impl Run<'_> {
                 let now = self.world.now();
                 self.attackers.attack(&mut self.world, now, app_id(app).as_str(), how);
             }
+            Step::Harmed { number, act } => self.harmed.act(&mut self.world, number, act),
             _ => {}
         }
         Ok(())

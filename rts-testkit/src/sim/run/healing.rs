@@ -48,6 +48,7 @@ impl Run<'_> {
         if self.was_narrow {
             self.world.cut_all();
         }
+        self.harmed.heal(&mut self.world);
         self.note(Entry::Phase(Phase::Healing))?;
         // Engines that were destroyed still have goodbyes on their way.
         for who in 0..self.oracles.model.engines.len() {
@@ -65,7 +66,11 @@ impl Run<'_> {
             self.world.call(who, |engine, now| engine.update_login_token(now, &token));
             self.made(who, Call::Refresh, 0)?;
         }
-        self.run_for(HEALED_AFTER)?;
+        // What a changed answer made an engine believe of itself may show only with the next one.
+        for _ in 0..2 {
+            self.harmed.log_in(&mut self.world);
+            self.run_for(HEALED_AFTER / 2)?;
+        }
         self.note(Entry::Phase(Phase::Healed))
     }
 
@@ -86,6 +91,7 @@ impl Run<'_> {
             }
         }
         self.run_for(HELD_BACK_FOR)?;
+        self.harmed.ask(&mut self.world)?;
         for (index, (who, app, _)) in live.iter().enumerate() {
             let peers = live.iter().cycle().skip(index).take(live.len());
             let peers = peers.filter(|(_, other, _)| other == app).take(PEERS_ASKED);
@@ -102,6 +108,7 @@ impl Run<'_> {
             self.send_to_server(*who, 40, index % 2 == 0)?;
         }
         self.run_for(ASKED_FOR)?;
+        self.harmed.leave(&mut self.world)?;
         self.note(Entry::Phase(Phase::Asked))
     }
 

@@ -14,6 +14,7 @@ use rts_proto::server::{Post, Verdict};
 use rts_proto::{Instant, LoginCode, RoomKey};
 
 use super::attack::Attackers;
+use super::harmed::{HARMED_APP, Harmed};
 use super::names::{app_id, app_number};
 use super::oracles::{Oracles, Violation};
 use super::plan::{Banned, Plan, Step};
@@ -72,6 +73,7 @@ struct Run<'a> {
     oracles: Oracles,
     spotter: Spotter,
     attackers: Attackers,
+    harmed: Harmed,
     tokens: BTreeMap<Vec<u8>, TokenFacts>,
     keys: BTreeMap<usize, u64>,
     refused: Vec<usize>,
@@ -108,6 +110,7 @@ impl<'a> Run<'a> {
             oracles: Oracles::new(),
             spotter: Spotter::default(),
             attackers: Attackers::default(),
+            harmed: Harmed::default(),
             tokens: BTreeMap::new(),
             keys: BTreeMap::new(),
             refused: Vec::new(),
@@ -126,6 +129,11 @@ impl<'a> Run<'a> {
             self.places.push(Place { person, app, user, rooms, is_frozen: false });
         }
         let plan = self.plan;
+        if let Some(harm) = plan.swarm.harm {
+            let people: Result<_, Violation> =
+                (0..harm.engines).map(|_| self.new_engine(HARMED_APP)).collect();
+            self.harmed.enter(&mut self.world, people?, harm, plan.seed);
+        }
         for (at, step) in &plan.steps {
             self.run_until(Instant::ORIGIN + *at)?;
             self.take(*step)?;
@@ -169,6 +177,18 @@ impl<'a> Run<'a> {
     fn collect(&mut self) -> Result<(), Violation> {
         for (at, happening) in self.world.take_log() {
             let entry = match happening {
+                Happening::Event(who, event) if self.harmed.is_one(who) => {
+                    self.harmed.told(who, &event);
+                    self.spotter.harmed_told(&event);
+                    continue;
+                }
+                // It calls for a link whenever it likes, and the trace does not say so.
+                Happening::Dialled(who) if self.harmed.is_one(who) => continue,
+                Happening::Closed(who, code) if self.harmed.is_one(who) => {
+                    self.spotter.harmed_closed(code);
+                    continue;
+                }
+                Happening::Judged(asked, _) if self.harmed.is_its_name(&asked.uid) => continue,
                 Happening::Event(who, event) => Entry::Event { who, event },
                 Happening::Dialled(who) => Entry::Dialled { who },
                 Happening::Reported(app, report) => {

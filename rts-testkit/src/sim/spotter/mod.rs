@@ -321,6 +321,23 @@ impl Spotter {
         }
     }
 
+    /// An engine whose links change bytes called back.
+    pub(crate) fn harmed_told(&mut self, event: &Event) {
+        match event {
+            Event::Warning { .. } => self.met(Situation::HarmedGaveUp),
+            Event::LoginResult { code: LoginCode::Ok, .. } => {}
+            Event::LoginResult { .. } => self.met(Situation::HarmedRefused),
+            _ => {}
+        }
+    }
+
+    /// The server closed such a link.
+    pub(crate) fn harmed_closed(&mut self, code: Option<CloseCode>) {
+        if code.is_some_and(CloseCode::ends_session) {
+            self.met(Situation::HarmedClosed);
+        }
+    }
+
     /// The server closed the link of a peer that broke the rules.
     pub(crate) fn attacker_closed(&mut self, code: Option<CloseCode>) {
         match code {
