@@ -1,3 +1,32 @@
 //! Tests of RTS as a whole, over `rts-testkit`'s world: what users live through is in `tests/stories`, laws
 //! that hold for every sequence of calls and accidents are in `tests/laws.rs`.
 #![forbid(unsafe_code)]
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+
+/// Drops the future the so-many-th time that it has to wait.
+pub async fn give_up<T>(future: impl Future<Output = T>, at: usize) -> Option<T> {
+    let mut future = pin!(future);
+    let mut waits = 0;
+    let result = poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(result) => Poll::Ready(Some(result)),
+        Poll::Pending => {
+            waits += 1;
+            if waits == at { Poll::Ready(None) } else { Poll::Pending }
+        }
+    })
+    .await;
+    // For others: whoever gives up all the time must not keep the thread.
+    let mut is_their_turn = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut is_their_turn, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+    result
+}

@@ -1,32 +1,12 @@
 //! Futures that are dropped wherever they wait.
 
-use std::future::poll_fn;
-use std::pin::pin;
-use std::task::Poll;
-
 use rts_driver::application::*;
+use rts_tests::give_up;
 use smol::future::{yield_now, zip};
 use smol::net::TcpStream;
 
 use crate::ground::{ANY_PORT, Client, Ground, RELIABLE, Serving, Side, TestServer, until};
 use crate::way::Way;
-
-/// Drops the future the so-many-th time that it has to wait.
-async fn give_up<T>(future: impl Future<Output = T>, at: usize) -> Option<T> {
-    let mut future = pin!(future);
-    let mut waits = 0;
-    let result = poll_fn(|context| match future.as_mut().poll(context) {
-        Poll::Ready(result) => Poll::Ready(Some(result)),
-        Poll::Pending => {
-            waits += 1;
-            if waits == at { Poll::Ready(None) } else { Poll::Pending }
-        }
-    })
-    .await;
-    // For others: whoever gives up all the time must not keep the thread.
-    yield_now().await;
-    result
-}
 
 pub(crate) async fn the_wait_for_an_event_or_a_result<G: Ground>(way: Way) {
     const COUNT: usize = 300;
