@@ -26,137 +26,42 @@ pub(crate) type Slot = usize;
 /// Something that is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    Login {
-        who: Slot,
-        token: TokenKind,
-    },
-    Logout {
-        who: Slot,
-    },
-    Refresh {
-        who: Slot,
-        token: TokenKind,
-    },
-    Send {
-        who: Slot,
-        to: usize,
-        bytes: usize,
-        is_binary: bool,
-        config: MessageConfig,
-    },
-    Status {
-        who: Slot,
-        of: usize,
-    },
-    Join {
-        who: Slot,
-        room: usize,
-    },
-    Leave {
-        who: Slot,
-        room: usize,
-    },
-    DestroyRoom {
-        who: Slot,
-        room: usize,
-    },
-    Broadcast {
-        who: Slot,
-        room: usize,
-        bytes: usize,
-        is_binary: bool,
-    },
-    BusinessId {
-        who: Slot,
-        is_empty: bool,
-    },
-    SendTimeout {
-        who: Slot,
-        ms: u64,
-    },
-    ServerParams {
-        who: Slot,
-        kind: ParamsKind,
-    },
-    ServerSend {
-        who: Slot,
-        bytes: usize,
-        is_binary: bool,
-    },
-    Command {
-        app: usize,
-        command: Command,
-    },
-    Destroy {
-        who: Slot,
-    },
-    NetworkChanged {
-        who: Slot,
-    },
-    Nonsense {
-        who: Slot,
-        what: Nonsense,
-    },
-    Cut {
-        who: Slot,
-    },
+    Login { who: Slot, token: TokenKind },
+    Logout { who: Slot },
+    Refresh { who: Slot, token: TokenKind },
+    Send { who: Slot, to: usize, bytes: usize, is_binary: bool, config: MessageConfig },
+    Status { who: Slot, of: usize },
+    Join { who: Slot, room: usize },
+    Leave { who: Slot, room: usize },
+    DestroyRoom { who: Slot, room: usize },
+    Broadcast { who: Slot, room: usize, bytes: usize, is_binary: bool },
+    BusinessId { who: Slot, is_empty: bool },
+    SendTimeout { who: Slot, ms: u64 },
+    ServerParams { who: Slot, kind: ParamsKind },
+    ServerSend { who: Slot, bytes: usize, is_binary: bool },
+    Command { app: usize, command: Command },
+    Destroy { who: Slot },
+    NetworkChanged { who: Slot },
+    Nonsense { who: Slot, what: Nonsense },
+    Cut { who: Slot },
     CutAll,
-    HalfOpen {
-        who: Slot,
-        to: Side,
-    },
+    HalfOpen { who: Slot, to: Side },
     Unstick,
-    Stall {
-        who: Slot,
-        on: bool,
-    },
-    Silence {
-        on: bool,
-    },
-    KeepOut {
-        who: Slot,
-        on: bool,
-    },
-    RefuseAll {
-        on: bool,
-    },
-    Freeze {
-        who: Slot,
-        on: bool,
-    },
+    Stall { who: Slot, on: bool },
+    Silence { on: bool },
+    KeepOut { who: Slot, on: bool },
+    RefuseAll { on: bool },
+    Freeze { who: Slot, on: bool },
     Crash,
-    Drain {
-        retry_after_ms: u64,
-    },
-    WallJump {
-        seconds: i64,
-    },
-    RotateKey {
-        app: usize,
-        keep_previous: bool,
-    },
-    VerdictDelay {
-        ms: u64,
-    },
-    Refuse {
-        user: usize,
-        code: LoginCode,
-    },
+    Drain { retry_after_ms: u64 },
+    WallJump { seconds: i64 },
+    RotateKey { app: usize, keep_previous: bool },
+    VerdictDelay { ms: u64 },
+    Refuse { user: usize, code: LoginCode },
     Weather(Weather),
-    AppServer {
-        manner: Manner,
-        delay_ms: u64,
-        answers_late: bool,
-    },
-    Attack {
-        app: usize,
-        how: Attack,
-    },
-    /// What somebody does whose link changes bytes: no slot has it.
-    Harmed {
-        number: usize,
-        act: Act,
-    },
+    AppServer { manner: Manner, delay_ms: u64, answers_late: bool },
+    Attack { app: usize, how: Attack },
+    Harmed { number: usize, act: Act },
 }
 
 impl Step {
