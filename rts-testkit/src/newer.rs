@@ -46,8 +46,20 @@ impl Newer {
         Self { side, random: Rng::with_seed(seed) }
     }
 
-    /// What goes out in place of this frame, each with what is new about it.
-    pub(crate) fn say(&mut self, frame: Bytes) -> Vec<(Bytes, Option<Unknown>)> {
+    /// What goes out in place of these frames, each with what is new about it.
+    pub(crate) fn say(&mut self, frames: Bytes) -> Vec<(Bytes, Option<Unknown>)> {
+        let mut out = Vec::new();
+        let mut rest = frames;
+        while !rest.is_empty() {
+            let mut body = &rest[..];
+            let len = usize::try_from(take_number(&mut body)).expect("a core's frame");
+            let frame = rest.split_to(rest.len() - body.len() + len);
+            self.say_frame(frame, &mut out);
+        }
+        out
+    }
+
+    fn say_frame(&mut self, frame: Bytes, out: &mut Vec<(Bytes, Option<Unknown>)>) {
         let mut body = &frame[..];
         let mut number = || take_number(&mut body);
         let (_, key, _) = (number(), number(), number());
@@ -56,7 +68,6 @@ impl Newer {
             HELLO | LOGIN | LOGIN_ANSWER | CLOSE => FRAME_BYTES_MAX_BEFORE_LOGIN,
             _ => FRAME_BYTES_MAX,
         };
-        let mut out = Vec::new();
         if !matches!(kind, HELLO | LOGIN) && self.random.u32(0..KIND_IN) == 0 {
             out.push((delimited(&self.new_kind(bytes_max)), Some(Unknown::Kind)));
         }
@@ -66,7 +77,6 @@ impl Newer {
         } else {
             out.push((frame, None));
         }
-        out
     }
 
     fn new_kind(&mut self, bytes_max: usize) -> Vec<u8> {
@@ -169,7 +179,8 @@ mod tests {
             for frame in frames() {
                 let mut decoder = Decoder::new();
                 let mut read = Vec::new();
-                for (bytes, unknown) in newer.say(frame.clone().encode()) {
+                let two = [frame.clone().encode(), Frame::Pong.encode()].concat();
+                for (bytes, unknown) in newer.say(two.into()) {
                     fields += u32::from(unknown == Some(Unknown::Field));
                     kinds += u32::from(unknown == Some(Unknown::Kind));
                     longest = longest.max(bytes.len());
@@ -178,7 +189,7 @@ mod tests {
                         read.push(frame);
                     }
                 }
-                assert_eq!(read, [frame], "round {round}");
+                assert_eq!(read, [frame, Frame::Pong], "round {round}");
             }
         }
         assert!(fields > 0 && kinds > 0, "{fields} fields, {kinds} kinds");

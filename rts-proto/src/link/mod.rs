@@ -68,17 +68,17 @@ impl<T> Channel<T> {
         self.window.get(self.transmitted).map(|frame| &frame.tag)
     }
 
-    /// Puts a frame at the end of a window in which nothing waits, and counts it as transmitted.
-    pub(crate) fn push_transmitted(&mut self, bytes: Bytes, tag: T) {
-        self.push(bytes, tag);
-        self.transmitted += 1;
-    }
-
     /// Counts the first untransmitted frame as transmitted and gives its bytes.
     pub(crate) fn transmit(&mut self) -> Option<Bytes> {
         let bytes = self.window.get(self.transmitted)?.bytes.clone();
         self.transmitted += 1;
         Some(bytes)
+    }
+
+    /// Counts all frames as transmitted and gives those that were not before.
+    pub(crate) fn transmit_all(&mut self) -> impl Iterator<Item = &Bytes> + Clone {
+        let first = core::mem::replace(&mut self.transmitted, self.window.len());
+        self.window.range(first..).map(|frame| &frame.bytes)
     }
 
     /// Takes a frame back. Only one that was not transmitted: the others have their numbers.

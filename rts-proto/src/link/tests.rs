@@ -256,15 +256,17 @@ fn numbers_have_an_end_and_a_channel_is_full_there() {
     channel.acked = NUMBERS_MAX - 1;
     channel.received = NUMBERS_MAX - 1;
     assert!(channel.has_room(1, FRAMES_MAX, BYTES_MAX));
-    channel.push_transmitted(Bytes::from_static(b"x"), ());
+    channel.push(Bytes::from_static(b"x"), ());
+    assert_eq!(channel.transmit_all().count(), 1);
     let mut acknowledged = 0;
     channel.acknowledge(NUMBERS_MAX, |()| acknowledged += 1).expect("it was sent");
     assert_eq!((acknowledged, channel.acked), (1, NUMBERS_MAX));
     assert!(!channel.has_room(1, FRAMES_MAX, BYTES_MAX));
     // What needs no room, such as a goodbye to a room, still has a number.
     for _ in 0..SERVER_WINDOW_FRAMES_MAX {
-        channel.push_transmitted(Bytes::from_static(b"x"), ());
+        channel.push(Bytes::from_static(b"x"), ());
     }
+    assert_eq!(channel.transmit_all().count(), SERVER_WINDOW_FRAMES_MAX);
     let all = NUMBERS_MAX + SERVER_WINDOW_FRAMES_MAX as u64;
     let too_much = ProtocolError::BadAck { received: u64::MAX, acked: NUMBERS_MAX, sent: all };
     assert_eq!(channel.acknowledge(u64::MAX, |()| acknowledged += 1), Err(too_much));

@@ -75,14 +75,15 @@ impl Server {
         } else {
             self.apps.get(app_id).and_then(|app| app.users.get(to)).copied()
         };
-        let receiver = number.and_then(|number| self.sessions.get_mut(number));
-        let Some(receiver) = receiver else { return Ok(0) };
+        let Some(number) = number else { return Ok(0) };
+        let Some(receiver) = self.sessions.get_mut(number) else { return Ok(0) };
         let config = MessageConfig::ReliableOrdered;
         let bytes = Frame::Delivery { from, payload, config }.encode();
         if planted(Bug::BackEndSaysItTwice) {
-            receiver.push(bytes.clone(), None, &mut self.outputs);
+            receiver.push(bytes.clone(), None);
         }
-        Ok(receiver.push(bytes, None, &mut self.outputs).into())
+        self.dirty.add(now, number, receiver);
+        Ok(receiver.push(bytes, None).into())
     }
 
     /// A message to all members of a room. It counts in the room's rate as well.

@@ -1,12 +1,12 @@
-//! The end of a burst: one acknowledgement a session, and results in batches (§4.4, §5.8). An acknowledgement for which
-//! nobody waits goes with the next results, or on its own a little later.
+//! The end of a burst: what a session gets goes out together, one acknowledgement, results in batches (§4.4, §5.8). An
+//! acknowledgement for which nobody waits goes with the next results, or on its own a little later.
 
 use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::Server;
 use super::session::{Outcome, Session, SessionNumber};
+use super::{Output, Server};
 use crate::limits::{ACK_DELAY, FRAME_BYTES_MAX, ID_BYTES_MAX};
 use crate::wire::{self, Frame};
 use crate::{Instant, MessageId};
@@ -29,7 +29,7 @@ pub(super) struct LateAck {
     told: u64,
 }
 
-/// Sessions that owe an acknowledgement or results, and since when.
+/// Sessions that owe an acknowledgement or results, or have something in their window that was not sent, and since when.
 #[derive(Debug, Default)]
 pub(super) struct Dirty {
     numbers: Vec<SessionNumber>,
@@ -93,26 +93,30 @@ impl Server {
                 if let Some(link) = session.link
                     && let Some(received) = session.channel.take_ack()
                 {
-                    self.transmit(link, Frame::Ack { received });
+                    let ack = Frame::Ack { received }.encode();
+                    self.outputs.push_back(Output::Transmit(link, ack));
                 }
-                self.flush_outcomes(number);
+                if !session.push_outcomes() {
+                    self.overrun.push(number);
+                }
+                self.bundler.transmit(session, &mut self.outputs);
             }
+            self.bundler.forget();
             // Nothing owes anything now: the list's memory serves again.
             self.dirty.numbers = numbers;
             self.end_overrun(now);
         }
         self.dirty.since = None;
     }
+}
 
-    pub(super) fn flush_outcomes(&mut self, number: SessionNumber) {
-        let Some(session) = self.sessions.get_mut(number) else { return };
-        let outcomes = core::mem::take(&mut session.outcomes);
+impl Session {
+    /// Puts the results into the window; false when there is no room for all.
+    pub(super) fn push_outcomes(&mut self) -> bool {
+        let outcomes = core::mem::take(&mut self.outcomes);
         let runs = outcomes.chunk_by(Outcome::goes_with);
-        for batch in runs.flat_map(|run| run.chunks(RESULTS_PER_FRAME_MAX)) {
-            if !session.push(results(batch), None, &mut self.outputs) {
-                self.overrun.push(number);
-            }
-        }
+        let mut batches = runs.flat_map(|run| run.chunks(RESULTS_PER_FRAME_MAX));
+        batches.all(|batch| self.push(results(batch), None))
     }
 }
 

@@ -239,8 +239,11 @@ impl Server {
         self.outputs.push_back(Output::Disconnect(id, code));
     }
 
-    /// Sends a frame that is not sequenced.
+    /// Sends a frame that is not sequenced, behind those that wait for the end of the burst.
     pub(super) fn transmit(&mut self, id: LinkId, frame: Frame) {
+        if let Some(session) = self.links.get(&id).and_then(Link::session) {
+            self.transmit_window(session);
+        }
         self.outputs.push_back(Output::Transmit(id, frame.encode()));
     }
 

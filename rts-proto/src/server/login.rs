@@ -98,17 +98,16 @@ impl Server {
         session.last_heard = now;
         session.keys.renew(resume.key, key);
         session.engine = Engine::of(login);
-        if let Some(old) = session.link
-            && !planted(Bug::ZombieHeard)
+        if !planted(Bug::ZombieHeard)
+            // Not for the old link is what the client does not have.
+            && let Some(old) = session.link.take()
         {
             self.close(old, CloseCode::Replaced, "the session goes on over a newer link");
         }
+        self.answer_accepted(link, number, true);
         self.attach(link, number);
         self.tell_acknowledged(now);
-        self.answer_accepted(link, number, true);
-        if let Some(session) = self.sessions.get_mut(number) {
-            session.transmit_window(&mut self.outputs);
-        }
+        self.mark_dirty(now, number);
         self.window_emptied(now, number);
         Resumed::Yes
     }
@@ -168,8 +167,8 @@ impl Server {
         if present.is_none() || planted(Bug::OnlineReportedAgain) {
             self.report(&app_id, || Report::UserOnline { uid });
         }
-        self.attach(link, number);
         self.answer_accepted(link, number, false);
+        self.attach(link, number);
     }
 
     /// §3.5: the user's session gives way: to another login, or to the same one, which lost it.
@@ -188,6 +187,7 @@ impl Server {
         self.end_session(now, number, End::Superseded);
     }
 
+    /// Before the link is the session's, so that nothing of the session comes before this.
     fn answer_accepted(&mut self, link: LinkId, number: SessionNumber, resumed: bool) {
         let Some(session) = self.sessions.get(number) else { return };
         let accepted = session.accepted(number, resumed, &self.config);

@@ -7,6 +7,7 @@
 
 mod backend;
 mod bans;
+mod bundle;
 mod config;
 mod flush;
 mod link;
@@ -42,6 +43,7 @@ use crate::{
     AppId, CallId, CloseCode, Instant, LinkId, LoginCode, LoginId, OnlineStatus, TargetId, Text,
     UserId,
 };
+use bundle::Bundler;
 use flush::{Dirty, LateAck};
 use link::Link;
 use login::Tombstone;
@@ -194,6 +196,7 @@ pub struct Server {
     last_call: u64,
     due: BTreeSet<(Instant, Due)>,
     dirty: Dirty,
+    bundler: Bundler,
     late_acks: VecDeque<LateAck>,
     /// Who is told of what an acknowledgement is for, while it is read.
     acknowledged: Vec<Origin>,
@@ -229,6 +232,7 @@ impl Server {
             last_call: 0,
             due: BTreeSet::new(),
             dirty: Dirty::default(),
+            bundler: Bundler::default(),
             late_acks: VecDeque::new(),
             acknowledged: Vec::new(),
             overrun: Vec::new(),

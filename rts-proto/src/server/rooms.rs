@@ -180,12 +180,14 @@ impl Server {
 
     pub(super) fn leave(&mut self, number: SessionNumber, id: &RoomId, ticket: u64) {
         let Some(session) = self.sessions.get_mut(number) else { return };
+        // §6.4: results of broadcasts to the room come before the answer.
+        if !session.push_outcomes() {
+            self.overrun.push(number);
+        }
         if session.rooms.remove(id) {
             let (app_id, uid) = (session.app_id.clone(), session.uid.clone());
             self.remove_member(&app_id, id, &uid, LeaveReason::Left);
         }
-        // §6.4: results of broadcasts to the room come before.
-        self.flush_outcomes(number);
         self.push_frame(number, Frame::LeaveAnswer { ticket });
     }
 
@@ -229,7 +231,9 @@ impl Server {
         let bytes = wire::room_delivery(&session.uid, id, payload);
         for member in room.others(number).skip(usize::from(planted(Bug::BroadcastSkipsOne))) {
             let Some(session) = self.sessions.get_mut(member) else { continue };
-            if !session.push(bytes.clone(), None, &mut self.outputs) {
+            if session.push(bytes.clone(), None) {
+                self.dirty.add(now, member, session);
+            } else {
                 self.overrun.push(member);
             }
         }

@@ -180,7 +180,7 @@ impl Server {
         } else {
             self.apps.get(&sender.app_id).and_then(|app| app.users.get(to)).copied()
         };
-        let Some(receiver) = present else {
+        let Some(receiver_number) = present else {
             return Some(match UserId::new(to) {
                 Ok(uid) if !self.config.reserved_uids.contains(&uid) => {
                     SendCode::ReceiverNotLoggedIn
@@ -189,11 +189,12 @@ impl Server {
             });
         };
         let bytes = wire::delivery(&sender.uid, payload, config);
-        let receiver = self.sessions.get_mut(receiver)?;
+        let receiver = self.sessions.get_mut(receiver_number)?;
         if config.is_reliable() {
             let origin = Some(Origin { session: number, id });
-            let queued = receiver.push(bytes, origin, &mut self.outputs);
-            return match queued {
+            let has_room = receiver.push(bytes, origin);
+            self.dirty.add(now, receiver_number, receiver);
+            return match has_room {
                 true if planted(Bug::ResultBeforeAck) => Some(SendCode::Ok),
                 true => None,
                 false => Some(SendCode::Broken),
@@ -201,6 +202,7 @@ impl Server {
         }
         match receiver.link {
             Some(link) if receiver.channel.unacked_bytes() <= UNRELIABLE_MARK_BYTES => {
+                self.transmit_window(receiver_number);
                 self.outputs.push_back(Output::Transmit(link, bytes));
                 Some(SendCode::Ok)
             }

@@ -1,14 +1,14 @@
 //! Sessions: what a login makes, and what outlives links.
 
 use alloc::boxed::Box;
-use alloc::collections::{BTreeSet, VecDeque};
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
 
 use super::params::ToAppServer;
 use super::timers::Due;
-use super::{Config, Output, Report, Server};
+use super::{Config, Report, Server};
 use crate::limits::{SERVER_WINDOW_FRAMES_MAX, WINDOW_BYTES_MAX};
 use crate::link::Channel;
 use crate::planted::{Bug, planted};
@@ -189,32 +189,15 @@ impl Session {
         }
     }
 
-    /// Puts a sequenced frame into the window, and out if there is a link; false when it has no room.
-    pub(super) fn push(
-        &mut self,
-        bytes: Bytes,
-        origin: Option<Origin>,
-        outputs: &mut VecDeque<Output>,
-    ) -> bool {
-        if !self.channel.has_room(bytes.len(), SERVER_WINDOW_FRAMES_MAX, WINDOW_BYTES_MAX) {
-            return false;
+    /// Puts a sequenced frame into the window; false when it has no room. Who calls this marks the session as dirty, so that the
+    /// frame goes out with all others of the burst.
+    pub(super) fn push(&mut self, bytes: Bytes, origin: Option<Origin>) -> bool {
+        let has_room =
+            self.channel.has_room(bytes.len(), SERVER_WINDOW_FRAMES_MAX, WINDOW_BYTES_MAX);
+        if has_room {
+            self.channel.push(bytes, origin);
         }
-        match self.link {
-            Some(link) => {
-                self.channel.push_transmitted(bytes.clone(), origin);
-                outputs.push_back(Output::Transmit(link, bytes));
-            }
-            None => self.channel.push(bytes, origin),
-        }
-        true
-    }
-
-    /// With a link, nothing waits in the window.
-    pub(super) fn transmit_window(&mut self, outputs: &mut VecDeque<Output>) {
-        let Some(link) = self.link else { return };
-        while let Some(bytes) = self.channel.transmit() {
-            outputs.push_back(Output::Transmit(link, bytes));
-        }
+        has_room
     }
 }
 
@@ -223,7 +206,9 @@ impl Server {
     /// after the input is handled, since we may be in the middle of a fan-out.
     pub(super) fn push_or_end(&mut self, number: SessionNumber, bytes: Bytes) {
         let Some(session) = self.sessions.get_mut(number) else { return };
-        if !session.push(bytes, None, &mut self.outputs) {
+        if session.push(bytes, None) {
+            self.dirty.add(self.now, number, session);
+        } else {
             self.overrun.push(number);
         }
     }

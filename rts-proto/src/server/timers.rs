@@ -12,7 +12,7 @@ use crate::{
 /// Why a server wants to be woken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Timer {
-    /// A burst of input is over: acknowledge it, and send the results that it brought.
+    /// A burst of input is over: acknowledge it, and send what it brought.
     Flush,
     /// An acknowledgement for which nobody waits has waited for company long enough (§4.4).
     Acknowledge,

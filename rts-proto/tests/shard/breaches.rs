@@ -45,6 +45,7 @@ fn an_acknowledgement_of_what_was_not_sent_ends_link_and_session() {
         for id in 1..=3 {
             shard.say(alice, message(id, "bob", "hi"));
         }
+        shard.tick();
         shard.say(bob, Frame::Ack { received: 2 });
         shard.tick();
         let done = vec![(SendCode::Ok, vec![MessageId(1), MessageId(2)])];
@@ -93,6 +94,7 @@ fn two_in_a_room(shard: &mut Shard) -> (LinkId, LinkId) {
     let (bob, _) = shard.log_in(login("bob"));
     for link in [alice, bob] {
         shard.say(link, Frame::Join { room: room(), ticket: 1, business_id: None });
+        shard.tick();
         shard.say(link, Frame::Ack { received: 1 });
     }
     shard.say(alice, Frame::Ack { received: 2 });

@@ -2,6 +2,7 @@
 
 mod acks;
 mod breaches;
+mod bundles;
 mod claims;
 #[path = "../golden/document.rs"]
 mod document;

@@ -23,6 +23,7 @@ pub(crate) struct Shard {
     /// Whether it is known at all.
     pub(crate) decides: bool,
     heard: BTreeMap<LinkId, Vec<Frame>>,
+    pieces: BTreeMap<LinkId, Vec<Bytes>>,
     closed: BTreeMap<LinkId, Option<CloseCode>>,
     last_link: u64,
     /// The claim that the next login may get.
@@ -37,6 +38,7 @@ impl Shard {
             lets_in: true,
             decides: true,
             heard: BTreeMap::new(),
+            pieces: BTreeMap::new(),
             closed: BTreeMap::new(),
             last_link: 0,
             clock: 1_001,
@@ -97,9 +99,15 @@ impl Shard {
         self.now = self.now + time;
     }
 
-    /// What the server said on a link since this was asked last.
+    /// Ends the burst. What the server said on a link since this was asked last.
     pub(crate) fn hear(&mut self, link: LinkId) -> Vec<Frame> {
+        self.tick();
         self.heard.remove(&link).unwrap_or_default()
+    }
+
+    /// The pieces in which the server sent it, since this was asked last.
+    pub(crate) fn pieces(&mut self, link: LinkId) -> Vec<Bytes> {
+        self.pieces.remove(&link).unwrap_or_default()
     }
 
     /// Whether the server closed the link, and with which code.
@@ -112,6 +120,7 @@ impl Shard {
         loop {
             match self.server.poll_output() {
                 Output::Transmit(link, bytes) => {
+                    self.pieces.entry(link).or_default().push(bytes.clone());
                     let mut decoder = Decoder::new();
                     decoder.push(bytes);
                     while let Some(frame) = decoder.next(FRAME_BYTES_MAX).expect("frames") {

@@ -69,7 +69,7 @@ impl Session {
                     }
                 }
                 Frame::Ack { received } => self.down.acknowledged(received),
-                frame if frame.is_sequenced() => self.up.carries(bytes),
+                frame if frame.is_sequenced() => self.up.carries(&frame.encode()),
                 _ => {}
             }
         }
@@ -129,7 +129,7 @@ pub(crate) fn server_says(session: &mut Option<Session>, link: LinkId, bytes: &B
         let session = session.as_mut().filter(|session| session.link == link);
         match (frame, session) {
             (Frame::Ack { received }, Some(session)) => session.up.acknowledged(received),
-            (frame, Some(session)) if frame.is_sequenced() => session.down.carries(bytes),
+            (frame, Some(session)) if frame.is_sequenced() => session.down.carries(&frame.encode()),
             _ => {}
         }
     }

@@ -18,11 +18,11 @@ impl World {
         self.hold_up(who);
     }
 
-    /// A core's frame, on its way to the other end of the link.
-    pub(super) fn transmit(&mut self, link: LinkId, to: Side, frame: Bytes) {
+    /// A core's frames, on their way to the other end of the link.
+    pub(super) fn transmit(&mut self, link: LinkId, to: Side, frames: Bytes) {
         let said = match self.newer.as_mut().filter(|newer| newer.side != to) {
-            None => vec![(frame, None)],
-            Some(newer) => newer.say(frame),
+            None => vec![(frames, None)],
+            Some(newer) => newer.say(frames),
         };
         let now = self.now();
         for (bytes, unknown) in said {

@@ -107,13 +107,16 @@ impl Pair {
         self.settle();
     }
 
-    /// Passes everything on until nobody has anything to say, then ends the burst.
-    pub(crate) fn settle(&mut self) {
-        for _ in 0..3 {
+    /// Passes everything on, and ends the burst, until nobody has anything to say.
+    pub(super) fn settle(&mut self) {
+        loop {
             while self.drain_engines() | self.drain_server() {}
             self.server.handle_input(self.now, server::Input::Tick);
             for engine in &mut self.engines {
                 engine.handle_input(self.now, client::Input::Tick);
+            }
+            if !(self.drain_engines() | self.drain_server()) {
+                return;
             }
         }
     }

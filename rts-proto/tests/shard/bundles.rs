@@ -1,0 +1,128 @@
+//! In how many pieces the server sends what a burst brings, and in which order.
+
+use rts_proto::server::Config;
+use rts_proto::wire::Frame;
+use rts_proto::{LinkId, MessageConfig, MessageId, Payload, RoomId};
+
+use crate::support::{Shard, delivery, login, message, resume};
+
+/// Frames that are together not longer are one piece.
+const BUNDLE_BYTES_MAX: usize = 16 * 1_024;
+
+fn two() -> (Shard, LinkId, LinkId) {
+    let mut shard = Shard::new(Config::default());
+    let [(alice, _), (bob, _)] = ["alice", "bob"].map(|uid| shard.log_in(login(uid)));
+    shard.pieces(alice);
+    shard.pieces(bob);
+    (shard, alice, bob)
+}
+
+#[test]
+fn what_a_burst_brings_a_session_goes_out_in_one_piece_at_its_end() {
+    let (mut shard, alice, bob) = two();
+    for (id, text) in [(1, "one"), (2, "two"), (3, "three")] {
+        shard.say(alice, message(id, "bob", text));
+    }
+    assert_eq!(shard.pieces(bob).len(), 0, "the burst goes on");
+    let expected = ["one", "two", "three"].map(|text| delivery("alice", text));
+    assert_eq!(shard.hear(bob), expected);
+    assert_eq!(shard.pieces(bob).len(), 1);
+    shard.say(alice, message(4, "bob", "four"));
+    assert_eq!(shard.hear(bob), [delivery("alice", "four")], "and nothing again");
+}
+
+#[test]
+fn a_piece_has_so_many_bytes_and_not_one_more() {
+    for extra in [0, 1] {
+        let (mut shard, alice, bob) = two();
+        let delivered = |bytes| Frame::Delivery {
+            from: login("alice").uid,
+            payload: Payload::binary(vec![0; bytes]),
+            config: MessageConfig::ReliableOrdered,
+        };
+        let half = BUNDLE_BYTES_MAX / 2;
+        let payload = half - (delivered(half).encode().len() - half);
+        for (id, bytes) in [(1, payload), (2, payload + extra)] {
+            let payload = Payload::binary(vec![0; bytes]);
+            let (to, config) = ("bob".into(), MessageConfig::ReliableOrdered);
+            shard.say(alice, Frame::Send { id: MessageId(id), to, payload, config });
+        }
+        assert_eq!(shard.hear(bob), [delivered(payload), delivered(payload + extra)]);
+        let lengths: Vec<usize> = shard.pieces(bob).iter().map(|piece| piece.len()).collect();
+        match extra {
+            0 => assert_eq!(lengths, [BUNDLE_BYTES_MAX]),
+            _ => assert_eq!(lengths, [half, half + 1]),
+        }
+    }
+}
+
+#[test]
+fn members_who_get_the_same_share_it_and_one_who_gets_more_has_its_own() {
+    let mut shard = Shard::new(Config::default());
+    let links = ["alice", "bob", "carol", "dave"].map(|uid| shard.log_in(login(uid)).0);
+    let [alice, bob, carol, dave] = links;
+    let room = RoomId::new("room").expect("well formed");
+    for link in links {
+        shard.say(link, Frame::Join { room: room.clone(), ticket: 1, business_id: None });
+    }
+    shard.tick();
+    for link in links {
+        shard.pieces(link);
+        shard.hear(link);
+    }
+    let (erin, _) = shard.log_in(login("erin"));
+    shard.say(erin, message(1, "carol", "for you alone"));
+    for id in [1, 2] {
+        let payload = Payload::text(if id == 1 { "one" } else { "two" });
+        shard.say(alice, Frame::Broadcast { id: MessageId(id), room: room.clone(), payload });
+    }
+    shard.tick();
+    let pieces = [bob, carol, dave].map(|link| shard.pieces(link));
+    assert_eq!(pieces.each_ref().map(Vec::len), [1, 1, 1]);
+    let [bobs, carols, daves] = pieces.map(|mut pieces| pieces.remove(0));
+    assert_eq!(bobs.as_ptr(), daves.as_ptr(), "the same memory");
+    assert_eq!(carols[carols.len() - bobs.len()..], bobs);
+    let told = |text: &str| Frame::RoomDelivery {
+        from: login("alice").uid,
+        room: room.clone(),
+        payload: Payload::text(text.to_owned()),
+    };
+    let heard = [bob, carol, dave].map(|link| shard.hear(link));
+    assert_eq!(heard[0], [told("one"), told("two")]);
+    assert_eq!(heard[1], [delivery("erin", "for you alone"), told("one"), told("two")]);
+    assert_eq!(heard[2], heard[0]);
+}
+
+#[test]
+fn what_is_not_kept_in_the_window_does_not_overtake_what_is() {
+    let (mut shard, alice, bob) = two();
+    let unreliable = Frame::Send {
+        id: MessageId(2),
+        to: "bob".into(),
+        payload: Payload::text("two"),
+        config: MessageConfig::UnreliableOrdered,
+    };
+    shard.say(alice, message(1, "bob", "one"));
+    shard.say(alice, unreliable);
+    shard.say(alice, message(3, "bob", "three"));
+    shard.say(bob, Frame::Ping);
+    let two = Frame::Delivery {
+        from: login("alice").uid,
+        payload: Payload::text("two"),
+        config: MessageConfig::UnreliableOrdered,
+    };
+    let expected = [delivery("alice", "one"), two, delivery("alice", "three"), Frame::Pong];
+    assert_eq!(shard.hear(bob), expected);
+}
+
+#[test]
+fn what_waits_for_the_end_of_the_burst_goes_to_the_link_that_is_resumed_on() {
+    let mut shard = Shard::new(Config::default());
+    let (alice, _) = shard.log_in(login("alice"));
+    let (first, accepted) = shard.log_in(login("bob"));
+    let second = shard.link();
+    shard.say(alice, message(1, "bob", "hi"));
+    shard.say(second, Frame::Login(resume("bob", &accepted, 0)));
+    assert_eq!(shard.hear(second)[1..], [delivery("alice", "hi")], "behind the answer");
+    assert!(matches!(shard.hear(first)[..], [Frame::Close { .. }]), "and nothing before it");
+}
