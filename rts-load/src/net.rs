@@ -13,6 +13,10 @@ use crate::client::{Client, Heard};
 const READ_BYTES: usize = 256 * 1_024;
 const EVENTS_PER_TURN: usize = 1_024;
 
+/// How long it looks again and again for what happens, before it sleeps. Whoever sends to one who sleeps has to wake him, so the server
+/// would pay for that: the more often, the longer it takes between two sends. Clients on other machines cost no server that.
+const AWAKE: Duration = Duration::from_micros(500);
+
 /// A link, by its place.
 pub(crate) type LinkIndex = usize;
 
@@ -142,9 +146,9 @@ impl<C: Client> Net<C> {
         self.write_dirty();
         // A link may have been lost while it was written to: that has happened already.
         let patience = if self.happened.is_empty() { patience } else { Some(Duration::ZERO) };
-        match self.poll.poll(&mut self.events, patience) {
+        match self.wait(patience) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
-            polled => polled?,
+            waited => waited?,
         }
         for event in &self.events {
             let index = event.token().0;
@@ -171,6 +175,17 @@ impl<C: Client> Net<C> {
             }
         }
         Ok(())
+    }
+
+    fn wait(&mut self, patience: Option<Duration>) -> io::Result<()> {
+        let since = Instant::now();
+        while patience.is_none_or(|patience| !patience.is_zero()) && since.elapsed() < AWAKE {
+            self.poll.poll(&mut self.events, Some(Duration::ZERO))?;
+            if !self.events.is_empty() {
+                return Ok(());
+            }
+        }
+        self.poll.poll(&mut self.events, patience)
     }
 
     /// What happened since this was last asked, in order. Give the list back to spare making a new one.
