@@ -81,6 +81,11 @@ impl Cord {
         Arc::new(Self { link, bell: Arc::clone(bell), is_pulled: AtomicBool::new(false) })
     }
 
+    /// Whether the link is to be put on a list now: not if it is on one.
+    pub(crate) fn pull(&self) -> bool {
+        !self.is_pulled.swap(true, Ordering::SeqCst)
+    }
+
     /// The link is looked at now. What happens from here on rings again.
     pub(crate) fn release(&self) {
         self.is_pulled.store(false, Ordering::SeqCst);
@@ -93,7 +98,7 @@ impl Wake for Cord {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        if self.is_pulled.swap(true, Ordering::SeqCst) {
+        if !self.pull() {
             return;
         }
         let mut inner = self.bell.lock();

@@ -15,7 +15,7 @@ use rts_stream::{End, LayerError, Layers, LinkError};
 use crate::runtime::{Runtime, Stream};
 
 /// Bytes taken from a link in one go.
-const READ_BYTES: usize = 64 * 1_024;
+pub(crate) const READ_BYTES: usize = 64 * 1_024;
 /// Reads, or writes, before others get their turn.
 const CALLS_PER_TURN: usize = 4;
 /// Pieces handed to one system call.

@@ -40,7 +40,7 @@ pub(crate) struct Reactor<R: Runtime> {
     alarm: Alarm<R>,
     /// The numbers are ours: nobody can choose them to collide.
     links: HashMap<LinkId, Box<Served<R>>, FixedState>,
-    /// Links to look at.
+    /// Links to look at, each once: their cords are pulled.
     rung: VecDeque<LinkId>,
     /// For the core.
     inputs: Vec<Input>,
@@ -93,14 +93,20 @@ impl<R: Runtime> Reactor<R> {
             let Some(shard) = Shard::upgrade(&self.shard) else { return };
             let deadline = self.turn(&shard).and_then(|deadline| shard.to_std(deadline));
             drop(shard);
-            if self.rung.is_empty() && self.inputs.is_empty() {
-                poll_fn(|context| {
-                    let is_due = self.alarm.poll_ring(context, deadline).is_ready();
-                    let is_rung = self.bell.poll_rung(context, &mut self.rung).is_ready();
-                    if is_due || is_rung { Poll::Ready(()) } else { Poll::Pending }
-                })
-                .await;
-            } else {
+            let has_more = !self.rung.is_empty() || !self.inputs.is_empty();
+            let mut has_waited = false;
+            poll_fn(|context| {
+                let is_due = self.alarm.poll_ring(context, deadline).is_ready();
+                // Also if there is more to do: whoever rings is behind that, and not behind what comes later.
+                let is_rung = self.bell.poll_rung(context, &mut self.rung).is_ready();
+                if is_due || is_rung || has_more {
+                    return Poll::Ready(());
+                }
+                has_waited = true;
+                Poll::Pending
+            })
+            .await;
+            if !has_waited {
                 yield_now().await;
             }
         }
@@ -136,7 +142,10 @@ impl<R: Runtime> Reactor<R> {
     fn read_again(&mut self) {
         let mut was_read = std::mem::take(&mut self.was_read);
         for id in was_read.drain(..) {
-            if self.read(id) > 0 {
+            if self.read(id) > 0
+                && let Some(served) = self.links.get(&id)
+                && served.cord.pull()
+            {
                 self.rung.push_back(id);
             }
         }
@@ -199,7 +208,9 @@ impl<R: Runtime> Reactor<R> {
         for arrival in state.arrivals.drain(..) {
             let id = arrival.id;
             self.inputs.push(Input::Accepted(id, arrival.key));
-            self.links.insert(id, Box::new(Served::new(arrival, &self.bell)));
+            let served = Box::new(Served::new(arrival, &self.bell));
+            served.cord.pull();
+            self.links.insert(id, served);
             self.rung.push_back(id);
         }
     }
@@ -286,6 +297,9 @@ impl<R: Runtime> Drop for Reactor<R> {
         let Some(shard) = Shard::upgrade(&self.shard) else { return };
         let mut ids: Vec<LinkId> = self.links.keys().copied().collect();
         ids.sort_unstable();
+        // What was read, and which links are gone, is not lost on the core.
+        let mut inputs = std::mem::take(&mut self.inputs);
+        inputs.extend(ids.into_iter().map(Input::Disconnected));
         // During a panic a second one would end the process.
         guarded(|| {
             let arrivals = {
@@ -295,8 +309,8 @@ impl<R: Runtime> Drop for Reactor<R> {
             };
             drop(arrivals);
             shard.command(|server, now| {
-                for id in ids {
-                    server.handle_input(now, Input::Disconnected(id));
+                for input in inputs {
+                    server.handle_input(now, input);
                 }
             });
         });

@@ -401,3 +401,6 @@ impl<R: Runtime> Drop for Counted<R> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

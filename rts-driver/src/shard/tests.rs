@@ -1,0 +1,175 @@
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use super::*;
+use crate::link::READ_BYTES;
+use crate::runtime::Stream as _;
+use crate::testing::{Pipe, Still, pipe};
+use rts_proto::server::{Config, Server};
+use rts_proto::wire::{Frame, Login, VERSION};
+
+/// Links whose turn has to come may have to wait for so many turns, not more.
+const TURNS_MAX: usize = 64;
+
+/// A shard and its reactor, of which a test makes every turn.
+struct Turned {
+    shard: Shard<Still>,
+    reactor: Pin<Box<dyn Future<Output = ()>>>,
+}
+
+/// The other ends of links that stay.
+type Peers = Vec<Pipe>;
+
+struct Anybody;
+
+impl Authenticate for Anybody {
+    fn authenticate(&self, _: &Credentials) -> Verdict {
+        Verdict::Accept { claim: 1 }
+    }
+}
+
+impl Turned {
+    fn new() -> Self {
+        let shard = Shard::<Still>::new(Server::new(Config::default(), 1), Arc::new(Anybody));
+        shard.lock().has_reactor = true;
+        let reactor = Reactor::new(Arc::downgrade(&shard.inner), &shard.inner.bell).run();
+        Self { shard, reactor: Box::pin(reactor) }
+    }
+
+    fn accept(&self) -> Pipe {
+        let (near, far) = pipe(1_048_576);
+        self.shard.link_accepted(near, ([127, 0, 0, 1], 1).into(), &Acceptor::plain());
+        far
+    }
+
+    fn turn(&mut self) {
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(self.reactor.as_mut().poll(&mut context).is_pending());
+    }
+}
+
+fn hello() -> Bytes {
+    Frame::Hello { version: VERSION, features: 0 }.encode()
+}
+
+fn login() -> Bytes {
+    let login = Login {
+        app_id: "123456781234567812345678".parse().expect("well formed"),
+        uid: "alice".parse().expect("well formed"),
+        token: Bytes::new(),
+        resume: None,
+        claim: 0,
+        engine: 0,
+        attempt: 0,
+    };
+    Frame::Login(login).encode()
+}
+
+/// As much as is read in one go: so many pings, and then a frame that may be skipped.
+fn one_reading(pings: usize) -> Vec<u8> {
+    /// The length of the frame, and the frame's kind, which is 512, and the length of that.
+    const HEAD_BYTES: usize = 3 + 2 + 3;
+    let mut bytes = Frame::Ping.encode().repeat(pings);
+    let skipped_bytes = READ_BYTES - bytes.len() - HEAD_BYTES;
+    for number in [HEAD_BYTES - 3 + skipped_bytes, 512 << 3 | 2, skipped_bytes] {
+        let mut rest = number;
+        while rest >= 0x80 {
+            bytes.push(rest as u8 | 0x80);
+            rest >>= 7;
+        }
+        bytes.push(rest as u8);
+    }
+    bytes.resize(READ_BYTES, 0);
+    bytes
+}
+
+fn read_all(far: &mut Pipe) -> Vec<u8> {
+    let mut context = Context::from_waker(Waker::noop());
+    let (mut all, mut buffer) = (Vec::new(), [0; 65_536]);
+    while let Poll::Ready(Ok(length @ 1..)) = far.poll_read(&mut context, &mut buffer) {
+        all.extend_from_slice(&buffer[..length]);
+    }
+    all
+}
+
+fn hears_something(far: &mut Pipe) -> bool {
+    let mut context = Context::from_waker(Waker::noop());
+    matches!(far.poll_read(&mut context, &mut [0; 64]), Poll::Ready(Ok(1..)))
+}
+
+#[test]
+fn links_that_come_all_the_time_do_not_keep_the_others_waiting() {
+    let mut turned = Turned::new();
+    let mut peer = turned.accept();
+    for _ in 0..TURNS_MAX {
+        turned.turn();
+    }
+    let mut others = Peers::new();
+    for turn in 0..=TURNS_MAX {
+        others.push(turned.accept());
+        turned.turn();
+        if turn == 0 {
+            peer.write(&hello());
+        }
+    }
+    assert!(hears_something(&mut peer), "{TURNS_MAX} others came, and its turn did not");
+}
+
+#[test]
+fn a_reactor_that_ends_leaves_no_link_behind() {
+    for turns in 0..TURNS_MAX {
+        let mut turned = Turned::new();
+        let mut peer = turned.accept();
+        peer.write(&hello());
+        for turn in 0..turns {
+            if turn == turns / 2 {
+                drop(std::mem::replace(&mut peer, pipe(1).0));
+            }
+            turned.turn();
+        }
+        let Turned { shard, reactor } = turned;
+        drop(reactor);
+        assert_eq!(shard.stats().links, 0, "after {turns} turns");
+    }
+}
+
+#[test]
+fn last_words_are_answered_although_the_end_comes_right_behind() {
+    let mut turned = Turned::new();
+    let mut peer = turned.accept();
+    peer.write(&hello());
+    peer.write(&login());
+    for _ in 0..TURNS_MAX {
+        turned.turn();
+    }
+    read_all(&mut peer);
+    // More pongs than are written in one go, so that the link rings while there is more to read.
+    let pings = [300, 300, 300, 0];
+    for pings in pings {
+        peer.write(&one_reading(pings));
+    }
+    peer.write(&Frame::Ping.encode());
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(peer.poll_shutdown(&mut context).is_ready());
+    for _ in 0..TURNS_MAX {
+        turned.turn();
+    }
+    let heard = read_all(&mut peer);
+    assert_eq!(heard.len() / Frame::Pong.encode().len(), pings.iter().sum::<usize>() + 1);
+}
+
+#[test]
+fn a_link_with_much_to_write_leaves_others_their_turn() {
+    let mut turned = Turned::new();
+    let mut peer = turned.accept();
+    peer.write(&hello());
+    peer.write(&login());
+    for _ in 0..TURNS_MAX {
+        turned.turn();
+    }
+    read_all(&mut peer);
+    let (ping, pong) = (Frame::Ping.encode(), Frame::Pong.encode());
+    peer.write(&ping.repeat(10_000));
+    turned.turn();
+    assert!(read_all(&mut peer).len() < pong.len() * 10_000);
+}
