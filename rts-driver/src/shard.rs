@@ -246,6 +246,8 @@ impl<R: Runtime> Shard<R> {
         state.arrivals.push(Arrival { id, key: ResumeKey(key), link, counted });
         drop(state);
         self.inner.bell.ring();
+        // The runtime that had the reactor may have ended, and this is another.
+        self.start_reactor();
     }
 
     fn start_reactor(&self) {

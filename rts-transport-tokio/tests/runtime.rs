@@ -1,8 +1,11 @@
 //! What is tokio's own. All else is in the workspace's transport suite, which runs on every runtime.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::sync::Arc;
 
 use rts_proto::server::{Config, Credentials, Server, Verdict};
+use rts_proto::wire::{Frame, VERSION};
 use rts_transport_tokio::{
     Acceptor, Authenticate, ConnectError, Event, LoginCode, MessageConfig, SendCode, Shard, connect,
 };
@@ -71,4 +74,30 @@ fn an_engine_ends_with_its_runtime_and_a_shard_goes_on_in_another() {
         let sent = engine.send_message("alice", "hi", MessageConfig::ReliableOrdered);
         assert_eq!(sent.expect("a receiver").await, SendCode::Ok);
     });
+}
+
+#[test]
+fn a_listener_goes_on_when_the_runtime_of_another_ends() {
+    let (first, second) = (Runtime::new().expect("a runtime"), Runtime::new().expect("a runtime"));
+    let shard = Shard::new(Server::new(Config::default(), 1), Arc::new(TakesAll));
+    let serve = |runtime: &Runtime| {
+        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let shard = shard.clone();
+        runtime.spawn(async move { shard.serve(listener, Acceptor::plain()).await });
+        address
+    };
+    let greet = |address| {
+        let hello = Frame::Hello { version: VERSION, features: 0 }.encode();
+        let mut stream = TcpStream::connect(address).expect("it listens");
+        stream.write_all(&hello).expect("it is open");
+        let mut heard = vec![0; hello.len()];
+        stream.read_exact(&mut heard).expect("the shard's Hello");
+        assert_eq!(heard, hello);
+    };
+    greet(serve(&first));
+    let there = serve(&second);
+    greet(there);
+    drop(first);
+    greet(there);
 }
