@@ -126,3 +126,16 @@ fn what_waits_for_the_end_of_the_burst_goes_to_the_link_that_is_resumed_on() {
     assert_eq!(shard.hear(second)[1..], [delivery("alice", "hi")], "behind the answer");
     assert!(matches!(shard.hear(first)[..], [Frame::Close { .. }]), "and nothing before it");
 }
+
+#[test]
+fn what_is_as_long_as_anothers_is_not_taken_for_it() {
+    let mut shard = Shard::new(Config::default());
+    let links = ["alice", "bob", "carol"].map(|uid| shard.log_in(login(uid)).0);
+    let [alice, bob, carol] = links;
+    let said = [("bob", "one"), ("carol", "six"), ("bob", "two"), ("carol", "ten")];
+    for (id, (to, text)) in (1..).zip(said) {
+        shard.say(alice, message(id, to, text));
+    }
+    assert_eq!(shard.hear(bob), ["one", "two"].map(|text| delivery("alice", text)));
+    assert_eq!(shard.hear(carol), ["six", "ten"].map(|text| delivery("alice", text)));
+}

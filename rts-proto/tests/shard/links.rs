@@ -1,0 +1,125 @@
+//! Links, from being accepted to being gone, and what becomes of what is said on them.
+
+use bytes::Bytes;
+use rts_proto::server::{Config, Input};
+use rts_proto::wire::Frame;
+use rts_proto::{
+    BroadcastCode, CloseCode, LinkId, MessageConfig, MessageId, Payload, RoomId, SendCode,
+};
+
+use crate::support::{Shard, delivery, key, login, message, resume, user};
+
+fn results(shard: &mut Shard, link: LinkId) -> Vec<Frame> {
+    let mut heard = shard.hear(link);
+    heard.retain(|frame| {
+        matches!(frame, Frame::SendResults { .. } | Frame::BroadcastResults { .. })
+    });
+    heard
+}
+
+fn unreliable(id: u64) -> Frame {
+    Frame::Send {
+        id: MessageId(id),
+        to: Bytes::from_static(b"bob"),
+        payload: Payload::text("now or never"),
+        config: MessageConfig::UnreliableOrdered,
+    }
+}
+
+/// Those that have logged in, and those that are gone, wait for nothing.
+#[test]
+fn so_many_links_may_wait_for_their_login_and_not_one_more() {
+    let mut shard = Shard::new(Config { links_before_login_max: 2, ..Config::default() });
+    shard.log_in(login("alice"));
+    let gone = shard.link();
+    shard.hang_up(gone);
+    let waiting = [shard.link(), shard.link()];
+    assert_eq!(waiting.map(|link| shard.closed(link)), [None, None]);
+    let one_more = LinkId(100);
+    shard.input(Input::Accepted(one_more, key(100)));
+    assert_eq!(shard.closed(one_more), Some(Some(CloseCode::Busy)));
+    let [told] = &shard.hear(one_more)[..] else { panic!("it is told why") };
+    assert!(matches!(told, Frame::Close { code, .. } if *code == CloseCode::Busy.code()));
+    shard.hang_up(waiting[0]);
+    let another = shard.link();
+    assert_eq!(shard.closed(another), None);
+}
+
+#[test]
+fn a_frame_may_come_in_two_pieces_cut_anywhere() {
+    let mut shard = Shard::new(Config { sends_per_second: 0, ..Config::default() });
+    let [(alice, _), (bob, _)] = ["alice", "bob"].map(|uid| shard.log_in(login(uid)));
+    let frame = message(1, "bob", "hi").encode();
+    for cut in 1..frame.len() {
+        shard.say_bytes(alice, frame.slice(..cut));
+        assert_eq!(shard.hear(bob), [], "cut at {cut}");
+        shard.say_bytes(alice, frame.slice(cut..));
+        assert_eq!(shard.hear(bob), [delivery("alice", "hi")], "cut at {cut}");
+    }
+}
+
+#[test]
+fn nobody_is_on_a_link_that_is_down() {
+    let mut shard = Shard::new(Config::default());
+    let [(alice, _), (bob, _)] = ["alice", "bob"].map(|uid| shard.log_in(login(uid)));
+    for (id, code) in [(1, SendCode::Ok), (2, SendCode::Broken)] {
+        shard.say(alice, unreliable(id));
+        let expected = Frame::SendResults { code, ids: vec![MessageId(id)] };
+        assert_eq!(results(&mut shard, alice), [expected]);
+        shard.hang_up(bob);
+    }
+}
+
+#[test]
+fn the_end_of_a_link_that_was_replaced_is_not_the_end_of_the_next() {
+    let mut shard = Shard::new(Config::default());
+    let (alice, _) = shard.log_in(login("alice"));
+    let (first, accepted) = shard.log_in(login("bob"));
+    let (second, _) = shard.log_in(resume("bob", &accepted, 0));
+    shard.hang_up(first);
+    shard.say(alice, message(1, "bob", "hi"));
+    assert_eq!(shard.hear(second), [delivery("alice", "hi")]);
+}
+
+#[test]
+fn results_of_a_burst_go_together_by_room_and_code() {
+    let mut shard = Shard::new(Config::default());
+    let (alice, _) = shard.log_in(login("alice"));
+    let [joined, other, strange] =
+        ["joined", "other", "strange"].map(|id| RoomId::new(id).expect("well formed"));
+    for room in [&joined, &other] {
+        shard.say(alice, Frame::Join { room: room.clone(), ticket: 1, business_id: None });
+    }
+    shard.hear(alice);
+    for (id, room) in (1..).zip([&joined, &joined, &other, &strange]) {
+        let payload = Payload::text("hi");
+        shard.say(alice, Frame::Broadcast { id: MessageId(id), room: room.clone(), payload });
+    }
+    let result = |room: &RoomId, code, ids: &[u64]| Frame::BroadcastResults {
+        room: room.clone(),
+        code,
+        ids: ids.iter().copied().map(MessageId).collect(),
+    };
+    let expected = [
+        result(&joined, BroadcastCode::Ok, &[1, 2]),
+        result(&other, BroadcastCode::Ok, &[3]),
+        result(&strange, BroadcastCode::NotInRoom, &[4]),
+    ];
+    assert_eq!(results(&mut shard, alice), expected);
+}
+
+#[test]
+fn who_is_not_there_is_told_from_who_can_never_be() {
+    let config = Config { reserved_uids: [user("system")].into(), ..Config::default() };
+    let mut shard = Shard::new(config);
+    let (alice, _) = shard.log_in(login("alice"));
+    for (id, to, code) in [
+        (1, "nobody", SendCode::ReceiverNotLoggedIn),
+        (2, "system", SendCode::ReceiverNotFound),
+        (3, "no body", SendCode::ReceiverNotFound),
+    ] {
+        shard.say(alice, message(id, to, "hi"));
+        let expected = Frame::SendResults { code, ids: vec![MessageId(id)] };
+        assert_eq!(results(&mut shard, alice), [expected], "to {to:?}");
+    }
+}
