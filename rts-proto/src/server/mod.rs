@@ -56,7 +56,8 @@ use timers::Due;
 /// nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// Time has passed. Needed at the deadline of [`Output::Wait`]; harmless at any other time.
+    /// Time has passed, or a burst of input is over: nearly all that it brings links goes out with this. Needed at the
+    /// deadline of [`Output::Wait`]; harmless at any other time.
     Tick,
     /// A link was accepted. The driver numbers links and never uses a number twice; the key is 16
     /// bytes from a secure random source, for the session that this link will carry.
@@ -126,7 +127,7 @@ impl fmt::Debug for Target {
 /// What the server asks of the world.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
-    /// Write these bytes, after all earlier ones of the link.
+    /// Write these bytes, after all earlier ones of the link. They are whole frames, one or more.
     Transmit(LinkId, Bytes),
     /// Write what was transmitted before, then close. The code is what the last frame said, if it
     /// was a `Close`.

@@ -1,8 +1,10 @@
 //! In how many pieces the server sends what a burst brings, and in which order.
 
+use std::time::Duration;
+
 use rts_proto::server::Config;
 use rts_proto::wire::Frame;
-use rts_proto::{LinkId, MessageConfig, MessageId, Payload, RoomId};
+use rts_proto::{CloseCode, LinkId, MessageConfig, MessageId, Payload, RoomId};
 
 use crate::support::{Shard, delivery, login, message, resume};
 
@@ -138,4 +140,30 @@ fn what_is_as_long_as_anothers_is_not_taken_for_it() {
     }
     assert_eq!(shard.hear(bob), ["one", "two"].map(|text| delivery("alice", text)));
     assert_eq!(shard.hear(carol), ["six", "ten"].map(|text| delivery("alice", text)));
+}
+
+#[test]
+fn what_waits_when_the_link_is_lost_goes_to_the_next_one() {
+    let mut shard = Shard::new(Config::default());
+    let (alice, _) = shard.log_in(login("alice"));
+    let (first, accepted) = shard.log_in(login("bob"));
+    shard.say(alice, message(1, "bob", "one"));
+    shard.hang_up(first);
+    shard.say(alice, message(2, "bob", "two"));
+    assert_eq!(shard.hear(first), [], "it is lost");
+    let second = shard.link();
+    shard.say(second, Frame::Login(resume("bob", &accepted, 0)));
+    let expected = ["one", "two"].map(|text| delivery("alice", text));
+    assert_eq!(shard.hear(second)[1..], expected);
+}
+
+#[test]
+fn what_waits_when_the_server_stops_goes_out_before_it_says_so() {
+    let (mut shard, alice, bob) = two();
+    shard.say(alice, message(1, "bob", "hi"));
+    shard.server.shutdown(shard.now, Duration::ZERO);
+    let heard = shard.hear(bob);
+    assert_eq!(heard[0], delivery("alice", "hi"));
+    assert!(matches!(heard[1..], [Frame::Close { .. }]), "{heard:?}");
+    assert_eq!(shard.closed(bob), Some(Some(CloseCode::Shutdown)));
 }
