@@ -36,6 +36,19 @@ impl Turned {
         Self { shard, reactor: Box::pin(reactor) }
     }
 
+    /// Beside it, the other end of a link on which somebody has logged in.
+    fn with_user() -> (Self, Pipe) {
+        let mut turned = Self::new();
+        let mut peer = turned.accept();
+        peer.write(&hello());
+        peer.write(&login());
+        for _ in 0..TURNS_MAX {
+            turned.turn();
+        }
+        read_all(&mut peer);
+        (turned, peer)
+    }
+
     fn accept(&self) -> Pipe {
         let (near, far) = pipe(1_048_576);
         self.shard.link_accepted(near, ([127, 0, 0, 1], 1).into(), &Acceptor::plain());
@@ -135,14 +148,7 @@ fn a_reactor_that_ends_leaves_no_link_behind() {
 
 #[test]
 fn last_words_are_answered_although_the_end_comes_right_behind() {
-    let mut turned = Turned::new();
-    let mut peer = turned.accept();
-    peer.write(&hello());
-    peer.write(&login());
-    for _ in 0..TURNS_MAX {
-        turned.turn();
-    }
-    read_all(&mut peer);
+    let (mut turned, mut peer) = Turned::with_user();
     // More pongs than are written in one go, so that the link rings while there is more to read.
     let pings = [300, 300, 300, 0];
     for pings in pings {
@@ -160,14 +166,7 @@ fn last_words_are_answered_although_the_end_comes_right_behind() {
 
 #[test]
 fn a_link_with_much_to_write_leaves_others_their_turn() {
-    let mut turned = Turned::new();
-    let mut peer = turned.accept();
-    peer.write(&hello());
-    peer.write(&login());
-    for _ in 0..TURNS_MAX {
-        turned.turn();
-    }
-    read_all(&mut peer);
+    let (mut turned, mut peer) = Turned::with_user();
     let (ping, pong) = (Frame::Ping.encode(), Frame::Pong.encode());
     peer.write(&ping.repeat(10_000));
     turned.turn();
