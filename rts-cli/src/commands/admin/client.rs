@@ -32,10 +32,11 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn new(url: &str, credentials: Credentials) -> anyhow::Result<Self> {
-        let parsed = Url::parse(url).with_context(|| format!("--url {url}"))?;
-        if !matches!(parsed.scheme(), "http" | "https") || parsed.host_str().is_none() {
+        let is_one =
+            |url: &Url| matches!(url.scheme(), "http" | "https") && url.host_str().is_some();
+        let Some(parsed) = Url::parse(url).ok().filter(is_one) else {
             bail!("--url {url}: it has the form http://HOST:PORT or https://HOST");
-        }
+        };
         // A process has one; this command is the only one that needs it. It fails when there is one, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()

@@ -93,7 +93,7 @@ enum What {
         #[arg(long, value_parser = clap::value_parser!(u64).range(10..=604_800), default_value_t = 3_600)]
         seconds: u64,
     },
-    /// Lift a ban
+    /// Lift a ban; who is in there all the same is put out, as by `kick`
     Unban {
         #[command(flatten)]
         whom: Whom,
@@ -189,8 +189,8 @@ impl What {
             },
             Self::Kick { uid, room } => format!("{uid} is not in {room}"),
             Self::Dismiss { room } => format!("nobody is in {room}"),
-            Self::Ban { whom, seconds } => format!("{whom} banned for {seconds} s"),
-            Self::Unban { whom } => format!("{whom} no longer banned"),
+            Self::Ban { whom, seconds } => format!("out, and banned for {seconds} s: {whom}"),
+            Self::Unban { whom } => format!("out, and no longer banned: {whom}"),
             Self::Online { .. } => {
                 let statuses = read::<UserStatuses>(result)?.users;
                 let lines = statuses.iter().map(|user| {
@@ -241,10 +241,10 @@ impl Whom {
 impl std::fmt::Display for Whom {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match (&self.user, &self.room) {
-            (Some(user), Some(room)) => write!(f, "{user} is out of {room} and"),
-            (Some(user), None) => write!(f, "{user} is out of all rooms and"),
-            (None, Some(room)) => write!(f, "everybody is out of {room}, which is"),
-            (None, None) => write!(f, "nobody is"),
+            (Some(user), Some(room)) => write!(f, "{user} from {room}"),
+            (Some(user), None) => write!(f, "{user} from all rooms"),
+            (None, Some(room)) => write!(f, "everybody from {room}"),
+            (None, None) => write!(f, "nobody"),
         }
     }
 }
