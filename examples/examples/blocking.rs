@@ -21,8 +21,8 @@ fn main() -> anyhow::Result<()> {
     while !alice.is_destroyed() {
         let input = match (alice.poll_output(), &mut link) {
             (Output::Connect(id), _) => {
-                link =
-                    TcpStream::connect(server.trim_start_matches("rts://")).ok().map(|s| (id, s));
+                let stream = TcpStream::connect(server.trim_start_matches("rts://"));
+                link = stream.inspect_err(|e| println!("{e}")).ok().map(|s| (id, s));
                 Some(if link.is_some() { Input::Connected(id) } else { Input::Disconnected(id) })
             }
             (Output::Transmit(id, bytes), Some((_, stream))) => {

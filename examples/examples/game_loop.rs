@@ -62,7 +62,7 @@ impl Link {
     /// Writes and reads what goes without waiting.
     fn look(&mut self) -> Option<Input> {
         let Some(stream) = &mut self.stream else {
-            self.stream = self.connecting.try_recv().ok()?.ok();
+            self.stream = self.connecting.try_recv().ok()?.inspect_err(|e| println!("{e}")).ok();
             let is_up = self.stream.as_ref().is_some_and(|s| s.set_nonblocking(true).is_ok());
             return Some(if is_up { Connected(self.id) } else { Disconnected(self.id) });
         };

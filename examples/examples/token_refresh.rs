@@ -7,8 +7,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use rts_examples::rts::{Event, Events, LoginCode, MessageConfig, connect};
-use rts_examples::{APP_ID, block_on, fresh_token, server, token};
+use rts_examples::rts::{LoginCode, MessageConfig, connect};
+use rts_examples::{APP_ID, block_on, fresh_token, login_result, server, token};
 
 fn main() -> anyhow::Result<()> {
     let server = server()?;
@@ -39,13 +39,4 @@ async fn run(server: &str) -> anyhow::Result<()> {
     engine.destroy();
     engine.closed().await;
     Ok(())
-}
-
-async fn login_result(events: &mut Events) -> anyhow::Result<LoginCode> {
-    while let Some(event) = events.next().await {
-        if let Event::LoginResult { code, .. } = event {
-            return Ok(code);
-        }
-    }
-    anyhow::bail!("the engine ended")
 }

@@ -52,12 +52,19 @@ pub fn fresh_token(uid: &str) -> anyhow::Result<String> {
 pub async fn log_in(server: &str, uid: &str) -> anyhow::Result<(rts::Engine, rts::Events)> {
     let (engine, mut events) = rts::connect(server, APP_ID, "{}")?;
     engine.login(&fresh_token(uid)?, uid)?;
+    match login_result(&mut events).await? {
+        rts::LoginCode::Ok => Ok((engine, events)),
+        code => bail!("login refused: {code:?}"),
+    }
+}
+
+/// What becomes of a login. While nothing answers the engine tries again, and here that is said.
+pub async fn login_result(events: &mut rts::Events) -> anyhow::Result<rts::LoginCode> {
     while let Some(event) = events.next().await {
-        if let rts::Event::LoginResult { code, .. } = event {
-            if code == rts::LoginCode::Ok {
-                return Ok((engine, events));
-            }
-            bail!("login refused: {code:?}");
+        match event {
+            rts::Event::LoginResult { code, .. } => return Ok(code),
+            rts::Event::Warning { message, .. } => eprintln!("{message}; trying again"),
+            _ => {}
         }
     }
     bail!("the engine ended")

@@ -39,7 +39,10 @@ struct Message {
 async fn main() -> io::Result<()> {
     let address = env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".to_owned());
     let openapi = env::args().nth(2).unwrap_or_else(|| OPENAPI.to_owned());
-    let listener = TcpListener::bind(address).await?;
+    let listener = TcpListener::bind(&address).await.map_err(|error| {
+        let what = format!("cannot listen on {address}: {error}; another address can be given");
+        io::Error::new(error.kind(), what)
+    })?;
     println!("listening on http://{}/rts", listener.local_addr()?);
     run(listener, openapi).await
 }
