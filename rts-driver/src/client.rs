@@ -224,10 +224,11 @@ impl<R: Runtime> Current<R> {
 }
 
 async fn establish<R: Runtime>(connector: Connector) -> Established<R> {
-    let at = connector.dial();
-    let stream = match R::connect(at.clone()).await {
+    let stream = match R::connect(connector.dial()).await {
         Ok(stream) => stream,
-        Err(error) => return Err((LinkError::Connect { at, error }, None)),
+        Err(error) => {
+            return Err((LinkError::Connect { at: connector.dial_in_words(), error }, None));
+        }
     };
     let mut link = Link::new(stream, connector.layers());
     match link.open().await {

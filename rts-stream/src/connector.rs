@@ -114,6 +114,13 @@ impl Connector {
         self.proxy.as_ref().map_or_else(|| self.address.authority(), Proxy::authority)
     }
 
+    /// The first hop, for people.
+    #[must_use]
+    pub fn dial_in_words(&self) -> String {
+        let what = if self.proxy.is_some() { "the proxy " } else { "" };
+        format!("{what}{}", self.dial())
+    }
+
     /// The layers of a new link.
     #[must_use]
     pub fn layers(&self) -> Layers {

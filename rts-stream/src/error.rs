@@ -110,7 +110,7 @@ pub enum LinkError {
     /// The name is not known, nothing answers there, or the network does not get there.
     #[error("cannot connect to {at}: {}", explain(.error))]
     Connect {
-        /// `host:port`
+        /// `host:port`, and whether that is a proxy.
         at: String,
         /// What the system says.
         error: io::Error,
@@ -126,7 +126,7 @@ pub enum LinkError {
 fn explain(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => {
-            "the connection was refused; is a server running there?".to_owned()
+            "the connection was refused: nothing listens there".to_owned()
         }
         _ => error.to_string(),
     }

@@ -41,7 +41,12 @@ fn bad_certificates_are_told_apart() {
         params.subject_alt_names =
             vec![rcgen::SanType::DnsName("other.example".try_into().expect("a name"))];
     });
+    let an_authority = issued(&authority, |params| {
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    });
     for scheme in ["rtss", "wss"] {
+        let said = judged(&authority, &an_authority, scheme);
+        assert!(said.contains("CA:FALSE") && !said.contains("Other("), "{said}");
         let said = judged(&authority, &expired, scheme);
         assert!(said.contains("has expired") && said.contains("days ago"), "{said}");
         let said = judged(&authority, &early, scheme);

@@ -81,7 +81,11 @@ impl Layer for HttpConnect {
 fn check(status: Option<u16>) -> Result<(), LayerError> {
     let why = match status {
         Some(200..=299) => return Ok(()),
-        Some(407) => "wants another user or password than it was given (HTTP 407)".to_owned(),
+        Some(407) => {
+            "wants another user or password than it was given, written USER:PASSWORD@ before \
+                      its host (HTTP 407)"
+                .to_owned()
+        }
         Some(403) => "does not allow connections to this server and port (HTTP 403)".to_owned(),
         Some(status) => format!("could not connect to the server (HTTP {status})"),
         None => "does not speak HTTP; is it a socks5:// one?".to_owned(),

@@ -45,6 +45,12 @@ fn explain_certificate(error: &CertificateError) -> String {
             expected.to_str()
         ),
         CertificateError::NotValidForName => "is for another name".to_owned(),
+        // webpki's own error, which rustls does not name; what `openssl req -x509` makes unless told otherwise.
+        CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
+            "is that of an authority, which is no server's: make it with the extension \
+             basicConstraints=CA:FALSE"
+                .to_owned()
+        }
         CertificateError::Revoked => "was revoked by its authority".to_owned(),
         CertificateError::BadSignature => "has a signature that is wrong".to_owned(),
         other => format!("is not valid: {other}"),

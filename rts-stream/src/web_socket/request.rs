@@ -47,6 +47,10 @@ impl Request {
         match answer.status().as_u16() {
             101 => {}
             403 => return no("the server does not allow it from here (HTTP 403)"),
+            400 => {
+                return no("the server takes no such request (HTTP 400); if it speaks RTS, the \
+                           address must begin with rts://, rtss:// or wss://");
+            }
             404 => return no("there is none at this path of the server (HTTP 404)"),
             status => return no(&format!("the server answers with HTTP {status}")),
         }
