@@ -20,7 +20,7 @@ pub enum IdError {
         max: usize,
     },
     /// An app id of another length.
-    #[error("has {len} characters, an app id has exactly 24")]
+    #[error("has length {len}, an app id has exactly 24 characters")]
     WrongLength {
         /// What it has.
         len: usize,

@@ -1,10 +1,10 @@
 //! The certificates of listeners, which are read again while links are open.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rts_transport_tokio::{Acceptor, Identity, Origins};
+use rts_transport_tokio::{Acceptor, Identity, IdentityError, Origins};
 
 use crate::ConfigError;
 use crate::config::Listen;
@@ -65,7 +65,7 @@ impl Certificates {
             });
         }
         let files = Files::read(listen)?;
-        let error = |error: rts_transport_tokio::IdentityError| value_error(listen, &error);
+        let error = |error| value_error(listen, &error);
         let identity = Identity::from_pem(&files.certificate, &files.key).map_err(error)?;
         let acceptor = if scheme.has_web_socket() {
             Acceptor::secure_web_socket(path, origins(listen), &identity)
@@ -95,17 +95,31 @@ impl Shown {
 
 impl Files {
     fn read(listen: &Listen) -> Result<Self, ConfigError> {
-        let read = |path: &Option<std::path::PathBuf>| {
+        let read = |what: &str, path: &Option<PathBuf>| {
             let path = path.as_deref().unwrap_or(Path::new(""));
-            fs::read(path)
-                .map_err(|error| ConfigError::Read { path: path.display().to_string(), error })
+            fs::read(path).map_err(|error| {
+                let what = format!("the {what} file {} cannot be read: {error}", path.display());
+                ConfigError::Value { key: listen.key_in_words(), what }
+            })
         };
-        Ok(Self { certificate: read(&listen.certificate)?, key: read(&listen.key)? })
+        Ok(Self {
+            certificate: read("certificate", &listen.certificate)?,
+            key: read("key", &listen.key)?,
+        })
     }
 }
 
-fn value_error(listen: &Listen, error: &rts_transport_tokio::IdentityError) -> ConfigError {
-    ConfigError::Value { key: format!("listen, url = \"{}\"", listen.url), what: error.to_string() }
+fn value_error(listen: &Listen, error: &IdentityError) -> ConfigError {
+    let path = match error {
+        IdentityError::Certificate(_) => listen.certificate.as_deref(),
+        IdentityError::Key(_) => listen.key.as_deref(),
+        IdentityError::Mismatch | IdentityError::Tls(_) => None,
+    };
+    let what = match path {
+        Some(path) => format!("{}: {error}", path.display()),
+        None => error.to_string(),
+    };
+    ConfigError::Value { key: listen.key_in_words(), what }
 }
 
 fn origins(listen: &Listen) -> Origins {

@@ -35,7 +35,7 @@ pub enum ServerError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {error}")]
+    #[error("cannot listen on {address}: {}", explain(.error))]
     Listen {
         /// Where.
         address: SocketAddr,
@@ -45,6 +45,16 @@ pub enum ServerError {
     /// The system gave no random numbers.
     #[error("the system's random source failed: {0}")]
     Random(getrandom::Error),
+}
+
+fn explain(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "something listens there already; stop it, or choose another address".to_owned()
+        }
+        io::ErrorKind::AddrNotAvailable => "this machine has no such address".to_owned(),
+        _ => error.to_string(),
+    }
 }
 
 /// A server that listens.

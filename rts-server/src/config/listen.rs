@@ -53,10 +53,8 @@ impl Listen {
     }
 
     pub(super) fn check(&self, allow_public_plaintext: bool) -> Result<(), ConfigError> {
-        let error = |what: &str| ConfigError::Value {
-            key: format!("listen, url = \"{}\"", self.url),
-            what: what.to_owned(),
-        };
+        let error =
+            |what: &str| ConfigError::Value { key: self.key_in_words(), what: what.to_owned() };
         let Some(at) = self.socket_addr() else {
             return Err(error("its host is to be an IP address, such as 0.0.0.0 for all"));
         };
@@ -87,6 +85,11 @@ impl Listen {
             }
         }
         Ok(())
+    }
+
+    /// Where in the configuration it stands, for errors.
+    pub(crate) fn key_in_words(&self) -> String {
+        format!("listen, url = \"{}\"", self.url)
     }
 
     pub(crate) fn scheme(&self) -> Scheme {

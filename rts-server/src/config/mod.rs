@@ -121,16 +121,19 @@ impl Default for Limits {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("cannot read {path}: {error}")]
-    Read {
-        /// Which file.
-        path: String,
-        /// Why.
-        error: std::io::Error,
-    },
+    #[error("the file cannot be read: {0}")]
+    Read(std::io::Error),
     /// Not TOML, an unknown key, or a value of the wrong kind.
     #[error("{0}")]
     Parse(#[from] toml::de::Error),
+    /// The same, where the environment has its part in it.
+    #[error("{} (from the file, with {names} of the environment over it)", error.to_string().trim_end())]
+    Overlaid {
+        /// Our variables.
+        names: String,
+        /// What is wrong, and where.
+        error: toml::de::Error,
+    },
     /// A value that cannot be.
     #[error("{key}: {what}")]
     Value {
@@ -162,8 +165,7 @@ impl Config {
 
     /// Reads a file, and puts the process's environment over it: `RTS__SECTION__KEY`.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| ConfigError::Read { path: path.display().to_string(), error })?;
+        let text = std::fs::read_to_string(path).map_err(ConfigError::Read)?;
         // What is not UTF-8 is none of ours: all our values are.
         let texts = std::env::vars_os().filter_map(|(name, value)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
@@ -190,7 +192,9 @@ impl Config {
             for (name, value) in &variables {
                 environment::overlay(&mut table, name, value)?;
             }
-            table.try_into()?
+            let names = || variables.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>();
+            let overlaid = |error| ConfigError::Overlaid { names: names().join(", "), error };
+            table.try_into().map_err(overlaid)?
         };
         config.check()?;
         Ok(config)
@@ -224,6 +228,16 @@ impl Config {
             app.app_server.check(id)?;
             if let Some(webhook) = &app.webhook {
                 webhook.target(id)?;
+            }
+        }
+        for (key, value) in [
+            ("room_members_max", self.limits.room_members_max),
+            ("links_before_login_max", self.limits.links_before_login_max),
+        ] {
+            if value == 0 {
+                let what =
+                    "at least 1 is needed: 0 would let nobody in, and only a rate of 0 is no limit";
+                return Err(error(format!("limits.{key}"), what));
             }
         }
         for uid in &self.reserved_uids {
@@ -276,6 +290,11 @@ mod tests {
         assert!(error("listen = \"127.0.0.1:1\"\n[apps]").contains("at least one app"));
         let no_key = "listen = \"127.0.0.1:1\"\n[apps.123456781234567812345678]\nkeys = []";
         assert!(error(no_key).contains("one key is needed"));
+        for key in ["room_members_max", "links_before_login_max"] {
+            let limits = |max| format!("listen = \"127.0.0.1:1\"\n{app}[limits]\n{key} = {max}");
+            assert!(error(&limits(0)).starts_with(&format!("limits.{key}: at least 1")));
+            assert!(Config::parse(&limits(1)).is_ok());
+        }
     }
 
     #[test]
@@ -317,7 +336,9 @@ mod tests {
     fn a_misspelt_variable_is_refused_by_its_name() {
         let variable = ("RTS__LIMITS__SENDS".to_owned(), "7".to_owned());
         let error = Config::parse_with(Config::EXAMPLE, [variable]).expect_err("unknown");
-        assert!(error.to_string().contains("unknown field `sends`"), "{error}");
+        let error = error.to_string();
+        assert!(error.contains("unknown field `sends`"), "{error}");
+        assert!(error.ends_with("with RTS__LIMITS__SENDS of the environment over it)"), "{error}");
     }
 
     #[test]
