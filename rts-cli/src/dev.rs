@@ -13,11 +13,14 @@ use crate::reach::Reach;
 /// Why a command that did not log out by itself ends all the same.
 pub(crate) const LOGGED_OUT: &str = "logged out: the same user has logged in elsewhere";
 
+/// Where `rts serve --dev` listens.
+const DEV_URL: &str = "rts://127.0.0.1:7600";
+
 /// Where the server is, and whom to log in as.
 #[derive(Debug, Args)]
 pub(crate) struct Account {
     /// The server: rts:// is plain TCP, rtss:// TLS, ws:// and wss:// WebSocket
-    #[arg(long, default_value = "rts://127.0.0.1:7600")]
+    #[arg(long, default_value = DEV_URL)]
     url: String,
     #[command(flatten)]
     reach: Reach,
@@ -45,11 +48,12 @@ impl Account {
                 }
                 Some(Event::LoginResult { code, .. }) => bail!("{}", self.refused(code)),
                 Some(Event::ConnectionStateChanged(state)) if state.code() == 4 => {
-                    let why = engine.last_link_error().unwrap_or_else(|| "it is silent".to_owned());
-                    bail!(
-                        "no server answers at {} ({why}); start one with `rts serve --dev`",
-                        self.url
-                    );
+                    let why = engine.last_link_error();
+                    let why =
+                        why.unwrap_or_else(|| format!("the server at {} is silent", self.url));
+                    let hint =
+                        if self.url == DEV_URL { "; `rts serve --dev` starts one" } else { "" };
+                    bail!("given up: {why}{hint}");
                 }
                 Some(Event::Warning { message, .. }) => eprintln!("rts: {message}; trying again"),
                 Some(_) => {}

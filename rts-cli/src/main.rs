@@ -10,6 +10,8 @@ use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::EnvFilter;
 
 /// Messages are many small allocations that live for a moment, which this one is made for.
 #[global_allocator]
@@ -17,7 +19,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Real-time messages between your app's users: demo, server, tools.
 ///
-/// Exit codes: 0 done; 1 failed, and the last line says why; 2 the command line is wrong, or a token is not valid.
+/// Exit codes: 0 done; 1 failed, and the end of standard error says why; 2 the command line is not understood, or a token is not valid.
 #[derive(Debug, Parser)]
 #[command(name = "rts", version)]
 struct Cli {
@@ -54,13 +56,14 @@ enum Command {
     Sim(commands::sim::Args),
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let wanted = std::env::var("RTS_LOG").unwrap_or_else(|_| "warn".to_owned());
-    let filter = match tracing_subscriber::EnvFilter::try_new(&wanted) {
+    let filter = match filter(&wanted) {
         Ok(filter) => filter,
         Err(error) => {
-            eprintln!("rts: RTS_LOG is {wanted:?}: {error}; write a level, such as info");
+            eprintln!(
+                "rts: RTS_LOG is {wanted:?}: {error}; write a level, such as info, or CRATE=LEVEL"
+            );
             return ExitCode::from(2);
         }
     };
@@ -71,7 +74,38 @@ async fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .with_ansi(has_colours)
         .init();
-    let done = match Cli::parse().command {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("rts: no threads to run on: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let done = runtime.block_on(run(cli.command));
+    // Reading a terminal, or looking up a name, cannot be broken off: to wait for its thread would be to wait for a key.
+    runtime.shutdown_background();
+    match done {
+        Ok(code) => code,
+        Err(error) if out::is_unread(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("rts: {}", out::in_words(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What is logged. A word alone is a level here; `EnvFilter` would take a misspelt one for a crate, and log nothing.
+fn filter(wanted: &str) -> Result<EnvFilter, String> {
+    let words = wanted.split(',').filter(|part| !part.contains('='));
+    for word in words {
+        word.trim().parse::<LevelFilter>().map_err(|_| format!("{word:?} is no level"))?;
+    }
+    EnvFilter::try_new(wanted).map_err(|error| error.to_string())
+}
+
+async fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
         Command::Demo => commands::demo::run().await,
         Command::Serve(args) => commands::serve::run(args).await,
         Command::Token(command) => commands::token::run(command),
@@ -83,13 +117,5 @@ async fn main() -> ExitCode {
         Command::Bench(work) => commands::bench::run(work).await,
         Command::Trace(command) => commands::trace::run(command),
         Command::Sim(args) => commands::sim::run(&args),
-    };
-    match done {
-        Ok(code) => code,
-        Err(error) if out::is_unread(&error) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("rts: {}", out::in_words(&error));
-            ExitCode::FAILURE
-        }
     }
 }

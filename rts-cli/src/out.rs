@@ -17,11 +17,12 @@ pub(crate) fn is_unread(error: &anyhow::Error) -> bool {
     cause.is_some_and(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
 }
 
-/// An error and its causes, each said once: many errors say their cause by themselves.
+/// An error and its causes, each said once: many errors say their cause by themselves. Some end with empty lines.
 pub(crate) fn in_words(error: &anyhow::Error) -> String {
-    let causes = error.chain().skip(1).map(ToString::to_string);
-    causes.fold(error.to_string(), |words, cause| match words.contains(&cause) {
+    let causes = error.chain().map(|cause| cause.to_string().trim_end().to_owned());
+    let said_once = |words: String, cause: String| match words.contains(&cause) {
         true => words,
         false => format!("{words}: {cause}"),
-    })
+    };
+    causes.reduce(said_once).unwrap_or_default()
 }

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use clap::Args;
-use rts_transport_tokio::{ConnectOptions, Connector, Proxy};
+use rts_transport_tokio::{ConnectOptions, Connector, ConnectorError, Proxy};
 
 #[derive(Debug, Args)]
 pub(crate) struct Reach {
@@ -27,6 +27,11 @@ impl Reach {
             proxy: self.proxy.as_deref().map(str::parse::<Proxy>).transpose().context("--proxy")?,
             ..ConnectOptions::default()
         };
-        Ok(Connector::new(url, options)?)
+        Connector::new(url, options).map_err(|error| match (error, &self.ca) {
+            (error @ ConnectorError::Roots(_), Some(path)) => {
+                anyhow!("--ca {}: {error}", path.display())
+            }
+            (error, _) => error.into(),
+        })
     }
 }

@@ -115,8 +115,10 @@ fn what_went_wrong_is_said() {
     assert!(refusal.contains("bearer key is not known"), "{refusal}");
     let refusal = admin.refuses(&["send", "bob", "no base64", "--base64"]);
     assert!(refusal.contains("is not base64"), "{refusal}");
-    let output = rts(&["admin", "--url", "ftp://x", "room", "lobby"]);
-    assert!(String::from_utf8_lossy(&output.stderr).contains("http://HOST:PORT"));
+    for url in ["ftp://x", "localhost"] {
+        let output = rts(&["admin", "--url", url, "room", "lobby"]);
+        assert!(String::from_utf8_lossy(&output.stderr).contains("http://HOST:PORT"), "{url}");
+    }
     let output = rts(&["admin", "--url", "http://127.0.0.1:1", "room", "lobby"]);
     assert!(String::from_utf8_lossy(&output.stderr).contains("no server answers at"));
     let output = admin.output(&["ban", "--seconds", "60"]);

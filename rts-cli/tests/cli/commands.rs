@@ -1,16 +1,25 @@
 //! The other commands, as a person or a script runs them.
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::channel;
 
-use crate::support::{APP_ID, Server, rts, rts_with_input, token};
+use crate::support::{APP_ID, PATIENCE, Server, rts, rts_with_input, token};
 use serde_json::json;
+use tempfile::TempDir;
 
 const VECTOR: &str = "001123456781234567812345678FwBOYbwAAPFTZYBCVWUAAAUAYWxpY2UAACAAG1qGMriGfbjy1d8zUi8hKfCURsZMSP2v8KhktaEFlUo=";
 
 fn stdout(output: &std::process::Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// What Ctrl-C does.
+fn interrupt(child: &mut Child) {
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().expect("kill runs").success());
 }
 
 #[test]
@@ -52,6 +61,60 @@ fn a_development_server_does_not_listen_in_public() {
 }
 
 #[test]
+fn what_keeps_a_server_from_starting_is_said_with_its_place() {
+    let server = Server::start();
+    let taken = server.url.strip_prefix("rts://").expect("plain TCP");
+    let output = rts(&["serve", "--dev", "--listen", taken]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains(&format!("listen on {taken}: something listens there")), "{said}");
+
+    let folder = TempDir::new().expect("a folder");
+    let (config, none) = (folder.path().join("rts.toml"), folder.path().join("none"));
+    let app = format!("[apps.{APP_ID}]\nkeys = [\"k\"]\n");
+    let secure = |certificate: &Path| {
+        format!(
+            "[[listen]]\nurl = \"rtss://127.0.0.1:0\"\ncertificate = {certificate:?}\nkey = {none:?}\n{app}"
+        )
+    };
+    let starts = |path: &Path| {
+        let output = rts(&["serve", "--config", path.to_str().expect("UTF-8")]);
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let said = starts(&none);
+    assert_eq!(said.matches(none.to_str().expect("UTF-8")).count(), 1, "{said}");
+    for (text, what) in [
+        (secure(&none), "rtss://127.0.0.1:0\": the certificate file "),
+        (secure(&config), "the key file "),
+        (format!("lisen = 1\n{app}"), "lisen"),
+    ] {
+        std::fs::write(&config, text).expect("a file");
+        let said = starts(&config);
+        assert!(said.contains(what) && !said.ends_with("\n\n"), "{what}: {said}");
+    }
+    let output = rts(&[
+        "send",
+        "--url",
+        "rtss://localhost:1",
+        "--ca",
+        config.to_str().expect("UTF-8"),
+        "--uid",
+        "alice",
+        "--token",
+        "any",
+        "--to",
+        "bob",
+        "hi",
+    ]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        said.contains(config.to_str().expect("UTF-8")) && said.contains("no certificate"),
+        "{said}"
+    );
+}
+
+#[test]
 fn sending_tells_the_result_and_a_bad_token_is_explained() {
     let server = Server::start();
     let mut bob = server.user("bob");
@@ -81,6 +144,45 @@ fn chat_with_piped_input_ends_when_everything_is_answered() {
     let said = stdout(&output);
     for line in ["#1 result 0 Ok", "nobody is Offline", "#2 result 4", "there is no /fly"] {
         assert!(said.contains(line), "{line:?} is missing in:\n{said}");
+    }
+}
+
+#[test]
+fn chat_ends_at_once_however_it_is_ended_and_never_waits_for_a_key() {
+    let server = Server::start();
+    let token = token("alice", "0");
+    let args = ["chat", "--url", &server.url, "--uid", "alice", "--token", &token];
+    type End<'a> = &'a dyn Fn(&mut Child);
+    let ends: [(End<'_>, i32); 3] = [
+        (&|chat| interrupt(chat), 0),
+        (
+            &|chat| {
+                chat.stdin.as_mut().expect("it was piped").write_all(b"/quit\n").expect("it reads")
+            },
+            0,
+        ),
+        (&|_| drop(server.user("alice")), 1),
+    ];
+    for (end, code) in ends {
+        let mut chat = Command::new(env!("CARGO_BIN_EXE_rts"))
+            .args(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("rts runs");
+        let mut said = BufReader::new(chat.stdout.take().expect("it was piped"));
+        let mut line = String::new();
+        said.read_line(&mut line).expect("text");
+        assert!(line.starts_with("logged in as alice"), "{line}");
+        end(&mut chat);
+        // Its input stays open, as a terminal does; its output ends when it does.
+        let (say, hear) = channel();
+        std::thread::spawn(move || say.send(said.read_to_end(&mut Vec::new())));
+        let ended = hear.recv_timeout(PATIENCE);
+        chat.kill().expect("it can be ended");
+        assert!(ended.is_ok(), "it waits for a key");
+        assert_eq!(chat.wait().expect("it ends").code(), Some(code));
     }
 }
 
@@ -158,9 +260,12 @@ fn a_log_level_that_is_none_is_refused_rather_than_ignored() {
     let run =
         |level: &str| rts().args(["serve", "--example-config"]).env("RTS_LOG", level).output();
     assert_eq!(run("info").expect("rts runs").status.code(), Some(0));
-    let output = run("rts=loud=er").expect("rts runs");
-    assert_eq!(output.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("RTS_LOG"));
+    assert_eq!(run("warn,rts_server=debug").expect("rts runs").status.code(), Some(0));
+    for wrong in ["rts=loud=er", "inof", "warn,debgu"] {
+        let output = run(wrong).expect("rts runs");
+        assert_eq!(output.status.code(), Some(2), "{wrong}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("RTS_LOG"));
+    }
 }
 
 #[test]

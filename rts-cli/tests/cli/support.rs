@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 pub(crate) const APP_ID: &str = "123456781234567812345678";
 const APP_KEY: &str = "development key, known to all";
 /// Nothing here takes longer, unless something is wrong.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) fn rts(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_rts")).args(args).output().expect("rts runs")

@@ -137,10 +137,10 @@ fn every_reason_for_no_link_is_told_in_words() {
         (bare(ws), trusting, "none at this path"),
         (swap(rtss, "rts"), trusting, "speaks TLS here"),
         (swap(rts, "rtss"), trusting, "does not speak TLS"),
-        (swap(rts, "ws"), trusting, "HTTP 400"),
+        (swap(rts, "ws"), trusting, "must begin with rts://"),
         (swap(&bare(ws), "rts"), trusting, "speaks HTTP here"),
         (swap(&bare(wss), "rtss"), trusting, "speaks no RTS inside of it"),
-        (unused.clone(), trusting, "refused; is a server running there?"),
+        (unused.clone(), trusting, "refused: nothing listens there"),
         ("rts://no-such-host.invalid:1".to_owned(), trusting, "no-such-host.invalid"),
     ] {
         let said = warning(&url, args);
