@@ -4,14 +4,13 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
+use super::Frame;
 use super::generated::{self as pb, frame::Kind};
-use super::{Accepted, Frame, Login, LoginAnswer, Resume, ResumeKey, SetServerParams};
-use crate::limits::{NOTICE_MEMBERS_MAX, PAYLOAD_BYTES_MAX, REPLY_BYTES_MAX, TOKEN_BYTES_MAX};
+use crate::limits::{NOTICE_MEMBERS_MAX, PAYLOAD_BYTES_MAX, REPLY_BYTES_MAX};
 use crate::planted::{Bug, planted};
 use crate::{
-    AppId, BroadcastCode, BusinessId, LeaveReason, LoginCode, MessageConfig, MessageId,
-    OnlineStatus, Payload, ProtocolError, Reply, RoomId, RoomState, SendCode, ServerParamsCode,
-    Text, UserId,
+    BroadcastCode, BusinessId, LeaveReason, MessageConfig, MessageId, OnlineStatus, Payload,
+    ProtocolError, Reply, RoomId, RoomState, SendCode, ServerParamsCode, Text, UserId,
 };
 
 impl From<Frame> for Kind {
@@ -104,11 +103,7 @@ impl From<Frame> for Kind {
             Frame::StatusAnswer { query, status } => {
                 Self::StatusAnswer(pb::StatusAnswer { query, status: status.code() })
             }
-            Frame::SetServerParams(set) => Self::SetServerParams(pb::SetServerParams {
-                ticket: set.ticket,
-                signature: set.signature,
-                url: set.url,
-            }),
+            Frame::SetServerParams(set) => Self::SetServerParams(set.into()),
             Frame::ServerParamsAnswer { ticket, code } => {
                 Self::ServerParamsAnswer(pb::ServerParamsAnswer { ticket, code: code.code() })
             }
@@ -130,43 +125,6 @@ impl From<Frame> for Kind {
             Frame::Close { code, reason, retry_after_ms } => {
                 Self::Close(pb::Close { code, reason, retry_after_ms })
             }
-        }
-    }
-}
-
-impl From<Login> for pb::Login {
-    fn from(login: Login) -> Self {
-        Self {
-            app_id: wire(login.app_id.as_str()),
-            uid: wire(login.uid.as_str()),
-            token: login.token,
-            resume: login.resume.map(|resume| pb::Resume {
-                session: resume.session,
-                key: Bytes::copy_from_slice(&resume.key.0),
-                received: resume.received,
-            }),
-            claim: login.claim,
-            engine: login.engine,
-            attempt: login.attempt,
-        }
-    }
-}
-
-impl From<LoginAnswer> for pb::LoginAnswer {
-    fn from(answer: LoginAnswer) -> Self {
-        match answer {
-            LoginAnswer::Refused(code) => Self { code: code.code(), ..Self::default() },
-            LoginAnswer::Accepted(accepted) => Self {
-                code: LoginCode::Ok.code(),
-                session: accepted.session,
-                key: Bytes::copy_from_slice(&accepted.key.0),
-                resumed: accepted.resumed,
-                received: accepted.received,
-                claim: accepted.claim,
-                sends_per_second: accepted.sends_per_second,
-                broadcasts_per_second: accepted.broadcasts_per_second,
-                server_sends_per_second: accepted.server_sends_per_second,
-            },
         }
     }
 }
@@ -272,11 +230,7 @@ impl TryFrom<Kind> for Frame {
                 query: answer.query,
                 status: OnlineStatus::from_code(answer.status).ok_or(bad("status"))?,
             },
-            Kind::SetServerParams(set) => Self::SetServerParams(SetServerParams {
-                ticket: set.ticket,
-                signature: set.signature,
-                url: set.url,
-            }),
+            Kind::SetServerParams(set) => Self::SetServerParams(set.into()),
             Kind::ServerParamsAnswer(answer) => Self::ServerParamsAnswer {
                 ticket: answer.ticket,
                 code: ServerParamsCode::from_code(answer.code).ok_or(bad("code"))?,
@@ -304,58 +258,11 @@ impl TryFrom<Kind> for Frame {
     }
 }
 
-impl TryFrom<pb::Login> for Login {
-    type Error = ProtocolError;
-
-    fn try_from(login: pb::Login) -> Result<Self, ProtocolError> {
-        if login.token.len() > TOKEN_BYTES_MAX {
-            return Err(bad("token"));
-        }
-        let resume = match login.resume {
-            None => None,
-            Some(resume) => Some(Resume {
-                session: resume.session,
-                key: key(&resume.key)?,
-                received: resume.received,
-            }),
-        };
-        Ok(Self {
-            app_id: AppId::from_bytes(&login.app_id).map_err(|_| bad("app_id"))?,
-            uid: user(&login.uid, "uid")?,
-            token: login.token,
-            resume,
-            claim: login.claim,
-            engine: login.engine,
-            attempt: login.attempt,
-        })
-    }
-}
-
-impl TryFrom<pb::LoginAnswer> for LoginAnswer {
-    type Error = ProtocolError;
-
-    fn try_from(answer: pb::LoginAnswer) -> Result<Self, ProtocolError> {
-        Ok(match LoginCode::from_code(answer.code).ok_or(bad("code"))? {
-            LoginCode::Ok => Self::Accepted(Accepted {
-                session: answer.session,
-                key: key(&answer.key)?,
-                resumed: answer.resumed,
-                received: answer.received,
-                claim: answer.claim,
-                sends_per_second: answer.sends_per_second,
-                broadcasts_per_second: answer.broadcasts_per_second,
-                server_sends_per_second: answer.server_sends_per_second,
-            }),
-            refused => Self::Refused(refused),
-        })
-    }
-}
-
-fn bad(field: &'static str) -> ProtocolError {
+pub(super) fn bad(field: &'static str) -> ProtocolError {
     ProtocolError::BadValue { field }
 }
 
-fn wire(id: &str) -> Bytes {
+pub(super) fn wire(id: &str) -> Bytes {
     Bytes::copy_from_slice(id.as_bytes())
 }
 
@@ -367,7 +274,7 @@ fn message_ids(numbers: &[u64]) -> Vec<MessageId> {
     numbers.iter().copied().map(MessageId).collect()
 }
 
-fn user(bytes: &[u8], field: &'static str) -> Result<UserId, ProtocolError> {
+pub(super) fn user(bytes: &[u8], field: &'static str) -> Result<UserId, ProtocolError> {
     UserId::from_bytes(bytes).map_err(|_| bad(field))
 }
 
@@ -382,10 +289,6 @@ fn members(list: &[Bytes]) -> Result<Vec<UserId>, ProtocolError> {
         return Err(bad("members"));
     }
     list.iter().map(|uid| user(uid, "members")).collect()
-}
-
-fn key(bytes: &[u8]) -> Result<ResumeKey, ProtocolError> {
-    bytes.try_into().map(ResumeKey).map_err(|_| bad("key"))
 }
 
 fn reply(bytes: Bytes) -> Result<Reply, ProtocolError> {

@@ -9,9 +9,9 @@ mod decoder;
 #[allow(missing_docs, unreachable_pub, clippy::all)]
 mod generated;
 mod hot;
+mod login;
 
 use alloc::vec::Vec;
-use core::fmt;
 
 use bytes::{Bytes, BytesMut};
 use prost::Message as _;
@@ -19,12 +19,12 @@ use prost::Message as _;
 pub use decoder::Decoder;
 pub(crate) use decoder::{Cutter, Piece};
 pub(crate) use hot::{HotFrame, broadcast_results, delivery, read, room_delivery, send_results};
+pub use login::{Accepted, Login, LoginAnswer, Resume, ResumeKey, SetServerParams};
 
 use crate::planted::{Bug, planted};
 use crate::{
-    AppId, BroadcastCode, BusinessId, LeaveReason, LoginCode, MessageConfig, MessageId,
-    OnlineStatus, Payload, ProtocolError, Reply, RoomId, RoomState, SendCode, ServerParamsCode,
-    UserId,
+    BroadcastCode, BusinessId, LeaveReason, MessageConfig, MessageId, OnlineStatus, Payload,
+    ProtocolError, Reply, RoomId, RoomState, SendCode, ServerParamsCode, UserId,
 };
 
 /// The protocol version that this crate speaks.
@@ -219,118 +219,6 @@ pub enum Frame {
         /// Do not come back before this.
         retry_after_ms: u32,
     },
-}
-
-/// Client: who I am, and the session I would like to go on with (§3).
-#[derive(Clone, PartialEq, Eq)]
-pub struct Login {
-    /// The app.
-    pub app_id: AppId,
-    /// The user.
-    pub uid: UserId,
-    /// The token as the app's server made it.
-    pub token: Bytes,
-    /// The session to go on with.
-    pub resume: Option<Resume>,
-    /// The claim of the login that this one continues; 0 for a new login.
-    pub claim: u64,
-    /// Tells this engine from others (§3.8); 0 if it does not say.
-    pub engine: u64,
-    /// Grows with each login of the engine.
-    pub attempt: u64,
-}
-
-/// Shows no token.
-impl fmt::Debug for Login {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Login")
-            .field("app_id", &self.app_id)
-            .field("uid", &self.uid)
-            .field("resume", &self.resume)
-            .field("claim", &self.claim)
-            .field("engine", &self.engine)
-            .field("attempt", &self.attempt)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Client: where to post messages for the app's server (§11.1).
-#[derive(Clone, PartialEq, Eq)]
-pub struct SetServerParams {
-    /// Repeated by the answer.
-    pub ticket: u64,
-    /// As written; may break the rules of §11.3.
-    pub signature: Bytes,
-    /// As written; may break the rules of §11.3.
-    pub url: Bytes,
-}
-
-/// Shows neither the signature nor the url.
-impl fmt::Debug for SetServerParams {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SetServerParams").field("ticket", &self.ticket).finish_non_exhaustive()
-    }
-}
-
-/// The session to go on with (§4.8).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Resume {
-    /// Its number.
-    pub session: u64,
-    /// The secret of its last login answer.
-    pub key: ResumeKey,
-    /// Sequenced frames received on it.
-    pub received: u64,
-}
-
-/// Server: the outcome of a login (§3).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LoginAnswer {
-    /// Logged in.
-    Accepted(Accepted),
-    /// Not, and why; never [`LoginCode::Ok`].
-    Refused(LoginCode),
-}
-
-/// What a successful login brings.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Accepted {
-    /// The session's number.
-    pub session: u64,
-    /// The secret that resumes it, once.
-    pub key: ResumeKey,
-    /// Whether the named session goes on.
-    pub resumed: bool,
-    /// Sequenced frames that the server received on it.
-    pub received: u64,
-    /// Orders the logins of one uid.
-    pub claim: u64,
-    /// Messages to users that the server takes from this client a second; 0 means no limit.
-    pub sends_per_second: u32,
-    /// The same for broadcasts.
-    pub broadcasts_per_second: u32,
-    /// The same for messages to the app's server.
-    pub server_sends_per_second: u32,
-}
-
-/// The secret that resumes a session. `Debug` does not show it.
-#[derive(Clone, Copy)]
-pub struct ResumeKey(pub [u8; crate::limits::RESUME_KEY_BYTES]);
-
-impl PartialEq for ResumeKey {
-    /// Takes the same time wherever the difference is.
-    fn eq(&self, other: &Self) -> bool {
-        let differing = self.0.iter().zip(&other.0).fold(0, |bits, (a, b)| bits | (a ^ b));
-        core::hint::black_box(differing) == 0
-    }
-}
-
-impl Eq for ResumeKey {}
-
-impl fmt::Debug for ResumeKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ResumeKey(..)")
-    }
 }
 
 impl Frame {
