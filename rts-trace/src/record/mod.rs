@@ -1,17 +1,20 @@
 //! What is in a trace. Values are plain here: they were checked when they were recorded, and are again when they
 //! are replayed.
 
+mod config;
+
 use std::time::Duration;
 
-use rts_proto::client::{self, Parameters};
+use rts_proto::client;
 use rts_proto::server::{self, Ban, PostProgress, Verdict};
 use rts_proto::wire::ResumeKey;
 use rts_proto::{
-    AppId, IdError, Instant, LinkId, LoginCode, LoginId, MessageConfig, Payload, RoomId, RoomKey,
-    UserId,
+    AppId, CallId, IdError, Instant, LinkId, LoginCode, LoginId, MessageConfig, Payload, Reply,
+    RoomId, RoomKey, TargetId, UserId,
 };
-use rts_proto::{CallId, Reply, TargetId};
 use serde::{Deserialize, Serialize};
+
+pub(crate) use config::{CoreConfig, client_config};
 
 /// One record. New kinds go to the end.
 #[derive(Debug, Serialize, Deserialize)]
@@ -49,23 +52,6 @@ pub(crate) struct Start {
     pub(crate) unix_micros: u64,
     pub(crate) seed: u64,
     pub(crate) core: CoreConfig,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum CoreConfig {
-    Client { app_id: String, parameters: Vec<Duration> },
-    Server(ServerConfig),
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct ServerConfig {
-    rates: Vec<u32>,
-    room_members_max: usize,
-    links_before_login_max: usize,
-    times: Vec<Duration>,
-    reserved_uids: Vec<String>,
-    #[serde(default)]
-    reported_apps: Vec<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -126,134 +112,6 @@ pub(crate) enum ServerCall {
     Kick { app_id: String, room: String, uid: String },
     Dismiss { app_id: String, room: String },
     Ban { app_id: String, room: Option<String>, uid: Option<String>, interval: Duration },
-}
-
-impl CoreConfig {
-    pub(crate) fn of_client(config: &client::Config) -> Self {
-        let Parameters {
-            send_timeout,
-            login_timeout,
-            connect_timeout,
-            heartbeat,
-            reconnecting_after,
-            disconnected_after,
-            lost_after,
-            backoff_max,
-            probe_timeout,
-        } = config.parameters;
-        let parameters = vec![
-            send_timeout,
-            login_timeout,
-            connect_timeout,
-            heartbeat,
-            reconnecting_after,
-            disconnected_after,
-            lost_after,
-            backoff_max,
-            probe_timeout,
-        ];
-        Self::Client { app_id: config.app_id.as_str().to_owned(), parameters }
-    }
-
-    pub(crate) fn of_server(config: &server::Config) -> Self {
-        let server::Config {
-            sends_per_second,
-            broadcasts_per_second,
-            server_sends_per_second,
-            status_queries_per_second,
-            room_broadcasts_per_second,
-            large_room_broadcasts_per_second,
-            backend_sends_per_second,
-            room_members_max,
-            links_before_login_max,
-            login_deadline,
-            unreachable_after,
-            session_grace,
-            post_wait,
-            post_timeout,
-            reserved_uids,
-            reported_apps,
-        } = config;
-        Self::Server(ServerConfig {
-            rates: vec![
-                *sends_per_second,
-                *broadcasts_per_second,
-                *server_sends_per_second,
-                *status_queries_per_second,
-                *room_broadcasts_per_second,
-                *large_room_broadcasts_per_second,
-                *backend_sends_per_second,
-            ],
-            room_members_max: *room_members_max,
-            links_before_login_max: *links_before_login_max,
-            times: vec![
-                *login_deadline,
-                *unreachable_after,
-                *session_grace,
-                *post_wait,
-                *post_timeout,
-            ],
-            reserved_uids: reserved_uids.iter().map(|uid| uid.as_str().to_owned()).collect(),
-            reported_apps: reported_apps.iter().map(|id| id.as_str().to_owned()).collect(),
-        })
-    }
-}
-
-/// The configuration of a client that a trace begins with; `None` when a field is missing or no id.
-pub(crate) fn client_config(app_id: &str, parameters: &[Duration]) -> Option<client::Config> {
-    let [
-        send_timeout,
-        login_timeout,
-        connect_timeout,
-        heartbeat,
-        reconnecting_after,
-        disconnected_after,
-        lost_after,
-        backoff_max,
-        probe_timeout,
-    ] = *<&[Duration; 9]>::try_from(parameters).ok()?;
-    let parameters = Parameters {
-        send_timeout,
-        login_timeout,
-        connect_timeout,
-        heartbeat,
-        reconnecting_after,
-        disconnected_after,
-        lost_after,
-        backoff_max,
-        probe_timeout,
-    };
-    Some(client::Config { app_id: AppId::new(app_id).ok()?, parameters })
-}
-
-impl ServerConfig {
-    /// The configuration; `None` when a field is missing or no id.
-    pub(crate) fn config(&self) -> Option<server::Config> {
-        let [sends, broadcasts, server_sends, status_queries, room_broadcasts, large_room, backend] =
-            *<&[u32; 7]>::try_from(self.rates.as_slice()).ok()?;
-        let [login_deadline, unreachable_after, session_grace, post_wait, post_timeout] =
-            *<&[Duration; 5]>::try_from(self.times.as_slice()).ok()?;
-        let reserved = self.reserved_uids.iter().map(|uid| UserId::new(uid));
-        let reported = self.reported_apps.iter().map(|id| AppId::new(id));
-        Some(server::Config {
-            sends_per_second: sends,
-            broadcasts_per_second: broadcasts,
-            server_sends_per_second: server_sends,
-            status_queries_per_second: status_queries,
-            room_broadcasts_per_second: room_broadcasts,
-            large_room_broadcasts_per_second: large_room,
-            backend_sends_per_second: backend,
-            room_members_max: self.room_members_max,
-            links_before_login_max: self.links_before_login_max,
-            login_deadline,
-            unreachable_after,
-            session_grace,
-            post_wait,
-            post_timeout,
-            reserved_uids: reserved.collect::<Result<_, _>>().ok()?,
-            reported_apps: reported.collect::<Result<_, _>>().ok()?,
-        })
-    }
 }
 
 impl From<ClientInput> for client::Input {
