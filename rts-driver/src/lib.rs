@@ -18,6 +18,7 @@ mod accept;
 mod alarm;
 mod bell;
 mod client;
+mod driven;
 mod link;
 mod posts;
 mod reactor;
@@ -33,8 +34,8 @@ pub use shard::Shard;
 /// What applications use, whatever their runtime: the handles, what they take and what they tell.
 pub mod application {
     pub use crate::client::ConnectError;
+    pub use crate::driven::{Authenticate, Watch};
     pub use crate::posts::{Begun, PostToAppServer, Posting};
-    pub use crate::shard::{Authenticate, Watch};
     pub use rts_engine::{Engine, EngineError, Events, Room, Sent, ServerAnswer, sdk_version};
     pub use rts_proto::client::{
         BroadcastError, BusinessIdError, CreateRoomError, Event, EventHandler, JoinError, JoinType,

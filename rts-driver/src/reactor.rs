@@ -13,9 +13,10 @@ use rts_proto::{Instant, LinkId};
 
 use crate::alarm::Alarm;
 use crate::bell::{Bell, Cord};
+use crate::driven::Order;
 use crate::link::{Link, Step};
 use crate::runtime::Runtime;
-use crate::shard::{Arrival, Counted, Inner, Order, Shard, State};
+use crate::shard::{Arrival, Counted, Inner, Shard, State};
 
 /// Links that are looked at in one turn: what one turn reads and brings about should stay in the processor's cache.
 const LINKS_PER_TURN: usize = 64;
@@ -184,15 +185,15 @@ impl<R: Runtime> Reactor<R> {
         for input in self.inputs.drain(..) {
             let link = subject(&input);
             let done = guarded(|| {
-                state.server.handle_input(now, input);
-                shard.drain(&mut state, now, &mut order);
+                state.driven.server.handle_input(now, input);
+                state.driven.drain(now, &mut order);
             });
             if let (None, Some(link)) = (done, link) {
                 order(Order::Cut(link));
             }
         }
-        guarded(|| shard.end_burst(&mut state, now, &mut order));
-        let (deadline, has_new_posts) = (state.deadline, state.has_new_posts());
+        guarded(|| state.driven.end_burst(now, &mut order));
+        let (deadline, has_new_posts) = (state.driven.deadline, state.driven.has_new_posts());
         drop(state);
         if has_new_posts {
             shard.start_posts();

@@ -1,47 +1,30 @@
 //! A shard: a server core behind a lock, and what is asked of it from outside. Its links are its [`Reactor`]'s.
 
-use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::net::SocketAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use bytes::Bytes;
 use event_listener::Event;
 use futures_lite::future::or;
 use rts_engine::Clock;
-use rts_proto::server::{Credentials, Input, Output, PostProgress, Report, Stats, Target, Verdict};
+use rts_proto::server::{Input, PostProgress, Stats};
 use rts_proto::wire::ResumeKey;
-use rts_proto::{AppId, CallId, Instant, LinkId, LoginCode, OnlineStatus, UserId};
+use rts_proto::{AppId, CallId, Instant, LinkId, OnlineStatus, UserId};
 use rts_stream::Acceptor;
 use rts_trace::RecordedServer;
 
 use crate::accept::accept;
 use crate::bell::Bell;
+use crate::driven::{Authenticate, Driven, Order, Watch};
 use crate::link::Link;
-use crate::posts::{Lifeline, NewPost, NoAppServers, PostToAppServer};
+use crate::posts::{NewPost, NoAppServers, PostToAppServer};
 use crate::reactor::Reactor;
 use crate::runtime::Runtime;
 
 /// Links of one shard, if [`Shard::set_links_max`] says nothing else.
 const LINKS_MAX: usize = 100_000;
-
-/// Who decides on logins. Called under the shard's lock: it must be quick, and must not wait nor call the shard.
-pub trait Authenticate: Send + Sync {
-    /// Whether these credentials are good. A panic counts as "cannot check now" (-1003).
-    ///
-    /// The claim of [`Verdict::Accept`] must be greater than all before, such as microseconds of Unix time.
-    fn authenticate(&self, credentials: &Credentials) -> Verdict;
-}
-
-/// Who wants to know who comes and goes. Called under the shard's lock: it must be quick, and must not panic, wait nor call
-/// the shard.
-pub trait Watch: Send + Sync {
-    /// Something happened. Calls come in the order in which it did.
-    fn happened(&self, app_id: AppId, report: Report);
-}
 
 /// A server core with its links. Cheap to clone. Links that are open keep it alive;
 /// [`shutdown`](Self::shutdown) ends them.
@@ -51,8 +34,6 @@ pub struct Shard<R: Runtime> {
 
 pub(crate) struct Inner<R: Runtime> {
     state: Mutex<State<R>>,
-    authenticator: Arc<dyn Authenticate>,
-    poster: Arc<dyn PostToAppServer>,
     clock: Clock,
     /// Wakes the reactor; also when the shard is gone.
     bell: Arc<Bell>,
@@ -63,9 +44,7 @@ pub(crate) struct Inner<R: Runtime> {
 }
 
 pub(crate) struct State<R: Runtime> {
-    pub(crate) server: RecordedServer,
-    /// What the core asks to be done when no input is left that it can take in.
-    pub(crate) deadline: Option<Instant>,
+    pub(crate) driven: Driven,
     /// Accepted, and not seen by the reactor.
     pub(crate) arrivals: Vec<Arrival<R>>,
     /// What calls from outside brought about for links, and the reactor has not seen.
@@ -74,12 +53,7 @@ pub(crate) struct State<R: Runtime> {
     links_max: usize,
     last_link: u64,
     is_shut_down: bool,
-    /// Posts under way.
-    posts: HashMap<CallId, Lifeline>,
-    watcher: Option<Arc<dyn Watch>>,
-    /// To be started when the lock is free.
-    new_posts: VecDeque<NewPost>,
-    /// Somebody starts them, one after the other. A runtime that is being shut down ends each at once, which brings about
+    /// Somebody starts posts, one after the other. A runtime that is being shut down ends each at once, which brings about
     /// the next: that must not nest.
     is_starting_posts: bool,
 }
@@ -90,15 +64,6 @@ pub(crate) struct Arrival<R: Runtime> {
     pub(crate) key: ResumeKey,
     pub(crate) link: Link<R::Stream>,
     pub(crate) counted: Counted<R>,
-}
-
-/// What the core wants of a link.
-pub(crate) enum Order {
-    Transmit(LinkId, Bytes),
-    /// Close it when everything is written.
-    Close(LinkId),
-    /// Close it now.
-    Cut(LinkId),
 }
 
 impl<R: Runtime> Shard<R> {
@@ -116,24 +81,18 @@ impl<R: Runtime> Shard<R> {
         poster: Arc<dyn PostToAppServer>,
     ) -> Self {
         let state = State {
-            server: server.into(),
-            deadline: None,
+            driven: Driven::new(server.into(), authenticator, poster),
             arrivals: Vec::new(),
             orders: Vec::new(),
             has_reactor: false,
             links_max: LINKS_MAX,
             last_link: 0,
             is_shut_down: false,
-            posts: HashMap::new(),
-            watcher: None,
-            new_posts: VecDeque::new(),
             is_starting_posts: false,
         };
         Self {
             inner: Arc::new(Inner {
                 state: Mutex::new(state),
-                authenticator,
-                poster,
                 clock: Clock::start(),
                 bell: Arc::default(),
                 links: AtomicUsize::new(0),
@@ -144,7 +103,7 @@ impl<R: Runtime> Shard<R> {
 
     /// From now on, tells who comes and goes, of those apps that the core's configuration names.
     pub fn watch(&self, watcher: Arc<dyn Watch>) {
-        self.lock().watcher = Some(watcher);
+        self.lock().driven.watch(watcher);
     }
 
     /// From now on, links beyond so many are closed as soon as they are accepted. Those that are open stay.
@@ -181,27 +140,26 @@ impl<R: Runtime> Shard<R> {
     /// What the shard holds now. Walks over all sessions and rooms.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.lock().server.stats()
+        self.lock().driven.server.stats()
     }
 
     /// Whether a user can be reached.
     #[must_use]
     pub fn online_status(&self, app_id: &AppId, uid: &UserId) -> OnlineStatus {
         let state = self.lock();
-        state.server.online_status(self.inner.clock.now(), app_id, uid)
+        state.driven.server.online_status(self.inner.clock.now(), app_id, uid)
     }
 
     /// Lets the app's back end do something, such as [`RecordedServer::unicast`]: it is done when this returns. `command` runs
     /// under the shard's lock: it must be quick, and must not wait nor call the shard.
     pub fn command<T>(&self, command: impl FnOnce(&mut RecordedServer, Instant) -> T) -> T {
         let mut state = self.lock();
+        let State { driven, orders, .. } = &mut *state;
         let now = self.inner.clock.now();
-        let returned = command(&mut state.server, now);
-        let mut orders = std::mem::take(&mut state.orders);
-        self.drain(&mut state, now, &mut |order| orders.push(order));
-        self.end_burst(&mut state, now, &mut |order| orders.push(order));
-        state.orders = orders;
-        let has_new_posts = state.has_new_posts();
+        let returned = command(&mut driven.server, now);
+        driven.drain(now, &mut |order| orders.push(order));
+        driven.end_burst(now, &mut |order| orders.push(order));
+        let has_new_posts = driven.has_new_posts();
         drop(state);
         self.inner.bell.ring();
         if has_new_posts {
@@ -266,86 +224,30 @@ impl<R: Runtime> Shard<R> {
         self.inner.clock.to_std(deadline)
     }
 
-    /// The end of a burst: what is due at once is done at once.
-    pub(crate) fn end_burst(
-        &self,
-        state: &mut State<R>,
-        now: Instant,
-        order: &mut impl FnMut(Order),
-    ) {
-        if state.deadline.is_some_and(|deadline| deadline <= now) {
-            state.server.handle_input(now, Input::Tick);
-            self.drain(state, now, order);
-        }
-    }
-
     /// Starts the posts that the core asked for. Call it without the lock.
     pub(crate) fn start_posts(&self) {
-        if std::mem::replace(&mut self.lock().is_starting_posts, true) {
+        let mut state = self.lock();
+        if std::mem::replace(&mut state.is_starting_posts, true) {
             return;
         }
+        let poster = state.driven.poster();
+        drop(state);
         while let Some(post) = self.next_new_post() {
-            post.start(Arc::downgrade(&self.inner), &*self.inner.poster);
+            post.start(Arc::downgrade(&self.inner), &*poster);
         }
     }
 
     /// `None` ends the starting: what comes later is started by whoever brings it about.
     fn next_new_post(&self) -> Option<NewPost> {
         let mut state = self.lock();
-        let post = state.new_posts.pop_front();
+        let post = state.driven.next_new_post();
         state.is_starting_posts = post.is_some();
         post
     }
 
-    /// Does what the core asks for, and leaves to `order` what is for links.
-    pub(crate) fn drain(&self, state: &mut State<R>, now: Instant, order: &mut impl FnMut(Order)) {
-        loop {
-            match state.server.poll_output() {
-                Output::Transmit(id, bytes) => order(Order::Transmit(id, bytes)),
-                Output::Disconnect(id, code) => {
-                    tracing::debug!(link = %id, ?code, "closed");
-                    order(Order::Close(id));
-                }
-                Output::Authenticate(login, credentials) => {
-                    let verdict = self.judge(&credentials);
-                    state.server.handle_input(now, Input::Verdict(login, verdict));
-                }
-                Output::CheckTarget(target, asked) => {
-                    let is_allowed = self.allows(&asked);
-                    state.server.handle_input(now, Input::TargetChecked(target, is_allowed));
-                }
-                Output::PostToAppServer(call, post) => {
-                    let (post, lifeline) = NewPost::new(call, *post);
-                    state.new_posts.push_back(post);
-                    state.posts.insert(call, lifeline);
-                }
-                Output::AbandonPost(call) => drop(state.posts.remove(&call)),
-                Output::Report(app_id, report) => {
-                    if let Some(watcher) = &state.watcher {
-                        watcher.happened(app_id, report);
-                    }
-                }
-                Output::Wait(deadline) => {
-                    state.deadline = deadline;
-                    return;
-                }
-            }
-        }
-    }
-
-    fn judge(&self, credentials: &Credentials) -> Verdict {
-        let authenticator = &self.inner.authenticator;
-        catch_unwind(AssertUnwindSafe(|| authenticator.authenticate(credentials)))
-            .unwrap_or(Verdict::Refuse(LoginCode::ServerError))
-    }
-
-    fn allows(&self, target: &Target) -> bool {
-        catch_unwind(AssertUnwindSafe(|| self.inner.poster.allows(target))).unwrap_or(false)
-    }
-
     pub(crate) fn post_progressed(&self, call: CallId, progress: PostProgress) {
         if progress != PostProgress::Begun {
-            self.lock().posts.remove(&call);
+            self.lock().driven.post_ended(call);
         }
         self.command(|server, now| {
             server.handle_input(now, Input::AppServerReplied(call, progress));
@@ -359,12 +261,6 @@ impl<R: Runtime> Shard<R> {
     /// A panic under this lock is a bug of the core. Others go on with what it left.
     pub(crate) fn lock(&self) -> MutexGuard<'_, State<R>> {
         self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl<R: Runtime> State<R> {
-    pub(crate) fn has_new_posts(&self) -> bool {
-        !self.new_posts.is_empty()
     }
 }
 

@@ -1,15 +1,22 @@
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
 
 use super::*;
 use crate::link::READ_BYTES;
 use crate::runtime::Stream as _;
 use crate::testing::{Pipe, Still, pipe};
-use rts_proto::server::{Config, Server};
+use rts_proto::Payload;
+use rts_proto::server::{Config, Credentials, Report, Server, Verdict};
 use rts_proto::wire::{Frame, Login, VERSION};
 
 /// Links whose turn has to come may have to wait for so many turns, not more.
 const TURNS_MAX: usize = 64;
+
+/// Bytes that a link holds, if a test has no reason for less.
+const CAPACITY: usize = 1_048_576;
 
 /// A shard and its reactor, of which a test makes every turn.
 struct Turned {
@@ -30,27 +37,26 @@ impl Authenticate for Anybody {
 
 impl Turned {
     fn new() -> Self {
-        let shard = Shard::<Still>::new(Server::new(Config::default(), 1), Arc::new(Anybody));
+        let config = Config { reported_apps: [app_id()].into(), ..Config::default() };
+        let shard = Shard::<Still>::new(Server::new(config, 1), Arc::new(Anybody));
         shard.lock().has_reactor = true;
         let reactor = Reactor::new(Arc::downgrade(&shard.inner), &shard.inner.bell).run();
         Self { shard, reactor: Box::pin(reactor) }
     }
 
-    /// Beside it, the other end of a link on which somebody has logged in.
-    fn with_user() -> (Self, Pipe) {
+    /// Beside it, the other end of a link on which alice has logged in.
+    fn with_user(capacity: usize) -> (Self, Pipe) {
         let mut turned = Self::new();
-        let mut peer = turned.accept();
+        let mut peer = turned.accept(capacity);
         peer.write(&hello());
-        peer.write(&login());
-        for _ in 0..TURNS_MAX {
-            turned.turn();
-        }
+        peer.write(&login("alice"));
+        turned.turn_until_quiet();
         read_all(&mut peer);
         (turned, peer)
     }
 
-    fn accept(&self) -> Pipe {
-        let (near, far) = pipe(1_048_576);
+    fn accept(&self, capacity: usize) -> Pipe {
+        let (near, far) = pipe(capacity);
         self.shard.link_accepted(near, ([127, 0, 0, 1], 1).into(), &Acceptor::plain());
         far
     }
@@ -59,16 +65,26 @@ impl Turned {
         let mut context = Context::from_waker(Waker::noop());
         assert!(self.reactor.as_mut().poll(&mut context).is_pending());
     }
+
+    fn turn_until_quiet(&mut self) {
+        for _ in 0..TURNS_MAX {
+            self.turn();
+        }
+    }
+}
+
+fn app_id() -> AppId {
+    "123456781234567812345678".parse().expect("well formed")
 }
 
 fn hello() -> Bytes {
     Frame::Hello { version: VERSION, features: 0 }.encode()
 }
 
-fn login() -> Bytes {
+fn login(uid: &str) -> Bytes {
     let login = Login {
-        app_id: "123456781234567812345678".parse().expect("well formed"),
-        uid: "alice".parse().expect("well formed"),
+        app_id: app_id(),
+        uid: uid.parse().expect("well formed"),
         token: Bytes::new(),
         resume: None,
         claim: 0,
@@ -113,13 +129,11 @@ fn hears_something(far: &mut Pipe) -> bool {
 #[test]
 fn links_that_come_all_the_time_do_not_keep_the_others_waiting() {
     let mut turned = Turned::new();
-    let mut peer = turned.accept();
-    for _ in 0..TURNS_MAX {
-        turned.turn();
-    }
+    let mut peer = turned.accept(CAPACITY);
+    turned.turn_until_quiet();
     let mut others = Peers::new();
     for turn in 0..=TURNS_MAX {
-        others.push(turned.accept());
+        others.push(turned.accept(CAPACITY));
         turned.turn();
         if turn == 0 {
             peer.write(&hello());
@@ -132,7 +146,7 @@ fn links_that_come_all_the_time_do_not_keep_the_others_waiting() {
 fn a_reactor_that_ends_leaves_no_link_behind() {
     for turns in 0..TURNS_MAX {
         let mut turned = Turned::new();
-        let mut peer = turned.accept();
+        let mut peer = turned.accept(CAPACITY);
         peer.write(&hello());
         for turn in 0..turns {
             if turn == turns / 2 {
@@ -148,7 +162,7 @@ fn a_reactor_that_ends_leaves_no_link_behind() {
 
 #[test]
 fn last_words_are_answered_although_the_end_comes_right_behind() {
-    let (mut turned, mut peer) = Turned::with_user();
+    let (mut turned, mut peer) = Turned::with_user(CAPACITY);
     // More pongs than are written in one go, so that the link rings while there is more to read.
     let pings = [300, 300, 300, 0];
     for pings in pings {
@@ -157,18 +171,47 @@ fn last_words_are_answered_although_the_end_comes_right_behind() {
     peer.write(&Frame::Ping.encode());
     let mut context = Context::from_waker(Waker::noop());
     assert!(peer.poll_shutdown(&mut context).is_ready());
-    for _ in 0..TURNS_MAX {
-        turned.turn();
-    }
+    turned.turn_until_quiet();
     let heard = read_all(&mut peer);
     assert_eq!(heard.len() / Frame::Pong.encode().len(), pings.iter().sum::<usize>() + 1);
 }
 
 #[test]
 fn a_link_with_much_to_write_leaves_others_their_turn() {
-    let (mut turned, mut peer) = Turned::with_user();
+    let (mut turned, mut peer) = Turned::with_user(CAPACITY);
     let (ping, pong) = (Frame::Ping.encode(), Frame::Pong.encode());
     peer.write(&ping.repeat(10_000));
     turned.turn();
     assert!(read_all(&mut peer).len() < pong.len() * 10_000);
+}
+
+struct Panics;
+
+impl Watch for Panics {
+    fn happened(&self, _: AppId, report: Report) {
+        panic!("of {report:?}");
+    }
+}
+
+#[test]
+fn a_command_that_panics_takes_nothing_of_others_with_it() {
+    let (mut turned, mut alice) = Turned::with_user(CAPACITY);
+    let sent = turned.shard.command(|server, now| {
+        let (from, to) = (UserId::new("bob"), UserId::new("alice"));
+        let (from, to) = (from.expect("well formed"), to.expect("well formed"));
+        server.unicast(now, &app_id(), from, &to, Payload::text("hello"))
+    });
+    assert!(sent.is_ok(), "{sent:?}");
+    turned.shard.watch(Arc::new(Panics));
+    let carol = catch_unwind(AssertUnwindSafe(|| {
+        turned.shard.command(|server, now| {
+            let link = LinkId(1_000);
+            server.handle_input(now, Input::Accepted(link, ResumeKey([0; 16])));
+            server.handle_input(now, Input::Received(link, hello()));
+            server.handle_input(now, Input::Received(link, login("carol")));
+        });
+    }));
+    assert!(carol.is_err(), "her coming was to be told");
+    turned.turn_until_quiet();
+    assert!(hears_something(&mut alice), "what was on its way to her is lost");
 }
