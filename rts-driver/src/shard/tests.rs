@@ -185,6 +185,26 @@ fn a_link_with_much_to_write_leaves_others_their_turn() {
     assert!(read_all(&mut peer).len() < pong.len() * 10_000);
 }
 
+/// §2.7: it cannot say any more that it has received something. What it did not get is sent again after a resume.
+#[test]
+fn a_peer_that_stops_writing_has_ended_the_link_although_it_reads_on() {
+    const NARROW: usize = 256;
+    let (mut turned, mut peer) = Turned::with_user(NARROW);
+    let pings = Frame::Ping.encode().repeat(NARROW / Frame::Ping.encode().len());
+    for _ in 0..2 {
+        peer.write(&pings);
+        turned.turn_until_quiet();
+    }
+    assert_eq!(turned.shard.stats().links, 1, "it has much to write, and goes on");
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(peer.poll_shutdown(&mut context).is_ready());
+    turned.turn_until_quiet();
+    assert_eq!(turned.shard.stats().links, 0);
+    assert_eq!(read_all(&mut peer).len(), NARROW, "only what was written before");
+    let end = peer.poll_read(&mut context, &mut [0]);
+    assert!(matches!(end, Poll::Ready(Ok(0))), "{end:?}");
+}
+
 struct Panics;
 
 impl Watch for Panics {
