@@ -10,6 +10,7 @@ mod call;
 mod commands;
 mod connection;
 mod event;
+mod handles;
 mod login;
 mod parameters;
 mod pending;
@@ -37,9 +38,9 @@ use crate::backoff::Backoff;
 use crate::random::Random;
 use crate::{AppId, BusinessId, Disconnect, Instant, LinkId, MessageId};
 use connection::Link;
+use handles::Rooms;
 use login::Login;
 use pending::Pending;
-use rooms::Rooms;
 use server_params::Params;
 use timeline::Timeline;
 

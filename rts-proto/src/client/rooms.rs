@@ -1,124 +1,17 @@
-//! Rooms: handles and membership.
+//! Membership: joining and leaving, over and over if need be, and what the server says of it.
 
-use alloc::collections::BTreeMap;
 use alloc::string::ToString as _;
 use alloc::vec::Vec;
 
 use super::connection::Link;
+use super::handles::Phase;
 use super::login::Login;
 use super::session::Tag;
-use super::{BroadcastError, Client, CreateRoomError, Event, JoinError, JoinType, RoomEvent};
-use crate::limits::{CLIENT_WINDOW_JOINS_MAX, ROOMS_PER_USER_MAX, WINDOW_BYTES_MAX};
+use super::{Client, CreateRoomError, Event, JoinError, JoinType, RoomEvent};
+use crate::limits::{CLIENT_WINDOW_JOINS_MAX, WINDOW_BYTES_MAX};
 use crate::planted::{Bug, planted};
 use crate::wire::Frame;
-use crate::{Instant, LeaveReason, MessageId, Payload, RoomId, RoomKey, RoomState, UserId};
-
-/// Every room handle of an engine. At most one has a given room id.
-#[derive(Debug, Default)]
-pub(super) struct Rooms {
-    by_key: BTreeMap<RoomKey, Room>,
-    by_id: BTreeMap<RoomId, RoomKey>,
-    last_key: u64,
-}
-
-#[derive(Debug)]
-struct Room {
-    id: RoomId,
-    phase: Phase,
-    last_message: MessageId,
-}
-
-/// ```text
-///          join            answer 0            leave
-/// Created ------> Joining ----------> Joined --------> Leaving
-///    ^               |                  |                 |
-///    +---------------+------------------+-----------------+  refused, forced out, left
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    Created,
-    /// `ticket` is of the newest Join frame. `again` when the room was joined before the session
-    /// was lost.
-    Joining {
-        ticket: u64,
-        since: Instant,
-        again: bool,
-    },
-    Joined,
-    /// `was_joined` is false when the join was not answered yet. `then_join` is set when `join` was
-    /// called meanwhile.
-    Leaving {
-        ticket: u64,
-        was_joined: bool,
-        then_join: Option<Instant>,
-    },
-}
-
-impl Rooms {
-    pub(super) fn any_entered(&self) -> bool {
-        self.by_key.values().any(|room| room.phase != Phase::Created)
-    }
-
-    /// Back to created, without a word.
-    pub(super) fn forget_memberships(&mut self) {
-        for room in self.by_key.values_mut() {
-            room.phase = Phase::Created;
-        }
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.by_key.clear();
-        self.by_id.clear();
-    }
-
-    pub(super) fn count_on_after(&mut self, last: MessageId) {
-        for room in self.by_key.values_mut() {
-            room.last_message = last;
-        }
-    }
-
-    /// The number of a handle's next broadcast; nothing when there is no such handle.
-    pub(super) fn next_message(
-        &mut self,
-        key: RoomKey,
-    ) -> Option<Result<MessageId, BroadcastError>> {
-        let room = self.by_key.get_mut(&key)?;
-        let next = room.last_message.next().ok_or(BroadcastError::NoMoreIds);
-        Some(next.inspect(|id| room.last_message = *id))
-    }
-
-    /// The room's id, if its handle may speak in it: also while it is joined again.
-    pub(super) fn spoken_in(&self, key: RoomKey) -> Option<RoomId> {
-        let room = self.by_key.get(&key)?;
-        let is_in = matches!(room.phase, Phase::Joined | Phase::Joining { again: true, .. });
-        is_in.then(|| room.id.clone())
-    }
-
-    fn keys(&self) -> Vec<RoomKey> {
-        self.by_key.keys().copied().collect()
-    }
-
-    fn find(&mut self, id: &RoomId) -> Option<(RoomKey, &mut Room)> {
-        let key = *self.by_id.get(id)?;
-        self.by_key.get_mut(&key).map(|room| (key, room))
-    }
-
-    fn set_phase(&mut self, key: RoomKey, phase: Phase) {
-        if let Some(room) = self.by_key.get_mut(&key) {
-            room.phase = phase;
-        }
-    }
-
-    fn phase(&self, key: RoomKey) -> Option<Phase> {
-        self.by_key.get(&key).map(|room| room.phase)
-    }
-
-    fn remove(&mut self, key: RoomKey) {
-        if let Some(room) = self.by_key.remove(&key) {
-            self.by_id.remove(&room.id);
-        }
-    }
-}
+use crate::{Instant, LeaveReason, Payload, RoomId, RoomKey, RoomState, UserId};
 
 impl Client {
     /// `createRoom`: a handle, known to this engine only. A refusal is also called back as
@@ -128,22 +21,13 @@ impl Client {
         if self.destroyed {
             return Err(CreateRoomError::NoEngine);
         }
-        let refused = match RoomId::new(room_id) {
-            Err(_) => CreateRoomError::BadRoom,
-            Ok(id) if self.rooms.by_id.contains_key(&id) => CreateRoomError::InUse,
-            Ok(_) if self.rooms.by_key.len() >= ROOMS_PER_USER_MAX => CreateRoomError::BadRoom,
-            Ok(id) => {
-                self.rooms.last_key += 1;
-                let key = RoomKey(self.rooms.last_key);
-                let room =
-                    Room { id: id.clone(), phase: Phase::Created, last_message: MessageId(0) };
-                self.rooms.by_key.insert(key, room);
-                self.rooms.by_id.insert(id, key);
-                return Ok(key);
-            }
-        };
-        self.emit(Event::CreateRoomFailed { room: room_id.to_string(), error: refused });
-        Err(refused)
+        let created = RoomId::new(room_id)
+            .map_err(|_| CreateRoomError::BadRoom)
+            .and_then(|id| self.rooms.create(id));
+        if let Err(error) = created {
+            self.emit(Event::CreateRoomFailed { room: room_id.to_string(), error });
+        }
+        created
     }
 
     /// `joinRoom`: [`RoomEvent::Joined`] follows, or [`RoomEvent::StateChanged`] with the reason.
@@ -205,9 +89,8 @@ impl Client {
 
     fn start_join(&mut self, now: Instant, key: RoomKey, since: Instant, again: bool) {
         let ticket = self.next_wire_number();
-        let Some(room) = self.rooms.by_key.get(&key) else { return };
-        let frame =
-            Frame::Join { room: room.id.clone(), ticket, business_id: self.business_id.clone() };
+        let Some(room) = self.rooms.id(key) else { return };
+        let frame = Frame::Join { room, ticket, business_id: self.business_id.clone() };
         let queued = match &mut self.login {
             Login::LoggedIn { session, .. } => {
                 let bytes = frame.encode();
@@ -234,8 +117,7 @@ impl Client {
     /// Makes the server know that we leave: the ticket of the Leave, or nothing when the server need
     /// not know, since the Join has not left or there is no session.
     fn depart(&mut self, now: Instant, key: RoomKey) -> Option<u64> {
-        let Room { id, phase, .. } = self.rooms.by_key.get(&key)?;
-        let (room, phase) = (id.clone(), *phase);
+        let (room, phase) = (self.rooms.id(key)?, self.rooms.phase(key)?);
         let ticket = self.next_wire_number();
         let Login::LoggedIn { session, .. } = &mut self.login else { return None };
         if let Phase::Joining { ticket: join, .. } = phase
@@ -273,12 +155,13 @@ impl Client {
     /// The session is lost, the login is not: every room wants to be joined again.
     /// None is being left: that ended with the link.
     pub(super) fn rooms_lost_session(&mut self, lost_at: Instant) {
-        for room in self.rooms.by_key.values_mut() {
-            room.phase = match room.phase {
-                Phase::Joined => Phase::Joining { ticket: 0, since: lost_at, again: true },
-                Phase::Joining { since, again, .. } => Phase::Joining { ticket: 0, since, again },
-                other => other,
+        for key in self.rooms.keys() {
+            let (since, again) = match self.rooms.phase(key) {
+                Some(Phase::Joined) => (lost_at, true),
+                Some(Phase::Joining { since, again, .. }) => (since, again),
+                Some(Phase::Created | Phase::Leaving { .. }) | None => continue,
             };
+            self.rooms.set_phase(key, Phase::Joining { ticket: 0, since, again });
         }
     }
 
@@ -331,13 +214,12 @@ impl Client {
         state: RoomState,
         members: Vec<UserId>,
     ) {
-        let asked = self.rooms.by_key.iter().find_map(|(key, room)| match room.phase {
-            Phase::Joining { ticket, since, again } if ticket == wanted => {
-                Some((*key, since, again))
-            }
+        let asked = self.rooms.find_phase(|phase| match phase {
+            Phase::Joining { ticket, since, again } if ticket == wanted => Some((since, again)),
             _ => None,
         });
-        let (Some((key, since, again)), Login::LoggedIn { uid, .. }) = (asked, &self.login) else {
+        let (Some((key, (since, again))), Login::LoggedIn { uid, .. }) = (asked, &self.login)
+        else {
             return;
         };
         let uid = uid.clone();
@@ -355,8 +237,8 @@ impl Client {
     }
 
     pub(super) fn leave_answered(&mut self, now: Instant, wanted: u64) {
-        let leaving = self.rooms.by_key.iter().find_map(|(key, room)| match room.phase {
-            Phase::Leaving { ticket, then_join, .. } if ticket == wanted => Some((*key, then_join)),
+        let leaving = self.rooms.find_phase(|phase| match phase {
+            Phase::Leaving { ticket, then_join, .. } if ticket == wanted => Some(then_join),
             _ => None,
         });
         if let Some((key, then_join)) = leaving {
@@ -382,12 +264,9 @@ impl Client {
 
     /// §6.10: out, or only told something.
     pub(super) fn room_noticed(&mut self, id: &RoomId, state: RoomState) {
-        let Some((key, room)) = self.rooms.find(id) else { return };
-        if room.phase != Phase::Joined {
-            return;
-        }
+        let Some((key, Phase::Joined)) = self.rooms.find(id) else { return };
         if state != RoomState::NoticesStop {
-            room.phase = Phase::Created;
+            self.rooms.set_phase(key, Phase::Created);
         }
         self.room_state_changed(key, state);
     }
@@ -404,15 +283,15 @@ impl Client {
     /// What the server sends to a room is for the handle that is in it: an earlier handle of the
     /// same room, or one that is not in yet, hears nothing.
     fn emit_to_member(&mut self, id: &RoomId, event: RoomEvent) {
-        let Some((key, room)) = self.rooms.find(id) else { return };
-        if matches!(room.phase, Phase::Joined | Phase::Leaving { was_joined: true, .. }) {
+        if let Some((key, Phase::Joined | Phase::Leaving { was_joined: true, .. })) =
+            self.rooms.find(id)
+        {
             self.emit_room(key, event);
         }
     }
 
     pub(super) fn emit_room(&mut self, key: RoomKey, event: RoomEvent) {
-        if let Some(room) = self.rooms.by_key.get(&key) {
-            let room = room.id.clone();
+        if let Some(room) = self.rooms.id(key) {
             self.emit(Event::Room { key, room, event });
         }
     }
