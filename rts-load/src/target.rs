@@ -62,6 +62,11 @@ pub enum TargetError {
         "no protocol {0:?}; there are rts, ws, redis, nats, nats-request, mqtt0, mqtt1, mqtt-request, relay, floor"
     )]
     Scheme(String),
+    /// TLS is for others to measure.
+    #[error(
+        "the load speaks no TLS, so {0:?} cannot be measured: put it on a listener for rts or ws"
+    )]
+    Tls(String),
     /// The name has no address.
     #[error("cannot find {host}: {error}")]
     Resolve {
@@ -103,6 +108,7 @@ impl Target {
     ) -> Result<Self, TargetError> {
         let form = || TargetError::Form(url.to_owned());
         let (scheme, host) = url.split_once("://").ok_or_else(form)?;
+        let scheme = scheme.parse()?;
         let host = host.trim_end_matches('/');
         let resolve = |error| TargetError::Resolve { host: host.to_owned(), error };
         let address = host.to_socket_addrs().map_err(resolve)?.next().ok_or_else(form)?;
@@ -112,13 +118,7 @@ impl Target {
         let app_key = AppKey::new(app_key)?;
         // So that a bad app id is found out here.
         Token::new(app_id, "user")?;
-        Ok(Self {
-            scheme: scheme.parse()?,
-            address,
-            app_id: app_id.to_owned(),
-            app_key,
-            issued_at: unix_now,
-        })
+        Ok(Self { scheme, address, app_id: app_id.to_owned(), app_key, issued_at: unix_now })
     }
 
     pub(crate) fn app_id(&self) -> &str {
@@ -136,6 +136,9 @@ impl FromStr for Scheme {
     type Err = TargetError;
 
     fn from_str(text: &str) -> Result<Self, TargetError> {
+        if matches!(text, "rtss" | "wss") {
+            return Err(TargetError::Tls(text.to_owned()));
+        }
         let found = SCHEMES.iter().find(|(name, _)| *name == text);
         found.map(|(_, scheme)| *scheme).ok_or_else(|| TargetError::Scheme(text.to_owned()))
     }

@@ -78,3 +78,18 @@ fn load_is_not_put_on_other_peoples_servers_by_mistake() {
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("--anywhere"));
 }
+
+/// The load has no TLS, and does not pretend to: neither are there flags for it.
+#[test]
+fn links_with_tls_are_refused_with_the_reason() {
+    for url in ["rtss://chat.example.com:7602", "wss://127.0.0.1:443"] {
+        let output = rts(&["bench", "p2p", "--url", url]);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        assert!(stderr.contains("no TLS") && stderr.contains("rts or ws"), "{stderr}");
+    }
+    let output = rts(&["bench", "p2p", "--url", "rtss://127.0.0.1:7602", "--ca", "ca.pem"]);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("unexpected argument '--ca'"), "{stderr}");
+}
