@@ -39,6 +39,17 @@ pub(crate) enum Role {
     Speaker,
 }
 
+impl Role {
+    /// Where the client with this number sends to, or what it hears.
+    pub(crate) fn channel(self, number: u32) -> String {
+        match self {
+            Self::Receiver => user(number),
+            Self::Sender { to } => user(to),
+            Self::Member | Self::Speaker => ROOM.to_owned(),
+        }
+    }
+}
+
 /// What a client heard.
 #[derive(Debug)]
 pub(crate) enum Heard {

@@ -1,7 +1,7 @@
 //! MQTT 3.1.1: a topic of each receiver. At QoS 0 there are no results, at QoS 1 the broker's; and with `mqtt-request` the
 //! receiver answers on a topic of the sender.
 
-use super::{Client, Heard, PAYLOAD_HEAD_BYTES, ROOM, Role, due_ns, message_id, user, varint};
+use super::{Client, Heard, PAYLOAD_HEAD_BYTES, Role, due_ns, message_id, varint};
 use crate::target::{Scheme, Target};
 
 const CONNACK: u8 = 2;
@@ -27,11 +27,7 @@ pub(crate) struct Mqtt {
 
 impl Client for Mqtt {
     fn new(target: &Target, number: u32, role: Role) -> Self {
-        let topic = match role {
-            Role::Receiver => user(number),
-            Role::Sender { to } => user(to),
-            Role::Member | Role::Speaker => ROOM.to_owned(),
-        };
+        let topic = role.channel(number);
         let scheme = target.scheme;
         Self { number, role, topic, scheme, sweeps: 0, last_packet: 0, last_result: 0 }
     }

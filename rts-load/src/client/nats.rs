@@ -3,7 +3,7 @@
 
 use std::io::Write as _;
 
-use super::{Client, Heard, ROOM, Role, due_ns, user};
+use super::{Client, Heard, Role, due_ns};
 use crate::target::{Scheme, Target};
 
 pub(crate) struct Nats {
@@ -20,11 +20,7 @@ pub(crate) struct Nats {
 
 impl Client for Nats {
     fn new(target: &Target, number: u32, role: Role) -> Self {
-        let subject = match role {
-            Role::Receiver => user(number),
-            Role::Sender { to } => user(to),
-            Role::Member | Role::Speaker => ROOM.to_owned(),
-        };
+        let subject = role.channel(number);
         let requests = target.scheme == Scheme::NatsRequest;
         Self { number, role, subject, requests, is_ready: false, last_result: 0 }
     }

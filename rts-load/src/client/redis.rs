@@ -1,6 +1,6 @@
 //! Redis: PUBLISH to a channel of the receiver, SUBSCRIBE. A result says how many receivers there were.
 
-use super::{Client, Heard, ROOM, Role, due_ns, user};
+use super::{Client, Heard, Role, due_ns};
 use crate::target::Target;
 
 /// Our own result for a message without a receiver, as RTS has it.
@@ -17,11 +17,7 @@ pub(crate) struct Redis {
 
 impl Client for Redis {
     fn new(_target: &Target, number: u32, role: Role) -> Self {
-        let channel = match role {
-            Role::Receiver => user(number),
-            Role::Sender { to } => user(to),
-            Role::Member | Role::Speaker => ROOM.to_owned(),
-        };
+        let channel = role.channel(number);
         Self { role, channel, is_ready: false, last_result: 0 }
     }
 

@@ -56,10 +56,7 @@ impl Client for Rts {
             is_ack_awaited: false,
             sweeps_in_silence: 0,
             websocket: is_websocket.then(|| websocket::Layer::new("/", "rts.v1")),
-            to: match role {
-                Role::Sender { to } => user(to),
-                Role::Receiver | Role::Member | Role::Speaker => ROOM.to_owned(),
-            },
+            to: role.channel(number),
         }
     }
 
