@@ -6,6 +6,23 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
 
+use rts_proto::server::Config;
+
+/// What a server allows for tests that are about something else than rates.
+#[must_use]
+pub fn without_rates() -> Config {
+    Config {
+        sends_per_second: 0,
+        broadcasts_per_second: 0,
+        status_queries_per_second: 0,
+        server_sends_per_second: 0,
+        room_broadcasts_per_second: 0,
+        large_room_broadcasts_per_second: 0,
+        backend_sends_per_second: 0,
+        ..Config::default()
+    }
+}
+
 /// Drops the future the so-many-th time that it has to wait.
 pub async fn give_up<T>(future: impl Future<Output = T>, at: usize) -> Option<T> {
     let mut future = pin!(future);

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use rts_proto::client::{Event, RoomEvent};
-use rts_proto::server::{Ban, Config};
+use rts_proto::server::Ban;
 use rts_proto::{
     AppId, BroadcastCode, Instant, MessageConfig, Payload, RoomId, RoomKey, SendCode,
     ServerParamsCode, UserId,
 };
 use rts_testkit::{APP_SERVER_URL, Habits, Manner, World};
+use rts_tests::without_rates;
 
 const PEOPLE: usize = 3;
 
@@ -78,18 +79,6 @@ fn script() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step(), 1..80)
 }
 
-/// No rates: a rate depends on when a message arrives, which the laws do not speak of.
-fn config() -> Config {
-    Config {
-        sends_per_second: 0,
-        broadcasts_per_second: 0,
-        status_queries_per_second: 0,
-        server_sends_per_second: 0,
-        room_broadcasts_per_second: 0,
-        ..Config::default()
-    }
-}
-
 /// What was asked for, and what came of it.
 #[derive(Debug, Default, PartialEq)]
 struct Played {
@@ -123,7 +112,8 @@ fn room() -> RoomId {
 
 /// Plays the script, then lets everything heal.
 fn play(script: &[Step], habits: Habits, chunk_bytes: usize) -> Played {
-    let mut world = World::new(config(), PEOPLE, 7);
+    // A rate depends on when a message arrives, which the laws do not speak of.
+    let mut world = World::new(without_rates(), PEOPLE, 7);
     world.habits = habits;
     world.net.chunk_bytes = chunk_bytes;
     let mut played =
@@ -200,7 +190,7 @@ fn play(script: &[Step], habits: Habits, chunk_bytes: usize) -> Played {
             Step::Cut(who) => world.cut(who),
             Step::Silence(on) => world.net.is_silent = on,
             Step::Refuse(on) => world.net.refuses = on,
-            Step::Restart => world.restart_server(config()),
+            Step::Restart => world.restart_server(without_rates()),
             Step::Destroy(who) => world.call(who, |engine, now| engine.destroy(now)),
             Step::Wait { ms } => world.run_for(Duration::from_millis(ms)),
         }

@@ -5,7 +5,8 @@ use rts_proto::limits::OPEN_QUERIES_MAX;
 use rts_proto::{BroadcastCode, OnlineStatus};
 use rts_testkit::World;
 
-use super::{seconds, without_rates};
+use super::seconds;
+use rts_tests::without_rates;
 
 const ALICE: usize = 0;
 const BOB: usize = 1;

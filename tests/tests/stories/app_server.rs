@@ -11,7 +11,8 @@ use rts_proto::server::Config;
 use rts_proto::{MessageConfig, Payload};
 use rts_testkit::{APP_SERVER_URL, Manner, World};
 
-use super::{seconds, without_rates};
+use super::seconds;
+use rts_tests::without_rates;
 
 const ALICE: usize = 0;
 const BOB: usize = 1;

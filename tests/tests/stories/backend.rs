@@ -8,7 +8,8 @@ use rts_proto::server::{Ban, CommandError, Config};
 use rts_proto::{AppId, LeaveReason, Payload, RoomId, RoomKey, RoomState, UserId};
 use rts_testkit::{Person, World};
 
-use super::{seconds, without_rates};
+use super::seconds;
+use rts_tests::without_rates;
 
 const ALICE: Person = 0;
 const BOB: Person = 1;

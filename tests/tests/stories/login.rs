@@ -28,6 +28,13 @@ fn logouts(events: &[Event]) -> Vec<LogoutReason> {
     events.iter().filter_map(reason).collect()
 }
 
+fn a_fresh_token_is_enough(world: &mut World) {
+    let fresh = world.token("alice");
+    world.call(ALICE, |engine, now| engine.update_login_token(now, &fresh));
+    world.run_for(seconds(1));
+    assert_eq!(logins(&world.take_events(ALICE)), [LoginCode::Ok]);
+}
+
 #[test]
 fn a_refused_token_is_told_and_a_fresh_one_logs_in_by_itself() {
     let mut world = World::new(Config::default(), 1, 1);
@@ -36,10 +43,7 @@ fn a_refused_token_is_told_and_a_fresh_one_logs_in_by_itself() {
     world.call(ALICE, |engine, now| engine.login(now, &token, "alice")).expect("login");
     world.run_for(seconds(60));
     assert_eq!(logins(&world.take_events(ALICE)), [LoginCode::InvalidToken]);
-    let fresh = world.token("alice");
-    world.call(ALICE, |engine, now| engine.update_login_token(now, &fresh));
-    world.run_for(seconds(1));
-    assert_eq!(logins(&world.take_events(ALICE)), [LoginCode::Ok]);
+    a_fresh_token_is_enough(&mut world);
 }
 
 #[test]
@@ -51,10 +55,7 @@ fn a_logout_while_the_token_is_refused_does_nothing() {
     assert_eq!(logins(&world.take_events(ALICE)), [LoginCode::InvalidToken]);
     world.call(ALICE, |engine, now| engine.logout(now));
     assert_eq!(world.take_events(ALICE), []);
-    let fresh = world.token("alice");
-    world.call(ALICE, |engine, now| engine.update_login_token(now, &fresh));
-    world.run_for(seconds(1));
-    assert_eq!(logins(&world.take_events(ALICE)), [LoginCode::Ok]);
+    a_fresh_token_is_enough(&mut world);
 }
 
 #[test]
@@ -101,10 +102,7 @@ fn a_token_that_expires_ends_no_live_login_but_a_lost_session_needs_a_good_one()
     world.restart_server(Config::default());
     world.run_for(seconds(30));
     assert_eq!(logins(&world.take_events(ALICE)), [LoginCode::InvalidToken]);
-    let fresh = world.token("alice");
-    world.call(ALICE, |engine, now| engine.update_login_token(now, &fresh));
-    world.run_for(seconds(1));
-    assert_eq!(logins(&world.take_events(ALICE)), [LoginCode::Ok]);
+    a_fresh_token_is_enough(&mut world);
 }
 
 #[test]

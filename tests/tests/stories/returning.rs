@@ -6,7 +6,8 @@ use rts_proto::client::{Event, JoinType, RoomEvent};
 use rts_proto::server::Config;
 use rts_testkit::World;
 
-use super::{seconds, without_rates};
+use super::seconds;
+use rts_tests::without_rates;
 
 const ALICE: usize = 0;
 const BOB: usize = 1;

@@ -7,7 +7,8 @@ use rts_proto::server::Config;
 use rts_proto::{BroadcastCode, LeaveReason, Payload, RoomState};
 use rts_testkit::World;
 
-use super::{seconds, without_rates};
+use super::seconds;
+use rts_tests::without_rates;
 
 const ALICE: usize = 0;
 const BOB: usize = 1;

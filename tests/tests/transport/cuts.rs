@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use rts_driver::application::*;
+use rts_tests::without_rates;
 use smol::future::zip;
 
-use crate::ground::{ANY_PORT, Client, Ground, RELIABLE, Serving, TestServer, client, unlimited};
+use crate::ground::{ANY_PORT, Client, Ground, RELIABLE, Serving, TestServer, client};
 use crate::relay::Relay;
 use crate::way::Way;
 
@@ -121,6 +122,6 @@ pub(crate) async fn a_server_that_was_started_again_is_found<G: Ground>(way: Way
     server.shard.shutdown(Duration::ZERO);
     server.serving.ended().await;
     let address = server.serving.address.to_string();
-    let _again = TestServer::<G>::start_with(way, unlimited(), &address).await;
+    let _again = TestServer::<G>::start_with(way, without_rates(), &address).await;
     assert_eq!(alice.status("alice").await, OnlineStatus::Online);
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rts_driver::application::*;
 use rts_driver::{Runtime, Shard};
 use rts_proto::server::{Config, Credentials, Server, Verdict};
+use rts_tests::without_rates;
 use rts_transport_smol::Smol;
 use rts_transport_tokio::Tokio;
 use smol::channel::{Receiver, Sender};
@@ -127,7 +128,7 @@ pub(crate) struct TestServer<G: Ground> {
 
 impl<G: Ground> TestServer<G> {
     pub(crate) async fn start(way: Way) -> Self {
-        Self::start_with(way, unlimited(), ANY_PORT).await
+        Self::start_with(way, without_rates(), ANY_PORT).await
     }
 
     pub(crate) async fn start_with(way: Way, config: Config, listen: &str) -> Self {
@@ -194,18 +195,6 @@ pub(crate) fn client<G: Ground>(way: Way, server: SocketAddr, parameters: &str) 
     let connected = rts_driver::connect::<G::Client>(way.connector(server), APP_ID, parameters);
     let (engine, events) = connected.expect("good arguments");
     Client { engine, events }
-}
-
-/// Without limits of rate.
-pub(crate) fn unlimited() -> Config {
-    Config {
-        sends_per_second: 0,
-        broadcasts_per_second: 0,
-        status_queries_per_second: 0,
-        room_broadcasts_per_second: 0,
-        large_room_broadcasts_per_second: 0,
-        ..Config::default()
-    }
 }
 
 /// An engine with its events.

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use rts_driver::application::*;
 use rts_proto::server::{Config, Report};
+use rts_tests::without_rates;
 use smol::future::zip;
 use smol::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use smol::net::{Shutdown, TcpListener, TcpStream};
 
 use crate::ground::{
-    ANY_PORT, APP_ID, Client, Ground, RELIABLE, Serving, TestServer, bytes_of, client, unlimited,
+    ANY_PORT, APP_ID, Client, Ground, RELIABLE, Serving, TestServer, bytes_of, client,
 };
 use crate::way::Way;
 
@@ -112,7 +113,7 @@ pub(crate) async fn two_listeners_have_one_shard<G: Ground>(way: Way) {
 }
 
 pub(crate) async fn a_link_that_says_nothing_is_closed_when_its_time_is_over<G: Ground>(way: Way) {
-    let config = Config { login_deadline: Duration::from_millis(20), ..unlimited() };
+    let config = Config { login_deadline: Duration::from_millis(20), ..without_rates() };
     let server = TestServer::<G>::start_with(way, config, ANY_PORT).await;
     let mut stream = TcpStream::connect(server.serving.address).await.expect("it listens");
     let mut answer = Vec::new();
@@ -175,7 +176,8 @@ pub(crate) async fn a_panic_over_one_links_input_ends_that_link_alone<G: Ground>
     }
     let reported_apps = [AppId::new(APP_ID).expect("a good id")].into();
     let server =
-        TestServer::<G>::start_with(way, Config { reported_apps, ..unlimited() }, ANY_PORT).await;
+        TestServer::<G>::start_with(way, Config { reported_apps, ..without_rates() }, ANY_PORT)
+            .await;
     let mut alice = server.log_in("alice").await;
     let panics = Arc::new(PanicsOnce(AtomicBool::new(false)));
     server.shard.watch(panics.clone());
