@@ -7,7 +7,7 @@ use rts_proto::client::{Event, RoomEvent};
 use rts_proto::server::Report;
 use rts_proto::{ConnectionState, Instant, LoginCode, RoomKey, RoomState};
 
-use super::trace::{Call, Entry, Line};
+use super::trace::{Call, Entry, Line, Phase};
 use crate::Person;
 
 /// Where an engine's login is.
@@ -83,6 +83,8 @@ impl Engine {
 pub(crate) struct Model {
     pub(crate) engines: Vec<Engine>,
     pub(crate) reported: BTreeMap<usize, Reported>,
+    /// `None` while there are faults.
+    phase: Option<Phase>,
 }
 
 /// Who is there, as the back end of one app was told.
@@ -123,6 +125,16 @@ impl Model {
         })
     }
 
+    /// Everything must have come right.
+    pub(crate) fn is_healed(&self) -> bool {
+        self.phase >= Some(Phase::Healed)
+    }
+
+    /// With nothing wrong, questions are asked that must be answered well.
+    pub(crate) fn is_asking(&self) -> bool {
+        self.phase == Some(Phase::Healed)
+    }
+
     pub(crate) fn apply(&mut self, line: &Line) {
         match &line.entry {
             Entry::Engine { app, .. } => {
@@ -141,6 +153,7 @@ impl Model {
             }
             Entry::Reported { app, report } => self.reported.entry(*app).or_default().told(report),
             Entry::Restarted => self.reported.clear(),
+            Entry::Phase(phase) => self.phase = Some(*phase),
             Entry::Judged { .. }
             | Entry::Commanded { .. }
             | Entry::Closed { .. }
@@ -151,7 +164,6 @@ impl Model {
             | Entry::PostAbandoned { .. }
             | Entry::Unknown { .. }
             | Entry::Fault(_)
-            | Entry::Phase(_)
             | Entry::Gauges { .. } => {}
         }
     }

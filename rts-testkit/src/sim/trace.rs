@@ -110,7 +110,7 @@ pub(crate) enum Answer {
 }
 
 /// Where a run is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Phase {
     /// Faults have stopped: from here on everything must come right.
     Healing,

@@ -87,7 +87,6 @@ pub(super) struct AppServer {
     under_way: BTreeMap<(usize, String), usize>,
     /// The newest message of each engine that was posted.
     newest_post: BTreeMap<Person, u64>,
-    is_healed: bool,
 }
 
 impl Oracle for AppServer {
@@ -123,14 +122,6 @@ impl Oracle for AppServer {
                 // Who posted is gone, and will not hear what is answered.
                 self.posts.clear();
                 self.under_way.clear();
-                Ok(())
-            }
-            Entry::Phase(Phase::Healed) => {
-                self.is_healed = true;
-                Ok(())
-            }
-            Entry::Phase(Phase::Asked) => {
-                self.is_healed = false;
                 Ok(())
             }
             Entry::Phase(Phase::Settled | Phase::Empty) => self.nothing_is_open(),
@@ -172,7 +163,6 @@ impl AppServer {
         code: ServerParamsCode,
     ) -> Result<(), Violation> {
         let is_live = model.engines[who].login.live().is_some();
-        let is_healed = self.is_healed;
         let known = self.known(model, who);
         ensure(known.results_open > 0, || {
             format!("I29: #{who} was told {code:?} of params, and no question is open")
@@ -197,7 +187,7 @@ impl AppServer {
             }
         };
         ensure(is_possible, || format!("I30: #{who} was told {code:?} of params {kinds:?}"))?;
-        ensure(!is_healed || code == ServerParamsCode::Ok, || {
+        ensure(!model.is_asking() || code == ServerParamsCode::Ok, || {
             format!("I43: with nothing wrong #{who} was told {code:?} of params")
         })?;
         if code == ServerParamsCode::Ok && is_sure {
@@ -219,7 +209,7 @@ impl AppServer {
         let (confirmed, newest) = (known.confirmed, known.newest);
         Sent {
             app: engine.app,
-            must_be_answered: self.is_healed && uid.is_some(),
+            must_be_answered: model.is_asking() && uid.is_some(),
             uid,
             login: engine.logins,
             at: now,

@@ -10,14 +10,14 @@ use rts_proto::limits::{
 use rts_proto::server::{CommandError, Report};
 use rts_proto::{Instant, LeaveReason, LoginCode, OnlineStatus, Payload, RoomKey, RoomState};
 
-use super::{Oracle, Violation, ensure};
+use super::{Oracle, Violation, ensure, own_serial};
 use crate::Person;
 use crate::sim::model::{Login, Model};
 use crate::sim::names::{BACK_END, room_id, uid};
 use crate::sim::payload;
 use crate::sim::plan::{Banned, Command};
 use crate::sim::swarm::APPS_REPORTED;
-use crate::sim::trace::{Answer, Call, Entry, Line, Phase, payload_bytes};
+use crate::sim::trace::{Answer, Call, Entry, Line, Phase};
 
 /// A message to a user.
 #[derive(Debug)]
@@ -300,8 +300,8 @@ impl BackEnd {
 
     fn received(&mut self, model: &Model, who: Person, payload: &Payload) -> Result<(), Violation> {
         let engine = &model.engines[who];
-        let Some((app, serial)) = payload::read(payload_bytes(payload)) else { return Ok(()) };
-        ensure(app == engine.app, || format!("I46: #{who} received a message of app {app}"))?;
+        let app = engine.app;
+        let Some(serial) = own_serial(model, who, payload)? else { return Ok(()) };
         let Some(message) = self.messages.get_mut(&serial) else {
             return Err(format!("I15: #{who} received {serial}, which no back end sent to a user"));
         };

@@ -31,7 +31,6 @@ pub(super) struct Isolation {
     alive: BTreeMap<(usize, String), Instant>,
     /// What somebody said may still be on its way long after it is gone.
     is_slow: bool,
-    is_healed: bool,
 }
 
 impl Oracle for Isolation {
@@ -41,7 +40,7 @@ impl Oracle for Isolation {
                 let engine = &model.engines[*who];
                 let is_online = engine.login.live().is_some()
                     && model.live(engine.app).any(|(_, live)| live == uid);
-                let must_be_online = self.is_healed && is_online;
+                let must_be_online = model.is_asking() && is_online;
                 let asked = Asked { uid: uid.clone(), at: line.at, must_be_online };
                 self.open.entry(*who).or_default().push_back(asked);
                 Ok(())
@@ -67,14 +66,6 @@ impl Oracle for Isolation {
                 | Step::HalfOpen { .. },
             ) => {
                 self.is_slow = true;
-                Ok(())
-            }
-            Entry::Phase(Phase::Healed) => {
-                self.is_healed = true;
-                Ok(())
-            }
-            Entry::Phase(Phase::Asked) => {
-                self.is_healed = false;
                 Ok(())
             }
             Entry::Phase(Phase::Empty) => {

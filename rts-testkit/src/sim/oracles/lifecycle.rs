@@ -35,7 +35,6 @@ pub(super) struct Lifecycle {
     called_since: BTreeMap<Person, Instant>,
     /// The clock that claims are made from went back.
     claims_fell: bool,
-    is_healed: bool,
 }
 
 impl Oracle for Lifecycle {
@@ -65,10 +64,7 @@ impl Oracle for Lifecycle {
                 }
                 self.judged(*app, uid, *facts, *wall, *code)
             }
-            Entry::Phase(Phase::Healed) => {
-                self.is_healed = true;
-                all_are_online(model)
-            }
+            Entry::Phase(Phase::Healed) => all_are_online(model),
             Entry::Phase(Phase::Asked) => one_login_each(model),
             _ => Ok(()),
         }
@@ -213,7 +209,7 @@ impl Lifecycle {
                 }
             }
             Event::ConnectionStateChanged(state) => {
-                ensure(!self.is_healed, || {
+                ensure(!model.is_healed(), || {
                     format!("I43: with nothing wrong #{who} was told {state:?}")
                 })?;
                 let before = engine.connection;

@@ -12,8 +12,12 @@ mod resume;
 mod rooms;
 mod sends;
 
+use rts_proto::Payload;
+
 use super::model::Model;
-use super::trace::Line;
+use super::payload;
+use super::trace::{Line, payload_bytes};
+use crate::Person;
 
 /// Why a run is not right. The text begins with the law's number where it has one.
 pub(crate) type Violation = String;
@@ -52,6 +56,19 @@ impl Oracles {
         self.model.apply(line);
         Ok(())
     }
+}
+
+/// The serial of a message that an engine received; `None` if it is too short to have one. I46: it is of the engine's own app.
+pub(crate) fn own_serial(
+    model: &Model,
+    who: Person,
+    payload: &Payload,
+) -> Result<Option<u64>, Violation> {
+    let Some((app, serial)) = payload::read(payload_bytes(payload)) else { return Ok(None) };
+    ensure(app == model.engines[who].app, || {
+        format!("I46: #{who} received a message of app {app}")
+    })?;
+    Ok(Some(serial))
 }
 
 /// `Err` with this text unless `holds`.

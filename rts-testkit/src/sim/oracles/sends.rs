@@ -7,7 +7,7 @@ use rts_proto::client::Event;
 use rts_proto::limits::PAYLOAD_BYTES_MAX;
 use rts_proto::{Instant, MessageConfig, Payload, SendCode, UserId};
 
-use super::{Oracle, Violation, ensure};
+use super::{Oracle, Violation, ensure, own_serial};
 use crate::Person;
 use crate::sim::model::{Login, Model};
 use crate::sim::names::BACK_END;
@@ -48,7 +48,6 @@ pub(super) struct Sends {
     /// The newest id received, by receiver and its login, sender, and kind.
     newest: BTreeMap<(Person, u64, Person, MessageConfig), u64>,
     unmarked: Unmarked,
-    is_healed: bool,
 }
 
 impl Oracle for Sends {
@@ -73,7 +72,7 @@ impl Oracle for Sends {
                 }
                 let id = self.id_is_next(who, *returned)?;
                 let from = engine.login.live().map(str::to_owned);
-                let must_arrive = self.is_healed
+                let must_arrive = model.is_asking()
                     && from.is_some()
                     && model.live(engine.app).any(|(_, uid)| uid == to);
                 if *bytes < payload::MARKED_BYTES_MIN
@@ -119,14 +118,6 @@ impl Oracle for Sends {
                 if from.as_str() != BACK_END =>
             {
                 self.received(model, line.at, *who, from, payload)
-            }
-            Entry::Phase(Phase::Healed) => {
-                self.is_healed = true;
-                Ok(())
-            }
-            Entry::Phase(Phase::Asked) => {
-                self.is_healed = false;
-                Ok(())
             }
             Entry::Phase(Phase::Empty) => self.at_the_end(),
             _ => Ok(()),
@@ -193,7 +184,7 @@ impl Sends {
         };
         let bytes = payload_bytes(payload);
         let is_binary = matches!(payload, Payload::Binary(_));
-        let Some((app, serial)) = payload::read(bytes) else {
+        let Some(serial) = own_serial(model, who, payload)? else {
             ensure(*payload == payload::make(engine.app, 0, bytes.len(), is_binary), || {
                 format!("I15: #{who} received something that nobody sent")
             })?;
@@ -205,7 +196,6 @@ impl Sends {
                 format!("I15: #{who} received a short message that nobody sent")
             });
         };
-        ensure(app == engine.app, || format!("I46: #{who} received a message of app {app}"))?;
         let Some(sent) = self.sent.get_mut(&serial) else {
             return Err(format!("I15: #{who} received {serial}, which nobody sent to a user"));
         };

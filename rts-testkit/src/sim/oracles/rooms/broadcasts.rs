@@ -10,9 +10,9 @@ use super::{Handle, Rooms, Violation, ensure};
 use crate::Person;
 use crate::sim::model::{Model, RoomPhase};
 use crate::sim::names::{BACK_END, room_id, uid};
+use crate::sim::oracles::own_serial;
 use crate::sim::payload;
 use crate::sim::plan::Command;
-use crate::sim::trace::payload_bytes;
 
 /// A result may come so much later than the time-out says.
 const SLACK: Duration = Duration::from_secs(1);
@@ -84,7 +84,7 @@ impl Rooms {
             result: None,
             audience,
             heard_by: BTreeSet::new(),
-            must_arrive: self.is_healed && was_joined,
+            must_arrive: model.is_asking() && was_joined,
             is_unicast: false,
         };
         self.broadcasts.insert(serial, broadcast);
@@ -191,8 +191,8 @@ impl Rooms {
     ) -> Result<(), Violation> {
         let (who, key) = handle;
         let engine = &model.engines[who];
-        let Some((app, serial)) = payload::read(payload_bytes(payload)) else { return Ok(()) };
-        ensure(app == engine.app, || format!("I46: #{who} heard a broadcast of app {app}"))?;
+        let app = engine.app;
+        let Some(serial) = own_serial(model, who, payload)? else { return Ok(()) };
         let Some(broadcast) = self.broadcasts.get_mut(&serial) else {
             return Err(format!("I15: #{who} heard {serial}, which nobody broadcast"));
         };

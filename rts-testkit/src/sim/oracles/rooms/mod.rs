@@ -30,7 +30,6 @@ pub(super) struct Rooms {
     /// Broadcasts that a handle is still to hear, unless its membership is broken.
     expected: BTreeMap<Handle, BTreeSet<u64>>,
     members: BTreeMap<Handle, Members>,
-    is_healed: bool,
 }
 
 impl Oracle for Rooms {
@@ -55,14 +54,7 @@ impl Oracle for Rooms {
                 self.said_by_back_end(model, line.at, *app, *serial, *command);
                 Ok(())
             }
-            Entry::Phase(Phase::Healed) => {
-                self.is_healed = true;
-                Ok(())
-            }
-            Entry::Phase(Phase::Asked) => {
-                self.is_healed = false;
-                self.all_was_heard()
-            }
+            Entry::Phase(Phase::Asked) => self.all_was_heard(),
             Entry::Phase(Phase::Settled) => self.members_are_known(model),
             Entry::Phase(Phase::Empty) => self.at_the_end(),
             _ => Ok(()),
