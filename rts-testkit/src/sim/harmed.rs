@@ -5,7 +5,7 @@
 //! these engines call back is held against anybody, and none of it is in the trace. They have an app of which nothing is reported, names and a room
 //! that nobody else has, and speak only to each other: what comes of their frames, whatever these have become, is theirs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rts_proto::client::{Event, Input};
 use rts_proto::{MessageConfig, MessageId, Payload, RoomKey, SendCode, UserId};
@@ -21,6 +21,8 @@ use crate::{Person, World};
 /// The last app: the back ends of the others are told who comes and goes.
 pub(crate) const HARMED_APP: usize = APPS_MAX - 1;
 const ROOM: &str = "harmed";
+/// Of what they ask each other in the end.
+const QUESTION_BYTES: usize = 40;
 
 #[derive(Debug, Default)]
 pub(crate) struct Harmed {
@@ -35,7 +37,8 @@ struct One {
     room: Option<RoomKey>,
     /// What it said last, and what came of it.
     asked: BTreeMap<MessageId, Option<SendCode>>,
-    heard: usize,
+    /// From whom each message since then is, and what it was.
+    heard: Vec<(String, Payload)>,
 }
 
 impl Harmed {
@@ -48,7 +51,7 @@ impl Harmed {
             engine: Engine::default(),
             room: None,
             asked: BTreeMap::new(),
-            heard: 0,
+            heard: Vec::new(),
         };
         self.all = people.into_iter().enumerate().map(one).collect();
     }
@@ -70,7 +73,9 @@ impl Harmed {
                     *result = Some(*code);
                 }
             }
-            Event::MessageReceived { .. } => one.heard += 1,
+            Event::MessageReceived { from, payload } => {
+                one.heard.push((from.as_str().to_owned(), payload.clone()));
+            }
             _ => {}
         }
     }
@@ -131,23 +136,26 @@ impl Harmed {
             ensure(one.engine.login.live().is_some() && one.engine.is_up(), || {
                 format!("I43: 30 s after its links were harmed, {one:?}")
             })?;
-            one.heard = 0;
+            one.heard.clear();
             one.asked.clear();
             for to in &uids {
-                let id = one.send(world, to, 40);
+                let id = one.send(world, to, QUESTION_BYTES);
                 one.asked.extend(id.map(|id| (id, None)));
             }
         }
         Ok(())
     }
 
-    /// All was answered well. They log out.
+    /// All was answered well, and each heard each exactly once. They log out.
     pub(crate) fn leave(&mut self, world: &mut World) -> Result<(), Violation> {
-        let many = self.all.len();
+        let uids: BTreeSet<&str> = self.all.iter().map(|one| one.uid.as_str()).collect();
         for one in &self.all {
-            let is_well = one.asked.len() == many
+            let from: BTreeSet<&str> = one.heard.iter().map(|(from, _)| from.as_str()).collect();
+            let is_well = one.asked.len() == uids.len()
                 && one.asked.values().all(|result| *result == Some(SendCode::Ok))
-                && one.heard == many;
+                && one.heard.len() == uids.len()
+                && from == uids
+                && one.heard.iter().all(|(_, payload)| *payload == said(QUESTION_BYTES));
             ensure(is_well, || format!("I43: after its links were harmed, {one:?}"))?;
             world.call(one.who, |engine, now| engine.logout(now));
         }
@@ -164,8 +172,11 @@ impl One {
     }
 
     fn send(&self, world: &mut World, to: &str, bytes: usize) -> Option<MessageId> {
-        let payload = Payload::binary(vec![0x55; bytes]);
         let config = MessageConfig::ReliableOrdered;
-        world.call(self.who, |engine, now| engine.send_message(now, to, payload, config)).ok()
+        world.call(self.who, |engine, now| engine.send_message(now, to, said(bytes), config)).ok()
     }
+}
+
+fn said(bytes: usize) -> Payload {
+    Payload::binary(vec![0x55; bytes])
 }
