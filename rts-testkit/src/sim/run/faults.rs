@@ -20,7 +20,7 @@ impl Run<'_> {
             Step::Silence { on } => self.world.net.is_silent = on,
             Step::KeepOut { who, on: true } => self.world.keep_out(self.places[who].person),
             Step::KeepOut { who, on: false } => self.world.let_in(self.places[who].person),
-            Step::RefuseAll { on } => self.world.net.refuses = on,
+            Step::RefuseAll { on } => self.refuse_all(on),
             Step::Freeze { who, on } => self.freeze(who, on)?,
             Step::Crash => self.restart(),
             Step::Drain { retry_after_ms } => {
@@ -54,6 +54,13 @@ impl Run<'_> {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Whoever is refused by two storms comes back when both are over.
+    fn refuse_all(&mut self, on: bool) {
+        // A plan from which steps were taken may end what never began.
+        self.refusals = if on { self.refusals + 1 } else { self.refusals.saturating_sub(1) };
+        self.world.net.refuses = self.refusals > 0;
     }
 
     pub(super) fn set_weather(&mut self, weather: Weather) {

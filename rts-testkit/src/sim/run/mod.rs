@@ -77,6 +77,8 @@ struct Run<'a> {
     tokens: BTreeMap<Vec<u8>, TokenFacts>,
     keys: BTreeMap<usize, u64>,
     refused: Vec<usize>,
+    /// How many times over the server takes no links.
+    refusals: u32,
     /// What the back ends have banned.
     bans: BTreeSet<(usize, Banned)>,
     last_serial: u64,
@@ -114,6 +116,7 @@ impl<'a> Run<'a> {
             tokens: BTreeMap::new(),
             keys: BTreeMap::new(),
             refused: Vec::new(),
+            refusals: 0,
             bans: BTreeSet::new(),
             last_serial: 0,
             calls: 0,
