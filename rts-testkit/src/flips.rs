@@ -22,7 +22,7 @@ impl Flips {
         Self { people, per_million, random: Rng::with_seed(seed) }
     }
 
-    /// In half of the bytes that change it is one bit.
+    /// Changes bytes of these people's links, in either direction: half of those that change get one bit flipped, the others any value.
     pub(crate) fn pass(&mut self, who: Person, bytes: Bytes) -> Bytes {
         if !self.people.contains(&who) {
             return bytes;
