@@ -19,6 +19,8 @@ pub enum Unknown {
 /// Frames with these numbers are the handshake: nothing may come before them on a link (§2.1, §2.4).
 const HELLO: u64 = 1;
 const LOGIN: u64 = 2;
+/// The one message within another: `resume` of `Login`.
+const RESUME: u64 = 4;
 /// These may come while the shorter frames are the rule (§1.2).
 const LOGIN_ANSWER: u64 = 3;
 const CLOSE: u64 = 33;
@@ -61,8 +63,8 @@ impl Newer {
 
     fn say_frame(&mut self, frame: Bytes, out: &mut Vec<(Bytes, Option<Unknown>)>) {
         let mut body = &frame[..];
-        let mut number = || take_number(&mut body);
-        let (_, key, _) = (number(), number(), number());
+        let (_frame_len, key) = (take_number(&mut body), take_number(&mut body));
+        let _body_len = take_number(&mut body);
         let kind = key >> 3;
         let bytes_max = match kind {
             HELLO | LOGIN | LOGIN_ANSWER | CLOSE => FRAME_BYTES_MAX_BEFORE_LOGIN,
@@ -71,7 +73,7 @@ impl Newer {
         if !matches!(kind, HELLO | LOGIN) && self.random.u32(0..KIND_IN) == 0 {
             out.push((delimited(&self.new_kind(bytes_max)), Some(Unknown::Kind)));
         }
-        let longer = self.with_new_field(kind, body);
+        let longer = encode(kind, &self.with_new_field(kind, body));
         if longer.len() <= bytes_max && self.random.u32(0..FIELD_IN) == 0 {
             out.push((delimited(&longer), Some(Unknown::Field)));
         } else {
@@ -89,10 +91,26 @@ impl Newer {
         encode(kind, &body)
     }
 
-    /// In front of the other fields or behind them.
+    /// Of a login that resumes, it may be in the message within.
     fn with_new_field(&mut self, kind: u64, body: &[u8]) -> Vec<u8> {
+        if kind == LOGIN
+            && let Some((before, resume, after)) = around_resume(body)
+            && self.random.bool()
+        {
+            return [before, &encode(RESUME, &self.among(resume)), after].concat();
+        }
+        self.among(body)
+    }
+
+    /// A new field in front of the others or behind them.
+    fn among(&mut self, fields: &[u8]) -> Vec<u8> {
+        let new = self.new_field();
+        if self.random.bool() { [&new, fields].concat() } else { [fields, &new].concat() }
+    }
+
+    fn new_field(&mut self) -> Vec<u8> {
         let number = NEW_FIELDS[self.random.usize(0..NEW_FIELDS.len())];
-        let field = match self.random.u32(0..4) {
+        match self.random.u32(0..4) {
             0 => {
                 let value = self.random.u64(..) >> self.random.u32(0..64);
                 [varint(number << 3), varint(value)].concat()
@@ -104,9 +122,7 @@ impl Newer {
                 encode(number, &value)
             }
             _ => [&varint(number << 3 | 5)[..], &self.random.u32(..).to_le_bytes()].concat(),
-        };
-        let parts = if self.random.bool() { [&field[..], body] } else { [body, &field[..]] };
-        encode(kind, &parts.concat())
+        }
     }
 }
 
@@ -130,6 +146,31 @@ fn varint(mut number: u64) -> Vec<u8> {
     out
 }
 
+/// What is in a login before, in and after its `resume`, if it has one.
+fn around_resume(login: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+    let mut rest = login;
+    while !rest.is_empty() {
+        let before = &login[..login.len() - rest.len()];
+        let key = take_number(&mut rest);
+        let len = match key & 7 {
+            0 => {
+                take_number(&mut rest);
+                0
+            }
+            1 => 8,
+            2 => usize::try_from(take_number(&mut rest)).expect("a core's frame"),
+            5 => 4,
+            kind => unreachable!("no such kind of field: {kind}"),
+        };
+        let (value, after) = rest.split_at(len);
+        if key >> 3 == RESUME {
+            return Some((before, value, after));
+        }
+        rest = after;
+    }
+    None
+}
+
 /// A varint of a frame that a core has encoded.
 fn take_number(rest: &mut &[u8]) -> u64 {
     let mut number = 0;
@@ -146,8 +187,8 @@ fn take_number(rest: &mut &[u8]) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use rts_proto::wire::{Decoder, Frame, VERSION};
-    use rts_proto::{MessageConfig, MessageId, Payload, UserId};
+    use rts_proto::wire::{Decoder, Frame, Login, Resume, ResumeKey, VERSION};
+    use rts_proto::{AppId, MessageConfig, MessageId, Payload, UserId};
 
     use super::*;
 
@@ -194,5 +235,40 @@ mod tests {
         }
         assert!(fields > 0 && kinds > 0, "{fields} fields, {kinds} kinds");
         assert_eq!(longest, FRAME_BYTES_MAX + varint(FRAME_BYTES_MAX as u64).len());
+    }
+
+    #[test]
+    fn the_message_within_a_login_has_new_fields_too() {
+        let resume = Resume { session: 300, key: ResumeKey([4 << 3 | 2; 16]), received: 0 };
+        let login = Frame::Login(Login {
+            app_id: AppId::new("123456781234567812345678").expect("an app id"),
+            uid: UserId::new("alice").expect("a user id"),
+            token: Bytes::from_static(b"token"),
+            resume: Some(resume),
+            claim: 1,
+            engine: 2,
+            attempt: 0,
+        });
+        let own_len = resume_len(&login.clone().encode());
+        let mut newer = Newer::new(Side::Client, 1);
+        let mut longer = 0;
+        for round in 0..ROUNDS {
+            for (bytes, _) in newer.say(login.clone().encode()) {
+                longer += u32::from(resume_len(&bytes) > own_len);
+                let mut decoder = Decoder::new();
+                decoder.push(bytes);
+                let read = decoder.next(FRAME_BYTES_MAX_BEFORE_LOGIN);
+                assert_eq!(read, Ok(Some(login.clone())), "round {round}");
+            }
+        }
+        assert!(longer > 0);
+    }
+
+    /// Of a frame with its length in front that is a login.
+    fn resume_len(mut frame: &[u8]) -> usize {
+        for _ in 0..3 {
+            take_number(&mut frame);
+        }
+        around_resume(frame).expect("it resumes").1.len()
     }
 }
