@@ -25,18 +25,12 @@ impl From<Frame> for Kind {
             Frame::Send { id, to, payload, config } => Self::Send(pb::Send {
                 id: id.0,
                 to,
-                payload: Some(match payload {
-                    Payload::Text(text) => pb::send::Payload::Text(text.into_bytes()),
-                    Payload::Binary(bytes) => pb::send::Payload::Binary(bytes),
-                }),
+                payload: Some(payload.into()),
                 config: config.code(),
             }),
             Frame::Delivery { from, payload, config } => Self::Delivery(pb::Delivery {
                 from: wire(from.as_str()),
-                payload: Some(match payload {
-                    Payload::Text(text) => pb::delivery::Payload::Text(text.into_bytes()),
-                    Payload::Binary(bytes) => pb::delivery::Payload::Binary(bytes),
-                }),
+                payload: Some(payload.into()),
                 config: config.code(),
             }),
             Frame::SendResults { code, ids } => {
@@ -45,18 +39,12 @@ impl From<Frame> for Kind {
             Frame::Broadcast { id, room, payload } => Self::Broadcast(pb::Broadcast {
                 id: id.0,
                 room: wire(room.as_str()),
-                payload: Some(match payload {
-                    Payload::Text(text) => pb::broadcast::Payload::Text(text.into_bytes()),
-                    Payload::Binary(bytes) => pb::broadcast::Payload::Binary(bytes),
-                }),
+                payload: Some(payload.into()),
             }),
             Frame::RoomDelivery { from, room, payload } => Self::RoomDelivery(pb::RoomDelivery {
                 from: wire(from.as_str()),
                 room: wire(room.as_str()),
-                payload: Some(match payload {
-                    Payload::Text(text) => pb::room_delivery::Payload::Text(text.into_bytes()),
-                    Payload::Binary(bytes) => pb::room_delivery::Payload::Binary(bytes),
-                }),
+                payload: Some(payload.into()),
             }),
             Frame::BroadcastResults { room, code, ids } => {
                 Self::BroadcastResults(pb::BroadcastResults {
@@ -94,10 +82,7 @@ impl From<Frame> for Kind {
             Frame::RoomUnicast { from, room, payload } => Self::RoomUnicast(pb::RoomUnicast {
                 from: wire(from.as_str()),
                 room: wire(room.as_str()),
-                payload: Some(match payload {
-                    Payload::Text(text) => pb::room_unicast::Payload::Text(text.into_bytes()),
-                    Payload::Binary(bytes) => pb::room_unicast::Payload::Binary(bytes),
-                }),
+                payload: Some(payload.into()),
             }),
             Frame::StatusQuery { query, uid } => Self::StatusQuery(pb::StatusQuery { query, uid }),
             Frame::StatusAnswer { query, status } => {
@@ -107,13 +92,9 @@ impl From<Frame> for Kind {
             Frame::ServerParamsAnswer { ticket, code } => {
                 Self::ServerParamsAnswer(pb::ServerParamsAnswer { ticket, code: code.code() })
             }
-            Frame::ServerSend { id, payload } => Self::ServerSend(pb::ServerSend {
-                id: id.0,
-                payload: Some(match payload {
-                    Payload::Text(text) => pb::server_send::Payload::Text(text.into_bytes()),
-                    Payload::Binary(bytes) => pb::server_send::Payload::Binary(bytes),
-                }),
-            }),
+            Frame::ServerSend { id, payload } => {
+                Self::ServerSend(pb::ServerSend { id: id.0, payload: Some(payload.into()) })
+            }
             Frame::ServerSendResult { id, code, reply } => {
                 Self::ServerSendResult(pb::ServerSendResult {
                     id: id.0,
@@ -143,20 +124,12 @@ impl TryFrom<Kind> for Frame {
             Kind::Send(send) => Self::Send {
                 id: MessageId(send.id),
                 to: send.to,
-                payload: match send.payload {
-                    Some(pb::send::Payload::Binary(bytes)) => binary(bytes)?,
-                    Some(pb::send::Payload::Text(bytes)) => text(bytes)?,
-                    None => text(Bytes::new())?,
-                },
+                payload: send.payload.try_into()?,
                 config: MessageConfig::from_code(send.config).ok_or(bad("config"))?,
             },
             Kind::Delivery(delivery) => Self::Delivery {
                 from: user(&delivery.from, "from")?,
-                payload: match delivery.payload {
-                    Some(pb::delivery::Payload::Binary(bytes)) => binary(bytes)?,
-                    Some(pb::delivery::Payload::Text(bytes)) => text(bytes)?,
-                    None => text(Bytes::new())?,
-                },
+                payload: delivery.payload.try_into()?,
                 config: MessageConfig::from_code(delivery.config).ok_or(bad("config"))?,
             },
             Kind::SendResults(results) => Self::SendResults {
@@ -166,20 +139,12 @@ impl TryFrom<Kind> for Frame {
             Kind::Broadcast(broadcast) => Self::Broadcast {
                 id: MessageId(broadcast.id),
                 room: room(&broadcast.room)?,
-                payload: match broadcast.payload {
-                    Some(pb::broadcast::Payload::Binary(bytes)) => binary(bytes)?,
-                    Some(pb::broadcast::Payload::Text(bytes)) => text(bytes)?,
-                    None => text(Bytes::new())?,
-                },
+                payload: broadcast.payload.try_into()?,
             },
             Kind::RoomDelivery(delivery) => Self::RoomDelivery {
                 from: user(&delivery.from, "from")?,
                 room: room(&delivery.room)?,
-                payload: match delivery.payload {
-                    Some(pb::room_delivery::Payload::Binary(bytes)) => binary(bytes)?,
-                    Some(pb::room_delivery::Payload::Text(bytes)) => text(bytes)?,
-                    None => text(Bytes::new())?,
-                },
+                payload: delivery.payload.try_into()?,
             },
             Kind::BroadcastResults(results) => Self::BroadcastResults {
                 room: room(&results.room)?,
@@ -219,11 +184,7 @@ impl TryFrom<Kind> for Frame {
             Kind::RoomUnicast(unicast) => Self::RoomUnicast {
                 from: user(&unicast.from, "from")?,
                 room: room(&unicast.room)?,
-                payload: match unicast.payload {
-                    Some(pb::room_unicast::Payload::Binary(bytes)) => binary(bytes)?,
-                    Some(pb::room_unicast::Payload::Text(bytes)) => text(bytes)?,
-                    None => text(Bytes::new())?,
-                },
+                payload: unicast.payload.try_into()?,
             },
             Kind::StatusQuery(query) => Self::StatusQuery { query: query.query, uid: query.uid },
             Kind::StatusAnswer(answer) => Self::StatusAnswer {
@@ -235,14 +196,9 @@ impl TryFrom<Kind> for Frame {
                 ticket: answer.ticket,
                 code: ServerParamsCode::from_code(answer.code).ok_or(bad("code"))?,
             },
-            Kind::ServerSend(send) => Self::ServerSend {
-                id: MessageId(send.id),
-                payload: match send.payload {
-                    Some(pb::server_send::Payload::Binary(bytes)) => binary(bytes)?,
-                    Some(pb::server_send::Payload::Text(bytes)) => text(bytes)?,
-                    None => text(Bytes::new())?,
-                },
-            },
+            Kind::ServerSend(send) => {
+                Self::ServerSend { id: MessageId(send.id), payload: send.payload.try_into()? }
+            }
             Kind::ServerSendResult(result) => Self::ServerSendResult {
                 id: MessageId(result.id),
                 code: SendCode::from_code(result.code).ok_or(bad("code"))?,
@@ -257,6 +213,34 @@ impl TryFrom<Kind> for Frame {
         })
     }
 }
+
+/// Protobuf has a type of its own for each place where a payload is, and all are the same.
+macro_rules! payloads {
+    ($($message:ident)*) => {$(
+        impl From<Payload> for pb::$message::Payload {
+            fn from(payload: Payload) -> Self {
+                match payload {
+                    Payload::Text(text) => Self::Text(text.into_bytes()),
+                    Payload::Binary(bytes) => Self::Binary(bytes),
+                }
+            }
+        }
+
+        impl TryFrom<Option<pb::$message::Payload>> for Payload {
+            type Error = ProtocolError;
+
+            fn try_from(payload: Option<pb::$message::Payload>) -> Result<Self, ProtocolError> {
+                match payload {
+                    Some(pb::$message::Payload::Binary(bytes)) => binary(bytes),
+                    Some(pb::$message::Payload::Text(bytes)) => text(bytes),
+                    None => text(Bytes::new()),
+                }
+            }
+        }
+    )*};
+}
+
+payloads!(send delivery broadcast room_delivery room_unicast server_send);
 
 pub(super) fn bad(field: &'static str) -> ProtocolError {
     ProtocolError::BadValue { field }
