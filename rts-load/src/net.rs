@@ -232,6 +232,9 @@ impl<C: Client> Link<C> {
                 Ok(0) => return Err("the server closed the link".to_owned()),
                 Ok(count) => count,
                 Err(error) if is_for_later(&error) => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                    return Err("the connection was refused: nothing listens there".to_owned());
+                }
                 Err(error) => return Err(format!("cannot read: {error}")),
             };
             let input = &scratch[..count];

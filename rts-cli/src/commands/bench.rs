@@ -2,7 +2,6 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Duration;
 
@@ -257,7 +256,6 @@ impl Common {
 struct StartedServer {
     child: Child,
     url: String,
-    config: PathBuf,
 }
 
 impl StartedServer {
@@ -276,6 +274,8 @@ impl StartedServer {
         let mut child = Command::new(std::env::current_exe()?)
             .args(["serve", "--config"])
             .arg(&config)
+            // That everybody knows the usual key is nothing to warn of here.
+            .env("RTS_LOG", std::env::var("RTS_LOG").unwrap_or_else(|_| "error".to_owned()))
             .stdout(Stdio::piped())
             .spawn()
             .context("starting a server")?;
@@ -283,8 +283,10 @@ impl StartedServer {
         if let Some(out) = child.stdout.take() {
             BufReader::new(out).read_line(&mut first)?;
         }
+        // Read by now; it has a key, and whoever stops us by hand would leave it behind.
+        let _ = std::fs::remove_file(&config);
         let url = first.trim().strip_prefix("listening on ").unwrap_or_default().to_owned();
-        let server = Self { child, url, config };
+        let server = Self { child, url };
         if server.url.is_empty() {
             bail!("the server did not start");
         }
@@ -294,10 +296,9 @@ impl StartedServer {
 
 impl Drop for StartedServer {
     fn drop(&mut self) {
-        // Both are gone in the end, whatever these say.
+        // It is gone in the end, whatever these say.
         let _ = self.child.kill();
         let _ = self.child.wait();
-        let _ = std::fs::remove_file(&self.config);
     }
 }
 

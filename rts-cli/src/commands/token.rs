@@ -24,7 +24,8 @@ pub(crate) enum Command {
 pub(crate) struct New {
     #[arg(long)]
     app_id: String,
-    #[arg(long)]
+    /// The app's key; in the environment other users of the machine cannot read it
+    #[arg(long, env = "RTS_APP_KEY", hide_env_values = true)]
     app_key: String,
     #[arg(long)]
     uid: String,
@@ -49,7 +50,7 @@ pub(crate) struct New {
 pub(crate) struct Inspect {
     token: String,
     /// Without it, the signature is not checked
-    #[arg(long)]
+    #[arg(long, env = "RTS_APP_KEY", hide_env_values = true)]
     app_key: Option<String>,
     /// Unix time to check the expiry against; now unless given
     #[arg(long)]

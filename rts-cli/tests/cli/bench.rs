@@ -53,6 +53,16 @@ fn clients_come_stay_and_come_back_with_and_without_their_sessions() {
 }
 
 #[test]
+fn what_goes_wrong_is_said_and_all_else_is_quiet() {
+    let output = rts(&["bench", "p2p", "--url", "rts://127.0.0.1:1", "--pairs", "1"]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("nothing listens there"), "{said}");
+    let output = rts(&["bench", "connect", "--clients", "1", "--json"]);
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "", "no warning of a server that is ours");
+}
+
+#[test]
 fn the_floor_relays() {
     let mut floor = Command::new(env!("CARGO_BIN_EXE_rts"))
         .args(["bench", "floor", "--listen", "127.0.0.1:0"])
