@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::fs;
 use std::path::Path;
 
+use rts_proto::client::WarningCode;
 use rts_proto::{
     BroadcastCode, ConnectionState, LeaveReason, LoginCode, LogoutReason, OnlineStatus, RoomState,
     SendCode, ServerParamsCode,
@@ -43,5 +44,6 @@ fn every_code_is_explained() {
     check("State of the connection", ConnectionState::ALL, |value| signed(value.code()));
     check("Status of a user", OnlineStatus::ALL, |value| signed(value.code()));
     check("State of a room", RoomState::ALL, RoomState::code);
+    check("Warnings", WarningCode::ALL, |value| signed(value.code()));
     check("Why somebody left", LeaveReason::ALL, |value| signed(value.code()));
 }

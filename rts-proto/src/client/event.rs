@@ -174,6 +174,15 @@ pub enum WarningCode {
 }
 
 impl WarningCode {
+    /// Every value, in the order of the numbers.
+    pub const ALL: &'static [Self] = &[
+        Self::UnknownParameter,
+        Self::BadParameter,
+        Self::ProtocolError,
+        Self::ServerParamsLost,
+        Self::LinkFailed,
+    ];
+
     /// Its number on the JSON port.
     #[must_use]
     pub const fn code(self) -> u32 {
