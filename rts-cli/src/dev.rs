@@ -51,8 +51,9 @@ impl Account {
                     let why = engine.last_link_error();
                     let why =
                         why.unwrap_or_else(|| format!("the server at {} is silent", self.url));
+                    let is_dev = self.url == DEV_URL && self.reach.is_direct();
                     let hint =
-                        if self.url == DEV_URL { "; `rts serve --dev` starts one" } else { "" };
+                        if is_dev { "; `rts serve --dev` starts a server there" } else { "" };
                     bail!("given up: {why}{hint}");
                 }
                 Some(Event::Warning { message, .. }) => eprintln!("rts: {message}; trying again"),

@@ -17,6 +17,10 @@ pub(crate) struct Reach {
 }
 
 impl Reach {
+    pub(crate) fn is_direct(&self) -> bool {
+        self.proxy.is_none()
+    }
+
     /// All that is needed to connect to `url`.
     pub(crate) fn connector(&self, url: &str) -> anyhow::Result<Connector> {
         let read = |path: &PathBuf| {
