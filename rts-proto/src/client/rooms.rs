@@ -95,6 +95,7 @@ impl Client {
             Login::LoggedIn { session, .. } => {
                 let bytes = frame.encode();
                 let room_left = session.channel.has_room(
+                    1,
                     bytes.len(),
                     CLIENT_WINDOW_JOINS_MAX,
                     WINDOW_BYTES_MAX,

@@ -137,6 +137,7 @@ impl Client {
         let Login::LoggedIn { session, .. } = &mut self.login else { return false };
         let bytes = frame.encode();
         if !session.channel.has_room(
+            1,
             bytes.len(),
             CLIENT_WINDOW_MESSAGES_MAX,
             CLIENT_WINDOW_MESSAGE_BYTES_MAX,

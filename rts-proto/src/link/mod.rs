@@ -6,11 +6,11 @@
 
 use alloc::collections::VecDeque;
 
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 
-use crate::ProtocolError;
 use crate::limits::{ACK_BYTES_MAX, ACK_FRAMES_MAX, SERVER_WINDOW_FRAMES_MAX};
 use crate::planted::{Bug, planted};
+use crate::{ProtocolError, wire};
 
 /// So many frames may be acknowledged before there are no more numbers, even for a whole window of them.
 const NUMBERS_MAX: u64 = u64::MAX - 2 * SERVER_WINDOW_FRAMES_MAX as u64;
@@ -18,13 +18,17 @@ const NUMBERS_MAX: u64 = u64::MAX - 2 * SERVER_WINDOW_FRAMES_MAX as u64;
 /// One side of a session. `T` is what the side wants to know again when a frame is acknowledged.
 #[derive(Debug)]
 pub(crate) struct Channel<T> {
-    window: VecDeque<Sequenced<T>>,
-    /// Frames at the front of the window that were transmitted on the session's newest link.
+    window: VecDeque<Piece<T>>,
+    /// Pieces at the front of the window that were transmitted on the session's newest link.
     transmitted: usize,
     /// Bytes in the window.
     bytes: usize,
     /// Frames that were acknowledged: the number of the window's first frame.
     acked: u64,
+    /// The number of the first frame that was not transmitted on the newest link.
+    sent: u64,
+    /// The number of the next frame.
+    pushed: u64,
     /// Sequenced frames received.
     received: u64,
     /// What the last `Ack` or resume told the other side.
@@ -33,9 +37,11 @@ pub(crate) struct Channel<T> {
     untold_bytes: usize,
 }
 
+/// A frame, or some that lie one behind the other.
 #[derive(Debug)]
-struct Sequenced<T> {
+struct Piece<T> {
     bytes: Bytes,
+    frames: u64,
     tag: T,
 }
 
@@ -46,6 +52,8 @@ impl<T> Channel<T> {
             transmitted: 0,
             bytes: 0,
             acked: 0,
+            sent: 0,
+            pushed: 0,
             received: 0,
             told: 0,
             untold_bytes: 0,
@@ -54,41 +62,58 @@ impl<T> Channel<T> {
 
     /// Puts a frame at the end of the window. The caller has asked [`has_room`](Self::has_room).
     pub(crate) fn push(&mut self, bytes: Bytes, tag: T) {
-        self.bytes += bytes.len();
-        self.window.push_back(Sequenced { bytes, tag });
+        self.push_run(bytes, 1, tag);
     }
 
-    pub(crate) fn has_room(&self, frame_bytes: usize, frames_max: usize, bytes_max: usize) -> bool {
-        let fits = self.window.len() < frames_max && self.bytes + frame_bytes <= bytes_max;
+    /// The same for some frames that lie one behind the other. They have one tag, which is given when all are acknowledged.
+    pub(crate) fn push_run(&mut self, bytes: Bytes, frames: usize, tag: T) {
+        let frames = frames as u64;
+        self.bytes += bytes.len();
+        self.pushed += frames;
+        self.window.push_back(Piece { bytes, frames, tag });
+    }
+
+    pub(crate) fn has_room(
+        &self,
+        frames: usize,
+        bytes: usize,
+        frames_max: usize,
+        bytes_max: usize,
+    ) -> bool {
+        let held = self.pushed - self.acked;
+        let fits = held + frames as u64 <= frames_max as u64 && self.bytes + bytes <= bytes_max;
         fits && self.acked < NUMBERS_MAX || planted(Bug::WindowUnbounded)
     }
 
-    /// The first frame that was not transmitted yet.
+    /// The first piece that was not transmitted yet.
     pub(crate) fn peek(&self) -> Option<&T> {
-        self.window.get(self.transmitted).map(|frame| &frame.tag)
+        self.window.get(self.transmitted).map(|piece| &piece.tag)
     }
 
-    /// Counts the first untransmitted frame as transmitted and gives its bytes.
+    /// Counts the first untransmitted piece as transmitted and gives its bytes.
     pub(crate) fn transmit(&mut self) -> Option<Bytes> {
-        let bytes = self.window.get(self.transmitted)?.bytes.clone();
+        let piece = self.window.get(self.transmitted)?;
         self.transmitted += 1;
-        Some(bytes)
+        self.sent += piece.frames;
+        Some(piece.bytes.clone())
     }
 
-    /// Counts all frames as transmitted and gives those that were not before.
+    /// Counts all pieces as transmitted and gives those that were not before.
     pub(crate) fn transmit_all(&mut self) -> impl Iterator<Item = &Bytes> + Clone {
+        self.sent = self.pushed;
         let first = core::mem::replace(&mut self.transmitted, self.window.len());
-        self.window.range(first..).map(|frame| &frame.bytes)
+        self.window.range(first..).map(|piece| &piece.bytes)
     }
 
     /// Takes a frame back. Only one that was not transmitted: the others have their numbers.
     pub(crate) fn take_back(&mut self, mut wanted: impl FnMut(&T) -> bool) -> Option<T> {
         let first = if planted(Bug::TakesBackWhatLeft) { 0 } else { self.transmitted };
         let index = (first..self.window.len())
-            .find(|index| self.window.get(*index).is_some_and(|frame| wanted(&frame.tag)))?;
-        let frame = self.window.remove(index)?;
-        self.bytes -= frame.bytes.len();
-        Some(frame.tag)
+            .find(|index| self.window.get(*index).is_some_and(|piece| wanted(&piece.tag)))?;
+        let piece = self.window.remove(index)?;
+        self.bytes -= piece.bytes.len();
+        self.pushed -= piece.frames;
+        Some(piece.tag)
     }
 
     /// §4.5: the other side has the first `received` frames. Gives the tags of those that it has now
@@ -98,8 +123,8 @@ impl<T> Channel<T> {
         received: u64,
         acknowledged: impl FnMut(T),
     ) -> Result<(), ProtocolError> {
-        let count = self.count_acknowledged(received)?;
-        self.settle(count, acknowledged);
+        self.check_ack(received)?;
+        self.settle(received, acknowledged);
         Ok(())
     }
 
@@ -110,39 +135,48 @@ impl<T> Channel<T> {
         received: u64,
         acknowledged: impl FnMut(T),
     ) -> Result<(), ProtocolError> {
-        let missing = (self.acked + self.transmitted as u64).saturating_sub(received);
-        let one_more = planted(Bug::ResumeDropsOneMore) && missing > 0;
-        let count = self.count_acknowledged(received + u64::from(one_more))?;
+        self.check_ack(received)?;
+        let one_more = planted(Bug::ResumeDropsOneMore) && received < self.sent;
+        self.settle(received + u64::from(one_more), acknowledged);
         if !planted(Bug::NoReplayAfterResume) {
-            self.transmitted = 0;
+            (self.transmitted, self.sent) = (0, self.acked);
         }
-        if planted(Bug::NoFifoAfterResume) && self.window.len() > count + 1 {
-            self.window.swap(count, count + 1);
+        if planted(Bug::NoFifoAfterResume) && self.window.len() > 1 {
+            self.window.swap(0, 1);
         }
         // The frames that opened the link told the other side.
         self.take_ack();
-        self.settle(count, acknowledged);
         Ok(())
     }
 
-    /// How many frames at the front of the window are done with.
-    fn count_acknowledged(&mut self, received: u64) -> Result<usize, ProtocolError> {
-        let sent = self.acked + self.transmitted as u64;
-        if received < self.acked || received > sent {
-            return Err(ProtocolError::BadAck { received, acked: self.acked, sent });
+    fn check_ack(&self, received: u64) -> Result<(), ProtocolError> {
+        let (acked, sent) = (self.acked, self.sent);
+        match (acked..=sent).contains(&received) {
+            true => Ok(()),
+            false => Err(ProtocolError::BadAck { received, acked, sent }),
         }
-        let count = usize::try_from(received - self.acked).expect("not more than the window has");
-        self.acked = received;
-        self.transmitted -= count;
-        Ok(count)
     }
 
-    /// Forgets the first `count` frames.
-    fn settle(&mut self, count: usize, mut acknowledged: impl FnMut(T)) {
-        for _ in 0..count {
-            let Some(frame) = self.window.pop_front() else { break };
-            self.bytes -= frame.bytes.len();
-            acknowledged(frame.tag);
+    /// Forgets the frames up to this number, which were transmitted.
+    fn settle(&mut self, acked: u64, mut acknowledged: impl FnMut(T)) {
+        while self.acked < acked
+            && let Some(first) = self.window.front_mut()
+        {
+            let count = acked - self.acked;
+            if count < first.frames {
+                let bytes_len = wire::frames_len(&first.bytes, count);
+                first.bytes.advance(bytes_len);
+                first.frames -= count;
+                self.bytes -= bytes_len;
+                self.acked = acked;
+                return;
+            }
+            self.acked += first.frames;
+            self.bytes -= first.bytes.len();
+            self.transmitted -= 1;
+            if let Some(piece) = self.window.pop_front() {
+                acknowledged(piece.tag);
+            }
         }
     }
 
@@ -197,14 +231,14 @@ impl<T> Channel<T> {
         self.bytes
     }
 
-    /// Ends the channel: every frame that was not acknowledged, in order, and whether it may have
+    /// Ends the channel: every piece that was not acknowledged, in order, and whether it may have
     /// left.
     pub(crate) fn into_unacked(self) -> impl Iterator<Item = (Bytes, T, bool)> {
         let transmitted = if planted(Bug::ForgetsWhatLeft) { 0 } else { self.transmitted };
         self.window
             .into_iter()
             .enumerate()
-            .map(move |(index, frame)| (frame.bytes, frame.tag, index < transmitted))
+            .map(move |(index, piece)| (piece.bytes, piece.tag, index < transmitted))
     }
 }
 

@@ -14,8 +14,8 @@ const BYTES_MAX: usize = 40;
 
 #[derive(Clone, Debug)]
 enum Step {
-    /// The application has a frame of so many bytes.
-    Push(usize),
+    /// The application has so many frames of so many bytes each, which lie one behind the other.
+    Push(usize, usize),
     Transmit,
     /// The oldest frame on the wire arrives.
     Deliver,
@@ -37,7 +37,8 @@ enum Step {
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
-        6 => (0..20_usize).prop_map(Step::Push),
+        4 => (2..20_usize).prop_map(|len| Step::Push(1, len)),
+        2 => (2..4_usize, 2..8_usize).prop_map(|(count, len)| Step::Push(count, len)),
         6 => Just(Step::Transmit),
         5 => Just(Step::Deliver),
         3 => Just(Step::Acknowledge),
@@ -58,6 +59,8 @@ struct Pair {
     acks: VecDeque<u64>,
     /// Every frame's length, by its number in the order of pushing.
     lengths: Vec<usize>,
+    /// Whether it is the last of those that were pushed together: its number is their tag.
+    is_last: Vec<bool>,
     /// Frames that were accepted, not taken back, and not acknowledged yet, in order.
     window: VecDeque<usize>,
     /// How many at the front of the window were transmitted on this wire.
@@ -77,6 +80,7 @@ impl Pair {
             wire: VecDeque::new(),
             acks: VecDeque::new(),
             lengths: Vec::new(),
+            is_last: Vec::new(),
             window: VecDeque::new(),
             transmitted: 0,
             arrived: Vec::new(),
@@ -87,7 +91,7 @@ impl Pair {
 
     fn step(&mut self, step: Step) {
         match step {
-            Step::Push(len) => self.push(len),
+            Step::Push(count, len) => self.push(count, len),
             Step::Transmit => self.transmit(),
             Step::Deliver => self.deliver(),
             Step::Acknowledge => self.acknowledge(),
@@ -110,26 +114,36 @@ impl Pair {
         self.window.iter().map(|frame| self.lengths[*frame]).sum()
     }
 
-    fn push(&mut self, len: usize) {
-        let has_room = self.window.len() < FRAMES_MAX && self.window_bytes() + len <= BYTES_MAX;
-        assert_eq!(self.sender.has_room(len, FRAMES_MAX, BYTES_MAX), has_room);
+    fn push(&mut self, count: usize, len: usize) {
+        let has_room = self.window.len() + count <= FRAMES_MAX
+            && self.window_bytes() + count * len <= BYTES_MAX;
+        assert_eq!(self.sender.has_room(count, count * len, FRAMES_MAX, BYTES_MAX), has_room);
         if has_room {
-            let frame = self.lengths.len();
-            self.lengths.push(len);
-            self.window.push_back(frame);
-            self.sender.push(Bytes::from(std::vec![0; len]), frame);
+            let first = self.lengths.len();
+            let last = first + count - 1;
+            let bytes: Vec<u8> = (first..=last).flat_map(|frame| encoded(frame, len)).collect();
+            self.sender.push_run(bytes.into(), count, last);
+            for frame in first..=last {
+                self.lengths.push(len);
+                self.is_last.push(frame == last);
+                self.window.push_back(frame);
+            }
         }
     }
 
+    /// Which of these are tags.
+    fn tags<'a>(&self, frames: impl IntoIterator<Item = &'a usize>) -> Vec<usize> {
+        frames.into_iter().copied().filter(|frame| self.is_last[*frame]).collect()
+    }
+
     fn transmit(&mut self) {
-        let next = self.window.get(self.transmitted).copied();
-        assert_eq!(self.sender.peek().copied(), next);
-        let bytes = self.sender.transmit();
-        assert_eq!(bytes.map(|bytes| bytes.len()), next.map(|frame| self.lengths[frame]));
-        if let Some(frame) = next {
-            self.transmitted += 1;
-            self.wire.push_back(frame);
-        }
+        let waiting = self.window.range(self.transmitted..);
+        assert_eq!(self.sender.peek(), self.tags(waiting.clone()).first());
+        let frames = self.sender.transmit().map(|bytes| decoded(&bytes)).unwrap_or_default();
+        assert!(frames.iter().eq(waiting.take(frames.len())));
+        assert_eq!(frames.is_empty(), self.transmitted == self.window.len());
+        self.transmitted += frames.len();
+        self.wire.extend(frames);
     }
 
     fn deliver(&mut self) {
@@ -158,16 +172,22 @@ impl Pair {
         let tags = tags.expect("the receiver does not lie");
         let done = self.acknowledged.len();
         let known = usize::try_from(count).expect("small");
-        assert_eq!(tags, self.arrived[done..known]);
-        for tag in tags {
-            assert_eq!(self.window.pop_front(), Some(tag));
+        let frames = &self.arrived[done..known];
+        assert_eq!(tags, self.tags(frames));
+        for frame in frames {
+            assert_eq!(self.window.pop_front(), Some(*frame));
             self.transmitted = self.transmitted.saturating_sub(1);
-            self.acknowledged.push(tag);
+            self.acknowledged.push(*frame);
         }
     }
 
+    /// Only what was pushed alone is taken back.
     fn take_back(&mut self, place: usize) {
         let Some(frame) = self.window.get(place).copied() else { return };
+        let before = frame.checked_sub(1);
+        if !self.is_last[frame] || before.is_some_and(|before| !self.is_last[before]) {
+            return;
+        }
         let taken = self.sender.take_back(|tag| *tag == frame);
         if place < self.transmitted {
             assert_eq!(taken, None, "it has left");
@@ -222,15 +242,37 @@ impl Pair {
 
     /// The session ends here: what it says never left has not arrived, and everything is named.
     fn break_off(self) {
-        let unacked: Vec<_> = self.sender.into_unacked().collect();
-        let named: VecDeque<usize> = unacked.iter().map(|(_, tag, _)| *tag).collect();
-        assert_eq!(named, self.window);
-        for (place, (bytes, tag, may_have_left)) in unacked.into_iter().enumerate() {
-            assert_eq!(may_have_left, place < self.transmitted);
-            assert_eq!(bytes.len(), self.lengths[tag]);
-            assert!(may_have_left || !self.arrived.contains(&tag));
+        let mut named = VecDeque::new();
+        for (bytes, tag, may_have_left) in self.sender.into_unacked() {
+            let frames = decoded(&bytes);
+            assert_eq!(frames.last(), Some(&tag));
+            for frame in frames {
+                assert_eq!(may_have_left, named.len() < self.transmitted);
+                assert!(may_have_left || !self.arrived.contains(&frame));
+                named.push_back(frame);
+            }
         }
+        assert_eq!(named, self.window);
     }
+}
+
+/// The first byte is how many there are behind it, and those are the frame's number.
+fn encoded(frame: usize, len: usize) -> Vec<u8> {
+    let number = u8::try_from(frame).expect("there are not so many steps");
+    let mut bytes = std::vec![number; len];
+    bytes[0] = u8::try_from(len - 1).expect("short");
+    bytes
+}
+
+/// The numbers of frames.
+fn decoded(mut bytes: &[u8]) -> Vec<usize> {
+    let mut frames = Vec::new();
+    while let [len, rest @ ..] = bytes {
+        let (frame, after) = rest.split_at(usize::from(*len));
+        frames.push(usize::from(frame[0]));
+        bytes = after;
+    }
+    frames
 }
 
 proptest! {
@@ -253,15 +295,16 @@ proptest! {
 #[test]
 fn numbers_have_an_end_and_a_channel_is_full_there() {
     let mut channel = Channel::new();
-    channel.acked = NUMBERS_MAX - 1;
-    channel.received = NUMBERS_MAX - 1;
-    assert!(channel.has_room(1, FRAMES_MAX, BYTES_MAX));
+    let number = NUMBERS_MAX - 1;
+    (channel.acked, channel.sent, channel.pushed) = (number, number, number);
+    channel.received = number;
+    assert!(channel.has_room(1, 1, FRAMES_MAX, BYTES_MAX));
     channel.push(Bytes::from_static(b"x"), ());
     assert_eq!(channel.transmit_all().count(), 1);
     let mut acknowledged = 0;
     channel.acknowledge(NUMBERS_MAX, |()| acknowledged += 1).expect("it was sent");
     assert_eq!((acknowledged, channel.acked), (1, NUMBERS_MAX));
-    assert!(!channel.has_room(1, FRAMES_MAX, BYTES_MAX));
+    assert!(!channel.has_room(1, 1, FRAMES_MAX, BYTES_MAX));
     // What needs no room, such as a goodbye to a room, still has a number.
     for _ in 0..SERVER_WINDOW_FRAMES_MAX {
         channel.push(Bytes::from_static(b"x"), ());

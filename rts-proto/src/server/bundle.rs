@@ -9,7 +9,7 @@ use super::session::{Session, SessionNumber};
 use super::{Output, Server};
 
 /// Frames that are together not longer than this are copied together: each output costs more than the copy.
-const BUNDLE_BYTES_MAX: usize = 16 * 1_024;
+pub(super) const BUNDLE_BYTES_MAX: usize = 16 * 1_024;
 
 /// Puts frames together, and remembers the last bundle: in a room the next session often gets the same frames.
 #[derive(Debug, Default)]

@@ -152,8 +152,14 @@ impl Server {
         match (carried, wire::read(frame)) {
             (Some(number), Some(frame)) => self.hot_frame_received(now, number, frame),
             (carried, _) => match (carried, Frame::decode(memory.slice_ref(frame))?) {
-                (Some(number), Some(frame)) => self.session_frame_received(now, id, number, frame),
-                (None, Some(frame)) => self.opening_frame_received(now, id, frame),
+                (Some(number), Some(frame)) => {
+                    self.settle_broadcasts();
+                    self.session_frame_received(now, id, number, frame)
+                }
+                (None, Some(frame)) => {
+                    self.settle_broadcasts();
+                    self.opening_frame_received(now, id, frame)
+                }
                 (Some(number), None) if planted(Bug::UnknownKindCounted) => {
                     self.count_frame(now, number, true)
                 }
@@ -207,6 +213,7 @@ impl Server {
 
     /// The peer broke a rule: it is told which, and what it did is not resumed.
     pub(super) fn misbehaved(&mut self, now: Instant, id: LinkId, error: ProtocolError) {
+        self.settle_broadcasts();
         let code = CloseCode::from(&error);
         let session = self.links.get(&id).and_then(Link::session);
         self.close(id, code, &error.to_string());

@@ -9,6 +9,7 @@ mod backend;
 mod bans;
 mod bundle;
 mod config;
+mod fan_out;
 mod flush;
 mod link;
 mod login;
@@ -44,6 +45,7 @@ use crate::{
     UserId,
 };
 use bundle::Bundler;
+use fan_out::FanOut;
 use flush::{Dirty, LateAck};
 use link::Link;
 use login::Tombstone;
@@ -196,6 +198,7 @@ pub struct Server {
     calls: BTreeMap<CallId, Call>,
     last_call: u64,
     due: BTreeSet<(Instant, Due)>,
+    fan_out: FanOut,
     dirty: Dirty,
     bundler: Bundler,
     late_acks: VecDeque<LateAck>,
@@ -232,6 +235,7 @@ impl Server {
             calls: BTreeMap::new(),
             last_call: 0,
             due: BTreeSet::new(),
+            fan_out: FanOut::default(),
             dirty: Dirty::default(),
             bundler: Bundler::default(),
             late_acks: VecDeque::new(),
@@ -243,7 +247,11 @@ impl Server {
 
     /// Takes in what happened. An earlier `now` than before counts as the latest one.
     pub fn handle_input(&mut self, now: Instant, input: Input) {
-        let now = self.advance(now);
+        // Broadcasts that come in may go on with those of the input before.
+        if !matches!(input, Input::Received(..)) {
+            self.settle_broadcasts();
+        }
+        let now = self.pass_time(now);
         match input {
             Input::Tick => self.flush(now),
             Input::Accepted(link, key) => self.link_accepted(now, link, key),
@@ -277,8 +285,14 @@ impl Server {
         }
     }
 
-    /// Time moves on, and what is due by now has happened before anything that comes in now.
+    /// All that came in before has happened.
     fn advance(&mut self, now: Instant) -> Instant {
+        self.settle_broadcasts();
+        self.pass_time(now)
+    }
+
+    /// Time moves on, and what is due by now has happened before anything that comes in now.
+    fn pass_time(&mut self, now: Instant) -> Instant {
         self.now = self.now.max(now);
         self.fire_timers(self.now);
         self.now

@@ -1,22 +1,19 @@
-//! Rooms: members, notices, fan-out. Section 6 of the protocol.
+//! Rooms: members and notices. Section 6 of the protocol.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::bans::Ban;
 use super::posts::Posts;
-use super::session::{Outcome, SessionNumber};
+use super::session::SessionNumber;
 use super::timers::Due;
 use super::{Report, Server};
 use crate::limits::{NOTICE_MEMBERS_MAX, ROOMS_PER_USER_MAX};
-use crate::payload::PayloadRef;
 use crate::planted::{Bug, planted};
 use crate::rate::TokenBucket;
 use crate::table::Table;
-use crate::wire::{self, Frame};
-use crate::{
-    AppId, BroadcastCode, BusinessId, Instant, LeaveReason, MessageId, RoomId, RoomState, UserId,
-};
+use crate::wire::Frame;
+use crate::{AppId, BusinessId, Instant, LeaveReason, RoomId, RoomState, UserId};
 
 /// One app's users, rooms and posts, and what its back end said about them. A session holds its app's id and reaches no
 /// other.
@@ -67,7 +64,7 @@ impl Room {
 
     /// Those of all members but this one, without a look at their names.
     fn others(&self, number: SessionNumber) -> impl Iterator<Item = SessionNumber> {
-        self.sessions().filter(move |other| *other != number || planted(Bug::EchoToSender))
+        self.sessions().filter(move |other| *other != number)
     }
 }
 
@@ -189,55 +186,6 @@ impl Server {
             self.remove_member(&app_id, id, &uid, LeaveReason::Left);
         }
         self.push_frame(number, Frame::LeaveAnswer { ticket });
-    }
-
-    /// §6.5.
-    pub(super) fn broadcast(
-        &mut self,
-        now: Instant,
-        number: SessionNumber,
-        id: MessageId,
-        room: RoomId,
-        payload: PayloadRef<'_>,
-    ) {
-        let code = self.fan_out(now, number, &room, payload);
-        self.add_outcome(now, number, Outcome::Broadcast(room, code, id));
-    }
-
-    /// Everybody gets the same bytes.
-    fn fan_out(
-        &mut self,
-        now: Instant,
-        number: SessionNumber,
-        id: &RoomId,
-        payload: PayloadRef<'_>,
-    ) -> BroadcastCode {
-        let Some(session) = self.sessions.get_mut(number) else { return BroadcastCode::Unknown };
-        if !session.allowance(now, &self.config).broadcasts.take(now) {
-            return BroadcastCode::OverRate;
-        }
-        if !session.rooms.contains(id) {
-            return BroadcastCode::NotInRoom;
-        }
-        let room = if planted(Bug::RoomOfAnyApp) {
-            self.apps.values_mut().find_map(|app| app.rooms.get_mut(id))
-        } else {
-            self.apps.get_mut(&session.app_id).and_then(|app| app.rooms.get_mut(id))
-        };
-        let Some(room) = room else { return BroadcastCode::NotInRoom };
-        if !room.broadcasts.take(now) {
-            return BroadcastCode::OverRate;
-        }
-        let bytes = wire::room_delivery(&session.uid, id, payload);
-        for member in room.others(number).skip(usize::from(planted(Bug::BroadcastSkipsOne))) {
-            let Some(session) = self.sessions.get_mut(member) else { continue };
-            if session.push(bytes.clone(), None) {
-                self.dirty.add(now, member, session);
-            } else {
-                self.overrun.push(member);
-            }
-        }
-        BroadcastCode::Ok
     }
 
     /// Takes a member out and tells the others. The member's session forgets the room by itself.

@@ -45,6 +45,7 @@ impl Server {
         match frame {
             HotFrame::Ack { received } => self.acknowledged(now, number, received)?,
             HotFrame::Send { id, to, payload, config } => {
+                self.settle_broadcasts();
                 self.send(now, number, id, to, payload, config);
             }
             HotFrame::Broadcast { id, room, payload } => {

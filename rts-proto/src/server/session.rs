@@ -192,10 +192,16 @@ impl Session {
     /// Puts a sequenced frame into the window; false when it has no room. Who calls this marks the session as dirty, so that the
     /// frame goes out with all others of the burst.
     pub(super) fn push(&mut self, bytes: Bytes, origin: Option<Origin>) -> bool {
+        self.push_run(bytes, 1, origin)
+    }
+
+    /// The same for some frames that lie one behind the other.
+    pub(super) fn push_run(&mut self, bytes: Bytes, frames: usize, origin: Option<Origin>) -> bool {
+        let len = bytes.len();
         let has_room =
-            self.channel.has_room(bytes.len(), SERVER_WINDOW_FRAMES_MAX, WINDOW_BYTES_MAX);
+            self.channel.has_room(frames, len, SERVER_WINDOW_FRAMES_MAX, WINDOW_BYTES_MAX);
         if has_room {
-            self.channel.push(bytes, origin);
+            self.channel.push_run(bytes, frames, origin);
         }
         has_room
     }
@@ -219,6 +225,9 @@ impl Server {
 
     /// §6.8: ends the sessions that did not take what they must.
     pub(super) fn end_overrun(&mut self, now: Instant) {
+        if !self.overrun.is_empty() {
+            self.settle_broadcasts();
+        }
         while let Some(number) = self.overrun.pop() {
             let Some(session) = self.sessions.get(number) else { continue };
             if let Some(link) = session.link {

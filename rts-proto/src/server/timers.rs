@@ -77,6 +77,7 @@ impl Server {
                 break;
             }
             let Some((deadline, due)) = self.due.pop_first() else { break };
+            self.settle_broadcasts();
             match due {
                 Due::LoginDeadline(link) => self.misbehaved(now, link, ProtocolError::LoginTimeout),
                 Due::SessionGrace(number) => self.grace_due(now, number),

@@ -126,6 +126,16 @@ impl Cutter {
     }
 }
 
+/// How many bytes the first `count` frames have, lengths and all, of bytes that are known to be frames.
+pub(crate) fn frames_len(bytes: &[u8], count: u64) -> usize {
+    let mut rest = bytes;
+    for _ in 0..count {
+        let prefix = Prefix::read(rest, usize::MAX).ok().flatten();
+        rest = prefix.and_then(|prefix| rest.get(prefix.total()..)).unwrap_or_default();
+    }
+    bytes.len() - rest.len()
+}
+
 /// A frame's length, and the length of that.
 #[derive(Clone, Copy)]
 struct Prefix {

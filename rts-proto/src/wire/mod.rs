@@ -17,7 +17,7 @@ use bytes::{Bytes, BytesMut};
 use prost::Message as _;
 
 pub use decoder::Decoder;
-pub(crate) use decoder::{Cutter, Piece};
+pub(crate) use decoder::{Cutter, Piece, frames_len};
 pub(crate) use hot::{HotFrame, broadcast_results, delivery, read, room_delivery, send_results};
 pub use login::{Accepted, Login, LoginAnswer, Resume, ResumeKey, SetServerParams};
 
