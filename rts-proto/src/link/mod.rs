@@ -20,28 +20,28 @@ const NUMBERS_MAX: u64 = u64::MAX - 2 * SERVER_WINDOW_FRAMES_MAX as u64;
 pub(crate) struct Channel<T> {
     window: VecDeque<Piece<T>>,
     /// Pieces at the front of the window that were transmitted on the session's newest link.
-    transmitted: usize,
+    transmitted: u32,
+    /// The frames of those.
+    transmitted_frames: u32,
+    /// Frames in the window.
+    frames: u32,
+    /// Bytes of all kinds that came since the other side was told last.
+    untold_bytes: u32,
     /// Bytes in the window.
     bytes: usize,
     /// Frames that were acknowledged: the number of the window's first frame.
     acked: u64,
-    /// The number of the first frame that was not transmitted on the newest link.
-    sent: u64,
-    /// The number of the next frame.
-    pushed: u64,
     /// Sequenced frames received.
     received: u64,
     /// What the last `Ack` or resume told the other side.
     told: u64,
-    /// Bytes of all kinds that came since then.
-    untold_bytes: usize,
 }
 
 /// A frame, or some that lie one behind the other.
 #[derive(Debug)]
 struct Piece<T> {
     bytes: Bytes,
-    frames: u64,
+    frames: u32,
     tag: T,
 }
 
@@ -50,13 +50,13 @@ impl<T> Channel<T> {
         Self {
             window: VecDeque::new(),
             transmitted: 0,
+            transmitted_frames: 0,
+            frames: 0,
+            untold_bytes: 0,
             bytes: 0,
             acked: 0,
-            sent: 0,
-            pushed: 0,
             received: 0,
             told: 0,
-            untold_bytes: 0,
         }
     }
 
@@ -66,53 +66,53 @@ impl<T> Channel<T> {
     }
 
     /// The same for some frames that lie one behind the other. They have one tag, which is given when all are acknowledged.
-    pub(crate) fn push_run(&mut self, bytes: Bytes, frames: usize, tag: T) {
-        let frames = frames as u64;
+    pub(crate) fn push_run(&mut self, bytes: Bytes, frames: u32, tag: T) {
         self.bytes += bytes.len();
-        self.pushed += frames;
+        self.frames += frames;
         self.window.push_back(Piece { bytes, frames, tag });
     }
 
     pub(crate) fn has_room(
         &self,
-        frames: usize,
+        frames: u32,
         bytes: usize,
         frames_max: usize,
         bytes_max: usize,
     ) -> bool {
-        let held = self.pushed - self.acked;
-        let fits = held + frames as u64 <= frames_max as u64 && self.bytes + bytes <= bytes_max;
+        let fits = (self.frames + frames) as usize <= frames_max && self.bytes + bytes <= bytes_max;
         fits && self.acked < NUMBERS_MAX || planted(Bug::WindowUnbounded)
     }
 
     /// The first piece that was not transmitted yet.
     pub(crate) fn peek(&self) -> Option<&T> {
-        self.window.get(self.transmitted).map(|piece| &piece.tag)
+        self.window.get(self.transmitted as usize).map(|piece| &piece.tag)
     }
 
     /// Counts the first untransmitted piece as transmitted and gives its bytes.
     pub(crate) fn transmit(&mut self) -> Option<Bytes> {
-        let piece = self.window.get(self.transmitted)?;
+        let piece = self.window.get(self.transmitted as usize)?;
         self.transmitted += 1;
-        self.sent += piece.frames;
+        self.transmitted_frames += piece.frames;
         Some(piece.bytes.clone())
     }
 
     /// Counts all pieces as transmitted and gives those that were not before.
     pub(crate) fn transmit_all(&mut self) -> impl Iterator<Item = &Bytes> + Clone {
-        self.sent = self.pushed;
-        let first = core::mem::replace(&mut self.transmitted, self.window.len());
-        self.window.range(first..).map(|piece| &piece.bytes)
+        let pieces =
+            u32::try_from(self.window.len()).expect("each has a frame, and those are counted");
+        let first = core::mem::replace(&mut self.transmitted, pieces);
+        self.transmitted_frames = self.frames;
+        self.window.range(first as usize..).map(|piece| &piece.bytes)
     }
 
     /// Takes a frame back. Only one that was not transmitted: the others have their numbers.
     pub(crate) fn take_back(&mut self, mut wanted: impl FnMut(&T) -> bool) -> Option<T> {
-        let first = if planted(Bug::TakesBackWhatLeft) { 0 } else { self.transmitted };
+        let first = if planted(Bug::TakesBackWhatLeft) { 0 } else { self.transmitted as usize };
         let index = (first..self.window.len())
             .find(|index| self.window.get(*index).is_some_and(|piece| wanted(&piece.tag)))?;
         let piece = self.window.remove(index)?;
         self.bytes -= piece.bytes.len();
-        self.pushed -= piece.frames;
+        self.frames -= piece.frames;
         Some(piece.tag)
     }
 
@@ -136,10 +136,10 @@ impl<T> Channel<T> {
         acknowledged: impl FnMut(T),
     ) -> Result<(), ProtocolError> {
         self.check_ack(received)?;
-        let one_more = planted(Bug::ResumeDropsOneMore) && received < self.sent;
+        let one_more = planted(Bug::ResumeDropsOneMore) && received < self.sent();
         self.settle(received + u64::from(one_more), acknowledged);
         if !planted(Bug::NoReplayAfterResume) {
-            (self.transmitted, self.sent) = (0, self.acked);
+            (self.transmitted, self.transmitted_frames) = (0, 0);
         }
         if planted(Bug::NoFifoAfterResume) && self.window.len() > 1 {
             self.window.swap(0, 1);
@@ -149,8 +149,13 @@ impl<T> Channel<T> {
         Ok(())
     }
 
+    /// Frames that were transmitted: the number of the first one that was not.
+    fn sent(&self) -> u64 {
+        self.acked + u64::from(self.transmitted_frames)
+    }
+
     fn check_ack(&self, received: u64) -> Result<(), ProtocolError> {
-        let (acked, sent) = (self.acked, self.sent);
+        let (acked, sent) = (self.acked, self.sent());
         match (acked..=sent).contains(&received) {
             true => Ok(()),
             false => Err(ProtocolError::BadAck { received, acked, sent }),
@@ -162,19 +167,24 @@ impl<T> Channel<T> {
         while self.acked < acked
             && let Some(first) = self.window.front_mut()
         {
-            let count = acked - self.acked;
-            if count < first.frames {
-                let bytes_len = wire::frames_len(&first.bytes, count);
-                first.bytes.advance(bytes_len);
-                first.frames -= count;
-                self.bytes -= bytes_len;
-                self.acked = acked;
-                return;
-            }
-            self.acked += first.frames;
-            self.bytes -= first.bytes.len();
-            self.transmitted -= 1;
-            if let Some(piece) = self.window.pop_front() {
+            let frames = u32::try_from(acked - self.acked).unwrap_or(u32::MAX).min(first.frames);
+            let is_whole = frames == first.frames;
+            let bytes_len = match is_whole {
+                true => first.bytes.len(),
+                false => {
+                    let one_more = u32::from(planted(Bug::PartForgotten));
+                    wire::frames_len(&first.bytes, frames + one_more)
+                }
+            };
+            // The memory stays until the whole piece is acknowledged; that is one piece for a channel, the first.
+            first.bytes.advance(bytes_len);
+            first.frames -= frames;
+            self.bytes -= bytes_len;
+            self.frames -= frames;
+            self.transmitted_frames -= frames;
+            self.acked += u64::from(frames);
+            if is_whole && let Some(piece) = self.window.pop_front() {
+                self.transmitted -= 1;
                 acknowledged(piece.tag);
             }
         }
@@ -182,6 +192,7 @@ impl<T> Channel<T> {
 
     /// Counts bytes of the other side, before the frames that are in them.
     pub(crate) fn count_bytes(&mut self, bytes: usize) {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         self.untold_bytes = self.untold_bytes.saturating_add(bytes);
     }
 
@@ -208,7 +219,8 @@ impl<T> Channel<T> {
     /// Whether so much has arrived that the acknowledgement must not wait (§4.4).
     pub(crate) fn owes_much(&self) -> bool {
         self.owes_ack()
-            && (self.unacknowledged() >= ACK_FRAMES_MAX || self.untold_bytes >= ACK_BYTES_MAX)
+            && (self.unacknowledged() >= ACK_FRAMES_MAX
+                || self.untold_bytes as usize >= ACK_BYTES_MAX)
     }
 
     /// What the last `Ack` or resume told the other side.
@@ -234,7 +246,7 @@ impl<T> Channel<T> {
     /// Ends the channel: every piece that was not acknowledged, in order, and whether it may have
     /// left.
     pub(crate) fn into_unacked(self) -> impl Iterator<Item = (Bytes, T, bool)> {
-        let transmitted = if planted(Bug::ForgetsWhatLeft) { 0 } else { self.transmitted };
+        let transmitted = if planted(Bug::ForgetsWhatLeft) { 0 } else { self.transmitted as usize };
         self.window
             .into_iter()
             .enumerate()

@@ -3,16 +3,15 @@
 
 use alloc::vec::Vec;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::Server;
-use super::bundle::BUNDLE_BYTES_MAX;
+use super::bundle::{BUNDLE_BYTES_MAX, joined};
 use super::rooms::Room;
-use super::session::{Outcome, SessionNumber};
+use super::session::{Outcome, Session, SessionNumber};
 use crate::payload::PayloadRef;
 use crate::planted::{Bug, planted};
-use crate::wire;
-use crate::{AppId, BroadcastCode, Instant, MessageId, RoomId};
+use crate::{AppId, BroadcastCode, Instant, MessageId, RoomId, wire};
 
 /// Broadcasts to one room that were accepted, and that no member has in its window yet. They are put there
 /// before anything else happens that a member, or who is one, could tell from the order.
@@ -31,14 +30,26 @@ impl FanOut {
         is_same && self.bytes_len + frame.len() <= BUNDLE_BYTES_MAX
     }
 
+    fn frames_len(&self) -> u32 {
+        u32::try_from(self.frames.len()).expect("not so many are so short")
+    }
+
     /// All frames one behind the other.
     fn joined(&self) -> Bytes {
-        if let [(_, frame)] = &self.frames[..] {
-            return frame.clone();
+        match &self.frames[..] {
+            [(_, frame)] => frame.clone(),
+            frames => joined(frames.iter().map(|(_, frame)| frame), self.bytes_len),
         }
-        let mut joined = BytesMut::with_capacity(self.bytes_len);
-        self.frames.iter().for_each(|(_, frame)| joined.extend_from_slice(frame));
-        joined.freeze()
+    }
+
+    /// Puts into a member's window what others sent; false when it has no room for that.
+    fn push_to(&self, member: SessionNumber, session: &mut Session, all: &Bytes) -> bool {
+        let is_its_own = |sender: SessionNumber| sender == member && !planted(Bug::EchoToSender);
+        if !self.frames.iter().any(|(sender, _)| is_its_own(*sender)) {
+            return session.push_run(all.clone(), self.frames_len(), None);
+        }
+        let mut others = self.frames.iter().filter(|(sender, _)| !is_its_own(*sender));
+        others.all(|(_, frame)| session.push(frame.clone(), None))
     }
 }
 
@@ -93,28 +104,20 @@ impl Server {
     /// Puts what was broadcast into the windows of the members.
     pub(super) fn settle_broadcasts(&mut self) {
         let Some((app_id, id)) = self.fan_out.room.take() else { return };
-        let joined = self.fan_out.joined();
-        let frames = &self.fan_out.frames;
+        let mut fan_out = core::mem::take(&mut self.fan_out);
+        let all = fan_out.joined();
         let room = self.apps.get(&app_id).and_then(|app| app.rooms.get(&id));
         let members = room.into_iter().flat_map(Room::sessions);
         for member in members.skip(usize::from(planted(Bug::BroadcastSkipsOne))) {
             let Some(session) = self.sessions.get_mut(member) else { continue };
-            let is_others =
-                |frame: &&(SessionNumber, Bytes)| frame.0 != member || planted(Bug::EchoToSender);
-            let has_room = match frames.iter().all(|frame| is_others(&frame)) {
-                true => session.push_run(joined.clone(), frames.len(), None),
-                false => frames
-                    .iter()
-                    .filter(is_others)
-                    .all(|(_, frame)| session.push(frame.clone(), None)),
-            };
-            if has_room {
+            if fan_out.push_to(member, session, &all) {
                 self.dirty.add(self.now, member, session);
             } else {
                 self.overrun.push(member);
             }
         }
-        self.fan_out.frames.clear();
-        self.fan_out.bytes_len = 0;
+        // Its memory serves again.
+        fan_out.frames.clear();
+        self.fan_out.frames = fan_out.frames;
     }
 }

@@ -99,9 +99,8 @@ impl Server {
                 if !session.push_outcomes() {
                     self.overrun.push(number);
                 }
-                self.bundler.transmit(session, &mut self.outputs);
+                session.transmit_window(&mut self.outputs);
             }
-            self.bundler.forget();
             // Nothing owes anything now: the list's memory serves again.
             self.dirty.numbers = numbers;
             self.end_overrun(now);

@@ -44,7 +44,6 @@ use crate::{
     AppId, CallId, CloseCode, Instant, LinkId, LoginCode, LoginId, OnlineStatus, TargetId, Text,
     UserId,
 };
-use bundle::Bundler;
 use fan_out::FanOut;
 use flush::{Dirty, LateAck};
 use link::Link;
@@ -200,7 +199,6 @@ pub struct Server {
     due: BTreeSet<(Instant, Due)>,
     fan_out: FanOut,
     dirty: Dirty,
-    bundler: Bundler,
     late_acks: VecDeque<LateAck>,
     /// Who is told of what an acknowledgement is for, while it is read.
     acknowledged: Vec<Origin>,
@@ -237,7 +235,6 @@ impl Server {
             due: BTreeSet::new(),
             fan_out: FanOut::default(),
             dirty: Dirty::default(),
-            bundler: Bundler::default(),
             late_acks: VecDeque::new(),
             acknowledged: Vec::new(),
             overrun: Vec::new(),

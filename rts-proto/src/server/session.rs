@@ -196,7 +196,7 @@ impl Session {
     }
 
     /// The same for some frames that lie one behind the other.
-    pub(super) fn push_run(&mut self, bytes: Bytes, frames: usize, origin: Option<Origin>) -> bool {
+    pub(super) fn push_run(&mut self, bytes: Bytes, frames: u32, origin: Option<Origin>) -> bool {
         let len = bytes.len();
         let has_room =
             self.channel.has_room(frames, len, SERVER_WINDOW_FRAMES_MAX, WINDOW_BYTES_MAX);

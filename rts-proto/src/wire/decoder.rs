@@ -127,7 +127,7 @@ impl Cutter {
 }
 
 /// How many bytes the first `count` frames have, lengths and all, of bytes that are known to be frames.
-pub(crate) fn frames_len(bytes: &[u8], count: u64) -> usize {
+pub(crate) fn frames_len(bytes: &[u8], count: u32) -> usize {
     let mut rest = bytes;
     for _ in 0..count {
         let prefix = Prefix::read(rest, usize::MAX).ok().flatten();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rts_proto::server::Config;
 use rts_proto::wire::Frame;
-use rts_proto::{CloseCode, LinkId, MessageConfig, MessageId, Payload, RoomId};
+use rts_proto::{CloseCode, LinkId, MessageConfig, MessageId, Payload};
 
 use crate::support::{Shard, delivery, login, message, resume};
 
@@ -56,43 +56,6 @@ fn a_piece_has_so_many_bytes_and_not_one_more() {
             _ => assert_eq!(lengths, [half, half + 1]),
         }
     }
-}
-
-#[test]
-fn members_who_get_the_same_share_it_and_one_who_gets_more_has_its_own() {
-    let mut shard = Shard::new(Config::default());
-    let links = ["alice", "bob", "carol", "dave"].map(|uid| shard.log_in(login(uid)).0);
-    let [alice, bob, carol, dave] = links;
-    let room = RoomId::new("room").expect("well formed");
-    for link in links {
-        shard.say(link, Frame::Join { room: room.clone(), ticket: 1, business_id: None });
-    }
-    shard.tick();
-    for link in links {
-        shard.pieces(link);
-        shard.hear(link);
-    }
-    let (erin, _) = shard.log_in(login("erin"));
-    shard.say(erin, message(1, "carol", "for you alone"));
-    for id in [1, 2] {
-        let payload = Payload::text(if id == 1 { "one" } else { "two" });
-        shard.say(alice, Frame::Broadcast { id: MessageId(id), room: room.clone(), payload });
-    }
-    shard.tick();
-    let pieces = [bob, carol, dave].map(|link| shard.pieces(link));
-    assert_eq!(pieces.each_ref().map(Vec::len), [1, 1, 1]);
-    let [bobs, carols, daves] = pieces.map(|mut pieces| pieces.remove(0));
-    assert_eq!(bobs.as_ptr(), daves.as_ptr(), "the same memory");
-    assert_eq!(carols[carols.len() - bobs.len()..], bobs);
-    let told = |text: &str| Frame::RoomDelivery {
-        from: login("alice").uid,
-        room: room.clone(),
-        payload: Payload::text(text.to_owned()),
-    };
-    let heard = [bob, carol, dave].map(|link| shard.hear(link));
-    assert_eq!(heard[0], [told("one"), told("two")]);
-    assert_eq!(heard[1], [delivery("erin", "for you alone"), told("one"), told("two")]);
-    assert_eq!(heard[2], heard[0]);
 }
 
 #[test]

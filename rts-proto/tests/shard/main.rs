@@ -6,6 +6,7 @@ mod bundles;
 mod claims;
 #[path = "../golden/document.rs"]
 mod document;
+mod fan_out;
 mod links;
 mod resume;
 mod rooms;

@@ -1,0 +1,183 @@
+//! How broadcasts of a burst come to the members of a room: together and shared, and in their place among all that happens.
+
+use rts_proto::server::Config;
+use rts_proto::wire::{Accepted, Frame};
+use rts_proto::{LeaveReason, LinkId, MessageId, Payload, RoomId, RoomState};
+
+use crate::support::{Shard, delivery, login, message, resume, user};
+
+/// Broadcasts that are together not longer are one piece.
+const BUNDLE_BYTES_MAX: usize = 16 * 1_024;
+
+fn room() -> RoomId {
+    RoomId::new("room").expect("well formed")
+}
+
+fn join() -> Frame {
+    Frame::Join { room: room(), ticket: 1, business_id: None }
+}
+
+fn broadcast(id: u64, text: &str) -> Frame {
+    Frame::Broadcast { id: MessageId(id), room: room(), payload: Payload::text(text) }
+}
+
+fn told(from: &str, text: &str) -> Frame {
+    Frame::RoomDelivery { from: user(from), room: room(), payload: Payload::text(text) }
+}
+
+/// Users who are in the room, with their links and sessions. Nothing waits to be heard.
+fn members<const N: usize>(uids: [&str; N]) -> (Shard, [LinkId; N], [Accepted; N]) {
+    let mut shard = Shard::new(Config::default());
+    let logins = uids.map(|uid| shard.log_in(login(uid)));
+    let links = logins.each_ref().map(|(link, _)| *link);
+    for link in links {
+        shard.say(link, join());
+    }
+    for link in links {
+        shard.hear(link);
+        shard.pieces(link);
+    }
+    (shard, links, logins.map(|(_, accepted)| accepted))
+}
+
+#[test]
+fn members_share_what_they_get_and_one_who_gets_more_has_its_own() {
+    let (mut shard, [alice, bob, carol, dave], _) = members(["alice", "bob", "carol", "dave"]);
+    let (erin, _) = shard.log_in(login("erin"));
+    shard.say(erin, message(1, "carol", "for you alone"));
+    shard.say(alice, broadcast(1, "one"));
+    shard.say(alice, broadcast(2, "two"));
+    let heard = [bob, carol, dave].map(|link| shard.hear(link));
+    let expected = ["one", "two"].map(|text| told("alice", text));
+    assert_eq!(heard[0], expected);
+    assert_eq!(heard[1][0], delivery("erin", "for you alone"));
+    assert_eq!(heard[1][1..], expected);
+    assert_eq!(heard[2], expected);
+    let [bobs, carols, daves] = [bob, carol, dave].map(|link| shard.pieces(link));
+    assert_eq!([bobs.len(), carols.len(), daves.len()], [1, 1, 1]);
+    assert_eq!(bobs[0].as_ptr(), daves[0].as_ptr(), "the same memory");
+    assert!(carols[0].ends_with(&bobs[0]));
+}
+
+#[test]
+fn a_piece_has_so_many_bytes_and_not_one_more() {
+    for extra in [0, 1] {
+        let (mut shard, [alice, bob], _) = members(["alice", "bob"]);
+        let text = |bytes| "x".repeat(bytes);
+        let half = BUNDLE_BYTES_MAX / 2;
+        let payload = half - (told("alice", &text(half)).encode().len() - half);
+        let texts = [text(payload), text(payload + extra)];
+        for (id, text) in (1..).zip(&texts) {
+            shard.say(alice, broadcast(id, text));
+        }
+        assert_eq!(shard.hear(bob), texts.map(|text| told("alice", &text)));
+        let lengths: Vec<usize> = shard.pieces(bob).iter().map(|piece| piece.len()).collect();
+        match extra {
+            0 => assert_eq!(lengths, [BUNDLE_BYTES_MAX]),
+            _ => assert_eq!(lengths, [half, half + 1]),
+        }
+    }
+}
+
+#[test]
+fn who_speaks_gets_what_the_others_say_and_not_its_own() {
+    let (mut shard, [alice, bob, carol], _) = members(["alice", "bob", "carol"]);
+    let said = [(alice, "alice", "one"), (bob, "bob", "two"), (alice, "alice", "three")];
+    for (id, (link, _, text)) in (1..).zip(said) {
+        shard.say(link, broadcast(id, text));
+    }
+    let all = said.map(|(_, from, text)| told(from, text));
+    let mut delivered = |link| {
+        let heard = shard.hear(link).into_iter();
+        heard.filter(|frame| matches!(frame, Frame::RoomDelivery { .. })).collect::<Vec<_>>()
+    };
+    assert_eq!(delivered(carol), all);
+    let [one, two, three] = all;
+    assert_eq!(delivered(alice), [two]);
+    assert_eq!(delivered(bob), [one, three]);
+}
+
+#[test]
+fn what_was_acknowledged_of_a_piece_is_not_sent_again_and_the_rest_is() {
+    let texts = ["one", "two", "three"];
+    for known in 0..=texts.len() {
+        for is_told_before in [true, false] {
+            let (mut shard, [alice, bob], [_, accepted]) = members(["alice", "bob"]);
+            // The answer to its join was the first frame.
+            let received = 1 + known as u64;
+            for (id, text) in (1..).zip(texts) {
+                shard.say(alice, broadcast(id, text));
+            }
+            assert_eq!(shard.hear(bob).len(), texts.len());
+            if is_told_before {
+                shard.say(bob, Frame::Ack { received });
+            }
+            shard.hang_up(bob);
+            let again = shard.link();
+            shard.say(again, Frame::Login(resume("bob", &accepted, received)));
+            let rest: Vec<Frame> = texts[known..].iter().map(|text| told("alice", text)).collect();
+            assert_eq!(shard.hear(again)[1..], rest, "{known} of them");
+            let acked = shard.server.stats().window_bytes;
+            let expected: usize = rest.into_iter().map(|frame| frame.encode().len()).sum();
+            // Alice has acknowledged nothing: that bob came, and her results.
+            shard.say(again, Frame::Ack { received: 4 });
+            assert_eq!(acked - shard.server.stats().window_bytes, expected);
+        }
+    }
+}
+
+#[test]
+fn who_joins_or_leaves_in_a_burst_gets_what_is_said_while_it_is_a_member() {
+    let (mut shard, [alice, bob], _) = members(["alice", "bob"]);
+    let (carol, _) = shard.log_in(login("carol"));
+    shard.say(alice, broadcast(1, "one"));
+    shard.say(carol, join());
+    shard.say(alice, broadcast(2, "two"));
+    shard.say(bob, Frame::Leave { room: room(), ticket: 2 });
+    shard.say(alice, broadcast(3, "three"));
+    let came = Frame::MemberJoined { room: room(), uid: user("carol") };
+    let (one, two, three) = (told("alice", "one"), told("alice", "two"), told("alice", "three"));
+    let heard = shard.hear(bob);
+    let heard: Vec<_> = heard.iter().filter(|frame| !matches!(frame, Frame::Ack { .. })).collect();
+    assert_eq!(heard, [&one, &came, &two, &Frame::LeaveAnswer { ticket: 2 }]);
+    let heard = shard.hear(carol);
+    let members = vec![user("alice"), user("bob")];
+    let answer = Frame::JoinAnswer { ticket: 1, state: RoomState::Joined, members };
+    let left = Frame::MemberLeft { room: room(), uid: user("bob"), reason: LeaveReason::Left };
+    assert_eq!(heard[heard.len() - 4..], [answer, two, left, three]);
+}
+
+#[test]
+fn who_hangs_up_or_breaks_a_rule_in_a_burst_was_a_member_until_then() {
+    let (mut shard, [alice, bob, carol], _) = members(["alice", "bob", "carol"]);
+    shard.say(bob, broadcast(1, "one"));
+    shard.say(bob, Frame::Logout);
+    shard.say(alice, broadcast(1, "two"));
+    shard.say(alice, Frame::Pong);
+    let left = |uid, reason| Frame::MemberLeft { room: room(), uid: user(uid), reason };
+    let expected = [
+        told("bob", "one"),
+        left("bob", LeaveReason::Left),
+        told("alice", "two"),
+        left("alice", LeaveReason::Dropped),
+    ];
+    assert_eq!(shard.hear(carol), expected);
+}
+
+#[test]
+fn broadcasts_and_messages_of_a_burst_keep_their_order() {
+    let (mut shard, [alice, bob], _) = members(["alice", "bob"]);
+    shard.say(alice, broadcast(1, "one"));
+    shard.say(alice, message(2, "bob", "two"));
+    shard.say(alice, broadcast(3, "three"));
+    shard.say(bob, Frame::Ping);
+    shard.say(alice, broadcast(4, "four"));
+    let expected = [
+        told("alice", "one"),
+        delivery("alice", "two"),
+        told("alice", "three"),
+        Frame::Pong,
+        told("alice", "four"),
+    ];
+    assert_eq!(shard.hear(bob), expected);
+}
