@@ -151,20 +151,19 @@ impl Server {
     ) -> Result<(), ProtocolError> {
         match (carried, wire::read(frame)) {
             (Some(number), Some(frame)) => self.hot_frame_received(now, number, frame),
-            (carried, _) => match (carried, Frame::decode(memory.slice_ref(frame))?) {
-                (Some(number), Some(frame)) => {
-                    self.settle_broadcasts();
-                    self.session_frame_received(now, id, number, frame)
+            (carried, _) => {
+                self.settle_broadcasts();
+                match (carried, Frame::decode(memory.slice_ref(frame))?) {
+                    (Some(number), Some(frame)) => {
+                        self.session_frame_received(now, id, number, frame)
+                    }
+                    (None, Some(frame)) => self.opening_frame_received(now, id, frame),
+                    (Some(number), None) if planted(Bug::UnknownKindCounted) => {
+                        self.count_frame(now, number, true)
+                    }
+                    (_, None) => Ok(()),
                 }
-                (None, Some(frame)) => {
-                    self.settle_broadcasts();
-                    self.opening_frame_received(now, id, frame)
-                }
-                (Some(number), None) if planted(Bug::UnknownKindCounted) => {
-                    self.count_frame(now, number, true)
-                }
-                (_, None) => Ok(()),
-            },
+            }
         }
     }
 

@@ -244,11 +244,11 @@ impl Server {
 
     /// Takes in what happened. An earlier `now` than before counts as the latest one.
     pub fn handle_input(&mut self, now: Instant, input: Input) {
-        // Broadcasts that come in may go on with those of the input before.
-        if !matches!(input, Input::Received(..)) {
-            self.settle_broadcasts();
-        }
-        let now = self.pass_time(now);
+        let now = match input {
+            // Broadcasts in it may go on with those of the input before.
+            Input::Received(..) => self.pass_time(now),
+            _ => self.advance(now),
+        };
         match input {
             Input::Tick => self.flush(now),
             Input::Accepted(link, key) => self.link_accepted(now, link, key),
