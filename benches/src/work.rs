@@ -13,6 +13,8 @@ use crate::hall::{self, Hall};
 pub const PAYLOAD_BYTES: usize = 100;
 /// Messages that arrive together.
 const BURST: u64 = 32;
+/// Broadcasts that do.
+const BROADCASTS: u64 = 16;
 /// Beside whom the work is done.
 const IDLE_USERS: u64 = 100_000;
 const MEMBERS: u64 = 1_000;
@@ -33,6 +35,8 @@ pub enum Work {
     P2pBesideIdle,
     /// A broadcast to 1,000 members and their acknowledgements; for one member.
     FanOut,
+    /// The same, 16 in one burst; for one of them and one member.
+    FanOutBurst,
     /// A session goes on over a new link.
     Resume,
     /// A millisecond over 100,000 sessions: 20 heartbeats, and the three or so of their timers that are due.
@@ -44,13 +48,14 @@ pub enum Work {
 }
 
 /// All of them, with their names.
-pub const WORKS: [(&str, Work); 10] = [
+pub const WORKS: [(&str, Work); 11] = [
     ("decode", Work::Decode),
     ("encode", Work::Encode),
     ("p2p", Work::P2p),
     ("p2p_burst", Work::P2pBurst),
     ("p2p_beside_idle", Work::P2pBesideIdle),
     ("fan_out", Work::FanOut),
+    ("fan_out_burst", Work::FanOutBurst),
     ("resume", Work::Resume),
     ("timers", Work::Timers),
     ("one_due", Work::OneDue),
@@ -79,7 +84,8 @@ impl Work {
             Self::P2p => (p2p(2, 1), 1),
             Self::P2pBurst => (p2p(2, BURST), BURST),
             Self::P2pBesideIdle => (p2p(15_000, 1), 1),
-            Self::FanOut => (fan_out(), MEMBERS),
+            Self::FanOut => (fan_out(1), MEMBERS),
+            Self::FanOutBurst => (fan_out(BROADCASTS), BROADCASTS * MEMBERS),
             Self::Resume => (resume(), 1),
             Self::Timers => (timers(), 1),
             Self::OneDue => (one_due(10_000), 1),
@@ -134,18 +140,19 @@ fn p2p(users: u64, burst: u64) -> Box<dyn FnMut()> {
     })
 }
 
-/// User 0 speaks, the others acknowledge.
-fn fan_out() -> Box<dyn FnMut()> {
+/// User 0 speaks, the others acknowledge, and so does user 0 its results.
+fn fan_out(burst: u64) -> Box<dyn FnMut()> {
     let members = MEMBERS + 1;
     let mut hall = Hall::new(members);
     let mut received = hall.join_all(members);
-    let broadcast = hall::broadcast(1_000, &payload());
+    let broadcasts = vec![hall::broadcast(1_000, &payload()); burst as usize];
+    let broadcasts = Bytes::from(broadcasts.concat());
     Box::new(move || {
-        hall.receive(0, broadcast.clone());
+        hall.receive(0, broadcasts.clone());
         hall.tick();
         hall.drain(discard);
         for (user, received) in received.iter_mut().enumerate() {
-            *received += 1;
+            *received += if user == 0 { 1 } else { burst };
             hall.receive(user as u64, hall::ack(*received));
         }
     })
