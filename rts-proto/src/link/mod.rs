@@ -164,27 +164,26 @@ impl<T> Channel<T> {
 
     /// Forgets the frames up to this number, which were transmitted.
     fn settle(&mut self, acked: u64, mut acknowledged: impl FnMut(T)) {
-        while self.acked < acked
+        let count = acked - core::mem::replace(&mut self.acked, acked);
+        let mut count = u32::try_from(count).expect("not more than were transmitted");
+        self.frames -= count;
+        self.transmitted_frames -= count;
+        while count > 0
             && let Some(first) = self.window.front_mut()
         {
-            let frames = u32::try_from(acked - self.acked).unwrap_or(u32::MAX).min(first.frames);
-            let is_whole = frames == first.frames;
-            let bytes_len = match is_whole {
-                true => first.bytes.len(),
-                false => {
-                    let one_more = u32::from(planted(Bug::PartForgotten));
-                    wire::frames_len(&first.bytes, frames + one_more)
-                }
-            };
-            // The memory stays until the whole piece is acknowledged; that is one piece for a channel, the first.
-            first.bytes.advance(bytes_len);
-            first.frames -= frames;
-            self.bytes -= bytes_len;
-            self.frames -= frames;
-            self.transmitted_frames -= frames;
-            self.acked += u64::from(frames);
-            if is_whole && let Some(piece) = self.window.pop_front() {
-                self.transmitted -= 1;
+            if first.frames > count {
+                let one_more = u32::from(planted(Bug::PartForgotten));
+                let bytes_len = wire::frames_len(&first.bytes, count + one_more);
+                // The memory stays until the whole piece is acknowledged; a channel has one such piece at most.
+                first.bytes.advance(bytes_len);
+                first.frames -= count;
+                self.bytes -= bytes_len;
+                return;
+            }
+            count -= first.frames;
+            self.bytes -= first.bytes.len();
+            self.transmitted -= 1;
+            if let Some(piece) = self.window.pop_front() {
                 acknowledged(piece.tag);
             }
         }

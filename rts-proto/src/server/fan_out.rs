@@ -102,7 +102,15 @@ impl Server {
     }
 
     /// Puts what was broadcast into the windows of the members.
+    #[inline]
     pub(super) fn settle_broadcasts(&mut self) {
+        // Asked for each frame, and mostly there are none.
+        if self.fan_out.room.is_some() {
+            self.fan_out_now();
+        }
+    }
+
+    fn fan_out_now(&mut self) {
         let Some((app_id, id)) = self.fan_out.room.take() else { return };
         let mut fan_out = core::mem::take(&mut self.fan_out);
         let all = fan_out.joined();
