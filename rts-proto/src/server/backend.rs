@@ -242,6 +242,7 @@ impl Server {
 
     /// Takes all members out by force: nobody is left to be told of the others.
     fn expel_all(&mut self, app_id: &AppId, room_id: &RoomId, state: RoomState) -> usize {
+        debug_assert!(self.fan_out.is_empty(), "they still were members");
         let room = self.apps.get_mut(app_id).and_then(|app| app.rooms.remove(room_id));
         let Some(room) = room else { return 0 };
         let notice = Frame::RoomNotice { room: room_id.clone(), state }.encode();

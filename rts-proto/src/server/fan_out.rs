@@ -13,8 +13,11 @@ use crate::payload::PayloadRef;
 use crate::planted::{Bug, planted};
 use crate::{AppId, BroadcastCode, Instant, MessageId, RoomId, wire};
 
-/// Broadcasts to one room that were accepted, and that no member has in its window yet. They are put there
-/// before anything else happens that a member, or who is one, could tell from the order.
+/// Broadcasts to one room that were accepted, and that no member has in its window yet: at most [`BUNDLE_BYTES_MAX`] of them, or one.
+///
+/// They are put there before anything else changes a member's window, or who is a member. So
+/// all that comes in settles them first ([`Server::advance`], timers, frames, breaches), but for two frames: a `Broadcast`
+/// to the same room, which joins them, and an `Ack`, which only takes from the front of a window.
 #[derive(Debug, Default)]
 pub(super) struct FanOut {
     room: Option<(AppId, RoomId)>,
@@ -30,8 +33,16 @@ impl FanOut {
         is_same && self.bytes_len + frame.len() <= BUNDLE_BYTES_MAX
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.room.is_none()
+    }
+
     fn frames_len(&self) -> u32 {
-        u32::try_from(self.frames.len()).expect("not so many are so short")
+        u32::try_from(self.frames.len()).expect("each has a byte of BUNDLE_BYTES_MAX")
+    }
+
+    fn is_by(&self, number: SessionNumber) -> bool {
+        self.frames.iter().any(|(sender, _)| *sender == number)
     }
 
     /// All frames one behind the other.
@@ -44,11 +55,10 @@ impl FanOut {
 
     /// Puts into a member's window what others sent; false when it has no room for that.
     fn push_to(&self, member: SessionNumber, session: &mut Session, all: &Bytes) -> bool {
-        let is_its_own = |sender: SessionNumber| sender == member && !planted(Bug::EchoToSender);
-        if !self.frames.iter().any(|(sender, _)| is_its_own(*sender)) {
+        if !self.is_by(member) || planted(Bug::EchoToSender) {
             return session.push_run(all.clone(), self.frames_len(), None);
         }
-        let mut others = self.frames.iter().filter(|(sender, _)| !is_its_own(*sender));
+        let mut others = self.frames.iter().filter(|(sender, _)| *sender != member);
         others.all(|(_, frame)| session.push(frame.clone(), None))
     }
 }
@@ -115,13 +125,17 @@ impl Server {
         let mut fan_out = core::mem::take(&mut self.fan_out);
         let all = fan_out.joined();
         let room = self.apps.get(&app_id).and_then(|app| app.rooms.get(&id));
-        let members = room.into_iter().flat_map(Room::sessions);
-        for member in members.skip(usize::from(planted(Bug::BroadcastSkipsOne))) {
+        let mut skips = planted(Bug::BroadcastSkipsOne);
+        for member in room.into_iter().flat_map(Room::sessions) {
+            if skips && !fan_out.is_by(member) {
+                skips = false;
+                continue;
+            }
             let Some(session) = self.sessions.get_mut(member) else { continue };
             if fan_out.push_to(member, session, &all) {
                 self.dirty.add(self.now, member, session);
             } else {
-                self.overrun.push(member);
+                self.overrun.add(member, session);
             }
         }
         // Its memory serves again.

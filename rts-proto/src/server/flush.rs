@@ -97,10 +97,11 @@ impl Server {
                     self.outputs.push_back(Output::Transmit(link, ack));
                 }
                 if !session.push_outcomes() {
-                    self.overrun.push(number);
+                    self.overrun.add(number, session);
                 }
-                session.transmit_window(&mut self.outputs);
+                self.bundler.transmit(session, &mut self.outputs);
             }
+            self.bundler.forget();
             // Nothing owes anything now: the list's memory serves again.
             self.dirty.numbers = numbers;
             self.end_overrun(now);

@@ -73,6 +73,7 @@ impl Server {
         login: &Login,
         resume: &Resume,
     ) -> Resumed {
+        debug_assert!(self.fan_out.is_empty(), "the former link's session may be a member");
         let Some(number) = Key::from_number(resume.session) else { return Resumed::No };
         if let Some(tombstone) = self.tombstones.get(&number) {
             return if tombstone.keys.accept(&resume.key) {

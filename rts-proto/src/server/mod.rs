@@ -44,13 +44,14 @@ use crate::{
     AppId, CallId, CloseCode, Instant, LinkId, LoginCode, LoginId, OnlineStatus, TargetId, Text,
     UserId,
 };
+use bundle::Bundler;
 use fan_out::FanOut;
 use flush::{Dirty, LateAck};
 use link::Link;
 use login::Tombstone;
 use posts::Call;
 use rooms::App;
-use session::{Origin, Session, SessionNumber};
+use session::{Origin, Overrun, Session, SessionNumber};
 use timers::Due;
 
 /// What the world tells the server. Input for what the server has given up, such as a link or a login, changes
@@ -199,11 +200,11 @@ pub struct Server {
     due: BTreeSet<(Instant, Due)>,
     fan_out: FanOut,
     dirty: Dirty,
+    bundler: Bundler,
     late_acks: VecDeque<LateAck>,
     /// Who is told of what an acknowledgement is for, while it is read.
     acknowledged: Vec<Origin>,
-    /// Sessions that did not take what they must, to be ended when the input is handled.
-    overrun: Vec<SessionNumber>,
+    overrun: Overrun,
     /// Set by [`Server::shutdown`].
     retry_after_max: Option<Duration>,
 }
@@ -235,9 +236,10 @@ impl Server {
             due: BTreeSet::new(),
             fan_out: FanOut::default(),
             dirty: Dirty::default(),
+            bundler: Bundler::default(),
             late_acks: VecDeque::new(),
             acknowledged: Vec::new(),
-            overrun: Vec::new(),
+            overrun: Overrun::default(),
             retry_after_max: None,
         }
     }
@@ -282,13 +284,14 @@ impl Server {
         }
     }
 
-    /// All that came in before has happened.
+    /// What came in before is done with, broadcasts too; then time moves on.
     fn advance(&mut self, now: Instant) -> Instant {
         self.settle_broadcasts();
+        self.end_overrun(self.now);
         self.pass_time(now)
     }
 
-    /// Time moves on, and what is due by now has happened before anything that comes in now.
+    /// Time moves on, and what is due by now has happened before anything that comes in now. Broadcasts may go on waiting.
     fn pass_time(&mut self, now: Instant) -> Instant {
         self.now = self.now.max(now);
         self.fire_timers(self.now);

@@ -208,6 +208,7 @@ impl Server {
         let Some(session) = self.sessions.get(number) else { return };
         if session.to_app_server.as_ref().is_some_and(|state| state.posts_waiting > 0) {
             let app_id = session.app_id.clone();
+            // What waits takes room from the replies.
             self.settle_broadcasts();
             self.begin_posts(now, &app_id);
         }

@@ -77,6 +77,7 @@ impl Server {
         ticket: u64,
         business_id: Option<BusinessId>,
     ) {
+        debug_assert!(self.fan_out.is_empty(), "the joiner was no member yet");
         let Some(session) = self.sessions.get_mut(number) else { return };
         let (app_id, uid) = (session.app_id.clone(), session.uid.clone());
         let Some(app) = self.apps.get_mut(&app_id) else { return };
@@ -179,7 +180,7 @@ impl Server {
         let Some(session) = self.sessions.get_mut(number) else { return };
         // §6.4: results of broadcasts to the room come before the answer.
         if !session.push_outcomes() {
-            self.overrun.push(number);
+            self.overrun.add(number, session);
         }
         if session.rooms.remove(id) {
             let (app_id, uid) = (session.app_id.clone(), session.uid.clone());
@@ -196,6 +197,7 @@ impl Server {
         uid: &UserId,
         reason: LeaveReason,
     ) {
+        debug_assert!(self.fan_out.is_empty(), "it still was a member");
         let Some(app) = self.apps.get_mut(app_id) else { return };
         let Some(room) = app.rooms.get_mut(id) else { return };
         let Some(member) = room.members.remove(uid) else { return };
@@ -246,6 +248,7 @@ impl Server {
         uid: &UserId,
         until: Instant,
     ) {
+        debug_assert!(self.fan_out.is_empty(), "it still had a session");
         let room = self.apps.get_mut(app_id).and_then(|app| app.rooms.get_mut(id));
         let Some(member) = room.and_then(|room| room.members.get_mut(uid)) else { return };
         member.session = None;

@@ -171,6 +171,7 @@ impl Server {
         payload: PayloadRef<'_>,
         config: MessageConfig,
     ) -> Option<SendCode> {
+        debug_assert!(self.fan_out.is_empty(), "they come first");
         let sender = self.sessions.get_mut(number)?;
         if !sender.allowance(now, &self.config).sends.take(now) {
             return Some(SendCode::OverRate);

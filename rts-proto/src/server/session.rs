@@ -37,6 +37,8 @@ pub(super) struct Session {
     pub(super) is_dirty: bool,
     /// Whether the session is among those that are looked at for a late acknowledgement.
     pub(super) has_late_ack: bool,
+    /// It did not get something that it must, and gets nothing more: it is among those to be ended.
+    has_lost: bool,
     pub(super) keys: Keys,
     /// Results that go out with the next flush.
     pub(super) outcomes: Vec<Outcome>,
@@ -149,6 +151,7 @@ impl Session {
             to_app_server: None,
             is_dirty: false,
             has_late_ack: false,
+            has_lost: false,
             keys: Keys::new(key),
             outcomes: Vec::new(),
             app_id: login.app_id.clone(),
@@ -198,8 +201,9 @@ impl Session {
     /// The same for some frames that lie one behind the other.
     pub(super) fn push_run(&mut self, bytes: Bytes, frames: u32, origin: Option<Origin>) -> bool {
         let len = bytes.len();
-        let has_room =
-            self.channel.has_room(frames, len, SERVER_WINDOW_FRAMES_MAX, WINDOW_BYTES_MAX);
+        // What comes after a gap would be taken for what comes next.
+        let has_room = !self.has_lost
+            && self.channel.has_room(frames, len, SERVER_WINDOW_FRAMES_MAX, WINDOW_BYTES_MAX);
         if has_room {
             self.channel.push_run(bytes, frames, origin);
         }
@@ -207,15 +211,29 @@ impl Session {
     }
 }
 
+/// Sessions that did not get what they must, to be ended when the input is handled: we may be in the middle of a fan-out.
+#[derive(Debug, Default)]
+pub(super) struct Overrun {
+    numbers: Vec<SessionNumber>,
+}
+
+impl Overrun {
+    pub(super) fn add(&mut self, number: SessionNumber, session: &mut Session) {
+        if !core::mem::replace(&mut session.has_lost, true) {
+            self.numbers.push(number);
+        }
+    }
+}
+
 impl Server {
-    /// Sends what a session must get. One that has no room for it has lost something, and is over:
-    /// after the input is handled, since we may be in the middle of a fan-out.
+    /// Sends what a session must get. One that has no room for it has lost something, and is over.
     pub(super) fn push_or_end(&mut self, number: SessionNumber, bytes: Bytes) {
+        debug_assert!(self.fan_out.is_empty(), "they come first");
         let Some(session) = self.sessions.get_mut(number) else { return };
         if session.push(bytes, None) {
             self.dirty.add(self.now, number, session);
         } else {
-            self.overrun.push(number);
+            self.overrun.add(number, session);
         }
     }
 
@@ -225,10 +243,10 @@ impl Server {
 
     /// §6.8: ends the sessions that did not take what they must.
     pub(super) fn end_overrun(&mut self, now: Instant) {
-        if !self.overrun.is_empty() {
+        if !self.overrun.numbers.is_empty() {
             self.settle_broadcasts();
         }
-        while let Some(number) = self.overrun.pop() {
+        while let Some(number) = self.overrun.numbers.pop() {
             let Some(session) = self.sessions.get(number) else { continue };
             if let Some(link) = session.link {
                 self.close(link, CloseCode::SlowConsumer, "did not read what it was sent");
@@ -239,6 +257,7 @@ impl Server {
 
     /// The session is over. Its link, if it has one, is the caller's to close.
     pub(super) fn end_session(&mut self, now: Instant, number: SessionNumber, end: End) {
+        debug_assert!(self.fan_out.is_empty(), "it may be a member");
         let Some(session) = self.sessions.remove(number) else { return };
         self.due.remove(&(session.grace_at, Due::SessionGrace(number)));
         // §5.4: nobody will acknowledge these any more.
