@@ -1,5 +1,6 @@
 //! How broadcasts of a burst come to the members of a room: together and shared, and in their place among all that happens.
 
+use bytes::Bytes;
 use rts_proto::server::Config;
 use rts_proto::wire::{Accepted, Frame};
 use rts_proto::{LeaveReason, LinkId, MessageId, Payload, RoomId, RoomState};
@@ -57,6 +58,27 @@ fn members_share_what_they_get_and_one_who_gets_more_has_its_own() {
     assert_eq!([bobs.len(), carols.len(), daves.len()], [1, 1, 1]);
     assert_eq!(bobs[0].as_ptr(), daves[0].as_ptr(), "the same memory");
     assert!(carols[0].ends_with(&bobs[0]));
+}
+
+#[test]
+fn members_share_also_what_comes_in_more_than_one_piece() {
+    let (mut shard, [alice, bob, carol], _) = members(["alice", "bob", "carol"]);
+    let (erin, _) = shard.log_in(login("erin"));
+    shard.pieces(bob);
+    let long = "x".repeat(BUNDLE_BYTES_MAX / 2);
+    let texts = ["one", "two", &long, &long, "three"];
+    for (id, text) in (1..).zip(texts) {
+        shard.say(alice, broadcast(id, text));
+        // Whatever happens in between.
+        shard.say(erin, Frame::Ping);
+    }
+    let expected = texts.map(|text| told("alice", text));
+    assert_eq!([bob, carol].map(|link| shard.hear(link)), [expected.clone(), expected]);
+    let [bobs, carols] = [bob, carol].map(|link| shard.pieces(link));
+    assert_eq!(bobs.len(), 2);
+    let places =
+        |pieces: &[Bytes]| -> Vec<_> { pieces.iter().map(|piece| piece.as_ptr()).collect() };
+    assert_eq!(places(&bobs), places(&carols), "the same memory");
 }
 
 #[test]
