@@ -23,6 +23,11 @@ impl World {
         self.net.set_fuse(link_of(who, LinkId(0))..link_of(who + 1, LinkId(0)), to, bytes, how);
     }
 
+    /// Takes back [`break_after`](Self::break_after), if it has not taken effect.
+    pub fn break_nothing(&mut self) {
+        self.net.clear_fuse();
+    }
+
     /// Bytes that can still be written before [`break_after`](Self::break_after) takes effect; `None` when it has.
     #[must_use]
     pub fn bytes_before_break(&self) -> Option<u64> {

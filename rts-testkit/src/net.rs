@@ -198,6 +198,10 @@ impl Net {
         self.fuse = Some(Fuse { links, to, bytes, how });
     }
 
+    pub(crate) fn clear_fuse(&mut self) {
+        self.fuse = None;
+    }
+
     /// Bytes that can still be written before the link breaks off; `None` when it has.
     pub(crate) fn fuse(&self) -> Option<u64> {
         self.fuse.as_ref().map(|fuse| fuse.bytes)

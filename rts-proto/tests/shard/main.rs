@@ -12,4 +12,5 @@ mod overrun;
 mod resume;
 mod rooms;
 mod rules;
+mod settling;
 mod support;

@@ -93,6 +93,8 @@ kinds! {
     FaultKind {
         /// A link breaks.
         Cut,
+        /// A link breaks off in the middle of what is written.
+        BreakOff,
         /// Every link breaks at one moment.
         CutAll,
         /// One direction of a link is dead.

@@ -29,6 +29,7 @@ impl Oracle for Resume {
                 self.is_harsh |= !matches!(
                     step,
                     Step::Cut { .. }
+                        | Step::BreakOff { .. }
                         | Step::CutAll
                         | Step::WallJump { .. }
                         | Step::RotateKey { .. }

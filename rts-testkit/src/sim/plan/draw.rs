@@ -7,7 +7,7 @@ use rts_proto::{LoginCode, MessageConfig};
 
 use super::{Attack, Banned, Command, Nonsense, ParamsKind, Slot, Step, TokenKind, Weather};
 use crate::sim::swarm::{CallKind, FaultKind, Swarm};
-use crate::{Manner, Side};
+use crate::{Break, Manner, Side};
 
 pub(super) struct Draw<'a> {
     pub(super) rng: Rng,
@@ -292,6 +292,13 @@ impl Draw<'_> {
         };
         let step = match kind {
             FaultKind::Cut => Step::Cut { who },
+            FaultKind::BreakOff => {
+                let to = Side::BOTH[self.rng.usize(0..2)];
+                let most = [400, 4_000, 60_000][self.rng.usize(0..3)];
+                // The third way, silence, is half-open links'.
+                let how = if self.rng.bool() { Break::Closed } else { Break::Reset };
+                Step::BreakOff { who, to, bytes: self.rng.u64(0..most), how }
+            }
             FaultKind::CutAll => Step::CutAll,
             FaultKind::HalfOpen => {
                 let to = Side::BOTH[self.rng.usize(0..2)];

@@ -17,7 +17,7 @@ pub(crate) use command::{Banned, Command};
 pub(crate) use kinds::{Act, Attack, Nonsense, ParamsKind, TokenKind, Weather};
 
 use super::swarm::Swarm;
-use crate::{Manner, Side};
+use crate::{Break, Manner, Side};
 use draw::Draw;
 
 /// Somebody who has an engine; another one after it destroyed the first.
@@ -44,6 +44,7 @@ pub(crate) enum Step {
     NetworkChanged { who: Slot },
     Nonsense { who: Slot, what: Nonsense },
     Cut { who: Slot },
+    BreakOff { who: Slot, to: Side, bytes: u64, how: Break },
     CutAll,
     HalfOpen { who: Slot, to: Side },
     Unstick,
@@ -75,6 +76,7 @@ impl Step {
             && !matches!(
                 self,
                 Self::Cut { .. }
+                    | Self::BreakOff { .. }
                     | Self::HalfOpen { .. }
                     | Self::Stall { .. }
                     | Self::KeepOut { .. }
@@ -102,6 +104,7 @@ impl Step {
             | Self::NetworkChanged { who }
             | Self::Nonsense { who, .. }
             | Self::Cut { who }
+            | Self::BreakOff { who, .. }
             | Self::HalfOpen { who, .. }
             | Self::Stall { who, .. }
             | Self::KeepOut { who, .. }

@@ -12,6 +12,9 @@ impl Run<'_> {
     pub(super) fn fault(&mut self, step: Step) -> Result<(), Violation> {
         match step {
             Step::Cut { who } => self.world.cut(self.places[who].person),
+            Step::BreakOff { who, to, bytes, how } => {
+                self.world.break_after(self.places[who].person, to, bytes, how);
+            }
             Step::CutAll => self.world.cut_all(),
             Step::HalfOpen { who, to } => self.world.half_open(self.places[who].person, to),
             Step::Unstick => self.world.unstick(),

@@ -31,6 +31,7 @@ impl Run<'_> {
         self.attackers.leave(&mut self.world)?;
         self.set_weather(Weather::FAIR);
         self.world.unstick();
+        self.world.break_nothing();
         self.world.net.is_silent = false;
         self.world.net.refuses = false;
         self.world.verdict_delay = Duration::ZERO;
