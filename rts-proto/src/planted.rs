@@ -40,8 +40,6 @@ bugs! {
     TakesBackWhatLeft,
     /// When a session is lost, what was transmitted counts as not sent, and goes out on the next one.
     ForgetsWhatLeft,
-    /// Of frames that lie together, one too many is forgotten when some of them are acknowledged.
-    PartForgotten,
     /// No bound on what waits for an acknowledgement.
     WindowUnbounded,
     /// A deadline answers a send, and so does what comes later.
