@@ -127,7 +127,8 @@ impl Hall {
                 Output::CheckTarget(..)
                 | Output::PostToAppServer(..)
                 | Output::AbandonPost(_)
-                | Output::Report(..) => {}
+                | Output::Report(..)
+                | Output::Notice(_) => {}
                 Output::Wait(deadline) => {
                     self.deadline = deadline;
                     return;

@@ -5,11 +5,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rts_proto::server::{Credentials, Input, Output, Report, Target, Verdict};
+use rts_proto::server::{Credentials, Input, Notice, Output, Report, Target, Verdict};
 use rts_proto::{AppId, CallId, Instant, LinkId, LoginCode};
 use rts_trace::RecordedServer;
 
 use crate::posts::{Lifeline, NewPost, PostToAppServer};
+use crate::user_log::UserLog;
 
 /// Who decides on logins. Called under the shard's lock: it must be quick, and must not wait nor call the shard.
 pub trait Authenticate: Send + Sync {
@@ -17,6 +18,13 @@ pub trait Authenticate: Send + Sync {
     ///
     /// The claim of [`Verdict::Accept`] must be greater than all before, such as microseconds of Unix time.
     fn authenticate(&self, credentials: &Credentials) -> Verdict;
+
+    /// Why it refused these, for the log: no token nor key may be in it. Called some time later, without the lock, and only when
+    /// the line is written, so it may take longer. A panic counts as nothing to say.
+    fn explain(&self, credentials: &Credentials) -> String {
+        let _ = credentials;
+        String::new()
+    }
 }
 
 /// Who wants to know who comes and goes. Called under the shard's lock: it must be quick, and must not panic, wait nor call
@@ -43,6 +51,8 @@ pub(crate) struct Driven {
     authenticator: Arc<dyn Authenticate>,
     poster: Arc<dyn PostToAppServer>,
     watcher: Option<Arc<dyn Watch>>,
+    /// For the log.
+    notices: Vec<Notice>,
     /// Under way.
     posts: HashMap<CallId, Lifeline>,
     /// To be started when the lock is free.
@@ -51,16 +61,20 @@ pub(crate) struct Driven {
 
 impl Driven {
     pub(crate) fn new(
-        server: RecordedServer,
+        mut server: RecordedServer,
         authenticator: Arc<dyn Authenticate>,
         poster: Arc<dyn PostToAppServer>,
     ) -> Self {
+        if UserLog::is_wanted() {
+            server.take_notice();
+        }
         Self {
             server,
             deadline: None,
             authenticator,
             poster,
             watcher: None,
+            notices: Vec::new(),
             posts: HashMap::new(),
             new_posts: VecDeque::new(),
         }
@@ -98,6 +112,7 @@ impl Driven {
                         watcher.happened(app_id, report);
                     }
                 }
+                Output::Notice(notice) => self.notices.push(notice),
                 Output::Wait(deadline) => {
                     self.deadline = deadline;
                     return;
@@ -112,6 +127,16 @@ impl Driven {
             self.server.handle_input(now, Input::Tick);
             self.drain(now, order);
         }
+    }
+
+    /// What the log is to say, since this was asked last.
+    pub(crate) fn take_notices(&mut self) -> Vec<Notice> {
+        std::mem::take(&mut self.notices)
+    }
+
+    /// Who can say what was wrong with a token.
+    pub(crate) fn authenticator(&self) -> Arc<dyn Authenticate> {
+        Arc::clone(&self.authenticator)
     }
 
     fn judge(&self, credentials: &Credentials) -> Verdict {

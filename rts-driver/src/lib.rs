@@ -26,6 +26,8 @@ mod runtime;
 mod shard;
 #[cfg(test)]
 mod testing;
+mod thinning;
+mod user_log;
 
 pub use client::{connect, connect_recorded};
 pub use runtime::{Runtime, Stream};

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
@@ -17,6 +18,7 @@ use crate::driven::Order;
 use crate::link::{Link, Step};
 use crate::runtime::Runtime;
 use crate::shard::{Arrival, Counted, Inner, Shard, State};
+use crate::user_log::{Noted, UserLog};
 
 /// Links that are looked at in one turn: what one turn reads and brings about should stay in the processor's cache.
 const LINKS_PER_TURN: usize = 64;
@@ -51,6 +53,9 @@ pub(crate) struct Reactor<R: Runtime> {
     was_read: Vec<LinkId>,
     /// Links that are gone, and the core is not told yet.
     gone: Vec<Counted<R>>,
+    /// What the log is to say.
+    noted: Vec<Noted>,
+    user_log: UserLog,
 }
 
 struct Served<R: Runtime> {
@@ -58,6 +63,7 @@ struct Served<R: Runtime> {
     cord: Arc<Cord>,
     /// Pulls the cord.
     waker: Waker,
+    peer: SocketAddr,
     counted: Counted<R>,
     fate: Fate,
     /// Whether it is among the links that have orders.
@@ -86,6 +92,8 @@ impl<R: Runtime> Reactor<R> {
             ordered: Vec::new(),
             was_read: Vec::new(),
             gone: Vec::new(),
+            noted: Vec::new(),
+            user_log: UserLog::default(),
         }
     }
 
@@ -119,6 +127,7 @@ impl<R: Runtime> Reactor<R> {
         let deadline = self.call_core(shard);
         self.gone.clear();
         self.write();
+        self.write_log(shard);
         self.read_again();
         deadline
     }
@@ -194,7 +203,11 @@ impl<R: Runtime> Reactor<R> {
         }
         guarded(|| state.driven.end_burst(now, &mut order));
         let (deadline, has_new_posts) = (state.driven.deadline, state.driven.has_new_posts());
+        let notices = state.driven.take_notices();
         drop(state);
+        // Links that are closed now are still here.
+        let peer_of = |id| self.links.get(&id).map(|served| served.peer);
+        self.noted.extend(notices.into_iter().map(|notice| Noted::new(notice, peer_of)));
         if has_new_posts {
             shard.start_posts();
         }
@@ -233,6 +246,17 @@ impl<R: Runtime> Reactor<R> {
             }
         }
         self.ordered = ordered;
+    }
+
+    /// After everything else: nobody sees in the time of an answer what the log says about it.
+    fn write_log(&mut self, shard: &Shard<R>) {
+        if self.noted.is_empty() {
+            return;
+        }
+        let authenticator = shard.lock().driven.authenticator();
+        for noted in self.noted.drain(..) {
+            guarded(|| self.user_log.write(noted, &*authenticator));
+        }
     }
 
     fn give_up(&mut self, id: LinkId) {
@@ -285,6 +309,7 @@ impl<R: Runtime> Served<R> {
             link: arrival.link,
             waker: Waker::from(Arc::clone(&cord)),
             cord,
+            peer: arrival.peer,
             counted: arrival.counted,
             fate: Fate::Stays,
             is_ordered: false,

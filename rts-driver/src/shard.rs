@@ -62,6 +62,7 @@ pub(crate) struct State<R: Runtime> {
 pub(crate) struct Arrival<R: Runtime> {
     pub(crate) id: LinkId,
     pub(crate) key: ResumeKey,
+    pub(crate) peer: SocketAddr,
     pub(crate) link: Link<R::Stream>,
     pub(crate) counted: Counted<R>,
 }
@@ -201,7 +202,7 @@ impl<R: Runtime> Shard<R> {
         let id = LinkId(state.last_link);
         tracing::debug!(link = %id, %peer, "accepted");
         let counted = Counted::new(&self.inner);
-        state.arrivals.push(Arrival { id, key: ResumeKey(key), link, counted });
+        state.arrivals.push(Arrival { id, key: ResumeKey(key), peer, link, counted });
         drop(state);
         self.inner.bell.ring();
         // The runtime that had the reactor may have ended, and this is another.

@@ -216,7 +216,7 @@ impl Shard {
                 server::Output::CheckTarget(..)
                 | server::Output::PostToAppServer(..)
                 | server::Output::AbandonPost(_) => panic!("nobody speaks to the app's server"),
-                server::Output::Report(..) => {}
+                server::Output::Report(..) | server::Output::Notice(_) => {}
                 server::Output::Wait(_) => return,
             }
         }

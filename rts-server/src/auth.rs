@@ -9,6 +9,7 @@ use rts_proto::server::{Credentials, Verdict};
 use rts_token::AppKey;
 use rts_transport_tokio::Authenticate;
 
+use crate::explain::explain;
 use crate::{Config, ConfigError};
 
 /// Checks tokens of version 001 against the keys of the configured apps.
@@ -58,6 +59,13 @@ impl Authenticate for TokenAuthenticator {
             Verdict::Accept { claim: self.next_claim(micros) }
         } else {
             Verdict::Refuse(LoginCode::InvalidToken)
+        }
+    }
+
+    fn explain(&self, credentials: &Credentials) -> String {
+        match SystemTime::now().duration_since(UNIX_EPOCH) {
+            Ok(since_epoch) => explain(&self.apps, credentials, since_epoch.as_secs()),
+            Err(_) => "this machine's clock is before 1970".to_owned(),
         }
     }
 }

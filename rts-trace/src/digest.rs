@@ -87,6 +87,8 @@ impl Digest {
             server::Output::Report(app_id, report) => {
                 put(out, 10, &[app_id.as_str().as_bytes(), format!("{report:?}").as_bytes()]);
             }
+            // For people: a core that is run again has nobody to tell.
+            server::Output::Notice(_) => {}
             server::Output::Wait(deadline) => put(out, 5, &[format!("{deadline:?}").as_bytes()]),
         }
     }

@@ -197,7 +197,7 @@ impl Observer for Narrator {
             server::Output::Report(_, report) => {
                 self.say(at, format!("the back end is told: {report:?}"))
             }
-            server::Output::Wait(_) => {}
+            server::Output::Notice(_) | server::Output::Wait(_) => {}
         }
     }
 }

@@ -331,6 +331,7 @@ impl World {
                     self.posts.retain(|under_way| *under_way != call);
                 }
                 Output::Report(app_id, report) => self.believed.hear(app_id, report),
+                Output::Notice(_) => {}
                 Output::Wait(deadline) => {
                     self.wait = deadline;
                     let stats = self.server.stats();

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use alloc::borrow::ToOwned as _;
 use alloc::boxed::Box;
 use alloc::string::ToString as _;
 
@@ -9,11 +10,11 @@ use bytes::Bytes;
 
 use super::session::{End, SessionNumber};
 use super::timers::Due;
-use super::{Output, Server};
+use super::{Notice, Output, Server};
 use crate::limits::{FRAME_BYTES_MAX, FRAME_BYTES_MAX_BEFORE_LOGIN};
 use crate::planted::{Bug, planted};
-use crate::wire::{self, Cutter, Frame, Piece, ResumeKey, VERSION};
-use crate::{CloseCode, Instant, LinkId, LoginId, ProtocolError};
+use crate::wire::{self, Cutter, Frame, Login, Piece, ResumeKey, VERSION};
+use crate::{AppId, CloseCode, Instant, LinkId, LoginId, ProtocolError, UserId};
 
 /// One link. Nearly all of them carry a session and keep nothing but that.
 #[derive(Debug)]
@@ -45,7 +46,7 @@ pub(super) struct Opening {
 pub(super) enum Phase {
     Greeting,
     Waiting,
-    Checking { login: LoginId, asked: Box<wire::Login> },
+    Checking { login: LoginId, asked: Box<Login> },
 }
 
 impl Link {
@@ -224,20 +225,53 @@ impl Server {
     }
 
     pub(super) fn close(&mut self, id: LinkId, code: CloseCode, reason: &str) {
-        self.close_with(id, code, reason, Duration::ZERO);
+        self.close_with(id, None, code, reason, Duration::ZERO);
+    }
+
+    /// Closes the link instead of answering this login.
+    pub(super) fn close_login(&mut self, id: LinkId, login: &Login, code: CloseCode, reason: &str) {
+        self.close_with(id, Some(login), code, reason, Duration::ZERO);
     }
 
     /// Closes the link with a wish of when to come back, from zero to `retry_after_max`.
     pub(super) fn turn_away(&mut self, id: LinkId, code: CloseCode, retry_after_max: Duration) {
         let retry_after = self.random.up_to(retry_after_max);
-        self.close_with(id, code, "come back later", retry_after);
+        self.close_with(id, None, code, "come back later", retry_after);
     }
 
-    fn close_with(&mut self, id: LinkId, code: CloseCode, reason: &str, retry_after: Duration) {
+    fn close_with(
+        &mut self,
+        id: LinkId,
+        login: Option<&Login>,
+        code: CloseCode,
+        reason: &str,
+        retry_after: Duration,
+    ) {
+        if code != CloseCode::Shutdown {
+            self.notice(|server| {
+                let asked = login.map(|login| (login.app_id.clone(), login.uid.clone()));
+                let user = asked.or_else(|| server.user_of(id));
+                Notice::Closed { link: id, user, code, reason: reason.to_owned() }
+            });
+        }
         let retry_after_ms = u32::try_from(retry_after.as_millis()).unwrap_or(u32::MAX);
         let reason = Bytes::copy_from_slice(reason.as_bytes());
         self.transmit(id, Frame::Close { code: code.code(), reason, retry_after_ms });
         self.disconnect(id, Some(code));
+    }
+
+    /// Whose link it is, or says that it is.
+    fn user_of(&self, id: LinkId) -> Option<(AppId, UserId)> {
+        match self.links.get(&id)? {
+            Link::Opening(opening) => match &opening.phase {
+                Phase::Greeting | Phase::Waiting => None,
+                Phase::Checking { asked, .. } => Some((asked.app_id.clone(), asked.uid.clone())),
+            },
+            Link::Attached { session, .. } => {
+                let session = self.sessions.get(*session)?;
+                Some((session.app_id.clone(), session.uid.clone()))
+            }
+        }
     }
 
     pub(super) fn disconnect(&mut self, id: LinkId, code: Option<CloseCode>) {

@@ -6,7 +6,7 @@ use super::link::{Link, Phase};
 use super::rooms::App;
 use super::session::{End, Engine, Keys, Session, SessionNumber};
 use super::timers::Due;
-use super::{Credentials, Output, Report, Server, Verdict};
+use super::{Credentials, Notice, Output, Refusal, Report, Server, Verdict};
 use crate::planted::{Bug, planted};
 use crate::slab::Key;
 use crate::wire::{Frame, Login, LoginAnswer, Resume};
@@ -28,27 +28,23 @@ enum Resumed {
 impl Server {
     pub(super) fn login_asked(&mut self, now: Instant, link: LinkId, login: Login) {
         if self.is_overtaken(&login) {
-            return self.close(link, CloseCode::Replaced, "a later login of this engine is here");
+            return self.close_overtaken(link, &login);
         }
         if let Some(resume) = &login.resume {
             match self.try_resume(now, link, &login, resume) {
                 Resumed::Yes => return,
                 Resumed::Displaced => {
-                    return self.close(link, CloseCode::Displaced, "logged in elsewhere");
+                    return self.close_displaced(link, &login);
                 }
                 Resumed::No => {}
             }
         }
         if self.config.reserved_uids.contains(&login.uid) {
-            return self.refuse(link, LoginCode::BadUserId);
+            return self.refuse(link, &login, LoginCode::BadUserId, Refusal::ReservedUid);
         }
         self.last_login += 1;
         let id = LoginId(self.last_login);
-        let credentials = Credentials {
-            app_id: login.app_id.clone(),
-            uid: login.uid.clone(),
-            token: login.token.clone(),
-        };
+        let credentials = Credentials::from(&login);
         if let Some(opening) = self.opening(link) {
             opening.phase = Phase::Checking { login: id, asked: Box::new(login) };
         }
@@ -121,11 +117,13 @@ impl Server {
             return;
         };
         match verdict {
-            Verdict::Refuse(LoginCode::Ok) => self.refuse(link_id, LoginCode::Unknown),
             Verdict::Refuse(_) if planted(Bug::RefusalIgnored) => {
                 self.accept(now, link_id, *asked, now.as_micros() + 1);
             }
-            Verdict::Refuse(code) => self.refuse(link_id, code),
+            Verdict::Refuse(code) => {
+                let code = if code == LoginCode::Ok { LoginCode::Unknown } else { code };
+                self.refuse(link_id, &asked, code, Refusal::Verdict);
+            }
             Verdict::Accept { claim } => self.accept(now, link_id, *asked, claim),
         }
     }
@@ -134,7 +132,7 @@ impl Server {
     fn accept(&mut self, now: Instant, link: LinkId, asked: Login, clock: u64) {
         // The present session may be newer than the question to the driver.
         if self.is_overtaken(&asked) {
-            return self.close(link, CloseCode::Replaced, "a later login of this engine is here");
+            return self.close_overtaken(link, &asked);
         }
         let asked_claim = asked.claim;
         let present =
@@ -143,16 +141,19 @@ impl Server {
             present.and_then(|number| self.sessions.get(number)).map_or(0, |s| s.claim);
         let continues = asked_claim > 0 && asked_claim <= clock;
         if continues && present_claim > asked_claim && !planted(Bug::ClaimIgnored) {
-            return self.close(link, CloseCode::Displaced, "logged in elsewhere");
+            return self.close_displaced(link, &asked);
         }
         let claim = match present_claim.checked_add(1) {
             _ if continues => asked_claim,
             Some(next) => clock.max(next),
             // There is no greater claim, and without one nobody would know which login is newer.
-            None => return self.refuse(link, LoginCode::ServerError),
+            None => {
+                let code = LoginCode::ServerError;
+                return self.refuse(link, &asked, code, Refusal::NoGreaterClaim);
+            }
         };
         if let Some(number) = present {
-            self.supersede(now, number, claim);
+            self.supersede(now, number, claim, link);
         }
         let Some(key) = self.opening(link).map(|opening| opening.key) else { return };
         let entry = self.apps.entry(asked.app_id);
@@ -173,11 +174,15 @@ impl Server {
     }
 
     /// §3.5: the user's session gives way: to another login, or to the same one, which lost it.
-    fn supersede(&mut self, now: Instant, number: SessionNumber, claim: u64) {
+    fn supersede(&mut self, now: Instant, number: SessionNumber, claim: u64, by: LinkId) {
         let Some(session) = self.sessions.get(number) else { return };
         let is_same_login = session.claim == claim;
         let keys = session.keys.clone();
-        if let Some(link) = session.link {
+        let link = session.link;
+        if !is_same_login {
+            self.notice_of(number, |app_id, uid| Notice::Displaced { link, by, app_id, uid });
+        }
+        if let Some(link) = link {
             let code = if is_same_login { CloseCode::Replaced } else { CloseCode::Displaced };
             self.close(link, code, "logged in elsewhere");
         }
@@ -192,10 +197,25 @@ impl Server {
     fn answer_accepted(&mut self, link: LinkId, number: SessionNumber, resumed: bool) {
         let Some(session) = self.sessions.get(number) else { return };
         let accepted = session.accepted(number, resumed, &self.config);
+        let notice = |app_id, uid| Notice::LoggedIn { link, app_id, uid, resumed };
+        self.notice_of(number, notice);
         self.transmit(link, Frame::LoginAnswer(LoginAnswer::Accepted(accepted)));
     }
 
-    fn refuse(&mut self, link: LinkId, code: LoginCode) {
+    fn close_overtaken(&mut self, link: LinkId, login: &Login) {
+        let reason = "a later login of this engine is here";
+        self.close_login(link, login, CloseCode::Replaced, reason);
+    }
+
+    fn close_displaced(&mut self, link: LinkId, login: &Login) {
+        self.close_login(link, login, CloseCode::Displaced, "logged in elsewhere");
+    }
+
+    fn refuse(&mut self, link: LinkId, login: &Login, code: LoginCode, refusal: Refusal) {
+        self.notice(|_| {
+            let credentials = Box::new(Credentials::from(login));
+            Notice::LoginRefused { link, credentials, code, refusal }
+        });
         self.transmit(link, Frame::LoginAnswer(LoginAnswer::Refused(code)));
         self.disconnect(link, None);
     }

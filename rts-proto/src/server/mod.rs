@@ -13,6 +13,7 @@ mod fan_out;
 mod flush;
 mod link;
 mod login;
+mod notice;
 mod params;
 mod posts;
 mod report;
@@ -32,6 +33,7 @@ use bytes::Bytes;
 pub use backend::CommandError;
 pub use bans::Ban;
 pub use config::Config;
+pub use notice::{Notice, Refusal};
 pub use posts::{Post, PostProgress};
 pub use report::Report;
 pub use timers::Timer;
@@ -145,6 +147,8 @@ pub enum Output {
     AbandonPost(CallId),
     /// Tell the app's back end, if the driver has a way. Only of [`Config::reported_apps`].
     Report(AppId, Report),
+    /// Log this, if the driver has a log. Only after [`Server::take_notice`].
+    Notice(Notice),
     /// Nothing more to do before this moment, if no other input comes. Always the last output.
     Wait(Option<Instant>),
 }
@@ -205,6 +209,7 @@ pub struct Server {
     /// Who is told of what an acknowledgement is for, while it is read.
     acknowledged: Vec<Origin>,
     overrun: Overrun,
+    takes_notice: bool,
     /// Set by [`Server::shutdown`].
     retry_after_max: Option<Duration>,
 }
@@ -240,6 +245,7 @@ impl Server {
             late_acks: VecDeque::new(),
             acknowledged: Vec::new(),
             overrun: Overrun::default(),
+            takes_notice: false,
             retry_after_max: None,
         }
     }

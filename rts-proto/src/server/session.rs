@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::params::ToAppServer;
 use super::timers::Due;
-use super::{Config, Report, Server};
+use super::{Config, Notice, Report, Server};
 use crate::limits::{SERVER_WINDOW_FRAMES_MAX, WINDOW_BYTES_MAX};
 use crate::link::Channel;
 use crate::planted::{Bug, planted};
@@ -291,9 +291,11 @@ impl Server {
             End::Superseded => None,
         };
         if let Some(reason) = reason {
-            self.report(&session.app_id, || Report::UserOffline {
-                uid: session.uid.clone(),
-                reason,
+            let (app_id, uid) = (&session.app_id, &session.uid);
+            self.report(app_id, || Report::UserOffline { uid: uid.clone(), reason });
+            self.notice(|_| {
+                let (app_id, uid) = (app_id.clone(), uid.clone());
+                Notice::SessionEnded { app_id, uid, reason }
             });
         }
         self.forget_empty_app(&session.app_id);

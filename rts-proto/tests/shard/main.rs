@@ -8,6 +8,7 @@ mod claims;
 mod document;
 mod fan_out;
 mod links;
+mod notices;
 mod overrun;
 mod resume;
 mod rooms;

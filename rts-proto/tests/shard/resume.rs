@@ -221,7 +221,8 @@ fn a_login_that_was_overtaken_while_its_token_was_checked_changes_nothing() {
                 | Output::CheckTarget(..)
                 | Output::PostToAppServer(..)
                 | Output::AbandonPost(_)
-                | Output::Report(..) => {}
+                | Output::Report(..)
+                | Output::Notice(_) => {}
             }
         }
     }

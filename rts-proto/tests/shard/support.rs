@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rts_proto::limits::FRAME_BYTES_MAX;
-use rts_proto::server::{Config, Input, Output, Server, Verdict};
+use rts_proto::server::{Config, Input, Notice, Output, Server, Verdict};
 use rts_proto::wire::{Accepted, Decoder, Frame, Login, LoginAnswer, Resume, ResumeKey};
 use rts_proto::{
     AppId, CloseCode, Instant, LinkId, LoginCode, MessageConfig, MessageId, Payload, UserId,
@@ -25,6 +25,7 @@ pub(crate) struct Shard {
     heard: BTreeMap<LinkId, Vec<Frame>>,
     pieces: BTreeMap<LinkId, Vec<Bytes>>,
     closed: BTreeMap<LinkId, Option<CloseCode>>,
+    noticed: Vec<Notice>,
     last_link: u64,
     /// The claim that the next login may get.
     pub(crate) clock: u64,
@@ -40,6 +41,7 @@ impl Shard {
             heard: BTreeMap::new(),
             pieces: BTreeMap::new(),
             closed: BTreeMap::new(),
+            noticed: Vec::new(),
             last_link: 0,
             clock: 1_001,
         }
@@ -115,6 +117,11 @@ impl Shard {
         self.closed.get(&link).copied()
     }
 
+    /// What an operator was told since this was asked last.
+    pub(crate) fn noticed(&mut self) -> Vec<Notice> {
+        std::mem::take(&mut self.noticed)
+    }
+
     pub(crate) fn input(&mut self, input: Input) {
         self.server.handle_input(self.now, input);
         loop {
@@ -142,6 +149,7 @@ impl Shard {
                 | Output::PostToAppServer(..)
                 | Output::AbandonPost(_)
                 | Output::Report(..) => {}
+                Output::Notice(notice) => self.noticed.push(notice),
                 Output::Wait(_) => return,
             }
         }

@@ -290,7 +290,8 @@ impl World {
                 server::Output::CheckTarget(..)
                 | server::Output::PostToAppServer(..)
                 | server::Output::AbandonPost(_)
-                | server::Output::Report(..) => {}
+                | server::Output::Report(..)
+                | server::Output::Notice(_) => {}
                 server::Output::Wait(at) => {
                     self.wakes_at = at;
                     return;

@@ -58,6 +58,7 @@ impl World {
                 server::Output::Report(app, report) => {
                     self.log.push((now, Happening::Reported(app, report)));
                 }
+                server::Output::Notice(_) => {}
                 server::Output::Wait(deadline) => break deadline,
             }
         };

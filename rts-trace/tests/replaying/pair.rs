@@ -203,7 +203,9 @@ impl Pair {
                     let input = server::Input::AppServerReplied(call, progress);
                     self.server.handle_input(self.now, input);
                 }
-                server::Output::AbandonPost(_) | server::Output::Report(..) => {}
+                server::Output::AbandonPost(_)
+                | server::Output::Report(..)
+                | server::Output::Notice(_) => {}
                 server::Output::Wait(_) => return busy,
             }
             busy = true;

@@ -243,7 +243,7 @@ impl World {
                     let verdict = Verdict::Accept { claim: self.last_claim };
                     self.server.handle_input(self.now, Input::Verdict(login, verdict));
                 }
-                Output::Report(..) => {}
+                Output::Report(..) | Output::Notice(_) => {}
                 Output::CheckTarget(..) | Output::PostToAppServer(..) | Output::AbandonPost(_) => {
                     panic!("nobody asked for the app's server");
                 }

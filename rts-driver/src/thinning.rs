@@ -1,0 +1,138 @@
+//! Keeps a flood out of the log: each network, and all together, have so many lines a second. One network that floods does not take
+//! the lines of others.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::time::Instant;
+
+/// Lines of all that may come at once, and then a second.
+const ALL: Rate = Rate { burst: 200.0, per_second: 50.0 };
+/// The same of one network: an IPv4 address, or 64 bits of an IPv6 address.
+const NETWORK: Rate = Rate { burst: 20.0, per_second: 1.0 };
+/// Networks that are counted apart; those beyond share one count.
+const NETWORKS_MAX: usize = 1_024;
+
+#[derive(Clone, Copy)]
+struct Rate {
+    burst: f64,
+    per_second: f64,
+}
+
+#[derive(Default)]
+pub(crate) struct Thinning {
+    all: Bucket,
+    networks: HashMap<Option<IpAddr>, Bucket>,
+    left_out: u64,
+}
+
+impl Thinning {
+    /// For one line about this address: how many lines were left out since the last one, or nothing
+    /// when this one is to be left out.
+    pub(crate) fn take(&mut self, address: Option<IpAddr>, now: Instant) -> Option<u64> {
+        let network = self.counted_network(address.map(network), now);
+        let bucket = self.networks.entry(network).or_default();
+        if bucket.level(NETWORK, now) >= 1.0 && self.all.level(ALL, now) >= 1.0 {
+            bucket.used += 1.0;
+            self.all.used += 1.0;
+            return Some(std::mem::take(&mut self.left_out));
+        }
+        self.left_out += 1;
+        None
+    }
+
+    /// The network, if there is room to count it apart.
+    fn counted_network(&mut self, network: Option<IpAddr>, now: Instant) -> Option<IpAddr> {
+        if self.networks.len() >= NETWORKS_MAX && !self.networks.contains_key(&network) {
+            self.networks.retain(|_, bucket| bucket.level(NETWORK, now) < NETWORK.burst);
+            if self.networks.len() >= NETWORKS_MAX {
+                return None;
+            }
+        }
+        network
+    }
+}
+
+#[derive(Default)]
+struct Bucket {
+    /// Lines, less those that time has given back.
+    used: f64,
+    at: Option<Instant>,
+}
+
+impl Bucket {
+    /// Lines that may come at once.
+    fn level(&mut self, rate: Rate, now: Instant) -> f64 {
+        let at = self.at.replace(now).unwrap_or(now);
+        let given_back = now.saturating_duration_since(at).as_secs_f64() * rate.per_second;
+        self.used = (self.used - given_back).max(0.0);
+        rate.burst - self.used
+    }
+}
+
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.into(),
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+    use std::time::Duration;
+
+    use super::*;
+
+    fn v4(number: u32) -> Option<IpAddr> {
+        Some(Ipv4Addr::from_bits(0x0A00_0000 + number).into())
+    }
+
+    #[test]
+    fn a_network_has_its_lines_and_what_is_left_out_is_counted() {
+        let (mut thinning, now) = (Thinning::default(), Instant::now());
+        let said = (0..100).filter(|_| thinning.take(v4(1), now).is_some()).count();
+        assert_eq!(said, 20);
+        // Another one is not in its shadow, and tells of it.
+        assert_eq!(thinning.take(v4(2), now), Some(80));
+        assert_eq!(thinning.take(v4(2), now), Some(0));
+        let later = now + Duration::from_secs(1);
+        assert_eq!(thinning.take(v4(1), later), Some(0));
+        assert_eq!(thinning.take(v4(1), later), None);
+    }
+
+    #[test]
+    fn all_networks_together_have_a_bound() {
+        let (mut thinning, now) = (Thinning::default(), Instant::now());
+        let said = |thinning: &mut Thinning, now| {
+            (0..1_000).filter(|n| thinning.take(v4(*n), now).is_some()).count()
+        };
+        assert_eq!(said(&mut thinning, now), 200);
+        assert_eq!(said(&mut thinning, now + Duration::from_secs(1)), 50);
+    }
+
+    #[test]
+    fn networks_beyond_those_that_are_counted_share_one_count() {
+        let (mut thinning, now) = (Thinning::default(), Instant::now());
+        let busy = |number| (v4(number), Bucket { used: NETWORK.burst, at: Some(now) });
+        thinning.networks.extend((1..NETWORKS_MAX as u32).map(busy));
+        let counted = [thinning.take(v4(5_000), now), thinning.take(v4(5_001), now)];
+        assert_eq!(counted, [Some(0), Some(0)]);
+        assert_eq!(thinning.networks.len(), NETWORKS_MAX + 1, "the last apart, and all others");
+        let said = (6_000..7_000).filter(|n| thinning.take(v4(*n), now).is_some()).count();
+        assert_eq!(said, 19);
+        thinning.take(v4(5_000), now + Duration::from_secs(60));
+        thinning.take(v4(8_000), now + Duration::from_secs(60));
+        assert_eq!(thinning.networks.len(), 2, "those that are quiet are forgotten");
+    }
+
+    #[test]
+    fn addresses_of_one_ipv6_network_count_together() {
+        let parse = |text: &str| text.parse::<IpAddr>().expect("an address");
+        assert_eq!(network(parse("2001:db8::1")), network(parse("2001:db8::ffff:1")));
+        assert_ne!(network(parse("2001:db8::1")), network(parse("2001:db8:0:1::1")));
+        assert_eq!(network(parse("::ffff:10.0.0.1")), parse("10.0.0.1"));
+    }
+}

@@ -1,0 +1,130 @@
+//! What a shard's core notices, in the log: who logs in, who does not, and why. Lines have the target `rts::users`.
+//!
+//! What strangers can cause again and again is at level info, and thinned; the rest is at level debug, and all of it is there.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use rts_proto::server::{Notice, Refusal};
+use rts_proto::{CloseCode, LeaveReason, LinkId};
+use tracing::field::display;
+use tracing::{Level, debug, enabled, info};
+
+use crate::driven::Authenticate;
+use crate::thinning::Thinning;
+
+/// What operators choose these lines by: `RTS_LOG=info,rts::users=debug`.
+const TARGET: &str = "rts::users";
+
+/// A notice, and where its links come from.
+pub(crate) struct Noted {
+    notice: Notice,
+    /// Of the link that it is about, unless that is gone.
+    peer: Option<SocketAddr>,
+    /// Of the link of a displaced session.
+    former: Option<SocketAddr>,
+}
+
+impl Noted {
+    pub(crate) fn new(notice: Notice, peer_of: impl Fn(LinkId) -> Option<SocketAddr>) -> Self {
+        let (link, former) = match &notice {
+            Notice::LoggedIn { link, .. }
+            | Notice::LoginRefused { link, .. }
+            | Notice::Closed { link, .. } => (Some(*link), None),
+            Notice::Displaced { by, link, .. } => (Some(*by), *link),
+            Notice::SessionEnded { .. } => (None, None),
+        };
+        Self { peer: link.and_then(&peer_of), former: former.and_then(&peer_of), notice }
+    }
+}
+
+/// Writes the lines.
+#[derive(Default)]
+pub(crate) struct UserLog {
+    thinning: Thinning,
+}
+
+impl UserLog {
+    /// Whether anybody would read the lines.
+    pub(crate) fn is_wanted() -> bool {
+        enabled!(target: TARGET, Level::INFO)
+    }
+
+    /// Call it without the shard's lock: a refused token is looked at again, to say what is wrong.
+    pub(crate) fn write(&mut self, noted: Noted, authenticator: &dyn Authenticate) {
+        let Noted { notice, peer, former } = noted;
+        let address = peer.map(display);
+        match notice {
+            Notice::LoggedIn { app_id, uid, resumed, .. } => {
+                debug!(target: TARGET, address, app = %app_id, %uid, resumed, "logged in");
+            }
+            Notice::SessionEnded { app_id, uid, reason } => {
+                let why = match reason {
+                    LeaveReason::Left => "logged out",
+                    LeaveReason::Dropped | LeaveReason::Kicked => "silent for too long, or closed",
+                };
+                debug!(target: TARGET, app = %app_id, %uid, why, "session over");
+            }
+            Notice::LoginRefused { credentials, code, refusal, .. } => {
+                let Some(left_out) = self.thin(peer) else { return };
+                let why = match refusal {
+                    Refusal::Verdict => authenticator.explain(&credentials),
+                    Refusal::ReservedUid => "the user id is reserved".to_owned(),
+                    Refusal::NoGreaterClaim => "the user's session has the last claim".to_owned(),
+                };
+                let (app, uid, code) = (&credentials.app_id, &credentials.uid, code.code());
+                info!(
+                    target: TARGET,
+                    address, %app, %uid, code, why, left_out,
+                    "login refused"
+                );
+            }
+            Notice::Displaced { app_id, uid, .. } => {
+                let Some(left_out) = self.thin(peer) else { return };
+                let former = former.map(display);
+                info!(
+                    target: TARGET,
+                    address, app = %app_id, %uid, former, left_out,
+                    "logged in elsewhere: the former session is over"
+                );
+            }
+            Notice::Closed { user, code, reason, .. } => {
+                let (app, uid) = user.map(|(app, uid)| (display(app), display(uid))).unzip();
+                if is_routine(code) {
+                    debug!(target: TARGET, address, app, uid, ?code, why = reason, "link closed");
+                } else if let Some(left_out) = self.thin(peer) {
+                    info!(
+                        target: TARGET,
+                        address, app, uid, ?code, why = reason, left_out,
+                        "link closed"
+                    );
+                }
+            }
+        }
+    }
+
+    /// How many lines were left out since the last one, if any; nothing when this one is, too.
+    fn thin(&mut self, peer: Option<SocketAddr>) -> Option<Option<u64>> {
+        let left_out = self.thinning.take(peer.map(|peer| peer.ip()), Instant::now())?;
+        Some((left_out > 0).then_some(left_out))
+    }
+}
+
+/// What happens to clients that do nothing wrong, or is told by another line.
+fn is_routine(code: CloseCode) -> bool {
+    match code {
+        CloseCode::Displaced | CloseCode::Replaced | CloseCode::Silent | CloseCode::Shutdown => {
+            true
+        }
+        CloseCode::BadFrame
+        | CloseCode::FrameTooLarge
+        | CloseCode::UnexpectedFrame
+        | CloseCode::BadAck
+        | CloseCode::UnsupportedVersion
+        | CloseCode::LoginTimeout
+        | CloseCode::SlowConsumer
+        | CloseCode::Abnormal
+        | CloseCode::WindowExceeded
+        | CloseCode::Busy => false,
+    }
+}

@@ -1,0 +1,148 @@
+//! What an operator is told of logins and closings: each once, with who and why, and nothing unless asked for.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use rts_proto::server::{Config, Credentials, Notice, Refusal};
+use rts_proto::wire::{Frame, Login};
+use rts_proto::{AppId, CloseCode, LeaveReason, LinkId, LoginCode, UserId};
+
+use crate::support::{APP, HELLO, Shard, login, resume, user};
+
+fn app_id() -> AppId {
+    AppId::new(APP).expect("well formed")
+}
+
+fn alice() -> Option<(AppId, UserId)> {
+    Some((app_id(), user("alice")))
+}
+
+fn shard(config: Config) -> Shard {
+    let mut shard = Shard::new(config);
+    shard.server.take_notice();
+    shard
+}
+
+fn logged_in(link: LinkId, resumed: bool) -> Notice {
+    Notice::LoggedIn { link, app_id: app_id(), uid: user("alice"), resumed }
+}
+
+fn closed(link: LinkId, user: Option<(AppId, UserId)>, code: CloseCode, reason: &str) -> Notice {
+    Notice::Closed { link, user, code, reason: reason.to_owned() }
+}
+
+#[test]
+fn nothing_is_noticed_unless_somebody_asks() {
+    let mut shard = Shard::new(Config::default());
+    let (link, _) = shard.log_in(login("alice"));
+    shard.say_bytes(link, Bytes::from_static(b"\x01\xff"));
+    assert_eq!(shard.noticed(), []);
+}
+
+#[test]
+fn logins_returns_and_logouts_are_noticed() {
+    let mut shard = shard(Config::default());
+    let (first, accepted) = shard.log_in(login("alice"));
+    assert_eq!(shard.noticed(), [logged_in(first, false)]);
+    shard.hang_up(first);
+    let (second, _) = shard.log_in(resume("alice", &accepted, 0));
+    assert_eq!(shard.noticed(), [logged_in(second, true)]);
+    shard.say(second, Frame::Logout);
+    let (app_id, uid) = (app_id(), user("alice"));
+    let reason = LeaveReason::Left;
+    assert_eq!(shard.noticed(), [Notice::SessionEnded { app_id, uid, reason }]);
+}
+
+#[test]
+fn refusals_say_by_whom_with_what_was_shown() {
+    let config = Config { reserved_uids: [user("system")].into(), ..Config::default() };
+    let mut shard = shard(config);
+    shard.lets_in = false;
+    for (uid, code, refusal) in [
+        ("alice", LoginCode::InvalidToken, Refusal::Verdict),
+        ("system", LoginCode::BadUserId, Refusal::ReservedUid),
+    ] {
+        let link = shard.link();
+        shard.say(link, Frame::Login(login(uid)));
+        let shown =
+            Credentials { app_id: app_id(), uid: user(uid), token: Bytes::from_static(b"token") };
+        let credentials = Box::new(shown);
+        let refused = Notice::LoginRefused { link, credentials, code, refusal };
+        assert_eq!(shard.noticed(), [refused]);
+    }
+}
+
+#[test]
+fn a_login_without_a_greater_claim_is_noticed() {
+    let mut shard = shard(Config::default());
+    shard.clock = u64::MAX;
+    shard.log_in(login("alice"));
+    shard.noticed();
+    let link = shard.link();
+    shard.say(link, Frame::Login(login("alice")));
+    let refusal = Refusal::NoGreaterClaim;
+    assert!(matches!(
+        &shard.noticed()[..],
+        [Notice::LoginRefused { link: of, code: LoginCode::ServerError, refusal: by, .. }]
+            if *of == link && *by == refusal
+    ));
+}
+
+#[test]
+fn a_displacement_names_both_links_or_the_one_that_there_is() {
+    for is_broken in [false, true] {
+        let mut shard = shard(Config::default());
+        let (first, accepted) = shard.log_in(login("alice"));
+        if is_broken {
+            shard.hang_up(first);
+        }
+        shard.noticed();
+        let (by, _) = shard.log_in(login("alice"));
+        let link = (!is_broken).then_some(first);
+        let (app_id, uid) = (app_id(), user("alice"));
+        let mut expected = vec![Notice::Displaced { link, by, app_id, uid }];
+        let reason = "logged in elsewhere";
+        expected.extend(link.map(|link| closed(link, alice(), CloseCode::Displaced, reason)));
+        expected.push(logged_in(by, false));
+        assert_eq!(shard.noticed(), expected);
+        // Who comes back later is turned away, by name.
+        let late = shard.link();
+        shard.say(late, Frame::Login(Login { claim: 0, ..resume("alice", &accepted, 0) }));
+        assert_eq!(shard.noticed(), [closed(late, alice(), CloseCode::Displaced, reason)]);
+    }
+}
+
+#[test]
+fn a_broken_rule_is_named_with_the_user_once_there_is_one() {
+    let mut shard = shard(Config::default());
+    let stranger = shard.link();
+    shard.say(stranger, HELLO);
+    let rule = "a Hello frame where none is allowed (§2.1)";
+    assert_eq!(shard.noticed(), [closed(stranger, None, CloseCode::UnexpectedFrame, rule)]);
+
+    let (link, _) = shard.log_in(login("alice"));
+    shard.noticed();
+    shard.say(link, HELLO);
+    let (app_id, uid) = (app_id(), user("alice"));
+    let over = Notice::SessionEnded { app_id, uid, reason: LeaveReason::Dropped };
+    let closed_for = closed(link, alice(), CloseCode::UnexpectedFrame, rule);
+    assert_eq!(shard.noticed(), [closed_for, over]);
+
+    // A login that waits for its verdict says whose it is.
+    shard.decides = false;
+    let link = shard.link();
+    shard.say(link, Frame::Login(login("alice")));
+    shard.say(link, HELLO);
+    assert_eq!(shard.noticed(), [closed(link, alice(), CloseCode::UnexpectedFrame, rule)]);
+}
+
+#[test]
+fn a_shutdown_is_not_noticed_link_by_link() {
+    let mut shard = shard(Config::default());
+    shard.log_in(login("alice"));
+    shard.noticed();
+    let now = shard.now;
+    shard.server.shutdown(now, Duration::ZERO);
+    shard.tick();
+    assert_eq!(shard.noticed(), []);
+}

@@ -1,0 +1,117 @@
+//! Why a token is refused, for the log. The client is told none of it.
+
+use std::collections::BTreeMap;
+
+use rts_proto::server::Credentials;
+use rts_token::{AppKey, TokenError, inspect, verify};
+
+/// What is wrong, and where that helps, whose token it is instead. No part of the token that is not an id.
+pub(crate) fn explain(
+    apps: &BTreeMap<String, Vec<AppKey>>,
+    credentials: &Credentials,
+    unix_now: u64,
+) -> String {
+    let (app_id, uid) = (credentials.app_id.as_str(), credentials.uid.as_str());
+    let Some(keys) = apps.get(app_id) else {
+        return "unknown app: this server's configuration has none with this id".to_owned();
+    };
+    let Ok(token) = std::str::from_utf8(&credentials.token) else {
+        return "the token is no text".to_owned();
+    };
+    let flaws = keys.iter().filter_map(|key| verify(token, app_id, key, uid, unix_now).err());
+    // Of two keys, what is wrong under the one that signed it.
+    let flaw = flaws.reduce(|first, second| match first {
+        TokenError::SignatureMismatch => second,
+        first => first,
+    });
+    let claims = || inspect(token).map(|unverified| unverified.claims().clone());
+    match (flaw, claims()) {
+        (Some(TokenError::AppIdMismatch), Ok(claims)) => {
+            format!("token of another app, {}", claims.app_id())
+        }
+        (Some(TokenError::UserIdMismatch), Ok(claims)) => {
+            format!("token of another user, {}", claims.user_id())
+        }
+        (Some(flaw @ TokenError::SignatureMismatch), Ok(_)) => match signer(apps, token) {
+            Some(other) => format!("token signed with the key of another app, {other}"),
+            None => flaw.to_string(),
+        },
+        (Some(flaw), _) => flaw.to_string(),
+        (None, _) => "the token could not be checked at that moment".to_owned(),
+    }
+}
+
+/// The app whose key signed it.
+fn signer<'a>(apps: &'a BTreeMap<String, Vec<AppKey>>, token: &str) -> Option<&'a str> {
+    let unverified = inspect(token).ok()?;
+    let mut signers =
+        apps.iter().filter(|(_, keys)| keys.iter().any(|key| unverified.verify(key).is_ok()));
+    signers.next().map(|(id, _)| id.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use rts_proto::{AppId, UserId};
+    use rts_token::Token;
+
+    use super::*;
+
+    const APP: &str = "123456781234567812345678";
+    const OTHER_APP: &str = "abcdefghabcdefghabcdefgh";
+    const NOW: u64 = 1_700_000_000;
+
+    fn key(text: &str) -> AppKey {
+        AppKey::new(text).expect("not empty")
+    }
+
+    /// What is said of alice's login with this token, under two keys of hers.
+    fn said(app_id: &str, token: &[u8]) -> String {
+        let apps = BTreeMap::from([
+            (APP.to_owned(), vec![key("new key"), key("old key")]),
+            (OTHER_APP.to_owned(), vec![key("other key")]),
+        ]);
+        let credentials = Credentials {
+            app_id: AppId::new(app_id).expect("well formed"),
+            uid: UserId::new("alice").expect("well formed"),
+            token: Bytes::copy_from_slice(token),
+        };
+        explain(&apps, &credentials, NOW)
+    }
+
+    fn signed(app_id: &str, uid: &str, expire_at: u32, with: &str) -> String {
+        let token = Token::new(app_id, uid).expect("well formed").with_expire_at(expire_at);
+        token.sign(&key(with))
+    }
+
+    #[test]
+    fn each_flaw_is_named_under_either_key() {
+        for with in ["new key", "old key"] {
+            let of =
+                |app_id, uid, expire_at| said(APP, signed(app_id, uid, expire_at, with).as_bytes());
+            assert!(of(APP, "alice", 1).starts_with("token expired: it was valid through 1,"));
+            assert_eq!(of(APP, "bob", 0), "token of another user, bob");
+            assert_eq!(of(OTHER_APP, "alice", 0), format!("token of another app, {OTHER_APP}"));
+        }
+        let unknown = signed(APP, "alice", 0, "some key");
+        assert!(said(APP, unknown.as_bytes()).starts_with("the signature does not match"));
+        let others = signed(APP, "alice", 0, "other key");
+        let expected = format!("token signed with the key of another app, {OTHER_APP}");
+        assert_eq!(said(APP, others.as_bytes()), expected);
+        assert!(said(&"0".repeat(24), unknown.as_bytes()).starts_with("unknown app"));
+        assert_eq!(said(APP, b"\xff"), "the token is no text");
+        assert!(said(APP, b"002").starts_with("token of an unknown version"));
+        assert!(said(APP, b"").starts_with("token of an unknown version"));
+    }
+
+    #[test]
+    fn no_secret_is_in_it() {
+        let good = signed(APP, "alice", 1, "new key");
+        let cut = &good[..good.len() - 5];
+        for token in [good.as_str(), cut, "001secret-text-of-a-stranger-with-a-key-in-it"] {
+            let said = said(APP, token.as_bytes());
+            assert!(!said.contains("key-in-it") && !said.contains("new key"), "{said}");
+            assert!(!said.contains(&good[40..60]), "{said}");
+        }
+    }
+}
