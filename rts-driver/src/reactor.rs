@@ -328,12 +328,7 @@ impl<R: Runtime> Drop for Reactor<R> {
         inputs.extend(ids.into_iter().map(Input::Disconnected));
         // During a panic a second one would end the process.
         guarded(|| {
-            let arrivals = {
-                let mut state = shard.lock();
-                state.has_reactor = false;
-                std::mem::take(&mut state.arrivals)
-            };
-            drop(arrivals);
+            drop(shard.reactor_ended());
             shard.command(|server, now| {
                 for input in inputs {
                     server.handle_input(now, input);

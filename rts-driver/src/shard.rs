@@ -39,7 +39,7 @@ pub(crate) struct Inner<R: Runtime> {
     bell: Arc<Bell>,
     /// Links that are not closed.
     links: AtomicUsize,
-    /// The shard was shut down, or no link is left.
+    /// The shard was shut down, or no link is left, or its reactor has ended.
     ended: Event,
 }
 
@@ -53,6 +53,8 @@ pub(crate) struct State<R: Runtime> {
     links_max: usize,
     last_link: u64,
     is_shut_down: bool,
+    /// A reactor ended by a panic.
+    pub(crate) has_failed: bool,
     /// Somebody starts posts, one after the other. A runtime that is being shut down ends each at once, which brings about
     /// the next: that must not nest.
     is_starting_posts: bool,
@@ -89,6 +91,7 @@ impl<R: Runtime> Shard<R> {
             links_max: LINKS_MAX,
             last_link: 0,
             is_shut_down: false,
+            has_failed: false,
             is_starting_posts: false,
         };
         Self {
@@ -136,6 +139,12 @@ impl<R: Runtime> Shard<R> {
     /// Waits until no link is left. Cancel safe. Without a [`shutdown`](Self::shutdown) new ones may come.
     pub async fn closed(&self) {
         self.until(|| self.inner.links.load(Ordering::SeqCst) == 0).await;
+    }
+
+    /// Ready when the task of all links has ended by a panic, which is a bug. Its links are gone, and the next that is
+    /// accepted begins a new task; a server that would rather end learns it here. Cancel safe.
+    pub async fn failed(&self) {
+        self.until(|| self.lock().has_failed).await;
     }
 
     /// What the shard holds now. Walks over all sessions and rooms.
@@ -214,6 +223,17 @@ impl<R: Runtime> Shard<R> {
             let reactor = Reactor::new(Arc::downgrade(&self.inner), &self.inner.bell);
             R::spawn(reactor.run());
         }
+    }
+
+    /// Its reactor ends; what was accepted and not seen by it is given back, to be dropped without the lock.
+    pub(crate) fn reactor_ended(&self) -> Vec<Arrival<R>> {
+        let mut state = self.lock();
+        state.has_reactor = false;
+        state.has_failed |= std::thread::panicking();
+        let arrivals = std::mem::take(&mut state.arrivals);
+        drop(state);
+        self.inner.ended.notify(usize::MAX);
+        arrivals
     }
 
     pub(crate) fn now(&self) -> Instant {

@@ -58,7 +58,9 @@ impl Driver {
                 }
                 _ => {}
             }
+            let before = state.client.link();
             state.client.handle_input(now, input);
+            state.tell_early_close(before);
             if state.client.is_online() {
                 state.link_error = None;
             }

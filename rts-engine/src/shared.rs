@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 
-use rts_proto::client::{Event, Input, Output, RoomEvent, WarningCode};
+use rts_proto::client::{EarlyClose, Event, Input, Output, RoomEvent, WarningCode};
 use rts_proto::{BroadcastCode, Instant, LinkId, MessageId, Reply, RoomKey, SendCode};
 use rts_trace::RecordedClient;
 
@@ -182,7 +182,24 @@ impl State {
 
     /// A link did not come up. Nobody is told about one that is not wanted any more, or what was told before.
     pub(crate) fn link_failed(&mut self, link: LinkId, why: String) {
-        if self.client.link() != Some(link) || self.link_error.as_ref() == Some(&why) {
+        if self.client.link() == Some(link) {
+            self.tell_link_error(why);
+        }
+    }
+
+    /// The server closed the link that there was before, and no login was answered over it.
+    pub(crate) fn tell_early_close(&mut self, before: Option<LinkId>) {
+        let Some(EarlyClose { link, code, reason }) = self.client.early_close() else { return };
+        if before == Some(*link) && self.client.link() != before {
+            let number = code.code();
+            self.tell_link_error(format!(
+                "the server ended the connection before the login was answered: {code:?} ({number}), {reason}"
+            ));
+        }
+    }
+
+    fn tell_link_error(&mut self, why: String) {
+        if self.link_error.as_ref() == Some(&why) {
             return;
         }
         self.link_error = Some(why.clone());

@@ -7,10 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
+use bytes::Bytes;
 use common::{engine, now_or_never, take_all};
 use rts_engine::{Action, Engine, EngineError};
-use rts_proto::client::{Event, Input, LoginError, SendError};
-use rts_proto::{LogoutReason, MessageConfig, MessageId, SendCode};
+use rts_proto::client::{Event, Input, LoginError, SendError, WarningCode};
+use rts_proto::wire::Frame;
+use rts_proto::{CloseCode, LogoutReason, MessageConfig, MessageId, SendCode};
 
 const RELIABLE: MessageConfig = MessageConfig::ReliableOrdered;
 
@@ -23,6 +25,41 @@ fn nothing_is_connected_before_login() {
     assert_eq!(driver.next_action(), None);
     engine.login("token", "alice").expect("not logged in");
     assert!(matches!(driver.next_action(), Some(Action::Connect(_))));
+}
+
+/// Nobody else would ever say why the login is not answered.
+#[test]
+fn a_close_before_the_login_is_answered_is_told_once_with_its_code_and_reason() {
+    let (engine, mut events, driver) = engine();
+    engine.login("token", "alice").expect("not logged in");
+    let mut closed_with = |code: CloseCode, reason: &'static str| {
+        // Whatever the wait before the next attempt is, the network has changed.
+        engine.network_changed();
+        let link = std::iter::from_fn(|| driver.next_action()).filter_map(|action| match action {
+            Action::Connect(link) => Some(link),
+            _ => None,
+        });
+        let link = link.last();
+        let link = link.expect("it tries again");
+        driver.handle(Input::Connected(link));
+        let (code, reason) = (code.code(), Bytes::from_static(reason.as_bytes()));
+        let close = Frame::Close { code, reason, retry_after_ms: 0 };
+        driver.handle(Input::Received(link, close.encode()));
+        let mut told = take_all(&mut events);
+        told.retain(|event| matches!(event, Event::Warning { .. }));
+        told
+    };
+    let warning = |message: &str| {
+        let message =
+            format!("the server ended the connection before the login was answered: {message}");
+        Event::Warning { code: WarningCode::LinkFailed, message }
+    };
+    let busy = warning("Busy (14), come back later");
+    assert_eq!(closed_with(CloseCode::Busy, "come back later"), [busy]);
+    assert_eq!(closed_with(CloseCode::Busy, "come back later"), [], "it was told");
+    let other = warning("BadFrame (1), a PROXY header");
+    assert_eq!(closed_with(CloseCode::BadFrame, "a PROXY header"), [other]);
+    assert!(engine.last_link_error().is_some_and(|why| why.contains("BadFrame (1)")));
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod config;
 mod explain;
 mod openapi;
 mod server;
+mod tasks;
 mod webhooks;
 
 pub use auth::TokenAuthenticator;
@@ -18,3 +19,4 @@ pub use config::{
     DEV_APP_ID, DEV_APP_KEY, DEV_BEARER_KEY, Limits, Listen, OpenApi, Webhook,
 };
 pub use server::{Server, ServerError};
+pub use tasks::TaskEnded;

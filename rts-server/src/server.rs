@@ -9,12 +9,12 @@ use std::time::Duration;
 use rts_trace::{RecordedServer, Recorder};
 use rts_transport_tokio::{Acceptor, Address, Shard};
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::task::JoinSet;
 
 use crate::app_server::AppServers;
 use crate::certificates::Certificates;
 use crate::config::Listen;
 use crate::openapi::Listener;
+use crate::tasks::{TaskEnded, Tasks};
 use crate::webhooks::Webhooks;
 use crate::{Config, ConfigError, TokenAuthenticator};
 
@@ -28,7 +28,7 @@ const BACKLOG: u32 = 4_096;
 /// How often the files of certificates are looked at, besides when somebody asks for it.
 const CERTIFICATES_EVERY: Duration = Duration::from_secs(60);
 
-/// Why a server does not start.
+/// Why a server does not start, or does not go on.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
     /// The configuration is wrong.
@@ -45,6 +45,9 @@ pub enum ServerError {
     /// The system gave no random numbers.
     #[error("the system's random source failed: {0}")]
     Random(getrandom::Error),
+    /// A part of it ended while it was serving: it does not go on without.
+    #[error("the server stops: {0}")]
+    Ended(#[from] TaskEnded),
 }
 
 fn explain(error: &io::Error) -> String {
@@ -142,29 +145,40 @@ impl Server {
     }
 
     /// Serves until `stop` is ready, then closes all links. Each has a second for what is left to write.
-    pub async fn run(self, stop: impl Future<Output = ()>) {
+    ///
+    /// # Errors
+    ///
+    /// A listener, or another task of the server, has ended by itself: that is a bug. The links are closed
+    /// before this returns.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), ServerError> {
         // Dropped with this future, and then nobody is accepted any more.
-        let mut serving = JoinSet::new();
+        let mut tasks = Tasks::default();
         for Bound { listener, acceptor, address, .. } in self.listeners {
             tracing::info!(%address, "listening");
             let shard = self.shard.clone();
-            serving.spawn(async move { shard.serve(listener, acceptor).await });
+            let serving = async move { shard.serve(listener, acceptor).await };
+            tasks.spawn(format!("the listener {address}"), serving);
         }
-        let openapi = async {
-            match self.openapi {
-                Some(openapi) => openapi.serve().await,
-                None => std::future::pending().await,
+        if let Some(openapi) = self.openapi {
+            tasks.spawn("the OpenAPI's listener", openapi.serve());
+        }
+        tasks.spawn("the posting of webhooks", self.webhooks.run());
+        let certificates = self.certificates;
+        tasks.spawn("the look at certificates", async move { keep_up(&certificates).await });
+        let outcome = tokio::select! {
+            ended = tasks.ended() => Err(ended),
+            () = self.shard.failed() => {
+                Err(TaskEnded { task: "the task of all links".to_owned(), by_panic: true })
             }
+            () = stop => Ok(()),
         };
-        tokio::select! {
-            () = openapi => {}
-            () = self.webhooks.run() => {}
-            () = keep_up(&self.certificates) => {}
-            () = stop => {}
+        if let Err(ended) = &outcome {
+            tracing::error!(error = %ended, "cannot go on: stopping");
         }
         self.shard.shutdown(SHUTDOWN_SPREAD);
         self.shard.closed().await;
         tracing::info!("stopped");
+        Ok(outcome?)
     }
 }
 

@@ -18,6 +18,12 @@ pub enum LayerError {
          wss:// instead of ws://"
     )]
     SpeaksTls,
+    /// A header of the PROXY protocol arrived first (§12.3).
+    #[error(
+        "a header of the PROXY protocol came first, and it is not understood here: switch it off at the \
+         proxy or load balancer in between"
+    )]
+    SpeaksProxyProtocol,
     /// Something that is not TLS arrived where TLS should have.
     #[error(
         "the other side does not speak TLS here: the address must begin with rts:// instead of \

@@ -21,6 +21,11 @@ pub(crate) const CLIENT_HANDSHAKE_BYTES_MAX: usize = 16 * 1_024;
 /// What a server may send until then: it has certificates to show.
 pub(crate) const SERVER_HANDSHAKE_BYTES_MAX: usize = 128 * 1_024;
 
+/// The frame with which a link ends that began with a header of the PROXY protocol (§12.3): `Close`, `BadFrame`, and the
+/// reason for whoever is behind the load balancer. Layers know no frames but this one.
+pub const CLOSE_TO_PROXIED: &[u8] =
+    b"\x37\x8a\x02\x34\x08\x01\x12\x30a PROXY header came first, and is not understood";
+
 /// The layers of one link: none for plain TCP; else a proxy's handshake, TLS, WebSocket, as needed. It owns no socket:
 /// whoever does, moves the bytes.
 ///
@@ -121,6 +126,10 @@ impl Layers {
                 Found::Http { is_request } => {
                     let answer = if is_request { http::not_here() } else { Vec::new() };
                     *self = Self::failed(LayerError::SpeaksHttp, answer);
+                    Bytes::new()
+                }
+                Found::ProxyProtocol => {
+                    *self = Self::failed(LayerError::SpeaksProxyProtocol, CLOSE_TO_PROXIED.into());
                     Bytes::new()
                 }
                 Found::Tls => {

@@ -36,7 +36,7 @@ pub use acceptor::Acceptor;
 pub use address::{Address, AddressError, Scheme};
 pub use connector::{ConnectOptions, Connector, ConnectorError};
 pub use error::{LayerError, LinkError, WebSocketError};
-pub use layers::{End, Layers};
+pub use layers::{CLOSE_TO_PROXIED, End, Layers};
 pub use proxy::{Proxy, ProxyError};
 #[cfg(feature = "__tls")]
 pub use tls::{Identity, IdentityError, Roots};

@@ -7,6 +7,8 @@ use bytes::Bytes;
 const HTTP_REQUESTS: [&[u8]; 9] =
     [b"GET ", b"HEAD", b"POST", b"PUT ", b"DELE", b"CONN", b"OPTI", b"PATC", b"PRI "];
 const HTTP_ANSWER: &[u8] = b"HTTP";
+/// The headers of the PROXY protocol, in its versions 1 and 2.
+const PROXY_PROTOCOL: [&[u8]; 2] = [b"PROX", b"\r\n\r\n"];
 /// A handshake of any version, and an alert.
 const TLS: [&[u8]; 2] = [&[0x16, 3], &[0x15, 3]];
 
@@ -25,6 +27,8 @@ pub(crate) enum Found {
         is_request: bool,
     },
     Tls,
+    /// What a load balancer may put in front.
+    ProxyProtocol,
     /// Nothing that is known here, so it may be what should be.
     Frames,
 }
@@ -65,24 +69,27 @@ fn judge(seen: &[u8]) -> Found {
     if TLS.into_iter().any(is) {
         return Found::Tls;
     }
-    let may_become = |pattern: &[u8]| pattern.starts_with(seen);
-    if HTTP_REQUESTS.into_iter().chain(TLS).chain([HTTP_ANSWER]).any(may_become) {
-        Found::TooLittle
-    } else {
-        Found::Frames
+    if PROXY_PROTOCOL.into_iter().any(is) {
+        return Found::ProxyProtocol;
     }
+    let may_become = |pattern: &[u8]| pattern.starts_with(seen);
+    let mut known = HTTP_REQUESTS.into_iter().chain(TLS).chain(PROXY_PROTOCOL).chain([HTTP_ANSWER]);
+    if known.any(may_become) { Found::TooLittle } else { Found::Frames }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const CASES: [(&[u8], Found); 7] = [
+    const CASES: [(&[u8], Found); 10] = [
         (b"GET / HTTP/1.1\r\n", Found::Http { is_request: true }),
         (b"PRI * HTTP/2.0\r\n", Found::Http { is_request: true }),
         (b"HTTP/1.1 400 Bad Request\r\n", Found::Http { is_request: false }),
         (&[0x16, 3, 1, 0, 200, 1], Found::Tls),
         (&[0x15, 3, 3, 0, 2, 2, 70], Found::Tls),
+        (b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n", Found::ProxyProtocol),
+        (b"\r\n\r\n\0\r\nQUIT\n", Found::ProxyProtocol),
+        (b"\r\nGET / HTTP/1.1\r\n", Found::Frames),
         (&[0x04, 0x0A, 0x02, 0x08, 0x01], Found::Frames),
         (b"GETTING", Found::Frames),
     ];

@@ -256,7 +256,7 @@ fn only_a_whole_request_is_granted() {
     assert_eq!(answered(REQUEST), "HTTP/1.1 101 Switching Protocols");
     for (part, instead, status) in [
         ("GET /", "POST /", "405 Method Not Allowed"),
-        ("HTTP/1.1", "HTTP/1.0", "400 Bad Request"),
+        ("HTTP/1.1", "HTTP/1.0", "426 Upgrade Required"),
         ("HTTP/1.1", "HTTP/2.0", "400 Bad Request"),
         ("GET / ", "GET /other ", "404 Not Found"),
         ("GET / ", "GET /?token=secret ", "404 Not Found"),
@@ -270,11 +270,98 @@ fn only_a_whole_request_is_granted() {
         ("Host: localhost\r\n", "", "400 Bad Request"),
         ("Host: localhost", "Host: localhost\r\nHost: other", "400 Bad Request"),
         ("Host: localhost", "Host localhost", "400 Bad Request"),
+        ("Host: localhost", "Host:", "400 Bad Request"),
+        ("Host: localhost", "Host: localhost, other", "400 Bad Request"),
+        ("Host: localhost", "Host: user@localhost", "400 Bad Request"),
+        ("Host: localhost", "Host: localhost\r\nhost: localhost", "400 Bad Request"),
+        ("GET / ", "GET http://other/ ", "400 Bad Request"),
+        ("GET / ", "GET http://localhost:81/ ", "400 Bad Request"),
+        ("GET / ", "GET http://user@localhost/ ", "400 Bad Request"),
+        ("GET / ", "GET http://localhost/other ", "404 Not Found"),
+        ("Host: ", "Authorization: a\r\nAuthorization: b\r\nHost: ", "400 Bad Request"),
+        ("Host: ", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nHost: ", "400 Bad Request"),
+        ("Host: ", "Sec-WebSocket-Version: 13\r\nHost: ", "400 Bad Request"),
+        ("Host: ", "Content-Length: 5\r\nHost: ", "400 Bad Request"),
+        ("Host: ", "Content-Length: 0\r\nContent-Length: 0\r\nHost: ", "400 Bad Request"),
+        ("Host: ", "Transfer-Encoding: chunked\r\nHost: ", "400 Bad Request"),
+        ("Host: ", "PROXY: no\r\nHost: ", "101 Switching Protocols"),
         ("GET / HTTP/1.1", "\x16\x03\x01", "405 Method Not Allowed"),
     ] {
         assert!(REQUEST.contains(part), "{part}");
         let request = REQUEST.replacen(part, instead, 1);
         assert_eq!(answered(&request), format!("HTTP/1.1 {status}"), "{request}");
+    }
+}
+
+#[test]
+fn a_valid_request_is_granted_in_all_its_forms() {
+    for (part, instead) in [
+        ("keep-alive, Upgrade", "upgrade"),
+        ("keep-alive, Upgrade", "Upgrade,"),
+        ("keep-alive, Upgrade", ",,Upgrade ,\tkeep-alive"),
+        ("keep-alive, Upgrade", "keep-alive\r\nConnection: Upgrade"),
+        ("keep-alive, Upgrade", "UPGRADE\r\nConnection: keep-alive\r\nConnection:"),
+        ("Upgrade: websocket", "Upgrade: WebSocket"),
+        ("Upgrade: websocket", "Upgrade: websocket, foo/2"),
+        ("Upgrade: websocket", "Upgrade: h2c\r\nUPGRADE: foo, WEBSOCKET"),
+        ("Upgrade: websocket", "Upgrade:\t websocket \t"),
+        ("chat, rts.v1", "chat\r\nSec-WebSocket-Protocol: rts.v1"),
+        ("chat, rts.v1", "rts.v1,"),
+        ("GET / ", "GET http://localhost/ "),
+        ("GET / ", "GET ws://LOCALHOST/ "),
+        ("Host: ", "Authorization: Bearer a\r\nHost: "),
+        ("Host: ", "Content-Length: 0\r\nHost: "),
+        ("Host: localhost", "Host: [::1]:7680"),
+        ("Host: ", "Cookie: name=j\u{fc}rgen\r\nX-Empty:\r\nHost: "),
+    ] {
+        assert!(REQUEST.contains(part), "{part}");
+        let request = REQUEST.replacen(part, instead, 1);
+        assert_eq!(answered(&request), "HTTP/1.1 101 Switching Protocols", "{request}");
+    }
+}
+
+/// What nginx makes of a request unless it is told otherwise.
+#[test]
+fn a_proxy_that_takes_the_upgrade_away_is_named_on_both_sides() {
+    let (connector, acceptor) = both("ws");
+    let mut pair = Pair::new(&connector, &acceptor);
+    let request = String::from_utf8(pair.client.written()).expect("ASCII");
+    let request = request.replace("HTTP/1.1", "HTTP/1.0").replace(": Upgrade\r\n", ": close\r\n");
+    let request =
+        request.replace("upgrade: websocket\r\n", "").replace("Upgrade: websocket\r\n", "");
+    pair.server.read(request.as_bytes(), usize::MAX);
+    assert!(
+        pair.server.failure().contains("proxy_set_header Upgrade"),
+        "{}",
+        pair.server.failure()
+    );
+    let answer = pair.server.written();
+    assert!(answer.starts_with(b"HTTP/1.1 426 "), "{}", String::from_utf8_lossy(&answer));
+    pair.client.read(&answer, 1);
+    let said = pair.client.failure();
+    assert!(said.contains("a proxy in between has to pass them on"), "{said}");
+}
+
+#[test]
+fn a_client_takes_an_answer_in_all_its_forms() {
+    for (part, instead) in [
+        ("connection: Upgrade", "Connection: keep-alive, Upgrade"),
+        ("connection: Upgrade", "connection: upgrade,"),
+        ("connection: Upgrade", "Connection: keep-alive\r\nConnection: UPGRADE"),
+        ("upgrade: websocket", "Upgrade: WebSocket"),
+        ("upgrade: websocket", "Upgrade: foo\r\nUpgrade: websocket"),
+        ("101 Switching Protocols", "101"),
+        ("101 Switching Protocols", "101 Web Socket Protocol Handshake"),
+        ("connection: Upgrade", "Via: 1.1 a\r\nSet-Cookie: a=b\r\nconnection: Upgrade"),
+    ] {
+        let (connector, acceptor) = both("ws");
+        let mut pair = Pair::new(&connector, &acceptor);
+        let request = pair.client.written();
+        pair.server.read(&request, usize::MAX);
+        let answer = String::from_utf8(pair.server.written()).expect("ASCII");
+        assert!(answer.contains(part), "{answer}");
+        pair.client.read(answer.replace(part, instead).as_bytes(), 1);
+        assert!(pair.client.layers.is_open(), "{instead}: {:?}", pair.client.layers.end());
     }
 }
 
@@ -319,6 +406,7 @@ fn a_client_takes_no_other_answer() {
         ("HTTP/1.1 403 Forbidden\r\n\r\n", "does not allow it"),
         ("HTTP/1.1 302 Found\r\nLocation: ws://other/\r\n\r\n", "HTTP 302"),
         ("HTTP/1.1 200 OK\r\n\r\n", "HTTP 200"),
+        ("HTTP/1.1 502 Bad Gateway\r\n\r\n", "does not reach the server"),
         (ANSWER, "not one to this request"),
         ("HTTP/1.1 101 Switching Protocols\r\n\r\n", "not one to this request"),
         ("SSH-2.0-OpenSSH_9.2\r\n\r\n\r\n", "does not speak HTTP"),
@@ -339,6 +427,11 @@ fn a_client_wants_its_subprotocol_and_no_extension() {
         (("sec-websocket-protocol: rts.v1\r\n", ""), "something else"),
         (("upgrade: websocket", "upgrade: websocket\r\nSec-WebSocket-Extensions: x"), "extension"),
         (("upgrade: websocket", "upgrade: h2c"), "not one to this request"),
+        (("connection: Upgrade", "connection: keep-alive"), "not one to this request"),
+        (
+            ("sec-websocket-accept: ", "sec-websocket-accept: x\r\nsec-websocket-accept: "),
+            "not one",
+        ),
     ] {
         let (connector, acceptor) = both("ws");
         let mut pair = Pair::new(&connector, &acceptor);

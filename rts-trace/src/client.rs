@@ -3,8 +3,8 @@
 use std::fmt;
 
 use rts_proto::client::{
-    BroadcastError, BusinessIdError, Client, Config, CreateRoomError, Input, JoinError, LoginError,
-    Output, ParametersError, SendError, Timer,
+    BroadcastError, BusinessIdError, Client, Config, CreateRoomError, EarlyClose, Input, JoinError,
+    LoginError, Output, ParametersError, SendError, Timer,
 };
 use rts_proto::{Disconnect, Instant, LinkId, MessageConfig, MessageId, Payload, RoomKey};
 
@@ -200,6 +200,11 @@ impl RecordedClient {
     #[must_use]
     pub fn last_disconnect(&self) -> Option<Disconnect> {
         self.core.last_disconnect()
+    }
+
+    #[must_use]
+    pub fn early_close(&self) -> Option<&EarlyClose> {
+        self.core.early_close()
     }
 
     #[must_use]

@@ -93,7 +93,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
     }
     tokio::spawn(reload_on_hangup(server.certificates()));
-    server.run(stop()).await;
+    server.run(stop()).await?;
     Ok(ExitCode::SUCCESS)
 }
 

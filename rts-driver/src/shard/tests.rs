@@ -8,9 +8,10 @@ use super::*;
 use crate::link::READ_BYTES;
 use crate::runtime::Stream as _;
 use crate::testing::{Pipe, Still, pipe};
-use rts_proto::Payload;
+use rts_proto::limits::FRAME_BYTES_MAX_BEFORE_LOGIN;
 use rts_proto::server::{Config, Credentials, Report, Server, Verdict};
-use rts_proto::wire::{Frame, Login, VERSION};
+use rts_proto::wire::{Decoder, Frame, Login, VERSION};
+use rts_proto::{CloseCode, Payload};
 
 /// Links whose turn has to come may have to wait for so many turns, not more.
 const TURNS_MAX: usize = 64;
@@ -161,6 +162,22 @@ fn a_reactor_that_ends_leaves_no_link_behind() {
 }
 
 #[test]
+fn a_reactor_that_ends_by_a_panic_is_noticed_and_one_that_is_dropped_is_not() {
+    for panics in [false, true] {
+        let Turned { shard, reactor } = Turned::new();
+        let mut failed = Box::pin(shard.failed());
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(failed.as_mut().poll(&mut context).is_pending());
+        let ended = catch_unwind(AssertUnwindSafe(move || {
+            let _reactor = reactor;
+            assert!(!panics, "on purpose");
+        }));
+        assert_eq!(ended.is_err(), panics);
+        assert_eq!(failed.as_mut().poll(&mut context).is_ready(), panics);
+    }
+}
+
+#[test]
 fn last_words_are_answered_although_the_end_comes_right_behind() {
     let (mut turned, mut peer) = Turned::with_user(CAPACITY);
     // More pongs than are written in one go, so that the link rings while there is more to read.
@@ -183,6 +200,24 @@ fn a_link_with_much_to_write_leaves_others_their_turn() {
     peer.write(&ping.repeat(10_000));
     turned.turn();
     assert!(read_all(&mut peer).len() < pong.len() * 10_000);
+}
+
+/// §12.3: the layers know no frames but this one.
+#[test]
+fn what_a_link_behind_a_proxy_header_ends_with_is_a_close() {
+    let mut turned = Turned::new();
+    let mut peer = turned.accept(CAPACITY);
+    peer.write(b"PROXY TCP4 192.0.2.1 192.0.2.2 50000 7600\r\n");
+    peer.write(&hello());
+    turned.turn_until_quiet();
+    let mut decoder = Decoder::new();
+    decoder.push(read_all(&mut peer).into());
+    let close = decoder.next(FRAME_BYTES_MAX_BEFORE_LOGIN);
+    let Ok(Some(Frame::Close { code, reason, retry_after_ms: 0 })) = close else {
+        panic!("{close:?}")
+    };
+    assert_eq!(CloseCode::from_code(code), CloseCode::BadFrame);
+    assert!(reason.starts_with(b"a PROXY header"));
 }
 
 /// §2.7: it cannot say any more that it has received something. What it did not get is sent again after a resume.

@@ -9,6 +9,7 @@ mod broadcasts;
 mod call;
 mod commands;
 mod connection;
+mod early_close;
 mod event;
 mod handles;
 mod login;
@@ -30,6 +31,7 @@ use bytes::Bytes;
 pub use call::{
     BroadcastError, BusinessIdError, CreateRoomError, JoinError, LoginError, SendError,
 };
+pub use early_close::EarlyClose;
 pub use event::{Event, EventHandler, JoinType, RoomEvent, RoomEventHandler, WarningCode};
 pub use parameters::{Parameters, ParametersError};
 pub use timer::Timer;
@@ -107,6 +109,7 @@ pub struct Client {
     params: Params,
     business_id: Option<BusinessId>,
     last_disconnect: Option<Disconnect>,
+    early_close: Option<EarlyClose>,
     destroyed: bool,
 }
 
@@ -139,6 +142,7 @@ impl Client {
             params: Params::default(),
             business_id: None,
             last_disconnect: None,
+            early_close: None,
             destroyed: false,
         }
     }
@@ -173,6 +177,12 @@ impl Client {
     #[must_use]
     pub fn last_disconnect(&self) -> Option<Disconnect> {
         self.last_disconnect
+    }
+
+    /// How the server ended the last link that it closed before a login was answered over it.
+    #[must_use]
+    pub fn early_close(&self) -> Option<&EarlyClose> {
+        self.early_close.as_ref()
     }
 
     /// The link that it has, or waits for.

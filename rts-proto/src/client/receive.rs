@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::connection::Link;
 use super::login::Login;
-use super::{Client, Event, WarningCode};
+use super::{Client, EarlyClose, Event, WarningCode};
 use crate::limits::{FRAME_BYTES_MAX, FRAME_BYTES_MAX_BEFORE_LOGIN};
 use crate::planted::{Bug, planted};
 use crate::wire::{Frame, VERSION};
@@ -69,7 +69,9 @@ impl Client {
                     self.login_answered(now, answer);
                     Ok(())
                 }
-                Frame::Close { code, retry_after_ms, .. } => {
+                Frame::Close { code, reason, retry_after_ms } => {
+                    let (link, code_named) = (greeting.id, CloseCode::from_code(code));
+                    self.early_close = Some(EarlyClose::new(link, code_named, &reason));
                     self.closed_by_server(now, code, retry_after_ms);
                     Ok(())
                 }

@@ -72,6 +72,7 @@ pub(super) async fn run(
     let (mut sender, connection) = http.handshake(TokioIo::new(stream)).await.map_err(judge)?;
     let exchange = async {
         let response = sender.send_request(request.into_http()).await.map_err(judge)?;
+        heard.the_head_is_here();
         read(response).await
     };
     let mut exchange = pin!(exchange);

@@ -1,4 +1,4 @@
-//! A stream that tells how far the answer has come.
+//! A stream that tells how far the answer has come, and lets nobody stay in front of it for ever.
 
 use std::io;
 use std::pin::Pin;
@@ -8,27 +8,55 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+/// Of an answer's heads, in bytes: its own, and those of all the interim ones (1xx) before it. What is read ahead of the
+/// body may be among it.
+pub(super) const HEADS_BYTES_MAX: usize = 64 * 1_024;
+/// Reads before other tasks get their turn: this stream's task has no budget of the runtime's.
+const READS_PER_TURN: usize = 8;
+
 /// Calls back when the first line has arrived, and remembers whether anything has.
 pub(super) struct Watched<S, F> {
     stream: S,
     first_line: Option<F>,
     has_heard: Heard,
+    /// Read before the answer's own head was complete.
+    heads_bytes: usize,
+    reads_in_turn: usize,
 }
 
-/// Whether a byte has arrived.
+/// How far the answer has come.
 #[derive(Clone, Default)]
-pub(super) struct Heard(Arc<AtomicBool>);
+pub(super) struct Heard(Arc<Marks>);
+
+#[derive(Default)]
+struct Marks {
+    anything: AtomicBool,
+    the_head: AtomicBool,
+}
 
 impl Heard {
+    /// Whether a byte has arrived.
     pub(super) fn anything(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.anything.load(Ordering::Relaxed)
+    }
+
+    /// The answer's own head is complete: its body has a bound of its own.
+    pub(super) fn the_head_is_here(&self) {
+        self.0.the_head.store(true, Ordering::Relaxed);
     }
 }
 
 impl<S, F: FnOnce()> Watched<S, F> {
     pub(super) fn new(stream: S, first_line: F) -> (Self, Heard) {
         let has_heard = Heard::default();
-        (Self { stream, first_line: Some(first_line), has_heard: has_heard.clone() }, has_heard)
+        let watched = Self {
+            stream,
+            first_line: Some(first_line),
+            has_heard: has_heard.clone(),
+            heads_bytes: 0,
+            reads_in_turn: 0,
+        };
+        (watched, has_heard)
     }
 }
 
@@ -38,11 +66,24 @@ impl<S: AsyncRead + Unpin, F: FnOnce() + Unpin> AsyncRead for Watched<S, F> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.reads_in_turn == READS_PER_TURN {
+            self.reads_in_turn = 0;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        self.reads_in_turn = if read.is_ready() { self.reads_in_turn + 1 } else { 0 };
+        ready!(read)?;
         let arrived = buffer.filled().get(before..).unwrap_or_default();
         if !arrived.is_empty() {
-            self.has_heard.0.store(true, Ordering::Relaxed);
+            self.has_heard.0.anything.store(true, Ordering::Relaxed);
+        }
+        if !self.has_heard.0.the_head.load(Ordering::Relaxed) {
+            self.heads_bytes += arrived.len();
+            if self.heads_bytes > HEADS_BYTES_MAX {
+                return Poll::Ready(Err(io::Error::other("interim answers (1xx) without end")));
+            }
         }
         if arrived.contains(&b'\n')
             && let Some(tell) = self.first_line.take()
@@ -68,5 +109,56 @@ impl<S: AsyncWrite + Unpin, F: Unpin> AsyncWrite for Watched<S, F> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    /// Reads until there is nothing at once, and says how many bytes that were.
+    fn read_at_once<S: AsyncRead + Unpin>(stream: &mut S) -> io::Result<usize> {
+        let mut context = Context::from_waker(Waker::noop());
+        let mut read = 0;
+        loop {
+            let mut room = [0; 1_024];
+            let mut buffer = ReadBuf::new(&mut room);
+            match Pin::new(&mut *stream).poll_read(&mut context, &mut buffer) {
+                Poll::Ready(Ok(())) => read += buffer.filled().len(),
+                Poll::Ready(Err(error)) => return Err(error),
+                Poll::Pending => return Ok(read),
+            }
+        }
+    }
+
+    #[test]
+    fn a_stream_that_always_has_more_leaves_others_their_turn() {
+        let (mut watched, heard) = Watched::new(tokio::io::repeat(b'x'), || {});
+        heard.the_head_is_here();
+        for _ in 0..100 {
+            let read = read_at_once(&mut watched).expect("a body has a bound of its own");
+            assert_eq!(read, READS_PER_TURN * 1_024);
+        }
+    }
+
+    #[test]
+    fn heads_may_be_so_long_together_and_no_byte_longer() {
+        for (extra, is_refused) in [(0, false), (1, true)] {
+            let bytes = vec![b'x'; HEADS_BYTES_MAX + extra];
+            let (mut watched, _) = Watched::new(&bytes[..], || {});
+            let turns = HEADS_BYTES_MAX / 1_024 / READS_PER_TURN + 1;
+            let refused = (0..turns).any(|_| {
+                let mut context = Context::from_waker(Waker::noop());
+                (0..=READS_PER_TURN).any(|_| {
+                    let mut room = [0; 1_024];
+                    let read = Pin::new(&mut watched)
+                        .poll_read(&mut context, &mut ReadBuf::new(&mut room));
+                    matches!(read, Poll::Ready(Err(_)))
+                })
+            });
+            assert_eq!(refused, is_refused);
+        }
     }
 }

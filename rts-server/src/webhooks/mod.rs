@@ -85,15 +85,17 @@ impl Webhooks {
         Some(Arc::new(Watcher { queues: queues.collect() }))
     }
 
-    /// Posts until it is dropped. What is in the queues then is lost, and the next run says that it has started.
+    /// Posts until it is dropped. What is in the queues then is lost, and the next run says that it has started. It ends by
+    /// itself only if one app's posting does, which is a bug.
     pub(crate) async fn run(self) {
         let mut tasks = JoinSet::new();
         for Hook { queue, poster } in self.hooks.into_values() {
             tasks.spawn(async move { poster.run(&queue).await });
         }
-        while tasks.join_next().await.is_some() {}
-        // Without webhooks there is nothing to do, for ever.
-        std::future::pending().await
+        if tasks.join_next().await.is_none() {
+            // Without webhooks there is nothing to do, for ever.
+            std::future::pending().await
+        }
     }
 }
 

@@ -41,7 +41,7 @@ fn explain_certificate(error: &CertificateError) -> String {
         }
         CertificateError::NotValidForNameContext { expected, presented } => format!(
             "is for another name: {}, and not for {}",
-            if presented.is_empty() { "none".to_owned() } else { presented.join(", ") },
+            if presented.is_empty() { "none".to_owned() } else { bare_names(presented) },
             expected.to_str()
         ),
         CertificateError::NotValidForName => "is for another name".to_owned(),
@@ -55,6 +55,16 @@ fn explain_certificate(error: &CertificateError) -> String {
         CertificateError::BadSignature => "has a signature that is wrong".to_owned(),
         other => format!("is not valid: {other}"),
     }
+}
+
+/// The names as they stand in the certificate: each comes as the verifier's `DnsName("a.example")` or
+/// `IpAddress(192.0.2.1)`.
+fn bare_names(presented: &[String]) -> String {
+    let bare = presented.iter().map(|name| {
+        let inner = name.split_once('(').and_then(|(_, inner)| inner.strip_suffix(')'));
+        inner.map_or(name.as_str(), |inner| inner.trim_matches('"'))
+    });
+    bare.collect::<Vec<_>>().join(", ")
 }
 
 fn explain_alert(alert: AlertDescription) -> String {

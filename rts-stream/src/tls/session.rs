@@ -85,6 +85,10 @@ impl Tls {
                 down.extend(http::not_here());
                 return Err(LayerError::NotTls);
             }
+            Found::ProxyProtocol => {
+                down.extend(UNEXPECTED_MESSAGE);
+                return Err(LayerError::SpeaksProxyProtocol);
+            }
             Found::Http { is_request: false } | Found::Frames => {
                 down.extend(UNEXPECTED_MESSAGE);
                 return Err(LayerError::NotTls);

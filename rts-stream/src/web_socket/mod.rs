@@ -4,6 +4,7 @@
 //! until they are complete, in buffers of each link. Here payloads pass through as they arrive.
 
 mod frames;
+mod headers;
 mod request;
 mod upgrade;
 
@@ -12,7 +13,7 @@ use std::sync::Arc;
 
 use crate::address::Address;
 use crate::error::LayerError;
-use crate::http::{Head, answer};
+use crate::http::{Head, PROXY_PROTOCOL, answer};
 use crate::layer::Layer;
 use frames::Frames;
 pub use frames::MESSAGE_BYTES_MAX;
@@ -76,6 +77,10 @@ impl WebSocket {
                 // Whoever speaks something else never ends its head.
                 if head.bytes().is_empty() && input.first().is_some_and(|b| !b.is_ascii_uppercase())
                 {
+                    if input.first() == Some(&b'\r') {
+                        down.extend(answer("400 Bad Request", "", PROXY_PROTOCOL));
+                        return Err(LayerError::SpeaksProxyProtocol);
+                    }
                     let text = "Only requests of HTTP/1.1 for a WebSocket are answered here.";
                     down.extend(answer("405 Method Not Allowed", "Allow: GET\r\n", text));
                     return Err(LayerError::Upgrade("this is no request of HTTP".to_owned()));

@@ -10,6 +10,7 @@ use tungstenite::http::header::{
 };
 
 use super::SUBPROTOCOL;
+use super::headers::{lists, only};
 use crate::address::Address;
 use crate::error::LayerError;
 use crate::http::Head;
@@ -52,24 +53,33 @@ impl Request {
                            address must begin with rts://, rtss:// or wss://");
             }
             404 => return no("there is none at this path of the server (HTTP 404)"),
+            426 => {
+                return no(
+                    "the server got the request without its headers Upgrade and Connection, or as \
+                           HTTP/1.0 (HTTP 426): a proxy in between has to pass them on (nginx: \
+                           proxy_http_version 1.1, and proxy_set_header for both)",
+                );
+            }
+            502..=504 => {
+                return no(&format!(
+                    "a proxy in between does not reach the server (HTTP {})",
+                    answer.status().as_u16()
+                ));
+            }
             status => return no(&format!("the server answers with HTTP {status}")),
         }
-        let is = |name: HeaderName, wanted: &str| {
-            let mut values = answer.headers().get_all(name).iter();
-            let value = values.next().and_then(|value| value.to_str().ok());
-            value.is_some_and(|value| value.eq_ignore_ascii_case(wanted)) && values.next().is_none()
-        };
-        let accepts = |value: &http::HeaderValue| value.as_bytes() == self.accept.as_bytes();
-        if !is(UPGRADE, "websocket")
-            || !is(CONNECTION, "Upgrade")
-            || !answer.headers().get(SEC_WEBSOCKET_ACCEPT).is_some_and(accepts)
+        let headers = answer.headers();
+        let is = |name: HeaderName, wanted: &str| only(headers, name).is_some_and(|v| v == wanted);
+        if !lists(headers, UPGRADE, "websocket")
+            || !lists(headers, CONNECTION, "upgrade")
+            || !is(SEC_WEBSOCKET_ACCEPT, &self.accept)
         {
             return no("the answer of the server is not one to this request");
         }
         if !is(SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL) {
             return no("the server speaks something else over it than RTS");
         }
-        if answer.headers().contains_key(SEC_WEBSOCKET_EXTENSIONS) {
+        if headers.contains_key(SEC_WEBSOCKET_EXTENSIONS) {
             return no("the server uses an extension that was not offered");
         }
         Ok(())

@@ -6,11 +6,20 @@ use tungstenite::error::{Error, ProtocolError};
 use tungstenite::handshake::machine::TryParse as _;
 use tungstenite::handshake::server::{Request, create_response, write_response};
 use tungstenite::http::HeaderValue;
-use tungstenite::http::header::{HOST, ORIGIN, SEC_WEBSOCKET_PROTOCOL};
+use tungstenite::http::header::{
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, HeaderName, ORIGIN, SEC_WEBSOCKET_KEY,
+    SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
+};
+use tungstenite::http::uri::Authority;
 
 use super::SUBPROTOCOL;
+use super::headers::{lines, lists, lists_exactly, only};
 use crate::error::LayerError;
-use crate::http::answer;
+use crate::http::{PROXY_PROTOCOL, answer};
+
+/// What may be in a request only once: two of one could be read in two ways. `Host` has to be there.
+const ONCE: [HeaderName; 5] =
+    [HOST, ORIGIN, AUTHORIZATION, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION];
 
 /// The origins whose pages may open a WebSocket. Programs, which have no origin, always may.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +48,10 @@ pub(super) fn answer_request(
     origins: &Origins,
     down: &mut Vec<u8>,
 ) -> Result<(), LayerError> {
+    if head.starts_with(b"PROXY ") {
+        down.extend(answer("400 Bad Request", "", PROXY_PROTOCOL));
+        return Err(LayerError::SpeaksProxyProtocol);
+    }
     let refused = match judge(head, path, origins) {
         Ok(response) => {
             return write_response(&mut *down, &response)
@@ -66,8 +79,10 @@ fn judge(
     path: &str,
     origins: &Origins,
 ) -> Result<tungstenite::handshake::server::Response, Refused> {
-    let request = match Request::try_parse(head) {
+    let mut request = match Request::try_parse(head) {
         Ok(Some((_, request))) => request,
+        // What the parser does not know, proxies still speak unless they are told otherwise.
+        Ok(None) | Err(_) if is_http_1_0(head) => return Err(no_upgrade()),
         Ok(None) | Err(_) if head.starts_with(b"GET ") => {
             return Err(refuse(
                 "400 Bad Request",
@@ -90,25 +105,24 @@ fn judge(
             "There is nothing at this path. A token, by the way, never belongs into an address.",
         ));
     }
-    let mut response = create_response(&request).map_err(explain)?;
-    // What may be there only once: two of it could be read in two ways.
-    let headers = request.headers();
-    if [HOST, ORIGIN].iter().any(|name| headers.get_all(name).iter().count() > 1)
-        || headers.get(HOST).is_none()
+    check_form(&request)?;
+    if !lists(request.headers(), CONNECTION, "upgrade")
+        || !lists(request.headers(), UPGRADE, "websocket")
     {
-        return Err(refuse("400 Bad Request", "Host must be there once, and Origin at most once."));
+        return Err(no_upgrade());
     }
+    // They may be lists over several lines, of which one element is looked for; what answers wants the plain form.
+    request.headers_mut().insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    request.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
+    let mut response = create_response(&request).map_err(explain)?;
+    let headers = request.headers();
     if let Some(origin) = headers.get(ORIGIN)
         && !origins.allow(origin)
     {
         let text = "Pages of this origin are not allowed here; the server's operator can list it in `origins`.";
         return Err(refuse("403 Forbidden", text));
     }
-    let mut offered = headers
-        .get_all(SEC_WEBSOCKET_PROTOCOL)
-        .iter()
-        .flat_map(|value| value.to_str().unwrap_or_default().split(',').map(str::trim));
-    if !offered.any(|name| name == SUBPROTOCOL) {
+    if !lists_exactly(headers, SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL) {
         let text = format!("The subprotocol {SUBPROTOCOL} must be among those that are offered.");
         return Err(refuse("400 Bad Request", text));
     }
@@ -116,20 +130,60 @@ fn judge(
     Ok(response)
 }
 
+fn is_http_1_0(head: &[u8]) -> bool {
+    let line = head.split(|byte| *byte == b'\r').next().unwrap_or_default();
+    line.starts_with(b"GET ") && line.ends_with(b" HTTP/1.0")
+}
+
+/// Refuses what two readers could understand in two ways.
+fn check_form(request: &Request) -> Result<(), Refused> {
+    let headers = request.headers();
+    if let Some(name) = ONCE.into_iter().find(|name| lines(headers, name) > 1) {
+        return Err(refuse(
+            "400 Bad Request",
+            format!("The header {name} is there more than once."),
+        ));
+    }
+    let host = only(headers, HOST).and_then(|host| host.to_str().ok());
+    // Nothing but a host and a port: no user, and no list.
+    let is_host = |host: &&str| host.parse::<Authority>().is_ok() && !host.contains(['@', ',']);
+    let Some(host) = host.filter(is_host) else {
+        return Err(refuse("400 Bad Request", "The header Host must be there, with a host in it."));
+    };
+    // Whoever speaks to a proxy may name the host twice (RFC 9112, 3.2.2).
+    if request.uri().authority().is_some_and(|named| !named.as_str().eq_ignore_ascii_case(host)) {
+        let text = "The address of the request and its header Host name two hosts.";
+        return Err(refuse("400 Bad Request", text));
+    }
+    let has_length = match lines(headers, CONTENT_LENGTH) {
+        0 => false,
+        _ => only(headers, CONTENT_LENGTH).is_none_or(|length| length != "0"),
+    };
+    if has_length || headers.contains_key(TRANSFER_ENCODING) {
+        return Err(refuse("400 Bad Request", "A request for a WebSocket has no body."));
+    }
+    Ok(())
+}
+
+/// A plain request, or what a proxy made of one for a WebSocket.
+fn no_upgrade() -> Refused {
+    Refused {
+        status: "426 Upgrade Required",
+        headers: "Upgrade: websocket\r\n",
+        text: "Only a WebSocket can be opened here, with a request of HTTP/1.1 and its headers Upgrade and \
+               Connection. If there is a proxy in front, it has to pass them on; nginx does with: \
+               proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; \
+               proxy_set_header Connection \"upgrade\";"
+            .to_owned(),
+    }
+}
+
 fn explain(error: Error) -> Refused {
     match error {
         Error::Protocol(ProtocolError::MissingSecWebSocketVersionHeader) => Refused {
             status: "426 Upgrade Required",
-            headers: "Sec-WebSocket-Version: 13\r\n",
+            headers: "Sec-WebSocket-Version: 13\r\nUpgrade: websocket\r\n",
             text: "Only version 13 of WebSocket is spoken here.".to_owned(),
-        },
-        Error::Protocol(
-            ProtocolError::MissingConnectionUpgradeHeader
-            | ProtocolError::MissingUpgradeWebSocketHeader,
-        ) => Refused {
-            status: "426 Upgrade Required",
-            headers: "Upgrade: websocket\r\n",
-            text: "Only a WebSocket can be opened here.".to_owned(),
         },
         other => refuse("400 Bad Request", format!("This opens no WebSocket: {other}.")),
     }

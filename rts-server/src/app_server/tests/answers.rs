@@ -4,6 +4,7 @@ use rts_proto::Reply;
 use rts_proto::limits::REPLY_BYTES_MAX;
 use rts_proto::server::PostProgress::{Answered, AnsweredBadly, NotReached};
 
+use super::super::watched::HEADS_BYTES_MAX;
 use super::peer::{Peer, Saw, Script};
 use super::{Outcome, Poster, ended};
 use rts_proto::Payload;
@@ -34,6 +35,17 @@ async fn a_whole_200_is_a_reply() {
     ] {
         assert_eq!(outcome_of(answer).await, ended(reply(body), true), "{answer:?}");
     }
+}
+
+#[tokio::test]
+async fn interim_answers_may_come_before_the_answer_but_not_without_end() {
+    let interim = "HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n";
+    let last = "HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nx";
+    let most = (HEADS_BYTES_MAX - last.len()) / interim.len();
+    let answer = |interims| interim.repeat(interims) + last;
+    assert_eq!(outcome_of(answer(most)).await, ended(reply("x"), true));
+    let over = 2 * HEADS_BYTES_MAX / interim.len();
+    assert_eq!(outcome_of(answer(over)).await, ended(AnsweredBadly, true));
 }
 
 #[tokio::test]
@@ -179,10 +191,18 @@ async fn a_server_that_hangs_is_waited_for_until_the_post_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_flood_of_interim_answers_and_a_dripping_body_end_with_the_post() {
+async fn a_flood_of_interim_answers_is_a_bad_answer() {
+    for again in ["HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n"] {
+        let mut peer = Peer::start(Script::Repeats(Vec::new(), again.into())).await;
+        let poster = Poster::listing(peer.address.port());
+        assert_eq!(poster.outcome(&peer.url()).await, ended(AnsweredBadly, true));
+        peer.until(Saw::End).await;
+    }
+}
+
+#[tokio::test]
+async fn a_dripping_body_ends_with_the_post() {
     for (first, again) in [
-        ("", "HTTP/1.1 100 Continue\r\n\r\n"),
-        ("", "HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n"),
         ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", "0000"),
         ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5;", "a=b;"),
     ] {

@@ -1,0 +1,32 @@
+//! Headers that are lists, and headers that may be there once.
+
+use tungstenite::http::header::{AsHeaderName, HeaderMap, HeaderValue};
+
+/// The elements of a list, over all lines of the header, without the blanks around them and without empty ones: RFC
+/// 9110, 5.6.1.
+fn elements(headers: &HeaderMap, name: impl AsHeaderName) -> impl Iterator<Item = &[u8]> {
+    let lines = headers.get_all(name).into_iter();
+    let elements = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    elements.map(<[u8]>::trim_ascii).filter(|element| !element.is_empty())
+}
+
+/// Whether this token is in the list, in whatever letters.
+pub(super) fn lists(headers: &HeaderMap, name: impl AsHeaderName, token: &str) -> bool {
+    elements(headers, name).any(|element| element.eq_ignore_ascii_case(token.as_bytes()))
+}
+
+/// Whether the list has this element, to the letter.
+pub(super) fn lists_exactly(headers: &HeaderMap, name: impl AsHeaderName, wanted: &str) -> bool {
+    elements(headers, name).any(|element| element == wanted.as_bytes())
+}
+
+/// The value of a header that is there exactly once.
+pub(super) fn only(headers: &HeaderMap, name: impl AsHeaderName) -> Option<&HeaderValue> {
+    let mut values = headers.get_all(name).into_iter();
+    values.next().filter(|_| values.next().is_none())
+}
+
+/// How many lines of this name there are.
+pub(super) fn lines(headers: &HeaderMap, name: impl AsHeaderName) -> usize {
+    headers.get_all(name).into_iter().count()
+}
