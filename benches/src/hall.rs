@@ -31,6 +31,8 @@ impl Hall {
             sends_per_second: 0,
             broadcasts_per_second: 0,
             status_queries_per_second: 0,
+            joins_per_second: 0,
+            logins_per_second: 0,
             room_broadcasts_per_second: 0,
             large_room_broadcasts_per_second: 0,
             ..Config::default()

@@ -42,7 +42,7 @@ pub const ACK_FRAMES_MAX: u64 = 64;
 /// With so many bytes received, what they were is acknowledged without delay.
 pub const ACK_BYTES_MAX: usize = WINDOW_BYTES_MAX / 8;
 
-/// Rooms that one engine may have, and that one session may be in.
+/// Rooms that one engine may have, and that one user may be in.
 pub const ROOMS_PER_USER_MAX: usize = 128;
 /// Status queries that one engine may have open.
 pub const OPEN_QUERIES_MAX: usize = 128;
@@ -61,14 +61,26 @@ pub const NOTICE_MEMBERS_MAX: usize = 500;
 /// Members of one room, unless configured otherwise.
 pub const ROOM_MEMBERS_MAX: usize = 10_000;
 
-/// Point-to-point messages a second from one client.
+/// Point-to-point messages a second from one user.
 pub const SENDS_PER_SECOND: u32 = 100;
-/// Broadcasts a second from one client.
+/// Broadcasts a second from one user.
 pub const BROADCASTS_PER_SECOND: u32 = 65;
-/// Messages to the app's server a second from one client.
+/// Messages to the app's server a second from one user.
 pub const SERVER_SENDS_PER_SECOND: u32 = 20;
-/// Status queries a second from one client.
+/// Status queries a second from one user.
 pub const STATUS_QUERIES_PER_SECOND: u32 = 10;
+/// Rooms a second that one user may enter.
+pub const JOINS_PER_SECOND: u32 = 20;
+/// Rooms that one user may enter at once after quiet, whatever its rate.
+pub const JOINS_BURST_MIN: u32 = 256;
+/// Logins a second of one user, without those that resume.
+pub const LOGINS_PER_SECOND: u32 = 5;
+/// Logins of one user that may wait for their turn.
+pub const LOGINS_WAITING_MAX: usize = 5;
+/// Answers a second to the pings of one session.
+pub const PONGS_PER_SECOND: u32 = 4;
+/// Users of one shard whose use of their rates is remembered without a session, unless configured otherwise.
+pub const USERS_REMEMBERED_MAX: usize = 100_000;
 /// Broadcasts a second in one room, all senders together, up to [`NOTICE_MEMBERS_MAX`] members.
 pub const ROOM_BROADCASTS_PER_SECOND: u32 = 100;
 /// The same from [`NOTICE_MEMBERS_MAX`] members on.
@@ -88,6 +100,11 @@ pub const BANS_PER_APP_MAX: usize = 100_000;
 pub const BAN_MIN: Duration = Duration::from_secs(10);
 /// A ban lasts at most this long: seven days.
 pub const BAN_MAX: Duration = Duration::from_secs(604_800);
+
+/// Who is turned away since too many others are there is asked to come back within this time.
+pub const BUSY_RETRY_AFTER_MAX: Duration = Duration::from_secs(1);
+/// A client comes back after this time at the latest, whatever a server asks for.
+pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
 
 /// From accepting a link to a successful login.
 pub const LOGIN_DEADLINE: Duration = Duration::from_secs(5);
@@ -113,6 +130,8 @@ const _: () =
 const _: () = assert!(2 * (ID_BYTES_MAX + 3) + 32 < FRAME_HEAD_BYTES_MAX);
 const _: () = assert!(NOTICE_MEMBERS_MAX * (ID_BYTES_MAX + 3) < FRAME_BYTES_MAX);
 const _: () = assert!(REPLY_BYTES_MAX <= PAYLOAD_BYTES_MAX);
+// A user may enter all its rooms at once, and once more.
+const _: () = assert!(JOINS_BURST_MIN as usize >= 2 * ROOMS_PER_USER_MAX);
 const _: () = assert!(WINDOW_BYTES_MAX > 8 * FRAME_BYTES_MAX);
 // A window does not fill up with what was received and waits to be acknowledged.
 const _: () = assert!(ACK_FRAMES_MAX as usize <= CLIENT_WINDOW_MESSAGES_MAX / 8);

@@ -102,6 +102,10 @@ bugs! {
     JoinNotAnnounced,
     /// A join that goes on with a membership is told to the others.
     JoinAnnouncedTwice,
+    /// Rooms may be entered as fast as one likes.
+    JoinRateIgnored,
+    /// What a user used of its rates is there again after a login.
+    LoginRenewsRates,
     /// Leaves are not told to the others.
     LeaveNotAnnounced,
     /// A joiner is told that it is there itself.

@@ -1,5 +1,7 @@
 //! A token bucket that holds one second's worth.
 
+use core::time::Duration;
+
 use crate::Instant;
 
 const MICROS_PER_SECOND: u64 = 1_000_000;
@@ -58,17 +60,24 @@ impl TokenBucket {
 
     /// Whether nothing is missing from it.
     pub(crate) fn is_full(&self, now: Instant) -> bool {
-        let mut later = self.clone();
-        later.refill(now);
-        self.per_second == 0 || later.level == later.capacity
+        self.full_at() <= now
+    }
+
+    /// When nothing is missing from it any more, if nothing more is taken.
+    pub(crate) fn full_at(&self) -> Instant {
+        self.has_at(self.capacity)
     }
 
     /// When the next event may pass; `now` or earlier when it may pass already.
     pub(crate) fn ready_at(&self) -> Instant {
-        let missing = MICROS_PER_SECOND.saturating_sub(self.level);
+        self.has_at(MICROS_PER_SECOND)
+    }
+
+    fn has_at(&self, level: u64) -> Instant {
+        let missing = level.saturating_sub(self.level);
         match u64::from(self.per_second) {
             0 => self.updated,
-            rate => self.updated + core::time::Duration::from_micros(missing.div_ceil(rate)),
+            rate => self.updated + Duration::from_micros(missing.div_ceil(rate)),
         }
     }
 
@@ -85,6 +94,41 @@ impl TokenBucket {
         let gained = elapsed.saturating_mul(self.per_second.into());
         self.level = self.level.saturating_add(gained).min(self.capacity);
         self.updated = self.updated.max(now);
+    }
+}
+
+/// The same in four bytes, for what every session has: so its numbers are small, and whoever takes from it says them each time.
+///
+/// Milliseconds that wrap round after 49 days: what was used then and not since may count once more.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SmallBucket {
+    full_at_ms: u32,
+}
+
+impl SmallBucket {
+    /// A full bucket.
+    pub(crate) fn new(now: Instant) -> Self {
+        Self { full_at_ms: Self::millis(now) }
+    }
+
+    fn millis(now: Instant) -> u32 {
+        (now.as_micros() / 1_000) as u32
+    }
+
+    /// Takes one event's worth, if there is one. A second's worth may pass at once.
+    pub(crate) fn take(&mut self, now: Instant, per_second: u32) -> bool {
+        const WORTH_OF_FULL_MS: u32 = 1_000;
+        let now_ms = Self::millis(now);
+        let missing_ms = match self.full_at_ms.wrapping_sub(now_ms) {
+            ahead if ahead <= WORTH_OF_FULL_MS => ahead,
+            _ => 0,
+        };
+        let left_ms = missing_ms + WORTH_OF_FULL_MS / per_second;
+        let may_pass = left_ms <= WORTH_OF_FULL_MS;
+        if may_pass {
+            self.full_at_ms = now_ms.wrapping_add(left_ms);
+        }
+        may_pass
     }
 }
 
@@ -117,6 +161,32 @@ mod tests {
         assert!(bucket.take_many(6, Instant::ORIGIN));
         assert!(!bucket.is_full(Instant::from_micros(2_999_999)));
         assert!(bucket.is_full(Instant::from_millis(3_000)));
+    }
+
+    #[test]
+    fn it_is_full_again_exactly_when_promised() {
+        let mut bucket = TokenBucket::with_burst(3, 7, Instant::ORIGIN);
+        assert_eq!(bucket.full_at(), Instant::ORIGIN);
+        assert!(bucket.take_many(5, Instant::ORIGIN));
+        let full_at = bucket.full_at();
+        let before = Instant::from_micros(full_at.as_micros() - 1);
+        assert!(!bucket.clone().take_many(7, before));
+        assert!(bucket.take_many(7, full_at));
+    }
+
+    #[test]
+    fn a_small_one_lets_as_many_pass_and_not_one_more_also_when_its_clock_wraps() {
+        for begin_ms in [0, 1, u64::from(u32::MAX) - 100, u64::from(u32::MAX) * 3] {
+            let mut bucket = SmallBucket::new(Instant::from_millis(begin_ms));
+            let at = |ms: u64| Instant::from_millis(begin_ms + ms);
+            assert!((0..4).all(|_| bucket.take(at(0), 4)));
+            assert!(!bucket.take(at(0), 4));
+            assert!(!bucket.take(at(249), 4));
+            assert!(bucket.take(at(250), 4));
+            assert!(!bucket.take(at(499), 4));
+            assert!((0..4).all(|_| bucket.take(at(10_000), 4)));
+            assert!(!bucket.take(at(10_000), 4));
+        }
     }
 
     #[test]

@@ -142,7 +142,7 @@ fn the_table_of_limits_has_the_numbers_of_the_constants() {
             "server's unacknowledged frames, per session",
             format!("{}, and 1 MiB", number(SERVER_WINDOW_FRAMES_MAX)),
         ),
-        row("rooms of one session", number(ROOMS_PER_USER_MAX)),
+        row("rooms of one user, with those that wait for it", number(ROOMS_PER_USER_MAX)),
         row("members of one room", format!("{}, configurable", number(ROOM_MEMBERS_MAX))),
         row("members up to which joins and leaves are told", number(NOTICE_MEMBERS_MAX)),
         row("signature of `SetServerParams`", bytes(SIGNATURE_BYTES_MAX)),
@@ -153,6 +153,8 @@ fn the_table_of_limits_has_the_numbers_of_the_constants() {
             format!("{POSTS_PER_USER_MAX}, {POSTS_PER_APP_MAX}"),
         ),
         row("posts that wait in one app", number(POSTS_WAITING_MAX)),
+        row("logins of one user that wait for their turn", number(LOGINS_WAITING_MAX)),
+        row("users whose rates are remembered without a session", number(USERS_REMEMBERED_MAX)),
     ];
     assert_eq!(table("**§8.1**"), rows(&expected));
 }
@@ -187,13 +189,18 @@ fn the_table_of_timers_has_the_numbers_of_the_constants() {
 fn the_table_of_rates_has_the_numbers_of_the_constants() {
     let row = |what: &str, rate: String| [what.to_owned(), rate];
     let expected = [
-        row("`Send` of one session", format!("{SENDS_PER_SECOND}/s")),
-        row("`Broadcast` of one session", format!("{BROADCASTS_PER_SECOND}/s")),
+        row("`Send` of one user", format!("{SENDS_PER_SECOND}/s")),
+        row("`Broadcast` of one user", format!("{BROADCASTS_PER_SECOND}/s")),
         row(
-            "`ServerSend` of one session; `SetServerParams` as well, apart",
+            "`ServerSend` of one user; `SetServerParams` as well, apart",
             format!("{SERVER_SENDS_PER_SECOND}/s"),
         ),
-        row("`StatusQuery` of one session", format!("{STATUS_QUERIES_PER_SECOND}/s")),
+        row("`StatusQuery` of one user", format!("{STATUS_QUERIES_PER_SECOND}/s")),
+        row(
+            "rooms that one user enters (§6.13)",
+            format!("{JOINS_PER_SECOND}/s, {JOINS_BURST_MIN} at once"),
+        ),
+        row("logins of one user (§3.9)", format!("{LOGINS_PER_SECOND}/s")),
         row(
             "broadcasts in one room, all members and the app's back end together",
             format!(
@@ -229,6 +236,8 @@ fn the_table_of_close_codes_is_the_enum() {
             Retry::Never => assert!(client.starts_with("gives up"), "{code:?}"),
         }
     }
+    let latest = format!("comes back after {} s at the latest", RETRY_AFTER_MAX.as_secs());
+    assert!(document().contains(&latest));
     assert_eq!(CloseCode::from_code(0), CloseCode::BadFrame);
     assert_eq!(CloseCode::from_code(15), CloseCode::BadFrame);
 }

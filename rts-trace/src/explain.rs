@@ -165,6 +165,12 @@ impl Observer for Narrator {
             }
             server::Input::Received(link, bytes) => self.bytes(at, *link, Direction::In, bytes),
             server::Input::Disconnected(link) => self.ended(at, *link, "is down"),
+            server::Input::Congested(link, true) => {
+                self.say(at, format!("much waits to be written on link {link}"));
+            }
+            server::Input::Congested(link, false) => {
+                self.say(at, format!("link {link} is written again"));
+            }
             server::Input::Verdict(login, verdict) => {
                 self.say(at, format!("login {login}: {verdict:?}"));
             }

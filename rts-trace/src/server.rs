@@ -243,6 +243,9 @@ fn recorded(scrubber: &mut Scrubber, input: &Input) -> ServerInput {
         Input::Verdict(login, Verdict::Refuse(code)) => {
             ServerInput::Refuse { login: login.0, code: code.code() }
         }
+        Input::Congested(link, is_congested) => {
+            ServerInput::Congested { link: link.0, is_congested: *is_congested }
+        }
         Input::TargetChecked(target, allowed) => {
             ServerInput::TargetChecked { target: target.0, allowed: *allowed }
         }

@@ -19,6 +19,8 @@ pub fn without_rates() -> Config {
         room_broadcasts_per_second: 0,
         large_room_broadcasts_per_second: 0,
         backend_sends_per_second: 0,
+        joins_per_second: 0,
+        logins_per_second: 0,
         ..Config::default()
     }
 }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::connection::Link;
 use super::login::Login;
 use super::{Client, EarlyClose, Event, WarningCode};
-use crate::limits::{FRAME_BYTES_MAX, FRAME_BYTES_MAX_BEFORE_LOGIN};
+use crate::limits::{FRAME_BYTES_MAX, FRAME_BYTES_MAX_BEFORE_LOGIN, RETRY_AFTER_MAX};
 use crate::planted::{Bug, planted};
 use crate::wire::{Frame, VERSION};
 use crate::{CloseCode, Disconnect, Instant, LinkId, Payload, ProtocolError};
@@ -151,7 +151,8 @@ impl Client {
 
     fn closed_by_server(&mut self, now: Instant, code: u32, retry_after_ms: u32) {
         let code = CloseCode::from_code(code);
-        let retry_after = Duration::from_millis(retry_after_ms.into());
+        // A server may ask for a while, and not for weeks.
+        let retry_after = Duration::from_millis(retry_after_ms.into()).min(RETRY_AFTER_MAX);
         self.link_lost(now, Disconnect::ByPeer { code, retry_after });
     }
 }

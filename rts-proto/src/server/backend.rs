@@ -279,6 +279,7 @@ impl App {
         self.users.is_empty()
             && self.rooms.is_empty()
             && self.bans.is_empty()
+            && self.tallies.is_empty()
             && self.posts.is_empty()
             && self.backend_sends.as_ref().is_none_or(|bucket| bucket.is_full(now))
     }

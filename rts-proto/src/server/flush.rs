@@ -106,7 +106,17 @@ impl Server {
             self.dirty.numbers = numbers;
             self.end_overrun(now);
         }
+        self.send_pongs();
         self.dirty.since = None;
+    }
+
+    fn send_pongs(&mut self) {
+        for number in self.pongs.drain(..) {
+            let link = self.sessions.get(number).and_then(|session| session.link);
+            if let Some(link) = link.filter(|link| !self.congested.contains(link)) {
+                self.outputs.push_back(Output::Transmit(link, Frame::Pong.encode()));
+            }
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use super::session::{End, SessionNumber};
 use super::timers::Due;
 use super::{Notice, Output, Server};
-use crate::limits::{FRAME_BYTES_MAX, FRAME_BYTES_MAX_BEFORE_LOGIN};
+use crate::limits::{BUSY_RETRY_AFTER_MAX, FRAME_BYTES_MAX, FRAME_BYTES_MAX_BEFORE_LOGIN};
 use crate::planted::{Bug, planted};
 use crate::wire::{self, Cutter, Frame, Login, Piece, ResumeKey, VERSION};
 use crate::{AppId, CloseCode, Instant, LinkId, LoginId, ProtocolError, UserId};
@@ -39,14 +39,23 @@ pub(super) struct Opening {
 /// ```text
 ///            Hello             Login               verdict: accept
 /// Greeting ---------> Waiting ---------> Checking -----------------> attached
-///                        |                                              ^
-///                        +----------------- resume ---------------------+
+///                        |                       |                      ^
+///                        +----- resume ----------|----------------------+
+///                                                +--> Queued -----------+
 /// ```
 #[derive(Debug)]
 pub(super) enum Phase {
     Greeting,
     Waiting,
-    Checking { login: LoginId, asked: Box<Login> },
+    Checking {
+        login: LoginId,
+        asked: Box<Login>,
+    },
+    /// Waits for its turn among the logins of its user (§3.9). `clock` is the verdict's claim.
+    Queued {
+        asked: Box<Login>,
+        clock: u64,
+    },
 }
 
 impl Link {
@@ -79,7 +88,7 @@ impl Server {
         if let Some(retry_after_max) = self.retry_after_max {
             self.turn_away(id, CloseCode::Shutdown, retry_after_max);
         } else if self.links_before_login > self.config.links_before_login_max {
-            self.turn_away(id, CloseCode::Busy, Duration::from_secs(1));
+            self.turn_away(id, CloseCode::Busy, BUSY_RETRY_AFTER_MAX);
         }
     }
 
@@ -188,9 +197,10 @@ impl Server {
                 self.login_asked(now, id, login);
                 Ok(())
             }
-            (Phase::Greeting | Phase::Waiting | Phase::Checking { .. }, frame) => {
-                Err(ProtocolError::UnexpectedFrame { kind: frame.kind() })
-            }
+            (
+                Phase::Greeting | Phase::Waiting | Phase::Checking { .. } | Phase::Queued { .. },
+                frame,
+            ) => Err(ProtocolError::UnexpectedFrame { kind: frame.kind() }),
         }
     }
 
@@ -239,6 +249,12 @@ impl Server {
         self.close_with(id, None, code, "come back later", retry_after);
     }
 
+    /// The same for a login of a user that has too many of them.
+    pub(super) fn turn_away_login(&mut self, id: LinkId, login: &Login) {
+        let retry_after = self.random.up_to(BUSY_RETRY_AFTER_MAX);
+        self.close_with(id, Some(login), CloseCode::Busy, "too many logins of a user", retry_after);
+    }
+
     fn close_with(
         &mut self,
         id: LinkId,
@@ -265,7 +281,9 @@ impl Server {
         match self.links.get(&id)? {
             Link::Opening(opening) => match &opening.phase {
                 Phase::Greeting | Phase::Waiting => None,
-                Phase::Checking { asked, .. } => Some((asked.app_id.clone(), asked.uid.clone())),
+                Phase::Checking { asked, .. } | Phase::Queued { asked, .. } => {
+                    Some((asked.app_id.clone(), asked.uid.clone()))
+                }
             },
             Link::Attached { session, .. } => {
                 let session = self.sessions.get(*session)?;
@@ -287,7 +305,17 @@ impl Server {
         self.outputs.push_back(Output::Transmit(id, frame.encode()));
     }
 
+    /// More waits to be written on the link than one that is read lets wait, or no longer.
+    pub(super) fn link_congested(&mut self, id: LinkId, is_congested: bool) {
+        if is_congested && self.links.contains_key(&id) {
+            self.congested.insert(id);
+        } else {
+            self.congested.remove(&id);
+        }
+    }
+
     fn forget_link(&mut self, id: LinkId) {
+        self.congested.remove(&id);
         match self.links.remove(&id) {
             Some(Link::Attached { session, .. }) => {
                 if let Some(session) = self.sessions.get_mut(session)
@@ -299,8 +327,10 @@ impl Server {
             Some(Link::Opening(opening)) => {
                 self.links_before_login -= 1;
                 self.due.remove(&(opening.login_deadline, Due::LoginDeadline(id)));
-                if let Phase::Checking { login, .. } = opening.phase {
-                    self.logins.remove(&login);
+                match opening.phase {
+                    Phase::Greeting | Phase::Waiting => {}
+                    Phase::Checking { login, .. } => drop(self.logins.remove(&login)),
+                    Phase::Queued { asked, .. } => self.leave_queue(&asked, id),
                 }
             }
             None => {}

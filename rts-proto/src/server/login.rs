@@ -5,6 +5,7 @@ use alloc::boxed::Box;
 use super::link::{Link, Phase};
 use super::rooms::App;
 use super::session::{End, Engine, Keys, Session, SessionNumber};
+use super::tally::Tally;
 use super::timers::Due;
 use super::{Credentials, Notice, Output, Refusal, Report, Server, Verdict};
 use crate::planted::{Bug, planted};
@@ -124,12 +125,12 @@ impl Server {
                 let code = if code == LoginCode::Ok { LoginCode::Unknown } else { code };
                 self.refuse(link_id, &asked, code, Refusal::Verdict);
             }
-            Verdict::Accept { claim } => self.accept(now, link_id, *asked, claim),
+            Verdict::Accept { claim } => self.admit(now, link_id, asked, claim),
         }
     }
 
     /// §3.4: of two logins of one user the one with the greater claim wins.
-    fn accept(&mut self, now: Instant, link: LinkId, asked: Login, clock: u64) {
+    pub(super) fn accept(&mut self, now: Instant, link: LinkId, asked: Login, clock: u64) {
         // The present session may be newer than the question to the driver.
         if self.is_overtaken(&asked) {
             return self.close_overtaken(link, &asked);
@@ -160,7 +161,8 @@ impl Server {
         // One text for all sessions of an app.
         let asked = Login { app_id: entry.key().clone(), ..asked };
         let app = entry.or_insert_with(|| App::new(self.seed));
-        let session = Session::new(&self.config, &asked, key, claim, now);
+        let allowance = app.tallies.get_mut(&asked.uid).and_then(Tally::take_allowance);
+        let session = Session::new(&self.config, &asked, key, claim, now, allowance);
         let grace_at = session.grace_at;
         let number = self.sessions.insert(Box::new(session));
         self.due.insert((grace_at, Due::SessionGrace(number)));

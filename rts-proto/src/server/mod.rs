@@ -20,6 +20,7 @@ mod report;
 mod rooms;
 mod route;
 mod session;
+mod tally;
 mod timers;
 
 use alloc::boxed::Box;
@@ -70,6 +71,10 @@ pub enum Input {
     Received(LinkId, Bytes),
     /// The link is down.
     Disconnected(LinkId),
+    /// So much waits to be written on the link that its peer does not seem to read it, or no longer. While it is
+    /// so, nothing goes there that is not sequenced (§2.9): no `Pong`, and messages with config 1 and 2 get result 2. Where that begins is the
+    /// driver's to say.
+    Congested(LinkId, bool),
     /// The answer to [`Output::Authenticate`].
     Verdict(LoginId, Verdict),
     /// The answer to [`Output::CheckTarget`]: whether messages may be posted there.
@@ -168,6 +173,8 @@ pub struct Stats {
     pub memberships: usize,
     /// Bans that last.
     pub bans: usize,
+    /// Users of whom something is remembered beside a session.
+    pub users_remembered: usize,
     /// Bytes kept until they are acknowledged.
     pub window_bytes: usize,
     /// Messages for apps' servers that wait to be posted.
@@ -188,12 +195,16 @@ pub struct Server {
     outputs: VecDeque<Output>,
     links: Table<LinkId, Link>,
     links_before_login: usize,
+    /// Those that are not read.
+    congested: BTreeSet<LinkId>,
     /// Logins that wait for their verdict.
     logins: BTreeMap<LoginId, LinkId>,
     last_login: u64,
     sessions: Slab<Box<Session>>,
     /// Users and rooms. Nothing reaches them but through their app.
     apps: BTreeMap<AppId, App>,
+    /// Tallies in all apps.
+    users_remembered: usize,
     tombstones: BTreeMap<SessionNumber, Tombstone>,
     /// Questions about targets that the driver has not answered.
     targets: BTreeMap<TargetId, SessionNumber>,
@@ -206,6 +217,8 @@ pub struct Server {
     dirty: Dirty,
     bundler: Bundler,
     late_acks: VecDeque<LateAck>,
+    /// Sessions whose pings are answered with the next flush.
+    pongs: Vec<SessionNumber>,
     /// Who is told of what an acknowledgement is for, while it is read.
     acknowledged: Vec<Origin>,
     overrun: Overrun,
@@ -229,10 +242,12 @@ impl Server {
             outputs: VecDeque::new(),
             links: Table::new(seed),
             links_before_login: 0,
+            congested: BTreeSet::new(),
             logins: BTreeMap::new(),
             last_login: 0,
             sessions: Slab::new(),
             apps: BTreeMap::new(),
+            users_remembered: 0,
             tombstones: BTreeMap::new(),
             targets: BTreeMap::new(),
             last_target: 0,
@@ -243,6 +258,7 @@ impl Server {
             dirty: Dirty::default(),
             bundler: Bundler::default(),
             late_acks: VecDeque::new(),
+            pongs: Vec::new(),
             acknowledged: Vec::new(),
             overrun: Overrun::default(),
             takes_notice: false,
@@ -262,6 +278,7 @@ impl Server {
             Input::Accepted(link, key) => self.link_accepted(now, link, key),
             Input::Received(link, bytes) => self.link_received(now, link, &bytes),
             Input::Disconnected(link) => self.link_disconnected(link),
+            Input::Congested(link, is_congested) => self.link_congested(link, is_congested),
             Input::Verdict(login, verdict) => self.login_judged(now, login, verdict),
             Input::TargetChecked(target, is_allowed) => {
                 self.target_checked(now, target, is_allowed);
@@ -328,6 +345,7 @@ impl Server {
             rooms: rooms().count(),
             memberships: rooms().map(|room| room.members.len()).sum(),
             bans: self.apps.values().map(|app| app.bans.len()).sum(),
+            users_remembered: self.users_remembered,
             window_bytes: self
                 .sessions
                 .values()

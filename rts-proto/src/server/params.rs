@@ -1,22 +1,17 @@
 //! Where a session's messages for the app's server go (§11.1): asked by the client, allowed by the driver.
 
-use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 
 use super::session::{Session, SessionNumber};
-use super::{Config, Output, Server, Target};
+use super::{Output, Server, Target};
 use crate::limits::OPEN_SERVER_PARAMS_MAX;
 use crate::planted::{Bug, planted};
-use crate::rate::TokenBucket;
 use crate::wire::{Frame, SetServerParams};
 use crate::{Instant, ServerParams, ServerParamsCode, TargetId};
 
 /// What a session keeps that speaks to the app's server.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct ToAppServer {
-    pub(super) sends: TokenBucket,
-    /// Apart, so that setting params takes nothing from the messages behind it.
-    sets: TokenBucket,
     /// Where messages go.
     pub(super) params: Option<ServerParams>,
     /// Params that are not decided. The driver is asked about the first.
@@ -27,18 +22,8 @@ pub(super) struct ToAppServer {
 }
 
 impl Session {
-    pub(super) fn app_server_state(&mut self, now: Instant, config: &Config) -> &mut ToAppServer {
-        let rate = config.server_sends_per_second;
-        self.to_app_server.get_or_insert_with(|| {
-            Box::new(ToAppServer {
-                sends: TokenBucket::new(rate, now),
-                sets: TokenBucket::new(rate, now),
-                params: None,
-                asked: VecDeque::new(),
-                target: None,
-                posts_waiting: 0,
-            })
-        })
+    pub(super) fn app_server_state(&mut self) -> &mut ToAppServer {
+        self.to_app_server.get_or_insert_default()
     }
 }
 
@@ -57,9 +42,10 @@ impl Server {
         set: &SetServerParams,
     ) {
         let Some(session) = self.sessions.get_mut(number) else { return };
-        let state = session.app_server_state(now, &self.config);
+        let is_over_rate = !session.allowance(now, &self.config).server_params.take(now);
+        let state = session.app_server_state();
         let ticket = set.ticket;
-        let code = if !state.sets.take(now) || state.asked.len() >= OPEN_SERVER_PARAMS_MAX {
+        let code = if is_over_rate || state.asked.len() >= OPEN_SERVER_PARAMS_MAX {
             ServerParamsCode::OverRate
         } else if let Some(params) = ServerParams::new(&set.signature, &set.url) {
             state.asked.push_back(AskedParams { ticket, params });

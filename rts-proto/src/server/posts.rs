@@ -141,10 +141,10 @@ impl Server {
     ) -> Option<SendCode> {
         let session = self.sessions.get_mut(number)?;
         let (app_id, uid) = (session.app_id.clone(), session.uid.clone());
-        let state = session.app_server_state(now, &self.config);
-        if !state.sends.take(now) {
+        if !session.allowance(now, &self.config).server_sends.take(now) {
             return Some(SendCode::OverRate);
         }
+        let state = session.app_server_state();
         let params = match (state.asked.back(), &state.params) {
             (Some(asked), _) => Params::Asked { ticket: asked.ticket },
             (None, Some(params)) => Params::Known(params.clone()),

@@ -1,11 +1,13 @@
 //! Rooms: members and notices. Section 6 of the protocol.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::bans::Ban;
 use super::posts::Posts;
 use super::session::SessionNumber;
+use super::tally::Tally;
 use super::timers::Due;
 use super::{Report, Server};
 use crate::limits::{NOTICE_MEMBERS_MAX, ROOMS_PER_USER_MAX};
@@ -20,6 +22,8 @@ use crate::{AppId, BusinessId, Instant, LeaveReason, RoomId, RoomState, UserId};
 #[derive(Debug)]
 pub(super) struct App {
     pub(super) users: Table<UserId, SessionNumber>,
+    /// Of users who logged in lately, used up some of their rates, or have memberships that wait.
+    pub(super) tallies: Table<UserId, Box<Tally>>,
     pub(super) rooms: BTreeMap<RoomId, Room>,
     /// Who may not join what, and until when.
     pub(super) bans: BTreeMap<Ban, Instant>,
@@ -32,6 +36,7 @@ impl App {
     pub(super) fn new(seed: u64) -> Self {
         Self {
             users: Table::new(seed),
+            tallies: Table::new(seed),
             rooms: BTreeMap::new(),
             bans: BTreeMap::new(),
             backend_sends: None,
@@ -84,23 +89,29 @@ impl Server {
         if let Some(state) = app.ban_of(now, &id, &uid) {
             return self.refuse_join(number, ticket, state);
         }
+        if session.rooms.contains(&id) {
+            // It knows who is there: a long answer to a short question would be for nothing.
+            return self.answer_join(number, ticket, RoomState::Joined, Vec::new());
+        }
         let present = app.rooms.get_mut(&id).and_then(|room| room.members.get_mut(&uid));
         let is_new = present.is_none();
-        let has_too_many =
-            session.rooms.len() >= ROOMS_PER_USER_MAX && !session.rooms.contains(&id);
-        if has_too_many {
-            return self.refuse_join(number, ticket, RoomState::JoinFailed);
-        }
         if let Some(member) = present {
             member.session = Some(number);
-            if let Some(until) = member.orphaned_until.take() {
-                self.due.remove(&(until, Due::orphaned_membership(&app_id, &id, &uid)));
-            }
+            let orphaned_until = member.orphaned_until.take();
+            session.rooms.insert(id.clone());
+            self.forget_orphan(&app_id, &id, &uid, orphaned_until);
         } else {
             let members = app.rooms.get(&id).map_or(0, |room| room.members.len());
-            if members >= self.config.room_members_max {
+            let orphans = app.tallies.get(&uid).map_or(0, |tally| tally.orphans());
+            // §6.13: who enters a room is told to others, as is who leaves it; that is paid for here.
+            let may_enter = members < self.config.room_members_max
+                && session.rooms.len() + orphans < ROOMS_PER_USER_MAX
+                && (session.allowance(now, &self.config).joins.take(now)
+                    || planted(Bug::JoinRateIgnored));
+            if !may_enter {
                 return self.refuse_join(number, ticket, RoomState::JoinFailed);
             }
+            session.rooms.insert(id.clone());
             let rate = self.config.room_broadcasts_per_second;
             let room = app.rooms.entry(id.clone()).or_insert_with(|| Room {
                 members: BTreeMap::new(),
@@ -112,7 +123,6 @@ impl Server {
                 room.broadcasts.set_rate(self.config.large_room_broadcasts_per_second, now);
             }
         }
-        session.rooms.insert(id.clone());
         if is_new {
             self.report_join(&app_id, &id, &uid, business_id);
         }
@@ -120,7 +130,17 @@ impl Server {
     }
 
     fn refuse_join(&mut self, number: SessionNumber, ticket: u64, state: RoomState) {
-        self.push_frame(number, Frame::JoinAnswer { ticket, state, members: Vec::new() });
+        self.answer_join(number, ticket, state, Vec::new());
+    }
+
+    fn answer_join(
+        &mut self,
+        number: SessionNumber,
+        ticket: u64,
+        state: RoomState,
+        members: Vec<UserId>,
+    ) {
+        self.push_frame(number, Frame::JoinAnswer { ticket, state, members });
     }
 
     fn report_join(
@@ -155,7 +175,7 @@ impl Server {
             room.members.keys().filter(|member| *member != uid || planted(Bug::SelfAmongMembers));
         let members = names.take(NOTICE_MEMBERS_MAX).cloned().collect();
         let others: Vec<SessionNumber> = room.others(number).collect();
-        self.push_frame(number, Frame::JoinAnswer { ticket, state: RoomState::Joined, members });
+        self.answer_join(number, ticket, RoomState::Joined, members);
         if (!is_new && !planted(Bug::JoinAnnouncedTwice)) || planted(Bug::JoinNotAnnounced) {
             return;
         }
@@ -237,6 +257,7 @@ impl Server {
         if let Some(until) = orphaned_until {
             let due = Due::orphaned_membership(app_id, id, uid);
             self.due.remove(&(until, due));
+            self.count_orphan_out(app_id, uid);
         }
     }
 
@@ -257,5 +278,6 @@ impl Server {
         }
         member.orphaned_until = Some(until);
         self.due.insert((until, Due::orphaned_membership(app_id, id, uid)));
+        self.count_orphan_in(app_id, uid);
     }
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::session::{End, Origin, Outcome, SessionNumber};
 use super::{Output, Server};
-use crate::limits::{CLIENT_WINDOW_FRAMES_MAX, UNRELIABLE_MARK_BYTES};
+use crate::limits::{CLIENT_WINDOW_FRAMES_MAX, PONGS_PER_SECOND, UNRELIABLE_MARK_BYTES};
 use crate::payload::PayloadRef;
 use crate::planted::{Bug, planted};
 use crate::wire::{self, Frame, HotFrame};
@@ -66,7 +66,7 @@ impl Server {
         self.count_frame(now, number, frame.is_sequenced())?;
         match frame {
             Frame::Ack { received } => self.acknowledged(now, number, received)?,
-            Frame::Ping => self.transmit(link, Frame::Pong),
+            Frame::Ping => self.pinged(now, number),
             Frame::Send { id, to, payload, config } => {
                 self.send(now, number, id, &to, payload.borrowed(), config);
             }
@@ -146,6 +146,15 @@ impl Server {
         self.acknowledged = origins;
     }
 
+    /// §2.5: one answer for all pings of a burst.
+    fn pinged(&mut self, now: Instant, number: SessionNumber) {
+        let Some(session) = self.sessions.get_mut(number) else { return };
+        if self.pongs.last() != Some(&number) && session.pongs.take(now, PONGS_PER_SECOND) {
+            self.pongs.push(number);
+            self.dirty.add(now, number, session);
+        }
+    }
+
     /// §5.3.
     fn send(
         &mut self,
@@ -203,7 +212,10 @@ impl Server {
             };
         }
         match receiver.link {
-            Some(link) if receiver.channel.unacked_bytes() <= UNRELIABLE_MARK_BYTES => {
+            Some(link)
+                if receiver.channel.unacked_bytes() <= UNRELIABLE_MARK_BYTES
+                    && !self.congested.contains(&link) =>
+            {
                 self.transmit_window(receiver_number);
                 self.outputs.push_back(Output::Transmit(link, bytes));
                 Some(SendCode::Ok)

@@ -7,12 +7,13 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use super::params::ToAppServer;
+use super::tally::Allowance;
 use super::timers::Due;
 use super::{Config, Notice, Report, Server};
 use crate::limits::{SERVER_WINDOW_FRAMES_MAX, WINDOW_BYTES_MAX};
 use crate::link::Channel;
 use crate::planted::{Bug, planted};
-use crate::rate::TokenBucket;
+use crate::rate::SmallBucket;
 use crate::slab;
 use crate::wire::{Accepted, Frame, Login, ResumeKey};
 use crate::{
@@ -33,6 +34,8 @@ pub(super) struct Session {
     pub(super) last_heard: Instant,
     /// From the first frame for the app's server on: most sessions have none.
     pub(super) to_app_server: Option<Box<ToAppServer>>,
+    /// Pings that may be answered.
+    pub(super) pongs: SmallBucket,
     /// Whether the session is on the list of those to flush.
     pub(super) is_dirty: bool,
     /// Whether the session is among those that are looked at for a late acknowledgement.
@@ -44,21 +47,13 @@ pub(super) struct Session {
     pub(super) outcomes: Vec<Outcome>,
     pub(super) app_id: AppId,
     pub(super) uid: UserId,
-    /// From the first thing on that counts: until then nothing is missing from it.
+    /// From the first thing on that counts: until then nothing is missing from it. It outlives the session.
     allowance: Option<Box<Allowance>>,
     pub(super) rooms: BTreeSet<RoomId>,
     pub(super) claim: u64,
     pub(super) engine: Engine,
     /// When the session is looked at next; at or before the end of its grace.
     pub(super) grace_at: Instant,
-}
-
-/// What a session may still send and ask.
-#[derive(Debug)]
-pub(super) struct Allowance {
-    pub(super) sends: TokenBucket,
-    pub(super) broadcasts: TokenBucket,
-    pub(super) statuses: TokenBucket,
 }
 
 /// The secrets that resume a session. The answer that brings a new one may be lost, so the one before
@@ -143,12 +138,14 @@ impl Session {
         key: ResumeKey,
         claim: u64,
         now: Instant,
+        allowance: Option<Box<Allowance>>,
     ) -> Self {
         Self {
             link: None,
             channel: Channel::new(),
             last_heard: now,
             to_app_server: None,
+            pongs: SmallBucket::new(now),
             is_dirty: false,
             has_late_ack: false,
             has_lost: false,
@@ -156,7 +153,7 @@ impl Session {
             outcomes: Vec::new(),
             app_id: login.app_id.clone(),
             uid: login.uid.clone(),
-            allowance: None,
+            allowance,
             rooms: BTreeSet::new(),
             claim,
             engine: Engine::of(login),
@@ -165,13 +162,7 @@ impl Session {
     }
 
     pub(super) fn allowance(&mut self, now: Instant, config: &Config) -> &mut Allowance {
-        self.allowance.get_or_insert_with(|| {
-            Box::new(Allowance {
-                sends: TokenBucket::new(config.sends_per_second, now),
-                broadcasts: TokenBucket::new(config.broadcasts_per_second, now),
-                statuses: TokenBucket::new(config.status_queries_per_second, now),
-            })
-        })
+        self.allowance.get_or_insert_with(|| Box::new(Allowance::full(config, now)))
     }
 
     pub(super) fn accepted(
@@ -274,6 +265,7 @@ impl Server {
             self.targets.remove(&target);
         }
         self.forget_waiting_posts(&session.app_id, number);
+        self.keep_allowance(now, &session.app_id, &session.uid, session.allowance);
         let orphaned_until = session.last_heard + self.config.session_grace;
         for room in &session.rooms {
             let (app_id, uid) = (&session.app_id, &session.uid);

@@ -26,6 +26,8 @@ pub enum Timer {
     Tombstone,
     /// A ban is over (§6.2).
     BanExpiry,
+    /// A login may have its turn, or what a user used of its rates is there again (§3.9, §8.3).
+    Tally,
     /// A message for the app's server has waited, or its post has lasted, long enough (§11.7, §11.8).
     Post,
 }
@@ -39,6 +41,7 @@ pub(super) enum Due {
     OrphanedMembership(Box<(AppId, RoomId, UserId)>),
     Tombstone(SessionNumber),
     BanExpiry(Box<(AppId, Ban)>),
+    Tally(Box<(AppId, UserId)>),
     Post(CallId),
 }
 
@@ -51,6 +54,10 @@ impl Due {
         Self::BanExpiry(Box::new((app_id.clone(), ban.clone())))
     }
 
+    pub(super) fn tally(app_id: &AppId, uid: &UserId) -> Self {
+        Self::Tally(Box::new((app_id.clone(), uid.clone())))
+    }
+
     fn timer(&self) -> Timer {
         match self {
             Self::LoginDeadline(_) => Timer::LoginDeadline,
@@ -58,6 +65,7 @@ impl Due {
             Self::OrphanedMembership(..) => Timer::OrphanedMembership,
             Self::Tombstone(_) => Timer::Tombstone,
             Self::BanExpiry(..) => Timer::BanExpiry,
+            Self::Tally(..) => Timer::Tally,
             Self::Post(_) => Timer::Post,
         }
     }
@@ -87,6 +95,7 @@ impl Server {
                 }
                 Due::Tombstone(number) => drop(self.tombstones.remove(&number)),
                 Due::BanExpiry(whose) => self.ban_expired(&whose.0, &whose.1),
+                Due::Tally(whose) => self.tally_due(now, &whose.0, &whose.1),
                 Due::Post(call) => self.post_due(now, call),
             }
             self.end_overrun(now);

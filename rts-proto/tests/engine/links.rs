@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use rts_proto::client::{Event, Input, RoomEvent};
 use rts_proto::wire::{Accepted, Frame};
 use rts_proto::{CloseCode, ConnectionState, LoginCode, RoomState};
@@ -80,6 +81,27 @@ fn when_the_server_gives_up_joined_rooms_are_told_and_a_room_that_is_being_left_
     };
     assert_eq!((*first, *second, *state), (goes, stays, RoomState::ServerAbnormal));
     assert_eq!(stage.drain(), None, "nothing is tried again");
+}
+
+#[test]
+fn a_server_may_ask_an_engine_to_stay_away_for_a_minute_and_not_for_weeks() {
+    for code in [CloseCode::Shutdown, CloseCode::Busy] {
+        for (asked_ms, waits_ms) in
+            [(59_999, 59_999), (60_000, 60_000), (60_001, 60_000), (u32::MAX, 60_000)]
+        {
+            let mut stage = Stage::new();
+            let connects = stage.connects;
+            let (code, reason) = (code.code(), Bytes::new());
+            stage.hears(Frame::Close { code, reason, retry_after_ms: asked_ms });
+            let told = stage.now;
+            // What it says about the silence comes in between.
+            while stage.connects == connects {
+                stage.now = stage.drain().expect("it comes back");
+                stage.input(Input::Tick);
+            }
+            assert_eq!(stage.now.since(told), Duration::from_millis(waits_ms), "{asked_ms}");
+        }
+    }
 }
 
 #[test]

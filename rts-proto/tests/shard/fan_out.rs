@@ -198,8 +198,8 @@ fn broadcasts_and_messages_of_a_burst_keep_their_order() {
         told("alice", "one"),
         delivery("alice", "two"),
         told("alice", "three"),
-        Frame::Pong,
         told("alice", "four"),
+        Frame::Pong,
     ];
     assert_eq!(shard.hear(bob), expected);
 }

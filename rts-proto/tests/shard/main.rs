@@ -10,6 +10,7 @@ mod fan_out;
 mod links;
 mod notices;
 mod overrun;
+mod rates;
 mod resume;
 mod rooms;
 mod rules;

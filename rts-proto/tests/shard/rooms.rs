@@ -2,7 +2,7 @@
 
 use crate::support::{Shard, login, user};
 use bytes::Bytes;
-use rts_proto::limits::{NOTICE_MEMBERS_MAX, ROOMS_PER_USER_MAX};
+use rts_proto::limits::{NOTICE_MEMBERS_MAX, ROOMS_PER_USER_MAX, SESSION_GRACE};
 use rts_proto::server::Config;
 use rts_proto::wire::Frame;
 use rts_proto::{
@@ -48,17 +48,49 @@ fn a_session_is_in_as_many_rooms_as_it_may_and_in_no_more() {
 
 /// Else a user could gather memberships without end, by logging in again and again.
 #[test]
-fn memberships_that_wait_for_a_new_session_count_when_it_takes_them_over() {
+fn memberships_that_wait_for_a_new_session_count_until_they_end() {
+    let mut shard = Shard::new(Config::default());
+    let (before, _) = shard.log_in(login("alice"));
+    for number in 0..ROOMS_PER_USER_MAX - 1 {
+        join(&mut shard, before, &format!("before-{number}"));
+    }
+    for _ in 0..2 {
+        // Nothing is gained by another login, nor by a logout.
+        let (between, _) = shard.log_in(login("alice"));
+        assert_eq!(join(&mut shard, between, "before-0"), RoomState::Joined);
+        assert_eq!(join(&mut shard, between, "one"), RoomState::Joined);
+        assert_eq!(join(&mut shard, between, "one-more"), RoomState::JoinFailed);
+        shard.say(between, Frame::Leave { room: room("one"), ticket: 2 });
+    }
+    let (after, _) = shard.log_in(login("alice"));
+    for number in 0..ROOMS_PER_USER_MAX - 1 {
+        assert_eq!(join(&mut shard, after, &format!("before-{number}")), RoomState::Joined);
+    }
+    assert_eq!(join(&mut shard, after, "one"), RoomState::Joined);
+    assert_eq!(join(&mut shard, after, "one-more"), RoomState::JoinFailed);
+}
+
+#[test]
+fn memberships_that_waited_in_vain_count_no_more() {
     let mut shard = Shard::new(Config::default());
     let (before, _) = shard.log_in(login("alice"));
     for number in 0..ROOMS_PER_USER_MAX {
         join(&mut shard, before, &format!("before-{number}"));
     }
     let (after, _) = shard.log_in(login("alice"));
+    assert_eq!(join(&mut shard, after, "after"), RoomState::JoinFailed);
+    assert_eq!(shard.server.stats().users_remembered, 1);
+    for _ in 0..2 {
+        shard.wait(SESSION_GRACE / 2);
+        shard.say(after, Frame::Ping);
+    }
+    assert_eq!(shard.server.stats().memberships, 0);
     for number in 0..ROOMS_PER_USER_MAX {
         assert_eq!(join(&mut shard, after, &format!("after-{number}")), RoomState::Joined);
     }
-    assert_eq!(join(&mut shard, after, "before-0"), RoomState::JoinFailed);
+    shard.wait(SESSION_GRACE / 2);
+    shard.tick();
+    assert_eq!(shard.server.stats().users_remembered, 0);
 }
 
 #[test]

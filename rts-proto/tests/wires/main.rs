@@ -101,6 +101,8 @@ impl World {
             sends_per_second: 0,
             broadcasts_per_second: 0,
             status_queries_per_second: 0,
+            joins_per_second: 0,
+            logins_per_second: 0,
             room_broadcasts_per_second: 0,
             ..server::Config::default()
         };

@@ -80,14 +80,18 @@ impl std::fmt::Debug for App {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
-    /// Messages to users a second from one client.
+    /// Messages to users a second from one user.
     pub sends_per_second: u32,
-    /// Broadcasts a second from one client.
+    /// Broadcasts a second from one user.
     pub broadcasts_per_second: u32,
-    /// Messages to the app's server a second from one client.
+    /// Messages to the app's server a second from one user.
     pub server_sends_per_second: u32,
-    /// Status queries a second from one client.
+    /// Status queries a second from one user.
     pub status_queries_per_second: u32,
+    /// Rooms a second that one user may enter. At least 256 may be entered at once after quiet.
+    pub joins_per_second: u32,
+    /// Logins a second of one user.
+    pub logins_per_second: u32,
     /// Broadcasts a second in a room of fewer than 500 members.
     pub room_broadcasts_per_second: u32,
     /// The same from 500 members on.
@@ -108,6 +112,8 @@ impl Default for Limits {
             broadcasts_per_second: core.broadcasts_per_second,
             server_sends_per_second: core.server_sends_per_second,
             status_queries_per_second: core.status_queries_per_second,
+            joins_per_second: core.joins_per_second,
+            logins_per_second: core.logins_per_second,
             room_broadcasts_per_second: core.room_broadcasts_per_second,
             large_room_broadcasts_per_second: core.large_room_broadcasts_per_second,
             backend_sends_per_second: core.backend_sends_per_second,
@@ -256,6 +262,8 @@ impl Config {
             broadcasts_per_second: self.limits.broadcasts_per_second,
             server_sends_per_second: self.limits.server_sends_per_second,
             status_queries_per_second: self.limits.status_queries_per_second,
+            joins_per_second: self.limits.joins_per_second,
+            logins_per_second: self.limits.logins_per_second,
             room_broadcasts_per_second: self.limits.room_broadcasts_per_second,
             large_room_broadcasts_per_second: self.limits.large_room_broadcasts_per_second,
             backend_sends_per_second: self.limits.backend_sends_per_second,

@@ -256,6 +256,8 @@ impl Swarm {
         config.backend_sends_per_second *= self.rate;
         config.server_sends_per_second *= self.rate;
         config.status_queries_per_second *= self.rate;
+        config.joins_per_second *= self.rate;
+        config.logins_per_second *= self.rate;
         config.room_broadcasts_per_second *= self.rate;
         config.large_room_broadcasts_per_second *= self.rate;
         config

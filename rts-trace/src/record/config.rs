@@ -17,6 +17,7 @@ pub(crate) struct ServerConfig {
     rates: Vec<u32>,
     room_members_max: usize,
     links_before_login_max: usize,
+    users_remembered_max: usize,
     times: Vec<Duration>,
     reserved_uids: Vec<String>,
     #[serde(default)]
@@ -56,11 +57,14 @@ impl CoreConfig {
             broadcasts_per_second,
             server_sends_per_second,
             status_queries_per_second,
+            joins_per_second,
+            logins_per_second,
             room_broadcasts_per_second,
             large_room_broadcasts_per_second,
             backend_sends_per_second,
             room_members_max,
             links_before_login_max,
+            users_remembered_max,
             login_deadline,
             unreachable_after,
             session_grace,
@@ -78,9 +82,12 @@ impl CoreConfig {
                 *room_broadcasts_per_second,
                 *large_room_broadcasts_per_second,
                 *backend_sends_per_second,
+                *joins_per_second,
+                *logins_per_second,
             ],
             room_members_max: *room_members_max,
             links_before_login_max: *links_before_login_max,
+            users_remembered_max: *users_remembered_max,
             times: vec![
                 *login_deadline,
                 *unreachable_after,
@@ -124,8 +131,17 @@ pub(crate) fn client_config(app_id: &str, parameters: &[Duration]) -> Option<cli
 impl ServerConfig {
     /// The configuration; `None` when a field is missing or no id.
     pub(crate) fn config(&self) -> Option<server::Config> {
-        let [sends, broadcasts, server_sends, status_queries, room_broadcasts, large_room, backend] =
-            *<&[u32; 7]>::try_from(self.rates.as_slice()).ok()?;
+        let [
+            sends,
+            broadcasts,
+            server_sends,
+            status_queries,
+            room_broadcasts,
+            large_room,
+            backend,
+            joins,
+            logins,
+        ] = *<&[u32; 9]>::try_from(self.rates.as_slice()).ok()?;
         let [login_deadline, unreachable_after, session_grace, post_wait, post_timeout] =
             *<&[Duration; 5]>::try_from(self.times.as_slice()).ok()?;
         let reserved = self.reserved_uids.iter().map(|uid| UserId::new(uid));
@@ -138,8 +154,11 @@ impl ServerConfig {
             room_broadcasts_per_second: room_broadcasts,
             large_room_broadcasts_per_second: large_room,
             backend_sends_per_second: backend,
+            joins_per_second: joins,
+            logins_per_second: logins,
             room_members_max: self.room_members_max,
             links_before_login_max: self.links_before_login_max,
+            users_remembered_max: self.users_remembered_max,
             login_deadline,
             unreachable_after,
             session_grace,

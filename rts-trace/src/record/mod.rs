@@ -71,6 +71,7 @@ pub(crate) enum ServerInput {
     Disconnected(u64),
     Accept { login: u64, claim: u64 },
     Refuse { login: u64, code: i32 },
+    Congested { link: u64, is_congested: bool },
     TargetChecked { target: u64, allowed: bool },
     PostBegun { call: u64 },
     PostAnswered { call: u64, reply: Vec<u8> },
@@ -140,6 +141,9 @@ impl From<ServerInput> for server::Input {
                 let code = LoginCode::from_code(code).unwrap_or(LoginCode::Unknown);
                 Self::Verdict(LoginId(login), Verdict::Refuse(code))
             }
+            ServerInput::Congested { link, is_congested } => {
+                Self::Congested(LinkId(link), is_congested)
+            }
             ServerInput::TargetChecked { target, allowed } => {
                 Self::TargetChecked(TargetId(target), allowed)
             }
@@ -197,6 +201,10 @@ impl ServerInput {
             Self::Accepted(link, _) => format!("link {link} was accepted"),
             Self::Received(link, bytes) => format!("{} bytes on link {link}", bytes.len()),
             Self::Disconnected(link) => format!("link {link} is down"),
+            Self::Congested { link, is_congested: true } => {
+                format!("much waits to be written on link {link}")
+            }
+            Self::Congested { link, .. } => format!("link {link} is written again"),
             Self::Accept { login, .. } => format!("login {login} is let in"),
             Self::Refuse { login, code } => format!("login {login} is refused with {code}"),
             Self::TargetChecked { target, allowed } => format!("target {target}: {allowed}"),

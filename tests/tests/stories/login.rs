@@ -72,6 +72,28 @@ fn other_refusals_end_the_login_and_it_may_be_called_again() {
     }
 }
 
+/// Five are let in at once, five wait for their turn, and two are asked to come back.
+#[test]
+fn of_a_dozen_logins_of_one_user_all_have_their_turn_and_a_late_one_wins() {
+    let mut world = World::new(Config::default(), 12, 1);
+    for who in 0..12 {
+        let token = world.token("alice");
+        world.call(who, |engine, now| engine.login(now, &token, "alice")).expect("login");
+        world.run_for(Duration::from_millis(5));
+    }
+    world.run_for(seconds(30));
+    let mut winners = Vec::new();
+    for who in 0..12 {
+        let events = world.take_events(who);
+        assert_eq!(logins(&events), [LoginCode::Ok], "{who}");
+        match &logouts(&events)[..] {
+            [] => winners.push(who),
+            reasons => assert_eq!(reasons, [LogoutReason::Displaced], "{who}"),
+        }
+    }
+    assert!(matches!(winners[..], [10 | 11]), "{winners:?}");
+}
+
 #[test]
 fn a_login_in_flight_or_live_refuses_another() {
     let mut world = World::new(Config::default(), 1, 1);

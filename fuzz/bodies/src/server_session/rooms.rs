@@ -32,11 +32,11 @@ impl World {
             return;
         }
         let is_new = self.members.insert(who, Member::Present).is_none();
-        let others = self.members.keys().filter(|member| **member != who);
+        let session = self.sessions[who].as_mut().expect("it spoke");
+        let knows_them = std::mem::replace(&mut session.is_in_room, true);
+        let others = self.members.keys().filter(|member| **member != who && !knows_them);
         // In the order of the ids, which is that of the names.
         let members = others.map(|other| Self::user(*other)).collect();
-        let session = self.sessions[who].as_mut().expect("it spoke");
-        session.is_in_room = true;
         session.others.push(Frame::JoinAnswer { ticket, state: RoomState::Joined, members });
         if is_new {
             self.tell_others(

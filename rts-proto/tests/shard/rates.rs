@@ -1,0 +1,397 @@
+//! Rates belong to users: how fast rooms are entered (§6.13) and logins follow each other (§3.9), and that no login
+//! renews what was used (§8.3).
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use rts_proto::limits::{JOINS_BURST_MIN, LOGINS_PER_SECOND, LOGINS_WAITING_MAX};
+use rts_proto::server::{Config, Input};
+use rts_proto::wire::{Frame, LoginAnswer, SetServerParams};
+use rts_proto::{
+    BroadcastCode, CloseCode, LeaveReason, LinkId, MessageId, OnlineStatus, Payload, RoomId,
+    RoomState, SendCode, ServerParamsCode, UserId,
+};
+
+use crate::support::{Shard, login, message, resume, user};
+
+/// The worth of one entered room.
+const A_JOIN: Duration = Duration::from_millis(1_000 / 20);
+/// The worth of one login.
+const A_LOGIN: Duration = Duration::from_millis(1_000 / LOGINS_PER_SECOND as u64);
+
+fn room(id: &str) -> RoomId {
+    RoomId::new(id).expect("well formed")
+}
+
+/// Joins, and returns the state and the members of the answer.
+fn join(shard: &mut Shard, link: LinkId, id: &str) -> (RoomState, Vec<UserId>) {
+    shard.say(link, Frame::Join { room: room(id), ticket: 1, business_id: None });
+    let answers = shard.hear(link);
+    let answer = answers.into_iter().find_map(|frame| match frame {
+        Frame::JoinAnswer { state, members, .. } => Some((state, members)),
+        _ => None,
+    });
+    answer.expect("an answer")
+}
+
+/// Leaves, and is told so.
+fn leave(shard: &mut Shard, link: LinkId, id: &str) {
+    shard.say(link, Frame::Leave { room: room(id), ticket: 2 });
+    assert!(shard.hear(link).contains(&Frame::LeaveAnswer { ticket: 2 }));
+}
+
+/// Enters the hall and leaves it so many times, and returns how many of that worked.
+fn come_and_go(shard: &mut Shard, link: LinkId, times: u32) -> u32 {
+    let entered = (0..times).filter(|_| {
+        let (state, _) = join(shard, link, "hall");
+        leave(shard, link, "hall");
+        state == RoomState::Joined
+    });
+    u32::try_from(entered.count()).expect("not more than were tried")
+}
+
+/// What is said of joins and leaves.
+fn comings_and_goings(shard: &mut Shard, link: LinkId) -> Vec<Frame> {
+    let told =
+        |frame: &Frame| matches!(frame, Frame::MemberJoined { .. } | Frame::MemberLeft { .. });
+    shard.hear(link).into_iter().filter(told).collect()
+}
+
+#[test]
+fn a_user_enters_256_rooms_at_once_and_of_more_nobody_is_told() {
+    let mut shard = Shard::new(Config::default());
+    let [witness, alice] = ["witness", "alice"].map(|uid| shard.log_in(login(uid)).0);
+    join(&mut shard, witness, "hall");
+    assert_eq!(come_and_go(&mut shard, alice, JOINS_BURST_MIN + 100), JOINS_BURST_MIN);
+    let told = comings_and_goings(&mut shard, witness);
+    assert_eq!(told.len(), 2 * JOINS_BURST_MIN as usize);
+
+    shard.wait(A_JOIN - Duration::from_micros(1));
+    assert_eq!(come_and_go(&mut shard, alice, 1), 0);
+    shard.wait(Duration::from_micros(1));
+    assert_eq!(come_and_go(&mut shard, alice, 2), 1);
+    assert_eq!(comings_and_goings(&mut shard, witness).len(), 2);
+    // It is the user's own rate.
+    assert_eq!(come_and_go(&mut shard, witness, 1), 1);
+}
+
+#[test]
+fn leaving_needs_no_rate_and_is_told() {
+    let mut shard = Shard::new(Config::default());
+    let [witness, alice] = ["witness", "alice"].map(|uid| shard.log_in(login(uid)).0);
+    join(&mut shard, witness, "room");
+    join(&mut shard, alice, "room");
+    come_and_go(&mut shard, alice, JOINS_BURST_MIN);
+    comings_and_goings(&mut shard, witness);
+    leave(&mut shard, alice, "room");
+    let (uid, reason) = (user("alice"), LeaveReason::Left);
+    let left = Frame::MemberLeft { room: room("room"), uid, reason };
+    assert_eq!(comings_and_goings(&mut shard, witness), [left]);
+}
+
+#[test]
+fn who_joins_where_it_is_gets_a_short_answer_as_often_as_it_asks() {
+    let mut shard = Shard::new(Config::default());
+    let [alice, bob] = ["alice", "bob"].map(|uid| shard.log_in(login(uid)).0);
+    join(&mut shard, bob, "room");
+    assert_eq!(join(&mut shard, alice, "room"), (RoomState::Joined, vec![user("bob")]));
+    shard.hear(bob);
+    for _ in 0..2 * JOINS_BURST_MIN {
+        assert_eq!(join(&mut shard, alice, "room"), (RoomState::Joined, Vec::new()));
+    }
+    assert_eq!(shard.hear(bob), []);
+}
+
+#[test]
+fn who_is_back_enters_its_rooms_without_a_rate_and_learns_who_is_there() {
+    let mut shard = Shard::new(Config::default());
+    let [alice, bob] = ["alice", "bob"].map(|uid| shard.log_in(login(uid)).0);
+    for id in ["one", "two"] {
+        join(&mut shard, bob, id);
+        join(&mut shard, alice, id);
+    }
+    come_and_go(&mut shard, alice, JOINS_BURST_MIN);
+    shard.hear(bob);
+    let (back, _) = shard.log_in(login("alice"));
+    for id in ["one", "two"] {
+        assert_eq!(join(&mut shard, back, id), (RoomState::Joined, vec![user("bob")]));
+    }
+    assert_eq!(join(&mut shard, back, "three").0, RoomState::JoinFailed);
+    assert_eq!(comings_and_goings(&mut shard, bob), []);
+}
+
+#[test]
+fn rates_of_joins_and_logins_can_be_switched_off() {
+    let config = Config { joins_per_second: 0, logins_per_second: 0, ..Config::default() };
+    let mut shard = Shard::new(config);
+    let (alice, _) = shard.log_in(login("alice"));
+    let times = 2 * JOINS_BURST_MIN;
+    assert_eq!(come_and_go(&mut shard, alice, times), times);
+    for _ in 0..100 {
+        shard.log_in(login("alice"));
+    }
+    assert_eq!(shard.server.stats().users_remembered, 0);
+}
+
+/// How a session ends before the user's next one.
+#[derive(Clone, Copy, Debug)]
+enum Before {
+    Logout,
+    AnotherLogin,
+    Breach,
+}
+
+/// Uses what there is once, and says whether that was within the rate.
+type Attempt = fn(&mut Shard, LinkId) -> bool;
+
+fn answer<T>(shard: &mut Shard, link: LinkId, wanted: impl FnMut(Frame) -> Option<T>) -> T {
+    shard.hear(link).into_iter().find_map(wanted).expect("an answer")
+}
+
+const ATTEMPTS: [(&str, Attempt); 6] = [
+    ("send", |shard, link| {
+        shard.say(link, message(1, "nobody", "x"));
+        answer(shard, link, |frame| match frame {
+            Frame::SendResults { code, .. } => Some(code != SendCode::OverRate),
+            _ => None,
+        })
+    }),
+    ("broadcast", |shard, link| {
+        let payload = Payload::text("x");
+        shard.say(link, Frame::Broadcast { id: MessageId(1), room: room("room"), payload });
+        answer(shard, link, |frame| match frame {
+            Frame::BroadcastResults { code, .. } => Some(code != BroadcastCode::OverRate),
+            _ => None,
+        })
+    }),
+    ("status", |shard, link| {
+        let uid = Bytes::from_static(b"nobody");
+        shard.say(link, Frame::StatusQuery { query: 1, uid });
+        answer(shard, link, |frame| match frame {
+            Frame::StatusAnswer { status, .. } => Some(status == OnlineStatus::Offline),
+            _ => None,
+        })
+    }),
+    ("server send", |shard, link| {
+        shard.say(link, Frame::ServerSend { id: MessageId(1), payload: Payload::text("x") });
+        answer(shard, link, |frame| match frame {
+            Frame::ServerSendResult { code, .. } => Some(code != SendCode::OverRate),
+            _ => None,
+        })
+    }),
+    ("server params", |shard, link| {
+        let set = SetServerParams { ticket: 1, signature: Bytes::new(), url: Bytes::new() };
+        shard.say(link, Frame::SetServerParams(set));
+        answer(shard, link, |frame| match frame {
+            Frame::ServerParamsAnswer { code, .. } => Some(code != ServerParamsCode::OverRate),
+            _ => None,
+        })
+    }),
+    ("join", |shard, link| come_and_go(shard, link, 1) == 1),
+];
+
+#[test]
+fn no_login_renews_what_was_used_of_a_rate() {
+    for before in [Before::Logout, Before::AnotherLogin, Before::Breach] {
+        for (what, attempt) in ATTEMPTS {
+            let mut shard = Shard::new(Config::default());
+            let (first, _) = shard.log_in(login("alice"));
+            let passed = (0..).take_while(|_| attempt(&mut shard, first)).count();
+            assert!(passed >= 10, "{what}: {passed}");
+            match before {
+                Before::Logout => shard.say(first, Frame::Logout),
+                Before::AnotherLogin => {}
+                Before::Breach => shard.say(first, Frame::Pong),
+            }
+            let (second, _) = shard.log_in(login("alice"));
+            assert!(!attempt(&mut shard, second), "{what} after {before:?}");
+            shard.wait(Duration::from_millis(100));
+            assert!(attempt(&mut shard, second), "{what} later");
+            // Nobody else has less for it.
+            let (bob, _) = shard.log_in(login("bob"));
+            assert!(attempt(&mut shard, bob), "{what} of another user");
+        }
+    }
+}
+
+#[test]
+fn what_was_used_is_forgotten_when_it_is_there_again() {
+    let mut shard = Shard::new(Config::default());
+    let (alice, _) = shard.log_in(login("alice"));
+    come_and_go(&mut shard, alice, JOINS_BURST_MIN);
+    shard.say(alice, Frame::Logout);
+    shard.tick();
+    assert_eq!(shard.server.stats().users_remembered, 1);
+    let full = A_JOIN * JOINS_BURST_MIN;
+    shard.wait(full - Duration::from_micros(1));
+    shard.tick();
+    assert_eq!(shard.server.stats().users_remembered, 1);
+    shard.wait(Duration::from_micros(1));
+    shard.tick();
+    assert_eq!(shard.server.stats().users_remembered, 0);
+    let (alice, _) = shard.log_in(login("alice"));
+    assert_eq!(come_and_go(&mut shard, alice, JOINS_BURST_MIN + 1), JOINS_BURST_MIN);
+}
+
+#[test]
+fn as_many_users_are_remembered_as_may_be_and_not_one_more() {
+    let mut shard = Shard::new(Config { users_remembered_max: 2, ..Config::default() });
+    for uid in ["alice", "bob", "carol"] {
+        for _ in 0..LOGINS_PER_SECOND {
+            shard.log_in(login(uid));
+        }
+    }
+    assert_eq!(shard.server.stats().users_remembered, 2);
+    // Who is not remembered is not kept waiting.
+    shard.log_in(login("carol"));
+    let link = shard.link();
+    shard.say(link, Frame::Login(login("bob")));
+    assert_eq!(shard.hear(link), []);
+}
+
+/// A link that asks for a login, and whether it has it.
+fn ask(shard: &mut Shard, uid: &str) -> (LinkId, bool) {
+    let link = shard.link();
+    shard.say(link, Frame::Login(login(uid)));
+    let is_in = is_in(shard, link);
+    (link, is_in)
+}
+
+fn is_in(shard: &mut Shard, link: LinkId) -> bool {
+    let answers = shard.hear(link);
+    answers.iter().any(|frame| matches!(frame, Frame::LoginAnswer(LoginAnswer::Accepted(_))))
+}
+
+#[test]
+fn logins_over_the_rate_have_their_turn_one_after_the_other_and_the_newest_wins() {
+    let mut shard = Shard::new(Config::default());
+    for _ in 0..LOGINS_PER_SECOND {
+        assert!(ask(&mut shard, "alice").1);
+    }
+    let waiting: Vec<LinkId> = (0..LOGINS_WAITING_MAX)
+        .map(|_| {
+            let (link, is_in) = ask(&mut shard, "alice");
+            assert!(!is_in);
+            link
+        })
+        .collect();
+    let (one_more, _) = ask(&mut shard, "alice");
+    assert_eq!(shard.closed(one_more), Some(Some(CloseCode::Busy)));
+    assert!(ask(&mut shard, "bob").1, "others do not wait");
+
+    for (place, link) in waiting.iter().enumerate() {
+        shard.wait(A_LOGIN - Duration::from_micros(1));
+        assert!(!is_in(&mut shard, *link), "{place}");
+        shard.wait(Duration::from_micros(1));
+        assert!(is_in(&mut shard, *link), "{place}");
+        for earlier in &waiting[..place] {
+            assert_eq!(shard.closed(*earlier), Some(Some(CloseCode::Displaced)));
+        }
+    }
+    // Who was asked to come back comes back, and is the newest.
+    shard.wait(A_LOGIN);
+    assert!(ask(&mut shard, "alice").1);
+    assert_eq!(shard.closed(waiting[LOGINS_WAITING_MAX - 1]), Some(Some(CloseCode::Displaced)));
+}
+
+#[test]
+fn a_link_that_hangs_up_makes_room_in_the_queue() {
+    let mut shard = Shard::new(Config::default());
+    let links: Vec<LinkId> = (0..LOGINS_PER_SECOND as usize + LOGINS_WAITING_MAX)
+        .map(|_| ask(&mut shard, "alice").0)
+        .collect();
+    for gone in &links[LOGINS_PER_SECOND as usize..] {
+        shard.hang_up(*gone);
+    }
+    let (waits, _) = ask(&mut shard, "alice");
+    assert_eq!(shard.closed(waits), None);
+    shard.wait(A_LOGIN);
+    assert!(is_in(&mut shard, waits));
+}
+
+#[test]
+fn who_waits_for_its_turn_has_nothing_to_say() {
+    let mut shard = Shard::new(Config::default());
+    for _ in 0..LOGINS_PER_SECOND {
+        ask(&mut shard, "alice");
+    }
+    let (waits, _) = ask(&mut shard, "alice");
+    shard.say(waits, Frame::Ping);
+    assert_eq!(shard.closed(waits), Some(Some(CloseCode::UnexpectedFrame)));
+}
+
+#[test]
+fn a_resume_is_no_login_and_a_refused_token_takes_no_turn() {
+    let mut shard = Shard::new(Config::default());
+    shard.lets_in = false;
+    for _ in 0..10 * LOGINS_PER_SECOND {
+        assert!(!ask(&mut shard, "alice").1);
+    }
+    shard.lets_in = true;
+    let (mut link, mut accepted) = shard.log_in(login("alice"));
+    for _ in 0..10 * LOGINS_PER_SECOND {
+        shard.hang_up(link);
+        (link, accepted) = shard.log_in(resume("alice", &accepted, 0));
+        assert!(accepted.resumed);
+    }
+    assert!(ask(&mut shard, "alice").1);
+}
+
+fn pongs(shard: &mut Shard, link: LinkId) -> usize {
+    shard.hear(link).iter().filter(|frame| **frame == Frame::Pong).count()
+}
+
+#[test]
+fn all_pings_of_a_burst_have_one_answer() {
+    let mut shard = Shard::new(Config::default());
+    let (alice, _) = shard.log_in(login("alice"));
+    for _ in 0..100 {
+        shard.say_bytes(alice, Frame::Ping.encode().repeat(100).into());
+    }
+    assert_eq!(pongs(&mut shard, alice), 1);
+}
+
+#[test]
+fn four_bursts_a_second_are_answered_and_not_one_more() {
+    let mut shard = Shard::new(Config::default());
+    let (alice, _) = shard.log_in(login("alice"));
+    for second in 0..3 {
+        for burst in 0..6 {
+            shard.say(alice, Frame::Ping);
+            assert_eq!(pongs(&mut shard, alice), usize::from(burst < 4), "{second}: {burst}");
+        }
+        shard.wait(Duration::from_secs(1));
+    }
+}
+
+#[test]
+fn what_is_not_sequenced_does_not_go_where_nobody_reads() {
+    let config = rts_proto::MessageConfig::UnreliableOrdered;
+    let mut shard = Shard::new(Config::default());
+    let [alice, bob] = ["alice", "bob"].map(|uid| shard.log_in(login(uid)).0);
+    let send = |shard: &mut Shard, config| {
+        let (id, to, payload) = (MessageId(1), Bytes::from_static(b"bob"), Payload::text("x"));
+        shard.hear(alice);
+        shard.say(alice, Frame::Send { id, to, payload, config });
+        shard.hear(alice).into_iter().find_map(|frame| match frame {
+            Frame::SendResults { code, .. } => Some(code),
+            _ => None,
+        })
+    };
+    for (is_congested, code) in
+        [(false, SendCode::Ok), (true, SendCode::Broken), (false, SendCode::Ok)]
+    {
+        shard.input(Input::Congested(bob, is_congested));
+        assert_eq!(send(&mut shard, config), Some(code));
+        shard.say(bob, Frame::Ping);
+        assert_eq!(pongs(&mut shard, bob), usize::from(!is_congested));
+    }
+    // A window has a bound of its own, and a new link is read until the contrary is known.
+    shard.input(Input::Congested(bob, true));
+    assert_eq!(send(&mut shard, rts_proto::MessageConfig::ReliableOrdered), None);
+    shard.hang_up(bob);
+    let (bob, _) = shard.log_in(login("bob"));
+    assert_eq!(send(&mut shard, config), Some(SendCode::Ok));
+    shard.say(bob, Frame::Ping);
+    assert_eq!(pongs(&mut shard, bob), 1);
+}
