@@ -8,6 +8,7 @@ use rts_server::{DEV_APP_ID, DEV_APP_KEY};
 use rts_token::{AppKey, Token};
 use rts_transport_tokio::{Engine, Event, Events, LoginCode, connect_with};
 
+use crate::out::tell;
 use crate::reach::Reach;
 
 /// Why a command that did not log out by itself ends all the same.
@@ -56,7 +57,9 @@ impl Account {
                         if is_dev { "; `rts serve --dev` starts a server there" } else { "" };
                     bail!("given up: {why}{hint}");
                 }
-                Some(Event::Warning { message, .. }) => eprintln!("rts: {message}; trying again"),
+                Some(Event::Warning { message, .. }) => {
+                    tell(format_args!("rts: {message}; trying again"))
+                }
                 Some(_) => {}
                 None => bail!("the engine ended"),
             }

@@ -1,10 +1,14 @@
 //! The `rts` command.
 #![forbid(unsafe_code)]
+// They panic when nobody reads: `out` is for that.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod commands;
 mod dev;
+mod lines;
 mod out;
 mod reach;
+mod signals;
 
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
@@ -61,38 +65,43 @@ fn main() -> ExitCode {
     let filter = match filter(&wanted) {
         Ok(filter) => filter,
         Err(error) => {
-            eprintln!(
+            out::tell(format_args!(
                 "rts: RTS_LOG is {wanted:?}: {error}; write a level, such as info, or CRATE=LEVEL"
-            );
+            ));
             return ExitCode::from(2);
         }
+    };
+    let log = match out::log() {
+        Ok(log) => log,
+        Err(error) => return cannot_begin(&error),
     };
     // Colours are for people: a file or a journal gets none.
     let has_colours = std::io::stderr().is_terminal();
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(move || log.clone())
         .with_ansi(has_colours)
         .init();
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("rts: no threads to run on: {error}");
-            return ExitCode::FAILURE;
-        }
+        Err(error) => return cannot_begin(&error),
     };
     let done = runtime.block_on(run(cli.command));
     // Reading a terminal, or looking up a name, cannot be broken off: to wait for its thread would be to wait for a key.
     runtime.shutdown_background();
-    match done {
-        Ok(code) => code,
-        Err(error) if out::is_unread(&error) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("rts: {}", out::in_words(&error));
-            ExitCode::FAILURE
-        }
-    }
+    let (code, last_words) = match done {
+        Ok(code) => (code, None),
+        Err(error) if out::is_unread(&error) => (ExitCode::SUCCESS, None),
+        Err(error) => (ExitCode::FAILURE, Some(format!("rts: {}", out::in_words(&error)))),
+    };
+    out::end(last_words);
+    code
+}
+
+fn cannot_begin(error: &std::io::Error) -> ExitCode {
+    out::tell(format_args!("rts: the system has no thread or file left to run with: {error}"));
+    ExitCode::FAILURE
 }
 
 /// What is logged. A word alone is a level here; `EnvFilter` would take a misspelt one for a crate, and log nothing.

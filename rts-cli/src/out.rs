@@ -1,14 +1,75 @@
-//! Standard output, whose reader may go away: `rts listen | head -1`.
+//! Standard output, whose reader may go away (`rts listen | head -1`), and standard error.
+//!
+//! Everything that this program prints goes through here: `println!` and its like panic when
+//! nobody reads.
 
 use std::fmt::Display;
+use std::fs::File;
 use std::io::{self, Write as _};
+use std::os::fd::AsFd as _;
+use std::sync::OnceLock;
+use std::time::Duration;
 
 use anyhow::Context as _;
 
+use crate::lines::Lines;
+
+/// How long the end of the program waits for a reader who is behind.
+const LAST_LINES_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Standard error, if [`log`] was called.
+static LOG: OnceLock<Lines> = OnceLock::new();
+/// Standard output, if [`go_on_unread`] was called.
+static UNREAD: OnceLock<Lines> = OnceLock::new();
+
 /// Prints a line at once. It fails when nobody reads any more, which ends the command.
 pub(crate) fn say(line: impl Display) -> anyhow::Result<()> {
+    if let Some(unread) = UNREAD.get() {
+        unread.push(format!("{line}\n").into_bytes());
+        return Ok(());
+    }
     let mut out = io::stdout().lock();
     writeln!(out, "{line}").and_then(|()| out.flush()).context("standard output")
+}
+
+/// Says something on standard error, if somebody reads it.
+pub(crate) fn tell(line: impl Display) {
+    tell_part(format_args!("{line}\n"));
+}
+
+/// The same without the end of a line, for what is written over again and again.
+pub(crate) fn tell_part(part: impl Display) {
+    let mut err = io::stderr().lock();
+    let _ = write!(err, "{part}").and_then(|()| err.flush());
+}
+
+/// For servers: from now on what is said is printed if somebody reads it, and neither fails nor
+/// waits.
+pub(crate) fn go_on_unread() -> io::Result<()> {
+    // Without the buffer of the standard library, which would keep what could not be written.
+    let out = Lines::new(File::from(io::stdout().as_fd().try_clone_to_owned()?))?;
+    let _ = UNREAD.set(out);
+    Ok(())
+}
+
+/// The log, on standard error. Writing to it neither fails nor waits.
+pub(crate) fn log() -> io::Result<Lines> {
+    if let Some(log) = LOG.get() {
+        return Ok(log.clone());
+    }
+    let log = Lines::new(File::from(io::stderr().as_fd().try_clone_to_owned()?))?;
+    Ok(LOG.get_or_init(|| log).clone())
+}
+
+/// The end of the program: what was logged and said is written, then the last words, unless a
+/// reader does not read.
+pub(crate) fn end(last_words: Option<String>) {
+    if let (Some(log), Some(words)) = (LOG.get(), last_words) {
+        log.push(format!("{words}\n").into_bytes());
+    }
+    for lines in [UNREAD.get(), LOG.get()].into_iter().flatten() {
+        lines.flush(LAST_LINES_PATIENCE);
+    }
 }
 
 /// Whether a command ended only because nobody reads what it prints: that is no failure.

@@ -35,7 +35,7 @@ pub enum ServerError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {}", explain(.error))]
+    #[error("cannot listen on {address}: {}", explain(*.address, .error))]
     Listen {
         /// Where.
         address: SocketAddr,
@@ -50,12 +50,25 @@ pub enum ServerError {
     Ended(#[from] TaskEnded),
 }
 
-fn explain(error: &io::Error) -> String {
+/// What keeps an address from being listened on, and what helps.
+fn explain(address: SocketAddr, error: &io::Error) -> String {
+    let port = address.port();
     match error.kind() {
-        io::ErrorKind::AddrInUse => {
-            "something listens there already; stop it, or choose another address".to_owned()
-        }
-        io::ErrorKind::AddrNotAvailable => "this machine has no such address".to_owned(),
+        io::ErrorKind::AddrInUse => format!(
+            "something listens there already (`ss -ltnp 'sport = :{port}'` shows what); \
+             stop it, or choose another address"
+        ),
+        io::ErrorKind::AddrNotAvailable => format!(
+            "this machine has no such address (`ip address` shows those that it has); \
+             {} is all of them",
+            if address.is_ipv4() { "0.0.0.0" } else { "[::]" }
+        ),
+        io::ErrorKind::PermissionDenied => format!(
+            "this user may not listen on port {port}, as a rule because it is below 1024; give the \
+             program the right to (`setcap cap_net_bind_service=+ep FILE`, or with systemd \
+             AmbientCapabilities=CAP_NET_BIND_SERVICE), or choose a higher port and let a proxy or \
+             the firewall lead there"
+        ),
         _ => error.to_string(),
     }
 }
@@ -211,4 +224,24 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_keeps_an_address_from_being_listened_on_comes_with_what_helps() {
+        for (kind, at, helps) in [
+            (io::ErrorKind::AddrInUse, "127.0.0.1:7600", "'sport = :7600'"),
+            (io::ErrorKind::AddrNotAvailable, "192.0.2.1:1", "0.0.0.0 is all"),
+            (io::ErrorKind::AddrNotAvailable, "[2001:db8::1]:1", "[::] is all"),
+            (io::ErrorKind::PermissionDenied, "0.0.0.0:443", "cap_net_bind_service"),
+        ] {
+            let address = at.parse().expect("an address");
+            let said = ServerError::Listen { address, error: kind.into() }.to_string();
+            assert!(said.starts_with(&format!("cannot listen on {at}: ")), "{said}");
+            assert!(said.contains(helps), "{said}");
+        }
+    }
 }

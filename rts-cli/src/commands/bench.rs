@@ -195,7 +195,8 @@ impl Work {
             }
             Self::Floor(args) => {
                 return Ok(rts_load::serve_floor(args.listen, |address| {
-                    println!("listening on floor://{address}");
+                    // Whoever wants the floor need not read where it is.
+                    let _ = say(format_args!("listening on floor://{address}"));
                 })?);
             }
         };

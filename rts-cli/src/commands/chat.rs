@@ -8,6 +8,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 use crate::dev::{Account, LOGGED_OUT};
 use crate::out::say;
+use crate::signals::interrupted;
 
 const HELP: &str = "\
 /to USER          lines go to this user      /msg USER TEXT   one message to a user
@@ -40,14 +41,15 @@ struct Chat {
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let (engine, mut events) = args.account.log_in().await?;
+    // Whoever is stopped by hand has left, rather than vanished.
+    let stopped = interrupted()?;
+    tokio::pin!(stopped);
     say(format_args!("logged in as {}; /help shows what can be typed", args.account.uid))?;
     let mut chat = Chat { engine, to: args.to, room: None, speaks_in_room: false, open: 0 };
     if let Some(room) = &args.room {
         chat.join(room)?;
     }
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
-    let stopped = tokio::signal::ctrl_c();
-    tokio::pin!(stopped);
     let mut is_over = false;
     // With input from a pipe, the answers to the last lines are still to come when it ends.
     while !is_over || chat.open > 0 {

@@ -8,7 +8,8 @@ use rts_transport_tokio::Event;
 use super::chat::describe;
 use super::engine::event_json;
 use crate::dev::{Account, LOGGED_OUT};
-use crate::out::say;
+use crate::out::{say, tell};
+use crate::signals::interrupted;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -24,14 +25,14 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let (engine, mut events) = args.account.log_in().await?;
+    // Whoever is stopped by hand has left, rather than vanished.
+    let stopped = interrupted()?;
+    tokio::pin!(stopped);
     let room = args.room.as_deref().map(|room| engine.create_room(room)).transpose()?;
     if let Some(room) = &room {
         room.join()?;
     }
-    eprintln!("listening as {}", args.account.uid);
-    // Whoever is stopped by hand has left, rather than vanished.
-    let stopped = tokio::signal::ctrl_c();
-    tokio::pin!(stopped);
+    tell(format_args!("listening as {}", args.account.uid));
     loop {
         tokio::select! {
             _ = &mut stopped => break,

@@ -8,11 +8,11 @@ use anyhow::Context as _;
 use rts_server::{
     Certificates, Config, DEV_APP_ID, DEV_APP_KEY, DEV_BEARER_KEY, Listen, OpenApi, Server,
 };
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::trace::TraceArgs;
 use crate::dev::{dev_token, unix_now};
-use crate::out::say;
+use crate::out::{go_on_unread, say};
+use crate::signals::{OnHangup, Signals, ignores_hangup};
 
 /// A day: long enough to play.
 const DEV_TOKEN_SECONDS: u64 = 86_400;
@@ -51,6 +51,12 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         say(Config::EXAMPLE.trim_end())?;
         return Ok(ExitCode::SUCCESS);
     }
+    let ignores_hangup = ignores_hangup();
+    // Before anything says that the server is there: who is told so may stop it at once.
+    let signals = Signals::catch().context("signals cannot be caught")?;
+    go_on_unread().context("standard output")?;
+    // Like all that is logged, it must not wait for a reader.
+    std::panic::set_hook(Box::new(|panic| tracing::error!("a bug: {panic}")));
     let config = match &args.config {
         Some(path) => {
             let config =
@@ -92,8 +98,15 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
             ))?;
         }
     }
-    tokio::spawn(reload_on_hangup(server.certificates()));
-    server.run(stop()).await?;
+    let on_hangup = match args.dev {
+        true if ignores_hangup => OnHangup::Nothing,
+        true => OnHangup::Stop,
+        false => {
+            let certificates = server.certificates();
+            OnHangup::Do(Box::new(move || reload(&certificates)))
+        }
+    };
+    server.run(signals.stop(on_hangup)).await?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -119,25 +132,9 @@ fn development(args: &Args) -> anyhow::Result<Config> {
     Ok(config)
 }
 
-/// Ctrl-C, or the signal with which services are stopped.
-async fn stop() {
-    let mut terminate = match signal(SignalKind::terminate()) {
-        Ok(terminate) => terminate,
-        Err(_) => return std::future::pending().await,
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
-    }
-}
-
-/// The signal with which services are asked to read their files again.
-async fn reload_on_hangup(certificates: Certificates) {
-    let Ok(mut hangups) = signal(SignalKind::hangup()) else { return };
-    while hangups.recv().await.is_some() {
-        match certificates.reload() {
-            Ok(changed) => tracing::info!(changed, "certificates read again"),
-            Err(error) => tracing::warn!(%error, "the certificate before stays"),
-        }
+fn reload(certificates: &Certificates) {
+    match certificates.reload() {
+        Ok(changed) => tracing::info!(changed, "certificates read again"),
+        Err(error) => tracing::warn!(%error, "the certificate before stays"),
     }
 }

@@ -1,5 +1,6 @@
 //! `rts sim`: the simulator.
 
+use std::fmt::Display;
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::thread::available_parallelism;
@@ -7,6 +8,8 @@ use std::time::Instant;
 
 use rts_testkit::sim::{self, Batch};
 use serde_json::json;
+
+use crate::out::{say, tell, tell_part};
 
 /// Failures that are explained; each takes a while.
 const EXPLAINED_MAX: usize = 3;
@@ -76,19 +79,21 @@ fn planted(args: &Args) -> anyhow::Result<ExitCode> {
                 }));
                 if !args.json {
                     let law: String = law.chars().take(100).collect();
-                    println!("{bug:?}: {seconds:.2} s, seed {seed} of {}: {law}", hunt.seeds);
+                    let seeds = hunt.seeds;
+                    say(format_args!("{bug:?}: {seconds:.2} s, seed {seed} of {seeds}: {law}"))?;
                 }
             }
             None => {
-                eprintln!("{bug:?} was not found in {} seeds, {seconds:.2} s", hunt.seeds);
+                let seeds = hunt.seeds;
+                tell(format_args!("{bug:?} was not found in {seeds} seeds, {seconds:.2} s"));
                 missed.push(bug);
             }
         }
     }
     if args.json {
-        println!("{}", json!({ "found": hunts, "missed": missed.len() }));
+        say(json!({ "found": hunts, "missed": missed.len() }))?;
     } else {
-        println!("{} of {} planted bugs found", hunts.len(), sim::Bug::ALL.len());
+        say(format_args!("{} of {} planted bugs found", hunts.len(), sim::Bug::ALL.len()))?;
     }
     Ok(if missed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -98,32 +103,34 @@ fn threads(args: &Args) -> usize {
 }
 
 fn one(args: &Args, seed: u64) -> anyhow::Result<ExitCode> {
-    let outcome = if args.trace { sim::show(seed) } else { sim::run(seed) };
+    let outcome = if args.trace { sim::show(seed, print) } else { sim::run(seed) };
     if args.json {
-        println!(
-            "{}",
-            json!({
-                "seed": seed,
-                "traceHash": format!("{:016x}", outcome.trace_hash),
-                "lines": outcome.lines,
-                "calls": outcome.calls,
-                "simulatedSeconds": outcome.simulated.as_secs(),
-                "failure": outcome.failure,
-            })
-        );
+        say(json!({
+            "seed": seed,
+            "traceHash": format!("{:016x}", outcome.trace_hash),
+            "lines": outcome.lines,
+            "calls": outcome.calls,
+            "simulatedSeconds": outcome.simulated.as_secs(),
+            "failure": outcome.failure,
+        }))?;
     } else {
-        println!(
+        say(format_args!(
             "seed {seed}: {} calls in {} s, {} lines, trace {:016x}",
             outcome.calls,
             outcome.simulated.as_secs(),
             outcome.lines,
             outcome.trace_hash
-        );
+        ))?;
         if outcome.failure.is_some() {
-            println!("{}", sim::explain(seed));
+            say(sim::explain(seed))?;
         }
     }
     Ok(if outcome.failure.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// A trace that nobody reads any more is played to its end all the same; what is said next fails.
+fn print(line: &dyn Display) {
+    let _ = say(line);
 }
 
 fn many(args: &Args) -> anyhow::Result<ExitCode> {
@@ -131,12 +138,13 @@ fn many(args: &Args) -> anyhow::Result<ExitCode> {
     let shows_progress = std::io::stderr().is_terminal();
     let batch = sim::batch(args.from..args.from + args.seeds, threads(args), |_, so_far| {
         if shows_progress && so_far.seeds % 10 == 0 {
-            eprint!("\r{} of {} seeds, {} failed", so_far.seeds, args.seeds, so_far.failures.len());
+            let (played, failed) = (so_far.seeds, so_far.failures.len());
+            tell_part(format_args!("\r{played} of {} seeds, {failed} failed", args.seeds));
         }
         so_far.failures.len() < EXPLAINED_MAX
     });
     if shows_progress {
-        eprintln!();
+        tell("");
     }
     let rare = args.situations.map(|times| batch.situations.rarer_than(times)).unwrap_or_default();
     if args.json {
@@ -145,25 +153,22 @@ fn many(args: &Args) -> anyhow::Result<ExitCode> {
             .counts()
             .map(|(name, count)| (format!("{name:?}"), count.into()))
             .collect();
-        println!(
-            "{}",
-            json!({
-                "from": args.from,
-                "seeds": batch.seeds,
-                "calls": batch.calls,
-                "lines": batch.lines,
-                "simulatedHours": batch.simulated.as_secs() / 3_600,
-                "seconds": begun.elapsed().as_secs(),
-                "traceHash": format!("{:016x}", batch.trace_hash),
-                "situations": situations,
-                "failures": batch.failures,
-            })
-        );
+        say(json!({
+            "from": args.from,
+            "seeds": batch.seeds,
+            "calls": batch.calls,
+            "lines": batch.lines,
+            "simulatedHours": batch.simulated.as_secs() / 3_600,
+            "seconds": begun.elapsed().as_secs(),
+            "traceHash": format!("{:016x}", batch.trace_hash),
+            "situations": situations,
+            "failures": batch.failures,
+        }))?;
     } else {
-        report(args, &batch, begun);
+        report(args, &batch, begun)?;
     }
     if !rare.is_empty() {
-        println!("met too rarely: {rare:?}");
+        say(format_args!("met too rarely: {rare:?}"))?;
     }
     Ok(if batch.failures.is_empty() && rare.is_empty() {
         ExitCode::SUCCESS
@@ -172,14 +177,14 @@ fn many(args: &Args) -> anyhow::Result<ExitCode> {
     })
 }
 
-fn report(args: &Args, batch: &Batch, begun: Instant) {
+fn report(args: &Args, batch: &Batch, begun: Instant) -> anyhow::Result<()> {
     for (name, count) in batch.situations.counts() {
-        println!("{count:>10} {name:?}");
+        say(format_args!("{count:>10} {name:?}"))?;
     }
     for (seed, _) in batch.failures.iter().take(EXPLAINED_MAX) {
-        println!("\n{}", sim::explain(*seed));
+        say(format_args!("\n{}", sim::explain(*seed)))?;
     }
-    println!(
+    say(format_args!(
         "{} seeds from {}: {} h simulated, {} calls, {} lines, {} failed, in {} s; trace {:016x}",
         batch.seeds,
         args.from,
@@ -189,5 +194,5 @@ fn report(args: &Args, batch: &Batch, begun: Instant) {
         batch.failures.len(),
         begun.elapsed().as_secs(),
         batch.trace_hash,
-    );
+    ))
 }

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use rts_trace::{Difference, Explained, Recorder, Replayed, Secrets, Story, explain, replay};
 use serde_json::json;
 
-use crate::out::say;
+use crate::out::{say, tell};
 
 /// For commands that can record.
 #[derive(Debug, clap::Args)]
@@ -116,14 +116,19 @@ fn in_words(difference: &Difference) -> String {
 /// What a reader should know, on standard error.
 fn warn(replayed: &Replayed) {
     if replayed.torn_bytes > 0 {
-        eprintln!("the last record is torn: its {} bytes are left out", replayed.torn_bytes);
+        tell(format_args!(
+            "the last record is torn: its {} bytes are left out",
+            replayed.torn_bytes
+        ));
     }
     let (recorded, own) = (replayed.recording.version.as_str(), env!("CARGO_PKG_VERSION"));
     if recorded != own {
-        eprintln!("recorded by version {recorded}; this is {own}, which may say other things");
+        tell(format_args!(
+            "recorded by version {recorded}; this is {own}, which may say other things"
+        ));
     }
     if let Some(difference) = &replayed.difference {
-        eprintln!("what follows may be wrong: {}", in_words(difference));
+        tell(format_args!("what follows may be wrong: {}", in_words(difference)));
     }
 }
 

@@ -12,3 +12,4 @@ mod proxy;
 mod support;
 mod trace;
 mod transports;
+mod unread;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 pub(crate) const APP_ID: &str = "123456781234567812345678";
-const APP_KEY: &str = "development key, known to all";
+pub(crate) const APP_KEY: &str = "development key, known to all";
 /// Nothing here takes longer, unless something is wrong.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 

@@ -36,6 +36,7 @@ pub use batch::{Batch, batch};
 pub use hunt::{Bug, Hunt, hunt};
 pub use situations::{Situation, Situations};
 pub use swarm::{APPS_MAX, CROWD, CallKind, ENGINES_MAX, FaultKind, Harm, ROOMS_MAX, Swarm};
+pub use trace::Print;
 
 use plan::Plan;
 use run::Played;
@@ -62,14 +63,14 @@ pub struct Outcome {
 /// Plays one seed.
 #[must_use]
 pub fn run(seed: u64) -> Outcome {
-    outcome(seed, run::play(&Plan::draw(seed), false))
+    outcome(seed, run::play(&Plan::draw(seed), None))
 }
 
-/// Plays one seed and prints its configuration, and its trace as it goes, on standard output.
-pub fn show(seed: u64) -> Outcome {
+/// Plays one seed and prints its configuration, and its trace as it goes.
+pub fn show(seed: u64, print: Print) -> Outcome {
     let plan = Plan::draw(seed);
-    println!("seed {seed}\n{}", plan.swarm);
-    outcome(seed, run::play(&plan, true))
+    print(&format_args!("seed {seed}\n{}", plan.swarm));
+    outcome(seed, run::play(&plan, Some(print)))
 }
 
 fn outcome(seed: u64, played: Played) -> Outcome {
@@ -89,14 +90,14 @@ fn outcome(seed: u64, played: Played) -> Outcome {
 #[must_use]
 pub fn explain(seed: u64) -> String {
     let plan = Plan::draw(seed);
-    let played = run::play(&plan, false);
+    let played = run::play(&plan, None);
     let mut text = format!("seed {seed}\n{}\n", plan.swarm);
     let Some(violation) = played.violation else {
         text.push_str("no law was broken\n");
         return text;
     };
     let small = shrink::shrink(&plan, &violation);
-    let again = run::play(&small, false);
+    let again = run::play(&small, None);
     let shown = again.violation.as_ref().unwrap_or(&violation);
     // Writing into a string cannot fail.
     let _ = writeln!(text, "{} of {} steps are enough:", small.steps.len(), plan.steps.len());

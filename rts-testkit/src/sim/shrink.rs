@@ -14,7 +14,7 @@ pub(crate) fn shrink(plan: &Plan, violation: &str) -> Plan {
     let mut plays = 0;
     let mut fails = |candidate: &Plan| {
         plays += 1;
-        let found = play(candidate, false).violation;
+        let found = play(candidate, None).violation;
         (found.is_some_and(|found| self::law(&found) == law), plays < PLAYS_MAX)
     };
     let mut best = plan.clone();

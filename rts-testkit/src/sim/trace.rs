@@ -261,26 +261,29 @@ pub(crate) fn payload_bytes(payload: &Payload) -> &[u8] {
     }
 }
 
+/// What prints a line.
+pub type Print = fn(&dyn fmt::Display);
+
 /// The lines of one run: their fingerprint, and the last of them.
 #[derive(Debug, Default)]
 pub(crate) struct Trace {
     hash: Fnv,
     lines: u64,
     last: VecDeque<Line>,
-    /// Whether to print as it goes.
-    is_shown: bool,
+    /// Gets each line as it is pushed.
+    print: Option<Print>,
 }
 
 impl Trace {
-    pub(crate) fn new(is_shown: bool) -> Self {
-        Self { is_shown, ..Self::default() }
+    pub(crate) fn new(print: Option<Print>) -> Self {
+        Self { print, ..Self::default() }
     }
 
     pub(crate) fn push(&mut self, line: Line) {
         self.lines += 1;
         line.hash(&mut self.hash);
-        if self.is_shown {
-            println!("{line}");
+        if let Some(print) = self.print {
+            print(&line);
         }
         if self.last.len() == LINES_SHOWN {
             self.last.pop_front();

@@ -20,7 +20,7 @@ use super::oracles::{Oracles, Violation};
 use super::plan::{Banned, Plan, Step};
 use super::situations::Situations;
 use super::spotter::Spotter;
-use super::trace::{Call, Entry, Line, Posted, TokenFacts, Trace};
+use super::trace::{Call, Entry, Line, Posted, Print, TokenFacts, Trace};
 use crate::newer::Newer;
 use crate::{Happening, Person, World};
 
@@ -36,8 +36,8 @@ pub(crate) struct Played {
 }
 
 /// Plays it. A panic is a violation too.
-pub(crate) fn play(plan: &Plan, is_shown: bool) -> Played {
-    let mut run = Run::new(plan, is_shown);
+pub(crate) fn play(plan: &Plan, print: Option<Print>) -> Played {
+    let mut run = Run::new(plan, print);
     let outcome = catch_unwind(AssertUnwindSafe(|| run.play()));
     let violation = match outcome {
         Ok(played) => played.err(),
@@ -101,14 +101,14 @@ fn posted(post: &Post) -> Posted {
 }
 
 impl<'a> Run<'a> {
-    fn new(plan: &'a Plan, is_shown: bool) -> Self {
+    fn new(plan: &'a Plan, print: Option<Print>) -> Self {
         let mut world = World::new(plan.swarm.server(), 0, plan.seed);
         world.newer = plan.swarm.newer.map(|side| Newer::new(side, plan.seed));
         Self {
             plan,
             world,
             places: Vec::new(),
-            trace: Trace::new(is_shown),
+            trace: Trace::new(print),
             oracles: Oracles::new(),
             spotter: Spotter::default(),
             attackers: Attackers::default(),

@@ -1,0 +1,87 @@
+//! What signals mean to a server.
+
+use std::io;
+
+use anyhow::Context as _;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// A write beyond the size that files may have (`ulimit -f`), by its number, for which tokio has no
+/// name. It is the same on every system that we know.
+const FILE_SIZE: i32 = 25;
+
+/// The signals of a server, which are caught from when this is made. Those that have come since are
+/// kept.
+#[derive(Debug)]
+pub(crate) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+    /// What would end the process if nobody caught it, and is no reason to.
+    user_1: Signal,
+    user_2: Signal,
+    /// The write fails all the same, and is dealt with where it does.
+    _file_size: Signal,
+}
+
+/// What to do when the terminal is gone, which is also how services are asked to read their files
+/// again.
+pub(crate) enum OnHangup {
+    Stop,
+    Do(Box<dyn Fn() + Send>),
+    Nothing,
+}
+
+impl Signals {
+    /// # Errors
+    ///
+    /// The system has no file left.
+    pub(crate) fn catch() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+            user_1: signal(SignalKind::user_defined1())?,
+            user_2: signal(SignalKind::user_defined2())?,
+            _file_size: signal(SignalKind::from_raw(FILE_SIZE))?,
+        })
+    }
+
+    /// Ready when the server is to stop.
+    pub(crate) async fn stop(mut self, on_hangup: OnHangup) {
+        loop {
+            let name = tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hangup.recv() => match &on_hangup {
+                    OnHangup::Stop => return,
+                    OnHangup::Do(what) => {
+                        what();
+                        continue;
+                    }
+                    OnHangup::Nothing => "SIGHUP",
+                },
+                _ = self.user_1.recv() => "SIGUSR1",
+                _ = self.user_2.recv() => "SIGUSR2",
+            };
+            tracing::info!(name, "a signal that means nothing here");
+        }
+    }
+}
+
+/// Ready when somebody stops the program by hand; caught from when this is called.
+pub(crate) fn interrupted() -> anyhow::Result<impl Future<Output = ()>> {
+    let caught = signal(SignalKind::interrupt()).context("signals cannot be caught")?;
+    Ok(async move {
+        let mut caught = caught;
+        caught.recv().await;
+    })
+}
+
+/// Whether the process was started so that the end of its terminal is no matter to it, as `nohup`
+/// does. Ask before signals are caught. Where the system does not say it, it was not.
+pub(crate) fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default();
+    mask & 1 << (SignalKind::hangup().as_raw_value() - 1) != 0
+}

@@ -1,0 +1,253 @@
+//! What the program prints and nobody reads; and signals.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, PipeReader, Read as _, Write as _, pipe};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::channel;
+use std::time::Instant;
+
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::support::{APP_ID, APP_KEY, Engine, PATIENCE, token};
+
+/// What a pipe of Linux holds.
+const PIPE_BYTES: usize = 65_536;
+const BEARER: &str = "the-bearer-key-of-this-test";
+
+/// Waits for the end of a process.
+fn end(mut child: Child) -> Option<i32> {
+    let (ended, ends) = channel();
+    std::thread::spawn(move || {
+        let _ = ended.send(child.wait());
+    });
+    let status = ends.recv_timeout(PATIENCE).expect("it ends").expect("it is ours");
+    status.code()
+}
+
+fn signal(child: &Child, name: &str) {
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args([name, &id]).status().expect("kill runs").success());
+}
+
+/// A server whose standard output and error both go there, on ports that are free a moment before.
+struct Mute {
+    /// Until its end is waited for.
+    child: Option<Child>,
+    url: String,
+    openapi: String,
+    _folder: TempDir,
+}
+
+impl Mute {
+    fn start(out: Stdio, err: Stdio) -> Self {
+        let free = || {
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+            listener.local_addr().expect("it is bound").to_string()
+        };
+        let (at, openapi) = (free(), free());
+        let folder = TempDir::new().expect("a folder");
+        let path = folder.path().join("rts.toml");
+        let config = format!(
+            "listen = {at:?}\n[apps.{APP_ID}]\nkeys = [{APP_KEY:?}]\n[openapi]\nlisten = {openapi:?}\n\
+             [[openapi.bearer_keys]]\nname = \"b\"\nkey = {BEARER:?}\napps = [{APP_ID:?}]\n"
+        );
+        std::fs::write(&path, config).expect("a file");
+        let child = Command::new(env!("CARGO_BIN_EXE_rts"))
+            .arg("serve")
+            .arg("--config")
+            .arg(&path)
+            .env("RTS_LOG", "debug")
+            .stdin(Stdio::null())
+            .stdout(out)
+            .stderr(err)
+            .spawn()
+            .expect("the server starts");
+        let mute =
+            Self { child: Some(child), url: format!("rts://{at}"), openapi, _folder: folder };
+        let begun = Instant::now();
+        while TcpStream::connect(&at).is_err() {
+            assert!(begun.elapsed() < PATIENCE, "it does not listen");
+        }
+        mute
+    }
+
+    /// Asks the OpenAPI to send alice a message.
+    fn push(&self, message: &str) -> String {
+        let body = json!({"AppId": APP_ID, "From": "system", "To": "alice", "Message": message});
+        let body = body.to_string();
+        let mut stream = TcpStream::connect(&self.openapi).expect("it listens");
+        let head = format!(
+            "POST /?Action=SendUnicast&Version=2023-07-20 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+             Authorization: Bearer {BEARER}\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        stream.write_all(format!("{head}{body}").as_bytes()).expect("it reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("it answers");
+        answer
+    }
+
+    /// Everything works, and the end is an end.
+    fn works_and_ends(mut self) {
+        let mut alice = Engine::start(&self.url, &[]);
+        alice.log_in("alice");
+        for number in 0..3 {
+            let message = format!("message {number}");
+            let answer = self.push(&message);
+            assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+            assert_eq!(alice.until("onMessageReceived")["message"], message);
+        }
+        let mut bob = Engine::start(&self.url, &[]);
+        bob.log_in("bob");
+        let child = self.child.take().expect("it runs");
+        signal(&child, "-TERM");
+        assert_eq!(end(child), Some(0));
+    }
+}
+
+impl Drop for Mute {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+fn unread_pipe() -> (PipeReader, [Stdio; 2]) {
+    let (reader, writer) = pipe().expect("a pipe");
+    let both = [writer.try_clone().expect("a file").into(), writer.into()];
+    (reader, both)
+}
+
+#[test]
+fn a_server_goes_on_when_the_reader_of_its_log_is_gone() {
+    let (reader, [out, err]) = unread_pipe();
+    drop(reader);
+    Mute::start(out, err).works_and_ends();
+}
+
+#[test]
+fn a_server_goes_on_when_the_reader_of_its_log_does_not_read() {
+    let (reader, mut writer) = pipe().expect("a pipe");
+    writer.write_all(&[b'x'; PIPE_BYTES]).expect("it has room");
+    let out = writer.try_clone().expect("a file");
+    Mute::start(out.into(), writer.into()).works_and_ends();
+    drop(reader);
+}
+
+#[test]
+fn a_server_goes_on_when_the_disk_of_its_log_is_full() {
+    let full = || File::options().write(true).open("/dev/full").expect("this test needs Linux");
+    Mute::start(full().into(), full().into()).works_and_ends();
+}
+
+#[test]
+fn every_command_ends_quietly_when_nobody_reads_what_it_prints() {
+    let token = token("alice", "0");
+    let commands: [&[&str]; 8] = [
+        &["demo"],
+        &["serve", "--example-config"],
+        &["serve", "--help"],
+        &["sim", "--seed", "1", "--trace"],
+        &["sim", "--seeds", "1"],
+        &["sim", "--seeds", "1", "--json"],
+        &["token", "new", "--app-id", APP_ID, "--app-key", APP_KEY, "--uid", "a"],
+        &["token", "inspect", &token],
+    ];
+    for command in commands {
+        let (reader, [out, err]) = unread_pipe();
+        drop(reader);
+        let mut child = Command::new(env!("CARGO_BIN_EXE_rts"))
+            .args(command)
+            .stdin(Stdio::null())
+            .stdout(out)
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("rts runs");
+        let mut said = String::new();
+        let stderr = child.stderr.as_mut().expect("it was piped");
+        stderr.read_to_string(&mut said).expect("text");
+        assert_eq!((said.as_str(), end(child)), ("", Some(0)), "{command:?}");
+        drop(err);
+    }
+}
+
+#[test]
+fn what_cannot_be_said_on_standard_error_does_not_change_how_a_command_ends() {
+    for (command, code) in [(&["token", "inspect", "x"][..], 2), (&["engine", "--url", "x"], 2)] {
+        let (reader, [out, err]) = unread_pipe();
+        drop(reader);
+        let child = Command::new(env!("CARGO_BIN_EXE_rts"))
+            .args(command)
+            .stdout(Stdio::null())
+            .stderr(err)
+            .spawn()
+            .expect("rts runs");
+        drop(out);
+        assert_eq!(end(child), Some(code), "{command:?}");
+    }
+}
+
+#[test]
+fn a_full_disk_is_a_failure_that_is_said() {
+    let full = File::options().write(true).open("/dev/full").expect("this test needs Linux");
+    let output = Command::new(env!("CARGO_BIN_EXE_rts"))
+        .args(["serve", "--example-config"])
+        .stdout(full)
+        .output()
+        .expect("rts runs");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("standard output"));
+}
+
+/// A development server, when it has said its first line.
+fn development(program: &str, before: &[&str]) -> Child {
+    let mut child = Command::new(program)
+        .args(before)
+        .args(["serve", "--dev", "--listen", "127.0.0.1:0"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the server starts");
+    let mut line = String::new();
+    let out = child.stdout.as_mut().expect("it was piped");
+    BufReader::new(out).read_line(&mut line).expect("text");
+    assert!(line.starts_with("listening on "), "{line}");
+    child
+}
+
+#[test]
+fn a_server_that_is_stopped_as_soon_as_it_listens_stops_as_at_any_time() {
+    for name in ["-TERM", "-INT", "-HUP"] {
+        for _ in 0..5 {
+            let child = development(env!("CARGO_BIN_EXE_rts"), &[]);
+            signal(&child, name);
+            assert_eq!(end(child), Some(0), "{name}");
+        }
+    }
+}
+
+#[test]
+fn signals_that_mean_nothing_to_a_server_do_not_end_it() {
+    let mut child = development(env!("CARGO_BIN_EXE_rts"), &[]);
+    for name in ["-USR1", "-USR2", "-XFSZ", "-PIPE"] {
+        signal(&child, name);
+    }
+    assert_eq!(child.try_wait().expect("it is ours"), None);
+    signal(&child, "-TERM");
+    assert_eq!(end(child), Some(0));
+}
+
+#[test]
+fn a_development_server_that_was_told_to_outlive_its_terminal_does() {
+    let mut child = development("nohup", &[env!("CARGO_BIN_EXE_rts")]);
+    signal(&child, "-HUP");
+    signal(&child, "-USR1");
+    assert_eq!(child.try_wait().expect("it is ours"), None);
+    signal(&child, "-TERM");
+    assert_eq!(end(child), Some(0));
+}
