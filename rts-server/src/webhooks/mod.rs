@@ -6,11 +6,13 @@
 //! ```
 //!
 //! One batch is under way for an app at a time, so its events arrive in order. What was not taken is sent again, with the same
-//! ids, until it is an hour old. When the queue is full the oldest go; the next batch says how many were lost.
+//! ids, until it is an hour old. When the queue is full, the oldest of the user go of whom most
+//! is in it; the next batch says how many were lost.
 
 mod event;
 mod post;
 mod queue;
+mod shares;
 #[cfg(test)]
 mod tests;
 

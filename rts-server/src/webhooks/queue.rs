@@ -1,12 +1,14 @@
 //! The events of one app that its back end has not taken.
 
-use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::Notify;
 
+use rts_proto::server::Report;
+
 use super::event::{Batch, Event, What};
+use super::shares::{Owner, Shares};
 
 /// Events that wait at most; about 4 MiB of them.
 pub(super) const EVENTS_MAX: usize = 10_000;
@@ -25,8 +27,12 @@ pub(super) struct Queue {
 
 #[derive(Debug, Default)]
 struct State {
-    events: VecDeque<Event>,
+    events: Shares,
     last_number: u64,
+    /// Whose doing the last event was.
+    last_owner: Owner,
+    /// A room was created: whose doing that is, the join says that follows at once.
+    created: Option<(SystemTime, What)>,
     /// Dropped since the last batch that was taken.
     lost: u64,
 }
@@ -36,16 +42,21 @@ impl Queue {
         Self { run, state: Mutex::default(), pushed: Notify::new() }
     }
 
-    /// Never waits: when it is full, the oldest event goes.
+    /// Never waits: when it is full, the oldest event goes of the user whose doing most of them are. So nobody is kept
+    /// from being told of by what another one does.
     pub(super) fn push(&self, at: SystemTime, what: What) {
         let mut state = self.lock();
-        if state.events.len() >= EVENTS_MAX {
-            state.events.pop_front();
-            state.lost += 1;
+        if matches!(what, What::Reported(Report::RoomCreated { .. })) {
+            state.created = Some((at, what));
+            return;
         }
-        state.last_number += 1;
-        let number = state.last_number;
-        state.events.push_back(Event { number, at, what });
+        if !matches!(what, What::Reported(Report::RoomEmptied { .. })) {
+            state.last_owner = what.user().cloned();
+        }
+        if let Some((at, what)) = state.created.take() {
+            state.add(at, what);
+        }
+        state.add(at, what);
         drop(state);
         self.pushed.notify_one();
     }
@@ -62,11 +73,11 @@ impl Queue {
 
     fn batch_at(&self, now: SystemTime) -> Option<Batch> {
         let mut state = self.lock();
-        while let Some(event) = state.events.front() {
+        while let Some(event) = state.events.first() {
             if now.duration_since(event.at).is_ok_and(|age| age <= AGE_MAX) || event.at > now {
                 break;
             }
-            state.events.pop_front();
+            state.events.drop_first();
             state.lost += 1;
         }
         let events: Vec<_> = state.events.iter().take(BATCH_MAX).cloned().collect();
@@ -77,8 +88,8 @@ impl Queue {
     pub(super) fn taken(&self, batch: &Batch) {
         let Some(last) = batch.events.last() else { return };
         let mut state = self.lock();
-        while state.events.front().is_some_and(|event| event.number <= last.number) {
-            state.events.pop_front();
+        while state.events.first().is_some_and(|event| event.number <= last.number) {
+            state.events.drop_first();
         }
         state.lost = state.lost.saturating_sub(batch.lost);
     }
@@ -88,8 +99,22 @@ impl Queue {
     }
 }
 
+impl State {
+    fn add(&mut self, at: SystemTime, what: What) {
+        if self.events.len() >= EVENTS_MAX {
+            self.events.drop_of_largest();
+            self.lost += 1;
+        }
+        self.last_number += 1;
+        let event = Event { number: self.last_number, at, what };
+        self.events.push(event, self.last_owner.clone());
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use rts_proto::{LeaveReason, RoomId, UserId};
+
     use super::*;
 
     const START: SystemTime = SystemTime::UNIX_EPOCH;
@@ -131,6 +156,57 @@ mod tests {
         assert_eq!((next.lost, next.events[0].number), (1, 101));
         queue.taken(&next);
         assert_eq!(queue.batch_at(START).expect("events").lost, 0);
+    }
+
+    fn reported(queue: &Queue, report: Report) {
+        queue.push(START, What::Reported(report));
+    }
+
+    /// Enters a room that nobody else is in, and leaves it: four events.
+    fn come_and_go(queue: &Queue, uid: &str, room: &str) {
+        let uid = UserId::new(uid).expect("well formed");
+        let room = RoomId::new(room).expect("well formed");
+        reported(queue, Report::RoomCreated { room: room.clone() });
+        let (whose, who) = (room.clone(), uid.clone());
+        reported(queue, Report::MemberJoined { room: whose, uid: who, business_id: None });
+        let (whose, reason) = (room.clone(), LeaveReason::Left);
+        reported(queue, Report::MemberLeft { room: whose, uid, reason });
+        reported(queue, Report::RoomEmptied { room });
+    }
+
+    /// Takes everything, and counts what was about such rooms.
+    fn taken_of_rooms(queue: &Queue, prefix: &str) -> usize {
+        let mut count = 0;
+        while let Some(batch) = queue.batch_at(START) {
+            let events = batch.events.iter();
+            count += events.filter(|event| format!("{:?}", event.what).contains(prefix)).count();
+            queue.taken(&batch);
+        }
+        count
+    }
+
+    #[test]
+    fn what_one_user_does_pushes_out_nothing_that_others_did() {
+        let queue = Queue::new(1);
+        (0..1_000).for_each(|room| come_and_go(&queue, "alice", &format!("alices-{room}")));
+        (0..30_000).for_each(|room| come_and_go(&queue, "mallory", &format!("mallorys-{room}")));
+        come_and_go(&queue, "bob", "bobs");
+        assert_eq!(queue.lock().events.len(), EVENTS_MAX);
+        assert_eq!(queue.batch_at(START).expect("events").lost, 4 * 31_001 - EVENTS_MAX as u64);
+        assert_eq!(taken_of_rooms(&queue, "alices-"), 4_000);
+    }
+
+    #[test]
+    fn events_stand_in_the_order_in_which_they_happened() {
+        let queue = Queue::new(1);
+        (0..3_000).for_each(|room| come_and_go(&queue, "mallory", &format!("mallorys-{room}")));
+        come_and_go(&queue, "bob", "bobs");
+        let mut all = Vec::new();
+        while let Some(batch) = queue.batch_at(START) {
+            all.extend(numbers(&batch));
+            queue.taken(&batch);
+        }
+        assert!(all.is_sorted() && all.ends_with(&[12_001, 12_002, 12_003, 12_004]));
     }
 
     #[test]
