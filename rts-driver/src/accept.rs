@@ -5,19 +5,25 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::runtime::Runtime;
+use crate::seldom::Seldom;
 
 /// After the system had no room for a link: how long until the next try. It would fail again and again until
 /// another link is closed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// The next link. Never fails: it waits until accepting works again. Cancel safe.
-pub(crate) async fn accept<R: Runtime>(listener: &R::Listener) -> (R::Stream, SocketAddr) {
+/// The next link. Never fails: it waits until accepting works again, and tells the log now and then. Cancel safe.
+pub(crate) async fn accept<R: Runtime>(
+    listener: &R::Listener,
+    trouble: &mut Seldom,
+) -> (R::Stream, SocketAddr) {
     loop {
         match R::accept(listener).await {
             Ok(accepted) => return accepted,
             Err(error) if is_about_one_link(&error) => {}
             Err(error) => {
-                tracing::warn!(%error, "cannot accept a link; pausing");
+                if let Some(left_out) = trouble.happened(Instant::now()) {
+                    tracing::warn!(%error, left_out, "cannot accept a link; trying on");
+                }
                 R::sleep_until(Instant::now() + ACCEPT_PAUSE).await;
             }
         }

@@ -20,9 +20,13 @@ mod bell;
 mod client;
 mod driven;
 mod link;
+mod meter;
+mod pieces;
+mod places;
 mod posts;
 mod reactor;
 mod runtime;
+mod seldom;
 mod shard;
 #[cfg(test)]
 mod testing;
@@ -37,7 +41,9 @@ pub use shard::Shard;
 pub mod application {
     pub use crate::client::ConnectError;
     pub use crate::driven::{Authenticate, Watch};
+    pub use crate::places::LinkBounds;
     pub use crate::posts::{Begun, PostToAppServer, Posting};
+    pub use crate::seldom::Seldom;
     pub use rts_engine::{Engine, EngineError, Events, Room, Sent, ServerAnswer, sdk_version};
     pub use rts_proto::client::{
         BroadcastError, BusinessIdError, CreateRoomError, Event, EventHandler, JoinError, JoinType,

@@ -2,7 +2,6 @@
 //! at a time.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::task::{Context, Poll, ready};
@@ -10,8 +9,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_lite::future::or;
+use rts_proto::limits::WINDOW_BYTES_MAX;
 use rts_stream::{End, LayerError, Layers, LinkError};
 
+use crate::pieces::Pieces;
 use crate::runtime::{Runtime, Stream};
 
 /// Bytes taken from a link in one go.
@@ -23,9 +24,11 @@ const SLICES_MAX: usize = 64;
 /// Pieces that are together not longer than this are copied together before they are written: for the system, many
 /// pieces cost more than copying them.
 const GATHERED_BYTES_MAX: usize = 16 * 1_024;
-/// A link that has so many bytes unsent is given up. More than a session's whole window, so that only
-/// messages that are never sent again, or a flood of pings, can get there.
-const UNSENT_BYTES_MAX: usize = 4 * 1_048_576;
+/// Of frames that belong to no session's window, such as acknowledgements and unreliable messages: so many bytes may be
+/// unsent beside a whole window.
+const UNSEQUENCED_BYTES_MAX: usize = 1_048_576;
+/// A link that has more bytes unsent is given up (I38).
+const UNSENT_BYTES_MAX: usize = WINDOW_BYTES_MAX + UNSEQUENCED_BYTES_MAX;
 /// How long a link that is being closed may take for what is left.
 const LINGER: Duration = Duration::from_secs(1);
 
@@ -58,7 +61,7 @@ pub(crate) struct Link<S> {
     stream: S,
     layers: Layers,
     /// To be written.
-    chunks: VecDeque<Bytes>,
+    pieces: Pieces,
     /// Of the frames, not yet written or wrapped by the layers.
     unsent_bytes: usize,
     /// What came with the last bytes of the handshake.
@@ -72,7 +75,7 @@ impl<S: Stream> Link<S> {
         Self {
             stream,
             layers,
-            chunks: VecDeque::new(),
+            pieces: Pieces::default(),
             unsent_bytes: 0,
             early: Bytes::new(),
             write_failed: false,
@@ -86,8 +89,13 @@ impl<S: Stream> Link<S> {
             return Err(Overflow);
         }
         self.unsent_bytes += bytes.len();
-        self.chunks.push_back(bytes);
+        self.pieces.push(bytes);
         Ok(())
+    }
+
+    /// Whether the handshakes of its layers are done.
+    pub(crate) fn is_open(&self) -> bool {
+        self.layers.is_open()
     }
 
     /// Waits until the layers are open: for plain TCP they are. Cancel safe.
@@ -188,9 +196,10 @@ impl<S: Stream> Link<S> {
             return Poll::Pending;
         }
         for _ in 0..CALLS_PER_TURN {
-            self.unsent_bytes -= self.layers.fill(&mut self.chunks);
+            let first = self.pieces.first();
+            self.unsent_bytes -= self.layers.fill(first);
             let mut slices = [IoSlice::new(&[]); SLICES_MAX];
-            let count = self.layers.slices(&self.chunks, &mut slices);
+            let count = self.layers.slices(first, &mut slices);
             if count == 0 {
                 return Poll::Ready(Ok(()));
             }
@@ -198,11 +207,9 @@ impl<S: Stream> Link<S> {
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            self.unsent_bytes -= self.layers.wrote(written, &mut self.chunks);
-            if self.chunks.is_empty() {
-                // An idle link holds no buffer.
-                self.chunks = VecDeque::new();
-            }
+            self.unsent_bytes -= self.layers.wrote(written, first);
+            // An idle link holds no buffer.
+            self.pieces.forget_room();
         }
         context.waker().wake_by_ref();
         Poll::Pending
@@ -354,6 +361,22 @@ mod tests {
         assert!(step(&mut link).is_pending());
         assert_eq!(block_on(poll_fn(|context| far.poll_read(context, &mut [0]))).ok(), Some(1));
         link.push(Bytes::from_static(b"1")).expect("one byte is written");
+    }
+
+    /// Pongs to a flood of pings, for example: by itself each would cost many times its bytes.
+    #[test]
+    fn many_small_pieces_that_nobody_reads_are_held_in_few() {
+        let (near, _far) = pipe(1);
+        let mut link = link(near);
+        for number in 0..UNSENT_BYTES_MAX / 3 {
+            link.push(Bytes::copy_from_slice(b"abc")).expect("it has room");
+            if number % 1_000 == 0 {
+                assert!(step(&mut link).is_pending());
+            }
+        }
+        let pieces = link.pieces.first().len();
+        assert!(pieces < 1_000, "{pieces} pieces, each of which costs a hundred bytes");
+        link.push(Bytes::copy_from_slice(b"abcd")).expect_err("it is full");
     }
 
     #[test]

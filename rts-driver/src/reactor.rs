@@ -7,23 +7,34 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 
+use bytes::Bytes;
 use foldhash::fast::FixedState;
 use futures_lite::future::yield_now;
 use rts_proto::server::Input;
 use rts_proto::{Instant, LinkId};
+use rts_stream::LayerError;
 
 use crate::alarm::Alarm;
 use crate::bell::{Bell, Cord};
 use crate::driven::Order;
 use crate::link::{Link, Step};
+use crate::meter::Meter;
 use crate::runtime::Runtime;
 use crate::shard::{Arrival, Counted, Inner, Shard, State};
 use crate::user_log::{Noted, UserLog};
 
-/// Links that are looked at in one turn: what one turn reads and brings about should stay in the processor's cache.
+/// Links on which somebody has logged in that are looked at in one turn: what one turn reads and brings about should stay in the processor's cache.
 const LINKS_PER_TURN: usize = 64;
-/// Bytes after which no more links are looked at in a turn.
+/// The same of those on which nobody has: they come behind the others.
+pub(crate) const STRANGERS_PER_TURN: usize = 16;
+/// Handshakes that get on in one turn, behind all others: one may cost as much as a thousand messages, with RSA.
+pub(crate) const HANDSHAKES_PER_TURN: usize = 1;
+/// Bytes after which no more of those who have logged in are looked at in a turn.
 const INPUT_BYTES_PER_TURN: usize = 1_048_576;
+/// The same in frames: a short frame costs the core as much as a long one.
+pub(crate) const INPUT_FRAMES_PER_TURN: usize = 2_048;
+/// Frames of one link that the core is given at once. The others wait for the next turn, and nothing more is read before.
+pub(crate) const FRAMES_PER_READING: usize = 128;
 
 /// ```text
 ///        +-> the links that rang: read ----------------> inputs
@@ -45,8 +56,16 @@ pub(crate) struct Reactor<R: Runtime> {
     links: HashMap<LinkId, Box<Served<R>>, FixedState>,
     /// Links to look at, each once: their cords are pulled.
     rung: VecDeque<LinkId>,
+    /// Those among them on which nobody has logged in.
+    strangers: VecDeque<LinkId>,
+    /// Those whose TLS or WebSocket is not open.
+    handshakes: VecDeque<LinkId>,
     /// For the core.
     inputs: Vec<Input>,
+    /// Frames among them.
+    input_frames: usize,
+    /// Links on which nobody had logged in, and which say something now.
+    speaking: Vec<LinkId>,
     /// Links that have orders.
     ordered: Vec<LinkId>,
     /// Links to read again in this turn.
@@ -60,6 +79,11 @@ pub(crate) struct Reactor<R: Runtime> {
 
 struct Served<R: Runtime> {
     link: Link<R::Stream>,
+    /// Read, and not given to the core.
+    held: Bytes,
+    meter: Meter,
+    /// Somebody has logged in.
+    is_attached: bool,
     cord: Arc<Cord>,
     /// Pulls the cord.
     waker: Waker,
@@ -88,7 +112,11 @@ impl<R: Runtime> Reactor<R> {
             alarm: Alarm::new(),
             links: HashMap::default(),
             rung: VecDeque::new(),
+            strangers: VecDeque::new(),
+            handshakes: VecDeque::new(),
             inputs: Vec::new(),
+            input_frames: 0,
+            speaking: Vec::new(),
             ordered: Vec::new(),
             was_read: Vec::new(),
             gone: Vec::new(),
@@ -102,7 +130,8 @@ impl<R: Runtime> Reactor<R> {
             let Some(shard) = Shard::upgrade(&self.shard) else { return };
             let deadline = self.turn(&shard).and_then(|deadline| shard.to_std(deadline));
             drop(shard);
-            let has_more = !self.rung.is_empty() || !self.inputs.is_empty();
+            let waiting = [&self.rung, &self.strangers, &self.handshakes];
+            let has_more = waiting.iter().any(|links| !links.is_empty()) || !self.inputs.is_empty();
             let mut has_waited = false;
             poll_fn(|context| {
                 let is_due = self.alarm.poll_ring(context, deadline).is_ready();
@@ -135,24 +164,52 @@ impl<R: Runtime> Reactor<R> {
     fn read_rung(&mut self) {
         let mut bytes = 0;
         for _ in 0..LINKS_PER_TURN {
-            if bytes >= INPUT_BYTES_PER_TURN {
-                return;
+            let Some(id) = self.next_rung() else { break };
+            bytes += self.read_first(id);
+            if bytes >= INPUT_BYTES_PER_TURN || self.input_frames >= INPUT_FRAMES_PER_TURN {
+                break;
             }
-            let Some(id) = self.rung.pop_front() else { return };
-            let Some(served) = self.links.get(&id) else { continue };
-            served.cord.release();
-            let bytes_len = self.read(id);
-            if bytes_len > 0 {
-                self.was_read.push(id);
-            }
-            bytes += bytes_len;
         }
+        // However much the others have to say, somebody gets in.
+        for _ in 0..STRANGERS_PER_TURN {
+            let Some(id) = self.strangers.pop_front() else { break };
+            self.read_first(id);
+        }
+        for _ in 0..HANDSHAKES_PER_TURN {
+            let Some(id) = self.handshakes.pop_front() else { break };
+            self.read_first(id);
+        }
+    }
+
+    /// The next on which somebody has logged in. Others are put aside.
+    fn next_rung(&mut self) -> Option<LinkId> {
+        loop {
+            let id = self.rung.pop_front()?;
+            match self.links.get(&id) {
+                Some(served) if served.is_attached => return Some(id),
+                Some(served) if served.link.is_open() => self.strangers.push_back(id),
+                Some(_) => self.handshakes.push_back(id),
+                None => {}
+            }
+        }
+    }
+
+    /// Returns how many bytes there were.
+    fn read_first(&mut self, id: LinkId) -> usize {
+        let Some(served) = self.links.get(&id) else { return 0 };
+        served.cord.release();
+        let bytes = self.read(id);
+        if bytes > 0 {
+            self.was_read.push(id);
+        }
+        bytes
     }
 
     fn read_again(&mut self) {
         let mut was_read = std::mem::take(&mut self.was_read);
         for id in was_read.drain(..) {
-            if self.read(id) > 0
+            let has_held = self.links.get(&id).is_some_and(|served| !served.held.is_empty());
+            if (has_held || self.read(id) > 0)
                 && let Some(served) = self.links.get(&id)
                 && served.cord.pull()
             {
@@ -162,28 +219,47 @@ impl<R: Runtime> Reactor<R> {
         self.was_read = was_read;
     }
 
-    /// Returns how many bytes there were.
+    /// Gives the core what the link has to say, up to a number of frames. Returns how many bytes that were.
     fn read(&mut self, id: LinkId) -> usize {
         let Some(served) = self.links.get_mut(&id) else { return 0 };
-        let mut context = Context::from_waker(&served.waker);
-        match guarded(|| served.link.poll_step(&mut context, true)) {
-            Some(Poll::Pending) => {}
-            Some(Poll::Ready(Step::Received(bytes))) => {
-                let bytes_len = bytes.len();
-                self.inputs.push(Input::Received(id, bytes));
-                return bytes_len;
-            }
-            Some(Poll::Ready(Step::Gone)) | None => self.give_up(id),
-            Some(Poll::Ready(Step::Over(error))) => {
-                if let Some(error) = error {
-                    tracing::debug!(link = %id, %error, "given up");
+        if served.held.is_empty() {
+            let mut context = Context::from_waker(&served.waker);
+            match guarded(|| served.link.poll_step(&mut context, true)) {
+                Some(Poll::Pending) => return 0,
+                Some(Poll::Ready(Step::Received(bytes))) => served.held = bytes,
+                Some(Poll::Ready(Step::Gone)) | None => {
+                    self.give_up(id);
+                    return 0;
                 }
-                // The core need not wait until the goodbye is said.
-                self.inputs.push(Input::Disconnected(id));
-                take_order(&mut self.links, &mut self.ordered, Order::Close(id));
+                Some(Poll::Ready(Step::Over(error))) => {
+                    self.is_over(id, error);
+                    return 0;
+                }
             }
         }
-        0
+        let (bytes_len, frames) = served.meter.take(&served.held, FRAMES_PER_READING);
+        let bytes = served.held.split_to(bytes_len);
+        if !served.is_attached {
+            self.speaking.push(id);
+        }
+        self.inputs.push(Input::Received(id, bytes));
+        self.input_frames += frames;
+        bytes_len
+    }
+
+    /// The other side said goodbye, or something that cannot be.
+    fn is_over(&mut self, id: LinkId, error: Option<LayerError>) {
+        if let Some(error) = error {
+            tracing::debug!(link = %id, %error, "given up");
+            if let Some(served) = self.links.get(&id)
+                && !served.is_attached
+            {
+                self.user_log.ended_before_login(served.peer, &error);
+            }
+        }
+        // The core need not wait until the goodbye is said.
+        self.inputs.push(Input::Disconnected(id));
+        take_order(&mut self.links, &mut self.ordered, Order::Close(id));
     }
 
     fn call_core(&mut self, shard: &Shard<R>) -> Option<Instant> {
@@ -202,6 +278,16 @@ impl<R: Runtime> Reactor<R> {
             }
         }
         guarded(|| state.driven.end_burst(now, &mut order));
+        self.input_frames = 0;
+        for id in self.speaking.drain(..) {
+            if let Some(served) = links.get_mut(&id)
+                && !served.is_attached
+                && state.driven.server.is_attached(id)
+            {
+                served.is_attached = true;
+                served.counted.logged_in();
+            }
+        }
         let (deadline, has_new_posts) = (state.driven.deadline, state.driven.has_new_posts());
         let notices = state.driven.take_notices();
         drop(state);
@@ -307,6 +393,9 @@ impl<R: Runtime> Served<R> {
         let cord = Cord::new(arrival.id, bell);
         Self {
             link: arrival.link,
+            held: Bytes::new(),
+            meter: Meter::default(),
+            is_attached: false,
             waker: Waker::from(Arc::clone(&cord)),
             cord,
             peer: arrival.peer,

@@ -49,6 +49,9 @@ pub trait Stream: Send + 'static {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>>;
 
+    /// The number that the system gave to its socket, where sockets have one.
+    fn descriptor(&self) -> Option<usize>;
+
     /// Tells the other side that nothing more is written. Reading goes on.
     fn poll_shutdown(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>>;
 }

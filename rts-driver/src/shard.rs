@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -19,12 +18,11 @@ use crate::accept::accept;
 use crate::bell::Bell;
 use crate::driven::{Authenticate, Driven, Order, Watch};
 use crate::link::Link;
+use crate::places::{LinkBounds, Place, Places};
 use crate::posts::{NewPost, NoAppServers, PostToAppServer};
 use crate::reactor::Reactor;
-use crate::runtime::Runtime;
-
-/// Links of one shard, if [`Shard::set_links_max`] says nothing else.
-const LINKS_MAX: usize = 100_000;
+use crate::runtime::{Runtime, Stream as _};
+use crate::seldom::Seldom;
 
 /// A server core with its links. Cheap to clone. Links that are open keep it alive;
 /// [`shutdown`](Self::shutdown) ends them.
@@ -37,8 +35,8 @@ pub(crate) struct Inner<R: Runtime> {
     clock: Clock,
     /// Wakes the reactor; also when the shard is gone.
     bell: Arc<Bell>,
-    /// Links that are not closed.
-    links: AtomicUsize,
+    /// Of links that are not closed.
+    places: Mutex<Places>,
     /// The shard was shut down, or no link is left, or its reactor has ended.
     ended: Event,
 }
@@ -50,7 +48,6 @@ pub(crate) struct State<R: Runtime> {
     /// What calls from outside brought about for links, and the reactor has not seen.
     pub(crate) orders: Vec<Order>,
     pub(crate) has_reactor: bool,
-    links_max: usize,
     last_link: u64,
     is_shut_down: bool,
     /// A reactor ended by a panic.
@@ -88,7 +85,6 @@ impl<R: Runtime> Shard<R> {
             arrivals: Vec::new(),
             orders: Vec::new(),
             has_reactor: false,
-            links_max: LINKS_MAX,
             last_link: 0,
             is_shut_down: false,
             has_failed: false,
@@ -99,7 +95,7 @@ impl<R: Runtime> Shard<R> {
                 state: Mutex::new(state),
                 clock: Clock::start(),
                 bell: Arc::default(),
-                links: AtomicUsize::new(0),
+                places: Mutex::default(),
                 ended: Event::new(),
             }),
         }
@@ -110,9 +106,9 @@ impl<R: Runtime> Shard<R> {
         self.lock().driven.watch(watcher);
     }
 
-    /// From now on, links beyond so many are closed as soon as they are accepted. Those that are open stay.
-    pub fn set_links_max(&self, links_max: usize) {
-        self.lock().links_max = links_max;
+    /// From now on, links beyond these bounds are closed as soon as they are accepted. Those that are open stay.
+    pub fn set_link_bounds(&self, bounds: LinkBounds) {
+        self.inner.places().set_bounds(bounds);
     }
 
     /// Accepts links, which speak what `acceptor` says, and serves them until [`shutdown`](Self::shutdown), and then until
@@ -138,7 +134,7 @@ impl<R: Runtime> Shard<R> {
 
     /// Waits until no link is left. Cancel safe. Without a [`shutdown`](Self::shutdown) new ones may come.
     pub async fn closed(&self) {
-        self.until(|| self.inner.links.load(Ordering::SeqCst) == 0).await;
+        self.until(|| self.inner.places().is_empty()).await;
     }
 
     /// Ready when the task of all links has ended by a panic, which is a bug. Its links are gone, and the next that is
@@ -189,8 +185,9 @@ impl<R: Runtime> Shard<R> {
     }
 
     async fn accept_all(&self, listener: &R::Listener, acceptor: &Acceptor) {
+        let mut trouble = Seldom::default();
         loop {
-            let (stream, peer) = accept::<R>(listener).await;
+            let (stream, peer) = accept::<R>(listener, &mut trouble).await;
             self.link_accepted(stream, peer, acceptor);
         }
     }
@@ -201,16 +198,12 @@ impl<R: Runtime> Shard<R> {
             tracing::error!(%error, "no random numbers for a link: it is dropped");
             return;
         }
+        let Some(counted) = Counted::new(&self.inner, peer, stream.descriptor()) else { return };
         let link = Link::new(stream, acceptor.layers());
         let mut state = self.lock();
-        if self.inner.links.load(Ordering::SeqCst) >= state.links_max {
-            tracing::debug!(%peer, "too many links: this one is dropped");
-            return;
-        }
         state.last_link += 1;
         let id = LinkId(state.last_link);
         tracing::debug!(link = %id, %peer, "accepted");
-        let counted = Counted::new(&self.inner);
         state.arrivals.push(Arrival { id, key: ResumeKey(key), peer, link, counted });
         drop(state);
         self.inner.bell.ring();
@@ -303,20 +296,36 @@ impl<R: Runtime> Drop for Inner<R> {
     }
 }
 
-/// A link that is not closed. It keeps the shard alive.
-pub(crate) struct Counted<R: Runtime>(Arc<Inner<R>>);
+impl<R: Runtime> Inner<R> {
+    /// Nothing that can panic runs under this lock, and no other is taken.
+    fn places(&self) -> MutexGuard<'_, Places> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A link that is not closed, with its place. It keeps the shard alive.
+pub(crate) struct Counted<R: Runtime> {
+    shard: Arc<Inner<R>>,
+    place: Place,
+}
 
 impl<R: Runtime> Counted<R> {
-    fn new(shard: &Arc<Inner<R>>) -> Self {
-        shard.links.fetch_add(1, Ordering::SeqCst);
-        Self(Arc::clone(shard))
+    /// `None` when there is no place for it.
+    fn new(shard: &Arc<Inner<R>>, peer: SocketAddr, descriptor: Option<usize>) -> Option<Self> {
+        let place = shard.places().take(peer, descriptor, std::time::Instant::now())?;
+        Some(Self { shard: Arc::clone(shard), place })
+    }
+
+    /// Somebody has logged in over it.
+    pub(crate) fn logged_in(&mut self) {
+        self.shard.places().logged_in(&mut self.place);
     }
 }
 
 impl<R: Runtime> Drop for Counted<R> {
     fn drop(&mut self) {
-        if self.0.links.fetch_sub(1, Ordering::SeqCst) == 1 {
-            self.0.ended.notify(usize::MAX);
+        if self.shard.places().give_back(self.place) {
+            self.shard.ended.notify(usize::MAX);
         }
     }
 }

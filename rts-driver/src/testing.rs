@@ -134,6 +134,10 @@ impl Stream for Pipe {
         Poll::Ready(Ok(outgoing.bytes.len() - before))
     }
 
+    fn descriptor(&self) -> Option<usize> {
+        None
+    }
+
     fn poll_shutdown(&mut self, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut outgoing = lock(&self.outgoing);
         outgoing.is_ended = true;

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use rts_proto::server::{Notice, Refusal};
 use rts_proto::{CloseCode, LeaveReason, LinkId};
+use rts_stream::LayerError;
 use tracing::field::display;
 use tracing::{Level, debug, enabled, info};
 
@@ -100,6 +101,14 @@ impl UserLog {
                     );
                 }
             }
+        }
+    }
+
+    /// What came was no frames: the core never heard of it, and whoever is there may not either.
+    pub(crate) fn ended_before_login(&mut self, peer: SocketAddr, why: &LayerError) {
+        if let Some(left_out) = self.thin(Some(peer)) {
+            let address = display(peer);
+            info!(target: TARGET, address, %why, left_out, "connection ended before a login");
         }
     }
 

@@ -199,7 +199,7 @@ fn too_many_events_stop_the_reading_until_they_are_taken() {
 #[test]
 fn a_flood_of_unreliable_messages_costs_the_link_and_not_the_memory() {
     let (engine, mut events, driver) = common::logged_in();
-    let payload = bytes::Bytes::from(vec![0; 65_536]);
+    let payload = Bytes::from(vec![0; 65_536]);
     let config = MessageConfig::UnreliableUnordered;
     let send = || engine.send_binary_message("bob", payload.clone(), config).expect("a receiver");
     let sends: Vec<_> = (0..100).map(|_| send()).collect();

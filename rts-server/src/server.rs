@@ -113,6 +113,7 @@ impl Server {
         let listeners = bound.collect::<Result<Vec<_>, _>>()?;
         let poster = Arc::new(AppServers::new(config)?);
         let shard = Shard::with_poster(core, authenticator, poster.clone());
+        shard.set_link_bounds(config.limits.link_bounds(crate::config::descriptors())?);
         let openapi = match &config.openapi {
             Some(openapi) => Some(Listener::bind(config, openapi, shard.clone()).await?),
             None => None,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rts_proto::server::{
     Ban, CommandError, Config, Input, Output, PostProgress, Server, Stats, Timer, Verdict,
 };
-use rts_proto::{AppId, CallId, Instant, OnlineStatus, Payload, RoomId, UserId};
+use rts_proto::{AppId, CallId, Instant, LinkId, OnlineStatus, Payload, RoomId, UserId};
 
 use crate::record::{CoreConfig, Record, ServerCall, ServerInput, shown};
 use crate::recorder::Recorder;
@@ -197,6 +197,11 @@ impl RecordedServer {
         room_id: &RoomId,
     ) -> Option<impl ExactSizeIterator<Item = &UserId> + use<'_>> {
         self.core.room_members(app_id, room_id)
+    }
+
+    #[must_use]
+    pub fn is_attached(&self, link: LinkId) -> bool {
+        self.core.is_attached(link)
     }
 
     #[must_use]

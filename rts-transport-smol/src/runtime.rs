@@ -70,6 +70,13 @@ impl Stream for Tcp {
         Pin::new(&mut self.0).poll_write_vectored(context, slices)
     }
 
+    fn descriptor(&self) -> Option<usize> {
+        #[cfg(unix)]
+        return usize::try_from(std::os::fd::AsRawFd::as_raw_fd(&self.0)).ok();
+        #[cfg(not(unix))]
+        return None;
+    }
+
     fn poll_shutdown(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0).poll_close(context)
     }

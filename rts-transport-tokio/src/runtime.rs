@@ -76,6 +76,13 @@ impl Stream for Tcp {
         }
     }
 
+    fn descriptor(&self) -> Option<usize> {
+        #[cfg(unix)]
+        return usize::try_from(std::os::fd::AsRawFd::as_raw_fd(&self.0)).ok();
+        #[cfg(not(unix))]
+        return None;
+    }
+
     fn poll_shutdown(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0).poll_shutdown(context)
     }

@@ -265,8 +265,14 @@ impl StartedServer {
         let text = format!(
             "listen = \"127.0.0.1:0\"\n\n[apps.{app_id}]\nkeys = [{app_key:?}]\n\n[limits]\n\
              sends_per_second = 0\nbroadcasts_per_second = 0\nstatus_queries_per_second = 0\n\
-             joins_per_second = 0\nlogins_per_second = 0\n\
-             room_broadcasts_per_second = 0\nlarge_room_broadcasts_per_second = 0\n"
+             joins_per_second = 0
+logins_per_second = 0
+\
+             room_broadcasts_per_second = 0
+large_room_broadcasts_per_second = 0
+\
+             exempt_networks = [\"127.0.0.0/8\"]
+"
         );
         std::fs::write(&config, text).with_context(|| format!("writing {}", config.display()))?;
         if let Some(cpu) = cpu {

@@ -6,12 +6,15 @@ use bytes::Bytes;
 
 use super::*;
 use crate::link::READ_BYTES;
-use crate::runtime::Stream as _;
+use crate::reactor::{
+    FRAMES_PER_READING, HANDSHAKES_PER_TURN, INPUT_FRAMES_PER_TURN, STRANGERS_PER_TURN,
+};
 use crate::testing::{Pipe, Still, pipe};
-use rts_proto::limits::FRAME_BYTES_MAX_BEFORE_LOGIN;
+use rts_proto::limits::{FRAME_BYTES_MAX, FRAME_BYTES_MAX_BEFORE_LOGIN};
 use rts_proto::server::{Config, Credentials, Report, Server, Verdict};
 use rts_proto::wire::{Decoder, Frame, Login, VERSION};
 use rts_proto::{CloseCode, Payload};
+use rts_stream::Origins;
 
 /// Links whose turn has to come may have to wait for so many turns, not more.
 const TURNS_MAX: usize = 64;
@@ -38,7 +41,11 @@ impl Authenticate for Anybody {
 
 impl Turned {
     fn new() -> Self {
-        let config = Config { reported_apps: [app_id()].into(), ..Config::default() };
+        let config = Config {
+            reported_apps: [app_id()].into(),
+            status_queries_per_second: 0,
+            ..Config::default()
+        };
         let shard = Shard::<Still>::new(Server::new(config, 1), Arc::new(Anybody));
         shard.lock().has_reactor = true;
         let reactor = Reactor::new(Arc::downgrade(&shard.inner), &shard.inner.bell).run();
@@ -49,16 +56,26 @@ impl Turned {
     fn with_user(capacity: usize) -> (Self, Pipe) {
         let mut turned = Self::new();
         let mut peer = turned.accept(capacity);
-        peer.write(&hello());
-        peer.write(&login("alice"));
+        peer.write(&[hello(), login("alice")].concat());
         turned.turn_until_quiet();
         read_all(&mut peer);
         (turned, peer)
     }
 
+    /// It has logged in after some turns.
+    fn log_in(&self, uid: &str) -> Pipe {
+        let mut peer = self.accept(CAPACITY);
+        peer.write(&[hello(), login(uid)].concat());
+        peer
+    }
+
     fn accept(&self, capacity: usize) -> Pipe {
+        self.accept_with(capacity, &Acceptor::plain())
+    }
+
+    fn accept_with(&self, capacity: usize, acceptor: &Acceptor) -> Pipe {
         let (near, far) = pipe(capacity);
-        self.shard.link_accepted(near, ([127, 0, 0, 1], 1).into(), &Acceptor::plain());
+        self.shard.link_accepted(near, ([127, 0, 0, 1], 1).into(), acceptor);
         far
     }
 
@@ -95,11 +112,24 @@ fn login(uid: &str) -> Bytes {
     Frame::Login(login).encode()
 }
 
-/// As much as is read in one go: so many pings, and then a frame that may be skipped.
-fn one_reading(pings: usize) -> Vec<u8> {
+/// A question to which there is an answer in any case.
+fn question() -> Bytes {
+    Frame::StatusQuery { query: 1, uid: Bytes::from_static(b"alice") }.encode()
+}
+
+/// How many questions are answered.
+fn answers(heard: Vec<u8>) -> usize {
+    let mut decoder = Decoder::new();
+    decoder.push(heard.into());
+    let frames = std::iter::from_fn(|| decoder.next(FRAME_BYTES_MAX).expect("whole frames"));
+    frames.filter(|frame| matches!(frame, Frame::StatusAnswer { .. })).count()
+}
+
+/// As much as is read in one go: so many questions, and then a frame that may be skipped.
+fn one_reading(questions: usize) -> Vec<u8> {
     /// The length of the frame, and the frame's kind, which is 512, and the length of that.
     const HEAD_BYTES: usize = 3 + 2 + 3;
-    let mut bytes = Frame::Ping.encode().repeat(pings);
+    let mut bytes = question().repeat(questions);
     let skipped_bytes = READ_BYTES - bytes.len() - HEAD_BYTES;
     for number in [HEAD_BYTES - 3 + skipped_bytes, 512 << 3 | 2, skipped_bytes] {
         let mut rest = number;
@@ -180,26 +210,107 @@ fn a_reactor_that_ends_by_a_panic_is_noticed_and_one_that_is_dropped_is_not() {
 #[test]
 fn last_words_are_answered_although_the_end_comes_right_behind() {
     let (mut turned, mut peer) = Turned::with_user(CAPACITY);
-    // More pongs than are written in one go, so that the link rings while there is more to read.
-    let pings = [300, 300, 300, 0];
-    for pings in pings {
-        peer.write(&one_reading(pings));
+    // More answers than are written in one go, so that the link rings while there is more to read.
+    let questions = [300, 300, 300, 0];
+    for questions in questions {
+        peer.write(&one_reading(questions));
     }
-    peer.write(&Frame::Ping.encode());
+    peer.write(&question());
     let mut context = Context::from_waker(Waker::noop());
     assert!(peer.poll_shutdown(&mut context).is_ready());
     turned.turn_until_quiet();
-    let heard = read_all(&mut peer);
-    assert_eq!(heard.len() / Frame::Pong.encode().len(), pings.iter().sum::<usize>() + 1);
+    assert_eq!(answers(read_all(&mut peer)), questions.iter().sum::<usize>() + 1);
+}
+
+/// Short frames cost the core as much as long ones: 350,000 of them fit into what is read in a turn.
+#[test]
+fn links_with_many_frames_leave_others_their_turn() {
+    const FLOODERS: usize = 20;
+    const FLOOD: usize = 2_000;
+    let (mut turned, mut honest) = Turned::with_user(CAPACITY);
+    let mut flooders: Vec<_> = (0..FLOODERS).map(|n| turned.log_in(&format!("f{n}"))).collect();
+    turned.turn_until_quiet();
+    for flooder in &mut flooders {
+        read_all(flooder);
+        flooder.write(&question().repeat(FLOOD));
+    }
+    honest.write(&question());
+    let mut stranger = turned.accept(CAPACITY);
+    stranger.write(&hello());
+    let turns = (1..).find(|_| {
+        turned.turn();
+        answers(read_all(&mut honest)) == 1
+    });
+    let answered: Vec<_> = flooders.iter_mut().map(|peer| answers(read_all(peer))).collect();
+    let together = FRAMES_PER_READING * FLOODERS;
+    assert_eq!(turns, Some(together.div_ceil(INPUT_FRAMES_PER_TURN)), "each before it once");
+    assert!(answered.iter().all(|count| *count <= 2 * FRAMES_PER_READING), "{answered:?}");
+    turned.turn();
+    turned.turn();
+    assert!(hears_something(&mut stranger), "somebody gets in all the same");
+    turned.turn_until_quiet();
+    for (peer, before) in flooders.iter_mut().zip(answered) {
+        assert_eq!(before + answers(read_all(peer)), FLOOD, "nothing is lost");
+    }
 }
 
 #[test]
-fn a_link_with_much_to_write_leaves_others_their_turn() {
-    let (mut turned, mut peer) = Turned::with_user(CAPACITY);
-    let (ping, pong) = (Frame::Ping.encode(), Frame::Pong.encode());
-    peer.write(&ping.repeat(10_000));
+fn strangers_come_behind_those_who_have_logged_in() {
+    let (mut turned, mut alice) = Turned::with_user(CAPACITY);
+    let mut strangers: Vec<_> = (0..100).map(|_| turned.accept(CAPACITY)).collect();
+    turned.turn_until_quiet();
+    strangers.iter_mut().for_each(|stranger| stranger.write(&hello()));
+    alice.write(&question());
     turned.turn();
-    assert!(read_all(&mut peer).len() < pong.len() * 10_000);
+    assert_eq!(answers(read_all(&mut alice)), 1, "she rang behind them");
+    let greeted = strangers.iter_mut().map(hears_something).filter(|heard| *heard).count();
+    assert_eq!(greeted, STRANGERS_PER_TURN);
+    turned.turn_until_quiet();
+    let greeted_later = strangers.iter_mut().map(hears_something).filter(|heard| *heard).count();
+    assert_eq!(greeted + greeted_later, 100);
+}
+
+/// A signature for TLS costs as much as many messages.
+#[test]
+fn handshakes_get_on_a_few_in_each_turn() {
+    const REQUEST: &[u8] =
+        b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+        Sec-WebSocket-Protocol: rts.v1\r\n\r\n";
+    let (mut turned, mut alice) = Turned::with_user(CAPACITY);
+    let acceptor = Acceptor::web_socket("/", Origins::Any);
+    let mut strangers: Vec<_> = (0..20).map(|_| turned.accept_with(CAPACITY, &acceptor)).collect();
+    turned.turn_until_quiet();
+    strangers.iter_mut().for_each(|stranger| stranger.write(REQUEST));
+    alice.write(&question());
+    turned.turn();
+    assert_eq!(answers(read_all(&mut alice)), 1, "she rang behind them");
+    let opened = strangers.iter_mut().map(hears_something).filter(|heard| *heard).count();
+    assert_eq!(opened, HANDSHAKES_PER_TURN);
+    turned.turn_until_quiet();
+    let opened_later = strangers.iter_mut().map(hears_something).filter(|heard| *heard).count();
+    assert!(opened_later >= 20 - opened, "{opened_later}");
+}
+
+#[test]
+fn a_login_makes_room_for_the_next_stranger_of_its_network() {
+    let mut turned = Turned::new();
+    let bounds = LinkBounds { per_network_before_login_max: 1, ..LinkBounds::default() };
+    turned.shard.set_link_bounds(bounds);
+    let mut alice = turned.accept(CAPACITY);
+    let is_dropped = |peer: &mut Pipe| {
+        let mut context = Context::from_waker(Waker::noop());
+        matches!(peer.poll_read(&mut context, &mut [0]), Poll::Ready(Ok(0)))
+    };
+    assert!(is_dropped(&mut turned.accept(CAPACITY)), "alice has the place");
+    alice.write(&[hello(), login("alice")].concat());
+    turned.turn_until_quiet();
+    let mut second = turned.accept(CAPACITY);
+    assert!(!is_dropped(&mut second));
+    assert!(is_dropped(&mut turned.accept(CAPACITY)));
+    drop(second);
+    turned.turn_until_quiet();
+    assert!(!is_dropped(&mut turned.accept(CAPACITY)), "the place of one that went is free");
 }
 
 /// §12.3: the layers know no frames but this one.
@@ -225,9 +336,9 @@ fn what_a_link_behind_a_proxy_header_ends_with_is_a_close() {
 fn a_peer_that_stops_writing_has_ended_the_link_although_it_reads_on() {
     const NARROW: usize = 256;
     let (mut turned, mut peer) = Turned::with_user(NARROW);
-    let pings = Frame::Ping.encode().repeat(NARROW / Frame::Ping.encode().len());
-    for _ in 0..2 {
-        peer.write(&pings);
+    let questions = question().repeat(NARROW / question().len());
+    for _ in 0..4 {
+        peer.write(&questions);
         turned.turn_until_quiet();
     }
     assert_eq!(turned.shard.stats().links, 1, "it has much to write, and goes on");

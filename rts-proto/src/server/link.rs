@@ -144,6 +144,12 @@ impl Server {
         }
     }
 
+    /// Whether somebody has logged in over this link.
+    #[must_use]
+    pub fn is_attached(&self, id: LinkId) -> bool {
+        matches!(self.links.get(&id), Some(Link::Attached { .. }))
+    }
+
     /// Whether the session is there and the link is its.
     fn is_carried(&self, number: SessionNumber, id: LinkId) -> bool {
         self.sessions.get(number).is_some_and(|session| session.link == Some(id))

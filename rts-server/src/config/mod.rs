@@ -3,6 +3,7 @@
 mod app_server;
 mod environment;
 mod listen;
+mod networks;
 mod openapi;
 mod webhook;
 
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use toml::Table;
 
 pub use listen::Listen;
+pub(crate) use networks::descriptors;
 pub use openapi::{
     AccessKey, BearerKey, DEV_ACCESS_KEY, DEV_ACCESS_SECRET, DEV_BEARER_KEY, OpenApi,
 };
@@ -102,7 +104,20 @@ pub struct Limits {
     pub room_members_max: usize,
     /// Links that have not logged in.
     pub links_before_login_max: usize,
+    /// The same from one network, which is an IPv4 address or 64 bits of an IPv6 address; a quarter of all if it is absent.
+    pub links_before_login_per_network_max: Option<usize>,
+    /// Links from one network.
+    pub links_per_network_max: usize,
+    /// New links a second from one network, ten times as many at once after quiet.
+    pub links_per_network_per_second: u32,
+    /// Networks from which any number of links may come, up to the bounds of all, such as those of proxies.
+    pub exempt_networks: Vec<String>,
 }
+
+/// Links from one network, unless configured otherwise.
+const LINKS_PER_NETWORK_MAX: usize = 10_000;
+/// New ones a second, unless configured otherwise. With TLS each costs the server a signature.
+const LINKS_PER_NETWORK_PER_SECOND: u32 = 300;
 
 impl Default for Limits {
     fn default() -> Self {
@@ -119,6 +134,10 @@ impl Default for Limits {
             backend_sends_per_second: core.backend_sends_per_second,
             room_members_max: core.room_members_max,
             links_before_login_max: core.links_before_login_max,
+            links_before_login_per_network_max: None,
+            links_per_network_max: LINKS_PER_NETWORK_MAX,
+            links_per_network_per_second: LINKS_PER_NETWORK_PER_SECOND,
+            exempt_networks: Vec::new(),
         }
     }
 }
@@ -161,7 +180,11 @@ impl Config {
             allow_public_plaintext: false,
             reserved_uids: Vec::new(),
             apps: BTreeMap::from([(DEV_APP_ID.to_owned(), app)]),
-            limits: Limits::default(),
+            limits: Limits {
+                // Nobody but this machine gets here, and it may play a crowd.
+                exempt_networks: vec!["127.0.0.0/8".to_owned(), "::1/128".to_owned()],
+                ..Limits::default()
+            },
             openapi: None,
         }
     }
@@ -239,6 +262,8 @@ impl Config {
         for (key, value) in [
             ("room_members_max", self.limits.room_members_max),
             ("links_before_login_max", self.limits.links_before_login_max),
+            ("links_before_login_per_network_max", self.limits.before_login_per_network()),
+            ("links_per_network_max", self.limits.links_per_network_max),
         ] {
             if value == 0 {
                 let what =
@@ -246,6 +271,7 @@ impl Config {
                 return Err(error(format!("limits.{key}"), what));
             }
         }
+        self.limits.link_bounds(None)?;
         for uid in &self.reserved_uids {
             UserId::new(uid)
                 .map_err(|e| error("reserved_uids".to_owned(), &format!("{uid:?} {e}")))?;
@@ -298,7 +324,12 @@ mod tests {
         assert!(error("listen = \"127.0.0.1:1\"\n[apps]").contains("at least one app"));
         let no_key = "listen = \"127.0.0.1:1\"\n[apps.123456781234567812345678]\nkeys = []";
         assert!(error(no_key).contains("one key is needed"));
-        for key in ["room_members_max", "links_before_login_max"] {
+        for key in [
+            "room_members_max",
+            "links_before_login_max",
+            "links_before_login_per_network_max",
+            "links_per_network_max",
+        ] {
             let limits = |max| format!("listen = \"127.0.0.1:1\"\n{app}[limits]\n{key} = {max}");
             assert!(error(&limits(0)).starts_with(&format!("limits.{key}: at least 1")));
             assert!(Config::parse(&limits(1)).is_ok());

@@ -11,7 +11,7 @@ use axum::routing::{any, get};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use rts_transport_tokio::Shard;
+use rts_transport_tokio::{Seldom, Shard};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -65,6 +65,7 @@ impl Listener {
     pub(crate) async fn serve(self) {
         let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         let mut connections = JoinSet::new();
+        let mut trouble = Seldom::default();
         loop {
             let place = Arc::clone(&places).acquire_owned().await;
             while connections.try_join_next().is_some() {}
@@ -77,7 +78,9 @@ impl Listener {
                     });
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "the OpenAPI cannot accept a connection");
+                    if let Some(left_out) = trouble.happened(std::time::Instant::now()) {
+                        tracing::warn!(%error, left_out, "the OpenAPI cannot accept a connection; trying on");
+                    }
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }
