@@ -44,6 +44,7 @@ pub mod application {
     pub use crate::places::LinkBounds;
     pub use crate::posts::{Begun, PostToAppServer, Posting};
     pub use crate::seldom::Seldom;
+    pub use crate::thinning::Thinning;
     pub use rts_engine::{Engine, EngineError, Events, Room, Sent, ServerAnswer, sdk_version};
     pub use rts_proto::client::{
         BroadcastError, BusinessIdError, CreateRoomError, Event, EventHandler, JoinError, JoinType,

@@ -63,7 +63,7 @@ impl fmt::Debug for LinkBounds {
 }
 
 /// What one bound is for.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Network {
     V4(Ipv4Addr),
     /// The first 64 bits.
@@ -71,7 +71,7 @@ pub(crate) enum Network {
 }
 
 impl Network {
-    fn of(ip: IpAddr) -> Self {
+    pub(crate) fn of(ip: IpAddr) -> Self {
         match ip.to_canonical() {
             IpAddr::V4(ip) => Self::V4(ip),
             IpAddr::V6(ip) => {

@@ -1,6 +1,8 @@
-//! What a shard's core notices, in the log: who logs in, who does not, and why. Lines have the target `rts::users`.
+//! What a shard's core notices, in the log: who logs in, who does not, and why. Lines have the
+//! target `rts::users`.
 //!
-//! What strangers can cause again and again is at level info, and thinned; the rest is at level debug, and all of it is there.
+//! What strangers can cause again and again is at level info, and thinned; the rest is at level
+//! debug, and all of it is there.
 
 use std::net::SocketAddr;
 use std::time::Instant;

@@ -103,6 +103,23 @@ impl Action {
         }
     }
 
+    /// Its plain path, with the parameters that are in it by their names. Beside the method it
+    /// stands for the action and its newest version.
+    #[must_use]
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::SendUnicast => "/v1/messages",
+            Self::SendBroadcast => "/v1/rooms/{RoomId}/messages",
+            Self::SendRoomUnicast => "/v1/rooms/{RoomId}/members/{To}/messages",
+            Self::BatchSendRoomUnicast => "/v1/rooms/{RoomId}/members/messages",
+            Self::KickUser => "/v1/rooms/{RoomId}/members/{UserId}/kick",
+            Self::DismissRoom => "/v1/rooms/{RoomId}/dismiss",
+            Self::BanRoomUser => "/v1/bans",
+            Self::GetRoomOnlineUsers => "/v1/rooms/{RoomId}/members",
+            Self::GetUserOnlineStatus => "/v1/users/status",
+        }
+    }
+
     /// The action of this name, if it has this version.
     #[must_use]
     pub fn find(name: &str, version: &str) -> Option<Self> {

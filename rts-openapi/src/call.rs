@@ -1,5 +1,6 @@
 //! A request, read and checked.
 
+use std::slice;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -10,7 +11,7 @@ use rts_proto::{AppId, Payload, RoomId, UserId};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::document::{
+use crate::parameters::{
     BanRoomUser, DismissRoom, GetUserOnlineStatus, KickUser, Receivers, SendBroadcast,
     SendRoomUnicast, SendUnicast,
 };
@@ -88,6 +89,53 @@ pub enum Command {
         /// Of whom.
         uids: Vec<UserId>,
     },
+}
+
+impl Command {
+    /// Which room it is about, if it is about one.
+    #[must_use]
+    pub fn room(&self) -> Option<&RoomId> {
+        match self {
+            Self::Unicast { .. } | Self::Statuses { .. } => None,
+            Self::Broadcast { room, .. }
+            | Self::RoomUnicast { room, .. }
+            | Self::Kick { room, .. }
+            | Self::Dismiss { room, .. }
+            | Self::OnlineUsers { room } => Some(room),
+            Self::Ban { ban, .. } => match ban {
+                Ban::Room(room) | Ban::UserInRoom(room, _) => Some(room),
+                Ban::User(_) => None,
+            },
+        }
+    }
+
+    /// Which users it is about, if it names some.
+    #[must_use]
+    pub fn users(&self) -> &[UserId] {
+        match self {
+            Self::Unicast { to: uid, .. } | Self::Kick { uid, .. } => slice::from_ref(uid),
+            Self::RoomUnicast { to: uids, .. } | Self::Statuses { uids } => uids,
+            Self::Broadcast { .. } | Self::Dismiss { .. } | Self::OnlineUsers { .. } => &[],
+            Self::Ban { ban, .. } => match ban {
+                Ban::User(uid) | Ban::UserInRoom(_, uid) => slice::from_ref(uid),
+                Ban::Room(_) => &[],
+            },
+        }
+    }
+
+    /// For how long, where somebody is kept out.
+    #[must_use]
+    pub fn interval(&self) -> Option<Duration> {
+        match self {
+            Self::Dismiss { interval, .. } | Self::Ban { interval, .. } => Some(*interval),
+            Self::Unicast { .. }
+            | Self::Broadcast { .. }
+            | Self::RoomUnicast { .. }
+            | Self::Kick { .. }
+            | Self::OnlineUsers { .. }
+            | Self::Statuses { .. } => None,
+        }
+    }
 }
 
 impl Call {

@@ -1,196 +1,161 @@
-//! The parameters of each action, and the OpenAPI document that is made of them.
+//! The OpenAPI document, made of the table of actions and their parameters.
 
-use serde::Deserialize;
 use utoipa::openapi::path::{
-    HttpMethod, OperationBuilder, ParameterBuilder, ParameterIn, PathItemBuilder, PathsBuilder,
+    HttpMethod, Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn,
+    PathItemBuilder, PathsBuilder,
 };
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
 };
+use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
-    ComponentsBuilder, ContentBuilder, Info, ObjectBuilder, OpenApi, OpenApiBuilder, RefOr,
-    Required, ResponseBuilder, ResponsesBuilder, Schema, Type,
+    ComponentsBuilder, ContentBuilder, InfoBuilder, LicenseBuilder, Object, ObjectBuilder, OpenApi,
+    OpenApiBuilder, Ref, RefOr, Required, Response, ResponseBuilder, ResponsesBuilder, Schema,
+    ServerBuilder, Type,
 };
-use utoipa::{PartialSchema, ToSchema};
+use utoipa::{PartialSchema as _, ToSchema};
 
+use crate::parameters::{
+    BanRoomUser, DismissRoom, GetRoomOnlineUsers, GetUserOnlineStatus, KickUser, SendBroadcast,
+    SendRoomUnicast, SendUnicast,
+};
+use crate::route::names;
 use crate::{
-    Action, Done, DoneInSmallLetters, Envelope, ErrorCode, Method, OnlineUsers, Sent, UserStatuses,
+    Action, Done, DoneInSmallLetters, ErrorCode, Metadata, Method, OnlineUsers, Sent, UserStatuses,
 };
 
-// Every field is optional for serde, so that a missing one gets an error of its own.
+const DESCRIPTION: &str = "What an app's back end may ask of an RTS server. Requests carry a bearer key, or are signed \
+    (version 4, service rtc). Each path does what the action named with it does, which the original's clients ask for as \
+    `/?Action=NAME&Version=DATE` with all parameters in the query (GET) or in the body (POST).";
 
-/// A message to a user.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct SendUnicast {
-    /// The app.
-    #[schema(required, nullable = false, example = "123456781234567812345678")]
-    pub(crate) app_id: Option<String>,
-    /// The sender's name: of the form of a user id. Choose one that no user has, and list it in `reserved_uids`.
-    #[schema(required, nullable = false, example = "system")]
-    pub(crate) from: Option<String>,
-    /// The receiver.
-    #[schema(required, nullable = false, example = "bob")]
-    pub(crate) to: Option<String>,
-    /// Whether `Message` is base64 of bytes; false when absent.
-    #[schema(nullable = false)]
-    pub(crate) binary: Option<bool>,
-    /// At most 65,536 bytes.
-    #[schema(required, nullable = false, example = "hi bob")]
-    pub(crate) message: Option<String>,
+/// Whose answer says what went wrong.
+const FAILED: &str = "FailedAnswer";
+
+/// What an operation is about, as generated clients sort them.
+#[derive(Clone, Copy)]
+enum Tag {
+    Messages,
+    Rooms,
+    Users,
 }
 
-/// A message to all members of a room.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct SendBroadcast {
-    /// The app.
-    #[schema(required, nullable = false, example = "123456781234567812345678")]
-    pub(crate) app_id: Option<String>,
-    /// The room.
-    #[schema(required, nullable = false, example = "lobby")]
-    pub(crate) room_id: Option<String>,
-    /// The sender's name: of the form of a user id.
-    #[schema(required, nullable = false, example = "system")]
-    pub(crate) from: Option<String>,
-    /// Whether `Message` is base64 of bytes; false when absent.
-    #[schema(nullable = false)]
-    pub(crate) binary: Option<bool>,
-    /// At most 65,536 bytes.
-    #[schema(required, nullable = false, example = "hi all")]
-    pub(crate) message: Option<String>,
-}
+impl Tag {
+    const ALL: [Self; 3] = [Self::Messages, Self::Rooms, Self::Users];
 
-/// A message to one or some members of a room.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct SendRoomUnicast {
-    /// The app.
-    #[schema(required, nullable = false, example = "123456781234567812345678")]
-    pub(crate) app_id: Option<String>,
-    /// The room.
-    #[schema(required, nullable = false, example = "lobby")]
-    pub(crate) room_id: Option<String>,
-    /// The sender's name: of the form of a user id.
-    #[schema(required, nullable = false, example = "system")]
-    pub(crate) from: Option<String>,
-    /// The receivers: a user id, or a list of up to 600. Who is not in the room gets nothing.
-    #[schema(required, nullable = false)]
-    pub(crate) to: Option<Receivers>,
-    /// Whether `Message` is base64 of bytes; false when absent.
-    #[schema(nullable = false)]
-    pub(crate) binary: Option<bool>,
-    /// At most 20,480 bytes.
-    #[schema(required, nullable = false, example = "hi you")]
-    pub(crate) message: Option<String>,
-}
-
-/// One user id, or a list of them.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(untagged, expecting = "To is a user id, or a list of them")]
-pub(crate) enum Receivers {
-    One(String),
-    Some(Vec<String>),
-}
-
-/// A user out of a room: state -1006 for it, a leave with reason 3 for the others.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct KickUser {
-    /// The app.
-    #[schema(required, nullable = false, example = "123456781234567812345678")]
-    pub(crate) app_id: Option<String>,
-    /// The room.
-    #[schema(required, nullable = false, example = "lobby")]
-    pub(crate) room_id: Option<String>,
-    /// The user.
-    #[schema(required, nullable = false, example = "bob")]
-    pub(crate) user_id: Option<String>,
-    /// Seconds for which it may not come back, as for `BanRoomUser`; 0 or absent: it may at once.
-    #[schema(nullable = false)]
-    pub(crate) forbidden_interval: Option<u64>,
-}
-
-/// Everybody out of a room: state -1011.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct DismissRoom {
-    /// The app.
-    #[schema(required, nullable = false, example = "123456781234567812345678")]
-    pub(crate) app_id: Option<String>,
-    /// The room.
-    #[schema(required, nullable = false, example = "lobby")]
-    pub(crate) room_id: Option<String>,
-    /// Seconds for which nobody may come back, as for `BanRoomUser`; 0 or absent: everybody may at once.
-    #[schema(nullable = false)]
-    pub(crate) forbidden_interval: Option<u64>,
-}
-
-/// Out, with state -1006, and not in again for a while. `RoomId` alone bans a room (joins get -1025), `UserId` alone a user
-/// from all rooms, both together the user from the room (joins get -1026).
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct BanRoomUser {
-    /// The app.
-    #[schema(required, nullable = false, example = "123456781234567812345678")]
-    pub(crate) app_id: Option<String>,
-    /// The room.
-    #[schema(nullable = false, example = "lobby")]
-    pub(crate) room_id: Option<String>,
-    /// The user.
-    #[schema(nullable = false, example = "bob")]
-    pub(crate) user_id: Option<String>,
-    /// Seconds. 0 or absent: out, but in again at once, and an earlier ban of the same is lifted. Else from 10 to
-    /// 604,800; what is outside counts as the nearer bound.
-    #[schema(nullable = false)]
-    pub(crate) forbidden_interval: Option<u64>,
-}
-
-/// Who of these users is online?
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct GetUserOnlineStatus {
-    /// The app.
-    #[schema(required, nullable = false, example = "123456781234567812345678")]
-    pub(crate) app_id: Option<String>,
-    /// At most 600.
-    #[schema(required, nullable = false)]
-    pub(crate) user_ids: Option<Vec<String>>,
-}
-
-/// The OpenAPI 3 document of all actions. An action has its path together with its query, since all have the path `/`.
-#[must_use]
-pub fn document() -> OpenApi {
-    let mut info = Info::new("RTS OpenAPI", env!("CARGO_PKG_VERSION"));
-    info.description = Some(
-        "What an app's back end may ask of an RTS server. Requests are signed (version 4, service rtc) or carry a bearer \
-         key."
-            .to_owned(),
-    );
-    let mut paths = PathsBuilder::new();
-    for action in Action::ALL {
-        for version in action.versions() {
-            let path = format!("/?Action={}&Version={version}", action.name());
-            let method = match action.method() {
-                Method::Get => HttpMethod::Get,
-                Method::Post => HttpMethod::Post,
-            };
-            let item = PathItemBuilder::new().operation(method, operation(action, version));
-            paths = paths.path(path, item.build());
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Messages => "messages",
+            Self::Rooms => "rooms",
+            Self::Users => "users",
         }
     }
-    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
-    let signed = ApiKey::Header(ApiKeyValue::with_description(
-        "Authorization",
-        "HMAC-SHA256 Credential=..., SignedHeaders=..., Signature=..., as the original's SDKs do it",
-    ));
-    let components = ComponentsBuilder::new()
-        .schemas_from_iter(schemas())
-        .security_scheme("bearer", SecurityScheme::Http(bearer))
-        .security_scheme("signature", SecurityScheme::ApiKey(signed));
+
+    const fn description(self) -> &'static str {
+        match self {
+            Self::Messages => "Messages from the back end to users and rooms",
+            Self::Rooms => "Who is in a room, and who is put out or kept out",
+            Self::Users => "Who is online",
+        }
+    }
+}
+
+/// What an action is in the document.
+struct Described {
+    tag: Tag,
+    summary: &'static str,
+    /// All of them; some are in the path.
+    parameters: RefOr<Schema>,
+    /// The name of its answer.
+    answer: String,
+    /// What these refer to.
+    schemas: Vec<(String, RefOr<Schema>)>,
+}
+
+impl Described {
+    fn new<P: ToSchema, R: ToSchema>(tag: Tag, summary: &'static str) -> Self {
+        let mut schemas = Vec::new();
+        P::schemas(&mut schemas);
+        add::<R>(&mut schemas);
+        let answer = format!("{}Answer", R::name());
+        schemas.push((answer.clone(), envelope(reference(&R::name())).into()));
+        Self { tag, summary, parameters: P::schema(), answer, schemas }
+    }
+
+    fn of(action: Action) -> Self {
+        match action {
+            Action::SendUnicast => {
+                Self::new::<SendUnicast, Sent>(Tag::Messages, "A message to a user")
+            }
+            Action::SendBroadcast => Self::new::<SendBroadcast, Sent>(
+                Tag::Messages,
+                "A message to all members of a room",
+            ),
+            Action::SendRoomUnicast => {
+                Self::new::<SendRoomUnicast, Sent>(Tag::Messages, "A message to a member of a room")
+            }
+            Action::BatchSendRoomUnicast => Self::new::<SendRoomUnicast, Sent>(
+                Tag::Messages,
+                "A message to some members of a room",
+            ),
+            Action::KickUser => Self::new::<KickUser, Done>(Tag::Rooms, "A user out of a room"),
+            Action::DismissRoom => {
+                Self::new::<DismissRoom, Done>(Tag::Rooms, "Everybody out of a room")
+            }
+            Action::BanRoomUser => Self::new::<BanRoomUser, DoneInSmallLetters>(
+                Tag::Rooms,
+                "Somebody out, and not in again for a while",
+            ),
+            Action::GetRoomOnlineUsers => {
+                Self::new::<GetRoomOnlineUsers, OnlineUsers>(Tag::Rooms, "Who is in a room")
+            }
+            Action::GetUserOnlineStatus => Self::new::<GetUserOnlineStatus, UserStatuses>(
+                Tag::Users,
+                "Who of these users is online",
+            ),
+        }
+    }
+}
+
+/// The OpenAPI 3.1 document of all actions, each under its plain path.
+#[must_use]
+pub fn document() -> OpenApi {
+    let license = LicenseBuilder::new()
+        .name("MIT or Apache-2.0")
+        .identifier(Some("MIT OR Apache-2.0"))
+        .build();
+    let info = InfoBuilder::new()
+        .title("RTS OpenAPI")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(DESCRIPTION))
+        .license(Some(license));
+    let mut paths = PathsBuilder::new();
+    let mut components = components();
+    for action in Action::ALL {
+        let described = Described::of(action);
+        components = components.schemas_from_iter(described.schemas.iter().cloned());
+        let (parameters, fields) = parameters(action, &described);
+        let mut operation = operation(action, &described, parameters);
+        if action.method() == Method::Post {
+            components = components.schema(action.name(), Schema::Object(fields));
+            let content = ContentBuilder::new().schema(Some(reference(action.name()))).build();
+            let body = RequestBodyBuilder::new().required(Some(Required::True));
+            operation.request_body = Some(body.content("application/json", content).build());
+        }
+        let method = match action.method() {
+            Method::Get => HttpMethod::Get,
+            Method::Post => HttpMethod::Post,
+        };
+        paths =
+            paths.path(action.path(), PathItemBuilder::new().operation(method, operation).build());
+    }
     OpenApiBuilder::new()
-        .info(info)
+        .info(info.build())
+        // Where the document itself comes from.
+        .servers(Some([ServerBuilder::new().url("/").build()]))
+        .tags(Some(Tag::ALL.map(|tag| {
+            TagBuilder::new().name(tag.name()).description(Some(tag.description())).build()
+        })))
         .paths(paths.build())
         .components(Some(components.build()))
         .security(Some([
@@ -200,94 +165,104 @@ pub fn document() -> OpenApi {
         .build()
 }
 
-fn operation(action: Action, version: &str) -> utoipa::openapi::path::Operation {
-    let (summary, parameters, result) = describe(action);
-    let mut operation = OperationBuilder::new()
-        .operation_id(Some(format!("{}_{version}", action.name())))
-        .summary(Some(summary));
-    operation = match parameters {
-        Some(schema) => {
-            let content = ContentBuilder::new().schema(Some(schema)).build();
-            let body = RequestBodyBuilder::new().required(Some(Required::True));
-            operation.request_body(Some(body.content("application/json", content).build()))
-        }
-        None => ["AppId", "RoomId"].into_iter().fold(operation, |operation, name| {
-            let text = ObjectBuilder::new().schema_type(Type::String);
-            operation.parameter(
-                ParameterBuilder::new()
-                    .name(name)
-                    .parameter_in(ParameterIn::Query)
-                    .required(Required::True)
-                    .schema(Some(text)),
-            )
-        }),
-    };
-    let mut responses =
-        ResponsesBuilder::new().response("200", answer("It is done.".to_owned(), result));
+fn operation(action: Action, described: &Described, parameters: Vec<Parameter>) -> Operation {
+    let done = response("It is done.", reference(&described.answer));
+    let mut responses = ResponsesBuilder::new().response("200", done);
     for (status, codes) in errors_by_status() {
-        let failed = <Envelope<Done> as PartialSchema>::schema();
-        responses = responses.response(status.to_string(), answer(codes, failed));
+        responses = responses.response(status.to_string(), response(&codes, reference(FAILED)));
     }
-    operation.responses(responses.build()).build()
+    let name = action.name();
+    let versions = action.versions().join(", ");
+    let (first, rest) = name.split_at(1);
+    OperationBuilder::new()
+        .operation_id(Some(format!("{}{rest}", first.to_ascii_lowercase())))
+        .tag(described.tag.name())
+        .summary(Some(described.summary))
+        .description(Some(format!("The action `{name}` (`Version` {versions}).")))
+        .parameters((!parameters.is_empty()).then_some(parameters))
+        .responses(responses.build())
+        .build()
 }
 
-/// What it does, its parameters if they are a body, and its answer.
-fn describe(action: Action) -> (&'static str, Option<RefOr<Schema>>, RefOr<Schema>) {
-    match action {
-        Action::SendUnicast => {
-            ("A message to a user", Some(SendUnicast::schema()), Envelope::<Sent>::schema())
-        }
-        Action::SendBroadcast => (
-            "A message to all members of a room",
-            Some(SendBroadcast::schema()),
-            Envelope::<Sent>::schema(),
-        ),
-        Action::SendRoomUnicast | Action::BatchSendRoomUnicast => (
-            "A message to one or some members of a room",
-            Some(SendRoomUnicast::schema()),
-            Envelope::<Sent>::schema(),
-        ),
-        Action::KickUser => {
-            ("A user out of a room", Some(KickUser::schema()), Envelope::<Done>::schema())
-        }
-        Action::DismissRoom => {
-            ("Everybody out of a room", Some(DismissRoom::schema()), Envelope::<Done>::schema())
-        }
-        Action::BanRoomUser => (
-            "Somebody out, and not in again for a while",
-            Some(BanRoomUser::schema()),
-            Envelope::<DoneInSmallLetters>::schema(),
-        ),
-        Action::GetRoomOnlineUsers => ("Who is in a room", None, Envelope::<OnlineUsers>::schema()),
-        Action::GetUserOnlineStatus => (
-            "Who of these users is online",
-            Some(GetUserOnlineStatus::schema()),
-            Envelope::<UserStatuses>::schema(),
-        ),
+/// The parameters that stand in the path or in the query, and those that are left for the body.
+fn parameters(action: Action, described: &Described) -> (Vec<Parameter>, Object) {
+    let RefOr::T(Schema::Object(mut fields)) = described.parameters.clone() else {
+        return (Vec::new(), Object::new());
+    };
+    let mut outside = Vec::new();
+    let mut take = |fields: &mut Object, name: &str, place: ParameterIn| {
+        let Some(schema) = fields.properties.remove(name) else { return };
+        let is_needed = fields.required.iter().any(|other| other == name);
+        fields.required.retain(|other| other != name);
+        outside.push(parameter(name, schema, place, is_needed));
+    };
+    for name in names(action.path()) {
+        take(&mut fields, name, ParameterIn::Path);
     }
+    if action.method() == Method::Get {
+        let names: Vec<String> = fields.properties.keys().cloned().collect();
+        names.iter().for_each(|name| take(&mut fields, name, ParameterIn::Query));
+    }
+    (outside, fields)
 }
 
-fn answer(description: String, schema: RefOr<Schema>) -> utoipa::openapi::Response {
+fn parameter(name: &str, schema: RefOr<Schema>, place: ParameterIn, is_needed: bool) -> Parameter {
+    let (schema, description) = match schema {
+        RefOr::T(Schema::Object(mut object)) => {
+            let description = object.description.take();
+            (RefOr::T(Schema::Object(object)), description)
+        }
+        // Several receivers do not go into a path.
+        _ => (String::schema(), Some("The user.".to_owned())),
+    };
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(place)
+        .required(if is_needed { Required::True } else { Required::False })
+        .description(description)
+        .schema(Some(schema))
+        .build()
+}
+
+fn response(description: &str, schema: RefOr<Schema>) -> Response {
     let content = ContentBuilder::new().schema(Some(schema)).build();
     ResponseBuilder::new().description(description).content("application/json", content).build()
 }
 
-/// What the schemas of the actions refer to.
-fn schemas() -> Vec<(String, RefOr<Schema>)> {
+fn reference(name: &str) -> RefOr<Schema> {
+    RefOr::Ref(Ref::from_schema_name(name))
+}
+
+/// How requests say whose they are, and what is in every answer.
+fn components() -> ComponentsBuilder {
+    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+    let signed = ApiKey::Header(ApiKeyValue::with_description(
+        "Authorization",
+        "HMAC-SHA256 Credential=..., SignedHeaders=..., Signature=..., as the original's SDKs do it",
+    ));
     let mut schemas = Vec::new();
-    SendRoomUnicast::schemas(&mut schemas);
-    Envelope::<Done>::schemas(&mut schemas);
-    add::<Sent>(&mut schemas);
-    add::<Done>(&mut schemas);
-    add::<DoneInSmallLetters>(&mut schemas);
-    add::<OnlineUsers>(&mut schemas);
-    add::<UserStatuses>(&mut schemas);
-    schemas
+    add::<Metadata>(&mut schemas);
+    let nothing = ObjectBuilder::new().schema_type(Type::Null).build();
+    schemas.push((FAILED.to_owned(), envelope(Schema::Object(nothing).into()).into()));
+    ComponentsBuilder::new()
+        .security_scheme("bearer", SecurityScheme::Http(bearer))
+        .security_scheme("signature", SecurityScheme::ApiKey(signed))
+        .schemas_from_iter(schemas)
 }
 
 fn add<T: ToSchema>(schemas: &mut Vec<(String, RefOr<Schema>)>) {
     schemas.push((T::name().into_owned(), T::schema()));
     T::schemas(schemas);
+}
+
+/// As [`Envelope`](crate::Envelope), with what is in it once it is known how it went.
+fn envelope(result: RefOr<Schema>) -> Schema {
+    let envelope = ObjectBuilder::new()
+        .property("ResponseMetadata", reference(&Metadata::name()))
+        .property("Result", result)
+        .required("ResponseMetadata")
+        .required("Result");
+    Schema::Object(envelope.build())
 }
 
 /// Each error status with the names of its codes.

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use crate::{Error, SERVICE};
 
 /// Every answer, good or bad.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Envelope<T> {
     /// What was asked, and what went wrong.

@@ -16,7 +16,9 @@ mod call;
 mod document;
 mod envelope;
 mod error;
+mod parameters;
 mod query;
+mod route;
 pub mod signature;
 
 pub use action::{Action, Method};
@@ -28,6 +30,7 @@ pub use envelope::{
 };
 pub use error::{Error, ErrorCode};
 pub use query::Query;
+pub use route::Route;
 
 /// The name of the service, in signatures and answers.
 pub const SERVICE: &str = "rtc";

@@ -32,6 +32,12 @@ impl Query {
         self.pairs.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
     }
 
+    /// With these in front of all others.
+    #[must_use]
+    pub fn with(&self, pairs: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self { pairs: pairs.into_iter().chain(self.pairs.iter().cloned()).collect() }
+    }
+
     /// As it is signed: sorted by names, values of one name in their order, everything but `A-Z a-z 0-9 - _ . ~`
     /// escaped. It can stand behind a `?` as well.
     #[must_use]
@@ -51,14 +57,35 @@ impl Query {
     }
 }
 
+/// A path as it is signed: everything but slashes escaped as in queries.
+pub(crate) fn canonical_path(path: &str) -> String {
+    let mut out = String::new();
+    for (number, segment) in path.split('/').enumerate() {
+        if number > 0 {
+            out.push('/');
+        }
+        encode(&decode_segment(segment), &mut out);
+    }
+    out
+}
+
+/// Part of a path, where a plus is a plus.
+pub(crate) fn decode_segment(text: &str) -> String {
+    unescape(text, false)
+}
+
 fn decode(text: &str) -> String {
+    unescape(text, true)
+}
+
+fn unescape(text: &str, plus_is_blank: bool) -> String {
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while let Some(byte) = bytes.get(at) {
         at += 1;
         match byte {
-            b'+' => out.push(b' '),
+            b'+' if plus_is_blank => out.push(b' '),
             b'%' => match bytes.get(at..at + 2).and_then(hex) {
                 Some(escaped) => {
                     out.push(escaped);
@@ -91,7 +118,7 @@ fn encode(text: &str, out: &mut String) {
 
 #[cfg(test)]
 mod tests {
-    use super::Query;
+    use super::{Query, canonical_path, decode_segment};
 
     #[test]
     fn what_is_escaped_is_read_and_what_is_not_stands_for_itself() {
@@ -102,6 +129,16 @@ mod tests {
         assert_eq!(query.get("d"), Some("%zz%4"));
         assert_eq!(query.get("e"), Some("\u{FFFD}"));
         assert_eq!(query.get("f"), None);
+    }
+
+    #[test]
+    fn a_path_is_escaped_once_however_it_comes() {
+        for path in ["/v1/a@b/c+d", "/v1/a%40b/c%2bd", "/v1/a%40b/c%2Bd"] {
+            assert_eq!(canonical_path(path), "/v1/a%40b/c%2Bd");
+        }
+        assert_eq!(canonical_path("/"), "/");
+        assert_eq!(canonical_path("/v1//x/"), "/v1//x/");
+        assert_eq!(decode_segment("a+b%2Fc%zz"), "a+b/c%zz");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use time::PrimitiveDateTime;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 
+use crate::query::canonical_path;
 use crate::{CLOCK_SKEW_SECONDS_MAX, Error, ErrorCode, Method, Query, SERVICE};
 
 const ALGORITHM: &str = "HMAC-SHA256";
@@ -230,6 +231,7 @@ fn canonical_request(parts: &Parts<'_>, signed_headers: &[&str]) -> Option<Strin
         Method::Post => "POST",
     };
     let path = if parts.path.is_empty() { "/" } else { parts.path };
+    let path = canonical_path(path);
     let (query, names) = (parts.query.canonical(), signed_headers.join(";"));
     let digest = hex_digest(parts.body);
     Some(format!("{method}\n{path}\n{query}\n{headers}\n{names}\n{digest}"))

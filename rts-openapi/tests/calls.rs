@@ -275,22 +275,39 @@ fn codes_have_names_statuses_and_numbers_of_their_own() {
 }
 
 #[test]
-fn the_document_has_every_action_in_every_version() {
+fn the_document_has_every_action_with_all_its_parameters() {
     let document = serde_json::to_value(rts_openapi::document()).expect("JSON");
     let paths = document["paths"].as_object().expect("paths");
-    let count: usize = Action::ALL.iter().map(|action| action.versions().len()).sum();
-    assert_eq!(paths.len(), count);
+    let mut seen = 0;
     for action in Action::ALL {
-        let path = format!("/?Action={}&Version={}", action.name(), action.version());
+        let path = action.path();
         let method = if action.method() == Method::Get { "get" } else { "post" };
-        let operation = &paths[&path][method];
+        let operation = &paths[path][method];
         let responses = operation["responses"].as_object().expect("responses");
         let statuses: Vec<_> = responses.keys().map(String::as_str).collect();
         assert_eq!(statuses, ["200", "400", "401", "403", "404", "429"], "{path}");
+        let parameters = operation["parameters"].as_array();
+        let outside = parameters.into_iter().flatten().map(|parameter| &parameter["name"]);
+        let body = &document["components"]["schemas"][action.name()]["properties"];
+        let inside = body.as_object().into_iter().flatten().map(|(name, _)| name.as_str());
+        let mut names: Vec<_> = outside.filter_map(|name| name.as_str()).chain(inside).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert!(names.contains(&"AppId"), "{path}: {names:?}");
+        let in_path = path.matches('{').count();
+        assert!(names.len() > in_path, "{path}: each is there once");
+        for name in path.split('{').skip(1).filter_map(|rest| rest.split('}').next()) {
+            assert!(body.get(name).is_none(), "{path}: {name} is in the path only");
+        }
+        seen += 1;
     }
-    let send = &paths["/?Action=SendUnicast&Version=2023-07-20"]["post"];
-    let schema = &send["requestBody"]["content"]["application/json"]["schema"];
-    assert_eq!(schema["required"], json!(["AppId", "From", "To", "Message"]));
+    let operations: usize =
+        paths.values().map(|item| item.as_object().map_or(0, |o| o.len())).sum();
+    assert_eq!(operations, seen);
+    assert!(paths.keys().all(|path| !path.contains('?')), "no query in a path");
+
+    let send = &document["components"]["schemas"]["SendUnicast"];
+    assert_eq!(send["required"], json!(["AppId", "From", "To", "Message"]));
     let text = document.to_string();
     let named = text.split("\"#/components/schemas/").skip(1);
     let names: Vec<_> = named.filter_map(|rest| rest.split('"').next()).collect();

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use rts_proto::server::Credentials;
 use rts_token::{AppKey, TokenError, inspect, verify};
 
-/// What is wrong, and where that helps, whose token it is instead. No part of the token that is not an id.
+/// What is wrong, and where that helps, whose token it is instead. No part of the token that is not
+/// an id.
 pub(crate) fn explain(
     apps: &BTreeMap<String, Vec<AppKey>>,
     credentials: &Credentials,

@@ -1,7 +1,7 @@
 //! Requests of the OpenAPI, and their signatures.
 
 use rts_openapi::signature::{Parts, Signature, sign};
-use rts_openapi::{Action, Call, Command, Method, Query};
+use rts_openapi::{Action, Call, Command, Method, Query, Route};
 
 use crate::script::Script;
 
@@ -27,6 +27,12 @@ pub fn openapi(data: &[u8]) {
 
     if let Ok(call) = Call::parse(action, &query, body) {
         bounded(&call.command);
+    }
+    for method in [Method::Get, Method::Post] {
+        let route = Route::find(method, path);
+        if let Some(Ok(call)) = route.map(|route| route.parse(&query, body)) {
+            bounded(&call.command);
+        }
     }
     let parts = Parts { method: Method::Post, path, query: &query, headers: &headers, body };
     if let Ok(signature) = Signature::parse(authorization) {

@@ -1,6 +1,7 @@
 //! One request: whose it is, what it asks for, and the answer in its envelope.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::body::{Body, Bytes, to_bytes};
@@ -8,16 +9,19 @@ use axum::http::{HeaderMap, Request, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use rts_openapi::signature::Parts;
 use rts_openapi::{
-    Action, BODY_BYTES_MAX, Call, Envelope, Error, ErrorCode, Metadata, Method, Query,
+    Action, BODY_BYTES_MAX, Call, Envelope, Error, ErrorCode, Metadata, Method, Query, Route,
 };
 use rts_transport_tokio::Shard;
 
+use super::access_log::AccessLog;
 use super::keys::{Claim, Keys};
 use super::run::{Given, run};
 use crate::config::Config;
 
 /// A body that takes longer is not waited for.
 pub(super) const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Where the original's actions are.
+const ACTIONS_PATH: &str = "/";
 /// Parameters that end up in logs and answers have no more characters than this.
 const PARAMETER_CHARS_MAX: usize = 64;
 
@@ -26,38 +30,51 @@ pub(super) struct Answerer {
     shard: Shard,
     keys: Keys,
     apps: BTreeSet<String>,
+    log: AccessLog,
 }
+
+/// Where a request comes from, among its extensions.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer(pub(super) SocketAddr);
 
 impl Answerer {
     pub(super) fn new(shard: Shard, keys: Keys, config: &Config) -> Self {
-        Self { shard, keys, apps: config.apps.keys().cloned().collect() }
+        Self { shard, keys, apps: config.apps.keys().cloned().collect(), log: AccessLog::default() }
     }
 
     /// Answers a request for an action. Never fails: what goes wrong is in the envelope.
     pub(super) async fn answer(&self, request: Request<Body>) -> Response {
         let query = Query::parse(request.uri().query().unwrap_or_default());
-        let shown = |name| {
-            let value = query.get(name).unwrap_or_default();
-            value.chars().take(PARAMETER_CHARS_MAX).collect::<String>()
+        let method = method(&request);
+        let route = method.and_then(|method| Route::find(method, request.uri().path()));
+        let metadata = match &route {
+            Some(route) => Metadata::new(request_id(), route.action.name(), route.action.version()),
+            None => {
+                let shown = |name| {
+                    let value = query.get(name).unwrap_or_default();
+                    value.chars().take(PARAMETER_CHARS_MAX).collect::<String>()
+                };
+                Metadata::new(request_id(), &shown("Action"), &shown("Version"))
+            }
         };
-        let metadata = Metadata::new(request_id(), &shown("Action"), &shown("Version"));
-        let mut asked = Asked { metadata, key: None };
-        let done = self.carry_out(request, &query, &mut asked).await;
+        let peer = request.extensions().get().map(|Peer(address)| *address);
+        let mut asked = Asked { route, metadata, peer, key: None, call: None };
+        let done = self.carry_out(request, method, &query, &mut asked).await;
+        asked.metadata.error = done.as_ref().err().map(Into::into);
+        self.log.write(&asked);
         asked.finish(done)
     }
 
     async fn carry_out(
         &self,
         request: Request<Body>,
+        method: Option<Method>,
         query: &Query,
         asked: &mut Asked,
     ) -> Result<Given, Error> {
         let (head, body) = request.into_parts();
-        let method = match head.method {
-            axum::http::Method::GET => Method::Get,
-            axum::http::Method::POST => Method::Post,
-            _ => return Err(no_such_action("actions are asked for with GET or POST")),
-        };
+        let method =
+            method.ok_or_else(|| no_such_action("actions are asked for with GET or POST"))?;
         let authorization = head.headers.get(header::AUTHORIZATION);
         let claim =
             self.keys.find(authorization.map(|value| value.to_str().unwrap_or_default()))?;
@@ -70,20 +87,17 @@ impl Answerer {
         claim.check(&parts, unix_now())?;
         asked.key = Some(claim.key().name.clone());
 
-        let parameter = |name: &str| {
-            let missing =
-                || Error::new(ErrorCode::MissingParameter, format!("{name} is not there"));
-            query.get(name).filter(|value| !value.is_empty()).ok_or_else(missing)
+        let call = match &asked.route {
+            Some(route) => route.parse(query, &body)?,
+            None if path == ACTIONS_PATH => Call::parse(find_action(method, query)?, query, &body)?,
+            None => {
+                let message = "there is no such path, or not with this method: /docs has them all";
+                return Err(no_such_action(message));
+            }
         };
-        let (name, version) = (parameter("Action")?, parameter("Version")?);
-        let action = Action::find(name, version)
-            .ok_or_else(|| no_such_action("there is no action of this name in this version"))?;
-        if action.method() != method {
-            return Err(no_such_action("this action is asked for with the other of GET and POST"));
-        }
-        let call = Call::parse(action, query, &body)?;
-        self.may(&claim, &call)?;
-        run(&self.shard, call)
+        let call = asked.call.insert(call);
+        self.may(&claim, call)?;
+        run(&self.shard, call.clone())
     }
 
     fn may(&self, claim: &Claim<'_>, call: &Call) -> Result<(), Error> {
@@ -101,32 +115,48 @@ impl Answerer {
 }
 
 /// A request on its way to its answer.
-struct Asked {
-    metadata: Metadata,
-    /// Once it is known.
-    key: Option<String>,
+pub(super) struct Asked {
+    route: Option<Route>,
+    pub(super) metadata: Metadata,
+    pub(super) peer: Option<SocketAddr>,
+    /// Once it has shown that it has it.
+    pub(super) key: Option<String>,
+    /// Once it is read.
+    pub(super) call: Option<Call>,
 }
 
 impl Asked {
     fn finish(self, done: Result<Given, Error>) -> Response {
-        let Self { mut metadata, key } = self;
         let (status, result) = match done {
             Ok(given) => (200, Some(given)),
-            Err(error) => {
-                metadata.error = Some((&error).into());
-                (error.code.status(), None)
-            }
+            Err(error) => (error.code.status(), None),
         };
-        let code = metadata.error.as_ref().map(|error| error.code.as_str());
-        let (request, action) = (&metadata.request_id, &metadata.action);
-        // What was asked for with a good key is worth a line; a stranger cannot fill the log.
-        match key {
-            Some(key) => tracing::info!(request, action = ?action, key, status, code, "OpenAPI"),
-            None => tracing::debug!(request, action = ?action, status, code, "OpenAPI, refused"),
-        }
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        (status, Json(Envelope { response_metadata: metadata, result })).into_response()
+        (status, Json(Envelope { response_metadata: self.metadata, result })).into_response()
     }
+}
+
+fn method(request: &Request<Body>) -> Option<Method> {
+    match *request.method() {
+        axum::http::Method::GET => Some(Method::Get),
+        axum::http::Method::POST => Some(Method::Post),
+        _ => None,
+    }
+}
+
+/// The action that the query names.
+fn find_action(method: Method, query: &Query) -> Result<Action, Error> {
+    let parameter = |name: &str| {
+        let missing = || Error::new(ErrorCode::MissingParameter, format!("{name} is not there"));
+        query.get(name).filter(|value| !value.is_empty()).ok_or_else(missing)
+    };
+    let (name, version) = (parameter("Action")?, parameter("Version")?);
+    let action = Action::find(name, version)
+        .ok_or_else(|| no_such_action("there is no action of this name in this version"))?;
+    if action.method() != method {
+        return Err(no_such_action("this action is asked for with the other of GET and POST"));
+    }
+    Ok(action)
 }
 
 async fn read(body: Body) -> Result<Bytes, Error> {

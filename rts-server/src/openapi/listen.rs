@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::http::header;
 use axum::response::{Html, Json};
 use axum::routing::{any, get};
+use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::answer::Answerer;
+use super::answer::{Answerer, Peer};
 use super::keys::Keys;
 use super::page::page;
 use crate::config::Config;
@@ -70,8 +70,9 @@ impl Listener {
             let place = Arc::clone(&places).acquire_owned().await;
             while connections.try_join_next().is_some() {}
             match self.listener.accept().await {
-                Ok((stream, _)) => {
-                    let connection = serve_connection(stream, self.router.clone());
+                Ok((stream, peer)) => {
+                    let router = self.router.clone().layer(Extension(Peer(peer)));
+                    let connection = serve_connection(stream, router);
                     connections.spawn(async move {
                         connection.await;
                         drop(place);
@@ -109,8 +110,10 @@ fn router(answerer: Arc<Answerer>) -> Router {
         let answerer = Arc::clone(&answerer);
         async move { answerer.answer(request).await }
     };
+    let answer = any(answer);
     Router::new()
-        .route("/", any(answer))
+        .route("/", answer.clone())
+        .route("/v1/{*path}", answer)
         .route("/health", get(async || Json(serde_json::json!({"status": "ok"}))))
         .route("/openapi.json", get(async || Json(document)))
         .route(

@@ -1,5 +1,6 @@
 //! The OpenAPI's listener: HTTP in, commands of the server core out.
 
+mod access_log;
 mod answer;
 mod keys;
 mod listen;

@@ -36,14 +36,18 @@ pub(super) fn page(document: &Value) -> String {
             method.to_ascii_uppercase(),
             escape(path)
         );
+        let _ = write!(out, "<p>{}</p>", text(&operation["description"]));
         let body = &operation["requestBody"]["content"]["application/json"]["schema"];
+        let body = resolve(document, body);
         if body.is_object() {
             let _ = write!(out, "<p>{}</p>", text(&body["description"]));
             fields(&mut out, document, body);
         }
         for parameter in operation["parameters"].as_array().into_iter().flatten() {
-            let name = text(&parameter["name"]);
-            let _ = write!(out, "<p>Parameter of the query: <code>{name}</code>, needed</p>");
+            let (name, place) = (text(&parameter["name"]), text(&parameter["in"]));
+            let needed = if parameter["required"] == true { ", needed" } else { "" };
+            let what = text(&parameter["description"]);
+            let _ = write!(out, "<p>In the {place}{needed}: <code>{name}</code>. {what}</p>");
         }
         let answer = &operation["responses"]["200"]["content"]["application/json"]["schema"];
         out.push_str("<h3>Result</h3>");
@@ -101,9 +105,7 @@ fn kind(document: &Value, field: &Value) -> String {
 
 /// What stands under `Result` in an envelope.
 fn result_of<'a>(document: &'a Value, envelope: &'a Value) -> &'a Value {
-    let result = &envelope["properties"]["Result"];
-    let objects = alternatives(result).map(|other| resolve(document, other));
-    objects.filter(|other| other["properties"].is_object()).last().unwrap_or(result)
+    resolve(document, &resolve(document, envelope)["properties"]["Result"])
 }
 
 fn alternatives(schema: &Value) -> impl Iterator<Item = &Value> {

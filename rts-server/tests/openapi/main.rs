@@ -3,4 +3,5 @@
 mod actions;
 mod errors;
 mod http;
+mod paths;
 mod support;

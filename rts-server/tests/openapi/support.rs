@@ -216,7 +216,7 @@ async fn next(events: &mut Events) -> Event {
     event.expect("something happens").expect("the engine goes on")
 }
 
-fn unix_now() -> u64 {
+pub(crate) fn unix_now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs()
 }
 

@@ -1,0 +1,56 @@
+//! A line for each request: whose it is, what it asks for, and what became of it.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use rts_openapi::ErrorCode;
+use rts_transport_tokio::Thinning;
+use tracing::field::{debug, display};
+
+use super::answer::Asked;
+
+/// Lines have the target `rts::openapi`. No message, key or secret is in one.
+#[derive(Default)]
+pub(super) struct AccessLog {
+    /// Of those who have shown no key: strangers cannot fill the log.
+    strangers: Mutex<Thinning>,
+}
+
+impl AccessLog {
+    pub(super) fn write(&self, asked: &Asked) {
+        let metadata = &asked.metadata;
+        let error = metadata.error.as_ref();
+        let code = error.map_or("done", |error| error.code.as_str());
+        // What is wrong with a body may be said with a part of it.
+        let tellable = error.filter(|error| error.code != ErrorCode::Unmarshal.name());
+        let why = tellable.map(|error| error.message.as_str());
+        let (request, action) = (&metadata.request_id, &metadata.action);
+        let address = asked.peer.map(display);
+        let Some(key) = &asked.key else {
+            let mut strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
+            let left_out = strangers.take(asked.peer.map(|peer| peer.ip()), Instant::now());
+            drop(strangers);
+            if let Some(left_out) = left_out {
+                let left_out = (left_out > 0).then_some(left_out);
+                tracing::info!(
+                    target: "rts::openapi",
+                    address, request, ?action, code, why, left_out,
+                    "OpenAPI refused"
+                );
+            }
+            return;
+        };
+        let command = asked.call.as_ref().map(|call| &call.command);
+        let app = asked.call.as_ref().map(|call| display(&call.app_id));
+        let room = command.and_then(|command| command.room()).map(display);
+        let users = command.map_or(&[][..], |command| command.users());
+        let user = users.first().map(display);
+        let more_users = users.len().checked_sub(2).map(|more| more + 1);
+        let interval = command.and_then(|command| command.interval()).map(debug);
+        tracing::info!(
+            target: "rts::openapi",
+            address, key, request, ?action, app, room, user, more_users, interval, code, why,
+            "OpenAPI"
+        );
+    }
+}
