@@ -185,6 +185,18 @@ fn a_network_is_written_with_nothing_behind_its_prefix() {
     }
 }
 
+/// The networks of an operator.
+const LISTED: [&str; 2] = ["10.1.0.0/16", "fd00:1::/32"];
+
+/// Any address, and often one at an edge of what is not public or of what is listed.
+fn interesting_v4() -> impl Strategy<Value = Ipv4Addr> {
+    let edges = NOT_PUBLIC.into_iter().flat_map(|(first, last)| [first, last]);
+    let edges: Vec<&str> = edges.chain(["10.1.0.0", "10.1.255.255"]).collect();
+    let beside = (prop::sample::select(edges), -2_i32..=2)
+        .prop_map(|(edge, step)| Ipv4Addr::from(u32::from(v4(edge)).wrapping_add_signed(step)));
+    prop_oneof![any::<u32>().prop_map(Ipv4Addr::from), beside]
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -194,13 +206,33 @@ proptest! {
         prop_assert_eq!(is_public(ip.into()), expected(ip));
     }
 
+    /// By the table above and by the operator's networks as ranges, which are all that this test knows.
     #[test]
-    fn what_is_vetted_is_public_or_listed(bits in any::<u128>(), port in any::<u16>()) {
-        let address = SocketAddr::new(IpAddr::V6(bits.into()), port);
-        let vetted = AddressPolicy::default().vet(&[address]);
-        prop_assert_eq!(vetted.is_ok(), is_public(address.ip()));
-        if let Ok(vetted) = vetted {
-            prop_assert_eq!(vetted[0].address(), address);
+    fn what_is_vetted_is_public_or_listed(ip in interesting_v4(), port in any::<u16>()) {
+        let policy = AddressPolicy::new(LISTED).expect("networks");
+        let listed = v4("10.1.0.0")..=v4("10.1.255.255");
+        for form in [IpAddr::V4(ip), IpAddr::V6(ip.to_ipv6_mapped())] {
+            let address = SocketAddr::new(form, port);
+            let vetted = policy.vet(&[address]);
+            prop_assert_eq!(vetted.is_ok(), expected(ip) || listed.contains(&ip), "{}", form);
+            prop_assert!(vetted.is_err() || vetted.unwrap()[0].address() == address);
         }
+        for form in wrapped(ip).into_iter().skip(1) {
+            // Listed is what the operator wrote, and no other form of it.
+            let vetted = policy.vet(&[SocketAddr::new(form.into(), port)]);
+            prop_assert_eq!(vetted.is_ok(), expected(ip), "{}", form);
+        }
+    }
+
+    /// Of IPv6, 2000::/3 is given out to hosts, and nothing else.
+    #[test]
+    fn no_address_outside_of_what_is_given_out_is_vetted(bits in any::<u128>(), port in any::<u16>()) {
+        let ip = Ipv6Addr::from(bits);
+        let policy = AddressPolicy::new(LISTED).expect("networks");
+        let is_given_out = (0x2000..0x4000).contains(&ip.segments()[0]);
+        let is_listed = (0xfd00_0001_0000_0000..0xfd00_0002_0000_0000).contains(&((bits >> 64) as u64));
+        let is_vetted = policy.vet(&[SocketAddr::new(ip.into(), port)]).is_ok();
+        prop_assert!(is_given_out || is_listed || !is_vetted || bits >> 32 == 0x64_ff9b << 64, "{}", ip);
+        prop_assert!(!is_listed || is_vetted, "{}", ip);
     }
 }

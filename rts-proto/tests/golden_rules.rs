@@ -12,7 +12,7 @@ use std::time::Duration;
 use document::document;
 use rts_proto::client::Parameters;
 use rts_proto::limits::*;
-use rts_proto::{CloseCode, Retry, UserId};
+use rts_proto::{AppId, BusinessId, CloseCode, Retry, RoomId, UserId};
 
 /// Every `§n.m` and `§n` in a text.
 fn cited(text: &str) -> BTreeSet<String> {
@@ -242,9 +242,27 @@ fn the_table_of_close_codes_is_the_enum() {
     assert_eq!(CloseCode::from_code(15), CloseCode::BadFrame);
 }
 
-/// §1.6 gives a length that the limits give too.
+/// §1.6, for each kind of id: how long it may be, and which bytes it may have.
 #[test]
-fn ids_have_the_length_that_the_limits_say() {
-    assert!(UserId::new(&"a".repeat(ID_BYTES_MAX)).is_ok());
-    assert!(UserId::new(&"a".repeat(ID_BYTES_MAX + 1)).is_err());
+fn ids_have_their_lengths_and_their_alphabets() {
+    type Accepts = fn(&str) -> bool;
+    let kinds: [(Accepts, _, _, &str); 4] = [
+        (|text| UserId::new(text).is_ok(), 1, 128, "_@-."),
+        (|text| BusinessId::new(text).is_ok(), 1, 128, "_@-."),
+        (|text| RoomId::new(text).is_ok(), 1, 128, "_@-"),
+        (|text| AppId::new(text).is_ok(), 24, 24, ""),
+    ];
+    for (accepts, shortest, longest, signs) in kinds {
+        for (len, is_id) in
+            [(shortest - 1, false), (shortest, true), (longest, true), (longest + 1, false)]
+        {
+            assert_eq!(accepts(&"a".repeat(len)), is_id, "{len} bytes, with {signs:?}");
+        }
+        for byte in 0..=u8::MAX {
+            let character = char::from(byte);
+            let is_in = character.is_ascii_alphanumeric() || signs.contains(character);
+            let text = format!("{}{character}", "a".repeat(shortest.max(2) - 1));
+            assert_eq!(accepts(&text), is_in, "{text:?}, with {signs:?}");
+        }
+    }
 }

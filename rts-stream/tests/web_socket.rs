@@ -2,8 +2,11 @@
 
 mod support;
 
-use rts_stream::{Acceptor, End, LayerError, MESSAGE_BYTES_MAX, Origins, WebSocketError};
+use rts_stream::{Acceptor, End, LayerError, Origins, WebSocketError};
 use support::{Pair, Side, both};
+
+/// The number of §12.7.
+const MESSAGE_BYTES_MAX: u64 = 131_072;
 
 const REQUEST: &str = "GET / HTTP/1.1\r\n\
     Host: localhost\r\n\

@@ -1,5 +1,5 @@
-//! `docs/assurance.md` is the ledger of what is proved: every rule of the protocol is in it, and every test that it names
-//! exists.
+//! `docs/assurance.md` is the ledger of what is proved: every rule of the protocol is in it, every test that it names
+//! exists, and every row has a mutation in `tests/ledger/` that breaks it, for `tests/ledger/check.py` to try.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -29,6 +29,79 @@ fn rows(ledger: &str, heading: &str) -> Vec<Vec<String>> {
         .collect()
 }
 
+/// What each row is about, which may be several laws, and its tests.
+fn proofs(ledger: &str) -> Vec<(Vec<String>, BTreeSet<String>)> {
+    let headings = ["Rules of the protocol", "Laws of the system"];
+    let all = headings.into_iter().flat_map(|heading| rows(ledger, heading));
+    all.map(|cells| {
+        let about = cells[0].split(' ').map(str::to_owned).collect();
+        let tests = cells.last().expect("a cell").split("<br>");
+        (about, tests.map(|test| test.trim_matches('`').to_owned()).collect())
+    })
+    .collect()
+}
+
+/// One change that breaks a row, as `tests/ledger/check.py` reads it.
+struct Mutation {
+    row: String,
+    file: String,
+    find: String,
+    replace: String,
+    tests: Vec<String>,
+}
+
+fn mutations() -> Vec<Mutation> {
+    let folder = fs::read_dir(root().join("tests/ledger")).expect("the mutations");
+    let paths = folder.map(|entry| entry.expect("readable").path());
+    let files = paths.filter(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    files.flat_map(|path| in_file(&path)).collect()
+}
+
+fn in_file(path: &Path) -> Vec<Mutation> {
+    let text = fs::read_to_string(path).expect("readable");
+    let table: toml::Table = text.parse().unwrap_or_else(|error| panic!("{path:?}: {error}"));
+    let list = table["mutation"].as_array().expect("a list").iter();
+    list.map(|entry| {
+        let text = |key: &str| entry[key].as_str().expect("a text").to_owned();
+        assert!(!text("breaks").is_empty(), "{entry}");
+        let tests = entry["tests"].as_array().expect("a list").iter();
+        Mutation {
+            row: text("row"),
+            file: text("file"),
+            find: text("find"),
+            replace: text("replace"),
+            tests: tests.map(|test| test.as_str().expect("a text").to_owned()).collect(),
+        }
+    })
+    .collect()
+}
+
+#[test]
+fn every_row_has_a_mutation_that_can_be_made_and_names_tests_of_its_row() {
+    let proofs = proofs(&document("assurance.md"));
+    let mutations = mutations();
+    for Mutation { row, file, find, replace, tests } in &mutations {
+        let proof = proofs.iter().find(|(about, _)| about.contains(row));
+        let (_, of_row) = proof.unwrap_or_else(|| panic!("{row}: the ledger has no such row"));
+        assert!(!tests.is_empty(), "{row}: a mutation that nothing has to notice");
+        for test in tests {
+            assert!(of_row.contains(test), "{row}: the ledger's row does not name {test}");
+        }
+        let code = fs::read_to_string(root().join(file));
+        let code = code.unwrap_or_else(|error| panic!("{row}: {file}: {error}"));
+        let count = code.matches(find.as_str()).count();
+        assert_eq!(count, 1, "{row}: {file} is to have this once, mend the mutation: {find}");
+        assert_ne!(find, replace, "{row}");
+    }
+    for (about, _) in proofs {
+        let is_broken = mutations.iter().any(|mutation| about.contains(&mutation.row));
+        assert!(
+            is_broken,
+            "{about:?} has no mutation in tests/ledger/: add one, and see it noticed"
+        );
+    }
+}
+
 #[test]
 fn every_rule_of_the_protocol_is_in_the_ledger_with_a_test() {
     let rows = rows(&document("assurance.md"), "Rules of the protocol");
@@ -41,17 +114,14 @@ fn every_rule_of_the_protocol_is_in_the_ledger_with_a_test() {
 fn every_test_that_the_ledger_names_exists() {
     let ledger = document("assurance.md");
     let mut named = 0;
-    for heading in ["Rules of the protocol", "Laws of the system"] {
-        for cells in rows(&ledger, heading) {
-            let tests = cells.last().expect("a cell").split("<br>");
-            for test in tests.map(|test| test.trim_matches('`')) {
-                let (file, name) = test.split_once("::").unwrap_or((test, ""));
-                let code = fs::read_to_string(root().join(file));
-                let code = code.unwrap_or_else(|error| panic!("{test}: {error}"));
-                let is_there = name.is_empty() || code.contains(&format!("fn {name}("));
-                assert!(is_there, "{file} has no test {name}");
-                named += 1;
-            }
+    for (_, tests) in proofs(&ledger) {
+        for test in tests {
+            let (file, name) = test.split_once("::").unwrap_or((&test, ""));
+            let code = fs::read_to_string(root().join(file));
+            let code = code.unwrap_or_else(|error| panic!("{test}: {error}"));
+            let is_there = name.is_empty() || code.contains(&format!("fn {name}("));
+            assert!(is_there, "{file} has no test {name}");
+            named += 1;
         }
     }
     assert!(named > 80, "{named} tests are named");

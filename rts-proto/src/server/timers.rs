@@ -106,7 +106,8 @@ impl Server {
     fn grace_due(&mut self, now: Instant, number: SessionNumber) {
         let Some(session) = self.sessions.get_mut(number) else { return };
         let over_at = session.last_heard + self.config.session_grace;
-        if over_at > now {
+        // Also when that has come meanwhile: sessions end in the order of their ends, however late that is looked at.
+        if over_at > session.grace_at {
             session.grace_at = over_at;
             self.due.insert((over_at, Due::SessionGrace(number)));
             return;

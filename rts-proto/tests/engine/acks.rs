@@ -3,13 +3,17 @@
 use std::time::Duration;
 
 use rts_proto::client::Input;
-use rts_proto::limits::{ACK_BYTES_MAX, ACK_DELAY, ACK_FRAMES_MAX, STATUS_QUERIES_PER_SECOND};
+use rts_proto::limits::STATUS_QUERIES_PER_SECOND;
 use rts_proto::wire::{Accepted, Frame};
 use rts_proto::{Disconnect, MessageConfig, MessageId, Payload, ProtocolError, SendCode, UserId};
 
 use crate::support::{Stage, session};
 
 const MOMENT: Duration = Duration::from_micros(1);
+/// The numbers of §4.4: the delay may be 500 ms, and is half of that.
+const ACK_DELAY: Duration = Duration::from_millis(250);
+const ACK_FRAMES_MAX: u64 = 64;
+const ACK_BYTES_MAX: usize = 131_072;
 
 /// Texts of the messages among what was said.
 fn texts(frames: &[Frame]) -> Vec<&str> {

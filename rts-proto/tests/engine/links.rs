@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use rts_proto::client::{Event, Input, RoomEvent};
 use rts_proto::wire::{Accepted, Frame};
-use rts_proto::{CloseCode, ConnectionState, LoginCode, RoomState};
+use rts_proto::{CloseCode, ConnectionState, Disconnect, LoginCode, ProtocolError, RoomState};
 
 use crate::support::{Stage, close, session};
 
@@ -110,5 +110,36 @@ fn a_login_over_another_link_shows_the_claim_of_its_session() {
         let mut stage = Stage::accepted(Accepted { claim, ..session(1) });
         let Frame::Login(login) = stage.cut() else { panic!("it logs in") };
         assert_eq!((login.claim, login.resume.is_some()), (claim, true));
+    }
+}
+
+#[test]
+fn who_has_said_nothing_for_5_seconds_says_ping() {
+    let moment = Duration::from_micros(1);
+    let mut stage = Stage::logged_in();
+    for _ in 0..2 {
+        stage.pass(Duration::from_secs(5) - moment);
+        assert_eq!(stage.said(), []);
+        stage.pass(moment);
+        assert_eq!(stage.said(), [Frame::Ping]);
+        stage.hears(Frame::Pong);
+    }
+}
+
+/// §1.2, in the protocol's own numbers. The length alone is enough to refuse a frame.
+#[test]
+fn a_frame_of_the_server_has_4096_bytes_at_most_before_the_login_and_66048_afterwards() {
+    // 4,096 and 4,097, 66,048 and 66,049.
+    for (length, max, logged_in) in [
+        (&[0x80, 0x20][..], 4_096, false),
+        (&[0x81, 0x20], 4_096, false),
+        (&[0x80, 0x84, 0x04], 66_048, true),
+        (&[0x81, 0x84, 0x04], 66_048, true),
+    ] {
+        let mut stage = if logged_in { Stage::logged_in() } else { Stage::new() };
+        stage.input(Input::Received(stage.link, Bytes::from_static(length)));
+        let too_large = ProtocolError::FrameTooLarge { len: max as u64 + 1, max };
+        let why = (length[0] == 0x81).then_some(Disconnect::PeerMisbehaved(too_large));
+        assert_eq!(stage.engine.last_disconnect(), why, "{length:?}");
     }
 }

@@ -4,10 +4,14 @@ use std::time::Duration;
 
 use crate::support::{Shard, delivery, login, message};
 use bytes::Bytes;
-use rts_proto::limits::{ACK_BYTES_MAX, ACK_DELAY, ACK_FRAMES_MAX};
 use rts_proto::server::Config;
 use rts_proto::wire::Frame;
 use rts_proto::{LinkId, MessageConfig, MessageId, Payload, RoomId, SendCode};
+
+/// The numbers of §4.4: the delay may be 500 ms, and is half of that.
+const ACK_DELAY: Duration = Duration::from_millis(250);
+const ACK_FRAMES_MAX: u64 = 64;
+const ACK_BYTES_MAX: usize = 131_072;
 
 /// Alice on her link, and bob, who does not acknowledge by himself, on his.
 fn shard() -> (Shard, LinkId, LinkId) {

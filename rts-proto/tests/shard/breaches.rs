@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use rts_proto::limits::{SERVER_WINDOW_FRAMES_MAX, SESSION_GRACE, WINDOW_BYTES_MAX};
 use rts_proto::server::{Config, Input};
 use rts_proto::wire::{Frame, LoginAnswer, SetServerParams};
 use rts_proto::{
@@ -13,6 +12,11 @@ use rts_proto::{
 
 use crate::document;
 use crate::support::{HELLO, Shard, delivery, key, login, message, resume, user};
+
+/// The numbers of §4.6 and §3.6.
+const SERVER_WINDOW_FRAMES_MAX: usize = 4_096;
+const WINDOW_BYTES_MAX: usize = 1_048_576;
+const SESSION_GRACE: Duration = Duration::from_secs(30);
 
 fn without_rates() -> Shard {
     Shard::new(Config {

@@ -1,6 +1,7 @@
 //! The server core, frame by frame: what a client that keeps the rules, or does not, gets for it.
 
 mod acks;
+mod bounds;
 mod breaches;
 mod bundles;
 mod claims;

@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use rts_proto::limits::{JOINS_BURST_MIN, LOGINS_PER_SECOND, LOGINS_WAITING_MAX};
 use rts_proto::server::{Config, Input};
 use rts_proto::wire::{Frame, LoginAnswer, SetServerParams};
 use rts_proto::{
@@ -13,6 +12,11 @@ use rts_proto::{
 };
 
 use crate::support::{Shard, login, message, resume, user};
+
+/// The numbers of §8.1 and §8.3.
+const JOINS_BURST_MIN: u32 = 256;
+const LOGINS_PER_SECOND: u32 = 5;
+const LOGINS_WAITING_MAX: usize = 5;
 
 /// The worth of one entered room.
 const A_JOIN: Duration = Duration::from_millis(1_000 / 20);

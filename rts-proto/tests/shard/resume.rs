@@ -82,7 +82,6 @@ fn nobody_else_resumes_a_session_and_no_count_that_cannot_be_served() {
     attempts.push(Login { uid: crate::support::user("bob"), ..good.clone() });
     let other_app = AppId::new(&APP.replace('1', "2")).expect("well formed");
     attempts.push(Login { app_id: other_app, ..good.clone() });
-    attempts.push(resume("bob", &Accepted { key: key(99), ..alice.clone() }, 0));
     for attempt in attempts {
         let (_, accepted) = shard.log_in(attempt);
         assert!(!accepted.resumed);
@@ -92,6 +91,24 @@ fn nobody_else_resumes_a_session_and_no_count_that_cannot_be_served() {
     assert!(resumed.resumed);
     let (_, too_many) = shard.log_in(resume("alice", &resumed, 1));
     assert!(!too_many.resumed, "one frame more than was sent");
+}
+
+#[test]
+fn no_other_key_resumes_a_session() {
+    // Nothing like it, and one bit off in each byte.
+    let (_, good) = shard().log_in(login("alice"));
+    let one_bit_off = (0..16).map(|byte| {
+        let mut wrong = good.key;
+        wrong.0[byte] ^= 1 << (byte % 8);
+        wrong
+    });
+    for wrong in one_bit_off.chain([key(0), key(99)]) {
+        let mut shard = shard();
+        let (_, alice) = shard.log_in(login("alice"));
+        assert_eq!(alice.key, good.key);
+        let (_, accepted) = shard.log_in(resume("alice", &Accepted { key: wrong, ..alice }, 0));
+        assert!(!accepted.resumed, "{:?}", wrong.0);
+    }
 }
 
 #[test]
@@ -337,7 +354,9 @@ fn nothing_secret_is_shown_by_debug() {
     shard.say(bob, message(1, "bob", SECRET));
     let token = Bytes::from_static(SECRET.as_bytes());
     let link = shard.link();
-    shard.say(link, Frame::Login(Login { token, ..login("alice") }));
+    let login = Login { token, ..login("alice") };
+    shown.push_str(&format!("{login:?}"));
+    shard.say(link, Frame::Login(login));
     let mut half = message(2, "bob", SECRET).encode();
     half.truncate(half.len() - 1);
     shard.say_bytes(bob, half);

@@ -1,13 +1,19 @@
 //! Rooms, frame by frame: how many there may be, and who is told. Section 6 of the protocol.
 
+use std::time::Duration;
+
 use crate::support::{Shard, login, user};
 use bytes::Bytes;
-use rts_proto::limits::{NOTICE_MEMBERS_MAX, ROOMS_PER_USER_MAX, SESSION_GRACE};
 use rts_proto::server::Config;
 use rts_proto::wire::Frame;
 use rts_proto::{
     BroadcastCode, BusinessId, LeaveReason, LinkId, MessageId, Payload, RoomId, RoomState,
 };
+
+/// The numbers of §6.2 and §6.7.
+const ROOMS_PER_USER_MAX: usize = 128;
+const NOTICE_MEMBERS_MAX: usize = 500;
+const SESSION_GRACE: Duration = Duration::from_secs(30);
 
 fn room(id: &str) -> RoomId {
     RoomId::new(id).expect("well formed")
@@ -180,4 +186,64 @@ fn answers_bring_back_the_ticket_and_a_business_id_changes_nothing() {
         shard.say(alice, Frame::Leave { room: room("room"), ticket: ticket + 1 });
         assert_eq!(shard.hear(alice)[1..], [Frame::LeaveAnswer { ticket: ticket + 1 }]);
     }
+}
+
+#[test]
+fn a_broadcast_reaches_every_other_member_and_who_is_no_member_broadcasts_nothing() {
+    let mut shard = Shard::new(Config::default());
+    let links = ["alice", "bob", "carol"].map(|uid| shard.log_in(login(uid)).0);
+    for link in links {
+        join(&mut shard, link, "room");
+    }
+    let (stranger, _) = shard.log_in(login("dave"));
+    for link in links {
+        shard.hear(link);
+    }
+    assert_eq!(broadcast(&mut shard, stranger, "room"), BroadcastCode::NotInRoom);
+    assert_eq!(broadcast(&mut shard, links[0], "room"), BroadcastCode::Ok);
+    assert_eq!(told(&mut shard, links[0]), []);
+    for link in &links[1..] {
+        let heard = Frame::RoomDelivery {
+            from: user("alice"),
+            room: room("room"),
+            payload: Payload::binary(Bytes::from_static(b"x")),
+        };
+        assert_eq!(told(&mut shard, *link), [heard]);
+    }
+}
+
+#[test]
+fn a_leave_is_answered_behind_the_results_of_what_was_said_before_it() {
+    let mut shard = Shard::new(Config::default());
+    let (alice, _) = shard.log_in(login("alice"));
+    join(&mut shard, alice, "room");
+    // In one burst.
+    let payload = Payload::binary(Bytes::from_static(b"x"));
+    shard.say(alice, Frame::Broadcast { id: MessageId(7), room: room("room"), payload });
+    shard.say(alice, Frame::Leave { room: room("room"), ticket: 2 });
+    let (code, ids) = (BroadcastCode::Ok, vec![MessageId(7)]);
+    let results = Frame::BroadcastResults { room: room("room"), code, ids };
+    assert_eq!(told(&mut shard, alice), [results, Frame::LeaveAnswer { ticket: 2 }]);
+}
+
+/// §6.9: what is left of the old session's 30 s counts from its last byte, and not from its end.
+#[test]
+fn a_membership_waits_for_the_next_login_until_30_seconds_after_the_last_byte() {
+    let moment = Duration::from_micros(1);
+    let mut shard = Shard::new(Config::default());
+    let (alice, _) = shard.log_in(login("alice"));
+    let (bob, _) = shard.log_in(login("bob"));
+    for link in [alice, bob] {
+        join(&mut shard, link, "room");
+    }
+    shard.wait(Duration::from_secs(10));
+    shard.log_in(login("alice"));
+    shard.say(bob, Frame::Ping);
+    shard.hear(bob);
+    shard.wait(Duration::from_secs(20) - moment);
+    assert_eq!(told(&mut shard, bob), []);
+    shard.wait(moment);
+    let left =
+        Frame::MemberLeft { room: room("room"), uid: user("alice"), reason: LeaveReason::Dropped };
+    assert_eq!(told(&mut shard, bob), [left]);
 }

@@ -3,12 +3,17 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use rts_proto::limits::{CLIENT_WINDOW_FRAMES_MAX, UNRELIABLE_MARK_BYTES};
-use rts_proto::server::Config;
-use rts_proto::wire::Frame;
-use rts_proto::{CloseCode, LinkId, MessageConfig, MessageId, OnlineStatus, Payload, SendCode};
+use rts_proto::server::{Config, Input};
+use rts_proto::wire::{Frame, SetServerParams};
+use rts_proto::{
+    CloseCode, LinkId, MessageConfig, MessageId, OnlineStatus, Payload, SendCode, TargetId,
+};
 
 use crate::support::{Shard, login, message};
+
+/// The numbers of §4.6 and §5.6.
+const CLIENT_WINDOW_FRAMES_MAX: usize = 1_024;
+const UNRELIABLE_MARK_BYTES: usize = 262_144;
 
 fn without_rates() -> Shard {
     let config = Config { sends_per_second: 0, status_queries_per_second: 0, ..Config::default() };
@@ -118,4 +123,99 @@ fn unreliable_messages_wait_for_nobody_who_is_behind() {
     assert_eq!(result(&mut shard, alice, Payload::text("x"), MessageConfig::ReliableOrdered), None);
     let above = result(&mut shard, alice, Payload::text("x"), unreliable);
     assert_eq!(above, Some(SendCode::Broken));
+}
+
+/// §5.3, where the sender's own engine would say it too: other clients rely on the server.
+#[test]
+fn results_say_why_a_message_went_nowhere() {
+    let system = crate::support::user("system");
+    let config =
+        Config { reserved_uids: [system].into(), sends_per_second: 4, ..Config::default() };
+    let mut shard = Shard::new(config);
+    let (alice, _) = shard.log_in(login("alice"));
+    for (to, code) in [
+        ("not a uid", SendCode::ReceiverNotFound),
+        ("", SendCode::ReceiverNotFound),
+        ("system", SendCode::ReceiverNotFound),
+        ("nobody", SendCode::ReceiverNotLoggedIn),
+        ("nobody", SendCode::OverRate),
+    ] {
+        shard.say(alice, message(1, to, "hi"));
+        let heard = shard.hear(alice);
+        let results = Frame::SendResults { code, ids: vec![MessageId(1)] };
+        assert!(heard.contains(&results), "{to:?}: {heard:?}");
+    }
+}
+
+/// §7.2, likewise.
+#[test]
+fn an_id_that_no_user_can_have_is_offline() {
+    let mut shard = Shard::new(Config::default());
+    let (alice, _) = shard.log_in(login("alice"));
+    for (number, uid) in ["not a uid", "", "a".repeat(129).as_str()].into_iter().enumerate() {
+        let query = number as u64;
+        let uid = Bytes::copy_from_slice(uid.as_bytes());
+        shard.say(alice, Frame::StatusQuery { query, uid });
+        let answer = Frame::StatusAnswer { query, status: OnlineStatus::Offline };
+        assert!(shard.hear(alice).contains(&answer));
+    }
+}
+
+/// §11.5, where the sender's own engine would say it too.
+#[test]
+fn what_is_for_no_app_server_has_its_result_at_once() {
+    let mut shard = Shard::new(Config { server_sends_per_second: 1, ..Config::default() });
+    let (alice, _) = shard.log_in(login("alice"));
+    for code in [SendCode::NoServerParams, SendCode::OverRate] {
+        let id = MessageId(7);
+        shard.say(alice, Frame::ServerSend { id, payload: Payload::text("x") });
+        let result = Frame::ServerSendResult { id, code, reply: rts_proto::Reply::default() };
+        assert!(shard.hear(alice).contains(&result), "{code:?}");
+    }
+}
+
+/// §11.4, while earlier params are in force and the driver has not judged the later ones.
+#[test]
+fn a_message_waits_for_the_params_in_front_of_it() {
+    let mut shard = Shard::new(Config::default());
+    let (alice, _) = shard.log_in(login("alice"));
+    for target in [1, 2] {
+        let (signature, url) =
+            (Bytes::from_static(b"s"), Bytes::from_static(b"https://a.example/"));
+        shard
+            .say(alice, Frame::SetServerParams(SetServerParams { ticket: target, signature, url }));
+        let payload = Payload::text("x");
+        shard.say(alice, Frame::ServerSend { id: MessageId(target), payload });
+        let begun = |shard: &Shard| {
+            let stats = shard.server.stats();
+            (stats.posts_under_way, stats.posts_waiting)
+        };
+        let before = target as usize - 1;
+        assert_eq!(begun(&shard), (before, 1));
+        shard.input(Input::TargetChecked(TargetId(target), true));
+        assert_eq!(begun(&shard), (before + 1, 0));
+    }
+}
+
+#[test]
+fn sessions_end_in_the_order_of_their_ends_however_late_the_tick() {
+    let mut shard = Shard::new(Config::default());
+    let links = ["alice", "bob", "carol"].map(|uid| shard.log_in(login(uid)).0);
+    let room = rts_proto::RoomId::new("room").expect("well formed");
+    for link in links {
+        shard.say(link, Frame::Join { room: room.clone(), ticket: 1, business_id: None });
+    }
+    // Alice is heard later than bob, and carol later still.
+    for (link, seconds) in [(links[0], 2), (links[2], 18)] {
+        shard.wait(Duration::from_secs(seconds));
+        shard.say(link, Frame::Ping);
+        shard.hear(link);
+    }
+    shard.wait(Duration::from_secs(20));
+    let left = |frame| match frame {
+        Frame::MemberLeft { uid, .. } => Some(uid),
+        _ => None,
+    };
+    let gone: Vec<_> = shard.hear(links[2]).into_iter().filter_map(left).collect();
+    assert_eq!(gone, ["bob", "alice"].map(crate::support::user));
 }

@@ -3,10 +3,7 @@
 use std::time::Duration;
 
 use rts_proto::client::{Event, WarningCode};
-use rts_proto::limits::{
-    FRAME_BYTES_MAX, POST_TIMEOUT, POST_WAIT, POSTS_PER_APP_MAX, POSTS_PER_USER_MAX,
-    POSTS_WAITING_MAX, WINDOW_BYTES_MAX,
-};
+use rts_proto::limits::{FRAME_BYTES_MAX, WINDOW_BYTES_MAX};
 use rts_proto::server::Config;
 use rts_proto::{MessageConfig, Payload};
 use rts_testkit::{APP_SERVER_URL, Manner, World};
@@ -16,6 +13,13 @@ use rts_tests::without_rates;
 
 const ALICE: usize = 0;
 const BOB: usize = 1;
+
+/// The numbers of §8.1 and §8.2.
+const POST_TIMEOUT: Duration = Duration::from_secs(5);
+const POST_WAIT: Duration = Duration::from_secs(4);
+const POSTS_PER_USER_MAX: usize = 4;
+const POSTS_PER_APP_MAX: usize = 64;
+const POSTS_WAITING_MAX: usize = 256;
 
 /// Alice, with params in force.
 fn one() -> World {
@@ -107,6 +111,12 @@ fn a_message_right_behind_its_params_uses_them() {
     let shown: Vec<_> =
         world.app_server.posts.iter().map(|post| post.params.signature().to_owned()).collect();
     assert_eq!(shown, ["b", "c"]);
+    // The same while others are in force.
+    world.call(ALICE, |engine, now| engine.set_server_params(now, "d", APP_SERVER_URL));
+    world.send_to_server(ALICE, "with d");
+    world.run_for(seconds(1));
+    let last = world.app_server.posts.last().map(|post| post.params.signature().to_owned());
+    assert_eq!(last.as_deref(), Some("d"));
 }
 
 #[test]

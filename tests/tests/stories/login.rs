@@ -132,6 +132,8 @@ fn the_newest_login_wins_and_the_older_one_stays_out() {
     let mut world = World::new(Config::default(), 2, 1);
     world.log_in(ALICE, "alice");
     world.log_in(OTHER, "alice");
+    world.run_for(seconds(1));
+    assert_eq!(world.stats().sessions, 1, "at once, and not when a grace ends");
     world.run_for(seconds(600));
     assert_eq!(logouts(&world.take_events(ALICE)), [LogoutReason::Displaced]);
     assert_eq!(logouts(&world.take_events(OTHER)), []);
@@ -162,11 +164,13 @@ fn logout_is_called_back_once_and_nothing_after_it() {
     world.log_in(OTHER, "bob");
     world.call(ALICE, |engine, now| engine.logout(now));
     world.take_events(ALICE);
+    world.run_for(seconds(1));
+    assert_eq!(world.stats().sessions, 1, "at once, and not when a grace ends");
     world.send(OTHER, "alice", "too late");
     world.call(ALICE, |engine, now| engine.logout(now));
     world.run_for(seconds(60));
     assert_eq!(world.take_events(ALICE), []);
-    assert_eq!(world.stats().sessions, 1);
+    assert_eq!((world.stats().sessions, world.results(OTHER)), (1, vec![(1, 4)]));
 }
 
 #[test]

@@ -13,6 +13,7 @@ use rts_tests::without_rates;
 const ALICE: usize = 0;
 const BOB: usize = 1;
 const CAROL: usize = 2;
+const DAVE: usize = 3;
 
 fn three(config: Config) -> World {
     let mut world = World::new(config, 3, 1);
@@ -65,26 +66,29 @@ fn a_joiner_learns_who_is_there_and_the_others_learn_who_came_and_went() {
 
 #[test]
 fn all_members_see_one_order_and_nobody_hears_itself() {
-    let mut world = three(without_rates());
-    let rooms: Vec<_> = [ALICE, BOB, CAROL].map(|who| world.join(who, "room")).to_vec();
-    for who in [ALICE, BOB, CAROL] {
-        world.take_events(who);
-    }
+    let mut world = World::new(without_rates(), 4, 1);
+    let people = [(ALICE, "alice"), (BOB, "bob"), (CAROL, "carol"), (DAVE, "dave")];
+    let rooms = people.map(|(who, uid)| {
+        world.log_in(who, uid);
+        world.join(who, "room")
+    });
+    world.take_log();
     for round in 0..20 {
         for who in [ALICE, BOB, CAROL] {
             world.broadcast(who, rooms[who], &format!("{who}-{round}"));
         }
     }
     world.run_for(seconds(1));
-    let heard: Vec<Vec<String>> = [ALICE, BOB, CAROL].map(|who| world.room_texts(who)).to_vec();
-    for (who, texts) in heard.iter().enumerate() {
-        assert_eq!(texts.len(), 40);
-        assert!(texts.iter().all(|text| !text.starts_with(&who.to_string())), "no echo");
+    // Dave says nothing himself, so he hears all of it: the others hear the same without their own.
+    let all = world.room_texts(DAVE);
+    assert_eq!(all.len(), 60);
+    for who in [ALICE, BOB, CAROL] {
+        let is_own = |text: &&String| text.starts_with(&format!("{who}-"));
+        let own: Vec<String> = (0..20).map(|round| format!("{who}-{round}")).collect();
+        assert!(all.iter().filter(is_own).eq(&own), "as it was said: {all:?}");
+        let others: Vec<String> = all.iter().filter(|text| !is_own(text)).cloned().collect();
+        assert_eq!(world.room_texts(who), others, "in one order, and no echo");
     }
-    let without = |who: usize, other: usize| -> Vec<&String> {
-        heard[who].iter().filter(|text| !text.starts_with(&other.to_string())).collect()
-    };
-    assert_eq!(without(ALICE, BOB), without(BOB, ALICE), "what both heard, in one order");
     let ok: Vec<_> = (1..=20).map(|id| (id, BroadcastCode::Ok)).collect();
     assert_eq!(results(world.take_events(ALICE)), ok);
 }
