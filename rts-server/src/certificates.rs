@@ -3,11 +3,18 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rts_transport_tokio::{Acceptor, Identity, IdentityError, Origins};
+use tokio::time::{Instant, sleep};
 
-use crate::ConfigError;
 use crate::config::Listen;
+use crate::{ConfigError, expiry};
+
+/// How often the files are looked at, besides when somebody asks for it.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+/// How often it is said that a certificate expires.
+const TELL_EVERY: Duration = Duration::from_secs(86_400);
 
 /// The certificates of a server's listeners. Clones are of the same.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +24,8 @@ pub struct Certificates {
 
 #[derive(Debug)]
 struct Shown {
+    /// Where in the configuration it stands.
+    place: String,
     listen: Listen,
     identity: Identity,
     files: Mutex<Files>,
@@ -54,8 +63,31 @@ impl Certificates {
         changed
     }
 
+    /// Looks at the files from time to time, for ever. Tells at once, and then daily, which certificates have expired or
+    /// soon will have.
+    pub(crate) async fn keep_up(&self, tell: impl Fn(String)) {
+        let mut told_at = None::<Instant>;
+        loop {
+            if told_at.is_none_or(|at| at.elapsed() >= TELL_EVERY) {
+                told_at = Some(Instant::now());
+                self.shown.iter().filter_map(|shown| shown.concern()).for_each(&tell);
+            }
+            sleep(LOOK_EVERY).await;
+            match self.reload() {
+                Ok(0) => {}
+                Ok(changed) => tracing::info!(changed, "certificates replaced"),
+                Err(error) => tracing::warn!(%error, "the certificate before stays"),
+            }
+        }
+    }
+
     /// What a listener speaks; its certificate is now one of these.
-    pub(crate) fn acceptor(&mut self, listen: &Listen) -> Result<Acceptor, ConfigError> {
+    /// `place` is where in the configuration it stands.
+    pub(crate) fn acceptor(
+        &mut self,
+        listen: &Listen,
+        place: &str,
+    ) -> Result<Acceptor, ConfigError> {
         let (path, scheme) = (listen.url.path(), listen.scheme());
         if !scheme.has_tls() {
             return Ok(if scheme.has_web_socket() {
@@ -64,15 +96,16 @@ impl Certificates {
                 Acceptor::plain()
             });
         }
-        let files = Files::read(listen)?;
-        let error = |error| value_error(listen, &error);
+        let files = Files::read(listen, place)?;
+        let error = |error| value_error(listen, place, &error);
         let identity = Identity::from_pem(&files.certificate, &files.key).map_err(error)?;
         let acceptor = if scheme.has_web_socket() {
             Acceptor::secure_web_socket(path, origins(listen), &identity)
         } else {
             Acceptor::tls(&identity)
         };
-        let shown = Shown { listen: listen.clone(), identity, files: Mutex::new(files) };
+        let (place, listen) = (place.to_owned(), listen.clone());
+        let shown = Shown { place, listen, identity, files: Mutex::new(files) };
         self.shown.push(Arc::new(shown));
         acceptor.map_err(error)
     }
@@ -81,25 +114,39 @@ impl Certificates {
 impl Shown {
     /// Whether the certificate is another one now.
     fn reload(&self) -> Result<bool, ConfigError> {
-        let read = Files::read(&self.listen)?;
+        let read = Files::read(&self.listen, &self.place)?;
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         if *files == read {
             return Ok(false);
         }
         let replaced = self.identity.replace(&read.certificate, &read.key);
-        replaced.map_err(|error| value_error(&self.listen, &error))?;
+        replaced.map_err(|error| value_error(&self.listen, &self.place, &error))?;
         *files = read;
+        drop(files);
+        if let Some(concern) = self.concern() {
+            tracing::warn!("{concern}");
+        }
         Ok(true)
+    }
+
+    /// What there is to tell about how long it is good for.
+    fn concern(&self) -> Option<String> {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let unix_now = i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX);
+        let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        let concern = expiry::concern(&files.certificate, unix_now)?;
+        let file = self.listen.certificate.as_deref().unwrap_or(Path::new(""));
+        Some(format!("{}: the certificate {}: {concern}", self.place, file.display()))
     }
 }
 
 impl Files {
-    fn read(listen: &Listen) -> Result<Self, ConfigError> {
+    fn read(listen: &Listen, place: &str) -> Result<Self, ConfigError> {
         let read = |what: &str, path: &Option<PathBuf>| {
             let path = path.as_deref().unwrap_or(Path::new(""));
             fs::read(path).map_err(|error| {
                 let what = format!("the {what} file {} cannot be read: {error}", path.display());
-                ConfigError::Value { key: listen.key_in_words(), what }
+                ConfigError::Value { key: place.to_owned(), what }
             })
         };
         Ok(Self {
@@ -109,7 +156,7 @@ impl Files {
     }
 }
 
-fn value_error(listen: &Listen, error: &IdentityError) -> ConfigError {
+fn value_error(listen: &Listen, place: &str, error: &IdentityError) -> ConfigError {
     let path = match error {
         IdentityError::Certificate(_) => listen.certificate.as_deref(),
         IdentityError::Key(_) => listen.key.as_deref(),
@@ -119,7 +166,7 @@ fn value_error(listen: &Listen, error: &IdentityError) -> ConfigError {
         Some(path) => format!("{}: {error}", path.display()),
         None => error.to_string(),
     };
-    ConfigError::Value { key: listen.key_in_words(), what }
+    ConfigError::Value { key: place.to_owned(), what }
 }
 
 fn origins(listen: &Listen) -> Origins {
@@ -127,5 +174,49 @@ fn origins(listen: &Listen) -> Origins {
         Origins::Any
     } else {
         Origins::Only(listen.origins.clone().into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    fn write(folder: &Path, last_year: i32) {
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let mut params =
+            rcgen::CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
+        params.not_after = rcgen::date_time_ymd(last_year, 1, 1);
+        let certificate = params.self_signed(&key).expect("a certificate").pem();
+        fs::write(folder.join("c.pem"), certificate).expect("a file");
+        fs::write(folder.join("k.pem"), key.serialize_pem()).expect("a file");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_certificate_that_has_expired_is_told_at_the_start_and_daily_until_it_is_replaced() {
+        let folder = tempfile::TempDir::new().expect("a folder");
+        write(folder.path(), 2020);
+        let file = |name| Some(folder.path().join(name));
+        let mut listen = Listen::plain(([127, 0, 0, 1], 0).into());
+        listen.url = rts_transport_tokio::Address::to_listen_on("rtss://127.0.0.1:0").expect("one");
+        (listen.certificate, listen.key) = (file("c.pem"), file("k.pem"));
+        let mut certificates = Certificates::default();
+        certificates.acceptor(&listen, "listen, entry 1").expect("a certificate and its key");
+        let told = RefCell::new(Vec::new());
+        let tells = || certificates.keep_up(|concern| told.borrow_mut().push(concern));
+        let tick = Duration::from_millis(1);
+        for (time, count) in [(tick, 1), (TELL_EVERY - tick, 1), (TELL_EVERY + tick, 2)] {
+            told.borrow_mut().clear();
+            let _ = tokio::time::timeout(time, tells()).await;
+            assert_eq!(told.borrow().len(), count, "{time:?}");
+        }
+        let begin = "listen, entry 1: the certificate ";
+        let told_first = told.borrow()[0].clone();
+        assert!(told_first.starts_with(begin) && told_first.contains("2020-01-01"), "{told_first}");
+        told.borrow_mut().clear();
+        write(folder.path(), 4000);
+        let _ = tokio::time::timeout(2 * TELL_EVERY, tells()).await;
+        assert_eq!(told.borrow().len(), 1, "before the files were looked at again");
     }
 }

@@ -6,6 +6,7 @@ mod app_server;
 mod auth;
 mod certificates;
 mod config;
+mod expiry;
 mod explain;
 mod openapi;
 mod server;

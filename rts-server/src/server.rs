@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpSocket};
 
 use crate::app_server::AppServers;
 use crate::certificates::Certificates;
-use crate::config::Listen;
+use crate::config::{Listen, place};
 use crate::openapi::Listener;
 use crate::tasks::{TaskEnded, Tasks};
 use crate::webhooks::Webhooks;
@@ -24,9 +24,6 @@ const SHUTDOWN_SPREAD: Duration = Duration::from_secs(5);
 /// Links that the system may hold until they are accepted: when a server was started again, all its clients come
 /// at once, and one that finds no place tries again only a second later. The system may have a lower bound of its own.
 const BACKLOG: u32 = 4_096;
-
-/// How often the files of certificates are looked at, besides when somebody asks for it.
-const CERTIFICATES_EVERY: Duration = Duration::from_secs(60);
 
 /// Why a server does not start, or does not go on.
 #[derive(Debug, thiserror::Error)]
@@ -109,7 +106,11 @@ impl Server {
         let seed = getrandom::u64().map_err(ServerError::Random)?;
         let core = RecordedServer::new(config.core(), seed, recorder);
         let mut certificates = Certificates::default();
-        let bound = config.listen.iter().map(|listen| Bound::new(listen, &mut certificates));
+        let bound = config
+            .listen
+            .iter()
+            .enumerate()
+            .map(|(at, listen)| Bound::new(at, listen, &mut certificates));
         let listeners = bound.collect::<Result<Vec<_>, _>>()?;
         let poster = Arc::new(AppServers::new(config)?);
         let shard = Shard::with_poster(core, authenticator, poster.clone());
@@ -178,7 +179,9 @@ impl Server {
         }
         tasks.spawn("the posting of webhooks", self.webhooks.run());
         let certificates = self.certificates;
-        tasks.spawn("the look at certificates", async move { keep_up(&certificates).await });
+        tasks.spawn("the look at certificates", async move {
+            certificates.keep_up(|concern| tracing::warn!("{concern}")).await;
+        });
         let outcome = tokio::select! {
             ended = tasks.ended() => Err(ended),
             () = self.shard.failed() => {
@@ -196,21 +199,13 @@ impl Server {
     }
 }
 
-/// Looks at the files of certificates from time to time.
-async fn keep_up(certificates: &Certificates) {
-    loop {
-        tokio::time::sleep(CERTIFICATES_EVERY).await;
-        match certificates.reload() {
-            Ok(0) => {}
-            Ok(changed) => tracing::info!(changed, "certificates replaced"),
-            Err(error) => tracing::warn!(%error, "the certificate before stays"),
-        }
-    }
-}
-
 impl Bound {
-    fn new(listen: &Listen, certificates: &mut Certificates) -> Result<Self, ServerError> {
-        let acceptor = certificates.acceptor(listen)?;
+    fn new(
+        at: usize,
+        listen: &Listen,
+        certificates: &mut Certificates,
+    ) -> Result<Self, ServerError> {
+        let acceptor = certificates.acceptor(listen, &place(at))?;
         let address = listen.socket_addr().expect("a checked configuration has IP addresses");
         let listen_error = |error| ServerError::Listen { address, error };
         let listener = bind(address).map_err(listen_error)?;

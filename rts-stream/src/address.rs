@@ -40,6 +40,14 @@ pub struct AddressError {
     what: &'static str,
 }
 
+impl AddressError {
+    /// What is wrong, without the text that it is wrong with.
+    #[must_use]
+    pub const fn problem(&self) -> &'static str {
+        self.what
+    }
+}
+
 impl Scheme {
     const ALL: [Self; 4] = [Self::Rts, Self::Rtss, Self::Ws, Self::Wss];
 

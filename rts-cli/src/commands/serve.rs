@@ -61,8 +61,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Some(path) => {
             let config =
                 Config::load(path).with_context(|| format!("configuration {}", path.display()))?;
-            for app in config.apps_with_known_keys() {
-                tracing::warn!("apps.{app}.keys: everybody knows this key; put one of your own");
+            for concern in config.concerns() {
+                tracing::warn!("{concern}");
             }
             config
         }

@@ -90,7 +90,7 @@ fn what_keeps_a_server_from_starting_is_said_with_its_place() {
     let said = starts(&none);
     assert_eq!(said.matches(none.to_str().expect("UTF-8")).count(), 1, "{said}");
     for (text, what) in [
-        (secure(&none), "rtss://127.0.0.1:0\": the certificate file "),
+        (secure(&none), "listen, entry 1: the certificate file "),
         (secure(&config), "the key file "),
         (format!("lisen = 1\n{app}"), "lisen"),
     ] {

@@ -20,9 +20,14 @@ pub(crate) fn client_config(
     };
     let certificates = match ca_file {
         None => rustls_native_certs::load_native_certs().certs,
-        Some(path) => CertificateDer::pem_file_iter(path)
-            .and_then(Iterator::collect)
-            .map_err(|e| error(format!("no PEM certificates in {}: {e}", path.display())))?,
+        Some(path) => {
+            let file = std::fs::read(path)
+                .map_err(|e| error(format!("{} cannot be read: {e}", path.display())))?;
+            CertificateDer::pem_slice_iter(&file)
+                .collect::<Result<_, _>>()
+                // Errors show what is in the file.
+                .map_err(|_| error(format!("no PEM certificates in {}", path.display())))?
+        }
     };
     let mut roots = RootCertStore::empty();
     let (added, _) = roots.add_parsable_certificates(certificates);

@@ -8,6 +8,7 @@ use rts_egress::{AddressPolicy, AllowList};
 use serde::Deserialize;
 
 use super::ConfigError;
+use super::listen::{NO_PATH, is_path};
 
 /// An app's own server. Unless something is listed, nothing is posted anywhere.
 #[derive(Clone, Deserialize, PartialEq, Eq)]
@@ -64,6 +65,9 @@ impl AppServer {
     pub(super) fn check(&self, app_id: &str) -> Result<(), ConfigError> {
         self.policies(app_id)?;
         self.content_type(app_id)?;
+        if self.ca_file.as_deref().is_some_and(|path| !is_path(path)) {
+            return Err(error(app_id, "ca_file", NO_PATH));
+        }
         if self.forwarding_key.as_ref().is_some_and(String::is_empty) {
             return Err(error(
                 app_id,
@@ -77,7 +81,17 @@ impl AppServer {
     /// Which urls, and which of their addresses.
     pub(crate) fn policies(&self, app_id: &str) -> Result<(AllowList, AddressPolicy), ConfigError> {
         let allowed = AllowList::new(self.allow.iter().map(String::as_str), self.allow_plain_http)
-            .map_err(|(entry, e)| error(app_id, "allow", &format!("{entry:?}: {e}")))?;
+            .map_err(|(entry, e)| {
+                let at = self.allow.iter().position(|other| other == entry).unwrap_or_default();
+                error(app_id, &format!("allow, entry {}", at + 1), &e.to_string())
+            })?;
+        for (at, network) in self.networks.iter().enumerate() {
+            if AddressPolicy::new([network.as_str()]).is_err() {
+                let what =
+                    "a network is written 10.1.0.0/16 or fd00::/8, with no bits behind the prefix";
+                return Err(error(app_id, &format!("networks, entry {}", at + 1), what));
+            }
+        }
         let addresses = AddressPolicy::new(self.networks.iter().map(String::as_str))
             .map_err(|e| error(app_id, "networks", &e.to_string()))?;
         if self.allow_loopback {
@@ -118,7 +132,7 @@ mod tests {
             ("allow = [\"http://app.example/\"]", "allow_plain_http"),
             ("allow = [\"https://App.example/\"]", "plain form"),
             ("allow = [\"app.example\"]", "https://host/path"),
-            ("networks = [\"10.0.0.1/8\"]", "10.0.0.1/8"),
+            ("networks = [\"::1/128\", \"10.0.0.1/8\"]", "networks, entry 2: a network is written"),
             ("content_type = \"a\\nb\"", "media type"),
             ("forwarding_key = \"\"", "leave it out"),
             ("allows = []", "allows"),

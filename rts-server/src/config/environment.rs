@@ -1,5 +1,7 @@
 //! Environment variables over a configuration file: `RTS__LIMITS__SENDS_PER_SECOND=0`.
 
+use std::ffi::OsString;
+
 use toml::{Table, Value};
 
 use super::ConfigError;
@@ -11,6 +13,20 @@ const SEPARATOR: &str = "__";
 /// What is in this section has names with small and capital letters.
 const APPS: &str = "apps";
 
+/// Here a value is a secret: it is a text, however it looks.
+pub(super) const SECRETS: [&str; 4] = ["keys", "key", "secret", "forwarding_key"];
+
+/// The variables of the process.
+pub(super) fn of_process() -> Result<Vec<(String, String)>, ConfigError> {
+    let of_ours = |(name, value): (OsString, OsString)| {
+        let name = name.into_string().ok().filter(|name| name.starts_with(PREFIX))?;
+        let is_no_text = |_| error(&name, "its value is not UTF-8");
+        let value = value.into_string().map_err(is_no_text);
+        Some(value.map(|value| (name, value)))
+    };
+    std::env::vars_os().filter_map(of_ours).collect()
+}
+
 /// Those of `variables` that are for the configuration.
 pub(super) fn ours(variables: impl IntoIterator<Item = (String, String)>) -> Vec<(String, String)> {
     variables.into_iter().filter(|(name, _)| name.starts_with(PREFIX)).collect()
@@ -18,10 +34,7 @@ pub(super) fn ours(variables: impl IntoIterator<Item = (String, String)>) -> Vec
 
 /// Puts one variable over what the file says. Its value is read as TOML, and as a text if it is none.
 pub(super) fn overlay(table: &mut Table, name: &str, value: &str) -> Result<(), ConfigError> {
-    let error = |what: &str| ConfigError::Value {
-        key: format!("environment variable {name}"),
-        what: what.to_owned(),
-    };
+    let error = |what: &str| error(name, what);
     let path = name.strip_prefix(PREFIX).unwrap_or(name);
     let mut keys: Vec<String> = Vec::new();
     for key in path.split(SEPARATOR) {
@@ -42,14 +55,34 @@ pub(super) fn overlay(table: &mut Table, name: &str, value: &str) -> Result<(), 
         };
         section = inner;
     }
-    section.insert(last, parse(value));
+    let value = match SECRETS.contains(&last.as_str()) {
+        true => secret(value).ok_or_else(|| {
+            error("it begins like a list or a quoted text of TOML and is none; write [\"THE KEY\"]")
+        })?,
+        false => toml(value).unwrap_or_else(|| Value::from(value)),
+    };
+    section.insert(last, value);
     Ok(())
 }
 
-fn parse(value: &str) -> Value {
+fn error(name: &str, what: &str) -> ConfigError {
+    ConfigError::Value { key: format!("environment variable {name}"), what: what.to_owned() }
+}
+
+/// Digits are a text here too. Nothing for a list or a quoted text that is broken off: as a text it would be a key that
+/// nobody has.
+fn secret(value: &str) -> Option<Value> {
+    match toml(value) {
+        Some(value @ (Value::String(_) | Value::Array(_))) => Some(value),
+        _ if value.trim_start().starts_with(['[', '"', '\'']) => None,
+        _ => Some(Value::from(value)),
+    }
+}
+
+fn toml(value: &str) -> Option<Value> {
     let parsed: Result<Table, _> = toml::from_str(&format!("value = {value}"));
     let alone = parsed.ok().filter(|table| table.len() == 1);
-    alone.and_then(|mut table| table.remove("value")).unwrap_or_else(|| Value::from(value))
+    alone.and_then(|mut table| table.remove("value"))
 }
 
 #[cfg(test)]
@@ -84,6 +117,22 @@ mod tests {
         let table = overlaid(&[("RTS__LISTEN", "1\nreserved_uids = []")]);
         assert_eq!(table["listen"], Value::from("1\nreserved_uids = []"));
         assert!(!table.contains_key("reserved_uids"));
+    }
+
+    #[test]
+    fn a_key_is_a_text_however_it_looks() {
+        for key in ["0123456789012345", "true", "1979-05-27", "6.02e23", "{ a = 1 }", "a=b"] {
+            let table = overlaid(&[("RTS__APPS__A__KEYS", key), ("RTS__LIMITS__X", "7")]);
+            assert_eq!(table["apps"]["A"]["keys"], Value::from(key));
+            assert_eq!(table["limits"]["x"], Value::from(7));
+        }
+        for broken in ["[\"the-secret-itself", "[the-secret-itself]", "\"the-secret-itself", "'x"] {
+            let mut table = Table::new();
+            let error = overlay(&mut table, "RTS__APPS__A__WEBHOOK__SECRET", broken);
+            let error = error.expect_err(broken).to_string();
+            assert!(error.contains("RTS__APPS__A__WEBHOOK__SECRET: it begins"), "{error}");
+            assert!(!error.contains("itself"), "{error}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Where clients connect to, and what is spoken there.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rts_transport_tokio::{Address, Scheme};
 use serde::de::Error as _;
@@ -9,6 +9,9 @@ use serde::{Deserialize, Deserializer};
 use toml::Value;
 
 use super::ConfigError;
+
+/// Longer names of files are none; the contents of a key are longer.
+const PATH_BYTES_MAX: usize = 255;
 
 /// One listener.
 #[derive(Clone, Debug, Deserialize)]
@@ -52,9 +55,14 @@ impl Listen {
         Some(SocketAddr::new(ip, self.url.port()))
     }
 
-    pub(super) fn check(&self, allow_public_plaintext: bool) -> Result<(), ConfigError> {
-        let error =
-            |what: &str| ConfigError::Value { key: self.key_in_words(), what: what.to_owned() };
+    /// `at` is its place among the listeners, from 0.
+    pub(super) fn check(&self, at: usize, allow_public_plaintext: bool) -> Result<(), ConfigError> {
+        let error = |what: &str| ConfigError::Value { key: place(at), what: what.to_owned() };
+        for (name, path) in [("certificate", &self.certificate), ("key", &self.key)] {
+            if path.as_deref().is_some_and(|path| !is_path(path)) {
+                return Err(error(&format!("{name}: {NO_PATH}")));
+            }
+        }
         let Some(at) = self.socket_addr() else {
             return Err(error("its host is to be an IP address, such as 0.0.0.0 for all"));
         };
@@ -77,24 +85,33 @@ impl Listen {
         if !scheme.has_web_socket() && !self.origins.is_empty() {
             return Err(error("origins are for ws:// and wss:// only"));
         }
-        for origin in &self.origins {
+        for (entry, origin) in self.origins.iter().enumerate() {
             if origin != "*" && !is_origin(origin) {
                 return Err(error(&format!(
-                    "{origin:?} is no origin: write \"https://chat.example.com\", without a path, or \"*\" for any"
+                    "origins, entry {}, is no origin: write \"https://chat.example.com\", without a path, or \"*\" for any",
+                    entry + 1
                 )));
             }
         }
         Ok(())
     }
 
-    /// Where in the configuration it stands, for errors.
-    pub(crate) fn key_in_words(&self) -> String {
-        format!("listen, url = \"{}\"", self.url)
-    }
-
     pub(crate) fn scheme(&self) -> Scheme {
         self.url.scheme()
     }
+}
+
+/// Where in the configuration the listener at this place stands, from 0; for errors.
+pub(crate) fn place(at: usize) -> String {
+    format!("listen, entry {}", at + 1)
+}
+
+pub(super) const NO_PATH: &str = "this is the name of a file, and not what is in it; keep that in a file that only the server can read";
+
+/// Whether it can be the name of a file, so that errors may show it. The contents of one cannot.
+pub(super) fn is_path(path: &Path) -> bool {
+    let text = path.to_string_lossy();
+    text.len() <= PATH_BYTES_MAX && !text.contains(char::is_control) && !text.contains("-----BEGIN")
 }
 
 /// `SCHEME://HOST[:PORT]`, or the `null` of pages that have none.
@@ -111,7 +128,8 @@ fn is_origin(text: &str) -> bool {
 }
 
 fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Address, D::Error> {
-    Address::to_listen_on(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+    let text = String::deserialize(deserializer)?;
+    Address::to_listen_on(&text).map_err(|error| D::Error::custom(error.problem()))
 }
 
 /// `listen = "IP:PORT"` is short for one listener, `rts://IP:PORT`.
@@ -121,9 +139,9 @@ pub(super) fn listeners<'de, D: Deserializer<'de>>(
     match Value::deserialize(deserializer)? {
         Value::String(text) => match text.parse() {
             Ok(at) => Ok(vec![Listen::plain(at)]),
-            Err(_) => Err(D::Error::custom(format!(
-                "listen = {text:?} is not IP:PORT; for other than plain TCP write [[listen]] and below it url = \"...\""
-            ))),
+            Err(_) => Err(D::Error::custom(
+                "listen is not IP:PORT; for other than plain TCP write [[listen]] and below it url = \"...\"",
+            )),
         },
         other => other.try_into().map_err(D::Error::custom),
     }

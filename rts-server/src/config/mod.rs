@@ -1,7 +1,9 @@
 //! What an operator says.
 
 mod app_server;
+mod concerns;
 mod environment;
+mod error;
 mod listen;
 mod networks;
 mod openapi;
@@ -9,14 +11,16 @@ mod webhook;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub use app_server::AppServer;
+pub use error::ConfigError;
 use rts_proto::{AppId, UserId, server};
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
 pub use listen::Listen;
+pub(crate) use listen::place;
 pub(crate) use networks::descriptors;
 pub use openapi::{
     AccessKey, BearerKey, DEV_ACCESS_KEY, DEV_ACCESS_SECRET, DEV_BEARER_KEY, OpenApi,
@@ -56,13 +60,17 @@ pub struct Config {
     pub limits: Limits,
     /// Where back ends ask for things; absent: nowhere.
     pub openapi: Option<OpenApi>,
+    /// The file that it was read from, for [`concerns`](Self::concerns).
+    #[serde(skip)]
+    pub file: Option<PathBuf>,
 }
 
 /// One app.
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct App {
-    /// The keys that its tokens may be signed with; one, or two while they are changed.
+    /// The keys that its tokens may be signed with; one, or two while they are changed. A text alone is a list of one.
+    #[serde(deserialize_with = "error::one_or_more")]
     pub keys: Vec<String>,
     /// Where what its clients send to the app's server may be posted to.
     #[serde(default)]
@@ -142,33 +150,6 @@ impl Default for Limits {
     }
 }
 
-/// What is wrong with a configuration, where, and what would be right.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The file cannot be read.
-    #[error("the file cannot be read: {0}")]
-    Read(std::io::Error),
-    /// Not TOML, an unknown key, or a value of the wrong kind.
-    #[error("{0}")]
-    Parse(#[from] toml::de::Error),
-    /// The same, where the environment has its part in it.
-    #[error("{} (from the file, with {names} of the environment over it)", error.to_string().trim_end())]
-    Overlaid {
-        /// Our variables.
-        names: String,
-        /// What is wrong, and where.
-        error: toml::de::Error,
-    },
-    /// A value that cannot be.
-    #[error("{key}: {what}")]
-    Value {
-        /// Where.
-        key: String,
-        /// What is wrong, and what would be right.
-        what: String,
-    },
-}
-
 impl Config {
     /// Loopback, one app that everybody knows.
     #[must_use]
@@ -186,20 +167,31 @@ impl Config {
                 ..Limits::default()
             },
             openapi: None,
+            file: None,
         }
     }
 
     /// A file with every key, its default, and what it is for.
     pub const EXAMPLE: &str = include_str!("../../rts.toml");
 
-    /// Reads a file, and puts the process's environment over it: `RTS__SECTION__KEY`.
+    /// Reads a file, and puts the process's environment over it: `RTS__SECTION__KEY`. The names of files in it are
+    /// relative to the folder in which it is.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path).map_err(ConfigError::Read)?;
-        // What is not UTF-8 is none of ours: all our values are.
-        let texts = std::env::vars_os().filter_map(|(name, value)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        });
-        Self::parse_with(&text, texts)
+        let mut config = Self::parse_with(&text, environment::of_process()?)?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        for file in config.files_mut() {
+            *file = folder.join(&*file);
+        }
+        config.file = Some(path.to_owned());
+        Ok(config)
+    }
+
+    fn files_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+        let listeners = self.listen.iter_mut();
+        let of_listeners = listeners.flat_map(|listen| [&mut listen.certificate, &mut listen.key]);
+        let of_apps = self.apps.values_mut().map(|app| &mut app.app_server.ca_file);
+        of_listeners.chain(of_apps).flatten()
     }
 
     /// Reads a text, and checks what TOML cannot.
@@ -213,27 +205,20 @@ impl Config {
         variables: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ConfigError> {
         let variables = environment::ours(variables);
+        let in_text = |error| ConfigError::in_text(text, error);
         let config: Self = if variables.is_empty() {
             // Errors can say the line.
-            toml::from_str(text)?
+            toml::from_str(text).map_err(in_text)?
         } else {
-            let mut table: Table = toml::from_str(text)?;
+            let mut table: Table = toml::from_str(text).map_err(in_text)?;
             for (name, value) in &variables {
                 environment::overlay(&mut table, name, value)?;
             }
             let names = || variables.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>();
-            let overlaid = |error| ConfigError::Overlaid { names: names().join(", "), error };
-            table.try_into().map_err(overlaid)?
+            table.try_into().map_err(|error| ConfigError::overlaid(&names(), error))?
         };
         config.check()?;
         Ok(config)
-    }
-
-    /// The apps with a key that everybody knows: whoever reads it can log in as any user of theirs.
-    pub fn apps_with_known_keys(&self) -> impl Iterator<Item = &str> {
-        let is_known = |key: &String| [EXAMPLE_APP_KEY, DEV_APP_KEY].contains(&key.as_str());
-        let apps = self.apps.iter().filter(move |(_, app)| app.keys.iter().any(is_known));
-        apps.map(|(id, _)| id.as_str())
     }
 
     /// Refuses what cannot be meant.
@@ -242,14 +227,16 @@ impl Config {
         if self.listen.is_empty() {
             return Err(error("listen".to_owned(), "at least one listener is needed"));
         }
-        for listen in &self.listen {
-            listen.check(self.allow_public_plaintext)?;
+        for (at, listen) in self.listen.iter().enumerate() {
+            listen.check(at, self.allow_public_plaintext)?;
         }
         if self.apps.is_empty() {
             return Err(error("apps".to_owned(), "at least one app is needed: [apps.APPID]"));
         }
         for (id, app) in &self.apps {
-            AppId::new(id).map_err(|e| error(format!("apps.{id}"), &format!("the app id {e}")))?;
+            // What is no app id may be a key at the wrong place.
+            AppId::new(id)
+                .map_err(|e| error("apps".to_owned(), &format!("an app id ([apps.APPID]) {e}")))?;
             if !(1..=2).contains(&app.keys.len()) || app.keys.iter().any(String::is_empty) {
                 let what = "one key is needed, or two while they are changed, none of them empty";
                 return Err(error(format!("apps.{id}.keys"), what));
@@ -272,12 +259,31 @@ impl Config {
             }
         }
         self.limits.link_bounds(None)?;
-        for uid in &self.reserved_uids {
-            UserId::new(uid)
-                .map_err(|e| error("reserved_uids".to_owned(), &format!("{uid:?} {e}")))?;
+        self.check_that_no_key_is_shared()?;
+        for (at, uid) in self.reserved_uids.iter().enumerate() {
+            let key = || format!("reserved_uids, entry {}", at + 1);
+            UserId::new(uid).map_err(|e| error(key(), &format!("a user id that {e}")))?;
         }
         if let Some(openapi) = &self.openapi {
             openapi.check(&self.apps)?;
+        }
+        Ok(())
+    }
+
+    /// The signature of a token is not over its app id: what one app signs would be good for the other.
+    fn check_that_no_key_is_shared(&self) -> Result<(), ConfigError> {
+        let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
+        for (id, app) in &self.apps {
+            for key in &app.keys {
+                let owner = *owners.entry(key).or_insert(id);
+                if owner != id {
+                    let what = format!(
+                        "the app {owner} has this key too, so that its tokens would be good here; \
+                         each app needs keys of its own"
+                    );
+                    return Err(ConfigError::Value { key: format!("apps.{id}.keys"), what });
+                }
+            }
         }
         Ok(())
     }
@@ -345,19 +351,6 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_everybody_knows_is_noticed() {
-        let known = |config: &Config| config.apps_with_known_keys().count();
-        let mut config = Config::parse(Config::EXAMPLE).expect("it can be used");
-        assert_eq!(known(&config), 1);
-        for (keys, count) in [(&["mine"][..], 0), (&["mine", DEV_APP_KEY], 1)] {
-            for app in config.apps.values_mut() {
-                app.keys = keys.iter().map(|key| (*key).to_owned()).collect();
-            }
-            assert_eq!(known(&config), count);
-        }
-    }
-
-    #[test]
     fn the_environment_goes_before_the_file() {
         let variables = [
             ("RTS__LIMITS__SENDS_PER_SECOND", "7"),
@@ -376,8 +369,8 @@ mod tests {
         let variable = ("RTS__LIMITS__SENDS".to_owned(), "7".to_owned());
         let error = Config::parse_with(Config::EXAMPLE, [variable]).expect_err("unknown");
         let error = error.to_string();
-        assert!(error.contains("unknown field `sends`"), "{error}");
-        assert!(error.ends_with("with RTS__LIMITS__SENDS of the environment over it)"), "{error}");
+        let place = "limits (the file, with RTS__LIMITS__SENDS of the environment over it)";
+        assert!(error.starts_with(&format!("{place}: unknown field `sends`")), "{error}");
     }
 
     #[test]

@@ -40,16 +40,16 @@ impl Limits {
     }
 
     fn exempt_networks(&self) -> Result<Vec<IpNet>, ConfigError> {
-        let parse = |text: &String| {
+        let parse = |(at, text): (usize, &String)| {
             let network = text.parse::<IpNet>().ok().filter(|network| *network == network.trunc());
             network.ok_or_else(|| ConfigError::Value {
-                key: "limits.exempt_networks".to_owned(),
-                what: format!(
-                    "{text:?} is not a network; write 10.1.0.0/16 or fd00::/8, with no bits behind the prefix"
-                ),
+                key: format!("limits.exempt_networks, entry {}", at + 1),
+                what:
+                    "a network is written 10.1.0.0/16 or fd00::/8, with no bits behind the prefix"
+                        .to_owned(),
             })
         };
-        self.exempt_networks.iter().map(parse).collect()
+        self.exempt_networks.iter().enumerate().map(parse).collect()
     }
 }
 
@@ -94,7 +94,7 @@ mod tests {
         }
         for network in ["10.1.0.1/16", "10.1.0.0", "localhost", ""] {
             let error = with(&[network]).expect_err(network).to_string();
-            assert!(error.starts_with("limits.exempt_networks: "), "{error}");
+            assert!(error.starts_with("limits.exempt_networks, entry 1: "), "{error}");
         }
     }
 

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 
 use serde::Deserialize;
 
+use super::error::one_or_more;
 use super::{App, ConfigError, DEV_APP_ID};
 
 /// The bearer key of `rts serve --dev`. Everybody knows it.
@@ -43,6 +44,7 @@ pub struct AccessKey {
     /// What they are signed with; at least 16 bytes.
     pub secret: String,
     /// The apps that it may touch.
+    #[serde(deserialize_with = "one_or_more")]
     pub apps: Vec<String>,
 }
 
@@ -55,6 +57,7 @@ pub struct BearerKey {
     /// At least 16 bytes.
     pub key: String,
     /// The apps that it may touch.
+    #[serde(deserialize_with = "one_or_more")]
     pub apps: Vec<String>,
 }
 
@@ -100,15 +103,18 @@ impl OpenApi {
         if !self.listen.ip().is_loopback() && !self.allow_public_plaintext {
             let what = "this is not a loopback address, and bearer keys and messages are not encrypted: put a TLS \
                         terminator in front and listen on 127.0.0.1, or say openapi.allow_public_plaintext = true";
-            return Err(error(&format!("openapi.listen = \"{}\"", self.listen), what.to_owned()));
+            return Err(error("openapi.listen", what.to_owned()));
         }
+        let access_keys = self.access_keys.iter().enumerate();
         let signing =
-            self.access_keys.iter().map(|key| ("access_keys", &key.id, &key.secret, &key.apps));
+            access_keys.map(|(at, key)| ("access_keys", at, &key.id, &key.secret, &key.apps));
+        let bearer_keys = self.bearer_keys.iter().enumerate();
         let bearer =
-            self.bearer_keys.iter().map(|key| ("bearer_keys", &key.name, &key.key, &key.apps));
-        let mut names = BTreeSet::new();
-        for (section, name, secret, key_apps) in signing.chain(bearer) {
-            let place = format!("openapi.{section} {name:?}");
+            bearer_keys.map(|(at, key)| ("bearer_keys", at, &key.name, &key.key, &key.apps));
+        let (mut names, mut secrets) = (BTreeSet::new(), BTreeSet::new());
+        for (section, at, name, secret, key_apps) in signing.chain(bearer) {
+            // Not its name, which may be a key at the wrong place.
+            let place = format!("openapi.{section}, entry {}", at + 1);
             let is_word = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
             if name.is_empty() || !is_word(name) || name.contains([',', '/', '=']) {
                 let what = "its name is one or more visible ASCII characters without , / =";
@@ -121,14 +127,19 @@ impl OpenApi {
                 let what = format!("the key has at least {KEY_BYTES_MIN} visible ASCII characters");
                 return Err(error(&place, what));
             }
+            if !secrets.insert(secret) {
+                let what = "another entry has this key too; each needs one of its own";
+                return Err(error(&place, what.to_owned()));
+            }
             if key_apps.is_empty() {
                 return Err(error(
                     &place,
                     "apps lists the apps that it may touch; it is empty".to_owned(),
                 ));
             }
-            if let Some(unknown) = key_apps.iter().find(|id| !apps.contains_key(*id)) {
-                return Err(error(&place, format!("apps has {unknown:?}, which is not in [apps]")));
+            if let Some(at) = key_apps.iter().position(|id| !apps.contains_key(id)) {
+                let what = format!("apps, entry {}, is not in [apps]", at + 1);
+                return Err(error(&place, what));
             }
         }
         if names.is_empty() {
@@ -168,8 +179,13 @@ mod tests {
             ("127.0.0.1:2", bearer("", key, app), "its name"),
             ("127.0.0.1:2", bearer("a/b", key, app), "its name"),
             ("127.0.0.1:2", bearer("a", key, ""), "it is empty"),
-            ("127.0.0.1:2", bearer("a", key, "\"other\""), "\"other\", which is not in [apps]"),
+            (
+                "127.0.0.1:2",
+                bearer("a", key, "\"other\""),
+                "entry 1: apps, entry 1, is not in [apps]",
+            ),
             ("127.0.0.1:2", format!("{good}{good}"), "two of this name"),
+            ("127.0.0.1:2", format!("{good}{}", bearer("b", key, app)), "entry 2: another entry"),
             ("127.0.0.1:2", format!("{good}more = 1"), "more"),
         ] {
             let error = parse(listen, &keys).expect_err(said);

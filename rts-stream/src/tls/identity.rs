@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
@@ -81,16 +81,14 @@ impl Identity {
 
 fn read(chain: &[u8], key: &[u8]) -> Result<Arc<CertifiedKey>, IdentityError> {
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(chain).collect();
-    let chain = chain.map_err(|error| IdentityError::Certificate(error.to_string()))?;
+    let chain = chain.map_err(|error| IdentityError::Certificate(in_words(&error)))?;
     if chain.is_empty() {
         return Err(IdentityError::Certificate("it has no certificate in PEM form".to_owned()));
     }
     let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| {
         IdentityError::Key(match error {
-            rustls::pki_types::pem::Error::NoItemsFound => {
-                "it has no private key in PEM form".to_owned()
-            }
-            error => error.to_string(),
+            pem::Error::NoItemsFound => "it has no private key in PEM form".to_owned(),
+            error => in_words(&error),
         })
     })?;
     let key = provider().key_provider.load_private_key(key);
@@ -102,6 +100,19 @@ fn read(chain: &[u8], key: &[u8]) -> Result<Arc<CertifiedKey>, IdentityError> {
         }
         Err(rustls::Error::InconsistentKeys(_)) => Err(IdentityError::Mismatch),
         Err(error) => Err(IdentityError::Certificate(explain::explain(&error))),
+    }
+}
+
+/// What is wrong with a PEM file, without what is in it: a key whose line ends were lost is one line.
+fn in_words(error: &pem::Error) -> String {
+    match error {
+        pem::Error::MissingSectionEnd { .. } => "a section has no -----END line".to_owned(),
+        pem::Error::IllegalSectionStart { .. } => {
+            "a -----BEGIN line does not end with -----; were the ends of lines lost?".to_owned()
+        }
+        pem::Error::Base64Decode(_) => "what is in a section is not base64".to_owned(),
+        pem::Error::Io(error) => error.to_string(),
+        _ => "it is not in PEM form".to_owned(),
     }
 }
 

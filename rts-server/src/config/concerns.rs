@@ -1,0 +1,173 @@
+//! What a configuration can be used with, and its operator should know.
+
+use std::fs;
+use std::path::Path;
+
+use toml::{Table, Value};
+
+use super::environment::SECRETS;
+use super::{Config, DEV_APP_KEY, EXAMPLE_APP_KEY};
+
+/// Shorter keys can be guessed.
+const KEY_BYTES_MIN: usize = 16;
+/// Reading and writing, for those who are neither the owner nor of the group.
+#[cfg(unix)]
+const OTHERS_MODE: u32 = 0o006;
+
+impl Config {
+    /// What can be used, and should not stay so; each with its place and with what would be right. No key is among it.
+    #[must_use]
+    pub fn concerns(&self) -> Vec<String> {
+        let mut concerns = Vec::new();
+        for (id, app) in &self.apps {
+            let forwarding_key = app.app_server.forwarding_key.as_ref();
+            let keys = app.keys.iter().map(|key| (key, "keys"));
+            for (key, name) in
+                keys.chain(forwarding_key.map(|key| (key, "app_server.forwarding_key")))
+            {
+                let place = format!("apps.{id}.{name}");
+                if [EXAMPLE_APP_KEY, DEV_APP_KEY].contains(&key.as_str()) {
+                    concerns
+                        .push(format!("{place}: everybody knows this key; put one of your own"));
+                } else if key.len() < KEY_BYTES_MIN {
+                    concerns.push(format!(
+                        "{place}: a key of {} bytes can be guessed; make one of {KEY_BYTES_MIN} or more, \
+                         such as `openssl rand -hex 32` prints",
+                        key.len()
+                    ));
+                }
+            }
+        }
+        let file = self.file.as_deref().filter(|file| holds_secrets(file));
+        let keys = self.listen.iter().filter_map(|listen| listen.key.as_deref());
+        for file in file.into_iter().chain(keys) {
+            concerns.extend(open_to_others(file));
+        }
+        concerns
+    }
+}
+
+/// What is wrong with who may read or change the file, if something is and the system says so.
+#[cfg(not(unix))]
+fn open_to_others(_: &Path) -> Option<String> {
+    None
+}
+
+#[cfg(unix)]
+fn open_to_others(file: &Path) -> Option<String> {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let mode = fs::metadata(file).ok()?.permissions().mode() & OTHERS_MODE;
+    let may = match mode {
+        0 => return None,
+        0o004 => "read",
+        0o002 => "change",
+        _ => "read and change",
+    };
+    let file = file.display();
+    Some(format!(
+        "{file}: every user of this machine may {may} it, and it has keys in it; chmod o= {file}"
+    ))
+}
+
+/// Whether the file, without the environment, has a key in it.
+fn holds_secrets(file: &Path) -> bool {
+    let table = fs::read_to_string(file).ok().and_then(|text| text.parse::<Table>().ok());
+    table.is_some_and(|table| {
+        // The keys of listeners are names of files.
+        let mut sections = table.iter().filter(|(name, _)| *name != "listen");
+        sections.any(|(_, value)| has_secret(value))
+    })
+}
+
+fn has_secret(value: &Value) -> bool {
+    match value {
+        Value::Table(table) => {
+            table.iter().any(|(name, value)| SECRETS.contains(&name.as_str()) || has_secret(value))
+        }
+        Value::Array(values) => values.iter().any(has_secret),
+        _ => false,
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    const APP: &str = "123456781234567812345678";
+
+    fn concerns(keys: &str) -> Vec<String> {
+        let text = format!("listen = \"127.0.0.1:1\"\n[apps.{APP}]\nkeys = {keys}\n");
+        Config::parse(&text).expect("it can be used").concerns()
+    }
+
+    #[test]
+    fn a_key_that_everybody_knows_is_told() {
+        for (keys, count) in [
+            (r#"["a key of my own"]"#, 1),
+            (r#"["a key of my own."]"#, 0),
+            (r#"["a key of my own.", "replace this"]"#, 1),
+            (&format!("[{DEV_APP_KEY:?}, \"replace this\"]"), 2),
+        ] {
+            assert_eq!(concerns(keys).len(), count, "{keys}");
+        }
+        let example = Config::parse(Config::EXAMPLE).expect("it can be used");
+        assert!(example.concerns()[0].contains("everybody knows"));
+    }
+
+    #[test]
+    fn a_key_that_can_be_guessed_is_told_and_not_shown() {
+        assert_eq!(concerns("\"sixteen-bytes-16\""), Vec::<String>::new());
+        let short = concerns("\"sixteen-bytes16\"");
+        assert_eq!(short.len(), 1);
+        assert!(short[0].starts_with(&format!("apps.{APP}.keys: a key of 15 bytes")), "{short:?}");
+        assert!(!short[0].contains("sixteen-bytes"), "{short:?}");
+        let text =
+            format!("\"sixteen-bytes-16\"\n[apps.{APP}.app_server]\nforwarding_key = \"short\"");
+        assert!(concerns(&text)[0].starts_with(&format!("apps.{APP}.app_server.forwarding_key: ")));
+    }
+
+    #[test]
+    fn files_with_keys_that_others_may_read_or_change_are_told() {
+        let folder = tempfile::TempDir::new().expect("a folder");
+        let (config, key) = (folder.path().join("rts.toml"), folder.path().join("key.pem"));
+        let listen = "[[listen]]\nurl = \"rtss://127.0.0.1:0\"\ncertificate = \"c.pem\"\nkey = \"key.pem\"\n";
+        let app = format!("[apps.{APP}]\nkeys = \"sixteen-bytes-16\"\n");
+        fs::write(&config, format!("{listen}{app}")).expect("a file");
+        fs::write(&key, "").expect("a file");
+        let chmod = |file: &Path, mode| {
+            fs::set_permissions(file, fs::Permissions::from_mode(mode)).expect("it is ours");
+        };
+        for (mode, may) in [(0o640, None), (0o644, Some("read")), (0o642, Some("change"))] {
+            for (file, other) in [(&config, &key), (&key, &config)] {
+                chmod(other, 0o600);
+                chmod(file, mode);
+                let concerns = Config::load(&config).expect("it can be used").concerns();
+                assert_eq!(concerns.len(), usize::from(may.is_some()), "{concerns:?}");
+                if let Some(may) = may {
+                    let begin =
+                        format!("{}: every user of this machine may {may} it", file.display());
+                    assert!(concerns[0].starts_with(&begin), "{concerns:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_without_keys_may_be_read() {
+        for (text, has) in [
+            ("listen = \"x\"\n[[listen_]]\nname = \"k\"", false),
+            ("[[listen]]\nkey = \"key.pem\"", false),
+            ("[apps.A]\nkeys = []", true),
+            ("[apps.A.webhook]\nsecret = \"x\"", true),
+            ("[[openapi.bearer_keys]]\nkey = \"x\"", true),
+        ] {
+            let folder = tempfile::TempDir::new().expect("a folder");
+            let file = folder.path().join("rts.toml");
+            fs::write(&file, text).expect("a file");
+            assert_eq!(holds_secrets(&file), has, "{text}");
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! What is wrong with a configuration, without what it says: any of its values may be a secret, or a secret at the wrong place.
+
+use std::fmt;
+
+use rts_proto::AppId;
+use serde::de::value::SeqAccessDeserializer;
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize as _, Deserializer};
+
+/// Words that stand for a section or a key are no longer than this.
+const WORD_BYTES_MAX: usize = 32;
+
+/// What is wrong with a configuration, where, and what would be right. No value of the configuration is part of it.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("the file cannot be read: {0}")]
+    Read(std::io::Error),
+    /// Not TOML, an unknown key, or a value of the wrong kind.
+    #[error("{place}: {what}")]
+    Parse {
+        /// The line and column, the section and the key, as far as they are known.
+        place: String,
+        /// What is wrong, and what would be right.
+        what: String,
+    },
+    /// A value that cannot be.
+    #[error("{key}: {what}")]
+    Value {
+        /// Where.
+        key: String,
+        /// What is wrong, and what would be right.
+        what: String,
+    },
+}
+
+impl ConfigError {
+    /// Of what is wrong with the TOML itself, or with its kinds. `text` is what was read.
+    pub(super) fn in_text(text: &str, error: toml::de::Error) -> Self {
+        let span = error.span();
+        let (keys, what) = keys_and_words(error);
+        let place = span.map(|span| position(text, span.start));
+        let place = place.into_iter().chain(keys).collect::<Vec<_>>().join(", ");
+        Self::Parse { place: if place.is_empty() { "the file".to_owned() } else { place }, what }
+    }
+
+    /// The same, where variables of the environment have their part in it, and lines are not known.
+    pub(super) fn overlaid(names: &[&str], error: toml::de::Error) -> Self {
+        let (keys, what) = keys_and_words(error);
+        let names = names.join(", ");
+        let source = format!("the file, with {names} of the environment over it");
+        let place = keys.map_or_else(|| source.clone(), |keys| format!("{keys} ({source})"));
+        Self::Parse { place, what }
+    }
+}
+
+fn position(text: &str, at: usize) -> String {
+    let before = text.get(..at).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+    format!("line {line}, column {column}")
+}
+
+fn keys_and_words(mut error: toml::de::Error) -> (Option<String>, String) {
+    let words = without_values(error.message());
+    // With the text it would show the line instead.
+    error.set_input(None);
+    let shown = error.to_string();
+    let keys = shown.trim_end().rsplit_once("\nin `").map(|(_, keys)| keys.trim_end_matches('`'));
+    let segments = keys.map(|keys| keys.split('.').map(known).collect::<Vec<_>>().join("."));
+    (segments, words)
+}
+
+/// A key as it is, if it can be nothing else.
+fn known(segment: &str) -> &str {
+    if is_word(segment) || AppId::new(segment).is_ok() { segment } else { "…" }
+}
+
+fn is_word(text: &str) -> bool {
+    let is_letter = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
+    (1..=WORD_BYTES_MAX).contains(&text.len()) && text.bytes().all(is_letter)
+}
+
+/// What serde says, which shows values in quotes.
+fn without_values(message: &str) -> String {
+    for kind in ["invalid type: ", "invalid value: "] {
+        if let Some((found, wanted)) =
+            message.strip_prefix(kind).and_then(|rest| rest.rsplit_once(", expected "))
+        {
+            let found = found.split(['"', '`', '\'']).next().unwrap_or_default().trim_end();
+            let wanted = wanted.lines().next().unwrap_or_default();
+            return format!("{kind}{found}, expected {wanted}");
+        }
+    }
+    if let Some((name, wanted)) =
+        message.strip_prefix("unknown field `").and_then(|rest| rest.rsplit_once("`, expected "))
+    {
+        return match is_word(name) {
+            true => message.to_owned(),
+            false => format!("unknown field, expected {wanted}"),
+        };
+    }
+    message.lines().next().unwrap_or_default().to_owned()
+}
+
+/// A list of texts; a text alone is a list of one.
+pub(super) fn one_or_more<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<String>, D::Error> {
+    struct OneOrMore;
+
+    impl<'de> Visitor<'de> for OneOrMore {
+        type Value = Vec<String>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a text, or a list of texts")
+        }
+
+        fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+            Ok(vec![text.to_owned()])
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, texts: A) -> Result<Self::Value, A::Error> {
+            Vec::deserialize(SeqAccessDeserializer::new(texts))
+        }
+    }
+
+    deserializer.deserialize_any(OneOrMore)
+}

@@ -1,0 +1,143 @@
+//! How long certificates are good for.
+
+use std::fmt;
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use time::OffsetDateTime;
+use x509_parser::parse_x509_certificate;
+
+/// This long before a certificate expires it is time to renew it...
+const SOON_SECONDS: i64 = 14 * 86_400;
+/// ...or when less than this part of its time is left, for those that are made for a few days.
+const SOON_PART: i64 = 3;
+
+/// When a certificate may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Validity {
+    not_before: i64,
+    not_after: i64,
+}
+
+/// What is wrong with a certificate's time, or will soon be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Concern {
+    Expired { at: i64 },
+    NotYet { from: i64 },
+    Soon { at: i64, left_seconds: i64 },
+}
+
+/// What there is to tell about a chain in PEM form, its first certificate first: those of authorities in it expire as well.
+pub(crate) fn concern(chain: &[u8], unix_now: i64) -> Option<Concern> {
+    let certificates = CertificateDer::pem_slice_iter(chain).flatten();
+    let concerns = certificates.filter_map(|certificate| {
+        let (_, parsed) = parse_x509_certificate(&certificate).ok()?;
+        let validity = Validity {
+            not_before: parsed.validity().not_before.timestamp(),
+            not_after: parsed.validity().not_after.timestamp(),
+        };
+        validity.concern(unix_now)
+    });
+    // What does not work is told before what will not.
+    concerns.min_by_key(|concern| matches!(concern, Concern::Soon { .. }))
+}
+
+impl Validity {
+    fn concern(self, unix_now: i64) -> Option<Concern> {
+        let Self { not_before, not_after } = self;
+        let left_seconds = not_after - unix_now;
+        let soon = SOON_SECONDS.min((not_after - not_before) / SOON_PART);
+        if left_seconds < 0 {
+            Some(Concern::Expired { at: not_after })
+        } else if unix_now < not_before {
+            Some(Concern::NotYet { from: not_before })
+        } else {
+            (left_seconds < soon).then_some(Concern::Soon { at: not_after, left_seconds })
+        }
+    }
+}
+
+impl fmt::Display for Concern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Expired { at } => {
+                write!(f, "it expired on {}: clients refuse it; renew it", date(at))
+            }
+            Self::NotYet { from } => {
+                write!(
+                    f,
+                    "it is good only from {}, says this machine's clock: clients refuse it",
+                    date(from)
+                )
+            }
+            Self::Soon { at, left_seconds } => {
+                let (days, hours) = (left_seconds / 86_400, left_seconds / 3_600);
+                let (left, unit) = if days > 1 { (days, "days") } else { (hours, "hours") };
+                write!(f, "it expires on {}, in {left} {unit}; renew it", date(at))
+            }
+        }
+    }
+}
+
+fn date(unix: i64) -> String {
+    match OffsetDateTime::from_unix_timestamp(unix) {
+        Ok(at) => format!("{} at {:02}:{:02} UTC", at.date(), at.hour(), at.minute()),
+        Err(_) => format!("{unix} s after 1970"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: i64 = 86_400;
+
+    fn of(days: i64) -> Validity {
+        Validity { not_before: 0, not_after: days * DAY }
+    }
+
+    #[test]
+    fn a_certificate_is_told_when_two_weeks_are_left_or_a_third_of_its_time() {
+        let soon = |at, left_seconds| Some(Concern::Soon { at, left_seconds });
+        for (days, left) in [(90, 14 * DAY), (42, 14 * DAY), (6, 2 * DAY)] {
+            let end = days * DAY;
+            assert_eq!(of(days).concern(end - left), None, "{days}");
+            assert_eq!(of(days).concern(end - left + 1), soon(end, left - 1), "{days}");
+            assert_eq!(of(days).concern(end), soon(end, 0));
+            assert_eq!(of(days).concern(end + 1), Some(Concern::Expired { at: end }));
+            assert_eq!(of(days).concern(0), None);
+            assert_eq!(of(days).concern(-1), Some(Concern::NotYet { from: 0 }));
+        }
+    }
+
+    #[test]
+    fn what_is_told_has_the_date() {
+        let said = |concern: Concern| concern.to_string();
+        assert!(
+            said(Concern::Expired { at: 1_700_000_000 }).contains("on 2023-11-14 at 22:13 UTC")
+        );
+        assert!(said(Concern::NotYet { from: 0 }).contains("from 1970-01-01 at 00:00 UTC"));
+        for (left_seconds, words) in [(2 * DAY, "in 2 days"), (2 * DAY - 1, "in 47 hours")] {
+            assert!(said(Concern::Soon { at: 0, left_seconds }).contains(words));
+        }
+    }
+
+    #[test]
+    fn each_certificate_of_a_chain_counts_and_what_does_not_work_counts_more() {
+        let year = |first: i32, last: i32| {
+            let key = rcgen::KeyPair::generate().expect("a key");
+            let mut params =
+                rcgen::CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
+            params.not_before = rcgen::date_time_ymd(first, 1, 1);
+            params.not_after = rcgen::date_time_ymd(last, 1, 1);
+            params.self_signed(&key).expect("a certificate").pem()
+        };
+        let now = 1_700_000_000; // In November 2023.
+        assert_eq!(concern(year(2020, 2030).as_bytes(), now), None);
+        let expired = Some(Concern::Expired { at: 1_672_531_200 });
+        assert_eq!(concern(year(2020, 2023).as_bytes(), now), expired);
+        let chain = format!("{}{}{}", year(2020, 2030), year(2023, 2024), year(2020, 2023));
+        assert_eq!(concern(chain.as_bytes(), now + 40 * DAY), expired);
+        assert_eq!(concern(b"no certificate", now), None);
+    }
+}

@@ -1,0 +1,201 @@
+//! No error about a configuration shows a value of it: any may be a secret, or one at the wrong place.
+
+use rts_server::Config;
+
+/// Every value is one that is found again, whole or in parts.
+const CONFIG: &str = r#"
+listen = "127.0.0.1:0"
+reserved_uids = ["Marked0uid"]
+[apps.123456781234567812345678]
+keys = ["Marked1key-of-an-app", "Marked2key-of-an-app"]
+[apps.123456781234567812345678.app_server]
+allow = ["https://marked3.example/Marked3"]
+networks = ["10.0.0.0/8"]
+forwarding_key = "Marked4forwarding"
+content_type = "text/Marked5"
+[apps.123456781234567812345678.webhook]
+url = "https://marked6.example/Marked6"
+secret = "Marked7webhook-secret"
+[limits]
+sends_per_second = 100
+[openapi]
+listen = "127.0.0.1:0"
+[[openapi.bearer_keys]]
+name = "Marked8name"
+key = "Marked9bearer-key"
+apps = ["123456781234567812345678"]
+[[openapi.access_keys]]
+id = "Marked10id"
+secret = "Marked11access-secret"
+apps = ["123456781234567812345678"]
+"#;
+
+const APP: &str = "123456781234567812345678";
+
+/// The error, whichever way it is shown; nothing when it can be used.
+fn error(text: &str, variables: &[(&str, &str)]) -> Option<String> {
+    let variables = variables.iter().map(|(name, value)| (name.to_string(), value.to_string()));
+    let error = Config::parse_with(text, variables).err()?;
+    Some(format!("{error}\n{error:?}"))
+}
+
+/// What is shown when each of these stands where the value stood.
+fn instead(value: &str, others: &[&str]) -> Vec<String> {
+    assert!(CONFIG.contains(value), "{value}");
+    let texts = others.iter().map(|other| CONFIG.replacen(value, other, 1));
+    texts.filter_map(|text| error(&text, &[])).collect()
+}
+
+#[test]
+fn a_value_of_another_kind_is_named_by_its_kind_and_its_place() {
+    let shown = instead(
+        "[\"Marked1key-of-an-app\", \"Marked2key-of-an-app\"]",
+        &[
+            "[[\"Marked\"]]",
+            "[12345678]",
+            "12345678",
+            "[\"a\", \"b\", \"Marked\"]",
+            "{ Marked = \"Marked\" }",
+            "1979-05-27",
+            "Marked",
+            "\"Marked",
+            "[\"Marked",
+            "[\"Marked\" \"Marked\"]",
+            "\"Marked\" Marked",
+        ],
+    );
+    assert_eq!(shown.len(), 11);
+    for error in &shown {
+        assert!(!error.contains("Marked") && !error.contains("12345678,"), "{error}");
+        assert!(
+            error.contains("line 5, column ")
+                || error.contains("line 6, column 1:")
+                || error.contains("one key is needed"),
+            "{error}"
+        );
+    }
+    let kinds = "line 5, column 9, apps.123456781234567812345678.keys: invalid type: sequence, expected a string";
+    assert!(shown[0].starts_with(kinds), "{}", shown[0]);
+    for secret in ["Marked4forwarding", "Marked7webhook-secret", "Marked9bearer-key"] {
+        let quoted = format!("{secret:?}");
+        for error in instead(&quoted, &[&format!("[{quoted}]"), "12345678", "{ a = \"Marked\" }"]) {
+            assert!(!error.contains("Marked") && !error.contains("12345678`"), "{error}");
+            assert!(error.contains("invalid type: ") && error.contains("line "), "{error}");
+        }
+    }
+}
+
+#[test]
+fn a_value_that_cannot_be_is_named_by_its_place() {
+    for (value, other) in [
+        ("\"127.0.0.1:0\"", "\"Marked\""),
+        ("\"Marked0uid\"", "\"a\", \"Marked uid\""),
+        ("https://marked3.example", "http://marked3.example"),
+        ("10.0.0.0/8", "Marked"),
+        ("text/Marked5", "text/Marked\\n"),
+        ("https://marked6.example", "ftp://marked6.example"),
+        ("Marked7webhook-secret", "Marked"),
+        ("Marked8name", "Marked name"),
+        ("Marked9bearer-key", "Marked"),
+        ("[\"123456781234567812345678\"]\n[[openapi.acc", "[\"Marked\"]\n[[openapi.acc"),
+        (
+            "[apps.123456781234567812345678]",
+            "[apps.Marked-is-a-key-at-the-wrong-place]\nkeys = []\n[apps.123456781234567812345678]",
+        ),
+        ("sends_per_second = 100", "sends_per_second = \"Marked\""),
+        ("sends_per_second = 100", "Marked = 1"),
+        ("sends_per_second = 100", "exempt_networks = [\"Marked\"]"),
+        ("listen = \"127.0.0.1:0\"\nreserved", "listen = [{ url = \"Marked://x\" }]\nreserved"),
+        (
+            "listen = \"127.0.0.1:0\"\nreserved",
+            "listen = [{ url = \"ws://127.0.0.1:0\", origins = [\"Marked\"] }]\nreserved",
+        ),
+        (
+            "listen = \"127.0.0.1:0\"\nreserved",
+            "listen = [{ url = \"rtss://127.0.0.1:0\", certificate = \"c\", key = \"-----BEGIN PRIVATE KEY-----Marked\" }]\nreserved",
+        ),
+    ] {
+        let shown = instead(value, &[other]);
+        assert_eq!(shown.len(), 1, "{other}");
+        assert!(!shown[0].to_lowercase().contains("marked"), "{other}: {}", shown[0]);
+    }
+}
+
+#[test]
+fn no_slip_of_the_pen_shows_a_value() {
+    assert_eq!(error(CONFIG, &[]), None);
+    for (at, _) in CONFIG.char_indices() {
+        for slip in ["", "\"", "'", "[", "]", "{", "=", ",", ".", "\n", " ", "#", "1"] {
+            let rest = if slip.is_empty() { &CONFIG[at + 1..] } else { &CONFIG[at..] };
+            let text = format!("{}{slip}{rest}", &CONFIG[..at]);
+            if let Some(error) = error(&text, &[]) {
+                assert!(!error.to_lowercase().contains("marked"), "{slip:?} at {at}: {error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn no_variable_of_the_environment_is_shown() {
+    let keys = format!("RTS__APPS__{APP}__KEYS");
+    let mut secret = format!("RTS__APPS__{APP}__WEBHOOK__SECRET");
+    for (name, value, place) in [
+        (keys.as_str(), "[\"Marked\", 5]", "apps.123456781234567812345678.keys"),
+        (&keys, "[[\"Marked\"]]", "apps.123456781234567812345678.keys"),
+        (&keys, "[\"Marked", "KEYS: it begins like a list"),
+        (&keys, "", "one key is needed"),
+        (&secret, "[\"Marked\"]", "webhook.secret"),
+        (&secret, "Marked", "webhook.secret: the secret has"),
+        ("RTS__OPENAPI__BEARER_KEYS", "[{ name = \"Marked\", key = \"Marked\" }]", "missing field"),
+        ("RTS__OPENAPI__BEARER_KEYS", "Marked", "openapi.bearer_keys"),
+        ("RTS__LIMITS__SENDS_PER_SECOND", "Marked", "limits.sends_per_second"),
+        ("RTS__LISTEN", "Marked", "listen"),
+    ] {
+        let error = error(CONFIG, &[(name, value)]).expect(value);
+        assert!(error.contains(place) && !error.contains("Marked"), "{value}: {error}");
+    }
+    secret.push_str("__MORE");
+    assert!(error(CONFIG, &[(&secret, "1")]).expect("no section").contains(&secret));
+}
+
+#[test]
+fn one_key_alone_is_a_list_of_one_in_the_file_and_in_the_environment() {
+    let text =
+        CONFIG.replacen("[\"Marked1key-of-an-app\", \"Marked2key-of-an-app\"]", "\"one\"", 1);
+    assert_eq!(Config::parse(&text).expect("it can be used").apps[APP].keys, ["one"]);
+    for value in ["0123456789", "a key", "\"a key\"", "[\"a key\"]"] {
+        let variable = (format!("RTS__APPS__{APP}__KEYS"), value.to_owned());
+        let config = Config::parse_with(CONFIG, [variable]).expect("it can be used");
+        let wanted = value.trim_matches(['[', ']']).trim_matches('"');
+        assert_eq!(config.apps[APP].keys, [wanted]);
+    }
+}
+
+#[test]
+fn two_apps_with_one_key_are_refused_and_one_app_with_two_is_not() {
+    let other = "[apps.aaaaaaaaaaaaaaaaaaaaaaaa]\nkeys = ";
+    for (keys, is_shared) in [("\"Marked2key-of-an-app\"", true), ("\"Marked2key\"", false)] {
+        let text = CONFIG.replacen("[limits]", &format!("{other}{keys}\n[limits]"), 1);
+        let error = error(&text, &[]);
+        assert_eq!(error.is_some(), is_shared, "{error:?}");
+        let error = error.unwrap_or_default();
+        let ids = error.contains(APP) && error.contains("apps.aaaaaaaaaaaaaaaaaaaaaaaa.keys");
+        assert!(!is_shared || ids, "{error}");
+        assert!(!error.contains("Marked"), "{error}");
+    }
+}
+
+#[test]
+fn files_are_named_relative_to_the_configuration() {
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let path = folder.path().join("rts.toml");
+    let listen =
+        "[[listen]]\nurl = \"rtss://127.0.0.1:0\"\ncertificate = \"c.pem\"\nkey = \"/k.pem\"";
+    let ca = format!("[apps.{APP}.app_server]\nca_file = \"../ca.pem\"");
+    std::fs::write(&path, format!("{listen}\n[apps.{APP}]\nkeys = \"k\"\n{ca}")).expect("a file");
+    let config = Config::load(&path).expect("it can be used");
+    let listen = &config.listen[0];
+    assert_eq!(listen.certificate, Some(folder.path().join("c.pem")));
+    assert_eq!(listen.key, Some("/k.pem".into()));
+    assert_eq!(config.apps[APP].app_server.ca_file, Some(folder.path().join("../ca.pem")));
+}
