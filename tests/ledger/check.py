@@ -143,12 +143,14 @@ def select(mutations, arguments):
 
 
 def copy_tree():
-    """Everything that git knows or would add, with the times of changes, so that cargo builds only what is new."""
+    """Everything that git knows or would add. What is the same is left alone, so that cargo builds only what is new."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT, check=True, capture_output=True, text=True,
-    ).stdout.split("\0")
-    wanted = {name for name in listed if name and (ROOT / name).is_file()}
+        cwd=ROOT, capture_output=True, text=True,
+    )
+    if listed.returncode != 0:
+        raise CannotCheck(f"git does not say which files there are: {listed.stderr.strip()}")
+    wanted = {name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()}
     for path in [path for path in TREE.rglob("*") if path.is_file()]:
         if str(path.relative_to(TREE)) not in wanted:
             path.unlink()
