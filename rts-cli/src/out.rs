@@ -11,6 +11,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use rts_transport_tokio::explain_tls;
 
 use crate::lines::Lines;
 
@@ -80,7 +81,9 @@ pub(crate) fn is_unread(error: &anyhow::Error) -> bool {
 
 /// An error and its causes, each said once: many errors say their cause by themselves. Some end with empty lines.
 pub(crate) fn in_words(error: &anyhow::Error) -> String {
-    let causes = error.chain().map(|cause| cause.to_string().trim_end().to_owned());
+    let causes = error
+        .chain()
+        .map(|cause| explain_tls(cause).unwrap_or_else(|| cause.to_string().trim_end().to_owned()));
     let said_once = |words: String, cause: String| match words.contains(&cause) {
         true => words,
         false => format!("{words}: {cause}"),

@@ -62,6 +62,6 @@ pub mod application {
         ProxyError, Scheme,
     };
     #[cfg(any(feature = "tls-ring", feature = "tls-aws-lc"))]
-    pub use rts_stream::{Identity, IdentityError, Roots};
+    pub use rts_stream::{Identity, IdentityError, Roots, explain_tls};
     pub use rts_trace::{Recorder, Secrets};
 }

@@ -189,11 +189,16 @@ impl State {
 
     /// The server closed the link that there was before, and no login was answered over it.
     pub(crate) fn tell_early_close(&mut self, before: Option<LinkId>) {
-        let Some(EarlyClose { link, code, reason }) = self.client.early_close() else { return };
+        let Some(EarlyClose { link, code, number, reason }) = self.client.early_close() else {
+            return;
+        };
         if before == Some(*link) && self.client.link() != before {
-            let number = code.code();
+            let code = match code.code() == *number {
+                true => format!("{code:?} ({number})"),
+                false => format!("code {number}"),
+            };
             self.tell_link_error(format!(
-                "the server ended the connection before the login was answered: {code:?} ({number}), {reason}"
+                "the server ended the connection before the login was answered: {code}, {reason}"
             ));
         }
     }

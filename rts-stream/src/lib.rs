@@ -39,6 +39,6 @@ pub use error::{LayerError, LinkError, WebSocketError};
 pub use layers::{CLOSE_TO_PROXIED, End, Layers};
 pub use proxy::{Proxy, ProxyError};
 #[cfg(feature = "__tls")]
-pub use tls::{Identity, IdentityError, Roots};
+pub use tls::{Identity, IdentityError, Roots, explain_tls};
 #[cfg(feature = "websocket")]
 pub use web_socket::{MESSAGE_BYTES_MAX, Origins, SUBPROTOCOL};

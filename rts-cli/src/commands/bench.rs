@@ -36,7 +36,8 @@ pub(crate) enum Work {
 
 #[derive(Debug, Args)]
 pub(crate) struct Common {
-    /// What to put load on; the scheme is the protocol: rts, ws, redis, nats, nats-request, mqtt0, mqtt1, mqtt-request, relay, floor
+    /// What to put load on; the scheme is the protocol: rts, ws, redis, nats, nats-request, mqtt0, mqtt1, mqtt-request, relay, floor.
+    /// An RTS server bounds the links of one address: list that of the load in its limits.exempt_networks
     #[arg(long)]
     url: Option<String>,
     /// The server may be on another machine: it is yours, and you know what you do

@@ -9,6 +9,7 @@ mod crowd;
 mod engine;
 mod hostile;
 mod proxy;
+mod scarce;
 mod support;
 mod trace;
 mod transports;

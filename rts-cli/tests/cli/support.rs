@@ -58,14 +58,22 @@ impl Server {
 
     /// With these variables in its environment, and its log to `log`.
     pub(crate) fn start_in(args: &[&str], variables: &[(&str, &str)], log: Stdio) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_rts"))
-            .arg("serve")
-            .args(args)
-            .envs(variables.iter().copied())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .expect("the server starts");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rts"));
+        command.arg("serve").args(args).envs(variables.iter().copied()).stderr(log);
+        Self::started(command)
+    }
+
+    /// A development server that may have so many files and sockets open.
+    pub(crate) fn start_with_files(files: u32, log: Stdio) -> Self {
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("ulimit -n {files} && exec \"$0\" \"$@\"")]);
+        command.args([env!("CARGO_BIN_EXE_rts"), "serve", "--dev", "--listen", "127.0.0.1:0"]);
+        command.stderr(log);
+        Self::started(command)
+    }
+
+    fn started(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("the server starts");
         let out = child.stdout.take().expect("it was piped");
         let (say, hear) = channel();
         // Read to the end, so that the server never waits for us.

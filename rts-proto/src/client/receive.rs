@@ -70,8 +70,7 @@ impl Client {
                     Ok(())
                 }
                 Frame::Close { code, reason, retry_after_ms } => {
-                    let (link, code_named) = (greeting.id, CloseCode::from_code(code));
-                    self.early_close = Some(EarlyClose::new(link, code_named, &reason));
+                    self.early_close = Some(EarlyClose::new(greeting.id, code, &reason));
                     self.closed_by_server(now, code, retry_after_ms);
                     Ok(())
                 }

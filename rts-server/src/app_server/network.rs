@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rts_egress::{AddressPolicy, Refused, TargetUrl, Vetted};
+use rts_transport_tokio::explain_tls;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -57,7 +58,7 @@ pub(super) enum ConnectError {
     Dial(io::Error),
     #[error("connected to another address than the one that was judged")]
     OtherPeer,
-    #[error("TLS: {0}")]
+    #[error("TLS: {}", explain_tls(.0).unwrap_or_else(|| .0.to_string()))]
     Tls(io::Error),
     #[error("nothing on the list uses TLS")]
     NoTls,

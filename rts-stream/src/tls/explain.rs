@@ -1,9 +1,19 @@
 //! What went wrong with TLS, in words for whoever has to do something about it.
 
+use std::error::Error as StdError;
+use std::io;
 use std::time::Duration;
 
 use rustls::pki_types::UnixTime;
 use rustls::{AlertDescription, CertificateError, Error};
+
+/// What went wrong with TLS, in words for whoever has to do something about it. `None` if the error is not one of rustls,
+/// nor one of a stream that carries it; its causes are not looked at.
+#[must_use]
+pub fn explain_tls(error: &(dyn StdError + 'static)) -> Option<String> {
+    let carried = || error.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref();
+    error.downcast_ref().or_else(carried).map(explain)
+}
 
 pub(super) fn explain(error: &Error) -> String {
     match error {
@@ -92,5 +102,26 @@ fn days(seconds: u64) -> String {
     match seconds {
         0..DAY => format!("{:?}", Duration::from_secs(seconds)),
         _ => format!("{} days", seconds / DAY),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::pki_types::ServerName;
+
+    use super::*;
+
+    #[test]
+    fn an_error_is_explained_by_itself_and_inside_of_a_streams() {
+        let name = || {
+            Error::InvalidCertificate(CertificateError::NotValidForNameContext {
+                expected: ServerName::try_from("localhost").expect("a name"),
+                presented: vec!["DnsName(\"a.example\")".to_owned()],
+            })
+        };
+        let said = "the server's certificate is for another name: a.example, and not for localhost";
+        assert_eq!(explain_tls(&name()).as_deref(), Some(said));
+        assert_eq!(explain_tls(&io::Error::other(name())).as_deref(), Some(said));
+        assert_eq!(explain_tls(&io::Error::other("something else")), None);
     }
 }

@@ -11,6 +11,7 @@ use rustls::crypto::CryptoProvider;
 
 pub use client::Roots;
 pub(crate) use client::{client_config, with_alpn};
+pub use explain::explain_tls;
 pub use identity::{Identity, IdentityError};
 pub(crate) use session::Tls;
 
