@@ -38,6 +38,11 @@ impl TokenBucket {
         Self { per_second, capacity, level: capacity, updated: now }
     }
 
+    /// What is in this one, unless the other has another rate.
+    pub(crate) fn or_of_another_rate(&self, fresh: Self) -> Self {
+        if self.per_second == fresh.per_second { self.clone() } else { fresh }
+    }
+
     /// Takes one event's worth, if there is one.
     pub(crate) fn take(&mut self, now: Instant) -> bool {
         self.take_many(1, now)

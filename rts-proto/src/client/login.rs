@@ -115,7 +115,7 @@ impl Client {
                 }
             }
             Login::LoggedIn { uid, token, session } => {
-                let fresh = Box::new(Session::new(accepted, now));
+                let fresh = Box::new(session.followed_by(accepted, now));
                 self.login = Login::LoggedIn { uid, token, session: fresh };
                 let lost_at = self.timeline.heard();
                 self.report_back(now);

@@ -51,6 +51,11 @@ impl Session {
         }
     }
 
+    /// The same login has another session. The server remembers what was used of the rates, and so do we.
+    pub(super) fn followed_by(&self, accepted: &Accepted, now: Instant) -> Self {
+        Self { pace: self.pace.followed_by(accepted, now), ..Self::new(accepted, now) }
+    }
+
     /// The server goes on with this session. What it does not have goes out again, paced.
     pub(super) fn resumed(&mut self, accepted: &Accepted) {
         self.key = accepted.key;
@@ -139,6 +144,17 @@ impl Pace {
             server_sends: TokenBucket::cautious(accepted.server_sends_per_second, now),
             holding_back: false,
             ready_at: None,
+        }
+    }
+
+    fn followed_by(&self, accepted: &Accepted, now: Instant) -> Self {
+        let fresh = Self::new(accepted, now);
+        Self {
+            sends: self.sends.or_of_another_rate(fresh.sends),
+            broadcasts: self.broadcasts.or_of_another_rate(fresh.broadcasts),
+            statuses: self.statuses.or_of_another_rate(fresh.statuses),
+            server_sends: self.server_sends.or_of_another_rate(fresh.server_sends),
+            ..fresh
         }
     }
 

@@ -219,6 +219,48 @@ fn after_a_return_what_waited_keeps_to_the_rate_and_then_all_goes_at_once() {
     }
 }
 
+/// The server remembers it too: rates are its user's.
+#[test]
+fn what_was_used_of_a_rate_is_used_after_a_return_whether_or_not_the_session_goes_on() {
+    let with_rate = |resumed| Accepted { resumed, sends_per_second: 4, ..session(1) };
+    for resumed in [true, false] {
+        let mut stage = Stage::accepted(with_rate(false));
+        for _ in 0..10 {
+            stage.sends("before");
+        }
+        stage.said();
+        stage.hears(ack(10));
+        stage.input(Input::Disconnected(stage.link));
+        for _ in 0..2 {
+            stage.sends("meanwhile");
+        }
+        stage.input(Input::Connected(stage.link));
+        stage.said();
+        stage.welcomed(Accepted { received: if resumed { 10 } else { 0 }, ..with_rate(resumed) });
+        let moments = paced(&mut stage, Duration::from_millis(3_000));
+        assert_eq!(moments, [250, 500].map(Duration::from_millis), "resumed: {resumed}");
+    }
+}
+
+#[test]
+fn a_server_with_other_rates_than_before_is_held_to_those() {
+    let with_rate = |rate| Accepted { sends_per_second: rate, ..session(1) };
+    let mut stage = Stage::accepted(with_rate(4));
+    for _ in 0..10 {
+        stage.sends("before");
+    }
+    stage.hears(ack(10));
+    stage.input(Input::Disconnected(stage.link));
+    for _ in 0..6 {
+        stage.sends("meanwhile");
+    }
+    stage.input(Input::Connected(stage.link));
+    stage.said();
+    stage.welcomed(with_rate(8));
+    let moments = paced(&mut stage, Duration::from_millis(3_000));
+    assert_eq!(moments, [0, 0, 0, 0, 125, 250].map(Duration::from_millis));
+}
+
 #[test]
 fn joins_wait_for_no_rate_and_queries_for_theirs() {
     let mut stage = Stage::logged_in();

@@ -4,21 +4,29 @@ use bytes::Bytes;
 use rts_proto::limits::FRAME_BYTES_MAX;
 use rts_proto::wire::{Decoder, Frame, Login, LoginAnswer, Resume, ResumeKey, VERSION};
 use rts_proto::{
-    AppId, Instant, LinkId, MessageConfig, MessageId, OnlineStatus, Payload, RoomId, UserId,
+    AppId, Instant, LinkId, MessageConfig, MessageId, OnlineStatus, Payload, RoomId, RoomState,
+    UserId,
 };
 use std::time::Duration;
 
 use super::names::MALLORY;
 use super::oracles::Violation;
 use super::plan::Attack;
+use super::spotter::Spotter;
 use crate::{Person, World};
 
 /// Until it may be sure to be logged in.
 const LOGGED_IN_AFTER: Duration = Duration::from_secs(1);
+/// So often a peer enters a room and leaves it on one link: more than it may, and fewer frames than a window has.
+const COMINGS_AND_GOINGS: u64 = 300;
+/// Logins of one user at once: more than are let in and wait.
+const LOGINS: usize = 20;
 
 #[derive(Debug, Default)]
 pub(crate) struct Attackers {
     links: Vec<LinkId>,
+    /// Links of a first login and of a second one that both used up the rate of joins.
+    over_rate: Vec<[LinkId; 2]>,
 }
 
 impl Attackers {
@@ -31,7 +39,14 @@ impl Attackers {
     }
 
     /// The peers hang up. None of them may have heard what is for others (I33).
-    pub(crate) fn leave(&mut self, world: &mut World) -> Result<(), Violation> {
+    pub(crate) fn leave(
+        &mut self,
+        world: &mut World,
+        spotter: &mut Spotter,
+    ) -> Result<(), Violation> {
+        for links in self.over_rate.drain(..) {
+            spotter.attacker_refused(links.map(|link| joins_refused(world, link)));
+        }
         for link in self.links.drain(..) {
             let mut decoder = Decoder::new();
             decoder.push(Bytes::copy_from_slice(world.heard(link)));
@@ -125,12 +140,39 @@ impl Attackers {
                     (0..2_000).map(|n| Frame::Join { room: room(n), ticket: n, business_id: None });
                 self.after_login(world, link, app, joins);
             }
+            Attack::ComesAndGoes => {
+                let first = self.come_and_go(world, link, app);
+                let link = world.stranger();
+                self.links.push(link);
+                let second = self.come_and_go(world, link, app);
+                self.over_rate.push([first, second]);
+            }
+            Attack::ManyLogins => {
+                for _ in 0..LOGINS {
+                    let link = world.stranger();
+                    self.links.push(link);
+                    let login = login(world, app, None);
+                    say(world, link, [Frame::Hello { version: VERSION, features: 0 }, login]);
+                }
+            }
             Attack::FloodOfSends => {
                 self.after_login(world, link, app, (1..=2_000).map(send));
                 let bytes = vec![b'x'; FRAME_BYTES_MAX + 1];
                 world.say(link, Bytes::from(bytes));
             }
         }
+    }
+
+    fn come_and_go(&mut self, world: &mut World, link: LinkId, app: &str) -> LinkId {
+        let room = RoomId::new("revolving-door").expect("a room id");
+        let frames = (0..COMINGS_AND_GOINGS).flat_map(|n| {
+            let (ticket, leaves) = (2 * n, room.clone());
+            let join = Frame::Join { room: room.clone(), ticket, business_id: None };
+            [join, Frame::Leave { room: leaves, ticket: ticket + 1 }]
+        });
+        self.after_login(world, link, app, frames);
+        world.run_for(LOGGED_IN_AFTER);
+        link
     }
 
     fn after_login(
@@ -145,6 +187,16 @@ impl Attackers {
         world.run_for(LOGGED_IN_AFTER);
         say(world, link, frames);
     }
+}
+
+/// How many joins the server refused on a link.
+fn joins_refused(world: &World, link: LinkId) -> usize {
+    let mut decoder = Decoder::new();
+    decoder.push(Bytes::copy_from_slice(world.heard(link)));
+    let frames = std::iter::from_fn(|| decoder.next(FRAME_BYTES_MAX).ok().flatten());
+    let is_refusal =
+        |frame: &Frame| matches!(frame, Frame::JoinAnswer { state: RoomState::JoinFailed, .. });
+    frames.filter(is_refusal).count()
 }
 
 fn login(world: &mut World, app: &str, resume: Option<Resume>) -> Frame {

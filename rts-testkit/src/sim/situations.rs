@@ -178,6 +178,12 @@ situations! {
     AttackTimeout,
     /// For more than may be unacknowledged.
     AttackWindowExceeded,
+    /// For too many logins of one user.
+    AttackManyLogins,
+    /// A peer entered rooms faster than it may, and was refused.
+    AttackJoinsOverRate,
+    /// It logged in again, and was refused at once.
+    AttackLoginRenewedNothing,
     /// Server params came into force.
     ParamsSet,
     /// The operator does not list their url, or they are malformed.

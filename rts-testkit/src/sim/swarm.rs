@@ -246,6 +246,11 @@ impl Swarm {
         self.engines.len() > ENGINES_MAX
     }
 
+    /// Whether the server has any.
+    pub(crate) fn has_rates(&self) -> bool {
+        self.rate > 0
+    }
+
     /// The server's configuration.
     pub(crate) fn server(&self) -> server::Config {
         let mut config =

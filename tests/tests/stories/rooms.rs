@@ -1,7 +1,9 @@
 //! Rooms: joining, talking, leaving.
 
+use std::time::Duration;
+
 use rts_proto::client::{
-    BroadcastError, BusinessIdError, CreateRoomError, Event, JoinError, JoinType, RoomEvent,
+    BroadcastError, BusinessIdError, Client, CreateRoomError, Event, JoinError, JoinType, RoomEvent,
 };
 use rts_proto::server::Config;
 use rts_proto::{BroadcastCode, LeaveReason, Payload, RoomState};
@@ -37,6 +39,44 @@ fn results(events: Vec<Event>) -> Vec<(u64, BroadcastCode)> {
         _ => None,
     };
     room_events(events).into_iter().filter_map(result).collect()
+}
+
+/// Forty times a second, where 20 are allowed, and 256 at once.
+#[test]
+fn who_comes_and_goes_too_fast_is_told_that_the_join_failed_and_others_see_no_more() {
+    let mut world = three(Config::default());
+    world.join(BOB, "room");
+    let room = world.call(ALICE, |engine, now| engine.create_room(now, "room")).expect("a room");
+    for _ in 0..800 {
+        world.call(ALICE, |engine, now| engine.join_room(now, room)).expect("accepted");
+        world.call(ALICE, |engine, now| engine.leave_room(now, room));
+        world.run_for(Duration::from_millis(25));
+    }
+    let seen = room_events(world.take_events(BOB));
+    let came = seen.iter().filter(|event| matches!(event, RoomEvent::UserJoined(_))).count();
+    let left = seen.iter().filter(|event| matches!(event, RoomEvent::UserLeft { .. })).count();
+    assert!((650..=656).contains(&came), "256 and 20 a second for 20 s, not {came}");
+    assert_eq!(came, left);
+
+    world.take_events(ALICE);
+    for number in 0..10 {
+        let join = |engine: &mut Client, now| {
+            let room = engine.create_room(now, &format!("room-{number}")).expect("a room");
+            engine.join_room(now, room).expect("accepted");
+        };
+        world.call(ALICE, join);
+    }
+    world.run_for(Duration::from_millis(50));
+    let told = room_events(world.take_events(ALICE));
+    let is_refusal = |event: &&RoomEvent| {
+        matches!(event, RoomEvent::StateChanged { state: RoomState::JoinFailed, .. })
+    };
+    assert!(told.iter().filter(is_refusal).count() >= 8, "{told:?}");
+    world.run_for(seconds(1));
+    world.call(ALICE, |engine, now| engine.join_room(now, room)).expect("accepted");
+    world.run_for(seconds(1));
+    let told = room_events(world.take_events(ALICE));
+    assert!(matches!(told[..], [RoomEvent::Joined { .. }, RoomEvent::UserJoined(_)]), "{told:?}");
 }
 
 #[test]

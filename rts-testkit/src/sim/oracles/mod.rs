@@ -6,6 +6,7 @@ mod back_end;
 mod isolation;
 mod lifecycle;
 mod pacing;
+mod rates;
 mod reports;
 mod resources;
 mod resume;
@@ -34,8 +35,8 @@ pub(crate) struct Oracles {
 }
 
 impl Oracles {
-    pub(crate) fn new() -> Self {
-        let all: Vec<Box<dyn Oracle>> = vec![
+    pub(crate) fn new(has_rates: bool) -> Self {
+        let mut all: Vec<Box<dyn Oracle>> = vec![
             Box::new(lifecycle::Lifecycle::default()),
             Box::new(sends::Sends::default()),
             Box::new(app_server::AppServer::default()),
@@ -46,6 +47,9 @@ impl Oracles {
             Box::new(isolation::Isolation::default()),
             Box::new(resources::Resources::default()),
         ];
+        if has_rates {
+            all.push(Box::new(rates::Rates::default()));
+        }
         Self { model: Model::default(), all }
     }
 

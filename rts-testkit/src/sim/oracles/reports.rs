@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rts_proto::limits::LOGIN_DEADLINE;
 use rts_proto::server::{Report, Stats};
 use rts_proto::{Instant, LeaveReason, LoginCode};
 
@@ -73,8 +74,10 @@ impl Reports {
         match report {
             Report::UserOnline { uid } => {
                 let key = (app, uid.as_str().to_owned());
-                // What a peer that breaks the rules shows is not in the trace.
-                let is_let_in = self.judged.get(&key) == Some(&now) || uid.as_str() == MALLORY;
+                // It may have waited for its turn (§3.9). What a peer that breaks the rules shows is not in the trace.
+                let judged = self.judged.get(&key);
+                let is_let_in = judged.is_some_and(|at| now.since(*at) <= LOGIN_DEADLINE)
+                    || uid.as_str() == MALLORY;
                 !known.online.contains(uid.as_str()) && is_let_in
             }
             Report::UserOffline { uid, reason } => {

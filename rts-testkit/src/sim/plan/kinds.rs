@@ -35,10 +35,12 @@ pub(crate) enum Attack {
     FloodOfSends,
     WrongVersion,
     SaysNothing,
+    ComesAndGoes,
+    ManyLogins,
 }
 
 impl Attack {
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Garbage,
         Self::HugeLength,
         Self::SendBeforeLogin,
@@ -53,6 +55,8 @@ impl Attack {
         Self::FloodOfSends,
         Self::WrongVersion,
         Self::SaysNothing,
+        Self::ComesAndGoes,
+        Self::ManyLogins,
     ];
 }
 

@@ -28,7 +28,7 @@ const PEERS_ASKED: usize = 6;
 impl Run<'_> {
     /// All faults stop, and everybody who wants to be logged in gets a good token.
     pub(super) fn heal(&mut self) -> Result<(), Violation> {
-        self.attackers.leave(&mut self.world)?;
+        self.attackers.leave(&mut self.world, &mut self.spotter)?;
         self.set_weather(Weather::FAIR);
         self.world.unstick();
         self.world.break_nothing();

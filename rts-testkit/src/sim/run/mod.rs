@@ -109,7 +109,7 @@ impl<'a> Run<'a> {
             world,
             places: Vec::new(),
             trace: Trace::new(print),
-            oracles: Oracles::new(),
+            oracles: Oracles::new(plan.swarm.has_rates()),
             spotter: Spotter::default(),
             attackers: Attackers::default(),
             harmed: Harmed::default(),

@@ -348,7 +348,18 @@ impl Spotter {
             Some(CloseCode::UnsupportedVersion) => self.met(Situation::AttackBadVersion),
             Some(CloseCode::LoginTimeout) => self.met(Situation::AttackTimeout),
             Some(CloseCode::WindowExceeded) => self.met(Situation::AttackWindowExceeded),
+            Some(CloseCode::Busy) => self.met(Situation::AttackManyLogins),
             _ => {}
+        }
+    }
+
+    /// So many joins were refused of as many in two logins of one user.
+    pub(crate) fn attacker_refused(&mut self, joins: [usize; 2]) {
+        if joins[0] > 0 {
+            self.met(Situation::AttackJoinsOverRate);
+            if joins[1] > joins[0] {
+                self.met(Situation::AttackLoginRenewedNothing);
+            }
         }
     }
 }
