@@ -84,11 +84,16 @@ impl Driven {
         self.watcher = Some(watcher);
     }
 
-    /// Does what the core asks for, and leaves to `order` what is for links.
-    pub(crate) fn drain(&mut self, now: Instant, order: &mut impl FnMut(Order)) {
+    /// Does what the core asks for, and leaves to `order` what is for links. It may have something to say about that,
+    /// which the core hears before it asks for more.
+    pub(crate) fn drain(&mut self, now: Instant, order: &mut impl FnMut(Order) -> Option<Input>) {
         loop {
             match self.server.poll_output() {
-                Output::Transmit(id, bytes) => order(Order::Transmit(id, bytes)),
+                Output::Transmit(id, bytes) => {
+                    if let Some(input) = order(Order::Transmit(id, bytes)) {
+                        self.server.handle_input(now, input);
+                    }
+                }
                 Output::Disconnect(id, code) => {
                     tracing::debug!(link = %id, ?code, "closed");
                     order(Order::Close(id));
@@ -122,7 +127,11 @@ impl Driven {
     }
 
     /// The end of a burst: what is due at once is done at once.
-    pub(crate) fn end_burst(&mut self, now: Instant, order: &mut impl FnMut(Order)) {
+    pub(crate) fn end_burst(
+        &mut self,
+        now: Instant,
+        order: &mut impl FnMut(Order) -> Option<Input>,
+    ) {
         if self.deadline.is_some_and(|deadline| deadline <= now) {
             self.server.handle_input(now, Input::Tick);
             self.drain(now, order);

@@ -27,6 +27,11 @@ const GATHERED_BYTES_MAX: usize = 16 * 1_024;
 /// Of frames that belong to no session's window, such as acknowledgements and unreliable messages: so many bytes may be
 /// unsent beside a whole window.
 const UNSEQUENCED_BYTES_MAX: usize = 1_048_576;
+/// From so many unsent bytes on a link counts as not read: the core then sends nothing there that is not sequenced (§2.9), which
+/// leaves room for what one input brings about meanwhile.
+const CONGESTED_BYTES: usize = UNSEQUENCED_BYTES_MAX - 4 * READ_BYTES;
+/// With so many or fewer it is read again.
+const RELIEVED_BYTES: usize = CONGESTED_BYTES / 2;
 /// A link that has more bytes unsent is given up (I38).
 const UNSENT_BYTES_MAX: usize = WINDOW_BYTES_MAX + UNSEQUENCED_BYTES_MAX;
 /// How long a link that is being closed may take for what is left.
@@ -67,6 +72,7 @@ pub(crate) struct Link<S> {
     /// What came with the last bytes of the handshake.
     early: Bytes,
     write_failed: bool,
+    is_congested: bool,
     reads_in_turn: usize,
 }
 
@@ -79,6 +85,7 @@ impl<S: Stream> Link<S> {
             unsent_bytes: 0,
             early: Bytes::new(),
             write_failed: false,
+            is_congested: false,
             reads_in_turn: 0,
         }
     }
@@ -91,6 +98,16 @@ impl<S: Stream> Link<S> {
         self.unsent_bytes += bytes.len();
         self.pieces.push(bytes);
         Ok(())
+    }
+
+    /// Whether more waits than on a link that is read, if that has changed since it was asked last.
+    pub(crate) fn congestion_changed(&mut self) -> Option<bool> {
+        let is_congested = match self.is_congested {
+            true => self.unsent_bytes > RELIEVED_BYTES,
+            false => self.unsent_bytes >= CONGESTED_BYTES,
+        };
+        let was_congested = std::mem::replace(&mut self.is_congested, is_congested);
+        (was_congested != is_congested).then_some(is_congested)
     }
 
     /// Whether the handshakes of its layers are done.
@@ -377,6 +394,25 @@ mod tests {
         let pieces = link.pieces.first().len();
         assert!(pieces < 1_000, "{pieces} pieces, each of which costs a hundred bytes");
         link.push(Bytes::copy_from_slice(b"abcd")).expect_err("it is full");
+    }
+
+    #[test]
+    fn a_link_is_congested_from_one_mark_on_and_down_to_another() {
+        let (near, mut far) = pipe(1);
+        let mut link = link(near);
+        link.push(Bytes::from(vec![0; CONGESTED_BYTES - 1])).expect("it has room");
+        assert_eq!(link.congestion_changed(), None);
+        link.push(Bytes::from_static(b"1")).expect("it has room");
+        assert_eq!((link.congestion_changed(), link.congestion_changed()), (Some(true), None));
+        let mut write_one = || {
+            assert!(step(&mut link).is_pending());
+            let read = block_on(poll_fn(|context| far.poll_read(context, &mut [0])));
+            assert_eq!(read.ok(), Some(1));
+            link.congestion_changed()
+        };
+        let written = (1..).find(|_| write_one().is_some());
+        assert_eq!(written, Some(CONGESTED_BYTES - RELIEVED_BYTES));
+        assert!(!link.is_congested);
     }
 
     #[test]

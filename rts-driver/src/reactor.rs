@@ -17,9 +17,9 @@ use rts_stream::LayerError;
 use crate::alarm::Alarm;
 use crate::bell::{Bell, Cord};
 use crate::driven::Order;
-use crate::link::{Link, Step};
+use crate::link::{Link, Overflow, Step};
 use crate::meter::Meter;
-use crate::runtime::Runtime;
+use crate::runtime::{Runtime, Stream};
 use crate::shard::{Arrival, Counted, Inner, Shard, State};
 use crate::user_log::{Noted, UserLog};
 
@@ -224,7 +224,9 @@ impl<R: Runtime> Reactor<R> {
         let Some(served) = self.links.get_mut(&id) else { return 0 };
         if served.held.is_empty() {
             let mut context = Context::from_waker(&served.waker);
-            match guarded(|| served.link.poll_step(&mut context, true)) {
+            let step = guarded(|| served.link.poll_step(&mut context, true));
+            self.inputs.extend(congestion(id, &mut served.link));
+            match step {
                 Some(Poll::Pending) => return 0,
                 Some(Poll::Ready(Step::Received(bytes))) => served.held = bytes,
                 Some(Poll::Ready(Step::Gone)) | None => {
@@ -303,7 +305,8 @@ impl<R: Runtime> Reactor<R> {
     /// What happened since the last turn, besides what links rang for.
     fn take_in(&mut self, state: &mut State<R>) {
         for order in state.orders.drain(..) {
-            take_order(&mut self.links, &mut self.ordered, order);
+            let said = take_order(&mut self.links, &mut self.ordered, order);
+            self.inputs.extend(said);
         }
         for arrival in state.arrivals.drain(..) {
             let id = arrival.id;
@@ -323,8 +326,9 @@ impl<R: Runtime> Reactor<R> {
             match served.fate {
                 Fate::Stays => {
                     let mut context = Context::from_waker(&served.waker);
-                    if guarded(|| served.link.poll_flush(&mut context)).is_none() {
-                        self.give_up(id);
+                    match guarded(|| served.link.poll_flush(&mut context)) {
+                        Some(()) => self.inputs.extend(congestion(id, &mut served.link)),
+                        None => self.give_up(id),
                     }
                 }
                 Fate::Closes => self.finish(id),
@@ -364,28 +368,36 @@ impl<R: Runtime> Reactor<R> {
     }
 }
 
-/// Called under the shard's lock: only looks up and pushes.
+/// What the core has to know of how much waits on a link.
+fn congestion<S: Stream>(id: LinkId, link: &mut Link<S>) -> Option<Input> {
+    link.congestion_changed().map(|is_congested| Input::Congested(id, is_congested))
+}
+
+/// Called under the shard's lock: only looks up and pushes. Returns what the core has to know of it.
 fn take_order<R: Runtime>(
     links: &mut HashMap<LinkId, Box<Served<R>>, FixedState>,
     ordered: &mut Vec<LinkId>,
     order: Order,
-) {
+) -> Option<Input> {
     let (Order::Transmit(id, _) | Order::Close(id) | Order::Cut(id)) = order;
-    let Some(served) = links.get_mut(&id) else { return };
+    let served = links.get_mut(&id)?;
+    let mut said = None;
     match order {
         _ if served.fate != Fate::Stays => {}
-        Order::Transmit(_, bytes) => {
-            if served.link.push(bytes).is_err() {
+        Order::Transmit(_, bytes) => match served.link.push(bytes) {
+            Ok(()) => said = congestion(id, &mut served.link),
+            Err(Overflow) => {
                 tracing::debug!(link = %id, "does not keep up: dropped");
                 served.fate = Fate::IsCut;
             }
-        }
+        },
         Order::Close(_) => served.fate = Fate::Closes,
         Order::Cut(_) => served.fate = Fate::IsCut,
     }
     if !std::mem::replace(&mut served.is_ordered, true) {
         ordered.push(id);
     }
+    said
 }
 
 impl<R: Runtime> Served<R> {

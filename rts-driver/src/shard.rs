@@ -163,8 +163,12 @@ impl<R: Runtime> Shard<R> {
         let State { driven, orders, .. } = &mut *state;
         let now = self.inner.clock.now();
         let returned = command(&mut driven.server, now);
-        driven.drain(now, &mut |order| orders.push(order));
-        driven.end_burst(now, &mut |order| orders.push(order));
+        let mut keep = |order| {
+            orders.push(order);
+            None
+        };
+        driven.drain(now, &mut keep);
+        driven.end_burst(now, &mut keep);
         let has_new_posts = driven.has_new_posts();
         drop(state);
         self.inner.bell.ring();

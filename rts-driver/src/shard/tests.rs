@@ -13,7 +13,7 @@ use crate::testing::{Pipe, Still, pipe};
 use rts_proto::limits::{FRAME_BYTES_MAX, FRAME_BYTES_MAX_BEFORE_LOGIN};
 use rts_proto::server::{Config, Credentials, Report, Server, Verdict};
 use rts_proto::wire::{Decoder, Frame, Login, VERSION};
-use rts_proto::{CloseCode, Payload};
+use rts_proto::{CloseCode, MessageConfig, MessageId, Payload, SendCode};
 use rts_stream::Origins;
 
 /// Links whose turn has to come may have to wait for so many turns, not more.
@@ -349,6 +349,55 @@ fn a_peer_that_stops_writing_has_ended_the_link_although_it_reads_on() {
     assert_eq!(read_all(&mut peer).len(), NARROW, "only what was written before");
     let end = peer.poll_read(&mut context, &mut [0]);
     assert!(matches!(end, Poll::Ready(Ok(0))), "{end:?}");
+}
+
+/// The results of messages in what was heard.
+fn results(heard: Vec<u8>) -> Vec<SendCode> {
+    let mut decoder = Decoder::new();
+    decoder.push(heard.into());
+    let frames = std::iter::from_fn(|| decoder.next(FRAME_BYTES_MAX).expect("whole frames"));
+    let codes = frames.flat_map(|frame| match frame {
+        Frame::SendResults { code, ids } => vec![code; ids.len()],
+        _ => Vec::new(),
+    });
+    codes.collect()
+}
+
+/// Messages that are sent once and pongs are not kept for who does not read, and its link stays.
+#[test]
+fn who_does_not_read_gets_a_megabyte_and_then_nothing_more_until_it_reads() {
+    let (mut turned, mut alice) = Turned::with_user(CAPACITY);
+    let mut bob = turned.log_in("bob");
+    turned.turn_until_quiet();
+    read_all(&mut bob);
+    let message = |length: usize| {
+        let (id, to) = (MessageId(1), Bytes::from_static(b"bob"));
+        let (payload, config) =
+            (Payload::binary(vec![0; length]), MessageConfig::UnreliableOrdered);
+        Frame::Send { id, to, payload, config }.encode()
+    };
+    let mut handed_over = 0;
+    for _ in 0..90 {
+        alice.write(&message(60_000));
+        turned.turn_until_quiet();
+        match results(read_all(&mut alice))[..] {
+            [SendCode::Ok] => handed_over += 60_000,
+            [SendCode::Broken] => break,
+            ref other => panic!("{other:?}"),
+        }
+        bob.write(&Frame::Ping.encode());
+    }
+    // What the pipe holds is written already.
+    assert!((CAPACITY..CAPACITY + 1_048_576).contains(&handed_over), "{handed_over} bytes");
+    assert_eq!(turned.shard.stats().links, 2);
+
+    while !read_all(&mut bob).is_empty() {
+        turned.turn_until_quiet();
+    }
+    alice.write(&message(10));
+    turned.turn_until_quiet();
+    assert_eq!(results(read_all(&mut alice)), [SendCode::Ok]);
+    assert!(hears_something(&mut bob));
 }
 
 struct Panics;
