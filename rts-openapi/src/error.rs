@@ -73,6 +73,12 @@ error_codes! {
     AccessDenied = "AccessDenied", 403, 100_013;
     /// `Authorization` is neither a signature nor a bearer key.
     InvalidAuthorization = "InvalidAuthorization", 401, 100_024;
+    /// HTTP that could be read in two ways: `Host` or `Authorization` twice, or no `Host`.
+    MalformedRequest = "InvalidRequest", 400, 0;
+    /// A body that is compressed.
+    ContentEncoding = "InvalidRequest.ContentEncoding", 415, 0;
+    /// A body that is sent in another way than as it is, or chunked.
+    TransferEncoding = "InvalidRequest.TransferEncoding", 501, 0;
     /// No such app here.
     NotExistAppId = "InvalidParameter.NotExistAppId", 400, 0;
     /// No body where one is needed.

@@ -162,11 +162,14 @@ impl Signature {
             return Err(does_not_match());
         }
         let names: Vec<&str> = self.signed_headers.iter().map(String::as_str).collect();
-        let canonical = canonical_request(parts, &names).ok_or_else(does_not_match)?;
-        let text = string_to_sign(date, &self.scope(), &canonical);
         let key = signing_key(secret, &self.date, &self.region);
-        let good = mac(&key).chain_update(text).verify_slice(&self.signature);
-        good.map_err(|_| does_not_match())
+        let is_good = |blanks| {
+            let canonical = canonical_request(parts, &names, blanks)?;
+            let text = string_to_sign(date, &self.scope(), &canonical);
+            mac(&key).chain_update(text).verify_slice(&self.signature).ok()
+        };
+        let good = is_good(Blanks::AsTheyAre).or_else(|| is_good(Blanks::Folded));
+        good.ok_or_else(does_not_match)
     }
 
     fn scope(&self) -> String {
@@ -198,7 +201,8 @@ pub fn sign(
     headers.sort();
     let parts = Parts { headers: &headers, ..*parts };
     let names: Vec<&str> = headers.iter().map(|(name, _)| name.as_str()).collect();
-    let canonical = canonical_request(&parts, &names).expect("each header is there once");
+    let canonical =
+        canonical_request(&parts, &names, Blanks::AsTheyAre).expect("each header is there once");
     let scope = scope(day, region);
     let text = string_to_sign(&date, &scope, &canonical);
     let signature = mac(&signing_key(secret, day, region)).chain_update(text).finalize();
@@ -210,8 +214,17 @@ pub fn sign(
     [("X-Date", date), ("X-Content-Sha256", digest), ("Authorization", authorization)]
 }
 
+/// What becomes of blanks inside the value of a header: those who sign do not agree.
+#[derive(Clone, Copy)]
+enum Blanks {
+    /// As the original's SDKs for Go and Python do it.
+    AsTheyAre,
+    /// Each run of them is one space, as its SDK for Node does it.
+    Folded,
+}
+
 /// What is hashed; nothing when a signed header is not there, or there twice.
-fn canonical_request(parts: &Parts<'_>, signed_headers: &[&str]) -> Option<String> {
+fn canonical_request(parts: &Parts<'_>, signed_headers: &[&str], blanks: Blanks) -> Option<String> {
     let mut headers = String::new();
     let mut sorted = signed_headers.to_vec();
     sorted.sort_unstable();
@@ -223,7 +236,12 @@ fn canonical_request(parts: &Parts<'_>, signed_headers: &[&str]) -> Option<Strin
         }
         headers.push_str(name);
         headers.push(':');
-        headers.push_str(value.trim());
+        match blanks {
+            Blanks::AsTheyAre => headers.push_str(value.trim()),
+            Blanks::Folded => {
+                headers.push_str(&value.split_whitespace().collect::<Vec<_>>().join(" "));
+            }
+        }
         headers.push('\n');
     }
     let method = match parts.method {

@@ -180,6 +180,37 @@ fn every_change_of_what_is_signed_is_noticed() {
 }
 
 #[test]
+fn runs_of_blanks_in_a_header_are_signed_as_they_are_or_as_one_space() {
+    let (secret, now) = ("the-secret-of-this-test", 1_700_000_000);
+    let query = Query::parse("Action=SendUnicast&Version=2023-07-20");
+    for (signed, sent, is_good) in [
+        ("text/plain; a=b", "text/plain; a=b", true),
+        ("text/plain;   a=b", "text/plain;   a=b", true),
+        ("text/plain; a=b", "text/plain; \t  a=b", true),
+        ("text/plain; a=b", "  text/plain; a=b ", true),
+        ("text/plain;  a=b", "text/plain; a=b", false),
+        ("text/plain;  a=b", "text/plain;   a=b", false),
+        ("text/plain;a=b", "text/plain; a=b", false),
+    ] {
+        let with = |value: &str| {
+            let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+            vec![pair("content-type", value), pair("host", "x")]
+        };
+        let signs = with(signed);
+        let parts =
+            Parts { method: Method::Post, path: "/", query: &query, headers: &signs, body: b"" };
+        let [date, digest, authorization] = sign(&parts, "AK", secret, "cn-north-1", now);
+        let mut headers = with(sent);
+        headers.extend([date, digest].map(|(name, value)| (name.to_ascii_lowercase(), value)));
+        let parts = Parts { headers: &headers, ..parts };
+        let signature = Signature::parse(&authorization.1).expect("it was just made");
+        let checked = signature.verify(&parts, secret, now).map_err(|error| error.code);
+        let wanted = if is_good { Ok(()) } else { Err(ErrorCode::SignatureDoesNotMatch) };
+        assert_eq!(checked, wanted, "{signed:?} {sent:?}");
+    }
+}
+
+#[test]
 fn another_service_or_region_has_another_signature() {
     let vector = &vectors()[0];
     for (from, to) in [("/rtc/", "/rts/"), ("/cn-north-1/", "/cn-north-2/")] {

@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use crate::app_server::AppServers;
 use crate::certificates::Certificates;
 use crate::config::{Listen, place};
-use crate::openapi::Listener;
+use crate::openapi::{Health, Listener};
 use crate::tasks::{TaskEnded, Tasks};
 use crate::webhooks::Webhooks;
 use crate::{Config, ConfigError, TokenAuthenticator};
@@ -116,7 +116,10 @@ impl Server {
         let shard = Shard::with_poster(core, authenticator, poster.clone());
         shard.set_link_bounds(config.limits.link_bounds(crate::config::descriptors())?);
         let openapi = match &config.openapi {
-            Some(openapi) => Some(Listener::bind(config, openapi, shard.clone()).await?),
+            Some(openapi) => {
+                let health = Health::new(listeners.iter().map(Bound::named).collect());
+                Some(Listener::bind(config, openapi, shard.clone(), health).await?)
+            }
             None => None,
         };
         let run = getrandom::u64().map_err(ServerError::Random)?;
@@ -200,6 +203,11 @@ impl Server {
 }
 
 impl Bound {
+    /// What it is called, and where it is.
+    fn named(&self) -> (String, SocketAddr) {
+        (self.address.to_string(), self.at)
+    }
+
     fn new(
         at: usize,
         listen: &Listen,

@@ -49,13 +49,7 @@ impl Answerer {
         let route = method.and_then(|method| Route::find(method, request.uri().path()));
         let metadata = match &route {
             Some(route) => Metadata::new(request_id(), route.action.name(), route.action.version()),
-            None => {
-                let shown = |name| {
-                    let value = query.get(name).unwrap_or_default();
-                    value.chars().take(PARAMETER_CHARS_MAX).collect::<String>()
-                };
-                Metadata::new(request_id(), &shown("Action"), &shown("Version"))
-            }
+            None => as_asked(&query),
         };
         let peer = request.extensions().get().map(|Peer(address)| *address);
         let mut asked = Asked { route, metadata, peer, key: None, call: None };
@@ -171,6 +165,26 @@ async fn read(body: Body) -> Result<Bytes, Error> {
             Err(Error::new(ErrorCode::Unmarshal, message))
         }
     }
+}
+
+/// Of an action that is not known to be one.
+fn as_asked(query: &Query) -> Metadata {
+    let shown = |name| {
+        let value = query.get(name).unwrap_or_default();
+        value.chars().take(PARAMETER_CHARS_MAX).collect::<String>()
+    };
+    Metadata::new(request_id(), &shown("Action"), &shown("Version"))
+}
+
+/// The answer to what is no request that could be asked for anything.
+pub(super) fn refuse<B>(request: &Request<B>, error: &Error) -> Response {
+    let mut metadata = as_asked(&Query::parse(request.uri().query().unwrap_or_default()));
+    metadata.error = Some(error.into());
+    let (id, code) = (&metadata.request_id, error.code.name());
+    tracing::debug!(request = id, code, message = error.message, "OpenAPI, refused");
+    let status = StatusCode::from_u16(error.code.status());
+    let envelope = Envelope::<Given> { response_metadata: metadata, result: None };
+    (status.unwrap_or(StatusCode::BAD_REQUEST), Json(envelope)).into_response()
 }
 
 /// Headers as they are signed. What is no text cannot be signed, and counts as empty.

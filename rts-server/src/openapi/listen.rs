@@ -4,12 +4,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::header;
+use axum::http::{Request, header};
 use axum::response::{Html, Json};
 use axum::routing::{any, get};
 use axum::{Extension, Router};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::service::{Service as _, service_fn};
+use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use rts_transport_tokio::{Seldom, Shard};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -17,16 +19,18 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::answer::{Answerer, Peer};
+use super::answer::{Answerer, Peer, refuse};
+use super::form;
+use super::health::Health;
 use super::keys::Keys;
 use super::page::page;
+use super::places::Places;
+use super::timed::{Progress, Timed};
 use crate::config::Config;
 use crate::{ServerError, config};
 
 /// Connections at a moment. Further ones wait to be accepted.
 pub(super) const CONNECTIONS_MAX: usize = 1_024;
-/// A connection that has not sent the head of a request by then is closed.
-pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Head of a request, in bytes.
 const HEAD_BYTES_MAX: usize = 16 * 1_024;
 /// What to wait for when the system has no more file descriptors.
@@ -47,6 +51,7 @@ impl Listener {
         config: &Config,
         openapi: &config::OpenApi,
         shard: Shard,
+        health: Health,
     ) -> Result<Self, ServerError> {
         let listen_error = |error| ServerError::Listen { address: openapi.listen, error };
         let listener = TcpListener::bind(openapi.listen).await.map_err(listen_error)?;
@@ -54,7 +59,7 @@ impl Listener {
         let mut pepper = [0; 32];
         getrandom::fill(&mut pepper).map_err(ServerError::Random)?;
         let answerer = Answerer::new(shard, Keys::new(openapi, pepper), config);
-        Ok(Self { listener, address, router: router(Arc::new(answerer)) })
+        Ok(Self { listener, address, router: router(Arc::new(answerer), Arc::new(health)) })
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -63,19 +68,24 @@ impl Listener {
 
     /// Serves until it is dropped, which breaks off what is being answered.
     pub(crate) async fn serve(self) {
-        let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let all = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let places = Places::default();
         let mut connections = JoinSet::new();
         let mut trouble = Seldom::default();
         loop {
-            let place = Arc::clone(&places).acquire_owned().await;
+            let place = Arc::clone(&all).acquire_owned().await;
             while connections.try_join_next().is_some() {}
             match self.listener.accept().await {
                 Ok((stream, peer)) => {
+                    let Some(of_address) = places.take(peer.ip()) else {
+                        tracing::debug!(%peer, "too many connections of this address to the OpenAPI");
+                        continue;
+                    };
                     let router = self.router.clone().layer(Extension(Peer(peer)));
                     let connection = serve_connection(stream, router);
                     connections.spawn(async move {
                         connection.await;
-                        drop(place);
+                        drop((place, of_address));
                     });
                 }
                 Err(error) => {
@@ -93,17 +103,34 @@ pub(super) async fn serve_connection(
     stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
     router: Router,
 ) {
+    let progress = Arc::new(Progress::default());
+    let stream = TokioIo::new(Timed::new(stream, Arc::clone(&progress)));
+    let router = TowerToHyperService::new(router);
+    let answer = service_fn(move |request: Request<Incoming>| {
+        progress.head_is_here();
+        let (router, progress) = (router.clone(), Arc::clone(&progress));
+        async move {
+            let answer = match form::check(&request) {
+                Ok(()) => router.call(request).await,
+                Err(error) => Ok(refuse(&request, &error)),
+            };
+            progress.is_answered();
+            answer
+        }
+    });
     let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
+        // `Timed` does that, with another time between requests.
+        .header_read_timeout(None)
+        // A request is whole although its sender says nothing more.
+        .half_close(true)
         .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(stream, answer);
     if let Err(error) = connection.await {
         tracing::debug!(%error, "a connection of the OpenAPI ended");
     }
 }
 
-fn router(answerer: Arc<Answerer>) -> Router {
+fn router(answerer: Arc<Answerer>, health: Arc<Health>) -> Router {
     let document = rts_openapi::document();
     let html = page(&serde_json::to_value(&document).unwrap_or_default());
     let answer = move |request| {
@@ -114,7 +141,7 @@ fn router(answerer: Arc<Answerer>) -> Router {
     Router::new()
         .route("/", answer.clone())
         .route("/v1/{*path}", answer)
-        .route("/health", get(async || Json(serde_json::json!({"status": "ok"}))))
+        .route("/health", get(async move || health.answer().await))
         .route("/openapi.json", get(async || Json(document)))
         .route(
             "/docs",

@@ -2,11 +2,16 @@
 
 mod access_log;
 mod answer;
+mod form;
+mod health;
 mod keys;
 mod listen;
 mod page;
+mod places;
 mod run;
+mod timed;
 
+pub(crate) use health::Health;
 pub(crate) use listen::Listener;
 
 #[cfg(test)]

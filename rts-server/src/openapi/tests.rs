@@ -4,13 +4,16 @@ use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use socket2::{Domain, Socket, Type};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
 use tokio::net::TcpStream;
 use tokio::task::yield_now;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::answer::BODY_TIMEOUT;
-use super::listen::{CONNECTIONS_MAX, HEAD_TIMEOUT, serve_connection};
+use super::listen::{CONNECTIONS_MAX, serve_connection};
+use super::places::CONNECTIONS_PER_ADDRESS_MAX;
+use super::timed::{HEAD_TIMEOUT, IDLE_TIMEOUT, REQUEST_TIMEOUT};
 use crate::{Config, Server};
 
 const CONFIG: &str = r#"
@@ -25,7 +28,9 @@ const CONFIG: &str = r#"
     apps = ["123456781234567812345678"]
 "#;
 const TICK: Duration = Duration::from_millis(1);
-const HEALTHY: &str = r#"{"status":"ok"}"#;
+/// What is answered at once, and costs nothing.
+const GET: &str = "GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n";
+const ANSWERED: &str = "HTTP/1.1 404";
 
 async fn server() -> Server {
     let config = Config::parse(CONFIG).expect("it can be used");
@@ -48,11 +53,84 @@ async fn answer(first: &str, pause: Duration, second: &str) -> String {
 
 #[tokio::test(start_paused = true)]
 async fn a_head_is_waited_for_so_long_and_not_longer() {
-    let (first, second) = ("GET /health HTTP/1.1\r\n", "Host: x\r\nConnection: close\r\n\r\n");
-    let in_time = answer(first, HEAD_TIMEOUT - TICK, second).await;
-    assert!(in_time.starts_with("HTTP/1.1 200"), "{in_time}");
-    let too_late = answer(first, HEAD_TIMEOUT + TICK, second).await;
-    assert!(!too_late.contains(HEALTHY), "{too_late}");
+    let close = "Host: x\r\nConnection: close\r\n\r\n";
+    // Also before the first byte.
+    for (first, second) in [
+        ("GET /nothing HTTP/1.1\r\n", close.to_owned()),
+        ("", format!("GET /nothing HTTP/1.1\r\n{close}")),
+    ] {
+        let in_time = answer(first, HEAD_TIMEOUT - TICK, &second).await;
+        assert!(in_time.starts_with(ANSWERED), "{in_time}");
+        let too_late = answer(first, HEAD_TIMEOUT + TICK, &second).await;
+        assert!(!too_late.contains(ANSWERED), "{too_late}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_next_request_is_waited_for_longer_than_proxies_keep_a_connection() {
+    assert!(IDLE_TIMEOUT >= Duration::from_secs(75));
+    for (pause, count) in [(IDLE_TIMEOUT - TICK, 2), (IDLE_TIMEOUT + TICK, 1)] {
+        let second = GET.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
+        let answers = answer(GET, pause, &second).await;
+        assert_eq!(answers.matches(ANSWERED).count(), count, "{pause:?}: {answers}");
+    }
+}
+
+/// How long a connection is served whose requests come at once, and whose answers are taken so many bytes a second.
+async fn held(requests: &str, bytes_per_second: usize) -> Duration {
+    let router = server().await.openapi.expect("it is configured").router;
+    let (near, far) = duplex(512);
+    let begun = Instant::now();
+    let served = tokio::spawn(async move {
+        serve_connection(near, router).await;
+        begun.elapsed()
+    });
+    let (mut reads, mut writes) = tokio::io::split(far);
+    let requests = requests.to_owned();
+    tokio::spawn(async move {
+        let _ = writes.write_all(requests.as_bytes()).await;
+        std::future::pending::<()>().await;
+    });
+    let mut buffer = vec![0; bytes_per_second];
+    while !served.is_finished() {
+        sleep(Duration::from_secs(1)).await;
+        if bytes_per_second > 0 {
+            let _ = reads.read_exact(&mut buffer).await;
+        }
+    }
+    served.await.expect("it ends")
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_that_are_not_taken_hold_a_connection_for_one_request_and_no_longer() {
+    let large = "GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n";
+    for requests in [large.to_owned(), large.repeat(90)] {
+        for bytes_per_second in [0, 1, 100] {
+            let held = held(&requests, bytes_per_second).await;
+            assert!(held >= REQUEST_TIMEOUT, "{held:?}");
+            assert!(held <= REQUEST_TIMEOUT + Duration::from_secs(1), "{held:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_whose_sender_says_nothing_more_is_carried_out_and_answered() {
+    let body = r#"{"AppId": "123456781234567812345678", "From": "a", "To": "b", "Message": "hi"}"#;
+    let post = format!(
+        "POST /?Action=SendUnicast&Version=2023-07-20 HTTP/1.1\r\nHost: x\r\n\
+         Authorization: Bearer the-bearer-key-of-this-test\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    for (request, status) in [(GET, ANSWERED), (&post, "HTTP/1.1 200")] {
+        let router = server().await.openapi.expect("it is configured").router;
+        let (near, mut far) = duplex(65_536);
+        far.write_all(request.as_bytes()).await.expect("it is open");
+        far.shutdown().await.expect("it is open");
+        serve_connection(near, router).await;
+        let mut answer = String::new();
+        far.read_to_string(&mut answer).await.expect("text");
+        assert!(answer.starts_with(status), "{answer}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -72,10 +150,14 @@ async fn a_body_is_waited_for_so_long_and_not_longer() {
     assert!(too_late.contains("did not come within 10 s"), "{too_late}");
 }
 
-/// Asks without waiting either: the system takes a connection before it is accepted.
-fn ask(openapi: SocketAddr) -> TcpStream {
-    let mut stream = std::net::TcpStream::connect(openapi).expect("it listens");
-    stream.write_all(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n").expect("it has room");
+/// Asks without waiting either: the system takes a connection before it is accepted. `from` is the last byte of an
+/// address of this machine.
+fn ask(openapi: SocketAddr, from: u8) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    socket.bind(&SocketAddr::from(([127, 0, 0, from], 0)).into()).expect("all of 127 is ours");
+    socket.connect(&openapi.into()).expect("it listens");
+    let mut stream = std::net::TcpStream::from(socket);
+    stream.write_all(GET.as_bytes()).expect("it has room");
     stream.set_nonblocking(true).expect("a socket");
     TcpStream::from_std(stream).expect("a socket")
 }
@@ -90,7 +172,7 @@ async fn is_answered(stream: &TcpStream, looks_max: usize) -> bool {
             Ok(count) => answer.push_str(&String::from_utf8_lossy(&buffer[..count])),
             Err(error) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
         }
-        if answer.contains(HEALTHY) {
+        if answer.contains(ANSWERED) {
             return true;
         }
         yield_now().await;
@@ -109,11 +191,11 @@ async fn so_many_connections_are_served_and_one_more_when_one_of_them_ends() {
     tokio::spawn(server.run(std::future::pending()));
     let mut served = Vec::new();
     for number in 1..=CONNECTIONS_MAX {
-        let stream = ask(openapi);
+        let stream = ask(openapi, if number <= CONNECTIONS_PER_ADDRESS_MAX { 1 } else { 2 });
         assert!(is_answered(&stream, LOOKS_MAX).await, "connection {number}");
         served.push(stream);
     }
-    let one_more = ask(openapi);
+    let one_more = ask(openapi, 3);
     assert!(!is_answered(&one_more, LOOKS_FOR_NOTHING).await);
     served.pop();
     assert!(is_answered(&one_more, LOOKS_MAX).await);

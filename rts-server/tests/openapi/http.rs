@@ -4,7 +4,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::support::World;
+use crate::support::{BEARER, World, to_bob};
 
 #[tokio::test]
 async fn health_document_and_page_need_no_key() {
@@ -65,4 +65,94 @@ async fn what_is_no_request_is_answered_or_closed() {
     }
     let health: Value = world.http("GET", "/health", &[], b"").await.json();
     assert_eq!(health["status"], "ok");
+}
+
+/// What is answered to these bytes.
+async fn raw(world: &World, bytes: &[u8]) -> String {
+    let mut stream = TcpStream::connect(world.openapi).await.expect("it listens");
+    stream.write_all(bytes).await.expect("it reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("an answer");
+    answer
+}
+
+/// A message to bob with these lines of the head before the last ones, and with this target.
+fn message(target: &str, lines: &str, body: &str) -> String {
+    format!(
+        "POST {target} HTTP/1.1\r\n{lines}Authorization: {BEARER}\r\nConnection: close\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+#[tokio::test]
+async fn a_head_that_could_be_read_in_two_ways_is_refused_and_nothing_is_done() {
+    let world = World::start().await;
+    let mut bob = world.log_in("bob").await;
+    let target = "/?Action=SendUnicast&Version=2023-07-20";
+    let whole = |host: &str| format!("http://{host}{target}");
+    let body = to_bob().to_string();
+    for (target, lines, wanted) in [
+        (target, "Host: x\r\n", "200"),
+        (target, "Host: [::1]:7601\r\n", "200"),
+        (target, "", "400 Bad Request"),
+        (target, "Host: x\r\nHost: x\r\n", "400 Bad Request"),
+        (target, "Host: x\r\nhost: y\r\n", "400 Bad Request"),
+        (target, "Host: x, y\r\n", "400 Bad Request"),
+        (target, "Host: x/y\r\n", "400 Bad Request"),
+        (target, "Host: user@x\r\n", "400 Bad Request"),
+        (&whole("x"), "Host: x\r\n", "200"),
+        (&whole("X:80"), "Host: x\r\n", "200"),
+        (&whole("y"), "Host: x\r\n", "400 Bad Request"),
+        (&whole("x:81"), "Host: x\r\n", "400 Bad Request"),
+        (&whole("user@x"), "Host: x\r\n", "400 Bad Request"),
+        (&format!("ftp://x{target}"), "Host: x\r\n", "400 Bad Request"),
+        (target, "Host: x\r\nAuthorization: Bearer other\r\n", "400 Bad Request"),
+        (target, &format!("Host: x\r\nauthorization: {BEARER}\r\n"), "400 Bad Request"),
+        (target, "Host: x\r\nContent-Encoding: gzip\r\n", "415 "),
+        (target, "Host: x\r\nContent-Encoding: identity, br\r\n", "415 "),
+        (target, "Host: x\r\nContent-Encoding: identity\r\nContent-Encoding: zstd\r\n", "415 "),
+        (target, "Host: x\r\nContent-Encoding: identity\r\n", "200"),
+    ] {
+        let answer = raw(&world, message(target, lines, &body).as_bytes()).await;
+        let line = format!("HTTP/1.1 {wanted}");
+        assert!(answer.starts_with(&line), "{target} {lines:?}: {answer}");
+        assert!(
+            answer.contains("\"Code\":\"InvalidRequest") != wanted.starts_with("200"),
+            "{answer}"
+        );
+        if wanted.starts_with("200") {
+            let next = bob.next().await;
+            assert!(matches!(next, rts_transport_tokio::Event::MessageReceived { .. }), "{next:?}");
+        }
+    }
+    let gzip = message(target, "Host: x\r\nContent-Encoding: gzip\r\n", "x");
+    let answer = raw(&world, gzip.as_bytes()).await;
+    assert!(answer.contains("Content-Encoding: a body is not compressed"));
+    // HTTP/1.0 has no Host.
+    let old = message(target, "", &body).replace("HTTP/1.1", "HTTP/1.0");
+    assert!(raw(&world, old.as_bytes()).await.starts_with("HTTP/1.0 200"));
+}
+
+#[tokio::test]
+async fn a_body_is_sent_as_it_is_or_chunked() {
+    let world = World::start().await;
+    let body = to_bob().to_string();
+    let chunked = format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
+    for (coding, wanted) in [
+        ("chunked", "200"),
+        ("Chunked", "200"),
+        ("gzip, chunked", "501"),
+        ("gzip\r\nTransfer-Encoding: chunked", "501"),
+        ("identity, chunked", "501"),
+        ("gzip", "4"),
+        ("chunked, gzip", "4"),
+    ] {
+        let request = format!(
+            "POST /?Action=SendUnicast&Version=2023-07-20 HTTP/1.1\r\nHost: x\r\nAuthorization: {BEARER}\r\n\
+             Connection: close\r\nTransfer-Encoding: {coding}\r\n\r\n{chunked}"
+        );
+        let answer = raw(&world, request.as_bytes()).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {wanted}")), "{coding}: {answer}");
+    }
 }

@@ -1,0 +1,64 @@
+//! What a request has to be as HTTP, beyond what the parser asks for: nothing that a proxy in front could read in another way.
+
+use axum::http::{HeaderMap, Request, Uri, Version, header};
+use rts_openapi::{Error, ErrorCode};
+
+/// Whether two readers of this request must understand the same.
+pub(super) fn check<B>(request: &Request<B>) -> Result<(), Error> {
+    let headers = request.headers();
+    check_host(request.version(), request.uri(), headers)?;
+    if headers.get_all(header::AUTHORIZATION).iter().count() > 1 {
+        return Err(malformed("Authorization is there more than once"));
+    }
+    let is_chunked = |coding: &str| coding.eq_ignore_ascii_case("chunked");
+    let mut codings = tokens(headers, &header::TRANSFER_ENCODING);
+    let others =
+        codings.next().is_some_and(|first| !is_chunked(&first)) || codings.next().is_some();
+    if others {
+        let message = "Transfer-Encoding: a body is sent as it is, or chunked, and nothing else";
+        return Err(Error::new(ErrorCode::TransferEncoding, message));
+    }
+    let mut encodings = tokens(headers, &header::CONTENT_ENCODING);
+    if encodings.any(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
+        let message = "Content-Encoding: a body is not compressed (gzip and others are not taken); send it as it is";
+        return Err(Error::new(ErrorCode::ContentEncoding, message));
+    }
+    Ok(())
+}
+
+fn check_host(version: Version, uri: &Uri, headers: &HeaderMap) -> Result<(), Error> {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let host = match (hosts.next(), hosts.next()) {
+        (Some(host), None) => host,
+        (None, _) if version < Version::HTTP_11 => return Ok(()),
+        (None, _) => return Err(malformed("Host is missing")),
+        (Some(_), Some(_)) => return Err(malformed("Host is there more than once")),
+    };
+    let is_part = |byte: &u8| byte.is_ascii_graphic() && !b"/?#@,\\\"<>".contains(byte);
+    let host = host.to_str().ok().filter(|host| host.as_bytes().iter().all(is_part));
+    let host = host.ok_or_else(|| malformed("Host is no name with a port"))?;
+    // A request to a proxy says it twice (RFC 9112, 3.2.2).
+    match (uri.scheme_str(), uri.authority()) {
+        (None, _) => Ok(()),
+        (Some("http" | "https"), Some(authority)) if is_same(authority.as_str(), host) => Ok(()),
+        _ => Err(malformed("the target is a whole url, and not one of this Host")),
+    }
+}
+
+fn is_same(authority: &str, host: &str) -> bool {
+    let plain = |name: &str| name.strip_suffix(":80").unwrap_or(name).to_ascii_lowercase();
+    plain(authority) == plain(host)
+}
+
+/// The parts of a header that is a list, over all its lines.
+fn tokens(headers: &HeaderMap, name: &header::HeaderName) -> impl Iterator<Item = String> {
+    let lines = headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let words = |line: std::borrow::Cow<'_, str>| {
+        line.split(',').map(|word| word.trim().to_owned()).collect::<Vec<_>>()
+    };
+    lines.flat_map(words).filter(|word| !word.is_empty())
+}
+
+fn malformed(message: &str) -> Error {
+    Error::new(ErrorCode::MalformedRequest, message)
+}

@@ -1,0 +1,181 @@
+//! A connection whose requests have their time.
+//!
+//! ```text
+//!            the first byte        the head is whole        the answer is written
+//!   Idle ----------------> Busy -----------------------------------------> Idle
+//!   90 s (10 s at first)   10 s until the head,   20 s until all of the answer
+//! ```
+//!
+//! What takes longer is closed: one who drips a head, a body, or takes an answer piece by piece, holds a place no longer than
+//! that.
+
+use std::future::Future as _;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// From the first byte of a request to the end of its head; also for the first byte of a connection.
+pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// From the first byte of a request until all of its answer is with the system.
+pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
+/// Between requests. Longer than the usual proxies keep a connection (nginx 60 s), so that it is they who close it, and never
+/// while a request is on its way.
+pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(90);
+
+/// How far the requests of a connection are. Whoever answers them says so here.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    heads: AtomicU64,
+    answers: AtomicU64,
+}
+
+impl Progress {
+    /// The head of a request is here.
+    pub(super) fn head_is_here(&self) {
+        self.heads.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Its answer is made, and to be written.
+    pub(super) fn is_answered(&self) {
+        self.answers.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many there were of each.
+    fn counts(&self) -> (u64, u64) {
+        (self.heads.load(Ordering::Relaxed), self.answers.load(Ordering::Relaxed))
+    }
+}
+
+/// A stream that fails when a request, or the wait for one, takes too long.
+#[derive(Debug)]
+pub(super) struct Timed<S> {
+    stream: S,
+    progress: Arc<Progress>,
+    /// Answers that are written.
+    written: u64,
+    phase: Phase,
+    timer: Pin<Box<Sleep>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Phase {
+    /// Nothing of a request is here.
+    Idle {
+        deadline: Instant,
+    },
+    Busy {
+        since: Instant,
+    },
+}
+
+impl<S> Timed<S> {
+    pub(super) fn new(stream: S, progress: Arc<Progress>) -> Self {
+        let deadline = Instant::now() + HEAD_TIMEOUT;
+        let phase = Phase::Idle { deadline };
+        Self { stream, progress, written: 0, phase, timer: Box::pin(sleep_until(deadline)) }
+    }
+
+    fn is_busy(&mut self) {
+        if let Phase::Idle { .. } = self.phase {
+            self.phase = Phase::Busy { since: Instant::now() };
+        }
+    }
+
+    fn all_is_written(&mut self) {
+        let (heads, answers) = self.progress.counts();
+        if heads == answers && answers > self.written {
+            self.written = answers;
+            self.phase = Phase::Idle { deadline: Instant::now() + IDLE_TIMEOUT };
+        }
+    }
+
+    /// Called when there is something to wait for.
+    fn poll_in_time<T>(&mut self, context: &mut Context<'_>) -> Poll<io::Result<T>> {
+        let has_head = self.progress.counts().0 > self.written;
+        if has_head {
+            // One that came together with the one before.
+            self.is_busy();
+        }
+        let deadline = match self.phase {
+            Phase::Idle { deadline } => deadline,
+            Phase::Busy { since } if has_head => since + REQUEST_TIMEOUT,
+            Phase::Busy { since } => since + HEAD_TIMEOUT,
+        };
+        if self.timer.deadline() != deadline {
+            self.timer.as_mut().reset(deadline);
+        }
+        match self.timer.as_mut().poll(context) {
+            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Timed<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        match Pin::new(&mut self.stream).poll_read(context, buffer) {
+            Poll::Ready(Ok(())) => {
+                if buffer.filled().len() > before {
+                    self.is_busy();
+                }
+                Poll::Ready(Ok(()))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => self.poll_in_time(context),
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Timed<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match Pin::new(&mut self.stream).poll_write(context, bytes) {
+            Poll::Pending => self.poll_in_time(context),
+            ready => ready,
+        }
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match Pin::new(&mut self.stream).poll_write_vectored(context, slices) {
+            Poll::Pending => self.poll_in_time(context),
+            ready => ready,
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match Pin::new(&mut self.stream).poll_flush(context) {
+            Poll::Ready(Ok(())) => {
+                self.all_is_written();
+                Poll::Ready(Ok(()))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => self.poll_in_time(context),
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
