@@ -15,6 +15,7 @@ The exit code is 0 when every row was noticed, 1 when one was not, 2 when the ch
 """
 
 import argparse
+import fcntl
 import json
 import os
 import re
@@ -246,6 +247,13 @@ def verdict(mutation):
 
 
 def check(mutations):
+    WORK.mkdir(parents=True, exist_ok=True)
+    # Open until the process ends.
+    lock = open(WORK / "lock", "w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise CannotCheck(f"another check is at work in {WORK}: it has the copy for itself") from None
     copy_tree()
     started = time.monotonic()
     print(f"{len(mutations)} mutations; first their tests with nothing broken", flush=True)

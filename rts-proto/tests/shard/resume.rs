@@ -118,7 +118,9 @@ fn a_count_below_what_was_acknowledged_is_not_resumed() {
     let (bob, _) = shard.log_in(login("bob"));
     shard.say(bob, message(1, "alice", "one"));
     shard.say(bob, message(2, "alice", "two"));
+    assert_eq!(shard.hear(link).len(), 2);
     shard.say(link, Frame::Ack { received: 1 });
+    assert_eq!(shard.closed(link), None);
     let (_, below) = shard.log_in(resume("alice", &alice, 0));
     assert!(!below.resumed);
 }
