@@ -40,9 +40,6 @@ impl Server {
                 Resumed::No => {}
             }
         }
-        if self.config.reserved_uids.contains(&login.uid) {
-            return self.refuse(link, &login, LoginCode::BadUserId, Refusal::ReservedUid);
-        }
         self.last_login += 1;
         let id = LoginId(self.last_login);
         let credentials = Credentials::from(&login);
@@ -124,6 +121,10 @@ impl Server {
             Verdict::Refuse(code) => {
                 let code = if code == LoginCode::Ok { LoginCode::Unknown } else { code };
                 self.refuse(link_id, &asked, code, Refusal::Verdict);
+            }
+            // A stranger is not told which ids are reserved.
+            Verdict::Accept { .. } if self.config.reserved_uids.contains(&asked.uid) => {
+                self.refuse(link_id, &asked, LoginCode::BadUserId, Refusal::ReservedUid);
             }
             Verdict::Accept { claim } => self.admit(now, link_id, asked, claim),
         }

@@ -57,11 +57,13 @@ fn logins_returns_and_logouts_are_noticed() {
 fn refusals_say_by_whom_with_what_was_shown() {
     let config = Config { reserved_uids: [user("system")].into(), ..Config::default() };
     let mut shard = shard(config);
-    shard.lets_in = false;
-    for (uid, code, refusal) in [
-        ("alice", LoginCode::InvalidToken, Refusal::Verdict),
-        ("system", LoginCode::BadUserId, Refusal::ReservedUid),
+    for (uid, is_good, code, refusal) in [
+        ("alice", false, LoginCode::InvalidToken, Refusal::Verdict),
+        // Only who has a good token is told that an id is reserved.
+        ("system", false, LoginCode::InvalidToken, Refusal::Verdict),
+        ("system", true, LoginCode::BadUserId, Refusal::ReservedUid),
     ] {
+        shard.lets_in = is_good;
         let link = shard.link();
         shard.say(link, Frame::Login(login(uid)));
         let shown =

@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Bytes;
 use axum::http::{Request, header};
-use axum::response::{Html, Json};
+use axum::response::Html;
 use axum::routing::{any, get};
 use axum::{Extension, Router};
 use hyper::body::Incoming;
@@ -131,8 +132,11 @@ pub(super) async fn serve_connection(
 }
 
 fn router(answerer: Arc<Answerer>, health: Arc<Health>) -> Router {
-    let document = rts_openapi::document();
-    let html = page(&serde_json::to_value(&document).unwrap_or_default());
+    let document = serde_json::to_value(rts_openapi::document()).unwrap_or_default();
+    let html = Bytes::from(page(&document));
+    // Made once: whoever asks for it need not have a key.
+    let document = Bytes::from(document.to_string());
+    let json = [(header::CONTENT_TYPE, "application/json")];
     let answer = move |request| {
         let answerer = Arc::clone(&answerer);
         async move { answerer.answer(request).await }
@@ -142,7 +146,7 @@ fn router(answerer: Arc<Answerer>, health: Arc<Health>) -> Router {
         .route("/", answer.clone())
         .route("/v1/{*path}", answer)
         .route("/health", get(async move || health.answer().await))
-        .route("/openapi.json", get(async || Json(document)))
+        .route("/openapi.json", get(async move || (json, document)))
         .route(
             "/docs",
             get(async || ([(header::CONTENT_SECURITY_POLICY, PAGE_POLICY)], Html(html))),

@@ -247,9 +247,14 @@ fn nobody_logs_in_as_a_reserved_user() {
     let reserved_uids = [UserId::new("system").expect("well formed")].into();
     let mut world = World::new(Config { reserved_uids, ..Config::default() }, 1, 1);
     let good = world.token("system");
-    login(&mut world, &good, "system");
-    world.run_for(seconds(1));
-    assert_eq!(logins(&world.take_events(ALICE)), [LoginCode::BadUserId]);
+    // A stranger is not told that there is something about this id.
+    for (token, code) in
+        [("no token", LoginCode::InvalidToken), (good.as_str(), LoginCode::BadUserId)]
+    {
+        login(&mut world, token, "system");
+        world.run_for(seconds(1));
+        assert_eq!(logins(&world.take_events(ALICE)), [code]);
+    }
     world.log_in(ALICE, "alice");
     world.send(ALICE, "system", "x");
     world.run_for(seconds(1));
