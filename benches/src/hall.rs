@@ -123,7 +123,7 @@ impl Hall {
             match self.server.poll_output() {
                 Output::Transmit(link, bytes) => transmit(link, bytes),
                 Output::Authenticate(login, _) => {
-                    let verdict = Verdict::Accept { claim: self.now.as_micros() };
+                    let verdict = Verdict::Accept { claim: self.now.as_micros(), issued_at: 0 };
                     self.server.handle_input(self.now, Input::Verdict(login, verdict));
                 }
                 Output::CheckTarget(..)

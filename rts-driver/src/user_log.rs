@@ -64,7 +64,8 @@ impl UserLog {
             Notice::SessionEnded { app_id, uid, reason } => {
                 let why = match reason {
                     LeaveReason::Left => "logged out",
-                    LeaveReason::Dropped | LeaveReason::Kicked => "silent for too long, or closed",
+                    LeaveReason::Dropped => "silent for too long, or closed",
+                    LeaveReason::Kicked => "put out by the app's back end",
                 };
                 debug!(target: TARGET, app = %app_id, %uid, why, "session over");
             }
@@ -72,6 +73,7 @@ impl UserLog {
                 let Some(left_out) = self.thin(peer) else { return };
                 let why = match refusal {
                     Refusal::Verdict => authenticator.explain(&credentials),
+                    Refusal::Banned => "the app's back end does not let this user in".to_owned(),
                     Refusal::ReservedUid => "the user id is reserved".to_owned(),
                     Refusal::NoGreaterClaim => "the user's session has the last claim".to_owned(),
                 };
@@ -124,9 +126,11 @@ impl UserLog {
 /// What happens to clients that do nothing wrong, or is told by another line.
 fn is_routine(code: CloseCode) -> bool {
     match code {
-        CloseCode::Displaced | CloseCode::Replaced | CloseCode::Silent | CloseCode::Shutdown => {
-            true
-        }
+        CloseCode::Displaced
+        | CloseCode::Replaced
+        | CloseCode::Silent
+        | CloseCode::Shutdown
+        | CloseCode::LoginAgain => true,
         CloseCode::BadFrame
         | CloseCode::FrameTooLarge
         | CloseCode::UnexpectedFrame
@@ -136,6 +140,7 @@ fn is_routine(code: CloseCode) -> bool {
         | CloseCode::SlowConsumer
         | CloseCode::Abnormal
         | CloseCode::WindowExceeded
-        | CloseCode::Busy => false,
+        | CloseCode::Busy
+        | CloseCode::PutOut => false,
     }
 }

@@ -30,6 +30,20 @@ pub enum Action {
     GetRoomOnlineUsers,
     /// Who of these is online.
     GetUserOnlineStatus,
+    /// A user out of its session; it may log in again at once.
+    DisconnectUser,
+    /// A user out of its session, and not in again for a while or until that is lifted.
+    BanUser,
+    /// A user may log in again.
+    UnbanUser,
+    /// Tokens issued before a moment are good no more.
+    RevokeTokens,
+    /// Who is there, page by page.
+    ListUsers,
+    /// Which rooms there are, page by page.
+    ListRooms,
+    /// What an app has at this moment.
+    GetStats,
 }
 
 const V2020: &str = "2020-12-01";
@@ -38,7 +52,7 @@ const V2023_NOVEMBER: &str = "2023-11-01";
 
 impl Action {
     /// Every action, in the order of the documentation.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 16] = [
         Self::SendUnicast,
         Self::SendBroadcast,
         Self::SendRoomUnicast,
@@ -48,6 +62,13 @@ impl Action {
         Self::BanRoomUser,
         Self::GetRoomOnlineUsers,
         Self::GetUserOnlineStatus,
+        Self::DisconnectUser,
+        Self::BanUser,
+        Self::UnbanUser,
+        Self::RevokeTokens,
+        Self::ListUsers,
+        Self::ListRooms,
+        Self::GetStats,
     ];
 
     /// The value of the parameter `Action`.
@@ -63,6 +84,13 @@ impl Action {
             Self::BanRoomUser => "BanRoomUser",
             Self::GetRoomOnlineUsers => "GetRoomOnlineUsers",
             Self::GetUserOnlineStatus => "GetUserOnlineStatus",
+            Self::DisconnectUser => "DisconnectUser",
+            Self::BanUser => "BanUser",
+            Self::UnbanUser => "UnbanUser",
+            Self::RevokeTokens => "RevokeTokens",
+            Self::ListUsers => "ListUsers",
+            Self::ListRooms => "ListRooms",
+            Self::GetStats => "GetStats",
         }
     }
 
@@ -74,7 +102,14 @@ impl Action {
             | Self::SendBroadcast
             | Self::SendRoomUnicast
             | Self::BatchSendRoomUnicast
-            | Self::GetUserOnlineStatus => &[V2020, V2023_JULY],
+            | Self::GetUserOnlineStatus
+            | Self::DisconnectUser
+            | Self::BanUser
+            | Self::UnbanUser
+            | Self::RevokeTokens
+            | Self::ListUsers
+            | Self::ListRooms
+            | Self::GetStats => &[V2020, V2023_JULY],
             Self::KickUser | Self::DismissRoom => &[V2020],
             Self::BanRoomUser => &[V2020, V2023_NOVEMBER],
             Self::GetRoomOnlineUsers => &[V2023_NOVEMBER],
@@ -91,7 +126,9 @@ impl Action {
     #[must_use]
     pub const fn method(self) -> Method {
         match self {
-            Self::GetRoomOnlineUsers => Method::Get,
+            Self::GetRoomOnlineUsers | Self::ListUsers | Self::ListRooms | Self::GetStats => {
+                Method::Get
+            }
             Self::SendUnicast
             | Self::SendBroadcast
             | Self::SendRoomUnicast
@@ -99,8 +136,20 @@ impl Action {
             | Self::KickUser
             | Self::DismissRoom
             | Self::BanRoomUser
-            | Self::GetUserOnlineStatus => Method::Post,
+            | Self::GetUserOnlineStatus
+            | Self::DisconnectUser
+            | Self::BanUser
+            | Self::UnbanUser
+            | Self::RevokeTokens => Method::Post,
         }
+    }
+
+    /// Whether it is asked for with this method, when it is asked for by its name: questions that the original does
+    /// not have are taken in either way.
+    #[must_use]
+    pub fn takes(self, method: Method) -> bool {
+        let is_ours = matches!(self, Self::ListUsers | Self::ListRooms | Self::GetStats);
+        is_ours || method == self.method()
     }
 
     /// Its plain path, with the parameters that are in it by their names. Beside the method it
@@ -117,6 +166,13 @@ impl Action {
             Self::BanRoomUser => "/v1/bans",
             Self::GetRoomOnlineUsers => "/v1/rooms/{RoomId}/members",
             Self::GetUserOnlineStatus => "/v1/users/status",
+            Self::DisconnectUser => "/v1/users/{UserId}/disconnect",
+            Self::BanUser => "/v1/users/{UserId}/ban",
+            Self::UnbanUser => "/v1/users/{UserId}/unban",
+            Self::RevokeTokens => "/v1/tokens/revoke",
+            Self::ListUsers => "/v1/users",
+            Self::ListRooms => "/v1/rooms",
+            Self::GetStats => "/v1/stats",
         }
     }
 

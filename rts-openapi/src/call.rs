@@ -11,11 +11,14 @@ use rts_proto::{AppId, Payload, RoomId, UserId};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use crate::operating::{
+    BanUser, DisconnectUser, GetStats, ListRooms, ListUsers, RevokeTokens, UnbanUser,
+};
 use crate::parameters::{
     BanRoomUser, DismissRoom, GetUserOnlineStatus, KickUser, Receivers, SendBroadcast,
     SendRoomUnicast, SendUnicast,
 };
-use crate::{Action, Error, ErrorCode, Query, STATUS_USERS_MAX};
+use crate::{Action, Error, ErrorCode, LIST_ITEMS, LIST_ITEMS_MAX, Query, STATUS_USERS_MAX};
 
 /// What is asked for, and for which app.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,14 +92,84 @@ pub enum Command {
         /// Of whom.
         uids: Vec<UserId>,
     },
+    /// A user out of its session.
+    Disconnect {
+        /// Who.
+        uid: UserId,
+    },
+    /// A user out of its session, and not in again.
+    BanLogin {
+        /// Who.
+        uid: UserId,
+        /// For so long; `None`: until that is lifted.
+        interval: Option<Duration>,
+    },
+    /// A user may log in again.
+    UnbanLogin {
+        /// Who.
+        uid: UserId,
+    },
+    /// Tokens issued before a moment are good no more.
+    Revoke {
+        /// Whose; `None`: everybody's.
+        uid: Option<UserId>,
+        /// Unix time in seconds; `None`: all that were issued until now.
+        issued_before: Option<u32>,
+    },
+    /// Who is there?
+    Users {
+        /// Those behind this one.
+        after: Option<UserId>,
+        /// At most so many, from 1 to [`LIST_ITEMS_MAX`].
+        limit: usize,
+    },
+    /// Which rooms are there?
+    Rooms {
+        /// Those behind this one.
+        after: Option<RoomId>,
+        /// At most so many, from 1 to [`LIST_ITEMS_MAX`].
+        limit: usize,
+    },
+    /// What does the app have?
+    Stats,
 }
 
 impl Command {
+    /// Whether it decides something that a restart of the server must not forget.
+    #[must_use]
+    pub fn outlives_restarts(&self) -> bool {
+        match self {
+            Self::Dismiss { interval, .. } => !interval.is_zero(),
+            Self::Ban { .. }
+            | Self::BanLogin { .. }
+            | Self::UnbanLogin { .. }
+            | Self::Revoke { .. } => true,
+            Self::Unicast { .. }
+            | Self::Broadcast { .. }
+            | Self::RoomUnicast { .. }
+            | Self::Kick { .. }
+            | Self::OnlineUsers { .. }
+            | Self::Statuses { .. }
+            | Self::Disconnect { .. }
+            | Self::Users { .. }
+            | Self::Rooms { .. }
+            | Self::Stats => false,
+        }
+    }
+
     /// Which room it is about, if it is about one.
     #[must_use]
     pub fn room(&self) -> Option<&RoomId> {
         match self {
-            Self::Unicast { .. } | Self::Statuses { .. } => None,
+            Self::Unicast { .. }
+            | Self::Statuses { .. }
+            | Self::Disconnect { .. }
+            | Self::BanLogin { .. }
+            | Self::UnbanLogin { .. }
+            | Self::Revoke { .. }
+            | Self::Users { .. }
+            | Self::Rooms { .. }
+            | Self::Stats => None,
             Self::Broadcast { room, .. }
             | Self::RoomUnicast { room, .. }
             | Self::Kick { room, .. }
@@ -104,7 +177,7 @@ impl Command {
             | Self::OnlineUsers { room } => Some(room),
             Self::Ban { ban, .. } => match ban {
                 Ban::Room(room) | Ban::UserInRoom(room, _) => Some(room),
-                Ban::User(_) => None,
+                Ban::User(_) | Ban::Login(_) => None,
             },
         }
     }
@@ -113,11 +186,22 @@ impl Command {
     #[must_use]
     pub fn users(&self) -> &[UserId] {
         match self {
-            Self::Unicast { to: uid, .. } | Self::Kick { uid, .. } => slice::from_ref(uid),
+            Self::Unicast { to: uid, .. }
+            | Self::Kick { uid, .. }
+            | Self::Disconnect { uid }
+            | Self::BanLogin { uid, .. }
+            | Self::UnbanLogin { uid }
+            | Self::Revoke { uid: Some(uid), .. } => slice::from_ref(uid),
             Self::RoomUnicast { to: uids, .. } | Self::Statuses { uids } => uids,
-            Self::Broadcast { .. } | Self::Dismiss { .. } | Self::OnlineUsers { .. } => &[],
+            Self::Broadcast { .. }
+            | Self::Dismiss { .. }
+            | Self::OnlineUsers { .. }
+            | Self::Revoke { uid: None, .. }
+            | Self::Users { .. }
+            | Self::Rooms { .. }
+            | Self::Stats => &[],
             Self::Ban { ban, .. } => match ban {
-                Ban::User(uid) | Ban::UserInRoom(_, uid) => slice::from_ref(uid),
+                Ban::User(uid) | Ban::UserInRoom(_, uid) | Ban::Login(uid) => slice::from_ref(uid),
                 Ban::Room(_) => &[],
             },
         }
@@ -128,12 +212,19 @@ impl Command {
     pub fn interval(&self) -> Option<Duration> {
         match self {
             Self::Dismiss { interval, .. } | Self::Ban { interval, .. } => Some(*interval),
+            Self::BanLogin { interval, .. } => *interval,
             Self::Unicast { .. }
             | Self::Broadcast { .. }
             | Self::RoomUnicast { .. }
             | Self::Kick { .. }
             | Self::OnlineUsers { .. }
-            | Self::Statuses { .. } => None,
+            | Self::Statuses { .. }
+            | Self::Disconnect { .. }
+            | Self::UnbanLogin { .. }
+            | Self::Revoke { .. }
+            | Self::Users { .. }
+            | Self::Rooms { .. }
+            | Self::Stats => None,
         }
     }
 }
@@ -164,6 +255,13 @@ impl Call {
                 })
             }
             Action::GetUserOnlineStatus => read(body).and_then(GetUserOnlineStatus::check),
+            Action::DisconnectUser => read(body).and_then(DisconnectUser::check),
+            Action::BanUser => read(body).and_then(BanUser::check),
+            Action::UnbanUser => read(body).and_then(UnbanUser::check),
+            Action::RevokeTokens => read(body).and_then(RevokeTokens::check),
+            Action::ListUsers => asked(query, body).and_then(ListUsers::check),
+            Action::ListRooms => asked(query, body).and_then(ListRooms::check),
+            Action::GetStats => asked(query, body).and_then(GetStats::check),
         }
     }
 }
@@ -224,7 +322,6 @@ impl DismissRoom {
 impl BanRoomUser {
     fn check(self) -> Result<Call, Error> {
         let app_id = app_id(self.app_id)?;
-        let given = |text: Option<String>| text.filter(|text| !text.is_empty());
         let ban = match (given(self.room_id), given(self.user_id)) {
             (room_id @ Some(_), None) => Ban::Room(room(room_id)?),
             (None, user_id @ Some(_)) => Ban::User(user("UserId", user_id)?),
@@ -250,6 +347,60 @@ impl GetUserOnlineStatus {
     }
 }
 
+impl DisconnectUser {
+    fn check(self) -> Result<Call, Error> {
+        let (app_id, uid) = (app_id(self.app_id)?, user("UserId", self.user_id)?);
+        Ok(Call { app_id, command: Command::Disconnect { uid } })
+    }
+}
+
+impl BanUser {
+    fn check(self) -> Result<Call, Error> {
+        let (app_id, uid) = (app_id(self.app_id)?, user("UserId", self.user_id)?);
+        let interval = self.seconds.filter(|seconds| *seconds > 0).map(Duration::from_secs);
+        Ok(Call { app_id, command: Command::BanLogin { uid, interval } })
+    }
+}
+
+impl UnbanUser {
+    fn check(self) -> Result<Call, Error> {
+        let (app_id, uid) = (app_id(self.app_id)?, user("UserId", self.user_id)?);
+        Ok(Call { app_id, command: Command::UnbanLogin { uid } })
+    }
+}
+
+impl RevokeTokens {
+    fn check(self) -> Result<Call, Error> {
+        let app_id = app_id(self.app_id)?;
+        let uid = self.user_id.map(|uid| user("UserId", Some(uid))).transpose()?;
+        Ok(Call { app_id, command: Command::Revoke { uid, issued_before: self.issued_before } })
+    }
+}
+
+impl ListUsers {
+    fn check(self) -> Result<Call, Error> {
+        let (app_id, limit) = (app_id(self.app_id)?, limit(self.limit)?);
+        let after = given(self.after).map(|after| user("After", Some(after))).transpose()?;
+        Ok(Call { app_id, command: Command::Users { after, limit } })
+    }
+}
+
+impl ListRooms {
+    fn check(self) -> Result<Call, Error> {
+        let (app_id, limit) = (app_id(self.app_id)?, limit(self.limit)?);
+        let illegal =
+            |error| Error::new(ErrorCode::IllegalRoomId, format!("After: the room id {error}"));
+        let after = given(self.after).map(|after| RoomId::new(&after)).transpose();
+        Ok(Call { app_id, command: Command::Rooms { after: after.map_err(illegal)?, limit } })
+    }
+}
+
+impl GetStats {
+    fn check(self) -> Result<Call, Error> {
+        Ok(Call { app_id: app_id(self.app_id)?, command: Command::Stats })
+    }
+}
+
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
     if body.iter().all(u8::is_ascii_whitespace) {
         let message = "the parameters of this action are a JSON object in the body, which is empty";
@@ -264,6 +415,22 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
     };
     let Object(object) = serde_json::from_slice(body).map_err(unmarshal)?;
     serde_json::from_value(object.into()).map_err(unmarshal)
+}
+
+/// From the body if there is one, else from the query, in which a number is a text.
+fn asked<T: DeserializeOwned>(query: &Query, body: &[u8]) -> Result<T, Error> {
+    if !body.iter().all(u8::is_ascii_whitespace) {
+        return read(body);
+    }
+    let mut object = serde_json::Map::new();
+    for name in ["AppId", "After", "Limit"] {
+        let Some(text) = query.get(name) else { continue };
+        let number = text.parse::<u64>().ok().filter(|_| name == "Limit");
+        object.insert(name.to_owned(), number.map_or_else(|| text.into(), Into::into));
+    }
+    serde_json::from_value(object.into()).map_err(|error| {
+        Error::new(ErrorCode::Unmarshal, format!("the query is not what it should be: {error}"))
+    })
 }
 
 fn missing(name: &str) -> Error {
@@ -304,6 +471,20 @@ fn users(name: &str, texts: Vec<String>, max: usize) -> Result<Vec<UserId>, Erro
         }
         _ => texts.into_iter().map(|text| user(name, Some(text))).collect(),
     }
+}
+
+/// An empty text counts as absent.
+fn given(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.is_empty())
+}
+
+fn limit(limit: Option<u64>) -> Result<usize, Error> {
+    let limit = limit.map_or(Ok(LIST_ITEMS), usize::try_from).unwrap_or(usize::MAX);
+    if (1..=LIST_ITEMS_MAX).contains(&limit) {
+        return Ok(limit);
+    }
+    let message = format!("Limit: a page has from 1 to {LIST_ITEMS_MAX} entries");
+    Err(Error::new(ErrorCode::SizeOverLimit, message))
 }
 
 /// In seconds. The core has the bounds of a ban.

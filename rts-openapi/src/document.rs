@@ -16,13 +16,17 @@ use utoipa::openapi::{
 };
 use utoipa::{PartialSchema as _, ToSchema};
 
+use crate::operating::{
+    BanUser, DisconnectUser, GetStats, ListRooms, ListUsers, RevokeTokens, UnbanUser,
+};
 use crate::parameters::{
     BanRoomUser, DismissRoom, GetRoomOnlineUsers, GetUserOnlineStatus, KickUser, SendBroadcast,
     SendRoomUnicast, SendUnicast,
 };
 use crate::route::names;
 use crate::{
-    Action, Done, DoneInSmallLetters, ErrorCode, Metadata, Method, OnlineUsers, Sent, UserStatuses,
+    Action, Done, DoneInSmallLetters, Ended, ErrorCode, Metadata, Method, OnlineUsers, Revoked,
+    RoomList, Sent, Stats, Unbanned, UserList, UserStatuses,
 };
 
 const DESCRIPTION: &str = "What an app's back end may ask of an RTS server. Requests carry a bearer key, or are signed \
@@ -55,7 +59,7 @@ impl Tag {
         match self {
             Self::Messages => "Messages from the back end to users and rooms",
             Self::Rooms => "Who is in a room, and who is put out or kept out",
-            Self::Users => "Who is online",
+            Self::Users => "Who is online, who is put out, and who may not log in",
         }
     }
 }
@@ -113,6 +117,25 @@ impl Described {
                 Tag::Users,
                 "Who of these users is online",
             ),
+            Action::DisconnectUser => {
+                Self::new::<DisconnectUser, Ended>(Tag::Users, "A user out of its session")
+            }
+            Action::BanUser => Self::new::<BanUser, Ended>(
+                Tag::Users,
+                "A user out, and not logged in again for a while or until that is lifted",
+            ),
+            Action::UnbanUser => {
+                Self::new::<UnbanUser, Unbanned>(Tag::Users, "A user may log in again")
+            }
+            Action::RevokeTokens => Self::new::<RevokeTokens, Revoked>(
+                Tag::Users,
+                "Tokens issued before a moment are good no more",
+            ),
+            Action::ListUsers => Self::new::<ListUsers, UserList>(Tag::Users, "Who is there"),
+            Action::ListRooms => {
+                Self::new::<ListRooms, RoomList>(Tag::Rooms, "Which rooms there are")
+            }
+            Action::GetStats => Self::new::<GetStats, Stats>(Tag::Users, "What an app has now"),
         }
     }
 }

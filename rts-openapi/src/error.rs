@@ -97,6 +97,8 @@ error_codes! {
     UserCountOverLimit = "InvalidParameter.UserCountOverLimit", 400, 0;
     /// Over the app's or the room's rate.
     QpsOverLimit = "FlowLimitExceeded.QPSOverLimit", 429, 0;
+    /// It is in force, but could not be written down, and a restart forgets it.
+    InternalError = "InternalError", 500, 0;
 }
 
 impl From<rts_proto::server::CommandError> for Error {

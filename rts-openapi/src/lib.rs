@@ -16,6 +16,7 @@ mod call;
 mod document;
 mod envelope;
 mod error;
+mod operating;
 mod parameters;
 mod query;
 mod route;
@@ -29,6 +30,7 @@ pub use envelope::{
     UserStatuses,
 };
 pub use error::{Error, ErrorCode};
+pub use operating::{Ended, ListedRoom, ListedUser, Revoked, RoomList, Stats, Unbanned, UserList};
 pub use query::Query;
 pub use route::Route;
 
@@ -38,5 +40,9 @@ pub const SERVICE: &str = "rtc";
 pub const BODY_BYTES_MAX: usize = 512 * 1_024;
 /// Users that one question about their status may name.
 pub const STATUS_USERS_MAX: usize = 600;
+/// Entries of one page of users or rooms.
+pub const LIST_ITEMS_MAX: usize = 1_000;
+/// Entries of one page when nothing is said.
+pub const LIST_ITEMS: usize = 100;
 /// A signature is taken for so many seconds before and after the time that it says.
 pub const CLOCK_SKEW_SECONDS_MAX: u64 = 900;

@@ -113,7 +113,9 @@ pub(crate) struct DismissRoom {
 }
 
 /// Out, with state -1006, and not in again for a while. `RoomId` alone bans a room (joins get -1025), `UserId` alone a user
-/// from all rooms, both together the user from the room (joins get -1026).
+/// from all rooms and from sending to users
+/// (joins get -1026, messages to users 1000), both together the user from the room (joins get -1026). `BanUser` keeps a
+/// user from logging in.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct BanRoomUser {

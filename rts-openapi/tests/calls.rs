@@ -73,7 +73,16 @@ fn each_action_is_read() {
     let ban = Ban::UserInRoom(room.clone(), to.clone());
     assert_eq!(read(Action::BanRoomUser), Command::Ban { ban, interval: Duration::ZERO });
     assert_eq!(read(Action::GetRoomOnlineUsers), Command::OnlineUsers { room });
-    assert_eq!(read(Action::GetUserOnlineStatus), Command::Statuses { uids: vec![to] });
+    assert_eq!(read(Action::GetUserOnlineStatus), Command::Statuses { uids: vec![to.clone()] });
+    assert_eq!(read(Action::DisconnectUser), Command::Disconnect { uid: to.clone() });
+    let for_ever = Command::BanLogin { uid: to.clone(), interval: None };
+    assert_eq!(read(Action::BanUser), for_ever);
+    assert_eq!(read(Action::UnbanUser), Command::UnbanLogin { uid: to.clone() });
+    let until_now = Command::Revoke { uid: Some(to), issued_before: None };
+    assert_eq!(read(Action::RevokeTokens), until_now);
+    assert_eq!(read(Action::ListUsers), Command::Users { after: None, limit: 100 });
+    assert_eq!(read(Action::ListRooms), Command::Rooms { after: None, limit: 100 });
+    assert_eq!(read(Action::GetStats), Command::Stats);
 }
 
 #[test]
@@ -92,6 +101,71 @@ fn a_ban_is_of_a_room_of_a_user_or_of_both() {
     let everywhere = json!({"AppId": APP_ID, "UserId": "bob"});
     assert_eq!(ban(everywhere), Ok((Ban::User(user("bob")), Duration::ZERO)));
     assert_eq!(ban(json!({"AppId": APP_ID})), Err(ErrorCode::MissingParameter));
+}
+
+#[test]
+fn a_user_is_kept_from_logging_in_for_a_time_or_until_that_is_lifted() {
+    let ban = |seconds| with(Action::BanUser, "Seconds", seconds);
+    let lasting = |interval| Ok(Command::BanLogin { uid: user("bob"), interval });
+    assert_eq!(ban(json!(0)), lasting(None));
+    assert_eq!(ban(json!(1)), lasting(Some(Duration::from_secs(1))));
+    assert_eq!(ban(json!(u64::MAX)), lasting(Some(Duration::from_secs(u64::MAX))));
+    assert_eq!(code(ban(json!(-1))), ErrorCode::Unmarshal);
+    for action in [Action::DisconnectUser, Action::BanUser, Action::UnbanUser] {
+        assert_eq!(code(with(action, "UserId", Value::Null)), ErrorCode::MissingParameter);
+        assert_eq!(code(with(action, "UserId", json!("no user"))), ErrorCode::IllegalTo);
+    }
+}
+
+#[test]
+fn tokens_are_revoked_of_a_user_or_of_all_issued_before_a_second() {
+    let all = Command::Revoke { uid: None, issued_before: None };
+    assert_eq!(with(Action::RevokeTokens, "UserId", Value::Null), Ok(all));
+    let of_bob = with(Action::RevokeTokens, "IssuedBefore", json!(u32::MAX));
+    let latest = Command::Revoke { uid: Some(user("bob")), issued_before: Some(u32::MAX) };
+    assert_eq!(of_bob, Ok(latest));
+    let later = with(Action::RevokeTokens, "IssuedBefore", json!(u64::from(u32::MAX) + 1));
+    assert_eq!(code(later), ErrorCode::Unmarshal);
+    // Not everybody's by mistake.
+    assert_eq!(code(with(Action::RevokeTokens, "UserId", json!(""))), ErrorCode::IllegalTo);
+}
+
+#[test]
+fn a_page_has_from_1_to_1_000_entries() {
+    for action in [Action::ListUsers, Action::ListRooms] {
+        for (limit, is_taken) in [(0, false), (1, true), (1_000, true), (1_001, false)] {
+            let read = with(action, "Limit", json!(limit));
+            match read {
+                Ok(Command::Users { limit: read, .. } | Command::Rooms { limit: read, .. }) => {
+                    assert!(is_taken && read == limit, "{limit}");
+                }
+                Ok(other) => panic!("{other:?}"),
+                Err(error) => assert!(!is_taken && error.code == ErrorCode::SizeOverLimit),
+            }
+        }
+        assert_eq!(with(action, "After", json!("")), with(action, "After", Value::Null));
+        assert!(with(action, "After", json!("no id")).is_err());
+    }
+    let after = with(Action::ListUsers, "After", json!("bob"));
+    assert_eq!(after, Ok(Command::Users { after: Some(user("bob")), limit: 100 }));
+}
+
+#[test]
+fn a_list_is_asked_for_in_the_query_or_in_the_body() {
+    let wanted = Command::Users { after: Some(user("bob")), limit: 7 };
+    let query = Query::parse(&format!("AppId={APP_ID}&After=bob&Limit=7"));
+    let in_query = Call::parse(Action::ListUsers, &query, b" ").expect("taken");
+    assert_eq!((in_query.app_id.as_str(), in_query.command), (APP_ID, wanted.clone()));
+    let body = json!({"AppId": APP_ID, "After": "bob", "Limit": 7});
+    assert_eq!(parse(Action::ListUsers, &body), Ok(wanted));
+    let query = Query::parse(&format!("AppId={APP_ID}&Limit=seven"));
+    let error = Call::parse(Action::ListUsers, &query, b"").expect_err("no number");
+    assert_eq!(error.code, ErrorCode::Unmarshal);
+    for action in [Action::ListUsers, Action::ListRooms, Action::GetStats] {
+        assert!(action.takes(Method::Get) && action.takes(Method::Post));
+    }
+    assert!(!Action::GetRoomOnlineUsers.takes(Method::Post), "as the original has it");
+    assert!(!Action::DisconnectUser.takes(Method::Get), "which changes something");
 }
 
 #[test]
@@ -271,6 +345,7 @@ fn codes_have_names_statuses_and_numbers_of_their_own() {
             "AccessDenied" => 403,
             "InvalidActionOrVersion" => 404,
             "FlowLimitExceeded.QPSOverLimit" => 429,
+            "InternalError" => 500,
             _ => 401,
         };
         assert_eq!(code.status(), expected, "{code:?}");
@@ -288,7 +363,11 @@ fn the_document_has_every_action_with_all_its_parameters() {
         let operation = &paths[path][method];
         let responses = operation["responses"].as_object().expect("responses");
         let statuses: Vec<_> = responses.keys().map(String::as_str).collect();
-        assert_eq!(statuses, ["200", "400", "401", "403", "404", "415", "429", "501"], "{path}");
+        assert_eq!(
+            statuses,
+            ["200", "400", "401", "403", "404", "415", "429", "500", "501"],
+            "{path}"
+        );
         let parameters = operation["parameters"].as_array();
         let outside = parameters.into_iter().flatten().map(|parameter| &parameter["name"]);
         let body = &document["components"]["schemas"][action.name()]["properties"];

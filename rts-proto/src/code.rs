@@ -56,6 +56,8 @@ codes! {
         Own = 0,
         /// Another login of the same user id.
         Displaced = 1,
+        /// Put out by the app's back end.
+        PutOut = 2,
     }
 }
 

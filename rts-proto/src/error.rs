@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use crate::LogoutReason;
+
 /// A rule of `docs/protocol.md` that the peer broke. One variant per rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProtocolError {
@@ -92,11 +94,15 @@ pub enum CloseCode {
     WindowExceeded,
     /// Too many links that have not logged in.
     Busy,
+    /// The app's back end wants the user out.
+    PutOut,
+    /// What the login rests on was revoked: only another one will do.
+    LoginAgain,
 }
 
 impl CloseCode {
     /// Every code, in the order of the table.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::BadFrame,
         Self::FrameTooLarge,
         Self::UnexpectedFrame,
@@ -111,6 +117,8 @@ impl CloseCode {
         Self::Abnormal,
         Self::WindowExceeded,
         Self::Busy,
+        Self::PutOut,
+        Self::LoginAgain,
     ];
 
     /// Its number on the wire.
@@ -131,6 +139,8 @@ impl CloseCode {
             Self::Abnormal => 12,
             Self::WindowExceeded => 13,
             Self::Busy => 14,
+            Self::PutOut => 15,
+            Self::LoginAgain => 16,
         }
     }
 
@@ -153,6 +163,8 @@ impl CloseCode {
                 | Self::SlowConsumer
                 | Self::Silent
                 | Self::Displaced
+                | Self::PutOut
+                | Self::LoginAgain
         )
     }
 
@@ -170,8 +182,10 @@ impl CloseCode {
             | Self::SlowConsumer
             | Self::Shutdown
             | Self::WindowExceeded
-            | Self::Busy => Retry::WithBackoff,
-            Self::Displaced => Retry::LoggedOut,
+            | Self::Busy
+            | Self::LoginAgain => Retry::WithBackoff,
+            Self::Displaced => Retry::LoggedOut(LogoutReason::Displaced),
+            Self::PutOut => Retry::LoggedOut(LogoutReason::PutOut),
             Self::UnsupportedVersion | Self::Abnormal => Retry::Never,
         }
     }
@@ -201,8 +215,8 @@ impl From<&ProtocolError> for CloseCode {
 pub enum Retry {
     /// Connects again, each attempt after a longer wait.
     WithBackoff,
-    /// Stays out: another login took its place.
-    LoggedOut,
+    /// Stays out, and says why to the application.
+    LoggedOut(LogoutReason),
     /// Stays out: the server will not have it.
     Never,
 }

@@ -105,6 +105,8 @@ pub const BAN_MAX: Duration = Duration::from_secs(604_800);
 pub const BUSY_RETRY_AFTER_MAX: Duration = Duration::from_secs(1);
 /// A client comes back after this time at the latest, whatever a server asks for.
 pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
+/// The clients of a whole app whose tokens were revoked come back spread over this time.
+pub const REVOKED_RETURN_SPREAD: Duration = Duration::from_secs(5);
 
 /// From accepting a link to a successful login.
 pub const LOGIN_DEADLINE: Duration = Duration::from_secs(5);

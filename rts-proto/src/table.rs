@@ -2,6 +2,7 @@
 //!
 //! It has no iteration but in the order of its keys: the order of a hash map would be one more input.
 
+use alloc::collections::BinaryHeap;
 use alloc::vec::Vec;
 use core::borrow::Borrow;
 use core::hash::{BuildHasher as _, Hash};
@@ -75,6 +76,22 @@ impl<K: Eq + Hash + Ord, V> Table<K, V> {
         keys.sort_unstable();
         keys
     }
+
+    /// The first `max` keys behind `after`, in their order, at the cost of one look at each key and no memory for the
+    /// others.
+    pub(crate) fn keys_after(&self, after: Option<&K>, max: usize) -> Vec<&K> {
+        let mut first = BinaryHeap::new();
+        for key in self.map.keys().filter(|key| after.is_none_or(|after| *key > after)) {
+            if first.len() < max {
+                first.push(key);
+            } else if let Some(mut last) = first.peek_mut()
+                && key < *last
+            {
+                *last = key;
+            }
+        }
+        first.into_sorted_vec()
+    }
 }
 
 /// Smaller tables keep what they have.
@@ -92,6 +109,27 @@ mod tests {
                 table.insert(key, ());
             }
             assert_eq!(table.sorted_keys(), [1, 3, 5, 9]);
+        }
+    }
+
+    #[test]
+    fn pages_of_keys_make_up_all_of_them_in_their_order() {
+        for (seed, max) in [(1, 1), (2, 3), (3, 10), (4, 11)] {
+            let mut table = Table::new(seed);
+            for key in (0..10_u64).rev() {
+                table.insert(key, ());
+            }
+            let mut seen = Vec::new();
+            loop {
+                let page = table.keys_after(seen.last(), max);
+                assert!(page.len() <= max);
+                if page.is_empty() {
+                    break;
+                }
+                seen.extend(page.into_iter().copied().collect::<Vec<_>>());
+            }
+            assert_eq!(seen, (0..10).collect::<Vec<_>>(), "pages of {max}");
+            assert!(table.keys_after(None, 0).is_empty());
         }
     }
 

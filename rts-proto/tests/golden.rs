@@ -210,7 +210,7 @@ impl Shard {
                 server::Output::Transmit(BOB, bytes) => self.bob.extend_from_slice(&bytes),
                 server::Output::Transmit(..) | server::Output::Disconnect(..) => {}
                 server::Output::Authenticate(login, _) => {
-                    let verdict = Verdict::Accept { claim: CLAIM };
+                    let verdict = Verdict::Accept { claim: CLAIM, issued_at: 0 };
                     self.server.handle_input(START, server::Input::Verdict(login, verdict));
                 }
                 server::Output::CheckTarget(..)

@@ -232,14 +232,16 @@ fn the_table_of_close_codes_is_the_enum() {
                     "{code:?}"
                 );
             }
-            Retry::LoggedOut => assert!(client.starts_with("is logged out"), "{code:?}"),
+            Retry::LoggedOut(reason) => {
+                assert_eq!(client, format!("is logged out, reason {}", reason.code()), "{code:?}");
+            }
             Retry::Never => assert!(client.starts_with("gives up"), "{code:?}"),
         }
     }
     let latest = format!("comes back after {} s at the latest", RETRY_AFTER_MAX.as_secs());
     assert!(document().contains(&latest));
     assert_eq!(CloseCode::from_code(0), CloseCode::BadFrame);
-    assert_eq!(CloseCode::from_code(15), CloseCode::BadFrame);
+    assert_eq!(CloseCode::from_code(17), CloseCode::BadFrame);
 }
 
 /// §1.6, for each kind of id: how long it may be, and which bytes it may have.

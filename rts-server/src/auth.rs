@@ -1,15 +1,17 @@
 //! Whether a token is good.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rts_proto::LoginCode;
 use rts_proto::server::{Credentials, Verdict};
-use rts_token::AppKey;
+use rts_token::{AppKey, Token};
 use rts_transport_tokio::Authenticate;
 
 use crate::explain::explain;
+use crate::state::State;
 use crate::{Config, ConfigError};
 
 /// Checks tokens of version 001 against the keys of the configured apps.
@@ -20,11 +22,16 @@ pub struct TokenAuthenticator {
     /// there are.
     of_nobody: [AppKey; 1],
     last_claim: AtomicU64,
+    state: Arc<State>,
 }
 
 impl TokenAuthenticator {
-    /// For the apps of a configuration.
+    /// For the apps of a configuration. No token is revoked.
     pub fn new(config: &Config) -> Result<Self, ConfigError> {
+        Self::with_state(config, Arc::default())
+    }
+
+    pub(crate) fn with_state(config: &Config, state: Arc<State>) -> Result<Self, ConfigError> {
         let mut apps = BTreeMap::new();
         for (id, app) in &config.apps {
             let keys: Result<Vec<_>, _> = app.keys.iter().map(AppKey::new).collect();
@@ -40,7 +47,7 @@ impl TokenAuthenticator {
             what: format!("the system has no random numbers: {error}"),
         })?;
         let of_nobody = [AppKey::new(random).expect("it is not empty")];
-        Ok(Self { apps, of_nobody, last_claim: AtomicU64::new(0) })
+        Ok(Self { apps, of_nobody, last_claim: AtomicU64::new(0), state })
     }
 
     /// Never none.
@@ -55,6 +62,15 @@ impl TokenAuthenticator {
             Ok(last) | Err(last) => since_epoch_micros.max(last.saturating_add(1)),
         }
     }
+
+    /// What the token says, if it is good but for being revoked.
+    fn signed(&self, credentials: &Credentials, unix_now: u64) -> Option<Token> {
+        let token = std::str::from_utf8(&credentials.token).unwrap_or("");
+        let (app_id, uid) = (credentials.app_id.as_str(), credentials.uid.as_str());
+        self.keys(app_id)
+            .iter()
+            .find_map(|key| rts_token::verify(token, app_id, key, uid, unix_now).ok())
+    }
 }
 
 impl Authenticate for TokenAuthenticator {
@@ -62,24 +78,29 @@ impl Authenticate for TokenAuthenticator {
         let Ok(since_epoch) = SystemTime::now().duration_since(UNIX_EPOCH) else {
             return Verdict::Refuse(LoginCode::ServerError);
         };
-        let token = std::str::from_utf8(&credentials.token).unwrap_or("");
-        let (app_id, uid) = (credentials.app_id.as_str(), credentials.uid.as_str());
-        let keys = self.keys(app_id);
-        let now = since_epoch.as_secs();
-        let is_good =
-            keys.iter().any(|key| rts_token::verify(token, app_id, key, uid, now).is_ok());
-        if is_good {
-            let micros = u64::try_from(since_epoch.as_micros()).unwrap_or(u64::MAX);
-            Verdict::Accept { claim: self.next_claim(micros) }
-        } else {
-            Verdict::Refuse(LoginCode::InvalidToken)
+        let Some(token) = self.signed(credentials, since_epoch.as_secs()) else {
+            return Verdict::Refuse(LoginCode::InvalidToken);
+        };
+        let issued_at = token.issued_at();
+        if issued_at < self.state.revoked_before(&credentials.app_id, &credentials.uid) {
+            return Verdict::Refuse(LoginCode::InvalidToken);
         }
+        let micros = u64::try_from(since_epoch.as_micros()).unwrap_or(u64::MAX);
+        Verdict::Accept { claim: self.next_claim(micros), issued_at }
     }
 
     fn explain(&self, credentials: &Credentials) -> String {
-        match SystemTime::now().duration_since(UNIX_EPOCH) {
-            Ok(since_epoch) => explain(&self.apps, credentials, since_epoch.as_secs()),
-            Err(_) => "this machine's clock is before 1970".to_owned(),
+        let Ok(since_epoch) = SystemTime::now().duration_since(UNIX_EPOCH) else {
+            return "this machine's clock is before 1970".to_owned();
+        };
+        let unix_now = since_epoch.as_secs();
+        match self.signed(credentials, unix_now) {
+            Some(token) => {
+                let before = self.state.revoked_before(&credentials.app_id, &credentials.uid);
+                let issued_at = token.issued_at();
+                format!("token revoked: issued at {issued_at}, and good are those from {before} on")
+            }
+            None => explain(&self.apps, credentials, unix_now),
         }
     }
 }

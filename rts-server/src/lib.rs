@@ -10,6 +10,7 @@ mod expiry;
 mod explain;
 mod openapi;
 mod server;
+mod state;
 mod tasks;
 mod webhooks;
 
@@ -20,4 +21,5 @@ pub use config::{
     DEV_APP_ID, DEV_APP_KEY, DEV_BEARER_KEY, Limits, Listen, OpenApi, Webhook,
 };
 pub use server::{Server, ServerError};
+pub use state::StateError;
 pub use tasks::TaskEnded;

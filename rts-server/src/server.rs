@@ -14,6 +14,7 @@ use crate::app_server::AppServers;
 use crate::certificates::Certificates;
 use crate::config::{Listen, place};
 use crate::openapi::{Health, Listener};
+use crate::state::{State, StateError};
 use crate::tasks::{TaskEnded, Tasks};
 use crate::webhooks::Webhooks;
 use crate::{Config, ConfigError, TokenAuthenticator};
@@ -39,6 +40,9 @@ pub enum ServerError {
         /// Why.
         error: io::Error,
     },
+    /// What bans and revoked tokens are kept in cannot be used.
+    #[error("state_dir: {0}")]
+    State(#[from] StateError),
     /// The system gave no random numbers.
     #[error("the system's random source failed: {0}")]
     Random(getrandom::Error),
@@ -102,7 +106,8 @@ impl Server {
         recorder: Option<Recorder>,
     ) -> Result<Self, ServerError> {
         config.check()?;
-        let authenticator = Arc::new(TokenAuthenticator::new(config)?);
+        let state = Arc::new(State::open(config.state_dir.as_deref())?);
+        let authenticator = Arc::new(TokenAuthenticator::with_state(config, state.clone())?);
         let seed = getrandom::u64().map_err(ServerError::Random)?;
         let core = RecordedServer::new(config.core(), seed, recorder);
         let mut certificates = Certificates::default();
@@ -115,10 +120,11 @@ impl Server {
         let poster = Arc::new(AppServers::new(config)?);
         let shard = Shard::with_poster(core, authenticator, poster.clone());
         shard.set_link_bounds(config.limits.link_bounds(crate::config::descriptors())?);
+        state.restore(&shard);
         let openapi = match &config.openapi {
             Some(openapi) => {
                 let health = Health::new(listeners.iter().map(Bound::named).collect());
-                Some(Listener::bind(config, openapi, shard.clone(), health).await?)
+                Some(Listener::bind(config, openapi, shard.clone(), state, health).await?)
             }
             None => None,
         };

@@ -76,7 +76,7 @@ impl Gate {
             return Verdict::Refuse(LoginCode::InvalidToken);
         }
         self.last_claim = wall_micros.max(self.last_claim.saturating_add(1));
-        Verdict::Accept { claim: self.last_claim }
+        Verdict::Accept { claim: self.last_claim, issued_at: 0 }
     }
 
     pub(crate) fn restart(&mut self) {

@@ -13,7 +13,7 @@ use crate::record::Record;
 
 const MAGIC: [u8; 8] = *b"RTSTRACE";
 /// Grows when a reader of before could not read what is written now.
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 /// Longest record in bytes; its length has three bytes.
 const RECORD_BYTES_MAX: usize = (1 << 24) - 1;
 /// A length of zeros is none.
@@ -28,9 +28,9 @@ pub enum TraceError {
     /// Not a trace at all.
     #[error("this is no trace: it does not begin with \"RTSTRACE\"")]
     NoTrace,
-    /// Written in a later form.
+    /// Written in another form.
     #[error(
-        "this trace has format version {found}, and only {VERSION} can be read: use a newer rts"
+        "this trace has format version {found}, and only {VERSION} can be read: use the rts that wrote it"
     )]
     Version {
         /// What it says.

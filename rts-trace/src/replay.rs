@@ -289,6 +289,14 @@ fn command_in_words(call: &ServerCall) -> String {
             let of = [uid.as_deref(), room.as_deref()].into_iter().flatten().collect::<Vec<_>>();
             format!("ban {} for {interval:?}", of.join(" in room "))
         }
+        ServerCall::BanLogin { uid, interval, .. } => {
+            format!("ban {uid} from logging in for {interval:?}")
+        }
+        ServerCall::PutOut { uid, .. } => format!("put {uid} out"),
+        ServerCall::Revoke { uid, issued_before, .. } => {
+            let of = uid.as_deref().unwrap_or("everybody");
+            format!("revoke what {of} showed that was issued before {issued_before}")
+        }
     }
 }
 

@@ -4,7 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use rts_proto::server::{
-    Ban, CommandError, Config, Input, Output, PostProgress, Server, Stats, Timer, Verdict,
+    AppStats, Ban, CommandError, Config, Input, Output, Page, PostProgress, RoomFigures, Server,
+    Stats, Timer, UserFigures, Verdict,
 };
 use rts_proto::{AppId, CallId, Instant, LinkId, OnlineStatus, Payload, RoomId, UserId};
 
@@ -175,10 +176,35 @@ impl RecordedServer {
                 Ban::Room(room) => (Some(room.to_string()), None),
                 Ban::UserInRoom(room, uid) => (Some(room.to_string()), Some(uid.to_string())),
                 Ban::User(uid) => (None, Some(uid.to_string())),
+                Ban::Login(uid) => {
+                    let (app_id, uid) = (app_id.to_string(), uid.to_string());
+                    return ServerCall::BanLogin { app_id, uid, interval };
+                }
             };
             ServerCall::Ban { app_id: app_id.to_string(), room, uid, interval }
         };
         self.call(now, call, |core| core.ban(now, app_id, ban, interval))
+    }
+
+    pub fn put_out(&mut self, now: Instant, app_id: &AppId, uid: &UserId) -> bool {
+        let call =
+            |_: &Scrubber| ServerCall::PutOut { app_id: app_id.to_string(), uid: uid.to_string() };
+        self.call(now, call, |core| core.put_out(now, app_id, uid))
+    }
+
+    pub fn revoke(
+        &mut self,
+        now: Instant,
+        app_id: &AppId,
+        uid: Option<&UserId>,
+        issued_before: u32,
+    ) -> usize {
+        let call = |_: &Scrubber| ServerCall::Revoke {
+            app_id: app_id.to_string(),
+            uid: uid.map(ToString::to_string),
+            issued_before,
+        };
+        self.call(now, call, |core| core.revoke(now, app_id, uid, issued_before))
     }
 }
 
@@ -202,6 +228,32 @@ impl RecordedServer {
     #[must_use]
     pub fn is_attached(&self, link: LinkId) -> bool {
         self.core.is_attached(link)
+    }
+
+    #[must_use]
+    pub fn users_page(
+        &self,
+        now: Instant,
+        app_id: &AppId,
+        after: Option<&UserId>,
+        limit: usize,
+    ) -> Page<UserFigures> {
+        self.core.users_page(now, app_id, after, limit)
+    }
+
+    #[must_use]
+    pub fn rooms_page(
+        &self,
+        app_id: &AppId,
+        after: Option<&RoomId>,
+        limit: usize,
+    ) -> Page<RoomFigures> {
+        self.core.rooms_page(app_id, after, limit)
+    }
+
+    #[must_use]
+    pub fn app_stats(&self, app_id: &AppId) -> AppStats {
+        self.core.app_stats(app_id)
     }
 
     #[must_use]
@@ -242,8 +294,8 @@ fn recorded(scrubber: &mut Scrubber, input: &Input) -> ServerInput {
             scrubber.forget(*link);
             ServerInput::Disconnected(link.0)
         }
-        Input::Verdict(login, Verdict::Accept { claim }) => {
-            ServerInput::Accept { login: login.0, claim: *claim }
+        Input::Verdict(login, Verdict::Accept { claim, issued_at }) => {
+            ServerInput::Accept { login: login.0, claim: *claim, issued_at: *issued_at }
         }
         Input::Verdict(login, Verdict::Refuse(code)) => {
             ServerInput::Refuse { login: login.0, code: code.code() }

@@ -75,11 +75,19 @@ fn bounded(command: &Command) {
     match command {
         Command::RoomUnicast { to, .. } => assert!((1..=600).contains(&to.len())),
         Command::Statuses { uids } => assert!((1..=600).contains(&uids.len())),
+        Command::Users { limit, .. } | Command::Rooms { limit, .. } => {
+            assert!((1..=1_000).contains(limit));
+        }
         Command::Unicast { .. }
         | Command::Broadcast { .. }
         | Command::Kick { .. }
         | Command::Dismiss { .. }
         | Command::Ban { .. }
-        | Command::OnlineUsers { .. } => {}
+        | Command::OnlineUsers { .. }
+        | Command::Disconnect { .. }
+        | Command::BanLogin { .. }
+        | Command::UnbanLogin { .. }
+        | Command::Revoke { .. }
+        | Command::Stats => {}
     }
 }

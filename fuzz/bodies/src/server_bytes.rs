@@ -219,10 +219,11 @@ impl World {
             0xFB => Ok(server.kick(now, &app_id, &room, &uid).into()),
             0xFC => Ok(server.dismiss(now, &app_id, &room)),
             _ => {
-                let ban = match script.byte() % 3 {
+                let ban = match script.byte() % 4 {
                     0 => Ban::Room(room),
                     1 => Ban::UserInRoom(room, uid),
-                    _ => Ban::User(uid),
+                    2 => Ban::User(uid),
+                    _ => Ban::Login(uid),
                 };
                 let interval = Duration::from_secs(script.byte().into());
                 server.ban(now, &app_id, &ban, interval)
@@ -245,13 +246,16 @@ impl World {
         self.drain();
         let Some(login) = self.to_judge.pop_front() else { return };
         let verdict = match script.byte() {
-            0xFF => Verdict::Accept { claim: u64::MAX },
+            0xFF => Verdict::Accept { claim: u64::MAX, issued_at: u32::MAX },
             // Not a refusal, and to be taken for one.
             0xFE => Verdict::Refuse(LoginCode::Ok),
             byte @ 0xF0.. => {
                 Verdict::Refuse(LoginCode::ALL[usize::from(byte) % LoginCode::ALL.len()])
             }
-            byte => Verdict::Accept { claim: self.now.as_micros() + u64::from(byte) },
+            byte => Verdict::Accept {
+                claim: self.now.as_micros() + u64::from(byte),
+                issued_at: byte.into(),
+            },
         };
         self.server.handle_input(self.now, Input::Verdict(login, verdict));
     }

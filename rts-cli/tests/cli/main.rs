@@ -10,6 +10,7 @@ mod engine;
 mod hostile;
 mod proxy;
 mod scarce;
+mod state;
 mod support;
 mod trace;
 mod transports;

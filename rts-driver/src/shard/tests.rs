@@ -35,7 +35,7 @@ struct Anybody;
 
 impl Authenticate for Anybody {
     fn authenticate(&self, _: &Credentials) -> Verdict {
-        Verdict::Accept { claim: 1 }
+        Verdict::Accept { claim: 1, issued_at: 0 }
     }
 }
 

@@ -58,7 +58,7 @@ fn outputs(server: &mut Server) -> Vec<(LinkId, Bytes)> {
             server::Output::Transmit(id, bytes) => transmits.push((id, bytes)),
             server::Output::Disconnect(..) => {}
             server::Output::Authenticate(login, _) => {
-                let verdict = Verdict::Accept { claim: 1 };
+                let verdict = Verdict::Accept { claim: 1, issued_at: 0 };
                 server.handle_input(Instant::ORIGIN, server::Input::Verdict(login, verdict));
             }
             server::Output::CheckTarget(..)

@@ -6,7 +6,7 @@ use super::login::Login;
 use super::{Client, Event, Output};
 use crate::planted::{Bug, planted};
 use crate::wire::{Decoder, Frame, VERSION};
-use crate::{ConnectionState, Disconnect, Instant, LinkId, Retry};
+use crate::{ConnectionState, Disconnect, Instant, LinkId, LogoutReason, Retry};
 use core::time::Duration;
 
 /// What only makes sense on a link lives in its variant, and dies with it.
@@ -17,7 +17,7 @@ use core::time::Duration;
 ///   ^                ^     |                    |                        |
 ///   |         back-off     v     lost           v          lost          v
 ///   |                Waiting <-------------------------------------------+
-///   +---- logout, refusal, displacement: from any state
+///   +---- logout, refusal, displaced, put out: any state
 /// ```
 #[derive(Debug)]
 pub(super) enum Link {
@@ -106,8 +106,9 @@ impl Client {
         self.drop_link();
         self.last_disconnect = Some(why);
         match why.retry() {
-            Retry::LoggedOut if planted(Bug::DisplacedComesBack) => {}
-            Retry::LoggedOut => return self.displaced(now),
+            Retry::LoggedOut(LogoutReason::Displaced) if planted(Bug::DisplacedComesBack) => {}
+            Retry::LoggedOut(LogoutReason::PutOut) if planted(Bug::PutOutComesBack) => {}
+            Retry::LoggedOut(reason) => return self.logged_out(now, reason),
             Retry::Never => return self.give_up(now),
             Retry::WithBackoff => {}
         }

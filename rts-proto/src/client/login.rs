@@ -16,7 +16,7 @@ use crate::wire::{self, Accepted, Frame, LoginAnswer};
 use crate::{Disconnect, Instant, LinkId, LoginCode, LogoutReason, MessageId, SendCode, UserId};
 
 /// ```text
-///         login              ok                 same uid elsewhere, logout
+///         login              ok                 logout, displaced, put out
 /// Idle ----------> LoggingIn ----> LoggedIn -------------------------------> Idle
 ///                   |    ^            |
 ///             -1000 |    | new token  | token refused after a lost session
@@ -45,8 +45,8 @@ pub(super) struct Attempt {
 pub(super) enum Ending {
     /// `logout` or `destroy`.
     Own,
-    /// Another login of the same user.
-    Displaced,
+    /// The server says so: another login took its place, or the app's back end wants it out.
+    ByServer(LogoutReason),
     /// The server will not have this client at all.
     Abnormal,
     /// The server refused to log the user in again.
@@ -252,8 +252,8 @@ impl Client {
         }
     }
 
-    pub(super) fn displaced(&mut self, now: Instant) {
-        self.end_session(now, Ending::Displaced);
+    pub(super) fn logged_out(&mut self, now: Instant, reason: LogoutReason) {
+        self.end_session(now, Ending::ByServer(reason));
     }
 
     /// The login is over, live or under way. Every open question gets its answer first.
@@ -281,9 +281,9 @@ impl Client {
                 }
                 self.emit(Event::Logout(LogoutReason::Own));
             }
-            Ending::Displaced => {
+            Ending::ByServer(reason) => {
                 self.rooms.forget_memberships();
-                self.emit(Event::Logout(LogoutReason::Displaced));
+                self.emit(Event::Logout(reason));
             }
             Ending::Abnormal => {
                 self.rooms_abnormal(&uid);

@@ -160,6 +160,9 @@ impl Server {
     /// Removes whom it is about, and for so long refuses to let them in (§6.2): at least 10 s and at most 7 days, or
     /// not at all when `interval` is zero, which also lifts an earlier ban. A later ban of the same takes the place of
     /// the earlier. How many memberships ended.
+    ///
+    /// [`Ban::Login`] puts the user out and refuses its logins (§3.10) for exactly so long, or until it is lifted when
+    /// that is longer than time is; how many sessions ended. Lifting it with zero puts nobody out.
     pub fn ban(
         &mut self,
         now: Instant,
@@ -173,10 +176,9 @@ impl Server {
             Ban::Room(_) if planted(Bug::BanLeavesMembers) => 0,
             Ban::Room(room_id) => self.expel_all(app_id, room_id, RoomState::Kicked),
             Ban::UserInRoom(room_id, uid) => self.expel(app_id, room_id, uid).into(),
-            Ban::User(uid) => {
-                let rooms = self.rooms_of(app_id, uid);
-                rooms.iter().filter(|room_id| self.expel(app_id, room_id, uid)).count()
-            }
+            Ban::User(uid) => self.expel_everywhere(app_id, uid),
+            Ban::Login(_) if interval.is_zero() => 0,
+            Ban::Login(uid) => self.end_login(now, app_id, uid).into(),
         };
         self.end_overrun(now);
         self.forget_empty_app(app_id);
@@ -263,6 +265,11 @@ impl Server {
             self.push_or_end(number, notice.clone());
         }
         room.members.len()
+    }
+
+    pub(super) fn expel_everywhere(&mut self, app_id: &AppId, uid: &UserId) -> usize {
+        let rooms = self.rooms_of(app_id, uid);
+        rooms.iter().filter(|room_id| self.expel(app_id, room_id, uid)).count()
     }
 
     /// Looks at all rooms of the app: memberships that wait for a new session (§6.9) are in no session's list.

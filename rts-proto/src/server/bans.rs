@@ -1,4 +1,4 @@
-//! Bans: who may not join what, and until when.
+//! Bans: who may not join what, or not log in, and until when.
 
 use core::time::Duration;
 
@@ -16,11 +16,36 @@ pub enum Ban {
     Room(RoomId),
     /// This user may not join this room.
     UserInRoom(RoomId, UserId),
-    /// This user may join no room.
+    /// This user may join no room, and send to no user (§5.3).
     User(UserId),
+    /// This user may not log in (§3.10).
+    Login(UserId),
+}
+
+/// A ban until then ends only when it is lifted.
+const FOR_EVER: Instant = Instant::from_micros(u64::MAX);
+
+impl Ban {
+    /// How long such a ban lasts when this is asked for, which is not zero: of rooms at least 10 s and at most 7 days.
+    #[must_use]
+    pub fn clamp(&self, interval: Duration) -> Duration {
+        match self {
+            Self::Room(_) | Self::UserInRoom(..) | Self::User(_) => {
+                interval.clamp(BAN_MIN, BAN_MAX)
+            }
+            Self::Login(_) => interval,
+        }
+    }
 }
 
 impl Server {
+    /// §3.10.
+    pub(super) fn may_not_log_in(&self, now: Instant, app_id: &AppId, uid: &UserId) -> bool {
+        let app = self.apps.get(app_id).filter(|app| !app.bans.is_empty());
+        app.is_some_and(|app| app.is_banned(now, &Ban::Login(uid.clone())))
+            && !planted(Bug::BannedLogsIn)
+    }
+
     pub(super) fn set_ban(
         &mut self,
         now: Instant,
@@ -37,10 +62,12 @@ impl Server {
             self.due.remove(&(until, Due::ban_expiry(app_id, ban)));
         }
         if !interval.is_zero() {
-            let until = now + interval.clamp(BAN_MIN, BAN_MAX);
+            let until = now + ban.clamp(interval);
             let until = if planted(Bug::BanForEver) { until + 4 * BAN_MAX } else { until };
             app.bans.insert(ban.clone(), until);
-            self.due.insert((until, Due::ban_expiry(app_id, ban)));
+            if until < FOR_EVER {
+                self.due.insert((until, Due::ban_expiry(app_id, ban)));
+            }
         }
         Ok(())
     }
@@ -59,15 +86,23 @@ impl App {
         if self.bans.is_empty() || planted(Bug::BanIgnored) {
             return None;
         }
-        let lasts = |ban: &Ban| self.bans.get(ban).is_some_and(|until| *until > now);
-        if lasts(&Ban::Room(room_id.clone())) {
+        if self.is_banned(now, &Ban::Room(room_id.clone())) {
             Some(RoomState::RoomBanned)
-        } else if lasts(&Ban::UserInRoom(room_id.clone(), uid.clone()))
-            || lasts(&Ban::User(uid.clone()))
+        } else if self.is_banned(now, &Ban::UserInRoom(room_id.clone(), uid.clone()))
+            || self.is_banned(now, &Ban::User(uid.clone()))
         {
             Some(RoomState::UserBanned)
         } else {
             None
         }
+    }
+
+    /// §5.3.
+    pub(super) fn may_not_send(&self, now: Instant, uid: &UserId) -> bool {
+        !self.bans.is_empty() && self.is_banned(now, &Ban::User(uid.clone()))
+    }
+
+    fn is_banned(&self, now: Instant, ban: &Ban) -> bool {
+        self.bans.get(ban).is_some_and(|until| *until > now)
     }
 }

@@ -5,9 +5,11 @@ use core::time::Duration;
 use alloc::borrow::ToOwned as _;
 use alloc::boxed::Box;
 use alloc::string::ToString as _;
+use alloc::vec::Vec;
 
 use bytes::Bytes;
 
+use super::login::Pass;
 use super::session::{End, SessionNumber};
 use super::timers::Due;
 use super::{Notice, Output, Server};
@@ -51,10 +53,10 @@ pub(super) enum Phase {
         login: LoginId,
         asked: Box<Login>,
     },
-    /// Waits for its turn among the logins of its user (§3.9). `clock` is the verdict's claim.
+    /// Waits for its turn among the logins of its user (§3.9).
     Queued {
         asked: Box<Login>,
-        clock: u64,
+        pass: Pass,
     },
 }
 
@@ -90,6 +92,19 @@ impl Server {
         } else if self.links_before_login > self.config.links_before_login_max {
             self.turn_away(id, CloseCode::Busy, BUSY_RETRY_AFTER_MAX);
         }
+    }
+
+    /// Logins that were found good, wait for their turn, and are meant.
+    pub(super) fn queued_logins(&self, is_meant: impl Fn(&Login, Pass) -> bool) -> Vec<LinkId> {
+        let mut links = self.links.sorted_keys();
+        links.retain(|id| match self.links.get(id) {
+            Some(Link::Opening(opening)) => match &opening.phase {
+                Phase::Queued { asked, pass } => is_meant(asked, *pass),
+                Phase::Greeting | Phase::Waiting | Phase::Checking { .. } => false,
+            },
+            Some(Link::Attached { .. }) | None => false,
+        });
+        links
     }
 
     pub(super) fn opening(&mut self, id: LinkId) -> Option<&mut Opening> {

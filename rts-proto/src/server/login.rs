@@ -13,16 +13,25 @@ use crate::slab::Key;
 use crate::wire::{Frame, Login, LoginAnswer, Resume};
 use crate::{CloseCode, Instant, LinkId, LoginCode, LoginId};
 
-/// What is left of a displaced session, so that its client can be told (§3.6).
+/// What is left of a session whose client must not come back by itself, so that it can be told (§3.6, §3.10).
 #[derive(Debug)]
 pub(super) struct Tombstone {
     keys: Keys,
+    code: CloseCode,
+}
+
+/// What a good verdict says of a login.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pass {
+    /// The claim that it would get.
+    pub(super) clock: u64,
+    pub(super) issued_at: u32,
 }
 
 enum Resumed {
     Yes,
-    /// A newer login has taken the session's place.
-    Displaced,
+    /// The session is over, and this is what its client must know.
+    Ended(CloseCode),
     No,
 }
 
@@ -34,8 +43,8 @@ impl Server {
         if let Some(resume) = &login.resume {
             match self.try_resume(now, link, &login, resume) {
                 Resumed::Yes => return,
-                Resumed::Displaced => {
-                    return self.close_displaced(link, &login);
+                Resumed::Ended(code) => {
+                    return self.close_login(link, &login, code, words(code));
                 }
                 Resumed::No => {}
             }
@@ -71,7 +80,7 @@ impl Server {
         let Some(number) = Key::from_number(resume.session) else { return Resumed::No };
         if let Some(tombstone) = self.tombstones.get(&number) {
             return if tombstone.keys.accept(&resume.key) {
-                Resumed::Displaced
+                Resumed::Ended(tombstone.code)
             } else {
                 Resumed::No
             };
@@ -116,7 +125,8 @@ impl Server {
         };
         match verdict {
             Verdict::Refuse(_) if planted(Bug::RefusalIgnored) => {
-                self.accept(now, link_id, *asked, now.as_micros() + 1);
+                let pass = Pass { clock: now.as_micros() + 1, issued_at: 0 };
+                self.accept(now, link_id, *asked, pass);
             }
             Verdict::Refuse(code) => {
                 let code = if code == LoginCode::Ok { LoginCode::Unknown } else { code };
@@ -126,12 +136,19 @@ impl Server {
             Verdict::Accept { .. } if self.config.reserved_uids.contains(&asked.uid) => {
                 self.refuse(link_id, &asked, LoginCode::BadUserId, Refusal::ReservedUid);
             }
-            Verdict::Accept { claim } => self.admit(now, link_id, asked, claim),
+            Verdict::Accept { claim, issued_at } => {
+                self.admit(now, link_id, asked, Pass { clock: claim, issued_at });
+            }
         }
     }
 
     /// §3.4: of two logins of one user the one with the greater claim wins.
-    pub(super) fn accept(&mut self, now: Instant, link: LinkId, asked: Login, clock: u64) {
+    pub(super) fn accept(&mut self, now: Instant, link: LinkId, asked: Login, pass: Pass) {
+        // Only who has shown that it is this user learns of it.
+        if self.may_not_log_in(now, &asked.app_id, &asked.uid) {
+            return self.refuse(link, &asked, LoginCode::BadUserId, Refusal::Banned);
+        }
+        let Pass { clock, issued_at } = pass;
         // The present session may be newer than the question to the driver.
         if self.is_overtaken(&asked) {
             return self.close_overtaken(link, &asked);
@@ -143,7 +160,8 @@ impl Server {
             present.and_then(|number| self.sessions.get(number)).map_or(0, |s| s.claim);
         let continues = asked_claim > 0 && asked_claim <= clock;
         if continues && present_claim > asked_claim && !planted(Bug::ClaimIgnored) {
-            return self.close_displaced(link, &asked);
+            let code = CloseCode::Displaced;
+            return self.close_login(link, &asked, code, words(code));
         }
         let claim = match present_claim.checked_add(1) {
             _ if continues => asked_claim,
@@ -163,7 +181,7 @@ impl Server {
         let asked = Login { app_id: entry.key().clone(), ..asked };
         let app = entry.or_insert_with(|| App::new(self.seed));
         let allowance = app.tallies.get_mut(&asked.uid).and_then(Tally::take_allowance);
-        let session = Session::new(&self.config, &asked, key, claim, now, allowance);
+        let session = Session::new(&self.config, &asked, key, claim, issued_at, now, allowance);
         let grace_at = session.grace_at;
         let number = self.sessions.insert(Box::new(session));
         self.due.insert((grace_at, Due::SessionGrace(number)));
@@ -180,20 +198,26 @@ impl Server {
     fn supersede(&mut self, now: Instant, number: SessionNumber, claim: u64, by: LinkId) {
         let Some(session) = self.sessions.get(number) else { return };
         let is_same_login = session.claim == claim;
-        let keys = session.keys.clone();
         let link = session.link;
         if !is_same_login {
             self.notice_of(number, |app_id, uid| Notice::Displaced { link, by, app_id, uid });
         }
         if let Some(link) = link {
             let code = if is_same_login { CloseCode::Replaced } else { CloseCode::Displaced };
-            self.close(link, code, "logged in elsewhere");
+            self.close(link, code, words(CloseCode::Displaced));
         }
         if !is_same_login {
-            self.tombstones.insert(number, Tombstone { keys });
-            self.due.insert((now + self.config.session_grace, Due::Tombstone(number)));
+            self.remember_ended(now, number, CloseCode::Displaced);
         }
         self.end_session(now, number, End::Superseded);
+    }
+
+    /// For as long as its client may ask to resume this session, it is told why it is over.
+    pub(super) fn remember_ended(&mut self, now: Instant, number: SessionNumber, code: CloseCode) {
+        let Some(session) = self.sessions.get(number) else { return };
+        let keys = session.keys.clone();
+        self.tombstones.insert(number, Tombstone { keys, code });
+        self.due.insert((now + self.config.session_grace, Due::Tombstone(number)));
     }
 
     /// Before the link is the session's, so that nothing of the session comes before this.
@@ -210,10 +234,6 @@ impl Server {
         self.close_login(link, login, CloseCode::Replaced, reason);
     }
 
-    fn close_displaced(&mut self, link: LinkId, login: &Login) {
-        self.close_login(link, login, CloseCode::Displaced, "logged in elsewhere");
-    }
-
     fn refuse(&mut self, link: LinkId, login: &Login, code: LoginCode, refusal: Refusal) {
         self.notice(|_| {
             let credentials = Box::new(Credentials::from(login));
@@ -221,5 +241,13 @@ impl Server {
         });
         self.transmit(link, Frame::LoginAnswer(LoginAnswer::Refused(code)));
         self.disconnect(link, None);
+    }
+}
+
+/// Why a client must not come back by itself, for people.
+pub(super) fn words(code: CloseCode) -> &'static str {
+    match code {
+        CloseCode::PutOut => "put out by the app's back end",
+        _ => "logged in elsewhere",
     }
 }

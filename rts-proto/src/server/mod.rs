@@ -12,10 +12,12 @@ mod config;
 mod fan_out;
 mod flush;
 mod link;
+mod lists;
 mod login;
 mod notice;
 mod params;
 mod posts;
+mod put_out;
 mod report;
 mod rooms;
 mod route;
@@ -34,6 +36,7 @@ use bytes::Bytes;
 pub use backend::CommandError;
 pub use bans::Ban;
 pub use config::Config;
+pub use lists::{AppStats, Page, RoomFigures, UserFigures};
 pub use notice::{Notice, Refusal};
 pub use posts::{Post, PostProgress};
 pub use report::Report;
@@ -90,6 +93,9 @@ pub enum Verdict {
     Accept {
         /// Such as microseconds of Unix time.
         claim: u64,
+        /// When what was shown was made, such as the Unix time in a token, in seconds. [`Server::revoke`] compares
+        /// with it; nothing else does.
+        issued_at: u32,
     },
     /// It is not, and why.
     Refuse(LoginCode),

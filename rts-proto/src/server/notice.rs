@@ -62,7 +62,8 @@ pub enum Notice {
         app_id: AppId,
         /// Who.
         uid: UserId,
-        /// [`LeaveReason::Left`] after a logout, else [`LeaveReason::Dropped`].
+        /// [`LeaveReason::Left`] after a logout, [`LeaveReason::Kicked`] when the back end put the user out, else
+        /// [`LeaveReason::Dropped`].
         reason: LeaveReason,
     },
 }
@@ -74,6 +75,8 @@ pub enum Refusal {
     Verdict,
     /// [`Config::reserved_uids`](super::Config::reserved_uids).
     ReservedUid,
+    /// The app's back end does not let the user in ([`Ban::Login`](super::Ban::Login)).
+    Banned,
     /// There is no greater claim than that of the user's session.
     NoGreaterClaim,
 }

@@ -16,7 +16,8 @@ pub enum Report {
     UserOffline {
         /// Who.
         uid: UserId,
-        /// [`LeaveReason::Left`] after a logout, else [`LeaveReason::Dropped`].
+        /// [`LeaveReason::Left`] after a logout, [`LeaveReason::Kicked`] when the back end put the user out, else
+        /// [`LeaveReason::Dropped`].
         reason: LeaveReason,
     },
     /// The room has its first member; a [`Report::MemberJoined`] follows.

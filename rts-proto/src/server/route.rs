@@ -185,11 +185,15 @@ impl Server {
         if !sender.allowance(now, &self.config).sends.take(now) {
             return Some(SendCode::OverRate);
         }
+        let app = self.apps.get(&sender.app_id);
+        if app.is_some_and(|app| app.may_not_send(now, &sender.uid)) {
+            return Some(SendCode::Unknown);
+        }
         let to = core::str::from_utf8(to).unwrap_or("");
         let present = if planted(Bug::UserOfAnyApp) {
             self.apps.values().find_map(|app| app.users.get(to)).copied()
         } else {
-            self.apps.get(&sender.app_id).and_then(|app| app.users.get(to)).copied()
+            app.and_then(|app| app.users.get(to)).copied()
         };
         let Some(receiver_number) = present else {
             return Some(match UserId::new(to) {

@@ -43,6 +43,8 @@ pub(super) struct Session {
     /// It did not get something that it must, and gets nothing more: it is among those to be ended.
     has_lost: bool,
     pub(super) keys: Keys,
+    /// When what its login showed was made ([`Verdict::Accept`](super::Verdict::Accept)).
+    pub(super) issued_at: u32,
     /// Results that go out with the next flush.
     pub(super) outcomes: Vec<Outcome>,
     pub(super) app_id: AppId,
@@ -129,6 +131,8 @@ pub(super) enum End {
     Dropped,
     /// A newer session of the same user takes its place; memberships wait for it (§6.9).
     Superseded,
+    /// The app's back end wants the user out (§3.10).
+    PutOut,
 }
 
 impl Session {
@@ -137,6 +141,7 @@ impl Session {
         login: &Login,
         key: ResumeKey,
         claim: u64,
+        issued_at: u32,
         now: Instant,
         allowance: Option<Box<Allowance>>,
     ) -> Self {
@@ -150,6 +155,7 @@ impl Session {
             has_late_ack: false,
             has_lost: false,
             keys: Keys::new(key),
+            issued_at,
             outcomes: Vec::new(),
             app_id: login.app_id.clone(),
             uid: login.uid.clone(),
@@ -274,6 +280,7 @@ impl Server {
                 End::Dropped if planted(Bug::DroppedStaysInRooms) => {}
                 End::Dropped => self.remove_member(app_id, room, uid, LeaveReason::Dropped),
                 End::Superseded => self.orphan_member(app_id, room, uid, orphaned_until),
+                End::PutOut => self.remove_member(app_id, room, uid, LeaveReason::Kicked),
             }
         }
         let reason = match end {
@@ -281,6 +288,7 @@ impl Server {
             End::Dropped if planted(Bug::DropReportedAsLogout) => Some(LeaveReason::Left),
             End::Dropped => Some(LeaveReason::Dropped),
             End::Superseded => None,
+            End::PutOut => Some(LeaveReason::Kicked),
         };
         if let Some(reason) = reason {
             let (app_id, uid) = (&session.app_id, &session.uid);

@@ -5,6 +5,7 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 
 use super::link::Phase;
+use super::login::Pass;
 use super::rooms::App;
 use super::timers::Due;
 use super::{Config, Server};
@@ -119,9 +120,9 @@ impl Tally {
 
 impl Server {
     /// §3.9: the login is good, and goes on now or when it has its turn.
-    pub(super) fn admit(&mut self, now: Instant, link: LinkId, asked: Box<Login>, clock: u64) {
+    pub(super) fn admit(&mut self, now: Instant, link: LinkId, asked: Box<Login>, pass: Pass) {
         if self.config.logins_per_second == 0 {
-            return self.accept(now, link, *asked, clock);
+            return self.accept(now, link, *asked, pass);
         }
         let (app_id, uid) = (asked.app_id.clone(), asked.uid.clone());
         let turn = match self.tally_for_rates(now, &app_id, &uid) {
@@ -129,9 +130,9 @@ impl Server {
             None => Turn::Now,
         };
         match (turn, self.opening(link)) {
-            (Turn::Later, Some(opening)) => opening.phase = Phase::Queued { asked, clock },
+            (Turn::Later, Some(opening)) => opening.phase = Phase::Queued { asked, pass },
             (Turn::Later, None) => {}
-            (Turn::Now, _) => self.accept(now, link, *asked, clock),
+            (Turn::Now, _) => self.accept(now, link, *asked, pass),
             (Turn::Never, _) => self.turn_away_login(link, &asked),
         }
         self.arm_tally(now, &app_id, &uid);
@@ -185,8 +186,8 @@ impl Server {
         while let Some(link) = self.tally(app_id, uid).and_then(|tally| tally.next_in_queue(now)) {
             let Some(opening) = self.opening(link) else { continue };
             let phase = core::mem::replace(&mut opening.phase, Phase::Waiting);
-            if let Phase::Queued { asked, clock } = phase {
-                self.accept(now, link, *asked, clock);
+            if let Phase::Queued { asked, pass } = phase {
+                self.accept(now, link, *asked, pass);
             }
         }
         self.arm_tally(now, app_id, uid);

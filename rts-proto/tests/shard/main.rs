@@ -10,6 +10,7 @@ mod document;
 mod fan_out;
 mod links;
 mod notices;
+mod operating;
 mod overrun;
 mod rates;
 mod resume;

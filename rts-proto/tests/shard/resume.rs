@@ -246,8 +246,8 @@ fn a_login_that_was_overtaken_while_its_token_was_checked_changes_nothing() {
         }
     }
     let [early, late] = asked.as_slice() else { panic!("two questions") };
-    server.handle_input(now, Input::Verdict(*late, Verdict::Accept { claim: 1 }));
-    server.handle_input(now, Input::Verdict(*early, Verdict::Accept { claim: 2 }));
+    server.handle_input(now, Input::Verdict(*late, Verdict::Accept { claim: 1, issued_at: 0 }));
+    server.handle_input(now, Input::Verdict(*early, Verdict::Accept { claim: 2, issued_at: 0 }));
     let mut closed = Vec::new();
     while let output @ (Output::Transmit(..) | Output::Disconnect(..)) = server.poll_output() {
         if let Output::Disconnect(link, code) = output {

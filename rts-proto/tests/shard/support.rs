@@ -29,6 +29,8 @@ pub(crate) struct Shard {
     last_link: u64,
     /// The claim that the next login may get.
     pub(crate) clock: u64,
+    /// When what is shown was made.
+    pub(crate) issued_at: u32,
 }
 
 impl Shard {
@@ -44,6 +46,7 @@ impl Shard {
             noticed: Vec::new(),
             last_link: 0,
             clock: 1_001,
+            issued_at: 0,
         }
     }
 
@@ -138,7 +141,7 @@ impl Shard {
                 Output::Authenticate(..) if !self.decides => {}
                 Output::Authenticate(login, _) => {
                     let verdict = match self.lets_in {
-                        true => Verdict::Accept { claim: self.clock },
+                        true => Verdict::Accept { claim: self.clock, issued_at: self.issued_at },
                         false => Verdict::Refuse(LoginCode::InvalidToken),
                     };
                     // It stands still at its end.

@@ -286,7 +286,7 @@ impl World {
                 }
                 server::Output::Authenticate(login, _) => {
                     self.last_claim += 1;
-                    let verdict = Verdict::Accept { claim: self.last_claim };
+                    let verdict = Verdict::Accept { claim: self.last_claim, issued_at: 0 };
                     self.server.handle_input(self.now, server::Input::Verdict(login, verdict));
                 }
                 server::Output::CheckTarget(..)

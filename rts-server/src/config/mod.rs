@@ -53,6 +53,9 @@ pub struct Config {
     /// User ids that nobody can log in as.
     #[serde(default)]
     pub reserved_uids: Vec<String>,
+    /// Where bans and revoked tokens are kept, so that they outlive the process; absent: nowhere. [`Config::load`] takes a
+    /// relative path as relative to the file.
+    pub state_dir: Option<PathBuf>,
     /// The apps, by app id.
     pub apps: BTreeMap<String, App>,
     /// What is allowed.
@@ -160,6 +163,7 @@ impl Config {
             listen: vec![Listen::plain(listen)],
             allow_public_plaintext: false,
             reserved_uids: Vec::new(),
+            state_dir: None,
             apps: BTreeMap::from([(DEV_APP_ID.to_owned(), app)]),
             limits: Limits {
                 // Nobody but this machine gets here, and it may play a crowd.
@@ -191,7 +195,7 @@ impl Config {
         let listeners = self.listen.iter_mut();
         let of_listeners = listeners.flat_map(|listen| [&mut listen.certificate, &mut listen.key]);
         let of_apps = self.apps.values_mut().map(|app| &mut app.app_server.ca_file);
-        of_listeners.chain(of_apps).flatten()
+        of_listeners.chain(of_apps).chain([&mut self.state_dir]).flatten()
     }
 
     /// Reads a text, and checks what TOML cannot.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::body::{Body, Bytes, to_bytes};
@@ -17,6 +18,7 @@ use super::access_log::AccessLog;
 use super::keys::{Claim, Keys};
 use super::run::{Given, run};
 use crate::config::Config;
+use crate::state::State;
 
 /// A body that takes longer is not waited for.
 pub(super) const BODY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -28,6 +30,7 @@ const PARAMETER_CHARS_MAX: usize = 64;
 /// What answers requests.
 pub(super) struct Answerer {
     shard: Shard,
+    state: Arc<State>,
     keys: Keys,
     apps: BTreeSet<String>,
     log: AccessLog,
@@ -38,8 +41,9 @@ pub(super) struct Answerer {
 pub(super) struct Peer(pub(super) SocketAddr);
 
 impl Answerer {
-    pub(super) fn new(shard: Shard, keys: Keys, config: &Config) -> Self {
-        Self { shard, keys, apps: config.apps.keys().cloned().collect(), log: AccessLog::default() }
+    pub(super) fn new(shard: Shard, state: Arc<State>, keys: Keys, config: &Config) -> Self {
+        let apps = config.apps.keys().cloned().collect();
+        Self { shard, state, keys, apps, log: AccessLog::default() }
     }
 
     /// Answers a request for an action. Never fails: what goes wrong is in the envelope.
@@ -91,7 +95,7 @@ impl Answerer {
         };
         let call = asked.call.insert(call);
         self.may(&claim, call)?;
-        run(&self.shard, call.clone())
+        run(&self.shard, &self.state, call.clone()).await
     }
 
     fn may(&self, claim: &Claim<'_>, call: &Call) -> Result<(), Error> {
@@ -147,7 +151,7 @@ fn find_action(method: Method, query: &Query) -> Result<Action, Error> {
     let (name, version) = (parameter("Action")?, parameter("Version")?);
     let action = Action::find(name, version)
         .ok_or_else(|| no_such_action("there is no action of this name in this version"))?;
-    if action.method() != method {
+    if !action.takes(method) {
         return Err(no_such_action("this action is asked for with the other of GET and POST"));
     }
     Ok(action)

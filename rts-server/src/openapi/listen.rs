@@ -28,6 +28,7 @@ use super::page::page;
 use super::places::Places;
 use super::timed::{Progress, Timed};
 use crate::config::Config;
+use crate::state::State;
 use crate::{ServerError, config};
 
 /// Connections at a moment. Further ones wait to be accepted.
@@ -52,6 +53,7 @@ impl Listener {
         config: &Config,
         openapi: &config::OpenApi,
         shard: Shard,
+        state: Arc<State>,
         health: Health,
     ) -> Result<Self, ServerError> {
         let listen_error = |error| ServerError::Listen { address: openapi.listen, error };
@@ -59,7 +61,7 @@ impl Listener {
         let address = listener.local_addr().map_err(listen_error)?;
         let mut pepper = [0; 32];
         getrandom::fill(&mut pepper).map_err(ServerError::Random)?;
-        let answerer = Answerer::new(shard, Keys::new(openapi, pepper), config);
+        let answerer = Answerer::new(shard, state, Keys::new(openapi, pepper), config);
         Ok(Self { listener, address, router: router(Arc::new(answerer), Arc::new(health)) })
     }
 

@@ -6,6 +6,7 @@ mod form;
 mod health;
 mod keys;
 mod listen;
+mod lists;
 mod page;
 mod places;
 mod run;

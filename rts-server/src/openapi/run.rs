@@ -1,11 +1,18 @@
 //! A checked call, carried out by the server core.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use rts_openapi::{
-    Call, Command, Done, DoneInSmallLetters, Error, OnlineUsers, Sent, UserStatus, UserStatuses,
+    CLOCK_SKEW_SECONDS_MAX, Call, Command, Done, DoneInSmallLetters, Ended, Error, ErrorCode,
+    OnlineUsers, Revoked, RoomList, Sent, Stats, Unbanned, UserList, UserStatus, UserStatuses,
 };
 use rts_proto::server::{Ban, CommandError};
 use rts_transport_tokio::Shard;
 use serde::Serialize;
+
+use super::lists;
+use crate::state::{State, unix_now};
 
 /// What an action gives.
 #[derive(Serialize)]
@@ -16,11 +23,29 @@ pub(super) enum Given {
     DoneInSmallLetters(DoneInSmallLetters),
     OnlineUsers(OnlineUsers),
     UserStatuses(UserStatuses),
+    Ended(Ended),
+    Unbanned(Unbanned),
+    Revoked(Revoked),
+    Users(UserList),
+    Rooms(RoomList),
+    Stats(Stats),
 }
 
 const SUCCESS: &str = "success";
 
-pub(super) fn run(shard: &Shard, call: Call) -> Result<Given, Error> {
+/// Done when this returns, and written down if a restart must not forget it.
+pub(super) async fn run(shard: &Shard, state: &Arc<State>, call: Call) -> Result<Given, Error> {
+    let outlives_restarts = call.command.outlives_restarts();
+    let given = carry_out(shard, state, call)?;
+    if outlives_restarts && let Err(error) = state.save().await {
+        tracing::error!(%error, "bans and revoked tokens could not be written: a restart forgets the last ones");
+        let message = format!("done, but not written down, and a restart forgets it: {error}");
+        return Err(Error::new(ErrorCode::InternalError, message));
+    }
+    Ok(given)
+}
+
+fn carry_out(shard: &Shard, state: &State, call: Call) -> Result<Given, Error> {
     let Call { app_id: app, command } = call;
     shard.command(|server, now| match command {
         Command::Unicast { from, to, payload } => {
@@ -39,12 +64,15 @@ pub(super) fn run(shard: &Shard, call: Call) -> Result<Given, Error> {
         Command::Dismiss { room, interval } => {
             server.dismiss(now, &app, &room);
             if !interval.is_zero() {
-                server.ban(now, &app, &Ban::Room(room), interval)?;
+                let ban = Ban::Room(room);
+                server.ban(now, &app, &ban, interval)?;
+                state.ban(&app, &ban, interval);
             }
             Ok(Given::Done(Done { message: SUCCESS.to_owned() }))
         }
         Command::Ban { ban, interval } => {
             server.ban(now, &app, &ban, interval)?;
+            state.ban(&app, &ban, interval);
             let message = SUCCESS.to_owned();
             Ok(Given::DoneInSmallLetters(DoneInSmallLetters { message }))
         }
@@ -67,10 +95,61 @@ pub(super) fn run(shard: &Shard, call: Call) -> Result<Given, Error> {
             });
             Ok(Given::UserStatuses(UserStatuses { users: users.collect() }))
         }
+        Command::Disconnect { uid } => Ok(ended(server.put_out(now, &app, &uid).into())),
+        Command::BanLogin { uid, interval } => {
+            let (ban, interval) = (Ban::Login(uid), interval.unwrap_or(Duration::MAX));
+            let sessions = server.ban(now, &app, &ban, interval)?;
+            state.ban(&app, &ban, interval);
+            Ok(ended(sessions))
+        }
+        Command::UnbanLogin { uid } => {
+            let ban = Ban::Login(uid);
+            server.ban(now, &app, &ban, Duration::ZERO)?;
+            let was_banned = state.ban(&app, &ban, Duration::ZERO);
+            Ok(Given::Unbanned(Unbanned { message: SUCCESS.to_owned(), was_banned }))
+        }
+        Command::Revoke { uid, issued_before } => {
+            let moment = moment(issued_before)?;
+            // First this, so that nobody comes back in between.
+            let issued_before = state
+                .revoke(&app, uid.as_ref(), moment)
+                .map_err(|error| Error::new(ErrorCode::UserCountOverLimit, error.to_string()))?;
+            let sessions = server.revoke(now, &app, uid.as_ref(), issued_before);
+            Ok(Given::Revoked(Revoked { message: SUCCESS.to_owned(), sessions, issued_before }))
+        }
+        Command::Users { after, limit } => {
+            let page = server.users_page(now, &app, after.as_ref(), limit);
+            Ok(Given::Users(lists::users(page)))
+        }
+        Command::Rooms { after, limit } => {
+            Ok(Given::Rooms(lists::rooms(server.rooms_page(&app, after.as_ref(), limit))))
+        }
+        Command::Stats => Ok(Given::Stats(lists::stats(server.app_stats(&app)))),
     })
 }
 
 fn sent(result: Result<usize, CommandError>) -> Result<Given, Error> {
     let receivers = result?;
     Ok(Given::Sent(Sent { message: SUCCESS.to_owned(), receivers }))
+}
+
+fn ended(sessions: usize) -> Given {
+    Given::Ended(Ended { message: SUCCESS.to_owned(), sessions })
+}
+
+/// Before which tokens must not have been issued. Of this second nobody knows which came first: they are all revoked.
+fn moment(asked: Option<u32>) -> Result<u32, Error> {
+    let unix_now = unix_now();
+    let latest = unix_now.saturating_add(CLOCK_SKEW_SECONDS_MAX);
+    match asked {
+        None => Ok(u32::try_from(unix_now + 1).unwrap_or(u32::MAX)),
+        Some(moment) if u64::from(moment) <= latest => Ok(moment),
+        Some(moment) => {
+            let message = format!(
+                "IssuedBefore: {moment} is more than 15 minutes ahead of this server's clock, {unix_now}: Unix time in seconds is \
+                 meant"
+            );
+            Err(Error::new(ErrorCode::InvalidTimestamp, message))
+        }
+    }
 }

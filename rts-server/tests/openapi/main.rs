@@ -3,5 +3,6 @@
 mod actions;
 mod errors;
 mod http;
+mod operating;
 mod paths;
 mod support;

@@ -69,7 +69,7 @@ pub(crate) enum ServerInput {
     Accepted(u64, [u8; 16]),
     Received(u64, Vec<u8>),
     Disconnected(u64),
-    Accept { login: u64, claim: u64 },
+    Accept { login: u64, claim: u64, issued_at: u32 },
     Refuse { login: u64, code: i32 },
     Congested { link: u64, is_congested: bool },
     TargetChecked { target: u64, allowed: bool },
@@ -113,6 +113,9 @@ pub(crate) enum ServerCall {
     Kick { app_id: String, room: String, uid: String },
     Dismiss { app_id: String, room: String },
     Ban { app_id: String, room: Option<String>, uid: Option<String>, interval: Duration },
+    BanLogin { app_id: String, uid: String, interval: Duration },
+    PutOut { app_id: String, uid: String },
+    Revoke { app_id: String, uid: Option<String>, issued_before: u32 },
 }
 
 impl From<ClientInput> for client::Input {
@@ -134,8 +137,8 @@ impl From<ServerInput> for server::Input {
             ServerInput::Accepted(link, key) => Self::Accepted(LinkId(link), ResumeKey(key)),
             ServerInput::Received(link, bytes) => Self::Received(LinkId(link), bytes.into()),
             ServerInput::Disconnected(link) => Self::Disconnected(LinkId(link)),
-            ServerInput::Accept { login, claim } => {
-                Self::Verdict(LoginId(login), Verdict::Accept { claim })
+            ServerInput::Accept { login, claim, issued_at } => {
+                Self::Verdict(LoginId(login), Verdict::Accept { claim, issued_at })
             }
             ServerInput::Refuse { login, code } => {
                 let code = LoginCode::from_code(code).unwrap_or(LoginCode::Unknown);
@@ -295,6 +298,17 @@ impl ServerCall {
                     (None, None) => return Err(IdError::Empty),
                 };
                 shown(&core.ban(now, &app_id, &ban, interval))
+            }
+            Self::BanLogin { app_id, uid, interval } => {
+                let (app_id, ban) = (AppId::new(&app_id)?, Ban::Login(UserId::new(&uid)?));
+                shown(&core.ban(now, &app_id, &ban, interval))
+            }
+            Self::PutOut { app_id, uid } => {
+                shown(&core.put_out(now, &AppId::new(&app_id)?, &UserId::new(&uid)?))
+            }
+            Self::Revoke { app_id, uid, issued_before } => {
+                let uid = uid.as_deref().map(UserId::new).transpose()?;
+                shown(&core.revoke(now, &AppId::new(&app_id)?, uid.as_ref(), issued_before))
             }
         })
     }

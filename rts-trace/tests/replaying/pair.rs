@@ -185,7 +185,7 @@ impl Pair {
                 server::Output::Authenticate(login, _) => {
                     let verdict = match self.refuses {
                         true => Verdict::Refuse(LoginCode::InvalidToken),
-                        false => Verdict::Accept { claim: self.now.as_micros() },
+                        false => Verdict::Accept { claim: self.now.as_micros(), issued_at: 0 },
                     };
                     self.server.handle_input(self.now, server::Input::Verdict(login, verdict));
                 }

@@ -5,6 +5,7 @@ mod app_server;
 mod backend;
 mod login;
 mod messages;
+mod put_out;
 mod reports;
 mod returning;
 mod rooms;

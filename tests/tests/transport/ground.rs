@@ -115,7 +115,10 @@ impl Authenticate for Doorman {
         match &credentials.token[..] {
             b"bad" => Verdict::Refuse(LoginCode::InvalidToken),
             b"panic" => panic!("an authenticator that panics, on purpose"),
-            _ => Verdict::Accept { claim: self.claims.fetch_add(1, Ordering::Relaxed) + 1 },
+            _ => Verdict::Accept {
+                claim: self.claims.fetch_add(1, Ordering::Relaxed) + 1,
+                issued_at: 0,
+            },
         }
     }
 }

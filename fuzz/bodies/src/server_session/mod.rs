@@ -242,7 +242,7 @@ impl World {
                 }
                 Output::Authenticate(login, _) => {
                     self.last_claim += 1;
-                    let verdict = Verdict::Accept { claim: self.last_claim };
+                    let verdict = Verdict::Accept { claim: self.last_claim, issued_at: 0 };
                     self.server.handle_input(self.now, Input::Verdict(login, verdict));
                 }
                 Output::Report(..) | Output::Notice(_) => {}

@@ -62,7 +62,8 @@ impl Client {
             Method::Post => fields.to_string(),
             Method::Get => {
                 let texts = fields.as_object().into_iter().flatten();
-                pairs.extend(texts.filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned()))));
+                let text = |v: &Value| v.as_str().map_or_else(|| v.to_string(), str::to_owned);
+                pairs.extend(texts.map(|(k, v)| (k.clone(), text(v))));
                 String::new()
             }
         };

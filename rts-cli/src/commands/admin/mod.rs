@@ -1,13 +1,17 @@
 //! `rts admin`: what a back end asks for over the OpenAPI, by hand.
 
 mod client;
+mod tables;
 
 use std::process::ExitCode;
 
 use anyhow::bail;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use rts_openapi::{Action, Failure, OnlineUsers, Sent, UserStatuses};
+use rts_openapi::{
+    Action, Ended, Failure, OnlineUsers, Revoked, RoomList, Sent, Stats, Unbanned, UserList,
+    UserStatuses,
+};
 use rts_server::{DEV_APP_ID, DEV_BEARER_KEY};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -85,19 +89,48 @@ enum What {
         /// The room
         room: String,
     },
-    /// Put out, and do not let in again for a while
+    /// End a user's session; it may log in again at once, and its engine does not do so by itself
+    Disconnect {
+        /// The user
+        uid: String,
+    },
+    /// Put out, and do not let in again for a while: a user from logging in (--user), from a room (--user and --room) or
+    /// from all rooms (--user and --everywhere), or everybody from a room (--room)
     Ban {
         #[command(flatten)]
         whom: Whom,
-        /// From 10 seconds to 7 days
-        #[arg(long, value_parser = clap::value_parser!(u64).range(10..=604_800), default_value_t = 3_600)]
+        /// For how long; from a room or all rooms from 10 seconds to 7 days
+        #[arg(long, value_parser = clap::value_parser!(u64).range(1..), default_value_t = 3_600)]
         seconds: u64,
+        /// Until `unban`; only from logging in
+        #[arg(long, conflicts_with_all = ["seconds", "room", "everywhere"])]
+        until_lifted: bool,
     },
-    /// Lift a ban; who is in there all the same is put out, as by `kick`
+    /// Lift a ban of the same kind; who is in a room all the same is put out of it, as by `kick`
     Unban {
         #[command(flatten)]
         whom: Whom,
     },
+    /// Trust no token any more that was issued before a moment; sessions that began with one end
+    Revoke {
+        #[command(flatten)]
+        whose: Whose,
+        /// Unix time in seconds; without it all that were issued until now, and 0 takes back
+        #[arg(long, value_name = "SECOND")]
+        issued_before: Option<u32>,
+    },
+    /// Who is there, and a few figures of each
+    Users {
+        #[command(flatten)]
+        page: Page,
+    },
+    /// Which rooms there are, and how many are in them
+    Rooms {
+        #[command(flatten)]
+        page: Page,
+    },
+    /// What the app has at this moment
+    Stats,
     /// Who of these is online?
     Online {
         /// Users
@@ -124,13 +157,40 @@ struct How {
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = true)]
 struct Whom {
-    /// A user: in the room, or in all rooms when there is no --room
+    /// A user: from logging in, unless --room or --everywhere is there
     #[arg(long)]
     user: Option<String>,
     /// A room: for the user, or for everybody when there is no --user
     #[arg(long)]
     room: Option<String>,
+    /// The user from all rooms, and from sending to users; it stays logged in
+    #[arg(long, requires = "user", conflicts_with = "room")]
+    everywhere: bool,
 }
+
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct Whose {
+    /// Those of this user
+    #[arg(long)]
+    user: Option<String>,
+    /// Those of all users of the app
+    #[arg(long)]
+    all: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct Page {
+    /// Those behind this one in the order of their ids
+    #[arg(long, value_name = "ID")]
+    after: Option<String>,
+    /// At most so many, from 1 to 1,000
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1_000), default_value_t = 100)]
+    limit: u64,
+}
+
+/// Bans from rooms last this long.
+const ROOM_BAN_SECONDS: std::ops::RangeInclusive<u64> = 10..=604_800;
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let credentials = match (args.access_key, args.secret) {
@@ -168,8 +228,34 @@ impl What {
             }
             Self::Kick { uid, room } => (Action::KickUser, json!({"RoomId": room, "UserId": uid})),
             Self::Dismiss { room } => (Action::DismissRoom, json!({"RoomId": room})),
-            Self::Ban { whom, seconds } => (Action::BanRoomUser, whom.fields(*seconds)),
-            Self::Unban { whom } => (Action::BanRoomUser, whom.fields(0)),
+            Self::Disconnect { uid } => (Action::DisconnectUser, json!({"UserId": uid})),
+            Self::Ban { whom, seconds, until_lifted } => match whom.barred() {
+                Some(user) => {
+                    let seconds = if *until_lifted { 0 } else { *seconds };
+                    (Action::BanUser, json!({"UserId": user, "Seconds": seconds}))
+                }
+                None if !ROOM_BAN_SECONDS.contains(seconds) => {
+                    bail!("a ban from rooms lasts from 10 seconds to 7 days, not {seconds} s");
+                }
+                None => (Action::BanRoomUser, whom.fields(*seconds)),
+            },
+            Self::Unban { whom } => match whom.barred() {
+                Some(user) => (Action::UnbanUser, json!({"UserId": user})),
+                None => (Action::BanRoomUser, whom.fields(0)),
+            },
+            Self::Revoke { whose, issued_before } => {
+                let mut fields = json!({});
+                if let Some(user) = &whose.user {
+                    fields["UserId"] = json!(user);
+                }
+                if let Some(second) = issued_before {
+                    fields["IssuedBefore"] = json!(second);
+                }
+                (Action::RevokeTokens, fields)
+            }
+            Self::Users { page } => (Action::ListUsers, page.fields()),
+            Self::Rooms { page } => (Action::ListRooms, page.fields()),
+            Self::Stats => (Action::GetStats, json!({})),
             Self::Online { uids } => (Action::GetUserOnlineStatus, json!({"UserIds": uids})),
             Self::Room { room } => (Action::GetRoomOnlineUsers, json!({"RoomId": room})),
         })
@@ -189,18 +275,50 @@ impl What {
             },
             Self::Kick { uid, room } => format!("{uid} is not in {room}"),
             Self::Dismiss { room } => format!("nobody is in {room}"),
-            Self::Ban { whom, seconds } => format!("out, and banned for {seconds} s: {whom}"),
-            Self::Unban { whom } => format!("out, and no longer banned: {whom}"),
+            Self::Disconnect { uid } => match read::<Ended>(result)?.sessions {
+                0 => format!("{uid} was not logged in"),
+                _ => format!("{uid} is logged out, and may log in again"),
+            },
+            Self::Ban { whom, seconds, until_lifted } => match whom.barred() {
+                Some(user) => {
+                    let was_there = match read::<Ended>(result)?.sessions {
+                        0 => "was not logged in",
+                        _ => "is logged out",
+                    };
+                    let lasting = match until_lifted {
+                        true => "until that is lifted".to_owned(),
+                        false => format!("for {seconds} s"),
+                    };
+                    format!("{user} {was_there}, and cannot log in {lasting}")
+                }
+                None => format!("out, and banned for {seconds} s: {whom}"),
+            },
+            Self::Unban { whom } => match whom.barred() {
+                Some(user) => match read::<Unbanned>(result)?.was_banned {
+                    true => format!("{user} may log in again"),
+                    false => format!("{user} could log in already"),
+                },
+                None => format!("out, and no longer banned: {whom}"),
+            },
+            Self::Revoke { whose, .. } => {
+                let Revoked { sessions, issued_before, .. } = read(result)?;
+                let whose = whose.user.as_deref().unwrap_or("all users");
+                match issued_before {
+                    0 => format!("no token of {whose} is revoked"),
+                    _ => format!(
+                        "tokens of {whose} are good if they were issued at {issued_before} or later; {sessions} \
+                         sessions ended"
+                    ),
+                }
+            }
+            Self::Users { .. } => tables::users(&read::<UserList>(result)?),
+            Self::Rooms { .. } => tables::rooms(&read::<RoomList>(result)?),
+            Self::Stats => tables::stats(&read::<Stats>(result)?),
             Self::Online { .. } => {
                 let statuses = read::<UserStatuses>(result)?.users;
-                let lines = statuses.iter().map(|user| {
-                    let status = match user.status {
-                        0 => "offline",
-                        1 => "online",
-                        _ => "unreachable for 15 s or more",
-                    };
-                    format!("{}: {status}", user.user_id)
-                });
+                let lines = statuses
+                    .iter()
+                    .map(|user| format!("{}: {}", user.user_id, tables::status(user.status)));
                 lines.collect::<Vec<_>>().join("\n")
             }
             Self::Room { room } => match read::<OnlineUsers>(result)?.visible_user_list {
@@ -225,7 +343,18 @@ impl How {
     }
 }
 
+impl Page {
+    fn fields(&self) -> Value {
+        json!({"After": self.after.as_deref().unwrap_or_default(), "Limit": self.limit})
+    }
+}
+
 impl Whom {
+    /// The user whom it is about, if that is to be kept from logging in.
+    fn barred(&self) -> Option<&str> {
+        self.user.as_deref().filter(|_| self.room.is_none() && !self.everywhere)
+    }
+
     fn fields(&self, seconds: u64) -> Value {
         let mut fields = json!({"ForbiddenInterval": seconds});
         if let Some(user) = &self.user {

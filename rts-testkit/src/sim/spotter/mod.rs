@@ -222,7 +222,7 @@ impl Spotter {
                 let phase = engine.rooms.get(key).map(|room| room.phase);
                 self.told_of_room(engine, now, who, phase, event);
             }
-            Event::Logout(LogoutReason::Own)
+            Event::Logout(LogoutReason::Own | LogoutReason::PutOut)
             | Event::ServerParamsSetResult(_)
             | Event::ServerMessageSendResult { .. }
             | Event::CreateRoomFailed { .. }

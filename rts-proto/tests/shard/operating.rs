@@ -1,0 +1,114 @@
+//! What operators see and do: pages of users and rooms, figures, and logins that a revocation meets half-way.
+
+use std::time::Duration;
+
+use rts_proto::server::{Ban, Config};
+use rts_proto::wire::Frame;
+use rts_proto::{AppId, CloseCode, OnlineStatus, RoomId};
+
+use crate::support::{APP, Shard, login, user};
+
+fn app() -> AppId {
+    AppId::new(APP).expect("well formed")
+}
+
+fn room(id: &str) -> RoomId {
+    RoomId::new(id).expect("well formed")
+}
+
+#[test]
+fn pages_of_users_make_up_all_of_them() {
+    let mut shard = Shard::new(Config::default());
+    let names: Vec<_> = (0..10).map(|number| format!("user{number}")).collect();
+    for name in names.iter().rev() {
+        shard.log_in(login(name));
+    }
+    for limit in [1, 3, 9, 10, 11] {
+        let mut seen = Vec::new();
+        let mut has_more = true;
+        while has_more {
+            let page = shard.server.users_page(shard.now, &app(), seen.last(), limit);
+            assert!(page.items.len() <= limit);
+            assert_eq!(page.total, 10);
+            has_more = page.has_more;
+            seen.extend(page.items.into_iter().map(|user| user.uid));
+        }
+        assert_eq!(seen, names.iter().map(|name| user(name)).collect::<Vec<_>>(), "{limit}");
+    }
+    let elsewhere = AppId::new("abcdefghabcdefghabcdefgh").expect("well formed");
+    assert_eq!(shard.server.users_page(shard.now, &elsewhere, None, 10).total, 0);
+}
+
+#[test]
+fn figures_are_those_of_the_user_of_the_room_and_of_the_app() {
+    let mut shard = Shard::new(Config::default());
+    let (alice, _) = shard.log_in(login("alice"));
+    let (bob, _) = shard.log_in(login("bob"));
+    for (link, rooms) in [(alice, &["attic", "lobby"][..]), (bob, &["lobby"])] {
+        for (ticket, id) in rooms.iter().enumerate() {
+            let ticket = ticket as u64;
+            shard.say(link, Frame::Join { room: room(id), ticket, business_id: None });
+        }
+    }
+    shard.tick();
+    shard.hang_up(bob);
+    shard.wait(Duration::from_secs(16));
+    shard.tick();
+    let page = shard.server.users_page(shard.now, &app(), None, 10);
+    let [first, second] = &page.items[..] else { panic!("two users: {page:?}") };
+    assert_eq!((first.uid.as_str(), first.rooms), ("alice", 2));
+    assert_eq!((second.uid.as_str(), second.rooms), ("bob", 1));
+    assert_eq!(second.status, OnlineStatus::Unreachable);
+    assert_eq!(second.silent_for, Duration::from_secs(16));
+    assert!(second.window_bytes > 0, "his answer to the join");
+    let rooms = shard.server.rooms_page(&app(), None, 10);
+    let members: Vec<_> =
+        rooms.items.iter().map(|room| (room.room.as_str(), room.members)).collect();
+    assert_eq!(members, [("attic", 1), ("lobby", 2)]);
+    let first = shard.server.rooms_page(&app(), None, 1);
+    assert!(first.has_more && first.items.len() == 1 && first.total == 2);
+    let second = shard.server.rooms_page(&app(), Some(&room("attic")), 1);
+    assert!(!second.has_more && second.items[0].room == room("lobby"));
+    let ban = Ban::Login(user("carol"));
+    shard.server.ban(shard.now, &app(), &ban, Duration::MAX).expect("few bans");
+    let stats = shard.server.app_stats(&app());
+    assert_eq!((stats.users, stats.connected, stats.rooms), (2, 1, 2));
+    assert_eq!((stats.memberships, stats.bans), (3, 1));
+    assert!(stats.window_bytes > 0);
+}
+
+#[test]
+fn a_session_ends_if_what_it_showed_was_issued_before_the_moment() {
+    let mut shard = Shard::new(Config::default());
+    shard.issued_at = 99;
+    let (early, _) = shard.log_in(login("alice"));
+    shard.issued_at = 100;
+    let (late, _) = shard.log_in(login("bob"));
+    assert_eq!(shard.server.revoke(shard.now, &app(), None, 100), 1);
+    shard.tick();
+    assert_eq!(shard.closed(early), Some(Some(CloseCode::LoginAgain)));
+    assert_eq!(shard.closed(late), None);
+}
+
+#[test]
+fn a_login_that_waits_for_its_turn_ends_with_a_ban_or_with_its_token() {
+    for is_ban in [true, false] {
+        let config = Config { logins_per_second: 1, ..Config::default() };
+        let mut shard = Shard::new(config);
+        shard.log_in(login("alice"));
+        let waiting = shard.link();
+        shard.say(waiting, Frame::Login(login("alice")));
+        assert_eq!(shard.hear(waiting), [], "it has not had its turn");
+        if is_ban {
+            let ban = Ban::Login(user("alice"));
+            shard.server.ban(shard.now, &app(), &ban, Duration::MAX).expect("few bans");
+        } else {
+            shard.server.revoke(shard.now, &app(), Some(&user("alice")), 1);
+        }
+        shard.wait(Duration::from_secs(2));
+        shard.tick();
+        let code = (!is_ban).then_some(CloseCode::LoginAgain);
+        assert_eq!(shard.closed(waiting), Some(code), "refused with an answer, or sent away");
+        assert_eq!(shard.server.stats().sessions, 0);
+    }
+}

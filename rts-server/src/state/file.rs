@@ -1,0 +1,247 @@
+//! The file: JSON, written beside and put in place at once, so that it is whole whenever the machine stops.
+
+use std::fs::{self, TryLockError};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use rts_proto::server::Ban;
+use rts_proto::{AppId, IdError, RoomId, UserId};
+use serde::{Deserialize, Serialize};
+
+use super::{Revoked, Table, Until};
+
+const NAME: &str = "bans.json";
+const NEW_NAME: &str = "bans.json.new";
+const LOCK_NAME: &str = "bans.lock";
+/// Grows when a reader of before would misunderstand what is written now.
+const VERSION: u32 = 1;
+
+/// What is wrong with the file of bans and revoked tokens.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// The directory or a file in it cannot be used.
+    #[error("{}: {error}", path.display())]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// Another process has it.
+    #[error("{}: another server uses this directory; give each one its own", directory.display())]
+    InUse {
+        /// `state_dir`
+        directory: PathBuf,
+    },
+    /// It is not what a server writes.
+    #[error(
+        "{}: this is no list of bans and revoked tokens: {what}. Put a copy of before in its place, or move it away to start \
+         without any ban",
+        path.display()
+    )]
+    Damaged {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong, and where.
+        what: String,
+    },
+    /// Written by another version of the server.
+    #[error(
+        "{}: this has format version {found}, and only {VERSION} can be read: use the rts that wrote it",
+        path.display()
+    )]
+    Version {
+        /// Which.
+        path: PathBuf,
+        /// What it says.
+        found: u32,
+    },
+    /// The server is being stopped.
+    #[error("it was not written: {0}")]
+    Stopped(String),
+}
+
+/// The place of the file. It is this process's as long as this lives.
+#[derive(Debug)]
+pub(super) struct File {
+    directory: PathBuf,
+    /// Changes that it has; unknown before the first one is written.
+    changes: Option<u64>,
+    /// Holds a lock that ends with the process, however that ends.
+    _lock: fs::File,
+}
+
+/// The whole file.
+#[derive(Debug, Deserialize, Serialize)]
+struct Saved {
+    version: u32,
+    bans: Vec<SavedBan>,
+    revoked: Vec<SavedRevocation>,
+}
+
+/// Only this is looked at before the version is known.
+#[derive(Deserialize)]
+struct OnlyVersion {
+    version: u32,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct SavedBan {
+    app: String,
+    from: KeptFrom,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    room: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    user: Option<String>,
+    /// Unix time in seconds; absent: until it is lifted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    until: Option<u64>,
+}
+
+/// What a ban keeps from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum KeptFrom {
+    Room,
+    AllRooms,
+    Login,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct SavedRevocation {
+    app: String,
+    /// Absent: everybody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    user: Option<String>,
+    issued_before: u32,
+}
+
+impl File {
+    /// Makes the directory if it is not there, and reads the file if it is.
+    pub(super) fn open(directory: &Path) -> Result<(Self, Table), StateError> {
+        fs::create_dir_all(directory).map_err(at(directory))?;
+        let path = directory.join(LOCK_NAME);
+        let lock = fs::File::options().create(true).append(true).open(&path).map_err(at(&path))?;
+        lock.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => StateError::InUse { directory: directory.to_owned() },
+            TryLockError::Error(error) => at(&path)(error),
+        })?;
+        let path = directory.join(NAME);
+        let table = match fs::read(&path) {
+            Ok(bytes) => Table::from_json(&path, &bytes)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Table::default(),
+            Err(error) => return Err(at(&path)(error)),
+        };
+        Ok((Self { directory: directory.to_owned(), changes: None, _lock: lock }, table))
+    }
+
+    /// Whether so many changes are in it.
+    pub(super) fn has(&self, changes: u64) -> bool {
+        self.changes == Some(changes)
+    }
+
+    /// Puts this text in its place.
+    pub(super) fn replace(&mut self, changes: u64, text: &str) -> Result<(), StateError> {
+        let (new, path) = (self.directory.join(NEW_NAME), self.directory.join(NAME));
+        let write = || {
+            let mut file = fs::File::create(&new)?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()
+        };
+        write().map_err(at(&new))?;
+        fs::rename(&new, &path).map_err(at(&path))?;
+        // The name is in the directory, which is a file of its own.
+        let directory = fs::File::open(&self.directory).and_then(|directory| directory.sync_all());
+        directory.map_err(at(&self.directory))?;
+        self.changes = Some(changes);
+        Ok(())
+    }
+}
+
+impl Table {
+    pub(super) fn to_json(&self) -> String {
+        let bans = self.bans.iter().map(|((app, ban), until)| {
+            let (from, room, user) = match ban {
+                Ban::Room(room) => (KeptFrom::Room, Some(room), None),
+                Ban::UserInRoom(room, uid) => (KeptFrom::Room, Some(room), Some(uid)),
+                Ban::User(uid) => (KeptFrom::AllRooms, None, Some(uid)),
+                Ban::Login(uid) => (KeptFrom::Login, None, Some(uid)),
+            };
+            let until = match until {
+                Until::Second(second) => Some(*second),
+                Until::Lifted => None,
+            };
+            let (room, user) = (room.map(ToString::to_string), user.map(ToString::to_string));
+            SavedBan { app: app.to_string(), from, room, user, until }
+        });
+        let revoked = self.revoked.iter().flat_map(|(app, revoked)| {
+            let one = |user: Option<&UserId>, issued_before| SavedRevocation {
+                app: app.to_string(),
+                user: user.map(ToString::to_string),
+                issued_before,
+            };
+            let all = (revoked.all > 0).then(|| one(None, revoked.all));
+            all.into_iter().chain(revoked.users.iter().map(move |(uid, at)| one(Some(uid), *at)))
+        });
+        let saved = Saved { version: VERSION, bans: bans.collect(), revoked: revoked.collect() };
+        serde_json::to_string(&saved).expect("texts and numbers")
+    }
+
+    fn from_json(path: &Path, bytes: &[u8]) -> Result<Self, StateError> {
+        let damaged = |what: String| StateError::Damaged { path: path.to_owned(), what };
+        let no_json = |error: serde_json::Error| damaged(error.to_string());
+        let OnlyVersion { version } = serde_json::from_slice(bytes).map_err(no_json)?;
+        if version != VERSION {
+            return Err(StateError::Version { path: path.to_owned(), found: version });
+        }
+        let saved: Saved = serde_json::from_slice(bytes).map_err(no_json)?;
+        let mut table = Self::default();
+        for (number, ban) in saved.bans.into_iter().enumerate() {
+            let until = ban.until.map_or(Until::Lifted, Until::Second);
+            let ban = ban.checked().map_err(|what| damaged(format!("ban {}: {what}", number + 1)));
+            table.bans.insert(ban?, until);
+        }
+        for (number, revocation) in saved.revoked.into_iter().enumerate() {
+            let checked = revocation.checked();
+            let wrong = |error| damaged(format!("revocation {}: an id {error}", number + 1));
+            let (app, user, moment) = checked.map_err(wrong)?;
+            let revoked: &mut Revoked = table.revoked.entry(app).or_default();
+            match user {
+                Some(uid) => drop(revoked.users.insert(uid, moment)),
+                None => revoked.all = moment,
+            }
+        }
+        Ok(table)
+    }
+}
+
+impl SavedBan {
+    fn checked(self) -> Result<(AppId, Ban), String> {
+        let wrong = |error: IdError| format!("an id {error}");
+        let app = AppId::new(&self.app).map_err(wrong)?;
+        let room = self.room.as_deref().map(RoomId::new).transpose().map_err(wrong)?;
+        let user = self.user.as_deref().map(UserId::new).transpose().map_err(wrong)?;
+        let ban = match (self.from, room, user) {
+            (KeptFrom::Room, Some(room), None) => Ban::Room(room),
+            (KeptFrom::Room, Some(room), Some(uid)) => Ban::UserInRoom(room, uid),
+            (KeptFrom::AllRooms, None, Some(uid)) => Ban::User(uid),
+            (KeptFrom::Login, None, Some(uid)) => Ban::Login(uid),
+            _ => return Err("room and user do not go with what it is from".to_owned()),
+        };
+        Ok((app, ban))
+    }
+}
+
+impl SavedRevocation {
+    fn checked(self) -> Result<(AppId, Option<UserId>, u32), IdError> {
+        let user = self.user.as_deref().map(UserId::new).transpose()?;
+        Ok((AppId::new(&self.app)?, user, self.issued_before))
+    }
+}
+
+fn at(path: &Path) -> impl Fn(io::Error) -> StateError {
+    let path = path.to_owned();
+    move |error| StateError::Io { path: path.clone(), error }
+}

@@ -1,0 +1,193 @@
+use super::*;
+
+use std::fs;
+use std::path::PathBuf;
+
+use rts_proto::RoomId;
+
+/// A directory of its own, which goes when the test ends.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("rts-state-{}-{name}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        Self(path)
+    }
+
+    fn open(&self) -> Arc<State> {
+        Arc::new(State::open(Some(&self.0)).expect("it can be used"))
+    }
+
+    fn file(&self) -> PathBuf {
+        self.0.join("bans.json")
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn app() -> AppId {
+    AppId::new("123456781234567812345678").expect("well formed")
+}
+
+fn user(uid: &str) -> UserId {
+    UserId::new(uid).expect("well formed")
+}
+
+fn bans() -> [Ban; 4] {
+    let room = || RoomId::new("lobby").expect("well formed");
+    [
+        Ban::Room(room()),
+        Ban::UserInRoom(room(), user("bob")),
+        Ban::User(user("bob")),
+        Ban::Login(user("bob")),
+    ]
+}
+
+const HOUR: Duration = Duration::from_secs(3_600);
+
+#[tokio::test]
+async fn all_that_was_decided_is_there_after_a_restart() {
+    let directory = Directory::new("restart");
+    let state = directory.open();
+    for ban in bans() {
+        assert!(!state.ban(&app(), &ban, HOUR));
+    }
+    state.ban(&app(), &Ban::Login(user("carol")), Duration::MAX);
+    assert_eq!(state.revoke(&app(), Some(&user("bob")), 2_000), Ok(2_000));
+    assert_eq!(state.revoke(&app(), None, 1_000), Ok(1_000));
+    state.save().await.expect("written");
+    drop(state);
+    let again = directory.open();
+    for ban in bans().into_iter().chain([Ban::Login(user("carol"))]) {
+        assert!(again.ban(&app(), &ban, Duration::ZERO), "{ban:?} was there, and is lifted");
+        assert!(!again.ban(&app(), &ban, Duration::ZERO), "{ban:?} was lifted");
+    }
+    assert_eq!(again.revoked_before(&app(), &user("bob")), 2_000);
+    assert_eq!(again.revoked_before(&app(), &user("alice")), 1_000);
+    again.save().await.expect("written");
+    drop(again);
+    assert!(directory.open().lock().bans.is_empty(), "what was lifted stays so");
+}
+
+#[tokio::test]
+async fn what_is_over_is_left_out() {
+    let directory = Directory::new("over");
+    let state = directory.open();
+    let [ban, other, ..] = bans();
+    state.ban(&app(), &ban, HOUR);
+    state.ban(&app(), &other, HOUR);
+    state.lock().bans.insert((app(), ban.clone()), Until::Second(unix_now()));
+    assert!(!state.ban(&app(), &ban, Duration::ZERO), "it was over already");
+    state.lock().bans.insert((app(), ban), Until::Second(unix_now()));
+    state.save().await.expect("written");
+    drop(state);
+    assert_eq!(directory.open().lock().bans.keys().collect::<Vec<_>>(), [&(app(), other)]);
+}
+
+#[test]
+fn a_later_moment_holds_and_zero_takes_back() {
+    let state = State::default();
+    let bob = user("bob");
+    let of_bob = |moment| state.revoke(&app(), Some(&bob), moment);
+    assert_eq!([of_bob(10), of_bob(5), of_bob(11)], [Ok(10), Ok(10), Ok(11)]);
+    assert_eq!(state.revoked_before(&app(), &user("alice")), 0, "nobody else's");
+    assert_eq!(state.revoke(&app(), None, 20), Ok(20));
+    assert_eq!(of_bob(12), Ok(20), "everybody's holds for him too");
+    assert!(state.lock().revoked[&app()].users.is_empty(), "and needs no entry of his");
+    assert_eq!(of_bob(0), Ok(20));
+    assert_eq!(state.revoke(&app(), None, 0), Ok(0));
+    assert_eq!(state.revoked_before(&app(), &bob), 0);
+}
+
+#[test]
+fn an_app_revokes_the_tokens_of_so_many_users_one_by_one() {
+    let state = State::default();
+    for number in 0..REVOKED_USERS_PER_APP_MAX {
+        state.revoke(&app(), Some(&user(&number.to_string())), 1).expect("within the bound");
+    }
+    assert_eq!(state.revoke(&app(), Some(&user("more")), 1), Err(TooManyRevoked));
+    assert_eq!(state.revoke(&app(), Some(&user("0")), 2), Ok(2), "not a new one");
+    assert_eq!(state.revoke(&app(), None, 2), Ok(2), "which takes the place of all");
+    assert_eq!(state.revoke(&app(), Some(&user("more")), 3), Ok(3));
+}
+
+#[tokio::test]
+async fn a_damaged_file_stops_the_start_and_stays_as_it_is() {
+    let directory = Directory::new("damaged");
+    let state = directory.open();
+    for ban in bans() {
+        assert!(!state.ban(&app(), &ban, HOUR));
+    }
+    state.revoke(&app(), Some(&user("bob")), 7).expect("few");
+    state.save().await.expect("written");
+    drop(state);
+    let whole = fs::read_to_string(directory.file()).expect("it was written");
+    let mut damaged: Vec<String> = (0..whole.len()).map(|len| whole[..len].to_owned()).collect();
+    let changed = [
+        ("\"lobby\"", "\"no room\""),
+        ("\"bob\"", "\"\""),
+        ("\"login\"", "\"all-rooms-and-more\""),
+        ("\"from\":\"login\"", "\"from\":\"room\""),
+        ("\"issued_before\":7", "\"issued_before\":-7"),
+        ("\"user\"", "\"usr\""),
+    ];
+    damaged.extend(changed.map(|(what, by)| {
+        assert!(whole.contains(what), "{what} in {whole}");
+        whole.replace(what, by)
+    }));
+    for text in damaged {
+        fs::write(directory.file(), &text).expect("a file");
+        let error = State::open(Some(&directory.0)).expect_err(&text).to_string();
+        let path = directory.file().display().to_string();
+        assert!(error.starts_with(&path) && error.contains("no list of bans"), "{error}");
+        assert_eq!(fs::read_to_string(directory.file()).expect("still there"), text);
+    }
+    fs::write(directory.file(), whole.replace("\"version\":1", "\"version\":2")).expect("a file");
+    let error = State::open(Some(&directory.0)).expect_err("of another version").to_string();
+    assert!(error.contains("format version 2"), "{error}");
+}
+
+#[test]
+fn two_servers_do_not_share_a_directory() {
+    let directory = Directory::new("shared");
+    let state = directory.open();
+    let error = State::open(Some(&directory.0)).expect_err("in use").to_string();
+    assert!(error.contains("another server uses this directory"), "{error}");
+    drop(state);
+    directory.open();
+}
+
+#[tokio::test]
+async fn what_cannot_be_written_is_in_force_and_is_written_later() {
+    let directory = Directory::new("full");
+    let state = directory.open();
+    // Nothing can be written where a directory is.
+    let obstacle = directory.0.join("bans.json.new");
+    fs::create_dir(&obstacle).expect("a directory");
+    let [ban, ..] = bans();
+    state.ban(&app(), &ban, HOUR);
+    let error = state.save().await.expect_err("it is in the way").to_string();
+    assert!(error.starts_with(&obstacle.display().to_string()), "{error}");
+    assert_eq!(state.lock().bans.len(), 1, "in force");
+    fs::remove_dir(&obstacle).expect("empty");
+    state.save().await.expect("out of the way");
+    drop(state);
+    assert_eq!(directory.open().lock().bans.len(), 1);
+}
+
+#[tokio::test]
+async fn a_write_that_was_broken_off_leaves_what_was_before() {
+    let directory = Directory::new("broken-off");
+    let state = directory.open();
+    let [ban, ..] = bans();
+    state.ban(&app(), &ban, HOUR);
+    state.save().await.expect("written");
+    drop(state);
+    fs::write(directory.0.join("bans.json.new"), "{\"version\":1,\"ba").expect("a file");
+    assert_eq!(directory.open().lock().bans.len(), 1);
+}
