@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, anyhow, bail};
 use rts_server::{Config, DEV_APP_KEY, Server};
-use rts_token::{AppKey, Token};
+use rts_token::{AppKey, Expiry, Token};
 
 pub use rts_server::DEV_APP_ID as APP_ID;
 /// The crate of the runtime: smol's, with the feature `smol`.
@@ -36,10 +36,9 @@ pub fn token(uid: &str, expires: SystemTime) -> anyhow::Result<String> {
         u32::try_from(since.as_secs()).context("the clock is after the year 2106")
     };
     let nonce = getrandom::u32().map_err(|error| anyhow!("no random number: {error}"))?;
-    let token = Token::new(APP_ID, uid)?
+    let token = Token::new(APP_ID, uid, Expiry::At(seconds(expires)?))?
         .with_nonce(nonce)
-        .with_issued_at(seconds(SystemTime::now())?)
-        .with_expire_at(seconds(expires)?);
+        .with_issued_at(seconds(SystemTime::now())?);
     Ok(token.sign(&AppKey::new(DEV_APP_KEY)?))
 }
 

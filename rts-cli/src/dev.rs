@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context as _, anyhow, bail};
 use clap::Args;
 use rts_server::{DEV_APP_ID, DEV_APP_KEY};
-use rts_token::{AppKey, Token};
+use rts_token::{AppKey, Expiry, Token};
 use rts_transport_tokio::{Engine, Event, Events, LoginCode, connect_with};
 
 use crate::out::tell;
@@ -92,9 +92,8 @@ pub(crate) fn dev_token(uid: &str, expire_at: u32) -> anyhow::Result<String> {
     let key = AppKey::new(DEV_APP_KEY)?;
     let nonce = getrandom::u32().map_err(|error| anyhow!("no random number: {error}"))?;
     let issued_at = u32::try_from(unix_now()).context("the clock is after the year 2106")?;
-    let token = Token::new(DEV_APP_ID, uid)?
+    let token = Token::new(DEV_APP_ID, uid, Expiry::At(expire_at))?
         .with_nonce(nonce)
-        .with_issued_at(issued_at)
-        .with_expire_at(expire_at);
+        .with_issued_at(issued_at);
     Ok(token.sign(&key))
 }

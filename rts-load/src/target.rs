@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::str::FromStr;
 
-use rts_token::{AppKey, Token, TokenError};
+use rts_token::{AppKey, Expiry, Token, TokenError};
 
 /// A protocol, as the scheme of an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,7 +117,7 @@ impl Target {
         }
         let app_key = AppKey::new(app_key)?;
         // So that a bad app id is found out here.
-        Token::new(app_id, "user")?;
+        Token::new(app_id, "user", Expiry::Never)?;
         Ok(Self { scheme, address, app_id: app_id.to_owned(), app_key, issued_at: unix_now })
     }
 
@@ -127,7 +127,8 @@ impl Target {
 
     /// A token for one user.
     pub(crate) fn token(&self, uid: &str) -> String {
-        let token = Token::new(&self.app_id, uid).expect("checked, and the uids are ours");
+        let token =
+            Token::new(&self.app_id, uid, Expiry::Never).expect("checked, and the uids are ours");
         token.with_issued_at(self.issued_at).sign(&self.app_key)
     }
 }

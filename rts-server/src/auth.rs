@@ -109,7 +109,7 @@ impl Authenticate for TokenAuthenticator {
 mod tests {
     use bytes::Bytes;
     use rts_proto::{AppId, UserId};
-    use rts_token::Token;
+    use rts_token::{Expiry, Token};
 
     use super::*;
 
@@ -117,7 +117,9 @@ mod tests {
     const OTHER: &str = "abcdefghabcdefghabcdefgh";
 
     fn verdict(authenticator: &TokenAuthenticator, app_id: &str, key: &str) -> Verdict {
-        let token = Token::new(app_id, "alice").expect("ids").sign(&AppKey::new(key).expect("one"));
+        let token = Token::new(app_id, "alice", Expiry::Never)
+            .expect("ids")
+            .sign(&AppKey::new(key).expect("one"));
         authenticator.authenticate(&Credentials {
             app_id: AppId::new(app_id).expect("24 characters"),
             uid: UserId::new("alice").expect("a user"),

@@ -54,7 +54,7 @@ fn signer<'a>(apps: &'a BTreeMap<String, Vec<AppKey>>, token: &str) -> Option<&'
 mod tests {
     use bytes::Bytes;
     use rts_proto::{AppId, UserId};
-    use rts_token::Token;
+    use rts_token::{Expiry, Token};
 
     use super::*;
 
@@ -81,7 +81,8 @@ mod tests {
     }
 
     fn signed(app_id: &str, uid: &str, expire_at: u32, with: &str) -> String {
-        let token = Token::new(app_id, uid).expect("well formed").with_expire_at(expire_at);
+        let expiry = if expire_at == 0 { Expiry::Never } else { Expiry::At(expire_at) };
+        let token = Token::new(app_id, uid, expiry).expect("well formed");
         token.sign(&key(with))
     }
 

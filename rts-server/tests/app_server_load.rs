@@ -11,7 +11,7 @@ use rts_proto::limits::{
     SIGNATURE_BYTES_MAX, URL_BYTES_MAX,
 };
 use rts_server::{Config, DEV_APP_ID, DEV_APP_KEY, Server};
-use rts_token::{AppKey, Token};
+use rts_token::{AppKey, Expiry, Token};
 use rts_transport_tokio::{
     Engine, Event, Events, LoginCode, MessageConfig, SendCode, ServerParamsCode, Shard, connect,
 };
@@ -64,7 +64,7 @@ async fn answer_slowly(mut stream: TcpStream, seen: Arc<Seen>) {
 async fn log_in(url: &str, uid: &str) -> (Engine, Events) {
     let (engine, mut events) = connect(url, DEV_APP_ID, "{}").expect("an engine");
     let key = AppKey::new(DEV_APP_KEY).expect("a key");
-    let token = Token::new(DEV_APP_ID, uid).expect("a user id").sign(&key);
+    let token = Token::new(DEV_APP_ID, uid, Expiry::Never).expect("a user id").sign(&key);
     engine.login(&token, uid).expect("accepted");
     loop {
         if let Event::LoginResult { code, .. } = events.next().await.expect("the engine lives") {

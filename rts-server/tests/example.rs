@@ -7,7 +7,7 @@ mod app_server;
 use std::net::SocketAddr;
 
 use rts_server::{Config, DEV_APP_ID, DEV_APP_KEY, OpenApi, Server};
-use rts_token::{AppKey, Token};
+use rts_token::{AppKey, Expiry, Token};
 use rts_transport_tokio::{Engine, Event, Events, Payload, SendCode, ServerParamsCode, connect};
 use tokio::net::TcpListener;
 
@@ -29,7 +29,7 @@ async fn start() -> (Engine, Events) {
 
     let (alice, mut events) = connect(&url, DEV_APP_ID, "{}").expect("an engine");
     let key = AppKey::new(DEV_APP_KEY).expect("a key");
-    let token = Token::new(DEV_APP_ID, "alice").expect("a user id").sign(&key);
+    let token = Token::new(DEV_APP_ID, "alice", Expiry::Never).expect("a user id").sign(&key);
     alice.login(&token, "alice").expect("accepted");
     while !matches!(events.next().await, Some(Event::LoginResult { .. })) {}
     alice.set_server_params("alice", &format!("http://{app_server}/rts"));

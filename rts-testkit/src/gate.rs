@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rts_proto::server::{Credentials, Verdict};
 use rts_proto::{AppId, LoginCode};
-use rts_token::{AppKey, Token};
+use rts_token::{AppKey, Expiry, Token};
 
 /// The keys of every app. The first signs, all of them verify.
 #[derive(Debug)]
@@ -59,8 +59,9 @@ impl Gate {
     pub(crate) fn mint(&mut self, app: &AppId, uid: &str, expire_at: u32) -> String {
         self.last_nonce = self.last_nonce.wrapping_add(1);
         let key = &self.keys.get(app).expect("an app of this world")[0];
-        let token = Token::new(app.as_str(), uid).expect("a user id");
-        token.with_nonce(self.last_nonce).with_expire_at(expire_at).sign(key)
+        let expiry = if expire_at == 0 { Expiry::Never } else { Expiry::At(expire_at) };
+        let token = Token::new(app.as_str(), uid, expiry).expect("a user id");
+        token.with_nonce(self.last_nonce).sign(key)
     }
 
     pub(crate) fn judge(&mut self, wall_micros: u64, asked: &Credentials) -> Verdict {

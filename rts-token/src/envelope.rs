@@ -57,7 +57,7 @@ pub(crate) fn encode(app_id: &str, msg: &[u8], signature: &[u8; SIGNATURE_BYTES]
     put_bytes16(&mut bytes, msg);
     put_bytes16(&mut bytes, signature);
 
-    let mut token = String::with_capacity(MAX_TOKEN_BYTES);
+    let mut token = String::new();
     token.push_str(VERSION);
     token.push_str(app_id);
     STANDARD.encode_string(&bytes, &mut token);

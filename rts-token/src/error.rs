@@ -1,5 +1,5 @@
 use crate::limits::{
-    APP_ID_BYTES, MAX_PRIVILEGES, MAX_ROOM_ID_BYTES, MAX_TOKEN_BYTES, MAX_USER_ID_BYTES,
+    APP_ID_BYTES, MAX_MSG_BYTES, MAX_PRIVILEGES, MAX_TOKEN_BYTES, MAX_USER_ID_BYTES,
     SIGNATURE_BYTES,
 };
 
@@ -60,15 +60,18 @@ pub enum TokenError {
     #[error("token of another user: it must be minted for the user id that is logging in")]
     UserIdMismatch,
 
-    /// The room id is too long or holds other characters.
+    /// The fields do not fit into one message, which only a room id can bring about.
     #[error(
-        "malformed room id: it must be empty or up to {MAX_ROOM_ID_BYTES} of A-Z a-z 0-9 _ @ - ."
+        "fields of {bytes} bytes are too long: a token has {MAX_MSG_BYTES}, so shorten the room id"
     )]
-    RoomIdMalformed,
+    MessageTooLong {
+        /// What all fields would take.
+        bytes: usize,
+    },
 
-    /// The privileges are not in strictly ascending order.
-    #[error("privileges out of order: their numbers must strictly ascend")]
-    PrivilegeOrder,
+    /// One privilege twice.
+    #[error("a privilege is listed twice: it would have two expiries")]
+    PrivilegeTwice,
 
     /// More privileges than [`MAX_PRIVILEGES`].
     #[error("too many privileges: a token carries up to {MAX_PRIVILEGES}")]
@@ -82,6 +85,10 @@ pub enum TokenError {
         /// The time it was checked at, in Unix seconds.
         now: u64,
     },
+
+    /// [`Expiry::At`](crate::Expiry::At) zero, which the format reads as never.
+    #[error("an expiry at 0 is never: a token without an end must be asked for by name")]
+    ExpiryZero,
 
     /// An app key without a byte, with which anyone could sign.
     #[error("empty app key: it must have at least one byte")]

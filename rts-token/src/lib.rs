@@ -15,13 +15,14 @@
 //!                 | u16 length | msg | u16 length | HMAC-SHA256(key, msg) |
 //!                 +------------+-----+------------+----------------------+
 //! msg = nonce u32 | issued_at u32 | expire_at u32 | room id | user id
-//!     | u16 count, then count times (privilege u16, expire_at u32), ascending
+//!     | u16 count, then count times (privilege u16, expire_at u32)
 //! ```
 //!
-//! Integers are little-endian; an id is a u16 length and its bytes.
+//! Minted ones ascend; read ones may be in any order, since the signature is over the bytes as they
+//! came. Integers are little-endian; an id is a u16 length and its bytes.
 //!
 //! ```
-//! use rts_token::{AppKey, Token, TokenError, verify};
+//! use rts_token::{AppKey, Expiry, Token, TokenError, verify};
 //!
 //! const APP_ID: &str = "123456781234567812345678";
 //!
@@ -29,10 +30,9 @@
 //!     let key = AppKey::new("app key")?;
 //!
 //!     // The app server mints...
-//!     let token = Token::new(APP_ID, "alice")?
+//!     let token = Token::new(APP_ID, "alice", Expiry::At(1_700_086_400))?
 //!         .with_nonce(12_345_678)
 //!         .with_issued_at(1_700_000_000)
-//!         .with_expire_at(1_700_086_400)
 //!         .sign(&key);
 //!
 //!     // ...and the RTS server checks, at its own time, the uid that the client claims.
@@ -62,7 +62,7 @@ mod unverified;
 
 pub use error::TokenError;
 pub use key::AppKey;
-pub use token::{Token, privilege};
+pub use token::{Expiry, Token, privilege};
 pub use unverified::{Unverified, inspect};
 
 use envelope::Envelope;

@@ -6,8 +6,8 @@ pub const APP_ID_BYTES: usize = 24;
 /// Longest user id, in bytes of `A-Z a-z 0-9 _ @ - .`; the shortest is 1.
 pub const MAX_USER_ID_BYTES: usize = 128;
 
-/// Longest room id, in bytes of `A-Z a-z 0-9 _ @ - .`; it may be empty.
-pub const MAX_ROOM_ID_BYTES: usize = 128;
+/// Longest signed message, in bytes: its length is a u16. A room id has no other limit.
+pub const MAX_MSG_BYTES: usize = u16::MAX as usize;
 
 /// Most privileges in one token. Five have a meaning today; the rest is room for later ones.
 pub const MAX_PRIVILEGES: usize = 64;
@@ -17,22 +17,22 @@ pub const SIGNATURE_BYTES: usize = 32;
 
 /// Longest token text, in bytes. Anything longer is refused before a byte of it is decoded.
 ///
-/// It is exactly the length of the largest token that can be minted, so it refuses nothing else.
+/// It is exactly the length of the largest token of the format, so it refuses nothing else. What a
+/// login carries is less: the wire protocol has a limit of its own.
 pub const MAX_TOKEN_BYTES: usize =
     VERSION.len() + APP_ID_BYTES + base64_bytes(2 + MAX_MSG_BYTES + 2 + SIGNATURE_BYTES);
 
 /// The only version there is. It stands in front of the app id.
 pub(crate) const VERSION: &str = "001";
 
-/// Nonce, issue time and expiry; two ids with their lengths; the privileges with their count.
-pub(crate) const MAX_MSG_BYTES: usize =
-    3 * 4 + (2 + MAX_ROOM_ID_BYTES) + (2 + MAX_USER_ID_BYTES) + (2 + MAX_PRIVILEGES * (2 + 4));
+/// Nonce, issue time and expiry; the lengths of two ids; the count of the privileges.
+pub(crate) const MSG_HEAD_BYTES: usize = 3 * 4 + 2 + 2 + 2;
+/// A privilege's number and expiry.
+pub(crate) const PRIVILEGE_BYTES: usize = 2 + 4;
 
-// Minting writes these as u16; each is the largest of its kind, so no `sign` can overflow one.
-const _: () = assert!(MAX_MSG_BYTES <= u16::MAX as usize);
-const _: () = assert!(MAX_PRIVILEGES <= u16::MAX as usize);
-const _: () = assert!(MAX_ROOM_ID_BYTES <= u16::MAX as usize);
-const _: () = assert!(MAX_USER_ID_BYTES <= u16::MAX as usize);
+// Minting writes lengths as u16. Nothing but a room id can make a message too long.
+const _: () =
+    assert!(MSG_HEAD_BYTES + MAX_USER_ID_BYTES + MAX_PRIVILEGES * PRIVILEGE_BYTES <= MAX_MSG_BYTES);
 
 const fn base64_bytes(raw: usize) -> usize {
     raw.div_ceil(3) * 4

@@ -1,8 +1,11 @@
 use alloc::collections::BTreeMap;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use crate::envelope;
-use crate::limits::{APP_ID_BYTES, MAX_PRIVILEGES, MAX_ROOM_ID_BYTES, MAX_USER_ID_BYTES};
+use crate::limits::{
+    APP_ID_BYTES, MAX_MSG_BYTES, MAX_PRIVILEGES, MAX_USER_ID_BYTES, MSG_HEAD_BYTES, PRIVILEGE_BYTES,
+};
 use crate::{AppKey, TokenError, msg};
 
 /// Numbers of the privileges that have a meaning. RTS itself acts on none of them.
@@ -19,6 +22,16 @@ pub mod privilege {
     pub const SUBSCRIBE_STREAM: u16 = 4;
 }
 
+/// Until when a token is valid. There is no default: a token that never ends lets its holder in for
+/// as long as the app keeps its key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expiry {
+    /// The last second in which it is valid, in Unix seconds; not 0.
+    At(u32),
+    /// It is valid for ever.
+    Never,
+}
+
 /// The fields of a token. All times are Unix seconds, and 0 is never.
 ///
 /// Holding one proves nothing, since [`Token::new`] makes one of anything: only what [`verify`] or
@@ -33,32 +46,38 @@ pub struct Token {
     nonce: u32,
     issued_at: u32,
     expire_at: u32,
-    room_id: String,
+    room_id: Vec<u8>,
     user_id: String,
     privileges: BTreeMap<u16, u32>,
 }
 
 impl Token {
     /// A token for `user_id` in the app `app_id`: no room, no privileges, and, until set
-    /// otherwise, a nonce of 0, issued at 0, valid for ever.
+    /// otherwise, a nonce of 0, issued at 0.
     ///
     /// # Errors
     ///
-    /// [`AppIdMalformed`](TokenError::AppIdMalformed) or
-    /// [`UserIdMalformed`](TokenError::UserIdMalformed).
-    pub fn new(app_id: &str, user_id: &str) -> Result<Self, TokenError> {
+    /// [`AppIdMalformed`](TokenError::AppIdMalformed),
+    /// [`UserIdMalformed`](TokenError::UserIdMalformed) or
+    /// [`ExpiryZero`](TokenError::ExpiryZero).
+    pub fn new(app_id: &str, user_id: &str, expiry: Expiry) -> Result<Self, TokenError> {
         if !is_app_id(app_id.as_bytes()) {
             return Err(TokenError::AppIdMalformed);
         }
         if user_id.is_empty() || !is_id(user_id.as_bytes(), MAX_USER_ID_BYTES) {
             return Err(TokenError::UserIdMalformed);
         }
+        let expire_at = match expiry {
+            Expiry::At(0) => return Err(TokenError::ExpiryZero),
+            Expiry::At(at) => at,
+            Expiry::Never => 0,
+        };
         Ok(Self {
             app_id: app_id.into(),
             nonce: 0,
             issued_at: 0,
-            expire_at: 0,
-            room_id: String::new(),
+            expire_at,
+            room_id: Vec::new(),
             user_id: user_id.into(),
             privileges: BTreeMap::new(),
         })
@@ -77,25 +96,17 @@ impl Token {
         Self { issued_at, ..self }
     }
 
-    /// Sets the last second in which the token is valid; 0 is for ever.
-    #[must_use]
-    pub fn with_expire_at(self, expire_at: u32) -> Self {
-        Self { expire_at, ..self }
-    }
-
     /// Sets the room the token is for; empty is none. Login ignores it.
     ///
-    /// It may hold a `.`, which no room id may: tokens with one are in use, and their signature is
-    /// as good as any.
+    /// It may be any bytes, also such as no room can have for its id: tokens with `*` or `.` in it
+    /// are in use, and their signature is as good as any.
     ///
     /// # Errors
     ///
-    /// [`RoomIdMalformed`](TokenError::RoomIdMalformed).
-    pub fn with_room_id(self, room_id: &str) -> Result<Self, TokenError> {
-        if !is_id(room_id.as_bytes(), MAX_ROOM_ID_BYTES) {
-            return Err(TokenError::RoomIdMalformed);
-        }
-        Ok(Self { room_id: room_id.into(), ..self })
+    /// [`MessageTooLong`](TokenError::MessageTooLong).
+    pub fn with_room_id(mut self, room_id: impl AsRef<[u8]>) -> Result<Self, TokenError> {
+        self.room_id = room_id.as_ref().into();
+        self.within_limits()
     }
 
     /// Adds a privilege, or changes its expiry. [`privilege::PUBLISH_STREAM`] brings the three
@@ -103,7 +114,8 @@ impl Token {
     ///
     /// # Errors
     ///
-    /// [`TooManyPrivileges`](TokenError::TooManyPrivileges) over [`MAX_PRIVILEGES`].
+    /// [`TooManyPrivileges`](TokenError::TooManyPrivileges) over [`MAX_PRIVILEGES`];
+    /// [`MessageTooLong`](TokenError::MessageTooLong), beside a room id of nearly that length.
     pub fn grant(mut self, privilege: u16, expire_at: u32) -> Result<Self, TokenError> {
         let last = match privilege {
             privilege::PUBLISH_STREAM => privilege::PUBLISH_DATA_STREAM,
@@ -113,7 +125,21 @@ impl Token {
         if self.privileges.len() > MAX_PRIVILEGES {
             return Err(TokenError::TooManyPrivileges);
         }
-        Ok(self)
+        self.within_limits()
+    }
+
+    /// Every length of it fits in a u16 afterwards, so that `sign` cannot fail.
+    fn within_limits(self) -> Result<Self, TokenError> {
+        match self.msg_bytes() {
+            bytes if bytes > MAX_MSG_BYTES => Err(TokenError::MessageTooLong { bytes }),
+            _ => Ok(self),
+        }
+    }
+
+    /// What the signed fields take.
+    pub(crate) fn msg_bytes(&self) -> usize {
+        let ids = self.room_id.len() + self.user_id.len();
+        MSG_HEAD_BYTES + ids + self.privileges.len() * PRIVILEGE_BYTES
     }
 
     /// The text a client logs in with.
@@ -154,9 +180,9 @@ impl Token {
         self.expire_at
     }
 
-    /// The room it is for; empty is none.
+    /// The room it is for, any bytes; empty is none.
     #[must_use]
-    pub fn room_id(&self) -> &str {
+    pub fn room_id(&self) -> &[u8] {
         &self.room_id
     }
 

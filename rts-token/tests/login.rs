@@ -2,7 +2,7 @@
 
 mod support;
 
-use rts_token::{AppKey, Token, TokenError, inspect, privilege, verify};
+use rts_token::{AppKey, Expiry, Token, TokenError, inspect, privilege, verify};
 use support::{APP_ID, KEY, LOGIN_VECTOR, NOW, OTHER_APP_ID, ROOM_VECTOR, UID};
 
 fn key() -> AppKey {
@@ -10,7 +10,8 @@ fn key() -> AppKey {
 }
 
 fn expiring(expire_at: u32) -> Token {
-    Token::new(APP_ID, UID).expect("well formed").with_expire_at(expire_at)
+    let expiry = if expire_at == 0 { Expiry::Never } else { Expiry::At(expire_at) };
+    Token::new(APP_ID, UID, expiry).expect("well formed")
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rts_server::{Config, DEV_APP_ID, DEV_APP_KEY, OpenApi, Server};
 use rts_tests::give_up;
-use rts_token::{AppKey, Token};
+use rts_token::{AppKey, Expiry, Token};
 use rts_transport_tokio::{
     Engine, Event, Events, LoginCode, MessageConfig, OnlineStatus, SendCode, connect,
 };
@@ -57,7 +57,7 @@ async fn until_refused(address: SocketAddr) {
 
 fn alice_at(links: SocketAddr) -> (Engine, Events) {
     let key = AppKey::new(DEV_APP_KEY).expect("a key");
-    let token = Token::new(DEV_APP_ID, "alice").expect("a user").sign(&key);
+    let token = Token::new(DEV_APP_ID, "alice", Expiry::Never).expect("a user").sign(&key);
     let (engine, events) =
         connect(&format!("rts://{links}"), DEV_APP_ID, "{}").expect("good arguments");
     engine.login(&token, "alice").expect("not logged in");

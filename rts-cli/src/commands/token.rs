@@ -1,10 +1,14 @@
 //! `rts token`
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, anyhow};
-use rts_token::{AppKey, Token};
-use serde_json::json;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use rts_token::{AppKey, Expiry, Token};
+use rts_transport_tokio::RoomId;
+use serde_json::{Value, json};
 
 use crate::dev::unix_now;
 use crate::out::say;
@@ -29,15 +33,18 @@ pub(crate) struct New {
     app_key: String,
     #[arg(long)]
     uid: String,
-    /// Login tokens have none
+    /// Login tokens need none; any bytes, since login does not look at it
     #[arg(long)]
-    room: Option<String>,
+    room: Option<OsString>,
     /// Seconds from now until it expires
-    #[arg(long, default_value_t = 86_400, conflicts_with = "expire_at")]
+    #[arg(long, default_value_t = 86_400, conflicts_with_all = ["expire_at", "never_expires"])]
     ttl: u32,
-    /// Unix time at which it expires; 0 means never
-    #[arg(long)]
+    /// Unix time: the last second in which it is valid
+    #[arg(long, conflicts_with = "never_expires", value_parser = clap::value_parser!(u32).range(1..))]
     expire_at: Option<u32>,
+    /// Whoever gets hold of it can log in for as long as the app keeps its key
+    #[arg(long)]
+    never_expires: bool,
     /// A random number unless given
     #[arg(long)]
     nonce: Option<u32>,
@@ -75,12 +82,17 @@ fn make(new: New) -> anyhow::Result<ExitCode> {
         Some(nonce) => nonce,
         None => getrandom::u32().map_err(|error| anyhow!("no random number: {error}"))?,
     };
-    let mut token = Token::new(&new.app_id, &new.uid)?
-        .with_nonce(nonce)
-        .with_issued_at(issued_at)
-        .with_expire_at(new.expire_at.unwrap_or(issued_at.saturating_add(new.ttl)));
+    let expiry = match new.never_expires {
+        true => Expiry::Never,
+        false => Expiry::At(new.expire_at.unwrap_or(issued_at.saturating_add(new.ttl))),
+    };
+    let mut token =
+        Token::new(&new.app_id, &new.uid, expiry)?.with_nonce(nonce).with_issued_at(issued_at);
     if let Some(room) = &new.room {
-        token = token.with_room_id(room)?;
+        token = token.with_room_id(room.as_encoded_bytes())?;
+        if !room.to_str().is_some_and(|room| room == "*" || RoomId::new(room).is_ok()) {
+            eprintln!("warning: no room can have this id; a login does not look at it");
+        }
     }
     say(token.sign(&AppKey::new(&new.app_key)?))?;
     Ok(ExitCode::SUCCESS)
@@ -109,12 +121,12 @@ fn show(inspect: Inspect) -> anyhow::Result<ExitCode> {
             claims.privileges().iter().map(|(id, at)| (id.to_string(), json!(at))).collect();
         say(json!({"app_id": claims.app_id(), "nonce": claims.nonce(),
             "issued_at": claims.issued_at(), "expire_at": claims.expire_at(),
-            "room_id": claims.room_id(), "user_id": claims.user_id(),
+            "room_id": room_json(claims.room_id()), "user_id": claims.user_id(),
             "privileges": privileges, "verdict": verdict}))?;
     } else {
         say(format_args!("app id      {}", claims.app_id()))?;
         say(format_args!("user id     {}", claims.user_id()))?;
-        say(format_args!("room id     {}", claims.room_id()))?;
+        say(format_args!("room id     {}", room_text(claims.room_id())))?;
         say(format_args!("nonce       {}", claims.nonce()))?;
         say(format_args!("issued at   {}", claims.issued_at()))?;
         say(format_args!("expires at  {}", claims.expire_at()))?;
@@ -124,4 +136,20 @@ fn show(inspect: Inspect) -> anyhow::Result<ExitCode> {
         say(format_args!("verdict     {verdict}"))?;
     }
     Ok(if verdict == "valid" { ExitCode::SUCCESS } else { NOT_VALID.into() })
+}
+
+/// For a terminal: on one line, whatever it holds.
+fn room_text(room: &[u8]) -> String {
+    match std::str::from_utf8(room) {
+        Ok(text) => text.escape_debug().to_string(),
+        Err(_) => room.escape_ascii().to_string(),
+    }
+}
+
+/// A string, or an object with base64 when it is no text.
+fn room_json(room: &[u8]) -> Value {
+    match std::str::from_utf8(room) {
+        Ok(text) => json!(text),
+        Err(_) => json!({"base64": BASE64_STANDARD.encode(room)}),
+    }
 }

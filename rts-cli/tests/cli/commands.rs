@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::channel;
 
 use crate::support::{APP_ID, PATIENCE, Server, rts, rts_with_input, token};
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 const VECTOR: &str = "001123456781234567812345678FwBOYbwAAPFTZYBCVWUAAAUAYWxpY2UAACAAG1qGMriGfbjy1d8zUi8hKfCURsZMSP2v8KhktaEFlUo=";
@@ -56,6 +56,49 @@ fn inspecting_exits_with_zero_only_for_a_valid_token() {
         assert_eq!(output.status.code(), Some(code), "{args:?}");
         assert!(stdout(&output).contains(says), "{args:?}: {}", stdout(&output));
     }
+}
+
+#[test]
+fn a_token_for_any_room_is_minted_and_shown_and_logs_in() {
+    let server = Server::start();
+    let long = "r".repeat(200);
+    for (room, shown, is_warned) in [
+        ("lobby", "lobby", false),
+        ("*", "*", false),
+        ("a b\n/\u{e9}", "a b\\n/\u{e9}", true),
+        (&long, &long, true),
+    ] {
+        let key = "development key, known to all";
+        let new = ["token", "new", "--app-id", APP_ID, "--app-key", key, "--uid", "alice"];
+        let minted = rts(&[&new[..], &["--room", room]].concat());
+        assert!(minted.status.success(), "{room:?}");
+        assert_eq!(!minted.stderr.is_empty(), is_warned, "{room:?}");
+        let token = stdout(&minted).trim().to_owned();
+
+        let inspected = rts(&["token", "inspect", "--app-key", key, &token]);
+        assert_eq!(inspected.status.code(), Some(0), "{room:?}");
+        let line = format!("room id     {shown}\n");
+        assert!(stdout(&inspected).contains(&line), "{}", stdout(&inspected));
+        let inspected = rts(&["token", "inspect", "--json", "--app-key", key, &token]);
+        let fields: Value = serde_json::from_str(&stdout(&inspected)).expect("JSON");
+        assert_eq!(fields["room_id"], room);
+
+        let mut alice = server.engine();
+        assert_eq!(alice.call("login", json!({"token": token, "uid": "alice"})), json!(0));
+        assert_eq!(alice.until("onLoginResult")["code"], 0, "{room:?}");
+    }
+}
+
+#[test]
+fn a_token_without_an_end_is_asked_for_by_name() {
+    let new = ["token", "new", "--app-id", APP_ID, "--app-key", "k", "--uid", "alice"];
+    let with = |args: &[&str]| rts(&[&new[..], args].concat());
+    assert_eq!(with(&["--expire-at", "0"]).status.code(), Some(2));
+    assert_eq!(with(&["--never-expires", "--ttl", "9"]).status.code(), Some(2));
+    let token = stdout(&with(&["--never-expires"]));
+    let inspected = rts(&["token", "inspect", "--json", token.trim()]);
+    let fields: Value = serde_json::from_str(&stdout(&inspected)).expect("JSON");
+    assert_eq!(fields["expire_at"], 0);
 }
 
 #[test]

@@ -35,7 +35,9 @@ pub(crate) fn rts_with_input(args: &[&str], input: &str) -> Output {
 
 pub(crate) fn token(uid: &str, expire_at: &str) -> String {
     let args = ["token", "new", "--app-id", APP_ID, "--app-key", APP_KEY, "--uid", uid];
-    let output = rts(&[&args[..], &["--expire-at", expire_at]].concat());
+    let expiry =
+        if expire_at == "0" { &["--never-expires"][..] } else { &["--expire-at", expire_at] };
+    let output = rts(&[&args[..], expiry].concat());
     String::from_utf8(output.stdout).expect("a token is text").trim().to_owned()
 }
 

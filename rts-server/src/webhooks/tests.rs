@@ -279,7 +279,9 @@ async fn a_visit_is_told() {
     let (engine, mut events) =
         rts_transport_tokio::connect(&format!("rts://{address}"), APP_ID, "{}").expect("an engine");
     let key = rts_token::AppKey::new("app key").expect("a key");
-    let token = rts_token::Token::new(APP_ID, "alice").expect("a user").sign(&key);
+    let token = rts_token::Token::new(APP_ID, "alice", rts_token::Expiry::Never)
+        .expect("a user")
+        .sign(&key);
     engine.login(&token, "alice").expect("accepted");
     engine.set_business_id("vip").expect("outside all rooms");
     let room = engine.create_room("lobby").expect("a room");

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rts_openapi::signature::{Parts, sign};
 use rts_openapi::{Action, Method, Query};
 use rts_server::{Config, Server};
-use rts_token::{AppKey, Token};
+use rts_token::{AppKey, Expiry, Token};
 use rts_transport_tokio::{Engine, Event, Events, LoginCode, Room, RoomEvent, connect};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -97,7 +97,7 @@ impl World {
         let (engine, mut events) =
             connect(&format!("rts://{}", self.links), APP_ID, "{}").expect("an engine");
         let key = AppKey::new("app key").expect("a key");
-        let token = Token::new(APP_ID, uid).expect("a user").sign(&key);
+        let token = Token::new(APP_ID, uid, Expiry::Never).expect("a user").sign(&key);
         engine.login(&token, uid).expect("accepted");
         let is_in = |event: &Event| matches!(event, Event::LoginResult { code: LoginCode::Ok, .. });
         while !is_in(&next(&mut events).await) {}
