@@ -6,6 +6,10 @@ use url::{Host, Position, Url};
 
 /// Longest url, in bytes.
 const URL_BYTES_MAX: usize = 2_048;
+/// Longest name of a host, without the dot at its end.
+const NAME_BYTES_MAX: usize = 253;
+/// Longest part of it between two dots.
+const LABEL_BYTES_MAX: usize = 63;
 
 /// A url that has exactly one way of being written, and is written in that way.
 ///
@@ -59,6 +63,12 @@ pub enum UrlError {
     /// An encoded separator or dot in the path, which some servers decode before they look at it.
     #[error("the path has an encoded slash, backslash or dot; write it as it is meant")]
     EncodedSeparator,
+    /// Nothing listens on port 0.
+    #[error("port 0 is no port; write the one on which the app's server listens")]
+    PortZero,
+    /// A name that no resolver can look up.
+    #[error("the host is no name: 1 to 253 bytes, with 1 to 63 between its dots")]
+    Name,
     /// A url that is to be written in another way.
     #[error(
         "the url is not in its plain form: small letters, no .., no default port, nothing that needs mending"
@@ -83,9 +93,15 @@ impl TargetUrl {
         if url.fragment().is_some() {
             return Err(UrlError::Fragment);
         }
+        if url.port() == Some(0) {
+            return Err(UrlError::PortZero);
+        }
         let host = url.host_str().ok_or(UrlError::Malformed)?;
         if host.ends_with('.') {
             return Err(UrlError::TrailingDot);
+        }
+        if matches!(url.host(), Some(Host::Domain(name)) if !is_name(name)) {
+            return Err(UrlError::Name);
         }
         let path = url.path().to_ascii_lowercase();
         if ["%2f", "%5c", "%2e"].iter().any(|encoded| path.contains(encoded)) {
@@ -158,6 +174,12 @@ impl TargetUrl {
     pub fn as_str(&self) -> &str {
         self.url.as_str()
     }
+}
+
+/// RFC 1035, 2.3.4: what fits into a question.
+fn is_name(name: &str) -> bool {
+    name.len() <= NAME_BYTES_MAX
+        && name.split('.').all(|label| (1..=LABEL_BYTES_MAX).contains(&label.len()))
 }
 
 impl fmt::Display for TargetUrl {

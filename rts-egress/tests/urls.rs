@@ -67,6 +67,12 @@ fn spellings_that_hide_a_host_are_refused() {
         "https://app.example/a\0",
         " https://app.example/",
         "https://app.example/ ",
+        // Nothing can be there.
+        "https://app.example:0/",
+        "http://127.0.0.1:0/",
+        "https://[::1]:00/",
+        "https://app..example/",
+        "https://.example/",
         // Not for a server.
         "https://app.example/#x",
         "https://app.example/#",
@@ -104,6 +110,17 @@ fn plain_urls_are_taken_and_sent_as_they_are() {
             Err(error) => assert_eq!((error, port), (UrlError::NotPlain, 0), "{url}"),
         }
     }
+}
+
+#[test]
+fn the_longest_name_is_taken_and_a_byte_more_is_not() {
+    let label = |bytes: usize| "a".repeat(bytes);
+    let name = |last: usize| [label(63), label(63), label(63), label(last)].join(".");
+    let parse = |host: &str| TargetUrl::parse(&format!("https://{host}/"));
+    assert!(parse(&name(61)).is_ok());
+    assert_eq!(parse(&name(62)), Err(UrlError::Name));
+    assert!(parse(&format!("{}.example", label(63))).is_ok());
+    assert_eq!(parse(&format!("{}.example", label(64))), Err(UrlError::Name));
 }
 
 #[test]
