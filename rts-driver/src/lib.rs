@@ -51,9 +51,9 @@ pub mod application {
         LoginError, ParametersError, RoomEvent, RoomEventHandler, SendError, WarningCode,
     };
     pub use rts_proto::{
-        AppId, BroadcastCode, ConnectionState, LeaveReason, LoginCode, LogoutReason, MessageConfig,
-        MessageId, OnlineStatus, Payload, Reply, RoomId, RoomState, SendCode, ServerParamsCode,
-        UserId,
+        AppId, BroadcastCode, CloseCode, ConnectionState, Disconnect, IdError, LeaveReason,
+        LoginCode, LogoutReason, MessageConfig, MessageId, OnlineStatus, Payload, ProtocolError,
+        Reply, RoomId, RoomKey, RoomState, SendCode, ServerParamsCode, Text, UserId,
     };
     #[cfg(feature = "websocket")]
     pub use rts_stream::Origins;

@@ -1,7 +1,11 @@
 //! The contract's numbers, as closed enums. `code()` is the number that the original's apps know.
 
+use core::fmt;
+
 macro_rules! codes {
-    ($(#[$doc:meta])* $name:ident : $int:ty { $($(#[$variant_doc:meta])* $variant:ident = $code:literal,)+ }) => {
+    ($(#[$doc:meta])* $name:ident : $int:ty {
+        $($(#[$variant_doc:meta])* $variant:ident = $code:literal, $words:literal;)+
+    }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum $name {
@@ -29,23 +33,62 @@ macro_rules! codes {
                 }
             }
         }
+
+        /// What it means in a few words, and its number.
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let words = match self {
+                    $(Self::$variant => $words,)+
+                };
+                write!(f, "{words} ({})", self.code())
+            }
+        }
     };
+}
+
+/// Results, of which one value is success: the others are errors.
+macro_rules! failures {
+    ($($name:ident: $success:ident,)+) => {$(
+        impl core::error::Error for $name {}
+
+        impl $name {
+            /// For `?`: every value but success is an error.
+            ///
+            /// # Errors
+            ///
+            /// The value itself.
+            pub const fn ok(self) -> Result<(), Self> {
+                match self {
+                    Self::$success => Ok(()),
+                    failure => Err(failure),
+                }
+            }
+        }
+    )+};
+}
+
+failures! {
+    LoginCode: Ok,
+    SendCode: Ok,
+    ServerParamsCode: Ok,
+    BroadcastCode: Ok,
+    RoomState: Joined,
 }
 
 codes! {
     /// How a login ended.
     LoginCode: i32 {
         /// Logged in.
-        Ok = 0,
+        Ok = 0, "logged in";
         /// The token is invalid, expired, or for another user or app. A fresh token given to
         /// `update_login_token` logs in again.
-        InvalidToken = -1000,
+        InvalidToken = -1000, "the token is invalid, expired, or for another user or app";
         /// Failed for no listed reason, or not answered in time; call login again.
-        Unknown = -1001,
+        Unknown = -1001, "the login failed; log in again";
         /// The server refuses this user id.
-        BadUserId = -1002,
+        BadUserId = -1002, "the server refuses this user id";
         /// The server cannot check tokens now.
-        ServerError = -1003,
+        ServerError = -1003, "the server cannot check tokens now";
     }
 }
 
@@ -53,11 +96,11 @@ codes! {
     /// Why a login is over.
     LogoutReason: i32 {
         /// `logout` or `destroy` of this engine.
-        Own = 0,
+        Own = 0, "logged out";
         /// Another login of the same user id.
-        Displaced = 1,
+        Displaced = 1, "displaced by another login of the same user";
         /// Put out by the app's back end.
-        PutOut = 2,
+        PutOut = 2, "put out by the app's back end";
     }
 }
 
@@ -65,23 +108,25 @@ codes! {
     /// Whether a user can be reached.
     OnlineStatus: u32 {
         /// No session.
-        Offline = 0,
+        Offline = 0, "offline";
         /// Heard from within the last 15 seconds.
-        Online = 1,
+        Online = 1, "online";
         /// Silent for 15 seconds or more, or not to be determined.
-        Unreachable = 2,
+        Unreachable = 2, "unreachable";
     }
 }
 
 codes! {
     /// What a point-to-point message asks for.
+    #[derive(Default)]
     MessageConfig: u32 {
         /// Arrives once and in order, or its result says otherwise.
-        ReliableOrdered = 0,
+        #[default]
+        ReliableOrdered = 0, "reliable and ordered";
         /// May be lost; what arrives is in order.
-        UnreliableOrdered = 1,
+        UnreliableOrdered = 1, "unreliable, ordered";
         /// May be lost, in any order.
-        UnreliableUnordered = 2,
+        UnreliableUnordered = 2, "unreliable, unordered";
     }
 }
 
@@ -97,37 +142,37 @@ codes! {
     /// What became of a message to a user or to the app's server.
     SendCode: u32 {
         /// The receiving engine has it; for an unreliable message, it was handed to its connection.
-        Ok = 0,
+        Ok = 0, "the receiver has it";
         /// No answer in time: it may have arrived or not.
-        Timeout = 1,
+        Timeout = 1, "no answer in time, so it may have arrived or not";
         /// The connection was broken: it was not sent.
-        Broken = 2,
+        Broken = 2, "not sent: the connection is broken, or the receiver takes no more";
         /// The receiver's id is not one that a user can have.
-        ReceiverNotFound = 3,
+        ReceiverNotFound = 3, "no user can have this id";
         /// The receiver is not logged in.
-        ReceiverNotLoggedIn = 4,
-        /// Over the rate, or over what may be unacknowledged; it went nowhere.
-        OverRate = 5,
+        ReceiverNotLoggedIn = 4, "the receiver is not logged in";
+        /// Over the rate, or more sends without a result than an engine takes; it went nowhere.
+        OverRate = 5, "over the rate, or too many sends without a result";
         /// The app's server did not get it.
-        ServerNotReached = 17,
+        ServerNotReached = 17, "the app's server did not get it";
         /// The app's server answered badly.
-        ServerBadAnswer = 18,
+        ServerBadAnswer = 18, "the app's server answered badly";
         /// The sender is not in the room.
-        NotInRoom = 100,
+        NotInRoom = 100, "not in the room";
         /// Login is still under way.
-        NotInitialised = 101,
+        NotInitialised = 101, "the login is under way";
         /// No data channel.
-        NoChannel = 102,
+        NoChannel = 102, "no data channel";
         /// The payload has more than 65,536 bytes.
-        TooLong = 103,
+        TooLong = 103, "over 65,536 bytes";
         /// The receiver's id is empty.
-        EmptyReceiver = 104,
+        EmptyReceiver = 104, "the receiver is empty";
         /// The sender is not logged in.
-        NotLoggedIn = 105,
+        NotLoggedIn = 105, "not logged in";
         /// `setServerParams` has not succeeded.
-        NoServerParams = 106,
+        NoServerParams = 106, "no server params are set";
         /// Anything else.
-        Unknown = 1000,
+        Unknown = 1000, "failed";
     }
 }
 
@@ -135,17 +180,17 @@ codes! {
     /// What became of `setServerParams`.
     ServerParamsCode: u32 {
         /// In force.
-        Ok = 200,
+        Ok = 200, "in force";
         /// No answer in time: they may be in force or not.
-        Timeout = 1,
+        Timeout = 1, "no answer in time, so they may be in force or not";
         /// The connection was broken: they were not sent.
-        Broken = 2,
+        Broken = 2, "not sent: the connection is broken";
         /// Over the rate, or too many calls are open.
-        OverRate = 5,
+        OverRate = 5, "over the rate, or too many calls are open";
         /// Not logged in.
-        NotLoggedIn = 105,
+        NotLoggedIn = 105, "not logged in";
         /// The signature or the url cannot be used, or the operator does not allow the url.
-        Unknown = 1000,
+        Unknown = 1000, "the signature or the url cannot be used, or the url is not allowed";
     }
 }
 
@@ -153,23 +198,23 @@ codes! {
     /// What became of a broadcast.
     BroadcastCode: u32 {
         /// The server accepted it and queued it for every other member.
-        Ok = 200,
+        Ok = 200, "queued for every member";
         /// No answer in time: it may have gone out or not.
-        Timeout = 1,
+        Timeout = 1, "no answer in time, so it may have gone out or not";
         /// The connection was broken: it was not sent.
-        Broken = 2,
+        Broken = 2, "not sent: the connection is broken";
         /// Over the sender's or the room's rate; it went nowhere.
-        OverRate = 5,
+        OverRate = 5, "over the rate, or too many sends without a result";
         /// The sender is not in the room.
-        NotInRoom = 100,
+        NotInRoom = 100, "not in the room";
         /// Login is still under way.
-        NotInitialised = 101,
+        NotInitialised = 101, "the login is under way";
         /// No data channel.
-        NoChannel = 102,
+        NoChannel = 102, "no data channel";
         /// The payload has more than 65,536 bytes.
-        TooLong = 103,
+        TooLong = 103, "over 65,536 bytes";
         /// Anything else.
-        Unknown = 1000,
+        Unknown = 1000, "failed";
     }
 }
 
@@ -177,19 +222,19 @@ codes! {
     /// What the engine tells about its connection.
     ConnectionState: u32 {
         /// Silent for 12 seconds.
-        Disconnected = 1,
+        Disconnected = 1, "disconnected";
         /// The first attempt of a login.
-        Connecting = 2,
+        Connecting = 2, "connecting";
         /// The first success of a login.
-        Connected = 3,
+        Connected = 3, "connected";
         /// Silent for 10 seconds; reconnecting.
-        Reconnecting = 4,
+        Reconnecting = 4, "reconnecting";
         /// Back after a reported break.
-        Reconnected = 5,
+        Reconnected = 5, "reconnected";
         /// Silent for 22 seconds; attempts go on.
-        Lost = 6,
+        Lost = 6, "lost";
         /// The server is abnormal; no more attempts.
-        Failed = 7,
+        Failed = 7, "failed";
     }
 }
 
@@ -197,29 +242,29 @@ codes! {
     /// What happened to the membership in a room.
     RoomState: i32 {
         /// Joined, or joined again.
-        Joined = 0,
+        Joined = 0, "joined";
         /// The token was refused at the join.
-        InvalidToken = -1000,
+        InvalidToken = -1000, "the token was refused at the join";
         /// The join failed.
-        JoinFailed = -1001,
+        JoinFailed = -1001, "the join failed";
         /// The same user joined this room elsewhere; you are out.
-        DuplicateJoin = -1004,
+        DuplicateJoin = -1004, "the same user joined elsewhere";
         /// Removed by the app's server; you are out.
-        Kicked = -1006,
+        Kicked = -1006, "removed by the app's server";
         /// The room was dismissed; you are out.
-        Dismissed = -1011,
+        Dismissed = -1011, "the room was dismissed";
         /// The room is banned.
-        RoomBanned = -1025,
+        RoomBanned = -1025, "the room is banned";
         /// The user is banned.
-        UserBanned = -1026,
+        UserBanned = -1026, "the user is banned";
         /// The server is abnormal; you are out and nothing is tried again.
-        ServerAbnormal = -1084,
+        ServerAbnormal = -1084, "the server is abnormal";
         /// The join failed on a server error and is tried again.
-        JoinRetrying = -2001,
+        JoinRetrying = -2001, "the join failed on a server error and is tried again";
         /// A broadcast was made while not in the room.
-        NotInRoom = -2011,
+        NotInRoom = -2011, "a broadcast while not in the room";
         /// The room passed 500 members; joins and leaves are no longer announced.
-        NoticesStop = -2013,
+        NoticesStop = -2013, "over 500 members: joins and leaves are no longer told";
     }
 }
 
@@ -227,10 +272,10 @@ codes! {
     /// Why somebody is no longer in the room.
     LeaveReason: u32 {
         /// Left.
-        Left = 0,
+        Left = 0, "left";
         /// Lost its connection for longer than the grace.
-        Dropped = 1,
+        Dropped = 1, "lost the connection";
         /// Removed by the app's server.
-        Kicked = 3,
+        Kicked = 3, "removed by the app's server";
     }
 }

@@ -64,39 +64,55 @@ pub enum ProtocolError {
 }
 
 /// Why a link ended, as its `Close` frame says it. `docs/protocol.md` section 9.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
 pub enum CloseCode {
     /// A frame that cannot be read.
+    #[error("a frame that cannot be read")]
     BadFrame,
     /// A frame over the limit.
+    #[error("a frame over the limit")]
     FrameTooLarge,
     /// A frame where none is allowed.
+    #[error("a frame where none is allowed")]
     UnexpectedFrame,
     /// An impossible acknowledgement.
+    #[error("an impossible acknowledgement")]
     BadAck,
     /// No common version.
+    #[error("no common version of the protocol")]
     UnsupportedVersion,
     /// No login in time.
+    #[error("no login in time")]
     LoginTimeout,
     /// A later login of the same user.
+    #[error("a later login of the same user")]
     Displaced,
     /// A newer link of the same session.
+    #[error("a newer link of the same session")]
     Replaced,
     /// Nothing heard for the whole grace.
+    #[error("nothing heard for too long")]
     Silent,
     /// Did not read what it was sent.
+    #[error("did not read what it was sent")]
     SlowConsumer,
     /// The server stops.
+    #[error("the server stops")]
     Shutdown,
     /// The server cannot serve this client at all.
+    #[error("the server cannot serve this client")]
     Abnormal,
     /// Too much unacknowledged.
+    #[error("too much unacknowledged")]
     WindowExceeded,
     /// Too many links that have not logged in.
+    #[error("too many links that have not logged in")]
     Busy,
     /// The app's back end wants the user out.
+    #[error("put out by the app's back end")]
     PutOut,
     /// What the login rests on was revoked: only another one will do.
+    #[error("what the login rests on was revoked: only another one will do")]
     LoginAgain,
 }
 
@@ -222,13 +238,16 @@ pub enum Retry {
 }
 
 /// How the last link ended, for whoever has to explain it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Disconnect {
     /// The stream broke or was closed without a word.
+    #[error("the connection broke")]
     Broken,
-    /// Connecting took too long, or nothing was heard for too long.
+    /// Connecting took too long, nothing was heard for too long, or what was sent was not answered for too long.
+    #[error("the server did not answer in time")]
     TimedOut,
     /// The peer said why.
+    #[error("the server closed the connection: {code}")]
     ByPeer {
         /// Its code.
         code: CloseCode,
@@ -236,6 +255,7 @@ pub enum Disconnect {
         retry_after: Duration,
     },
     /// The peer broke a rule.
+    #[error("the server broke a rule of the protocol: {0}")]
     PeerMisbehaved(ProtocolError),
 }
 
