@@ -110,7 +110,9 @@ fn filter(wanted: &str) -> Result<EnvFilter, String> {
     for word in words {
         word.trim().parse::<LevelFilter>().map_err(|_| format!("{word:?} is no level"))?;
     }
-    EnvFilter::try_new(wanted).map_err(|error| error.to_string())
+    // An engine has a level of its own, `logLevel`.
+    let of_engines = if wanted.contains("rts_engine") { "" } else { ",rts_engine=debug" };
+    EnvFilter::try_new(format!("{wanted}{of_engines}")).map_err(|error| error.to_string())
 }
 
 async fn run(command: Command) -> anyhow::Result<ExitCode> {

@@ -1,6 +1,8 @@
 //! `rts engine`: one engine on standard input and output. A call a line in; returns and callbacks a line
 //! out, in the order in which they happen.
 
+mod line;
+
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
@@ -8,11 +10,13 @@ use anyhow::Context as _;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use rts_transport_tokio::{
-    Engine, Event, Events, MessageConfig, Payload, Room, RoomEvent, connect_recorded, connect_with,
-    sdk_version,
+    Engine, Event, Events, Payload, Room, RoomEvent, connect_recorded, connect_with, sdk_version,
 };
-use serde_json::{Map, Value, json};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
+
+use line::{Answer, Fields};
 
 use super::trace::TraceArgs;
 use crate::out::say;
@@ -76,103 +80,69 @@ struct Port {
     rooms: BTreeMap<String, Room>,
 }
 
-/// The fields of a call.
-struct Fields(Map<String, Value>);
-
-impl Fields {
-    fn text(&self, name: &str) -> Result<&str, String> {
-        match self.0.get(name) {
-            Some(Value::String(text)) => Ok(text),
-            Some(_) => Err(format!("field {name:?} must be a string")),
-            None => Err(format!("field {name:?} is missing")),
-        }
-    }
-
-    fn bytes(&self) -> Result<Vec<u8>, String> {
-        let text = self.text("base64")?;
-        BASE64_STANDARD.decode(text).map_err(|error| format!("field \"base64\": {error}"))
-    }
-
-    /// Missing, or not one of the table, counts as 0.
-    fn config(&self) -> MessageConfig {
-        let number = self.0.get("config").and_then(Value::as_u64);
-        let number = number.and_then(|number| u32::try_from(number).ok());
-        number.and_then(MessageConfig::from_code).unwrap_or(MessageConfig::ReliableOrdered)
-    }
-
-    fn params(&self) -> Result<String, String> {
-        match self.0.get("params") {
-            Some(Value::String(text)) => Ok(text.clone()),
-            Some(object @ Value::Object(_)) => Ok(object.to_string()),
-            Some(_) => Err("field \"params\" must be an object, or a string holding one".into()),
-            None => Err("field \"params\" is missing".into()),
-        }
-    }
-}
-
 impl Port {
     fn handle_line(&mut self, line: &[u8], events: &mut Events) -> anyhow::Result<()> {
-        let fields = match serde_json::from_slice(line) {
-            Ok(Value::Object(fields)) => Fields(fields),
-            Ok(_) => {
-                return say(json!({"ref": null, "error": "a call is a JSON object"}));
-            }
-            Err(error) => {
-                return say(json!({"ref": null, "error": format!("bad JSON: {error}")}));
-            }
+        let text = String::from_utf8_lossy(line);
+        let (fields, read) = Fields::read(&text);
+        let read = match str::from_utf8(line) {
+            Ok(_) => read,
+            Err(error) => Err(format!("bad JSON: no UTF-8 from byte {}", error.valid_up_to() + 1)),
         };
-        let reference = fields.0.get("ref").cloned().unwrap_or(Value::Null);
-        if fields.0.get("call") == Some(&json!("destroyRTS")) {
+        let reference = match fields.reference() {
+            Ok(reference) => reference,
+            Err(error) => return say(Answer::new(RawValue::NULL.to_owned(), Err(error))),
+        };
+        let call = match read.and_then(|()| fields.text("call")) {
+            Ok(call) => call,
+            Err(error) => return say(Answer::new(reference, Err(error))),
+        };
+        if call == "destroyRTS" {
             // What is called back by this comes before it returns: nothing comes after.
             self.engine.destroy();
             self.rooms.clear();
             drain(events)?;
-            return say(json!({"ref": reference, "return": null}));
+            return say(Answer::new(reference, Ok(Value::Null)));
         }
         // What happened before the call comes before its return, what it brings about after.
         drain(events)?;
-        let answer = match fields.text("call").and_then(|call| self.call(call, &fields)) {
-            Ok(returned) => json!({"ref": reference, "return": returned}),
-            Err(error) => json!({"ref": reference, "error": error}),
-        };
-        say(&answer)
+        say(Answer::new(reference, self.call(&call, &fields)))
     }
 
-    fn call(&mut self, call: &str, fields: &Fields) -> Result<Value, String> {
+    fn call(&mut self, call: &str, fields: &Fields<'_>) -> Result<Value, String> {
         let engine = &self.engine;
         Ok(match call {
             "login" => {
                 let (token, uid) = (fields.text("token")?, fields.text("uid")?);
-                json!(engine.login(token, uid).map_or_else(|error| error.code(), |()| 0))
+                json!(engine.login(&token, &uid).map_or_else(|error| error.code(), |()| 0))
             }
             "logout" => {
                 engine.logout();
                 Value::Null
             }
             "updateLoginToken" => {
-                engine.update_login_token(fields.text("token")?);
+                engine.update_login_token(&fields.text("token")?);
                 Value::Null
             }
             "getPeerOnlineStatus" => {
-                engine.get_peer_online_status(fields.text("uid")?);
+                engine.get_peer_online_status(&fields.text("uid")?);
                 Value::Null
             }
             "sendMessage" => {
                 let (uid, text) = (fields.text("uid")?, fields.text("message")?);
-                match engine.send_message(uid, text, fields.config()) {
+                match engine.send_message(&uid, text, fields.config()) {
                     Ok(sent) => json!(sent.id().0),
                     Err(error) => json!(error.code()),
                 }
             }
             "sendBinaryMessage" => {
                 let (uid, bytes) = (fields.text("uid")?, fields.bytes()?);
-                match engine.send_binary_message(uid, bytes, fields.config()) {
+                match engine.send_binary_message(&uid, bytes, fields.config()) {
                     Ok(sent) => json!(sent.id().0),
                     Err(error) => json!(error.code()),
                 }
             }
             "setServerParams" => {
-                engine.set_server_params(fields.text("signature")?, fields.text("url")?);
+                engine.set_server_params(&fields.text("signature")?, &fields.text("url")?);
                 Value::Null
             }
             "sendServerMessage" => match engine.send_server_message(fields.text("message")?) {
@@ -185,9 +155,9 @@ impl Port {
             },
             "createRoom" => {
                 let id = fields.text("room")?;
-                match engine.create_room(id) {
+                match engine.create_room(&id) {
                     Ok(room) => {
-                        self.rooms.insert(id.to_owned(), room);
+                        self.rooms.insert(id.clone(), room);
                         json!(id)
                     }
                     Err(_) => Value::Null,
@@ -195,32 +165,32 @@ impl Port {
             }
             "setBusinessId" => {
                 let id = fields.text("businessId")?;
-                json!(engine.set_business_id(id).map_or_else(|error| error.code(), |()| 0))
+                json!(engine.set_business_id(&id).map_or_else(|error| error.code(), |()| 0))
             }
             "setRuntimeParameters" => {
                 let params = fields.params()?;
                 engine.set_runtime_parameters(&params).map_err(|error| error.to_string())?;
                 Value::Null
             }
-            "joinRoom" => match self.rooms.get(fields.text("room")?) {
+            "joinRoom" => match self.rooms.get(&fields.text("room")?) {
                 Some(room) => json!(room.join().map_or_else(|error| error.code(), |()| 0)),
                 None => json!(-3),
             },
             "leaveRoom" => {
-                if let Some(room) = self.rooms.get(fields.text("room")?) {
+                if let Some(room) = self.rooms.get(&fields.text("room")?) {
                     room.leave();
                 }
                 Value::Null
             }
             "destroyRoom" => {
-                if let Some(room) = self.rooms.remove(fields.text("room")?) {
+                if let Some(room) = self.rooms.remove(&fields.text("room")?) {
                     room.destroy();
                 }
                 Value::Null
             }
             "sendRoomMessage" => {
                 let (id, text) = (fields.text("room")?, fields.text("message")?);
-                match self.rooms.get(id).map(|room| room.send_message(text)) {
+                match self.rooms.get(&id).map(|room| room.send_message(text)) {
                     Some(Ok(sent)) => json!(sent.id().0),
                     Some(Err(error)) => json!(error.code()),
                     None => json!(-3),
@@ -228,7 +198,7 @@ impl Port {
             }
             "sendRoomBinaryMessage" => {
                 let (id, bytes) = (fields.text("room")?, fields.bytes()?);
-                match self.rooms.get(id).map(|room| room.send_binary_message(bytes)) {
+                match self.rooms.get(&id).map(|room| room.send_binary_message(bytes)) {
                     Some(Ok(sent)) => json!(sent.id().0),
                     Some(Err(error)) => json!(error.code()),
                     None => json!(-3),
@@ -284,7 +254,11 @@ pub(crate) fn event_json(event: &Event) -> Value {
 fn room_event_json(room: &str, event: &RoomEvent) -> Value {
     match event {
         RoomEvent::Joined { uid, how, elapsed } => {
-            let extra = json!({"join_type": how.code(), "elapsed": millis(*elapsed)}).to_string();
+            let mut extra = json!({"join_type": how.code(), "elapsed": millis(*elapsed)});
+            if let Some(resumed) = how.resumed() {
+                extra["resumed"] = json!(resumed);
+            }
+            let extra = extra.to_string();
             json!({"on": "onRoomStateChanged", "room": room, "uid": uid.as_str(), "state": 0,
                 "extra": extra})
         }
@@ -324,4 +298,24 @@ fn room_event_json(room: &str, event: &RoomEvent) -> Value {
 
 fn millis(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rts_transport_tokio::{JoinType, UserId};
+    use std::time::Duration;
+
+    #[test]
+    fn only_what_follows_a_reconnect_says_whether_broadcasts_may_be_missing() {
+        for (how, wanted) in [
+            (JoinType::First, r#"{"join_type":0,"elapsed":7}"#),
+            (JoinType::Resumed, r#"{"join_type":1,"elapsed":7,"resumed":true}"#),
+            (JoinType::Anew, r#"{"join_type":1,"elapsed":7,"resumed":false}"#),
+        ] {
+            let uid = UserId::new("alice").expect("well formed");
+            let joined = RoomEvent::Joined { uid, how, elapsed: Duration::from_millis(7) };
+            assert_eq!(room_event_json("room", &joined)["extra"], wanted);
+        }
+    }
 }

@@ -11,7 +11,7 @@ use rts_transport_tokio::RoomId;
 use serde_json::{Value, json};
 
 use crate::dev::unix_now;
-use crate::out::say;
+use crate::out::{say, tell};
 
 /// The exit code for a token that is not valid, or not known to be.
 const NOT_VALID: u8 = 2;
@@ -91,7 +91,7 @@ fn make(new: New) -> anyhow::Result<ExitCode> {
     if let Some(room) = &new.room {
         token = token.with_room_id(room.as_encoded_bytes())?;
         if !room.to_str().is_some_and(|room| room == "*" || RoomId::new(room).is_ok()) {
-            eprintln!("warning: no room can have this id; a login does not look at it");
+            tell("warning: no room can have this id; a login does not look at it");
         }
     }
     say(token.sign(&AppKey::new(&new.app_key)?))?;

@@ -1,8 +1,11 @@
 //! The contract through `rts engine` alone: calls, return codes, callbacks.
 
-use crate::support::{Engine, Server, token};
+use std::io::{BufRead as _, BufReader, Write as _};
+
+use crate::support::{APP_ID, Engine, Server, token};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use rts_proto::client::Parameters;
 use serde_json::{Value, json};
 
 fn text(uid: &str, message: &str) -> Value {
@@ -313,7 +316,8 @@ fn every_documented_call_is_one_and_needs_no_other_field() {
 #[test]
 fn the_documented_parameters_are_those_of_an_engine() {
     let keys = documented("Parameters").into_iter().flat_map(|(names, _)| names);
-    assert_eq!(keys.collect::<Vec<_>>(), rts_proto::client::Parameters::KEYS);
+    let known = Parameters::KEYS.into_iter().chain([Parameters::LOG_LEVEL_KEY]);
+    assert_eq!(keys.collect::<Vec<_>>(), known.collect::<Vec<_>>());
 }
 
 #[test]
@@ -328,4 +332,124 @@ fn every_callback_is_documented() {
     said.sort();
     said.dedup();
     assert_eq!(documented, said);
+}
+
+#[test]
+fn an_odd_line_is_answered_with_its_ref() {
+    let server = Server::start();
+    let mut alice = server.engine();
+    let send = |message: &str| {
+        format!(r#"{{"ref":"x","call":"sendMessage","uid":"bob","message":{message}}}"#)
+    };
+    for message in [r#""\ud83d""#, r#""\udc00x""#, "\"a\u{1}b\"", "[[[1]]]", "7", "null"] {
+        alice.write(send(message));
+        let answer = alice.read();
+        assert_eq!(answer["ref"], "x", "{message}: {answer}");
+        assert!(answer["error"].is_string(), "{message}: {answer}");
+    }
+    let deep = format!(r#""uid":{}{}"#, "[".repeat(5_000), "]".repeat(5_000));
+    alice.write(format!(r#"{{"ref":"x","call":"sendMessage",{deep}}}"#));
+    assert_eq!(alice.read()["ref"], "x");
+    let mut line = send("\"@\"").into_bytes();
+    let at = line.iter().position(|byte| *byte == b'@').expect("it is there");
+    line[at] = 0xFF;
+    alice.write(line);
+    let answer = alice.read();
+    assert_eq!(answer["ref"], "x");
+    assert_eq!(answer["error"], format!("bad JSON: no UTF-8 from byte {}", at + 1));
+
+    alice.write("\u{feff}{\"ref\":1,\"call\":\"getSdkVersion\"}\r");
+    assert_eq!(alice.read(), json!({"ref": 1, "return": env!("CARGO_PKG_VERSION")}));
+    // Deeper than readers of JSON follow: the answer is not to break them.
+    alice.write(format!(
+        r#"{{"ref":{}{},"call":"getSdkVersion"}}"#,
+        "[".repeat(500),
+        "]".repeat(500)
+    ));
+    let answer = alice.read();
+    assert_eq!(answer["ref"], Value::Null);
+    assert!(answer["error"].as_str().is_some_and(|error| error.contains("nested")), "{answer}");
+    assert_eq!(alice.end(), Vec::<Value>::new(), "nothing was sent");
+}
+
+#[test]
+fn ninety_large_messages_written_at_once_all_get_through() {
+    let server = Server::start();
+    let (mut alice, mut bob) = (server.user("alice"), server.user("bob"));
+    let message = "x".repeat(65_536);
+    for id in 1..=90 {
+        let line = json!({"ref": id, "call": "sendMessage", "uid": "bob", "message": message});
+        alice.write(line.to_string());
+    }
+    for id in 1..=90 {
+        let result = alice.until("onMessageSendResult");
+        assert_eq!((&result["msgid"], &result["code"]), (&json!(id), &json!(0)));
+        assert_eq!(bob.until("onMessageReceived")["message"], message);
+    }
+}
+
+#[test]
+fn nothing_of_a_room_comes_after_its_destruction_was_answered() {
+    let server = Server::start();
+    let mut alice = server.user("alice");
+    alice.join("room");
+    for number in 1..=20 {
+        let say =
+            json!({"ref": number, "call": "sendRoomMessage", "room": "room", "message": "hi"});
+        alice.write(say.to_string());
+    }
+    alice.write(json!({"ref": "gone", "call": "destroyRoom", "room": "room"}).to_string());
+    while alice.read()["ref"] != "gone" {}
+    assert_eq!(alice.call("createRoom", json!({"room": "room"})), json!("room"));
+    // When this is answered, the server has answered what came before.
+    alice.call("getPeerOnlineStatus", json!({"uid": "alice"}));
+    loop {
+        let line = alice.next();
+        assert_ne!(line["room"], "room", "{line}");
+        if line["on"] == "onGetPeerOnlineStatus" {
+            break;
+        }
+    }
+}
+
+#[test]
+fn handles_are_local_and_a_room_too_many_fails_to_join() {
+    let server = Server::start();
+    let mut alice = server.user("alice");
+    for number in 0..129 {
+        let room = json!({"room": format!("room-{number}")});
+        assert_eq!(alice.call("createRoom", room.clone()), room["room"]);
+        assert_eq!(alice.call("joinRoom", room.clone()), json!(0));
+        let state = alice.until("onRoomStateChanged");
+        let expected = if number < 128 { 0 } else { -1_001 };
+        assert_eq!((&state["room"], &state["state"]), (&room["room"], &json!(expected)));
+    }
+}
+
+#[test]
+fn the_log_of_an_engine_has_a_level_of_its_own() {
+    let server = Server::start();
+    let alice = |params: &str| {
+        let token = token("alice", "0");
+        let login = json!({"call": "login", "token": token, "uid": "alice"}).to_string();
+        let args = ["engine", "--url", &server.url, "--app-id", APP_ID, "--params", params];
+        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_rts"))
+            .args(args)
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .expect("rts runs");
+        let mut input = child.stdin.take().expect("it was piped");
+        writeln!(input, "{login}").expect("rts reads");
+        let mut lines = BufReader::new(child.stdout.take().expect("it was piped")).lines();
+        while !lines.next().expect("a line").expect("text").contains("onLoginResult") {}
+        drop(input);
+        let output = child.wait_with_output().expect("rts ends");
+        String::from_utf8(output.stderr).expect("text")
+    };
+    assert_eq!(alice("{}"), "");
+    let said = alice(r#"{"logLevel":"info"}"#);
+    assert!(said.contains("login of alice: logged in (0)"), "{said}");
+    assert_eq!(alice(r#"{"logLevel":"error"}"#), "");
 }

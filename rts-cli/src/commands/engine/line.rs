@@ -1,0 +1,231 @@
+//! A line of the port: what it asks for, and its answer.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use rts_transport_tokio::MessageConfig;
+use serde::de::{DeserializeOwned, DeserializeSeed, MapAccess, Visitor};
+use serde::{Deserializer, Serialize};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+/// A `ref` may be nested so deep. Many readers of JSON follow no deeper.
+const REF_DEPTH_MAX: usize = 100;
+
+/// The fields of a line, as they were written: what is wrong with one of them is that one's fault alone.
+#[derive(Default)]
+pub(super) struct Fields<'a>(BTreeMap<Cow<'a, str>, &'a RawValue>);
+
+/// What is written for a line.
+#[derive(Serialize)]
+pub(super) struct Answer {
+    /// As it was written, since a number may have more digits than any type here.
+    #[serde(rename = "ref")]
+    reference: Box<RawValue>,
+    #[serde(rename = "return", skip_serializing_if = "Option::is_none")]
+    returned: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+impl Answer {
+    pub(super) fn new(reference: Box<RawValue>, result: Result<Value, String>) -> Self {
+        let (returned, error) = match result {
+            Ok(value) => (Some(value), None),
+            Err(error) => (None, Some(error)),
+        };
+        Self { reference, returned, error }
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&serde_json::to_string(self).map_err(|_| fmt::Error)?)
+    }
+}
+
+impl<'a> Fields<'a> {
+    /// The fields of a line, and what kept the rest of them from being read.
+    pub(super) fn read(line: &'a str) -> (Self, Result<(), String>) {
+        let mut fields = Self::default();
+        // Some programs begin all that they write with this mark.
+        let line = line.strip_prefix('\u{feff}').unwrap_or(line);
+        let mut json = serde_json::Deserializer::from_str(line);
+        let read = Reading(&mut fields).deserialize(&mut json).and_then(|()| json.end());
+        (fields, read.map_err(|error| format!("bad JSON: {error}")))
+    }
+
+    pub(super) fn reference(&self) -> Result<Box<RawValue>, String> {
+        let Some(raw) = self.0.get("ref") else { return Ok(RawValue::NULL.to_owned()) };
+        if depth(raw.get()) > REF_DEPTH_MAX {
+            return Err(format!("field \"ref\" is nested deeper than {REF_DEPTH_MAX}"));
+        }
+        // Between values it means nothing, and would end a line for some readers.
+        RawValue::from_string(raw.get().replace('\r', " ")).map_err(|error| error.to_string())
+    }
+
+    pub(super) fn text(&self, name: &str) -> Result<String, String> {
+        let raw = self.0.get(name).ok_or_else(|| format!("field {name:?} is missing"))?;
+        if !raw.get().starts_with('"') {
+            return Err(format!("field {name:?} must be a string"));
+        }
+        parse(raw).map_err(|error| format!("field {name:?}: {error}"))
+    }
+
+    pub(super) fn bytes(&self) -> Result<Vec<u8>, String> {
+        let text = self.text("base64")?;
+        BASE64_STANDARD.decode(text).map_err(|error| format!("field \"base64\": {error}"))
+    }
+
+    /// Missing, or not one of the table, counts as 0.
+    pub(super) fn config(&self) -> MessageConfig {
+        let number = self.0.get("config").and_then(|raw| parse(raw).ok());
+        number.and_then(MessageConfig::from_code).unwrap_or_default()
+    }
+
+    pub(super) fn params(&self) -> Result<String, String> {
+        match self.0.get("params").map(|raw| raw.get()) {
+            Some(object) if object.starts_with('{') => Ok(object.to_owned()),
+            Some(text) if text.starts_with('"') => self.text("params"),
+            Some(_) => Err("field \"params\" must be an object, or a string holding one".into()),
+            None => Err("field \"params\" is missing".into()),
+        }
+    }
+}
+
+fn parse<T: DeserializeOwned>(raw: &RawValue) -> Result<T, serde_json::Error> {
+    serde_json::from_str(raw.get())
+}
+
+/// How deep arrays and objects lie in each other in a text that is JSON.
+fn depth(json: &str) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    let (mut in_text, mut escaped) = (false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => in_text = !in_text,
+            b'[' | b'{' if !in_text => depth += 1,
+            b']' | b'}' if !in_text => depth -= 1,
+            _ => {}
+        }
+        deepest = deepest.max(depth);
+    }
+    deepest
+}
+
+/// Keeps what was read when the rest cannot be.
+struct Reading<'f, 'a>(&'f mut Fields<'a>);
+
+impl<'a> DeserializeSeed<'a> for Reading<'_, 'a> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'a>>(self, json: D) -> Result<(), D::Error> {
+        json.deserialize_map(self)
+    }
+}
+
+impl<'a> Visitor<'a> for Reading<'_, 'a> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a call, which is a JSON object")
+    }
+
+    fn visit_map<M: MapAccess<'a>>(self, mut map: M) -> Result<(), M::Error> {
+        while let Some((name, value)) = map.next_entry()? {
+            self.0.0.insert(name, value);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reference(line: &str) -> String {
+        Fields::read(line).0.reference().expect("a ref").get().to_owned()
+    }
+
+    #[test]
+    fn a_ref_comes_back_as_it_was_written() {
+        for raw in [
+            "1",
+            "18446744073709551617",
+            "-0.10e+400",
+            r#""\ud83d""#,
+            r#""\u00e9 é""#,
+            r#"{"b":1,"a":[1,2, 3]}"#,
+            "null",
+        ] {
+            assert_eq!(reference(&format!(r#"{{"ref":{raw},"call":"logout"}}"#)), raw);
+        }
+        assert_eq!(reference("{}"), "null");
+        assert_eq!(reference("{\"ref\":[1,\r2]}"), "[1, 2]");
+    }
+
+    #[test]
+    fn an_answer_has_its_ref_first_and_then_what_came_of_the_call() {
+        let reference = || RawValue::from_string("18446744073709551617".to_owned()).expect("JSON");
+        let answer = |result| Answer::new(reference(), result).to_string();
+        assert_eq!(answer(Ok(Value::Null)), r#"{"ref":18446744073709551617,"return":null}"#);
+        assert_eq!(answer(Err("no".to_owned())), r#"{"ref":18446744073709551617,"error":"no"}"#);
+    }
+
+    #[test]
+    fn a_ref_is_known_when_the_rest_of_the_line_cannot_be_read() {
+        for rest in [r#","a":"b"#, ",\"a\":\"\u{1}\"}", r#","a":1}}"#, r#","\ud83d":1}"#, ",", ""] {
+            let line = format!(r#"{{"ref":7{rest}"#);
+            let (fields, read) = Fields::read(&line);
+            assert!(read.is_err_and(|error| error.starts_with("bad JSON: ")), "{line}");
+            assert_eq!(fields.reference().expect("a ref").get(), "7", "{line}");
+        }
+    }
+
+    #[test]
+    fn the_deepest_ref_comes_back_and_a_deeper_one_is_refused() {
+        let nested = |depth: usize| "[".repeat(depth) + "\"[\\\"[\"" + &"]".repeat(depth);
+        let line = |depth: usize| format!(r#"{{"ref":{}}}"#, nested(depth));
+        assert_eq!(reference(&line(REF_DEPTH_MAX)), nested(REF_DEPTH_MAX));
+        let deeper = line(REF_DEPTH_MAX + 1);
+        assert!(Fields::read(&deeper).0.reference().is_err());
+        assert!(Fields::read(&line(100_000)).0.reference().is_err(), "no stack is used up");
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_field_is_said_of_that_field() {
+        let line =
+            r#"{"ref":1,"lone":"\ud83d","pair":"\ud83d\ude00","number":5,"twice":1,"twice":"2"}"#;
+        let (fields, read) = Fields::read(line);
+        read.expect("JSON");
+        assert!(fields.text("lone").is_err_and(|error| error.starts_with("field \"lone\": ")));
+        assert_eq!(fields.text("pair").as_deref(), Ok("\u{1f600}"));
+        assert!(fields.text("number").is_err_and(|error| error.contains("must be a string")));
+        assert!(fields.text("none").is_err_and(|error| error.contains("is missing")));
+        assert_eq!(fields.text("twice").as_deref(), Ok("2"), "the last one counts");
+    }
+
+    #[test]
+    fn a_config_that_is_none_counts_as_reliable() {
+        let config = |raw: &str| {
+            let line = format!(r#"{{"config":{raw}}}"#);
+            Fields::read(&line).0.config()
+        };
+        assert_eq!(config("2"), MessageConfig::UnreliableUnordered);
+        for raw in ["3", "-1", "1.0", "1e400", "18446744073709551616", "null", "\"1\""] {
+            assert_eq!(config(raw), MessageConfig::ReliableOrdered, "{raw}");
+        }
+    }
+
+    #[test]
+    fn a_mark_and_blanks_around_a_line_mean_nothing() {
+        for line in ["\u{feff}{\"ref\":1}", "{\"ref\":1}\r", "  {\"ref\":1}\t"] {
+            assert_eq!(reference(line), "1", "{line:?}");
+        }
+    }
+}
