@@ -133,16 +133,17 @@ impl Delivery {
         }
     }
 
-    /// The room is destroyed: nothing of it is called back any more.
+    /// The room is destroyed: nothing of it is called back any more, and none of it is left in the stream.
     pub(crate) fn forget_room(&mut self, destroyed: RoomKey) -> Option<Retired> {
-        let bytes = &mut self.bytes;
-        self.callbacks.retain(|event| match event {
-            Event::Room { key, .. } if *key == destroyed => {
-                *bytes -= payload_bytes(event);
-                false
-            }
-            _ => true,
-        });
+        for queue in [&mut self.callbacks, &mut self.stream] {
+            queue.retain(|event| match event {
+                Event::Room { key, .. } if *key == destroyed => {
+                    self.bytes -= payload_bytes(event);
+                    false
+                }
+                _ => true,
+            });
+        }
         self.rooms.remove(&destroyed).flatten().map(Retired::Room)
     }
 

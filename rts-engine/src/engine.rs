@@ -222,7 +222,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// An ill-formed room id; a live handle with this id; too many rooms. Each is also called back, as
+    /// An ill-formed room id; a live handle with this id; 1,024 handles. Each is also called back, as
     /// [`CreateRoomFailed`](rts_proto::client::Event::CreateRoomFailed). Destroyed.
     pub fn create_room(&self, room_id: &str) -> Result<Room, CreateRoomError> {
         let key = self.shared().call(|state, now| {
@@ -242,7 +242,8 @@ impl Engine {
         self.shared().call(|state, _| state.client.set_business_id(id))
     }
 
-    /// `setRuntimeParameters`: a JSON object of [keys](Parameters::KEYS).
+    /// `setRuntimeParameters`: a JSON object of [keys](Parameters::KEYS), and of `logLevel`: up to which level the engine
+    /// writes to `tracing`, one of `off` (the default), `error`, `warn`, `info`, `debug`.
     ///
     /// # Errors
     ///

@@ -16,6 +16,7 @@ mod delivery;
 mod driver;
 mod engine;
 mod events;
+mod log;
 mod room;
 mod sent;
 mod shared;

@@ -53,15 +53,13 @@ impl Room {
         self.engine.shared().call(|state, now| state.client.leave_room(now, self.key));
     }
 
-    /// `destroy`: leaves the room and frees its id. Open broadcasts have their results when this returns, in their
-    /// [`Sent`] and on the stream; no handler is called for this room any more, except that one that
-    /// runs at this moment goes on to its end.
+    /// `destroy`: leaves the room and frees its id. When this returns, no event of this room comes any more, not even
+    /// one that waited: neither in [`Events`](crate::Events) nor to a handler, except that a handler that runs at
+    /// this moment goes on to its end. A [`Sent`] of an open broadcast completes.
     pub fn destroy(&self) {
         self.engine.shared().call(|state, now| {
-            state.client.destroy_room(now, self.key);
-            state.drain(now);
-            let retired = state.delivery.forget_room(self.key);
-            state.retire(retired);
+            let results = state.client.destroy_room(now, self.key);
+            state.room_destroyed(self.key, results);
         });
     }
 

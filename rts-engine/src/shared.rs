@@ -11,6 +11,7 @@ use rts_trace::RecordedClient;
 use crate::clock::Clock;
 use crate::delivery::{Delivery, Retired};
 use crate::driver::Action;
+use crate::log::Line;
 use crate::sent::{ServerAnswer, Waiting};
 
 /// A link is given up when so many bytes wait for the driver to take them. More than a session's whole
@@ -55,6 +56,7 @@ struct After {
     wakers: Vec<Waker>,
     dropped: Vec<Waker>,
     retired: Vec<Retired>,
+    lines: Vec<Line>,
 }
 
 impl Shared {
@@ -99,6 +101,7 @@ impl Shared {
         let returned = change(&mut state);
         let after = std::mem::take(&mut state.after);
         drop(state);
+        after.lines.into_iter().for_each(Line::write);
         after.wakers.into_iter().for_each(Waker::wake);
         returned
     }
@@ -225,8 +228,26 @@ impl State {
             }
             _ => {}
         }
+        self.after.lines.extend(Line::new(self.client.log_level(), &event));
         self.delivery.push(event);
         if self.delivery.has_callbacks() {
+            self.wake_driver();
+        }
+    }
+
+    /// Nobody is called back with `results`, but somebody may wait for them.
+    pub(crate) fn room_destroyed(
+        &mut self,
+        key: RoomKey,
+        results: Vec<(MessageId, BroadcastCode)>,
+    ) {
+        for (id, code) in results {
+            self.after.wakers.extend(self.broadcasts.fill(&(key, id), code));
+        }
+        let was_full = !self.delivery.has_room();
+        let retired = self.delivery.forget_room(key);
+        self.retire(retired);
+        if was_full && self.delivery.has_room() {
             self.wake_driver();
         }
     }

@@ -193,6 +193,25 @@ fn nothing_of_a_room_is_called_back_after_its_destroy() {
 }
 
 #[test]
+fn what_waits_in_the_stream_for_a_room_is_gone_with_it() {
+    let (engine, mut events, driver) = engine();
+    let room = engine.create_room("room").expect("a good id");
+    let other = engine.create_room("other").expect("a good id");
+    for _ in 0..600 {
+        room.send_message("hi").expect("a room");
+        other.send_message("hi").expect("a room");
+    }
+    assert!(!driver.wants_read());
+    room.destroy();
+    assert!(driver.wants_read(), "there is room again");
+    let left = take_all(&mut events);
+    assert_eq!(left.len(), 600);
+    let is_of_other =
+        |event: &Event| matches!(event, Event::Room { key, .. } if *key == other.key());
+    assert!(left.iter().all(is_of_other));
+}
+
+#[test]
 fn events_that_wait_for_a_handler_stop_the_reading_too() {
     let (engine, _events, driver) = engine();
     engine.set_event_handler(Writer("E", Log::default()));

@@ -42,16 +42,34 @@ pub const ACK_FRAMES_MAX: u64 = 64;
 /// With so many bytes received, what they were is acknowledged without delay.
 pub const ACK_BYTES_MAX: usize = WINDOW_BYTES_MAX / 8;
 
-/// Rooms that one engine may have, and that one user may be in.
+/// Rooms that one user may be in.
 pub const ROOMS_PER_USER_MAX: usize = 128;
+/// Room handles that one engine may have.
+pub const ROOM_HANDLES_MAX: usize = 1_024;
+/// Messages and broadcasts of one engine that have no result. Enough for each rate of a client, all the
+/// time that a result may take.
+pub const OPEN_SENDS_MAX: usize = 2_048;
+/// Bytes of payload in those.
+pub const OPEN_SEND_BYTES_MAX: usize = 8 * 1_048_576;
+/// What an engine keeps for its link at most: the window, what waits behind it, and a frame that has not arrived whole.
+pub const ENGINE_BYTES_MAX: usize = WINDOW_BYTES_MAX
+    + OPEN_SEND_BYTES_MAX
+    + (OPEN_SENDS_MAX + OPEN_QUERIES_MAX) * FRAME_HEAD_BYTES_MAX
+    + OPEN_SERVER_PARAMS_MAX * FRAME_BYTES_MAX_BEFORE_LOGIN
+    + FRAME_BYTES_MAX;
+/// So many bytes of messages to one receiver are on their way at a time. Less than the receiver's window at the
+/// server, where others have their messages too.
+pub const FLIGHT_BYTES_MAX: usize = WINDOW_BYTES_MAX / 2;
+/// For so long more is held back while nothing arrives.
+pub const FLIGHT_WAIT: Duration = Duration::from_secs(1);
 /// Status queries that one engine may have open.
 pub const OPEN_QUERIES_MAX: usize = 128;
-/// Up to this many frames in its window, a client accepts messages and queries. What is above is
+/// Up to this many frames, messages and queries go into a client's window. What is above is
 /// kept for joins and leaves, so that a full window never keeps anybody in a room.
 pub const CLIENT_WINDOW_MESSAGES_MAX: usize = 632;
 /// Up to this many frames in its window, a client accepts joins.
 pub const CLIENT_WINDOW_JOINS_MAX: usize = CLIENT_WINDOW_FRAMES_MAX - ROOMS_PER_USER_MAX;
-/// Up to this many bytes in its window, a client accepts messages. What is above is kept for what a fresh
+/// Up to this many bytes, messages go into a client's window. What is above is kept for what a fresh
 /// session is told again.
 pub const CLIENT_WINDOW_MESSAGE_BYTES_MAX: usize = WINDOW_BYTES_MAX - 2 * FRAME_BYTES_MAX;
 /// Calls of `setServerParams` that one session may have open.
@@ -138,8 +156,8 @@ const _: () = assert!(WINDOW_BYTES_MAX > 8 * FRAME_BYTES_MAX);
 // A window does not fill up with what was received and waits to be acknowledged.
 const _: () = assert!(ACK_FRAMES_MAX as usize <= CLIENT_WINDOW_MESSAGES_MAX / 8);
 const _: () = assert!(WINDOW_BYTES_MAX > 2 * POSTS_PER_USER_MAX * FRAME_BYTES_MAX);
-// After a fresh login: every room joined again, every query asked again, the server params set again, every
-// message that never left.
+// After a fresh login: every room joined again, every query asked again, the server params set again, and a window
+// of messages.
 const _: () = assert!(
     ROOMS_PER_USER_MAX + OPEN_QUERIES_MAX + OPEN_SERVER_PARAMS_MAX + 1 + CLIENT_WINDOW_MESSAGES_MAX
         <= CLIENT_WINDOW_JOINS_MAX
@@ -152,3 +170,8 @@ const _: () = assert!(
         <= WINDOW_BYTES_MAX
 );
 const _: () = assert!(2 * ROOMS_PER_USER_MAX * (ID_BYTES_MAX * 2 + 32) < WINDOW_BYTES_MAX);
+const _: () = assert!(
+    OPEN_SENDS_MAX
+        > 10 * (SENDS_PER_SECOND + BROADCASTS_PER_SECOND + SERVER_SENDS_PER_SECOND) as usize
+);
+const _: () = assert!(FLIGHT_BYTES_MAX > FRAME_BYTES_MAX);

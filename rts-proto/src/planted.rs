@@ -40,6 +40,8 @@ bugs! {
     TakesBackWhatLeft,
     /// When a session is lost, what was transmitted counts as not sent, and goes out on the next one.
     ForgetsWhatLeft,
+    /// What happened in a room is called back after its handle was destroyed.
+    DestroyedRoomHeard,
     /// No bound on what waits for an acknowledgement.
     WindowUnbounded,
     /// A deadline answers a send, and so does what comes later.

@@ -2,7 +2,7 @@
 
 use rts_engine::{Action, Driver};
 use rts_proto::client::{Client, Input, Output, Timer};
-use rts_proto::limits::{FRAME_BYTES_MAX, WINDOW_BYTES_MAX};
+use rts_proto::limits::ENGINE_BYTES_MAX;
 use rts_proto::{AppId, Instant};
 
 /// The engine's core, and who calls it.
@@ -85,7 +85,7 @@ impl Core {
     pub(crate) fn assert_bounded(&self) {
         if let Self::Called(client) = self {
             let stored = client.stored_bytes();
-            assert!(stored <= WINDOW_BYTES_MAX + FRAME_BYTES_MAX, "{stored} bytes");
+            assert!(stored <= ENGINE_BYTES_MAX, "{stored} bytes");
         }
     }
 }

@@ -4,9 +4,11 @@ use std::fmt;
 
 use rts_proto::client::{
     BroadcastError, BusinessIdError, Client, Config, CreateRoomError, EarlyClose, Input, JoinError,
-    LoginError, Output, ParametersError, SendError, Timer,
+    LogLevel, LoginError, Output, ParametersError, SendError, Timer,
 };
-use rts_proto::{Disconnect, Instant, LinkId, MessageConfig, MessageId, Payload, RoomKey};
+use rts_proto::{
+    BroadcastCode, Disconnect, Instant, LinkId, MessageConfig, MessageId, Payload, RoomKey,
+};
 
 use crate::record::{ClientCall, ClientInput, CoreConfig, Record, shown};
 use crate::recorder::Recorder;
@@ -145,9 +147,9 @@ impl RecordedClient {
         self.call(now, |_| ClientCall::LeaveRoom { key: key.0 }, |core| core.leave_room(now, key));
     }
 
-    pub fn destroy_room(&mut self, now: Instant, key: RoomKey) {
+    pub fn destroy_room(&mut self, now: Instant, key: RoomKey) -> Vec<(MessageId, BroadcastCode)> {
         let call = |_: &Scrubber| ClientCall::DestroyRoom { key: key.0 };
-        self.call(now, call, |core| core.destroy_room(now, key));
+        self.call(now, call, |core| core.destroy_room(now, key))
     }
 
     pub fn send_room_message(
@@ -210,6 +212,11 @@ impl RecordedClient {
     #[must_use]
     pub fn link(&self) -> Option<LinkId> {
         self.core.link()
+    }
+
+    #[must_use]
+    pub fn log_level(&self) -> LogLevel {
+        self.core.log_level()
     }
 
     #[must_use]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rts_proto::client::{Client, Config, Event, Input, Output, Parameters, RoomEvent};
-use rts_proto::limits::{FRAME_BYTES_MAX, WINDOW_BYTES_MAX};
+use rts_proto::limits::{ENGINE_BYTES_MAX, FRAME_BYTES_MAX};
 use rts_proto::wire::{Decoder, Frame};
 use rts_proto::{AppId, Instant, LinkId, MessageId, RoomKey};
 
@@ -143,7 +143,9 @@ impl World {
             0 | 1 => drop(self.client.join_room(now, key)),
             2 => self.client.leave_room(now, key),
             _ => {
-                self.client.destroy_room(now, key);
+                for (id, _) in self.client.destroy_room(now, key) {
+                    assert!(self.open.remove(&(Some(key), id)), "{key}: {id} was not open");
+                }
                 self.drain();
                 assert!(!self.open.iter().any(|(room, _)| *room == Some(key)), "{key}: no result");
             }
@@ -196,7 +198,7 @@ impl World {
                 Output::Event(event) => self.hear(event),
                 Output::Wait(deadline) => {
                     self.wait = deadline;
-                    assert!(self.client.stored_bytes() <= WINDOW_BYTES_MAX + FRAME_BYTES_MAX + 3);
+                    assert!(self.client.stored_bytes() <= ENGINE_BYTES_MAX);
                     return;
                 }
             }

@@ -78,11 +78,12 @@ impl BroadcastError {
 /// `create_room` made no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CreateRoomError {
-    /// Not 1 to 128 bytes of the alphabet, or one room too many.
-    #[error(
-        "a room id has 1 to 128 bytes of A-Z a-z 0-9 _ @ -, and an engine has at most 128 rooms"
-    )]
+    /// Not 1 to 128 bytes of the alphabet.
+    #[error("a room id has 1 to 128 bytes of A-Z a-z 0-9 _ @ -")]
     BadRoom,
+    /// As many handles as an engine can have: destroy one.
+    #[error("an engine has at most 1,024 room handles: destroy one of them")]
+    TooMany,
     /// A live handle has this id.
     #[error("this engine has a room with this id")]
     InUse,
@@ -96,7 +97,7 @@ impl CreateRoomError {
     #[must_use]
     pub const fn code(self) -> i32 {
         match self {
-            Self::BadRoom | Self::NoEngine => -1007,
+            Self::BadRoom | Self::TooMany | Self::NoEngine => -1007,
             Self::InUse => -1013,
         }
     }

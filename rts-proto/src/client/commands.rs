@@ -81,14 +81,15 @@ impl Client {
             "" => None,
             _ => Some(BusinessId::new(id).map_err(|_| BusinessIdError::BadCharacters)?),
         };
-        if self.rooms.any_entered() {
+        if self.rooms.entered() > 0 {
             return Err(BusinessIdError::InRoom);
         }
         self.business_id = business_id;
         Ok(())
     }
 
-    /// `setRuntimeParameters`: a JSON object of the [keys](super::Parameters::KEYS), all in milliseconds.
+    /// `setRuntimeParameters`: a JSON object of the [keys](super::Parameters::KEYS) of times, all in milliseconds,
+    /// and of [`logLevel`](super::Parameters::LOG_LEVEL_KEY).
     /// What cannot be used is ignored, with an [`Event::Warning`].
     pub fn set_runtime_parameters(
         &mut self,

@@ -45,8 +45,59 @@ pub(super) struct Online {
     pub(super) id: LinkId,
     pub(super) decoder: Decoder,
     pub(super) last_sent: Instant,
+    /// When the first Ping that has no Pong went out. A Pong answers all Pings before it.
+    ping_since: Option<Instant>,
+    /// Since when sequenced frames wait for an Ack, and none came for any of them.
+    ack_since: Option<Instant>,
+    /// Since when nothing showed that what goes out arrives, though something went out.
+    unconfirmed_since: Option<Instant>,
     /// Set while a changed network has to show that it carries the link.
     pub(super) probe_until: Option<Instant>,
+}
+
+impl Online {
+    pub(super) fn new(id: LinkId, decoder: Decoder, now: Instant) -> Self {
+        Self {
+            id,
+            decoder,
+            last_sent: now,
+            ping_since: None,
+            ack_since: None,
+            unconfirmed_since: None,
+            probe_until: None,
+        }
+    }
+
+    fn sent(&mut self, now: Instant) {
+        self.last_sent = now;
+        self.unconfirmed_since.get_or_insert(now);
+    }
+
+    /// When the next Ping is due: when nothing was sent for so long, or when nothing has shown for so long that what is
+    /// sent arrives. One is enough for that.
+    pub(super) fn heartbeat_due(&self, every: Duration) -> Instant {
+        let idle = self.last_sent + every;
+        match (self.unconfirmed_since, self.ping_since) {
+            (Some(since), None) => idle.min(since + every),
+            _ => idle,
+        }
+    }
+
+    /// Since when a Ping has no Pong, or a sequenced frame no Ack.
+    pub(super) fn unanswered_since(&self) -> Option<Instant> {
+        [self.ping_since, self.ack_since].into_iter().flatten().min()
+    }
+
+    pub(super) fn pong_received(&mut self) {
+        self.ping_since = None;
+        self.unconfirmed_since = None;
+    }
+
+    /// `waiting`: frames that were sent and are not acknowledged even now.
+    pub(super) fn ack_received(&mut self, now: Instant, waiting: bool) {
+        self.ack_since = waiting.then_some(now);
+        self.unconfirmed_since = self.ack_since;
+    }
 }
 
 impl Link {
@@ -177,8 +228,12 @@ impl Client {
         if planted(Bug::NoHeartbeat) {
             if let Link::Online(online) = &mut self.link {
                 online.last_sent = now;
+                online.unconfirmed_since = None;
             }
             return;
+        }
+        if let Link::Online(online) = &mut self.link {
+            online.ping_since.get_or_insert(now);
         }
         self.transmit(now, Frame::Ping);
     }
@@ -193,19 +248,21 @@ impl Client {
     /// Sends a frame that is not sequenced, if the link is up.
     pub(super) fn transmit(&mut self, now: Instant, frame: Frame) {
         let Link::Online(online) = &mut self.link else { return };
-        online.last_sent = now;
+        online.sent(now);
         self.outputs.push_back(Output::Transmit(online.id, frame.encode()));
     }
 
-    /// Sends what the window has ready.
+    /// Sends what may be sent now: from the backlog through the window.
     pub(super) fn release(&mut self, now: Instant) {
         let (Login::LoggedIn { session, .. }, Link::Online(online)) =
             (&mut self.login, &mut self.link)
         else {
             return;
         };
+        session.advance(now, &mut self.pending, &mut self.flights);
         while let Some(bytes) = session.next_transmit(now) {
-            online.last_sent = now;
+            online.sent(now);
+            online.ack_since.get_or_insert(now);
             // It goes along, so that it needs no segment of its own (§4.4).
             if let Some(received) = session.take_ack() {
                 let ack = Frame::Ack { received }.encode();

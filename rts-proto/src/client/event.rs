@@ -148,6 +148,16 @@ pub enum JoinType {
 }
 
 impl JoinType {
+    /// After a reconnect: false when broadcasts may be missing. `None` for the join that the application asked for.
+    #[must_use]
+    pub const fn resumed(self) -> Option<bool> {
+        match self {
+            Self::First => None,
+            Self::Resumed => Some(true),
+            Self::Anew => Some(false),
+        }
+    }
+
     /// The contract's `join_type`: 1 after a reconnect.
     #[must_use]
     pub const fn code(self) -> u8 {

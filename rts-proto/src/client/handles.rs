@@ -4,7 +4,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::{BroadcastError, CreateRoomError};
-use crate::limits::ROOMS_PER_USER_MAX;
+use crate::limits::ROOM_HANDLES_MAX;
 use crate::{Instant, MessageId, RoomId, RoomKey};
 
 /// Every room handle of an engine. At most one has a given room id.
@@ -54,8 +54,8 @@ impl Rooms {
         if self.by_id.contains_key(&id) {
             return Err(CreateRoomError::InUse);
         }
-        if self.by_key.len() >= ROOMS_PER_USER_MAX {
-            return Err(CreateRoomError::BadRoom);
+        if self.by_key.len() >= ROOM_HANDLES_MAX {
+            return Err(CreateRoomError::TooMany);
         }
         self.last_key += 1;
         let key = RoomKey(self.last_key);
@@ -64,8 +64,9 @@ impl Rooms {
         Ok(key)
     }
 
-    pub(super) fn any_entered(&self) -> bool {
-        self.by_key.values().any(|room| room.phase != Phase::Created)
+    /// Rooms that the engine is in, or on its way into or out of.
+    pub(super) fn entered(&self) -> usize {
+        self.by_key.values().filter(|room| room.phase != Phase::Created).count()
     }
 
     /// Back to created, without a word.

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::connection::Link;
 use super::connection::Online;
-use super::pending::Question;
+use super::pending::{Asker, Question};
 use super::session::{Session, Tag};
 use super::{Client, Event};
 use crate::planted::{Bug, planted};
@@ -85,12 +85,8 @@ impl Client {
         let Link::Greeting(greeting) = core::mem::replace(&mut self.link, Link::None) else {
             return;
         };
-        self.link = Link::Online(Online {
-            id: greeting.id,
-            decoder: greeting.decoder,
-            last_sent: now,
-            probe_until: None,
-        });
+        self.link = Link::Online(Online::new(greeting.id, greeting.decoder, now));
+        self.flights.restart(now);
         match core::mem::replace(&mut self.login, Login::Idle) {
             Login::LoggingIn(attempt) => {
                 let Attempt { uid, token, since, .. } = attempt;
@@ -144,9 +140,7 @@ impl Client {
         self.rooms_lost_session(lost_at);
         self.rejoin_rooms(now);
         if let Login::LoggedIn { session, .. } = &mut self.login {
-            for (bytes, tag) in unsent {
-                session.channel.push(bytes, tag);
-            }
+            session.backlog.extend(unsent);
             session.hold_back();
         }
         self.ask_statuses_again(now);
@@ -157,15 +151,19 @@ impl Client {
     fn settle_lost_session(&mut self, old: Session) -> Vec<(Bytes, Tag)> {
         let mut unsent = Vec::new();
         let mut waiting = BTreeSet::new();
-        for (bytes, tag, may_have_left) in old.channel.into_unacked() {
+        let never_moved = old.backlog.into_frames().map(|(bytes, tag)| (bytes, tag, false));
+        for (bytes, tag, may_have_left) in old.channel.into_unacked().chain(never_moved) {
             let question = match tag {
-                Tag::Send(id) => Question::Send(id),
+                Tag::Send { id, .. } => Question::Send(id),
                 Tag::Broadcast { wire_id, .. } => Question::Broadcast(wire_id),
                 Tag::ServerParams(ticket) => Question::ServerParams(ticket),
                 Tag::ServerSend(id) => Question::ServerSend(id),
                 Tag::Status(_) | Tag::Join(_) | Tag::Leave => continue,
             };
             if !may_have_left {
+                if let Some(flight) = self.pending.comes_back(question) {
+                    self.flights.end(self.now, flight, false);
+                }
                 waiting.insert(question);
                 unsent.push((bytes, tag));
             }
@@ -304,7 +302,7 @@ impl Client {
         let unsent = session.map(|session| self.settle_lost_session(session)).unwrap_or_default();
         for (_, tag) in unsent {
             match tag {
-                Tag::Send(id) => self.answer_send(id, SendCode::Broken),
+                Tag::Send { id, .. } => self.answer_send(id, SendCode::Broken),
                 Tag::Broadcast { wire_id, .. } => {
                     self.answer_not_sent(Question::Broadcast(wire_id))
                 }
@@ -320,9 +318,10 @@ impl Client {
     }
 
     pub(super) fn answer_send(&mut self, id: MessageId, code: SendCode) {
-        if self.pending.close(Question::Send(id)).is_some() {
+        if let Some(Asker::Send(flight)) = self.pending.close(Question::Send(id)) {
             self.emit(Event::MessageSendResult { id, code });
             let is_ok = code == SendCode::Ok;
+            self.flights.end(self.now, flight, is_ok);
             if planted(if is_ok { Bug::Canary } else { Bug::ResultTwice }) {
                 self.emit(Event::MessageSendResult { id, code });
             }

@@ -5,6 +5,7 @@
 //! be done. Any number of inputs and calls may come before a drain; draining late costs latency,
 //! never correctness.
 
+mod backlog;
 mod broadcasts;
 mod call;
 mod commands;
@@ -33,12 +34,13 @@ pub use call::{
 };
 pub use early_close::EarlyClose;
 pub use event::{Event, EventHandler, JoinType, RoomEvent, RoomEventHandler, WarningCode};
-pub use parameters::{Parameters, ParametersError};
+pub use parameters::{LogLevel, Parameters, ParametersError};
 pub use timer::Timer;
 
 use crate::backoff::Backoff;
 use crate::random::Random;
 use crate::{AppId, BusinessId, Disconnect, Instant, LinkId, MessageId};
+use backlog::Flights;
 use connection::Link;
 use handles::Rooms;
 use login::Login;
@@ -101,6 +103,7 @@ pub struct Client {
     backoff: Backoff,
     timeline: Timeline,
     pending: Pending,
+    flights: Flights,
     /// Ids of messages to users, and to the app's server.
     last_message: MessageId,
     /// Numbers of broadcasts, queries and tickets on the wire: never used twice by this engine.
@@ -136,6 +139,7 @@ impl Client {
             backoff: Backoff::new(),
             timeline: Timeline::new(Instant::ORIGIN),
             pending: Pending::default(),
+            flights: Flights::new(),
             last_message: MessageId(0),
             last_wire_number: 0,
             rooms: Rooms::default(),
@@ -203,6 +207,12 @@ impl Client {
         matches!(self.login, Login::LoggedIn { .. })
     }
 
+    /// What whoever drives this engine is to write to a log.
+    #[must_use]
+    pub fn log_level(&self) -> LogLevel {
+        self.parameters.log_level
+    }
+
     /// Whether [`destroy`](Self::destroy) was called.
     #[must_use]
     pub fn is_destroyed(&self) -> bool {
@@ -215,12 +225,14 @@ impl Client {
         self.pending.len()
     }
 
-    /// Bytes kept for the link: frames that are not acknowledged, and a frame that has not arrived
-    /// whole. At most [`WINDOW_BYTES_MAX`](crate::limits::WINDOW_BYTES_MAX) and one frame.
+    /// Bytes kept for the link: frames that wait, frames that are not acknowledged, and a frame that has not arrived
+    /// whole. At most [`ENGINE_BYTES_MAX`](crate::limits::ENGINE_BYTES_MAX).
     #[must_use]
     pub fn stored_bytes(&self) -> usize {
         let unacked = match &self.login {
-            Login::LoggedIn { session, .. } => session.channel.unacked_bytes(),
+            Login::LoggedIn { session, .. } => {
+                session.channel.unacked_bytes() + session.backlog.bytes()
+            }
             Login::Idle | Login::LoggingIn(_) | Login::TokenRejected { .. } => 0,
         };
         unacked + self.link.buffered_bytes()

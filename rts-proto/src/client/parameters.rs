@@ -9,7 +9,38 @@ use serde_json::Value;
 
 use super::WarningCode;
 
-/// Times of one engine. The defaults are the contract's.
+/// What an engine writes to its log, which is `tracing` for the handles. The core has none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// Nothing: all that is logged is called back too.
+    #[default]
+    Off,
+    /// What keeps a login from beginning or going on.
+    Error,
+    /// Also warnings, silence, and rooms that one is out of.
+    Warn,
+    /// Also logins, and the states of connection and rooms.
+    Info,
+    /// Also the result of each message, without what was said.
+    Debug,
+}
+
+impl LogLevel {
+    /// Every level with its name, from the quietest.
+    pub const NAMES: [(&'static str, Self); 5] = [
+        ("off", Self::Off),
+        ("error", Self::Error),
+        ("warn", Self::Warn),
+        ("info", Self::Info),
+        ("debug", Self::Debug),
+    ];
+
+    fn from_name(name: &str) -> Option<Self> {
+        Self::NAMES.iter().find(|(known, _)| *known == name).map(|(_, level)| *level)
+    }
+}
+
+/// Times of one engine, and the level of its log. The defaults are the contract's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parameters {
     /// A reliable message or a broadcast without an answer for this long gets its result.
@@ -18,9 +49,11 @@ pub struct Parameters {
     pub login_timeout: Duration,
     /// An attempt to connect that takes longer is given up.
     pub connect_timeout: Duration,
-    /// After this long without sending, a heartbeat is sent.
+    /// After this long without sending, a heartbeat is sent, and also when nothing showed for so long that what is sent
+    /// arrives.
     pub heartbeat: Duration,
-    /// Silent for this long: the link is dead, and state 4.
+    /// Silent for this long: the link is dead, and state 4. It is dead as well when a heartbeat or a sequenced frame is
+    /// unanswered for so long.
     pub reconnecting_after: Duration,
     /// Silent for this long: state 1.
     pub disconnected_after: Duration,
@@ -30,6 +63,8 @@ pub struct Parameters {
     pub backoff_max: Duration,
     /// How soon a changed network must answer a heartbeat before the link counts as dead.
     pub probe_timeout: Duration,
+    /// What the engine's handles write to the log.
+    pub log_level: LogLevel,
 }
 
 impl Default for Parameters {
@@ -44,6 +79,7 @@ impl Default for Parameters {
             lost_after: Duration::from_secs(22),
             backoff_max: Duration::from_secs(5),
             probe_timeout: Duration::from_secs(2),
+            log_level: LogLevel::default(),
         }
     }
 }
@@ -64,7 +100,7 @@ impl Parameters {
     /// No time may be longer.
     pub const MAX: Duration = Duration::from_secs(3_600);
 
-    /// Every key, in the order of the fields.
+    /// Every key of a time, in the order of the fields.
     pub const KEYS: [&'static str; 9] = [
         "sendTimeoutMs",
         "loginTimeoutMs",
@@ -77,6 +113,9 @@ impl Parameters {
         "probeTimeoutMs",
     ];
 
+    /// The key of the log's level, whose value is one of the [names](LogLevel::NAMES).
+    pub const LOG_LEVEL_KEY: &'static str = "logLevel";
+
     /// Changes what the JSON object names and leaves the rest. What cannot be used is ignored and
     /// comes back as a warning; only a text that is no JSON object at all is an error, and then
     /// nothing is changed.
@@ -88,9 +127,22 @@ impl Parameters {
         };
         let mut ignored = Vec::new();
         for (key, value) in &object {
+            if key == Self::LOG_LEVEL_KEY {
+                match value.as_str().and_then(LogLevel::from_name) {
+                    Some(level) => self.log_level = level,
+                    None => {
+                        let names = LogLevel::NAMES.map(|(name, _)| name).join(", ");
+                        let message = format!("parameter {key:?} must be one of {names}");
+                        ignored.push((WarningCode::BadParameter, message));
+                    }
+                }
+                continue;
+            }
             let Some(field) = self.field(key) else {
-                let message =
-                    format!("unknown parameter {key:?}; known: {}", Self::KEYS.join(", "));
+                let message = format!(
+                    "unknown parameter {key:?}; known: {}, logLevel",
+                    Self::KEYS.join(", ")
+                );
                 ignored.push((WarningCode::UnknownParameter, message));
                 continue;
             };

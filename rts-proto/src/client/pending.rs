@@ -4,6 +4,8 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::backlog::Departure;
+use crate::limits::{OPEN_SEND_BYTES_MAX, OPEN_SENDS_MAX};
 use crate::planted::{Bug, planted};
 use crate::{Instant, MessageId, RoomKey};
 
@@ -23,10 +25,20 @@ pub(super) enum Question {
     ServerSend(MessageId),
 }
 
+impl Question {
+    /// A send counts among those that an engine takes (`OPEN_SENDS_MAX`).
+    fn is_send(self) -> bool {
+        match self {
+            Self::Send(_) | Self::Broadcast(_) | Self::ServerSend(_) => true,
+            Self::Status(_) | Self::ServerParams(_) => false,
+        }
+    }
+}
+
 /// Who waits for the answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Asker {
-    Send,
+    Send(Departure),
     Broadcast { room: RoomKey, id: MessageId },
     Status { uid: String },
     ServerParams,
@@ -35,27 +47,73 @@ pub(super) enum Asker {
 
 #[derive(Debug, Default)]
 pub(super) struct Pending {
-    open: BTreeMap<Question, (Instant, Asker)>,
+    open: BTreeMap<Question, Open>,
     deadlines: BTreeSet<(Instant, Question)>,
     statuses: usize,
+    sends: usize,
+    send_bytes: usize,
+}
+
+#[derive(Debug)]
+struct Open {
+    deadline: Instant,
+    asker: Asker,
+    payload_bytes: usize,
 }
 
 impl Pending {
-    pub(super) fn open(&mut self, question: Question, asker: Asker, deadline: Instant) {
+    /// Whether the engine takes one more send with so much payload. Queries have bounds of their own.
+    pub(super) fn has_room(&self, payload_bytes: usize) -> bool {
+        self.sends < OPEN_SENDS_MAX && self.send_bytes + payload_bytes <= OPEN_SEND_BYTES_MAX
+    }
+
+    /// `payload_bytes` is 0 for what is no send.
+    pub(super) fn open(
+        &mut self,
+        question: Question,
+        asker: Asker,
+        deadline: Instant,
+        payload_bytes: usize,
+    ) {
         self.statuses += usize::from(matches!(question, Question::Status(_)));
+        self.sends += usize::from(question.is_send());
+        self.send_bytes += payload_bytes;
         let is_broadcast = matches!(question, Question::Broadcast(_));
         if !(is_broadcast && planted(Bug::BroadcastDeadlineNotArmed)) {
             self.deadlines.insert((deadline, question));
         }
-        self.open.insert(question, (deadline, asker));
+        self.open.insert(question, Open { deadline, asker, payload_bytes });
     }
 
     /// Takes the question off the list; `None` when it was answered before.
     pub(super) fn close(&mut self, question: Question) -> Option<Asker> {
-        let (deadline, asker) = self.open.remove(&question)?;
+        let Open { deadline, asker, payload_bytes } = self.open.remove(&question)?;
         self.statuses -= usize::from(matches!(question, Question::Status(_)));
+        self.sends -= usize::from(question.is_send());
+        self.send_bytes -= payload_bytes;
         self.deadlines.remove(&(deadline, question));
         Some(asker)
+    }
+
+    /// A message goes into the window.
+    pub(super) fn departs(&mut self, id: MessageId, frame_bytes: usize) {
+        if let Some(Open { asker: Asker::Send(departure), .. }) =
+            self.open.get_mut(&Question::Send(id))
+        {
+            departure.frame_bytes = frame_bytes;
+        }
+    }
+
+    /// What never left is out of the window again: what it had added to its lane.
+    pub(super) fn comes_back(&mut self, question: Question) -> Option<Departure> {
+        match self.open.get_mut(&question) {
+            Some(Open { asker: Asker::Send(departure), .. }) => {
+                let was = *departure;
+                departure.frame_bytes = 0;
+                Some(was)
+            }
+            _ => None,
+        }
     }
 
     pub(super) fn is_open(&self, question: Question) -> bool {
@@ -80,16 +138,14 @@ impl Pending {
     pub(super) fn of_room(&self, key: RoomKey) -> Vec<Question> {
         self.open
             .iter()
-            .filter(
-                |(_, (_, asker))| matches!(asker, Asker::Broadcast { room, .. } if *room == key),
-            )
+            .filter(|(_, open)| matches!(open.asker, Asker::Broadcast { room, .. } if room == key))
             .map(|(question, _)| *question)
             .collect()
     }
 
     /// The open status queries: their numbers, and whom they ask about.
     pub(super) fn statuses(&self) -> impl Iterator<Item = (u64, &str)> {
-        self.open.iter().filter_map(|(question, (_, asker))| match (question, asker) {
+        self.open.iter().filter_map(|(question, open)| match (question, &open.asker) {
             (Question::Status(number), Asker::Status { uid }) => Some((*number, uid.as_str())),
             _ => None,
         })

@@ -87,8 +87,21 @@ impl Client {
             session.count_received(now, matches!(frame, Frame::Delivery { .. }));
         }
         match frame {
-            Frame::Ack { received } => session.channel.acknowledge(received, drop)?,
-            Frame::Pong => {}
+            Frame::Ack { received } => {
+                let mut is_new = false;
+                session.channel.acknowledge(received, |_| is_new = true)?;
+                if let Link::Online(online) = &mut self.link
+                    && is_new
+                {
+                    online.ack_received(now, session.channel.awaits_ack());
+                }
+                self.release(now);
+            }
+            Frame::Pong => {
+                if let Link::Online(online) = &mut self.link {
+                    online.pong_received();
+                }
+            }
             Frame::Delivery { from, payload: Payload::Text(text), .. }
                 if planted(Bug::TextBecomesBytes) =>
             {
@@ -104,6 +117,7 @@ impl Client {
                 for id in ids {
                     self.answer_send(id, code);
                 }
+                self.release(now);
             }
             Frame::RoomDelivery { from, room, payload } => {
                 self.room_message_received(&room, from, payload);

@@ -7,11 +7,13 @@ use super::connection::Link;
 use super::handles::Phase;
 use super::login::Login;
 use super::session::Tag;
-use super::{Client, CreateRoomError, Event, JoinError, JoinType, RoomEvent};
-use crate::limits::{CLIENT_WINDOW_JOINS_MAX, WINDOW_BYTES_MAX};
+use super::{Client, CreateRoomError, Event, JoinError, JoinType, Output, RoomEvent};
+use crate::limits::{CLIENT_WINDOW_JOINS_MAX, ROOMS_PER_USER_MAX, WINDOW_BYTES_MAX};
 use crate::planted::{Bug, planted};
 use crate::wire::Frame;
-use crate::{Instant, LeaveReason, Payload, RoomId, RoomKey, RoomState, UserId};
+use crate::{
+    BroadcastCode, Instant, LeaveReason, MessageId, Payload, RoomId, RoomKey, RoomState, UserId,
+};
 
 impl Client {
     /// `createRoom`: a handle, known to this engine only. A refusal is also called back as
@@ -30,10 +32,15 @@ impl Client {
         created
     }
 
-    /// `joinRoom`: [`RoomEvent::Joined`] follows, or [`RoomEvent::StateChanged`] with the reason.
+    /// `joinRoom`: [`RoomEvent::Joined`] follows, or [`RoomEvent::StateChanged`] with the reason: -1001 at once for one
+    /// who is in 128 rooms, or without a login.
     pub fn join_room(&mut self, now: Instant, key: RoomKey) -> Result<(), JoinError> {
         let now = self.advance(now);
         match self.rooms.phase(key).ok_or(JoinError::NoRoom)? {
+            Phase::Created if self.rooms.entered() >= ROOMS_PER_USER_MAX => {
+                self.room_state_changed(key, RoomState::JoinFailed);
+                return Ok(());
+            }
             Phase::Created => {}
             Phase::Joining { .. } | Phase::Joined | Phase::Leaving { then_join: Some(_), .. } => {
                 return Err(JoinError::AlreadyJoined);
@@ -71,20 +78,24 @@ impl Client {
         }
     }
 
-    /// `destroy` of a room: leaves it and forgets the handle. Open broadcasts get their results before
-    /// this returns; nothing is called back afterwards.
-    pub fn destroy_room(&mut self, now: Instant, key: RoomKey) {
+    /// `destroy` of a room: leaves it and forgets the handle. Nothing of it is called back any more, not even what
+    /// happened before and was not polled; so this returns what became of its open broadcasts.
+    pub fn destroy_room(&mut self, now: Instant, key: RoomKey) -> Vec<(MessageId, BroadcastCode)> {
         let now = self.advance(now);
-        let Some(phase) = self.rooms.phase(key) else { return };
-        self.settle_unsent_broadcasts(key);
-        for question in self.pending.of_room(key) {
-            self.answer_unknown(question);
-        }
+        let Some(phase) = self.rooms.phase(key) else { return Vec::new() };
+        let results = self.close_broadcasts(key);
         match phase {
             Phase::Joining { .. } | Phase::Joined => drop(self.depart(now, key)),
             Phase::Created | Phase::Leaving { .. } => {}
         }
         self.rooms.remove(key);
+        self.outputs.retain(|output| match output {
+            Output::Event(Event::Room { key: of, .. }) => {
+                *of != key || planted(Bug::DestroyedRoomHeard)
+            }
+            _ => true,
+        });
+        results
     }
 
     fn start_join(&mut self, now: Instant, key: RoomKey, since: Instant, again: bool) {

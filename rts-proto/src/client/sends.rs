@@ -5,15 +5,13 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
+use super::backlog::{Departure, Lane};
 use super::connection::Link;
 use super::login::Login;
 use super::pending::{Asker, Question};
 use super::session::Tag;
 use super::{Client, Event, RoomEvent, SendError};
-use crate::limits::{
-    CLIENT_WINDOW_MESSAGE_BYTES_MAX, CLIENT_WINDOW_MESSAGES_MAX, OPEN_QUERIES_MAX,
-    PAYLOAD_BYTES_MAX,
-};
+use crate::limits::{OPEN_QUERIES_MAX, PAYLOAD_BYTES_MAX};
 use crate::planted::{Bug, planted};
 use crate::wire::Frame;
 use crate::{
@@ -26,7 +24,7 @@ impl Client {
     ///
     /// Unlike the calls that return an error, an accepted send that cannot work still uses up an id
     /// and gets its result: 105 not logged in, 101 while logging in, 103 over 65,536 bytes, 3 for an
-    /// id that no user can have, 5 when too much is unacknowledged, 2 for an unreliable message
+    /// id that no user can have, 5 when too many sends have no result, 2 for an unreliable message
     /// while the link is down.
     pub fn send_message(
         &mut self,
@@ -68,20 +66,36 @@ impl Client {
         if UserId::new(uid).is_err() {
             return Err(SendCode::ReceiverNotFound);
         }
+        if !config.is_reliable() && !matches!(self.link, Link::Online(_)) {
+            return Err(SendCode::Broken);
+        }
+        let lane = Lane::of(uid);
+        let asker = Asker::Send(Departure { lane, frame_bytes: 0 });
+        self.open_send(now, Question::Send(id), asker, &payload).ok_or(SendCode::OverRate)?;
         let to = Bytes::copy_from_slice(uid.as_bytes());
         let frame = Frame::Send { id, to, payload, config };
         if config.is_reliable() {
-            if !self.submit(now, frame, Tag::Send(id)) {
-                return Err(SendCode::OverRate);
-            }
-        } else if matches!(self.link, Link::Online(_)) {
-            self.transmit(now, frame);
+            self.submit(now, frame, Tag::Send { id, lane });
         } else {
-            return Err(SendCode::Broken);
+            self.transmit(now, frame);
+        }
+        Ok(())
+    }
+
+    /// Nothing when the engine takes no more sends before one of them has its result.
+    pub(super) fn open_send(
+        &mut self,
+        now: Instant,
+        question: Question,
+        asker: Asker,
+        payload: &Payload,
+    ) -> Option<()> {
+        if !self.pending.has_room(payload.len()) {
+            return None;
         }
         let deadline = now + self.parameters.send_timeout;
-        self.pending.open(Question::Send(id), Asker::Send, deadline);
-        Ok(())
+        self.pending.open(question, asker, deadline, payload.len());
+        Some(())
     }
 
     /// What holds for every message.
@@ -120,33 +134,18 @@ impl Client {
         }
         let query = self.next_wire_number();
         let frame = Frame::StatusQuery { query, uid: Bytes::copy_from_slice(uid.as_bytes()) };
-        if !self.submit(now, frame, Tag::Status(query)) {
-            let status = OnlineStatus::Unreachable;
-            return self.emit(Event::PeerOnlineStatus { uid: uid.to_string(), status });
-        }
+        let asker = Asker::Status { uid: uid.to_string() };
         let deadline = now + self.parameters.send_timeout;
-        self.pending.open(
-            Question::Status(query),
-            Asker::Status { uid: uid.to_string() },
-            deadline,
-        );
+        self.pending.open(Question::Status(query), asker, deadline, 0);
+        self.submit(now, frame, Tag::Status(query));
     }
 
-    /// Queues a message or a query; false when the window is full.
-    pub(super) fn submit(&mut self, now: Instant, frame: Frame, tag: Tag) -> bool {
-        let Login::LoggedIn { session, .. } = &mut self.login else { return false };
-        let bytes = frame.encode();
-        if !session.channel.has_room(
-            1,
-            bytes.len(),
-            CLIENT_WINDOW_MESSAGES_MAX,
-            CLIENT_WINDOW_MESSAGE_BYTES_MAX,
-        ) {
-            return false;
+    /// Queues a message or a query of a live login behind those before it, and sends what may be sent.
+    pub(super) fn submit(&mut self, now: Instant, frame: Frame, tag: Tag) {
+        if let Login::LoggedIn { session, .. } = &mut self.login {
+            session.backlog.push(frame.encode(), tag);
         }
-        session.channel.push(bytes, tag);
         self.release(now);
-        true
     }
 
     /// §4.12: a new session knows nothing of the queries of the old one.
@@ -189,20 +188,22 @@ impl Client {
                 self.answer_unknown(question);
             }
         }
+        self.release(now);
     }
 
     /// Whether the question's frame was still waiting to be transmitted, and now is no more.
     pub(super) fn take_back(&mut self, question: Question) -> bool {
         let Login::LoggedIn { session, .. } = &mut self.login else { return false };
-        let taken = session.channel.take_back(|tag| match (question, tag) {
-            (Question::Send(wanted), Tag::Send(id)) => wanted == *id,
+        let is_wanted = |tag: &Tag| match (question, tag) {
+            (Question::Send(wanted), Tag::Send { id, .. }) => wanted == *id,
             (Question::Broadcast(wanted), Tag::Broadcast { wire_id, .. }) => wanted == *wire_id,
             (Question::Status(wanted), Tag::Status(query)) => wanted == *query,
             (Question::ServerParams(wanted), Tag::ServerParams(ticket)) => wanted == *ticket,
             (Question::ServerSend(wanted), Tag::ServerSend(id)) => wanted == *id,
             _ => false,
-        });
-        taken.is_some()
+        };
+        session.backlog.take_back(is_wanted).is_some()
+            || session.channel.take_back(is_wanted).is_some()
     }
 
     /// It may have arrived or not.

@@ -60,12 +60,10 @@ impl Client {
             return Err(ServerParamsCode::OverRate);
         }
         let ticket = self.next_wire_number();
-        if !self.submit(now, set_frame(ticket, &params), Tag::ServerParams(ticket)) {
-            return Err(ServerParamsCode::OverRate);
-        }
-        self.params.asked.insert(ticket, params);
         let deadline = now + self.parameters.send_timeout;
-        self.pending.open(Question::ServerParams(ticket), Asker::ServerParams, deadline);
+        self.pending.open(Question::ServerParams(ticket), Asker::ServerParams, deadline, 0);
+        self.submit(now, set_frame(ticket, &params), Tag::ServerParams(ticket));
+        self.params.asked.insert(ticket, params);
         Ok(())
     }
 
@@ -73,7 +71,7 @@ impl Client {
     /// follows. Ids are from the same sequence as those of [`send_message`](Self::send_message).
     ///
     /// A message that cannot work still uses up an id and gets its result: 105 not logged in, 101 while logging
-    /// in, 103 over 65,536 bytes, 106 without server params, 5 when too much is unacknowledged.
+    /// in, 103 over 65,536 bytes, 106 without server params, 5 when too many sends have no result.
     pub fn send_server_message(
         &mut self,
         now: Instant,
@@ -102,11 +100,9 @@ impl Client {
         if !self.params.may_be_in_force() {
             return Err(SendCode::NoServerParams);
         }
-        if !self.submit(now, Frame::ServerSend { id, payload }, Tag::ServerSend(id)) {
-            return Err(SendCode::OverRate);
-        }
-        let deadline = now + self.parameters.send_timeout;
-        self.pending.open(Question::ServerSend(id), Asker::ServerSend, deadline);
+        self.open_send(now, Question::ServerSend(id), Asker::ServerSend, &payload)
+            .ok_or(SendCode::OverRate)?;
+        self.submit(now, Frame::ServerSend { id, payload }, Tag::ServerSend(id));
         Ok(())
     }
 

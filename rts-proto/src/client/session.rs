@@ -2,6 +2,8 @@
 
 use bytes::Bytes;
 
+use super::backlog::{Backlog, Flights, Lane};
+use super::pending::Pending;
 use crate::limits::{ACK_DELAY, STATUS_QUERIES_PER_SECOND};
 use crate::link::Channel;
 use crate::planted::{Bug, planted};
@@ -12,7 +14,10 @@ use crate::{Instant, MessageId, RoomKey};
 /// What a frame in the window is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tag {
-    Send(MessageId),
+    Send {
+        id: MessageId,
+        lane: Lane,
+    },
     Broadcast {
         wire_id: u64,
         room: RoomKey,
@@ -33,6 +38,8 @@ pub(super) struct Session {
     /// False once it is known that the server will not go on with it.
     resumable: bool,
     pub(super) channel: Channel<Tag>,
+    /// What goes into the channel when there is room.
+    pub(super) backlog: Backlog,
     /// When the acknowledgement of what was received has to go out, if nothing takes it along before.
     ack_due: Option<Instant>,
     pace: Pace,
@@ -46,6 +53,7 @@ impl Session {
             claim: accepted.claim,
             resumable: true,
             channel: Channel::new(),
+            backlog: Backlog::default(),
             ack_due: None,
             pace: Pace::new(accepted, now),
         }
@@ -87,10 +95,17 @@ impl Session {
         self.pace.holding_back = true;
     }
 
+    /// Moves into the window what may go there. What has to wait is spread over time when it goes.
+    pub(super) fn advance(&mut self, now: Instant, pending: &mut Pending, flights: &mut Flights) {
+        self.backlog.advance(now, &mut self.channel, pending, flights);
+        self.pace.holding_back |= !self.backlog.is_empty();
+    }
+
     /// The next frame that may go out now.
     pub(super) fn next_transmit(&mut self, now: Instant) -> Option<Bytes> {
         let Some(tag) = self.channel.peek() else {
-            self.pace.holding_back = false;
+            // What has waited once goes on to be spread, until nothing is left of it.
+            self.pace.holding_back = !self.backlog.is_empty();
             self.pace.ready_at = None;
             return None;
         };
@@ -100,8 +115,10 @@ impl Session {
         self.channel.transmit()
     }
 
-    pub(super) fn pace_ready_at(&self) -> Option<Instant> {
-        self.pace.ready_at.filter(|_| !planted(Bug::PaceNotRearmed))
+    /// When something that is held back, for the server's rate or for its receiver, may go out.
+    pub(super) fn ready_at(&self) -> Option<Instant> {
+        let paced = self.pace.ready_at.filter(|_| !planted(Bug::PaceNotRearmed));
+        [paced, self.backlog.held_until()].into_iter().flatten().min()
     }
 
     /// §4.4: whether somebody waits for the acknowledgement depends on the frame.
@@ -160,7 +177,7 @@ impl Pace {
 
     fn lets_pass(&mut self, tag: Tag, now: Instant) -> bool {
         let bucket = match tag {
-            Tag::Send(_) => &mut self.sends,
+            Tag::Send { .. } => &mut self.sends,
             Tag::Broadcast { .. } => &mut self.broadcasts,
             Tag::Status(_) => &mut self.statuses,
             Tag::ServerSend(_) => &mut self.server_sends,

@@ -11,12 +11,14 @@ use crate::Instant;
 pub enum Timer {
     /// A burst of input is over: acknowledge it.
     Flush,
-    /// A frame that was held back for the server's rate may go out.
+    /// A frame that was held back, for the server's rate or for its receiver, may go out.
     Pace,
     /// A send, broadcast or query has waited long enough.
     Answer,
-    /// Nothing was sent for a while.
+    /// Nothing was sent for a while, or nothing shows that what was sent arrives.
     Heartbeat,
+    /// The server has not answered what was sent: the link is dead, whatever arrives.
+    Unanswered,
     /// The changed network has not shown that it carries the link.
     Probe,
     /// Connecting takes too long.
@@ -42,15 +44,18 @@ impl Client {
                 Some((greeting.since + parameters.login_timeout, Timer::Login))
             }
             Link::Online(online) => {
-                let heartbeat = (online.last_sent + parameters.heartbeat, Timer::Heartbeat);
+                let heartbeat = online.heartbeat_due(parameters.heartbeat);
+                let unanswered = online
+                    .unanswered_since()
+                    .map(|since| (since + parameters.reconnecting_after, Timer::Unanswered));
                 let probe = online.probe_until.map(|until| (until, Timer::Probe));
-                earliest([Some(heartbeat), probe])
+                earliest([Some((heartbeat, Timer::Heartbeat)), unanswered, probe])
             }
         };
         let of_session = match (&self.login, &self.link) {
             (Login::LoggedIn { session, .. }, Link::Online(_)) => earliest([
                 session.ack_due().map(|due| (due, Timer::Flush)),
-                session.pace_ready_at().map(|ready| (ready, Timer::Pace)),
+                session.ready_at().map(|ready| (ready, Timer::Pace)),
             ]),
             _ => None,
         };
@@ -75,7 +80,7 @@ impl Client {
                 Timer::Pace => self.release(now),
                 Timer::Answer => self.answers_overdue(now),
                 Timer::Heartbeat => self.send_heartbeat(now),
-                Timer::Probe | Timer::Connect => self.link_timed_out(now),
+                Timer::Unanswered | Timer::Probe | Timer::Connect => self.link_timed_out(now),
                 Timer::Login => self.login_unanswered(now),
                 Timer::Backoff => self.connect(now),
                 Timer::Silence => self.silence_goes_on(now),

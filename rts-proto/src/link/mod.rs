@@ -154,6 +154,11 @@ impl<T> Channel<T> {
         self.acked + u64::from(self.transmitted_frames)
     }
 
+    /// Whether something was transmitted on the newest link and is not acknowledged.
+    pub(crate) fn awaits_ack(&self) -> bool {
+        self.transmitted > 0
+    }
+
     fn check_ack(&self, received: u64) -> Result<(), ProtocolError> {
         let (acked, sent) = (self.acked, self.sent());
         match (acked..=sent).contains(&received) {

@@ -5,7 +5,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use rts_proto::client::{Event, Input, RoomEvent};
 use rts_proto::wire::{Accepted, Frame};
-use rts_proto::{CloseCode, ConnectionState, Disconnect, LoginCode, ProtocolError, RoomState};
+use rts_proto::{
+    CloseCode, ConnectionState, Disconnect, LoginCode, MessageConfig, Payload, ProtocolError,
+    RoomState, UserId,
+};
 
 use crate::support::{Stage, close, session};
 
@@ -142,4 +145,92 @@ fn a_frame_of_the_server_has_4096_bytes_at_most_before_the_login_and_66048_after
         let why = (length[0] == 0x81).then_some(Disconnect::PeerMisbehaved(too_large));
         assert_eq!(stage.engine.last_disconnect(), why, "{length:?}");
     }
+}
+
+/// Something arrives every second, so that the link is not silent.
+fn chatter(stage: &mut Stage, seconds: u64) {
+    for _ in 0..seconds {
+        let from = UserId::new("carol").expect("well formed");
+        let config = MessageConfig::UnreliableOrdered;
+        let payload = Payload::text("hi");
+        stage.hears(Frame::Delivery { from, payload, config });
+        stage.pass(Duration::from_secs(1));
+    }
+}
+
+fn pings(frames: &[Frame]) -> usize {
+    frames.iter().filter(|frame| **frame == Frame::Ping).count()
+}
+
+#[test]
+fn a_ping_without_its_pong_ends_the_link_whatever_else_arrives() {
+    let mut stage = Stage::logged_in();
+    let connects = stage.connects;
+    chatter(&mut stage, 5);
+    assert_eq!(pings(&stage.said()), 1);
+    chatter(&mut stage, 9);
+    assert_eq!(stage.connects, connects);
+    chatter(&mut stage, 1);
+    assert_eq!(stage.connects, connects + 1, "10 s after the Ping");
+    assert_eq!(stage.engine.last_disconnect(), Some(Disconnect::TimedOut));
+}
+
+#[test]
+fn one_pong_answers_all_pings_before_it() {
+    let mut stage = Stage::logged_in();
+    let connects = stage.connects;
+    for _ in 0..3 {
+        chatter(&mut stage, 6);
+        stage.input(Input::NetworkChanged);
+        assert!(pings(&stage.said()) > 1);
+        stage.hears(Frame::Pong);
+    }
+    assert_eq!(stage.connects, connects);
+}
+
+#[test]
+fn a_sequenced_frame_without_its_acknowledgement_ends_the_link_though_pings_are_answered() {
+    let mut stage = Stage::logged_in();
+    let connects = stage.connects;
+    stage.sends("hi");
+    for _ in 0..9 {
+        chatter(&mut stage, 1);
+        stage.hears(Frame::Pong);
+    }
+    assert_eq!(stage.connects, connects);
+    chatter(&mut stage, 1);
+    assert_eq!(stage.connects, connects + 1);
+}
+
+#[test]
+fn a_busy_client_pings_when_nothing_shows_that_it_is_heard() {
+    let unreliable = MessageConfig::UnreliableOrdered;
+    for config in [MessageConfig::ReliableOrdered, unreliable] {
+        let mut stage = Stage::logged_in();
+        let connects = stage.connects;
+        stage.said();
+        let mut asked = Vec::new();
+        for second in 0..16 {
+            if stage.connects != connects {
+                break;
+            }
+            let payload = Payload::text("hi");
+            stage.engine.send_message(stage.now, "bob", payload, config).expect("accepted");
+            chatter(&mut stage, 1);
+            asked.extend(std::iter::repeat_n(second, pings(&stage.said())));
+        }
+        assert_eq!(asked, [4], "once, 5 s after what was not answered");
+        assert_eq!(stage.connects, connects + 1, "and then the link is dead");
+    }
+}
+
+#[test]
+fn a_client_whose_frames_are_acknowledged_need_not_ping() {
+    let mut stage = Stage::logged_in();
+    for number in 1..=20 {
+        stage.sends("hi");
+        chatter(&mut stage, 1);
+        stage.hears(Frame::Ack { received: number });
+    }
+    assert_eq!(pings(&stage.said()), 0);
 }

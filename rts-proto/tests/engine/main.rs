@@ -1,6 +1,7 @@
 //! The client core against a server that says whatever a test wants it to.
 
 mod acks;
+mod backlog;
 mod counting;
 mod links;
 mod questions;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rts_proto::client::{Event, Input, RoomEvent};
-use rts_proto::limits::{CLIENT_WINDOW_MESSAGES_MAX, OPEN_QUERIES_MAX};
+use rts_proto::limits::OPEN_QUERIES_MAX;
 use rts_proto::wire::{Accepted, Frame};
 use rts_proto::{
     BroadcastCode, MessageId, OnlineStatus, Payload, Reply, RoomKey, SendCode, ServerParamsCode,
@@ -286,19 +286,4 @@ fn as_many_queries_as_are_allowed_are_open_at_once_and_one_more_is_answered() {
         }
         assert_eq!(asking.results().len(), OPEN_QUERIES_MAX + 1);
     }
-}
-
-#[test]
-fn as_many_messages_as_the_window_has_wait_and_one_more_is_refused() {
-    let mut stage = Stage::logged_in();
-    for _ in 0..CLIENT_WINDOW_MESSAGES_MAX {
-        stage.sends("hi");
-    }
-    assert_eq!(stage.results(), []);
-    let id = stage.sends("one more");
-    assert_eq!(stage.results(), [(id, SendCode::OverRate)]);
-    assert_eq!(id.0, CLIENT_WINDOW_MESSAGES_MAX as u64 + 1, "it used up an id");
-    stage.hears(Frame::Ack { received: 1 });
-    stage.sends("there is room");
-    assert_eq!(stage.results(), []);
 }

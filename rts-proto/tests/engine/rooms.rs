@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use rts_proto::client::{Event, RoomEvent};
+use rts_proto::client::{CreateRoomError, Event, Input, RoomEvent};
+use rts_proto::limits::{ROOM_HANDLES_MAX, ROOMS_PER_USER_MAX};
 use rts_proto::wire::{Accepted, Frame};
+use rts_proto::{BroadcastCode, MessageId, Payload, RoomId, RoomState};
 
 use crate::support::{Stage, session};
 
@@ -38,4 +40,86 @@ fn who_leaves_before_an_earlier_join_is_sent_again_is_no_member() {
     assert_eq!(memberships, [true, false]);
     let left = |event: &Event| matches!(event, Event::Room { event: RoomEvent::Left, .. });
     assert_eq!(stage.events.iter().filter(|event| left(event)).count(), 2);
+}
+
+#[test]
+fn as_many_handles_as_there_can_be_are_made_and_one_more_is_refused() {
+    let mut stage = Stage::logged_in();
+    let create = |stage: &mut Stage, number: usize| {
+        stage.engine.create_room(stage.now, &format!("room-{number}"))
+    };
+    for number in 0..ROOM_HANDLES_MAX {
+        assert!(create(&mut stage, number).is_ok(), "{number}");
+    }
+    assert_eq!(create(&mut stage, ROOM_HANDLES_MAX), Err(CreateRoomError::TooMany));
+    assert_eq!(CreateRoomError::TooMany.code(), -1007);
+}
+
+#[test]
+fn as_many_rooms_as_a_user_may_be_in_are_joined_and_one_more_fails_at_once() {
+    let mut stage = Stage::logged_in();
+    let join = |stage: &mut Stage, number: usize| {
+        let key = stage.engine.create_room(stage.now, &format!("room-{number}")).expect("a room");
+        assert_eq!(stage.engine.join_room(stage.now, key), Ok(()));
+        stage.drain();
+        key
+    };
+    let first = join(&mut stage, 0);
+    for number in 1..ROOMS_PER_USER_MAX {
+        join(&mut stage, number);
+    }
+    let joins = |frames: Vec<Frame>| {
+        frames.iter().filter(|frame| matches!(frame, Frame::Join { .. })).count()
+    };
+    assert_eq!(joins(stage.said()), ROOMS_PER_USER_MAX);
+    assert_eq!(stage.events, []);
+    let one_more = join(&mut stage, ROOMS_PER_USER_MAX);
+    assert_eq!(joins(stage.said()), 0);
+    let [Event::Room { key, event: RoomEvent::StateChanged { state, .. }, .. }] = &stage.events[..]
+    else {
+        panic!("{:?}", stage.events)
+    };
+    assert_eq!((*key, *state), (one_more, RoomState::JoinFailed));
+
+    // A room that is destroyed is one that one is not in.
+    stage.engine.destroy_room(stage.now, first);
+    assert_eq!(stage.engine.join_room(stage.now, one_more), Ok(()));
+    stage.drain();
+    assert_eq!(joins(stage.said()), 1);
+}
+
+#[test]
+fn nothing_of_a_room_is_called_back_once_it_is_destroyed() {
+    let mut stage = Stage::logged_in();
+    let room = stage.joined("room");
+    let say = |stage: &mut Stage| {
+        stage.engine.send_room_message(stage.now, room, Payload::text("hi")).expect("accepted")
+    };
+    let left = say(&mut stage);
+    stage.drain();
+    stage.input(Input::Disconnected(stage.link));
+    let never_left = say(&mut stage);
+    // Called back, and not taken yet.
+    stage.engine.send_room_message(stage.now, room, Payload::text("x".repeat(65_537))).expect("id");
+    stage.events.clear();
+    let results = stage.engine.destroy_room(stage.now, room);
+    assert_eq!(
+        results,
+        [(left, BroadcastCode::Timeout), (never_left, BroadcastCode::Broken)],
+        "those that were open"
+    );
+    stage.drain();
+    assert_eq!(stage.events, []);
+    assert_eq!(stage.engine.open_questions(), 0);
+    assert_eq!(stage.engine.destroy_room(stage.now, room), []);
+
+    let again = stage.engine.create_room(stage.now, "room").expect("its id is free");
+    assert_ne!(again, room);
+    // A late result is for nobody.
+    stage.input(Input::Connected(stage.link));
+    stage.welcomed(Accepted { resumed: true, received: 2, ..session(1) });
+    let id = RoomId::new("room").expect("well formed");
+    let code = BroadcastCode::Ok;
+    stage.hears(Frame::BroadcastResults { room: id, code, ids: vec![MessageId(2)] });
+    assert_eq!(stage.events, []);
 }

@@ -61,7 +61,6 @@ pub(crate) struct Engine {
     pub(crate) is_frozen: bool,
     pub(crate) send_timeout_ms: u64,
     pub(crate) rooms: BTreeMap<RoomKey, Room>,
-    room_being_destroyed: Option<RoomKey>,
 }
 
 impl Engine {
@@ -199,7 +198,8 @@ impl Engine {
                     RoomPhase::Leaving { was_joined, then_join: false }
                 }
             }),
-            Call::DestroyRoom { key } => self.room_being_destroyed = Some(*key),
+            // Nothing of it is called back from here on.
+            Call::DestroyRoom { key, .. } => drop(self.rooms.remove(key)),
             Call::SetSendTimeout { ms } => self.send_timeout_ms = *ms,
             Call::Destroy => self.is_being_destroyed = true,
             Call::Login { .. }
@@ -217,9 +217,6 @@ impl Engine {
     }
 
     fn returned(&mut self) {
-        if let Some(key) = self.room_being_destroyed.take() {
-            self.rooms.remove(&key);
-        }
         if self.is_being_destroyed {
             self.is_destroyed = true;
             self.login = Login::Idle;

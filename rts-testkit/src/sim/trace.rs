@@ -7,7 +7,8 @@ use std::hash::{Hash, Hasher};
 use rts_proto::client::{Event, RoomEvent};
 use rts_proto::server::{CommandError, PostProgress, Report, Stats};
 use rts_proto::{
-    CallId, CloseCode, Instant, LoginCode, MessageConfig, OnlineStatus, Payload, RoomKey,
+    BroadcastCode, CallId, CloseCode, Instant, LoginCode, MessageConfig, MessageId, OnlineStatus,
+    Payload, RoomKey,
 };
 
 use super::plan::{Command, ParamsKind, Step};
@@ -56,8 +57,10 @@ pub(crate) enum Call {
     LeaveRoom {
         key: RoomKey,
     },
+    /// What it returned: the results of the broadcasts that were open.
     DestroyRoom {
         key: RoomKey,
+        results: Vec<(MessageId, BroadcastCode)>,
     },
     Broadcast {
         key: RoomKey,

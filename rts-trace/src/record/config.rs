@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rts_proto::client::{self, Parameters};
+use rts_proto::client::{self, LogLevel, Parameters};
 use rts_proto::{AppId, UserId, server};
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +36,8 @@ impl CoreConfig {
             lost_after,
             backoff_max,
             probe_timeout,
+            // Nothing that a core does depends on it.
+            log_level: _,
         } = config.parameters;
         let parameters = vec![
             send_timeout,
@@ -124,6 +126,7 @@ pub(crate) fn client_config(app_id: &str, parameters: &[Duration]) -> Option<cli
         lost_after,
         backoff_max,
         probe_timeout,
+        log_level: LogLevel::default(),
     };
     Some(client::Config { app_id: AppId::new(app_id).ok()?, parameters })
 }

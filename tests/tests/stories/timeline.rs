@@ -1,11 +1,14 @@
 //! What an application is told about its connection, and when.
 
+use rts_proto::client::{Client, Event};
 use rts_proto::server::Config;
-use rts_testkit::World;
+use rts_proto::{MessageConfig, Payload};
+use rts_testkit::{Side, World};
 
 use super::seconds;
 
 const ALICE: usize = 0;
+const BOB: usize = 1;
 
 /// The states with their times, in whole seconds since `from`.
 fn states(world: &World, from: rts_proto::Instant) -> Vec<(u64, u32)> {
@@ -67,4 +70,31 @@ fn heartbeats_keep_an_idle_connection_for_hours() {
     world.run_for(seconds(7_200));
     assert_eq!(world.take_events(ALICE), []);
     assert_eq!(world.stats().sessions, 1);
+}
+
+#[test]
+fn a_link_whose_way_up_is_dead_is_given_up_though_something_arrives_all_the_time() {
+    let mut world = World::new(Config::default(), 2, 1);
+    world.log_in(ALICE, "alice");
+    world.log_in(BOB, "bob");
+    world.take_events(ALICE);
+    let link = |world: &mut World| world.call(ALICE, |engine, _| engine.link());
+    let before = link(&mut world);
+    world.half_open(ALICE, Side::Server);
+    let mut seconds_passed = 0;
+    while link(&mut world) == before && seconds_passed < 60 {
+        let config = MessageConfig::UnreliableOrdered;
+        let say = |engine: &mut Client, now| {
+            engine.send_message(now, "alice", Payload::text("hi"), config)
+        };
+        world.call(BOB, say).expect("accepted");
+        world.run_for(seconds(1));
+        seconds_passed += 1;
+    }
+    // 5 s until the Ping, 10 s for its Pong.
+    assert!((10..=16).contains(&seconds_passed), "{seconds_passed} s");
+    world.run_for(seconds(2));
+    assert!(world.call(ALICE, |engine, _| engine.is_online()), "over another link");
+    let is_message = |event: &Event| matches!(event, Event::MessageReceived { .. });
+    assert!(world.take_events(ALICE).iter().all(is_message), "and nobody was told");
 }

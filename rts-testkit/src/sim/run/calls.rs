@@ -57,9 +57,8 @@ impl Run<'_> {
             }
             Step::DestroyRoom { room, .. } => {
                 let Some(key) = self.places[slot].rooms.remove(&room) else { return Ok(()) };
-                self.world.call(who, |engine, now| engine.destroy_room(now, key));
-                self.made(who, Call::DestroyRoom { key }, 0)?;
-                self.note(Entry::Returned { who })?;
+                let results = self.world.call(who, |engine, now| engine.destroy_room(now, key));
+                self.made(who, Call::DestroyRoom { key, results }, 0)?;
                 // The handle is dead for good, and says so.
                 self.broadcast(who, key, app, 20, false)
             }

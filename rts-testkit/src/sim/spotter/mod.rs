@@ -132,8 +132,8 @@ impl Spotter {
                     self.met(Situation::DestroyWhileLoggingIn);
                 }
             }
-            Call::DestroyRoom { .. } => {
-                self.inside = Some(Situation::RoomDestroyedWithOpenBroadcasts);
+            Call::DestroyRoom { results, .. } if !results.is_empty() => {
+                self.met(Situation::RoomDestroyedWithOpenBroadcasts);
             }
             Call::Refresh if matches!(engine.login, Login::Rejected(_)) => {
                 self.met(Situation::TokenRenewed);

@@ -49,20 +49,15 @@ impl Spotter {
                     self.met(Situation::HeardWhileLeaving);
                 }
             }
-            RoomEvent::MessageSendResult { code, .. } => {
-                if self.inside == Some(Situation::RoomDestroyedWithOpenBroadcasts) {
-                    self.met(Situation::RoomDestroyedWithOpenBroadcasts);
-                }
-                match code {
-                    BroadcastCode::Ok => self.met(Situation::BroadcastOk),
-                    BroadcastCode::Timeout => self.met(Situation::BroadcastTimeout),
-                    BroadcastCode::Broken => self.met(Situation::BroadcastBroken),
-                    BroadcastCode::OverRate => self.met(Situation::BroadcastOverRate),
-                    BroadcastCode::NotInRoom => self.met(Situation::BroadcastNotInRoom),
-                    BroadcastCode::TooLong => self.met(Situation::BroadcastTooLong),
-                    _ => {}
-                }
-            }
+            RoomEvent::MessageSendResult { code, .. } => match code {
+                BroadcastCode::Ok => self.met(Situation::BroadcastOk),
+                BroadcastCode::Timeout => self.met(Situation::BroadcastTimeout),
+                BroadcastCode::Broken => self.met(Situation::BroadcastBroken),
+                BroadcastCode::OverRate => self.met(Situation::BroadcastOverRate),
+                BroadcastCode::NotInRoom => self.met(Situation::BroadcastNotInRoom),
+                BroadcastCode::TooLong => self.met(Situation::BroadcastTooLong),
+                _ => {}
+            },
             RoomEvent::UserLeft { reason, .. } => match reason {
                 LeaveReason::Left => self.met(Situation::SawLeave),
                 LeaveReason::Dropped => self.met(Situation::SawDrop),

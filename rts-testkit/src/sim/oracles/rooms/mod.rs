@@ -89,9 +89,18 @@ impl Rooms {
                     format!("I23: joinRoom of #{who} returned {returned}, {wanted} is right")
                 })
             }
-            Call::LeaveRoom { key } | Call::DestroyRoom { key } => {
+            Call::LeaveRoom { key } => {
                 self.broken((who, *key));
                 Ok(())
+            }
+            Call::DestroyRoom { key, results } => {
+                let handle = (who, *key);
+                self.broken(handle);
+                for (id, code) in results {
+                    self.result(model, now, handle, id.0, *code)?;
+                }
+                let open = self.open.keys().find(|(of, _)| *of == handle);
+                ensure(open.is_none(), || format!("I13: destroyRoom gave no result for {open:?}"))
             }
             Call::Destroy => {
                 self.all_broken(who);

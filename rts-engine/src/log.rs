@@ -1,0 +1,81 @@
+//! What an engine says to the log, up to its own level (`logLevel`). Never what was said in a message.
+
+use rts_proto::client::{Event, LogLevel, RoomEvent};
+use rts_proto::{ConnectionState, LoginCode};
+
+/// A line of the log. It is written when no lock is held: what listens to the log is the application's.
+pub(crate) struct Line {
+    level: LogLevel,
+    text: String,
+}
+
+impl Line {
+    /// Nothing when the engine's log does not go so far, or the event is none for a log.
+    pub(crate) fn new(wanted: LogLevel, event: &Event) -> Option<Self> {
+        if wanted == LogLevel::Off {
+            return None;
+        }
+        let (level, text) = words(event)?;
+        (level <= wanted).then_some(Self { level, text })
+    }
+
+    pub(crate) fn write(self) {
+        let text = self.text;
+        match self.level {
+            LogLevel::Off => {}
+            LogLevel::Error => tracing::error!("{text}"),
+            LogLevel::Warn => tracing::warn!("{text}"),
+            LogLevel::Info => tracing::info!("{text}"),
+            LogLevel::Debug => tracing::debug!("{text}"),
+        }
+    }
+}
+
+fn words(event: &Event) -> Option<(LogLevel, String)> {
+    Some(match event {
+        Event::LoginResult { uid, code, .. } => {
+            let is_ok = *code == LoginCode::Ok;
+            let level = if is_ok { LogLevel::Info } else { LogLevel::Error };
+            (level, format!("login of {uid}: {code}"))
+        }
+        Event::Logout(reason) => (LogLevel::Info, format!("the login is over: {reason}")),
+        Event::ConnectionStateChanged(state) => {
+            let level = match state {
+                ConnectionState::Failed => LogLevel::Error,
+                ConnectionState::Disconnected
+                | ConnectionState::Reconnecting
+                | ConnectionState::Lost => LogLevel::Warn,
+                ConnectionState::Connecting
+                | ConnectionState::Connected
+                | ConnectionState::Reconnected => LogLevel::Info,
+            };
+            (level, format!("connection: {state}"))
+        }
+        Event::CreateRoomFailed { error, .. } => (LogLevel::Warn, format!("no room: {error}")),
+        Event::Warning { message, .. } => (LogLevel::Warn, message.clone()),
+        Event::Room { room, event, .. } => return room_words(room.as_str(), event),
+        Event::MessageSendResult { id, code } => {
+            (LogLevel::Debug, format!("message {}: {code}", id.0))
+        }
+        Event::ServerMessageSendResult { id, code, .. } => {
+            (LogLevel::Debug, format!("message {} to the app's server: {code}", id.0))
+        }
+        Event::ServerParamsSetResult(code) => (LogLevel::Debug, format!("server params: {code}")),
+        Event::PeerOnlineStatus { .. } | Event::MessageReceived { .. } => return None,
+    })
+}
+
+fn room_words(room: &str, event: &RoomEvent) -> Option<(LogLevel, String)> {
+    Some(match event {
+        RoomEvent::Joined { .. } => (LogLevel::Info, format!("room {room}: joined")),
+        RoomEvent::Left => (LogLevel::Info, format!("room {room}: left")),
+        RoomEvent::StateChanged { state, .. } => (LogLevel::Warn, format!("room {room}: {state}")),
+        RoomEvent::MessageSendResult { id, code } => {
+            (LogLevel::Debug, format!("room {room}: message {}: {code}", id.0))
+        }
+        RoomEvent::MessageReceived { .. }
+        | RoomEvent::UserMessageReceived { .. }
+        | RoomEvent::UserJoined(_)
+        | RoomEvent::UserLeft { .. } => return None,
+    })
+}

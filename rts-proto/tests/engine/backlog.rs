@@ -1,0 +1,207 @@
+//! What an engine takes from its application though the wire has no room for it, and how it leaves.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use rts_proto::client::Input;
+use rts_proto::limits::{
+    CLIENT_WINDOW_MESSAGES_MAX, FLIGHT_BYTES_MAX, FLIGHT_WAIT, OPEN_SEND_BYTES_MAX, OPEN_SENDS_MAX,
+    PAYLOAD_BYTES_MAX, WINDOW_BYTES_MAX,
+};
+use rts_proto::wire::{Accepted, Frame};
+use rts_proto::{MessageConfig, MessageId, Payload, SendCode};
+
+use crate::support::{Stage, session};
+
+const NOTHING: [u64; 0] = [];
+
+fn sent(frames: &[Frame]) -> Vec<u64> {
+    frames
+        .iter()
+        .filter_map(|frame| match frame {
+            Frame::Send { id, .. } => Some(id.0),
+            _ => None,
+        })
+        .collect()
+}
+
+impl Stage {
+    fn sends_large(&mut self, to: &str) -> MessageId {
+        let payload = Payload::binary(Bytes::from(vec![0; PAYLOAD_BYTES_MAX]));
+        let config = MessageConfig::ReliableOrdered;
+        let id = self.engine.send_message(self.now, to, payload, config).expect("accepted");
+        self.drain();
+        id
+    }
+
+    fn answers(&mut self, ids: impl IntoIterator<Item = u64>, code: SendCode) {
+        let ids = ids.into_iter().map(MessageId).collect();
+        self.hears(Frame::SendResults { code, ids });
+    }
+}
+
+#[test]
+fn as_many_sends_as_an_engine_takes_wait_for_the_window_and_one_more_is_refused() {
+    let mut stage = Stage::logged_in();
+    for _ in 0..OPEN_SENDS_MAX {
+        stage.sends("hi");
+    }
+    assert_eq!(stage.results(), []);
+    assert_eq!(sent(&stage.said()).len(), CLIENT_WINDOW_MESSAGES_MAX, "the window of the wire");
+    let id = stage.sends("one more");
+    assert_eq!(stage.results(), [(id, SendCode::OverRate)]);
+    assert_eq!(id.0, OPEN_SENDS_MAX as u64 + 1, "it used up an id");
+
+    // A result makes room for a send, an acknowledgement for a frame.
+    stage.answers([1], SendCode::Ok);
+    assert_eq!(stage.results(), [(MessageId(1), SendCode::Ok)]);
+    stage.sends("there is room");
+    assert_eq!(stage.results(), []);
+    assert_eq!(sent(&stage.said()), NOTHING);
+    stage.hears(Frame::Ack { received: 2 });
+    let next = CLIENT_WINDOW_MESSAGES_MAX as u64 + 1;
+    assert_eq!(sent(&stage.said()), [next, next + 1], "in their order");
+}
+
+#[test]
+fn as_many_bytes_as_an_engine_takes_wait_without_a_link_and_one_more_is_refused() {
+    let mut stage = Stage::logged_in();
+    stage.input(Input::Disconnected(stage.link));
+    for _ in 0..OPEN_SEND_BYTES_MAX / PAYLOAD_BYTES_MAX {
+        stage.sends_large("bob");
+    }
+    assert_eq!(stage.results(), []);
+    let id = stage.sends("x");
+    assert_eq!(stage.results(), [(id, SendCode::OverRate)]);
+    stage.sends("");
+    assert_eq!(stage.results(), [], "no byte is none too many");
+    stage.engine.logout(stage.now);
+    stage.drain();
+    let results = stage.results();
+    assert_eq!(results.len(), OPEN_SEND_BYTES_MAX / PAYLOAD_BYTES_MAX + 1);
+    assert!(results.iter().all(|(_, code)| *code == SendCode::Broken), "none of them left");
+}
+
+#[test]
+fn what_waited_without_a_link_goes_out_in_order_at_the_servers_rate() {
+    let rate = |answer| Accepted { sends_per_second: 100, ..answer };
+    let mut stage = Stage::accepted(rate(session(1)));
+    let connects = stage.connects;
+    stage.input(Input::Disconnected(stage.link));
+    for _ in 0..900 {
+        stage.sends("hi");
+        stage.now = stage.now + Duration::from_millis(11);
+    }
+    assert_eq!(stage.results(), [], "90 a second for as long as a result may take");
+    assert_eq!(stage.connects, connects + 1);
+    stage.input(Input::Connected(stage.link));
+    stage.said();
+    let begin = stage.now;
+    stage.welcomed(Accepted { resumed: true, ..rate(session(1)) });
+    let mut out = Vec::new();
+    let mut acknowledged = 0;
+    loop {
+        let ids = sent(&stage.said());
+        acknowledged += ids.len() as u64;
+        out.extend(ids);
+        stage.hears(Frame::Ack { received: acknowledged });
+        if stage.now.since(begin) > Duration::from_secs(9) {
+            break;
+        }
+        let burst = 50 + 100 * (stage.now.since(begin).as_millis() as usize + 10) / 1_000;
+        assert!(out.len() <= burst + 1, "{} after {:?}", out.len(), stage.now.since(begin));
+        stage.pass(Duration::from_millis(10));
+    }
+    assert!(out.windows(2).all(|pair| pair[0] < pair[1]), "in their order");
+    assert_eq!(out.len(), 900, "each before its time-out");
+}
+
+#[test]
+fn messages_to_one_receiver_wait_for_results_and_those_to_others_do_not() {
+    let mut stage = Stage::logged_in();
+    let frames = FLIGHT_BYTES_MAX as u64 / (PAYLOAD_BYTES_MAX as u64 + 20);
+    for _ in 0..frames + 3 {
+        stage.sends_large("bob");
+    }
+    assert_eq!(sent(&stage.said()), (1..=frames).collect::<Vec<_>>());
+    let config = MessageConfig::ReliableOrdered;
+    let to_carol = stage.engine.send_message(stage.now, "carol", Payload::text("hi"), config);
+    stage.drain();
+    let small = stage.sends("behind the large ones, though it would fit");
+    assert_eq!(sent(&stage.said()), [to_carol.expect("accepted").0]);
+
+    stage.hears(Frame::Ack { received: frames + 1 });
+    assert_eq!(sent(&stage.said()), NOTHING, "the server has them, bob has not");
+    stage.answers([1, 2], SendCode::Ok);
+    assert_eq!(sent(&stage.said()), [frames + 1, frames + 2]);
+    stage.answers([3], SendCode::Ok);
+    assert_eq!(sent(&stage.said()), [frames + 3, small.0]);
+}
+
+#[test]
+fn a_receiver_from_whom_nothing_comes_is_not_waited_for() {
+    let mut stage = Stage::logged_in();
+    for _ in 0..30 {
+        stage.sends_large("bob");
+    }
+    let mut out = sent(&stage.said());
+    stage.hears(Frame::Ack { received: out.len() as u64 });
+    stage.pass(FLIGHT_WAIT - Duration::from_millis(1));
+    assert_eq!(sent(&stage.said()), NOTHING);
+    stage.pass(Duration::from_millis(1));
+    out.extend(sent(&stage.said()));
+    stage.hears(Frame::Ack { received: out.len() as u64 });
+    out.extend(sent(&stage.said()));
+    assert!(out.len() * PAYLOAD_BYTES_MAX > WINDOW_BYTES_MAX, "more than the receiver's window");
+    // The server refuses what has no place. That is no sign of life: what comes next leaves at once too.
+    let refused = 17..=out.len() as u64;
+    stage.answers(refused, SendCode::Broken);
+    out.extend(sent(&stage.said()));
+    stage.hears(Frame::Ack { received: out.len() as u64 });
+    out.extend(sent(&stage.said()));
+    assert_eq!(out, (1..=30).collect::<Vec<_>>());
+    let next = stage.sends_large("bob");
+    assert_eq!(sent(&stage.said()), [next.0]);
+}
+
+#[test]
+fn what_never_left_when_the_session_was_lost_leaves_on_the_next_and_what_left_is_unknown() {
+    let mut stage = Stage::logged_in();
+    for _ in 0..CLIENT_WINDOW_MESSAGES_MAX + 3 {
+        stage.sends("hi");
+    }
+    let left = CLIENT_WINDOW_MESSAGES_MAX as u64;
+    assert_eq!(sent(&stage.said()).len() as u64, left);
+    stage.cut();
+    stage.welcomed(session(2));
+    let results = stage.results();
+    assert_eq!(results.len() as u64, left);
+    assert!(results.iter().all(|(id, code)| id.0 <= left && *code == SendCode::Timeout));
+    assert_eq!(sent(&stage.said()), [left + 1, left + 2, left + 3]);
+}
+
+#[test]
+fn what_waits_is_not_sent_at_its_time_out_and_makes_no_gap() {
+    let mut stage = Stage::logged_in();
+    for _ in 0..CLIENT_WINDOW_MESSAGES_MAX {
+        stage.sends("hi");
+    }
+    stage.said();
+    let waits = stage.sends("waits");
+    stage.now = stage.now + Duration::from_secs(5);
+    let later = stage.sends("waits too");
+    stage.hears(Frame::Pong);
+    stage.pass(Duration::from_secs(5));
+    let results = stage.results();
+    assert_eq!(results.last(), Some(&(waits, SendCode::Broken)));
+    assert_eq!(results.len(), CLIENT_WINDOW_MESSAGES_MAX + 1);
+    // Nothing was acknowledged either: the link is dead.
+    stage.input(Input::Connected(stage.link));
+    stage.said();
+    stage.welcomed(Accepted {
+        resumed: true,
+        received: CLIENT_WINDOW_MESSAGES_MAX as u64,
+        ..session(1)
+    });
+    assert_eq!(sent(&stage.said()), [later.0]);
+}
