@@ -7,10 +7,8 @@ use rustls::pki_types::pem::PemObject as _;
 use time::OffsetDateTime;
 use x509_parser::parse_x509_certificate;
 
-/// This long before a certificate expires it is time to renew it...
+/// So long before a certificate expires it should have been renewed: those who do it by themselves do it a month before.
 const SOON_SECONDS: i64 = 14 * 86_400;
-/// ...or when less than this part of its time is left, for those that are made for a few days.
-const SOON_PART: i64 = 3;
 
 /// When a certificate may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,13 +44,12 @@ impl Validity {
     fn concern(self, unix_now: i64) -> Option<Concern> {
         let Self { not_before, not_after } = self;
         let left_seconds = not_after - unix_now;
-        let soon = SOON_SECONDS.min((not_after - not_before) / SOON_PART);
         if left_seconds < 0 {
             Some(Concern::Expired { at: not_after })
         } else if unix_now < not_before {
             Some(Concern::NotYet { from: not_before })
         } else {
-            (left_seconds < soon).then_some(Concern::Soon { at: not_after, left_seconds })
+            (left_seconds < SOON_SECONDS).then_some(Concern::Soon { at: not_after, left_seconds })
         }
     }
 }
@@ -92,21 +89,20 @@ mod tests {
 
     const DAY: i64 = 86_400;
 
-    fn of(days: i64) -> Validity {
-        Validity { not_before: 0, not_after: days * DAY }
-    }
-
     #[test]
-    fn a_certificate_is_told_when_two_weeks_are_left_or_a_third_of_its_time() {
-        let soon = |at, left_seconds| Some(Concern::Soon { at, left_seconds });
-        for (days, left) in [(90, 14 * DAY), (42, 14 * DAY), (6, 2 * DAY)] {
-            let end = days * DAY;
-            assert_eq!(of(days).concern(end - left), None, "{days}");
-            assert_eq!(of(days).concern(end - left + 1), soon(end, left - 1), "{days}");
-            assert_eq!(of(days).concern(end), soon(end, 0));
-            assert_eq!(of(days).concern(end + 1), Some(Concern::Expired { at: end }));
-            assert_eq!(of(days).concern(0), None);
-            assert_eq!(of(days).concern(-1), Some(Concern::NotYet { from: 0 }));
+    fn a_certificate_is_told_when_less_than_two_weeks_are_left() {
+        let end = 90 * DAY;
+        let validity = Validity { not_before: 0, not_after: end };
+        let soon = |left_seconds| Some(Concern::Soon { at: end, left_seconds });
+        for (now, concern) in [
+            (-1, Some(Concern::NotYet { from: 0 })),
+            (0, None),
+            (end - 14 * DAY, None),
+            (end - 14 * DAY + 1, soon(14 * DAY - 1)),
+            (end, soon(0)),
+            (end + 1, Some(Concern::Expired { at: end })),
+        ] {
+            assert_eq!(validity.concern(now), concern, "{now}");
         }
     }
 
