@@ -4,7 +4,6 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use futures_lite::future::yield_now;
 use rts_engine::{Action, Driver, Engine, EngineError, Events};
 use rts_proto::LinkId;
 use rts_proto::client::Input;
@@ -107,7 +106,7 @@ async fn run<R: Runtime>(driver: Driver, connector: Connector) {
         driver.deliver();
         driver.tick();
         if turn == TURNS_MAX {
-            yield_now().await;
+            R::yield_now().await;
         }
         let (deadline, reading) = (driver.deadline(), driver.wants_read());
         let news = poll_fn(|context| {

@@ -12,7 +12,7 @@ use crate::seldom::Seldom;
 const LINKS_MAX: usize = 100_000;
 
 /// What a network may open at once after quiet: as much as its rate allows in so many seconds.
-const NETWORK_BURST_SECONDS: f64 = 10.0;
+const NETWORK_BURST_SECONDS: f64 = 5.0;
 /// With so many networks remembered, those are forgotten that have no links and whose rate has rested.
 const NETWORKS_FIRST_SWEEP: usize = 1_024;
 
@@ -26,7 +26,7 @@ pub struct LinkBounds {
     pub per_network_max: usize,
     /// Of those among them that have not logged in.
     pub per_network_before_login_max: usize,
-    /// New links a second from one network, ten times as many at once after quiet; 0 is no limit. Each costs the server a
+    /// New links a second from one network, five times as many at once after quiet; 0 is no limit. Each costs the server a
     /// handshake.
     pub per_network_per_second: u32,
     /// Of the numbers that the system gives to open sockets and files: a link with a greater one is closed, so that those
@@ -311,9 +311,9 @@ mod tests {
             let taken = (0..100).map_while(|_| places.take(at(ip), None, now));
             taken.collect::<Vec<_>>().into_iter().map(|place| places.give_back(place)).count()
         };
-        assert_eq!(opened(&mut places, "192.0.2.1", start), 20);
+        assert_eq!(opened(&mut places, "192.0.2.1", start), 10);
         assert_eq!(opened(&mut places, "192.0.2.1", start), 0);
-        assert_eq!(opened(&mut places, "192.0.2.2", start), 20, "others have their own");
+        assert_eq!(opened(&mut places, "192.0.2.2", start), 10, "others have their own");
         assert_eq!(opened(&mut places, "192.0.2.1", start + Duration::from_secs(1)), 2);
     }
 

@@ -9,7 +9,6 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use foldhash::fast::FixedState;
-use futures_lite::future::yield_now;
 use rts_proto::server::Input;
 use rts_proto::{Instant, LinkId};
 use rts_stream::LayerError;
@@ -145,7 +144,7 @@ impl<R: Runtime> Reactor<R> {
             })
             .await;
             if !has_waited {
-                yield_now().await;
+                R::yield_now().await;
             }
         }
     }

@@ -18,6 +18,10 @@ pub trait Runtime: Sized + 'static {
     /// Starts a task. Only called where the runtime [is present](Self::is_present). When the runtime ends, it drops its tasks.
     fn spawn(task: impl Future<Output = ()> + Send + 'static);
 
+    /// Lets others run, and what the system has to say about sockets be seen, before the task goes on. A task
+    /// that only woke itself might go round many times before anybody asks the system.
+    fn yield_now() -> impl Future<Output = ()> + Send;
+
     /// Ready at that moment.
     fn sleep_until(moment: Instant) -> impl Future<Output = ()> + Send + 'static;
 

@@ -28,6 +28,10 @@ impl Runtime for Still {
 
     fn spawn(_task: impl Future<Output = ()> + Send + 'static) {}
 
+    fn yield_now() -> impl Future<Output = ()> + Send {
+        futures_lite::future::yield_now()
+    }
+
     async fn sleep_until(moment: Instant) {
         SLEEPS.with_borrow_mut(|sleeps| sleeps.push(moment));
         if moment > Instant::now() {

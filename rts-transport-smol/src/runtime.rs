@@ -27,6 +27,10 @@ impl Runtime for Smol {
         smol::spawn(task).detach();
     }
 
+    fn yield_now() -> impl Future<Output = ()> + Send {
+        smol::future::yield_now()
+    }
+
     async fn sleep_until(moment: Instant) {
         Timer::at(moment).await;
     }

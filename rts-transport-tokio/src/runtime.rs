@@ -27,6 +27,10 @@ impl Runtime for Tokio {
         tokio::spawn(tokio::task::unconstrained(task));
     }
 
+    fn yield_now() -> impl Future<Output = ()> + Send {
+        tokio::task::yield_now()
+    }
+
     fn sleep_until(moment: Instant) -> impl Future<Output = ()> + Send + 'static {
         tokio::time::sleep_until(moment.into())
     }

@@ -2,12 +2,16 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Waker};
 
+use rts_driver::Runtime as _;
 use rts_proto::server::{Config, Credentials, Server, Verdict};
 use rts_proto::wire::{Frame, VERSION};
 use rts_transport_tokio::{
-    Acceptor, Authenticate, ConnectError, Event, LoginCode, MessageConfig, SendCode, Shard, connect,
+    Acceptor, Authenticate, ConnectError, Event, LoginCode, MessageConfig, SendCode, Shard, Tokio,
+    connect,
 };
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -100,4 +104,40 @@ fn a_listener_goes_on_when_the_runtime_of_another_ends() {
     greet(there);
     drop(first);
     greet(there);
+}
+
+/// A busy shard goes round and round: those who ring must not wait until it has done so dozens of times.
+#[test]
+fn a_task_that_yields_lets_what_arrives_be_seen() {
+    const TURNS_MAX: usize = 4;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let busy = async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let mut peer = TcpStream::connect(address).expect("it listens");
+        let (stream, _) = listener.accept().await.expect("a link");
+        for _ in 0..100 {
+            let (stream, mut byte) = (&stream, [0]);
+            let mut reading = std::pin::pin!(stream.readable());
+            while is_ready(reading.as_mut()) {
+                assert!(stream.try_read(&mut byte).is_err(), "nothing was said");
+                reading.set(stream.readable());
+            }
+            peer.write_all(b"x").expect("it is open");
+            let mut turns = 0;
+            while !is_ready(reading.as_mut()) {
+                turns += 1;
+                assert!(turns <= TURNS_MAX, "it rang, and was not seen");
+                Tokio::yield_now().await;
+            }
+            assert_eq!(stream.try_read(&mut byte).expect("it was said"), 1);
+            assert!(stream.try_read(&mut byte).is_err(), "that was all");
+        }
+    };
+    // As a task, which goes to the end of a queue in which there is nobody else.
+    runtime.expect("a runtime").block_on(async { tokio::spawn(busy).await }).expect("all is seen");
+}
+
+fn is_ready(future: Pin<&mut impl Future>) -> bool {
+    future.poll(&mut Context::from_waker(Waker::noop())).is_ready()
 }

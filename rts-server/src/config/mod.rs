@@ -119,7 +119,7 @@ pub struct Limits {
     pub links_before_login_per_network_max: Option<usize>,
     /// Links from one network.
     pub links_per_network_max: usize,
-    /// New links a second from one network, ten times as many at once after quiet.
+    /// New links a second from one network, five times as many at once after quiet.
     pub links_per_network_per_second: u32,
     /// Networks from which any number of links may come, up to the bounds of all, such as those of proxies.
     pub exempt_networks: Vec<String>,
@@ -128,7 +128,7 @@ pub struct Limits {
 /// Links from one network, unless configured otherwise.
 const LINKS_PER_NETWORK_MAX: usize = 10_000;
 /// New ones a second, unless configured otherwise. With TLS each costs the server a signature.
-const LINKS_PER_NETWORK_PER_SECOND: u32 = 300;
+const LINKS_PER_NETWORK_PER_SECOND: u32 = 200;
 
 impl Default for Limits {
     fn default() -> Self {
