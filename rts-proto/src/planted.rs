@@ -54,8 +54,6 @@ bugs! {
     LogoutKeepsRooms,
     /// A displaced login comes back by itself.
     DisplacedComesBack,
-    /// A login that the back end put out comes back by itself.
-    PutOutComesBack,
     /// No wait between attempts to connect.
     NoBackoff,
     /// The waits are the same for all.
@@ -148,8 +146,6 @@ bugs! {
     BanIgnored,
     /// A user that may not log in does.
     BannedLogsIn,
-    /// Who is put out while its link is down is not told when it comes back.
-    PutOutNotTold,
     /// Bans do not end.
     BanForEver,
     /// The back end is told that users are online each time they get a new session.

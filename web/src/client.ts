@@ -40,6 +40,7 @@ export const Result = {
 /** Close codes after which the client does something else than come back and resume (§9). */
 const UNSUPPORTED_VERSION = 5;
 const DISPLACED = 7;
+const PUT_OUT = 15;
 const ABNORMAL = 12;
 const KEEPS_SESSION = new Set([6, 8, 11, 14]);
 
@@ -347,6 +348,10 @@ export class Client {
     if (close.code === DISPLACED) {
       this.#end();
       return this.#listener.loggedOut("You have logged in elsewhere.");
+    }
+    if (close.code === PUT_OUT) {
+      this.#end();
+      return this.#listener.loggedOut("The app has put you out.");
     }
     if (close.code === UNSUPPORTED_VERSION || close.code === ABNORMAL) {
       this.#end();

@@ -158,7 +158,6 @@ impl Client {
         self.last_disconnect = Some(why);
         match why.retry() {
             Retry::LoggedOut(LogoutReason::Displaced) if planted(Bug::DisplacedComesBack) => {}
-            Retry::LoggedOut(LogoutReason::PutOut) if planted(Bug::PutOutComesBack) => {}
             Retry::LoggedOut(reason) => return self.logged_out(now, reason),
             Retry::Never => return self.give_up(now),
             Retry::WithBackoff => {}

@@ -8,7 +8,6 @@ use super::Server;
 use super::login::words;
 use super::session::{End, SessionNumber};
 use crate::limits::REVOKED_RETURN_SPREAD;
-use crate::planted::{Bug, planted};
 use crate::{AppId, CloseCode, Instant, UserId};
 
 /// The back end's commands about logins. [`Server::ban`] with [`Ban::Login`](super::Ban::Login) is another.
@@ -66,9 +65,7 @@ impl Server {
     pub(super) fn end_login(&mut self, now: Instant, app_id: &AppId, uid: &UserId) -> bool {
         let number = self.apps.get(app_id).and_then(|app| app.users.get(uid)).copied();
         if let Some(number) = number {
-            if !planted(Bug::PutOutNotTold) {
-                self.remember_ended(now, number, CloseCode::PutOut);
-            }
+            self.remember_ended(now, number, CloseCode::PutOut);
             if let Some(link) = self.sessions.get(number).and_then(|session| session.link) {
                 self.close(link, CloseCode::PutOut, words(CloseCode::PutOut));
             }

@@ -132,6 +132,8 @@ situations! {
     DestroyWhileLoggingIn,
     /// A live login gave way to another.
     Displaced,
+    /// A login was ended by the back end.
+    PutOut,
     /// A token that had expired was refused.
     ExpiredTokenRefused,
     /// A token signed with the key before the last one was good.
@@ -152,6 +154,8 @@ situations! {
     ClosedReplaced,
     /// A link was closed since another login took its place.
     ClosedDisplaced,
+    /// A link was closed since the back end put its user out.
+    ClosedPutOut,
     /// A link was closed since nothing had been heard.
     ClosedSilent,
     /// A link was closed since it was not read.
@@ -264,6 +268,8 @@ situations! {
     ReportedLogout,
     /// It was told of a user that was dropped.
     ReportedDrop,
+    /// It was told of a user that it had put out.
+    ReportedPutOut,
     /// The server closed a link since its bytes had been changed.
     HarmedClosed,
     /// An engine gave up a link since what it heard cannot be.

@@ -2,13 +2,16 @@
 //! out is out (I14 to I17, I27).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use rts_proto::client::{Event, RoomEvent};
 use rts_proto::limits::{
     BAN_MIN, PAYLOAD_BYTES_MAX, ROOM_UNICAST_PAYLOAD_BYTES_MAX, ROOM_UNICAST_RECEIVERS_MAX,
 };
 use rts_proto::server::{CommandError, Report};
-use rts_proto::{Instant, LeaveReason, LoginCode, OnlineStatus, Payload, RoomKey, RoomState};
+use rts_proto::{
+    Instant, LeaveReason, LoginCode, LogoutReason, OnlineStatus, Payload, RoomKey, RoomState,
+};
 
 use super::{Oracle, Violation, ensure, own_serial};
 use crate::Person;
@@ -148,13 +151,19 @@ impl BackEnd {
             (Command::Dismiss { room }, Answer::Ended(count)) => {
                 !knows || *count == members(room).map_or(0, BTreeSet::len)
             }
-            (Command::Ban { whom, .. }, Answer::Ended(count)) => {
+            (Command::Disconnect { user }, Answer::Ended(count)) => {
+                !knows || *count == usize::from(known.online.contains(&uid(user)))
+            }
+            (Command::Ban { whom, seconds }, Answer::Ended(count)) => {
                 let ended = match whom {
                     Banned::Room(room) => members(room).map_or(0, BTreeSet::len),
                     Banned::UserInRoom(room, user) => is_member(room, user).into(),
                     Banned::User(user) => {
                         let rooms = known.rooms.values();
                         rooms.filter(|members| members.contains(&uid(user))).count()
+                    }
+                    Banned::Login(user) => {
+                        (seconds > 0 && known.online.contains(&uid(user))).into()
                     }
                 };
                 !knows || *count == ended
@@ -196,7 +205,14 @@ impl BackEnd {
             }
             (_, Answer::Ended(count)) => {
                 self.removals.push((now, app, command));
-                self.kicks_due = if app < APPS_REPORTED { *count } else { 0 };
+                let kicks = match command {
+                    Command::Disconnect { user }
+                    | Command::Ban { whom: Banned::Login(user), seconds: 1.. } => {
+                        rooms_of(model, app, &uid(user))
+                    }
+                    _ => *count,
+                };
+                self.kicks_due = if app < APPS_REPORTED { kicks } else { 0 };
             }
             _ => {}
         }
@@ -205,7 +221,11 @@ impl BackEnd {
                 ban.until = ban.until.min(now);
             }
             if seconds > 0 {
-                let until = now + std::time::Duration::from_secs(seconds).max(BAN_MIN);
+                let shortest = match whom {
+                    Banned::Login(_) => Duration::ZERO,
+                    _ => BAN_MIN,
+                };
+                let until = now + Duration::from_secs(seconds).max(shortest);
                 self.bans.push(Ban { app, whom, until });
             }
         }
@@ -225,6 +245,22 @@ impl BackEnd {
                     format!("I27: {uid} was kicked out of {room}, and nobody wanted that")
                 })?;
                 Ok(())
+            }
+            Report::UserOffline { uid, reason: LeaveReason::Kicked } => {
+                let is_meant = self.removals.last().is_some_and(|(at, of, command)| {
+                    let user = number(uid.as_str());
+                    (*at, *of) == (now, app) && user.is_some_and(|user| command.puts_out(user))
+                });
+                ensure(is_meant, || format!("I27: {uid} was put out, and nobody wanted that"))
+            }
+            Report::UserOnline { uid } => {
+                let ban = self.bans.iter().find(|ban| {
+                    let is_it = |user| ban.whom == Banned::Login(user);
+                    ban.app == app && number(uid.as_str()).is_some_and(is_it) && ban.until > now
+                });
+                ensure(ban.is_none(), || {
+                    format!("I27: at {now} {uid} logged in in spite of {ban:?}")
+                })
             }
             Report::MemberJoined { room, uid, .. } => {
                 let place = number(room.as_str()).zip(number(uid.as_str()));
@@ -251,6 +287,14 @@ impl BackEnd {
         match event {
             Event::MessageReceived { from, payload } if from.as_str() == BACK_END => {
                 self.received(model, who, payload)
+            }
+            Event::Logout(LogoutReason::PutOut) => {
+                self.session_ends(model, who);
+                let user = engine.login.live().and_then(number);
+                let is_meant = self.removals.iter().any(|(_, of, command)| {
+                    *of == engine.app && user.is_some_and(|user| command.puts_out(user))
+                });
+                ensure(is_meant, || format!("I27: #{who} was put out, and nobody wanted that"))
             }
             Event::Logout(_) | Event::LoginResult { .. } => {
                 self.session_ends(model, who);
@@ -328,6 +372,12 @@ impl BackEnd {
             self.expected.remove(&(engine.app, uid.clone()));
         }
     }
+}
+
+/// How many rooms the back end knows the user to be in.
+fn rooms_of(model: &Model, app: usize, uid: &str) -> usize {
+    let rooms = model.reported.get(&app).into_iter().flat_map(|known| known.rooms.values());
+    rooms.filter(|members| members.contains(uid)).count()
 }
 
 /// Of `user-3` or `room-3`.

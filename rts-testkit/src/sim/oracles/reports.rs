@@ -85,7 +85,8 @@ impl Reports {
                 let is_reason = match reason {
                     LeaveReason::Left => has_left,
                     LeaveReason::Dropped => true,
-                    LeaveReason::Kicked => false,
+                    // Whether somebody wanted it is looked at with the commands.
+                    LeaveReason::Kicked => true,
                 };
                 is_reason && known.online.contains(uid.as_str())
             }

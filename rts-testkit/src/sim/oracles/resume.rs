@@ -61,7 +61,7 @@ impl Oracle for Resume {
                     self.pacing.is_up(*who);
                     Ok(())
                 }
-                Event::Logout(LogoutReason::Displaced) => {
+                Event::Logout(LogoutReason::Displaced | LogoutReason::PutOut) => {
                     self.excuse(model, *who);
                     Ok(())
                 }

@@ -33,6 +33,10 @@ pub(crate) enum Command {
         whom: Banned,
         seconds: u64,
     },
+    /// Out of its session.
+    Disconnect {
+        user: usize,
+    },
     Status {
         of: usize,
     },
@@ -47,6 +51,8 @@ pub(crate) enum Banned {
     Room(usize),
     UserInRoom(usize, usize),
     User(usize),
+    /// From logging in.
+    Login(usize),
 }
 
 impl Banned {
@@ -55,7 +61,7 @@ impl Banned {
         match self {
             Self::Room(banned) => banned == room,
             Self::UserInRoom(banned_room, banned) => (banned_room, banned) == (room, user),
-            Self::User(banned) => banned == user,
+            Self::User(banned) | Self::Login(banned) => banned == user,
         }
     }
 }
@@ -66,12 +72,23 @@ impl Command {
         match self {
             Self::Kick { room: of, user: whom } => (of, whom) == (room, user),
             Self::Dismiss { room: dismissed } => dismissed == room,
+            Self::Disconnect { user: whom } => whom == user,
+            Self::Ban { whom: Banned::Login(_), seconds: 0 } => false,
             Self::Ban { whom, .. } => whom.covers(room, user),
             Self::Unicast { .. }
             | Self::Broadcast { .. }
             | Self::RoomUnicast { .. }
             | Self::Status { .. }
             | Self::Members { .. } => false,
+        }
+    }
+
+    /// Whether it ends this user's session, if there is one.
+    pub(crate) fn puts_out(self, user: usize) -> bool {
+        match self {
+            Self::Disconnect { user: whom } => whom == user,
+            Self::Ban { whom: Banned::Login(whom), seconds } => whom == user && seconds > 0,
+            _ => false,
         }
     }
 }

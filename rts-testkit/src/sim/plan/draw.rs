@@ -216,14 +216,16 @@ impl Draw<'_> {
     /// Whoever is out wants to be in again, mostly: while a ban lasts, and after it.
     fn removal(&mut self, at: Duration, app: usize, user: usize, room: usize) -> Command {
         let seconds = self.rng.u64(1..60);
-        let whom = match self.rng.u32(0..3) {
+        let whom = match self.rng.u32(0..4) {
             0 => Banned::Room(room),
             1 => Banned::UserInRoom(room, user),
-            _ => Banned::User(user),
+            2 => Banned::User(user),
+            _ => Banned::Login(user),
         };
-        let command = match self.rng.u32(0..8) {
+        let command = match self.rng.u32(0..9) {
             0..3 => Command::Kick { room, user },
             3 | 4 => Command::Dismiss { room },
+            5 => Command::Disconnect { user },
             _ => Command::Ban { whom, seconds },
         };
         if matches!(command, Command::Ban { .. }) && self.rng.u32(0..3) == 0 {
@@ -233,6 +235,10 @@ impl Draw<'_> {
         }
         for who in 0..self.swarm.engines.len() {
             if self.swarm.engines[who] == (app, user) && self.rng.u32(0..4) > 0 {
+                if command.puts_out(user) {
+                    let again = at + Duration::from_millis(self.rng.u64(0..60_000));
+                    self.steps.push((again, Step::Login { who, token: TokenKind::Good }));
+                }
                 let soon = at + Duration::from_millis(self.rng.u64(0..8_000));
                 let later = at + Duration::from_millis(self.rng.u64(8_000..90_000));
                 self.steps.push((soon, Step::Join { who, room }));

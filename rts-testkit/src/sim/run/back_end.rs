@@ -63,11 +63,15 @@ impl Run<'_> {
                         Ban::UserInRoom(room_name(room), user_id(user))
                     }
                     Banned::User(user) => Ban::User(user_id(user)),
+                    Banned::Login(user) => Ban::Login(user_id(user)),
                 };
                 match server.ban(now, app, &whom, Duration::from_secs(seconds)) {
                     Ok(ended) => Answer::Ended(ended),
                     Err(why) => Answer::Refused(why),
                 }
+            }
+            Command::Disconnect { user } => {
+                Answer::Ended(server.put_out(now, app, &user_id(user)).into())
             }
             Command::Status { of } => Answer::Status(server.online_status(now, app, &user_id(of))),
             Command::Members { room } => {

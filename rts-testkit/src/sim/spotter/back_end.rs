@@ -108,7 +108,8 @@ impl Spotter {
                 }
             }
             (Command::Ban { whom, seconds }, Answer::Ended(_)) => {
-                let until = now + std::time::Duration::from_secs(seconds.max(10));
+                let shortest = if matches!(whom, Banned::Login(_)) { 0 } else { 10 };
+                let until = now + std::time::Duration::from_secs(seconds.max(shortest));
                 self.back_end.bans.insert((app, whom), until);
             }
             _ => {}
@@ -120,6 +121,9 @@ impl Spotter {
             Report::UserOffline { reason: LeaveReason::Left, .. } => {
                 self.met(Situation::ReportedLogout);
             }
+            Report::UserOffline { reason: LeaveReason::Kicked, .. } => {
+                self.met(Situation::ReportedPutOut);
+            }
             Report::UserOffline { reason: LeaveReason::Dropped, .. } => {
                 self.met(Situation::ReportedDrop);
             }
@@ -128,6 +132,7 @@ impl Spotter {
                     let is_it = match whom {
                         Banned::Room(banned) => room_id(*banned) == room.as_str(),
                         Banned::User(banned) => uid(*banned) == user.as_str(),
+                        Banned::Login(_) => false,
                         Banned::UserInRoom(of, banned) => {
                             room_id(*of) == room.as_str() && uid(*banned) == user.as_str()
                         }

@@ -195,6 +195,7 @@ impl Spotter {
                 (LoginCode::ServerError, _) => Situation::LoginServerError,
             }),
             Event::Logout(LogoutReason::Displaced) => self.met(Situation::Displaced),
+            Event::Logout(LogoutReason::PutOut) => self.met(Situation::PutOut),
             Event::ConnectionStateChanged(state) => {
                 let is_first = engine.connection == Some(ConnectionState::Connecting);
                 match state {
@@ -222,7 +223,7 @@ impl Spotter {
                 let phase = engine.rooms.get(key).map(|room| room.phase);
                 self.told_of_room(engine, now, who, phase, event);
             }
-            Event::Logout(LogoutReason::Own | LogoutReason::PutOut)
+            Event::Logout(LogoutReason::Own)
             | Event::ServerParamsSetResult(_)
             | Event::ServerMessageSendResult { .. }
             | Event::CreateRoomFailed { .. }
@@ -313,6 +314,7 @@ impl Spotter {
         match code {
             CloseCode::Replaced => self.met(Situation::ClosedReplaced),
             CloseCode::Displaced => self.met(Situation::ClosedDisplaced),
+            CloseCode::PutOut => self.met(Situation::ClosedPutOut),
             CloseCode::Silent => self.met(Situation::ClosedSilent),
             CloseCode::SlowConsumer => self.met(Situation::ClosedSlowConsumer),
             CloseCode::Shutdown => self.met(Situation::ClosedShutdown),
