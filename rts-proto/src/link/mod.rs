@@ -28,13 +28,13 @@ pub(crate) struct Channel<T> {
     /// Bytes of all kinds that came since the other side was told last.
     untold_bytes: u32,
     /// Bytes in the window.
-    bytes: usize,
+    bytes: u32,
+    /// Sequenced frames that came since the last `Ack` or resume told the other side.
+    untold_frames: u32,
     /// Frames that were acknowledged: the number of the window's first frame.
     acked: u64,
     /// Sequenced frames received.
     received: u64,
-    /// What the last `Ack` or resume told the other side.
-    told: u64,
 }
 
 /// A frame, or some that lie one behind the other.
@@ -54,9 +54,9 @@ impl<T> Channel<T> {
             frames: 0,
             untold_bytes: 0,
             bytes: 0,
+            untold_frames: 0,
             acked: 0,
             received: 0,
-            told: 0,
         }
     }
 
@@ -67,7 +67,7 @@ impl<T> Channel<T> {
 
     /// The same for some frames that lie one behind the other. They have one tag, which is given when all are acknowledged.
     pub(crate) fn push_run(&mut self, bytes: Bytes, frames: u32, tag: T) {
-        self.bytes += bytes.len();
+        self.bytes += small(bytes.len());
         self.frames += frames;
         self.window.push_back(Piece { bytes, frames, tag });
     }
@@ -79,7 +79,8 @@ impl<T> Channel<T> {
         frames_max: usize,
         bytes_max: usize,
     ) -> bool {
-        let fits = (self.frames + frames) as usize <= frames_max && self.bytes + bytes <= bytes_max;
+        let fits = (self.frames + frames) as usize <= frames_max
+            && self.unacked_bytes() + bytes <= bytes_max;
         fits && self.acked < NUMBERS_MAX || planted(Bug::WindowUnbounded)
     }
 
@@ -111,7 +112,7 @@ impl<T> Channel<T> {
         let index = (first..self.window.len())
             .find(|index| self.window.get(*index).is_some_and(|piece| wanted(&piece.tag)))?;
         let piece = self.window.remove(index)?;
-        self.bytes -= piece.bytes.len();
+        self.bytes -= small(piece.bytes.len());
         self.frames -= piece.frames;
         Some(piece.tag)
     }
@@ -181,11 +182,11 @@ impl<T> Channel<T> {
                 // The memory stays until the whole piece is acknowledged; a channel has one such piece at most.
                 first.bytes.advance(bytes_len);
                 first.frames -= count;
-                self.bytes -= bytes_len;
+                self.bytes -= small(bytes_len);
                 return;
             }
             count -= first.frames;
-            self.bytes -= first.bytes.len();
+            self.bytes -= small(first.bytes.len());
             self.transmitted -= 1;
             if let Some(piece) = self.window.pop_front() {
                 acknowledged(piece.tag);
@@ -202,6 +203,7 @@ impl<T> Channel<T> {
     /// Counts a sequenced frame of the other side.
     pub(crate) fn count_received(&mut self) {
         self.received += 1;
+        self.untold_frames = self.untold_frames.saturating_add(1);
     }
 
     /// Sequenced frames received.
@@ -211,12 +213,12 @@ impl<T> Channel<T> {
 
     /// Sequenced frames received that the other side has not been told of.
     pub(crate) fn unacknowledged(&self) -> u64 {
-        self.received - self.told
+        self.untold_frames.into()
     }
 
     /// Whether the other side has not been told of all that arrived.
     pub(crate) fn owes_ack(&self) -> bool {
-        self.told != self.received
+        self.untold_frames > 0
     }
 
     /// Whether so much has arrived that the acknowledgement must not wait (§4.4).
@@ -228,7 +230,7 @@ impl<T> Channel<T> {
 
     /// What the last `Ack` or resume told the other side.
     pub(crate) fn told(&self) -> u64 {
-        self.told
+        self.received - u64::from(self.untold_frames)
     }
 
     /// What to put into an `Ack`, which is then no longer owed.
@@ -236,14 +238,13 @@ impl<T> Channel<T> {
         if !self.owes_ack() {
             return None;
         }
-        self.told = self.received;
-        self.untold_bytes = 0;
+        (self.untold_frames, self.untold_bytes) = (0, 0);
         Some(self.received)
     }
 
     /// Bytes that are kept until they are acknowledged.
     pub(crate) fn unacked_bytes(&self) -> usize {
-        self.bytes
+        self.bytes as usize
     }
 
     /// Ends the channel: every piece that was not acknowledged, in order, and whether it may have
@@ -255,6 +256,11 @@ impl<T> Channel<T> {
             .enumerate()
             .map(move |(index, piece)| (piece.bytes, piece.tag, index < transmitted))
     }
+}
+
+/// A length in a window, which has a bound far below.
+fn small(bytes_len: usize) -> u32 {
+    u32::try_from(bytes_len).expect("a window is not that long")
 }
 
 #[cfg(test)]
