@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use rts_server::{Config, DEV_APP_ID, Server};
 use rts_transport_tokio::{
     BroadcastCode, Engine, Event, Events, LoginCode, LogoutReason, MessageConfig, OnlineStatus,
@@ -36,9 +36,9 @@ pub(crate) async fn run() -> anyhow::Result<ExitCode> {
     title("Login; carol's token has expired, and she gets a fresh one")?;
     alice.log_in().await?;
     bob.log_in().await?;
-    carol.engine.login(&dev_token("carol", u32::try_from(unix_now())? - 60)?, "carol")?;
+    carol.engine.login(&dev_token("carol", seconds_from_now(-60)?)?, "carol")?;
     carol.login_result(LoginCode::InvalidToken).await?;
-    carol.engine.update_login_token(&dev_token("carol", 0)?);
+    carol.engine.update_login_token(&dev_token("carol", seconds_from_now(3_600)?)?);
     carol.login_result(LoginCode::Ok).await?;
 
     title("Who is online?")?;
@@ -86,6 +86,12 @@ pub(crate) async fn run() -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// When a token of the demo ends; one that has ended is before now.
+fn seconds_from_now(seconds: i64) -> anyhow::Result<u32> {
+    let at = unix_now().checked_add_signed(seconds).context("the clock is before 1970")?;
+    u32::try_from(at).context("the clock is after the year 2106")
+}
+
 fn title(text: &str) -> anyhow::Result<()> {
     say(format_args!("\n== {text}"))
 }
@@ -97,7 +103,7 @@ impl Person {
     }
 
     async fn log_in(&mut self) -> anyhow::Result<()> {
-        self.engine.login(&dev_token(self.name, 0)?, self.name)?;
+        self.engine.login(&dev_token(self.name, seconds_from_now(3_600)?)?, self.name)?;
         self.login_result(LoginCode::Ok).await
     }
 
