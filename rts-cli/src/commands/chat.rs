@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
-use rts_transport_tokio::{Engine, Event, MessageConfig, Payload, Room, RoomEvent};
+use rts_transport_tokio::{Engine, Event, JoinError, MessageConfig, Payload, Room, RoomEvent};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 use crate::dev::{Account, LOGGED_OUT};
@@ -37,6 +37,8 @@ struct Chat {
     speaks_in_room: bool,
     /// Questions that are not answered yet.
     open: usize,
+    /// Messages to the room without a result: when it is left, none comes any more.
+    open_in_room: usize,
 }
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
@@ -45,14 +47,15 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let stopped = interrupted()?;
     tokio::pin!(stopped);
     say(format_args!("logged in as {}; /help shows what can be typed", args.account.uid))?;
-    let mut chat = Chat { engine, to: args.to, room: None, speaks_in_room: false, open: 0 };
+    let mut chat =
+        Chat { engine, to: args.to, room: None, speaks_in_room: false, open: 0, open_in_room: 0 };
     if let Some(room) = &args.room {
         chat.join(room)?;
     }
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     let mut is_over = false;
     // With input from a pipe, the answers to the last lines are still to come when it ends.
-    while !is_over || chat.open > 0 {
+    while !is_over || chat.open + chat.open_in_room > 0 {
         tokio::select! {
             _ = &mut stopped => break,
             line = lines.next_line(), if !is_over => match line.context("standard input")? {
@@ -88,7 +91,7 @@ impl Chat {
             },
             "/join" => self.join(rest)?,
             "/leave" => match self.room.take() {
-                Some(room) => room.destroy(),
+                Some(room) => self.leave(&room),
                 None => say("you are in no room; /join ROOM enters one")?,
             },
             "/who" => {
@@ -104,10 +107,11 @@ impl Chat {
 
     fn heard(&mut self, event: &Event) -> anyhow::Result<()> {
         match event {
-            Event::MessageSendResult { .. }
-            | Event::PeerOnlineStatus { .. }
-            | Event::Room { event: RoomEvent::MessageSendResult { .. }, .. } => {
+            Event::MessageSendResult { .. } | Event::PeerOnlineStatus { .. } => {
                 self.open = self.open.saturating_sub(1);
+            }
+            Event::Room { event: RoomEvent::MessageSendResult { .. }, .. } => {
+                self.open_in_room = self.open_in_room.saturating_sub(1);
             }
             _ => {}
         }
@@ -118,7 +122,7 @@ impl Chat {
         match (self.room.as_ref().filter(|_| self.speaks_in_room), self.to.clone()) {
             (Some(room), _) => match room.send_message(text) {
                 Ok(sent) => {
-                    self.open += 1;
+                    self.open_in_room += 1;
                     say(format_args!("  #{} to {}", sent.id(), room.id()))
                 }
                 Err(error) => say(format_args!("not sent: {error}")),
@@ -139,6 +143,14 @@ impl Chat {
     }
 
     fn join(&mut self, room_id: &str) -> anyhow::Result<()> {
+        if let Some(room) = self.room.as_ref().filter(|room| room.id() == room_id) {
+            self.speaks_in_room = true;
+            // One that was put out comes back; one that is there stays.
+            return match room.join() {
+                Ok(()) | Err(JoinError::AlreadyJoined) => Ok(()),
+                Err(error) => say(format_args!("not joined: {error}")),
+            };
+        }
         let Ok(room) = self.engine.create_room(room_id) else {
             // Called back too, with the reason.
             return Ok(());
@@ -147,10 +159,15 @@ impl Chat {
             return say(format_args!("not joined: {error}"));
         }
         if let Some(before) = self.room.replace(room) {
-            before.destroy();
+            self.leave(&before);
         }
         self.speaks_in_room = true;
         Ok(())
+    }
+
+    fn leave(&mut self, room: &Room) {
+        room.destroy();
+        self.open_in_room = 0;
     }
 }
 

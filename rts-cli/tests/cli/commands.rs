@@ -284,10 +284,12 @@ fn lines_go_where_they_were_last_told_to_and_a_mistyped_room_costs_nothing() {
     let mut bob = server.user("bob");
     let token = token("alice", "0");
     let args = ["chat", "--url", &server.url, "--uid", "alice", "--token", &token];
-    let typed =
-        "/join lounge\n/join not.a.room\nto all\n/to bob\nto bob\n/who\n/leave\nto bob again\n";
+    let typed = "/join lounge\n/join not.a.room\nto all\n/to bob\nto bob\n/join lounge\n\
+                 to all again\n/to bob\n/who\n/leave\nto bob again\n";
     let output = stdout(&rts_with_input(&args, typed));
-    for line in ["#1 to lounge", "no room: ", "#1 to bob", "write /who USER", "#2 to bob"] {
+    let lines =
+        ["#1 to lounge", "no room: ", "#1 to bob", "#2 to lounge", "write /who USER", "#2 to bob"];
+    for line in lines {
         assert!(output.contains(line), "{line}: {output}");
     }
     assert_eq!(bob.until("onMessageReceived")["message"], "to bob");
