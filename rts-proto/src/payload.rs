@@ -7,6 +7,8 @@ use core::ops::Deref;
 use bytes::Bytes;
 
 /// UTF-8 text in shared memory: received text aliases the buffer it arrived in.
+///
+/// `{}` prints the text; `{:?}` prints its length only, since messages do not belong in logs.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct Text(Bytes);
 
@@ -54,6 +56,12 @@ impl TryFrom<Bytes> for Text {
     }
 }
 
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
 impl fmt::Debug for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Text({} bytes)", self.0.len())
@@ -62,7 +70,8 @@ impl fmt::Debug for Text {
 
 /// Text or bytes; the receiver learns which.
 ///
-/// `Debug` shows the length only: payloads do not belong in logs.
+/// `Debug` shows the length only: payloads do not belong in logs. [`as_text`](Self::as_text) is
+/// the text.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Payload {
     /// UTF-8 text.
@@ -80,6 +89,15 @@ impl Payload {
     /// A binary payload.
     pub fn binary(bytes: impl Into<Bytes>) -> Self {
         Self::Binary(bytes.into())
+    }
+
+    /// The text; `None` of a binary payload.
+    #[must_use]
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text.as_str()),
+            Self::Binary(_) => None,
+        }
     }
 
     /// The same in memory of its own, for keeping: what was received keeps alive all that arrived
@@ -170,5 +188,23 @@ impl Deref for Reply {
 impl fmt::Debug for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Reply({} bytes)", self.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+
+    use super::*;
+
+    #[test]
+    fn a_text_is_printed_when_asked_for_and_only_its_length_in_a_log() {
+        let text = Text::from("hi bob");
+        assert_eq!((&*format!("{text}"), &*format!("{text:>8}")), ("hi bob", "  hi bob"));
+        assert_eq!(format!("{text:?}"), "Text(6 bytes)");
+        let payload = Payload::text(text);
+        assert_eq!(format!("{payload:?}"), "Text(6 bytes)");
+        assert_eq!(payload.as_text(), Some("hi bob"));
+        assert_eq!(Payload::binary(&b"hi"[..]).as_text(), None);
     }
 }
