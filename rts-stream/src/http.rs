@@ -51,10 +51,6 @@ pub(crate) fn answer(status: &str, headers: &str, text: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// For a load balancer that says first for whom it speaks, so that whoever is behind it knows why.
-pub(crate) const PROXY_PROTOCOL: &str = "A header of the PROXY protocol came before the request, and it is not \
-    understood here: switch it off at the proxy or load balancer in front.";
-
 /// For whoever speaks HTTP where it is not spoken.
 pub(crate) fn not_here() -> Vec<u8> {
     let text = "This port speaks RTS, not HTTP. Clients connect to it with an address that begins with \

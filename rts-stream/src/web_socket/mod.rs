@@ -13,12 +13,16 @@ use std::sync::Arc;
 
 use crate::address::Address;
 use crate::error::LayerError;
-use crate::http::{Head, PROXY_PROTOCOL, answer};
+use crate::http::{Head, answer};
 use crate::layer::Layer;
 use frames::Frames;
 pub use frames::MESSAGE_BYTES_MAX;
 use request::Request;
 pub use upgrade::Origins;
+
+/// For a load balancer that says first for whom it speaks, so that those behind it know why.
+const PROXY_PROTOCOL: &str = "A header of the PROXY protocol came before the request, and it is \
+    not understood here: switch it off at the proxy or load balancer in front.";
 
 /// The subprotocol that both sides name in the handshake (§12.5).
 pub const SUBPROTOCOL: &str = "rts.v1";

@@ -12,10 +12,10 @@ use tungstenite::http::header::{
 };
 use tungstenite::http::uri::Authority;
 
-use super::SUBPROTOCOL;
 use super::headers::{lines, lists, lists_exactly, only};
+use super::{PROXY_PROTOCOL, SUBPROTOCOL};
 use crate::error::LayerError;
-use crate::http::{PROXY_PROTOCOL, answer};
+use crate::http::answer;
 
 /// What may be in a request only once: two of one could be read in two ways. `Host` has to be there.
 const ONCE: [HeaderName; 5] =
