@@ -66,8 +66,6 @@ bugs! {
     IdSkipped,
     /// Leaving a room without a link is never told to the server.
     LeaveForgotten,
-    /// What is held back for the server's rate is not released.
-    PaceNotRearmed,
     /// Every return is the first.
     ConnectedTwice,
     /// A return is told though the break was not.
