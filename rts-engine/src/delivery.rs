@@ -7,9 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rts_proto::RoomKey;
 use rts_proto::client::{Event, EventHandler, RoomEvent, RoomEventHandler};
 
-/// Over this many events that the application has not taken, the link is not read.
+use crate::sent::Told;
+use crate::unread::Unread;
+
+/// With this many events that the application has not taken, the link is not read.
 pub(crate) const EVENTS_MAX: usize = 1_024;
-/// Over this many bytes of payload in such events, the link is not read.
+/// With this many bytes of payload in such events, the link is not read.
 pub(crate) const EVENT_BYTES_MAX: usize = 8 * 1_048_576;
 
 type EngineHandler = Arc<Mutex<dyn EventHandler>>;
@@ -24,12 +27,12 @@ pub(crate) enum Retired {
 /// Each event goes one of two ways, decided when it happens: to the callbacks if it has a handler, else
 /// to the stream. Each way keeps the order.
 pub(crate) struct Delivery {
-    stream: VecDeque<Event>,
+    stream: Unread,
     /// False once the application has dropped its `Events`.
     stream_wanted: bool,
     callbacks: VecDeque<Event>,
-    /// Bytes of payload in both queues.
-    bytes: usize,
+    /// Bytes of payload in those.
+    callback_bytes: usize,
     engine_handler: Option<EngineHandler>,
     /// Every room handle that is not destroyed, with its handler if it has one.
     rooms: BTreeMap<RoomKey, Option<RoomHandler>>,
@@ -40,26 +43,24 @@ pub(crate) struct Delivery {
 impl Delivery {
     pub(crate) fn new() -> Self {
         Self {
-            stream: VecDeque::new(),
+            stream: Unread::new(),
             stream_wanted: true,
             callbacks: VecDeque::new(),
-            bytes: 0,
+            callback_bytes: 0,
             engine_handler: None,
             rooms: BTreeMap::new(),
             handlers_wanted: true,
         }
     }
 
-    pub(crate) fn push(&mut self, event: Event) {
-        let queue = if self.has_handler(&event) {
-            &mut self.callbacks
+    /// `told`: how the application has it besides, if it is a result that somebody may wait for.
+    pub(crate) fn push(&mut self, event: Event, told: Option<Arc<dyn Told>>) {
+        if self.has_handler(&event) {
+            self.callback_bytes += payload_bytes(&event);
+            self.callbacks.push_back(event);
         } else if self.stream_wanted {
-            &mut self.stream
-        } else {
-            return;
-        };
-        self.bytes += payload_bytes(&event);
-        queue.push_back(event);
+            self.stream.push(event, told);
+        }
     }
 
     fn has_handler(&self, event: &Event) -> bool {
@@ -71,14 +72,20 @@ impl Delivery {
         self.rooms.get(key)?.as_ref()
     }
 
-    pub(crate) fn has_room(&self) -> bool {
-        self.stream.len() + self.callbacks.len() < EVENTS_MAX && self.bytes < EVENT_BYTES_MAX
+    /// Whether the application has so few events to take that the link may be read.
+    pub(crate) fn has_room(&mut self) -> bool {
+        self.stream.look_if_many();
+        self.has_room_as_known()
+    }
+
+    /// The same by what was known when it was looked last: a result whose `Sent` was dropped since does not count yet.
+    pub(crate) fn has_room_as_known(&self) -> bool {
+        let (events, bytes) = self.stream.counted();
+        events + self.callbacks.len() < EVENTS_MAX && bytes + self.callback_bytes < EVENT_BYTES_MAX
     }
 
     pub(crate) fn pop_stream(&mut self) -> Option<Event> {
-        let event = self.stream.pop_front()?;
-        self.bytes -= payload_bytes(&event);
-        Some(event)
+        self.stream.pop()
     }
 
     pub(crate) fn has_stream_events(&self) -> bool {
@@ -93,7 +100,7 @@ impl Delivery {
     pub(crate) fn pop_callback(&mut self) -> Option<Callback> {
         loop {
             let event = self.callbacks.pop_front()?;
-            self.bytes -= payload_bytes(&event);
+            self.callback_bytes -= payload_bytes(&event);
             if let Some(handler) = self.room_handler(&event) {
                 let handler = Arc::clone(handler);
                 return Some(Callback::Room(event, handler));
@@ -135,21 +142,22 @@ impl Delivery {
 
     /// The room is destroyed: nothing of it is called back any more, and none of it is left in the stream.
     pub(crate) fn forget_room(&mut self, destroyed: RoomKey) -> Option<Retired> {
-        for queue in [&mut self.callbacks, &mut self.stream] {
-            queue.retain(|event| match event {
-                Event::Room { key, .. } if *key == destroyed => {
-                    self.bytes -= payload_bytes(event);
-                    false
-                }
-                _ => true,
-            });
-        }
+        let stays = |event: &Event| !matches!(event, Event::Room { key, .. } if *key == destroyed);
+        self.stream.retain_events(stays);
+        self.callbacks.retain(|event| {
+            let stays = stays(event);
+            if !stays {
+                self.callback_bytes -= payload_bytes(event);
+            }
+            stays
+        });
         self.rooms.remove(&destroyed).flatten().map(Retired::Room)
     }
 
     /// The engine is destroyed: nothing is called back any more. The stream is left to be read.
     pub(crate) fn forget_handlers(&mut self) -> impl Iterator<Item = Retired> + use<> {
-        self.bytes -= self.callbacks.drain(..).map(|event| payload_bytes(&event)).sum::<usize>();
+        self.callbacks.clear();
+        self.callback_bytes = 0;
         self.handlers_wanted = false;
         let rooms = std::mem::take(&mut self.rooms);
         let engine = self.engine_handler.take().map(Retired::Engine);
@@ -158,7 +166,7 @@ impl Delivery {
 
     pub(crate) fn drop_stream(&mut self) {
         self.stream_wanted = false;
-        while self.pop_stream().is_some() {}
+        self.stream = Unread::new();
     }
 }
 
@@ -185,7 +193,7 @@ impl Callback {
     }
 }
 
-fn payload_bytes(event: &Event) -> usize {
+pub(crate) fn payload_bytes(event: &Event) -> usize {
     match event {
         Event::MessageReceived { payload, .. }
         | Event::Room {

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use rts_proto::client::Input;
 use rts_proto::{Instant, LinkId};
 
-use crate::shared::Shared;
+use crate::shared::{Shared, State};
 
 /// Callbacks made before the loop looks at its link again.
 const CALLBACKS_PER_TURN: usize = 64;
@@ -134,7 +134,7 @@ impl Driver {
     /// Whether the link may be read: false while the application has too many events to take.
     #[must_use]
     pub fn wants_read(&self) -> bool {
-        self.shared.lock().delivery.has_room()
+        self.shared.with(State::wants_read)
     }
 
     /// Whether the engine was destroyed and nothing is left to do.

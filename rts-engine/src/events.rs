@@ -20,6 +20,12 @@ use crate::shared::Shared;
 /// read its link, which slows down those who send to it; calls still work. If that lasts longer than 10 s, the
 /// link counts as dead, and the engine reconnects when there is room again.
 ///
+/// A result is here and in its [`Sent`](crate::Sent), and need not be taken from both: while the `Sent` is kept, the
+/// result does not count among the 1,024, and when many events wait, those results are removed that were taken
+/// from their `Sent`. So an application that only sends and waits gets all its results, though it never looks here.
+/// What others say to it counts whatever it waits for: while 1,024 messages wait, results do not come either, and a
+/// `Sent` completes with what time makes of it, a time-out.
+///
 /// Dropping this discards what it has and all that would come. So an application that wants no events, because it
 /// only waits for results or has handlers for all, drops this rather than keeping it unread.
 pub struct Events {

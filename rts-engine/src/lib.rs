@@ -20,6 +20,7 @@ mod log;
 mod room;
 mod sent;
 mod shared;
+mod unread;
 
 pub use clock::Clock;
 pub use driver::{Action, Driver};

@@ -3,6 +3,10 @@
 use rts_proto::client::{Event, LogLevel, RoomEvent};
 use rts_proto::{ConnectionState, LoginCode};
 
+/// Whoever does not take its events hears of nothing any more, and may wonder why.
+const NOT_READ: &str =
+    "the link is not read until events are taken: too many wait; take them, or drop `Events`";
+
 /// A line of the log. It is written when no lock is held: what listens to the log is the application's.
 pub(crate) struct Line {
     level: LogLevel,
@@ -16,6 +20,12 @@ impl Line {
             return None;
         }
         let (level, text) = words(event)?;
+        (level <= wanted).then_some(Self { level, text })
+    }
+
+    /// The link is not read any more.
+    pub(crate) fn not_read(wanted: LogLevel) -> Option<Self> {
+        let (level, text) = (LogLevel::Warn, String::from(NOT_READ));
         (level <= wanted).then_some(Self { level, text })
     }
 

@@ -12,7 +12,8 @@ use rts_proto::{MessageId, Reply, SendCode};
 
 /// An accepted send: its number, and a future of its one result.
 ///
-/// The result is also an event. Dropping this cancels nothing. The future is cancel safe, and always
+/// The result is also an event, which need not be read by an application that waits here: see
+/// [`Events`](crate::Events). Dropping this cancels nothing. The future is cancel safe, and always
 /// completes: at the latest when the engine or the room is destroyed.
 pub struct Sent<C> {
     id: MessageId,
@@ -35,6 +36,20 @@ enum Place<C> {
     Empty,
     Awaited(Waker),
     Filled(C),
+    /// The future has completed with it.
+    Taken(C),
+}
+
+/// The place of a result, as seen by who keeps the event of it.
+pub(crate) trait Told: Send + Sync {
+    /// Whether the application has the result.
+    fn is_taken(&self) -> bool;
+}
+
+impl<C: Send> Told for Slot<C> {
+    fn is_taken(&self) -> bool {
+        matches!(*self.lock(), Place::Taken(_))
+    }
 }
 
 impl<C> Sent<C> {
@@ -51,7 +66,11 @@ impl<C: Clone> Future for Sent<C> {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<C> {
         let mut place = self.slot.lock();
         let before = match &*place {
-            Place::Filled(code) => return Poll::Ready(code.clone()),
+            Place::Filled(code) | Place::Taken(code) => {
+                let code = code.clone();
+                *place = Place::Taken(code.clone());
+                return Poll::Ready(code);
+            }
             Place::Awaited(waker) if waker.will_wake(context.waker()) => return Poll::Pending,
             Place::Empty | Place::Awaited(_) => {
                 std::mem::replace(&mut *place, Place::Awaited(context.waker().clone()))
@@ -96,9 +115,14 @@ impl<K: Eq + Hash, C: Clone> Waiting<K, C> {
         Sent { id, slot }
     }
 
-    /// The result is there; returns whom to wake, when no lock is held any more.
-    pub(crate) fn fill(&mut self, key: &K, code: C) -> Option<Waker> {
-        self.slots.remove(key).and_then(|slot| slot.fill(code))
+    /// The result is there.
+    pub(crate) fn fill(&mut self, key: &K, code: C) -> Filled
+    where
+        C: Send + 'static,
+    {
+        let Some(slot) = self.slots.remove(key) else { return Filled::default() };
+        let waker = slot.fill(code);
+        Filled { waker, told: Some(slot) }
     }
 
     /// No result will come any more.
@@ -107,11 +131,19 @@ impl<K: Eq + Hash, C: Clone> Waiting<K, C> {
     }
 }
 
+/// A result is in its place.
+#[derive(Default)]
+pub(crate) struct Filled {
+    /// Who waits for it, to be woken when no lock is held any more.
+    pub(crate) waker: Option<Waker>,
+    pub(crate) told: Option<Arc<dyn Told>>,
+}
+
 impl<C> Slot<C> {
     fn fill(&self, code: C) -> Option<Waker> {
         match std::mem::replace(&mut *self.lock(), Place::Filled(code)) {
             Place::Awaited(waker) => Some(waker),
-            Place::Empty | Place::Filled(_) => None,
+            Place::Empty | Place::Filled(_) | Place::Taken(_) => None,
         }
     }
 }

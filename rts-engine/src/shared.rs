@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::delivery::{Delivery, Retired};
 use crate::driver::Action;
 use crate::log::Line;
-use crate::sent::{ServerAnswer, Waiting};
+use crate::sent::{Filled, ServerAnswer, Waiting};
 
 /// A link is given up when so many bytes wait for the driver to take them. More than a session's whole
 /// window, so that only a flood of unreliable messages gets there.
@@ -31,6 +31,8 @@ pub(crate) struct State {
     pub(crate) changed: bool,
     /// The driver is gone, and nothing moves any more.
     pub(crate) closed: bool,
+    /// What the driver was told when it last asked whether it may read.
+    is_read: bool,
     /// Why no link came up the last time, if no login was answered over one since.
     pub(crate) link_error: Option<String>,
     pub(crate) wakers: Wakers,
@@ -67,6 +69,7 @@ impl Shared {
             deadline: None,
             changed: true,
             closed: false,
+            is_read: true,
             link_error: None,
             wakers: Wakers::default(),
             sends: Waiting::default(),
@@ -215,21 +218,20 @@ impl State {
     }
 
     fn happened(&mut self, event: Event) {
-        match &event {
-            Event::MessageSendResult { id, code } => {
-                self.after.wakers.extend(self.sends.fill(id, *code));
-            }
+        let Filled { waker, told } = match &event {
+            Event::MessageSendResult { id, code } => self.sends.fill(id, *code),
             Event::ServerMessageSendResult { id, code, reply } => {
                 let answer = ServerAnswer { code: *code, reply: reply.clone() };
-                self.after.wakers.extend(self.server_sends.fill(id, answer));
+                self.server_sends.fill(id, answer)
             }
             Event::Room { key, event: RoomEvent::MessageSendResult { id, code }, .. } => {
-                self.after.wakers.extend(self.broadcasts.fill(&(*key, *id), *code));
+                self.broadcasts.fill(&(*key, *id), *code)
             }
-            _ => {}
-        }
+            _ => Filled::default(),
+        };
+        self.after.wakers.extend(waker);
         self.after.lines.extend(Line::new(self.client.log_level(), &event));
-        self.delivery.push(event);
+        self.delivery.push(event, told);
         if self.delivery.has_callbacks() {
             self.wake_driver();
         }
@@ -242,19 +244,26 @@ impl State {
         results: Vec<(MessageId, BroadcastCode)>,
     ) {
         for (id, code) in results {
-            self.after.wakers.extend(self.broadcasts.fill(&(key, id), code));
+            self.after.wakers.extend(self.broadcasts.fill(&(key, id), code).waker);
         }
-        let was_full = !self.delivery.has_room();
         let retired = self.delivery.forget_room(key);
         self.retire(retired);
-        if was_full && self.delivery.has_room() {
-            self.wake_driver();
-        }
+        self.read_again();
     }
 
     pub(crate) fn wake_driver(&mut self) {
         self.changed = true;
         self.after.wakers.extend(self.wakers.driver.take());
+    }
+
+    /// Whether the link may be read. The log says when it stops being read.
+    pub(crate) fn wants_read(&mut self) -> bool {
+        let wants_read = self.delivery.has_room();
+        if !wants_read && self.is_read {
+            self.after.lines.extend(Line::not_read(self.client.log_level()));
+        }
+        self.is_read = wants_read;
+        wants_read
     }
 
     pub(crate) fn close(&mut self) {
@@ -267,12 +276,16 @@ impl State {
     }
 
     pub(crate) fn take_event(&mut self) -> Option<Event> {
-        let was_full = !self.delivery.has_room();
         let event = self.delivery.pop_stream()?;
-        if was_full && self.delivery.has_room() {
+        self.read_again();
+        Some(event)
+    }
+
+    /// The application has taken something: perhaps so much that the link may be read again.
+    fn read_again(&mut self) {
+        if !self.is_read && self.delivery.has_room_as_known() {
             self.wake_driver();
         }
-        Some(event)
     }
 
     /// `slot` says for what the context is to be woken; it replaces who waited for that before.

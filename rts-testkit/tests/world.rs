@@ -174,6 +174,23 @@ fn an_application_that_takes_no_events_is_not_read_and_loses_nothing() {
 }
 
 #[test]
+fn who_awaits_one_send_after_the_other_and_reads_no_events_gets_every_result() {
+    let config = Config { sends_per_second: 0, ..Config::default() };
+    let mut world = World::new(config, 1, 1);
+    let (_, alices, _unread) = world.connect();
+    world.log_in(ALICE, "bob");
+    alices.login(&world.token("alice"), "alice").expect("not logged in");
+    world.run_for(seconds(1));
+    let send = || alices.send_message("bob", "hi", MessageConfig::ReliableOrdered);
+    let sends: Vec<_> = (0..2_048).map(|_| send().expect("alive")).collect();
+    for sent in sends {
+        let id = sent.id();
+        assert_eq!(world.wait_for(seconds(2), sent), SendCode::Ok, "{id:?}");
+    }
+    assert_eq!(world.wait_for(seconds(2), send().expect("alive")), SendCode::Ok);
+}
+
+#[test]
 #[should_panic(expected = "not done after 60s")]
 fn what_never_happens_is_not_waited_for_for_ever() {
     let mut world = two();
