@@ -5,6 +5,10 @@ use crate::error::LayerError;
 /// The longest head of a request or an answer, in bytes.
 pub(crate) const HEAD_BYTES_MAX: usize = 8 * 1_024;
 
+/// Every answer begins so.
+#[cfg(feature = "websocket")]
+const ANSWER_BEGIN: &[u8] = b"HTTP/";
+
 /// Collects a head, up to its empty line.
 #[derive(Debug, Default)]
 pub(crate) struct Head {
@@ -31,9 +35,23 @@ impl Head {
         &self.bytes
     }
 
+    /// Whether this is, or may become, an answer of HTTP.
+    #[cfg(feature = "websocket")]
+    pub(crate) fn may_be_answer(&self) -> bool {
+        let begin = self.bytes.trim_ascii_start();
+        let length = begin.len().min(ANSWER_BEGIN.len());
+        begin[..length] == ANSWER_BEGIN[..length]
+    }
+
+    /// Whether this is an answer before the one that counts: RFC 9110, 15.2.
+    #[cfg(feature = "websocket")]
+    pub(crate) fn is_interim(&self) -> bool {
+        self.status().is_some_and(|status| matches!(status, 100 | 102..=199))
+    }
+
     /// The status of an answer, such as 200; `None` if this is no answer of HTTP/1.
     pub(crate) fn status(&self) -> Option<u16> {
-        let line = self.bytes.split(|byte| *byte == b'\r').next()?;
+        let line = self.bytes.trim_ascii_start().split(|byte| *byte == b'\r').next()?;
         let line = std::str::from_utf8(line).ok()?.strip_prefix("HTTP/1.")?;
         let status = line.split(' ').nth(1)?;
         let is_number = status.len() == 3 && status.bytes().all(|byte| byte.is_ascii_digit());

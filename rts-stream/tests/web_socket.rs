@@ -281,6 +281,16 @@ fn only_a_whole_request_is_granted() {
         ("GET / ", "GET http://localhost:81/ ", "400 Bad Request"),
         ("GET / ", "GET http://user@localhost/ ", "400 Bad Request"),
         ("GET / ", "GET http://localhost/other ", "404 Not Found"),
+        ("GET / ", "GET ftp://localhost/ ", "400 Bad Request"),
+        ("GET / ", "GET http://localhost:443/ ", "400 Bad Request"),
+        ("Host: localhost", "Host: localhost:", "101 Switching Protocols"),
+        ("Host: localhost", "Host: localhost:65535", "101 Switching Protocols"),
+        ("Host: localhost", "Host: localhost:65536", "400 Bad Request"),
+        ("Host: localhost", "Host: localhost:+80", "400 Bad Request"),
+        ("Host: localhost", "Host: localhost:ws", "400 Bad Request"),
+        ("Host: localhost", "Host: localhost:80:80", "400 Bad Request"),
+        ("Host: localhost", "Host: ::1", "400 Bad Request"),
+        ("Host: localhost", "Host: [::1", "400 Bad Request"),
         ("Host: ", "Authorization: a\r\nAuthorization: b\r\nHost: ", "400 Bad Request"),
         ("Host: ", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nHost: ", "400 Bad Request"),
         ("Host: ", "Sec-WebSocket-Version: 13\r\nHost: ", "400 Bad Request"),
@@ -312,6 +322,13 @@ fn a_valid_request_is_granted_in_all_its_forms() {
         ("chat, rts.v1", "rts.v1,"),
         ("GET / ", "GET http://localhost/ "),
         ("GET / ", "GET ws://LOCALHOST/ "),
+        ("GET / ", "GET http://localhost:80/ "),
+        (
+            "GET / HTTP/1.1\r\nHost: localhost",
+            "GET wss://localhost/ HTTP/1.1\r\nHost: localhost:443",
+        ),
+        ("GET / ", "\r\nGET / "),
+        ("GET / ", "\r\n\r\nGET / "),
         ("Host: ", "Authorization: Bearer a\r\nHost: "),
         ("Host: ", "Content-Length: 0\r\nHost: "),
         ("Host: localhost", "Host: [::1]:7680"),
@@ -356,6 +373,12 @@ fn a_client_takes_an_answer_in_all_its_forms() {
         ("101 Switching Protocols", "101"),
         ("101 Switching Protocols", "101 Web Socket Protocol Handshake"),
         ("connection: Upgrade", "Via: 1.1 a\r\nSet-Cookie: a=b\r\nconnection: Upgrade"),
+        ("connection: Upgrade", "Sec-WebSocket-Extensions:\r\nconnection: Upgrade"),
+        ("HTTP/1.1 101", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 101"),
+        (
+            "HTTP/1.1 101",
+            "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 102\r\n\r\nHTTP/1.1 101",
+        ),
     ] {
         let (connector, acceptor) = both("ws");
         let mut pair = Pair::new(&connector, &acceptor);
@@ -407,12 +430,19 @@ fn a_client_takes_no_other_answer() {
     for (answer, what) in [
         ("HTTP/1.1 404 Not Found\r\n\r\n", "none at this path"),
         ("HTTP/1.1 403 Forbidden\r\n\r\n", "does not allow it"),
-        ("HTTP/1.1 302 Found\r\nLocation: ws://other/\r\n\r\n", "HTTP 302"),
+        ("HTTP/1.0 404 Not Found\r\nConnection: close\r\n\r\n", "none at this path"),
+        ("HTTP/1.1 302 Found\r\nLocation: ws://other/\r\n\r\n", "HTTP 302), and redirects"),
+        ("HTTP/1.1 401 Unauthorized\r\n\r\n", "asks for a password"),
         ("HTTP/1.1 200 OK\r\n\r\n", "HTTP 200"),
         ("HTTP/1.1 502 Bad Gateway\r\n\r\n", "does not reach the server"),
         (ANSWER, "not one to this request"),
         ("HTTP/1.1 101 Switching Protocols\r\n\r\n", "not one to this request"),
-        ("SSH-2.0-OpenSSH_9.2\r\n\r\n\r\n", "does not speak HTTP"),
+        ("HTTP/1.0 101 Switching Protocols\r\n\r\n", "not well formed"),
+        ("HTTP/1.1 101 Switching Protocols\r\nA : b\r\n\r\n", "not well formed"),
+        // What is said does not wait for an end that may never come.
+        ("SSH-2.0-OpenSSH_9.2\r\n", "does not speak HTTP"),
+        ("HTML", "does not speak HTTP"),
+        (&"HTTP/1.1 100 Continue\r\n\r\n".repeat(131_072 / 25 + 1), "more than 131072 bytes"),
     ] {
         let mut client = Side::new(both("ws").0.layers());
         let request = String::from_utf8(client.written()).expect("ASCII");

@@ -10,6 +10,11 @@ fn elements(headers: &HeaderMap, name: impl AsHeaderName) -> impl Iterator<Item 
     elements.map(<[u8]>::trim_ascii).filter(|element| !element.is_empty())
 }
 
+/// Whether there is anything in the list.
+pub(super) fn lists_any(headers: &HeaderMap, name: impl AsHeaderName) -> bool {
+    elements(headers, name).next().is_some()
+}
+
 /// Whether this token is in the list, in whatever letters.
 pub(super) fn lists(headers: &HeaderMap, name: impl AsHeaderName, token: &str) -> bool {
     elements(headers, name).any(|element| element.eq_ignore_ascii_case(token.as_bytes()))

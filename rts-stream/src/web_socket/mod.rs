@@ -17,12 +17,16 @@ use crate::http::{Head, answer};
 use crate::layer::Layer;
 use frames::Frames;
 pub use frames::MESSAGE_BYTES_MAX;
-use request::Request;
+use request::{NOT_HTTP, Request};
 pub use upgrade::Origins;
 
 /// For a load balancer that says first for whom it speaks, so that those behind it know why.
 const PROXY_PROTOCOL: &str = "A header of the PROXY protocol came before the request, and it is \
     not understood here: switch it off at the proxy or load balancer in front.";
+
+/// Empty lines in front of a request, in bytes: some clients send one (RFC 9112, 2.2). The header of the PROXY protocol, version
+/// 2, begins with two, and goes on with a zero.
+const EMPTY_LINES_BYTES_MAX: usize = 4;
 
 /// The subprotocol that both sides name in the handshake (§12.5).
 pub const SUBPROTOCOL: &str = "rts.v1";
@@ -42,6 +46,8 @@ pub(crate) struct WebSocket {
 enum Phase {
     /// Server: the request has not arrived whole.
     Requested {
+        /// Of the empty lines in front of it.
+        empty_bytes: usize,
         head: Head,
         path: Arc<str>,
         origins: Origins,
@@ -66,7 +72,7 @@ impl WebSocket {
 
     pub(crate) fn server(path: &Arc<str>, origins: &Origins) -> Self {
         let (path, origins) = (Arc::clone(path), origins.clone());
-        let phase = Phase::Requested { head: Head::default(), path, origins };
+        let phase = Phase::Requested { empty_bytes: 0, head: Head::default(), path, origins };
         Self { phase, frames: Frames::new(Role::Server) }
     }
 
@@ -77,32 +83,47 @@ impl WebSocket {
             self.phase = Phase::Asked { head: Head::default(), request: Box::new(request) };
         }
         let taken = match &mut self.phase {
-            Phase::Requested { head, path, origins } => {
-                // Whoever speaks something else never ends its head.
-                if head.bytes().is_empty() && input.first().is_some_and(|b| !b.is_ascii_uppercase())
-                {
-                    if input.first() == Some(&b'\r') {
+            Phase::Requested { empty_bytes, head, path, origins } => {
+                let mut skipped = 0;
+                if head.bytes().is_empty() {
+                    skipped = skip_empty_lines(empty_bytes, input);
+                    let Some(first) = input.get(skipped) else { return Ok(skipped) };
+                    if *first == 0 && *empty_bytes == EMPTY_LINES_BYTES_MAX {
                         down.extend(answer("400 Bad Request", "", PROXY_PROTOCOL));
                         return Err(LayerError::SpeaksProxyProtocol);
                     }
-                    let text = "Only requests of HTTP/1.1 for a WebSocket are answered here.";
-                    down.extend(answer("405 Method Not Allowed", "Allow: GET\r\n", text));
-                    return Err(LayerError::Upgrade("this is no request of HTTP".to_owned()));
+                    // A side that speaks something else never ends its head.
+                    if !first.is_ascii_uppercase() || *empty_bytes % 2 != 0 {
+                        let text = "Only requests of HTTP/1.1 for a WebSocket are answered here.";
+                        down.extend(answer("405 Method Not Allowed", "Allow: GET\r\n", text));
+                        return Err(LayerError::Upgrade("this is no request of HTTP".to_owned()));
+                    }
                 }
-                let (taken, is_complete) = head.take(input).inspect_err(|_| {
+                let (taken, is_complete) = head.take(&input[skipped..]).inspect_err(|_| {
                     let text = "The head of the request is too long.";
                     down.extend(answer("431 Request Header Fields Too Large", "", text));
                 })?;
                 if !is_complete {
-                    return Ok(taken);
+                    return Ok(skipped + taken);
                 }
                 upgrade::answer_request(head.bytes(), path, origins, down)?;
-                taken
+                skipped + taken
             }
             Phase::Asked { head, request } => {
-                let (taken, is_complete) = head.take(input)?;
-                if !is_complete {
-                    return Ok(taken);
+                let mut taken = 0;
+                loop {
+                    let (bytes, is_complete) = head.take(&input[taken..])?;
+                    taken += bytes;
+                    if !head.may_be_answer() {
+                        return Err(LayerError::Upgrade(NOT_HTTP.to_owned()));
+                    }
+                    if !is_complete {
+                        return Ok(taken);
+                    }
+                    if !head.is_interim() {
+                        break;
+                    }
+                    *head = Head::default();
                 }
                 request.check_answer(head)?;
                 taken
@@ -112,6 +133,16 @@ impl WebSocket {
         self.phase = Phase::Open;
         Ok(taken)
     }
+}
+
+/// Returns how many bytes of `input` go on with the empty lines of which `count` bytes were here before.
+fn skip_empty_lines(count: &mut usize, input: &[u8]) -> usize {
+    let before = *count;
+    let expected = b"\r\n".iter().cycle().skip(before % 2);
+    let most = EMPTY_LINES_BYTES_MAX - before;
+    let skipped = input.iter().zip(expected).take(most).take_while(|(is, wanted)| is == wanted);
+    *count += skipped.count();
+    *count - before
 }
 
 impl Layer for WebSocket {

@@ -10,10 +10,14 @@ use tungstenite::http::header::{
 };
 
 use super::SUBPROTOCOL;
-use super::headers::{lists, only};
+use super::headers::{lists, lists_any, only};
 use crate::address::Address;
 use crate::error::LayerError;
 use crate::http::Head;
+
+/// What is said of a server whose answer is none of HTTP.
+pub(super) const NOT_HTTP: &str = "the server does not speak HTTP here; if it speaks RTS, the address \
+    must begin with rts:// or rtss://";
 
 /// What was asked, as far as the answer has to fit it.
 pub(super) struct Request {
@@ -41,33 +45,14 @@ impl Request {
     /// Whether the answer, whose head is complete, opens the WebSocket.
     pub(super) fn check_answer(&self, head: &Head) -> Result<(), LayerError> {
         let no = |why: &str| Err(LayerError::Upgrade(why.to_owned()));
-        let Ok(Some((_, answer))) = Response::try_parse(head.bytes()) else {
-            return no("the server does not speak HTTP here; if it speaks RTS, the address must \
-                       begin with rts:// or rtss://");
-        };
-        match answer.status().as_u16() {
-            101 => {}
-            403 => return no("the server does not allow it from here (HTTP 403)"),
-            400 => {
-                return no("the server takes no such request (HTTP 400); if it speaks RTS, the \
-                           address must begin with rts://, rtss:// or wss://");
-            }
-            404 => return no("there is none at this path of the server (HTTP 404)"),
-            426 => {
-                return no(
-                    "the server got the request without its headers Upgrade and Connection, or as \
-                           HTTP/1.0 (HTTP 426): a proxy in between has to pass them on (nginx: \
-                           proxy_http_version 1.1, and proxy_set_header for both)",
-                );
-            }
-            502..=504 => {
-                return no(&format!(
-                    "a proxy in between does not reach the server (HTTP {})",
-                    answer.status().as_u16()
-                ));
-            }
-            status => return no(&format!("the server answers with HTTP {status}")),
+        match head.status() {
+            None => return no(NOT_HTTP),
+            Some(101) => {}
+            Some(status) => return no(&explain(status)),
         }
+        let Ok(Some((_, answer))) = Response::try_parse(head.bytes()) else {
+            return no("the head of the server's answer is not well formed HTTP/1.1");
+        };
         let headers = answer.headers();
         let is = |name: HeaderName, wanted: &str| only(headers, name).is_some_and(|v| v == wanted);
         if !lists(headers, UPGRADE, "websocket")
@@ -79,9 +64,33 @@ impl Request {
         if !is(SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL) {
             return no("the server speaks something else over it than RTS");
         }
-        if headers.contains_key(SEC_WEBSOCKET_EXTENSIONS) {
+        if lists_any(headers, SEC_WEBSOCKET_EXTENSIONS) {
             return no("the server uses an extension that was not offered");
         }
         Ok(())
+    }
+}
+
+/// What a status means that opens no WebSocket.
+fn explain(status: u16) -> String {
+    match status {
+        300..=399 => format!(
+            "the server sends to another address (HTTP {status}), and redirects are not followed: \
+             use that address"
+        ),
+        400 => {
+            "the server refuses the request (HTTP 400); if it speaks RTS, the address must begin \
+                with rts://, rtss:// or wss://"
+                .to_owned()
+        }
+        401 | 407 => format!("a proxy in between asks for a password (HTTP {status})"),
+        403 => "the server does not allow it from here (HTTP 403)".to_owned(),
+        404 => "the server has none at this path (HTTP 404)".to_owned(),
+        426 => "the server got the request without its headers Upgrade and Connection, or as \
+                HTTP/1.0 (HTTP 426): a proxy in between has to pass them on (nginx: \
+                proxy_http_version 1.1, and proxy_set_header for both)"
+            .to_owned(),
+        502..=504 => format!("a proxy in between does not reach the server (HTTP {status})"),
+        _ => format!("the server answers with HTTP {status}"),
     }
 }

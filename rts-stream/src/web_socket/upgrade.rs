@@ -10,7 +10,7 @@ use tungstenite::http::header::{
     AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, HeaderName, ORIGIN, SEC_WEBSOCKET_KEY,
     SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
 };
-use tungstenite::http::uri::Authority;
+use tungstenite::http::uri::{Authority, Uri};
 
 use super::headers::{lines, lists, lists_exactly, only};
 use super::{PROXY_PROTOCOL, SUBPROTOCOL};
@@ -102,7 +102,7 @@ fn judge(
     if request.uri().path() != path || request.uri().query().is_some() {
         return Err(refuse(
             "404 Not Found",
-            "There is nothing at this path. A token, by the way, never belongs into an address.",
+            "There is no WebSocket at this path. Its address has no query: a token does not belong in it.",
         ));
     }
     check_form(&request)?;
@@ -145,13 +145,11 @@ fn check_form(request: &Request) -> Result<(), Refused> {
         ));
     }
     let host = only(headers, HOST).and_then(|host| host.to_str().ok());
-    // Nothing but a host and a port: no user, and no list.
-    let is_host = |host: &&str| host.parse::<Authority>().is_ok() && !host.contains(['@', ',']);
-    let Some(host) = host.filter(is_host) else {
+    let Some(host) = host.filter(|host| is_host(host)) else {
         return Err(refuse("400 Bad Request", "The header Host must be there, with a host in it."));
     };
-    // Whoever speaks to a proxy may name the host twice (RFC 9112, 3.2.2).
-    if request.uri().authority().is_some_and(|named| !named.as_str().eq_ignore_ascii_case(host)) {
+    // A request to a proxy has the host twice (RFC 9112, 3.2.2).
+    if !names(request.uri(), host) {
         let text = "The address of the request and its header Host name two hosts.";
         return Err(refuse("400 Bad Request", text));
     }
@@ -163,6 +161,28 @@ fn check_form(request: &Request) -> Result<(), Refused> {
         return Err(refuse("400 Bad Request", "A request for a WebSocket has no body."));
     }
     Ok(())
+}
+
+/// A host, and a port if there is one: no user, and no list.
+fn is_host(host: &str) -> bool {
+    let Ok(authority) = host.parse::<Authority>() else { return false };
+    let port =
+        host.strip_prefix(authority.host()).map(|port| port.strip_prefix(':').unwrap_or(port));
+    let is_port =
+        |port: &str| port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok();
+    !host.contains(['@', ',']) && port.is_some_and(|port| port.is_empty() || is_port(port))
+}
+
+/// Whether a request with this address is for this host. The port of a scheme need not be written.
+fn names(address: &Uri, host: &str) -> bool {
+    let port = match address.scheme_str() {
+        None => return address.authority().is_none(),
+        Some("http" | "ws") => ":80",
+        Some("https" | "wss") => ":443",
+        Some(_) => return false,
+    };
+    let plain = |host: &str| host.strip_suffix(port).unwrap_or(host).to_ascii_lowercase();
+    address.authority().is_some_and(|named| plain(named.as_str()) == plain(host))
 }
 
 /// A plain request, or what a proxy made of one for a WebSocket.
