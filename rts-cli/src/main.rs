@@ -8,6 +8,7 @@ mod dev;
 mod lines;
 mod out;
 mod reach;
+mod record;
 mod signals;
 
 use std::io::IsTerminal as _;

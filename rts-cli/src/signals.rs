@@ -19,8 +19,6 @@ pub(crate) struct Signals {
     /// What would end the process if nobody caught it, and is no reason to.
     user_1: Signal,
     user_2: Signal,
-    /// The write fails all the same, and is dealt with where it does.
-    _file_size: Signal,
 }
 
 /// What to do when the terminal is gone, which is also how services are asked to read their files
@@ -36,13 +34,13 @@ impl Signals {
     ///
     /// The system has no file left.
     pub(crate) fn catch() -> io::Result<Self> {
+        outlive_file_size()?;
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hangup: signal(SignalKind::hangup())?,
             user_1: signal(SignalKind::user_defined1())?,
             user_2: signal(SignalKind::user_defined2())?,
-            _file_size: signal(SignalKind::from_raw(FILE_SIZE))?,
         })
     }
 
@@ -66,6 +64,12 @@ impl Signals {
             tracing::info!(name, "a signal that means nothing here");
         }
     }
+}
+
+/// From now on, a write to a file that has all the bytes that files may have (`ulimit -f`) fails, and does not end the process.
+pub(crate) fn outlive_file_size() -> io::Result<()> {
+    // It stays caught when nobody listens any more.
+    signal(SignalKind::from_raw(FILE_SIZE)).map(drop)
 }
 
 /// Ready when somebody stops the program by hand; caught from when this is called.

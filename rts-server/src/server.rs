@@ -6,14 +6,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rts_trace::{RecordedServer, Recorder};
+use rts_trace::{RecordError, RecordedServer, Recorder};
 use rts_transport_tokio::{Acceptor, Address, Shard};
 use tokio::net::{TcpListener, TcpSocket};
 
 use crate::app_server::AppServers;
 use crate::certificates::Certificates;
 use crate::config::{Listen, place};
-use crate::openapi::{Health, Listener};
+use crate::openapi::{self, Health, Listener};
 use crate::state::{State, StateError};
 use crate::tasks::{TaskEnded, Tasks};
 use crate::webhooks::Webhooks;
@@ -46,6 +46,9 @@ pub enum ServerError {
     /// The system gave no random numbers.
     #[error("the system's random source failed: {0}")]
     Random(getrandom::Error),
+    /// What it is told cannot be recorded.
+    #[error("the recording: {0}")]
+    Record(#[from] RecordError),
     /// A part of it ended while it was serving: it does not go on without.
     #[error("the server stops: {0}")]
     Ended(#[from] TaskEnded),
@@ -96,20 +99,27 @@ struct Bound {
 impl Server {
     /// Checks the configuration and begins to listen.
     pub async fn bind(config: &Config) -> Result<Self, ServerError> {
-        Self::bind_recorded(config, None).await
+        Self::bind_with(config, || Ok(None)).await
     }
 
-    /// The same with everything that the shard is told and asked written down, if there is a recorder, so that it can
-    /// be run again. Whatever reaches the shard then waits for a write to the recorder.
+    /// The same with everything that the shard is told and asked written down, so that it can be run again. `record` is called
+    /// last, when all else is in order: a server that cannot start makes no former recording move on. Whatever reaches the
+    /// shard then waits for a write to the recorder.
     pub async fn bind_recorded(
         config: &Config,
-        recorder: Option<Recorder>,
+        record: impl FnOnce() -> Result<Recorder, RecordError>,
+    ) -> Result<Self, ServerError> {
+        Self::bind_with(config, || record().map(Some)).await
+    }
+
+    async fn bind_with(
+        config: &Config,
+        record: impl FnOnce() -> Result<Option<Recorder>, RecordError>,
     ) -> Result<Self, ServerError> {
         config.check()?;
         let state = Arc::new(State::open(config.state_dir.as_deref())?);
         let authenticator = Arc::new(TokenAuthenticator::with_state(config, state.clone())?);
-        let seed = getrandom::u64().map_err(ServerError::Random)?;
-        let core = RecordedServer::new(config.core(), seed, recorder);
+        let (seed, run) = random().and_then(|seed| Ok((seed, random()?)))?;
         let mut certificates = Certificates::default();
         let bound = config
             .listen
@@ -117,22 +127,26 @@ impl Server {
             .enumerate()
             .map(|(at, listen)| Bound::new(at, listen, &mut certificates));
         let listeners = bound.collect::<Result<Vec<_>, _>>()?;
-        let poster = Arc::new(AppServers::new(config)?);
-        let shard = Shard::with_poster(core, authenticator, poster.clone());
-        shard.set_link_bounds(config.limits.link_bounds(crate::config::descriptors())?);
-        state.restore(&shard);
         let openapi = match &config.openapi {
-            Some(openapi) => {
-                let health = Health::new(listeners.iter().map(Bound::named).collect());
-                Some(Listener::bind(config, openapi, shard.clone(), state, health).await?)
-            }
+            Some(openapi) => Some((openapi, openapi::Bound::new(openapi).await?)),
             None => None,
         };
-        let run = getrandom::u64().map_err(ServerError::Random)?;
+        let poster = Arc::new(AppServers::new(config)?);
         let webhooks = Webhooks::new(config, run)?;
+        let link_bounds = config.limits.link_bounds(crate::config::descriptors())?;
+
+        let core = RecordedServer::new(config.core(), seed, record()?);
+        let shard = Shard::with_poster(core, authenticator, poster.clone());
+        shard.set_link_bounds(link_bounds);
+        state.restore(&shard);
         if let Some(watcher) = webhooks.watcher() {
             shard.watch(watcher);
         }
+        let health = Health::new(listeners.iter().map(Bound::named).collect());
+        let openapi = openapi.map(|(openapi, bound)| {
+            Listener::new(bound, config, openapi, shard.clone(), state, health)
+        });
+        let openapi = openapi.transpose()?;
         let ours = listeners.iter().map(|bound| bound.at);
         poster.keep_off(ours.chain(openapi.as_ref().map(Listener::address)));
         Ok(Self { shard, listeners, certificates, openapi, webhooks })
@@ -226,6 +240,10 @@ impl Bound {
         let at = listener.local_addr().map_err(listen_error)?;
         Ok(Self { listener, acceptor, address: listen.url.clone().with_port(at.port()), at })
     }
+}
+
+fn random() -> Result<u64, ServerError> {
+    getrandom::u64().map_err(ServerError::Random)
 }
 
 fn bind(address: SocketAddr) -> io::Result<TcpListener> {

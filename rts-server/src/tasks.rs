@@ -32,12 +32,16 @@ impl Tasks {
         self.names.insert(handle.id(), name.into());
     }
 
-    /// Waits until one of them ends; for ever, if there are none. Cancel safe.
+    /// Waits until one of them ends; for ever, if there are none. That the runtime stops them, at the end of the program, is no
+    /// end of theirs. Cancel safe.
     pub(crate) async fn ended(&mut self) -> TaskEnded {
-        let (id, by_panic) = match self.running.join_next_with_id().await {
-            Some(Ok((id, ()))) => (id, false),
-            Some(Err(error)) => (error.id(), error.is_panic()),
-            None => std::future::pending().await,
+        let (id, by_panic) = loop {
+            match self.running.join_next_with_id().await {
+                Some(Ok((id, ()))) => break (id, false),
+                Some(Err(error)) if error.is_panic() => break (error.id(), true),
+                Some(Err(_)) => {}
+                None => std::future::pending().await,
+            }
         };
         let task = self.names.remove(&id).unwrap_or_else(|| "a task".to_owned());
         TaskEnded { task, by_panic }
@@ -70,6 +74,18 @@ mod tests {
             assert!(poll_once(&mut tasks).is_none());
             tokio::task::yield_now().await;
         }
+    }
+
+    #[tokio::test]
+    async fn a_runtime_that_stops_a_task_at_the_end_of_the_program_is_no_end_of_it() {
+        let mut tasks = Tasks::default();
+        tasks.spawn("one that is stopped", std::future::pending());
+        tasks.running.abort_all();
+        while !tasks.running.is_empty() {
+            assert!(poll_once(&mut tasks).is_none());
+            tokio::task::yield_now().await;
+        }
+        assert!(poll_once(&mut tasks).is_none());
     }
 
     fn poll_once(tasks: &mut Tasks) -> Option<TaskEnded> {

@@ -12,6 +12,8 @@ use std::io::{self, Read, Write};
 use crate::record::Record;
 
 const MAGIC: [u8; 8] = *b"RTSTRACE";
+/// The magic and the version.
+pub(crate) const HEAD_BYTES: usize = MAGIC.len() + 2;
 /// Grows when a reader of before could not read what is written now.
 const VERSION: u16 = 2;
 /// Longest record in bytes; its length has three bytes.
@@ -61,8 +63,13 @@ pub(crate) fn write_head(out: &mut dyn Write) -> io::Result<()> {
     out.write_all(&VERSION.to_le_bytes())
 }
 
-/// In one write, so that a crash tears at most this record.
-pub(crate) fn write_record(out: &mut dyn Write, record: &Record) -> io::Result<()> {
+/// Whether a file that begins with this is a recording, of any version.
+pub(crate) fn is_recording(begin: &[u8]) -> bool {
+    begin.starts_with(&MAGIC)
+}
+
+/// As it is in the file. It goes there in one write, so that a crash tears at most this record.
+pub(crate) fn encode_record(record: &Record) -> io::Result<Vec<u8>> {
     let body = postcard::to_stdvec(record).map_err(io::Error::other)?;
     if body.len() > RECORD_BYTES_MAX {
         return Err(io::Error::other("a record that is too long"));
@@ -71,7 +78,7 @@ pub(crate) fn write_record(out: &mut dyn Write, record: &Record) -> io::Result<(
     whole.extend_from_slice(&length(body.len()));
     whole.extend_from_slice(&body);
     whole.extend_from_slice(&crc32fast::hash(&body).to_le_bytes());
-    out.write_all(&whole)
+    Ok(whole)
 }
 
 /// A length, and a check that it is one: a damaged length must not look like a torn record.
@@ -90,7 +97,7 @@ pub(crate) struct Reader<R> {
 
 impl<R: Read> Reader<R> {
     pub(crate) fn new(mut input: R) -> Result<Self, TraceError> {
-        let mut head = [0; MAGIC.len() + 2];
+        let mut head = [0; HEAD_BYTES];
         let got = fill(&mut input, &mut head)?;
         let (magic, version) = head.split_at(MAGIC.len());
         if got < head.len() || magic != MAGIC {

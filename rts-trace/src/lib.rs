@@ -4,6 +4,7 @@
 mod client;
 mod digest;
 mod explain;
+mod file;
 mod format;
 mod message;
 mod record;
@@ -14,6 +15,7 @@ mod server;
 
 pub use client::RecordedClient;
 pub use explain::{Explained, Line, explain};
+pub use file::RecordError;
 pub use format::TraceError;
 pub use message::Story;
 pub use recorder::Recorder;

@@ -18,9 +18,9 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 use line::{Answer, Fields};
 
-use super::trace::TraceArgs;
 use crate::out::say;
 use crate::reach::Reach;
+use crate::record::TraceArgs;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -41,8 +41,11 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let connector = args.reach.connector(&args.url)?;
-    let (engine, mut events) = match args.trace.recorder()? {
-        Some(recorder) => connect_recorded(connector, &args.app_id, &args.params, recorder)?,
+    let (engine, mut events) = match args.trace.wanted()? {
+        Some(recording) => {
+            let recorder = recording.begin().context("the recording")?;
+            connect_recorded(connector, &args.app_id, &args.params, recorder)?
+        }
         None => connect_with(connector, &args.app_id, &args.params)?,
     };
     let mut port = Port { engine, rooms: BTreeMap::new() };

@@ -9,9 +9,9 @@ use rts_server::{
     Certificates, Config, DEV_APP_ID, DEV_APP_KEY, DEV_BEARER_KEY, Listen, OpenApi, Server,
 };
 
-use super::trace::TraceArgs;
 use crate::dev::{dev_token, unix_now};
 use crate::out::{go_on_unread, say};
+use crate::record::TraceArgs;
 use crate::signals::{OnHangup, Signals, ignores_hangup};
 
 /// A day: long enough to play.
@@ -73,7 +73,10 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::warn!(%error, "the limit of open files, and so of links, stays as it is");
     }
-    let server = Server::bind_recorded(&config, args.trace.recorder()?).await?;
+    let server = match args.trace.wanted()? {
+        Some(recording) => Server::bind_recorded(&config, || recording.begin()).await?,
+        None => Server::bind(&config).await?,
+    };
     for address in server.addresses() {
         say(format_args!("listening on {address}"))?;
     }

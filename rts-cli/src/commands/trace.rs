@@ -1,4 +1,4 @@
-//! `rts trace`, and the options of those commands that record one.
+//! `rts trace`, which reads recordings.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -6,31 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use rts_trace::{Difference, Explained, Recorder, Replayed, Secrets, Story, explain, replay};
+use rts_trace::{Difference, Explained, Replayed, Story, explain, replay};
 use serde_json::json;
 
 use crate::out::{say, tell};
-
-/// For commands that can record.
-#[derive(Debug, clap::Args)]
-pub(crate) struct TraceArgs {
-    /// Record to this new file all that the core is told, for `rts trace`; costs a write for each burst
-    #[arg(long, value_name = "FILE")]
-    trace: Option<PathBuf>,
-    /// Keep payloads and tokens in the trace; otherwise filler takes their place
-    #[arg(long, requires = "trace")]
-    trace_payloads: bool,
-}
-
-impl TraceArgs {
-    pub(crate) fn recorder(&self) -> anyhow::Result<Option<Recorder>> {
-        let Some(path) = &self.trace else { return Ok(None) };
-        let secrets = if self.trace_payloads { Secrets::Kept } else { Secrets::Scrubbed };
-        let recorder = Recorder::create(path, secrets)
-            .with_context(|| format!("the trace {} cannot be made", path.display()))?;
-        Ok(Some(recorder))
-    }
-}
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {

@@ -74,7 +74,7 @@ impl Server {
         Self::started(command)
     }
 
-    fn started(mut command: Command) -> Self {
+    pub(crate) fn started(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().expect("the server starts");
         let out = child.stdout.take().expect("it was piped");
         let (say, hear) = channel();

@@ -1,10 +1,11 @@
 //! Recordings of a server and of an engine, made by real processes and read by `rts trace`.
 
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::support::{Engine, Server, rts};
+use crate::support::{Engine, PATIENCE, Server, rts};
 
 /// The lines that a successful `rts` prints.
 fn lines(args: &[&str]) -> Vec<String> {
@@ -60,19 +61,155 @@ fn what_a_server_and_an_engine_recorded_is_replayed_and_told() {
 }
 
 #[test]
-fn what_is_no_trace_or_would_be_overwritten_is_said() {
+fn what_is_no_trace_is_said() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = path(folder.path(), "file");
     std::fs::write(&file, "something else").expect("written");
-    let error = rts(&["trace", "replay", &file]);
-    assert_eq!(error.status.code(), Some(1));
-    let error = String::from_utf8_lossy(&error.stderr).into_owned();
+    let error = fails(&["trace", "replay", &file]);
     assert!(error.contains("this is no trace"), "{error}");
-    let error = rts(&["serve", "--dev", "--listen", "127.0.0.1:0", "--trace", &file]);
-    assert_eq!(error.status.code(), Some(1));
-    let error = String::from_utf8_lossy(&error.stderr).into_owned();
-    assert!(error.contains("cannot be made") && error.contains("exists"), "{error}");
-    assert_eq!(std::fs::read_to_string(&file).expect("still there"), "something else");
-    let missing = rts(&["trace", "show", &path(folder.path(), "missing")]);
-    assert_eq!(missing.status.code(), Some(1));
+    fails(&["trace", "show", &path(folder.path(), "missing")]);
+}
+
+/// What an `rts` that ends with 1 says.
+fn fails(args: &[&str]) -> String {
+    let output = rts(args);
+    assert_eq!(output.status.code(), Some(1), "{args:?}: {output:?}");
+    String::from_utf8(output.stderr).expect("text")
+}
+
+/// Records alice to this file; she says so many bytes to herself, so many times.
+fn record(server: &Server, trace: &str, bytes: usize, times: usize) {
+    let mut alice = Engine::start(&server.url, &["--trace", trace]);
+    alice.log_in("alice");
+    for _ in 0..times {
+        alice.call("sendMessage", json!({"uid": "alice", "message": "x".repeat(bytes)}));
+        assert_eq!(alice.until("onMessageSendResult")["code"], json!(0));
+    }
+    alice.end();
+}
+
+/// How long the messages were of which a recording tells.
+fn told_bytes(trace: &str) -> usize {
+    let timeline = lines(&["trace", "show", trace]).join("\n");
+    let (_, behind) = timeline.split_once("sendMessage to alice, reliable, ").expect("a message");
+    let digits = behind.split(|c: char| !c.is_ascii_digit()).next().expect("a part");
+    digits.parse().expect("a number")
+}
+
+#[test]
+fn a_new_recording_makes_the_former_ones_move_on_and_the_fourth_goes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let trace = path(folder.path(), "trace");
+    let server = Server::start();
+    std::fs::write(&trace, "").expect("an empty file is in nobody's way");
+    for bytes in 1..=5 {
+        record(&server, &trace, bytes, 1);
+    }
+    for (number, bytes) in [("", 5), (".1", 4), (".2", 3), (".3", 2)] {
+        assert_eq!(told_bytes(&format!("{trace}{number}")), bytes, "{number}");
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 4);
+}
+
+#[test]
+fn a_service_is_restarted_with_the_same_recording() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let trace = path(folder.path(), "trace");
+    let listen = ["--dev", "--listen", "127.0.0.1:0", "--trace", &trace];
+    for uid in ["alice", "bob"] {
+        let server = Server::start_with(&listen);
+        server.user(uid).end();
+        server.kill();
+    }
+    for (name, uid) in [(format!("{trace}.1"), "alice"), (trace, "bob")] {
+        assert_eq!(lines(&["trace", "replay", &name])[1], "the same outputs, bit for bit");
+        assert!(lines(&["trace", "show", &name]).concat().contains(&format!("Login as {uid}")));
+    }
+}
+
+#[test]
+fn nothing_makes_way_but_recordings_and_for_a_server_that_starts() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let trace = path(folder.path(), "trace");
+    let server = Server::start();
+    let serve = |listen: &str, trace: &str| {
+        fails(&["serve", "--dev", "--listen", listen, "--trace", trace])
+    };
+    record(&server, &trace, 1, 1);
+    let recorded = std::fs::read(&trace).expect("a recording");
+    let is_as_it_was = || {
+        assert_eq!(std::fs::read(&trace).expect("it is there"), recorded);
+    };
+    // The port is taken: nothing is recorded.
+    serve(server.url.strip_prefix("rts://").expect("plain TCP"), &trace);
+    is_as_it_was();
+    let former = format!("{trace}.1");
+    for text in ["my notes", "R", "RTSTRAC", "rtstrace"] {
+        std::fs::write(&former, text).expect("written");
+        let error = serve("127.0.0.1:0", &trace);
+        assert!(error.contains(&format!("{former}: this is no recording")), "{error}");
+        let error = serve("127.0.0.1:0", &former);
+        assert!(error.contains(&format!("{former}: this is no recording")), "{error}");
+        assert_eq!(std::fs::read_to_string(&former).expect("it is there"), text);
+        is_as_it_was();
+    }
+    let folder = folder.path().to_str().expect("UTF-8");
+    assert!(serve("127.0.0.1:0", folder).contains("this is no recording"));
+    assert!(serve("127.0.0.1:0", "/dev/null").contains("this is no recording"));
+    std::fs::remove_file(&former).expect("it was there");
+    let recording = Engine::start(&server.url, &["--trace", &trace]);
+    let begun = std::time::Instant::now();
+    while !Path::new(&former).exists() {
+        assert!(begun.elapsed() < PATIENCE, "it does not begin");
+    }
+    let error = serve("127.0.0.1:0", &trace);
+    assert!(error.contains("another process records to this file"), "{error}");
+    drop(recording);
+}
+
+/// What became of a recording of 2 MB that was not to become so long, and what the server said of it.
+fn cut_short(mut command: Command, args: &[&str]) -> (String, tempfile::TempDir) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let trace = path(folder.path(), "trace");
+    let log = std::fs::File::create(folder.path().join("log")).expect("a file");
+    command.args(["serve", "--dev", "--listen", "127.0.0.1:0", "--trace", &trace]);
+    command.args(args).stderr(log);
+    let server = Server::started(command);
+    let mut alice = server.user("alice");
+    for _ in 0..16 {
+        alice.call("sendMessage", json!({"uid": "alice", "message": "x".repeat(65_536)}));
+        assert_eq!(alice.until("onMessageSendResult")["code"], json!(0));
+    }
+    alice.end();
+    server.kill();
+    let said = lines(&["trace", "replay", &trace]);
+    assert_eq!(said[1], "the same outputs, bit for bit");
+    assert!(told_to(&trace) > 3, "up to there it tells of messages");
+    let log = std::fs::read_to_string(folder.path().join("log")).expect("a log");
+    (log, folder)
+}
+
+/// Messages of alice to herself.
+fn told_to(trace: &str) -> usize {
+    lines(&["trace", "show", trace, "--from", "alice"]).len()
+}
+
+#[test]
+fn a_recording_ends_at_its_limit_and_the_server_goes_on() {
+    let command = Command::new(env!("CARGO_BIN_EXE_rts"));
+    let (log, folder) = cut_short(command, &["--trace-limit", "1MiB"]);
+    let bytes = std::fs::metadata(folder.path().join("trace")).expect("a recording").len();
+    assert!((900_000..=1_048_576).contains(&bytes), "{bytes}");
+    assert_eq!(log.matches("as many bytes as it may have").count(), 1, "{log}");
+}
+
+#[test]
+fn a_recording_ends_where_no_more_can_be_written_and_the_server_goes_on() {
+    let mut command = Command::new("bash");
+    // In KiB.
+    command.args(["-c", "ulimit -f 1000 && exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_rts")]);
+    let (log, folder) = cut_short(command, &[]);
+    let bytes = std::fs::metadata(folder.path().join("trace")).expect("a recording").len();
+    assert_eq!(bytes, 1_024_000, "to the last byte: its last record is torn");
+    assert_eq!(log.matches("the recording cannot be written").count(), 1, "{log}");
 }

@@ -40,6 +40,22 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// The page runs nothing and loads nothing.
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
 
+/// The place of the OpenAPI, which nobody serves yet.
+#[derive(Debug)]
+pub(crate) struct Bound {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl Bound {
+    pub(crate) async fn new(openapi: &config::OpenApi) -> Result<Self, ServerError> {
+        let listen_error = |error| ServerError::Listen { address: openapi.listen, error };
+        let listener = TcpListener::bind(openapi.listen).await.map_err(listen_error)?;
+        let address = listener.local_addr().map_err(listen_error)?;
+        Ok(Self { listener, address })
+    }
+}
+
 /// The OpenAPI, listening.
 #[derive(Debug)]
 pub(crate) struct Listener {
@@ -49,16 +65,14 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    pub(crate) async fn bind(
+    pub(crate) fn new(
+        Bound { listener, address }: Bound,
         config: &Config,
         openapi: &config::OpenApi,
         shard: Shard,
         state: Arc<State>,
         health: Health,
     ) -> Result<Self, ServerError> {
-        let listen_error = |error| ServerError::Listen { address: openapi.listen, error };
-        let listener = TcpListener::bind(openapi.listen).await.map_err(listen_error)?;
-        let address = listener.local_addr().map_err(listen_error)?;
         let mut pepper = [0; 32];
         getrandom::fill(&mut pepper).map_err(ServerError::Random)?;
         let answerer = Answerer::new(shard, state, Keys::new(openapi, pepper), config);

@@ -13,7 +13,7 @@ mod run;
 mod timed;
 
 pub(crate) use health::Health;
-pub(crate) use listen::Listener;
+pub(crate) use listen::{Bound, Listener};
 
 #[cfg(test)]
 mod tests;

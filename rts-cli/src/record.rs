@@ -1,0 +1,81 @@
+//! `--trace` and its companions, for all commands that can record.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use rts_trace::{RecordError, Recorder, Secrets};
+
+use crate::signals::outlive_file_size;
+
+/// A smaller recording would end before anything is seen.
+const BYTES_MIN: u64 = 1_024 * 1_024;
+/// What `--trace-limit` may end with, and how many bytes that is.
+const UNITS: [(&str, u64); 3] = [("KiB", 1_024), ("MiB", 1_048_576), ("GiB", 1_073_741_824)];
+
+/// For commands that can record.
+#[derive(Debug, clap::Args)]
+pub(crate) struct TraceArgs {
+    /// Record to this file all that the core is told, for `rts trace`; costs a write for each burst.
+    /// A recording of before becomes FILE.1, that one FILE.2, and so on up to FILE.3
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+    /// End the recording, not the program, before the file is larger than this, such as 64MiB or 2GiB
+    #[arg(long, value_name = "SIZE", requires = "trace", default_value = "256MiB", value_parser = size)]
+    trace_limit: u64,
+    /// Keep payloads and tokens in the recording; otherwise filler takes their place
+    #[arg(long, requires = "trace")]
+    trace_payloads: bool,
+}
+
+/// A recording that can begin.
+pub(crate) struct Recording<'a> {
+    args: &'a TraceArgs,
+    path: &'a Path,
+}
+
+impl TraceArgs {
+    /// The recording that was asked for, if one was.
+    pub(crate) fn wanted(&self) -> anyhow::Result<Option<Recording<'_>>> {
+        let Some(path) = &self.trace else { return Ok(None) };
+        outlive_file_size().context("signals cannot be caught")?;
+        Ok(Some(Recording { args: self, path }))
+    }
+}
+
+impl Recording<'_> {
+    /// Begins a new file; a recording that has the name makes way.
+    pub(crate) fn begin(&self) -> Result<Recorder, RecordError> {
+        let secrets = match self.args.trace_payloads {
+            true => Secrets::Kept,
+            false => Secrets::Scrubbed,
+        };
+        Recorder::create(self.path, secrets, self.args.trace_limit)
+    }
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    let parts = UNITS.iter().find_map(|(unit, bytes)| Some((text.strip_suffix(unit)?, *bytes)));
+    let size =
+        parts.and_then(|(number, unit)| number.trim().parse::<u64>().ok()?.checked_mul(unit));
+    match size {
+        Some(bytes) if bytes >= BYTES_MIN => Ok(bytes),
+        Some(_) => Err("at least 1MiB is needed".to_owned()),
+        None => Err("a number with KiB, MiB or GiB behind it is needed, such as 256MiB".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_has_a_unit_and_is_a_mebibyte_at_least() {
+        assert_eq!(size("256MiB"), Ok(Recorder::FILE_BYTES_DEFAULT), "the default that is said");
+        assert_eq!(size("1024KiB"), Ok(1_048_576));
+        assert_eq!(size("2 GiB"), Ok(2_147_483_648));
+        assert!(size("1023KiB").expect_err("too small").contains("at least 1MiB"));
+        for text in ["", "1", "MiB", "-1MiB", "1.5MiB", "1MB", "20000000000GiB", "1mib"] {
+            assert!(size(text).expect_err(text).contains("such as 256MiB"), "{text}");
+        }
+    }
+}

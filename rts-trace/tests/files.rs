@@ -1,0 +1,94 @@
+//! A recording in a file has a bound, and what cannot be written does its core no harm.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rts_proto::Instant;
+use rts_proto::server::{Input, Output};
+use rts_trace::{RecordedServer, Recorder, Secrets, replay};
+
+/// A core that ticks a hundred times.
+fn run(recorder: Recorder) {
+    let mut core = RecordedServer::new(Default::default(), 42, Some(recorder));
+    for millis in 0..100 {
+        core.handle_input(Instant::from_micros(millis * 1_000), Input::Tick);
+        while !matches!(core.poll_output(), Output::Wait(_)) {}
+    }
+}
+
+fn recorded(path: &Path, bytes_max: u64) -> Vec<u8> {
+    run(Recorder::create(path, Secrets::Scrubbed, bytes_max).expect("a recorder"));
+    let recorded = std::fs::read(path).expect("a recording");
+    let replayed = replay(recorded.as_slice(), &mut ()).expect("readable");
+    assert_eq!((replayed.difference, replayed.torn_bytes), (None, 0));
+    recorded
+}
+
+#[test]
+fn a_recording_has_as_many_bytes_as_it_may_and_not_one_more() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("trace");
+    let bytes = recorded(&path, u64::MAX).len();
+    let at_its_limit = recorded(&path, bytes as u64);
+    assert_eq!(at_its_limit.len(), bytes, "the largest that fits");
+    let shorter = recorded(&path, bytes as u64 - 1);
+    assert!(shorter.len() < bytes && bytes - shorter.len() < 100, "without the last record");
+}
+
+#[cfg(unix)]
+#[test]
+fn only_its_owner_reads_a_recording() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("trace");
+    std::fs::write(&path, "").expect("an empty file for all to read");
+    recorded(&path, u64::MAX);
+    let mode = std::fs::metadata(&path).expect("it is there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[cfg(unix)]
+#[test]
+fn former_recordings_are_where_a_link_leads() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (link, path) = (folder.path().join("link"), folder.path().join("trace"));
+    std::fs::write(&path, "").expect("an empty file");
+    std::os::unix::fs::symlink(&path, &link).expect("a link");
+    (0..2).for_each(|_| drop(recorded(&link, u64::MAX)));
+    let mut names: Vec<_> = std::fs::read_dir(folder.path())
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").file_name())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["link", "trace", "trace.1"]);
+}
+
+/// A disk that is full after so many writes, and has room again later.
+struct Full {
+    writes: Arc<AtomicUsize>,
+    room: usize,
+}
+
+impl Write for Full {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.writes.fetch_add(1, Ordering::Relaxed) {
+            at if at == self.room => Err(io::ErrorKind::StorageFull.into()),
+            _ => Ok(bytes.len()),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_full_disk_ends_the_recording_and_not_its_core() {
+    let writes = Arc::new(AtomicUsize::new(0));
+    let disk = Full { writes: Arc::clone(&writes), room: 20 };
+    run(Recorder::new(disk, Secrets::Scrubbed, [42; 32]).expect("it has room for the head"));
+    assert_eq!(writes.load(Ordering::Relaxed), 21, "nothing is written behind a gap");
+}
