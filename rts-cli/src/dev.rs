@@ -1,13 +1,14 @@
-//! What several commands share: whom to log in as, tokens, and logging in.
+//! What several commands share: whom to log in as, logging in, and tokens for playing.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, anyhow, bail};
 use clap::Args;
-use rts_server::{DEV_APP_ID, DEV_APP_KEY};
-use rts_token::{AppKey, Expiry, Token};
+use rts_server::DEV_APP_ID;
+use rts_token::{AppKey, Expiry, Token, Unverified};
 use rts_transport_tokio::{Engine, Event, Events, LoginCode, connect_with};
 
+use crate::credentials::Credentials;
 use crate::out::tell;
 use crate::reach::Reach;
 
@@ -17,6 +18,9 @@ pub(crate) const LOGGED_OUT: &str = "logged out: the same user has logged in els
 /// Where `rts serve --dev` listens.
 const DEV_URL: &str = "rts://127.0.0.1:7600";
 
+/// A day: long enough to play.
+const DEV_TOKEN_SECONDS: u64 = 86_400;
+
 /// Where the server is, and whom to log in as.
 #[derive(Debug, Args)]
 pub(crate) struct Account {
@@ -25,29 +29,49 @@ pub(crate) struct Account {
     url: String,
     #[command(flatten)]
     reach: Reach,
-    /// The app
-    #[arg(long, default_value = DEV_APP_ID)]
-    app_id: String,
-    /// The user
-    #[arg(long)]
+    /// The app; that of the token unless given
+    #[arg(long, conflicts_with = "dev")]
+    app_id: Option<String>,
+    /// The user; that of the token unless given
+    #[arg(long, conflicts_with = "dev")]
+    uid: Option<String>,
+    #[command(flatten)]
+    credentials: Credentials,
+}
+
+/// An engine that is logged in.
+pub(crate) struct LoggedIn {
+    pub(crate) engine: Engine,
+    pub(crate) events: Events,
     pub(crate) uid: String,
-    /// A token for this user, from `rts token new`
-    #[arg(long)]
-    token: String,
 }
 
 impl Account {
     /// Logs in, and says in words why not.
-    pub(crate) async fn log_in(&self) -> anyhow::Result<(Engine, Events)> {
+    pub(crate) async fn log_in(&self) -> anyhow::Result<LoggedIn> {
+        let token = self.credentials.require()?;
+        // Tokens say whose they are. Of one that cannot be read, the server is to judge.
+        let read = rts_token::inspect(&token);
+        let claims = read.as_ref().map(Unverified::claims);
+        let uid = match (&self.uid, claims) {
+            (Some(uid), _) => uid.clone(),
+            (None, Ok(claims)) => claims.user_id().to_owned(),
+            (None, Err(error)) => bail!("{error}; --uid is needed for a token that cannot be read"),
+        };
+        let app_id = match (&self.app_id, claims) {
+            (Some(app_id), _) => app_id,
+            (None, Ok(claims)) => claims.app_id(),
+            (None, Err(_)) => DEV_APP_ID,
+        };
         let connector = self.reach.connector(&self.url)?;
-        let (engine, mut events) = connect_with(connector, &self.app_id, "{}")?;
-        engine.login(&self.token, &self.uid)?;
+        let (engine, mut events) = connect_with(connector, app_id, "{}")?;
+        engine.login(&token, &uid)?;
         loop {
             match events.next().await {
                 Some(Event::LoginResult { code: LoginCode::Ok, .. }) => {
-                    return Ok((engine, events));
+                    return Ok(LoggedIn { engine, events, uid });
                 }
-                Some(Event::LoginResult { code, .. }) => bail!("{}", self.refused(code)),
+                Some(Event::LoginResult { code, .. }) => bail!("{}", refused(code, app_id, &uid)),
                 Some(Event::ConnectionStateChanged(state)) if state.code() == 4 => {
                     let why = engine.last_link_error();
                     let why =
@@ -65,35 +89,40 @@ impl Account {
             }
         }
     }
+}
 
-    fn refused(&self, code: LoginCode) -> String {
-        let why = match code {
-            LoginCode::InvalidToken => format!(
-                "the token is not valid for app {} and user {:?}, or it has expired; \
-                 `rts token inspect` shows what it says",
-                self.app_id, self.uid
-            ),
-            LoginCode::BadUserId => "the server refuses this user id".to_owned(),
-            LoginCode::ServerError => "the server cannot check tokens now".to_owned(),
-            LoginCode::Ok | LoginCode::Unknown => {
-                "the server did not say why; try again".to_owned()
-            }
-        };
-        format!("login refused ({}): {why}", code.code())
-    }
+fn refused(code: LoginCode, app_id: &str, uid: &str) -> String {
+    let why = match code {
+        LoginCode::InvalidToken => format!(
+            "the token is not valid for app {app_id} and user {uid:?}, or it has expired; \
+             `rts token inspect` shows what it says"
+        ),
+        LoginCode::BadUserId => "the server refuses this user id".to_owned(),
+        LoginCode::ServerError => "the server cannot check tokens now".to_owned(),
+        LoginCode::Ok | LoginCode::Unknown => "the server did not say why; try again".to_owned(),
+    };
+    format!("login refused ({}): {why}", code.code())
 }
 
 pub(crate) fn unix_now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
-/// A token of the development app.
-pub(crate) fn dev_token(uid: &str, expire_at: u32) -> anyhow::Result<String> {
-    let key = AppKey::new(DEV_APP_KEY)?;
+/// The present second, for a token.
+pub(crate) fn issued_now() -> anyhow::Result<u32> {
+    u32::try_from(unix_now()).context("the clock is after the year 2106")
+}
+
+/// Until when a token for playing is good.
+pub(crate) fn dev_expiry() -> anyhow::Result<u32> {
+    u32::try_from(unix_now() + DEV_TOKEN_SECONDS).context("the clock is after the year 2106")
+}
+
+/// A token of the development app, signed with this key.
+pub(crate) fn dev_token(key: &str, uid: &str, expire_at: u32) -> anyhow::Result<String> {
     let nonce = getrandom::u32().map_err(|error| anyhow!("no random number: {error}"))?;
-    let issued_at = u32::try_from(unix_now()).context("the clock is after the year 2106")?;
     let token = Token::new(DEV_APP_ID, uid, Expiry::At(expire_at))?
         .with_nonce(nonce)
-        .with_issued_at(issued_at);
-    Ok(token.sign(&key))
+        .with_issued_at(issued_now()?);
+    Ok(token.sign(&AppKey::new(key)?))
 }

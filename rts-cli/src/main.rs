@@ -4,6 +4,7 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod commands;
+mod credentials;
 mod dev;
 mod lines;
 mod out;

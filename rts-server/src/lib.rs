@@ -18,7 +18,7 @@ pub use auth::TokenAuthenticator;
 pub use certificates::Certificates;
 pub use config::{
     AccessKey, App, AppServer, BearerKey, Config, ConfigError, DEV_ACCESS_KEY, DEV_ACCESS_SECRET,
-    DEV_APP_ID, DEV_APP_KEY, DEV_BEARER_KEY, Limits, Listen, OpenApi, Webhook,
+    DEV_APP_ID, DEV_APP_KEY, DEV_BEARER_KEY, Limits, Listen, OpenApi, Webhook, open_to_others,
 };
 pub use server::{Server, ServerError};
 pub use state::StateError;

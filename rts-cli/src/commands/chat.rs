@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 use rts_transport_tokio::{Engine, Event, JoinError, MessageConfig, Payload, Room, RoomEvent};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
-use crate::dev::{Account, LOGGED_OUT};
+use crate::dev::{Account, LOGGED_OUT, LoggedIn};
 use crate::out::say;
 use crate::signals::interrupted;
 
@@ -42,11 +42,11 @@ struct Chat {
 }
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let (engine, mut events) = args.account.log_in().await?;
+    let LoggedIn { engine, mut events, uid } = args.account.log_in().await?;
     // Whoever is stopped by hand has left, rather than vanished.
     let stopped = interrupted()?;
     tokio::pin!(stopped);
-    say(format_args!("logged in as {}; /help shows what can be typed", args.account.uid))?;
+    say(format_args!("logged in as {uid}; /help shows what can be typed"))?;
     let mut chat =
         Chat { engine, to: args.to, room: None, speaks_in_room: false, open: 0, open_in_room: 0 };
     if let Some(room) = &args.room {

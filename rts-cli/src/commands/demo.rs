@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use rts_server::{Config, DEV_APP_ID, Server};
+use rts_server::{Config, DEV_APP_ID, DEV_APP_KEY, Server};
 use rts_transport_tokio::{
     BroadcastCode, Engine, Event, Events, LoginCode, LogoutReason, MessageConfig, OnlineStatus,
     Payload, Room, RoomEvent, SendCode, connect,
@@ -36,9 +36,9 @@ pub(crate) async fn run() -> anyhow::Result<ExitCode> {
     title("Login; carol's token has expired, and she gets a fresh one")?;
     alice.log_in().await?;
     bob.log_in().await?;
-    carol.engine.login(&dev_token("carol", seconds_from_now(-60)?)?, "carol")?;
+    carol.engine.login(&dev_token(DEV_APP_KEY, "carol", seconds_from_now(-60)?)?, "carol")?;
     carol.login_result(LoginCode::InvalidToken).await?;
-    carol.engine.update_login_token(&dev_token("carol", seconds_from_now(3_600)?)?);
+    carol.engine.update_login_token(&dev_token(DEV_APP_KEY, "carol", seconds_from_now(3_600)?)?);
     carol.login_result(LoginCode::Ok).await?;
 
     title("Who is online?")?;
@@ -103,7 +103,8 @@ impl Person {
     }
 
     async fn log_in(&mut self) -> anyhow::Result<()> {
-        self.engine.login(&dev_token(self.name, seconds_from_now(3_600)?)?, self.name)?;
+        self.engine
+            .login(&dev_token(DEV_APP_KEY, self.name, seconds_from_now(3_600)?)?, self.name)?;
         self.login_result(LoginCode::Ok).await
     }
 

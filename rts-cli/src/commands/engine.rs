@@ -18,7 +18,8 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 use line::{Answer, Fields};
 
-use crate::out::say;
+use crate::credentials::Credentials;
+use crate::out::{in_words, say};
 use crate::reach::Reach;
 use crate::record::TraceArgs;
 
@@ -32,6 +33,8 @@ pub(crate) struct Args {
     /// The app
     #[arg(long)]
     app_id: String,
+    #[command(flatten)]
+    credentials: Credentials,
     /// A JSON object of engine parameters
     #[arg(long, default_value = "{}")]
     params: String,
@@ -48,7 +51,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
         None => connect_with(connector, &args.app_id, &args.params)?,
     };
-    let mut port = Port { engine, rooms: BTreeMap::new() };
+    let mut port = Port { engine, rooms: BTreeMap::new(), credentials: args.credentials };
     let mut lines = BufReader::new(tokio::io::stdin()).split(b'\n');
     let mut destroyed = false;
     loop {
@@ -81,6 +84,8 @@ fn drain(events: &mut Events) -> anyhow::Result<()> {
 struct Port {
     engine: Engine,
     rooms: BTreeMap<String, Room>,
+    /// For calls that bring no token.
+    credentials: Credentials,
 }
 
 impl Port {
@@ -115,7 +120,7 @@ impl Port {
         let engine = &self.engine;
         Ok(match call {
             "login" => {
-                let (token, uid) = (fields.text("token")?, fields.text("uid")?);
+                let (token, uid) = (self.token(fields)?, fields.text("uid")?);
                 json!(engine.login(&token, &uid).map_or_else(|error| error.code(), |()| 0))
             }
             "logout" => {
@@ -123,7 +128,7 @@ impl Port {
                 Value::Null
             }
             "updateLoginToken" => {
-                engine.update_login_token(&fields.text("token")?);
+                engine.update_login_token(&self.token(fields)?);
                 Value::Null
             }
             "getPeerOnlineStatus" => {
@@ -210,6 +215,19 @@ impl Port {
             "getSdkVersion" => json!(sdk_version()),
             _ => return Err(format!("unknown call {call:?}")),
         })
+    }
+
+    /// That of the call, or else that of the command line or the environment, as it is now.
+    fn token(&self, fields: &Fields<'_>) -> Result<String, String> {
+        if fields.has("token") {
+            return fields.text("token");
+        }
+        match self.credentials.find() {
+            Ok(Some(token)) => Ok(token),
+            // The answer is that of a missing field.
+            Ok(None) => fields.text("token"),
+            Err(error) => Err(in_words(&error)),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use rts_transport_tokio::Event;
 
 use super::chat::describe;
 use super::engine::event_json;
-use crate::dev::{Account, LOGGED_OUT};
+use crate::dev::{Account, LOGGED_OUT, LoggedIn};
 use crate::out::{say, tell};
 use crate::signals::interrupted;
 
@@ -24,7 +24,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let (engine, mut events) = args.account.log_in().await?;
+    let LoggedIn { engine, mut events, uid } = args.account.log_in().await?;
     // Whoever is stopped by hand has left, rather than vanished.
     let stopped = interrupted()?;
     tokio::pin!(stopped);
@@ -32,7 +32,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     if let Some(room) = &room {
         room.join()?;
     }
-    tell(format_args!("listening as {}", args.account.uid));
+    tell(format_args!("listening as {uid}"));
     loop {
         tokio::select! {
             _ = &mut stopped => break,

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use rts_transport_tokio::{MessageConfig, SendCode};
 
-use crate::dev::Account;
+use crate::dev::{Account, LoggedIn};
 use crate::out::say;
 
 #[derive(Debug, clap::Args)]
@@ -19,7 +19,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let (engine, _events) = args.account.log_in().await?;
+    let LoggedIn { engine, events: _events, .. } = args.account.log_in().await?;
     let sent = engine.send_message(&args.to, args.text.as_str(), MessageConfig::ReliableOrdered)?;
     let code = sent.await;
     engine.destroy();

@@ -1,40 +1,33 @@
 //! `rts serve`
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use rts_server::{
-    Certificates, Config, DEV_APP_ID, DEV_APP_KEY, DEV_BEARER_KEY, Listen, OpenApi, Server,
-};
+use rts_server::{Certificates, Config, Server};
 
-use crate::dev::{dev_token, unix_now};
+use super::dev_server::DevServer;
 use crate::out::{go_on_unread, say};
 use crate::record::TraceArgs;
 use crate::signals::{OnHangup, Signals, ignores_hangup};
 
-/// A day: long enough to play.
-const DEV_TOKEN_SECONDS: u64 = 86_400;
-
-const DEV_PORT: u16 = 7600;
-const DEV_OPENAPI_PORT: u16 = 7601;
-const DEV_WEB_SOCKET_PORT: u16 = 7680;
-
 #[derive(Debug, clap::Args)]
 #[command(group(clap::ArgGroup::new("what").required(true)))]
 pub(crate) struct Args {
-    /// Loopback only, with an app and a key that everybody knows
+    /// A server to play with, on this machine only: no configuration, an app and a key that everybody knows
     #[arg(long, group = "what")]
     dev: bool,
-    /// With --dev: where to listen
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7600", requires = "dev")]
+    /// With --dev: where to listen. At an address that others can reach, such as 0.0.0.0:7600 in a container, the
+    /// server makes keys of its own at each start, and prints them
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:7600", requires = "dev")]
     listen: SocketAddr,
-    /// With --dev: where back ends ask for things [default: 127.0.0.1:7601, or a free port when --listen is given]
-    #[arg(long, value_name = "HOST:PORT", requires = "dev")]
+    /// With --dev: where back ends ask for things [default: port 7601 beside --listen, or a free one if that is not
+    /// at 7600]
+    #[arg(long, value_name = "IP:PORT", requires = "dev")]
     openapi: Option<SocketAddr>,
-    /// With --dev: where pages connect to [default: 127.0.0.1:7680, or a free port when --listen is given]
-    #[arg(long, value_name = "HOST:PORT", requires = "dev")]
+    /// With --dev: where pages connect to [default: port 7680 beside --listen, or a free one if that is not at 7600]
+    #[arg(long, value_name = "IP:PORT", requires = "dev")]
     web_socket: Option<SocketAddr>,
     /// A TOML file; RTS__SECTION__KEY in the environment goes before what it says
     #[arg(long, value_name = "FILE", group = "what")]
@@ -57,6 +50,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     go_on_unread().context("standard output")?;
     // Like all that is logged, it must not wait for a reader.
     std::panic::set_hook(Box::new(|panic| tracing::error!("a bug: {panic}")));
+    let mut dev_server = None;
     let config = match &args.config {
         Some(path) => {
             let config =
@@ -66,7 +60,10 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
             }
             config
         }
-        None => development(&args)?,
+        None => {
+            let dev = DevServer::new(args.listen, args.openapi, args.web_socket)?;
+            dev_server.insert(dev).config()
+        }
     };
     // A link is an open file. What the system allows may still be too few for a busy server, but that is its
     // operator's to say.
@@ -85,21 +82,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
             "OpenAPI for back ends on http://{address}, described on http://{address}/docs"
         ))?;
     }
-    if args.dev {
-        say(format_args!(
-            "app id     {DEV_APP_ID}\napp key    {DEV_APP_KEY:?}\nbearer key {DEV_BEARER_KEY}\n\n\
-             Two other terminals:\n"
-        ))?;
-        let expire_at = u32::try_from(unix_now() + DEV_TOKEN_SECONDS)?;
-        // As it was called, so that the lines can be pasted wherever it was.
-        let rts = std::env::args().next().unwrap_or_else(|| "rts".to_owned());
-        let address = server.local_addr();
-        for (uid, peer) in [("alice", "bob"), ("bob", "alice")] {
-            let token = dev_token(uid, expire_at)?;
-            say(format_args!(
-                "{rts} chat --url rts://{address} --uid {uid} --to {peer} --token {token}\n"
-            ))?;
-        }
+    if let Some(dev) = &dev_server {
+        dev.introduce(server.local_addr())?;
     }
     let on_hangup = match args.dev {
         true if ignores_hangup => OnHangup::Nothing,
@@ -111,28 +95,6 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
     server.run(signals.stop(on_hangup)).await?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn development(args: &Args) -> anyhow::Result<Config> {
-    // A second server beside the usual one, or one in a test, is not to be in its way.
-    let beside = |port| {
-        let port = if args.listen.port() == DEV_PORT { port } else { 0 };
-        SocketAddr::from((Ipv4Addr::LOCALHOST, port))
-    };
-    let openapi = args.openapi.unwrap_or_else(|| beside(DEV_OPENAPI_PORT));
-    let web_socket = args.web_socket.unwrap_or_else(|| beside(DEV_WEB_SOCKET_PORT));
-    if let Some(public) =
-        [args.listen, openapi, web_socket].iter().find(|at| !at.ip().is_loopback())
-    {
-        anyhow::bail!(
-            "--dev has keys that everybody knows, so it listens on loopback only, not on {public}; \
-             use --config FILE for anything else"
-        );
-    }
-    let mut config = Config::development(args.listen);
-    config.listen.push(Listen::development_web_socket(web_socket));
-    config.openapi = Some(OpenApi::development(openapi));
-    Ok(config)
 }
 
 fn reload(certificates: &Certificates) {

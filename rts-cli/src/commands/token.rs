@@ -1,16 +1,22 @@
 //! `rts token`
 
+use std::env::VarError;
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, bail};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use rts_server::{DEV_APP_ID, DEV_APP_KEY};
 use rts_token::{AppKey, Expiry, Token};
 use rts_transport_tokio::RoomId;
 use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
-use crate::dev::unix_now;
+use crate::credentials::token_from;
+use crate::dev::{issued_now, unix_now};
 use crate::out::{say, tell};
 
 /// The exit code for a token that is not valid, or not known to be.
@@ -26,13 +32,18 @@ pub(crate) enum Command {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct New {
+    /// A user of a server that `rts serve --dev` started on this machine: its app, and its key that is known to all
+    #[arg(long, value_name = "UID", conflicts_with_all = ["app_id", "app_key", "uid"])]
+    dev: Option<String>,
+    /// The app
+    #[arg(long, required_unless_present = "dev")]
+    app_id: Option<String>,
+    /// The app's key; RTS_APP_KEY unless given. In the environment other users of the machine cannot read it
     #[arg(long)]
-    app_id: String,
-    /// The app's key; in the environment other users of the machine cannot read it
-    #[arg(long, env = "RTS_APP_KEY", hide_env_values = true)]
-    app_key: String,
-    #[arg(long)]
-    uid: String,
+    app_key: Option<String>,
+    /// The user
+    #[arg(long, required_unless_present = "dev")]
+    uid: Option<String>,
     /// Login tokens need none; any bytes, since login does not look at it
     #[arg(long)]
     room: Option<OsString>,
@@ -55,7 +66,11 @@ pub(crate) struct New {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Inspect {
-    token: String,
+    /// The token; RTS_TOKEN in the environment unless given
+    token: Option<String>,
+    /// A file with the token in it
+    #[arg(long, value_name = "FILE", conflicts_with = "token")]
+    token_file: Option<PathBuf>,
     /// Without it, the signature is not checked
     #[arg(long, env = "RTS_APP_KEY", hide_env_values = true)]
     app_key: Option<String>,
@@ -76,7 +91,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
 fn make(new: New) -> anyhow::Result<ExitCode> {
     let issued_at = match new.issued_at {
         Some(at) => at,
-        None => u32::try_from(unix_now()).context("the clock is after the year 2106")?,
+        None => issued_now()?,
     };
     let nonce = match new.nonce {
         Some(nonce) => nonce,
@@ -86,20 +101,37 @@ fn make(new: New) -> anyhow::Result<ExitCode> {
         true => Expiry::Never,
         false => Expiry::At(new.expire_at.unwrap_or(issued_at.saturating_add(new.ttl))),
     };
-    let mut token =
-        Token::new(&new.app_id, &new.uid, expiry)?.with_nonce(nonce).with_issued_at(issued_at);
+    let (app_id, app_key, uid) = match (&new.dev, &new.app_id, &new.uid) {
+        (Some(uid), ..) => (DEV_APP_ID, DEV_APP_KEY.to_owned(), uid),
+        (None, Some(app_id), Some(uid)) => (&**app_id, app_key(new.app_key)?, uid),
+        (None, ..) => bail!("--app-id and --uid are needed, or --dev UID"),
+    };
+    let mut token = Token::new(app_id, uid, expiry)?.with_nonce(nonce).with_issued_at(issued_at);
     if let Some(room) = &new.room {
         token = token.with_room_id(room.as_encoded_bytes())?;
         if !room.to_str().is_some_and(|room| room == "*" || RoomId::new(room).is_ok()) {
             tell("warning: no room can have this id; a login does not look at it");
         }
     }
-    say(token.sign(&AppKey::new(&new.app_key)?))?;
+    say(token.sign(&AppKey::new(&app_key)?))?;
     Ok(ExitCode::SUCCESS)
 }
 
+/// By hand, since `--dev` goes with a key in the environment and not with one beside it.
+fn app_key(given: Option<String>) -> anyhow::Result<String> {
+    match given.map_or_else(|| std::env::var("RTS_APP_KEY"), Ok) {
+        Ok(key) => Ok(key),
+        Err(VarError::NotPresent) => {
+            bail!("there is no key: put the app's key into RTS_APP_KEY in the environment")
+        }
+        Err(VarError::NotUnicode(_)) => bail!("RTS_APP_KEY is no text"),
+    }
+}
+
 fn show(inspect: Inspect) -> anyhow::Result<ExitCode> {
-    let parsed = match rts_token::inspect(&inspect.token) {
+    let token = token_from(inspect.token.as_deref(), inspect.token_file.as_deref())?
+        .context("there is no token: write it behind the command, or give --token-file FILE")?;
+    let parsed = match rts_token::inspect(&token) {
         Ok(parsed) => parsed,
         Err(error) => {
             say(format_args!("not a token: {error}"))?;
@@ -128,10 +160,10 @@ fn show(inspect: Inspect) -> anyhow::Result<ExitCode> {
         say(format_args!("user id     {}", claims.user_id()))?;
         say(format_args!("room id     {}", room_text(claims.room_id())))?;
         say(format_args!("nonce       {}", claims.nonce()))?;
-        say(format_args!("issued at   {}", claims.issued_at()))?;
-        say(format_args!("expires at  {}", claims.expire_at()))?;
+        say(format_args!("issued at   {}", moment(claims.issued_at(), now)))?;
+        say(format_args!("expires at  {}", expiry(claims.expire_at(), now)))?;
         for (id, at) in claims.privileges() {
-            say(format_args!("privilege   {id} until {at}"))?;
+            say(format_args!("privilege   {id} until {}", expiry(*at, now)))?;
         }
         say(format_args!("verdict     {verdict}"))?;
     }
@@ -151,5 +183,62 @@ fn room_json(room: &[u8]) -> Value {
     match std::str::from_utf8(room) {
         Ok(text) => json!(text),
         Err(_) => json!({"base64": BASE64_STANDARD.encode(room)}),
+    }
+}
+
+/// When something ends: 0 is never.
+fn expiry(at: u32, now: u64) -> String {
+    if at == 0 { "0 (never)".to_owned() } else { moment(at, now) }
+}
+
+/// Unix seconds, the same as a date, and how far that is from now.
+fn moment(at: u32, now: u64) -> String {
+    match OffsetDateTime::from_unix_timestamp(at.into()).map(|date| date.format(&Rfc3339)) {
+        Ok(Ok(date)) => format!("{at} ({date}, {})", distance(at, now)),
+        Ok(Err(_)) | Err(_) => at.to_string(),
+    }
+}
+
+fn distance(at: u32, now: u64) -> String {
+    let at = u64::from(at);
+    let (count, unit) = match at.abs_diff(now) {
+        0 => return "now".to_owned(),
+        seconds @ ..120 => (seconds, "s"),
+        seconds @ ..7_200 => (seconds / 60, "min"),
+        seconds @ ..172_800 => (seconds / 3_600, "h"),
+        seconds => (seconds / 86_400, "days"),
+    };
+    if at > now { format!("in {count} {unit}") } else { format!("{count} {unit} ago") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_told_in_seconds_as_a_date_and_from_now() {
+        let now = 1_700_000_000;
+        assert_eq!(moment(1_700_000_000, now), "1700000000 (2023-11-14T22:13:20Z, now)");
+        assert_eq!(moment(u32::MAX, 0), "4294967295 (2106-02-07T06:28:15Z, in 49710 days)");
+        assert_eq!(moment(0, 60), "0 (1970-01-01T00:00:00Z, 60 s ago)");
+        assert_eq!(expiry(0, now), "0 (never)");
+        assert_eq!(expiry(1_700_000_001, now), "1700000001 (2023-11-14T22:13:21Z, in 1 s)");
+    }
+
+    #[test]
+    fn a_distance_is_told_in_the_unit_that_fits() {
+        for (seconds, words) in [
+            (1, "1 s"),
+            (119, "119 s"),
+            (120, "2 min"),
+            (7_199, "119 min"),
+            (7_200, "2 h"),
+            (172_799, "47 h"),
+            (172_800, "2 days"),
+        ] {
+            let now = 1_700_000_000;
+            assert_eq!(distance(now + seconds, now.into()), format!("in {words}"));
+            assert_eq!(distance(now - seconds, now.into()), format!("{words} ago"));
+        }
     }
 }

@@ -102,13 +102,6 @@ fn a_token_without_an_end_is_asked_for_by_name() {
 }
 
 #[test]
-fn a_development_server_does_not_listen_in_public() {
-    let output = rts(&["serve", "--dev", "--listen", "0.0.0.0:0"]);
-    assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("loopback"));
-}
-
-#[test]
 fn what_keeps_a_server_from_starting_is_said_with_its_place() {
     let server = Server::start();
     let taken = server.url.strip_prefix("rts://").expect("plain TCP");

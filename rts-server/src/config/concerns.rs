@@ -41,20 +41,25 @@ impl Config {
         let file = self.file.as_deref().filter(|file| holds_secrets(file));
         let keys = self.listen.iter().filter_map(|listen| listen.key.as_deref());
         for file in file.into_iter().chain(keys) {
-            concerns.extend(open_to_others(file));
+            concerns.extend(open_to_others(file, "keys"));
         }
         concerns
     }
 }
 
-/// What is wrong with who may read or change the file, if something is and the system says so.
+/// What is wrong with who may read or change a file with secrets in it, if something is and the system says so. `what`
+/// says what secrets: "keys".
 #[cfg(not(unix))]
-fn open_to_others(_: &Path) -> Option<String> {
+#[must_use]
+pub fn open_to_others(_: &Path, _: &str) -> Option<String> {
     None
 }
 
+/// What is wrong with who may read or change a file with secrets in it, if something is and the system says so. `what`
+/// says what secrets: "keys".
 #[cfg(unix)]
-fn open_to_others(file: &Path) -> Option<String> {
+#[must_use]
+pub fn open_to_others(file: &Path, what: &str) -> Option<String> {
     use std::os::unix::fs::PermissionsExt as _;
 
     let mode = fs::metadata(file).ok()?.permissions().mode() & OTHERS_MODE;
@@ -66,7 +71,7 @@ fn open_to_others(file: &Path) -> Option<String> {
     };
     let file = file.display();
     Some(format!(
-        "{file}: every user of this machine may {may} it, and it has keys in it; chmod o= {file}"
+        "{file}: every user of this machine may {may} it, and it has {what} in it; chmod o= {file}"
     ))
 }
 

@@ -14,6 +14,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 pub use app_server::AppServer;
+pub use concerns::open_to_others;
 pub use error::ConfigError;
 use rts_proto::{AppId, UserId, server};
 use serde::{Deserialize, Serialize};

@@ -67,6 +67,10 @@ impl<'a> Fields<'a> {
         RawValue::from_string(raw.get().replace('\r', " ")).map_err(|error| error.to_string())
     }
 
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     pub(super) fn text(&self, name: &str) -> Result<String, String> {
         let raw = self.0.get(name).ok_or_else(|| format!("field {name:?} is missing"))?;
         if !raw.get().starts_with('"') {

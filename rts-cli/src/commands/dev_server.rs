@@ -1,0 +1,194 @@
+//! The server of `rts serve --dev`: what it listens on, its keys, and how to try it.
+
+use std::net::SocketAddr;
+
+use anyhow::anyhow;
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use rts_server::{
+    AppServer, Config, DEV_APP_ID, DEV_APP_KEY, DEV_BEARER_KEY, Limits, Listen, OpenApi,
+};
+
+use crate::dev::{dev_expiry, dev_token};
+use crate::out::say;
+
+const DEV_PORT: u16 = 7600;
+const DEV_OPENAPI_PORT: u16 = 7601;
+const DEV_WEB_SOCKET_PORT: u16 = 7680;
+/// Of a key that is made at the start.
+const KEY_BYTES: usize = 32;
+
+/// Who plays with a new server.
+const PLAYERS: [(&str, &str); 2] = [("alice", "bob"), ("bob", "alice")];
+
+pub(super) struct DevServer {
+    listen: SocketAddr,
+    openapi: SocketAddr,
+    web_socket: SocketAddr,
+    /// Where others can connect, keys that everybody knows would let them in.
+    own_keys: Option<Keys>,
+}
+
+struct Keys {
+    app: String,
+    bearer: String,
+}
+
+impl DevServer {
+    pub(super) fn new(
+        listen: SocketAddr,
+        openapi: Option<SocketAddr>,
+        web_socket: Option<SocketAddr>,
+    ) -> anyhow::Result<Self> {
+        // A second server beside the usual one, or one in a test, is not to be in its way.
+        let beside = |port| {
+            let port = if listen.port() == DEV_PORT { port } else { 0 };
+            SocketAddr::new(listen.ip(), port)
+        };
+        let openapi = openapi.unwrap_or_else(|| beside(DEV_OPENAPI_PORT));
+        let web_socket = web_socket.unwrap_or_else(|| beside(DEV_WEB_SOCKET_PORT));
+        let is_private = [listen, openapi, web_socket].iter().all(|at| at.ip().is_loopback());
+        let own_keys = (!is_private).then(Keys::make).transpose()?;
+        Ok(Self { listen, openapi, web_socket, own_keys })
+    }
+
+    pub(super) fn config(&self) -> Config {
+        let mut config = Config::development(self.listen);
+        config.listen.push(Listen::development_web_socket(self.web_socket));
+        let mut openapi = OpenApi::development(self.openapi);
+        if let Some(keys) = &self.own_keys {
+            config.allow_public_plaintext = true;
+            config.limits = Limits::default();
+            openapi.allow_public_plaintext = true;
+            openapi.access_keys.clear();
+            for bearer in &mut openapi.bearer_keys {
+                bearer.key.clone_from(&keys.bearer);
+            }
+            for app in config.apps.values_mut() {
+                app.keys = vec![keys.app.clone()];
+                // Clients from elsewhere must not reach what else listens on this machine.
+                app.app_server = AppServer::default();
+            }
+        }
+        config.openapi = Some(openapi);
+        config
+    }
+
+    /// Says what can be done with the server, which listens at `address`.
+    pub(super) fn introduce(&self, address: SocketAddr) -> anyhow::Result<()> {
+        // As it was called, so that the lines can be pasted wherever it was.
+        let rts = std::env::args().next().unwrap_or_else(|| "rts".to_owned());
+        let url = format!("rts://{}", reachable(address));
+        let (key, bearer) = match &self.own_keys {
+            Some(keys) => (&*keys.app, &*keys.bearer),
+            None => (DEV_APP_KEY, DEV_BEARER_KEY),
+        };
+        say(format_args!("app id     {DEV_APP_ID}\napp key    {key:?}\nbearer key {bearer}\n"))?;
+        if self.own_keys.is_some() {
+            tracing::warn!(
+                "others can reach this server, and nothing is encrypted. Its keys were made just now and are in what \
+                 it prints; for more than an experiment, use `rts serve --config FILE`"
+            );
+        }
+        say("Two other terminals:\n")?;
+        for (uid, peer) in PLAYERS {
+            let token = dev_token(key, uid, dev_expiry()?)?;
+            say(match &self.own_keys {
+                None => format!("{rts} chat --url {url} --uid {uid} --to {peer} --token {token}\n"),
+                Some(_) => format!("RTS_TOKEN={token} \\\n  {rts} chat --url {url} --to {peer}\n"),
+            })?;
+        }
+        say(match &self.own_keys {
+            None => format!(
+                "Somebody else: {rts} chat --url {url} --dev carol --to alice\n\
+                 A token alone: {rts} token new --dev carol"
+            ),
+            Some(_) => format!(
+                "From another machine, write its name or address in --url. A token for somebody else:\n\n\
+                 RTS_APP_KEY={key} \\\n  {rts} token new --app-id {DEV_APP_ID} --uid carol"
+            ),
+        })
+    }
+}
+
+impl Keys {
+    fn make() -> anyhow::Result<Self> {
+        let key = || {
+            let mut bytes = [0; KEY_BYTES];
+            getrandom::fill(&mut bytes).map_err(|error| anyhow!("no random numbers: {error}"))?;
+            anyhow::Ok(BASE64_URL_SAFE_NO_PAD.encode(bytes))
+        };
+        Ok(Self { app: key()?, bearer: key()? })
+    }
+}
+
+/// Where a client on this machine connects to: nobody can connect to "every address".
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let mut address = address;
+    match address {
+        SocketAddr::V4(at) if at.ip().is_unspecified() => {
+            address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+        }
+        SocketAddr::V6(at) if at.ip().is_unspecified() => {
+            address.set_ip(std::net::Ipv6Addr::LOCALHOST.into());
+        }
+        SocketAddr::V4(_) | SocketAddr::V6(_) => {}
+    }
+    address
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(listen: &str) -> DevServer {
+        DevServer::new(listen.parse().expect("an address"), None, None).expect("random numbers")
+    }
+
+    #[test]
+    fn a_server_that_others_can_reach_has_no_key_that_others_know() {
+        let keys_of = |server: &DevServer| {
+            let config = server.config();
+            config.check().expect("it can be served");
+            let openapi = config.openapi.expect("it is there");
+            assert_eq!(openapi.bearer_keys.len(), 1);
+            (config.apps[DEV_APP_ID].keys.clone(), openapi.bearer_keys[0].key.clone())
+        };
+        let known = (vec![DEV_APP_KEY.to_owned()], DEV_BEARER_KEY.to_owned());
+        assert_eq!(keys_of(&at("127.0.0.1:7600")), known);
+        assert_eq!(keys_of(&at("[::1]:7600")), known);
+        let (public, again) = (keys_of(&at("0.0.0.0:7600")), keys_of(&at("0.0.0.0:7600")));
+        for (app, bearer) in [&public, &again] {
+            // 32 bytes as base64.
+            assert!(
+                app.len() == 1 && app[0].len() == 43 && bearer.len() == 43 && app[0] != *bearer
+            );
+        }
+        assert!(public.0 != again.0 && public.1 != again.1, "each start has its own");
+        assert!(at("0.0.0.0:7600").config().openapi.expect("it is there").access_keys.is_empty());
+        let config = at("[::]:7600").config();
+        assert!(!config.apps[DEV_APP_ID].app_server.allow_loopback);
+    }
+
+    #[test]
+    fn one_public_listener_is_enough_for_keys_of_its_own() {
+        let loopback = "127.0.0.1:7600".parse().expect("an address");
+        let public = Some("192.0.2.1:80".parse().expect("an address"));
+        for (openapi, web_socket) in [(public, None), (None, public)] {
+            let server = DevServer::new(loopback, openapi, web_socket).expect("random numbers");
+            assert!(server.own_keys.is_some());
+        }
+    }
+
+    #[test]
+    fn every_address_is_named_by_one_that_can_be_connected_to() {
+        for (listens, connects) in [
+            ("0.0.0.0:7600", "127.0.0.1:7600"),
+            ("[::]:7600", "[::1]:7600"),
+            ("127.0.0.2:1", "127.0.0.2:1"),
+        ] {
+            let listens: SocketAddr = listens.parse().expect("an address");
+            assert_eq!(reachable(listens).to_string(), connects);
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Where a client's token comes from.
+
+use std::env::VarError;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use rts_server::{DEV_APP_KEY, open_to_others};
+use rts_token::limits::MAX_TOKEN_BYTES;
+
+use crate::dev::{dev_expiry, dev_token};
+use crate::out::tell;
+
+/// Where a token is looked for when no option says otherwise.
+const VARIABLE: &str = "RTS_TOKEN";
+/// A line that ends belongs to a file with a token; what is larger is another file.
+const TOKEN_FILE_BYTES_MAX: usize = MAX_TOKEN_BYTES + 1_024;
+
+/// One of these; without any, the variable `RTS_TOKEN` of the environment.
+#[derive(Args)]
+#[group(multiple = false)]
+pub(crate) struct Credentials {
+    /// A token, such as `rts token new` prints. All users of this machine can see it in the list of
+    /// processes, so a file is better, or RTS_TOKEN in the environment
+    #[arg(long)]
+    token: Option<String>,
+    /// A file with the token in it
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// A user of a server on this machine that `rts serve --dev` started: its key is known to all,
+    /// so a token is made
+    #[arg(long, value_name = "UID")]
+    dev: Option<String>,
+}
+
+/// Shows no token.
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { token, token_file, dev } = self;
+        f.debug_struct("Credentials")
+            .field("has_token", &token.is_some())
+            .field("token_file", token_file)
+            .field("dev", dev)
+            .finish()
+    }
+}
+
+impl Credentials {
+    /// The token, if one is named anywhere; read anew each time, since files change.
+    pub(crate) fn find(&self) -> anyhow::Result<Option<String>> {
+        match &self.dev {
+            Some(uid) => dev_token(DEV_APP_KEY, uid, dev_expiry()?).map(Some),
+            None => token_from(self.token.as_deref(), self.token_file.as_deref()),
+        }
+    }
+
+    /// The token of a command that cannot do without.
+    pub(crate) fn require(&self) -> anyhow::Result<String> {
+        self.find()?.with_context(|| {
+            format!(
+                "there is no token: give --token-file FILE, or {VARIABLE} in the environment, or for a server \
+                 that `rts serve --dev` started on this machine --dev UID"
+            )
+        })
+    }
+}
+
+/// What was given, or is in the file, or else in the environment.
+pub(crate) fn token_from(
+    token: Option<&str>,
+    file: Option<&Path>,
+) -> anyhow::Result<Option<String>> {
+    match (token, file) {
+        (Some(token), _) => Ok(Some(token.to_owned())),
+        (None, Some(file)) => token_in(file).map(Some),
+        (None, None) => match std::env::var(VARIABLE) {
+            Ok(token) if !token.is_empty() => Ok(Some(token)),
+            Ok(_) | Err(VarError::NotPresent) => Ok(None),
+            Err(VarError::NotUnicode(_)) => bail!("{VARIABLE} is no text"),
+        },
+    }
+}
+
+/// What a file has, without the blanks around it. Nothing of it is shown, whatever it is.
+fn token_in(path: &Path) -> anyhow::Result<String> {
+    let place = || format!("--token-file {}", path.display());
+    if let Some(concern) = open_to_others(path, "a token") {
+        tell(format_args!("rts: warning: {concern}"));
+    }
+    let mut bytes = Vec::new();
+    // Not by its size, which a pipe has none of.
+    let file = File::open(path).with_context(place)?;
+    file.take(TOKEN_FILE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).with_context(place)?;
+    if bytes.len() > TOKEN_FILE_BYTES_MAX {
+        bail!("{}: over {TOKEN_FILE_BYTES_MAX} bytes, which no token has", place());
+    }
+    let Ok(text) = String::from_utf8(bytes) else { bail!("{}: this is no text", place()) };
+    match text.trim() {
+        "" => bail!("{}: the file is empty", place()),
+        token if token.contains(char::is_whitespace) => {
+            bail!("{}: a token is one word, alone in its file", place())
+        }
+        token => Ok(token.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_file_holds_one_token_and_the_blanks_around_it() {
+        let folder = tempfile::TempDir::new().expect("a folder");
+        let file = folder.path().join("token");
+        let largest = format!("{}\n", "t".repeat(TOKEN_FILE_BYTES_MAX - 1));
+        let read = |text: &[u8]| {
+            std::fs::write(&file, text).expect("a file");
+            let private = std::fs::Permissions::from_mode(0o600);
+            std::fs::set_permissions(&file, private).expect("it is ours");
+            token_in(&file).map_err(|error| format!("{error:#}"))
+        };
+        assert_eq!(read(b" secret\r\n\n"), Ok("secret".to_owned()));
+        assert_eq!(read(largest.as_bytes()), Ok(largest.trim().to_owned()));
+        for (text, why) in [
+            (&b""[..], "the file is empty"),
+            (b" \n", "the file is empty"),
+            (b"secret secret", "one word"),
+            (b"secret\xff", "no text"),
+            (format!("{largest}\n").as_bytes(), "which no token has"),
+        ] {
+            let error = read(text).expect_err(why);
+            assert!(error.contains(why) && error.contains("--token-file"), "{error}");
+            assert!(!error.contains("secret"), "{error}");
+        }
+    }
+}

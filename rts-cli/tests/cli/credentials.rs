@@ -1,0 +1,166 @@
+//! Where clients and people get their tokens from.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::{APP_ID, Engine, Server, rts, token};
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// A file that only its owner may read.
+fn private(folder: &TempDir, name: &str, text: &str) -> String {
+    let file = folder.path().join(name);
+    std::fs::write(&file, text).expect("a file");
+    mode(&file, 0o600);
+    file.to_str().expect("UTF-8").to_owned()
+}
+
+fn mode(file: &Path, mode: u32) {
+    std::fs::set_permissions(file, std::fs::Permissions::from_mode(mode)).expect("it is ours");
+}
+
+/// Runs a command with this `RTS_TOKEN`.
+fn with_variable(variable: Option<&str>, args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rts"));
+    command.args(args).env_remove("RTS_TOKEN");
+    if let Some(variable) = variable {
+        command.env("RTS_TOKEN", variable);
+    }
+    command.output().expect("rts runs")
+}
+
+#[test]
+fn a_token_comes_from_one_place_and_says_whose_it_is() {
+    let server = Server::start();
+    let folder = TempDir::new().expect("a folder");
+    let carols = stdout(&rts(&["token", "new", "--dev", "carol"]));
+    let file = private(&folder, "token", &format!("{carols}\n"));
+    let send = |variable, args: &[&str]| {
+        let send = ["send", "--url", &server.url, "--to", "carol", "hi"];
+        with_variable(variable, &[&send[..], args].concat())
+    };
+    for (variable, args) in [
+        (Some(&*carols), &[][..]),
+        (None, &["--token", &carols]),
+        (None, &["--token-file", &file]),
+        (None, &["--dev", "carol"]),
+        (None, &["--token", &carols, "--uid", "carol", "--app-id", APP_ID]),
+        // What stands in the command counts before what stands around it.
+        (Some("another"), &["--token", &carols]),
+        (Some("another"), &["--token-file", &file]),
+        (Some("another"), &["--dev", "carol"]),
+    ] {
+        let output = send(variable, args);
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {output:?}");
+        assert_eq!(stderr(&output), "", "{args:?}");
+    }
+    for (variable, args, code, why) in [
+        (None, &[][..], 1, "there is no token"),
+        (Some(""), &[], 1, "there is no token"),
+        (None, &["--token", &carols, "--token-file", &file], 2, "cannot be used with"),
+        (None, &["--dev", "carol", "--token-file", &file], 2, "cannot be used with"),
+        (None, &["--dev", "carol", "--uid", "carol"], 2, "cannot be used with"),
+        (None, &["--token-file", "/nowhere"], 1, "--token-file /nowhere: No such file"),
+        (Some("another"), &[], 1, "--uid is needed"),
+        (Some(&carols), &["--uid", "alice"], 1, "login refused (-1000)"),
+        (Some(&carols), &["--app-id", "876543218765432187654321"], 1, "login refused (-1000)"),
+    ] {
+        let output = send(variable, args);
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {output:?}");
+        assert!(stderr(&output).contains(why), "{why}: {}", stderr(&output));
+        assert!(!stderr(&output).contains(&carols), "{args:?}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn a_token_file_that_every_user_may_read_is_told() {
+    let folder = TempDir::new().expect("a folder");
+    let token = stdout(&rts(&["token", "new", "--dev", "carol"]));
+    let file = private(&folder, "token", &token);
+    for (bits, may) in [(0o600, None), (0o640, None), (0o644, Some("may read it"))] {
+        mode(Path::new(&file), bits);
+        let output = rts(&["token", "inspect", "--token-file", &file]);
+        assert!(stdout(&output).contains("user id     carol"), "{output:?}");
+        match may {
+            None => assert_eq!(stderr(&output), ""),
+            Some(may) => assert!(stderr(&output).contains(may), "{}", stderr(&output)),
+        }
+        assert!(!stderr(&output).contains(&token));
+    }
+}
+
+fn login(engine: &mut Engine, fields: Value) -> Value {
+    assert_eq!(engine.call("login", fields), json!(0));
+    engine.until("onLoginResult")["code"].take()
+}
+
+#[test]
+fn an_engine_takes_the_token_that_a_call_does_not_bring() {
+    let server = Server::start();
+    let folder = TempDir::new().expect("a folder");
+    let file = private(&folder, "token", "expired");
+    let mut engine = Engine::start(&server.url, &["--token-file", &file]);
+    assert_eq!(login(&mut engine, json!({"uid": "carol"})), json!(-1000));
+    // A file is read when it is needed.
+    private(&folder, "token", &token("carol", "0"));
+    assert_eq!(login(&mut engine, json!({"uid": "carol"})), json!(0));
+    engine.call("logout", json!({}));
+    assert_eq!(login(&mut engine, json!({"uid": "dave", "token": token("dave", "0")})), json!(0));
+    engine.call("logout", json!({}));
+    std::fs::remove_file(&file).expect("it is there");
+    let error = engine.answer("login", json!({"uid": "carol"}))["error"].take();
+    assert!(error.as_str().expect("text").contains("No such file"), "{error}");
+    let error = engine.answer("login", json!({"uid": "carol", "token": 1}))["error"].take();
+    assert_eq!(error, json!("field \"token\" must be a string"));
+    let error = server.engine().answer("login", json!({"uid": "carol"}))["error"].take();
+    assert_eq!(error, json!("field \"token\" is missing"));
+}
+
+#[test]
+fn a_token_is_read_with_dates_from_wherever_it_is() {
+    let at = ["--issued-at", "1700000000", "--expire-at", "1700086400", "--nonce", "1"];
+    let new = [&["token", "new", "--dev", "carol"][..], &at].concat();
+    // A key in the environment is another app's.
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rts"));
+    let output = command.args(&new).env("RTS_APP_KEY", "other").output().expect("rts runs");
+    let minted = stdout(&output);
+    let verify = ["token", "inspect", "--app-key", crate::support::APP_KEY, "--now", "1700000060"];
+    let output = with_variable(Some(&minted), &verify);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    for line in [
+        "issued at   1700000000 (2023-11-14T22:13:20Z, 60 s ago)",
+        "expires at  1700086400 (2023-11-15T22:13:20Z, in 23 h)",
+        "verdict     valid",
+    ] {
+        assert!(stdout(&output).contains(line), "{}", stdout(&output));
+    }
+    let output = with_variable(None, &["token", "inspect"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("there is no token"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_token_is_minted_for_one_app_with_one_key() {
+    for (args, code, why) in [
+        (&["--dev", "carol", "--uid", "dave"][..], 2, "cannot be used with"),
+        (&["--dev", "carol", "--app-key", "k"], 2, "cannot be used with"),
+        (&["--uid", "carol", "--app-key", "k"], 2, "--app-id"),
+        (&["--uid", "carol", "--app-id", APP_ID], 1, "RTS_APP_KEY"),
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rts"));
+        command.args(["token", "new"]).args(args).env_remove("RTS_APP_KEY");
+        let output = command.output().expect("rts runs");
+        assert_eq!(output.status.code(), Some(code), "{args:?}");
+        assert!(stderr(&output).contains(why), "{args:?}: {}", stderr(&output));
+    }
+}
