@@ -63,7 +63,8 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let wanted = std::env::var("RTS_LOG").unwrap_or_else(|_| "warn".to_owned());
+    let wanted = std::env::var_os("RTS_LOG").unwrap_or_else(|| "warn".into());
+    let wanted = wanted.to_string_lossy();
     let filter = match filter(&wanted) {
         Ok(filter) => filter,
         Err(error) => {

@@ -74,7 +74,7 @@ fn a_value_of_another_kind_is_named_by_its_kind_and_its_place() {
             "{error}"
         );
     }
-    let kinds = "line 5, column 9, apps.123456781234567812345678.keys: invalid type: sequence, expected a string";
+    let kinds = "line 5, column 9, apps.123456781234567812345678.keys: invalid type: list, expected a string";
     assert!(shown[0].starts_with(kinds), "{}", shown[0]);
     for secret in ["Marked4forwarding", "Marked7webhook-secret", "Marked9bearer-key"] {
         let quoted = format!("{secret:?}");
@@ -149,6 +149,10 @@ fn no_variable_of_the_environment_is_shown() {
         ("RTS__OPENAPI__BEARER_KEYS", "[{ name = \"Marked\", key = \"Marked\" }]", "missing field"),
         ("RTS__OPENAPI__BEARER_KEYS", "Marked", "openapi.bearer_keys"),
         ("RTS__LIMITS__SENDS_PER_SECOND", "Marked", "limits.sends_per_second"),
+        ("RTS__LIMITS__SENDS_PER_SECOND", "-1", "expected a whole number from 0 to 4294967295"),
+        ("RTS__LIMITS", "Marked", "invalid type: string, expected a table"),
+        ("RTS__OPENAPI__BEARER_KEYS", "[\"Marked\"]", "invalid type: string, expected a table"),
+        ("RTS__OPENAPI__BEARER_KEYS", "{ a = 1 }", "invalid type: table, expected a list"),
         ("RTS__LISTEN", "Marked", "listen"),
     ] {
         let error = error(CONFIG, &[(name, value)]).expect(value);

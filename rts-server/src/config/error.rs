@@ -89,7 +89,7 @@ fn without_values(message: &str) -> String {
         {
             let found = found.split(['"', '`', '\'']).next().unwrap_or_default().trim_end();
             let wanted = wanted.lines().next().unwrap_or_default();
-            return format!("{kind}{found}, expected {wanted}");
+            return format!("{kind}{}, expected {}", in_toml(found), in_toml(wanted));
         }
     }
     if let Some((name, wanted)) =
@@ -101,6 +101,19 @@ fn without_values(message: &str) -> String {
         };
     }
     message.lines().next().unwrap_or_default().to_owned()
+}
+
+/// Kinds as TOML calls them, for those that serde names in Rust's words.
+fn in_toml(kind: &str) -> &str {
+    match kind {
+        "map" => "table",
+        "sequence" => "list",
+        "a sequence" => "a list",
+        "u32" => "a whole number from 0 to 4294967295",
+        "usize" => "a whole number",
+        _ if kind.starts_with("struct ") => "a table",
+        _ => kind,
+    }
 }
 
 /// A list of texts; a text alone is a list of one.

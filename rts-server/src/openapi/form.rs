@@ -1,5 +1,6 @@
 //! What a request has to be as HTTP, beyond what the parser asks for: nothing that a proxy in front could read in another way.
 
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Request, Uri, Version, header};
 use rts_openapi::{Error, ErrorCode};
 
@@ -34,20 +35,35 @@ fn check_host(version: Version, uri: &Uri, headers: &HeaderMap) -> Result<(), Er
         (None, _) => return Err(malformed("Host is missing")),
         (Some(_), Some(_)) => return Err(malformed("Host is there more than once")),
     };
-    let is_part = |byte: &u8| byte.is_ascii_graphic() && !b"/?#@,\\\"<>".contains(byte);
-    let host = host.to_str().ok().filter(|host| host.as_bytes().iter().all(is_part));
-    let host = host.ok_or_else(|| malformed("Host is no name with a port"))?;
+    let host = host.to_str().ok().filter(|host| is_host(host));
+    let host = host.ok_or_else(|| malformed("Host is no host with a port"))?;
     // A request to a proxy says it twice (RFC 9112, 3.2.2).
-    match (uri.scheme_str(), uri.authority()) {
-        (None, _) => Ok(()),
-        (Some("http" | "https"), Some(authority)) if is_same(authority.as_str(), host) => Ok(()),
-        _ => Err(malformed("the target is a whole url, and not one of this Host")),
+    match names(uri, host) {
+        true => Ok(()),
+        false => Err(malformed("the target is a whole url, and not one of this Host")),
     }
 }
 
-fn is_same(authority: &str, host: &str) -> bool {
-    let plain = |name: &str| name.strip_suffix(":80").unwrap_or(name).to_ascii_lowercase();
-    plain(authority) == plain(host)
+/// A host, and a port if there is one: no user, and no list.
+fn is_host(host: &str) -> bool {
+    let Ok(authority) = host.parse::<Authority>() else { return false };
+    let port = host.strip_prefix(authority.host());
+    let port = port.map(|port| port.strip_prefix(':').unwrap_or(port));
+    let is_port =
+        |port: &str| port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok();
+    !host.contains(['@', ',']) && port.is_some_and(|port| port.is_empty() || is_port(port))
+}
+
+/// Whether a request with this target is for this host. The port of a scheme need not be written.
+fn names(target: &Uri, host: &str) -> bool {
+    let port = match target.scheme_str() {
+        None => return true,
+        Some("http") => ":80",
+        Some("https") => ":443",
+        Some(_) => return false,
+    };
+    let plain = |host: &str| host.strip_suffix(port).unwrap_or(host).to_ascii_lowercase();
+    target.authority().is_some_and(|named| plain(named.as_str()) == plain(host))
 }
 
 /// The parts of a header that is a list, over all its lines.

@@ -32,10 +32,12 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn new(url: &str, credentials: Credentials) -> anyhow::Result<Self> {
-        let is_one =
-            |url: &Url| matches!(url.scheme(), "http" | "https") && url.host_str().is_some();
-        let Some(parsed) = Url::parse(url).ok().filter(is_one) else {
-            bail!("--url {url}: it has the form http://HOST:PORT or https://HOST");
+        let Some(url) = Url::parse(url).ok().filter(is_base) else {
+            // What was written may have a password in it.
+            bail!(
+                "--url has the form http://HOST:PORT or https://HOST, with nothing behind it; a key \
+                 is given by --key or RTS_ADMIN_KEY"
+            );
         };
         // A process has one; this command is the only one that needs it. It fails when there is one, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -46,7 +48,7 @@ impl Client {
             .no_proxy()
             .build()
             .context("HTTP")?;
-        Ok(Self { url: parsed, credentials, http })
+        Ok(Self { url, credentials, http })
     }
 
     pub(super) async fn ask(
@@ -116,5 +118,38 @@ impl Client {
         let body = body.as_bytes();
         let parts = Parts { method, path: "/", query, headers: &headers, body };
         sign(&parts, id, secret, REGION, unix_now())
+    }
+}
+
+/// Whether it is a server's address and no more: what else it says would not be used.
+fn is_base(url: &Url) -> bool {
+    let is_http = matches!(url.scheme(), "http" | "https") && url.host_str().is_some();
+    let has_user = !url.username().is_empty() || url.password().is_some();
+    let has_more = url.path() != "/" || url.query().is_some() || url.fragment().is_some();
+    is_http && !has_user && !has_more
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_with_more_than_a_host_is_refused_and_not_shown() {
+        let new = |url: &str| Client::new(url, Credentials::Bearer("key".to_owned()));
+        for url in ["http://127.0.0.1:7601", "https://rts.example", "http://[::1]:7601/"] {
+            assert!(new(url).is_ok(), "{url}");
+        }
+        for url in [
+            "http://operator:secret@127.0.0.1:7601",
+            "http://secret@127.0.0.1:7601",
+            "https://rts.example/secret",
+            "https://rts.example/?key=secret",
+            "https://rts.example/#secret",
+            "ftp://secret",
+            "secret",
+        ] {
+            let error = new(url).err().expect(url).to_string();
+            assert!(error.contains("http://HOST:PORT") && !error.contains("secret"), "{error}");
+        }
     }
 }

@@ -55,6 +55,12 @@ impl<'a> Fields<'a> {
         let line = line.strip_prefix('\u{feff}').unwrap_or(line);
         let mut json = serde_json::Deserializer::from_str(line);
         let read = Reading(&mut fields).deserialize(&mut json).and_then(|()| json.end());
+        if read.is_err()
+            && !fields.0.contains_key("ref")
+            && let Some(reference) = reference_behind_a_mistake(line)
+        {
+            fields.0.insert("ref".into(), reference);
+        }
         (fields, read.map_err(|error| format!("bad JSON: {error}")))
     }
 
@@ -120,6 +126,17 @@ fn depth(json: &str) -> usize {
         deepest = deepest.max(depth);
     }
     deepest
+}
+
+/// What looks like the `ref` of a line that is no JSON. A caller who waits for it gets its answer.
+fn reference_behind_a_mistake(line: &str) -> Option<&RawValue> {
+    const NAME: &str = "\"ref\"";
+    let mut values = line.match_indices(NAME).filter_map(|(at, _)| {
+        // Inside of a text its quotes would be escaped.
+        let is_name = line[..at].trim_ascii_end().ends_with([',', '{']);
+        line[at + NAME.len()..].trim_ascii_start().strip_prefix(':').filter(|_| is_name)
+    });
+    serde_json::Deserializer::from_str(values.next()?).into_iter().next()?.ok()
 }
 
 /// Keeps what was read when the rest cannot be.
@@ -188,6 +205,20 @@ mod tests {
             let (fields, read) = Fields::read(&line);
             assert!(read.is_err_and(|error| error.starts_with("bad JSON: ")), "{line}");
             assert_eq!(fields.reference().expect("a ref").get(), "7", "{line}");
+        }
+    }
+
+    #[test]
+    fn a_ref_is_known_behind_what_cannot_be_read() {
+        for mistake in ["\"a\":\"\t\"", "\"a\":01", "\"a\":NaN", r#""a":"\x41""#, r#""\ud83d":1"#] {
+            let line = format!(r#"{{{mistake}, "ref" : "7" }}"#);
+            let (fields, read) = Fields::read(&line);
+            assert!(read.is_err(), "{line}");
+            assert_eq!(fields.reference().expect("a ref").get(), "\"7\"", "{line}");
+        }
+        for line in [r#"{"a":01,"b":",\"ref\":7"}"#, r#"{"a":01,"ref":}"#, r#"{"a":01,"ref"}"#, "x"]
+        {
+            assert_eq!(reference(line), "null", "{line}");
         }
     }
 
