@@ -1,144 +1,36 @@
 //! The OpenAPI document, made of the table of actions and their parameters.
 
 use utoipa::openapi::path::{
-    HttpMethod, Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn,
-    PathItemBuilder, PathsBuilder,
+    HttpMethod, Operation, OperationBuilder, ParameterBuilder, ParameterIn, PathItemBuilder,
+    PathsBuilder,
 };
-use utoipa::openapi::request_body::RequestBodyBuilder;
+use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
 };
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
-    ComponentsBuilder, ContentBuilder, InfoBuilder, LicenseBuilder, Object, ObjectBuilder, OpenApi,
-    OpenApiBuilder, Ref, RefOr, Required, Response, ResponseBuilder, ResponsesBuilder, Schema,
-    ServerBuilder, Type,
+    ComponentsBuilder, Content, ContentBuilder, InfoBuilder, LicenseBuilder, ObjectBuilder,
+    OpenApi, OpenApiBuilder, Ref, RefOr, Required, Response, ResponseBuilder, ResponsesBuilder,
+    Schema, ServerBuilder, Type,
 };
-use utoipa::{PartialSchema as _, ToSchema};
+use utoipa::{PartialSchema as _, ToSchema as _};
 
-use crate::operating::{
-    BanUser, DisconnectUser, GetStats, ListRooms, ListUsers, RevokeTokens, UnbanUser,
-};
-use crate::parameters::{
-    BanRoomUser, DismissRoom, GetRoomOnlineUsers, GetUserOnlineStatus, KickUser, SendBroadcast,
-    SendRoomUnicast, SendUnicast,
-};
+use crate::described::{Described, Tag};
+use crate::parameter::Parameter;
 use crate::route::names;
-use crate::{
-    Action, Done, DoneInSmallLetters, Ended, ErrorCode, Metadata, Method, OnlineUsers, Revoked,
-    RoomList, Sent, Stats, Unbanned, UserList, UserStatuses,
-};
+use crate::{Action, ErrorCode, Metadata, Method};
 
 const DESCRIPTION: &str = "What an app's back end may ask of an RTS server. Requests carry a bearer key, or are signed \
     (version 4, service rtc). Each path does what the action named with it does, which the original's clients ask for as \
     `/?Action=NAME&Version=DATE` with all parameters in the query (GET) or in the body (POST).";
 
+/// What is in every answer that is not [`FAILED`].
+const METADATA: &str = "Metadata";
+/// The same when something went wrong, which it says.
+const FAILED_METADATA: &str = "FailedMetadata";
 /// Whose answer says what went wrong.
 const FAILED: &str = "FailedAnswer";
-
-/// What an operation is about, as generated clients sort them.
-#[derive(Clone, Copy)]
-enum Tag {
-    Messages,
-    Rooms,
-    Users,
-}
-
-impl Tag {
-    const ALL: [Self; 3] = [Self::Messages, Self::Rooms, Self::Users];
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Messages => "messages",
-            Self::Rooms => "rooms",
-            Self::Users => "users",
-        }
-    }
-
-    const fn description(self) -> &'static str {
-        match self {
-            Self::Messages => "Messages from the back end to users and rooms",
-            Self::Rooms => "Who is in a room, and who is put out or kept out",
-            Self::Users => "Who is online, who is put out, and who may not log in",
-        }
-    }
-}
-
-/// What an action is in the document.
-struct Described {
-    tag: Tag,
-    summary: &'static str,
-    /// All of them; some are in the path.
-    parameters: RefOr<Schema>,
-    /// The name of its answer.
-    answer: String,
-    /// What these refer to.
-    schemas: Vec<(String, RefOr<Schema>)>,
-}
-
-impl Described {
-    fn new<P: ToSchema, R: ToSchema>(tag: Tag, summary: &'static str) -> Self {
-        let mut schemas = Vec::new();
-        P::schemas(&mut schemas);
-        add::<R>(&mut schemas);
-        let answer = format!("{}Answer", R::name());
-        schemas.push((answer.clone(), envelope(reference(&R::name())).into()));
-        Self { tag, summary, parameters: P::schema(), answer, schemas }
-    }
-
-    fn of(action: Action) -> Self {
-        match action {
-            Action::SendUnicast => {
-                Self::new::<SendUnicast, Sent>(Tag::Messages, "A message to a user")
-            }
-            Action::SendBroadcast => Self::new::<SendBroadcast, Sent>(
-                Tag::Messages,
-                "A message to all members of a room",
-            ),
-            Action::SendRoomUnicast => {
-                Self::new::<SendRoomUnicast, Sent>(Tag::Messages, "A message to a member of a room")
-            }
-            Action::BatchSendRoomUnicast => Self::new::<SendRoomUnicast, Sent>(
-                Tag::Messages,
-                "A message to some members of a room",
-            ),
-            Action::KickUser => Self::new::<KickUser, Done>(Tag::Rooms, "A user out of a room"),
-            Action::DismissRoom => {
-                Self::new::<DismissRoom, Done>(Tag::Rooms, "Everybody out of a room")
-            }
-            Action::BanRoomUser => Self::new::<BanRoomUser, DoneInSmallLetters>(
-                Tag::Rooms,
-                "Somebody out, and not in again for a while",
-            ),
-            Action::GetRoomOnlineUsers => {
-                Self::new::<GetRoomOnlineUsers, OnlineUsers>(Tag::Rooms, "Who is in a room")
-            }
-            Action::GetUserOnlineStatus => Self::new::<GetUserOnlineStatus, UserStatuses>(
-                Tag::Users,
-                "Who of these users is online",
-            ),
-            Action::DisconnectUser => {
-                Self::new::<DisconnectUser, Ended>(Tag::Users, "A user out of its session")
-            }
-            Action::BanUser => Self::new::<BanUser, Ended>(
-                Tag::Users,
-                "A user out, and not logged in again for a while or until that is lifted",
-            ),
-            Action::UnbanUser => {
-                Self::new::<UnbanUser, Unbanned>(Tag::Users, "A user may log in again")
-            }
-            Action::RevokeTokens => Self::new::<RevokeTokens, Revoked>(
-                Tag::Users,
-                "Tokens issued before a moment are good no more",
-            ),
-            Action::ListUsers => Self::new::<ListUsers, UserList>(Tag::Users, "Who is there"),
-            Action::ListRooms => {
-                Self::new::<ListRooms, RoomList>(Tag::Rooms, "Which rooms there are")
-            }
-            Action::GetStats => Self::new::<GetStats, Stats>(Tag::Users, "What an app has now"),
-        }
-    }
-}
 
 /// The OpenAPI 3.1 document of all actions, each under its plain path.
 #[must_use]
@@ -156,15 +48,12 @@ pub fn document() -> OpenApi {
     let mut components = components();
     for action in Action::ALL {
         let described = Described::of(action);
-        components = components.schemas_from_iter(described.schemas.iter().cloned());
-        let (parameters, fields) = parameters(action, &described);
-        let mut operation = operation(action, &described, parameters);
-        if action.method() == Method::Post {
-            components = components.schema(action.name(), Schema::Object(fields));
-            let content = ContentBuilder::new().schema(Some(reference(action.name()))).build();
-            let body = RequestBodyBuilder::new().required(Some(Required::True));
-            operation.request_body = Some(body.content("application/json", content).build());
-        }
+        let body = body(action, &described);
+        let operation = operation(action, &described, body.is_some());
+        components = components
+            .schemas_from_iter(described.schemas)
+            .schema(answer(&described.result), envelope(METADATA, reference(&described.result)))
+            .schemas_from_iter(body.map(|body| (action.name(), body)));
         let method = match action.method() {
             Method::Get => HttpMethod::Get,
             Method::Post => HttpMethod::Post,
@@ -188,72 +77,88 @@ pub fn document() -> OpenApi {
         .build()
 }
 
-fn operation(action: Action, described: &Described, parameters: Vec<Parameter>) -> Operation {
-    let done = response("It is done.", reference(&described.answer));
+fn operation(action: Action, described: &Described, has_body: bool) -> Operation {
+    let done = response("It is done.", &answer(&described.result));
     let mut responses = ResponsesBuilder::new().response("200", done);
     for (status, codes) in errors_by_status() {
-        responses = responses.response(status.to_string(), response(&codes, reference(FAILED)));
+        responses = responses.response(status.to_string(), response(&codes, FAILED));
     }
-    let name = action.name();
-    let versions = action.versions().join(", ");
+    let (name, versions) = (action.name(), action.versions().join(", "));
     let (first, rest) = name.split_at(1);
-    OperationBuilder::new()
+    let description = described.description;
+    let operation = OperationBuilder::new()
         .operation_id(Some(format!("{}{rest}", first.to_ascii_lowercase())))
         .tag(described.tag.name())
         .summary(Some(described.summary))
-        .description(Some(format!("The action `{name}` (`Version` {versions}).")))
-        .parameters((!parameters.is_empty()).then_some(parameters))
-        .responses(responses.build())
-        .build()
+        .description(Some(format!("{description}\n\nThe action `{name}` (`Version` {versions}).")))
+        .request_body(has_body.then(|| request_body(name)))
+        .responses(responses.build());
+    let parameters = described.needed.iter().map(|parameter| (*parameter, Required::True));
+    let parameters =
+        parameters.chain(described.optional.iter().map(|parameter| (*parameter, Required::False)));
+    let outside = parameters.filter_map(|(parameter, required)| {
+        let builder = ParameterBuilder::new()
+            .name(parameter.name())
+            .parameter_in(place(action, parameter)?)
+            .required(required)
+            .description(Some(parameter.description()))
+            .schema(Some(parameter.schema()));
+        Some(builder.build())
+    });
+    outside.fold(operation, OperationBuilder::parameter).build()
 }
 
-/// The parameters that stand in the path or in the query, and those that are left for the body.
-fn parameters(action: Action, described: &Described) -> (Vec<Parameter>, Object) {
-    let RefOr::T(Schema::Object(mut fields)) = described.parameters.clone() else {
-        return (Vec::new(), Object::new());
-    };
-    let mut outside = Vec::new();
-    let mut take = |fields: &mut Object, name: &str, place: ParameterIn| {
-        let Some(schema) = fields.properties.remove(name) else { return };
-        let is_needed = fields.required.iter().any(|other| other == name);
-        fields.required.retain(|other| other != name);
-        outside.push(parameter(name, schema, place, is_needed));
-    };
-    for name in names(action.path()) {
-        take(&mut fields, name, ParameterIn::Path);
+/// Where it stands, if that is not the body.
+fn place(action: Action, parameter: Parameter) -> Option<ParameterIn> {
+    if names(action.path()).any(|name| name == parameter.name()) {
+        return Some(ParameterIn::Path);
     }
+    (action.method() == Method::Get).then_some(ParameterIn::Query)
+}
+
+/// What stands in the body, if it has one.
+fn body(action: Action, described: &Described) -> Option<RefOr<Schema>> {
+    let inside = |parameters: &'static [Parameter]| {
+        parameters.iter().copied().filter(|parameter| place(action, *parameter).is_none())
+    };
     if action.method() == Method::Get {
-        let names: Vec<String> = fields.properties.keys().cloned().collect();
-        names.iter().for_each(|name| take(&mut fields, name, ParameterIn::Query));
+        return None;
     }
-    (outside, fields)
+    let mut object = ObjectBuilder::new().schema_type(Type::Object);
+    for parameter in inside(described.needed) {
+        object =
+            object.property(parameter.name(), parameter.described()).required(parameter.name());
+    }
+    for parameter in inside(described.optional) {
+        object = object.property(parameter.name(), parameter.described());
+    }
+    Some(Schema::Object(object.build()).into())
 }
 
-fn parameter(name: &str, schema: RefOr<Schema>, place: ParameterIn, is_needed: bool) -> Parameter {
-    let (schema, description) = match schema {
-        RefOr::T(Schema::Object(mut object)) => {
-            let description = object.description.take();
-            (RefOr::T(Schema::Object(object)), description)
-        }
-        // Several receivers do not go into a path.
-        _ => (String::schema(), Some("The user.".to_owned())),
-    };
-    ParameterBuilder::new()
-        .name(name)
-        .parameter_in(place)
-        .required(if is_needed { Required::True } else { Required::False })
-        .description(description)
-        .schema(Some(schema))
+fn request_body(name: &str) -> RequestBody {
+    RequestBodyBuilder::new()
+        .required(Some(Required::True))
+        .content("application/json", content(name))
         .build()
 }
 
-fn response(description: &str, schema: RefOr<Schema>) -> Response {
-    let content = ContentBuilder::new().schema(Some(schema)).build();
-    ResponseBuilder::new().description(description).content("application/json", content).build()
+fn response(description: &str, name: &str) -> Response {
+    ResponseBuilder::new()
+        .description(description)
+        .content("application/json", content(name))
+        .build()
+}
+
+fn content(name: &str) -> Content {
+    ContentBuilder::new().schema(Some(reference(name))).build()
 }
 
 fn reference(name: &str) -> RefOr<Schema> {
     RefOr::Ref(Ref::from_schema_name(name))
+}
+
+fn answer(result: &str) -> String {
+    format!("{result}Answer")
 }
 
 /// How requests say whose they are, and what is in every answer.
@@ -264,24 +169,35 @@ fn components() -> ComponentsBuilder {
         "HMAC-SHA256 Credential=..., SignedHeaders=..., Signature=..., as the original's SDKs do it",
     ));
     let mut schemas = Vec::new();
-    add::<Metadata>(&mut schemas);
+    Metadata::schemas(&mut schemas);
     let nothing = ObjectBuilder::new().schema_type(Type::Null).build();
-    schemas.push((FAILED.to_owned(), envelope(Schema::Object(nothing).into()).into()));
     ComponentsBuilder::new()
         .security_scheme("bearer", SecurityScheme::Http(bearer))
         .security_scheme("signature", SecurityScheme::ApiKey(signed))
         .schemas_from_iter(schemas)
+        .schema(METADATA, metadata(false))
+        .schema(FAILED_METADATA, metadata(true))
+        .schema(FAILED, envelope(FAILED_METADATA, Schema::Object(nothing).into()))
 }
 
-fn add<T: ToSchema>(schemas: &mut Vec<(String, RefOr<Schema>)>) {
-    schemas.push((T::name().into_owned(), T::schema()));
-    T::schemas(schemas);
+/// As [`Metadata`], which has its error exactly if something went wrong.
+fn metadata(has_failed: bool) -> RefOr<Schema> {
+    const ERROR: &str = "Error";
+    let mut schema = Metadata::schema();
+    if let RefOr::T(Schema::Object(object)) = &mut schema {
+        if has_failed {
+            object.required.push(ERROR.to_owned());
+        } else {
+            object.properties.remove(ERROR);
+        }
+    }
+    schema
 }
 
 /// As [`Envelope`](crate::Envelope), with what is in it once it is known how it went.
-fn envelope(result: RefOr<Schema>) -> Schema {
+fn envelope(metadata: &str, result: RefOr<Schema>) -> Schema {
     let envelope = ObjectBuilder::new()
-        .property("ResponseMetadata", reference(&Metadata::name()))
+        .property("ResponseMetadata", reference(metadata))
         .property("Result", result)
         .required("ResponseMetadata")
         .required("Result");

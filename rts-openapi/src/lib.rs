@@ -13,17 +13,21 @@
 
 mod action;
 mod call;
+mod command;
+mod described;
 mod document;
 mod envelope;
 mod error;
+mod fields;
 mod operating;
-mod parameters;
+mod parameter;
 mod query;
 mod route;
 pub mod signature;
 
 pub use action::{Action, Method};
-pub use call::{Call, Command};
+pub use call::Call;
+pub use command::Command;
 pub use document::document;
 pub use envelope::{
     Done, DoneInSmallLetters, Envelope, Failure, Metadata, OnlineUsers, Sent, UserStatus,

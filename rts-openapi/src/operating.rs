@@ -1,104 +1,7 @@
-//! What operators do: users out of their sessions and kept out, tokens revoked, and what there is.
+//! What is answered to operators.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-
-/// A user out of its session: it is logged out with reason 2, does not log in again by itself, and leaves its rooms (reason 3
-/// for the others). It may log in again at once.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct DisconnectUser {
-    /// The app.
-    #[schema(required, nullable = false, example = "123456781234567812345678")]
-    pub(crate) app_id: Option<String>,
-    /// The user.
-    #[schema(required, nullable = false, example = "bob")]
-    pub(crate) user_id: Option<String>,
-}
-
-/// A user out of its session, as by `DisconnectUser`, and not logged in again: its logins get -1002. A later call takes the
-/// place of an earlier one.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct BanUser {
-    /// The app.
-    #[schema(required, nullable = false, example = "123456781234567812345678")]
-    pub(crate) app_id: Option<String>,
-    /// The user.
-    #[schema(required, nullable = false, example = "bob")]
-    pub(crate) user_id: Option<String>,
-    /// For how long; 0 or absent: until `UnbanUser`.
-    #[schema(nullable = false)]
-    pub(crate) seconds: Option<u64>,
-}
-
-/// A user may log in again. Bans from rooms are `BanRoomUser`'s, and stay.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct UnbanUser {
-    /// The app.
-    #[schema(required, nullable = false, example = "123456781234567812345678")]
-    pub(crate) app_id: Option<String>,
-    /// The user.
-    #[schema(required, nullable = false, example = "bob")]
-    pub(crate) user_id: Option<String>,
-}
-
-/// Logins with a token that was issued earlier get -1000, also when it has not expired. Sessions that began with one end, and
-/// their clients log in again by themselves with the token that they have: with a good one they are back at once.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct RevokeTokens {
-    /// The app.
-    #[schema(required, nullable = false, example = "123456781234567812345678")]
-    pub(crate) app_id: Option<String>,
-    /// Whose tokens; absent: those of all users of the app.
-    #[schema(nullable = false, example = "bob")]
-    pub(crate) user_id: Option<String>,
-    /// Unix time in seconds, at most 15 minutes ahead of the server's clock. Absent: all that were issued until now, those of
-    /// this second too. An earlier moment than in an earlier call changes nothing, but 0 lifts what was revoked.
-    #[schema(nullable = false, example = 1_700_000_000)]
-    pub(crate) issued_before: Option<u32>,
-}
-
-/// Users with a session, in the order of their ids.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct ListUsers {
-    /// The app.
-    #[schema(required, nullable = false, example = "123456781234567812345678")]
-    pub(crate) app_id: Option<String>,
-    /// Those behind this one in the order of their ids; absent or empty: from the beginning.
-    #[schema(nullable = false, example = "alice")]
-    pub(crate) after: Option<String>,
-    /// From 1 to 1,000; 100 when absent.
-    #[schema(nullable = false)]
-    pub(crate) limit: Option<u64>,
-}
-
-/// Rooms with members, in the order of their ids.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct ListRooms {
-    /// The app.
-    #[schema(required, nullable = false, example = "123456781234567812345678")]
-    pub(crate) app_id: Option<String>,
-    /// Those behind this one in the order of their ids; absent or empty: from the beginning.
-    #[schema(nullable = false, example = "lobby")]
-    pub(crate) after: Option<String>,
-    /// From 1 to 1,000; 100 when absent.
-    #[schema(nullable = false)]
-    pub(crate) limit: Option<u64>,
-}
-
-/// What an app has at this moment.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct GetStats {
-    /// The app.
-    #[schema(required, nullable = false, example = "123456781234567812345678")]
-    pub(crate) app_id: Option<String>,
-}
 
 /// It is done.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
@@ -196,7 +99,7 @@ pub struct Stats {
     pub rooms: usize,
     /// Memberships in all rooms.
     pub memberships: usize,
-    /// Bans that last: of rooms, of users in rooms, and from logging in.
+    /// Bans that last, of all kinds: from a room, from all rooms, and from logging in.
     pub bans: usize,
     /// Bytes that users were sent and have not acknowledged.
     pub unacknowledged_bytes: usize,

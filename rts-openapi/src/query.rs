@@ -32,10 +32,9 @@ impl Query {
         self.pairs.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
     }
 
-    /// With these in front of all others.
-    #[must_use]
-    pub fn with(&self, pairs: impl IntoIterator<Item = (String, String)>) -> Self {
-        Self { pairs: pairs.into_iter().chain(self.pairs.iter().cloned()).collect() }
+    /// All of them, in the order in which they stood.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// As it is signed: sorted by names, values of one name in their order, everything but `A-Z a-z 0-9 - _ . ~`

@@ -1,10 +1,7 @@
 //! Plain paths beside the original's actions: the same calls, checked in the same way.
 
-use std::borrow::Cow;
-
-use serde_json::Value;
-
-use crate::{Action, Call, Error, ErrorCode, Method, Query};
+use crate::fields::Fields;
+use crate::{Action, Call, Error, Method, Query};
 
 /// The action that a method and a path stand for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,44 +28,12 @@ impl Route {
     ///
     /// As [`Call::parse`], and when the query or the body contradicts the path.
     pub fn parse(&self, query: &Query, body: &[u8]) -> Result<Call, Error> {
-        match self.action.method() {
-            Method::Get => Call::parse(self.action, &self.with_query(query)?, body),
-            Method::Post => Call::parse(self.action, query, &self.with_body(body)?),
-        }
-    }
-
-    fn with_query(&self, query: &Query) -> Result<Query, Error> {
+        let mut fields = Fields::read(self.action, query, body)?;
         for (name, value) in &self.fields {
-            if query.get(name).is_some_and(|other| other != value) {
-                return Err(contradiction(name));
-            }
+            fields.add(name, value)?;
         }
-        let fields = self.fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
-        Ok(query.with(fields))
+        Call::of(self.action, &fields)
     }
-
-    /// What is no object is left as it is: it is refused where bodies are read.
-    fn with_body<'a>(&self, body: &'a [u8]) -> Result<Cow<'a, [u8]>, Error> {
-        if self.fields.is_empty() {
-            return Ok(body.into());
-        }
-        let Ok(Value::Object(mut object)) = serde_json::from_slice(body) else {
-            return Ok(body.into());
-        };
-        for (name, value) in &self.fields {
-            let value = Value::from(value.as_str());
-            if object.insert((*name).to_owned(), value.clone()).is_some_and(|other| other != value)
-            {
-                return Err(contradiction(name));
-            }
-        }
-        Ok(Value::Object(object).to_string().into_bytes().into())
-    }
-}
-
-fn contradiction(name: &str) -> Error {
-    let message = format!("{name} is in the path, and something else beside it: leave that out");
-    Error::new(ErrorCode::Unmarshal, message)
 }
 
 /// The names in a path's template, such as `RoomId` in `/v1/rooms/{RoomId}/members`.

@@ -1,0 +1,207 @@
+//! What can be asked of a server, checked.
+
+use std::slice;
+use std::time::Duration;
+
+use rts_proto::server::Ban;
+use rts_proto::{Payload, RoomId, UserId};
+
+/// What is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// A message to a user.
+    Unicast {
+        /// The sender's name.
+        from: UserId,
+        /// The receiver.
+        to: UserId,
+        /// The message.
+        payload: Payload,
+    },
+    /// A message to all members of a room.
+    Broadcast {
+        /// Where.
+        room: RoomId,
+        /// The sender's name.
+        from: UserId,
+        /// The message.
+        payload: Payload,
+    },
+    /// A message to some members of a room.
+    RoomUnicast {
+        /// Where.
+        room: RoomId,
+        /// The sender's name.
+        from: UserId,
+        /// The receivers.
+        to: Vec<UserId>,
+        /// The message.
+        payload: Payload,
+    },
+    /// A user out of a room.
+    Kick {
+        /// Which room.
+        room: RoomId,
+        /// Who.
+        uid: UserId,
+    },
+    /// Everybody out of a room, and not in again for so long.
+    Dismiss {
+        /// Which room.
+        room: RoomId,
+        /// Zero: they may come back at once.
+        interval: Duration,
+    },
+    /// Somebody out, and not in again for so long.
+    Ban {
+        /// Who, or which room.
+        ban: Ban,
+        /// Zero: they may come back at once, whatever was said before.
+        interval: Duration,
+    },
+    /// Who is in a room?
+    OnlineUsers {
+        /// Which room.
+        room: RoomId,
+    },
+    /// Who of these is online?
+    Statuses {
+        /// Of whom.
+        uids: Vec<UserId>,
+    },
+    /// A user out of its session.
+    Disconnect {
+        /// Who.
+        uid: UserId,
+    },
+    /// A user out of its session, and not in again.
+    BanLogin {
+        /// Who.
+        uid: UserId,
+        /// For so long; `None`: until that is lifted.
+        interval: Option<Duration>,
+    },
+    /// A user may log in again.
+    UnbanLogin {
+        /// Who.
+        uid: UserId,
+    },
+    /// Tokens issued before a moment are good no more.
+    Revoke {
+        /// Whose; `None`: everybody's.
+        uid: Option<UserId>,
+        /// Unix time in seconds; `None`: all that were issued until now.
+        issued_before: Option<u32>,
+    },
+    /// Who is there?
+    Users {
+        /// Those behind this one.
+        after: Option<UserId>,
+        /// At most so many, from 1 to [`LIST_ITEMS_MAX`](crate::LIST_ITEMS_MAX).
+        limit: usize,
+    },
+    /// Which rooms are there?
+    Rooms {
+        /// Those behind this one.
+        after: Option<RoomId>,
+        /// At most so many, from 1 to [`LIST_ITEMS_MAX`](crate::LIST_ITEMS_MAX).
+        limit: usize,
+    },
+    /// What does the app have?
+    Stats,
+}
+
+impl Command {
+    /// Whether it decides something that a restart of the server must not forget.
+    #[must_use]
+    pub fn outlives_restarts(&self) -> bool {
+        match self {
+            Self::Dismiss { interval, .. } => !interval.is_zero(),
+            Self::Ban { .. }
+            | Self::BanLogin { .. }
+            | Self::UnbanLogin { .. }
+            | Self::Revoke { .. } => true,
+            Self::Unicast { .. }
+            | Self::Broadcast { .. }
+            | Self::RoomUnicast { .. }
+            | Self::Kick { .. }
+            | Self::OnlineUsers { .. }
+            | Self::Statuses { .. }
+            | Self::Disconnect { .. }
+            | Self::Users { .. }
+            | Self::Rooms { .. }
+            | Self::Stats => false,
+        }
+    }
+
+    /// Which room it is about, if it is about one.
+    #[must_use]
+    pub fn room(&self) -> Option<&RoomId> {
+        match self {
+            Self::Unicast { .. }
+            | Self::Statuses { .. }
+            | Self::Disconnect { .. }
+            | Self::BanLogin { .. }
+            | Self::UnbanLogin { .. }
+            | Self::Revoke { .. }
+            | Self::Users { .. }
+            | Self::Rooms { .. }
+            | Self::Stats => None,
+            Self::Broadcast { room, .. }
+            | Self::RoomUnicast { room, .. }
+            | Self::Kick { room, .. }
+            | Self::Dismiss { room, .. }
+            | Self::OnlineUsers { room } => Some(room),
+            Self::Ban { ban, .. } => match ban {
+                Ban::Room(room) | Ban::UserInRoom(room, _) => Some(room),
+                Ban::User(_) | Ban::Login(_) => None,
+            },
+        }
+    }
+
+    /// Which users it is about, if it names some.
+    #[must_use]
+    pub fn users(&self) -> &[UserId] {
+        match self {
+            Self::Unicast { to: uid, .. }
+            | Self::Kick { uid, .. }
+            | Self::Disconnect { uid }
+            | Self::BanLogin { uid, .. }
+            | Self::UnbanLogin { uid }
+            | Self::Revoke { uid: Some(uid), .. } => slice::from_ref(uid),
+            Self::RoomUnicast { to: uids, .. } | Self::Statuses { uids } => uids,
+            Self::Broadcast { .. }
+            | Self::Dismiss { .. }
+            | Self::OnlineUsers { .. }
+            | Self::Revoke { uid: None, .. }
+            | Self::Users { .. }
+            | Self::Rooms { .. }
+            | Self::Stats => &[],
+            Self::Ban { ban, .. } => match ban {
+                Ban::User(uid) | Ban::UserInRoom(_, uid) | Ban::Login(uid) => slice::from_ref(uid),
+                Ban::Room(_) => &[],
+            },
+        }
+    }
+
+    /// For how long, where somebody is kept out.
+    #[must_use]
+    pub fn interval(&self) -> Option<Duration> {
+        match self {
+            Self::Dismiss { interval, .. } | Self::Ban { interval, .. } => Some(*interval),
+            Self::BanLogin { interval, .. } => *interval,
+            Self::Unicast { .. }
+            | Self::Broadcast { .. }
+            | Self::RoomUnicast { .. }
+            | Self::Kick { .. }
+            | Self::OnlineUsers { .. }
+            | Self::Statuses { .. }
+            | Self::Disconnect { .. }
+            | Self::UnbanLogin { .. }
+            | Self::Revoke { .. }
+            | Self::Users { .. }
+            | Self::Rooms { .. }
+            | Self::Stats => None,
+        }
+    }
+}

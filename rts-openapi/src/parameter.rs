@@ -1,0 +1,168 @@
+//! The parameters of actions, as the document has them: each is described once.
+
+use rts_proto::limits::{
+    APP_ID_BYTES, BAN_MAX, BAN_MIN, ID_BYTES_MAX, PAYLOAD_BYTES_MAX,
+    ROOM_UNICAST_PAYLOAD_BYTES_MAX, ROOM_UNICAST_RECEIVERS_MAX,
+};
+use utoipa::openapi::{ArrayBuilder, ObjectBuilder, Schema, Type};
+
+use crate::{CLOCK_SKEW_SECONDS_MAX, LIST_ITEMS, LIST_ITEMS_MAX, STATUS_USERS_MAX};
+
+const ROOM_PATTERN: &str = "^[A-Za-z0-9_@-]+$";
+const USER_PATTERN: &str = "^[A-Za-z0-9_@.-]+$";
+
+/// A parameter. Two of one name belong to different actions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Parameter {
+    AppId,
+    From,
+    To,
+    /// `To` with more than one.
+    Receivers,
+    RoomId,
+    UserId,
+    UserIds,
+    Binary,
+    Message,
+    /// `Message` to members of a room.
+    RoomMessage,
+    ForbiddenInterval,
+    Seconds,
+    IssuedBefore,
+    /// `After`, of users.
+    AfterUser,
+    /// `After`, of rooms.
+    AfterRoom,
+    Limit,
+}
+
+impl Parameter {
+    /// As it stands in a query, in a body, or in the template of a path.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::AppId => "AppId",
+            Self::From => "From",
+            Self::To | Self::Receivers => "To",
+            Self::RoomId => "RoomId",
+            Self::UserId => "UserId",
+            Self::UserIds => "UserIds",
+            Self::Binary => "Binary",
+            Self::Message | Self::RoomMessage => "Message",
+            Self::ForbiddenInterval => "ForbiddenInterval",
+            Self::Seconds => "Seconds",
+            Self::IssuedBefore => "IssuedBefore",
+            Self::AfterUser | Self::AfterRoom => "After",
+            Self::Limit => "Limit",
+        }
+    }
+
+    pub(crate) fn description(self) -> String {
+        let message = |bytes: usize| {
+            format!(
+                "Text of at most {bytes} bytes of UTF-8; with `Binary`, base64 (standard, padded) of at most {bytes} bytes."
+            )
+        };
+        let what = match self {
+            Self::AppId => "The app.",
+            Self::From => {
+                "The sender's name, of the form of a user id. Choose one that no user has, and list it in \
+                 `reserved_uids`."
+            }
+            Self::To => "The receiver.",
+            Self::Receivers => "The receivers. Who is not in the room gets nothing.",
+            Self::RoomId => "The room.",
+            Self::UserId => "The user.",
+            Self::UserIds => "The users.",
+            Self::Binary => "Whether `Message` is base64 of bytes; false when absent.",
+            Self::Message => return message(PAYLOAD_BYTES_MAX),
+            Self::RoomMessage => return message(ROOM_UNICAST_PAYLOAD_BYTES_MAX),
+            Self::ForbiddenInterval => {
+                let (min, max) = (BAN_MIN.as_secs(), BAN_MAX.as_secs());
+                return format!(
+                    "For how many seconds they may not come back: from {min} to {max}, and what is outside counts as \
+                     the nearer bound. 0 or absent: they may at once."
+                );
+            }
+            Self::Seconds => "For how many seconds; 0 or absent: until `UnbanUser`.",
+            Self::IssuedBefore => {
+                let minutes = CLOCK_SKEW_SECONDS_MAX / 60;
+                return format!(
+                    "Unix time in seconds, at most {minutes} minutes ahead of the server's clock. Absent: all that were \
+                     issued until now, those of this second too. An earlier moment than in an earlier call changes \
+                     nothing, but 0 lifts what was revoked."
+                );
+            }
+            Self::AfterUser | Self::AfterRoom => {
+                "Those behind this one in the order of their ids; absent: from the beginning."
+            }
+            Self::Limit => return format!("Entries of the page; {LIST_ITEMS} when absent."),
+        };
+        what.to_owned()
+    }
+
+    /// What values it takes. What is longer or outside is refused, but for the numbers that have no bounds here.
+    pub(crate) fn schema(self) -> Schema {
+        match self {
+            Self::AppId => {
+                let app = text(APP_ID_BYTES, "123456781234567812345678");
+                app.min_length(Some(APP_ID_BYTES)).pattern(Some("^[A-Za-z0-9]+$")).into()
+            }
+            Self::From => user("system").into(),
+            Self::To | Self::UserId => user("bob").into(),
+            Self::AfterUser => user("alice").into(),
+            Self::RoomId | Self::AfterRoom => {
+                let room = text(ID_BYTES_MAX, "lobby").min_length(Some(1));
+                room.pattern(Some(ROOM_PATTERN)).into()
+            }
+            Self::Receivers => users(ROOM_UNICAST_RECEIVERS_MAX).into(),
+            Self::UserIds => users(STATUS_USERS_MAX).into(),
+            Self::Binary => {
+                // No `default`: TypeScript's generator makes a field that has one a needed one.
+                ObjectBuilder::new().schema_type(Type::Boolean).into()
+            }
+            Self::Message => message(PAYLOAD_BYTES_MAX, "hi bob").into(),
+            Self::RoomMessage => message(ROOM_UNICAST_PAYLOAD_BYTES_MAX, "psst").into(),
+            Self::ForbiddenInterval | Self::Seconds => number(0, 3_600).into(),
+            Self::IssuedBefore => number(0, 1_700_000_000).maximum(Some(u32::MAX)).into(),
+            Self::Limit => number(1, LIST_ITEMS).maximum(Some(LIST_ITEMS_MAX)).into(),
+        }
+    }
+
+    /// The schema with what it is.
+    pub(crate) fn described(self) -> Schema {
+        let description = Some(self.description());
+        match self.schema() {
+            Schema::Object(mut object) => {
+                object.description = description;
+                Schema::Object(object)
+            }
+            Schema::Array(mut array) => {
+                array.description = description;
+                Schema::Array(array)
+            }
+            other => other,
+        }
+    }
+}
+
+fn text(max: usize, example: &str) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).max_length(Some(max)).examples([example])
+}
+
+fn user(example: &str) -> ObjectBuilder {
+    text(ID_BYTES_MAX, example).min_length(Some(1)).pattern(Some(USER_PATTERN))
+}
+
+fn users(max: usize) -> ArrayBuilder {
+    let list = ArrayBuilder::new().items(user("bob")).min_items(Some(1)).max_items(Some(max));
+    list.examples([vec!["bob"]])
+}
+
+/// Whose longest spelling is base64.
+fn message(bytes_max: usize, example: &str) -> ObjectBuilder {
+    text(bytes_max.div_ceil(3) * 4, example)
+}
+
+fn number(min: u64, example: usize) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(min)).examples([example])
+}
