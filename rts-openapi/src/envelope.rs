@@ -31,6 +31,7 @@ pub struct Metadata {
     pub region: String,
     /// Only after an error.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub error: Option<Failure>,
 }
 
@@ -103,15 +104,19 @@ pub struct OnlineUsers {
     pub room_exists: bool,
     /// How many.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub total_user: Option<usize>,
     /// Their ids, sorted.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub visible_user_list: Option<Vec<String>>,
     /// Always 0: every member of an RTS room is visible.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub total_invisible_user: Option<usize>,
     /// Always empty.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub invisible_user_list: Option<Vec<String>>,
 }
 
@@ -130,5 +135,6 @@ pub struct UserStatus {
     /// Who.
     pub user_id: String,
     /// 0 offline; 1 online; 2 silent for 15 s or more.
+    #[schema(maximum = 2)]
     pub status: u32,
 }

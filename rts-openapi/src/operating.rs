@@ -45,6 +45,7 @@ pub struct UserList {
     pub total_user: usize,
     /// The `After` of the next page; absent on the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub next: Option<String>,
 }
 
@@ -55,6 +56,7 @@ pub struct ListedUser {
     /// Who.
     pub user_id: String,
     /// 1 online; 2 silent for 15 s or more.
+    #[schema(minimum = 1, maximum = 2)]
     pub status: u32,
     /// Seconds since the last byte heard from it.
     pub silent_seconds: u64,
@@ -74,6 +76,7 @@ pub struct RoomList {
     pub total_room: usize,
     /// The `After` of the next page; absent on the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub next: Option<String>,
 }
 

@@ -161,6 +161,12 @@ fn what_is_referred_to_is_there_and_has_an_error_exactly_if_it_failed() {
     assert!(schemas["Metadata"]["properties"].get("Error").is_none());
     let needed = schemas["FailedMetadata"]["required"].as_array().expect("a list");
     assert!(needed.contains(&json!("Error")), "{needed:?}");
+    // Of all answers only a failed one has a null: what is absent is not there.
+    let nulls = text.matches("\"null\"").count();
+    assert_eq!(
+        (nulls, &schemas["FailedAnswer"]["properties"]["Result"]["type"]),
+        (1, &json!("null"))
+    );
 }
 
 #[test]

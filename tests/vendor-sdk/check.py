@@ -8,73 +8,16 @@ The package is in requirements.txt. Everything listens on loopback, and stops wh
 
 import base64
 import json
-import queue
-import subprocess
+import pathlib
 import sys
-import threading
 
 from volcengine.ApiInfo import ApiInfo
 from volcengine.Credentials import Credentials
 from volcengine.ServiceInfo import ServiceInfo
 from volcengine.base.Service import Service
 
-APP_ID = "123456781234567812345678"
-APP_KEY = "development key, known to all"
-ACCESS_KEY = "DEVELOPMENT"
-SECRET = "development-secret-known-to-all"
-# Nothing takes this long unless it is broken.
-PATIENCE_SECONDS = 30
-
-
-class Lines:
-    """A child process, and the lines that it prints."""
-
-    def __init__(self, *command):
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.lines = queue.Queue()
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self):
-        for line in self.process.stdout:
-            self.lines.put(line.rstrip("\n"))
-
-    def until(self, wanted):
-        seen = []
-        while True:
-            try:
-                line = self.lines.get(timeout=PATIENCE_SECONDS)
-            except queue.Empty:
-                raise AssertionError(f"not among {seen}") from None
-            seen.append(line)
-            if wanted(line):
-                return line
-
-    def stop(self):
-        self.process.stdin.close()
-        self.process.terminate()
-        self.process.wait(timeout=PATIENCE_SECONDS)
-
-
-class Engine(Lines):
-    """One user, over the JSON port."""
-
-    def __init__(self, rts, url, uid):
-        super().__init__(rts, "engine", "--url", url, "--app-id", APP_ID)
-        token = subprocess.check_output(
-            [rts, "token", "new", "--app-id", APP_ID, "--app-key", APP_KEY, "--uid", uid], text=True
-        ).strip()
-        self.call(call="login", token=token, uid=uid)
-        assert self.on("onLoginResult")["code"] == 0
-        self.call(call="createRoom", room="lobby")
-        self.call(call="joinRoom", room="lobby")
-        assert self.on("onRoomStateChanged")["state"] == 0
-
-    def call(self, **call):
-        self.process.stdin.write(json.dumps({"ref": 1, **call}) + "\n")
-        self.process.stdin.flush()
-
-    def on(self, name):
-        return json.loads(self.until(lambda line: json.loads(line).get("on") == name))
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "python"))
+from rts_processes import ACCESS_KEY, APP_ID, SECRET, Engine, Server  # noqa: E402
 
 
 class Rtc(Service):
@@ -135,25 +78,15 @@ def check(rtc, wrong, alice, bob):
         raise AssertionError("a wrong secret was taken")
 
     rtc.ask("BanRoomUser", RoomId="lobby", UserId="bob", ForbiddenInterval=60)
-    assert bob.on("onRoomStateChanged")["state"] == -1006
-    bob.call(call="joinRoom", room="lobby")
-    assert bob.on("onRoomStateChanged")["state"] == -1026
+    assert bob.state() == -1006
+    assert bob.join() == -1026
 
 
 def main():
-    rts = sys.argv[1]
-    server = Lines(rts, "serve", "--dev", "--listen", "127.0.0.1:0")
-    children = [server]
-    try:
-        url = server.until(lambda line: line.startswith("listening on ")).split()[-1]
-        line = server.until(lambda line: line.startswith("OpenAPI "))
-        host = next(word for word in line.split() if word.startswith("http://")).removeprefix("http://").rstrip(",")
-        alice, bob = (Engine(rts, url, uid) for uid in ("alice", "bob"))
-        children += [alice, bob]
-        check(Rtc(host, SECRET), Rtc(host, "another-secret-altogether"), alice, bob)
-    finally:
-        for child in reversed(children):
-            child.stop()
+    with Server(sys.argv[1]) as server:
+        host = server.openapi.removeprefix("http://")
+        with Engine(server, "alice") as alice, Engine(server, "bob") as bob:
+            check(Rtc(host, SECRET), Rtc(host, "another-secret-altogether"), alice, bob)
     print("the vendor's package and this OpenAPI understand each other")
 
 
