@@ -2,6 +2,7 @@
 #![doc = include_str!("../README.md")]
 
 mod app_server;
+mod bell;
 mod clock;
 mod faults;
 mod flips;
@@ -14,6 +15,7 @@ pub mod sim;
 mod story;
 mod stranger;
 mod tasks;
+mod timers;
 mod world;
 
 pub use app_server::{APP_SERVER_URL, AppServer, Manner};

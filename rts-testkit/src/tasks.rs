@@ -7,19 +7,30 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
+use crate::bell::Bell;
+
 /// Whether something was woken.
-#[derive(Debug, Default)]
-pub(crate) struct Flag(AtomicBool);
+#[derive(Debug)]
+pub(crate) struct Flag {
+    is_raised: AtomicBool,
+    /// That of its world.
+    bell: Arc<Bell>,
+}
 
 impl Flag {
+    pub(crate) fn new(bell: &Arc<Bell>) -> Self {
+        Self { is_raised: AtomicBool::new(false), bell: Arc::clone(bell) }
+    }
+
     pub(crate) fn take(&self) -> bool {
-        self.0.swap(false, Ordering::Relaxed)
+        self.is_raised.swap(false, Ordering::Relaxed)
     }
 }
 
 impl Wake for Flag {
     fn wake(self: Arc<Self>) {
-        self.0.store(true, Ordering::Relaxed);
+        self.is_raised.store(true, Ordering::Relaxed);
+        self.bell.ring();
     }
 }
 
@@ -34,9 +45,14 @@ pub(crate) struct Tasks {
 }
 
 impl Tasks {
-    pub(crate) fn spawn(&mut self, future: Pin<Box<dyn Future<Output = ()>>>) {
-        let woken = Arc::new(Flag(AtomicBool::new(true)));
+    pub(crate) fn spawn(&mut self, future: Pin<Box<dyn Future<Output = ()>>>, bell: &Arc<Bell>) {
+        let woken = Arc::new(Flag::new(bell));
+        Arc::clone(&woken).wake();
         self.running.push(Task { future, woken });
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.running.is_empty()
     }
 
     /// Lets every task that was woken go on; false when none was.

@@ -6,6 +6,7 @@ mod serving;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use rts_engine::{Engine, Events};
@@ -17,6 +18,7 @@ pub use happening::Happening;
 pub(crate) use links::{link_of, owner};
 
 use crate::app_server::AppServer;
+use crate::bell::Bell;
 use crate::clock::Clock;
 use crate::flips::Flips;
 use crate::gate::Gate;
@@ -24,7 +26,8 @@ use crate::net::{Arrival, Net, Side};
 use crate::newer::Newer;
 use crate::person::{Core, Member};
 use crate::stranger::Heard;
-use crate::tasks::Tasks;
+use crate::tasks::{Flag, Tasks};
+use crate::timers::Timers;
 
 /// So many steps at one moment are a loop that does not end.
 const STEPS_AT_ONE_MOMENT_MAX: usize = 1_000_000;
@@ -82,6 +85,10 @@ pub struct World {
     /// Links that have ended, each at the side that knows it.
     pub(crate) ghosts: VecDeque<(Side, LinkId)>,
     tasks: Tasks,
+    /// What the tasks sleep by.
+    timers: Timers,
+    /// Rings when a task, or who waits, may go on, or an engine with handles was called.
+    bell: Arc<Bell>,
     pub(crate) seed: u64,
     restarts: u64,
     steps_at_this_moment: usize,
@@ -110,6 +117,8 @@ impl World {
             log: Vec::new(),
             ghosts: VecDeque::new(),
             tasks: Tasks::default(),
+            timers: Timers::default(),
+            bell: Arc::default(),
             seed,
             restarts: 0,
             steps_at_this_moment: 0,
@@ -190,23 +199,31 @@ impl World {
     }
 
     /// Runs a future of the application, such as its main loop, beside everything else.
+    ///
+    /// With the feature `tokio`, which is there unless switched off, it finds a runtime of tokio:
+    /// `tokio::time` goes by the world's clock, in steps of a millisecond, and `tokio::spawn` works.
     pub fn spawn(&mut self, future: impl Future<Output = ()> + 'static) {
-        self.tasks.spawn(Box::pin(future));
+        self.tasks.spawn(Box::pin(future), &self.bell);
     }
 
-    /// Lets the world go on until the future is done.
+    /// Lets the world go on until the future is done. It finds the same runtime as one of
+    /// [`spawn`](Self::spawn): what needs that from the beginning, such as `tokio::time::sleep`,
+    /// belongs into an `async` block.
     ///
     /// # Panics
     ///
     /// If that takes longer than `limit`.
     pub fn wait_for<T>(&mut self, limit: Duration, future: impl Future<Output = T>) -> T {
         let mut future = std::pin::pin!(future);
-        let flag = Arc::new(crate::tasks::Flag::default());
-        let waker = std::task::Waker::from(Arc::clone(&flag));
+        let flag = Arc::new(Flag::new(&self.bell));
+        let waker = Waker::from(Arc::clone(&flag));
         let end = self.now() + limit;
         loop {
-            let mut context = std::task::Context::from_waker(&waker);
-            if let std::task::Poll::Ready(output) = future.as_mut().poll(&mut context) {
+            let polled = {
+                let _entered = self.timers.enter(self.clock.now());
+                future.as_mut().poll(&mut Context::from_waker(&waker))
+            };
+            if let Poll::Ready(output) = polled {
                 return output;
             }
             // What the future did may have made others ready, and they this one.
@@ -228,15 +245,21 @@ impl World {
     /// Goes to the next moment at which something happens, and does that; false when there is none
     /// up to `end`.
     fn step(&mut self, end: Instant) -> bool {
-        let Some(next) = self.next_moment().filter(|next| *next <= end) else { return false };
-        let is_later = next > self.now();
+        let next = self.next_moment().filter(|next| *next <= end);
+        let reached = self.let_timers_pass(next.unwrap_or(end));
+        let was_woken = self.bell.take();
+        let is_later = reached > self.now();
         self.steps_at_this_moment = if is_later { 0 } else { self.steps_at_this_moment + 1 };
         assert!(
             self.steps_at_this_moment < STEPS_AT_ONE_MOMENT_MAX,
-            "still busy at {next}: {:?}",
+            "still busy at {reached}: {:?}",
             self.deadlines.first()
         );
-        self.clock.advance_to(next);
+        self.clock.advance_to(reached);
+        if next != Some(reached) {
+            self.settle();
+            return was_woken;
+        }
         while let Some((link, side, arrival)) = self.net.take(self.now()) {
             self.arrive(link, side, arrival);
         }
@@ -249,6 +272,21 @@ impl World {
         self.haunt();
         self.settle();
         true
+    }
+
+    /// Lets the clock of the application's timers go on, as far as nothing is woken by it.
+    fn let_timers_pass(&mut self, to: Instant) -> Instant {
+        // All that rang before was seen to.
+        self.bell.take();
+        let waker = Waker::from(Arc::clone(&self.bell));
+        for person in &self.people {
+            if let Core::Held(driver) = &person.core
+                && driver.poll_changed(&mut Context::from_waker(&waker)).is_ready()
+            {
+                self.bell.ring();
+            }
+        }
+        self.timers.pass(self.now(), to, &self.bell)
     }
 
     fn next_moment(&self) -> Option<Instant> {
@@ -267,6 +305,10 @@ impl World {
                     self.drain_person(who);
                 }
             }
+            if self.tasks.is_empty() {
+                return did_something;
+            }
+            let _entered = self.timers.enter(self.clock.now());
             if !self.tasks.run() {
                 return did_something;
             }

@@ -1,0 +1,158 @@
+//! An app that uses tokio's timers sees the world's time.
+#![cfg(feature = "tokio")]
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use rts_engine::{Engine, Events};
+use rts_proto::client::Event;
+use rts_proto::server::Config;
+use rts_proto::{MessageConfig::ReliableOrdered, SendCode};
+use rts_testkit::World;
+use tokio::time::{Instant, interval, sleep, timeout};
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+/// An engine of alice, logged in.
+fn alice(world: &mut World) -> (usize, Engine, Events) {
+    let (person, engine, events) = world.connect();
+    engine.login(&world.token("alice"), "alice").expect("not logged in");
+    world.run_for(seconds(1));
+    (person, engine, events)
+}
+
+fn texts(events: &mut Events) -> usize {
+    let heard = std::iter::from_fn(|| events.try_next());
+    heard.filter(|event| matches!(event, Event::MessageReceived { .. })).count()
+}
+
+#[test]
+fn a_sleep_ends_in_its_millisecond_and_not_before() {
+    for origin in [0, 1, 999, 1_000, 123_456] {
+        let mut world = World::new(Config::default(), 0, 1);
+        world.run_for(Duration::from_micros(origin));
+        let ends = Rc::new(RefCell::new(Vec::new()));
+        let of_task = Rc::clone(&ends);
+        world.spawn(async move {
+            let begin = Instant::now();
+            for length in [millis(1), millis(1_500), seconds(86_400)] {
+                sleep(length).await;
+                of_task.borrow_mut().push(begin.elapsed());
+            }
+        });
+        world.run_for(Duration::from_micros(999));
+        assert_eq!(ends.borrow().len(), 0);
+        world.run_for(Duration::from_micros(1));
+        assert_eq!(*ends.borrow(), [millis(1)]);
+        world.run_for(millis(1_499));
+        assert_eq!(ends.borrow().len(), 1);
+        world.run_for(millis(1));
+        assert_eq!(ends.borrow().len(), 2);
+        world.run_for(seconds(86_400));
+        assert_eq!(*ends.borrow(), [millis(1), millis(1_501), seconds(86_400) + millis(1_501)]);
+    }
+}
+
+#[test]
+fn both_clocks_go_alike_to_the_microsecond() {
+    let mut world = World::new(Config::default(), 2, 1);
+    world.log_in(0, "alice");
+    let show = |world: &mut World| world.wait_for(Duration::ZERO, async { Instant::now() });
+    let (begin, own_begin) = (world.now(), show(&mut world));
+    // Heartbeats and their answers lie between ticks.
+    world.net.latency = Duration::from_micros(10_007);
+    for micros in [1, 998, 2_001, 1_234_567, 60_000_001, 7] {
+        world.run_for(Duration::from_micros(micros));
+        assert_eq!(show(&mut world) - own_begin, world.now().since(begin));
+    }
+}
+
+#[test]
+fn what_an_app_does_at_the_end_of_a_sleep_happens_at_that_moment() {
+    let mut world = World::new(Config::default(), 1, 1);
+    world.log_in(0, "bob");
+    let (_, engine, _events) = alice(&mut world);
+    let begin = world.now();
+    world.spawn(async move {
+        for _ in 0..3 {
+            sleep(millis(250)).await;
+            engine.send_message("bob", "tick", ReliableOrdered).expect("engine lives");
+        }
+    });
+    world.run_for(seconds(2));
+    let heard = world.take_timed_events(0).into_iter().filter_map(|(at, event)| {
+        matches!(event, Event::MessageReceived { .. }).then(|| at.since(begin))
+    });
+    // Twice over the network, 10 ms each time.
+    assert_eq!(heard.collect::<Vec<_>>(), [millis(270), millis(520), millis(770)]);
+}
+
+#[test]
+fn a_timeout_gives_up_on_a_message_that_does_not_arrive() {
+    let mut world = World::new(Config::default(), 0, 1);
+    let (person, engine, _events) = alice(&mut world);
+    world.keep_out(person);
+    world.run_for(seconds(1));
+    let sent = engine.send_message("alice", "hi", ReliableOrdered).expect("engine lives");
+    let begin = world.now();
+    let gave_up = world.wait_for(seconds(3), async { timeout(seconds(3), sent).await });
+    assert!(gave_up.is_err());
+    assert_eq!(world.now().since(begin), seconds(3));
+    let sent = engine.send_message("alice", "hi", ReliableOrdered).expect("engine lives");
+    let result = world.wait_for(seconds(60), async { timeout(seconds(60), sent).await });
+    assert_eq!(result, Ok(SendCode::Broken), "the engine gives up first");
+}
+
+#[test]
+#[should_panic(expected = "not done after 2.999s")]
+fn what_takes_longer_than_the_limit_is_not_waited_for() {
+    let mut world = World::new(Config::default(), 0, 1);
+    world.wait_for(millis(2_999), async { sleep(seconds(3)).await });
+}
+
+#[test]
+fn tasks_that_an_app_spawns_go_by_the_same_clock_and_may_use_its_engine() {
+    let mut world = World::new(Config::default(), 0, 1);
+    let (_, engine, mut events) = alice(&mut world);
+    world.spawn(async move {
+        let beat = tokio::spawn(async move {
+            let mut beats = interval(seconds(60));
+            for _ in 0..60 {
+                beats.tick().await;
+                let sent = engine.send_message("alice", "beat", ReliableOrdered);
+                assert_eq!(sent.expect("engine lives").await, SendCode::Ok);
+            }
+            sleep(seconds(1)).await;
+        });
+        beat.await.expect("no panic");
+    });
+    for beats in 1..=60 {
+        world.run_for(seconds(59));
+        assert_eq!(texts(&mut events), 1, "the beat {beats}");
+        world.run_for(seconds(1));
+    }
+    world.run_for(seconds(600));
+    assert_eq!(texts(&mut events), 0);
+}
+
+#[tokio::test]
+async fn a_test_may_itself_be_in_a_runtime() {
+    let mut world = World::new(Config::default(), 0, 1);
+    let (_, engine, mut events) = alice(&mut world);
+    world.spawn(async move {
+        sleep(seconds(30)).await;
+        engine.send_message("alice", "late", ReliableOrdered).expect("engine lives");
+        std::future::pending::<()>().await;
+    });
+    world.run_for(seconds(29));
+    assert_eq!(texts(&mut events), 0);
+    world.run_for(seconds(2));
+    assert_eq!(texts(&mut events), 1);
+}
