@@ -53,7 +53,7 @@ pub mod application {
     pub use rts_proto::{
         AppId, BroadcastCode, CloseCode, ConnectionState, Disconnect, IdError, LeaveReason,
         LoginCode, LogoutReason, MessageConfig, MessageId, OnlineStatus, Payload, ProtocolError,
-        Reply, RoomId, RoomKey, RoomState, SendCode, ServerParamsCode, Text, UserId,
+        Reply, Retry, RoomId, RoomKey, RoomState, SendCode, ServerParamsCode, Text, UserId,
     };
     #[cfg(feature = "websocket")]
     pub use rts_stream::Origins;

@@ -8,6 +8,7 @@ mod commands;
 mod credentials;
 mod crowd;
 mod dev_server;
+mod documented;
 mod engine;
 mod hostile;
 mod proxy;
