@@ -1,8 +1,10 @@
 //! When there is not enough for all: those who are there, and the back end, have what they need.
 
 use std::fs::File;
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _, pipe};
+use std::net::{TcpListener, TcpStream};
+use std::process::Stdio;
+use std::sync::mpsc::channel;
 
 use serde_json::json;
 
@@ -25,6 +27,16 @@ fn health(openapi: &str) -> String {
     answer
 }
 
+/// Of a connection for which there is no place.
+fn wait_for_the_end(stream: &mut TcpStream) {
+    stream.set_read_timeout(Some(PATIENCE)).expect("it is open");
+    let end = stream.read(&mut [0]).or_else(|error| match error.kind() {
+        ErrorKind::ConnectionReset => Ok(0),
+        _ => Err(error),
+    });
+    assert_eq!(end.expect("it is closed before the patience is over"), 0);
+}
+
 #[test]
 fn a_server_that_may_open_no_more_files_keeps_some_for_its_back_end() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -35,8 +47,7 @@ fn a_server_that_may_open_no_more_files_keeps_some_for_its_back_end() {
     let mut strangers: Vec<_> = (0..STRANGERS).map(|_| server.connect()).collect();
     // The last one is accepted, and closed, so all were.
     let last = strangers.last_mut().expect("there are some");
-    last.set_read_timeout(Some(PATIENCE)).expect("it is open");
-    assert!(matches!(last.read(&mut [0]), Ok(0) | Err(_)), "there is no place for it");
+    wait_for_the_end(last);
 
     assert!(health(&openapi).starts_with("HTTP/1.1 200 "), "while all strangers are here");
     alice.call("sendMessage", json!({"uid": "alice", "message": "hi", "config": 0}));
@@ -46,4 +57,73 @@ fn a_server_that_may_open_no_more_files_keeps_some_for_its_back_end() {
     assert_eq!(bob.status_of("alice"), json!(1));
     let said = std::fs::read_to_string(log).expect("text");
     assert!(said.matches("cannot accept").count() <= 1, "{said}");
+}
+
+/// Where an app's server listens that answers one post with 200.
+fn app_server() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has ports");
+    let url = format!("http://{}/", listener.local_addr().expect("it is bound"));
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a post");
+        let mut request = Vec::new();
+        while !request.ends_with(b"}") {
+            let mut buffer = [0; 1_024];
+            match stream.read(&mut buffer).expect("a request") {
+                0 => panic!("a whole request"),
+                length => request.extend_from_slice(&buffer[..length]),
+            }
+        }
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").expect("it reads");
+    });
+    url
+}
+
+#[test]
+fn posts_go_on_while_strangers_hold_all_connections_of_the_openapi() {
+    let server = Server::start_with_files(FILES, Stdio::null());
+    let openapi = server.openapi();
+    let openapi = openapi.strip_prefix("http://").expect("plain HTTP");
+    let mut alice = server.user("alice");
+    alice.call("setServerParams", json!({"signature": "s", "url": app_server()}));
+    assert_eq!(alice.until("onServerParamsSetResult")["code"], json!(200));
+    let _strangers: Vec<_> = (0..STRANGERS).map(|_| server.connect()).collect();
+    let at_openapi = || TcpStream::connect(openapi).expect("it listens");
+    let mut at_openapi: Vec<_> = (0..STRANGERS).map(|_| at_openapi()).collect();
+    let last = at_openapi.last_mut().expect("there are some");
+    wait_for_the_end(last);
+    alice.call("sendServerMessage", json!({"message": "hi"}));
+    assert_eq!(alice.until("onServerMessageSendResult")["code"], json!(0));
+}
+
+#[test]
+fn what_is_not_http_at_the_openapi_is_told_in_the_log() {
+    let (log, writes) = pipe().expect("a pipe");
+    let server = Server::start_in(
+        &["--dev", "--listen", "127.0.0.1:0"],
+        &[("RTS_LOG", "info")],
+        writes.into(),
+    );
+    let (say, hear) = channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(log).lines().map_while(Result::ok) {
+            let _ = say.send(line);
+        }
+    });
+    let openapi = server.openapi();
+    let at = openapi.strip_prefix("http://").expect("plain HTTP");
+    for first in [
+        &b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\nGET / HTTP/1.1\r\n\r\n"[..],
+        b"\x16\x03\x01\0\x05\r\n",
+    ] {
+        let mut stream = TcpStream::connect(at).expect("it listens");
+        let address = stream.local_addr().expect("it is connected").to_string();
+        stream.write_all(first).expect("it is open");
+        let line = loop {
+            let line = hear.recv_timeout(PATIENCE).expect("a line about it");
+            if line.contains(&address) {
+                break line;
+            }
+        };
+        assert!(line.contains("headers of the PROXY protocol are not understood"), "{line}");
+    }
 }

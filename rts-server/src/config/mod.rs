@@ -22,7 +22,7 @@ use toml::Table;
 
 pub use listen::Listen;
 pub(crate) use listen::place;
-pub(crate) use networks::descriptors;
+pub(crate) use networks::{descriptors, openapi_descriptor_max};
 pub use openapi::{
     AccessKey, BearerKey, DEV_ACCESS_KEY, DEV_ACCESS_SECRET, DEV_BEARER_KEY, OpenApi,
 };

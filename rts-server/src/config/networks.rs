@@ -11,6 +11,9 @@ use super::{ConfigError, Limits};
 /// Of the files and sockets that the system allows this process, so many are no links: they are for back ends, posts
 /// and certificates. Where the system allows few, it is a quarter.
 const DESCRIPTORS_KEPT_BACK: usize = 64;
+/// Of these, so many are no connections of back ends either: posts, `/health` and files go on while strangers hold all that
+/// the OpenAPI has. Where the system allows few, it is an eighth.
+const DESCRIPTORS_OF_NO_PEER: usize = 16;
 
 impl Limits {
     /// Of the places before login, one network has a quarter, unless it is said.
@@ -31,8 +34,7 @@ impl Limits {
             per_network_before_login_max: self.before_login_per_network(),
             per_network_per_second: self.links_per_network_per_second,
             descriptor_max: descriptors.map_or(bounds.descriptor_max, |descriptors| {
-                // The first is 0.
-                descriptors.saturating_sub(1 + DESCRIPTORS_KEPT_BACK.min(descriptors / 4))
+                last_but(DESCRIPTORS_KEPT_BACK.min(descriptors / 4), descriptors)
             }),
             is_exempt: Arc::new(move |ip: IpAddr| exempt.iter().any(|net| net.contains(&ip))),
             ..bounds
@@ -51,6 +53,18 @@ impl Limits {
         };
         self.exempt_networks.iter().enumerate().map(parse).collect()
     }
+}
+
+/// The greatest descriptor that a connection of the OpenAPI may have.
+pub(crate) fn openapi_descriptor_max(descriptors: Option<usize>) -> usize {
+    descriptors.map_or(usize::MAX, |descriptors| {
+        last_but(DESCRIPTORS_OF_NO_PEER.min(descriptors / 8), descriptors)
+    })
+}
+
+/// The greatest descriptor when the last `kept` are for other things; the first is 0.
+fn last_but(kept: usize, descriptors: usize) -> usize {
+    descriptors.saturating_sub(1 + kept)
 }
 
 /// Files and sockets that this process may have open.
@@ -99,10 +113,13 @@ mod tests {
     }
 
     #[test]
-    fn some_descriptors_are_kept_back() {
-        for (descriptors, max) in [(64, 47), (1_024, 959), (1_048_576, 1_048_511)] {
+    fn some_descriptors_are_kept_back_from_clients_and_fewer_from_back_ends() {
+        for (descriptors, of_links, of_openapi) in
+            [(64, 47, 55), (1_024, 959, 1_007), (1_048_576, 1_048_511, 1_048_559)]
+        {
             let bounds = Limits::default().link_bounds(Some(descriptors)).expect("good networks");
-            assert_eq!(bounds.descriptor_max, max);
+            assert_eq!(bounds.descriptor_max, of_links);
+            assert_eq!(openapi_descriptor_max(Some(descriptors)), of_openapi);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A line for each request: whose it is, what it asks for, and what became of it.
 
+use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
@@ -52,5 +53,40 @@ impl AccessLog {
             address, key, request, ?action, app, room, user, more_users, interval, code, why,
             "OpenAPI"
         );
+    }
+}
+
+/// What is told of connections besides their requests, with the target `rts::openapi`. Thinned: strangers cause it.
+#[derive(Default)]
+pub(super) struct ConnectionLog {
+    strangers: Mutex<Thinning>,
+}
+
+impl ConnectionLog {
+    /// A connection was closed without a look at what it asks.
+    pub(super) fn no_place(&self, peer: SocketAddr, why: &str) {
+        let Some(left_out) = self.thin(peer) else { return };
+        tracing::info!(target: "rts::openapi", address = %peer, why, left_out, "OpenAPI: no place");
+    }
+
+    /// A connection broke, or what came over it is not HTTP.
+    pub(super) fn failed(&self, peer: SocketAddr, error: &hyper::Error) {
+        if !error.is_parse() {
+            tracing::debug!(target: "rts::openapi", address = %peer, %error, "OpenAPI: connection over");
+            return;
+        }
+        let Some(left_out) = self.thin(peer) else { return };
+        tracing::info!(
+            target: "rts::openapi",
+            address = %peer, why = %error, left_out,
+            "OpenAPI: not HTTP/1; TLS and headers of the PROXY protocol are not understood here"
+        );
+    }
+
+    /// How many lines were left out since the last one, if any; nothing when this one is, too.
+    fn thin(&self, peer: SocketAddr) -> Option<Option<u64>> {
+        let mut strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
+        let left_out = strangers.take(Some(peer.ip()), Instant::now())?;
+        Some((left_out > 0).then_some(left_out))
     }
 }

@@ -16,10 +16,11 @@ use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use rts_transport_tokio::{Seldom, Shard};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use super::access_log::ConnectionLog;
 use super::answer::{Answerer, Peer, refuse};
 use super::form;
 use super::health::Health;
@@ -87,6 +88,8 @@ impl Listener {
     pub(crate) async fn serve(self) {
         let all = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         let places = Places::default();
+        let descriptor_max = config::openapi_descriptor_max(config::descriptors());
+        let log = Arc::new(ConnectionLog::default());
         let mut connections = JoinSet::new();
         let mut trouble = Seldom::default();
         loop {
@@ -94,14 +97,23 @@ impl Listener {
             while connections.try_join_next().is_some() {}
             match self.listener.accept().await {
                 Ok((stream, peer)) => {
+                    if descriptor(&stream).is_some_and(|descriptor| descriptor > descriptor_max) {
+                        log.no_place(
+                            peer,
+                            "the files that this process may open are used up but for a few",
+                        );
+                        continue;
+                    }
                     let Some(of_address) = places.take(peer.ip()) else {
-                        tracing::debug!(%peer, "too many connections of this address to the OpenAPI");
+                        log.no_place(peer, "its address has as many connections as it may");
                         continue;
                     };
                     let router = self.router.clone().layer(Extension(Peer(peer)));
-                    let connection = serve_connection(stream, router);
+                    let (connection, log) = (serve_connection(stream, router), Arc::clone(&log));
                     connections.spawn(async move {
-                        connection.await;
+                        if let Err(error) = connection.await {
+                            log.failed(peer, &error);
+                        }
                         drop((place, of_address));
                     });
                 }
@@ -119,7 +131,7 @@ impl Listener {
 pub(super) async fn serve_connection(
     stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
     router: Router,
-) {
+) -> Result<(), hyper::Error> {
     let progress = Arc::new(Progress::default());
     let stream = TokioIo::new(Timed::new(stream, Arc::clone(&progress)));
     let router = TowerToHyperService::new(router);
@@ -135,16 +147,27 @@ pub(super) async fn serve_connection(
             answer
         }
     });
-    let connection = http1::Builder::new()
+    http1::Builder::new()
         // `Timed` does that, with another time between requests.
         .header_read_timeout(None)
         // A request is whole although its sender says nothing more.
         .half_close(true)
         .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(stream, answer);
-    if let Err(error) = connection.await {
-        tracing::debug!(%error, "a connection of the OpenAPI ended");
-    }
+        .serve_connection(stream, answer)
+        .await
+}
+
+/// The number that the system gave it.
+#[cfg(unix)]
+fn descriptor(stream: &TcpStream) -> Option<usize> {
+    use std::os::fd::AsRawFd as _;
+
+    usize::try_from(stream.as_raw_fd()).ok()
+}
+
+#[cfg(not(unix))]
+fn descriptor(_: &TcpStream) -> Option<usize> {
+    None
 }
 
 fn router(answerer: Arc<Answerer>, health: Arc<Health>) -> Router {

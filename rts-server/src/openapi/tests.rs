@@ -82,7 +82,7 @@ async fn held(requests: &str, bytes_per_second: usize) -> Duration {
     let (near, far) = duplex(512);
     let begun = Instant::now();
     let served = tokio::spawn(async move {
-        serve_connection(near, router).await;
+        let _ = serve_connection(near, router).await;
         begun.elapsed()
     });
     let (mut reads, mut writes) = tokio::io::split(far);
@@ -126,7 +126,7 @@ async fn a_request_whose_sender_says_nothing_more_is_carried_out_and_answered() 
         let (near, mut far) = duplex(65_536);
         far.write_all(request.as_bytes()).await.expect("it is open");
         far.shutdown().await.expect("it is open");
-        serve_connection(near, router).await;
+        let _ = serve_connection(near, router).await;
         let mut answer = String::new();
         far.read_to_string(&mut answer).await.expect("text");
         assert!(answer.starts_with(status), "{answer}");
