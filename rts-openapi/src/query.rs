@@ -43,6 +43,17 @@ impl Query {
     pub fn canonical(&self) -> String {
         let mut pairs: Vec<_> = self.pairs.iter().collect();
         pairs.sort_by(|(a, _), (b, _)| a.cmp(b));
+        Self::encoded(pairs)
+    }
+
+    /// The same with the values of one name sorted as well.
+    pub(crate) fn canonical_with_sorted_values(&self) -> String {
+        let mut pairs: Vec<_> = self.pairs.iter().collect();
+        pairs.sort();
+        Self::encoded(pairs)
+    }
+
+    fn encoded(pairs: Vec<&(String, String)>) -> String {
         let mut out = String::new();
         for (name, value) in pairs {
             if !out.is_empty() {

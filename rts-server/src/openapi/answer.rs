@@ -191,9 +191,11 @@ pub(super) fn refuse<B>(request: &Request<B>, error: &Error) -> Response {
     (status.unwrap_or(StatusCode::BAD_REQUEST), Json(envelope)).into_response()
 }
 
-/// Headers as they are signed. What is no text cannot be signed, and counts as empty.
+/// Headers as they are signed. What is not UTF-8 cannot be signed, and counts as empty.
 fn texts(headers: &HeaderMap) -> Vec<(String, String)> {
-    let text = |value: &axum::http::HeaderValue| value.to_str().unwrap_or_default().to_owned();
+    let text = |value: &axum::http::HeaderValue| {
+        str::from_utf8(value.as_bytes()).unwrap_or_default().to_owned()
+    };
     headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect()
 }
 
