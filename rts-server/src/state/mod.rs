@@ -19,6 +19,9 @@ pub use file::StateError;
 /// Users of one app whose tokens are revoked, each with a moment of its own.
 const REVOKED_USERS_PER_APP_MAX: usize = 100_000;
 
+/// With fewer bans nobody looks for those that are over.
+const BANS_FIRST_SWEEP: usize = 1_024;
+
 /// Bans and revocations of all apps, in memory and, if there is a place for it, in a file. The bans that hold are the core's;
 /// here is what it is told after a restart. Revocations are judged from here.
 ///
@@ -35,6 +38,8 @@ struct Table {
     revoked: BTreeMap<AppId, Revoked>,
     /// How many changes there were.
     changes: u64,
+    /// With so many bans, those that are over are forgotten.
+    sweep_at: usize,
 }
 
 /// The moments of one app before which tokens must not have been issued, as Unix time in seconds.
@@ -93,6 +98,7 @@ impl State {
         table.changes += 1;
         let key = (app_id.clone(), ban.clone());
         let unix_now = unix_now();
+        table.sweep(unix_now);
         let former = match interval {
             Duration::ZERO => table.bans.remove(&key),
             // What does not end in anybody's time.
@@ -174,6 +180,14 @@ impl State {
 }
 
 impl Table {
+    /// Forgets what is over, so seldom that it costs each ban little: without a file nothing else does.
+    fn sweep(&mut self, unix_now: u64) {
+        if self.bans.len() >= self.sweep_at.max(BANS_FIRST_SWEEP) {
+            self.forget_expired(unix_now);
+            self.sweep_at = 2 * self.bans.len();
+        }
+    }
+
     fn forget_expired(&mut self, unix_now: u64) {
         self.bans.retain(|_, until| until.lasts(unix_now));
         self.revoked.retain(|_, revoked| *revoked != Revoked::default());

@@ -191,3 +191,17 @@ async fn a_write_that_was_broken_off_leaves_what_was_before() {
     fs::write(directory.0.join("bans.json.new"), "{\"version\":1,\"ba").expect("a file");
     assert_eq!(directory.open().lock().bans.len(), 1);
 }
+
+#[test]
+fn bans_that_are_over_do_not_pile_up_without_a_file() {
+    let state = State::default();
+    let last = Ban::Login(user("last"));
+    state.ban(&app(), &last, Duration::MAX);
+    for number in 0..10 * BANS_FIRST_SWEEP {
+        let ban = Ban::Login(user(&number.to_string()));
+        state.ban(&app(), &ban, HOUR);
+        state.lock().bans.insert((app(), ban), Until::Second(1));
+    }
+    assert!(state.lock().bans.len() <= 2 * BANS_FIRST_SWEEP);
+    assert!(state.ban(&app(), &last, Duration::ZERO), "one that lasts is still known");
+}
