@@ -7,17 +7,15 @@ mod commands;
 mod credentials;
 mod dev;
 mod lines;
+mod log;
 mod out;
 mod reach;
 mod record;
 mod signals;
 
-use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use tracing::level_filters::LevelFilter;
-use tracing_subscriber::EnvFilter;
 
 /// Messages are many small allocations that live for a moment, which this one is made for.
 #[global_allocator]
@@ -65,7 +63,7 @@ enum Command {
 fn main() -> ExitCode {
     let wanted = std::env::var_os("RTS_LOG").unwrap_or_else(|| "warn".into());
     let wanted = wanted.to_string_lossy();
-    let filter = match filter(&wanted) {
+    let filter = match log::filter(&wanted) {
         Ok(filter) => filter,
         Err(error) => {
             out::tell(format_args!(
@@ -74,17 +72,11 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let log = match out::log() {
-        Ok(log) => log,
+    let lines = match out::log() {
+        Ok(lines) => lines,
         Err(error) => return cannot_begin(&error),
     };
-    // Colours are for people: a file or a journal gets none.
-    let has_colours = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(move || log.clone())
-        .with_ansi(has_colours)
-        .init();
+    log::start(filter, lines);
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
@@ -105,17 +97,6 @@ fn main() -> ExitCode {
 fn cannot_begin(error: &std::io::Error) -> ExitCode {
     out::tell(format_args!("rts: the system has no thread or file left to run with: {error}"));
     ExitCode::FAILURE
-}
-
-/// What is logged. A word alone is a level here; `EnvFilter` would take a misspelt one for a crate, and log nothing.
-fn filter(wanted: &str) -> Result<EnvFilter, String> {
-    let words = wanted.split(',').filter(|part| !part.contains('='));
-    for word in words {
-        word.trim().parse::<LevelFilter>().map_err(|_| format!("{word:?} is no level"))?;
-    }
-    // An engine has a level of its own, `logLevel`.
-    let of_engines = if wanted.contains("rts_engine") { "" } else { ",rts_engine=debug" };
-    EnvFilter::try_new(format!("{wanted}{of_engines}")).map_err(|error| error.to_string())
 }
 
 async fn run(command: Command) -> anyhow::Result<ExitCode> {

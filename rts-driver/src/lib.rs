@@ -28,6 +28,7 @@ mod reactor;
 mod runtime;
 mod seldom;
 mod shard;
+mod shown;
 #[cfg(test)]
 mod testing;
 mod thinning;
@@ -44,6 +45,7 @@ pub mod application {
     pub use crate::places::LinkBounds;
     pub use crate::posts::{Begun, PostToAppServer, Posting};
     pub use crate::seldom::Seldom;
+    pub use crate::shown::Shown;
     pub use crate::thinning::Thinning;
     pub use rts_engine::{Engine, EngineError, Events, Room, Sent, ServerAnswer, sdk_version};
     pub use rts_proto::client::{

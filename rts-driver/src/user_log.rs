@@ -7,13 +7,14 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use rts_proto::server::{Notice, Refusal};
+use rts_proto::server::{Notice, Rate, Refusal};
 use rts_proto::{CloseCode, LeaveReason, LinkId};
 use rts_stream::LayerError;
 use tracing::field::display;
 use tracing::{Level, debug, enabled, info};
 
 use crate::driven::Authenticate;
+use crate::shown::Shown;
 use crate::thinning::Thinning;
 
 /// What operators choose these lines by: `RTS_LOG=info,rts::users=debug`.
@@ -35,6 +36,7 @@ impl Noted {
             | Notice::LoginRefused { link, .. }
             | Notice::Closed { link, .. } => (Some(*link), None),
             Notice::Displaced { by, link, .. } => (Some(*by), *link),
+            Notice::OverRate { link, .. } => (*link, None),
             Notice::SessionEnded { .. } => (None, None),
         };
         Self { peer: link.and_then(&peer_of), former: former.and_then(&peer_of), notice }
@@ -59,7 +61,16 @@ impl UserLog {
         let address = peer.map(display);
         match notice {
             Notice::LoggedIn { app_id, uid, resumed, .. } => {
-                debug!(target: TARGET, address, app = %app_id, %uid, resumed, "logged in");
+                debug!(target: TARGET, address, app = %app_id, user = %uid, resumed, "logged in");
+            }
+            Notice::OverRate { app_id, uid, rate, .. } => {
+                let Some(left_out) = self.thin(peer) else { return };
+                let (app, what) = (app_id, in_words(rate));
+                info!(
+                    target: TARGET,
+                    address, %app, user = %uid, what, left_out,
+                    "over a rate, and refused (result 5; a join: state -1001; a query: status 2)"
+                );
             }
             Notice::SessionEnded { app_id, uid, reason } => {
                 let why = match reason {
@@ -67,7 +78,7 @@ impl UserLog {
                     LeaveReason::Dropped => "silent for too long, or closed",
                     LeaveReason::Kicked => "put out by the app's back end",
                 };
-                debug!(target: TARGET, app = %app_id, %uid, why, "session over");
+                debug!(target: TARGET, app = %app_id, user = %uid, why, "session over");
             }
             Notice::LoginRefused { credentials, code, refusal, .. } => {
                 let Some(left_out) = self.thin(peer) else { return };
@@ -78,9 +89,10 @@ impl UserLog {
                     Refusal::NoGreaterClaim => "the user's session has the last claim".to_owned(),
                 };
                 let (app, uid, code) = (&credentials.app_id, &credentials.uid, code.code());
+                let why = Shown::sentence(&why);
                 info!(
                     target: TARGET,
-                    address, %app, %uid, code, why, left_out,
+                    address, %app, user = %uid, code, %why, left_out,
                     "login refused"
                 );
             }
@@ -89,18 +101,19 @@ impl UserLog {
                 let former = former.map(display);
                 info!(
                     target: TARGET,
-                    address, app = %app_id, %uid, former, left_out,
+                    address, app = %app_id, user = %uid, former, left_out,
                     "logged in elsewhere: the former session is over"
                 );
             }
             Notice::Closed { user, code, reason, .. } => {
-                let (app, uid) = user.map(|(app, uid)| (display(app), display(uid))).unzip();
+                let (app, user) = user.map(|(app, uid)| (display(app), display(uid))).unzip();
+                let why = Shown::sentence(&reason);
                 if is_routine(code) {
-                    debug!(target: TARGET, address, app, uid, ?code, why = reason, "link closed");
+                    debug!(target: TARGET, address, app, user, ?code, %why, "link closed");
                 } else if let Some(left_out) = self.thin(peer) {
                     info!(
                         target: TARGET,
-                        address, app, uid, ?code, why = reason, left_out,
+                        address, app, user, ?code, %why, left_out,
                         "link closed"
                     );
                 }
@@ -111,7 +124,8 @@ impl UserLog {
     /// What came was no frames: the core never heard of it, and whoever is there may not either.
     pub(crate) fn ended_before_login(&mut self, peer: SocketAddr, why: &LayerError) {
         if let Some(left_out) = self.thin(Some(peer)) {
-            let address = display(peer);
+            let (address, why) = (display(peer), why.to_string());
+            let why = Shown::sentence(&why);
             info!(target: TARGET, address, %why, left_out, "connection ended before a login");
         }
     }
@@ -120,6 +134,18 @@ impl UserLog {
     fn thin(&mut self, peer: Option<SocketAddr>) -> Option<Option<u64>> {
         let left_out = self.thinning.take(peer.map(|peer| peer.ip()), Instant::now())?;
         Some((left_out > 0).then_some(left_out))
+    }
+}
+
+/// With the name of the limit in a server's configuration.
+fn in_words(rate: Rate) -> &'static str {
+    match rate {
+        Rate::Sends => "messages to users (sends_per_second)",
+        Rate::Broadcasts => "broadcasts (broadcasts_per_second)",
+        Rate::RoomBroadcasts => "broadcasts of all in the room (room_broadcasts_per_second)",
+        Rate::ServerSends => "messages to the app's server (server_sends_per_second)",
+        Rate::StatusQueries => "status queries (status_queries_per_second)",
+        Rate::Joins => "joins (joins_per_second)",
     }
 }
 

@@ -10,6 +10,7 @@ use rts_proto::server::{Credentials, Verdict};
 use rts_token::{AppKey, Token};
 use rts_transport_tokio::Authenticate;
 
+use crate::expiry::moment;
 use crate::explain::explain;
 use crate::state::State;
 use crate::{Config, ConfigError};
@@ -98,7 +99,10 @@ impl Authenticate for TokenAuthenticator {
             Some(token) => {
                 let before = self.state.revoked_before(&credentials.app_id, &credentials.uid);
                 let issued_at = token.issued_at();
-                format!("token revoked: issued at {issued_at}, and good are those from {before} on")
+                let [issued, from] = [issued_at, before].map(|at| moment(at.into()));
+                format!(
+                    "token revoked: issued at {issued}, and good are those issued from {from} on"
+                )
             }
             None => explain(&self.apps, credentials, unix_now),
         }

@@ -5,6 +5,7 @@ use std::fmt;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use x509_parser::parse_x509_certificate;
 
 /// So long before a certificate expires it should have been renewed: those who do it by themselves do it a month before.
@@ -83,9 +84,22 @@ fn date(unix: i64) -> String {
     }
 }
 
+/// A second of Unix time, as the log writes its own.
+pub(crate) fn moment(unix: u64) -> String {
+    let at = i64::try_from(unix).ok().and_then(|at| OffsetDateTime::from_unix_timestamp(at).ok());
+    let in_words = at.and_then(|at| at.format(&Rfc3339).ok());
+    in_words.unwrap_or_else(|| format!("{unix} s after 1970"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_moment_is_written_as_the_log_writes_its_own() {
+        assert_eq!(moment(1_700_000_000), "2023-11-14T22:13:20Z");
+        assert_eq!(moment(u64::MAX), "18446744073709551615 s after 1970");
+    }
 
     const DAY: i64 = 86_400;
 

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use rts_proto::server::Credentials;
 use rts_token::{AppKey, TokenError, inspect, verify};
 
+use crate::expiry::moment;
+
 /// What is wrong, and where that helps, whose token it is instead. No part of the token that is not
 /// an id.
 pub(crate) fn explain(
@@ -37,6 +39,10 @@ pub(crate) fn explain(
             Some(other) => format!("token signed with the key of another app, {other}"),
             None => flaw.to_string(),
         },
+        (Some(TokenError::Expired { expire_at, .. }), _) => {
+            let last = moment(expire_at.into());
+            format!("token expired: it was good until {last}; the app's back end hands out another")
+        }
         (Some(flaw), _) => flaw.to_string(),
         (None, _) => "the token could not be checked at that moment".to_owned(),
     }
@@ -91,7 +97,10 @@ mod tests {
         for with in ["new key", "old key"] {
             let of =
                 |app_id, uid, expire_at| said(APP, signed(app_id, uid, expire_at, with).as_bytes());
-            assert!(of(APP, "alice", 1).starts_with("token expired: it was valid through 1,"));
+            assert!(
+                of(APP, "alice", 1)
+                    .starts_with("token expired: it was good until 1970-01-01T00:00:01Z;")
+            );
             assert_eq!(of(APP, "bob", 0), "token of another user, bob");
             assert_eq!(of(OTHER_APP, "alice", 0), format!("token of another app, {OTHER_APP}"));
         }

@@ -4,11 +4,13 @@
 
 mod app_server;
 mod auth;
+mod causes;
 mod certificates;
 mod config;
 mod expiry;
 mod explain;
 mod openapi;
+mod outage;
 mod server;
 mod state;
 mod tasks;

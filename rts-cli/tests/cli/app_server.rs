@@ -238,13 +238,13 @@ fn no_proxy_is_asked_and_nothing_secret_is_logged() {
         send(&mut alice, MESSAGE);
         app.request();
     }
-    assert_eq!(set(&mut alice, SIGNATURE, "http://127.0.0.1:1/secret-path"), json!(200));
+    assert_eq!(set(&mut alice, SIGNATURE, "http://127.0.0.1:1/rts?secret=query"), json!(200));
     assert_eq!(send(&mut alice, MESSAGE).1, json!(17));
     assert!(trap.accept().is_err(), "somebody asked the proxy");
     drop(server);
     let log = std::fs::read_to_string(log).expect("UTF-8");
-    assert!(log.contains("http://127.0.0.1:1"), "the origin helps whoever looks: {log}");
-    for secret in [SIGNATURE, MESSAGE, "secret-path"] {
+    assert!(log.contains("url=http://127.0.0.1:1/rts "), "origin and path help who looks: {log}");
+    for secret in [SIGNATURE, MESSAGE, "secret=query"] {
         assert!(!log.contains(secret), "{secret:?} in {log}");
     }
 }

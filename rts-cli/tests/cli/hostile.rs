@@ -41,7 +41,7 @@ fn close_code(frames: &[Frame]) -> Option<CloseCode> {
     }
 }
 
-fn hello_and_login(uid: &str) -> Vec<u8> {
+pub(crate) fn hello_and_login(uid: &str) -> Vec<u8> {
     let login = Frame::Login(Login {
         app_id: AppId::new(APP_ID).expect("well formed"),
         uid: UserId::new(uid).expect("well formed"),

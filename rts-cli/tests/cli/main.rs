@@ -11,6 +11,7 @@ mod dev_server;
 mod documented;
 mod engine;
 mod hostile;
+mod log;
 mod proxy;
 mod scarce;
 mod state;

@@ -5,10 +5,10 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::Server;
 use super::bundle::{BUNDLE_BYTES_MAX, joined};
 use super::rooms::Room;
 use super::session::{Outcome, Session, SessionNumber};
+use super::{Rate, Server};
 use crate::payload::PayloadRef;
 use crate::planted::{Bug, planted};
 use crate::{AppId, BroadcastCode, Instant, MessageId, RoomId, wire};
@@ -85,6 +85,7 @@ impl Server {
     ) -> BroadcastCode {
         let Some(session) = self.sessions.get_mut(number) else { return BroadcastCode::Unknown };
         if !session.allowance(now, &self.config).broadcasts.take(now) {
+            self.notice_over_rate(now, number, Rate::Broadcasts);
             return BroadcastCode::OverRate;
         }
         if !session.rooms.contains(id) {
@@ -99,6 +100,7 @@ impl Server {
         let room = self.apps.get_mut(&app_id).and_then(|app| app.rooms.get_mut(id));
         let Some(room) = room else { return BroadcastCode::NotInRoom };
         if !room.broadcasts.take(now) {
+            self.notice_over_rate(now, number, Rate::RoomBroadcasts);
             return BroadcastCode::OverRate;
         }
         let frame = wire::room_delivery(&session.uid, id, payload);

@@ -5,8 +5,9 @@ use alloc::string::String;
 
 use super::session::SessionNumber;
 use super::{Credentials, Output, Server};
+use crate::limits::OVER_RATE_NOTICE_EVERY;
 use crate::wire::Login;
-use crate::{AppId, CloseCode, LeaveReason, LinkId, LoginCode, UserId};
+use crate::{AppId, CloseCode, Instant, LeaveReason, LinkId, LoginCode, UserId};
 
 /// Why links and sessions begin and end, for people who look after a server, in [`Output::Notice`]. Only after
 /// [`Server::take_notice`].
@@ -56,6 +57,18 @@ pub enum Notice {
         /// The same in words; after a broken rule, which one.
         reason: String,
     },
+    /// A user does more than a rate allows, and what is beyond it is refused. Told of a user at most every
+    /// [`OVER_RATE_NOTICE_EVERY`](crate::limits::OVER_RATE_NOTICE_EVERY).
+    OverRate {
+        /// The link of the session, unless it is broken.
+        link: Option<LinkId>,
+        /// Of which app.
+        app_id: AppId,
+        /// Who.
+        uid: UserId,
+        /// Of what there was too much.
+        rate: Rate,
+    },
     /// A session is over, and no other took its place.
     SessionEnded {
         /// Of which app.
@@ -66,6 +79,23 @@ pub enum Notice {
         /// [`LeaveReason::Dropped`].
         reason: LeaveReason,
     },
+}
+
+/// What a user can do too much of (§8.3). Logins wait for their turn instead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rate {
+    /// Messages to users.
+    Sends,
+    /// The user's broadcasts.
+    Broadcasts,
+    /// Those of all in the room.
+    RoomBroadcasts,
+    /// Messages to the app's server, and changes of where they go.
+    ServerSends,
+    /// Questions whether a user is online.
+    StatusQueries,
+    /// Rooms that are entered.
+    Joins,
 }
 
 /// What a login was refused by.
@@ -107,6 +137,23 @@ impl Server {
             let notice = notice(session.app_id.clone(), session.uid.clone());
             self.outputs.push_back(Output::Notice(notice));
         }
+    }
+}
+
+impl Server {
+    /// Something was refused because of a rate. Who does too much of it is told of now and then.
+    pub(super) fn notice_over_rate(&mut self, now: Instant, number: SessionNumber, rate: Rate) {
+        if !self.takes_notice {
+            return;
+        }
+        let Some(session) = self.sessions.get_mut(number) else { return };
+        let link = session.link;
+        let told = &mut session.allowance(now, &self.config).over_rate_told;
+        if told.is_some_and(|told| now.since(told) < OVER_RATE_NOTICE_EVERY) {
+            return;
+        }
+        *told = Some(now);
+        self.notice_of(number, |app_id, uid| Notice::OverRate { link, app_id, uid, rate });
     }
 }
 

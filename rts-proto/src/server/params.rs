@@ -3,7 +3,7 @@
 use alloc::collections::VecDeque;
 
 use super::session::{Session, SessionNumber};
-use super::{Output, Server, Target};
+use super::{Output, Rate, Server, Target};
 use crate::limits::OPEN_SERVER_PARAMS_MAX;
 use crate::planted::{Bug, planted};
 use crate::wire::{Frame, SetServerParams};
@@ -45,7 +45,10 @@ impl Server {
         let is_over_rate = !session.allowance(now, &self.config).server_params.take(now);
         let state = session.app_server_state();
         let ticket = set.ticket;
-        let code = if is_over_rate || state.asked.len() >= OPEN_SERVER_PARAMS_MAX {
+        let code = if is_over_rate {
+            self.notice_over_rate(now, number, Rate::ServerSends);
+            ServerParamsCode::OverRate
+        } else if state.asked.len() >= OPEN_SERVER_PARAMS_MAX {
             ServerParamsCode::OverRate
         } else if let Some(params) = ServerParams::new(&set.signature, &set.url) {
             state.asked.push_back(AskedParams { ticket, params });

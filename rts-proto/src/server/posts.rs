@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 
 use super::session::{Session, SessionNumber};
 use super::timers::Due;
-use super::{Output, Server};
+use super::{Output, Rate, Server};
 use crate::limits::{
     FRAME_BYTES_MAX, POSTS_PER_APP_MAX, POSTS_PER_USER_MAX, POSTS_WAITING_MAX, REPLY_BYTES_MAX,
     WINDOW_BYTES_MAX,
@@ -142,6 +142,7 @@ impl Server {
         let session = self.sessions.get_mut(number)?;
         let (app_id, uid) = (session.app_id.clone(), session.uid.clone());
         if !session.allowance(now, &self.config).server_sends.take(now) {
+            self.notice_over_rate(now, number, Rate::ServerSends);
             return Some(SendCode::OverRate);
         }
         let state = session.app_server_state();

@@ -9,7 +9,7 @@ use super::posts::Posts;
 use super::session::SessionNumber;
 use super::tally::Tally;
 use super::timers::Due;
-use super::{Report, Server};
+use super::{Rate, Report, Server};
 use crate::limits::{NOTICE_MEMBERS_MAX, ROOMS_PER_USER_MAX};
 use crate::planted::{Bug, planted};
 use crate::rate::TokenBucket;
@@ -104,11 +104,15 @@ impl Server {
             let members = app.rooms.get(&id).map_or(0, |room| room.members.len());
             let orphans = app.tallies.get(&uid).map_or(0, |tally| tally.orphans());
             // §6.13: who enters a room is told to others, as is who leaves it; that is paid for here.
-            let may_enter = members < self.config.room_members_max
-                && session.rooms.len() + orphans < ROOMS_PER_USER_MAX
+            let has_place = members < self.config.room_members_max
+                && session.rooms.len() + orphans < ROOMS_PER_USER_MAX;
+            let may_enter = has_place
                 && (session.allowance(now, &self.config).joins.take(now)
                     || planted(Bug::JoinRateIgnored));
             if !may_enter {
+                if has_place {
+                    self.notice_over_rate(now, number, Rate::Joins);
+                }
                 return self.refuse_join(number, ticket, RoomState::JoinFailed);
             }
             session.rooms.insert(id.clone());

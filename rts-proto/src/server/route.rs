@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::session::{End, Origin, Outcome, SessionNumber};
-use super::{Output, Server};
+use super::{Output, Rate, Server};
 use crate::limits::{CLIENT_WINDOW_FRAMES_MAX, PONGS_PER_SECOND, UNRELIABLE_MARK_BYTES};
 use crate::payload::PayloadRef;
 use crate::planted::{Bug, planted};
@@ -183,6 +183,7 @@ impl Server {
         debug_assert!(self.fan_out.is_empty(), "they come first");
         let sender = self.sessions.get_mut(number)?;
         if !sender.allowance(now, &self.config).sends.take(now) {
+            self.notice_over_rate(now, number, Rate::Sends);
             return Some(SendCode::OverRate);
         }
         let app = self.apps.get(&sender.app_id);
@@ -235,6 +236,7 @@ impl Server {
             let uid = core::str::from_utf8(uid).unwrap_or("");
             self.status_of(now, &app_id, uid)
         } else {
+            self.notice_over_rate(now, number, Rate::StatusQueries);
             OnlineStatus::Unreachable
         };
         self.push_frame(number, Frame::StatusAnswer { query, status });

@@ -25,6 +25,8 @@ pub(super) struct Allowance {
     pub(super) server_params: TokenBucket,
     pub(super) statuses: TokenBucket,
     pub(super) joins: TokenBucket,
+    /// When it was told last that there was too much of something.
+    pub(super) over_rate_told: Option<Instant>,
 }
 
 impl Allowance {
@@ -37,12 +39,13 @@ impl Allowance {
             server_params: TokenBucket::new(config.server_sends_per_second, now),
             statuses: TokenBucket::new(config.status_queries_per_second, now),
             joins: TokenBucket::with_burst(joins, joins.max(JOINS_BURST_MIN), now),
+            over_rate_told: None,
         }
     }
 
     /// When nothing is missing from it any more.
     fn full_at(&self) -> Instant {
-        let Self { sends, broadcasts, server_sends, server_params, statuses, joins } = self;
+        let Self { sends, broadcasts, server_sends, server_params, statuses, joins, .. } = self;
         let buckets = [sends, broadcasts, server_sends, server_params, statuses, joins];
         buckets.map(TokenBucket::full_at).into_iter().max().unwrap_or_default()
     }

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use rts_proto::server::{Config, Credentials, Notice, Refusal};
+use rts_proto::server::{Config, Credentials, Notice, Rate, Refusal};
 use rts_proto::wire::{Frame, Login};
-use rts_proto::{AppId, CloseCode, LeaveReason, LinkId, LoginCode, UserId};
+use rts_proto::{
+    AppId, CloseCode, LeaveReason, LinkId, LoginCode, MessageId, Payload, RoomId, UserId,
+};
 
-use crate::support::{APP, HELLO, Shard, login, resume, user};
+use crate::support::{APP, HELLO, Shard, login, message, resume, user};
 
 fn app_id() -> AppId {
     AppId::new(APP).expect("well formed")
@@ -147,4 +149,66 @@ fn a_shutdown_is_not_noticed_link_by_link() {
     shard.server.shutdown(now, Duration::ZERO);
     shard.tick();
     assert_eq!(shard.noticed(), []);
+}
+
+/// What a user may do so often, and how it does that for the nth time.
+type Rated = (Rate, u64, fn(u64) -> Vec<Frame>);
+
+fn rates() -> [Rated; 6] {
+    fn room(id: &str) -> RoomId {
+        RoomId::new(id).expect("well formed")
+    }
+    fn enter(id: &str) -> Frame {
+        Frame::Join { room: room(id), ticket: 1, business_id: None }
+    }
+    fn broadcast(id: u64) -> Frame {
+        Frame::Broadcast { id: MessageId(id), room: room("room"), payload: Payload::text("x") }
+    }
+    [
+        (Rate::Sends, 3, |id| vec![message(id, "nobody", "x")]),
+        (Rate::Broadcasts, 2, |id| vec![broadcast(id)]),
+        (Rate::RoomBroadcasts, 1, |id| vec![enter("room"), broadcast(id)]),
+        (Rate::ServerSends, 4, |id| {
+            vec![Frame::ServerSend { id: MessageId(id), payload: Payload::text("x") }]
+        }),
+        (Rate::StatusQueries, 5, |query| {
+            vec![Frame::StatusQuery { query, uid: Bytes::from_static(b"nobody") }]
+        }),
+        // So many may be entered at once.
+        (Rate::Joins, 256, |_| vec![enter("hall"), Frame::Leave { room: room("hall"), ticket: 2 }]),
+    ]
+}
+
+#[test]
+fn being_over_a_rate_is_noticed_with_which_one_and_then_every_ten_seconds() {
+    for (rate, allowed, frames) in rates() {
+        let mut shard = shard(Config {
+            sends_per_second: 3,
+            broadcasts_per_second: if rate == Rate::Broadcasts { 2 } else { 100 },
+            room_broadcasts_per_second: 1,
+            server_sends_per_second: 4,
+            status_queries_per_second: 5,
+            joins_per_second: 1,
+            ..Config::default()
+        });
+        let (link, _) = shard.log_in(login("alice"));
+        shard.noticed();
+        let mut number = 0;
+        let mut again = |shard: &mut Shard, times: u64| {
+            for _ in 0..times {
+                number += 1;
+                frames(number).into_iter().for_each(|frame| shard.say(link, frame));
+                shard.hear(link);
+            }
+            shard.noticed()
+        };
+        assert_eq!(again(&mut shard, allowed), [], "{rate:?}: as often as it may");
+        let (app_id, uid) = (app_id(), user("alice"));
+        let over = Notice::OverRate { link: Some(link), app_id, uid, rate };
+        assert_eq!(again(&mut shard, 10), std::slice::from_ref(&over));
+        shard.wait(Duration::from_micros(9_999_999));
+        assert_eq!(again(&mut shard, allowed + 1), [], "{rate:?}");
+        shard.wait(Duration::from_micros(1));
+        assert_eq!(again(&mut shard, 2), [over]);
+    }
 }

@@ -1,5 +1,6 @@
 //! One request, one answer, on a connection that serves for nothing else.
 
+use std::borrow::Cow;
 use std::pin::pin;
 
 use bytes::{Bytes, BytesMut};
@@ -16,6 +17,7 @@ use rts_proto::server::PostProgress;
 use super::network::Stream;
 use super::signing;
 use super::watched::Watched;
+use crate::causes::root_cause;
 
 /// Of the answer's head, in bytes; and so much is read ahead of its body.
 const HEAD_BYTES_MAX: usize = 16 * 1_024;
@@ -34,14 +36,26 @@ pub(super) struct Request {
 /// Why there is no reply.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ExchangeError {
-    #[error("nothing was heard: {0}")]
+    #[error("nothing was heard: {}", root_cause(.0))]
     Unheard(hyper::Error),
-    #[error("the answer is malformed or broken off: {0}")]
+    #[error("the answer is malformed or broken off: {}", root_cause(.0))]
     Malformed(hyper::Error),
     #[error("status {0}")]
     Status(StatusCode),
     #[error("the answer has more than {REPLY_BYTES_MAX} bytes")]
     TooLarge,
+}
+
+impl ExchangeError {
+    /// For the log, which tells each now and then.
+    pub(super) fn name(&self) -> Cow<'static, str> {
+        match self {
+            Self::Unheard(_) => "unheard".into(),
+            Self::Malformed(_) => "malformed".into(),
+            Self::Status(status) => format!("status {}", status.as_u16()).into(),
+            Self::TooLarge => "too large".into(),
+        }
+    }
 }
 
 /// What a client is told: not more than that.

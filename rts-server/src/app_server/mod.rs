@@ -14,6 +14,7 @@ mod breaker;
 mod exchange;
 mod network;
 mod signing;
+mod telling;
 #[cfg(test)]
 mod tests;
 pub(crate) mod tls;
@@ -32,9 +33,11 @@ use rts_transport_tokio::{Begun, PostToAppServer, Posting};
 use rustls::ClientConfig;
 
 use crate::config::{AppServer, Config, ConfigError};
+use crate::outage::Outage;
 use breaker::Breaker;
 use network::{Network, SystemNetwork};
 use signing::ForwardingKey;
+use telling::{Refusals, Telling};
 
 /// Who posts, for all apps of a configuration.
 pub(crate) struct AppServers {
@@ -50,6 +53,9 @@ struct App {
     addresses: AddressPolicy,
     /// One for each listed origin, in the order of the list.
     breakers: Vec<Mutex<Breaker>>,
+    /// The same for the log, with one behind them for loopback in development.
+    outages: Vec<Mutex<Outage>>,
+    refusals: Refusals,
     /// `None` when no url of the list wants it.
     tls: Option<Arc<ClientConfig>>,
     content_type: HeaderValue,
@@ -83,6 +89,8 @@ impl App {
         let may_use_tls = allowed.may_use_tls();
         Ok(Self {
             breakers: (0..allowed.origins()).map(|_| Mutex::default()).collect(),
+            outages: (0..=allowed.origins()).map(|_| Mutex::default()).collect(),
+            refusals: Refusals::default(),
             allowed,
             addresses,
             tls: match may_use_tls {
@@ -94,6 +102,15 @@ impl App {
         })
     }
 
+    /// Whether messages may be posted there. The log hears of a url that is refused.
+    fn allows(&self, target: &Target) -> bool {
+        let is_allowed = self.target(&target.url).is_some();
+        if !is_allowed {
+            self.refusals.tell(target, &TargetUrl::parse(&target.url));
+        }
+        is_allowed
+    }
+
     /// The url, if messages may be posted there now.
     fn target(&self, url: &str) -> Option<(TargetUrl, Uri, HeaderValue)> {
         let url = TargetUrl::parse(url).ok().filter(|url| self.allowed.permits(url))?;
@@ -103,9 +120,13 @@ impl App {
         Some((url, path, host))
     }
 
-    /// The place of the breaker for this url. Loopback in development has none.
+    /// The breaker for this url. Loopback in development has none.
     fn breaker(&self, url: &TargetUrl) -> Option<&Mutex<Breaker>> {
         self.breakers.get(self.allowed.find(url)?)
+    }
+
+    fn outage(&self, url: &TargetUrl) -> Option<&Mutex<Outage>> {
+        self.outages.get(self.allowed.find(url).unwrap_or(self.allowed.origins()))
     }
 
     async fn post(
@@ -118,7 +139,10 @@ impl App {
         let Some((url, path, host)) = self.target(post.params.url()) else {
             return PostProgress::NotReached;
         };
+        let Some(outage) = self.outage(&url) else { return PostProgress::NotReached };
+        let telling = Telling::of(post, &url, outage);
         let Some(attempt) = Attempt::begin(self.breaker(&url)) else {
+            telling.left_alone();
             return PostProgress::NotReached;
         };
         let body = body::json(post);
@@ -126,7 +150,7 @@ impl App {
             Some(key) => match signing::header(key, SystemTime::now(), post, &body) {
                 Ok(signature) => Some(signature),
                 Err(error) => {
-                    tracing::error!(%error, "no random numbers for a post: it is not made");
+                    telling.failed("random", &format!("no random numbers for it: {error}"));
                     return PostProgress::NotReached;
                 }
             },
@@ -136,7 +160,7 @@ impl App {
         let stream = match network::connect(network, &url, &addresses, self.tls.as_ref()).await {
             Ok(stream) => stream,
             Err(error) => {
-                tracing::debug!(origin = %url, %error, "the app's server cannot be reached");
+                telling.failed(error.name(), &error.to_string());
                 return PostProgress::NotReached;
             }
         };
@@ -147,8 +171,9 @@ impl App {
             begun.tell();
         };
         let outcome = exchange::run(stream, request, alive).await;
-        if let Err(error) = &outcome {
-            tracing::debug!(origin = %url, %error, "the app's server did not answer well");
+        match &outcome {
+            Ok(_) => telling.worked(),
+            Err(error) => telling.failed(&error.name(), &error.to_string()),
         }
         exchange::progress(outcome)
     }
@@ -196,8 +221,7 @@ fn lock(breaker: &Mutex<Breaker>) -> std::sync::MutexGuard<'_, Breaker> {
 
 impl PostToAppServer for AppServers {
     fn allows(&self, target: &Target) -> bool {
-        let app = self.apps.get(target.app_id.as_str());
-        app.is_some_and(|app| app.target(&target.url).is_some())
+        self.apps.get(target.app_id.as_str()).is_some_and(|app| app.allows(target))
     }
 
     fn post(&self, post: Post, begun: Begun) -> Posting {

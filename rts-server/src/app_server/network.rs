@@ -66,6 +66,21 @@ pub(super) enum ConnectError {
     TimedOut,
 }
 
+impl ConnectError {
+    /// For the log, which tells each now and then.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Resolve(_) => "resolve",
+            Self::Refused(_) => "refused",
+            Self::Dial(_) => "dial",
+            Self::OtherPeer => "other peer",
+            Self::Tls(_) => "TLS",
+            Self::NoTls => "no TLS",
+            Self::TimedOut => "no connection in time",
+        }
+    }
+}
+
 /// Resolves, judges, connects to what was judged, and looks again at what it is connected to. The name stays for TLS.
 pub(super) async fn connect(
     network: &dyn Network,

@@ -19,6 +19,14 @@ impl Config {
     #[must_use]
     pub fn concerns(&self) -> Vec<String> {
         let mut concerns = Vec::new();
+        // Without an OpenAPI nobody can be banned.
+        if self.openapi.is_some() && self.state_dir.is_none() {
+            concerns.push(
+                "state_dir: it is not set, so bans and revoked tokens are forgotten when the server stops; name a \
+                 directory that this server may write to, such as state_dir = \"/var/lib/rts\""
+                    .to_owned(),
+            );
+        }
         for (id, app) in &self.apps {
             let forwarding_key = app.app_server.forwarding_key.as_ref();
             let keys = app.keys.iter().map(|key| (key, "keys"));
@@ -157,6 +165,24 @@ mod tests {
                     assert!(concerns[0].starts_with(&begin), "{concerns:?}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn bans_that_a_restart_forgets_are_told_where_there_can_be_any() {
+        let openapi = format!(
+            "[openapi]\nlisten = \"127.0.0.1:1\"\n[[openapi.bearer_keys]]\nname = \"b\"\n\
+             key = \"sixteen-bytes-or-more\"\napps = [\"{APP}\"]\n"
+        );
+        for (state_dir, openapi, count) in
+            [("", &*openapi, 1), ("state_dir = \"state\"\n", &openapi, 0), ("", "", 0)]
+        {
+            let text = format!(
+                "listen = \"127.0.0.1:1\"\n{state_dir}[apps.{APP}]\nkeys = \"sixteen-bytes-16\"\n{openapi}"
+            );
+            let concerns = Config::parse(&text).expect("it can be used").concerns();
+            assert_eq!(concerns.len(), count, "{concerns:?}");
+            assert!(concerns.iter().all(|concern| concern.starts_with("state_dir: ")));
         }
     }
 

@@ -1,18 +1,22 @@
 //! One batch at a time, again and again until it is taken.
 
+use std::borrow::Cow;
 use std::fmt;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Url};
 use rts_proto::AppId;
+use rts_transport_tokio::Shown;
 use sha2::Sha256;
 
 use super::Timing;
 use super::queue::Queue;
 use crate::ConfigError;
 use crate::app_server::tls::client_config;
+use crate::causes::root_cause;
+use crate::outage::{Outage, Over};
 
 /// The header that shows that a post is ours: `t=<Unix seconds>,app=<app id>,v1=<signature>`, where the signature is the
 /// HMAC-SHA256 of the text before `,v1`, a line feed, and the body.
@@ -25,6 +29,14 @@ pub(super) struct Poster {
     secret: String,
     timing: Timing,
     http: Client,
+}
+
+/// Why a batch was not taken.
+struct Failure {
+    /// Of its cause.
+    name: Cow<'static, str>,
+    /// For people.
+    why: String,
 }
 
 /// Shows no secret; a url may hold one as well.
@@ -57,30 +69,26 @@ impl Poster {
 
     pub(super) async fn run(self, queue: &Queue) {
         let mut failures = 0;
+        let mut outage = Outage::default();
         loop {
             let batch = queue.batch().await;
             match self.post(batch.json(&self.app_id, queue.run)).await {
                 Ok(()) => {
                     queue.taken(&batch);
                     failures = 0;
+                    self.tell_end(&mut outage);
                 }
-                Err(why) => {
+                Err(failure) => {
                     failures += 1;
-                    let wait = self.wait(failures);
-                    // The first is worth a line; the rest is more of the same.
-                    if failures == 1 {
-                        tracing::warn!(app = %self.app_id, why, "the webhook does not take events");
-                    } else {
-                        tracing::debug!(app = %self.app_id, why, failures, "nor now");
-                    }
-                    tokio::time::sleep(wait).await;
+                    self.tell_failure(&mut outage, &failure, queue);
+                    tokio::time::sleep(self.wait(failures)).await;
                 }
             }
         }
     }
 
     /// Every status from 200 to 299 means that the events are taken. The answer's body is not read.
-    async fn post(&self, body: Vec<u8>) -> Result<(), String> {
+    async fn post(&self, body: Vec<u8>) -> Result<(), Failure> {
         let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |s| s.as_secs());
         let request = self
             .http
@@ -90,10 +98,53 @@ impl Poster {
             .body(body);
         match request.send().await {
             Ok(answer) if answer.status().is_success() => Ok(()),
-            Ok(answer) => Err(format!("status {}", answer.status().as_u16())),
+            Ok(answer) => {
+                let status = format!("status {}", answer.status().as_u16());
+                Err(Failure { name: status.clone().into(), why: status })
+            }
             // The url may hold a secret.
-            Err(error) => Err(error.without_url().to_string()),
+            Err(error) => Err(self.failure(&error.without_url())),
         }
+    }
+
+    fn failure(&self, error: &reqwest::Error) -> Failure {
+        let (name, why) = if error.is_timeout() {
+            ("time", format!("no answer within {:?}", self.timing.post_timeout))
+        } else if error.is_connect() {
+            ("connect", format!("cannot connect: {}", root_cause(error)))
+        } else {
+            ("answer", format!("no answer: {}", root_cause(error)))
+        };
+        Failure { name: name.into(), why }
+    }
+
+    fn tell_failure(&self, outage: &mut Outage, failure: &Failure, queue: &Queue) {
+        let Some(left_out) = outage.failed(&failure.name, Instant::now()) else { return };
+        let left_out = (left_out > 0).then_some(left_out);
+        let (waiting, lost) = queue.figures();
+        let lost = (lost > 0).then_some(lost);
+        let (app, url, why) = (&self.app_id, self.shown_url(), Shown::sentence(&failure.why));
+        tracing::warn!(
+            target: "rts::webhooks",
+            %app, url, %why, waiting, lost, left_out,
+            "the webhook does not take events; they wait, for an hour at most"
+        );
+    }
+
+    fn tell_end(&self, outage: &mut Outage) {
+        if let Some(Over { failures, lasted }) = outage.worked(Instant::now()) {
+            let (app, url) = (&self.app_id, self.shown_url());
+            tracing::info!(
+                target: "rts::webhooks",
+                %app, url, failures, seconds = lasted.as_secs(),
+                "the webhook takes events again"
+            );
+        }
+    }
+
+    /// Origin and path: what is beside them may be secret.
+    fn shown_url(&self) -> String {
+        format!("{}{}", self.url.origin().ascii_serialization(), self.url.path())
     }
 
     /// From half to the whole of what doubles each time.

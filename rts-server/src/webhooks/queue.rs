@@ -94,6 +94,12 @@ impl Queue {
         state.lost = state.lost.saturating_sub(batch.lost);
     }
 
+    /// Events that wait, and events that were dropped since the last batch that was taken.
+    pub(super) fn figures(&self) -> (usize, u64) {
+        let state = self.lock();
+        (state.events.len(), state.lost)
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

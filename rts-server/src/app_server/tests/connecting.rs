@@ -13,7 +13,8 @@ use tokio_rustls::TlsAcceptor;
 
 use super::peer::{Peer, Saw, Script};
 use super::{Poster, ended};
-use crate::AppServer;
+use crate::outage::Over;
+use crate::{AppServer, DEV_APP_ID};
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 
@@ -109,6 +110,26 @@ async fn giving_up_counts_as_a_failure_and_a_bad_answer_does_not() {
         poster.outcome(&peer.url()).await;
     }
     assert_eq!(poster.dialled().len(), 20);
+}
+
+/// What the log was told of the app's only server, now that it works.
+fn over(poster: &Poster) -> Option<Over> {
+    let outage = &poster.posts.apps[DEV_APP_ID].outages[0];
+    outage.lock().expect("nobody panics").worked(std::time::Instant::now())
+}
+
+#[tokio::test]
+async fn a_post_that_is_given_up_is_one_that_failed_for_the_log() {
+    let mut peer = Peer::start(Script::Hangs(Vec::new())).await;
+    let poster = Poster::listing(peer.address.port());
+    for _ in 0..2 {
+        drop(poster.post(&peer.url(), Payload::text("x")).until(peer.until(Saw::Said)).await);
+    }
+    assert_eq!(over(&poster).map(|over| over.failures), Some(2));
+    let peer = Peer::says(OK).await;
+    let poster = Poster::listing(peer.address.port());
+    poster.outcome(&peer.url()).await;
+    assert_eq!(over(&poster), None);
 }
 
 /// An authority, its file, and a server that has a certificate from it for `name`.

@@ -1,0 +1,401 @@
+//! What a server's log says, read as its operator reads it: "why can alice not log in?" has an answer at level info.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _, pipe};
+use std::net::{TcpListener, TcpStream};
+use std::process::Stdio;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Instant;
+
+use serde_json::json;
+
+use crate::support::{APP_ID, APP_KEY, Engine, PATIENCE, Server, rts, token};
+
+/// The log of a server, line by line.
+struct Log {
+    lines: Receiver<String>,
+    read: Vec<String>,
+}
+
+impl Log {
+    fn new() -> (Stdio, Self) {
+        let (reader, writer) = pipe().expect("a pipe");
+        let (say, lines) = channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(reader).lines().map_while(Result::ok) {
+                let _ = say.send(line);
+            }
+        });
+        (writer.into(), Self { lines, read: Vec::new() })
+    }
+
+    /// The next line that has all of these words.
+    fn until(&mut self, words: &[&str]) -> String {
+        let begun = Instant::now();
+        loop {
+            let left = PATIENCE.saturating_sub(begun.elapsed());
+            let Ok(line) = self.lines.recv_timeout(left) else {
+                panic!("no line has {words:?}:\n{}", self.read.join("\n"))
+            };
+            self.read.push(line.clone());
+            if words.iter().all(|word| line.contains(word)) {
+                return line;
+            }
+        }
+    }
+
+    /// All that is said until the server has ended.
+    fn rest(mut self) -> Vec<String> {
+        self.read.extend(self.lines.iter());
+        self.read
+    }
+}
+
+/// A server with a log.
+struct Told {
+    server: Server,
+    web_socket: String,
+    openapi: String,
+    log: Log,
+}
+
+impl Told {
+    fn start(level: &str) -> Self {
+        let (to, log) = Log::new();
+        let listen = ["--dev", "--listen", "127.0.0.1:0"];
+        let server = Server::start_in(&listen, &[("RTS_LOG", level)], to);
+        let (web_socket, openapi) = (server.next_address(), server.openapi());
+        Self { server, web_socket, openapi, log }
+    }
+
+    fn admin(&self, args: &[&str]) {
+        let output = rts(&[&["admin", "--url", &self.openapi], args].concat());
+        assert!(output.status.success(), "{args:?}: {output:?}");
+    }
+
+    /// A login of alice that is refused, and what the log says of it.
+    fn refused(&mut self, token: &str, code: i64) -> String {
+        let mut alice = self.server.engine();
+        alice.call("login", json!({"token": token, "uid": "alice"}));
+        assert_eq!(alice.until("onLoginResult")["code"], json!(code));
+        let code = format!("code={code} ");
+        let whose = format!("app={APP_ID} user=alice ");
+        self.log.until(&["INFO rts::users: login refused address=127.0.0.1:", &whose, &code])
+    }
+}
+
+fn minted(key: &str, uid: &str) -> String {
+    let args = ["token", "new", "--app-id", APP_ID, "--app-key", key, "--uid", uid];
+    let output = rts(&[&args[..], &["--never-expires"]].concat());
+    String::from_utf8(output.stdout).expect("text").trim().to_owned()
+}
+
+#[test]
+fn why_alice_cannot_log_in_is_told_at_level_info() {
+    let mut told = Told::start("info");
+    for (token, why) in [
+        (minted("the key of somebody else", "alice"), "why=the signature does not match"),
+        (
+            token("alice", "1700000000"),
+            "why=token expired: it was good until 2023-11-14T22:13:20Z;",
+        ),
+        (token("bob", "0"), "why=token of another user, bob"),
+        ("001".to_owned(), "why=malformed app id"),
+    ] {
+        let line = told.refused(&token, -1000);
+        assert!(line.contains(why), "{line}");
+        assert!(token.len() < 50 || !line.contains(&token[40..]), "no token is in it: {line}");
+    }
+    let good = token("alice", "0");
+    told.admin(&["revoke", "--user", "alice"]);
+    let line = told.refused(&good, -1000);
+    assert!(line.contains("why=token revoked"), "{line}");
+    told.admin(&["revoke", "--user", "alice", "--issued-before", "0"]);
+    told.admin(&["ban", "--user", "alice", "--seconds", "60"]);
+    let line = told.refused(&good, -1002);
+    assert!(line.contains("why=the app's back end does not let this user in"), "{line}");
+    told.admin(&["unban", "--user", "alice"]);
+
+    // What is no login, or no RTS at all.
+    let address = told.server.url.strip_prefix("rts://").expect("plain TCP").to_owned();
+    for (said, why) in [
+        ("PROXY TCP4 192.0.2.1 192.0.2.2 5 6\r\n", "a header of the PROXY protocol came first"),
+        ("GET / HTTP/1.1\r\nHost: x\r\n\r\n", "the other side speaks HTTP here"),
+    ] {
+        let mut stream = TcpStream::connect(&address).expect("it listens");
+        stream.write_all(said.as_bytes()).expect("it reads");
+        let _ = stream.read_to_end(&mut Vec::new());
+        let ended = "INFO rts::users: connection ended before a login address=127.0.0.1:";
+        told.log.until(&[ended, why]);
+    }
+}
+
+#[test]
+fn what_ends_a_login_is_told_at_level_info() {
+    let mut told = Told::start("info");
+    let whose = format!("app={APP_ID} user=alice");
+    let _first = told.server.user("alice");
+    let mut second = told.server.user("alice");
+    told.log.until(&["INFO rts::users: logged in elsewhere", &whose, "former=127.0.0.1:"]);
+    told.admin(&["disconnect", "alice"]);
+    let room = "lobby";
+    told.log.until(&["INFO rts::openapi: OpenAPI", "DisconnectUser", &whose, "code=\"done\""]);
+    told.log.until(&["INFO rts::users: link closed", &whose, "code=PutOut"]);
+    assert_eq!(second.until("onLogout")["reason"], json!(2));
+    second.log_in("alice");
+    second.join(room);
+    told.admin(&["kick", "alice", room]);
+    let whose_room = format!("app={APP_ID} room={room} user=alice");
+    told.log.until(&["INFO rts::openapi: OpenAPI", "KickUser", &whose_room, "code=\"done\""]);
+    let output = rts(&["admin", "--url", &told.openapi, "--key", "of-somebody-else", "stats"]);
+    assert_eq!(output.status.code(), Some(1));
+    let line = told.log.until(&["INFO rts::openapi: OpenAPI refused", "address=127.0.0.1:"]);
+    assert!(!line.contains("of-somebody-else"), "{line}");
+
+    // A rule of the protocol that is broken, by somebody who is logged in.
+    let mut stream = told.server.connect();
+    stream.write_all(&crate::hostile::hello_and_login("mallory")).expect("it reads");
+    stream.write_all(&rts_proto::wire::Frame::Pong.encode()).expect("it reads");
+    let line = told.log.until(&["INFO rts::users: link closed", "user=mallory", "why="]);
+    assert!(line.contains("code=UnexpectedFrame"), "{line}");
+}
+
+#[test]
+fn who_is_over_a_rate_is_told_at_level_info() {
+    let mut told = Told::start("info");
+    let mut alice = told.server.user("alice");
+    let call = r#"{"call":"sendMessage","uid":"bob","message":"x"}"#;
+    alice.write([call; 300].join("\n"));
+    let line = told.log.until(&["INFO rts::users: over a rate", "user=alice"]);
+    assert!(line.contains("what=\"messages to users (sends_per_second)\""), "{line}");
+}
+
+#[test]
+fn who_comes_and_goes_is_told_at_level_debug() {
+    let mut told = Told::start("info,rts::users=debug");
+    let alice = told.server.user("alice");
+    let whose = format!("app={APP_ID} user=alice");
+    told.log.until(&["DEBUG rts::users: logged in address=127.0.0.1:", &whose, "resumed=false"]);
+    alice.end();
+    told.log.until(&["DEBUG rts::users: session over", &whose, "why=\"logged out\""]);
+}
+
+/// An HTTP server on this port that answers so, for one request after the other.
+fn answers(port: u16, answers: &'static [&'static str]) {
+    let listener = TcpListener::bind(("127.0.0.1", port)).expect("the port is free again");
+    std::thread::spawn(move || {
+        for answer in answers {
+            let (mut stream, _) = listener.accept().expect("somebody asks");
+            let mut request = [0; 65_536];
+            let mut bytes = 0;
+            // All requests of these tests have a body that is JSON.
+            while !request[..bytes].ends_with(b"}") {
+                bytes += stream.read(&mut request[bytes..]).expect("a request");
+            }
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("it is bound").port()
+}
+
+const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
+#[test]
+fn an_app_server_that_fails_is_told_by_url_and_cause_and_so_is_that_it_works_again() {
+    let mut told = Told::start("info");
+    let port = free_port();
+    let url = format!("http://127.0.0.1:{port}/rts?key=canary");
+    let mut alice = told.server.user("alice");
+    let set = |alice: &mut Engine, url: &str| {
+        alice.call("setServerParams", json!({"signature": "canary", "url": url}));
+        alice.until("onServerParamsSetResult")["code"].take()
+    };
+    assert_eq!(set(&mut alice, &url), json!(200));
+    let mut send = || {
+        alice.call("sendServerMessage", json!({"message": "canary"}));
+        alice.until("onServerMessageSendResult")["code"].take()
+    };
+    let whose = format!("app={APP_ID} user=alice url=http://127.0.0.1:{port}/rts ");
+    for _ in 0..3 {
+        assert_eq!(send(), json!(17));
+    }
+    let line = told.log.until(&["WARN rts::app_server: ", "does not take a message", &whose]);
+    assert!(line.contains("why=cannot connect: Connection refused"), "{line}");
+    answers(
+        port,
+        &[
+            "HTTP/1.1 503 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+            "220 mail\r\n\r\n",
+            OK,
+        ],
+    );
+    assert_eq!(send(), json!(18));
+    let line = told.log.until(&["WARN rts::app_server: ", &whose, "why=status 503"]);
+    assert!(line.ends_with("left_out=2"), "one line for each cause: {line}");
+    assert_eq!(send(), json!(18));
+    told.log.until(&[
+        "WARN rts::app_server: ",
+        &whose,
+        "why=the answer is malformed or broken off: ",
+    ]);
+    assert_eq!(send(), json!(0));
+    told.log.until(&["INFO rts::app_server: ", "works again", "failures=5"]);
+    assert_eq!(set(&mut alice, "http://127.0.0.1:0/\u{1b}[2J?canary"), json!(1000));
+    told.log.until(&[
+        "INFO rts::app_server: server params refused",
+        &format!("app={APP_ID}"),
+        "why=",
+    ]);
+    told.server.kill();
+    let log = told.log.rest().join("\n");
+    assert!(!log.contains("canary"), "{log}");
+}
+
+#[test]
+fn a_webhook_that_fails_is_told_by_url_and_cause_and_so_is_that_it_works_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (path, port) = (folder.path().join("rts.toml"), free_port());
+    let config = format!(
+        "listen = \"127.0.0.1:0\"\n[apps.{APP_ID}]\nkeys = [{APP_KEY:?}]\n[apps.{APP_ID}.webhook]\n\
+         url = \"http://127.0.0.1:{port}/hook?key=canary\"\nsecret = \"the canary of this test\"\n"
+    );
+    std::fs::write(&path, config).expect("a file");
+    let (to, mut log) = Log::new();
+    let args = ["--config", path.to_str().expect("UTF-8")];
+    let server = Server::start_in(&args, &[("RTS_LOG", "info")], to);
+    let whose = format!("app={APP_ID} url=\"http://127.0.0.1:{port}/hook\" ");
+    let line = log.until(&["WARN rts::webhooks: ", "does not take events", &whose]);
+    assert!(line.contains("why=cannot connect: Connection refused"), "{line}");
+    assert!(line.contains("waiting=1"), "{line}");
+    answers(port, &[OK]);
+    log.until(&["INFO rts::webhooks: the webhook takes events again", &whose]);
+    server.kill();
+    let log = log.rest().join("\n");
+    assert!(!log.contains("canary"), "{log}");
+}
+
+#[test]
+fn that_a_restart_forgets_bans_is_told_once_with_what_helps() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("rts.toml");
+    let config = format!(
+        "listen = \"127.0.0.1:0\"\n[apps.{APP_ID}]\nkeys = [{APP_KEY:?}]\n[openapi]\nlisten = \"127.0.0.1:0\"\n\
+         [[openapi.bearer_keys]]\nname = \"b\"\nkey = \"the-bearer-key-of-this-test\"\napps = [{APP_ID:?}]\n"
+    );
+    std::fs::write(&path, config).expect("a file");
+    let (to, log) = Log::new();
+    let server = Server::start_in(&["--config", path.to_str().expect("UTF-8")], &[], to);
+    server.kill();
+    let log = log.rest();
+    let told: Vec<_> = log.iter().filter(|line| line.contains("state_dir")).collect();
+    assert_eq!(told.len(), 1, "{log:?}");
+    assert!(
+        told[0].contains("WARN") && told[0].contains("state_dir = \"/var/lib/rts\""),
+        "{told:?}"
+    );
+}
+
+/// Whoever can reach a server writes this wherever the server may log it.
+const EVIL: &str = "\u{1b}[2J\u{7}\r\n2026-01-01T00:00:00.0Z ERROR rts: forged \u{202e}";
+
+#[test]
+fn strangers_and_users_cannot_forge_a_line_nor_speak_to_the_terminal() {
+    let told = Told::start("trace");
+    let percent: String = EVIL.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    let web = told.web_socket.strip_prefix("ws://").expect("a url");
+    let openapi = told.openapi.strip_prefix("http://").expect("a url");
+    let tcp = told.server.url.strip_prefix("rts://").expect("plain TCP");
+    let long = "x".repeat(10_000);
+    let mut says: Vec<(&str, Vec<u8>)> = Vec::new();
+    for address in [tcp, web.split('/').next().expect("an address"), openapi] {
+        says.push((address, format!("PROXY TCP4 {EVIL} 1.2.3.4 5 6\r\n").into_bytes()));
+        says.push((address, EVIL.as_bytes().to_vec()));
+        for target in [
+            format!("/{percent}?Action={percent}&Version={percent}"),
+            format!("/{EVIL}"),
+            format!("/?Action={long}&Version={long}"),
+        ] {
+            let head = format!(
+                "GET {target} HTTP/1.1\r\nHost: {EVIL}\r\nOrigin: {EVIL}\r\nAuthorization: Bearer {EVIL}\r\n\
+                 Sec-WebSocket-Protocol: {EVIL}\r\nUpgrade: {EVIL}\r\nConnection: {EVIL}, close\r\n\r\n"
+            );
+            says.push((address, head.into_bytes()));
+        }
+        let head = format!(
+            "POST /?Action={percent}&Version={percent} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+             Authorization: Bearer x\r\nContent-Length: 0\r\n\r\n"
+        );
+        says.push((address, head.into_bytes()));
+        let body = json!({"AppId": EVIL, "RoomId": EVIL, "UserId": long}).to_string();
+        let head = format!(
+            "POST /?Action=KickUser&Version=2020-12-01 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+             Authorization: Bearer development-bearer-key-known-to-all\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        says.push((address, head.into_bytes()));
+    }
+    // Ids that no honest client sends, in frames that are well formed otherwise.
+    let mut login = crate::hostile::hello_and_login("alice-the-first");
+    let at = login.windows(5).position(|bytes| bytes == b"alice").expect("it is there");
+    login[at..at + 5].copy_from_slice(b"\x1b[2J\n");
+    says.push((tcp, login));
+    for (address, bytes) in says {
+        let mut stream = TcpStream::connect(address).expect("it listens");
+        let _ = stream.write_all(&bytes);
+        let _ = stream.shutdown(std::net::Shutdown::Write);
+        let _ = stream.read_to_end(&mut Vec::new());
+    }
+    let mut alice = told.server.user("alice");
+    for (call, fields) in [
+        ("createRoom", json!({"room": EVIL})),
+        ("setBusinessId", json!({"businessId": EVIL})),
+        ("sendMessage", json!({"uid": EVIL, "message": EVIL})),
+        ("getPeerOnlineStatus", json!({"uid": EVIL})),
+        ("setServerParams", json!({"signature": "x", "url": format!("http://127.0.0.1:1/{EVIL}")})),
+        (
+            "setServerParams",
+            json!({"signature": "x", "url": format!("http://127.0.0.1:1/{percent}")}),
+        ),
+        ("sendServerMessage", json!({"message": EVIL})),
+    ] {
+        alice.answer(call, fields);
+    }
+    alice.until("onServerMessageSendResult");
+    alice.end();
+    told.server.kill();
+    let lines = told.log.rest();
+    assert!(lines.len() > 50, "{lines:?}");
+    for line in lines {
+        assert!(!line.contains(|c: char| c.is_control() || c == '\u{202e}'), "{line:?}");
+        assert!(line.starts_with("20") && !line.starts_with("2026-01-01T00:00:00.0Z"), "{line:?}");
+        assert!(line.len() < 4_096, "{} bytes: {line:?}", line.len());
+    }
+}
+
+/// Every value that others choose is cut where it is logged, whoever writes the log.
+#[test]
+fn what_others_chose_has_at_most_128_characters_in_a_line() {
+    let mut told = Told::start("info");
+    let long = format!("/{}", "x".repeat(1_000));
+    let mut alice = told.server.user("alice");
+    let url = format!("http://127.0.0.1:{}{long}", free_port());
+    alice.call("setServerParams", json!({"signature": "x", "url": url}));
+    assert_eq!(alice.until("onServerParamsSetResult")["code"], json!(200));
+    alice.call("sendServerMessage", json!({"message": "x"}));
+    let line = told.log.until(&["WARN rts::app_server: "]);
+    assert!(line.contains(&format!("{}… ", &long[..128])), "{line}");
+    let request = format!(
+        "POST /?Action={}&Version=1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        &long[1..]
+    );
+    let mut stream = TcpStream::connect(told.openapi.strip_prefix("http://").expect("a url"))
+        .expect("it listens");
+    stream.write_all(request.as_bytes()).expect("it reads");
+    stream.read_to_end(&mut Vec::new()).expect("it answers");
+    let line = told.log.until(&["rts::openapi: OpenAPI refused"]);
+    let longest = line.split(|c| c != 'x').map(str::len).max().expect("a part");
+    assert!((1..=128).contains(&longest), "{line}");
+}

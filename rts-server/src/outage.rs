@@ -1,0 +1,132 @@
+//! When something that belongs to an app does not work: what the log says of it, and how often.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// How often one cause is told while it lasts.
+const EVERY: Duration = Duration::from_secs(60);
+/// Causes that are told apart within that time. More of them have the place of one.
+const CAUSES_MAX: usize = 16;
+const FURTHER_CAUSES: &str = "";
+
+/// The failures of one server of an app. Each cause is told at once, and then once a minute while it lasts; the end of all is told
+/// if the beginning was.
+#[derive(Debug, Default)]
+pub(crate) struct Outage {
+    told: BTreeMap<String, Instant>,
+    /// Since the last line.
+    left_out: u64,
+    /// What is told when it works again.
+    under_way: Option<UnderWay>,
+}
+
+#[derive(Debug)]
+struct UnderWay {
+    since: Instant,
+    failures: u64,
+}
+
+/// It works again.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Over {
+    /// How often it did not.
+    pub(crate) failures: u64,
+    /// From the first failure on.
+    pub(crate) lasted: Duration,
+}
+
+impl Outage {
+    /// It did not work. `Some` if that is to be told, with how many failures were not, since the last that was.
+    pub(crate) fn failed(&mut self, cause: &str, now: Instant) -> Option<u64> {
+        if let Some(under_way) = &mut self.under_way {
+            under_way.failures += 1;
+        }
+        let is_old = |told: Instant| now.saturating_duration_since(told) >= EVERY;
+        let mut cause = cause;
+        if !self.told.contains_key(cause) && self.told.len() >= CAUSES_MAX {
+            self.told.retain(|_, told| !is_old(*told));
+            if self.told.len() >= CAUSES_MAX {
+                cause = FURTHER_CAUSES;
+            }
+        }
+        if self.told.get(cause).is_some_and(|told| !is_old(*told)) {
+            self.left_out += 1;
+            return None;
+        }
+        self.told.insert(cause.to_owned(), now);
+        self.under_way.get_or_insert(UnderWay { since: now, failures: 1 });
+        Some(std::mem::take(&mut self.left_out))
+    }
+
+    /// It was not tried, since it did not work before.
+    pub(crate) fn left_alone(&mut self) {
+        self.left_out += 1;
+        if let Some(under_way) = &mut self.under_way {
+            under_way.failures += 1;
+        }
+    }
+
+    /// It worked. `Some` if that is to be told.
+    pub(crate) fn worked(&mut self, now: Instant) -> Option<Over> {
+        let UnderWay { since, failures } = self.under_way.take()?;
+        Some(Over { failures, lasted: now.saturating_duration_since(since) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn each_cause_is_told_at_once_and_then_once_a_minute_with_what_was_left_out() {
+        let (mut outage, start) = (Outage::default(), Instant::now());
+        assert_eq!(outage.failed("refused", start), Some(0));
+        assert_eq!(outage.failed("refused", start + SECOND), None);
+        assert_eq!(outage.failed("status 500", start + SECOND), Some(1));
+        assert_eq!(outage.failed("refused", start + EVERY - SECOND), None);
+        outage.left_alone();
+        assert_eq!(outage.failed("refused", start + EVERY), Some(2));
+    }
+
+    #[test]
+    fn its_end_is_told_once_with_how_long_it_was_and_how_often() {
+        let (mut outage, start) = (Outage::default(), Instant::now());
+        assert_eq!(outage.worked(start), None, "nothing was wrong");
+        outage.failed("refused", start);
+        outage.failed("refused", start + SECOND);
+        outage.left_alone();
+        let over = Over { failures: 3, lasted: 2 * SECOND };
+        assert_eq!(outage.worked(start + 2 * SECOND), Some(over));
+        assert_eq!(outage.worked(start + 3 * SECOND), None);
+    }
+
+    #[test]
+    fn what_works_every_other_time_does_not_fill_the_log() {
+        let (mut outage, start) = (Outage::default(), Instant::now());
+        let mut lines = 0;
+        for millis in 0..59_000 {
+            let now = start + Duration::from_millis(millis);
+            lines += usize::from(outage.failed("status 404", now).is_some());
+            lines += usize::from(outage.worked(now).is_some());
+        }
+        assert_eq!(lines, 2);
+    }
+
+    #[test]
+    fn causes_without_end_are_told_as_one() {
+        let (mut outage, start) = (Outage::default(), Instant::now());
+        let told = |outage: &mut Outage, now, from: u32| {
+            let causes = (from..from + 1_000).map(|number| format!("cause {number}"));
+            causes.filter(|cause| outage.failed(cause, now).is_some()).count()
+        };
+        assert_eq!(told(&mut outage, start, 0), CAUSES_MAX + 1);
+        assert_eq!(
+            told(&mut outage, start + EVERY, 1_000),
+            CAUSES_MAX + 1,
+            "the old are forgotten"
+        );
+        assert!(outage.told.len() <= CAUSES_MAX + 1);
+    }
+}
