@@ -12,9 +12,6 @@ use crate::credentials::Credentials;
 use crate::out::tell;
 use crate::reach::Reach;
 
-/// Why a command that did not log out by itself ends all the same.
-pub(crate) const LOGGED_OUT: &str = "logged out: the same user has logged in elsewhere";
-
 /// Where `rts serve --dev` listens.
 const DEV_URL: &str = "rts://127.0.0.1:7600";
 

@@ -81,6 +81,23 @@ pub(crate) fn interrupted() -> anyhow::Result<impl Future<Output = ()>> {
     })
 }
 
+/// The same for a program of a terminal, which also ends when that is closed, and when the system
+/// ends it.
+pub(crate) fn stopped() -> anyhow::Result<impl Future<Output = ()>> {
+    let watches_hangup = !ignores_hangup();
+    let catch = |kind| signal(kind).context("signals cannot be caught");
+    let (mut terminate, mut hangup) =
+        (catch(SignalKind::terminate())?, catch(SignalKind::hangup())?);
+    let interrupted = interrupted()?;
+    Ok(async move {
+        tokio::select! {
+            () = interrupted => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv(), if watches_hangup => {}
+        }
+    })
+}
+
 /// Whether the process was started so that the end of its terminal is no matter to it, as `nohup`
 /// does. Ask before signals are caught. Where the system does not say it, it was not.
 pub(crate) fn ignores_hangup() -> bool {

@@ -7,7 +7,7 @@ use rts_transport_tokio::Event;
 
 use super::chat::describe;
 use super::engine::event_json;
-use crate::dev::{Account, LOGGED_OUT, LoggedIn};
+use crate::dev::{Account, LoggedIn};
 use crate::out::{say, tell};
 use crate::signals::interrupted;
 
@@ -42,8 +42,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
                         true => say(event_json(&event))?,
                         false => describe(&event).map_or(Ok(()), say)?,
                     }
-                    if matches!(event, Event::Logout(_)) {
-                        bail!(LOGGED_OUT);
+                    if let Event::Logout(reason) = event {
+                        bail!("logged out: {reason}");
                     }
                 }
                 None => break,

@@ -1,12 +1,11 @@
 //! The other commands, as a person or a script runs them.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::channel;
+use std::process::{Command, Stdio};
 
-use crate::support::{APP_ID, PATIENCE, Server, rts, rts_with_input, token};
+use crate::support::{APP_ID, Server, rts, token};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -14,12 +13,6 @@ const VECTOR: &str = "001123456781234567812345678FwBOYbwAAPFTZYBCVWUAAAUAYWxpY2U
 
 fn stdout(output: &std::process::Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-/// What Ctrl-C does.
-fn interrupt(child: &mut Child) {
-    let id = child.id().to_string();
-    assert!(Command::new("kill").args(["-INT", &id]).status().expect("kill runs").success());
 }
 
 #[test]
@@ -174,60 +167,6 @@ fn sending_tells_the_result_and_a_bad_token_is_explained() {
 }
 
 #[test]
-fn chat_with_piped_input_ends_when_everything_is_answered() {
-    let server = Server::start();
-    let mut bob = server.user("bob");
-    let token = token("alice", "0");
-    let args = ["chat", "--url", &server.url, "--uid", "alice", "--token", &token, "--to", "bob"];
-    let output = rts_with_input(&args, "hello\n/who nobody\n/msg nobody hi\n/fly\n");
-    assert_eq!(output.status.code(), Some(0));
-    assert_eq!(bob.until("onMessageReceived")["message"], "hello");
-    let said = stdout(&output);
-    for line in ["#1 result 0 Ok", "nobody is Offline", "#2 result 4", "there is no /fly"] {
-        assert!(said.contains(line), "{line:?} is missing in:\n{said}");
-    }
-}
-
-#[test]
-fn chat_ends_at_once_however_it_is_ended_and_never_waits_for_a_key() {
-    let server = Server::start();
-    let token = token("alice", "0");
-    let args = ["chat", "--url", &server.url, "--uid", "alice", "--token", &token];
-    type End<'a> = &'a dyn Fn(&mut Child);
-    let ends: [(End<'_>, i32); 3] = [
-        (&|chat| interrupt(chat), 0),
-        (
-            &|chat| {
-                chat.stdin.as_mut().expect("it was piped").write_all(b"/quit\n").expect("it reads")
-            },
-            0,
-        ),
-        (&|_| drop(server.user("alice")), 1),
-    ];
-    for (end, code) in ends {
-        let mut chat = Command::new(env!("CARGO_BIN_EXE_rts"))
-            .args(args)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("rts runs");
-        let mut said = BufReader::new(chat.stdout.take().expect("it was piped"));
-        let mut line = String::new();
-        said.read_line(&mut line).expect("text");
-        assert!(line.starts_with("logged in as alice"), "{line}");
-        end(&mut chat);
-        // Its input stays open, as a terminal does; its output ends when it does.
-        let (say, hear) = channel();
-        std::thread::spawn(move || say.send(said.read_to_end(&mut Vec::new())));
-        let ended = hear.recv_timeout(PATIENCE);
-        chat.kill().expect("it can be ended");
-        assert!(ended.is_ok(), "it waits for a key");
-        assert_eq!(chat.wait().expect("it ends").code(), Some(code));
-    }
-}
-
-#[test]
 fn a_listener_whose_output_nobody_reads_ends_without_a_complaint() {
     let server = Server::start();
     let token = token("bob", "0");
@@ -268,25 +207,7 @@ fn a_listener_that_is_displaced_says_so_and_fails() {
     let output = listener.wait_with_output().expect("it ends");
     assert_eq!(output.status.code(), Some(1));
     assert!(stdout(&output).contains(r#"{"on":"onLogout","reason":1}"#), "{}", stdout(&output));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("logged in elsewhere"));
-}
-
-#[test]
-fn lines_go_where_they_were_last_told_to_and_a_mistyped_room_costs_nothing() {
-    let server = Server::start();
-    let mut bob = server.user("bob");
-    let token = token("alice", "0");
-    let args = ["chat", "--url", &server.url, "--uid", "alice", "--token", &token];
-    let typed = "/join lounge\n/join not.a.room\nto all\n/to bob\nto bob\n/join lounge\n\
-                 to all again\n/to bob\n/who\n/leave\nto bob again\n";
-    let output = stdout(&rts_with_input(&args, typed));
-    let lines =
-        ["#1 to lounge", "no room: ", "#1 to bob", "#2 to lounge", "write /who USER", "#2 to bob"];
-    for line in lines {
-        assert!(output.contains(line), "{line}: {output}");
-    }
-    assert_eq!(bob.until("onMessageReceived")["message"], "to bob");
-    assert_eq!(bob.until("onMessageReceived")["message"], "to bob again");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("displaced by another login"));
 }
 
 #[test]

@@ -19,7 +19,7 @@ pub(crate) fn rts(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_rts")).args(args).output().expect("rts runs")
 }
 
-pub(crate) fn rts_with_input(args: &[&str], input: &str) -> Output {
+pub(crate) fn rts_with_input(args: &[&str], input: impl AsRef<[u8]>) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_rts"))
         .args(args)
         .stdin(Stdio::piped())
@@ -28,9 +28,14 @@ pub(crate) fn rts_with_input(args: &[&str], input: &str) -> Output {
         .spawn()
         .expect("rts runs");
     let mut stdin = child.stdin.take().expect("it was piped");
-    stdin.write_all(input.as_bytes()).expect("rts reads");
+    stdin.write_all(input.as_ref()).expect("rts reads");
     drop(stdin);
     child.wait_with_output().expect("rts ends")
+}
+
+pub(crate) fn signal(name: &str, process: u32) {
+    let sent = Command::new("kill").args([name, &process.to_string()]).status();
+    assert!(sent.expect("kill runs").success());
 }
 
 pub(crate) fn token(uid: &str, expire_at: &str) -> String {
@@ -109,9 +114,16 @@ impl Server {
 
     /// Asks the process to read its files again.
     pub(crate) fn hang_up(&self) {
-        let id = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-HUP", &id]).status().expect("kill runs");
-        assert!(sent.success());
+        signal("-HUP", self.child.id());
+    }
+
+    /// Stops the process until it is to go on: nothing is answered meanwhile.
+    pub(crate) fn pause(&self) {
+        signal("-STOP", self.child.id());
+    }
+
+    pub(crate) fn go_on(&self) {
+        signal("-CONT", self.child.id());
     }
 
     pub(crate) fn engine(&self) -> Engine {

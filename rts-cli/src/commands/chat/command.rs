@@ -1,0 +1,196 @@
+//! What can be typed.
+
+use std::fmt;
+
+use rts_transport_tokio::{RoomId, UserId};
+
+/// Name, arguments, what it does: the help, and what can be completed.
+const COMMANDS: [(&str, &str, &str); 10] = [
+    ("/to", "USER or #ROOM", "lines go there from now on"),
+    ("/join", "ROOM", "enter a room; lines go there"),
+    ("/leave", "[ROOM]", "leave a room, or the one that lines go to"),
+    ("/rooms", "", "the rooms that you are in"),
+    ("/who", "[#ROOM]", "who is in the room"),
+    ("/who", "USER", "is the user online?"),
+    ("/msg", "USER or #ROOM TEXT", "one line to somebody else"),
+    ("/token", "TOKEN", "a fresh token, for when one is needed next"),
+    ("/help", "", "this list"),
+    ("/quit", "", "the end; so are Ctrl-D and Ctrl-C"),
+];
+
+/// Where lines go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum To {
+    User(String),
+    Room(String),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Command {
+    /// An empty line.
+    Nothing,
+    /// A text for those whom lines go to.
+    Say(String),
+    Message(To, String),
+    To(To),
+    Join(String),
+    /// The room that lines go to unless it has a name.
+    Leave(Option<String>),
+    /// Likewise.
+    Members(Option<String>),
+    Online(String),
+    Rooms,
+    Token(String),
+    Help,
+    Quit,
+}
+
+impl Command {
+    /// Reads a line; the error says what would be right.
+    pub(super) fn parse(line: &str) -> Result<Self, String> {
+        let line = line.trim_end_matches(['\r', '\n']);
+        if line.trim().is_empty() {
+            return Ok(Self::Nothing);
+        }
+        // A text that begins with a slash is written with two.
+        let Some(command) =
+            line.trim_start().strip_prefix('/').filter(|rest| !rest.starts_with('/'))
+        else {
+            let text = line.strip_prefix('/').unwrap_or(line);
+            return Ok(Self::Say(text.to_owned()));
+        };
+        let (name, rest) = command.split_once(char::is_whitespace).unwrap_or((command, ""));
+        let rest = rest.trim();
+        match (name, rest) {
+            ("to", "") => Err("write /to USER, or /to #ROOM".to_owned()),
+            ("to", _) => to(rest).map(Self::To),
+            ("join", "") => Err("write /join ROOM".to_owned()),
+            ("join", _) => room(rest).map(Self::Join),
+            ("leave", "") => Ok(Self::Leave(None)),
+            ("leave", _) => room(rest).map(|room| Self::Leave(Some(room))),
+            ("rooms", "") => Ok(Self::Rooms),
+            ("who", "") => Ok(Self::Members(None)),
+            ("who", _) => to(rest).map(|who| match who {
+                To::User(uid) => Self::Online(uid),
+                To::Room(room) => Self::Members(Some(room)),
+            }),
+            ("msg", _) => match rest.split_once(char::is_whitespace) {
+                Some((who, text)) => Ok(Self::Message(to(who)?, text.trim_start().to_owned())),
+                None => Err("write /msg USER TEXT".to_owned()),
+            },
+            ("token", "") => Err("write /token TOKEN".to_owned()),
+            ("token", _) => Ok(Self::Token(rest.to_owned())),
+            ("help", "") => Ok(Self::Help),
+            ("quit", "") => Ok(Self::Quit),
+            ("rooms" | "help" | "quit", _) => Err(format!("/{name} has nothing behind it")),
+            _ => Err(format!("there is no /{name}; /help shows what there is")),
+        }
+    }
+}
+
+/// The names of all commands, each once.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    let mut last = "";
+    COMMANDS
+        .iter()
+        .map(|(name, ..)| *name)
+        .filter(move |name| std::mem::replace(&mut last, name) != *name)
+}
+
+pub(super) fn help() -> String {
+    let line = |(name, arguments, what): &(&str, &str, &str)| {
+        format!("  {:<25} {what}\n", format!("{name} {arguments}"))
+    };
+    let commands: String = COMMANDS.iter().map(line).collect();
+    format!("{commands}  everything else is sent; //TEXT sends /TEXT")
+}
+
+fn to(who: &str) -> Result<To, String> {
+    if who.starts_with('#') {
+        return room(who).map(To::Room);
+    }
+    UserId::new(who).map_err(|error| format!("{who:?} is no user id: it {error}"))?;
+    Ok(To::User(who.to_owned()))
+}
+
+/// A room's id, with or without the sign that marks rooms here and is never part of an id.
+fn room(id: &str) -> Result<String, String> {
+    let id = id.strip_prefix('#').unwrap_or(id);
+    RoomId::new(id).map_err(|error| format!("{id:?} is no room id: it {error}"))?;
+    Ok(id.to_owned())
+}
+
+impl fmt::Display for To {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User(uid) => f.write_str(uid),
+            Self::Room(room) => write!(f, "#{room}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Command {
+        Command::parse(line).expect("a command")
+    }
+
+    fn refused(line: &str) -> String {
+        Command::parse(line).expect_err("not a command")
+    }
+
+    #[test]
+    fn a_line_is_a_text_unless_it_begins_with_one_slash() {
+        let say = |text: &str| Command::Say(text.to_owned());
+        assert_eq!(parsed("hi bob"), say("hi bob"));
+        assert_eq!(parsed("  hi /to\r\n"), say("  hi /to"));
+        assert_eq!(parsed("//to bob"), say("/to bob"));
+        for empty in ["", "  ", "\r\n"] {
+            assert_eq!(parsed(empty), Command::Nothing);
+        }
+    }
+
+    #[test]
+    fn a_room_is_told_from_a_user_by_its_sign() {
+        let (user, room) = (To::User("bob".to_owned()), To::Room("lobby".to_owned()));
+        assert_eq!(parsed("/to bob"), Command::To(user.clone()));
+        assert_eq!(parsed("/to #lobby"), Command::To(room.clone()));
+        assert_eq!(parsed("/msg bob  hi  you"), Command::Message(user, "hi  you".to_owned()));
+        assert_eq!(parsed("/msg #lobby hi"), Command::Message(room, "hi".to_owned()));
+        assert_eq!(parsed("/who #lobby"), Command::Members(Some("lobby".to_owned())));
+        assert_eq!(parsed("/who bob"), Command::Online("bob".to_owned()));
+        assert_eq!(parsed("/join #lobby"), parsed("/join lobby"));
+        assert_eq!(parsed("/leave #lobby "), Command::Leave(Some("lobby".to_owned())));
+    }
+
+    #[test]
+    fn a_mistake_is_answered_with_what_would_be_right() {
+        for (line, says) in [
+            ("/to", "/to USER"),
+            ("/to b b", "\"b b\" is no user id"),
+            ("/join not.a.room", "\"not.a.room\" is no room id"),
+            ("/msg bob", "/msg USER TEXT"),
+            ("/quit now", "has nothing behind it"),
+            ("/fly", "there is no /fly; /help"),
+        ] {
+            assert!(refused(line).contains(says), "{line}: {}", refused(line));
+        }
+    }
+
+    #[test]
+    fn every_command_that_the_help_lists_is_one() {
+        for name in names() {
+            assert!(help().contains(name));
+            let says =
+                [name.to_owned(), format!("{name} bob hi")].map(|line| Command::parse(&line));
+            let is_one = says.iter().any(|parsed| match parsed {
+                Ok(_) => true,
+                Err(error) => error.starts_with("write "),
+            });
+            assert!(is_one, "{name}: {says:?}");
+        }
+        assert_eq!(names().count(), 9, "each once");
+    }
+}

@@ -1,0 +1,65 @@
+//! `rts chat`
+//!
+//! ```text
+//!  keys or pipe --Input--> +---------+ --Command--> +------+ --> engine
+//!                          | Session |              | Talk |
+//!  terminal <----Line----- +---------+ <--Line----- +------+ <-- events
+//! ```
+
+mod command;
+mod complete;
+mod editor;
+mod input;
+mod line;
+mod screen;
+mod session;
+mod talk;
+mod terminal;
+mod words;
+
+use std::io::{self, IsTerminal as _};
+use std::process::ExitCode;
+
+use crate::dev::{Account, LoggedIn};
+use crate::signals::stopped;
+use command::{Command, To};
+use screen::Screen;
+use session::{Mode, Session};
+use talk::Talk;
+pub(crate) use words::{describe, shown};
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "In a terminal, /help shows what can be typed, and NO_COLOR=1 means no colours. \
+    Lines from a pipe or a file are sent one after the other, no faster than the server lets them: \
+    exit code 1 says that not all of them were delivered."
+)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    account: Account,
+    /// A user to talk to
+    #[arg(long, conflicts_with = "room")]
+    to: Option<String>,
+    /// A room to talk in
+    #[arg(long)]
+    room: Option<String>,
+}
+
+pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let LoggedIn { engine, events, uid } = args.account.log_in().await?;
+    // Whoever is stopped by hand has left, rather than vanished.
+    let stopped = stopped()?;
+    let mode = if io::stdin().is_terminal() { Mode::Person } else { Mode::Pipe };
+    let talk = Talk::new(engine.clone(), args.to.map(To::User));
+    let first = args.room.map(Command::Join);
+    let session = Session::new(talk, events, Screen::open(), mode, first);
+    let hello = format!("logged in as {uid}; /help shows what can be typed");
+    // Whichever ends first, the terminal is as it was before.
+    let ended = tokio::select! {
+        ended = session.run(hello) => ended,
+        () = stopped => Ok(ExitCode::SUCCESS),
+    };
+    engine.destroy();
+    engine.closed().await;
+    ended
+}

@@ -1,0 +1,248 @@
+//! One chat: lines in, events in, lines out.
+
+use std::collections::VecDeque;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{anyhow, bail};
+use rts_transport_tokio::{Event, Events};
+use tokio::sync::mpsc::Receiver;
+
+use super::command::Command;
+use super::input::Input;
+use super::line::{Line, Mark};
+use super::screen::Screen;
+use super::talk::Talk;
+use crate::out::is_unread;
+
+/// Between two messages of one input: less than the rates of users, 65 a second for broadcasts.
+const MESSAGE_PAUSE: Duration = Duration::from_millis(20);
+/// The same for what has lower rates: 20 joins and leaves, and 10 questions for a status.
+const JOIN_PAUSE: Duration = Duration::from_millis(60);
+const STATUS_PAUSE: Duration = Duration::from_millis(120);
+/// A server may have lower rates, and a room is there for all. From a pipe, a message that was over the rate is sent
+/// again after this, then after twice as long, ...
+const RETRY_PAUSE_MIN: Duration = Duration::from_millis(20);
+const RETRY_PAUSE_MAX: Duration = Duration::from_secs(1);
+/// ... until this has passed.
+const RETRIES_MAX: Duration = Duration::from_secs(30);
+/// Events that are told of as one thing, when they are there at one time.
+const BATCH_EVENTS_MAX: usize = 256;
+
+/// Whose input it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// Somebody types, and sees what becomes of it.
+    Person,
+    /// A program or a file: the next line is read when the one before is answered.
+    Pipe,
+}
+
+pub(super) struct Session {
+    talk: Talk,
+    events: Events,
+    input: Receiver<Input>,
+    screen: Screen,
+    mode: Mode,
+    /// What was typed and is not done.
+    queue: VecDeque<Command>,
+    /// When the next of them may be done.
+    next_at: Instant,
+    /// Since when messages are over the rate, and how long the next pause is.
+    over_rate: Option<(Instant, Duration)>,
+    /// Nothing more is read.
+    is_over: bool,
+    /// What was asked for and not done.
+    failures: u64,
+}
+
+impl Session {
+    /// `first` is done before anything is read.
+    pub(super) fn new(
+        talk: Talk,
+        events: Events,
+        (screen, input): (Screen, Receiver<Input>),
+        mode: Mode,
+        first: Option<Command>,
+    ) -> Self {
+        Self {
+            talk,
+            events,
+            input,
+            screen,
+            mode,
+            queue: first.into_iter().collect(),
+            next_at: Instant::now(),
+            over_rate: None,
+            is_over: false,
+            failures: 0,
+        }
+    }
+
+    /// Until the input ends, or the login.
+    pub(super) async fn run(mut self, hello: String) -> anyhow::Result<ExitCode> {
+        let ended = match self.screen.show(&Line::Page(hello)) {
+            Ok(()) => self.carry_on().await,
+            Err(error) => Err(error),
+        };
+        let open = self.talk.give_up();
+        let told = open.iter().try_for_each(|line| self.screen.show(line));
+        // The terminal may be gone.
+        let _ = self.screen.end();
+        ended.and(told).map_err(|error| match self.mode {
+            Mode::Pipe if is_unread(&error) => {
+                anyhow!("nobody reads what is printed: the rest of the input is not sent")
+            }
+            _ => error,
+        })?;
+        match (self.mode, self.failures) {
+            (Mode::Person, _) | (Mode::Pipe, 0) => Ok(ExitCode::SUCCESS),
+            (Mode::Pipe, 1) => bail!("one line was not carried out, as said above"),
+            (Mode::Pipe, failures) => bail!("{failures} lines were not carried out, as said above"),
+        }
+    }
+
+    async fn carry_on(&mut self) -> anyhow::Result<()> {
+        loop {
+            self.do_what_may_be_done()?;
+            if self.is_done() {
+                return Ok(());
+            }
+            // A terminal that cannot be painted on was closed.
+            if self.screen.paint(&self.talk).is_err() {
+                return Ok(());
+            }
+            let may_read = !self.is_over && (self.mode == Mode::Person || self.is_free());
+            let next_at = self.next_at;
+            let is_due = tokio::time::sleep_until(next_at.into());
+            tokio::select! {
+                event = self.events.next() => match event {
+                    Some(event) => self.heard_all(event)?,
+                    None => return Ok(()),
+                },
+                input = self.input.recv(), if may_read => {
+                    self.typed(input.unwrap_or(Input::End(None)))?;
+                    self.typed_meanwhile()?;
+                }
+                () = is_due, if !self.queue.is_empty() && next_at > Instant::now() => {}
+            }
+        }
+    }
+
+    /// Whether everything that was typed is done and answered.
+    fn is_free(&self) -> bool {
+        self.queue.is_empty() && !self.talk.is_waiting()
+    }
+
+    fn is_done(&self) -> bool {
+        match self.mode {
+            Mode::Person => self.is_over && self.queue.is_empty(),
+            Mode::Pipe => self.is_over && self.is_free(),
+        }
+    }
+
+    fn typed(&mut self, input: Input) -> anyhow::Result<()> {
+        match input {
+            Input::Line(line) => self.entered(&line)?,
+            Input::Key(event) => match self.screen.takes(&event, &self.talk)? {
+                Some(lines) => lines.iter().try_for_each(|line| self.entered(line))?,
+                None => {
+                    self.queue.clear();
+                    self.is_over = true;
+                }
+            },
+            Input::Bad(why) => self.show(vec![Line::Problem(why)])?,
+            Input::End(Some(why)) => bail!(why),
+            Input::End(None) => self.is_over = true,
+        }
+        Ok(())
+    }
+
+    /// Keys that are there at one time change the screen once.
+    fn typed_meanwhile(&mut self) -> anyhow::Result<()> {
+        while self.mode == Mode::Person
+            && let Ok(input) = self.input.try_recv()
+        {
+            self.typed(input)?;
+        }
+        Ok(())
+    }
+
+    fn entered(&mut self, line: &str) -> anyhow::Result<()> {
+        match Command::parse(line) {
+            // What a pasted text has behind it too.
+            _ if self.is_over => {}
+            Ok(Command::Quit) => self.is_over = true,
+            Ok(command) => self.queue.push_back(command),
+            Err(why) => self.show(vec![Line::Problem(why)])?,
+        }
+        Ok(())
+    }
+
+    fn do_what_may_be_done(&mut self) -> anyhow::Result<()> {
+        loop {
+            if Instant::now() < self.next_at {
+                return Ok(());
+            }
+            let Some(command) = self.queue.pop_front() else { return Ok(()) };
+            let lines = self.talk.run(&command);
+            self.next_at = Instant::now() + pause_after(&command);
+            self.show(lines)?;
+        }
+    }
+
+    /// What is there now is told together.
+    fn heard_all(&mut self, first: Event) -> anyhow::Result<()> {
+        let mut next = Some(first);
+        let mut left = BATCH_EVENTS_MAX;
+        while let Some(event) = next {
+            if let Event::Logout(reason) = event {
+                bail!("logged out: {reason}");
+            }
+            let lines = self.talk.heard(&event);
+            self.show(lines)?;
+            left -= 1;
+            next = if left == 0 { None } else { self.events.try_next() };
+        }
+        let lines = self.talk.told_arrivals();
+        self.show(lines)
+    }
+
+    fn show(&mut self, lines: Vec<Line>) -> anyhow::Result<()> {
+        for line in lines {
+            match &line {
+                Line::Sent { to, text, mark: Mark::OverRate(_) } if self.may_retry() => {
+                    self.queue.push_front(Command::Message(to.clone(), text.clone()));
+                    continue;
+                }
+                Line::Sent { mark: Mark::Done, .. } => self.over_rate = None,
+                Line::Sent { .. } | Line::Problem(_) => self.failures += 1,
+                Line::Heard { .. } | Line::Note(_) | Line::Page(_) => {}
+            }
+            self.screen.show(&line)?;
+        }
+        Ok(())
+    }
+
+    /// Whether a message that was over the rate is sent again, and then when. A person sees that it
+    /// was, and may have written others since.
+    fn may_retry(&mut self) -> bool {
+        let now = Instant::now();
+        let (since, pause) = self.over_rate.unwrap_or((now, RETRY_PAUSE_MIN));
+        let may_retry = self.mode == Mode::Pipe && now.duration_since(since) < RETRIES_MAX;
+        if may_retry {
+            self.over_rate = Some((since, (pause * 2).min(RETRY_PAUSE_MAX)));
+            self.next_at = now + pause;
+        }
+        may_retry
+    }
+}
+
+fn pause_after(command: &Command) -> Duration {
+    match command {
+        Command::Say(_) | Command::Message(..) => MESSAGE_PAUSE,
+        Command::Join(_) | Command::Leave(_) => JOIN_PAUSE,
+        Command::Online(_) => STATUS_PAUSE,
+        _ => Duration::ZERO,
+    }
+}

@@ -1,0 +1,170 @@
+//! What happens: events of the engine and of rooms.
+
+use std::mem;
+
+use rts_transport_tokio::{
+    ConnectionState, Event, JoinType, LoginCode, MessageId, OnlineStatus, RoomEvent, RoomState,
+};
+
+use super::super::line::{Line, Mark};
+use super::super::words::{safe, shown};
+use super::place::Standing;
+use super::{Talk, note, problem};
+
+/// Of those who come into a room at one time, how many are named.
+const NAMED_MAX: usize = 10;
+
+impl Talk {
+    /// What has happened. Those who come into a room one behind the other are told together, so
+    /// [`told_arrivals`](Self::told_arrivals) has the last of them.
+    pub(in super::super) fn heard(&mut self, event: &Event) -> Vec<Line> {
+        if let Event::Room { room, event: RoomEvent::UserJoined(uid), .. } = event {
+            self.arrived(room.as_str(), uid.as_str());
+            return Vec::new();
+        }
+        let mut lines = self.told_arrivals();
+        lines.extend(match event {
+            Event::MessageReceived { from, payload } => {
+                self.see(from.as_str());
+                let from = from.as_str().to_owned();
+                vec![Line::Heard { room: None, from, text: shown(payload) }]
+            }
+            Event::MessageSendResult { id, code } => self.result(None, *id, (*code).into()),
+            Event::PeerOnlineStatus { uid, status } => {
+                self.statuses = self.statuses.saturating_sub(1);
+                let is = match status {
+                    OnlineStatus::Online => "is online",
+                    OnlineStatus::Offline => "is offline",
+                    OnlineStatus::Unreachable => "cannot be reached now",
+                };
+                note(format!("{} {is}", safe(uid)))
+            }
+            Event::ConnectionStateChanged(state) => self.link_changed(*state),
+            Event::LoginResult { code: LoginCode::Ok, .. } => note("logged in again"),
+            Event::LoginResult { code, .. } => {
+                problem(format!("login refused: {code}; /token TOKEN goes on with another token"))
+            }
+            Event::Warning { message, .. } => note(format!("warning: {}", safe(message))),
+            Event::Room { key, room, event } => {
+                let current = self.rooms.get(room.as_str()).map(|place| place.room.key());
+                match current == Some(*key) {
+                    true => self.heard_in(room.as_str(), event),
+                    false => Vec::new(),
+                }
+            }
+            // Told where it was asked for, or asked for by nothing here.
+            Event::Logout(_)
+            | Event::CreateRoomFailed { .. }
+            | Event::ServerParamsSetResult(_)
+            | Event::ServerMessageSendResult { .. } => Vec::new(),
+        });
+        lines
+    }
+
+    fn heard_in(&mut self, id: &str, event: &RoomEvent) -> Vec<Line> {
+        let Some(place) = self.rooms.get_mut(id) else { return Vec::new() };
+        match event {
+            RoomEvent::Joined { how, .. } => {
+                place.standing = Standing::In;
+                match how {
+                    JoinType::First => note(format!("joined #{id}")),
+                    JoinType::Resumed => Vec::new(),
+                    JoinType::Anew => {
+                        place.forget_members();
+                        note(format!(
+                            "joined #{id} again: what was said there meanwhile is missing"
+                        ))
+                    }
+                }
+            }
+            RoomEvent::StateChanged { state, .. } => match state {
+                // A broadcast has its own result, and the join its own event.
+                RoomState::Joined | RoomState::NotInRoom => Vec::new(),
+                RoomState::NoticesStop => {
+                    place.is_crowded = true;
+                    note(format!("#{id}: {state}"))
+                }
+                RoomState::JoinRetrying => note(format!("#{id}: {state}")),
+                _ => {
+                    let was_in = place.standing == Standing::In;
+                    place.put_out();
+                    if was_in {
+                        note(format!("out of #{id}: {state}; /join {id} goes back"))
+                    } else {
+                        problem(format!("not in #{id}: {state}"))
+                    }
+                }
+            },
+            RoomEvent::MessageReceived { from, payload } => {
+                self.see(from.as_str());
+                let from = from.as_str().to_owned();
+                vec![Line::Heard { room: Some(id.to_owned()), from, text: shown(payload) }]
+            }
+            RoomEvent::UserMessageReceived { from, payload } => {
+                let from = format!("{from}, to you alone");
+                vec![Line::Heard { room: Some(id.to_owned()), from, text: shown(payload) }]
+            }
+            RoomEvent::MessageSendResult { id: number, code } => {
+                self.result(Some(id.to_owned()), *number, (*code).into())
+            }
+            RoomEvent::UserLeft { uid, reason } => {
+                place.members.remove(uid.as_str());
+                note(format!("#{id}: {uid} is gone: {reason}"))
+            }
+            // Collected before, and what `destroy` has told already.
+            RoomEvent::UserJoined(_) | RoomEvent::Left => Vec::new(),
+        }
+    }
+
+    fn result(&mut self, room: Option<String>, number: MessageId, mark: Mark) -> Vec<Line> {
+        let sent = self.open.remove(&(room, number));
+        sent.map(|(to, text)| Line::Sent { to, text, mark }).into_iter().collect()
+    }
+
+    fn link_changed(&mut self, state: ConnectionState) -> Vec<Line> {
+        match state {
+            ConnectionState::Connecting | ConnectionState::Disconnected => Vec::new(),
+            ConnectionState::Connected => {
+                self.is_linked = true;
+                Vec::new()
+            }
+            ConnectionState::Reconnected => {
+                self.is_linked = true;
+                note("connected again")
+            }
+            ConnectionState::Reconnecting => {
+                self.is_linked = false;
+                let why = self.engine.last_link_error();
+                let why = why.map_or_else(String::new, |why| format!(" ({})", safe(&why)));
+                note(format!("the connection is lost{why}; trying again"))
+            }
+            ConnectionState::Lost => note("still no connection; trying on"),
+            ConnectionState::Failed => {
+                self.is_linked = false;
+                problem("the server is in trouble, and nothing is tried again: start anew")
+            }
+        }
+    }
+
+    fn arrived(&mut self, room: &str, uid: &str) {
+        self.see(uid);
+        if let Some(place) = self.rooms.get_mut(room)
+            && place.members.insert(uid.to_owned())
+        {
+            self.arrivals.entry(room.to_owned()).or_default().push(uid.to_owned());
+        }
+    }
+
+    /// Who has come and was not told of.
+    pub(in super::super) fn told_arrivals(&mut self) -> Vec<Line> {
+        let told = |(room, who): (String, Vec<String>)| {
+            let named = who[..who.len().min(NAMED_MAX)].join(", ");
+            let is = if who.len() == 1 { "is" } else { "are" };
+            Line::Note(match who.len().saturating_sub(NAMED_MAX) {
+                0 => format!("#{room}: {named} {is} here"),
+                more => format!("#{room}: {named} and {more} more are here; /who names them"),
+            })
+        };
+        mem::take(&mut self.arrivals).into_iter().map(told).collect()
+    }
+}

@@ -1,0 +1,63 @@
+//! A room of a chat, and who is in it.
+
+use std::collections::BTreeSet;
+
+use rts_transport_tokio::Room;
+
+use super::not_in;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Not in the room: not any more, or the join failed. It can be joined again.
+    Out,
+    Joining,
+    In,
+}
+
+/// A room that was joined and not left.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) room: Room,
+    pub(super) standing: Standing,
+    /// The others.
+    pub(super) members: BTreeSet<String>,
+    /// It has more members than are told of.
+    pub(super) is_crowded: bool,
+}
+
+impl Place {
+    pub(super) fn new(room: Room) -> Self {
+        Self { room, standing: Standing::Out, members: BTreeSet::new(), is_crowded: false }
+    }
+
+    /// Who is here is told anew from now on.
+    pub(super) fn forget_members(&mut self) {
+        self.members.clear();
+        self.is_crowded = false;
+    }
+
+    pub(super) fn put_out(&mut self) {
+        self.standing = Standing::Out;
+        self.forget_members();
+    }
+
+    /// Who is in the room, in words.
+    pub(super) fn described(&self) -> String {
+        let id = self.room.id();
+        match (self.standing, self.members.is_empty()) {
+            (Standing::Out, _) => not_in(id),
+            (Standing::Joining, _) => format!("#{id}: the join is under way"),
+            (Standing::In, true) if !self.is_crowded => format!("#{id}: nobody but you"),
+            (Standing::In, _) => {
+                let mut names: Vec<&str> = vec!["you"];
+                names.extend(self.members.iter().map(String::as_str));
+                let more = if self.is_crowded {
+                    "; and others, since comings and goings are not told above 500 members"
+                } else {
+                    ""
+                };
+                format!("#{id} ({}): {}{more}", names.len(), names.join(", "))
+            }
+        }
+    }
+}

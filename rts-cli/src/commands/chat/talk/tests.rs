@@ -1,0 +1,212 @@
+//! The chat over real engines and a real server core, in simulated time.
+
+use std::time::Duration;
+
+use rts_proto::server::Config;
+use rts_proto::{AppId, RoomId, UserId};
+use rts_testkit::{APP_ID, World};
+use rts_transport_tokio::Events;
+
+use super::super::line::Look;
+use super::*;
+
+struct Stage {
+    world: World,
+    alice: Typist,
+    /// Called through the world.
+    bob: usize,
+}
+
+/// A chat with the engine's events, and what it has shown.
+struct Typist {
+    talk: Talk,
+    events: Events,
+    person: usize,
+}
+
+const BOB: usize = 0;
+
+impl Stage {
+    fn new() -> Self {
+        let mut world = World::new(Config::default(), 1, 7);
+        let (person, engine, events) = world.connect();
+        world.log_in(BOB, "bob");
+        engine.login(&world.token("alice"), "alice").expect("not logged in");
+        let mut alice = Typist { talk: Talk::new(engine, None), events, person };
+        world.run_for(Duration::from_secs(1));
+        alice.heard();
+        Self { world, alice, bob: BOB }
+    }
+
+    /// Types a line, and gives what is shown until a second later.
+    fn types(&mut self, line: &str) -> Vec<String> {
+        let command = Command::parse(line).expect("a command");
+        let mut lines = texts(self.alice.talk.run(&command));
+        lines.extend(self.passes(Duration::from_secs(1)));
+        lines
+    }
+
+    fn passes(&mut self, time: Duration) -> Vec<String> {
+        self.world.run_for(time);
+        self.alice.heard()
+    }
+
+    fn bob_joins(&mut self, room: &str) -> rts_proto::RoomKey {
+        self.world.join(self.bob, room)
+    }
+
+    fn kick(&mut self, room: &str) {
+        let app = AppId::new(APP_ID).expect("an app id");
+        let room = RoomId::new(room).expect("a room id");
+        let alice = UserId::new("alice").expect("a user id");
+        assert!(self.world.backend(|server, now| server.kick(now, &app, &room, &alice)));
+    }
+
+    /// What bob has got, from users and in rooms.
+    fn bob_has(&mut self) -> Vec<String> {
+        let heard = [self.world.texts(self.bob), self.world.room_texts(self.bob)].concat();
+        self.world.take_events(self.bob);
+        heard
+    }
+}
+
+impl Typist {
+    fn heard(&mut self) -> Vec<String> {
+        let mut lines = Vec::new();
+        while let Some(event) = self.events.try_next() {
+            lines.extend(texts(self.talk.heard(&event)));
+        }
+        lines.extend(texts(self.talk.told_arrivals()));
+        lines
+    }
+}
+
+fn texts(lines: Vec<Line>) -> Vec<String> {
+    let look = Look { has_colours: false, has_times: false, is_echo: false };
+    lines.iter().map(|line| look.line(line, "")).collect()
+}
+
+#[test]
+fn lines_go_where_the_last_of_to_and_join_said_also_for_a_room_that_was_joined_before() {
+    let mut stage = Stage::new();
+    stage.bob_joins("lobby");
+    assert_eq!(stage.types("/join lobby"), ["* joined #lobby", "* #lobby: bob is here"]);
+    stage.types("/to dave");
+    assert_eq!(stage.alice.talk.prompt(), "to dave> ");
+    assert_eq!(stage.types("/join lobby"), [""; 0], "she is there");
+    assert_eq!(stage.alice.talk.prompt(), "to #lobby> ");
+    assert_eq!(stage.types("to the room"), ["✓ to #lobby: to the room"]);
+    stage.types("/to dave");
+    stage.types("/to #lobby");
+    assert_eq!(stage.types("again"), ["✓ to #lobby: again"]);
+    assert_eq!(stage.bob_has(), ["to the room", "again"]);
+}
+
+#[test]
+fn a_message_has_one_line_with_a_tick_or_a_word() {
+    let mut stage = Stage::new();
+    assert_eq!(stage.types("hello?"), ["! to whom? /to USER or /join ROOM"]);
+    assert_eq!(stage.types("/msg bob hi bob"), ["✓ to bob: hi bob"]);
+    assert_eq!(stage.types("/msg dave hi"), ["✗ to dave: hi -- the receiver is not logged in (4)"]);
+    assert_eq!(stage.bob_has(), ["hi bob"]);
+    stage.world.send(BOB, "alice", "hi alice\x1b[2J");
+    assert_eq!(stage.passes(Duration::from_secs(1)), ["bob: hi alice\u{FFFD}[2J"]);
+}
+
+#[test]
+fn who_was_put_out_of_a_room_is_told_sends_nothing_there_and_can_come_back() {
+    let mut stage = Stage::new();
+    stage.bob_joins("lobby");
+    stage.types("/join lobby");
+    stage.kick("lobby");
+    let told = stage.passes(Duration::from_secs(1));
+    assert_eq!(
+        told,
+        ["* out of #lobby: removed by the app's server (-1006); /join lobby goes back"]
+    );
+    assert!(stage.alice.talk.is_cut());
+    let refused = ["! not sent: you are not in #lobby; /join lobby goes in"];
+    assert_eq!(stage.types("to nobody else"), refused);
+    assert_eq!(stage.types("/join lobby"), ["* joined #lobby", "* #lobby: bob is here"]);
+    assert_eq!(stage.types("back"), ["✓ to #lobby: back"]);
+    assert_eq!(stage.bob_has(), ["back"]);
+}
+
+#[test]
+fn several_rooms_are_kept_apart_and_left_one_by_one() {
+    let mut stage = Stage::new();
+    let lobby = stage.bob_joins("lobby");
+    stage.types("/join lobby");
+    assert_eq!(stage.types("/join lounge"), ["* joined #lounge"]);
+    stage.world.broadcast(BOB, lobby, "in the lobby");
+    assert_eq!(stage.passes(Duration::from_secs(1)), ["#lobby bob: in the lobby"]);
+    assert_eq!(stage.types("/rooms"), ["* #lobby (2): you, bob", "* #lounge: nobody but you"]);
+    assert_eq!(stage.types("/leave"), ["* left #lounge"]);
+    assert_eq!(stage.alice.talk.prompt(), "to nobody> ", "and not to whoever came before");
+    assert_eq!(stage.types("/leave"), ["* left #lobby"], "there is only this one");
+    assert_eq!(stage.types("/leave"), ["! you are in no room; /join ROOM enters one"]);
+    assert_eq!(stage.types("/to #lobby"), ["! you are not in #lobby; /join lobby goes in"]);
+    stage.world.broadcast(BOB, lobby, "to nobody");
+    assert_eq!(stage.passes(Duration::from_secs(1)), [""; 0]);
+}
+
+#[test]
+fn who_is_in_the_room_is_known_and_who_comes_and_goes_is_told() {
+    let mut stage = Stage::new();
+    stage.types("/join lobby");
+    let lobby = stage.bob_joins("lobby");
+    assert_eq!(stage.passes(Duration::ZERO), ["* #lobby: bob is here"]);
+    assert_eq!(stage.types("/who"), ["* #lobby (2): you, bob"]);
+    stage.world.call(BOB, |engine, now| engine.leave_room(now, lobby));
+    assert_eq!(stage.passes(Duration::from_secs(1)), ["* #lobby: bob is gone: left (0)"]);
+    assert_eq!(stage.types("/who #lobby"), ["* #lobby: nobody but you"]);
+    assert_eq!(stage.types("/who bob"), ["* bob is online"]);
+    assert_eq!(stage.types("/who dave"), ["* dave is offline"]);
+    let names = stage.alice.talk.names();
+    assert_eq!((names.users, names.rooms), (vec!["bob".to_owned()], vec!["lobby".to_owned()]));
+}
+
+#[test]
+fn those_who_are_in_a_room_already_are_told_in_one_line() {
+    let mut stage = Stage::new();
+    for number in 0..12 {
+        let other = stage.world.add(APP_ID, rts_proto::client::Parameters::default());
+        stage.world.log_in(other, &format!("user{number:02}"));
+        stage.world.join(other, "lobby");
+    }
+    let told = stage.types("/join lobby");
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[1].ends_with("user08, user09 and 2 more are here; /who names them"), "{told:?}");
+}
+
+#[test]
+fn a_lost_connection_and_what_it_costs_is_told() {
+    let mut stage = Stage::new();
+    stage.types("/join lobby");
+    stage.types("/to bob");
+    stage.world.keep_out(stage.alice.person);
+    stage.types("on its way");
+    let told = stage.passes(Duration::from_secs(15));
+    assert!(told[0].starts_with("* the connection is lost"), "{told:?}");
+    assert!(told[1].starts_with("? to bob: on its way -- no answer in time"), "{told:?}");
+    assert!(stage.alice.talk.is_cut());
+    // Longer than the server keeps a session.
+    stage.passes(Duration::from_secs(45));
+    stage.world.let_in(stage.alice.person);
+    let told = stage.passes(Duration::from_secs(10));
+    assert!(told.contains(&"* connected again".to_owned()), "{told:?}");
+    assert!(told.iter().any(|line| line.contains("meanwhile is missing")), "{told:?}");
+    assert!(!stage.alice.talk.is_cut());
+}
+
+#[test]
+fn an_open_broadcast_of_a_room_that_is_left_is_told_of() {
+    let mut stage = Stage::new();
+    stage.types("/join lobby");
+    let command = Command::parse("hi").expect("a command");
+    assert_eq!(stage.alice.talk.run(&command), []);
+    assert!(stage.alice.talk.is_waiting());
+    let told = stage.types("/leave");
+    assert_eq!(told, ["? to #lobby: hi -- you left before the result came", "* left #lobby"]);
+    assert!(!stage.alice.talk.is_waiting());
+}

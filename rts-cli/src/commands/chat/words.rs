@@ -1,0 +1,74 @@
+//! Events in words, for people.
+
+use rts_transport_tokio::{Event, Payload, RoomEvent};
+
+/// An event in words; nothing for those that need none.
+pub(crate) fn describe(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::MessageReceived { from, payload } => format!("{from}: {}", shown(payload)),
+        Event::MessageSendResult { id, code } => {
+            format!("  #{id} result {} {code:?}", code.code())
+        }
+        Event::PeerOnlineStatus { uid, status } => {
+            format!("{} is {status:?}", safe(uid))
+        }
+        Event::ConnectionStateChanged(state) => format!("  connection: {state:?}"),
+        Event::LoginResult { code, .. } => format!("  login: {} {code:?}", code.code()),
+        Event::Logout(reason) => format!("logged out: {reason:?}"),
+        Event::ServerParamsSetResult(code) => {
+            format!("  server params: {} {code:?}", code.code())
+        }
+        Event::ServerMessageSendResult { id, code, reply } => {
+            let reply = safe(&String::from_utf8_lossy(reply));
+            format!("  #{id} result {} {code:?}; the app's server says: {reply}", code.code())
+        }
+        Event::CreateRoomFailed { error, .. } => format!("no room: {error}"),
+        Event::Warning { message, .. } => format!("  warning: {}", safe(message)),
+        Event::Room { room, event, .. } => match event {
+            RoomEvent::Joined { .. } => format!("[{room}] joined"),
+            RoomEvent::StateChanged { state, .. } => format!("[{room}] {} {state:?}", state.code()),
+            RoomEvent::Left => format!("[{room}] left"),
+            RoomEvent::MessageReceived { from, payload } => {
+                format!("[{room}] {from}: {}", shown(payload))
+            }
+            RoomEvent::UserMessageReceived { from, payload } => {
+                format!("[{room}] {from}, to you alone: {}", shown(payload))
+            }
+            RoomEvent::MessageSendResult { id, code } => {
+                format!("  [{room}] #{id} result {} {code:?}", code.code())
+            }
+            RoomEvent::UserJoined(uid) => format!("[{room}] {uid} is here"),
+            RoomEvent::UserLeft { uid, reason } => format!("[{room}] {uid} is gone: {reason:?}"),
+        },
+    })
+}
+
+pub(crate) fn shown(payload: &Payload) -> String {
+    match payload {
+        Payload::Text(text) => safe(text),
+        Payload::Binary(bytes) => format!("({} bytes)", bytes.len()),
+    }
+}
+
+/// Others' text must not steer this terminal, nor turn around what stands beside it.
+pub(super) fn safe(text: &str) -> String {
+    let steers = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().map(|c| if steers(c) { '\u{FFFD}' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_write_cannot_steer_the_terminal() {
+        let evil = "\x1b[2Jhi\r\nroot: \u{202E}yes\u{2066}\u{9b}1m";
+        let shown = safe(evil);
+        assert_eq!(shown.chars().filter(|c| *c == '\u{FFFD}').count(), 6);
+        assert!(!shown.contains(['\x1b', '\r', '\n', '\u{202E}', '\u{2066}', '\u{9b}']));
+        assert_eq!(safe("grüße, 你好 👩‍🔬"), "grüße, 你好 👩‍🔬");
+    }
+}

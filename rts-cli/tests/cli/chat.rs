@@ -1,0 +1,198 @@
+//! `rts chat` with its input from a pipe.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::channel;
+
+use crate::support::{Engine, PATIENCE, Server, rts, rts_with_input, signal, token};
+
+fn chat(server: &Server, args: &[&str], input: impl AsRef<[u8]>) -> Output {
+    let token = token("alice", "0");
+    let chat = ["chat", "--url", &server.url, "--uid", "alice", "--token", &token];
+    rts_with_input(&[&chat, args].concat(), input)
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// The next texts that came, from users or in a room.
+fn texts(engine: &mut Engine, on: &str, count: usize) -> Vec<String> {
+    let text = |_| engine.until(on)["message"].as_str().expect("a text").to_owned();
+    (0..count).map(text).collect()
+}
+
+#[test]
+fn lines_from_a_pipe_are_each_answered_before_it_ends() {
+    let server = Server::start();
+    let mut bob = server.user("bob");
+    let output = chat(&server, &["--to", "bob"], "hello\r\n/who nobody\nbye");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(texts(&mut bob, "onMessageReceived", 2), ["hello", "bye"]);
+    let said = stdout(&output);
+    assert_eq!(
+        said.lines().skip(1).collect::<Vec<_>>(),
+        ["✓ to bob: hello", "* nobody is offline", "✓ to bob: bye"]
+    );
+}
+
+#[test]
+fn what_was_not_delivered_is_told_and_the_exit_code_says_so() {
+    let server = Server::start();
+    let mut bob = server.user("bob");
+    for (input, why) in [
+        (&b"/msg nobody hi\n"[..], "✗ to nobody: hi -- the receiver is not logged in (4)"),
+        (b"/fly\n", "! there is no /fly; /help"),
+        (b"bad\xff\n", "! line 1 is not sent: its byte 4 is not UTF-8"),
+        (b"/leave\n", "! you are in no room"),
+    ] {
+        let output = chat(&server, &["--to", "bob"], [input, b"next\n"].concat());
+        assert_eq!(output.status.code(), Some(1), "{why}");
+        assert!(stderr(&output).contains("one line was not carried out"), "{}", stderr(&output));
+        assert!(stdout(&output).contains(why), "{why}: {}", stdout(&output));
+        assert_eq!(texts(&mut bob, "onMessageReceived", 1), ["next"], "it goes on");
+    }
+}
+
+#[test]
+fn more_lines_than_the_rate_allows_are_paced_and_all_arrive() {
+    let server = Server::start();
+    let (mut bob, mut carol) = (server.user("bob"), server.user("carol"));
+    carol.join("lobby");
+    for (args, engine, on, count) in [
+        (["--to", "bob"], &mut bob, "onMessageReceived", 250),
+        (["--room", "lobby"], &mut carol, "onRoomMessageReceived", 150),
+    ] {
+        let lines: Vec<String> = (0..count).map(|number| format!("line {number}")).collect();
+        let output = chat(&server, &args, lines.join("\n"));
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        assert_eq!(texts(engine, on, count), lines);
+    }
+}
+
+#[test]
+fn a_server_with_lower_rates_than_usual_gets_every_line_too() {
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let path = folder.path().join("rts.toml");
+    let config = format!(
+        "listen = \"127.0.0.1:0\"\n[apps.{}]\nkeys = [\"development key, known to all\"]\n\
+         [limits]\nsends_per_second = 5\n",
+        crate::support::APP_ID
+    );
+    std::fs::write(&path, config).expect("a file");
+    let server = Server::start_with(&["--config", path.to_str().expect("UTF-8")]);
+    let mut bob = server.user("bob");
+    let lines: Vec<String> = (0..10).map(|number| format!("line {number}")).collect();
+    let output = chat(&server, &["--to", "bob"], lines.join("\n"));
+    assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
+    assert_eq!(texts(&mut bob, "onMessageReceived", 10), lines, "in order, and once");
+}
+
+#[test]
+fn lines_go_where_they_were_last_told_to_and_a_mistyped_room_changes_nothing() {
+    let server = Server::start();
+    let mut bob = server.user("bob");
+    bob.join("lounge");
+    let typed = "/join lounge\n/join not.a.room\nto all\n/to bob\nto bob\n/join lounge\n\
+                 to all again\n/who\n/leave\nto nobody\n";
+    let output = stdout(&chat(&server, &[], typed));
+    let shown: Vec<&str> = output.lines().skip(1).collect();
+    assert!(shown[2].starts_with("! \"not.a.room\" is no room id: it has a character"));
+    assert_eq!(
+        [&shown[..2], &shown[3..]].concat(),
+        [
+            "* joined #lounge",
+            "* #lounge: bob is here",
+            "✓ to #lounge: to all",
+            "✓ to bob: to bob",
+            "✓ to #lounge: to all again",
+            "* #lounge (2): you, bob",
+            "* left #lounge",
+            "! to whom? /to USER or /join ROOM"
+        ]
+    );
+    assert_eq!(texts(&mut bob, "onRoomMessageReceived", 2), ["to all", "to all again"]);
+}
+
+#[test]
+fn a_room_that_refuses_gets_no_line_and_nobody_else_does() {
+    let server = Server::start();
+    let mut bob = server.user("bob");
+    let openapi = server.openapi();
+    let ban = ["admin", "--url", &openapi, "ban", "--room", "lobby", "--seconds", "60"];
+    let output = rts(&ban);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let output = chat(&server, &["--to", "bob"], "/join lobby\nsecret\n/to bob\nhi\n");
+    assert_eq!(output.status.code(), Some(1));
+    let said = stdout(&output);
+    assert!(said.contains("! not in #lobby: the room is banned (-1025)"), "{said}");
+    assert!(said.contains("! not sent: you are not in #lobby"), "{said}");
+    assert_eq!(texts(&mut bob, "onMessageReceived", 1), ["hi"]);
+}
+
+#[test]
+fn a_pipe_whose_output_nobody_reads_ends_with_an_error_and_not_in_silence() {
+    let server = Server::start();
+    let _bob = server.user("bob");
+    let token = token("alice", "0");
+    let mut chat = Command::new(env!("CARGO_BIN_EXE_rts"))
+        .args(["chat", "--url", &server.url, "--uid", "alice", "--token", &token, "--to", "bob"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("rts runs");
+    let mut said = BufReader::new(chat.stdout.take().expect("it was piped"));
+    said.read_line(&mut String::new()).expect("text");
+    drop(said);
+    // It may have ended before the last of them.
+    let _ = chat.stdin.as_mut().expect("it was piped").write_all(&b"line\n".repeat(10));
+    let output = chat.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("the rest of the input is not sent"), "{}", stderr(&output));
+}
+
+#[test]
+fn chat_ends_at_once_however_it_is_ended_and_never_waits_for_a_key() {
+    let server = Server::start();
+    let token = token("alice", "0");
+    let args = ["chat", "--url", &server.url, "--uid", "alice", "--token", &token];
+    type End<'a> = &'a dyn Fn(&mut Child);
+    let ends: [(End<'_>, i32); 5] = [
+        (&|chat| signal("-INT", chat.id()), 0),
+        (&|chat| signal("-TERM", chat.id()), 0),
+        (&|chat| signal("-HUP", chat.id()), 0),
+        (
+            &|chat| {
+                chat.stdin.as_mut().expect("it was piped").write_all(b"/quit\n").expect("it reads")
+            },
+            0,
+        ),
+        (&|_| drop(server.user("alice")), 1),
+    ];
+    for (end, code) in ends {
+        let mut chat = Command::new(env!("CARGO_BIN_EXE_rts"))
+            .args(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("rts runs");
+        let mut said = BufReader::new(chat.stdout.take().expect("it was piped"));
+        let mut line = String::new();
+        said.read_line(&mut line).expect("text");
+        assert!(line.starts_with("logged in as alice"), "{line}");
+        end(&mut chat);
+        // Its input stays open, as a terminal does; its output ends when it does.
+        let (say, hear) = channel();
+        std::thread::spawn(move || say.send(said.read_to_end(&mut Vec::new())));
+        let ended = hear.recv_timeout(PATIENCE);
+        chat.kill().expect("it can be ended");
+        assert!(ended.is_ok(), "it waits for a key");
+        assert_eq!(chat.wait().expect("it ends").code(), Some(code));
+    }
+}
