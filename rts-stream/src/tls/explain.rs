@@ -49,30 +49,35 @@ fn explain_certificate(error: &CertificateError) -> String {
              trusted by its file (--ca FILE)"
                 .to_owned()
         }
-        CertificateError::NotValidForNameContext { expected, presented } => format!(
-            "is for another name: {}, and not for {}",
-            if presented.is_empty() { "none".to_owned() } else { bare_names(presented) },
-            expected.to_str()
-        ),
+        CertificateError::NotValidForNameContext { expected, presented } => {
+            let names = bare_names(presented);
+            let names = if names.is_empty() { "none" } else { names.as_str() };
+            format!("is for another name: {names}, and not for {}", expected.to_str())
+        }
         CertificateError::NotValidForName => "is for another name".to_owned(),
         // webpki's own error, which rustls does not name; what `openssl req -x509` makes unless told otherwise.
         CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
-            "is that of an authority, which is no server's: make it with the extension \
+            "is that of an authority (CA) and not of a server: make one with the extension \
              basicConstraints=CA:FALSE"
                 .to_owned()
         }
         CertificateError::Revoked => "was revoked by its authority".to_owned(),
-        CertificateError::BadSignature => "has a signature that is wrong".to_owned(),
+        CertificateError::BadSignature => {
+            "was not signed with the key of the trusted authority of that name: it is signed by \
+             itself, or the authority was made anew; one that an operator made can be trusted by its \
+             file (--ca FILE)"
+                .to_owned()
+        }
         other => format!("is not valid: {other}"),
     }
 }
 
-/// The names as they stand in the certificate: each comes as the verifier's `DnsName("a.example")` or
-/// `IpAddress(192.0.2.1)`.
+/// The names of hosts as they stand in the certificate: each comes as the verifier's `DnsName("a.example")` or
+/// `IpAddress(192.0.2.1)`, and kinds that are no hosts, such as those of people, in other forms.
 fn bare_names(presented: &[String]) -> String {
-    let bare = presented.iter().map(|name| {
-        let inner = name.split_once('(').and_then(|(_, inner)| inner.strip_suffix(')'));
-        inner.map_or(name.as_str(), |inner| inner.trim_matches('"'))
+    let bare = presented.iter().filter_map(|name| {
+        let inner = name.strip_prefix("DnsName(").or(name.strip_prefix("IpAddress("))?;
+        Some(inner.strip_suffix(')')?.trim_matches('"'))
     });
     bare.collect::<Vec<_>>().join(", ")
 }
@@ -111,14 +116,32 @@ mod tests {
 
     use super::*;
 
+    fn for_others(presented: &[&str]) -> Error {
+        Error::InvalidCertificate(CertificateError::NotValidForNameContext {
+            expected: ServerName::try_from("localhost").expect("a name"),
+            presented: presented.iter().map(|name| (*name).to_owned()).collect(),
+        })
+    }
+
+    #[test]
+    fn only_names_of_hosts_are_shown() {
+        for (presented, shown) in [
+            (
+                &["DnsName(\"a.example\")", "IpAddress(192.0.2.1)"][..],
+                ": a.example, 192.0.2.1, and",
+            ),
+            (&["Unsupported(0x01)", "DnsName(\"*.b.example\")"], ": *.b.example, and"),
+            (&["Unsupported(0x01)"], ": none, and"),
+            (&[], ": none, and"),
+        ] {
+            let said = explain(&for_others(presented));
+            assert!(said.contains(shown), "{said}");
+        }
+    }
+
     #[test]
     fn an_error_is_explained_by_itself_and_inside_of_a_streams() {
-        let name = || {
-            Error::InvalidCertificate(CertificateError::NotValidForNameContext {
-                expected: ServerName::try_from("localhost").expect("a name"),
-                presented: vec!["DnsName(\"a.example\")".to_owned()],
-            })
-        };
+        let name = || for_others(&["DnsName(\"a.example\")"]);
         let said = "the server's certificate is for another name: a.example, and not for localhost";
         assert_eq!(explain_tls(&name()).as_deref(), Some(said));
         assert_eq!(explain_tls(&io::Error::other(name())).as_deref(), Some(said));
