@@ -68,6 +68,11 @@ impl<K: Eq + Hash + Ord, V> Table<K, V> {
         self.map.is_empty()
     }
 
+    /// In no order: for sums and counts.
+    pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
+        self.map.values()
+    }
+
     pub(crate) fn sorted_keys(&self) -> Vec<K>
     where
         K: Clone,

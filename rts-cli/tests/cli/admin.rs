@@ -204,6 +204,15 @@ fn what_went_wrong_is_said() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("no server answers at"));
     let output = admin.output(&["ban", "--seconds", "60"]);
     assert_eq!(output.status.code(), Some(2), "whom?");
+    for nobody in [
+        &["ban", "--user", "", "--room", "lobby"][..],
+        &["ban", "--user", "bob", "--room", ""],
+        &["unban", "--user", "", "--room", "lobby"],
+        &["revoke", "--user", ""],
+    ] {
+        let output = admin.output(nobody);
+        assert_eq!(output.status.code(), Some(2), "an unset variable: {output:?}");
+    }
     for seconds in ["9", "604801"] {
         let refusal = admin.refuses(&["ban", "--room", "lobby", "--seconds", seconds]);
         assert!(refusal.contains("from 10 seconds to 7 days"), "{refusal}");

@@ -108,11 +108,11 @@ impl Server {
         Page { items, has_more: rest.next().is_some(), total: app.rooms.len() }
     }
 
-    /// What an app has now. Looks at all its users and rooms.
+    /// What an app has now. Looks at all its users and rooms, and at those of no other app.
     #[must_use]
     pub fn app_stats(&self, app_id: &AppId) -> AppStats {
         let Some(app) = self.apps.get(app_id) else { return AppStats::default() };
-        let sessions = || self.sessions.values().filter(|session| session.app_id == *app_id);
+        let sessions = || app.users.values().filter_map(|number| self.sessions.get(*number));
         AppStats {
             users: app.users.len(),
             connected: sessions().filter(|session| session.link.is_some()).count(),

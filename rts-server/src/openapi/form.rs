@@ -4,8 +4,9 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Request, Uri, Version, header};
 use rts_openapi::{Error, ErrorCode};
 
-/// Whether two readers of this request must understand the same.
-pub(super) fn check<B>(request: &Request<B>) -> Result<(), Error> {
+/// Whether two readers of this request must understand the same. A `Content-Length` beside a `Transfer-Encoding` is not among
+/// its headers; `is_only_chunked` says that there was none.
+pub(super) fn check<B>(request: &Request<B>, is_only_chunked: bool) -> Result<(), Error> {
     let headers = request.headers();
     check_host(request.version(), request.uri(), headers)?;
     if headers.get_all(header::AUTHORIZATION).iter().count() > 1 {
@@ -18,6 +19,11 @@ pub(super) fn check<B>(request: &Request<B>) -> Result<(), Error> {
     if others {
         let message = "Transfer-Encoding: a body is sent as it is, or chunked, and nothing else";
         return Err(Error::new(ErrorCode::TransferEncoding, message));
+    }
+    if headers.contains_key(header::TRANSFER_ENCODING) && !is_only_chunked {
+        let message =
+            "Transfer-Encoding and Content-Length both say where the body ends: send one of them";
+        return Err(malformed(message));
     }
     let mut encodings = tokens(headers, &header::CONTENT_ENCODING);
     if encodings.any(|encoding| !encoding.eq_ignore_ascii_case("identity")) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::http::{Request, header};
+use axum::http::{HeaderValue, Request, header};
 use axum::response::Html;
 use axum::routing::{any, get};
 use axum::{Extension, Router};
@@ -23,6 +23,7 @@ use tokio::task::JoinSet;
 use super::access_log::ConnectionLog;
 use super::answer::{Answerer, Peer, refuse};
 use super::form;
+use super::framing::{Framing, Heads};
 use super::health::Health;
 use super::keys::Keys;
 use super::page::page;
@@ -132,19 +133,29 @@ pub(super) async fn serve_connection(
     stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
     router: Router,
 ) -> Result<(), hyper::Error> {
-    let progress = Arc::new(Progress::default());
-    let stream = TokioIo::new(Timed::new(stream, Arc::clone(&progress)));
+    let (progress, heads) = (Arc::new(Progress::default()), Heads::default());
+    let framing = Framing::new(heads.clone(), HEAD_BYTES_MAX);
+    let stream = TokioIo::new(Timed::new(stream, framing, Arc::clone(&progress)));
     let router = TowerToHyperService::new(router);
     let answer = service_fn(move |request: Request<Incoming>| {
         progress.head_is_here();
+        let is_only_chunked = heads.next_is_only_chunked();
         let (router, progress) = (router.clone(), Arc::clone(&progress));
         async move {
-            let answer = match form::check(&request) {
+            let has_coding = request.headers().contains_key(header::TRANSFER_ENCODING);
+            let answer = match form::check(&request, is_only_chunked) {
                 Ok(()) => router.call(request).await,
                 Err(error) => Ok(refuse(&request, &error)),
             };
             progress.is_answered();
-            answer
+            answer.map(|mut answer| {
+                if has_coding {
+                    // `Framing` does not follow such a body.
+                    let close = HeaderValue::from_static("close");
+                    answer.headers_mut().insert(header::CONNECTION, close);
+                }
+                answer
+            })
         }
     });
     http1::Builder::new()

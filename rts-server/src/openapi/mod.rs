@@ -3,6 +3,7 @@
 mod access_log;
 mod answer;
 mod form;
+mod framing;
 mod health;
 mod keys;
 mod listen;

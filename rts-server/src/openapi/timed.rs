@@ -20,6 +20,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::framing::Framing;
+
 /// From the first byte of a request to the end of its head; also for the first byte of a connection.
 pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// From the first byte of a request until all of its answer is with the system.
@@ -52,10 +54,11 @@ impl Progress {
     }
 }
 
-/// A stream that fails when a request, or the wait for one, takes too long.
+/// A stream that fails when a request, or the wait for one, takes too long. What is read passes by `framing`.
 #[derive(Debug)]
 pub(super) struct Timed<S> {
     stream: S,
+    framing: Framing,
     progress: Arc<Progress>,
     /// Answers that are written.
     written: u64,
@@ -75,10 +78,11 @@ enum Phase {
 }
 
 impl<S> Timed<S> {
-    pub(super) fn new(stream: S, progress: Arc<Progress>) -> Self {
+    pub(super) fn new(stream: S, framing: Framing, progress: Arc<Progress>) -> Self {
         let deadline = Instant::now() + HEAD_TIMEOUT;
         let phase = Phase::Idle { deadline };
-        Self { stream, progress, written: 0, phase, timer: Box::pin(sleep_until(deadline)) }
+        let timer = Box::pin(sleep_until(deadline));
+        Self { stream, framing, progress, written: 0, phase, timer }
     }
 
     fn is_busy(&mut self) {
@@ -127,6 +131,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Timed<S> {
         match Pin::new(&mut self.stream).poll_read(context, buffer) {
             Poll::Ready(Ok(())) => {
                 if buffer.filled().len() > before {
+                    self.framing.read(&buffer.filled()[before..]);
                     self.is_busy();
                 }
                 Poll::Ready(Ok(()))

@@ -13,6 +13,11 @@ use super::{Revoked, Table, Until};
 const NAME: &str = "bans.json";
 const NEW_NAME: &str = "bans.json.new";
 const LOCK_NAME: &str = "bans.lock";
+/// Reading and writing, for the owner alone.
+#[cfg(unix)]
+const FILE_MODE: u32 = 0o600;
+#[cfg(unix)]
+const DIRECTORY_MODE: u32 = 0o700;
 /// Grows when a reader of before would misunderstand what is written now.
 const VERSION: u32 = 1;
 
@@ -121,9 +126,9 @@ struct SavedRevocation {
 impl File {
     /// Makes the directory if it is not there, and reads the file if it is.
     pub(super) fn open(directory: &Path) -> Result<(Self, Table), StateError> {
-        fs::create_dir_all(directory).map_err(at(directory))?;
+        make_directory(directory).map_err(at(directory))?;
         let path = directory.join(LOCK_NAME);
-        let lock = fs::File::options().create(true).append(true).open(&path).map_err(at(&path))?;
+        let lock = ours_alone().create(true).append(true).open(&path).map_err(at(&path))?;
         lock.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => StateError::InUse { directory: directory.to_owned() },
             TryLockError::Error(error) => at(&path)(error),
@@ -146,7 +151,9 @@ impl File {
     pub(super) fn replace(&mut self, changes: u64, text: &str) -> Result<(), StateError> {
         let (new, path) = (self.directory.join(NEW_NAME), self.directory.join(NAME));
         let write = || {
-            let mut file = fs::File::create(&new)?;
+            // One that was left is not written into: others may have been let in.
+            let _ = fs::remove_file(&new);
+            let mut file = ours_alone().create_new(true).write(true).open(&new)?;
             file.write_all(text.as_bytes())?;
             file.sync_all()
         };
@@ -239,6 +246,22 @@ impl SavedRevocation {
         let user = self.user.as_deref().map(UserId::new).transpose()?;
         Ok((AppId::new(&self.app)?, user, self.issued_before))
     }
+}
+
+/// Who is banned is nobody else's to know, nor to change.
+fn ours_alone() -> fs::OpenOptions {
+    let mut options = fs::OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, FILE_MODE);
+    options
+}
+
+/// One that is there already is the operator's, with who may read it.
+fn make_directory(directory: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, DIRECTORY_MODE);
+    builder.recursive(true).create(directory)
 }
 
 fn at(path: &Path) -> impl Fn(io::Error) -> StateError {

@@ -32,7 +32,7 @@ pub(crate) struct State {
     file: Option<Mutex<File>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Table {
     bans: BTreeMap<(AppId, Ban), Until>,
     revoked: BTreeMap<AppId, Revoked>,
@@ -163,15 +163,16 @@ impl State {
     fn write(&self) -> Result<(), StateError> {
         let Some(file) = &self.file else { return Ok(()) };
         let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-        let (changes, text) = {
+        // The text is made of a copy: logins do not wait for it.
+        let table = {
             let mut table = self.lock();
             if file.has(table.changes) {
                 return Ok(());
             }
             table.forget_expired(unix_now());
-            (table.changes, table.to_json())
+            table.clone()
         };
-        file.replace(changes, &text)
+        file.replace(table.changes, &table.to_json())
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {

@@ -89,6 +89,26 @@ async fn what_is_over_is_left_out() {
     assert_eq!(directory.open().lock().bans.keys().collect::<Vec<_>>(), [&(app(), other)]);
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn who_is_banned_is_nobody_elses_to_read() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let directory = Directory::new("private");
+    let state = directory.open();
+    let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
+    assert_eq!(mode(&directory.0), 0o700);
+    let left = directory.0.join("bans.json.new");
+    fs::write(&left, "").expect("a file");
+    fs::set_permissions(&left, fs::Permissions::from_mode(0o666)).expect("ours");
+    let [ban, ..] = bans();
+    state.ban(&app(), &ban, HOUR);
+    state.save().await.expect("written");
+    for file in [directory.file(), directory.0.join("bans.lock")] {
+        assert_eq!(mode(&file), 0o600, "{}", file.display());
+    }
+}
+
 #[test]
 fn a_later_moment_holds_and_zero_takes_back() {
     let state = State::default();

@@ -165,3 +165,41 @@ async fn a_body_is_sent_as_it_is_or_chunked() {
         assert!(answer.starts_with(&format!("HTTP/1.1 {wanted}")), "{coding}: {answer}");
     }
 }
+
+#[tokio::test]
+async fn a_body_whose_end_is_said_twice_is_refused_and_nothing_is_done() {
+    let world = World::start().await;
+    let mut bob = world.log_in("bob").await;
+    let body = to_bob().to_string();
+    let chunked = format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
+    let request = |lines: &str| {
+        format!(
+            "POST /?Action=SendUnicast&Version=2023-07-20 HTTP/1.1\r\nHost: x\r\nAuthorization: {BEARER}\r\n\
+             {lines}\r\n{chunked}"
+        )
+    };
+    let (coding, length) = ("Transfer-Encoding: chunked\r\n", "content-length: 5\r\n");
+    for lines in [[coding, length].concat(), [length, coding].concat()] {
+        // Also behind one that is as it should be.
+        for before in ["", "GET /health HTTP/1.1\r\nHost: x\r\n\r\n"] {
+            let answer = raw(&world, format!("{before}{}", request(&lines)).as_bytes()).await;
+            let refusals = answer.matches("HTTP/1.1 400 Bad Request").count();
+            assert_eq!(refusals, 1, "{lines:?}: {answer}");
+            assert!(answer.contains("both say where the body ends"), "{answer}");
+        }
+    }
+    // What comes behind a body in pieces is not read: the connection is closed.
+    let answer = raw(&world, request(coding).repeat(2).as_bytes()).await;
+    assert_eq!(answer.matches("HTTP/1.1 200").count(), 1, "{answer}");
+    assert!(answer.to_ascii_lowercase().contains("connection: close"), "{answer}");
+    let once = bob.next().await;
+    assert!(matches!(once, rts_transport_tokio::Event::MessageReceived { .. }), "{once:?}");
+    // Those that were refused sent nothing.
+    let last = to_bob().to_string().replace("hi bob", "the last");
+    let target = "/?Action=SendUnicast&Version=2023-07-20";
+    raw(&world, message(target, "Host: x\r\n", &last).as_bytes()).await;
+    let rts_transport_tokio::Event::MessageReceived { payload, .. } = bob.next().await else {
+        panic!("a message")
+    };
+    assert_eq!(payload, rts_transport_tokio::Payload::text("the last"));
+}

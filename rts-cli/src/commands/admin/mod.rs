@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use clap::builder::NonEmptyStringValueParser;
 use rts_openapi::{
     Action, Ended, Failure, OnlineUsers, Revoked, RoomList, Sent, Stats, Unbanned, UserList,
     UserStatuses,
@@ -154,14 +155,16 @@ struct How {
     base64: bool,
 }
 
+/// Nothing here may be empty, as from a variable of a script that is not set: the server takes that for absent, and a ban of one
+/// user would be one of everybody.
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = true)]
 struct Whom {
     /// A user: from logging in, unless --room or --everywhere is there
-    #[arg(long)]
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     user: Option<String>,
     /// A room: for the user, or for everybody when there is no --user
-    #[arg(long)]
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     room: Option<String>,
     /// The user from all rooms, and from sending to users; it stays logged in
     #[arg(long, requires = "user", conflicts_with = "room")]
@@ -172,7 +175,7 @@ struct Whom {
 #[group(required = true, multiple = false)]
 struct Whose {
     /// Those of this user
-    #[arg(long)]
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     user: Option<String>,
     /// Those of all users of the app
     #[arg(long)]
