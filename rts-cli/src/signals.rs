@@ -1,4 +1,4 @@
-//! What signals mean to a server.
+//! What signals mean to a server, and to programs of a terminal.
 
 use std::io;
 
@@ -72,26 +72,17 @@ pub(crate) fn outlive_file_size() -> io::Result<()> {
     signal(SignalKind::from_raw(FILE_SIZE)).map(drop)
 }
 
-/// Ready when somebody stops the program by hand; caught from when this is called.
-pub(crate) fn interrupted() -> anyhow::Result<impl Future<Output = ()>> {
-    let caught = signal(SignalKind::interrupt()).context("signals cannot be caught")?;
-    Ok(async move {
-        let mut caught = caught;
-        caught.recv().await;
-    })
-}
-
-/// The same for a program of a terminal, which also ends when that is closed, and when the system
-/// ends it.
+/// Ready when somebody stops a program of a terminal by hand, closes the terminal, or the system
+/// ends it; caught from when this is called.
 pub(crate) fn stopped() -> anyhow::Result<impl Future<Output = ()>> {
     let watches_hangup = !ignores_hangup();
     let catch = |kind| signal(kind).context("signals cannot be caught");
-    let (mut terminate, mut hangup) =
-        (catch(SignalKind::terminate())?, catch(SignalKind::hangup())?);
-    let interrupted = interrupted()?;
+    let mut interrupt = catch(SignalKind::interrupt())?;
+    let mut terminate = catch(SignalKind::terminate())?;
+    let mut hangup = catch(SignalKind::hangup())?;
     Ok(async move {
         tokio::select! {
-            () = interrupted => {}
+            _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
             _ = hangup.recv(), if watches_hangup => {}
         }

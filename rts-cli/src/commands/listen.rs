@@ -9,7 +9,7 @@ use super::chat::describe;
 use super::engine::event_json;
 use crate::dev::{Account, LoggedIn};
 use crate::out::{say, tell};
-use crate::signals::interrupted;
+use crate::signals::stopped;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -26,7 +26,7 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let LoggedIn { engine, mut events, uid } = args.account.log_in().await?;
     // Whoever is stopped by hand has left, rather than vanished.
-    let stopped = interrupted()?;
+    let stopped = stopped()?;
     tokio::pin!(stopped);
     let room = args.room.as_deref().map(|room| engine.create_room(room)).transpose()?;
     if let Some(room) = &room {

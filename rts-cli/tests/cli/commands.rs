@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::support::{APP_ID, Server, rts, token};
+use crate::support::{APP_ID, Server, rts, signal, token};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -208,6 +208,25 @@ fn a_listener_that_is_displaced_says_so_and_fails() {
     assert_eq!(output.status.code(), Some(1));
     assert!(stdout(&output).contains(r#"{"on":"onLogout","reason":1}"#), "{}", stdout(&output));
     assert!(String::from_utf8_lossy(&output.stderr).contains("displaced by another login"));
+}
+
+#[test]
+fn a_listener_that_is_stopped_has_left_and_has_not_vanished() {
+    let server = Server::start();
+    let token = token("bob", "0");
+    let mut alice = server.user("alice");
+    for name in ["-INT", "-TERM", "-HUP"] {
+        let mut listener = Command::new(env!("CARGO_BIN_EXE_rts"))
+            .args(["listen", "--url", &server.url, "--uid", "bob", "--token", &token])
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("rts runs");
+        let mut said = BufReader::new(listener.stderr.take().expect("it was piped"));
+        said.read_line(&mut String::new()).expect("text");
+        signal(name, listener.id());
+        assert_eq!(listener.wait().expect("it ends").code(), Some(0), "{name}");
+        assert_eq!(alice.status_of("bob"), json!(0), "{name}");
+    }
 }
 
 #[test]

@@ -161,11 +161,16 @@ fn a_message_without_a_result_stands_above_the_prompt_until_it_has_one() {
     server.go_on();
     alice.sees(&[HELLO, "✓ to bob: one", "✓ to bob: two", "to bob> thr"]);
     server.pause();
-    alice.types("ee\r");
-    alice.sees(&["… to bob: three", "to bob>"]);
+    // The five newest are shown.
+    alice.types("ee\r4\r5\r6\r7\r");
+    let open = ["three", "4", "5", "6", "7", "8"].map(|text| format!("… to bob: {text}"));
+    let open: Vec<&str> = open.iter().map(String::as_str).collect();
+    alice.sees(&[&["✓ to bob: two"], &open[..5], &["to bob>"]].concat());
+    alice.types("8\r");
+    alice.sees(&[&["✓ to bob: two"], &open[1..], &["to bob>"]].concat());
     alice.types("\x03");
-    // It says good-bye to a server that does not answer.
-    alice.sees(&["✓ to bob: two", "? to bob: three -- you left before the result came"]);
+    // Nobody waits for a server that does not answer.
+    alice.sees(&["? to bob: 8 -- you left before the result came"]);
     server.go_on();
     assert_eq!(alice.exit_code(), 0);
 }

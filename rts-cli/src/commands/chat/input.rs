@@ -6,7 +6,7 @@ use crossterm::event::Event;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 /// The largest message, and a command before it.
-pub(super) const LINE_BYTES_MAX: usize = 65_536 + 256;
+const LINE_BYTES_MAX: usize = 65_536 + 256;
 
 /// What is typed, or comes from a file.
 #[derive(Debug, PartialEq, Eq)]

@@ -30,7 +30,8 @@ pub(crate) use words::{describe, shown};
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "In a terminal, /help shows what can be typed, and NO_COLOR=1 means no colours. \
+    after_help = "In a terminal, /help shows what can be typed, and NO_COLOR=1 means no colours; \
+    the lines that the arrow keys bring back are kept in memory only. \
     Lines from a pipe or a file are sent one after the other, no faster than the server lets them: \
     exit code 1 says that not all of them were delivered."
 )]

@@ -15,6 +15,8 @@ use crate::out::say;
 
 /// Of own messages without a result, how many stand above the line that is typed.
 const OPEN_SHOWN_MAX: usize = 5;
+/// Of the words that a word may become, how many are shown.
+const OFFERED_MAX: usize = 40;
 
 pub(super) enum Screen {
     Plain(Look),
@@ -64,7 +66,7 @@ impl Screen {
         match edited.editor.takes(event, || talk.names()) {
             Typed::Lines(lines) => return Ok(Some(lines)),
             Typed::End => return Ok(None),
-            Typed::Offer(words) => edited.above.push(edited.look.dim(&words.join("  "))),
+            Typed::Offer(words) => edited.above.push(edited.look.dim(&offered(&words))),
             Typed::Clear => edited.terminal.clear()?,
             Typed::Suspend => edited.terminal.suspend()?,
             Typed::Edited => {}
@@ -117,6 +119,14 @@ impl Edited {
     }
 }
 
+fn offered(words: &[String]) -> String {
+    let shown = words[..words.len().min(OFFERED_MAX)].join("  ");
+    match words.len().saturating_sub(OFFERED_MAX) {
+        0 => shown,
+        more => format!("{shown}  and {more} more"),
+    }
+}
+
 /// <https://no-color.org>
 fn wants_colours() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
@@ -124,4 +134,16 @@ fn wants_colours() -> bool {
 
 fn can_move_cursor() -> bool {
     std::env::var_os("TERM").is_some_and(|kind| !kind.is_empty() && kind != "dumb")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_words_are_offered_and_the_others_counted() {
+        let words = vec!["bob".to_owned(); OFFERED_MAX];
+        assert!(!offered(&words).contains("more"));
+        assert!(offered(&[&words[..], &words[..1]].concat()).ends_with("bob  and 1 more"));
+    }
 }

@@ -20,8 +20,8 @@ const MESSAGE_PAUSE: Duration = Duration::from_millis(20);
 /// The same for what has lower rates: 20 joins and leaves, and 10 questions for a status.
 const JOIN_PAUSE: Duration = Duration::from_millis(60);
 const STATUS_PAUSE: Duration = Duration::from_millis(120);
-/// A server may have lower rates, and a room is there for all. From a pipe, a message that was over the rate is sent
-/// again after this, then after twice as long, ...
+/// A server may have lower rates, and a room is there for all. From a pipe, a message that was over
+/// the rate is sent again after this, then after twice as long, ...
 const RETRY_PAUSE_MIN: Duration = Duration::from_millis(20);
 const RETRY_PAUSE_MAX: Duration = Duration::from_secs(1);
 /// ... until this has passed.

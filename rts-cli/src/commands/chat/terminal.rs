@@ -10,7 +10,6 @@ use crossterm::cursor::{MoveTo, MoveToColumn, MoveUp};
 use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste, read};
 use crossterm::terminal::{Clear, ClearType, size};
 use crossterm::{QueueableCommand as _, queue};
-use rustix::io::Errno;
 use rustix::process::{Signal, kill_current_process_group};
 use rustix::termios::{OptionalActions, OutputModes, Termios, tcgetattr, tcsetattr};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
@@ -143,10 +142,8 @@ fn read_keys(say: &Sender<Input>) {
     loop {
         let input = match read() {
             Ok(event) => Input::Key(event),
-            // It was closed.
-            Err(error) if error.raw_os_error() == Some(Errno::IO.raw_os_error()) => {
-                Input::End(None)
-            }
+            // It was closed, which may be told as any error.
+            Err(_) if tcgetattr(io::stdin()).is_err() => Input::End(None),
             Err(error) => Input::End(Some(format!("the terminal: {error}"))),
         };
         let is_end = matches!(input, Input::End(_));

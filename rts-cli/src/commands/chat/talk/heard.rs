@@ -32,6 +32,9 @@ impl Talk {
             Event::MessageSendResult { id, code } => self.result(None, *id, (*code).into()),
             Event::PeerOnlineStatus { uid, status } => {
                 self.statuses = self.statuses.saturating_sub(1);
+                if *status == OnlineStatus::Online {
+                    self.see(uid);
+                }
                 let is = match status {
                     OnlineStatus::Online => "is online",
                     OnlineStatus::Offline => "is offline",
