@@ -1,4 +1,4 @@
-//! Lines for people, written by a thread of its own: whoever says one never waits and never fails.
+//! Lines for people, written by a thread of its own: to say one never waits and never fails.
 //!
 //! ```text
 //!   push --> a queue, bounded in bytes --> the thread --> a file, a pipe, a terminal

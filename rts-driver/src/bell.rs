@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use rts_proto::LinkId;
 
-/// Rung by links that can read or write, and by whoever changed something about the shard.
+/// Rung by links that can read or write, and by callers that changed something about the shard.
 #[derive(Debug, Default)]
 pub(crate) struct Bell {
     inner: Mutex<Inner>,

@@ -7,7 +7,7 @@ use bytes::Bytes;
 /// Pieces that wait one by one, as they came. Behind so many, small ones that nobody else holds are copied together: by
 /// itself each would cost many times its bytes.
 const LOOSE_MAX: usize = 64;
-/// Small pieces are copied together up to so many bytes.
+/// Small pieces are copied together up to this size.
 const COPIED_BYTES_MAX: usize = 4 * 1_024;
 /// What is longer is never copied.
 const SMALL_BYTES_MAX: usize = 1_024;

@@ -11,9 +11,9 @@ use crate::seldom::Seldom;
 /// Links of one shard, unless its bounds say otherwise.
 const LINKS_MAX: usize = 100_000;
 
-/// What a network may open at once after quiet: as much as its rate allows in so many seconds.
+/// What a network may open at once after quiet: as much as its rate allows in this time.
 const NETWORK_BURST_SECONDS: f64 = 5.0;
-/// With so many networks remembered, those are forgotten that have no links and whose rate has rested.
+/// From this number of networks on, those are forgotten that have no links and have used none of their rate.
 const NETWORKS_FIRST_SWEEP: usize = 1_024;
 
 /// Bounds on the links of a shard. A network is an IPv4 address, or the first 64 bits of an IPv6 address, which one
@@ -96,9 +96,9 @@ impl fmt::Display for Network {
 pub(crate) struct Places {
     bounds: LinkBounds,
     links: usize,
-    /// Whoever chooses addresses must not be able to make them collide: so this hashes with a secret.
+    /// It hashes with a secret: an attacker who chooses addresses must not be able to make them collide.
     networks: HashMap<Network, Taken>,
-    /// With so many networks, the next sweep.
+    /// The number of networks at which the next sweep is due.
     sweep_at: usize,
     told: Seldom,
 }
@@ -194,7 +194,7 @@ impl Places {
         self.sweep_at = 2 * self.networks.len();
     }
 
-    /// Whoever has this place has logged in.
+    /// The link in this place has logged in.
     pub(crate) fn logged_in(&mut self, place: &mut Place) {
         if std::mem::replace(&mut place.is_before_login, false)
             && let Some(taken) = place.network.and_then(|network| self.networks.get_mut(&network))

@@ -25,7 +25,7 @@ impl Clock {
         Self { source: Source::System { origin: StdInstant::now() } }
     }
 
-    /// A clock that shows so many microseconds, for tests and simulations.
+    /// A clock that shows this time in microseconds, for tests and simulations.
     #[must_use]
     pub fn manual(micros: Arc<AtomicU64>) -> Self {
         Self { source: Source::Manual(micros) }

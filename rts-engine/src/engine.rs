@@ -29,10 +29,10 @@ pub fn sdk_version() -> &'static str {
 /// Why there is no engine.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
-    /// The app id is none.
+    /// The app id is malformed.
     #[error("the app id {0}")]
     AppId(#[from] IdError),
-    /// The parameters are none.
+    /// The parameters are not a JSON object.
     #[error(transparent)]
     Parameters(#[from] ParametersError),
 }

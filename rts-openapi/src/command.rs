@@ -97,14 +97,14 @@ pub enum Command {
     Users {
         /// Those behind this one.
         after: Option<UserId>,
-        /// At most so many, from 1 to [`LIST_ITEMS_MAX`](crate::LIST_ITEMS_MAX).
+        /// Items at most, from 1 to [`LIST_ITEMS_MAX`](crate::LIST_ITEMS_MAX).
         limit: usize,
     },
     /// Which rooms are there?
     Rooms {
         /// Those behind this one.
         after: Option<RoomId>,
-        /// At most so many, from 1 to [`LIST_ITEMS_MAX`](crate::LIST_ITEMS_MAX).
+        /// Items at most, from 1 to [`LIST_ITEMS_MAX`](crate::LIST_ITEMS_MAX).
         limit: usize,
     },
     /// What does the app have?

@@ -91,7 +91,7 @@ impl Described {
             Action::BatchSendRoomUnicast => Self::new::<Sent>(
                 Tag::Messages,
                 "A message to some members of a room",
-                "It counts as so many messages as there are receivers.",
+                "It counts as one message for each receiver.",
                 &[AppId, RoomId, From, Receivers, RoomMessage],
                 &[Binary],
             ),

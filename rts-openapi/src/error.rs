@@ -61,7 +61,7 @@ error_codes! {
     MissingParameter = "MissingParameter", 400, 100_002;
     /// No `Authorization`.
     MissingAuthenticationToken = "MissingAuthenticationToken", 401, 100_003;
-    /// The signature's time is not within 15 minutes of the server's, or is none.
+    /// The signature's time is not within 15 minutes of the server's, or is malformed.
     InvalidTimestamp = "InvalidTimestamp", 400, 100_006;
     /// There is no such action, or not in this version, or not with this method.
     InvalidActionOrVersion = "InvalidActionOrVersion", 404, 100_008;

@@ -48,5 +48,5 @@ pub const STATUS_USERS_MAX: usize = 600;
 pub const LIST_ITEMS_MAX: usize = 1_000;
 /// Entries of one page when nothing is said.
 pub const LIST_ITEMS: usize = 100;
-/// A signature is taken for so many seconds before and after the time that it says.
+/// Seconds before and after the time that a signature says, in which it is taken.
 pub const CLOCK_SKEW_SECONDS_MAX: u64 = 900;

@@ -90,7 +90,7 @@ impl Signature {
                 Some(("Credential", value)) => credential = Some(value),
                 Some(("SignedHeaders", value)) => names = Some(value),
                 Some(("Signature", value)) => signature = Some(value),
-                _ => return Err(invalid("a field is none of the three")),
+                _ => return Err(invalid("a field is not one of the three")),
             }
         }
         let credential = credential.ok_or_else(|| invalid("Credential is missing"))?;
@@ -140,7 +140,7 @@ impl Signature {
     ///
     /// # Errors
     ///
-    /// `InvalidTimestamp` when the request's `X-Date` is more than 15 minutes away from `unix_now`, is none, or is of
+    /// `InvalidTimestamp` when the request's `X-Date` is more than 15 minutes away from `unix_now`, is malformed, or is of
     /// another day than the credential; `SignatureDoesNotMatch` for every other flaw.
     pub fn verify(&self, parts: &Parts<'_>, secret: &str, unix_now: u64) -> Result<(), Error> {
         let date = parts.header("x-date").unwrap_or_default();

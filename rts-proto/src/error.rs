@@ -237,7 +237,7 @@ pub enum Retry {
     Never,
 }
 
-/// How the last link ended, for whoever has to explain it.
+/// How the last link ended, to explain it to people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Disconnect {
     /// The stream broke or was closed without a word.

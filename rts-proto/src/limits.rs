@@ -37,9 +37,9 @@ pub const UNRELIABLE_MARK_BYTES: usize = WINDOW_BYTES_MAX / 4;
 
 /// For so long an acknowledgement for which nobody waits may wait for company (§4.4).
 pub const ACK_DELAY: Duration = Duration::from_millis(250);
-/// So many sequenced frames are acknowledged without delay.
+/// From this number of unacknowledged sequenced frames on, they are acknowledged without delay.
 pub const ACK_FRAMES_MAX: u64 = 64;
-/// With so many bytes received, what they were is acknowledged without delay.
+/// From this number of unacknowledged bytes on, they are acknowledged without delay.
 pub const ACK_BYTES_MAX: usize = WINDOW_BYTES_MAX / 8;
 
 /// Rooms that one user may be in.
@@ -57,7 +57,7 @@ pub const ENGINE_BYTES_MAX: usize = WINDOW_BYTES_MAX
     + (OPEN_SENDS_MAX + OPEN_QUERIES_MAX) * FRAME_HEAD_BYTES_MAX
     + OPEN_SERVER_PARAMS_MAX * FRAME_BYTES_MAX_BEFORE_LOGIN
     + FRAME_BYTES_MAX;
-/// So many bytes of messages to one receiver are on their way at a time. Less than the receiver's window at the
+/// Bytes of messages to one receiver that are on their way at a time. Less than the receiver's window at the
 /// server, where others have their messages too.
 pub const FLIGHT_BYTES_MAX: usize = WINDOW_BYTES_MAX / 2;
 /// For so long more is held back while nothing arrives.

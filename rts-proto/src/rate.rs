@@ -48,7 +48,7 @@ impl TokenBucket {
         self.take_many(1, now)
     }
 
-    /// Takes the worth of so many events, or nothing.
+    /// Takes the worth of this number of events, or nothing.
     pub(crate) fn take_many(&mut self, count: u32, now: Instant) -> bool {
         if self.per_second == 0 {
             return true;

@@ -1,4 +1,4 @@
-//! Why a link does not come up, or breaks, in words for whoever has to do something about it.
+//! Why a link does not come up, or breaks, in words for those who can do something about it.
 
 use std::io;
 

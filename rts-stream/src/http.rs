@@ -69,7 +69,7 @@ pub(crate) fn answer(status: &str, headers: &str, text: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// For whoever speaks HTTP where it is not spoken.
+/// The answer to HTTP where it is not spoken.
 pub(crate) fn not_here() -> Vec<u8> {
     let text = "This port speaks RTS, not HTTP. Clients connect to it with an address that begins with \
                 rts:// or rtss://, or, where the server offers WebSocket, on another port with ws:// or wss://.";

@@ -22,12 +22,12 @@ pub(crate) const CLIENT_HANDSHAKE_BYTES_MAX: usize = 16 * 1_024;
 pub(crate) const SERVER_HANDSHAKE_BYTES_MAX: usize = 128 * 1_024;
 
 /// The frame with which a link ends that began with a header of the PROXY protocol (§12.3): `Close`, `BadFrame`, and the
-/// reason for whoever is behind the load balancer. Layers know no frames but this one.
+/// reason for the client behind the load balancer. Layers know no frames but this one.
 pub const CLOSE_TO_PROXIED: &[u8] =
     b"\x37\x8a\x02\x34\x08\x01\x12\x30a PROXY header came first, and is not understood";
 
 /// The layers of one link: none for plain TCP; else a proxy's handshake, TLS, WebSocket, as needed. It owns no socket:
-/// whoever does, moves the bytes.
+/// the owner of the socket moves the bytes.
 ///
 /// ```text
 /// until end, or the socket's:
@@ -51,7 +51,7 @@ struct Stack {
     layers: Vec<Box<dyn Layer>>,
     /// On its way to the socket.
     wire: Vec<u8>,
-    /// So much of it is written.
+    /// Bytes of it that are written.
     written: usize,
     /// Received before all layers were open.
     handshake_bytes: usize,
@@ -133,7 +133,7 @@ impl Layers {
                     Bytes::new()
                 }
                 Found::Tls => {
-                    // Whoever began with TLS sees by these bytes that they are not.
+                    // A side that began with TLS sees by these bytes that they are not.
                     *self = Self::failed(LayerError::SpeaksTls, http::not_here());
                     Bytes::new()
                 }
@@ -169,7 +169,7 @@ impl Layers {
         }
     }
 
-    /// So many bytes of the slices were written to the socket. Returns how many of the frames' bytes left `batch`.
+    /// This number of bytes of the slices was written to the socket. Returns how many of the frames' bytes left `batch`.
     pub fn wrote(&mut self, bytes: usize, batch: &mut VecDeque<Bytes>) -> usize {
         match &mut self.0 {
             Kind::Plain | Kind::Sniffing(_) => {
@@ -280,7 +280,7 @@ impl Stack {
     }
 }
 
-/// Drops so many bytes from the front.
+/// Drops bytes from the front.
 fn advance(batch: &mut VecDeque<Bytes>, mut bytes: usize) {
     while let Some(first) = batch.front_mut() {
         if bytes < first.len() {

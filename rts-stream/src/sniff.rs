@@ -1,4 +1,4 @@
-//! The first bytes of a link that should carry frames, or TLS: whoever speaks something else is told so.
+//! The first bytes of a link that should carry frames, or TLS: a side that speaks something else is told so.
 
 use bytes::Bytes;
 

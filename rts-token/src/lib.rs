@@ -7,7 +7,7 @@
 //! - It keeps no state: it does not remember nonces, revoke tokens or rotate keys.
 //! - It does not judge `issued_at`: a token from the future is as good as any other.
 //! - It does not decide what a privilege or a room id allows. Login looks at neither.
-//! - It does not encrypt. Whoever holds a token can read its fields, and log in with it.
+//! - It does not encrypt. Anyone who holds a token can read its fields, and log in with it.
 //!
 //! ```text
 //! "001"  app id   base64 ( standard, padded )

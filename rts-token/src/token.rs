@@ -96,7 +96,7 @@ impl Token {
         Self { issued_at, ..self }
     }
 
-    /// Sets the room the token is for; empty is none. Login ignores it.
+    /// Sets the room the token is for; empty for no room. Login ignores it.
     ///
     /// It may be any bytes, also such as no room can have for its id: tokens with `*` or `.` in it
     /// are in use, and their signature is as good as any.
@@ -180,7 +180,7 @@ impl Token {
         self.expire_at
     }
 
-    /// The room it is for, any bytes; empty is none.
+    /// The room it is for, any bytes; empty for no room.
     #[must_use]
     pub fn room_id(&self) -> &[u8] {
         &self.room_id

@@ -18,7 +18,7 @@ pub(crate) const HEAD_BYTES: usize = MAGIC.len() + 2;
 const VERSION: u16 = 2;
 /// Longest record in bytes; its length has three bytes.
 const RECORD_BYTES_MAX: usize = (1 << 24) - 1;
-/// A length of zeros is none.
+/// A length of zeros is no length.
 const LENGTH_CHECK: u8 = 0xA5;
 
 /// Why a trace cannot be read.
@@ -120,7 +120,7 @@ impl<R: Read> Reader<R> {
         }
         let body_len = u32::from_le_bytes([len[0], len[1], len[2], 0]) as usize;
         if length(body_len) != len {
-            return Err(self.damaged("its length is none"));
+            return Err(self.damaged("its length is damaged"));
         }
         let mut body = vec![0; body_len + 4];
         let got = fill(&mut self.input, &mut body)?;

@@ -300,7 +300,7 @@ fn command_in_words(call: &ServerCall) -> String {
     }
 }
 
-/// An input or a call on one line, for whoever looks for a difference.
+/// An input or a call on one line, for people who look for a difference.
 fn shortened(record: &Record) -> String {
     match record {
         Record::ClientCall { call, .. } => in_words(call),

@@ -65,10 +65,10 @@ pub(crate) struct Common {
 
 #[derive(Debug, Args)]
 struct Traffic {
-    /// Closed loop: so many under way for each sender
+    /// Closed loop: messages under way for each sender
     #[arg(long, default_value_t = 1)]
     window: usize,
-    /// Open loop: so many a second, all together, on schedule; late ones count from when they were due
+    /// Open loop: messages a second of all senders together, on schedule; late ones count from when they were due
     #[arg(long, conflicts_with = "window")]
     rate: Option<u32>,
     /// Bytes of a message
@@ -112,7 +112,7 @@ struct Crowd {
     /// How many
     #[arg(long, default_value_t = 1_000)]
     clients: usize,
-    /// So many logins under way at once
+    /// Logins under way at once
     #[arg(long, default_value_t = 200)]
     at_once: usize,
 }
@@ -196,7 +196,7 @@ impl Work {
             }
             Self::Floor(args) => {
                 return Ok(rts_load::serve_floor(args.listen, |address| {
-                    // Whoever wants the floor need not read where it is.
+                    // The floor needs no address.
                     let _ = say(format_args!("listening on floor://{address}"));
                 })?);
             }
@@ -292,7 +292,7 @@ large_room_broadcasts_per_second = 0
         if let Some(out) = child.stdout.take() {
             BufReader::new(out).read_line(&mut first)?;
         }
-        // Read by now; it has a key, and whoever stops us by hand would leave it behind.
+        // Read by now. It has a key in it, and would stay behind if we are stopped by hand.
         let _ = std::fs::remove_file(&config);
         let url = first.trim().strip_prefix("listening on ").unwrap_or_default().to_owned();
         let server = Self { child, url };

@@ -31,7 +31,7 @@ pub(crate) struct Args {
     /// Threads; as many as there are cores unless given
     #[arg(long)]
     threads: Option<usize>,
-    /// Fail unless each named situation was met so many times
+    /// Fail unless each named situation was met at least this often
     #[arg(long, value_name = "TIMES", conflicts_with = "seed")]
     situations: Option<u64>,
     /// Plant each bug of a list in the cores, and find it; needs a build with the feature `planted-bugs`

@@ -53,7 +53,7 @@ pub(crate) struct New {
     /// Unix time: the last second in which it is valid
     #[arg(long, conflicts_with = "never_expires", value_parser = clap::value_parser!(u32).range(1..))]
     expire_at: Option<u32>,
-    /// Whoever gets hold of it can log in for as long as the app keeps its key
+    /// A token without an end: anyone who gets it can log in for as long as the app keeps its key
     #[arg(long)]
     never_expires: bool,
     /// A random number unless given

@@ -93,9 +93,9 @@ pub struct Storm {
 /// When messages are sent.
 #[derive(Clone, Copy, Debug)]
 pub enum Pace {
-    /// Closed loop: each sender has so many under way, and sends the next when one is done.
+    /// Closed loop: each sender has this number under way, and sends the next when one is done.
     Window(usize),
-    /// Open loop: so many a second, all senders together, on schedule whatever the server does.
+    /// Open loop: this number a second, all senders together, on schedule whatever the server does.
     PerSecond(u32),
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-/// So many failures in a row open the breaker.
+/// Failures in a row that open the breaker.
 const FAILURES_MAX: u32 = 10;
 /// How long it stays open at first. Each further failure doubles it.
 const PAUSE_MIN: Duration = Duration::from_secs(1);

@@ -19,7 +19,7 @@ use super::signing;
 use super::watched::Watched;
 use crate::causes::root_cause;
 
-/// Of the answer's head, in bytes; and so much is read ahead of its body.
+/// Longest head of an answer, in bytes; also what is read ahead of its body.
 const HEAD_BYTES_MAX: usize = 16 * 1_024;
 /// Headers of the answer.
 const HEADERS_MAX: usize = 64;

@@ -18,7 +18,7 @@ use tokio_rustls::TlsConnector;
 
 /// For everything up to the moment at which the request can be sent.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// Of the addresses that a name has, so many are tried.
+/// Addresses of one name that are tried.
 const ADDRESSES_MAX: usize = 4;
 
 pub(super) type Later<'a, T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send + 'a>>;

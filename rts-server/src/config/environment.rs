@@ -32,7 +32,7 @@ pub(super) fn ours(variables: impl IntoIterator<Item = (String, String)>) -> Vec
     variables.into_iter().filter(|(name, _)| name.starts_with(PREFIX)).collect()
 }
 
-/// Puts one variable over what the file says. Its value is read as TOML, and as a text if it is none.
+/// Puts one variable over what the file says. Its value is read as TOML, and as a text if it is not TOML.
 pub(super) fn overlay(table: &mut Table, name: &str, value: &str) -> Result<(), ConfigError> {
     let error = |what: &str| error(name, what);
     let path = name.strip_prefix(PREFIX).unwrap_or(name);
@@ -57,7 +57,7 @@ pub(super) fn overlay(table: &mut Table, name: &str, value: &str) -> Result<(), 
     }
     let value = match SECRETS.contains(&last.as_str()) {
         true => secret(value).ok_or_else(|| {
-            error("it begins like a list or a quoted text of TOML and is none; write [\"THE KEY\"]")
+            error("it begins like a list or a quoted text of TOML, but is not a whole one; write [\"THE KEY\"]")
         })?,
         false => toml(value).unwrap_or_else(|| Value::from(value)),
     };

@@ -10,7 +10,7 @@ use toml::Value;
 
 use super::ConfigError;
 
-/// Longer names of files are none; the contents of a key are longer.
+/// Longest name of a file: what is longer may be the contents of a key.
 const PATH_BYTES_MAX: usize = 255;
 
 /// One listener.

@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout};
 
 /// A listener that takes longer is not well.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
-/// Whoever asks again within this time hears the same, so that asking costs little.
+/// Questions within this time get the same answer, so that asking costs little.
 const FRESH: Duration = Duration::from_secs(1);
 /// What a listener says to one who goes away without a word, in bytes at most.
 const LAST_WORDS_BYTES_MAX: u64 = 4_096;
@@ -77,7 +77,7 @@ async fn probe(address: SocketAddr) -> io::Result<()> {
     Ok(())
 }
 
-/// All addresses of the machine are none to connect to.
+/// The address of all interfaces is not one to connect to.
 fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),

@@ -184,7 +184,7 @@ fn descriptor(_: &TcpStream) -> Option<usize> {
 fn router(answerer: Arc<Answerer>, health: Arc<Health>) -> Router {
     let document = serde_json::to_value(rts_openapi::document()).unwrap_or_default();
     let html = Bytes::from(page(&document));
-    // Made once: whoever asks for it need not have a key.
+    // Made once: no key is needed to ask for it.
     let document = Bytes::from(document.to_string());
     let json = [(header::CONTENT_TYPE, "application/json")];
     let answer = move |request| {

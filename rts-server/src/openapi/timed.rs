@@ -30,7 +30,7 @@ pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 /// while a request is on its way.
 pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(90);
 
-/// How far the requests of a connection are. Whoever answers them says so here.
+/// How far the requests of a connection are. What answers them says so here.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     heads: AtomicU64,

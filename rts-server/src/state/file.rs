@@ -142,7 +142,7 @@ impl File {
         Ok((Self { directory: directory.to_owned(), changes: None, _lock: lock }, table))
     }
 
-    /// Whether so many changes are in it.
+    /// Whether it has this number of changes.
     pub(super) fn has(&self, changes: u64) -> bool {
         self.changes == Some(changes)
     }

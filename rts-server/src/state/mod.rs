@@ -38,7 +38,7 @@ struct Table {
     revoked: BTreeMap<AppId, Revoked>,
     /// How many changes there were.
     changes: u64,
-    /// With so many bans, those that are over are forgotten.
+    /// The number of bans at which those that are over are forgotten.
     sweep_at: usize,
 }
 

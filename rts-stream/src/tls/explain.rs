@@ -1,4 +1,4 @@
-//! What went wrong with TLS, in words for whoever has to do something about it.
+//! What went wrong with TLS, in words for those who can do something about it.
 
 use std::error::Error as StdError;
 use std::io;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustls::pki_types::UnixTime;
 use rustls::{AlertDescription, CertificateError, Error};
 
-/// What went wrong with TLS, in words for whoever has to do something about it. `None` if the error is not one of rustls,
+/// What went wrong with TLS, in words for those who can do something about it. `None` if the error is not one of rustls,
 /// nor one of a stream that carries it; its causes are not looked at.
 #[must_use]
 pub fn explain_tls(error: &(dyn StdError + 'static)) -> Option<String> {

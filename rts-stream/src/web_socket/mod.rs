@@ -20,7 +20,7 @@ pub use frames::MESSAGE_BYTES_MAX;
 use request::{NOT_HTTP, Request};
 pub use upgrade::Origins;
 
-/// For a load balancer that says first for whom it speaks, so that those behind it know why.
+/// The answer to a load balancer that puts such a header in front, for the clients behind it.
 const PROXY_PROTOCOL: &str = "A header of the PROXY protocol came before the request, and it is \
     not understood here: switch it off at the proxy or load balancer in front.";
 

@@ -15,7 +15,7 @@ use crate::address::Address;
 use crate::error::LayerError;
 use crate::http::Head;
 
-/// What is said of a server whose answer is none of HTTP.
+/// What is said of a server whose answer is not HTTP.
 pub(super) const NOT_HTTP: &str = "the server does not speak HTTP here; if it speaks RTS, the address \
     must begin with rts:// or rtss://";
 

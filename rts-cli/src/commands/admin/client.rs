@@ -15,7 +15,7 @@ use crate::dev::unix_now;
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Any region does: a server has one key for all.
 const REGION: &str = "rts";
-/// Of an answer that is none, so much is shown.
+/// Characters that are shown of an answer that is not the OpenAPI's.
 const SHOWN_CHARS_MAX: usize = 200;
 
 /// How a request says whose it is.

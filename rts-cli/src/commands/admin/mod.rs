@@ -187,7 +187,7 @@ struct Page {
     /// Those behind this one in the order of their ids
     #[arg(long, value_name = "ID")]
     after: Option<String>,
-    /// At most so many, from 1 to 1,000
+    /// Items of one answer, from 1 to 1,000
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1_000), default_value_t = 100)]
     limit: u64,
 }
@@ -353,7 +353,7 @@ impl Page {
 }
 
 impl Whom {
-    /// The user whom it is about, if that is to be kept from logging in.
+    /// The user, if it is to be kept from logging in.
     fn barred(&self) -> Option<&str> {
         self.user.as_deref().filter(|_| self.room.is_none() && !self.everywhere)
     }
