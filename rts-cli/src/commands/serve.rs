@@ -29,7 +29,7 @@ pub(crate) struct Args {
     /// With --dev: where pages connect to [default: port 7680 beside --listen, or a free one if that is not at 7600]
     #[arg(long, value_name = "IP:PORT", requires = "dev")]
     web_socket: Option<SocketAddr>,
-    /// A TOML file; RTS__SECTION__KEY in the environment goes before what it says
+    /// A TOML file; RTS__SECTION__KEY in the environment is taken instead of what it says
     #[arg(long, value_name = "FILE", group = "what")]
     config: Option<PathBuf>,
     #[command(flatten)]

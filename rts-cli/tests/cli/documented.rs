@@ -1,4 +1,4 @@
-//! What `docs/tokens.md` says about tokens, run and compared with the tokens of this tree.
+//! What README.md and `docs/tokens.md` show, run and compared with what this tree does.
 
 use std::process::{Command, Output};
 
@@ -7,21 +7,22 @@ use tempfile::TempDir;
 
 use crate::support::{APP_ID, rts};
 
-const DOCUMENT: &str = include_str!("../../../docs/tokens.md");
+const README: &str = include_str!("../../../README.md");
+const TOKENS: &str = include_str!("../../../docs/tokens.md");
 const KEY: &str = "app key";
 /// Of the tokens that are made here and now.
 const TTL_SECONDS: u64 = 3_600;
 
-/// The code blocks of this language.
-fn blocks(language: &str) -> Vec<&'static str> {
+/// The code blocks of a document in this language.
+fn blocks(document: &'static str, language: &str) -> Vec<&'static str> {
     let begin = format!("```{language}\n");
-    let rest = DOCUMENT.split(&*begin).skip(1);
+    let rest = document.split(&*begin).skip(1);
     rest.map(|text| text.split("```").next().expect("a block ends")).collect()
 }
 
 /// Runs the only block of a language with these lines behind it, and gives what it prints.
 fn run(language: &str, file: &str, interpreter: &str, lines: &str) -> Option<String> {
-    let [block] = blocks(language)[..] else { panic!("one block of {language}") };
+    let [block] = blocks(TOKENS, language)[..] else { panic!("one block of {language}") };
     let folder = TempDir::new().expect("a folder");
     let file = folder.path().join(file);
     std::fs::write(&file, format!("{block}\n{lines}\n")).expect("a file");
@@ -58,7 +59,7 @@ fn check(printed: &str) {
 }
 
 fn example_token() -> &'static str {
-    let texts = blocks("text");
+    let texts = blocks(TOKENS, "text");
     texts.iter().find(|block| block.starts_with("001")).expect("the example").trim()
 }
 
@@ -88,7 +89,7 @@ fn the_javascript_of_the_document_makes_tokens() {
 fn the_bytes_of_the_document_are_those_of_its_token() {
     use base64::Engine as _;
 
-    let texts = blocks("text");
+    let texts = blocks(TOKENS, "text");
     let hex = texts.iter().find(|block| block.starts_with("17 00")).expect("the bytes");
     // Words stand behind the bytes; none of them is two hexadecimal digits long.
     let is_byte = |word: &&str| word.len() == 2 && u8::from_str_radix(word, 16).is_ok();
@@ -102,4 +103,13 @@ fn the_bytes_of_the_document_are_those_of_its_token() {
     let args = ["--uid", "alice", "--nonce", "12345678", "--issued-at", "1700000000"];
     let new = ["token", "new", "--app-id", APP_ID, "--app-key", KEY, "--expire-at", "1700086400"];
     assert_eq!(text(rts(&[&new[..], &args].concat())).trim(), example_token());
+}
+
+#[test]
+fn the_configuration_of_the_readme_is_a_whole_one() {
+    let toml = blocks(README, "toml");
+    let text = toml.iter().find(|block| block.contains("[[listen]]")).expect("it is shown");
+    let config = rts_server::Config::parse(text).expect("it can be served with");
+    assert_eq!((config.listen.len(), config.apps.len()), (2, 1));
+    assert_eq!(config.concerns().len(), 0, "nothing in it should be otherwise");
 }
