@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body as _, Incoming};
 use hyper::client::conn::http1;
-use hyper::header::{CONNECTION, CONTENT_TYPE, HOST, HeaderValue};
+use hyper::header::{CONNECTION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING};
 use hyper::{Method, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use rts_proto::Reply;
@@ -42,6 +42,8 @@ pub(super) enum ExchangeError {
     Malformed(hyper::Error),
     #[error("status {0}")]
     Status(StatusCode),
+    #[error("the answer has a Transfer-Encoding that is not chunked")]
+    Coding,
     #[error("the answer has more than {REPLY_BYTES_MAX} bytes")]
     TooLarge,
 }
@@ -53,6 +55,7 @@ impl ExchangeError {
             Self::Unheard(_) => "unheard".into(),
             Self::Malformed(_) => "malformed".into(),
             Self::Status(status) => format!("status {}", status.as_u16()).into(),
+            Self::Coding => "transfer coding".into(),
             Self::TooLarge => "too large".into(),
         }
     }
@@ -63,9 +66,12 @@ pub(super) fn progress(outcome: Result<Reply, ExchangeError>) -> PostProgress {
     match outcome {
         Ok(reply) => PostProgress::Answered(reply),
         Err(ExchangeError::Unheard(_)) => PostProgress::NotReached,
-        Err(ExchangeError::Malformed(_) | ExchangeError::Status(_) | ExchangeError::TooLarge) => {
-            PostProgress::AnsweredBadly
-        }
+        Err(
+            ExchangeError::Malformed(_)
+            | ExchangeError::Status(_)
+            | ExchangeError::Coding
+            | ExchangeError::TooLarge,
+        ) => PostProgress::AnsweredBadly,
     }
 }
 
@@ -119,6 +125,9 @@ async fn read(response: Response<Incoming>) -> Result<Reply, ExchangeError> {
     if response.status() != StatusCode::OK {
         return Err(ExchangeError::Status(response.status()));
     }
+    if !is_plain_or_chunked(response.headers()) {
+        return Err(ExchangeError::Coding);
+    }
     let mut body = response.into_body();
     let too_large = |bytes: usize| bytes > REPLY_BYTES_MAX;
     if usize::try_from(body.size_hint().lower()).map_or(true, too_large) {
@@ -133,4 +142,11 @@ async fn read(response: Response<Incoming>) -> Result<Reply, ExchangeError> {
         reply.extend_from_slice(&chunk);
     }
     Ok(Reply(reply.freeze()))
+}
+
+/// Of any other coding the reply would be what is coded, or have the sizes of its chunks in it.
+fn is_plain_or_chunked(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).into_iter();
+    let is_chunked = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");
+    codings.next().is_none_or(is_chunked) && codings.next().is_none()
 }

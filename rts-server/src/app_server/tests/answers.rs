@@ -38,6 +38,23 @@ async fn a_whole_200_is_a_reply() {
 }
 
 #[tokio::test]
+async fn a_reply_comes_as_it_is_or_chunked_and_in_no_other_coding() {
+    let chunks = "2\r\nhi\r\n0\r\n\r\n";
+    for (codings, wanted) in [
+        ("Transfer-Encoding: Chunked\r\n", reply("hi")),
+        ("Transfer-Encoding: \tchunked \r\n", reply("hi")),
+        ("Transfer-Encoding: gzip, chunked\r\n", AnsweredBadly),
+        ("Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n", AnsweredBadly),
+        ("Transfer-Encoding: chunked, chunked\r\n", AnsweredBadly),
+        ("Transfer-Encoding: chunked,\r\n", AnsweredBadly),
+        ("Transfer-Encoding: identity\r\n", AnsweredBadly),
+    ] {
+        let answer = format!("HTTP/1.1 200 OK\r\n{codings}\r\n{chunks}");
+        assert_eq!(outcome_of(answer).await.progress, wanted, "{codings:?}");
+    }
+}
+
+#[tokio::test]
 async fn interim_answers_may_come_before_the_answer_but_not_without_end() {
     let interim = "HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n";
     let last = "HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nx";
