@@ -37,13 +37,7 @@ impl Bell {
         links: &mut VecDeque<LinkId>,
     ) -> Poll<()> {
         let mut inner = self.lock();
-        let was_rung = std::mem::take(&mut inner.is_rung);
-        if was_rung || !inner.links.is_empty() {
-            if links.is_empty() {
-                std::mem::swap(links, &mut inner.links);
-            } else {
-                links.append(&mut inner.links);
-            }
+        if inner.take_rung(links) {
             return Poll::Ready(());
         }
         if !inner.waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
@@ -52,9 +46,27 @@ impl Bell {
         Poll::Pending
     }
 
+    /// The same without waiting.
+    pub(crate) fn take_rung(&self, links: &mut VecDeque<LinkId>) {
+        self.lock().take_rung(links);
+    }
+
     /// Nothing that can panic runs under this lock.
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    /// Returns whether anybody rang.
+    fn take_rung(&mut self, links: &mut VecDeque<LinkId>) -> bool {
+        let was_rung = std::mem::take(&mut self.is_rung) || !self.links.is_empty();
+        if links.is_empty() {
+            std::mem::swap(links, &mut self.links);
+        } else {
+            links.append(&mut self.links);
+        }
+        was_rung
     }
 }
 

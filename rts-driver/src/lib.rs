@@ -1,6 +1,6 @@
 //! The drivers of client engines and server shards, written once for all runtimes.
 //!
-//! What this crate does not do: it opens no socket, sets no timer and starts no task; a [`Runtime`] does, which is a
+//! What this crate does not do: it opens no socket, sets no timer and starts no task or thread; a [`Runtime`] does, which is a
 //! page in a crate of its own (`rts-transport-tokio`, `rts-transport-smol`). It makes no decision of the protocol either;
 //! `rts-proto` does. It moves bytes between links and a core, through the layers of `rts-stream`, and calls the core when
 //! time has passed.
@@ -19,6 +19,7 @@ mod alarm;
 mod bell;
 mod client;
 mod driven;
+mod handshakes;
 mod link;
 mod meter;
 mod pieces;
@@ -37,6 +38,11 @@ mod user_log;
 pub use client::{connect, connect_recorded};
 pub use runtime::{Runtime, Stream};
 pub use shard::Shard;
+
+/// `None` after a panic, which is a bug: whoever it is about is given up, and the others go on.
+fn guarded<T>(run: impl FnOnce() -> T) -> Option<T> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).ok()
+}
 
 /// What applications use, whatever their runtime: the handles, what they take and what they tell.
 pub mod application {

@@ -17,6 +17,8 @@ use crate::runtime::{Runtime, Stream};
 
 /// Bytes taken from a link in one go.
 pub(crate) const READ_BYTES: usize = 64 * 1_024;
+/// The same where there is TLS or WebSocket, and enough for a turn: to take it apart may cost a hundred times as much.
+pub(crate) const LAYERED_READ_BYTES: usize = 16 * 1_024;
 /// Reads, or writes, before others get their turn.
 const CALLS_PER_TURN: usize = 4;
 /// Pieces handed to one system call.
@@ -74,6 +76,8 @@ pub(crate) struct Link<S> {
     write_failed: bool,
     is_congested: bool,
     reads_in_turn: usize,
+    /// Read and taken apart by layers since that was asked last.
+    layered_bytes: usize,
 }
 
 impl<S: Stream> Link<S> {
@@ -87,7 +91,13 @@ impl<S: Stream> Link<S> {
             write_failed: false,
             is_congested: false,
             reads_in_turn: 0,
+            layered_bytes: 0,
         }
+    }
+
+    /// How many bytes layers took apart, since this was asked last. None, if this is plain TCP.
+    pub(crate) fn take_layered_bytes(&mut self) -> usize {
+        std::mem::take(&mut self.layered_bytes)
     }
 
     /// Takes bytes that are to be written. [`poll_step`](Self::poll_step) or [`poll_flush`](Self::poll_flush) has to be called then.
@@ -258,22 +268,27 @@ impl<S: Stream> Link<S> {
         context: &mut Context<'_>,
         take: impl FnOnce(&mut Layers, &mut [u8]),
     ) -> Poll<io::Result<()>> {
-        if self.reads_in_turn == CALLS_PER_TURN {
+        if self.reads_in_turn >= CALLS_PER_TURN {
             self.reads_in_turn = 0;
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
-        SCRATCH.with_borrow_mut(|scratch| match self.stream.poll_read(context, scratch) {
-            Poll::Ready(Ok(0)) => Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
-            Poll::Ready(Ok(length)) => {
-                self.reads_in_turn += 1;
-                take(&mut self.layers, &mut scratch[..length]);
-                Poll::Ready(Ok(()))
-            }
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Pending => {
-                self.reads_in_turn = 0;
-                Poll::Pending
+        let is_layered = self.layers.are_layers();
+        let room = if is_layered { LAYERED_READ_BYTES } else { READ_BYTES };
+        SCRATCH.with_borrow_mut(|scratch| {
+            match self.stream.poll_read(context, &mut scratch[..room]) {
+                Poll::Ready(Ok(0)) => Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
+                Poll::Ready(Ok(length)) => {
+                    self.reads_in_turn += 1;
+                    self.layered_bytes += if is_layered { length } else { 0 };
+                    take(&mut self.layers, &mut scratch[..length]);
+                    Poll::Ready(Ok(()))
+                }
+                Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+                Poll::Pending => {
+                    self.reads_in_turn = 0;
+                    Poll::Pending
+                }
             }
         })
     }
@@ -314,137 +329,4 @@ impl From<io::Error> for Unread {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::{Pipe, Still, pipe};
-    use futures_lite::future::{block_on, zip};
-    use rts_stream::Acceptor;
-
-    fn link(stream: Pipe) -> Link<Pipe> {
-        Link::new(stream, Acceptor::plain().layers())
-    }
-
-    fn step(link: &mut Link<Pipe>) -> Poll<Step> {
-        link.poll_step(&mut Context::from_waker(std::task::Waker::noop()), true)
-    }
-
-    async fn read_to_end(mut stream: Pipe) -> Vec<u8> {
-        let (mut arrived, mut buffer) = (Vec::new(), [0; 64]);
-        loop {
-            let read = poll_fn(|context| stream.poll_read(context, &mut buffer)).await;
-            match read.expect("a pipe in memory") {
-                0 => return arrived,
-                length => arrived.extend_from_slice(&buffer[..length]),
-            }
-        }
-    }
-
-    #[test]
-    fn what_is_pushed_comes_out_in_order_through_a_narrow_pipe() {
-        let (near, far) = pipe(7);
-        let mut link = link(near);
-        let expected: Vec<u8> = (0..1_000_u32).flat_map(u32::to_le_bytes).collect();
-        for number in 0..1_000_u32 {
-            link.push(Bytes::copy_from_slice(&number.to_le_bytes())).expect("it has room");
-        }
-        let ((), arrived) = block_on(zip(link.finish::<Still>(), read_to_end(far)));
-        assert_eq!(arrived, expected);
-    }
-
-    #[test]
-    fn what_is_written_is_the_same_whether_or_not_it_is_copied_together() {
-        for length in [GATHERED_BYTES_MAX / 2, GATHERED_BYTES_MAX / 2 + 1] {
-            let (near, far) = pipe(1_048_576);
-            let mut link = link(near);
-            let chunks = [vec![1; length], vec![2; length], vec![3; 1]];
-            for chunk in &chunks {
-                link.push(chunk.clone().into()).expect("it has room");
-            }
-            assert!(step(&mut link).is_pending());
-            drop(link);
-            assert_eq!(block_on(read_to_end(far)), chunks.concat());
-        }
-    }
-
-    #[test]
-    fn so_many_bytes_may_wait_and_not_one_more() {
-        let (near, mut far) = pipe(1);
-        let mut link = link(near);
-        let half = Bytes::from(vec![0; UNSENT_BYTES_MAX / 2]);
-        for _ in 0..2 {
-            link.push(half.clone()).expect("it has room");
-        }
-        link.push(Bytes::from_static(b"1")).expect_err("it is full");
-        assert!(step(&mut link).is_pending());
-        assert_eq!(block_on(poll_fn(|context| far.poll_read(context, &mut [0]))).ok(), Some(1));
-        link.push(Bytes::from_static(b"1")).expect("one byte is written");
-    }
-
-    /// Pongs to a flood of pings, for example: by itself each would cost many times its bytes.
-    #[test]
-    fn many_small_pieces_that_nobody_reads_are_held_in_few() {
-        let (near, _far) = pipe(1);
-        let mut link = link(near);
-        for number in 0..UNSENT_BYTES_MAX / 3 {
-            link.push(Bytes::copy_from_slice(b"abc")).expect("it has room");
-            if number % 1_000 == 0 {
-                assert!(step(&mut link).is_pending());
-            }
-        }
-        let pieces = link.pieces.first().len();
-        assert!(pieces < 1_000, "{pieces} pieces, each of which costs a hundred bytes");
-        link.push(Bytes::copy_from_slice(b"abcd")).expect_err("it is full");
-    }
-
-    #[test]
-    fn a_link_is_congested_from_one_mark_on_and_down_to_another() {
-        let (near, mut far) = pipe(1);
-        let mut link = link(near);
-        link.push(Bytes::from(vec![0; CONGESTED_BYTES - 1])).expect("it has room");
-        assert_eq!(link.congestion_changed(), None);
-        link.push(Bytes::from_static(b"1")).expect("it has room");
-        assert_eq!((link.congestion_changed(), link.congestion_changed()), (Some(true), None));
-        let mut write_one = || {
-            assert!(step(&mut link).is_pending());
-            let read = block_on(poll_fn(|context| far.poll_read(context, &mut [0])));
-            assert_eq!(read.ok(), Some(1));
-            link.congestion_changed()
-        };
-        let written = (1..).find(|_| write_one().is_some());
-        assert_eq!(written, Some(CONGESTED_BYTES - RELIEVED_BYTES));
-        assert!(!link.is_congested);
-    }
-
-    #[test]
-    fn a_full_pipe_does_not_stop_the_reading() {
-        let (near, mut far) = pipe(16);
-        let mut link = link(near);
-        link.push(Bytes::from(vec![1; 1_000])).expect("it has room");
-        far.write(b"hello");
-        let Poll::Ready(Step::Received(bytes)) = step(&mut link) else { panic!("bytes arrived") };
-        assert_eq!(bytes, "hello");
-    }
-
-    #[test]
-    fn the_other_sides_last_words_are_read_though_writing_fails() {
-        let (near, mut far) = pipe(16);
-        far.write(b"goodbye");
-        drop(far);
-        let mut link = link(near);
-        link.push(Bytes::from_static(b"for nobody")).expect("it has room");
-        let Poll::Ready(Step::Received(bytes)) = step(&mut link) else {
-            panic!("it was written before")
-        };
-        assert_eq!(bytes, "goodbye");
-        assert!(matches!(step(&mut link), Poll::Ready(Step::Gone)));
-    }
-
-    #[test]
-    fn a_flood_leaves_others_their_turn() {
-        let (near, mut far) = pipe(1_048_576);
-        far.write(&vec![0; 1_048_576]);
-        let mut link = link(near);
-        let reads = (0..).take_while(|_| step(&mut link).is_ready()).count();
-        assert_eq!(reads, CALLS_PER_TURN);
-    }
-}
+mod tests;

@@ -18,6 +18,15 @@ pub trait Runtime: Sized + 'static {
     /// Starts a task. Only called where the runtime [is present](Self::is_present). When the runtime ends, it drops its tasks.
     fn spawn(task: impl Future<Output = ()> + Send + 'static);
 
+    /// Starts a thread for work that would keep tasks waiting for milliseconds. It needs nothing of the runtime.
+    ///
+    /// # Errors
+    ///
+    /// The system has no thread to give.
+    fn start_thread(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        std::thread::Builder::new().name(name.to_owned()).spawn(work).map(drop)
+    }
+
     /// Lets others run, and what the system has to say about sockets be seen, before the task goes on. A task
     /// that only woke itself might go round many times before anybody asks the system.
     fn yield_now() -> impl Future<Output = ()> + Send;

@@ -24,6 +24,9 @@ use crate::reactor::Reactor;
 use crate::runtime::{Runtime, Stream as _};
 use crate::seldom::Seldom;
 
+/// Links that are accepted before others get their turn: whoever only connects must not keep messages waiting.
+const ACCEPTED_AT_ONCE: usize = 8;
+
 /// A server core with its links. Cheap to clone. Links that are open keep it alive;
 /// [`shutdown`](Self::shutdown) ends them.
 pub struct Shard<R: Runtime> {
@@ -191,8 +194,11 @@ impl<R: Runtime> Shard<R> {
     async fn accept_all(&self, listener: &R::Listener, acceptor: &Acceptor) {
         let mut trouble = Seldom::default();
         loop {
-            let (stream, peer) = accept::<R>(listener, &mut trouble).await;
-            self.link_accepted(stream, peer, acceptor);
+            for _ in 0..ACCEPTED_AT_ONCE {
+                let (stream, peer) = accept::<R>(listener, &mut trouble).await;
+                self.link_accepted(stream, peer, acceptor);
+            }
+            R::yield_now().await;
         }
     }
 

@@ -28,6 +28,10 @@ impl Runtime for Still {
 
     fn spawn(_task: impl Future<Output = ()> + Send + 'static) {}
 
+    fn start_thread(_name: &str, _work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        Ok(())
+    }
+
     fn yield_now() -> impl Future<Output = ()> + Send {
         futures_lite::future::yield_now()
     }

@@ -100,6 +100,12 @@ impl Layers {
         }
     }
 
+    /// Whether there are any: plain TCP has none, or only a look at the first bytes.
+    #[must_use]
+    pub fn are_layers(&self) -> bool {
+        matches!(self.0, Kind::Stack(_))
+    }
+
     /// Whether the other side's bytes are over, and how. What is left to say about it can still be written: an alert, a
     /// close frame, an HTTP answer. The end of the TCP stream itself is not seen here.
     #[must_use]

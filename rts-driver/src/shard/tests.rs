@@ -5,16 +5,16 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 
 use super::*;
+use crate::handshakes::Handshakes;
 use crate::link::READ_BYTES;
-use crate::reactor::{
-    FRAMES_PER_READING, HANDSHAKES_PER_TURN, INPUT_FRAMES_PER_TURN, STRANGERS_PER_TURN,
-};
 use crate::testing::{Pipe, Still, pipe};
 use rts_proto::limits::{FRAME_BYTES_MAX, FRAME_BYTES_MAX_BEFORE_LOGIN};
 use rts_proto::server::{Config, Credentials, Report, Server, Verdict};
 use rts_proto::wire::{Decoder, Frame, Login, VERSION};
 use rts_proto::{CloseCode, MessageConfig, MessageId, Payload, SendCode};
 use rts_stream::Origins;
+
+mod turns;
 
 /// Links whose turn has to come may have to wait for so many turns, not more.
 const TURNS_MAX: usize = 64;
@@ -26,6 +26,8 @@ const CAPACITY: usize = 1_048_576;
 struct Turned {
     shard: Shard<Still>,
     reactor: Pin<Box<dyn Future<Output = ()>>>,
+    /// No thread works for them: a test does.
+    handshakes: Arc<Handshakes<Still>>,
 }
 
 /// The other ends of links that stay.
@@ -48,8 +50,9 @@ impl Turned {
         };
         let shard = Shard::<Still>::new(Server::new(config, 1), Arc::new(Anybody));
         shard.lock().has_reactor = true;
-        let reactor = Reactor::new(Arc::downgrade(&shard.inner), &shard.inner.bell).run();
-        Self { shard, reactor: Box::pin(reactor) }
+        let reactor = Reactor::new(Arc::downgrade(&shard.inner), &shard.inner.bell);
+        let handshakes = reactor.handshakes();
+        Self { shard, reactor: Box::pin(reactor.run()), handshakes }
     }
 
     /// Beside it, the other end of a link on which alice has logged in.
@@ -185,7 +188,7 @@ fn a_reactor_that_ends_leaves_no_link_behind() {
             }
             turned.turn();
         }
-        let Turned { shard, reactor } = turned;
+        let Turned { shard, reactor, .. } = turned;
         drop(reactor);
         assert_eq!(shard.stats().links, 0, "after {turns} turns");
     }
@@ -194,7 +197,7 @@ fn a_reactor_that_ends_leaves_no_link_behind() {
 #[test]
 fn a_reactor_that_ends_by_a_panic_is_noticed_and_one_that_is_dropped_is_not() {
     for panics in [false, true] {
-        let Turned { shard, reactor } = Turned::new();
+        let Turned { shard, reactor, .. } = Turned::new();
         let mut failed = Box::pin(shard.failed());
         let mut context = Context::from_waker(Waker::noop());
         assert!(failed.as_mut().poll(&mut context).is_pending());
@@ -220,76 +223,6 @@ fn last_words_are_answered_although_the_end_comes_right_behind() {
     assert!(peer.poll_shutdown(&mut context).is_ready());
     turned.turn_until_quiet();
     assert_eq!(answers(read_all(&mut peer)), questions.iter().sum::<usize>() + 1);
-}
-
-/// Short frames cost the core as much as long ones: 350,000 of them fit into what is read in a turn.
-#[test]
-fn links_with_many_frames_leave_others_their_turn() {
-    const FLOODERS: usize = 20;
-    const FLOOD: usize = 2_000;
-    let (mut turned, mut honest) = Turned::with_user(CAPACITY);
-    let mut flooders: Vec<_> = (0..FLOODERS).map(|n| turned.log_in(&format!("f{n}"))).collect();
-    turned.turn_until_quiet();
-    for flooder in &mut flooders {
-        read_all(flooder);
-        flooder.write(&question().repeat(FLOOD));
-    }
-    honest.write(&question());
-    let mut stranger = turned.accept(CAPACITY);
-    stranger.write(&hello());
-    let turns = (1..).find(|_| {
-        turned.turn();
-        answers(read_all(&mut honest)) == 1
-    });
-    let answered: Vec<_> = flooders.iter_mut().map(|peer| answers(read_all(peer))).collect();
-    let together = FRAMES_PER_READING * FLOODERS;
-    assert_eq!(turns, Some(together.div_ceil(INPUT_FRAMES_PER_TURN)), "each before it once");
-    assert!(answered.iter().all(|count| *count <= 2 * FRAMES_PER_READING), "{answered:?}");
-    turned.turn();
-    turned.turn();
-    assert!(hears_something(&mut stranger), "somebody gets in all the same");
-    turned.turn_until_quiet();
-    for (peer, before) in flooders.iter_mut().zip(answered) {
-        assert_eq!(before + answers(read_all(peer)), FLOOD, "nothing is lost");
-    }
-}
-
-#[test]
-fn strangers_come_behind_those_who_have_logged_in() {
-    let (mut turned, mut alice) = Turned::with_user(CAPACITY);
-    let mut strangers: Vec<_> = (0..100).map(|_| turned.accept(CAPACITY)).collect();
-    turned.turn_until_quiet();
-    strangers.iter_mut().for_each(|stranger| stranger.write(&hello()));
-    alice.write(&question());
-    turned.turn();
-    assert_eq!(answers(read_all(&mut alice)), 1, "she rang behind them");
-    let greeted = strangers.iter_mut().map(hears_something).filter(|heard| *heard).count();
-    assert_eq!(greeted, STRANGERS_PER_TURN);
-    turned.turn_until_quiet();
-    let greeted_later = strangers.iter_mut().map(hears_something).filter(|heard| *heard).count();
-    assert_eq!(greeted + greeted_later, 100);
-}
-
-/// A signature for TLS costs as much as many messages.
-#[test]
-fn handshakes_get_on_a_few_in_each_turn() {
-    const REQUEST: &[u8] =
-        b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
-        Sec-WebSocket-Protocol: rts.v1\r\n\r\n";
-    let (mut turned, mut alice) = Turned::with_user(CAPACITY);
-    let acceptor = Acceptor::web_socket("/", Origins::Any);
-    let mut strangers: Vec<_> = (0..20).map(|_| turned.accept_with(CAPACITY, &acceptor)).collect();
-    turned.turn_until_quiet();
-    strangers.iter_mut().for_each(|stranger| stranger.write(REQUEST));
-    alice.write(&question());
-    turned.turn();
-    assert_eq!(answers(read_all(&mut alice)), 1, "she rang behind them");
-    let opened = strangers.iter_mut().map(hears_something).filter(|heard| *heard).count();
-    assert_eq!(opened, HANDSHAKES_PER_TURN);
-    turned.turn_until_quiet();
-    let opened_later = strangers.iter_mut().map(hears_something).filter(|heard| *heard).count();
-    assert!(opened_later >= 20 - opened, "{opened_later}");
 }
 
 #[test]
