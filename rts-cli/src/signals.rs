@@ -47,21 +47,25 @@ impl Signals {
     /// Ready when the server is to stop.
     pub(crate) async fn stop(mut self, on_hangup: OnHangup) {
         loop {
-            let name = tokio::select! {
-                _ = self.terminate.recv() => return,
-                _ = self.interrupt.recv() => return,
+            let (name, stops) = tokio::select! {
+                _ = self.terminate.recv() => ("SIGTERM", true),
+                _ = self.interrupt.recv() => ("SIGINT", true),
                 _ = self.hangup.recv() => match &on_hangup {
-                    OnHangup::Stop => return,
+                    OnHangup::Stop => ("SIGHUP", true),
                     OnHangup::Do(what) => {
                         what();
                         continue;
                     }
-                    OnHangup::Nothing => "SIGHUP",
+                    OnHangup::Nothing => ("SIGHUP", false),
                 },
-                _ = self.user_1.recv() => "SIGUSR1",
-                _ = self.user_2.recv() => "SIGUSR2",
+                _ = self.user_1.recv() => ("SIGUSR1", false),
+                _ = self.user_2.recv() => ("SIGUSR2", false),
             };
-            tracing::info!(name, "a signal that means nothing here");
+            if stops {
+                tracing::info!(signal = name, "asked to stop");
+                return;
+            }
+            tracing::info!(signal = name, "a signal that means nothing here");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Why something failed, in few words.
 
 use std::error::Error;
+use std::io;
 
 use rts_transport_tokio::explain_tls;
 
@@ -11,4 +12,14 @@ pub(crate) fn root_cause(error: &(dyn Error + 'static)) -> String {
     let explained = chain.clone().find_map(explain_tls);
     let root = chain.last().unwrap_or(error);
     explained.unwrap_or_else(|| root.to_string())
+}
+
+/// What is wrong with a file or directory of the configuration.
+pub(crate) fn file_trouble(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            format!("{error}: the user that this server runs as needs the right to it")
+        }
+        _ => error.to_string(),
+    }
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rts_transport_tokio::{Acceptor, Identity, IdentityError, Origins};
 use tokio::time::{Instant, sleep};
 
+use crate::causes::file_trouble;
 use crate::config::Listen;
 use crate::{ConfigError, expiry};
 
@@ -145,7 +146,8 @@ impl Files {
         let read = |what: &str, path: &Option<PathBuf>| {
             let path = path.as_deref().unwrap_or(Path::new(""));
             fs::read(path).map_err(|error| {
-                let what = format!("the {what} file {} cannot be read: {error}", path.display());
+                let (path, why) = (path.display(), file_trouble(&error));
+                let what = format!("the {what} file {path} cannot be read: {why}");
                 ConfigError::Value { key: place.to_owned(), what }
             })
         };

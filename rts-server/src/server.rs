@@ -135,6 +135,10 @@ impl Server {
         let webhooks = Webhooks::new(config, run)?;
         let link_bounds = config.limits.link_bounds(crate::config::descriptors())?;
 
+        // A full or read-only disk is better known before the first ban.
+        if let Err(error) = state.save().await {
+            tracing::error!(%error, "state_dir cannot be written: a restart will forget the bans to come");
+        }
         let core = RecordedServer::new(config.core(), seed, record()?);
         let shard = Shard::with_poster(core, authenticator, poster.clone());
         shard.set_link_bounds(link_bounds);
@@ -198,6 +202,7 @@ impl Server {
             tasks.spawn(format!("the listener {address}"), serving);
         }
         if let Some(openapi) = self.openapi {
+            tracing::info!(address = %format_args!("http://{}", openapi.address()), "listening");
             tasks.spawn("the OpenAPI's listener", openapi.serve());
         }
         tasks.spawn("the posting of webhooks", self.webhooks.run());

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use rts_server::{Certificates, Config, Server};
+use tracing::field::display;
 
 use super::dev_server::DevServer;
 use crate::out::{go_on_unread, say};
@@ -67,8 +68,14 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
     // A link is an open file. What the system allows may still be too few for a busy server, but that is its
     // operator's to say.
-    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
-        tracing::warn!(%error, "the limit of open files, and so of links, stays as it is");
+    let (version, configuration) = (env!("CARGO_PKG_VERSION"), config.file.as_deref());
+    let configuration = configuration.map(|file| display(file.display()));
+    match rlimit::increase_nofile_limit(u64::MAX) {
+        Ok(open_files) => tracing::info!(version, configuration, open_files, "starting"),
+        Err(error) => {
+            tracing::info!(version, configuration, "starting");
+            tracing::warn!(%error, "the limit of open files, and so of links, stays as it is");
+        }
     }
     let server = match args.trace.wanted()? {
         Some(recording) => Server::bind_recorded(&config, || recording.begin()).await?,
@@ -99,7 +106,12 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
 
 fn reload(certificates: &Certificates) {
     match certificates.reload() {
-        Ok(changed) => tracing::info!(changed, "certificates read again"),
+        Ok(changed) => {
+            tracing::info!(
+                changed,
+                "certificates read again; the configuration is read at the start"
+            );
+        }
         Err(error) => tracing::warn!(%error, "the certificate before stays"),
     }
 }

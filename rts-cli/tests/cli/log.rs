@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _, pipe};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Instant;
@@ -277,17 +278,53 @@ fn a_webhook_that_fails_is_told_by_url_and_cause_and_so_is_that_it_works_again()
     assert!(!log.contains("canary"), "{log}");
 }
 
-#[test]
-fn that_a_restart_forgets_bans_is_told_once_with_what_helps() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("rts.toml");
+/// A configuration with an OpenAPI, and what else it has in its first lines.
+fn configuration(folder: &Path, first: &str) -> String {
+    let path = folder.join("rts.toml");
     let config = format!(
-        "listen = \"127.0.0.1:0\"\n[apps.{APP_ID}]\nkeys = [{APP_KEY:?}]\n[openapi]\nlisten = \"127.0.0.1:0\"\n\
+        "listen = \"127.0.0.1:0\"\n{first}[apps.{APP_ID}]\nkeys = [{APP_KEY:?}]\n[openapi]\nlisten = \"127.0.0.1:0\"\n\
          [[openapi.bearer_keys]]\nname = \"b\"\nkey = \"the-bearer-key-of-this-test\"\napps = [{APP_ID:?}]\n"
     );
     std::fs::write(&path, config).expect("a file");
+    path.to_str().expect("UTF-8").to_owned()
+}
+
+#[test]
+fn a_server_says_what_it_is_at_its_start_and_why_it_stops() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = configuration(folder.path(), "");
+    let (to, mut log) = Log::new();
+    let server = Server::start_in(&["--config", &config], &[("RTS_LOG", "info")], to);
+    let version = format!("starting version=\"{}\"", env!("CARGO_PKG_VERSION"));
+    log.until(&["INFO", &version, &format!("configuration={config}"), "open_files="]);
+    log.until(&["INFO", "listening address=rts://127.0.0.1:"]);
+    log.until(&["INFO", "listening address=http://127.0.0.1:"]);
+    server.hang_up();
+    log.until(&["INFO", "certificates read again; the configuration is read at the start"]);
+    server.terminate();
+    log.until(&["INFO", "asked to stop signal=\"SIGTERM\""]);
+    log.until(&["INFO", "stopped"]);
+}
+
+#[test]
+fn that_bans_cannot_be_written_is_told_at_the_start() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = configuration(folder.path(), "state_dir = \"state\"\n");
+    // Where the file would be begun: no disk is full nor read-only for who runs tests as root.
+    std::fs::create_dir_all(folder.path().join("state/bans.json.new")).expect("directories");
+    let (to, mut log) = Log::new();
+    let server = Server::start_in(&["--config", &config], &[], to);
+    let line = log.until(&["ERROR", "state_dir cannot be written"]);
+    assert!(line.contains("bans.json.new: "), "{line}");
+    server.kill();
+}
+
+#[test]
+fn that_a_restart_forgets_bans_is_told_once_with_what_helps() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = configuration(folder.path(), "");
     let (to, log) = Log::new();
-    let server = Server::start_in(&["--config", path.to_str().expect("UTF-8")], &[], to);
+    let server = Server::start_in(&["--config", &config], &[], to);
     server.kill();
     let log = log.rest();
     let told: Vec<_> = log.iter().filter(|line| line.contains("state_dir")).collect();

@@ -117,6 +117,11 @@ impl Server {
         signal("-HUP", self.child.id());
     }
 
+    /// Asks the process to stop.
+    pub(crate) fn terminate(&self) {
+        signal("-TERM", self.child.id());
+    }
+
     /// Stops the process until it is to go on: nothing is answered meanwhile.
     pub(crate) fn pause(&self) {
         signal("-STOP", self.child.id());

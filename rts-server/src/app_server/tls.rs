@@ -8,6 +8,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::ConfigError;
+use crate::causes::file_trouble;
 
 /// Certificates that the system trusts, or only those of a file.
 pub(crate) fn client_config(
@@ -21,8 +22,9 @@ pub(crate) fn client_config(
     let certificates = match ca_file {
         None => rustls_native_certs::load_native_certs().certs,
         Some(path) => {
-            let file = std::fs::read(path)
-                .map_err(|e| error(format!("{} cannot be read: {e}", path.display())))?;
+            let file = std::fs::read(path).map_err(|e| {
+                error(format!("{} cannot be read: {}", path.display(), file_trouble(&e)))
+            })?;
             CertificateDer::pem_slice_iter(&file)
                 .collect::<Result<_, _>>()
                 // Errors show what is in the file.

@@ -1,5 +1,6 @@
 //! What a configuration can be used with, and its operator should know.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -48,7 +49,9 @@ impl Config {
         }
         let file = self.file.as_deref().filter(|file| holds_secrets(file));
         let keys = self.listen.iter().filter_map(|listen| listen.key.as_deref());
-        for file in file.into_iter().chain(keys) {
+        // Listeners may share one.
+        let files: BTreeSet<&Path> = file.into_iter().chain(keys).collect();
+        for file in files {
             concerns.extend(open_to_others(file, "keys"));
         }
         concerns
@@ -184,6 +187,23 @@ mod tests {
             assert_eq!(concerns.len(), count, "{concerns:?}");
             assert!(concerns.iter().all(|concern| concern.starts_with("state_dir: ")));
         }
+    }
+
+    #[test]
+    fn a_file_that_listeners_share_is_told_once() {
+        let folder = tempfile::TempDir::new().expect("a folder");
+        let (config, key) = (folder.path().join("rts.toml"), folder.path().join("key.pem"));
+        let listen = |port| {
+            format!(
+                "[[listen]]\nurl = \"rtss://127.0.0.1:{port}\"\ncertificate = \"c.pem\"\nkey = \"key.pem\"\n"
+            )
+        };
+        let app = format!("[apps.{APP}]\nkeys = \"sixteen-bytes-16\"\n");
+        fs::write(&config, format!("{}{}{app}", listen(1), listen(2))).expect("a file");
+        fs::write(&key, "").expect("a file");
+        fs::set_permissions(&config, fs::Permissions::from_mode(0o600)).expect("it is ours");
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).expect("it is ours");
+        assert_eq!(Config::load(&config).expect("it can be used").concerns().len(), 1);
     }
 
     #[test]

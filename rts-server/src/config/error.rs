@@ -7,6 +7,8 @@ use serde::de::value::SeqAccessDeserializer;
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize as _, Deserializer};
 
+use crate::causes::file_trouble;
+
 /// Words that stand for a section or a key are no longer than this.
 const WORD_BYTES_MAX: usize = 32;
 
@@ -14,7 +16,7 @@ const WORD_BYTES_MAX: usize = 32;
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("the file cannot be read: {0}")]
+    #[error("the file cannot be read: {}", file_trouble(.0))]
     Read(std::io::Error),
     /// Not TOML, an unknown key, or a value of the wrong kind.
     #[error("{place}: {what}")]

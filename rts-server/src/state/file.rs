@@ -9,6 +9,7 @@ use rts_proto::{AppId, IdError, RoomId, UserId};
 use serde::{Deserialize, Serialize};
 
 use super::{Revoked, Table, Until};
+use crate::causes::file_trouble;
 
 const NAME: &str = "bans.json";
 const NEW_NAME: &str = "bans.json.new";
@@ -25,7 +26,7 @@ const VERSION: u32 = 1;
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
     /// The directory or a file in it cannot be used.
-    #[error("{}: {error}", path.display())]
+    #[error("{}: {}", path.display(), file_trouble(.error))]
     Io {
         /// Which.
         path: PathBuf,
