@@ -84,7 +84,8 @@ fn a_server_with_lower_rates_than_usual_gets_every_line_too() {
         crate::support::APP_ID
     );
     std::fs::write(&path, config).expect("a file");
-    let server = Server::start_with(&["--config", path.to_str().expect("UTF-8")]);
+    let config = ["--config", path.to_str().expect("UTF-8")];
+    let server = Server::start_in(&config, &[], Stdio::null());
     let mut bob = server.user("bob");
     let lines: Vec<String> = (0..10).map(|number| format!("line {number}")).collect();
     let output = chat(&server, &["--to", "bob"], lines.join("\n"));

@@ -102,7 +102,10 @@ pub(super) fn help() -> String {
         format!("  {:<25} {what}\n", format!("{name} {arguments}"))
     };
     let commands: String = COMMANDS.iter().map(line).collect();
-    format!("{commands}  everything else is sent; //TEXT sends /TEXT")
+    format!(
+        "{commands}  everything else is sent; //TEXT sends /TEXT\n  \
+         Tab completes; the up arrow brings back lines that begin as what is typed"
+    )
 }
 
 fn to(who: &str) -> Result<To, String> {

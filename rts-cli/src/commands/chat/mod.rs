@@ -11,6 +11,7 @@ mod complete;
 mod editor;
 mod input;
 mod line;
+mod pace;
 mod screen;
 mod session;
 mod talk;
@@ -39,7 +40,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     account: Account,
     /// A user to talk to
-    #[arg(long, conflicts_with = "room")]
+    #[arg(long, value_name = "USER", conflicts_with = "room")]
     to: Option<String>,
     /// A room to talk in
     #[arg(long)]

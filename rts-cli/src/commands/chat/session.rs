@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{anyhow, bail};
 use rts_transport_tokio::{Event, Events};
@@ -11,21 +11,11 @@ use tokio::sync::mpsc::Receiver;
 use super::command::Command;
 use super::input::Input;
 use super::line::{Line, Mark};
+use super::pace::{Retries, pause_after};
 use super::screen::Screen;
 use super::talk::Talk;
 use crate::out::is_unread;
 
-/// Between two messages of one input: less than the rates of users, 65 a second for broadcasts.
-const MESSAGE_PAUSE: Duration = Duration::from_millis(20);
-/// The same for what has lower rates: 20 joins and leaves, and 10 questions for a status.
-const JOIN_PAUSE: Duration = Duration::from_millis(60);
-const STATUS_PAUSE: Duration = Duration::from_millis(120);
-/// A server may have lower rates, and a room is there for all. From a pipe, a message that was over
-/// the rate is sent again after this, then after twice as long, ...
-const RETRY_PAUSE_MIN: Duration = Duration::from_millis(20);
-const RETRY_PAUSE_MAX: Duration = Duration::from_secs(1);
-/// ... until this has passed.
-const RETRIES_MAX: Duration = Duration::from_secs(30);
 /// Events that are told of as one thing, when they are there at one time.
 const BATCH_EVENTS_MAX: usize = 256;
 
@@ -48,8 +38,7 @@ pub(super) struct Session {
     queue: VecDeque<Command>,
     /// When the next of them may be done.
     next_at: Instant,
-    /// Since when messages are over the rate, and how long the next pause is.
-    over_rate: Option<(Instant, Duration)>,
+    retries: Retries,
     /// Nothing more is read.
     is_over: bool,
     /// What was asked for and not done.
@@ -73,7 +62,7 @@ impl Session {
             mode,
             queue: first.into_iter().collect(),
             next_at: Instant::now(),
-            over_rate: None,
+            retries: Retries::default(),
             is_over: false,
             failures: 0,
         }
@@ -215,7 +204,7 @@ impl Session {
                     self.queue.push_front(Command::Message(to.clone(), text.clone()));
                     continue;
                 }
-                Line::Sent { mark: Mark::Done, .. } => self.over_rate = None,
+                Line::Sent { mark: Mark::Done, .. } => self.retries.end(),
                 Line::Sent { .. } | Line::Problem(_) => self.failures += 1,
                 Line::Heard { .. } | Line::Note(_) | Line::Page(_) => {}
             }
@@ -228,21 +217,10 @@ impl Session {
     /// was, and may have written others since.
     fn may_retry(&mut self) -> bool {
         let now = Instant::now();
-        let (since, pause) = self.over_rate.unwrap_or((now, RETRY_PAUSE_MIN));
-        let may_retry = self.mode == Mode::Pipe && now.duration_since(since) < RETRIES_MAX;
-        if may_retry {
-            self.over_rate = Some((since, (pause * 2).min(RETRY_PAUSE_MAX)));
+        let pause = if self.mode == Mode::Pipe { self.retries.pause(now) } else { None };
+        if let Some(pause) = pause {
             self.next_at = now + pause;
         }
-        may_retry
-    }
-}
-
-fn pause_after(command: &Command) -> Duration {
-    match command {
-        Command::Say(_) | Command::Message(..) => MESSAGE_PAUSE,
-        Command::Join(_) | Command::Leave(_) => JOIN_PAUSE,
-        Command::Online(_) => STATUS_PAUSE,
-        _ => Duration::ZERO,
+        pause.is_some()
     }
 }
