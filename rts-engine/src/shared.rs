@@ -14,8 +14,8 @@ use crate::driver::Action;
 use crate::log::Line;
 use crate::sent::{Filled, ServerAnswer, Waiting};
 
-/// A link is given up when so many bytes wait for the driver to take them. More than a session's whole
-/// window, so that only a flood of unreliable messages gets there.
+/// A link is given up when so many bytes wait for the driver to take them. More than a session's
+/// whole window, so that only a flood of unreliable messages gets there.
 const ACTION_BYTES_MAX: usize = 4 * 1_048_576;
 
 pub(crate) struct Shared {
@@ -52,7 +52,8 @@ pub(crate) struct Wakers {
     pub(crate) closed: Vec<Waker>,
 }
 
-/// What is to be done when the lock is free again: it may run code of the application or the runtime.
+/// What is to be done when the lock is free again: it may run code of the application or the
+/// runtime.
 #[derive(Default)]
 struct After {
     wakers: Vec<Waker>,
@@ -186,7 +187,8 @@ impl State {
         self.client.handle_input(now, Input::Disconnected(link));
     }
 
-    /// A link did not come up. Nobody is told about one that is not wanted any more, or what was told before.
+    /// A link did not come up. Nobody is told about one that is not wanted any more, or what was
+    /// told before.
     pub(crate) fn link_failed(&mut self, link: LinkId, why: String) {
         if self.client.link() == Some(link) {
             self.tell_link_error(why);
@@ -203,8 +205,9 @@ impl State {
                 true => format!("{code:?} ({number})"),
                 false => format!("code {number}"),
             };
+            let why = if reason.is_empty() { String::new() } else { format!(", {reason}") };
             self.tell_link_error(format!(
-                "the server ended the connection before the login was answered: {code}, {reason}"
+                "the server ended the connection before the login was answered: {code}{why}"
             ));
         }
     }
