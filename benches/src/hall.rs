@@ -76,8 +76,8 @@ impl Hall {
         answer.expect("every login here is good")
     }
 
-    /// The first so many users become members of the room. Returns how many sequenced frames each got for that, all of
-    /// which are acknowledged.
+    /// The first so many users become members of the room. Returns how many sequenced frames each
+    /// got for that, all of which are acknowledged.
     pub fn join_all(&mut self, members: u64) -> Vec<u64> {
         let room = RoomId::new(ROOM).expect("well formed");
         let join = Frame::Join { room, ticket: 1, business_id: None }.encode();

@@ -1,4 +1,5 @@
-//! The closed set of what is measured. Each work is prepared once, and then done as often as one likes.
+//! The closed set of what is measured. Each work is prepared once, and then done as often as one
+//! likes.
 
 use std::time::Duration;
 
@@ -39,7 +40,8 @@ pub enum Work {
     FanOutBurst,
     /// A session goes on over a new link.
     Resume,
-    /// A millisecond over 100,000 sessions: 20 heartbeats, and the three or so of their timers that are due.
+    /// A millisecond over 100,000 sessions: 20 heartbeats, and the three or so of their timers that
+    /// are due.
     Timers,
     /// A tick at which one of 10,000 silent sessions is over.
     OneDue,
@@ -187,8 +189,8 @@ fn timers() -> Box<dyn FnMut()> {
     Box::new(pass)
 }
 
-/// Everybody was heard from once, one after the other; so their sessions are over one after the other. When none is left, nothing is
-/// due any more.
+/// Everybody was heard from once, one after the other; so their sessions are over one after the
+/// other. When none is left, nothing is due any more.
 fn one_due(users: u64) -> Box<dyn FnMut()> {
     let mut hall = Hall::new(users);
     let (ping, apart) = (Frame::Ping.encode(), SESSION_GRACE / users as u32);

@@ -1,4 +1,5 @@
-//! What the core allocates and keeps. Allocations are counted in the whole process, so this is the only thread of one.
+//! What the core allocates and keeps. Allocations are counted in the whole process, so this is the
+//! only thread of one.
 
 use std::alloc::System;
 

@@ -18,8 +18,8 @@ fn main() -> anyhow::Result<()> {
 async fn run(server: &str) -> anyhow::Result<()> {
     let (engine, mut events) = connect(server, APP_ID, "{}")?;
 
-    // An app that slept for long has an old token. The login is refused, and waits for a better one: there is no second
-    // call of `login`.
+    // An app that slept for long has an old token. The login is refused, and waits for a better
+    // one: there is no second call of `login`.
     let expired = token("alice", SystemTime::now() - Duration::from_secs(60))?;
     engine.login(&expired, "alice")?;
     let refused = login_result(&mut events).await?;
@@ -30,8 +30,9 @@ async fn run(server: &str) -> anyhow::Result<()> {
     println!("with a fresh token: {accepted:?}");
     anyhow::ensure!(accepted == LoginCode::Ok);
 
-    // A live login never ends because its token expired. But should the link be lost for longer than half a minute, the
-    // engine logs in anew by itself, with the latest token that it was given. So give it one before the last expires.
+    // A live login never ends because its token expired. But should the link be lost for longer
+    // than half a minute, the engine logs in anew by itself, with the latest token that it was
+    // given. So give it one before the last expires.
     engine.update_login_token(&fresh_token("alice")?);
     let sent = engine.send_message("alice", "still here", MessageConfig::ReliableOrdered)?;
     println!("and a message to herself: {:?}", sent.await);

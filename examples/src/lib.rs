@@ -1,4 +1,5 @@
-//! What the examples need and are not about: a server, tokens, a runtime. The examples themselves are in `examples/`.
+//! What the examples need and are not about: a server, tokens, a runtime. The examples themselves
+//! are in `examples/`.
 #![forbid(unsafe_code)]
 
 use std::time::{Duration, SystemTime};
@@ -15,8 +16,8 @@ pub use rts_transport_smol as rts;
 #[cfg(not(feature = "smol"))]
 pub use rts_transport_tokio as rts;
 
-/// The address of a server: the first argument, as `rts serve --dev` prints it, or else of one that lives in this
-/// process until it ends.
+/// The address of a server: the first argument, as `rts serve --dev` prints it, or else of one that
+/// lives in this process until it ends.
 pub fn server() -> anyhow::Result<String> {
     if let Some(address) = std::env::args().nth(1) {
         return Ok(address);

@@ -5,7 +5,8 @@
 //!            full: the line is lost                       fails: the line is lost
 //! ```
 //!
-//! How many lines were lost is said where they are missing, before the next line that can be written.
+//! How many lines were lost is said where they are missing, before the next line that can be
+//! written.
 
 use std::collections::VecDeque;
 use std::io;

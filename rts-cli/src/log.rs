@@ -1,5 +1,5 @@
-//! What the log looks like, and which lines are in it. However a line came about, it is one line, and nothing in it is obeyed by a
-//! terminal.
+//! What the log looks like, and which lines are in it. However a line came about, it is one line,
+//! and nothing in it is obeyed by a terminal.
 
 use std::fmt;
 use std::io::IsTerminal as _;
@@ -12,7 +12,8 @@ use tracing_subscriber::fmt::format::{self, Writer};
 
 use crate::lines::Lines;
 
-/// Of one value, in characters. What others can choose was cut where it is logged; this is for what was overlooked.
+/// Of one value, in characters. What others can choose was cut where it is logged; this is for what
+/// was overlooked.
 const VALUE_CHARS_MAX: usize = 2_048;
 
 /// Begins to log what is wanted.
@@ -61,7 +62,8 @@ impl fmt::Write for Plain<'_, '_> {
     }
 }
 
-/// A word alone is a level here; `EnvFilter` would take a misspelt one for a crate, and log nothing.
+/// A word alone is a level here; `EnvFilter` would take a misspelt one for a crate, and log
+/// nothing.
 pub(crate) fn filter(wanted: &str) -> Result<EnvFilter, String> {
     let words = wanted.split(',').filter(|part| !part.contains('='));
     for word in words {

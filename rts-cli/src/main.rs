@@ -23,7 +23,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Real-time messages between your app's users: demo, server, tools.
 ///
-/// Exit codes: 0 done; 1 failed, and the end of standard error says why; 2 the command line is not understood, or a token is not valid.
+/// Exit codes: 0 done; 1 failed, and the end of standard error says why; 2 the command line is not
+/// understood, or a token is not valid.
 #[derive(Debug, Parser)]
 #[command(name = "rts", version)]
 struct Cli {
@@ -83,7 +84,8 @@ fn main() -> ExitCode {
         Err(error) => return cannot_begin(&error),
     };
     let done = runtime.block_on(run(cli.command));
-    // Reading a terminal, or looking up a name, cannot be broken off: to wait for its thread would be to wait for a key.
+    // Reading a terminal, or looking up a name, cannot be broken off: to wait for its thread would
+    // be to wait for a key.
     runtime.shutdown_background();
     let (code, last_words) = match done {
         Ok(code) => (code, None),

@@ -79,7 +79,8 @@ pub(crate) fn is_unread(error: &anyhow::Error) -> bool {
     cause.is_some_and(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
 }
 
-/// An error and its causes, each said once: many errors say their cause by themselves. Some end with empty lines.
+/// An error and its causes, each said once: many errors say their cause by themselves. Some end
+/// with empty lines.
 pub(crate) fn in_words(error: &anyhow::Error) -> String {
     let causes = error
         .chain()

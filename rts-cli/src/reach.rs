@@ -11,7 +11,8 @@ pub(crate) struct Reach {
     /// A file with certificates (PEM) to trust beside the system's, for rtss:// and wss://
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
-    /// A proxy on the way: http://HOST:PORT or socks5://HOST:PORT, with USER:PASSWORD@ before the host if it asks
+    /// A proxy on the way: http://HOST:PORT or socks5://HOST:PORT, with USER:PASSWORD@ before the
+    /// host if it asks
     #[arg(long, value_name = "URL", env = "RTS_PROXY", hide_env_values = true)]
     proxy: Option<String>,
 }

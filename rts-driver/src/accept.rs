@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use crate::runtime::Runtime;
 use crate::seldom::Seldom;
 
-/// After the system had no room for a link: how long until the next try. It would fail again and again until
-/// another link is closed.
+/// After the system had no room for a link: how long until the next try. It would fail again and
+/// again until another link is closed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// The next link. Never fails: it waits until accepting works again, and tells the log now and then. Cancel safe.
+/// The next link. Never fails: it waits until accepting works again, and tells the log now and
+/// then. Cancel safe.
 pub(crate) async fn accept<R: Runtime>(
     listener: &R::Listener,
     trouble: &mut Seldom,

@@ -7,8 +7,9 @@ use std::time::Instant;
 
 use crate::runtime::Runtime;
 
-/// Rings at its deadline, and now and then too early: a deadline that moves away leaves the timer as it is, and whoever
-/// is rung for nothing looks at the clock and waits again. So a deadline that moves with every message costs no timer.
+/// Rings at its deadline, and now and then too early: a deadline that moves away leaves the timer
+/// as it is, and whoever is rung for nothing looks at the clock and waits again. So a deadline that
+/// moves with every message costs no timer.
 pub(crate) struct Alarm<R> {
     set: Option<(Instant, Timer)>,
     runtime: PhantomData<fn() -> R>,

@@ -14,7 +14,8 @@ use crate::alarm::Alarm;
 use crate::link::{Link, Step};
 use crate::runtime::Runtime;
 
-/// After so many turns others get theirs: an engine that always has something to do must not keep its thread.
+/// After so many turns others get theirs: an engine that always has something to do must not keep
+/// its thread.
 const TURNS_MAX: u32 = 64;
 
 /// Why there is no engine.
@@ -34,8 +35,8 @@ pub enum ConnectError {
     Random(getrandom::Error),
 }
 
-/// Makes an engine for the server of the connector. Nothing is connected before [`Engine::login`]. `parameters` is a JSON
-/// object, such as `{}`.
+/// Makes an engine for the server of the connector. Nothing is connected before [`Engine::login`].
+/// `parameters` is a JSON object, such as `{}`.
 ///
 /// The engine lives in a task on the runtime. When the runtime is shut down, it is destroyed: every
 /// [`Sent`](rts_engine::Sent) completes and [`Events`] ends.

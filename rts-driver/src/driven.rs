@@ -12,23 +12,26 @@ use rts_trace::RecordedServer;
 use crate::posts::{Lifeline, NewPost, PostToAppServer};
 use crate::user_log::UserLog;
 
-/// Who decides on logins. Called under the shard's lock: it must be quick, and must not wait nor call the shard.
+/// Who decides on logins. Called under the shard's lock: it must be quick, and must not wait nor
+/// call the shard.
 pub trait Authenticate: Send + Sync {
     /// Whether these credentials are good. A panic counts as "cannot check now" (-1003).
     ///
-    /// The claim of [`Verdict::Accept`] must be greater than all before, such as microseconds of Unix time.
+    /// The claim of [`Verdict::Accept`] must be greater than all before, such as microseconds of
+    /// Unix time.
     fn authenticate(&self, credentials: &Credentials) -> Verdict;
 
-    /// Why it refused these, for the log: no token nor key may be in it. Called some time later, without the lock, and only when
-    /// the line is written, so it may take longer. A panic counts as nothing to say.
+    /// Why it refused these, for the log: no token nor key may be in it. Called some time later,
+    /// without the lock, and only when the line is written, so it may take longer. A panic counts
+    /// as nothing to say.
     fn explain(&self, credentials: &Credentials) -> String {
         let _ = credentials;
         String::new()
     }
 }
 
-/// Who wants to know who comes and goes. Called under the shard's lock: it must be quick, and must not panic, wait nor call
-/// the shard.
+/// Who wants to know who comes and goes. Called under the shard's lock: it must be quick, and must
+/// not panic, wait nor call the shard.
 pub trait Watch: Send + Sync {
     /// Something happened. Calls come in the order in which it did.
     fn happened(&self, app_id: AppId, report: Report);
@@ -84,8 +87,8 @@ impl Driven {
         self.watcher = Some(watcher);
     }
 
-    /// Does what the core asks for, and leaves to `order` what is for links. It may have something to say about that,
-    /// which the core hears before it asks for more.
+    /// Does what the core asks for, and leaves to `order` what is for links. It may have something
+    /// to say about that, which the core hears before it asks for more.
     pub(crate) fn drain(&mut self, now: Instant, order: &mut impl FnMut(Order) -> Option<Input>) {
         loop {
             match self.server.poll_output() {

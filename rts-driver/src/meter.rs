@@ -1,6 +1,7 @@
 //! How many frames there are in a stream of them, without a look into any.
 
-/// Counts frames by their lengths. What is no stream of frames is counted somehow: it ends its link anyway.
+/// Counts frames by their lengths. What is no stream of frames is counted somehow: it ends its link
+/// anyway.
 #[derive(Debug, Default)]
 pub(crate) struct Meter {
     /// Bytes of the frame under way that have not come.
@@ -11,7 +12,8 @@ pub(crate) struct Meter {
 }
 
 impl Meter {
-    /// So many of these bytes can be taken for at most `frames_max` frames to end in them; and so many do.
+    /// So many of these bytes can be taken for at most `frames_max` frames to end in them; and so
+    /// many do.
     pub(crate) fn take(&mut self, bytes: &[u8], frames_max: usize) -> (usize, usize) {
         let (mut taken, mut frames) = (0, 0);
         while frames < frames_max

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-/// Pieces that wait one by one, as they came. Behind so many, small ones that nobody else holds are copied together: by
-/// itself each would cost many times its bytes.
+/// Pieces that wait one by one, as they came. Behind so many, small ones that nobody else holds are
+/// copied together: by itself each would cost many times its bytes.
 const LOOSE_MAX: usize = 64;
 /// Small pieces are copied together up to this size.
 const COPIED_BYTES_MAX: usize = 4 * 1_024;
@@ -22,7 +22,8 @@ pub(crate) struct Pieces {
 
 impl Pieces {
     pub(crate) fn push(&mut self, bytes: Bytes) {
-        // A piece that a session's window holds too costs only its place here, and there are bounds on windows.
+        // A piece that a session's window holds too costs only its place here, and there are bounds
+        // on windows.
         let is_copied = bytes.len() <= SMALL_BYTES_MAX
             && bytes.is_unique()
             && (self.whole.len() >= LOOSE_MAX || !self.copied.is_empty());
@@ -40,7 +41,8 @@ impl Pieces {
         self.copied.extend_from_slice(&bytes);
     }
 
-    /// Those that come first: to be written, and taken from the front. None are left out if this is empty.
+    /// Those that come first: to be written, and taken from the front. None are left out if this is
+    /// empty.
     pub(crate) fn first(&mut self) -> &mut VecDeque<Bytes> {
         if self.whole.is_empty() {
             self.seal();
@@ -120,7 +122,8 @@ mod tests {
         drop(shared);
     }
 
-    /// One piece after the other, with a look at what comes first in between: as on a link that is blocked.
+    /// One piece after the other, with a look at what comes first in between: as on a link that is
+    /// blocked.
     #[test]
     fn looking_at_what_comes_first_makes_no_more_pieces() {
         let mut pieces = Pieces::default();

@@ -13,11 +13,12 @@ const LINKS_MAX: usize = 100_000;
 
 /// What a network may open at once after quiet: as much as its rate allows in this time.
 const NETWORK_BURST_SECONDS: f64 = 5.0;
-/// From this number of networks on, those are forgotten that have no links and have used none of their rate.
+/// From this number of networks on, those are forgotten that have no links and have used none of
+/// their rate.
 const NETWORKS_FIRST_SWEEP: usize = 1_024;
 
-/// Bounds on the links of a shard. A network is an IPv4 address, or the first 64 bits of an IPv6 address, which one
-/// customer usually has to itself.
+/// Bounds on the links of a shard. A network is an IPv4 address, or the first 64 bits of an IPv6
+/// address, which one customer usually has to itself.
 #[derive(Clone)]
 pub struct LinkBounds {
     /// Of all links.
@@ -26,13 +27,15 @@ pub struct LinkBounds {
     pub per_network_max: usize,
     /// Of those among them that have not logged in.
     pub per_network_before_login_max: usize,
-    /// New links a second from one network, five times as many at once after quiet; 0 is no limit. Each costs the server a
-    /// handshake.
+    /// New links a second from one network, five times as many at once after quiet; 0 is no limit.
+    /// Each costs the server a handshake.
     pub per_network_per_second: u32,
-    /// Of the numbers that the system gives to open sockets and files: a link with a greater one is closed, so that those
-    /// above stay free for other things. The system gives the smallest that is free.
+    /// Of the numbers that the system gives to open sockets and files: a link with a greater one is
+    /// closed, so that those above stay free for other things. The system gives the smallest that
+    /// is free.
     pub descriptor_max: usize,
-    /// Addresses for which the bounds of a network do not hold, such as those of proxies, behind which all clients are.
+    /// Addresses for which the bounds of a network do not hold, such as those of proxies, behind
+    /// which all clients are.
     pub is_exempt: Arc<dyn Fn(IpAddr) -> bool + Send + Sync>,
 }
 
@@ -96,7 +99,8 @@ impl fmt::Display for Network {
 pub(crate) struct Places {
     bounds: LinkBounds,
     links: usize,
-    /// It hashes with a secret: an attacker who chooses addresses must not be able to make them collide.
+    /// It hashes with a secret: an attacker who chooses addresses must not be able to make them
+    /// collide.
     networks: HashMap<Network, Taken>,
     /// The number of networks at which the next sweep is due.
     sweep_at: usize,
@@ -184,7 +188,8 @@ impl Places {
         Ok(())
     }
 
-    /// Forgets networks of which there is nothing to know, so seldom that it costs each link little.
+    /// Forgets networks of which there is nothing to know, so seldom that it costs each link
+    /// little.
     fn sweep(&mut self, now: Instant) {
         if self.networks.len() < self.sweep_at.max(NETWORKS_FIRST_SWEEP) {
             return;

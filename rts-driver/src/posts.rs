@@ -15,12 +15,13 @@ use crate::shard::{Inner, Shard};
 
 /// Who speaks to apps' own servers.
 pub trait PostToAppServer: Send + Sync {
-    /// Whether messages of this app may be posted there. Called under the shard's lock: it must be quick, and must not
-    /// wait nor call the shard. A panic counts as no.
+    /// Whether messages of this app may be posted there. Called under the shard's lock: it must be
+    /// quick, and must not wait nor call the shard. A panic counts as no.
     fn allows(&self, target: &Target) -> bool;
 
-    /// Posts this, at most once, and says what became of it. The returned future runs in a task of its own, and is dropped when
-    /// the shard has no more time for it. A panic counts as not reached.
+    /// Posts this, at most once, and says what became of it. The returned future runs in a task of
+    /// its own, and is dropped when the shard has no more time for it. A panic counts as not
+    /// reached.
     fn post(&self, post: Post, begun: Begun) -> Posting;
 }
 
@@ -70,8 +71,9 @@ impl Drop for Lifeline {
     }
 }
 
-/// A post that the core asked for, and whose task is not started: that happens when the shard's lock is free, since a
-/// runtime that is being shut down drops a task at once, and what is dropped tells the shard.
+/// A post that the core asked for, and whose task is not started: that happens when the shard's
+/// lock is free, since a runtime that is being shut down drops a task at once, and what is dropped
+/// tells the shard.
 pub(crate) struct NewPost {
     call: CallId,
     post: Post,

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 /// At most so often one thing is said.
 const EVERY: Duration = Duration::from_secs(10);
 
-/// Counts what happens, and says when it is time to say so: at once the first time, and then with how often it was
-/// left out.
+/// Counts what happens, and says when it is time to say so: at once the first time, and then with
+/// how often it was left out.
 #[derive(Debug, Default)]
 pub struct Seldom {
     said: Option<Instant>,
@@ -14,7 +14,8 @@ pub struct Seldom {
 }
 
 impl Seldom {
-    /// It happened. `Some` if it is to be said, with how often it happened since without being said.
+    /// It happened. `Some` if it is to be said, with how often it happened since without being
+    /// said.
     pub fn happened(&mut self, now: Instant) -> Option<u64> {
         if self.said.is_some_and(|said| now.saturating_duration_since(said) < EVERY) {
             self.left_out += 1;

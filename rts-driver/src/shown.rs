@@ -7,8 +7,8 @@ const VALUE_CHARS_MAX: usize = 128;
 /// Of a sentence with such values in it, in characters.
 const SENTENCE_CHARS_MAX: usize = 512;
 
-/// Text of others as a log may show it: on one line, without anything that a terminal obeys or that cannot be seen, and of a
-/// bounded length. What is left out at its end is marked by `…`.
+/// Text of others as a log may show it: on one line, without anything that a terminal obeys or that
+/// cannot be seen, and of a bounded length. What is left out at its end is marked by `…`.
 ///
 /// ```
 /// # use rts_driver::application::Shown;

@@ -23,8 +23,8 @@ const REFUSED_V4: [([u8; 4], u8); 15] = [
     ([240, 0, 0, 0], 4),
 ];
 
-/// The same of IPv6, inside of what is given out to hosts, which is 2000::/3. Everything outside of that is refused, except for
-/// the forms in which an IPv4 address is wrapped.
+/// The same of IPv6, inside of what is given out to hosts, which is 2000::/3. Everything outside of
+/// that is refused, except for the forms in which an IPv4 address is wrapped.
 const REFUSED_V6: [([u16; 8], u8); 3] = [
     ([0x2001, 0, 0, 0, 0, 0, 0, 0], 23),
     ([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0], 32),
@@ -33,8 +33,8 @@ const REFUSED_V6: [([u16; 8], u8); 3] = [
 
 /// Whether this is the address of a host in the public internet.
 ///
-/// An IPv4 address inside of an IPv6 one (mapped, compatible, translated by NAT64, 6to4) is judged as what it is. Teredo and the
-/// local prefix of NAT64 are never public.
+/// An IPv4 address inside of an IPv6 one (mapped, compatible, translated by NAT64, 6to4) is judged
+/// as what it is. Teredo and the local prefix of NAT64 are never public.
 #[must_use]
 pub fn is_public(ip: IpAddr) -> bool {
     match ip {
@@ -105,7 +105,8 @@ pub struct NetworkError {
 #[error("the target has no address, or one that must not be posted to")]
 pub struct Refused;
 
-/// An address that a policy has accepted. Nothing else makes one, so who takes only these connects to nothing else.
+/// An address that a policy has accepted. Nothing else makes one, so who takes only these connects
+/// to nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Vetted(SocketAddr);
 
@@ -166,8 +167,8 @@ impl AddressPolicy {
             && (is_public(ip) || is_in_network || (self.loopback && is_loopback))
     }
 
-    /// A listener on all addresses has every address of this machine, which are not known here: so its port is refused
-    /// on all that are not public.
+    /// A listener on all addresses has every address of this machine, which are not known here: so
+    /// its port is refused on all that are not public.
     fn is_own(&self, ip: IpAddr, port: u16) -> bool {
         self.own.iter().any(|own| {
             let listens_on_all = own.ip().is_unspecified();

@@ -2,7 +2,8 @@
 
 use crate::target::{Origin, TargetUrl, UrlError};
 
-/// The urls to which the messages of one app may be posted. Empty unless the operator says otherwise.
+/// The urls to which the messages of one app may be posted. Empty unless the operator says
+/// otherwise.
 #[derive(Clone, Debug, Default)]
 pub struct AllowList {
     /// One for each origin, with the paths below which a url may be.
@@ -25,8 +26,8 @@ pub enum EntryError {
 }
 
 impl AllowList {
-    /// Entries such as `https://app.example/rts`: the origin has to be the same, and the path the same or below. `http` only
-    /// with `allow_plain_http`.
+    /// Entries such as `https://app.example/rts`: the origin has to be the same, and the path the
+    /// same or below. `http` only with `allow_plain_http`.
     ///
     /// # Errors
     ///
@@ -42,8 +43,8 @@ impl AllowList {
         Ok(list)
     }
 
-    /// For development: any port and path of this machine, `http` too, as long as the host is written `127.0.0.1`, `localhost` or
-    /// `[::1]`.
+    /// For development: any port and path of this machine, `http` too, as long as the host is
+    /// written `127.0.0.1`, `localhost` or `[::1]`.
     #[must_use]
     pub fn with_loopback(mut self) -> Self {
         self.loopback = true;

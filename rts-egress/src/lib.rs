@@ -1,7 +1,8 @@
 //! Where a server may post to.
 //!
-//! A client names the url to which the server, from inside the operator's network, is to post what the client writes. So
-//! nothing that a client says is ever resolved or connected to unless all of this says yes:
+//! A client names the url to which the server, from inside the operator's network, is to post what
+//! the client writes. So nothing that a client says is ever resolved or connected to unless all of
+//! this says yes:
 //!
 //! ```text
 //! text --TargetUrl::parse--> TargetUrl --AllowList::find--> a listed origin and path

@@ -13,9 +13,9 @@ const LABEL_BYTES_MAX: usize = 63;
 
 /// A url that has exactly one way of being written, and is written in that way.
 ///
-/// What the standard's parser would have to mend is refused: capital letters in the host, numbers that are IP addresses,
-/// ports that go without saying, `..`, backslashes, tabs, names that are not ASCII. So whoever parses it again, here or
-/// elsewhere, gets the same origin and the same path.
+/// What the standard's parser would have to mend is refused: capital letters in the host, numbers
+/// that are IP addresses, ports that go without saying, `..`, backslashes, tabs, names that are not
+/// ASCII. So whoever parses it again, here or elsewhere, gets the same origin and the same path.
 ///
 /// `Debug` and `Display` show the origin only: the rest may hold a secret.
 #[derive(Clone, PartialEq, Eq)]
@@ -86,7 +86,8 @@ impl TargetUrl {
         if !matches!(url.scheme(), "https" | "http") {
             return Err(UrlError::Scheme);
         }
-        // "user@" without a name leaves no trace in the parsed value; the comparison below finds it.
+        // "user@" without a name leaves no trace in the parsed value; the comparison below finds
+        // it.
         if !url.username().is_empty() || url.password().is_some() {
             return Err(UrlError::UserInfo);
         }

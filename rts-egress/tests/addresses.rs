@@ -1,4 +1,5 @@
-//! The classes of addresses, against a table that was written independently: as ranges, first to last, while the code has prefixes.
+//! The classes of addresses, against a table that was written independently: as ranges, first to
+//! last, while the code has prefixes.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -52,7 +53,8 @@ fn wrapped(ip: Ipv4Addr) -> Vec<Ipv6Addr> {
     ]
 }
 
-/// Some addresses of each of the 65,536 blocks of 16 bits: its ends, and around the edges of smaller blocks.
+/// Some addresses of each of the 65,536 blocks of 16 bits: its ends, and around the edges of
+/// smaller blocks.
 fn every_block() -> impl Iterator<Item = Ipv4Addr> {
     let lows = [
         0, 1, 0x00_ff, 0x01_00, 0x01_ff, 0x02_00, 0x02_ff, 0x63_ff, 0x64_00, 0x64_ff, 0x71_00,
@@ -206,7 +208,8 @@ proptest! {
         prop_assert_eq!(is_public(ip.into()), expected(ip));
     }
 
-    /// By the table above and by the operator's networks as ranges, which are all that this test knows.
+    /// By the table above and by the operator's networks as ranges, which are all that this test
+    /// knows.
     #[test]
     fn what_is_vetted_is_public_or_listed(ip in interesting_v4(), port in any::<u16>()) {
         let policy = AddressPolicy::new(LISTED).expect("networks");

@@ -6,7 +6,8 @@ use std::time::Instant as StdInstant;
 
 use rts_proto::Instant;
 
-/// The core's time: the system's, counted from the moment at which this was made, or somebody's own.
+/// The core's time: the system's, counted from the moment at which this was made, or somebody's
+/// own.
 #[derive(Clone, Debug)]
 pub struct Clock {
     source: Source,
@@ -43,8 +44,8 @@ impl Clock {
         Instant::from_micros(micros)
     }
 
-    /// The same moment for a runtime's timer; `None` when it is farther away than the system can count,
-    /// and by a clock that is not the system's.
+    /// The same moment for a runtime's timer; `None` when it is farther away than the system can
+    /// count, and by a clock that is not the system's.
     #[must_use]
     pub fn to_std(&self, moment: Instant) -> Option<StdInstant> {
         match &self.source {

@@ -24,8 +24,8 @@ pub(crate) enum Retired {
     Room(#[expect(dead_code, reason = "held to be dropped")] RoomHandler),
 }
 
-/// Each event goes one of two ways, decided when it happens: to the callbacks if it has a handler, else
-/// to the stream. Each way keeps the order.
+/// Each event goes one of two ways, decided when it happens: to the callbacks if it has a handler,
+/// else to the stream. Each way keeps the order.
 pub(crate) struct Delivery {
     stream: Unread,
     /// False once the application has dropped its `Events`.
@@ -78,7 +78,8 @@ impl Delivery {
         self.has_room_as_known()
     }
 
-    /// The same by what was known when it was looked last: a result whose `Sent` was dropped since does not count yet.
+    /// The same by what was known when it was looked last: a result whose `Sent` was dropped since
+    /// does not count yet.
     pub(crate) fn has_room_as_known(&self) -> bool {
         let (events, bytes) = self.stream.counted();
         events + self.callbacks.len() < EVENTS_MAX && bytes + self.callback_bytes < EVENT_BYTES_MAX
@@ -140,7 +141,8 @@ impl Delivery {
         }
     }
 
-    /// The room is destroyed: nothing of it is called back any more, and none of it is left in the stream.
+    /// The room is destroyed: nothing of it is called back any more, and none of it is left in the
+    /// stream.
     pub(crate) fn forget_room(&mut self, destroyed: RoomKey) -> Option<Retired> {
         let stays = |event: &Event| !matches!(event, Event::Room { key, .. } if *key == destroyed);
         self.stream.retain_events(stays);
@@ -177,8 +179,8 @@ pub(crate) enum Callback {
 }
 
 impl Callback {
-    /// Calls the handler. If it panics, the panic hook has said so, and the next event gets called back all the
-    /// same. Nobody else locks a handler, so this waits for nothing.
+    /// Calls the handler. If it panics, the panic hook has said so, and the next event gets called
+    /// back all the same. Nobody else locks a handler, so this waits for nothing.
     pub(crate) fn call(self) {
         let _ = catch_unwind(AssertUnwindSafe(|| match &self {
             Self::Engine(event, handler) => {

@@ -21,7 +21,8 @@ const CLOSED_TOO_EARLY: &str = "the connection was closed before the login was a
 /// What a runtime is to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Make a link, and answer with [`Input::Connected`], [`Input::Disconnected`] or [`Driver::link_failed`].
+    /// Make a link, and answer with [`Input::Connected`], [`Input::Disconnected`] or
+    /// [`Driver::link_failed`].
     Connect(LinkId),
     /// Write these bytes, after all earlier ones of the link.
     Transmit(LinkId, Bytes),
@@ -67,9 +68,10 @@ impl Driver {
         });
     }
 
-    /// Instead of [`Input::Disconnected`], when it is known why a link did not come up, or what the other side did to
-    /// it. The application is told with a [`Warning`](rts_proto::client::Event::Warning), once for the same reason
-    /// until a link is up again; [`Engine::last_link_error`](crate::Engine::last_link_error) keeps it.
+    /// Instead of [`Input::Disconnected`], when it is known why a link did not come up, or what the
+    /// other side did to it. The application is told with a
+    /// [`Warning`](rts_proto::client::Event::Warning), once for the same reason until a link is up
+    /// again; [`Engine::last_link_error`](crate::Engine::last_link_error) keeps it.
     pub fn link_failed(&self, link: LinkId, why: String) {
         self.shared.call(|state, now| {
             state.link_failed(link, why);
@@ -77,8 +79,8 @@ impl Driver {
         });
     }
 
-    /// Tells the core that time has passed, if something is due. The clock is read here: a timer that
-    /// is early or late does no harm.
+    /// Tells the core that time has passed, if something is due. The clock is read here: a timer
+    /// that is early or late does no harm.
     pub fn tick(&self) {
         let is_due = |deadline| deadline <= self.shared.clock.now();
         let deadline = self.shared.lock().deadline;
@@ -99,9 +101,9 @@ impl Driver {
         action
     }
 
-    /// Calls the application's handlers with events that wait for them, in order. No lock is held meanwhile,
-    /// so a handler may call the engine. A panic in a handler goes no further. If more is left after a
-    /// while, [`changed`](Self::changed) is ready at once.
+    /// Calls the application's handlers with events that wait for them, in order. No lock is held
+    /// meanwhile, so a handler may call the engine. A panic in a handler goes no further. If more
+    /// is left after a while, [`changed`](Self::changed) is ready at once.
     pub fn deliver(&self) {
         for _ in 0..CALLBACKS_PER_TURN {
             let callback = self.shared.lock().delivery.pop_callback();

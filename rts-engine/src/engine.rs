@@ -40,8 +40,8 @@ pub enum EngineError {
 /// One client. Cheap to clone, and every call returns at once: what follows from it comes as
 /// [`Events`], or to a handler. Calls can come from any thread, and from a handler.
 ///
-/// When the last clone and the last [`Room`] of it are dropped, the engine is destroyed. A handler that owns one of them
-/// keeps the engine alive until [`destroy`](Self::destroy).
+/// When the last clone and the last [`Room`] of it are dropped, the engine is destroyed. A handler
+/// that owns one of them keeps the engine alive until [`destroy`](Self::destroy).
 #[derive(Clone)]
 pub struct Engine {
     handle: Arc<Handle>,
@@ -59,13 +59,13 @@ impl Drop for Handle {
 }
 
 impl Engine {
-    /// An engine, its events, and the end for a runtime. `parameters` is a JSON object, such as `{}`;
-    /// `seed` feeds the jitter of reconnecting, and should differ between clients.
+    /// An engine, its events, and the end for a runtime. `parameters` is a JSON object, such as
+    /// `{}`; `seed` feeds the jitter of reconnecting, and should differ between clients.
     ///
     /// # Errors
     ///
-    /// An ill-formed app id; parameters that are not a JSON object. Unknown parameters and bad values are
-    /// ignored, with a [`Warning`](rts_proto::client::Event::Warning).
+    /// An ill-formed app id; parameters that are not a JSON object. Unknown parameters and bad
+    /// values are ignored, with a [`Warning`](rts_proto::client::Event::Warning).
     pub fn new(
         app_id: &str,
         parameters: &str,
@@ -74,8 +74,9 @@ impl Engine {
         Self::with_clock(app_id, parameters, seed, Clock::start())
     }
 
-    /// The same with everything that the core is told and asked written down, so that it can be run again
-    /// ([`rts_trace::replay`]). Each call and each burst of bytes then waits for a write to the recorder.
+    /// The same with everything that the core is told and asked written down, so that it can be run
+    /// again ([`rts_trace::replay`]). Each call and each burst of bytes then waits for a write to
+    /// the recorder.
     ///
     /// # Errors
     ///
@@ -89,8 +90,8 @@ impl Engine {
         Self::build(app_id, parameters, seed, Clock::start(), Some(recorder))
     }
 
-    /// The same by a clock that somebody else moves. A runtime's loop cannot drive it, since it does not know
-    /// that clock: this is for simulations.
+    /// The same by a clock that somebody else moves. A runtime's loop cannot drive it, since it
+    /// does not know that clock: this is for simulations.
     ///
     /// # Errors
     ///
@@ -118,8 +119,8 @@ impl Engine {
         Ok((engine, Events::new(Arc::clone(&shared)), Driver::new(shared)))
     }
 
-    /// `login`. One [`LoginResult`](rts_proto::client::Event::LoginResult) follows, unless a logout comes first. With no
-    /// way to the server it stays in flight and tries for ever.
+    /// `login`. One [`LoginResult`](rts_proto::client::Event::LoginResult) follows, unless a logout
+    /// comes first. With no way to the server it stays in flight and tries for ever.
     ///
     /// # Errors
     ///
@@ -128,19 +129,20 @@ impl Engine {
         self.shared().call(|state, now| state.client.login(now, token, uid))
     }
 
-    /// `logout`. Open sends get their results, then [`Logout`](rts_proto::client::Event::Logout) follows. Does nothing
-    /// without a login.
+    /// `logout`. Open sends get their results, then [`Logout`](rts_proto::client::Event::Logout)
+    /// follows. Does nothing without a login.
     pub fn logout(&self) {
         self.shared().call(|state, now| state.client.logout(now));
     }
 
-    /// `updateLoginToken`. Logs in again if the last login failed on its token; else the token is kept for the next time
-    /// one is needed.
+    /// `updateLoginToken`. Logs in again if the last login failed on its token; else the token is
+    /// kept for the next time one is needed.
     pub fn update_login_token(&self, token: &str) {
         self.shared().call(|state, now| state.client.update_login_token(now, token));
     }
 
-    /// `getPeerOnlineStatus`. One [`PeerOnlineStatus`](rts_proto::client::Event::PeerOnlineStatus) follows.
+    /// `getPeerOnlineStatus`. One [`PeerOnlineStatus`](rts_proto::client::Event::PeerOnlineStatus)
+    /// follows.
     pub fn get_peer_online_status(&self, uid: &str) {
         self.shared().call(|state, now| state.client.get_peer_online_status(now, uid));
     }
@@ -149,7 +151,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// An empty user id; destroyed. What is accepted but cannot work gets an id, and its one result.
+    /// An empty user id; destroyed. What is accepted but cannot work gets an id, and its one
+    /// result.
     pub fn send_message(
         &self,
         uid: &str,
@@ -181,17 +184,20 @@ impl Engine {
         })
     }
 
-    /// `setServerParams`: where messages for the app's server go, and the signature that is shown there. One
-    /// [`ServerParamsSetResult`](rts_proto::client::Event::ServerParamsSetResult) follows. They last for the login, through lost
-    /// links and restarts of the server; a refused call leaves earlier ones in force.
+    /// `setServerParams`: where messages for the app's server go, and the signature that is shown
+    /// there. One [`ServerParamsSetResult`](rts_proto::client::Event::ServerParamsSetResult)
+    /// follows. They last for the login, through lost links and restarts of the server; a refused
+    /// call leaves earlier ones in force.
     pub fn set_server_params(&self, signature: &str, url: &str) {
         self.shared().call(|state, now| state.client.set_server_params(now, signature, url));
     }
 
-    /// `sendServerMessage`: a message to the app's own server, up to 64 KiB of answer coming back. The result is an event, and
-    /// what the returned future completes with. Ids are from the same sequence as those of [`send_message`](Self::send_message).
+    /// `sendServerMessage`: a message to the app's own server, up to 64 KiB of answer coming back.
+    /// The result is an event, and what the returned future completes with. Ids are from the same
+    /// sequence as those of [`send_message`](Self::send_message).
     ///
-    /// Several messages of one user may be on their way at a time, so they may arrive in another order.
+    /// Several messages of one user may be on their way at a time, so they may arrive in another
+    /// order.
     ///
     /// # Errors
     ///
@@ -222,8 +228,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// An ill-formed room id; a live handle with this id; 1,024 handles. Each is also called back, as
-    /// [`CreateRoomFailed`](rts_proto::client::Event::CreateRoomFailed). Destroyed.
+    /// An ill-formed room id; a live handle with this id; 1,024 handles. Each is also called back,
+    /// as [`CreateRoomFailed`](rts_proto::client::Event::CreateRoomFailed). Destroyed.
     pub fn create_room(&self, room_id: &str) -> Result<Room, CreateRoomError> {
         let key = self.shared().call(|state, now| {
             let key = state.client.create_room(now, room_id)?;
@@ -242,8 +248,9 @@ impl Engine {
         self.shared().call(|state, _| state.client.set_business_id(id))
     }
 
-    /// `setRuntimeParameters`: a JSON object of [keys](Parameters::KEYS), and of `logLevel`: up to which level the engine
-    /// writes to `tracing`, one of `off` (the default), `error`, `warn`, `info`, `debug`.
+    /// `setRuntimeParameters`: a JSON object of [keys](Parameters::KEYS), and of `logLevel`: up to
+    /// which level the engine writes to `tracing`, one of `off` (the default), `error`, `warn`,
+    /// `info`, `debug`.
     ///
     /// # Errors
     ///
@@ -252,12 +259,13 @@ impl Engine {
         self.shared().call(|state, now| state.client.set_runtime_parameters(now, json))
     }
 
-    /// From now on, events of the engine and of its rooms without a handler of their own go to `handler`; it replaces an
-    /// earlier one. Events that already wait in [`Events`] stay there.
+    /// From now on, events of the engine and of its rooms without a handler of their own go to
+    /// `handler`; it replaces an earlier one. Events that already wait in [`Events`] stay there.
     ///
-    /// The runtime's task calls the handler, one event at a time and in order, with no lock held: it may make any
-    /// call, and should be quick, since the link stands still meanwhile. A panic in it loses that event and nothing else.
-    /// After [`destroy`](Self::destroy) it is not called any more, except that a call under way goes on to its end.
+    /// The runtime's task calls the handler, one event at a time and in order, with no lock held:
+    /// it may make any call, and should be quick, since the link stands still meanwhile. A panic in
+    /// it loses that event and nothing else. After [`destroy`](Self::destroy) it is not called any
+    /// more, except that a call under way goes on to its end.
     pub fn set_event_handler(&self, handler: impl EventHandler + 'static) {
         self.shared().with(|state| {
             let retired = state.delivery.set_engine_handler(handler);
@@ -270,14 +278,15 @@ impl Engine {
         self.shared().call(|state, now| state.client.handle_input(now, Input::NetworkChanged));
     }
 
-    /// `destroy`: logs out, forgets all rooms, and ends every [`Sent`]. Handlers are dropped. Events of the destruction
-    /// itself, results and the logout, can still be taken from [`Events`], which then ends.
+    /// `destroy`: logs out, forgets all rooms, and ends every [`Sent`]. Handlers are dropped.
+    /// Events of the destruction itself, results and the logout, can still be taken from
+    /// [`Events`], which then ends.
     pub fn destroy(&self) {
         self.shared().call(|state, now| state.client.destroy(now));
     }
 
-    /// Waits until the engine was destroyed and its last bytes are written, so that a program may end. Cancel safe.
-    /// This alone does not destroy it.
+    /// Waits until the engine was destroyed and its last bytes are written, so that a program may
+    /// end. Cancel safe. This alone does not destroy it.
     pub async fn closed(&self) {
         poll_fn(|context| {
             self.shared().with(|state| {

@@ -11,23 +11,26 @@ use rts_proto::client::Event;
 
 use crate::shared::Shared;
 
-/// What the engine tells the application, in the order in which it happened: all events that have no
-/// handler of their own ([`Engine::set_event_handler`](crate::Engine::set_event_handler),
-/// [`Room::set_event_handler`](crate::Room::set_event_handler)). Ends when the engine was destroyed and the
-/// last event was taken.
+/// What the engine tells the application, in the order in which it happened: all events that have
+/// no handler of their own ([`Engine::set_event_handler`](crate::Engine::set_event_handler),
+/// [`Room::set_event_handler`](crate::Room::set_event_handler)). Ends when the engine was destroyed
+/// and the last event was taken.
 ///
-/// Take events promptly. While 1,024 of them, or 8 MiB of payloads, wait here or for a handler, the engine does not
-/// read its link, which slows down those who send to it; calls still work. If that lasts longer than 10 s, the
-/// link counts as dead, and the engine reconnects when there is room again.
+/// Take events promptly. While 1,024 of them, or 8 MiB of payloads, wait here or for a handler, the
+/// engine does not read its link, which slows down those who send to it; calls still work. If that
+/// lasts longer than 10 s, the link counts as dead, and the engine reconnects when there is room
+/// again.
 ///
-/// A result is here and in its [`Sent`](crate::Sent), and need not be taken from both: while the `Sent` is kept, the
-/// result does not count among the 1,024, and when many events wait, those results are removed that were taken
-/// from their `Sent`. So an application that only sends and waits gets all its results, though it never looks here.
-/// What others say to it counts whatever it waits for: while 1,024 messages wait, results do not come either, and a
-/// `Sent` completes with what time makes of it, a time-out.
+/// A result is here and in its [`Sent`](crate::Sent), and need not be taken from both: while the
+/// `Sent` is kept, the result does not count among the 1,024, and when many events wait, those
+/// results are removed that were taken from their `Sent`. So an application that only sends and
+/// waits gets all its results, though it never looks here. What others say to it counts whatever it
+/// waits for: while 1,024 messages wait, results do not come either, and a `Sent` completes with
+/// what time makes of it, a time-out.
 ///
-/// Dropping this discards what it has and all that would come. So an application that wants no events, because it
-/// only waits for results or has handlers for all, drops this rather than keeping it unread.
+/// Dropping this discards what it has and all that would come. So an application that wants no
+/// events, because it only waits for results or has handlers for all, drops this rather than
+/// keeping it unread.
 pub struct Events {
     shared: Arc<Shared>,
 }

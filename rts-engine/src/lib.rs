@@ -1,8 +1,9 @@
 //! What applications touch: [`Engine`], [`Room`], [`Events`], [`Sent`].
 //!
-//! What this crate does not do: it opens no socket and starts no task or thread. A runtime's crate, such as
-//! `rts-transport-tokio`, holds the other end, a [`Driver`], and moves the bytes. Nothing here
-//! waits for anything: a call takes a short lock, tells the core, and returns what the core said.
+//! What this crate does not do: it opens no socket and starts no task or thread. A runtime's crate,
+//! such as `rts-transport-tokio`, holds the other end, a [`Driver`], and moves the bytes. Nothing
+//! here waits for anything: a call takes a short lock, tells the core, and returns what the core
+//! said.
 //!
 //! ```text
 //!  Engine, Room --call--> +--------+ --Action--> Driver, held by

@@ -1,4 +1,5 @@
-//! What an engine says to the log, up to its own level (`logLevel`). Never what was said in a message.
+//! What an engine says to the log, up to its own level (`logLevel`). Never what was said in a
+//! message.
 
 use rts_proto::client::{Event, LogLevel, RoomEvent};
 use rts_proto::{ConnectionState, LoginCode};
@@ -7,7 +8,8 @@ use rts_proto::{ConnectionState, LoginCode};
 const NOT_READ: &str =
     "the link is not read until events are taken: too many wait; take them, or drop `Events`";
 
-/// A line of the log. It is written when no lock is held: what listens to the log is the application's.
+/// A line of the log. It is written when no lock is held: what listens to the log is the
+/// application's.
 pub(crate) struct Line {
     level: LogLevel,
     text: String,

@@ -11,8 +11,8 @@ use crate::sent::Sent;
 
 /// One room handle. Cheap to clone. Every call returns at once.
 ///
-/// It keeps its engine alive. Dropping the last clone neither leaves the room nor frees its id: for that there
-/// are [`leave`](Self::leave) and [`destroy`](Self::destroy).
+/// It keeps its engine alive. Dropping the last clone neither leaves the room nor frees its id: for
+/// that there are [`leave`](Self::leave) and [`destroy`](Self::destroy).
 #[derive(Clone, Debug)]
 pub struct Room {
     engine: Engine,
@@ -47,15 +47,16 @@ impl Room {
         self.engine.shared().call(|state, now| state.client.join_room(now, self.key))
     }
 
-    /// `leaveRoom`. [`RoomEvent::Left`](rts_proto::client::RoomEvent::Left) follows when really out. Does nothing when
-    /// not joined.
+    /// `leaveRoom`. [`RoomEvent::Left`](rts_proto::client::RoomEvent::Left) follows when really
+    /// out. Does nothing when not joined.
     pub fn leave(&self) {
         self.engine.shared().call(|state, now| state.client.leave_room(now, self.key));
     }
 
-    /// `destroy`: leaves the room and frees its id. When this returns, no event of this room comes any more, not even
-    /// one that waited: neither in [`Events`](crate::Events) nor to a handler, except that a handler that runs at
-    /// this moment goes on to its end. A [`Sent`] of an open broadcast completes.
+    /// `destroy`: leaves the room and frees its id. When this returns, no event of this room comes
+    /// any more, not even one that waited: neither in [`Events`](crate::Events) nor to a handler,
+    /// except that a handler that runs at this moment goes on to its end. A [`Sent`] of an open
+    /// broadcast completes.
     pub fn destroy(&self) {
         self.engine.shared().call(|state, now| {
             let results = state.client.destroy_room(now, self.key);
@@ -90,8 +91,9 @@ impl Room {
         })
     }
 
-    /// From now on events of this room go to `handler`, whatever else is set; it replaces an earlier one. On a
-    /// destroyed room nothing happens. See [`Engine::set_event_handler`] for who calls it.
+    /// From now on events of this room go to `handler`, whatever else is set; it replaces an
+    /// earlier one. On a destroyed room nothing happens. See [`Engine::set_event_handler`] for who
+    /// calls it.
     pub fn set_event_handler(&self, handler: impl RoomEventHandler + 'static) {
         self.engine.shared().with(|state| {
             let retired = state.delivery.set_room_handler(self.key, handler);

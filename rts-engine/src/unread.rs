@@ -10,10 +10,10 @@ use crate::sent::Told;
 
 /// In the order in which they happened.
 ///
-/// A result has two ways to the application: its [`Sent`](crate::Sent), and here. An application that waits for the one
-/// may never look at the other, and must get its results all the same. So a result that was taken from its `Sent` is
-/// removed from here when many wait, and while its `Sent` is kept it does not count: who keeps so many has the memory
-/// for them.
+/// A result has two ways to the application: its [`Sent`](crate::Sent), and here. An application
+/// that waits for the one may never look at the other, and must get its results all the same. So a
+/// result that was taken from its `Sent` is removed from here when many wait, and while its `Sent`
+/// is kept it does not count: who keeps so many has the memory for them.
 pub(crate) struct Unread {
     waiting: VecDeque<Waiting>,
     bytes: usize,
@@ -60,7 +60,8 @@ impl Unread {
         self.waiting.is_empty()
     }
 
-    /// How many events the application has to take, and their bytes of payload: not more than there are.
+    /// How many events the application has to take, and their bytes of payload: not more than there
+    /// are.
     pub(crate) fn counted(&self) -> (usize, usize) {
         (self.waiting.len() - self.excused, self.bytes - self.excused_bytes)
     }

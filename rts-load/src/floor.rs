@@ -1,5 +1,5 @@
-//! What the sockets themselves allow: a relay that forwards frames and does nothing else. It checks nothing, promises nothing and
-//! trusts everybody, so it is for loopback and for measuring only.
+//! What the sockets themselves allow: a relay that forwards frames and does nothing else. It checks
+//! nothing, promises nothing and trusts everybody, so it is for loopback and for measuring only.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::SocketAddr;

@@ -13,8 +13,9 @@ use crate::client::{Client, Heard};
 const READ_BYTES: usize = 256 * 1_024;
 const EVENTS_PER_TURN: usize = 1_024;
 
-/// How long it looks again and again for what happens, before it sleeps. Whoever sends to one who sleeps has to wake him, so the server
-/// would pay for that: the more often, the longer it takes between two sends. Clients on other machines cost no server that.
+/// How long it looks again and again for what happens, before it sleeps. Whoever sends to one who
+/// sleeps has to wake him, so the server would pay for that: the more often, the longer it takes
+/// between two sends. Clients on other machines cost no server that.
 const AWAKE: Duration = Duration::from_micros(500);
 
 /// A link, by its place.
@@ -188,7 +189,8 @@ impl<C: Client> Net<C> {
         self.poll.poll(&mut self.events, patience)
     }
 
-    /// What happened since this was last asked, in order. Give the list back to spare making a new one.
+    /// What happened since this was last asked, in order. Give the list back to spare making a new
+    /// one.
     pub(crate) fn take_happened(
         &mut self,
         mut spent: Vec<(LinkIndex, Happened)>,

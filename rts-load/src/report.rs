@@ -39,10 +39,11 @@ pub struct Report {
     pub seconds: f64,
     /// Messages that were sent while it was measured.
     pub sent: u64,
-    /// What counts as done while it was measured: results where there are any, deliveries otherwise; in a room,
-    /// deliveries.
+    /// What counts as done while it was measured: results where there are any, deliveries
+    /// otherwise; in a room, deliveries.
     pub done: u64,
-    /// Sends of the whole run that had neither a result nor, where there are no results, a delivery.
+    /// Sends of the whole run that had neither a result nor, where there are no results, a
+    /// delivery.
     pub lost: u64,
     /// Results of the whole run, by code.
     pub results: BTreeMap<u32, u64>,

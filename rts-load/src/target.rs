@@ -94,11 +94,13 @@ pub struct Target {
 }
 
 impl Target {
-    /// A server at `url`. Tokens of RTS are made with the app's key, as its own server would; `unix_now` is in seconds.
+    /// A server at `url`. Tokens of RTS are made with the app's key, as its own server would;
+    /// `unix_now` is in seconds.
     ///
     /// # Errors
     ///
-    /// An address that cannot be used, or that is not on this machine unless `anywhere`; a key that cannot be used.
+    /// An address that cannot be used, or that is not on this machine unless `anywhere`; a key that
+    /// cannot be used.
     pub fn new(
         url: &str,
         app_id: &str,

@@ -1,5 +1,5 @@
-//! Request signing, version 4: HMAC-SHA256 over the method, the query, some headers and the body, with a key that is made
-//! for a day, a region and the service, out of a secret that never travels.
+//! Request signing, version 4: HMAC-SHA256 over the method, the query, some headers and the body,
+//! with a key that is made for a day, a region and the service, out of a secret that never travels.
 //!
 //! ```text
 //! Authorization: HMAC-SHA256 Credential=ID/20231114/cn-north-1/rtc/request, SignedHeaders=host;x-date, Signature=HEX
@@ -53,7 +53,8 @@ impl Parts<'_> {
     }
 }
 
-/// What an `Authorization` header of this kind says. Nothing of it is to be believed before [`verify`](Self::verify).
+/// What an `Authorization` header of this kind says. Nothing of it is to be believed before
+/// [`verify`](Self::verify).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signature {
     access_key: String,
@@ -140,8 +141,9 @@ impl Signature {
     ///
     /// # Errors
     ///
-    /// `InvalidTimestamp` when the request's `X-Date` is more than 15 minutes away from `unix_now`, is malformed, or is of
-    /// another day than the credential; `SignatureDoesNotMatch` for every other flaw.
+    /// `InvalidTimestamp` when the request's `X-Date` is more than 15 minutes away from `unix_now`,
+    /// is malformed, or is of another day than the credential; `SignatureDoesNotMatch` for every
+    /// other flaw.
     pub fn verify(&self, parts: &Parts<'_>, secret: &str, unix_now: u64) -> Result<(), Error> {
         let date = parts.header("x-date").unwrap_or_default();
         let signed_at = unix_time(date).filter(|_| date.starts_with(&self.date));
@@ -181,8 +183,8 @@ impl Signature {
     }
 }
 
-/// Signs a request: the headers to add to it, which are `X-Date`, `X-Content-Sha256` and `Authorization`. Of those that it
-/// has, `host` and `content-type` are signed too.
+/// Signs a request: the headers to add to it, which are `X-Date`, `X-Content-Sha256` and
+/// `Authorization`. Of those that it has, `host` and `content-type` are signed too.
 ///
 /// # Panics
 ///
@@ -218,12 +220,14 @@ pub fn sign(
     [("X-Date", date), ("X-Content-Sha256", digest), ("Authorization", authorization)]
 }
 
-/// What those who sign do not agree on. The default is what the original's SDKs for Go and Python do.
+/// What those who sign do not agree on. The default is what the original's SDKs for Go and Python
+/// do.
 #[derive(Clone, Copy, Default)]
 struct Form {
     /// A run of blanks inside the value of a header becomes one space, as in the SDK for Node.
     folds_blanks: bool,
-    /// Several values of one name in the query are sorted, as in the SDK for Node, and not in their order.
+    /// Several values of one name in the query are sorted, as in the SDK for Node, and not in their
+    /// order.
     sorts_values: bool,
 }
 

@@ -195,7 +195,8 @@ fn bytes_come_as_base64() {
     }
 }
 
-/// Each field that an action needs: absent, of the wrong kind, and with a value that it cannot have.
+/// Each field that an action needs: absent, of the wrong kind, and with a value that it cannot
+/// have.
 #[test]
 fn each_field_is_refused_by_its_name() {
     use ErrorCode::{IllegalFrom, IllegalRoomId, IllegalTo, NotExistAppId};

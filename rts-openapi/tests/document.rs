@@ -1,4 +1,5 @@
-//! The document against what it describes: whoever goes by it is understood, up to each bound and not beyond.
+//! The document against what it describes: whoever goes by it is understood, up to each bound and
+//! not beyond.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;

@@ -1,4 +1,5 @@
-//! Signatures: the original vendor's own package is the reference, and nothing else that is near is taken.
+//! Signatures: the original vendor's own package is the reference, and nothing else that is near is
+//! taken.
 
 use proptest::prelude::*;
 use rts_openapi::signature::{Parts, Signature, sign};
@@ -282,7 +283,8 @@ fn what_is_no_signature_is_told_from_a_wrong_one() {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever is signed is taken, and not any more when one bit of the signature, or any byte of the body, is another.
+    /// Whatever is signed is taken, and not any more when one bit of the signature, or any byte of
+    /// the body, is another.
     #[test]
     fn what_is_signed_is_taken_and_nothing_beside_it(
         query in prop::collection::vec((".{0,8}", ".{0,8}"), 0..4),

@@ -23,13 +23,14 @@ impl Backoff {
         Self { attempt: 0, up_since: None }
     }
 
-    /// An attempt was successful. Only if that lasts do the steps begin anew: a server that takes clients in and loses
-    /// them at once is not to be hammered.
+    /// An attempt was successful. Only if that lasts do the steps begin anew: a server that takes
+    /// clients in and loses them at once is not to be hammered.
     pub(crate) fn succeeded(&mut self, now: Instant) {
         self.up_since = Some(now);
     }
 
-    /// The wait before the next attempt. `max` caps the steps, and a success that lasted as long begins them anew.
+    /// The wait before the next attempt. `max` caps the steps, and a success that lasted as long
+    /// begins them anew.
     pub(crate) fn next(&mut self, now: Instant, max: Duration, random: &mut Random) -> Duration {
         if self.up_since.take().is_some_and(|since| now.since(since) >= max) {
             self.attempt = 0;

@@ -243,7 +243,8 @@ pub enum Disconnect {
     /// The stream broke or was closed without a word.
     #[error("the connection broke")]
     Broken,
-    /// Connecting took too long, nothing was heard for too long, or what was sent was not answered for too long.
+    /// Connecting took too long, nothing was heard for too long, or what was sent was not answered
+    /// for too long.
     #[error("the server did not answer in time")]
     TimedOut,
     /// The peer said why.

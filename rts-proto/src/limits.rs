@@ -46,19 +46,20 @@ pub const ACK_BYTES_MAX: usize = WINDOW_BYTES_MAX / 8;
 pub const ROOMS_PER_USER_MAX: usize = 128;
 /// Room handles that one engine may have.
 pub const ROOM_HANDLES_MAX: usize = 1_024;
-/// Messages and broadcasts of one engine that have no result. Enough for each rate of a client, all the
-/// time that a result may take.
+/// Messages and broadcasts of one engine that have no result. Enough for each rate of a client, all
+/// the time that a result may take.
 pub const OPEN_SENDS_MAX: usize = 2_048;
 /// Bytes of payload in those.
 pub const OPEN_SEND_BYTES_MAX: usize = 8 * 1_048_576;
-/// What an engine keeps for its link at most: the window, what waits behind it, and a frame that has not arrived whole.
+/// What an engine keeps for its link at most: the window, what waits behind it, and a frame that
+/// has not arrived whole.
 pub const ENGINE_BYTES_MAX: usize = WINDOW_BYTES_MAX
     + OPEN_SEND_BYTES_MAX
     + (OPEN_SENDS_MAX + OPEN_QUERIES_MAX) * FRAME_HEAD_BYTES_MAX
     + OPEN_SERVER_PARAMS_MAX * FRAME_BYTES_MAX_BEFORE_LOGIN
     + FRAME_BYTES_MAX;
-/// Bytes of messages to one receiver that are on their way at a time. Less than the receiver's window at the
-/// server, where others have their messages too.
+/// Bytes of messages to one receiver that are on their way at a time. Less than the receiver's
+/// window at the server, where others have their messages too.
 pub const FLIGHT_BYTES_MAX: usize = WINDOW_BYTES_MAX / 2;
 /// For so long more is held back while nothing arrives.
 pub const FLIGHT_WAIT: Duration = Duration::from_secs(1);
@@ -69,8 +70,8 @@ pub const OPEN_QUERIES_MAX: usize = 128;
 pub const CLIENT_WINDOW_MESSAGES_MAX: usize = 632;
 /// Up to this many frames in its window, a client accepts joins.
 pub const CLIENT_WINDOW_JOINS_MAX: usize = CLIENT_WINDOW_FRAMES_MAX - ROOMS_PER_USER_MAX;
-/// Up to this many bytes, messages go into a client's window. What is above is kept for what a fresh
-/// session is told again.
+/// Up to this many bytes, messages go into a client's window. What is above is kept for what a
+/// fresh session is told again.
 pub const CLIENT_WINDOW_MESSAGE_BYTES_MAX: usize = WINDOW_BYTES_MAX - 2 * FRAME_BYTES_MAX;
 /// Calls of `setServerParams` that one session may have open.
 pub const OPEN_SERVER_PARAMS_MAX: usize = 4;
@@ -97,7 +98,8 @@ pub const LOGINS_PER_SECOND: u32 = 5;
 pub const LOGINS_WAITING_MAX: usize = 5;
 /// Answers a second to the pings of one session.
 pub const PONGS_PER_SECOND: u32 = 4;
-/// Users of one shard whose use of their rates is remembered without a session, unless configured otherwise.
+/// Users of one shard whose use of their rates is remembered without a session, unless configured
+/// otherwise.
 pub const USERS_REMEMBERED_MAX: usize = 100_000;
 /// Broadcasts a second in one room, all senders together, up to [`NOTICE_MEMBERS_MAX`] members.
 pub const ROOM_BROADCASTS_PER_SECOND: u32 = 100;
@@ -105,7 +107,8 @@ pub const ROOM_BROADCASTS_PER_SECOND: u32 = 100;
 pub const LARGE_ROOM_BROADCASTS_PER_SECOND: u32 = 80;
 /// Messages a second from the back end of one app.
 pub const BACKEND_SENDS_PER_SECOND: u32 = 500;
-/// What the back end of one app may send at once after quiet, whatever its rate: the largest message to members of a room.
+/// What the back end of one app may send at once after quiet, whatever its rate: the largest
+/// message to members of a room.
 pub const BACKEND_BURST_MIN: u32 = 600;
 /// Receivers of one message of the back end to members of a room.
 pub const ROOM_UNICAST_RECEIVERS_MAX: usize = BACKEND_BURST_MIN as usize;
@@ -158,8 +161,8 @@ const _: () = assert!(WINDOW_BYTES_MAX > 8 * FRAME_BYTES_MAX);
 // A window does not fill up with what was received and waits to be acknowledged.
 const _: () = assert!(ACK_FRAMES_MAX as usize <= CLIENT_WINDOW_MESSAGES_MAX / 8);
 const _: () = assert!(WINDOW_BYTES_MAX > 2 * POSTS_PER_USER_MAX * FRAME_BYTES_MAX);
-// After a fresh login: every room joined again, every query asked again, the server params set again, and a window
-// of messages.
+// After a fresh login: every room joined again, every query asked again, the server params set
+// again, and a window of messages.
 const _: () = assert!(
     ROOMS_PER_USER_MAX + OPEN_QUERIES_MAX + OPEN_SERVER_PARAMS_MAX + 1 + CLIENT_WINDOW_MESSAGES_MAX
         <= CLIENT_WINDOW_JOINS_MAX

@@ -31,8 +31,8 @@ impl TokenBucket {
         Self { per_second, capacity, level: capacity, updated: now }
     }
 
-    /// For staying below a bucket of the same rate at the other end of a network: the same rate with
-    /// half a second's worth, so that what the network squeezes together still fits.
+    /// For staying below a bucket of the same rate at the other end of a network: the same rate
+    /// with half a second's worth, so that what the network squeezes together still fits.
     pub(crate) fn cautious(per_second: u32, now: Instant) -> Self {
         let capacity = (u64::from(per_second) * MICROS_PER_SECOND / 2).max(MICROS_PER_SECOND);
         Self { per_second, capacity, level: capacity, updated: now }
@@ -102,9 +102,11 @@ impl TokenBucket {
     }
 }
 
-/// The same in four bytes, for what every session has: so its numbers are small, and whoever takes from it says them each time.
+/// The same in four bytes, for what every session has: so its numbers are small, and whoever takes
+/// from it says them each time.
 ///
-/// Milliseconds that wrap round after 49 days: what was used then and not since may count once more.
+/// Milliseconds that wrap round after 49 days: what was used then and not since may count once
+/// more.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SmallBucket {
     full_at_ms: u32,

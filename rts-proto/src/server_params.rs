@@ -5,7 +5,8 @@ use core::fmt;
 use crate::Text;
 use crate::limits::{SIGNATURE_BYTES_MAX, URL_BYTES_MAX};
 
-/// A url and the signature that is shown there. Whether the url may be posted to is not known by this.
+/// A url and the signature that is shown there. Whether the url may be posted to is not known by
+/// this.
 ///
 /// `Debug` shows neither: the signature is a secret, and a url may hold one.
 #[derive(Clone, PartialEq, Eq)]

@@ -3,7 +3,8 @@
 use alloc::vec::Vec;
 use core::num::NonZeroU64;
 
-/// Names a value for as long as it is there. Later keys are greater, until 2³² values have come and gone; the first is 1.
+/// Names a value for as long as it is there. Later keys are greater, until 2³² values have come and
+/// gone; the first is 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Key(NonZeroU64);
 

@@ -1,6 +1,7 @@
 //! A map in which things are found in constant time, however many stand beside them.
 //!
-//! It has no iteration but in the order of its keys: the order of a hash map would be one more input.
+//! It has no iteration but in the order of its keys: the order of a hash map would be one more
+//! input.
 
 use alloc::collections::BinaryHeap;
 use alloc::vec::Vec;
@@ -10,7 +11,8 @@ use core::hash::{BuildHasher as _, Hash};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-/// `seed` decides where entries lie, so that nobody who chooses keys can choose them to collide, and nothing that shows.
+/// `seed` decides where entries lie, so that nobody who chooses keys can choose them to collide,
+/// and nothing that shows.
 #[derive(Debug)]
 pub(crate) struct Table<K, V> {
     map: HashMap<K, V, FixedState>,
@@ -82,8 +84,8 @@ impl<K: Eq + Hash + Ord, V> Table<K, V> {
         keys
     }
 
-    /// The first `max` keys behind `after`, in their order, at the cost of one look at each key and no memory for the
-    /// others.
+    /// The first `max` keys behind `after`, in their order, at the cost of one look at each key and
+    /// no memory for the others.
     pub(crate) fn keys_after(&self, after: Option<&K>, max: usize) -> Vec<&K> {
         let mut first = BinaryHeap::new();
         for key in self.map.keys().filter(|key| after.is_none_or(|after| *key > after)) {

@@ -244,8 +244,8 @@ fn the_server_core_says_its_part() {
     shard.log_in(BOB, ResumeKey([2; 16]), &[hello.clone(), login_of_bob]);
     shard.say(BOB, Frame::Join { room: lobby(), ticket: 1, business_id: None }.encode());
     shard.input(server::Input::Tick);
-    // What bob heard so far is not told. His window has the JoinAnswer, so the Delivery comes second
-    // here; the document leaves his join out.
+    // What bob heard so far is not told. His window has the JoinAnswer, so the Delivery comes
+    // second here; the document leaves his join out.
     shard.bob.clear();
     shard.say(BOB, Frame::Ack { received: 1 }.encode());
 

@@ -1,5 +1,5 @@
-//! `docs/protocol.md` and the code say the same: rules that are cited exist, and the tables have the
-//! numbers of the constants.
+//! `docs/protocol.md` and the code say the same: rules that are cited exist, and the tables have
+//! the numbers of the constants.
 
 #[path = "golden/document.rs"]
 mod document;

@@ -1,5 +1,5 @@
-//! A small app server. What clients send with `sendServerMessage` it answers in capital letters; and when they send `push TEXT`, it
-//! sends them that text by itself, through the OpenAPI.
+//! A small app server. What clients send with `sendServerMessage` it answers in capital letters;
+//! and when they send `push TEXT`, it sends them that text by itself, through the OpenAPI.
 //!
 //! ```sh
 //! cargo run -p rts-server --example app_server                                   # http://127.0.0.1:8080/rts
@@ -19,7 +19,8 @@ use serde_json::json;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
-/// The longest body that RTS posts: 64 KiB, each byte written as `\u0000` at worst, and the signature.
+/// The longest body that RTS posts: 64 KiB, each byte written as `\u0000` at worst, and the
+/// signature.
 const BODY_BYTES_MAX: usize = 512 * 1_024;
 /// The longest head that is read.
 const HEAD_BYTES_MAX: u64 = 16 * 1_024;

@@ -19,8 +19,8 @@ use crate::{Config, ConfigError};
 #[derive(Debug)]
 pub struct TokenAuthenticator {
     apps: BTreeMap<String, Vec<AppKey>>,
-    /// A key that nobody has, for apps that there are not: a stranger is not to learn from the time of an answer which apps
-    /// there are.
+    /// A key that nobody has, for apps that there are not: a stranger is not to learn from the time
+    /// of an answer which apps there are.
     of_nobody: [AppKey; 1],
     last_claim: AtomicU64,
     state: Arc<State>,

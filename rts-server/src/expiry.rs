@@ -8,7 +8,8 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use x509_parser::parse_x509_certificate;
 
-/// So long before a certificate expires it should have been renewed: those who do it by themselves do it a month before.
+/// So long before a certificate expires it should have been renewed: those who do it by themselves
+/// do it a month before.
 const SOON_SECONDS: i64 = 14 * 86_400;
 
 /// When a certificate may be used.
@@ -26,7 +27,8 @@ pub(crate) enum Concern {
     Soon { at: i64, left_seconds: i64 },
 }
 
-/// What there is to tell about a chain in PEM form, its first certificate first: those of authorities in it expire as well.
+/// What there is to tell about a chain in PEM form, its first certificate first: those of
+/// authorities in it expire as well.
 pub(crate) fn concern(chain: &[u8], unix_now: i64) -> Option<Concern> {
     let certificates = CertificateDer::pem_slice_iter(chain).flatten();
     let concerns = certificates.filter_map(|certificate| {

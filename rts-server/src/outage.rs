@@ -9,8 +9,8 @@ const EVERY: Duration = Duration::from_secs(60);
 const CAUSES_MAX: usize = 16;
 const FURTHER_CAUSES: &str = "";
 
-/// The failures of one server of an app. Each cause is told at once, and then once a minute while it lasts; the end of all is told
-/// if the beginning was.
+/// The failures of one server of an app. Each cause is told at once, and then once a minute while
+/// it lasts; the end of all is told if the beginning was.
 #[derive(Debug, Default)]
 pub(crate) struct Outage {
     told: BTreeMap<String, Instant>,
@@ -36,7 +36,8 @@ pub(crate) struct Over {
 }
 
 impl Outage {
-    /// It did not work. `Some` if that is to be told, with how many failures were not, since the last that was.
+    /// It did not work. `Some` if that is to be told, with how many failures were not, since the
+    /// last that was.
     pub(crate) fn failed(&mut self, cause: &str, now: Instant) -> Option<u64> {
         if let Some(under_way) = &mut self.under_way {
             under_way.failures += 1;

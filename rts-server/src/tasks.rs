@@ -32,8 +32,8 @@ impl Tasks {
         self.names.insert(handle.id(), name.into());
     }
 
-    /// Waits until one of them ends; for ever, if there are none. That the runtime stops them, at the end of the program, is no
-    /// end of theirs. Cancel safe.
+    /// Waits until one of them ends; for ever, if there are none. That the runtime stops them, at
+    /// the end of the program, is no end of theirs. Cancel safe.
     pub(crate) async fn ended(&mut self) -> TaskEnded {
         let (id, by_panic) = loop {
             match self.running.join_next_with_id().await {

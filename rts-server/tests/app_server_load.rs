@@ -1,5 +1,6 @@
-//! Many messages to an app server that takes a second for each: what is held stays within its bounds, and messages between users
-//! do not wait for it. The figures are shown with `--nocapture`; what is asserted is counts and bytes.
+//! Many messages to an app server that takes a second for each: what is held stays within its
+//! bounds, and messages between users do not wait for it. The figures are shown with `--nocapture`;
+//! what is asserted is counts and bytes.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -175,8 +176,8 @@ async fn a_slow_app_server_costs_bounded_memory_and_delays_nobody_else() {
     assert_eq!((stats.posts_waiting, stats.posts_under_way, stats.post_bytes), (0, 0, 0));
 }
 
-/// Each post that a dying runtime drops makes room for the next, which it drops too: were these nested, the stack would
-/// overflow and the process end.
+/// Each post that a dying runtime drops makes room for the next, which it drops too: were these
+/// nested, the stack would overflow and the process end.
 #[test]
 fn a_runtime_that_is_shut_down_ends_all_posts_one_after_the_other() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");

@@ -1,4 +1,5 @@
-//! No error about a configuration shows a value of it: any may be a secret, or one at the wrong place.
+//! No error about a configuration shows a value of it: any may be a secret, or one at the wrong
+//! place.
 
 use rts_server::Config;
 

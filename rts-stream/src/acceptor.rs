@@ -15,9 +15,9 @@ use crate::web_socket::{Origins, WebSocket};
 
 /// What a listener speaks: one for each scheme. Cheap to clone.
 ///
-/// Until its layers are open a link holds at most 16 KiB of what the client sent, and cannot make the server answer
-/// more than a few KiB. How long that may take is for the server core to say: its login deadline counts from accepting
-/// the link (§2.3).
+/// Until its layers are open a link holds at most 16 KiB of what the client sent, and cannot make
+/// the server answer more than a few KiB. How long that may take is for the server core to say: its
+/// login deadline counts from accepting the link (§2.3).
 #[derive(Clone, Debug, Default)]
 pub struct Acceptor {
     #[cfg(feature = "__tls")]

@@ -5,7 +5,8 @@ use std::net::Ipv6Addr;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-/// `SCHEME://HOST[:PORT][/PATH]`, such as `rts://127.0.0.1:7600` or `wss://chat.example.com/rts` (§12.1).
+/// `SCHEME://HOST[:PORT][/PATH]`, such as `rts://127.0.0.1:7600` or `wss://chat.example.com/rts`
+/// (§12.1).
 ///
 /// The path is for `ws` and `wss` only. A token, user or password never goes into an address.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -20,10 +20,12 @@ pub struct ConnectOptions {
     /// Which authorities are trusted, for `rtss` and `wss`.
     #[cfg(feature = "__tls")]
     pub roots: Roots,
-    /// Certificates in PEM form that are trusted in addition: an operator's own authority, or a self-signed one.
+    /// Certificates in PEM form that are trusted in addition: an operator's own authority, or a
+    /// self-signed one.
     #[cfg(feature = "__tls")]
     pub extra_roots: Option<Vec<u8>>,
-    /// Replaces all that is said about TLS here. Without ALPN protocols of its own it gets those of §12.4.
+    /// Replaces all that is said about TLS here. Without ALPN protocols of its own it gets those of
+    /// §12.4.
     #[cfg(feature = "__tls")]
     pub tls: Option<Arc<rustls::ClientConfig>>,
 }
@@ -59,8 +61,8 @@ pub enum ConnectorError {
     Tls(String),
 }
 
-/// All that is needed for links to one server, read and checked. Cheap to clone; clones share TLS sessions, so that
-/// coming back is quick.
+/// All that is needed for links to one server, read and checked. Cheap to clone; clones share TLS
+/// sessions, so that coming back is quick.
 #[derive(Clone, Debug)]
 pub struct Connector {
     address: Address,
@@ -73,8 +75,8 @@ pub struct Connector {
 type TlsParts = (Arc<rustls::ClientConfig>, rustls::pki_types::ServerName<'static>);
 
 impl Connector {
-    /// For the server at `address`. With `rtss` or `wss` this may read the system's certificates, which takes some
-    /// milliseconds.
+    /// For the server at `address`. With `rtss` or `wss` this may read the system's certificates,
+    /// which takes some milliseconds.
     ///
     /// # Errors
     ///

@@ -2,8 +2,8 @@
 
 use std::io;
 
-/// Why a stream cannot go on. What the other side is told about it, if anything, is among the bytes that are left to
-/// write.
+/// Why a stream cannot go on. What the other side is told about it, if anything, is among the bytes
+/// that are left to write.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LayerError {
     /// HTTP arrived where frames or TLS should have (§12.3).
@@ -56,7 +56,8 @@ pub enum LayerError {
     Random,
 }
 
-/// A rule of WebSocket, or one of §12 about it. Each has the close code that the other side is sent.
+/// A rule of WebSocket, or one of §12 about it. Each has the close code that the other side is
+/// sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WebSocketError {
     /// RFC 6455, 5.2: no extension was agreed on.

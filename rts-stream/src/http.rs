@@ -16,7 +16,8 @@ pub(crate) struct Head {
 }
 
 impl Head {
-    /// Takes what belongs to the head, and returns how many bytes that were, and whether it is complete.
+    /// Takes what belongs to the head, and returns how many bytes that were, and whether it is
+    /// complete.
     pub(crate) fn take(&mut self, input: &[u8]) -> Result<(usize, bool), LayerError> {
         for (index, byte) in input.iter().enumerate() {
             if self.bytes.len() == HEAD_BYTES_MAX {

@@ -4,7 +4,8 @@ use std::fmt;
 
 use crate::error::LayerError;
 
-/// One protocol on top of another: it takes the bytes of the one below apart, and wraps those of the one above.
+/// One protocol on top of another: it takes the bytes of the one below apart, and wraps those of
+/// the one above.
 ///
 /// ```text
 ///            send |        ^ up
@@ -16,9 +17,10 @@ use crate::error::LayerError;
 ///            down v        | receive
 /// ```
 pub(crate) trait Layer: fmt::Debug + Send {
-    /// Takes bytes from below, and says what follows from them: `up` to the layer above, `down` to the other side. The first
-    /// call comes when the layer below is open, and may have no bytes: then a client begins. After an error what is in
-    /// `down` is still sent; nothing is received any more.
+    /// Takes bytes from below, and says what follows from them: `up` to the layer above, `down` to
+    /// the other side. The first call comes when the layer below is open, and may have no bytes:
+    /// then a client begins. After an error what is in `down` is still sent; nothing is received
+    /// any more.
     fn receive(
         &mut self,
         input: &mut [u8],

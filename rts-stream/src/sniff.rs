@@ -1,9 +1,10 @@
-//! The first bytes of a link that should carry frames, or TLS: a side that speaks something else is told so.
+//! The first bytes of a link that should carry frames, or TLS: a side that speaks something else is
+//! told so.
 
 use bytes::Bytes;
 
-/// How the other side begins when it is something else. No first frame begins like this: after its length comes the tag
-/// of a Hello or a Close.
+/// How the other side begins when it is something else. No first frame begins like this: after its
+/// length comes the tag of a Hello or a Close.
 const HTTP_REQUESTS: [&[u8]; 9] =
     [b"GET ", b"HEAD", b"POST", b"PUT ", b"DELE", b"CONN", b"OPTI", b"PATC", b"PRI "];
 const HTTP_ANSWER: &[u8] = b"HTTP";

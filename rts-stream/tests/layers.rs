@@ -1,4 +1,5 @@
-//! What goes in on one side comes out on the other, through every stack and however the wire cuts it.
+//! What goes in on one side comes out on the other, through every stack and however the wire cuts
+//! it.
 
 mod support;
 

@@ -17,7 +17,8 @@ fn client(proxy: &str, target: &str) -> Side {
     Side::new(connector.layers())
 }
 
-/// Plays a proxy: expects what the client writes, and answers, in chunks of `size`. Behind the last answer comes a frame.
+/// Plays a proxy: expects what the client writes, and answers, in chunks of `size`. Behind the last
+/// answer comes a frame.
 fn play(proxy: &str, target: &str, script: &[(&[u8], &[u8])], size: usize) -> Side {
     let mut client = client(proxy, target);
     client.send(FRAMES);

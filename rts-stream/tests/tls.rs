@@ -157,8 +157,8 @@ fn mixed_up_schemes_are_explained_on_both_sides() {
         let authority = Authority::new();
         let connector = connector(&format!("{client}://localhost"), authority.trusted());
         let mut pair = Pair::new(&connector, &acceptor(server, &authority.identity()));
-        // The length and the tag of a Hello, as plain clients begin; and the end of a head, which a client of TLS does
-        // not send, but its bytes may have.
+        // The length and the tag of a Hello, as plain clients begin; and the end of a head, which a
+        // client of TLS does not send, but its bytes may have.
         if client == "rts" {
             pair.client.send(&b"\x04\x0a\x02\x08\x01"[..]);
         }
@@ -220,7 +220,8 @@ fn a_load_balancer_that_puts_a_proxy_header_in_front_is_told_apart() {
 
 #[test]
 fn a_handshake_without_end_costs_little() {
-    // The head of a ClientHello that would be as long as one can be, and then nothing but filler, record by record.
+    // The head of a ClientHello that would be as long as one can be, and then nothing but filler,
+    // record by record.
     let mut record = vec![0x16, 3, 1, 0x10, 0];
     record.resize(5 + 4_096, 0);
     let mut first = record.clone();

@@ -54,7 +54,8 @@ pub struct AppServer {
     pub delay: Duration,
     /// Whether the operator allows its url.
     pub is_allowed: bool,
-    /// Whether answers to posts that were given up arrive all the same, as they do when both happen at once.
+    /// Whether answers to posts that were given up arrive all the same, as they do when both happen
+    /// at once.
     pub answers_late: bool,
     /// Every post, in order.
     pub posts: Vec<Post>,

@@ -22,7 +22,8 @@ impl Flips {
         Self { people, per_million, random: Rng::with_seed(seed) }
     }
 
-    /// Changes bytes of these people's links, in either direction: half of those that change get one bit flipped, the others any value.
+    /// Changes bytes of these people's links, in either direction: half of those that change get
+    /// one bit flipped, the others any value.
     pub(crate) fn pass(&mut self, who: Person, bytes: Bytes) -> Bytes {
         if !self.people.contains(&who) {
             return bytes;

@@ -1,5 +1,5 @@
-//! One side is of another, newer version: its frames have fields that this version does not know, and between them come kinds
-//! that it does not know. Both must be skipped (§1.4).
+//! One side is of another, newer version: its frames have fields that this version does not know,
+//! and between them come kinds that it does not know. Both must be skipped (§1.4).
 
 use bytes::Bytes;
 use fastrand::Rng;
@@ -16,7 +16,8 @@ pub enum Unknown {
     Kind,
 }
 
-/// Frames with these numbers are the handshake: nothing may come before them on a link (§2.1, §2.4).
+/// Frames with these numbers are the handshake: nothing may come before them on a link (§2.1,
+/// §2.4).
 const HELLO: u64 = 1;
 const LOGIN: u64 = 2;
 /// The one message within another: `resume` of `Login`.

@@ -21,7 +21,8 @@ mod with_tokio {
     /// Tokio's timers go off at whole ticks after the beginning of their clock, never in between.
     const TICK_MICROS: u64 = 1_000;
 
-    /// A runtime whose clock stands still unless the world moves it. It is there from the first task on.
+    /// A runtime whose clock stands still unless the world moves it. It is there from the first
+    /// task on.
     #[derive(Debug, Default)]
     pub(crate) struct Timers(Option<Paused>);
 

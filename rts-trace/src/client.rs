@@ -14,8 +14,8 @@ use crate::record::{ClientCall, ClientInput, CoreConfig, Record, shown};
 use crate::recorder::Recorder;
 use crate::scrub::Scrubber;
 
-/// [`Client`], with every input and call written down if there is a [`Recorder`]. Without one it is the core and
-/// nothing more. Every method is documented there.
+/// [`Client`], with every input and call written down if there is a [`Recorder`]. Without one it is
+/// the core and nothing more. Every method is documented there.
 pub struct RecordedClient {
     core: Client,
     recorder: Option<Box<Recorder>>,

@@ -7,7 +7,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::scrub::Scrubber;
 
-/// Outputs and returned values count apart: how far the outputs were drained when a call came is the driver's affair.
+/// Outputs and returned values count apart: how far the outputs were drained when a call came is
+/// the driver's affair.
 #[derive(Default)]
 pub(crate) struct Digest {
     outputs: Sha256,

@@ -38,7 +38,8 @@ pub struct Explained {
     pub replayed: Replayed,
     /// All that happened, in order.
     pub lines: Vec<Line>,
-    /// What became of each message to a user: those that this engine sent, or that this server was to pass on.
+    /// What became of each message to a user: those that this engine sent, or that this server was
+    /// to pass on.
     pub stories: Vec<Story>,
 }
 

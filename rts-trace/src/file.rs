@@ -1,4 +1,5 @@
-//! The file of a recording. Recordings of before that have its name make way, and nothing else does.
+//! The file of a recording. Recordings of before that have its name make way, and nothing else
+//! does.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read as _};
@@ -6,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use crate::format::{HEAD_BYTES, is_recording};
 
-/// Recordings of before that are kept: `FILE.1` is the last one, `FILE.2` the one before, and so on.
+/// Recordings of before that are kept: `FILE.1` is the last one, `FILE.2` the one before, and so
+/// on.
 const FORMER_MAX: u32 = 3;
 
 /// Why nothing can be recorded to a file. None was changed.
@@ -37,8 +39,9 @@ pub enum RecordError {
     Random(getrandom::Error),
 }
 
-/// A new file of this name, which only its owner can read, and which is locked as long as it is open. A recording that has
-/// the name gets the name with `.1` behind it, one that has that gets `.2`, and so on; the fourth is removed.
+/// A new file of this name, which only its owner can read, and which is locked as long as it is
+/// open. A recording that has the name gets the name with `.1` behind it, one that has that gets
+/// `.2`, and so on; the fourth is removed.
 pub(crate) fn create(path: &Path) -> Result<File, RecordError> {
     // Where a link leads: all of them are kept there.
     let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());

@@ -1,11 +1,12 @@
-//! The file: a magic and a version, then records, each with its length in front and a checksum behind.
+//! The file: a magic and a version, then records, each with its length in front and a checksum
+//! behind.
 //!
 //! ```text
 //! "RTSTRACE"  u16 version   then, again and again:   u24 length  u8 its check  record (postcard)  u32 CRC-32
 //! ```
 //!
-//! All numbers are little-endian. A file is only ever appended to; its last record may be torn, by a crash of the
-//! process, and is then left out.
+//! All numbers are little-endian. A file is only ever appended to; its last record may be torn, by
+//! a crash of the process, and is then left out.
 
 use std::io::{self, Read, Write};
 

@@ -23,13 +23,15 @@ pub struct Story {
     pub steps: Vec<(Instant, String)>,
     /// Its result, and when.
     pub result: Option<(Instant, SendCode)>,
-    /// Its place among the sequenced frames of the session that carries it, while it is not acknowledged.
+    /// Its place among the sequenced frames of the session that carries it, while it is not
+    /// acknowledged.
     number: Option<u64>,
     /// The link that it went out on last.
     link: Option<LinkId>,
 }
 
-/// "message 17 to bob: sent, link lost before ack, resumed, sent again, delivered, result 0 after 3.2 s"
+/// "message 17 to bob: sent, link lost before ack, resumed, sent again, delivered, result 0 after
+/// 3.2 s"
 impl fmt::Display for Story {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "message {}", self.id)?;

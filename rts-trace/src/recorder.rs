@@ -15,9 +15,9 @@ use crate::scrub::{Scrubber, Secrets};
 
 /// Where a core's recording goes. One recorder is for one core.
 ///
-/// A recording must never do harm: when it cannot be written any more, or has all the bytes that it may have, it ends, the log
-/// says so once, and the core goes on. Each record is written at once, so that the trace of a process that is killed is whole
-/// up to then.
+/// A recording must never do harm: when it cannot be written any more, or has all the bytes that it
+/// may have, it ends, the log says so once, and the core goes on. Each record is written at once,
+/// so that the trace of a process that is killed is whole up to then.
 pub struct Recorder {
     sink: Option<Sink>,
     pub(crate) scrubber: Scrubber,
@@ -46,16 +46,18 @@ impl Recorder {
     /// Bytes of a file, unless more or fewer are wanted.
     pub const FILE_BYTES_DEFAULT: u64 = 256 * 1_024 * 1_024;
 
-    /// A recorder into a new file, which has at most `bytes_max` bytes: the record that would be beyond them ends the recording.
+    /// A recorder into a new file, which has at most `bytes_max` bytes: the record that would be
+    /// beyond them ends the recording.
     ///
-    /// A recording that has this name makes way, so that a service can be restarted: it gets the name with `.1` behind it,
-    /// one that has that gets `.2`, that gets `.3`, and that is removed. A recording cannot go on in the file of another
-    /// process, since all that a core does follows from its beginning.
+    /// A recording that has this name makes way, so that a service can be restarted: it gets the
+    /// name with `.1` behind it, one that has that gets `.2`, that gets `.3`, and that is removed.
+    /// A recording cannot go on in the file of another process, since all that a core does follows
+    /// from its beginning.
     ///
     /// # Errors
     ///
-    /// A file of such a name is no recording, or another process records to it; the file cannot be made or written; no random
-    /// numbers. Then no file was changed.
+    /// A file of such a name is no recording, or another process records to it; the file cannot be
+    /// made or written; no random numbers. Then no file was changed.
     pub fn create(path: &Path, secrets: Secrets, bytes_max: u64) -> Result<Self, RecordError> {
         let mut salt = [0; 32];
         getrandom::fill(&mut salt).map_err(RecordError::Random)?;
@@ -69,7 +71,8 @@ impl Recorder {
         Self::into_sink(sink, secrets, salt).map_err(error)
     }
 
-    /// A recorder into anything, without end. `salt` is secret and used once: it makes the pseudonyms of keys and tokens.
+    /// A recorder into anything, without end. `salt` is secret and used once: it makes the
+    /// pseudonyms of keys and tokens.
     ///
     /// # Errors
     ///
@@ -106,7 +109,8 @@ impl Recorder {
         }));
     }
 
-    /// Something happened at `now`; an earlier one than before counts as the latest, as in the cores.
+    /// Something happened at `now`; an earlier one than before counts as the latest, as in the
+    /// cores.
     pub(crate) fn happened(&mut self, now: Instant, record: impl FnOnce(u64) -> Record) {
         let now = self.last.max(now);
         let after_micros = now.as_micros() - self.last.as_micros();

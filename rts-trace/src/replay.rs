@@ -79,8 +79,8 @@ enum Core {
     Server(Box<Server>),
 }
 
-/// Runs the core of a trace again, compares what it says with what was recorded, and shows all to `observer`. After a
-/// difference nothing more is compared.
+/// Runs the core of a trace again, compares what it says with what was recorded, and shows all to
+/// `observer`. After a difference nothing more is compared.
 ///
 /// # Errors
 ///

@@ -1,5 +1,6 @@
-//! Secrets and payloads do not get into a trace. What takes their place has the same length, is UTF-8 exactly if they
-//! were, and differs where keys and tokens differ: so the cores do the same with it.
+//! Secrets and payloads do not get into a trace. What takes their place has the same length, is
+//! UTF-8 exactly if they were, and differs where keys and tokens differ: so the cores do the same
+//! with it.
 
 use std::collections::BTreeMap;
 
@@ -35,7 +36,8 @@ enum Field {
 }
 
 const PAYLOAD: &[(u64, Field)] = &[(3, Field::Text), (4, Field::Binary)];
-/// The fields of `rts.v1.Frame` that hold what is not for everybody, by their numbers in the schema.
+/// The fields of `rts.v1.Frame` that hold what is not for everybody, by their numbers in the
+/// schema.
 const FRAME: &[(u64, Field)] = &[
     (2, Field::Message(&[(3, Field::Token), (4, Field::Message(&[(2, Field::Key)]))])),
     (3, Field::Message(&[(3, Field::Key)])),
@@ -77,8 +79,8 @@ impl Scrubber {
         self.streams.insert(link, Walker::default());
     }
 
-    /// The next bytes that arrive on a link. Those of a link that the core has given up mean nothing to it, and
-    /// cannot be understood here.
+    /// The next bytes that arrive on a link. Those of a link that the core has given up mean
+    /// nothing to it, and cannot be understood here.
     pub(crate) fn received(&mut self, link: LinkId, bytes: &[u8]) -> Vec<u8> {
         let Some(secrets) = self.secrets else { return bytes.to_vec() };
         match self.streams.get_mut(&link) {
@@ -153,8 +155,8 @@ impl Scrubber {
     }
 }
 
-/// Walks through a stream of frames, byte by byte, since it may be cut anywhere. What breaks the rules of
-/// protobuf is left as it is up to the end of its frame.
+/// Walks through a stream of frames, byte by byte, since it may be cut anywhere. What breaks the
+/// rules of protobuf is left as it is up to the end of its frame.
 #[derive(Default)]
 struct Walker {
     state: State,
@@ -306,8 +308,8 @@ fn replaced(byte: u8, field: Field, chain: Option<&mut Chain>, secrets: Secrets)
     }
 }
 
-/// A pseudonym, byte by byte: each depends on all bytes so far and on the salt, so that equal keys stay equal,
-/// others do not, and nobody gets back.
+/// A pseudonym, byte by byte: each depends on all bytes so far and on the salt, so that equal keys
+/// stay equal, others do not, and nobody gets back.
 struct Chain {
     state: [u8; 32],
 }
@@ -331,8 +333,8 @@ fn letter(byte: u8) -> u8 {
     LETTERS[usize::from(byte & 63)]
 }
 
-/// The same, and for those which a check of control characters treats in the same way: in UTF-8 these are below 0x20,
-/// 0x7F, and 0xC2 before 0x80 to 0x9F.
+/// The same, and for those which a check of control characters treats in the same way: in UTF-8
+/// these are below 0x20, 0x7F, and 0xC2 before 0x80 to 0x9F.
 fn same_class_and_control(byte: u8) -> u8 {
     match byte {
         0x00..=0x1F | 0x7F => 0x01,

@@ -13,8 +13,8 @@ use crate::record::{CoreConfig, Record, ServerCall, ServerInput, shown};
 use crate::recorder::Recorder;
 use crate::scrub::Scrubber;
 
-/// [`Server`], with every input and command written down if there is a [`Recorder`]. Without one it is the core and
-/// nothing more. Every method is documented there.
+/// [`Server`], with every input and command written down if there is a [`Recorder`]. Without one it
+/// is the core and nothing more. Every method is documented there.
 pub struct RecordedServer {
     core: Server,
     recorder: Option<Box<Recorder>>,

@@ -1,8 +1,8 @@
 //! RTS over tokio: [`connect`] for client engines, [`Shard`] for servers.
 //!
-//! What this crate does not do: it is only tokio's sockets, timers and tasks for the drivers, which are the same for
-//! every runtime (`rts-driver`). TLS, WebSocket and proxies are layers between
-//! the two (`rts-stream`).
+//! What this crate does not do: it is only tokio's sockets, timers and tasks for the drivers, which
+//! are the same for every runtime (`rts-driver`). TLS, WebSocket and proxies are layers between the
+//! two (`rts-stream`).
 //!
 //! ```no_run
 //! use rts_transport_tokio::{Event, LoginCode, MessageConfig, connect};
@@ -37,12 +37,12 @@ pub use runtime::{Tcp, Tokio};
 /// A server core with its links, on tokio: see [`rts_driver::Shard`].
 pub type Shard = rts_driver::Shard<Tokio>;
 
-/// Makes an engine for the server at `address`: `rts://` is plain TCP, `rtss://` TLS, `ws://` and `wss://` WebSocket,
-/// such as `rts://127.0.0.1:7600`. Nothing is connected before [`Engine::login`]. `parameters` is a JSON object, such
-/// as `{}`.
+/// Makes an engine for the server at `address`: `rts://` is plain TCP, `rtss://` TLS, `ws://` and
+/// `wss://` WebSocket, such as `rts://127.0.0.1:7600`. Nothing is connected before
+/// [`Engine::login`]. `parameters` is a JSON object, such as `{}`.
 ///
-/// The engine lives in a task on the current runtime. When the runtime is shut down, it is destroyed: every
-/// [`Sent`] completes and [`Events`] ends.
+/// The engine lives in a task on the current runtime. When the runtime is shut down, it is
+/// destroyed: every [`Sent`] completes and [`Events`] ends.
 ///
 /// # Errors
 ///
@@ -56,8 +56,8 @@ pub fn connect(
     connect_with(connector, app_id, parameters)
 }
 
-/// The same with a [`Connector`], which knows of proxies and of certificates to trust. Engines made with clones of one
-/// share what it has read.
+/// The same with a [`Connector`], which knows of proxies and of certificates to trust. Engines made
+/// with clones of one share what it has read.
 ///
 /// # Errors
 ///
@@ -70,7 +70,8 @@ pub fn connect_with(
     rts_driver::connect::<Tokio>(connector, app_id, parameters)
 }
 
-/// Like [`connect_with`], with everything that the engine is told and asked written down: see [`Engine::recorded`].
+/// Like [`connect_with`], with everything that the engine is told and asked written down: see
+/// [`Engine::recorded`].
 ///
 /// # Errors
 ///

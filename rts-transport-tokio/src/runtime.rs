@@ -23,7 +23,8 @@ impl Runtime for Tokio {
     }
 
     fn spawn(task: impl Future<Output = ()> + Send + 'static) {
-        // A driver's task leaves others their turn by itself. A budget for each task would be one for all links of a shard.
+        // A driver's task leaves others their turn by itself. A budget for each task would be one
+        // for all links of a shard.
         tokio::spawn(tokio::task::unconstrained(task));
     }
 

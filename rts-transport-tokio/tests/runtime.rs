@@ -1,4 +1,5 @@
-//! What is tokio's own. All else is in the workspace's transport suite, which runs on every runtime.
+//! What is tokio's own. All else is in the workspace's transport suite, which runs on every
+//! runtime.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -106,7 +107,8 @@ fn a_listener_goes_on_when_the_runtime_of_another_ends() {
     greet(there);
 }
 
-/// A busy shard goes round and round: those who ring must not wait until it has done so dozens of times.
+/// A busy shard goes round and round: those who ring must not wait until it has done so dozens of
+/// times.
 #[test]
 fn a_task_that_yields_lets_what_arrives_be_seen() {
     const TURNS_MAX: usize = 4;

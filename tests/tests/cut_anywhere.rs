@@ -1,5 +1,5 @@
-//! Three conversations, broken off after every single byte, in both directions, at either user, in three ways: they always
-//! end well.
+//! Three conversations, broken off after every single byte, in both directions, at either user, in
+//! three ways: they always end well.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -278,7 +278,8 @@ fn check(cut: Cut, story: &Story) {
     }
 }
 
-/// Every byte of one direction of one user's links, in every way. The points are shared among threads.
+/// Every byte of one direction of one user's links, in every way. The points are shared among
+/// threads.
 fn cut_everywhere(who: Person, to: Side) {
     for script in Script::ALL {
         cut_script(script, who, to);

@@ -1,5 +1,5 @@
-//! Laws that hold for every sequence of calls and accidents. A failure prints the script, which is all
-//! that is needed to play it again.
+//! Laws that hold for every sequence of calls and accidents. A failure prints the script, which is
+//! all that is needed to play it again.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,5 +1,6 @@
-//! `docs/assurance.md` is the ledger of what is proved: every rule of the protocol is in it, every test that it names
-//! exists, and every row has a mutation in `tests/ledger/` that breaks it, for `tests/ledger/check.py` to try.
+//! `docs/assurance.md` is the ledger of what is proved: every rule of the protocol is in it, every
+//! test that it names exists, and every row has a mutation in `tests/ledger/` that breaks it, for
+//! `tests/ledger/check.py` to try.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,5 +1,5 @@
-//! `measured WORK TIMES`: does a work so often, in a function of its own, for a tool that counts what that takes, such as
-//! `bench/instructions`. Prints for how many things it counts.
+//! `measured WORK TIMES`: does a work so often, in a function of its own, for a tool that counts
+//! what that takes, such as `bench/instructions`. Prints for how many things it counts.
 #![forbid(unsafe_code)]
 
 use std::process::ExitCode;

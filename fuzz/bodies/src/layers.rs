@@ -21,9 +21,9 @@ const READ_BYTES: usize = 64 * 1_024;
 /// Frames do not begin like this, so no sniffer takes it for something else.
 const SENT: &[u8] = b"\x04\x0a\x02\x08\x01";
 
-/// The first byte says which side of which transport gets the others. Whatever they are: nothing panics, the answers
-/// are bounded, and what comes out does not depend on how they were cut. An honest link with one byte changed is one of the
-/// transports.
+/// The first byte says which side of which transport gets the others. Whatever they are: nothing
+/// panics, the answers are bounded, and what comes out does not depend on how they were cut. An
+/// honest link with one byte changed is one of the transports.
 pub fn layers(data: &[u8]) {
     let mut script = Script::new(data);
     match script.byte() % 8 {
@@ -157,7 +157,8 @@ impl Side {
         side
     }
 
-    /// It was given up for answers that were not read. When that is noticed depends on how much came at once.
+    /// It was given up for answers that were not read. When that is noticed depends on how much
+    /// came at once.
     fn was_flooded(&self) -> bool {
         self.layers.end() == Some(End::Failed(LayerError::DoesNotRead))
     }

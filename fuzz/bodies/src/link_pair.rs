@@ -16,9 +16,9 @@ const STEPS_MAX: usize = 200;
 
 /// The input is a script of sends, of what happens to links, and of time.
 ///
-/// However the links are cut, stalled or broken off in the middle of a frame: each send has exactly one result, and a true
-/// one; reliable messages arrive once and in order; in the end both are there again, and then nothing is
-/// left.
+/// However the links are cut, stalled or broken off in the middle of a frame: each send has exactly
+/// one result, and a true one; reliable messages arrive once and in order; in the end both are
+/// there again, and then nothing is left.
 pub fn link_pair(data: &[u8]) {
     let mut script = Script::new(data);
     let mut world = World::new(without_rates(), NAMES.len(), 1);

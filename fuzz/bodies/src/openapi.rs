@@ -9,8 +9,9 @@ const SECRET: &str = "secret";
 
 /// The input is taken for a request: an action, a query, headers, and a body.
 ///
-/// Nothing makes a panic. Nobody guesses a signature. What is signed verifies, and does not any more when a byte of it is
-/// another. What is read as a call is within its bounds, and a query means the same as its canonical form.
+/// Nothing makes a panic. Nobody guesses a signature. What is signed verifies, and does not any
+/// more when a byte of it is another. What is read as a call is within its bounds, and a query
+/// means the same as its canonical form.
 pub fn openapi(data: &[u8]) {
     let mut script = Script::new(data);
     let action = script.pick(&Action::ALL);

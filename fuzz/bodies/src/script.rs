@@ -16,7 +16,8 @@ pub(crate) const ROOMS: [&str; 4] = ["lobby", "a@b-c", "bad.room", ""];
 pub(crate) const SIGNATURES: [&str; 4] = ["signature", "s", "line\nbreak", ""];
 /// The last ones are not urls; the core finds out only about the empty one.
 pub(crate) const URLS: [&str; 3] = ["https://app.example/rts", "not a url", ""];
-/// Around what matters: nothing, a little, a quarter of a window after some, the limit and one more.
+/// Around what matters: nothing, a little, a quarter of a window after some, the limit and one
+/// more.
 const PAYLOADS: [usize; 6] = [0, 1, 200, 40_000, 65_536, 65_537];
 
 /// Reads an input from its beginning; past the end are zeros.

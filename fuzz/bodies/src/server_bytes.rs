@@ -29,9 +29,9 @@ const TIMERS_MAX: usize = 10_000;
 /// The input is a script of what several clients and the driver do, and of time.
 ///
 /// Nothing panics; a drain ends; the windows are bounded; what is transmitted can be read and is
-/// within the limits, and none of it is for a link that is gone; a timer that fired is not due again
-/// at once; what a back end concludes from reports is what is so; and when all links are gone and the grace has passed,
-/// nothing is left.
+/// within the limits, and none of it is for a link that is gone; a timer that fired is not due
+/// again at once; what a back end concludes from reports is what is so; and when all links are gone
+/// and the grace has passed, nothing is left.
 pub fn server_bytes(data: &[u8]) {
     let mut script = Script::new(data);
     let mut world = World::new();

@@ -9,8 +9,8 @@ const KEY: &str = "app key";
 
 /// The input is taken for a token, and then for the fields of one and a change to it.
 ///
-/// No text makes a panic. What verifies is signed again with the same fields. A token that was changed
-/// anywhere does not verify.
+/// No text makes a panic. What verifies is signed again with the same fields. A token that was
+/// changed anywhere does not verify.
 pub fn token(data: &[u8]) {
     let key = AppKey::new(KEY).expect("not empty");
     if let Ok(text) = core::str::from_utf8(data) {

@@ -1,4 +1,5 @@
-//! Replays the committed corpus of every fuzz target. An input that once broke a law is added there.
+//! Replays the committed corpus of every fuzz target. An input that once broke a law is added
+//! there.
 
 use std::fs;
 use std::path::Path;

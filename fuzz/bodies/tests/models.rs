@@ -1,4 +1,5 @@
-//! The targets that hold a core, or all of them together, against what is true, with inputs that proptest draws and shrinks.
+//! The targets that hold a core, or all of them together, against what is true, with inputs that
+//! proptest draws and shrinks.
 
 use proptest::prelude::*;
 

@@ -17,7 +17,8 @@ use crate::out::say;
 /// Of a progress bar.
 const STEPS: u64 = 1_000;
 
-/// Put load on a server and measure it. Without --url, a server is started for it: token check and limits on, rates off.
+/// Put load on a server and measure it. Without --url, a server is started for it: token check and
+/// limits on, rates off.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Work {
     /// Messages from senders to receivers, in pairs
@@ -36,8 +37,9 @@ pub(crate) enum Work {
 
 #[derive(Debug, Args)]
 pub(crate) struct Common {
-    /// What to put load on; the scheme is the protocol: rts, ws, redis, nats, nats-request, mqtt0, mqtt1, mqtt-request, relay, floor.
-    /// An RTS server bounds the links of one address: list that of the load in its limits.exempt_networks
+    /// What to put load on; the scheme is the protocol: rts, ws, redis, nats, nats-request, mqtt0,
+    /// mqtt1, mqtt-request, relay, floor. An RTS server bounds the links of one address: list that
+    /// of the load in its limits.exempt_networks
     #[arg(long)]
     url: Option<String>,
     /// The server may be on another machine: it is yours, and you know what you do
@@ -68,7 +70,8 @@ struct Traffic {
     /// Closed loop: messages under way for each sender
     #[arg(long, default_value_t = 1)]
     window: usize,
-    /// Open loop: messages a second of all senders together, on schedule; late ones count from when they were due
+    /// Open loop: messages a second of all senders together, on schedule; late ones count from when
+    /// they were due
     #[arg(long, conflicts_with = "window")]
     rate: Option<u32>,
     /// Bytes of a message
@@ -215,7 +218,8 @@ impl Traffic {
 
 impl Common {
     fn measure(self, job: &Job) -> anyhow::Result<Report> {
-        // A client is an open file. If it is refused, the old limit holds, and connecting says so when it is reached.
+        // A client is an open file. If it is refused, the old limit holds, and connecting says so
+        // when it is reached.
         let _ = rlimit::increase_nofile_limit(u64::MAX);
         let started = match self.url {
             Some(_) => None,

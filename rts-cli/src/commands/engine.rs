@@ -1,5 +1,5 @@
-//! `rts engine`: one engine on standard input and output. A call a line in; returns and callbacks a line
-//! out, in the order in which they happen.
+//! `rts engine`: one engine on standard input and output. A call a line in; returns and callbacks a
+//! line out, in the order in which they happen.
 
 mod line;
 

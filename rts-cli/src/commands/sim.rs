@@ -34,7 +34,8 @@ pub(crate) struct Args {
     /// Fail unless each named situation was met at least this often
     #[arg(long, value_name = "TIMES", conflicts_with = "seed")]
     situations: Option<u64>,
-    /// Plant each bug of a list in the cores, and find it; needs a build with the feature `planted-bugs`
+    /// Plant each bug of a list in the cores, and find it; needs a build with the feature
+    /// `planted-bugs`
     #[arg(long, conflicts_with_all = ["seed", "situations"])]
     planted: bool,
     /// Print one JSON object

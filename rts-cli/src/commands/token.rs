@@ -32,13 +32,15 @@ pub(crate) enum Command {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct New {
-    /// A user of a server that `rts serve --dev` started on this machine: its app, and its key that is known to all
+    /// A user of a server that `rts serve --dev` started on this machine: its app, and its key that
+    /// is known to all
     #[arg(long, value_name = "UID", conflicts_with_all = ["app_id", "app_key", "uid"])]
     dev: Option<String>,
     /// The app
     #[arg(long, required_unless_present = "dev")]
     app_id: Option<String>,
-    /// The app's key; RTS_APP_KEY unless given. In the environment other users of the machine cannot read it
+    /// The app's key; RTS_APP_KEY unless given. In the environment other users of the machine
+    /// cannot read it
     #[arg(long)]
     app_key: Option<String>,
     /// The user

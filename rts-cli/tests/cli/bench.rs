@@ -1,4 +1,5 @@
-//! `rts bench`: every kind of work, on a server that it starts itself. How fast it is, is not asserted.
+//! `rts bench`: every kind of work, on a server that it starts itself. How fast it is, is not
+//! asserted.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};

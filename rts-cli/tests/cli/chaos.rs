@@ -1,5 +1,5 @@
-//! Real processes over real sockets that break, stall and go silent, and a server that is killed: every send has one
-//! true result.
+//! Real processes over real sockets that break, stall and go silent, and a server that is killed:
+//! every send has one true result.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -39,8 +39,9 @@ fn address(url: &str) -> SocketAddr {
     url.strip_prefix("rts://").and_then(|address| address.parse().ok()).expect("an address")
 }
 
-/// Links break, stall for up to some seconds, and become black holes; but no session is gone for its whole grace, and
-/// no send times out. So all messages arrive, once and in order, and every result is 0.
+/// Links break, stall for up to some seconds, and become black holes; but no session is gone for
+/// its whole grace, and no send times out. So all messages arrive, once and in order, and every
+/// result is 0.
 #[test]
 fn ten_engines_over_a_hostile_network_lose_double_and_reorder_nothing() {
     let seed = variable(SEED_VARIABLE).unwrap_or_else(|| fastrand::u64(..));
@@ -62,7 +63,8 @@ fn ten_engines_over_a_hostile_network_lose_double_and_reorder_nothing() {
     let account = std::thread::scope(|scope| {
         let talking =
             scope.spawn(|| talk(&mut engines, &names, messages / ENGINES, seed, &progress));
-        // Harm is done up to the last result; the rest has to come by itself, however the links are left.
+        // Harm is done up to the last result; the rest has to come by itself, however the links are
+        // left.
         progress.wait_for(messages / ENGINES * ENGINES);
         *stop.lock().expect("not poisoned") = true;
         talking.join().expect("a talker fails by itself")

@@ -69,8 +69,8 @@ impl Account {
         codes
     }
 
-    /// Every result is true, and nothing came twice or out of order. (That each send has one result, and no
-    /// more, was seen to while they came in.)
+    /// Every result is true, and nothing came twice or out of order. (That each send has one
+    /// result, and no more, was seen to while they came in.)
     pub(crate) fn assert_true(&self, replay: &str) {
         for (pair, codes) in &self.results {
             let received = self.received.get(pair).map_or(&[][..], Vec::as_slice);
@@ -90,8 +90,9 @@ impl Account {
     }
 }
 
-/// Lets every engine, logged in under its name, send so many messages to the others, chosen at random; ends when all
-/// has its result and has arrived, as far as it ever will. `progress` counts results.
+/// Lets every engine, logged in under its name, send so many messages to the others, chosen at
+/// random; ends when all has its result and has arrived, as far as it ever will. `progress` counts
+/// results.
 pub(crate) fn talk(
     engines: &mut [Engine],
     names: &[String],
@@ -182,7 +183,8 @@ impl<'a> Talker<'a> {
         }
     }
 
-    /// Tells everybody that nothing more comes, again where they could not be told, and waits until all have said so.
+    /// Tells everybody that nothing more comes, again where they could not be told, and waits until
+    /// all have said so.
     fn end_all(&mut self) {
         let others: Vec<usize> = (0..self.names.len()).filter(|who| *who != self.own).collect();
         for to in &others {

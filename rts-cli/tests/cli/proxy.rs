@@ -108,8 +108,8 @@ impl Proxy {
         links.iter().filter(|link| link.is_alive()).cloned().collect()
     }
 
-    /// Does harm at random until told to stop. Then what was stalled goes on, and what is a black hole stays one:
-    /// whoever uses it has to find out.
+    /// Does harm at random until told to stop. Then what was stalled goes on, and what is a black
+    /// hole stays one: whoever uses it has to find out.
     pub(crate) fn do_harm(self: &Arc<Self>, seed: u64, stop: Arc<Mutex<bool>>) -> JoinHandle<Harm> {
         let proxy = Arc::clone(self);
         std::thread::spawn(move || {

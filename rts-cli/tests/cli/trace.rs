@@ -167,7 +167,8 @@ fn nothing_makes_way_but_recordings_and_for_a_server_that_starts() {
     drop(recording);
 }
 
-/// What became of a recording of 2 MB that was not to become so long, and what the server said of it.
+/// What became of a recording of 2 MB that was not to become so long, and what the server said of
+/// it.
 fn cut_short(mut command: Command, args: &[&str]) -> (String, tempfile::TempDir) {
     let folder = tempfile::tempdir().expect("a folder");
     let trace = path(folder.path(), "trace");

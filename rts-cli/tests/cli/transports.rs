@@ -1,4 +1,5 @@
-//! TLS, WebSocket and proxies as operators and users use them: child processes, real certificates, real sockets.
+//! TLS, WebSocket and proxies as operators and users use them: child processes, real certificates,
+//! real sockets.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _, copy};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -50,7 +51,8 @@ impl Operator {
         text(&self.path("ca.pem"))
     }
 
-    /// A server with a listener of each kind; and their addresses, by the name that the certificate is for.
+    /// A server with a listener of each kind; and their addresses, by the name that the certificate
+    /// is for.
     fn serve(&self) -> (Server, Vec<String>) {
         let files = format!(
             "certificate = {:?}\nkey = {:?}",

@@ -1,5 +1,5 @@
-//! The bare relay: a frame is its length, the receiver's number, and the payload. What arrives at the receiver is the
-//! frame as it was sent. The first frame of a client says who it is.
+//! The bare relay: a frame is its length, the receiver's number, and the payload. What arrives at
+//! the receiver is the frame as it was sent. The first frame of a client says who it is.
 
 use super::{Client, Heard, Role, due_ns};
 use crate::target::Target;

@@ -23,7 +23,8 @@ use crate::target::Target;
 /// Where all members and the speaker meet.
 pub(crate) const ROOM: &str = "room";
 
-/// A payload begins with the moment at which it was to be sent and its id, eight bytes each, little-endian.
+/// A payload begins with the moment at which it was to be sent and its id, eight bytes each,
+/// little-endian.
 pub(crate) const PAYLOAD_HEAD_BYTES: usize = 16;
 
 /// What a client is for.
@@ -66,7 +67,8 @@ pub(crate) trait Client: Sized {
     /// The first bytes on a new link.
     fn open(&mut self, out: &mut Vec<u8>);
 
-    /// Takes what arrived, and returns how much of it has been used; the rest comes again with more behind it.
+    /// Takes what arrived, and returns how much of it has been used; the rest comes again with more
+    /// behind it.
     ///
     /// # Errors
     ///

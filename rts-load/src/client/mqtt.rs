@@ -1,5 +1,5 @@
-//! MQTT 3.1.1: a topic of each receiver. At QoS 0 there are no results, at QoS 1 the broker's; and with `mqtt-request` the
-//! receiver answers on a topic of the sender.
+//! MQTT 3.1.1: a topic of each receiver. At QoS 0 there are no results, at QoS 1 the broker's; and
+//! with `mqtt-request` the receiver answers on a topic of the sender.
 
 use super::{Client, Heard, PAYLOAD_HEAD_BYTES, Role, due_ns, message_id, varint};
 use crate::target::{Scheme, Target};

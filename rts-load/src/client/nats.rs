@@ -1,5 +1,5 @@
-//! NATS: a subject of each receiver. Results are either the server's `+OK` (verbose mode), or the reply of the receiver to
-//! a request.
+//! NATS: a subject of each receiver. Results are either the server's `+OK` (verbose mode), or the
+//! reply of the receiver to a request.
 
 use std::io::Write as _;
 

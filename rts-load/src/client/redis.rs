@@ -1,4 +1,5 @@
-//! Redis: PUBLISH to a channel of the receiver, SUBSCRIBE. A result says how many receivers there were.
+//! Redis: PUBLISH to a channel of the receiver, SUBSCRIBE. A result says how many receivers there
+//! were.
 
 use super::{Client, Heard, Role, due_ns};
 use crate::target::Target;

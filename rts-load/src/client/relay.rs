@@ -1,4 +1,5 @@
-//! The WebSocket relay of `bench/relay.js`: a binary message is the receiver's number, then the payload.
+//! The WebSocket relay of `bench/relay.js`: a binary message is the receiver's number, then the
+//! payload.
 
 use super::{Client, Heard, Role, due_ns, websocket};
 use crate::target::Target;

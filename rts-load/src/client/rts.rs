@@ -1,4 +1,5 @@
-//! RTS itself, over TCP or WebSocket. The frames of which there are many are read and written by hand.
+//! RTS itself, over TCP or WebSocket. The frames of which there are many are read and written by
+//! hand.
 
 use bytes::Bytes;
 use rts_proto::limits::ACK_FRAMES_MAX;
@@ -8,7 +9,8 @@ use rts_proto::{AppId, RoomId, RoomState, UserId};
 use super::{Client, Heard, ROOM, Role, due_ns, user, varint, websocket};
 use crate::target::{Scheme, Target};
 
-/// Tags of kinds, as they begin a frame: a field number of `proto/rts/v1/rts.proto` times 8, plus 2.
+/// Tags of kinds, as they begin a frame: a field number of `proto/rts/v1/rts.proto` times 8, plus
+/// 2.
 const ACK: u8 = 4 << 3 | 2;
 const PING: u8 = 5 << 3 | 2;
 const PONG: u8 = 6 << 3 | 2;

@@ -103,8 +103,8 @@ pub(crate) fn put_message(out: &mut Vec<u8>, payload: &[u8]) {
     out.extend_from_slice(payload);
 }
 
-/// The next message of a server, and how long it is with its head. A ping has no payload for us: the servers here are
-/// told by our traffic that we live.
+/// The next message of a server, and how long it is with its head. A ping has no payload for us:
+/// the servers here are told by our traffic that we live.
 pub(crate) fn message(input: &[u8]) -> Result<Option<(&[u8], usize)>, String> {
     let &[first, second, ..] = input else { return Ok(None) };
     let (len, head): (usize, usize) = match second & 0x7F {

@@ -31,7 +31,8 @@ impl Sweeper {
 }
 
 impl<C: Client> Run<'_, C> {
-    /// Connects one client for each role, in this order, and returns when all are ready; with how long each took.
+    /// Connects one client for each role, in this order, and returns when all are ready; with how
+    /// long each took.
     pub(super) fn gather(
         &mut self,
         roles: impl ExactSizeIterator<Item = Role>,

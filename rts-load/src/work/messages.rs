@@ -1,4 +1,5 @@
-//! Messages in pairs, and broadcasts in a room: both are senders with a window, and those who get what they send.
+//! Messages in pairs, and broadcasts in a room: both are senders with a window, and those who get
+//! what they send.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -10,8 +11,8 @@ use crate::client::{Client, PAYLOAD_HEAD_BYTES, Role};
 use crate::net::{Happened, LinkIndex};
 use crate::report::{Report, Times};
 
-/// Open loop: what a sender has under way at the most. Less than RTS lets a client have; what does not fit waits, and its
-/// waiting counts.
+/// Open loop: what a sender has under way at the most. Less than RTS lets a client have; what does
+/// not fit waits, and its waiting counts.
 const OPEN_LOOP_WINDOW: usize = 512;
 /// For what is under way when the sending ends.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -223,7 +224,8 @@ impl<C: Client> Run<'_, C> {
         }
     }
 
-    /// Sends what the sender's window allows: in a closed loop always something, in an open loop what waits.
+    /// Sends what the sender's window allows: in a closed loop always something, in an open loop
+    /// what waits.
     fn send_more(&mut self, plan: &mut Plan, index: usize, tally: &mut Tally) {
         match plan.pace {
             Pace::Window(window) => {

@@ -86,7 +86,8 @@ pub struct Storm {
     pub clients: usize,
     /// Logins that may be under way at once.
     pub at_once: usize,
-    /// Whether they go on with their sessions, where the protocol has that; otherwise they log in anew.
+    /// Whether they go on with their sessions, where the protocol has that; otherwise they log in
+    /// anew.
     pub resume: bool,
 }
 
@@ -131,7 +132,8 @@ pub enum RunError {
 /// Clients that are not ready by then never will be.
 pub(crate) const STUCK_AFTER: Duration = Duration::from_secs(20);
 
-/// Does a job, and calls `progress` now and then with what is going on and how much of it is done, from 0 to 1.
+/// Does a job, and calls `progress` now and then with what is going on and how much of it is done,
+/// from 0 to 1.
 ///
 /// # Errors
 ///

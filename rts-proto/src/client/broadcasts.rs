@@ -53,8 +53,8 @@ impl Client {
         Ok(())
     }
 
-    /// What became of the open broadcasts of a handle that is destroyed: nobody is called back with it. Those that have
-    /// not left never will.
+    /// What became of the open broadcasts of a handle that is destroyed: nobody is called back with
+    /// it. Those that have not left never will.
     pub(super) fn close_broadcasts(&mut self, key: RoomKey) -> Vec<(MessageId, BroadcastCode)> {
         let mut results = Vec::new();
         for question in self.pending.of_room(key) {

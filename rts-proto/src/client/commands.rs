@@ -88,9 +88,9 @@ impl Client {
         Ok(())
     }
 
-    /// `setRuntimeParameters`: a JSON object of the [keys](super::Parameters::KEYS) of times, all in milliseconds,
-    /// and of [`logLevel`](super::Parameters::LOG_LEVEL_KEY).
-    /// What cannot be used is ignored, with an [`Event::Warning`].
+    /// `setRuntimeParameters`: a JSON object of the [keys](super::Parameters::KEYS) of times, all
+    /// in milliseconds, and of [`logLevel`](super::Parameters::LOG_LEVEL_KEY). What cannot be used
+    /// is ignored, with an [`Event::Warning`].
     pub fn set_runtime_parameters(
         &mut self,
         now: Instant,
@@ -106,8 +106,9 @@ impl Client {
         Ok(())
     }
 
-    /// `destroy`: logs out, and forgets everything. The last outputs are the results of what was open,
-    /// the logout, and the end of the link; nothing follows, and no call does anything any more.
+    /// `destroy`: logs out, and forgets everything. The last outputs are the results of what was
+    /// open, the logout, and the end of the link; nothing follows, and no call does anything any
+    /// more.
     pub fn destroy(&mut self, now: Instant) {
         let now = self.advance(now);
         if self.destroyed {

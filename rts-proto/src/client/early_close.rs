@@ -1,4 +1,5 @@
-//! A `Close` before the login was answered: the only word that a client may ever hear of why it does not get in.
+//! A `Close` before the login was answered: the only word that a client may ever hear of why it
+//! does not get in.
 
 use alloc::string::String;
 
@@ -16,7 +17,8 @@ pub struct EarlyClose {
     pub code: CloseCode,
     /// The number that came.
     pub number: u32,
-    /// The same in the server's words: at most 200 characters, none of which moves a terminal's cursor.
+    /// The same in the server's words: at most 200 characters, none of which moves a terminal's
+    /// cursor.
     pub reason: String,
 }
 

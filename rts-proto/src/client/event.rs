@@ -139,16 +139,17 @@ pub enum RoomEvent {
 pub enum JoinType {
     /// `join`: those who are in the room are told next.
     First,
-    /// The session went on after a reconnect: nothing that was said in the room is missing, and who is in it was
-    /// told all along.
+    /// The session went on after a reconnect: nothing that was said in the room is missing, and who
+    /// is in it was told all along.
     Resumed,
-    /// The session was lost and the room joined again: what was said meanwhile is missing, and those who are
-    /// in the room now are told next, in place of all who were told before.
+    /// The session was lost and the room joined again: what was said meanwhile is missing, and
+    /// those who are in the room now are told next, in place of all who were told before.
     Anew,
 }
 
 impl JoinType {
-    /// After a reconnect: false when broadcasts may be missing. `None` for the join that the application asked for.
+    /// After a reconnect: false when broadcasts may be missing. `None` for the join that the
+    /// application asked for.
     #[must_use]
     pub const fn resumed(self) -> Option<bool> {
         match self {
@@ -179,7 +180,8 @@ pub enum WarningCode {
     ProtocolError,
     /// After a relogin the server refused the params that were in force; there are none now.
     ServerParamsLost,
-    /// No link to the server came up, and the message says why. Attempts go on; the same reason is told once.
+    /// No link to the server came up, and the message says why. Attempts go on; the same reason is
+    /// told once.
     LinkFailed,
 }
 

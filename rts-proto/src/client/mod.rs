@@ -1,9 +1,9 @@
 //! The client engine: one app, one login at a time, one link at a time, many rooms.
 //!
-//! [`Client`] has four parts and nothing else: [`Client::new`], [`Client::handle_input`] for what the
-//! world says, one method for each call of the contract, and [`Client::poll_output`] for what is to
-//! be done. Any number of inputs and calls may come before a drain; draining late costs latency,
-//! never correctness.
+//! [`Client`] has four parts and nothing else: [`Client::new`], [`Client::handle_input`] for what
+//! the world says, one method for each call of the contract, and [`Client::poll_output`] for what
+//! is to be done. Any number of inputs and calls may come before a drain; draining late costs
+//! latency, never correctness.
 
 mod backlog;
 mod broadcasts;
@@ -119,9 +119,9 @@ pub struct Client {
 impl Client {
     /// An engine that is not logged in. It never connects before [`login`](Self::login).
     ///
-    /// `seed` feeds the jitter of the back-off, and what tells this engine from others in its logins
-    /// (§3.8); engines should differ in it. It makes no secrets. The same configuration, seed and
-    /// inputs give the same outputs.
+    /// `seed` feeds the jitter of the back-off, and what tells this engine from others in its
+    /// logins (§3.8); engines should differ in it. It makes no secrets. The same configuration,
+    /// seed and inputs give the same outputs.
     #[must_use]
     pub fn new(config: Config, seed: u64) -> Self {
         let mut random = Random::new(seed);
@@ -225,8 +225,8 @@ impl Client {
         self.pending.len()
     }
 
-    /// Bytes kept for the link: frames that wait, frames that are not acknowledged, and a frame that has not arrived
-    /// whole. At most [`ENGINE_BYTES_MAX`](crate::limits::ENGINE_BYTES_MAX).
+    /// Bytes kept for the link: frames that wait, frames that are not acknowledged, and a frame
+    /// that has not arrived whole. At most [`ENGINE_BYTES_MAX`](crate::limits::ENGINE_BYTES_MAX).
     #[must_use]
     pub fn stored_bytes(&self) -> usize {
         let unacked = match &self.login {
@@ -238,8 +238,8 @@ impl Client {
         unacked + self.link.buffered_bytes()
     }
 
-    /// For tests of the end of counting: the ids of messages, and of broadcasts in the rooms that there are, go on
-    /// after this one.
+    /// For tests of the end of counting: the ids of messages, and of broadcasts in the rooms that
+    /// there are, go on after this one.
     #[doc(hidden)]
     pub fn count_on_after(&mut self, last: MessageId) {
         self.last_message = last;

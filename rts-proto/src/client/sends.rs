@@ -23,9 +23,9 @@ impl Client {
     /// `sendMessage` and `sendBinaryMessage`: exactly one [`Event::MessageSendResult`] follows.
     ///
     /// Unlike the calls that return an error, an accepted send that cannot work still uses up an id
-    /// and gets its result: 105 not logged in, 101 while logging in, 103 over 65,536 bytes, 3 for an
-    /// id that no user can have, 5 when too many sends have no result, 2 for an unreliable message
-    /// while the link is down.
+    /// and gets its result: 105 not logged in, 101 while logging in, 103 over 65,536 bytes, 3 for
+    /// an id that no user can have, 5 when too many sends have no result, 2 for an unreliable
+    /// message while the link is down.
     pub fn send_message(
         &mut self,
         now: Instant,
@@ -140,7 +140,8 @@ impl Client {
         self.submit(now, frame, Tag::Status(query));
     }
 
-    /// Queues a message or a query of a live login behind those before it, and sends what may be sent.
+    /// Queues a message or a query of a live login behind those before it, and sends what may be
+    /// sent.
     pub(super) fn submit(&mut self, now: Instant, frame: Frame, tag: Tag) {
         if let Login::LoggedIn { session, .. } = &mut self.login {
             session.backlog.push(frame.encode(), tag);

@@ -33,8 +33,9 @@ impl Params {
 }
 
 impl Client {
-    /// `setServerParams`: exactly one [`Event::ServerParamsSetResult`] follows. Messages that are sent after this
-    /// call are posted to `url` if it is allowed. A refusal leaves earlier params in force.
+    /// `setServerParams`: exactly one [`Event::ServerParamsSetResult`] follows. Messages that are
+    /// sent after this call are posted to `url` if it is allowed. A refusal leaves earlier params
+    /// in force.
     pub fn set_server_params(&mut self, now: Instant, signature: &str, url: &str) {
         let now = self.advance(now);
         if self.destroyed {
@@ -67,11 +68,13 @@ impl Client {
         Ok(())
     }
 
-    /// `sendServerMessage` and `sendServerBinaryMessage`: exactly one [`Event::ServerMessageSendResult`]
-    /// follows. Ids are from the same sequence as those of [`send_message`](Self::send_message).
+    /// `sendServerMessage` and `sendServerBinaryMessage`: exactly one
+    /// [`Event::ServerMessageSendResult`] follows. Ids are from the same sequence as those of
+    /// [`send_message`](Self::send_message).
     ///
-    /// A message that cannot work still uses up an id and gets its result: 105 not logged in, 101 while logging
-    /// in, 103 over 65,536 bytes, 106 without server params, 5 when too many sends have no result.
+    /// A message that cannot work still uses up an id and gets its result: 105 not logged in, 101
+    /// while logging in, 103 over 65,536 bytes, 106 without server params, 5 when too many sends
+    /// have no result.
     pub fn send_server_message(
         &mut self,
         now: Instant,
@@ -121,8 +124,8 @@ impl Client {
         }
     }
 
-    /// §11.2: a new session has no params. What the old one may not have decided is asked again, except what
-    /// certainly did not leave: that is among the frames that still go out.
+    /// §11.2: a new session has no params. What the old one may not have decided is asked again,
+    /// except what certainly did not leave: that is among the frames that still go out.
     pub(super) fn set_server_params_again(&mut self, unsent: &mut Vec<(Bytes, Tag)>) {
         let Params { in_force, asked, told_again } = &mut self.params;
         asked.retain(|ticket, _| self.pending.is_open(Question::ServerParams(*ticket)));

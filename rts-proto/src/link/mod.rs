@@ -12,7 +12,8 @@ use crate::limits::{ACK_BYTES_MAX, ACK_FRAMES_MAX, SERVER_WINDOW_FRAMES_MAX};
 use crate::planted::{Bug, planted};
 use crate::{ProtocolError, wire};
 
-/// So many frames may be acknowledged before there are no more numbers, even for a whole window of them.
+/// So many frames may be acknowledged before there are no more numbers, even for a whole window of
+/// them.
 const NUMBERS_MAX: u64 = u64::MAX - 2 * SERVER_WINDOW_FRAMES_MAX as u64;
 
 /// One side of a session. `T` is what the side wants to know again when a frame is acknowledged.
@@ -65,7 +66,8 @@ impl<T> Channel<T> {
         self.push_run(bytes, 1, tag);
     }
 
-    /// The same for some frames that lie one behind the other. They have one tag, which is given when all are acknowledged.
+    /// The same for some frames that lie one behind the other. They have one tag, which is given
+    /// when all are acknowledged.
     pub(crate) fn push_run(&mut self, bytes: Bytes, frames: u32, tag: T) {
         self.bytes += small(bytes.len());
         self.frames += frames;
@@ -117,8 +119,8 @@ impl<T> Channel<T> {
         Some(piece.tag)
     }
 
-    /// §4.5: the other side has the first `received` frames. Gives the tags of those that it has now
-    /// and had not before, in order.
+    /// §4.5: the other side has the first `received` frames. Gives the tags of those that it has
+    /// now and had not before, in order.
     pub(crate) fn acknowledge(
         &mut self,
         received: u64,
@@ -179,7 +181,8 @@ impl<T> Channel<T> {
         {
             if first.frames > count {
                 let bytes_len = wire::frames_len(&first.bytes, count);
-                // The memory stays until the whole piece is acknowledged; a channel has one such piece at most.
+                // The memory stays until the whole piece is acknowledged; a channel has one such
+                // piece at most.
                 first.bytes.advance(bytes_len);
                 first.frames -= count;
                 self.bytes -= small(bytes_len);

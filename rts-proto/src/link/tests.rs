@@ -1,4 +1,5 @@
-//! A channel's two ends over a wire that may break at any time, against the list of what was accepted and arrived.
+//! A channel's two ends over a wire that may break at any time, against the list of what was
+//! accepted and arrived.
 
 extern crate std;
 
@@ -25,7 +26,8 @@ enum Step {
     DeliverAck,
     /// The frame with this place in the window is no longer wanted.
     TakeBack(usize),
-    /// An acknowledgement that is wrong by so much, beyond what was sent or below what was acknowledged.
+    /// An acknowledgement that is wrong by so much, beyond what was sent or below what was
+    /// acknowledged.
     Lie {
         by: u64,
         above: bool,

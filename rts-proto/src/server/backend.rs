@@ -1,5 +1,5 @@
-//! What the app's back end does: messages to users and rooms, removals, questions. Who may ask for what is
-//! the driver's to decide.
+//! What the app's back end does: messages to users and rooms, removals, questions. Who may ask for
+//! what is the driver's to decide.
 
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
@@ -55,8 +55,8 @@ pub enum CommandError {
     },
 }
 
-/// The back end's commands. Each does its work at once. Those that send return how many sessions the message was
-/// queued for; a user or a room that is not there is no error (§5.10, §6.11).
+/// The back end's commands. Each does its work at once. Those that send return how many sessions
+/// the message was queued for; a user or a room that is not there is no error (§5.10, §6.11).
 impl Server {
     /// A reliable message to a user, who sees `from` as its sender.
     pub fn unicast(
@@ -108,8 +108,8 @@ impl Server {
         Ok(self.push_to_all(now, receivers, &bytes))
     }
 
-    /// A message to some members of a room; names that are no members, or there twice, change nothing. Counts as
-    /// one message for each name.
+    /// A message to some members of a room; names that are no members, or there twice, change
+    /// nothing. Counts as one message for each name.
     pub fn unicast_in_room(
         &mut self,
         now: Instant,
@@ -147,8 +147,8 @@ impl Server {
         was_there
     }
 
-    /// Removes everybody from a room, which is then no more; anybody may join it again at once. How many members it
-    /// had.
+    /// Removes everybody from a room, which is then no more; anybody may join it again at once. How
+    /// many members it had.
     pub fn dismiss(&mut self, now: Instant, app_id: &AppId, room_id: &RoomId) -> usize {
         let now = self.advance(now);
         let members = self.expel_all(app_id, room_id, RoomState::Dismissed);
@@ -157,12 +157,13 @@ impl Server {
         members
     }
 
-    /// Removes whom it is about, and for so long refuses to let them in (§6.2): at least 10 s and at most 7 days, or
-    /// not at all when `interval` is zero, which also lifts an earlier ban. A later ban of the same takes the place of
-    /// the earlier. How many memberships ended.
+    /// Removes whom it is about, and for so long refuses to let them in (§6.2): at least 10 s and
+    /// at most 7 days, or not at all when `interval` is zero, which also lifts an earlier ban. A
+    /// later ban of the same takes the place of the earlier. How many memberships ended.
     ///
-    /// [`Ban::Login`] puts the user out and refuses its logins (§3.10) for exactly so long, or until it is lifted when
-    /// that is longer than time is; how many sessions ended. Lifting it with zero puts nobody out.
+    /// [`Ban::Login`] puts the user out and refuses its logins (§3.10) for exactly so long, or
+    /// until it is lifted when that is longer than time is; how many sessions ended. Lifting it
+    /// with zero puts nobody out.
     pub fn ban(
         &mut self,
         now: Instant,
@@ -185,8 +186,8 @@ impl Server {
         Ok(ended)
     }
 
-    /// The members of a room in the order of their ids, or nothing when it does not exist. Those whose session is
-    /// broken or was superseded and who may be back (§6.9) are members.
+    /// The members of a room in the order of their ids, or nothing when it does not exist. Those
+    /// whose session is broken or was superseded and who may be back (§6.9) are members.
     #[must_use]
     pub fn room_members(
         &self,
@@ -272,7 +273,8 @@ impl Server {
         rooms.iter().filter(|room_id| self.expel(app_id, room_id, uid)).count()
     }
 
-    /// Looks at all rooms of the app: memberships that wait for a new session (§6.9) are in no session's list.
+    /// Looks at all rooms of the app: memberships that wait for a new session (§6.9) are in no
+    /// session's list.
     fn rooms_of(&self, app_id: &AppId, uid: &UserId) -> Vec<RoomId> {
         let rooms = self.apps.get(app_id).into_iter().flat_map(|app| &app.rooms);
         let joined = rooms.filter(|(_, room)| room.members.contains_key(uid));

@@ -1,4 +1,5 @@
-//! What a session gets in one burst goes out in one piece, and members of a room who get the same share it.
+//! What a session gets in one burst goes out in one piece, and members of a room who get the same
+//! share it.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -8,10 +9,12 @@ use bytes::{Bytes, BytesMut};
 use super::session::{Session, SessionNumber};
 use super::{Output, Server};
 
-/// Frames that are together not longer than this are copied together: each output costs more than the copy.
+/// Frames that are together not longer than this are copied together: each output costs more than
+/// the copy.
 pub(super) const BUNDLE_BYTES_MAX: usize = 16 * 1_024;
 
-/// Puts pieces of windows together, and remembers the last bundles: in a room the next session often gets the same.
+/// Puts pieces of windows together, and remembers the last bundles: in a room the next session
+/// often gets the same.
 #[derive(Debug, Default)]
 pub(super) struct Bundler {
     /// By their place in what one session gets.
@@ -77,8 +80,8 @@ impl Bundler {
 }
 
 impl Server {
-    /// Sends what waits in a session's window now, since something else has to come after it. Otherwise the end of the
-    /// burst does.
+    /// Sends what waits in a session's window now, since something else has to come after it.
+    /// Otherwise the end of the burst does.
     pub(super) fn transmit_window(&mut self, number: SessionNumber) {
         debug_assert!(self.fan_out.is_empty(), "they come first");
         if let Some(session) = self.sessions.get_mut(number) {

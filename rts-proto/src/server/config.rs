@@ -22,7 +22,8 @@ pub struct Config {
     pub server_sends_per_second: u32,
     /// Status queries a second from one user.
     pub status_queries_per_second: u32,
-    /// Rooms a second that one user may enter (§6.13). At least 256 may be entered at once after quiet.
+    /// Rooms a second that one user may enter (§6.13). At least 256 may be entered at once after
+    /// quiet.
     pub joins_per_second: u32,
     /// Logins a second of one user, without those that resume (§3.9).
     pub logins_per_second: u32,
@@ -30,14 +31,15 @@ pub struct Config {
     pub room_broadcasts_per_second: u32,
     /// The same from 500 members on.
     pub large_room_broadcasts_per_second: u32,
-    /// Messages a second from the back end of one app, all kinds together; one to n members of a room counts n.
-    /// At least 600 may go at once after quiet.
+    /// Messages a second from the back end of one app, all kinds together; one to n members of a
+    /// room counts n. At least 600 may go at once after quiet.
     pub backend_sends_per_second: u32,
     /// Members of one room.
     pub room_members_max: usize,
     /// Links that have not logged in, all together. One more is turned away (close code `Busy`).
     pub links_before_login_max: usize,
-    /// Users whose use of these rates is remembered when they have no session (§8.3); of more it is not.
+    /// Users whose use of these rates is remembered when they have no session (§8.3); of more it is
+    /// not.
     pub users_remembered_max: usize,
     /// From accepting a link to a successful login (§2.3).
     pub login_deadline: Duration,
@@ -51,7 +53,8 @@ pub struct Config {
     pub post_timeout: Duration,
     /// User ids that nobody can log in as; messages to them get result 3.
     pub reserved_uids: BTreeSet<UserId>,
-    /// The apps whose back ends are told who comes and goes ([`Report`](super::Report)). Of others nothing is made.
+    /// The apps whose back ends are told who comes and goes ([`Report`](super::Report)). Of others
+    /// nothing is made.
     pub reported_apps: BTreeSet<AppId>,
 }
 

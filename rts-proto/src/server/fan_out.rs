@@ -1,5 +1,5 @@
-//! Broadcasts. Those to one room that come one behind the other in a burst go to each member as one piece, which all members
-//! share: what a member costs is then paid once for all of them. §6.5.
+//! Broadcasts. Those to one room that come one behind the other in a burst go to each member as one
+//! piece, which all members share: what a member costs is then paid once for all of them. §6.5.
 
 use alloc::vec::Vec;
 
@@ -13,11 +13,13 @@ use crate::payload::PayloadRef;
 use crate::planted::{Bug, planted};
 use crate::{AppId, BroadcastCode, Instant, MessageId, RoomId, wire};
 
-/// Broadcasts to one room that were accepted, and that no member has in its window yet: at most [`BUNDLE_BYTES_MAX`] of them, or one.
+/// Broadcasts to one room that were accepted, and that no member has in its window yet: at most
+/// [`BUNDLE_BYTES_MAX`] of them, or one.
 ///
-/// They are put there before anything else changes a member's window, or who is a member. So
-/// all that comes in settles them first ([`Server::advance`], timers, frames, breaches), but for two frames: a `Broadcast`
-/// to the same room, which joins them, and an `Ack`, which only takes from the front of a window.
+/// They are put there before anything else changes a member's window, or who is a member. So all
+/// that comes in settles them first ([`Server::advance`], timers, frames, breaches), but for two
+/// frames: a `Broadcast` to the same room, which joins them, and an `Ack`, which only takes from
+/// the front of a window.
 #[derive(Debug, Default)]
 pub(super) struct FanOut {
     room: Option<(AppId, RoomId)>,

@@ -1,5 +1,6 @@
-//! The end of a burst: what a session gets goes out together, one acknowledgement, results in batches (§4.4, §5.8). An
-//! acknowledgement for which nobody waits goes with the next results, or on its own a little later.
+//! The end of a burst: what a session gets goes out together, one acknowledgement, results in
+//! batches (§4.4, §5.8). An acknowledgement for which nobody waits goes with the next results, or
+//! on its own a little later.
 
 use alloc::vec::Vec;
 
@@ -19,8 +20,8 @@ const NUMBER_BYTES_MAX: usize = 10;
 const _: () =
     assert!(RESULTS_PER_FRAME_MAX * NUMBER_BYTES_MAX + ID_BYTES_MAX + 32 < FRAME_BYTES_MAX);
 
-/// A session that owed an acknowledgement, and is looked at again. All wait equally long, so they are due in the order in
-/// which they came.
+/// A session that owed an acknowledgement, and is looked at again. All wait equally long, so they
+/// are due in the order in which they came.
 #[derive(Debug)]
 pub(super) struct LateAck {
     pub(super) due: Instant,
@@ -29,7 +30,8 @@ pub(super) struct LateAck {
     told: u64,
 }
 
-/// Sessions that owe an acknowledgement or results, or have something in their window that was not sent, and since when.
+/// Sessions that owe an acknowledgement or results, or have something in their window that was not
+/// sent, and since when.
 #[derive(Debug, Default)]
 pub(super) struct Dirty {
     numbers: Vec<SessionNumber>,

@@ -61,8 +61,8 @@ pub struct AppStats {
 }
 
 impl Server {
-    /// At most `limit` users of an app that have a session, those behind `after` in the order of their ids. Looks at
-    /// all users of the app.
+    /// At most `limit` users of an app that have a session, those behind `after` in the order of
+    /// their ids. Looks at all users of the app.
     #[must_use]
     pub fn users_page(
         &self,

@@ -1,4 +1,5 @@
-//! Logging in: resume, verdict, and who wins when one user logs in twice. Section 3 of the protocol.
+//! Logging in: resume, verdict, and who wins when one user logs in twice. Section 3 of the
+//! protocol.
 
 use alloc::boxed::Box;
 
@@ -13,7 +14,8 @@ use crate::slab::Key;
 use crate::wire::{Frame, Login, LoginAnswer, Resume};
 use crate::{CloseCode, Instant, LinkId, LoginCode, LoginId};
 
-/// What is left of a session whose client must not come back by itself, so that it can be told (§3.6, §3.10).
+/// What is left of a session whose client must not come back by itself, so that it can be told
+/// (§3.6, §3.10).
 #[derive(Debug)]
 pub(super) struct Tombstone {
     keys: Keys,

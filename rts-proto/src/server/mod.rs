@@ -1,8 +1,8 @@
 //! The server: one shard, which owns its links, sessions, users and rooms.
 //!
-//! [`Server`] has the same four parts as the client core: [`Server::new`], [`Server::handle_input`],
-//! commands (those of the app's back end, such as [`Server::unicast`], and [`Server::shutdown`]), and
-//! [`Server::poll_output`]. What it cannot know by itself, such as
+//! [`Server`] has the same four parts as the client core: [`Server::new`],
+//! [`Server::handle_input`], commands (those of the app's back end, such as [`Server::unicast`],
+//! and [`Server::shutdown`]), and [`Server::poll_output`]. What it cannot know by itself, such as
 //! whether a token is good, it asks of its driver as an output and gets back as an input.
 
 mod backend;
@@ -60,12 +60,12 @@ use rooms::App;
 use session::{Origin, Overrun, Session, SessionNumber};
 use timers::Due;
 
-/// What the world tells the server. Input for what the server has given up, such as a link or a login, changes
-/// nothing.
+/// What the world tells the server. Input for what the server has given up, such as a link or a
+/// login, changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// Time has passed, or a burst of input is over: nearly all that it brings links goes out with this. Needed at the
-    /// deadline of [`Output::Wait`]; harmless at any other time.
+    /// Time has passed, or a burst of input is over: nearly all that it brings links goes out with
+    /// this. Needed at the deadline of [`Output::Wait`]; harmless at any other time.
     Tick,
     /// A link was accepted. The driver numbers links and never uses a number twice; the key is 16
     /// bytes from a secure random source, for the session that this link will carry.
@@ -74,9 +74,9 @@ pub enum Input {
     Received(LinkId, Bytes),
     /// The link is down.
     Disconnected(LinkId),
-    /// So much waits to be written on the link that its peer does not seem to read it, or no longer. While it is
-    /// so, nothing goes there that is not sequenced (§2.9): no `Pong`, and messages with config 1 and 2 get result 2. Where that begins is the
-    /// driver's to say.
+    /// So much waits to be written on the link that its peer does not seem to read it, or no
+    /// longer. While it is so, nothing goes there that is not sequenced (§2.9): no `Pong`, and
+    /// messages with config 1 and 2 get result 2. Where that begins is the driver's to say.
     Congested(LinkId, bool),
     /// The answer to [`Output::Authenticate`].
     Verdict(LoginId, Verdict),
@@ -93,8 +93,8 @@ pub enum Verdict {
     Accept {
         /// Such as microseconds of Unix time.
         claim: u64,
-        /// When what was shown was made, such as the Unix time in a token, in seconds. [`Server::revoke`] compares
-        /// with it; nothing else does.
+        /// When what was shown was made, such as the Unix time in a token, in seconds.
+        /// [`Server::revoke`] compares with it; nothing else does.
         issued_at: u32,
     },
     /// It is not, and why.
@@ -149,8 +149,8 @@ pub enum Output {
     Disconnect(LinkId, Option<CloseCode>),
     /// Check these, and answer with [`Input::Verdict`].
     Authenticate(LoginId, Box<Credentials>),
-    /// Say whether messages of this app may be posted there, with [`Input::TargetChecked`]. Nothing is posted
-    /// yet.
+    /// Say whether messages of this app may be posted there, with [`Input::TargetChecked`]. Nothing
+    /// is posted yet.
     CheckTarget(TargetId, Target),
     /// Post this, at most once, and say with [`Input::AppServerReplied`] what becomes of it.
     PostToAppServer(CallId, Box<Post>),
@@ -236,8 +236,8 @@ pub struct Server {
 impl Server {
     /// A shard without links.
     ///
-    /// `seed` feeds the spread of [`shutdown`](Self::shutdown), and where tables keep their entries; nobody who logs in should
-    /// know it.
+    /// `seed` feeds the spread of [`shutdown`](Self::shutdown), and where tables keep their
+    /// entries; nobody who logs in should know it.
     #[must_use]
     pub fn new(config: Config, seed: u64) -> Self {
         Self {
@@ -303,8 +303,8 @@ impl Server {
     }
 
     /// Closes every link, each with its own wish of when to come back, from zero to
-    /// `retry_after_max`, so that the clients do not come back together. Links that are accepted afterwards
-    /// are closed in the same way.
+    /// `retry_after_max`, so that the clients do not come back together. Links that are accepted
+    /// afterwards are closed in the same way.
     pub fn shutdown(&mut self, now: Instant, retry_after_max: Duration) {
         self.advance(now);
         self.retry_after_max = Some(retry_after_max);
@@ -320,7 +320,8 @@ impl Server {
         self.pass_time(now)
     }
 
-    /// Time moves on, and what is due by now has happened before anything that comes in now. Broadcasts may go on waiting.
+    /// Time moves on, and what is due by now has happened before anything that comes in now.
+    /// Broadcasts may go on waiting.
     fn pass_time(&mut self, now: Instant) -> Instant {
         self.now = self.now.max(now);
         self.fire_timers(self.now);

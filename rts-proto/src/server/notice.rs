@@ -9,8 +9,8 @@ use crate::limits::OVER_RATE_NOTICE_EVERY;
 use crate::wire::Login;
 use crate::{AppId, CloseCode, Instant, LeaveReason, LinkId, LoginCode, UserId};
 
-/// Why links and sessions begin and end, for people who look after a server, in [`Output::Notice`]. Only after
-/// [`Server::take_notice`].
+/// Why links and sessions begin and end, for people who look after a server, in [`Output::Notice`].
+/// Only after [`Server::take_notice`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
     /// A login succeeded.
@@ -57,8 +57,8 @@ pub enum Notice {
         /// The same in words; after a broken rule, which one.
         reason: String,
     },
-    /// A user does more than a rate allows, and what is beyond it is refused. Told of a user at most every
-    /// [`OVER_RATE_NOTICE_EVERY`](crate::limits::OVER_RATE_NOTICE_EVERY).
+    /// A user does more than a rate allows, and what is beyond it is refused. Told of a user at
+    /// most every [`OVER_RATE_NOTICE_EVERY`](crate::limits::OVER_RATE_NOTICE_EVERY).
     OverRate {
         /// The link of the session, unless it is broken.
         link: Option<LinkId>,
@@ -75,8 +75,8 @@ pub enum Notice {
         app_id: AppId,
         /// Who.
         uid: UserId,
-        /// [`LeaveReason::Left`] after a logout, [`LeaveReason::Kicked`] when the back end put the user out, else
-        /// [`LeaveReason::Dropped`].
+        /// [`LeaveReason::Left`] after a logout, [`LeaveReason::Kicked`] when the back end put the
+        /// user out, else [`LeaveReason::Dropped`].
         reason: LeaveReason,
     },
 }

@@ -1,4 +1,5 @@
-//! Where a session's messages for the app's server go (§11.1): asked by the client, allowed by the driver.
+//! Where a session's messages for the app's server go (§11.1): asked by the client, allowed by the
+//! driver.
 
 use alloc::collections::VecDeque;
 
@@ -62,8 +63,8 @@ impl Server {
         self.push_frame(number, Frame::ServerParamsAnswer { ticket, code });
     }
 
-    /// Asks the driver about the first params that it has not been asked about. One question a session at a
-    /// time: so answers are in the order of the questions.
+    /// Asks the driver about the first params that it has not been asked about. One question a
+    /// session at a time: so answers are in the order of the questions.
     fn ask_about_target(&mut self, number: SessionNumber) {
         let Some(session) = self.sessions.get_mut(number) else { return };
         let Some(state) = &mut session.to_app_server else { return };

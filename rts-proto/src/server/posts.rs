@@ -1,7 +1,8 @@
-//! Messages for the app's own server: what waits to be posted, and what is under way. Section 11 of the protocol.
+//! Messages for the app's own server: what waits to be posted, and what is under way. Section 11 of
+//! the protocol.
 //!
-//! A post is begun by its driver, and at most once. Every bound is here: how many are under way for a user
-//! and for an app, how many wait, and how long each may.
+//! A post is begun by its driver, and at most once. Every bound is here: how many are under way for
+//! a user and for an app, how many wait, and how long each may.
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
@@ -36,8 +37,8 @@ pub struct Post {
 /// What a driver has to say about a post. All but [`Begun`](Self::Begun) end it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PostProgress {
-    /// The status line has come, and the rest of the answer has not. From now on the post fails with result
-    /// 18 and not 17.
+    /// The status line has come, and the rest of the answer has not. From now on the post fails
+    /// with result 18 and not 17.
     Begun,
     /// Status 200 and the whole body.
     Answered(Reply),
@@ -167,7 +168,8 @@ impl Server {
         None
     }
 
-    /// The driver has said whether the params with this ticket are allowed: what waited for that is judged.
+    /// The driver has said whether the params with this ticket are allowed: what waited for that is
+    /// judged.
     pub(super) fn params_decided(&mut self, now: Instant, number: SessionNumber, ticket: u64) {
         let Some(session) = self.sessions.get(number) else { return };
         let Some(state) = &session.to_app_server else { return };
@@ -190,8 +192,8 @@ impl Server {
         self.begin_posts(now, &app_id);
     }
 
-    /// Begins what may begin. Whatever keeps a call from that keeps the later ones of its session too, so
-    /// none overtakes another.
+    /// Begins what may begin. Whatever keeps a call from that keeps the later ones of its session
+    /// too, so none overtakes another.
     pub(super) fn begin_posts(&mut self, now: Instant, app_id: &AppId) {
         let Some(app) = self.apps.get_mut(app_id) else { return };
         let mut candidates = core::mem::take(&mut app.posts.waiting);

@@ -3,8 +3,9 @@
 use super::Server;
 use crate::{AppId, BusinessId, LeaveReason, RoomId, UserId};
 
-/// Something that happened to the users and rooms of an app, in [`Output::Report`](super::Output::Report). Those of one app
-/// come in the order in which it happened.
+/// Something that happened to the users and rooms of an app, in
+/// [`Output::Report`](super::Output::Report). Those of one app come in the order in which it
+/// happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Report {
     /// The user has a session, and had none.
@@ -16,8 +17,8 @@ pub enum Report {
     UserOffline {
         /// Who.
         uid: UserId,
-        /// [`LeaveReason::Left`] after a logout, [`LeaveReason::Kicked`] when the back end put the user out, else
-        /// [`LeaveReason::Dropped`].
+        /// [`LeaveReason::Left`] after a logout, [`LeaveReason::Kicked`] when the back end put the
+        /// user out, else [`LeaveReason::Dropped`].
         reason: LeaveReason,
     },
     /// The room has its first member; a [`Report::MemberJoined`] follows.

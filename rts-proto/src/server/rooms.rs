@@ -17,8 +17,8 @@ use crate::table::Table;
 use crate::wire::Frame;
 use crate::{AppId, BusinessId, Instant, LeaveReason, RoomId, RoomState, UserId};
 
-/// One app's users, rooms and posts, and what its back end said about them. A session holds its app's id and reaches no
-/// other.
+/// One app's users, rooms and posts, and what its back end said about them. A session holds its
+/// app's id and reaches no other.
 #[derive(Debug)]
 pub(super) struct App {
     pub(super) users: Table<UserId, SessionNumber>,
@@ -103,7 +103,8 @@ impl Server {
         } else {
             let members = app.rooms.get(&id).map_or(0, |room| room.members.len());
             let orphans = app.tallies.get(&uid).map_or(0, |tally| tally.orphans());
-            // §6.13: who enters a room is told to others, as is who leaves it; that is paid for here.
+            // §6.13: who enters a room is told to others, as is who leaves it; that is paid for
+            // here.
             let has_place = members < self.config.room_members_max
                 && session.rooms.len() + orphans < ROOMS_PER_USER_MAX;
             let may_enter = has_place

@@ -49,7 +49,8 @@ pub(super) struct Session {
     pub(super) outcomes: Vec<Outcome>,
     pub(super) app_id: AppId,
     pub(super) uid: UserId,
-    /// From the first thing on that counts: until then nothing is missing from it. It outlives the session.
+    /// From the first thing on that counts: until then nothing is missing from it. It outlives the
+    /// session.
     allowance: Option<Box<Allowance>>,
     pub(super) rooms: BTreeSet<RoomId>,
     pub(super) claim: u64,
@@ -58,8 +59,8 @@ pub(super) struct Session {
     pub(super) grace_at: Instant,
 }
 
-/// The secrets that resume a session. The answer that brings a new one may be lost, so the one before
-/// it is good until the client has shown that it has read the answer (§3.3).
+/// The secrets that resume a session. The answer that brings a new one may be lost, so the one
+/// before it is good until the client has shown that it has read the answer (§3.3).
 #[derive(Clone, Debug)]
 pub(super) struct Keys {
     former: Option<ResumeKey>,
@@ -189,8 +190,8 @@ impl Session {
         }
     }
 
-    /// Puts a sequenced frame into the window; false when it has no room. Who calls this marks the session as dirty, so that the
-    /// frame goes out with all others of the burst.
+    /// Puts a sequenced frame into the window; false when it has no room. Who calls this marks the
+    /// session as dirty, so that the frame goes out with all others of the burst.
     pub(super) fn push(&mut self, bytes: Bytes, origin: Option<Origin>) -> bool {
         self.push_run(bytes, 1, origin)
     }
@@ -208,7 +209,8 @@ impl Session {
     }
 }
 
-/// Sessions that did not get what they must, to be ended when the input is handled: we may be in the middle of a fan-out.
+/// Sessions that did not get what they must, to be ended when the input is handled: we may be in
+/// the middle of a fan-out.
 #[derive(Debug, Default)]
 pub(super) struct Overrun {
     numbers: Vec<SessionNumber>,

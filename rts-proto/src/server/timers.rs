@@ -28,12 +28,14 @@ pub enum Timer {
     BanExpiry,
     /// A login may have its turn, or what a user used of its rates is there again (§3.9, §8.3).
     Tally,
-    /// A message for the app's server has waited, or its post has lasted, long enough (§11.7, §11.8).
+    /// A message for the app's server has waited, or its post has lasted, long enough (§11.7,
+    /// §11.8).
     Post,
 }
 
-/// A deadline, by what it is for. Small, since every session has one: what is rare is boxed. Nothing here moves when a message does: a session's entry is looked
-/// at when it is due, and put back if the session was heard from in the meantime.
+/// A deadline, by what it is for. Small, since every session has one: what is rare is boxed.
+/// Nothing here moves when a message does: a session's entry is looked at when it is due, and put
+/// back if the session was heard from in the meantime.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Due {
     LoginDeadline(LinkId),
@@ -106,7 +108,8 @@ impl Server {
     fn grace_due(&mut self, now: Instant, number: SessionNumber) {
         let Some(session) = self.sessions.get_mut(number) else { return };
         let over_at = session.last_heard + self.config.session_grace;
-        // Also when that has come meanwhile: sessions end in the order of their ends, however late that is looked at.
+        // Also when that has come meanwhile: sessions end in the order of their ends, however late
+        // that is looked at.
         if over_at > session.grace_at {
             session.grace_at = over_at;
             self.due.insert((over_at, Due::SessionGrace(number)));

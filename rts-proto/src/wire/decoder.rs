@@ -87,8 +87,8 @@ impl Cutter {
         self.partial.is_empty()
     }
 
-    /// The next frame whose bytes are all here, and takes them from `input`; when there is none, all of `input` is taken, and
-    /// kept for the next one.
+    /// The next frame whose bytes are all here, and takes them from `input`; when there is none,
+    /// all of `input` is taken, and kept for the next one.
     pub(crate) fn next<'a>(
         &mut self,
         input: &mut &'a [u8],
@@ -126,7 +126,8 @@ impl Cutter {
     }
 }
 
-/// How many bytes the first `count` frames have, lengths and all, of bytes that are known to be frames.
+/// How many bytes the first `count` frames have, lengths and all, of bytes that are known to be
+/// frames.
 pub(crate) fn frames_len(bytes: &[u8], count: u32) -> usize {
     let mut rest = bytes;
     for _ in 0..count {

@@ -1,4 +1,5 @@
-//! The messages of a login, which say who the client is and which session goes on, and what they are in protobuf.
+//! The messages of a login, which say who the client is and which session goes on, and what they
+//! are in protobuf.
 
 use core::fmt;
 

@@ -333,7 +333,8 @@ impl Frame {
 /// §1.4: kinds from this field number on may be skipped.
 const FIRST_OPTIONAL_KIND: u64 = 512;
 
-/// The number of the one field that a frame is. Protobuf itself would take several, and keep the last.
+/// The number of the one field that a frame is. Protobuf itself would take several, and keep the
+/// last.
 fn only_field(frame: &[u8]) -> Result<u64, ProtocolError> {
     let mut rest = frame;
     let mut varint = || prost::encoding::decode_varint(&mut rest);

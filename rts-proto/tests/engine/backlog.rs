@@ -153,7 +153,8 @@ fn a_receiver_from_whom_nothing_comes_is_not_waited_for() {
     stage.hears(Frame::Ack { received: out.len() as u64 });
     out.extend(sent(&stage.said()));
     assert!(out.len() * PAYLOAD_BYTES_MAX > WINDOW_BYTES_MAX, "more than the receiver's window");
-    // The server refuses what has no place. That is no sign of life: what comes next leaves at once too.
+    // The server refuses what has no place. That is no sign of life: what comes next leaves at once
+    // too.
     let refused = 17..=out.len() as u64;
     stage.answers(refused, SendCode::Broken);
     out.extend(sent(&stage.said()));

@@ -9,8 +9,9 @@ use rts_proto::{BroadcastCode, MessageId, Payload, RoomId, RoomState};
 
 use crate::support::{Stage, session};
 
-/// Of two joins of one room that wait to be sent again, the one that is taken back is the one that is left. The simulator found the
-/// other in its 23,978th seed: it left the engine out of the room and the server with a member.
+/// Of two joins of one room that wait to be sent again, the one that is taken back is the one that
+/// is left. The simulator found the other in its 23,978th seed: it left the engine out of the room
+/// and the server with a member.
 #[test]
 fn who_leaves_before_an_earlier_join_is_sent_again_is_no_member() {
     let slow = Accepted { sends_per_second: 1, ..session(1) };

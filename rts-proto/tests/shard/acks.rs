@@ -1,4 +1,5 @@
-//! When the server acknowledges: with what it has to say, when there is much, and in the end in any case (§4.4).
+//! When the server acknowledges: with what it has to say, when there is much, and in the end in any
+//! case (§4.4).
 
 use std::time::Duration;
 

@@ -1,5 +1,6 @@
-//! What a link may say, how long it may be, and how long it may take, in the protocol's own numbers: a test that compared the code
-//! with its constants would move with them. Sections 1 and 2 of the protocol.
+//! What a link may say, how long it may be, and how long it may take, in the protocol's own
+//! numbers: a test that compared the code with its constants would move with them. Sections 1 and 2
+//! of the protocol.
 
 use std::time::Duration;
 

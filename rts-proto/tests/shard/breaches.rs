@@ -1,4 +1,5 @@
-//! Clients that break the rules: what the server closes their links with, and what others see of it.
+//! Clients that break the rules: what the server closes their links with, and what others see of
+//! it.
 
 use std::time::Duration;
 
@@ -92,7 +93,8 @@ fn what_is_not_sequenced_is_not_sent_again() {
     assert_eq!(shard.hear(link)[1..], [delivery("alice", "hi")]);
 }
 
-/// Alice and bob in one room, and what each frame of it takes of bob's window. He acknowledges nothing more.
+/// Alice and bob in one room, and what each frame of it takes of bob's window. He acknowledges
+/// nothing more.
 fn two_in_a_room(shard: &mut Shard) -> (LinkId, LinkId) {
     let (alice, _) = shard.log_in(login("alice"));
     let (bob, _) = shard.log_in(login("bob"));
@@ -249,7 +251,8 @@ fn a_displaced_session_is_told_so_for_its_grace_and_is_unknown_from_then_on() {
         shard.tick();
         let link = shard.link();
         shard.say(link, Frame::Login(resume("alice", &first, 0)));
-        // Unknown, it is an earlier login that goes on: with a smaller claim than the one that displaced it, if that is there.
+        // Unknown, it is an earlier login that goes on: with a smaller claim than the one that
+        // displaced it, if that is there.
         let is_displaced = shard.closed(link) == Some(Some(CloseCode::Displaced));
         assert_eq!(is_displaced, displaced, "after {waited:?}");
     }

@@ -1,4 +1,5 @@
-//! Claims order the logins of one user: who stays, who goes, and which claim the new session has (§3.4, §3.5).
+//! Claims order the logins of one user: who stays, who goes, and which claim the new session has
+//! (§3.4, §3.5).
 
 use rts_proto::server::Config;
 use rts_proto::wire::{Frame, Login, LoginAnswer};

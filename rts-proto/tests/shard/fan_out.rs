@@ -1,4 +1,5 @@
-//! How broadcasts of a burst come to the members of a room: together and shared, and in their place among all that happens.
+//! How broadcasts of a burst come to the members of a room: together and shared, and in their place
+//! among all that happens.
 
 use bytes::Bytes;
 use rts_proto::server::Config;

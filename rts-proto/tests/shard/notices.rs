@@ -1,4 +1,5 @@
-//! What an operator is told of logins and closings: each once, with who and why, and nothing unless asked for.
+//! What an operator is told of logins and closings: each once, with who and why, and nothing unless
+//! asked for.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! What operators see and do: pages of users and rooms, figures, and logins that a revocation meets half-way.
+//! What operators see and do: pages of users and rooms, figures, and logins that a revocation meets
+//! half-way.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Members that do not take what they are sent: up to their bounds they lose nothing, and beyond them they hear nothing that
-//! came after what they lost. §6.8.
+//! Members that do not take what they are sent: up to their bounds they lose nothing, and beyond
+//! them they hear nothing that came after what they lost. §6.8.
 
 use rts_proto::limits::{SERVER_WINDOW_FRAMES_MAX, WINDOW_BYTES_MAX};
 use rts_proto::server::Config;
@@ -20,7 +20,8 @@ fn told(payload: Payload) -> Frame {
     Frame::RoomDelivery { from: user("alice"), room: room(), payload }
 }
 
-/// Alice and bob in the room, without rates; she has acknowledged everything, and he nothing: what he was told is one frame.
+/// Alice and bob in the room, without rates; she has acknowledged everything, and he nothing: what
+/// he was told is one frame.
 fn two() -> (Shard, LinkId, LinkId) {
     let mut shard = Shard::new(Config {
         sends_per_second: 0,

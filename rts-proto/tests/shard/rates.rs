@@ -1,5 +1,5 @@
-//! Rates belong to users: how fast rooms are entered (§6.13) and logins follow each other (§3.9), and that no login
-//! renews what was used (§8.3).
+//! Rates belong to users: how fast rooms are entered (§6.13) and logins follow each other (§3.9),
+//! and that no login renews what was used (§8.3).
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Broadcasts of a burst wait until they have to be put into the members' windows. Nobody can tell: everything is as if they
-//! were put there at once.
+//! Broadcasts of a burst wait until they have to be put into the members' windows. Nobody can tell:
+//! everything is as if they were put there at once.
 
 use std::time::Duration;
 

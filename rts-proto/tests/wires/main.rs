@@ -1,5 +1,6 @@
-//! Two engines and a server over links that break anywhere, and an observer of all that they say. What a session's frames are,
-//! once they were on a wire, they remain; none goes out again that is known to have arrived; counts only rise (§4).
+//! Two engines and a server over links that break anywhere, and an observer of all that they say.
+//! What a session's frames are, once they were on a wire, they remain; none goes out again that is
+//! known to have arrived; counts only rise (§4).
 
 mod observer;
 
@@ -342,7 +343,8 @@ impl World {
         let mut results: BTreeMap<(Person, u64), u32> = BTreeMap::new();
         let mut arrived: BTreeSet<&str> = BTreeSet::new();
         for (who, side) in self.sides.iter().enumerate() {
-            // An unreliable message does not wait behind reliable ones that are paced after a return: each kind has its order.
+            // An unreliable message does not wait behind reliable ones that are paced after a
+            // return: each kind has its order.
             let mut last = [[0; 2]; NAMES.len()];
             for event in &side.events {
                 match event {

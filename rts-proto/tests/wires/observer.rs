@@ -1,4 +1,5 @@
-//! What an observer of both wires of one person sees. Frames carry no numbers, so it counts along (§4.2).
+//! What an observer of both wires of one person sees. Frames carry no numbers, so it counts along
+//! (§4.2).
 
 use bytes::Bytes;
 use rts_proto::LinkId;

@@ -16,8 +16,8 @@ const PAUSE_MAX: Duration = Duration::from_secs(30);
 ///    +---- an answer, of any kind ---|-----------------------------+
 /// ```
 ///
-/// While it is open nothing is connected to, so a dead app server costs its app's clients no time, and whoever is down is not
-/// hammered by all of them.
+/// While it is open nothing is connected to, so a dead app server costs its app's clients no time,
+/// and whoever is down is not hammered by all of them.
 #[derive(Debug, Default)]
 pub(super) struct Breaker {
     failures: u32,
@@ -32,7 +32,8 @@ struct Open {
 }
 
 impl Breaker {
-    /// Whether a try may be made now. Each `true` is to be followed by [`succeeded`](Self::succeeded) or [`failed`](Self::failed).
+    /// Whether a try may be made now. Each `true` is to be followed by
+    /// [`succeeded`](Self::succeeded) or [`failed`](Self::failed).
     pub(super) fn admits(&mut self, now: Instant) -> bool {
         match &mut self.open {
             None => true,

@@ -75,8 +75,8 @@ pub(super) fn progress(outcome: Result<Reply, ExchangeError>) -> PostProgress {
     }
 }
 
-/// Sends the request and reads the answer. `alive` is called when the status line has come. Dropping the future closes the
-/// connection.
+/// Sends the request and reads the answer. `alive` is called when the status line has come.
+/// Dropping the future closes the connection.
 pub(super) async fn run(
     stream: Box<dyn Stream>,
     request: Request,

@@ -6,8 +6,8 @@
 //! url --policy--> listed? --breaker--> alive? --network--> resolve, vet, dial, check --exchange--> one request, one answer
 //! ```
 //!
-//! What this does not do: it follows no redirect, keeps no cookie, decodes nothing, uses no proxy, reuses no connection and tries
-//! nothing twice.
+//! What this does not do: it follows no redirect, keeps no cookie, decodes nothing, uses no proxy,
+//! reuses no connection and tries nothing twice.
 
 mod body;
 mod breaker;
@@ -77,7 +77,8 @@ impl AppServers {
         Ok(Self { apps, network, own: OnceLock::new() })
     }
 
-    /// Nothing is ever posted to these addresses, on which this server listens. Only the first call counts.
+    /// Nothing is ever posted to these addresses, on which this server listens. Only the first call
+    /// counts.
     pub(crate) fn keep_off(&self, own: impl IntoIterator<Item = SocketAddr>) {
         self.own.get_or_init(|| own.into_iter().collect());
     }

@@ -81,7 +81,8 @@ impl ConnectError {
     }
 }
 
-/// Resolves, judges, connects to what was judged, and looks again at what it is connected to. The name stays for TLS.
+/// Resolves, judges, connects to what was judged, and looks again at what it is connected to. The
+/// name stays for TLS.
 pub(super) async fn connect(
     network: &dyn Network,
     url: &TargetUrl,

@@ -27,8 +27,8 @@ impl fmt::Debug for ForwardingKey {
     }
 }
 
-/// `t=<Unix seconds>,n=<nonce>,app=<app id>,uid=<sender>,id=<message>,v1=<signature>`, where the signature is the HMAC-SHA256
-/// of the text before `,v1`, a line feed, and the body.
+/// `t=<Unix seconds>,n=<nonce>,app=<app id>,uid=<sender>,id=<message>,v1=<signature>`, where the
+/// signature is the HMAC-SHA256 of the text before `,v1`, a line feed, and the body.
 pub(super) fn header(
     key: &ForwardingKey,
     now: SystemTime,

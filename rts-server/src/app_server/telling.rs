@@ -1,5 +1,5 @@
-//! What the log says of posts that fail: lines with the target `rts::app_server`. No query of a url, no signature and no
-//! message is in one.
+//! What the log says of posts that fail: lines with the target `rts::app_server`. No query of a
+//! url, no signature and no message is in one.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -10,7 +10,8 @@ use rts_transport_tokio::{Seldom, Shown};
 
 use crate::outage::{Outage, Over};
 
-/// One post, of which the log hears how it ended. One that is given up before it ends has lasted for too long.
+/// One post, of which the log hears how it ended. One that is given up before it ends has lasted
+/// for too long.
 pub(super) struct Telling<'a> {
     outage: &'a Mutex<Outage>,
     post: &'a Post,

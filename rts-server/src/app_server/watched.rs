@@ -8,8 +8,8 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Of an answer's heads, in bytes: its own, and those of all the interim ones (1xx) before it. What is read ahead of the
-/// body may be among it.
+/// Of an answer's heads, in bytes: its own, and those of all the interim ones (1xx) before it. What
+/// is read ahead of the body may be among it.
 pub(super) const HEADS_BYTES_MAX: usize = 64 * 1_024;
 /// Reads before other tasks get their turn: this stream's task has no budget of the runtime's.
 const READS_PER_TURN: usize = 8;

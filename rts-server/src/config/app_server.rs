@@ -14,7 +14,8 @@ use super::listen::{NO_PATH, is_path};
 #[derive(Clone, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields, default)]
 pub struct AppServer {
-    /// Origins with the beginnings of paths, such as `https://app.example/rts`: clients choose among these.
+    /// Origins with the beginnings of paths, such as `https://app.example/rts`: clients choose
+    /// among these.
     pub allow: Vec<String>,
     /// Takes `http://` in the list.
     pub allow_plain_http: bool,

@@ -32,7 +32,8 @@ pub(super) fn ours(variables: impl IntoIterator<Item = (String, String)>) -> Vec
     variables.into_iter().filter(|(name, _)| name.starts_with(PREFIX)).collect()
 }
 
-/// Puts one variable over what the file says. Its value is read as TOML, and as a text if it is not TOML.
+/// Puts one variable over what the file says. Its value is read as TOML, and as a text if it is not
+/// TOML.
 pub(super) fn overlay(table: &mut Table, name: &str, value: &str) -> Result<(), ConfigError> {
     let error = |what: &str| error(name, what);
     let path = name.strip_prefix(PREFIX).unwrap_or(name);
@@ -69,8 +70,8 @@ fn error(name: &str, what: &str) -> ConfigError {
     ConfigError::Value { key: format!("environment variable {name}"), what: what.to_owned() }
 }
 
-/// Digits are a text here too. Nothing for a list or a quoted text that is broken off: as a text it would be a key that
-/// nobody has.
+/// Digits are a text here too. Nothing for a list or a quoted text that is broken off: as a text it
+/// would be a key that nobody has.
 fn secret(value: &str) -> Option<Value> {
     match toml(value) {
         Some(value @ (Value::String(_) | Value::Array(_))) => Some(value),

@@ -17,16 +17,17 @@ const PATH_BYTES_MAX: usize = 255;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Listen {
-    /// What is spoken, and where: `rts://IP:PORT`, `rtss://IP:PORT`, `ws://IP:PORT/PATH` or `wss://IP:PORT/PATH`. Port 0
-    /// takes a free one.
+    /// What is spoken, and where: `rts://IP:PORT`, `rtss://IP:PORT`, `ws://IP:PORT/PATH` or
+    /// `wss://IP:PORT/PATH`. Port 0 takes a free one.
     #[serde(deserialize_with = "address")]
     pub url: Address,
-    /// For `rtss` and `wss`: a file with the server's certificate, and those up to its authority behind it, as PEM.
+    /// For `rtss` and `wss`: a file with the server's certificate, and those up to its authority
+    /// behind it, as PEM.
     pub certificate: Option<PathBuf>,
     /// For `rtss` and `wss`: a file with the certificate's private key, as PEM.
     pub key: Option<PathBuf>,
-    /// For `ws` and `wss`: the origins whose pages may connect, such as `https://chat.example.com`; `*` is any. Programs
-    /// may always.
+    /// For `ws` and `wss`: the origins whose pages may connect, such as `https://chat.example.com`;
+    /// `*` is any. Programs may always.
     #[serde(default)]
     pub origins: Vec<String>,
 }

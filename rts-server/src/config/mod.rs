@@ -35,7 +35,8 @@ pub const DEV_APP_KEY: &str = "development key, known to all";
 /// The app key of [`Config::EXAMPLE`]. Everybody knows it too.
 const EXAMPLE_APP_KEY: &str = "replace this";
 
-/// A server's configuration, as a TOML file and the environment say it. [`Config::EXAMPLE`] has every key.
+/// A server's configuration, as a TOML file and the environment say it. [`Config::EXAMPLE`] has
+/// every key.
 ///
 /// ```
 /// let config = rts_server::Config::parse(rts_server::Config::EXAMPLE)?;
@@ -54,8 +55,8 @@ pub struct Config {
     /// User ids that nobody can log in as.
     #[serde(default)]
     pub reserved_uids: Vec<String>,
-    /// Where bans and revoked tokens are kept, so that they outlive the process; absent: nowhere. [`Config::load`] takes a
-    /// relative path as relative to the file.
+    /// Where bans and revoked tokens are kept, so that they outlive the process; absent: nowhere.
+    /// [`Config::load`] takes a relative path as relative to the file.
     pub state_dir: Option<PathBuf>,
     /// The apps, by app id.
     pub apps: BTreeMap<String, App>,
@@ -73,7 +74,8 @@ pub struct Config {
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct App {
-    /// The keys that its tokens may be signed with; one, or two while they are changed. A text alone is a list of one.
+    /// The keys that its tokens may be signed with; one, or two while they are changed. A text
+    /// alone is a list of one.
     #[serde(deserialize_with = "error::one_or_more")]
     pub keys: Vec<String>,
     /// Where what its clients send to the app's server may be posted to.
@@ -110,19 +112,22 @@ pub struct Limits {
     pub room_broadcasts_per_second: u32,
     /// The same from 500 members on.
     pub large_room_broadcasts_per_second: u32,
-    /// Messages a second from the back end of one app, all kinds together; one to n members of a room counts n.
+    /// Messages a second from the back end of one app, all kinds together; one to n members of a
+    /// room counts n.
     pub backend_sends_per_second: u32,
     /// Members of one room.
     pub room_members_max: usize,
     /// Links that have not logged in.
     pub links_before_login_max: usize,
-    /// The same from one network, which is an IPv4 address or 64 bits of an IPv6 address; a quarter of all if it is absent.
+    /// The same from one network, which is an IPv4 address or 64 bits of an IPv6 address; a quarter
+    /// of all if it is absent.
     pub links_before_login_per_network_max: Option<usize>,
     /// Links from one network.
     pub links_per_network_max: usize,
     /// New links a second from one network, five times as many at once after quiet.
     pub links_per_network_per_second: u32,
-    /// Networks from which any number of links may come, up to the bounds of all, such as those of proxies.
+    /// Networks from which any number of links may come, up to the bounds of all, such as those of
+    /// proxies.
     pub exempt_networks: Vec<String>,
 }
 
@@ -179,8 +184,8 @@ impl Config {
     /// A file with every key, its default, and what it is for.
     pub const EXAMPLE: &str = include_str!("../../rts.toml");
 
-    /// Reads a file, and puts the process's environment over it: `RTS__SECTION__KEY`. The names of files in it are
-    /// relative to the folder in which it is.
+    /// Reads a file, and puts the process's environment over it: `RTS__SECTION__KEY`. The names of
+    /// files in it are relative to the folder in which it is.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path).map_err(ConfigError::Read)?;
         let mut config = Self::parse_with(&text, environment::of_process()?)?;
@@ -204,7 +209,8 @@ impl Config {
         Self::parse_with(text, [])
     }
 
-    /// Reads a text, puts those of `variables` over it whose names begin with `RTS__`, and checks what TOML cannot.
+    /// Reads a text, puts those of `variables` over it whose names begin with `RTS__`, and checks
+    /// what TOML cannot.
     pub fn parse_with(
         text: &str,
         variables: impl IntoIterator<Item = (String, String)>,
@@ -275,7 +281,8 @@ impl Config {
         Ok(())
     }
 
-    /// The signature of a token is not over its app id: what one app signs would be good for the other.
+    /// The signature of a token is not over its app id: what one app signs would be good for the
+    /// other.
     fn check_that_no_key_is_shared(&self) -> Result<(), ConfigError> {
         let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
         for (id, app) in &self.apps {

@@ -8,11 +8,11 @@ use rts_transport_tokio::LinkBounds;
 
 use super::{ConfigError, Limits};
 
-/// Files and sockets that are kept back from links, of those that the system allows this process: for back ends, posts
-/// and certificates. Where the system allows few, it is a quarter.
+/// Files and sockets that are kept back from links, of those that the system allows this process:
+/// for back ends, posts and certificates. Where the system allows few, it is a quarter.
 const DESCRIPTORS_KEPT_BACK: usize = 64;
-/// Of these, those that are kept back from back ends too: posts, `/health` and files go on while strangers hold all that
-/// the OpenAPI has. Where the system allows few, it is an eighth.
+/// Of these, those that are kept back from back ends too: posts, `/health` and files go on while
+/// strangers hold all that the OpenAPI has. Where the system allows few, it is an eighth.
 const DESCRIPTORS_OF_NO_PEER: usize = 16;
 
 impl Limits {

@@ -10,7 +10,8 @@ use super::ConfigError;
 /// Shorter secrets can be guessed.
 const SECRET_BYTES_MIN: usize = 16;
 
-/// The section `[apps.APPID.webhook]`. Without it nothing is posted, and nothing is made to be posted.
+/// The section `[apps.APPID.webhook]`. Without it nothing is posted, and nothing is made to be
+/// posted.
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Webhook {

@@ -56,7 +56,8 @@ impl AccessLog {
     }
 }
 
-/// What is told of connections besides their requests, with the target `rts::openapi`. Thinned: strangers cause it.
+/// What is told of connections besides their requests, with the target `rts::openapi`. Thinned:
+/// strangers cause it.
 #[derive(Default)]
 pub(super) struct ConnectionLog {
     strangers: Mutex<Thinning>,

@@ -77,7 +77,8 @@ impl Answerer {
         let claim =
             self.keys.find(authorization.map(|value| value.to_str().unwrap_or_default()))?;
         asked.metadata.region = claim.region().to_owned();
-        // The signature is over the body, so this is read from those who have shown nothing but a name.
+        // The signature is over the body, so this is read from those who have shown nothing but a
+        // name.
         let body = read(body).await?;
         let headers = texts(&head.headers);
         let path = head.uri.path();

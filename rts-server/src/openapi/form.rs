@@ -1,11 +1,12 @@
-//! What a request has to be as HTTP, beyond what the parser asks for: nothing that a proxy in front could read in another way.
+//! What a request has to be as HTTP, beyond what the parser asks for: nothing that a proxy in front
+//! could read in another way.
 
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Request, Uri, Version, header};
 use rts_openapi::{Error, ErrorCode};
 
-/// Whether two readers of this request must understand the same. A `Content-Length` beside a `Transfer-Encoding` is not among
-/// its headers; `is_only_chunked` says that there was none.
+/// Whether two readers of this request must understand the same. A `Content-Length` beside a
+/// `Transfer-Encoding` is not among its headers; `is_only_chunked` says that there was none.
 pub(super) fn check<B>(request: &Request<B>, is_only_chunked: bool) -> Result<(), Error> {
     let headers = request.headers();
     check_host(request.version(), request.uri(), headers)?;

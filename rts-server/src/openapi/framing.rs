@@ -1,8 +1,9 @@
 //! Whether the head of a request says in two ways where its body ends.
 //!
-//! hyper goes by `Transfer-Encoding` and takes a `Content-Length` beside it away, so those who answer cannot see that it was
-//! there. A proxy in front may go by the other one, and carry on with somebody else's request where this one has not ended
-//! (RFC 9112, 6.1 and 6.3). So the heads are looked at on their way to hyper, with the parser that it has itself.
+//! hyper goes by `Transfer-Encoding` and takes a `Content-Length` beside it away, so those who
+//! answer cannot see that it was there. A proxy in front may go by the other one, and carry on with
+//! somebody else's request where this one has not ended (RFC 9112, 6.1 and 6.3). So the heads are
+//! looked at on their way to hyper, with the parser that it has itself.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,15 +11,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// hyper's own bound; it refuses a head with more.
 const HEADERS_MAX: usize = 100;
 
-/// What was seen of the heads that nobody has answered yet, in their order: whether one has a body that is sent in pieces, and
-/// says nothing else of its end.
+/// What was seen of the heads that nobody has answered yet, in their order: whether one has a body
+/// that is sent in pieces, and says nothing else of its end.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Heads {
     seen: Arc<Mutex<VecDeque<bool>>>,
 }
 
 impl Heads {
-    /// Of the next request: whether it is certain that only `Transfer-Encoding` says where its body ends.
+    /// Of the next request: whether it is certain that only `Transfer-Encoding` says where its body
+    /// ends.
     pub(super) fn next_is_only_chunked(&self) -> bool {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.pop_front().unwrap_or(false)
@@ -83,7 +85,8 @@ impl Framing {
                             self.at = match body {
                                 Body::Bytes(0) => At::Head(Vec::new()),
                                 Body::Bytes(count) => At::Body(count),
-                                // Nothing comes behind it: whoever answers it closes the connection.
+                                // Nothing comes behind it: whoever answers it closes the
+                                // connection.
                                 Body::Chunked | Body::Both => At::End,
                             };
                             &bytes[end - before..]

@@ -1,6 +1,7 @@
 //! Whether the server works: each listener is connected to, and has to see that we go away again.
 //!
-//! That takes the task that accepts, and a turn of the shard's one task with all its links and its core.
+//! That takes the task that accepts, and a turn of the shard's one task with all its links and its
+//! core.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

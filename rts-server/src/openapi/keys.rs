@@ -14,7 +14,8 @@ use crate::config;
 pub(super) struct Keys {
     access: Vec<(String, String, Key)>,
     bearer: Vec<([u8; 32], Key)>,
-    /// Bearer keys are compared by a keyed digest, so that nothing about them shows in how long that takes.
+    /// Bearer keys are compared by a keyed digest, so that nothing about them shows in how long
+    /// that takes.
     pepper: [u8; 32],
 }
 

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Connections at a moment of one address, or one /64 of IPv6: half of all, so that one alone keeps nobody out. Enough for a proxy
-/// through which everybody comes.
+/// Connections at a moment of one address, or one /64 of IPv6: half of all, so that one alone keeps
+/// nobody out. Enough for a proxy through which everybody comes.
 pub(super) const CONNECTIONS_PER_ADDRESS_MAX: usize = super::listen::CONNECTIONS_MAX / 2;
 
 /// The connections of each address.

@@ -137,7 +137,8 @@ fn ended(sessions: usize) -> Given {
     Given::Ended(Ended { message: SUCCESS.to_owned(), sessions })
 }
 
-/// Before which tokens must not have been issued. Of this second nobody knows which came first: they are all revoked.
+/// Before which tokens must not have been issued. Of this second nobody knows which came first:
+/// they are all revoked.
 fn moment(asked: Option<u32>) -> Result<u32, Error> {
     let unix_now = unix_now();
     let latest = unix_now.saturating_add(CLOCK_SKEW_SECONDS_MAX);

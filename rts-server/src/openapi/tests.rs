@@ -1,4 +1,5 @@
-//! What the listener does not wait for, and what it makes wait. The clock is the tests': it moves when everybody waits for it.
+//! What the listener does not wait for, and what it makes wait. The clock is the tests': it moves
+//! when everybody waits for it.
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
@@ -76,7 +77,8 @@ async fn the_next_request_is_waited_for_longer_than_proxies_keep_a_connection() 
     }
 }
 
-/// How long a connection is served whose requests come at once, and whose answers are taken so many bytes a second.
+/// How long a connection is served whose requests come at once, and whose answers are taken so many
+/// bytes a second.
 async fn held(requests: &str, bytes_per_second: usize) -> Duration {
     let router = server().await.openapi.expect("it is configured").router;
     let (near, far) = duplex(512);
@@ -150,8 +152,8 @@ async fn a_body_is_waited_for_so_long_and_not_longer() {
     assert!(too_late.contains("did not come within 10 s"), "{too_late}");
 }
 
-/// Asks without waiting either: the system takes a connection before it is accepted. `from` is the last byte of an
-/// address of this machine.
+/// Asks without waiting either: the system takes a connection before it is accepted. `from` is the
+/// last byte of an address of this machine.
 fn ask(openapi: SocketAddr, from: u8) -> TcpStream {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
     socket.bind(&SocketAddr::from(([127, 0, 0, from], 0)).into()).expect("all of 127 is ours");
@@ -162,8 +164,8 @@ fn ask(openapi: SocketAddr, from: u8) -> TcpStream {
     TcpStream::from_std(stream).expect("a socket")
 }
 
-/// Looks for the answer without waiting for it: while nobody waits the clock stands, however long that takes, and no connection
-/// is closed because it is idle.
+/// Looks for the answer without waiting for it: while nobody waits the clock stands, however long
+/// that takes, and no connection is closed because it is idle.
 async fn is_answered(stream: &TcpStream, looks_max: usize) -> bool {
     let mut answer = String::new();
     let mut buffer = [0; 1_024];

@@ -6,8 +6,8 @@
 //!   90 s (10 s at first)   10 s until the head,   20 s until all of the answer
 //! ```
 //!
-//! What takes longer is closed: one who drips a head, a body, or takes an answer piece by piece, holds a place no longer than
-//! that.
+//! What takes longer is closed: one who drips a head, a body, or takes an answer piece by piece,
+//! holds a place no longer than that.
 
 use std::future::Future as _;
 use std::io;
@@ -22,12 +22,13 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::framing::Framing;
 
-/// From the first byte of a request to the end of its head; also for the first byte of a connection.
+/// From the first byte of a request to the end of its head; also for the first byte of a
+/// connection.
 pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// From the first byte of a request until all of its answer is with the system.
 pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
-/// Between requests. Longer than the usual proxies keep a connection (nginx 60 s), so that it is they who close it, and never
-/// while a request is on its way.
+/// Between requests. Longer than the usual proxies keep a connection (nginx 60 s), so that it is
+/// they who close it, and never while a request is on its way.
 pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// How far the requests of a connection are. What answers them says so here.
@@ -54,7 +55,8 @@ impl Progress {
     }
 }
 
-/// A stream that fails when a request, or the wait for one, takes too long. What is read passes by `framing`.
+/// A stream that fails when a request, or the wait for one, takes too long. What is read passes by
+/// `framing`.
 #[derive(Debug)]
 pub(super) struct Timed<S> {
     stream: S,

@@ -22,8 +22,9 @@ const REVOKED_USERS_PER_APP_MAX: usize = 100_000;
 /// With fewer bans nobody looks for those that are over.
 const BANS_FIRST_SWEEP: usize = 1_024;
 
-/// Bans and revocations of all apps, in memory and, if there is a place for it, in a file. The bans that hold are the core's;
-/// here is what it is told after a restart. Revocations are judged from here.
+/// Bans and revocations of all apps, in memory and, if there is a place for it, in a file. The bans
+/// that hold are the core's; here is what it is told after a restart. Revocations are judged from
+/// here.
 ///
 /// Its lock is taken under that of the shard, and never the other way round.
 #[derive(Debug, Default)]
@@ -68,7 +69,8 @@ enum Until {
 pub(crate) struct TooManyRevoked;
 
 impl State {
-    /// With what the file in this directory has, if there is one; without a directory, in memory alone.
+    /// With what the file in this directory has, if there is one; without a directory, in memory
+    /// alone.
     pub(crate) fn open(directory: Option<&Path>) -> Result<Self, StateError> {
         let Some(directory) = directory else { return Ok(Self::default()) };
         let (file, mut table) = File::open(directory)?;
@@ -110,8 +112,9 @@ impl State {
         former.is_some_and(|until| until.lasts(unix_now))
     }
 
-    /// From now on, tokens of the user, or of everybody, are good only if they were issued at this moment or later. An earlier
-    /// moment than before changes nothing, but 0 takes back. The moment that holds for them now.
+    /// From now on, tokens of the user, or of everybody, are good only if they were issued at this
+    /// moment or later. An earlier moment than before changes nothing, but 0 takes back. The moment
+    /// that holds for them now.
     pub(crate) fn revoke(
         &self,
         app_id: &AppId,
@@ -148,8 +151,9 @@ impl State {
         self.lock().revoked.get(app_id).map_or(0, |revoked| revoked.of(uid))
     }
 
-    /// Writes what was decided into the file, if there is one. All that was decided before the call is in it when this returns;
-    /// what cannot be written is in force all the same, and the next call tries again.
+    /// Writes what was decided into the file, if there is one. All that was decided before the call
+    /// is in it when this returns; what cannot be written is in force all the same, and the next
+    /// call tries again.
     pub(crate) async fn save(self: &Arc<Self>) -> Result<(), StateError> {
         if self.file.is_none() {
             return Ok(());
@@ -159,7 +163,8 @@ impl State {
         written.unwrap_or_else(|stopped| Err(StateError::Stopped(stopped.to_string())))
     }
 
-    /// One at a time; who waited for it finds that its own is written already, or writes what has come together.
+    /// One at a time; who waited for it finds that its own is written already, or writes what has
+    /// come together.
     fn write(&self) -> Result<(), StateError> {
         let Some(file) = &self.file else { return Ok(()) };
         let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
@@ -181,7 +186,8 @@ impl State {
 }
 
 impl Table {
-    /// Forgets what is over, so seldom that it costs each ban little: without a file nothing else does.
+    /// Forgets what is over, so seldom that it costs each ban little: without a file nothing else
+    /// does.
     fn sweep(&mut self, unix_now: u64) {
         if self.bans.len() >= self.sweep_at.max(BANS_FIRST_SWEEP) {
             self.forget_expired(unix_now);

@@ -5,9 +5,9 @@
 //!                         (bounded, in order)                                        else: the same again, later
 //! ```
 //!
-//! One batch is under way for an app at a time, so its events arrive in order. What was not taken is sent again, with the same
-//! ids, until it is an hour old. When the queue is full, the oldest of the user go of whom most
-//! is in it; the next batch says how many were lost.
+//! One batch is under way for an app at a time, so its events arrive in order. What was not taken
+//! is sent again, with the same ids, until it is an hour old. When the queue is full, the oldest of
+//! the user go of whom most is in it; the next batch says how many were lost.
 
 mod event;
 mod post;
@@ -87,8 +87,8 @@ impl Webhooks {
         Some(Arc::new(Watcher { queues: queues.collect() }))
     }
 
-    /// Posts until it is dropped. What is in the queues then is lost, and the next run says that it has started. It ends by
-    /// itself only if one app's posting does, which is a bug.
+    /// Posts until it is dropped. What is in the queues then is lost, and the next run says that it
+    /// has started. It ends by itself only if one app's posting does, which is a bug.
     pub(crate) async fn run(self) {
         let mut tasks = JoinSet::new();
         for Hook { queue, poster } in self.hooks.into_values() {

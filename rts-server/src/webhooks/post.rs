@@ -18,8 +18,8 @@ use crate::app_server::tls::client_config;
 use crate::causes::root_cause;
 use crate::outage::{Outage, Over};
 
-/// The header that shows that a post is ours: `t=<Unix seconds>,app=<app id>,v1=<signature>`, where the signature is the
-/// HMAC-SHA256 of the text before `,v1`, a line feed, and the body.
+/// The header that shows that a post is ours: `t=<Unix seconds>,app=<app id>,v1=<signature>`, where
+/// the signature is the HMAC-SHA256 of the text before `,v1`, a line feed, and the body.
 const SIGNATURE: &str = "rts-signature";
 
 /// Posts the events of one app.

@@ -42,8 +42,8 @@ impl Queue {
         Self { run, state: Mutex::default(), pushed: Notify::new() }
     }
 
-    /// Never waits: when it is full, the oldest event goes of the user whose doing most of them are. So nobody is kept
-    /// from being told of by what another one does.
+    /// Never waits: when it is full, the oldest event goes of the user whose doing most of them
+    /// are. So nobody is kept from being told of by what another one does.
     pub(super) fn push(&self, at: SystemTime, what: What) {
         let mut state = self.lock();
         if matches!(what, What::Reported(Report::RoomCreated { .. })) {

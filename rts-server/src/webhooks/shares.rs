@@ -16,7 +16,8 @@ pub(super) struct Shares {
     events: BTreeMap<u64, (Event, Owner)>,
     /// The numbers of each one's events, in order; nobody without any is here.
     shares: HashMap<Owner, VecDeque<u64>>,
-    /// The same by how many they are; of two that have as many, the one whose oldest is older comes last.
+    /// The same by how many they are; of two that have as many, the one whose oldest is older comes
+    /// last.
     by_size: BTreeMap<(usize, Reverse<u64>), Owner>,
 }
 

@@ -1,4 +1,5 @@
-//! The OpenAPI over real sockets: requests as back ends send them, and engines that see what comes of them.
+//! The OpenAPI over real sockets: requests as back ends send them, and engines that see what comes
+//! of them.
 
 mod actions;
 mod errors;

@@ -14,8 +14,8 @@ use socks5::Socks5;
 /// The longest user, and the longest password, in bytes: SOCKS5 has one byte for their length.
 const CREDENTIAL_BYTES_MAX: usize = 255;
 
-/// `http://[USER:PASSWORD@]HOST:PORT` or `socks5://[USER:PASSWORD@]HOST:PORT`. The proxy looks up the server's name.
-/// What is special in a URL is percent-encoded in user and password.
+/// `http://[USER:PASSWORD@]HOST:PORT` or `socks5://[USER:PASSWORD@]HOST:PORT`. The proxy looks up
+/// the server's name. What is special in a URL is percent-encoded in user and password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Proxy {
     kind: Kind,

@@ -7,8 +7,8 @@ use std::time::Duration;
 use rustls::pki_types::UnixTime;
 use rustls::{AlertDescription, CertificateError, Error};
 
-/// What went wrong with TLS, in words for those who can do something about it. `None` if the error is not one of rustls,
-/// nor one of a stream that carries it; its causes are not looked at.
+/// What went wrong with TLS, in words for those who can do something about it. `None` if the error
+/// is not one of rustls, nor one of a stream that carries it; its causes are not looked at.
 #[must_use]
 pub fn explain_tls(error: &(dyn StdError + 'static)) -> Option<String> {
     let carried = || error.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref();
@@ -55,7 +55,8 @@ fn explain_certificate(error: &CertificateError) -> String {
             format!("is for another name: {names}, and not for {}", expected.to_str())
         }
         CertificateError::NotValidForName => "is for another name".to_owned(),
-        // webpki's own error, which rustls does not name; what `openssl req -x509` makes unless told otherwise.
+        // webpki's own error, which rustls does not name; what `openssl req -x509` makes unless
+        // told otherwise.
         CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
             "is that of an authority (CA) and not of a server: make one with the extension \
              basicConstraints=CA:FALSE"
@@ -72,8 +73,9 @@ fn explain_certificate(error: &CertificateError) -> String {
     }
 }
 
-/// The names of hosts as they stand in the certificate: each comes as the verifier's `DnsName("a.example")` or
-/// `IpAddress(192.0.2.1)`, and kinds that are no hosts, such as those of people, in other forms.
+/// The names of hosts as they stand in the certificate: each comes as the verifier's
+/// `DnsName("a.example")` or `IpAddress(192.0.2.1)`, and kinds that are no hosts, such as those of
+/// people, in other forms.
 fn bare_names(presented: &[String]) -> String {
     let bare = presented.iter().filter_map(|name| {
         let inner = name.strip_prefix("DnsName(").or(name.strip_prefix("IpAddress("))?;

@@ -11,8 +11,9 @@ use rustls::sign::CertifiedKey;
 
 use super::{alpn, explain, provider, ticketer};
 
-/// A server's certificate and private key. Clones are one and the same: what [`replace`](Self::replace) brings is shown
-/// to all links that are accepted afterwards, whoever accepts them; open links go on.
+/// A server's certificate and private key. Clones are one and the same: what
+/// [`replace`](Self::replace) brings is shown to all links that are accepted afterwards, whoever
+/// accepts them; open links go on.
 #[derive(Clone)]
 pub struct Identity {
     shown: Arc<Shown>,
@@ -103,7 +104,8 @@ fn read(chain: &[u8], key: &[u8]) -> Result<Arc<CertifiedKey>, IdentityError> {
     }
 }
 
-/// What is wrong with a PEM file, without what is in it: a key whose line ends were lost is one line.
+/// What is wrong with a PEM file, without what is in it: a key whose line ends were lost is one
+/// line.
 fn in_words(error: &pem::Error) -> String {
     match error {
         pem::Error::MissingSectionEnd { .. } => "a section has no -----END line".to_owned(),

@@ -18,7 +18,8 @@ use crate::http;
 use crate::layer::Layer;
 use crate::sniff::{Found, Sniffer};
 
-/// What encryption adds to a record, and a record's bytes: first guesses for the room that is needed.
+/// What encryption adds to a record, and a record's bytes: first guesses for the room that is
+/// needed.
 const RECORD_OVERHEAD_BYTES: usize = 64;
 const RECORD_BYTES: usize = 16 * 1_024;
 
@@ -74,8 +75,8 @@ impl Tls {
         }
     }
 
-    /// Whether the other side speaks TLS at all, as far as can be said yet; what it speaks instead is answered where it can
-    /// be.
+    /// Whether the other side speaks TLS at all, as far as can be said yet; what it speaks instead
+    /// is answered where it can be.
     fn is_tls(&mut self, input: &[u8], down: &mut Vec<u8>) -> Result<bool, LayerError> {
         let Some(sniffer) = &mut self.first_bytes else { return Ok(true) };
         match sniffer.look_at(input) {
@@ -117,8 +118,8 @@ impl Tls {
                     return Ok(done);
                 }
                 Err(error) => {
-                    // What it has to say is the last, and the alert is in it. Nothing more is asked for: after an
-                    // alert, rustls must not come upon the next error.
+                    // What it has to say is the last, and the alert is in it. Nothing more is asked
+                    // for: after an alert, rustls must not come upon the next error.
                     while self.has_words_left() {
                         let _ = self.step(&mut input[done..], up, down);
                     }

@@ -1,4 +1,5 @@
-//! Frames of a WebSocket: payloads pass through, heads and control frames are held until they are complete.
+//! Frames of a WebSocket: payloads pass through, heads and control frames are held until they are
+//! complete.
 
 use std::fmt;
 use std::io::Cursor;
@@ -118,7 +119,8 @@ impl Frames {
         Ok(())
     }
 
-    /// Takes bytes of a head, until it is complete, and begins its payload. Returns how many it took.
+    /// Takes bytes of a head, until it is complete, and begins its payload. Returns how many it
+    /// took.
     fn take_head(&mut self, input: &[u8]) -> Result<usize, WebSocketError> {
         let before = usize::from(self.head_bytes);
         let added = input.len().min(HEAD_BYTES_MAX - before);
@@ -246,7 +248,8 @@ fn apply_mask(bytes: &mut [u8], mask: &mut [u8; 4]) {
     mask.rotate_left(rest.len());
 }
 
-/// The code to answer with: the other side's own, or the normal one for a close frame without a code.
+/// The code to answer with: the other side's own, or the normal one for a close frame without a
+/// code.
 fn read_close(payload: &[u8]) -> Result<u16, WebSocketError> {
     match payload {
         [] => Ok(NORMAL),

@@ -2,8 +2,8 @@
 
 use tungstenite::http::header::{AsHeaderName, HeaderMap, HeaderValue};
 
-/// The elements of a list, over all lines of the header, without the blanks around them and without empty ones: RFC
-/// 9110, 5.6.1.
+/// The elements of a list, over all lines of the header, without the blanks around them and without
+/// empty ones: RFC 9110, 5.6.1.
 fn elements(headers: &HeaderMap, name: impl AsHeaderName) -> impl Iterator<Item = &[u8]> {
     let lines = headers.get_all(name).into_iter();
     let elements = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));

@@ -1,7 +1,8 @@
 //! WebSocket, RFC 6455, as §12 narrows it down: binary messages are chunks of the stream.
 //!
-//! The handshake and the heads of frames are tungstenite's. Its messages are not used: they would have to be held
-//! until they are complete, in buffers of each link. Here payloads pass through as they arrive.
+//! The handshake and the heads of frames are tungstenite's. Its messages are not used: they would
+//! have to be held until they are complete, in buffers of each link. Here payloads pass through as
+//! they arrive.
 
 mod frames;
 mod headers;
@@ -24,8 +25,8 @@ pub use upgrade::Origins;
 const PROXY_PROTOCOL: &str = "A header of the PROXY protocol came before the request, and it is \
     not understood here: switch it off at the proxy or load balancer in front.";
 
-/// Empty lines in front of a request, in bytes: some clients send one (RFC 9112, 2.2). The header of the PROXY protocol, version
-/// 2, begins with two, and goes on with a zero.
+/// Empty lines in front of a request, in bytes: some clients send one (RFC 9112, 2.2). The header
+/// of the PROXY protocol, version 2, begins with two, and goes on with a zero.
 const EMPTY_LINES_BYTES_MAX: usize = 4;
 
 /// The subprotocol that both sides name in the handshake (§12.5).
@@ -135,7 +136,8 @@ impl WebSocket {
     }
 }
 
-/// Returns how many bytes of `input` go on with the empty lines of which `count` bytes were here before.
+/// Returns how many bytes of `input` go on with the empty lines of which `count` bytes were here
+/// before.
 fn skip_empty_lines(count: &mut usize, input: &[u8]) -> usize {
     let before = *count;
     let expected = b"\r\n".iter().cycle().skip(before % 2);

@@ -17,7 +17,8 @@ use super::{PROXY_PROTOCOL, SUBPROTOCOL};
 use crate::error::LayerError;
 use crate::http::answer;
 
-/// What may be in a request only once: two of one could be read in two ways. `Host` has to be there.
+/// What may be in a request only once: two of one could be read in two ways. `Host` has to be
+/// there.
 const ONCE: [HeaderName; 5] =
     [HOST, ORIGIN, AUTHORIZATION, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION];
 
@@ -26,7 +27,8 @@ const ONCE: [HeaderName; 5] =
 pub enum Origins {
     /// Pages of any origin.
     Any,
-    /// Pages of these, each as `https://chat.example.com` or `http://localhost:8000`; with an empty list, of none.
+    /// Pages of these, each as `https://chat.example.com` or `http://localhost:8000`; with an empty
+    /// list, of none.
     Only(Arc<[String]>),
 }
 
@@ -111,7 +113,8 @@ fn judge(
     {
         return Err(no_upgrade());
     }
-    // They may be lists over several lines, of which one element is looked for; what answers wants the plain form.
+    // They may be lists over several lines, of which one element is looked for; what answers wants
+    // the plain form.
     request.headers_mut().insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     request.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
     let mut response = create_response(&request).map_err(explain)?;

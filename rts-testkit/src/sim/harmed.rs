@@ -1,9 +1,11 @@
-//! Users whose links change what passes over them, in both directions. Nobody else may notice, and once their links are sound they
-//! come back.
+//! Users whose links change what passes over them, in both directions. Nobody else may notice, and
+//! once their links are sound they come back.
 //!
-//! A stream without integrity can make a message of another one, an acknowledgement of what never arrived, or a refusal of a login. So nothing that
-//! these engines call back is held against anybody, and none of it is in the trace. They have an app of which nothing is reported, names and a room
-//! that nobody else has, and speak only to each other: what comes of their frames, whatever these have become, is theirs.
+//! A stream without integrity can make a message of another one, an acknowledgement of what never
+//! arrived, or a refusal of a login. So nothing that these engines call back is held against
+//! anybody, and none of it is in the trace. They have an app of which nothing is reported, names
+//! and a room that nobody else has, and speak only to each other: what comes of their frames,
+//! whatever these have become, is theirs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -112,8 +114,8 @@ impl Harmed {
         }
     }
 
-    /// Links are sound from now on. What a stream was when its bytes were changed, it stays: each has to be made anew, and at once, however long
-    /// the server seemed to ask to stay away.
+    /// Links are sound from now on. What a stream was when its bytes were changed, it stays: each
+    /// has to be made anew, and at once, however long the server seemed to ask to stay away.
     pub(crate) fn heal(&mut self, world: &mut World) {
         world.flips = None;
         for one in &self.all {

@@ -21,8 +21,8 @@ pub struct Hunt {
     pub elapsed: Duration,
 }
 
-/// Plants the bug in every core of this process and plays seeds from 0 on until one fails, at most so many. Nothing else
-/// may play meanwhile.
+/// Plants the bug in every core of this process and plays seeds from 0 on until one fails, at most
+/// so many. Nothing else may play meanwhile.
 #[must_use]
 pub fn hunt(bug: Bug, threads: usize, seeds_max: u64) -> Hunt {
     plant(Some(bug));

@@ -1,9 +1,10 @@
 //! The simulator: random applications, random accidents, and laws that must hold whatever happens.
 //!
-//! A seed expands to a [`Swarm`]: which calls and faults exist at all, how many engines, in which apps. Then the run has
-//! three parts: faults, during which nothing may be lost, doubled, out of order or untrue; healing, after which
-//! everybody must be back and every question be answered well; the end, after which nothing may be left. What is
-//! judged is the trace of calls and callbacks, against a model that knows nothing of the core.
+//! A seed expands to a [`Swarm`]: which calls and faults exist at all, how many engines, in which
+//! apps. Then the run has three parts: faults, during which nothing may be lost, doubled, out of
+//! order or untrue; healing, after which everybody must be back and every question be answered
+//! well; the end, after which nothing may be left. What is judged is the trace of calls and
+//! callbacks, against a model that knows nothing of the core.
 //!
 //! ```
 //! let outcome = rts_testkit::sim::run(42);
@@ -85,8 +86,8 @@ fn outcome(seed: u64, played: Played) -> Outcome {
     }
 }
 
-/// Everything there is to say about a seed that failed: its configuration, the smallest run that fails in the
-/// same way, and the last lines of that. Plays up to 400 runs.
+/// Everything there is to say about a seed that failed: its configuration, the smallest run that
+/// fails in the same way, and the last lines of that. Plays up to 400 runs.
 #[must_use]
 pub fn explain(seed: u64) -> String {
     let plan = Plan::draw(seed);

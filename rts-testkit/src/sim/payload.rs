@@ -1,4 +1,5 @@
-//! What messages carry: each says which app and which send it is of, and every byte of it is known beforehand.
+//! What messages carry: each says which app and which send it is of, and every byte of it is known
+//! beforehand.
 
 use rts_proto::Payload;
 

@@ -1,4 +1,5 @@
-//! What a seed expands to: which calls and faults exist at all in its run, how often, and how many take part.
+//! What a seed expands to: which calls and faults exist at all in its run, how often, and how many
+//! take part.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -180,7 +181,8 @@ impl Harm {
 }
 
 impl Swarm {
-    /// The configuration of a seed. `rng` goes on to draw the steps; what comes from `apart` is no part of what makes them.
+    /// The configuration of a seed. `rng` goes on to draw the steps; what comes from `apart` is no
+    /// part of what makes them.
     pub(crate) fn draw(rng: &mut Rng, apart: &mut Rng) -> Self {
         let apps = 1 + rng.usize(0..APPS_MAX);
         let engines = match rng.u32(0..20) {

@@ -1,5 +1,5 @@
-//! What is in a trace. Values are plain here: they were checked when they were recorded, and are again when they
-//! are replayed.
+//! What is in a trace. Values are plain here: they were checked when they were recorded, and are
+//! again when they are replayed.
 
 mod config;
 
@@ -224,7 +224,8 @@ impl ServerInput {
 // Calls that return nothing are told like the others.
 #[allow(clippy::unit_arg)]
 impl ClientCall {
-    /// Makes the call, and gives what it returned as text. The clock need not be told: the call has the time.
+    /// Makes the call, and gives what it returned as text. The clock need not be told: the call has
+    /// the time.
     pub(crate) fn make(self, core: &mut client::Client, now: Instant) -> String {
         match self {
             Self::Login { token, uid } => shown(&core.login(now, &token, &uid)),

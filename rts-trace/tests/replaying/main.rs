@@ -1,4 +1,5 @@
-//! What was recorded is run again to the same outputs, whatever happened; and nothing private gets into a trace.
+//! What was recorded is run again to the same outputs, whatever happened; and nothing private gets
+//! into a trace.
 
 mod pair;
 mod steps;
@@ -64,7 +65,8 @@ fn no_payload_no_token_and_no_key_is_in_a_scrubbed_trace() {
         for (secrets, is_kept) in [(Secrets::Scrubbed, false), (Secrets::Kept, true)] {
             let pair = canaries(secrets, piece);
             let all: Vec<u8> = pair.traces.iter().flat_map(Memory::bytes).collect();
-            // In the wire's bytes a call's text may be cut up, but what the application said is whole.
+            // In the wire's bytes a call's text may be cut up, but what the application said is
+            // whole.
             assert_eq!(contains(&all, b"canary"), is_kept, "payloads, in pieces of {piece}");
             assert_eq!(contains(&all, b"secret token"), is_kept, "tokens, in pieces of {piece}");
             for link in 1..=4 {

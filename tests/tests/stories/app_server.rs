@@ -1,4 +1,5 @@
-//! Messages to the app's own server: where they go, what comes back, and what holds when much goes wrong.
+//! Messages to the app's own server: where they go, what comes back, and what holds when much goes
+//! wrong.
 
 use std::time::Duration;
 

@@ -47,7 +47,8 @@ pub(crate) async fn the_wait_for_the_end_of_an_engine<G: Ground>(way: Way) {
     server.shard.closed().await;
 }
 
-/// Given up before it accepted anything, between two links, and while it waits for the last to close.
+/// Given up before it accepted anything, between two links, and while it waits for the last to
+/// close.
 pub(crate) async fn the_serving<G: Ground>(way: Way) {
     const KNOCKS: usize = 3;
     let server = TestServer::<G>::start(way).await;

@@ -14,7 +14,8 @@ use crate::way::Way;
 const THOUSANDS: usize = 2_000;
 /// Both ends of each link are in this process, and so are other stories.
 const FILES: u64 = 2 * THOUSANDS as u64 + 2_000;
-/// Thousands of handshakes at once take their time on a busy machine, and this story is not about being late.
+/// Thousands of handshakes at once take their time on a busy machine, and this story is not about
+/// being late.
 const MINUTE: Duration = Duration::from_secs(60);
 const PATIENT: &str = r#"{"connectTimeoutMs":60000,"loginTimeoutMs":60000,"sendTimeoutMs":60000}"#;
 /// One crowd at a time.

@@ -32,7 +32,8 @@ async fn greet(alice: &mut Client, bob: &mut Client) {
     assert_eq!(sent.await, SendCode::Ok);
 }
 
-/// Frames, handshakes and acknowledgements are broken in every place. Alice and bob write to each other all the while.
+/// Frames, handshakes and acknowledgements are broken in every place. Alice and bob write to each
+/// other all the while.
 pub(crate) async fn a_link_cut_after_any_number_of_bytes_loses_and_doubles_nothing<G: Ground>(
     way: Way,
 ) {

@@ -32,7 +32,8 @@ async fn receive_big(client: &mut Client, count: u8) {
     }
 }
 
-/// Far more than the sockets of both directions hold. Who stopped reading while its writing is stuck would wait for ever.
+/// Far more than the sockets of both directions hold. Who stopped reading while its writing is
+/// stuck would wait for ever.
 pub(crate) async fn big_messages_both_ways_at_once<G: Ground>(way: Way) {
     const COUNT: u8 = 100;
     let server = TestServer::<G>::start(way).await;
@@ -66,8 +67,8 @@ pub(crate) async fn many_small_messages_arrive_once_and_in_order<G: Ground>(way:
     zip(sending, receiving).await;
 }
 
-/// An application that takes no events makes its engine stop reading; then its session's window at the server
-/// fills, and senders are told so. What was accepted is neither lost nor doubled.
+/// An application that takes no events makes its engine stop reading; then its session's window at
+/// the server fills, and senders are told so. What was accepted is neither lost nor doubled.
 pub(crate) async fn a_slow_reader_slows_its_sender_and_loses_nothing<G: Ground>(way: Way) {
     let server = TestServer::<G>::start(way).await;
     let (mut alice, mut bob) = (server.log_in("alice").await, server.log_in("bob").await);

@@ -166,7 +166,8 @@ pub(crate) async fn an_authenticator_that_panics_refuses_one_login_and_harms_no_
     assert_eq!(client.log_in("token", "bob").await, LoginCode::Ok);
 }
 
-/// Whoever watches must not panic. If it does, as a bug of the core would, that is the end of the link whose input it was.
+/// Whoever watches must not panic. If it does, as a bug of the core would, that is the end of the
+/// link whose input it was.
 pub(crate) async fn a_panic_over_one_links_input_ends_that_link_alone<G: Ground>(way: Way) {
     struct PanicsOnce(AtomicBool);
     impl Watch for PanicsOnce {

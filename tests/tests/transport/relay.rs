@@ -1,5 +1,5 @@
-//! The network between an engine and its server, for stories about bad ones. It knows nothing of what it carries, so it
-//! works for every kind of link.
+//! The network between an engine and its server, for stories about bad ones. It knows nothing of
+//! what it carries, so it works for every kind of link.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

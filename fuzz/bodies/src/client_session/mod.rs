@@ -22,9 +22,10 @@ const TIMERS_MAX: usize = 10_000;
 
 /// The input is a script of what the application, the server, the links and time do.
 ///
-/// Each send, broadcast and query has exactly one result; "not sent" is said only of what the server never saw, and what the server
-/// decided is what the application is told. A resume asks for exactly what did not arrive, and what is
-/// sent again is what was sent before. Messages are called back once and in order.
+/// Each send, broadcast and query has exactly one result; "not sent" is said only of what the
+/// server never saw, and what the server decided is what the application is told. A resume asks for
+/// exactly what did not arrive, and what is sent again is what was sent before. Messages are called
+/// back once and in order.
 pub fn client_session(data: &[u8]) {
     let mut script = Script::new(data);
     let mut world = World::new();

@@ -21,15 +21,16 @@ pub(super) struct Session {
     is_confirmed: bool,
     /// Sequenced frames that it has, in order.
     has: Vec<Frame>,
-    /// Sequenced frames that it sent, in order; the client has the first so many, and said that it has so many.
+    /// Sequenced frames that it sent, in order; the client has the first so many, and said that it
+    /// has so many.
     sent: Vec<Bytes>,
     arrived: usize,
     acknowledged: usize,
 }
 
 impl World {
-    /// The link that the client wants is made or not, and the server answers its login: as well as it can, or by forgetting
-    /// everything, or so that the answer is lost, or not at all.
+    /// The link that the client wants is made or not, and the server answers its login: as well as
+    /// it can, or by forgetting everything, or so that the answer is lost, or not at all.
     pub(super) fn connect(&mut self, how: u8) {
         let Some(link) = self.link.filter(|_| !self.is_up && self.login_resumes.is_none()) else {
             return;
@@ -134,7 +135,8 @@ impl World {
         }
     }
 
-    /// What the server has and has not answered: sends and broadcasts, each with a code of the script's choice.
+    /// What the server has and has not answered: sends and broadcasts, each with a code of the
+    /// script's choice.
     pub(super) fn answer_sends(&mut self, script: &mut Script<'_>) {
         let undecided: Vec<Asked> =
             self.seen.iter().filter(|asked| !self.decided.contains_key(asked)).copied().collect();

@@ -1,4 +1,5 @@
-//! The server core with clients that keep every rule, against a small model of what it has to say to them.
+//! The server core with clients that keep every rule, against a small model of what it has to say
+//! to them.
 
 mod links;
 mod messages;
@@ -24,9 +25,9 @@ type Person = usize;
 
 /// The input is a script of what three users do, all in one room, and of time and links.
 ///
-/// Each send has exactly one result, and the one that the model foresees; deliveries arrive in order and once; the answers to
-/// joins and queries are true; notices tell of every change of the room and of nothing else; a resume goes on where
-/// the client stopped reading.
+/// Each send has exactly one result, and the one that the model foresees; deliveries arrive in
+/// order and once; the answers to joins and queries are true; notices tell of every change of the
+/// room and of nothing else; a resume goes on where the client stopped reading.
 pub fn server_session(data: &[u8]) {
     let mut script = Script::new(data);
     let mut world = World::new();
@@ -58,7 +59,8 @@ struct Session {
     is_in_room: bool,
     /// Reliable messages to this session that it has not received, by sender in order.
     due: BTreeMap<Person, VecDeque<u64>>,
-    /// Those that it received and did not acknowledge: the place among the received frames, and the message.
+    /// Those that it received and did not acknowledge: the place among the received frames, and the
+    /// message.
     unacknowledged: VecDeque<(u64, u64)>,
     /// Results of its own sends that are decided and have not arrived.
     results: BTreeMap<u64, SendCode>,

@@ -39,7 +39,8 @@ impl Client {
                  is given by --key or RTS_ADMIN_KEY"
             );
         };
-        // A process has one; this command is the only one that needs it. It fails when there is one, which is as good.
+        // A process has one; this command is the only one that needs it. It fails when there is
+        // one, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
             .timeout(TIMEOUT)

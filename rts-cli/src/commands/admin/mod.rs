@@ -95,8 +95,9 @@ enum What {
         /// The user
         uid: String,
     },
-    /// Put out, and do not let in again for a while: a user from logging in (--user), from a room (--user and --room) or
-    /// from all rooms (--user and --everywhere), or everybody from a room (--room)
+    /// Put out, and do not let in again for a while: a user from logging in (--user), from a room
+    /// (--user and --room) or from all rooms (--user and --everywhere), or everybody from a room
+    /// (--room)
     Ban {
         #[command(flatten)]
         whom: Whom,
@@ -155,8 +156,8 @@ struct How {
     base64: bool,
 }
 
-/// Nothing here may be empty, as from a variable of a script that is not set: the server takes that for absent, and a ban of one
-/// user would be one of everybody.
+/// Nothing here may be empty, as from a variable of a script that is not set: the server takes that
+/// for absent, and a ban of one user would be one of everybody.
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = true)]
 struct Whom {

@@ -15,7 +15,8 @@ use serde_json::value::RawValue;
 /// A `ref` may be nested so deep. Many readers of JSON follow no deeper.
 const REF_DEPTH_MAX: usize = 100;
 
-/// The fields of a line, as they were written: what is wrong with one of them is that one's fault alone.
+/// The fields of a line, as they were written: what is wrong with one of them is that one's fault
+/// alone.
 #[derive(Default)]
 pub(super) struct Fields<'a>(BTreeMap<Cow<'a, str>, &'a RawValue>);
 

@@ -1,8 +1,9 @@
-//! The few frames of which there are many, read and written by hand: messages, their deliveries, acknowledgements and results.
+//! The few frames of which there are many, read and written by hand: messages, their deliveries,
+//! acknowledgements and results.
 //!
-//! They are written as prost writes them. They are read if they look as prost writes them: every field once, in order, none
-//! left out but those with their default. Whatever looks otherwise, or breaks a rule, is not for here: prost reads it, and says
-//! what is wrong with it.
+//! They are written as prost writes them. They are read if they look as prost writes them: every
+//! field once, in order, none left out but those with their default. Whatever looks otherwise, or
+//! breaks a rule, is not for here: prost reads it, and says what is wrong with it.
 
 mod read;
 #[cfg(test)]
@@ -55,7 +56,8 @@ pub(super) fn encode(frame: &Frame) -> Option<Bytes> {
     })
 }
 
-/// The frame in these bytes, which have no length in front, if it is one that is read here and looks as it should.
+/// The frame in these bytes, which have no length in front, if it is one that is read here and
+/// looks as it should.
 pub(super) fn decode(bytes: &Bytes) -> Option<Frame> {
     read(bytes).map(|frame| frame.kept_in(bytes))
 }

@@ -46,7 +46,8 @@ impl HotFrame<'_> {
     }
 }
 
-/// The frame in these bytes, which have no length in front, if it is one of these and looks as it should.
+/// The frame in these bytes, which have no length in front, if it is one of these and looks as it
+/// should.
 pub(crate) fn read(bytes: &[u8]) -> Option<HotFrame<'_>> {
     let (kind, rest) = bytes.split_first()?;
     let mut reader = Reader { rest };

@@ -182,8 +182,9 @@ async fn an_endless_body_is_cut_at_the_limit() {
     }
 }
 
-/// What the core does with these after 5 seconds is told as stories over a virtual clock; here it is that the post goes on, that
-/// the status line is told in time, and that giving up closes the connection.
+/// What the core does with these after 5 seconds is told as stories over a virtual clock; here it
+/// is that the post goes on, that the status line is told in time, and that giving up closes the
+/// connection.
 #[tokio::test]
 async fn a_server_that_hangs_is_waited_for_until_the_post_is_given_up() {
     for (said, is_begun) in [

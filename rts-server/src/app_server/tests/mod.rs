@@ -1,5 +1,5 @@
-//! Posts over real sockets, to servers that misbehave, with a resolver and a dialer that keep a record: what was dialled is all
-//! that was connected to.
+//! Posts over real sockets, to servers that misbehave, with a resolver and a dialer that keep a
+//! record: what was dialled is all that was connected to.
 
 mod answers;
 mod connecting;

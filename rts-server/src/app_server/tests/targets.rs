@@ -1,5 +1,5 @@
-//! What must never be dialled. The dialer takes only vetted addresses and keeps a record, so this is shown where connections are made,
-//! not where urls are read.
+//! What must never be dialled. The dialer takes only vetted addresses and keeps a record, so this
+//! is shown where connections are made, not where urls are read.
 
 use rts_proto::server::PostProgress::NotReached;
 

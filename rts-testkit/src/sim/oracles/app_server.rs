@@ -1,5 +1,5 @@
-//! Messages to the app's server: one result each, and it is true; posted at most once, and only to where the
-//! operator and the sender want it (I29 to I31).
+//! Messages to the app's server: one result each, and it is true; posted at most once, and only to
+//! where the operator and the sender want it (I29 to I31).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -310,7 +310,8 @@ impl AppServer {
         })
     }
 
-    /// An answer to what was given up says nothing to anybody, nor one that comes at the moment of that.
+    /// An answer to what was given up says nothing to anybody, nor one that comes at the moment of
+    /// that.
     fn said(
         &mut self,
         now: Instant,

@@ -1,9 +1,11 @@
 //! Attempts to connect are paced, those of one engine and those of all together (I44).
 //!
-//! A call for a link is followed by an attempt at once. Before each of the next there is a wait, a random part of 0, 0.5, 1, 2, 4, and then
-//! always of 5 s; these begin anew after a login that lasted 5 s (`docs/protocol.md` §8.2). So no number of attempts is impossible,
-//! and the bounds are numbers that chance does not reach in all the runs that will ever be played. They come from a hundred thousand
-//! engines that were drawn: of each, every attempt failed at once, which makes the most attempts.
+//! A call for a link is followed by an attempt at once. Before each of the next there is a wait, a
+//! random part of 0, 0.5, 1, 2, 4, and then always of 5 s; these begin anew after a login that
+//! lasted 5 s (`docs/protocol.md` §8.2). So no number of attempts is impossible, and the bounds are
+//! numbers that chance does not reach in all the runs that will ever be played. They come from a
+//! hundred thousand engines that were drawn: of each, every attempt failed at once, which makes the
+//! most attempts.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -14,23 +16,28 @@ use super::{Violation, ensure};
 use crate::Person;
 use crate::sim::model::Model;
 
-/// Attempts of one engine within a second. The most that one drawn made was 7; the chance of 11 is 1 in 10^11.
+/// Attempts of one engine within a second. The most that one drawn made was 7; the chance of 11 is
+/// 1 in 10^11.
 const IN_A_SECOND_MAX: usize = 10;
 const A_SECOND: Duration = Duration::from_secs(1);
-/// Attempts of one engine within a while in which no login lasts. The most that one drawn made was 21.
+/// Attempts of one engine within a while in which no login lasts. The most that one drawn made was
+/// 21.
 const IN_A_WHILE_MAX: usize = 40;
 const A_WHILE: Duration = Duration::from_secs(20);
-/// So many attempts come before those that always wait for a part of 5 s: the one at the call, and those after the five shorter waits.
+/// So many attempts come before those that always wait for a part of 5 s: the one at the call, and
+/// those after the five shorter waits.
 const EARLY_ATTEMPTS: u32 = 6;
 
-/// Attempts of all together within a second. N engines whose first attempts fail make 2.9 N in the first second, with a standard deviation of
-/// 0.65 times the root of N: the 40 are more than six of these for 200 engines.
+/// Attempts of all together within a second. N engines whose first attempts fail make 2.9 N in the
+/// first second, with a standard deviation of 0.65 times the root of N: the 40 are more than six of
+/// these for 200 engines.
 fn all_in_a_second_max(engines: usize) -> usize {
     3 * engines + 40
 }
 
-/// Late attempts of all together within a second. N engines whose waits are all parts of 5 s make 0.41 N in any second, with a standard deviation of
-/// 0.58 times the root of N: what is added to that is six of these for 200 engines.
+/// Late attempts of all together within a second. N engines whose waits are all parts of 5 s make
+/// 0.41 N in any second, with a standard deviation of 0.58 times the root of N: what is added to
+/// that is six of these for 200 engines.
 fn late_in_a_second_max(engines: usize) -> usize {
     engines / 2 + 30
 }
@@ -55,7 +62,8 @@ struct Attempt {
 struct Attempts {
     /// As many as are needed to count them within a while.
     last: VecDeque<Instant>,
-    /// Since its application was last told that there is a link: no login since then has begun the waits anew.
+    /// Since its application was last told that there is a link: no login since then has begun the
+    /// waits anew.
     since_up: u32,
 }
 

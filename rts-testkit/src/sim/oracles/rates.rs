@@ -1,5 +1,5 @@
-//! Nobody enters rooms faster than it may, and no login renews what was used (§6.13, §8.3). The server reports each
-//! entering at the moment at which it happens.
+//! Nobody enters rooms faster than it may, and no login renews what was used (§6.13, §8.3). The
+//! server reports each entering at the moment at which it happens.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
-//! What the back ends of apps are told of who comes and goes: in an order that can be, and in the end what is (I27, I42).
+//! What the back ends of apps are told of who comes and goes: in an order that can be, and in the
+//! end what is (I27, I42).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -74,7 +75,8 @@ impl Reports {
         match report {
             Report::UserOnline { uid } => {
                 let key = (app, uid.as_str().to_owned());
-                // It may have waited for its turn (§3.9). What a peer that breaks the rules shows is not in the trace.
+                // It may have waited for its turn (§3.9). What a peer that breaks the rules shows
+                // is not in the trace.
                 let judged = self.judged.get(&key);
                 let is_let_in = judged.is_some_and(|at| now.since(*at) <= LOGIN_DEADLINE)
                     || uid.as_str() == MALLORY;

@@ -1,5 +1,5 @@
-//! A run as a list of steps. All chance is in here: the same plan plays the same way, and what is left of it after
-//! steps are taken out is a plan too.
+//! A run as a list of steps. All chance is in here: the same plan plays the same way, and what is
+//! left of it after steps are taken out is a plan too.
 
 mod command;
 mod draw;

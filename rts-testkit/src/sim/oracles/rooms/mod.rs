@@ -135,7 +135,8 @@ impl Rooms {
                 ensure(phase == wanted, || {
                     format!("I23: #{who} joined ({how:?}), and was {phase:?}")
                 })?;
-                // I28: where the session went on nothing is missing, and nobody came or went unseen.
+                // I28: where the session went on nothing is missing, and nobody came or went
+                // unseen.
                 if *how != JoinType::Resumed {
                     self.broken(handle);
                     self.members.insert(handle, Members::default());
