@@ -50,7 +50,10 @@ impl Recording<'_> {
             true => Secrets::Kept,
             false => Secrets::Scrubbed,
         };
-        Recorder::create(self.path, secrets, self.args.trace_limit)
+        let (path, limit) = (self.path, self.args.trace_limit);
+        let recorder = Recorder::create(path, secrets, limit)?;
+        tracing::info!(file = %path.display(), bytes_max = limit, "recording");
+        Ok(recorder)
     }
 }
 

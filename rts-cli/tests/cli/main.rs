@@ -13,6 +13,7 @@ mod documented;
 mod engine;
 mod hostile;
 mod log;
+mod operate;
 mod proxy;
 mod scarce;
 mod state;
