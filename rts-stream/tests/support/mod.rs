@@ -9,6 +9,27 @@ use bytes::Bytes;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rts_stream::{Acceptor, ConnectOptions, Connector, End, Identity, Layers, Origins, Roots};
 
+/// A request for a WebSocket.
+pub(crate) const REQUEST: &str = "GET / HTTP/1.1\r\n\
+    Host: localhost\r\n\
+    Connection: keep-alive, Upgrade\r\n\
+    Upgrade: websocket\r\n\
+    Sec-WebSocket-Version: 13\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+    Sec-WebSocket-Protocol: chat, rts.v1\r\n\r\n";
+
+/// To the key of [`REQUEST`], which is RFC 6455's example.
+pub(crate) const ANSWER: &str = "HTTP/1.1 101 Switching Protocols\r\n\
+    connection: Upgrade\r\n\
+    upgrade: websocket\r\n\
+    sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\
+    sec-websocket-protocol: rts.v1\r\n\r\n";
+
+/// A server's side, before a request.
+pub(crate) fn listener(origins: Origins) -> Side {
+    Side::new(Acceptor::web_socket("/", origins).layers())
+}
+
 /// One side: its layers, and what it has to send.
 pub(crate) struct Side {
     pub(crate) layers: Layers,
