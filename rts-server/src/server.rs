@@ -80,7 +80,7 @@ fn explain(address: SocketAddr, error: &io::Error) -> String {
 /// A server that listens.
 #[derive(Debug)]
 pub struct Server {
-    shard: Shard,
+    pub(crate) shard: Shard,
     listeners: Vec<Bound>,
     certificates: Certificates,
     pub(crate) openapi: Option<Listener>,

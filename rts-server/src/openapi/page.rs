@@ -17,9 +17,9 @@ pub(super) fn page(document: &Value) -> String {
     out.push_str(
         "<meta name=\"viewport\" content=\"width=device-width\"><title>RTS OpenAPI</title>",
     );
-    let description = text(&document["info"]["description"]);
+    let description = prose(&document["info"]["description"]);
     let version = text(&document["info"]["version"]);
-    let _ = write!(out, "<style>{STYLE}</style><h1>RTS OpenAPI {version}</h1><p>{description}</p>");
+    let _ = write!(out, "<style>{STYLE}</style><h1>RTS OpenAPI {version}</h1>{description}");
     out.push_str("<p>The same for programs: <a href=\"openapi.json\">openapi.json</a></p><ul>");
     let operations = operations(document);
     for (path, ..) in &operations {
@@ -36,18 +36,20 @@ pub(super) fn page(document: &Value) -> String {
             method.to_ascii_uppercase(),
             escape(path)
         );
-        let _ = write!(out, "<p>{}</p>", text(&operation["description"]));
-        let body = &operation["requestBody"]["content"]["application/json"]["schema"];
-        let body = resolve(document, body);
-        if body.is_object() {
-            let _ = write!(out, "<p>{}</p>", text(&body["description"]));
-            fields(&mut out, document, body);
-        }
+        out.push_str(&prose(&operation["description"]));
         for parameter in operation["parameters"].as_array().into_iter().flatten() {
             let (name, place) = (text(&parameter["name"]), text(&parameter["in"]));
             let needed = if parameter["required"] == true { ", needed" } else { "" };
-            let what = text(&parameter["description"]);
-            let _ = write!(out, "<p>In the {place}{needed}: <code>{name}</code>. {what}</p>");
+            let kind = kind(document, &parameter["schema"]);
+            let what = marked(&parameter["description"]);
+            let _ =
+                write!(out, "<p>In the {place}{needed}: <code>{name}</code> ({kind}). {what}</p>");
+        }
+        let body = &operation["requestBody"]["content"]["application/json"]["schema"];
+        let body = resolve(document, body);
+        if body.is_object() {
+            out.push_str("<p>In the body:</p>");
+            fields(&mut out, document, body);
         }
         let answer = &operation["responses"]["200"]["content"]["application/json"]["schema"];
         out.push_str("<h3>Result</h3>");
@@ -80,7 +82,7 @@ fn fields(out: &mut String, document: &Value, schema: &Value) {
     for (name, field) in schema["properties"].as_object().into_iter().flatten() {
         let is_required = required.is_some_and(|names| names.iter().any(|other| other == name));
         let needed = if is_required { "yes" } else { "" };
-        let (kind, what) = (kind(document, field), text(&field["description"]));
+        let (kind, what) = (kind(document, field), marked(&field["description"]));
         let _ = write!(
             out,
             "<tr><td><code>{}</code><td>{kind}<td>{needed}<td>{what}</tr>",
@@ -97,10 +99,23 @@ fn kind(document: &Value, field: &Value) -> String {
         Value::String(_) => vec![text(&field["type"])],
         _ => alternatives(field).map(|other| kind(document, other)).collect(),
     };
-    match field["items"].is_object() {
-        true => format!("{} of {}", names.join(" or "), kind(document, &field["items"])),
-        false => names.join(" or "),
+    let names = names.join(" or ");
+    let mut kind = match field["items"].is_object() {
+        true => format!("{names} of {}", kind(document, &field["items"])),
+        false => names,
+    };
+    for (min, max, unit) in [
+        ("minimum", "maximum", ""),
+        ("minLength", "maxLength", " characters"),
+        ("minItems", "maxItems", " of them"),
+    ] {
+        let max = &field[max];
+        if max.is_u64() {
+            let min = field[min].as_u64().unwrap_or(0);
+            let _ = write!(kind, ", {min} to {max}{unit}");
+        }
     }
+    kind
 }
 
 /// What stands under `Result` in an envelope.
@@ -119,6 +134,23 @@ fn resolve<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
 
 fn anchor(path: &str) -> String {
     path.chars().filter(char::is_ascii_alphanumeric).collect()
+}
+
+/// In paragraphs.
+fn prose(value: &Value) -> String {
+    let paragraphs = value.as_str().unwrap_or_default().split("\n\n");
+    paragraphs.map(|text| format!("<p>{}</p>", marked(&text.into()))).collect()
+}
+
+/// With code where it is marked by backticks.
+fn marked(value: &Value) -> String {
+    let text = text(value);
+    let parts = text.split('`').enumerate();
+    let part = |(number, part): (usize, &str)| match number % 2 {
+        0 => part.to_owned(),
+        _ => format!("<code>{part}</code>"),
+    };
+    parts.map(part).collect()
 }
 
 fn text(value: &Value) -> String {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rts_proto::AppId;
 use rts_proto::server::Report;
+use rts_transport_tokio::{Engine, Events, Room};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -269,13 +270,8 @@ async fn what_does_not_fit_is_lost_and_counted() {
     assert_eq!(body["lost"], 0, "it was said");
 }
 
-/// From an engine's login to the back end, with nothing in between but the server.
-#[tokio::test]
-async fn a_visit_is_told() {
-    let mut back_end = BackEnd::start([Does::Answers(500)]).await;
-    let server = crate::Server::bind(&config(&back_end.url)).await.expect("it starts");
-    let address = server.local_addr();
-    tokio::spawn(server.run(std::future::pending()));
+/// Alice, in the lobby of this server.
+async fn visitor(address: std::net::SocketAddr) -> (Engine, Events, Room) {
     let (engine, mut events) =
         rts_transport_tokio::connect(&format!("rts://{address}"), APP_ID, "{}").expect("an engine");
     let key = rts_token::AppKey::new("app key").expect("a key");
@@ -290,6 +286,17 @@ async fn a_visit_is_told() {
     };
     while !is_in(&events.next().await.expect("the engine goes on")) {}
     room.join().expect("accepted");
+    (engine, events, room)
+}
+
+/// From an engine's login to the back end, with nothing in between but the server.
+#[tokio::test]
+async fn a_visit_is_told() {
+    let mut back_end = BackEnd::start([Does::Answers(500)]).await;
+    let server = crate::Server::bind(&config(&back_end.url)).await.expect("it starts");
+    let address = server.local_addr();
+    tokio::spawn(server.run(std::future::pending()));
+    let (engine, _events, _room) = visitor(address).await;
     let told = back_end.distinct(4).await;
     let types: Vec<_> = told.iter().map(|event| event["type"].clone()).collect();
     assert_eq!(types, ["server.started", "user.online", "room.created", "room.joined"]);
@@ -303,4 +310,26 @@ async fn a_visit_is_told() {
     let types: Vec<_> = told.iter().map(|event| event["type"].clone()).collect();
     assert_eq!(types, ["room.left", "room.emptied", "user.offline"]);
     assert_eq!(told[2]["reason"], 0);
+}
+
+#[tokio::test]
+async fn whom_the_back_end_puts_out_it_is_told_of() {
+    let mut back_end = BackEnd::start([]).await;
+    let server = crate::Server::bind(&config(&back_end.url)).await.expect("it starts");
+    let (address, shard) = (server.local_addr(), server.shard.clone());
+    tokio::spawn(server.run(std::future::pending()));
+    let _visitor = visitor(address).await;
+    back_end.distinct(4).await;
+    let alice = "alice".parse().expect("well formed");
+    assert!(shard.command(|server, now| server.put_out(now, &app(), &alice)));
+    let told = back_end.distinct(3).await;
+    let told = told.iter().map(|event| (&event["type"], &event["reason"]));
+    assert_eq!(
+        told.collect::<Vec<_>>(),
+        [
+            (&json!("room.left"), &json!(3)),
+            (&json!("room.emptied"), &Value::Null),
+            (&json!("user.offline"), &json!(3))
+        ]
+    );
 }

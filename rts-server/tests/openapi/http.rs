@@ -26,6 +26,10 @@ async fn health_document_and_page_need_no_key() {
     for field in ["ForbiddenInterval", "VisibleUserList", "UserIds", "Receivers"] {
         assert!(page.body.contains(&format!("<code>{field}</code>")), "{field}");
     }
+    for bound in ["1 to 600 of them", "integer, 1 to 1000", "string, 1 to 128 characters"] {
+        assert!(page.body.contains(bound), "{bound}");
+    }
+    assert!(!page.body.contains('`'), "code is marked as such");
 }
 
 #[tokio::test]
