@@ -134,6 +134,28 @@ impl Command {
         }
     }
 
+    /// Whether it changes nothing, and asks what there is.
+    #[must_use]
+    pub fn is_question(&self) -> bool {
+        match self {
+            Self::OnlineUsers { .. }
+            | Self::Statuses { .. }
+            | Self::Users { .. }
+            | Self::Rooms { .. }
+            | Self::Stats => true,
+            Self::Unicast { .. }
+            | Self::Broadcast { .. }
+            | Self::RoomUnicast { .. }
+            | Self::Kick { .. }
+            | Self::Dismiss { .. }
+            | Self::Ban { .. }
+            | Self::Disconnect { .. }
+            | Self::BanLogin { .. }
+            | Self::UnbanLogin { .. }
+            | Self::Revoke { .. } => false,
+        }
+    }
+
     /// Which room it is about, if it is about one.
     #[must_use]
     pub fn room(&self) -> Option<&RoomId> {

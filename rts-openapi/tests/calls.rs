@@ -352,3 +352,12 @@ fn codes_have_names_statuses_and_numbers_of_their_own() {
         assert_eq!(code.status(), expected, "{code:?}");
     }
 }
+
+#[test]
+fn what_asks_and_changes_nothing_is_a_question() {
+    for action in Action::ALL {
+        let is_question = parse(action, &full()).expect("taken").is_question();
+        let asks = action.name().starts_with("Get") || action.name().starts_with("List");
+        assert_eq!(is_question, asks, "{action:?}");
+    }
+}

@@ -1,6 +1,5 @@
 //! One request: whose it is, what it asks for, and the answer in its envelope.
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -17,6 +16,7 @@ use rts_transport_tokio::Shard;
 use super::access_log::AccessLog;
 use super::keys::{Claim, Keys};
 use super::run::{Given, run};
+use super::turns::Turns;
 use crate::config::Config;
 use crate::state::State;
 
@@ -32,7 +32,7 @@ pub(super) struct Answerer {
     shard: Shard,
     state: Arc<State>,
     keys: Keys,
-    apps: BTreeSet<String>,
+    turns: Turns,
     log: AccessLog,
 }
 
@@ -42,8 +42,8 @@ pub(super) struct Peer(pub(super) SocketAddr);
 
 impl Answerer {
     pub(super) fn new(shard: Shard, state: Arc<State>, keys: Keys, config: &Config) -> Self {
-        let apps = config.apps.keys().cloned().collect();
-        Self { shard, state, keys, apps, log: AccessLog::default() }
+        let turns = Turns::new(config.apps.keys().cloned());
+        Self { shard, state, keys, turns, log: AccessLog::default() }
     }
 
     /// Answers a request for an action. Never fails: what goes wrong is in the envelope.
@@ -96,12 +96,20 @@ impl Answerer {
         };
         let call = asked.call.insert(call);
         self.may(&claim, call)?;
-        run(&self.shard, &self.state, call.clone()).await
+        let turn = match call.command.is_question() {
+            true => self.turns.take(&call.app_id).await?,
+            false => None,
+        };
+        let given = run(&self.shard, &self.state, call.clone()).await;
+        if let Some(turn) = turn {
+            turn.end();
+        }
+        given
     }
 
     fn may(&self, claim: &Claim<'_>, call: &Call) -> Result<(), Error> {
         let app_id = &call.app_id;
-        if !self.apps.contains(app_id.as_str()) {
+        if !self.turns.has(app_id) {
             let message = format!("AppId: this server has no app {app_id}");
             return Err(Error::new(ErrorCode::NotExistAppId, message));
         }

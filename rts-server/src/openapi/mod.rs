@@ -12,6 +12,7 @@ mod page;
 mod places;
 mod run;
 mod timed;
+mod turns;
 
 pub(crate) use health::Health;
 pub(crate) use listen::{Bound, Listener};
