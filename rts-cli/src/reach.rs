@@ -19,7 +19,12 @@ pub(crate) struct Reach {
 
 impl Reach {
     pub(crate) fn is_direct(&self) -> bool {
-        self.proxy.is_none()
+        self.proxy().is_none()
+    }
+
+    /// An empty one is none: that is how a variable is switched off for one command.
+    fn proxy(&self) -> Option<&str> {
+        self.proxy.as_deref().filter(|proxy| !proxy.is_empty())
     }
 
     /// All that is needed to connect to `url`.
@@ -29,7 +34,7 @@ impl Reach {
         };
         let options = ConnectOptions {
             extra_roots: self.ca.as_ref().map(read).transpose()?,
-            proxy: self.proxy.as_deref().map(str::parse::<Proxy>).transpose().context("--proxy")?,
+            proxy: self.proxy().map(str::parse::<Proxy>).transpose().context("--proxy")?,
             ..ConnectOptions::default()
         };
         Connector::new(url, options).map_err(|error| match (error, &self.ca) {

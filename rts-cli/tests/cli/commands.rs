@@ -274,3 +274,17 @@ fn a_person_is_told_at_once_that_nobody_is_there_and_why() {
         child.wait().expect("it ends");
     }
 }
+
+#[test]
+fn an_empty_variable_is_no_proxy_and_a_wrong_one_is_told() {
+    let server = Server::start();
+    let send = |proxy| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rts"));
+        command.args(["send", "--url", &server.url, "--dev", "alice", "--to", "alice", "hi"]);
+        command.env("RTS_PROXY", proxy).output().expect("rts runs")
+    };
+    assert_eq!(send("").status.code(), Some(0));
+    let wrong = send("localhost:1");
+    assert_eq!(wrong.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("this is not a proxy"));
+}

@@ -63,7 +63,9 @@ fn explain_certificate(error: &CertificateError) -> String {
                 .to_owned()
         }
         CertificateError::Revoked => "was revoked by its authority".to_owned(),
-        CertificateError::BadSignature => {
+        // The authority has another key, and then often one of another kind.
+        CertificateError::BadSignature
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
             "was not signed with the key of the trusted authority of that name: it is signed by \
              itself, or the authority was made anew; one that an operator made can be trusted by its \
              file (--ca FILE)"
@@ -138,6 +140,20 @@ mod tests {
         ] {
             let said = explain(&for_others(presented));
             assert!(said.contains(shown), "{said}");
+        }
+    }
+
+    #[test]
+    fn an_authority_of_the_same_name_with_another_key_is_told_in_words() {
+        for error in [
+            CertificateError::BadSignature,
+            CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext {
+                signature_algorithm_id: vec![6, 8],
+                public_key_algorithm_id: vec![6, 9],
+            },
+        ] {
+            let said = explain(&Error::InvalidCertificate(error));
+            assert!(said.contains("not signed with the key of the trusted authority"), "{said}");
         }
     }
 
