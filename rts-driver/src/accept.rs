@@ -23,6 +23,7 @@ pub(crate) async fn accept<R: Runtime>(
             Err(error) if is_about_one_link(&error) => {}
             Err(error) => {
                 if let Some(left_out) = trouble.happened(Instant::now()) {
+                    let left_out = (left_out > 0).then_some(left_out);
                     tracing::warn!(%error, left_out, "cannot accept a link; trying on");
                 }
                 R::sleep_until(Instant::now() + ACCEPT_PAUSE).await;

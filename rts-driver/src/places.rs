@@ -6,6 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
+use tracing::field::display;
+
 use crate::seldom::Seldom;
 
 /// Links of one shard, unless its bounds say otherwise.
@@ -104,7 +106,15 @@ pub(crate) struct Places {
     networks: HashMap<Network, Taken>,
     /// The number of networks at which the next sweep is due.
     sweep_at: usize,
-    told: Seldom,
+    told_of_server: Seldom,
+    told_of_networks: Seldom,
+}
+
+/// Why there is no place, for the log. Its operator has to do something about a server that is
+/// full; a network that takes too much is kept in its bounds.
+enum Full {
+    Server(String),
+    Network(String),
 }
 
 #[derive(Default)]
@@ -142,10 +152,7 @@ impl Places {
         let network = (!(self.bounds.is_exempt)(ip)).then(|| Network::of(ip));
         self.sweep(now);
         if let Err(full) = self.check(network, descriptor, now) {
-            tracing::debug!(%peer, "no place for this link: {full}");
-            if let Some(left_out) = self.told.happened(now) {
-                tracing::info!(%peer, left_out, "no place for a link: {full}");
-            }
+            self.tell(peer, &full, now);
             return None;
         }
         self.links += 1;
@@ -158,32 +165,57 @@ impl Places {
         Some(Place { network, is_before_login: true })
     }
 
+    fn tell(&mut self, peer: SocketAddr, full: &Full, now: Instant) {
+        let address = display(peer);
+        let told = match full {
+            Full::Server(_) => &mut self.told_of_server,
+            Full::Network(_) => &mut self.told_of_networks,
+        };
+        let left_out = told.happened(now).map(|count| (count > 0).then_some(count));
+        match (full, left_out) {
+            (Full::Server(why), Some(left_out)) => {
+                tracing::warn!(address, why, left_out, "no place for a link");
+            }
+            (Full::Network(why), Some(left_out)) => {
+                tracing::info!(address, why, left_out, "no place for a link");
+            }
+            (Full::Server(why) | Full::Network(why), None) => {
+                tracing::debug!(address, why, "no place for a link");
+            }
+        }
+    }
+
     fn check(
         &mut self,
         network: Option<Network>,
         descriptor: Option<usize>,
         now: Instant,
-    ) -> Result<(), String> {
+    ) -> Result<(), Full> {
         let LinkBounds { links_max, descriptor_max, .. } = self.bounds;
         if self.links >= links_max {
-            return Err(format!("there are {links_max} already"));
+            return Err(Full::Server(format!("there are {links_max} already")));
         }
         if descriptor.is_some_and(|descriptor| descriptor > descriptor_max) {
-            return Err("the files that this process may open are used up but for a few".to_owned());
+            return Err(Full::Server(
+                "the files that this process may open are used up but for a few; a higher limit \
+                 (ulimit -n, LimitNOFILE of systemd) lets in more"
+                    .to_owned(),
+            ));
         }
         let Some(network) = network else { return Ok(()) };
         let Some(taken) = self.networks.get_mut(&network) else { return Ok(()) };
         if taken.links >= self.bounds.per_network_max {
-            return Err(format!("{} are from {network} already", taken.links));
+            return Err(Full::Network(format!("{} are from {network} already", taken.links)));
         }
         if taken.before_login >= self.bounds.per_network_before_login_max {
             let count = taken.before_login;
-            return Err(format!("{count} are from {network} already that have not logged in"));
+            let why = format!("{count} are from {network} already that have not logged in");
+            return Err(Full::Network(why));
         }
         let per_second = f64::from(self.bounds.per_network_per_second);
         let opened = taken.opened(per_second, now);
         if per_second > 0.0 && opened + 1.0 > per_second * NETWORK_BURST_SECONDS {
-            return Err(format!("{network} opens more than {per_second} a second"));
+            return Err(Full::Network(format!("{network} opens more than {per_second} a second")));
         }
         Ok(())
     }

@@ -57,6 +57,10 @@ fn a_server_that_may_open_no_more_files_keeps_some_for_its_back_end() {
     assert_eq!(bob.status_of("alice"), json!(1));
     let said = std::fs::read_to_string(log).expect("text");
     assert!(said.matches("cannot accept").count() <= 1, "{said}");
+    // At the level that is there without asking for one: its operator has to raise the limit.
+    let mut full = said.lines().filter(|line| line.contains("no place for a link"));
+    let first = full.next().expect("a line");
+    assert!(first.contains(" WARN ") && first.contains("LimitNOFILE"), "{said}");
 }
 
 /// Where an app's server listens that answers one post with 200.

@@ -120,6 +120,7 @@ impl Listener {
                 }
                 Err(error) => {
                     if let Some(left_out) = trouble.happened(std::time::Instant::now()) {
+                        let left_out = (left_out > 0).then_some(left_out);
                         tracing::warn!(%error, left_out, "the OpenAPI cannot accept a connection; trying on");
                     }
                     tokio::time::sleep(ACCEPT_PAUSE).await;
