@@ -36,6 +36,19 @@ impl Head {
         &self.bytes
     }
 
+    /// The head with each of its fields on one line: a client has to understand one that goes on on
+    /// the next line (RFC 9112, 5.2).
+    #[cfg(feature = "websocket")]
+    pub(crate) fn unfolded(&self) -> Vec<u8> {
+        let mut bytes = self.bytes.clone();
+        for at in 2..bytes.len() {
+            if bytes[at - 2..at] == *b"\r\n" && matches!(bytes[at], b' ' | b'\t') {
+                bytes[at - 2..at].fill(b' ');
+            }
+        }
+        bytes
+    }
+
     /// Whether this is, or may become, an answer of HTTP.
     #[cfg(feature = "websocket")]
     pub(crate) fn may_be_answer(&self) -> bool {
@@ -53,7 +66,9 @@ impl Head {
     /// The status of an answer, such as 200; `None` if this is no answer of HTTP/1.
     pub(crate) fn status(&self) -> Option<u16> {
         let line = self.bytes.trim_ascii_start().split(|byte| *byte == b'\r').next()?;
-        let line = std::str::from_utf8(line).ok()?.strip_prefix("HTTP/1.")?;
+        // The words behind the status may be in any encoding.
+        let line = String::from_utf8_lossy(line);
+        let line = line.strip_prefix("HTTP/1.")?;
         let status = line.split(' ').nth(1)?;
         let is_number = status.len() == 3 && status.bytes().all(|byte| byte.is_ascii_digit());
         is_number.then(|| status.parse().ok())?
@@ -128,5 +143,8 @@ mod tests {
         ] {
             assert_eq!(head(text).status(), status, "{text}");
         }
+        let mut latin_1 = Head::default();
+        latin_1.take(b"HTTP/1.1 101 \xdcbergang\r\n\r\n").expect("short");
+        assert_eq!(latin_1.status(), Some(101));
     }
 }

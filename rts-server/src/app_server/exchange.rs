@@ -89,6 +89,8 @@ pub(super) async fn run(
     };
     let mut http = http1::Builder::new();
     http.max_buf_size(HEAD_BYTES_MAX).max_headers(HEADERS_MAX);
+    // A client has to understand them (RFC 9112, 5.2).
+    http.allow_obsolete_multiline_headers_in_responses(true);
     let (mut sender, connection) = http.handshake(TokioIo::new(stream)).await.map_err(judge)?;
     let exchange = async {
         let response = sender.send_request(request.into_http()).await.map_err(judge)?;

@@ -50,7 +50,7 @@ impl Request {
             Some(101) => {}
             Some(status) => return no(&explain(status)),
         }
-        let Ok(Some((_, answer))) = Response::try_parse(head.bytes()) else {
+        let Ok(Some((_, answer))) = Response::try_parse(&head.unfolded()) else {
             return no("the head of the server's answer is not well formed HTTP/1.1");
         };
         let headers = answer.headers();

@@ -31,6 +31,7 @@ async fn a_whole_200_is_a_reply() {
             "abc",
         ),
         ("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nx", "x"),
+        ("HTTP/1.1 200 OK\r\nx-folded: a\r\n b\r\ncontent-length: 1\r\n\r\nx", "x"),
         ("HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 3\r\n\r\nraw", "raw"),
     ] {
         assert_eq!(outcome_of(answer).await, ended(reply(body), true), "{answer:?}");
