@@ -1,12 +1,14 @@
 //! The fields of a request, from wherever they came, and each checked when it is asked for.
 
+use std::fmt;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use rts_proto::limits::ROOM_UNICAST_RECEIVERS_MAX;
 use rts_proto::{AppId, IdError, Payload, RoomId, UserId};
-use serde::Deserialize;
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use crate::parameter::Parameter;
@@ -26,7 +28,7 @@ impl Fields {
     pub(crate) fn read(action: Action, query: &Query, body: &[u8]) -> Result<Self, Error> {
         let is_empty = body.iter().all(u8::is_ascii_whitespace);
         match action.method() {
-            Method::Get if is_empty || !action.takes(Method::Post) => Ok(Self::of_query(query)),
+            Method::Get if is_empty || !action.takes(Method::Post) => Self::of_query(query),
             Method::Post if is_empty => {
                 let message =
                     "the parameters of this action are a JSON object in the body, which is empty";
@@ -36,19 +38,18 @@ impl Fields {
         }
     }
 
-    fn of_query(query: &Query) -> Self {
+    fn of_query(query: &Query) -> Result<Self, Error> {
         let mut values = Map::new();
         for (name, value) in query.pairs() {
-            values.entry(name).or_insert_with(|| value.into());
+            if values.insert(name.to_owned(), value.into()).is_some() {
+                let message = "the query has a parameter twice: which one is meant?";
+                return Err(Error::new(ErrorCode::Unmarshal, message));
+            }
         }
-        Self { values, is_query: true }
+        Ok(Self { values, is_query: true })
     }
 
     fn of_body(body: &[u8]) -> Result<Self, Error> {
-        // An array would do for a struct, says serde; it does not for us.
-        #[derive(Deserialize)]
-        #[serde(transparent)]
-        struct Object(Map<String, Value>);
         let Object(values) = serde_json::from_slice(body).map_err(|error| {
             let message = format!("the body is not the JSON object that it should be: {error}");
             Error::new(ErrorCode::Unmarshal, message)
@@ -205,6 +206,35 @@ impl Fields {
             let message = format!("Limit: a page has from 1 to {LIST_ITEMS_MAX} entries");
             Error::new(ErrorCode::SizeOverLimit, message)
         })
+    }
+}
+
+/// A JSON object with each field once: of two, one reader takes the first and another one the last.
+struct Object(Map<String, Value>);
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor)
+    }
+}
+
+struct ObjectVisitor;
+
+impl<'de> Visitor<'de> for ObjectVisitor {
+    type Value = Object;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Object, A::Error> {
+        let mut values = Map::new();
+        while let Some((name, value)) = fields.next_entry::<String, Value>()? {
+            if values.insert(name, value).is_some() {
+                return Err(A::Error::custom("a field is there twice"));
+            }
+        }
+        Ok(Object(values))
     }
 }
 

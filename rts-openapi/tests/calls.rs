@@ -361,3 +361,24 @@ fn what_asks_and_changes_nothing_is_a_question() {
         assert_eq!(is_question, asks, "{action:?}");
     }
 }
+
+#[test]
+fn what_is_there_twice_is_refused() {
+    let body = r#"{"AppId": "123456781234567812345678", "From": "system", "Message": "hi", "#;
+    for (receivers, is_taken) in [
+        (r#""To": "bob"}"#, true),
+        (r#""To": "bob", "To": "alice"}"#, false),
+        (r#""To": "bob", "To": "bob"}"#, false),
+        (r#""To": "bob", "Other": {"To": 1, "To": 2}}"#, true),
+    ] {
+        let body = format!("{body}{receivers}");
+        let read = Call::parse(Action::SendUnicast, &Query::default(), body.as_bytes());
+        assert_eq!(read.is_ok(), is_taken, "{body}");
+        assert!(is_taken || read.expect_err("twice").message.contains("twice"));
+    }
+    for (more, is_taken) in [("", true), ("&RoomId=attic", false), ("&RoomId=lobby", false)] {
+        let query = Query::parse(&format!("AppId={APP_ID}&RoomId=lobby{more}"));
+        let read = Call::parse(Action::GetRoomOnlineUsers, &query, b"");
+        assert_eq!(read.is_ok(), is_taken, "{more}");
+    }
+}
