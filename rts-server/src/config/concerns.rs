@@ -58,16 +58,16 @@ impl Config {
     }
 }
 
-/// What is wrong with who may read or change a file with secrets in it, if something is and the system says so. `what`
-/// says what secrets: "keys".
+/// What is wrong with who may read or change a file with secrets in it, if something is and the
+/// system says so. `what` says what secrets: "keys".
 #[cfg(not(unix))]
 #[must_use]
 pub fn open_to_others(_: &Path, _: &str) -> Option<String> {
     None
 }
 
-/// What is wrong with who may read or change a file with secrets in it, if something is and the system says so. `what`
-/// says what secrets: "keys".
+/// What is wrong with who may read or change a file with secrets in it, if something is and the
+/// system says so. `what` says what secrets: "keys".
 #[cfg(unix)]
 #[must_use]
 pub fn open_to_others(file: &Path, what: &str) -> Option<String> {
