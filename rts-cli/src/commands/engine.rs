@@ -2,6 +2,7 @@
 //! line out, in the order in which they happen.
 
 mod line;
+mod lines;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -14,9 +15,10 @@ use rts_transport_tokio::{
 };
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::io::BufReader;
 
 use line::{Answer, Fields};
+use lines::{LINE_BYTES_MAX, Line, Lines};
 
 use crate::credentials::Credentials;
 use crate::out::{in_words, say};
@@ -52,14 +54,15 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         None => connect_with(connector, &args.app_id, &args.params)?,
     };
     let mut port = Port { engine, rooms: BTreeMap::new(), credentials: args.credentials };
-    let mut lines = BufReader::new(tokio::io::stdin()).split(b'\n');
+    let mut lines = Lines::new(BufReader::new(tokio::io::stdin()));
     let mut destroyed = false;
     loop {
         // A call and what follows from it at once are never split by something from outside.
         drain(&mut events)?;
         tokio::select! {
-            line = lines.next_segment() => match line.context("standard input")? {
-                Some(line) => port.handle_line(&line, &mut events)?,
+            line = lines.next() => match line.context("standard input")? {
+                Some(Line::Whole(line)) => port.handle_line(&line, &mut events)?,
+                Some(Line::TooLong(beginning)) => refuse_long(&beginning)?,
                 None => break,
             },
             event = events.next(), if !destroyed => match event {
@@ -72,6 +75,15 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     drain(&mut events)?;
     port.engine.closed().await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A line that is too long is not a call, but a caller who waits for its answer gets one.
+fn refuse_long(beginning: &[u8]) -> anyhow::Result<()> {
+    let text = String::from_utf8_lossy(beginning);
+    let reference = Fields::read(&text).0.reference();
+    let reference = reference.unwrap_or_else(|_| RawValue::NULL.to_owned());
+    let error = format!("the line has more than {LINE_BYTES_MAX} bytes");
+    say(Answer::new(reference, Err(error)))
 }
 
 fn drain(events: &mut Events) -> anyhow::Result<()> {

@@ -72,6 +72,18 @@ fn an_odd_line_is_answered_with_its_ref() {
 }
 
 #[test]
+fn a_line_that_is_too_long_is_answered_with_its_ref_and_the_next_one_is_read() {
+    let server = Server::start();
+    let mut engine = server.engine();
+    let long = "x".repeat(16 * 1_048_576);
+    engine.write(format!(r#"{{"ref":"long","call":"getPeerOnlineStatus","uid":"{long}"}}"#));
+    let answer = engine.read();
+    assert_eq!(answer["ref"], json!("long"));
+    assert_eq!(answer["error"], json!("the line has more than 16777216 bytes"));
+    assert!(engine.call("getSdkVersion", json!({})).is_string());
+}
+
+#[test]
 fn the_log_of_an_engine_has_a_level_of_its_own() {
     let server = Server::start();
     let alice = |params: &str| {
