@@ -70,7 +70,8 @@ impl Signals {
     }
 }
 
-/// From now on, a write to a file that has all the bytes that files may have (`ulimit -f`) fails, and does not end the process.
+/// From now on, a write to a file that has all the bytes that files may have (`ulimit -f`) fails,
+/// and does not end the process.
 pub(crate) fn outlive_file_size() -> io::Result<()> {
     // It stays caught when nobody listens any more.
     signal(SignalKind::from_raw(FILE_SIZE)).map(drop)

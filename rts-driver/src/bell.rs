@@ -30,7 +30,8 @@ impl Bell {
         wake(inner);
     }
 
-    /// Adds the links that rang since the last time to `links`. Ready if there are some, or if somebody else rang.
+    /// Adds the links that rang since the last time to `links`. Ready if there are some, or if
+    /// somebody else rang.
     pub(crate) fn poll_rung(
         &self,
         context: &mut Context<'_>,

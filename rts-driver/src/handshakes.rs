@@ -1,5 +1,5 @@
-//! Handshakes beside the reactor: a signature for TLS takes as long as a thousand messages, and strangers choose how many there
-//! are.
+//! Handshakes beside the reactor: a signature for TLS takes as long as a thousand messages, and
+//! strangers choose how many there are.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -17,16 +17,17 @@ use crate::runtime::Runtime;
 
 /// Threads for the handshakes of one reactor, if there are as many processors.
 const THREADS_MAX: usize = 4;
-/// How much the system prefers other threads to these: where the reactor wants a whole processor, they get a fifth of it, and it is
-/// not kept waiting when it wakes up.
+/// How much the system prefers other threads to these: where the reactor wants a whole processor,
+/// they get a fifth of it, and it is not kept waiting when it wakes up.
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 6;
 /// A thread that had nothing to do for so long ends.
 const IDLE: Duration = Duration::from_secs(10);
 
-/// Links whose TLS or WebSocket is not open, on their way through threads of their own. Each network has its turn, however
-/// much others want. A link's bytes stay in the system's buffers until then, so what waits here is small; and it waits
-/// until the link's login deadline at the longest, when the reactor [takes it back](Self::take_back).
+/// Links whose TLS or WebSocket is not open, on their way through threads of their own. Each
+/// network has its turn, however much others want. A link's bytes stay in the system's buffers
+/// until then, so what waits here is small; and it waits until the link's login deadline at the
+/// longest, when the reactor [takes it back](Self::take_back).
 pub(crate) struct Handshakes<R: Runtime> {
     state: Mutex<State<R>>,
     has_work: Condvar,
@@ -74,7 +75,8 @@ impl<R: Runtime> Handshakes<R> {
         }
     }
 
-    /// Lets the link get on, as far as the bytes go that have arrived. It comes back [with what it has to say](Self::returned).
+    /// Lets the link get on, as far as the bytes go that have arrived. It comes back [with what it
+    /// has to say](Self::returned).
     pub(crate) fn hand_over(self: &Arc<Self>, id: LinkId, network: Network, asked: Asked<R>) {
         let mut state = self.lock();
         state.queue.push(id, network, asked);

@@ -1,9 +1,10 @@
 //! The drivers of client engines and server shards, written once for all runtimes.
 //!
-//! What this crate does not do: it opens no socket, sets no timer and starts no task or thread; a [`Runtime`] does, which is a
-//! page in a crate of its own (`rts-transport-tokio`, `rts-transport-smol`). It makes no decision of the protocol either;
-//! `rts-proto` does. It moves bytes between links and a core, through the layers of `rts-stream`, and calls the core when
-//! time has passed.
+//! What this crate does not do: it opens no socket, sets no timer and starts no task or thread; a
+//! [`Runtime`] does, which is a page in a crate of its own (`rts-transport-tokio`,
+//! `rts-transport-smol`). It makes no decision of the protocol either; `rts-proto` does. It moves
+//! bytes between links and a core, through the layers of `rts-stream`, and calls the core when time
+//! has passed.
 //!
 //! ```text
 //!  Engine, Room, Events      one task for an engine          one task for a shard       Shard
@@ -11,7 +12,8 @@
 //!                            its handlers                    its deadline               behind a lock)
 //! ```
 //!
-//! Applications use the crate of their runtime, which exports [`application`] and names [`connect`] and [`Shard`] for it.
+//! Applications use the crate of their runtime, which exports [`application`] and names [`connect`]
+//! and [`Shard`] for it.
 #![forbid(unsafe_code)]
 
 mod accept;

@@ -1,5 +1,5 @@
-//! One byte stream with its layers and what is to be written to it: reading and writing at once, a bounded amount of either
-//! at a time.
+//! One byte stream with its layers and what is to be written to it: reading and writing at once, a
+//! bounded amount of either at a time.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -17,20 +17,21 @@ use crate::runtime::{Runtime, Stream};
 
 /// Bytes taken from a link in one go.
 pub(crate) const READ_BYTES: usize = 64 * 1_024;
-/// The same where there is TLS or WebSocket, and enough for a turn: to take it apart may cost a hundred times as much.
+/// The same where there is TLS or WebSocket, and enough for a turn: to take it apart may cost a
+/// hundred times as much.
 pub(crate) const LAYERED_READ_BYTES: usize = 16 * 1_024;
 /// Reads, or writes, before others get their turn.
 const CALLS_PER_TURN: usize = 4;
 /// Pieces handed to one system call.
 const SLICES_MAX: usize = 64;
-/// Pieces that are together not longer than this are copied together before they are written: for the system, many
-/// pieces cost more than copying them.
+/// Pieces that are together not longer than this are copied together before they are written: for
+/// the system, many pieces cost more than copying them.
 const GATHERED_BYTES_MAX: usize = 16 * 1_024;
-/// Of frames that belong to no session's window, such as acknowledgements and unreliable messages: so many bytes may be
-/// unsent beside a whole window.
+/// Of frames that belong to no session's window, such as acknowledgements and unreliable messages:
+/// so many bytes may be unsent beside a whole window.
 const UNSEQUENCED_BYTES_MAX: usize = 1_048_576;
-/// From so many unsent bytes on a link counts as not read: the core then sends nothing there that is not sequenced (§2.9), which
-/// leaves room for what one input brings about meanwhile.
+/// From so many unsent bytes on a link counts as not read: the core then sends nothing there that
+/// is not sequenced (§2.9), which leaves room for what one input brings about meanwhile.
 const CONGESTED_BYTES: usize = UNSEQUENCED_BYTES_MAX - 4 * READ_BYTES;
 /// With so many or fewer it is read again.
 const RELIEVED_BYTES: usize = CONGESTED_BYTES / 2;
@@ -40,8 +41,8 @@ const UNSENT_BYTES_MAX: usize = WINDOW_BYTES_MAX + UNSEQUENCED_BYTES_MAX;
 const LINGER: Duration = Duration::from_secs(1);
 
 thread_local! {
-    /// All links of a thread read into this, so that an idle link holds no buffer. What was read is copied to
-    /// a buffer of its size, so that a short message does not keep a long buffer alive.
+    /// All links of a thread read into this, so that an idle link holds no buffer. What was read is
+    /// copied to a buffer of its size, so that a short message does not keep a long buffer alive.
     static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
     /// All links of a thread write pieces that were copied together from this.
     static GATHERED: RefCell<Vec<u8>> = RefCell::new(Vec::with_capacity(GATHERED_BYTES_MAX));
@@ -54,8 +55,8 @@ pub(crate) enum Step {
     Received(Bytes),
     /// It is broken, or the other side closed it.
     Gone,
-    /// The other side said goodbye, or something that cannot be. There may be an answer to write: call
-    /// [`Link::finish`].
+    /// The other side said goodbye, or something that cannot be. There may be an answer to write:
+    /// call [`Link::finish`].
     Over(Option<LayerError>),
 }
 
@@ -100,7 +101,8 @@ impl<S: Stream> Link<S> {
         std::mem::take(&mut self.layered_bytes)
     }
 
-    /// Takes bytes that are to be written. [`poll_step`](Self::poll_step) or [`poll_flush`](Self::poll_flush) has to be called then.
+    /// Takes bytes that are to be written. [`poll_step`](Self::poll_step) or
+    /// [`poll_flush`](Self::poll_flush) has to be called then.
     pub(crate) fn push(&mut self, bytes: Bytes) -> Result<(), Overflow> {
         if self.unsent_bytes + bytes.len() > UNSENT_BYTES_MAX {
             return Err(Overflow);
@@ -152,8 +154,8 @@ impl<S: Stream> Link<S> {
         }
     }
 
-    /// Writes what is to be written until there is something to say. Reads only if `reading`, and whether or not the writing
-    /// gets on: two sides that both only wrote would wait for ever.
+    /// Writes what is to be written until there is something to say. Reads only if `reading`, and
+    /// whether or not the writing gets on: two sides that both only wrote would wait for ever.
     pub(crate) fn poll_step(&mut self, context: &mut Context<'_>, reading: bool) -> Poll<Step> {
         loop {
             self.poll_flush(context);
@@ -169,12 +171,13 @@ impl<S: Stream> Link<S> {
                 Poll::Pending => break,
             }
         }
-        // What the other side said last is worth more than that it can no longer be answered: so this
-        // comes after reading.
+        // What the other side said last is worth more than that it can no longer be answered: so
+        // this comes after reading.
         if self.write_failed { Poll::Ready(Step::Gone) } else { Poll::Pending }
     }
 
-    /// Only writes. That it cannot be written is told by the next [`poll_step`](Self::poll_step), for which `context` is woken.
+    /// Only writes. That it cannot be written is told by the next [`poll_step`](Self::poll_step),
+    /// for which `context` is woken.
     pub(crate) fn poll_flush(&mut self, context: &mut Context<'_>) {
         if let Poll::Ready(Err(_)) = self.poll_write(context) {
             self.write_failed = true;
@@ -182,10 +185,11 @@ impl<S: Stream> Link<S> {
         }
     }
 
-    /// Writes what is left, and waits for the other side to close too. All this takes at most a second.
+    /// Writes what is left, and waits for the other side to close too. All this takes at most a
+    /// second.
     ///
-    /// A stream that is closed with unread input is reset, and a reset can overtake the last bytes that were written. So the
-    /// input is read on, and dropped.
+    /// A stream that is closed with unread input is reset, and a reset can overtake the last bytes
+    /// that were written. So the input is read on, and dropped.
     pub(crate) async fn finish<R: Runtime>(mut self) {
         let closing = async {
             // Broken is as good as too late: either way the link is closed now.
@@ -262,7 +266,8 @@ impl<S: Stream> Link<S> {
         Poll::Ready(Ok(bytes))
     }
 
-    /// Hands bytes as they are on the wire to `take`, at least one: the end of the stream is an error.
+    /// Hands bytes as they are on the wire to `take`, at least one: the end of the stream is an
+    /// error.
     fn poll_read_raw(
         &mut self,
         context: &mut Context<'_>,
@@ -294,7 +299,8 @@ impl<S: Stream> Link<S> {
     }
 }
 
-/// Writes from the beginning of the slices, which are not empty, and copies them together if that is little.
+/// Writes from the beginning of the slices, which are not empty, and copies them together if that
+/// is little.
 fn poll_write_slices<S: Stream>(
     stream: &mut S,
     context: &mut Context<'_>,

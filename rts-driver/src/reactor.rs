@@ -36,9 +36,9 @@ pub(crate) use writing::WRITES_PER_TURN;
 ///   then, unless there is more to do: wait for the bell, or the deadline
 /// ```
 ///
-/// Whatever links rang together is one burst for the core. Sockets are read and written without the lock. A link is read again
-/// only when the core has seen what was read before, and what it says to that is written: the end of a link must not
-/// overtake the answer to its last words.
+/// Whatever links rang together is one burst for the core. Sockets are read and written without the
+/// lock. A link is read again only when the core has seen what was read before, and what it says to
+/// that is written: the end of a link must not overtake the answer to its last words.
 pub(crate) struct Reactor<R: Runtime> {
     /// Does not keep the shard alive; links do.
     shard: Weak<Inner<R>>,
@@ -47,7 +47,8 @@ pub(crate) struct Reactor<R: Runtime> {
     links: Links<R>,
     /// Turns so far.
     turns: u64,
-    /// Links that rang. They, and those in the next three, are to be looked at, each once: their cords are pulled.
+    /// Links that rang. They, and those in the next three, are to be looked at, each once: their
+    /// cords are pulled.
     rung: VecDeque<LinkId>,
     /// Those that were quiet in the turn before.
     fresh: VecDeque<LinkId>,
@@ -134,7 +135,8 @@ impl<R: Runtime> Reactor<R> {
             }
             if !has_waited {
                 R::yield_now().await;
-                // Who rang meanwhile is behind what there is to do, and not behind what comes later.
+                // Who rang meanwhile is behind what there is to do, and not behind what comes
+                // later.
                 self.bell.take_rung(&mut self.rung);
             }
         }

@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-/// A runtime's sockets, timers and tasks. A type that implements this has no values; it only names the runtime.
+/// A runtime's sockets, timers and tasks. A type that implements this has no values; it only names
+/// the runtime.
 pub trait Runtime: Sized + 'static {
     /// Accepts links.
     type Listener: Send + Sync + 'static;
@@ -15,10 +16,12 @@ pub trait Runtime: Sized + 'static {
     /// Whether tasks can be spawned here.
     fn is_present() -> bool;
 
-    /// Starts a task. Only called where the runtime [is present](Self::is_present). When the runtime ends, it drops its tasks.
+    /// Starts a task. Only called where the runtime [is present](Self::is_present). When the
+    /// runtime ends, it drops its tasks.
     fn spawn(task: impl Future<Output = ()> + Send + 'static);
 
-    /// Starts a thread for work that would keep tasks waiting for milliseconds. It needs nothing of the runtime.
+    /// Starts a thread for work that would keep tasks waiting for milliseconds. It needs nothing of
+    /// the runtime.
     ///
     /// # Errors
     ///
@@ -27,8 +30,8 @@ pub trait Runtime: Sized + 'static {
         std::thread::Builder::new().name(name.to_owned()).spawn(work).map(drop)
     }
 
-    /// Lets others run, and what the system has to say about sockets be seen, before the task goes on. A task
-    /// that only woke itself might go round many times before anybody asks the system.
+    /// Lets others run, and what the system has to say about sockets be seen, before the task goes
+    /// on. A task that only woke itself might go round many times before anybody asks the system.
     fn yield_now() -> impl Future<Output = ()> + Send;
 
     /// Ready at that moment.
@@ -45,10 +48,11 @@ pub trait Runtime: Sized + 'static {
     ) -> impl Future<Output = io::Result<(Self::Stream, SocketAddr)>> + Send;
 }
 
-/// Bytes in both directions. As usual, `Pending` means that the last context is woken when trying again may help; the
-/// two directions have wakers of their own.
+/// Bytes in both directions. As usual, `Pending` means that the last context is woken when trying
+/// again may help; the two directions have wakers of their own.
 pub trait Stream: Send + 'static {
-    /// Takes bytes that arrived into the buffer. None, when the other side has sent all that it will.
+    /// Takes bytes that arrived into the buffer. None, when the other side has sent all that it
+    /// will.
     fn poll_read(
         &mut self,
         context: &mut Context<'_>,

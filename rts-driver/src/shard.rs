@@ -1,4 +1,5 @@
-//! A shard: a server core behind a lock, and what is asked of it from outside. Its links are its [`Reactor`]'s.
+//! A shard: a server core behind a lock, and what is asked of it from outside. Its links are its
+//! [`Reactor`]'s.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -24,7 +25,8 @@ use crate::reactor::Reactor;
 use crate::runtime::{Runtime, Stream as _};
 use crate::seldom::Seldom;
 
-/// Links that are accepted before others get their turn: whoever only connects must not keep messages waiting.
+/// Links that are accepted before others get their turn: whoever only connects must not keep
+/// messages waiting.
 const ACCEPTED_AT_ONCE: usize = 8;
 
 /// A server core with its links. Cheap to clone. Links that are open keep it alive;
@@ -55,8 +57,8 @@ pub(crate) struct State<R: Runtime> {
     is_shut_down: bool,
     /// A reactor ended by a panic.
     pub(crate) has_failed: bool,
-    /// Somebody starts posts, one after the other. A runtime that is being shut down ends each at once, which brings about
-    /// the next: that must not nest.
+    /// Somebody starts posts, one after the other. A runtime that is being shut down ends each at
+    /// once, which brings about the next: that must not nest.
     is_starting_posts: bool,
 }
 
@@ -70,7 +72,8 @@ pub(crate) struct Arrival<R: Runtime> {
 }
 
 impl<R: Runtime> Shard<R> {
-    /// A shard without links, around a core that may be recorded, whose clients cannot send to their app's server: it knows of none.
+    /// A shard without links, around a core that may be recorded, whose clients cannot send to
+    /// their app's server: it knows of none.
     #[must_use]
     pub fn new(server: impl Into<RecordedServer>, authenticator: Arc<dyn Authenticate>) -> Self {
         Self::with_poster(server, authenticator, Arc::new(NoAppServers))
@@ -109,17 +112,18 @@ impl<R: Runtime> Shard<R> {
         self.lock().driven.watch(watcher);
     }
 
-    /// From now on, links beyond these bounds are closed as soon as they are accepted. Those that are open stay.
+    /// From now on, links beyond these bounds are closed as soon as they are accepted. Those that
+    /// are open stay.
     pub fn set_link_bounds(&self, bounds: LinkBounds) {
         self.inner.places().set_bounds(bounds);
     }
 
-    /// Accepts links, which speak what `acceptor` says, and serves them until [`shutdown`](Self::shutdown), and then until
-    /// all are closed. Dropping the future stops accepting; links that are open go on. There may be several
-    /// listeners, of all kinds.
+    /// Accepts links, which speak what `acceptor` says, and serves them until
+    /// [`shutdown`](Self::shutdown), and then until all are closed. Dropping the future stops
+    /// accepting; links that are open go on. There may be several listeners, of all kinds.
     ///
-    /// Handshakes of TLS and WebSocket are part of a link: the core's login deadline and its bound on links that have not
-    /// logged in hold for them.
+    /// Handshakes of TLS and WebSocket are part of a link: the core's login deadline and its bound
+    /// on links that have not logged in hold for them.
     pub async fn serve(&self, listener: R::Listener, acceptor: Acceptor) {
         self.start_reactor();
         or(self.until(|| self.lock().is_shut_down), self.accept_all(&listener, &acceptor)).await;
@@ -127,21 +131,24 @@ impl<R: Runtime> Shard<R> {
         self.closed().await;
     }
 
-    /// Closes all links, each with its own wish of when to come back, from zero to `retry_after_max`; makes
-    /// [`serve`](Self::serve) return. Each link has a second for what is left to write.
+    /// Closes all links, each with its own wish of when to come back, from zero to
+    /// `retry_after_max`; makes [`serve`](Self::serve) return. Each link has a second for what is
+    /// left to write.
     pub fn shutdown(&self, retry_after_max: Duration) {
         self.lock().is_shut_down = true;
         self.inner.ended.notify(usize::MAX);
         self.command(|server, now| server.shutdown(now, retry_after_max));
     }
 
-    /// Waits until no link is left. Cancel safe. Without a [`shutdown`](Self::shutdown) new ones may come.
+    /// Waits until no link is left. Cancel safe. Without a [`shutdown`](Self::shutdown) new ones
+    /// may come.
     pub async fn closed(&self) {
         self.until(|| self.inner.places().is_empty()).await;
     }
 
-    /// Ready when the task of all links has ended by a panic, which is a bug. Its links are gone, and the next that is
-    /// accepted begins a new task; a server that would rather end learns it here. Cancel safe.
+    /// Ready when the task of all links has ended by a panic, which is a bug. Its links are gone,
+    /// and the next that is accepted begins a new task; a server that would rather end learns it
+    /// here. Cancel safe.
     pub async fn failed(&self) {
         self.until(|| self.lock().has_failed).await;
     }
@@ -159,8 +166,9 @@ impl<R: Runtime> Shard<R> {
         state.driven.server.online_status(self.inner.clock.now(), app_id, uid)
     }
 
-    /// Lets the app's back end do something, such as [`RecordedServer::unicast`]: it is done when this returns. `command` runs
-    /// under the shard's lock: it must be quick, and must not wait nor call the shard.
+    /// Lets the app's back end do something, such as [`RecordedServer::unicast`]: it is done when
+    /// this returns. `command` runs under the shard's lock: it must be quick, and must not wait nor
+    /// call the shard.
     pub fn command<T>(&self, command: impl FnOnce(&mut RecordedServer, Instant) -> T) -> T {
         let mut state = self.lock();
         let State { driven, orders, .. } = &mut *state;
@@ -228,7 +236,8 @@ impl<R: Runtime> Shard<R> {
         }
     }
 
-    /// Its reactor ends; what was accepted and not seen by it is given back, to be dropped without the lock.
+    /// Its reactor ends; what was accepted and not seen by it is given back, to be dropped without
+    /// the lock.
     pub(crate) fn reactor_ended(&self) -> Vec<Arrival<R>> {
         let mut state = self.lock();
         state.has_reactor = false;

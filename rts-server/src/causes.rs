@@ -5,8 +5,8 @@ use std::io;
 
 use rts_transport_tokio::explain_tls;
 
-/// What lies at the bottom of an error of a library, which says it last: what is above are the library's own layers. What is
-/// known of TLS is explained.
+/// What lies at the bottom of an error of a library, which says it last: what is above are the
+/// library's own layers. What is known of TLS is explained.
 pub(crate) fn root_cause(error: &(dyn Error + 'static)) -> String {
     let chain = std::iter::successors(Some(error), |&error| error.source());
     let explained = chain.clone().find_map(explain_tls);

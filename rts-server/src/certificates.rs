@@ -46,12 +46,13 @@ impl std::fmt::Debug for Files {
 }
 
 impl Certificates {
-    /// Reads all files again. What has changed is shown to links that are accepted from now on; open links go on. Returns
-    /// how many listeners got another certificate.
+    /// Reads all files again. What has changed is shown to links that are accepted from now on;
+    /// open links go on. Returns how many listeners got another certificate.
     ///
     /// # Errors
     ///
-    /// Files that cannot be read or used: their listener goes on with what it has, and the others are seen to.
+    /// Files that cannot be read or used: their listener goes on with what it has, and the others
+    /// are seen to.
     pub fn reload(&self) -> Result<usize, ConfigError> {
         let mut changed = Ok(0);
         for shown in &self.shown {
@@ -64,8 +65,8 @@ impl Certificates {
         changed
     }
 
-    /// Looks at the files from time to time, for ever. Tells at once, and then daily, which certificates have expired or
-    /// soon will have.
+    /// Looks at the files from time to time, for ever. Tells at once, and then daily, which
+    /// certificates have expired or soon will have.
     pub(crate) async fn keep_up(&self, tell: impl Fn(String)) {
         let mut told_at = None::<Instant>;
         loop {

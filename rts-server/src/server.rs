@@ -22,8 +22,9 @@ use crate::{Config, ConfigError, TokenAuthenticator};
 /// Clients that are told of a shutdown come back spread over this time.
 const SHUTDOWN_SPREAD: Duration = Duration::from_secs(5);
 
-/// Links that the system may hold until they are accepted: when a server was started again, all its clients come
-/// at once, and one that finds no place tries again only a second later. The system may have a lower bound of its own.
+/// Links that the system may hold until they are accepted: when a server was started again, all its
+/// clients come at once, and one that finds no place tries again only a second later. The system
+/// may have a lower bound of its own.
 const BACKLOG: u32 = 4_096;
 
 /// Why a server does not start, or does not go on.
@@ -102,9 +103,10 @@ impl Server {
         Self::bind_with(config, || Ok(None)).await
     }
 
-    /// The same with everything that the shard is told and asked written down, so that it can be run again. `record` is called
-    /// last, when all else is in order: a server that cannot start makes no former recording move on. Whatever reaches the
-    /// shard then waits for a write to the recorder.
+    /// The same with everything that the shard is told and asked written down, so that it can be
+    /// run again. `record` is called last, when all else is in order: a server that cannot start
+    /// makes no former recording move on. Whatever reaches the shard then waits for a write to the
+    /// recorder.
     pub async fn bind_recorded(
         config: &Config,
         record: impl FnOnce() -> Result<Recorder, RecordError>,
@@ -167,8 +169,8 @@ impl Server {
         self.listeners.iter().map(|bound| &bound.address)
     }
 
-    /// The certificates of its listeners, to have them read again at once; about once a minute the server does that
-    /// by itself.
+    /// The certificates of its listeners, to have them read again at once; about once a minute the
+    /// server does that by itself.
     #[must_use]
     pub fn certificates(&self) -> Certificates {
         self.certificates.clone()
@@ -186,12 +188,13 @@ impl Server {
         self.shard.clone()
     }
 
-    /// Serves until `stop` is ready, then closes all links. Each has a second for what is left to write.
+    /// Serves until `stop` is ready, then closes all links. Each has a second for what is left to
+    /// write.
     ///
     /// # Errors
     ///
-    /// A listener, or another task of the server, has ended by itself: that is a bug. The links are closed
-    /// before this returns.
+    /// A listener, or another task of the server, has ended by itself: that is a bug. The links are
+    /// closed before this returns.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), ServerError> {
         // Dropped with this future, and then nobody is accepted any more.
         let mut tasks = Tasks::default();

@@ -13,7 +13,8 @@ use crate::sniff::{Found, Sniffer};
 
 /// Bytes wrapped in one go: the most that is held in wrapped form when the other side is slow.
 const WRAP_BYTES: usize = 32 * 1_024;
-/// Answers to the other side's pings and handshakes that may wait to be written, with what was wrapped.
+/// Answers to the other side's pings and handshakes that may wait to be written, with what was
+/// wrapped.
 const WIRE_BYTES_MAX: usize = 128 * 1_024;
 /// What a client may send until TLS is set up and the WebSocket open.
 #[cfg(any(feature = "__tls", feature = "websocket"))]
@@ -21,13 +22,14 @@ pub(crate) const CLIENT_HANDSHAKE_BYTES_MAX: usize = 16 * 1_024;
 /// What a server may send until then: it has certificates to show.
 pub(crate) const SERVER_HANDSHAKE_BYTES_MAX: usize = 128 * 1_024;
 
-/// The frame with which a link ends that began with a header of the PROXY protocol (§12.3): `Close`, `BadFrame`, and the
-/// reason for the client behind the load balancer. Layers know no frames but this one.
+/// The frame with which a link ends that began with a header of the PROXY protocol (§12.3):
+/// `Close`, `BadFrame`, and the reason for the client behind the load balancer. Layers know no
+/// frames but this one.
 pub const CLOSE_TO_PROXIED: &[u8] =
     b"\x37\x8a\x02\x34\x08\x01\x12\x30a PROXY header came first, and is not understood";
 
-/// The layers of one link: none for plain TCP; else a proxy's handshake, TLS, WebSocket, as needed. It owns no socket:
-/// the owner of the socket moves the bytes.
+/// The layers of one link: none for plain TCP; else a proxy's handshake, TLS, WebSocket, as needed.
+/// It owns no socket: the owner of the socket moves the bytes.
 ///
 /// ```text
 /// until end, or the socket's:
@@ -106,8 +108,9 @@ impl Layers {
         matches!(self.0, Kind::Stack(_))
     }
 
-    /// Whether the other side's bytes are over, and how. What is left to say about it can still be written: an alert, a
-    /// close frame, an HTTP answer. The end of the TCP stream itself is not seen here.
+    /// Whether the other side's bytes are over, and how. What is left to say about it can still be
+    /// written: an alert, a close frame, an HTTP answer. The end of the TCP stream itself is not
+    /// seen here.
     #[must_use]
     pub fn end(&self) -> Option<End> {
         match &self.0 {
@@ -116,9 +119,9 @@ impl Layers {
         }
     }
 
-    /// Takes bytes that were read from the socket, and gives the frames' bytes that were in them, which may be none. How the
-    /// stream was cut means nothing. `wire` is used as working space. Afterwards [`end`](Self::end) may have changed,
-    /// and there may be something to write.
+    /// Takes bytes that were read from the socket, and gives the frames' bytes that were in them,
+    /// which may be none. How the stream was cut means nothing. `wire` is used as working space.
+    /// Afterwards [`end`](Self::end) may have changed, and there may be something to write.
     pub fn receive(&mut self, wire: &mut [u8]) -> Bytes {
         match &mut self.0 {
             Kind::Plain => Bytes::copy_from_slice(wire),
@@ -148,8 +151,8 @@ impl Layers {
         }
     }
 
-    /// Wraps some of the frames' bytes of `batch`, if nothing else is left to write. Returns how many it took from there:
-    /// they count as written.
+    /// Wraps some of the frames' bytes of `batch`, if nothing else is left to write. Returns how
+    /// many it took from there: they count as written.
     pub fn fill(&mut self, batch: &mut VecDeque<Bytes>) -> usize {
         match &mut self.0 {
             Kind::Plain | Kind::Sniffing(_) => 0,
@@ -157,7 +160,8 @@ impl Layers {
         }
     }
 
-    /// What is to be written to the socket now; returns the number of slices, and none when there is nothing to write.
+    /// What is to be written to the socket now; returns the number of slices, and none when there
+    /// is nothing to write.
     #[must_use]
     pub fn slices<'a>(&'a self, batch: &'a VecDeque<Bytes>, slices: &mut [IoSlice<'a>]) -> usize {
         match &self.0 {
@@ -175,7 +179,8 @@ impl Layers {
         }
     }
 
-    /// This number of bytes of the slices was written to the socket. Returns how many of the frames' bytes left `batch`.
+    /// This number of bytes of the slices was written to the socket. Returns how many of the
+    /// frames' bytes left `batch`.
     pub fn wrote(&mut self, bytes: usize, batch: &mut VecDeque<Bytes>) -> usize {
         match &mut self.0 {
             Kind::Plain | Kind::Sniffing(_) => {
@@ -194,7 +199,8 @@ impl Layers {
         }
     }
 
-    /// Says goodbye, behind all that was taken by [`fill`](Self::fill): there is something to write again.
+    /// Says goodbye, behind all that was taken by [`fill`](Self::fill): there is something to write
+    /// again.
     pub fn close(&mut self) {
         if let Kind::Stack(stack) = &mut self.0 {
             stack.close();

@@ -68,8 +68,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
             dev_server.insert(dev).config()
         }
     };
-    // A link is an open file. What the system allows may still be too few for a busy server, but that is its
-    // operator's to say.
+    // A link is an open file. What the system allows may still be too few for a busy server, but
+    // that is its operator's to say.
     let (version, configuration) = (env!("CARGO_PKG_VERSION"), config.file.as_deref());
     let configuration = configuration.map(|file| display(file.display()));
     match rlimit::increase_nofile_limit(u64::MAX) {

@@ -1,4 +1,5 @@
-//! What a server's log says, read as its operator reads it: "why can alice not log in?" has an answer at level info.
+//! What a server's log says, read as its operator reads it: "why can alice not log in?" has an
+//! answer at level info.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _, pipe};
 use std::net::{TcpListener, TcpStream};

@@ -1,4 +1,5 @@
-//! `docs/operate.md` is true: its commands work, its configurations can be used, and the log says what it promises.
+//! `docs/operate.md` is true: its commands work, its configurations can be used, and the log says
+//! what it promises.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
-//! Whose turn it is to be heard: who was quiet before who floods, strangers behind both, and of each a bounded amount.
+//! Whose turn it is to be heard: who was quiet before who floods, strangers behind both, and of
+//! each a bounded amount.
 
 use std::task::{Context, Poll};
 
@@ -15,7 +16,8 @@ use crate::link::Step;
 use crate::places::Network;
 use crate::runtime::Runtime;
 
-/// Links on which somebody has logged in that are looked at in one turn: what one turn reads and brings about should stay in the processor's cache.
+/// Links on which somebody has logged in that are looked at in one turn: what one turn reads and
+/// brings about should stay in the processor's cache.
 pub(crate) const LINKS_PER_TURN: usize = 32;
 /// The same of those on which nobody has: they come behind the others.
 pub(crate) const STRANGERS_PER_TURN: usize = 16;
@@ -23,10 +25,11 @@ pub(crate) const STRANGERS_PER_TURN: usize = 16;
 const INPUT_BYTES_PER_TURN: usize = 262_144;
 /// The same in frames: a short frame costs the core as much as a long one.
 pub(crate) const INPUT_FRAMES_PER_TURN: usize = 1_024;
-/// Frames of one link that the core is given at once. The others wait for the next turn, and nothing more is read before.
+/// Frames of one link that the core is given at once. The others wait for the next turn, and
+/// nothing more is read before.
 pub(crate) const FRAMES_PER_READING: usize = 64;
-/// Where there is TLS or WebSocket, so many bytes count as a frame, whatever is in them: it may be many records of one byte, or
-/// none but pings.
+/// Where there is TLS or WebSocket, so many bytes count as a frame, whatever is in them: it may be
+/// many records of one byte, or none but pings.
 const LAYERED_BYTES_PER_FRAME: usize = 16;
 
 impl<R: Runtime> Reactor<R> {
@@ -143,7 +146,8 @@ impl<R: Runtime> Reactor<R> {
         self.was_read = was_read;
     }
 
-    /// Gives the core what the link has to say, up to a number of frames. Returns how many bytes that were.
+    /// Gives the core what the link has to say, up to a number of frames. Returns how many bytes
+    /// that were.
     fn read(&mut self, id: LinkId) -> usize {
         // The end of a link must not overtake the answer to its last words.
         self.write_if_ordered(id);

@@ -113,7 +113,8 @@ pub(super) fn congestion<S: Stream>(id: LinkId, link: &mut Link<S>) -> Option<In
     link.congestion_changed().map(|is_congested| Input::Congested(id, is_congested))
 }
 
-/// Called under the shard's lock: only looks up and pushes. Returns what the core has to know of it.
+/// Called under the shard's lock: only looks up and pushes. Returns what the core has to know of
+/// it.
 pub(super) fn take_order<R: Runtime>(
     links: &mut Links<R>,
     ordered: &mut Vec<LinkId>,

@@ -1,4 +1,5 @@
-//! Who is written to in a turn: what this turn brought first, and what a large room still waits for a few at a time.
+//! Who is written to in a turn: what this turn brought first, and what a large room still waits for
+//! a few at a time.
 
 use std::task::Context;
 
@@ -10,7 +11,8 @@ use super::served::{Fate, Seat, Served, congestion};
 use crate::guarded;
 use crate::runtime::Runtime;
 
-/// Links that are written to in one turn, beside those that are read: each costs a call of the system.
+/// Links that are written to in one turn, beside those that are read: each costs a call of the
+/// system.
 pub(crate) const WRITES_PER_TURN: usize = 32;
 /// So many of them at least wait since an earlier turn, if there are such.
 const LATE_WRITES_PER_TURN_MIN: usize = 16;
@@ -81,7 +83,8 @@ impl<R: Runtime> Reactor<R> {
         }
     }
 
-    /// Leaves the link to a task of its own, so that a link that is open does not hold what only its end needs.
+    /// Leaves the link to a task of its own, so that a link that is open does not hold what only
+    /// its end needs.
     fn finish(&mut self, id: LinkId) {
         if let Some(served) = self.links.remove(&id) {
             let Served { seat: Seat::Here(link), counted, .. } = *served else { return };

@@ -264,7 +264,8 @@ fn what_a_link_behind_a_proxy_header_ends_with_is_a_close() {
     assert!(reason.starts_with(b"a PROXY header"));
 }
 
-/// §2.7: it cannot say any more that it has received something. What it did not get is sent again after a resume.
+/// §2.7: it cannot say any more that it has received something. What it did not get is sent again
+/// after a resume.
 #[test]
 fn a_peer_that_stops_writing_has_ended_the_link_although_it_reads_on() {
     const NARROW: usize = 256;

@@ -16,7 +16,8 @@ const KEY_BYTES_MIN: usize = 16;
 const OTHERS_MODE: u32 = 0o006;
 
 impl Config {
-    /// What can be used, and should not stay so; each with its place and with what would be right. No key is among it.
+    /// What can be used, and should not stay so; each with its place and with what would be right.
+    /// No key is among it.
     #[must_use]
     pub fn concerns(&self) -> Vec<String> {
         let mut concerns = Vec::new();

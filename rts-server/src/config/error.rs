@@ -1,4 +1,5 @@
-//! What is wrong with a configuration, without what it says: any of its values may be a secret, or a secret at the wrong place.
+//! What is wrong with a configuration, without what it says: any of its values may be a secret, or
+//! a secret at the wrong place.
 
 use std::fmt;
 
@@ -12,7 +13,8 @@ use crate::causes::file_trouble;
 /// Words that stand for a section or a key are no longer than this.
 const WORD_BYTES_MAX: usize = 32;
 
-/// What is wrong with a configuration, where, and what would be right. No value of the configuration is part of it.
+/// What is wrong with a configuration, where, and what would be right. No value of the
+/// configuration is part of it.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.

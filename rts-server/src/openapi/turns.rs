@@ -1,7 +1,8 @@
 //! What questions may cost: those of an app take turns, and a tenth of the time.
 //!
-//! To answer some, such as a page of users, the core looks at everybody of the app while messages wait. What that takes grows
-//! with the app, so it is measured, and the next question of the same app waits nine times as long.
+//! To answer some, such as a page of users, the core looks at everybody of the app while messages
+//! wait. What that takes grows with the app, so it is measured, and the next question of the same
+//! app waits nine times as long.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! The file: JSON, written beside and put in place at once, so that it is whole whenever the machine stops.
+//! The file: JSON, written beside and put in place at once, so that it is whole whenever the
+//! machine stops.
 
 use std::fs::{self, TryLockError};
 use std::io::{self, Write as _};

@@ -1,4 +1,5 @@
-//! Webhooks over real sockets: a server with engines on one side, a back end that misbehaves on the other.
+//! Webhooks over real sockets: a server with engines on one side, a back end that misbehaves on the
+//! other.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};

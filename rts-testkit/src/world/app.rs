@@ -14,7 +14,8 @@ impl World {
     /// Runs a future of the application, such as its main loop, beside everything else.
     ///
     /// With the feature `tokio`, which is there unless switched off, it finds a runtime of tokio:
-    /// `tokio::time` goes by the world's clock, in steps of a millisecond, and `tokio::spawn` works.
+    /// `tokio::time` goes by the world's clock, in steps of a millisecond, and `tokio::spawn`
+    /// works.
     pub fn spawn(&mut self, future: impl Future<Output = ()> + 'static) {
         self.tasks.spawn(Box::pin(future), &self.bell);
     }
