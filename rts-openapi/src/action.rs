@@ -144,8 +144,8 @@ impl Action {
         }
     }
 
-    /// Whether it is asked for with this method, when it is asked for by its name: questions that the original does
-    /// not have are taken in either way.
+    /// Whether it is asked for with this method, when it is asked for by its name: questions that
+    /// the original does not have are taken in either way.
     #[must_use]
     pub fn takes(self, method: Method) -> bool {
         let is_ours = matches!(self, Self::ListUsers | Self::ListRooms | Self::GetStats);

@@ -23,8 +23,8 @@ impl Call {
     ///
     /// # Errors
     ///
-    /// One that names the parameter and what would be right. What needs the server's state, such as rates, is not
-    /// looked at here.
+    /// One that names the parameter and what would be right. What needs the server's state, such as
+    /// rates, is not looked at here.
     pub fn parse(action: Action, query: &Query, body: &[u8]) -> Result<Self, Error> {
         Self::of(action, &Fields::read(action, query, body)?)
     }

@@ -24,7 +24,8 @@ pub(crate) struct Fields {
 }
 
 impl Fields {
-    /// From the query or the body, as the action has it; for what can be asked in both ways, from the body if there is one.
+    /// From the query or the body, as the action has it; for what can be asked in both ways, from
+    /// the body if there is one.
     pub(crate) fn read(action: Action, query: &Query, body: &[u8]) -> Result<Self, Error> {
         let is_empty = body.iter().all(u8::is_ascii_whitespace);
         match action.method() {

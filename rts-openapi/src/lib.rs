@@ -1,8 +1,9 @@
 //! The OpenAPI of an RTS server: what an app's back end may ask for, and in which words.
 //!
-//! What this crate does not do: it opens no socket and reads no clock; it knows no keys and carries nothing out. It
-//! turns the parts of an HTTP request into a checked [`Call`], checks and makes [signatures](signature), and gives
-//! errors their names. `rts-server` listens, and decides who may do what; `rts admin` asks.
+//! What this crate does not do: it opens no socket and reads no clock; it knows no keys and carries
+//! nothing out. It turns the parts of an HTTP request into a checked [`Call`], checks and makes
+//! [signatures](signature), and gives errors their names. `rts-server` listens, and decides who may
+//! do what; `rts admin` asks.
 //!
 //! ```text
 //!  POST /?Action=SendUnicast&Version=2023-07-20      Query -> Action \
@@ -40,7 +41,8 @@ pub use route::Route;
 
 /// The name of the service, in signatures and answers.
 pub const SERVICE: &str = "rtc";
-/// The largest body of a request, in bytes: 65,536 bytes of text in their longest spelling, and what is around them.
+/// The largest body of a request, in bytes: 65,536 bytes of text in their longest spelling, and
+/// what is around them.
 pub const BODY_BYTES_MAX: usize = 512 * 1_024;
 /// Users that one question about their status may name.
 pub const STATUS_USERS_MAX: usize = 600;

@@ -100,7 +100,8 @@ impl Parameter {
         what.to_owned()
     }
 
-    /// What values it takes. What is longer or outside is refused, but for the numbers that have no bounds here.
+    /// What values it takes. What is longer or outside is refused, but for the numbers that have no
+    /// bounds here.
     pub(crate) fn schema(self) -> Schema {
         match self {
             Self::AppId => {

@@ -9,8 +9,8 @@ pub struct Query {
 }
 
 impl Query {
-    /// Reads what stands behind the `?`. Nothing is refused: what is not UTF-8 gets replacement characters, and a `%`
-    /// without two digits stands for itself.
+    /// Reads what stands behind the `?`. Nothing is refused: what is not UTF-8 gets replacement
+    /// characters, and a `%` without two digits stands for itself.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         let parts = text.split('&').filter(|part| !part.is_empty());
@@ -37,8 +37,8 @@ impl Query {
         self.pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// As it is signed: sorted by names, values of one name in their order, everything but `A-Z a-z 0-9 - _ . ~`
-    /// escaped. It can stand behind a `?` as well.
+    /// As it is signed: sorted by names, values of one name in their order, everything but
+    /// `A-Z a-z 0-9 - _ . ~` escaped. It can stand behind a `?` as well.
     #[must_use]
     pub fn canonical(&self) -> String {
         let mut pairs: Vec<_> = self.pairs.iter().collect();

@@ -1,4 +1,5 @@
-"""The client that openapi-python-client makes of the OpenAPI document, used on a running server with real users.
+"""The client that openapi-python-client makes of the OpenAPI document, used on a running server
+with real users.
 
     python check.py path/to/rts
 """

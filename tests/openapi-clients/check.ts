@@ -1,5 +1,5 @@
-// The types that openapi-typescript makes of the OpenAPI document, used by openapi-fetch on a running server with real
-// users:
+// The types that openapi-typescript makes of the OpenAPI document, used by openapi-fetch on a
+// running server with real users:
 //
 //     node build/typescript/check.js path/to/rts
 

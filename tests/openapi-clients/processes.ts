@@ -1,4 +1,5 @@
-// A server for development and its users, each a process of its own. Everything listens on loopback.
+// A server for development and its users, each a process of its own. Everything listens on
+// loopback.
 
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";

@@ -1,5 +1,5 @@
-"""A server for development and its users, each a process of its own that stops when this ends. Everything listens on
-loopback."""
+"""A server for development and its users, each a process of its own that stops when this ends.
+Everything listens on loopback."""
 
 from __future__ import annotations
 
