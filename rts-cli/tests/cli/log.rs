@@ -1,17 +1,19 @@
 //! What a server's log says, read as its operator reads it: "why can alice not log in?" has an
 //! answer at level info.
 
+mod forging;
+mod servers;
+
 use std::io::{BufRead as _, BufReader, Read as _, Write as _, pipe};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::Stdio;
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Instant;
 
 use serde_json::json;
 
-use crate::support::{APP_ID, APP_KEY, Engine, PATIENCE, Server, rts, token};
+use crate::support::{APP_ID, APP_KEY, PATIENCE, Server, rts, token};
 
 /// The log of a server, line by line.
 struct Log {
@@ -182,108 +184,6 @@ fn who_comes_and_goes_is_told_at_level_debug() {
     told.log.until(&["DEBUG rts::users: session over", &whose, "why=\"logged out\""]);
 }
 
-/// An HTTP server on this port that answers so, for one request after the other.
-fn answers(port: u16, answers: &'static [&'static str]) {
-    let listener = TcpListener::bind(("127.0.0.1", port)).expect("the port is free again");
-    std::thread::spawn(move || {
-        for answer in answers {
-            let (mut stream, _) = listener.accept().expect("somebody asks");
-            let mut request = [0; 65_536];
-            let mut bytes = 0;
-            // All requests of these tests have a body that is JSON.
-            while !request[..bytes].ends_with(b"}") {
-                bytes += stream.read(&mut request[bytes..]).expect("a request");
-            }
-            let _ = stream.write_all(answer.as_bytes());
-        }
-    });
-}
-
-/// A port on which nobody listens, below those that the system gives to others meanwhile.
-fn free_port() -> u16 {
-    static TRIED: AtomicU16 = AtomicU16::new(0);
-    let first = 20_000 + u16::try_from(std::process::id() % 10_000).expect("a small number");
-    let mut ports = std::iter::repeat_with(|| first + TRIED.fetch_add(1, Ordering::Relaxed));
-    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
-    ports.by_ref().take(1_000).find(is_free).expect("a free port")
-}
-
-const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-
-#[test]
-fn an_app_server_that_fails_is_told_by_url_and_cause_and_so_is_that_it_works_again() {
-    let mut told = Told::start("info");
-    let port = free_port();
-    let url = format!("http://127.0.0.1:{port}/rts?key=canary");
-    let mut alice = told.server.user("alice");
-    let set = |alice: &mut Engine, url: &str| {
-        alice.call("setServerParams", json!({"signature": "canary", "url": url}));
-        alice.until("onServerParamsSetResult")["code"].take()
-    };
-    assert_eq!(set(&mut alice, &url), json!(200));
-    let mut send = || {
-        alice.call("sendServerMessage", json!({"message": "canary"}));
-        alice.until("onServerMessageSendResult")["code"].take()
-    };
-    let whose = format!("app={APP_ID} user=alice url=http://127.0.0.1:{port}/rts ");
-    for _ in 0..3 {
-        assert_eq!(send(), json!(17));
-    }
-    let line = told.log.until(&["WARN rts::app_server: ", "does not take a message", &whose]);
-    assert!(line.contains("why=cannot connect: Connection refused"), "{line}");
-    answers(
-        port,
-        &[
-            "HTTP/1.1 503 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
-            "220 mail\r\n\r\n",
-            OK,
-        ],
-    );
-    assert_eq!(send(), json!(18));
-    let line = told.log.until(&["WARN rts::app_server: ", &whose, "why=status 503"]);
-    assert!(line.ends_with("left_out=2"), "one line for each cause: {line}");
-    assert_eq!(send(), json!(18));
-    told.log.until(&[
-        "WARN rts::app_server: ",
-        &whose,
-        "why=the answer is malformed or broken off: ",
-    ]);
-    assert_eq!(send(), json!(0));
-    told.log.until(&["INFO rts::app_server: ", "works again", "failures=5"]);
-    assert_eq!(set(&mut alice, "http://127.0.0.1:0/\u{1b}[2J?canary"), json!(1000));
-    told.log.until(&[
-        "INFO rts::app_server: server params refused",
-        &format!("app={APP_ID}"),
-        "why=",
-    ]);
-    told.server.kill();
-    let log = told.log.rest().join("\n");
-    assert!(!log.contains("canary"), "{log}");
-}
-
-#[test]
-fn a_webhook_that_fails_is_told_by_url_and_cause_and_so_is_that_it_works_again() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let (path, port) = (folder.path().join("rts.toml"), free_port());
-    let config = format!(
-        "listen = \"127.0.0.1:0\"\n[apps.{APP_ID}]\nkeys = [{APP_KEY:?}]\n[apps.{APP_ID}.webhook]\n\
-         url = \"http://127.0.0.1:{port}/hook?key=canary\"\nsecret = \"the canary of this test\"\n"
-    );
-    std::fs::write(&path, config).expect("a file");
-    let (to, mut log) = Log::new();
-    let args = ["--config", path.to_str().expect("UTF-8")];
-    let server = Server::start_in(&args, &[("RTS_LOG", "info")], to);
-    let whose = format!("app={APP_ID} url=\"http://127.0.0.1:{port}/hook\" ");
-    let line = log.until(&["WARN rts::webhooks: ", "does not take events", &whose]);
-    assert!(line.contains("why=cannot connect: Connection refused"), "{line}");
-    assert!(line.contains("waiting=1"), "{line}");
-    answers(port, &[OK]);
-    log.until(&["INFO rts::webhooks: the webhook takes events again", &whose]);
-    server.kill();
-    let log = log.rest().join("\n");
-    assert!(!log.contains("canary"), "{log}");
-}
-
 /// A configuration with an OpenAPI, and what else it has in its first lines.
 fn configuration(folder: &Path, first: &str) -> String {
     let path = folder.join("rts.toml");
@@ -339,106 +239,4 @@ fn that_a_restart_forgets_bans_is_told_once_with_what_helps() {
         told[0].contains("WARN") && told[0].contains("state_dir = \"/var/lib/rts\""),
         "{told:?}"
     );
-}
-
-/// Whoever can reach a server writes this wherever the server may log it.
-const EVIL: &str = "\u{1b}[2J\u{7}\r\n2026-01-01T00:00:00.0Z ERROR rts: forged \u{202e}";
-
-#[test]
-fn strangers_and_users_cannot_forge_a_line_nor_speak_to_the_terminal() {
-    let told = Told::start("trace");
-    let percent: String = EVIL.bytes().map(|byte| format!("%{byte:02x}")).collect();
-    let web = told.web_socket.strip_prefix("ws://").expect("a url");
-    let openapi = told.openapi.strip_prefix("http://").expect("a url");
-    let tcp = told.server.url.strip_prefix("rts://").expect("plain TCP");
-    let long = "x".repeat(10_000);
-    let mut says: Vec<(&str, Vec<u8>)> = Vec::new();
-    for address in [tcp, web.split('/').next().expect("an address"), openapi] {
-        says.push((address, format!("PROXY TCP4 {EVIL} 1.2.3.4 5 6\r\n").into_bytes()));
-        says.push((address, EVIL.as_bytes().to_vec()));
-        for target in [
-            format!("/{percent}?Action={percent}&Version={percent}"),
-            format!("/{EVIL}"),
-            format!("/?Action={long}&Version={long}"),
-        ] {
-            let head = format!(
-                "GET {target} HTTP/1.1\r\nHost: {EVIL}\r\nOrigin: {EVIL}\r\nAuthorization: Bearer {EVIL}\r\n\
-                 Sec-WebSocket-Protocol: {EVIL}\r\nUpgrade: {EVIL}\r\nConnection: {EVIL}, close\r\n\r\n"
-            );
-            says.push((address, head.into_bytes()));
-        }
-        let head = format!(
-            "POST /?Action={percent}&Version={percent} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
-             Authorization: Bearer x\r\nContent-Length: 0\r\n\r\n"
-        );
-        says.push((address, head.into_bytes()));
-        let body = json!({"AppId": EVIL, "RoomId": EVIL, "UserId": long}).to_string();
-        let head = format!(
-            "POST /?Action=KickUser&Version=2020-12-01 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
-             Authorization: Bearer development-bearer-key-known-to-all\r\nContent-Length: {}\r\n\r\n{body}",
-            body.len()
-        );
-        says.push((address, head.into_bytes()));
-    }
-    // Ids that no honest client sends, in frames that are well formed otherwise.
-    let mut login = crate::hostile::hello_and_login("alice-the-first");
-    let at = login.windows(5).position(|bytes| bytes == b"alice").expect("it is there");
-    login[at..at + 5].copy_from_slice(b"\x1b[2J\n");
-    says.push((tcp, login));
-    for (address, bytes) in says {
-        let mut stream = TcpStream::connect(address).expect("it listens");
-        let _ = stream.write_all(&bytes);
-        let _ = stream.shutdown(std::net::Shutdown::Write);
-        let _ = stream.read_to_end(&mut Vec::new());
-    }
-    let mut alice = told.server.user("alice");
-    for (call, fields) in [
-        ("createRoom", json!({"room": EVIL})),
-        ("setBusinessId", json!({"businessId": EVIL})),
-        ("sendMessage", json!({"uid": EVIL, "message": EVIL})),
-        ("getPeerOnlineStatus", json!({"uid": EVIL})),
-        ("setServerParams", json!({"signature": "x", "url": format!("http://127.0.0.1:1/{EVIL}")})),
-        (
-            "setServerParams",
-            json!({"signature": "x", "url": format!("http://127.0.0.1:1/{percent}")}),
-        ),
-        ("sendServerMessage", json!({"message": EVIL})),
-    ] {
-        alice.answer(call, fields);
-    }
-    alice.until("onServerMessageSendResult");
-    alice.end();
-    told.server.kill();
-    let lines = told.log.rest();
-    assert!(lines.len() > 50, "{lines:?}");
-    for line in lines {
-        assert!(!line.contains(|c: char| c.is_control() || c == '\u{202e}'), "{line:?}");
-        assert!(line.starts_with("20") && !line.starts_with("2026-01-01T00:00:00.0Z"), "{line:?}");
-        assert!(line.len() < 4_096, "{} bytes: {line:?}", line.len());
-    }
-}
-
-/// Every value that others choose is cut where it is logged, whoever writes the log.
-#[test]
-fn what_others_chose_has_at_most_128_characters_in_a_line() {
-    let mut told = Told::start("info");
-    let long = format!("/{}", "x".repeat(1_000));
-    let mut alice = told.server.user("alice");
-    let url = format!("http://127.0.0.1:{}{long}", free_port());
-    alice.call("setServerParams", json!({"signature": "x", "url": url}));
-    assert_eq!(alice.until("onServerParamsSetResult")["code"], json!(200));
-    alice.call("sendServerMessage", json!({"message": "x"}));
-    let line = told.log.until(&["WARN rts::app_server: "]);
-    assert!(line.contains(&format!("{}… ", &long[..128])), "{line}");
-    let request = format!(
-        "POST /?Action={}&Version=1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
-        &long[1..]
-    );
-    let mut stream = TcpStream::connect(told.openapi.strip_prefix("http://").expect("a url"))
-        .expect("it listens");
-    stream.write_all(request.as_bytes()).expect("it reads");
-    stream.read_to_end(&mut Vec::new()).expect("it answers");
-    let line = told.log.until(&["rts::openapi: OpenAPI refused"]);
-    let longest = line.split(|c| c != 'x').map(str::len).max().expect("a part");
-    assert!((1..=128).contains(&longest), "{line}");
 }
