@@ -43,6 +43,16 @@ impl ConfigError {
     pub(super) fn in_text(text: &str, error: toml::de::Error) -> Self {
         let span = error.span();
         let (keys, what) = keys_and_words(error);
+        let at_fault = span.clone().and_then(|span| text.get(span)).unwrap_or_default();
+        let what = match (&*what, at_fault) {
+            ("duplicate key", "listen") => {
+                "listen is there twice: write either listen = \"IP:PORT\" or \
+                 [[listen]] for every listener, not both"
+                    .to_owned()
+            }
+            ("duplicate key", word) if is_word(word) => format!("{word} is there twice"),
+            _ => what,
+        };
         let place = span.map(|span| position(text, span.start));
         let place = place.into_iter().chain(keys).collect::<Vec<_>>().join(", ");
         Self::Parse { place: if place.is_empty() { "the file".to_owned() } else { place }, what }

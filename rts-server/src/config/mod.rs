@@ -340,6 +340,10 @@ mod tests {
         assert!(error(&format!("listen = \"127.0.0.1:1\"\nlisen = 1\n{app}")).contains("lisen"));
         assert!(error("listen = \"127.0.0.1:1\"\n[apps.short]\nkeys = [\"k\"]").contains("24"));
         assert!(error("listen = \"127.0.0.1:1\"\n[apps]").contains("at least one app"));
+        let twice = error(&format!("listen = \"127.0.0.1:1\"\n{app}[[listen]]\nurl = \"\""));
+        assert!(twice.starts_with("line 4, column 3: listen is there twice"), "{twice}");
+        assert!(twice.contains("[[listen]] for every listener"), "{twice}");
+        assert!(error(&format!("{app}keys = []")).contains("keys is there twice"));
         let no_key = "listen = \"127.0.0.1:1\"\n[apps.123456781234567812345678]\nkeys = []";
         assert!(error(no_key).contains("one key is needed"));
         for key in [
