@@ -48,6 +48,11 @@ impl std::fmt::Debug for Credentials {
 }
 
 impl Credentials {
+    /// Whether the token is one for a server that `rts serve --dev` started.
+    pub(crate) fn are_dev(&self) -> bool {
+        self.dev.is_some()
+    }
+
     /// The token, if one is named anywhere; read anew each time, since files change.
     pub(crate) fn find(&self) -> anyhow::Result<Option<String>> {
         match &self.dev {

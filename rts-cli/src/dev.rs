@@ -13,7 +13,7 @@ use crate::out::tell;
 use crate::reach::Reach;
 
 /// Where `rts serve --dev` listens.
-const DEV_URL: &str = "rts://127.0.0.1:7600";
+pub(crate) const DEV_URL: &str = "rts://127.0.0.1:7600";
 
 /// A day: long enough to play.
 const DEV_TOKEN_SECONDS: u64 = 86_400;
@@ -53,7 +53,10 @@ impl Account {
         let uid = match (&self.uid, claims) {
             (Some(uid), _) => uid.clone(),
             (None, Ok(claims)) => claims.user_id().to_owned(),
-            (None, Err(error)) => bail!("{error}; --uid is needed for a token that cannot be read"),
+            (None, Err(error)) => bail!(
+                "the token cannot be read, and was perhaps not copied as a whole: {error}; with --uid \
+                 it is sent all the same"
+            ),
         };
         let app_id = match (&self.app_id, claims) {
             (Some(app_id), _) => app_id,
@@ -68,7 +71,9 @@ impl Account {
                 Some(Event::LoginResult { code: LoginCode::Ok, .. }) => {
                     return Ok(LoggedIn { engine, events, uid });
                 }
-                Some(Event::LoginResult { code, .. }) => bail!("{}", refused(code, app_id, &uid)),
+                Some(Event::LoginResult { code, .. }) => {
+                    bail!("{}", refused(code, app_id, &uid, self.credentials.are_dev()))
+                }
                 Some(Event::ConnectionStateChanged(state)) if state.code() == 4 => {
                     let why = engine.last_link_error();
                     let why =
@@ -88,8 +93,20 @@ impl Account {
     }
 }
 
-fn refused(code: LoginCode, app_id: &str, uid: &str) -> String {
+/// The app of which a token says that it is.
+pub(crate) fn app_of(token: &str) -> anyhow::Result<String> {
+    let token = rts_token::inspect(token).context("the token, which says the app")?;
+    Ok(token.claims().app_id().to_owned())
+}
+
+fn refused(code: LoginCode, app_id: &str, uid: &str, are_dev: bool) -> String {
     let why = match code {
+        LoginCode::InvalidToken if are_dev => {
+            "--dev is for a server that `rts serve --dev` started \
+             on this machine, and this one has keys of its own, or the token was revoked; give \
+             --token-file FILE with a token that is signed with its key"
+                .to_owned()
+        }
         LoginCode::InvalidToken => format!(
             "the token is not valid for app {app_id} and user {uid:?}, or it has expired; \
              `rts token inspect` shows what it says"

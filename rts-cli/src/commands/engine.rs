@@ -21,6 +21,7 @@ use line::{Answer, Fields};
 use lines::{LINE_BYTES_MAX, Line, Lines};
 
 use crate::credentials::Credentials;
+use crate::dev::{DEV_URL, app_of};
 use crate::out::{in_words, say};
 use crate::reach::Reach;
 use crate::record::TraceArgs;
@@ -28,13 +29,13 @@ use crate::record::TraceArgs;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The server: rts:// is plain TCP, rtss:// TLS, ws:// and wss:// WebSocket
-    #[arg(long)]
+    #[arg(long, default_value = DEV_URL)]
     url: String,
     #[command(flatten)]
     reach: Reach,
-    /// The app
+    /// The app; that of the token unless given
     #[arg(long)]
-    app_id: String,
+    app_id: Option<String>,
     #[command(flatten)]
     credentials: Credentials,
     /// A JSON object of engine parameters
@@ -46,12 +47,16 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let connector = args.reach.connector(&args.url)?;
+    let app_id = match args.app_id {
+        Some(app_id) => app_id,
+        None => app_of(&args.credentials.require().context("--app-id is not given")?)?,
+    };
     let (engine, mut events) = match args.trace.wanted()? {
         Some(recording) => {
             let recorder = recording.begin().context("the recording")?;
-            connect_recorded(connector, &args.app_id, &args.params, recorder)?
+            connect_recorded(connector, &app_id, &args.params, recorder)?
         }
-        None => connect_with(connector, &args.app_id, &args.params)?,
+        None => connect_with(connector, &app_id, &args.params)?,
     };
     let mut port = Port { engine, rooms: BTreeMap::new(), credentials: args.credentials };
     let mut lines = Lines::new(BufReader::new(tokio::io::stdin()));

@@ -2,16 +2,16 @@
 
 use std::process::ExitCode;
 
-use rts_transport_tokio::{MessageConfig, SendCode};
+use rts_transport_tokio::{MessageConfig, SendCode, UserId};
 
 use crate::dev::{Account, LoggedIn};
-use crate::out::say;
+use crate::out::{say, tell};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
     account: Account,
-    /// The receiver
+    /// The user who gets it; `rts chat` sends to rooms
     #[arg(long)]
     to: String,
     /// What to send
@@ -25,5 +25,15 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     engine.destroy();
     engine.closed().await;
     say(format_args!("result {}: {code:?}", code.code()))?;
-    Ok(if code == SendCode::Ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    if code == SendCode::Ok {
+        return Ok(ExitCode::SUCCESS);
+    }
+    match UserId::new(&args.to) {
+        Ok(_) => tell(format_args!("rts: {code}")),
+        Err(error) => tell(format_args!(
+            "rts: {code}: {:?} is no user id: it {error}; `rts chat` sends to rooms",
+            args.to
+        )),
+    }
+    Ok(ExitCode::FAILURE)
 }

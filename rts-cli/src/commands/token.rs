@@ -50,7 +50,10 @@ pub(crate) struct New {
     #[arg(long)]
     room: Option<OsString>,
     /// Seconds from now until it expires
-    #[arg(long, default_value_t = 86_400, conflicts_with_all = ["expire_at", "never_expires"])]
+    #[arg(
+        long, default_value_t = 86_400, value_parser = seconds,
+        conflicts_with_all = ["expire_at", "never_expires"]
+    )]
     ttl: u32,
     /// Unix time: the last second in which it is valid
     #[arg(long, conflicts_with = "never_expires", value_parser = clap::value_parser!(u32).range(1..))]
@@ -88,6 +91,11 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::New(new) => make(new),
         Command::Inspect(inspect) => show(inspect),
     }
+}
+
+fn seconds(text: &str) -> Result<u32, String> {
+    let why = "it must be a whole number of seconds, such as 3600";
+    text.parse().map_err(|error| format!("{error}; {why}"))
 }
 
 fn make(new: New) -> anyhow::Result<ExitCode> {
@@ -131,8 +139,10 @@ fn app_key(given: Option<String>) -> anyhow::Result<String> {
 }
 
 fn show(inspect: Inspect) -> anyhow::Result<ExitCode> {
-    let token = token_from(inspect.token.as_deref(), inspect.token_file.as_deref())?
-        .context("there is no token: write it behind the command, or give --token-file FILE")?;
+    let token = token_from(inspect.token.as_deref(), inspect.token_file.as_deref())?.context(
+        "there is no token: write it behind the command, or give --token-file FILE, or RTS_TOKEN \
+             in the environment",
+    )?;
     let parsed = match rts_token::inspect(&token) {
         Ok(parsed) => parsed,
         Err(error) => {
@@ -143,7 +153,9 @@ fn show(inspect: Inspect) -> anyhow::Result<ExitCode> {
     let claims = parsed.claims();
     let now = inspect.now.unwrap_or_else(unix_now);
     let verdict = match &inspect.app_key {
-        None => "not verified".to_owned(),
+        None => {
+            "not verified: that takes the app's key, in RTS_APP_KEY or with --app-key".to_owned()
+        }
         Some(key) => match AppKey::new(key).and_then(|key| parsed.verify(&key)) {
             Err(error) => format!("not valid: {error}"),
             Ok(token) if token.is_expired(now) => "not valid: it has expired".to_owned(),

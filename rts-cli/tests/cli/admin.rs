@@ -67,7 +67,7 @@ fn who_is_there_and_who_is_put_out() {
     let mut bob = admin.member("bob");
     assert_eq!(admin.says(&["online", "bob", "alice"]), "bob: online\nalice: offline");
     assert_eq!(admin.says(&["room", "lobby"]), "bob");
-    admin.says(&["kick", "bob", "lobby"]);
+    assert_eq!(admin.says(&["kick", "bob", "lobby"]), "bob is out of lobby, and may come back");
     assert_eq!(bob.until("onRoomStateChanged")["state"], -1006);
     assert_eq!(admin.says(&["room", "lobby"]), "nobody is in lobby");
     admin.says(&["ban", "--user", "bob", "--room", "lobby", "--seconds", "60"]);

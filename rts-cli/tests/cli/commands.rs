@@ -88,6 +88,9 @@ fn a_token_without_an_end_is_asked_for_by_name() {
     let with = |args: &[&str]| rts(&[&new[..], args].concat());
     assert_eq!(with(&["--expire-at", "0"]).status.code(), Some(2));
     assert_eq!(with(&["--never-expires", "--ttl", "9"]).status.code(), Some(2));
+    let wrong = with(&["--ttl", "1h"]);
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("seconds, such as 3600"), "{wrong:?}");
     let token = stdout(&with(&["--never-expires"]));
     let inspected = rts(&["token", "inspect", "--json", token.trim()]);
     let fields: Value = serde_json::from_str(&stdout(&inspected)).expect("JSON");
@@ -161,6 +164,11 @@ fn sending_tells_the_result_and_a_bad_token_is_explained() {
     let output = send(&good, "nobody");
     assert_eq!(output.status.code(), Some(1));
     assert!(stdout(&output).contains("result 4"));
+    assert_eq!(output.stderr, b"rts: the receiver is not logged in (4)\n");
+    let output = send(&good, "#lobby");
+    assert!(stdout(&output).contains("result 3"));
+    let why = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(why.contains("\"#lobby\" is no user id") && why.contains("`rts chat`"), "{why}");
     let output = send(&token("alice", "1"), "bob");
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("has expired"));

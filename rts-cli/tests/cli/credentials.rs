@@ -71,7 +71,7 @@ fn a_token_comes_from_one_place_and_says_whose_it_is() {
         (None, &["--dev", "carol", "--token-file", &file], 2, "cannot be used with"),
         (None, &["--dev", "carol", "--uid", "carol"], 2, "cannot be used with"),
         (None, &["--token-file", "/nowhere"], 1, "--token-file /nowhere: No such file"),
-        (Some("another"), &[], 1, "--uid is needed"),
+        (Some("another"), &[], 1, "the token cannot be read"),
         (Some(&carols), &["--uid", "alice"], 1, "login refused (-1000)"),
         (Some(&carols), &["--app-id", "876543218765432187654321"], 1, "login refused (-1000)"),
     ] {
@@ -124,6 +124,19 @@ fn an_engine_takes_the_token_that_a_call_does_not_bring() {
     assert_eq!(error, json!("field \"token\" must be a string"));
     let error = server.engine().answer("login", json!({"uid": "carol"}))["error"].take();
     assert_eq!(error, json!("field \"token\" is missing"));
+}
+
+#[test]
+fn an_engine_takes_its_app_from_the_token() {
+    let server = Server::start();
+    let mut engine = Engine::of_any_app(&["--url", &server.url, "--dev", "carol"]);
+    assert_eq!(login(&mut engine, json!({"uid": "carol"})), json!(0));
+    for (variable, why) in [(None, "there is no token"), (Some("another"), "the token, which says")]
+    {
+        let output = with_variable(variable, &["engine", "--url", &server.url]);
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        assert!(stderr(&output).contains(why), "{}", stderr(&output));
+    }
 }
 
 #[test]

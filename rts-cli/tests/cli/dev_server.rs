@@ -63,6 +63,10 @@ fn a_development_server_that_others_can_reach_has_keys_of_its_own_and_warns() {
         "the known key: {refused:?}"
     );
 
+    let refused = rts(&["send", "--url", &url, "--dev", "alice", "--to", "alice", "hi"]);
+    let why = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(why.contains("(-1000): --dev is for a server"), "{why}");
+
     let users = |key: &[&str]| rts(&[&["admin", "--url", &openapi][..], key, &["users"]].concat());
     assert_eq!(users(&["--key", bearer]).status.code(), Some(0));
     assert_eq!(users(&[]).status.code(), Some(1), "the known bearer key opens nothing");

@@ -198,8 +198,12 @@ pub(crate) struct Engine {
 
 impl Engine {
     pub(crate) fn start(url: &str, args: &[&str]) -> Self {
+        Self::of_any_app(&[&["--url", url, "--app-id", APP_ID][..], args].concat())
+    }
+
+    pub(crate) fn of_any_app(args: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_rts"))
-            .args(["engine", "--url", url, "--app-id", APP_ID])
+            .arg("engine")
             .args(args)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

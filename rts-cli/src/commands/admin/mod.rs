@@ -277,8 +277,8 @@ impl What {
                 0 => format!("taken, but nobody is in {room}"),
                 count => format!("queued for {count} in {room}"),
             },
-            Self::Kick { uid, room } => format!("{uid} is not in {room}"),
-            Self::Dismiss { room } => format!("nobody is in {room}"),
+            Self::Kick { uid, room } => format!("{uid} is out of {room}, and may come back"),
+            Self::Dismiss { room } => format!("everybody is out of {room}, and may come back"),
             Self::Disconnect { uid } => match read::<Ended>(result)?.sessions {
                 0 => format!("{uid} was not logged in"),
                 _ => format!("{uid} is logged out, and may log in again"),

@@ -76,7 +76,7 @@ impl Command {
             }),
             ("msg", _) => match rest.split_once(char::is_whitespace) {
                 Some((who, text)) => Ok(Self::Message(to(who)?, text.trim_start().to_owned())),
-                None => Err("write /msg USER TEXT".to_owned()),
+                None => Err("write /msg USER TEXT, or /msg #ROOM TEXT".to_owned()),
             },
             ("token", "") => Err("write /token TOKEN".to_owned()),
             ("token", _) => Ok(Self::Token(rest.to_owned())),
