@@ -40,19 +40,25 @@ def frame(kind, *fields):
 
 HELLO = frame(1, field(1, 1))
 PING = frame(5)
+# What opens a WebSocket.
+UPGRADE = (
+    b"GET /rts HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+    b"Sec-WebSocket-Protocol: rts.v1\r\n\r\n"
+)
 
 
-def token(uid):
+def token(uid, key=APP_KEY):
     def counted(data):
         return struct.pack("<H", len(data)) + data
 
     message = struct.pack("<III", 1, 0, 0) + counted(b"") + counted(uid.encode()) + counted(b"")
-    signature = hmac.new(APP_KEY.encode(), message, hashlib.sha256).digest()
+    signature = hmac.new(key.encode(), message, hashlib.sha256).digest()
     return f"001{APP_ID}{base64.b64encode(counted(message) + counted(signature)).decode()}"
 
 
-def login(uid):
-    shown = (APP_ID, uid, token(uid))
+def login(uid, key=APP_KEY):
+    shown = (APP_ID, uid, token(uid, key))
     return frame(2, *(field(number, text.encode()) for number, text in enumerate(shown, 1)))
 
 
@@ -70,6 +76,10 @@ def join(room, ticket):
 
 def leave(room, ticket):
     return frame(18, field(1, room.encode()), field(2, ticket))
+
+
+def status_query(number, uid):
+    return frame(24, field(1, number), field(2, uid.encode()))
 
 
 def set_server_params(ticket, signature, url):
@@ -92,19 +102,23 @@ def read_varint(data, at):
 
 
 class Link:
-    """A link over TCP. It reads when it is told to, and acknowledges only then."""
+    """A link over TCP, or over TLS if there is a context for it. It reads when it is told to, and acknowledges only then."""
 
-    def __init__(self, port, address="127.0.0.1", receive_buffer=None):
+    def __init__(self, port, address="127.0.0.1", receive_buffer=None, tls=None):
         self.socket = socket.socket()
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.bind((address, 0))
         self.socket.connect(("127.0.0.1", port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls:
+            self.socket = tls.wrap_socket(self.socket, server_hostname="localhost")
         self.poll = select.poll()
         self.poll.register(self.socket, select.POLLIN)
         self.unread = bytearray()
         self.is_over = False
+        # Sequenced frames, for whoever counts them.
+        self.received = 0
 
     def login(self, uid):
         """True if the server let it in."""

@@ -1,6 +1,6 @@
 //! A pipe in memory and a runtime with nothing in it, for tests of this crate.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
@@ -13,6 +13,8 @@ use crate::runtime::{Runtime, Stream};
 thread_local! {
     /// For what [`Still`] was asked to wait.
     pub(crate) static SLEEPS: RefCell<Vec<Instant>> = const { RefCell::new(Vec::new()) };
+    /// Whether it has a thread to give, in which nothing happens.
+    pub(crate) static HAS_THREADS: Cell<bool> = const { Cell::new(true) };
 }
 
 /// A runtime in which nobody connects and time passes only for those who wait for the past.
@@ -29,7 +31,7 @@ impl Runtime for Still {
     fn spawn(_task: impl Future<Output = ()> + Send + 'static) {}
 
     fn start_thread(_name: &str, _work: impl FnOnce() + Send + 'static) -> io::Result<()> {
-        Ok(())
+        if HAS_THREADS.get() { Ok(()) } else { Err(io::ErrorKind::WouldBlock.into()) }
     }
 
     fn yield_now() -> impl Future<Output = ()> + Send {

@@ -5,6 +5,7 @@ use crate::link::LAYERED_READ_BYTES;
 use crate::reactor::{
     FRAMES_PER_READING, INPUT_FRAMES_PER_TURN, LINKS_PER_TURN, STRANGERS_PER_TURN, WRITES_PER_TURN,
 };
+use crate::testing::HAS_THREADS;
 
 /// Short frames cost the core as much as long ones: 350,000 of them fit into what is read in a turn.
 #[test]
@@ -105,6 +106,16 @@ fn a_link_that_got_on_is_served_like_any_other() {
     turned.turn_until_quiet();
     assert!(hears_something(&mut peer), "and its Hello is answered");
     assert_eq!(turned.shard.stats().links_before_login, 1);
+}
+
+#[test]
+fn people_get_in_also_when_the_system_has_no_thread_to_give() {
+    HAS_THREADS.set(false);
+    let mut turned = Turned::new();
+    let mut peers: Vec<_> = (0..2).map(|_| turned.accept_with(CAPACITY, &upgraded())).collect();
+    peers.iter_mut().for_each(|peer| peer.write(REQUEST));
+    turned.turn_until_quiet();
+    assert_eq!(heard(&mut peers), 2);
 }
 
 #[test]

@@ -1,0 +1,144 @@
+"""Attacks of strangers, who have not logged in: see hostile.py for what an attack is."""
+
+import select
+import socket
+import ssl
+import threading
+import time
+
+import wire
+
+# Another address than that of honest users.
+ATTACKER = "127.0.0.66"
+# Links that have not logged in, in all: few enough for one attacker's open files.
+PLACES = 2_000
+# New links a second where that is the attack: with RSA it is more than a core can do.
+OPENED_PER_SECOND = 1_200
+# Links that such an attacker leaves open.
+OPEN_MAX = 200
+
+
+def tokens(server):
+    """Links log in as one user after the other with tokens that are badly signed."""
+    logins = [wire.HELLO + wire.login(f"user-{n}", key="not the key") for n in range(1_000)]
+    yield from opened(server.port, lambda number: logins[number % 1_000], ["127.0.0.66"])
+
+
+def upgrades(server):
+    """Strangers from 250 addresses ask for a WebSocket each, and leave."""
+    yield from opened(server.ws_port, lambda _: wire.UPGRADE, addresses())
+
+
+def connects(server):
+    """Strangers from 250 addresses connect, and leave."""
+    yield from opened(server.port, lambda _: b"", addresses(), per_second=10_000)
+
+
+def handshakes(server):
+    """Strangers from 250 addresses begin 1,200 TLS connections a second."""
+    outgoing = ssl.MemoryBIO()
+    context = ssl.create_default_context()
+    client = context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="localhost")
+    try:
+        client.do_handshake()
+    except ssl.SSLWantReadError:
+        pass
+    hello = outgoing.read()
+    yield from opened(server.tls_port, lambda _: hello, addresses(), newcomers=server.tls_port)
+
+
+def addresses():
+    return [f"127.0.1.{number}" for number in range(1, 251)]
+
+
+def opened(port, first_bytes, addresses, per_second=OPENED_PER_SECOND, newcomers=None):
+    until = yield OPEN_MAX
+    waited = []
+    guests = threading.Thread(target=come, args=(newcomers, until, waited))
+    guests.start()
+    count, links, begun = 0, [], time.monotonic()
+    while (now := time.monotonic()) < until:
+        if count >= (now - begun) * per_second:
+            time.sleep(0.001)
+            continue
+        link = socket.socket()
+        link.bind((addresses[count % len(addresses)], 0))
+        count += 1
+        try:
+            link.connect(("127.0.0.1", port))
+            link.sendall(first_bytes(count))
+        except OSError:
+            link.close()
+            continue
+        links.append(link)
+        if len(links) > OPEN_MAX:
+            reset(links.pop(0))
+    for link in links:
+        reset(link)
+    guests.join()
+    saw = f"{count / (until - begun):,.0f} a second"
+    if waited:
+        saw += f"; {len(waited)} honest users came, the slowest within {max(waited):.2f} s"
+    yield {"out": waited.count(float("inf")), "saw": saw}
+
+
+def come(port, until, waited):
+    """Honest users who are not there yet log in over TLS, one every half a second."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    while port and time.monotonic() < until - 1:
+        begun = time.monotonic()
+        try:
+            link = wire.Link(port, tls=context)
+            is_in = link.login(f"guest-{len(waited)}")
+            link.close()
+        except OSError:
+            is_in = False
+        waited.append(time.monotonic() - begun if is_in else float("inf"))
+        time.sleep(0.5)
+
+
+def reset(link):
+    link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    link.close()
+
+
+def places(server):
+    """One address keeps as many places before login as it can, each with most of a login."""
+    until = yield PLACES // 4
+    partial = wire.HELLO + b"\x80\x20" + b"\x12" * 4_000
+    holding = threading.Thread(target=hold_places, args=(server.port, partial, until))
+    holding.start()
+    good = tried = 0
+    while time.monotonic() < until - 1:
+        guest = wire.Link(server.port)
+        tried += 1
+        good += guest.login(f"guest-{tried}")
+        guest.close()
+        time.sleep(0.02)
+    holding.join()
+    yield {"out": tried - good, "saw": f"{good} of {tried} honest users logged in"}
+
+
+def hold_places(port, partial, until):
+    poll, links = select.epoll(), {}
+    while time.monotonic() < until:
+        while len(links) < PLACES + 100:
+            link = socket.socket()
+            link.setblocking(False)
+            link.bind((ATTACKER, 0))
+            link.connect_ex(("127.0.0.1", port))
+            links[link.fileno()] = link
+            poll.register(link, select.EPOLLOUT | select.EPOLLHUP)
+        for number, event in poll.poll(0.05):
+            # What is closed, or told to come back later, is opened again.
+            if event & (select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR):
+                reset(links.pop(number))
+                continue
+            try:
+                links[number].send(partial)
+                poll.modify(number, select.EPOLLHUP)
+            except OSError:
+                reset(links.pop(number))
+    for link in links.values():
+        reset(link)
