@@ -47,7 +47,7 @@ const EXAMPLE_APP_KEY: &str = "replace this";
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Where clients connect to. `listen = "IP:PORT"` is short for one listener for plain TCP.
-    #[serde(deserialize_with = "listen::listeners")]
+    #[serde(default, deserialize_with = "listen::listeners")]
     pub listen: Vec<Listen>,
     /// Allows listeners without TLS on an address that is not loopback.
     #[serde(default)]
@@ -59,6 +59,7 @@ pub struct Config {
     /// [`Config::load`] takes a relative path as relative to the file.
     pub state_dir: Option<PathBuf>,
     /// The apps, by app id.
+    #[serde(default)]
     pub apps: BTreeMap<String, App>,
     /// What is allowed.
     #[serde(default)]
@@ -236,7 +237,7 @@ impl Config {
     pub fn check(&self) -> Result<(), ConfigError> {
         let error = |key: String, what: &str| ConfigError::Value { key, what: what.to_owned() };
         if self.listen.is_empty() {
-            return Err(error("listen".to_owned(), "at least one listener is needed"));
+            return Err(error("listen".to_owned(), "at least one is needed: listen = \"IP:PORT\""));
         }
         for (at, listen) in self.listen.iter().enumerate() {
             listen.check(at, self.allow_public_plaintext)?;
@@ -339,7 +340,14 @@ mod tests {
         assert!(error(&format!("listen = \"0.0.0.0:1\"\n{app}")).contains("not a loopback"));
         assert!(error(&format!("listen = \"127.0.0.1:1\"\nlisen = 1\n{app}")).contains("lisen"));
         assert!(error("listen = \"127.0.0.1:1\"\n[apps.short]\nkeys = [\"k\"]").contains("24"));
-        assert!(error("listen = \"127.0.0.1:1\"\n[apps]").contains("at least one app"));
+        for apps in ["[apps]", ""] {
+            let none = error(&format!("listen = \"127.0.0.1:1\"\n{apps}"));
+            assert_eq!(none, "apps: at least one app is needed: [apps.APPID]");
+        }
+        for listen in ["listen = []\n", ""] {
+            let none = error(&format!("{listen}{app}"));
+            assert_eq!(none, "listen: at least one is needed: listen = \"IP:PORT\"");
+        }
         let twice = error(&format!("listen = \"127.0.0.1:1\"\n{app}[[listen]]\nurl = \"\""));
         assert!(twice.starts_with("line 4, column 3: listen is there twice"), "{twice}");
         assert!(twice.contains("[[listen]] for every listener"), "{twice}");
