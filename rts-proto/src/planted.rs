@@ -66,6 +66,26 @@ bugs! {
     IdSkipped,
     /// Leaving a room without a link is never told to the server.
     LeaveForgotten,
+    /// What is held back for the server's rate is not released.
+    PaceNotRearmed,
+    /// An engine takes no more sends than go into the window of the wire.
+    WindowIsTheStore,
+    /// It takes any number.
+    OpenSendsUnbounded,
+    /// The first that waits behind the window waits as long as there are others.
+    BacklogOvertakes,
+    /// What waits behind the window is forgotten with the session.
+    BacklogNotCarriedOver,
+    /// However much is on its way to a receiver, more follows.
+    LanesIgnored,
+    /// What has arrived still counts as on its way.
+    LaneNotFreed,
+    /// A ping without its pong means nothing.
+    PingUnansweredIgnored,
+    /// A frame without its acknowledgement means nothing.
+    AckUnansweredIgnored,
+    /// A room that was joined again on a new session is said to have missed nothing.
+    GapNotTold,
     /// Every return is the first.
     ConnectedTwice,
     /// A return is told though the break was not.
@@ -106,6 +126,10 @@ bugs! {
     JoinRateIgnored,
     /// What a user used of its rates is there again after a login.
     LoginRenewsRates,
+    /// All logins of a user are let in at once.
+    LoginPaceIgnored,
+    /// A link that is not read is written on.
+    CongestionIgnored,
     /// Leaves are not told to the others.
     LeaveNotAnnounced,
     /// A joiner is told that it is there itself.
@@ -144,6 +168,14 @@ bugs! {
     BanIgnored,
     /// A user that may not log in does.
     BannedLogsIn,
+    /// A user that is banned everywhere sends to users.
+    BannedSends,
+    /// A user that was put out while its link was down comes back.
+    PutOutForgotten,
+    /// A session without a link is not ended when its token is revoked.
+    RevokedAwayStays,
+    /// One that began with a later token is ended too.
+    LaterTokenRevoked,
     /// Bans do not end.
     BanForEver,
     /// The back end is told that users are online each time they get a new session.

@@ -134,7 +134,8 @@ impl World {
     ///
     /// If the user id is none, or no engine is of this app.
     pub fn token_of(&mut self, app: &AppId, uid: &str, expire_at: u32) -> String {
-        self.gate.mint(app, uid, expire_at)
+        let issued_at = self.wall_second();
+        self.gate.mint(app, uid, issued_at, expire_at)
     }
 
     /// Tokens of the engine's app are signed with a new key from now on. Those signed with the last one
@@ -153,6 +154,11 @@ impl World {
     #[must_use]
     pub fn wall_seconds(&self) -> u64 {
         self.clock.wall_micros() / 1_000_000
+    }
+
+    /// The same as tokens have it: their time ends in 2106.
+    pub(crate) fn wall_second(&self) -> u32 {
+        u32::try_from(self.wall_seconds()).unwrap_or(u32::MAX)
     }
 
     /// The same at an earlier moment, if the clock was not set since.

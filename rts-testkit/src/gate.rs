@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rts_proto::server::{Credentials, Verdict};
-use rts_proto::{AppId, LoginCode};
+use rts_proto::{AppId, LoginCode, UserId};
 use rts_token::{AppKey, Expiry, Token};
 
 /// The keys of every app. The first signs, all of them verify.
@@ -12,6 +12,8 @@ pub(crate) struct Gate {
     keys: BTreeMap<AppId, Vec<AppKey>>,
     /// Whom the server does not let in, by user id, and the code that it says.
     refusals: BTreeMap<String, LoginCode>,
+    /// Tokens of an app, or of one of its users, that were issued before these seconds of Unix time are no longer good.
+    revoked: BTreeMap<(AppId, Option<UserId>), u32>,
     last_key: u64,
     last_nonce: u32,
     /// As of the server's process: a restart forgets it.
@@ -23,6 +25,7 @@ impl Gate {
         Self {
             keys: BTreeMap::new(),
             refusals: BTreeMap::new(),
+            revoked: BTreeMap::new(),
             last_key: 0,
             last_nonce: 0,
             last_claim: 0,
@@ -55,13 +58,36 @@ impl Gate {
         }
     }
 
+    /// What was issued before this second of Unix time is not good any more.
+    pub(crate) fn revoke(&mut self, app: &AppId, uid: Option<&UserId>, issued_before: u32) {
+        let before = self.revoked.entry((app.clone(), uid.cloned())).or_default();
+        *before = issued_before.max(*before);
+    }
+
+    pub(crate) fn forget_revocations(&mut self) {
+        self.revoked.clear();
+    }
+
+    fn is_revoked(&self, asked: &Credentials, issued_at: u32) -> bool {
+        [None, Some(asked.uid.clone())].into_iter().any(|uid| {
+            let before = self.revoked.get(&(asked.app_id.clone(), uid));
+            before.is_some_and(|before| issued_at < *before)
+        })
+    }
+
     /// Good up to this second of Unix time, and for ever if that is 0.
-    pub(crate) fn mint(&mut self, app: &AppId, uid: &str, expire_at: u32) -> String {
+    pub(crate) fn mint(
+        &mut self,
+        app: &AppId,
+        uid: &str,
+        issued_at: u32,
+        expire_at: u32,
+    ) -> String {
         self.last_nonce = self.last_nonce.wrapping_add(1);
         let key = &self.keys.get(app).expect("an app of this world")[0];
         let expiry = if expire_at == 0 { Expiry::Never } else { Expiry::At(expire_at) };
         let token = Token::new(app.as_str(), uid, expiry).expect("a user id");
-        token.with_nonce(self.last_nonce).sign(key)
+        token.with_nonce(self.last_nonce).with_issued_at(issued_at).sign(key)
     }
 
     pub(crate) fn judge(&mut self, wall_micros: u64, asked: &Credentials) -> Verdict {
@@ -72,12 +98,16 @@ impl Gate {
         let (app, uid) = (asked.app_id.as_str(), asked.uid.as_str());
         let keys = self.keys.get(&asked.app_id).map(Vec::as_slice).unwrap_or_default();
         let now = wall_micros / 1_000_000;
-        let is_good = keys.iter().any(|key| rts_token::verify(&token, app, key, uid, now).is_ok());
-        if !is_good {
+        let verified =
+            keys.iter().find_map(|key| rts_token::verify(&token, app, key, uid, now).ok());
+        let Some(issued_at) = verified.map(|token| token.issued_at()) else {
+            return Verdict::Refuse(LoginCode::InvalidToken);
+        };
+        if self.is_revoked(asked, issued_at) {
             return Verdict::Refuse(LoginCode::InvalidToken);
         }
         self.last_claim = wall_micros.max(self.last_claim.saturating_add(1));
-        Verdict::Accept { claim: self.last_claim, issued_at: 0 }
+        Verdict::Accept { claim: self.last_claim, issued_at }
     }
 
     pub(crate) fn restart(&mut self) {

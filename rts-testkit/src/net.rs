@@ -67,6 +67,15 @@ pub(crate) enum Arrival {
     End,
 }
 
+impl Arrival {
+    fn bytes_len(&self) -> usize {
+        match self {
+            Self::Bytes(bytes) => bytes.len(),
+            Self::Open | Self::Unknown(_) | Self::End => 0,
+        }
+    }
+}
+
 type Key = (LinkId, Side);
 
 /// One direction of one link.
@@ -75,6 +84,8 @@ struct Stream {
     /// Each with the moment of its arrival; none arrives before an earlier one.
     items: VecDeque<(Instant, Arrival)>,
     last_arrival: Instant,
+    /// Bytes of those.
+    waiting_bytes: usize,
     /// Nothing more can be written.
     is_closed: bool,
     /// Nothing arrives while one of these holds.
@@ -82,6 +93,13 @@ struct Stream {
     is_stalled: bool,
     /// Under which the stream stands in `Net::due`.
     due: Option<Instant>,
+}
+
+impl Stream {
+    fn drop_items(&mut self) {
+        self.items.clear();
+        self.waiting_bytes = 0;
+    }
 }
 
 /// The network. All its behaviour can be changed at any time, for what is written from then on.
@@ -198,6 +216,11 @@ impl Net {
         self.fuse = Some(Fuse { links, to, bytes, how });
     }
 
+    /// Bytes that are written towards `to` and have not arrived.
+    pub(crate) fn waiting_bytes(&self, link: LinkId, to: Side) -> usize {
+        self.streams.get(&(link, to)).map_or(0, |stream| stream.waiting_bytes)
+    }
+
     pub(crate) fn clear_fuse(&mut self) {
         self.fuse = None;
     }
@@ -226,7 +249,7 @@ impl Net {
             match how {
                 Break::Silent => stream.is_closed = true,
                 Break::Reset if side != to => {
-                    stream.items.clear();
+                    stream.drop_items();
                     stream.last_arrival = now;
                     self.put(key, now, Arrival::End);
                 }
@@ -240,7 +263,7 @@ impl Net {
         for side in Side::BOTH {
             let key = (link, side);
             if let Some(stream) = self.streams.get_mut(&key) {
-                stream.items.clear();
+                stream.drop_items();
                 stream.is_stuck = false;
                 stream.last_arrival = now;
                 self.put(key, now, Arrival::End);
@@ -294,7 +317,9 @@ impl Net {
             return None;
         }
         let (_, key) = *self.due.first()?;
-        let (_, arrival) = self.streams.get_mut(&key)?.items.pop_front()?;
+        let stream = self.streams.get_mut(&key)?;
+        let (_, arrival) = stream.items.pop_front()?;
+        stream.waiting_bytes -= arrival.bytes_len();
         if arrival == Arrival::End {
             self.forget(key);
         } else {
@@ -330,6 +355,7 @@ impl Net {
         };
         stream.last_arrival = after.max(at);
         stream.is_closed |= arrival == Arrival::End;
+        stream.waiting_bytes += arrival.bytes_len();
         stream.items.push_back((stream.last_arrival, arrival));
         if stream.items.len() == 1 {
             self.schedule(key);

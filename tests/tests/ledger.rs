@@ -138,3 +138,40 @@ fn every_law_has_its_place() {
         .collect();
     assert_eq!(numbers, (1..=48).collect());
 }
+
+/// The names in `macro! { Name, ... }` of a source file: what its list has, in order.
+fn listed(file: &str, begin: &str) -> Vec<String> {
+    let code = fs::read_to_string(root().join(file)).expect("the source");
+    let (_, list) = code.split_once(begin).expect("the list");
+    let (list, _) = list.split_once("\n}\n").expect("its end");
+    let lines = list.lines().map(str::trim).filter(|line| !line.starts_with("///"));
+    lines.filter_map(|line| line.strip_suffix(',')).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_ledger_says_of_each_planted_bug_how_it_was_found() {
+    let ledger = document("assurance.md");
+    let (_, section) = ledger.split_once("\n### Planted bugs\n").expect("the heading");
+    let (section, _) = section.split_once("\n## ").expect("the next heading");
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| `"));
+    let named: Vec<&str> =
+        rows.map(|row| row.split_once('`').expect("the end of the name").0).collect();
+    assert_eq!(named, listed("rts-proto/src/planted.rs", "\nbugs! {\n"));
+}
+
+#[test]
+fn the_ledger_counts_the_situations_and_planted_bugs_of_its_last_run() {
+    let ledger = document("assurance.md");
+    let situations = listed("rts-testkit/src/sim/situations.rs", "\nsituations! {\n").len();
+    let bugs = listed("rts-proto/src/planted.rs", "\nbugs! {\n").len();
+    for words in [
+        format!("each of the {situations} situations at least 10 times"),
+        format!("It recognises {situations} named situations"),
+        format!("all {bugs} were found"),
+    ] {
+        assert!(
+            ledger.contains(&words),
+            "the simulator has another one: play it again, and say {words:?}"
+        );
+    }
+}

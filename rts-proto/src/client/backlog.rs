@@ -16,6 +16,7 @@ use crate::limits::{
     CLIENT_WINDOW_MESSAGE_BYTES_MAX, CLIENT_WINDOW_MESSAGES_MAX, FLIGHT_BYTES_MAX, FLIGHT_WAIT,
 };
 use crate::link::Channel;
+use crate::planted::{Bug, planted};
 
 /// Frames that are not in the window yet, in the order in which they were asked for.
 #[derive(Debug, Default)]
@@ -42,7 +43,7 @@ impl Backlog {
     ) {
         self.held_until = None;
         let mut held = Held::default();
-        let mut index = 0;
+        let mut index = usize::from(planted(Bug::BacklogOvertakes) && self.waiting.len() > 1);
         while let Some((frame, tag)) = self.waiting.get(index) {
             if let Tag::Send { lane, .. } = *tag
                 && let Some(until) = flights.hold(now, lane, frame.len(), &held)
@@ -160,7 +161,8 @@ impl Flights {
         let flight = self.lanes.get(usize::from(lane.0))?;
         let until = flight.moved + FLIGHT_WAIT;
         let is_over = flight.bytes > 0 && flight.bytes + frame_bytes > FLIGHT_BYTES_MAX;
-        ((is_over || held.has(lane)) && until > now).then_some(until)
+        let is_held = (is_over || held.has(lane)) && !planted(Bug::LanesIgnored);
+        (is_held && until > now).then_some(until)
     }
 
     fn depart(&mut self, now: Instant, lane: Lane, frame_bytes: usize) {
@@ -174,7 +176,9 @@ impl Flights {
     /// A message has its result, or is back in the backlog.
     pub(super) fn end(&mut self, now: Instant, ended: Departure, has_arrived: bool) {
         let Some(flight) = self.lanes.get_mut(usize::from(ended.lane.0)) else { return };
-        flight.bytes -= ended.frame_bytes;
+        if !planted(Bug::LaneNotFreed) {
+            flight.bytes -= ended.frame_bytes;
+        }
         if has_arrived {
             flight.moved = now;
         }

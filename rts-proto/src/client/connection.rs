@@ -85,7 +85,9 @@ impl Online {
 
     /// Since when a Ping has no Pong, or a sequenced frame no Ack.
     pub(super) fn unanswered_since(&self) -> Option<Instant> {
-        [self.ping_since, self.ack_since].into_iter().flatten().min()
+        let ping = self.ping_since.filter(|_| !planted(Bug::PingUnansweredIgnored));
+        let ack = self.ack_since.filter(|_| !planted(Bug::AckUnansweredIgnored));
+        [ping, ack].into_iter().flatten().min()
     }
 
     pub(super) fn pong_received(&mut self) {

@@ -140,7 +140,9 @@ impl Client {
         self.rooms_lost_session(lost_at);
         self.rejoin_rooms(now);
         if let Login::LoggedIn { session, .. } = &mut self.login {
-            session.backlog.extend(unsent);
+            if !planted(Bug::BacklogNotCarriedOver) {
+                session.backlog.extend(unsent);
+            }
             session.hold_back();
         }
         self.ask_statuses_again(now);

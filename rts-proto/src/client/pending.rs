@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::backlog::Departure;
-use crate::limits::{OPEN_SEND_BYTES_MAX, OPEN_SENDS_MAX};
+use crate::limits::{CLIENT_WINDOW_MESSAGES_MAX, OPEN_SEND_BYTES_MAX, OPEN_SENDS_MAX};
 use crate::planted::{Bug, planted};
 use crate::{Instant, MessageId, RoomKey};
 
@@ -64,7 +64,12 @@ struct Open {
 impl Pending {
     /// Whether the engine takes one more send with so much payload. Queries have bounds of their own.
     pub(super) fn has_room(&self, payload_bytes: usize) -> bool {
-        self.sends < OPEN_SENDS_MAX && self.send_bytes + payload_bytes <= OPEN_SEND_BYTES_MAX
+        let most = match planted(Bug::WindowIsTheStore) {
+            true => CLIENT_WINDOW_MESSAGES_MAX,
+            false => OPEN_SENDS_MAX,
+        };
+        self.sends < most && self.send_bytes + payload_bytes <= OPEN_SEND_BYTES_MAX
+            || planted(Bug::OpenSendsUnbounded)
     }
 
     /// `payload_bytes` is 0 for what is no send.

@@ -241,7 +241,11 @@ impl Client {
         }
         self.rooms.set_phase(key, Phase::Joined);
         let elapsed = now.since(since);
-        let how = if again { JoinType::Anew } else { JoinType::First };
+        let how = match again {
+            true if planted(Bug::GapNotTold) => JoinType::Resumed,
+            true => JoinType::Anew,
+            false => JoinType::First,
+        };
         self.emit_room(key, RoomEvent::Joined { uid, how, elapsed });
         for member in members {
             self.emit_room(key, RoomEvent::UserJoined(member));

@@ -99,7 +99,9 @@ impl App {
 
     /// §5.3.
     pub(super) fn may_not_send(&self, now: Instant, uid: &UserId) -> bool {
-        !self.bans.is_empty() && self.is_banned(now, &Ban::User(uid.clone()))
+        !self.bans.is_empty()
+            && self.is_banned(now, &Ban::User(uid.clone()))
+            && !planted(Bug::BannedSends)
     }
 
     fn is_banned(&self, now: Instant, ban: &Ban) -> bool {

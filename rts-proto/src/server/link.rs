@@ -328,7 +328,7 @@ impl Server {
 
     /// More waits to be written on the link than one that is read lets wait, or no longer.
     pub(super) fn link_congested(&mut self, id: LinkId, is_congested: bool) {
-        if is_congested && self.links.contains_key(&id) {
+        if is_congested && self.links.contains_key(&id) && !planted(Bug::CongestionIgnored) {
             self.congested.insert(id);
         } else {
             self.congested.remove(&id);

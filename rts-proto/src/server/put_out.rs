@@ -8,6 +8,7 @@ use super::Server;
 use super::login::words;
 use super::session::{End, SessionNumber};
 use crate::limits::REVOKED_RETURN_SPREAD;
+use crate::planted::{Bug, planted};
 use crate::{AppId, CloseCode, Instant, UserId};
 
 /// The back end's commands about logins. [`Server::ban`] with [`Ban::Login`](super::Ban::Login) is another.
@@ -48,7 +49,11 @@ impl Server {
         };
         let is_meant = |number: &SessionNumber| {
             let session = self.sessions.get(*number);
-            session.is_some_and(|session| session.issued_at < issued_before)
+            session.is_some_and(|session| {
+                let is_earlier =
+                    session.issued_at < issued_before || planted(Bug::LaterTokenRevoked);
+                is_earlier && !(planted(Bug::RevokedAwayStays) && session.link.is_none())
+            })
         };
         let numbers = uids.iter().filter_map(|uid| app.users.get(uid)).copied().filter(is_meant);
         let numbers: Vec<_> = numbers.collect();
@@ -65,7 +70,9 @@ impl Server {
     pub(super) fn end_login(&mut self, now: Instant, app_id: &AppId, uid: &UserId) -> bool {
         let number = self.apps.get(app_id).and_then(|app| app.users.get(uid)).copied();
         if let Some(number) = number {
-            self.remember_ended(now, number, CloseCode::PutOut);
+            if !planted(Bug::PutOutForgotten) {
+                self.remember_ended(now, number, CloseCode::PutOut);
+            }
             if let Some(link) = self.sessions.get(number).and_then(|session| session.link) {
                 self.close(link, CloseCode::PutOut, words(CloseCode::PutOut));
             }

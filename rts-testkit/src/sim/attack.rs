@@ -21,15 +21,25 @@ const LOGGED_IN_AFTER: Duration = Duration::from_secs(1);
 const COMINGS_AND_GOINGS: u64 = 300;
 /// Logins of one user at once: more than are let in and wait.
 const LOGINS: usize = 20;
+/// So many of those may be let in: 5 at once, 5 that waited for their turn, and what comes free while the network
+/// draws them apart.
+const LOGINS_LET_IN_MAX: usize = 16;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Attackers {
+    has_rates: bool,
     links: Vec<LinkId>,
     /// Links of a first login and of a second one that both used up the rate of joins.
     over_rate: Vec<[LinkId; 2]>,
+    /// Links of logins of one user that came together.
+    together: Vec<Vec<LinkId>>,
 }
 
 impl Attackers {
+    pub(crate) fn new(has_rates: bool) -> Self {
+        Self { has_rates, links: Vec::new(), over_rate: Vec::new(), together: Vec::new() }
+    }
+
     pub(crate) fn is_one(&self, who: Person) -> bool {
         World::is_stranger(who)
     }
@@ -46,6 +56,12 @@ impl Attackers {
     ) -> Result<(), Violation> {
         for links in self.over_rate.drain(..) {
             spotter.attacker_refused(links.map(|link| joins_refused(world, link)));
+        }
+        for links in self.together.drain(..) {
+            let let_in = links.into_iter().filter(|link| is_let_in(world, *link)).count();
+            if self.has_rates && let_in > LOGINS_LET_IN_MAX {
+                return Err(format!("§3.9: {let_in} logins of one user were let in at once"));
+            }
         }
         for link in self.links.drain(..) {
             let mut decoder = Decoder::new();
@@ -148,12 +164,15 @@ impl Attackers {
                 self.over_rate.push([first, second]);
             }
             Attack::ManyLogins => {
+                let mut together = Vec::new();
                 for _ in 0..LOGINS {
                     let link = world.stranger();
                     self.links.push(link);
+                    together.push(link);
                     let login = login(world, app, None);
                     say(world, link, [Frame::Hello { version: VERSION, features: 0 }, login]);
                 }
+                self.together.push(together);
             }
             Attack::FloodOfSends => {
                 self.after_login(world, link, app, (1..=2_000).map(send));
@@ -191,12 +210,19 @@ impl Attackers {
 
 /// How many joins the server refused on a link.
 fn joins_refused(world: &World, link: LinkId) -> usize {
-    let mut decoder = Decoder::new();
-    decoder.push(Bytes::copy_from_slice(world.heard(link)));
-    let frames = std::iter::from_fn(|| decoder.next(FRAME_BYTES_MAX).ok().flatten());
     let is_refusal =
         |frame: &Frame| matches!(frame, Frame::JoinAnswer { state: RoomState::JoinFailed, .. });
-    frames.filter(is_refusal).count()
+    heard(world, link).filter(is_refusal).count()
+}
+
+fn is_let_in(world: &World, link: LinkId) -> bool {
+    heard(world, link).any(|frame| matches!(frame, Frame::LoginAnswer(LoginAnswer::Accepted(_))))
+}
+
+fn heard(world: &World, link: LinkId) -> impl Iterator<Item = Frame> {
+    let mut decoder = Decoder::new();
+    decoder.push(Bytes::copy_from_slice(world.heard(link)));
+    std::iter::from_fn(move || decoder.next(FRAME_BYTES_MAX).ok().flatten())
 }
 
 fn login(world: &mut World, app: &str, resume: Option<Resume>) -> Frame {

@@ -44,6 +44,9 @@ pub(crate) struct Room {
     pub(crate) phase: RoomPhase,
 }
 
+/// A send that has no result: of a room handle, or of the engine itself, and its id.
+pub(crate) type OpenSend = (Option<RoomKey>, u64);
+
 /// One engine.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Engine {
@@ -61,6 +64,9 @@ pub(crate) struct Engine {
     pub(crate) is_frozen: bool,
     pub(crate) send_timeout_ms: u64,
     pub(crate) rooms: BTreeMap<RoomKey, Room>,
+    /// With the moment of the call, and the bytes of its payload.
+    pub(crate) open: BTreeMap<OpenSend, (Instant, usize)>,
+    pub(crate) open_bytes: usize,
 }
 
 impl Engine {
@@ -143,7 +149,9 @@ impl Model {
                     ..Engine::default()
                 });
             }
-            Entry::Call { who, call, returned } => self.engines[*who].called(call, *returned),
+            Entry::Call { who, call, returned } => {
+                self.engines[*who].called(line.at, call, *returned);
+            }
             Entry::Returned { who } => self.engines[*who].returned(),
             Entry::Event { who, event } => self.engines[*who].told(event),
             Entry::Frozen { who, on } => {
@@ -157,6 +165,8 @@ impl Model {
             | Entry::Commanded { .. }
             | Entry::Closed { .. }
             | Entry::Dialled { .. }
+            | Entry::WayUpDead { .. }
+            | Entry::Congested { .. }
             | Entry::TargetChecked { .. }
             | Entry::Posted { .. }
             | Entry::AppServerSaid { .. }
@@ -169,8 +179,14 @@ impl Model {
 }
 
 impl Engine {
-    fn called(&mut self, call: &Call, returned: i64) {
+    fn called(&mut self, now: Instant, call: &Call, returned: i64) {
         match call {
+            Call::Send { bytes, .. } | Call::ServerSend { bytes, .. } if returned > 0 => {
+                self.opens((None, returned.unsigned_abs()), now, *bytes);
+            }
+            Call::Broadcast { key, bytes, .. } if returned > 0 => {
+                self.opens((Some(*key), returned.unsigned_abs()), now, *bytes);
+            }
             Call::Login { uid, .. } if returned == 0 => {
                 self.logins += 1;
                 self.login = Login::LoggingIn(uid.clone());
@@ -199,11 +215,17 @@ impl Engine {
                 }
             }),
             // Nothing of it is called back from here on.
-            Call::DestroyRoom { key, .. } => drop(self.rooms.remove(key)),
+            Call::DestroyRoom { key, results } => {
+                self.rooms.remove(key);
+                for (id, _) in results {
+                    self.closes((Some(*key), id.0));
+                }
+            }
             Call::SetSendTimeout { ms } => self.send_timeout_ms = *ms,
             Call::Destroy => self.is_being_destroyed = true,
             Call::Login { .. }
             | Call::Logout
+            | Call::ServerSend { .. }
             | Call::Send { .. }
             | Call::Status { .. }
             | Call::CreateRoom { .. }
@@ -211,8 +233,18 @@ impl Engine {
             | Call::Broadcast { .. }
             | Call::SetBusinessId { .. }
             | Call::SetServerParams { .. }
-            | Call::ServerSend { .. }
             | Call::NetworkChanged => {}
+        }
+    }
+
+    fn opens(&mut self, send: OpenSend, now: Instant, bytes: usize) {
+        self.open.insert(send, (now, bytes));
+        self.open_bytes += bytes;
+    }
+
+    fn closes(&mut self, send: OpenSend) {
+        if let Some((_, bytes)) = self.open.remove(&send) {
+            self.open_bytes -= bytes;
         }
     }
 
@@ -225,6 +257,9 @@ impl Engine {
     }
 
     pub(crate) fn told(&mut self, event: &Event) {
+        if let Some(answered) = answered(event) {
+            self.closes(answered);
+        }
         match event {
             Event::ConnectionStateChanged(state) => {
                 self.connection = Some(*state);
@@ -279,6 +314,19 @@ impl Engine {
         if let Some(room) = self.rooms.get_mut(&key) {
             room.phase = to(room.phase);
         }
+    }
+}
+
+/// The send that has its result.
+pub(crate) fn answered(event: &Event) -> Option<OpenSend> {
+    match event {
+        Event::MessageSendResult { id, .. } | Event::ServerMessageSendResult { id, .. } => {
+            Some((None, id.0))
+        }
+        Event::Room { key, event: RoomEvent::MessageSendResult { id, .. }, .. } => {
+            Some((Some(*key), id.0))
+        }
+        _ => None,
     }
 }
 

@@ -34,6 +34,20 @@ situations! {
     SendWhileLoggingIn,
     /// Result 105.
     SendNotLoggedIn,
+    /// A message had result 1000: its sender was banned everywhere.
+    SendOfBannedUser,
+    /// A send, while more had no result than the window of the wire has room for.
+    MoreOpenThanTheWindow,
+    /// An engine took no more sends.
+    RefusedByItsEngine,
+    /// What had been sent then had result 0 or 200.
+    ArrivedFromBehindTheWindow,
+    /// The same after its engine had to connect again.
+    ArrivedFromBehindAReturn,
+    /// The same after the server was lost.
+    ArrivedFromBehindALostSession,
+    /// A message had result 0, and so much sent before it to somebody else had none that more had to wait.
+    PassedSlowReceiver,
     /// An unreliable message had result 0.
     UnreliableOk,
     /// An unreliable message had result 2.
@@ -134,6 +148,18 @@ situations! {
     Displaced,
     /// A login was ended by the back end.
     PutOut,
+    /// While its link was down, and its application knew.
+    PutOutWhileAway,
+    /// Result -1002 for a user that the back end keeps from logging in.
+    LoginOfBarredUser,
+    /// Sessions of one user ended since their token was revoked.
+    TokenOfUserRevoked,
+    /// Sessions of a whole app.
+    TokensOfAppRevoked,
+    /// A revocation left sessions alone that began with later tokens.
+    LaterTokenKept,
+    /// A token that was revoked was refused.
+    RevokedTokenRefused,
     /// A token that had expired was refused.
     ExpiredTokenRefused,
     /// A token signed with the key before the last one was good.
@@ -156,6 +182,16 @@ situations! {
     ClosedDisplaced,
     /// A link was closed since the back end put its user out.
     ClosedPutOut,
+    /// A link was closed since its token was revoked.
+    ClosedLoginAgain,
+    /// An engine gave up a link over which it heard somebody: a ping had no pong.
+    DeadWayUpFoundByAPing,
+    /// A frame had no acknowledgement.
+    DeadWayUpFoundByAFrame,
+    /// So much waited on a link that the server was told.
+    LinkCongested,
+    /// An unreliable message went nowhere for that reason.
+    UnreliableRefusedByCongestion,
     /// A link was closed since nothing had been heard.
     ClosedSilent,
     /// A link was closed since it was not read.

@@ -24,6 +24,7 @@ pub(crate) struct TokenFacts {
     pub(crate) user: usize,
     /// In Unix seconds; 0 is never.
     pub(crate) expire_at: u64,
+    pub(crate) issued_at: u32,
     /// How often its app's key had been rotated when it was signed.
     pub(crate) key: u64,
     pub(crate) is_damaged: bool,
@@ -108,6 +109,11 @@ pub(crate) enum Answer {
     Refused(CommandError),
     /// So many memberships.
     Ended(usize),
+    /// So many sessions, of tokens from before this second of Unix time.
+    Revoked {
+        issued_before: u32,
+        ended: usize,
+    },
     Status(OnlineStatus),
     Members(Option<Vec<String>>),
 }
@@ -167,6 +173,15 @@ pub(crate) enum Entry {
         who: Person,
         on: bool,
     },
+    /// What it says over its present link does not arrive any more.
+    WayUpDead {
+        who: Person,
+    },
+    /// The server was told that much waits on its link, or no longer.
+    Congested {
+        who: Person,
+        on: bool,
+    },
     TargetChecked {
         app: usize,
         url: String,
@@ -208,6 +223,8 @@ pub(crate) enum Entry {
         server: Stats,
         open_links: usize,
         open_questions: usize,
+        /// The most that ever waited on one link towards a client.
+        waiting_bytes_most: usize,
     },
 }
 

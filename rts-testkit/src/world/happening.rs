@@ -17,6 +17,8 @@ pub enum Happening {
     Reported(AppId, Report),
     /// The server closed the link of an engine, or of a stranger, whose number is no place in the world.
     Closed(Person, Option<CloseCode>),
+    /// So much waits on the link of an engine, or of a stranger, that the server was told; or no longer.
+    Congested(Person, bool),
     /// An engine tried to make a link.
     Dialled(Person),
     /// The server's driver said whether messages may be posted there.

@@ -1,12 +1,36 @@
 //! The links of engines, and whose they are.
 
 use bytes::Bytes;
-use rts_proto::LinkId;
+use rts_proto::{LinkId, server};
 
 use super::{Happening, World};
 use crate::{Person, Side};
 
+/// When so many bytes wait on a link, the server is told, and told again when half of them are left (§2.9).
+const CONGESTED_BYTES: usize = 786_432;
+
 impl World {
+    /// What waits on the link towards the client has become more or less.
+    pub(super) fn look_at_congestion(&mut self, link: LinkId) {
+        let waiting_bytes = self.net.waiting_bytes(link, Side::Client);
+        self.waiting_bytes_most = self.waiting_bytes_most.max(waiting_bytes);
+        let was_congested = self.congested.contains(&link);
+        let is_congested = match was_congested {
+            true => waiting_bytes > CONGESTED_BYTES / 2,
+            false => waiting_bytes >= CONGESTED_BYTES,
+        };
+        if is_congested == was_congested {
+            return;
+        }
+        match is_congested {
+            true => self.congested.insert(link),
+            false => self.congested.remove(&link),
+        };
+        let now = self.now();
+        self.log.push((now, Happening::Congested(owner(link).0, is_congested)));
+        self.server.handle_input(now, server::Input::Congested(link, is_congested));
+    }
+
     pub(super) fn open_link(&mut self, who: Person, own: LinkId) {
         let (now, link) = (self.now(), link_of(who, own));
         self.log.push((now, Happening::Dialled(who)));

@@ -91,6 +91,10 @@ pub struct World {
     bell: Arc<Bell>,
     pub(crate) seed: u64,
     restarts: u64,
+    /// Links on which so much waits that the server was told.
+    congested: BTreeSet<LinkId>,
+    /// The most that ever waited on a link towards a client.
+    pub(crate) waiting_bytes_most: usize,
     steps_at_this_moment: usize,
 }
 
@@ -121,6 +125,8 @@ impl World {
             bell: Arc::default(),
             seed,
             restarts: 0,
+            congested: BTreeSet::new(),
+            waiting_bytes_most: 0,
             steps_at_this_moment: 0,
         };
         world.gate.add_app(&AppId::new(APP_ID).expect("an app id"));
@@ -281,7 +287,14 @@ impl World {
         if arrival == Arrival::End {
             self.remember_ghost(side, link);
         }
+        if side == Side::Client && self.congested.contains(&link) {
+            self.look_at_congestion(link);
+            self.drain_server();
+        }
         if side == Side::Server {
+            if arrival == Arrival::End {
+                self.congested.remove(&link);
+            }
             let input = match arrival {
                 Arrival::Open => server::Input::Accepted(link, self.resume_key(link)),
                 Arrival::Bytes(bytes) => server::Input::Received(link, bytes),

@@ -30,11 +30,13 @@ impl World {
             match self.server.poll_output() {
                 server::Output::Transmit(link, bytes) => {
                     self.transmit(link, Side::Client, bytes);
+                    self.look_at_congestion(link);
                 }
                 server::Output::Disconnect(link, code) => {
                     self.log.push((now, Happening::Closed(owner(link).0, code)));
                     self.remember_ghost(Side::Server, link);
                     self.net.close(now, link, Side::Server);
+                    self.congested.remove(&link);
                 }
                 server::Output::Authenticate(login, credentials) => {
                     self.judged.insert(login, *credentials);
@@ -101,6 +103,7 @@ impl World {
         self.ghosts.clear();
         self.gate.restart();
         self.app_server.forget_callers();
+        self.congested.clear();
         self.log.push((self.now(), Happening::Restarted));
         self.server = Server::new(config, self.seed.wrapping_add(self.restarts));
         self.drain_server();

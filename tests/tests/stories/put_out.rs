@@ -45,9 +45,13 @@ fn bar(world: &mut World, uid: &str, interval: Duration) -> usize {
     world.backend(|server, now| server.ban(now, &app(), &ban, interval)).expect("few bans")
 }
 
-fn revoke(world: &mut World, uid: Option<&str>, issued_before: u32) -> usize {
-    let uid = uid.map(user);
-    world.backend(|server, now| server.revoke(now, &app(), uid.as_ref(), issued_before))
+/// The second in which a world begins, and the tokens of these stories are issued.
+const ISSUED_AT: u32 = 1_700_000_000;
+
+/// What was issued before so many seconds after that.
+fn revoke(world: &mut World, uid: Option<&str>, seconds_later: u32) -> usize {
+    let (uid, before) = (uid.map(user), ISSUED_AT + seconds_later);
+    world.backend(|server, now| server.revoke(now, &app(), uid.as_ref(), before))
 }
 
 /// What a login comes to.

@@ -154,6 +154,8 @@ impl BackEnd {
             (Command::Disconnect { user }, Answer::Ended(count)) => {
                 !knows || *count == usize::from(known.online.contains(&uid(user)))
             }
+            // With the commands that end logins.
+            (Command::Revoke { .. }, Answer::Revoked { .. }) => true,
             (Command::Ban { whom, seconds }, Answer::Ended(count)) => {
                 let ended = match whom {
                     Banned::Room(room) => members(room).map_or(0, BTreeSet::len),

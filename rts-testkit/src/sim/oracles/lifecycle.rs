@@ -9,8 +9,8 @@ use rts_proto::{ConnectionState, Instant, LoginCode, LogoutReason, ServerParamsC
 use super::{Oracle, Violation, ensure};
 use crate::Person;
 use crate::sim::model::{Login, Model};
-use crate::sim::plan::Step;
-use crate::sim::trace::{Call, Entry, Line, Phase, TokenFacts};
+use crate::sim::plan::{Command, Step};
+use crate::sim::trace::{Answer, Call, Entry, Line, Phase, TokenFacts};
 
 /// From state 4 to state 1, and from there to state 6.
 const TO_DISCONNECTED: Duration = Duration::from_secs(2);
@@ -33,6 +33,8 @@ pub(super) struct Lifecycle {
     may_be_late: BTreeSet<(usize, String)>,
     /// When each engine's login was called for.
     called_since: BTreeMap<Person, Instant>,
+    /// Before which second tokens of an app, or of one of its users, are no good.
+    revoked: BTreeMap<(usize, Option<usize>), u32>,
     /// The clock that claims are made from went back.
     claims_fell: bool,
 }
@@ -48,6 +50,20 @@ impl Oracle for Lifecycle {
                 let (times, is_previous_good) = self.keys.entry(*app).or_default();
                 *times += 1;
                 *is_previous_good = *keep_previous;
+                Ok(())
+            }
+            Entry::Commanded {
+                app,
+                command: Command::Revoke { user },
+                answer: Answer::Revoked { issued_before, .. },
+                ..
+            } => {
+                let before = self.revoked.entry((*app, *user)).or_default();
+                *before = (*before).max(*issued_before);
+                Ok(())
+            }
+            Entry::Phase(Phase::Healing) => {
+                self.revoked.clear();
                 Ok(())
             }
             Entry::Call { who, call, returned } => {
@@ -140,6 +156,7 @@ impl Lifecycle {
                 && facts.app == app
                 && format!("user-{}", facts.user) == uid
                 && (facts.expire_at == 0 || wall <= facts.expire_at)
+                && !self.is_revoked(facts)
         });
         match code {
             LoginCode::Ok | LoginCode::InvalidToken => {
@@ -150,6 +167,13 @@ impl Lifecycle {
             // The server refused for another reason, before it looked at the token.
             LoginCode::Unknown | LoginCode::BadUserId | LoginCode::ServerError => Ok(()),
         }
+    }
+
+    fn is_revoked(&self, facts: TokenFacts) -> bool {
+        [None, Some(facts.user)].into_iter().any(|user| {
+            let before = self.revoked.get(&(facts.app, user));
+            before.is_some_and(|before| facts.issued_at < *before)
+        })
     }
 
     fn told(

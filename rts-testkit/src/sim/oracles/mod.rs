@@ -3,15 +3,18 @@
 
 mod app_server;
 mod back_end;
+mod dead_ends;
 mod isolation;
 mod lifecycle;
 mod pacing;
+mod put_out;
 mod rates;
 mod reports;
 mod resources;
 mod resume;
 mod rooms;
 mod sends;
+mod waiting;
 
 use rts_proto::Payload;
 
@@ -46,6 +49,9 @@ impl Oracles {
             Box::new(resume::Resume::default()),
             Box::new(isolation::Isolation::default()),
             Box::new(resources::Resources::default()),
+            Box::new(put_out::PutOut::default()),
+            Box::new(waiting::Waiting),
+            Box::new(dead_ends::DeadEnds::default()),
         ];
         if has_rates {
             all.push(Box::new(rates::Rates::default()));

@@ -9,6 +9,9 @@ use super::{Oracle, Violation, ensure};
 use crate::sim::model::Model;
 use crate::sim::trace::{Entry, Line, Phase};
 
+/// A link on which more waits is broken off, and the server's core never gets there.
+const LINK_BYTES_MAX: usize = 2 * 1_048_576;
+
 #[derive(Debug, Default)]
 pub(super) struct Resources {
     phase: Option<Phase>,
@@ -18,7 +21,10 @@ impl Oracle for Resources {
     fn see(&mut self, model: &Model, line: &Line) -> Result<(), Violation> {
         match &line.entry {
             Entry::Phase(phase) => self.phase = Some(*phase),
-            Entry::Gauges { server, open_links, open_questions } => {
+            Entry::Gauges { server, open_links, open_questions, waiting_bytes_most } => {
+                ensure(*waiting_bytes_most <= LINK_BYTES_MAX, || {
+                    format!("§2.9: {waiting_bytes_most} bytes waited on a link")
+                })?;
                 ensure(server.window_bytes <= server.sessions * WINDOW_BYTES_MAX, || {
                     format!("I38: {server:?}")
                 })?;

@@ -9,7 +9,7 @@ use super::pacing::Pacing;
 use super::{Oracle, Violation, ensure};
 use crate::Person;
 use crate::sim::model::{Login, Model};
-use crate::sim::plan::Step;
+use crate::sim::plan::{Command, Step};
 use crate::sim::trace::{Call, Entry, Line};
 
 #[derive(Debug, Default)]
@@ -36,6 +36,11 @@ impl Oracle for Resume {
                         | Step::Unstick
                         | Step::Harmed { .. }
                 );
+                Ok(())
+            }
+            // A session whose token is revoked ends like one whose grace has.
+            Entry::Commanded { command: Command::Revoke { .. }, .. } => {
+                self.is_harsh = true;
                 Ok(())
             }
             Entry::Call { who, call, .. } => {

@@ -37,6 +37,10 @@ pub(crate) enum Command {
     Disconnect {
         user: usize,
     },
+    /// Tokens of a user, or of all users, that were issued before this second.
+    Revoke {
+        user: Option<usize>,
+    },
     Status {
         of: usize,
     },
@@ -78,6 +82,7 @@ impl Command {
             Self::Unicast { .. }
             | Self::Broadcast { .. }
             | Self::RoomUnicast { .. }
+            | Self::Revoke { .. }
             | Self::Status { .. }
             | Self::Members { .. } => false,
         }
@@ -90,5 +95,10 @@ impl Command {
             Self::Ban { whom: Banned::Login(whom), seconds } => whom == user && seconds > 0,
             _ => false,
         }
+    }
+
+    /// Whether it revokes tokens of this user.
+    pub(crate) fn revokes(self, user: usize) -> bool {
+        matches!(self, Self::Revoke { user: whom } if whom.is_none_or(|whom| whom == user))
     }
 }

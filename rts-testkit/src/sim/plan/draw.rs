@@ -5,7 +5,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use rts_proto::{LoginCode, MessageConfig};
 
-use super::{Attack, Banned, Command, Nonsense, ParamsKind, Slot, Step, TokenKind, Weather};
+use super::{Attack, Command, Nonsense, ParamsKind, Slot, Step, TokenKind, Weather};
 use crate::sim::swarm::{CallKind, FaultKind, Swarm};
 use crate::{Break, Manner, Side};
 
@@ -213,41 +213,6 @@ impl Draw<'_> {
         self.steps.extend((0..times).map(|_| (at, Step::Command { app, command })));
     }
 
-    /// Whoever is out wants to be in again, mostly: while a ban lasts, and after it.
-    fn removal(&mut self, at: Duration, app: usize, user: usize, room: usize) -> Command {
-        let seconds = self.rng.u64(1..60);
-        let whom = match self.rng.u32(0..4) {
-            0 => Banned::Room(room),
-            1 => Banned::UserInRoom(room, user),
-            2 => Banned::User(user),
-            _ => Banned::Login(user),
-        };
-        let command = match self.rng.u32(0..9) {
-            0..3 => Command::Kick { room, user },
-            3 | 4 => Command::Dismiss { room },
-            5 => Command::Disconnect { user },
-            _ => Command::Ban { whom, seconds },
-        };
-        if matches!(command, Command::Ban { .. }) && self.rng.u32(0..3) == 0 {
-            let lifted = at + Duration::from_millis(self.rng.u64(0..seconds * 1_000));
-            let command = Command::Ban { whom, seconds: 0 };
-            self.steps.push((lifted, Step::Command { app, command }));
-        }
-        for who in 0..self.swarm.engines.len() {
-            if self.swarm.engines[who] == (app, user) && self.rng.u32(0..4) > 0 {
-                if command.puts_out(user) {
-                    let again = at + Duration::from_millis(self.rng.u64(0..60_000));
-                    self.steps.push((again, Step::Login { who, token: TokenKind::Good }));
-                }
-                let soon = at + Duration::from_millis(self.rng.u64(0..8_000));
-                let later = at + Duration::from_millis(self.rng.u64(8_000..90_000));
-                self.steps.push((soon, Step::Join { who, room }));
-                self.steps.push((later, Step::Join { who, room }));
-            }
-        }
-        command
-    }
-
     fn params(&mut self) -> ParamsKind {
         match self.rng.u32(0..12) {
             0..5 => ParamsKind::Good,
@@ -260,8 +225,13 @@ impl Draw<'_> {
     }
 
     fn burst(&mut self, at: Duration, who: Slot, room: usize) {
-        let (to, count) = (self.user(who), self.rng.u64(2..140));
-        let bytes = [20, 20, 1_000, 30_000][self.rng.usize(0..4)];
+        let to = self.user(who);
+        // Now and then more than an engine takes, or than a window has room for.
+        let (count, bytes) = match self.rng.u32(0..24) {
+            0 => (self.rng.u64(700..2_300), 20),
+            1 => (self.rng.u64(30..140), 65_536),
+            _ => (self.rng.u64(2..140), [20, 20, 1_000, 30_000][self.rng.usize(0..4)]),
+        };
         // To a user, in a room, or to the app's server.
         let whither = self.rng.u32(0..if self.has(CallKind::ServerSend) { 3 } else { 2 });
         let apart_ms = [0, 0, 10, 40][self.rng.usize(0..4)];
@@ -278,6 +248,21 @@ impl Draw<'_> {
                 _ => Step::ServerSend { who, bytes, is_binary },
             };
             self.steps.push((at, step));
+        }
+    }
+
+    /// More to one who does not read than may wait for it, of what need not arrive.
+    fn flood(&mut self, at: Duration, to: Slot) {
+        let (app, user) = self.swarm.engines[to];
+        let who = self.who();
+        if who == to || self.swarm.engines[who].0 != app {
+            return;
+        }
+        let config = self.config();
+        for number in 0..90 {
+            let at = at + Duration::from_millis(100 + number);
+            let send = Step::Send { who, to: user, bytes: 60_000, is_binary: true, config };
+            self.steps.push((at, send));
         }
     }
 
@@ -311,7 +296,14 @@ impl Draw<'_> {
                 Step::HalfOpen { who, to }
             }
             FaultKind::Zombie => both(Step::HalfOpen { who, to: Side::Server }, Step::Unstick),
-            FaultKind::Stall => both(Step::Stall { who, on: true }, Step::Stall { who, on: false }),
+            FaultKind::Stall => {
+                let (on, off) = (Step::Stall { who, on: true }, Step::Stall { who, on: false });
+                let on = both(on, off);
+                if self.rng.u32(0..4) == 0 {
+                    self.flood(at, who);
+                }
+                on
+            }
             FaultKind::Silence => both(Step::Silence { on: true }, Step::Silence { on: false }),
             FaultKind::KeepOut => {
                 both(Step::KeepOut { who, on: true }, Step::KeepOut { who, on: false })

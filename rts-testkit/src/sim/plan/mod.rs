@@ -5,6 +5,7 @@ mod command;
 mod draw;
 mod harm;
 mod kinds;
+mod removal;
 mod storm;
 
 use std::fmt;

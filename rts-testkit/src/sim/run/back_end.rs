@@ -33,6 +33,10 @@ impl Run<'_> {
         let app = &app_id(number);
         let from = UserId::new(BACK_END).expect("a user id");
         let make = |bytes, is_binary| payload::make(number, serial, bytes, is_binary);
+        let issued_before = self.world.wall_second();
+        if let Command::Revoke { user } = command {
+            self.world.gate.revoke(app, user.map(user_id).as_ref(), issued_before);
+        }
         let queued = |sent: Result<usize, CommandError>| match sent {
             Ok(count) => Answer::Queued(count),
             Err(why) => Answer::Refused(why),
@@ -72,6 +76,11 @@ impl Run<'_> {
             }
             Command::Disconnect { user } => {
                 Answer::Ended(server.put_out(now, app, &user_id(user)).into())
+            }
+            Command::Revoke { user } => {
+                let uid = user.map(user_id);
+                let ended = server.revoke(now, app, uid.as_ref(), issued_before);
+                Answer::Revoked { issued_before, ended }
             }
             Command::Status { of } => Answer::Status(server.online_status(now, app, &user_id(of))),
             Command::Members { room } => {

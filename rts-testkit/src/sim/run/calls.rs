@@ -242,6 +242,7 @@ impl Run<'_> {
         // Tokens end with the year 2106, and clocks may be set to later ones.
         let seconds = u32::try_from(expire_at).unwrap_or(u32::MAX);
         let expire_at = u64::from(seconds);
+        let issued_at = self.world.wall_second();
         let mut token = self.world.token_of(&app_id(app), &uid(user), seconds);
         match kind {
             TokenKind::CutOff => token.truncate(token.len() - 8),
@@ -255,7 +256,7 @@ impl Run<'_> {
         }
         let is_damaged = matches!(kind, TokenKind::CutOff | TokenKind::Tampered);
         let key = self.keys.get(&app).copied().unwrap_or(0);
-        let facts = TokenFacts { app, user, expire_at, key, is_damaged };
+        let facts = TokenFacts { app, user, expire_at, issued_at, key, is_damaged };
         self.tokens.insert(token.clone().into_bytes(), facts);
         token
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Run;
+use crate::Side;
 use crate::sim::names::{app_id, uid};
 use crate::sim::oracles::Violation;
 use crate::sim::plan::{Slot, Step, Weather};
@@ -16,7 +17,13 @@ impl Run<'_> {
                 self.world.break_after(self.places[who].person, to, bytes, how);
             }
             Step::CutAll => self.world.cut_all(),
-            Step::HalfOpen { who, to } => self.world.half_open(self.places[who].person, to),
+            Step::HalfOpen { who, to } => {
+                let who = self.places[who].person;
+                self.world.half_open(who, to);
+                if to == Side::Server && !self.world.links(who).is_empty() {
+                    self.note(Entry::WayUpDead { who })?;
+                }
+            }
             Step::Unstick => self.world.unstick(),
             Step::Stall { who, on: true } => self.world.stall(self.places[who].person),
             Step::Stall { who, on: false } => self.world.unstall(self.places[who].person),

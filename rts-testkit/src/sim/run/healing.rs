@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rts_proto::limits::PAYLOAD_BYTES_MAX;
 use rts_proto::{LoginCode, MessageConfig, RoomKey};
 
 use super::{Place, Run};
@@ -18,6 +19,12 @@ const HEALED_AFTER: Duration = Duration::from_secs(30);
 const ASKED_FOR: Duration = Duration::from_secs(5);
 /// More messages than a client lets out at once after a return.
 const HELD_BACK: usize = 60;
+/// More than the window of the wire has room for.
+const BEHIND_THE_WINDOW: usize = 700;
+/// More of the largest messages than the server keeps for a receiver.
+const LARGE: usize = 90;
+/// More status queries than a client lets out at once after a return.
+const STATUSES_HELD_BACK: usize = 12;
 /// Longer than any of them may take.
 const HELD_BACK_FOR: Duration = Duration::from_secs(12);
 /// Longer than any grace.
@@ -39,6 +46,7 @@ impl Run<'_> {
         for (app, whom) in std::mem::take(&mut self.bans) {
             self.command(app, Command::Ban { whom, seconds: 0 })?;
         }
+        self.world.gate.forget_revocations();
         for user in std::mem::take(&mut self.refused) {
             self.world.refuse(&uid(user), LoginCode::Ok);
         }
@@ -76,7 +84,7 @@ impl Run<'_> {
     }
 
     /// Everybody speaks to everybody, and in every room; before that, over links that have just broken, to itself, more
-    /// than the server takes at once.
+    /// than the server takes at once. In some runs the server is lost with the links, or somebody says very much.
     pub(super) fn ask(&mut self) -> Result<(), Violation> {
         let live: Vec<(Person, usize, String)> = (0..model_apps(&self.places))
             .flat_map(|app| {
@@ -84,14 +92,30 @@ impl Run<'_> {
                 live.map(move |(who, uid)| (who, app, uid.to_owned())).collect::<Vec<_>>()
             })
             .collect();
-        self.world.cut_all();
+        match self.plan.seed % 4 {
+            0 => self.restart(),
+            _ => self.world.cut_all(),
+        }
         self.run_for(Duration::from_millis(1))?;
-        for (who, _, own) in &live {
-            for _ in 0..HELD_BACK {
+        for (index, (who, _, own)) in live.iter().enumerate() {
+            let is_eloquent = index == 0 && self.plan.seed.is_multiple_of(2);
+            for _ in 0..if is_eloquent { BEHIND_THE_WINDOW } else { HELD_BACK } {
                 self.send(*who, own.clone(), 20, false, MessageConfig::ReliableOrdered)?;
+            }
+            for _ in 0..STATUSES_HELD_BACK {
+                self.ask_status(*who, own.clone())?;
             }
         }
         self.run_for(HELD_BACK_FOR)?;
+        if let Some((who, _, own)) = live.first()
+            && self.plan.seed % 16 == 5
+        {
+            for _ in 0..LARGE {
+                let config = MessageConfig::ReliableOrdered;
+                self.send(*who, own.clone(), PAYLOAD_BYTES_MAX, true, config)?;
+            }
+            self.run_for(HELD_BACK_FOR)?;
+        }
         self.harmed.ask(&mut self.world)?;
         for (index, (who, app, _)) in live.iter().enumerate() {
             let peers = live.iter().cycle().skip(index).take(live.len());

@@ -111,7 +111,7 @@ impl<'a> Run<'a> {
             trace: Trace::new(print),
             oracles: Oracles::new(plan.swarm.has_rates()),
             spotter: Spotter::default(),
-            attackers: Attackers::default(),
+            attackers: Attackers::new(plan.swarm.has_rates()),
             harmed: Harmed::default(),
             tokens: BTreeMap::new(),
             keys: BTreeMap::new(),
@@ -192,6 +192,12 @@ impl<'a> Run<'a> {
                     continue;
                 }
                 Happening::Judged(asked, _) if self.harmed.is_its_name(&asked.uid) => continue,
+                Happening::Congested(who, _)
+                    if self.harmed.is_one(who) || self.attackers.is_one(who) =>
+                {
+                    continue;
+                }
+                Happening::Congested(who, on) => Entry::Congested { who, on },
                 Happening::Event(who, event) => Entry::Event { who, event },
                 Happening::Dialled(who) => Entry::Dialled { who },
                 Happening::Reported(app, report) => {
@@ -267,6 +273,7 @@ impl<'a> Run<'a> {
         }
         let server = self.world.stats();
         let open_links = self.world.net.open_links();
-        self.note(Entry::Gauges { server, open_links, open_questions })
+        let waiting_bytes_most = self.world.waiting_bytes_most;
+        self.note(Entry::Gauges { server, open_links, open_questions, waiting_bytes_most })
     }
 }

@@ -1,18 +1,19 @@
 //! What happens between the server and the back ends of apps.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rts_proto::client::{Event, RoomEvent};
 use rts_proto::server::{CommandError, Report};
 use rts_proto::{Instant, LeaveReason, OnlineStatus, RoomState};
 
 use super::{Spotter, is_down};
-use crate::sim::model::Model;
+use crate::Person;
+use crate::sim::model::{Engine, Login, Model};
 use crate::sim::names::{BACK_END, room_id, uid};
 use crate::sim::payload;
 use crate::sim::plan::{Banned, Command};
 use crate::sim::situations::Situation;
-use crate::sim::trace::{Answer, Entry, Line, payload_bytes};
+use crate::sim::trace::{Answer, Entry, Line, TokenFacts, payload_bytes};
 
 #[derive(Debug, Default)]
 pub(super) struct BackEnd {
@@ -20,6 +21,28 @@ pub(super) struct BackEnd {
     sent: BTreeMap<u64, Instant>,
     /// Until when whom is banned.
     bans: BTreeMap<(usize, Banned), Instant>,
+    /// Before which second tokens of an app, or of one of its users, are no good.
+    revoked: BTreeMap<(usize, Option<usize>), u32>,
+    /// Engines that were put out while their applications knew of no link.
+    pub(super) was_away: BTreeSet<Person>,
+}
+
+impl BackEnd {
+    pub(super) fn is_revoked(&self, facts: TokenFacts) -> bool {
+        [None, Some(facts.user)].into_iter().any(|user| {
+            let before = self.revoked.get(&(facts.app, user));
+            before.is_some_and(|before| facts.issued_at < *before)
+        })
+    }
+
+    /// Whether this engine's user may not log in.
+    pub(super) fn bars(&self, engine: &Engine, now: Instant) -> bool {
+        let (Login::LoggingIn(own) | Login::LoggedIn(own)) = &engine.login else { return false };
+        self.bans.iter().any(|((app, whom), until)| {
+            let is_it = matches!(whom, Banned::Login(user) if uid(*user) == *own);
+            *app == engine.app && is_it && *until >= now
+        })
+    }
 }
 
 impl Spotter {
@@ -99,6 +122,28 @@ impl Spotter {
                 });
                 if is_away {
                     self.met(Situation::KickedWhileDown);
+                }
+            }
+            (Command::Revoke { user }, Answer::Revoked { issued_before, ended }) => {
+                let before = self.back_end.revoked.entry((app, user)).or_default();
+                *before = (*before).max(*issued_before);
+                if *ended > 0 {
+                    self.met(match user {
+                        Some(_) => Situation::TokenOfUserRevoked,
+                        None => Situation::TokensOfAppRevoked,
+                    });
+                }
+                let live = model.live(app);
+                let meant = live.filter(|(_, own)| user.is_none_or(|user| uid(user) == *own));
+                if meant.count() > *ended {
+                    self.met(Situation::LaterTokenKept);
+                }
+            }
+            (Command::Disconnect { user }, Answer::Ended(1)) => {
+                for (who, _) in model.live(app).filter(|(_, own)| *own == uid(user)) {
+                    if is_down(&model.engines[who]) {
+                        self.back_end.was_away.insert(who);
+                    }
                 }
             }
             (Command::Ban { whom, seconds: 0 }, _) => {

@@ -3,6 +3,7 @@
 mod app_server;
 mod back_end;
 mod rooms;
+mod waiting;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use rts_proto::{
 
 use app_server::AppServer;
 use back_end::BackEnd;
+use waiting::Waiting;
 
 use super::model::{Engine, Login, Model, RoomPhase};
 use super::payload;
@@ -53,6 +55,7 @@ pub(crate) struct Spotter {
     last_call: Option<(Person, Instant, Call)>,
     app_server: AppServer,
     back_end: BackEnd,
+    waiting: Waiting,
     /// When engines told in the last seconds that they are back.
     returned: Vec<Instant>,
 }
@@ -65,6 +68,7 @@ impl Spotter {
     pub(crate) fn see(&mut self, model: &Model, line: &Line) {
         self.see_app_server(model, line);
         self.see_back_end(model, line);
+        self.see_waiting(model, line);
         match &line.entry {
             Entry::Call { who, call, returned } => {
                 self.called(&model.engines[*who], line.at, *who, call, *returned);
@@ -99,6 +103,8 @@ impl Spotter {
             }
             Entry::Fault(Step::RotateKey { app, .. }) => *self.keys.entry(*app).or_default() += 1,
             Entry::Engine { .. }
+            | Entry::WayUpDead { .. }
+            | Entry::Congested { .. }
             | Entry::TargetChecked { .. }
             | Entry::Posted { .. }
             | Entry::AppServerSaid { .. }
@@ -191,11 +197,19 @@ impl Spotter {
                 (LoginCode::InvalidToken, Login::LoggedIn(_)) => Situation::ReloginInvalidToken,
                 (LoginCode::InvalidToken, _) => Situation::LoginInvalidToken,
                 (LoginCode::Unknown, _) => Situation::LoginUnknown,
+                (LoginCode::BadUserId, _) if self.back_end.bars(engine, now) => {
+                    Situation::LoginOfBarredUser
+                }
                 (LoginCode::BadUserId, _) => Situation::LoginBadUser,
                 (LoginCode::ServerError, _) => Situation::LoginServerError,
             }),
             Event::Logout(LogoutReason::Displaced) => self.met(Situation::Displaced),
-            Event::Logout(LogoutReason::PutOut) => self.met(Situation::PutOut),
+            Event::Logout(LogoutReason::PutOut) => {
+                self.met(Situation::PutOut);
+                if self.back_end.was_away.remove(&who) {
+                    self.met(Situation::PutOutWhileAway);
+                }
+            }
             Event::ConnectionStateChanged(state) => {
                 let is_first = engine.connection == Some(ConnectionState::Connecting);
                 match state {
@@ -273,6 +287,7 @@ impl Spotter {
             }
             SendCode::OverRate => self.met(Situation::SendOverRate),
             SendCode::TooLong => self.met(Situation::SendTooLong),
+            SendCode::Unknown => self.met(Situation::SendOfBannedUser),
             SendCode::NotInitialised => self.met(Situation::SendWhileLoggingIn),
             SendCode::NotLoggedIn => self.met(Situation::SendNotLoggedIn),
             _ => {}
@@ -302,6 +317,9 @@ impl Spotter {
             self.met(Situation::PreviousKeyGood);
         }
         if code == LoginCode::InvalidToken {
+            if self.back_end.is_revoked(facts) {
+                self.met(Situation::RevokedTokenRefused);
+            }
             if facts.expire_at > 0 && facts.expire_at < wall {
                 self.met(Situation::ExpiredTokenRefused);
             } else if facts.key < key {
@@ -315,6 +333,7 @@ impl Spotter {
             CloseCode::Replaced => self.met(Situation::ClosedReplaced),
             CloseCode::Displaced => self.met(Situation::ClosedDisplaced),
             CloseCode::PutOut => self.met(Situation::ClosedPutOut),
+            CloseCode::LoginAgain => self.met(Situation::ClosedLoginAgain),
             CloseCode::Silent => self.met(Situation::ClosedSilent),
             CloseCode::SlowConsumer => self.met(Situation::ClosedSlowConsumer),
             CloseCode::Shutdown => self.met(Situation::ClosedShutdown),

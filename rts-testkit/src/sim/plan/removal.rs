@@ -1,0 +1,65 @@
+//! Whom the back end of an app wants out, and what those do who are.
+
+use std::time::Duration;
+
+use super::draw::Draw;
+use super::{Banned, Command, Step, TokenKind};
+
+impl Draw<'_> {
+    /// Whoever is out wants to be in again, mostly: while a ban lasts, and after it.
+    pub(super) fn removal(
+        &mut self,
+        at: Duration,
+        app: usize,
+        user: usize,
+        room: usize,
+    ) -> Command {
+        let seconds = self.rng.u64(1..60);
+        let whom = match self.rng.u32(0..4) {
+            0 => Banned::Room(room),
+            1 => Banned::UserInRoom(room, user),
+            2 => Banned::User(user),
+            _ => Banned::Login(user),
+        };
+        let everybody = self.rng.bool();
+        let command = match self.rng.u32(0..11) {
+            9 | 10 => Command::Revoke { user: (!everybody).then_some(user) },
+            0..3 => Command::Kick { room, user },
+            3 | 4 => Command::Dismiss { room },
+            5 => Command::Disconnect { user },
+            _ => Command::Ban { whom, seconds },
+        };
+        if matches!(command, Command::Ban { .. }) && self.rng.u32(0..3) == 0 {
+            let lifted = at + Duration::from_millis(self.rng.u64(0..seconds * 1_000));
+            let command = Command::Ban { whom, seconds: 0 };
+            self.steps.push((lifted, Step::Command { app, command }));
+        }
+        // Now and then it is not there to be told, and back soon.
+        let is_away = matches!(command, Command::Disconnect { .. }) && self.rng.bool();
+        let (before, after) = (Duration::from_secs(12), Duration::from_secs(6));
+        for who in 0..self.swarm.engines.len() {
+            if is_away && self.swarm.engines[who] == (app, user) {
+                let begin = at.saturating_sub(before);
+                self.steps.push((begin, Step::Stall { who, on: true }));
+                self.steps.push((at + after, Step::Stall { who, on: false }));
+            }
+            let (of, own) = self.swarm.engines[who];
+            // Whose token is refused gets another one, mostly.
+            if of == app && command.revokes(own) && self.rng.u32(0..4) > 0 {
+                let soon = at + Duration::from_millis(self.rng.u64(0..20_000));
+                self.steps.push((soon, Step::Refresh { who, token: TokenKind::Good }));
+            }
+            if self.swarm.engines[who] == (app, user) && self.rng.u32(0..4) > 0 {
+                if command.puts_out(user) {
+                    let again = at + Duration::from_millis(self.rng.u64(0..60_000));
+                    self.steps.push((again, Step::Login { who, token: TokenKind::Good }));
+                }
+                let soon = at + Duration::from_millis(self.rng.u64(0..8_000));
+                let later = at + Duration::from_millis(self.rng.u64(8_000..90_000));
+                self.steps.push((soon, Step::Join { who, room }));
+                self.steps.push((later, Step::Join { who, room }));
+            }
+        }
+        command
+    }
+}
