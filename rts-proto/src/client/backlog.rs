@@ -1,8 +1,9 @@
 //! Messages and queries that wait in the engine's own memory, behind the window of the wire.
 //!
-//! Two things hold them back. The window is full (§4.6): then nothing passes. Or so much is on its way to a
+//! Three things hold them back. The window is full (§4.6): then nothing passes. So much is on its way to a
 //! receiver that more might not fit into that receiver's window at the server (§5.6): then what is for others
-//! passes.
+//! passes. Or the rate of its kind is used up (§4.9): then what is of other kinds passes, so that few questions do
+//! not hold up many messages.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -10,7 +11,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use super::pending::Pending;
-use super::session::Tag;
+use super::session::{Budget, Kind, Tag};
 use crate::Instant;
 use crate::limits::{
     CLIENT_WINDOW_MESSAGE_BYTES_MAX, CLIENT_WINDOW_MESSAGES_MAX, FLIGHT_BYTES_MAX, FLIGHT_WAIT,
@@ -25,6 +26,8 @@ pub(super) struct Backlog {
     bytes: usize,
     /// When the first one that waits for its receiver alone need not wait any longer.
     held_until: Option<Instant>,
+    /// When the first one that waits for the rate of its kind may go.
+    paced_until: Option<Instant>,
 }
 
 impl Backlog {
@@ -33,15 +36,16 @@ impl Backlog {
         self.waiting.push_back((frame, tag));
     }
 
-    /// Moves into the window what may go.
+    /// Moves into the window what may go, and as much as `budget` has.
     pub(super) fn advance(
         &mut self,
         now: Instant,
         channel: &mut Channel<Tag>,
         pending: &mut Pending,
         flights: &mut Flights,
+        mut budget: Option<Budget>,
     ) {
-        self.held_until = None;
+        self.waits_for_window();
         let mut held = Held::default();
         let mut index = usize::from(planted(Bug::BacklogOvertakes) && self.waiting.len() > 1);
         while let Some((frame, tag)) = self.waiting.get(index) {
@@ -49,7 +53,14 @@ impl Backlog {
                 && let Some(until) = flights.hold(now, lane, frame.len(), &held)
             {
                 held.add(lane);
-                self.held_until = Some(self.held_until.map_or(until, |first| first.min(until)));
+                self.held_until = earlier(self.held_until, until);
+                index += 1;
+                continue;
+            }
+            if let Some(budget) = &mut budget
+                && let Err(until) = budget.spend(Kind::of(*tag), now)
+            {
+                self.paced_until = earlier(self.paced_until, until);
                 index += 1;
                 continue;
             }
@@ -68,8 +79,17 @@ impl Backlog {
         }
     }
 
+    /// Whatever it waited for, what is in the window goes first.
+    pub(super) fn waits_for_window(&mut self) {
+        (self.held_until, self.paced_until) = (None, None);
+    }
+
     pub(super) fn held_until(&self) -> Option<Instant> {
         self.held_until
+    }
+
+    pub(super) fn paced_until(&self) -> Option<Instant> {
+        self.paced_until
     }
 
     pub(super) fn take_back(&mut self, mut wanted: impl FnMut(&Tag) -> bool) -> Option<Tag> {
@@ -96,6 +116,10 @@ impl Backlog {
             self.push(frame, tag);
         }
     }
+}
+
+fn earlier(first: Option<Instant>, other: Instant) -> Option<Instant> {
+    Some(first.map_or(other, |first| first.min(other)))
 }
 
 /// One of the lanes on which receivers are counted. Two receivers may share one, and then wait for each other.

@@ -260,16 +260,24 @@ impl Client {
         else {
             return;
         };
-        session.advance(now, &mut self.pending, &mut self.flights);
-        while let Some(bytes) = session.next_transmit(now) {
-            online.sent(now);
-            online.ack_since.get_or_insert(now);
-            // It goes along, so that it needs no segment of its own (§4.4).
-            if let Some(received) = session.take_ack() {
-                let ack = Frame::Ack { received }.encode();
-                self.outputs.push_back(Output::Transmit(online.id, ack));
+        loop {
+            session.advance(now, &mut self.pending, &mut self.flights);
+            let mut has_moved = false;
+            while let Some(bytes) = session.next_transmit(now) {
+                has_moved = true;
+                online.sent(now);
+                online.ack_since.get_or_insert(now);
+                // It goes along, so that it needs no segment of its own (§4.4).
+                if let Some(received) = session.take_ack() {
+                    let ack = Frame::Ack { received }.encode();
+                    self.outputs.push_back(Output::Transmit(online.id, ack));
+                }
+                self.outputs.push_back(Output::Transmit(online.id, bytes));
             }
-            self.outputs.push_back(Output::Transmit(online.id, bytes));
+            // What went out of the window made way for what waits behind it.
+            if !has_moved || session.backlog.is_empty() {
+                return;
+            }
         }
     }
 

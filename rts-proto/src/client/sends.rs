@@ -159,7 +159,7 @@ impl Client {
         if let Login::LoggedIn { session, .. } = &mut self.login {
             for (query, uid) in open {
                 session
-                    .channel
+                    .backlog
                     .push(Frame::StatusQuery { query, uid }.encode(), Tag::Status(query));
             }
         }

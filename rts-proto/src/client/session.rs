@@ -95,9 +95,15 @@ impl Session {
         self.pace.holding_back = true;
     }
 
-    /// Moves into the window what may go there. What has to wait is spread over time when it goes.
+    /// Moves into the window what may go there. What has to wait is spread over time when it goes, and then only so much
+    /// is moved as goes out at once: what needs no pace is not to wait behind it.
     pub(super) fn advance(&mut self, now: Instant, pending: &mut Pending, flights: &mut Flights) {
-        self.backlog.advance(now, &mut self.channel, pending, flights);
+        let is_paced = self.pace.holding_back;
+        if is_paced && self.channel.peek().is_some() {
+            return self.backlog.waits_for_window();
+        }
+        let budget = is_paced.then(|| Budget::of(&self.pace.buckets));
+        self.backlog.advance(now, &mut self.channel, pending, flights, budget);
         self.pace.holding_back |= !self.backlog.is_empty();
     }
 
@@ -117,8 +123,9 @@ impl Session {
 
     /// When something that is held back, for the server's rate or for its receiver, may go out.
     pub(super) fn ready_at(&self) -> Option<Instant> {
-        let paced = self.pace.ready_at.filter(|_| !planted(Bug::PaceNotRearmed));
-        [paced, self.backlog.held_until()].into_iter().flatten().min()
+        let paced = [self.pace.ready_at, self.backlog.paced_until()];
+        let paced = paced.into_iter().flatten().filter(|_| !planted(Bug::PaceNotRearmed));
+        paced.chain(self.backlog.held_until()).min()
     }
 
     /// §4.4: whether somebody waits for the acknowledgement depends on the frame.
@@ -139,51 +146,117 @@ impl Session {
     }
 }
 
-/// §4.9: after a return, what waited goes out at the server's rates. Otherwise everything goes out
-/// at once and the server judges; the buckets are filled all the same, so that they know.
-#[derive(Debug)]
-struct Pace {
+/// What has a rate of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Send,
+    Broadcast,
+    Status,
+    ServerSend,
+    ServerParams,
+    Membership,
+}
+
+impl Kind {
+    pub(super) fn of(tag: Tag) -> Self {
+        match tag {
+            Tag::Send { .. } => Self::Send,
+            Tag::Broadcast { .. } => Self::Broadcast,
+            Tag::Status(_) => Self::Status,
+            Tag::ServerSend(_) => Self::ServerSend,
+            Tag::ServerParams(_) => Self::ServerParams,
+            Tag::Join(_) | Tag::Leave => Self::Membership,
+        }
+    }
+}
+
+/// What the server's rates let pass, to the best of our knowledge.
+#[derive(Clone, Debug)]
+struct Buckets {
     sends: TokenBucket,
     broadcasts: TokenBucket,
     statuses: TokenBucket,
     server_sends: TokenBucket,
+}
+
+impl Buckets {
+    fn of(&mut self, kind: Kind) -> Option<&mut TokenBucket> {
+        match kind {
+            Kind::Send => Some(&mut self.sends),
+            Kind::Broadcast => Some(&mut self.broadcasts),
+            Kind::Status => Some(&mut self.statuses),
+            Kind::ServerSend => Some(&mut self.server_sends),
+            // Few, and their rates at the server are far from reached.
+            Kind::ServerParams | Kind::Membership => None,
+        }
+    }
+}
+
+/// How much of each kind may go at this moment.
+#[derive(Debug)]
+pub(super) struct Budget {
+    left: Buckets,
+    /// A message to the app's server has to wait so long, and so has what would change where it goes.
+    server_sends_wait: Option<Instant>,
+}
+
+impl Budget {
+    fn of(buckets: &Buckets) -> Self {
+        Self { left: buckets.clone(), server_sends_wait: None }
+    }
+
+    /// Otherwise when there will be one more.
+    pub(super) fn spend(&mut self, kind: Kind, now: Instant) -> Result<(), Instant> {
+        if kind == Kind::ServerParams {
+            return self.server_sends_wait.map_or(Ok(()), Err);
+        }
+        let Some(bucket) = self.left.of(kind) else { return Ok(()) };
+        if bucket.take(now) {
+            return Ok(());
+        }
+        let until = bucket.ready_at();
+        if kind == Kind::ServerSend {
+            self.server_sends_wait = Some(until);
+        }
+        Err(until)
+    }
+}
+
+/// §4.9: after a return, what waited goes out at the server's rates. Otherwise everything goes out
+/// at once and the server judges; the buckets are filled all the same, so that they know.
+#[derive(Debug)]
+struct Pace {
+    buckets: Buckets,
     holding_back: bool,
-    /// When the frame that is held back may go out.
+    /// When the frame that is held back in the window may go out.
     ready_at: Option<Instant>,
 }
 
 impl Pace {
     fn new(accepted: &Accepted, now: Instant) -> Self {
-        Self {
+        let buckets = Buckets {
             sends: TokenBucket::cautious(accepted.sends_per_second, now),
             broadcasts: TokenBucket::cautious(accepted.broadcasts_per_second, now),
             statuses: TokenBucket::cautious(STATUS_QUERIES_PER_SECOND, now),
             server_sends: TokenBucket::cautious(accepted.server_sends_per_second, now),
-            holding_back: false,
-            ready_at: None,
-        }
+        };
+        Self { buckets, holding_back: false, ready_at: None }
     }
 
     fn followed_by(&self, accepted: &Accepted, now: Instant) -> Self {
         let fresh = Self::new(accepted, now);
-        Self {
-            sends: self.sends.or_of_another_rate(fresh.sends),
-            broadcasts: self.broadcasts.or_of_another_rate(fresh.broadcasts),
-            statuses: self.statuses.or_of_another_rate(fresh.statuses),
-            server_sends: self.server_sends.or_of_another_rate(fresh.server_sends),
-            ..fresh
-        }
+        let (ours, theirs) = (&self.buckets, fresh.buckets);
+        let buckets = Buckets {
+            sends: ours.sends.or_of_another_rate(theirs.sends),
+            broadcasts: ours.broadcasts.or_of_another_rate(theirs.broadcasts),
+            statuses: ours.statuses.or_of_another_rate(theirs.statuses),
+            server_sends: ours.server_sends.or_of_another_rate(theirs.server_sends),
+        };
+        Self { buckets, holding_back: false, ready_at: None }
     }
 
     fn lets_pass(&mut self, tag: Tag, now: Instant) -> bool {
-        let bucket = match tag {
-            Tag::Send { .. } => &mut self.sends,
-            Tag::Broadcast { .. } => &mut self.broadcasts,
-            Tag::Status(_) => &mut self.statuses,
-            Tag::ServerSend(_) => &mut self.server_sends,
-            // Few, and their rates at the server are far from reached.
-            Tag::ServerParams(_) | Tag::Join(_) | Tag::Leave => return true,
-        };
+        let Some(bucket) = self.buckets.of(Kind::of(tag)) else { return true };
         if bucket.take(now) || !self.holding_back {
             self.ready_at = None;
             return true;

@@ -9,7 +9,7 @@ use rts_proto::limits::{
     PAYLOAD_BYTES_MAX, WINDOW_BYTES_MAX,
 };
 use rts_proto::wire::{Accepted, Frame};
-use rts_proto::{MessageConfig, MessageId, Payload, SendCode};
+use rts_proto::{MessageConfig, MessageId, Payload, SendCode, ServerParamsCode};
 
 use crate::support::{Stage, session};
 
@@ -205,4 +205,69 @@ fn what_waits_is_not_sent_at_its_time_out_and_makes_no_gap() {
         ..session(1)
     });
     assert_eq!(sent(&stage.said()), [later.0]);
+}
+
+/// A hundred questions are asked while the link is down, and then something else.
+fn after_a_hundred_questions(resumed: bool, then: impl FnOnce(&mut Stage)) -> (Stage, Vec<Frame>) {
+    let rates = |answer| Accepted { sends_per_second: 100, server_sends_per_second: 20, ..answer };
+    let mut stage = Stage::accepted(rates(session(1)));
+    stage.engine.set_server_params(stage.now, "first", "https://app.example/");
+    stage.hears(Frame::ServerParamsAnswer { ticket: 1, code: ServerParamsCode::Ok });
+    stage.hears(Frame::Ack { received: 1 });
+    stage.input(Input::Disconnected(stage.link));
+    for number in 0..100 {
+        stage.engine.get_peer_online_status(stage.now, &format!("user-{number}"));
+    }
+    then(&mut stage);
+    stage.drain();
+    stage.input(Input::Connected(stage.link));
+    stage.said();
+    let (number, received) = if resumed { (1, 1) } else { (2, 0) };
+    stage.welcomed(Accepted { resumed, received, ..rates(session(number)) });
+    let said = stage.said();
+    (stage, said)
+}
+
+fn questions(frames: &[Frame]) -> usize {
+    frames.iter().filter(|frame| matches!(frame, Frame::StatusQuery { .. })).count()
+}
+
+#[test]
+fn questions_that_wait_for_their_rate_hold_up_no_message() {
+    for resumed in [true, false] {
+        let (mut stage, said) = after_a_hundred_questions(resumed, |stage| {
+            stage.sends("behind a hundred questions");
+        });
+        assert_eq!(sent(&said), [1], "resumed: {resumed}");
+        assert_eq!(questions(&said), 5, "half a second's worth");
+        stage.pass(Duration::from_millis(99));
+        assert_eq!(questions(&stage.said()), 0);
+        stage.pass(Duration::from_millis(1));
+        assert_eq!(questions(&stage.said()), 1, "and then 10 a second");
+    }
+}
+
+/// Where messages go is not changed under those that wait.
+#[test]
+fn server_params_wait_behind_the_messages_before_them() {
+    let (mut stage, mut said) = after_a_hundred_questions(true, |stage| {
+        for _ in 0..12 {
+            stage.engine.send_server_message(stage.now, Payload::text("hi")).expect("accepted");
+        }
+        stage.engine.set_server_params(stage.now, "second", "https://app.example/");
+    });
+    let kinds = |frames: &[Frame]| -> String {
+        let kind = |frame: &Frame| match frame {
+            Frame::ServerSend { .. } => Some('m'),
+            Frame::SetServerParams(_) => Some('p'),
+            _ => None,
+        };
+        frames.iter().filter_map(kind).collect()
+    };
+    assert_eq!(kinds(&said), "m".repeat(10), "half a second's worth");
+    for _ in 0..4 {
+        stage.pass(Duration::from_millis(25));
+        said.extend(stage.said());
+    }
+    assert_eq!(kinds(&said), "m".repeat(12) + "p");
 }
