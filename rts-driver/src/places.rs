@@ -269,6 +269,12 @@ pub(crate) struct Place {
     is_before_login: bool,
 }
 
+impl Place {
+    pub(crate) fn is_exempt(self) -> bool {
+        self.network.is_none()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;

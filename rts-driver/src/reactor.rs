@@ -192,7 +192,7 @@ impl<R: Runtime> Reactor<R> {
         let notices = state.driven.take_notices();
         drop(state);
         // Links that are closed now are still here.
-        let peer_of = |id| self.links.get(&id).map(|served| served.peer);
+        let peer_of = |id| self.links.get(&id).map(|served| served.peer());
         self.noted.extend(notices.into_iter().map(|notice| Noted::new(notice, peer_of)));
         if has_new_posts {
             shard.start_posts();

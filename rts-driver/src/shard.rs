@@ -335,6 +335,11 @@ impl<R: Runtime> Counted<R> {
         Some(Self { shard: Arc::clone(shard), place })
     }
 
+    /// Whether the bounds of a network do not hold for it.
+    pub(crate) fn is_exempt(&self) -> bool {
+        self.place.is_exempt()
+    }
+
     /// Somebody has logged in over it.
     pub(crate) fn logged_in(&mut self) {
         self.shard.places().logged_in(&mut self.place);

@@ -11,6 +11,9 @@ use crate::places::Network;
 const ALL: Rate = Rate { burst: 200.0, per_second: 50.0 };
 /// The same of one network: an IPv4 address, or 64 bits of an IPv6 address.
 const NETWORK: Rate = Rate { burst: 20.0, per_second: 1.0 };
+/// The same of all exempt addresses together. Behind a proxy all clients have its address, so these
+/// are the lines of many; the other half of [`ALL`] is for everybody else.
+const EXEMPT: Rate = Rate { burst: 100.0, per_second: 25.0 };
 /// Networks that are counted apart; those beyond share one count.
 const NETWORKS_MAX: usize = 1_024;
 
@@ -25,10 +28,12 @@ struct Rate {
 ///
 /// An IPv4 address, or 64 bits of an IPv6 address, has 20 lines at once and then one a second; all
 /// together have 200 at once and then 50 a second. Of up to 1,024 such networks those that flood do
-/// not take the lines of others.
+/// not take the lines of others. Exempt addresses, such as those of proxies, together have 100 at
+/// once and then 25 a second.
 #[derive(Debug, Default)]
 pub struct Thinning {
     all: Bucket,
+    exempt: Bucket,
     networks: HashMap<Option<Network>, Bucket>,
     left_out: u64,
 }
@@ -38,10 +43,20 @@ impl Thinning {
     /// when this one is to be left out.
     pub fn take(&mut self, address: Option<IpAddr>, now: Instant) -> Option<u64> {
         let network = self.counted_network(address.map(Network::of), now);
-        let bucket = self.networks.entry(network).or_default();
-        if bucket.level(NETWORK, now) >= 1.0 && self.all.level(ALL, now) >= 1.0 {
-            bucket.used += 1.0;
-            self.all.used += 1.0;
+        let own = self.networks.entry(network).or_default();
+        let has_room = take_of_both((own, NETWORK), (&mut self.all, ALL), now);
+        self.counted(has_room)
+    }
+
+    /// [`take`](Self::take), for a line about an address for which the bounds of a network do not
+    /// hold.
+    pub fn take_exempt(&mut self, now: Instant) -> Option<u64> {
+        let has_room = take_of_both((&mut self.exempt, EXEMPT), (&mut self.all, ALL), now);
+        self.counted(has_room)
+    }
+
+    fn counted(&mut self, has_room: bool) -> Option<u64> {
+        if has_room {
             return Some(std::mem::take(&mut self.left_out));
         }
         self.left_out += 1;
@@ -58,6 +73,17 @@ impl Thinning {
         }
         network
     }
+}
+
+/// A line of each, or of neither.
+fn take_of_both(own: (&mut Bucket, Rate), all: (&mut Bucket, Rate), now: Instant) -> bool {
+    let ((own, own_rate), (all, all_rate)) = (own, all);
+    let has_room = own.level(own_rate, now) >= 1.0 && all.level(all_rate, now) >= 1.0;
+    if has_room {
+        own.used += 1.0;
+        all.used += 1.0;
+    }
+    has_room
 }
 
 #[derive(Debug, Default)]
@@ -109,6 +135,18 @@ mod tests {
         };
         assert_eq!(said(&mut thinning, now), 200);
         assert_eq!(said(&mut thinning, now + Duration::from_secs(1)), 50);
+    }
+
+    #[test]
+    fn exempt_addresses_have_the_lines_of_many_and_leave_half_to_others() {
+        let (mut thinning, now) = (Thinning::default(), Instant::now());
+        let said = |thinning: &mut Thinning, now| {
+            (0..1_000).filter(|_| thinning.take_exempt(now).is_some()).count()
+        };
+        assert_eq!(said(&mut thinning, now), 100);
+        let others = (0..1_000).filter(|n| thinning.take(v4(*n), now).is_some()).count();
+        assert_eq!(others, 100);
+        assert_eq!(said(&mut thinning, now + Duration::from_secs(1)), 25);
     }
 
     #[test]

@@ -20,17 +20,25 @@ use crate::thinning::Thinning;
 /// What operators choose these lines by: `RTS_LOG=info,rts::users=debug`.
 const TARGET: &str = "rts::users";
 
+/// Where a link comes from.
+#[derive(Clone, Copy)]
+pub(crate) struct Peer {
+    pub(crate) address: SocketAddr,
+    /// The bounds of a network do not hold for it: it may be a proxy, and its lines those of many.
+    pub(crate) is_exempt: bool,
+}
+
 /// A notice, and where its links come from.
 pub(crate) struct Noted {
     notice: Notice,
     /// Of the link that it is about, unless that is gone.
-    peer: Option<SocketAddr>,
+    peer: Option<Peer>,
     /// Of the link of a displaced session.
-    former: Option<SocketAddr>,
+    former: Option<Peer>,
 }
 
 impl Noted {
-    pub(crate) fn new(notice: Notice, peer_of: impl Fn(LinkId) -> Option<SocketAddr>) -> Self {
+    pub(crate) fn new(notice: Notice, peer_of: impl Fn(LinkId) -> Option<Peer>) -> Self {
         let (link, former) = match &notice {
             Notice::LoggedIn { link, .. }
             | Notice::LoginRefused { link, .. }
@@ -58,7 +66,7 @@ impl UserLog {
     /// Call it without the shard's lock: a refused token is looked at again, to say what is wrong.
     pub(crate) fn write(&mut self, noted: Noted, authenticator: &dyn Authenticate) {
         let Noted { notice, peer, former } = noted;
-        let address = peer.map(display);
+        let address = peer.map(|peer| display(peer.address));
         match notice {
             Notice::LoggedIn { app_id, uid, resumed, .. } => {
                 debug!(target: TARGET, address, app = %app_id, user = %uid, resumed, "logged in");
@@ -84,7 +92,9 @@ impl UserLog {
                 let Some(left_out) = self.thin(peer) else { return };
                 let why = match refusal {
                     Refusal::Verdict => authenticator.explain(&credentials),
-                    Refusal::Banned => "the app's back end does not let this user in".to_owned(),
+                    Refusal::Banned => {
+                        "banned: the app's back end does not let this user in".to_owned()
+                    }
                     Refusal::ReservedUid => "the user id is reserved".to_owned(),
                     Refusal::NoGreaterClaim => "the user's session has the last claim".to_owned(),
                 };
@@ -98,7 +108,7 @@ impl UserLog {
             }
             Notice::Displaced { app_id, uid, .. } => {
                 let Some(left_out) = self.thin(peer) else { return };
-                let former = former.map(display);
+                let former = former.map(|former| display(former.address));
                 info!(
                     target: TARGET,
                     address, app = %app_id, user = %uid, former, left_out,
@@ -122,17 +132,21 @@ impl UserLog {
     }
 
     /// What came was no frames: the core never heard of it, and whoever is there may not either.
-    pub(crate) fn ended_before_login(&mut self, peer: SocketAddr, why: &LayerError) {
+    pub(crate) fn ended_before_login(&mut self, peer: Peer, why: &LayerError) {
         if let Some(left_out) = self.thin(Some(peer)) {
-            let (address, why) = (display(peer), why.to_string());
+            let (address, why) = (display(peer.address), why.to_string());
             let why = Shown::sentence(&why);
             info!(target: TARGET, address, %why, left_out, "connection ended before a login");
         }
     }
 
     /// How many lines were left out since the last one, if any; nothing when this one is, too.
-    fn thin(&mut self, peer: Option<SocketAddr>) -> Option<Option<u64>> {
-        let left_out = self.thinning.take(peer.map(|peer| peer.ip()), Instant::now())?;
+    fn thin(&mut self, peer: Option<Peer>) -> Option<Option<u64>> {
+        let now = Instant::now();
+        let left_out = match peer {
+            Some(peer) if peer.is_exempt => self.thinning.take_exempt(now)?,
+            _ => self.thinning.take(peer.map(|peer| peer.address.ip()), now)?,
+        };
         Some((left_out > 0).then_some(left_out))
     }
 }

@@ -117,7 +117,7 @@ fn why_alice_cannot_log_in_is_told_at_level_info() {
     told.admin(&["revoke", "--user", "alice", "--issued-before", "0"]);
     told.admin(&["ban", "--user", "alice", "--seconds", "60"]);
     let line = told.refused(&good, -1002);
-    assert!(line.contains("why=the app's back end does not let this user in"), "{line}");
+    assert!(line.contains("why=banned: the app's back end does not let this user in"), "{line}");
     told.admin(&["unban", "--user", "alice"]);
 
     // What is no login, or no RTS at all.
@@ -210,6 +210,24 @@ fn a_server_says_what_it_is_at_its_start_and_why_it_stops() {
     server.terminate();
     log.until(&["INFO", "asked to stop signal=\"SIGTERM\""]);
     log.until(&["INFO", "stopped"]);
+}
+
+#[test]
+fn behind_a_proxy_that_is_exempt_nobodys_line_is_lost_among_those_of_some_others() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let exempt = "[limits]\nexempt_networks = [\"127.0.0.1/32\"]\n";
+    let config = configuration(folder.path(), exempt);
+    let (to, mut log) = Log::new();
+    let server = Server::start_in(&["--config", &config], &[("RTS_LOG", "info")], to);
+    let address = server.url.strip_prefix("rts://").expect("plain TCP").to_owned();
+    // More than one network's 20 at once.
+    for _ in 0..40 {
+        let mut stream = TcpStream::connect(&address).expect("it listens");
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").expect("it reads");
+        let _ = stream.read_to_end(&mut Vec::new());
+        let line = log.until(&["connection ended before a login"]);
+        assert!(!line.contains("left_out"), "{line}");
+    }
 }
 
 #[test]

@@ -54,7 +54,7 @@ fn the_configurations_of_the_document_can_be_used() {
 /// All Rust of this crate and those that log in a server.
 fn sources() -> String {
     let mut folders: Vec<PathBuf> =
-        ["rts-driver", "rts-server", "rts-cli", "rts-trace", "rts-stream"]
+        ["rts-driver", "rts-server", "rts-cli", "rts-trace", "rts-stream", "rts-proto"]
             .map(|name| Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name).join("src"))
             .into();
     let mut all = String::new();
@@ -90,6 +90,8 @@ fn the_log_says_what_the_document_looks_for() {
         "lines that could not be written here, and are lost",
         "session over",
         "certificates replaced",
+        "certificates read again",
+        "too many logins of a user",
         "the certificate before stays",
         "a header of the PROXY protocol came first",
         "listening",

@@ -91,7 +91,7 @@ impl<R: Runtime> Reactor<R> {
         if let Seat::Here(link) = seat {
             let asked = Asked { link, waker: served.waker.clone() };
             self.away += 1;
-            self.handshakes.hand_over(id, Network::of(served.peer.ip()), asked);
+            self.handshakes.hand_over(id, Network::of(served.address.ip()), asked);
         }
     }
 
@@ -204,7 +204,7 @@ impl<R: Runtime> Reactor<R> {
             if let Some(served) = self.links.get(&id)
                 && !served.is_attached
             {
-                self.user_log.ended_before_login(served.peer, &error);
+                self.user_log.ended_before_login(served.peer(), &error);
             }
         }
         // The core need not wait until the goodbye is said.

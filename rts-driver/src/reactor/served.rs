@@ -16,6 +16,7 @@ use crate::link::{Link, Overflow};
 use crate::meter::Meter;
 use crate::runtime::{Runtime, Stream};
 use crate::shard::{Arrival, Counted};
+use crate::user_log::Peer;
 
 /// The numbers are ours: nobody can choose them to collide.
 pub(super) type Links<R> = HashMap<LinkId, Box<Served<R>>, FixedState>;
@@ -30,7 +31,7 @@ pub(super) struct Served<R: Runtime> {
     pub(super) cord: Arc<Cord>,
     /// Pulls the cord.
     pub(super) waker: Waker,
-    pub(super) peer: SocketAddr,
+    pub(super) address: SocketAddr,
     pub(super) counted: Counted<R>,
     pub(super) fate: Fate,
     /// Whether it is among the links that have orders.
@@ -76,13 +77,18 @@ impl<R: Runtime> Served<R> {
             is_attached: false,
             waker: Waker::from(Arc::clone(&cord)),
             cord,
-            peer: arrival.peer,
+            address: arrival.peer,
             counted: arrival.counted,
             fate: Fate::Stays,
             is_ordered: false,
             is_unwritten: false,
             read_in_turn: 0,
         }
+    }
+
+    /// Where it comes from, for the log.
+    pub(super) fn peer(&self) -> Peer {
+        Peer { address: self.address, is_exempt: self.counted.is_exempt() }
     }
 
     /// The link is back. What was said meanwhile is to be written; returns whether it rang.
@@ -98,7 +104,7 @@ impl<R: Runtime> Served<R> {
         match &mut self.seat {
             Seat::Here(link) => {
                 if let Err(Overflow) = link.push(bytes) {
-                    tracing::debug!(peer = %self.peer, "does not keep up: dropped");
+                    tracing::debug!(peer = %self.address, "does not keep up: dropped");
                     self.fate = Fate::IsCut;
                 }
             }
