@@ -49,7 +49,7 @@ class Pairs:
         self.senders[number % PAIRS].write(message)
 
     def deliveries(self, seconds):
-        """When the messages that arrive within so many seconds were due, each with its delay."""
+        """When the messages that arrive within this many seconds were due, each with its delay."""
         # Finer than the milliseconds of epoll itself.
         if not select.select([self.poll], [], [], seconds)[0]:
             return

@@ -54,8 +54,8 @@ impl Runtime for Still {
     }
 }
 
-/// One end of a pipe in both directions. Dropping it breaks the pipe for the other end; what was written before can
-/// still be read.
+/// One end of a pipe in both directions. Dropping it breaks the pipe for the other end; what was
+/// written before can still be read.
 pub(crate) struct Pipe {
     incoming: Arc<Mutex<Direction>>,
     outgoing: Arc<Mutex<Direction>>,

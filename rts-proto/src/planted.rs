@@ -1,6 +1,7 @@
 //! Bugs that are planted on purpose, for the simulator to find: a test of the tests.
 //!
-//! Without the feature `planted-bugs` [`planted`] is a constant, and nothing of them is in the build.
+//! Without the feature `planted-bugs` [`planted`] is a constant, and nothing of them is in the
+//! build.
 
 macro_rules! bugs {
     ($($(#[$doc:meta])* $name:ident,)+) => {
@@ -24,7 +25,8 @@ macro_rules! bugs {
 }
 
 bugs! {
-    /// Not a subtle one: every result 0 is called back twice. A simulation that does not fail is broken.
+    /// Not a subtle one: every result 0 is called back twice. A simulation that does not fail is
+    /// broken.
     Canary,
     /// After a resume the peer is taken to have one frame more than it says.
     ResumeDropsOneMore,
@@ -36,9 +38,11 @@ bugs! {
     NoFifoAfterResume,
     /// A client never acknowledges.
     AckNeverSent,
-    /// At its deadline a frame is taken back though it was transmitted, so that the result is "not sent".
+    /// At its deadline a frame is taken back though it was transmitted, so that the result is "not
+    /// sent".
     TakesBackWhatLeft,
-    /// When a session is lost, what was transmitted counts as not sent, and goes out on the next one.
+    /// When a session is lost, what was transmitted counts as not sent, and goes out on the next
+    /// one.
     ForgetsWhatLeft,
     /// What happened in a room is called back after its handle was destroyed.
     DestroyedRoomHeard,

@@ -17,8 +17,9 @@ impl World {
         }
     }
 
-    /// Breaks off the engine's link in the middle of what is written: after so many bytes more towards `to`, counted
-    /// over all its links from now on. Once; a later call takes the place of an earlier one.
+    /// Breaks off the engine's link in the middle of what is written: after so many bytes more
+    /// towards `to`, counted over all its links from now on. Once; a later call takes the place of
+    /// an earlier one.
     pub fn break_after(&mut self, who: Person, to: Side, bytes: u64, how: Break) {
         self.net.set_fuse(link_of(who, LinkId(0))..link_of(who + 1, LinkId(0)), to, bytes, how);
     }
@@ -28,7 +29,8 @@ impl World {
         self.net.clear_fuse();
     }
 
-    /// Bytes that can still be written before [`break_after`](Self::break_after) takes effect; `None` when it has.
+    /// Bytes that can still be written before [`break_after`](Self::break_after) takes effect;
+    /// `None` when it has.
     #[must_use]
     pub fn bytes_before_break(&self) -> Option<u64> {
         self.net.fuse()
@@ -107,7 +109,8 @@ impl World {
         self.gate.refuse(uid, code);
     }
 
-    /// A token for the app of [`connect`](Self::connect) and [`new`](Self::new), which never expires.
+    /// A token for the app of [`connect`](Self::connect) and [`new`](Self::new), which never
+    /// expires.
     ///
     /// # Panics
     ///
@@ -138,8 +141,8 @@ impl World {
         self.gate.mint(app, uid, issued_at, expire_at)
     }
 
-    /// Tokens of the engine's app are signed with a new key from now on. Those signed with the last one
-    /// stay good if `keep_previous`; older ones do not.
+    /// Tokens of the engine's app are signed with a new key from now on. Those signed with the last
+    /// one stay good if `keep_previous`; older ones do not.
     pub fn rotate_key(&mut self, who: Person, keep_previous: bool) {
         let app = self.people[who].app_id.clone();
         self.gate.rotate_key(&app, keep_previous);

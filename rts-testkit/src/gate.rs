@@ -12,7 +12,8 @@ pub(crate) struct Gate {
     keys: BTreeMap<AppId, Vec<AppKey>>,
     /// Whom the server does not let in, by user id, and the code that it says.
     refusals: BTreeMap<String, LoginCode>,
-    /// Tokens of an app, or of one of its users, that were issued before these seconds of Unix time are no longer good.
+    /// Tokens of an app, or of one of its users, that were issued before these seconds of Unix time
+    /// are no longer good.
     revoked: BTreeMap<(AppId, Option<UserId>), u32>,
     last_key: u64,
     last_nonce: u32,

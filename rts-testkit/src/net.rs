@@ -46,7 +46,8 @@ impl Break {
     pub const ALL: [Self; 3] = [Self::Closed, Self::Reset, Self::Silent];
 }
 
-/// A link will break off when so many bytes more are written towards `to`, on any link in this range.
+/// A link will break off when so many bytes more are written towards `to`, on any link in this
+/// range.
 #[derive(Debug)]
 struct Fuse {
     links: Range<LinkId>,
@@ -210,8 +211,8 @@ impl Net {
         }
     }
 
-    /// The next link in this range on which `bytes` have been written towards `to`, counted over all of them from
-    /// now on, breaks off there: the byte after is not written.
+    /// The next link in this range on which `bytes` have been written towards `to`, counted over
+    /// all of them from now on, breaks off there: the byte after is not written.
     pub(crate) fn set_fuse(&mut self, links: Range<LinkId>, to: Side, bytes: u64, how: Break) {
         self.fuse = Some(Fuse { links, to, bytes, how });
     }
@@ -230,7 +231,8 @@ impl Net {
         self.fuse.as_ref().map(|fuse| fuse.bytes)
     }
 
-    /// How many bytes of these are written, and how the link then ends, if it is this one that breaks off.
+    /// How many bytes of these are written, and how the link then ends, if it is this one that
+    /// breaks off.
     fn burn(&mut self, link: LinkId, to: Side, len: usize) -> Option<(usize, Break)> {
         let fuse = self.fuse.as_mut().filter(|fuse| fuse.to == to && fuse.links.contains(&link))?;
         if len as u64 <= fuse.bytes {

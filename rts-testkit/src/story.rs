@@ -154,7 +154,8 @@ impl World {
         self.events(who).filter_map(result).collect()
     }
 
-    /// The results that an engine got for messages to the app's server: number, code, length of the reply.
+    /// The results that an engine got for messages to the app's server: number, code, length of the
+    /// reply.
     #[must_use]
     pub fn server_results(&self, who: Person) -> Vec<(u64, u32, usize)> {
         let result = |(_, event): (Instant, &Event)| match event {

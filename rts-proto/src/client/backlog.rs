@@ -1,9 +1,9 @@
 //! Messages and queries that wait in the engine's own memory, behind the window of the wire.
 //!
-//! Three things hold them back. The window is full (§4.6): then nothing passes. So much is on its way to a
-//! receiver that more might not fit into that receiver's window at the server (§5.6): then what is for others
-//! passes. Or the rate of its kind is used up (§4.9): then what is of other kinds passes, so that few questions do
-//! not hold up many messages.
+//! Three things hold them back. The window is full (§4.6): then nothing passes. So much is on its
+//! way to a receiver that more might not fit into that receiver's window at the server (§5.6): then
+//! what is for others passes. Or the rate of its kind is used up (§4.9): then what is of other
+//! kinds passes, so that few questions do not hold up many messages.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -122,7 +122,8 @@ fn earlier(first: Option<Instant>, other: Instant) -> Option<Instant> {
     Some(first.map_or(other, |first| first.min(other)))
 }
 
-/// One of the lanes on which receivers are counted. Two receivers may share one, and then wait for each other.
+/// One of the lanes on which receivers are counted. Two receivers may share one, and then wait for
+/// each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Lane(u8);
 
@@ -179,8 +180,8 @@ impl Flights {
         Self { lanes: [Flight { bytes: 0, moved: Instant::ORIGIN }; LANES] }
     }
 
-    /// Until when a message has to wait for those before it. A receiver from whom nothing is heard is not waited
-    /// for: the server knows best what to do with it.
+    /// Until when a message has to wait for those before it. A receiver from whom nothing is heard
+    /// is not waited for: the server knows best what to do with it.
     fn hold(&self, now: Instant, lane: Lane, frame_bytes: usize, held: &Held) -> Option<Instant> {
         let flight = self.lanes.get(usize::from(lane.0))?;
         let until = flight.moved + FLIGHT_WAIT;

@@ -73,8 +73,8 @@ impl Online {
         self.unconfirmed_since.get_or_insert(now);
     }
 
-    /// When the next Ping is due: when nothing was sent for so long, or when nothing has shown for so long that what is
-    /// sent arrives. One is enough for that.
+    /// When the next Ping is due: when nothing was sent for so long, or when nothing has shown for
+    /// so long that what is sent arrives. One is enough for that.
     pub(super) fn heartbeat_due(&self, every: Duration) -> Instant {
         let idle = self.last_sent + every;
         match (self.unconfirmed_since, self.ping_since) {

@@ -62,7 +62,8 @@ struct Open {
 }
 
 impl Pending {
-    /// Whether the engine takes one more send with so much payload. Queries have bounds of their own.
+    /// Whether the engine takes one more send with so much payload. Queries have bounds of their
+    /// own.
     pub(super) fn has_room(&self, payload_bytes: usize) -> bool {
         let most = match planted(Bug::WindowIsTheStore) {
             true => CLIENT_WINDOW_MESSAGES_MAX,

@@ -32,8 +32,8 @@ impl Client {
         created
     }
 
-    /// `joinRoom`: [`RoomEvent::Joined`] follows, or [`RoomEvent::StateChanged`] with the reason: -1001 at once for one
-    /// who is in 128 rooms, or without a login.
+    /// `joinRoom`: [`RoomEvent::Joined`] follows, or [`RoomEvent::StateChanged`] with the reason:
+    /// -1001 at once for one who is in 128 rooms, or without a login.
     pub fn join_room(&mut self, now: Instant, key: RoomKey) -> Result<(), JoinError> {
         let now = self.advance(now);
         match self.rooms.phase(key).ok_or(JoinError::NoRoom)? {
@@ -78,8 +78,9 @@ impl Client {
         }
     }
 
-    /// `destroy` of a room: leaves it and forgets the handle. Nothing of it is called back any more, not even what
-    /// happened before and was not polled; so this returns what became of its open broadcasts.
+    /// `destroy` of a room: leaves it and forgets the handle. Nothing of it is called back any
+    /// more, not even what happened before and was not polled; so this returns what became of its
+    /// open broadcasts.
     pub fn destroy_room(&mut self, now: Instant, key: RoomKey) -> Vec<(MessageId, BroadcastCode)> {
         let now = self.advance(now);
         let Some(phase) = self.rooms.phase(key) else { return Vec::new() };
@@ -126,8 +127,8 @@ impl Client {
         self.release(now);
     }
 
-    /// Makes the server know that we leave: the ticket of the Leave, or nothing when the server need
-    /// not know, since the Join has not left or there is no session.
+    /// Makes the server know that we leave: the ticket of the Leave, or nothing when the server
+    /// need not know, since the Join has not left or there is no session.
     fn depart(&mut self, now: Instant, key: RoomKey) -> Option<u64> {
         let (room, phase) = (self.rooms.id(key)?, self.rooms.phase(key)?);
         let ticket = self.next_wire_number();

@@ -40,7 +40,8 @@ pub(super) struct Session {
     pub(super) channel: Channel<Tag>,
     /// What goes into the channel when there is room.
     pub(super) backlog: Backlog,
-    /// When the acknowledgement of what was received has to go out, if nothing takes it along before.
+    /// When the acknowledgement of what was received has to go out, if nothing takes it along
+    /// before.
     ack_due: Option<Instant>,
     pace: Pace,
 }
@@ -59,7 +60,8 @@ impl Session {
         }
     }
 
-    /// The same login has another session. The server remembers what was used of the rates, and so do we.
+    /// The same login has another session. The server remembers what was used of the rates, and so
+    /// do we.
     pub(super) fn followed_by(&self, accepted: &Accepted, now: Instant) -> Self {
         Self { pace: self.pace.followed_by(accepted, now), ..Self::new(accepted, now) }
     }
@@ -95,8 +97,9 @@ impl Session {
         self.pace.holding_back = true;
     }
 
-    /// Moves into the window what may go there. What has to wait is spread over time when it goes, and then only so much
-    /// is moved as goes out at once: what needs no pace is not to wait behind it.
+    /// Moves into the window what may go there. What has to wait is spread over time when it goes,
+    /// and then only so much is moved as goes out at once: what needs no pace is not to wait behind
+    /// it.
     pub(super) fn advance(&mut self, now: Instant, pending: &mut Pending, flights: &mut Flights) {
         let is_paced = self.pace.holding_back;
         if is_paced && self.channel.peek().is_some() {
@@ -196,7 +199,8 @@ impl Buckets {
 #[derive(Debug)]
 pub(super) struct Budget {
     left: Buckets,
-    /// A message to the app's server has to wait so long, and so has what would change where it goes.
+    /// A message to the app's server has to wait so long, and so has what would change where it
+    /// goes.
     server_sends_wait: Option<Instant>,
 }
 

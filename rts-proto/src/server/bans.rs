@@ -26,7 +26,8 @@ pub enum Ban {
 const FOR_EVER: Instant = Instant::from_micros(u64::MAX);
 
 impl Ban {
-    /// How long such a ban lasts when this is asked for, which is not zero: of rooms at least 10 s and at most 7 days.
+    /// How long such a ban lasts when this is asked for, which is not zero: of rooms at least 10 s
+    /// and at most 7 days.
     #[must_use]
     pub fn clamp(&self, interval: Duration) -> Duration {
         match self {

@@ -11,10 +11,11 @@ use crate::limits::REVOKED_RETURN_SPREAD;
 use crate::planted::{Bug, planted};
 use crate::{AppId, CloseCode, Instant, UserId};
 
-/// The back end's commands about logins. [`Server::ban`] with [`Ban::Login`](super::Ban::Login) is another.
+/// The back end's commands about logins. [`Server::ban`] with [`Ban::Login`](super::Ban::Login) is
+/// another.
 impl Server {
-    /// Ends a user's session: it is logged out with reason 2 and does not log in again by itself (§3.10). It leaves its
-    /// rooms, and may log in again at once. Whether it had a session.
+    /// Ends a user's session: it is logged out with reason 2 and does not log in again by itself
+    /// (§3.10). It leaves its rooms, and may log in again at once. Whether it had a session.
     pub fn put_out(&mut self, now: Instant, app_id: &AppId, uid: &UserId) -> bool {
         let now = self.advance(now);
         let was_there = self.end_login(now, app_id, uid);
@@ -23,9 +24,10 @@ impl Server {
         was_there
     }
 
-    /// Ends the sessions of a user, or of all users of the app, whose login showed something that was issued before
-    /// this ([`Verdict::Accept`](super::Verdict::Accept)). Their clients log in again by themselves, those of a whole
-    /// app spread over some seconds (§3.11); to refuse what they show then is the driver's. How many sessions ended.
+    /// Ends the sessions of a user, or of all users of the app, whose login showed something that
+    /// was issued before this ([`Verdict::Accept`](super::Verdict::Accept)). Their clients log in
+    /// again by themselves, those of a whole app spread over some seconds (§3.11); to refuse what
+    /// they show then is the driver's. How many sessions ended.
     pub fn revoke(
         &mut self,
         now: Instant,

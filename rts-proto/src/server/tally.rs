@@ -1,5 +1,6 @@
-//! What is known of a user beside its session, so that another login renews nothing: what it used of its rates
-//! (§8.3), its logins that wait for their turn (§3.9), and how many memberships wait for it (§6.9).
+//! What is known of a user beside its session, so that another login renews nothing: what it used
+//! of its rates (§8.3), its logins that wait for their turn (§3.9), and how many memberships wait
+//! for it (§6.9).
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;

@@ -17,12 +17,13 @@ use crate::{Person, World};
 
 /// Until it may be sure to be logged in.
 const LOGGED_IN_AFTER: Duration = Duration::from_secs(1);
-/// So often a peer enters a room and leaves it on one link: more than it may, and fewer frames than a window has.
+/// So often a peer enters a room and leaves it on one link: more than it may, and fewer frames than
+/// a window has.
 const COMINGS_AND_GOINGS: u64 = 300;
 /// Logins of one user at once: more than are let in and wait.
 const LOGINS: usize = 20;
-/// So many of those may be let in: 5 at once, 5 that waited for their turn, and what comes free while the network
-/// draws them apart.
+/// So many of those may be let in: 5 at once, 5 that waited for their turn, and what comes free
+/// while the network draws them apart.
 const LOGINS_LET_IN_MAX: usize = 16;
 
 #[derive(Debug)]

@@ -1,5 +1,5 @@
-//! What an application knows of its engine from calls and callbacks alone. Not the core's own state: it is told
-//! nothing but the trace.
+//! What an application knows of its engine from calls and callbacks alone. Not the core's own
+//! state: it is told nothing but the trace.
 
 use std::collections::{BTreeMap, BTreeSet};
 

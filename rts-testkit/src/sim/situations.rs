@@ -46,7 +46,8 @@ situations! {
     ArrivedFromBehindAReturn,
     /// The same after the server was lost.
     ArrivedFromBehindALostSession,
-    /// A message had result 0, and so much sent before it to somebody else had none that more had to wait.
+    /// A message had result 0, and so much sent before it to somebody else had none that more had
+    /// to wait.
     PassedSlowReceiver,
     /// An unreliable message had result 0.
     UnreliableOk,

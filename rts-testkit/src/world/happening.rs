@@ -9,15 +9,18 @@ use crate::{Person, Side, Unknown};
 /// Something that happened, for those who watch the whole world.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Happening {
-    /// An engine called back. Only of engines that are called through [`World::call`](crate::World::call).
+    /// An engine called back. Only of engines that are called through
+    /// [`World::call`](crate::World::call).
     Event(Person, Event),
     /// The server's driver judged a token.
     Judged(Credentials, Verdict),
     /// The server told the app's back end. Only of the configuration's `reported_apps`.
     Reported(AppId, Report),
-    /// The server closed the link of an engine, or of a stranger, whose number is no place in the world.
+    /// The server closed the link of an engine, or of a stranger, whose number is no place in the
+    /// world.
     Closed(Person, Option<CloseCode>),
-    /// So much waits on the link of an engine, or of a stranger, that the server was told; or no longer.
+    /// So much waits on the link of an engine, or of a stranger, that the server was told; or no
+    /// longer.
     Congested(Person, bool),
     /// An engine tried to make a link.
     Dialled(Person),

@@ -6,7 +6,8 @@ use rts_proto::{LinkId, server};
 use super::{Happening, World};
 use crate::{Person, Side};
 
-/// When so many bytes wait on a link, the server is told, and told again when half of them are left (§2.9).
+/// When so many bytes wait on a link, the server is told, and told again when half of them are left
+/// (§2.9).
 const CONGESTED_BYTES: usize = 786_432;
 
 impl World {

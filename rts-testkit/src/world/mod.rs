@@ -39,8 +39,8 @@ pub const APP_ID: &str = "123456781234567812345678";
 pub struct Habits {
     /// Ticks everybody at every step; otherwise only those whose deadline has come.
     pub ticks_always: bool,
-    /// Takes an engine's outputs only when everything that arrived has been fed in. (A server that is
-    /// drained late gets its verdicts late, which is another input.)
+    /// Takes an engine's outputs only when everything that arrived has been fed in. (A server that
+    /// is drained late gets its verdicts late, which is another input.)
     pub drains_late: bool,
     /// Lets links that have ended talk on to both cores.
     pub is_haunted: bool,

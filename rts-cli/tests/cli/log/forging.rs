@@ -1,4 +1,5 @@
-//! What others write cannot make a line of the log, nor fill it, nor speak to the terminal of who reads it.
+//! What others write cannot make a line of the log, nor fill it, nor speak to the terminal of who
+//! reads it.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;

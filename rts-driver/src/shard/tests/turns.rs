@@ -7,7 +7,8 @@ use crate::reactor::{
 };
 use crate::testing::HAS_THREADS;
 
-/// Short frames cost the core as much as long ones: 350,000 of them fit into what is read in a turn.
+/// Short frames cost the core as much as long ones: 350,000 of them fit into what is read in a
+/// turn.
 #[test]
 fn links_with_many_frames_leave_others_their_turn() {
     const FLOODERS: usize = 20;

@@ -1,5 +1,5 @@
-//! Commands of the apps' back ends: what they answer is true, what they say arrives once and in order, and whom they put
-//! out is out (I14 to I17, I27).
+//! Commands of the apps' back ends: what they answer is true, what they say arrives once and in
+//! order, and whom they put out is out (I14 to I17, I27).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

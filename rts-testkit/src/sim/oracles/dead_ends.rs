@@ -1,4 +1,5 @@
-//! A link over which nothing gets to the server any more is given up in time, whatever still comes from there (§2.5, §2.6).
+//! A link over which nothing gets to the server any more is given up in time, whatever still comes
+//! from there (§2.5, §2.6).
 
 use std::collections::BTreeMap;
 use std::time::Duration;

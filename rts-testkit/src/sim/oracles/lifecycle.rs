@@ -88,7 +88,8 @@ impl Oracle for Lifecycle {
 }
 
 impl Lifecycle {
-    /// A first login has no claim that would order it, so one on a link that was given up is as good as another.
+    /// A first login has no claim that would order it, so one on a link that was given up is as
+    /// good as another.
     fn dialled(&mut self, model: &Model, who: Person) {
         let engine = &model.engines[who];
         if let Login::LoggingIn(uid) = &engine.login {

@@ -1,5 +1,5 @@
-//! What must never break, one group a file. An oracle reads the trace and nothing else; the [`Model`] is what all of
-//! them would otherwise work out for themselves from the same lines.
+//! What must never break, one group a file. An oracle reads the trace and nothing else; the
+//! [`Model`] is what all of them would otherwise work out for themselves from the same lines.
 
 mod app_server;
 mod back_end;
@@ -68,7 +68,8 @@ impl Oracles {
     }
 }
 
-/// The serial of a message that an engine received; `None` if it is too short to have one. I46: it is of the engine's own app.
+/// The serial of a message that an engine received; `None` if it is too short to have one. I46: it
+/// is of the engine's own app.
 pub(crate) fn own_serial(
     model: &Model,
     who: Person,

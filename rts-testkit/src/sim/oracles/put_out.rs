@@ -1,5 +1,6 @@
-//! Commands that end logins: who was put out stays out until it logs in, a revoked token ends its session and no other
-//! does, and a user that is banned everywhere is not heard (§3.10, §3.11, §5.3).
+//! Commands that end logins: who was put out stays out until it logs in, a revoked token ends its
+//! session and no other does, and a user that is banned everywhere is not heard (§3.10, §3.11,
+//! §5.3).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -17,7 +18,8 @@ use crate::sim::plan::{Banned, Command};
 use crate::sim::swarm::APPS_REPORTED;
 use crate::sim::trace::{Answer, Call, Entry, Line, payload_bytes};
 
-/// A session that is there so long after its login was let in was heard from since: its client knows of it.
+/// A session that is there so long after its login was let in was heard from since: its client
+/// knows of it.
 const LOGIN_KNOWN_AFTER: Duration = Duration::from_secs(36);
 
 /// A user of an app.
@@ -25,9 +27,11 @@ type User = (usize, String);
 
 #[derive(Debug, Default)]
 pub(super) struct PutOut {
-    /// Users who were put out while all their engines believed to be logged in, and did not log in since.
+    /// Users who were put out while all their engines believed to be logged in, and did not log in
+    /// since.
     out: BTreeMap<User, Instant>,
-    /// When a login of each was last good. Its client may not have heard so before a session of it ended.
+    /// When a login of each was last good. Its client may not have heard so before a session of it
+    /// ended.
     judged: BTreeMap<User, Instant>,
     /// Between which moments of issue the token of a user's session is.
     issued: BTreeMap<User, (u32, u32)>,

@@ -318,7 +318,8 @@ impl Draw<'_> {
             }
             FaultKind::Crash => Step::Crash,
             FaultKind::Drain => {
-                // The longest back-off, 5 s, comes on top of it; both and a login must fit into the time that healing has.
+                // The longest back-off, 5 s, comes on top of it; both and a login must fit into the
+                // time that healing has.
                 let retry_after_ms = self.rng.u64(0..24_000);
                 both(Step::Drain { retry_after_ms }, Step::Crash)
             }

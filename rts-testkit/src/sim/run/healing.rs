@@ -83,8 +83,9 @@ impl Run<'_> {
         self.note(Entry::Phase(Phase::Healed))
     }
 
-    /// Everybody speaks to everybody, and in every room; before that, over links that have just broken, to itself, more
-    /// than the server takes at once. In some runs the server is lost with the links, or somebody says very much.
+    /// Everybody speaks to everybody, and in every room; before that, over links that have just
+    /// broken, to itself, more than the server takes at once. In some runs the server is lost with
+    /// the links, or somebody says very much.
     pub(super) fn ask(&mut self) -> Result<(), Violation> {
         let live: Vec<(Person, usize, String)> = (0..model_apps(&self.places))
             .flat_map(|app| {

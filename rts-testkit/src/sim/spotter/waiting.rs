@@ -179,7 +179,8 @@ impl Waiting {
         of_who.filter(|(_, send)| send.to.as_deref() == Some(to)).map(|(_, send)| send.bytes).sum()
     }
 
-    /// Somebody else to whom so much is open that more waits. Only looked for when there is much at all.
+    /// Somebody else to whom so much is open that more waits. Only looked for when there is much at
+    /// all.
     fn slow_receiver_beside(&self, who: Person, engine: &Engine, to: &str) -> Option<String> {
         if engine.open_bytes <= FLIGHT_BYTES_MAX {
             return None;
