@@ -201,7 +201,10 @@ fn what_went_wrong_is_said() {
         assert!(String::from_utf8_lossy(&output.stderr).contains("http://HOST:PORT"), "{url}");
     }
     let output = rts(&["admin", "--url", "http://127.0.0.1:1", "room", "lobby"]);
-    assert!(String::from_utf8_lossy(&output.stderr).contains("no server answers at"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("start one with"), "{output:?}");
+    let over_tls = admin.url.replace("http://", "https://");
+    let output = rts(&["admin", "--url", &over_tls, "room", "lobby"]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("say http://"), "{output:?}");
     let output = admin.output(&["ban", "--seconds", "60"]);
     assert_eq!(output.status.code(), Some(2), "whom?");
     for nobody in [

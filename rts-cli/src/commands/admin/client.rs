@@ -88,10 +88,11 @@ impl Client {
             }
         };
         let unreachable = || {
-            format!(
-                "no server answers at {}; start one with `rts serve --dev`, or say --url",
-                self.url
-            )
+            let advice = match self.url.scheme() {
+                "https" => "a server itself has no TLS there: say http://, if no proxy is in front",
+                _ => "start one with `rts serve --dev`, or say --url",
+            };
+            format!("no server answers at {}; {advice}", self.url)
         };
         let answer = request.body(body).send().await.with_context(unreachable)?;
         let text = answer.text().await.with_context(unreachable)?;
