@@ -1,6 +1,5 @@
-//! The core inside a game: looked at once a frame, never waited for. `cargo run -p rts-examples
-//! --example game_loop` Add `-- rts://127.0.0.1:7600` to use a server that `rts serve --dev`
-//! started.
+//! The core inside a game: looked at once a frame, never waited for. To use a server of
+//! `rts serve --dev`: `cargo run -p rts-examples --example game_loop -- rts://127.0.0.1:7600`.
 
 use std::io::{self, ErrorKind::WouldBlock, Read as _, Write as _};
 use std::net::TcpStream;
@@ -21,8 +20,7 @@ fn main() -> anyhow::Result<()> {
             client.handle_input(clock.now(), input);
         }
         client.handle_input(clock.now(), Input::Tick);
-        // The game: it tells where the player is, here to the player. An old position is worth
-        // nothing.
+        // The game: it tells the player's position, here to the player. An old one is worthless.
         if client.is_logged_in() {
             let position = Payload::text(format!("x = {}", clock.now()));
             client.send_message(clock.now(), "player", position, UnreliableUnordered)?;
