@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use rts_trace::{RecordError, Recorder, Secrets};
 
-use crate::signals::outlive_file_size;
+use crate::signals::outlive_strays;
 
 /// A smaller recording would end before anything is seen.
 const BYTES_MIN: u64 = 1_024 * 1_024;
@@ -38,7 +38,7 @@ impl TraceArgs {
     /// The recording that was asked for, if one was.
     pub(crate) fn wanted(&self) -> anyhow::Result<Option<Recording<'_>>> {
         let Some(path) = &self.trace else { return Ok(None) };
-        outlive_file_size().context("signals cannot be caught")?;
+        outlive_strays().context("signals cannot be caught")?;
         Ok(Some(Recording { args: self, path }))
     }
 }

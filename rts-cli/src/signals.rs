@@ -34,7 +34,7 @@ impl Signals {
     ///
     /// The system has no file left.
     pub(crate) fn catch() -> io::Result<Self> {
-        outlive_file_size()?;
+        outlive_strays()?;
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
@@ -70,16 +70,19 @@ impl Signals {
     }
 }
 
-/// From now on, a write to a file that has all the bytes that files may have (`ulimit -f`) fails,
-/// and does not end the process.
-pub(crate) fn outlive_file_size() -> io::Result<()> {
-    // It stays caught when nobody listens any more.
-    signal(SignalKind::from_raw(FILE_SIZE)).map(drop)
+/// From now on, signals that are no request to stop do not end the process: SIGUSR1, SIGUSR2, and
+/// that of a write to a file that has all the bytes that files may have (`ulimit -f`), which fails.
+pub(crate) fn outlive_strays() -> io::Result<()> {
+    let strays =
+        [SignalKind::user_defined1(), SignalKind::user_defined2(), SignalKind::from_raw(FILE_SIZE)];
+    // They stay caught when nobody listens any more.
+    strays.into_iter().try_for_each(|kind| signal(kind).map(drop))
 }
 
 /// Ready when somebody stops a program of a terminal by hand, closes the terminal, or the system
 /// ends it; caught from when this is called.
 pub(crate) fn stopped() -> anyhow::Result<impl Future<Output = ()>> {
+    outlive_strays().context("signals cannot be caught")?;
     let watches_hangup = !ignores_hangup();
     let catch = |kind| signal(kind).context("signals cannot be caught");
     let mut interrupt = catch(SignalKind::interrupt())?;

@@ -25,6 +25,7 @@ use crate::dev::{DEV_URL, app_of};
 use crate::out::{in_words, say};
 use crate::reach::Reach;
 use crate::record::TraceArgs;
+use crate::signals::outlive_strays;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -46,6 +47,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    outlive_strays().context("signals cannot be caught")?;
     let connector = args.reach.connector(&args.url)?;
     let app_id = match args.app_id {
         Some(app_id) => app_id,

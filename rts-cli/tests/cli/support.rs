@@ -220,6 +220,10 @@ impl Engine {
         Self { child, input, lines, seen: VecDeque::new(), last_ref: 0 }
     }
 
+    pub(crate) fn signal(&self, name: &str) {
+        signal(name, self.child.id());
+    }
+
     pub(crate) fn log_in(&mut self, uid: &str) {
         assert_eq!(self.call("login", json!({"token": token(uid, "0"), "uid": uid})), json!(0));
         let result = self.until("onLoginResult");

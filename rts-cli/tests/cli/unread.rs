@@ -10,7 +10,7 @@ use std::time::Instant;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::support::{APP_ID, APP_KEY, Engine, PATIENCE, token};
+use crate::support::{APP_ID, APP_KEY, Engine, PATIENCE, Server, token};
 
 /// What a pipe of Linux holds.
 const PIPE_BYTES: usize = 65_536;
@@ -240,6 +240,18 @@ fn signals_that_mean_nothing_to_a_server_do_not_end_it() {
     assert_eq!(child.try_wait().expect("it is ours"), None);
     signal(&child, "-TERM");
     assert_eq!(end(child), Some(0));
+}
+
+#[test]
+fn signals_that_mean_nothing_to_an_engine_do_not_end_it() {
+    let server = Server::start();
+    let mut alice = server.user("alice");
+    for name in ["-USR1", "-USR2", "-XFSZ"] {
+        alice.signal(name);
+        let hi = json!({"uid": "alice", "message": name, "config": 0});
+        assert!(alice.call("sendMessage", hi).is_number());
+        assert_eq!(alice.until("onMessageReceived")["message"], name);
+    }
 }
 
 #[test]

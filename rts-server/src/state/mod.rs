@@ -48,7 +48,7 @@ struct Table {
 struct Revoked {
     /// Of everybody.
     all: u32,
-    /// Of these users, where it is later.
+    /// Of these users, also where that of everybody is later: it may be taken back.
     users: BTreeMap<UserId, u32>,
 }
 
@@ -125,16 +125,11 @@ impl State {
         let revoked = table.revoked.entry(app_id.clone()).or_default();
         match (uid, issued_before) {
             (None, 0) => revoked.all = 0,
-            (None, moment) => {
-                revoked.all = revoked.all.max(moment);
-                let all = revoked.all;
-                revoked.users.retain(|_, moment| *moment > all);
-            }
+            (None, moment) => revoked.all = revoked.all.max(moment),
             (Some(uid), 0) => drop(revoked.users.remove(uid)),
-            (Some(_), moment) if moment <= revoked.all => {}
             (Some(uid), moment) => {
                 let is_full = revoked.users.len() >= REVOKED_USERS_PER_APP_MAX;
-                if is_full && !revoked.users.contains_key(uid) {
+                if is_full && !revoked.users.contains_key(uid) && !revoked.make_room() {
                     return Err(TooManyRevoked);
                 }
                 let kept = revoked.users.entry(uid.clone()).or_default();
@@ -211,6 +206,13 @@ impl Until {
 }
 
 impl Revoked {
+    /// Forgets users for whom the moment of everybody is as late. Returns whether there were any.
+    fn make_room(&mut self) -> bool {
+        let (all, before) = (self.all, self.users.len());
+        self.users.retain(|_, moment| *moment > all);
+        self.users.len() < before
+    }
+
     fn of(&self, uid: &UserId) -> u32 {
         self.users.get(uid).copied().unwrap_or_default().max(self.all)
     }

@@ -108,12 +108,12 @@ enum What {
         #[arg(long, conflicts_with_all = ["seconds", "room", "everywhere"])]
         until_lifted: bool,
     },
-    /// Lift a ban of the same kind; who is in a room all the same is put out of it, as by `kick`
+    /// Lift a ban. With --room or --everywhere, a user who is in the room now is also kicked
     Unban {
         #[command(flatten)]
         whom: Whom,
     },
-    /// Trust no token any more that was issued before a moment; sessions that began with one end
+    /// Refuse all tokens issued before a moment, and end the sessions that logged in with them
     Revoke {
         #[command(flatten)]
         whose: Whose,

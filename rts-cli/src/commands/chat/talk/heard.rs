@@ -44,9 +44,11 @@ impl Talk {
             }
             Event::ConnectionStateChanged(state) => self.link_changed(*state),
             Event::LoginResult { code: LoginCode::Ok, .. } => note("logged in again"),
-            Event::LoginResult { code, .. } => {
-                problem(format!("login refused: {code}; /token TOKEN goes on with another token"))
-            }
+            Event::LoginResult { code: LoginCode::InvalidToken, .. } => problem(format!(
+                "login refused: {}; /token TOKEN goes on with another token",
+                LoginCode::InvalidToken
+            )),
+            Event::LoginResult { code, .. } => problem(format!("login refused: {code}")),
             Event::Warning { message, .. } => note(format!("warning: {}", safe(message))),
             Event::Room { key, room, event } => {
                 let current = self.rooms.get(room.as_str()).map(|place| place.room.key());
