@@ -17,7 +17,6 @@ use hyper_util::service::TowerToHyperService;
 use rts_transport_tokio::{Seldom, Shard};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::access_log::ConnectionLog;
@@ -27,14 +26,12 @@ use super::framing::{Framing, Heads};
 use super::health::Health;
 use super::keys::Keys;
 use super::page::page;
-use super::places::Places;
+use super::places::{Places, Taken};
 use super::timed::{Progress, Timed};
 use crate::config::Config;
 use crate::state::State;
 use crate::{ServerError, config};
 
-/// Connections at a moment. Further ones wait to be accepted.
-pub(super) const CONNECTIONS_MAX: usize = 1_024;
 /// Head of a request, in bytes.
 const HEAD_BYTES_MAX: usize = 16 * 1_024;
 /// What to wait for when the system has no more file descriptors.
@@ -87,14 +84,12 @@ impl Listener {
 
     /// Serves until it is dropped, which breaks off what is being answered.
     pub(crate) async fn serve(self) {
-        let all = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         let places = Places::default();
         let descriptor_max = config::openapi_descriptor_max(config::descriptors());
         let log = Arc::new(ConnectionLog::default());
         let mut connections = JoinSet::new();
         let mut trouble = Seldom::default();
         loop {
-            let place = Arc::clone(&all).acquire_owned().await;
             while connections.try_join_next().is_some() {}
             match self.listener.accept().await {
                 Ok((stream, peer)) => {
@@ -105,17 +100,26 @@ impl Listener {
                         );
                         continue;
                     }
-                    let Some(of_address) = places.take(peer.ip()) else {
-                        log.no_place(peer, "its address has as many connections as it may");
-                        continue;
+                    let progress = Arc::new(Progress::default());
+                    let place = match places.take(peer, Arc::clone(&progress)) {
+                        Taken::Free(place) => place,
+                        Taken::InsteadOf(ended, place) => {
+                            log.no_place(ended, "it waited longest, and another one came");
+                            place
+                        }
+                        Taken::Nothing => {
+                            log.no_place(peer, "all connections that there may be are answered");
+                            continue;
+                        }
                     };
                     let router = self.router.clone().layer(Extension(Peer(peer)));
-                    let (connection, log) = (serve_connection(stream, router), Arc::clone(&log));
+                    let connection = serve_connection(stream, router, progress);
+                    let log = Arc::clone(&log);
                     connections.spawn(async move {
                         if let Err(error) = connection.await {
                             log.failed(peer, &error);
                         }
-                        drop((place, of_address));
+                        drop(place);
                     });
                 }
                 Err(error) => {
@@ -133,16 +137,22 @@ impl Listener {
 pub(super) async fn serve_connection(
     stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
     router: Router,
+    progress: Arc<Progress>,
 ) -> Result<(), hyper::Error> {
-    let (progress, heads) = (Arc::new(Progress::default()), Heads::default());
+    let heads = Heads::default();
     let framing = Framing::new(heads.clone(), HEAD_BYTES_MAX);
     let stream = TokioIo::new(Timed::new(stream, framing, Arc::clone(&progress)));
     let router = TowerToHyperService::new(router);
+    let requests = Arc::clone(&progress);
     let answer = service_fn(move |request: Request<Incoming>| {
-        progress.head_is_here();
+        let is_to_be_answered = requests.head_is_here();
         let is_only_chunked = heads.next_is_only_chunked();
-        let (router, progress) = (router.clone(), Arc::clone(&progress));
+        let (router, progress) = (router.clone(), Arc::clone(&requests));
         async move {
+            if !is_to_be_answered {
+                // The connection is about to be dropped, and this with it.
+                return std::future::pending().await;
+            }
             let has_coding = request.headers().contains_key(header::TRANSFER_ENCODING);
             let answer = match form::check(&request, is_only_chunked) {
                 Ok(()) => router.call(request).await,
@@ -159,14 +169,17 @@ pub(super) async fn serve_connection(
             })
         }
     });
-    http1::Builder::new()
+    let connection = http1::Builder::new()
         // `Timed` does that, with another time between requests.
         .header_read_timeout(None)
         // A request is whole although its sender says nothing more.
         .half_close(true)
         .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(stream, answer)
-        .await
+        .serve_connection(stream, answer);
+    tokio::select! {
+        result = connection => result,
+        () = progress.ended() => Ok(()),
+    }
 }
 
 /// The number that the system gave it.

@@ -12,12 +12,13 @@
 use std::future::Future as _;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::Notify;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::framing::Framing;
@@ -32,21 +33,80 @@ pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// How far the requests of a connection are. What answers them says so here.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Progress {
     heads: AtomicU64,
     answers: AtomicU64,
+    turn: Mutex<Turn>,
+    ends: Notify,
+}
+
+/// Whose turn it is on a connection.
+#[derive(Clone, Copy, Debug)]
+enum Turn {
+    /// The other side has to send a request, or to take an answer.
+    Theirs {
+        since: Instant,
+    },
+    Ours,
+    /// The connection is to end.
+    Over,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self {
+            heads: AtomicU64::new(0),
+            answers: AtomicU64::new(0),
+            turn: Mutex::new(Turn::Theirs { since: Instant::now() }),
+            ends: Notify::new(),
+        }
+    }
 }
 
 impl Progress {
-    /// The head of a request is here.
-    pub(super) fn head_is_here(&self) {
+    /// The head of a request is here. Returns whether it is to be answered: not when the connection
+    /// ends.
+    pub(super) fn head_is_here(&self) -> bool {
+        let mut turn = self.turn();
+        if let Turn::Over = *turn {
+            return false;
+        }
+        *turn = Turn::Ours;
         self.heads.fetch_add(1, Ordering::Relaxed);
+        true
     }
 
     /// Its answer is made, and to be written.
     pub(super) fn is_answered(&self) {
+        *self.turn() = Turn::Theirs { since: Instant::now() };
         self.answers.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Since when the connection waits for the other side. `None` while a request is answered.
+    pub(super) fn waits_since(&self) -> Option<Instant> {
+        match *self.turn() {
+            Turn::Theirs { since } => Some(since),
+            Turn::Ours | Turn::Over => None,
+        }
+    }
+
+    /// Ends the connection, unless a request is being answered. Returns whether it does.
+    pub(super) fn end(&self) -> bool {
+        let mut turn = self.turn();
+        let Turn::Theirs { .. } = *turn else { return false };
+        *turn = Turn::Over;
+        self.ends.notify_one();
+        true
+    }
+
+    /// Waits until it is [ended](Self::end). Cancel safe.
+    pub(super) async fn ended(&self) {
+        self.ends.notified().await;
+    }
+
+    fn turn(&self) -> MutexGuard<'_, Turn> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many there were of each.
