@@ -71,7 +71,7 @@ test("a page and a terminal talk, and the page comes back when its network was c
   await page.locator("#messages .mine", { hasText: "✓ received" }).waitFor();
   terminal.type("hi alice, this is a terminal");
   await bubbles(page, "theirs").filter({ hasText: "hi alice, this is a terminal" }).waitFor();
-  await terminal.line(/#1 result 0/);
+  await terminal.line(/^✓ to alice: hi alice, this is a terminal$/);
   await say(page, "<b>text</b> & “nothing” élse ✓");
   await terminal.line(/^alice: <b>text<\/b> & “nothing” élse ✓$/);
 
