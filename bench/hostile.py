@@ -329,7 +329,7 @@ def pipelines(server):
     yield {"saw": pour([(link, PAGE * 100) for link in links], until)}
 
 
-# name: (attack, the certificate's kind, at least so many seconds)
+# name: (attack, the certificate's kind, minimum seconds)
 ATTACKS = {
     "joins": (joins, "p256", 0),
     "rejoins": (rejoins, "p256", 0),

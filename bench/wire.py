@@ -117,7 +117,7 @@ class Link:
         self.poll.register(self.socket, select.POLLIN)
         self.unread = bytearray()
         self.is_over = False
-        # Sequenced frames, for whoever counts them.
+        # Sequenced frames, for callers that count them.
         self.received = 0
 
     def login(self, uid):
