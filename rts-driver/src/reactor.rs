@@ -20,13 +20,7 @@ use crate::handshakes::{Handshakes, Returned};
 use crate::runtime::Runtime;
 use crate::shard::{Counted, Inner, Shard, State};
 use crate::user_log::{Noted, UserLog};
-#[cfg(test)]
-pub(crate) use reading::{
-    FRAMES_PER_READING, INPUT_FRAMES_PER_TURN, LINKS_PER_TURN, STRANGERS_PER_TURN,
-};
 use served::{Links, Served, take_order};
-#[cfg(test)]
-pub(crate) use writing::WRITES_PER_TURN;
 
 /// ```text
 ///        +-> the links that rang: read ----------------> inputs

@@ -18,16 +18,16 @@ use crate::runtime::Runtime;
 
 /// Links on which somebody has logged in that are looked at in one turn: what one turn reads and
 /// brings about should stay in the processor's cache.
-pub(crate) const LINKS_PER_TURN: usize = 32;
+const LINKS_PER_TURN: usize = 32;
 /// The same of those on which nobody has: they come behind the others.
-pub(crate) const STRANGERS_PER_TURN: usize = 16;
+const STRANGERS_PER_TURN: usize = 16;
 /// Bytes after which no more of those who have logged in are looked at in a turn.
 const INPUT_BYTES_PER_TURN: usize = 262_144;
 /// The same in frames: a short frame costs the core as much as a long one.
-pub(crate) const INPUT_FRAMES_PER_TURN: usize = 1_024;
+const INPUT_FRAMES_PER_TURN: usize = 1_024;
 /// Frames of one link that the core is given at once. The others wait for the next turn, and
 /// nothing more is read before.
-pub(crate) const FRAMES_PER_READING: usize = 64;
+const FRAMES_PER_READING: usize = 64;
 /// Where there is TLS or WebSocket, so many bytes count as a frame, whatever is in them: it may be
 /// many records of one byte, or none but pings.
 const LAYERED_BYTES_PER_FRAME: usize = 16;

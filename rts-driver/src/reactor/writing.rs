@@ -13,7 +13,7 @@ use crate::runtime::Runtime;
 
 /// Links that are written to in one turn, beside those that are read: each costs a call of the
 /// system.
-pub(crate) const WRITES_PER_TURN: usize = 32;
+const WRITES_PER_TURN: usize = 32;
 /// So many of them at least wait since an earlier turn, if there are such.
 const LATE_WRITES_PER_TURN_MIN: usize = 16;
 

@@ -173,6 +173,8 @@ pub struct Stats {
     pub links_before_login: usize,
     /// Sessions, with or without a link.
     pub sessions: usize,
+    /// Apps of which anything is kept: sessions, rooms, bans, posts, users remembered.
+    pub apps: usize,
     /// Rooms with at least one member.
     pub rooms: usize,
     /// Memberships in all rooms.
@@ -349,6 +351,7 @@ impl Server {
             links: self.links.len(),
             links_before_login: self.links_before_login,
             sessions: self.sessions.len(),
+            apps: self.apps.len(),
             rooms: rooms().count(),
             memberships: rooms().map(|room| room.members.len()).sum(),
             bans: self.apps.values().map(|app| app.bans.len()).sum(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rts_proto::client::{CreateRoomError, Event, Input, RoomEvent};
 use rts_proto::limits::{ROOM_HANDLES_MAX, ROOMS_PER_USER_MAX};
 use rts_proto::wire::{Accepted, Frame};
-use rts_proto::{BroadcastCode, MessageId, Payload, RoomId, RoomState};
+use rts_proto::{BroadcastCode, MessageId, Payload, RoomId, RoomState, UserId};
 
 use crate::support::{Stage, session};
 
@@ -123,4 +123,30 @@ fn nothing_of_a_room_is_called_back_once_it_is_destroyed() {
     let code = BroadcastCode::Ok;
     stage.hears(Frame::BroadcastResults { room: id, code, ids: vec![MessageId(2)] });
     assert_eq!(stage.events, []);
+}
+
+/// The server goes on sending until it learns of it.
+#[test]
+fn a_room_that_is_left_without_a_link_is_heard_no_more() {
+    let mut stage = Stage::logged_in();
+    let room = stage.joined("room");
+    let said = |text: &str| Frame::RoomDelivery {
+        room: RoomId::new("room").expect("well formed"),
+        from: UserId::new("bob").expect("well formed"),
+        payload: Payload::text(text),
+    };
+    stage.hears(said("before"));
+    stage.cut();
+    stage.engine.leave_room(stage.now, room);
+    stage.welcomed(Accepted { resumed: true, received: 1, ..session(1) });
+    stage.hears(said("after"));
+    let events = stage.events.iter().filter_map(|event| match event {
+        Event::Room { event, .. } => Some(event),
+        _ => None,
+    });
+    let events: Vec<_> = events.collect();
+    assert!(
+        matches!(events[..], [RoomEvent::MessageReceived { .. }, RoomEvent::Left]),
+        "{events:?}"
+    );
 }

@@ -219,3 +219,25 @@ fn sessions_end_in_the_order_of_their_ends_however_late_the_tick() {
     let gone: Vec<_> = shard.hear(links[2]).into_iter().filter_map(left).collect();
     assert_eq!(gone, ["bob", "alice"].map(crate::support::user));
 }
+
+#[test]
+fn unreliable_messages_of_a_burst_arrive_once_and_in_their_order() {
+    for config in [MessageConfig::UnreliableOrdered, MessageConfig::UnreliableUnordered] {
+        let mut shard = without_rates();
+        let (bob, _) = shard.log_in(login("bob"));
+        let (alice, _) = shard.log_in(login("alice"));
+        let texts = ["first", "second", "third"].map(Payload::text);
+        let frame = |(id, payload): (u64, &Payload)| Frame::Send {
+            id: MessageId(id),
+            to: Bytes::from_static(b"bob"),
+            payload: payload.clone(),
+            config,
+        };
+        let burst: Vec<u8> =
+            (1..).zip(&texts).flat_map(|numbered| frame(numbered).encode()).collect();
+        shard.say_bytes(alice, burst.into());
+        let from = crate::support::user("alice");
+        let wanted = texts.map(|payload| Frame::Delivery { from: from.clone(), payload, config });
+        assert_eq!(shard.hear(bob), wanted, "{config:?}");
+    }
+}

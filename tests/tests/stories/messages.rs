@@ -1,9 +1,9 @@
 //! Messages to users, and their results.
 
 use bytes::Bytes;
-use rts_proto::client::{Event, SendError};
+use rts_proto::client::{Event, Parameters, SendError};
 use rts_proto::server::Config;
-use rts_proto::{MessageConfig, MessageId, OnlineStatus, Payload};
+use rts_proto::{Instant, MessageConfig, MessageId, OnlineStatus, Payload};
 use rts_testkit::World;
 
 use super::seconds;
@@ -54,6 +54,15 @@ fn a_result_of_0_comes_only_after_the_receiver_has_it() {
     assert_eq!(world.results(ALICE), [(1, 0)]);
 }
 
+/// What an engine received from users, and from whom.
+fn received(world: &mut World, who: usize) -> Vec<(String, Payload)> {
+    let message = |event| match event {
+        Event::MessageReceived { from, payload } => Some((from.as_str().to_owned(), payload)),
+        _ => None,
+    };
+    world.take_events(who).into_iter().filter_map(message).collect()
+}
+
 #[test]
 fn the_largest_payload_arrives_and_one_byte_more_is_refused() {
     let mut world = two();
@@ -65,6 +74,59 @@ fn the_largest_payload_arrives_and_one_byte_more_is_refused() {
     let mut results = world.results(ALICE);
     results.sort_unstable();
     assert_eq!(results, [(1, 0), (2, 0), (3, 0), (4, 0), (5, 103)]);
+    let lengths: Vec<_> = received(&mut world, BOB).iter().map(|(_, it)| it.len()).collect();
+    assert_eq!(lengths, [0, 1, 65_535, 65_536]);
+}
+
+#[test]
+fn text_and_bytes_arrive_as_they_were_sent_and_in_their_senders_name() {
+    let texts = ["", " a\0b ", "\u{feff}\r\n", "\u{e9}, e\u{301}, \u{1f600}"];
+    let bytes = [&b""[..], b"text", b"\0", &(0..=255).collect::<Vec<u8>>()];
+    let sent = texts.map(Payload::text).into_iter();
+    let sent: Vec<_> = sent.chain(bytes.map(|bytes| Payload::binary(bytes.to_vec()))).collect();
+    for config in [
+        MessageConfig::ReliableOrdered,
+        MessageConfig::UnreliableOrdered,
+        MessageConfig::UnreliableUnordered,
+    ] {
+        let mut world = two();
+        for payload in &sent {
+            world.send_as(ALICE, "bob", payload.clone(), config);
+        }
+        world.run_for(seconds(1));
+        let from_alice: Vec<_> = sent.iter().map(|it| ("alice".to_owned(), it.clone())).collect();
+        assert_eq!(received(&mut world, BOB), from_alice, "{config:?}");
+    }
+}
+
+/// Alice and bob talk, and this is what they are told. Beside them, if `noisy`, an engine of
+/// another app has their names and much bad luck.
+fn told_beside(noisy: bool) -> [Vec<(Instant, Event)>; 2] {
+    let mut world = two();
+    let other = noisy.then(|| world.add("876543218765432187654321", Parameters::default()));
+    for round in 0..10 {
+        if let Some(other) = other {
+            let token = world.token_for(other, "bob", seconds(3));
+            let _ = world.call(other, |engine, now| engine.login(now, &token, "bob"));
+            for _ in 0..round {
+                world.send(other, "alice", "noise");
+            }
+            match round % 3 {
+                0 => world.cut(other),
+                1 => world.call(other, |engine, now| engine.logout(now)),
+                _ => {}
+            }
+        }
+        world.send(ALICE, "bob", "x");
+        world.call(BOB, |engine, now| engine.get_peer_online_status(now, "alice"));
+        world.run_for(seconds(1));
+    }
+    [ALICE, BOB].map(|who| world.take_timed_events(who))
+}
+
+#[test]
+fn an_engine_beside_others_changes_nothing_for_them() {
+    assert_eq!(told_beside(true), told_beside(false));
 }
 
 #[test]

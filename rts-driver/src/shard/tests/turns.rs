@@ -2,10 +2,58 @@
 
 use super::*;
 use crate::link::LAYERED_READ_BYTES;
-use crate::reactor::{
-    FRAMES_PER_READING, INPUT_FRAMES_PER_TURN, LINKS_PER_TURN, STRANGERS_PER_TURN, WRITES_PER_TURN,
-};
 use crate::testing::HAS_THREADS;
+
+/// What a turn takes at most, written out: these tests are what holds the reactor to it.
+const LINKS_PER_TURN: usize = 32;
+const STRANGERS_PER_TURN: usize = 16;
+const INPUT_BYTES_PER_TURN: usize = 262_144;
+const INPUT_FRAMES_PER_TURN: usize = 1_024;
+const FRAMES_PER_READING: usize = 64;
+const WRITES_PER_TURN: usize = 32;
+
+/// So many who have logged in, and then were quiet while somebody else was not.
+fn quiet_users(turned: &mut Turned, somebody: &mut Pipe, count: usize) -> Peers {
+    let mut peers: Peers = (0..count).map(|n| turned.log_in(&format!("u{n}"))).collect();
+    turned.turn_until_quiet();
+    peers.iter_mut().for_each(|peer| drop(read_all(peer)));
+    somebody.write(&question());
+    turned.turn_until_quiet();
+    peers
+}
+
+/// How many of them have an answer.
+fn answered(peers: &mut [Pipe]) -> usize {
+    peers.iter_mut().map(|peer| answers(read_all(peer))).sum()
+}
+
+#[test]
+fn a_turn_hears_so_many_links_and_the_next_one_those_behind_them() {
+    let (mut turned, mut alice) = Turned::with_user(CAPACITY);
+    let mut peers = quiet_users(&mut turned, &mut alice, LINKS_PER_TURN + 1);
+    peers.iter_mut().for_each(|peer| peer.write(&question()));
+    let (behind, first) = peers.split_last_mut().expect("some");
+    turned.turn();
+    assert_eq!(answered(first), LINKS_PER_TURN);
+    assert_eq!(answers(read_all(behind)), 0);
+    turned.turn();
+    assert_eq!(answers(read_all(behind)), 1);
+}
+
+#[test]
+fn a_turn_takes_so_many_bytes_and_the_next_one_those_behind_them() {
+    const LINKS: usize = INPUT_BYTES_PER_TURN / READ_BYTES;
+    let (mut turned, mut alice) = Turned::with_user(CAPACITY);
+    let mut peers = quiet_users(&mut turned, &mut alice, LINKS + 1);
+    let (behind, first) = peers.split_last_mut().expect("some");
+    first.iter_mut().for_each(|peer| peer.write(&one_reading(1)));
+    behind.write(&question());
+    turned.turn();
+    assert_eq!(answered(first), LINKS);
+    assert_eq!(answers(read_all(behind)), 0);
+    turned.turn();
+    assert_eq!(answers(read_all(behind)), 1);
+}
 
 /// Short frames cost the core as much as long ones: 350,000 of them fit into what is read in a
 /// turn.
@@ -199,6 +247,24 @@ fn who_was_quiet_is_heard_before_who_has_said_much() {
     honest.write(&question());
     turned.turn();
     assert_eq!(answers(read_all(&mut honest)), 1, "in the next turn, however many flood");
+}
+
+/// They need not flood: who says something in every turn comes behind who does not.
+#[test]
+fn who_was_quiet_is_heard_before_those_who_speak_in_every_turn() {
+    let (mut turned, mut alice) = Turned::with_user(CAPACITY);
+    let mut honest = quiet_users(&mut turned, &mut alice, 1);
+    let mut talkers: Peers =
+        (0..2 * LINKS_PER_TURN).map(|n| turned.log_in(&format!("t{n}"))).collect();
+    turned.turn_until_quiet();
+    for _ in 0..4 {
+        talkers.iter_mut().for_each(|talker| talker.write(&question()));
+        turned.turn();
+    }
+    talkers.iter_mut().for_each(|talker| talker.write(&question()));
+    honest[0].write(&question());
+    turned.turn();
+    assert_eq!(answered(&mut honest), 1, "it rang behind them");
 }
 
 /// A WebSocket's pings hold no frames for the core, and cost time all the same.
