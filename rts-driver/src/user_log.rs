@@ -7,8 +7,8 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use rts_proto::server::{Notice, Rate, Refusal};
-use rts_proto::{CloseCode, LeaveReason, LinkId};
+use rts_proto::server::{Forbidden, Notice, Rate, Refusal};
+use rts_proto::{CloseCode, LeaveReason, LinkId, RoomState, SendCode};
 use rts_stream::LayerError;
 use tracing::field::display;
 use tracing::{Level, debug, enabled, info};
@@ -44,7 +44,7 @@ impl Noted {
             | Notice::LoginRefused { link, .. }
             | Notice::Closed { link, .. } => (Some(*link), None),
             Notice::Displaced { by, link, .. } => (Some(*by), *link),
-            Notice::OverRate { link, .. } => (*link, None),
+            Notice::OverRate { link, .. } | Notice::Banned { link, .. } => (*link, None),
             Notice::SessionEnded { .. } => (None, None),
         };
         Self { peer: link.and_then(&peer_of), former: former.and_then(&peer_of), notice }
@@ -80,6 +80,19 @@ impl UserLog {
                     "over a rate, and refused (result 5; a join: state -1001; a query: status 2)"
                 );
             }
+            Notice::Banned { app_id, uid, forbidden, .. } => {
+                let Some(left_out) = self.thin(peer) else { return };
+                let (app, (code, why)) = (app_id, banned_in_words(&forbidden));
+                let room = match &forbidden {
+                    Forbidden::Join { room, .. } => Some(display(room)),
+                    Forbidden::Send => None,
+                };
+                info!(
+                    target: TARGET,
+                    address, %app, user = %uid, room, code, why, left_out,
+                    "message or join refused because of a ban"
+                );
+            }
             Notice::SessionEnded { app_id, uid, reason } => {
                 let why = match reason {
                     LeaveReason::Left => "logged out",
@@ -92,9 +105,7 @@ impl UserLog {
                 let Some(left_out) = self.thin(peer) else { return };
                 let why = match refusal {
                     Refusal::Verdict => authenticator.explain(&credentials),
-                    Refusal::Banned => {
-                        "banned: the app's back end does not let this user in".to_owned()
-                    }
+                    Refusal::Banned => "banned from logging in by the app's back end".to_owned(),
                     Refusal::ReservedUid => "the user id is reserved".to_owned(),
                     Refusal::NoGreaterClaim => "the user's session has the last claim".to_owned(),
                 };
@@ -160,6 +171,22 @@ fn in_words(rate: Rate) -> &'static str {
         Rate::ServerSends => "messages to the app's server (server_sends_per_second)",
         Rate::StatusQueries => "status queries (status_queries_per_second)",
         Rate::Joins => "joins (joins_per_second)",
+    }
+}
+
+/// What the client is told, and which ban that is.
+fn banned_in_words(forbidden: &Forbidden) -> (i64, &'static str) {
+    match forbidden {
+        Forbidden::Send => {
+            let why = "the user is banned from all rooms, and from sending to users";
+            (SendCode::Unknown.code().into(), why)
+        }
+        Forbidden::Join { state: state @ RoomState::RoomBanned, .. } => {
+            (state.code().into(), "the room is banned")
+        }
+        Forbidden::Join { state, .. } => {
+            (state.code().into(), "the user is banned from this room, or from all")
+        }
     }
 }
 

@@ -144,8 +144,8 @@ pub const POSTS_PER_APP_MAX: usize = 64;
 pub const POSTS_WAITING_MAX: usize = 256;
 /// A post that waited for this long is given up.
 pub const POST_WAIT: Duration = Duration::from_secs(4);
-/// That a user does more than a rate allows is told to operators this often.
-pub const OVER_RATE_NOTICE_EVERY: Duration = Duration::from_secs(10);
+/// That a user does more than a rate allows, or what a ban forbids, is told to operators this often.
+pub const REFUSAL_NOTICE_EVERY: Duration = Duration::from_secs(10);
 /// A post that takes longer, from its beginning to the whole answer, is given up.
 pub const POST_TIMEOUT: Duration = Duration::from_secs(5);
 

@@ -117,7 +117,7 @@ fn why_alice_cannot_log_in_is_told_at_level_info() {
     told.admin(&["revoke", "--user", "alice", "--issued-before", "0"]);
     told.admin(&["ban", "--user", "alice", "--seconds", "60"]);
     let line = told.refused(&good, -1002);
-    assert!(line.contains("why=banned: the app's back end does not let this user in"), "{line}");
+    assert!(line.contains("why=banned from logging in by the app's back end"), "{line}");
     told.admin(&["unban", "--user", "alice"]);
 
     // What is no login, or no RTS at all.
@@ -172,6 +172,32 @@ fn who_is_over_a_rate_is_told_at_level_info() {
     alice.write([call; 300].join("\n"));
     let line = told.log.until(&["INFO rts::users: over a rate", "user=alice"]);
     assert!(line.contains("what=\"messages to users (sends_per_second)\""), "{line}");
+}
+
+#[test]
+fn what_a_ban_refuses_is_told_at_level_info_and_so_is_that_it_is_lifted() {
+    let mut told = Told::start("info");
+    let mut alice = told.server.user("alice");
+    let whose = format!("app={APP_ID} user=alice");
+    let everywhere = ["--user", "alice", "--everywhere"];
+    told.admin(&[&["ban", "--seconds", "60"][..], &everywhere].concat());
+    let line = told.log.until(&["INFO rts::openapi: OpenAPI", "\"BanRoomUser\"", &whose]);
+    assert!(line.contains("interval=60s"), "{line}");
+    alice.call("sendMessage", json!({"uid": "bob", "message": "hi", "config": 0}));
+    let refused = "INFO rts::users: message or join refused because of a ban address=127.0.0.1:";
+    let line = told.log.until(&[refused, &whose, "code=1000"]);
+    let why = "why=\"the user is banned from all rooms, and from sending to users\"";
+    assert!(line.contains(why), "{line}");
+    told.admin(&[&["unban"][..], &everywhere].concat());
+    let line = told.log.until(&["INFO rts::openapi: OpenAPI", &whose, "code=\"done\""]);
+    assert!(line.contains("\"UnbanRoomUser\"") && !line.contains("interval="), "{line}");
+
+    told.admin(&["ban", "--room", "lobby"]);
+    let mut bob = told.server.user("bob");
+    bob.call("createRoom", json!({"room": "lobby"}));
+    bob.call("joinRoom", json!({"room": "lobby"}));
+    let whose = format!("app={APP_ID} user=bob room=lobby code=-1025 why=\"the room is banned\"");
+    told.log.until(&[refused, &whose]);
 }
 
 #[test]

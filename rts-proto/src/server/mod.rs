@@ -37,7 +37,7 @@ pub use backend::CommandError;
 pub use bans::Ban;
 pub use config::Config;
 pub use lists::{AppStats, Page, RoomFigures, UserFigures};
-pub use notice::{Notice, Rate, Refusal};
+pub use notice::{Forbidden, Notice, Rate, Refusal};
 pub use posts::{Post, PostProgress};
 pub use report::Report;
 pub use timers::Timer;

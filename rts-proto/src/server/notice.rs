@@ -5,9 +5,9 @@ use alloc::string::String;
 
 use super::session::SessionNumber;
 use super::{Credentials, Output, Server};
-use crate::limits::OVER_RATE_NOTICE_EVERY;
+use crate::limits::REFUSAL_NOTICE_EVERY;
 use crate::wire::Login;
-use crate::{AppId, CloseCode, Instant, LeaveReason, LinkId, LoginCode, UserId};
+use crate::{AppId, CloseCode, Instant, LeaveReason, LinkId, LoginCode, RoomId, RoomState, UserId};
 
 /// Why links and sessions begin and end, for people who look after a server, in [`Output::Notice`].
 /// Only after [`Server::take_notice`].
@@ -58,7 +58,7 @@ pub enum Notice {
         reason: String,
     },
     /// A user does more than a rate allows, and what is beyond it is refused. Told of a user at
-    /// most every [`OVER_RATE_NOTICE_EVERY`](crate::limits::OVER_RATE_NOTICE_EVERY).
+    /// most every [`REFUSAL_NOTICE_EVERY`](crate::limits::REFUSAL_NOTICE_EVERY).
     OverRate {
         /// The link of the session, unless it is broken.
         link: Option<LinkId>,
@@ -68,6 +68,19 @@ pub enum Notice {
         uid: UserId,
         /// Of what there was too much.
         rate: Rate,
+    },
+    /// A user does what a ban of the app's back end forbids, and it is refused. Told of a user as
+    /// often as [`OverRate`](Self::OverRate), both together. Refused logins are
+    /// [`LoginRefused`](Self::LoginRefused).
+    Banned {
+        /// The link of the session, unless it is broken.
+        link: Option<LinkId>,
+        /// Of which app.
+        app_id: AppId,
+        /// Who.
+        uid: UserId,
+        /// What it did.
+        forbidden: Forbidden,
     },
     /// A session is over, and no other took its place.
     SessionEnded {
@@ -98,6 +111,20 @@ pub enum Rate {
     Joins,
 }
 
+/// What bans refuse of users that are logged in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Forbidden {
+    /// A message to a user: the sender is banned from all rooms, and so from sending (§5.3).
+    Send,
+    /// A join (§6.2).
+    Join {
+        /// Of which room.
+        room: RoomId,
+        /// [`RoomState::RoomBanned`] or [`RoomState::UserBanned`].
+        state: RoomState,
+    },
+}
+
 /// What a login was refused by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -105,7 +132,7 @@ pub enum Refusal {
     Verdict,
     /// [`Config::reserved_uids`](super::Config::reserved_uids).
     ReservedUid,
-    /// The app's back end does not let the user in ([`Ban::Login`](super::Ban::Login)).
+    /// The app's back end banned the user from logging in ([`Ban::Login`](super::Ban::Login)).
     Banned,
     /// There is no greater claim than that of the user's session.
     NoGreaterClaim,
@@ -143,17 +170,46 @@ impl Server {
 impl Server {
     /// Something was refused because of a rate. Who does too much of it is told of now and then.
     pub(super) fn notice_over_rate(&mut self, now: Instant, number: SessionNumber, rate: Rate) {
+        self.notice_now_and_then(now, number, |link, app_id, uid| Notice::OverRate {
+            link,
+            app_id,
+            uid,
+            rate,
+        });
+    }
+
+    /// Something was refused because of a ban.
+    pub(super) fn notice_banned(
+        &mut self,
+        now: Instant,
+        number: SessionNumber,
+        forbidden: Forbidden,
+    ) {
+        self.notice_now_and_then(now, number, |link, app_id, uid| Notice::Banned {
+            link,
+            app_id,
+            uid,
+            forbidden,
+        });
+    }
+
+    fn notice_now_and_then(
+        &mut self,
+        now: Instant,
+        number: SessionNumber,
+        notice: impl FnOnce(Option<LinkId>, AppId, UserId) -> Notice,
+    ) {
         if !self.takes_notice {
             return;
         }
         let Some(session) = self.sessions.get_mut(number) else { return };
         let link = session.link;
-        let told = &mut session.allowance(now, &self.config).over_rate_told;
-        if told.is_some_and(|told| now.since(told) < OVER_RATE_NOTICE_EVERY) {
+        let told = &mut session.allowance(now, &self.config).refusal_told;
+        if told.is_some_and(|told| now.since(told) < REFUSAL_NOTICE_EVERY) {
             return;
         }
         *told = Some(now);
-        self.notice_of(number, |app_id, uid| Notice::OverRate { link, app_id, uid, rate });
+        self.notice_of(number, |app_id, uid| notice(link, app_id, uid));
     }
 }
 

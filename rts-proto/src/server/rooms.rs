@@ -9,7 +9,7 @@ use super::posts::Posts;
 use super::session::SessionNumber;
 use super::tally::Tally;
 use super::timers::Due;
-use super::{Rate, Report, Server};
+use super::{Forbidden, Rate, Report, Server};
 use crate::limits::{NOTICE_MEMBERS_MAX, ROOMS_PER_USER_MAX};
 use crate::planted::{Bug, planted};
 use crate::rate::TokenBucket;
@@ -87,6 +87,7 @@ impl Server {
         let (app_id, uid) = (session.app_id.clone(), session.uid.clone());
         let Some(app) = self.apps.get_mut(&app_id) else { return };
         if let Some(state) = app.ban_of(now, &id, &uid) {
+            self.notice_banned(now, number, Forbidden::Join { room: id, state });
             return self.refuse_join(number, ticket, state);
         }
         if session.rooms.contains(&id) {

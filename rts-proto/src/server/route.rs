@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::session::{End, Origin, Outcome, SessionNumber};
-use super::{Output, Rate, Server};
+use super::{Forbidden, Output, Rate, Server};
 use crate::limits::{CLIENT_WINDOW_FRAMES_MAX, PONGS_PER_SECOND, UNRELIABLE_MARK_BYTES};
 use crate::payload::PayloadRef;
 use crate::planted::{Bug, planted};
@@ -188,6 +188,7 @@ impl Server {
         }
         let app = self.apps.get(&sender.app_id);
         if app.is_some_and(|app| app.may_not_send(now, &sender.uid)) {
+            self.notice_banned(now, number, Forbidden::Send);
             return Some(SendCode::Unknown);
         }
         let to = core::str::from_utf8(to).unwrap_or("");

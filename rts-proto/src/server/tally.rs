@@ -26,8 +26,8 @@ pub(super) struct Allowance {
     pub(super) server_params: TokenBucket,
     pub(super) statuses: TokenBucket,
     pub(super) joins: TokenBucket,
-    /// When it was told last that there was too much of something.
-    pub(super) over_rate_told: Option<Instant>,
+    /// When it was told last that something was too much, or banned.
+    pub(super) refusal_told: Option<Instant>,
 }
 
 impl Allowance {
@@ -40,7 +40,7 @@ impl Allowance {
             server_params: TokenBucket::new(config.server_sends_per_second, now),
             statuses: TokenBucket::new(config.status_queries_per_second, now),
             joins: TokenBucket::with_burst(joins, joins.max(JOINS_BURST_MIN), now),
-            over_rate_told: None,
+            refusal_told: None,
         }
     }
 

@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use rts_proto::server::{Config, Credentials, Notice, Rate, Refusal};
+use rts_proto::server::{Ban, Config, Credentials, Forbidden, Notice, Rate, Refusal};
 use rts_proto::wire::{Frame, Login};
 use rts_proto::{
-    AppId, CloseCode, LeaveReason, LinkId, LoginCode, MessageId, Payload, RoomId, UserId,
+    AppId, CloseCode, LeaveReason, LinkId, LoginCode, MessageId, Payload, RoomId, RoomState, UserId,
 };
 
 use crate::support::{APP, HELLO, Shard, login, message, resume, user};
@@ -211,5 +211,35 @@ fn being_over_a_rate_is_noticed_with_which_one_and_then_every_ten_seconds() {
         assert_eq!(again(&mut shard, allowed + 1), [], "{rate:?}");
         shard.wait(Duration::from_micros(1));
         assert_eq!(again(&mut shard, 2), [over]);
+    }
+}
+
+#[test]
+fn what_a_ban_refuses_is_noticed_with_who_and_what_and_then_every_ten_seconds() {
+    let room = RoomId::new("lobby").expect("well formed");
+    let enter = Frame::Join { room: room.clone(), ticket: 1, business_id: None };
+    let join = |state| Forbidden::Join { room: room.clone(), state };
+    for (ban, frame, forbidden) in [
+        (Ban::User(user("alice")), message(1, "bob", "x"), Forbidden::Send),
+        (Ban::User(user("alice")), enter.clone(), join(RoomState::UserBanned)),
+        (Ban::UserInRoom(room.clone(), user("alice")), enter.clone(), join(RoomState::UserBanned)),
+        (Ban::Room(room.clone()), enter.clone(), join(RoomState::RoomBanned)),
+    ] {
+        let mut shard = shard(Config::default());
+        let (link, _) = shard.log_in(login("alice"));
+        shard.server.ban(shard.now, &app_id(), &ban, Duration::from_secs(600)).expect("few bans");
+        shard.noticed();
+        let again = |shard: &mut Shard| {
+            shard.say(link, frame.clone());
+            shard.hear(link);
+            shard.noticed()
+        };
+        let (app_id, uid) = (app_id(), user("alice"));
+        let banned = Notice::Banned { link: Some(link), app_id, uid, forbidden };
+        assert_eq!(again(&mut shard), std::slice::from_ref(&banned));
+        shard.wait(Duration::from_micros(9_999_999));
+        assert_eq!(again(&mut shard), [], "{ban:?}");
+        shard.wait(Duration::from_micros(1));
+        assert_eq!(again(&mut shard), [banned]);
     }
 }
