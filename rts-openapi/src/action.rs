@@ -24,17 +24,19 @@ pub enum Action {
     KickUser,
     /// Everybody out of a room.
     DismissRoom,
-    /// Somebody out of a room, or of all, and not in again for a while.
+    /// A user is banned from a room or from all, or a room is banned.
     BanRoomUser,
+    /// The end of a ban of `BanRoomUser`, which removes nobody from a room.
+    UnbanRoomUser,
     /// Who is in a room.
     GetRoomOnlineUsers,
     /// Who of these is online.
     GetUserOnlineStatus,
-    /// A user out of its session; it may log in again at once.
+    /// A user's session ends; the user may log in again at once.
     DisconnectUser,
-    /// A user out of its session, and not in again for a while or until that is lifted.
+    /// A user's session ends, and the user is banned from logging in.
     BanUser,
-    /// A user may log in again.
+    /// The end of a ban of `BanUser`.
     UnbanUser,
     /// Tokens issued before a moment are good no more.
     RevokeTokens,
@@ -52,7 +54,7 @@ const V2023_NOVEMBER: &str = "2023-11-01";
 
 impl Action {
     /// Every action, in the order of the documentation.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::SendUnicast,
         Self::SendBroadcast,
         Self::SendRoomUnicast,
@@ -60,6 +62,7 @@ impl Action {
         Self::KickUser,
         Self::DismissRoom,
         Self::BanRoomUser,
+        Self::UnbanRoomUser,
         Self::GetRoomOnlineUsers,
         Self::GetUserOnlineStatus,
         Self::DisconnectUser,
@@ -82,6 +85,7 @@ impl Action {
             Self::KickUser => "KickUser",
             Self::DismissRoom => "DismissRoom",
             Self::BanRoomUser => "BanRoomUser",
+            Self::UnbanRoomUser => "UnbanRoomUser",
             Self::GetRoomOnlineUsers => "GetRoomOnlineUsers",
             Self::GetUserOnlineStatus => "GetUserOnlineStatus",
             Self::DisconnectUser => "DisconnectUser",
@@ -106,6 +110,7 @@ impl Action {
             | Self::DisconnectUser
             | Self::BanUser
             | Self::UnbanUser
+            | Self::UnbanRoomUser
             | Self::RevokeTokens
             | Self::ListUsers
             | Self::ListRooms
@@ -136,6 +141,7 @@ impl Action {
             | Self::KickUser
             | Self::DismissRoom
             | Self::BanRoomUser
+            | Self::UnbanRoomUser
             | Self::GetUserOnlineStatus
             | Self::DisconnectUser
             | Self::BanUser
@@ -164,6 +170,7 @@ impl Action {
             Self::KickUser => "/v1/rooms/{RoomId}/members/{UserId}/kick",
             Self::DismissRoom => "/v1/rooms/{RoomId}/dismiss",
             Self::BanRoomUser => "/v1/bans",
+            Self::UnbanRoomUser => "/v1/bans/lift",
             Self::GetRoomOnlineUsers => "/v1/rooms/{RoomId}/members",
             Self::GetUserOnlineStatus => "/v1/users/status",
             Self::DisconnectUser => "/v1/users/{UserId}/disconnect",

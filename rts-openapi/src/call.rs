@@ -67,6 +67,7 @@ impl Command {
             Action::BanRoomUser => {
                 Self::Ban { ban: banned(fields)?, interval: fields.ban_interval()? }
             }
+            Action::UnbanRoomUser => Self::Unban { ban: banned(fields)? },
             Action::GetRoomOnlineUsers => Self::OnlineUsers { room: fields.room()? },
             Action::GetUserOnlineStatus => Self::Statuses { uids: fields.users()? },
             Action::DisconnectUser => Self::Disconnect { uid: fields.user(Parameter::UserId)? },
@@ -75,7 +76,7 @@ impl Command {
                 let uid = fields.user(Parameter::UserId)?;
                 Self::BanLogin { uid, interval: seconds.map(Duration::from_secs) }
             }
-            Action::UnbanUser => Self::UnbanLogin { uid: fields.user(Parameter::UserId)? },
+            Action::UnbanUser => Self::Unban { ban: Ban::Login(fields.user(Parameter::UserId)?) },
             Action::RevokeTokens => Self::Revoke {
                 // An empty one is an error: everybody's tokens are not revoked by mistake.
                 uid: fields.user_if_any(Parameter::UserId)?,
@@ -94,7 +95,7 @@ impl Command {
     }
 }
 
-/// Whom `BanRoomUser` is about.
+/// What `BanRoomUser` and `UnbanRoomUser` are about.
 fn banned(fields: &Fields) -> Result<Ban, Error> {
     let room = fields.room_unless_empty(Parameter::RoomId)?;
     let user = fields.user_unless_empty(Parameter::UserId)?;
@@ -103,7 +104,7 @@ fn banned(fields: &Fields) -> Result<Ban, Error> {
         (Some(room), None) => Ok(Ban::Room(room)),
         (None, Some(uid)) => Ok(Ban::User(uid)),
         (None, None) => {
-            let message = "RoomId, UserId or both say whom to ban; neither is there";
+            let message = "RoomId, UserId or both say what the ban is about; neither is there";
             Err(Error::new(ErrorCode::MissingParameter, message))
         }
     }

@@ -45,18 +45,18 @@ pub enum Command {
         /// Who.
         uid: UserId,
     },
-    /// Everybody out of a room, and not in again for so long.
+    /// Everybody out of a room, and the room banned for so long.
     Dismiss {
         /// Which room.
         room: RoomId,
-        /// Zero: they may come back at once.
+        /// Zero: it is not banned.
         interval: Duration,
     },
-    /// Somebody out, and not in again for so long.
+    /// Somebody out of a room or of all rooms, and banned for so long.
     Ban {
         /// Who, or which room.
         ban: Ban,
-        /// Zero: they may come back at once, whatever was said before.
+        /// Zero: not banned, and an earlier ban of the same is over.
         interval: Duration,
     },
     /// Who is in a room?
@@ -69,22 +69,22 @@ pub enum Command {
         /// Of whom.
         uids: Vec<UserId>,
     },
-    /// A user out of its session.
+    /// A user's session ends.
     Disconnect {
         /// Who.
         uid: UserId,
     },
-    /// A user out of its session, and not in again.
+    /// A user's session ends, and the user is banned from logging in.
     BanLogin {
         /// Who.
         uid: UserId,
-        /// For so long; `None`: until that is lifted.
+        /// For so long; `None`: until the ban is lifted.
         interval: Option<Duration>,
     },
-    /// A user may log in again.
-    UnbanLogin {
-        /// Who.
-        uid: UserId,
+    /// A ban is over before its time; nobody is removed from anything.
+    Unban {
+        /// Which.
+        ban: Ban,
     },
     /// Tokens issued before a moment are good no more.
     Revoke {
@@ -117,10 +117,9 @@ impl Command {
     pub fn outlives_restarts(&self) -> bool {
         match self {
             Self::Dismiss { interval, .. } => !interval.is_zero(),
-            Self::Ban { .. }
-            | Self::BanLogin { .. }
-            | Self::UnbanLogin { .. }
-            | Self::Revoke { .. } => true,
+            Self::Ban { .. } | Self::BanLogin { .. } | Self::Unban { .. } | Self::Revoke { .. } => {
+                true
+            }
             Self::Unicast { .. }
             | Self::Broadcast { .. }
             | Self::RoomUnicast { .. }
@@ -151,7 +150,7 @@ impl Command {
             | Self::Ban { .. }
             | Self::Disconnect { .. }
             | Self::BanLogin { .. }
-            | Self::UnbanLogin { .. }
+            | Self::Unban { .. }
             | Self::Revoke { .. } => false,
         }
     }
@@ -164,7 +163,6 @@ impl Command {
             | Self::Statuses { .. }
             | Self::Disconnect { .. }
             | Self::BanLogin { .. }
-            | Self::UnbanLogin { .. }
             | Self::Revoke { .. }
             | Self::Users { .. }
             | Self::Rooms { .. }
@@ -174,7 +172,7 @@ impl Command {
             | Self::Kick { room, .. }
             | Self::Dismiss { room, .. }
             | Self::OnlineUsers { room } => Some(room),
-            Self::Ban { ban, .. } => match ban {
+            Self::Ban { ban, .. } | Self::Unban { ban } => match ban {
                 Ban::Room(room) | Ban::UserInRoom(room, _) => Some(room),
                 Ban::User(_) | Ban::Login(_) => None,
             },
@@ -189,7 +187,6 @@ impl Command {
             | Self::Kick { uid, .. }
             | Self::Disconnect { uid }
             | Self::BanLogin { uid, .. }
-            | Self::UnbanLogin { uid }
             | Self::Revoke { uid: Some(uid), .. } => slice::from_ref(uid),
             Self::RoomUnicast { to: uids, .. } | Self::Statuses { uids } => uids,
             Self::Broadcast { .. }
@@ -199,18 +196,19 @@ impl Command {
             | Self::Users { .. }
             | Self::Rooms { .. }
             | Self::Stats => &[],
-            Self::Ban { ban, .. } => match ban {
+            Self::Ban { ban, .. } | Self::Unban { ban } => match ban {
                 Ban::User(uid) | Ban::UserInRoom(_, uid) | Ban::Login(uid) => slice::from_ref(uid),
                 Ban::Room(_) => &[],
             },
         }
     }
 
-    /// For how long, where somebody is kept out.
+    /// How long a ban lasts, where one begins or is replaced.
     #[must_use]
     pub fn interval(&self) -> Option<Duration> {
         match self {
-            Self::Dismiss { interval, .. } | Self::Ban { interval, .. } => Some(*interval),
+            Self::Dismiss { interval, .. } => Some(*interval).filter(|time| !time.is_zero()),
+            Self::Ban { interval, .. } => Some(*interval),
             Self::BanLogin { interval, .. } => *interval,
             Self::Unicast { .. }
             | Self::Broadcast { .. }
@@ -219,7 +217,7 @@ impl Command {
             | Self::OnlineUsers { .. }
             | Self::Statuses { .. }
             | Self::Disconnect { .. }
-            | Self::UnbanLogin { .. }
+            | Self::Unban { .. }
             | Self::Revoke { .. }
             | Self::Users { .. }
             | Self::Rooms { .. }

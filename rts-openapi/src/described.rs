@@ -31,8 +31,8 @@ impl Tag {
     pub(crate) const fn description(self) -> &'static str {
         match self {
             Self::Messages => "Messages from the back end to users and rooms",
-            Self::Rooms => "Who is in a room, and who is put out or kept out",
-            Self::Users => "Who is online, who is put out, and who may not log in",
+            Self::Rooms => "Who is in a room; kicks and bans from rooms",
+            Self::Users => "Who is online; ending sessions, bans from logging in, revoked tokens",
         }
     }
 }
@@ -97,28 +97,37 @@ impl Described {
             ),
             Action::KickUser => Self::new::<Done>(
                 Tag::Rooms,
-                "A user out of a room",
-                "State -1006 for it, a leave with reason 3 for the others. With a `ForbiddenInterval`, as \
-                 `BanRoomUser`.",
+                "Kick a user from a room",
+                "State -1006 for it, a leave with reason 3 for the others. It may join again at once. With a \
+                 `ForbiddenInterval`, as `BanRoomUser`.",
                 &[AppId, RoomId, UserId],
                 &[ForbiddenInterval],
             ),
             Action::DismissRoom => Self::new::<Done>(
                 Tag::Rooms,
-                "Everybody out of a room",
-                "State -1011 for all. With a `ForbiddenInterval` the room is banned as well.",
+                "Dismiss a room",
+                "All its members are out, with state -1011. With a `ForbiddenInterval` the room is banned as well.",
                 &[AppId, RoomId],
                 &[ForbiddenInterval],
             ),
             Action::BanRoomUser => Self::new::<DoneInSmallLetters>(
                 Tag::Rooms,
-                "Somebody out, and not in again for a while",
-                "Out with state -1006. `RoomId` alone bans a room (joins get -1025), `UserId` alone a user from all \
-                 rooms and from sending to users (joins get -1026, messages to users 1000), both together the user \
-                 from the room (joins get -1026); an empty text counts as absent. With a `ForbiddenInterval` of 0 an \
-                 earlier ban of the same is lifted. `BanUser` keeps a user from logging in.",
+                "Ban a user from a room or from all, or ban a room",
+                "`RoomId` alone bans a room (joins get -1025), `UserId` alone a user from all rooms and from sending \
+                 to users (joins get -1026, messages to users 1000), both together the user from the room (joins get \
+                 -1026); an empty text counts as absent. Members that it is about are kicked (state -1006), also with \
+                 a `ForbiddenInterval` of 0, which bans nobody and lifts an earlier ban of the same: to lift a ban \
+                 and kick nobody, there is `UnbanRoomUser`. `BanUser` bans from logging in.",
                 &[AppId],
                 &[RoomId, UserId, ForbiddenInterval],
+            ),
+            Action::UnbanRoomUser => Self::new::<Unbanned>(
+                Tag::Rooms,
+                "Lift a ban of a room, or of a user from a room or from all",
+                "It is named as for `BanRoomUser`. Nobody is kicked, also when the ban ran out before. Bans from \
+                 logging in are lifted by `UnbanUser`.",
+                &[AppId],
+                &[RoomId, UserId],
             ),
             Action::GetRoomOnlineUsers => Self::new::<OnlineUsers>(
                 Tag::Rooms,
@@ -136,7 +145,7 @@ impl Described {
             ),
             Action::DisconnectUser => Self::new::<Ended>(
                 Tag::Users,
-                "A user out of its session",
+                "End a user's session",
                 "It is logged out with reason 2, does not log in again by itself, and leaves its rooms (reason 3 for \
                  the others). It may log in again at once.",
                 &[AppId, UserId],
@@ -144,21 +153,22 @@ impl Described {
             ),
             Action::BanUser => Self::new::<Ended>(
                 Tag::Users,
-                "A user out, and not logged in again for a while or until that is lifted",
-                "Out as by `DisconnectUser`, and its logins get -1002. A later call takes the place of an earlier one.",
+                "Ban a user from logging in, for a time or until the ban is lifted",
+                "Its session ends as by `DisconnectUser`, and its logins get -1002. A later call takes the place of an \
+                 earlier one.",
                 &[AppId, UserId],
                 &[Seconds],
             ),
             Action::UnbanUser => Self::new::<Unbanned>(
                 Tag::Users,
-                "A user may log in again",
-                "Bans from rooms are those of `BanRoomUser`, and stay.",
+                "Lift a user's ban from logging in",
+                "Nobody's session ends. Bans of `BanRoomUser` stay: `UnbanRoomUser` lifts those.",
                 &[AppId, UserId],
                 &[],
             ),
             Action::RevokeTokens => Self::new::<Revoked>(
                 Tag::Users,
-                "Tokens issued before a moment are good no more",
+                "Revoke the tokens that were issued before a moment",
                 "Of a user, or without `UserId` of all users of the app. Logins with such a token get -1000, also when \
                  it has not expired. Sessions that began with one end, and their clients log in again by themselves \
                  with the token that they have: with a good one they are back at once.",

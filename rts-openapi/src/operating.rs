@@ -19,7 +19,7 @@ pub struct Ended {
 pub struct Unbanned {
     /// `success`
     pub message: String,
-    /// Whether the user was banned.
+    /// Whether there was such a ban in force.
     pub was_banned: bool,
 }
 

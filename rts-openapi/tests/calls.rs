@@ -71,13 +71,15 @@ fn each_action_is_read() {
     let dismiss = Command::Dismiss { room: room.clone(), interval: Duration::ZERO };
     assert_eq!(read(Action::DismissRoom), dismiss);
     let ban = Ban::UserInRoom(room.clone(), to.clone());
+    let lifted = Command::Unban { ban: ban.clone() };
+    assert_eq!(read(Action::UnbanRoomUser), lifted);
     assert_eq!(read(Action::BanRoomUser), Command::Ban { ban, interval: Duration::ZERO });
     assert_eq!(read(Action::GetRoomOnlineUsers), Command::OnlineUsers { room });
     assert_eq!(read(Action::GetUserOnlineStatus), Command::Statuses { uids: vec![to.clone()] });
     assert_eq!(read(Action::DisconnectUser), Command::Disconnect { uid: to.clone() });
     let for_ever = Command::BanLogin { uid: to.clone(), interval: None };
     assert_eq!(read(Action::BanUser), for_ever);
-    assert_eq!(read(Action::UnbanUser), Command::UnbanLogin { uid: to.clone() });
+    assert_eq!(read(Action::UnbanUser), Command::Unban { ban: Ban::Login(to.clone()) });
     let until_now = Command::Revoke { uid: Some(to), issued_before: None };
     assert_eq!(read(Action::RevokeTokens), until_now);
     assert_eq!(read(Action::ListUsers), Command::Users { after: None, limit: 100 });
@@ -101,10 +103,16 @@ fn a_ban_is_of_a_room_of_a_user_or_of_both() {
     let everywhere = json!({"AppId": APP_ID, "UserId": "bob"});
     assert_eq!(ban(everywhere), Ok((Ban::User(user("bob")), Duration::ZERO)));
     assert_eq!(ban(json!({"AppId": APP_ID})), Err(ErrorCode::MissingParameter));
+    let lifted = |body: Value| parse(Action::UnbanRoomUser, &body);
+    let room = json!({"AppId": APP_ID, "RoomId": "lobby", "UserId": ""});
+    assert_eq!(lifted(room), Ok(Command::Unban { ban: Ban::Room(lobby()) }));
+    let everywhere = json!({"AppId": APP_ID, "UserId": "bob"});
+    assert_eq!(lifted(everywhere), Ok(Command::Unban { ban: Ban::User(user("bob")) }));
+    assert_eq!(code(lifted(json!({"AppId": APP_ID}))), ErrorCode::MissingParameter);
 }
 
 #[test]
-fn a_user_is_kept_from_logging_in_for_a_time_or_until_that_is_lifted() {
+fn a_user_is_banned_from_logging_in_for_a_time_or_until_the_ban_is_lifted() {
     let ban = |seconds| with(Action::BanUser, "Seconds", seconds);
     let lasting = |interval| Ok(Command::BanLogin { uid: user("bob"), interval });
     assert_eq!(ban(json!(0)), lasting(None));

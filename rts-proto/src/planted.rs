@@ -172,7 +172,7 @@ bugs! {
     BanIgnored,
     /// A user that may not log in does.
     BannedLogsIn,
-    /// A user that is banned everywhere sends to users.
+    /// A user that is banned from all rooms sends to users.
     BannedSends,
     /// A user that was put out while its link was down comes back.
     PutOutForgotten,

@@ -286,9 +286,12 @@ fn command_in_words(call: &ServerCall) -> String {
         ServerCall::Kick { room, uid, .. } => format!("kick {uid} out of room {room}"),
         ServerCall::Dismiss { room, .. } => format!("dismiss room {room}"),
         ServerCall::Ban { room, uid, interval, .. } => {
-            let of = [uid.as_deref(), room.as_deref()].into_iter().flatten().collect::<Vec<_>>();
-            format!("ban {} for {interval:?}", of.join(" in room "))
+            format!("ban {} for {interval:?}", banned(room.as_deref(), uid.as_deref()))
         }
+        ServerCall::Unban { room, uid, .. } => {
+            format!("unban {}", banned(room.as_deref(), uid.as_deref()))
+        }
+        ServerCall::UnbanLogin { uid, .. } => format!("let {uid} log in again"),
         ServerCall::BanLogin { uid, interval, .. } => {
             format!("ban {uid} from logging in for {interval:?}")
         }
@@ -297,6 +300,14 @@ fn command_in_words(call: &ServerCall) -> String {
             let of = uid.as_deref().unwrap_or("everybody");
             format!("revoke what {of} showed that was issued before {issued_before}")
         }
+    }
+}
+
+fn banned(room: Option<&str>, uid: Option<&str>) -> String {
+    match (room, uid) {
+        (Some(room), Some(uid)) => format!("{uid} from room {room}"),
+        (Some(room), None) => format!("room {room}"),
+        (None, uid) => format!("{} from all rooms", uid.unwrap_or_default()),
     }
 }
 

@@ -172,18 +172,24 @@ impl RecordedServer {
         interval: Duration,
     ) -> Result<usize, CommandError> {
         let call = |_: &Scrubber| {
-            let (room, uid) = match ban {
-                Ban::Room(room) => (Some(room.to_string()), None),
-                Ban::UserInRoom(room, uid) => (Some(room.to_string()), Some(uid.to_string())),
-                Ban::User(uid) => (None, Some(uid.to_string())),
-                Ban::Login(uid) => {
-                    let (app_id, uid) = (app_id.to_string(), uid.to_string());
-                    return ServerCall::BanLogin { app_id, uid, interval };
-                }
-            };
-            ServerCall::Ban { app_id: app_id.to_string(), room, uid, interval }
+            let app_id = app_id.to_string();
+            match whom(ban) {
+                Whom::Login(uid) => ServerCall::BanLogin { app_id, uid, interval },
+                Whom::Rooms(room, uid) => ServerCall::Ban { app_id, room, uid, interval },
+            }
         };
         self.call(now, call, |core| core.ban(now, app_id, ban, interval))
+    }
+
+    pub fn unban(&mut self, now: Instant, app_id: &AppId, ban: &Ban) -> bool {
+        let call = |_: &Scrubber| {
+            let app_id = app_id.to_string();
+            match whom(ban) {
+                Whom::Login(uid) => ServerCall::UnbanLogin { app_id, uid },
+                Whom::Rooms(room, uid) => ServerCall::Unban { app_id, room, uid },
+            }
+        };
+        self.call(now, call, |core| core.unban(now, app_id, ban))
     }
 
     pub fn put_out(&mut self, now: Instant, app_id: &AppId, uid: &UserId) -> bool {
@@ -314,5 +320,21 @@ fn recorded(scrubber: &mut Scrubber, input: &Input) -> ServerInput {
             PostProgress::AnsweredBadly => ServerInput::PostAnsweredBadly { call: *call },
             PostProgress::NotReached => ServerInput::PostNotReached { call: *call },
         },
+    }
+}
+
+/// What a ban is about, as it is recorded.
+enum Whom {
+    Login(String),
+    /// A room, a user or both.
+    Rooms(Option<String>, Option<String>),
+}
+
+fn whom(ban: &Ban) -> Whom {
+    match ban {
+        Ban::Room(room) => Whom::Rooms(Some(room.to_string()), None),
+        Ban::UserInRoom(room, uid) => Whom::Rooms(Some(room.to_string()), Some(uid.to_string())),
+        Ban::User(uid) => Whom::Rooms(None, Some(uid.to_string())),
+        Ban::Login(uid) => Whom::Login(uid.to_string()),
     }
 }

@@ -10,7 +10,14 @@ from typing import TypeVar
 
 from rts_client import AuthenticatedClient
 from rts_client.api.messages import batch_send_room_unicast, send_broadcast, send_room_unicast, send_unicast
-from rts_client.api.rooms import ban_room_user, dismiss_room, get_room_online_users, kick_user, list_rooms
+from rts_client.api.rooms import (
+    ban_room_user,
+    dismiss_room,
+    get_room_online_users,
+    kick_user,
+    list_rooms,
+    unban_room_user,
+)
 from rts_client.api.users import (
     ban_user,
     disconnect_user,
@@ -33,6 +40,7 @@ from rts_client.models import (
     SendBroadcast,
     SendRoomUnicast,
     SendUnicast,
+    UnbanRoomUser,
     UnbanUser,
 )
 from rts_client.types import Unset
@@ -109,8 +117,13 @@ def out_of_rooms(client: AuthenticatedClient, bob: Engine) -> None:
     done(ban_room_user.sync(client=client, body=ban))
     assert bob.state() == -1006
     assert bob.join() == -1026
-    lift = BanRoomUser(app_id=APP_ID, room_id="lobby", user_id="bob")
-    assert done(ban_room_user.sync(client=client, body=lift)).result.message == "success"
+    lift = UnbanRoomUser(app_id=APP_ID, room_id="lobby", user_id="bob")
+    assert done(unban_room_user.sync(client=client, body=lift)).result.was_banned
+    assert not done(unban_room_user.sync(client=client, body=lift)).result.was_banned
+    assert bob.join() == 0
+    kick = BanRoomUser(app_id=APP_ID, room_id="lobby", user_id="bob")
+    assert done(ban_room_user.sync(client=client, body=kick)).result.message == "success"
+    assert bob.state() == -1006
     assert bob.join() == 0
     done(dismiss_room.sync("lobby", client=client, body=DismissRoom(app_id=APP_ID)))
     assert bob.state() == -1011

@@ -102,8 +102,14 @@ async function outOfRooms(client: Client, bob: Engine): Promise<void> {
   await done(client.POST("/v1/bans", { body: { ...app.body, ...path, ForbiddenInterval: 60 } }));
   same(await bob.state(), -1006);
   same(await bob.join(), -1026);
-  const lifted = await done(client.POST("/v1/bans", { body: { ...app.body, ...path } }));
-  same(lifted.Result.message, "success");
+  for (const wasBanned of [true, false]) {
+    const lifted = await done(client.POST("/v1/bans/lift", { body: { ...app.body, ...path } }));
+    same(lifted.Result.WasBanned, wasBanned);
+  }
+  same(await bob.join(), 0);
+  const kicked = await done(client.POST("/v1/bans", { body: { ...app.body, ...path } }));
+  same(kicked.Result.message, "success");
+  same(await bob.state(), -1006);
   same(await bob.join(), 0);
   await done(client.POST("/v1/rooms/{RoomId}/dismiss", { params: lobby, ...app }));
   same(await bob.state(), -1011);

@@ -87,7 +87,7 @@ fn bounded(command: &Command) {
         | Command::OnlineUsers { .. }
         | Command::Disconnect { .. }
         | Command::BanLogin { .. }
-        | Command::UnbanLogin { .. }
+        | Command::Unban { .. }
         | Command::Revoke { .. }
         | Command::Stats => {}
     }

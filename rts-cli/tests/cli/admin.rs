@@ -62,12 +62,12 @@ fn messages_to_a_user_to_a_member_and_to_all() {
 }
 
 #[test]
-fn who_is_there_and_who_is_put_out() {
+fn who_is_there_who_is_kicked_and_who_is_banned_from_a_room() {
     let admin = Admin::start();
     let mut bob = admin.member("bob");
     assert_eq!(admin.says(&["online", "bob", "alice"]), "bob: online\nalice: offline");
     assert_eq!(admin.says(&["room", "lobby"]), "bob");
-    assert_eq!(admin.says(&["kick", "bob", "lobby"]), "bob is out of lobby, and may come back");
+    assert_eq!(admin.says(&["kick", "bob", "lobby"]), "bob is out of lobby, and may join again");
     assert_eq!(bob.until("onRoomStateChanged")["state"], -1006);
     assert_eq!(admin.says(&["room", "lobby"]), "nobody is in lobby");
     admin.says(&["ban", "--user", "bob", "--room", "lobby", "--seconds", "60"]);
@@ -81,27 +81,67 @@ fn who_is_there_and_who_is_put_out() {
 }
 
 #[test]
-fn a_user_is_disconnected_barred_and_let_in_again() {
+fn a_user_is_disconnected_and_banned_from_logging_in_until_that_is_lifted() {
     let admin = Admin::start();
     let mut bob = admin.member("bob");
     assert_eq!(admin.says(&["disconnect", "alice"]), "alice was not logged in");
     assert_eq!(admin.says(&["disconnect", "bob"]), "bob is logged out, and may log in again");
     assert_eq!(bob.until("onLogout")["reason"], 2);
     bob.log_in("bob");
-    let barred = admin.says(&["ban", "--user", "bob"]);
-    assert_eq!(barred, "bob is logged out, and cannot log in for 3600 s");
+    let banned = admin.says(&["ban", "--user", "bob"]);
+    assert_eq!(banned, "bob is logged out, and is banned from logging in for 3600 s");
     assert_eq!(bob.until("onLogout")["reason"], 2);
     assert_eq!(login_code(&mut bob, "bob"), -1002);
-    let barred = admin.says(&["ban", "--user", "bob", "--until-lifted"]);
-    assert_eq!(barred, "bob was not logged in, and cannot log in until that is lifted");
-    assert_eq!(admin.says(&["unban", "--user", "bob"]), "bob may log in again");
-    assert_eq!(admin.says(&["unban", "--user", "bob"]), "bob could log in already");
+    let banned = admin.says(&["ban", "--user", "bob", "--until-lifted"]);
+    let lasting = "is banned from logging in until the ban is lifted";
+    assert_eq!(banned, format!("bob was not logged in, and {lasting}"));
+    let unbanned = admin.says(&["unban", "--user", "bob"]);
+    assert_eq!(unbanned, "bob is no longer banned from logging in");
+    let unbanned = admin.says(&["unban", "--user", "bob"]);
+    assert_eq!(unbanned, "bob was not banned from logging in");
     assert_eq!(login_code(&mut bob, "bob"), 0);
     admin.says(&["ban", "--user", "bob", "--everywhere"]);
     bob.call("joinRoom", json!({"room": "lobby"}));
     assert_eq!(bob.until("onRoomStateChanged")["state"], -1026);
     bob.call("sendMessage", json!({"uid": "bob", "message": "hi", "config": 0}));
     assert_eq!(bob.until("onMessageSendResult")["code"], 1000);
+}
+
+#[test]
+fn lifting_a_ban_kicks_and_disconnects_nobody() {
+    let admin = Admin::start();
+    let mut bob = admin.member("bob");
+    for (whom, who, what) in [
+        (&["--user", "bob"][..], "bob", "from logging in"),
+        (&["--user", "bob", "--room", "lobby"], "bob", "from lobby"),
+        (&["--user", "bob", "--everywhere"], "bob", "from all rooms and from sending to users"),
+        (&["--room", "lobby"], "everybody", "from lobby"),
+    ] {
+        let unban = [&["unban"][..], whom].concat();
+        assert_eq!(admin.says(&unban), format!("{who} was not banned {what}"));
+        assert_eq!(admin.says(&["room", "lobby"]), "bob", "{whom:?}");
+        // What was lifted comes next, so that nothing else came before it.
+        bob.call("getPeerOnlineStatus", json!({"uid": "bob"}));
+        assert_eq!(bob.next()["on"], "onGetPeerOnlineStatus", "{whom:?}");
+    }
+    for (whom, said) in [
+        (&["--user", "bob", "--room", "lobby"][..], "bob is banned from lobby for 3600 s"),
+        (
+            &["--user", "bob", "--everywhere"],
+            "bob is banned from all rooms and from sending to users for 3600 s",
+        ),
+        (&["--room", "lobby"], "everybody is banned from lobby for 3600 s"),
+    ] {
+        assert_eq!(admin.says(&[&["ban"][..], whom].concat()), said);
+        assert_eq!(bob.until("onRoomStateChanged")["state"], -1006);
+        let unbanned = admin.says(&[&["unban"][..], whom].concat());
+        assert_eq!(
+            unbanned,
+            said.replace("is banned", "is no longer banned").replace(" for 3600 s", "")
+        );
+        bob.call("joinRoom", json!({"room": "lobby"}));
+        assert_eq!(bob.until("onRoomStateChanged")["state"], 0);
+    }
 }
 
 /// What a login with a fresh token comes to.
@@ -117,7 +157,7 @@ fn tokens_are_revoked() {
     let mut bob = admin.server.user("bob");
     let said = admin.says(&["revoke", "--user", "bob"]);
     assert!(said.starts_with("tokens of bob are good if they were issued at "), "{said}");
-    assert!(said.ends_with("; 1 sessions ended"), "{said}");
+    assert!(said.ends_with("; sessions ended: 1"), "{said}");
     assert_eq!(bob.until("onLoginResult")["code"], -1000, "it had no better token");
     let lifted = admin.says(&["revoke", "--user", "bob", "--issued-before", "0"]);
     assert_eq!(lifted, "no token of bob is revoked");

@@ -81,6 +81,7 @@ fn the_log_says_what_the_document_looks_for() {
         "no place for a link",
         "logged in elsewhere",
         "over a rate",
+        "refused because of a ban",
         "works again",
         "rts::app_server",
         "rts::webhooks",

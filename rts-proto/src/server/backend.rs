@@ -186,6 +186,15 @@ impl Server {
         Ok(ended)
     }
 
+    /// Lifts a ban before its time. Unlike a ban for no time, this never removes anybody: a ban that
+    /// ran out may have let its users in again since. Whether it was in force.
+    pub fn unban(&mut self, now: Instant, app_id: &AppId, ban: &Ban) -> bool {
+        let now = self.advance(now);
+        let was_in_force = self.lift_ban(now, app_id, ban);
+        self.forget_empty_app(app_id);
+        was_in_force
+    }
+
     /// The members of a room in the order of their ids, or nothing when it does not exist. Those
     /// whose session is broken or was superseded and who may be back (§6.9) are members.
     #[must_use]

@@ -59,9 +59,8 @@ impl Server {
         if is_new && app.bans.len() >= BANS_PER_APP_MAX {
             return Err(CommandError::TooManyBans { max: BANS_PER_APP_MAX });
         }
-        if let Some(until) = app.bans.remove(ban) {
-            self.due.remove(&(until, Due::ban_expiry(app_id, ban)));
-        }
+        self.lift_ban(now, app_id, ban);
+        let Some(app) = self.apps.get_mut(app_id) else { return Ok(()) };
         if !interval.is_zero() {
             let until = now + ban.clamp(interval);
             let until = if planted(Bug::BanForEver) { until + 4 * BAN_MAX } else { until };
@@ -71,6 +70,14 @@ impl Server {
             }
         }
         Ok(())
+    }
+
+    /// Whether it was in force.
+    pub(super) fn lift_ban(&mut self, now: Instant, app_id: &AppId, ban: &Ban) -> bool {
+        let lifted = self.apps.get_mut(app_id).and_then(|app| app.bans.remove(ban));
+        let Some(until) = lifted else { return false };
+        self.due.remove(&(until, Due::ban_expiry(app_id, ban)));
+        until > now
     }
 
     pub(super) fn ban_expired(&mut self, app_id: &AppId, ban: &Ban) {

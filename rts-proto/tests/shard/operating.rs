@@ -113,3 +113,47 @@ fn a_login_that_waits_for_its_turn_ends_with_a_ban_or_with_its_token() {
         assert_eq!(shard.server.stats().sessions, 0);
     }
 }
+
+#[test]
+fn lifting_a_ban_removes_nobody_whether_it_lasts_or_ran_out() {
+    let is_of_logins = |ban: &Ban| matches!(ban, Ban::Login(_));
+    let bans = [
+        Ban::Room(room("lobby")),
+        Ban::UserInRoom(room("lobby"), user("alice")),
+        Ban::User(user("alice")),
+        Ban::Login(user("alice")),
+    ];
+    let enter = || Frame::Join { room: room("lobby"), ticket: 1, business_id: None };
+    for ban in bans {
+        let mut shard = Shard::new(Config::default());
+        let minute = Duration::from_secs(60);
+        let (mut link, _) = shard.log_in(login("alice"));
+        assert!(!shard.server.unban(shard.now, &app(), &ban), "{ban:?}: there was none");
+        shard.server.ban(shard.now, &app(), &ban, minute).expect("few bans");
+        assert!(shard.server.unban(shard.now, &app(), &ban), "{ban:?}");
+        assert!(!shard.server.unban(shard.now, &app(), &ban), "{ban:?}: it is lifted");
+        // Where it was lifted, and where another one ran out, the user comes and stays.
+        for runs_out in [false, true] {
+            if runs_out {
+                shard.server.ban(shard.now, &app(), &ban, minute).expect("few bans");
+                shard.say(link, Frame::Ping);
+                shard.wait(minute - Duration::from_micros(1));
+                assert_eq!(shard.server.app_stats(&app()).bans, 1, "{ban:?}");
+                shard.wait(Duration::from_micros(1));
+                assert!(!shard.server.unban(shard.now, &app(), &ban), "{ban:?}: it ran out");
+            }
+            if is_of_logins(&ban) || runs_out {
+                link = shard.log_in(login("alice")).0;
+            }
+            shard.say(link, enter());
+            shard.hear(link);
+            let is_there = |shard: &Shard| {
+                let stats = shard.server.app_stats(&app());
+                (stats.users, stats.memberships)
+            };
+            assert_eq!(is_there(&shard), (1, 1), "{ban:?}");
+            assert!(!shard.server.unban(shard.now, &app(), &ban), "{ban:?}");
+            assert_eq!((is_there(&shard), shard.closed(link)), ((1, 1), None), "{ban:?}");
+        }
+    }
+}

@@ -47,8 +47,7 @@ impl AccessLog {
         let users = command.map_or(&[][..], |command| command.users());
         let user = users.first().map(display);
         let more_users = users.len().checked_sub(2).map(|more| more + 1);
-        let interval = command.and_then(|command| command.interval());
-        let interval = interval.filter(|interval| !interval.is_zero()).map(debug);
+        let interval = command.and_then(|command| command.interval()).map(debug);
         tracing::info!(
             target: "rts::openapi",
             address, key, request, ?action, app, room, user, more_users, interval, code, why,

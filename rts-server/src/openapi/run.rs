@@ -102,10 +102,9 @@ fn carry_out(shard: &Shard, state: &State, call: Call) -> Result<Given, Error> {
             state.ban(&app, &ban, interval);
             Ok(ended(sessions))
         }
-        Command::UnbanLogin { uid } => {
-            let ban = Ban::Login(uid);
-            server.ban(now, &app, &ban, Duration::ZERO)?;
-            let was_banned = state.ban(&app, &ban, Duration::ZERO);
+        Command::Unban { ban } => {
+            let was_banned = server.unban(now, &app, &ban);
+            state.ban(&app, &ban, Duration::ZERO);
             Ok(Given::Unbanned(Unbanned { message: SUCCESS.to_owned(), was_banned }))
         }
         Command::Revoke { uid, issued_before } => {

@@ -34,7 +34,7 @@ situations! {
     SendWhileLoggingIn,
     /// Result 105.
     SendNotLoggedIn,
-    /// A message had result 1000: its sender was banned everywhere.
+    /// A message had result 1000: its sender was banned from all rooms.
     SendOfBannedUser,
     /// A send, while more had no result than the window of the wire has room for.
     MoreOpenThanTheWindow,

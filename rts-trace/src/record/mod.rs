@@ -116,6 +116,8 @@ pub(crate) enum ServerCall {
     BanLogin { app_id: String, uid: String, interval: Duration },
     PutOut { app_id: String, uid: String },
     Revoke { app_id: String, uid: Option<String>, issued_before: u32 },
+    Unban { app_id: String, room: Option<String>, uid: Option<String> },
+    UnbanLogin { app_id: String, uid: String },
 }
 
 impl From<ClientInput> for client::Input {
@@ -289,16 +291,16 @@ impl ServerCall {
                 shown(&core.dismiss(now, &AppId::new(&app_id)?, &RoomId::new(&room)?))
             }
             Self::Ban { app_id, room, uid, interval } => {
-                let app_id = AppId::new(&app_id)?;
-                let room = room.as_deref().map(RoomId::new).transpose()?;
-                let uid = uid.as_deref().map(UserId::new).transpose()?;
-                let ban = match (room, uid) {
-                    (Some(room), Some(uid)) => Ban::UserInRoom(room, uid),
-                    (Some(room), None) => Ban::Room(room),
-                    (None, Some(uid)) => Ban::User(uid),
-                    (None, None) => return Err(IdError::Empty),
-                };
-                shown(&core.ban(now, &app_id, &ban, interval))
+                let ban = ban(room.as_deref(), uid.as_deref())?;
+                shown(&core.ban(now, &AppId::new(&app_id)?, &ban, interval))
+            }
+            Self::Unban { app_id, room, uid } => {
+                let ban = ban(room.as_deref(), uid.as_deref())?;
+                shown(&core.unban(now, &AppId::new(&app_id)?, &ban))
+            }
+            Self::UnbanLogin { app_id, uid } => {
+                let ban = Ban::Login(UserId::new(&uid)?);
+                shown(&core.unban(now, &AppId::new(&app_id)?, &ban))
             }
             Self::BanLogin { app_id, uid, interval } => {
                 let (app_id, ban) = (AppId::new(&app_id)?, Ban::Login(UserId::new(&uid)?));
@@ -313,6 +315,16 @@ impl ServerCall {
             }
         })
     }
+}
+
+/// The ban of which a recording has the room, the user or both.
+fn ban(room: Option<&str>, uid: Option<&str>) -> Result<Ban, IdError> {
+    Ok(match (room.map(RoomId::new).transpose()?, uid.map(UserId::new).transpose()?) {
+        (Some(room), Some(uid)) => Ban::UserInRoom(room, uid),
+        (Some(room), None) => Ban::Room(room),
+        (None, Some(uid)) => Ban::User(uid),
+        (None, None) => return Err(IdError::Empty),
+    })
 }
 
 /// What a call returned, as it goes into the digest.

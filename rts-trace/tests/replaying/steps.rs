@@ -44,7 +44,7 @@ pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => who().prop_map(Step::Parameters),
         1 => (who(), any::<String>()).prop_map(|(who, text)| Step::ServerParams(who, text)),
         2 => (who(), bytes()).prop_map(|(who, bytes)| Step::ServerSend(who, bytes)),
-        2 => (0..7_u8).prop_map(Step::Backend),
+        2 => (0..10_u8).prop_map(Step::Backend),
         3 => who().prop_map(Step::Cut),
         1 => any::<bool>().prop_map(Step::Refuse),
         4 => (0..40_000_u64).prop_map(Step::Wait),
@@ -133,6 +133,9 @@ fn backend(pair: &mut Pair, what: u8) {
         3 => Ok(server.kick(now, &app, &room, &user("bob")).into()),
         4 => Ok(server.dismiss(now, &app, &room)),
         5 => server.ban(now, &app, &server::Ban::UserInRoom(room, user("bob")), interval),
+        6 => Ok(server.unban(now, &app, &server::Ban::UserInRoom(room, user("bob"))).into()),
+        7 => server.ban(now, &app, &server::Ban::Login(user("bob")), interval),
+        8 => Ok(server.unban(now, &app, &server::Ban::Login(user("bob"))).into()),
         _ => {
             server.shutdown(now, Duration::from_secs(1));
             Ok(0)

@@ -78,14 +78,14 @@ enum What {
         #[command(flatten)]
         how: How,
     },
-    /// Put a user out of a room; it may come back at once
+    /// Take a user out of a room; it may join again at once
     Kick {
         /// The user
         uid: String,
         /// The room
         room: String,
     },
-    /// Put everybody out of a room
+    /// Take everybody out of a room; they may join again at once
     Dismiss {
         /// The room
         room: String,
@@ -95,9 +95,9 @@ enum What {
         /// The user
         uid: String,
     },
-    /// Put out, and do not let in again for a while: a user from logging in (--user), from a room
-    /// (--user and --room) or from all rooms (--user and --everywhere), or everybody from a room
-    /// (--room)
+    /// Ban a user from logging in (--user), from a room (--user and --room) or from all rooms and
+    /// from sending to users (--user and --everywhere), or everybody from a room (--room). The
+    /// session that it is about ends, or its members are kicked
     Ban {
         #[command(flatten)]
         whom: Whom,
@@ -108,7 +108,7 @@ enum What {
         #[arg(long, conflicts_with_all = ["seconds", "room", "everywhere"])]
         until_lifted: bool,
     },
-    /// Lift a ban. With --room or --everywhere, a user who is in the room now is also kicked
+    /// Lift a ban before its time; say it as `ban` was told. Nobody is kicked or disconnected
     Unban {
         #[command(flatten)]
         whom: Whom,
@@ -233,7 +233,7 @@ impl What {
             Self::Kick { uid, room } => (Action::KickUser, json!({"RoomId": room, "UserId": uid})),
             Self::Dismiss { room } => (Action::DismissRoom, json!({"RoomId": room})),
             Self::Disconnect { uid } => (Action::DisconnectUser, json!({"UserId": uid})),
-            Self::Ban { whom, seconds, until_lifted } => match whom.barred() {
+            Self::Ban { whom, seconds, until_lifted } => match whom.login_ban() {
                 Some(user) => {
                     let seconds = if *until_lifted { 0 } else { *seconds };
                     (Action::BanUser, json!({"UserId": user, "Seconds": seconds}))
@@ -241,11 +241,15 @@ impl What {
                 None if !ROOM_BAN_SECONDS.contains(seconds) => {
                     bail!("a ban from rooms lasts from 10 seconds to 7 days, not {seconds} s");
                 }
-                None => (Action::BanRoomUser, whom.fields(*seconds)),
+                None => {
+                    let mut fields = whom.fields();
+                    fields["ForbiddenInterval"] = json!(seconds);
+                    (Action::BanRoomUser, fields)
+                }
             },
-            Self::Unban { whom } => match whom.barred() {
+            Self::Unban { whom } => match whom.login_ban() {
                 Some(user) => (Action::UnbanUser, json!({"UserId": user})),
-                None => (Action::BanRoomUser, whom.fields(0)),
+                None => (Action::UnbanRoomUser, whom.fields()),
             },
             Self::Revoke { whose, issued_before } => {
                 let mut fields = json!({});
@@ -277,41 +281,41 @@ impl What {
                 0 => format!("taken, but nobody is in {room}"),
                 count => format!("queued for {count} in {room}"),
             },
-            Self::Kick { uid, room } => format!("{uid} is out of {room}, and may come back"),
-            Self::Dismiss { room } => format!("everybody is out of {room}, and may come back"),
+            Self::Kick { uid, room } => format!("{uid} is out of {room}, and may join again"),
+            Self::Dismiss { room } => format!("everybody is out of {room}, and may join again"),
             Self::Disconnect { uid } => match read::<Ended>(result)?.sessions {
                 0 => format!("{uid} was not logged in"),
                 _ => format!("{uid} is logged out, and may log in again"),
             },
-            Self::Ban { whom, seconds, until_lifted } => match whom.barred() {
+            Self::Ban { whom, seconds, until_lifted } => match whom.login_ban() {
                 Some(user) => {
                     let was_there = match read::<Ended>(result)?.sessions {
                         0 => "was not logged in",
                         _ => "is logged out",
                     };
                     let lasting = match until_lifted {
-                        true => "until that is lifted".to_owned(),
+                        true => "until the ban is lifted".to_owned(),
                         false => format!("for {seconds} s"),
                     };
-                    format!("{user} {was_there}, and cannot log in {lasting}")
+                    format!("{user} {was_there}, and is banned {} {lasting}", whom.scope())
                 }
-                None => format!("out, and banned for {seconds} s: {whom}"),
+                None => format!("{} is banned {} for {seconds} s", whom.subject(), whom.scope()),
             },
-            Self::Unban { whom } => match whom.barred() {
-                Some(user) => match read::<Unbanned>(result)?.was_banned {
-                    true => format!("{user} may log in again"),
-                    false => format!("{user} could log in already"),
-                },
-                None => format!("out, and no longer banned: {whom}"),
-            },
+            Self::Unban { whom } => {
+                let is = match read::<Unbanned>(result)?.was_banned {
+                    true => "is no longer",
+                    false => "was not",
+                };
+                format!("{} {is} banned {}", whom.subject(), whom.scope())
+            }
             Self::Revoke { whose, .. } => {
                 let Revoked { sessions, issued_before, .. } = read(result)?;
                 let whose = whose.user.as_deref().unwrap_or("all users");
                 match issued_before {
                     0 => format!("no token of {whose} is revoked"),
                     _ => format!(
-                        "tokens of {whose} are good if they were issued at {issued_before} or later; {sessions} \
-                         sessions ended"
+                        "tokens of {whose} are good if they were issued at {issued_before} or later; sessions \
+                         ended: {sessions}"
                     ),
                 }
             }
@@ -354,13 +358,14 @@ impl Page {
 }
 
 impl Whom {
-    /// The user, if it is to be kept from logging in.
-    fn barred(&self) -> Option<&str> {
+    /// The user, if the ban is from logging in.
+    fn login_ban(&self) -> Option<&str> {
         self.user.as_deref().filter(|_| self.room.is_none() && !self.everywhere)
     }
 
-    fn fields(&self, seconds: u64) -> Value {
-        let mut fields = json!({"ForbiddenInterval": seconds});
+    /// Of a ban from a room or all rooms.
+    fn fields(&self) -> Value {
+        let mut fields = json!({});
         if let Some(user) = &self.user {
             fields["UserId"] = json!(user);
         }
@@ -369,15 +374,18 @@ impl Whom {
         }
         fields
     }
-}
 
-impl std::fmt::Display for Whom {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match (&self.user, &self.room) {
-            (Some(user), Some(room)) => write!(f, "{user} from {room}"),
-            (Some(user), None) => write!(f, "{user} from all rooms"),
-            (None, Some(room)) => write!(f, "everybody from {room}"),
-            (None, None) => write!(f, "nobody"),
+    /// Who or what is banned.
+    fn subject(&self) -> &str {
+        self.user.as_deref().unwrap_or("everybody")
+    }
+
+    /// What from.
+    fn scope(&self) -> String {
+        match &self.room {
+            Some(room) => format!("from {room}"),
+            None if self.everywhere => "from all rooms and from sending to users".to_owned(),
+            None => "from logging in".to_owned(),
         }
     }
 }
