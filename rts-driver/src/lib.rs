@@ -19,11 +19,13 @@
 mod accept;
 mod alarm;
 mod bell;
+mod bucket;
 mod client;
 mod driven;
 mod handshakes;
 mod link;
 mod meter;
+mod network;
 mod pieces;
 mod places;
 mod posts;

@@ -101,6 +101,11 @@ impl<S: Stream> Link<S> {
         std::mem::take(&mut self.layered_bytes)
     }
 
+    /// Whether the handshakes of its layers have begun: something has come from the other side.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.layers.is_open() || self.layered_bytes > 0
+    }
+
     /// Takes bytes that are to be written. [`poll_step`](Self::poll_step) or
     /// [`poll_flush`](Self::poll_flush) has to be called then.
     pub(crate) fn push(&mut self, bytes: Bytes) -> Result<(), Overflow> {

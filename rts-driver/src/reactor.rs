@@ -77,10 +77,11 @@ pub(crate) struct Reactor<R: Runtime> {
 }
 
 impl<R: Runtime> Reactor<R> {
-    pub(crate) fn new(shard: Weak<Inner<R>>, bell: &Arc<Bell>) -> Self {
+    pub(crate) fn new(shard: &Arc<Inner<R>>) -> Self {
+        let handshakes = Handshakes::new(&shard.bell, &shard.handshakes_per_second);
         Self {
-            shard,
-            bell: Arc::clone(bell),
+            shard: Arc::downgrade(shard),
+            bell: Arc::clone(&shard.bell),
             alarm: Alarm::new(),
             links: Links::default(),
             turns: 1,
@@ -88,7 +89,7 @@ impl<R: Runtime> Reactor<R> {
             fresh: VecDeque::new(),
             busy: VecDeque::new(),
             strangers: VecDeque::new(),
-            handshakes: Arc::new(Handshakes::new(bell)),
+            handshakes: Arc::new(handshakes),
             away: 0,
             returned: Vec::new(),
             has_more_returned: false,

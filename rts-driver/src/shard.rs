@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use rts_trace::RecordedServer;
 use crate::accept::accept;
 use crate::bell::Bell;
 use crate::driven::{Authenticate, Driven, Order, Watch};
+use crate::handshakes::Lane;
 use crate::link::Link;
 use crate::places::{LinkBounds, Place, Places};
 use crate::posts::{NewPost, NoAppServers, PostToAppServer};
@@ -39,9 +41,11 @@ pub(crate) struct Inner<R: Runtime> {
     state: Mutex<State<R>>,
     clock: Clock,
     /// Wakes the reactor; also when the shard is gone.
-    bell: Arc<Bell>,
+    pub(crate) bell: Arc<Bell>,
     /// Of links that are not closed.
     places: Mutex<Places>,
+    /// Of [`LinkBounds`], for the handshakes of whichever reactor there is.
+    pub(crate) handshakes_per_second: Arc<AtomicU32>,
     /// The shard was shut down, or no link is left, or its reactor has ended.
     ended: Event,
 }
@@ -102,6 +106,7 @@ impl<R: Runtime> Shard<R> {
                 clock: Clock::start(),
                 bell: Arc::default(),
                 places: Mutex::default(),
+                handshakes_per_second: Arc::default(),
                 ended: Event::new(),
             }),
         }
@@ -115,6 +120,8 @@ impl<R: Runtime> Shard<R> {
     /// From now on, links beyond these bounds are closed as soon as they are accepted. Those that
     /// are open stay.
     pub fn set_link_bounds(&self, bounds: LinkBounds) {
+        let per_second = &self.inner.handshakes_per_second;
+        per_second.store(bounds.handshakes_per_second, Ordering::Relaxed);
         self.inner.places().set_bounds(bounds);
     }
 
@@ -231,7 +238,7 @@ impl<R: Runtime> Shard<R> {
 
     fn start_reactor(&self) {
         if !std::mem::replace(&mut self.lock().has_reactor, true) {
-            let reactor = Reactor::new(Arc::downgrade(&self.inner), &self.inner.bell);
+            let reactor = Reactor::new(&self.inner);
             R::spawn(reactor.run());
         }
     }
@@ -340,6 +347,11 @@ impl<R: Runtime> Counted<R> {
         self.place.is_exempt()
     }
 
+    /// Where its handshake waits before it begins.
+    pub(crate) fn lane(&self) -> Lane {
+        self.place.lane()
+    }
+
     /// Somebody has logged in over it.
     pub(crate) fn logged_in(&mut self) {
         self.shard.places().logged_in(&mut self.place);
@@ -348,7 +360,7 @@ impl<R: Runtime> Counted<R> {
 
 impl<R: Runtime> Drop for Counted<R> {
     fn drop(&mut self) {
-        if self.shard.places().give_back(self.place) {
+        if self.shard.places().give_back(self.place, std::time::Instant::now()) {
             self.shard.ended.notify(usize::MAX);
         }
     }

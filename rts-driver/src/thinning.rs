@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Instant;
 
-use crate::places::Network;
+use crate::bucket::{Bucket, Rate};
+use crate::network::Network;
 
 /// Lines of all that may come at once, and then a second.
 const ALL: Rate = Rate { burst: 200.0, per_second: 50.0 };
@@ -16,12 +17,6 @@ const NETWORK: Rate = Rate { burst: 20.0, per_second: 1.0 };
 const EXEMPT: Rate = Rate { burst: 100.0, per_second: 25.0 };
 /// Networks that are counted apart; those beyond share one count.
 const NETWORKS_MAX: usize = 1_024;
-
-#[derive(Clone, Copy)]
-struct Rate {
-    burst: f64,
-    per_second: f64,
-}
 
 /// Says which lines of a log to leave out while somebody floods, and counts them. Lines are about
 /// addresses.
@@ -66,7 +61,7 @@ impl Thinning {
     /// The network, if there is room to count it apart.
     fn counted_network(&mut self, network: Option<Network>, now: Instant) -> Option<Network> {
         if self.networks.len() >= NETWORKS_MAX && !self.networks.contains_key(&network) {
-            self.networks.retain(|_, bucket| bucket.level(NETWORK, now) < NETWORK.burst);
+            self.networks.retain(|_, bucket| !bucket.is_full(NETWORK, now));
             if self.networks.len() >= NETWORKS_MAX {
                 return None;
             }
@@ -78,29 +73,12 @@ impl Thinning {
 /// A line of each, or of neither.
 fn take_of_both(own: (&mut Bucket, Rate), all: (&mut Bucket, Rate), now: Instant) -> bool {
     let ((own, own_rate), (all, all_rate)) = (own, all);
-    let has_room = own.level(own_rate, now) >= 1.0 && all.level(all_rate, now) >= 1.0;
+    let has_room = own.has_room(own_rate, now) && all.has_room(all_rate, now);
     if has_room {
-        own.used += 1.0;
-        all.used += 1.0;
+        own.use_one();
+        all.use_one();
     }
     has_room
-}
-
-#[derive(Debug, Default)]
-struct Bucket {
-    /// Lines, less those that time has given back.
-    used: f64,
-    at: Option<Instant>,
-}
-
-impl Bucket {
-    /// Lines that may come at once.
-    fn level(&mut self, rate: Rate, now: Instant) -> f64 {
-        let at = self.at.replace(now).unwrap_or(now);
-        let given_back = now.saturating_duration_since(at).as_secs_f64() * rate.per_second;
-        self.used = (self.used - given_back).max(0.0);
-        rate.burst - self.used
-    }
 }
 
 #[cfg(test)]
@@ -152,8 +130,12 @@ mod tests {
     #[test]
     fn networks_beyond_those_that_are_counted_share_one_count() {
         let (mut thinning, now) = (Thinning::default(), Instant::now());
-        let busy =
-            |number| (v4(number).map(Network::of), Bucket { used: NETWORK.burst, at: Some(now) });
+        let busy = |number| {
+            let mut bucket = Bucket::default();
+            (0..20).for_each(|_| bucket.use_one());
+            assert!(!bucket.has_room(NETWORK, now));
+            (v4(number).map(Network::of), bucket)
+        };
         thinning.networks.extend((1..NETWORKS_MAX as u32).map(busy));
         let counted = [thinning.take(v4(5_000), now), thinning.take(v4(5_001), now)];
         assert_eq!(counted, [Some(0), Some(0)]);

@@ -11,9 +11,9 @@ use super::Reactor;
 use super::served::{Away, Fate, Seat, congestion, take_order};
 use crate::driven::Order;
 use crate::guarded;
-use crate::handshakes::Asked;
+use crate::handshakes::{Asked, Lane, Turn};
 use crate::link::Step;
-use crate::places::Network;
+use crate::network::Network;
 use crate::runtime::Runtime;
 
 /// Links on which somebody has logged in that are looked at in one turn: what one turn reads and
@@ -89,9 +89,11 @@ impl<R: Runtime> Reactor<R> {
         served.cord.release();
         let seat = std::mem::replace(&mut served.seat, Seat::Away(Away::default()));
         if let Seat::Here(link) = seat {
+            let lane = if link.has_begun() { Lane::Free } else { served.counted.lane() };
+            let turn = Turn { lane, network: Network::of(served.address.ip()) };
             let asked = Asked { link, waker: served.waker.clone() };
             self.away += 1;
-            self.handshakes.hand_over(id, Network::of(served.address.ip()), asked);
+            self.handshakes.hand_over(id, turn, asked);
         }
     }
 

@@ -50,7 +50,7 @@ impl Turned {
         };
         let shard = Shard::<Still>::new(Server::new(config, 1), Arc::new(Anybody));
         shard.lock().has_reactor = true;
-        let reactor = Reactor::new(Arc::downgrade(&shard.inner), &shard.inner.bell);
+        let reactor = Reactor::new(&shard.inner);
         let handshakes = reactor.handshakes();
         Self { shard, reactor: Box::pin(reactor.run()), handshakes }
     }

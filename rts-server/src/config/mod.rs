@@ -127,8 +127,11 @@ pub struct Limits {
     pub links_per_network_max: usize,
     /// New links a second from one network, five times as many at once after quiet.
     pub links_per_network_per_second: u32,
-    /// Networks from which any number of links may come, up to the bounds of all, such as those of
-    /// proxies.
+    /// Handshakes of TLS and WebSocket that begin a second, of all networks together, five times as
+    /// many at once after quiet. More wait for their turn.
+    pub handshakes_per_second: u32,
+    /// Networks from which any number of links may come, at any rate, up to the bounds of all, such
+    /// as those of proxies.
     pub exempt_networks: Vec<String>,
 }
 
@@ -136,6 +139,9 @@ pub struct Limits {
 const LINKS_PER_NETWORK_MAX: usize = 10_000;
 /// New ones a second, unless configured otherwise. With TLS each costs the server a signature.
 const LINKS_PER_NETWORK_PER_SECOND: u32 = 200;
+/// Handshakes that begin a second, unless configured otherwise: a certificate of RSA makes them
+/// about a third of a core, one of P-256 a tenth.
+const HANDSHAKES_PER_SECOND: u32 = 500;
 
 impl Default for Limits {
     fn default() -> Self {
@@ -155,6 +161,7 @@ impl Default for Limits {
             links_before_login_per_network_max: None,
             links_per_network_max: LINKS_PER_NETWORK_MAX,
             links_per_network_per_second: LINKS_PER_NETWORK_PER_SECOND,
+            handshakes_per_second: HANDSHAKES_PER_SECOND,
             exempt_networks: Vec::new(),
         }
     }

@@ -33,6 +33,7 @@ impl Limits {
             per_network_max: self.links_per_network_max,
             per_network_before_login_max: self.before_login_per_network(),
             per_network_per_second: self.links_per_network_per_second,
+            handshakes_per_second: self.handshakes_per_second,
             descriptor_max: descriptors.map_or(bounds.descriptor_max, |descriptors| {
                 last_but(DESCRIPTORS_KEPT_BACK.min(descriptors / 4), descriptors)
             }),
@@ -92,6 +93,17 @@ mod tests {
         assert_eq!(of(400, None), 100);
         assert_eq!(of(1, None), 1);
         assert_eq!(of(400, Some(7)), 7);
+    }
+
+    #[test]
+    fn handshakes_of_all_networks_have_a_rate_unless_it_is_said() {
+        let of = |text: &str| {
+            let limits: Limits = toml::from_str(text).expect("limits");
+            limits.link_bounds(None).expect("good networks").handshakes_per_second
+        };
+        assert_eq!(of(""), 500);
+        assert_eq!(of("handshakes_per_second = 7"), 7);
+        assert_eq!(of("handshakes_per_second = 0"), 0);
     }
 
     #[test]

@@ -136,6 +136,61 @@ fn handshakes_get_on_beside_the_turns_and_not_in_them() {
     }
 }
 
+/// And messages do not wait for any of them, nor does a handshake that has begun.
+#[test]
+fn handshakes_of_all_networks_begin_at_a_rate_and_the_others_wait_for_their_turn() {
+    const AT_ONCE: usize = 5;
+    let start = std::time::Instant::now();
+    let (mut turned, mut alice) = Turned::with_user(CAPACITY);
+    let bounds = LinkBounds { handshakes_per_second: 1, ..LinkBounds::default() };
+    turned.shard.set_link_bounds(bounds);
+    let mut silent: Vec<_> = (0..20).map(|_| turned.accept_with(CAPACITY, &upgraded())).collect();
+    let work = |turned: &mut Turned| {
+        for _ in 0..40 {
+            turned.turn_until_quiet();
+            turned.handshakes.work_once();
+        }
+        turned.turn_until_quiet();
+    };
+    work(&mut turned);
+    let mut strangers: Vec<_> =
+        (0..20).map(|_| turned.accept_with(CAPACITY, &upgraded())).collect();
+    let (first, rest) = REQUEST.split_at(50);
+    strangers.iter_mut().for_each(|stranger| stranger.write(first));
+    work(&mut turned);
+    strangers.iter_mut().for_each(|stranger| stranger.write(rest));
+    work(&mut turned);
+    let begun = heard(&mut strangers);
+    let more_at_most = 1 + start.elapsed().as_secs() as usize;
+    assert!((AT_ONCE..=AT_ONCE + more_at_most).contains(&begun), "{begun} have begun");
+    assert_eq!(heard(&mut silent), 0);
+    alice.write(&question());
+    turned.turn();
+    assert_eq!(answers(read_all(&mut alice)), 1);
+
+    turned.shard.set_link_bounds(LinkBounds::default());
+    work(&mut turned);
+    assert_eq!(heard(&mut strangers), 20 - begun, "they waited, and none is lost");
+}
+
+#[test]
+fn handshakes_of_exempt_addresses_begin_at_any_rate() {
+    let mut turned = Turned::new();
+    turned.shard.set_link_bounds(LinkBounds {
+        handshakes_per_second: 1,
+        is_exempt: Arc::new(|ip| ip.is_loopback()),
+        ..LinkBounds::default()
+    });
+    let mut peers: Vec<_> = (0..20).map(|_| turned.accept_with(CAPACITY, &upgraded())).collect();
+    peers.iter_mut().for_each(|peer| peer.write(REQUEST));
+    for _ in 0..20 {
+        turned.turn_until_quiet();
+        turned.handshakes.work_once();
+    }
+    turned.turn_until_quiet();
+    assert_eq!(heard(&mut peers), 20);
+}
+
 #[test]
 fn a_link_that_got_on_is_served_like_any_other() {
     let mut turned = Turned::new();
