@@ -1,27 +1,24 @@
-//! Rates belong to users: how fast rooms are entered (§6.13) and logins follow each other (§3.9),
-//! and that no login renews what was used (§8.3).
+//! Rates belong to users: how fast rooms are entered (§6.13), and that no login renews what was used
+//! (§8.3).
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use rts_proto::server::{Config, Input};
-use rts_proto::wire::{Frame, LoginAnswer, SetServerParams};
+use rts_proto::server::Config;
+use rts_proto::wire::{Frame, SetServerParams};
 use rts_proto::{
-    BroadcastCode, CloseCode, LeaveReason, LinkId, MessageId, OnlineStatus, Payload, RoomId,
-    RoomState, SendCode, ServerParamsCode, UserId,
+    BroadcastCode, LeaveReason, LinkId, MessageId, OnlineStatus, Payload, RoomId, RoomState,
+    SendCode, ServerParamsCode, UserId,
 };
 
-use crate::support::{Shard, login, message, resume, user};
+use crate::support::{Shard, login, message, user};
 
 /// The numbers of §8.1 and §8.3.
 const JOINS_BURST_MIN: u32 = 256;
 const LOGINS_PER_SECOND: u32 = 5;
-const LOGINS_WAITING_MAX: usize = 5;
 
 /// The worth of one entered room.
 const A_JOIN: Duration = Duration::from_millis(1_000 / 20);
-/// The worth of one login.
-const A_LOGIN: Duration = Duration::from_millis(1_000 / LOGINS_PER_SECOND as u64);
 
 fn room(id: &str) -> RoomId {
     RoomId::new(id).expect("well formed")
@@ -251,151 +248,4 @@ fn as_many_users_are_remembered_as_may_be_and_not_one_more() {
     let link = shard.link();
     shard.say(link, Frame::Login(login("bob")));
     assert_eq!(shard.hear(link), []);
-}
-
-/// A link that asks for a login, and whether it has it.
-fn ask(shard: &mut Shard, uid: &str) -> (LinkId, bool) {
-    let link = shard.link();
-    shard.say(link, Frame::Login(login(uid)));
-    let is_in = is_in(shard, link);
-    (link, is_in)
-}
-
-fn is_in(shard: &mut Shard, link: LinkId) -> bool {
-    let answers = shard.hear(link);
-    answers.iter().any(|frame| matches!(frame, Frame::LoginAnswer(LoginAnswer::Accepted(_))))
-}
-
-#[test]
-fn logins_over_the_rate_have_their_turn_one_after_the_other_and_the_newest_wins() {
-    let mut shard = Shard::new(Config::default());
-    for _ in 0..LOGINS_PER_SECOND {
-        assert!(ask(&mut shard, "alice").1);
-    }
-    let waiting: Vec<LinkId> = (0..LOGINS_WAITING_MAX)
-        .map(|_| {
-            let (link, is_in) = ask(&mut shard, "alice");
-            assert!(!is_in);
-            link
-        })
-        .collect();
-    let (one_more, _) = ask(&mut shard, "alice");
-    assert_eq!(shard.closed(one_more), Some(Some(CloseCode::Busy)));
-    assert!(ask(&mut shard, "bob").1, "others do not wait");
-
-    for (place, link) in waiting.iter().enumerate() {
-        shard.wait(A_LOGIN - Duration::from_micros(1));
-        assert!(!is_in(&mut shard, *link), "{place}");
-        shard.wait(Duration::from_micros(1));
-        assert!(is_in(&mut shard, *link), "{place}");
-        for earlier in &waiting[..place] {
-            assert_eq!(shard.closed(*earlier), Some(Some(CloseCode::Displaced)));
-        }
-    }
-    // Who was asked to come back comes back, and is the newest.
-    shard.wait(A_LOGIN);
-    assert!(ask(&mut shard, "alice").1);
-    assert_eq!(shard.closed(waiting[LOGINS_WAITING_MAX - 1]), Some(Some(CloseCode::Displaced)));
-}
-
-#[test]
-fn a_link_that_hangs_up_makes_room_in_the_queue() {
-    let mut shard = Shard::new(Config::default());
-    let links: Vec<LinkId> = (0..LOGINS_PER_SECOND as usize + LOGINS_WAITING_MAX)
-        .map(|_| ask(&mut shard, "alice").0)
-        .collect();
-    for gone in &links[LOGINS_PER_SECOND as usize..] {
-        shard.hang_up(*gone);
-    }
-    let (waits, _) = ask(&mut shard, "alice");
-    assert_eq!(shard.closed(waits), None);
-    shard.wait(A_LOGIN);
-    assert!(is_in(&mut shard, waits));
-}
-
-#[test]
-fn who_waits_for_its_turn_has_nothing_to_say() {
-    let mut shard = Shard::new(Config::default());
-    for _ in 0..LOGINS_PER_SECOND {
-        ask(&mut shard, "alice");
-    }
-    let (waits, _) = ask(&mut shard, "alice");
-    shard.say(waits, Frame::Ping);
-    assert_eq!(shard.closed(waits), Some(Some(CloseCode::UnexpectedFrame)));
-}
-
-#[test]
-fn a_resume_is_no_login_and_a_refused_token_takes_no_turn() {
-    let mut shard = Shard::new(Config::default());
-    shard.lets_in = false;
-    for _ in 0..10 * LOGINS_PER_SECOND {
-        assert!(!ask(&mut shard, "alice").1);
-    }
-    shard.lets_in = true;
-    let (mut link, mut accepted) = shard.log_in(login("alice"));
-    for _ in 0..10 * LOGINS_PER_SECOND {
-        shard.hang_up(link);
-        (link, accepted) = shard.log_in(resume("alice", &accepted, 0));
-        assert!(accepted.resumed);
-    }
-    assert!(ask(&mut shard, "alice").1);
-}
-
-fn pongs(shard: &mut Shard, link: LinkId) -> usize {
-    shard.hear(link).iter().filter(|frame| **frame == Frame::Pong).count()
-}
-
-#[test]
-fn all_pings_of_a_burst_have_one_answer() {
-    let mut shard = Shard::new(Config::default());
-    let (alice, _) = shard.log_in(login("alice"));
-    for _ in 0..100 {
-        shard.say_bytes(alice, Frame::Ping.encode().repeat(100).into());
-    }
-    assert_eq!(pongs(&mut shard, alice), 1);
-}
-
-#[test]
-fn four_bursts_a_second_are_answered_and_not_one_more() {
-    let mut shard = Shard::new(Config::default());
-    let (alice, _) = shard.log_in(login("alice"));
-    for second in 0..3 {
-        for burst in 0..6 {
-            shard.say(alice, Frame::Ping);
-            assert_eq!(pongs(&mut shard, alice), usize::from(burst < 4), "{second}: {burst}");
-        }
-        shard.wait(Duration::from_secs(1));
-    }
-}
-
-#[test]
-fn what_is_not_sequenced_does_not_go_where_nobody_reads() {
-    let config = rts_proto::MessageConfig::UnreliableOrdered;
-    let mut shard = Shard::new(Config::default());
-    let [alice, bob] = ["alice", "bob"].map(|uid| shard.log_in(login(uid)).0);
-    let send = |shard: &mut Shard, config| {
-        let (id, to, payload) = (MessageId(1), Bytes::from_static(b"bob"), Payload::text("x"));
-        shard.hear(alice);
-        shard.say(alice, Frame::Send { id, to, payload, config });
-        shard.hear(alice).into_iter().find_map(|frame| match frame {
-            Frame::SendResults { code, .. } => Some(code),
-            _ => None,
-        })
-    };
-    for (is_congested, code) in
-        [(false, SendCode::Ok), (true, SendCode::Broken), (false, SendCode::Ok)]
-    {
-        shard.input(Input::Congested(bob, is_congested));
-        assert_eq!(send(&mut shard, config), Some(code));
-        shard.say(bob, Frame::Ping);
-        assert_eq!(pongs(&mut shard, bob), usize::from(!is_congested));
-    }
-    // A window has a bound of its own, and a new link is read until the contrary is known.
-    shard.input(Input::Congested(bob, true));
-    assert_eq!(send(&mut shard, rts_proto::MessageConfig::ReliableOrdered), None);
-    shard.hang_up(bob);
-    let (bob, _) = shard.log_in(login("bob"));
-    assert_eq!(send(&mut shard, config), Some(SendCode::Ok));
-    shard.say(bob, Frame::Ping);
-    assert_eq!(pongs(&mut shard, bob), 1);
 }

@@ -2,6 +2,8 @@
 
 mod answers;
 mod app_server;
+mod app_server_load;
+mod app_server_params;
 mod backend;
 mod login;
 mod messages;

@@ -1,0 +1,104 @@
+//! Logins of one user follow each other at a rate, and wait for their turn (§3.9).
+
+use std::time::Duration;
+
+use rts_proto::server::Config;
+use rts_proto::wire::{Frame, LoginAnswer};
+use rts_proto::{CloseCode, LinkId};
+
+use crate::support::{Shard, login, resume};
+
+/// The numbers of §8.1 and §8.3.
+const LOGINS_PER_SECOND: u32 = 5;
+const LOGINS_WAITING_MAX: usize = 5;
+
+/// The worth of one login.
+const A_LOGIN: Duration = Duration::from_millis(1_000 / LOGINS_PER_SECOND as u64);
+
+/// A link that asks for a login, and whether it has it.
+fn ask(shard: &mut Shard, uid: &str) -> (LinkId, bool) {
+    let link = shard.link();
+    shard.say(link, Frame::Login(login(uid)));
+    let is_in = is_in(shard, link);
+    (link, is_in)
+}
+
+fn is_in(shard: &mut Shard, link: LinkId) -> bool {
+    let answers = shard.hear(link);
+    answers.iter().any(|frame| matches!(frame, Frame::LoginAnswer(LoginAnswer::Accepted(_))))
+}
+
+#[test]
+fn logins_over_the_rate_have_their_turn_one_after_the_other_and_the_newest_wins() {
+    let mut shard = Shard::new(Config::default());
+    for _ in 0..LOGINS_PER_SECOND {
+        assert!(ask(&mut shard, "alice").1);
+    }
+    let waiting: Vec<LinkId> = (0..LOGINS_WAITING_MAX)
+        .map(|_| {
+            let (link, is_in) = ask(&mut shard, "alice");
+            assert!(!is_in);
+            link
+        })
+        .collect();
+    let (one_more, _) = ask(&mut shard, "alice");
+    assert_eq!(shard.closed(one_more), Some(Some(CloseCode::Busy)));
+    assert!(ask(&mut shard, "bob").1, "others do not wait");
+
+    for (place, link) in waiting.iter().enumerate() {
+        shard.wait(A_LOGIN - Duration::from_micros(1));
+        assert!(!is_in(&mut shard, *link), "{place}");
+        shard.wait(Duration::from_micros(1));
+        assert!(is_in(&mut shard, *link), "{place}");
+        for earlier in &waiting[..place] {
+            assert_eq!(shard.closed(*earlier), Some(Some(CloseCode::Displaced)));
+        }
+    }
+    // Who was asked to come back comes back, and is the newest.
+    shard.wait(A_LOGIN);
+    assert!(ask(&mut shard, "alice").1);
+    assert_eq!(shard.closed(waiting[LOGINS_WAITING_MAX - 1]), Some(Some(CloseCode::Displaced)));
+}
+
+#[test]
+fn a_link_that_hangs_up_makes_room_in_the_queue() {
+    let mut shard = Shard::new(Config::default());
+    let links: Vec<LinkId> = (0..LOGINS_PER_SECOND as usize + LOGINS_WAITING_MAX)
+        .map(|_| ask(&mut shard, "alice").0)
+        .collect();
+    for gone in &links[LOGINS_PER_SECOND as usize..] {
+        shard.hang_up(*gone);
+    }
+    let (waits, _) = ask(&mut shard, "alice");
+    assert_eq!(shard.closed(waits), None);
+    shard.wait(A_LOGIN);
+    assert!(is_in(&mut shard, waits));
+}
+
+#[test]
+fn who_waits_for_its_turn_has_nothing_to_say() {
+    let mut shard = Shard::new(Config::default());
+    for _ in 0..LOGINS_PER_SECOND {
+        ask(&mut shard, "alice");
+    }
+    let (waits, _) = ask(&mut shard, "alice");
+    shard.say(waits, Frame::Ping);
+    assert_eq!(shard.closed(waits), Some(Some(CloseCode::UnexpectedFrame)));
+}
+
+#[test]
+fn a_resume_is_no_login_and_a_refused_token_takes_no_turn() {
+    let mut shard = Shard::new(Config::default());
+    shard.lets_in = false;
+    for _ in 0..10 * LOGINS_PER_SECOND {
+        assert!(!ask(&mut shard, "alice").1);
+    }
+    shard.lets_in = true;
+    let (mut link, mut accepted) = shard.log_in(login("alice"));
+    for _ in 0..10 * LOGINS_PER_SECOND {
+        shard.hang_up(link);
+        (link, accepted) = shard.log_in(resume("alice", &accepted, 0));
+        assert!(accepted.resumed);
+    }
+    assert!(ask(&mut shard, "alice").1);
+}
