@@ -124,6 +124,10 @@ fn address(peer: SocketAddr) -> IpAddr {
 mod tests {
     use super::*;
 
+    /// The numbers of docs/app-server.md.
+    const CONNECTIONS_MAX: usize = 1_024;
+    const CONNECTIONS_PER_ADDRESS_MAX: usize = 512;
+
     fn peer(ip: &str) -> SocketAddr {
         SocketAddr::new(ip.parse().expect("an address"), 1)
     }
