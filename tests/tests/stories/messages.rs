@@ -54,13 +54,18 @@ fn a_result_of_0_comes_only_after_the_receiver_has_it() {
     assert_eq!(world.results(ALICE), [(1, 0)]);
 }
 
-/// What an engine received from users, and from whom.
-fn received(world: &mut World, who: usize) -> Vec<(String, Payload)> {
+/// What an engine received from users: from whom, whether it is text, and its bytes.
+fn received(world: &mut World, who: usize) -> Vec<(String, bool, Vec<u8>)> {
     let message = |event| match event {
         Event::MessageReceived { from, payload } => Some((from.as_str().to_owned(), payload)),
         _ => None,
     };
-    world.take_events(who).into_iter().filter_map(message).collect()
+    let messages = world.take_events(who).into_iter().filter_map(message);
+    let parts = messages.map(|(from, payload)| match payload {
+        Payload::Text(text) => (from, true, text.as_bytes().to_vec()),
+        Payload::Binary(bytes) => (from, false, bytes.to_vec()),
+    });
+    parts.collect()
 }
 
 #[test]
@@ -74,28 +79,30 @@ fn the_largest_payload_arrives_and_one_byte_more_is_refused() {
     let mut results = world.results(ALICE);
     results.sort_unstable();
     assert_eq!(results, [(1, 0), (2, 0), (3, 0), (4, 0), (5, 103)]);
-    let lengths: Vec<_> = received(&mut world, BOB).iter().map(|(_, it)| it.len()).collect();
+    let lengths: Vec<_> = received(&mut world, BOB).iter().map(|(.., bytes)| bytes.len()).collect();
     assert_eq!(lengths, [0, 1, 65_535, 65_536]);
 }
 
 #[test]
 fn text_and_bytes_arrive_as_they_were_sent_and_in_their_senders_name() {
     let texts = ["", " a\0b ", "\u{feff}\r\n", "\u{e9}, e\u{301}, \u{1f600}"];
-    let bytes = [&b""[..], b"text", b"\0", &(0..=255).collect::<Vec<u8>>()];
-    let sent = texts.map(Payload::text).into_iter();
-    let sent: Vec<_> = sent.chain(bytes.map(|bytes| Payload::binary(bytes.to_vec()))).collect();
+    let all_bytes: Vec<u8> = (0..=255).collect();
+    let binaries = [&b""[..], b"text", b"\0", &all_bytes];
+    let of_texts = texts.map(|text| ("alice".to_owned(), true, text.as_bytes().to_vec()));
+    let of_binaries = binaries.map(|bytes| ("alice".to_owned(), false, bytes.to_vec()));
     for config in [
         MessageConfig::ReliableOrdered,
         MessageConfig::UnreliableOrdered,
         MessageConfig::UnreliableUnordered,
     ] {
         let mut world = two();
-        for payload in &sent {
-            world.send_as(ALICE, "bob", payload.clone(), config);
+        let binaries = binaries.map(|bytes| Payload::binary(bytes.to_vec()));
+        for payload in texts.map(Payload::text).into_iter().chain(binaries) {
+            world.send_as(ALICE, "bob", payload, config);
         }
         world.run_for(seconds(1));
-        let from_alice: Vec<_> = sent.iter().map(|it| ("alice".to_owned(), it.clone())).collect();
-        assert_eq!(received(&mut world, BOB), from_alice, "{config:?}");
+        let wanted = [&of_texts[..], &of_binaries].concat();
+        assert_eq!(received(&mut world, BOB), wanted, "{config:?}");
     }
 }
 
