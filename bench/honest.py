@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""Honest users beside an attack: `honest.py PORT SECONDS`. Four pairs send each other messages on
-schedule, 300 a second together, and it prints how long each took, as a line of JSON.
+"""Honest users beside attacks: `honest.py PORT`. Twelve pairs send each other messages on schedule,
+960 a second together. It prints a line when they are all there, and at the end of its input one of
+JSON: when each message was due (of `time.monotonic`), and how long it took.
 
 It runs before everything else on its core. So what it measures is the time of the server and the
 system, and not its own waiting for an attacker with which it shares the core.
 """
 
+import gc
 import json
 import os
 import select
@@ -15,16 +17,12 @@ import time
 
 import wire
 
-PAIRS = 4
-MESSAGES_PER_SECOND = 300
+PAIRS = 12
+# 80 a second of each sender, whose rate is 100.
+MESSAGES_PER_SECOND = 80 * PAIRS
 PADDING = b"x" * 92
-WARM_UP_SECONDS = 1
 # For what is under way at the end.
-DRAIN_SECONDS = 5
-
-
-class PutOut(Exception):
-    pass
+DRAIN_SECONDS = 3
 
 
 class Pairs:
@@ -32,7 +30,6 @@ class Pairs:
         self.senders = [self.login(port, f"honest-sender-{n}") for n in range(PAIRS)]
         self.receivers = [self.login(port, f"honest-receiver-{n}") for n in range(PAIRS)]
         self.links = {link.socket.fileno(): link for link in self.senders + self.receivers}
-        self.received = dict.fromkeys(self.links, 0)
         self.poll = select.epoll()
         for number in self.links:
             self.poll.register(number, select.EPOLLIN)
@@ -40,7 +37,7 @@ class Pairs:
     def login(self, port, uid):
         link = wire.Link(port)
         if not link.login(uid):
-            raise PutOut("an honest user could not log in")
+            raise SystemExit(f"{uid} could not log in")
         return link
 
     def send(self, number, due):
@@ -51,46 +48,54 @@ class Pairs:
     def deliveries(self, seconds):
         """When the messages that arrive within this many seconds were due, each with its delay."""
         # Finer than the milliseconds of epoll itself.
-        if not select.select([self.poll], [], [], seconds)[0]:
+        if not select.select([self.poll, sys.stdin], [], [], seconds)[0]:
             return
         for number, _ in self.poll.poll(0):
             link, now = self.links[number], time.monotonic()
-            before = self.received[number]
+            before = link.received
             for kind, body in link.read(0):
-                self.received[number] += kind in wire.SEQUENCED
+                link.received += kind in wire.SEQUENCED
                 if kind == wire.DELIVERY:
                     (due,) = struct.unpack_from("<d", body, body.index(PADDING) - 8)
                     yield due, now - due
             if link.is_over:
-                raise PutOut("an honest user was put out")
-            if self.received[number] > before:
-                link.write(wire.ack(self.received[number]))
+                self.poll.unregister(number)
+            elif link.received > before:
+                link.write(wire.ack(link.received))
+
+    def put_out(self):
+        return sum(link.is_over for link in self.links.values())
 
 
-def measure(port, seconds):
+def is_told_to_end():
+    return bool(select.select([sys.stdin], [], [], 0)[0])
+
+
+def main(port):
     pairs = Pairs(port)
+    print("ready", flush=True)
     begun = time.monotonic()
-    total = (WARM_UP_SECONDS + seconds) * MESSAGES_PER_SECOND
-    end = begun + WARM_UP_SECONDS + seconds + DRAIN_SECONDS
-    sent, delays = 0, []
-    while len(delays) < total and (now := time.monotonic()) < end:
-        due = begun + sent / MESSAGES_PER_SECOND
-        if sent < total and now >= due:
-            pairs.send(sent, due)
-            sent += 1
+    delays, ending = {}, None
+    while not ending or (time.monotonic() < ending and None in delays.values()):
+        now, due = time.monotonic(), begun + len(delays) / MESSAGES_PER_SECOND
+        if ending:
+            delays.update(pairs.deliveries(0.1))
+        elif is_told_to_end():
+            ending = now + DRAIN_SECONDS
+        elif now >= due:
+            pairs.send(len(delays), due)
+            # Until it arrives.
+            delays[due] = None
         else:
-            delays += pairs.deliveries(due - now if sent < total else end - now)
-    measured = sorted(delay for due, delay in delays if due >= begun + WARM_UP_SECONDS)
-    p99 = measured[len(measured) * 99 // 100] if measured else float("nan")
-    return {"p99_ms": 1000 * p99, "lost": total - len(delays)}
+            delays.update(pairs.deliveries(due - now))
+    print(json.dumps({"delays": list(delays.items()), "out": pairs.put_out()}))
 
 
 if __name__ == "__main__":
+    # Its pauses would be taken for the server's.
+    gc.disable()
     try:
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
     except PermissionError:
         sys.stderr.write("not as root: honest users wait for attackers, too\n")
-    try:
-        print(json.dumps(measure(int(sys.argv[1]), int(sys.argv[2]))))
-    except PutOut as error:
-        print(json.dumps({"failed": str(error)}))
+    main(int(sys.argv[1]))

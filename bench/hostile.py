@@ -1,166 +1,115 @@
-"""The attacks of `bench/attacks`; here those of users, and on the OpenAPI.
+"""The attacks of users; see bench/attacks for what an attack is."""
 
-Each is a generator: it sets up what it needs and yields how many links are bad; it is sent the
-moment until which it attacks, and yields what it saw."""
-
-import select
-import socket
-import ssl
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import wire
-from strangers import ATTACKER, connects, handshakes, places, tokens, upgrades
+from figures import Figure, Seen, per_second
+from links import ATTACKER, acknowledge, join_and_leave, logged_in, pour, read_all
 
-MASKED = 0x80
-NO_MASK = bytes(4)
-
-
-def logged_in(port, uids, address=ATTACKER, receive_buffer=None):
-    links = [wire.Link(port, address, receive_buffer) for _ in uids]
-    for link, uid in zip(links, uids):
-        if not link.login(uid):
-            raise SystemExit(f"{uid} could not log in")
-    return links
-
-
-def members(port, uids):
-    """Honest members of a room, who read all the time in a thread, until the moment that is put into
-    the list that this returns, too."""
-    links, until = logged_in(port, uids, "127.0.0.1"), []
-    for link in links:
-        link.write(wire.join("room", 1))
-    read_all(links, time.monotonic() + 2)
-    is_over = lambda: until and time.monotonic() >= until[0]
-    reading = threading.Thread(target=read_all, args=(links, is_over))
-    reading.start()
-    return links, until, reading
-
-
-def read_all(links, until):
-    """Reads and acknowledges, until a moment or for as long as it says; returns how many messages
-    there were."""
-    is_over = until if callable(until) else lambda: time.monotonic() >= until
-    deliveries, poll = 0, select.epoll()
-    of_number = {link.socket.fileno(): link for link in links}
-    for number in of_number:
-        poll.register(number, select.EPOLLIN)
-    while not is_over():
-        for number, _ in poll.poll(0.05):
-            link = of_number[number]
-            if frames := link.read(0):
-                deliveries += sum(kind == wire.DELIVERY for kind, _ in frames)
-                # All but an unreliable delivery, which ends with its config.
-                link.received += sum(
-                    kind in wire.SEQUENCED and (kind != wire.DELIVERY or body[-2:-1] != b"\x28")
-                    for kind, body in frames
-                )
-                link.write(wire.ack(link.received))
-            if link.is_over:
-                poll.unregister(number)
-    return deliveries
-
-
-def put_out(links):
-    return sum(link.is_over for link in links)
+MEMBERS = 200
+# A user's: at once, and a second.
+JOINS_BURST, JOINS_RATE = 256, 20
 
 
 def joins(server):
-    """One user joins and leaves a room of 400 honest members as fast as it can."""
-    honest, stop, reading = members(server.port, [f"member-{n}" for n in range(400)])
+    """One user joins and leaves a room as fast as it can; its 200 honest members have 256 kbit a
+    second each."""
+    members = subprocess.Popen(
+        [sys.executable, Path(__file__).with_name("members.py"), str(server.port), str(MEMBERS)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    members.stdout.readline()
     (bad,) = logged_in(server.port, ["bad"])
-    stop.append((yield 1))
-    done = received = 0
-    while time.monotonic() < stop[0] and not bad.is_over:
-        tickets = range(2 * done + 1, 2 * done + 401, 2)
-        bad.write(b"".join(wire.join("room", n) + wire.leave("room", n + 1) for n in tickets))
-        done += 200
-        last = wire.field(1, 2 * done)
-        is_answered = False
-        while not is_answered and (frames := bad.read(1)):
-            received += sum(kind in wire.SEQUENCED for kind, _ in frames)
-            bad.write(wire.ack(received))
-            is_answered = any(k == wire.LEAVE_ANSWER and b.startswith(last) for k, b in frames)
-    reading.join()
-    yield {"out": put_out(honest), "saw": f"{done:,} joins and leaves"}
+    # The members hold what they are told.
+    until = yield MEMBERS + 1
+    begun = time.monotonic()
+    granted = join_and_leave(bad, until)
+    out = int(members.communicate()[0])
+    seconds = until - begun
+    yield Seen([per_second(granted, seconds, "joins a second", JOINS_BURST, JOINS_RATE)], out)
+
+
+def room_of(port, names):
+    """Members of a room who need not read for as long as an attack lasts."""
+    links = logged_in(port, names, "127.0.0.1")
+    for link in links:
+        link.write(wire.join("room", 1))
+    read_all(links, time.monotonic() + 1)
+    return links
 
 
 def rejoins(server):
-    """A member of a room of 400 users with long names joins it again and again."""
-    honest, stop, reading = members(server.port, [f"{n:03}-" + "m" * 124 for n in range(400)])
+    """A member of a room of 450 users with long names joins it again and again."""
+    room = room_of(server.port, [f"{n:03}-" + "m" * 124 for n in range(450)])
     (bad,) = logged_in(server.port, ["bad"])
     bad.write(wire.join("room", 1))
     bad.until(wire.JOIN_ANSWER)
-    stop.append((yield 1))
-    ticket, answer_bytes, received = 1, 0, 1
-    while time.monotonic() < stop[0] and not bad.is_over:
-        ticket += 1
-        bad.write(wire.join("room", ticket) + wire.ack(received))
-        answer = bad.until(wire.JOIN_ANSWER, 1)
-        received += 1
-        answer_bytes += len(answer or b"")
-    reading.join()
-    yield {"out": put_out(honest), "saw": f"{answer_bytes // (ticket - 1):,} bytes an answer"}
+    until = yield len(room) + 1
+    ticket, asked_bytes, answer_bytes, received = 1, 0, 0, 1
+    while time.monotonic() < until and not bad.is_over:
+        asked = b"".join(wire.join("room", n) for n in range(ticket + 1, ticket + 11))
+        bad.write(asked + wire.ack(received))
+        ticket += 10
+        asked_bytes += len(asked)
+        answers = 0
+        while answers < 10 and (frames := bad.read(1)):
+            of_joins = [body for kind, body in frames if kind == wire.JOIN_ANSWER]
+            answers += len(of_joins)
+            received += sum(kind in wire.SEQUENCED for kind, _ in frames)
+            answer_bytes += sum(map(len, of_joins))
+    yield Seen([Figure(answer_bytes / asked_bytes, "bytes an asked byte", 10)])
 
 
 def pings(server):
+    """64 users ping as fast as they can, and read the answers."""
+    bad = logged_in(server.port, [f"bad-{n}" for n in range(64)])
+    until = yield len(bad)
+    yield Seen(pour([(link.socket, wire.PING * 20_000) for link in bad], until))
+
+
+def pings_unread(server):
     """Eight users ping as fast as they can, and never read."""
     bad = logged_in(server.port, [f"bad-{n}" for n in range(8)], receive_buffer=4096)
     until = yield len(bad)
-    yield {"saw": pour([(link.socket, wire.PING * 10_000) for link in bad], until, reads=False)}
+    yield Seen(pour([(link.socket, wire.PING * 20_000) for link in bad], until, reads=False))
 
 
 def statuses(server):
-    """Eight users ask who is online, far over their rate, and take the answers."""
-    yield from flood(server.port, wire.status_query(1, "honest-sender-1"))
+    """64 users ask who is online, far over their rate, and take the answers."""
+    yield from flood(server.port, lambda number: wire.status_query(number, "honest-sender-1"))
 
 
 def sends(server):
-    """Eight users write to users who are not there, far over their rate, and take the results."""
-    yield from flood(server.port, wire.send(1, "nobody", b"x"))
+    """64 users write to users who are not there, far over their rate, and take the results."""
+    yield from flood(server.port, lambda number: wire.send(number, "nobody", b"x"))
+
+
+# Half of what a client may have unacknowledged.
+BLOCK_FRAMES = 500
 
 
 def flood(port, frame):
-    bad = logged_in(port, [f"bad-{n}" for n in range(8)])
+    """Frames with numbers, as many as the window takes."""
+    bad = logged_in(port, [f"bad-{n}" for n in range(64)])
     until = yield len(bad)
-    block, blocks = frame * 300, 0
+    blocks, written = [], dict.fromkeys(bad, 0)
+    begun = time.monotonic()
     while time.monotonic() < until and not all(link.is_over for link in bad):
         for link in bad:
-            blocks += link.write(block)
             acknowledge(link, link.read(0))
-    yield {"saw": f"{300 * blocks:,} frames"}
-
-
-def acknowledge(link, frames):
-    link.received += sum(kind in wire.SEQUENCED for kind, _ in frames)
-    link.write(wire.ack(link.received))
-
-
-def pour(links, until, reads=True):
-    """Writes the blocks again and again, as fast as they are taken."""
-    poll, left = select.epoll(), {}
-    for link, block in links:
-        link.setblocking(False)
-        left[link.fileno()] = (link, block, memoryview(b""))
-        poll.register(link, select.EPOLLOUT | (select.EPOLLIN if reads else 0))
-    sent = 0
-    while time.monotonic() < until and left:
-        for number, event in poll.poll(0.05):
-            link, block, rest = left[number]
-            try:
-                if event & select.EPOLLIN and not link.recv(1 << 18):
-                    raise ConnectionError
-                if event & select.EPOLLOUT:
-                    rest = rest or memoryview(block)
-                    count = link.send(rest)
-                    sent += count
-                    left[number] = (link, block, rest[count:])
-            except BlockingIOError:
-                pass
-            except OSError:
-                poll.unregister(number)
-                del left[number]
-    return f"{sent >> 20:,} MiB were taken"
+            if written[link] * BLOCK_FRAMES <= link.acknowledged + BLOCK_FRAMES:
+                if written[link] == len(blocks):
+                    first = len(blocks) * BLOCK_FRAMES + 1
+                    blocks.append(b"".join(map(frame, range(first, first + BLOCK_FRAMES))))
+                written[link] += link.write(blocks[written[link]])
+    rate = sum(written.values()) * BLOCK_FRAMES / (time.monotonic() - begun)
+    yield Seen([Figure(rate, "frames a second")])
 
 
 def unread(server):
@@ -175,7 +124,11 @@ def unread(server):
             link.write(wire.send(number, f"lazy-{target}", b"x" * 65_000, 2))
             link.read(0)
         time.sleep(0.01)
-    yield {"saw": f"{number:,} messages to each"}
+    yield Seen([Figure(number, "messages to each")])
+
+
+# A user's: at once, and a second.
+MESSAGES_BURST, MESSAGES_RATE = 100, 100
 
 
 def logins(server):
@@ -194,161 +147,26 @@ def logins(server):
             bad.until(wire.SEND_RESULTS, 1)
         bad.close()
     reading.join()
-    rate = arrived[0] / (until - begun)
-    yield {"out": put_out([victim]), "saw": f"{rate:,.0f} messages a second"}
+    rate = per_second(
+        arrived[0], until - begun, "messages a second", MESSAGES_BURST, MESSAGES_RATE
+    )
+    yield Seen([rate], int(victim.is_over))
 
 
 def memberships(server):
     """One user logs in again and again, and joins 128 rooms each time."""
     until = yield 1
-    rooms = 0
+    granted = 0
     while time.monotonic() < until:
         bad = wire.Link(server.port, ATTACKER)
         if bad.login("bad"):
-            names = [f"{rooms + n:07}-" + "r" * 120 for n in range(128)]
+            names = [f"{time.monotonic_ns()}-{n:03}-" + "r" * 100 for n in range(128)]
             bad.write(b"".join(wire.join(name, n) for n, name in enumerate(names, 1)))
-            while bad.until(wire.JOIN_ANSWER, 0.05) is not None:
-                pass
-            rooms += 128
+            answers = 0
+            while answers < len(names) and (frames := bad.read(1)):
+                of_joins = [body for kind, body in frames if kind == wire.JOIN_ANSWER]
+                answers += len(of_joins)
+                granted += sum(wire.code(body) == 0 for body in of_joins)
         bad.close()
-    yield {"saw": f"{rooms:,} joins"}
-
-
-def frames_of_websocket(opcode, payload=b"", is_last=True):
-    head = bytes([opcode | (0x80 if is_last else 0), MASKED | len(payload)])
-    return head + NO_MASK + payload
-
-
-def upgraded(port, uid):
-    """A link over WebSocket on which a user has logged in."""
-    link = wire.Link(port, ATTACKER)
-    link.write(wire.UPGRADE)
-    while b"\r\n\r\n" not in link.unread:
-        link.unread += link.socket.recv(4096)
-    for part in (wire.HELLO, wire.login(uid)):
-        for at in range(0, len(part), 100):
-            link.write(frames_of_websocket(2, part[at : at + 100]))
-    time.sleep(0.2)
-    return link.socket
-
-
-def web_socket_pings(server):
-    """Eight users send a WebSocket's own pings as fast as they can, and read the answers."""
-    bad = [upgraded(server.ws_port, f"bad-{n}") for n in range(8)]
-    until = yield len(bad)
-    yield {"saw": pour([(link, frames_of_websocket(9) * 10_000) for link in bad], until)}
-
-
-def web_socket_fragments(server):
-    """Eight users send pings of ours, each byte in a fragment of a WebSocket's message."""
-    bad = [upgraded(server.ws_port, f"bad-{n}") for n in range(8)]
-    until = yield len(bad)
-    ping = wire.PING
-    message = frames_of_websocket(2, ping[:1], False)
-    message += b"".join(frames_of_websocket(0, bytes([byte]), False) for byte in ping[1:])
-    message += frames_of_websocket(0)
-    yield {"saw": pour([(link, message * 3_000) for link in bad], until)}
-
-
-def tls_records(server):
-    """Four users send pings of ours over TLS, a byte in each record."""
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    bad = [wire.Link(server.tls_port, ATTACKER, tls=context) for _ in range(4)]
-    for number, link in enumerate(bad):
-        link.login(f"bad-{number}")
-    until = yield len(bad)
-    records = 0
-    while time.monotonic() < until and not all(link.is_over for link in bad):
-        for link in bad:
-            records += sum(link.write(wire.PING[at % 3 : at % 3 + 1]) for at in range(300))
-    yield {"saw": f"{records:,} records"}
-
-
-def interim(server):
-    """An app's server answers posts with interim responses (103) without end."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
-    threading.Thread(target=accept_endlessly, args=(listener,), daemon=True).start()
-    (bad,) = logged_in(server.port, ["bad"])
-    bad.write(wire.set_server_params(1, "signature", url))
-    until = yield 1
-    number = 0
-    while time.monotonic() < until and not bad.is_over:
-        number += 1
-        bad.write(wire.server_send(number, b"x"))
-        acknowledge(bad, bad.read(0.05))
-    listener.close()
-    yield {"saw": f"{number} posts"}
-
-
-def accept_endlessly(listener):
-    while True:
-        try:
-            connection, _ = listener.accept()
-        except OSError:
-            return
-        threading.Thread(target=answer_endlessly, args=(connection,), daemon=True).start()
-
-
-def answer_endlessly(connection):
-    response = b"HTTP/1.1 103 Early Hints\r\n\r\n" * 1000
-    try:
-        while True:
-            connection.sendall(response)
-    except OSError:
-        connection.close()
-
-
-PAGE = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n"
-
-
-def answers(server):
-    """A hundred connections ask the OpenAPI for much, and never read the answers."""
-    until = yield 100
-    before = server.open_files()
-    links = []
-    for _ in range(100):
-        link = socket.socket()
-        link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2304)
-        link.connect(("127.0.0.1", server.openapi_port))
-        link.sendall(PAGE * 90)
-        links.append(link)
-    # Over the longest time that a request with its answer may take.
-    time.sleep(max(0, until - time.monotonic()))
-    held = max(0, server.open_files() - before)
-    for link in links:
-        link.close()
-    yield {"saw": f"{held} of {len(links)} are held at the end"}
-
-
-def pipelines(server):
-    """Eight connections ask the OpenAPI for a long page without waiting, and read the answers."""
-    links = [socket.create_connection(("127.0.0.1", server.openapi_port)) for _ in range(8)]
-    until = yield len(links)
-    yield {"saw": pour([(link, PAGE * 100) for link in links], until)}
-
-
-# name: (attack, the certificate's kind, minimum seconds)
-ATTACKS = {
-    "joins": (joins, "p256", 0),
-    "rejoins": (rejoins, "p256", 0),
-    "pings": (pings, "p256", 0),
-    "statuses": (statuses, "p256", 0),
-    "sends": (sends, "p256", 0),
-    "unread": (unread, "p256", 0),
-    "logins": (logins, "p256", 0),
-    "memberships": (memberships, "p256", 0),
-    "tokens": (tokens, "p256", 0),
-    "handshakes-rsa": (handshakes, "rsa", 0),
-    "handshakes-p256": (handshakes, "p256", 0),
-    "upgrades": (upgrades, "p256", 0),
-    "connects": (connects, "p256", 0),
-    "places": (places, "p256", 0),
-    "websocket-pings": (web_socket_pings, "p256", 0),
-    "websocket-fragments": (web_socket_fragments, "p256", 0),
-    "tls-records": (tls_records, "p256", 0),
-    "interim": (interim, "p256", 0),
-    "answers": (answers, "p256", 30),
-    "pipelines": (pipelines, "p256", 0),
-}
+    # Each is kept for 30 s after the link that had it.
+    yield Seen([Figure(granted, "memberships at once", 128)])

@@ -1,5 +1,6 @@
-"""Attacks of strangers, who have not logged in: see hostile.py for what an attack is."""
+"""Attacks of strangers, who have not logged in; see bench/attacks for what an attack is."""
 
+import math
 import select
 import socket
 import ssl
@@ -7,21 +8,28 @@ import threading
 import time
 
 import wire
+from figures import Figure, Seen, per_second
+from links import ATTACKER
 
-# Another address than that of honest users.
-ATTACKER = "127.0.0.66"
 # Links that have not logged in, in all: few enough for one attacker's open files.
 PLACES = 2_000
-# New links a second where that is the attack: with RSA it is more than a core can do.
-OPENED_PER_SECOND = 1_200
+# New links of one network: at once, and a second.
+NETWORK_BURST, NETWORK_RATE = 1_000, 200
 # Links that such an attacker leaves open.
 OPEN_MAX = 200
+# An honest user who comes meanwhile is in before that.
+NEWCOMER_SECONDS_MAX = 1
 
 
 def tokens(server):
-    """Links log in as one user after the other with tokens that are badly signed."""
+    """Links of one address log in as one user after the other with tokens that are badly signed."""
     logins = [wire.HELLO + wire.login(f"user-{n}", key="not the key") for n in range(1_000)]
-    yield from opened(server.port, lambda number: logins[number % 1_000], ["127.0.0.66"])
+    yield from opened(
+        server.port,
+        lambda number: logins[number % 1_000],
+        [ATTACKER],
+        answered="tokens looked at a second",
+    )
 
 
 def upgrades(server):
@@ -31,11 +39,11 @@ def upgrades(server):
 
 def connects(server):
     """Strangers from 250 addresses connect, and leave."""
-    yield from opened(server.port, lambda _: b"", addresses(), per_second=10_000)
+    yield from opened(server.port, lambda _: b"", addresses())
 
 
 def handshakes(server):
-    """Strangers from 250 addresses begin 1,200 TLS connections a second."""
+    """Strangers from 250 addresses begin TLS connections, which the server signs for, and leave."""
     outgoing = ssl.MemoryBIO()
     context = ssl.create_default_context()
     client = context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="localhost")
@@ -51,16 +59,15 @@ def addresses():
     return [f"127.0.1.{number}" for number in range(1, 251)]
 
 
-def opened(port, first_bytes, addresses, per_second=OPENED_PER_SECOND, newcomers=None):
+def opened(port, first_bytes, addresses, newcomers=None, answered=None):
+    """Links one after the other, as fast as one thread can."""
     until = yield OPEN_MAX
     waited = []
     guests = threading.Thread(target=come, args=(newcomers, until, waited))
     guests.start()
-    count, links, begun = 0, [], time.monotonic()
-    while (now := time.monotonic()) < until:
-        if count >= (now - begun) * per_second:
-            time.sleep(0.001)
-            continue
+    count = answers = 0
+    links, begun = [], time.monotonic()
+    while time.monotonic() < until:
         link = socket.socket()
         link.bind((addresses[count % len(addresses)], 0))
         count += 1
@@ -72,18 +79,30 @@ def opened(port, first_bytes, addresses, per_second=OPENED_PER_SECOND, newcomers
             continue
         links.append(link)
         if len(links) > OPEN_MAX:
+            answers += is_answered(links[0])
             reset(links.pop(0))
     for link in links:
         reset(link)
     guests.join()
-    saw = f"{count / (until - begun):,.0f} a second"
+    seconds = until - begun
+    figures = [Figure(count / seconds, "a second")]
+    if answered:
+        figures.append(per_second(answers, seconds, answered, NETWORK_BURST, NETWORK_RATE))
     if waited:
-        saw += f"; {len(waited)} honest users came, the slowest within {max(waited):.2f} s"
-    yield {"out": waited.count(float("inf")), "saw": saw}
+        figures.append(Figure(max(waited), "s until an honest user is in", NEWCOMER_SECONDS_MAX))
+    yield Seen(figures, waited.count(math.inf))
+
+
+def is_answered(link):
+    """With more than the server's Hello."""
+    try:
+        return len(link.recv(4096, socket.MSG_DONTWAIT)) > len(wire.HELLO)
+    except OSError:
+        return False
 
 
 def come(port, until, waited):
-    """Honest users who are not there yet log in over TLS, one every half a second."""
+    """Honest users who are not there yet log in over TLS, five a second."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     while port and time.monotonic() < until - 1:
@@ -94,8 +113,8 @@ def come(port, until, waited):
             link.close()
         except OSError:
             is_in = False
-        waited.append(time.monotonic() - begun if is_in else float("inf"))
-        time.sleep(0.5)
+        waited.append(time.monotonic() - begun if is_in else math.inf)
+        time.sleep(0.2)
 
 
 def reset(link):
@@ -117,7 +136,7 @@ def places(server):
         guest.close()
         time.sleep(0.02)
     holding.join()
-    yield {"out": tried - good, "saw": f"{good} of {tried} honest users logged in"}
+    yield Seen([Figure(100 * good / tried, "% of honest users came in")], tried - good)
 
 
 def hold_places(port, partial, until):

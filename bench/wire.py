@@ -11,7 +11,7 @@ import struct
 APP_ID = "123456781234567812345678"
 APP_KEY = "development key, known to all"
 # Kinds of frames.
-LOGIN_ANSWER, DELIVERY, SEND_RESULTS, JOIN_ANSWER, LEAVE_ANSWER = 3, 8, 9, 17, 19
+LOGIN_ANSWER, ACK, DELIVERY, SEND_RESULTS, JOIN_ANSWER, LEAVE_ANSWER = 3, 4, 8, 9, 17, 19
 # What a server sends that counts (§4.1).
 SEQUENCED = {8, 9, 11, 12, 17, 19, 20, 21, 22, 23, 25, 27, 29}
 
@@ -90,6 +90,13 @@ def server_send(number, payload):
     return frame(28, field(1, number), field(3, payload))
 
 
+def code(answer):
+    """Of a JoinAnswer: 0 if it was granted."""
+    # Field 2 after the ticket, and left out when it is 0.
+    _, at = read_varint(answer, 1)
+    return answer[at + 1] if answer[at : at + 1] == b"\x10" else 0
+
+
 def read_varint(data, at):
     number = shift = 0
     while at < len(data):
@@ -102,7 +109,8 @@ def read_varint(data, at):
 
 
 class Link:
-    """A link over TCP, or over TLS if there is a context for it. It reads when it is told to, and acknowledges only then."""
+    """A link over TCP, or over TLS if there is a context for it. It reads when it is told to, and
+    acknowledges only then."""
 
     def __init__(self, port, address="127.0.0.1", receive_buffer=None, tls=None):
         self.socket = socket.socket()
@@ -116,9 +124,12 @@ class Link:
         self.poll = select.poll()
         self.poll.register(self.socket, select.POLLIN)
         self.unread = bytearray()
+        # At most, at once.
+        self.receive_bytes = 1 << 18
         self.is_over = False
-        # Sequenced frames, for callers that count them.
-        self.received = 0
+        # Sequenced frames, for callers that count them: those from the server, and those that it
+        # acknowledged.
+        self.received = self.acknowledged = 0
 
     def login(self, uid):
         """True if the server let it in."""
@@ -144,7 +155,7 @@ class Link:
             if not self.poll.poll(1000 * seconds):
                 return []
             try:
-                data = self.socket.recv(1 << 18)
+                data = self.socket.recv(self.receive_bytes)
             except OSError:
                 data = b""
             self.is_over = not data
