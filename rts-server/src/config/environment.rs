@@ -58,7 +58,10 @@ pub(super) fn overlay(table: &mut Table, name: &str, value: &str) -> Result<(), 
     }
     let value = match SECRETS.contains(&last.as_str()) {
         true => secret(value).ok_or_else(|| {
-            error("it begins like a list or a quoted text of TOML, but is not a whole one; write [\"THE KEY\"]")
+            error(
+                "a text or a list of texts is expected, and it begins like another value of TOML or JSON, or like a \
+                 list or a quoted text that is broken off; write the text alone, or [\"THE TEXT\"]",
+            )
         })?,
         false => toml(value).unwrap_or_else(|| Value::from(value)),
     };
@@ -70,12 +73,12 @@ fn error(name: &str, what: &str) -> ConfigError {
     ConfigError::Value { key: format!("environment variable {name}"), what: what.to_owned() }
 }
 
-/// Digits are a text here too. Nothing for a list or a quoted text that is broken off: as a text it
-/// would be a key that nobody has.
+/// Digits are a text here too. Nothing for a table or an object, nor for a list or a quoted text that
+/// is broken off: as a text it would be a key that nobody has.
 fn secret(value: &str) -> Option<Value> {
     match toml(value) {
         Some(value @ (Value::String(_) | Value::Array(_))) => Some(value),
-        _ if value.trim_start().starts_with(['[', '"', '\'']) => None,
+        _ if value.trim_start().starts_with(['[', '{', '"', '\'']) => None,
         _ => Some(Value::from(value)),
     }
 }
@@ -122,18 +125,30 @@ mod tests {
 
     #[test]
     fn a_key_is_a_text_however_it_looks() {
-        for key in ["0123456789012345", "true", "1979-05-27", "6.02e23", "{ a = 1 }", "a=b"] {
+        for key in ["0123456789012345", "true", "1979-05-27", "6.02e23", "a=b", "a{b}"] {
             let table = overlaid(&[("RTS__APPS__A__KEYS", key), ("RTS__LIMITS__X", "7")]);
             assert_eq!(table["apps"]["A"]["keys"], Value::from(key));
             assert_eq!(table["limits"]["x"], Value::from(7));
         }
-        for broken in ["[\"the-secret-itself", "[the-secret-itself]", "\"the-secret-itself", "'x"] {
+        for broken in [
+            "[\"the-secret-itself",
+            "[the-secret-itself]",
+            "\"the-secret-itself",
+            "'x",
+            "{\"a\":\"the-secret-itself\"}",
+            " { a = 'the-secret-itself' }",
+            "{the-secret-itself",
+        ] {
             let mut table = Table::new();
             let error = overlay(&mut table, "RTS__APPS__A__WEBHOOK__SECRET", broken);
             let error = error.expect_err(broken).to_string();
-            assert!(error.contains("RTS__APPS__A__WEBHOOK__SECRET: it begins"), "{error}");
+            let expected = "RTS__APPS__A__WEBHOOK__SECRET: a text or a list of texts is expected";
+            assert!(error.contains(expected), "{error}");
             assert!(!error.contains("itself"), "{error}");
         }
+        // A key that begins so is put into a list.
+        let table = overlaid(&[("RTS__APPS__A__KEYS", "['{\"a\"}']")]);
+        assert_eq!(table["apps"]["A"]["keys"], Value::Array(vec!["{\"a\"}".into()]));
     }
 
     #[test]
