@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use anyhow::anyhow;
+use anyhow::{anyhow, bail};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use rts_server::{
@@ -12,9 +12,10 @@ use rts_server::{
 use crate::dev::{dev_expiry, dev_token};
 use crate::out::say;
 
-const DEV_PORT: u16 = 7600;
-const DEV_OPENAPI_PORT: u16 = 7601;
-const DEV_WEB_SOCKET_PORT: u16 = 7680;
+/// So many ports behind that of clients, 7600, is that of back ends, 7601.
+const OPENAPI_PORTS_BEHIND: u16 = 1;
+/// And that of pages, 7680.
+const WEB_SOCKET_PORTS_BEHIND: u16 = 80;
 /// Of a key that is made at the start.
 const KEY_BYTES: usize = 32;
 
@@ -40,13 +41,19 @@ impl DevServer {
         openapi: Option<SocketAddr>,
         web_socket: Option<SocketAddr>,
     ) -> anyhow::Result<Self> {
-        // A second server beside the usual one, or one in a test, is not to be in its way.
-        let beside = |port| {
-            let port = if listen.port() == DEV_PORT { port } else { 0 };
-            SocketAddr::new(listen.ip(), port)
+        let behind = |ports: u16, option: &str| match listen.port() {
+            // A free one, as for clients.
+            0 => Ok(SocketAddr::new(listen.ip(), 0)),
+            port => match port.checked_add(ports) {
+                Some(port) => Ok(SocketAddr::new(listen.ip(), port)),
+                None => bail!(
+                    "--listen {listen} has no port that is {ports} behind it: choose a lower one, or say {option} IP:PORT"
+                ),
+            },
         };
-        let openapi = openapi.unwrap_or_else(|| beside(DEV_OPENAPI_PORT));
-        let web_socket = web_socket.unwrap_or_else(|| beside(DEV_WEB_SOCKET_PORT));
+        let openapi = openapi.map_or_else(|| behind(OPENAPI_PORTS_BEHIND, "--openapi"), Ok)?;
+        let web_socket =
+            web_socket.map_or_else(|| behind(WEB_SOCKET_PORTS_BEHIND, "--web-socket"), Ok)?;
         let is_private = [listen, openapi, web_socket].iter().all(|at| at.ip().is_loopback());
         let own_keys = (!is_private).then(Keys::make).transpose()?;
         Ok(Self { listen, openapi, web_socket, own_keys })
@@ -168,6 +175,23 @@ mod tests {
         assert!(at("0.0.0.0:7600").config().openapi.expect("it is there").access_keys.is_empty());
         let config = at("[::]:7600").config();
         assert!(!config.apps[DEV_APP_ID].app_server.allow_loopback);
+    }
+
+    #[test]
+    fn the_ports_of_back_ends_and_pages_are_1_and_80_behind_that_of_clients() {
+        for (clients, back_ends, pages) in
+            [(7600, 7601, 7680), (9000, 9001, 9080), (65455, 65456, 65535), (0, 0, 0)]
+        {
+            let config = at(&format!("127.0.0.1:{clients}")).config();
+            let listeners: Vec<_> = config.listen.iter().map(|listen| listen.url.port()).collect();
+            assert_eq!(listeners, [clients, pages]);
+            assert_eq!(config.openapi.map(|openapi| openapi.listen.port()), Some(back_ends));
+        }
+        let highest = "127.0.0.1:65456".parse().expect("an address");
+        let refused = DevServer::new(highest, None, None).map(drop).expect_err("no such port");
+        assert!(refused.to_string().contains("say --web-socket IP:PORT"), "{refused}");
+        let free = Some("127.0.0.1:0".parse().expect("an address"));
+        assert!(DevServer::new(highest, None, free).is_ok());
     }
 
     #[test]

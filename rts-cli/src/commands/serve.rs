@@ -21,15 +21,14 @@ pub(crate) struct Args {
     #[arg(long, group = "what")]
     dev: bool,
     /// With --dev: where to listen. At an address that others can reach, such as 0.0.0.0:7600 in a
-    /// container, the server makes keys of its own at each start, and prints them
+    /// container, the server makes keys of its own at each start, and prints them. Port 0 takes
+    /// free ports, for all listeners
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:7600", requires = "dev")]
     listen: SocketAddr,
-    /// With --dev: where back ends ask for things [default: port 7601 beside --listen, or a free
-    /// one if that is not at 7600]
+    /// With --dev: where back ends ask for things [default: the port behind that of --listen, 7601]
     #[arg(long, value_name = "IP:PORT", requires = "dev")]
     openapi: Option<SocketAddr>,
-    /// With --dev: where pages connect to [default: port 7680 beside --listen, or a free one if
-    /// that is not at 7600]
+    /// With --dev: where pages connect to [default: 80 ports behind that of --listen, 7680]
     #[arg(long, value_name = "IP:PORT", requires = "dev")]
     web_socket: Option<SocketAddr>,
     /// A TOML file; RTS__SECTION__KEY in the environment is taken instead of what it says
