@@ -309,6 +309,21 @@ impl Engine {
         self.shared().lock().client.is_destroyed()
     }
 
+    /// Whether a login is live and its link is up. Short breaks are not called back: this tells
+    /// of them too.
+    #[must_use]
+    pub fn is_online(&self) -> bool {
+        self.shared().lock().client.is_online()
+    }
+
+    /// How many sessions the engine has had on its server. When the link is back and this has not
+    /// grown, the session was resumed and nothing is missing; when it has, messages and broadcasts
+    /// of meanwhile may be.
+    #[must_use]
+    pub fn sessions_begun(&self) -> u64 {
+        self.shared().lock().client.sessions_begun()
+    }
+
     /// How the last link ended; `None` before one has.
     #[must_use]
     pub fn last_disconnect(&self) -> Option<Disconnect> {

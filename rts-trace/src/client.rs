@@ -225,6 +225,11 @@ impl RecordedClient {
     }
 
     #[must_use]
+    pub fn sessions_begun(&self) -> u64 {
+        self.core.sessions_begun()
+    }
+
+    #[must_use]
     pub fn is_destroyed(&self) -> bool {
         self.core.is_destroyed()
     }

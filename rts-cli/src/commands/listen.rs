@@ -1,9 +1,11 @@
 //! `rts listen`
 
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
-use anyhow::bail;
-use rts_transport_tokio::Event;
+use anyhow::{anyhow, bail};
+use rts_transport_tokio::{Disconnect, Engine, Event, RoomId};
+use tokio::time::{MissedTickBehavior, interval};
 
 use super::chat::describe;
 use super::engine::event_json;
@@ -23,7 +25,13 @@ pub(crate) struct Args {
     json: bool,
 }
 
+/// How often it is looked whether the link is up: short breaks are not called back.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    if let Some(room) = &args.room {
+        RoomId::new(room).map_err(|error| anyhow!("--room: {room:?} is no room id: it {error}"))?;
+    }
     let LoggedIn { engine, mut events, uid } = args.account.log_in().await?;
     // Whoever is stopped by hand has left, rather than vanished.
     let stopped = stopped()?;
@@ -33,9 +41,17 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         room.join()?;
     }
     tell(format_args!("listening as {uid}"));
+    let mut watch = Watch::new(&engine);
+    let mut look = interval(LOOK_EVERY);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             _ = &mut stopped => break,
+            _ = look.tick() => {
+                if let Some(words) = watch.look(Seen::now(&engine)) {
+                    tell(words);
+                }
+            }
             event = events.next() => match event {
                 Some(event) => {
                     match args.json {
@@ -53,4 +69,86 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     engine.destroy();
     engine.closed().await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is seen of a link at one moment.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    at: Instant,
+    is_online: bool,
+    sessions_begun: u64,
+    last_end: Option<Disconnect>,
+}
+
+/// Tells when the link is gone, when it is back, and whether something may be missing.
+struct Watch {
+    sessions_begun: u64,
+    away_since: Option<Instant>,
+}
+
+impl Seen {
+    fn now(engine: &Engine) -> Self {
+        Self {
+            at: Instant::now(),
+            is_online: engine.is_online(),
+            sessions_begun: engine.sessions_begun(),
+            last_end: engine.last_disconnect(),
+        }
+    }
+}
+
+impl Watch {
+    fn new(engine: &Engine) -> Self {
+        Self { sessions_begun: engine.sessions_begun(), away_since: None }
+    }
+
+    fn look(&mut self, seen: Seen) -> Option<String> {
+        if !seen.is_online {
+            let is_news = self.away_since.is_none();
+            self.away_since.get_or_insert(seen.at);
+            let why = seen.last_end.map_or_else(String::new, |end| format!(": {end}"));
+            return is_news.then(|| format!("disconnected{why}; trying to get back"));
+        }
+        let is_new = seen.sessions_begun != self.sessions_begun;
+        self.sessions_begun = seen.sessions_begun;
+        let away = self.away_since.take().map(|since| seen.at.duration_since(since));
+        let after =
+            away.map_or_else(String::new, |away| format!(" after {:.1} s", away.as_secs_f64()));
+        match (is_new, away) {
+            (true, _) => Some(format!(
+                "back{after}, in a new session: what was sent meanwhile may be missing (resumed: false)"
+            )),
+            (false, Some(_)) => Some(format!("back{after}: nothing is missing (resumed: true)")),
+            (false, None) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_absence_is_told_once_and_the_return_says_whether_something_may_be_missing() {
+        let begun = Instant::now();
+        let mut watch = Watch { sessions_begun: 1, away_since: None };
+        let mut look = |ms: u64, is_online: bool, sessions_begun: u64| {
+            let at = begun + Duration::from_millis(ms);
+            let last_end = Some(Disconnect::Broken);
+            watch.look(Seen { at, is_online, sessions_begun, last_end }).unwrap_or_default()
+        };
+        assert_eq!(look(0, true, 1), "");
+        let gone = "disconnected: the connection broke; trying to get back";
+        assert_eq!(look(1_000, false, 1), gone);
+        assert_eq!(look(2_000, false, 1), "");
+        let resumed = look(4_100, true, 1);
+        assert_eq!(resumed, "back after 3.1 s: nothing is missing (resumed: true)");
+        assert_eq!(look(5_000, true, 1), "");
+        assert_eq!(look(6_000, false, 1), gone);
+        let missing = "in a new session: what was sent meanwhile may be missing (resumed: false)";
+        assert_eq!(look(6_500, true, 2), format!("back after 0.5 s, {missing}"));
+        assert_eq!(look(7_000, true, 2), "");
+        // Between two looks.
+        assert_eq!(look(8_000, true, 3), format!("back, {missing}"));
+    }
 }

@@ -91,6 +91,7 @@ impl Client {
             Login::LoggingIn(attempt) => {
                 let Attempt { uid, token, since, .. } = attempt;
                 let session = Box::new(Session::new(accepted, now));
+                self.sessions_begun += 1;
                 self.login = Login::LoggedIn { uid: uid.clone(), token, session };
                 self.report_back(now);
                 let elapsed = now.since(since);
@@ -112,6 +113,7 @@ impl Client {
             }
             Login::LoggedIn { uid, token, session } => {
                 let fresh = Box::new(session.followed_by(accepted, now));
+                self.sessions_begun += 1;
                 self.login = Login::LoggedIn { uid, token, session: fresh };
                 let lost_at = self.timeline.heard();
                 self.report_back(now);

@@ -113,6 +113,7 @@ pub struct Client {
     business_id: Option<BusinessId>,
     last_disconnect: Option<Disconnect>,
     early_close: Option<EarlyClose>,
+    sessions_begun: u64,
     destroyed: bool,
 }
 
@@ -147,6 +148,7 @@ impl Client {
             business_id: None,
             last_disconnect: None,
             early_close: None,
+            sessions_begun: 0,
             destroyed: false,
         }
     }
@@ -199,6 +201,13 @@ impl Client {
     #[must_use]
     pub fn is_online(&self) -> bool {
         matches!(self.link, Link::Online(_))
+    }
+
+    /// How many sessions this engine has had. One that is resumed is the same; after a new one,
+    /// messages and broadcasts of meanwhile may be missing.
+    #[must_use]
+    pub fn sessions_begun(&self) -> u64 {
+        self.sessions_begun
     }
 
     /// Whether a login is live, with or without a link at the moment.

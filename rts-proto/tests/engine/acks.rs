@@ -212,6 +212,7 @@ fn after_a_return_what_waited_keeps_to_the_rate_and_then_all_goes_at_once() {
         let moments = paced(&mut stage, Duration::from_millis(3_000));
         let quarters = [0, 0, 1, 2, 3, 4].map(|quarter| Duration::from_millis(250 * quarter));
         assert_eq!(moments, quarters, "resumed: {resumed}");
+        assert_eq!(stage.engine.sessions_begun(), if resumed { 1 } else { 2 });
         for _ in 0..10 {
             stage.sends("after");
         }

@@ -1,6 +1,6 @@
 //! Events in words, for people.
 
-use rts_transport_tokio::{Event, Payload, RoomEvent};
+use rts_transport_tokio::{Event, JoinType, Payload, RoomEvent};
 
 /// An event in words; nothing for those that need none.
 pub(crate) fn describe(event: &Event) -> Option<String> {
@@ -12,7 +12,7 @@ pub(crate) fn describe(event: &Event) -> Option<String> {
         Event::PeerOnlineStatus { uid, status } => {
             format!("{} is {status:?}", safe(uid))
         }
-        Event::ConnectionStateChanged(state) => format!("  connection: {state:?}"),
+        Event::ConnectionStateChanged(state) => format!("  connection: {state}"),
         Event::LoginResult { code, .. } => format!("  login: {} {code:?}", code.code()),
         Event::Logout(reason) => format!("logged out: {reason:?}"),
         Event::ServerParamsSetResult(code) => {
@@ -25,8 +25,14 @@ pub(crate) fn describe(event: &Event) -> Option<String> {
         Event::CreateRoomFailed { error, .. } => format!("no room: {error}"),
         Event::Warning { message, .. } => format!("  warning: {}", safe(message)),
         Event::Room { room, event, .. } => match event {
-            RoomEvent::Joined { .. } => format!("[{room}] joined"),
-            RoomEvent::StateChanged { state, .. } => format!("[{room}] {} {state:?}", state.code()),
+            RoomEvent::Joined { how: JoinType::First, .. } => format!("[{room}] joined"),
+            RoomEvent::Joined { how: JoinType::Resumed, .. } => {
+                format!("[{room}] joined again: nothing is missing")
+            }
+            RoomEvent::Joined { how: JoinType::Anew, .. } => {
+                format!("[{room}] joined again: what was said there meanwhile is missing")
+            }
+            RoomEvent::StateChanged { state, .. } => format!("[{room}] {state}"),
             RoomEvent::Left => format!("[{room}] left"),
             RoomEvent::MessageReceived { from, payload } => {
                 format!("[{room}] {from}: {}", shown(payload))
