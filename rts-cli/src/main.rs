@@ -78,7 +78,10 @@ fn main() -> ExitCode {
         Err(error) => return cannot_begin(&error),
     };
     log::start(filter, lines);
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return cannot_begin(&error),
@@ -94,6 +97,30 @@ fn main() -> ExitCode {
     };
     out::end(last_words);
     code
+}
+
+/// What Rust's own parsers say of a value, and what a person needs to know.
+const PARSERS_WORDS: [(&str, &str); 5] = [
+    ("invalid digit found in string", "a whole number is needed"),
+    ("cannot parse integer from empty string", "a whole number is needed"),
+    ("number too large to fit in target type", "the number is too large"),
+    ("invalid float literal", "a number is needed"),
+    (
+        "invalid socket address syntax",
+        "an IP address and a port are needed, such as 127.0.0.1:7600",
+    ),
+];
+
+/// The command line is not understood, or asks for help.
+fn usage(error: &clap::Error) -> ExitCode {
+    let said = error.render().to_string();
+    match PARSERS_WORDS.iter().find(|(theirs, _)| said.contains(theirs)) {
+        Some((theirs, ours)) if error.use_stderr() => {
+            out::tell_part(said.replace(theirs, ours));
+            ExitCode::from(2)
+        }
+        _ => error.exit(),
+    }
 }
 
 fn cannot_begin(error: &std::io::Error) -> ExitCode {

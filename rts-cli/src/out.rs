@@ -3,6 +3,7 @@
 //! Everything that this program prints goes through here: `println!` and its like panic when
 //! nobody reads.
 
+use std::error::Error;
 use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -11,6 +12,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use rts_server::file_trouble;
 use rts_transport_tokio::explain_tls;
 
 use crate::lines::Lines;
@@ -82,12 +84,19 @@ pub(crate) fn is_unread(error: &anyhow::Error) -> bool {
 /// An error and its causes, each said once: many errors say their cause by themselves. Some end
 /// with empty lines.
 pub(crate) fn in_words(error: &anyhow::Error) -> String {
-    let causes = error
-        .chain()
-        .map(|cause| explain_tls(cause).unwrap_or_else(|| cause.to_string().trim_end().to_owned()));
-    let said_once = |words: String, cause: String| match words.contains(&cause) {
-        true => words,
-        false => format!("{words}: {cause}"),
+    let said_once = |words: String, cause: &(dyn Error + 'static)| {
+        let raw = cause.to_string().trim_end().to_owned();
+        let file = cause.downcast_ref().map(file_trouble);
+        let cause = explain_tls(cause).or(file).unwrap_or_else(|| raw.clone());
+        match (words.is_empty(), words.contains(&cause)) {
+            (true, _) => cause,
+            (false, true) => words,
+            // The errors above it may have said it in the system's words.
+            (false, false) if !raw.is_empty() && words.contains(&raw) => {
+                words.replace(&raw, &cause)
+            }
+            (false, false) => format!("{words}: {cause}"),
+        }
     };
-    causes.reduce(said_once).unwrap_or_default()
+    error.chain().fold(String::new(), said_once)
 }

@@ -14,11 +14,16 @@ pub(crate) fn root_cause(error: &(dyn Error + 'static)) -> String {
     explained.unwrap_or_else(|| root.to_string())
 }
 
-/// What is wrong with a file or directory of the configuration.
-pub(crate) fn file_trouble(error: &io::Error) -> String {
+/// What is wrong with a file or directory, in words for a person.
+#[must_use]
+pub fn file_trouble(error: &io::Error) -> String {
     match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file or directory".to_owned(),
+        io::ErrorKind::IsADirectory => "this is a directory, and a file is needed".to_owned(),
+        io::ErrorKind::NotADirectory => "a part of the path is no directory".to_owned(),
+        io::ErrorKind::InvalidData => "this is no text in UTF-8".to_owned(),
         io::ErrorKind::PermissionDenied => {
-            format!("{error}: the user that this server runs as needs the right to it")
+            format!("{error}: the user that this program runs as needs the right to it")
         }
         _ => error.to_string(),
     }

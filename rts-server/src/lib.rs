@@ -17,6 +17,7 @@ mod tasks;
 mod webhooks;
 
 pub use auth::TokenAuthenticator;
+pub use causes::file_trouble;
 pub use certificates::Certificates;
 pub use config::{
     AccessKey, App, AppServer, BearerKey, Config, ConfigError, DEV_ACCESS_KEY, DEV_ACCESS_SECRET,

@@ -32,6 +32,7 @@ pub enum RecordError {
         /// Which.
         path: PathBuf,
         /// Why.
+        #[source]
         error: io::Error,
     },
     /// The system gave no random numbers.

@@ -254,7 +254,7 @@ impl Common {
             bar.set_position((done * STEPS as f64) as u64);
         });
         bar.finish_and_clear();
-        Ok(report?)
+        report.with_context(|| url.clone())
     }
 }
 

@@ -238,6 +238,39 @@ fn a_listener_that_is_stopped_has_left_and_has_not_vanished() {
 }
 
 #[test]
+fn a_listener_says_that_it_was_away_and_that_something_may_be_missing() {
+    let folder = TempDir::new().expect("a folder");
+    let server = Server::start_without_rates(folder.path());
+    let url = server.url.clone();
+    let mut listener = Command::new(env!("CARGO_BIN_EXE_rts"))
+        .args(["listen", "--url", &url, "--room", "lobby", "--token", &token("bob", "0")])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("rts runs");
+    let mut told = BufReader::new(listener.stderr.take().expect("it was piped")).lines();
+    let mut said = BufReader::new(listener.stdout.take().expect("it was piped")).lines();
+    let mut next_told = |of: &str| {
+        let mut lines = told.by_ref().map_while(Result::ok);
+        lines.find(|line| line.contains(of)).expect("it says so")
+    };
+    next_told("listening as bob");
+    let mut next_said = || said.next().expect("a line").expect("text");
+    assert_eq!(next_said(), "[lobby] joined");
+    server.kill();
+    assert!(next_told("disconnected").ends_with("the connection broke; trying to get back"));
+    let _again = Server::restart_without_rates(folder.path(), &url);
+    let back = next_told("back after ");
+    assert!(back.ends_with("what was sent meanwhile may be missing (resumed: false)"), "{back}");
+    // Attempts that failed are told as warnings.
+    let joined = std::iter::repeat_with(next_said).find(|line| line.starts_with("[lobby]"));
+    let expected = "[lobby] joined again: what was said there meanwhile is missing";
+    assert_eq!(joined.as_deref(), Some(expected));
+    listener.kill().expect("it runs");
+    listener.wait().expect("it ends");
+}
+
+#[test]
 fn an_error_is_said_once() {
     let output = rts(&["engine", "--url", "rts://127.0.0.1:1", "--app-id", "short"]);
     assert_eq!(output.status.code(), Some(1));

@@ -70,7 +70,7 @@ fn a_token_comes_from_one_place_and_says_whose_it_is() {
         (None, &["--token", &carols, "--token-file", &file], 2, "cannot be used with"),
         (None, &["--dev", "carol", "--token-file", &file], 2, "cannot be used with"),
         (None, &["--dev", "carol", "--uid", "carol"], 2, "cannot be used with"),
-        (None, &["--token-file", "/nowhere"], 1, "--token-file /nowhere: No such file"),
+        (None, &["--token-file", "/nowhere"], 1, "--token-file /nowhere: there is no such file"),
         (Some("another"), &[], 1, "the token cannot be read"),
         (Some(&carols), &["--uid", "alice"], 1, "login refused (-1000)"),
         (Some(&carols), &["--app-id", "876543218765432187654321"], 1, "login refused (-1000)"),
@@ -119,7 +119,7 @@ fn an_engine_takes_the_token_that_a_call_does_not_bring() {
     engine.call("logout", json!({}));
     std::fs::remove_file(&file).expect("it is there");
     let error = engine.answer("login", json!({"uid": "carol"}))["error"].take();
-    assert!(error.as_str().expect("text").contains("No such file"), "{error}");
+    assert!(error.as_str().expect("text").contains("there is no such file"), "{error}");
     let error = engine.answer("login", json!({"uid": "carol", "token": 1}))["error"].take();
     assert_eq!(error, json!("field \"token\" must be a string"));
     let error = server.engine().answer("login", json!({"uid": "carol"}))["error"].take();

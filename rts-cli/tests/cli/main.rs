@@ -22,3 +22,4 @@ mod terminal;
 mod trace;
 mod transports;
 mod unread;
+mod usage;

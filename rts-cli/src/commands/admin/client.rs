@@ -1,5 +1,7 @@
 //! The OpenAPI from the other side: asks, with a bearer key or a signature.
 
+use std::error::Error;
+use std::io;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
@@ -87,15 +89,15 @@ impl Client {
                     .fold(request, |request, (name, value)| request.header(name, value))
             }
         };
-        let unreachable = || {
+        let unreachable = |error: reqwest::Error| {
             let advice = match self.url.scheme() {
                 "https" => "a server itself has no TLS there: say http://, if no proxy is in front",
                 _ => "start one with `rts serve --dev`, or say --url",
             };
-            format!("no server answers at {}; {advice}", self.url)
+            anyhow!("no server answers at {}: {}; {advice}", self.url, why(&error))
         };
-        let answer = request.body(body).send().await.with_context(unreachable)?;
-        let text = answer.text().await.with_context(unreachable)?;
+        let answer = request.body(body).send().await.map_err(unreachable)?;
+        let text = answer.text().await.map_err(unreachable)?;
         serde_json::from_str(&text).map_err(|_| {
             let shown: String =
                 text.chars().filter(|c| !c.is_control()).take(SHOWN_CHARS_MAX).collect();
@@ -129,6 +131,19 @@ fn is_base(url: &Url) -> bool {
     let has_user = !url.username().is_empty() || url.password().is_some();
     let has_more = url.path() != "/" || url.query().is_some() || url.fragment().is_some();
     is_http && !has_user && !has_more
+}
+
+/// What lies at the bottom; what is above are the library's layers, with the whole request in them.
+fn why(error: &reqwest::Error) -> String {
+    let chain = || std::iter::successors(Some(error as &dyn Error), |&error| error.source());
+    let refused = chain().filter_map(|error| error.downcast_ref::<io::Error>());
+    let is_refused = |error: &io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
+    match chain().last() {
+        _ if error.is_timeout() => format!("nothing came for {} s", TIMEOUT.as_secs()),
+        _ if refused.clone().any(is_refused) => "the connection was refused".to_owned(),
+        Some(root) => root.to_string(),
+        None => String::new(),
+    }
 }
 
 #[cfg(test)]

@@ -52,13 +52,14 @@ impl Command {
         if line.trim().is_empty() {
             return Ok(Self::Nothing);
         }
-        // A text that begins with a slash is written with two.
-        let Some(command) =
-            line.trim_start().strip_prefix('/').filter(|rest| !rest.starts_with('/'))
-        else {
-            let text = line.strip_prefix('/').unwrap_or(line);
-            return Ok(Self::Say(text.to_owned()));
+        let (blanks, rest) = line.split_at(line.len() - line.trim_start().len());
+        let Some(command) = rest.strip_prefix('/') else {
+            return Ok(Self::Say(line.to_owned()));
         };
+        // A text that begins with a slash is written with two.
+        if command.starts_with('/') {
+            return Ok(Self::Say(format!("{blanks}{command}")));
+        }
         let (name, rest) = command.split_once(char::is_whitespace).unwrap_or((command, ""));
         let rest = rest.trim();
         match (name, rest) {
@@ -103,12 +104,12 @@ pub(super) fn help() -> String {
     };
     let commands: String = COMMANDS.iter().map(line).collect();
     format!(
-        "{commands}  everything else is sent; //TEXT sends /TEXT\n  \
+        "{commands}  everything else is sent; a text that begins with / is written with //\n  \
          Tab completes; the up arrow brings back lines that begin as what is typed"
     )
 }
 
-fn to(who: &str) -> Result<To, String> {
+pub(super) fn to(who: &str) -> Result<To, String> {
     if who.starts_with('#') {
         return room(who).map(To::Room);
     }
@@ -117,7 +118,7 @@ fn to(who: &str) -> Result<To, String> {
 }
 
 /// A room's id, with or without the sign that marks rooms here and is never part of an id.
-fn room(id: &str) -> Result<String, String> {
+pub(super) fn room(id: &str) -> Result<String, String> {
     let id = id.strip_prefix('#').unwrap_or(id);
     RoomId::new(id).map_err(|error| format!("{id:?} is no room id: it {error}"))?;
     Ok(id.to_owned())
@@ -150,6 +151,10 @@ mod tests {
         assert_eq!(parsed("hi bob"), say("hi bob"));
         assert_eq!(parsed("  hi /to\r\n"), say("  hi /to"));
         assert_eq!(parsed("//to bob"), say("/to bob"));
+        assert_eq!(parsed(" //x"), say(" /x"));
+        assert_eq!(parsed("\t///x // y"), say("\t//x // y"));
+        assert_eq!(parsed("x //y"), say("x //y"));
+        assert_eq!(parsed(" /help"), Command::Help);
         for empty in ["", "  ", "\r\n"] {
             assert_eq!(parsed(empty), Command::Nothing);
         }

@@ -21,6 +21,8 @@ mod words;
 use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 
+use anyhow::anyhow;
+
 use crate::dev::{Account, LoggedIn};
 use crate::signals::stopped;
 use command::{Command, To};
@@ -39,8 +41,8 @@ pub(crate) use words::{describe, shown};
 pub(crate) struct Args {
     #[command(flatten)]
     account: Account,
-    /// A user to talk to
-    #[arg(long, value_name = "USER", conflicts_with = "room")]
+    /// A user to talk to, or a room
+    #[arg(long, value_name = "USER or #ROOM", conflicts_with = "room")]
     to: Option<String>,
     /// A room to talk in
     #[arg(long)]
@@ -48,12 +50,19 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let in_words = |option| move |why: String| anyhow!("{option}: {why}");
+    let to = args.to.as_deref().map(command::to).transpose().map_err(in_words("--to"))?;
+    let room = args.room.as_deref().map(command::room).transpose().map_err(in_words("--room"))?;
+    let (to, room) = match to {
+        Some(To::Room(id)) => (None, Some(id)),
+        to => (to, room),
+    };
     let LoggedIn { engine, events, uid } = args.account.log_in().await?;
     // Whoever is stopped by hand has left, rather than vanished.
     let stopped = stopped()?;
     let mode = if io::stdin().is_terminal() { Mode::Person } else { Mode::Pipe };
-    let talk = Talk::new(engine.clone(), args.to.map(To::User));
-    let first = args.room.map(Command::Join);
+    let talk = Talk::new(engine.clone(), to);
+    let first = room.map(Command::Join);
     let session = Session::new(talk, events, Screen::open(), mode, first);
     let hello = format!("logged in as {uid}; /help shows what can be typed");
     // Whichever ends first, the terminal is as it was before.
