@@ -5,7 +5,8 @@ use rts_testkit::sim;
 #[test]
 fn a_few_seeds_break_no_law() {
     let batch = sim::batch(0..12, 2, |_, _| true);
-    for (seed, _) in &batch.failures {
+    // To make one small takes hundreds of runs.
+    if let Some((seed, _)) = batch.failures.first() {
         println!("{}", sim::explain(*seed));
     }
     assert_eq!(batch.failures, []);
