@@ -63,11 +63,6 @@ impl TokenBucket {
         }
     }
 
-    /// Whether nothing is missing from it.
-    pub(crate) fn is_full(&self, now: Instant) -> bool {
-        self.full_at() <= now
-    }
-
     /// When nothing is missing from it any more, if nothing more is taken.
     pub(crate) fn full_at(&self) -> Instant {
         self.has_at(self.capacity)
@@ -164,10 +159,9 @@ mod tests {
     fn many_pass_together_or_not_at_all() {
         let mut bucket = TokenBucket::with_burst(2, 6, Instant::ORIGIN);
         assert!(!bucket.take_many(7, Instant::ORIGIN));
-        assert!(bucket.is_full(Instant::ORIGIN));
+        assert_eq!(bucket.full_at(), Instant::ORIGIN);
         assert!(bucket.take_many(6, Instant::ORIGIN));
-        assert!(!bucket.is_full(Instant::from_micros(2_999_999)));
-        assert!(bucket.is_full(Instant::from_millis(3_000)));
+        assert_eq!(bucket.full_at(), Instant::from_millis(3_000));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Breaks each rule of docs/assurance.md in a copy of the tree, and demands that its tests fail.
 
-The mutations lie beside this file, in *.toml: one small change of the code for each row of the ledger.
+The mutations lie beside this file, in *.toml: small changes of the code, one at least for each rule and law.
 For each one the copy is changed, the tests that the mutation names are built and run, every one of them
 must fail, and the copy is restored. A change that does not compile and a test that does not end prove
 nothing: they are told apart, and are failures of the check.

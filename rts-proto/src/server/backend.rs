@@ -228,7 +228,10 @@ impl Server {
             TokenBucket::with_burst(per_second, per_second.max(BACKEND_BURST_MIN), now)
         });
         let count = u32::try_from(count).unwrap_or(u32::MAX);
-        match bucket.take_many(count, now) {
+        let has_enough = bucket.take_many(count, now);
+        // There may be nobody of this app.
+        self.forget_empty_app(app_id);
+        match has_enough {
             true => Ok(()),
             false => Err(CommandError::OverAppRate { per_second }),
         }
@@ -292,14 +295,13 @@ impl Server {
 }
 
 impl App {
-    /// Whether nothing would be lost with it.
-    pub(super) fn is_empty(&self, now: Instant) -> bool {
+    /// Whether nothing would be lost with it but what its back end used of its rate.
+    pub(super) fn is_empty(&self) -> bool {
         self.users.is_empty()
             && self.rooms.is_empty()
             && self.bans.is_empty()
             && self.tallies.is_empty()
             && self.posts.is_empty()
-            && self.backend_sends.as_ref().is_none_or(|bucket| bucket.is_full(now))
     }
 }
 

@@ -29,6 +29,8 @@ pub(super) struct App {
     pub(super) bans: BTreeMap<Ban, Instant>,
     /// What the app's back end may still send; from its first message on.
     pub(super) backend_sends: Option<TokenBucket>,
+    /// When the app is looked at, since that was all that was left of it.
+    pub(super) forget_at: Option<Instant>,
     pub(super) posts: Posts,
 }
 
@@ -40,6 +42,7 @@ impl App {
             rooms: BTreeMap::new(),
             bans: BTreeMap::new(),
             backend_sends: None,
+            forget_at: None,
             posts: Posts::default(),
         }
     }

@@ -13,7 +13,7 @@ use super::{Config, Notice, Report, Server};
 use crate::limits::{SERVER_WINDOW_FRAMES_MAX, WINDOW_BYTES_MAX};
 use crate::link::Channel;
 use crate::planted::{Bug, planted};
-use crate::rate::SmallBucket;
+use crate::rate::{SmallBucket, TokenBucket};
 use crate::slab;
 use crate::wire::{Accepted, Frame, Login, ResumeKey};
 use crate::{
@@ -311,9 +311,16 @@ impl Server {
         }
     }
 
+    /// Forgets an app of which nothing is left, or nothing but what its back end used of its rate:
+    /// then as soon as that is there again.
     pub(super) fn forget_empty_app(&mut self, app_id: &AppId) {
-        if self.apps.get(app_id).is_some_and(|app| app.is_empty(self.now)) {
+        let Some(app) = self.apps.get_mut(app_id).filter(|app| app.is_empty()) else { return };
+        let full_at = app.backend_sends.as_ref().map_or(self.now, TokenBucket::full_at);
+        if full_at <= self.now {
             self.apps.remove(app_id);
+        } else if app.forget_at.is_none() {
+            app.forget_at = Some(full_at);
+            self.due.insert((full_at, Due::EmptyApp(Box::new(app_id.clone()))));
         }
     }
 }

@@ -26,7 +26,8 @@ pub enum Timer {
     Tombstone,
     /// A ban is over (§6.2).
     BanExpiry,
-    /// A login may have its turn, or what a user used of its rates is there again (§3.9, §8.3).
+    /// A login may have its turn, or what a user or a back end used of its rates is there again
+    /// (§3.9, §8.3).
     Tally,
     /// A message for the app's server has waited, or its post has lasted, long enough (§11.7,
     /// §11.8).
@@ -44,6 +45,7 @@ pub(super) enum Due {
     Tombstone(SessionNumber),
     BanExpiry(Box<(AppId, Ban)>),
     Tally(Box<(AppId, UserId)>),
+    EmptyApp(Box<AppId>),
     Post(CallId),
 }
 
@@ -67,7 +69,7 @@ impl Due {
             Self::OrphanedMembership(..) => Timer::OrphanedMembership,
             Self::Tombstone(_) => Timer::Tombstone,
             Self::BanExpiry(..) => Timer::BanExpiry,
-            Self::Tally(..) => Timer::Tally,
+            Self::Tally(..) | Self::EmptyApp(_) => Timer::Tally,
             Self::Post(_) => Timer::Post,
         }
     }
@@ -98,6 +100,7 @@ impl Server {
                 Due::Tombstone(number) => drop(self.tombstones.remove(&number)),
                 Due::BanExpiry(whose) => self.ban_expired(&whose.0, &whose.1),
                 Due::Tally(whose) => self.tally_due(now, &whose.0, &whose.1),
+                Due::EmptyApp(app_id) => self.empty_app_due(deadline, &app_id),
                 Due::Post(call) => self.post_due(now, call),
             }
             self.end_overrun(now);
@@ -119,6 +122,14 @@ impl Server {
             self.close(link, CloseCode::Silent, "nothing heard for the whole grace");
         }
         self.end_session(now, number, End::Dropped);
+    }
+
+    fn empty_app_due(&mut self, deadline: Instant, app_id: &AppId) {
+        let Some(app) = self.apps.get_mut(app_id) else { return };
+        if app.forget_at == Some(deadline) {
+            app.forget_at = None;
+            self.forget_empty_app(app_id);
+        }
     }
 
     fn membership_due(&mut self, deadline: Instant, app_id: &AppId, room: &RoomId, uid: &UserId) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rts_proto::server::{Ban, Config};
 use rts_proto::wire::Frame;
-use rts_proto::{AppId, CloseCode, OnlineStatus, RoomId};
+use rts_proto::{AppId, CloseCode, OnlineStatus, Payload, RoomId};
 
 use crate::support::{APP, Shard, login, user};
 
@@ -156,4 +156,30 @@ fn lifting_a_ban_removes_nobody_whether_it_lasts_or_ran_out() {
             assert_eq!((is_there(&shard), shard.closed(link)), ((1, 1), None), "{ban:?}");
         }
     }
+}
+
+/// Anybody with the key of a back end can write to an app that nobody uses.
+#[test]
+fn an_app_without_users_is_forgotten_when_what_its_back_end_used_is_there_again() {
+    let apps_after_a_message = |shard: &mut Shard| {
+        let (from, payload) = (user("back-end"), Payload::text("x"));
+        let sent = shard.server.unicast(shard.now, &app(), from, &user("nobody"), payload);
+        assert_eq!(sent, Ok(0));
+        shard.tick();
+        shard.server.stats().apps
+    };
+    let per_second = |backend_sends_per_second| {
+        Shard::new(Config { backend_sends_per_second, ..Config::default() })
+    };
+    assert_eq!(apps_after_a_message(&mut per_second(0)), 0, "there is no rate");
+    let mut shard = per_second(4);
+    assert_eq!(apps_after_a_message(&mut shard), 1);
+    shard.wait(Duration::from_millis(100));
+    assert_eq!(apps_after_a_message(&mut shard), 1);
+    shard.wait(Duration::from_micros(399_999));
+    shard.tick();
+    assert_eq!(shard.server.stats().apps, 1, "two messages are worth half a second");
+    shard.wait(Duration::from_micros(1));
+    shard.tick();
+    assert_eq!(shard.server.stats().apps, 0);
 }
