@@ -17,6 +17,7 @@ mod operate;
 mod proxy;
 mod scarce;
 mod state;
+mod stopping;
 mod support;
 mod terminal;
 mod trace;

@@ -1,0 +1,80 @@
+//! SIGTERM directly behind "listening on", as a supervisor that changes its mind sends it: also to
+//! the first process of a container, for which signals that nobody catches are lost.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+
+use crate::support::{PATIENCE, signal};
+
+/// Programs in front of which a command becomes the first process of a PID namespace: what the
+/// user of a machine may do, and what only root may.
+const FIRST_PROCESS: [&[&str]; 2] = [
+    &["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child"],
+    &["unshare", "--pid", "--fork", "--kill-child"],
+];
+
+/// The processes that one has started.
+fn children_of(process: u32) -> Vec<u32> {
+    let path = format!("/proc/{process}/task/{process}/children");
+    let children = std::fs::read_to_string(path).expect("Linux says it");
+    children.split_whitespace().map(|pid| pid.parse().expect("a number")).collect()
+}
+
+/// Starts a server behind these words, stops it as soon as it says that it listens, and expects it
+/// to end as it should.
+fn is_stopped_at_once(before: &[&str]) {
+    let serve = [env!("CARGO_BIN_EXE_rts"), "serve", "--dev", "--listen", "127.0.0.1:0"];
+    let words = [before, &serve].concat();
+    let mut child = Command::new(words[0])
+        .args(&words[1..])
+        .env("RTS_LOG", "off")
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let out = child.stdout.take().expect("it was piped");
+    let (say, said) = channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(out).lines().map_while(Result::ok) {
+            let _ = say.send(line);
+        }
+    });
+    let first = said.recv_timeout(PATIENCE).expect("it says where it listens");
+    assert!(first.starts_with("listening on "), "{first}");
+    let server = match before {
+        [] => child.id(),
+        _ => children_of(child.id())[0],
+    };
+    signal("-TERM", server);
+    let ended = loop {
+        match said.recv_timeout(PATIENCE) {
+            Ok(_) => {}
+            Err(ended) => break ended,
+        }
+    };
+    if ended == RecvTimeoutError::Timeout {
+        child.kill().expect("it runs");
+    }
+    let status = child.wait().expect("it has started");
+    assert_eq!(ended, RecvTimeoutError::Disconnected, "the signal was lost: {before:?}");
+    assert_eq!(status.code(), Some(0), "{before:?}: {status}");
+}
+
+#[test]
+fn a_server_that_says_that_it_listens_is_stopped_by_a_signal() {
+    is_stopped_at_once(&[]);
+}
+
+#[test]
+fn and_so_is_one_that_is_the_first_process_of_a_container() {
+    let may = |before: &&&[&str]| {
+        let tried = Command::new(before[0]).args(&before[1..]).arg("true").output();
+        tried.is_ok_and(|tried| tried.status.success())
+    };
+    match FIRST_PROCESS.iter().find(may) {
+        Some(before) => is_stopped_at_once(before),
+        None => println!(
+            "NOT CHECKED: this user may make no PID namespace on this machine (unshare --pid); run it as root"
+        ),
+    }
+}
