@@ -27,6 +27,7 @@ use super::health::Health;
 use super::keys::Keys;
 use super::page::page;
 use super::places::{Places, Taken};
+use super::polls::Polls;
 use super::timed::{Progress, Timed};
 use crate::config::Config;
 use crate::state::State;
@@ -84,7 +85,7 @@ impl Listener {
 
     /// Serves until it is dropped, which breaks off what is being answered.
     pub(crate) async fn serve(self) {
-        let places = Places::default();
+        let (places, polls) = (Places::default(), Polls::new());
         let descriptor_max = config::openapi_descriptor_max(config::descriptors());
         let log = Arc::new(ConnectionLog::default());
         let mut connections = JoinSet::new();
@@ -114,9 +115,9 @@ impl Listener {
                     };
                     let router = self.router.clone().layer(Extension(Peer(peer)));
                     let connection = serve_connection(stream, router, progress);
-                    let log = Arc::clone(&log);
+                    let (log, polls) = (Arc::clone(&log), polls.clone());
                     connections.spawn(async move {
-                        if let Err(error) = connection.await {
+                        if let Err(error) = polls.in_turn(connection).await {
                             log.failed(peer, &error);
                         }
                         drop(place);

@@ -10,6 +10,7 @@ mod listen;
 mod lists;
 mod page;
 mod places;
+mod polls;
 mod run;
 mod timed;
 mod turns;

@@ -1,21 +1,25 @@
 //! What the listener does not wait for, and what it makes wait. The clock is the tests': it moves
 //! when everybody waits for it.
 
+use std::future::poll_fn;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
+use tokio::io::{AsyncReadExt as _, AsyncWrite as _, AsyncWriteExt as _, duplex, sink};
 use tokio::net::TcpStream;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep};
 
 use super::answer::BODY_TIMEOUT;
+use super::framing::{Framing, Heads};
 use super::listen::serve_connection;
 use super::places::{CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX};
-use super::timed::{HEAD_TIMEOUT, IDLE_TIMEOUT, REQUEST_TIMEOUT};
+use super::timed::{HEAD_TIMEOUT, IDLE_TIMEOUT, REQUEST_TIMEOUT, Timed};
 use crate::{Config, Server};
 
 const CONFIG: &str = r#"
@@ -213,4 +217,23 @@ async fn so_many_connections_are_served_and_one_more_in_the_place_of_the_one_tha
         [CONNECTIONS_PER_ADDRESS_MAX],
         "the first of one of the addresses, and no other"
     );
+}
+
+#[tokio::test]
+async fn a_connection_writes_about_64_kib_in_a_turn_however_much_the_other_side_takes() {
+    const BLOCK_BYTES: usize = 4 * 1_024;
+    const TURN_BYTES: usize = 64 * 1_024;
+    let framing = Framing::new(Heads::default(), 1_024);
+    let mut stream = Timed::new(sink(), framing, Arc::default());
+    let written = poll_fn(|context| {
+        let mut bytes = 0;
+        while let Poll::Ready(result) = Pin::new(&mut stream).poll_write(context, &[0; BLOCK_BYTES])
+        {
+            bytes += result.expect("everything is taken");
+        }
+        Poll::Ready(bytes)
+    });
+    let written = written.await;
+    let about = TURN_BYTES - 2 * BLOCK_BYTES..=TURN_BYTES + BLOCK_BYTES;
+    assert!(about.contains(&written), "{written} bytes");
 }

@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
+use tokio::task::coop;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::framing::Framing;
@@ -31,6 +32,9 @@ pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 /// Between requests. Longer than the usual proxies keep a connection (nginx 60 s), so that it is
 /// they who close it, and never while a request is on its way.
 pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(90);
+/// Bytes of answers that cost one of the 128 operations that the runtime lets a task do in a turn: it
+/// writes about 64 KiB, and not 128 times as much as it has at hand.
+const BYTES_PER_OPERATION: usize = 512;
 
 /// How far the requests of a connection are. What answers them says so here.
 #[derive(Debug)]
@@ -183,6 +187,19 @@ impl<S> Timed<S> {
     }
 }
 
+/// What was written costs of the turn as it is long.
+fn counted(context: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    if let Poll::Ready(Ok(bytes)) = written {
+        for _ in 0..bytes / BYTES_PER_OPERATION {
+            match coop::poll_proceed(context) {
+                Poll::Ready(operation) => operation.made_progress(),
+                Poll::Pending => break,
+            }
+        }
+    }
+    written
+}
+
 impl<S: AsyncRead + Unpin> AsyncRead for Timed<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -212,7 +229,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Timed<S> {
     ) -> Poll<io::Result<usize>> {
         match Pin::new(&mut self.stream).poll_write(context, bytes) {
             Poll::Pending => self.poll_in_time(context),
-            ready => ready,
+            ready => counted(context, ready),
         }
     }
 
@@ -223,7 +240,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Timed<S> {
     ) -> Poll<io::Result<usize>> {
         match Pin::new(&mut self.stream).poll_write_vectored(context, slices) {
             Poll::Pending => self.poll_in_time(context),
-            ready => ready,
+            ready => counted(context, ready),
         }
     }
 

@@ -1,0 +1,114 @@
+//! How much of the runtime's threads connections take.
+//!
+//! A task of the runtime gets on when all that were ready before it did. When a thousand connections
+//! have something to do at once, that is a second for the task that carries messages. So few
+//! connections are ready at a moment, and the others wait in line outside of the runtime's queue.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, Semaphore};
+use tokio::task::yield_now;
+
+/// Whose turn it is to be polled.
+#[derive(Clone, Debug)]
+pub(super) struct Polls {
+    turns: Arc<Semaphore>,
+}
+
+/// Wakes what waits for its turn.
+#[derive(Debug, Default)]
+struct Woken(Notify);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.notify_one();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.0.notify_one();
+    }
+}
+
+impl Polls {
+    /// For the threads of the present runtime: one of them is left to others, if there are several.
+    pub(super) fn new() -> Self {
+        let threads = Handle::current().metrics().num_workers();
+        Self { turns: Arc::new(Semaphore::new(threads.saturating_sub(1).max(1))) }
+    }
+
+    /// Runs the future, a turn each time that it is woken. Cancel safe, if the future is.
+    pub(super) async fn in_turn<F: Future>(&self, future: F) -> F::Output {
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        let mut future = pin!(future);
+        loop {
+            // It is never closed, and without it the future gets on all the same.
+            let turn = self.turns.acquire().await;
+            let polled = future.as_mut().poll(&mut Context::from_waker(&waker));
+            // The turn is over when others had theirs, and the system was asked about sockets.
+            yield_now().await;
+            drop(turn);
+            match polled {
+                Poll::Ready(output) => return output,
+                Poll::Pending => woken.0.notified().await,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    /// Always has more to do, and counts how often it did.
+    fn busy(polls: Arc<AtomicUsize>) -> impl Future<Output = ()> + Send {
+        poll_fn(move |context| {
+            polls.fetch_add(1, Ordering::Relaxed);
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
+    }
+
+    #[tokio::test]
+    async fn between_two_turns_of_a_task_one_connection_gets_on_however_many_are_ready() {
+        const CONNECTIONS: usize = 1_000;
+        let (polls, in_turn) = (Arc::<AtomicUsize>::default(), Polls::new());
+        for _ in 0..CONNECTIONS {
+            let (polls, in_turn) = (Arc::clone(&polls), in_turn.clone());
+            tokio::spawn(async move { in_turn.in_turn(busy(polls)).await });
+        }
+        // They are all spawned, and the first has its turn.
+        yield_now().await;
+        for turn in 0..2 * CONNECTIONS {
+            let before = polls.load(Ordering::Relaxed);
+            yield_now().await;
+            assert!(polls.load(Ordering::Relaxed) - before <= 1, "turn {turn}");
+        }
+        assert!(polls.load(Ordering::Relaxed) >= CONNECTIONS, "they do get on");
+    }
+
+    #[tokio::test]
+    async fn who_waits_is_woken_while_others_are_busy() {
+        let in_turn = Polls::new();
+        let busy = busy(Arc::default());
+        let others = in_turn.clone();
+        tokio::spawn(async move { others.in_turn(busy).await });
+        let (answer, asked) = oneshot::channel();
+        let waiting = tokio::spawn(async move { in_turn.in_turn(asked).await });
+        for _ in 0..10 {
+            yield_now().await;
+        }
+        answer.send("an answer").expect("it waits");
+        let answered = waiting.await.expect("no panic").expect("it was sent");
+        assert_eq!(answered, "an answer");
+    }
+}
