@@ -249,8 +249,8 @@ codes! {
         JoinFailed = -1001, "the join failed";
         /// The same user joined this room elsewhere; you are out.
         DuplicateJoin = -1004, "the same user joined elsewhere";
-        /// Removed by the app's server; you are out.
-        Kicked = -1006, "removed by the app's server";
+        /// Kicked by the app's back end; you are out.
+        Kicked = -1006, "kicked by the app's back end";
         /// The room was dismissed; you are out.
         Dismissed = -1011, "the room was dismissed";
         /// The room is banned.
@@ -275,7 +275,7 @@ codes! {
         Left = 0, "left";
         /// Lost its connection for longer than the grace.
         Dropped = 1, "lost the connection";
-        /// Removed by the app's server.
-        Kicked = 3, "removed by the app's server";
+        /// Kicked or put out by the app's back end.
+        Kicked = 3, "kicked by the app's back end";
     }
 }

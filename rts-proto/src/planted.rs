@@ -164,7 +164,7 @@ bugs! {
     BackEndReachesAnyApp,
     /// What is for some members goes to all.
     RoomUnicastToAll,
-    /// Who is put out of a room is not told.
+    /// Who is kicked from a room is not told.
     KickNotTold,
     /// A banned room keeps its members.
     BanLeavesMembers,

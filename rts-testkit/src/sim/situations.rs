@@ -151,7 +151,7 @@ situations! {
     PutOut,
     /// While its link was down, and its application knew.
     PutOutWhileAway,
-    /// Result -1002 for a user that the back end keeps from logging in.
+    /// Result -1002 for a user that is banned from logging in.
     LoginOfBarredUser,
     /// Sessions of one user ended since their token was revoked.
     TokenOfUserRevoked,
@@ -285,11 +285,11 @@ situations! {
     BackEndSawSilent,
     /// It asked who is in a room, and somebody was.
     BackEndSawMembers,
-    /// A member was put out.
+    /// A member was kicked.
     Kicked,
-    /// A member was put out of whose broken link its application knew.
+    /// A member was kicked of whose broken link its application knew.
     KickedWhileDown,
-    /// Others saw a member put out.
+    /// Others saw a member kicked.
     SawKick,
     /// A room was dismissed.
     Dismissed,
@@ -299,7 +299,7 @@ situations! {
     JoinOfBannedUser,
     /// A ban was lifted.
     BanLifted,
-    /// A ban was over by itself, and somebody joined whom it had kept out.
+    /// A ban was over by itself, and somebody joined who had been banned.
     JoinedAfterBan,
     /// The back end was told of a user that logged out.
     ReportedLogout,

@@ -1,4 +1,4 @@
-//! Users whom the app's back end wants out: disconnected, barred from logging in, or with a token
+//! Users whom the app's back end wants out: disconnected, banned from logging in, or with a token
 //! that is revoked.
 
 use std::time::Duration;

@@ -122,7 +122,7 @@ fn who_was_put_out_of_a_room_is_told_sends_nothing_there_and_can_come_back() {
     let told = stage.passes(Duration::from_secs(1));
     assert_eq!(
         told,
-        ["* out of #lobby: removed by the app's server (-1006); /join lobby goes back"]
+        ["* out of #lobby: kicked by the app's back end (-1006); /join lobby goes back"]
     );
     assert!(stage.alice.talk.is_cut());
     let refused = ["! not sent: you are not in #lobby; /join lobby goes in"];
