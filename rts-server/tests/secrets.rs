@@ -143,7 +143,9 @@ fn no_variable_of_the_environment_is_shown() {
     for (name, value, place) in [
         (keys.as_str(), "[\"Marked\", 5]", "apps.123456781234567812345678.keys"),
         (&keys, "[[\"Marked\"]]", "apps.123456781234567812345678.keys"),
-        (&keys, "[\"Marked", "KEYS: it begins like a list"),
+        (&keys, "[\"Marked", "KEYS: the key alone is expected, or a list such as [\"KEY\"]"),
+        (&keys, "{\"a\":\"Marked\"}", "KEYS: the key alone is expected"),
+        (&secret, "{\"a\":\"Marked\"}", "SECRET: the text alone is expected"),
         (&keys, "", "one key is needed"),
         (&secret, "[\"Marked\"]", "webhook.secret"),
         (&secret, "Marked", "webhook.secret: the secret has"),

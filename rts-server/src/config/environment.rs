@@ -13,8 +13,11 @@ const SEPARATOR: &str = "__";
 /// What is in this section has names with small and capital letters.
 const APPS: &str = "apps";
 
+/// An app's keys are a text or a list; other secrets are a text.
+const KEYS: &str = "keys";
+
 /// Here a value is a secret: it is a text, however it looks.
-pub(super) const SECRETS: [&str; 4] = ["keys", "key", "secret", "forwarding_key"];
+pub(super) const SECRETS: [&str; 4] = [KEYS, "key", "secret", "forwarding_key"];
 
 /// The variables of the process.
 pub(super) fn of_process() -> Result<Vec<(String, String)>, ConfigError> {
@@ -58,10 +61,13 @@ pub(super) fn overlay(table: &mut Table, name: &str, value: &str) -> Result<(), 
     }
     let value = match SECRETS.contains(&last.as_str()) {
         true => secret(value).ok_or_else(|| {
-            error(
-                "a text or a list of texts is expected, and it begins like another value of TOML or JSON, or like a \
-                 list or a quoted text that is broken off; write the text alone, or [\"THE TEXT\"]",
-            )
+            let wanted = match last == KEYS {
+                true => "the key alone is expected, or a list such as [\"KEY\"]",
+                false => "the text alone is expected, or in quotes, \"TEXT\"",
+            };
+            error(&format!(
+                "{wanted}; this begins like another value of TOML or JSON, or is broken off"
+            ))
         })?,
         false => toml(value).unwrap_or_else(|| Value::from(value)),
     };
@@ -139,12 +145,16 @@ mod tests {
             " { a = 'the-secret-itself' }",
             "{the-secret-itself",
         ] {
-            let mut table = Table::new();
-            let error = overlay(&mut table, "RTS__APPS__A__WEBHOOK__SECRET", broken);
-            let error = error.expect_err(broken).to_string();
-            let expected = "RTS__APPS__A__WEBHOOK__SECRET: a text or a list of texts is expected";
-            assert!(error.contains(expected), "{error}");
-            assert!(!error.contains("itself"), "{error}");
+            for (name, expected) in [
+                ("WEBHOOK__SECRET", "the text alone is expected, or in quotes, \"TEXT\""),
+                ("KEYS", "the key alone is expected, or a list such as [\"KEY\"]"),
+            ] {
+                let name = format!("RTS__APPS__A__{name}");
+                let error = overlay(&mut Table::new(), &name, broken).expect_err(broken);
+                let error = error.to_string();
+                assert!(error.contains(&format!("{name}: {expected}")), "{error}");
+                assert!(!error.contains("itself"), "{error}");
+            }
         }
         // A key that begins so is put into a list.
         let table = overlaid(&[("RTS__APPS__A__KEYS", "['{\"a\"}']")]);
