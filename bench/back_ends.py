@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import wire
 from figures import Figure, Seen
 from links import acknowledge, join_and_leave, logged_in, pour
+from strangers import addresses
 
 
 def webhooks(server):
@@ -129,12 +130,13 @@ OPERATOR_SECONDS_MAX = 2
 
 
 def answers(server):
-    """1,100 connections ask the OpenAPI for much, and never read the answers; meanwhile an operator
-    asks."""
+    """1,100 connections from 250 addresses ask the OpenAPI for much, and never read the answers;
+    meanwhile an operator asks."""
     until = yield ASKERS
-    links = []
-    for _ in range(ASKERS):
+    links, of = [], addresses()
+    for number in range(ASKERS):
         link = socket.socket()
+        link.bind((of[number % len(of)], 0))
         link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2304)
         link.setblocking(False)
         link.connect_ex(("127.0.0.1", server.openapi_port))
