@@ -113,7 +113,8 @@ impl Session {
                     self.typed(input.unwrap_or(Input::End(None)))?;
                     self.typed_meanwhile()?;
                 }
-                () = is_due, if !self.queue.is_empty() && next_at > Instant::now() => {}
+                // Also when that moment has come since it was looked at.
+                () = is_due, if !self.queue.is_empty() => {}
             }
         }
     }
