@@ -123,6 +123,9 @@ struct SavedRevocation {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     user: Option<String>,
     issued_before: u32,
+    /// Of everybody, and not to be taken back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    lasting: bool,
 }
 
 impl File {
@@ -186,13 +189,16 @@ impl Table {
             SavedBan { app: app.to_string(), from, room, user, until }
         });
         let revoked = self.revoked.iter().flat_map(|(app, revoked)| {
-            let one = |user: Option<&UserId>, issued_before| SavedRevocation {
+            let one = |user: Option<&UserId>, issued_before, lasting| SavedRevocation {
                 app: app.to_string(),
                 user: user.map(ToString::to_string),
                 issued_before,
+                lasting,
             };
-            let all = (revoked.all > 0).then(|| one(None, revoked.all));
-            all.into_iter().chain(revoked.users.iter().map(move |(uid, at)| one(Some(uid), *at)))
+            let of_all = [(revoked.all, false), (revoked.lasting, true)];
+            let of_all = of_all.into_iter().filter(|(moment, _)| *moment > 0);
+            let of_all = of_all.map(move |(moment, lasting)| one(None, moment, lasting));
+            of_all.chain(revoked.users.iter().map(move |(uid, at)| one(Some(uid), *at, false)))
         });
         let saved = Saved { version: VERSION, bans: bans.collect(), revoked: revoked.collect() };
         serde_json::to_string(&saved).expect("texts and numbers")
@@ -213,12 +219,14 @@ impl Table {
             table.bans.insert(ban?, until);
         }
         for (number, revocation) in saved.revoked.into_iter().enumerate() {
+            let lasting = revocation.lasting;
             let checked = revocation.checked();
             let wrong = |error| damaged(format!("revocation {}: an id {error}", number + 1));
             let (app, user, moment) = checked.map_err(wrong)?;
             let revoked: &mut Revoked = table.revoked.entry(app).or_default();
             match user {
                 Some(uid) => drop(revoked.users.insert(uid, moment)),
+                None if lasting => revoked.lasting = moment,
                 None => revoked.all = moment,
             }
         }

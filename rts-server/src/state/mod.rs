@@ -48,6 +48,8 @@ struct Table {
 struct Revoked {
     /// Of everybody.
     all: u32,
+    /// The same, and not to be taken back: it stands for those of users for whom there was no room.
+    lasting: u32,
     /// Of these users, also where that of everybody is later: it may be taken back.
     users: BTreeMap<UserId, u32>,
 }
@@ -113,8 +115,8 @@ impl State {
     }
 
     /// From now on, tokens of the user, or of everybody, are good only if they were issued at this
-    /// moment or later. An earlier moment than before changes nothing, but 0 takes back. The moment
-    /// that holds for them now.
+    /// moment or later. An earlier moment than before changes nothing, but 0 takes back, down to
+    /// what stands for users whose own moments were forgotten. The moment that holds for them now.
     pub(crate) fn revoke(
         &self,
         app_id: &AppId,
@@ -136,7 +138,7 @@ impl State {
                 *kept = moment.max(*kept);
             }
         }
-        let holds = uid.map_or(revoked.all, |uid| revoked.of(uid));
+        let holds = uid.map_or_else(|| revoked.of_all(), |uid| revoked.of(uid));
         table.changes += 1;
         Ok(holds)
     }
@@ -206,15 +208,27 @@ impl Until {
 }
 
 impl Revoked {
-    /// Forgets users for whom the moment of everybody is as late. Returns whether there were any.
+    /// Forgets users for whom the moment of everybody is as late. The latest of theirs lasts in
+    /// their place, so that taking back that of everybody makes no token good that was revoked.
+    /// Returns whether there were any.
     fn make_room(&mut self) -> bool {
-        let (all, before) = (self.all, self.users.len());
-        self.users.retain(|_, moment| *moment > all);
+        let (all, before) = (self.of_all(), self.users.len());
+        let mut lasting = self.lasting;
+        self.users.retain(|_, moment| {
+            let stays = *moment > all;
+            lasting = if stays { lasting } else { lasting.max(*moment) };
+            stays
+        });
+        self.lasting = lasting;
         self.users.len() < before
     }
 
+    fn of_all(&self) -> u32 {
+        self.all.max(self.lasting)
+    }
+
     fn of(&self, uid: &UserId) -> u32 {
-        self.users.get(uid).copied().unwrap_or_default().max(self.all)
+        self.users.get(uid).copied().unwrap_or_default().max(self.of_all())
     }
 }
 

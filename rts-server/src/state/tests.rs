@@ -136,6 +136,29 @@ fn an_app_revokes_the_tokens_of_so_many_users_one_by_one() {
     assert_eq!(state.revoke(&app(), Some(&user("more")), 3), Ok(3));
 }
 
+/// Their own moments gave way to later ones, and are not taken back with that of everybody.
+#[tokio::test]
+async fn no_token_becomes_good_again_because_there_was_no_room_for_its_user() {
+    let directory = Directory::new("lasting");
+    let state = directory.open();
+    for number in 0..REVOKED_USERS_PER_APP_MAX {
+        let moment = 1_000 + number as u32 % 3;
+        state.revoke(&app(), Some(&user(&number.to_string())), moment).expect("within the bound");
+    }
+    assert_eq!(state.revoke(&app(), None, 1_001), Ok(1_001));
+    assert_eq!(state.revoke(&app(), Some(&user("more")), 5_000), Ok(5_000));
+    assert_eq!(state.revoke(&app(), None, 9_000), Ok(9_000));
+    state.save().await.expect("written");
+    assert_eq!(state.revoke(&app(), None, 0), Ok(1_001), "which stands for those before it");
+    drop(state);
+    let again = directory.open();
+    assert_eq!(again.revoked_before(&app(), &user("alice")), 9_000, "as it was written");
+    assert_eq!(again.revoke(&app(), None, 0), Ok(1_001));
+    let before =
+        ["0", "1", "2", "alice", "more"].map(|uid| again.revoked_before(&app(), &user(uid)));
+    assert_eq!(before, [1_001, 1_001, 1_002, 1_001, 5_000]);
+}
+
 #[tokio::test]
 async fn a_damaged_file_stops_the_start_and_stays_as_it_is() {
     let directory = Directory::new("damaged");
