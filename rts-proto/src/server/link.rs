@@ -5,7 +5,6 @@ use core::time::Duration;
 use alloc::borrow::ToOwned as _;
 use alloc::boxed::Box;
 use alloc::string::ToString as _;
-use alloc::vec::Vec;
 
 use bytes::Bytes;
 
@@ -94,17 +93,15 @@ impl Server {
         }
     }
 
-    /// Logins that were found good, wait for their turn, and are meant.
-    pub(super) fn queued_logins(&self, is_meant: impl Fn(&Login, Pass) -> bool) -> Vec<LinkId> {
-        let mut links = self.links.sorted_keys();
-        links.retain(|id| match self.links.get(id) {
-            Some(Link::Opening(opening)) => match &opening.phase {
-                Phase::Queued { asked, pass } => is_meant(asked, *pass),
-                Phase::Greeting | Phase::Waiting | Phase::Checking { .. } => false,
+    /// What was found good of a login that waits for its turn.
+    pub(super) fn queued_pass(&self, id: LinkId) -> Option<Pass> {
+        match self.links.get(&id)? {
+            Link::Opening(opening) => match opening.phase {
+                Phase::Queued { pass, .. } => Some(pass),
+                Phase::Greeting | Phase::Waiting | Phase::Checking { .. } => None,
             },
-            Some(Link::Attached { .. }) | None => false,
-        });
-        links
+            Link::Attached { .. } => None,
+        }
     }
 
     pub(super) fn opening(&mut self, id: LinkId) -> Option<&mut Opening> {

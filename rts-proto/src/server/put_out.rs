@@ -5,7 +5,7 @@ use core::time::Duration;
 use alloc::vec::Vec;
 
 use super::Server;
-use super::login::words;
+use super::login::{Pass, words};
 use super::session::{End, SessionNumber};
 use crate::limits::REVOKED_RETURN_SPREAD;
 use crate::planted::{Bug, planted};
@@ -36,11 +36,9 @@ impl Server {
         issued_before: u32,
     ) -> usize {
         let now = self.advance(now);
-        let queued = self.queued_logins(|login, pass| {
-            login.app_id == *app_id
-                && uid.is_none_or(|uid| login.uid == *uid)
-                && pass.issued_at < issued_before
-        });
+        let mut queued = self.queued_logins(app_id, uid);
+        let is_earlier = |pass: Pass| pass.issued_at < issued_before;
+        queued.retain(|link| self.queued_pass(*link).is_some_and(is_earlier));
         for link in queued {
             self.turn_away(link, CloseCode::LoginAgain, Duration::ZERO);
         }

@@ -4,6 +4,7 @@
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 
 use super::link::Phase;
 use super::login::Pass;
@@ -140,6 +141,17 @@ impl Server {
             (Turn::Never, _) => self.turn_away_login(link, &asked),
         }
         self.arm_tally(now, &app_id, &uid);
+    }
+
+    /// Links of the user, or of all users of the app, whose logins wait for their turn, in the order
+    /// in which they were accepted.
+    pub(super) fn queued_logins(&self, app_id: &AppId, uid: Option<&UserId>) -> Vec<LinkId> {
+        let Some(app) = self.apps.get(app_id) else { return Vec::new() };
+        let uids = uid.map_or_else(|| app.tallies.sorted_keys(), |uid| alloc::vec![uid.clone()]);
+        let tallies = uids.iter().filter_map(|uid| app.tallies.get(uid));
+        let mut links: Vec<_> = tallies.flat_map(|tally| tally.queue.iter().copied()).collect();
+        links.sort_unstable();
+        links
     }
 
     /// The link of a login that waits is gone.

@@ -115,6 +115,35 @@ fn a_login_that_waits_for_its_turn_ends_with_a_ban_or_with_its_token() {
 }
 
 #[test]
+fn of_logins_that_wait_those_end_that_are_meant_and_showed_something_earlier() {
+    for (uid, moment, ends) in [
+        (Some("alice"), 100, [true, false, false]),
+        (Some("alice"), 99, [false, false, false]),
+        (None, 100, [true, false, true]),
+        (Some("carol"), 100, [false, false, false]),
+    ] {
+        let config = Config { logins_per_second: 1, ..Config::default() };
+        let mut shard = Shard::new(config);
+        let mut waiting = Vec::new();
+        for (uid, issued_at) in [("alice", 99), ("alice", 100), ("bob", 99)] {
+            shard.issued_at = 1_000;
+            if waiting.len() != 1 {
+                shard.log_in(login(uid));
+            }
+            shard.issued_at = issued_at;
+            let link = shard.link();
+            shard.say(link, Frame::Login(login(uid)));
+            waiting.push(link);
+        }
+        let uid = uid.map(user);
+        assert_eq!(shard.server.revoke(shard.now, &app(), uid.as_ref(), moment), 0, "no session");
+        shard.tick();
+        let ended = waiting.iter().map(|link| shard.closed(*link).is_some());
+        assert_eq!(ended.collect::<Vec<_>>(), ends, "{uid:?} {moment}");
+    }
+}
+
+#[test]
 fn lifting_a_ban_removes_nobody_whether_it_lasts_or_ran_out() {
     let is_of_logins = |ban: &Ban| matches!(ban, Ban::Login(_));
     let bans = [
