@@ -7,6 +7,9 @@ use rts_token::{AppKey, TokenError, inspect, verify};
 
 use crate::expiry::moment;
 
+/// So many apps are looked at for the one that signed a token.
+const SIGNERS_TRIED_MAX: usize = 100;
+
 /// What is wrong, and where that helps, whose token it is instead. No part of the token that is not
 /// an id.
 pub(crate) fn explain(
@@ -48,11 +51,14 @@ pub(crate) fn explain(
     }
 }
 
-/// The app whose key signed it.
+/// The app whose key signed it, if that is one of the first. Strangers choose how often this is
+/// asked, and it takes the time of those who have logged in.
 fn signer<'a>(apps: &'a BTreeMap<String, Vec<AppKey>>, token: &str) -> Option<&'a str> {
     let unverified = inspect(token).ok()?;
-    let mut signers =
-        apps.iter().filter(|(_, keys)| keys.iter().any(|key| unverified.verify(key).is_ok()));
+    let mut signers = apps
+        .iter()
+        .take(SIGNERS_TRIED_MAX)
+        .filter(|(_, keys)| keys.iter().any(|key| unverified.verify(key).is_ok()));
     signers.next().map(|(id, _)| id.as_str())
 }
 
@@ -113,6 +119,26 @@ mod tests {
         assert_eq!(said(APP, b"\xff"), "the token is no text");
         assert!(said(APP, b"002").starts_with("token of an unknown version"));
         assert!(said(APP, b"").starts_with("token of an unknown version"));
+    }
+
+    #[test]
+    fn so_many_apps_are_looked_at_for_the_one_that_signed() {
+        let id = |number: usize| format!("{number:024}");
+        let apps: BTreeMap<_, _> =
+            (0..1_000).map(|n| (id(n), vec![key(&format!("key {n}"))])).collect();
+        let said = |signs: usize| {
+            let (app_id, uid) = (AppId::new(&id(999)), UserId::new("alice"));
+            let (app_id, uid) = (app_id.expect("well formed"), uid.expect("well formed"));
+            let token = Bytes::from(signed(&id(999), "alice", 0, &format!("key {signs}")));
+            explain(&apps, &Credentials { app_id, uid, token }, NOW)
+        };
+        for signs in [0, 99] {
+            assert_eq!(
+                said(signs),
+                format!("token signed with the key of another app, {}", id(signs))
+            );
+        }
+        assert!(said(100).starts_with("the signature does not match"), "{}", said(100));
     }
 
     #[test]
