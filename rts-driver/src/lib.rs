@@ -29,6 +29,7 @@ mod network;
 mod pieces;
 mod places;
 mod posts;
+mod probes;
 mod reactor;
 mod runtime;
 mod seldom;
@@ -54,6 +55,7 @@ pub mod application {
     pub use crate::driven::{Authenticate, Watch};
     pub use crate::places::LinkBounds;
     pub use crate::posts::{Begun, PostToAppServer, Posting};
+    pub use crate::probes::Expected;
     pub use crate::seldom::Seldom;
     pub use crate::shown::Shown;
     pub use crate::thinning::Thinning;

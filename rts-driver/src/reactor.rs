@@ -154,6 +154,7 @@ impl<R: Runtime> Reactor<R> {
         self.write();
         self.write_log(shard);
         self.read_again();
+        shard.turn_is_made();
         deadline
     }
 

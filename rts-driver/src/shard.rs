@@ -23,6 +23,7 @@ use crate::handshakes::Lane;
 use crate::link::Link;
 use crate::places::{LinkBounds, Place, Places};
 use crate::posts::{NewPost, NoAppServers, PostToAppServer};
+use crate::probes::{Expected, Probes};
 use crate::reactor::Reactor;
 use crate::runtime::{Runtime, Stream as _};
 use crate::seldom::Seldom;
@@ -46,6 +47,7 @@ pub(crate) struct Inner<R: Runtime> {
     places: Mutex<Places>,
     /// Of [`LinkBounds`], for the handshakes of whichever reactor there is.
     pub(crate) handshakes_per_second: Arc<AtomicU32>,
+    probes: Arc<Probes>,
     /// The shard was shut down, or no link is left, or its reactor has ended.
     ended: Event,
 }
@@ -107,6 +109,7 @@ impl<R: Runtime> Shard<R> {
                 bell: Arc::default(),
                 places: Mutex::default(),
                 handshakes_per_second: Arc::default(),
+                probes: Arc::default(),
                 ended: Event::new(),
             }),
         }
@@ -158,6 +161,22 @@ impl<R: Runtime> Shard<R> {
     /// here. Cancel safe.
     pub async fn failed(&self) {
         self.until(|| self.lock().has_failed).await;
+    }
+
+    /// Waits until the task of all links has made a turn, which means that messages are carried: for
+    /// one who wants to know whether it hangs. Without a [`serve`](Self::serve) there is no such
+    /// task. Cancel safe.
+    pub async fn turned(&self) {
+        let turned = self.inner.probes.next_turn();
+        self.inner.bell.ring();
+        turned.await;
+    }
+
+    /// The next connection from this address is closed as soon as it is accepted: it takes no place
+    /// and waits for nobody. So a program can connect to its own listeners to see whether they
+    /// accept.
+    pub fn expect(&self, from: SocketAddr) -> Expected {
+        self.inner.probes.expect(from)
     }
 
     /// What the shard holds now. Walks over all sessions and rooms.
@@ -218,6 +237,9 @@ impl<R: Runtime> Shard<R> {
     }
 
     fn link_accepted(&self, stream: R::Stream, peer: SocketAddr, acceptor: &Acceptor) {
+        if self.inner.probes.has_come(peer) {
+            return;
+        }
         let mut key = [0; 16];
         if let Err(error) = getrandom::fill(&mut key) {
             tracing::error!(%error, "no random numbers for a link: it is dropped");
@@ -253,6 +275,10 @@ impl<R: Runtime> Shard<R> {
         drop(state);
         self.inner.ended.notify(usize::MAX);
         arrivals
+    }
+
+    pub(crate) fn turn_is_made(&self) {
+        self.inner.probes.turn_is_made();
     }
 
     pub(crate) fn now(&self) -> Instant {

@@ -148,7 +148,7 @@ impl Server {
         if let Some(watcher) = webhooks.watcher() {
             shard.watch(watcher);
         }
-        let health = Health::new(listeners.iter().map(Bound::named).collect());
+        let health = Health::new(listeners.iter().map(Bound::named).collect(), shard.clone());
         let openapi = openapi.map(|(openapi, bound)| {
             Listener::new(bound, config, openapi, shard.clone(), state, health)
         });

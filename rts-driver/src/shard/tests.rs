@@ -246,6 +246,40 @@ fn a_login_makes_room_for_the_next_stranger_of_its_network() {
     assert!(!is_dropped(&mut turned.accept(CAPACITY)), "the place of one that went is free");
 }
 
+#[test]
+fn a_connection_that_is_expected_is_accepted_and_closed_and_takes_no_place() {
+    let mut turned = Turned::new();
+    turned.shard.set_link_bounds(LinkBounds { links_max: 1, ..LinkBounds::default() });
+    let is_closed = |peer: &mut Pipe| {
+        let mut context = Context::from_waker(Waker::noop());
+        matches!(peer.poll_read(&mut context, &mut [0]), Poll::Ready(Ok(0)))
+    };
+    let at = SocketAddr::from(([127, 0, 0, 1], 1));
+    let expected = turned.shard.expect(at);
+    assert!(is_closed(&mut turned.accept(CAPACITY)));
+    assert!(turned.shard.inner.places().is_empty());
+    let mut second = turned.accept(CAPACITY);
+    turned.turn_until_quiet();
+    assert!(!is_closed(&mut second), "one was expected");
+    drop(expected);
+    drop(second);
+    turned.turn_until_quiet();
+    drop(turned.shard.expect(at));
+    assert!(!is_closed(&mut turned.accept(CAPACITY)), "it is expected no more");
+}
+
+#[test]
+fn who_waits_for_a_turn_learns_of_the_next_one() {
+    let mut turned = Turned::new();
+    turned.turn_until_quiet();
+    let shard = turned.shard.clone();
+    let mut waits = Box::pin(shard.turned());
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(waits.as_mut().poll(&mut context).is_pending());
+    turned.turn();
+    assert!(waits.as_mut().poll(&mut context).is_ready(), "the bell is rung for it");
+}
+
 /// §12.3: the layers know no frames but this one.
 #[test]
 fn what_a_link_behind_a_proxy_header_ends_with_is_a_close() {

@@ -1,7 +1,8 @@
-//! Whether the server works: each listener is connected to, and has to see that we go away again.
+//! Whether the server works: each listener is connected to, and has to accept; and the one task of
+//! the shard, with all its links and its core, has to make a turn.
 //!
-//! That takes the task that accepts, and a turn of the shard's one task with all its links and its
-//! core.
+//! The shard knows that we come: such a connection needs no place, and does not wait behind the
+//! handshakes of strangers. A server that is full, or attacked, works.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -9,9 +10,10 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Json, Response};
+use rts_transport_tokio::Shard;
 use serde_json::json;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpSocket;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
@@ -19,20 +21,19 @@ use tokio::time::{Instant, timeout};
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Questions within this time get the same answer, so that asking costs little.
 const FRESH: Duration = Duration::from_secs(1);
-/// What a listener says to one who goes away without a word, in bytes at most.
-const LAST_WORDS_BYTES_MAX: u64 = 4_096;
 
-/// Asks all listeners for clients.
+/// Asks all listeners for clients, and the shard that they are for.
 #[derive(Debug)]
 pub(crate) struct Health {
     /// What they are called, and where they are.
     listeners: Vec<(String, SocketAddr)>,
+    shard: Shard,
     last: Mutex<Option<(Instant, Vec<String>)>>,
 }
 
 impl Health {
-    pub(crate) fn new(listeners: Vec<(String, SocketAddr)>) -> Self {
-        Self { listeners, last: Mutex::default() }
+    pub(crate) fn new(listeners: Vec<(String, SocketAddr)>, shard: Shard) -> Self {
+        Self { listeners, shard, last: Mutex::default() }
     }
 
     /// 200, or 503 with what is wrong.
@@ -55,12 +56,16 @@ impl Health {
         }
         let mut problems = Vec::new();
         for (name, address) in &self.listeners {
-            let what = match timeout(PROBE_TIMEOUT, probe(*address)).await {
+            let what = match timeout(PROBE_TIMEOUT, self.probe(*address)).await {
                 Ok(Ok(())) => continue,
                 Ok(Err(error)) => format!("cannot be connected to: {error}"),
                 Err(_) => format!("does not answer within {} s", PROBE_TIMEOUT.as_secs()),
             };
             problems.push(format!("the listener {name} {what}"));
+        }
+        if timeout(PROBE_TIMEOUT, self.shard.turned()).await.is_err() {
+            let seconds = PROBE_TIMEOUT.as_secs();
+            problems.push(format!("what carries messages does not answer within {seconds} s"));
         }
         if !problems.is_empty() {
             tracing::warn!(?problems, "not healthy");
@@ -68,14 +73,20 @@ impl Health {
         *last = Some((Instant::now(), problems.clone()));
         problems
     }
-}
 
-async fn probe(address: SocketAddr) -> io::Result<()> {
-    let mut stream = TcpStream::connect(reachable(address)).await?;
-    stream.shutdown().await?;
-    // An end is an answer, however it comes.
-    let _ = stream.take(LAST_WORDS_BYTES_MAX).read_to_end(&mut Vec::new()).await;
-    Ok(())
+    /// Returns when the listener has accepted the connection.
+    async fn probe(&self, address: SocketAddr) -> io::Result<()> {
+        let address = reachable(address);
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        // The shard has to know where we come from before we do.
+        socket.bind(SocketAddr::new(address.ip(), 0))?;
+        let expected = self.shard.expect(socket.local_addr()?);
+        let mut stream = socket.connect(address).await?;
+        // An end is an answer, however it comes.
+        let _ = stream.read(&mut [0]).await;
+        drop(expected);
+        Ok(())
+    }
 }
 
 /// The address of all interfaces is not one to connect to.
@@ -90,9 +101,25 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use rts_proto::server::{Credentials, Server, Verdict};
+    use rts_transport_tokio::{Acceptor, Authenticate, LinkBounds, LoginCode};
     use tokio::net::TcpListener;
 
     use super::*;
+
+    struct Nobody;
+
+    impl Authenticate for Nobody {
+        fn authenticate(&self, _: &Credentials) -> Verdict {
+            Verdict::Refuse(LoginCode::InvalidToken)
+        }
+    }
+
+    fn shard() -> Shard {
+        Shard::new(Server::new(Default::default(), 1), Arc::new(Nobody))
+    }
 
     async fn listener() -> (TcpListener, SocketAddr) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has ports");
@@ -106,18 +133,32 @@ mod tests {
         let (_stuck, stuck_address) = listener().await;
         let (gone, gone_address) = listener().await;
         drop(gone);
-        tokio::spawn(async move { while well.accept().await.is_ok() {} });
+        let shard = shard();
+        // A server that has no place for more works all the same.
+        shard.set_link_bounds(LinkBounds { links_max: 0, ..LinkBounds::default() });
+        let serving = shard.clone();
+        tokio::spawn(async move { serving.serve(well, Acceptor::plain()).await });
         let named = |name: &str, address| (name.to_owned(), address);
-        let health = Health::new(vec![
+        let listeners = vec![
             named("one", well_address),
             named("two", stuck_address),
             named("three", gone_address),
-        ]);
+        ];
+        let health = Health::new(listeners, shard);
         let problems = health.problems().await;
         let [stuck, gone] = &problems[..] else { panic!("{problems:?}") };
         assert_eq!(stuck, "the listener two does not answer within 2 s");
         assert!(gone.starts_with("the listener three cannot be connected to: "), "{gone}");
         assert_eq!(health.answer().await.status(), 503);
+    }
+
+    #[tokio::test]
+    async fn a_shard_that_makes_no_turn_is_told() {
+        let (accepting, address) = listener().await;
+        tokio::spawn(async move { while accepting.accept().await.is_ok() {} });
+        let health = Health::new(vec![("one".to_owned(), address)], shard());
+        let problems = health.problems().await;
+        assert_eq!(problems, ["what carries messages does not answer within 2 s"]);
     }
 
     #[tokio::test]
