@@ -115,9 +115,17 @@ fn what_is_not_http_at_the_openapi_is_told_in_the_log() {
     });
     let openapi = server.openapi();
     let at = openapi.strip_prefix("http://").expect("plain HTTP");
-    for first in [
-        &b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\nGET / HTTP/1.1\r\n\r\n"[..],
-        b"\x16\x03\x01\0\x05\r\n",
+    let hint = "headers of the PROXY protocol are not understood";
+    for (first, says) in [
+        (
+            &b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\nGET / HTTP/1.1\r\n\r\n"[..],
+            ["a header of the PROXY protocol came first", hint],
+        ),
+        (b"\x16\x03\x01\0\x05\r\n", ["TLS came", hint]),
+        (
+            b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+            ["content-length", "a request that is no good HTTP/1"],
+        ),
     ] {
         let mut stream = TcpStream::connect(at).expect("it listens");
         let address = stream.local_addr().expect("it is connected").to_string();
@@ -128,6 +136,9 @@ fn what_is_not_http_at_the_openapi_is_told_in_the_log() {
                 break line;
             }
         };
-        assert!(line.contains("headers of the PROXY protocol are not understood"), "{line}");
+        for says in says {
+            assert!(line.contains(says), "{line}");
+        }
+        assert_eq!(line.contains(hint), says.contains(&hint), "{line}");
     }
 }

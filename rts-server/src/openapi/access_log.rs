@@ -9,6 +9,7 @@ use rts_transport_tokio::Thinning;
 use tracing::field::{debug, display};
 
 use super::answer::Asked;
+use super::listen::Failed;
 
 /// Lines have the target `rts::openapi`. No message, key or secret is in one.
 #[derive(Default)]
@@ -70,18 +71,24 @@ impl ConnectionLog {
         tracing::info!(target: "rts::openapi", address = %peer, why, left_out, "OpenAPI: no place");
     }
 
-    /// A connection broke, or what came over it is not HTTP.
-    pub(super) fn failed(&self, peer: SocketAddr, error: &hyper::Error) {
+    pub(super) fn failed(&self, peer: SocketAddr, Failed { error, foreign }: &Failed) {
         if !error.is_parse() {
             tracing::debug!(target: "rts::openapi", address = %peer, %error, "OpenAPI: connection over");
             return;
         }
         let Some(left_out) = self.thin(peer) else { return };
-        tracing::info!(
-            target: "rts::openapi",
-            address = %peer, why = %error, left_out,
-            "OpenAPI: not HTTP/1; TLS and headers of the PROXY protocol are not understood here"
-        );
+        match foreign {
+            Some(foreign) => tracing::info!(
+                target: "rts::openapi",
+                address = %peer, why = %foreign, left_out,
+                "OpenAPI: not HTTP/1; TLS and headers of the PROXY protocol are not understood here"
+            ),
+            None => tracing::info!(
+                target: "rts::openapi",
+                address = %peer, why = %error, left_out,
+                "OpenAPI: a request that is no good HTTP/1"
+            ),
+        }
     }
 
     /// How many lines were left out since the last one, if any; nothing when this one is, too.

@@ -16,6 +16,7 @@ use rts_transport_tokio::Shard;
 use super::access_log::AccessLog;
 use super::keys::{Claim, Keys};
 use super::run::{Given, run};
+use super::timed::Progress;
 use super::turns::Turns;
 use crate::config::Config;
 use crate::state::State;
@@ -79,7 +80,7 @@ impl Answerer {
         asked.metadata.region = claim.region().to_owned();
         // The signature is over the body, so this is read from those who have shown nothing but a
         // name.
-        let body = read(body).await?;
+        let body = read_in_turn(body, head.extensions.get::<Arc<Progress>>()).await?;
         let headers = texts(&head.headers);
         let path = head.uri.path();
         let parts = Parts { method, path, query, headers: &headers, body: &body };
@@ -164,6 +165,18 @@ fn find_action(method: Method, query: &Query) -> Result<Action, Error> {
         return Err(no_such_action("this action is asked for with the other of GET and POST"));
     }
     Ok(action)
+}
+
+/// Its connection may have to make way for another meanwhile, and is dropped then with this: of a
+/// request whose body is not whole, nothing was carried out.
+async fn read_in_turn(body: Body, progress: Option<&Arc<Progress>>) -> Result<Bytes, Error> {
+    let Some(progress) = progress else { return read(body).await };
+    progress.waits_for_body();
+    let body = read(body).await;
+    match progress.has_waited_for_body() {
+        true => body,
+        false => std::future::pending().await,
+    }
 }
 
 async fn read(body: Body) -> Result<Bytes, Error> {

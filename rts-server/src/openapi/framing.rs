@@ -6,28 +6,71 @@
 //! looked at on their way to hyper, with the parser that it has itself.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// hyper's own bound; it refuses a head with more.
 const HEADERS_MAX: usize = 100;
+/// So many tell what came instead of HTTP.
+const BEGINNING_BYTES: usize = 6;
 
-/// What was seen of the heads that nobody has answered yet, in their order: whether one has a body
-/// that is sent in pieces, and says nothing else of its end.
+/// With what a connection begins that is not HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Foreign {
+    Tls,
+    ProxyHeader,
+}
+
+impl Foreign {
+    fn of(beginning: &[u8]) -> Option<Self> {
+        match beginning {
+            // A record of a handshake.
+            [0x16, 0x03, ..] => Some(Self::Tls),
+            [b'P', b'R', b'O', b'X', b'Y', b' ', ..] | [b'\r', b'\n', b'\r', b'\n', 0, ..] => {
+                Some(Self::ProxyHeader)
+            }
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Foreign {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tls => "TLS came",
+            Self::ProxyHeader => "a header of the PROXY protocol came first",
+        })
+    }
+}
+
+/// What was seen of a connection.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Heads {
-    seen: Arc<Mutex<VecDeque<bool>>>,
+    seen: Arc<Mutex<Seen>>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    /// Of the heads that nobody has answered yet, in their order: whether one has a body that is
+    /// sent in pieces, and says nothing else of its end.
+    only_chunked: VecDeque<bool>,
+    foreign: Option<Foreign>,
 }
 
 impl Heads {
     /// Of the next request: whether it is certain that only `Transfer-Encoding` says where its body
     /// ends.
     pub(super) fn next_is_only_chunked(&self) -> bool {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.pop_front().unwrap_or(false)
+        self.seen().only_chunked.pop_front().unwrap_or(false)
     }
 
-    fn push(&self, is_only_chunked: bool) {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).push_back(is_only_chunked);
+    /// What the connection began with, if that looks like something else than HTTP.
+    pub(super) fn foreign(&self) -> Option<Foreign> {
+        self.seen().foreign
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -35,6 +78,8 @@ impl Heads {
 #[derive(Debug)]
 pub(super) struct Framing {
     at: At,
+    /// The first bytes of the connection, until there are enough to know them.
+    beginning: Option<Vec<u8>>,
     heads: Heads,
     head_bytes_max: usize,
 }
@@ -51,11 +96,13 @@ enum At {
 
 impl Framing {
     pub(super) fn new(heads: Heads, head_bytes_max: usize) -> Self {
-        Self { at: At::Head(Vec::new()), heads, head_bytes_max }
+        let (at, beginning) = (At::Head(Vec::new()), Some(Vec::new()));
+        Self { at, beginning, heads, head_bytes_max }
     }
 
     /// The next bytes.
     pub(super) fn read(&mut self, mut bytes: &[u8]) {
+        self.begin(bytes);
         while !bytes.is_empty() {
             bytes = match &mut self.at {
                 At::End => return,
@@ -81,7 +128,7 @@ impl Framing {
                             return;
                         }
                         Parsed::Head { end, body } => {
-                            self.heads.push(body == Body::Chunked);
+                            self.heads.seen().only_chunked.push_back(body == Body::Chunked);
                             self.at = match body {
                                 Body::Bytes(0) => At::Head(Vec::new()),
                                 Body::Bytes(count) => At::Body(count),
@@ -94,6 +141,18 @@ impl Framing {
                     }
                 }
             };
+        }
+    }
+}
+
+impl Framing {
+    fn begin(&mut self, bytes: &[u8]) {
+        let Some(beginning) = &mut self.beginning else { return };
+        let missing = BEGINNING_BYTES - beginning.len();
+        beginning.extend_from_slice(&bytes[..missing.min(bytes.len())]);
+        self.heads.seen().foreign = Foreign::of(beginning);
+        if beginning.len() == BEGINNING_BYTES {
+            self.beginning = None;
         }
     }
 }
@@ -170,8 +229,7 @@ mod tests {
             let heads = Heads::default();
             let mut framing = Framing::new(heads.clone(), 1_000);
             text.as_bytes().chunks(count).for_each(|piece| framing.read(piece));
-            let seen = heads.seen.lock().expect("it is ours");
-            seen.iter().copied().collect::<Vec<_>>()
+            heads.seen().only_chunked.iter().copied().collect::<Vec<_>>()
         };
         let at_once = in_pieces_of(text.len());
         for count in 1..text.len().min(100) {
@@ -187,6 +245,27 @@ mod tests {
             assert_eq!(seen(ambiguous), [false]);
         }
         assert_eq!(seen(PLAIN), [false], "which is not sent in pieces");
+    }
+
+    #[test]
+    fn what_came_instead_of_http_is_known_by_its_beginning_however_it_is_cut() {
+        let client_hello = [0x16, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3];
+        let proxy_v2 = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c";
+        for (bytes, expected) in [
+            (&client_hello[..], Some(Foreign::Tls)),
+            (b"PROXY TCP4 192.0.2.1 192.0.2.2 5 6\r\n", Some(Foreign::ProxyHeader)),
+            (proxy_v2, Some(Foreign::ProxyHeader)),
+            (b"PROXYING / HTTP/1.1\r\n\r\n", None),
+            (NO_BODY.as_bytes(), None),
+            (PLAIN.as_bytes(), None),
+        ] {
+            for count in 1..=bytes.len() {
+                let heads = Heads::default();
+                let mut framing = Framing::new(heads.clone(), 1_000);
+                bytes.chunks(count).for_each(|piece| framing.read(piece));
+                assert_eq!(heads.foreign(), expected, "in pieces of {count}: {bytes:?}");
+            }
+        }
     }
 
     #[test]

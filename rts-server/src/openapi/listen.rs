@@ -22,7 +22,7 @@ use tokio::task::JoinSet;
 use super::access_log::ConnectionLog;
 use super::answer::{Answerer, Peer, refuse};
 use super::form;
-use super::framing::{Framing, Heads};
+use super::framing::{Foreign, Framing, Heads};
 use super::health::Health;
 use super::keys::Keys;
 use super::page::page;
@@ -135,20 +135,30 @@ impl Listener {
     }
 }
 
+/// A connection broke, or what came over it is not HTTP.
+#[derive(Debug)]
+pub(super) struct Failed {
+    pub(super) error: hyper::Error,
+    /// What it looks like instead.
+    pub(super) foreign: Option<Foreign>,
+}
+
 pub(super) async fn serve_connection(
     stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
     router: Router,
     progress: Arc<Progress>,
-) -> Result<(), hyper::Error> {
+) -> Result<(), Failed> {
     let heads = Heads::default();
     let framing = Framing::new(heads.clone(), HEAD_BYTES_MAX);
     let stream = TokioIo::new(Timed::new(stream, framing, Arc::clone(&progress)));
     let router = TowerToHyperService::new(router);
     let requests = Arc::clone(&progress);
-    let answer = service_fn(move |request: Request<Incoming>| {
+    let seen = heads.clone();
+    let answer = service_fn(move |mut request: Request<Incoming>| {
         let is_to_be_answered = requests.head_is_here();
         let is_only_chunked = heads.next_is_only_chunked();
         let (router, progress) = (router.clone(), Arc::clone(&requests));
+        request.extensions_mut().insert(Arc::clone(&requests));
         async move {
             if !is_to_be_answered {
                 // The connection is about to be dropped, and this with it.
@@ -178,7 +188,9 @@ pub(super) async fn serve_connection(
         .max_buf_size(HEAD_BYTES_MAX)
         .serve_connection(stream, answer);
     tokio::select! {
-        result = connection => result,
+        result = connection => {
+            result.map_err(|error| Failed { error, foreign: seen.foreign() })
+        }
         () = progress.ended() => Ok(()),
     }
 }

@@ -48,7 +48,7 @@ pub(super) struct Progress {
 /// Whose turn it is on a connection.
 #[derive(Clone, Copy, Debug)]
 enum Turn {
-    /// The other side has to send a request, or to take an answer.
+    /// The other side has to send a request, or its body, or to take an answer.
     Theirs {
         since: Instant,
     },
@@ -79,6 +79,22 @@ impl Progress {
         *turn = Turn::Ours;
         self.heads.fetch_add(1, Ordering::Relaxed);
         true
+    }
+
+    /// The body of a request has to come, of which nothing is carried out before.
+    pub(super) fn waits_for_body(&self) {
+        *self.turn() = Turn::Theirs { since: Instant::now() };
+    }
+
+    /// It is here, or does not come. Returns whether the request is to be answered: not when the
+    /// connection ends.
+    pub(super) fn has_waited_for_body(&self) -> bool {
+        let mut turn = self.turn();
+        let ends = matches!(*turn, Turn::Over);
+        if !ends {
+            *turn = Turn::Ours;
+        }
+        !ends
     }
 
     /// Its answer is made, and to be written.
