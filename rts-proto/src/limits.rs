@@ -61,8 +61,10 @@ pub const ENGINE_BYTES_MAX: usize = WINDOW_BYTES_MAX
 /// Bytes of messages to one receiver that are on their way at a time. Less than the receiver's
 /// window at the server, where others have their messages too.
 pub const FLIGHT_BYTES_MAX: usize = WINDOW_BYTES_MAX / 2;
-/// For so long more is held back while nothing arrives.
-pub const FLIGHT_WAIT: Duration = Duration::from_secs(1);
+/// For so long more is held back while nothing arrives. The result of a message comes after four
+/// ways over the network, and on paths of 2.5 s each way the receiver's acknowledgement is back at
+/// the server 7.5 s after the send: what leaves after this wait gets there later.
+pub const FLIGHT_WAIT: Duration = Duration::from_secs(6);
 /// Status queries that one engine may have open.
 pub const OPEN_QUERIES_MAX: usize = 128;
 /// Up to this many frames, messages and queries go into a client's window. What is above is
@@ -92,6 +94,13 @@ pub const STATUS_QUERIES_PER_SECOND: u32 = 10;
 pub const JOINS_PER_SECOND: u32 = 20;
 /// Rooms that one user may enter at once after quiet, whatever its rate.
 pub const JOINS_BURST_MIN: u32 = 256;
+/// Bytes of answers to joins, which list members, that one user gets a second.
+pub const MEMBER_LIST_BYTES_PER_SECOND: u32 = 131_072;
+/// The same at once after quiet: the members of all its rooms, however many they are.
+pub const MEMBER_LIST_BYTES_BURST: u32 = 64 * MEMBER_LIST_BYTES_PER_SECOND;
+/// Up to so many unacknowledged bytes of a session, members are listed. What is above is for what
+/// happens in the rooms meanwhile.
+pub const MEMBER_LISTS_WINDOW_BYTES_MAX: usize = WINDOW_BYTES_MAX / 2;
 /// Logins a second of one user, without those that resume.
 pub const LOGINS_PER_SECOND: u32 = 5;
 /// Logins of one user that may wait for their turn.
@@ -154,6 +163,11 @@ const _: () =
     assert!(TOKEN_BYTES_MAX + APP_ID_BYTES + ID_BYTES_MAX + 64 < FRAME_BYTES_MAX_BEFORE_LOGIN);
 const _: () = assert!(2 * (ID_BYTES_MAX + 3) + 32 < FRAME_HEAD_BYTES_MAX);
 const _: () = assert!(NOTICE_MEMBERS_MAX * (ID_BYTES_MAX + 3) < FRAME_BYTES_MAX);
+const _: () = assert!(
+    ROOMS_PER_USER_MAX * (NOTICE_MEMBERS_MAX * (ID_BYTES_MAX + 3) + 24)
+        <= MEMBER_LIST_BYTES_BURST as usize
+);
+const _: () = assert!(FRAME_BYTES_MAX < MEMBER_LISTS_WINDOW_BYTES_MAX);
 const _: () = assert!(REPLY_BYTES_MAX <= PAYLOAD_BYTES_MAX);
 // A user may enter all its rooms at once, and once more.
 const _: () = assert!(JOINS_BURST_MIN as usize >= 2 * ROOMS_PER_USER_MAX);

@@ -73,6 +73,11 @@ impl TokenBucket {
         self.has_at(MICROS_PER_SECOND)
     }
 
+    /// When so many events may pass together, which are not more than ever may.
+    pub(crate) fn ready_for(&self, count: u32) -> Instant {
+        self.has_at(u64::from(count) * MICROS_PER_SECOND)
+    }
+
     fn has_at(&self, level: u64) -> Instant {
         let missing = level.saturating_sub(self.level);
         match u64::from(self.per_second) {

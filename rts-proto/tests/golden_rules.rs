@@ -200,6 +200,15 @@ fn the_table_of_rates_has_the_numbers_of_the_constants() {
             "rooms that one user enters (§6.13)",
             format!("{JOINS_PER_SECOND}/s, {JOINS_BURST_MIN} at once"),
         ),
+        row(
+            "bytes of answers to joins that one user gets (§6.3), with no limit where that of \
+             entering rooms is switched off",
+            format!(
+                "{}/s, {} at once",
+                number(MEMBER_LIST_BYTES_PER_SECOND as usize),
+                number(MEMBER_LIST_BYTES_BURST as usize)
+            ),
+        ),
         row("logins of one user (§3.9)", format!("{LOGINS_PER_SECOND}/s")),
         row(
             "broadcasts in one room, all members and the app's back end together",

@@ -98,6 +98,8 @@ impl Online {
     /// `waiting`: frames that were sent and are not acknowledged even now.
     pub(super) fn ack_received(&mut self, now: Instant, waiting: bool) {
         self.ack_since = waiting.then_some(now);
+        // What went up before the Ping arrives only now: the way up is slow, not dead.
+        self.ping_since = self.ping_since.map(|_| now);
         self.unconfirmed_since = self.ack_since;
     }
 }

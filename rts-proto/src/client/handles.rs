@@ -48,6 +48,16 @@ pub(super) enum Phase {
     },
 }
 
+impl Phase {
+    fn is_entered(self) -> bool {
+        match self {
+            Self::Created => false,
+            Self::Joining { .. } | Self::Joined => true,
+            Self::Leaving { then_join, .. } => then_join.is_some(),
+        }
+    }
+}
+
 impl Rooms {
     /// A handle that is in no room yet.
     pub(super) fn create(&mut self, id: RoomId) -> Result<RoomKey, CreateRoomError> {
@@ -64,9 +74,10 @@ impl Rooms {
         Ok(key)
     }
 
-    /// Rooms that the engine is in, or on its way into or out of.
+    /// Rooms that the engine is in, or on its way into. One that is being left is none of them: the
+    /// server hears of the leave before it hears of a later join.
     pub(super) fn entered(&self) -> usize {
-        self.by_key.values().filter(|room| room.phase != Phase::Created).count()
+        self.by_key.values().filter(|room| room.phase.is_entered()).count()
     }
 
     /// Back to created, without a word.

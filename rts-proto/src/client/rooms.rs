@@ -37,7 +37,9 @@ impl Client {
     pub fn join_room(&mut self, now: Instant, key: RoomKey) -> Result<(), JoinError> {
         let now = self.advance(now);
         match self.rooms.phase(key).ok_or(JoinError::NoRoom)? {
-            Phase::Created if self.rooms.entered() >= ROOMS_PER_USER_MAX => {
+            Phase::Created | Phase::Leaving { then_join: None, .. }
+                if self.rooms.entered() >= ROOMS_PER_USER_MAX =>
+            {
                 self.room_state_changed(key, RoomState::JoinFailed);
                 return Ok(());
             }

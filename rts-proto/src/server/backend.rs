@@ -244,6 +244,7 @@ impl Server {
         let number = room.session_of(uid);
         self.remove_member(app_id, room_id, uid, LeaveReason::Kicked);
         if let Some(number) = number {
+            self.welcome_briefly(number, room_id);
             if let Some(session) = self.sessions.get_mut(number) {
                 session.rooms.remove(room_id);
             }
@@ -272,6 +273,7 @@ impl Server {
         }
         self.report(app_id, || Report::RoomEmptied { room: room_id.clone() });
         for number in room.sessions() {
+            self.welcome_briefly(number, room_id);
             if let Some(session) = self.sessions.get_mut(number) {
                 session.rooms.remove(room_id);
             }

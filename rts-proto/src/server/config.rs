@@ -23,7 +23,7 @@ pub struct Config {
     /// Status queries a second from one user.
     pub status_queries_per_second: u32,
     /// Rooms a second that one user may enter (§6.13). At least 256 may be entered at once after
-    /// quiet.
+    /// quiet. Without this limit there is none on how often their members are listed either (§6.3).
     pub joins_per_second: u32,
     /// Logins a second of one user, without those that resume (§3.9).
     pub logins_per_second: u32,

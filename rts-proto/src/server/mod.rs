@@ -24,6 +24,7 @@ mod route;
 mod session;
 mod tally;
 mod timers;
+mod welcome;
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -59,6 +60,7 @@ use posts::Call;
 use rooms::App;
 use session::{Origin, Overrun, Session, SessionNumber};
 use timers::Due;
+use welcome::Welcomes;
 
 /// What the world tells the server. Input for what the server has given up, such as a link or a
 /// login, changes nothing.
@@ -225,6 +227,8 @@ pub struct Server {
     dirty: Dirty,
     bundler: Bundler,
     late_acks: VecDeque<LateAck>,
+    /// Answers to joins that wait.
+    welcomes: BTreeMap<SessionNumber, Welcomes>,
     /// Sessions whose pings are answered with the next flush.
     pongs: Vec<SessionNumber>,
     /// Who is told of what an acknowledgement is for, while it is read.
@@ -266,6 +270,7 @@ impl Server {
             dirty: Dirty::default(),
             bundler: Bundler::default(),
             late_acks: VecDeque::new(),
+            welcomes: BTreeMap::new(),
             pongs: Vec::new(),
             acknowledged: Vec::new(),
             overrun: Overrun::default(),

@@ -206,8 +206,13 @@ impl Server {
         }
     }
 
-    /// The session has acknowledged something: there may be room for a reply (§11.8).
+    /// The session has acknowledged something: there may be room for a reply (§11.8), or for an
+    /// answer that lists members (§6.3).
     pub(super) fn window_emptied(&mut self, now: Instant, number: SessionNumber) {
+        if self.welcomes.contains_key(&number) {
+            self.settle_broadcasts();
+            self.welcome_on(now, number);
+        }
         let Some(session) = self.sessions.get(number) else { return };
         if session.to_app_server.as_ref().is_some_and(|state| state.posts_waiting > 0) {
             let app_id = session.app_id.clone();

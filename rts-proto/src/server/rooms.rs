@@ -132,17 +132,20 @@ impl Server {
                 room.broadcasts.set_rate(self.config.large_room_broadcasts_per_second, now);
             }
         }
+        self.welcome(now, number, id.clone(), ticket);
         if is_new {
             self.report_join(&app_id, &id, &uid, business_id);
         }
-        self.welcome(number, id, &uid, ticket, is_new);
+        if is_new && !planted(Bug::JoinNotAnnounced) || planted(Bug::JoinAnnouncedTwice) {
+            self.announce(number, id, uid);
+        }
     }
 
     fn refuse_join(&mut self, number: SessionNumber, ticket: u64, state: RoomState) {
         self.answer_join(number, ticket, state, Vec::new());
     }
 
-    fn answer_join(
+    pub(super) fn answer_join(
         &mut self,
         number: SessionNumber,
         ticket: u64,
@@ -167,45 +170,29 @@ impl Server {
         self.report(app_id, || Report::MemberJoined { room, uid, business_id });
     }
 
-    /// Tells the joiner who is there, and the others who came.
-    fn welcome(
-        &mut self,
-        number: SessionNumber,
-        id: RoomId,
-        uid: &UserId,
-        ticket: u64,
-        is_new: bool,
-    ) {
+    /// Tells the others who came.
+    fn announce(&mut self, number: SessionNumber, id: RoomId, uid: UserId) {
         let Some(session) = self.sessions.get(number) else { return };
         let Some(app) = self.apps.get(&session.app_id) else { return };
         let Some(room) = app.rooms.get(&id) else { return };
         let count = room.members.len();
-        let names =
-            room.members.keys().filter(|member| *member != uid || planted(Bug::SelfAmongMembers));
-        let members = names.take(NOTICE_MEMBERS_MAX).cloned().collect();
+        if count > NOTICE_MEMBERS_MAX + 1 {
+            return;
+        }
         let others: Vec<SessionNumber> = room.others(number).collect();
-        self.answer_join(number, ticket, RoomState::Joined, members);
-        if (!is_new && !planted(Bug::JoinAnnouncedTwice)) || planted(Bug::JoinNotAnnounced) {
-            return;
+        let told = match count <= NOTICE_MEMBERS_MAX {
+            true => Frame::MemberJoined { room: id, uid },
+            // §6.7: the one who takes the room over the mark makes it known to all.
+            false => Frame::RoomNotice { room: id, state: RoomState::NoticesStop },
+        };
+        let told = told.encode();
+        for other in others {
+            self.push_or_end(other, told.clone());
         }
-        if count <= NOTICE_MEMBERS_MAX {
-            let joined = Frame::MemberJoined { room: id, uid: uid.clone() }.encode();
-            for other in others {
-                self.push_or_end(other, joined.clone());
-            }
-            return;
-        }
-        // §6.7: the one who takes the room over the mark makes it known to all.
-        let notice = Frame::RoomNotice { room: id, state: RoomState::NoticesStop }.encode();
-        if count == NOTICE_MEMBERS_MAX + 1 {
-            for other in others {
-                self.push_or_end(other, notice.clone());
-            }
-        }
-        self.push_or_end(number, notice);
     }
 
     pub(super) fn leave(&mut self, number: SessionNumber, id: &RoomId, ticket: u64) {
+        self.welcome_briefly(number, id);
         let Some(session) = self.sessions.get_mut(number) else { return };
         // §6.4: results of broadcasts to the room come before the answer.
         if !session.push_outcomes() {

@@ -272,6 +272,7 @@ impl Server {
         if let Some(target) = session.to_app_server.and_then(|state| state.target) {
             self.targets.remove(&target);
         }
+        self.take_welcomes(number);
         self.forget_waiting_posts(&session.app_id, number);
         self.keep_allowance(now, &session.app_id, &session.uid, session.allowance);
         let orphaned_until = session.last_heard + self.config.session_grace;

@@ -11,7 +11,9 @@ use super::login::Pass;
 use super::rooms::App;
 use super::timers::Due;
 use super::{Config, Server};
-use crate::limits::{JOINS_BURST_MIN, LOGINS_WAITING_MAX};
+use crate::limits::{
+    JOINS_BURST_MIN, LOGINS_WAITING_MAX, MEMBER_LIST_BYTES_BURST, MEMBER_LIST_BYTES_PER_SECOND,
+};
 use crate::planted::{Bug, planted};
 use crate::rate::TokenBucket;
 use crate::wire::Login;
@@ -27,6 +29,8 @@ pub(super) struct Allowance {
     pub(super) server_params: TokenBucket,
     pub(super) statuses: TokenBucket,
     pub(super) joins: TokenBucket,
+    /// Bytes of answers that list members.
+    pub(super) member_lists: TokenBucket,
     /// When it was told last that something was too much, or banned.
     pub(super) refusal_told: Option<Instant>,
 }
@@ -34,6 +38,7 @@ pub(super) struct Allowance {
 impl Allowance {
     pub(super) fn full(config: &Config, now: Instant) -> Self {
         let joins = config.joins_per_second;
+        let list_bytes = if joins == 0 { 0 } else { MEMBER_LIST_BYTES_PER_SECOND };
         Self {
             sends: TokenBucket::new(config.sends_per_second, now),
             broadcasts: TokenBucket::new(config.broadcasts_per_second, now),
@@ -41,14 +46,17 @@ impl Allowance {
             server_params: TokenBucket::new(config.server_sends_per_second, now),
             statuses: TokenBucket::new(config.status_queries_per_second, now),
             joins: TokenBucket::with_burst(joins, joins.max(JOINS_BURST_MIN), now),
+            member_lists: TokenBucket::with_burst(list_bytes, MEMBER_LIST_BYTES_BURST, now),
             refusal_told: None,
         }
     }
 
     /// When nothing is missing from it any more.
     fn full_at(&self) -> Instant {
-        let Self { sends, broadcasts, server_sends, server_params, statuses, joins, .. } = self;
-        let buckets = [sends, broadcasts, server_sends, server_params, statuses, joins];
+        let Self { sends, broadcasts, server_sends, server_params, .. } = self;
+        let Self { statuses, joins, member_lists, .. } = self;
+        let buckets =
+            [sends, broadcasts, server_sends, server_params, statuses, joins, member_lists];
         buckets.map(TokenBucket::full_at).into_iter().max().unwrap_or_default()
     }
 }

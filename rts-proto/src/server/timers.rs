@@ -29,6 +29,8 @@ pub enum Timer {
     /// A login may have its turn, or what a user or a back end used of its rates is there again
     /// (§3.9, §8.3).
     Tally,
+    /// A user may be told again who is in a room (§6.3).
+    Welcome,
     /// A message for the app's server has waited, or its post has lasted, long enough (§11.7,
     /// §11.8).
     Post,
@@ -46,6 +48,7 @@ pub(super) enum Due {
     BanExpiry(Box<(AppId, Ban)>),
     Tally(Box<(AppId, UserId)>),
     EmptyApp(Box<AppId>),
+    Welcome(SessionNumber),
     Post(CallId),
 }
 
@@ -70,6 +73,7 @@ impl Due {
             Self::Tombstone(_) => Timer::Tombstone,
             Self::BanExpiry(..) => Timer::BanExpiry,
             Self::Tally(..) | Self::EmptyApp(_) => Timer::Tally,
+            Self::Welcome(_) => Timer::Welcome,
             Self::Post(_) => Timer::Post,
         }
     }
@@ -101,6 +105,7 @@ impl Server {
                 Due::BanExpiry(whose) => self.ban_expired(&whose.0, &whose.1),
                 Due::Tally(whose) => self.tally_due(now, &whose.0, &whose.1),
                 Due::EmptyApp(app_id) => self.empty_app_due(deadline, &app_id),
+                Due::Welcome(number) => self.welcome_on(now, number),
                 Due::Post(call) => self.post_due(now, call),
             }
             self.end_overrun(now);

@@ -150,3 +150,45 @@ fn a_room_that_is_left_without_a_link_is_heard_no_more() {
         "{events:?}"
     );
 }
+
+#[test]
+fn a_room_that_is_being_left_makes_place_for_another_at_once_and_for_no_more() {
+    let mut stage = Stage::logged_in();
+    let create = |stage: &mut Stage, number: usize| {
+        stage.engine.create_room(stage.now, &format!("room-{number}")).expect("a room")
+    };
+    let rooms: Vec<_> = (0..ROOMS_PER_USER_MAX).map(|number| create(&mut stage, number)).collect();
+    for (room, ticket) in rooms.iter().zip(1..) {
+        stage.engine.join_room(stage.now, *room).expect("accepted");
+        let (state, members) = (RoomState::Joined, Vec::new());
+        stage.hears(Frame::JoinAnswer { ticket, state, members });
+    }
+    let [other, one_more] = [200, 201].map(|number| create(&mut stage, number));
+    stage.pass(Duration::from_secs(1));
+    stage.events.clear();
+    stage.said();
+
+    // The server has not answered the leave, and hears of it before the join.
+    stage.engine.leave_room(stage.now, rooms[0]);
+    assert_eq!(stage.engine.join_room(stage.now, other), Ok(()));
+    stage.drain();
+    let said = stage.said();
+    assert!(matches!(said[..], [Frame::Leave { .. }, Frame::Join { .. }]), "{said:?}");
+    assert_eq!(stage.events, []);
+
+    let refused = |stage: &mut Stage, room| {
+        assert_eq!(stage.engine.join_room(stage.now, room), Ok(()));
+        stage.drain();
+        let [Event::Room { key, event: RoomEvent::StateChanged { state, .. }, .. }] =
+            &stage.events[..]
+        else {
+            panic!("{:?}", stage.events)
+        };
+        assert_eq!((*key, *state), (room, RoomState::JoinFailed));
+        stage.events.clear();
+        assert_eq!(stage.said(), []);
+    };
+    refused(&mut stage, one_more);
+    // Its place is taken: it cannot be joined again either, as soon as it is left.
+    refused(&mut stage, rooms[0]);
+}

@@ -20,3 +20,4 @@ mod rooms;
 mod rules;
 mod settling;
 mod support;
+mod welcomes;

@@ -11,6 +11,7 @@ mod put_out;
 mod reports;
 mod returning;
 mod rooms;
+mod slow_links;
 mod timeline;
 
 use std::time::Duration;

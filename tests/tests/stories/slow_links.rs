@@ -1,0 +1,108 @@
+//! Links that are slow upwards, or far away, and healthy: they are kept, and what is said arrives.
+//! One whose way up is dead is not kept.
+
+use std::time::Duration;
+
+use rts_proto::client::Event;
+use rts_proto::{LinkId, MessageConfig, Payload};
+use rts_testkit::{Side, World};
+
+use super::seconds;
+use rts_tests::without_rates;
+
+const ALICE: usize = 0;
+const BOB: usize = 1;
+/// A largest message takes 5.5 s, longer than the client waits before it sends a Ping.
+const SLOW_BYTES_PER_SECOND: u32 = 12_000;
+/// The unanswered Ping of §2.6, and the 5 s of §2.5 before it.
+const DEAD_AFTER: Duration = Duration::from_secs(5 + 10);
+
+fn two() -> World {
+    let mut world = World::new(without_rates(), 2, 1);
+    world.log_in(ALICE, "alice");
+    world.log_in(BOB, "bob");
+    world
+}
+
+fn link(world: &mut World, who: usize) -> Option<LinkId> {
+    world.call(who, |engine, _| engine.link())
+}
+
+fn messages_of(world: &mut World, who: usize) -> usize {
+    let is_message = |event: &Event| matches!(event, Event::MessageReceived { .. });
+    world.take_events(who).iter().filter(|event| is_message(event)).count()
+}
+
+/// To many, so that nothing waits for a receiver. Nobody of them is there.
+fn says_a_window_full(world: &mut World) {
+    for number in 0..14 {
+        let payload = Payload::binary(vec![0; 65_536]);
+        let to = format!("nobody-{number}");
+        world.send_as(ALICE, &to, payload, MessageConfig::ReliableOrdered);
+    }
+}
+
+/// Her Pings wait behind what she said, which the server acknowledges bit by bit.
+#[test]
+fn a_link_that_is_slow_upwards_stays_up_while_much_is_sent() {
+    let mut world = two();
+    world.net.bytes_per_second = SLOW_BYTES_PER_SECOND;
+    says_a_window_full(&mut world);
+    let before = link(&mut world, ALICE);
+    for second in 0..60 {
+        world.run_for(seconds(1));
+        assert_eq!(link(&mut world, ALICE), before, "{second} s");
+    }
+}
+
+#[test]
+fn a_link_whose_slow_way_up_has_died_is_given_up_in_time() {
+    let mut world = two();
+    world.net.bytes_per_second = SLOW_BYTES_PER_SECOND;
+    says_a_window_full(&mut world);
+    let before = link(&mut world, ALICE);
+    world.run_for(seconds(12));
+    world.half_open(ALICE, Side::Server);
+    world.run_for(seconds(6));
+    assert_eq!(link(&mut world, ALICE), before, "not yet");
+    world.run_for(DEAD_AFTER - seconds(6));
+    assert_ne!(link(&mut world, ALICE), before);
+}
+
+/// More than may be under way to one receiver: the rest waits for results, which take four ways.
+#[test]
+fn no_message_fails_because_the_path_is_long() {
+    for latency_ms in [10, 50, 300, 1_000, 2_500] {
+        let mut world = two();
+        world.net.latency = Duration::from_millis(latency_ms);
+        for _ in 0..18 {
+            let payload = Payload::binary(vec![0; 65_536]);
+            world.send_as(ALICE, "bob", payload, MessageConfig::ReliableOrdered);
+        }
+        world.run_for(seconds(20));
+        let results = world.results(ALICE);
+        assert_eq!(results.len(), 18);
+        // Where the answer takes longer than a result may, it is unknown.
+        let is_fair = |code| code == 0 || code == 1 && 4 * latency_ms > 10_000 / 3;
+        assert!(results.iter().all(|(_, code)| is_fair(*code)), "{latency_ms} ms: {results:?}");
+        assert_eq!(messages_of(&mut world, BOB), 18, "{latency_ms} ms");
+    }
+}
+
+#[test]
+fn a_hundred_messages_a_second_get_through_however_long_the_path_is() {
+    for latency_ms in [50, 300, 1_000, 2_400] {
+        let mut world = World::new(rts_proto::server::Config::default(), 2, 1);
+        world.log_in(ALICE, "alice");
+        world.log_in(BOB, "bob");
+        world.net.latency = Duration::from_millis(latency_ms);
+        for _ in 0..1_000 {
+            world.send(ALICE, "bob", "hi");
+            world.run_for(Duration::from_millis(10));
+        }
+        world.run_for(seconds(12));
+        let results = world.results(ALICE);
+        assert_eq!(results.len(), 1_000);
+        assert!(results.iter().all(|(_, code)| *code == 0), "{latency_ms} ms: {results:?}");
+    }
+}
