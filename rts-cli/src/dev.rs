@@ -6,7 +6,7 @@ use anyhow::{Context as _, anyhow, bail};
 use clap::Args;
 use rts_server::DEV_APP_ID;
 use rts_token::{AppKey, Expiry, Token, Unverified};
-use rts_transport_tokio::{Engine, Event, Events, LoginCode, connect_with};
+use rts_transport_tokio::{ConnectionState, Engine, Event, Events, LoginCode, connect_with};
 
 use crate::credentials::Credentials;
 use crate::out::tell;
@@ -74,7 +74,9 @@ impl Account {
                 Some(Event::LoginResult { code, .. }) => {
                     bail!("{}", refused(code, app_id, &uid, self.credentials.are_dev()))
                 }
-                Some(Event::ConnectionStateChanged(state)) if state.code() == 4 => {
+                // Another login of the user, or the app's back end, was faster.
+                Some(Event::Logout(reason)) => bail!("logged out: {reason}"),
+                Some(Event::ConnectionStateChanged(ConnectionState::Reconnecting)) => {
                     let why = engine.last_link_error();
                     let why =
                         why.unwrap_or_else(|| format!("the server at {} is silent", self.url));
@@ -90,6 +92,20 @@ impl Account {
                 None => bail!("the engine ended"),
             }
         }
+    }
+}
+
+/// Why a login that was good is over, if this event ends it. An engine does not come back from that
+/// by itself: it needs another token or another login.
+pub(crate) fn login_end(event: &Event) -> Option<String> {
+    match event {
+        Event::Logout(reason) => Some(format!("logged out: {reason}")),
+        Event::LoginResult { code: LoginCode::Ok, .. } => None,
+        Event::LoginResult { code, .. } => Some(format!("the login was refused: {code}")),
+        Event::ConnectionStateChanged(ConnectionState::Failed) => {
+            Some("the server is in trouble, and nothing is tried again: start anew".to_owned())
+        }
+        _ => None,
     }
 }
 
@@ -139,4 +155,33 @@ pub(crate) fn dev_token(key: &str, uid: &str, expire_at: u32) -> anyhow::Result<
         .with_nonce(nonce)
         .with_issued_at(issued_now()?);
     Ok(token.sign(&AppKey::new(key)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rts_transport_tokio::{LogoutReason, UserId};
+    use std::time::Duration;
+
+    #[test]
+    fn a_login_is_over_after_a_logout_a_refusal_and_a_server_in_trouble_and_else_goes_on() {
+        let result = |code: LoginCode| Event::LoginResult {
+            uid: UserId::new("bob").expect("well formed"),
+            code,
+            elapsed: Duration::ZERO,
+        };
+        for code in LoginCode::ALL {
+            let end = login_end(&result(*code));
+            let refused = format!("the login was refused: {code}");
+            assert_eq!(end, (*code != LoginCode::Ok).then_some(refused));
+        }
+        for reason in LogoutReason::ALL {
+            let end = login_end(&Event::Logout(*reason));
+            assert_eq!(end, Some(format!("logged out: {reason}")));
+        }
+        for state in ConnectionState::ALL {
+            let end = login_end(&Event::ConnectionStateChanged(*state));
+            assert_eq!(end.is_some(), *state == ConnectionState::Failed, "{state}");
+        }
+    }
 }

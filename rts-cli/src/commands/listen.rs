@@ -4,12 +4,12 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{anyhow, bail};
-use rts_transport_tokio::{Disconnect, Engine, Event, RoomId};
+use rts_transport_tokio::{Disconnect, Engine, RoomId};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::chat::describe;
 use super::engine::event_json;
-use crate::dev::{Account, LoggedIn};
+use crate::dev::{Account, LoggedIn, login_end};
 use crate::out::{say, tell};
 use crate::signals::stopped;
 
@@ -58,8 +58,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
                         true => say(event_json(&event))?,
                         false => describe(&event).map_or(Ok(()), say)?,
                     }
-                    if let Event::Logout(reason) = event {
-                        bail!("logged out: {reason}");
+                    if let Some(why) = login_end(&event) {
+                        bail!(why);
                     }
                 }
                 None => break,
@@ -118,7 +118,9 @@ impl Watch {
             (true, _) => Some(format!(
                 "back{after}, in a new session: what was sent meanwhile may be missing (resumed: false)"
             )),
-            (false, Some(_)) => Some(format!("back{after}: nothing is missing (resumed: true)")),
+            (false, Some(_)) => {
+                Some(format!("back{after}: nothing reliable is missing (resumed: true)"))
+            }
             (false, None) => None,
         }
     }
@@ -142,7 +144,7 @@ mod tests {
         assert_eq!(look(1_000, false, 1), gone);
         assert_eq!(look(2_000, false, 1), "");
         let resumed = look(4_100, true, 1);
-        assert_eq!(resumed, "back after 3.1 s: nothing is missing (resumed: true)");
+        assert_eq!(resumed, "back after 3.1 s: nothing reliable is missing (resumed: true)");
         assert_eq!(look(5_000, true, 1), "");
         assert_eq!(look(6_000, false, 1), gone);
         let missing = "in a new session: what was sent meanwhile may be missing (resumed: false)";

@@ -1,10 +1,11 @@
 //! `rts send`
 
+use std::iter;
 use std::process::ExitCode;
 
 use rts_transport_tokio::{MessageConfig, SendCode, UserId};
 
-use crate::dev::{Account, LoggedIn};
+use crate::dev::{Account, LoggedIn, login_end};
 use crate::out::{say, tell};
 
 #[derive(Debug, clap::Args)]
@@ -19,14 +20,19 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let LoggedIn { engine, events: _events, .. } = args.account.log_in().await?;
+    let LoggedIn { engine, mut events, .. } = args.account.log_in().await?;
     let sent = engine.send_message(&args.to, args.text.as_str(), MessageConfig::ReliableOrdered)?;
     let code = sent.await;
+    // The reason behind such a result, if the login ended meanwhile.
+    let end = iter::from_fn(|| events.try_next()).find_map(|event| login_end(&event));
     engine.destroy();
     engine.closed().await;
     say(format_args!("result {}: {code:?}", code.code()))?;
     if code == SendCode::Ok {
         return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(end) = end {
+        tell(format_args!("rts: {end}"));
     }
     match UserId::new(&args.to) {
         Ok(_) => tell(format_args!("rts: {code}")),

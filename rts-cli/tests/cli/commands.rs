@@ -1,11 +1,11 @@
 //! The other commands, as a person or a script runs them.
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::support::{APP_ID, Server, rts, signal, token};
+use crate::support::{APP_ID, Server, rts, token};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -172,102 +172,6 @@ fn sending_tells_the_result_and_a_bad_token_is_explained() {
     let output = send(&token("alice", "1"), "bob");
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("has expired"));
-}
-
-#[test]
-fn a_listener_whose_output_nobody_reads_ends_without_a_complaint() {
-    let server = Server::start();
-    let token = token("bob", "0");
-    let mut listener = Command::new(env!("CARGO_BIN_EXE_rts"))
-        .args(["listen", "--json", "--url", &server.url, "--uid", "bob", "--token", &token])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("rts runs");
-    let mut said = BufReader::new(listener.stderr.take().expect("it was piped"));
-    let mut line = String::new();
-    said.read_line(&mut line).expect("text");
-    assert_eq!(line, "listening as bob\n");
-    drop(listener.stdout.take());
-    let mut alice = server.user("alice");
-    alice.call("sendMessage", json!({"uid": "bob", "message": "hi"}));
-    assert_eq!(listener.wait().expect("it ends").code(), Some(0));
-    let mut rest = String::new();
-    said.read_to_string(&mut rest).expect("text");
-    assert_eq!(rest, "");
-}
-
-#[test]
-fn a_listener_that_is_displaced_says_so_and_fails() {
-    let server = Server::start();
-    let token = token("bob", "0");
-    let listen = ["listen", "--json", "--url", &server.url, "--uid", "bob", "--token", &token];
-    let listener = Command::new(env!("CARGO_BIN_EXE_rts"))
-        .args(listen)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("rts runs");
-    let mut alice = server.user("alice");
-    // Until the listener is there.
-    while alice.status_of("bob") != json!(1) {}
-    let _successor = server.user("bob");
-    let output = listener.wait_with_output().expect("it ends");
-    assert_eq!(output.status.code(), Some(1));
-    assert!(stdout(&output).contains(r#"{"on":"onLogout","reason":1}"#), "{}", stdout(&output));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("displaced by another login"));
-}
-
-#[test]
-fn a_listener_that_is_stopped_has_left_and_has_not_vanished() {
-    let server = Server::start();
-    let token = token("bob", "0");
-    let mut alice = server.user("alice");
-    for name in ["-INT", "-TERM", "-HUP"] {
-        let mut listener = Command::new(env!("CARGO_BIN_EXE_rts"))
-            .args(["listen", "--url", &server.url, "--uid", "bob", "--token", &token])
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("rts runs");
-        let mut said = BufReader::new(listener.stderr.take().expect("it was piped"));
-        said.read_line(&mut String::new()).expect("text");
-        signal(name, listener.id());
-        assert_eq!(listener.wait().expect("it ends").code(), Some(0), "{name}");
-        assert_eq!(alice.status_of("bob"), json!(0), "{name}");
-    }
-}
-
-#[test]
-fn a_listener_says_that_it_was_away_and_that_something_may_be_missing() {
-    let folder = TempDir::new().expect("a folder");
-    let server = Server::start_without_rates(folder.path());
-    let url = server.url.clone();
-    let mut listener = Command::new(env!("CARGO_BIN_EXE_rts"))
-        .args(["listen", "--url", &url, "--room", "lobby", "--token", &token("bob", "0")])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("rts runs");
-    let mut told = BufReader::new(listener.stderr.take().expect("it was piped")).lines();
-    let mut said = BufReader::new(listener.stdout.take().expect("it was piped")).lines();
-    let mut next_told = |of: &str| {
-        let mut lines = told.by_ref().map_while(Result::ok);
-        lines.find(|line| line.contains(of)).expect("it says so")
-    };
-    next_told("listening as bob");
-    let mut next_said = || said.next().expect("a line").expect("text");
-    assert_eq!(next_said(), "[lobby] joined");
-    server.kill();
-    assert!(next_told("disconnected").ends_with("the connection broke; trying to get back"));
-    let _again = Server::restart_without_rates(folder.path(), &url);
-    let back = next_told("back after ");
-    assert!(back.ends_with("what was sent meanwhile may be missing (resumed: false)"), "{back}");
-    // Attempts that failed are told as warnings.
-    let joined = std::iter::repeat_with(next_said).find(|line| line.starts_with("[lobby]"));
-    let expected = "[lobby] joined again: what was said there meanwhile is missing";
-    assert_eq!(joined.as_deref(), Some(expected));
-    listener.kill().expect("it runs");
-    listener.wait().expect("it ends");
 }
 
 #[test]

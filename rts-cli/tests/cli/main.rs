@@ -12,6 +12,7 @@ mod dev_server;
 mod documented;
 mod engine;
 mod hostile;
+mod listen;
 mod log;
 mod operate;
 mod proxy;

@@ -33,6 +33,18 @@ pub(crate) fn rts_with_input(args: &[&str], input: impl AsRef<[u8]>) -> Output {
     child.wait_with_output().expect("rts ends")
 }
 
+/// What a child printed, which ends by itself.
+pub(crate) fn ended(child: Child) -> Output {
+    let process = child.id();
+    let (say, hear) = channel();
+    std::thread::spawn(move || say.send(child.wait_with_output()));
+    let output = hear.recv_timeout(PATIENCE).unwrap_or_else(|_| {
+        signal("-KILL", process);
+        panic!("it does not end")
+    });
+    output.expect("it has started")
+}
+
 pub(crate) fn signal(name: &str, process: u32) {
     let sent = Command::new("kill").args([name, &process.to_string()]).status();
     assert!(sent.expect("kill runs").success());
