@@ -81,7 +81,7 @@ impl Client {
             "" => None,
             _ => Some(BusinessId::new(id).map_err(|_| BusinessIdError::BadCharacters)?),
         };
-        if self.rooms.entered() > 0 {
+        if !self.rooms.are_all_out() {
             return Err(BusinessIdError::InRoom);
         }
         self.business_id = business_id;

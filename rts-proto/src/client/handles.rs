@@ -80,6 +80,11 @@ impl Rooms {
         self.by_key.values().filter(|room| room.phase.is_entered()).count()
     }
 
+    /// Whether the engine is out of all rooms.
+    pub(super) fn are_all_out(&self) -> bool {
+        self.by_key.values().all(|room| room.phase == Phase::Created)
+    }
+
     /// Back to created, without a word.
     pub(super) fn forget_memberships(&mut self) {
         for room in self.by_key.values_mut() {

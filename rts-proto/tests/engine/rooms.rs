@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rts_proto::client::{CreateRoomError, Event, Input, RoomEvent};
+use rts_proto::client::{BusinessIdError, CreateRoomError, Event, Input, RoomEvent};
 use rts_proto::limits::{ROOM_HANDLES_MAX, ROOMS_PER_USER_MAX};
 use rts_proto::wire::{Accepted, Frame};
 use rts_proto::{BroadcastCode, MessageId, Payload, RoomId, RoomState, UserId};
@@ -191,4 +191,18 @@ fn a_room_that_is_being_left_makes_place_for_another_at_once_and_for_no_more() {
     refused(&mut stage, one_more);
     // Its place is taken: it cannot be joined again either, as soon as it is left.
     refused(&mut stage, rooms[0]);
+}
+
+#[test]
+fn a_business_id_is_taken_outside_all_rooms_and_not_on_the_way_out() {
+    let mut stage = Stage::logged_in();
+    let room = stage.engine.create_room(stage.now, "room").expect("a room");
+    stage.engine.join_room(stage.now, room).expect("accepted");
+    let members = Vec::new();
+    stage.hears(Frame::JoinAnswer { ticket: 1, state: RoomState::Joined, members });
+    assert_eq!(stage.engine.set_business_id("tag"), Err(BusinessIdError::InRoom));
+    stage.engine.leave_room(stage.now, room);
+    assert_eq!(stage.engine.set_business_id("tag"), Err(BusinessIdError::InRoom));
+    stage.hears(Frame::LeaveAnswer { ticket: 2 });
+    assert_eq!(stage.engine.set_business_id("tag"), Ok(()));
 }

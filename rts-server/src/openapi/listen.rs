@@ -26,7 +26,7 @@ use super::framing::{Foreign, Framing, Heads};
 use super::health::Health;
 use super::keys::Keys;
 use super::page::page;
-use super::places::{Places, Taken};
+use super::places::{CONNECTIONS_MAX, Places, Taken};
 use super::polls::Polls;
 use super::timed::{Progress, Timed};
 use crate::config::Config;
@@ -85,43 +85,20 @@ impl Listener {
 
     /// Serves until it is dropped, which breaks off what is being answered.
     pub(crate) async fn serve(self) {
-        let (places, polls) = (Places::default(), Polls::new());
         let descriptor_max = config::openapi_descriptor_max(config::descriptors());
-        let log = Arc::new(ConnectionLog::default());
-        let mut connections = JoinSet::new();
+        let mut connections = Connections::new(self.router);
         let mut trouble = Seldom::default();
         loop {
-            while connections.try_join_next().is_some() {}
             match self.listener.accept().await {
                 Ok((stream, peer)) => {
                     if descriptor(&stream).is_some_and(|descriptor| descriptor > descriptor_max) {
-                        log.no_place(
+                        connections.log.no_place(
                             peer,
                             "the files that this process may open are used up but for a few",
                         );
                         continue;
                     }
-                    let progress = Arc::new(Progress::default());
-                    let place = match places.take(peer, Arc::clone(&progress)) {
-                        Taken::Free(place) => place,
-                        Taken::InsteadOf(ended, place) => {
-                            log.no_place(ended, "it waited longest, and another one came");
-                            place
-                        }
-                        Taken::Nothing => {
-                            log.no_place(peer, "all connections that there may be are answered");
-                            continue;
-                        }
-                    };
-                    let router = self.router.clone().layer(Extension(Peer(peer)));
-                    let connection = serve_connection(stream, router, progress);
-                    let (log, polls) = (Arc::clone(&log), polls.clone());
-                    connections.spawn(async move {
-                        if let Err(error) = polls.in_turn(connection).await {
-                            log.failed(peer, &error);
-                        }
-                        drop(place);
-                    });
+                    connections.serve(stream, peer).await;
                 }
                 Err(error) => {
                     if let Some(left_out) = trouble.happened(std::time::Instant::now()) {
@@ -135,6 +112,61 @@ impl Listener {
     }
 }
 
+/// The connections that are served. Dropping it breaks them off.
+pub(super) struct Connections {
+    router: Router,
+    places: Places,
+    polls: Polls,
+    log: Arc<ConnectionLog>,
+    tasks: JoinSet<()>,
+}
+
+impl Connections {
+    pub(super) fn new(router: Router) -> Self {
+        let (places, polls) = (Places::default(), Polls::new());
+        Self { router, places, polls, log: Arc::default(), tasks: JoinSet::new() }
+    }
+
+    /// Serves one more, if there is a place for it. If one makes way for it, this waits until that
+    /// one is gone: a connection that was told to end has its socket until its task is over.
+    pub(super) async fn serve<S>(&mut self, stream: S, peer: SocketAddr)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        while self.tasks.try_join_next().is_some() {}
+        let progress = Arc::new(Progress::default());
+        let place = match self.places.take(peer, Arc::clone(&progress)) {
+            Taken::Free(place) => place,
+            Taken::InsteadOf(ended, place) => {
+                self.log.no_place(ended, "it waited longest, and another one came");
+                place
+            }
+            Taken::Nothing => {
+                self.log.no_place(peer, "all connections that there may be are answered");
+                return;
+            }
+        };
+        let router = self.router.clone().layer(Extension(Peer(peer)));
+        let connection = serve_connection(stream, router, progress, self.polls.clone());
+        let log = Arc::clone(&self.log);
+        self.tasks.spawn(async move {
+            if let Err(error) = connection.await {
+                log.failed(peer, &error);
+            }
+            drop(place);
+        });
+        while self.tasks.len() > CONNECTIONS_MAX {
+            self.tasks.join_next().await;
+        }
+    }
+
+    /// How many are open.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.tasks.len()
+    }
+}
+
 /// A connection broke, or what came over it is not HTTP.
 #[derive(Debug)]
 pub(super) struct Failed {
@@ -143,10 +175,12 @@ pub(super) struct Failed {
     pub(super) foreign: Option<Foreign>,
 }
 
+/// Serves a connection, a turn of `polls` each time that there is something to do.
 pub(super) async fn serve_connection(
     stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
     router: Router,
     progress: Arc<Progress>,
+    polls: Polls,
 ) -> Result<(), Failed> {
     let heads = Heads::default();
     let framing = Framing::new(heads.clone(), HEAD_BYTES_MAX);
@@ -188,9 +222,10 @@ pub(super) async fn serve_connection(
         .max_buf_size(HEAD_BYTES_MAX)
         .serve_connection(stream, answer);
     tokio::select! {
-        result = connection => {
+        result = polls.in_turn(connection) => {
             result.map_err(|error| Failed { error, foreign: seen.foreign() })
         }
+        // This waits for no turn: its socket is wanted back.
         () = progress.ended() => Ok(()),
     }
 }

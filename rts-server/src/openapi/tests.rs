@@ -11,15 +11,18 @@ use std::time::Duration;
 
 use rts_proto::AppId;
 use socket2::{Domain, Socket, Type};
-use tokio::io::{AsyncReadExt as _, AsyncWrite as _, AsyncWriteExt as _, duplex, sink};
+use tokio::io::{
+    AsyncRead as _, AsyncReadExt as _, AsyncWrite as _, AsyncWriteExt as _, ReadBuf, duplex, sink,
+};
 use tokio::net::TcpStream;
-use tokio::task::yield_now;
+use tokio::task::{unconstrained, yield_now};
 use tokio::time::{Instant, sleep};
 
 use super::answer::BODY_TIMEOUT;
 use super::framing::{Framing, Heads};
-use super::listen::serve_connection;
+use super::listen::{Connections, serve_connection};
 use super::places::{CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX};
+use super::polls::Polls;
 use super::timed::{HEAD_TIMEOUT, IDLE_TIMEOUT, Progress, REQUEST_TIMEOUT, Timed};
 use crate::{Config, Server};
 
@@ -48,7 +51,7 @@ async fn server() -> Server {
 async fn answer(first: &str, pause: Duration, second: &str) -> String {
     let router = server().await.openapi.expect("it is configured").router;
     let (near, mut far) = duplex(65_536);
-    tokio::spawn(serve_connection(near, router, Arc::default()));
+    tokio::spawn(serve_connection(near, router, Arc::default(), Polls::new()));
     far.write_all(first.as_bytes()).await.expect("it is open");
     sleep(pause).await;
     // Whoever is no longer waited for finds it closed.
@@ -90,7 +93,7 @@ async fn held(requests: &str, bytes_per_second: usize) -> Duration {
     let (near, far) = duplex(512);
     let begun = Instant::now();
     let served = tokio::spawn(async move {
-        let _ = serve_connection(near, router, Arc::default()).await;
+        let _ = serve_connection(near, router, Arc::default(), Polls::new()).await;
         begun.elapsed()
     });
     let (mut reads, mut writes) = tokio::io::split(far);
@@ -134,7 +137,7 @@ async fn a_request_whose_sender_says_nothing_more_is_carried_out_and_answered() 
         let (near, mut far) = duplex(65_536);
         far.write_all(request.as_bytes()).await.expect("it is open");
         far.shutdown().await.expect("it is open");
-        let _ = serve_connection(near, router, Arc::default()).await;
+        let _ = serve_connection(near, router, Arc::default(), Polls::new()).await;
         let mut answer = String::new();
         far.read_to_string(&mut answer).await.expect("text");
         assert!(answer.starts_with(status), "{answer}");
@@ -175,7 +178,8 @@ async fn a_request_whose_body_is_not_here_makes_way_and_is_not_carried_out() {
     for makes_way in [true, false] {
         let (near, mut far) = duplex(65_536);
         let progress = Arc::new(Progress::default());
-        let served = tokio::spawn(serve_connection(near, router.clone(), Arc::clone(&progress)));
+        let (router, polls) = (router.clone(), Polls::new());
+        let served = tokio::spawn(serve_connection(near, router, Arc::clone(&progress), polls));
         let (first, rest) = post.split_at(post.len() - 1);
         far.write_all(first.as_bytes()).await.expect("it is open");
         sleep(TICK).await;
@@ -219,6 +223,31 @@ async fn is_answered(stream: &TcpStream, looks_max: usize) -> bool {
         yield_now().await;
     }
     false
+}
+
+/// Also while connections come faster than those that make way for them get on.
+#[tokio::test(start_paused = true)]
+async fn so_many_connections_are_open_and_not_one_more_however_fast_they_come() {
+    let router = server().await.openapi.expect("it is configured").router;
+    let mut connections = Connections::new(router);
+    let mut far_ends = Vec::new();
+    for number in 0..3 * CONNECTIONS_MAX {
+        let (near, far) = duplex(64);
+        let peer = SocketAddr::from(([127, 0, 0, (number % 250) as u8], 1));
+        connections.serve(near, peer).await;
+        far_ends.push(far);
+        assert_eq!(connections.len(), CONNECTIONS_MAX.min(number + 1));
+    }
+    let mut open = 0;
+    for far in &mut far_ends {
+        let is_closed = poll_fn(|context| {
+            let mut buffer = [0; 1];
+            let mut buffer = ReadBuf::new(&mut buffer);
+            Poll::Ready(Pin::new(&mut *far).poll_read(context, &mut buffer).is_ready())
+        });
+        open += usize::from(!unconstrained(is_closed).await);
+    }
+    assert_eq!(open, CONNECTIONS_MAX, "those that made way are gone");
 }
 
 #[tokio::test(start_paused = true)]
