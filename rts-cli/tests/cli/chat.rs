@@ -129,10 +129,28 @@ fn a_room_that_refuses_gets_no_line_and_nobody_else_does() {
     assert!(output.status.success(), "{}", stderr(&output));
     let output = chat(&server, &["--to", "bob"], "/join lobby\nsecret\n/to bob\nhi\n");
     assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("2 lines were not carried out"), "{}", stderr(&output));
     let said = stdout(&output);
     assert!(said.contains("! not in #lobby: the room is banned (-1025)"), "{said}");
     assert!(said.contains("! not sent: you are not in #lobby"), "{said}");
     assert_eq!(texts(&mut bob, "onMessageReceived", 1), ["hi"]);
+}
+
+#[test]
+fn a_line_is_counted_once_and_a_room_that_is_not_entered_is_no_line() {
+    let server = Server::start();
+    let openapi = server.openapi();
+    let ban = ["admin", "--url", &openapi, "ban", "--room", "lobby", "--seconds", "60"];
+    assert!(rts(&ban).status.success());
+    for (input, why) in [
+        ("", "not everything was carried out, as said above"),
+        ("hi\n", "one line was not carried out, as said above"),
+        ("hi\n/fly\n/who nobody\n", "2 lines were not carried out, as said above"),
+    ] {
+        let output = chat(&server, &["--room", "lobby"], input);
+        assert_eq!(output.status.code(), Some(1), "{input:?}");
+        assert_eq!(stderr(&output), format!("rts: {why}\n"), "{input:?}");
+    }
 }
 
 #[test]

@@ -41,8 +41,56 @@ pub(super) struct Session {
     retries: Retries,
     /// Nothing more is read.
     is_over: bool,
-    /// What was asked for and not done.
-    failures: u64,
+    failures: Failures,
+}
+
+/// What was asked for and not done. A line is counted once, whatever goes wrong with it.
+#[derive(Debug, Default)]
+struct Failures {
+    lines: u64,
+    /// Something else went wrong: the join of `--room`, or the login between two lines.
+    is_other: bool,
+    current: Current,
+}
+
+/// The line of a pipe that is being carried out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Current {
+    #[default]
+    None,
+    Open,
+    Failed,
+}
+
+impl Failures {
+    fn line_begins(&mut self) {
+        self.current = Current::Open;
+    }
+
+    fn line_ends(&mut self) {
+        self.current = Current::None;
+    }
+
+    fn count(&mut self) {
+        match self.current {
+            Current::None => self.is_other = true,
+            Current::Open => {
+                self.lines += 1;
+                self.current = Current::Failed;
+            }
+            Current::Failed => {}
+        }
+    }
+
+    /// What a pipe ends with.
+    fn told(&self) -> anyhow::Result<()> {
+        match (self.lines, self.is_other) {
+            (0, false) => Ok(()),
+            (0, true) => bail!("not everything was carried out, as said above"),
+            (1, _) => bail!("one line was not carried out, as said above"),
+            (lines, _) => bail!("{lines} lines were not carried out, as said above"),
+        }
+    }
 }
 
 impl Session {
@@ -64,7 +112,7 @@ impl Session {
             next_at: Instant::now(),
             retries: Retries::default(),
             is_over: false,
-            failures: 0,
+            failures: Failures::default(),
         }
     }
 
@@ -84,16 +132,18 @@ impl Session {
             }
             _ => error,
         })?;
-        match (self.mode, self.failures) {
-            (Mode::Person, _) | (Mode::Pipe, 0) => Ok(ExitCode::SUCCESS),
-            (Mode::Pipe, 1) => bail!("one line was not carried out, as said above"),
-            (Mode::Pipe, failures) => bail!("{failures} lines were not carried out, as said above"),
+        if self.mode == Mode::Pipe {
+            self.failures.told()?;
         }
+        Ok(ExitCode::SUCCESS)
     }
 
     async fn carry_on(&mut self) -> anyhow::Result<()> {
         loop {
             self.do_what_may_be_done()?;
+            if self.is_free() {
+                self.failures.line_ends();
+            }
             if self.is_done() {
                 return Ok(());
             }
@@ -132,6 +182,7 @@ impl Session {
     }
 
     fn typed(&mut self, input: Input) -> anyhow::Result<()> {
+        self.failures.line_begins();
         match input {
             Input::Line(line) => self.entered(&line)?,
             Input::Key(event) => match self.screen.takes(&event, &self.talk)? {
@@ -206,7 +257,7 @@ impl Session {
                     continue;
                 }
                 Line::Sent { mark: Mark::Done, .. } => self.retries.end(),
-                Line::Sent { .. } | Line::Problem(_) => self.failures += 1,
+                Line::Sent { .. } | Line::Problem(_) => self.failures.count(),
                 Line::Heard { .. } | Line::Note(_) | Line::Page(_) => {}
             }
             self.screen.show(&line)?;

@@ -8,7 +8,7 @@ use rts_transport_tokio::{
 
 use super::super::line::{Line, Mark};
 use super::super::words::{safe, shown};
-use super::place::Standing;
+use super::place::{Place, Standing};
 use super::{Talk, note, problem};
 
 /// Of those who come into a room at one time, how many are named.
@@ -44,10 +44,15 @@ impl Talk {
             }
             Event::ConnectionStateChanged(state) => self.link_changed(*state),
             Event::LoginResult { code: LoginCode::Ok, .. } => note("logged in again"),
-            Event::LoginResult { code: LoginCode::InvalidToken, .. } => problem(format!(
-                "login refused: {}; /token TOKEN goes on with another token",
-                LoginCode::InvalidToken
-            )),
+            Event::LoginResult { code: LoginCode::InvalidToken, .. } => {
+                // Joins under way wait for another token, which is not to be waited for.
+                let joining = self.rooms.values_mut().filter(|p| p.standing == Standing::Joining);
+                joining.for_each(Place::put_out);
+                problem(format!(
+                    "login refused: {}; /token TOKEN goes on with another token",
+                    LoginCode::InvalidToken
+                ))
+            }
             Event::LoginResult { code, .. } => problem(format!("login refused: {code}")),
             Event::Warning { message, .. } => note(format!("warning: {}", safe(message))),
             Event::Room { key, room, event } => {

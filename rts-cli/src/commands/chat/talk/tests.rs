@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use rts_proto::server::Config;
-use rts_proto::{AppId, RoomId, UserId};
+use rts_proto::{AppId, LoginCode, RoomId, UserId};
 use rts_testkit::{APP_ID, World};
-use rts_transport_tokio::Events;
+use rts_transport_tokio::{Event, Events};
 
 use super::super::line::Look;
 use super::*;
@@ -209,4 +209,21 @@ fn an_open_broadcast_of_a_room_that_is_left_is_told_of() {
     let told = stage.types("/leave");
     assert_eq!(told, ["? to #lobby: hi -- you left before the result came", "* left #lobby"]);
     assert!(!stage.alice.talk.is_waiting());
+}
+
+#[test]
+fn a_join_that_was_under_way_when_the_token_was_refused_is_not_waited_for() {
+    let mut stage = Stage::new();
+    let command = Command::parse("/join lobby").expect("a command");
+    stage.world.keep_out(stage.alice.person);
+    assert_eq!(stage.alice.talk.run(&command), []);
+    assert!(stage.alice.talk.is_waiting());
+    let uid = UserId::new("alice").expect("a user id");
+    let code = LoginCode::InvalidToken;
+    let refused = Event::LoginResult { uid, code, elapsed: Duration::from_secs(1) };
+    let told = texts(stage.alice.talk.heard(&refused));
+    assert!(told[0].starts_with("! login refused: the token is invalid"), "{told:?}");
+    assert!(!stage.alice.talk.is_waiting());
+    let said = &stage.types("hi")[0];
+    assert_eq!(said, "! not sent: you are not in #lobby; /join lobby goes in");
 }
