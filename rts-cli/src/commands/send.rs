@@ -27,7 +27,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let end = iter::from_fn(|| events.try_next()).find_map(|event| login_end(&event));
     engine.destroy();
     engine.closed().await;
-    say(format_args!("result {}: {code:?}", code.code()))?;
+    say(format_args!("result: {code}"))?;
     if code == SendCode::Ok {
         return Ok(ExitCode::SUCCESS);
     }

@@ -206,7 +206,7 @@ fn expiry(at: u32, now: u64) -> String {
 }
 
 /// Unix seconds, the same as a date, and how far that is from now.
-fn moment(at: u32, now: u64) -> String {
+pub(super) fn moment(at: u32, now: u64) -> String {
     match OffsetDateTime::from_unix_timestamp(at.into()).map(|date| date.format(&Rfc3339)) {
         Ok(Ok(date)) => format!("{at} ({date}, {})", distance(at, now)),
         Ok(Err(_)) | Err(_) => at.to_string(),

@@ -156,7 +156,10 @@ fn tokens_are_revoked() {
     let admin = Admin::start();
     let mut bob = admin.server.user("bob");
     let said = admin.says(&["revoke", "--user", "bob"]);
-    assert!(said.starts_with("tokens of bob are good if they were issued at "), "{said}");
+    let moment = said.strip_prefix("tokens of bob are good if they were issued at ");
+    let (second, date) = moment.and_then(|moment| moment.split_once(' ')).expect("a moment");
+    let begins = date.starts_with("(20") && date.contains("Z, ");
+    assert!(second.parse::<u32>().is_ok() && begins, "{said}");
     assert!(said.ends_with("; sessions ended: 1"), "{said}");
     assert_eq!(bob.until("onLoginResult")["code"], -1000, "it had no better token");
     let lifted = admin.says(&["revoke", "--user", "bob", "--issued-before", "0"]);
@@ -210,6 +213,39 @@ fn an_access_key_signs() {
     assert!(signed("development-secret-known-to-all").status.success());
     let refused = signed("development-secret-known-to-few");
     assert!(String::from_utf8_lossy(&refused.stderr).contains("(SignatureDoesNotMatch)"));
+    for (one, other) in [("--access-key", "--secret"), ("--secret", "--access-key")] {
+        let refusal = admin.refuses(&[one, "either", "room", "lobby"]);
+        assert_eq!(refusal, format!("rts: {one} is not given its {other}"));
+    }
+}
+
+#[test]
+fn options_stand_before_or_behind_what_is_asked_for() {
+    let admin = Admin::start();
+    let url = ["--url", &admin.url];
+    let signed = ["--access-key", "DEVELOPMENT", "--secret", "development-secret-known-to-all"];
+    let wrong = ["--key", "another-key-altogether"];
+    let no_app = ["--app-id", "876543218765432187654321"];
+    let users =
+        |before: &[&str], behind: &[&str]| rts(&[&["admin"], before, &["users"], behind].concat());
+    for (before, behind) in [
+        (&[&url[..], &signed].concat()[..], &[][..]),
+        (&[], &[&url[..], &signed].concat()),
+        (&signed[..2], &[&url[..], &signed[2..]].concat()),
+        (&url, &signed),
+    ] {
+        let output = users(before, behind);
+        assert!(output.status.success(), "{before:?} {behind:?}: {output:?}");
+        assert_eq!(output.stdout, b"no users\n");
+    }
+    for (options, why) in [(wrong, "bearer key is not known"), (no_app, "876543218765432187654321")]
+    {
+        for (before, behind) in [(&options[..], &[][..]), (&[], &options)] {
+            let output = users(&[&url, before].concat(), behind);
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(said.contains(why), "{before:?} {behind:?}: {output:?}");
+        }
+    }
 }
 
 #[test]

@@ -163,10 +163,10 @@ fn sending_tells_the_result_and_a_bad_token_is_explained() {
     assert_eq!(bob.until("onMessageReceived")["message"], "hi");
     let output = send(&good, "nobody");
     assert_eq!(output.status.code(), Some(1));
-    assert!(stdout(&output).contains("result 4"));
+    assert!(stdout(&output).contains("result: the receiver is not logged in (4)"));
     assert_eq!(output.stderr, b"rts: the receiver is not logged in (4)\n");
     let output = send(&good, "#lobby");
-    assert!(stdout(&output).contains("result 3"));
+    assert!(stdout(&output).contains("result: no user can have this id (3)"));
     let why = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(why.contains("\"#lobby\" is no user id") && why.contains("`rts chat`"), "{why}");
     let output = send(&token("alice", "1"), "bob");

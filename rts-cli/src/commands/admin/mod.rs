@@ -17,6 +17,8 @@ use rts_server::{DEV_APP_ID, DEV_BEARER_KEY};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::token::moment;
+use crate::dev::unix_now;
 use crate::out::say;
 use client::{Client, Credentials};
 
@@ -25,17 +27,19 @@ pub(crate) struct Args {
     /// The server's OpenAPI
     #[arg(
         long,
+        global = true,
         value_name = "URL",
         default_value = "http://127.0.0.1:7601",
         env = "RTS_ADMIN_URL"
     )]
     url: String,
     /// The app
-    #[arg(long, default_value = DEV_APP_ID, env = "RTS_ADMIN_APP_ID")]
+    #[arg(long, global = true, default_value = DEV_APP_ID, env = "RTS_ADMIN_APP_ID")]
     app_id: String,
     /// A bearer key of the server's configuration; the default is that of `rts serve --dev`
     #[arg(
         long,
+        global = true,
         default_value = DEV_BEARER_KEY,
         env = "RTS_ADMIN_KEY",
         hide_env_values = true,
@@ -43,10 +47,10 @@ pub(crate) struct Args {
     )]
     key: String,
     /// Instead of --key: an access key, to sign requests with
-    #[arg(long, value_name = "ID", env = "RTS_ADMIN_ACCESS_KEY", requires = "secret")]
+    #[arg(long, global = true, value_name = "ID", env = "RTS_ADMIN_ACCESS_KEY")]
     access_key: Option<String>,
     /// Its secret
-    #[arg(long, env = "RTS_ADMIN_SECRET", hide_env_values = true, requires = "access_key")]
+    #[arg(long, global = true, env = "RTS_ADMIN_SECRET", hide_env_values = true)]
     secret: Option<String>,
     /// Print the server's whole answer, as one line of JSON
     #[arg(long, global = true)]
@@ -199,7 +203,10 @@ const ROOM_BAN_SECONDS: std::ops::RangeInclusive<u64> = 10..=604_800;
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let credentials = match (args.access_key, args.secret) {
         (Some(id), Some(secret)) => Credentials::Signing { id, secret },
-        _ => Credentials::Bearer(args.key),
+        (None, None) => Credentials::Bearer(args.key),
+        // Not left to clap, which looks at what stands before and behind the subcommand apart.
+        (Some(_), None) => bail!("--access-key is not given its --secret"),
+        (None, Some(_)) => bail!("--secret is not given its --access-key"),
     };
     let client = Client::new(&args.url, credentials)?;
     let (action, mut fields) = args.what.request()?;
@@ -314,8 +321,9 @@ impl What {
                 match issued_before {
                     0 => format!("no token of {whose} is revoked"),
                     _ => format!(
-                        "tokens of {whose} are good if they were issued at {issued_before} or later; sessions \
-                         ended: {sessions}"
+                        "tokens of {whose} are good if they were issued at {} or later; sessions \
+                         ended: {sessions}",
+                        moment(issued_before, unix_now())
                     ),
                 }
             }

@@ -6,21 +6,15 @@ use rts_transport_tokio::{Event, JoinType, Payload, RoomEvent};
 pub(crate) fn describe(event: &Event) -> Option<String> {
     Some(match event {
         Event::MessageReceived { from, payload } => format!("{from}: {}", shown(payload)),
-        Event::MessageSendResult { id, code } => {
-            format!("  #{id} result {} {code:?}", code.code())
-        }
-        Event::PeerOnlineStatus { uid, status } => {
-            format!("{} is {status:?}", safe(uid))
-        }
+        Event::MessageSendResult { id, code } => format!("  #{id} result: {code}"),
+        Event::PeerOnlineStatus { uid, status } => format!("{}: {status}", safe(uid)),
         Event::ConnectionStateChanged(state) => format!("  connection: {state}"),
-        Event::LoginResult { code, .. } => format!("  login: {} {code:?}", code.code()),
-        Event::Logout(reason) => format!("logged out: {reason:?}"),
-        Event::ServerParamsSetResult(code) => {
-            format!("  server params: {} {code:?}", code.code())
-        }
+        Event::LoginResult { code, .. } => format!("  login: {code}"),
+        Event::Logout(reason) => format!("logged out: {reason}"),
+        Event::ServerParamsSetResult(code) => format!("  server params: {code}"),
         Event::ServerMessageSendResult { id, code, reply } => {
             let reply = safe(&String::from_utf8_lossy(reply));
-            format!("  #{id} result {} {code:?}; the app's server says: {reply}", code.code())
+            format!("  #{id} result: {code}; the app's server says: {reply}")
         }
         Event::CreateRoomFailed { error, .. } => format!("no room: {error}"),
         Event::Warning { message, .. } => format!("  warning: {}", safe(message)),
@@ -40,11 +34,9 @@ pub(crate) fn describe(event: &Event) -> Option<String> {
             RoomEvent::UserMessageReceived { from, payload } => {
                 format!("[{room}] {from}, to you alone: {}", shown(payload))
             }
-            RoomEvent::MessageSendResult { id, code } => {
-                format!("  [{room}] #{id} result {} {code:?}", code.code())
-            }
+            RoomEvent::MessageSendResult { id, code } => format!("  [{room}] #{id} result: {code}"),
             RoomEvent::UserJoined(uid) => format!("[{room}] {uid} is here"),
-            RoomEvent::UserLeft { uid, reason } => format!("[{room}] {uid} is gone: {reason:?}"),
+            RoomEvent::UserLeft { uid, reason } => format!("[{room}] {uid} is gone: {reason}"),
         },
     })
 }
