@@ -14,7 +14,15 @@ const SENTENCE_CHARS_MAX: usize = 512;
 /// # use rts_driver::application::Shown;
 /// assert_eq!(Shown::value("a\u{1b}[2J\nb").to_string(), r"a\u{1b}[2J\nb");
 /// ```
-#[derive(Clone, Copy, Debug)]
+///
+/// `Debug` puts it in quotes, and escapes those in the text: for a field of a line whose value has
+/// blanks in it.
+///
+/// ```
+/// # use rts_driver::application::Shown;
+/// assert_eq!(format!("{:?}", Shown::value("a \"b\"\n")), r#""a \"b\"\n""#);
+/// ```
+#[derive(Clone, Copy)]
 pub struct Shown<'a> {
     text: &'a str,
     chars_max: usize,
@@ -51,6 +59,21 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
+impl fmt::Debug for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut chars = self.text.chars();
+        f.write_char('"')?;
+        for char in chars.by_ref().take(self.chars_max) {
+            match char {
+                '\'' => f.write_char(char)?,
+                char => write!(f, "{}", char.escape_debug())?,
+            }
+        }
+        f.write_str(if chars.next().is_some() { "…" } else { "" })?;
+        f.write_char('"')
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,6 +90,21 @@ mod tests {
             assert_eq!(Shown::value(text).to_string(), shown);
             assert_eq!(Shown::sentence(text).to_string(), shown);
         }
+    }
+
+    #[test]
+    fn in_quotes_a_text_ends_where_it_seems_to_end() {
+        for (text, shown) in [
+            ("it's over", r#""it's over""#),
+            (r#"a" user=root why="b\"#, r#""a\" user=root why=\"b\\""#),
+            ("a\r\n\u{1b}", r#""a\r\n\u{1b}""#),
+        ] {
+            assert_eq!(format!("{:?}", Shown::value(text)), shown);
+            assert_eq!(format!("{:?}", Shown::sentence(text)), shown);
+        }
+        let (whole, longer) = ("é".repeat(128), "é".repeat(129));
+        assert_eq!(format!("{:?}", Shown::value(&whole)), format!("\"{whole}\""));
+        assert_eq!(format!("{:?}", Shown::value(&longer)), format!("\"{whole}…\""));
     }
 
     #[test]

@@ -113,7 +113,7 @@ impl UserLog {
                 let why = Shown::sentence(&why);
                 info!(
                     target: TARGET,
-                    address, %app, user = %uid, code, %why, left_out,
+                    address, %app, user = %uid, code, ?why, left_out,
                     "login refused"
                 );
             }
@@ -130,11 +130,11 @@ impl UserLog {
                 let (app, user) = user.map(|(app, uid)| (display(app), display(uid))).unzip();
                 let why = Shown::sentence(&reason);
                 if is_routine(code) {
-                    debug!(target: TARGET, address, app, user, ?code, %why, "link closed");
+                    debug!(target: TARGET, address, app, user, ?code, ?why, "link closed");
                 } else if let Some(left_out) = self.thin(peer) {
                     info!(
                         target: TARGET,
-                        address, app, user, ?code, %why, left_out,
+                        address, app, user, ?code, ?why, left_out,
                         "link closed"
                     );
                 }
@@ -147,7 +147,7 @@ impl UserLog {
         if let Some(left_out) = self.thin(Some(peer)) {
             let (address, why) = (display(peer.address), why.to_string());
             let why = Shown::sentence(&why);
-            info!(target: TARGET, address, %why, left_out, "connection ended before a login");
+            info!(target: TARGET, address, ?why, left_out, "connection ended before a login");
         }
     }
 

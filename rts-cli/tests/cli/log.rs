@@ -98,13 +98,13 @@ fn minted(key: &str, uid: &str) -> String {
 fn why_alice_cannot_log_in_is_told_at_level_info() {
     let mut told = Told::start("info");
     for (token, why) in [
-        (minted("the key of somebody else", "alice"), "why=the signature does not match"),
+        (minted("the key of somebody else", "alice"), "why=\"the signature does not match"),
         (
             token("alice", "1700000000"),
-            "why=token expired: it was good until 2023-11-14T22:13:20Z;",
+            "why=\"token expired: it was good until 2023-11-14T22:13:20Z;",
         ),
-        (token("bob", "0"), "why=token of another user, bob"),
-        ("001".to_owned(), "why=malformed app id"),
+        (token("bob", "0"), "why=\"token of another user, bob"),
+        ("001".to_owned(), "why=\"malformed app id"),
     ] {
         let line = told.refused(&token, -1000);
         assert!(line.contains(why), "{line}");
@@ -113,11 +113,11 @@ fn why_alice_cannot_log_in_is_told_at_level_info() {
     let good = token("alice", "0");
     told.admin(&["revoke", "--user", "alice"]);
     let line = told.refused(&good, -1000);
-    assert!(line.contains("why=token revoked"), "{line}");
+    assert!(line.contains("why=\"token revoked"), "{line}");
     told.admin(&["revoke", "--user", "alice", "--issued-before", "0"]);
     told.admin(&["ban", "--user", "alice", "--seconds", "60"]);
     let line = told.refused(&good, -1002);
-    assert!(line.contains("why=banned from logging in by the app's back end"), "{line}");
+    assert!(line.contains("why=\"banned from logging in by the app's back end\""), "{line}");
     told.admin(&["unban", "--user", "alice"]);
 
     // What is no login, or no RTS at all.
@@ -160,7 +160,7 @@ fn what_ends_a_login_is_told_at_level_info() {
     let mut stream = told.server.connect();
     stream.write_all(&crate::hostile::hello_and_login("mallory")).expect("it reads");
     stream.write_all(&rts_proto::wire::Frame::Pong.encode()).expect("it reads");
-    let line = told.log.until(&["INFO rts::users: link closed", "user=mallory", "why="]);
+    let line = told.log.until(&["INFO rts::users: link closed", "user=mallory", "why=\""]);
     assert!(line.contains("code=UnexpectedFrame"), "{line}");
 }
 

@@ -58,7 +58,7 @@ impl<'a> Telling<'a> {
         let why = Shown::sentence(why);
         tracing::warn!(
             target: "rts::app_server",
-            %app, %user, %url, %why, left_out,
+            %app, %user, %url, ?why, left_out,
             "the app's server does not take a message"
         );
     }
@@ -95,7 +95,7 @@ impl Refusals {
             Err(error) => error.to_string(),
         };
         let app = &target.app_id;
-        tracing::info!(target: "rts::app_server", %app, %why, left_out, "server params refused");
+        tracing::info!(target: "rts::app_server", %app, why, left_out, "server params refused");
     }
 }
 

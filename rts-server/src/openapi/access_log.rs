@@ -80,12 +80,12 @@ impl ConnectionLog {
         match foreign {
             Some(foreign) => tracing::info!(
                 target: "rts::openapi",
-                address = %peer, why = %foreign, left_out,
+                address = %peer, why = foreign.to_string(), left_out,
                 "OpenAPI: not HTTP/1; TLS and headers of the PROXY protocol are not understood here"
             ),
             None => tracing::info!(
                 target: "rts::openapi",
-                address = %peer, why = %error, left_out,
+                address = %peer, why = error.to_string(), left_out,
                 "OpenAPI: a request that is no good HTTP/1"
             ),
         }

@@ -126,7 +126,7 @@ impl Poster {
         let (app, url, why) = (&self.app_id, self.shown_url(), Shown::sentence(&failure.why));
         tracing::warn!(
             target: "rts::webhooks",
-            %app, url, %why, waiting, lost, left_out,
+            %app, url, ?why, waiting, lost, left_out,
             "the webhook does not take events; they wait, for an hour at most"
         );
     }

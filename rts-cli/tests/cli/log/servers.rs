@@ -57,7 +57,7 @@ fn an_app_server_that_fails_is_told_by_url_and_cause_and_so_is_that_it_works_aga
         assert_eq!(send(), json!(17));
     }
     let line = told.log.until(&["WARN rts::app_server: ", "does not take a message", &whose]);
-    assert!(line.contains("why=cannot connect: Connection refused"), "{line}");
+    assert!(line.contains("why=\"cannot connect: Connection refused"), "{line}");
     answers(
         port,
         &[
@@ -67,13 +67,13 @@ fn an_app_server_that_fails_is_told_by_url_and_cause_and_so_is_that_it_works_aga
         ],
     );
     assert_eq!(send(), json!(18));
-    let line = told.log.until(&["WARN rts::app_server: ", &whose, "why=status 503"]);
+    let line = told.log.until(&["WARN rts::app_server: ", &whose, "why=\"status 503"]);
     assert!(line.ends_with("left_out=2"), "one line for each cause: {line}");
     assert_eq!(send(), json!(18));
     told.log.until(&[
         "WARN rts::app_server: ",
         &whose,
-        "why=the answer is malformed or broken off: ",
+        "why=\"the answer is malformed or broken off: ",
     ]);
     assert_eq!(send(), json!(0));
     told.log.until(&["INFO rts::app_server: ", "works again", "failures=5"]);
@@ -81,7 +81,7 @@ fn an_app_server_that_fails_is_told_by_url_and_cause_and_so_is_that_it_works_aga
     told.log.until(&[
         "INFO rts::app_server: server params refused",
         &format!("app={APP_ID}"),
-        "why=",
+        "why=\"",
     ]);
     told.server.kill();
     let log = told.log.rest().join("\n");
@@ -102,7 +102,7 @@ fn a_webhook_that_fails_is_told_by_url_and_cause_and_so_is_that_it_works_again()
     let server = Server::start_in(&args, &[("RTS_LOG", "info")], to);
     let whose = format!("app={APP_ID} url=\"http://127.0.0.1:{port}/hook\" ");
     let line = log.until(&["WARN rts::webhooks: ", "does not take events", &whose]);
-    assert!(line.contains("why=cannot connect: Connection refused"), "{line}");
+    assert!(line.contains("why=\"cannot connect: Connection refused"), "{line}");
     assert!(line.contains("waiting=1"), "{line}");
     answers(port, &[OK]);
     log.until(&["INFO rts::webhooks: the webhook takes events again", &whose]);
