@@ -55,11 +55,7 @@ impl Command {
             },
             Action::KickUser => {
                 let (room, uid) = (fields.room()?, fields.user(Parameter::UserId)?);
-                match fields.ban_interval()? {
-                    // Unlike a ban for no time, this leaves an earlier ban alone.
-                    Duration::ZERO => Self::Kick { room, uid },
-                    interval => Self::Ban { ban: Ban::UserInRoom(room, uid), interval },
-                }
+                Self::Kick { room, uid, interval: fields.ban_interval()? }
             }
             Action::DismissRoom => {
                 Self::Dismiss { room: fields.room()?, interval: fields.ban_interval()? }

@@ -38,12 +38,14 @@ pub enum Command {
         /// The message.
         payload: Payload,
     },
-    /// A user out of a room.
+    /// A user out of a room, and banned from it for so long.
     Kick {
         /// Which room.
         room: RoomId,
         /// Who.
         uid: UserId,
+        /// Zero: not banned, and an earlier ban is left alone.
+        interval: Duration,
     },
     /// Everybody out of a room, and the room banned for so long.
     Dismiss {
@@ -116,14 +118,13 @@ impl Command {
     #[must_use]
     pub fn outlives_restarts(&self) -> bool {
         match self {
-            Self::Dismiss { interval, .. } => !interval.is_zero(),
+            Self::Kick { interval, .. } | Self::Dismiss { interval, .. } => !interval.is_zero(),
             Self::Ban { .. } | Self::BanLogin { .. } | Self::Unban { .. } | Self::Revoke { .. } => {
                 true
             }
             Self::Unicast { .. }
             | Self::Broadcast { .. }
             | Self::RoomUnicast { .. }
-            | Self::Kick { .. }
             | Self::OnlineUsers { .. }
             | Self::Statuses { .. }
             | Self::Disconnect { .. }
@@ -207,13 +208,14 @@ impl Command {
     #[must_use]
     pub fn interval(&self) -> Option<Duration> {
         match self {
-            Self::Dismiss { interval, .. } => Some(*interval).filter(|time| !time.is_zero()),
+            Self::Kick { interval, .. } | Self::Dismiss { interval, .. } => {
+                Some(*interval).filter(|time| !time.is_zero())
+            }
             Self::Ban { interval, .. } => Some(*interval),
             Self::BanLogin { interval, .. } => *interval,
             Self::Unicast { .. }
             | Self::Broadcast { .. }
             | Self::RoomUnicast { .. }
-            | Self::Kick { .. }
             | Self::OnlineUsers { .. }
             | Self::Statuses { .. }
             | Self::Disconnect { .. }

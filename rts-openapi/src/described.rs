@@ -5,8 +5,8 @@ use utoipa::openapi::{RefOr, Schema};
 
 use crate::parameter::Parameter::{self, *};
 use crate::{
-    Action, Done, DoneInSmallLetters, Ended, OnlineUsers, Revoked, RoomList, Sent, Stats, Unbanned,
-    UserList, UserStatuses,
+    Action, DoneInSmallLetters, Ended, OnlineUsers, Removed, Revoked, RoomList, Sent, Stats,
+    Unbanned, UserList, UserStatuses,
 };
 
 /// What an operation is about, as generated clients sort them.
@@ -95,7 +95,7 @@ impl Described {
                 &[AppId, RoomId, From, Receivers, RoomMessage],
                 &[Binary],
             ),
-            Action::KickUser => Self::new::<Done>(
+            Action::KickUser => Self::new::<Removed>(
                 Tag::Rooms,
                 "Kick a user from a room",
                 "State -1006 for it, a leave with reason 3 for the others. It may join again at once. With a \
@@ -103,7 +103,7 @@ impl Described {
                 &[AppId, RoomId, UserId],
                 &[ForbiddenInterval],
             ),
-            Action::DismissRoom => Self::new::<Done>(
+            Action::DismissRoom => Self::new::<Removed>(
                 Tag::Rooms,
                 "Dismiss a room",
                 "All its members are out, with state -1011. With a `ForbiddenInterval` the room is banned as well.",

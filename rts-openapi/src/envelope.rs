@@ -81,12 +81,14 @@ pub struct Sent {
     pub receivers: usize,
 }
 
-/// It is done.
+/// Nobody of those whom it is about is in the room.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "PascalCase")]
-pub struct Done {
+pub struct Removed {
     /// `success`
     pub message: String,
+    /// How many were in the room. 0 when nobody was there, which is no error.
+    pub members: usize,
 }
 
 /// It is done; the original spells this answer of `BanRoomUser` with a small letter.

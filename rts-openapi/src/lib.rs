@@ -31,7 +31,7 @@ pub use call::Call;
 pub use command::Command;
 pub use document::document;
 pub use envelope::{
-    Done, DoneInSmallLetters, Envelope, Failure, Metadata, OnlineUsers, Sent, UserStatus,
+    DoneInSmallLetters, Envelope, Failure, Metadata, OnlineUsers, Removed, Sent, UserStatus,
     UserStatuses,
 };
 pub use error::{Error, ErrorCode};

@@ -66,7 +66,7 @@ fn each_action_is_read() {
     assert_eq!(read(Action::SendRoomUnicast), in_room);
     assert_eq!(read(Action::BatchSendRoomUnicast), in_room);
     assert_eq!(with(Action::BatchSendRoomUnicast, "To", json!(["bob"])), Ok(in_room));
-    let kick = Command::Kick { room: room.clone(), uid: to.clone() };
+    let kick = Command::Kick { room: room.clone(), uid: to.clone(), interval: Duration::ZERO };
     assert_eq!(read(Action::KickUser), kick);
     let dismiss = Command::Dismiss { room: room.clone(), interval: Duration::ZERO };
     assert_eq!(read(Action::DismissRoom), dismiss);
@@ -177,10 +177,14 @@ fn a_list_is_asked_for_in_the_query_or_in_the_body() {
 }
 
 #[test]
-fn a_kick_with_an_interval_is_a_ban() {
-    let ban = Ban::UserInRoom(lobby(), user("bob"));
-    let command = with(Action::KickUser, "ForbiddenInterval", json!(60));
-    assert_eq!(command, Ok(Command::Ban { ban, interval: Duration::from_secs(60) }));
+fn a_kick_with_an_interval_bans_and_outlives_a_restart() {
+    for seconds in [0, 60] {
+        let interval = Duration::from_secs(seconds);
+        let kick = with(Action::KickUser, "ForbiddenInterval", json!(seconds)).expect("taken");
+        assert_eq!(kick, Command::Kick { room: lobby(), uid: user("bob"), interval });
+        assert_eq!(kick.outlives_restarts(), seconds > 0);
+        assert_eq!(kick.interval(), (seconds > 0).then_some(interval));
+    }
 }
 
 #[test]

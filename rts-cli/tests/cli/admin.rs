@@ -69,6 +69,8 @@ fn who_is_there_who_is_kicked_and_who_is_banned_from_a_room() {
     assert_eq!(admin.says(&["room", "lobby"]), "bob");
     assert_eq!(admin.says(&["kick", "bob", "lobby"]), "bob is out of lobby, and may join again");
     assert_eq!(bob.until("onRoomStateChanged")["state"], -1006);
+    assert_eq!(admin.says(&["kick", "bob", "lobby"]), "bob was not in lobby");
+    assert_eq!(admin.says(&["dismiss", "lobby"]), "nobody was in lobby");
     assert_eq!(admin.says(&["room", "lobby"]), "nobody is in lobby");
     admin.says(&["ban", "--user", "bob", "--room", "lobby", "--seconds", "60"]);
     bob.call("joinRoom", json!({"room": "lobby"}));
@@ -76,7 +78,8 @@ fn who_is_there_who_is_kicked_and_who_is_banned_from_a_room() {
     admin.says(&["unban", "--user", "bob", "--room", "lobby"]);
     bob.call("joinRoom", json!({"room": "lobby"}));
     assert_eq!(bob.until("onRoomStateChanged")["state"], 0);
-    admin.says(&["dismiss", "lobby"]);
+    let dismissed = admin.says(&["dismiss", "lobby"]);
+    assert_eq!(dismissed, "1 put out of lobby, who may join again");
     assert_eq!(bob.until("onRoomStateChanged")["state"], -1011);
 }
 

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rts_openapi::{
-    CLOCK_SKEW_SECONDS_MAX, Call, Command, Done, DoneInSmallLetters, Ended, Error, ErrorCode,
-    OnlineUsers, Revoked, RoomList, Sent, Stats, Unbanned, UserList, UserStatus, UserStatuses,
+    CLOCK_SKEW_SECONDS_MAX, Call, Command, DoneInSmallLetters, Ended, Error, ErrorCode,
+    OnlineUsers, Removed, Revoked, RoomList, Sent, Stats, Unbanned, UserList, UserStatus,
+    UserStatuses,
 };
 use rts_proto::server::{Ban, CommandError};
 use rts_transport_tokio::Shard;
@@ -19,7 +20,7 @@ use crate::state::{State, unix_now};
 #[serde(untagged)]
 pub(super) enum Given {
     Sent(Sent),
-    Done(Done),
+    Removed(Removed),
     DoneInSmallLetters(DoneInSmallLetters),
     OnlineUsers(OnlineUsers),
     UserStatuses(UserStatuses),
@@ -57,18 +58,23 @@ fn carry_out(shard: &Shard, state: &State, call: Call) -> Result<Given, Error> {
         Command::RoomUnicast { room, from, to, payload } => {
             sent(server.unicast_in_room(now, &app, &room, from, &to, payload))
         }
-        Command::Kick { room, uid } => {
-            server.kick(now, &app, &room, &uid);
-            Ok(Given::Done(Done { message: SUCCESS.to_owned() }))
+        Command::Kick { room, uid, interval: Duration::ZERO } => {
+            Ok(removed(server.kick(now, &app, &room, &uid).into()))
+        }
+        Command::Kick { room, uid, interval } => {
+            let ban = Ban::UserInRoom(room, uid);
+            let members = server.ban(now, &app, &ban, interval)?;
+            state.ban(&app, &ban, interval);
+            Ok(removed(members))
         }
         Command::Dismiss { room, interval } => {
-            server.dismiss(now, &app, &room);
+            let members = server.dismiss(now, &app, &room);
             if !interval.is_zero() {
                 let ban = Ban::Room(room);
                 server.ban(now, &app, &ban, interval)?;
                 state.ban(&app, &ban, interval);
             }
-            Ok(Given::Done(Done { message: SUCCESS.to_owned() }))
+            Ok(removed(members))
         }
         Command::Ban { ban, interval } => {
             server.ban(now, &app, &ban, interval)?;
@@ -130,6 +136,10 @@ fn carry_out(shard: &Shard, state: &State, call: Call) -> Result<Given, Error> {
 fn sent(result: Result<usize, CommandError>) -> Result<Given, Error> {
     let receivers = result?;
     Ok(Given::Sent(Sent { message: SUCCESS.to_owned(), receivers }))
+}
+
+fn removed(members: usize) -> Given {
+    Given::Removed(Removed { message: SUCCESS.to_owned(), members })
 }
 
 fn ended(sessions: usize) -> Given {

@@ -53,7 +53,7 @@ async fn absent_users_and_rooms_are_no_error() {
     }
     for action in [Action::KickUser, Action::DismissRoom] {
         let result = world.ask(action, room.clone()).await.result();
-        assert_eq!(result, json!({"Message": "success"}));
+        assert_eq!(result, json!({"Message": "success", "Members": 0}));
     }
     let query = json!({"AppId": APP_ID, "RoomId": "lobby"});
     let users = world.ask(Action::GetRoomOnlineUsers, query).await.result();
@@ -98,7 +98,8 @@ async fn users_are_put_out_kept_out_and_let_in_again() {
     let bobs = bob.join("lobby").await;
     let body = json!({"AppId": APP_ID, "RoomId": "lobby", "UserId": "bob"});
 
-    world.ask(Action::KickUser, body.clone()).await.result();
+    let result = world.ask(Action::KickUser, body.clone()).await.result();
+    assert_eq!(result, json!({"Message": "success", "Members": 1}));
     assert_eq!(bob.room_state().await, -1006);
     let left = alice.until(|event| matches!(event, RoomEvent::UserLeft { .. })).await;
     assert!(matches!(left, RoomEvent::UserLeft { reason: LeaveReason::Kicked, .. }));
@@ -112,12 +113,24 @@ async fn users_are_put_out_kept_out_and_let_in_again() {
     assert_eq!(bob.room_state().await, -1006);
     bobs.join().expect("accepted");
     assert_eq!(bob.room_state().await, -1026);
+    world.ask(Action::BanRoomUser, body.clone()).await.result();
+    bobs.join().expect("accepted");
+    assert_eq!(bob.room_state().await, 0);
+
+    let mut kicked = body.clone();
+    kicked["ForbiddenInterval"] = json!(600);
+    let result = world.ask(Action::KickUser, kicked).await.result();
+    assert_eq!(result, json!({"Message": "success", "Members": 1}));
+    assert_eq!(bob.room_state().await, -1006);
+    bobs.join().expect("accepted");
+    assert_eq!(bob.room_state().await, -1026);
     world.ask(Action::BanRoomUser, body).await.result();
     bobs.join().expect("accepted");
     assert_eq!(bob.room_state().await, 0);
 
     let room = json!({"AppId": APP_ID, "RoomId": "lobby"});
-    world.ask(Action::DismissRoom, room.clone()).await.result();
+    let result = world.ask(Action::DismissRoom, room.clone()).await.result();
+    assert_eq!(result, json!({"Message": "success", "Members": 2}));
     assert_eq!((alice.room_state().await, bob.room_state().await), (-1011, -1011));
     let mut banned = room.clone();
     banned["ForbiddenInterval"] = json!(600);

@@ -36,7 +36,7 @@ async fn a_room_by_path_is_asked_after_and_a_member_put_out() {
     let members = world.http("GET", &target, &[("Authorization", BEARER)], b"").await;
     assert_eq!(members.result()["VisibleUserList"], json!(["bob"]));
     let kick = post(&world, "/v1/rooms/lobby/members/bob/kick", &json!({"AppId": APP_ID})).await;
-    assert_eq!(kick.result(), json!({"Message": "success"}));
+    assert_eq!(kick.result(), json!({"Message": "success", "Members": 1}));
     assert_eq!(bob.room_state().await, -1006);
 }
 

@@ -10,8 +10,8 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use clap::builder::NonEmptyStringValueParser;
 use rts_openapi::{
-    Action, Ended, Failure, OnlineUsers, Revoked, RoomList, Sent, Stats, Unbanned, UserList,
-    UserStatuses,
+    Action, Ended, Failure, OnlineUsers, Removed, Revoked, RoomList, Sent, Stats, Unbanned,
+    UserList, UserStatuses,
 };
 use rts_server::{DEV_APP_ID, DEV_BEARER_KEY};
 use serde::de::DeserializeOwned;
@@ -288,8 +288,14 @@ impl What {
                 0 => format!("taken, but nobody is in {room}"),
                 count => format!("queued for {count} in {room}"),
             },
-            Self::Kick { uid, room } => format!("{uid} is out of {room}, and may join again"),
-            Self::Dismiss { room } => format!("everybody is out of {room}, and may join again"),
+            Self::Kick { uid, room } => match read::<Removed>(result)?.members {
+                0 => format!("{uid} was not in {room}"),
+                _ => format!("{uid} is out of {room}, and may join again"),
+            },
+            Self::Dismiss { room } => match read::<Removed>(result)?.members {
+                0 => format!("nobody was in {room}"),
+                count => format!("{count} put out of {room}, who may join again"),
+            },
             Self::Disconnect { uid } => match read::<Ended>(result)?.sessions {
                 0 => format!("{uid} was not logged in"),
                 _ => format!("{uid} is logged out, and may log in again"),
