@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::support::{APP_ID, Server, rts, token};
+use crate::support::{APP_ID, Server, ended, rts, token};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -172,6 +172,33 @@ fn sending_tells_the_result_and_a_bad_token_is_explained() {
     let output = send(&token("alice", "1"), "bob");
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("has expired"));
+}
+
+#[test]
+fn a_send_whose_sender_is_refused_meanwhile_says_so_beside_its_result() {
+    let server = Server::start();
+    let openapi = server.openapi();
+    let admin = ["admin", "--url", &openapi];
+    let bob = server.user("bob");
+    // He acknowledges nothing, so that no result comes.
+    bob.signal("-STOP");
+    let token = token("alice", "0");
+    let send = Command::new(env!("CARGO_BIN_EXE_rts"))
+        .args(["send", "--url", &server.url, "--token", &token, "--to", "bob", "hi"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("rts runs");
+    let is_open = || {
+        let stats = rts(&[&admin[..], &["stats"]].concat());
+        !stdout(&stats).contains("unacknowledged bytes  0\n")
+    };
+    while !is_open() {}
+    assert!(rts(&[&admin[..], &["revoke", "--user", "alice"]].concat()).status.success());
+    let output = ended(send);
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.starts_with("rts: the login was refused: the token is invalid"), "{said}");
 }
 
 #[test]
