@@ -60,6 +60,30 @@ pub(super) fn safe(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rts_transport_tokio::{
+        LoginCode, LogoutReason, MessageId, OnlineStatus, SendCode, ServerParamsCode, UserId,
+    };
+    use std::time::Duration;
+
+    #[test]
+    fn codes_are_told_by_what_they_mean_and_their_number() {
+        let uid = || UserId::new("bob").expect("well formed");
+        let code = LoginCode::BadUserId;
+        let login = Event::LoginResult { uid: uid(), code, elapsed: Duration::ZERO };
+        let (id, status) = (MessageId(7), OnlineStatus::Unreachable);
+        for (event, words) in [
+            (login, "  login: the server refuses this user id (-1002)"),
+            (Event::Logout(LogoutReason::PutOut), "logged out: put out by the app's back end (2)"),
+            (
+                Event::MessageSendResult { id, code: SendCode::ReceiverNotLoggedIn },
+                "  #7 result: the receiver is not logged in (4)",
+            ),
+            (Event::ServerParamsSetResult(ServerParamsCode::Ok), "  server params: in force (200)"),
+            (Event::PeerOnlineStatus { uid: "bob".to_owned(), status }, "bob: unreachable (2)"),
+        ] {
+            assert_eq!(describe(&event).as_deref(), Some(words));
+        }
+    }
 
     #[test]
     fn what_others_write_cannot_steer_the_terminal() {
