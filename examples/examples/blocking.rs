@@ -41,7 +41,7 @@ fn main() -> anyhow::Result<()> {
                         let note = Payload::text("a note to myself");
                         alice.send_message(clock.now(), "alice", note, ReliableOrdered)?;
                     }
-                    Event::LoginResult { code, .. } => anyhow::bail!("refused: {code:?}"),
+                    Event::LoginResult { code, .. } => anyhow::bail!("refused: {code}"),
                     Event::MessageSendResult { .. } => alice.destroy(clock.now()),
                     _ => {}
                 }

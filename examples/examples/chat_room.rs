@@ -45,7 +45,7 @@ async fn visit(server: &str, name: &str) -> anyhow::Result<()> {
                     room.leave();
                 }
             }
-            RoomEvent::MessageSendResult { code, .. } => println!("{name} was heard: {code:?}"),
+            RoomEvent::MessageSendResult { code, .. } => println!("{name} was heard: {code}"),
             RoomEvent::UserLeft { uid, .. } => println!("{name} sees {uid} leave"),
             RoomEvent::Left => break,
             other => anyhow::bail!("{name} did not expect {other:?}"),

@@ -54,7 +54,7 @@ pub async fn log_in(server: &str, uid: &str) -> anyhow::Result<(rts::Engine, rts
     engine.login(&fresh_token(uid)?, uid)?;
     match login_result(&mut events).await? {
         rts::LoginCode::Ok => Ok((engine, events)),
-        code => bail!("login refused: {code:?}"),
+        code => bail!("login refused: {code}"),
     }
 }
 

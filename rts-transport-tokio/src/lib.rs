@@ -16,7 +16,7 @@
 //!             engine.send_message("bob", "hello", MessageConfig::ReliableOrdered)?;
 //!         }
 //!         Event::MessageSendResult { id, code } => {
-//!             println!("message {id}: {code:?}");
+//!             println!("message {id}: {code}");
 //!             engine.destroy();
 //!         }
 //!         _ => {}

@@ -252,10 +252,10 @@ impl Rts {
                 }
             }
             Frame::LoginAnswer(LoginAnswer::Refused(code)) => {
-                return Err(format!("login refused: {}", code.code()));
+                return Err(format!("login refused: {code}"));
             }
             Frame::JoinAnswer { state: RoomState::Joined, .. } => hear(Heard::Ready),
-            Frame::JoinAnswer { state, .. } => return Err(format!("join refused: {state:?}")),
+            Frame::JoinAnswer { state, .. } => return Err(format!("join refused: {state}")),
             Frame::Close { code, reason, .. } => {
                 return Err(format!("closed: {code}, {}", String::from_utf8_lossy(&reason)));
             }
