@@ -12,7 +12,7 @@ use rts_server::{
 use crate::dev::{dev_expiry, dev_token};
 use crate::out::say;
 
-/// So many ports behind that of clients, 7600, is that of back ends, 7601.
+/// The port of back ends, 7601, is this far above that of clients, 7600.
 const OPENAPI_PORTS_BEHIND: u16 = 1;
 /// And that of pages, 7680.
 const WEB_SOCKET_PORTS_BEHIND: u16 = 80;
