@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Breaks each rule of docs/assurance.md in a copy of the tree, and demands that its tests fail.
+"""Breaks each rule of docs/assurance/ in a copy of the tree, and demands that its tests fail.
 
 The mutations lie beside this file, in *.toml: small changes of the code, one at least for each rule and law.
 For each one the copy is changed, the tests that the mutation names are built and run, every one of them

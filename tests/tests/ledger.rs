@@ -1,4 +1,4 @@
-//! `docs/assurance.md` is the ledger of what is proved: every rule of the protocol is in it, every
+//! `docs/assurance/` is the ledger of what is proved: every rule of the protocol is in it, every
 //! test that it names exists, and every rule and law has a mutation in `tests/ledger/` that breaks
 //! it, for `tests/ledger/check.py` to try.
 
@@ -21,25 +21,54 @@ fn rules() -> BTreeSet<String> {
     bold.map(|(number, _)| format!("§{number}")).collect()
 }
 
-/// The rows of the table under a heading, without its head: the cells of each.
-fn rows(ledger: &str, heading: &str) -> Vec<Vec<String>> {
-    let (_, section) = ledger.split_once(&format!("\n## {heading}\n")).expect("the heading");
-    let section = section.split_once("\n## ").map_or(section, |(section, _)| section);
-    let rows = section.lines().filter(|line| line.starts_with('|')).skip(2);
-    rows.map(|row| row.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect())
-        .collect()
+/// Rules or laws that are proved together, and the tests that prove them.
+struct Proof {
+    about: Vec<String>,
+    text: String,
+    tests: BTreeSet<String>,
 }
 
-/// What each row is about, which may be several laws, and its tests.
-fn proofs(ledger: &str) -> Vec<(Vec<String>, BTreeSet<String>)> {
-    let headings = ["Rules of the protocol", "Laws of the system"];
-    let all = headings.into_iter().flat_map(|heading| rows(ledger, heading));
-    all.map(|cells| {
-        let about = cells[0].split(' ').map(str::to_owned).collect();
-        let tests = cells.last().expect("a cell").split("<br>");
-        (about, tests.map(|test| test.trim_matches('`').to_owned()).collect())
-    })
-    .collect()
+/// The proofs of a page: each begins with a heading of this level, which names what is proved.
+fn proofs_of(page: &str, level: &str) -> Vec<Proof> {
+    let document = document(page);
+    let heading = format!("\n{level} ");
+    document.split(&heading).skip(1).map(proof).collect()
+}
+
+fn proof(section: &str) -> Proof {
+    let (heading, text) = section.split_once('\n').expect("a line ends");
+    let about = heading.split(' ').map(str::to_owned).collect();
+    let text = text.split("\n## ").next().expect("there is a first part").to_owned();
+    let tests = tests_in(&text);
+    Proof { about, text, tests }
+}
+
+/// The tests of a list of files, each with the names of its tests below it, as `FILE::NAME`. A file
+/// without a name stands for all of its tests.
+fn tests_in(text: &str) -> BTreeSet<String> {
+    let files = text.split("\n- `").skip(1);
+    let tests = files.flat_map(|entry| {
+        let (file, names) = entry.split_once('`').expect("a file ends");
+        let names: Vec<_> = names.lines().filter_map(|line| line.strip_prefix("  - `")).collect();
+        let test = |name: &str| format!("{file}::{}", name.trim_end_matches('`'));
+        match &names[..] {
+            [] => vec![file.to_owned()],
+            names => names.iter().map(|name| test(name)).collect(),
+        }
+    });
+    tests.collect()
+}
+
+fn rule_proofs() -> Vec<Proof> {
+    proofs_of("assurance/rules.md", "###")
+}
+
+fn law_proofs() -> Vec<Proof> {
+    proofs_of("assurance/laws.md", "##")
+}
+
+fn all_proofs() -> impl Iterator<Item = Proof> {
+    rule_proofs().into_iter().chain(law_proofs())
 }
 
 /// One change that breaks a row, as `tests/ledger/check.py` reads it.
@@ -79,14 +108,14 @@ fn in_file(path: &Path) -> Vec<Mutation> {
 
 #[test]
 fn every_rule_and_law_has_a_mutation_that_can_be_made_and_names_tests_of_its_row() {
-    let proofs = proofs(&document("assurance.md"));
+    let proofs: Vec<Proof> = all_proofs().collect();
     let mutations = mutations();
     for Mutation { row, file, find, replace, tests } in &mutations {
-        let proof = proofs.iter().find(|(about, _)| about.contains(row));
-        let (_, of_row) = proof.unwrap_or_else(|| panic!("{row}: the ledger has no such row"));
+        let proof = proofs.iter().find(|proof| proof.about.contains(row));
+        let proof = proof.unwrap_or_else(|| panic!("{row}: the ledger has no such row"));
         assert!(!tests.is_empty(), "{row}: a mutation that nothing has to notice");
         for test in tests {
-            assert!(of_row.contains(test), "{row}: the ledger's row does not name {test}");
+            assert!(proof.tests.contains(test), "{row}: the ledger's row does not name {test}");
         }
         let code = fs::read_to_string(root().join(file));
         let code = code.unwrap_or_else(|error| panic!("{row}: {file}: {error}"));
@@ -94,7 +123,7 @@ fn every_rule_and_law_has_a_mutation_that_can_be_made_and_names_tests_of_its_row
         assert_eq!(count, 1, "{row}: {file} is to have this once, mend the mutation: {find}");
         assert_ne!(find, replace, "{row}");
     }
-    for what in proofs.iter().flat_map(|(about, _)| about) {
+    for what in proofs.iter().flat_map(|proof| &proof.about) {
         let is_broken = mutations.iter().any(|mutation| mutation.row == *what);
         assert!(is_broken, "{what} has no mutation in tests/ledger/: add one, and see it noticed");
     }
@@ -102,37 +131,38 @@ fn every_rule_and_law_has_a_mutation_that_can_be_made_and_names_tests_of_its_row
 
 #[test]
 fn every_rule_of_the_protocol_is_in_the_ledger_with_a_test() {
-    let rows = rows(&document("assurance.md"), "Rules of the protocol");
-    let with_test = rows.iter().filter(|cells| cells.len() == 2 && cells[1].starts_with('`'));
-    let in_ledger: BTreeSet<String> = with_test.map(|cells| cells[0].clone()).collect();
+    let proofs = rule_proofs();
+    let with_test = proofs.iter().filter(|proof| !proof.tests.is_empty());
+    let in_ledger: BTreeSet<String> = with_test.map(|proof| proof.about.join(" ")).collect();
     assert_eq!(in_ledger, rules());
+    assert_eq!(proofs.len(), in_ledger.len(), "a rule is there twice, or without a test");
 }
 
 #[test]
 fn every_test_that_the_ledger_names_exists() {
-    let ledger = document("assurance.md");
     let mut named = 0;
-    for (_, tests) in proofs(&ledger) {
-        for test in tests {
-            let (file, name) = test.split_once("::").unwrap_or((&test, ""));
-            let code = fs::read_to_string(root().join(file));
-            let code = code.unwrap_or_else(|error| panic!("{test}: {error}"));
-            let is_there = name.is_empty() || code.contains(&format!("fn {name}("));
-            assert!(is_there, "{file} has no test {name}");
-            named += 1;
-        }
+    for test in all_proofs().flat_map(|proof| proof.tests) {
+        let (file, name) = test.split_once("::").unwrap_or((&test, ""));
+        let code = fs::read_to_string(root().join(file));
+        let code = code.unwrap_or_else(|error| panic!("{test}: {error}"));
+        let is_there = name.is_empty() || code.contains(&format!("fn {name}("));
+        assert!(is_there, "{file} has no test {name}");
+        named += 1;
     }
-    assert!(named > 80, "{named} tests are named");
+    assert!(named > 250, "{named} tests are named");
 }
 
 #[test]
-fn every_law_has_its_place() {
-    let rows = rows(&document("assurance.md"), "Laws of the system");
-    let numbers: BTreeSet<u32> = rows
-        .iter()
-        .flat_map(|cells| cells[0].split(' '))
-        .map(|law| law.strip_prefix('I').and_then(|law| law.parse().ok()).expect("a number"))
-        .collect();
+fn every_law_has_its_place_and_its_words() {
+    let mut numbers = BTreeSet::new();
+    for Proof { about, text, tests } in law_proofs() {
+        assert!(!tests.is_empty(), "{about:?} has no test");
+        for law in about {
+            assert!(text.contains(&format!("\n- **{law}** ")), "what {law} says is not there");
+            let number: u32 = law.strip_prefix('I').and_then(|law| law.parse().ok()).expect("I1");
+            assert!(numbers.insert(number), "{law} is there twice");
+        }
+    }
     assert_eq!(numbers, (1..=48).collect());
 }
 
@@ -147,9 +177,8 @@ fn listed(file: &str, begin: &str) -> Vec<String> {
 
 #[test]
 fn the_ledger_says_of_each_planted_bug_how_it_was_found() {
-    let ledger = document("assurance.md");
-    let (_, section) = ledger.split_once("\n### Planted bugs\n").expect("the heading");
-    let (section, _) = section.split_once("\n## ").expect("the next heading");
+    let page = document("assurance/simulator.md");
+    let (_, section) = page.split_once("\n## Planted bugs\n").expect("the heading");
     let rows = section.lines().filter_map(|line| line.strip_prefix("| `"));
     let named: Vec<&str> =
         rows.map(|row| row.split_once('`').expect("the end of the name").0).collect();
@@ -158,17 +187,18 @@ fn the_ledger_says_of_each_planted_bug_how_it_was_found() {
 
 #[test]
 fn the_ledger_counts_the_situations_and_planted_bugs_of_its_last_run() {
-    let ledger = document("assurance.md");
     let situations = listed("rts-testkit/src/sim/situations.rs", "\nsituations! {\n").len();
     let bugs = listed("rts-proto/src/planted.rs", "\nbugs! {\n").len();
-    for words in [
-        format!("each of the {situations} situations at least 10 times"),
-        format!("It recognises {situations} named situations"),
-        format!("all {bugs} were found"),
+    for (page, words) in [
+        ("assurance.md", format!("each of the {situations} situations at least 10 times")),
+        ("assurance/simulator.md", format!("It recognises {situations} named situations")),
+        ("assurance/simulator.md", format!("all {bugs} were found")),
     ] {
+        // Lines are wrapped anywhere.
+        let text = document(page).split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(
-            ledger.contains(&words),
-            "the simulator has another one: play it again, and say {words:?}"
+            text.contains(&words),
+            "the simulator has another one: play it again, and say {words:?} in {page}"
         );
     }
 }
