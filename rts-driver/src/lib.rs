@@ -59,10 +59,13 @@ pub mod application {
     pub use crate::seldom::Seldom;
     pub use crate::shown::Shown;
     pub use crate::thinning::Thinning;
-    pub use rts_engine::{Engine, EngineError, Events, Room, Sent, ServerAnswer, sdk_version};
+    pub use rts_engine::{
+        Engine, EngineError, EventHandler, Events, Room, RoomEventHandler, Sent, ServerAnswer,
+        sdk_version,
+    };
     pub use rts_proto::client::{
-        BroadcastError, BusinessIdError, CreateRoomError, Event, EventHandler, JoinError, JoinType,
-        LoginError, ParametersError, RoomEvent, RoomEventHandler, SendError, WarningCode,
+        BroadcastError, BusinessIdError, CreateRoomError, Event, JoinError, JoinType, LoginError,
+        ParametersError, RoomEvent, SendError, WarningCode,
     };
     pub use rts_proto::{
         AppId, BroadcastCode, CloseCode, ConnectionState, Disconnect, IdError, LeaveReason,

@@ -5,8 +5,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rts_proto::RoomKey;
-use rts_proto::client::{Event, EventHandler, RoomEvent, RoomEventHandler};
+use rts_proto::client::{Event, RoomEvent};
 
+use crate::handler::{EventHandler, RoomEventHandler, dispatch, dispatch_room};
 use crate::sent::Told;
 use crate::unread::Unread;
 
@@ -184,11 +185,12 @@ impl Callback {
     pub(crate) fn call(self) {
         let _ = catch_unwind(AssertUnwindSafe(|| match &self {
             Self::Engine(event, handler) => {
-                event.dispatch(&mut *handler.lock().unwrap_or_else(PoisonError::into_inner));
+                let mut handler = handler.lock().unwrap_or_else(PoisonError::into_inner);
+                dispatch(event, &mut *handler);
             }
             Self::Room(Event::Room { room, event, .. }, handler) => {
                 let mut handler = handler.lock().unwrap_or_else(PoisonError::into_inner);
-                event.dispatch(room, &mut *handler);
+                dispatch_room(room, event, &mut *handler);
             }
             Self::Room(..) => {}
         }));

@@ -7,8 +7,8 @@ use std::task::Poll;
 
 use bytes::Bytes;
 use rts_proto::client::{
-    BusinessIdError, Config, CreateRoomError, EventHandler, Input, LoginError, Parameters,
-    ParametersError, SendError,
+    BusinessIdError, Config, CreateRoomError, Input, LoginError, Parameters, ParametersError,
+    SendError,
 };
 use rts_proto::{AppId, Disconnect, IdError, MessageConfig, Payload, SendCode, Text};
 use rts_trace::{RecordedClient, Recorder};
@@ -16,6 +16,7 @@ use rts_trace::{RecordedClient, Recorder};
 use crate::clock::Clock;
 use crate::driver::Driver;
 use crate::events::Events;
+use crate::handler::EventHandler;
 use crate::room::Room;
 use crate::sent::{Sent, ServerAnswer};
 use crate::shared::Shared;

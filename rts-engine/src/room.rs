@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rts_proto::client::{BroadcastError, JoinError, RoomEventHandler};
+use rts_proto::client::{BroadcastError, JoinError};
 use rts_proto::{BroadcastCode, Payload, RoomKey, Text};
 
 use crate::engine::Engine;
+use crate::handler::RoomEventHandler;
 use crate::sent::Sent;
 
 /// One room handle. Cheap to clone. Every call returns at once.

@@ -5,8 +5,8 @@ mod common;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use common::{engine, take_all};
-use rts_engine::{Engine, Room};
-use rts_proto::client::{CreateRoomError, Event, EventHandler, RoomEvent, RoomEventHandler};
+use rts_engine::{Engine, EventHandler, Room, RoomEventHandler};
+use rts_proto::client::{CreateRoomError, Event, RoomEvent};
 use rts_proto::{BroadcastCode, MessageConfig, MessageId, OnlineStatus, RoomId, SendCode};
 
 /// What was called, in order.

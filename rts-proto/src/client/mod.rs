@@ -33,7 +33,7 @@ pub use call::{
     BroadcastError, BusinessIdError, CreateRoomError, JoinError, LoginError, SendError,
 };
 pub use early_close::EarlyClose;
-pub use event::{Event, EventHandler, JoinType, RoomEvent, RoomEventHandler, WarningCode};
+pub use event::{Event, JoinType, RoomEvent, WarningCode};
 pub use parameters::{LogLevel, Parameters, ParametersError};
 pub use timer::Timer;
 
