@@ -56,9 +56,14 @@ macro_rules! text_id {
         pub struct $name(Arc<str>);
 
         impl $name {
+            /// Whether a text is such an id, without making one.
+            pub fn check(text: &str) -> Result<(), IdError> {
+                $check(text.as_bytes())
+            }
+
             /// Checks the alphabet and the length.
             pub fn new(text: &str) -> Result<Self, IdError> {
-                $check(text.as_bytes())?;
+                Self::check(text)?;
                 Ok(Self(text.into()))
             }
 
