@@ -4,9 +4,9 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use rts_engine::{Action, Driver, Engine, EngineError, Events};
+use rts_engine::{Driver, Engine, EngineError, Events};
 use rts_proto::LinkId;
-use rts_proto::client::Input;
+use rts_proto::client::{Input, Output};
 use rts_stream::{Connector, ConnectorError, LinkError};
 use rts_trace::Recorder;
 
@@ -84,21 +84,24 @@ async fn run<R: Runtime>(driver: Driver, connector: Connector) {
     let mut closing = Closing::default();
     let mut alarm = Alarm::<R>::new();
     for turn in (1..=TURNS_MAX).cycle() {
-        while let Some(action) = driver.next_action() {
-            match action {
-                Action::Connect(id) => current = Current::connecting(id, &connector),
-                Action::Transmit(id, bytes) => {
+        loop {
+            match driver.poll_output() {
+                Output::Connect(id) => current = Current::connecting(id, &connector),
+                Output::Transmit(id, bytes) => {
                     if current.link(id).is_some_and(|link| link.push(bytes).is_err()) {
                         current = Current::None;
-                        driver.handle(Input::Disconnected(id));
+                        driver.handle_input(Input::Disconnected(id));
                     }
                 }
                 // A new link need not wait until the old one is closed.
-                Action::Disconnect(id) => {
+                Output::Disconnect(id) => {
                     if let Some(link) = current.take(id) {
                         closing.links.push(Box::pin(link.finish::<R>()));
                     }
                 }
+                // The application has it.
+                Output::Event(_) => {}
+                Output::Wait(_) => break,
             }
         }
         if driver.is_finished() {
@@ -122,7 +125,7 @@ async fn run<R: Runtime>(driver: Driver, connector: Connector) {
         })
         .await;
         match news {
-            Some(News::Input(input)) => driver.handle(input),
+            Some(News::Input(input)) => driver.handle_input(input),
             Some(News::Failed(id, error, link)) => {
                 driver.link_failed(id, format!("no link to {}: {error}", connector.address()));
                 closing.links.extend(link.map(|link| Box::pin(link.finish::<R>()) as Finishing));

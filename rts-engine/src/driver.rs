@@ -6,9 +6,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant as StdInstant;
 
-use bytes::Bytes;
-use rts_proto::client::Input;
-use rts_proto::{Instant, LinkId};
+use rts_proto::LinkId;
+use rts_proto::client::{Input, Output};
 
 use crate::shared::{Shared, State};
 
@@ -18,25 +17,13 @@ const CALLBACKS_PER_TURN: usize = 64;
 /// What is known about a link that just ended before a login was answered over it.
 const CLOSED_TOO_EARLY: &str = "the connection was closed before the login was answered";
 
-/// What a runtime is to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Make a link, and answer with [`Input::Connected`], [`Input::Disconnected`] or
-    /// [`Driver::link_failed`].
-    Connect(LinkId),
-    /// Write these bytes, after all earlier ones of the link.
-    Transmit(LinkId, Bytes),
-    /// Write what was transmitted before, then close.
-    Disconnect(LinkId),
-}
-
 /// What a runtime's loop holds. There is one for each engine.
 ///
 /// ```text
 /// until is_finished:
-///     do every next_action
+///     poll_output, and do it, until Wait
 ///     deliver, tick
-///     wait for: changed, the deadline, a link's bytes (if wants_read) or end -> handle
+///     wait for: changed, the deadline, a link's bytes (if wants_read) or end -> handle_input
 /// ```
 ///
 /// Dropping it destroys the engine, since nothing would move any more: every [`Sent`](crate::Sent)
@@ -51,7 +38,7 @@ impl Driver {
     }
 
     /// Tells the core what happened, and ends the burst: what is due at once is done at once.
-    pub fn handle(&self, input: Input) {
+    pub fn handle_input(&self, input: Input) {
         self.shared.call(|state, now| {
             match input {
                 Input::Disconnected(link) if !state.client.is_online() => {
@@ -85,20 +72,22 @@ impl Driver {
         let is_due = |deadline| deadline <= self.shared.clock.now();
         let deadline = self.shared.lock().deadline;
         if deadline.is_some_and(is_due) {
-            self.handle(Input::Tick);
+            self.handle_input(Input::Tick);
         }
     }
 
-    /// The next thing to do.
+    /// What the core wants done next, in the order in which it asked for it. [`Output::Wait`] comes
+    /// when nothing else is left; its deadline is by the engine's own [`Clock`](crate::Clock). An
+    /// [`Output::Event`] never comes: events are the application's, which has got it already. What
+    /// [`Output::Connect`] asks for may also be answered with [`link_failed`](Self::link_failed).
     #[must_use]
-    pub fn next_action(&self) -> Option<Action> {
+    pub fn poll_output(&self) -> Output {
         let mut state = self.shared.lock();
-        let action = state.next_action();
-        if action.is_none() {
+        state.next_link_output().unwrap_or_else(|| {
             // All that happened so far was seen, or is looked at after this.
             state.changed = false;
-        }
-        action
+            Output::Wait(state.deadline)
+        })
     }
 
     /// Calls the application's handlers with events that wait for them, in order. No lock is held
@@ -124,13 +113,8 @@ impl Driver {
     /// When [`tick`](Self::tick) is wanted, if nothing else happens before, for a runtime's timer.
     #[must_use]
     pub fn deadline(&self) -> Option<StdInstant> {
-        self.shared.clock.to_std(self.wake_at()?)
-    }
-
-    /// The same by the engine's own clock.
-    #[must_use]
-    pub fn wake_at(&self) -> Option<Instant> {
-        self.shared.lock().deadline
+        let deadline = self.shared.lock().deadline?;
+        self.shared.clock.to_std(deadline)
     }
 
     /// Whether the link may be read: false while the application has too many events to take.
@@ -143,7 +127,7 @@ impl Driver {
     #[must_use]
     pub fn is_finished(&self) -> bool {
         let state = self.shared.lock();
-        state.client.is_destroyed() && !state.has_actions()
+        state.client.is_destroyed() && !state.has_link_outputs()
     }
 
     /// Waits until there may be something new to do. Cancel safe.

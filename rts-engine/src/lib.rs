@@ -6,7 +6,7 @@
 //! said.
 //!
 //! ```text
-//!  Engine, Room --call--> +--------+ --Action--> Driver, held by
+//!  Engine, Room --call--> +--------+ --Output--> Driver, held by
 //!  Events <----event----- |  core  |             the loop of
 //!  Sent   <----result---- +--------+ <--Input--- a runtime
 //! ```
@@ -25,7 +25,7 @@ mod shared;
 mod unread;
 
 pub use clock::Clock;
-pub use driver::{Action, Driver};
+pub use driver::Driver;
 pub use engine::{Engine, EngineError, sdk_version};
 pub use events::Events;
 pub use handler::{EventHandler, RoomEventHandler};

@@ -10,13 +10,12 @@ use rts_trace::RecordedClient;
 
 use crate::clock::Clock;
 use crate::delivery::{Delivery, Retired};
-use crate::driver::Action;
 use crate::log::Line;
 use crate::sent::{Filled, ServerAnswer, Waiting};
 
 /// A link is given up when so many bytes wait for the driver to take them. More than a session's
 /// whole window, so that only a flood of unreliable messages gets there.
-const ACTION_BYTES_MAX: usize = 4 * 1_048_576;
+const LINK_BYTES_MAX: usize = 4 * 1_048_576;
 
 pub(crate) struct Shared {
     state: Mutex<State>,
@@ -39,8 +38,11 @@ pub(crate) struct State {
     pub(crate) sends: Waiting<MessageId, SendCode>,
     pub(crate) server_sends: Waiting<MessageId, ServerAnswer>,
     pub(crate) broadcasts: Waiting<(RoomKey, MessageId), BroadcastCode>,
-    actions: VecDeque<Action>,
-    action_bytes: usize,
+    /// What the core wants done about links, until the driver takes it. Events do not wait for the
+    /// driver, so they are taken out of the core's outputs as soon as there are some.
+    link_outputs: VecDeque<Output>,
+    /// Bytes to transmit in those.
+    link_bytes: usize,
     after: After,
 }
 
@@ -76,8 +78,8 @@ impl Shared {
             sends: Waiting::default(),
             server_sends: Waiting::default(),
             broadcasts: Waiting::default(),
-            actions: VecDeque::new(),
-            action_bytes: 0,
+            link_outputs: VecDeque::new(),
+            link_bytes: 0,
             after: After::default(),
         };
         Self { state: Mutex::new(state), clock }
@@ -136,16 +138,17 @@ impl State {
     pub(crate) fn drain(&mut self, now: Instant) {
         loop {
             match self.client.poll_output() {
-                Output::Connect(link) => self.act(Action::Connect(link)),
+                Output::Event(event) => self.happened(event),
                 Output::Transmit(link, bytes) => {
-                    self.action_bytes += bytes.len();
-                    self.act(Action::Transmit(link, bytes));
-                    if self.action_bytes > ACTION_BYTES_MAX {
+                    self.link_bytes += bytes.len();
+                    self.leave_to_driver(Output::Transmit(link, bytes));
+                    if self.link_bytes > LINK_BYTES_MAX {
                         self.give_up_link(now, link);
                     }
                 }
-                Output::Disconnect(link) => self.act(Action::Disconnect(link)),
-                Output::Event(event) => self.happened(event),
+                output @ (Output::Connect(_) | Output::Disconnect(_)) => {
+                    self.leave_to_driver(output);
+                }
                 Output::Wait(deadline) => {
                     if deadline != self.deadline || self.client.is_destroyed() {
                         self.deadline = deadline;
@@ -157,33 +160,34 @@ impl State {
         }
     }
 
-    fn act(&mut self, action: Action) {
-        self.actions.push_back(action);
+    fn leave_to_driver(&mut self, output: Output) {
+        self.link_outputs.push_back(output);
         self.wake_driver();
     }
 
-    pub(crate) fn next_action(&mut self) -> Option<Action> {
-        let action = self.actions.pop_front()?;
-        if let Action::Transmit(_, bytes) = &action {
-            self.action_bytes -= bytes.len();
+    /// The next output that the driver has to do something about.
+    pub(crate) fn next_link_output(&mut self) -> Option<Output> {
+        let output = self.link_outputs.pop_front()?;
+        if let Output::Transmit(_, bytes) = &output {
+            self.link_bytes -= bytes.len();
         }
-        Some(action)
+        Some(output)
     }
 
-    pub(crate) fn has_actions(&self) -> bool {
-        !self.actions.is_empty()
+    pub(crate) fn has_link_outputs(&self) -> bool {
+        !self.link_outputs.is_empty()
     }
 
     fn give_up_link(&mut self, now: Instant, link: LinkId) {
-        let bytes = &mut self.action_bytes;
-        self.actions.retain(|action| match action {
-            Action::Transmit(id, unsent) if *id == link => {
+        let bytes = &mut self.link_bytes;
+        self.link_outputs.retain(|output| match output {
+            Output::Transmit(id, unsent) if *id == link => {
                 *bytes -= unsent.len();
                 false
             }
             _ => true,
         });
-        self.act(Action::Disconnect(link));
+        self.leave_to_driver(Output::Disconnect(link));
         self.client.handle_input(now, Input::Disconnected(link));
     }
 

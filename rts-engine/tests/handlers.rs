@@ -84,7 +84,7 @@ fn more_callbacks_than_one_turn_has_keep_the_driver_awake() {
     let log = Log::default();
     engine.set_event_handler(Writer("E", log.clone()));
     (0..100).for_each(|n| engine.get_peer_online_status(&n.to_string()));
-    assert_eq!(driver.next_action(), None);
+    assert_eq!(common::next_output(&driver), None);
     driver.deliver();
     assert!(log.0.lock().expect("no panic").len() < 100);
     assert!(common::now_or_never(driver.changed()).is_some());

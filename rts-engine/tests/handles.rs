@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use bytes::Bytes;
-use common::{engine, now_or_never, take_all};
-use rts_engine::{Action, Engine, EngineError};
-use rts_proto::client::{Event, Input, LoginError, SendError, WarningCode};
+use common::{engine, next_output, now_or_never, take_all};
+use rts_engine::{Engine, EngineError};
+use rts_proto::client::{Event, Input, LoginError, Output, SendError, WarningCode};
 use rts_proto::wire::Frame;
 use rts_proto::{CloseCode, LogoutReason, MessageConfig, MessageId, SendCode};
 
@@ -22,9 +22,9 @@ fn nothing_is_connected_before_login() {
     engine.create_room("room").expect("a good id").join().expect("not joined");
     engine.logout();
     engine.network_changed();
-    assert_eq!(driver.next_action(), None);
+    assert_eq!(next_output(&driver), None);
     engine.login("token", "alice").expect("not logged in");
-    assert!(matches!(driver.next_action(), Some(Action::Connect(_))));
+    assert!(matches!(next_output(&driver), Some(Output::Connect(_))));
 }
 
 /// Nobody else would ever say why the login is not answered.
@@ -35,16 +35,16 @@ fn a_close_before_the_login_is_answered_is_told_once_with_its_code_and_reason() 
     let mut closed_with = |code: u32, reason: &'static str| {
         // Whatever the wait before the next attempt is, the network has changed.
         engine.network_changed();
-        let link = std::iter::from_fn(|| driver.next_action()).filter_map(|action| match action {
-            Action::Connect(link) => Some(link),
+        let link = std::iter::from_fn(|| next_output(&driver)).filter_map(|output| match output {
+            Output::Connect(link) => Some(link),
             _ => None,
         });
         let link = link.last();
         let link = link.expect("it tries again");
-        driver.handle(Input::Connected(link));
+        driver.handle_input(Input::Connected(link));
         let reason = Bytes::from_static(reason.as_bytes());
         let close = Frame::Close { code, reason, retry_after_ms: 0 };
-        driver.handle(Input::Received(link, close.encode()));
+        driver.handle_input(Input::Received(link, close.encode()));
         let mut told = take_all(&mut events);
         told.retain(|event| matches!(event, Event::Warning { .. }));
         told
@@ -77,7 +77,7 @@ fn bad_arguments_are_said_by_name() {
 #[test]
 fn a_call_wakes_the_driver() {
     let (engine, _events, driver) = engine();
-    assert_eq!(driver.next_action(), None);
+    assert_eq!(next_output(&driver), None);
     let wakes = Arc::new(Wakes::default());
     let waker = Waker::from(Arc::clone(&wakes));
     assert!(driver.poll_changed(&mut Context::from_waker(&waker)).is_pending());
@@ -89,7 +89,7 @@ fn a_call_wakes_the_driver() {
 #[test]
 fn a_wait_for_a_change_that_is_given_up_loses_none() {
     let (engine, _events, driver) = engine();
-    assert_eq!(driver.next_action(), None);
+    assert_eq!(next_output(&driver), None);
     assert_eq!(now_or_never(driver.changed()), None);
     engine.login("token", "alice").expect("not logged in");
     assert_eq!(now_or_never(driver.changed()), Some(()));
@@ -135,7 +135,7 @@ fn destroy_completes_every_send_and_ends_the_events() {
     assert!(room.join().is_err());
     assert!(room.send_message("hi").is_err());
     assert!(!driver.is_finished(), "the logout is still to be written");
-    while driver.next_action().is_some() {}
+    while next_output(&driver).is_some() {}
     assert!(driver.is_finished());
 }
 
@@ -187,7 +187,7 @@ fn too_many_events_stop_the_reading_until_they_are_taken() {
     assert!(driver.wants_read());
     fill(1);
     assert!(!driver.wants_read());
-    assert_eq!(driver.next_action(), None);
+    assert_eq!(next_output(&driver), None);
     assert!(events.try_next().is_some());
     assert!(driver.wants_read());
     assert!(now_or_never(driver.changed()).is_some(), "the driver is told that it may read");
@@ -206,11 +206,11 @@ fn a_flood_of_unreliable_messages_costs_the_link_and_not_the_memory() {
     let sends: Vec<_> = (0..100).map(|_| send()).collect();
     let mut bytes = 0;
     let mut ended = false;
-    while let Some(action) = driver.next_action() {
-        match action {
-            Action::Transmit(_, chunk) => bytes += chunk.len(),
-            Action::Disconnect(_) => ended = true,
-            Action::Connect(_) => {}
+    while let Some(output) = next_output(&driver) {
+        match output {
+            Output::Transmit(_, chunk) => bytes += chunk.len(),
+            Output::Disconnect(_) => ended = true,
+            _ => {}
         }
     }
     assert!(ended && bytes <= 4 * 1_048_576, "{bytes} bytes");
@@ -225,12 +225,12 @@ fn a_tick_before_the_deadline_does_nothing() {
     driver.tick();
     assert_eq!(driver.deadline(), None);
     engine.login("token", "alice").expect("not logged in");
-    while driver.next_action().is_some() {}
+    while next_output(&driver).is_some() {}
     let deadline = driver.deadline();
     assert!(deadline.is_some());
     driver.tick();
-    driver.handle(Input::Tick);
-    assert_eq!((driver.next_action(), driver.deadline()), (None, deadline));
+    driver.handle_input(Input::Tick);
+    assert_eq!((next_output(&driver), driver.deadline()), (None, deadline));
 }
 
 #[derive(Default)]

@@ -89,7 +89,7 @@ fn an_answer_whose_send_is_kept_does_not_count_by_its_bytes_either() {
     for sent in &sends {
         let reply = Reply(Bytes::from(vec![0; 65_536]));
         let answer = Frame::ServerSendResult { id: sent.id(), code: SendCode::Ok, reply };
-        driver.handle(Input::Received(LinkId(1), answer.encode()));
+        driver.handle_input(Input::Received(LinkId(1), answer.encode()));
     }
     assert!(driver.wants_read());
     drop(sends);

@@ -1,6 +1,6 @@
 //! One engine, called directly or through handles.
 
-use rts_engine::{Action, Driver};
+use rts_engine::Driver;
 use rts_proto::client::{Client, Input, Output, Timer};
 use rts_proto::limits::ENGINE_BYTES_MAX;
 use rts_proto::{AppId, Instant};
@@ -45,7 +45,7 @@ impl Member {
     pub(crate) fn handle(&mut self, now: Instant, input: Input) {
         match &mut self.core {
             Core::Called(client) => client.handle_input(now, input),
-            Core::Held(driver) => driver.handle(input),
+            Core::Held(driver) => driver.handle_input(input),
         }
     }
 }
@@ -56,12 +56,9 @@ impl Core {
         match self {
             Self::Called(client) => client.poll_output(),
             Self::Held(driver) => loop {
-                match driver.next_action() {
-                    Some(Action::Connect(link)) => return Output::Connect(link),
-                    Some(Action::Transmit(link, bytes)) => return Output::Transmit(link, bytes),
-                    Some(Action::Disconnect(link)) => return Output::Disconnect(link),
-                    None if driver.has_callbacks() => driver.deliver(),
-                    None => return Output::Wait(driver.wake_at()),
+                match driver.poll_output() {
+                    Output::Wait(_) if driver.has_callbacks() => driver.deliver(),
+                    output => return output,
                 }
             },
         }
