@@ -11,9 +11,9 @@ mod error;
 mod id;
 mod link;
 mod payload;
-#[cfg(feature = "planted-bugs")]
+#[cfg(rts_planted)]
 pub mod planted;
-#[cfg(not(feature = "planted-bugs"))]
+#[cfg(not(rts_planted))]
 mod planted;
 mod random;
 mod rate;

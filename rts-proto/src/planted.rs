@@ -1,7 +1,8 @@
 //! Bugs that are planted on purpose, for the simulator to find: a test of the tests.
 //!
-//! Without the feature `planted-bugs` [`planted`] is a constant, and nothing of them is in the
-//! build.
+//! Only a build with `RUSTFLAGS="--cfg rts_planted"` has them. It is no Cargo feature, because any
+//! crate of a graph can switch a feature on for all others. Without the cfg [`planted`] is a
+//! constant `false`, and the compiler removes each place that asks for it.
 
 macro_rules! bugs {
     ($($(#[$doc:meta])* $name:ident,)+) => {
@@ -9,14 +10,14 @@ macro_rules! bugs {
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[repr(u8)]
         #[cfg_attr(
-            not(feature = "planted-bugs"),
+            not(rts_planted),
             expect(unreachable_pub, reason = "public where bugs can be planted")
         )]
         pub enum Bug {
             $($(#[$doc])* $name,)+
         }
 
-        #[cfg(feature = "planted-bugs")]
+        #[cfg(rts_planted)]
         impl Bug {
             /// Every bug.
             pub const ALL: &'static [Self] = &[$(Self::$name),+];
@@ -198,12 +199,12 @@ bugs! {
     UnknownKindCounted,
 }
 
-#[cfg(not(feature = "planted-bugs"))]
+#[cfg(not(rts_planted))]
 pub(crate) const fn planted(_: Bug) -> bool {
     false
 }
 
-#[cfg(feature = "planted-bugs")]
+#[cfg(rts_planted)]
 mod chosen {
     use core::sync::atomic::{AtomicU8, Ordering};
 
@@ -224,7 +225,7 @@ mod chosen {
     }
 }
 
-#[cfg(feature = "planted-bugs")]
+#[cfg(rts_planted)]
 pub use chosen::plant;
-#[cfg(feature = "planted-bugs")]
+#[cfg(rts_planted)]
 pub(crate) use chosen::planted;

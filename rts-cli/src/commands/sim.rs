@@ -34,8 +34,8 @@ pub(crate) struct Args {
     /// Fail unless each named situation was met at least this often
     #[arg(long, value_name = "TIMES", conflicts_with = "seed")]
     situations: Option<u64>,
-    /// Plant each bug of a list in the cores, and find it; needs a build with the feature
-    /// `planted-bugs`
+    /// Plant each bug of a list in the cores, and find it; needs a build with
+    /// `RUSTFLAGS="--cfg rts_planted"`
     #[arg(long, conflicts_with_all = ["seed", "situations"])]
     planted: bool,
     /// Print one JSON object
@@ -53,16 +53,16 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
 }
 
-#[cfg(not(feature = "planted-bugs"))]
+#[cfg(not(rts_planted))]
 fn planted(_: &Args) -> anyhow::Result<ExitCode> {
     anyhow::bail!(
         "this build has no planted bugs, as it should be; for them: \
-         cargo run --release --features planted-bugs -- sim --planted"
+         RUSTFLAGS='--cfg rts_planted' cargo run --release --target-dir target/planted -- sim --planted"
     )
 }
 
 /// Every bug must be found, and the canary by the first seeds.
-#[cfg(feature = "planted-bugs")]
+#[cfg(rts_planted)]
 fn planted(args: &Args) -> anyhow::Result<ExitCode> {
     let mut missed = Vec::new();
     let mut hunts = Vec::new();

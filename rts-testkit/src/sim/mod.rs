@@ -15,7 +15,7 @@
 mod attack;
 mod batch;
 mod harmed;
-#[cfg(feature = "planted-bugs")]
+#[cfg(rts_planted)]
 mod hunt;
 mod model;
 mod names;
@@ -33,7 +33,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 pub use batch::{Batch, batch};
-#[cfg(feature = "planted-bugs")]
+#[cfg(rts_planted)]
 pub use hunt::{Bug, Hunt, hunt};
 pub use situations::{Situation, Situations};
 pub use swarm::{APPS_MAX, CROWD, CallKind, ENGINES_MAX, FaultKind, Harm, ROOMS_MAX, Swarm};
