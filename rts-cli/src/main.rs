@@ -57,8 +57,6 @@ enum Command {
     /// Read what `--trace` of serve and engine recorded
     #[command(subcommand)]
     Trace(commands::trace::Command),
-    /// Play random applications and accidents in simulated time, and check every law
-    Sim(commands::sim::Args),
 }
 
 fn main() -> ExitCode {
@@ -140,6 +138,5 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Admin(args) => commands::admin::run(args).await,
         Command::Bench(work) => commands::bench::run(work).await,
         Command::Trace(command) => commands::trace::run(command),
-        Command::Sim(args) => commands::sim::run(&args),
     }
 }

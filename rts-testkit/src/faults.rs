@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rts_proto::{AppId, Instant, LinkId, LoginCode};
+use rts_proto::{AppId, Instant, LinkId, LoginCode, UserId};
 
 use crate::net::{Break, Side};
 use crate::world::link_of;
@@ -148,6 +148,17 @@ impl World {
         self.gate.rotate_key(&app, keep_previous);
     }
 
+    /// Refuses the tokens of an app, or of one of its users, that were issued before this second of
+    /// Unix time. A user who is logged in with one stays logged in.
+    pub fn revoke(&mut self, app: &AppId, uid: Option<&UserId>, issued_before: u32) {
+        self.gate.revoke(app, uid, issued_before);
+    }
+
+    /// Takes back every [`revoke`](Self::revoke).
+    pub fn forget_revocations(&mut self) {
+        self.gate.forget_revocations();
+    }
+
     /// Sets the wall clock, which tokens are checked against. Nothing else follows it.
     pub fn jump_wall(&mut self, seconds: i64) {
         self.clock.jump_wall(seconds);
@@ -159,13 +170,9 @@ impl World {
         self.clock.wall_micros() / 1_000_000
     }
 
-    /// The same as tokens have it: their time ends in 2106.
-    pub(crate) fn wall_second(&self) -> u32 {
-        u32::try_from(self.wall_seconds()).unwrap_or(u32::MAX)
-    }
-
     /// The same at an earlier moment, if the clock was not set since.
-    pub(crate) fn wall_seconds_at(&self, moment: Instant) -> u64 {
+    #[must_use]
+    pub fn wall_seconds_at(&self, moment: Instant) -> u64 {
         let ago = self.now().since(moment).as_micros();
         self.clock.wall_micros().saturating_sub(u64::try_from(ago).unwrap_or(u64::MAX)) / 1_000_000
     }
@@ -174,5 +181,10 @@ impl World {
     #[must_use]
     pub fn until(&self, moment: Instant) -> Duration {
         moment.since(self.now())
+    }
+
+    /// Unix time as tokens have it, which ends in 2106.
+    fn wall_second(&self) -> u32 {
+        u32::try_from(self.wall_seconds()).unwrap_or(u32::MAX)
     }
 }

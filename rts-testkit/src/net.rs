@@ -7,8 +7,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use rts_proto::{Instant, LinkId};
 
-use crate::Unknown;
-
 /// Where a stream ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Side {
@@ -62,8 +60,8 @@ pub(crate) enum Arrival {
     /// The link is up.
     Open,
     Bytes(Bytes),
-    /// What arrived before this has something that only a newer version knows.
-    Unknown(Unknown),
+    /// What arrived before this has a mark.
+    Marked(u32),
     /// The link is down, or could not be made.
     End,
 }
@@ -72,7 +70,7 @@ impl Arrival {
     fn bytes_len(&self) -> usize {
         match self {
             Self::Bytes(bytes) => bytes.len(),
-            Self::Open | Self::Unknown(_) | Self::End => 0,
+            Self::Open | Self::Marked(_) | Self::End => 0,
         }
     }
 }
@@ -184,10 +182,10 @@ impl Net {
         }
     }
 
-    /// Says what is unknown to the end at `to` in what was written last.
-    pub(crate) fn mark(&mut self, link: LinkId, to: Side, unknown: Unknown) {
+    /// Marks what was written last towards `to`.
+    pub(crate) fn mark(&mut self, link: LinkId, to: Side, mark: u32) {
         if let Some(stream) = self.streams.get(&(link, to)).filter(|stream| !stream.is_closed) {
-            self.put((link, to), stream.last_arrival, Arrival::Unknown(unknown));
+            self.put((link, to), stream.last_arrival, Arrival::Marked(mark));
         }
     }
 

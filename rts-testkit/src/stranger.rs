@@ -51,14 +51,16 @@ impl World {
         self.strangers.get(owner(link).0 - FIRST).is_none_or(|heard| heard.is_over)
     }
 
-    pub(crate) fn is_stranger(who: Person) -> bool {
+    /// Whether a number of [`Happening`](crate::Happening) is a stranger's.
+    #[must_use]
+    pub fn is_stranger(who: Person) -> bool {
         who >= FIRST
     }
 
     pub(crate) fn stranger_hears(&mut self, who: Person, arrival: Arrival) {
         let Some(heard) = self.strangers.get_mut(who - FIRST) else { return };
         match arrival {
-            Arrival::Open | Arrival::Unknown(_) => {}
+            Arrival::Open | Arrival::Marked(_) => {}
             Arrival::Bytes(bytes) => heard.bytes.extend_from_slice(&bytes),
             Arrival::End => heard.is_over = true,
         }

@@ -187,7 +187,7 @@ fn the_ledger_says_of_each_planted_bug_how_it_was_found() {
 
 #[test]
 fn the_ledger_counts_the_situations_and_planted_bugs_of_its_last_run() {
-    let situations = listed("rts-testkit/src/sim/situations.rs", "\nsituations! {\n").len();
+    let situations = listed("rts-sim/src/situations.rs", "\nsituations! {\n").len();
     let bugs = listed("rts-proto/src/planted.rs", "\nbugs! {\n").len();
     for (page, words) in [
         ("assurance.md", format!("each of the {situations} situations at least 10 times")),

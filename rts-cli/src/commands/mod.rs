@@ -9,6 +9,5 @@ pub(crate) mod engine;
 pub(crate) mod listen;
 pub(crate) mod send;
 pub(crate) mod serve;
-pub(crate) mod sim;
 pub(crate) mod token;
 pub(crate) mod trace;

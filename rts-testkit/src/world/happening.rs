@@ -4,7 +4,7 @@ use rts_proto::client::Event;
 use rts_proto::server::{Credentials, Post, PostProgress, Report, Target, Verdict};
 use rts_proto::{AppId, CallId, CloseCode};
 
-use crate::{Person, Side, Unknown};
+use crate::{Person, Side};
 
 /// Something that happened, for those who watch the whole world.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,8 +32,9 @@ pub enum Happening {
     AppServerSaid(CallId, PostProgress),
     /// The server gave the post up.
     PostAbandoned(CallId),
-    /// Something arrived at an engine or the server that only a newer version knows.
-    Unknown(Side, Unknown),
+    /// What a [`Middlebox`](crate::Middlebox) marked with this number arrived at an engine or the
+    /// server.
+    Marked(Side, u32),
     /// Another server is there, which knows nothing.
     Restarted,
 }

@@ -1,6 +1,7 @@
 //! The links of engines, and whose they are.
 
 use bytes::Bytes;
+use rts_proto::wire::ResumeKey;
 use rts_proto::{LinkId, server};
 
 use super::{Happening, World};
@@ -45,19 +46,14 @@ impl World {
 
     /// A core's frames, on their way to the other end of the link.
     pub(super) fn transmit(&mut self, link: LinkId, to: Side, frames: Bytes) {
-        let said = match self.newer.as_mut().filter(|newer| newer.side != to) {
-            None => vec![(frames, None)],
-            Some(newer) => newer.say(frames),
-        };
         let now = self.now();
-        for (bytes, unknown) in said {
-            let bytes = match &mut self.flips {
-                None => bytes,
-                Some(flips) => flips.pass(owner(link).0, bytes),
-            };
-            self.net.write(now, link, to, bytes);
-            if let Some(unknown) = unknown {
-                self.net.mark(link, to, unknown);
+        let Some(middlebox) = &mut self.middlebox else {
+            return self.net.write(now, link, to, frames);
+        };
+        for piece in middlebox.pass(owner(link).0, to, frames) {
+            self.net.write(now, link, to, piece.bytes);
+            if let Some(mark) = piece.mark {
+                self.net.mark(link, to, mark);
             }
         }
     }
@@ -78,8 +74,18 @@ impl World {
         self.net.links(link_of(who, LinkId(0)), link_of(who + 1, LinkId(0)))
     }
 
-    pub(crate) fn links_of_engines(&self) -> Vec<LinkId> {
-        self.net.links(LinkId(0), link_of(self.people.len(), LinkId(0)))
+    /// Whether the engine has a link, at either end.
+    #[must_use]
+    pub fn has_link(&self, who: Person) -> bool {
+        !self.links(who).is_empty()
+    }
+
+    /// The secret that each engine's link was given for resuming its session, as somebody would
+    /// have them who guessed right.
+    #[must_use]
+    pub fn resume_keys(&self) -> Vec<ResumeKey> {
+        let links = self.net.links(LinkId(0), link_of(self.people.len(), LinkId(0)));
+        links.into_iter().map(|link| self.resume_key(link)).collect()
     }
 
     pub(crate) fn all_links(&self) -> Vec<LinkId> {

@@ -20,10 +20,9 @@ pub(crate) use links::{link_of, owner};
 use crate::app_server::AppServer;
 use crate::bell::Bell;
 use crate::clock::Clock;
-use crate::flips::Flips;
 use crate::gate::Gate;
+use crate::middlebox::Middlebox;
 use crate::net::{Arrival, Net, Side};
-use crate::newer::Newer;
 use crate::person::{Core, Member};
 use crate::stranger::Heard;
 use crate::tasks::Tasks;
@@ -67,10 +66,8 @@ pub struct World {
     /// The app's own server.
     pub app_server: AppServer,
     pub(crate) gate: Gate,
-    /// Whose version is another one, if not all have the same.
-    pub(crate) newer: Option<Newer>,
-    /// Links that change what passes over them, if there are any.
-    pub(crate) flips: Option<Flips>,
+    /// What changes the frames between engines and server, if anything does.
+    pub middlebox: Option<Box<dyn Middlebox>>,
     /// How long the server takes to judge a token.
     pub verdict_delay: Duration,
     verdicts: BTreeSet<(Instant, LoginId)>,
@@ -94,7 +91,7 @@ pub struct World {
     /// Links on which so much waits that the server was told.
     congested: BTreeSet<LinkId>,
     /// The most that ever waited on a link towards a client.
-    pub(crate) waiting_bytes_most: usize,
+    waiting_bytes_most: usize,
     steps_at_this_moment: usize,
 }
 
@@ -108,8 +105,7 @@ impl World {
             habits: Habits::default(),
             app_server: AppServer::new(),
             gate: Gate::new(),
-            newer: None,
-            flips: None,
+            middlebox: None,
             verdict_delay: Duration::ZERO,
             verdicts: BTreeSet::new(),
             judged: BTreeMap::new(),
@@ -179,6 +175,12 @@ impl World {
     #[must_use]
     pub fn stats(&self) -> server::Stats {
         self.server.stats()
+    }
+
+    /// The most bytes that ever waited on a link towards a client.
+    #[must_use]
+    pub fn waiting_bytes_most(&self) -> usize {
+        self.waiting_bytes_most
     }
 
     /// Makes a call on an engine of [`add`](Self::add) or [`new`](Self::new).
@@ -299,8 +301,8 @@ impl World {
                 Arrival::Open => server::Input::Accepted(link, self.resume_key(link)),
                 Arrival::Bytes(bytes) => server::Input::Received(link, bytes),
                 Arrival::End => server::Input::Disconnected(link),
-                Arrival::Unknown(what) => {
-                    return self.log.push((now, Happening::Unknown(side, what)));
+                Arrival::Marked(mark) => {
+                    return self.log.push((now, Happening::Marked(side, mark)));
                 }
             };
             self.server.handle_input(now, input);
@@ -313,8 +315,8 @@ impl World {
             Arrival::Open => client::Input::Connected(own),
             Arrival::Bytes(bytes) => client::Input::Received(own, bytes),
             Arrival::End => client::Input::Disconnected(own),
-            Arrival::Unknown(what) => {
-                return self.log.push((now, Happening::Unknown(side, what)));
+            Arrival::Marked(mark) => {
+                return self.log.push((now, Happening::Marked(side, mark)));
             }
         };
         self.people[who].handle(now, input);

@@ -17,7 +17,7 @@ impl World {
     }
 
     /// Nobody has to guess it in here; it only has to differ from all others.
-    pub(crate) fn resume_key(&self, link: LinkId) -> ResumeKey {
+    pub(super) fn resume_key(&self, link: LinkId) -> ResumeKey {
         let mut key = [0; 16];
         key[..8].copy_from_slice(&link.0.to_le_bytes());
         key[8..].copy_from_slice(&self.restarts.to_le_bytes());

@@ -1,0 +1,190 @@
+//! Users whose links change what passes over them, in both directions. Nobody else may notice, and
+//! once their links are sound they come back.
+//!
+//! A stream without integrity can make a message of another one, an acknowledgement of what never
+//! arrived, or a refusal of a login. So nothing that these engines call back is held against
+//! anybody, and none of it is in the trace. They have an app of which nothing is reported, names
+//! and a room that nobody else has, and speak only to each other: what comes of their frames,
+//! whatever these have become, is theirs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rts_proto::client::{Event, Input};
+use rts_proto::{MessageConfig, MessageId, Payload, RoomKey, SendCode, UserId};
+use rts_testkit::{Person, World};
+
+use super::flips::Flips;
+use super::model::Engine;
+use super::names::{app_id, harmed_uid};
+use super::oracles::{Violation, ensure};
+use super::plan::Act;
+use super::swarm::{APPS_MAX, Harm};
+use super::wires::Wires;
+
+/// The last app: the back ends of the others are told who comes and goes.
+pub(crate) const HARMED_APP: usize = APPS_MAX - 1;
+const ROOM: &str = "harmed";
+/// Of what they ask each other in the end.
+const QUESTION_BYTES: usize = 40;
+
+#[derive(Debug)]
+pub(crate) struct Harmed {
+    wires: Wires,
+    all: Vec<One>,
+}
+
+#[derive(Debug)]
+struct One {
+    who: Person,
+    uid: String,
+    engine: Engine,
+    room: Option<RoomKey>,
+    /// What it said last, and what came of it.
+    asked: BTreeMap<MessageId, Option<SendCode>>,
+    /// From whom each message since then is, and what it was.
+    heard: Vec<(String, Payload)>,
+}
+
+impl Harmed {
+    pub(crate) fn new(wires: Wires) -> Self {
+        Self { wires, all: Vec::new() }
+    }
+
+    /// Adds the engines, whose links are bad from the beginning.
+    pub(crate) fn enter(&mut self, people: Vec<Person>, harm: Harm, seed: u64) {
+        self.wires.harm(Flips::new(people.clone(), harm.per_million, seed));
+        let one = |(number, who)| One {
+            who,
+            uid: harmed_uid(number),
+            engine: Engine::default(),
+            room: None,
+            asked: BTreeMap::new(),
+            heard: Vec::new(),
+        };
+        self.all = people.into_iter().enumerate().map(one).collect();
+    }
+
+    pub(crate) fn is_one(&self, who: Person) -> bool {
+        self.all.iter().any(|one| one.who == who)
+    }
+
+    pub(crate) fn is_its_name(&self, uid: &UserId) -> bool {
+        self.all.iter().any(|one| one.uid == uid.as_str())
+    }
+
+    pub(crate) fn told(&mut self, who: Person, event: &Event) {
+        let Some(one) = self.all.iter_mut().find(|one| one.who == who) else { return };
+        one.engine.told(event);
+        match event {
+            Event::MessageSendResult { id, code } => {
+                if let Some(result) = one.asked.get_mut(id) {
+                    *result = Some(*code);
+                }
+            }
+            Event::MessageReceived { from, payload } => {
+                one.heard.push((from.as_str().to_owned(), payload.clone()));
+            }
+            _ => {}
+        }
+    }
+
+    pub(crate) fn act(&mut self, world: &mut World, number: usize, act: Act) {
+        let to = harmed_uid((number + 1) % self.all.len());
+        let one = &mut self.all[number];
+        match act {
+            Act::Login => one.log_in(world),
+            Act::Send { bytes } => drop(one.send(world, &to, bytes)),
+            Act::Status => world.call(one.who, |engine, now| {
+                engine.get_peer_online_status(now, &to);
+            }),
+            Act::Join => {
+                let made = world.call(one.who, |engine, now| engine.create_room(now, ROOM).ok());
+                one.room = one.room.or(made);
+                if let Some(room) = one.room {
+                    // It may be in already.
+                    let _ = world.call(one.who, |engine, now| engine.join_room(now, room));
+                }
+            }
+            Act::Leave => {
+                if let Some(room) = one.room {
+                    world.call(one.who, |engine, now| engine.leave_room(now, room));
+                }
+            }
+            Act::Broadcast { bytes } => {
+                if let Some(room) = one.room {
+                    let payload = Payload::binary(vec![0xAA; bytes]);
+                    // What is refused is refused.
+                    let _ = world.call(one.who, |e, now| e.send_room_message(now, room, payload));
+                }
+            }
+        }
+    }
+
+    /// Links are sound from now on. What a stream was when its bytes were changed, it stays: each
+    /// has to be made anew, and at once, however long the server seemed to ask to stay away.
+    pub(crate) fn heal(&mut self, world: &mut World) {
+        self.wires.heal();
+        for one in &self.all {
+            world.cut(one.who);
+            world.call(one.who, |engine, now| engine.handle_input(now, Input::NetworkChanged));
+            let token = world.token_of(&app_id(HARMED_APP), &one.uid, 0);
+            world.call(one.who, |engine, now| engine.update_login_token(now, &token));
+        }
+    }
+
+    /// Whoever was logged out, by what its server never said, logs in again.
+    pub(crate) fn log_in(&mut self, world: &mut World) {
+        self.all.iter_mut().for_each(|one| one.log_in(world));
+    }
+
+    /// I43, for these as well. Then each speaks to each.
+    pub(crate) fn ask(&mut self, world: &mut World) -> Result<(), Violation> {
+        let uids: Vec<String> = self.all.iter().map(|one| one.uid.clone()).collect();
+        for one in &mut self.all {
+            ensure(one.engine.login.live().is_some() && one.engine.is_up(), || {
+                format!("I43: 30 s after its links were harmed, {one:?}")
+            })?;
+            one.heard.clear();
+            one.asked.clear();
+            for to in &uids {
+                let id = one.send(world, to, QUESTION_BYTES);
+                one.asked.extend(id.map(|id| (id, None)));
+            }
+        }
+        Ok(())
+    }
+
+    /// All was answered well, and each heard each exactly once. They log out.
+    pub(crate) fn leave(&mut self, world: &mut World) -> Result<(), Violation> {
+        let uids: BTreeSet<&str> = self.all.iter().map(|one| one.uid.as_str()).collect();
+        for one in &self.all {
+            let from: BTreeSet<&str> = one.heard.iter().map(|(from, _)| from.as_str()).collect();
+            let is_well = one.asked.len() == uids.len()
+                && one.asked.values().all(|result| *result == Some(SendCode::Ok))
+                && one.heard.len() == uids.len()
+                && from == uids
+                && one.heard.iter().all(|(_, payload)| *payload == said(QUESTION_BYTES));
+            ensure(is_well, || format!("I43: after its links were harmed, {one:?}"))?;
+            world.call(one.who, |engine, now| engine.logout(now));
+        }
+        Ok(())
+    }
+}
+
+impl One {
+    /// With a new token, if it is not logged in or about to be.
+    fn log_in(&mut self, world: &mut World) {
+        let token = world.token_of(&app_id(HARMED_APP), &self.uid, 0);
+        // It may be logged in.
+        let _ = world.call(self.who, |engine, now| engine.login(now, &token, &self.uid));
+    }
+
+    fn send(&self, world: &mut World, to: &str, bytes: usize) -> Option<MessageId> {
+        let config = MessageConfig::ReliableOrdered;
+        world.call(self.who, |engine, now| engine.send_message(now, to, said(bytes), config)).ok()
+    }
+}
+
+fn said(bytes: usize) -> Payload {
+    Payload::binary(vec![0x55; bytes])
+}

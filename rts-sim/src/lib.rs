@@ -1,0 +1,117 @@
+//! The simulator: random applications, random accidents, and laws that must hold whatever happens.
+//!
+//! A seed expands to a [`Swarm`]: which calls and faults exist at all, how many engines, in which
+//! apps. Then the run has three parts: faults, during which nothing may be lost, doubled, out of
+//! order or untrue; healing, after which everybody must be back and every question be answered
+//! well; the end, after which nothing may be left. What is judged is the trace of calls and
+//! callbacks, against a model that knows nothing of the core.
+//!
+//! ```
+//! let outcome = rts_sim::run(42);
+//! assert_eq!(outcome.failure, None);
+//! assert_eq!(outcome.trace_hash, rts_sim::run(42).trace_hash);
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod attack;
+mod batch;
+mod flips;
+mod harmed;
+#[cfg(rts_planted)]
+mod hunt;
+mod model;
+mod names;
+mod newer;
+mod oracles;
+mod payload;
+mod plan;
+mod run;
+mod shrink;
+mod situations;
+mod spotter;
+mod swarm;
+mod trace;
+mod wires;
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+pub use batch::{Batch, batch};
+#[cfg(rts_planted)]
+pub use hunt::{Bug, Hunt, hunt};
+pub use situations::{Situation, Situations};
+pub use swarm::{APPS_MAX, CROWD, CallKind, ENGINES_MAX, FaultKind, Harm, ROOMS_MAX, Swarm};
+pub use trace::Print;
+
+use plan::Plan;
+use run::Played;
+
+/// What came of one seed.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The seed.
+    pub seed: u64,
+    /// The same for the same seed, on every machine and in every build.
+    pub trace_hash: u64,
+    /// Lines of the trace.
+    pub lines: u64,
+    /// Calls that applications made.
+    pub calls: u64,
+    /// How long it was in there.
+    pub simulated: Duration,
+    /// What the run got into.
+    pub situations: Situations,
+    /// The law that was broken, if one was.
+    pub failure: Option<String>,
+}
+
+/// Plays one seed.
+#[must_use]
+pub fn run(seed: u64) -> Outcome {
+    outcome(seed, run::play(&Plan::draw(seed), None))
+}
+
+/// Plays one seed and prints its configuration, and its trace as it goes.
+pub fn show(seed: u64, print: Print) -> Outcome {
+    let plan = Plan::draw(seed);
+    print(&format_args!("seed {seed}\n{}", plan.swarm));
+    outcome(seed, run::play(&plan, Some(print)))
+}
+
+fn outcome(seed: u64, played: Played) -> Outcome {
+    Outcome {
+        seed,
+        trace_hash: played.trace.hash(),
+        lines: played.trace.lines(),
+        calls: played.calls,
+        simulated: played.simulated,
+        situations: played.situations,
+        failure: played.violation,
+    }
+}
+
+/// Everything there is to say about a seed that failed: its configuration, the smallest run that
+/// fails in the same way, and the last lines of that. Plays up to 400 runs.
+#[must_use]
+pub fn explain(seed: u64) -> String {
+    let plan = Plan::draw(seed);
+    let played = run::play(&plan, None);
+    let mut text = format!("seed {seed}\n{}\n", plan.swarm);
+    let Some(violation) = played.violation else {
+        text.push_str("no law was broken\n");
+        return text;
+    };
+    let small = shrink::shrink(&plan, &violation);
+    let again = run::play(&small, None);
+    let shown = again.violation.as_ref().unwrap_or(&violation);
+    // Writing into a string cannot fail.
+    let _ = writeln!(text, "{} of {} steps are enough:", small.steps.len(), plan.steps.len());
+    let _ = write!(text, "{small}");
+    let _ = writeln!(text, "the last lines of that:");
+    for line in again.trace.last() {
+        let _ = writeln!(text, "{line}");
+    }
+    let _ = writeln!(text, "{shown}");
+    text
+}

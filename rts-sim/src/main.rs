@@ -1,0 +1,241 @@
+//! `rts-sim`: plays seeds, and explains those that break a law.
+#![forbid(unsafe_code)]
+// They panic when nobody reads: `say` and `tell` do not.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::process::ExitCode;
+use std::thread::available_parallelism;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use clap::Parser;
+use rts_sim::Batch;
+use serde_json::json;
+
+/// Messages are many small allocations that live for a moment, which this one is made for.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Failures that are explained; each takes a while.
+const EXPLAINED_MAX: usize = 3;
+
+/// Play random applications and accidents in simulated time, and check every law.
+#[derive(Debug, Parser)]
+#[command(name = "rts-sim", version)]
+struct Args {
+    /// How many seeds to play
+    #[arg(long, default_value_t = 100, conflicts_with = "seed")]
+    seeds: u64,
+    /// The first of them
+    #[arg(long, default_value_t = 0, conflicts_with = "seed")]
+    from: u64,
+    /// Play this one seed
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Print the whole trace of the seed
+    #[arg(long, requires = "seed")]
+    trace: bool,
+    /// Threads; as many as there are cores unless given
+    #[arg(long)]
+    threads: Option<usize>,
+    /// Fail unless each named situation was met at least this often
+    #[arg(long, value_name = "TIMES", conflicts_with = "seed")]
+    situations: Option<u64>,
+    /// Plant each bug of a list in the cores, and find it; needs a build with
+    /// `RUSTFLAGS="--cfg rts_planted"`
+    #[arg(long, conflicts_with_all = ["seed", "situations"])]
+    planted: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    // A panic of a core is reported as what it is, with its seed.
+    std::panic::set_hook(Box::new(|_| {}));
+    let done = match args.seed {
+        _ if args.planted => planted(&args),
+        Some(seed) => one(&args, seed),
+        None => many(&args),
+    };
+    match done {
+        Ok(code) => code,
+        Err(error) if is_unread(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            tell(format_args!("rts-sim: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(not(rts_planted))]
+fn planted(_: &Args) -> anyhow::Result<ExitCode> {
+    anyhow::bail!(
+        "this build has no planted bugs, as it should be; for them: \
+         RUSTFLAGS='--cfg rts_planted' cargo run --release -p rts-sim \
+         --target-dir target/planted -- --planted"
+    )
+}
+
+/// Every bug must be found, and the canary by the first seeds.
+#[cfg(rts_planted)]
+fn planted(args: &Args) -> anyhow::Result<ExitCode> {
+    let mut missed = Vec::new();
+    let mut hunts = Vec::new();
+    for bug in rts_sim::Bug::ALL {
+        let hunt = rts_sim::hunt(*bug, threads(args), args.seeds);
+        let seconds = hunt.elapsed.as_secs_f64();
+        match &hunt.found {
+            Some((seed, law)) => {
+                hunts.push(json!({
+                    "bug": format!("{bug:?}"),
+                    "seconds": seconds,
+                    "seeds": hunt.seeds,
+                    "seed": seed,
+                    "law": law,
+                }));
+                if !args.json {
+                    let law: String = law.chars().take(100).collect();
+                    let seeds = hunt.seeds;
+                    say(format_args!("{bug:?}: {seconds:.2} s, seed {seed} of {seeds}: {law}"))?;
+                }
+            }
+            None => {
+                let seeds = hunt.seeds;
+                tell(format_args!("{bug:?} was not found in {seeds} seeds, {seconds:.2} s"));
+                missed.push(bug);
+            }
+        }
+    }
+    if args.json {
+        say(json!({ "found": hunts, "missed": missed.len() }))?;
+    } else {
+        say(format_args!("{} of {} planted bugs found", hunts.len(), rts_sim::Bug::ALL.len()))?;
+    }
+    Ok(if missed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn threads(args: &Args) -> usize {
+    args.threads.unwrap_or_else(|| available_parallelism().map_or(1, usize::from))
+}
+
+fn one(args: &Args, seed: u64) -> anyhow::Result<ExitCode> {
+    let outcome = if args.trace { rts_sim::show(seed, print) } else { rts_sim::run(seed) };
+    if args.json {
+        say(json!({
+            "seed": seed,
+            "traceHash": format!("{:016x}", outcome.trace_hash),
+            "lines": outcome.lines,
+            "calls": outcome.calls,
+            "simulatedSeconds": outcome.simulated.as_secs(),
+            "failure": outcome.failure,
+        }))?;
+    } else {
+        say(format_args!(
+            "seed {seed}: {} calls in {} s, {} lines, trace {:016x}",
+            outcome.calls,
+            outcome.simulated.as_secs(),
+            outcome.lines,
+            outcome.trace_hash
+        ))?;
+        if outcome.failure.is_some() {
+            say(rts_sim::explain(seed))?;
+        }
+    }
+    Ok(if outcome.failure.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// A trace that nobody reads any more is played to its end all the same; what is said next fails.
+fn print(line: &dyn Display) {
+    let _ = say(line);
+}
+
+fn many(args: &Args) -> anyhow::Result<ExitCode> {
+    let begun = Instant::now();
+    let shows_progress = io::stderr().is_terminal();
+    let batch = rts_sim::batch(args.from..args.from + args.seeds, threads(args), |_, so_far| {
+        if shows_progress && so_far.seeds % 10 == 0 {
+            let (played, failed) = (so_far.seeds, so_far.failures.len());
+            tell_part(format_args!("\r{played} of {} seeds, {failed} failed", args.seeds));
+        }
+        so_far.failures.len() < EXPLAINED_MAX
+    });
+    if shows_progress {
+        tell("");
+    }
+    let rare = args.situations.map(|times| batch.situations.rarer_than(times)).unwrap_or_default();
+    if args.json {
+        let situations: serde_json::Map<_, _> = batch
+            .situations
+            .counts()
+            .map(|(name, count)| (format!("{name:?}"), count.into()))
+            .collect();
+        say(json!({
+            "from": args.from,
+            "seeds": batch.seeds,
+            "calls": batch.calls,
+            "lines": batch.lines,
+            "simulatedHours": batch.simulated.as_secs() / 3_600,
+            "seconds": begun.elapsed().as_secs(),
+            "traceHash": format!("{:016x}", batch.trace_hash),
+            "situations": situations,
+            "failures": batch.failures,
+        }))?;
+    } else {
+        report(args, &batch, begun)?;
+    }
+    if !rare.is_empty() {
+        say(format_args!("met too rarely: {rare:?}"))?;
+    }
+    Ok(if batch.failures.is_empty() && rare.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn report(args: &Args, batch: &Batch, begun: Instant) -> anyhow::Result<()> {
+    for (name, count) in batch.situations.counts() {
+        say(format_args!("{count:>10} {name:?}"))?;
+    }
+    for (seed, _) in batch.failures.iter().take(EXPLAINED_MAX) {
+        say(format_args!("\n{}", rts_sim::explain(*seed)))?;
+    }
+    say(format_args!(
+        "{} seeds from {}: {} h simulated, {} calls, {} lines, {} failed, in {} s; trace {:016x}",
+        batch.seeds,
+        args.from,
+        batch.simulated.as_secs() / 3_600,
+        batch.calls,
+        batch.lines,
+        batch.failures.len(),
+        begun.elapsed().as_secs(),
+        batch.trace_hash,
+    ))
+}
+
+/// Prints a line at once. It fails when nobody reads any more, which ends the command.
+fn say(line: impl Display) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{line}").and_then(|()| out.flush()).context("standard output")
+}
+
+/// Says something on standard error, if somebody reads it.
+fn tell(line: impl Display) {
+    tell_part(format_args!("{line}\n"));
+}
+
+/// The same without the end of a line, for what is written over again and again.
+fn tell_part(part: impl Display) {
+    let mut err = io::stderr().lock();
+    let _ = write!(err, "{part}").and_then(|()| err.flush());
+}
+
+/// Whether the command ended only because nobody reads what it prints: that is no failure.
+fn is_unread(error: &anyhow::Error) -> bool {
+    let cause = error.root_cause().downcast_ref::<io::Error>();
+    cause.is_some_and(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+}

@@ -1,0 +1,349 @@
+//! What an application knows of its engine from calls and callbacks alone. Not the core's own
+//! state: it is told nothing but the trace.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rts_proto::client::{Event, RoomEvent};
+use rts_proto::server::Report;
+use rts_proto::{ConnectionState, Instant, LoginCode, RoomKey, RoomState};
+use rts_testkit::Person;
+
+use super::trace::{Call, Entry, Line, Phase};
+
+/// Where an engine's login is.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub(crate) enum Login {
+    #[default]
+    Idle,
+    LoggingIn(String),
+    LoggedIn(String),
+    Rejected(String),
+}
+
+impl Login {
+    /// The user, if a login is live, with or without a link.
+    pub(crate) fn live(&self) -> Option<&str> {
+        match self {
+            Self::LoggedIn(uid) => Some(uid),
+            Self::Idle | Self::LoggingIn(_) | Self::Rejected(_) => None,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RoomPhase {
+    Created,
+    Joining,
+    Joined,
+    Leaving { was_joined: bool, then_join: bool },
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Room {
+    pub(crate) id: String,
+    pub(crate) phase: RoomPhase,
+}
+
+/// A send that has no result: of a room handle, or of the engine itself, and its id.
+pub(crate) type OpenSend = (Option<RoomKey>, u64);
+
+/// One engine.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Engine {
+    pub(crate) app: usize,
+    pub(crate) login: Login,
+    /// Logins that succeeded.
+    pub(crate) epoch: u64,
+    /// Logins that were called for: one that was refused for its token goes on with a fresh one.
+    pub(crate) logins: u64,
+    pub(crate) connection: Option<ConnectionState>,
+    pub(crate) is_destroyed: bool,
+    /// Inside the call that destroys it.
+    pub(crate) is_being_destroyed: bool,
+    pub(crate) last_thaw: Instant,
+    pub(crate) is_frozen: bool,
+    pub(crate) send_timeout_ms: u64,
+    pub(crate) rooms: BTreeMap<RoomKey, Room>,
+    /// With the moment of the call, and the bytes of its payload.
+    pub(crate) open: BTreeMap<OpenSend, (Instant, usize)>,
+    pub(crate) open_bytes: usize,
+}
+
+impl Engine {
+    /// Its application knows of a link.
+    pub(crate) fn is_up(&self) -> bool {
+        use ConnectionState::{Connected, Reconnected};
+        matches!(self.connection, Some(Connected | Reconnected))
+    }
+
+    /// The rooms in which it believes to be.
+    pub(crate) fn joined(&self) -> impl Iterator<Item = (RoomKey, &str)> {
+        let joined = |(_, room): &(&RoomKey, &Room)| room.phase == RoomPhase::Joined;
+        self.rooms.iter().filter(joined).map(|(key, room)| (*key, room.id.as_str()))
+    }
+}
+
+/// Every engine of a run, and what the server told the back ends.
+#[derive(Debug, Default)]
+pub(crate) struct Model {
+    pub(crate) engines: Vec<Engine>,
+    pub(crate) reported: BTreeMap<usize, Reported>,
+    /// `None` while there are faults.
+    phase: Option<Phase>,
+}
+
+/// Who is there, as the back end of one app was told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Reported {
+    pub(crate) online: BTreeSet<String>,
+    pub(crate) rooms: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Reported {
+    fn told(&mut self, report: &Report) {
+        match report {
+            Report::UserOnline { uid } => drop(self.online.insert(uid.as_str().to_owned())),
+            Report::UserOffline { uid, .. } => drop(self.online.remove(uid.as_str())),
+            Report::RoomCreated { room } => {
+                self.rooms.insert(room.as_str().to_owned(), BTreeSet::new());
+            }
+            Report::RoomEmptied { room } => drop(self.rooms.remove(room.as_str())),
+            Report::MemberJoined { room, uid, .. } => {
+                if let Some(members) = self.rooms.get_mut(room.as_str()) {
+                    members.insert(uid.as_str().to_owned());
+                }
+            }
+            Report::MemberLeft { room, uid, .. } => {
+                if let Some(members) = self.rooms.get_mut(room.as_str()) {
+                    members.remove(uid.as_str());
+                }
+            }
+        }
+    }
+}
+
+impl Model {
+    /// The engines in which a user of an app is logged in.
+    pub(crate) fn live(&self, app: usize) -> impl Iterator<Item = (Person, &str)> {
+        self.engines.iter().enumerate().filter_map(move |(who, engine)| {
+            engine.login.live().filter(|_| engine.app == app).map(|uid| (who, uid))
+        })
+    }
+
+    /// Everything must have come right.
+    pub(crate) fn is_healed(&self) -> bool {
+        self.phase >= Some(Phase::Healed)
+    }
+
+    /// With nothing wrong, questions are asked that must be answered well.
+    pub(crate) fn is_asking(&self) -> bool {
+        self.phase == Some(Phase::Healed)
+    }
+
+    pub(crate) fn apply(&mut self, line: &Line) {
+        match &line.entry {
+            Entry::Engine { app, .. } => {
+                self.engines.push(Engine {
+                    app: *app,
+                    send_timeout_ms: 10_000,
+                    ..Engine::default()
+                });
+            }
+            Entry::Call { who, call, returned } => {
+                self.engines[*who].called(line.at, call, *returned);
+            }
+            Entry::Returned { who } => self.engines[*who].returned(),
+            Entry::Event { who, event } => self.engines[*who].told(event),
+            Entry::Frozen { who, on } => {
+                self.engines[*who].is_frozen = *on;
+                self.engines[*who].last_thaw = line.at;
+            }
+            Entry::Reported { app, report } => self.reported.entry(*app).or_default().told(report),
+            Entry::Restarted => self.reported.clear(),
+            Entry::Phase(phase) => self.phase = Some(*phase),
+            Entry::Judged { .. }
+            | Entry::Commanded { .. }
+            | Entry::Closed { .. }
+            | Entry::Dialled { .. }
+            | Entry::WayUpDead { .. }
+            | Entry::Congested { .. }
+            | Entry::TargetChecked { .. }
+            | Entry::Posted { .. }
+            | Entry::AppServerSaid { .. }
+            | Entry::PostAbandoned { .. }
+            | Entry::Unknown { .. }
+            | Entry::Fault(_)
+            | Entry::Gauges { .. } => {}
+        }
+    }
+}
+
+impl Engine {
+    fn called(&mut self, now: Instant, call: &Call, returned: i64) {
+        match call {
+            Call::Send { bytes, .. } | Call::ServerSend { bytes, .. } if returned > 0 => {
+                self.opens((None, returned.unsigned_abs()), now, *bytes);
+            }
+            Call::Broadcast { key, bytes, .. } if returned > 0 => {
+                self.opens((Some(*key), returned.unsigned_abs()), now, *bytes);
+            }
+            Call::Login { uid, .. } if returned == 0 => {
+                self.logins += 1;
+                self.login = Login::LoggingIn(uid.clone());
+            }
+            Call::Refresh => {
+                if let Login::Rejected(uid) = &self.login {
+                    self.login = Login::LoggingIn(uid.clone());
+                }
+            }
+            Call::CreateRoom { room } if returned > 0 => {
+                let key = RoomKey(returned.unsigned_abs());
+                self.rooms.insert(key, Room { id: room.clone(), phase: RoomPhase::Created });
+            }
+            Call::JoinRoom { key } if returned == 0 => self.change(*key, |phase| match phase {
+                RoomPhase::Leaving { was_joined, .. } => {
+                    RoomPhase::Leaving { was_joined, then_join: true }
+                }
+                _ => RoomPhase::Joining,
+            }),
+            Call::LeaveRoom { key } => self.change(*key, |phase| match phase {
+                RoomPhase::Created => RoomPhase::Created,
+                RoomPhase::Joining => RoomPhase::Leaving { was_joined: false, then_join: false },
+                RoomPhase::Joined => RoomPhase::Leaving { was_joined: true, then_join: false },
+                RoomPhase::Leaving { was_joined, .. } => {
+                    RoomPhase::Leaving { was_joined, then_join: false }
+                }
+            }),
+            // Nothing of it is called back from here on.
+            Call::DestroyRoom { key, results } => {
+                self.rooms.remove(key);
+                for (id, _) in results {
+                    self.closes((Some(*key), id.0));
+                }
+            }
+            Call::SetSendTimeout { ms } => self.send_timeout_ms = *ms,
+            Call::Destroy => self.is_being_destroyed = true,
+            Call::Login { .. }
+            | Call::Logout
+            | Call::ServerSend { .. }
+            | Call::Send { .. }
+            | Call::Status { .. }
+            | Call::CreateRoom { .. }
+            | Call::JoinRoom { .. }
+            | Call::Broadcast { .. }
+            | Call::SetBusinessId { .. }
+            | Call::SetServerParams { .. }
+            | Call::NetworkChanged => {}
+        }
+    }
+
+    fn opens(&mut self, send: OpenSend, now: Instant, bytes: usize) {
+        self.open.insert(send, (now, bytes));
+        self.open_bytes += bytes;
+    }
+
+    fn closes(&mut self, send: OpenSend) {
+        if let Some((_, bytes)) = self.open.remove(&send) {
+            self.open_bytes -= bytes;
+        }
+    }
+
+    fn returned(&mut self) {
+        if self.is_being_destroyed {
+            self.is_destroyed = true;
+            self.login = Login::Idle;
+            self.rooms.clear();
+        }
+    }
+
+    pub(crate) fn told(&mut self, event: &Event) {
+        if let Some(answered) = answered(event) {
+            self.closes(answered);
+        }
+        match event {
+            Event::ConnectionStateChanged(state) => {
+                self.connection = Some(*state);
+                // The server will not have it: a live login ends with this word alone.
+                if *state == ConnectionState::Failed && self.login.live().is_some() {
+                    self.login = Login::Idle;
+                }
+            }
+            Event::LoginResult { uid, code, .. } => self.login_ended(uid.as_str(), *code),
+            Event::Logout(_) => {
+                self.login = Login::Idle;
+                self.rooms.values_mut().for_each(|room| room.phase = RoomPhase::Created);
+            }
+            Event::Room { key, event, .. } => match event {
+                RoomEvent::Joined { .. } => self.change(*key, |_| RoomPhase::Joined),
+                RoomEvent::StateChanged { state, .. } if ends_membership(*state) => {
+                    self.change(*key, |_| RoomPhase::Created);
+                }
+                RoomEvent::Left => self.change(*key, |phase| match phase {
+                    RoomPhase::Leaving { then_join: true, .. } => RoomPhase::Joining,
+                    _ => RoomPhase::Created,
+                }),
+                RoomEvent::StateChanged { .. }
+                | RoomEvent::MessageReceived { .. }
+                | RoomEvent::UserMessageReceived { .. }
+                | RoomEvent::MessageSendResult { .. }
+                | RoomEvent::UserJoined(_)
+                | RoomEvent::UserLeft { .. } => {}
+            },
+            Event::PeerOnlineStatus { .. }
+            | Event::MessageReceived { .. }
+            | Event::MessageSendResult { .. }
+            | Event::ServerParamsSetResult(_)
+            | Event::ServerMessageSendResult { .. }
+            | Event::CreateRoomFailed { .. }
+            | Event::Warning { .. } => {}
+        }
+    }
+
+    fn login_ended(&mut self, uid: &str, code: LoginCode) {
+        self.login = match code {
+            LoginCode::Ok => {
+                self.epoch += 1;
+                Login::LoggedIn(uid.to_owned())
+            }
+            LoginCode::InvalidToken => Login::Rejected(uid.to_owned()),
+            LoginCode::Unknown | LoginCode::BadUserId | LoginCode::ServerError => Login::Idle,
+        };
+    }
+
+    fn change(&mut self, key: RoomKey, to: impl Fn(RoomPhase) -> RoomPhase) {
+        if let Some(room) = self.rooms.get_mut(&key) {
+            room.phase = to(room.phase);
+        }
+    }
+}
+
+/// The send that has its result.
+pub(crate) fn answered(event: &Event) -> Option<OpenSend> {
+    match event {
+        Event::MessageSendResult { id, .. } | Event::ServerMessageSendResult { id, .. } => {
+            Some((None, id.0))
+        }
+        Event::Room { key, event: RoomEvent::MessageSendResult { id, .. }, .. } => {
+            Some((Some(*key), id.0))
+        }
+        _ => None,
+    }
+}
+
+/// Whether an engine that is told this is out of the room.
+pub(crate) fn ends_membership(state: RoomState) -> bool {
+    match state {
+        RoomState::Joined
+        | RoomState::JoinRetrying
+        | RoomState::NotInRoom
+        | RoomState::NoticesStop => false,
+        RoomState::InvalidToken
+        | RoomState::JoinFailed
+        | RoomState::DuplicateJoin
+        | RoomState::Kicked
+        | RoomState::Dismissed
+        | RoomState::RoomBanned
+        | RoomState::UserBanned
+        | RoomState::ServerAbnormal => true,
+    }
+}

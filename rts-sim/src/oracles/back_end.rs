@@ -1,0 +1,388 @@
+//! Commands of the apps' back ends: what they answer is true, what they say arrives once and in
+//! order, and whom they put out is out (I14 to I17, I27).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use rts_proto::client::{Event, RoomEvent};
+use rts_proto::limits::{
+    BAN_MIN, PAYLOAD_BYTES_MAX, ROOM_UNICAST_PAYLOAD_BYTES_MAX, ROOM_UNICAST_RECEIVERS_MAX,
+};
+use rts_proto::server::{CommandError, Report};
+use rts_proto::{
+    Instant, LeaveReason, LoginCode, LogoutReason, OnlineStatus, Payload, RoomKey, RoomState,
+};
+use rts_testkit::Person;
+
+use super::{Oracle, Violation, ensure, own_serial};
+use crate::model::{Login, Model};
+use crate::names::{BACK_END, room_id, uid};
+use crate::payload;
+use crate::plan::{Banned, Command};
+use crate::swarm::APPS_REPORTED;
+use crate::trace::{Answer, Call, Entry, Line, Phase};
+
+/// A message to a user.
+#[derive(Debug)]
+struct Message {
+    app: usize,
+    to: String,
+    bytes: usize,
+    is_binary: bool,
+    is_received: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Ban {
+    app: usize,
+    whom: Banned,
+    until: Instant,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct BackEnd {
+    messages: BTreeMap<u64, Message>,
+    /// What a user's session is still to receive, unless it ends.
+    expected: BTreeMap<(usize, String), BTreeSet<u64>>,
+    /// The newest message that each login of each engine received.
+    newest: BTreeMap<(Person, u64), u64>,
+    /// Every ban that there was; one that was lifted or that ended with its server has ended.
+    bans: Vec<Ban>,
+    /// Every command that puts somebody out.
+    removals: Vec<(Instant, usize, Command)>,
+    /// When each room handle was last told to join.
+    joins: BTreeMap<(Person, RoomKey), Instant>,
+    /// What the last command has done, and is not reported yet.
+    kicks_due: usize,
+}
+
+impl Oracle for BackEnd {
+    fn see(&mut self, model: &Model, line: &Line) -> Result<(), Violation> {
+        match &line.entry {
+            Entry::Commanded { app, serial, command, answer } => {
+                self.is_true(model, *app, *command, answer)?;
+                self.commanded(model, line.at, *app, *serial, *command, answer)
+            }
+            Entry::Reported { app, report } => self.reported(line.at, *app, report),
+            Entry::Event { who, event } => self.told(model, line.at, *who, event),
+            Entry::Call { who, call, returned } => {
+                match call {
+                    Call::JoinRoom { key } if *returned == 0 => {
+                        self.joins.insert((*who, *key), line.at);
+                    }
+                    Call::Logout | Call::Destroy => self.session_ends(model, *who),
+                    _ => {}
+                }
+                Ok(())
+            }
+            // Another session: what the one before had not received is lost.
+            Entry::Judged { app, uid, code: LoginCode::Ok, .. } => {
+                self.expected.remove(&(*app, uid.clone()));
+                Ok(())
+            }
+            Entry::Restarted => {
+                self.expected.clear();
+                for ban in &mut self.bans {
+                    ban.until = ban.until.min(line.at);
+                }
+                Ok(())
+            }
+            Entry::Gauges { .. } => ensure(self.kicks_due == 0, || {
+                format!("I27: {} more are out than was reported", self.kicks_due)
+            }),
+            Entry::Phase(Phase::Asked) => {
+                let missed = self.expected.iter().find(|(_, serials)| !serials.is_empty());
+                ensure(missed.is_none(), || format!("I14: never received: {missed:?}"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl BackEnd {
+    /// The answer is what the reports say, and the command was taken if nothing speaks against it.
+    fn is_true(
+        &self,
+        model: &Model,
+        app: usize,
+        command: Command,
+        answer: &Answer,
+    ) -> Result<(), Violation> {
+        let known = model.reported.get(&app).cloned().unwrap_or_default();
+        let knows = app < APPS_REPORTED;
+        let members = |room| known.rooms.get(&room_id(room));
+        let is_member = |room, user| members(room).is_some_and(|all| all.contains(&uid(user)));
+        let is_long = |bytes, max| bytes > max;
+        let holds = match (command, answer) {
+            (Command::Unicast { bytes, .. } | Command::Broadcast { bytes, .. }, answer)
+                if is_long(bytes, PAYLOAD_BYTES_MAX) =>
+            {
+                matches!(answer, Answer::Refused(CommandError::TooLong { .. }))
+            }
+            (Command::RoomUnicast { bytes, .. }, answer)
+                if is_long(bytes, ROOM_UNICAST_PAYLOAD_BYTES_MAX) =>
+            {
+                matches!(answer, Answer::Refused(CommandError::TooLong { .. }))
+            }
+            (Command::RoomUnicast { count, .. }, answer) if count > ROOM_UNICAST_RECEIVERS_MAX => {
+                matches!(answer, Answer::Refused(CommandError::TooManyReceivers { .. }))
+            }
+            (
+                Command::Unicast { .. } | Command::RoomUnicast { .. },
+                Answer::Refused(CommandError::OverAppRate { .. }),
+            )
+            | (
+                Command::Broadcast { .. },
+                Answer::Refused(CommandError::OverAppRate { .. } | CommandError::OverRoomRate),
+            ) => true,
+            (Command::Unicast { to, .. }, Answer::Queued(count)) => {
+                *count <= 1 && (*count == 0 || !knows || known.online.contains(&uid(to)))
+            }
+            (Command::Broadcast { room, .. }, Answer::Queued(count)) => {
+                !knows || *count <= members(room).map_or(0, BTreeSet::len)
+            }
+            (Command::RoomUnicast { room, first, count, .. }, Answer::Queued(queued)) => {
+                let there = (first..first + count).filter(|user| is_member(room, *user)).count();
+                !knows || *queued <= there
+            }
+            (Command::Kick { room, user }, Answer::Ended(count)) => {
+                !knows || *count == usize::from(is_member(room, user))
+            }
+            (Command::Dismiss { room }, Answer::Ended(count)) => {
+                !knows || *count == members(room).map_or(0, BTreeSet::len)
+            }
+            (Command::Disconnect { user }, Answer::Ended(count)) => {
+                !knows || *count == usize::from(known.online.contains(&uid(user)))
+            }
+            // With the commands that end logins.
+            (Command::Revoke { .. }, Answer::Revoked { .. }) => true,
+            (Command::Ban { whom, seconds }, Answer::Ended(count)) => {
+                let ended = match whom {
+                    Banned::Room(room) => members(room).map_or(0, BTreeSet::len),
+                    Banned::UserInRoom(room, user) => is_member(room, user).into(),
+                    Banned::User(user) => {
+                        let rooms = known.rooms.values();
+                        rooms.filter(|members| members.contains(&uid(user))).count()
+                    }
+                    Banned::Login(user) => {
+                        (seconds > 0 && known.online.contains(&uid(user))).into()
+                    }
+                };
+                !knows || *count == ended
+            }
+            (Command::Status { of }, Answer::Status(status)) => {
+                let is_online = known.online.contains(&uid(of));
+                !knows || is_online == (*status != OnlineStatus::Offline)
+            }
+            (Command::Members { room }, Answer::Members(told)) => {
+                let told = told.as_ref().map(|told| told.iter().cloned().collect());
+                !knows || told.as_ref() == members(room)
+            }
+            _ => false,
+        };
+        ensure(holds, || format!("app {app} got {answer:?} for {command:?}, and knew {known:?}"))
+    }
+
+    fn commanded(
+        &mut self,
+        model: &Model,
+        now: Instant,
+        app: usize,
+        serial: u64,
+        command: Command,
+        answer: &Answer,
+    ) -> Result<(), Violation> {
+        ensure(self.kicks_due == 0, || {
+            format!("I27: {} more are out than was reported", self.kicks_due)
+        })?;
+        match (command, answer) {
+            (Command::Unicast { to, bytes, is_binary }, Answer::Queued(1)) => {
+                // A session may be of an engine that is gone and did not say so.
+                let is_there = model.live(app).any(|(_, live)| live == uid(to));
+                if is_there && bytes >= payload::MARKED_BYTES_MIN {
+                    self.expected.entry((app, uid(to))).or_default().insert(serial);
+                }
+                let message = Message { app, to: uid(to), bytes, is_binary, is_received: false };
+                self.messages.insert(serial, message);
+            }
+            (_, Answer::Ended(count)) => {
+                self.removals.push((now, app, command));
+                let kicks = match command {
+                    Command::Disconnect { user }
+                    | Command::Ban { whom: Banned::Login(user), seconds: 1.. } => {
+                        rooms_of(model, app, &uid(user))
+                    }
+                    _ => *count,
+                };
+                self.kicks_due = if app < APPS_REPORTED { kicks } else { 0 };
+            }
+            _ => {}
+        }
+        if let (Command::Ban { whom, seconds }, Answer::Ended(_)) = (command, answer) {
+            for ban in self.bans.iter_mut().filter(|ban| (ban.app, ban.whom) == (app, whom)) {
+                ban.until = ban.until.min(now);
+            }
+            if seconds > 0 {
+                let shortest = match whom {
+                    Banned::Login(_) => Duration::ZERO,
+                    _ => BAN_MIN,
+                };
+                let until = now + Duration::from_secs(seconds).max(shortest);
+                self.bans.push(Ban { app, whom, until });
+            }
+        }
+        Ok(())
+    }
+
+    fn reported(&mut self, now: Instant, app: usize, report: &Report) -> Result<(), Violation> {
+        match report {
+            Report::MemberLeft { room, uid, reason: LeaveReason::Kicked } => {
+                let place = number(room.as_str()).zip(number(uid.as_str()));
+                let is_meant = self.removals.last().is_some_and(|(at, of, command)| {
+                    (*at, *of) == (now, app)
+                        && place.is_some_and(|(room, user)| command.removes(room, user))
+                });
+                let due = self.kicks_due.checked_sub(1).filter(|_| is_meant);
+                self.kicks_due = due.ok_or_else(|| {
+                    format!("I27: {uid} was kicked out of {room}, and nobody wanted that")
+                })?;
+                Ok(())
+            }
+            Report::UserOffline { uid, reason: LeaveReason::Kicked } => {
+                let is_meant = self.removals.last().is_some_and(|(at, of, command)| {
+                    let user = number(uid.as_str());
+                    (*at, *of) == (now, app) && user.is_some_and(|user| command.puts_out(user))
+                });
+                ensure(is_meant, || format!("I27: {uid} was put out, and nobody wanted that"))
+            }
+            Report::UserOnline { uid } => {
+                let ban = self.bans.iter().find(|ban| {
+                    let is_it = |user| ban.whom == Banned::Login(user);
+                    ban.app == app && number(uid.as_str()).is_some_and(is_it) && ban.until > now
+                });
+                ensure(ban.is_none(), || {
+                    format!("I27: at {now} {uid} logged in in spite of {ban:?}")
+                })
+            }
+            Report::MemberJoined { room, uid, .. } => {
+                let place = number(room.as_str()).zip(number(uid.as_str()));
+                let ban = self.bans.iter().find(|ban| {
+                    let covers = place.is_some_and(|(room, user)| ban.whom.covers(room, user));
+                    ban.app == app && covers && ban.until > now
+                });
+                ensure(ban.is_none(), || {
+                    format!("I27: at {now} {uid} joined {room} in spite of {ban:?}")
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn told(
+        &mut self,
+        model: &Model,
+        now: Instant,
+        who: Person,
+        event: &Event,
+    ) -> Result<(), Violation> {
+        let engine = &model.engines[who];
+        match event {
+            Event::MessageReceived { from, payload } if from.as_str() == BACK_END => {
+                self.received(model, who, payload)
+            }
+            Event::Logout(LogoutReason::PutOut) => {
+                self.session_ends(model, who);
+                let user = engine.login.live().and_then(number);
+                let is_meant = self.removals.iter().any(|(_, of, command)| {
+                    *of == engine.app && user.is_some_and(|user| command.puts_out(user))
+                });
+                ensure(is_meant, || format!("I27: #{who} was put out, and nobody wanted that"))
+            }
+            Event::Logout(_) | Event::LoginResult { .. } => {
+                self.session_ends(model, who);
+                Ok(())
+            }
+            Event::Room { key, room, event: RoomEvent::StateChanged { state, .. } } => {
+                let own = engine.login.live().and_then(number);
+                let Some((room, user)) = number(room.as_str()).zip(own) else { return Ok(()) };
+                let since = self.joins.get(&(who, *key)).copied().unwrap_or_default();
+                self.is_out(engine.app, room, user, since, *state).map_err(|why| {
+                    format!("I27: at {now} #{who} was told {state:?} of room {room}: {why}")
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Somebody put this user out of this room, or banned it, since it wanted to be in.
+    fn is_out(
+        &self,
+        app: usize,
+        room: usize,
+        user: usize,
+        since: Instant,
+        state: RoomState,
+    ) -> Result<(), Violation> {
+        let removes = |is_kind: fn(&Command) -> bool| {
+            self.removals.iter().rev().take_while(|(at, ..)| *at >= since).any(
+                |(_, of, command)| *of == app && is_kind(command) && command.removes(room, user),
+            )
+        };
+        let is_banned = |is_kind: fn(&Banned) -> bool| {
+            self.bans.iter().any(|ban| {
+                let covers = ban.whom.covers(room, user);
+                ban.app == app && covers && is_kind(&ban.whom) && ban.until >= since
+            })
+        };
+        let holds = match state {
+            RoomState::Kicked => removes(|command| !matches!(command, Command::Dismiss { .. })),
+            RoomState::Dismissed => removes(|command| matches!(command, Command::Dismiss { .. })),
+            RoomState::RoomBanned => is_banned(|whom| matches!(whom, Banned::Room(_))),
+            RoomState::UserBanned => is_banned(|whom| !matches!(whom, Banned::Room(_))),
+            _ => true,
+        };
+        ensure(holds, || format!("nobody wanted that since {since}"))
+    }
+
+    fn received(&mut self, model: &Model, who: Person, payload: &Payload) -> Result<(), Violation> {
+        let engine = &model.engines[who];
+        let app = engine.app;
+        let Some(serial) = own_serial(model, who, payload)? else { return Ok(()) };
+        let Some(message) = self.messages.get_mut(&serial) else {
+            return Err(format!("I15: #{who} received {serial}, which no back end sent to a user"));
+        };
+        let is_the_same = message.app == app
+            && engine.login.live() == Some(&message.to)
+            && *payload == payload::make(app, serial, message.bytes, message.is_binary);
+        ensure(is_the_same, || format!("I15: #{who} received otherwise than sent: {message:?}"))?;
+        ensure(!message.is_received, || format!("I17: #{who} received {serial} twice"))?;
+        message.is_received = true;
+        if let Some(expected) = self.expected.get_mut(&(app, message.to.clone())) {
+            expected.remove(&serial);
+        }
+        let newest = self.newest.entry((who, engine.epoch)).or_default();
+        ensure(*newest < serial, || {
+            format!("I17: #{who} received {serial} of its back end after {newest}")
+        })?;
+        *newest = serial;
+        Ok(())
+    }
+
+    fn session_ends(&mut self, model: &Model, who: Person) {
+        let engine = &model.engines[who];
+        if let Login::LoggedIn(uid) | Login::LoggingIn(uid) | Login::Rejected(uid) = &engine.login {
+            self.expected.remove(&(engine.app, uid.clone()));
+        }
+    }
+}
+
+/// How many rooms the back end knows the user to be in.
+fn rooms_of(model: &Model, app: usize, uid: &str) -> usize {
+    let rooms = model.reported.get(&app).into_iter().flat_map(|known| known.rooms.values());
+    rooms.filter(|members| members.contains(uid)).count()
+}
+
+/// Of `user-3` or `room-3`.
+fn number(name: &str) -> Option<usize> {
+    name.split_once('-')?.1.parse().ok()
+}

@@ -1,0 +1,109 @@
+//! Apps know nothing of each other, and what is said about a user is true (I46, I47).
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use rts_proto::client::Event;
+use rts_proto::limits::SESSION_GRACE;
+use rts_proto::{Instant, LoginCode, OnlineStatus};
+use rts_testkit::Person;
+
+use super::{Oracle, Violation, ensure};
+use crate::model::Model;
+use crate::plan::Step;
+use crate::trace::{Call, Entry, Line, Phase};
+
+/// Within so much after the grace a session is over.
+const SLACK: Duration = Duration::from_secs(1);
+
+/// A question, and when it was asked.
+#[derive(Debug)]
+struct Asked {
+    uid: String,
+    at: Instant,
+    must_be_online: bool,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Isolation {
+    open: BTreeMap<Person, VecDeque<Asked>>,
+    /// When somebody was last let in or known to be logged in as this user of this app.
+    alive: BTreeMap<(usize, String), Instant>,
+    /// What somebody said may still be on its way long after it is gone.
+    is_slow: bool,
+}
+
+impl Oracle for Isolation {
+    fn see(&mut self, model: &Model, line: &Line) -> Result<(), Violation> {
+        match &line.entry {
+            Entry::Call { who, call: Call::Status { uid }, .. } => {
+                let engine = &model.engines[*who];
+                let is_online = engine.login.live().is_some()
+                    && model.live(engine.app).any(|(_, live)| live == uid);
+                let must_be_online = model.is_asking() && is_online;
+                let asked = Asked { uid: uid.clone(), at: line.at, must_be_online };
+                self.open.entry(*who).or_default().push_back(asked);
+                Ok(())
+            }
+            Entry::Event { who, event: Event::PeerOnlineStatus { uid, status } } => {
+                self.answered(model, line.at, *who, uid, *status)
+            }
+            Entry::Event { who, event: Event::Logout(_) } => {
+                let engine = &model.engines[*who];
+                if let Some(uid) = engine.login.live() {
+                    self.alive.insert((engine.app, uid.to_owned()), line.at);
+                }
+                Ok(())
+            }
+            Entry::Judged { app, uid, code: LoginCode::Ok, .. } => {
+                self.alive.insert((*app, uid.clone()), line.at);
+                Ok(())
+            }
+            Entry::Fault(
+                Step::Weather(_)
+                | Step::Stall { .. }
+                | Step::Silence { .. }
+                | Step::HalfOpen { .. },
+            ) => {
+                self.is_slow = true;
+                Ok(())
+            }
+            Entry::Phase(Phase::Empty) => {
+                let open = self.open.iter().find(|(_, asked)| !asked.is_empty());
+                ensure(open.is_none(), || format!("I47: never answered: {open:?}"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Isolation {
+    fn answered(
+        &mut self,
+        model: &Model,
+        now: Instant,
+        who: Person,
+        uid: &str,
+        status: OnlineStatus,
+    ) -> Result<(), Violation> {
+        let open = self.open.entry(who).or_default();
+        let Some(place) = open.iter().position(|asked| asked.uid == uid) else {
+            return Err(format!("I47: #{who} was told of {uid}, and did not ask"));
+        };
+        let asked = open.remove(place).ok_or("I47: no such question")?;
+        ensure(!asked.must_be_online || status == OnlineStatus::Online, || {
+            format!("I47: with nothing wrong #{who} was told that {uid} is {status:?}")
+        })?;
+        if self.is_slow || status != OnlineStatus::Online {
+            return Ok(());
+        }
+        // Online: then some engine of this very app had a session as this user, not long ago.
+        let app = model.engines[who].app;
+        let is_live = model.live(app).any(|(_, live)| live == uid);
+        let was_alive = self.alive.get(&(app, uid.to_owned()));
+        let recently = was_alive.is_some_and(|at| asked.at.since(*at) <= SESSION_GRACE + SLACK);
+        ensure(is_live || recently, || {
+            format!("I47: at {now} #{who} was told that {uid} is online, last seen {was_alive:?}")
+        })
+    }
+}

@@ -1,0 +1,88 @@
+//! What must never break, one group a file. An oracle reads the trace and nothing else; the
+//! [`Model`] is what all of them would otherwise work out for themselves from the same lines.
+
+mod app_server;
+mod back_end;
+mod dead_ends;
+mod isolation;
+mod lifecycle;
+mod pacing;
+mod put_out;
+mod rates;
+mod reports;
+mod resources;
+mod resume;
+mod rooms;
+mod sends;
+mod waiting;
+
+use rts_proto::Payload;
+use rts_testkit::Person;
+
+use super::model::Model;
+use super::payload;
+use super::trace::{Line, payload_bytes};
+
+/// Why a run is not right. The text begins with the law's number where it has one.
+pub(crate) type Violation = String;
+
+pub(crate) trait Oracle {
+    /// `model` is what was known before this line.
+    fn see(&mut self, model: &Model, line: &Line) -> Result<(), Violation>;
+}
+
+/// All of them, and the model.
+pub(crate) struct Oracles {
+    pub(crate) model: Model,
+    all: Vec<Box<dyn Oracle>>,
+}
+
+impl Oracles {
+    pub(crate) fn new(has_rates: bool) -> Self {
+        let mut all: Vec<Box<dyn Oracle>> = vec![
+            Box::new(lifecycle::Lifecycle::default()),
+            Box::new(sends::Sends::default()),
+            Box::new(app_server::AppServer::default()),
+            Box::new(reports::Reports::default()),
+            Box::new(back_end::BackEnd::default()),
+            Box::new(rooms::Rooms::default()),
+            Box::new(resume::Resume::default()),
+            Box::new(isolation::Isolation::default()),
+            Box::new(resources::Resources::default()),
+            Box::new(put_out::PutOut::default()),
+            Box::new(waiting::Waiting),
+            Box::new(dead_ends::DeadEnds::default()),
+        ];
+        if has_rates {
+            all.push(Box::new(rates::Rates::default()));
+        }
+        Self { model: Model::default(), all }
+    }
+
+    pub(crate) fn see(&mut self, line: &Line) -> Result<(), Violation> {
+        for oracle in &mut self.all {
+            oracle.see(&self.model, line)?;
+        }
+        self.model.apply(line);
+        Ok(())
+    }
+}
+
+/// The serial of a message that an engine received; `None` if it is too short to have one. I46: it
+/// is of the engine's own app.
+pub(crate) fn own_serial(
+    model: &Model,
+    who: Person,
+    payload: &Payload,
+) -> Result<Option<u64>, Violation> {
+    let Some((app, serial)) = payload::read(payload_bytes(payload)) else { return Ok(None) };
+    ensure(app == model.engines[who].app, || {
+        format!("I46: #{who} received a message of app {app}")
+    })?;
+    Ok(Some(serial))
+}
+
+/// `Err` with this text unless `holds`.
+pub(crate) fn ensure(holds: bool, broken: impl FnOnce() -> String) -> Result<(), Violation> {
+    if holds { Ok(()) } else { Err(broken()) }
+}

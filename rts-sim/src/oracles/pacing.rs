@@ -1,0 +1,124 @@
+//! Attempts to connect are paced, those of one engine and those of all together (I44).
+//!
+//! A call for a link is followed by an attempt at once. Before each of the next there is a wait, a
+//! random part of 0, 0.5, 1, 2, 4, and then always of 5 s; these begin anew after a login that
+//! lasted 5 s (`docs/protocol.md` §8.2). So no number of attempts is impossible, and the bounds are
+//! numbers that chance does not reach in all the runs that will ever be played. They come from a
+//! hundred thousand engines that were drawn: of each, every attempt failed at once, which makes the
+//! most attempts.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use rts_proto::Instant;
+use rts_testkit::Person;
+
+use super::{Violation, ensure};
+use crate::model::Model;
+
+/// Attempts of one engine within a second. The most that one drawn made was 7; the chance of 11 is
+/// 1 in 10^11.
+const IN_A_SECOND_MAX: usize = 10;
+const A_SECOND: Duration = Duration::from_secs(1);
+/// Attempts of one engine within a while in which no login lasts. The most that one drawn made was
+/// 21.
+const IN_A_WHILE_MAX: usize = 40;
+const A_WHILE: Duration = Duration::from_secs(20);
+/// So many attempts come before those that always wait for a part of 5 s: the one at the call, and
+/// those after the five shorter waits.
+const EARLY_ATTEMPTS: u32 = 6;
+
+/// Attempts of all together within a second. N engines whose first attempts fail make 2.9 N in the
+/// first second, with a standard deviation of 0.65 times the root of N: the 40 are more than six of
+/// these for 200 engines.
+fn all_in_a_second_max(engines: usize) -> usize {
+    3 * engines + 40
+}
+
+/// Late attempts of all together within a second. N engines whose waits are all parts of 5 s make
+/// 0.41 N in any second, with a standard deviation of 0.58 times the root of N: what is added to
+/// that is six of these for 200 engines.
+fn late_in_a_second_max(engines: usize) -> usize {
+    engines / 2 + 30
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Pacing {
+    engines: BTreeMap<Person, Attempts>,
+    /// Of all engines, within the last second.
+    recent: VecDeque<Attempt>,
+}
+
+#[derive(Debug)]
+struct Attempt {
+    at: Instant,
+    who: Person,
+    /// It came after a wait that is a part of the longest step.
+    is_late: bool,
+}
+
+/// Those of one engine.
+#[derive(Debug, Default)]
+struct Attempts {
+    /// As many as are needed to count them within a while.
+    last: VecDeque<Instant>,
+    /// Since its application was last told that there is a link: no login since then has begun the
+    /// waits anew.
+    since_up: u32,
+}
+
+impl Pacing {
+    /// The application has called for a link, or need not: what was before does not count.
+    pub(super) fn begins_anew(&mut self, who: Person) {
+        self.engines.remove(&who);
+        self.recent.retain(|attempt| attempt.who != who);
+    }
+
+    /// The application was told that there is a link.
+    pub(super) fn is_up(&mut self, who: Person) {
+        self.engines.entry(who).or_default().since_up = 0;
+    }
+
+    pub(super) fn dialled(
+        &mut self,
+        model: &Model,
+        now: Instant,
+        who: Person,
+    ) -> Result<(), Violation> {
+        let attempts = self.engines.entry(who).or_default();
+        attempts.since_up += u32::from(!model.engines[who].is_up());
+        let is_late = attempts.since_up > EARLY_ATTEMPTS;
+        attempts.dialled(now, who)?;
+        self.recent.push_back(Attempt { at: now, who, is_late });
+        while self.recent.front().is_some_and(|attempt| now.since(attempt.at) >= A_SECOND) {
+            self.recent.pop_front();
+        }
+        let engines = model.engines.iter().filter(|engine| !engine.is_destroyed).count();
+        let all = self.recent.len();
+        ensure(all <= all_in_a_second_max(engines), || {
+            format!("I44: {all} attempts of {engines} engines to connect in the second to {now}")
+        })?;
+        let late = self.recent.iter().filter(|attempt| attempt.is_late).count();
+        ensure(late <= late_in_a_second_max(engines), || {
+            format!(
+                "I44: {late} late attempts of {engines} engines to connect in the second to {now}"
+            )
+        })
+    }
+}
+
+impl Attempts {
+    fn dialled(&mut self, now: Instant, who: Person) -> Result<(), Violation> {
+        self.last.push_back(now);
+        for (max, time) in [(IN_A_SECOND_MAX, A_SECOND), (IN_A_WHILE_MAX, A_WHILE)] {
+            let before = self.last.len().checked_sub(max + 1).map(|index| self.last[index]);
+            ensure(before.is_none_or(|before| now.since(before) >= time), || {
+                format!("I44: #{who} tried to connect more than {max} times in {time:?}, to {now}")
+            })?;
+        }
+        if self.last.len() > IN_A_WHILE_MAX {
+            self.last.pop_front();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,42 @@
+//! Nobody enters rooms faster than it may, and no login renews what was used (§6.13, §8.3). The
+//! server reports each entering at the moment at which it happens.
+
+use std::collections::BTreeMap;
+
+use rts_proto::Instant;
+use rts_proto::limits::{JOINS_BURST_MIN, JOINS_PER_SECOND};
+use rts_proto::server::Report;
+
+use super::{Oracle, Violation, ensure};
+use crate::model::Model;
+use crate::trace::{Entry, Line};
+
+/// Millionths of an entering, as a microsecond brings so many as a second brings whole ones.
+const ONE: u64 = 1_000_000;
+const FULL: u64 = JOINS_BURST_MIN as u64 * ONE;
+
+/// What each user of each app has left, and since when.
+#[derive(Debug, Default)]
+pub(super) struct Rates {
+    left: BTreeMap<(usize, String), (Instant, u64)>,
+}
+
+impl Oracle for Rates {
+    fn see(&mut self, _: &Model, line: &Line) -> Result<(), Violation> {
+        match &line.entry {
+            Entry::Reported { app, report: Report::MemberJoined { uid, .. } } => {
+                let whose = (*app, uid.as_str().to_owned());
+                let (since, left) = self.left.get(&whose).copied().unwrap_or((line.at, FULL));
+                let gained = line.at.as_micros().saturating_sub(since.as_micros());
+                let left = FULL.min(left + gained * u64::from(JOINS_PER_SECOND));
+                ensure(left >= ONE, || {
+                    format!("§6.13: {uid} of app {app} enters rooms faster than it may")
+                })?;
+                self.left.insert(whose, (line.at, left - ONE));
+            }
+            Entry::Restarted => self.left.clear(),
+            _ => {}
+        }
+        Ok(())
+    }
+}

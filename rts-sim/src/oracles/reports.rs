@@ -1,0 +1,158 @@
+//! What the back ends of apps are told of who comes and goes: in an order that can be, and in the
+//! end what is (I27, I42).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rts_proto::limits::LOGIN_DEADLINE;
+use rts_proto::server::{Report, Stats};
+use rts_proto::{Instant, LeaveReason, LoginCode};
+
+use super::{Oracle, Violation, ensure};
+use crate::model::{Login, Model, Reported};
+use crate::names::MALLORY;
+use crate::swarm::APPS_REPORTED;
+use crate::trace::{Call, Entry, Line, Phase};
+
+#[derive(Debug, Default)]
+pub(super) struct Reports {
+    /// When somebody was last let in as this user of this app.
+    judged: BTreeMap<(usize, String), Instant>,
+    /// Users of an app who said goodbye once.
+    left: BTreeSet<(usize, String)>,
+    /// The last line, if it was a report.
+    before: Option<(usize, Report)>,
+}
+
+impl Oracle for Reports {
+    fn see(&mut self, model: &Model, line: &Line) -> Result<(), Violation> {
+        let before = self.before.take();
+        match &line.entry {
+            Entry::Reported { app, report } => {
+                self.before = Some((*app, report.clone()));
+                let nothing = Reported::default();
+                let known = model.reported.get(app).unwrap_or(&nothing);
+                let before = before.filter(|(other, _)| other == app).map(|(_, report)| report);
+                ensure(*app < APPS_REPORTED, || {
+                    format!("I46: app {app} was told, and wants no reports: {report:?}")
+                })?;
+                let can_be = self.can_be(known, line.at, *app, before.as_ref(), report);
+                ensure(can_be, || {
+                    format!(
+                        "I27: app {app} was told {report:?} after {before:?}, and knew {known:?}"
+                    )
+                })
+            }
+            Entry::Judged { app, uid, code: LoginCode::Ok, .. } => {
+                self.judged.insert((*app, uid.clone()), line.at);
+                Ok(())
+            }
+            Entry::Call { who, call: Call::Logout | Call::Destroy, .. } => {
+                let engine = &model.engines[*who];
+                if let Login::LoggedIn(uid) | Login::LoggingIn(uid) | Login::Rejected(uid) =
+                    &engine.login
+                {
+                    self.left.insert((engine.app, uid.clone()));
+                }
+                Ok(())
+            }
+            Entry::Gauges { server, .. } => as_held(model, server),
+            Entry::Phase(Phase::Settled | Phase::Empty) => as_believed(model),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Reports {
+    fn can_be(
+        &self,
+        known: &Reported,
+        now: Instant,
+        app: usize,
+        before: Option<&Report>,
+        report: &Report,
+    ) -> bool {
+        let members = |room: &rts_proto::RoomId| known.rooms.get(room.as_str());
+        match report {
+            Report::UserOnline { uid } => {
+                let key = (app, uid.as_str().to_owned());
+                // It may have waited for its turn (§3.9). What a peer that breaks the rules shows
+                // is not in the trace.
+                let judged = self.judged.get(&key);
+                let is_let_in = judged.is_some_and(|at| now.since(*at) <= LOGIN_DEADLINE)
+                    || uid.as_str() == MALLORY;
+                !known.online.contains(uid.as_str()) && is_let_in
+            }
+            Report::UserOffline { uid, reason } => {
+                let has_left = self.left.contains(&(app, uid.as_str().to_owned()));
+                let is_reason = match reason {
+                    LeaveReason::Left => has_left,
+                    LeaveReason::Dropped => true,
+                    // Whether somebody wanted it is looked at with the commands.
+                    LeaveReason::Kicked => true,
+                };
+                is_reason && known.online.contains(uid.as_str())
+            }
+            Report::RoomCreated { room } => members(room).is_none(),
+            Report::RoomEmptied { room } => {
+                let was_last =
+                    matches!(before, Some(Report::MemberLeft { room: left, .. }) if left == room);
+                was_last && members(room).is_some_and(BTreeSet::is_empty)
+            }
+            Report::MemberJoined { room, uid, business_id } => {
+                let is_new =
+                    matches!(before, Some(Report::RoomCreated { room: new }) if new == room);
+                let tag = business_id.as_ref().map(|tag| tag.as_str());
+                let can_join = members(room).is_some_and(|members| {
+                    members.is_empty() == is_new && !members.contains(uid.as_str())
+                });
+                can_join && known.online.contains(uid.as_str()) && tag.is_none_or(|t| t == "a.tag")
+            }
+            Report::MemberLeft { room, uid, .. } => {
+                members(room).is_some_and(|members| members.contains(uid.as_str()))
+            }
+        }
+    }
+}
+
+/// What was told is what the server holds. Of some apps nothing is told.
+fn as_held(model: &Model, server: &Stats) -> Result<(), Violation> {
+    let told = || model.reported.values();
+    let rooms = || told().flat_map(|app| app.rooms.values());
+    let told = (
+        told().map(|app| app.online.len()).sum::<usize>(),
+        rooms().count(),
+        rooms().map(BTreeSet::len).sum::<usize>(),
+    );
+    let held = (server.sessions, server.rooms, server.memberships);
+    let all_are_told = model.engines.iter().all(|engine| engine.app < APPS_REPORTED);
+    let holds = match all_are_told {
+        // Peers that break the rules are of these apps too.
+        true => told == held,
+        false => told.0 <= held.0 && told.1 <= held.1 && told.2 <= held.2,
+    };
+    ensure(holds, || {
+        format!(
+            "I27: told were {told:?} sessions, rooms and memberships, the server holds {held:?}"
+        )
+    })
+}
+
+/// With every grace over, what was told is what the engines believe.
+fn as_believed(model: &Model) -> Result<(), Violation> {
+    for app in 0..APPS_REPORTED {
+        let mut believed = Reported::default();
+        for (who, uid) in model.live(app) {
+            believed.online.insert(uid.to_owned());
+            for (_, room) in model.engines[who].joined() {
+                believed.rooms.entry(room.to_owned()).or_default().insert(uid.to_owned());
+            }
+        }
+        let told = model.reported.get(&app).cloned().unwrap_or_default();
+        ensure(told == believed, || {
+            format!(
+                "I27: the back end of app {app} was told {told:?}, the engines believe {believed:?}"
+            )
+        })?;
+    }
+    Ok(())
+}

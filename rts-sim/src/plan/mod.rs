@@ -1,0 +1,175 @@
+//! A run as a list of steps. All chance is in here: the same plan plays the same way, and what is
+//! left of it after steps are taken out is a plan too.
+
+mod command;
+mod draw;
+mod harm;
+mod kinds;
+mod removal;
+mod storm;
+
+use std::fmt;
+use std::time::Duration;
+
+use fastrand::Rng;
+use rts_proto::{LoginCode, MessageConfig};
+use rts_testkit::{Break, Manner, Side};
+
+pub(crate) use command::{Banned, Command};
+pub(crate) use kinds::{Act, Attack, Nonsense, ParamsKind, TokenKind, Weather};
+
+use super::swarm::Swarm;
+use draw::Draw;
+
+/// Somebody who has an engine; another one after it destroyed the first.
+pub(crate) type Slot = usize;
+
+/// Something that is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    Login { who: Slot, token: TokenKind },
+    Logout { who: Slot },
+    Refresh { who: Slot, token: TokenKind },
+    Send { who: Slot, to: usize, bytes: usize, is_binary: bool, config: MessageConfig },
+    Status { who: Slot, of: usize },
+    Join { who: Slot, room: usize },
+    Leave { who: Slot, room: usize },
+    DestroyRoom { who: Slot, room: usize },
+    Broadcast { who: Slot, room: usize, bytes: usize, is_binary: bool },
+    BusinessId { who: Slot, is_empty: bool },
+    SendTimeout { who: Slot, ms: u64 },
+    ServerParams { who: Slot, kind: ParamsKind },
+    ServerSend { who: Slot, bytes: usize, is_binary: bool },
+    Command { app: usize, command: Command },
+    Destroy { who: Slot },
+    NetworkChanged { who: Slot },
+    Nonsense { who: Slot, what: Nonsense },
+    Cut { who: Slot },
+    BreakOff { who: Slot, to: Side, bytes: u64, how: Break },
+    CutAll,
+    HalfOpen { who: Slot, to: Side },
+    Unstick,
+    Stall { who: Slot, on: bool },
+    Silence { on: bool },
+    KeepOut { who: Slot, on: bool },
+    RefuseAll { on: bool },
+    Freeze { who: Slot, on: bool },
+    Crash,
+    Drain { retry_after_ms: u64 },
+    WallJump { seconds: i64 },
+    RotateKey { app: usize, keep_previous: bool },
+    VerdictDelay { ms: u64 },
+    Refuse { user: usize, code: LoginCode },
+    Weather(Weather),
+    AppServer { manner: Manner, delay_ms: u64, answers_late: bool },
+    Attack { app: usize, how: Attack },
+    Harmed { number: usize, act: Act },
+}
+
+impl Step {
+    /// The app's server as it should be.
+    pub(crate) const USUAL_APP_SERVER: Self =
+        Self::AppServer { manner: Manner::Echoes, delay_ms: 5, answers_late: false };
+
+    /// Whether it is something that an application does.
+    pub(crate) fn is_call(&self) -> bool {
+        self.slot().is_some()
+            && !matches!(
+                self,
+                Self::Cut { .. }
+                    | Self::BreakOff { .. }
+                    | Self::HalfOpen { .. }
+                    | Self::Stall { .. }
+                    | Self::KeepOut { .. }
+                    | Self::Freeze { .. }
+            )
+    }
+
+    /// Whom it is about, if it is about one.
+    pub(crate) fn slot(&self) -> Option<Slot> {
+        match *self {
+            Self::Login { who, .. }
+            | Self::Logout { who }
+            | Self::Refresh { who, .. }
+            | Self::Send { who, .. }
+            | Self::Status { who, .. }
+            | Self::Join { who, .. }
+            | Self::Leave { who, .. }
+            | Self::DestroyRoom { who, .. }
+            | Self::Broadcast { who, .. }
+            | Self::BusinessId { who, .. }
+            | Self::SendTimeout { who, .. }
+            | Self::ServerParams { who, .. }
+            | Self::ServerSend { who, .. }
+            | Self::Destroy { who }
+            | Self::NetworkChanged { who }
+            | Self::Nonsense { who, .. }
+            | Self::Cut { who }
+            | Self::BreakOff { who, .. }
+            | Self::HalfOpen { who, .. }
+            | Self::Stall { who, .. }
+            | Self::KeepOut { who, .. }
+            | Self::Freeze { who, .. } => Some(who),
+            Self::Command { .. }
+            | Self::CutAll
+            | Self::Unstick
+            | Self::Silence { .. }
+            | Self::RefuseAll { .. }
+            | Self::Crash
+            | Self::Drain { .. }
+            | Self::WallJump { .. }
+            | Self::RotateKey { .. }
+            | Self::VerdictDelay { .. }
+            | Self::Refuse { .. }
+            | Self::Weather(_)
+            | Self::AppServer { .. }
+            | Self::Attack { .. }
+            | Self::Harmed { .. } => None,
+        }
+    }
+}
+
+/// A whole run.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) seed: u64,
+    pub(crate) swarm: Swarm,
+    /// Each with its moment after the beginning, in order.
+    pub(crate) steps: Vec<(Duration, Step)>,
+}
+
+impl Plan {
+    pub(crate) fn draw(seed: u64) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        let swarm = Swarm::draw(&mut rng, &mut Rng::with_seed(!seed));
+        let mut draw = Draw { rng, swarm: &swarm, steps: Vec::new() };
+        draw.opening();
+        for _ in 0..swarm.calls {
+            draw.call();
+        }
+        if swarm.is_crowd() {
+            draw.storms();
+        }
+        if !swarm.fault_weights.is_empty() {
+            for _ in 0..swarm.faults {
+                draw.fault();
+            }
+        }
+        if let Some(harm) = swarm.harm {
+            draw.harmed(harm);
+        }
+        let mut steps = draw.steps;
+        // Stable: what was drawn together stays in its order.
+        steps.sort_by_key(|(at, _)| *at);
+        Self { seed, swarm, steps }
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, step) in &self.steps {
+            writeln!(f, "{:9.3} {step:?}", at.as_secs_f64())?;
+        }
+        Ok(())
+    }
+}

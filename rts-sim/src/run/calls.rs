@@ -1,0 +1,263 @@
+//! What applications do.
+
+use std::time::Duration;
+
+use rts_proto::client::Parameters;
+use rts_proto::{MessageConfig, RoomKey};
+use rts_testkit::Person;
+
+use super::{Place, Run};
+use crate::names::{app_id, room_id, uid};
+use crate::oracles::Violation;
+use crate::payload;
+use crate::plan::{Nonsense, ParamsKind, Slot, Step, TokenKind};
+use crate::trace::{Call, Entry, TokenFacts};
+
+impl Run<'_> {
+    pub(super) fn call(&mut self, slot: Slot, step: Step) -> Result<(), Violation> {
+        let Place { person: who, app, user, .. } = self.places[slot];
+        match step {
+            Step::Login { token, .. } => {
+                let token = self.token(slot, token);
+                self.login(who, &token, uid(user))
+            }
+            Step::Logout { .. } => {
+                self.world.call(who, |engine, now| engine.logout(now));
+                self.made(who, Call::Logout, 0)?;
+                self.note(Entry::Returned { who })
+            }
+            Step::Refresh { token, .. } => {
+                let token = self.token(slot, token);
+                self.world.call(who, |engine, now| engine.update_login_token(now, &token));
+                self.made(who, Call::Refresh, 0)
+            }
+            Step::Send { to, bytes, is_binary, config, .. } => {
+                self.send(who, uid(to), bytes, is_binary, config)
+            }
+            Step::Status { of, .. } => self.ask_status(who, uid(of)),
+            Step::Join { room, .. } => {
+                let key = match self.places[slot].rooms.get(&room) {
+                    Some(key) => *key,
+                    None => {
+                        let Some(key) = self.create_room(who, room_id(room))? else {
+                            return Ok(());
+                        };
+                        self.places[slot].rooms.insert(room, key);
+                        key
+                    }
+                };
+                let joined = self.world.call(who, |engine, now| engine.join_room(now, key));
+                let returned = joined.map_or_else(|error| error.code().into(), |()| 0);
+                self.made(who, Call::JoinRoom { key }, returned)
+            }
+            Step::Leave { room, .. } => {
+                let Some(key) = self.places[slot].rooms.get(&room).copied() else { return Ok(()) };
+                self.world.call(who, |engine, now| engine.leave_room(now, key));
+                self.made(who, Call::LeaveRoom { key }, 0)
+            }
+            Step::DestroyRoom { room, .. } => {
+                let Some(key) = self.places[slot].rooms.remove(&room) else { return Ok(()) };
+                let results = self.world.call(who, |engine, now| engine.destroy_room(now, key));
+                self.made(who, Call::DestroyRoom { key, results }, 0)?;
+                // The handle is dead for good, and says so.
+                self.broadcast(who, key, app, 20, false)
+            }
+            Step::Broadcast { room, bytes, is_binary, .. } => {
+                let Some(key) = self.places[slot].rooms.get(&room).copied() else { return Ok(()) };
+                self.broadcast(who, key, app, bytes, is_binary)
+            }
+            Step::BusinessId { is_empty, .. } => {
+                let id = if is_empty { "" } else { "a.tag" };
+                self.set_business_id(who, id)
+            }
+            Step::SendTimeout { ms, .. } => {
+                let json = format!("{{\"sendTimeoutMs\":{ms}}}");
+                let set = self.world.call(who, |e, now| e.set_runtime_parameters(now, &json));
+                // Below the least time there is it is ignored, with a warning.
+                let in_bounds = Duration::from_millis(ms) >= Parameters::MIN;
+                if in_bounds {
+                    return self.made(who, Call::SetSendTimeout { ms }, i64::from(set.is_err()));
+                }
+                self.world.take_events(who);
+                Ok(())
+            }
+            Step::ServerParams { kind, .. } => self.set_server_params(who, kind),
+            Step::ServerSend { bytes, is_binary, .. } => self.send_to_server(who, bytes, is_binary),
+            Step::Destroy { .. } => {
+                self.destroy(who)?;
+                let person = self.new_engine(app)?;
+                self.places[slot].person = person;
+                self.places[slot].rooms.clear();
+                Ok(())
+            }
+            Step::NetworkChanged { .. } => {
+                self.world.call(who, |engine, now| {
+                    engine.handle_input(now, rts_proto::client::Input::NetworkChanged);
+                });
+                self.made(who, Call::NetworkChanged, 0)
+            }
+            Step::Nonsense { what, .. } => self.nonsense(slot, what),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn login(&mut self, who: Person, token: &str, uid: String) -> Result<(), Violation> {
+        let done = self.world.call(who, |engine, now| engine.login(now, token, &uid));
+        let returned = done.map_or_else(|error| error.code().into(), |()| 0);
+        self.made(who, Call::Login { uid, token_is_empty: token.is_empty() }, returned)
+    }
+
+    pub(super) fn send(
+        &mut self,
+        who: Person,
+        to: String,
+        bytes: usize,
+        is_binary: bool,
+        config: MessageConfig,
+    ) -> Result<(), Violation> {
+        let app = self.oracles.model.engines[who].app;
+        self.last_serial += 1;
+        let serial = self.last_serial;
+        let content = payload::make(app, serial, bytes, is_binary);
+        let sent = self.world.call(who, |e, now| e.send_message(now, &to, content, config));
+        let returned = sent.map_or_else(|error| error.code().into(), |id| id.0.cast_signed());
+        self.made(who, Call::Send { to, serial, bytes, is_binary, config }, returned)
+    }
+
+    pub(super) fn broadcast(
+        &mut self,
+        who: Person,
+        key: RoomKey,
+        app: usize,
+        bytes: usize,
+        is_binary: bool,
+    ) -> Result<(), Violation> {
+        self.last_serial += 1;
+        let serial = self.last_serial;
+        let content = payload::make(app, serial, bytes, is_binary);
+        let sent = self.world.call(who, |e, now| e.send_room_message(now, key, content));
+        let returned = sent.map_or_else(|error| error.code().into(), |id| id.0.cast_signed());
+        self.made(who, Call::Broadcast { key, serial, bytes, is_binary }, returned)
+    }
+
+    pub(super) fn ask_status(&mut self, who: Person, uid: String) -> Result<(), Violation> {
+        self.world.call(who, |engine, now| engine.get_peer_online_status(now, &uid));
+        self.made(who, Call::Status { uid }, 0)
+    }
+
+    pub(super) fn set_server_params(
+        &mut self,
+        who: Person,
+        kind: ParamsKind,
+    ) -> Result<(), Violation> {
+        let app = self.oracles.model.engines[who].app;
+        let url = kind.url(&app_id(app), &app_id(app + 1));
+        self.last_serial += 1;
+        let serial = self.last_serial;
+        let signature = match kind {
+            ParamsKind::NoSignature => String::new(),
+            _ => serial.to_string(),
+        };
+        self.world.call(who, |engine, now| engine.set_server_params(now, &signature, &url));
+        self.made(who, Call::SetServerParams { serial, kind, url }, 0)
+    }
+
+    pub(super) fn send_to_server(
+        &mut self,
+        who: Person,
+        bytes: usize,
+        is_binary: bool,
+    ) -> Result<(), Violation> {
+        let app = self.oracles.model.engines[who].app;
+        self.last_serial += 1;
+        let serial = self.last_serial;
+        let content = payload::make(app, serial, bytes, is_binary);
+        let sent = self.world.call(who, |engine, now| engine.send_server_message(now, content));
+        let returned = sent.map_or_else(|error| error.code().into(), |id| id.0.cast_signed());
+        self.made(who, Call::ServerSend { serial, bytes, is_binary }, returned)
+    }
+
+    fn create_room(&mut self, who: Person, room: String) -> Result<Option<RoomKey>, Violation> {
+        let made = self.world.call(who, |engine, now| engine.create_room(now, &room));
+        let returned = made.map_or_else(|error| error.code().into(), |key| key.0.cast_signed());
+        self.made(who, Call::CreateRoom { room }, returned)?;
+        Ok(made.ok())
+    }
+
+    fn set_business_id(&mut self, who: Person, id: &str) -> Result<(), Violation> {
+        let set = self.world.call(who, |engine, _| engine.set_business_id(id));
+        let returned = set.map_or_else(|error| error.code().into(), |()| 0);
+        let is_good = rts_proto::BusinessId::new(id).is_ok() || id.is_empty();
+        self.made(who, Call::SetBusinessId { is_good }, returned)
+    }
+
+    pub(super) fn destroy(&mut self, who: Person) -> Result<(), Violation> {
+        self.world.call(who, |engine, now| engine.destroy(now));
+        self.made(who, Call::Destroy, 0)?;
+        self.note(Entry::Returned { who })
+    }
+
+    fn nonsense(&mut self, slot: Slot, what: Nonsense) -> Result<(), Violation> {
+        let Place { person: who, user, .. } = self.places[slot];
+        match what {
+            Nonsense::EmptyToken => self.login(who, "", uid(user)),
+            Nonsense::BadUser => {
+                let token = self.token(slot, TokenKind::Good);
+                self.login(who, &token, "not a user".to_owned())
+            }
+            Nonsense::EmptyReceiver => {
+                self.send(who, String::new(), 20, false, MessageConfig::ReliableOrdered)
+            }
+            Nonsense::BadReceiver => {
+                self.send(who, "not a user".to_owned(), 20, false, MessageConfig::ReliableOrdered)
+            }
+            Nonsense::BadRoom => self.create_room(who, "no.room".to_owned()).map(drop),
+            Nonsense::RoomTwice => {
+                let room = self.places[slot].rooms.keys().next().copied().unwrap_or(0);
+                let made = self.create_room(who, room_id(room))?;
+                if let Some(key) = made {
+                    self.places[slot].rooms.insert(room, key);
+                }
+                Ok(())
+            }
+            Nonsense::BadBusinessId => self.set_business_id(who, "not a tag"),
+        }
+    }
+
+    /// A token, and what there is to know of it.
+    pub(super) fn token(&mut self, slot: Slot, kind: TokenKind) -> String {
+        let Place { app, user, .. } = self.places[slot];
+        let other = (0..self.places.len()).find(|other| self.places[*other].app != app);
+        let (app, user) = match (kind, other) {
+            (TokenKind::OfAnotherApp, Some(other)) => (self.places[other].app, user),
+            (TokenKind::OfAnotherUser | TokenKind::OfAnotherApp, _) => (app, user + 1),
+            _ => (app, user),
+        };
+        let wall = self.world.wall_seconds();
+        let expire_at = match kind {
+            TokenKind::Brief(seconds) => wall + seconds,
+            TokenKind::Expired => wall.saturating_sub(10).max(1),
+            _ => 0,
+        };
+        // Tokens end with the year 2106, and clocks may be set to later ones.
+        let seconds = u32::try_from(expire_at).unwrap_or(u32::MAX);
+        let expire_at = u64::from(seconds);
+        let issued_at = self.token_second();
+        let mut token = self.world.token_of(&app_id(app), &uid(user), seconds);
+        match kind {
+            TokenKind::CutOff => token.truncate(token.len() - 8),
+            TokenKind::Tampered => {
+                // In the signed bytes: a letter for another one.
+                let at = token.len() / 2;
+                let swapped = if token.as_bytes()[at] == b'A' { "B" } else { "A" };
+                token.replace_range(at..=at, swapped);
+            }
+            _ => {}
+        }
+        let is_damaged = matches!(kind, TokenKind::CutOff | TokenKind::Tampered);
+        let key = self.keys.get(&app).copied().unwrap_or(0);
+        let facts = TokenFacts { app, user, expire_at, issued_at, key, is_damaged };
+        self.tokens.insert(token.clone().into_bytes(), facts);
+        token
+    }
+}

@@ -1,0 +1,107 @@
+//! What goes wrong.
+
+use std::time::Duration;
+
+use rts_testkit::Side;
+
+use super::Run;
+use crate::names::{app_id, uid};
+use crate::oracles::Violation;
+use crate::plan::{Slot, Step, Weather};
+use crate::trace::Entry;
+
+impl Run<'_> {
+    pub(super) fn fault(&mut self, step: Step) -> Result<(), Violation> {
+        match step {
+            Step::Cut { who } => self.world.cut(self.places[who].person),
+            Step::BreakOff { who, to, bytes, how } => {
+                self.world.break_after(self.places[who].person, to, bytes, how);
+            }
+            Step::CutAll => self.world.cut_all(),
+            Step::HalfOpen { who, to } => {
+                let who = self.places[who].person;
+                self.world.half_open(who, to);
+                if to == Side::Server && self.world.has_link(who) {
+                    self.note(Entry::WayUpDead { who })?;
+                }
+            }
+            Step::Unstick => self.world.unstick(),
+            Step::Stall { who, on: true } => self.world.stall(self.places[who].person),
+            Step::Stall { who, on: false } => self.world.unstall(self.places[who].person),
+            Step::Silence { on } => self.world.net.is_silent = on,
+            Step::KeepOut { who, on: true } => self.world.keep_out(self.places[who].person),
+            Step::KeepOut { who, on: false } => self.world.let_in(self.places[who].person),
+            Step::RefuseAll { on } => self.refuse_all(on),
+            Step::Freeze { who, on } => self.freeze(who, on)?,
+            Step::Crash => self.restart(),
+            Step::Drain { retry_after_ms } => {
+                self.is_draining = true;
+                self.world.shut_down_server(Duration::from_millis(retry_after_ms));
+            }
+            Step::WallJump { seconds } => self.world.jump_wall(seconds),
+            Step::RotateKey { app, keep_previous } => {
+                if let Some(place) = self.places.iter().find(|place| place.app == app) {
+                    self.world.rotate_key(place.person, keep_previous);
+                    *self.keys.entry(app).or_default() += 1;
+                }
+            }
+            Step::VerdictDelay { ms } => self.world.verdict_delay = Duration::from_millis(ms),
+            Step::Refuse { user, code } => {
+                self.refused.push(user);
+                self.world.refuse(&uid(user), code);
+            }
+            Step::Weather(weather) => self.set_weather(weather),
+            Step::AppServer { manner, delay_ms, answers_late } => {
+                let app_server = &mut self.world.app_server;
+                app_server.manner = manner;
+                app_server.delay = Duration::from_millis(delay_ms);
+                app_server.answers_late = answers_late;
+            }
+            Step::Attack { app, how } => {
+                let now = self.world.now();
+                self.attackers.attack(&mut self.world, now, app_id(app).as_str(), how);
+            }
+            Step::Harmed { number, act } => self.harmed.act(&mut self.world, number, act),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Whoever is refused by two storms comes back when both are over.
+    fn refuse_all(&mut self, on: bool) {
+        // A plan from which steps were taken may end what never began.
+        self.refusals = if on { self.refusals + 1 } else { self.refusals.saturating_sub(1) };
+        self.world.net.refuses = self.refusals > 0;
+    }
+
+    pub(super) fn set_weather(&mut self, weather: Weather) {
+        self.was_narrow |= weather.bytes_per_second > 0;
+        let net = &mut self.world.net;
+        net.latency = Duration::from_millis(weather.latency_ms);
+        net.jitter = Duration::from_millis(weather.jitter_ms);
+        net.chunk_bytes = weather.chunk_bytes;
+        net.is_ragged = weather.is_ragged;
+        net.bytes_per_second = weather.bytes_per_second;
+    }
+
+    pub(super) fn freeze(&mut self, slot: Slot, on: bool) -> Result<(), Violation> {
+        let place = &mut self.places[slot];
+        if place.is_frozen == on {
+            return Ok(());
+        }
+        place.is_frozen = on;
+        let who = place.person;
+        self.note(Entry::Frozen { who, on })?;
+        if on {
+            self.world.freeze(who);
+        } else {
+            self.world.thaw(who);
+        }
+        Ok(())
+    }
+
+    pub(super) fn restart(&mut self) {
+        self.is_draining = false;
+        self.world.restart_server(self.plan.swarm.server());
+    }
+}

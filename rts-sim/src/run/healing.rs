@@ -1,0 +1,164 @@
+//! After the faults: everybody comes back, all that is asked is answered well, and nothing is left.
+
+use std::time::Duration;
+
+use rts_proto::limits::PAYLOAD_BYTES_MAX;
+use rts_proto::{LoginCode, MessageConfig, RoomKey};
+use rts_testkit::Person;
+
+use super::{Place, Run};
+use crate::model;
+use crate::names::uid;
+use crate::oracles::Violation;
+use crate::plan::{Command, ParamsKind, Step, TokenKind, Weather};
+use crate::trace::{Call, Entry, Phase};
+
+/// Within this time after the faults everybody is back.
+const HEALED_AFTER: Duration = Duration::from_secs(30);
+/// Questions after the healing are answered within this time.
+const ASKED_FOR: Duration = Duration::from_secs(5);
+/// More messages than a client lets out at once after a return.
+const HELD_BACK: usize = 60;
+/// More than the window of the wire has room for.
+const BEHIND_THE_WINDOW: usize = 700;
+/// More of the largest messages than the server keeps for a receiver.
+const LARGE: usize = 90;
+/// More status queries than a client lets out at once after a return.
+const STATUSES_HELD_BACK: usize = 12;
+/// Longer than any of them may take.
+const HELD_BACK_FOR: Duration = Duration::from_secs(12);
+/// Longer than any grace.
+const SETTLED_AFTER: Duration = Duration::from_secs(62);
+/// Whom one engine asks after the healing, at most: fewer than the rate of status queries.
+const PEERS_ASKED: usize = 6;
+
+impl Run<'_> {
+    /// All faults stop, and everybody who wants to be logged in gets a good token.
+    pub(super) fn heal(&mut self) -> Result<(), Violation> {
+        self.attackers.leave(&mut self.world, &mut self.spotter)?;
+        self.set_weather(Weather::FAIR);
+        self.world.unstick();
+        self.world.break_nothing();
+        self.world.net.is_silent = false;
+        self.world.net.refuses = false;
+        self.world.verdict_delay = Duration::ZERO;
+        self.fault(Step::USUAL_APP_SERVER)?;
+        for (app, whom) in std::mem::take(&mut self.bans) {
+            self.command(app, Command::Ban { whom, seconds: 0 })?;
+        }
+        self.world.forget_revocations();
+        for user in std::mem::take(&mut self.refused) {
+            self.world.refuse(&uid(user), LoginCode::Ok);
+        }
+        if self.is_draining {
+            self.restart();
+        }
+        // A wider link is another link: what is on a narrow one stays as slow as it was written.
+        if self.was_narrow {
+            self.world.cut_all();
+        }
+        self.harmed.heal(&mut self.world);
+        self.note(Entry::Phase(Phase::Healing))?;
+        // Engines that were destroyed still have goodbyes on their way.
+        for who in 0..self.oracles.model.engines.len() {
+            self.world.unstall(who);
+            self.world.let_in(who);
+        }
+        for slot in 0..self.places.len() {
+            let who = self.places[slot].person;
+            self.freeze(slot, false)?;
+            self.collect()?;
+            let json = "{\"sendTimeoutMs\":10000}";
+            let _ = self.world.call(who, |e, now| e.set_runtime_parameters(now, json));
+            self.made(who, Call::SetSendTimeout { ms: 10_000 }, 0)?;
+            let token = self.token(slot, TokenKind::Good);
+            self.world.call(who, |engine, now| engine.update_login_token(now, &token));
+            self.made(who, Call::Refresh, 0)?;
+        }
+        // What a changed answer made an engine believe of itself may show only with the next one.
+        for _ in 0..2 {
+            self.harmed.log_in(&mut self.world);
+            self.run_for(HEALED_AFTER / 2)?;
+        }
+        self.note(Entry::Phase(Phase::Healed))
+    }
+
+    /// Everybody speaks to everybody, and in every room; before that, over links that have just
+    /// broken, to itself, more than the server takes at once. In some runs the server is lost with
+    /// the links, or somebody says very much.
+    pub(super) fn ask(&mut self) -> Result<(), Violation> {
+        let live: Vec<(Person, usize, String)> = (0..model_apps(&self.places))
+            .flat_map(|app| {
+                let live = self.oracles.model.live(app);
+                live.map(move |(who, uid)| (who, app, uid.to_owned())).collect::<Vec<_>>()
+            })
+            .collect();
+        match self.plan.seed % 4 {
+            0 => self.restart(),
+            _ => self.world.cut_all(),
+        }
+        self.run_for(Duration::from_millis(1))?;
+        for (index, (who, _, own)) in live.iter().enumerate() {
+            let is_eloquent = index == 0 && self.plan.seed.is_multiple_of(2);
+            for _ in 0..if is_eloquent { BEHIND_THE_WINDOW } else { HELD_BACK } {
+                self.send(*who, own.clone(), 20, false, MessageConfig::ReliableOrdered)?;
+            }
+            for _ in 0..STATUSES_HELD_BACK {
+                self.ask_status(*who, own.clone())?;
+            }
+        }
+        self.run_for(HELD_BACK_FOR)?;
+        if let Some((who, _, own)) = live.first()
+            && self.plan.seed % 16 == 5
+        {
+            for _ in 0..LARGE {
+                let config = MessageConfig::ReliableOrdered;
+                self.send(*who, own.clone(), PAYLOAD_BYTES_MAX, true, config)?;
+            }
+            self.run_for(HELD_BACK_FOR)?;
+        }
+        self.harmed.ask(&mut self.world)?;
+        for (index, (who, app, _)) in live.iter().enumerate() {
+            let peers = live.iter().cycle().skip(index).take(live.len());
+            let peers = peers.filter(|(_, other, _)| other == app).take(PEERS_ASKED);
+            for (_, _, peer) in peers {
+                self.send(*who, peer.clone(), 40, false, MessageConfig::ReliableOrdered)?;
+                self.ask_status(*who, peer.clone())?;
+            }
+            let engine: &model::Engine = &self.oracles.model.engines[*who];
+            let rooms: Vec<RoomKey> = engine.joined().map(|(key, _)| key).collect();
+            for key in rooms {
+                self.broadcast(*who, key, *app, 40, true)?;
+            }
+            self.set_server_params(*who, ParamsKind::OfThisApp)?;
+            self.send_to_server(*who, 40, index % 2 == 0)?;
+        }
+        self.run_for(ASKED_FOR)?;
+        self.harmed.leave(&mut self.world)?;
+        self.note(Entry::Phase(Phase::Asked))
+    }
+
+    pub(super) fn settle(&mut self) -> Result<(), Violation> {
+        self.run_for(SETTLED_AFTER)?;
+        self.note(Entry::Phase(Phase::Settled))?;
+        self.gauge()
+    }
+
+    /// Some log out first, all are destroyed, and nothing is left.
+    pub(super) fn end(&mut self) -> Result<(), Violation> {
+        for slot in 0..self.places.len() {
+            let who = self.places[slot].person;
+            if slot % 2 == 0 {
+                self.call(slot, Step::Logout { who: slot })?;
+            }
+            self.destroy(who)?;
+        }
+        self.run_for(SETTLED_AFTER)?;
+        self.note(Entry::Phase(Phase::Empty))?;
+        self.gauge()
+    }
+}
+
+fn model_apps(places: &[Place]) -> usize {
+    places.iter().map(|place| place.app + 1).max().unwrap_or(0)
+}
