@@ -3,6 +3,7 @@
 use alloc::string::String;
 use core::time::Duration;
 
+use super::error::CreateRoomError;
 use crate::{
     BroadcastCode, ConnectionState, LeaveReason, LoginCode, LogoutReason, MessageId, OnlineStatus,
     Payload, Reply, RoomId, RoomKey, RoomState, SendCode, ServerParamsCode, UserId,
@@ -61,7 +62,7 @@ pub enum Event {
         /// As it was asked, well formed or not.
         room: String,
         /// Why.
-        error: super::CreateRoomError,
+        error: CreateRoomError,
     },
     /// Something about one room handle.
     Room {

@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use serde_json::Value;
 
-use super::WarningCode;
+use super::event::WarningCode;
 
 /// What an engine writes to its log, which is `tracing` for the handles. The core has none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

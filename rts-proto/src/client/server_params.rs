@@ -1,19 +1,15 @@
-//! Messages for the app's server, and where they go. Section 11 of the protocol.
+//! Where messages for the app's server go. Section 11 of the protocol.
 
 use alloc::collections::BTreeMap;
-use alloc::string::ToString as _;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::login::Login;
-use super::pending::{Asker, Question};
-use super::session::Tag;
-use super::{Client, Event, SendError, WarningCode};
+use super::questions::{Question, Questions};
 use crate::limits::OPEN_SERVER_PARAMS_MAX;
 use crate::planted::{Bug, planted};
 use crate::wire::{Frame, SetServerParams};
-use crate::{Instant, MessageId, Payload, Reply, SendCode, ServerParams, ServerParamsCode};
+use crate::{ServerParams, ServerParamsCode};
 
 /// The params of one login. They last through relogins: a new session is told them again.
 #[derive(Debug, Default)]
@@ -26,160 +22,83 @@ pub(super) struct Params {
 }
 
 impl Params {
-    /// Whether the server may have a use for a message.
-    fn may_be_in_force(&self) -> bool {
+    /// Whether the server may have a use for a message: what was asked for and is not decided is
+    /// decided before a message that is sent now.
+    pub(super) fn may_be_in_force(&self) -> bool {
         self.in_force.is_some() || !self.asked.is_empty()
     }
-}
 
-impl Client {
-    /// `setServerParams`: exactly one [`Event::ServerParamsSetResult`] follows. Messages that are
-    /// sent after this call are posted to `url` if it is allowed. A refusal leaves earlier params
-    /// in force.
-    pub fn set_server_params(&mut self, now: Instant, signature: &str, url: &str) {
-        let now = self.advance(now);
-        if self.destroyed {
-            return;
-        }
-        if let Err(code) = self.try_set_server_params(now, signature, url) {
-            self.emit(Event::ServerParamsSetResult(code));
-        }
+    /// Whether more may be asked for before there is an answer.
+    pub(super) fn has_room(&self) -> bool {
+        self.asked.len() < OPEN_SERVER_PARAMS_MAX
     }
 
-    fn try_set_server_params(
-        &mut self,
-        now: Instant,
-        signature: &str,
-        url: &str,
-    ) -> Result<(), ServerParamsCode> {
-        if !matches!(self.login, Login::LoggedIn { .. }) {
-            return Err(ServerParamsCode::NotLoggedIn);
-        }
-        let params = ServerParams::new(signature.as_bytes(), url.as_bytes())
-            .ok_or(ServerParamsCode::Unknown)?;
-        if self.params.asked.len() >= OPEN_SERVER_PARAMS_MAX {
-            return Err(ServerParamsCode::OverRate);
-        }
-        let ticket = self.next_wire_number();
-        let deadline = now + self.parameters.send_timeout;
-        self.pending.open(Question::ServerParams(ticket), Asker::ServerParams, deadline, 0);
-        self.submit(now, set_frame(ticket, &params), Tag::ServerParams(ticket));
-        self.params.asked.insert(ticket, params);
-        Ok(())
+    /// The frame that asks for these.
+    pub(super) fn ask(&mut self, ticket: u64, params: ServerParams) -> Frame {
+        let frame = set_frame(ticket, &params);
+        self.asked.insert(ticket, params);
+        frame
     }
 
-    /// `sendServerMessage` and `sendServerBinaryMessage`: exactly one
-    /// [`Event::ServerMessageSendResult`] follows. Ids are from the same sequence as those of
-    /// [`send_message`](Self::send_message).
-    ///
-    /// A message that cannot work still uses up an id and gets its result: 105 not logged in, 101
-    /// while logging in, 103 over 65,536 bytes, 106 without server params, 5 when too many sends
-    /// have no result.
-    pub fn send_server_message(
-        &mut self,
-        now: Instant,
-        payload: Payload,
-    ) -> Result<MessageId, SendError> {
-        let now = self.advance(now);
-        if self.destroyed {
-            return Err(SendError::NoEngine);
-        }
-        let id = self.next_message_id()?;
-        if let Err(code) = self.try_send_to_server(now, id, payload) {
-            let reply = Reply::default();
-            self.emit(Event::ServerMessageSendResult { id, code, reply });
-        }
-        Ok(id)
-    }
-
-    fn try_send_to_server(
-        &mut self,
-        now: Instant,
-        id: MessageId,
-        payload: Payload,
-    ) -> Result<(), SendCode> {
-        self.check_sendable(&payload)?;
-        // What was asked for and is not decided is decided before this message is.
-        if !self.params.may_be_in_force() {
-            return Err(SendCode::NoServerParams);
-        }
-        self.open_send(now, Question::ServerSend(id), Asker::ServerSend, &payload)
-            .ok_or(SendCode::OverRate)?;
-        self.submit(now, Frame::ServerSend { id, payload }, Tag::ServerSend(id));
-        Ok(())
-    }
-
-    /// After the call was answered with a time-out, this still says what is in force.
-    pub(super) fn server_params_answered(&mut self, ticket: u64, code: ServerParamsCode) {
-        let params = self.params.asked.remove(&ticket);
+    /// The server decided; `was_open` is false when the call was answered with a time-out before.
+    /// True when those in force no longer are.
+    pub(super) fn answered(&mut self, ticket: u64, code: ServerParamsCode, was_open: bool) -> bool {
+        let params = self.asked.remove(&ticket);
         if code == ServerParamsCode::Ok && params.is_some() {
-            self.params.in_force = params;
+            self.in_force = params;
         }
-        if self.pending.close(Question::ServerParams(ticket)).is_some() {
-            self.emit(Event::ServerParamsSetResult(code));
-        } else if code != ServerParamsCode::Ok && self.params.told_again == Some(ticket) {
-            self.params.in_force = None;
-            let message = "the server no longer takes the server params: set them anew".to_string();
-            self.emit(Event::Warning { code: WarningCode::ServerParamsLost, message });
+        let are_lost = !was_open && code != ServerParamsCode::Ok && self.told_again == Some(ticket);
+        if are_lost {
+            self.in_force = None;
         }
+        are_lost
+    }
+
+    /// They certainly did not leave, and never will.
+    pub(super) fn not_sent(&mut self, ticket: u64) {
+        self.asked.remove(&ticket);
     }
 
     /// §11.2: a new session has no params. What the old one may not have decided is asked again,
     /// except what certainly did not leave: that is among the frames that still go out.
-    pub(super) fn set_server_params_again(&mut self, unsent: &mut Vec<(Bytes, Tag)>) {
-        let Params { in_force, asked, told_again } = &mut self.params;
-        asked.retain(|ticket, _| self.pending.is_open(Question::ServerParams(*ticket)));
-        unsent.retain(
-            |(_, tag)| !matches!(tag, Tag::ServerParams(ticket) if *told_again == Some(*ticket)),
-        );
-        let waits = |wanted: u64| {
-            unsent.iter().any(|(_, tag)| matches!(tag, Tag::ServerParams(t) if *t == wanted))
-        };
-        let undecided = asked.iter().filter(|(ticket, _)| !waits(**ticket));
-        let mut frames: Vec<_> =
-            undecided.map(|(ticket, params)| (*ticket, set_frame(*ticket, params))).collect();
+    pub(super) fn tell_again(
+        &mut self,
+        unsent: &mut Vec<(Bytes, Question)>,
+        questions: &mut Questions,
+    ) -> Vec<(Bytes, Question)> {
+        let Self { in_force, asked, told_again } = self;
+        asked.retain(|ticket, _| questions.is_open(Question::ServerParams(*ticket)));
+        let told_before = told_again.map(Question::ServerParams);
+        unsent.retain(|(_, question)| Some(*question) != told_before);
+        let waits = |wanted: Question| unsent.iter().any(|(_, question)| *question == wanted);
+        let mut frames = Vec::new();
         if let Some(params) = in_force
             && !planted(Bug::ParamsNotToldAgain)
         {
-            self.last_wire_number += 1;
-            *told_again = Some(self.last_wire_number);
-            frames.insert(0, (self.last_wire_number, set_frame(self.last_wire_number, params)));
+            let ticket = questions.next_number();
+            *told_again = Some(ticket);
+            frames.push((set_frame(ticket, params).encode(), Question::ServerParams(ticket)));
         }
-        if let Login::LoggedIn { session, .. } = &mut self.login {
-            for (ticket, frame) in frames {
-                session.channel.push(frame.encode(), Tag::ServerParams(ticket));
+        for (ticket, params) in asked {
+            let question = Question::ServerParams(*ticket);
+            if !waits(question) {
+                frames.push((set_frame(*ticket, params).encode(), question));
             }
         }
+        frames
     }
 
     /// The login is over.
-    pub(super) fn forget_server_params(&mut self) {
+    pub(super) fn forget(&mut self) {
         if planted(Bug::ParamsOutliveLogin) {
             return;
         }
-        self.params = Params::default();
+        *self = Self::default();
     }
 
     /// Nothing of them is on its way any more.
-    pub(super) fn forget_asked_params(&mut self) {
-        self.params.asked.clear();
-    }
-
-    pub(super) fn server_params_not_sent(&mut self, ticket: u64) {
-        self.params.asked.remove(&ticket);
-        self.answer_server_params(ticket, ServerParamsCode::Broken);
-    }
-
-    pub(super) fn answer_server_params(&mut self, ticket: u64, code: ServerParamsCode) {
-        if self.pending.close(Question::ServerParams(ticket)).is_some() {
-            self.emit(Event::ServerParamsSetResult(code));
-        }
-    }
-
-    pub(super) fn answer_server_send(&mut self, id: MessageId, code: SendCode, reply: Reply) {
-        if self.pending.close(Question::ServerSend(id)).is_some() {
-            self.emit(Event::ServerMessageSendResult { id, code, reply });
-        }
+    pub(super) fn forget_asked(&mut self) {
+        self.asked.clear();
     }
 }
 
@@ -187,4 +106,84 @@ fn set_frame(ticket: u64, params: &ServerParams) -> Frame {
     let bytes = |text: &str| Bytes::copy_from_slice(text.as_bytes());
     let (signature, url) = (bytes(params.signature()), bytes(params.url()));
     Frame::SetServerParams(SetServerParams { ticket, signature, url })
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use super::*;
+    use crate::client::parameters::Parameters;
+    use crate::client::shared::Shared;
+
+    fn params(url: &str) -> ServerParams {
+        ServerParams::new(b"signature", url.as_bytes()).expect("params")
+    }
+
+    /// The tickets and urls that a new session is told.
+    fn told(frames: &[(Bytes, Question)]) -> Vec<Question> {
+        frames.iter().map(|(_, question)| *question).collect()
+    }
+
+    fn asked(params_part: &mut Params, questions: &mut Questions, url: &str) -> u64 {
+        let ticket = questions.ask_server_params(&Shared::new(Parameters::default()));
+        params_part.ask(ticket, params(url));
+        ticket
+    }
+
+    #[test]
+    fn a_refusal_leaves_those_in_force() {
+        let mut params_part = Params::default();
+        params_part.ask(1, params("https://a"));
+        assert!(!params_part.answered(1, ServerParamsCode::Ok, true));
+        params_part.ask(2, params("https://b"));
+        assert!(!params_part.answered(2, ServerParamsCode::Unknown, true));
+        assert!(params_part.may_be_in_force());
+        assert_eq!(params_part.in_force, Some(params("https://a")));
+    }
+
+    #[test]
+    fn a_refusal_of_those_told_again_loses_them() {
+        let mut questions = Questions::new();
+        let mut params_part = Params::default();
+        let ticket = asked(&mut params_part, &mut questions, "https://a");
+        params_part.answered(ticket, ServerParamsCode::Ok, true);
+        let frames = params_part.tell_again(&mut Vec::new(), &mut questions);
+        assert_eq!(told(&frames), [Question::ServerParams(ticket + 1)]);
+        assert!(params_part.answered(ticket + 1, ServerParamsCode::Unknown, false));
+        assert!(!params_part.may_be_in_force());
+    }
+
+    #[test]
+    fn those_in_force_are_told_again_before_those_that_are_not_decided() {
+        let mut questions = Questions::new();
+        let mut params_part = Params::default();
+        let first = asked(&mut params_part, &mut questions, "https://a");
+        params_part.answered(first, ServerParamsCode::Ok, true);
+        let second = asked(&mut params_part, &mut questions, "https://b");
+        let frames = params_part.tell_again(&mut Vec::new(), &mut questions);
+        let expected = [Question::ServerParams(second + 1), Question::ServerParams(second)];
+        assert_eq!(told(&frames), expected);
+    }
+
+    #[test]
+    fn what_still_goes_out_is_not_asked_twice() {
+        let mut questions = Questions::new();
+        let mut params_part = Params::default();
+        let ticket = asked(&mut params_part, &mut questions, "https://a");
+        let mut unsent = vec![(Bytes::new(), Question::ServerParams(ticket))];
+        assert_eq!(told(&params_part.tell_again(&mut unsent, &mut questions)), []);
+        assert_eq!(told(&unsent), [Question::ServerParams(ticket)]);
+    }
+
+    #[test]
+    fn what_was_told_again_and_did_not_leave_is_told_anew() {
+        let mut questions = Questions::new();
+        let mut params_part = Params::default();
+        let ticket = asked(&mut params_part, &mut questions, "https://a");
+        params_part.answered(ticket, ServerParamsCode::Ok, true);
+        let mut unsent = params_part.tell_again(&mut Vec::new(), &mut questions);
+        let frames = params_part.tell_again(&mut unsent, &mut questions);
+        assert_eq!((told(&unsent).len(), frames.len()), (0, 1));
+    }
 }

@@ -1,6 +1,6 @@
 //! What the application is told about its connection, and when (contract: "Behaviour over time").
 
-use super::Parameters;
+use crate::client::parameters::Parameters;
 use crate::planted::{Bug, planted};
 use crate::{ConnectionState, Instant};
 
@@ -81,5 +81,52 @@ impl Timeline {
         };
         self.reported = reported;
         state
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Instant {
+        Instant::from_millis(seconds * 1_000)
+    }
+
+    fn next(timeline: &Timeline) -> Option<Instant> {
+        timeline.next_mark(&Parameters::default())
+    }
+
+    #[test]
+    fn silence_has_three_marks() {
+        let mut timeline = Timeline::new(at(0));
+        let told = [
+            (at(10), ConnectionState::Reconnecting),
+            (at(12), ConnectionState::Disconnected),
+            (at(22), ConnectionState::Lost),
+        ];
+        for (mark, state) in told {
+            assert_eq!(next(&timeline), Some(mark));
+            assert_eq!(timeline.pass_mark(), state);
+        }
+        assert_eq!(next(&timeline), None);
+    }
+
+    #[test]
+    fn silence_counts_from_the_last_byte() {
+        let mut timeline = Timeline::new(at(0));
+        timeline.hear(at(7));
+        assert_eq!((timeline.heard(), next(&timeline)), (at(7), Some(at(17))));
+    }
+
+    #[test]
+    fn the_first_return_is_a_connection_and_later_ones_are_told_after_a_break() {
+        let mut timeline = Timeline::new(at(0));
+        assert_eq!(timeline.back(at(1)), Some(ConnectionState::Connected));
+        assert_eq!(timeline.back(at(2)), None);
+        timeline.pass_mark();
+        assert!(timeline.break_was_reported());
+        assert_eq!(timeline.back(at(3)), Some(ConnectionState::Reconnected));
+        assert!(!timeline.break_was_reported());
+        assert_eq!(next(&timeline), Some(at(13)));
     }
 }

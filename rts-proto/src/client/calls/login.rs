@@ -1,0 +1,78 @@
+//! Logging in and out.
+
+use alloc::string::String;
+
+use bytes::Bytes;
+
+use crate::client::endings::Ending;
+use crate::client::engine::Client;
+use crate::client::error::LoginError;
+use crate::client::event::{Event, WarningCode};
+use crate::limits::TOKEN_BYTES_MAX;
+use crate::{Instant, RoomState, UserId};
+
+impl Client {
+    /// `login`: one [`Event::LoginResult`] follows, unless a logout comes first. With no way to the
+    /// server it stays in flight and tries for ever.
+    pub fn login(&mut self, now: Instant, token: &str, uid: &str) -> Result<(), LoginError> {
+        self.shared.advance(now);
+        if self.is_destroyed {
+            return Err(LoginError::NoEngine);
+        }
+        let uid = UserId::new(uid).map_err(|_| LoginError::BadArgument)?;
+        let token = usable_token(token).ok_or(LoginError::BadArgument)?;
+        if self.connection.is_logged_in() || self.connection.is_logging_in() {
+            return Err(LoginError::AlreadyLoggedIn);
+        }
+        // The rooms that wait for a better token are those of another user.
+        if let Some(rejected) = self.connection.rejected_user()
+            && *rejected != uid
+        {
+            self.rooms.end_memberships(rejected, RoomState::JoinFailed, &mut self.shared);
+        }
+        self.server_params.forget();
+        self.connection.log_in(uid, token, &mut self.shared);
+        Ok(())
+    }
+
+    /// `logout`: answers what is open, then calls back [`Event::Logout`], then nothing more. Does
+    /// nothing without a login, live or under way.
+    pub fn logout(&mut self, now: Instant) {
+        self.shared.advance(now);
+        self.end_login(Ending::Own);
+    }
+
+    /// `updateLoginToken`: logs in again if the last login failed on its token; otherwise keeps the
+    /// token for the next time one is needed. A live login is left alone.
+    pub fn update_login_token(&mut self, now: Instant, token: &str) {
+        self.shared.advance(now);
+        if self.is_destroyed || self.connection.user().is_none() {
+            return;
+        }
+        let Some(fresh) = usable_token(token) else {
+            let message = String::from("a token has 1 to 3,072 bytes; this one was ignored");
+            return self.shared.emit(Event::Warning { code: WarningCode::BadParameter, message });
+        };
+        self.connection.refresh_token(fresh, &mut self.shared);
+    }
+
+    /// `destroy`: logs out, and forgets everything. The last outputs are the results of what was
+    /// open, the logout, and the end of the link; nothing follows, and no call does anything any
+    /// more.
+    pub fn destroy(&mut self, now: Instant) {
+        self.shared.advance(now);
+        if self.is_destroyed {
+            return;
+        }
+        self.end_login(Ending::Own);
+        self.connection.forget_login();
+        self.rooms.clear();
+        self.server_params.forget();
+        self.is_destroyed = true;
+    }
+}
+
+fn usable_token(token: &str) -> Option<Bytes> {
+    let usable = (1..=TOKEN_BYTES_MAX).contains(&token.len());
+    usable.then(|| Bytes::copy_from_slice(token.as_bytes()))
+}

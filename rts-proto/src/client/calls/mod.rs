@@ -1,0 +1,6 @@
+//! The calls of the contract. Each can come at any time and in any order.
+
+mod login;
+mod messages;
+mod rooms;
+mod settings;

@@ -1,0 +1,160 @@
+//! Room handles, and what is said in rooms.
+
+use alloc::string::ToString as _;
+use alloc::vec::Vec;
+
+use crate::client::engine::Client;
+use crate::client::error::{BroadcastError, CreateRoomError, JoinError};
+use crate::client::event::{Event, RoomEvent};
+use crate::client::questions::Question;
+use crate::client::rooms::Phase;
+use crate::limits::{PAYLOAD_BYTES_MAX, ROOMS_PER_USER_MAX};
+use crate::planted::{Bug, planted};
+use crate::wire::Frame;
+use crate::{BroadcastCode, Instant, MessageId, Payload, RoomId, RoomKey};
+
+impl Client {
+    /// `createRoom`: a handle, known to this engine only. A refusal is also called back as
+    /// [`Event::CreateRoomFailed`].
+    pub fn create_room(&mut self, now: Instant, room_id: &str) -> Result<RoomKey, CreateRoomError> {
+        self.shared.advance(now);
+        if self.is_destroyed {
+            return Err(CreateRoomError::NoEngine);
+        }
+        let created = RoomId::new(room_id)
+            .map_err(|_| CreateRoomError::BadRoom)
+            .and_then(|id| self.rooms.create(id));
+        if let Err(error) = created {
+            self.shared.emit(Event::CreateRoomFailed { room: room_id.to_string(), error });
+        }
+        created
+    }
+
+    /// `joinRoom`: [`RoomEvent::Joined`] follows, or [`RoomEvent::StateChanged`] with the reason:
+    /// -1001 at once for one who is in 128 rooms, or without a login.
+    pub fn join_room(&mut self, now: Instant, key: RoomKey) -> Result<(), JoinError> {
+        self.shared.advance(now);
+        let now = self.shared.now();
+        match self.rooms.phase(key).ok_or(JoinError::NoRoom)? {
+            Phase::Created | Phase::Leaving { then_join: None, .. }
+                if self.rooms.entered() >= ROOMS_PER_USER_MAX =>
+            {
+                self.join_failed(key);
+            }
+            Phase::Created => self.start_join(key, now, false),
+            Phase::Joining { .. } | Phase::Joined | Phase::Leaving { then_join: Some(_), .. } => {
+                return Err(JoinError::AlreadyJoined);
+            }
+            Phase::Leaving { ticket, was_joined, then_join: None } => {
+                let phase = Phase::Leaving { ticket, was_joined, then_join: Some(now) };
+                self.rooms.set_phase(key, phase);
+            }
+        }
+        Ok(())
+    }
+
+    /// `leaveRoom`: [`RoomEvent::Left`] follows when really out. Does nothing when not joined.
+    pub fn leave_room(&mut self, now: Instant, key: RoomKey) {
+        self.shared.advance(now);
+        let was_joined = match self.rooms.phase(key) {
+            None | Some(Phase::Created) => return,
+            Some(Phase::Leaving { ticket, was_joined, .. }) => {
+                let phase = Phase::Leaving { ticket, was_joined, then_join: None };
+                return self.rooms.set_phase(key, phase);
+            }
+            Some(Phase::Joining { .. }) => false,
+            Some(Phase::Joined) => true,
+        };
+        self.settle_unsent_broadcasts(key);
+        match self.depart(key) {
+            Some(ticket) if self.is_online() => {
+                let phase = Phase::Leaving { ticket, was_joined, then_join: None };
+                self.rooms.set_phase(key, phase);
+            }
+            // With no link the server learns later, and the application need not wait.
+            Some(_) | None => self.finish_leave(key, None),
+        }
+    }
+
+    /// Broadcasts that have not left when their room is left never will.
+    fn settle_unsent_broadcasts(&mut self, key: RoomKey) {
+        for question in self.questions.of_room(key) {
+            if self.take_back(question) {
+                self.answer_not_sent(question);
+            }
+        }
+    }
+
+    /// `destroy` of a room: leaves it and forgets the handle. Nothing of it is called back any
+    /// more, not even what happened before and was not polled; so this returns what became of its
+    /// open broadcasts.
+    pub fn destroy_room(&mut self, now: Instant, key: RoomKey) -> Vec<(MessageId, BroadcastCode)> {
+        self.shared.advance(now);
+        let Some(phase) = self.rooms.phase(key) else { return Vec::new() };
+        let results = self.close_broadcasts(key);
+        match phase {
+            Phase::Joining { .. } | Phase::Joined => drop(self.depart(key)),
+            Phase::Created | Phase::Leaving { .. } => {}
+        }
+        self.rooms.remove(key);
+        self.shared.forget_events_of(key);
+        results
+    }
+
+    /// What became of the open broadcasts of a handle that is destroyed: nobody is called back with
+    /// it. Those that have not left never will.
+    fn close_broadcasts(&mut self, key: RoomKey) -> Vec<(MessageId, BroadcastCode)> {
+        let mut results = Vec::new();
+        for question in self.questions.of_room(key) {
+            let code = match self.take_back(question) {
+                true => BroadcastCode::Broken,
+                false => BroadcastCode::Timeout,
+            };
+            if planted(Bug::DestroyedRoomHeard) {
+                self.answer_unknown(question);
+            }
+            if let Some(id) = self.questions.close_broadcast(question) {
+                results.push((id, code));
+            }
+        }
+        results
+    }
+
+    /// `sendRoomMessage` and `sendRoomBinaryMessage`: exactly one [`RoomEvent::MessageSendResult`]
+    /// follows, unless the handle is destroyed first. A broadcast that cannot work
+    /// still uses up an id and gets its result: 100 when not in the room, 103 over 65,536 bytes, 5
+    /// when too many sends have no result.
+    pub fn send_room_message(
+        &mut self,
+        now: Instant,
+        key: RoomKey,
+        payload: Payload,
+    ) -> Result<MessageId, BroadcastError> {
+        self.shared.advance(now);
+        let id = self.rooms.next_message(key).ok_or(BroadcastError::NoRoom)??;
+        if let Err(code) = self.try_broadcast(key, id, payload) {
+            self.rooms.emit(key, RoomEvent::MessageSendResult { id, code }, &mut self.shared);
+        }
+        Ok(id)
+    }
+
+    fn try_broadcast(
+        &mut self,
+        key: RoomKey,
+        id: MessageId,
+        payload: Payload,
+    ) -> Result<(), BroadcastCode> {
+        let room = self.rooms.spoken_in(key).ok_or(BroadcastCode::NotInRoom)?;
+        if !self.is_logged_in() {
+            return Err(BroadcastCode::NotInRoom);
+        }
+        if payload.len() > PAYLOAD_BYTES_MAX {
+            return Err(BroadcastCode::TooLong);
+        }
+        let asked = self.questions.ask_broadcast(key, id, payload.len(), &self.shared);
+        let number = asked.ok_or(BroadcastCode::OverRate)?;
+        let frame = Frame::Broadcast { id: MessageId(number), room, payload };
+        self.submit(frame, Question::Broadcast(number), None);
+        Ok(())
+    }
+}

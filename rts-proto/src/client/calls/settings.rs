@@ -1,0 +1,36 @@
+//! What can be set at any time.
+
+use crate::client::engine::Client;
+use crate::client::error::BusinessIdError;
+use crate::client::event::Event;
+use crate::client::parameters::ParametersError;
+use crate::{BusinessId, Instant};
+
+impl Client {
+    /// `setBusinessId`: a tag that goes along with joins. An empty one clears it.
+    pub fn set_business_id(&mut self, id: &str) -> Result<(), BusinessIdError> {
+        let business_id = match id {
+            "" => None,
+            _ => Some(BusinessId::new(id).map_err(|_| BusinessIdError::BadCharacters)?),
+        };
+        self.rooms.set_business_id(business_id)
+    }
+
+    /// `setRuntimeParameters`: a JSON object of the [keys](crate::client::Parameters::KEYS) of
+    /// times, all in milliseconds, and of [`logLevel`](crate::client::Parameters::LOG_LEVEL_KEY).
+    /// What cannot be used is ignored, with an [`Event::Warning`].
+    pub fn set_runtime_parameters(
+        &mut self,
+        now: Instant,
+        json: &str,
+    ) -> Result<(), ParametersError> {
+        self.shared.advance(now);
+        let ignored = self.shared.parameters_mut().update(json)?;
+        if !self.is_destroyed {
+            for (code, message) in ignored {
+                self.shared.emit(Event::Warning { code, message });
+            }
+        }
+        Ok(())
+    }
+}

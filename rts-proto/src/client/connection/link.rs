@@ -1,0 +1,241 @@
+//! The link, from none to one over which a session's frames flow.
+
+use bytes::Bytes;
+
+use super::liveness::Liveness;
+use crate::client::parameters::Parameters;
+use crate::client::shared::Shared;
+use crate::client::timer::{Deadline, Timer};
+use crate::limits::{FRAME_BYTES_MAX, FRAME_BYTES_MAX_BEFORE_LOGIN};
+use crate::planted::{Bug, planted};
+use crate::wire::{Decoder, Frame, VERSION};
+use crate::{Instant, LinkId, ProtocolError};
+
+/// What only makes sense on a link lives in its variant, and dies with it.
+///
+/// ```text
+///          login                 Connected            LoginAnswer ok
+/// None ----------> Connecting -------------> Greeting ---------------> Online
+///   ^                ^     |                    |                        |
+///   |         back-off     v     lost           v          lost          v
+///   |                Waiting <-------------------------------------------+
+///   +---- logout, refusal, displaced, put out: any state
+/// ```
+#[derive(Debug)]
+pub(super) enum Link {
+    None,
+    Waiting { until: Instant },
+    Connecting { id: LinkId, since: Instant },
+    Greeting(Greeting),
+    Online(Online),
+}
+
+impl Link {
+    pub(super) fn id(&self) -> Option<LinkId> {
+        match self {
+            Self::None | Self::Waiting { .. } => None,
+            Self::Connecting { id, .. } => Some(*id),
+            Self::Greeting(greeting) => Some(greeting.id),
+            Self::Online(online) => Some(online.id),
+        }
+    }
+
+    pub(super) fn is_online(&self) -> bool {
+        matches!(self, Self::Online(_))
+    }
+
+    pub(super) fn online_mut(&mut self) -> Option<&mut Online> {
+        match self {
+            Self::Online(online) => Some(online),
+            Self::None | Self::Waiting { .. } | Self::Connecting { .. } | Self::Greeting(_) => None,
+        }
+    }
+
+    pub(super) fn buffered_bytes(&self) -> usize {
+        match self {
+            Self::None | Self::Waiting { .. } | Self::Connecting { .. } => 0,
+            Self::Greeting(greeting) => greeting.decoder.buffered_bytes(),
+            Self::Online(online) => online.decoder.buffered_bytes(),
+        }
+    }
+
+    /// The login is answered: the session's frames flow from now on.
+    pub(super) fn go_online(&mut self, now: Instant) {
+        if let Self::Greeting(Greeting { id, decoder, .. }) = self {
+            let decoder = core::mem::take(decoder);
+            *self = Self::Online(Online { id: *id, decoder, liveness: Liveness::new(now) });
+        }
+    }
+
+    /// The next whole frame of this link; none once it is another one.
+    pub(super) fn next_frame(&mut self, link: LinkId) -> Result<Option<Frame>, ProtocolError> {
+        match self {
+            Self::Greeting(Greeting { id, decoder, .. }) if *id == link => {
+                decoder.next(FRAME_BYTES_MAX_BEFORE_LOGIN)
+            }
+            Self::Online(Online { id, decoder, .. }) if *id == link => {
+                decoder.next(FRAME_BYTES_MAX)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    pub(super) fn next_timer(&self, parameters: &Parameters) -> Option<Deadline> {
+        match self {
+            Self::None => None,
+            Self::Waiting { until } => Some((*until, Timer::Backoff)),
+            Self::Connecting { since, .. } => {
+                Some((*since + parameters.connect_timeout, Timer::Connect))
+            }
+            Self::Greeting(greeting) => {
+                Some((greeting.since + parameters.login_timeout, Timer::Login))
+            }
+            Self::Online(online) => online.liveness.next_timer(parameters),
+        }
+    }
+}
+
+/// Hello and Login are out, and not answered.
+#[derive(Debug)]
+pub(crate) struct Greeting {
+    id: LinkId,
+    since: Instant,
+    decoder: Decoder,
+    hello_heard: bool,
+    /// The token that the Login carried: a newer one may have come since.
+    token: Bytes,
+}
+
+impl Greeting {
+    pub(super) fn new(id: LinkId, token: Bytes, now: Instant) -> Self {
+        Self { id, since: now, decoder: Decoder::new(), hello_heard: false, token }
+    }
+
+    pub(super) fn token(&self) -> &Bytes {
+        &self.token
+    }
+
+    pub(super) fn push(&mut self, bytes: Bytes) {
+        self.decoder.push(bytes);
+    }
+
+    /// What a server may say here: Hello, then the answer to the login, and Close at any time.
+    pub(crate) fn expect(&mut self, frame: &Frame) -> Result<(), ProtocolError> {
+        match frame {
+            Frame::Hello { version: VERSION, .. } if !self.hello_heard => {
+                self.hello_heard = true;
+                Ok(())
+            }
+            Frame::Hello { version, .. } if !self.hello_heard => {
+                Err(ProtocolError::UnsupportedVersion { version: *version })
+            }
+            Frame::LoginAnswer(_) if self.hello_heard => Ok(()),
+            Frame::Close { .. } => Ok(()),
+            other => Err(ProtocolError::UnexpectedFrame { kind: other.kind() }),
+        }
+    }
+}
+
+/// The session's frames flow.
+#[derive(Debug)]
+pub(super) struct Online {
+    id: LinkId,
+    decoder: Decoder,
+    liveness: Liveness,
+}
+
+impl Online {
+    pub(super) fn liveness_mut(&mut self) -> &mut Liveness {
+        &mut self.liveness
+    }
+
+    pub(super) fn push(&mut self, bytes: Bytes) {
+        self.liveness.bytes_received();
+        self.decoder.push(bytes);
+    }
+
+    /// Sends a frame that is not sequenced.
+    pub(super) fn transmit(&mut self, frame: Frame, shared: &mut Shared) {
+        self.liveness.sent(shared.now());
+        shared.transmit(self.id, frame.encode());
+    }
+
+    /// Sends a sequenced frame, and an acknowledgement before it if one is owed: so that needs no
+    /// segment of its own (§4.4).
+    pub(super) fn transmit_sequenced(
+        &mut self,
+        bytes: Bytes,
+        ack: Option<u64>,
+        shared: &mut Shared,
+    ) {
+        self.liveness.sequenced_sent(shared.now());
+        if let Some(received) = ack {
+            shared.transmit(self.id, Frame::Ack { received }.encode());
+        }
+        shared.transmit(self.id, bytes);
+    }
+
+    pub(super) fn send_heartbeat(&mut self, shared: &mut Shared) {
+        let now = shared.now();
+        if planted(Bug::NoHeartbeat) {
+            return self.liveness.skip_heartbeat(now);
+        }
+        self.liveness.ping_sent(now);
+        shared.transmit(self.id, Frame::Ping.encode());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::LoginCode;
+    use crate::wire::LoginAnswer;
+
+    const ID: LinkId = LinkId(1);
+
+    fn greeting() -> Greeting {
+        Greeting::new(ID, Bytes::new(), Instant::ORIGIN)
+    }
+
+    fn hello(version: u32) -> Frame {
+        Frame::Hello { version, features: 0 }
+    }
+
+    fn answer() -> Frame {
+        Frame::LoginAnswer(LoginAnswer::Refused(LoginCode::Unknown))
+    }
+
+    #[test]
+    fn a_server_greets_once_and_then_answers_the_login() {
+        let mut greeting = greeting();
+        assert!(greeting.expect(&answer()).is_err());
+        assert_eq!(greeting.expect(&hello(VERSION)), Ok(()));
+        assert!(greeting.expect(&hello(VERSION)).is_err());
+        assert_eq!(greeting.expect(&answer()), Ok(()));
+        assert!(greeting.expect(&Frame::Pong).is_err());
+    }
+
+    #[test]
+    fn a_server_may_close_before_it_greets() {
+        let close = Frame::Close { code: 1, reason: Bytes::new(), retry_after_ms: 0 };
+        assert_eq!(greeting().expect(&close), Ok(()));
+    }
+
+    #[test]
+    fn another_version_is_refused() {
+        let expected = ProtocolError::UnsupportedVersion { version: VERSION + 1 };
+        assert_eq!(greeting().expect(&hello(VERSION + 1)), Err(expected));
+    }
+
+    #[test]
+    fn bytes_behind_the_login_answer_are_the_sessions() {
+        let mut link = Link::Greeting(greeting());
+        let Link::Greeting(greeting) = &mut link else { unreachable!("it is greeting") };
+        greeting.push(Frame::Pong.encode());
+        link.go_online(Instant::ORIGIN);
+        assert!(link.is_online());
+        assert_eq!(link.next_frame(LinkId(2)), Ok(None));
+        assert_eq!(link.next_frame(ID), Ok(Some(Frame::Pong)));
+        assert_eq!(link.next_frame(ID), Ok(None));
+    }
+}

@@ -1,0 +1,404 @@
+//! An engine's way to its server: the link, the login that it is for, and the session over it.
+
+mod backlog;
+mod dialer;
+mod early_close;
+mod link;
+mod liveness;
+mod login;
+mod pace;
+mod session;
+mod tag;
+#[cfg(test)]
+mod testing;
+mod timeline;
+
+use core::time::Duration;
+
+use bytes::Bytes;
+
+pub use early_close::EarlyClose;
+pub(super) use login::{Ended, Entry};
+pub(super) use session::Session;
+pub(super) use tag::Tag;
+
+use super::event::Event;
+use super::questions::{Lane, Question, Questions};
+use super::shared::Shared;
+use super::timer::{Deadline, Timer, earliest};
+use crate::random::Random;
+use crate::wire::{Accepted, Frame, VERSION};
+use crate::{AppId, ConnectionState, Disconnect, Instant, LinkId, ProtocolError, UserId};
+use dialer::Dialer;
+use link::{Greeting, Link};
+use login::Login;
+use timeline::Timeline;
+
+#[derive(Debug)]
+pub(super) struct Connection {
+    app_id: AppId,
+    /// Tells this engine from others in its logins (§3.8).
+    engine: u64,
+    login: Option<Login>,
+    link: Link,
+    dialer: Dialer,
+    timeline: Timeline,
+    sessions_begun: u64,
+    last_disconnect: Option<Disconnect>,
+    early_close: Option<EarlyClose>,
+}
+
+/// A login that the server let in.
+pub(super) struct Entered {
+    pub(super) entry: Entry,
+    /// When the server was heard last, before this.
+    pub(super) lost_at: Instant,
+    /// Whether the application was told of the silence since.
+    pub(super) was_told: bool,
+}
+
+impl Connection {
+    pub(super) fn new(app_id: AppId, seed: u64) -> Self {
+        let mut random = Random::new(seed);
+        let engine = random.next_u64().max(1);
+        Self {
+            app_id,
+            engine,
+            login: None,
+            link: Link::None,
+            dialer: Dialer::new(random),
+            timeline: Timeline::new(Instant::ORIGIN),
+            sessions_begun: 0,
+            last_disconnect: None,
+            early_close: None,
+        }
+    }
+
+    // Looking.
+
+    pub(super) fn app_id(&self) -> &AppId {
+        &self.app_id
+    }
+
+    pub(super) fn link_id(&self) -> Option<LinkId> {
+        self.link.id()
+    }
+
+    pub(super) fn is_online(&self) -> bool {
+        self.link.is_online()
+    }
+
+    pub(super) fn is_logged_in(&self) -> bool {
+        self.session().is_some()
+    }
+
+    pub(super) fn is_logging_in(&self) -> bool {
+        self.login.as_ref().is_some_and(|login| login.logging_in_since().is_some())
+    }
+
+    /// The user who is logged in, or wants to be.
+    pub(super) fn user(&self) -> Option<&UserId> {
+        self.login.as_ref().map(Login::uid)
+    }
+
+    /// The user whose token was refused, while no better one came.
+    pub(super) fn rejected_user(&self) -> Option<&UserId> {
+        self.login.as_ref().filter(|login| login.is_rejected()).map(Login::uid)
+    }
+
+    pub(super) fn sessions_begun(&self) -> u64 {
+        self.sessions_begun
+    }
+
+    pub(super) fn last_disconnect(&self) -> Option<Disconnect> {
+        self.last_disconnect
+    }
+
+    pub(super) fn early_close(&self) -> Option<&EarlyClose> {
+        self.early_close.as_ref()
+    }
+
+    pub(super) fn stored_bytes(&self) -> usize {
+        self.session().map_or(0, Session::stored_bytes) + self.link.buffered_bytes()
+    }
+
+    pub(super) fn next_timer(&self, shared: &Shared) -> Option<Deadline> {
+        let parameters = shared.parameters();
+        let of_session = self.session().filter(|_| self.is_online()).and_then(Session::next_timer);
+        let silence =
+            self.login.as_ref().filter(|login| !login.is_rejected()).and_then(|_| {
+                self.timeline.next_mark(parameters).map(|mark| (mark, Timer::Silence))
+            });
+        earliest([self.link.next_timer(parameters), of_session, silence])
+    }
+
+    fn session(&self) -> Option<&Session> {
+        self.login.as_ref()?.session()
+    }
+
+    // The link.
+
+    pub(super) fn connect(&mut self, shared: &mut Shared) {
+        self.link = self.dialer.connect(shared);
+    }
+
+    pub(super) fn connect_later(&mut self, at_least: Duration, shared: &mut Shared) {
+        self.link = self.dialer.connect_later(at_least, shared);
+    }
+
+    /// The link is up: greets, and asks to be logged in.
+    pub(super) fn connected(&mut self, link: LinkId, shared: &mut Shared) {
+        if !matches!(self.link, Link::Connecting { id, .. } if id == link) {
+            return;
+        }
+        let Some(login) = &self.login else { return };
+        let login = login.frame(&self.app_id, self.engine, link);
+        self.link = Link::Greeting(Greeting::new(link, login.token.clone(), shared.now()));
+        let hello = Frame::Hello { version: VERSION, features: 0 };
+        shared.transmit(link, hello.encode());
+        shared.transmit(link, Frame::Login(login).encode());
+    }
+
+    /// The link is down by itself. Whether it was this one.
+    pub(super) fn disconnected(&mut self, link: LinkId) -> bool {
+        let is_this_one = self.link.id() == Some(link);
+        if is_this_one {
+            self.link = Link::None;
+        }
+        is_this_one
+    }
+
+    /// Closes the link, if there is one, and forgets it.
+    pub(super) fn drop_link(&mut self, shared: &mut Shared) {
+        if let Some(id) = self.link.id() {
+            shared.disconnect(id);
+        }
+        self.link = Link::None;
+    }
+
+    /// Closes the link, which ended in this way.
+    pub(super) fn lose_link(&mut self, why: Disconnect, shared: &mut Shared) {
+        self.drop_link(shared);
+        self.last_disconnect = Some(why);
+    }
+
+    /// The link is checked, or made without waiting.
+    pub(super) fn network_changed(&mut self, shared: &mut Shared) {
+        self.dialer.reset();
+        match &mut self.link {
+            Link::None => {}
+            Link::Online(online) => {
+                online.liveness_mut().probe(shared.now() + shared.parameters().probe_timeout);
+                online.send_heartbeat(shared);
+            }
+            Link::Waiting { .. } | Link::Connecting { .. } | Link::Greeting(_) => {
+                self.drop_link(shared);
+                self.connect_later(Duration::ZERO, shared);
+            }
+        }
+    }
+
+    // The login.
+
+    /// A login begins.
+    pub(super) fn log_in(&mut self, uid: UserId, token: Bytes, shared: &mut Shared) {
+        self.login = Some(Login::new(uid, token, shared.now()));
+        self.start_login(shared);
+    }
+
+    /// A fresh token: for now, if the one before was refused, else for the next link.
+    pub(super) fn refresh_token(&mut self, token: Bytes, shared: &mut Shared) {
+        let Some(login) = &mut self.login else { return };
+        if login.is_rejected() {
+            login.retry(token, shared.now());
+            self.start_login(shared);
+        } else {
+            login.keep_token(token);
+        }
+    }
+
+    fn start_login(&mut self, shared: &mut Shared) {
+        self.timeline = Timeline::new(shared.now());
+        self.dialer.reset();
+        shared.emit(Event::ConnectionStateChanged(ConnectionState::Connecting));
+        self.connect(shared);
+    }
+
+    /// Before the login is answered: what the server may say on the link.
+    pub(super) fn greeting_mut(&mut self) -> Option<&mut Greeting> {
+        match &mut self.link {
+            Link::Greeting(greeting) => Some(greeting),
+            Link::None | Link::Waiting { .. } | Link::Connecting { .. } | Link::Online(_) => None,
+        }
+    }
+
+    /// The server closes the link before the login is answered.
+    pub(super) fn closed_early(&mut self, code: u32, reason: &[u8]) {
+        self.early_close = self.link.id().map(|link| EarlyClose::new(link, code, reason));
+    }
+
+    /// The server let the user in: says so of the connection, if the application does not know.
+    pub(super) fn accepted(
+        &mut self,
+        accepted: &Accepted,
+        shared: &mut Shared,
+    ) -> Result<Option<Entered>, ProtocolError> {
+        let now = shared.now();
+        self.link.go_online(now);
+        let Some(login) = &mut self.login else { return Ok(None) };
+        let Some(entry) = login.accepted(accepted, now)? else { return Ok(None) };
+        self.sessions_begun += u64::from(!matches!(entry, Entry::Resumed));
+        self.dialer.succeeded(now);
+        let (lost_at, was_told) = (self.timeline.heard(), self.timeline.break_was_reported());
+        if let Some(state) = self.timeline.back(now) {
+            shared.emit(Event::ConnectionStateChanged(state));
+        }
+        Ok(Some(Entered { entry, lost_at, was_told }))
+    }
+
+    /// Whether the token that the link carried is not the newest.
+    pub(super) fn has_newer_token(&self) -> bool {
+        match (&self.login, &self.link) {
+            (Some(login), Link::Greeting(greeting)) => login.token() != greeting.token(),
+            _ => false,
+        }
+    }
+
+    /// The token was refused: no link is wanted until a better one comes.
+    pub(super) fn reject_token(&mut self, shared: &mut Shared) -> Option<Ended> {
+        self.drop_link(shared);
+        let heard_at = self.timeline.heard();
+        self.login.as_mut().map(|login| login.reject_token(heard_at))
+    }
+
+    /// The login is over, live or under way; one that waits for a better token is not.
+    pub(super) fn end_login(&mut self) -> Option<Ended> {
+        let login = self.login.take_if(|login| !login.is_rejected())?;
+        Some(login.end(self.timeline.heard()))
+    }
+
+    /// No login is left, not even one that waits for a token.
+    pub(super) fn forget_login(&mut self) {
+        self.login = None;
+    }
+
+    /// A mark of the timeline is reached.
+    pub(super) fn report_silence(&mut self, shared: &mut Shared) {
+        let state = self.timeline.pass_mark();
+        shared.emit(Event::ConnectionStateChanged(state));
+    }
+
+    // In.
+
+    /// Takes in bytes of the link. [`next_frame`](Self::next_frame) gives what they are.
+    pub(super) fn receive(&mut self, link: LinkId, bytes: Bytes, now: Instant) {
+        if self.link.id() != Some(link) || bytes.is_empty() {
+            return;
+        }
+        match &mut self.link {
+            Link::Greeting(greeting) => greeting.push(bytes),
+            Link::Online(online) => {
+                if let Some(session) = self.login.as_mut().and_then(Login::session_mut) {
+                    session.count_bytes(bytes.len());
+                }
+                online.push(bytes);
+                self.timeline.hear(now);
+            }
+            Link::None | Link::Waiting { .. } | Link::Connecting { .. } => {}
+        }
+    }
+
+    /// The next whole frame of this link; none once it is another one.
+    pub(super) fn next_frame(&mut self, link: LinkId) -> Result<Option<Frame>, ProtocolError> {
+        self.link.next_frame(link)
+    }
+
+    /// Counts a frame of the session, if it is one that is acknowledged.
+    pub(super) fn count(&mut self, frame: &Frame, now: Instant) {
+        if frame.is_sequenced()
+            && let Some(session) = self.session_mut()
+        {
+            session.count_received(now, matches!(frame, Frame::Delivery { .. }));
+        }
+    }
+
+    /// The server has so many frames.
+    pub(super) fn acknowledged(
+        &mut self,
+        received: u64,
+        now: Instant,
+    ) -> Result<(), ProtocolError> {
+        let Some(session) = self.login.as_mut().and_then(Login::session_mut) else { return Ok(()) };
+        if session.acknowledged(received)?
+            && let Some(online) = self.link.online_mut()
+        {
+            online.liveness_mut().ack_received(now, session.awaits_ack());
+        }
+        Ok(())
+    }
+
+    pub(super) fn pong_received(&mut self) {
+        if let Some(online) = self.link.online_mut() {
+            online.liveness_mut().pong_received();
+        }
+    }
+
+    /// The server will not go on with the session.
+    pub(super) fn give_up_resuming(&mut self) {
+        if let Some(session) = self.session_mut() {
+            session.give_up_resuming();
+        }
+    }
+
+    // Out.
+
+    /// For frames that wait in a live login; [`release`](Self::release) sends them.
+    pub(super) fn session_mut(&mut self) -> Option<&mut Session> {
+        self.login.as_mut()?.session_mut()
+    }
+
+    /// Queues a message or a query of a live login behind those before it, and sends what may be
+    /// sent. `lane` of a message to a user.
+    pub(super) fn submit(
+        &mut self,
+        frame: Frame,
+        question: Question,
+        lane: Option<Lane>,
+        questions: &mut Questions,
+        shared: &mut Shared,
+    ) {
+        if let Some(session) = self.session_mut() {
+            session.queue(frame.encode(), question, lane);
+        }
+        self.release(questions, shared);
+    }
+
+    /// Sends what may be sent now.
+    pub(super) fn release(&mut self, questions: &mut Questions, shared: &mut Shared) {
+        if let Some(session) = self.login.as_mut().and_then(Login::session_mut)
+            && let Some(online) = self.link.online_mut()
+        {
+            session.release(online, questions, shared);
+        }
+    }
+
+    /// Sends a frame that is not sequenced, if the link is up.
+    pub(super) fn transmit(&mut self, frame: Frame, shared: &mut Shared) {
+        if let Some(online) = self.link.online_mut() {
+            online.transmit(frame, shared);
+        }
+    }
+
+    /// Tells the server what arrived, if it was not told.
+    pub(super) fn acknowledge(&mut self, shared: &mut Shared) {
+        if let Some(received) = self.session_mut().and_then(Session::take_ack) {
+            self.transmit(Frame::Ack { received }, shared);
+        }
+    }
+
+    pub(super) fn send_heartbeat(&mut self, shared: &mut Shared) {
+        if let Some(online) = self.link.online_mut() {
+            online.send_heartbeat(shared);
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! How links and logins end, and what follows from that.
+
+use core::time::Duration;
+
+use super::engine::Client;
+use super::event::Event;
+use crate::planted::{Bug, planted};
+use crate::wire::Frame;
+use crate::{ConnectionState, Disconnect, LoginCode, LogoutReason, Retry, RoomState};
+
+/// How a login ends for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// `logout` or `destroy`.
+    Own,
+    /// The server says so: another login took its place, or the app's back end wants it out.
+    ByServer(LogoutReason),
+    /// The server will not have this client at all.
+    Abnormal,
+    /// The server refused to log the user in, or in again.
+    Refused(LoginCode),
+}
+
+impl Client {
+    /// The link is given up; what follows depends on why.
+    pub(super) fn link_lost(&mut self, why: Disconnect) {
+        self.connection.lose_link(why, &mut self.shared);
+        match why.retry() {
+            Retry::LoggedOut(LogoutReason::Displaced) if planted(Bug::DisplacedComesBack) => {}
+            Retry::LoggedOut(reason) => return self.end_login(Ending::ByServer(reason)),
+            Retry::Never => return self.give_up(),
+            Retry::WithBackoff => {}
+        }
+        if why.ends_session() {
+            self.connection.give_up_resuming();
+        }
+        self.finish_leaving();
+        let at_least = match why {
+            Disconnect::ByPeer { retry_after, .. } => retry_after,
+            Disconnect::Broken | Disconnect::TimedOut | Disconnect::PeerMisbehaved(_) => {
+                Duration::ZERO
+            }
+        };
+        self.connection.connect_later(at_least, &mut self.shared);
+    }
+
+    /// The server will not have this client at all.
+    fn give_up(&mut self) {
+        self.finish_leaving();
+        self.shared.emit(Event::ConnectionStateChanged(ConnectionState::Failed));
+        self.end_login(Ending::Abnormal);
+    }
+
+    /// The login is over, live or under way. Every open question gets its answer first.
+    pub(super) fn end_login(&mut self, ending: Ending) {
+        let Some(ended) = self.connection.end_login() else { return };
+        let (uid, was_logged_in) = (ended.uid, ended.session.is_some());
+        self.answer_all(ended.session);
+        self.server_params.forget();
+        if ending == Ending::Own && was_logged_in {
+            self.connection.transmit(Frame::Logout, &mut self.shared);
+        }
+        self.connection.drop_link(&mut self.shared);
+        let elapsed = self.shared.now().since(ended.since);
+        match ending {
+            Ending::Own => {
+                if !planted(Bug::LogoutKeepsRooms) {
+                    self.rooms.forget_memberships();
+                }
+                self.shared.emit(Event::Logout(LogoutReason::Own));
+            }
+            Ending::ByServer(reason) => {
+                self.rooms.forget_memberships();
+                self.shared.emit(Event::Logout(reason));
+            }
+            Ending::Abnormal => {
+                self.rooms.end_memberships(&uid, RoomState::ServerAbnormal, &mut self.shared);
+                if !was_logged_in {
+                    let code = LoginCode::ServerError;
+                    self.shared.emit(Event::LoginResult { uid, code, elapsed });
+                }
+            }
+            Ending::Refused(code) => {
+                self.rooms.end_memberships(&uid, RoomState::JoinFailed, &mut self.shared);
+                self.shared.emit(Event::LoginResult { uid, code, elapsed });
+            }
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! One engine: its parts, and what it says of itself.
+
+use core::fmt;
+
+use super::connection::{Connection, EarlyClose};
+use super::io::Config;
+use super::parameters::LogLevel;
+use super::questions::{Lane, Question, Questions};
+use super::rooms::Rooms;
+use super::server_params::Params;
+use super::shared::Shared;
+use super::timer::{Deadline, Timer, earliest};
+use crate::wire::Frame;
+use crate::{Disconnect, LinkId, MessageId};
+
+/// One engine.
+pub struct Client {
+    pub(super) shared: Shared,
+    pub(super) connection: Connection,
+    pub(super) questions: Questions,
+    pub(super) rooms: Rooms,
+    pub(super) server_params: Params,
+    pub(super) is_destroyed: bool,
+}
+
+impl Client {
+    /// An engine that is not logged in. It never connects before [`login`](Self::login).
+    ///
+    /// `seed` feeds the jitter of the back-off, and what tells this engine from others in its
+    /// logins (§3.8); engines should differ in it. It makes no secrets. The same configuration,
+    /// seed and inputs give the same outputs.
+    #[must_use]
+    pub fn new(config: Config, seed: u64) -> Self {
+        Self {
+            shared: Shared::new(config.parameters),
+            connection: Connection::new(config.app_id, seed),
+            questions: Questions::new(),
+            rooms: Rooms::default(),
+            server_params: Params::default(),
+            is_destroyed: false,
+        }
+    }
+
+    /// Which timer the deadline of [`Output::Wait`](super::Output::Wait) is for.
+    #[must_use]
+    pub fn wake_reason(&self) -> Option<Timer> {
+        self.next_timer().map(|(_, timer)| timer)
+    }
+
+    /// How the last link ended; `None` before one has.
+    #[must_use]
+    pub fn last_disconnect(&self) -> Option<Disconnect> {
+        self.connection.last_disconnect()
+    }
+
+    /// How the server ended the last link that it closed before a login was answered over it.
+    #[must_use]
+    pub fn early_close(&self) -> Option<&EarlyClose> {
+        self.connection.early_close()
+    }
+
+    /// The link that it has, or waits for.
+    #[must_use]
+    pub fn link(&self) -> Option<LinkId> {
+        self.connection.link_id()
+    }
+
+    /// Whether a login is live, and its link is up.
+    #[must_use]
+    pub fn is_online(&self) -> bool {
+        self.connection.is_online()
+    }
+
+    /// How many sessions this engine has had. One that is resumed is the same; after a new one,
+    /// messages and broadcasts of meanwhile may be missing.
+    #[must_use]
+    pub fn sessions_begun(&self) -> u64 {
+        self.connection.sessions_begun()
+    }
+
+    /// Whether a login is live, with or without a link at the moment.
+    #[must_use]
+    pub fn is_logged_in(&self) -> bool {
+        self.connection.is_logged_in()
+    }
+
+    /// What whoever drives this engine is to write to a log.
+    #[must_use]
+    pub fn log_level(&self) -> LogLevel {
+        self.shared.parameters().log_level
+    }
+
+    /// Whether [`destroy`](Self::destroy) was called.
+    #[must_use]
+    pub fn is_destroyed(&self) -> bool {
+        self.is_destroyed
+    }
+
+    /// Sends, broadcasts, queries and calls of `set_server_params` that have no result yet.
+    #[must_use]
+    pub fn open_questions(&self) -> usize {
+        self.questions.len()
+    }
+
+    /// Bytes kept for the link: frames that wait, frames that are not acknowledged, and a frame
+    /// that has not arrived whole. At most [`ENGINE_BYTES_MAX`](crate::limits::ENGINE_BYTES_MAX).
+    #[must_use]
+    pub fn stored_bytes(&self) -> usize {
+        self.connection.stored_bytes()
+    }
+
+    /// For tests of the end of counting: the ids of messages, and of broadcasts in the rooms that
+    /// there are, go on after this one.
+    #[doc(hidden)]
+    pub fn count_on_after(&mut self, last: MessageId) {
+        self.questions.count_on_after(last);
+        self.rooms.count_on_after(last);
+    }
+
+    /// The first deadline of all parts. Each says its own, from its state.
+    pub(super) fn next_timer(&self) -> Option<Deadline> {
+        let answer = self.questions.next_deadline().map(|deadline| (deadline, Timer::Answer));
+        earliest([self.connection.next_timer(&self.shared), answer])
+    }
+
+    /// Queues a message or a query behind those before it, and sends what may be sent.
+    pub(super) fn submit(&mut self, frame: Frame, question: Question, lane: Option<Lane>) {
+        let Self { connection, questions, shared, .. } = self;
+        connection.submit(frame, question, lane, questions, shared);
+    }
+
+    /// Sends what may be sent now.
+    pub(super) fn release(&mut self) {
+        self.connection.release(&mut self.questions, &mut self.shared);
+    }
+}
+
+/// Shows no token, payload or key: what is queued has them.
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("app_id", self.connection.app_id())
+            .field("now", &self.shared.now())
+            .field("is_logged_in", &self.is_logged_in())
+            .field("open_questions", &self.open_questions())
+            .field("wake_reason", &self.wake_reason())
+            .finish_non_exhaustive()
+    }
+}

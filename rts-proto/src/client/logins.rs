@@ -1,0 +1,132 @@
+//! The answer to a login, and what follows from it.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use super::connection::{Ended, Entered, Entry, Session};
+use super::endings::Ending;
+use super::engine::Client;
+use super::event::Event;
+use super::questions::Question;
+use crate::planted::{Bug, planted};
+use crate::wire::{Accepted, Frame, LoginAnswer};
+use crate::{Disconnect, Instant, LoginCode};
+
+impl Client {
+    pub(super) fn login_answered(&mut self, answer: LoginAnswer) {
+        match answer {
+            LoginAnswer::Accepted(accepted) => self.login_accepted(&accepted),
+            LoginAnswer::Refused(code) => self.login_refused(code),
+        }
+    }
+
+    fn login_accepted(&mut self, accepted: &Accepted) {
+        self.questions.restart_flights(self.shared.now());
+        let entered = match self.connection.accepted(accepted, &mut self.shared) {
+            Ok(Some(entered)) => entered,
+            Ok(None) => return,
+            Err(error) => return self.link_lost(Disconnect::PeerMisbehaved(error)),
+        };
+        let Entered { entry, lost_at, was_told } = entered;
+        match entry {
+            Entry::First { since } => self.enter(since),
+            Entry::Resumed if was_told => self.confirm_rooms(lost_at),
+            Entry::Resumed => {}
+            Entry::Anew { old } => self.start_over(old, lost_at),
+        }
+        self.release();
+    }
+
+    fn enter(&mut self, since: Instant) {
+        let Some(uid) = self.connection.user().cloned() else { return };
+        let elapsed = self.shared.now().since(since);
+        self.shared.emit(Event::LoginResult { uid, code: LoginCode::Ok, elapsed });
+        self.tell_server_params(&mut Vec::new());
+        self.rejoin_rooms();
+    }
+
+    fn confirm_rooms(&mut self, lost_at: Instant) {
+        if let Some(user) = self.connection.user() {
+            self.rooms.confirm(user, lost_at, &mut self.shared);
+        }
+    }
+
+    /// §4.12: the server made a new session. What may have left has an unknown outcome; what never
+    /// left goes out now, after the rooms are joined again.
+    fn start_over(&mut self, old: Box<Session>, lost_at: Instant) {
+        let mut unsent = self.questions.settle(old.into_frames(), &self.rooms, &mut self.shared);
+        self.tell_server_params(&mut unsent);
+        self.rooms.session_lost(lost_at);
+        self.rejoin_rooms();
+        self.carry_over(unsent);
+        self.ask_statuses_again();
+    }
+
+    /// Those in force, and those that are not decided.
+    fn tell_server_params(&mut self, unsent: &mut Vec<(Bytes, Question)>) {
+        let frames = self.server_params.tell_again(unsent, &mut self.questions);
+        let Some(session) = self.connection.session_mut() else { return };
+        for (frame, question) in frames {
+            session.push(frame, question.into());
+        }
+    }
+
+    fn carry_over(&mut self, unsent: Vec<(Bytes, Question)>) {
+        let Some(session) = self.connection.session_mut() else { return };
+        for (frame, question) in unsent {
+            if !planted(Bug::BacklogNotCarriedOver) {
+                session.queue(frame, question, self.questions.lane(question));
+            }
+        }
+        session.hold_back();
+    }
+
+    /// §4.12: a new session knows nothing of the queries of the old one.
+    fn ask_statuses_again(&mut self) {
+        let Some(session) = self.connection.session_mut() else { return };
+        for (query, uid) in self.questions.statuses() {
+            let uid = Bytes::copy_from_slice(uid.as_bytes());
+            let frame = Frame::StatusQuery { query, uid };
+            session.queue(frame.encode(), Question::Status(query), None);
+        }
+    }
+
+    fn login_refused(&mut self, code: LoginCode) {
+        match code {
+            // A newer token came while the older one was on its way: try that one.
+            LoginCode::InvalidToken if self.connection.has_newer_token() => {
+                self.link_lost(Disconnect::Broken);
+            }
+            LoginCode::InvalidToken => self.token_rejected(),
+            LoginCode::Ok | LoginCode::Unknown if self.connection.is_logged_in() => {
+                self.link_lost(Disconnect::Broken);
+            }
+            LoginCode::Ok | LoginCode::Unknown | LoginCode::BadUserId | LoginCode::ServerError => {
+                self.end_login(Ending::Refused(code))
+            }
+        }
+    }
+
+    /// The token is not good, or no longer. Rooms of a login that was live wait for a better one.
+    fn token_rejected(&mut self) {
+        let Some(ended) = self.connection.reject_token(&mut self.shared) else { return };
+        let Ended { uid, session, since } = ended;
+        if session.is_some() {
+            self.answer_all(session);
+            self.rooms.session_lost(since);
+        }
+        let elapsed = self.shared.now().since(since);
+        self.shared.emit(Event::LoginResult { uid, code: LoginCode::InvalidToken, elapsed });
+    }
+
+    /// The server is silent. A login that was live before goes on trying.
+    pub(super) fn login_unanswered(&mut self) {
+        if self.connection.is_logging_in() {
+            self.end_login(Ending::Refused(LoginCode::Unknown));
+        } else {
+            self.link_lost(Disconnect::TimedOut);
+        }
+    }
+}

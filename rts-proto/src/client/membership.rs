@@ -1,0 +1,83 @@
+//! Joining and leaving, over and over if need be.
+
+use super::connection::Tag;
+use super::engine::Client;
+use super::event::RoomEvent;
+use super::rooms::Phase;
+use crate::planted::{Bug, planted};
+use crate::wire::Frame;
+use crate::{Instant, RoomKey, RoomState};
+
+impl Client {
+    /// Asks to be let in; without a session, or room for one more join, the room is told so.
+    pub(super) fn start_join(&mut self, key: RoomKey, since: Instant, again: bool) {
+        let ticket = self.questions.next_number();
+        let Some(room) = self.rooms.id(key) else { return };
+        let frame = Frame::Join { room, ticket, business_id: self.rooms.business_id().cloned() };
+        let session = self.connection.session_mut();
+        if !session.is_some_and(|session| session.push_join(frame.encode(), ticket)) {
+            self.rooms.set_phase(key, Phase::Created);
+            return self.join_failed(key);
+        }
+        self.rooms.set_phase(key, Phase::Joining { ticket, since, again });
+        self.release();
+    }
+
+    pub(super) fn join_failed(&mut self, key: RoomKey) {
+        let uid = self.connection.user().cloned();
+        let event = RoomEvent::StateChanged { uid, state: RoomState::JoinFailed };
+        self.rooms.emit(key, event, &mut self.shared);
+    }
+
+    /// A new session has no rooms: they are joined again.
+    pub(super) fn rejoin_rooms(&mut self) {
+        if planted(Bug::RoomsNotRejoined) {
+            return;
+        }
+        for key in self.rooms.keys() {
+            if let Some(Phase::Joining { since, again, .. }) = self.rooms.phase(key) {
+                self.start_join(key, since, again);
+            }
+        }
+    }
+
+    /// Makes the server know that we leave: the ticket of the Leave, or nothing when the server
+    /// need not know, since the Join has not left or there is no session.
+    pub(super) fn depart(&mut self, key: RoomKey) -> Option<u64> {
+        let (room, phase) = (self.rooms.id(key)?, self.rooms.phase(key)?);
+        let ticket = self.questions.next_number();
+        let is_told = !planted(Bug::LeaveForgotten) || self.connection.is_online();
+        let session = self.connection.session_mut()?;
+        if let Phase::Joining { ticket: join, .. } = phase
+            && session.take_back_join(join)
+        {
+            return None;
+        }
+        if is_told {
+            session.push(Frame::Leave { room, ticket }.encode(), Tag::Leave);
+        }
+        self.release();
+        Some(ticket)
+    }
+
+    /// Really out; in again if that was asked for meanwhile.
+    pub(super) fn finish_leave(&mut self, key: RoomKey, then_join: Option<Instant>) {
+        for question in self.questions.of_room(key) {
+            self.answer_unknown(question);
+        }
+        self.rooms.set_phase(key, Phase::Created);
+        self.rooms.emit(key, RoomEvent::Left, &mut self.shared);
+        if let Some(since) = then_join {
+            self.start_join(key, since, false);
+        }
+    }
+
+    /// The link is lost: rooms that were being left are left.
+    pub(super) fn finish_leaving(&mut self) {
+        for key in self.rooms.keys() {
+            if let Some(Phase::Leaving { then_join, .. }) = self.rooms.phase(key) {
+                self.finish_leave(key, then_join);
+            }
+        }
+    }
+}

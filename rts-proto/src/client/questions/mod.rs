@@ -1,0 +1,352 @@
+//! Questions that are open: each gets exactly one answer, or its deadline.
+
+mod lanes;
+mod question;
+#[cfg(test)]
+mod tests;
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+pub(super) use lanes::{Held, Lane};
+pub(super) use question::{Answer, Question};
+
+use super::error::SendError;
+use super::event::{Event, RoomEvent};
+use super::rooms::Rooms;
+use super::shared::Shared;
+use crate::limits::{
+    CLIENT_WINDOW_MESSAGES_MAX, OPEN_QUERIES_MAX, OPEN_SEND_BYTES_MAX, OPEN_SENDS_MAX,
+};
+use crate::planted::{Bug, planted};
+use crate::{Instant, MessageId, RoomKey, SendCode};
+use lanes::{Departure, Flights};
+
+/// The only part that calls back results, and the one that numbers what is asked.
+#[derive(Debug)]
+pub(super) struct Questions {
+    open: BTreeMap<Question, Open>,
+    deadlines: BTreeSet<(Instant, Question)>,
+    statuses: usize,
+    sends: usize,
+    send_bytes: usize,
+    /// What the open sends to users add up to on their lanes.
+    flights: Flights,
+    /// Ids of messages to users, and to the app's server.
+    last_message: MessageId,
+    /// Numbers of broadcasts, queries and tickets on the wire: never used twice by this engine.
+    last_number: u64,
+}
+
+#[derive(Debug)]
+struct Open {
+    deadline: Instant,
+    payload_bytes: usize,
+    memo: Memo,
+}
+
+/// What is needed again when the answer comes.
+#[derive(Clone, Debug)]
+enum Memo {
+    Nothing,
+    Send(Departure),
+    Broadcast { room: RoomKey, id: MessageId },
+    Status { uid: String },
+}
+
+impl Questions {
+    pub(super) fn new() -> Self {
+        Self {
+            open: BTreeMap::new(),
+            deadlines: BTreeSet::new(),
+            statuses: 0,
+            sends: 0,
+            send_bytes: 0,
+            flights: Flights::new(),
+            last_message: MessageId(0),
+            last_number: 0,
+        }
+    }
+
+    /// Messages to users and to the app's server have one sequence of ids.
+    pub(super) fn next_message_id(&mut self) -> Result<MessageId, SendError> {
+        self.last_message = self.last_message.next().ok_or(SendError::NoMoreIds)?;
+        Ok(self.last_message)
+    }
+
+    pub(super) fn next_number(&mut self) -> u64 {
+        self.last_number += 1;
+        self.last_number
+    }
+
+    pub(super) fn count_on_after(&mut self, last: MessageId) {
+        self.last_message = last;
+    }
+
+    // Asking.
+
+    /// Nothing when the engine takes no more sends before one of them has its result.
+    pub(super) fn ask_send(
+        &mut self,
+        id: MessageId,
+        lane: Lane,
+        payload_bytes: usize,
+        shared: &Shared,
+    ) -> Option<()> {
+        let memo = Memo::Send(Departure { lane, frame_bytes: 0 });
+        self.open_send(Question::Send(id), memo, payload_bytes, shared)
+    }
+
+    /// The same for a message to the app's server.
+    pub(super) fn ask_server_send(
+        &mut self,
+        id: MessageId,
+        payload_bytes: usize,
+        shared: &Shared,
+    ) -> Option<()> {
+        self.open_send(Question::ServerSend(id), Memo::Nothing, payload_bytes, shared)
+    }
+
+    /// The same for a broadcast; gives its number on the wire.
+    pub(super) fn ask_broadcast(
+        &mut self,
+        room: RoomKey,
+        id: MessageId,
+        payload_bytes: usize,
+        shared: &Shared,
+    ) -> Option<u64> {
+        let number = self.next_number();
+        let memo = Memo::Broadcast { room, id };
+        self.open_send(Question::Broadcast(number), memo, payload_bytes, shared)?;
+        Some(number)
+    }
+
+    /// The query's number; nothing when too many are open.
+    pub(super) fn ask_status(&mut self, uid: &str, shared: &Shared) -> Option<u64> {
+        if self.statuses >= OPEN_QUERIES_MAX {
+            return None;
+        }
+        let number = self.next_number();
+        self.open(Question::Status(number), Memo::Status { uid: uid.into() }, 0, shared);
+        Some(number)
+    }
+
+    /// The params' ticket.
+    pub(super) fn ask_server_params(&mut self, shared: &Shared) -> u64 {
+        let ticket = self.next_number();
+        self.open(Question::ServerParams(ticket), Memo::Nothing, 0, shared);
+        ticket
+    }
+
+    fn open_send(
+        &mut self,
+        question: Question,
+        memo: Memo,
+        payload_bytes: usize,
+        shared: &Shared,
+    ) -> Option<()> {
+        self.has_room(payload_bytes).then(|| self.open(question, memo, payload_bytes, shared))
+    }
+
+    /// Whether the engine takes one more send with so much payload.
+    fn has_room(&self, payload_bytes: usize) -> bool {
+        let most = match planted(Bug::WindowIsTheStore) {
+            true => CLIENT_WINDOW_MESSAGES_MAX,
+            false => OPEN_SENDS_MAX,
+        };
+        self.sends < most && self.send_bytes + payload_bytes <= OPEN_SEND_BYTES_MAX
+            || planted(Bug::OpenSendsUnbounded)
+    }
+
+    /// `payload_bytes` is 0 for what is no send.
+    fn open(&mut self, question: Question, memo: Memo, payload_bytes: usize, shared: &Shared) {
+        let deadline = shared.now() + shared.parameters().send_timeout;
+        self.statuses += usize::from(matches!(question, Question::Status(_)));
+        self.sends += usize::from(question.is_send());
+        self.send_bytes += payload_bytes;
+        let is_broadcast = matches!(question, Question::Broadcast(_));
+        if !(is_broadcast && planted(Bug::BroadcastDeadlineNotArmed)) {
+            self.deadlines.insert((deadline, question));
+        }
+        self.open.insert(question, Open { deadline, payload_bytes, memo });
+    }
+
+    // Answering.
+
+    /// Calls back the result of an open question; false when it was answered before.
+    pub(super) fn answer(&mut self, answer: Answer, rooms: &Rooms, shared: &mut Shared) -> bool {
+        match answer {
+            Answer::Send(id, code) => {
+                let Some(Memo::Send(flight)) = self.close(Question::Send(id)) else { return false };
+                shared.emit(Event::MessageSendResult { id, code });
+                let is_ok = code == SendCode::Ok;
+                self.flights.end(flight, is_ok.then(|| shared.now()));
+                if planted(if is_ok { Bug::Canary } else { Bug::ResultTwice }) {
+                    shared.emit(Event::MessageSendResult { id, code });
+                }
+            }
+            Answer::Broadcast(number, code) => {
+                let closed = self.close(Question::Broadcast(number));
+                let Some(Memo::Broadcast { room, id }) = closed else { return false };
+                rooms.emit(room, RoomEvent::MessageSendResult { id, code }, shared);
+            }
+            Answer::Status(number, status) => {
+                let closed = self.close(Question::Status(number));
+                let Some(Memo::Status { uid }) = closed else { return false };
+                shared.emit(Event::PeerOnlineStatus { uid, status });
+            }
+            Answer::ServerParams(ticket, code) => {
+                if self.close(Question::ServerParams(ticket)).is_none() {
+                    return false;
+                }
+                shared.emit(Event::ServerParamsSetResult(code));
+            }
+            Answer::ServerSend(id, code, reply) => {
+                if self.close(Question::ServerSend(id)).is_none() {
+                    return false;
+                }
+                shared.emit(Event::ServerMessageSendResult { id, code, reply });
+            }
+        }
+        true
+    }
+
+    /// Takes an open broadcast off the list without a word: what its send returned.
+    pub(super) fn close_broadcast(&mut self, question: Question) -> Option<MessageId> {
+        match self.close(question)? {
+            Memo::Broadcast { id, .. } => Some(id),
+            Memo::Nothing | Memo::Send(_) | Memo::Status { .. } => None,
+        }
+    }
+
+    /// The session that carried these frames is over. Every send that may have left gets its
+    /// result; gives back the frames that certainly did not leave. Status queries and server params
+    /// stay open: they can be asked again.
+    pub(super) fn settle(
+        &mut self,
+        frames: impl Iterator<Item = Carried>,
+        rooms: &Rooms,
+        shared: &mut Shared,
+    ) -> Vec<(Bytes, Question)> {
+        let mut unsent = Vec::new();
+        let mut waiting = BTreeSet::new();
+        for Carried { frame, question, may_have_left } in frames {
+            if !may_have_left && !matches!(question, Question::Status(_)) {
+                self.comes_back(question);
+                waiting.insert(question);
+                unsent.push((frame, question));
+            }
+        }
+        for question in self.all() {
+            let is_asked_again =
+                matches!(question, Question::Status(_) | Question::ServerParams(_));
+            if !waiting.contains(&question) && !is_asked_again {
+                self.answer(question.unknown(), rooms, shared);
+            }
+        }
+        unsent
+    }
+
+    fn close(&mut self, question: Question) -> Option<Memo> {
+        let Open { deadline, payload_bytes, memo } = self.open.remove(&question)?;
+        self.statuses -= usize::from(matches!(question, Question::Status(_)));
+        self.sends -= usize::from(question.is_send());
+        self.send_bytes -= payload_bytes;
+        self.deadlines.remove(&(deadline, question));
+        Some(memo)
+    }
+
+    // On the way: what is in the window of the wire, and beyond.
+
+    /// Until when a message for this lane has to wait for those before it.
+    pub(super) fn hold(
+        &self,
+        now: Instant,
+        lane: Lane,
+        frame_bytes: usize,
+        held: &Held,
+    ) -> Option<Instant> {
+        self.flights.hold(now, lane, frame_bytes, held)
+    }
+
+    /// A frame goes into the window. Of those to users it is counted what is on its way.
+    pub(super) fn departs(&mut self, question: Question, frame_bytes: usize, now: Instant) {
+        let Question::Send(_) = question else { return };
+        if let Some(Open { memo: Memo::Send(departure), .. }) = self.open.get_mut(&question) {
+            departure.frame_bytes = frame_bytes;
+            self.flights.depart(now, departure.lane, frame_bytes);
+        }
+    }
+
+    /// What never left is out of the window again.
+    fn comes_back(&mut self, question: Question) {
+        if let Some(Open { memo: Memo::Send(departure), .. }) = self.open.get_mut(&question) {
+            self.flights.end(*departure, None);
+            departure.frame_bytes = 0;
+        }
+    }
+
+    /// Over a new link every receiver is waited for anew.
+    pub(super) fn restart_flights(&mut self, now: Instant) {
+        self.flights.restart(now);
+    }
+
+    /// The lane of a message to a user.
+    pub(super) fn lane(&self, question: Question) -> Option<Lane> {
+        match self.open.get(&question)?.memo {
+            Memo::Send(departure) => Some(departure.lane),
+            Memo::Nothing | Memo::Broadcast { .. } | Memo::Status { .. } => None,
+        }
+    }
+
+    // Looking.
+
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.deadlines.first().map(|(deadline, _)| *deadline)
+    }
+
+    /// A question whose deadline has come.
+    pub(super) fn due(&self, now: Instant) -> Option<Question> {
+        self.deadlines.first().filter(|(deadline, _)| *deadline <= now).map(|(_, q)| *q)
+    }
+
+    pub(super) fn is_open(&self, question: Question) -> bool {
+        self.open.contains_key(&question)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.open.len()
+    }
+
+    /// All open questions, in the order of their numbers.
+    pub(super) fn all(&self) -> Vec<Question> {
+        self.open.keys().copied().collect()
+    }
+
+    /// The open broadcasts of this room handle.
+    pub(super) fn of_room(&self, key: RoomKey) -> Vec<Question> {
+        self.open
+            .iter()
+            .filter(|(_, open)| matches!(open.memo, Memo::Broadcast { room, .. } if room == key))
+            .map(|(question, _)| *question)
+            .collect()
+    }
+
+    /// The open status queries: their numbers, and whom they ask about.
+    pub(super) fn statuses(&self) -> impl Iterator<Item = (u64, &str)> {
+        self.open.iter().filter_map(|(question, open)| match (question, &open.memo) {
+            (Question::Status(number), Memo::Status { uid }) => Some((*number, uid.as_str())),
+            _ => None,
+        })
+    }
+}
+
+/// A frame of a session that is over.
+pub(super) struct Carried {
+    pub(super) frame: Bytes,
+    pub(super) question: Question,
+    pub(super) may_have_left: bool,
+}

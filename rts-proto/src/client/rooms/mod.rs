@@ -1,0 +1,251 @@
+//! Room handles: which there are, how far each is with its room, and what each is told.
+
+mod phase;
+#[cfg(test)]
+mod tests;
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+pub(super) use phase::Phase;
+
+use super::error::{BroadcastError, BusinessIdError, CreateRoomError};
+use super::event::{Event, JoinType, RoomEvent};
+use super::shared::Shared;
+use crate::limits::ROOM_HANDLES_MAX;
+use crate::planted::{Bug, planted};
+use crate::{BusinessId, Instant, MessageId, RoomId, RoomKey, RoomState, UserId};
+
+/// Every room handle of an engine. At most one has a given room id.
+#[derive(Debug, Default)]
+pub(super) struct Rooms {
+    by_key: BTreeMap<RoomKey, Room>,
+    by_id: BTreeMap<RoomId, RoomKey>,
+    last_key: u64,
+    /// The tag that goes along with joins.
+    business_id: Option<BusinessId>,
+}
+
+#[derive(Debug)]
+struct Room {
+    id: RoomId,
+    phase: Phase,
+    last_message: MessageId,
+}
+
+impl Rooms {
+    /// A handle that is in no room yet.
+    pub(super) fn create(&mut self, id: RoomId) -> Result<RoomKey, CreateRoomError> {
+        if self.by_id.contains_key(&id) {
+            return Err(CreateRoomError::InUse);
+        }
+        if self.by_key.len() >= ROOM_HANDLES_MAX {
+            return Err(CreateRoomError::TooMany);
+        }
+        self.last_key += 1;
+        let key = RoomKey(self.last_key);
+        self.by_id.insert(id.clone(), key);
+        self.by_key.insert(key, Room { id, phase: Phase::Created, last_message: MessageId(0) });
+        Ok(key)
+    }
+
+    pub(super) fn remove(&mut self, key: RoomKey) {
+        if let Some(room) = self.by_key.remove(&key) {
+            self.by_id.remove(&room.id);
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.by_key.clear();
+        self.by_id.clear();
+    }
+
+    pub(super) fn business_id(&self) -> Option<&BusinessId> {
+        self.business_id.as_ref()
+    }
+
+    /// Only while the engine is out of all rooms.
+    pub(super) fn set_business_id(
+        &mut self,
+        id: Option<BusinessId>,
+    ) -> Result<(), BusinessIdError> {
+        if self.by_key.values().any(|room| room.phase != Phase::Created) {
+            return Err(BusinessIdError::InRoom);
+        }
+        self.business_id = id;
+        Ok(())
+    }
+
+    // Looking.
+
+    pub(super) fn keys(&self) -> Vec<RoomKey> {
+        self.by_key.keys().copied().collect()
+    }
+
+    pub(super) fn id(&self, key: RoomKey) -> Option<RoomId> {
+        self.by_key.get(&key).map(|room| room.id.clone())
+    }
+
+    pub(super) fn phase(&self, key: RoomKey) -> Option<Phase> {
+        self.by_key.get(&key).map(|room| room.phase)
+    }
+
+    /// The number of rooms that the engine is in, or on its way into.
+    pub(super) fn entered(&self) -> usize {
+        self.by_key.values().filter(|room| room.phase.is_entered()).count()
+    }
+
+    /// The handle that is being left with this ticket, and whether it is to be joined then.
+    pub(super) fn leaving(&self, wanted: u64) -> Option<(RoomKey, Option<Instant>)> {
+        self.by_key.iter().find_map(|(key, room)| match room.phase {
+            Phase::Leaving { ticket, then_join, .. } if ticket == wanted => Some((*key, then_join)),
+            _ => None,
+        })
+    }
+
+    // Speaking.
+
+    /// The number of a handle's next broadcast; nothing when there is no such handle.
+    pub(super) fn next_message(
+        &mut self,
+        key: RoomKey,
+    ) -> Option<Result<MessageId, BroadcastError>> {
+        let room = self.by_key.get_mut(&key)?;
+        let next = room.last_message.next().ok_or(BroadcastError::NoMoreIds);
+        Some(next.inspect(|id| room.last_message = *id))
+    }
+
+    /// The room's id, if its handle may speak in it.
+    pub(super) fn spoken_in(&self, key: RoomKey) -> Option<RoomId> {
+        let room = self.by_key.get(&key)?;
+        room.phase.may_speak().then(|| room.id.clone())
+    }
+
+    pub(super) fn count_on_after(&mut self, last: MessageId) {
+        for room in self.by_key.values_mut() {
+            room.last_message = last;
+        }
+    }
+
+    // Hearing.
+
+    pub(super) fn emit(&self, key: RoomKey, event: RoomEvent, shared: &mut Shared) {
+        if let Some(room) = self.by_key.get(&key) {
+            shared.emit(Event::Room { key, room: room.id.clone(), event });
+        }
+    }
+
+    /// What the server sends to a room is for the handle that is in it: an earlier handle of the
+    /// same room, or one that is not in yet, hears nothing.
+    pub(super) fn emit_to_member(&self, id: &RoomId, event: RoomEvent, shared: &mut Shared) {
+        let Some(key) = self.by_id.get(id) else { return };
+        if let Some(room) = self.by_key.get(key)
+            && room.phase.hears()
+        {
+            shared.emit(Event::Room { key: *key, room: room.id.clone(), event });
+        }
+    }
+
+    /// §6.10: out, or only told something. `user` is the engine's.
+    pub(super) fn noticed(
+        &mut self,
+        id: &RoomId,
+        state: RoomState,
+        user: Option<UserId>,
+        shared: &mut Shared,
+    ) {
+        let Some(key) = self.by_id.get(id).copied() else { return };
+        if self.phase(key) != Some(Phase::Joined) {
+            return;
+        }
+        if state != RoomState::NoticesStop {
+            self.set_phase(key, Phase::Created);
+        }
+        self.emit(key, RoomEvent::StateChanged { uid: user, state }, shared);
+    }
+
+    // Membership.
+
+    pub(super) fn set_phase(&mut self, key: RoomKey, phase: Phase) {
+        if let Some(room) = self.by_key.get_mut(&key) {
+            room.phase = phase;
+        }
+    }
+
+    /// A join that is still wanted has its answer.
+    pub(super) fn join_answered(
+        &mut self,
+        wanted: u64,
+        state: RoomState,
+        members: Vec<UserId>,
+        user: &UserId,
+        shared: &mut Shared,
+    ) {
+        let asked = self.by_key.iter_mut().find_map(|(key, room)| match room.phase {
+            Phase::Joining { ticket, since, again } if ticket == wanted => {
+                Some((*key, room, since, again))
+            }
+            _ => None,
+        });
+        let Some((key, room, since, again)) = asked else { return };
+        let uid = user.clone();
+        if state != RoomState::Joined {
+            room.phase = Phase::Created;
+            return self.emit(key, RoomEvent::StateChanged { uid: Some(uid), state }, shared);
+        }
+        room.phase = Phase::Joined;
+        let elapsed = shared.now().since(since);
+        let how = match again {
+            true if planted(Bug::GapNotTold) => JoinType::Resumed,
+            true => JoinType::Anew,
+            false => JoinType::First,
+        };
+        self.emit(key, RoomEvent::Joined { uid, how, elapsed }, shared);
+        for member in members {
+            self.emit(key, RoomEvent::UserJoined(member), shared);
+        }
+    }
+
+    /// The session is lost, the login is not: every room wants to be joined again.
+    /// None is being left: that ended with the link.
+    pub(super) fn session_lost(&mut self, lost_at: Instant) {
+        for room in self.by_key.values_mut() {
+            let (since, again) = match room.phase {
+                Phase::Joined => (lost_at, true),
+                Phase::Joining { since, again, .. } => (since, again),
+                Phase::Created | Phase::Leaving { .. } => continue,
+            };
+            room.phase = Phase::Joining { ticket: 0, since, again };
+        }
+    }
+
+    /// The session went on after a break that the application knows of: so do its rooms.
+    pub(super) fn confirm(&self, user: &UserId, lost_at: Instant, shared: &mut Shared) {
+        let elapsed = shared.now().since(lost_at);
+        for (key, room) in &self.by_key {
+            if room.phase == Phase::Joined {
+                let uid = user.clone();
+                let event = RoomEvent::Joined { uid, how: JoinType::Resumed, elapsed };
+                self.emit(*key, event, shared);
+            }
+        }
+    }
+
+    /// Out of all rooms; those that were entered, or were to be, are told why.
+    pub(super) fn end_memberships(&mut self, user: &UserId, state: RoomState, shared: &mut Shared) {
+        for (key, room) in &mut self.by_key {
+            if matches!(room.phase, Phase::Joining { .. } | Phase::Joined) {
+                let event = RoomEvent::StateChanged { uid: Some(user.clone()), state };
+                shared.emit(Event::Room { key: *key, room: room.id.clone(), event });
+            }
+            room.phase = Phase::Created;
+        }
+    }
+
+    /// Out of all rooms, without a word.
+    pub(super) fn forget_memberships(&mut self) {
+        for room in self.by_key.values_mut() {
+            room.phase = Phase::Created;
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! How far a handle is with its room.
+
+use crate::Instant;
+
+/// ```text
+///          join            answer 0            leave
+/// Created ------> Joining ----------> Joined --------> Leaving
+///    ^               |                  |                 |
+///    +---------------+------------------+-----------------+  refused, forced out, left
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Created,
+    /// `ticket` is of the newest Join frame. `again` when the room was joined before the session
+    /// was lost.
+    Joining {
+        ticket: u64,
+        since: Instant,
+        again: bool,
+    },
+    Joined,
+    /// `was_joined` is false when the join was not answered yet. `then_join` is set when `join` was
+    /// called meanwhile.
+    Leaving {
+        ticket: u64,
+        was_joined: bool,
+        then_join: Option<Instant>,
+    },
+}
+
+impl Phase {
+    /// Whether the room counts among those that the engine is in. One that is being left does not:
+    /// the server hears of the leave before it hears of a later join.
+    pub(super) fn is_entered(self) -> bool {
+        match self {
+            Self::Created => false,
+            Self::Joining { .. } | Self::Joined => true,
+            Self::Leaving { then_join, .. } => then_join.is_some(),
+        }
+    }
+
+    /// Whether the handle may speak in its room: also while it is joined again.
+    pub(super) fn may_speak(self) -> bool {
+        matches!(self, Self::Joined | Self::Joining { again: true, .. })
+    }
+
+    /// Whether the handle hears what the server sends to its room.
+    pub(super) fn hears(self) -> bool {
+        matches!(self, Self::Joined | Self::Leaving { was_joined: true, .. })
+    }
+}

@@ -1,0 +1,151 @@
+use super::*;
+use crate::client::io::Output;
+use crate::client::parameters::Parameters;
+
+const LOST_AT: Instant = Instant::from_millis(400);
+const NOW: Instant = Instant::from_millis(1_000);
+const JOINING: Phase = Phase::Joining { ticket: 7, since: LOST_AT, again: false };
+
+fn shared() -> Shared {
+    let mut shared = Shared::new(Parameters::default());
+    shared.advance(NOW);
+    shared
+}
+
+fn lobby() -> RoomId {
+    RoomId::new("lobby").expect("an id")
+}
+
+fn alice() -> UserId {
+    UserId::new("alice").expect("an id")
+}
+
+/// One handle, in this phase.
+fn rooms(phase: Phase) -> (Rooms, RoomKey) {
+    let mut rooms = Rooms::default();
+    let key = rooms.create(lobby()).expect("a handle");
+    rooms.set_phase(key, phase);
+    (rooms, key)
+}
+
+fn told(shared: &mut Shared) -> Vec<RoomEvent> {
+    core::iter::from_fn(|| shared.take_output())
+        .filter_map(|output| match output {
+            Output::Event(Event::Room { event, .. }) => Some(event),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn a_room_has_one_handle_at_a_time_and_keys_are_not_used_again() {
+    let (mut rooms, key) = rooms(Phase::Created);
+    assert_eq!(rooms.create(lobby()), Err(CreateRoomError::InUse));
+    rooms.remove(key);
+    assert_eq!(rooms.create(lobby()), Ok(RoomKey(key.0 + 1)));
+}
+
+#[test]
+fn an_engine_has_1024_handles_and_not_one_more() {
+    let mut rooms = Rooms::default();
+    let id = |n: usize| RoomId::new(&alloc::format!("room{n}")).expect("an id");
+    for n in 0..1_024 {
+        rooms.create(id(n)).expect("a handle");
+    }
+    assert_eq!(rooms.create(id(1_024)), Err(CreateRoomError::TooMany));
+}
+
+#[test]
+fn only_the_join_that_is_wanted_is_answered() {
+    let (mut rooms, key) = rooms(JOINING);
+    let mut shared = shared();
+    rooms.join_answered(6, RoomState::Joined, Vec::new(), &alice(), &mut shared);
+    assert_eq!((rooms.phase(key), told(&mut shared)), (Some(JOINING), Vec::new()));
+    let bob = UserId::new("bob").expect("an id");
+    rooms.join_answered(7, RoomState::Joined, [bob.clone()].into(), &alice(), &mut shared);
+    assert_eq!(rooms.phase(key), Some(Phase::Joined));
+    let (how, elapsed) = (JoinType::First, NOW.since(LOST_AT));
+    let joined = RoomEvent::Joined { uid: alice(), how, elapsed };
+    assert_eq!(told(&mut shared), [joined, RoomEvent::UserJoined(bob)]);
+}
+
+#[test]
+fn a_refused_join_ends_outside_and_says_why() {
+    let (mut rooms, key) = rooms(JOINING);
+    let mut shared = shared();
+    let state = RoomState::JoinFailed;
+    rooms.join_answered(7, state, Vec::new(), &alice(), &mut shared);
+    assert_eq!(rooms.phase(key), Some(Phase::Created));
+    let expected = RoomEvent::StateChanged { uid: Some(alice()), state };
+    assert_eq!(told(&mut shared), [expected]);
+}
+
+#[test]
+fn a_joined_room_is_joined_anew_after_its_session_is_lost() {
+    let (mut rooms, key) = rooms(Phase::Joined);
+    rooms.session_lost(LOST_AT);
+    let joining = |ticket| Phase::Joining { ticket, since: LOST_AT, again: true };
+    assert_eq!(rooms.phase(key), Some(joining(0)));
+    assert_eq!(rooms.spoken_in(key), Some(lobby()));
+    rooms.set_phase(key, joining(8));
+    let mut shared = shared();
+    rooms.join_answered(8, RoomState::Joined, Vec::new(), &alice(), &mut shared);
+    let (how, elapsed) = (JoinType::Anew, NOW.since(LOST_AT));
+    assert_eq!(told(&mut shared), [RoomEvent::Joined { uid: alice(), how, elapsed }]);
+}
+
+#[test]
+fn only_a_handle_that_is_in_its_room_hears_it() {
+    let leaving = |was_joined| Phase::Leaving { ticket: 1, was_joined, then_join: None };
+    let heard = |phase| {
+        let (mut shared, (rooms, _)) = (shared(), rooms(phase));
+        rooms.emit_to_member(&lobby(), RoomEvent::UserJoined(alice()), &mut shared);
+        told(&mut shared).len()
+    };
+    assert_eq!((heard(Phase::Joined), heard(leaving(true))), (1, 1));
+    assert_eq!((heard(Phase::Created), heard(JOINING), heard(leaving(false))), (0, 0, 0));
+}
+
+#[test]
+fn a_notice_puts_a_member_out_unless_it_only_tells() {
+    let (mut rooms, key) = rooms(Phase::Joined);
+    let mut shared = shared();
+    rooms.noticed(&lobby(), RoomState::NoticesStop, Some(alice()), &mut shared);
+    assert_eq!(rooms.phase(key), Some(Phase::Joined));
+    rooms.noticed(&lobby(), RoomState::Kicked, Some(alice()), &mut shared);
+    assert_eq!(rooms.phase(key), Some(Phase::Created));
+    rooms.noticed(&lobby(), RoomState::Kicked, Some(alice()), &mut shared);
+    assert_eq!(told(&mut shared).len(), 2);
+}
+
+#[test]
+fn a_room_that_is_being_left_counts_only_if_it_is_joined_again() {
+    let leaving = |then_join| Phase::Leaving { ticket: 1, was_joined: true, then_join };
+    let entered = |phase| rooms(phase).0.entered();
+    assert_eq!((entered(Phase::Joined), entered(JOINING), entered(Phase::Created)), (1, 1, 0));
+    assert_eq!((entered(leaving(None)), entered(leaving(Some(NOW)))), (0, 1));
+    let (rooms, key) = rooms(leaving(Some(NOW)));
+    assert_eq!((rooms.leaving(1), rooms.leaving(2)), (Some((key, Some(NOW))), None));
+}
+
+#[test]
+fn the_business_id_changes_only_outside_all_rooms() {
+    let tag = BusinessId::new("shop").expect("an id");
+    let (mut rooms, key) = rooms(JOINING);
+    assert_eq!(rooms.set_business_id(Some(tag.clone())), Err(BusinessIdError::InRoom));
+    rooms.set_phase(key, Phase::Created);
+    assert_eq!(rooms.set_business_id(Some(tag.clone())), Ok(()));
+    assert_eq!(rooms.business_id(), Some(&tag));
+}
+
+#[test]
+fn memberships_that_end_are_told_and_forgotten_ones_are_not() {
+    let mut shared = shared();
+    let (mut rooms, key) = rooms(Phase::Joined);
+    rooms.end_memberships(&alice(), RoomState::ServerAbnormal, &mut shared);
+    assert_eq!((rooms.phase(key), told(&mut shared).len()), (Some(Phase::Created), 1));
+    rooms.end_memberships(&alice(), RoomState::ServerAbnormal, &mut shared);
+    rooms.set_phase(key, Phase::Joined);
+    rooms.forget_memberships();
+    assert_eq!((rooms.phase(key), told(&mut shared).len()), (Some(Phase::Created), 0));
+}
