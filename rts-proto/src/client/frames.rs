@@ -14,7 +14,6 @@ use crate::planted::{Bug, planted};
 use crate::wire::Frame;
 use crate::{
     CloseCode, Disconnect, LinkId, Payload, ProtocolError, RoomId, RoomState, ServerParamsCode,
-    UserId,
 };
 
 impl Client {
@@ -140,7 +139,7 @@ impl Client {
     }
 
     fn room_noticed(&mut self, room: &RoomId, state: RoomState) {
-        let user = self.connection.user().map(UserId::clone);
+        let user = self.connection.user().cloned();
         self.rooms.noticed(room, state, user, &mut self.shared);
     }
 
