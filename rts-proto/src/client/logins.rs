@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::connection::{Ended, Entered, Entry, Session};
+use super::connection::{Ended, Entered, Entry, Session, Tag};
 use super::endings::Ending;
 use super::engine::Client;
 use super::event::Event;
@@ -69,7 +69,7 @@ impl Client {
         let frames = self.server_params.tell_again(unsent, &mut self.questions);
         let Some(session) = self.connection.session_mut() else { return };
         for (frame, question) in frames {
-            session.push(frame, question.into());
+            session.push(frame, Tag::Question(question));
         }
     }
 

@@ -18,7 +18,7 @@ use crate::link::Channel;
 use crate::planted::{Bug, planted};
 
 /// Frames that are not in the window yet, in the order in which they were asked for.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Backlog {
     waiting: VecDeque<Waiting>,
     bytes: usize,
@@ -28,7 +28,6 @@ pub(super) struct Backlog {
     paced_until: Option<Instant>,
 }
 
-#[derive(Debug)]
 struct Waiting {
     frame: Bytes,
     question: Question,

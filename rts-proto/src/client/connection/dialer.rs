@@ -9,7 +9,6 @@ use crate::planted::{Bug, planted};
 use crate::random::Random;
 use crate::{Instant, LinkId};
 
-#[derive(Debug)]
 pub(super) struct Dialer {
     last: u64,
     backoff: Backoff,

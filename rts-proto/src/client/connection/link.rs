@@ -21,7 +21,6 @@ use crate::{Instant, LinkId, ProtocolError};
 ///   |                Waiting <-------------------------------------------+
 ///   +---- logout, refusal, displaced, put out: any state
 /// ```
-#[derive(Debug)]
 pub(super) enum Link {
     None,
     Waiting { until: Instant },
@@ -96,7 +95,6 @@ impl Link {
 }
 
 /// Hello and Login are out, and not answered.
-#[derive(Debug)]
 pub(crate) struct Greeting {
     id: LinkId,
     since: Instant,
@@ -137,7 +135,6 @@ impl Greeting {
 }
 
 /// The session's frames flow.
-#[derive(Debug)]
 pub(super) struct Online {
     id: LinkId,
     decoder: Decoder,

@@ -18,7 +18,6 @@ use crate::{AppId, Instant, LinkId, ProtocolError, UserId};
 ///                   v    |            |
 ///                 TokenRejected <-----+
 /// ```
-#[derive(Debug)]
 pub(super) struct Login {
     uid: UserId,
     /// The newest, or the one that was refused.
@@ -26,7 +25,6 @@ pub(super) struct Login {
     stage: Stage,
 }
 
-#[derive(Debug)]
 enum Stage {
     /// `claim` is 0 for a new login; that of the login that goes on after its token was refused.
     LoggingIn {
@@ -41,7 +39,6 @@ enum Stage {
 }
 
 /// What it means that the server let the user in.
-#[derive(Debug)]
 pub(crate) enum Entry {
     /// The login is live.
     First { since: Instant },
@@ -49,6 +46,15 @@ pub(crate) enum Entry {
     Resumed,
     /// The login goes on, with another session: what is left of the old one.
     Anew { old: Box<Session> },
+}
+
+/// A login that the server let in.
+pub(crate) struct Entered {
+    pub(crate) entry: Entry,
+    /// When the server was heard last, before this.
+    pub(crate) lost_at: Instant,
+    /// Whether the application was told of the silence since.
+    pub(crate) was_told: bool,
 }
 
 /// What is left of a login that is over.

@@ -11,6 +11,8 @@ mod session;
 mod tag;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod timeline;
 
 use core::time::Duration;
@@ -18,7 +20,7 @@ use core::time::Duration;
 use bytes::Bytes;
 
 pub use early_close::EarlyClose;
-pub(super) use login::{Ended, Entry};
+pub(super) use login::{Ended, Entered, Entry};
 pub(super) use session::Session;
 pub(super) use tag::Tag;
 
@@ -34,7 +36,7 @@ use link::{Greeting, Link};
 use login::Login;
 use timeline::Timeline;
 
-#[derive(Debug)]
+/// The parts of it do not know each other, but for a session, which is handed the link.
 pub(super) struct Connection {
     app_id: AppId,
     /// Tells this engine from others in its logins (§3.8).
@@ -46,15 +48,6 @@ pub(super) struct Connection {
     sessions_begun: u64,
     last_disconnect: Option<Disconnect>,
     early_close: Option<EarlyClose>,
-}
-
-/// A login that the server let in.
-pub(super) struct Entered {
-    pub(super) entry: Entry,
-    /// When the server was heard last, before this.
-    pub(super) lost_at: Instant,
-    /// Whether the application was told of the silence since.
-    pub(super) was_told: bool,
 }
 
 impl Connection {
@@ -125,10 +118,9 @@ impl Connection {
     pub(super) fn next_timer(&self, shared: &Shared) -> Option<Deadline> {
         let parameters = shared.parameters();
         let of_session = self.session().filter(|_| self.is_online()).and_then(Session::next_timer);
-        let silence =
-            self.login.as_ref().filter(|login| !login.is_rejected()).and_then(|_| {
-                self.timeline.next_mark(parameters).map(|mark| (mark, Timer::Silence))
-            });
+        let is_wanted = self.login.as_ref().is_some_and(|login| !login.is_rejected());
+        let silence = self.timeline.next_mark(parameters).filter(|_| is_wanted);
+        let silence = silence.map(|mark| (mark, Timer::Silence));
         earliest([self.link.next_timer(parameters), of_session, silence])
     }
 

@@ -15,7 +15,6 @@ use crate::planted::{Bug, planted};
 use crate::wire::{Accepted, Resume, ResumeKey};
 use crate::{Instant, ProtocolError};
 
-#[derive(Debug)]
 pub(crate) struct Session {
     number: u64,
     key: ResumeKey,

@@ -11,9 +11,3 @@ pub(crate) enum Tag {
     /// Its room's handle waits.
     Leave,
 }
-
-impl From<Question> for Tag {
-    fn from(question: Question) -> Self {
-        Self::Question(question)
-    }
-}
