@@ -19,7 +19,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
-from rust import Crate
+from rust import Crate, root_files
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FOLDERS = ("rts-proto/src/server", "rts-proto/src/client", "rts-driver/src")
@@ -76,9 +76,9 @@ def complaints_of(name, drawing):
 
 
 def draw(folder):
-    source = next((at for at in (folder, *folder.parents) if (at / "lib.rs").exists()), None)
+    source = next((at for at in (folder, *folder.parents) if any(root_files(at))), None)
     if source is None or not folder.is_dir():
-        sys.exit(f"{folder} is not a folder of a library")
+        sys.exit(f"{folder} is not a folder below a lib.rs or main.rs")
     crate = Crate(source)
     all_files = {module.file for module in crate.modules.values()}
     inside = {file for file in all_files if file.is_relative_to(folder)}

@@ -9,26 +9,20 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-TOKEN = re.compile(
-    r"""
-    (?P<skip>\s+|//[^\n]*)
-  | (?P<comment>/\*)
-  | (?P<raw>b?c?r(?P<hashes>\#*)")
-  | (?P<string>[bc]?"(?:[^"\\]|\\.)*")
-  | (?P<char>b?'(?:[^'\\\n]|\\(?:u\{[^}]*\}|x..|.))')
-  | (?P<lifetime>'[A-Za-z_]\w*)
-  | (?P<ident>(?:r\#)?[A-Za-z_]\w*)
-  | (?P<number>\d[\w.]*?(?=\.\.|\.[A-Za-z_]|[^\w.]|$))
-  | (?P<op>::|->|=>|\.\.=?|.)
-    """,
-    re.VERBOSE | re.DOTALL,
+from tokens import (
+    CLOSES,
+    LIFETIME,
+    LITERAL,
+    OPENS,
+    closing,
+    end_of_generics,
+    end_of_item,
+    is_name,
+    split_at_commas,
+    tokenize,
+    without_tests,
 )
-LITERAL = '""'
-LIFETIME = "'_"
-OPENS = {"(": ")", "[": "]", "{": "}"}
-CLOSES = set(OPENS.values())
-# Items that end with a semicolon even if there are braces before it.
-WITH_VALUE = {"const", "static", "type", "use", "let"}
+
 DEFINES = {"fn", "struct", "enum", "union", "trait", "type", "const", "static"}
 # A method of what is in one of these is called as if it were not.
 TRANSPARENT = {"Box", "Arc", "Rc"}
@@ -66,108 +60,12 @@ class Code:
     is_struct: bool = False
 
 
-def tokenize(text):
-    tokens, at = [], 0
-    while at < len(text):
-        match = TOKEN.match(text, at)
-        at = match.end()
-        kind = match.lastgroup if match.lastgroup != "hashes" else "raw"
-        if kind == "comment":
-            at = end_of_comment(text, at)
-        elif kind == "raw":
-            end = '"' + match["hashes"]
-            at = text.index(end, at) + len(end)
-            tokens.append(LITERAL)
-        elif kind in ("string", "char", "number"):
-            tokens.append(LITERAL)
-        elif kind == "lifetime":
-            tokens.append(LIFETIME)
-        elif kind != "skip":
-            tokens.append(match[0].removeprefix("r#"))
-    return tokens
-
-
-def end_of_comment(text, at):
-    depth = 1
-    while depth:
-        mark = re.compile(r"/\*|\*/").search(text, at)
-        depth += 1 if mark[0] == "/*" else -1
-        at = mark.end()
-    return at
-
-
-def is_name(token):
-    return token[0].isalpha() or token[0] == "_"
-
-
-def closing(tokens, at):
-    """The place of what closes the bracket at `at`."""
-    depth = 0
-    for place in range(at, len(tokens)):
-        depth += tokens[place] in OPENS
-        depth -= tokens[place] in CLOSES
-        if depth == 0:
-            return place
-    raise ValueError("a bracket is not closed")
-
-
-def end_of_item(tokens, at):
-    """Behind the item, field, variant or statement that begins at `at`."""
-    word = next((place for place in range(at, len(tokens)) if tokens[place] != "pub"), at)
-    is_field = tokens[word + 1 : word + 2] == [":"]
-    is_valued = tokens[word] in WITH_VALUE and tokens[word + 1 : word + 2] != ["fn"]
-    while at < len(tokens):
-        token = tokens[at]
-        if token in CLOSES:
-            return at
-        if token == ";" or (token == "," and is_field):
-            return at + 1
-        if token in OPENS:
-            at = closing(tokens, at)
-            if token == "{" and not is_valued and not is_field:
-                return at + 1
-        at += 1
-    return at
-
-
-def without_tests(tokens):
-    """The code without what is there for tests only, and the names of the modules in that."""
-    kept, dropped, at = [], set(), 0
-    while at < len(tokens):
-        is_outer = tokens[at : at + 2] == ["#", "["]
-        if not is_outer:
-            kept.append(tokens[at])
-            at += 1
-            continue
-        end = closing(tokens, at + 1)
-        attribute = tokens[at + 2 : end]
-        if not is_for_tests(attribute):
-            at = end + 1
-            continue
-        at = end + 1
-        while tokens[at : at + 2] == ["#", "["]:
-            at = closing(tokens, at + 1) + 1
-        end = end_of_item(tokens, at)
-        if "mod" in tokens[at:end]:
-            dropped.add(tokens[tokens.index("mod", at) + 1])
-        at = end
-    return kept, dropped
-
-
-def is_for_tests(attribute):
-    words = [token for token in attribute if is_name(token)]
-    return words[:2] == ["cfg", "test"] or words[:3] == ["cfg", "all", "test"]
-
-
 class Crate:
     """All modules of a crate, from the folder of its root file."""
 
     def __init__(self, source):
         self.modules = {}
-        for root in ("lib.rs", "main.rs"):
-            if (source / root).exists():
-                self.read_file(source / root, (), source)
-                break
+        self.read_file(next(root_files(source)), (), source)
         # (module, type) -> name of a method -> the file that has it.
         self.methods = defaultdict(dict)
         # Name of a field -> what types it has in this crate.
@@ -358,6 +256,10 @@ class Crate:
         return {kind for kind in self.methods if snake_case(kind[1]) == name}
 
 
+def root_files(source):
+    return (source / name for name in ("lib.rs", "main.rs") if (source / name).exists())
+
+
 def is_path_start(token):
     return is_name(token) and token not in ("mut", "dyn", "impl", "as", "where", "for")
 
@@ -375,16 +277,6 @@ def path_at(tokens, at):
             break
         at += 2
     return tuple(path)
-
-
-def end_of_generics(tokens, at):
-    depth = 0
-    for place in range(at, len(tokens)):
-        depth += tokens[place] == "<"
-        depth -= tokens[place] == ">"
-        if depth == 0:
-            return place + 1
-    return len(tokens)
 
 
 def imports_of(tree, is_reexport, before=()):
@@ -413,18 +305,6 @@ def nested_imports(tokens):
         if token == "use" and at and tokens[at - 1] in ("{", "}", ";"):
             found += imports_of(tokens[at + 1 : tokens.index(";", at)], False)
     return found
-
-
-def split_at_commas(tokens):
-    parts, depth = [[]], 0
-    for token in tokens:
-        depth += token in OPENS
-        depth -= token in CLOSES
-        if token == "," and depth == 0:
-            parts.append([])
-        else:
-            parts[-1].append(token)
-    return [part for part in parts if part]
 
 
 def snake_case(name):
