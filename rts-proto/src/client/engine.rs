@@ -84,7 +84,7 @@ impl Client {
         self.connection.is_logged_in()
     }
 
-    /// What whoever drives this engine is to write to a log.
+    /// What the engine's driver writes to its log.
     #[must_use]
     pub fn log_level(&self) -> LogLevel {
         self.shared.parameters().log_level

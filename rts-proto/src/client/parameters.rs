@@ -49,11 +49,11 @@ pub struct Parameters {
     pub login_timeout: Duration,
     /// An attempt to connect that takes longer is given up.
     pub connect_timeout: Duration,
-    /// After this long without sending, a heartbeat is sent, and also when nothing showed for so
-    /// long that what is sent arrives.
+    /// A heartbeat is sent after this long without sending, or without a sign that what was sent
+    /// has arrived.
     pub heartbeat: Duration,
     /// Silent for this long: the link is dead, and state 4. It is dead as well when a heartbeat or
-    /// a sequenced frame is unanswered for so long.
+    /// a sequenced frame is unanswered for this long.
     pub reconnecting_after: Duration,
     /// Silent for this long: state 1.
     pub disconnected_after: Duration,

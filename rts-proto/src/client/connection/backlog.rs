@@ -1,9 +1,9 @@
 //! Messages and queries that wait in the engine's own memory, behind the window of the wire.
 //!
-//! Three things hold them back. The window is full (§4.6): then nothing passes. So much is on its
-//! way to a receiver that more might not fit into that receiver's window at the server (§5.6): then
-//! what is for others passes. Or the rate of its kind is used up (§4.9): then what is of other
-//! kinds passes, so that few questions do not hold up many messages.
+//! Three things hold a frame back. The window is full (§4.6): then no frame passes. The receiver has
+//! enough on its way to fill its window at the server (§5.6): then frames to others pass. The rate
+//! of its kind is used up (§4.9): then other kinds pass, so that a few queries do not hold up many
+//! messages.
 
 use alloc::collections::VecDeque;
 
@@ -22,9 +22,9 @@ use crate::planted::{Bug, planted};
 pub(super) struct Backlog {
     waiting: VecDeque<Waiting>,
     bytes: usize,
-    /// When the first one that waits for its receiver alone need not wait any longer.
+    /// When the first frame that waits for its receiver alone may go.
     held_until: Option<Instant>,
-    /// When the first one that waits for the rate of its kind may go.
+    /// When the first frame that waits for the rate of its kind may go.
     paced_until: Option<Instant>,
 }
 
@@ -41,7 +41,7 @@ impl Backlog {
         self.waiting.push_back(Waiting { frame, question, lane });
     }
 
-    /// Moves into the window what may go, and as much as `budget` has.
+    /// Moves frames into the window, as many as may go and `budget` allows.
     pub(super) fn advance(
         &mut self,
         now: Instant,
@@ -80,7 +80,7 @@ impl Backlog {
         }
     }
 
-    /// Whatever it waited for, what is in the window goes first.
+    /// The frames in the window go first, so no deadline is set here.
     pub(super) fn waits_for_window(&mut self) {
         (self.held_until, self.paced_until) = (None, None);
     }

@@ -5,7 +5,7 @@ use alloc::string::String;
 
 use crate::{CloseCode, LinkId};
 
-/// Of the reason that the server gives, so many characters are kept.
+/// The number of characters that are kept of the server's reason.
 const REASON_CHARS_MAX: usize = 200;
 
 /// What a `Close` said before the login was answered.
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reason_is_kept_up_to_so_many_characters_and_cannot_move_the_cursor() {
+    fn a_reason_is_cut_at_200_characters_and_cannot_move_the_cursor() {
         let kept = |reason: &str| EarlyClose::new(LinkId(1), 14, reason.as_bytes()).reason;
         let longest = "\u{e9}".repeat(REASON_CHARS_MAX);
         assert_eq!(kept(&longest), longest);

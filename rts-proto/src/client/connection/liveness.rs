@@ -81,8 +81,8 @@ impl Liveness {
         earliest([Some((self.heartbeat_due(parameters), Timer::Heartbeat)), unanswered, probe])
     }
 
-    /// When the next Ping is due: when nothing was sent for so long, or when nothing has shown for
-    /// so long that what is sent arrives. One is enough for that.
+    /// When the next Ping is due: one interval after the last frame was sent, or one interval after
+    /// the first frame of which nothing shows that it arrived. One Ping is enough to ask.
     fn heartbeat_due(&self, parameters: &Parameters) -> Instant {
         let every = parameters.heartbeat;
         let idle = self.last_sent + every;

@@ -36,7 +36,7 @@ use link::{Greeting, Link};
 use login::Login;
 use timeline::Timeline;
 
-/// The parts of it do not know each other, but for a session, which is handed the link.
+/// Its parts do not use each other, except that a session is handed the link to send over it.
 pub(super) struct Connection {
     app_id: AppId,
     /// Tells this engine from others in its logins (§3.8).
@@ -67,7 +67,7 @@ impl Connection {
         }
     }
 
-    // Looking.
+    // State.
 
     pub(super) fn app_id(&self) -> &AppId {
         &self.app_id
@@ -280,7 +280,7 @@ impl Connection {
         shared.emit(Event::ConnectionStateChanged(state));
     }
 
-    // In.
+    // Received.
 
     /// Takes in bytes of the link. [`next_frame`](Self::next_frame) gives what they are.
     pub(super) fn receive(&mut self, link: LinkId, bytes: Bytes, now: Instant) {
@@ -314,7 +314,7 @@ impl Connection {
         }
     }
 
-    /// The server has so many frames.
+    /// The server has this number of frames.
     pub(super) fn acknowledged(
         &mut self,
         received: u64,
@@ -342,7 +342,7 @@ impl Connection {
         }
     }
 
-    // Out.
+    // Sent.
 
     /// For frames that wait in a live login; [`release`](Self::release) sends them.
     pub(super) fn session_mut(&mut self) -> Option<&mut Session> {

@@ -45,7 +45,7 @@ impl Pace {
         self.ready_at
     }
 
-    /// How much may go at this moment, if that is to be asked.
+    /// How much may go at this moment; no limit while the pace is off.
     pub(super) fn budget(&self) -> Option<Budget> {
         self.is_on.then(|| Budget { left: self.buckets.clone(), server_sends_wait: None })
     }
@@ -67,8 +67,8 @@ impl Pace {
 #[derive(Debug)]
 pub(super) struct Budget {
     left: Buckets,
-    /// A message to the app's server has to wait so long, and so has what would change where it
-    /// goes.
+    /// Until when a message to the app's server waits. Server params wait behind it, since they
+    /// change where it goes.
     server_sends_wait: Option<Instant>,
 }
 
@@ -140,7 +140,7 @@ mod tests {
     const SEND: Question = Question::Send(MessageId(1));
     const SERVER_SEND: Question = Question::ServerSend(MessageId(2));
 
-    /// A server that takes so many messages a second to users, and 2 to the app's server.
+    /// A server with this rate of messages to users, and 2 a second to the app's server.
     fn accepted(sends_per_second: u32) -> Accepted {
         Accepted { sends_per_second, server_sends_per_second: 2, ..testing::accepted() }
     }

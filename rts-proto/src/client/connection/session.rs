@@ -92,7 +92,7 @@ impl Session {
         }))
     }
 
-    // Out.
+    // Sent.
 
     /// Queues a message or a query behind those before it.
     pub(crate) fn queue(&mut self, frame: Bytes, question: Question, lane: Option<Lane>) {
@@ -154,9 +154,9 @@ impl Session {
         }
     }
 
-    /// Moves into the window what may go there. What has to wait is spread over time when it goes,
-    /// and then only so much is moved as goes out at once: what needs no pace is not to wait behind
-    /// it.
+    /// Moves frames from the backlog into the window. Once a frame has to wait, frames are paced.
+    /// Then only those that go out at once are moved, so that frames without a rate do not wait
+    /// behind paced ones.
     fn advance(&mut self, now: Instant, questions: &mut Questions) {
         if self.pace.is_on() && self.channel.peek().is_some() {
             return self.backlog.waits_for_window();
@@ -170,7 +170,7 @@ impl Session {
     /// The next frame that may go out now.
     fn next_transmit(&mut self, now: Instant) -> Option<Bytes> {
         let Some(tag) = self.channel.peek() else {
-            // What has waited once goes on to be spread, until nothing is left of it.
+            // Frames stay paced until none waits.
             self.pace.set_on(!self.backlog.is_empty());
             self.pace.nothing_waits();
             return None;
@@ -184,7 +184,7 @@ impl Session {
         self.channel.transmit()
     }
 
-    /// The other side has so many frames. Whether any is new to us.
+    /// The server has this number of frames. Whether that says anything new.
     pub(super) fn acknowledged(&mut self, received: u64) -> Result<bool, ProtocolError> {
         let mut is_new = false;
         self.channel.acknowledge(received, |_| is_new = true)?;
@@ -195,7 +195,7 @@ impl Session {
         self.channel.awaits_ack()
     }
 
-    // In.
+    // Received.
 
     /// Counts bytes of the server, before the frames that are in them.
     pub(super) fn count_bytes(&mut self, bytes: usize) {
@@ -215,7 +215,7 @@ impl Session {
         self.channel.take_ack().filter(|_| !planted(Bug::AckNeverSent))
     }
 
-    // Looking.
+    // State.
 
     /// What is due while the session has a link.
     pub(super) fn next_timer(&self) -> Option<Deadline> {

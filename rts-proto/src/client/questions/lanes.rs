@@ -9,7 +9,7 @@ use crate::planted::{Bug, planted};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Lane(u8);
 
-/// So many that a bit each fits into a word.
+/// One bit for each fits into a word.
 const LANES: usize = 64;
 
 impl Lane {

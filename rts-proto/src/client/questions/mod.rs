@@ -25,7 +25,8 @@ use crate::planted::{Bug, planted};
 use crate::{Instant, MessageId, RoomKey, SendCode};
 use lanes::{Departure, Flights};
 
-/// The only part that calls back results, and the one that numbers what is asked.
+/// Every accepted question is in here until its one result is called back. A question is numbered
+/// here too.
 #[derive(Debug)]
 pub(super) struct Questions {
     open: BTreeMap<Question, Open>,
@@ -151,7 +152,7 @@ impl Questions {
         self.has_room(payload_bytes).then(|| self.open(question, memo, payload_bytes, shared))
     }
 
-    /// Whether the engine takes one more send with so much payload.
+    /// Whether the engine takes one more send with this much payload.
     fn has_room(&self, payload_bytes: usize) -> bool {
         let most = match planted(Bug::WindowIsTheStore) {
             true => CLIENT_WINDOW_MESSAGES_MAX,
@@ -259,7 +260,7 @@ impl Questions {
         Some(memo)
     }
 
-    // On the way: what is in the window of the wire, and beyond.
+    // Flow control: what is in the window of the wire, and beyond.
 
     /// Until when a message for this lane has to wait for those before it.
     pub(super) fn hold(
@@ -272,7 +273,7 @@ impl Questions {
         self.flights.hold(now, lane, frame_bytes, held)
     }
 
-    /// A frame goes into the window. Of those to users it is counted what is on its way.
+    /// A frame goes into the window. One to a user now counts as on its way.
     pub(super) fn departs(&mut self, question: Question, frame_bytes: usize, now: Instant) {
         let Question::Send(_) = question else { return };
         if let Some(Open { memo: Memo::Send(departure), .. }) = self.open.get_mut(&question) {
@@ -281,7 +282,7 @@ impl Questions {
         }
     }
 
-    /// What never left is out of the window again.
+    /// A frame that never left is out of the window again.
     fn comes_back(&mut self, question: Question) {
         if let Some(Open { memo: Memo::Send(departure), .. }) = self.open.get_mut(&question) {
             self.flights.end(*departure, None);
@@ -302,7 +303,7 @@ impl Questions {
         }
     }
 
-    // Looking.
+    // State.
 
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         self.deadlines.first().map(|(deadline, _)| *deadline)

@@ -76,7 +76,7 @@ impl Rooms {
         Ok(())
     }
 
-    // Looking.
+    // State.
 
     pub(super) fn keys(&self) -> Vec<RoomKey> {
         self.by_key.keys().copied().collect()
@@ -103,7 +103,7 @@ impl Rooms {
         })
     }
 
-    // Speaking.
+    // Broadcasts.
 
     /// The number of a handle's next broadcast; nothing when there is no such handle.
     pub(super) fn next_message(
@@ -127,7 +127,7 @@ impl Rooms {
         }
     }
 
-    // Hearing.
+    // Events.
 
     pub(super) fn emit(&self, key: RoomKey, event: RoomEvent, shared: &mut Shared) {
         if let Some(room) = self.by_key.get(&key) {

@@ -20,7 +20,7 @@ impl Parts {
         Self { backlog: Backlog::default(), channel: Channel::new(), questions: Questions::new() }
     }
 
-    /// A message to a user, in a frame of so many bytes.
+    /// A message to a user, in a frame of this length.
     fn send(&mut self, uid: &str, frame_bytes: usize) -> Question {
         let id = self.questions.next_message_id().expect("an id");
         let lane = Lane::of(uid);
