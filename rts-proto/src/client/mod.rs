@@ -1,7 +1,7 @@
 //! The client engine: one app, one login at a time, one link at a time, many rooms.
 //!
-//! [`Client`] has four parts and nothing else: [`Client::new`], [`Client::handle_input`] for what
-//! the world says, one method for each call of the contract, and [`Client::poll_output`] for what
+//! [`Client::new`] makes one. [`Client::handle_input`] takes in what happened, one method for each
+//! call of the contract takes in what the application wants, and [`Client::poll_output`] gives what
 //! is to be done. Any number of inputs and calls may come before a drain; draining late costs
 //! latency, never correctness.
 //!
