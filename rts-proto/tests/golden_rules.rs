@@ -201,8 +201,7 @@ fn the_table_of_rates_has_the_numbers_of_the_constants() {
             format!("{JOINS_PER_SECOND}/s, {JOINS_BURST_MIN} at once"),
         ),
         row(
-            "bytes of answers to joins that one user gets (§6.3), with no limit where that of \
-             entering rooms is switched off",
+            "bytes of answers to joins of one user (§6.3)",
             format!(
                 "{}/s, {} at once",
                 number(MEMBER_LIST_BYTES_PER_SECOND as usize),
@@ -211,7 +210,7 @@ fn the_table_of_rates_has_the_numbers_of_the_constants() {
         ),
         row("logins of one user (§3.9)", format!("{LOGINS_PER_SECOND}/s")),
         row(
-            "broadcasts in one room, all members and the app's back end together",
+            "broadcasts in one room, with those of the back end",
             format!(
                 "{ROOM_BROADCASTS_PER_SECOND}/s; {LARGE_ROOM_BROADCASTS_PER_SECOND}/s from \
                  {NOTICE_MEMBERS_MAX} members on"
@@ -237,7 +236,7 @@ fn the_table_of_close_codes_is_the_enum() {
             // What a client does about a link that it has given up itself does not matter.
             Retry::WithBackoff => {
                 assert!(
-                    client.starts_with("comes back") || client.starts_with("nothing"),
+                    client.starts_with("reconnects") || client.starts_with("nothing"),
                     "{code:?}"
                 );
             }
@@ -247,7 +246,7 @@ fn the_table_of_close_codes_is_the_enum() {
             Retry::Never => assert!(client.starts_with("gives up"), "{code:?}"),
         }
     }
-    let latest = format!("comes back after {} s at the latest", RETRY_AFTER_MAX.as_secs());
+    let latest = format!("reconnects after {} s at the latest", RETRY_AFTER_MAX.as_secs());
     assert!(document().contains(&latest));
     assert_eq!(CloseCode::from_code(0), CloseCode::BadFrame);
     assert_eq!(CloseCode::from_code(17), CloseCode::BadFrame);

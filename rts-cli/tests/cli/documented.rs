@@ -20,18 +20,35 @@ fn blocks(document: &'static str, language: &str) -> Vec<&'static str> {
     rest.map(|text| text.split("```").next().expect("a block ends")).collect()
 }
 
-/// Runs the only block of a language with these lines behind it, and gives what it prints.
-fn run(language: &str, file: &str, interpreter: &str, lines: &str) -> Option<String> {
+/// The only block of a language in the document.
+fn block(language: &str) -> &'static str {
     let [block] = blocks(TOKENS, language)[..] else { panic!("one block of {language}") };
+    block
+}
+
+/// Writes these files to a folder and runs the commands there. Gives what the last one prints, or
+/// nothing if this machine does not have the first one's program.
+fn run(files: &[(&str, String)], commands: &[&[&str]]) -> Option<String> {
     let folder = TempDir::new().expect("a folder");
-    let file = folder.path().join(file);
-    std::fs::write(&file, format!("{block}\n{lines}\n")).expect("a file");
-    let Ok(output) = Command::new(interpreter).arg(&file).output() else {
-        println!("NOT CHECKED: there is no {interpreter} on this machine");
-        return None;
-    };
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    Some(text(output))
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).expect("a file");
+    }
+    let mut printed = String::new();
+    for (number, command) in commands.iter().enumerate() {
+        let output = Command::new(command[0]).args(&command[1..]).current_dir(&folder).output();
+        match output {
+            Err(_) if number == 0 => {
+                println!("NOT CHECKED: there is no {} on this machine", command[0]);
+                return None;
+            }
+            output => {
+                let output = output.expect("what comes with the first command");
+                assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+                printed = text(output);
+            }
+        }
+    }
+    Some(printed)
 }
 
 fn text(output: Output) -> String {
@@ -69,7 +86,8 @@ fn the_python_of_the_document_makes_tokens() {
         "print(login_token('{APP_ID}', '{KEY}', 'alice', 86400, 12345678, 1700000000))\n\
          print(login_token('{APP_ID}', '{KEY}', 'bob@x.y-z_1', {TTL_SECONDS}))"
     );
-    if let Some(printed) = run("python", "mint.py", "python3", &lines) {
+    let program = format!("{}\n{lines}\n", block("python"));
+    if let Some(printed) = run(&[("mint.py", program)], &[&["python3", "mint.py"]]) {
         check(&printed);
     }
 }
@@ -80,7 +98,55 @@ fn the_javascript_of_the_document_makes_tokens() {
         "console.log(loginToken('{APP_ID}', '{KEY}', 'alice', 86400, 12345678, 1700000000));\n\
          console.log(loginToken('{APP_ID}', '{KEY}', 'bob@x.y-z_1', {TTL_SECONDS}));"
     );
-    if let Some(printed) = run("js", "mint.mjs", "node", &lines) {
+    let program = format!("{}\n{lines}\n", block("js"));
+    if let Some(printed) = run(&[("mint.mjs", program)], &[&["node", "mint.mjs"]]) {
+        check(&printed);
+    }
+}
+
+#[test]
+fn the_go_of_the_document_makes_tokens() {
+    let main = format!(
+        r#"package main
+
+import (
+	"fmt"
+	"time"
+)
+
+func main() {{
+	fmt.Println(loginToken("{APP_ID}", "{KEY}", "alice", 12345678, 1700000000, 1700086400))
+	now := uint32(time.Now().Unix())
+	fmt.Println(loginToken("{APP_ID}", "{KEY}", "bob@x.y-z_1", 1, now, now+{TTL_SECONDS}))
+}}
+"#
+    );
+    let files = [("token.go", block("go").to_owned()), ("main.go", main)];
+    if let Some(printed) = run(&files, &[&["go", "run", "token.go", "main.go"]]) {
+        check(&printed);
+    }
+}
+
+#[test]
+fn the_java_of_the_document_makes_tokens() {
+    let sign = |arguments: &str| {
+        format!("System.out.println(LoginToken.sign(\"{APP_ID}\", \"{KEY}\", {arguments}));")
+    };
+    let example = sign(r#""alice", 12345678, 1700000000, 1700086400"#);
+    let fresh = sign(&format!(r#""bob@x.y-z_1", 1, now, now + {TTL_SECONDS}"#));
+    let main = format!(
+        "class Main {{
+            public static void main(String[] arguments) throws Exception {{
+                int now = (int) (System.currentTimeMillis() / 1000);
+                {example}
+                {fresh}
+            }}
+        }}"
+    );
+    let files = [("LoginToken.java", block("java").to_owned()), ("Main.java", main)];
+    let commands: [&[&str]; 2] =
+        [&["javac", "LoginToken.java", "Main.java"], &["java", "-cp", ".", "Main"]];
+    if let Some(printed) = run(&files, &commands) {
         check(&printed);
     }
 }
