@@ -1,5 +1,7 @@
-//! One byte stream with its layers and what is to be written to it: reading and writing at once, a
+//! One link's bytes: a stream with its layers and its write queue, read and written at once, a
 //! bounded amount of either at a time.
+
+mod write_queue;
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -12,8 +14,8 @@ use futures_lite::future::or;
 use rts_proto::limits::WINDOW_BYTES_MAX;
 use rts_stream::{End, LayerError, Layers, LinkError};
 
-use crate::pieces::Pieces;
 use crate::runtime::{Runtime, Stream};
+use write_queue::WriteQueue;
 
 /// Bytes taken from a link in one go.
 pub(crate) const READ_BYTES: usize = 64 * 1_024;
@@ -69,7 +71,7 @@ pub(crate) struct Link<S> {
     stream: S,
     layers: Layers,
     /// To be written.
-    pieces: Pieces,
+    unwritten: WriteQueue,
     /// Of the frames, not yet written or wrapped by the layers.
     unsent_bytes: usize,
     /// What came with the last bytes of the handshake.
@@ -86,7 +88,7 @@ impl<S: Stream> Link<S> {
         Self {
             stream,
             layers,
-            pieces: Pieces::default(),
+            unwritten: WriteQueue::default(),
             unsent_bytes: 0,
             early: Bytes::new(),
             write_failed: false,
@@ -113,7 +115,7 @@ impl<S: Stream> Link<S> {
             return Err(Overflow);
         }
         self.unsent_bytes += bytes.len();
-        self.pieces.push(bytes);
+        self.unwritten.push(bytes);
         Ok(())
     }
 
@@ -232,7 +234,7 @@ impl<S: Stream> Link<S> {
             return Poll::Pending;
         }
         for _ in 0..CALLS_PER_TURN {
-            let first = self.pieces.first();
+            let first = self.unwritten.front();
             self.unsent_bytes -= self.layers.fill(first);
             let mut slices = [IoSlice::new(&[]); SLICES_MAX];
             let count = self.layers.slices(first, &mut slices);
@@ -245,7 +247,7 @@ impl<S: Stream> Link<S> {
             }
             self.unsent_bytes -= self.layers.wrote(written, first);
             // An idle link holds no buffer.
-            self.pieces.forget_room();
+            self.unwritten.release_memory();
         }
         context.waker().wake_by_ref();
         Poll::Pending

@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rts_proto::LoginCode;
 use rts_proto::server::{Credentials, Verdict};
 use rts_token::{AppKey, Token};
-use rts_transport_tokio::Authenticate;
+use rts_transport_tokio::server::Authenticate;
 
 use crate::expiry::moment;
 use crate::explain::explain;

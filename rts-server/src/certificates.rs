@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rts_transport_tokio::{Acceptor, Identity, IdentityError, Origins};
+use rts_transport_tokio::server::{Acceptor, Identity, IdentityError, Origins};
 use tokio::time::{Instant, sleep};
 
 use crate::causes::file_trouble;

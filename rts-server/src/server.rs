@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rts_trace::{RecordError, RecordedServer, Recorder};
-use rts_transport_tokio::{Acceptor, Address, Shard};
+use rts_transport_tokio::Address;
+use rts_transport_tokio::server::{Acceptor, Shard};
 use tokio::net::{TcpListener, TcpSocket};
 
 use crate::app_server::AppServers;
@@ -143,7 +144,7 @@ impl Server {
         }
         let core = RecordedServer::new(config.core(), seed, record()?);
         let shard = Shard::with_poster(core, authenticator, poster.clone());
-        shard.set_link_bounds(link_bounds);
+        shard.set_link_limits(link_bounds);
         state.restore(&shard);
         if let Some(watcher) = webhooks.watcher() {
             shard.watch(watcher);

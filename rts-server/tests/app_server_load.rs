@@ -13,8 +13,9 @@ use rts_proto::limits::{
 };
 use rts_server::{Config, DEV_APP_ID, DEV_APP_KEY, Server};
 use rts_token::{AppKey, Expiry, Token};
+use rts_transport_tokio::server::Shard;
 use rts_transport_tokio::{
-    Engine, Event, Events, LoginCode, MessageConfig, SendCode, ServerParamsCode, Shard, connect,
+    Engine, Event, Events, LoginCode, MessageConfig, SendCode, ServerParamsCode, connect,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};

@@ -1,4 +1,4 @@
-//! RTS over tokio: [`connect`] for client engines, [`Shard`] for servers.
+//! RTS over tokio: [`connect`] for client engines, [`server::Shard`] for servers.
 //!
 //! What this crate does not do: it is only tokio's sockets, timers and tasks for the drivers, which
 //! are the same for every runtime (`rts-driver`). TLS, WebSocket and proxies are layers between the
@@ -31,11 +31,16 @@
 
 mod runtime;
 
-pub use rts_driver::application::*;
+pub use rts_driver::client::*;
 pub use runtime::{Tcp, Tokio};
 
-/// A server core with its links, on tokio: see [`rts_driver::Shard`].
-pub type Shard = rts_driver::Shard<Tokio>;
+/// What a program needs that serves links instead of making one.
+pub mod server {
+    pub use rts_driver::server::*;
+
+    /// A server core with its links, on tokio: see [`rts_driver::server::Shard`].
+    pub type Shard = rts_driver::server::Shard<super::Tokio>;
+}
 
 /// Makes an engine for the server at `address`: `rts://` is plain TCP, `rtss://` TLS, `ws://` and
 /// `wss://` WebSocket, such as `rts://127.0.0.1:7600`. Nothing is connected before
@@ -67,7 +72,7 @@ pub fn connect_with(
     app_id: &str,
     parameters: &str,
 ) -> Result<(Engine, Events), ConnectError> {
-    rts_driver::connect::<Tokio>(connector, app_id, parameters)
+    rts_driver::client::connect::<Tokio>(connector, app_id, parameters)
 }
 
 /// Like [`connect_with`], with everything that the engine is told and asked written down: see
@@ -82,7 +87,7 @@ pub fn connect_recorded(
     parameters: &str,
     recorder: Recorder,
 ) -> Result<(Engine, Events), ConnectError> {
-    rts_driver::connect_recorded::<Tokio>(connector, app_id, parameters, recorder)
+    rts_driver::client::connect_recorded::<Tokio>(connector, app_id, parameters, recorder)
 }
 
 /// The example on the project's first page compiles.

@@ -10,9 +10,9 @@ use std::task::{Context, Waker};
 use rts_driver::Runtime as _;
 use rts_proto::server::{Config, Credentials, Server, Verdict};
 use rts_proto::wire::{Frame, VERSION};
+use rts_transport_tokio::server::{Acceptor, Authenticate, Shard};
 use rts_transport_tokio::{
-    Acceptor, Authenticate, ConnectError, Event, LoginCode, MessageConfig, SendCode, Shard, Tokio,
-    connect,
+    ConnectError, Event, LoginCode, MessageConfig, SendCode, Tokio, connect,
 };
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;

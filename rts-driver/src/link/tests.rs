@@ -79,7 +79,7 @@ fn many_small_pieces_that_nobody_reads_are_held_in_few() {
             assert!(step(&mut link).is_pending());
         }
     }
-    let pieces = link.pieces.first().len();
+    let pieces = link.unwritten.front().len();
     assert!(pieces < 1_000, "{pieces} pieces, each of which costs a hundred bytes");
     link.push(Bytes::copy_from_slice(b"abcd")).expect_err("it is full");
 }

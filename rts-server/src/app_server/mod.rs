@@ -29,7 +29,7 @@ use hyper::Uri;
 use hyper::header::HeaderValue;
 use rts_egress::{AddressPolicy, AllowList, TargetUrl};
 use rts_proto::server::{Post, PostProgress, Target};
-use rts_transport_tokio::{Begun, PostToAppServer, Posting};
+use rts_transport_tokio::server::{Begun, PostToAppServer, Posting};
 use rustls::ClientConfig;
 
 use crate::config::{AppServer, Config, ConfigError};

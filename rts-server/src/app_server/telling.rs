@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use rts_egress::{TargetUrl, UrlError};
 use rts_proto::server::{Post, Target};
-use rts_transport_tokio::{Seldom, Shown};
+use rts_transport_tokio::server::{LogThrottle, Sanitized};
 
 use crate::outage::{Outage, Over};
 
@@ -55,7 +55,7 @@ impl<'a> Telling<'a> {
         let Some(left_out) = self.outage().failed(cause, Instant::now()) else { return };
         let left_out = (left_out > 0).then_some(left_out);
         let (app, user, url) = (&self.post.app_id, &self.post.uid, &self.url);
-        let why = Shown::sentence(why);
+        let why = Sanitized::sentence(why);
         tracing::warn!(
             target: "rts::app_server",
             %app, %user, %url, ?why, left_out,
@@ -79,14 +79,14 @@ impl Drop for Telling<'_> {
 
 /// Clients name urls that are not on their app's list.
 #[derive(Default)]
-pub(super) struct Refusals(Mutex<Seldom>);
+pub(super) struct Refusals(Mutex<LogThrottle>);
 
 impl Refusals {
     /// Cheap: it is called under the shard's lock.
     pub(super) fn tell(&self, target: &Target, url: &Result<TargetUrl, UrlError>) {
-        let mut seldom = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(left_out) = seldom.happened(Instant::now()) else { return };
-        drop(seldom);
+        let mut throttle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(left_out) = throttle.allow(Instant::now()) else { return };
+        drop(throttle);
         let left_out = (left_out > 0).then_some(left_out);
         let why = match url {
             Ok(url) => {
@@ -101,5 +101,5 @@ impl Refusals {
 
 /// Origin and path: what is behind them may be secret.
 fn shown(url: &TargetUrl) -> String {
-    format!("{url}{}", Shown::value(url.path()))
+    format!("{url}{}", Sanitized::value(url.path()))
 }

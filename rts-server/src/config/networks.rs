@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
-use rts_transport_tokio::LinkBounds;
+use rts_transport_tokio::server::LinkLimits;
 
 use super::{ConfigError, Limits};
 
@@ -26,10 +26,10 @@ impl Limits {
     pub(crate) fn link_bounds(
         &self,
         descriptors: Option<usize>,
-    ) -> Result<LinkBounds, ConfigError> {
+    ) -> Result<LinkLimits, ConfigError> {
         let exempt = self.exempt_networks()?;
-        let bounds = LinkBounds::default();
-        Ok(LinkBounds {
+        let bounds = LinkLimits::default();
+        Ok(LinkLimits {
             per_network_max: self.links_per_network_max,
             per_network_before_login_max: self.before_login_per_network(),
             per_network_per_second: self.links_per_network_per_second,

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use rts_openapi::ErrorCode;
-use rts_transport_tokio::Thinning;
+use rts_transport_tokio::server::LogRateLimiter;
 use tracing::field::{debug, display};
 
 use super::answer::Asked;
@@ -15,7 +15,7 @@ use super::listen::Failed;
 #[derive(Default)]
 pub(super) struct AccessLog {
     /// Of those who have shown no key: strangers cannot fill the log.
-    strangers: Mutex<Thinning>,
+    strangers: Mutex<LogRateLimiter>,
 }
 
 impl AccessLog {
@@ -30,7 +30,7 @@ impl AccessLog {
         let address = asked.peer.map(display);
         let Some(key) = &asked.key else {
             let mut strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
-            let left_out = strangers.take(asked.peer.map(|peer| peer.ip()), Instant::now());
+            let left_out = strangers.allow(asked.peer.map(|peer| peer.ip()), Instant::now());
             drop(strangers);
             if let Some(left_out) = left_out {
                 let left_out = (left_out > 0).then_some(left_out);
@@ -61,7 +61,7 @@ impl AccessLog {
 /// strangers cause it.
 #[derive(Default)]
 pub(super) struct ConnectionLog {
-    strangers: Mutex<Thinning>,
+    strangers: Mutex<LogRateLimiter>,
 }
 
 impl ConnectionLog {
@@ -94,7 +94,7 @@ impl ConnectionLog {
     /// How many lines were left out since the last one, if any; nothing when this one is, too.
     fn thin(&self, peer: SocketAddr) -> Option<Option<u64>> {
         let mut strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
-        let left_out = strangers.take(Some(peer.ip()), Instant::now())?;
+        let left_out = strangers.allow(Some(peer.ip()), Instant::now())?;
         Some((left_out > 0).then_some(left_out))
     }
 }

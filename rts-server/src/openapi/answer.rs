@@ -11,7 +11,7 @@ use rts_openapi::signature::Parts;
 use rts_openapi::{
     Action, BODY_BYTES_MAX, Call, Envelope, Error, ErrorCode, Metadata, Method, Query, Route,
 };
-use rts_transport_tokio::Shard;
+use rts_transport_tokio::server::Shard;
 
 use super::access_log::AccessLog;
 use super::keys::{Claim, Keys};

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Json, Response};
-use rts_transport_tokio::Shard;
+use rts_transport_tokio::server::Shard;
 use serde_json::json;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpSocket;
@@ -104,7 +104,8 @@ mod tests {
     use std::sync::Arc;
 
     use rts_proto::server::{Credentials, Server, Verdict};
-    use rts_transport_tokio::{Acceptor, Authenticate, LinkBounds, LoginCode};
+    use rts_transport_tokio::LoginCode;
+    use rts_transport_tokio::server::{Acceptor, Authenticate, LinkLimits};
     use tokio::net::TcpListener;
 
     use super::*;
@@ -135,7 +136,7 @@ mod tests {
         drop(gone);
         let shard = shard();
         // A server that has no place for more works all the same.
-        shard.set_link_bounds(LinkBounds { links_max: 0, ..LinkBounds::default() });
+        shard.set_link_limits(LinkLimits { links_max: 0, ..LinkLimits::default() });
         let serving = shard.clone();
         tokio::spawn(async move { serving.serve(well, Acceptor::plain()).await });
         let named = |name: &str, address| (name.to_owned(), address);

@@ -14,7 +14,7 @@ use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
-use rts_transport_tokio::{Seldom, Shard};
+use rts_transport_tokio::server::{LogThrottle, Shard};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -87,7 +87,7 @@ impl Listener {
     pub(crate) async fn serve(self) {
         let descriptor_max = config::openapi_descriptor_max(config::descriptors());
         let mut connections = Connections::new(self.router);
-        let mut trouble = Seldom::default();
+        let mut throttle = LogThrottle::default();
         loop {
             match self.listener.accept().await {
                 Ok((stream, peer)) => {
@@ -101,7 +101,7 @@ impl Listener {
                     connections.serve(stream, peer).await;
                 }
                 Err(error) => {
-                    if let Some(left_out) = trouble.happened(std::time::Instant::now()) {
+                    if let Some(left_out) = throttle.allow(std::time::Instant::now()) {
                         let left_out = (left_out > 0).then_some(left_out);
                         tracing::warn!(%error, left_out, "the OpenAPI cannot accept a connection; trying on");
                     }

@@ -9,7 +9,7 @@ use rts_openapi::{
     UserStatuses,
 };
 use rts_proto::server::{Ban, CommandError};
-use rts_transport_tokio::Shard;
+use rts_transport_tokio::server::Shard;
 use serde::Serialize;
 
 use super::lists;

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rts_proto::server::Ban;
 use rts_proto::{AppId, UserId};
-use rts_transport_tokio::Shard;
+use rts_transport_tokio::server::Shard;
 
 use file::File;
 pub use file::StateError;

@@ -22,7 +22,7 @@ use std::time::{Duration, SystemTime};
 
 use rts_proto::AppId;
 use rts_proto::server::Report;
-use rts_transport_tokio::Watch;
+use rts_transport_tokio::server::Watch;
 use tokio::task::JoinSet;
 
 use crate::config::{Config, ConfigError};

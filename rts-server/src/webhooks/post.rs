@@ -8,7 +8,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Url};
 use rts_proto::AppId;
-use rts_transport_tokio::Shown;
+use rts_transport_tokio::server::Sanitized;
 use sha2::Sha256;
 
 use super::Timing;
@@ -123,7 +123,7 @@ impl Poster {
         let left_out = (left_out > 0).then_some(left_out);
         let (waiting, lost) = queue.figures();
         let lost = (lost > 0).then_some(lost);
-        let (app, url, why) = (&self.app_id, self.shown_url(), Shown::sentence(&failure.why));
+        let (app, url, why) = (&self.app_id, self.shown_url(), Sanitized::sentence(&failure.why));
         tracing::warn!(
             target: "rts::webhooks",
             %app, url, ?why, waiting, lost, left_out,

@@ -1,6 +1,6 @@
 //! Futures that are dropped wherever they wait.
 
-use rts_driver::application::*;
+use rts_driver::client::*;
 use rts_tests::give_up;
 use smol::future::{yield_now, zip};
 use smol::net::TcpStream;

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use rts_driver::application::*;
+use rts_driver::client::*;
 
 use crate::ground::{Client, Ground, RELIABLE, TestServer, bytes_of};
 use crate::way::Way;

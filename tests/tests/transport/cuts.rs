@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rts_driver::application::*;
+use rts_driver::client::*;
 use rts_tests::without_rates;
 use smol::future::zip;
 

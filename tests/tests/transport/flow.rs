@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use rts_driver::application::*;
+use rts_driver::client::*;
 use smol::future::{or, zip};
 
 use crate::ground::{Client, Ground, RELIABLE, TestServer};

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use rts_driver::application::*;
-use rts_driver::{Runtime, Shard};
+use rts_driver::Runtime;
+use rts_driver::client::*;
+use rts_driver::server::*;
 use rts_proto::server::{Config, Credentials, Server, Verdict};
 use rts_tests::without_rates;
 use rts_transport_smol::Smol;
@@ -195,7 +196,7 @@ impl<G: Ground> Serving<G> {
 }
 
 pub(crate) fn client<G: Ground>(way: Way, server: SocketAddr, parameters: &str) -> Client {
-    let connected = rts_driver::connect::<G::Client>(way.connector(server), APP_ID, parameters);
+    let connected = connect::<G::Client>(way.connector(server), APP_ID, parameters);
     let (engine, events) = connected.expect("good arguments");
     Client { engine, events }
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use rts_driver::application::*;
+use rts_driver::client::*;
+use rts_driver::server::*;
 use rts_proto::server::{Config, Report};
 use rts_tests::without_rates;
 use smol::future::zip;
@@ -144,7 +145,7 @@ pub(crate) async fn a_peer_that_speaks_nonsense_is_told_and_closed<G: Ground>(wa
 pub(crate) async fn links_over_the_limit_are_closed_at_once<G: Ground>(way: Way) {
     let server = TestServer::<G>::start(way).await;
     let alice = server.log_in("alice").await;
-    server.shard.set_link_bounds(LinkBounds { links_max: 1, ..LinkBounds::default() });
+    server.shard.set_link_limits(LinkLimits { links_max: 1, ..LinkLimits::default() });
     let mut stream = TcpStream::connect(server.serving.address).await.expect("it listens");
     let mut answer = Vec::new();
     // It may be reset, or closed.

@@ -16,7 +16,7 @@ use std::time::Duration;
 use rts_egress::Vetted;
 use rts_proto::server::{Post, PostProgress, Target};
 use rts_proto::{AppId, MessageId, Payload, ServerParams, UserId};
-use rts_transport_tokio::{Begun, PostToAppServer as _};
+use rts_transport_tokio::server::{Begun, PostToAppServer as _};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
@@ -149,7 +149,7 @@ impl Poster {
 
 /// A post that can be waited for.
 struct Posted {
-    posting: rts_transport_tokio::Posting,
+    posting: rts_transport_tokio::server::Posting,
     begun: oneshot::Receiver<()>,
 }
 

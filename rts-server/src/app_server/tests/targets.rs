@@ -144,6 +144,6 @@ async fn another_apps_list_helps_nobody() {
     let other = rts_proto::AppId::new("abcdefghabcdefghabcdefgh").expect("an app id");
     let target =
         rts_proto::server::Target { app_id: other, url: "http://app.test:8080/rts".into() };
-    use rts_transport_tokio::PostToAppServer as _;
+    use rts_transport_tokio::server::PostToAppServer as _;
     assert!(!poster.posts.allows(&target));
 }

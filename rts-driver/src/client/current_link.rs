@@ -1,0 +1,103 @@
+//! The one link that an engine has: connecting, then up.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use rts_proto::LinkId;
+use rts_proto::client::Input;
+use rts_stream::{Connector, LinkError};
+
+use crate::link::{Link, Step};
+use crate::runtime::Runtime;
+
+/// The one link that the core has, or wants to have.
+pub(super) enum CurrentLink<R: Runtime> {
+    None,
+    Connecting(LinkId, Pin<Box<dyn Future<Output = Established<R>> + Send>>),
+    Up(LinkId, Link<R::Stream>),
+}
+
+/// A link whose layers are open; or why there is none, and what may have something left to say.
+type Established<R> =
+    Result<Link<<R as Runtime>::Stream>, (LinkError, Option<Link<<R as Runtime>::Stream>>)>;
+
+/// What became of the link.
+pub(super) enum LinkNews<R: Runtime> {
+    Input(Input),
+    /// It is over, and this is why. The link may have something left to say.
+    Failed(LinkId, LinkError, Option<Link<R::Stream>>),
+}
+
+impl<R: Runtime> CurrentLink<R> {
+    pub(super) fn connecting(id: LinkId, connector: &Connector) -> Self {
+        Self::Connecting(id, Box::pin(establish::<R>(connector.clone())))
+    }
+
+    pub(super) fn link(&mut self, wanted: LinkId) -> Option<&mut Link<R::Stream>> {
+        match self {
+            Self::Up(id, link) if *id == wanted => Some(link),
+            _ => None,
+        }
+    }
+
+    /// Gives up a link, and returns it if it was up.
+    pub(super) fn take(&mut self, unwanted: LinkId) -> Option<Link<R::Stream>> {
+        match self {
+            Self::Connecting(id, _) | Self::Up(id, _) if *id == unwanted => {}
+            _ => return None,
+        }
+        match std::mem::replace(self, Self::None) {
+            Self::Up(_, link) => Some(link),
+            Self::None | Self::Connecting(..) => None,
+        }
+    }
+
+    /// What the core is to be told next.
+    pub(super) fn poll_next(
+        &mut self,
+        context: &mut Context<'_>,
+        reading: bool,
+    ) -> Poll<LinkNews<R>> {
+        Poll::Ready(match self {
+            Self::None => return Poll::Pending,
+            Self::Connecting(id, connecting) => {
+                let id = *id;
+                match ready!(connecting.as_mut().poll(context)) {
+                    Ok(link) => {
+                        *self = Self::Up(id, link);
+                        LinkNews::Input(Input::Connected(id))
+                    }
+                    Err((error, link)) => {
+                        *self = Self::None;
+                        LinkNews::Failed(id, error, link)
+                    }
+                }
+            }
+            Self::Up(id, link) => {
+                let id = *id;
+                match ready!(link.poll_step(context, reading)) {
+                    Step::Received(bytes) => LinkNews::Input(Input::Received(id, bytes)),
+                    Step::Over(Some(error)) => LinkNews::Failed(id, error.into(), self.take(id)),
+                    Step::Over(None) | Step::Gone => {
+                        *self = Self::None;
+                        LinkNews::Input(Input::Disconnected(id))
+                    }
+                }
+            }
+        })
+    }
+}
+
+async fn establish<R: Runtime>(connector: Connector) -> Established<R> {
+    let stream = match R::connect(connector.dial()).await {
+        Ok(stream) => stream,
+        Err(error) => {
+            return Err((LinkError::Connect { at: connector.dial_in_words(), error }, None));
+        }
+    };
+    let mut link = Link::new(stream, connector.layers());
+    match link.open().await {
+        Ok(()) => Ok(link),
+        Err(error) => Err((error, Some(link))),
+    }
+}

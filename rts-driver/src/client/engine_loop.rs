@@ -1,0 +1,90 @@
+//! The loop of one engine: one task, which also sees to the links that are being closed.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use rts_engine::Driver;
+use rts_proto::client::{Input, Output};
+use rts_stream::Connector;
+
+use super::current_link::{CurrentLink, LinkNews};
+use crate::runtime::Runtime;
+use crate::timer::Timer;
+
+/// After so many turns others get theirs: an engine that always has something to do must not keep
+/// its thread.
+const TURNS_MAX: u32 = 64;
+
+pub(super) async fn run<R: Runtime>(driver: Driver, connector: Connector) {
+    let mut current = CurrentLink::<R>::None;
+    let mut closing = Closing::default();
+    let mut timer = Timer::<R>::new();
+    for turn in (1..=TURNS_MAX).cycle() {
+        loop {
+            match driver.poll_output() {
+                Output::Connect(id) => current = CurrentLink::connecting(id, &connector),
+                Output::Transmit(id, bytes) => {
+                    if current.link(id).is_some_and(|link| link.push(bytes).is_err()) {
+                        current = CurrentLink::None;
+                        driver.handle_input(Input::Disconnected(id));
+                    }
+                }
+                // A new link need not wait until the old one is closed.
+                Output::Disconnect(id) => {
+                    if let Some(link) = current.take(id) {
+                        closing.links.push(Box::pin(link.finish::<R>()));
+                    }
+                }
+                // The application has it.
+                Output::Event(_) => {}
+                Output::Wait(_) => break,
+            }
+        }
+        if driver.is_finished() {
+            break;
+        }
+        driver.deliver();
+        driver.tick();
+        if turn == TURNS_MAX {
+            R::yield_now().await;
+        }
+        let (deadline, reading) = (driver.deadline(), driver.wants_read());
+        let news = poll_fn(|context| {
+            let is_due = timer.poll_deadline(context, deadline).is_ready();
+            let has_changed = driver.poll_changed(context).is_ready();
+            let _ = closing.poll(context);
+            match current.poll_next(context, reading) {
+                Poll::Ready(news) => Poll::Ready(Some(news)),
+                Poll::Pending if is_due || has_changed => Poll::Ready(None),
+                Poll::Pending => Poll::Pending,
+            }
+        })
+        .await;
+        match news {
+            Some(LinkNews::Input(input)) => driver.handle_input(input),
+            Some(LinkNews::Failed(id, error, link)) => {
+                driver.link_failed(id, format!("no link to {}: {error}", connector.address()));
+                closing.links.extend(link.map(|link| Box::pin(link.finish::<R>()) as Finishing));
+            }
+            None => {}
+        }
+    }
+    poll_fn(|context| closing.poll(context)).await;
+}
+
+/// Links that are being closed, each for a second at most.
+#[derive(Default)]
+struct Closing {
+    links: Vec<Finishing>,
+}
+
+type Finishing = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl Closing {
+    /// Ready when all are closed.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        self.links.retain_mut(|link| link.as_mut().poll(context).is_pending());
+        if self.links.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+    }
+}

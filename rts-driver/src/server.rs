@@ -1,0 +1,39 @@
+//! The server side: a [`Shard`] serves the links of a server core, and asks its embedder through
+//! the hooks [`Authenticate`], [`Watch`] and [`PostToAppServer`].
+//!
+//! ```text
+//!  Shard ----------> shared: core and hooks, behind a lock <--+
+//!    |                                                        |
+//!    +-- spawns --> reactor: reads and writes all links ------+
+//!                     |   ^
+//!                     v   | ready queue
+//!                   handshakes: a pool of threads
+//! ```
+
+mod accept;
+mod admission;
+mod handshakes;
+mod hooked_core;
+mod hooks;
+mod log;
+mod network;
+mod posts;
+mod probes;
+mod reactor;
+mod ready_queue;
+mod shard;
+mod shared;
+mod token_bucket;
+mod user_log;
+
+pub use admission::LinkLimits;
+pub use hooks::{Authenticate, Begun, PostToAppServer, Posting, Watch};
+pub use log::{LogRateLimiter, LogThrottle, Sanitized};
+pub use probes::ExpectedConnection;
+#[cfg(feature = "websocket")]
+pub use rts_stream::Origins;
+pub use rts_stream::{Acceptor, Address, AddressError, Scheme};
+#[cfg(any(feature = "tls-ring", feature = "tls-aws-lc"))]
+pub use rts_stream::{Identity, IdentityError, explain_tls};
+pub use rts_trace::{Recorder, Secrets};
+pub use shard::Shard;

@@ -1,0 +1,10 @@
+//! What bounds and cleans a log, for a shard and its embedder alike: untrusted text made safe, a
+//! throttle for one line, and a rate limit for lines about addresses.
+
+mod rate_limit;
+mod sanitized;
+mod throttle;
+
+pub use rate_limit::LogRateLimiter;
+pub use sanitized::Sanitized;
+pub use throttle::LogThrottle;

@@ -1,0 +1,53 @@
+//! Probes of a shard by its own process: are connections accepted, and are turns made?
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use event_listener::{Event, EventListener};
+
+/// Connections of our own, and who waits for a turn.
+#[derive(Debug, Default)]
+pub(crate) struct Probes {
+    expected: Mutex<HashSet<SocketAddr>>,
+    turned: Event,
+}
+
+/// A connection that is expected, until this is dropped.
+#[derive(Debug)]
+#[must_use = "the connection is expected until this is dropped"]
+pub struct ExpectedConnection {
+    probes: Arc<Probes>,
+    from: SocketAddr,
+}
+
+impl Probes {
+    pub(crate) fn expect(self: &Arc<Self>, from: SocketAddr) -> ExpectedConnection {
+        self.expected().insert(from);
+        ExpectedConnection { probes: Arc::clone(self), from }
+    }
+
+    /// Whether a connection from there is the expected one, which comes once.
+    pub(crate) fn take_expected(&self, from: SocketAddr) -> bool {
+        self.expected().remove(&from)
+    }
+
+    pub(crate) fn next_turn(&self) -> EventListener {
+        self.turned.listen()
+    }
+
+    pub(crate) fn turn_is_made(&self) {
+        self.turned.notify(usize::MAX);
+    }
+
+    /// Nothing that can panic runs under this lock.
+    fn expected(&self) -> MutexGuard<'_, HashSet<SocketAddr>> {
+        self.expected.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for ExpectedConnection {
+    fn drop(&mut self) {
+        self.probes.expected().remove(&self.from);
+    }
+}

@@ -1,0 +1,210 @@
+//! The one task of a shard: it reads and writes all links, and calls the core.
+//!
+//! ```text
+//!        +-> the links that are ready: read ----------> inputs
+//!   turn |   the core takes them in, under the lock --> outputs for links
+//!        |   the links that have some: write
+//!        +-- the links that were read: again, for the next turn, or until they are ready
+//!   then, unless there is more to do: wait for the ready queue, or the deadline
+//! ```
+
+mod batch;
+mod frame_counter;
+mod link_io;
+mod links;
+mod read;
+mod write;
+
+use std::future::poll_fn;
+use std::sync::{Arc, Weak};
+use std::task::Poll;
+
+use rts_proto::server::Input;
+use rts_proto::{Instant, LinkId};
+
+use crate::panics::catch_panic;
+use crate::runtime::Runtime;
+use crate::server::handshakes::HandshakePool;
+use crate::server::ready_queue::ReadyQueue;
+use crate::server::shared::{Shared, State};
+use crate::server::user_log::AddressedNotice;
+use crate::timer::Timer;
+use link_io::LinkIo;
+use links::Ending;
+use read::Reader;
+use write::Writer;
+
+/// Whatever links are ready together is one burst for the core. Sockets are read and written
+/// without the lock. A link is read again only when the core has seen what was read before, and
+/// what it says to that is written: the end of a link must not overtake the answer to its last
+/// words.
+pub(crate) struct Reactor<R: Runtime> {
+    /// Does not keep the shard alive; links do.
+    shared: Weak<Shared<R>>,
+    ready: Arc<ReadyQueue>,
+    timer: Timer<R>,
+    io: LinkIo<R>,
+    reader: Reader<R>,
+    writer: Writer,
+    /// For the log, when the turn is over.
+    notices: Vec<AddressedNotice>,
+}
+
+impl<R: Runtime> Reactor<R> {
+    pub(crate) fn new(shared: &Arc<Shared<R>>) -> Self {
+        let handshakes = HandshakePool::new(&shared.ready, &shared.handshakes_per_second);
+        Self {
+            shared: Arc::downgrade(shared),
+            ready: Arc::clone(&shared.ready),
+            timer: Timer::new(),
+            io: LinkIo::new(handshakes),
+            reader: Reader::new(),
+            writer: Writer::default(),
+            notices: Vec::new(),
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn handshakes(&self) -> Arc<HandshakePool<R>> {
+        self.io.links.handshakes()
+    }
+
+    pub(crate) async fn run(mut self) {
+        loop {
+            let Some(shared) = self.shared.upgrade() else { return };
+            let deadline = self.turn(&shared).and_then(|deadline| shared.to_std(deadline));
+            drop(shared);
+            let mut has_waited = false;
+            if !self.has_more() {
+                poll_fn(|context| {
+                    let is_due = self.timer.poll_deadline(context, deadline).is_ready();
+                    let is_ready = self.ready.poll_ready(context, self.reader.woken()).is_ready();
+                    if is_due || is_ready {
+                        return Poll::Ready(());
+                    }
+                    has_waited = true;
+                    Poll::Pending
+                })
+                .await;
+            }
+            if !has_waited {
+                R::yield_now().await;
+                // What became ready meanwhile is behind what there is to do, and not behind what
+                // comes later.
+                self.ready.take_ready(self.reader.woken());
+            }
+        }
+    }
+
+    /// Whether there is something to do that wakes nobody.
+    fn has_more(&self) -> bool {
+        self.reader.has_more()
+            || self.writer.has_more()
+            || !self.io.batch.is_empty()
+            || self.io.links.has_more_finished()
+    }
+
+    /// Returns when the core wants the next turn at the latest.
+    fn turn(&mut self, shared: &Arc<Shared<R>>) -> Option<Instant> {
+        self.io.turn += 1;
+        self.reader.read_ready(&mut self.io);
+        let deadline = self.call_core(shared);
+        self.io.batch.release_gone();
+        self.writer.write(&mut self.io);
+        self.write_log(shared);
+        self.reader.read_again(&mut self.io);
+        shared.probes.turn_is_made();
+        deadline
+    }
+
+    fn call_core(&mut self, shared: &Arc<Shared<R>>) -> Option<Instant> {
+        let mut state = shared.lock();
+        self.take_in(&mut state);
+        let now = shared.now();
+        let (core, LinkIo { links, batch, .. }) = (&mut state.core, &mut self.io);
+        for input in batch.drain_inputs() {
+            let link = subject(&input);
+            let done = catch_panic(|| {
+                core.server.handle_input(now, input);
+                core.drain(now, &mut |output| links.apply(output));
+            });
+            if let (None, Some(link)) = (done, link) {
+                links.end(link, Ending::Now);
+            }
+        }
+        catch_panic(|| core.end_burst(now, &mut |output| links.apply(output)));
+        for id in batch.drain_speaking() {
+            if let Some(entry) = links.get_mut(id)
+                && !entry.is_logged_in
+                && core.server.is_attached(id)
+            {
+                entry.is_logged_in = true;
+                entry.guard.logged_in();
+            }
+        }
+        let (deadline, has_new_posts) = (core.deadline, core.posts.has_new());
+        let notices = core.take_notices();
+        drop(state);
+        // Links that are closed now are still here.
+        let peer_of = |id| links.get(id).map(|entry| entry.peer());
+        self.notices
+            .extend(notices.into_iter().map(|notice| AddressedNotice::new(notice, peer_of)));
+        if has_new_posts {
+            shared.start_posts();
+        }
+        deadline
+    }
+
+    /// What happened since the last turn, besides what links became ready for.
+    fn take_in(&mut self, state: &mut State<R>) {
+        let LinkIo { links, batch, .. } = &mut self.io;
+        batch.extend(state.link_outputs.drain(..).filter_map(|output| links.apply(output)));
+        for new_link in state.new_links.drain(..) {
+            batch.push(Input::Accepted(new_link.id, new_link.key));
+            self.reader.woken().push_back(new_link.id);
+            links.insert(new_link, &self.ready);
+        }
+    }
+
+    /// After everything else: nobody sees in the time of an answer what the log says about it.
+    fn write_log(&mut self, shared: &Shared<R>) {
+        if self.notices.is_empty() {
+            return;
+        }
+        let authenticator = shared.lock().core.authenticator();
+        for notice in self.notices.drain(..) {
+            catch_panic(|| self.io.log.write(notice, &*authenticator));
+        }
+    }
+}
+
+/// Its runtime is gone, and its links are with it: the next
+/// [`Shard::serve`](crate::server::Shard::serve) needs another.
+impl<R: Runtime> Drop for Reactor<R> {
+    fn drop(&mut self) {
+        self.io.links.shut_down_handshakes();
+        let Some(shared) = self.shared.upgrade() else { return };
+        let mut ids: Vec<LinkId> = self.io.links.ids().collect();
+        ids.sort_unstable();
+        // What was read, and which links are gone, is not lost on the core.
+        let mut inputs: Vec<Input> = self.io.batch.drain_inputs().collect();
+        inputs.extend(ids.into_iter().map(Input::Disconnected));
+        // During a panic a second one would end the process.
+        catch_panic(|| {
+            drop(shared.reactor_ended());
+            shared.command(|server, now| {
+                for input in inputs {
+                    server.handle_input(now, input);
+                }
+            });
+        });
+    }
+}
+
+/// The link that an input came from.
+fn subject(input: &Input) -> Option<LinkId> {
+    match input {
+        Input::Received(id, _) => Some(*id),
+        _ => None,
+    }
+}

@@ -1,0 +1,78 @@
+//! What a reactor tells the core next: the inputs of all links, as one burst.
+
+use bytes::Bytes;
+use rts_proto::LinkId;
+use rts_proto::server::Input;
+
+use crate::runtime::Runtime;
+use crate::server::shared::LinkGuard;
+
+pub(super) struct Batch<R: Runtime> {
+    inputs: Vec<Input>,
+    /// Frames among them, and what counts as such.
+    frames: usize,
+    /// Links on which nobody had logged in, and which say something now.
+    speaking: Vec<LinkId>,
+    /// Of links that are gone: they count until the core was told.
+    gone: Vec<LinkGuard<R>>,
+}
+
+impl<R: Runtime> Batch<R> {
+    pub(super) fn new() -> Self {
+        Self { inputs: Vec::new(), frames: 0, speaking: Vec::new(), gone: Vec::new() }
+    }
+
+    pub(super) fn push(&mut self, input: Input) {
+        self.inputs.push(input);
+    }
+
+    /// Bytes came from a link, and so many frames end in them.
+    pub(super) fn received(&mut self, id: LinkId, bytes: Bytes, frames: usize) {
+        self.inputs.push(Input::Received(id, bytes));
+        self.frames += frames;
+    }
+
+    /// This link may have logged in with what it says.
+    pub(super) fn speaks_before_login(&mut self, id: LinkId) {
+        self.speaking.push(id);
+    }
+
+    /// Something costs as much as these frames.
+    pub(super) fn count_frames(&mut self, frames: usize) {
+        self.frames += frames;
+    }
+
+    pub(super) fn disconnected(&mut self, id: LinkId, guard: LinkGuard<R>) {
+        self.gone.push(guard);
+        self.inputs.push(Input::Disconnected(id));
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.inputs.is_empty()
+    }
+
+    pub(super) fn frames(&self) -> usize {
+        self.frames
+    }
+
+    /// The inputs, in order. The next turn counts its frames from zero.
+    pub(super) fn drain_inputs(&mut self) -> impl Iterator<Item = Input> + '_ {
+        self.frames = 0;
+        self.inputs.drain(..)
+    }
+
+    pub(super) fn drain_speaking(&mut self) -> impl Iterator<Item = LinkId> + '_ {
+        self.speaking.drain(..)
+    }
+
+    /// The core was told of links that are gone: others may have their place.
+    pub(super) fn release_gone(&mut self) {
+        self.gone.clear();
+    }
+}
+
+impl<R: Runtime> Extend<Input> for Batch<R> {
+    fn extend<I: IntoIterator<Item = Input>>(&mut self, inputs: I) {
+        self.inputs.extend(inputs);
+    }
+}

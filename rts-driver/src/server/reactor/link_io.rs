@@ -1,0 +1,158 @@
+//! Reads from one link and writes to one, and collects what the core is to know of it.
+
+use std::task::{Context, Poll};
+
+use rts_proto::LinkId;
+use rts_proto::server::Input;
+use rts_stream::LayerError;
+
+use super::batch::Batch;
+use super::links::{Ending, LinkEntry, LinkTable, Location, congestion};
+use crate::link::Step;
+use crate::panics::catch_panic;
+use crate::runtime::Runtime;
+use crate::server::handshakes::HandshakePool;
+use crate::server::user_log::UserLog;
+
+/// Frames of one link that the core is given at once. The others wait for the next turn, and
+/// nothing more is read before.
+const FRAMES_PER_READING: usize = 64;
+/// Where there is TLS or WebSocket, so many bytes count as a frame, whatever is in them: it may be
+/// many records of one byte, or none but pings.
+const LAYERED_BYTES_PER_FRAME: usize = 16;
+
+pub(super) struct LinkIo<R: Runtime> {
+    pub(super) links: LinkTable<R>,
+    pub(super) batch: Batch<R>,
+    pub(super) log: UserLog,
+    /// The number of the turn under way.
+    pub(super) turn: u64,
+}
+
+impl<R: Runtime> LinkIo<R> {
+    pub(super) fn new(handshakes: HandshakePool<R>) -> Self {
+        Self {
+            links: LinkTable::new(handshakes),
+            batch: Batch::new(),
+            log: UserLog::default(),
+            turn: 1,
+        }
+    }
+
+    /// Gives the core what the link has to say, up to a number of frames. Returns how many bytes
+    /// that were.
+    pub(super) fn read(&mut self, id: LinkId) -> usize {
+        // The end of a link must not overtake the answer to its last words.
+        self.flush(id);
+        let Some(entry) = self.links.get_mut(id) else { return 0 };
+        let Location::Reactor(link) = &mut entry.location else { return 0 };
+        if !entry.held.is_empty() {
+            return self.pass_on(id);
+        }
+        let mut context = Context::from_waker(&entry.waker);
+        let step = catch_panic(|| link.poll_step(&mut context, true));
+        let layered_bytes = link.take_layered_bytes();
+        if layered_bytes > 0 {
+            self.batch.count_frames(layered_bytes / LAYERED_BYTES_PER_FRAME);
+            entry.read_in_turn = self.turn;
+        }
+        self.batch.extend(congestion(id, link));
+        self.take_step(id, step)
+    }
+
+    /// Takes what the link had to say; `None` after a panic. Returns how many bytes the core is
+    /// given.
+    pub(super) fn take_step(&mut self, id: LinkId, step: Option<Poll<Step>>) -> usize {
+        match step {
+            Some(Poll::Pending) => return 0,
+            Some(Poll::Ready(Step::Received(bytes))) => {
+                if let Some(entry) = self.links.get_mut(id) {
+                    entry.held = bytes;
+                }
+                return self.pass_on(id);
+            }
+            Some(Poll::Ready(Step::Gone)) | None => self.drop_link(id),
+            Some(Poll::Ready(Step::Over(error))) => self.close_link(id, error),
+        }
+        0
+    }
+
+    /// Gives the core some of what was read. Returns how many bytes that are.
+    fn pass_on(&mut self, id: LinkId) -> usize {
+        let Some(entry) = self.links.get_mut(id) else { return 0 };
+        let (bytes_len, frames) = entry.frame_counter.take(&entry.held, FRAMES_PER_READING);
+        let bytes = entry.held.split_to(bytes_len);
+        if !entry.is_logged_in {
+            self.batch.speaks_before_login(id);
+        }
+        entry.read_in_turn = self.turn;
+        self.batch.received(id, bytes, frames);
+        bytes_len
+    }
+
+    /// The other side said goodbye, or something that cannot be.
+    fn close_link(&mut self, id: LinkId, error: Option<LayerError>) {
+        if let Some(error) = error {
+            tracing::debug!(link = %id, %error, "given up");
+            if let Some(entry) = self.links.get(id)
+                && !entry.is_logged_in
+            {
+                self.log.ended_before_login(entry.peer(), &error);
+            }
+        }
+        // The core need not wait until the goodbye is said.
+        self.batch.push(Input::Disconnected(id));
+        self.links.end(id, Ending::AfterFlush);
+    }
+
+    /// Writes what is pending on this link and ends it if it is to end, unless that was done since.
+    pub(super) fn flush(&mut self, id: LinkId) {
+        let Some(entry) = self.links.get_mut(id) else { return };
+        if !std::mem::take(&mut entry.is_pending) {
+            return;
+        }
+        match (entry.ending, &mut entry.location) {
+            (Ending::None, Location::Reactor(link)) => {
+                let mut context = Context::from_waker(&entry.waker);
+                match catch_panic(|| link.poll_flush(&mut context)) {
+                    Some(()) => self.batch.extend(congestion(id, link)),
+                    None => self.drop_link(id),
+                }
+            }
+            // Nothing can be written before it is back.
+            (Ending::None, Location::Handshake(_)) => {}
+            (Ending::AfterFlush | Ending::Now, Location::Handshake(_)) => {
+                if self.links.cancel_handshake(id) {
+                    self.end(id);
+                }
+            }
+            (Ending::AfterFlush | Ending::Now, Location::Reactor(_)) => self.end(id),
+        }
+    }
+
+    fn end(&mut self, id: LinkId) {
+        match self.links.get(id).map(|entry| entry.ending) {
+            Some(Ending::AfterFlush) => self.finish(id),
+            Some(Ending::Now) => self.drop_link(id),
+            Some(Ending::None) | None => {}
+        }
+    }
+
+    fn drop_link(&mut self, id: LinkId) {
+        if let Some(entry) = self.links.remove(id) {
+            self.batch.disconnected(id, entry.guard);
+        }
+    }
+
+    /// Leaves the link to a task of its own, so that a link that is open does not hold what only
+    /// its end needs.
+    fn finish(&mut self, id: LinkId) {
+        if let Some(entry) = self.links.remove(id) {
+            let LinkEntry { location: Location::Reactor(link), guard, .. } = entry else { return };
+            R::spawn(async move {
+                link.finish::<R>().await;
+                drop(guard);
+            });
+        }
+    }
+}

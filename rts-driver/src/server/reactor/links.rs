@@ -1,0 +1,277 @@
+//! The links of a reactor: where each of them is, what it is to write, and how it ends.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::Waker;
+
+use bytes::Bytes;
+use foldhash::fast::FixedState;
+use rts_proto::LinkId;
+use rts_proto::server::{Input, Output};
+
+use super::frame_counter::FrameCounter;
+use crate::link::{Link, Overflow};
+use crate::runtime::{Runtime, Stream};
+use crate::server::handshakes::{Finished, HandshakePool, Job, Lane, QueueKey};
+use crate::server::network::Network;
+use crate::server::ready_queue::{LinkWaker, ReadyQueue};
+use crate::server::shared::{LinkGuard, NewLink};
+use crate::server::user_log::Peer;
+
+/// All links by their number, also while they are with the handshakes.
+pub(super) struct LinkTable<R: Runtime> {
+    /// The numbers are ours: nobody can choose them to collide.
+    entries: HashMap<LinkId, Box<LinkEntry<R>>, FixedState>,
+    /// Links that have something to write, or are to end, since this was taken last; each once.
+    pending: Vec<LinkId>,
+    handshakes: Arc<HandshakePool<R>>,
+    /// Links that are there.
+    in_handshake: usize,
+    /// More are back than were taken.
+    has_more_finished: bool,
+}
+
+pub(super) struct LinkEntry<R: Runtime> {
+    pub(super) location: Location<R::Stream>,
+    /// Read, and not given to the core.
+    pub(super) held: Bytes,
+    pub(super) frame_counter: FrameCounter,
+    /// Somebody has logged in.
+    pub(super) is_logged_in: bool,
+    pub(super) link_waker: Arc<LinkWaker>,
+    /// Wakes by it.
+    pub(super) waker: Waker,
+    pub(super) guard: LinkGuard<R>,
+    pub(super) ending: Ending,
+    /// Whether it is among those that are pending.
+    pub(super) is_pending: bool,
+    /// Whether it is among those that are written to in a later turn.
+    pub(super) is_late: bool,
+    /// The last turn in which something came from it.
+    pub(super) read_in_turn: u64,
+    address: SocketAddr,
+}
+
+/// Where the link itself is.
+pub(super) enum Location<S> {
+    Reactor(Link<S>),
+    Handshake(Meanwhile),
+}
+
+/// What happened to a link while it is with the handshakes.
+#[derive(Default)]
+pub(super) struct Meanwhile {
+    /// To be written.
+    output: Vec<Bytes>,
+    pub(super) is_ready: bool,
+}
+
+/// How a link ends at the end of a turn.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// It stays.
+    None,
+    /// When everything is written.
+    AfterFlush,
+    Now,
+}
+
+impl<R: Runtime> LinkTable<R> {
+    pub(super) fn new(handshakes: HandshakePool<R>) -> Self {
+        Self {
+            entries: HashMap::default(),
+            pending: Vec::new(),
+            handshakes: Arc::new(handshakes),
+            in_handshake: 0,
+            has_more_finished: false,
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn handshakes(&self) -> Arc<HandshakePool<R>> {
+        Arc::clone(&self.handshakes)
+    }
+
+    /// Adds a link that counts as queued: it is to be read first of all.
+    pub(super) fn insert(&mut self, new_link: NewLink<R>, ready: &Arc<ReadyQueue>) {
+        let id = new_link.id;
+        let entry = Box::new(LinkEntry::new(new_link, ready));
+        entry.link_waker.mark_queued();
+        self.entries.insert(id, entry);
+    }
+
+    pub(super) fn get(&self, id: LinkId) -> Option<&LinkEntry<R>> {
+        self.entries.get(&id).map(|entry| &**entry)
+    }
+
+    pub(super) fn get_mut(&mut self, id: LinkId) -> Option<&mut LinkEntry<R>> {
+        self.entries.get_mut(&id).map(|entry| &mut **entry)
+    }
+
+    pub(super) fn remove(&mut self, id: LinkId) -> Option<LinkEntry<R>> {
+        self.entries.remove(&id).map(|entry| *entry)
+    }
+
+    pub(super) fn ids(&self) -> impl Iterator<Item = LinkId> + '_ {
+        self.entries.keys().copied()
+    }
+
+    /// Does what the core wants of a link. Called under the shard's lock: only looks up and pushes.
+    /// Returns what the core has to know of it.
+    pub(super) fn apply(&mut self, output: Output) -> Option<Input> {
+        let (Output::Transmit(id, _) | Output::Disconnect(id, _)) = output else { return None };
+        let entry = self.entries.get_mut(&id)?;
+        let mut congested = None;
+        match output {
+            _ if entry.ending != Ending::None => {}
+            Output::Transmit(_, bytes) => {
+                entry.push(bytes);
+                if let Location::Reactor(link) = &mut entry.location {
+                    congested = congestion(id, link);
+                }
+            }
+            _ => entry.ending = Ending::AfterFlush,
+        }
+        entry.add_to(&mut self.pending, id);
+        congested
+    }
+
+    /// Ends a link, unless it is ending.
+    pub(super) fn end(&mut self, id: LinkId, ending: Ending) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        if entry.ending == Ending::None {
+            entry.ending = ending;
+        }
+        entry.add_to(&mut self.pending, id);
+    }
+
+    /// This link may have something to write, or is to end.
+    pub(super) fn add_pending(&mut self, id: LinkId) {
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.add_to(&mut self.pending, id);
+        }
+    }
+
+    /// Takes the links that are pending. They stay marked until each is flushed.
+    pub(super) fn take_pending(&mut self) -> Vec<LinkId> {
+        std::mem::take(&mut self.pending)
+    }
+
+    /// Gives back the space of what was taken.
+    pub(super) fn reuse_pending(&mut self, mut pending: Vec<LinkId>) {
+        pending.clear();
+        if self.pending.is_empty() {
+            self.pending = pending;
+        }
+    }
+
+    /// Hands a link that is here to the handshakes.
+    pub(super) fn start_handshake(&mut self, id: LinkId) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        entry.link_waker.mark_taken();
+        let meanwhile = Location::Handshake(Meanwhile::default());
+        if let Location::Reactor(link) = std::mem::replace(&mut entry.location, meanwhile) {
+            let lane = if link.has_begun() { Lane::Free } else { entry.guard.lane() };
+            let key = QueueKey { lane, network: Network::of(entry.address.ip()) };
+            let job = Job { link, waker: entry.waker.clone() };
+            self.in_handshake += 1;
+            self.handshakes.submit(id, key, job);
+        }
+    }
+
+    /// Links that got on with their handshakes, up to so many. Each has to be
+    /// [put back](Self::put_back).
+    pub(super) fn take_finished(&mut self, links_max: usize, into: &mut Vec<Finished<R>>) {
+        if self.in_handshake > 0 {
+            let before = into.len();
+            self.has_more_finished = self.handshakes.take_finished(links_max, into);
+            self.in_handshake -= into.len() - before;
+        }
+    }
+
+    pub(super) fn has_more_finished(&self) -> bool {
+        self.has_more_finished
+    }
+
+    /// The link is back. Returns its entry, and whether it became ready meanwhile.
+    pub(super) fn put_back(
+        &mut self,
+        id: LinkId,
+        link: Link<R::Stream>,
+    ) -> Option<(&mut LinkEntry<R>, bool)> {
+        let entry = self.get_mut(id)?;
+        let is_ready = entry.put_back(link);
+        Some((entry, is_ready))
+    }
+
+    /// Puts the link back if its handshake has not begun to be worked on. Returns whether that is
+    /// so.
+    pub(super) fn cancel_handshake(&mut self, id: LinkId) -> bool {
+        let Some(link) = self.handshakes.cancel(id) else { return false };
+        self.in_handshake -= 1;
+        self.put_back(id, link).is_some()
+    }
+
+    pub(super) fn shut_down_handshakes(&self) {
+        self.handshakes.shut_down();
+    }
+}
+
+impl<R: Runtime> LinkEntry<R> {
+    fn new(new_link: NewLink<R>, ready: &Arc<ReadyQueue>) -> Self {
+        let link_waker = LinkWaker::new(new_link.id, ready);
+        Self {
+            location: Location::Reactor(new_link.link),
+            held: Bytes::new(),
+            frame_counter: FrameCounter::default(),
+            is_logged_in: false,
+            waker: Waker::from(Arc::clone(&link_waker)),
+            link_waker,
+            guard: new_link.guard,
+            ending: Ending::None,
+            is_pending: false,
+            is_late: false,
+            read_in_turn: 0,
+            address: new_link.peer,
+        }
+    }
+
+    /// Where it comes from, for the log.
+    pub(super) fn peer(&self) -> Peer {
+        Peer { address: self.address, is_exempt: self.guard.is_exempt() }
+    }
+
+    fn add_to(&mut self, pending: &mut Vec<LinkId>, id: LinkId) {
+        if !std::mem::replace(&mut self.is_pending, true) {
+            pending.push(id);
+        }
+    }
+
+    fn put_back(&mut self, link: Link<R::Stream>) -> bool {
+        let here = Location::Reactor(link);
+        let Location::Handshake(meanwhile) = std::mem::replace(&mut self.location, here) else {
+            return false;
+        };
+        meanwhile.output.into_iter().for_each(|bytes| self.push(bytes));
+        meanwhile.is_ready
+    }
+
+    fn push(&mut self, bytes: Bytes) {
+        match &mut self.location {
+            Location::Reactor(link) => {
+                if let Err(Overflow) = link.push(bytes) {
+                    tracing::debug!(peer = %self.address, "does not keep up: dropped");
+                    self.ending = Ending::Now;
+                }
+            }
+            // Before a login that is little.
+            Location::Handshake(meanwhile) => meanwhile.output.push(bytes),
+        }
+    }
+}
+
+/// What the core has to know of how much waits on a link.
+pub(super) fn congestion<S: Stream>(id: LinkId, link: &mut Link<S>) -> Option<Input> {
+    link.congestion_changed().map(|is_congested| Input::Congested(id, is_congested))
+}

@@ -1,0 +1,162 @@
+//! Whose turn it is to be read: who was quiet before who floods, links before login behind both,
+//! and of each a bounded amount.
+
+use std::collections::VecDeque;
+
+use rts_proto::LinkId;
+
+use super::link_io::LinkIo;
+use super::links::{Ending, LinkEntry, Location};
+use crate::runtime::Runtime;
+use crate::server::handshakes::Finished;
+
+/// Links on which somebody has logged in that are read in one turn: what one turn reads and brings
+/// about should stay in the processor's cache.
+const LINKS_PER_TURN: usize = 32;
+/// The same of those on which nobody has: they come behind the others.
+const LINKS_BEFORE_LOGIN_PER_TURN: usize = 16;
+/// Bytes after which no more of those who have logged in are read in a turn.
+const INPUT_BYTES_PER_TURN: usize = 262_144;
+/// The same in frames: a short frame costs the core as much as a long one.
+const INPUT_FRAMES_PER_TURN: usize = 1_024;
+
+/// Links that wait to be read. Each is in one of the queues at most: its waker is marked.
+pub(super) struct Reader<R: Runtime> {
+    /// Became ready, and are not sorted into the next three.
+    woken: VecDeque<LinkId>,
+    /// Those that were quiet in the turn before.
+    quiet: VecDeque<LinkId>,
+    /// Those that were not, or have more to say than a turn takes.
+    busy: VecDeque<LinkId>,
+    /// Those on which nobody has logged in.
+    before_login: VecDeque<LinkId>,
+    /// Those to read again in this turn.
+    again: Vec<LinkId>,
+    /// Working space: those whose handshakes got on.
+    finished: Vec<Finished<R>>,
+}
+
+impl<R: Runtime> Reader<R> {
+    pub(super) fn new() -> Self {
+        Self {
+            woken: VecDeque::new(),
+            quiet: VecDeque::new(),
+            busy: VecDeque::new(),
+            before_login: VecDeque::new(),
+            again: Vec::new(),
+            finished: Vec::new(),
+        }
+    }
+
+    /// The queue for links that become ready.
+    pub(super) fn woken(&mut self) -> &mut VecDeque<LinkId> {
+        &mut self.woken
+    }
+
+    pub(super) fn has_more(&self) -> bool {
+        let waiting = [&self.woken, &self.quiet, &self.busy, &self.before_login];
+        waiting.iter().any(|links| !links.is_empty())
+    }
+
+    /// Reads what is ready, as far as a turn goes.
+    pub(super) fn read_ready(&mut self, io: &mut LinkIo<R>) {
+        self.sort_woken(io);
+        let (mut bytes, mut links) = (0, 0);
+        let has_room = |bytes, links, frames| {
+            links < LINKS_PER_TURN && bytes < INPUT_BYTES_PER_TURN && frames < INPUT_FRAMES_PER_TURN
+        };
+        while has_room(bytes, links, io.batch.frames())
+            && let Some(id) = self.quiet.pop_front()
+        {
+            bytes += self.read(io, id);
+            links += 1;
+        }
+        // However many are ready now and then, who has much to say gets on.
+        let mut gets_on = true;
+        while (gets_on || has_room(bytes, links, io.batch.frames()))
+            && let Some(id) = self.busy.pop_front()
+        {
+            bytes += self.read(io, id);
+            links += 1;
+            gets_on = false;
+        }
+        // However much the others have to say, somebody gets in.
+        for _ in 0..LINKS_BEFORE_LOGIN_PER_TURN {
+            let Some(id) = self.before_login.pop_front() else { break };
+            self.read_before_login(io, id);
+        }
+        self.take_finished(io);
+    }
+
+    /// Puts each link that became ready behind those of its kind.
+    fn sort_woken(&mut self, io: &mut LinkIo<R>) {
+        for id in self.woken.drain(..) {
+            let Some(entry) = io.links.get_mut(id) else { continue };
+            match &mut entry.location {
+                Location::Handshake(meanwhile) => meanwhile.is_ready = true,
+                Location::Reactor(_) if !entry.is_logged_in => self.before_login.push_back(id),
+                Location::Reactor(_) if entry.read_in_turn + 1 >= io.turn => {
+                    self.busy.push_back(id);
+                }
+                Location::Reactor(_) => self.quiet.push_back(id),
+            }
+        }
+    }
+
+    /// Returns how many bytes there were.
+    fn read(&mut self, io: &mut LinkIo<R>, id: LinkId) -> usize {
+        let Some(entry) = io.links.get(id) else { return 0 };
+        entry.link_waker.mark_taken();
+        let bytes = io.read(id);
+        if bytes > 0 {
+            self.again.push(id);
+        }
+        bytes
+    }
+
+    fn read_before_login(&mut self, io: &mut LinkIo<R>, id: LinkId) {
+        match io.links.get(id) {
+            Some(LinkEntry { location: Location::Reactor(link), ending: Ending::None, .. })
+                if !link.is_open() =>
+            {
+                io.links.start_handshake(id);
+            }
+            Some(LinkEntry { location: Location::Reactor(_), .. }) => {
+                self.read(io, id);
+            }
+            Some(LinkEntry { location: Location::Handshake(_), .. }) | None => {}
+        }
+    }
+
+    /// Takes back the links whose handshakes got on.
+    fn take_finished(&mut self, io: &mut LinkIo<R>) {
+        io.links.take_finished(LINKS_BEFORE_LOGIN_PER_TURN, &mut self.finished);
+        for Finished { id, link, step } in self.finished.drain(..) {
+            let Some((entry, is_ready)) = io.links.put_back(id, link) else { continue };
+            let stays = entry.ending == Ending::None;
+            if is_ready {
+                self.woken.push_back(id);
+            }
+            if !stays {
+                io.links.add_pending(id);
+            } else if io.take_step(id, step) > 0 {
+                self.again.push(id);
+            }
+        }
+    }
+
+    /// Reads once more what was read in this turn: for the next one, or until it is ready again.
+    pub(super) fn read_again(&mut self, io: &mut LinkIo<R>) {
+        for id in self.again.drain(..) {
+            let has_held = io.links.get(id).is_some_and(|entry| !entry.held.is_empty());
+            if (has_held || io.read(id) > 0)
+                && let Some(entry) = io.links.get(id)
+                && entry.link_waker.mark_queued()
+            {
+                let queue =
+                    if entry.is_logged_in { &mut self.busy } else { &mut self.before_login };
+                queue.push_back(id);
+            }
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! [`Shard`]: the handle by which a program serves links and commands a server core.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use futures_lite::future::or;
+use rts_proto::server::Stats;
+use rts_proto::wire::ResumeKey;
+use rts_proto::{AppId, Instant, OnlineStatus, UserId};
+use rts_stream::Acceptor;
+use rts_trace::RecordedServer;
+
+use crate::link::Link;
+use crate::runtime::Runtime;
+use crate::server::accept::accept;
+use crate::server::admission::LinkLimits;
+use crate::server::hooked_core::HookedCore;
+use crate::server::hooks::{Authenticate, NoAppServers, PostToAppServer, Watch};
+use crate::server::log::LogThrottle;
+use crate::server::probes::ExpectedConnection;
+use crate::server::reactor::Reactor;
+use crate::server::shared::Shared;
+
+/// Links that are accepted before others get their turn: whoever only connects must not keep
+/// messages waiting.
+const ACCEPTED_AT_ONCE: usize = 8;
+
+/// A server core with its links. Cheap to clone. Links that are open keep it alive;
+/// [`shutdown`](Self::shutdown) ends them.
+pub struct Shard<R: Runtime> {
+    shared: Arc<Shared<R>>,
+}
+
+impl<R: Runtime> Shard<R> {
+    /// A shard without links, around a core that may be recorded, whose clients cannot send to
+    /// their app's server: it knows of none.
+    #[must_use]
+    pub fn new(server: impl Into<RecordedServer>, authenticator: Arc<dyn Authenticate>) -> Self {
+        Self::with_poster(server, authenticator, Arc::new(NoAppServers))
+    }
+
+    /// A shard without links. `poster` brings what clients send to their app's server there.
+    #[must_use]
+    pub fn with_poster(
+        server: impl Into<RecordedServer>,
+        authenticator: Arc<dyn Authenticate>,
+        poster: Arc<dyn PostToAppServer>,
+    ) -> Self {
+        let core = HookedCore::new(server.into(), authenticator, poster);
+        Self { shared: Arc::new(Shared::new(core)) }
+    }
+
+    /// From now on, tells who comes and goes, of those apps that the core's configuration names.
+    pub fn watch(&self, watcher: Arc<dyn Watch>) {
+        self.shared.lock().core.watch(watcher);
+    }
+
+    /// From now on, links beyond these limits are closed as soon as they are accepted. Those that
+    /// are open stay.
+    pub fn set_link_limits(&self, limits: LinkLimits) {
+        let per_second = &self.shared.handshakes_per_second;
+        per_second.store(limits.handshakes_per_second, Ordering::Relaxed);
+        self.shared.admission().set_limits(limits);
+    }
+
+    /// Accepts links, which speak what `acceptor` says, and serves them until
+    /// [`shutdown`](Self::shutdown), and then until all are closed. Dropping the future stops
+    /// accepting; links that are open go on. There may be several listeners, of all kinds.
+    ///
+    /// Handshakes of TLS and WebSocket are part of a link: the core's login deadline and its bound
+    /// on links that have not logged in hold for them.
+    pub async fn serve(&self, listener: R::Listener, acceptor: Acceptor) {
+        self.start_reactor();
+        or(self.shared.shut_down(), self.accept_all(&listener, &acceptor)).await;
+        drop(listener);
+        self.closed().await;
+    }
+
+    /// Closes all links, each with its own wish of when to come back, from zero to
+    /// `retry_after_max`; makes [`serve`](Self::serve) return. Each link has a second for what is
+    /// left to write.
+    pub fn shutdown(&self, retry_after_max: Duration) {
+        self.shared.set_shut_down();
+        self.command(|server, now| server.shutdown(now, retry_after_max));
+    }
+
+    /// Waits until no link is left. Cancel safe. Without a [`shutdown`](Self::shutdown) new ones
+    /// may come.
+    pub async fn closed(&self) {
+        self.shared.closed().await;
+    }
+
+    /// Ready when the task of all links has ended by a panic, which is a bug. Its links are gone,
+    /// and the next that is accepted begins a new task; a server that would rather end learns it
+    /// here. Cancel safe.
+    pub async fn failed(&self) {
+        self.shared.failed().await;
+    }
+
+    /// Waits until the task of all links has made a turn, which means that messages are carried:
+    /// for a check whether it hangs. Without a [`serve`](Self::serve) there is no such task. Cancel
+    /// safe.
+    pub async fn turned(&self) {
+        let turned = self.shared.probes.next_turn();
+        self.shared.ready.notify();
+        turned.await;
+    }
+
+    /// The next connection from this address is closed as soon as it is accepted: it counts for no
+    /// limit. So a program can connect to its own listeners to see whether they accept.
+    pub fn expect(&self, from: SocketAddr) -> ExpectedConnection {
+        self.shared.probes.expect(from)
+    }
+
+    /// What the shard holds now. Walks over all sessions and rooms.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.shared.lock().core.server.stats()
+    }
+
+    /// Whether a user can be reached.
+    #[must_use]
+    pub fn online_status(&self, app_id: &AppId, uid: &UserId) -> OnlineStatus {
+        let state = self.shared.lock();
+        state.core.server.online_status(self.shared.now(), app_id, uid)
+    }
+
+    /// Lets the app's back end do something, such as [`RecordedServer::unicast`]: it is done when
+    /// this returns. `command` runs under the shard's lock: it must be quick, and must not wait nor
+    /// call the shard.
+    pub fn command<T>(&self, command: impl FnOnce(&mut RecordedServer, Instant) -> T) -> T {
+        self.shared.command(command)
+    }
+
+    async fn accept_all(&self, listener: &R::Listener, acceptor: &Acceptor) {
+        let mut throttle = LogThrottle::default();
+        loop {
+            for _ in 0..ACCEPTED_AT_ONCE {
+                let (stream, peer) = accept::<R>(listener, &mut throttle).await;
+                self.link_accepted(stream, peer, acceptor);
+            }
+            R::yield_now().await;
+        }
+    }
+
+    fn link_accepted(&self, stream: R::Stream, peer: SocketAddr, acceptor: &Acceptor) {
+        if self.shared.probes.take_expected(peer) {
+            return;
+        }
+        let mut key = [0; 16];
+        if let Err(error) = getrandom::fill(&mut key) {
+            tracing::error!(%error, "no random numbers for a link: it is dropped");
+            return;
+        }
+        let Some(guard) = self.shared.admit(peer, &stream) else { return };
+        let link = Link::new(stream, acceptor.layers());
+        self.shared.add_link(ResumeKey(key), peer, link, guard);
+        // The runtime that had the reactor may have ended, and this is another.
+        self.start_reactor();
+    }
+
+    fn start_reactor(&self) {
+        if !std::mem::replace(&mut self.shared.lock().has_reactor, true) {
+            let reactor = Reactor::new(&self.shared);
+            R::spawn(reactor.run());
+        }
+    }
+}
+
+impl<R: Runtime> Clone for Shard<R> {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl<R: Runtime> fmt::Debug for Shard<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shard").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

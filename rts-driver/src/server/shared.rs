@@ -1,0 +1,268 @@
+//! What a shard's handles, its reactor and its links share: the core behind its lock, and beside it
+//! what needs no lock or one of its own.
+
+use std::net::SocketAddr;
+use std::sync::atomic::AtomicU32;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use event_listener::Event;
+use rts_engine::Clock;
+use rts_proto::server::{Input, Output, PostProgress};
+use rts_proto::wire::ResumeKey;
+use rts_proto::{CallId, Instant, LinkId};
+use rts_trace::RecordedServer;
+
+use crate::link::Link;
+use crate::runtime::{Runtime, Stream as _};
+use crate::server::admission::{Admission, Permit};
+use crate::server::handshakes::Lane;
+use crate::server::hooked_core::HookedCore;
+use crate::server::posts::NewPost;
+use crate::server::probes::Probes;
+use crate::server::ready_queue::ReadyQueue;
+
+pub(crate) struct Shared<R: Runtime> {
+    state: Mutex<State<R>>,
+    clock: Clock,
+    /// Wakes the reactor; also when the shard is gone.
+    pub(crate) ready: Arc<ReadyQueue>,
+    /// Counts links that are not closed.
+    admission: Mutex<Admission>,
+    /// Of the limits of links, for the handshakes of whichever reactor there is.
+    pub(crate) handshakes_per_second: Arc<AtomicU32>,
+    pub(crate) probes: Arc<Probes>,
+    /// The shard was shut down, or no link is left, or its reactor has ended.
+    ended: Event,
+}
+
+/// What lies under the shard's lock.
+pub(crate) struct State<R: Runtime> {
+    pub(crate) core: HookedCore,
+    /// Accepted, and not seen by the reactor.
+    pub(crate) new_links: Vec<NewLink<R>>,
+    /// What calls from outside made the core want of links, and the reactor has not seen.
+    pub(crate) link_outputs: Vec<Output>,
+    pub(crate) has_reactor: bool,
+    last_link: u64,
+    is_shut_down: bool,
+    /// A reactor ended by a panic.
+    has_failed: bool,
+    /// Somebody starts posts, one after the other. A runtime that is being shut down ends each at
+    /// once, which brings about the next: that must not nest.
+    is_starting_posts: bool,
+}
+
+/// A link that was accepted.
+pub(crate) struct NewLink<R: Runtime> {
+    pub(crate) id: LinkId,
+    pub(crate) key: ResumeKey,
+    pub(crate) peer: SocketAddr,
+    pub(crate) link: Link<R::Stream>,
+    pub(crate) guard: LinkGuard<R>,
+}
+
+impl<R: Runtime> Shared<R> {
+    pub(crate) fn new(core: HookedCore) -> Self {
+        let state = State {
+            core,
+            new_links: Vec::new(),
+            link_outputs: Vec::new(),
+            has_reactor: false,
+            last_link: 0,
+            is_shut_down: false,
+            has_failed: false,
+            is_starting_posts: false,
+        };
+        Self {
+            state: Mutex::new(state),
+            clock: Clock::start(),
+            ready: Arc::default(),
+            admission: Mutex::default(),
+            handshakes_per_second: Arc::default(),
+            probes: Arc::default(),
+            ended: Event::new(),
+        }
+    }
+
+    /// A panic under this lock is a bug of the core. Others go on with what it left.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State<R>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Nothing that can panic runs under this lock, and no other is taken.
+    pub(crate) fn admission(&self) -> MutexGuard<'_, Admission> {
+        self.admission.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    /// The core's deadline on the clock of the system.
+    pub(crate) fn to_std(&self, deadline: Instant) -> Option<std::time::Instant> {
+        self.clock.to_std(deadline)
+    }
+
+    /// Calls the core from outside the reactor, and leaves what it wants of links to the reactor.
+    pub(crate) fn command<T>(
+        self: &Arc<Self>,
+        command: impl FnOnce(&mut RecordedServer, Instant) -> T,
+    ) -> T {
+        let mut state = self.lock();
+        let State { core, link_outputs, .. } = &mut *state;
+        let now = self.clock.now();
+        let returned = command(&mut core.server, now);
+        let mut keep = |output| {
+            link_outputs.push(output);
+            None
+        };
+        core.drain(now, &mut keep);
+        core.end_burst(now, &mut keep);
+        let has_new_posts = core.posts.has_new();
+        drop(state);
+        self.ready.notify();
+        if has_new_posts {
+            self.start_posts();
+        }
+        returned
+    }
+
+    /// Starts the posts that the core asked for. Call it without the lock.
+    pub(crate) fn start_posts(self: &Arc<Self>) {
+        let mut state = self.lock();
+        if std::mem::replace(&mut state.is_starting_posts, true) {
+            return;
+        }
+        let poster = state.core.poster();
+        drop(state);
+        while let Some(post) = self.next_new_post() {
+            let shared = Arc::downgrade(self);
+            post.start::<R>(&*poster, move |call, progress| {
+                if let Some(shared) = shared.upgrade() {
+                    shared.post_progressed(call, progress);
+                }
+            });
+        }
+    }
+
+    /// `None` ends the starting: what comes later is started by whoever brings it about.
+    fn next_new_post(&self) -> Option<NewPost> {
+        let mut state = self.lock();
+        let post = state.core.posts.next_new();
+        state.is_starting_posts = post.is_some();
+        post
+    }
+
+    fn post_progressed(self: &Arc<Self>, call: CallId, progress: PostProgress) {
+        if progress != PostProgress::Begun {
+            self.lock().core.posts.remove(call);
+        }
+        self.command(|server, now| {
+            server.handle_input(now, Input::AppServerReplied(call, progress));
+        });
+    }
+
+    /// A link from this peer, unless the limits refuse it.
+    pub(crate) fn admit(
+        self: &Arc<Self>,
+        peer: SocketAddr,
+        stream: &R::Stream,
+    ) -> Option<LinkGuard<R>> {
+        let now = std::time::Instant::now();
+        let permit = self.admission().admit(peer, stream.descriptor(), now)?;
+        Some(LinkGuard { shared: Arc::clone(self), permit })
+    }
+
+    /// Leaves a link to the reactor, which is woken.
+    pub(crate) fn add_link(
+        &self,
+        key: ResumeKey,
+        peer: SocketAddr,
+        link: Link<R::Stream>,
+        guard: LinkGuard<R>,
+    ) {
+        let mut state = self.lock();
+        state.last_link += 1;
+        let id = LinkId(state.last_link);
+        tracing::debug!(link = %id, %peer, "accepted");
+        state.new_links.push(NewLink { id, key, peer, link, guard });
+        drop(state);
+        self.ready.notify();
+    }
+
+    pub(crate) fn set_shut_down(&self) {
+        self.lock().is_shut_down = true;
+        self.ended.notify(usize::MAX);
+    }
+
+    pub(crate) async fn shut_down(&self) {
+        self.until(|| self.lock().is_shut_down).await;
+    }
+
+    pub(crate) async fn closed(&self) {
+        self.until(|| self.admission().is_empty()).await;
+    }
+
+    pub(crate) async fn failed(&self) {
+        self.until(|| self.lock().has_failed).await;
+    }
+
+    async fn until(&self, is_so: impl Fn() -> bool) {
+        loop {
+            let ended = self.ended.listen();
+            if is_so() {
+                return;
+            }
+            ended.await;
+        }
+    }
+
+    /// The reactor ends; what was accepted and not seen by it is given back, to be dropped without
+    /// the lock.
+    pub(crate) fn reactor_ended(&self) -> Vec<NewLink<R>> {
+        let mut state = self.lock();
+        state.has_reactor = false;
+        state.has_failed |= std::thread::panicking();
+        let new_links = std::mem::take(&mut state.new_links);
+        drop(state);
+        self.ended.notify(usize::MAX);
+        new_links
+    }
+}
+
+impl<R: Runtime> Drop for Shared<R> {
+    fn drop(&mut self) {
+        self.ready.notify();
+    }
+}
+
+/// Counts a link that is not closed, and keeps the shard alive.
+pub(crate) struct LinkGuard<R: Runtime> {
+    shared: Arc<Shared<R>>,
+    permit: Permit,
+}
+
+impl<R: Runtime> LinkGuard<R> {
+    /// Whether the limits of a network do not hold for it.
+    pub(crate) fn is_exempt(&self) -> bool {
+        self.permit.is_exempt()
+    }
+
+    /// Where its handshake waits before it begins.
+    pub(crate) fn lane(&self) -> Lane {
+        self.permit.lane()
+    }
+
+    /// Somebody has logged in over it.
+    pub(crate) fn logged_in(&mut self) {
+        self.shared.admission().logged_in(&mut self.permit);
+    }
+}
+
+impl<R: Runtime> Drop for LinkGuard<R> {
+    fn drop(&mut self) {
+        if self.shared.admission().release(self.permit, std::time::Instant::now()) {
+            self.shared.ended.notify(usize::MAX);
+        }
+    }
+}
