@@ -1,4 +1,5 @@
-//! What README.md and `docs/tokens.md` show, run and compared with what this tree does.
+//! The programs and examples of README.md, `docs/tokens.md` and `docs/app-server.md`, run and
+//! compared with this tree.
 
 use std::process::{Command, Output};
 
@@ -8,6 +9,7 @@ use tempfile::TempDir;
 use crate::support::{APP_ID, rts};
 
 const README: &str = include_str!("../../../README.md");
+const BACK_END: &str = include_str!("../../../docs/app-server.md");
 const TOKENS: &str = include_str!("../../../docs/tokens.md");
 const KEY: &str = "app key";
 /// Of the tokens that are made here and now.
@@ -148,6 +150,34 @@ fn the_java_of_the_document_makes_tokens() {
         [&["javac", "LoginToken.java", "Main.java"], &["java", "-cp", ".", "Main"]];
     if let Some(printed) = run(&files, &commands) {
         check(&printed);
+    }
+}
+
+#[test]
+fn the_python_of_the_manual_verifies_the_post_that_the_manual_shows() {
+    let block_with = |language: &str, words: &str| {
+        let all = blocks(BACK_END, language);
+        *all.iter().find(|block| block.contains(words)).unwrap_or_else(|| panic!("{words}"))
+    };
+    let post = block_with("http", "POST /rts HTTP/1.1");
+    let (_, body) = post.split_once("\n\n").expect("a body");
+    let header = block_with("http", "uid=alice");
+    let (_, signature) = header.split_once("rts-signature: ").expect("the header");
+    // At the time of the example; a minute later; with another body.
+    let lines = format!(
+        "key, header, body = b'a long random text', '{}', b'{}'\n\
+         for now, body in [(1700000000, body), (1700000061, body), (1700000000, body + b' ')]:\n\
+         \x20   time.time = lambda: now\n\
+         \x20   try:\n\
+         \x20       print(sender(header, body, key))\n\
+         \x20   except ValueError as error:\n\
+         \x20       print(error)\n",
+        signature.trim(),
+        body.trim()
+    );
+    let program = format!("{}\n{lines}", block_with("python", "def sender"));
+    if let Some(printed) = run(&[("verify.py", program)], &[&["python3", "verify.py"]]) {
+        assert_eq!(printed, "alice\ntoo old\nnot from our RTS server\n");
     }
 }
 
