@@ -5,16 +5,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rts_proto::RoomKey;
-use rts_proto::client::{Event, RoomEvent};
+use rts_proto::client::Event;
 
 use crate::handler::{EventHandler, RoomEventHandler, dispatch, dispatch_room};
 use crate::sent::Told;
-use crate::unread::Unread;
-
-/// With this many events that the application has not taken, the link is not read.
-pub(crate) const EVENTS_MAX: usize = 1_024;
-/// With this many bytes of payload in such events, the link is not read.
-pub(crate) const EVENT_BYTES_MAX: usize = 8 * 1_048_576;
+use crate::unread::{EVENT_BYTES_MAX, EVENTS_MAX, Unread, payload_bytes};
 
 type EngineHandler = Arc<Mutex<dyn EventHandler>>;
 type RoomHandler = Arc<Mutex<dyn RoomEventHandler>>;
@@ -194,19 +189,5 @@ impl Callback {
             }
             Self::Room(..) => {}
         }));
-    }
-}
-
-pub(crate) fn payload_bytes(event: &Event) -> usize {
-    match event {
-        Event::MessageReceived { payload, .. }
-        | Event::Room {
-            event:
-                RoomEvent::MessageReceived { payload, .. }
-                | RoomEvent::UserMessageReceived { payload, .. },
-            ..
-        } => payload.len(),
-        Event::ServerMessageSendResult { reply, .. } => reply.len(),
-        _ => 0,
     }
 }

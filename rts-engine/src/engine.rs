@@ -16,6 +16,7 @@ use rts_trace::{RecordedClient, Recorder};
 use crate::clock::Clock;
 use crate::driver::Driver;
 use crate::events::Events;
+use crate::handle::Handle;
 use crate::handler::EventHandler;
 use crate::room::Room;
 use crate::sent::{Sent, ServerAnswer};
@@ -46,17 +47,6 @@ pub enum EngineError {
 #[derive(Clone)]
 pub struct Engine {
     handle: Arc<Handle>,
-}
-
-/// Lives as long as somebody can make calls.
-struct Handle {
-    shared: Arc<Shared>,
-}
-
-impl Drop for Handle {
-    fn drop(&mut self) {
-        self.shared.call(|state, now| state.client.destroy(now));
-    }
 }
 
 impl Engine {
@@ -116,7 +106,7 @@ impl Engine {
         let config = Config { app_id: AppId::new(app_id)?, parameters: Parameters::default() };
         let shared = Arc::new(Shared::new(RecordedClient::new(config, seed, recorder), clock));
         shared.call(|state, now| state.client.set_runtime_parameters(now, parameters))?;
-        let engine = Self { handle: Arc::new(Handle { shared: Arc::clone(&shared) }) };
+        let engine = Self { handle: Arc::new(Handle::new(Arc::clone(&shared))) };
         Ok((engine, Events::new(Arc::clone(&shared)), Driver::new(shared)))
     }
 
@@ -127,25 +117,25 @@ impl Engine {
     ///
     /// A bad token or user id; logged in or logging in already; destroyed.
     pub fn login(&self, token: &str, uid: &str) -> Result<(), LoginError> {
-        self.shared().call(|state, now| state.client.login(now, token, uid))
+        self.handle.call(|state, now| state.client.login(now, token, uid))
     }
 
     /// `logout`. Open sends get their results, then [`Logout`](rts_proto::client::Event::Logout)
     /// follows. Does nothing without a login.
     pub fn logout(&self) {
-        self.shared().call(|state, now| state.client.logout(now));
+        self.handle.call(|state, now| state.client.logout(now));
     }
 
     /// `updateLoginToken`. Logs in again if the last login failed on its token; else the token is
     /// kept for the next time one is needed.
     pub fn update_login_token(&self, token: &str) {
-        self.shared().call(|state, now| state.client.update_login_token(now, token));
+        self.handle.call(|state, now| state.client.update_login_token(now, token));
     }
 
     /// `getPeerOnlineStatus`. One [`PeerOnlineStatus`](rts_proto::client::Event::PeerOnlineStatus)
     /// follows.
     pub fn get_peer_online_status(&self, uid: &str) {
-        self.shared().call(|state, now| state.client.get_peer_online_status(now, uid));
+        self.handle.call(|state, now| state.client.get_peer_online_status(now, uid));
     }
 
     /// `sendMessage`. The result is an event, and what the returned future completes with.
@@ -179,7 +169,7 @@ impl Engine {
         payload: Payload,
         config: MessageConfig,
     ) -> Result<Sent<SendCode>, SendError> {
-        self.shared().call(|state, now| {
+        self.handle.call(|state, now| {
             let id = state.client.send_message(now, uid, payload, config)?;
             Ok(state.sends.wait(id, id))
         })
@@ -190,7 +180,7 @@ impl Engine {
     /// follows. They last for the login, through lost links and restarts of the server; a refused
     /// call leaves earlier ones in force.
     pub fn set_server_params(&self, signature: &str, url: &str) {
-        self.shared().call(|state, now| state.client.set_server_params(now, signature, url));
+        self.handle.call(|state, now| state.client.set_server_params(now, signature, url));
     }
 
     /// `sendServerMessage`: a message to the app's own server, up to 64 KiB of answer coming back.
@@ -219,7 +209,7 @@ impl Engine {
     }
 
     fn send_to_server(&self, payload: Payload) -> Result<Sent<ServerAnswer>, SendError> {
-        self.shared().call(|state, now| {
+        self.handle.call(|state, now| {
             let id = state.client.send_server_message(now, payload)?;
             Ok(state.server_sends.wait(id, id))
         })
@@ -232,12 +222,12 @@ impl Engine {
     /// An ill-formed room id; a live handle with this id; 1,024 handles. Each is also called back,
     /// as [`CreateRoomFailed`](rts_proto::client::Event::CreateRoomFailed). Destroyed.
     pub fn create_room(&self, room_id: &str) -> Result<Room, CreateRoomError> {
-        let key = self.shared().call(|state, now| {
+        let key = self.handle.call(|state, now| {
             let key = state.client.create_room(now, room_id)?;
             state.delivery.add_room(key);
             Ok(key)
         })?;
-        Ok(Room::new(self.clone(), key, room_id))
+        Ok(Room::new(Arc::clone(&self.handle), key, room_id))
     }
 
     /// `setBusinessId`: a tag that goes along with joins. An empty one clears it.
@@ -246,7 +236,7 @@ impl Engine {
     ///
     /// Bad characters; in a room.
     pub fn set_business_id(&self, id: &str) -> Result<(), BusinessIdError> {
-        self.shared().call(|state, _| state.client.set_business_id(id))
+        self.handle.call(|state, _| state.client.set_business_id(id))
     }
 
     /// `setRuntimeParameters`: a JSON object of [keys](Parameters::KEYS), and of `logLevel`: up to
@@ -257,7 +247,7 @@ impl Engine {
     ///
     /// Not a JSON object; then nothing is changed.
     pub fn set_runtime_parameters(&self, json: &str) -> Result<(), ParametersError> {
-        self.shared().call(|state, now| state.client.set_runtime_parameters(now, json))
+        self.handle.call(|state, now| state.client.set_runtime_parameters(now, json))
     }
 
     /// From now on, events of the engine and of its rooms without a handler of their own go to
@@ -268,7 +258,7 @@ impl Engine {
     /// it loses that event and nothing else. After [`destroy`](Self::destroy) it is not called any
     /// more, except that a call under way goes on to its end.
     pub fn set_event_handler(&self, handler: impl EventHandler + 'static) {
-        self.shared().with(|state| {
+        self.handle.with(|state| {
             let retired = state.delivery.set_engine_handler(handler);
             state.retire(retired);
         });
@@ -276,21 +266,21 @@ impl Engine {
 
     /// The device's network is another one now: the link is checked, and waiting ends.
     pub fn network_changed(&self) {
-        self.shared().call(|state, now| state.client.handle_input(now, Input::NetworkChanged));
+        self.handle.call(|state, now| state.client.handle_input(now, Input::NetworkChanged));
     }
 
     /// `destroy`: logs out, forgets all rooms, and ends every [`Sent`]. Handlers are dropped.
     /// Events of the destruction itself, results and the logout, can still be taken from
     /// [`Events`], which then ends.
     pub fn destroy(&self) {
-        self.shared().call(|state, now| state.client.destroy(now));
+        self.handle.call(|state, now| state.client.destroy(now));
     }
 
     /// Waits until the engine was destroyed and its last bytes are written, so that a program may
     /// end. Cancel safe. This alone does not destroy it.
     pub async fn closed(&self) {
         poll_fn(|context| {
-            self.shared().with(|state| {
+            self.handle.with(|state| {
                 if state.closed {
                     return Poll::Ready(());
                 }
@@ -307,14 +297,14 @@ impl Engine {
     /// Whether the engine was destroyed.
     #[must_use]
     pub fn is_destroyed(&self) -> bool {
-        self.shared().lock().client.is_destroyed()
+        self.handle.lock().client.is_destroyed()
     }
 
     /// Whether a login is live and its link is up. Short breaks are not called back: this tells
     /// of them too.
     #[must_use]
     pub fn is_online(&self) -> bool {
-        self.shared().lock().client.is_online()
+        self.handle.lock().client.is_online()
     }
 
     /// How many sessions the engine has had on its server. When the link is back and this has not
@@ -322,24 +312,20 @@ impl Engine {
     /// of meanwhile may be.
     #[must_use]
     pub fn sessions_begun(&self) -> u64 {
-        self.shared().lock().client.sessions_begun()
+        self.handle.lock().client.sessions_begun()
     }
 
     /// How the last link ended; `None` before one has.
     #[must_use]
     pub fn last_disconnect(&self) -> Option<Disconnect> {
-        self.shared().lock().client.last_disconnect()
+        self.handle.lock().client.last_disconnect()
     }
 
     /// Why the last attempt to connect failed, in words for a person; `None` while a login
     /// has its link. It has no secret in it.
     #[must_use]
     pub fn last_link_error(&self) -> Option<String> {
-        self.shared().lock().link_error.clone()
-    }
-
-    pub(crate) fn shared(&self) -> &Shared {
-        &self.handle.shared
+        self.handle.lock().link_error.clone()
     }
 }
 

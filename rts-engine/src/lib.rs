@@ -17,6 +17,7 @@ mod delivery;
 mod driver;
 mod engine;
 mod events;
+mod handle;
 mod handler;
 mod log;
 mod room;

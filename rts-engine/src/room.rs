@@ -6,7 +6,7 @@ use bytes::Bytes;
 use rts_proto::client::{BroadcastError, JoinError};
 use rts_proto::{BroadcastCode, Payload, RoomKey, Text};
 
-use crate::engine::Engine;
+use crate::handle::Handle;
 use crate::handler::RoomEventHandler;
 use crate::sent::Sent;
 
@@ -16,14 +16,14 @@ use crate::sent::Sent;
 /// that there are [`leave`](Self::leave) and [`destroy`](Self::destroy).
 #[derive(Clone, Debug)]
 pub struct Room {
-    engine: Engine,
+    handle: Arc<Handle>,
     key: RoomKey,
     id: Arc<str>,
 }
 
 impl Room {
-    pub(crate) fn new(engine: Engine, key: RoomKey, id: &str) -> Self {
-        Self { engine, key, id: id.into() }
+    pub(crate) fn new(handle: Arc<Handle>, key: RoomKey, id: &str) -> Self {
+        Self { handle, key, id: id.into() }
     }
 
     /// The room's id.
@@ -45,13 +45,13 @@ impl Room {
     ///
     /// Joined or joining already; destroyed.
     pub fn join(&self) -> Result<(), JoinError> {
-        self.engine.shared().call(|state, now| state.client.join_room(now, self.key))
+        self.handle.call(|state, now| state.client.join_room(now, self.key))
     }
 
     /// `leaveRoom`. [`RoomEvent::Left`](rts_proto::client::RoomEvent::Left) follows when really
     /// out. Does nothing when not joined.
     pub fn leave(&self) {
-        self.engine.shared().call(|state, now| state.client.leave_room(now, self.key));
+        self.handle.call(|state, now| state.client.leave_room(now, self.key));
     }
 
     /// `destroy`: leaves the room and frees its id. When this returns, no event of this room comes
@@ -59,7 +59,7 @@ impl Room {
     /// except that a handler that runs at this moment goes on to its end. A [`Sent`] of an open
     /// broadcast completes.
     pub fn destroy(&self) {
-        self.engine.shared().call(|state, now| {
+        self.handle.call(|state, now| {
             let results = state.client.destroy_room(now, self.key);
             state.room_destroyed(self.key, results);
         });
@@ -86,17 +86,17 @@ impl Room {
     }
 
     fn send(&self, payload: Payload) -> Result<Sent<BroadcastCode>, BroadcastError> {
-        self.engine.shared().call(|state, now| {
+        self.handle.call(|state, now| {
             let id = state.client.send_room_message(now, self.key, payload)?;
             Ok(state.broadcasts.wait((self.key, id), id))
         })
     }
 
     /// From now on events of this room go to `handler`, whatever else is set; it replaces an
-    /// earlier one. On a destroyed room nothing happens. See [`Engine::set_event_handler`] for who
+    /// earlier one. On a destroyed room nothing happens. See [`Engine::set_event_handler`](crate::Engine::set_event_handler) for who
     /// calls it.
     pub fn set_event_handler(&self, handler: impl RoomEventHandler + 'static) {
-        self.engine.shared().with(|state| {
+        self.handle.with(|state| {
             let retired = state.delivery.set_room_handler(self.key, handler);
             state.retire(retired);
         });

@@ -22,7 +22,7 @@ from pathlib import Path
 from rust import Crate, root_files
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-FOLDERS = ("rts-proto/src/server", "rts-proto/src/client", "rts-driver/src")
+FOLDERS = ("rts-proto/src/server", "rts-proto/src/client", "rts-engine/src", "rts-driver/src")
 BACK_UP_MAX = 2
 # For so many files all orders are tried.
 EXACT_MAX = 20
