@@ -49,7 +49,7 @@ pub enum ConnectError {
 /// `parameters` is a JSON object, such as `{}`.
 ///
 /// The engine lives in a task on the runtime. When the runtime is shut down, it is destroyed: every
-/// [`Sent`](rts_engine::Sent) completes and [`Events`] ends.
+/// [`Sent`] completes and [`Events`] ends.
 ///
 /// # Errors
 ///
