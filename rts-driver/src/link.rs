@@ -29,13 +29,13 @@ const SLICES_MAX: usize = 64;
 /// Pieces that are together not longer than this are copied together before they are written: for
 /// the system, many pieces cost more than copying them.
 const GATHERED_BYTES_MAX: usize = 16 * 1_024;
-/// Of frames that belong to no session's window, such as acknowledgements and unreliable messages:
-/// so many bytes may be unsent beside a whole window.
+/// Unsent bytes beside a whole window, of frames that belong to no session's window, such as
+/// acknowledgements and unreliable messages.
 const UNSEQUENCED_BYTES_MAX: usize = 1_048_576;
-/// From so many unsent bytes on a link counts as not read: the core then sends nothing there that
-/// is not sequenced (§2.9), which leaves room for what one input brings about meanwhile.
+/// With this number of unsent bytes a link counts as not read: the core then sends nothing there
+/// that is not sequenced (§2.9), which leaves room for what one input brings about meanwhile.
 const CONGESTED_BYTES: usize = UNSEQUENCED_BYTES_MAX - 4 * READ_BYTES;
-/// With so many or fewer it is read again.
+/// With this number or fewer it counts as read again.
 const RELIEVED_BYTES: usize = CONGESTED_BYTES / 2;
 /// A link that has more bytes unsent is given up (I38).
 const UNSENT_BYTES_MAX: usize = WINDOW_BYTES_MAX + UNSEQUENCED_BYTES_MAX;

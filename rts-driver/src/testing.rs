@@ -1,4 +1,4 @@
-//! A pipe in memory and a runtime with nothing in it, for tests of this crate.
+//! A pipe in memory and a runtime that runs nothing, for tests of this crate.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -69,7 +69,7 @@ struct Direction {
     waker: Option<Waker>,
 }
 
-/// A pipe that holds so many bytes in each direction.
+/// A pipe that holds `capacity` bytes in each direction.
 pub(crate) fn pipe(capacity: usize) -> (Pipe, Pipe) {
     let direction = || {
         Arc::new(Mutex::new(Direction {

@@ -22,7 +22,7 @@ impl<R: Runtime> Timer<R> {
         Self { set: None, runtime: PhantomData }
     }
 
-    /// Ready at `deadline` or earlier; never, if there is none.
+    /// Ready at `deadline` or earlier; never without one.
     pub(crate) fn poll_deadline(
         &mut self,
         context: &mut Context<'_>,

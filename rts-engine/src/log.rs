@@ -4,7 +4,7 @@
 use rts_proto::client::{Event, LogLevel, RoomEvent};
 use rts_proto::{ConnectionState, LoginCode};
 
-/// Whoever does not take its events hears of nothing any more, and may wonder why.
+/// An application that takes no events gets no more of them, and may wonder why.
 const NOT_READ: &str =
     "the link is not read until events are taken: too many wait; take them, or drop `Events`";
 
@@ -16,7 +16,7 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    /// Nothing when the engine's log does not go so far, or the event is none for a log.
+    /// `None` when the engine's log level excludes it, or the event is never logged.
     pub(crate) fn new(wanted: LogLevel, event: &Event) -> Option<Self> {
         if wanted == LogLevel::Off {
             return None;

@@ -93,8 +93,8 @@ impl Room {
     }
 
     /// From now on events of this room go to `handler`, whatever else is set; it replaces an
-    /// earlier one. On a destroyed room nothing happens. See [`Engine::set_event_handler`](crate::Engine::set_event_handler) for who
-    /// calls it.
+    /// earlier one. On a destroyed room nothing happens. For who calls it see
+    /// [`Engine::set_event_handler`](crate::Engine::set_event_handler).
     pub fn set_event_handler(&self, handler: impl RoomEventHandler + 'static) {
         self.handle.with(|state| {
             let retired = state.delivery.set_room_handler(self.key, handler);

@@ -13,8 +13,8 @@ use crate::delivery::{Delivery, Retired};
 use crate::log::Line;
 use crate::sent::{Filled, ServerAnswer, Waiting};
 
-/// A link is given up when so many bytes wait for the driver to take them. More than a session's
-/// whole window, so that only a flood of unreliable messages gets there.
+/// A link is given up when this number of bytes waits for the driver to take them. More than a
+/// session's whole window, so that only a flood of unreliable messages gets there.
 const LINK_BYTES_MAX: usize = 4 * 1_048_576;
 
 pub(crate) struct Shared {

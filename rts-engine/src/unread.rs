@@ -17,14 +17,14 @@ pub(crate) const EVENT_BYTES_MAX: usize = 8 * 1_048_576;
 /// A result has two ways to the application: its [`Sent`](crate::Sent), and here. An application
 /// that waits for the one may never look at the other, and must get its results all the same. So a
 /// result that was taken from its `Sent` is removed from here when many wait, and while its `Sent`
-/// is kept it does not count: who keeps so many has the memory for them.
+/// is kept it does not count: an application that keeps that many has the memory for them.
 pub(crate) struct Unread {
     waiting: VecDeque<Waiting>,
     bytes: usize,
     /// Those that did not count when it was looked last, and their bytes.
     excused: usize,
     excused_bytes: usize,
-    /// With so many it is looked again.
+    /// The number of events at which it is looked again.
     look_at: usize,
 }
 
@@ -70,14 +70,14 @@ impl Unread {
         (self.waiting.len() - self.excused, self.bytes - self.excused_bytes)
     }
 
-    /// Looks which of them count, if there are so many that it matters.
+    /// Looks which of them count, if there are enough for it to matter.
     pub(crate) fn look_if_many(&mut self) {
         if self.waiting.len() >= EVENTS_MAX || self.bytes >= EVENT_BYTES_MAX {
             self.look();
         }
     }
 
-    /// So much work as there are events.
+    /// Walks over all events.
     fn look(&mut self) {
         self.retain(|waiting| !waiting.told.as_ref().is_some_and(|told| told.is_taken()));
         (self.excused, self.excused_bytes) = (0, 0);

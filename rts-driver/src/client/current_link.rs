@@ -17,7 +17,7 @@ pub(super) enum CurrentLink<R: Runtime> {
     Up(LinkId, Link<R::Stream>),
 }
 
-/// A link whose layers are open; or why there is none, and what may have something left to say.
+/// A link whose layers are open; or the error, with a link that may have something left to write.
 type Established<R> =
     Result<Link<<R as Runtime>::Stream>, (LinkError, Option<Link<<R as Runtime>::Stream>>)>;
 

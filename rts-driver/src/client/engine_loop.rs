@@ -12,8 +12,8 @@ use super::current_link::{CurrentLink, LinkNews};
 use crate::runtime::Runtime;
 use crate::timer::Timer;
 
-/// After so many turns others get theirs: an engine that always has something to do must not keep
-/// its thread.
+/// Turns before the task yields: an engine that always has something to do must not keep its
+/// thread.
 const TURNS_MAX: u32 = 64;
 
 pub(super) async fn run<R: Runtime>(driver: Driver, connector: Connector) {

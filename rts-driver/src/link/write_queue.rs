@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-/// Pieces that wait one by one, as they came. Behind so many, small ones that nobody else holds are
+/// Pieces that wait one by one, as they came. Behind them, small ones that nobody else holds are
 /// copied together: by itself each would cost many times its bytes.
 const LOOSE_MAX: usize = 64;
 /// Small pieces are copied together up to this size.

@@ -20,10 +20,10 @@ const LINKS_MAX: usize = 100_000;
 
 /// What a network may open at once after quiet: as much as its rate allows in this time.
 const NETWORK_BURST_SECONDS: f64 = 5.0;
-/// An IPv6 site, which is 65,536 networks, has so many times the links of a network, and of new
-/// ones a second: a university or a carrier may have one.
+/// The links of an IPv6 site, which is 65,536 networks, as a multiple of those of a network; the
+/// same for new links a second. A university or a carrier may have one site.
 const SITE_LINKS: usize = 4;
-/// And so many times those before login: with the quarter that a network has by default, one site
+/// The same for links before login: with the quarter that a network has by default, one site
 /// leaves half to others.
 const SITE_BEFORE_LOGIN: usize = 2;
 
@@ -44,8 +44,8 @@ pub struct LinkLimits {
     pub per_network_per_second: u32,
     /// Handshakes of TLS and WebSocket that begin a second, of all networks together, five times
     /// as many at once after quiet; 0 is no limit. Those beyond wait for their turn, until their
-    /// login deadline at the longest. Sites take turns, and so do networks where somebody has logged in
-    /// within an hour and all others.
+    /// login deadline at the longest. Sites take turns, and so do networks where
+    /// somebody has logged in within an hour and all others.
     pub handshakes_per_second: u32,
     /// Of the numbers that the system gives to open sockets and files: a link with a greater one is
     /// closed, so that those above stay free for other things. The system gives the smallest that

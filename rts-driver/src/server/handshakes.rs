@@ -25,7 +25,7 @@ const THREADS_MAX: usize = 4;
 /// they get a fifth of it, and it is not kept waiting when it wakes up.
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 6;
-/// A thread that had nothing to do for so long ends.
+/// A thread that has had nothing to do for this long ends.
 const IDLE: Duration = Duration::from_secs(10);
 
 /// Links whose TLS or WebSocket is not open, on their way through threads of their own. Each
@@ -59,7 +59,7 @@ pub(crate) struct Job<R: Runtime> {
     pub(crate) waker: Waker,
 }
 
-/// A link that got on, and what it has to say. `None` after a panic.
+/// A link whose handshake made progress, and the result; `None` after a panic.
 pub(crate) struct Finished<R: Runtime> {
     pub(crate) id: LinkId,
     pub(crate) link: Link<R::Stream>,
@@ -67,8 +67,8 @@ pub(crate) struct Finished<R: Runtime> {
 }
 
 impl<R: Runtime> HandshakePool<R> {
-    /// Of all networks together, so many handshakes begin a second, five times as many at once
-    /// after quiet; 0 is no limit.
+    /// `per_second` is how many handshakes begin a second, of all networks together, and five times
+    /// as many at once after quiet; 0 is no limit.
     pub(crate) fn new(ready: &Arc<ReadyQueue>, per_second: &Arc<AtomicU32>) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
@@ -87,8 +87,8 @@ impl<R: Runtime> HandshakePool<R> {
         }
     }
 
-    /// Lets the link get on, as far as the bytes go that have arrived. It comes back [with what it
-    /// has to say](Self::take_finished).
+    /// Lets the handshake of a link make progress with the bytes that have arrived. The link comes
+    /// back through [`take_finished`](Self::take_finished).
     pub(crate) fn submit(self: &Arc<Self>, id: LinkId, key: QueueKey, job: Job<R>) {
         let mut state = self.lock();
         state.queue.push(id, key, job);
@@ -113,7 +113,8 @@ impl<R: Runtime> HandshakePool<R> {
         drop(state);
         tracing::error!(%error, "no thread for handshakes");
         if is_last {
-            // Messages wait for it, but people get in: nobody would come back for what must wait.
+            // Messages wait for it, but people can log in. No thread would come back for a job that
+            // had to wait, so the rate does not hold.
             let next = self.lock().queue.next(0, Instant::now());
             self.run(next);
         }
@@ -157,7 +158,7 @@ impl<R: Runtime> HandshakePool<R> {
         None
     }
 
-    /// Lets go of the lock meanwhile.
+    /// Releases the lock while it logs.
     fn log_waiting<'a>(&'a self, state: MutexGuard<'a, State<R>>) -> MutexGuard<'a, State<R>> {
         let waiting = state.queue.len();
         drop(state);
@@ -184,7 +185,7 @@ impl<R: Runtime> HandshakePool<R> {
         }
     }
 
-    /// Links that are back, up to so many. Returns whether there are more.
+    /// Takes up to `links_max` links that made progress. Returns whether there are more.
     pub(crate) fn take_finished(&self, links_max: usize, into: &mut Vec<Finished<R>>) -> bool {
         let mut state = self.lock();
         let links = links_max.min(state.finished.len());
@@ -192,12 +193,12 @@ impl<R: Runtime> HandshakePool<R> {
         !state.finished.is_empty()
     }
 
-    /// The link, if its turn has not come.
+    /// Takes a link that still waits out of the queue.
     pub(crate) fn cancel(&self, id: LinkId) -> Option<Link<R::Stream>> {
         self.lock().queue.remove(id).map(|job| job.link)
     }
 
-    /// Nobody asks for them any more: what waits is dropped, and the threads end.
+    /// Drops what waits, and ends the threads.
     pub(crate) fn shut_down(&self) {
         let mut state = self.lock();
         state.is_over = true;
@@ -207,7 +208,7 @@ impl<R: Runtime> HandshakePool<R> {
         drop(dropped);
     }
 
-    /// Lets the next link get on, if one may.
+    /// Works on the next link, if there is one and the rate allows it.
     #[cfg(test)]
     pub(crate) fn run_once(&self) {
         let next = self.next(&mut self.lock(), Instant::now());

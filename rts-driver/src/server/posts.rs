@@ -103,3 +103,81 @@ impl<T: Fn(CallId, PostProgress)> Drop for Running<T> {
         let _ = catch_unwind(AssertUnwindSafe(|| (self.tell)(self.call, self.outcome.clone())));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::pin::Pin;
+    use std::sync::mpsc::channel;
+    use std::task::{Context, Waker};
+
+    use rts_proto::server::Target;
+    use rts_proto::{MessageId, Payload, ServerParams};
+
+    use super::*;
+    use crate::testing::Still;
+
+    const CALL: CallId = CallId(1);
+
+    /// Gives out a post that never ends, or panics.
+    struct Poster {
+        panics: bool,
+    }
+
+    impl PostToAppServer for Poster {
+        fn allows(&self, _: &Target) -> bool {
+            true
+        }
+
+        fn post(&self, _: Post, begun: Begun) -> Posting {
+            assert!(!self.panics, "on purpose");
+            begun.tell();
+            Box::pin(std::future::pending())
+        }
+    }
+
+    fn posts() -> Posts {
+        let mut posts = Posts::default();
+        let post = Post {
+            app_id: "123456781234567812345678".parse().expect("well formed"),
+            uid: "alice".parse().expect("well formed"),
+            id: MessageId(1),
+            params: ServerParams::new(b"signature", b"https://app.example/").expect("good"),
+            payload: Payload::text("hi"),
+        };
+        posts.add(CALL, post);
+        posts
+    }
+
+    /// What is told of a post that is started where no task can run.
+    fn told(panics: bool) -> Vec<(CallId, PostProgress)> {
+        let (sender, receiver) = channel();
+        let post = posts().next_new().expect("it was added");
+        post.start::<Still>(&Poster { panics }, move |call, progress| {
+            sender.send((call, progress)).expect("the test waits");
+        });
+        receiver.into_iter().collect()
+    }
+
+    #[test]
+    fn a_post_without_a_task_is_not_reached() {
+        let expected = [PostProgress::Begun, PostProgress::NotReached];
+        assert_eq!(told(false), expected.map(|progress| (CALL, progress)));
+    }
+
+    #[test]
+    fn a_post_whose_poster_panics_is_not_reached() {
+        assert_eq!(told(true), [(CALL, PostProgress::NotReached)]);
+    }
+
+    #[test]
+    fn a_post_that_is_removed_is_stopped() {
+        let mut posts = posts();
+        let mut post = posts.next_new().expect("it was added");
+        assert!(!posts.has_new());
+        let mut context = Context::from_waker(Waker::noop());
+        let mut is_stopped = || Pin::new(&mut post.stopped).poll(&mut context).is_ready();
+        assert!(!is_stopped());
+        posts.remove(CALL);
+        assert!(is_stopped());
+    }
+}

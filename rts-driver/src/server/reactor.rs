@@ -96,7 +96,7 @@ impl<R: Runtime> Reactor<R> {
         }
     }
 
-    /// Whether there is something to do that wakes nobody.
+    /// Whether there is something to do that nothing will wake the reactor for.
     fn has_more(&self) -> bool {
         self.reader.has_more()
             || self.writer.has_more()
@@ -133,7 +133,7 @@ impl<R: Runtime> Reactor<R> {
             }
         }
         catch_panic(|| core.end_burst(now, &mut |output| links.apply(output)));
-        for id in batch.drain_speaking() {
+        for id in batch.drain_before_login() {
             if let Some(entry) = links.get_mut(id)
                 && !entry.is_logged_in
                 && core.server.is_attached(id)
@@ -186,7 +186,7 @@ impl<R: Runtime> Drop for Reactor<R> {
         let Some(shared) = self.shared.upgrade() else { return };
         let mut ids: Vec<LinkId> = self.io.links.ids().collect();
         ids.sort_unstable();
-        // What was read, and which links are gone, is not lost on the core.
+        // The core still gets what was read, and learns which links are gone.
         let mut inputs: Vec<Input> = self.io.batch.drain_inputs().collect();
         inputs.extend(ids.into_iter().map(Input::Disconnected));
         // During a panic a second one would end the process.

@@ -24,7 +24,7 @@ use crate::server::probes::ExpectedConnection;
 use crate::server::reactor::Reactor;
 use crate::server::shared::Shared;
 
-/// Links that are accepted before others get their turn: whoever only connects must not keep
+/// Links that are accepted before others get their turn: a flood of connections must not keep
 /// messages waiting.
 const ACCEPTED_AT_ONCE: usize = 8;
 

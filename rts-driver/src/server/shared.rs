@@ -47,8 +47,8 @@ pub(crate) struct State<R: Runtime> {
     is_shut_down: bool,
     /// A reactor ended by a panic.
     has_failed: bool,
-    /// Somebody starts posts, one after the other. A runtime that is being shut down ends each at
-    /// once, which brings about the next: that must not nest.
+    /// A call is starting posts, one after the other. A runtime that is being shut down ends each
+    /// at once, which causes the next one: that must not recurse.
     is_starting_posts: bool,
 }
 
@@ -145,7 +145,8 @@ impl<R: Runtime> Shared<R> {
         }
     }
 
-    /// `None` ends the starting: what comes later is started by whoever brings it about.
+    /// `None` ends the loop of [`start_posts`](Self::start_posts): later posts are started by the
+    /// call that causes them.
     fn next_new_post(&self) -> Option<NewPost> {
         let mut state = self.lock();
         let post = state.core.posts.next_new();

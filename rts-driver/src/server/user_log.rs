@@ -1,7 +1,7 @@
 //! The log of users: who logs in, who does not, and why. Lines have the target `rts::users`.
 //!
-//! What strangers can cause again and again is at level info, with a rate limit; the rest is at
-//! level debug, and all of it is there.
+//! What strangers can cause again and again is at level info, with a rate limit. The rest is at
+//! level debug, without one.
 
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -140,7 +140,7 @@ impl UserLog {
         }
     }
 
-    /// What came was no frames: the core never heard of it, and whoever is there may not either.
+    /// What came was not frames, so the core knows nothing of it.
     pub(crate) fn ended_before_login(&mut self, peer: Peer, why: &LayerError) {
         if let Some(left_out) = self.allow(Some(peer)) {
             let (address, why) = (display(peer.address), why.to_string());
@@ -149,7 +149,8 @@ impl UserLog {
         }
     }
 
-    /// How many lines were left out since the last one, if any; nothing when this one is, too.
+    /// `None` if this line is suppressed; else the number of lines suppressed since the last one,
+    /// if there are any.
     fn allow(&mut self, peer: Option<Peer>) -> Option<Option<u64>> {
         let now = Instant::now();
         let left_out = match peer {

@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use crate::server::token_bucket::{Rate, TokenBucket};
 
-/// From so many on, those are forgotten that have no links, have used none of their rate, and are
-/// not known.
+/// With this number of entries, those are forgotten that have no links, have used none of their
+/// rate, and are not known.
 const FIRST_SWEEP: usize = 1_024;
-/// So long one is known from which somebody had logged in. People come back the next hour from
-/// where they were.
+/// How long a network or site is known after somebody had logged in from there. People come back
+/// within an hour to where they were.
 pub(super) const KNOWN: Duration = Duration::from_secs(3_600);
-/// If there are more, none is known any more that has no links.
+/// With more entries, those without links are not known any more.
 const KNOWN_MAX: usize = 100_000;
 
 /// Of one key: a network or a site.

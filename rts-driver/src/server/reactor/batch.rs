@@ -11,33 +11,33 @@ pub(super) struct Batch<R: Runtime> {
     inputs: Vec<Input>,
     /// Frames among them, and what counts as such.
     frames: usize,
-    /// Links on which nobody had logged in, and which say something now.
-    speaking: Vec<LinkId>,
-    /// Of links that are gone: they count until the core was told.
+    /// Links before login that have bytes among the inputs.
+    before_login: Vec<LinkId>,
+    /// Of links that are gone. They count against the limits until the core is told.
     gone: Vec<LinkGuard<R>>,
 }
 
 impl<R: Runtime> Batch<R> {
     pub(super) fn new() -> Self {
-        Self { inputs: Vec::new(), frames: 0, speaking: Vec::new(), gone: Vec::new() }
+        Self { inputs: Vec::new(), frames: 0, before_login: Vec::new(), gone: Vec::new() }
     }
 
     pub(super) fn push(&mut self, input: Input) {
         self.inputs.push(input);
     }
 
-    /// Bytes came from a link, and so many frames end in them.
+    /// Bytes came from a link, with the ends of this number of frames in them.
     pub(super) fn received(&mut self, id: LinkId, bytes: Bytes, frames: usize) {
         self.inputs.push(Input::Received(id, bytes));
         self.frames += frames;
     }
 
-    /// This link may have logged in with what it says.
-    pub(super) fn speaks_before_login(&mut self, id: LinkId) {
-        self.speaking.push(id);
+    /// The link is not logged in, and has bytes in this batch that may log it in.
+    pub(super) fn add_before_login(&mut self, id: LinkId) {
+        self.before_login.push(id);
     }
 
-    /// Something costs as much as these frames.
+    /// Counts input that costs as much as this number of frames.
     pub(super) fn count_frames(&mut self, frames: usize) {
         self.frames += frames;
     }
@@ -61,11 +61,11 @@ impl<R: Runtime> Batch<R> {
         self.inputs.drain(..)
     }
 
-    pub(super) fn drain_speaking(&mut self) -> impl Iterator<Item = LinkId> + '_ {
-        self.speaking.drain(..)
+    pub(super) fn drain_before_login(&mut self) -> impl Iterator<Item = LinkId> + '_ {
+        self.before_login.drain(..)
     }
 
-    /// The core was told of links that are gone: others may have their place.
+    /// Stops counting links that are gone: the core has been told.
     pub(super) fn release_gone(&mut self) {
         self.gone.clear();
     }

@@ -17,8 +17,8 @@ use crate::server::user_log::UserLog;
 /// Frames of one link that the core is given at once. The others wait for the next turn, and
 /// nothing more is read before.
 const FRAMES_PER_READING: usize = 64;
-/// Where there is TLS or WebSocket, so many bytes count as a frame, whatever is in them: it may be
-/// many records of one byte, or none but pings.
+/// With TLS or WebSocket, this number of bytes counts as a frame, whatever is in them: they may be
+/// many records of one byte, or only pings.
 const LAYERED_BYTES_PER_FRAME: usize = 16;
 
 pub(super) struct LinkIo<R: Runtime> {
@@ -39,8 +39,8 @@ impl<R: Runtime> LinkIo<R> {
         }
     }
 
-    /// Gives the core what the link has to say, up to a number of frames. Returns how many bytes
-    /// that were.
+    /// Reads from the link, and gives the core up to [`FRAMES_PER_READING`] frames. Returns the
+    /// number of bytes given.
     pub(super) fn read(&mut self, id: LinkId) -> usize {
         // The end of a link must not overtake the answer to its last words.
         self.flush(id);
@@ -60,8 +60,8 @@ impl<R: Runtime> LinkIo<R> {
         self.take_step(id, step)
     }
 
-    /// Takes what the link had to say; `None` after a panic. Returns how many bytes the core is
-    /// given.
+    /// Handles the result of a step of the link; `None` after a panic. Returns the number of bytes
+    /// that the core is given.
     pub(super) fn take_step(&mut self, id: LinkId, step: Option<Poll<Step>>) -> usize {
         match step {
             Some(Poll::Pending) => return 0,
@@ -77,20 +77,20 @@ impl<R: Runtime> LinkIo<R> {
         0
     }
 
-    /// Gives the core some of what was read. Returns how many bytes that are.
+    /// Gives the core some of what was read. Returns the number of bytes.
     fn pass_on(&mut self, id: LinkId) -> usize {
         let Some(entry) = self.links.get_mut(id) else { return 0 };
         let (bytes_len, frames) = entry.frame_counter.take(&entry.held, FRAMES_PER_READING);
         let bytes = entry.held.split_to(bytes_len);
         if !entry.is_logged_in {
-            self.batch.speaks_before_login(id);
+            self.batch.add_before_login(id);
         }
         entry.read_in_turn = self.turn;
         self.batch.received(id, bytes, frames);
         bytes_len
     }
 
-    /// The other side said goodbye, or something that cannot be.
+    /// The other side closed the link, or violated the protocol of a layer.
     fn close_link(&mut self, id: LinkId, error: Option<LayerError>) {
         if let Some(error) = error {
             tracing::debug!(link = %id, %error, "given up");
@@ -100,7 +100,7 @@ impl<R: Runtime> LinkIo<R> {
                 self.log.ended_before_login(entry.peer(), &error);
             }
         }
-        // The core need not wait until the goodbye is said.
+        // The core need not wait until the close is written.
         self.batch.push(Input::Disconnected(id));
         self.links.end(id, Ending::AfterFlush);
     }

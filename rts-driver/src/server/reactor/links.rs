@@ -26,9 +26,9 @@ pub(super) struct LinkTable<R: Runtime> {
     /// Links that have something to write, or are to end, since this was taken last; each once.
     pending: Vec<LinkId>,
     handshakes: Arc<HandshakePool<R>>,
-    /// Links that are there.
+    /// The number of links that the pool has.
     in_handshake: usize,
-    /// More are back than were taken.
+    /// More have finished than were taken.
     has_more_finished: bool,
 }
 
@@ -40,7 +40,7 @@ pub(super) struct LinkEntry<R: Runtime> {
     /// Somebody has logged in.
     pub(super) is_logged_in: bool,
     pub(super) link_waker: Arc<LinkWaker>,
-    /// Wakes by it.
+    /// Made from `link_waker`.
     pub(super) waker: Waker,
     pub(super) guard: LinkGuard<R>,
     pub(super) ending: Ending,
@@ -180,7 +180,7 @@ impl<R: Runtime> LinkTable<R> {
         }
     }
 
-    /// Links that got on with their handshakes, up to so many. Each has to be
+    /// Takes up to `links_max` links whose handshakes made progress. Each has to be
     /// [put back](Self::put_back).
     pub(super) fn take_finished(&mut self, links_max: usize, into: &mut Vec<Finished<R>>) {
         if self.in_handshake > 0 {
@@ -194,7 +194,7 @@ impl<R: Runtime> LinkTable<R> {
         self.has_more_finished
     }
 
-    /// The link is back. Returns its entry, and whether it became ready meanwhile.
+    /// Puts the link back. Returns its entry, and whether it became ready meanwhile.
     pub(super) fn put_back(
         &mut self,
         id: LinkId,
@@ -205,8 +205,7 @@ impl<R: Runtime> LinkTable<R> {
         Some((entry, is_ready))
     }
 
-    /// Puts the link back if its handshake has not begun to be worked on. Returns whether that is
-    /// so.
+    /// Puts the link back if it still waits for a thread of the pool. Returns whether it did.
     pub(super) fn cancel_handshake(&mut self, id: LinkId) -> bool {
         let Some(link) = self.handshakes.cancel(id) else { return false };
         self.in_handshake -= 1;
@@ -265,7 +264,7 @@ impl<R: Runtime> LinkEntry<R> {
                     self.ending = Ending::Now;
                 }
             }
-            // Before a login that is little.
+            // Before a login there is little of it.
             Location::Handshake(meanwhile) => meanwhile.output.push(bytes),
         }
     }

@@ -1,5 +1,5 @@
-//! Whose turn it is to be read: who was quiet before who floods, links before login behind both,
-//! and of each a bounded amount.
+//! Schedules reads: links that were quiet come before those that flood, links before login come
+//! last, and each turn reads a bounded amount.
 
 use std::collections::VecDeque;
 
@@ -32,7 +32,7 @@ pub(super) struct Reader<R: Runtime> {
     before_login: VecDeque<LinkId>,
     /// Those to read again in this turn.
     again: Vec<LinkId>,
-    /// Working space: those whose handshakes got on.
+    /// Working space: links whose handshakes made progress.
     finished: Vec<Finished<R>>,
 }
 
@@ -71,7 +71,7 @@ impl<R: Runtime> Reader<R> {
             bytes += self.read(io, id);
             links += 1;
         }
-        // However many are ready now and then, who has much to say gets on.
+        // However many quiet links there are, one busy link makes progress.
         let mut gets_on = true;
         while (gets_on || has_room(bytes, links, io.batch.frames()))
             && let Some(id) = self.busy.pop_front()
@@ -80,7 +80,7 @@ impl<R: Runtime> Reader<R> {
             links += 1;
             gets_on = false;
         }
-        // However much the others have to say, somebody gets in.
+        // However busy the others are, some links get to log in.
         for _ in 0..LINKS_BEFORE_LOGIN_PER_TURN {
             let Some(id) = self.before_login.pop_front() else { break };
             self.read_before_login(io, id);
@@ -103,7 +103,7 @@ impl<R: Runtime> Reader<R> {
         }
     }
 
-    /// Returns how many bytes there were.
+    /// Returns the number of bytes read.
     fn read(&mut self, io: &mut LinkIo<R>, id: LinkId) -> usize {
         let Some(entry) = io.links.get(id) else { return 0 };
         entry.link_waker.mark_taken();
@@ -128,7 +128,7 @@ impl<R: Runtime> Reader<R> {
         }
     }
 
-    /// Takes back the links whose handshakes got on.
+    /// Takes back the links whose handshakes made progress.
     fn take_finished(&mut self, io: &mut LinkIo<R>) {
         io.links.take_finished(LINKS_BEFORE_LOGIN_PER_TURN, &mut self.finished);
         for Finished { id, link, step } in self.finished.drain(..) {

@@ -1,5 +1,5 @@
-//! Who is written to in a turn: what this turn brought first, and what a large room still waits for
-//! a few at a time.
+//! Schedules writes: output of this turn comes first, and what is left of earlier turns, as to a
+//! large room, a few links at a time.
 
 use std::collections::VecDeque;
 
@@ -11,7 +11,7 @@ use crate::runtime::Runtime;
 /// Links that are written to in one turn, beside those that are read: each costs a call of the
 /// system.
 const WRITES_PER_TURN: usize = 32;
-/// So many of them at least wait since an earlier turn, if there are such.
+/// The share of them that is kept for links that wait since an earlier turn.
 const LATE_WRITES_PER_TURN_MIN: usize = 16;
 
 #[derive(Default)]

@@ -1,3 +1,5 @@
+//! A shard and its reactor, turn by turn, over pipes in memory.
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
@@ -17,7 +19,7 @@ use rts_stream::Origins;
 
 mod turns;
 
-/// Links whose turn has to come may have to wait for so many turns, not more.
+/// Turns after which nothing is left to do.
 const TURNS_MAX: usize = 64;
 
 /// Bytes that a link holds, if a test has no reason for less.
