@@ -158,6 +158,11 @@ fn read_all(far: &mut Pipe) -> Vec<u8> {
     all
 }
 
+fn is_closed(far: &mut Pipe) -> bool {
+    let mut context = Context::from_waker(Waker::noop());
+    matches!(far.poll_read(&mut context, &mut [0]), Poll::Ready(Ok(0)))
+}
+
 fn hears_something(far: &mut Pipe) -> bool {
     let mut context = Context::from_waker(Waker::noop());
     matches!(far.poll_read(&mut context, &mut [0; 64]), Poll::Ready(Ok(1..)))
@@ -234,29 +239,21 @@ fn a_login_makes_room_for_the_next_stranger_of_its_network() {
     let limits = LinkLimits { per_network_before_login_max: 1, ..LinkLimits::default() };
     turned.shard.set_link_limits(limits);
     let mut alice = turned.accept(CAPACITY);
-    let is_dropped = |peer: &mut Pipe| {
-        let mut context = Context::from_waker(Waker::noop());
-        matches!(peer.poll_read(&mut context, &mut [0]), Poll::Ready(Ok(0)))
-    };
-    assert!(is_dropped(&mut turned.accept(CAPACITY)), "alice has the place");
+    assert!(is_closed(&mut turned.accept(CAPACITY)), "alice has the place");
     alice.write(&[hello(), login("alice")].concat());
     turned.turn_until_quiet();
     let mut second = turned.accept(CAPACITY);
-    assert!(!is_dropped(&mut second));
-    assert!(is_dropped(&mut turned.accept(CAPACITY)));
+    assert!(!is_closed(&mut second));
+    assert!(is_closed(&mut turned.accept(CAPACITY)));
     drop(second);
     turned.turn_until_quiet();
-    assert!(!is_dropped(&mut turned.accept(CAPACITY)), "the place of one that went is free");
+    assert!(!is_closed(&mut turned.accept(CAPACITY)), "the place of one that went is free");
 }
 
 #[test]
 fn a_connection_that_is_expected_is_accepted_and_closed_and_takes_no_place() {
     let mut turned = Turned::new();
     turned.shard.set_link_limits(LinkLimits { links_max: 1, ..LinkLimits::default() });
-    let is_closed = |peer: &mut Pipe| {
-        let mut context = Context::from_waker(Waker::noop());
-        matches!(peer.poll_read(&mut context, &mut [0]), Poll::Ready(Ok(0)))
-    };
     let at = SocketAddr::from(([127, 0, 0, 1], 1));
     let expected = turned.shard.expect(at);
     assert!(is_closed(&mut turned.accept(CAPACITY)));
