@@ -7,6 +7,21 @@
 //!
 //! All numbers are little-endian. A file is only ever appended to; its last record may be torn, by
 //! a crash of the process, and is then left out.
+//!
+//! # Versions
+//!
+//! [`VERSION`] grows with each change of the bytes: a field or a variant of a record that is new,
+//! removed, moved or of another type, another framing, another digest. The encoding does not
+//! describe itself, so a reader cannot skip what it does not know. The files in `tests/golden` make
+//! such a change visible.
+//!
+//! A reader reads its own version and no other. An older file and a newer one give the same error,
+//! [`TraceError::Version`]. It names the version of RTS that recorded the file, which can replay it.
+//! Three things therefore stay the same in all versions: the head, the framing of the first record,
+//! and the begin of that record, which is a zero and then the version of RTS as a string.
+//!
+//! What a core does is not part of the format. If it changes, an older recording is still read, and
+//! its replay tells the difference.
 
 use std::io::{self, Read, Write};
 
@@ -15,12 +30,19 @@ use crate::record::Record;
 const MAGIC: [u8; 8] = *b"RTSTRACE";
 /// The magic and the version.
 pub(crate) const HEAD_BYTES: usize = MAGIC.len() + 2;
-/// Grows when a reader of before could not read what is written now.
-const VERSION: u16 = 2;
+/// Grows with each change of the bytes; see above.
+pub(crate) const VERSION: u16 = 3;
+/// A record's length with its check, in front of it.
+const LENGTH_BYTES: usize = 4;
+/// Its checksum, behind it.
+const SUM_BYTES: usize = 4;
+const AROUND_BYTES: usize = LENGTH_BYTES + SUM_BYTES;
 /// Longest record in bytes; its length has three bytes.
 const RECORD_BYTES_MAX: usize = (1 << 24) - 1;
 /// A length of zeros is no length.
 const LENGTH_CHECK: u8 = 0xA5;
+/// Longest version of RTS that an error names, in bytes.
+const RECORDED_BY_BYTES_MAX: usize = 64;
 
 /// Why a trace cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -31,13 +53,17 @@ pub enum TraceError {
     /// Not a trace at all.
     #[error("this is no trace: it does not begin with \"RTSTRACE\"")]
     NoTrace,
-    /// Written in another form.
+    /// The file has another format version, older or newer.
     #[error(
-        "this trace has format version {found}, and only {VERSION} can be read: use the rts that wrote it"
+        "this trace has format version {found}, and this program reads version {VERSION}: replay it \
+         with {}",
+        recorder_in_words(recorded_by.as_deref())
     )]
     Version {
-        /// What it says.
+        /// The version of the file.
         found: u16,
+        /// The version of RTS that recorded it, if the file still tells.
+        recorded_by: Option<String>,
     },
     /// A record in the middle is damaged.
     #[error("record {record}, at byte {offset}, is damaged: {what}")]
@@ -59,6 +85,13 @@ pub enum TraceError {
     },
 }
 
+fn recorder_in_words(recorded_by: Option<&str>) -> String {
+    match recorded_by {
+        Some(version) => format!("RTS {version}, which recorded it"),
+        None => "the version of RTS that recorded it".into(),
+    }
+}
+
 pub(crate) fn write_head(out: &mut dyn Write) -> io::Result<()> {
     out.write_all(&MAGIC)?;
     out.write_all(&VERSION.to_le_bytes())
@@ -75,7 +108,7 @@ pub(crate) fn encode_record(record: &Record) -> io::Result<Vec<u8>> {
     if body.len() > RECORD_BYTES_MAX {
         return Err(io::Error::other("a record that is too long"));
     }
-    let mut whole = Vec::with_capacity(body.len() + 8);
+    let mut whole = Vec::with_capacity(body.len() + AROUND_BYTES);
     whole.extend_from_slice(&length(body.len()));
     whole.extend_from_slice(&body);
     whole.extend_from_slice(&crc32fast::hash(&body).to_le_bytes());
@@ -83,7 +116,7 @@ pub(crate) fn encode_record(record: &Record) -> io::Result<Vec<u8>> {
 }
 
 /// A length, and a check that it is one: a damaged length must not look like a torn record.
-fn length(len: usize) -> [u8; 4] {
+fn length(len: usize) -> [u8; LENGTH_BYTES] {
     let [a, b, c, ..] = len.to_le_bytes();
     [a, b, c, a ^ b ^ c ^ LENGTH_CHECK]
 }
@@ -105,15 +138,39 @@ impl<R: Read> Reader<R> {
             return Err(TraceError::NoTrace);
         }
         let found = u16::from_le_bytes([version[0], version[1]]);
+        let mut reader = Self { input, offset: HEAD_BYTES as u64, records: 0, torn_bytes: 0 };
         if found != VERSION {
-            return Err(TraceError::Version { found });
+            return Err(TraceError::Version { found, recorded_by: reader.recorded_by() });
         }
-        Ok(Self { input, offset: head.len() as u64, records: 0, torn_bytes: 0 })
+        Ok(reader)
+    }
+
+    /// Who recorded a file of any version. An error shows it on a terminal, so it has to look like
+    /// a version.
+    fn recorded_by(&mut self) -> Option<String> {
+        let record = self.next_bytes().ok()??;
+        let ((0, version), _) = postcard::take_from_bytes::<(u32, &str)>(&record).ok()? else {
+            return None;
+        };
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-+".contains(&byte);
+        let is_version = (1..=RECORDED_BY_BYTES_MAX).contains(&version.len());
+        (is_version && version.bytes().all(is_plain)).then(|| version.to_owned())
     }
 
     /// The next record with its number; `None` at the end, or where the last one is torn.
     pub(crate) fn next(&mut self) -> Result<Option<(u64, Record)>, TraceError> {
-        let mut len = [0; 4];
+        let Some(bytes) = self.next_bytes()? else { return Ok(None) };
+        let record = postcard::from_bytes(&bytes)
+            .map_err(|_| self.damaged("its fields are not those of a record"))?;
+        let number = self.records;
+        self.records += 1;
+        self.offset += (bytes.len() + AROUND_BYTES) as u64;
+        Ok(Some((number, record)))
+    }
+
+    /// A record's own bytes.
+    fn next_bytes(&mut self) -> Result<Option<Vec<u8>>, TraceError> {
+        let mut len = [0; LENGTH_BYTES];
         let got = fill(&mut self.input, &mut len)?;
         if got < len.len() {
             self.torn_bytes = got;
@@ -123,22 +180,17 @@ impl<R: Read> Reader<R> {
         if length(body_len) != len {
             return Err(self.damaged("its length is damaged"));
         }
-        let mut body = vec![0; body_len + 4];
+        let mut body = vec![0; body_len + SUM_BYTES];
         let got = fill(&mut self.input, &mut body)?;
         if got < body.len() {
             self.torn_bytes = len.len() + got;
             return Ok(None);
         }
-        let (record, sum) = body.split_at(body_len);
-        if crc32fast::hash(record).to_le_bytes() != sum {
+        let sum = body.split_off(body_len);
+        if crc32fast::hash(&body).to_le_bytes() != *sum {
             return Err(self.damaged("its checksum is wrong"));
         }
-        let record = postcard::from_bytes(record)
-            .map_err(|_| self.damaged("its fields are not those of a record"))?;
-        let number = self.records;
-        self.records += 1;
-        self.offset += (len.len() + body.len()) as u64;
-        Ok(Some((number, record)))
+        Ok(Some(body))
     }
 
     /// Bytes of a torn last record, known when the end is reached.

@@ -6,6 +6,8 @@ mod digest;
 mod explain;
 mod file;
 mod format;
+#[cfg(test)]
+mod golden;
 mod message;
 mod record;
 mod recorder;

@@ -20,11 +20,20 @@ use crate::scrub::{Scrubber, Secrets};
 /// so that the trace of a process that is killed is whole up to then.
 pub struct Recorder {
     sink: Option<Sink>,
+    pub(crate) origin: Origin,
     pub(crate) scrubber: Scrubber,
     pub(crate) digest: Digest,
     last: Instant,
     /// Whether something was recorded that was not drained yet.
     pub(crate) is_fresh: bool,
+}
+
+/// Where a recording comes from. It is fixed in golden files.
+#[derive(Clone, Copy)]
+pub(crate) struct Origin {
+    /// The version of RTS.
+    pub(crate) version: &'static str,
+    pub(crate) began: SystemTime,
 }
 
 /// What is written to, until it ends.
@@ -91,6 +100,7 @@ impl Recorder {
         sink.bytes = HEAD_BYTES as u64;
         Ok(Self {
             sink: Some(sink),
+            origin: Origin { version: env!("CARGO_PKG_VERSION"), began: SystemTime::now() },
             scrubber: Scrubber::new(secrets, salt),
             digest: Digest::default(),
             last: Instant::ORIGIN,
@@ -99,9 +109,9 @@ impl Recorder {
     }
 
     pub(crate) fn start(&mut self, seed: u64, core: CoreConfig) {
-        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let unix = self.origin.began.duration_since(UNIX_EPOCH).unwrap_or_default();
         self.write(&Record::Start(Start {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
+            version: self.origin.version.to_owned(),
             scrubbed: self.scrubber.is_scrubbing(),
             unix_micros: u64::try_from(unix.as_micros()).unwrap_or(u64::MAX),
             seed,

@@ -312,7 +312,7 @@ fn banned(room: Option<&str>, uid: Option<&str>) -> String {
 }
 
 /// An input or a call on one line, for people who look for a difference.
-fn shortened(record: &Record) -> String {
+pub(crate) fn shortened(record: &Record) -> String {
     match record {
         Record::ClientCall { call, .. } => in_words(call),
         Record::ServerCall { call, .. } => command_in_words(call),

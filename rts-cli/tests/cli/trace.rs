@@ -70,6 +70,27 @@ fn what_is_no_trace_is_said() {
     fails(&["trace", "show", &path(folder.path(), "missing")]);
 }
 
+#[test]
+fn a_recording_of_another_format_is_refused_with_the_version_that_can_replay_it() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rts-trace/tests/golden");
+    let golden = golden.join("engine.trace");
+    let mut trace = std::fs::read(&golden).expect("a golden file");
+    let golden = golden.to_str().expect("UTF-8");
+    assert_eq!(lines(&["trace", "replay", golden])[1], "the same outputs, bit for bit");
+    // The version is behind "RTSTRACE".
+    trace[8..10].copy_from_slice(&999_u16.to_le_bytes());
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = path(folder.path(), "file");
+    std::fs::write(&file, trace).expect("written");
+    for command in ["replay", "show"] {
+        let error = fails(&["trace", command, &file]);
+        let begin =
+            format!("rts: {file}: this trace has format version 999, and this program reads");
+        assert!(error.starts_with(&begin), "{error}");
+        assert!(error.ends_with(": replay it with RTS 0.1.0, which recorded it\n"), "{error}");
+    }
+}
+
 /// What an `rts` that ends with 1 says.
 fn fails(args: &[&str]) -> String {
     let output = rts(args);

@@ -20,7 +20,6 @@ pub(crate) struct ServerConfig {
     users_remembered_max: usize,
     times: Vec<Duration>,
     reserved_uids: Vec<String>,
-    #[serde(default)]
     reported_apps: Vec<String>,
 }
 

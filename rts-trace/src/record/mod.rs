@@ -1,5 +1,6 @@
 //! What is in a trace. Values are plain here: they were checked when they were recorded, and are
-//! again when they are replayed.
+//! again when they are replayed. A change of these types is a change of the format: its version
+//! grows, as `format.rs` says.
 
 mod config;
 
@@ -16,10 +17,10 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use config::{CoreConfig, client_config};
 
-/// One record. New kinds go to the end.
+/// One record.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Record {
-    /// The first one.
+    /// The first record of a file, and the first variant in all versions of the format.
     Start(Start),
     ClientInput {
         after_micros: u64,
@@ -45,7 +46,7 @@ pub(crate) enum Record {
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Start {
-    /// Of the software that recorded.
+    /// Of the software that recorded. It is first in all versions of the format.
     pub(crate) version: String,
     pub(crate) scrubbed: bool,
     /// Unix time of the recording's beginning.

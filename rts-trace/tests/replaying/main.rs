@@ -104,7 +104,7 @@ fn damage_in_the_middle_is_told() {
     let mut newer = trace;
     newer[8] = 9;
     let error = replay(newer.as_slice(), &mut ()).expect_err("another version");
-    assert!(matches!(error, TraceError::Version { found: 9 }), "{error}");
+    assert!(matches!(error, TraceError::Version { found: 9, .. }), "{error}");
 }
 
 /// Writes a trace again with one thing changed: the last payload is a byte longer.

@@ -1,0 +1,219 @@
+//! Golden files: a recording of an engine and one of a server, with every kind of record. A change
+//! of the format, and a change of what a core does, is a visible change.
+//!
+//! A test that fails here has one of two causes:
+//!
+//! - The bytes of a record changed. The version in `format.rs` grows.
+//! - A core does other things than before. Recordings of before then differ when they are replayed;
+//!   the change has to be wanted.
+//!
+//! Then make the files again, and read the difference of the texts:
+//!
+//! ```sh
+//! RTS_WRITE_GOLDEN=1 cargo test -p rts-trace golden && git diff rts-trace/tests/golden
+//! ```
+
+mod engine;
+mod kinds;
+mod server;
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::{Arc, LazyLock, Mutex};
+use std::time::{Duration, UNIX_EPOCH};
+use std::{env, fs};
+
+use crate::format::{Reader, TraceError, VERSION};
+use crate::record::Record;
+use crate::recorder::Origin;
+use crate::replay::shortened;
+use crate::{Recorder, Secrets, explain};
+
+/// Where the version is in a file.
+const VERSION_AT: usize = 8;
+
+struct Golden {
+    name: &'static str,
+    /// The story recorded by this program.
+    today: Vec<u8>,
+    committed: Vec<u8>,
+    /// What is shown of it.
+    text: String,
+}
+
+static FILES: LazyLock<[Golden; 2]> = LazyLock::new(|| {
+    [
+        golden("engine", Secrets::Scrubbed, engine::record),
+        golden("server", Secrets::Kept, server::record),
+    ]
+});
+
+fn golden(name: &'static str, secrets: Secrets, story: fn(Recorder)) -> Golden {
+    let memory = Memory::default();
+    let mut recorder = Recorder::new(memory.clone(), secrets, [42; 32]).expect("memory takes all");
+    let began = UNIX_EPOCH + Duration::from_secs(1_790_000_000);
+    recorder.origin = Origin { version: "0.1.0", began };
+    story(recorder);
+    let today = memory.0.lock().expect("not poisoned").clone();
+    let path = |extension| {
+        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+        folder.join(name).with_extension(extension)
+    };
+    if env::var_os("RTS_WRITE_GOLDEN").is_some() {
+        fs::write(path("trace"), &today).expect("written");
+        fs::write(path("txt"), shown(&today)).expect("written");
+    }
+    let committed = fs::read(path("trace")).expect("a golden file");
+    let text = fs::read_to_string(path("txt")).expect("its text");
+    Golden { name, today, committed, text }
+}
+
+/// A file in memory.
+#[derive(Clone, Default)]
+struct Memory(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Memory {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("not poisoned").extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn records(trace: &[u8]) -> Vec<Record> {
+    let mut reader = Reader::new(trace).expect("a head");
+    std::iter::from_fn(|| reader.next().expect("a whole record"))
+        .map(|(_, record)| record)
+        .collect()
+}
+
+/// All that is shown of a trace.
+fn shown(trace: &[u8]) -> String {
+    let explained = explain(trace).expect("readable");
+    let replayed = explained.replayed;
+    let mut text = format!(
+        "{:#?}\n{} steps, compared {} times, over {:?}\n",
+        replayed.recording, replayed.steps, replayed.compared, replayed.span
+    );
+    let mut part = |title: &str, lines: Vec<String>| {
+        write!(text, "\n{title}\n\n{}\n", lines.join("\n")).expect("memory takes all");
+    };
+    let steps = records(trace).iter().map(shortened).filter(|step| !step.is_empty()).collect();
+    part("# Inputs and calls", steps);
+    let line = |line: &crate::Line| format!("{} us: {}", line.at.as_micros(), line.what);
+    part("# What happened", explained.lines.iter().map(line).collect());
+    part("# Messages", explained.stories.iter().map(ToString::to_string).collect());
+    text
+}
+
+#[test]
+fn golden_files_are_replayed_to_the_same_outputs() {
+    for Golden { name, committed, .. } in &*FILES {
+        let replayed = crate::replay(committed.as_slice(), &mut ()).expect("readable");
+        assert_eq!(replayed.difference, None, "{name}");
+        assert_eq!(replayed.torn_bytes, 0, "{name}");
+        assert!(replayed.compared > 20, "{name}: {}", replayed.compared);
+    }
+}
+
+#[test]
+fn golden_files_are_shown_in_the_words_of_their_texts() {
+    for Golden { name, committed, text, .. } in &*FILES {
+        assert_eq!(shown(committed), *text, "{name}");
+    }
+}
+
+#[test]
+fn the_stories_are_recorded_to_the_bytes_of_the_golden_files() {
+    for Golden { name, today, committed, .. } in &*FILES {
+        assert_eq!(today[..VERSION_AT + 2], committed[..VERSION_AT + 2], "the head of {name}");
+        let (before, after) = (records(committed), records(today));
+        for (number, (before, after)) in before.iter().zip(&after).enumerate() {
+            assert_eq!(format!("{after:?}"), format!("{before:?}"), "record {number} of {name}");
+        }
+        assert_eq!(after.len(), before.len(), "records of {name}");
+        assert!(today == committed, "{name}: the same records are other bytes");
+    }
+}
+
+#[test]
+fn every_kind_of_record_is_in_a_golden_file() {
+    let found: BTreeSet<_> = FILES
+        .iter()
+        .flat_map(|golden| records(&golden.committed))
+        .flat_map(|record| kinds::of(&record))
+        .collect();
+    assert_eq!(found, kinds::all());
+}
+
+/// A golden file with another version in its head.
+fn of_version(version: u16) -> Vec<u8> {
+    let mut trace = FILES[0].committed.clone();
+    trace[VERSION_AT..VERSION_AT + 2].copy_from_slice(&version.to_le_bytes());
+    trace
+}
+
+fn error_of(trace: &[u8]) -> String {
+    let error = explain(trace).expect_err("another version");
+    assert!(matches!(error, TraceError::Version { .. }), "{error}");
+    error.to_string()
+}
+
+/// What the error says, up to who recorded the file.
+fn refusal(version: u16) -> String {
+    format!(
+        "this trace has format version {version}, and this program reads version {VERSION}: \
+         replay it with "
+    )
+}
+
+#[test]
+fn an_older_and_a_newer_file_name_the_version_that_recorded_them() {
+    for version in [0, VERSION - 1, VERSION + 1, u16::MAX] {
+        let told = refusal(version) + "RTS 0.1.0, which recorded it";
+        assert_eq!(error_of(&of_version(version)), told);
+    }
+}
+
+#[test]
+fn an_unreadable_recorder_is_not_named() {
+    let told = refusal(VERSION + 1) + "the version of RTS that recorded it";
+    let whole = of_version(VERSION + 1);
+    for len in [10, 13, 14, 20] {
+        assert_eq!(error_of(&whole[..len]), told, "{len} bytes");
+    }
+    let mut damaged = whole.clone();
+    damaged[17] ^= 1;
+    assert_eq!(error_of(&damaged), told);
+}
+
+#[test]
+fn a_recorder_that_does_not_look_like_a_version_is_not_named() {
+    let longest = "1".repeat(64);
+    for (version, is_named) in [
+        ("1.0.0-rc.1+build", true),
+        (longest.as_str(), true),
+        (&"1".repeat(65), false),
+        ("", false),
+        ("1.0\u{1b}[2J", false),
+        ("1.0 please", false),
+    ] {
+        let record = postcard::to_stdvec(&(0_u32, version)).expect("memory takes all");
+        let mut trace = of_version(VERSION + 1)[..VERSION_AT + 2].to_vec();
+        let [a, b, c, ..] = record.len().to_le_bytes();
+        trace.extend_from_slice(&[a, b, c, a ^ b ^ c ^ 0xA5]);
+        trace.extend_from_slice(&record);
+        trace.extend_from_slice(&crc32fast::hash(&record).to_le_bytes());
+        let told = error_of(&trace);
+        assert_eq!(
+            told.ends_with(&format!("RTS {version}, which recorded it")),
+            is_named,
+            "{told}"
+        );
+    }
+}
