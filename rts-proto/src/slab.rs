@@ -65,21 +65,18 @@ impl<V> Slab<V> {
         slot.value.as_mut()
     }
 
-    pub(crate) fn insert(&mut self, value: V) -> Key {
+    /// Makes a value that may know its key.
+    pub(crate) fn insert_with(&mut self, make: impl FnOnce(Key) -> V) -> Key {
         let serial = self.next_serial;
         self.next_serial = serial.wrapping_add(1);
-        let filled = Slot { serial, value: Some(value) };
-        let slot = match self.free.pop() {
-            Some(slot) => {
-                self.slots[slot as usize] = filled;
-                slot as usize
-            }
-            None => {
-                self.slots.push(filled);
-                self.slots.len() - 1
-            }
-        };
-        Key::new(serial, slot)
+        let slot = self.free.pop().map_or(self.slots.len(), |slot| slot as usize);
+        let key = Key::new(serial, slot);
+        let filled = Slot { serial, value: Some(make(key)) };
+        match self.slots.get_mut(slot) {
+            Some(free) => *free = filled,
+            None => self.slots.push(filled),
+        }
+        key
     }
 
     /// A slab that has become empty gives its memory back.
@@ -113,10 +110,10 @@ mod tests {
     #[test]
     fn a_key_finds_its_value_and_never_the_one_that_took_its_place() {
         let mut slab = Slab::new();
-        let first = slab.insert('a');
-        let second = slab.insert('b');
+        let first = slab.insert_with(|_| 'a');
+        let second = slab.insert_with(|_| 'b');
         assert_eq!(slab.remove(first), Some('a'));
-        let third = slab.insert('c');
+        let third = slab.insert_with(|_| 'c');
         assert_eq!(third.slot(), first.slot());
         assert_eq!(slab.get(first), None);
         assert_eq!(slab.get_mut(first), None);
@@ -127,9 +124,17 @@ mod tests {
     }
 
     #[test]
+    fn a_value_is_made_with_the_key_that_finds_it() {
+        let mut slab = Slab::new();
+        let first = slab.insert_with(|key| key);
+        let second = slab.insert_with(|key| key);
+        assert_eq!((slab.get(first), slab.get(second)), (Some(&first), Some(&second)));
+    }
+
+    #[test]
     fn no_number_from_outside_finds_what_is_not_there() {
         let mut slab = Slab::new();
-        let key = slab.insert('a');
+        let key = slab.insert_with(|_| 'a');
         assert_eq!(key.number(), 1);
         for number in [2, 1 << 32, 1 << 32 | 1, u64::MAX] {
             assert_eq!(Key::from_number(number).and_then(|key| slab.get(key)), None);
@@ -141,7 +146,7 @@ mod tests {
     #[test]
     fn memory_comes_back_when_all_are_gone() {
         let mut slab = Slab::new();
-        let keys: Vec<Key> = (0..1_000).map(|value| slab.insert(value)).collect();
+        let keys: Vec<Key> = (0..1_000).map(|value| slab.insert_with(|_| value)).collect();
         assert!(keys.into_iter().all(|key| slab.remove(key).is_some()));
         assert_eq!((slab.slots.capacity(), slab.free.capacity()), (0, 0));
     }

@@ -50,6 +50,13 @@ impl<K: Eq + Hash + Ord, V> Table<K, V> {
         self.map.insert(key, value);
     }
 
+    pub(crate) fn get_or_insert_with(&mut self, key: &K, make: impl FnOnce() -> V) -> &mut V
+    where
+        K: Clone,
+    {
+        self.map.entry_ref(key).or_insert_with(make)
+    }
+
     /// A table that has become nearly empty gives its memory back.
     pub(crate) fn remove<Q: Eq + Hash + ?Sized>(&mut self, key: &Q) -> Option<V>
     where

@@ -1,103 +1,115 @@
-//! Bans: who may not join what, or not log in, and until when.
+//! Bans: who may not join what, send, or log in, and until when.
 
+use alloc::collections::BTreeMap;
 use core::time::Duration;
 
-use super::timers::Due;
-use super::{CommandError, Server};
-use crate::limits::{BAN_MAX, BAN_MIN, BANS_PER_APP_MAX};
+use super::ban::Ban;
+use super::command_error::CommandError;
+use super::deadlines::{Deadline, Due};
+use super::shared::Shared;
+use crate::limits::{BAN_MAX, BANS_PER_APP_MAX};
 use crate::planted::{Bug, planted};
-use crate::server::rooms::App;
 use crate::{AppId, Instant, RoomId, RoomState, UserId};
 
-/// What a ban is about.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Ban {
-    /// Nobody may join this room.
-    Room(RoomId),
-    /// This user may not join this room.
-    UserInRoom(RoomId, UserId),
-    /// This user may join no room, and send to no user (§5.3).
-    User(UserId),
-    /// This user may not log in (§3.10).
-    Login(UserId),
+/// An app is here as long as it has a ban.
+#[derive(Debug, Default)]
+pub(super) struct Bans {
+    apps: BTreeMap<AppId, BTreeMap<Ban, Until>>,
+}
+
+/// When a ban ends.
+#[derive(Debug)]
+enum Until {
+    Deadline(Deadline),
+    /// When it is lifted.
+    Lifted,
+}
+
+impl Until {
+    fn is_after(&self, now: Instant) -> bool {
+        match self {
+            Self::Deadline(deadline) => deadline.at() > now,
+            Self::Lifted => true,
+        }
+    }
 }
 
 /// A ban until then ends only when it is lifted.
 const FOR_EVER: Instant = Instant::from_micros(u64::MAX);
 
-impl Ban {
-    /// How long such a ban lasts when this is asked for, which is not zero: of rooms at least 10 s
-    /// and at most 7 days.
-    #[must_use]
-    pub fn clamp(&self, interval: Duration) -> Duration {
-        match self {
-            Self::Room(_) | Self::UserInRoom(..) | Self::User(_) => {
-                interval.clamp(BAN_MIN, BAN_MAX)
-            }
-            Self::Login(_) => interval,
-        }
-    }
-}
-
-impl Server {
-    /// §3.10.
-    pub(super) fn may_not_log_in(&self, now: Instant, app_id: &AppId, uid: &UserId) -> bool {
-        let app = self.apps.get(app_id).filter(|app| !app.bans.is_empty());
-        app.is_some_and(|app| app.is_banned(now, &Ban::Login(uid.clone())))
-            && !planted(Bug::BannedLogsIn)
-    }
-
-    pub(super) fn set_ban(
+impl Bans {
+    /// A later ban of the same takes the place of the earlier; one for no time lifts it.
+    pub(super) fn set(
         &mut self,
-        now: Instant,
+        shared: &mut Shared,
         app_id: &AppId,
         ban: &Ban,
         interval: Duration,
     ) -> Result<(), CommandError> {
-        let app = self.apps.entry(app_id.clone()).or_insert_with(|| App::new(self.seed));
-        let is_new = !interval.is_zero() && !app.bans.contains_key(ban);
-        if is_new && app.bans.len() >= BANS_PER_APP_MAX {
+        let bans = self.apps.get(app_id);
+        let is_new = !interval.is_zero() && bans.is_none_or(|bans| !bans.contains_key(ban));
+        if is_new && self.len(app_id) >= BANS_PER_APP_MAX {
             return Err(CommandError::TooManyBans { max: BANS_PER_APP_MAX });
         }
-        self.lift_ban(now, app_id, ban);
-        let Some(app) = self.apps.get_mut(app_id) else { return Ok(()) };
+        self.lift(shared, app_id, ban);
         if !interval.is_zero() {
-            let until = now + ban.clamp(interval);
+            let until = shared.now + ban.clamp(interval);
             let until = if planted(Bug::BanForEver) { until + 4 * BAN_MAX } else { until };
-            app.bans.insert(ban.clone(), until);
-            if until < FOR_EVER {
-                self.due.insert((until, Due::ban_expiry(app_id, ban)));
-            }
+            let until = if until < FOR_EVER {
+                Until::Deadline(shared.deadlines.arm(until, Due::ban_expiry(app_id, ban)))
+            } else {
+                Until::Lifted
+            };
+            self.apps.entry(app_id.clone()).or_default().insert(ban.clone(), until);
         }
         Ok(())
     }
 
     /// Whether it was in force.
-    pub(super) fn lift_ban(&mut self, now: Instant, app_id: &AppId, ban: &Ban) -> bool {
-        let lifted = self.apps.get_mut(app_id).and_then(|app| app.bans.remove(ban));
-        let Some(until) = lifted else { return false };
-        self.due.remove(&(until, Due::ban_expiry(app_id, ban)));
-        until > now
-    }
-
-    pub(super) fn ban_expired(&mut self, app_id: &AppId, ban: &Ban) {
-        if let Some(app) = self.apps.get_mut(app_id) {
-            app.bans.remove(ban);
-            self.forget_empty_app(app_id);
+    pub(super) fn lift(&mut self, shared: &mut Shared, app_id: &AppId, ban: &Ban) -> bool {
+        let Some(until) = self.remove(app_id, ban) else { return false };
+        let was_in_force = until.is_after(shared.now);
+        if let Until::Deadline(deadline) = until {
+            shared.deadlines.disarm(deadline, Due::ban_expiry(app_id, ban));
         }
+        was_in_force
     }
-}
 
-impl App {
+    pub(super) fn expired(&mut self, app_id: &AppId, ban: &Ban) {
+        self.remove(app_id, ban);
+    }
+
+    /// §3.10.
+    pub(super) fn forbid_login(&self, now: Instant, app_id: &AppId, uid: &UserId) -> bool {
+        self.has_app(app_id)
+            && self.is_banned(now, app_id, &Ban::Login(uid.clone()))
+            && !planted(Bug::BannedLogsIn)
+    }
+
+    /// §5.3.
+    #[inline]
+    pub(super) fn forbid_sending(&self, now: Instant, app_id: &AppId, uid: &UserId) -> bool {
+        self.has_app(app_id)
+            && self.is_banned(now, app_id, &Ban::User(uid.clone()))
+            && !planted(Bug::BannedSends)
+    }
+
     /// The state with which a join is refused (§6.2).
-    pub(super) fn ban_of(&self, now: Instant, room_id: &RoomId, uid: &UserId) -> Option<RoomState> {
-        if self.bans.is_empty() || planted(Bug::BanIgnored) {
+    pub(super) fn forbid_join(
+        &self,
+        now: Instant,
+        app_id: &AppId,
+        room_id: &RoomId,
+        uid: &UserId,
+    ) -> Option<RoomState> {
+        if !self.has_app(app_id) || planted(Bug::BanIgnored) {
             return None;
         }
-        if self.is_banned(now, &Ban::Room(room_id.clone())) {
+        let is_banned = |ban: &Ban| self.is_banned(now, app_id, ban);
+        if is_banned(&Ban::Room(room_id.clone())) {
             Some(RoomState::RoomBanned)
-        } else if self.is_banned(now, &Ban::UserInRoom(room_id.clone(), uid.clone()))
-            || self.is_banned(now, &Ban::User(uid.clone()))
+        } else if is_banned(&Ban::UserInRoom(room_id.clone(), uid.clone()))
+            || is_banned(&Ban::User(uid.clone()))
         {
             Some(RoomState::UserBanned)
         } else {
@@ -105,14 +117,29 @@ impl App {
         }
     }
 
-    /// §5.3.
-    pub(super) fn may_not_send(&self, now: Instant, uid: &UserId) -> bool {
-        !self.bans.is_empty()
-            && self.is_banned(now, &Ban::User(uid.clone()))
-            && !planted(Bug::BannedSends)
+    pub(super) fn has_app(&self, app_id: &AppId) -> bool {
+        !self.apps.is_empty() && self.apps.contains_key(app_id)
     }
 
-    fn is_banned(&self, now: Instant, ban: &Ban) -> bool {
-        self.bans.get(ban).is_some_and(|until| *until > now)
+    pub(super) fn app_ids(&self) -> impl Iterator<Item = &AppId> {
+        self.apps.keys()
+    }
+
+    pub(super) fn len(&self, app_id: &AppId) -> usize {
+        self.apps.get(app_id).map_or(0, BTreeMap::len)
+    }
+
+    fn is_banned(&self, now: Instant, app_id: &AppId, ban: &Ban) -> bool {
+        let until = self.apps.get(app_id).and_then(|bans| bans.get(ban));
+        until.is_some_and(|until| until.is_after(now))
+    }
+
+    fn remove(&mut self, app_id: &AppId, ban: &Ban) -> Option<Until> {
+        let bans = self.apps.get_mut(app_id)?;
+        let removed = bans.remove(ban);
+        if bans.is_empty() {
+            self.apps.remove(app_id);
+        }
+        removed
     }
 }

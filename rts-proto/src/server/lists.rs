@@ -1,11 +1,12 @@
-//! What is there, for the app's back end: pages of users and rooms, and an app's figures.
+//! What is there: pages of users and rooms, figures of an app for its back end, and of the shard.
 
-use core::ops::Bound;
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
 use core::time::Duration;
 
-use alloc::vec::Vec;
-
-use super::Server;
+use super::room::Room;
+use super::session::Session;
+use super::shard::Server;
 use crate::{AppId, Instant, OnlineStatus, RoomId, UserId};
 
 /// Some of many, in the order of their ids.
@@ -60,7 +61,66 @@ pub struct AppStats {
     pub window_bytes: usize,
 }
 
+/// What a server holds at a moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Links, all together.
+    pub links: usize,
+    /// Links that have not logged in.
+    pub links_before_login: usize,
+    /// Sessions, with or without a link.
+    pub sessions: usize,
+    /// Apps of which anything is kept: sessions, rooms, bans, posts, users remembered.
+    pub apps: usize,
+    /// Rooms with at least one member.
+    pub rooms: usize,
+    /// Memberships in all rooms.
+    pub memberships: usize,
+    /// Bans that last.
+    pub bans: usize,
+    /// Users of whom something is remembered beside a session.
+    pub users_remembered: usize,
+    /// Bytes kept until they are acknowledged.
+    pub window_bytes: usize,
+    /// Messages for apps' servers that wait to be posted.
+    pub posts_waiting: usize,
+    /// Messages that are being posted.
+    pub posts_under_way: usize,
+    /// Bytes of both: payloads, signatures and urls.
+    pub post_bytes: usize,
+}
+
 impl Server {
+    /// What the server holds now. Walks over all sessions and rooms.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let app_ids = self.app_ids();
+        let sum = |of_app: &dyn Fn(&AppId) -> usize| app_ids.iter().map(|id| of_app(id)).sum();
+        let posts_under_way = self.posts.under_way();
+        Stats {
+            links: self.links.len(),
+            links_before_login: self.links.before_login(),
+            sessions: self.shared.sessions.len(),
+            apps: app_ids.len(),
+            rooms: sum(&|app_id| self.rooms.len(app_id)),
+            memberships: sum(&|app_id| self.rooms.memberships(app_id)),
+            bans: sum(&|app_id| self.bans.len(app_id)),
+            users_remembered: self.tallies.len(),
+            window_bytes: self.shared.sessions.window_bytes(),
+            posts_waiting: self.posts.len() - posts_under_way,
+            posts_under_way,
+            post_bytes: self.posts.bytes(),
+        }
+    }
+
+    /// Apps of which any part keeps something.
+    fn app_ids(&self) -> BTreeSet<&AppId> {
+        let users = self.users.app_ids().chain(self.tallies.app_ids());
+        let rooms = self.rooms.app_ids().chain(self.bans.app_ids());
+        let back_ends = self.posts.app_ids().chain(self.back_end_rates.app_ids());
+        users.chain(rooms).chain(back_ends).collect()
+    }
+
     /// At most `limit` users of an app that have a session, those behind `after` in the order of
     /// their ids. Looks at all users of the app.
     #[must_use]
@@ -71,22 +131,22 @@ impl Server {
         after: Option<&UserId>,
         limit: usize,
     ) -> Page<UserFigures> {
-        let now = now.max(self.now);
-        let Some(app) = self.apps.get(app_id) else { return Page::none() };
-        let uids = app.users.keys_after(after, limit.saturating_add(1));
+        let now = now.max(self.shared.now);
+        let uids = self.users.page(app_id, after, limit.saturating_add(1));
         let has_more = uids.len() > limit;
         let figures = |uid: &UserId| {
-            let session = self.sessions.get(*app.users.get(uid)?)?;
+            let number = self.users.find(app_id, uid.as_str())?;
+            let session = self.shared.session(number)?;
             Some(UserFigures {
                 uid: uid.clone(),
                 status: self.status_of(now, app_id, uid.as_str()),
-                silent_for: now.since(session.last_heard),
-                rooms: session.rooms.len(),
-                window_bytes: session.channel.unacked_bytes(),
+                silent_for: now.since(session.last_heard()),
+                rooms: session.rooms_len(),
+                window_bytes: session.flow.unacked_bytes(),
             })
         };
         let items = uids.into_iter().take(limit).filter_map(figures).collect();
-        Page { items, has_more, total: app.users.len() }
+        Page { items, has_more, total: self.users.len(app_id) }
     }
 
     /// At most `limit` rooms of an app, those behind `after` in the order of their ids.
@@ -97,35 +157,27 @@ impl Server {
         after: Option<&RoomId>,
         limit: usize,
     ) -> Page<RoomFigures> {
-        let Some(app) = self.apps.get(app_id) else { return Page::none() };
-        let behind = (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
-        let mut rest = app.rooms.range::<RoomId, _>(behind);
-        let figures = |(id, room): (&RoomId, &super::rooms::Room)| RoomFigures {
-            room: id.clone(),
-            members: room.members.len(),
-        };
+        let mut rest = self.rooms.after(app_id, after);
+        let figures =
+            |(id, room): (&RoomId, &Room)| RoomFigures { room: id.clone(), members: room.len() };
         let items = rest.by_ref().take(limit).map(figures).collect();
-        Page { items, has_more: rest.next().is_some(), total: app.rooms.len() }
+        Page { items, has_more: rest.next().is_some(), total: self.rooms.len(app_id) }
     }
 
     /// What an app has now. Looks at all its users and rooms, and at those of no other app.
     #[must_use]
     pub fn app_stats(&self, app_id: &AppId) -> AppStats {
-        let Some(app) = self.apps.get(app_id) else { return AppStats::default() };
-        let sessions = || app.users.values().filter_map(|number| self.sessions.get(*number));
+        let sessions = || {
+            let numbers = self.users.sessions(app_id);
+            numbers.filter_map(|number| self.shared.session(number))
+        };
         AppStats {
-            users: app.users.len(),
-            connected: sessions().filter(|session| session.link.is_some()).count(),
-            rooms: app.rooms.len(),
-            memberships: app.rooms.values().map(|room| room.members.len()).sum(),
-            bans: app.bans.len(),
-            window_bytes: sessions().map(|session| session.channel.unacked_bytes()).sum(),
+            users: self.users.len(app_id),
+            connected: sessions().filter(|session| session.link().is_some()).count(),
+            rooms: self.rooms.len(app_id),
+            memberships: self.rooms.memberships(app_id),
+            bans: self.bans.len(app_id),
+            window_bytes: sessions().map(|session: &Session| session.flow.unacked_bytes()).sum(),
         }
-    }
-}
-
-impl<T> Page<T> {
-    fn none() -> Self {
-        Self { items: Vec::new(), has_more: false, total: 0 }
     }
 }

@@ -8,49 +8,33 @@ use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
-use super::session::{Session, SessionNumber};
-use super::timers::Due;
-use super::{Output, Rate, Server};
+use super::deadlines::{Deadline, Due};
+use super::io::{Output, Post, PostProgress};
+use super::keys::SessionNumber;
+use super::shared::Shared;
+use super::targets::{Decided, Params};
 use crate::limits::{
     FRAME_BYTES_MAX, POSTS_PER_APP_MAX, POSTS_PER_USER_MAX, POSTS_WAITING_MAX, REPLY_BYTES_MAX,
     WINDOW_BYTES_MAX,
 };
 use crate::planted::{Bug, planted};
 use crate::wire::Frame;
-use crate::{AppId, CallId, Instant, MessageId, Payload, Reply, SendCode, ServerParams, UserId};
+use crate::{AppId, CallId, MessageId, Payload, Reply, SendCode, UserId};
 
-/// One message on its way to the app's server.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Post {
-    /// The app whose server it is for.
-    pub app_id: AppId,
-    /// The sender.
-    pub uid: UserId,
-    /// The sender's number of the message.
-    pub id: MessageId,
-    /// Where it goes, and what is shown there.
-    pub params: ServerParams,
-    /// The message.
-    pub payload: Payload,
-}
-
-/// What a driver has to say about a post. All but [`Begun`](Self::Begun) end it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PostProgress {
-    /// The status line has come, and the rest of the answer has not. From now on the post fails
-    /// with result 18 and not 17.
-    Begun,
-    /// Status 200 and the whole body.
-    Answered(Reply),
-    /// Another status, or an answer that is malformed, broken off or too large.
-    AnsweredBadly,
-    /// Nobody could be reached or answered, or the url is no longer allowed.
-    NotReached,
+#[derive(Debug, Default)]
+pub(super) struct Posts {
+    /// Messages that have no result.
+    calls: BTreeMap<CallId, Call>,
+    last_call: u64,
+    /// Apps that have any.
+    apps: BTreeMap<AppId, OfApp>,
+    /// How many messages wait of a session that has any.
+    waiting_of: BTreeMap<SessionNumber, usize>,
 }
 
 /// What an app has waiting and under way.
 #[derive(Debug, Default)]
-pub(super) struct Posts {
+struct OfApp {
     /// In the order in which their messages came.
     waiting: VecDeque<CallId>,
     under_way: usize,
@@ -58,8 +42,26 @@ pub(super) struct Posts {
     under_way_of: BTreeMap<UserId, usize>,
 }
 
-impl Posts {
-    pub(super) fn is_empty(&self) -> bool {
+/// One message, from the moment it is accepted to its result.
+#[derive(Debug)]
+struct Call {
+    app_id: AppId,
+    uid: UserId,
+    session: SessionNumber,
+    id: MessageId,
+    phase: Phase,
+    /// Until when it may wait, or be under way.
+    until: Deadline,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Waiting { params: Params, payload: Payload },
+    UnderWay { has_begun: bool, bytes: usize },
+}
+
+impl OfApp {
+    fn is_empty(&self) -> bool {
         self.waiting.is_empty() && self.under_way == 0
     }
 
@@ -81,101 +83,58 @@ impl Posts {
     }
 }
 
-/// One message, from the moment it is accepted to its result.
-#[derive(Debug)]
-pub(super) struct Call {
-    app_id: AppId,
-    uid: UserId,
-    session: SessionNumber,
-    id: MessageId,
-    phase: Phase,
-}
-
-#[derive(Debug)]
-enum Phase {
-    Waiting { until: Instant, params: Params, payload: Payload },
-    UnderWay { until: Instant, has_begun: bool, bytes: usize },
-}
-
-#[derive(Debug)]
-enum Params {
-    /// The driver is asked about this ticket's, or about an earlier one's.
-    Asked {
-        ticket: u64,
-    },
-    Known(ServerParams),
-}
-
 impl Call {
-    pub(super) fn is_under_way(&self) -> bool {
+    fn is_under_way(&self) -> bool {
         matches!(self.phase, Phase::UnderWay { .. })
     }
 
     /// Bytes kept for it, here or by the driver.
-    pub(super) fn bytes(&self) -> usize {
+    fn bytes(&self) -> usize {
         match &self.phase {
-            Phase::Waiting { params: Params::Known(params), payload, .. } => {
+            Phase::Waiting { params: Params::Known(params), payload } => {
                 params.len() + payload.len()
             }
             Phase::Waiting { payload, .. } => payload.len(),
             Phase::UnderWay { bytes, .. } => *bytes,
         }
     }
-
-    fn due(&self, call: CallId) -> (Instant, Due) {
-        match self.phase {
-            Phase::Waiting { until, .. } | Phase::UnderWay { until, .. } => {
-                (until, Due::Post(call))
-            }
-        }
-    }
 }
 
-impl Server {
-    /// §11.5: the result, or nothing when it comes later.
-    pub(super) fn server_send(
+impl Posts {
+    /// §11.5: takes a message; false when too many wait.
+    pub(super) fn add(
         &mut self,
-        now: Instant,
+        shared: &mut Shared,
         number: SessionNumber,
+        params: Params,
         id: MessageId,
         payload: &Payload,
-    ) -> Option<SendCode> {
-        let session = self.sessions.get_mut(number)?;
-        let (app_id, uid) = (session.app_id.clone(), session.uid.clone());
-        if !session.allowance(now, &self.config).server_sends.take(now) {
-            self.notice_over_rate(now, number, Rate::ServerSends);
-            return Some(SendCode::OverRate);
-        }
-        let state = session.app_server_state();
-        let params = match (state.asked.back(), &state.params) {
-            (Some(asked), _) => Params::Asked { ticket: asked.ticket },
-            (None, Some(params)) => Params::Known(params.clone()),
-            (None, None) => return Some(SendCode::NoServerParams),
-        };
-        let posts = &mut self.apps.get_mut(&app_id)?.posts;
-        if posts.waiting.len() >= POSTS_WAITING_MAX {
-            return Some(SendCode::OverRate);
+    ) -> bool {
+        let Some(session) = shared.session(number) else { return false };
+        let (app_id, uid) = session.user();
+        let of_app = self.apps.entry(app_id.clone()).or_default();
+        if of_app.waiting.len() >= POSTS_WAITING_MAX {
+            return false;
         }
         self.last_call += 1;
         let call = CallId(self.last_call);
-        posts.waiting.push_back(call);
-        state.posts_waiting += 1;
-        let until = now + self.config.post_wait;
-        self.due.insert((until, Due::Post(call)));
-        let phase = Phase::Waiting { until, params, payload: payload.detached() };
-        self.calls.insert(call, Call { app_id: app_id.clone(), uid, session: number, id, phase });
-        self.begin_posts(now, &app_id);
-        None
+        of_app.waiting.push_back(call);
+        *self.waiting_of.entry(number).or_default() += 1;
+        let until = shared.deadlines.arm(shared.now + shared.config.post_wait, Due::Post(call));
+        let phase = Phase::Waiting { params, payload: payload.detached() };
+        let waiting = Call { app_id: app_id.clone(), uid, session: number, id, phase, until };
+        self.calls.insert(call, waiting);
+        self.begin_what_may(shared, &app_id);
+        true
     }
 
-    /// The driver has said whether the params with this ticket are allowed: what waited for that is
-    /// judged.
-    pub(super) fn params_decided(&mut self, now: Instant, number: SessionNumber, ticket: u64) {
-        let Some(session) = self.sessions.get(number) else { return };
-        let Some(state) = &session.to_app_server else { return };
-        let (app_id, in_force) = (session.app_id.clone(), state.params.clone());
+    /// The driver has said whether params are allowed: what waited for that is judged.
+    pub(super) fn decided(&mut self, shared: &mut Shared, decided: Decided) {
+        let Decided { session: number, ticket, in_force } = decided;
+        let Some(session) = shared.session(number) else { return };
+        let app_id = session.app_id().clone();
         let mut refused = Vec::new();
-        for call in self.waiting_of(&app_id, number) {
+        for call in self.waiting_calls(&app_id, number) {
             let Some(waiting) = self.calls.get_mut(&call) else { continue };
             let Phase::Waiting { params, .. } = &mut waiting.phase else { continue };
             match (&*params, &in_force) {
@@ -187,53 +146,124 @@ impl Server {
             }
         }
         for call in refused {
-            self.end_call(call, SendCode::NoServerParams, Reply::default());
+            self.end_call(shared, call, SendCode::NoServerParams, Reply::default());
         }
-        self.begin_posts(now, &app_id);
+        self.begin_what_may(shared, &app_id);
+    }
+
+    /// The session has acknowledged something: there may be room for a reply (§11.8).
+    pub(super) fn window_emptied(&mut self, shared: &mut Shared, number: SessionNumber) {
+        if !self.waiting_of.contains_key(&number) {
+            return;
+        }
+        if let Some(session) = shared.session(number) {
+            let app_id = session.app_id().clone();
+            self.begin_what_may(shared, &app_id);
+        }
+    }
+
+    /// What becomes of a post.
+    pub(super) fn progressed(&mut self, shared: &mut Shared, id: CallId, progress: PostProgress) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let Phase::UnderWay { has_begun, .. } = &mut call.phase else { return };
+        let app_id = call.app_id.clone();
+        let (code, reply) = match progress {
+            PostProgress::Begun if planted(Bug::PostOkBeforeAnswer) => {
+                (SendCode::Ok, Reply::default())
+            }
+            PostProgress::Begun => {
+                *has_begun = true;
+                return;
+            }
+            PostProgress::Answered(reply) if reply.len() <= REPLY_BYTES_MAX => {
+                (SendCode::Ok, reply)
+            }
+            PostProgress::AnsweredBadly if planted(Bug::AnyStatusIsOk) => {
+                (SendCode::Ok, Reply::default())
+            }
+            PostProgress::Answered(_) | PostProgress::AnsweredBadly => {
+                (SendCode::ServerBadAnswer, Reply::default())
+            }
+            PostProgress::NotReached => (SendCode::ServerNotReached, Reply::default()),
+        };
+        self.end_call(shared, id, code, reply);
+        self.begin_what_may(shared, &app_id);
+    }
+
+    /// A call has waited, or lasted, for as long as it may: whose app it is of.
+    pub(super) fn has_come_due(&mut self, shared: &mut Shared, id: CallId) -> Option<AppId> {
+        let call = self.calls.get(&id)?;
+        let app_id = call.app_id.clone();
+        let code = match call.phase {
+            Phase::UnderWay { has_begun: true, .. } => SendCode::ServerBadAnswer,
+            Phase::UnderWay { has_begun: false, .. } | Phase::Waiting { .. } => {
+                SendCode::ServerNotReached
+            }
+        };
+        if call.is_under_way() {
+            shared.outbox.put(Output::AbandonPost(id));
+        }
+        self.end_call(shared, id, code, Reply::default());
+        self.begin_what_may(shared, &app_id);
+        Some(app_id)
+    }
+
+    /// The session is over: what has not begun never will. What has goes on, for nobody.
+    pub(super) fn forget(&mut self, shared: &mut Shared, app_id: &AppId, number: SessionNumber) {
+        for call in self.waiting_calls(app_id, number) {
+            self.forget_call(shared, call);
+        }
+    }
+
+    pub(super) fn app_of(&self, id: CallId) -> Option<&AppId> {
+        self.calls.get(&id).map(|call| &call.app_id)
+    }
+
+    pub(super) fn has_app(&self, app_id: &AppId) -> bool {
+        self.apps.contains_key(app_id)
+    }
+
+    pub(super) fn app_ids(&self) -> impl Iterator<Item = &AppId> {
+        self.apps.keys()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.calls.len()
+    }
+
+    pub(super) fn under_way(&self) -> usize {
+        self.calls.values().filter(|call| call.is_under_way()).count()
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.calls.values().map(Call::bytes).sum()
     }
 
     /// Begins what may begin. Whatever keeps a call from that keeps the later ones of its session
     /// too, so none overtakes another.
-    pub(super) fn begin_posts(&mut self, now: Instant, app_id: &AppId) {
-        let Some(app) = self.apps.get_mut(app_id) else { return };
-        let mut candidates = core::mem::take(&mut app.posts.waiting);
+    fn begin_what_may(&mut self, shared: &mut Shared, app_id: &AppId) {
+        let Some(of_app) = self.apps.get_mut(app_id) else { return };
+        let mut candidates = core::mem::take(&mut of_app.waiting);
         if planted(Bug::PostsOvertake) {
             candidates.make_contiguous().reverse();
         }
-        candidates.retain(|call| !self.begin_post(now, *call));
-        if let Some(app) = self.apps.get_mut(app_id) {
-            app.posts.waiting = candidates;
-        }
-    }
-
-    /// The session has acknowledged something: there may be room for a reply (§11.8), or for an
-    /// answer that lists members (§6.3).
-    pub(super) fn window_emptied(&mut self, now: Instant, number: SessionNumber) {
-        if self.welcomes.contains_key(&number) {
-            self.settle_broadcasts();
-            self.welcome_on(now, number);
-        }
-        let Some(session) = self.sessions.get(number) else { return };
-        if session.to_app_server.as_ref().is_some_and(|state| state.posts_waiting > 0) {
-            let app_id = session.app_id.clone();
-            // What waits takes room from the replies.
-            self.settle_broadcasts();
-            self.begin_posts(now, &app_id);
+        candidates.retain(|call| !self.begin(shared, *call));
+        if let Some(of_app) = self.apps.get_mut(app_id) {
+            of_app.waiting = candidates;
         }
     }
 
     /// Begins a post, if it may begin now.
-    fn begin_post(&mut self, now: Instant, id: CallId) -> bool {
+    fn begin(&mut self, shared: &mut Shared, id: CallId) -> bool {
         let Some(call) = self.calls.get_mut(&id) else { return false };
-        let Some(app) = self.apps.get_mut(&call.app_id) else { return false };
-        let Some(session) = self.sessions.get_mut(call.session) else { return false };
-        let Phase::Waiting { until, params: Params::Known(params), payload } = &call.phase else {
+        let Some(of_app) = self.apps.get_mut(&call.app_id) else { return false };
+        let Phase::Waiting { params: Params::Known(params), payload } = &call.phase else {
             return false;
         };
-        let of_user = app.posts.of_user(&call.uid);
-        let may_begin = app.posts.under_way < POSTS_PER_APP_MAX
+        let of_user = of_app.of_user(&call.uid);
+        let may_begin = of_app.under_way < POSTS_PER_APP_MAX
             && of_user < POSTS_PER_USER_MAX
-            && session.has_room_for_replies(of_user + 1);
+            && has_room_for_replies(shared, call.session, of_user + 1);
         if !may_begin {
             return false;
         }
@@ -244,115 +274,77 @@ impl Server {
             params: params.clone(),
             payload: payload.clone(),
         };
-        app.posts.begin(call.uid.clone());
-        session.post_no_longer_waits();
-        self.due.remove(&(*until, Due::Post(id)));
-        let until = now + self.config.post_timeout;
-        if !planted(Bug::PostNeverGivenUp) {
-            self.due.insert((until, Due::Post(id)));
-        }
+        of_app.begin(call.uid.clone());
         let bytes = params.len() + payload.len();
-        call.phase = Phase::UnderWay { until, has_begun: false, bytes };
+        call.phase = Phase::UnderWay { has_begun: false, bytes };
+        let patience = match planted(Bug::PostNeverGivenUp) {
+            true => core::time::Duration::MAX,
+            false => shared.config.post_timeout,
+        };
+        let until = shared.deadlines.arm(shared.now + patience, Due::Post(id));
+        let waited = core::mem::replace(&mut call.until, until);
+        shared.deadlines.disarm(waited, Due::Post(id));
+        let session = call.session;
+        self.waits_no_longer(session);
         if planted(Bug::PostedTwice) {
-            self.outputs.push_back(Output::PostToAppServer(id, Box::new(post.clone())));
+            shared.outbox.put(Output::PostToAppServer(id, Box::new(post.clone())));
         }
-        self.outputs.push_back(Output::PostToAppServer(id, Box::new(post)));
+        shared.outbox.put(Output::PostToAppServer(id, Box::new(post)));
         true
     }
 
-    pub(super) fn post_progressed(&mut self, now: Instant, id: CallId, progress: PostProgress) {
-        let Some(call) = self.calls.get_mut(&id) else { return };
-        let Phase::UnderWay { has_begun, .. } = &mut call.phase else { return };
-        let app_id = call.app_id.clone();
-        match progress {
-            PostProgress::Begun if planted(Bug::PostOkBeforeAnswer) => {
-                self.end_call(id, SendCode::Ok, Reply::default());
-            }
-            PostProgress::Begun => {
-                *has_begun = true;
-                return;
-            }
-            PostProgress::Answered(reply) if reply.len() <= REPLY_BYTES_MAX => {
-                self.end_call(id, SendCode::Ok, reply);
-            }
-            PostProgress::AnsweredBadly if planted(Bug::AnyStatusIsOk) => {
-                self.end_call(id, SendCode::Ok, Reply::default());
-            }
-            PostProgress::Answered(_) | PostProgress::AnsweredBadly => {
-                self.end_call(id, SendCode::ServerBadAnswer, Reply::default());
-            }
-            PostProgress::NotReached => {
-                self.end_call(id, SendCode::ServerNotReached, Reply::default());
-            }
+    fn waiting_calls(&self, app_id: &AppId, number: SessionNumber) -> Vec<CallId> {
+        if !self.waiting_of.contains_key(&number) {
+            return Vec::new();
         }
-        self.begin_posts(now, &app_id);
-    }
-
-    /// A call has waited, or lasted, for as long as it may.
-    pub(super) fn post_due(&mut self, now: Instant, id: CallId) {
-        let Some(call) = self.calls.get(&id) else { return };
-        let app_id = call.app_id.clone();
-        let code = match call.phase {
-            Phase::UnderWay { has_begun: true, .. } => SendCode::ServerBadAnswer,
-            Phase::UnderWay { has_begun: false, .. } | Phase::Waiting { .. } => {
-                SendCode::ServerNotReached
-            }
-        };
-        if call.is_under_way() {
-            self.outputs.push_back(Output::AbandonPost(id));
-        }
-        self.end_call(id, code, Reply::default());
-        self.begin_posts(now, &app_id);
-    }
-
-    /// The session is over: what has not begun never will. What has goes on, for nobody.
-    pub(super) fn forget_waiting_posts(&mut self, app_id: &AppId, number: SessionNumber) {
-        for call in self.waiting_of(app_id, number) {
-            self.forget_call(call);
-        }
-    }
-
-    fn waiting_of(&self, app_id: &AppId, number: SessionNumber) -> Vec<CallId> {
         let is_of_session =
             |call: &&CallId| self.calls.get(call).is_some_and(|call| call.session == number);
-        let waiting = self.apps.get(app_id).map(|app| app.posts.waiting.iter());
+        let waiting = self.apps.get(app_id).map(|of_app| of_app.waiting.iter());
         waiting.into_iter().flatten().filter(is_of_session).copied().collect()
     }
 
     /// The one result of a call.
-    fn end_call(&mut self, id: CallId, code: SendCode, reply: Reply) {
-        if let Some(call) = self.forget_call(id) {
-            self.push_frame(call.session, Frame::ServerSendResult { id: call.id, code, reply });
+    fn end_call(&mut self, shared: &mut Shared, id: CallId, code: SendCode, reply: Reply) {
+        if let Some((session, id)) = self.forget_call(shared, id) {
+            shared.push_frame(session, Frame::ServerSendResult { id, code, reply });
         }
     }
 
-    fn forget_call(&mut self, id: CallId) -> Option<Call> {
+    /// Whose it was, and its number there.
+    fn forget_call(
+        &mut self,
+        shared: &mut Shared,
+        id: CallId,
+    ) -> Option<(SessionNumber, MessageId)> {
         let call = self.calls.remove(&id)?;
-        self.due.remove(&call.due(id));
-        if let Some(app) = self.apps.get_mut(&call.app_id) {
-            if call.is_under_way() {
-                app.posts.end(&call.uid);
+        let is_under_way = call.is_under_way();
+        shared.deadlines.disarm(call.until, Due::Post(id));
+        if let Some(of_app) = self.apps.get_mut(&call.app_id) {
+            if is_under_way {
+                of_app.end(&call.uid);
             } else {
-                app.posts.waiting.retain(|waiting| *waiting != id);
-                if let Some(session) = self.sessions.get_mut(call.session) {
-                    session.post_no_longer_waits();
-                }
+                of_app.waiting.retain(|waiting| *waiting != id);
+            }
+            if of_app.is_empty() {
+                self.apps.remove(&call.app_id);
             }
         }
-        self.forget_empty_app(&call.app_id);
-        Some(call)
+        if !is_under_way {
+            self.waits_no_longer(call.session);
+        }
+        Some((call.session, call.id))
+    }
+
+    fn waits_no_longer(&mut self, number: SessionNumber) {
+        match self.waiting_of.get_mut(&number) {
+            Some(count) if *count > 1 => *count -= 1,
+            _ => drop(self.waiting_of.remove(&number)),
+        }
     }
 }
 
-impl Session {
-    fn post_no_longer_waits(&mut self) {
-        if let Some(state) = &mut self.to_app_server {
-            state.posts_waiting -= 1;
-        }
-    }
-
-    /// §11.8: a reply that comes must find its place.
-    fn has_room_for_replies(&self, replies: usize) -> bool {
-        self.channel.unacked_bytes() + replies * FRAME_BYTES_MAX <= WINDOW_BYTES_MAX
-    }
+/// §11.8: a reply that comes must find its place.
+fn has_room_for_replies(shared: &mut Shared, number: SessionNumber, replies: usize) -> bool {
+    let unacked_bytes = shared.unacked_bytes(number);
+    unacked_bytes.is_some_and(|bytes| bytes + replies * FRAME_BYTES_MAX <= WINDOW_BYTES_MAX)
 }

@@ -1,7 +1,6 @@
-//! What the app's back end may want to know: who comes and goes.
+//! What an app's back end is told of its users and rooms: who comes and goes.
 
-use super::Server;
-use crate::{AppId, BusinessId, LeaveReason, RoomId, UserId};
+use crate::{BusinessId, LeaveReason, RoomId, UserId};
 
 /// Something that happened to the users and rooms of an app, in
 /// [`Output::Report`](super::Output::Report). Those of one app come in the order in which it
@@ -49,13 +48,4 @@ pub enum Report {
         /// Why. Of a dismissed or banned room: [`LeaveReason::Kicked`].
         reason: LeaveReason,
     },
-}
-
-impl Server {
-    /// Nothing is made when nobody wants to know.
-    pub(super) fn report(&mut self, app_id: &AppId, report: impl FnOnce() -> Report) {
-        if self.config.reported_apps.contains(app_id) {
-            self.outputs.push_back(super::Output::Report(app_id.clone(), report()));
-        }
-    }
 }

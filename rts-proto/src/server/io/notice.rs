@@ -3,14 +3,11 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 
-use super::session::SessionNumber;
-use super::{Credentials, Output, Server};
-use crate::limits::REFUSAL_NOTICE_EVERY;
-use crate::wire::Login;
-use crate::{AppId, CloseCode, Instant, LeaveReason, LinkId, LoginCode, RoomId, RoomState, UserId};
+use super::credentials::Credentials;
+use crate::{AppId, CloseCode, LeaveReason, LinkId, LoginCode, RoomId, RoomState, UserId};
 
-/// Why links and sessions begin and end, for people who look after a server, in [`Output::Notice`].
-/// Only after [`Server::take_notice`].
+/// Why links and sessions begin and end, for people who look after a server, in [`Output::Notice`](super::Output::Notice).
+/// Only after [`Server::take_notice`](crate::server::Server::take_notice).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
     /// A login succeeded.
@@ -130,91 +127,10 @@ pub enum Forbidden {
 pub enum Refusal {
     /// The [`Verdict`](super::Verdict).
     Verdict,
-    /// [`Config::reserved_uids`](super::Config::reserved_uids).
+    /// [`Config::reserved_uids`](crate::server::Config::reserved_uids).
     ReservedUid,
-    /// The app's back end banned the user from logging in ([`Ban::Login`](super::Ban::Login)).
+    /// The app's back end banned the user from logging in ([`Ban::Login`](crate::server::Ban::Login)).
     Banned,
     /// There is no greater claim than that of the user's session.
     NoGreaterClaim,
-}
-
-impl Server {
-    /// From now on there are [`Output::Notice`]s too. Nothing else changes.
-    pub fn take_notice(&mut self) {
-        self.takes_notice = true;
-    }
-
-    /// Nothing is made when nobody wants to know.
-    pub(super) fn notice(&mut self, notice: impl FnOnce(&Self) -> Notice) {
-        if self.takes_notice {
-            let notice = notice(self);
-            self.outputs.push_back(Output::Notice(notice));
-        }
-    }
-
-    /// The same about a session's user.
-    pub(super) fn notice_of(
-        &mut self,
-        number: SessionNumber,
-        notice: impl FnOnce(AppId, UserId) -> Notice,
-    ) {
-        if self.takes_notice
-            && let Some(session) = self.sessions.get(number)
-        {
-            let notice = notice(session.app_id.clone(), session.uid.clone());
-            self.outputs.push_back(Output::Notice(notice));
-        }
-    }
-}
-
-impl Server {
-    /// Something was refused because of a rate. Who does too much of it is told of now and then.
-    pub(super) fn notice_over_rate(&mut self, now: Instant, number: SessionNumber, rate: Rate) {
-        self.notice_now_and_then(now, number, |link, app_id, uid| Notice::OverRate {
-            link,
-            app_id,
-            uid,
-            rate,
-        });
-    }
-
-    /// Something was refused because of a ban.
-    pub(super) fn notice_banned(
-        &mut self,
-        now: Instant,
-        number: SessionNumber,
-        forbidden: Forbidden,
-    ) {
-        self.notice_now_and_then(now, number, |link, app_id, uid| Notice::Banned {
-            link,
-            app_id,
-            uid,
-            forbidden,
-        });
-    }
-
-    fn notice_now_and_then(
-        &mut self,
-        now: Instant,
-        number: SessionNumber,
-        notice: impl FnOnce(Option<LinkId>, AppId, UserId) -> Notice,
-    ) {
-        if !self.takes_notice {
-            return;
-        }
-        let Some(session) = self.sessions.get_mut(number) else { return };
-        let link = session.link;
-        let told = &mut session.allowance(now, &self.config).refusal_told;
-        if told.is_some_and(|told| now.since(told) < REFUSAL_NOTICE_EVERY) {
-            return;
-        }
-        *told = Some(now);
-        self.notice_of(number, |app_id, uid| notice(link, app_id, uid));
-    }
-}
-
-impl From<&Login> for Credentials {
-    fn from(login: &Login) -> Self {
-        Self { app_id: login.app_id.clone(), uid: login.uid.clone(), token: login.token.clone() }
-    }
 }

@@ -6,8 +6,9 @@ use alloc::vec::Vec;
 
 use bytes::{Bytes, BytesMut};
 
-use super::session::{Session, SessionNumber};
-use super::{Output, Server};
+use super::flow::Flow;
+use crate::LinkId;
+use crate::server::io::Output;
 
 /// Frames that are together not longer than this are copied together: each output costs more than
 /// the copy.
@@ -29,10 +30,14 @@ struct Bundle {
 }
 
 impl Bundler {
-    /// Sends what waits in the session's window, if the session has a link.
-    pub(super) fn transmit(&mut self, session: &mut Session, outputs: &mut VecDeque<Output>) {
-        let Some(link) = session.link else { return };
-        let mut rest = session.channel.transmit_all().peekable();
+    /// Sends what waits in a window.
+    pub(super) fn transmit(
+        &mut self,
+        link: LinkId,
+        flow: &mut Flow,
+        outputs: &mut VecDeque<Output>,
+    ) {
+        let mut rest = flow.transmit_all().peekable();
         for place in 0.. {
             let mut run = rest.clone();
             let (mut count, mut bytes_len) = (0, 0);
@@ -79,21 +84,57 @@ impl Bundler {
     }
 }
 
-impl Server {
-    /// Sends what waits in a session's window now, since something else has to come after it.
-    /// Otherwise the end of the burst does.
-    pub(super) fn transmit_window(&mut self, number: SessionNumber) {
-        debug_assert!(self.fan_out.is_empty(), "they come first");
-        if let Some(session) = self.sessions.get_mut(number) {
-            self.bundler.transmit(session, &mut self.outputs);
-            self.bundler.forget();
-        }
-    }
-}
-
-/// These one behind the other, which are together so long.
+/// These one behind the other, which together have this length.
 pub(super) fn joined<'a>(pieces: impl Iterator<Item = &'a Bytes>, bytes_len: usize) -> Bytes {
     let mut joined = BytesMut::with_capacity(bytes_len);
     pieces.for_each(|piece| joined.extend_from_slice(piece));
     joined.freeze()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Instant;
+
+    const LINK: LinkId = LinkId(1);
+
+    fn flow_with(pieces: &[Bytes]) -> Flow {
+        let mut flow = Flow::new(Instant::ORIGIN);
+        assert!(pieces.iter().all(|piece| flow.push(piece.clone(), None)));
+        flow
+    }
+
+    fn transmitted(bundler: &mut Bundler, flow: &mut Flow) -> Vec<Bytes> {
+        let mut outputs = VecDeque::new();
+        bundler.transmit(LINK, flow, &mut outputs);
+        let bytes = |output| match output {
+            Output::Transmit(LINK, bytes) => bytes,
+            other => panic!("{other:?}"),
+        };
+        outputs.into_iter().map(bytes).collect()
+    }
+
+    #[test]
+    fn sessions_that_get_the_same_share_one_bundle() {
+        let pieces = [Bytes::from_static(b"one"), Bytes::from_static(b"two")];
+        let mut bundler = Bundler::default();
+        let [first, second] =
+            [0; 2].map(|_| transmitted(&mut bundler, &mut flow_with(&pieces)).remove(0));
+        assert_eq!(first, "onetwo");
+        assert_eq!(first.as_ptr(), second.as_ptr());
+        bundler.forget();
+        let third = transmitted(&mut bundler, &mut flow_with(&pieces)).remove(0);
+        assert_ne!(first.as_ptr(), third.as_ptr());
+    }
+
+    #[test]
+    fn a_bundle_ends_before_it_is_too_long_and_nothing_goes_out_twice() {
+        let half = Bytes::from(alloc::vec![1; BUNDLE_BYTES_MAX / 2]);
+        let one = Bytes::from_static(b"1");
+        let mut flow = flow_with(&[half.clone(), half, one]);
+        let mut bundler = Bundler::default();
+        let lengths: Vec<_> = transmitted(&mut bundler, &mut flow).iter().map(Bytes::len).collect();
+        assert_eq!(lengths, [BUNDLE_BYTES_MAX, 1]);
+        assert!(transmitted(&mut bundler, &mut flow).is_empty());
+    }
 }

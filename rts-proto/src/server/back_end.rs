@@ -1,0 +1,183 @@
+//! What the app's back end does: messages to users and rooms, removals, bans, questions. Who may
+//! ask for what is the driver's to decide.
+
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use bytes::Bytes;
+
+use super::ban::Ban;
+use super::command_error::CommandError;
+use super::keys::SessionNumber;
+use super::shard::Server;
+use crate::limits::{
+    PAYLOAD_BYTES_MAX, ROOM_UNICAST_PAYLOAD_BYTES_MAX, ROOM_UNICAST_RECEIVERS_MAX,
+};
+use crate::planted::{Bug, planted};
+use crate::wire::Frame;
+use crate::{AppId, Instant, MessageConfig, Payload, RoomId, RoomState, UserId};
+
+/// The back end's commands. Each does its work at once. Those that send return how many sessions
+/// the message was queued for; a user or a room that is not there is no error (§5.10, §6.11).
+impl Server {
+    /// A reliable message to a user, who sees `from` as its sender.
+    pub fn unicast(
+        &mut self,
+        now: Instant,
+        app_id: &AppId,
+        from: UserId,
+        to: &UserId,
+        payload: Payload,
+    ) -> Result<usize, CommandError> {
+        self.act(now, |server| {
+            check_length(&payload, PAYLOAD_BYTES_MAX)?;
+            server.take_backend_sends(app_id, 1)?;
+            let number = match planted(Bug::BackEndReachesAnyApp) {
+                true => server.users.find_in_any_app(to.as_str()),
+                false => server.users.find(app_id, to.as_str()),
+            };
+            let Some(number) = number else { return Ok(0) };
+            let config = MessageConfig::ReliableOrdered;
+            let bytes = Frame::Delivery { from, payload, config }.encode();
+            let shared = &mut server.shared;
+            let (outbox, sessions, now) = (&mut shared.outbox, &mut shared.sessions, shared.now);
+            if planted(Bug::BackEndSaysItTwice) {
+                outbox.push(sessions, now, number, bytes.clone(), None);
+            }
+            Ok(outbox.push(sessions, now, number, bytes, None).into())
+        })
+    }
+
+    /// A message to all members of a room. It counts in the room's rate as well.
+    pub fn broadcast_to_room(
+        &mut self,
+        now: Instant,
+        app_id: &AppId,
+        room_id: &RoomId,
+        from: UserId,
+        payload: Payload,
+    ) -> Result<usize, CommandError> {
+        self.act(now, |server| {
+            check_length(&payload, PAYLOAD_BYTES_MAX)?;
+            server.take_backend_sends(app_id, 1)?;
+            let now = server.shared.now;
+            let Some(room) = server.rooms.find_mut(app_id, room_id) else { return Ok(0) };
+            if !room.take_broadcast(now) {
+                return Err(CommandError::OverRoomRate);
+            }
+            let receivers = room.sessions().collect();
+            let bytes = Frame::RoomDelivery { from, room: room_id.clone(), payload }.encode();
+            Ok(server.push_to_all(receivers, &bytes))
+        })
+    }
+
+    /// A message to some members of a room; names that are no members, or there twice, change
+    /// nothing. Counts as one message for each name.
+    pub fn unicast_in_room(
+        &mut self,
+        now: Instant,
+        app_id: &AppId,
+        room_id: &RoomId,
+        from: UserId,
+        to: &[UserId],
+        payload: Payload,
+    ) -> Result<usize, CommandError> {
+        self.act(now, |server| {
+            check_length(&payload, ROOM_UNICAST_PAYLOAD_BYTES_MAX)?;
+            if to.len() > ROOM_UNICAST_RECEIVERS_MAX {
+                let (count, max) = (to.len(), ROOM_UNICAST_RECEIVERS_MAX);
+                return Err(CommandError::TooManyReceivers { count, max });
+            }
+            server.take_backend_sends(app_id, to.len())?;
+            let Some(room) = server.rooms.find(app_id, room_id) else { return Ok(0) };
+            let to: BTreeSet<&UserId> = to.iter().collect();
+            let receivers = if planted(Bug::RoomUnicastToAll) {
+                room.sessions().collect()
+            } else {
+                to.into_iter().filter_map(|uid| room.session_of(uid)).collect()
+            };
+            let bytes = Frame::RoomUnicast { from, room: room_id.clone(), payload }.encode();
+            Ok(server.push_to_all(receivers, &bytes))
+        })
+    }
+
+    /// Removes a user from a room; it may join again at once. Whether it was there.
+    pub fn kick(&mut self, now: Instant, app_id: &AppId, room_id: &RoomId, uid: &UserId) -> bool {
+        self.act_on_app(now, app_id, |server| server.expel(app_id, room_id, uid))
+    }
+
+    /// Removes everybody from a room, which is then no more; anybody may join it again at once. How
+    /// many members it had.
+    pub fn dismiss(&mut self, now: Instant, app_id: &AppId, room_id: &RoomId) -> usize {
+        self.act_on_app(now, app_id, |server| {
+            server.expel_all(app_id, room_id, RoomState::Dismissed)
+        })
+    }
+
+    /// Removes whom it is about, and for so long refuses to let them in (§6.2): at least 10 s and
+    /// at most 7 days, or not at all when `interval` is zero, which also lifts an earlier ban. A
+    /// later ban of the same takes the place of the earlier. How many memberships ended.
+    ///
+    /// [`Ban::Login`] puts the user out and refuses its logins (§3.10) for exactly so long, or
+    /// until it is lifted when that is longer than time is; how many sessions ended. Lifting it
+    /// with zero puts nobody out.
+    pub fn ban(
+        &mut self,
+        now: Instant,
+        app_id: &AppId,
+        ban: &Ban,
+        interval: Duration,
+    ) -> Result<usize, CommandError> {
+        self.act_on_app(now, app_id, |server| {
+            server.bans.set(&mut server.shared, app_id, ban, interval)?;
+            Ok(match ban {
+                Ban::Room(_) if planted(Bug::BanLeavesMembers) => 0,
+                Ban::Room(room_id) => server.expel_all(app_id, room_id, RoomState::Kicked),
+                Ban::UserInRoom(room_id, uid) => server.expel(app_id, room_id, uid).into(),
+                Ban::User(uid) => server.expel_everywhere(app_id, uid),
+                Ban::Login(_) if interval.is_zero() => 0,
+                Ban::Login(uid) => server.end_login(app_id, uid).into(),
+            })
+        })
+    }
+
+    /// Lifts a ban before its time. Unlike a ban for no time, this never removes anybody: a ban that
+    /// ran out may have let its users in again since. Whether it was in force.
+    pub fn unban(&mut self, now: Instant, app_id: &AppId, ban: &Ban) -> bool {
+        self.act_on_app(now, app_id, |server| server.bans.lift(&mut server.shared, app_id, ban))
+    }
+
+    /// The members of a room in the order of their ids, or nothing when it does not exist. Those
+    /// whose session is broken or was superseded and who may be back (§6.9) are members.
+    #[must_use]
+    pub fn room_members(
+        &self,
+        app_id: &AppId,
+        room_id: &RoomId,
+    ) -> Option<impl ExactSizeIterator<Item = &UserId> + use<'_>> {
+        Some(self.rooms.find(app_id, room_id)?.uids())
+    }
+
+    fn push_to_all(&mut self, receivers: Vec<SessionNumber>, bytes: &Bytes) -> usize {
+        let count = receivers.len();
+        for receiver in receivers {
+            self.shared.push_or_end(receiver, bytes.clone());
+        }
+        count
+    }
+
+    fn take_backend_sends(&mut self, app_id: &AppId, count: usize) -> Result<(), CommandError> {
+        let taken = self.back_end_rates.take(&self.shared, app_id, count);
+        // There may be nobody of this app.
+        self.forget_empty_app(app_id);
+        taken
+    }
+}
+
+fn check_length(payload: &Payload, max: usize) -> Result<(), CommandError> {
+    match payload.len() {
+        len if len > max => Err(CommandError::TooLong { len, max }),
+        _ => Ok(()),
+    }
+}

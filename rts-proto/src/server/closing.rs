@@ -1,0 +1,95 @@
+//! Closing links, and why.
+
+use alloc::borrow::ToOwned as _;
+use core::time::Duration;
+
+use bytes::Bytes;
+
+use super::io::{Notice, Output};
+use super::links::Ended;
+use super::shard::Server;
+use crate::limits::BUSY_RETRY_AFTER_MAX;
+use crate::wire::{Frame, Login};
+use crate::{AppId, CloseCode, LinkId, UserId};
+
+impl Server {
+    pub(super) fn close(&mut self, id: LinkId, code: CloseCode, reason: &str) {
+        self.close_with(id, None, code, reason, Duration::ZERO);
+    }
+
+    /// Closes the link instead of answering this login.
+    pub(super) fn close_login(&mut self, id: LinkId, login: &Login, code: CloseCode, reason: &str) {
+        self.close_with(id, Some(login), code, reason, Duration::ZERO);
+    }
+
+    /// Closes the link with a wish of when to come back, from zero to `retry_after_max`.
+    pub(super) fn turn_away(&mut self, id: LinkId, code: CloseCode, retry_after_max: Duration) {
+        let retry_after = self.random.up_to(retry_after_max);
+        self.close_with(id, None, code, "come back later", retry_after);
+    }
+
+    /// The same for a login of a user that has too many of them.
+    pub(super) fn turn_away_login(&mut self, id: LinkId, login: &Login) {
+        let retry_after = self.random.up_to(BUSY_RETRY_AFTER_MAX);
+        self.close_with(id, Some(login), CloseCode::Busy, "too many logins of a user", retry_after);
+    }
+
+    fn close_with(
+        &mut self,
+        id: LinkId,
+        login: Option<&Login>,
+        code: CloseCode,
+        reason: &str,
+        retry_after: Duration,
+    ) {
+        if code != CloseCode::Shutdown {
+            let asked = login.or_else(|| self.links.asked(id));
+            let asked = asked.map(|login| (login.app_id.clone(), login.uid.clone()));
+            let session = self.links.session_of(id);
+            self.shared.notice(|shared| {
+                let of_session = || Some(shared.session(session?)?.user());
+                let user: Option<(AppId, UserId)> = asked.or_else(of_session);
+                Notice::Closed { link: id, user, code, reason: reason.to_owned() }
+            });
+        }
+        let retry_after_ms = u32::try_from(retry_after.as_millis()).unwrap_or(u32::MAX);
+        let reason = Bytes::copy_from_slice(reason.as_bytes());
+        self.transmit(id, Frame::Close { code: code.code(), reason, retry_after_ms });
+        self.disconnect(id, Some(code));
+    }
+
+    /// Ends a link without a word.
+    pub(super) fn disconnect(&mut self, id: LinkId, code: Option<CloseCode>) {
+        self.forget_link(id);
+        self.shared.outbox.put(Output::Disconnect(id, code));
+    }
+
+    pub(super) fn forget_link(&mut self, id: LinkId) {
+        match self.links.end(&mut self.shared, id) {
+            Some(Ended::Attached(session)) => {
+                if let Some(session) = self.shared.session_mut(session)
+                    && session.link() == Some(id)
+                {
+                    session.set_link(None);
+                }
+            }
+            Some(Ended::Queued(asked)) => self.tallies.leave_queue(&asked.app_id, &asked.uid, id),
+            Some(Ended::Opening) | None => {}
+        }
+    }
+
+    /// Sends a frame that is not sequenced, behind those that wait for the end of the burst.
+    pub(super) fn transmit(&mut self, id: LinkId, frame: Frame) {
+        let session = self.links.session_of(id);
+        let shared = &mut self.shared;
+        shared.outbox.transmit(&mut shared.sessions, shared.now, id, session, frame.encode());
+    }
+}
+
+/// Why a client must not come back by itself, for people.
+pub(super) fn words(code: CloseCode) -> &'static str {
+    match code {
+        CloseCode::PutOut => "put out by the app's back end",
+        _ => "logged in elsewhere",
+    }
+}

@@ -1,0 +1,288 @@
+//! Links: which there are, and how far each has come on its way to a session.
+
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+
+use super::deadlines::{Deadline, Due};
+use super::keys::SessionNumber;
+use super::shared::Shared;
+use crate::planted::{Bug, planted};
+use crate::table::Table;
+use crate::wire::{Cutter, Login, ResumeKey};
+use crate::{LinkId, LoginId};
+
+#[derive(Debug)]
+pub(super) struct Links {
+    table: Table<LinkId, Link>,
+    /// How many of them have not logged in.
+    before_login: usize,
+    /// Those that are not read.
+    congested: BTreeSet<LinkId>,
+    /// Logins that wait for their verdict.
+    logins: BTreeMap<LoginId, LinkId>,
+    last_login: u64,
+}
+
+/// One link. Nearly all of them carry a session and keep nothing but that.
+#[derive(Debug)]
+enum Link {
+    /// Nobody has logged in on it.
+    Opening(Box<Opening>),
+    Attached {
+        session: SessionNumber,
+        cutter: Cutter,
+    },
+}
+
+#[derive(Debug)]
+struct Opening {
+    phase: Phase,
+    cutter: Cutter,
+    /// For the session that this link will carry.
+    key: ResumeKey,
+    login_deadline: Deadline,
+}
+
+/// ```text
+///            Hello             Login               verdict: accept
+/// Greeting ---------> Waiting ---------> Checking -----------------> attached
+///                        |                       |                      ^
+///                        +----- resume ----------|----------------------+
+///                                                +--> Queued -----------+
+/// ```
+#[derive(Debug)]
+enum Phase {
+    Greeting,
+    Waiting,
+    Checking {
+        login: LoginId,
+        asked: Box<Login>,
+    },
+    /// Waits for its turn among the logins of its user (§3.9).
+    Queued {
+        asked: Box<Login>,
+        pass: Pass,
+    },
+}
+
+/// What a good verdict says of a login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Pass {
+    /// The claim that it would get.
+    pub(super) clock: u64,
+    pub(super) issued_at: u32,
+}
+
+/// What a link that has not logged in may send next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Expects {
+    Hello,
+    Login,
+    /// It has to wait for an answer.
+    Nothing,
+}
+
+/// What a link was when it ended.
+#[derive(Debug)]
+pub(super) enum Ended {
+    Attached(SessionNumber),
+    Opening,
+    /// Its login waited for its turn.
+    Queued(Box<Login>),
+}
+
+impl Links {
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            table: Table::new(seed),
+            before_login: 0,
+            congested: BTreeSet::new(),
+            logins: BTreeMap::new(),
+            last_login: 0,
+        }
+    }
+
+    /// A link begins, and has until the deadline to log in. False when it is there already.
+    pub(super) fn begin(&mut self, shared: &mut Shared, id: LinkId, key: ResumeKey) -> bool {
+        if self.table.contains_key(&id) {
+            return false;
+        }
+        let until = shared.now + shared.config.login_deadline;
+        let login_deadline = shared.deadlines.arm(until, Due::LoginDeadline(id));
+        let (phase, cutter) = (Phase::Greeting, Cutter::default());
+        let opening = Opening { phase, cutter, key, login_deadline };
+        self.table.insert(id, Link::Opening(Box::new(opening)));
+        self.before_login += 1;
+        true
+    }
+
+    /// A link is over.
+    pub(super) fn end(&mut self, shared: &mut Shared, id: LinkId) -> Option<Ended> {
+        self.congested.remove(&id);
+        let opening = match self.table.remove(&id)? {
+            Link::Attached { session, .. } => return Some(Ended::Attached(session)),
+            Link::Opening(opening) => *opening,
+        };
+        self.before_login -= 1;
+        shared.deadlines.disarm(opening.login_deadline, Due::LoginDeadline(id));
+        Some(match opening.phase {
+            Phase::Greeting | Phase::Waiting => Ended::Opening,
+            Phase::Checking { login, .. } => {
+                self.logins.remove(&login);
+                Ended::Opening
+            }
+            Phase::Queued { asked, .. } => Ended::Queued(asked),
+        })
+    }
+
+    /// The link carries this session from now on.
+    pub(super) fn attach(&mut self, shared: &mut Shared, id: LinkId, session: SessionNumber) {
+        let Some(link) = self.table.get_mut(&id) else { return };
+        let Link::Opening(opening) = link else { return };
+        let cutter = core::mem::take(&mut opening.cutter);
+        let attached = Link::Attached { session, cutter };
+        if let Link::Opening(opening) = core::mem::replace(link, attached) {
+            shared.deadlines.disarm(opening.login_deadline, Due::LoginDeadline(id));
+        }
+        self.before_login -= 1;
+        if let Some(session) = shared.session_mut(session) {
+            session.set_link(Some(id));
+        }
+    }
+
+    pub(super) fn contains(&self, id: LinkId) -> bool {
+        self.table.contains_key(&id)
+    }
+
+    /// The session that the link carries.
+    pub(super) fn session_of(&self, id: LinkId) -> Option<SessionNumber> {
+        match self.table.get(&id)? {
+            Link::Opening(_) => None,
+            Link::Attached { session, .. } => Some(*session),
+        }
+    }
+
+    /// What cuts the link's stream into frames, to be put back, and the session that it carries.
+    pub(super) fn take_cutter(&mut self, id: LinkId) -> Option<(Cutter, Option<SessionNumber>)> {
+        match self.table.get_mut(&id)? {
+            Link::Opening(opening) => Some((core::mem::take(&mut opening.cutter), None)),
+            Link::Attached { session, cutter } => Some((core::mem::take(cutter), Some(*session))),
+        }
+    }
+
+    pub(super) fn put_cutter(&mut self, id: LinkId, put: Cutter) {
+        match self.table.get_mut(&id) {
+            Some(Link::Opening(opening)) => opening.cutter = put,
+            Some(Link::Attached { cutter, .. }) => *cutter = put,
+            None => {}
+        }
+    }
+
+    /// What may come next on a link that has not logged in.
+    pub(super) fn expects(&self, id: LinkId) -> Option<Expects> {
+        Some(match self.opening(id)?.phase {
+            Phase::Greeting => Expects::Hello,
+            Phase::Waiting => Expects::Login,
+            Phase::Checking { .. } | Phase::Queued { .. } => Expects::Nothing,
+        })
+    }
+
+    /// The client has said hello.
+    pub(super) fn greeted(&mut self, id: LinkId) {
+        self.set_phase(id, Phase::Waiting);
+    }
+
+    /// The key for the session that the link will carry.
+    pub(super) fn key(&self, id: LinkId) -> Option<ResumeKey> {
+        Some(self.opening(id)?.key)
+    }
+
+    /// Has the login wait for its verdict.
+    pub(super) fn begin_check(&mut self, id: LinkId, asked: Login) -> LoginId {
+        self.last_login += 1;
+        let login = LoginId(self.last_login);
+        self.set_phase(id, Phase::Checking { login, asked: Box::new(asked) });
+        self.logins.insert(login, id);
+        login
+    }
+
+    /// The login has its verdict: whose it was.
+    pub(super) fn end_check(&mut self, login: LoginId) -> Option<(LinkId, Box<Login>)> {
+        let id = self.logins.remove(&login)?;
+        match self.set_phase(id, Phase::Waiting)? {
+            Phase::Checking { asked, .. } => Some((id, asked)),
+            Phase::Greeting | Phase::Waiting | Phase::Queued { .. } => None,
+        }
+    }
+
+    /// Has the login, which is good, wait for its turn.
+    pub(super) fn queue(&mut self, id: LinkId, asked: Box<Login>, pass: Pass) {
+        self.set_phase(id, Phase::Queued { asked, pass });
+    }
+
+    /// The login has its turn.
+    pub(super) fn end_queue(&mut self, id: LinkId) -> Option<(Box<Login>, Pass)> {
+        match self.set_phase(id, Phase::Waiting)? {
+            Phase::Queued { asked, pass } => Some((asked, pass)),
+            Phase::Greeting | Phase::Waiting | Phase::Checking { .. } => None,
+        }
+    }
+
+    /// What was found good of a login that waits for its turn.
+    pub(super) fn queued_pass(&self, id: LinkId) -> Option<Pass> {
+        match self.opening(id)?.phase {
+            Phase::Queued { pass, .. } => Some(pass),
+            Phase::Greeting | Phase::Waiting | Phase::Checking { .. } => None,
+        }
+    }
+
+    /// What the link has asked for and was not answered.
+    pub(super) fn asked(&self, id: LinkId) -> Option<&Login> {
+        match &self.opening(id)?.phase {
+            Phase::Greeting | Phase::Waiting => None,
+            Phase::Checking { asked, .. } | Phase::Queued { asked, .. } => Some(asked),
+        }
+    }
+
+    /// More waits to be written on the link than one that is read lets wait, or no longer.
+    pub(super) fn set_congested(&mut self, id: LinkId, is_congested: bool) {
+        if is_congested && self.contains(id) && !planted(Bug::CongestionIgnored) {
+            self.congested.insert(id);
+        } else {
+            self.congested.remove(&id);
+        }
+    }
+
+    pub(super) fn is_congested(&self, id: LinkId) -> bool {
+        self.congested.contains(&id)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    pub(super) fn before_login(&self) -> usize {
+        self.before_login
+    }
+
+    /// All links in the order of their numbers.
+    pub(super) fn sorted(&self) -> Vec<LinkId> {
+        self.table.sorted_keys()
+    }
+
+    fn opening(&self, id: LinkId) -> Option<&Opening> {
+        match self.table.get(&id)? {
+            Link::Opening(opening) => Some(opening),
+            Link::Attached { .. } => None,
+        }
+    }
+
+    /// The phase before.
+    fn set_phase(&mut self, id: LinkId, phase: Phase) -> Option<Phase> {
+        match self.table.get_mut(&id)? {
+            Link::Opening(opening) => Some(core::mem::replace(&mut opening.phase, phase)),
+            Link::Attached { .. } => None,
+        }
+    }
+}

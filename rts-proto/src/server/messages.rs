@@ -1,0 +1,164 @@
+//! Messages of a session: to users, to rooms, to the app's own server. Sections 5, 6.5 and 11.5 of
+//! the protocol.
+
+use super::io::{Forbidden, Rate};
+use super::keys::{Origin, Outcome, SessionNumber};
+use super::shard::Server;
+use crate::limits::UNRELIABLE_MARK_BYTES;
+use crate::payload::PayloadRef;
+use crate::planted::{Bug, planted};
+use crate::wire::{self, Frame};
+use crate::{BroadcastCode, MessageConfig, MessageId, Payload, Reply, RoomId, SendCode, UserId};
+
+impl Server {
+    /// §5.3.
+    pub(super) fn send(
+        &mut self,
+        number: SessionNumber,
+        id: MessageId,
+        to: &[u8],
+        payload: PayloadRef<'_>,
+        config: MessageConfig,
+    ) {
+        if let Some(code) = self.deliver(number, id, to, payload, config) {
+            self.shared.add_outcome(number, Outcome::Send(code, id));
+        }
+    }
+
+    /// The result, or nothing when it is the receiver's to bring about.
+    fn deliver(
+        &mut self,
+        number: SessionNumber,
+        id: MessageId,
+        to: &[u8],
+        payload: PayloadRef<'_>,
+        config: MessageConfig,
+    ) -> Option<SendCode> {
+        let shared = &mut self.shared;
+        let now = shared.now;
+        let sender = shared.sessions.get_mut(number)?;
+        if !sender.allowance(&shared.config, now).sends.take(now) {
+            shared.notice_over_rate(number, Rate::Sends);
+            return Some(SendCode::OverRate);
+        }
+        if self.bans.forbid_sending(now, sender.app_id(), sender.uid()) {
+            shared.notice_banned(number, Forbidden::Send);
+            return Some(SendCode::Unknown);
+        }
+        let to = core::str::from_utf8(to).unwrap_or("");
+        let Some(receiver) = self.users.receiver(sender.app_id(), to) else {
+            return Some(self.why_no_receiver(to));
+        };
+        let bytes = wire::delivery(sender.uid(), payload, config);
+        if !config.is_reliable() {
+            return self.deliver_now_or_never(receiver, bytes);
+        }
+        let origin = Some(Origin { session: number, id });
+        match shared.outbox.push(&mut shared.sessions, now, receiver, bytes, origin) {
+            true if planted(Bug::ResultBeforeAck) => Some(SendCode::Ok),
+            true => None,
+            false => Some(SendCode::Broken),
+        }
+    }
+
+    fn why_no_receiver(&self, to: &str) -> SendCode {
+        match UserId::new(to) {
+            Ok(uid) if !self.shared.config.reserved_uids.contains(&uid) => {
+                SendCode::ReceiverNotLoggedIn
+            }
+            Ok(_) | Err(_) => SendCode::ReceiverNotFound,
+        }
+    }
+
+    /// A message that is not sequenced.
+    fn deliver_now_or_never(
+        &mut self,
+        receiver: SessionNumber,
+        bytes: bytes::Bytes,
+    ) -> Option<SendCode> {
+        let shared = &mut self.shared;
+        let unacked_bytes = shared.unacked_bytes(receiver)?;
+        match shared.session(receiver)?.link() {
+            Some(link)
+                if unacked_bytes <= UNRELIABLE_MARK_BYTES && !self.links.is_congested(link) =>
+            {
+                let (sessions, now) = (&mut shared.sessions, shared.now);
+                shared.outbox.transmit(sessions, now, link, Some(receiver), bytes);
+                Some(SendCode::Ok)
+            }
+            Some(_) | None => Some(SendCode::Broken),
+        }
+    }
+
+    /// §6.5.
+    pub(super) fn broadcast(
+        &mut self,
+        number: SessionNumber,
+        id: MessageId,
+        room: RoomId,
+        payload: PayloadRef<'_>,
+    ) {
+        let code = self.accept_broadcast(number, &room, payload);
+        self.shared.add_outcome(number, Outcome::Broadcast(room, code, id));
+    }
+
+    fn accept_broadcast(
+        &mut self,
+        number: SessionNumber,
+        id: &RoomId,
+        payload: PayloadRef<'_>,
+    ) -> BroadcastCode {
+        let shared = &mut self.shared;
+        let now = shared.now;
+        let Some(session) = shared.sessions.get_mut(number) else { return BroadcastCode::Unknown };
+        if !session.allowance(&shared.config, now).broadcasts.take(now) {
+            shared.notice_over_rate(number, Rate::Broadcasts);
+            return BroadcastCode::OverRate;
+        }
+        if !session.is_in(id) {
+            return BroadcastCode::NotInRoom;
+        }
+        let room = match planted(Bug::RoomOfAnyApp) {
+            true => self.rooms.find_in_any_app(id),
+            false => self.rooms.find_mut(session.app_id(), id),
+        };
+        let Some(room) = room else { return BroadcastCode::NotInRoom };
+        if !room.take_broadcast(now) {
+            shared.notice_over_rate(number, Rate::RoomBroadcasts);
+            return BroadcastCode::OverRate;
+        }
+        let frame = wire::room_delivery(session.uid(), id, payload);
+        let (sessions, audience) = (&mut shared.sessions, room.audience());
+        shared.outbox.broadcast(sessions, now, number, frame, audience, room.sessions());
+        BroadcastCode::Ok
+    }
+
+    /// §11.5.
+    pub(super) fn server_send(&mut self, number: SessionNumber, id: MessageId, payload: &Payload) {
+        if let Some(code) = self.accept_server_send(number, id, payload) {
+            let reply = Reply::default();
+            self.shared.push_frame(number, Frame::ServerSendResult { id, code, reply });
+        }
+    }
+
+    /// The result, or nothing when it comes later.
+    fn accept_server_send(
+        &mut self,
+        number: SessionNumber,
+        id: MessageId,
+        payload: &Payload,
+    ) -> Option<SendCode> {
+        let now = self.shared.now;
+        if !self.shared.allowance(number)?.server_sends.take(now) {
+            self.shared.notice_over_rate(number, Rate::ServerSends);
+            return Some(SendCode::OverRate);
+        }
+        let Some(params) = self.targets.params(number) else {
+            return Some(SendCode::NoServerParams);
+        };
+        match self.posts.add(&mut self.shared, number, params, id, payload) {
+            true => None,
+            false => Some(SendCode::OverRate),
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Broadcasts on their way into windows. Those to one room that come one behind the other in a
+//! burst go to each member as one piece, which all members share: what a member costs is then paid
+//! once for all of them. §6.5.
+
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use super::bundle::{BUNDLE_BYTES_MAX, joined};
+use super::flow::Flow;
+use crate::planted::{Bug, planted};
+use crate::server::keys::SessionNumber;
+
+/// Who gets a broadcast: the members that a room has at a moment. The number is another one after
+/// each change of a room's members, and never that of another room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::server) struct Audience(pub(in crate::server) u64);
+
+/// Broadcasts to one audience that were accepted, and that no member has in its window yet: at most
+/// [`BUNDLE_BYTES_MAX`] of them, or one.
+///
+/// Whatever else goes into a window, or asks how full it is, goes through the
+/// [outbox](super::Outbox), which puts these there first.
+#[derive(Debug, Default)]
+pub(super) struct FanOut {
+    audience: Option<Audience>,
+    members: Vec<SessionNumber>,
+    /// Each with its sender, who does not get it.
+    frames: Vec<(SessionNumber, Bytes)>,
+    bytes_len: usize,
+}
+
+impl FanOut {
+    /// Whether there is nothing.
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.audience.is_none()
+    }
+
+    /// Whether this frame may join those that are there.
+    pub(super) fn takes(&self, audience: Audience, frame: &Bytes) -> bool {
+        self.audience == Some(audience) && self.bytes_len + frame.len() <= BUNDLE_BYTES_MAX
+    }
+
+    /// Begins anew, when it is empty.
+    pub(super) fn begin(
+        &mut self,
+        audience: Audience,
+        members: impl Iterator<Item = SessionNumber>,
+    ) {
+        self.audience = Some(audience);
+        self.members.extend(members);
+    }
+
+    pub(super) fn add(&mut self, from: SessionNumber, frame: Bytes) {
+        self.bytes_len += frame.len();
+        self.frames.push((from, frame));
+    }
+
+    /// All frames one behind the other.
+    pub(super) fn joined(&self) -> Bytes {
+        match &self.frames[..] {
+            [(_, frame)] => frame.clone(),
+            frames => joined(frames.iter().map(|(_, frame)| frame), self.bytes_len),
+        }
+    }
+
+    pub(super) fn members(&self) -> impl Iterator<Item = SessionNumber> {
+        let mut skips = planted(Bug::BroadcastSkipsOne);
+        let is_skipped = move |member: &SessionNumber| {
+            let skipped = skips && !self.is_by(*member);
+            skips &= !skipped;
+            skipped
+        };
+        let mut is_skipped = is_skipped;
+        self.members.iter().copied().filter(move |member| !is_skipped(member))
+    }
+
+    /// Puts into a member's window what others sent; false when it has no room for that. `all` is
+    /// [`joined`](Self::joined).
+    pub(super) fn push_to(&self, member: SessionNumber, flow: &mut Flow, all: &Bytes) -> bool {
+        if !self.is_by(member) || planted(Bug::EchoToSender) {
+            return flow.push_run(all.clone(), self.frames_len(), None);
+        }
+        let mut others = self.frames.iter().filter(|(sender, _)| *sender != member);
+        others.all(|(_, frame)| flow.push(frame.clone(), None))
+    }
+
+    /// Empties it. Its memory serves again.
+    pub(super) fn clear(&mut self) {
+        self.audience = None;
+        self.members.clear();
+        self.frames.clear();
+        self.bytes_len = 0;
+    }
+
+    fn frames_len(&self) -> u32 {
+        u32::try_from(self.frames.len()).expect("each has a byte of BUNDLE_BYTES_MAX")
+    }
+
+    fn is_by(&self, number: SessionNumber) -> bool {
+        self.frames.iter().any(|(sender, _)| *sender == number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Instant;
+
+    fn number(number: u64) -> SessionNumber {
+        SessionNumber::from_number(number).expect("not zero")
+    }
+
+    fn frame(byte: u8, len: usize) -> Bytes {
+        Bytes::from(alloc::vec![byte; len])
+    }
+
+    #[test]
+    fn it_takes_frames_for_the_same_audience_up_to_a_bundle() {
+        let mut fan_out = FanOut::default();
+        let small = frame(1, 1);
+        assert!(!fan_out.takes(Audience(1), &small));
+        fan_out.begin(Audience(1), [number(1), number(2)].into_iter());
+        fan_out.add(number(1), frame(1, BUNDLE_BYTES_MAX - 1));
+        assert!(fan_out.takes(Audience(1), &small));
+        assert!(!fan_out.takes(Audience(1), &frame(1, 2)));
+        assert!(!fan_out.takes(Audience(2), &small));
+        fan_out.clear();
+        assert!(fan_out.is_empty());
+        assert!(!fan_out.takes(Audience(1), &small));
+    }
+
+    #[test]
+    fn a_sender_gets_the_others_frames_and_a_listener_one_shared_piece() {
+        let [alice, bob, carol] = [1, 2, 3].map(number);
+        let mut fan_out = FanOut::default();
+        fan_out.begin(Audience(1), [alice, bob, carol].into_iter());
+        fan_out.add(alice, frame(b'a', 1));
+        fan_out.add(bob, frame(b'b', 1));
+        let all = fan_out.joined();
+        assert_eq!(all, "ab");
+        let gets = |member| {
+            let mut flow = Flow::new(Instant::ORIGIN);
+            assert!(fan_out.push_to(member, &mut flow, &all));
+            let pieces: Vec<Bytes> = flow.transmit_all().cloned().collect();
+            pieces
+        };
+        assert_eq!(gets(alice), ["b"]);
+        assert_eq!(gets(bob), ["a"]);
+        assert_eq!(gets(carol), ["ab"]);
+        assert_eq!(gets(carol)[0].as_ptr(), all.as_ptr());
+    }
+}

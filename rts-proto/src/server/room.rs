@@ -1,0 +1,225 @@
+//! One room: its members, and what they may broadcast together.
+
+use alloc::collections::BTreeMap;
+
+use super::config::Config;
+use super::deadlines::Deadline;
+use super::keys::SessionNumber;
+use super::outbox::Audience;
+use crate::limits::NOTICE_MEMBERS_MAX;
+use crate::rate::TokenBucket;
+use crate::{Instant, UserId};
+
+#[derive(Debug)]
+pub(super) struct Room {
+    members: BTreeMap<UserId, Member>,
+    broadcasts: TokenBucket,
+    audience: Audience,
+}
+
+/// A member with a session, or one whose session was superseded and who may be back (§6.9).
+#[derive(Debug)]
+enum Member {
+    Here(SessionNumber),
+    Away(Away),
+}
+
+/// Until when a membership waits for its user's new session.
+#[derive(Debug)]
+pub(super) enum Away {
+    Until(Deadline),
+    /// A bug that is planted.
+    ForEver,
+}
+
+impl Room {
+    pub(super) fn new(config: &Config, now: Instant) -> Self {
+        let broadcasts = TokenBucket::new(config.room_broadcasts_per_second, now);
+        Self { members: BTreeMap::new(), broadcasts, audience: Audience::default() }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    pub(super) fn contains(&self, uid: &UserId) -> bool {
+        self.members.contains_key(uid)
+    }
+
+    /// Members in the order of their ids.
+    pub(super) fn uids(&self) -> impl ExactSizeIterator<Item = &UserId> + Clone + use<'_> {
+        self.members.keys()
+    }
+
+    /// The sessions of its members, in the order of their ids.
+    pub(super) fn sessions(&self) -> impl Iterator<Item = SessionNumber> {
+        self.members.values().filter_map(Member::session)
+    }
+
+    pub(super) fn session_of(&self, uid: &UserId) -> Option<SessionNumber> {
+        self.members.get(uid)?.session()
+    }
+
+    /// Those of all members but this one, without a look at their names.
+    pub(super) fn others(&self, number: SessionNumber) -> impl Iterator<Item = SessionNumber> {
+        self.sessions().filter(move |other| *other != number)
+    }
+
+    pub(super) fn audience(&self) -> Audience {
+        self.audience
+    }
+
+    /// Takes one broadcast from the rate of all senders together.
+    pub(super) fn take_broadcast(&mut self, now: Instant) -> bool {
+        self.broadcasts.take(now)
+    }
+
+    /// A user becomes a member.
+    pub(super) fn add(
+        &mut self,
+        uid: UserId,
+        number: SessionNumber,
+        audience: Audience,
+        config: &Config,
+        now: Instant,
+    ) {
+        self.members.insert(uid, Member::Here(number));
+        self.audience = audience;
+        if self.members.len() == NOTICE_MEMBERS_MAX {
+            self.broadcasts.set_rate(config.large_room_broadcasts_per_second, now);
+        }
+    }
+
+    /// A member goes: its session, or that it was away.
+    pub(super) fn remove(
+        &mut self,
+        uid: &UserId,
+        audience: Audience,
+        config: &Config,
+        now: Instant,
+    ) -> Option<Result<SessionNumber, Away>> {
+        let member = self.members.remove(uid)?;
+        self.audience = audience;
+        if self.members.len() + 1 == NOTICE_MEMBERS_MAX {
+            self.broadcasts.set_rate(config.room_broadcasts_per_second, now);
+        }
+        Some(member.into())
+    }
+
+    /// A member has another session; whether it was away.
+    pub(super) fn come_back(
+        &mut self,
+        uid: &UserId,
+        number: SessionNumber,
+        audience: Audience,
+    ) -> Option<Away> {
+        let member = self.members.get_mut(uid)?;
+        self.audience = audience;
+        match core::mem::replace(member, Member::Here(number)) {
+            Member::Here(_) => None,
+            Member::Away(away) => Some(away),
+        }
+    }
+
+    /// A member has no session any more, and may be back.
+    pub(super) fn go_away(&mut self, uid: &UserId, away: Away, audience: Audience) {
+        if let Some(member) = self.members.get_mut(uid) {
+            *member = Member::Away(away);
+            self.audience = audience;
+        }
+    }
+
+    /// Whether the member is away until this moment.
+    pub(super) fn is_away_until(&self, uid: &UserId, until: Instant) -> bool {
+        match self.members.get(uid) {
+            Some(Member::Away(Away::Until(deadline))) => deadline.at() == until,
+            Some(Member::Away(Away::ForEver) | Member::Here(_)) | None => false,
+        }
+    }
+
+    /// All members, when the room is no more.
+    pub(super) fn into_members(
+        self,
+    ) -> impl Iterator<Item = (UserId, Result<SessionNumber, Away>)> {
+        self.members.into_iter().map(|(uid, member)| (uid, member.into()))
+    }
+}
+
+impl Member {
+    fn session(&self) -> Option<SessionNumber> {
+        match self {
+            Self::Here(number) => Some(*number),
+            Self::Away(_) => None,
+        }
+    }
+}
+
+impl From<Member> for Result<SessionNumber, Away> {
+    fn from(member: Member) -> Self {
+        match member {
+            Member::Here(number) => Ok(number),
+            Member::Away(away) => Err(away),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn number(number: u64) -> SessionNumber {
+        SessionNumber::from_number(number).expect("not zero")
+    }
+
+    fn uid(text: &str) -> UserId {
+        UserId::new(text).expect("an id")
+    }
+
+    fn room_of(count: usize) -> Room {
+        let config = Config::default();
+        let mut room = Room::new(&config, Instant::ORIGIN);
+        for place in 1..=count as u64 {
+            let uid = uid(&alloc::format!("u{place}"));
+            room.add(uid, number(place), Audience(place), &config, Instant::ORIGIN);
+        }
+        room
+    }
+
+    #[test]
+    fn every_change_of_who_hears_a_broadcast_is_another_audience() {
+        let (config, now) = (Config::default(), Instant::ORIGIN);
+        let mut room = room_of(2);
+        assert_eq!(room.audience(), Audience(2));
+        room.go_away(&uid("u1"), Away::ForEver, Audience(3));
+        assert_eq!(room.audience(), Audience(3));
+        assert!(room.come_back(&uid("u1"), number(9), Audience(4)).is_some());
+        assert_eq!(room.audience(), Audience(4));
+        assert_eq!(room.session_of(&uid("u1")), Some(number(9)));
+        assert!(matches!(room.remove(&uid("u2"), Audience(5), &config, now), Some(Ok(_))));
+        assert_eq!(room.audience(), Audience(5));
+        assert!(room.remove(&uid("u2"), Audience(6), &config, now).is_none());
+        assert_eq!(room.audience(), Audience(5));
+    }
+
+    #[test]
+    fn a_large_room_has_the_smaller_rate_and_a_room_that_shrinks_the_greater() {
+        let config = Config {
+            room_broadcasts_per_second: 5,
+            large_room_broadcasts_per_second: 2,
+            ..Config::default()
+        };
+        let takes = |room: &mut Room, now| (0..9).filter(|_| room.take_broadcast(now)).count();
+        let mut room = Room::new(&config, Instant::ORIGIN);
+        for place in 1..=NOTICE_MEMBERS_MAX as u64 {
+            let uid = uid(&alloc::format!("u{place}"));
+            room.add(uid, number(place), Audience(place), &config, Instant::ORIGIN);
+        }
+        assert_eq!(takes(&mut room, Instant::ORIGIN), 2);
+        room.remove(&uid("u1"), Audience(0), &config, Instant::ORIGIN);
+        assert_eq!(takes(&mut room, Instant::from_millis(1_000)), 5);
+    }
+}

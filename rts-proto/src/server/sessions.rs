@@ -1,0 +1,107 @@
+//! All sessions of a shard, and what is kept of those whose clients must not come back by
+//! themselves.
+
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+
+use super::deadlines::{Deadlines, Due};
+use super::keys::SessionNumber;
+use super::session::{Begin, Keys, Remains, Session};
+use crate::slab::Slab;
+use crate::wire::ResumeKey;
+use crate::{CloseCode, Instant};
+
+#[derive(Debug)]
+pub(super) struct Sessions {
+    slab: Slab<Box<Session>>,
+    tombstones: BTreeMap<SessionNumber, Tombstone>,
+}
+
+/// What is left of a session whose client must not come back by itself, so that it can be told
+/// (§3.6, §3.10).
+#[derive(Debug)]
+struct Tombstone {
+    keys: Keys,
+    code: CloseCode,
+}
+
+impl Sessions {
+    pub(super) fn new() -> Self {
+        Self { slab: Slab::new(), tombstones: BTreeMap::new() }
+    }
+
+    #[inline]
+    pub(super) fn get(&self, number: SessionNumber) -> Option<&Session> {
+        self.slab.get(number).map(|session| &**session)
+    }
+
+    #[inline]
+    pub(super) fn get_mut(&mut self, number: SessionNumber) -> Option<&mut Session> {
+        self.slab.get_mut(number).map(|session| &mut **session)
+    }
+
+    /// A session begins. It is looked at when its grace may be over.
+    pub(super) fn begin(
+        &mut self,
+        begin: Begin,
+        deadlines: &mut Deadlines,
+        now: Instant,
+        grace_at: Instant,
+    ) -> SessionNumber {
+        self.slab.insert_with(|number| {
+            let grace = deadlines.arm(grace_at, Due::SessionGrace(number));
+            Box::new(Session::new(begin, grace, now))
+        })
+    }
+
+    /// A session is over.
+    pub(super) fn end(
+        &mut self,
+        number: SessionNumber,
+        deadlines: &mut Deadlines,
+    ) -> Option<Remains> {
+        let (remains, grace) = self.slab.remove(number)?.into_remains();
+        deadlines.disarm(grace, Due::SessionGrace(number));
+        Some(remains)
+    }
+
+    /// Keeps of a session that is about to end why its client must not come back by itself: for as
+    /// long as it may ask to resume.
+    pub(super) fn bury(
+        &mut self,
+        number: SessionNumber,
+        code: CloseCode,
+        deadlines: &mut Deadlines,
+        until: Instant,
+    ) {
+        let Some(session) = self.get(number) else { return };
+        let keys = session.keys().clone();
+        self.tombstones.insert(number, Tombstone { keys, code });
+        // Nothing takes it back: it only comes up.
+        deadlines.arm(until, Due::Tombstone(number));
+    }
+
+    /// Why the session with this number is over, if the key is one of its keys; the outer `None`
+    /// when nothing is kept of such a session.
+    pub(super) fn buried(
+        &self,
+        number: SessionNumber,
+        shown: &ResumeKey,
+    ) -> Option<Option<CloseCode>> {
+        let tombstone = self.tombstones.get(&number)?;
+        Some(tombstone.keys.accept(shown).then_some(tombstone.code))
+    }
+
+    pub(super) fn forget_buried(&mut self, number: SessionNumber) {
+        self.tombstones.remove(&number);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.slab.len()
+    }
+
+    /// Bytes in all windows.
+    pub(super) fn window_bytes(&self) -> usize {
+        self.slab.values().map(|session| session.flow.unacked_bytes()).sum()
+    }
+}

@@ -1,0 +1,97 @@
+//! One shard: the parts that it is made of, and what may be known of it from outside.
+
+use core::fmt;
+use core::time::Duration;
+
+use super::back_end_rates::BackEndRates;
+use super::bans::Bans;
+use super::config::Config;
+use super::links::Links;
+use super::posts::Posts;
+use super::rooms::Rooms;
+use super::shared::Shared;
+use super::tallies::Tallies;
+use super::targets::Targets;
+use super::users::Users;
+use super::welcomes::Welcomes;
+use crate::random::Random;
+use crate::{AppId, LinkId};
+
+/// One shard.
+///
+/// Each part owns its fields. The use cases are the `impl Server` in the files beside this one:
+/// they hand a part what else it may touch.
+pub struct Server {
+    pub(super) shared: Shared,
+    pub(super) links: Links,
+    pub(super) users: Users,
+    pub(super) tallies: Tallies,
+    pub(super) rooms: Rooms,
+    pub(super) welcomes: Welcomes,
+    pub(super) bans: Bans,
+    pub(super) targets: Targets,
+    pub(super) posts: Posts,
+    pub(super) back_end_rates: BackEndRates,
+    pub(super) random: Random,
+    /// Set by [`Server::shutdown`].
+    pub(super) retry_after_max: Option<Duration>,
+}
+
+impl Server {
+    /// A shard without links.
+    ///
+    /// `seed` feeds the spread of [`shutdown`](Self::shutdown), and where tables keep their
+    /// entries; nobody who logs in should know it.
+    #[must_use]
+    pub fn new(config: Config, seed: u64) -> Self {
+        Self {
+            shared: Shared::new(config),
+            links: Links::new(seed),
+            users: Users::new(seed),
+            tallies: Tallies::new(seed),
+            rooms: Rooms::default(),
+            welcomes: Welcomes::default(),
+            bans: Bans::default(),
+            targets: Targets::default(),
+            posts: Posts::default(),
+            back_end_rates: BackEndRates::default(),
+            random: Random::new(seed),
+            retry_after_max: None,
+        }
+    }
+
+    /// From now on there are [`Output::Notice`](super::Output::Notice)s too. Nothing else changes.
+    pub fn take_notice(&mut self) {
+        self.shared.takes_notice = true;
+    }
+
+    /// Whether somebody has logged in over this link.
+    #[must_use]
+    pub fn is_attached(&self, id: LinkId) -> bool {
+        self.links.session_of(id).is_some()
+    }
+
+    /// Forgets an app of which nothing is left, or nothing but what its back end used of its rate:
+    /// then as soon as that is there again.
+    pub(super) fn forget_empty_app(&mut self, app_id: &AppId) {
+        let is_empty = !self.users.has_app(app_id)
+            && !self.rooms.has_app(app_id)
+            && !self.bans.has_app(app_id)
+            && !self.tallies.has_app(app_id)
+            && !self.posts.has_app(app_id);
+        if is_empty {
+            self.back_end_rates.forget_when_full(&mut self.shared, app_id);
+        }
+    }
+}
+
+/// Shows no token, payload or key: what is queued has them.
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("now", &self.shared.now)
+            .field("links", &self.links.len())
+            .field("sessions", &self.shared.sessions.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,148 @@
+//! What every part of a shard may use: its rules, the time, its sessions, its deadlines and its
+//! outbox. A part is handed this, and any other part that it needs, by the use case that calls it.
+
+use super::allowance::Allowance;
+use super::config::Config;
+use super::deadlines::Deadlines;
+use super::io::{Forbidden, Notice, Output, Rate, Report};
+use super::keys::{Outcome, SessionNumber};
+use super::outbox::Outbox;
+use super::session::Session;
+use super::sessions::Sessions;
+use crate::wire::Frame;
+use crate::{AppId, Instant, LinkId, UserId};
+use bytes::Bytes;
+
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) config: Config,
+    /// The latest moment seen: time never goes back.
+    pub(super) now: Instant,
+    pub(super) sessions: Sessions,
+    pub(super) deadlines: Deadlines,
+    pub(super) outbox: Outbox,
+    /// Whether there are [`Output::Notice`]s.
+    pub(super) takes_notice: bool,
+}
+
+impl Shared {
+    pub(super) fn new(config: Config) -> Self {
+        Self {
+            config,
+            now: Instant::ORIGIN,
+            sessions: Sessions::new(),
+            deadlines: Deadlines::default(),
+            outbox: Outbox::default(),
+            takes_notice: false,
+        }
+    }
+
+    #[inline]
+    pub(super) fn session(&self, number: SessionNumber) -> Option<&Session> {
+        self.sessions.get(number)
+    }
+
+    #[inline]
+    pub(super) fn session_mut(&mut self, number: SessionNumber) -> Option<&mut Session> {
+        self.sessions.get_mut(number)
+    }
+
+    /// What a session's user may still do.
+    #[inline]
+    pub(super) fn allowance(&mut self, number: SessionNumber) -> Option<&mut Allowance> {
+        Some(self.sessions.get_mut(number)?.allowance(&self.config, self.now))
+    }
+
+    /// Sends a session what it must get, or ends it (§6.8).
+    pub(super) fn push_or_end(&mut self, number: SessionNumber, frame: Bytes) {
+        self.outbox.push_or_end(&mut self.sessions, self.now, number, frame);
+    }
+
+    pub(super) fn push_frame(&mut self, number: SessionNumber, frame: Frame) {
+        self.push_or_end(number, frame.encode());
+    }
+
+    /// A result for a session that may be gone by now.
+    pub(super) fn add_outcome(&mut self, number: SessionNumber, outcome: Outcome) {
+        self.outbox.add_outcome(&mut self.sessions, self.now, number, outcome);
+    }
+
+    /// The session has something to send at the end of the burst.
+    pub(super) fn make_ready(&mut self, number: SessionNumber) {
+        self.outbox.make_ready(&mut self.sessions, self.now, number);
+    }
+
+    /// Bytes that a session has not acknowledged, with all that is on its way into its window.
+    pub(super) fn unacked_bytes(&mut self, number: SessionNumber) -> Option<usize> {
+        self.outbox.unacked_bytes(&mut self.sessions, self.now, number)
+    }
+
+    /// Puts what was broadcast into the windows of the members.
+    pub(super) fn settle(&mut self) {
+        self.outbox.settle(&mut self.sessions, self.now);
+    }
+
+    /// Tells the app's back end. Nothing is made when nobody wants to know.
+    pub(super) fn report(&mut self, app_id: &AppId, report: impl FnOnce() -> Report) {
+        if self.config.reported_apps.contains(app_id) {
+            self.outbox.put(Output::Report(app_id.clone(), report()));
+        }
+    }
+
+    /// Tells an operator. Nothing is made when nobody wants to know.
+    pub(super) fn notice(&mut self, notice: impl FnOnce(&Self) -> Notice) {
+        if self.takes_notice {
+            let notice = notice(self);
+            self.outbox.put(Output::Notice(notice));
+        }
+    }
+
+    /// The same about a session's user.
+    pub(super) fn notice_of(
+        &mut self,
+        number: SessionNumber,
+        notice: impl FnOnce(AppId, UserId) -> Notice,
+    ) {
+        if self.takes_notice
+            && let Some(session) = self.sessions.get(number)
+        {
+            let (app_id, uid) = session.user();
+            self.outbox.put(Output::Notice(notice(app_id, uid)));
+        }
+    }
+
+    /// Something was refused because of a rate. An operator is told of the user now and then.
+    pub(super) fn notice_over_rate(&mut self, number: SessionNumber, rate: Rate) {
+        self.notice_refusal(number, |link, app_id, uid| Notice::OverRate {
+            link,
+            app_id,
+            uid,
+            rate,
+        });
+    }
+
+    /// Something was refused because of a ban.
+    pub(super) fn notice_banned(&mut self, number: SessionNumber, forbidden: Forbidden) {
+        self.notice_refusal(number, |link, app_id, uid| Notice::Banned {
+            link,
+            app_id,
+            uid,
+            forbidden,
+        });
+    }
+
+    fn notice_refusal(
+        &mut self,
+        number: SessionNumber,
+        notice: impl FnOnce(Option<LinkId>, AppId, UserId) -> Notice,
+    ) {
+        if !self.takes_notice {
+            return;
+        }
+        let Some(session) = self.sessions.get_mut(number) else { return };
+        let link = session.link();
+        if session.allowance(&self.config, self.now).may_tell_refusal(self.now) {
+            self.notice_of(number, |app_id, uid| notice(link, app_id, uid));
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Whether users are online (§7).
+
+use bytes::Bytes;
+
+use super::io::Rate;
+use super::keys::SessionNumber;
+use super::shard::Server;
+use crate::planted::{Bug, planted};
+use crate::wire::Frame;
+use crate::{AppId, Instant, OnlineStatus, UserId};
+
+impl Server {
+    pub(super) fn query_status(&mut self, number: SessionNumber, query: u64, uid: &Bytes) {
+        let now = self.shared.now;
+        let Some(session) = self.shared.session_mut(number) else { return };
+        let app_id = session.app_id().clone();
+        let Some(allowance) = self.shared.allowance(number) else { return };
+        let status = if allowance.statuses.take(now) {
+            self.status_of(now, &app_id, core::str::from_utf8(uid).unwrap_or(""))
+        } else {
+            self.shared.notice_over_rate(number, Rate::StatusQueries);
+            OnlineStatus::Unreachable
+        };
+        self.shared.push_frame(number, Frame::StatusAnswer { query, status });
+    }
+
+    /// §7.1, for the app's back end.
+    #[must_use]
+    pub fn online_status(&self, now: Instant, app_id: &AppId, uid: &UserId) -> OnlineStatus {
+        self.status_of(now.max(self.shared.now), app_id, uid.as_str())
+    }
+
+    /// §7.1. An id that no user can have has no session either.
+    pub(super) fn status_of(&self, now: Instant, app_id: &AppId, uid: &str) -> OnlineStatus {
+        let number = match planted(Bug::StatusOfAnyApp) {
+            true => self.users.find_in_any_app(uid),
+            false => self.users.find(app_id, uid),
+        };
+        let Some(session) = number.and_then(|number| self.shared.session(number)) else {
+            return OnlineStatus::Offline;
+        };
+        let silence = now.since(session.last_heard());
+        if silence < self.shared.config.unreachable_after {
+            OnlineStatus::Online
+        } else if silence < self.shared.config.session_grace {
+            OnlineStatus::Unreachable
+        } else {
+            OnlineStatus::Offline
+        }
+    }
+}

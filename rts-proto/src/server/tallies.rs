@@ -1,0 +1,265 @@
+//! What is known of a user beside its session, so that another login renews nothing: what it used
+//! of its rates (§8.3), its logins that wait for their turn (§3.9), and how many memberships wait
+//! for it (§6.9).
+
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
+
+use super::allowance::Allowance;
+use super::config::Config;
+use super::deadlines::{Deadline, Due};
+use super::shared::Shared;
+use crate::limits::LOGINS_WAITING_MAX;
+use crate::planted::{Bug, planted};
+use crate::rate::TokenBucket;
+use crate::table::Table;
+use crate::{AppId, Instant, LinkId, UserId};
+
+/// An app is here as long as something is known of one of its users.
+#[derive(Debug)]
+pub(super) struct Tallies {
+    apps: BTreeMap<AppId, Table<UserId, Box<Tally>>>,
+    /// Tallies in all apps.
+    len: usize,
+    seed: u64,
+}
+
+/// Forgotten as soon as it says nothing: when all rates are full again, and nothing waits.
+#[derive(Debug)]
+struct Tally {
+    logins: TokenBucket,
+    /// Links whose logins are good and wait for their turn, in the order in which they came.
+    queue: VecDeque<LinkId>,
+    /// What the last session left.
+    allowance: Option<Box<Allowance>>,
+    /// Memberships that wait for the user.
+    orphans: usize,
+    /// When it is looked at, if it has to be.
+    due: Option<Deadline>,
+}
+
+/// When a login may go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    Now,
+    /// It has its place in the queue.
+    Later,
+    /// Not on this link.
+    Never,
+}
+
+impl Tally {
+    fn new(config: &Config, now: Instant) -> Self {
+        Self {
+            logins: TokenBucket::new(config.logins_per_second, now),
+            queue: VecDeque::new(),
+            allowance: None,
+            orphans: 0,
+            due: None,
+        }
+    }
+
+    /// Of logins that wait, the first goes first.
+    fn turn_of(&mut self, now: Instant, link: LinkId) -> Turn {
+        if planted(Bug::LoginPaceIgnored) || self.queue.is_empty() && self.logins.take(now) {
+            Turn::Now
+        } else if self.queue.len() < LOGINS_WAITING_MAX {
+            self.queue.push_back(link);
+            Turn::Later
+        } else {
+            Turn::Never
+        }
+    }
+
+    /// Whose turn it is.
+    fn next_in_queue(&mut self, now: Instant) -> Option<LinkId> {
+        let has_turn = !self.queue.is_empty() && self.logins.take(now);
+        if has_turn { self.queue.pop_front() } else { None }
+    }
+
+    /// When the next login has its turn, or else when all rates are full again.
+    fn next_look(&self) -> Instant {
+        let full_at = self.allowance.as_ref().map(|allowance| allowance.full_at());
+        match self.queue.is_empty() {
+            false => self.logins.ready_at(),
+            true => self.logins.full_at().max(full_at.unwrap_or_default()),
+        }
+    }
+}
+
+impl Tallies {
+    pub(super) fn new(seed: u64) -> Self {
+        Self { apps: BTreeMap::new(), len: 0, seed }
+    }
+
+    /// §3.9: when a good login may go on.
+    pub(super) fn turn_of(
+        &mut self,
+        shared: &Shared,
+        app_id: &AppId,
+        uid: &UserId,
+        link: LinkId,
+    ) -> Turn {
+        match self.tally_for_rates(shared, app_id, uid) {
+            Some(tally) => tally.turn_of(shared.now, link),
+            None => Turn::Now,
+        }
+    }
+
+    /// The login that has its turn now.
+    pub(super) fn next_in_queue(
+        &mut self,
+        now: Instant,
+        app_id: &AppId,
+        uid: &UserId,
+    ) -> Option<LinkId> {
+        self.tally(app_id, uid)?.next_in_queue(now)
+    }
+
+    /// The link of a login that waits is gone.
+    pub(super) fn leave_queue(&mut self, app_id: &AppId, uid: &UserId, link: LinkId) {
+        if let Some(tally) = self.tally(app_id, uid) {
+            tally.queue.retain(|waiting| *waiting != link);
+        }
+    }
+
+    /// Links of the user, or of all users of the app, whose logins wait for their turn, in the order
+    /// in which they were accepted.
+    pub(super) fn queued(&self, app_id: &AppId, uid: Option<&UserId>) -> Vec<LinkId> {
+        let Some(tallies) = self.apps.get(app_id) else { return Vec::new() };
+        let uids = uid.map_or_else(|| tallies.sorted_keys(), |uid| alloc::vec![uid.clone()]);
+        let tallies = uids.iter().filter_map(|uid| tallies.get(uid));
+        let mut links: Vec<_> = tallies.flat_map(|tally| tally.queue.iter().copied()).collect();
+        links.sort_unstable();
+        links
+    }
+
+    /// What the user's last session left of its rates, for the next one.
+    pub(super) fn take_allowance(
+        &mut self,
+        app_id: &AppId,
+        uid: &UserId,
+    ) -> Option<Box<Allowance>> {
+        self.tally(app_id, uid)?.allowance.take()
+    }
+
+    /// A session is over: what is missing from its rates is missing from the next one's.
+    pub(super) fn keep_allowance(
+        &mut self,
+        shared: &mut Shared,
+        app_id: &AppId,
+        uid: &UserId,
+        allowance: Option<Box<Allowance>>,
+    ) {
+        let used = allowance.filter(|allowance| allowance.full_at() > shared.now);
+        if used.is_none() || planted(Bug::LoginRenewsRates) {
+            return;
+        }
+        if let Some(tally) = self.tally_for_rates(shared, app_id, uid) {
+            tally.allowance = used;
+            self.arm(shared, app_id, uid);
+        }
+    }
+
+    /// Memberships that wait for the user.
+    pub(super) fn orphans(&self, app_id: &AppId, uid: &UserId) -> usize {
+        let tally = self.apps.get(app_id).and_then(|tallies| tallies.get(uid));
+        tally.map_or(0, |tally| tally.orphans)
+    }
+
+    pub(super) fn count_orphan_in(&mut self, shared: &Shared, app_id: &AppId, uid: &UserId) {
+        self.tally_or_new(shared, app_id, uid).orphans += 1;
+    }
+
+    pub(super) fn count_orphan_out(&mut self, app_id: &AppId, uid: &UserId) {
+        let Some(tally) = self.tally(app_id, uid) else { return };
+        tally.orphans -= 1;
+        if tally.orphans == 0 && tally.due.is_none() {
+            self.forget(app_id, uid);
+        }
+    }
+
+    /// The moment has come for which the tally was armed. What has its turn then is the caller's to
+    /// find with [`next_in_queue`](Self::next_in_queue), and then to call
+    /// [`look_again`](Self::look_again).
+    pub(super) fn has_come_due(&mut self, app_id: &AppId, uid: &UserId) {
+        if let Some(tally) = self.tally(app_id, uid) {
+            tally.due = None;
+        }
+    }
+
+    /// Has the tally looked at when there will be something to do, or forgets it.
+    pub(super) fn look_again(&mut self, shared: &mut Shared, app_id: &AppId, uid: &UserId) {
+        self.arm(shared, app_id, uid);
+        let Some(tally) = self.tally(app_id, uid) else { return };
+        if tally.due.is_none() {
+            tally.allowance = None;
+            if tally.orphans == 0 {
+                self.forget(app_id, uid);
+            }
+        }
+    }
+
+    /// Has the tally looked at when there will be something to do.
+    pub(super) fn arm(&mut self, shared: &mut Shared, app_id: &AppId, uid: &UserId) {
+        let Some(tally) = self.tally(app_id, uid) else { return };
+        let next = tally.next_look();
+        if next <= shared.now || tally.due.as_ref().is_some_and(|due| due.at() <= next) {
+            return;
+        }
+        let due = shared.deadlines.arm(next, Due::tally(app_id, uid));
+        if let Some(former) = tally.due.replace(due) {
+            shared.deadlines.disarm(former, Due::tally(app_id, uid));
+        }
+    }
+
+    pub(super) fn has_app(&self, app_id: &AppId) -> bool {
+        self.apps.contains_key(app_id)
+    }
+
+    pub(super) fn app_ids(&self) -> impl Iterator<Item = &AppId> {
+        self.apps.keys()
+    }
+
+    /// Users of all apps of whom something is known.
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    fn tally(&mut self, app_id: &AppId, uid: &UserId) -> Option<&mut Tally> {
+        self.apps.get_mut(app_id)?.get_mut(uid).map(|tally| &mut **tally)
+    }
+
+    /// `None` when as many users are remembered as may be.
+    fn tally_for_rates(
+        &mut self,
+        shared: &Shared,
+        app_id: &AppId,
+        uid: &UserId,
+    ) -> Option<&mut Tally> {
+        let has_room = self.len < shared.config.users_remembered_max;
+        if has_room {
+            Some(self.tally_or_new(shared, app_id, uid))
+        } else {
+            self.tally(app_id, uid)
+        }
+    }
+
+    fn tally_or_new(&mut self, shared: &Shared, app_id: &AppId, uid: &UserId) -> &mut Tally {
+        let seed = self.seed;
+        let tallies = self.apps.entry(app_id.clone()).or_insert_with(|| Table::new(seed));
+        if !tallies.contains_key(uid) {
+            self.len += 1;
+        }
+        tallies.get_or_insert_with(uid, || Box::new(Tally::new(&shared.config, shared.now)))
+    }
+
+    fn forget(&mut self, app_id: &AppId, uid: &UserId) {
+        let Some(tallies) = self.apps.get_mut(app_id) else { return };
+        self.len -= usize::from(tallies.remove(uid).is_some());
+        if tallies.is_empty() {
+            self.apps.remove(app_id);
+        }
+    }
+}

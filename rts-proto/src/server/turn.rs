@@ -1,0 +1,161 @@
+//! A shard's turn: it takes in what happened, does what time brought, and at the end of a burst
+//! sends what is owed.
+
+use core::time::Duration;
+
+use super::deadlines::{Due, Timer};
+use super::io::{Input, Output};
+use super::shard::Server;
+use crate::{AppId, CloseCode, Instant, LinkId, ProtocolError, TargetId};
+
+impl Server {
+    /// Takes in what happened. An earlier `now` than before counts as the latest one.
+    pub fn handle_input(&mut self, now: Instant, input: Input) {
+        match input {
+            // Broadcasts in it may go on with those of the input before.
+            Input::Received(..) => self.pass_time(now),
+            _ => self.advance(now),
+        }
+        match input {
+            Input::Tick => self.flush(),
+            Input::Accepted(link, key) => self.link_accepted(link, key),
+            Input::Received(link, bytes) => self.link_received(link, &bytes),
+            Input::Disconnected(link) => self.forget_link(link),
+            Input::Congested(link, is_congested) => self.links.set_congested(link, is_congested),
+            Input::Verdict(login, verdict) => self.login_judged(login, verdict),
+            Input::TargetChecked(target, is_allowed) => self.target_checked(target, is_allowed),
+            Input::AppServerReplied(call, progress) => {
+                let app_id = self.posts.app_of(call).cloned();
+                self.posts.progressed(&mut self.shared, call, progress);
+                self.forget_if_empty(app_id);
+            }
+        }
+        self.end_overrun();
+    }
+
+    /// The next thing to do. [`Output::Wait`] ends a drain.
+    pub fn poll_output(&mut self) -> Output {
+        match self.shared.outbox.poll() {
+            Some(output) => output,
+            None => Output::Wait(self.next_timer().map(|(deadline, _)| deadline)),
+        }
+    }
+
+    /// Which timer the deadline of [`Output::Wait`] is for.
+    #[must_use]
+    pub fn wake_reason(&self) -> Option<Timer> {
+        self.next_timer().map(|(_, timer)| timer)
+    }
+
+    /// Closes every link, each with its own wish of when to come back, from zero to
+    /// `retry_after_max`, so that the clients do not come back together. Links that are accepted
+    /// afterwards are closed in the same way.
+    pub fn shutdown(&mut self, now: Instant, retry_after_max: Duration) {
+        self.advance(now);
+        self.retry_after_max = Some(retry_after_max);
+        for link in self.links.sorted() {
+            self.turn_away(link, CloseCode::Shutdown, retry_after_max);
+        }
+    }
+
+    /// Does what a command wants, after all that came before it, and ends the sessions that have no
+    /// room for what they get of it.
+    pub(super) fn act<T>(&mut self, now: Instant, command: impl FnOnce(&mut Self) -> T) -> T {
+        self.advance(now);
+        let done = command(self);
+        self.end_overrun();
+        done
+    }
+
+    /// The same for a command that may leave nothing of its app.
+    pub(super) fn act_on_app<T>(
+        &mut self,
+        now: Instant,
+        app_id: &AppId,
+        command: impl FnOnce(&mut Self) -> T,
+    ) -> T {
+        let done = self.act(now, command);
+        self.forget_empty_app(app_id);
+        done
+    }
+
+    /// What came in before is done with, broadcasts too; then time moves on.
+    fn advance(&mut self, now: Instant) {
+        self.shared.settle();
+        self.end_overrun();
+        self.pass_time(now);
+    }
+
+    /// Time moves on, and what is due by now has happened before anything that comes in now.
+    /// Broadcasts may go on waiting.
+    fn pass_time(&mut self, now: Instant) {
+        self.shared.now = self.shared.now.max(now);
+        while let Some((deadline, due)) = self.shared.deadlines.pop_due(self.shared.now) {
+            self.has_come_due(deadline, due);
+            self.end_overrun();
+        }
+        let shared = &mut self.shared;
+        shared.outbox.late_acks_due(&mut shared.sessions, shared.now);
+    }
+
+    fn has_come_due(&mut self, deadline: Instant, due: Due) {
+        match due {
+            Due::LoginDeadline(link) => self.misbehaved(link, ProtocolError::LoginTimeout),
+            Due::SessionGrace(number) => self.grace_due(number),
+            Due::OrphanedMembership(whose) => {
+                let (app_id, room, uid) = *whose;
+                self.membership_due(deadline, &app_id, &room, &uid);
+            }
+            Due::Tombstone(number) => self.shared.sessions.forget_buried(number),
+            Due::BanExpiry(whose) => {
+                self.bans.expired(&whose.0, &whose.1);
+                self.forget_empty_app(&whose.0);
+            }
+            Due::Tally(whose) => self.tally_due(&whose.0, &whose.1),
+            Due::EmptyApp(app_id) => {
+                self.back_end_rates.has_come_due(&app_id);
+                self.forget_empty_app(&app_id);
+            }
+            Due::Welcome(number) => self.welcomes.go_on(&mut self.shared, &self.rooms, number),
+            Due::Post(call) => {
+                let app_id = self.posts.has_come_due(&mut self.shared, call);
+                self.forget_if_empty(app_id);
+            }
+        }
+    }
+
+    /// The end of a burst: sends what is owed. Ending a session that has no room for its results
+    /// makes results for others, so this goes on until there are none; each round ends at least one
+    /// session.
+    fn flush(&mut self) {
+        while !self.shared.outbox.is_flushed() {
+            let shared = &mut self.shared;
+            shared.outbox.flush(&mut shared.sessions, shared.now);
+            self.end_overrun();
+        }
+        let (links, shared) = (&self.links, &mut self.shared);
+        shared.outbox.end_burst(&shared.sessions, |link: LinkId| !links.is_congested(link));
+    }
+
+    fn target_checked(&mut self, target: TargetId, is_allowed: bool) {
+        let shared = &mut self.shared;
+        if let Some(decided) = self.targets.decide(shared, target, is_allowed) {
+            let number = decided.session;
+            self.posts.decided(shared, decided);
+            self.targets.ask_driver(shared, number);
+        }
+    }
+
+    fn next_timer(&self) -> Option<(Instant, Timer)> {
+        let outbox = self.shared.outbox.next_timer();
+        let first = self.shared.deadlines.next_timer();
+        [outbox, first].into_iter().flatten().min()
+    }
+
+    /// A post of this app has its result.
+    fn forget_if_empty(&mut self, app_id: Option<AppId>) {
+        if let Some(app_id) = app_id {
+            self.forget_empty_app(&app_id);
+        }
+    }
+}

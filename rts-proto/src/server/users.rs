@@ -1,0 +1,88 @@
+//! Who is logged in: of each app the users that have a session, and which.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use super::keys::SessionNumber;
+use crate::planted::{Bug, planted};
+use crate::table::Table;
+use crate::{AppId, UserId};
+
+/// An app is here as long as one of its users is.
+#[derive(Debug)]
+pub(super) struct Users {
+    apps: BTreeMap<AppId, Table<UserId, SessionNumber>>,
+    seed: u64,
+}
+
+impl Users {
+    pub(super) fn new(seed: u64) -> Self {
+        Self { apps: BTreeMap::new(), seed }
+    }
+
+    /// The session of a user. A text that is no user id finds none.
+    #[inline]
+    pub(super) fn find(&self, app_id: &AppId, uid: &str) -> Option<SessionNumber> {
+        self.apps.get(app_id)?.get(uid).copied()
+    }
+
+    /// Finds a user of whatever app, for bugs that are planted.
+    pub(super) fn find_in_any_app(&self, uid: &str) -> Option<SessionNumber> {
+        self.apps.values().find_map(|users| users.get(uid)).copied()
+    }
+
+    /// §5.3: as a receiver of messages.
+    pub(super) fn receiver(&self, app_id: &AppId, uid: &str) -> Option<SessionNumber> {
+        if planted(Bug::UserOfAnyApp) { self.find_in_any_app(uid) } else { self.find(app_id, uid) }
+    }
+
+    /// One text for all sessions of an app: its id as it is kept here already.
+    pub(super) fn shared_app_id(&self, app_id: AppId) -> AppId {
+        self.apps.get_key_value(&app_id).map_or(app_id, |(known, _)| known.clone())
+    }
+
+    pub(super) fn insert(&mut self, app_id: &AppId, uid: UserId, number: SessionNumber) {
+        let seed = self.seed;
+        if !self.apps.contains_key(app_id) {
+            self.apps.insert(app_id.clone(), Table::new(seed));
+        }
+        if let Some(users) = self.apps.get_mut(app_id) {
+            users.insert(uid, number);
+        }
+    }
+
+    pub(super) fn remove(&mut self, app_id: &AppId, uid: &UserId) {
+        let Some(users) = self.apps.get_mut(app_id) else { return };
+        users.remove(uid);
+        if users.is_empty() {
+            self.apps.remove(app_id);
+        }
+    }
+
+    pub(super) fn has_app(&self, app_id: &AppId) -> bool {
+        self.apps.contains_key(app_id)
+    }
+
+    pub(super) fn app_ids(&self) -> impl Iterator<Item = &AppId> {
+        self.apps.keys()
+    }
+
+    pub(super) fn len(&self, app_id: &AppId) -> usize {
+        self.apps.get(app_id).map_or(0, Table::len)
+    }
+
+    /// Sessions of an app, in no order: for sums and counts.
+    pub(super) fn sessions(&self, app_id: &AppId) -> impl Iterator<Item = SessionNumber> {
+        self.apps.get(app_id).into_iter().flat_map(|users| users.values().copied())
+    }
+
+    /// The users of an app in the order of their ids.
+    pub(super) fn sorted(&self, app_id: &AppId) -> Vec<UserId> {
+        self.apps.get(app_id).map(Table::sorted_keys).unwrap_or_default()
+    }
+
+    /// The first `max` users of an app behind `after`, in the order of their ids.
+    pub(super) fn page(&self, app_id: &AppId, after: Option<&UserId>, max: usize) -> Vec<&UserId> {
+        self.apps.get(app_id).map(|users| users.keys_after(after, max)).unwrap_or_default()
+    }
+}
