@@ -29,7 +29,7 @@ impl Server {
     pub(super) fn end_session(&mut self, number: SessionNumber, end: End) {
         let shared = &mut self.shared;
         let Some(remains) = shared.sessions.end(number, &mut shared.deadlines) else { return };
-        let Remains { app_id, uid, flow, rooms, allowance, last_heard } = remains;
+        let Remains { app_id, uid, flow, memberships, allowance, last_heard } = remains;
         // §5.4: nobody will acknowledge these any more.
         shared.outbox.end(&mut shared.sessions, shared.now, flow);
         // A user has one session: the next one is entered when this one is gone.
@@ -39,7 +39,7 @@ impl Server {
         self.posts.forget(shared, &app_id, number);
         self.tallies.keep_allowance(shared, &app_id, &uid, allowance);
         let away_until = last_heard + shared.config.session_grace;
-        for room in &rooms {
+        for room in &memberships {
             let tallies = &mut self.tallies;
             let reason = match end {
                 End::Logout => LeaveReason::Left,

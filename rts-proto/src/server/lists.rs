@@ -141,7 +141,7 @@ impl Server {
                 uid: uid.clone(),
                 status: self.status_of(now, app_id, uid.as_str()),
                 silent_for: now.since(session.last_heard()),
-                rooms: session.rooms_len(),
+                rooms: session.memberships_len(),
                 window_bytes: session.flow.unacked_bytes(),
             })
         };

@@ -66,7 +66,7 @@ impl Server {
         let now = self.shared.now;
         let members = self.rooms.find(app_id, id).map_or(0, |room| room.len());
         let Some(session) = self.shared.session(number) else { return false };
-        let memberships = session.rooms_len() + self.tallies.orphans(app_id, uid);
+        let memberships = session.memberships_len() + self.tallies.orphans(app_id, uid);
         let has_place =
             members < self.shared.config.room_members_max && memberships < ROOMS_PER_USER_MAX;
         if !has_place {

@@ -5,7 +5,7 @@
 //! and [`Server::shutdown`]), and [`Server::poll_output`]. What it cannot know by itself, such as
 //! whether a token is good, it asks of its driver as an output and gets back as an input.
 
-// From the bottom up. A file uses those above it in this list, and never one below.
+// From the bottom up: files use those of their own group and of the groups above it here.
 
 // What the world sees.
 mod ban;

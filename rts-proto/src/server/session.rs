@@ -25,7 +25,8 @@ pub(super) struct Session {
     uid: UserId,
     /// From the first thing on that counts: until then nothing is missing from it.
     allowance: Option<Box<Allowance>>,
-    rooms: BTreeSet<RoomId>,
+    /// Rooms that it is in.
+    memberships: BTreeSet<RoomId>,
     claim: u64,
     engine: Engine,
     /// When the session is looked at next; at or before the end of its grace.
@@ -50,7 +51,7 @@ pub(super) struct Remains {
     pub(super) app_id: AppId,
     pub(super) uid: UserId,
     pub(super) flow: Flow,
-    pub(super) rooms: BTreeSet<RoomId>,
+    pub(super) memberships: BTreeSet<RoomId>,
     pub(super) allowance: Option<Box<Allowance>>,
     pub(super) last_heard: Instant,
 }
@@ -68,7 +69,7 @@ impl Session {
             app_id: login.app_id,
             uid: login.uid,
             allowance,
-            rooms: BTreeSet::new(),
+            memberships: BTreeSet::new(),
             claim,
             engine,
             grace,
@@ -152,20 +153,20 @@ impl Session {
     }
 
     pub(super) fn is_in(&self, room: &RoomId) -> bool {
-        self.rooms.contains(room)
+        self.memberships.contains(room)
     }
 
-    pub(super) fn rooms_len(&self) -> usize {
-        self.rooms.len()
+    pub(super) fn memberships_len(&self) -> usize {
+        self.memberships.len()
     }
 
     pub(super) fn enter(&mut self, room: RoomId) {
-        self.rooms.insert(room);
+        self.memberships.insert(room);
     }
 
     /// Whether it was in the room.
     pub(super) fn leave(&mut self, room: &RoomId) -> bool {
-        self.rooms.remove(room)
+        self.memberships.remove(room)
     }
 
     /// What its client is told of it.
@@ -188,8 +189,8 @@ impl Session {
     }
 
     pub(super) fn into_remains(self) -> (Remains, Deadline) {
-        let Self { app_id, uid, flow, grace, rooms, allowance, last_heard, .. } = self;
-        (Remains { app_id, uid, flow, rooms, allowance, last_heard }, grace)
+        let Self { app_id, uid, flow, grace, memberships, allowance, last_heard, .. } = self;
+        (Remains { app_id, uid, flow, memberships, allowance, last_heard }, grace)
     }
 }
 
