@@ -104,15 +104,13 @@ impl Server {
 
     /// Removes a user from a room; it may join again at once. Whether it was there.
     pub fn kick(&mut self, now: Instant, app_id: &AppId, room_id: &RoomId, uid: &UserId) -> bool {
-        self.act_on_app(now, app_id, |server| server.expel(app_id, room_id, uid))
+        self.act(now, |server| server.expel(app_id, room_id, uid))
     }
 
     /// Removes everybody from a room, which is then no more; anybody may join it again at once. How
     /// many members it had.
     pub fn dismiss(&mut self, now: Instant, app_id: &AppId, room_id: &RoomId) -> usize {
-        self.act_on_app(now, app_id, |server| {
-            server.expel_all(app_id, room_id, RoomState::Dismissed)
-        })
+        self.act(now, |server| server.expel_all(app_id, room_id, RoomState::Dismissed))
     }
 
     /// Removes whom it is about, and for so long refuses to let them in (§6.2): at least 10 s and
@@ -129,7 +127,7 @@ impl Server {
         ban: &Ban,
         interval: Duration,
     ) -> Result<usize, CommandError> {
-        self.act_on_app(now, app_id, |server| {
+        self.act(now, |server| {
             server.bans.set(&mut server.shared, app_id, ban, interval)?;
             Ok(match ban {
                 Ban::Room(_) if planted(Bug::BanLeavesMembers) => 0,
@@ -145,7 +143,7 @@ impl Server {
     /// Lifts a ban before its time. Unlike a ban for no time, this never removes anybody: a ban that
     /// ran out may have let its users in again since. Whether it was in force.
     pub fn unban(&mut self, now: Instant, app_id: &AppId, ban: &Ban) -> bool {
-        self.act_on_app(now, app_id, |server| server.bans.lift(&mut server.shared, app_id, ban))
+        self.act(now, |server| server.bans.lift(&mut server.shared, app_id, ban))
     }
 
     /// The members of a room in the order of their ids, or nothing when it does not exist. Those
@@ -168,10 +166,7 @@ impl Server {
     }
 
     fn take_backend_sends(&mut self, app_id: &AppId, count: usize) -> Result<(), CommandError> {
-        let taken = self.back_end_rates.take(&self.shared, app_id, count);
-        // There may be nobody of this app.
-        self.forget_empty_app(app_id);
-        taken
+        self.back_end_rates.take(&mut self.shared, app_id, count)
     }
 }
 

@@ -4,67 +4,93 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 
 use super::command_error::CommandError;
-use super::deadlines::{Deadline, Due};
+use super::deadlines::Due;
 use super::shared::Shared;
 use crate::AppId;
 use crate::limits::BACKEND_BURST_MIN;
 use crate::rate::TokenBucket;
 
-/// An app is here as long as something is missing from its rate.
+/// An app is here, and looked at, as long as something is missing from its rate.
 #[derive(Debug, Default)]
 pub(super) struct BackEndRates {
-    apps: BTreeMap<AppId, Used>,
-}
-
-#[derive(Debug)]
-struct Used {
-    sends: TokenBucket,
-    /// When the app is looked at, since that was all that was left of it.
-    forget_at: Option<Deadline>,
+    apps: BTreeMap<AppId, TokenBucket>,
 }
 
 impl BackEndRates {
+    /// Takes the worth of this number of messages, or nothing.
     pub(super) fn take(
         &mut self,
-        shared: &Shared,
+        shared: &mut Shared,
         app_id: &AppId,
         count: usize,
     ) -> Result<(), CommandError> {
         let (per_second, now) = (shared.config.backend_sends_per_second, shared.now);
-        let used = self.apps.entry(app_id.clone()).or_insert_with(|| Used {
-            sends: TokenBucket::with_burst(per_second, per_second.max(BACKEND_BURST_MIN), now),
-            forget_at: None,
+        let is_new = !self.apps.contains_key(app_id);
+        let sends = self.apps.entry(app_id.clone()).or_insert_with(|| {
+            TokenBucket::with_burst(per_second, per_second.max(BACKEND_BURST_MIN), now)
         });
         let count = u32::try_from(count).unwrap_or(u32::MAX);
-        match used.sends.take_many(count, now) {
+        let has_enough = sends.take_many(count, now);
+        if is_new {
+            self.look_at(shared, app_id);
+        }
+        match has_enough {
             true => Ok(()),
             false => Err(CommandError::OverAppRate { per_second }),
         }
     }
 
-    /// Nothing else is left of the app: it is forgotten as soon as nothing is missing.
-    pub(super) fn forget_when_full(&mut self, shared: &mut Shared, app_id: &AppId) {
-        let Some(used) = self.apps.get_mut(app_id) else { return };
-        let full_at = used.sends.full_at();
+    /// Forgets an app whose rate is full, and has another one looked at when it will be.
+    pub(super) fn look_at(&mut self, shared: &mut Shared, app_id: &AppId) {
+        let Some(sends) = self.apps.get(app_id) else { return };
+        let full_at = sends.full_at();
         if full_at <= shared.now {
-            if let Some(forget_at) = used.forget_at.take() {
-                shared.deadlines.disarm(forget_at, Due::EmptyApp(Box::new(app_id.clone())));
-            }
             self.apps.remove(app_id);
-        } else if used.forget_at.is_none() {
-            let due = Due::EmptyApp(Box::new(app_id.clone()));
-            used.forget_at = Some(shared.deadlines.arm(full_at, due));
-        }
-    }
-
-    /// The moment for which an app was armed has come.
-    pub(super) fn has_come_due(&mut self, app_id: &AppId) {
-        if let Some(used) = self.apps.get_mut(app_id) {
-            used.forget_at = None;
+        } else {
+            // Nothing takes it back: it only comes up.
+            shared.deadlines.arm(full_at, Due::BackEndRate(Box::new(app_id.clone())));
         }
     }
 
     pub(super) fn app_ids(&self) -> impl Iterator<Item = &AppId> {
         self.apps.keys()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Instant;
+    use crate::server::Config;
+
+    #[test]
+    fn an_app_is_forgotten_when_nothing_is_missing_and_not_before() {
+        let config = Config { backend_sends_per_second: 1_000, ..Config::default() };
+        let mut shared = Shared::new(config);
+        let mut rates = BackEndRates::default();
+        let app_id = AppId::new("123456781234567812345678").expect("an id");
+        assert!(rates.take(&mut shared, &app_id, 1_000).is_ok());
+        assert!(rates.take(&mut shared, &app_id, 1).is_err());
+        shared.now = Instant::from_millis(500);
+        assert!(rates.take(&mut shared, &app_id, 500).is_ok());
+        shared.now = Instant::from_millis(1_000);
+        assert!(shared.deadlines.pop_due(shared.now).is_some());
+        rates.look_at(&mut shared, &app_id);
+        assert_eq!(rates.app_ids().count(), 1);
+        shared.now = Instant::from_millis(1_500);
+        assert!(shared.deadlines.pop_due(shared.now).is_some());
+        rates.look_at(&mut shared, &app_id);
+        assert_eq!(rates.app_ids().count(), 0);
+        assert!(shared.deadlines.next_timer().is_none());
+    }
+
+    #[test]
+    fn nothing_is_kept_where_there_is_no_limit() {
+        let config = Config { backend_sends_per_second: 0, ..Config::default() };
+        let mut shared = Shared::new(config);
+        let mut rates = BackEndRates::default();
+        let app_id = AppId::new("123456781234567812345678").expect("an id");
+        assert!((0..10_000).all(|_| rates.take(&mut shared, &app_id, 100).is_ok()));
+        assert_eq!(rates.app_ids().count(), 0);
     }
 }

@@ -81,7 +81,7 @@ impl Bans {
 
     /// §3.10.
     pub(super) fn forbid_login(&self, now: Instant, app_id: &AppId, uid: &UserId) -> bool {
-        self.has_app(app_id)
+        self.has_any(app_id)
             && self.is_banned(now, app_id, &Ban::Login(uid.clone()))
             && !planted(Bug::BannedLogsIn)
     }
@@ -89,7 +89,7 @@ impl Bans {
     /// §5.3.
     #[inline]
     pub(super) fn forbid_sending(&self, now: Instant, app_id: &AppId, uid: &UserId) -> bool {
-        self.has_app(app_id)
+        self.has_any(app_id)
             && self.is_banned(now, app_id, &Ban::User(uid.clone()))
             && !planted(Bug::BannedSends)
     }
@@ -102,7 +102,7 @@ impl Bans {
         room_id: &RoomId,
         uid: &UserId,
     ) -> Option<RoomState> {
-        if !self.has_app(app_id) || planted(Bug::BanIgnored) {
+        if !self.has_any(app_id) || planted(Bug::BanIgnored) {
             return None;
         }
         let is_banned = |ban: &Ban| self.is_banned(now, app_id, ban);
@@ -117,7 +117,8 @@ impl Bans {
         }
     }
 
-    pub(super) fn has_app(&self, app_id: &AppId) -> bool {
+    #[inline]
+    fn has_any(&self, app_id: &AppId) -> bool {
         !self.apps.is_empty() && self.apps.contains_key(app_id)
     }
 

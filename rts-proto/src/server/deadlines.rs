@@ -48,7 +48,7 @@ pub(super) enum Due {
     Tombstone(SessionNumber),
     BanExpiry(Box<(AppId, Ban)>),
     Tally(Box<(AppId, UserId)>),
-    EmptyApp(Box<AppId>),
+    BackEndRate(Box<AppId>),
     Welcome(SessionNumber),
     Post(CallId),
 }
@@ -73,7 +73,7 @@ impl Due {
             Self::OrphanedMembership(..) => Timer::OrphanedMembership,
             Self::Tombstone(_) => Timer::Tombstone,
             Self::BanExpiry(..) => Timer::BanExpiry,
-            Self::Tally(..) | Self::EmptyApp(_) => Timer::Tally,
+            Self::Tally(..) | Self::BackEndRate(_) => Timer::Tally,
             Self::Welcome(_) => Timer::Welcome,
             Self::Post(_) => Timer::Post,
         }

@@ -54,7 +54,6 @@ impl Server {
             self.rooms.remove(shared, tallies, &app_id, room, &uid, reason);
         }
         self.tell_offline(&app_id, &uid, end);
-        self.forget_empty_app(&app_id);
     }
 
     fn tell_offline(&mut self, app_id: &AppId, uid: &UserId, end: End) {

@@ -134,7 +134,6 @@ impl Server {
             }
         }
         self.tallies.look_again(&mut self.shared, app_id, uid);
-        self.forget_empty_app(app_id);
     }
 
     /// §3.4: of two logins of one user the one with the greater claim wins.

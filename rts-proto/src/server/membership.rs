@@ -138,7 +138,6 @@ impl Server {
         if room.is_some_and(|room| room.is_away_until(uid, until)) {
             let (shared, tallies) = (&mut self.shared, &mut self.tallies);
             self.rooms.remove(shared, tallies, app_id, id, uid, LeaveReason::Dropped);
-            self.forget_empty_app(app_id);
         }
     }
 

@@ -190,9 +190,9 @@ impl Posts {
         self.begin_what_may(shared, &app_id);
     }
 
-    /// A call has waited, or lasted, for as long as it may: whose app it is of.
-    pub(super) fn has_come_due(&mut self, shared: &mut Shared, id: CallId) -> Option<AppId> {
-        let call = self.calls.get(&id)?;
+    /// A call has waited, or lasted, for as long as it may.
+    pub(super) fn has_come_due(&mut self, shared: &mut Shared, id: CallId) {
+        let Some(call) = self.calls.get(&id) else { return };
         let app_id = call.app_id.clone();
         let code = match call.phase {
             Phase::UnderWay { has_begun: true, .. } => SendCode::ServerBadAnswer,
@@ -205,7 +205,6 @@ impl Posts {
         }
         self.end_call(shared, id, code, Reply::default());
         self.begin_what_may(shared, &app_id);
-        Some(app_id)
     }
 
     /// The session is over: what has not begun never will. What has goes on, for nobody.
@@ -213,14 +212,6 @@ impl Posts {
         for call in self.waiting_calls(app_id, number) {
             self.forget_call(shared, call);
         }
-    }
-
-    pub(super) fn app_of(&self, id: CallId) -> Option<&AppId> {
-        self.calls.get(&id).map(|call| &call.app_id)
-    }
-
-    pub(super) fn has_app(&self, app_id: &AppId) -> bool {
-        self.apps.contains_key(app_id)
     }
 
     pub(super) fn app_ids(&self) -> impl Iterator<Item = &AppId> {

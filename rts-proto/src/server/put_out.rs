@@ -17,7 +17,7 @@ impl Server {
     /// Ends a user's session: it is logged out with reason 2 and does not log in again by itself
     /// (§3.10). It leaves its rooms, and may log in again at once. Whether it had a session.
     pub fn put_out(&mut self, now: Instant, app_id: &AppId, uid: &UserId) -> bool {
-        self.act_on_app(now, app_id, |server| server.end_login(app_id, uid))
+        self.act(now, |server| server.end_login(app_id, uid))
     }
 
     /// Ends the sessions of a user, or of all users of the app, whose login showed something that

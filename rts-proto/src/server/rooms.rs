@@ -169,10 +169,6 @@ impl Rooms {
         joined.map(|(id, _)| id.clone()).collect()
     }
 
-    pub(super) fn has_app(&self, app_id: &AppId) -> bool {
-        self.apps.contains_key(app_id)
-    }
-
     pub(super) fn app_ids(&self) -> impl Iterator<Item = &AppId> {
         self.apps.keys()
     }

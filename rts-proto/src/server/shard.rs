@@ -14,8 +14,8 @@ use super::tallies::Tallies;
 use super::targets::Targets;
 use super::users::Users;
 use super::welcomes::Welcomes;
+use crate::LinkId;
 use crate::random::Random;
-use crate::{AppId, LinkId};
 
 /// One shard.
 ///
@@ -69,19 +69,6 @@ impl Server {
     #[must_use]
     pub fn is_attached(&self, id: LinkId) -> bool {
         self.links.session_of(id).is_some()
-    }
-
-    /// Forgets an app of which nothing is left, or nothing but what its back end used of its rate:
-    /// then as soon as that is there again.
-    pub(super) fn forget_empty_app(&mut self, app_id: &AppId) {
-        let is_empty = !self.users.has_app(app_id)
-            && !self.rooms.has_app(app_id)
-            && !self.bans.has_app(app_id)
-            && !self.tallies.has_app(app_id)
-            && !self.posts.has_app(app_id);
-        if is_empty {
-            self.back_end_rates.forget_when_full(&mut self.shared, app_id);
-        }
     }
 }
 

@@ -6,7 +6,7 @@ use core::time::Duration;
 use super::deadlines::{Due, Timer};
 use super::io::{Input, Output};
 use super::shard::Server;
-use crate::{AppId, CloseCode, Instant, LinkId, ProtocolError, TargetId};
+use crate::{CloseCode, Instant, LinkId, ProtocolError, TargetId};
 
 impl Server {
     /// Takes in what happened. An earlier `now` than before counts as the latest one.
@@ -25,9 +25,7 @@ impl Server {
             Input::Verdict(login, verdict) => self.login_judged(login, verdict),
             Input::TargetChecked(target, is_allowed) => self.target_checked(target, is_allowed),
             Input::AppServerReplied(call, progress) => {
-                let app_id = self.posts.app_of(call).cloned();
                 self.posts.progressed(&mut self.shared, call, progress);
-                self.forget_if_empty(app_id);
             }
         }
         self.end_overrun();
@@ -67,18 +65,6 @@ impl Server {
         done
     }
 
-    /// The same for a command that may leave nothing of its app.
-    pub(super) fn act_on_app<T>(
-        &mut self,
-        now: Instant,
-        app_id: &AppId,
-        command: impl FnOnce(&mut Self) -> T,
-    ) -> T {
-        let done = self.act(now, command);
-        self.forget_empty_app(app_id);
-        done
-    }
-
     /// What came in before is done with, broadcasts too; then time moves on.
     fn advance(&mut self, now: Instant) {
         self.shared.settle();
@@ -107,20 +93,11 @@ impl Server {
                 self.membership_due(deadline, &app_id, &room, &uid);
             }
             Due::Tombstone(number) => self.shared.sessions.forget_buried(number),
-            Due::BanExpiry(whose) => {
-                self.bans.expired(&whose.0, &whose.1);
-                self.forget_empty_app(&whose.0);
-            }
+            Due::BanExpiry(whose) => self.bans.expired(&whose.0, &whose.1),
             Due::Tally(whose) => self.tally_due(&whose.0, &whose.1),
-            Due::EmptyApp(app_id) => {
-                self.back_end_rates.has_come_due(&app_id);
-                self.forget_empty_app(&app_id);
-            }
+            Due::BackEndRate(app_id) => self.back_end_rates.look_at(&mut self.shared, &app_id),
             Due::Welcome(number) => self.welcomes.go_on(&mut self.shared, &self.rooms, number),
-            Due::Post(call) => {
-                let app_id = self.posts.has_come_due(&mut self.shared, call);
-                self.forget_if_empty(app_id);
-            }
+            Due::Post(call) => self.posts.has_come_due(&mut self.shared, call),
         }
     }
 
@@ -150,12 +127,5 @@ impl Server {
         let outbox = self.shared.outbox.next_timer();
         let first = self.shared.deadlines.next_timer();
         [outbox, first].into_iter().flatten().min()
-    }
-
-    /// A post of this app has its result.
-    fn forget_if_empty(&mut self, app_id: Option<AppId>) {
-        if let Some(app_id) = app_id {
-            self.forget_empty_app(&app_id);
-        }
     }
 }

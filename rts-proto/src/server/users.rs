@@ -59,10 +59,6 @@ impl Users {
         }
     }
 
-    pub(super) fn has_app(&self, app_id: &AppId) -> bool {
-        self.apps.contains_key(app_id)
-    }
-
     pub(super) fn app_ids(&self) -> impl Iterator<Item = &AppId> {
         self.apps.keys()
     }
