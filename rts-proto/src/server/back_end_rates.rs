@@ -62,13 +62,14 @@ mod tests {
     use super::*;
     use crate::Instant;
     use crate::server::Config;
+    use crate::server::testing::app_id;
 
     #[test]
     fn an_app_is_forgotten_when_nothing_is_missing_and_not_before() {
         let config = Config { backend_sends_per_second: 1_000, ..Config::default() };
         let mut shared = Shared::new(config);
         let mut rates = BackEndRates::default();
-        let app_id = AppId::new("123456781234567812345678").expect("an id");
+        let app_id = app_id();
         assert!(rates.take(&mut shared, &app_id, 1_000).is_ok());
         assert!(rates.take(&mut shared, &app_id, 1).is_err());
         shared.now = Instant::from_millis(500);
@@ -89,7 +90,7 @@ mod tests {
         let config = Config { backend_sends_per_second: 0, ..Config::default() };
         let mut shared = Shared::new(config);
         let mut rates = BackEndRates::default();
-        let app_id = AppId::new("123456781234567812345678").expect("an id");
+        let app_id = app_id();
         assert!((0..10_000).all(|_| rates.take(&mut shared, &app_id, 100).is_ok()));
         assert_eq!(rates.app_ids().count(), 0);
     }

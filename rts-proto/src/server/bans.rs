@@ -144,3 +144,112 @@ impl Bans {
         removed
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::deadlines::Timer;
+    use crate::server::testing::{app_id, before, other_app_id, room_id, shared, uid};
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn set(bans: &mut Bans, shared: &mut Shared, ban: &Ban, interval: Duration) {
+        assert!(bans.set(shared, &app_id(), ban, interval).is_ok());
+    }
+
+    #[test]
+    fn a_ban_is_in_force_until_its_end_and_not_at_it() {
+        let (mut bans, mut shared) = (Bans::default(), shared());
+        set(&mut bans, &mut shared, &Ban::Login(uid("alice")), MINUTE);
+        let end = shared.now + MINUTE;
+        assert!(bans.forbid_login(before(end), &app_id(), &uid("alice")));
+        assert!(!bans.forbid_login(end, &app_id(), &uid("alice")));
+        assert!(!bans.forbid_login(shared.now, &app_id(), &uid("bob")));
+        assert!(!bans.forbid_login(shared.now, &other_app_id(), &uid("alice")));
+        assert_eq!(shared.deadlines.next_timer(), Some((end, Timer::BanExpiry)));
+        bans.expired(&app_id(), &Ban::Login(uid("alice")));
+        assert_eq!((bans.len(&app_id()), bans.app_ids().count()), (0, 0));
+    }
+
+    #[test]
+    fn a_ban_for_longer_than_time_is_ends_when_it_is_lifted() {
+        let (mut bans, mut shared) = (Bans::default(), shared());
+        let ban = Ban::Login(uid("alice"));
+        set(&mut bans, &mut shared, &ban, Duration::MAX);
+        assert_eq!(shared.deadlines.next_timer(), None);
+        assert!(bans.forbid_login(Instant::from_micros(u64::MAX), &app_id(), &uid("alice")));
+        assert!(bans.lift(&mut shared, &app_id(), &ban));
+        assert!(!bans.forbid_login(shared.now, &app_id(), &uid("alice")));
+    }
+
+    #[test]
+    fn a_lifted_ban_has_no_deadline_and_leaves_nothing_of_its_app() {
+        let (mut bans, mut shared) = (Bans::default(), shared());
+        let ban = Ban::Login(uid("alice"));
+        set(&mut bans, &mut shared, &ban, MINUTE);
+        assert!(bans.lift(&mut shared, &app_id(), &ban));
+        assert!(!bans.lift(&mut shared, &app_id(), &ban));
+        assert_eq!(shared.deadlines.next_timer(), None);
+        assert_eq!(bans.app_ids().count(), 0);
+    }
+
+    #[test]
+    fn lifting_a_ban_that_has_run_out_says_that_it_was_not_in_force() {
+        let (mut bans, mut shared) = (Bans::default(), shared());
+        let ban = Ban::Login(uid("alice"));
+        set(&mut bans, &mut shared, &ban, MINUTE);
+        shared.now = shared.now + MINUTE;
+        assert!(!bans.lift(&mut shared, &app_id(), &ban));
+    }
+
+    #[test]
+    fn a_later_ban_takes_the_place_of_the_earlier_and_one_for_no_time_lifts_it() {
+        let (mut bans, mut shared) = (Bans::default(), shared());
+        let ban = Ban::Login(uid("alice"));
+        set(&mut bans, &mut shared, &ban, MINUTE);
+        set(&mut bans, &mut shared, &ban, 2 * MINUTE);
+        let end = shared.now + 2 * MINUTE;
+        assert_eq!(shared.deadlines.next_timer(), Some((end, Timer::BanExpiry)));
+        assert_eq!(bans.len(&app_id()), 1);
+        set(&mut bans, &mut shared, &ban, Duration::ZERO);
+        assert_eq!((bans.len(&app_id()), shared.deadlines.next_timer()), (0, None));
+    }
+
+    #[test]
+    fn each_kind_of_ban_forbids_what_it_is_about() {
+        let (room, alice, bob) = (room_id("lobby"), uid("alice"), uid("bob"));
+        let forbids = |ban: Ban, user: &UserId| {
+            let (mut bans, mut shared) = (Bans::default(), shared());
+            set(&mut bans, &mut shared, &ban, MINUTE);
+            let now = shared.now;
+            let join = bans.forbid_join(now, &app_id(), &room, user);
+            let sending = bans.forbid_sending(now, &app_id(), user);
+            (join, sending, bans.forbid_login(now, &app_id(), user))
+        };
+        let of_room = Ban::Room(room.clone());
+        assert_eq!(forbids(of_room, &alice), (Some(RoomState::RoomBanned), false, false));
+        let in_room = Ban::UserInRoom(room.clone(), alice.clone());
+        assert_eq!(forbids(in_room.clone(), &alice), (Some(RoomState::UserBanned), false, false));
+        assert_eq!(forbids(in_room, &bob), (None, false, false));
+        let of_user = Ban::User(alice.clone());
+        assert_eq!(forbids(of_user, &alice), (Some(RoomState::UserBanned), true, false));
+        assert_eq!(forbids(Ban::Login(alice.clone()), &alice), (None, false, true));
+    }
+
+    #[test]
+    fn an_app_has_as_many_bans_as_it_may_and_not_one_more() {
+        let (mut bans, mut shared) = (Bans::default(), shared());
+        let ban = |place: usize| Ban::Login(uid(&alloc::format!("u{place}")));
+        for place in 0..BANS_PER_APP_MAX {
+            set(&mut bans, &mut shared, &ban(place), Duration::MAX);
+        }
+        let one_more = ban(BANS_PER_APP_MAX);
+        let refused = Err(CommandError::TooManyBans { max: BANS_PER_APP_MAX });
+        assert_eq!(bans.set(&mut shared, &app_id(), &one_more, MINUTE), refused);
+        // One that is there is no new one, and other apps have their own.
+        set(&mut bans, &mut shared, &ban(0), MINUTE);
+        assert!(bans.set(&mut shared, &other_app_id(), &one_more, MINUTE).is_ok());
+        assert!(bans.lift(&mut shared, &app_id(), &ban(1)));
+        set(&mut bans, &mut shared, &one_more, MINUTE);
+    }
+}

@@ -286,3 +286,6 @@ impl Links {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

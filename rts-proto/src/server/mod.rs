@@ -51,6 +51,9 @@ mod put_out;
 mod status;
 mod turn;
 
+#[cfg(test)]
+mod testing;
+
 pub use ban::Ban;
 pub use command_error::CommandError;
 pub use config::Config;

@@ -339,3 +339,6 @@ fn has_room_for_replies(shared: &mut Shared, number: SessionNumber, replies: usi
     let unacked_bytes = shared.unacked_bytes(number);
     unacked_bytes.is_some_and(|bytes| bytes + replies * FRAME_BYTES_MAX <= WINDOW_BYTES_MAX)
 }
+
+#[cfg(test)]
+mod tests;

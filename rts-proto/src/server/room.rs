@@ -170,14 +170,7 @@ impl From<Member> for Result<SessionNumber, Away> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn number(number: u64) -> SessionNumber {
-        SessionNumber::from_number(number).expect("not zero")
-    }
-
-    fn uid(text: &str) -> UserId {
-        UserId::new(text).expect("an id")
-    }
+    use crate::server::testing::{number, uid};
 
     fn room_of(count: usize) -> Room {
         let config = Config::default();

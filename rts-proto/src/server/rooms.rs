@@ -222,3 +222,143 @@ fn stop_waiting(
         tallies.count_orphan_out(app_id, uid);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::Config;
+    use crate::server::deadlines::Timer;
+    use crate::server::testing::{
+        app_id, begin_linked_session, flushed_to, number, other_app_id, room_id, shared, uid,
+    };
+
+    const UNTIL: Instant = Instant::from_millis(1_000);
+
+    /// A room of one app, and what its part is handed.
+    struct Fixture {
+        rooms: Rooms,
+        shared: Shared,
+        tallies: Tallies,
+        app: AppId,
+        room: RoomId,
+    }
+
+    impl Fixture {
+        fn new() -> Self {
+            let (rooms, tallies) = (Rooms::default(), Tallies::new(1));
+            Self { rooms, shared: shared(), tallies, app: app_id(), room: room_id("lobby") }
+        }
+
+        fn add(&mut self, user: &str, session: SessionNumber) {
+            self.rooms.add(&self.shared, session, &self.app, &self.room, uid(user));
+        }
+
+        fn remove(&mut self, user: &str) -> bool {
+            let Self { rooms, shared, tallies, app, room } = self;
+            rooms.remove(shared, tallies, app, room, &uid(user), LeaveReason::Left)
+        }
+
+        fn go_away(&mut self, user: &str) {
+            let Self { rooms, shared, tallies, app, room } = self;
+            rooms.go_away(shared, tallies, app, room, &uid(user), UNTIL);
+        }
+
+        fn come_back(&mut self, user: &str, session: SessionNumber) -> bool {
+            let Self { rooms, shared, tallies, app, room } = self;
+            rooms.come_back(shared, tallies, session, app, room, &uid(user))
+        }
+
+        fn orphans(&self, user: &str) -> usize {
+            self.tallies.orphans(&self.app, &uid(user))
+        }
+    }
+
+    #[test]
+    fn a_room_and_its_app_are_here_until_the_last_member_goes() {
+        let mut fixture = Fixture::new();
+        fixture.add("alice", number(1));
+        fixture.add("bob", number(2));
+        assert_eq!((fixture.rooms.len(&app_id()), fixture.rooms.memberships(&app_id())), (1, 2));
+        assert!(fixture.rooms.find(&other_app_id(), &fixture.room).is_none());
+        assert!(fixture.remove("alice"));
+        assert!(!fixture.remove("alice"));
+        assert_eq!((fixture.rooms.len(&app_id()), fixture.rooms.memberships(&app_id())), (1, 1));
+        assert!(fixture.remove("bob"));
+        assert_eq!((fixture.rooms.len(&app_id()), fixture.rooms.app_ids().count()), (0, 0));
+    }
+
+    #[test]
+    fn up_to_500_who_stay_are_told_who_goes_and_more_are_not() {
+        for (stay, is_told) in [(NOTICE_MEMBERS_MAX, true), (NOTICE_MEMBERS_MAX + 1, false)] {
+            let mut fixture = Fixture::new();
+            let alice = begin_linked_session(&mut fixture.shared, "alice");
+            fixture.add("alice", alice);
+            for place in 1..=stay as u64 {
+                fixture.add(&alloc::format!("u{place}"), number(1_000 + place));
+            }
+            assert!(fixture.remove("u1"));
+            let (room, reason) = (fixture.room.clone(), LeaveReason::Left);
+            let told = Frame::MemberLeft { room, uid: uid("u1"), reason };
+            let expected = if is_told { alloc::vec![told] } else { Vec::new() };
+            assert_eq!(flushed_to(&mut fixture.shared, alice), expected);
+        }
+    }
+
+    #[test]
+    fn a_membership_waits_until_its_user_is_back_or_it_is_removed() {
+        let mut fixture = Fixture::new();
+        let waits = Some((UNTIL, Timer::OrphanedMembership));
+        fixture.add("alice", number(1));
+        fixture.go_away("alice");
+        assert_eq!((fixture.shared.deadlines.next_timer(), fixture.orphans("alice")), (waits, 1));
+        assert!(fixture.come_back("alice", number(2)));
+        assert_eq!((fixture.shared.deadlines.next_timer(), fixture.orphans("alice")), (None, 0));
+        fixture.go_away("alice");
+        assert!(fixture.remove("alice"));
+        assert_eq!((fixture.shared.deadlines.next_timer(), fixture.orphans("alice")), (None, 0));
+        assert!(!fixture.come_back("alice", number(3)));
+        fixture.go_away("alice");
+        assert_eq!((fixture.shared.deadlines.next_timer(), fixture.orphans("alice")), (None, 0));
+    }
+
+    #[test]
+    fn a_dissolved_room_gives_its_members_and_nobody_waits_for_it() {
+        let mut fixture = Fixture::new();
+        fixture.add("alice", number(1));
+        fixture.add("bob", number(2));
+        fixture.go_away("bob");
+        let Fixture { rooms, shared, tallies, app, room } = &mut fixture;
+        let members = rooms.dissolve(shared, tallies, app, room);
+        assert_eq!(members, Some(alloc::vec![(uid("alice"), Some(number(1))), (uid("bob"), None)]));
+        assert_eq!((fixture.shared.deadlines.next_timer(), fixture.orphans("bob")), (None, 0));
+        assert_eq!(fixture.rooms.app_ids().count(), 0);
+    }
+
+    #[test]
+    fn the_back_end_is_told_of_the_member_and_then_of_the_empty_room() {
+        let mut fixture = Fixture::new();
+        fixture.shared =
+            Shared::new(Config { reported_apps: [app_id()].into(), ..Config::default() });
+        fixture.add("alice", number(1));
+        assert!(fixture.remove("alice"));
+        let (room, reason) = (fixture.room.clone(), LeaveReason::Left);
+        let left = Report::MemberLeft { room: room.clone(), uid: uid("alice"), reason };
+        let reports = [left, Report::RoomEmptied { room }];
+        let expected = reports.map(|report| super::super::io::Output::Report(app_id(), report));
+        assert_eq!(crate::server::testing::outputs(&mut fixture.shared), expected);
+    }
+
+    #[test]
+    fn every_change_of_any_room_makes_another_audience() {
+        let mut fixture = Fixture::new();
+        let audience =
+            |fixture: &Fixture| fixture.rooms.find(&fixture.app, &fixture.room).map(Room::audience);
+        fixture.add("alice", number(1));
+        let first = audience(&fixture);
+        fixture.rooms.add(&fixture.shared, number(2), &app_id(), &room_id("other"), uid("bob"));
+        assert_eq!(audience(&fixture), first);
+        let other = fixture.rooms.find(&app_id(), &room_id("other")).map(Room::audience);
+        fixture.add("bob", number(2));
+        assert!(audience(&fixture) != first && audience(&fixture) != other);
+    }
+}

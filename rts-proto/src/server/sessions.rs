@@ -105,3 +105,46 @@ impl Sessions {
         self.slab.values().map(|session| session.flow.unacked_bytes()).sum()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::deadlines::Timer;
+    use crate::server::testing::{KEY, begin_session, end_session, number, shared};
+
+    #[test]
+    fn a_session_is_looked_at_when_its_grace_is_over_unless_it_ends_before() {
+        let mut shared = shared();
+        let number = begin_session(&mut shared, "alice");
+        let grace_at = shared.now + shared.config.session_grace;
+        assert_eq!(shared.deadlines.next_timer(), Some((grace_at, Timer::SessionGrace)));
+        let remains = shared.sessions.end(number, &mut shared.deadlines);
+        assert!(remains.is_some_and(|remains| remains.uid.as_str() == "alice"));
+        assert_eq!(shared.deadlines.next_timer(), None);
+        assert!(shared.sessions.end(number, &mut shared.deadlines).is_none());
+    }
+
+    #[test]
+    fn who_shows_a_key_of_a_buried_session_learns_why_it_is_over() {
+        let mut shared = shared();
+        let session = begin_session(&mut shared, "alice");
+        let until = Instant::from_millis(1_000);
+        shared.sessions.bury(session, CloseCode::PutOut, &mut shared.deadlines, until);
+        end_session(&mut shared, session);
+        assert_eq!(shared.deadlines.next_timer(), Some((until, Timer::Tombstone)));
+        assert_eq!(shared.sessions.buried(session, &KEY), Some(Some(CloseCode::PutOut)));
+        assert_eq!(shared.sessions.buried(session, &ResumeKey([9; 16])), Some(None));
+        assert_eq!(shared.sessions.buried(number(99), &KEY), None);
+        shared.sessions.forget_buried(session);
+        assert_eq!(shared.sessions.buried(session, &KEY), None);
+    }
+
+    #[test]
+    fn nothing_is_kept_of_a_session_that_is_not_there() {
+        let mut shared = shared();
+        let until = Instant::from_millis(1_000);
+        shared.sessions.bury(number(1), CloseCode::PutOut, &mut shared.deadlines, until);
+        assert_eq!(shared.sessions.buried(number(1), &KEY), None);
+        assert_eq!(shared.deadlines.next_timer(), None);
+    }
+}

@@ -259,3 +259,6 @@ impl Tallies {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -140,3 +140,123 @@ impl Targets {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::server::testing::{begin_linked_session, flushed_to, outputs, shared};
+
+    fn begun() -> (Targets, Shared, SessionNumber) {
+        let mut shared = shared();
+        let alice = begin_linked_session(&mut shared, "alice");
+        (Targets::default(), shared, alice)
+    }
+
+    /// Params with this ticket, and a url that has it too.
+    fn set(ticket: u64) -> SetServerParams {
+        let url = Bytes::from(alloc::format!("https://example.com/{ticket}"));
+        SetServerParams { ticket, signature: Bytes::from_static(b"s"), url }
+    }
+
+    fn params(ticket: u64) -> ServerParams {
+        ServerParams::new(b"s", &set(ticket).url).expect("good params")
+    }
+
+    /// What the driver is asked: the questions, with their urls.
+    fn questions(shared: &mut Shared) -> Vec<(TargetId, alloc::string::String)> {
+        let question = |output| match output {
+            Output::CheckTarget(id, target) => Some((id, target.url.as_str().into())),
+            _ => None,
+        };
+        outputs(shared).into_iter().filter_map(question).collect()
+    }
+
+    fn answer(ticket: u64, code: ServerParamsCode) -> Frame {
+        Frame::ServerParamsAnswer { ticket, code }
+    }
+
+    #[test]
+    fn the_driver_is_asked_about_one_after_the_other() {
+        let (mut targets, mut shared, alice) = begun();
+        targets.ask(&mut shared, alice, &set(1));
+        targets.ask(&mut shared, alice, &set(2));
+        let first = questions(&mut shared);
+        assert!(matches!(&first[..], [(_, url)] if *url == params(1).url()));
+        let decided = targets.decide(&mut shared, first[0].0, true);
+        let in_force = Some(params(1));
+        assert_eq!(decided, Some(Decided { session: alice, ticket: 1, in_force }));
+        targets.ask_driver(&mut shared, alice);
+        let second = questions(&mut shared);
+        assert!(matches!(&second[..], [(_, url)] if *url == params(2).url()));
+        // A question has one answer.
+        assert_eq!(targets.decide(&mut shared, first[0].0, false), None);
+    }
+
+    #[test]
+    fn a_message_is_for_the_params_that_were_asked_for_last() {
+        let (mut targets, mut shared, alice) = begun();
+        assert_eq!(targets.params(alice), None);
+        targets.ask(&mut shared, alice, &set(1));
+        assert_eq!(targets.params(alice), Some(Params::Asked { ticket: 1 }));
+        let question = questions(&mut shared)[0].0;
+        targets.decide(&mut shared, question, true);
+        assert_eq!(targets.params(alice), Some(Params::Known(params(1))));
+        targets.ask(&mut shared, alice, &set(2));
+        targets.ask(&mut shared, alice, &set(3));
+        assert_eq!(targets.params(alice), Some(Params::Asked { ticket: 3 }));
+    }
+
+    #[test]
+    fn params_that_are_refused_leave_the_earlier_in_force() {
+        let (mut targets, mut shared, alice) = begun();
+        let expected =
+            [(1, false, None), (2, true, Some(2)), (3, false, Some(2)), (4, true, Some(4))];
+        for (ticket, is_allowed, in_force) in expected {
+            targets.ask(&mut shared, alice, &set(ticket));
+            let question = questions(&mut shared)[0].0;
+            let decided = targets.decide(&mut shared, question, is_allowed).expect("it was asked");
+            assert_eq!(decided.in_force, in_force.map(params));
+            let code = if is_allowed { ServerParamsCode::Ok } else { ServerParamsCode::Unknown };
+            assert_eq!(flushed_to(&mut shared, alice), [answer(ticket, code)]);
+            assert_eq!(targets.params(alice), in_force.map(params).map(Params::Known));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_params_is_refused_without_a_question() {
+        let (mut targets, mut shared, alice) = begun();
+        let bad = SetServerParams { url: Bytes::new(), ..set(1) };
+        targets.ask(&mut shared, alice, &bad);
+        assert_eq!(flushed_to(&mut shared, alice), [answer(1, ServerParamsCode::Unknown)]);
+        assert_eq!(targets.params(alice), None);
+    }
+
+    #[test]
+    fn as_many_params_are_undecided_as_may_be_and_not_one_more() {
+        let (mut targets, mut shared, alice) = begun();
+        let most = OPEN_SERVER_PARAMS_MAX as u64;
+        (1..=most).for_each(|ticket| targets.ask(&mut shared, alice, &set(ticket)));
+        let question = questions(&mut shared)[0].0;
+        assert!(flushed_to(&mut shared, alice).is_empty());
+        targets.ask(&mut shared, alice, &set(most + 1));
+        let over_rate = answer(most + 1, ServerParamsCode::OverRate);
+        assert_eq!(flushed_to(&mut shared, alice), [over_rate]);
+        targets.decide(&mut shared, question, true);
+        targets.ask(&mut shared, alice, &set(most + 2));
+        assert_eq!(flushed_to(&mut shared, alice), [answer(1, ServerParamsCode::Ok)]);
+    }
+
+    #[test]
+    fn the_answer_for_a_session_that_is_over_changes_nothing() {
+        let (mut targets, mut shared, alice) = begun();
+        targets.ask(&mut shared, alice, &set(1));
+        let question = questions(&mut shared)[0].0;
+        targets.forget(alice);
+        assert_eq!(targets.decide(&mut shared, question, true), None);
+        assert_eq!(targets.params(alice), None);
+    }
+}

@@ -82,3 +82,57 @@ impl Users {
         self.apps.get(app_id).map(|users| users.keys_after(after, max)).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::testing::{app_id, number, other_app_id, uid};
+
+    #[test]
+    fn a_user_is_found_in_its_app_and_in_no_other() {
+        let mut users = Users::new(1);
+        users.insert(&app_id(), uid("alice"), number(1));
+        users.insert(&other_app_id(), uid("alice"), number(2));
+        assert_eq!(users.find(&app_id(), "alice"), Some(number(1)));
+        assert_eq!(users.receiver(&other_app_id(), "alice"), Some(number(2)));
+        assert_eq!(users.find(&app_id(), "bob"), None);
+        assert_eq!(users.find(&app_id(), "no id"), None);
+        let found: Vec<_> = users.sessions(&app_id()).collect();
+        assert_eq!(found, [number(1)]);
+    }
+
+    #[test]
+    fn a_later_session_takes_the_place_of_the_earlier() {
+        let mut users = Users::new(1);
+        users.insert(&app_id(), uid("alice"), number(1));
+        users.insert(&app_id(), uid("alice"), number(2));
+        assert_eq!(users.find(&app_id(), "alice"), Some(number(2)));
+        assert_eq!(users.len(&app_id()), 1);
+    }
+
+    #[test]
+    fn an_app_is_here_until_its_last_user_goes() {
+        let mut users = Users::new(1);
+        users.insert(&app_id(), uid("alice"), number(1));
+        users.insert(&app_id(), uid("bob"), number(2));
+        users.remove(&app_id(), &uid("alice"));
+        assert_eq!(users.app_ids().count(), 1);
+        users.remove(&app_id(), &uid("carol"));
+        assert_eq!(users.len(&app_id()), 1);
+        users.remove(&app_id(), &uid("bob"));
+        assert_eq!(users.app_ids().count(), 0);
+        assert_eq!(users.len(&app_id()), 0);
+    }
+
+    #[test]
+    fn pages_go_on_behind_a_user_in_the_order_of_ids() {
+        let mut users = Users::new(1);
+        for (place, user) in ["carol", "alice", "bob"].into_iter().enumerate() {
+            users.insert(&app_id(), uid(user), number(place as u64 + 1));
+        }
+        assert_eq!(users.sorted(&app_id()), ["alice", "bob", "carol"].map(uid));
+        assert_eq!(users.page(&app_id(), None, 2), [&uid("alice"), &uid("bob")]);
+        assert_eq!(users.page(&app_id(), Some(&uid("alice")), 9), [&uid("bob"), &uid("carol")]);
+        assert!(users.page(&other_app_id(), None, 9).is_empty());
+    }
+}

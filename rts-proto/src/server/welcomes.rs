@@ -155,3 +155,109 @@ fn try_answer(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::limits::MEMBER_LIST_BYTES_BURST;
+    use crate::server::deadlines::Timer;
+    use crate::server::testing::{
+        app_id, begin_linked_session, flushed_to, number, room_id, shared, uid,
+    };
+
+    /// Alice, in two rooms with Bob.
+    fn joined() -> (Welcomes, Rooms, Shared, SessionNumber) {
+        let (mut rooms, mut shared) = (Rooms::default(), shared());
+        let alice = begin_linked_session(&mut shared, "alice");
+        for room in ["first", "second"] {
+            rooms.add(&shared, alice, &app_id(), &room_id(room), uid("alice"));
+            rooms.add(&shared, number(99), &app_id(), &room_id(room), uid("bob"));
+        }
+        (Welcomes::default(), rooms, shared, alice)
+    }
+
+    fn answer_with(ticket: u64, members: &[&str]) -> Frame {
+        let members = members.iter().map(|user| uid(user)).collect();
+        Frame::JoinAnswer { ticket, state: RoomState::Joined, members }
+    }
+
+    fn use_budget(shared: &mut Shared, alice: SessionNumber) {
+        let now = shared.now;
+        let allowance = shared.allowance(alice).expect("a session");
+        assert!(allowance.member_lists.take_many(MEMBER_LIST_BYTES_BURST, now));
+    }
+
+    #[test]
+    fn a_joiner_learns_of_the_others_at_once() {
+        let (mut welcomes, rooms, mut shared, alice) = joined();
+        welcomes.add(&mut shared, &rooms, alice, room_id("first"), 7);
+        assert!(!welcomes.has(alice));
+        assert_eq!(flushed_to(&mut shared, alice), [answer_with(7, &["bob"])]);
+    }
+
+    #[test]
+    fn answers_that_wait_for_the_budget_come_when_it_is_there_in_the_order_of_the_joins() {
+        let (mut welcomes, rooms, mut shared, alice) = joined();
+        use_budget(&mut shared, alice);
+        welcomes.add(&mut shared, &rooms, alice, room_id("second"), 1);
+        welcomes.add(&mut shared, &rooms, alice, room_id("first"), 2);
+        assert!(welcomes.has(alice) && flushed_to(&mut shared, alice).is_empty());
+        let mut answered = Vec::new();
+        for ticket in [1, 2] {
+            let (due, timer) = shared.deadlines.next_timer().expect("it waits");
+            assert_eq!(timer, Timer::Welcome);
+            shared.now = due;
+            assert!(shared.deadlines.pop_due(due).is_some());
+            welcomes.go_on(&mut shared, &rooms, alice);
+            answered.extend(flushed_to(&mut shared, alice));
+            assert_eq!(answered.last(), Some(&answer_with(ticket, &["bob"])));
+        }
+        assert_eq!(answered.len(), 2);
+        assert!(!welcomes.has(alice));
+        assert!(shared.deadlines.next_timer().is_none_or(|(_, timer)| timer != Timer::Welcome));
+    }
+
+    #[test]
+    fn an_answer_waits_for_its_place_in_half_a_window_and_for_no_moment() {
+        let answer_bytes = ANSWER_HEAD_BYTES + "bob".len() + NAME_HEAD_BYTES;
+        let fits = MEMBER_LISTS_WINDOW_BYTES_MAX - answer_bytes;
+        for (unread, waits) in [(fits, false), (fits + 1, true)] {
+            let (mut welcomes, rooms, mut shared, alice) = joined();
+            shared.push_or_end(alice, Bytes::from(alloc::vec![0; unread]));
+            welcomes.add(&mut shared, &rooms, alice, room_id("first"), 1);
+            assert_eq!(welcomes.has(alice), waits);
+            let next = shared.deadlines.next_timer();
+            assert!(next.is_some_and(|(_, timer)| timer == Timer::SessionGrace));
+        }
+    }
+
+    #[test]
+    fn the_answer_of_a_membership_that_ends_waits_no_longer_and_lists_nobody() {
+        let (mut welcomes, rooms, mut shared, alice) = joined();
+        use_budget(&mut shared, alice);
+        welcomes.add(&mut shared, &rooms, alice, room_id("first"), 1);
+        welcomes.add(&mut shared, &rooms, alice, room_id("second"), 2);
+        welcomes.answer_briefly(&mut shared, alice, &room_id("second"));
+        assert_eq!(flushed_to(&mut shared, alice), [answer_with(2, &[])]);
+        welcomes.answer_briefly(&mut shared, alice, &room_id("second"));
+        assert!(flushed_to(&mut shared, alice).is_empty() && welcomes.has(alice));
+        welcomes.answer_briefly(&mut shared, alice, &room_id("first"));
+        assert_eq!(flushed_to(&mut shared, alice), [answer_with(1, &[])]);
+        let next = shared.deadlines.next_timer();
+        assert!(next.is_some_and(|(_, timer)| timer == Timer::SessionGrace));
+        assert!(!welcomes.has(alice));
+    }
+
+    #[test]
+    fn nothing_waits_for_a_session_that_is_over() {
+        let (mut welcomes, rooms, mut shared, alice) = joined();
+        use_budget(&mut shared, alice);
+        welcomes.add(&mut shared, &rooms, alice, room_id("first"), 1);
+        welcomes.forget(&mut shared, alice);
+        let next = shared.deadlines.next_timer();
+        assert!(next.is_some_and(|(_, timer)| timer == Timer::SessionGrace));
+        assert!(!welcomes.has(alice) && flushed_to(&mut shared, alice).is_empty());
+    }
+}

@@ -107,10 +107,7 @@ impl FanOut {
 mod tests {
     use super::*;
     use crate::Instant;
-
-    fn number(number: u64) -> SessionNumber {
-        SessionNumber::from_number(number).expect("not zero")
-    }
+    use crate::server::testing::number;
 
     fn frame(byte: u8, len: usize) -> Bytes {
         Bytes::from(alloc::vec![byte; len])

@@ -366,3 +366,6 @@ impl Outbox {
         [flush, late_ack].into_iter().flatten().min()
     }
 }
+
+#[cfg(test)]
+mod tests;

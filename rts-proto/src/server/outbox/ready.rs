@@ -91,10 +91,7 @@ impl LateAcks {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn number(number: u64) -> SessionNumber {
-        SessionNumber::from_number(number).expect("not zero")
-    }
+    use crate::server::testing::number;
 
     #[test]
     fn a_session_is_in_the_queue_once_and_since_the_first_of_a_burst() {

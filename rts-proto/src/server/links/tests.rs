@@ -1,0 +1,104 @@
+use super::*;
+use crate::server::deadlines::Timer;
+use crate::server::testing::{KEY, begin_session, login, shared};
+
+const ID: LinkId = LinkId(1);
+const PASS: Pass = Pass { clock: 7, issued_at: 3 };
+
+fn begun() -> (Links, Shared) {
+    let (mut links, mut shared) = (Links::new(1), shared());
+    assert!(links.begin(&mut shared, ID, KEY));
+    (links, shared)
+}
+
+#[test]
+fn a_link_expects_a_hello_then_a_login_then_nothing_until_it_is_answered() {
+    let (mut links, mut shared) = begun();
+    assert_eq!(links.expects(ID), Some(Expects::Hello));
+    links.greeted(ID);
+    assert_eq!(links.expects(ID), Some(Expects::Login));
+    let check = links.begin_check(ID, login("alice"));
+    assert_eq!(links.expects(ID), Some(Expects::Nothing));
+    assert_eq!(links.asked(ID), Some(&login("alice")));
+    let (_, asked) = links.end_check(check).expect("it waits for this");
+    links.queue(ID, asked, PASS);
+    assert_eq!((links.expects(ID), links.queued_pass(ID)), (Some(Expects::Nothing), Some(PASS)));
+    assert_eq!(links.end_queue(ID), Some((Box::new(login("alice")), PASS)));
+    let session = begin_session(&mut shared, "alice");
+    links.attach(&mut shared, ID, session);
+    assert_eq!((links.expects(ID), links.session_of(ID)), (None, Some(session)));
+    assert_eq!(shared.session(session).and_then(|session| session.link()), Some(ID));
+}
+
+#[test]
+fn a_verdict_is_of_one_login_and_comes_once() {
+    let (mut links, _) = begun();
+    links.greeted(ID);
+    let first = links.begin_check(ID, login("alice"));
+    assert!(links.end_check(first).is_some_and(|(id, _)| id == ID));
+    assert!(links.end_check(first).is_none());
+    let second = links.begin_check(ID, login("alice"));
+    assert_ne!(first, second);
+}
+
+#[test]
+fn a_link_has_its_deadline_until_it_is_attached_or_over() {
+    let (mut links, mut shared) = begun();
+    let deadline = shared.now + shared.config.login_deadline;
+    assert_eq!(shared.deadlines.next_timer(), Some((deadline, Timer::LoginDeadline)));
+    assert!(matches!(links.end(&mut shared, ID), Some(Ended::Opening)));
+    assert_eq!(shared.deadlines.next_timer(), None);
+    assert!(links.begin(&mut shared, ID, KEY));
+    let session = begin_session(&mut shared, "alice");
+    links.attach(&mut shared, ID, session);
+    assert!(shared.deadlines.next_timer().is_some_and(|(_, timer)| timer != Timer::LoginDeadline));
+}
+
+#[test]
+fn a_link_that_ends_says_how_far_it_was() {
+    let (mut links, mut shared) = begun();
+    assert!(matches!(links.end(&mut shared, ID), Some(Ended::Opening)));
+    assert!(links.end(&mut shared, ID).is_none());
+
+    assert!(links.begin(&mut shared, ID, KEY));
+    let check = links.begin_check(ID, login("alice"));
+    assert!(matches!(links.end(&mut shared, ID), Some(Ended::Opening)));
+    assert!(links.end_check(check).is_none());
+
+    assert!(links.begin(&mut shared, ID, KEY));
+    links.queue(ID, Box::new(login("alice")), PASS);
+    let ended = links.end(&mut shared, ID);
+    assert!(matches!(ended, Some(Ended::Queued(asked)) if *asked == login("alice")));
+
+    assert!(links.begin(&mut shared, ID, KEY));
+    let session = begin_session(&mut shared, "alice");
+    links.attach(&mut shared, ID, session);
+    let ended = links.end(&mut shared, ID);
+    assert!(matches!(ended, Some(Ended::Attached(number)) if number == session));
+}
+
+#[test]
+fn only_links_without_a_session_count_as_before_login() {
+    let (mut links, mut shared) = begun();
+    assert!(!links.begin(&mut shared, ID, KEY));
+    assert!(links.begin(&mut shared, LinkId(2), KEY));
+    assert_eq!((links.len(), links.before_login()), (2, 2));
+    let session = begin_session(&mut shared, "alice");
+    links.attach(&mut shared, ID, session);
+    assert_eq!((links.len(), links.before_login()), (2, 1));
+    links.end(&mut shared, ID);
+    assert_eq!((links.len(), links.before_login()), (1, 1));
+    links.end(&mut shared, LinkId(2));
+    assert_eq!((links.len(), links.before_login()), (0, 0));
+}
+
+#[test]
+fn only_a_link_that_is_there_is_congested() {
+    let (mut links, mut shared) = begun();
+    links.set_congested(LinkId(2), true);
+    assert!(!links.is_congested(LinkId(2)));
+    links.set_congested(ID, true);
+    assert!(links.is_congested(ID));
+    links.end(&mut shared, ID);
+    assert!(!links.is_congested(ID));
+}

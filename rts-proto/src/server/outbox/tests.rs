@@ -1,0 +1,167 @@
+use super::*;
+use crate::limits::{ACK_DELAY, WINDOW_BYTES_MAX};
+use crate::server::shared::Shared;
+use crate::server::testing::{
+    begin_linked_session, end_session, flushed_to, link_of, outputs, sent_to, shared,
+};
+use crate::{MessageConfig, MessageId, Payload, UserId};
+
+/// A frame that says this.
+fn says(text: &str) -> Frame {
+    let from = UserId::new("alice").expect("an id");
+    let (payload, config) = (Payload::text(text), MessageConfig::ReliableOrdered);
+    Frame::Delivery { from, payload, config }
+}
+
+/// Two sessions, of an audience.
+fn two() -> (Shared, SessionNumber, SessionNumber) {
+    let mut shared = shared();
+    let alice = begin_linked_session(&mut shared, "alice");
+    let bob = begin_linked_session(&mut shared, "bob");
+    (shared, alice, bob)
+}
+
+fn broadcast(shared: &mut Shared, from: SessionNumber, to: [SessionNumber; 2], text: &str) {
+    let (outbox, sessions) = (&mut shared.outbox, &mut shared.sessions);
+    let frame = says(text).encode();
+    outbox.broadcast(sessions, shared.now, from, frame, Audience(1), to.into_iter());
+}
+
+fn push(shared: &mut Shared, to: SessionNumber, text: &str, origin: Option<Origin>) -> bool {
+    let (outbox, sessions) = (&mut shared.outbox, &mut shared.sessions);
+    outbox.push(sessions, shared.now, to, says(text).encode(), origin)
+}
+
+/// A window of this session in which so many bytes are missing from the most.
+fn fill(shared: &mut Shared, number: SessionNumber, missing: usize) {
+    shared.push_or_end(number, Bytes::from(alloc::vec![0; WINDOW_BYTES_MAX - missing]));
+    assert_eq!(shared.outbox.pop_overrun(), None);
+}
+
+#[test]
+fn a_push_comes_behind_the_broadcasts_before_it() {
+    let (mut shared, alice, bob) = two();
+    broadcast(&mut shared, alice, [alice, bob], "one");
+    broadcast(&mut shared, alice, [alice, bob], "two");
+    assert!(push(&mut shared, bob, "three", None));
+    broadcast(&mut shared, alice, [alice, bob], "four");
+    shared.push_or_end(bob, says("five").encode());
+    let expected = ["one", "two", "three", "four", "five"].map(says);
+    assert_eq!(flushed_to(&mut shared, bob), expected);
+}
+
+#[test]
+fn results_come_behind_the_broadcasts_before_them() {
+    let (mut shared, alice, bob) = two();
+    broadcast(&mut shared, alice, [alice, bob], "one");
+    shared.add_outcome(bob, Outcome::Send(SendCode::Ok, MessageId(1)));
+    shared.outbox.push_outcomes(&mut shared.sessions, shared.now, bob);
+    let result = Frame::SendResults { code: SendCode::Ok, ids: [MessageId(1)].into() };
+    assert_eq!(flushed_to(&mut shared, bob), [says("one"), result]);
+}
+
+#[test]
+fn what_is_not_sequenced_goes_out_at_once_behind_all_of_the_window() {
+    let (mut shared, alice, bob) = two();
+    assert!(push(&mut shared, bob, "one", None));
+    broadcast(&mut shared, alice, [alice, bob], "two");
+    let (outbox, sessions) = (&mut shared.outbox, &mut shared.sessions);
+    let pong = Frame::Pong.encode();
+    outbox.transmit(sessions, shared.now, link_of(bob), Some(bob), pong);
+    assert_eq!(sent_to(&mut shared, bob), [says("one"), says("two"), Frame::Pong]);
+    assert!(flushed_to(&mut shared, bob).is_empty());
+}
+
+#[test]
+fn how_full_a_window_is_counts_what_was_broadcast() {
+    let (mut shared, alice, bob) = two();
+    let frame_len = says("one").encode().len();
+    broadcast(&mut shared, alice, [alice, bob], "one");
+    assert_eq!(shared.unacked_bytes(bob), Some(frame_len));
+    assert_eq!(shared.unacked_bytes(alice), Some(0));
+}
+
+#[test]
+fn a_window_takes_as_much_as_it_may_and_a_message_too_many_has_no_room() {
+    let len = says("one").encode().len();
+    for (missing, has_room) in [(len, true), (len - 1, false)] {
+        let (mut shared, _, bob) = two();
+        fill(&mut shared, bob, missing);
+        assert_eq!(push(&mut shared, bob, "one", None), has_room);
+        // Its sender is told: nothing that it must have is missing.
+        assert_eq!(shared.outbox.pop_overrun(), None);
+    }
+}
+
+#[test]
+fn who_has_no_room_for_what_it_must_get_is_over_and_gets_nothing_more() {
+    let (mut shared, alice, bob) = two();
+    let frame = says("one").encode();
+    fill(&mut shared, bob, frame.len() - 1);
+    broadcast(&mut shared, alice, [alice, bob], "one");
+    shared.push_or_end(bob, frame);
+    assert!(!push(&mut shared, bob, "", None));
+    assert_eq!(shared.outbox.pop_overrun(), Some(bob));
+    assert_eq!(shared.outbox.pop_overrun(), None);
+}
+
+#[test]
+fn a_message_has_its_result_when_its_receiver_has_it_or_is_over() {
+    let (mut shared, alice, bob) = two();
+    let origin = |id| Some(Origin { session: alice, id: MessageId(id) });
+    assert!(push(&mut shared, bob, "one", origin(1)));
+    assert!(push(&mut shared, bob, "two", origin(2)));
+    assert!(flushed_to(&mut shared, alice).is_empty());
+    let (outbox, sessions) = (&mut shared.outbox, &mut shared.sessions);
+    assert!(outbox.acknowledge(sessions, shared.now, bob, 1).is_ok());
+    assert!(outbox.acknowledge(sessions, shared.now, bob, 3).is_err());
+    let delivered = Frame::SendResults { code: SendCode::Ok, ids: [MessageId(1)].into() };
+    assert_eq!(flushed_to(&mut shared, alice), [delivered]);
+    let remains = shared.sessions.end(bob, &mut shared.deadlines).expect("it is there");
+    shared.outbox.end(&mut shared.sessions, shared.now, remains.flow);
+    let lost = Frame::SendResults { code: SendCode::Timeout, ids: [MessageId(2)].into() };
+    assert_eq!(flushed_to(&mut shared, alice), [lost]);
+}
+
+#[test]
+fn nothing_becomes_of_what_is_for_a_session_that_is_over() {
+    let (mut shared, alice, bob) = two();
+    broadcast(&mut shared, alice, [alice, bob], "one");
+    end_session(&mut shared, bob);
+    assert!(!push(&mut shared, bob, "two", None));
+    shared.push_or_end(bob, says("three").encode());
+    shared.add_outcome(bob, Outcome::Send(SendCode::Ok, MessageId(1)));
+    assert_eq!(shared.unacked_bytes(bob), None);
+    assert_eq!(shared.outbox.pop_overrun(), None);
+    shared.outbox.flush(&mut shared.sessions, shared.now);
+    assert!(outputs(&mut shared).is_empty());
+}
+
+#[test]
+fn an_acknowledgement_waits_for_company_and_not_for_ever() {
+    let (mut shared, alice, _) = two();
+    let Shared { outbox, sessions, now, .. } = &mut shared;
+    let flow = &mut sessions.get_mut(alice).expect("it is there").flow;
+    assert!(outbox.count_frame(*now, alice, flow).is_ok());
+    let due = *now + ACK_DELAY;
+    assert_eq!(outbox.next_timer(), Some((due, Timer::Acknowledge)));
+    outbox.late_acks_due(sessions, due);
+    assert_eq!(outbox.next_timer(), Some((due, Timer::Flush)));
+    assert_eq!(flushed_to(&mut shared, alice), [Frame::Ack { received: 1 }]);
+    assert_eq!(shared.outbox.next_timer(), None);
+}
+
+#[test]
+fn all_pings_of_a_burst_have_one_answer_and_a_link_that_is_not_read_has_none() {
+    let (mut shared, alice, _) = two();
+    for is_read in [true, false] {
+        for _ in 0..2 {
+            let (outbox, sessions) = (&mut shared.outbox, &mut shared.sessions);
+            outbox.answer_ping(sessions, shared.now, alice);
+        }
+        shared.outbox.flush(&mut shared.sessions, shared.now);
+        shared.outbox.end_burst(&shared.sessions, |_| is_read);
+        let expected = if is_read { alloc::vec![Frame::Pong] } else { Vec::new() };
+        assert_eq!(sent_to(&mut shared, alice), expected);
+    }
+}

@@ -1,0 +1,183 @@
+use alloc::format;
+
+use bytes::Bytes;
+
+use super::*;
+use crate::server::deadlines::Timer;
+use crate::server::testing::{
+    app_id, before, begin_linked_session, begin_session_of, flushed_to, login, other_app_id,
+    outputs, sent_to, shared,
+};
+use crate::wire::Login;
+use crate::{Instant, ServerParams};
+
+fn params() -> Params {
+    Params::Known(ServerParams::new(b"s", b"https://example.com/").expect("good params"))
+}
+
+fn begun() -> (Posts, Shared, SessionNumber) {
+    let mut shared = shared();
+    let alice = begin_linked_session(&mut shared, "alice");
+    (Posts::default(), shared, alice)
+}
+
+fn add(posts: &mut Posts, shared: &mut Shared, number: SessionNumber, id: u64) -> bool {
+    posts.add(shared, number, params(), MessageId(id), &Payload::text("hi"))
+}
+
+/// The posts that the driver is to make.
+fn begun_posts(shared: &mut Shared) -> Vec<(CallId, MessageId)> {
+    let begun = |output| match output {
+        Output::PostToAppServer(call, post) => Some((call, post.id)),
+        _ => None,
+    };
+    outputs(shared).into_iter().filter_map(begun).collect()
+}
+
+fn result(id: u64, code: SendCode, reply: Reply) -> Frame {
+    Frame::ServerSendResult { id: MessageId(id), code, reply }
+}
+
+/// The next deadline that is a post's, when it has come up for its part.
+fn come_due(posts: &mut Posts, shared: &mut Shared) -> Option<Instant> {
+    let (at, timer) = shared.deadlines.next_timer()?;
+    assert_eq!(timer, Timer::Post);
+    shared.now = at;
+    let (_, Due::Post(call)) = shared.deadlines.pop_due(at)? else { return None };
+    posts.has_come_due(shared, call);
+    Some(at)
+}
+
+#[test]
+fn a_user_has_as_many_posts_under_way_as_it_may_and_the_next_waits_for_one_to_end() {
+    let (mut posts, mut shared, alice) = begun();
+    let most = POSTS_PER_USER_MAX as u64;
+    assert!((1..=most + 2).all(|id| add(&mut posts, &mut shared, alice, id)));
+    let begun = begun_posts(&mut shared);
+    let ids: Vec<_> = begun.iter().map(|(_, id)| id.0).collect();
+    assert_eq!(ids, (1..=most).collect::<Vec<_>>());
+    assert_eq!((posts.len(), posts.under_way()), (POSTS_PER_USER_MAX + 2, POSTS_PER_USER_MAX));
+    posts.progressed(&mut shared, begun[1].0, PostProgress::AnsweredBadly);
+    assert!(matches!(begun_posts(&mut shared)[..], [(_, MessageId(id))] if id == most + 1));
+}
+
+#[test]
+fn an_app_has_as_many_posts_under_way_as_it_may_and_another_app_has_its_own() {
+    let (mut posts, mut shared, _) = begun();
+    for user in 0..POSTS_PER_APP_MAX {
+        let number = begin_linked_session(&mut shared, &format!("u{user}"));
+        assert!(add(&mut posts, &mut shared, number, 1));
+    }
+    assert_eq!(begun_posts(&mut shared).len(), POSTS_PER_APP_MAX);
+    let bob = begin_linked_session(&mut shared, "bob");
+    assert!(add(&mut posts, &mut shared, bob, 1));
+    assert!(begun_posts(&mut shared).is_empty());
+    let other = begin_session_of(&mut shared, Login { app_id: other_app_id(), ..login("bob") });
+    assert!(add(&mut posts, &mut shared, other, 1));
+    assert_eq!(begun_posts(&mut shared).len(), 1);
+}
+
+#[test]
+fn as_many_messages_of_an_app_wait_as_may_and_not_one_more() {
+    let (mut posts, mut shared, alice) = begun();
+    let mut add = |posts: &mut Posts, id| {
+        let params = Params::Asked { ticket: 1 };
+        posts.add(&mut shared, alice, params, MessageId(id), &Payload::text("hi"))
+    };
+    assert!((1..=POSTS_WAITING_MAX as u64).all(|id| add(&mut posts, id)));
+    assert!(!add(&mut posts, 1_000));
+    assert_eq!((posts.len(), posts.under_way()), (POSTS_WAITING_MAX, 0));
+}
+
+#[test]
+fn a_post_begins_only_with_room_for_its_reply() {
+    for (unread, begins) in [
+        (WINDOW_BYTES_MAX - FRAME_BYTES_MAX, true),
+        (WINDOW_BYTES_MAX - FRAME_BYTES_MAX + 1, false),
+    ] {
+        let (mut posts, mut shared, alice) = begun();
+        shared.push_or_end(alice, Bytes::from(alloc::vec![0; unread]));
+        assert!(add(&mut posts, &mut shared, alice, 1));
+        assert_eq!(!begun_posts(&mut shared).is_empty(), begins);
+    }
+}
+
+#[test]
+fn a_reply_is_as_long_as_it_may_be_and_not_a_byte_longer() {
+    let longest = Reply(alloc::vec![1; REPLY_BYTES_MAX].into());
+    let too_long = Reply(alloc::vec![1; REPLY_BYTES_MAX + 1].into());
+    for (reply, code, told) in [
+        (longest.clone(), SendCode::Ok, longest),
+        (too_long, SendCode::ServerBadAnswer, Reply::default()),
+    ] {
+        let (mut posts, mut shared, alice) = begun();
+        assert!(add(&mut posts, &mut shared, alice, 1));
+        let call = begun_posts(&mut shared)[0].0;
+        posts.progressed(&mut shared, call, PostProgress::Answered(reply));
+        assert_eq!(flushed_to(&mut shared, alice), [result(1, code, told)]);
+        assert_eq!((posts.len(), posts.bytes(), posts.app_ids().count()), (0, 0, 0));
+        // It has one result.
+        posts.progressed(&mut shared, call, PostProgress::NotReached);
+        assert!(flushed_to(&mut shared, alice).is_empty());
+    }
+}
+
+#[test]
+fn a_post_that_takes_too_long_is_stopped_and_fails_as_far_as_it_was() {
+    for (begins, code) in [(false, SendCode::ServerNotReached), (true, SendCode::ServerBadAnswer)] {
+        let (mut posts, mut shared, alice) = begun();
+        assert!(add(&mut posts, &mut shared, alice, 1));
+        let call = begun_posts(&mut shared)[0].0;
+        if begins {
+            posts.progressed(&mut shared, call, PostProgress::Begun);
+        }
+        let end = shared.now + shared.config.post_timeout;
+        assert_eq!(come_due(&mut posts, &mut shared), Some(end));
+        assert_eq!(outputs(&mut shared), [Output::AbandonPost(call)]);
+        assert_eq!(flushed_to(&mut shared, alice), [result(1, code, Reply::default())]);
+    }
+}
+
+#[test]
+fn a_message_that_waits_too_long_is_given_up_and_nothing_is_stopped() {
+    let (mut posts, mut shared, alice) = begun();
+    let asked = Params::Asked { ticket: 1 };
+    assert!(posts.add(&mut shared, alice, asked, MessageId(1), &Payload::text("hi")));
+    let end = shared.now + shared.config.post_wait;
+    assert_eq!(shared.deadlines.pop_due(before(end)), None);
+    assert_eq!(come_due(&mut posts, &mut shared), Some(end));
+    let expected = [result(1, SendCode::ServerNotReached, Reply::default())];
+    assert_eq!(flushed_to(&mut shared, alice), expected);
+    assert_eq!(posts.app_ids().count(), 0);
+}
+
+#[test]
+fn messages_wait_for_their_params_and_only_for_those() {
+    let (mut posts, mut shared, alice) = begun();
+    for (id, ticket) in [(1, 7), (2, 8)] {
+        let asked = Params::Asked { ticket };
+        assert!(posts.add(&mut shared, alice, asked, MessageId(id), &Payload::text("hi")));
+    }
+    posts.decided(&mut shared, Decided { session: alice, ticket: 7, in_force: None });
+    let refused = [result(1, SendCode::NoServerParams, Reply::default())];
+    assert_eq!(flushed_to(&mut shared, alice), refused);
+    let Params::Known(in_force) = params() else { return };
+    let in_force = Some(in_force);
+    posts.decided(&mut shared, Decided { session: alice, ticket: 8, in_force });
+    assert!(matches!(begun_posts(&mut shared)[..], [(_, MessageId(2))]));
+}
+
+#[test]
+fn what_a_session_has_waiting_ends_with_it_and_what_is_under_way_goes_on_for_nobody() {
+    let (mut posts, mut shared, alice) = begun();
+    let most = POSTS_PER_USER_MAX as u64;
+    assert!((1..=most + 1).all(|id| add(&mut posts, &mut shared, alice, id)));
+    let begun = begun_posts(&mut shared);
+    posts.forget(&mut shared, &app_id(), alice);
+    assert_eq!((posts.len(), posts.under_way()), (POSTS_PER_USER_MAX, POSTS_PER_USER_MAX));
+    for (call, _) in begun {
+        posts.progressed(&mut shared, call, PostProgress::NotReached);
+    }
+    assert!(sent_to(&mut shared, alice).is_empty());
+    assert_eq!((posts.len(), posts.app_ids().count()), (0, 0));
+}

@@ -1,0 +1,132 @@
+use super::*;
+use crate::server::deadlines::Timer;
+use crate::server::testing::{app_id, before, uid};
+
+const SECOND: Instant = Instant::from_millis(1_000);
+
+/// Two logins a second, and one user remembered.
+fn tallies() -> (Tallies, Shared) {
+    let config = Config { logins_per_second: 2, users_remembered_max: 1, ..Config::default() };
+    (Tallies::new(1), Shared::new(config))
+}
+
+fn turn_of(tallies: &mut Tallies, shared: &mut Shared, user: &str, link: u64) -> Turn {
+    let turn = tallies.turn_of(shared, &app_id(), &uid(user), LinkId(link));
+    tallies.arm(shared, &app_id(), &uid(user));
+    turn
+}
+
+fn next_in_queue(tallies: &mut Tallies, now: Instant) -> Option<LinkId> {
+    tallies.next_in_queue(now, &app_id(), &uid("alice"))
+}
+
+/// What is due now has come up, and nobody has a turn.
+fn look(tallies: &mut Tallies, shared: &mut Shared) {
+    while shared.deadlines.pop_due(shared.now).is_some() {}
+    tallies.has_come_due(&app_id(), &uid("alice"));
+    tallies.look_again(shared, &app_id(), &uid("alice"));
+}
+
+#[test]
+fn logins_over_the_rate_have_their_turns_in_the_order_in_which_they_came() {
+    let (mut tallies, mut shared) = tallies();
+    assert_eq!(turn_of(&mut tallies, &mut shared, "alice", 1), Turn::Now);
+    assert_eq!(turn_of(&mut tallies, &mut shared, "alice", 2), Turn::Now);
+    assert_eq!(turn_of(&mut tallies, &mut shared, "alice", 3), Turn::Later);
+    let turn = Instant::from_millis(500);
+    assert_eq!(shared.deadlines.next_timer(), Some((turn, Timer::Tally)));
+    assert_eq!(next_in_queue(&mut tallies, before(turn)), None);
+    // It came when there was a turn, and yet goes behind the one that waits.
+    shared.now = turn;
+    assert_eq!(turn_of(&mut tallies, &mut shared, "alice", 4), Turn::Later);
+    assert_eq!(next_in_queue(&mut tallies, turn), Some(LinkId(3)));
+    assert_eq!(next_in_queue(&mut tallies, turn), None);
+    assert_eq!(next_in_queue(&mut tallies, SECOND), Some(LinkId(4)));
+    assert_eq!(next_in_queue(&mut tallies, Instant::from_millis(9_000)), None);
+}
+
+#[test]
+fn as_many_logins_wait_as_may_and_not_one_more() {
+    let (mut tallies, mut shared) = tallies();
+    let mut turn = |link| turn_of(&mut tallies, &mut shared, "alice", link);
+    assert!((1..=2).all(|link| turn(link) == Turn::Now));
+    assert!((1..=LOGINS_WAITING_MAX as u64).all(|link| turn(10 + link) == Turn::Later));
+    assert_eq!(turn(20), Turn::Never);
+    tallies.leave_queue(&app_id(), &uid("alice"), LinkId(11));
+    assert_eq!(turn_of(&mut tallies, &mut shared, "alice", 21), Turn::Later);
+    assert_eq!(turn_of(&mut tallies, &mut shared, "alice", 22), Turn::Never);
+    let queued = tallies.queued(&app_id(), Some(&uid("alice")));
+    assert_eq!(queued, [12, 13, 14, 15, 21].map(LinkId));
+    assert_eq!(queued, tallies.queued(&app_id(), None));
+    assert!(tallies.queued(&app_id(), Some(&uid("bob"))).is_empty());
+}
+
+#[test]
+fn a_tally_is_forgotten_when_its_rate_is_full_and_not_before() {
+    let (mut tallies, mut shared) = tallies();
+    assert_eq!(turn_of(&mut tallies, &mut shared, "alice", 1), Turn::Now);
+    let full_at = Instant::from_millis(500);
+    assert_eq!(shared.deadlines.next_timer(), Some((full_at, Timer::Tally)));
+    shared.now = before(full_at);
+    look(&mut tallies, &mut shared);
+    assert_eq!(tallies.len(), 1);
+    assert_eq!(shared.deadlines.next_timer(), Some((full_at, Timer::Tally)));
+    shared.now = full_at;
+    look(&mut tallies, &mut shared);
+    assert_eq!((tallies.len(), tallies.app_ids().count()), (0, 0));
+    assert_eq!(shared.deadlines.next_timer(), None);
+}
+
+#[test]
+fn memberships_that_wait_keep_a_tally() {
+    let (mut tallies, mut shared) = tallies();
+    tallies.count_orphan_in(&shared, &app_id(), &uid("alice"));
+    tallies.count_orphan_in(&shared, &app_id(), &uid("alice"));
+    look(&mut tallies, &mut shared);
+    assert_eq!(tallies.orphans(&app_id(), &uid("alice")), 2);
+    assert_eq!(tallies.orphans(&app_id(), &uid("bob")), 0);
+    tallies.count_orphan_out(&app_id(), &uid("alice"));
+    assert_eq!(tallies.len(), 1);
+    tallies.count_orphan_out(&app_id(), &uid("alice"));
+    assert_eq!((tallies.len(), tallies.app_ids().count()), (0, 0));
+}
+
+#[test]
+fn rates_keep_a_tally_that_no_membership_keeps() {
+    let (mut tallies, mut shared) = tallies();
+    assert_eq!(turn_of(&mut tallies, &mut shared, "alice", 1), Turn::Now);
+    tallies.count_orphan_in(&shared, &app_id(), &uid("alice"));
+    tallies.count_orphan_out(&app_id(), &uid("alice"));
+    assert_eq!(tallies.len(), 1);
+}
+
+#[test]
+fn of_more_users_than_may_be_remembered_nothing_is() {
+    let (mut tallies, mut shared) = tallies();
+    assert_eq!(turn_of(&mut tallies, &mut shared, "alice", 1), Turn::Now);
+    assert!((0..9).all(|link| turn_of(&mut tallies, &mut shared, "bob", link) == Turn::Now));
+    assert_eq!(tallies.len(), 1);
+    // Who is remembered already stays so.
+    assert_eq!(turn_of(&mut tallies, &mut shared, "alice", 2), Turn::Now);
+    assert_eq!(turn_of(&mut tallies, &mut shared, "alice", 3), Turn::Later);
+}
+
+#[test]
+fn what_a_session_used_is_kept_for_the_next_one_until_it_is_there_again() {
+    let (mut tallies, mut shared) = tallies();
+    let full = || Some(Box::new(Allowance::full(&Config::default(), Instant::ORIGIN)));
+    tallies.keep_allowance(&mut shared, &app_id(), &uid("alice"), full());
+    assert_eq!(tallies.len(), 0);
+    let used = || {
+        let mut used = full();
+        assert!(used.as_mut().is_some_and(|used| used.sends.take(Instant::ORIGIN)));
+        used
+    };
+    tallies.keep_allowance(&mut shared, &app_id(), &uid("alice"), used());
+    assert!(tallies.take_allowance(&app_id(), &uid("alice")).is_some());
+    assert!(tallies.take_allowance(&app_id(), &uid("alice")).is_none());
+    tallies.keep_allowance(&mut shared, &app_id(), &uid("alice"), used());
+    shared.now = SECOND;
+    look(&mut tallies, &mut shared);
+    assert_eq!(tallies.len(), 0);
+}

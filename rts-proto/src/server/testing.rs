@@ -1,0 +1,112 @@
+//! Ids, sessions and what goes out, for the tests of parts.
+
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use super::config::Config;
+use super::io::Output;
+use super::keys::SessionNumber;
+use super::session::Begin;
+use super::shared::Shared;
+use crate::limits::FRAME_BYTES_MAX;
+use crate::wire::{Decoder, Frame, Login, ResumeKey};
+use crate::{AppId, Instant, LinkId, RoomId, UserId};
+
+pub(super) const KEY: ResumeKey = ResumeKey([1; 16]);
+
+pub(super) fn number(number: u64) -> SessionNumber {
+    SessionNumber::from_number(number).expect("not zero")
+}
+
+pub(super) fn app_id() -> AppId {
+    AppId::new("123456781234567812345678").expect("an id")
+}
+
+pub(super) fn other_app_id() -> AppId {
+    AppId::new("876543218765432187654321").expect("an id")
+}
+
+pub(super) fn uid(text: &str) -> UserId {
+    UserId::new(text).expect("an id")
+}
+
+pub(super) fn room_id(text: &str) -> RoomId {
+    RoomId::new(text).expect("an id")
+}
+
+pub(super) fn login(user: &str) -> Login {
+    Login {
+        app_id: app_id(),
+        uid: uid(user),
+        token: Bytes::new(),
+        resume: None,
+        claim: 0,
+        engine: 0,
+        attempt: 0,
+    }
+}
+
+pub(super) fn shared() -> Shared {
+    Shared::new(Config::default())
+}
+
+/// The moment just before.
+pub(super) fn before(moment: Instant) -> Instant {
+    Instant::from_micros(moment.as_micros() - 1)
+}
+
+/// A session of a user, without a link.
+pub(super) fn begin_session(shared: &mut Shared, user: &str) -> SessionNumber {
+    begin_session_of(shared, login(user))
+}
+
+pub(super) fn begin_session_of(shared: &mut Shared, login: Login) -> SessionNumber {
+    let begin = Begin { login, key: KEY, claim: 1, issued_at: 0, allowance: None };
+    let grace_at = shared.now + shared.config.session_grace;
+    shared.sessions.begin(begin, &mut shared.deadlines, shared.now, grace_at)
+}
+
+/// A session of a user with a link, whose number is the session's.
+pub(super) fn begin_linked_session(shared: &mut Shared, user: &str) -> SessionNumber {
+    let number = begin_session(shared, user);
+    if let Some(session) = shared.session_mut(number) {
+        session.set_link(Some(link_of(number)));
+    }
+    number
+}
+
+pub(super) fn link_of(number: SessionNumber) -> LinkId {
+    LinkId(number.number())
+}
+
+/// Ends a session as its part does, without what others keep of it.
+pub(super) fn end_session(shared: &mut Shared, number: SessionNumber) {
+    assert!(shared.sessions.end(number, &mut shared.deadlines).is_some());
+}
+
+pub(super) fn outputs(shared: &mut Shared) -> Vec<Output> {
+    core::iter::from_fn(|| shared.outbox.poll()).collect()
+}
+
+/// Ends a burst: the frames that go out to a session.
+pub(super) fn flushed_to(shared: &mut Shared, number: SessionNumber) -> Vec<Frame> {
+    shared.outbox.flush(&mut shared.sessions, shared.now);
+    shared.outbox.end_burst(&shared.sessions, |_| true);
+    sent_to(shared, number)
+}
+
+/// The frames that went out to a session. What went to others is lost.
+pub(super) fn sent_to(shared: &mut Shared, number: SessionNumber) -> Vec<Frame> {
+    let mut decoder = Decoder::new();
+    let mut frames = Vec::new();
+    for output in outputs(shared) {
+        let Output::Transmit(link, bytes) = output else { continue };
+        if link == link_of(number) {
+            decoder.push(bytes);
+            let next = || decoder.next(FRAME_BYTES_MAX).expect("well-formed");
+            frames.extend(core::iter::from_fn(next));
+        }
+    }
+    frames
+}
