@@ -72,9 +72,9 @@ pub async fn login_result(events: &mut rts::Events) -> anyhow::Result<rts::Login
 
 /// A payload for the screen.
 pub fn words(payload: &rts::Payload) -> String {
-    match payload {
-        rts::Payload::Text(text) => format!("{:?}", text.as_str()),
-        rts::Payload::Binary(bytes) => format!("{} bytes", bytes.len()),
+    match payload.as_text() {
+        Some(text) => format!("{text:?}"),
+        None => format!("{} bytes", payload.len()),
     }
 }
 

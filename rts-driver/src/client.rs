@@ -17,9 +17,9 @@ pub use rts_proto::client::{
     ParametersError, RoomEvent, SendError, WarningCode,
 };
 pub use rts_proto::{
-    AppId, BroadcastCode, CloseCode, ConnectionState, Disconnect, IdError, LeaveReason, LoginCode,
-    LogoutReason, MessageConfig, MessageId, OnlineStatus, Payload, ProtocolError, Reply, Retry,
-    RoomId, RoomKey, RoomState, SendCode, ServerParamsCode, Text, UserId,
+    AppId, BroadcastCode, CloseCode, ConnectionState, Disconnect, IdError, IdKind, LeaveReason,
+    LoginCode, LogoutReason, MessageConfig, MessageId, OnlineStatus, Payload, ProtocolError, Reply,
+    Retry, RoomId, RoomKey, RoomState, SendCode, ServerParamsCode, Text, UnknownCode, UserId,
 };
 pub use rts_stream::{
     Address, AddressError, ConnectOptions, Connector, ConnectorError, Proxy, ProxyError, Scheme,

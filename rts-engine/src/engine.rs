@@ -32,7 +32,7 @@ pub fn sdk_version() -> &'static str {
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     /// The app id is malformed.
-    #[error("the app id {0}")]
+    #[error(transparent)]
     AppId(#[from] IdError),
     /// The parameters are not a JSON object.
     #[error(transparent)]

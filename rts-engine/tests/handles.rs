@@ -70,7 +70,7 @@ fn bad_arguments_are_said_by_name() {
         Err(error) => error,
     };
     assert!(matches!(error("short", "{}"), EngineError::AppId(_)));
-    assert!(error("short", "{}").to_string().starts_with("the app id has length 5,"));
+    assert!(error("short", "{}").to_string().starts_with("the app id has 5 bytes,"));
     assert!(matches!(error(common::APP_ID, "[]"), EngineError::Parameters(_)));
 }
 

@@ -249,11 +249,11 @@ fn no(parameter: Parameter, what: &str) -> Error {
 }
 
 fn illegal(parameter: Parameter, error: IdError) -> Error {
-    let (code, what) = match parameter {
-        Parameter::AppId => (ErrorCode::NotExistAppId, "app id"),
-        Parameter::RoomId | Parameter::AfterRoom => (ErrorCode::IllegalRoomId, "room id"),
-        Parameter::From => (ErrorCode::IllegalFrom, "name"),
-        _ => (ErrorCode::IllegalTo, "user id"),
+    let code = match parameter {
+        Parameter::AppId => ErrorCode::NotExistAppId,
+        Parameter::RoomId | Parameter::AfterRoom => ErrorCode::IllegalRoomId,
+        Parameter::From => ErrorCode::IllegalFrom,
+        _ => ErrorCode::IllegalTo,
     };
-    Error::new(code, format!("{}: the {what} {error}", parameter.name()))
+    Error::new(code, format!("{}: {error}", parameter.name()))
 }

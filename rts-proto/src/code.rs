@@ -1,6 +1,25 @@
-//! The contract's numbers, as closed enums. `code()` is the number that the original's apps know.
+//! The contract's numbers, as closed enums. `code()` is the contract's number, and `TryFrom` finds
+//! the value of a number. `code()` is no `From`: it is const, and its calls name what they return.
 
-use core::fmt;
+/// A number that is not in the table of its codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{number} is no {codes}")]
+pub struct UnknownCode {
+    codes: &'static str,
+    number: i64,
+}
+
+impl UnknownCode {
+    pub(crate) const fn new(codes: &'static str, number: i64) -> Self {
+        Self { codes, number }
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn number(&self) -> i64 {
+        self.number
+    }
+}
 
 macro_rules! codes {
     ($(#[$doc:meta])* $name:ident : $int:ty {
@@ -23,20 +42,23 @@ macro_rules! codes {
                     $(Self::$variant => $code,)+
                 }
             }
+        }
 
-            /// The value with this number.
-            #[must_use]
-            pub const fn from_code(code: $int) -> Option<Self> {
-                match code {
-                    $($code => Some(Self::$variant),)+
-                    _ => None,
+        /// The value with this number.
+        impl TryFrom<$int> for $name {
+            type Error = $crate::UnknownCode;
+
+            fn try_from(number: $int) -> Result<Self, Self::Error> {
+                match number {
+                    $($code => Ok(Self::$variant),)+
+                    _ => Err($crate::UnknownCode::new(stringify!($name), number.into())),
                 }
             }
         }
 
         /// What it means in a few words, and its number.
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl core::fmt::Display for $name {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
                 let words = match self {
                     $(Self::$variant => $words,)+
                 };
@@ -45,6 +67,7 @@ macro_rules! codes {
         }
     };
 }
+pub(crate) use codes;
 
 /// Results, of which one value is success: the others are errors.
 macro_rules! failures {
@@ -52,11 +75,11 @@ macro_rules! failures {
         impl core::error::Error for $name {}
 
         impl $name {
-            /// For `?`: every value but success is an error.
+            /// A `Result` for `?`: every value but success is an error.
             ///
             /// # Errors
             ///
-            /// The value itself.
+            /// The value itself, if it is not success.
             pub const fn ok(self) -> Result<(), Self> {
                 match self {
                     Self::$success => Ok(()),
@@ -277,5 +300,30 @@ codes! {
         Dropped = 1, "lost the connection";
         /// Kicked or put out by the app's back end.
         Kicked = 3, "kicked by the app's back end";
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+
+    use super::*;
+
+    #[test]
+    fn a_number_of_the_table_is_its_value_and_another_number_is_an_error() {
+        for code in RoomState::ALL {
+            assert_eq!(RoomState::try_from(code.code()), Ok(*code));
+        }
+        let error = RoomState::try_from(-1).expect_err("not in the table");
+        assert_eq!((error.number(), error.to_string()), (-1, "-1 is no RoomState".to_string()));
+        assert_eq!(SendCode::try_from(u32::MAX).map_err(|e| e.number()), Err(4_294_967_295));
+    }
+
+    #[test]
+    fn every_value_but_success_is_an_error() {
+        assert_eq!((SendCode::Ok.ok(), BroadcastCode::Ok.ok()), (Ok(()), Ok(())));
+        for code in SendCode::ALL.iter().filter(|code| code.code() != 0) {
+            assert_eq!(code.ok(), Err(*code));
+        }
     }
 }

@@ -1,33 +1,67 @@
 //! Names and numbers that cannot hold a bad value.
 
+use alloc::string::String;
 use alloc::sync::Arc;
 use core::fmt;
 
 use crate::limits::{APP_ID_BYTES, ID_BYTES_MAX};
 
-/// Why a text is not an id.
+/// What an id names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum IdKind {
+    /// [`AppId`]
+    App,
+    /// [`UserId`]
+    User,
+    /// [`RoomId`]
+    Room,
+    /// [`BusinessId`]
+    Business,
+}
+
+impl fmt::Display for IdKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::App => "app id",
+            Self::User => "user id",
+            Self::Room => "room id",
+            Self::Business => "business id",
+        })
+    }
+}
+
+/// Why a text is not an id. `Display` is a sentence that names the kind of id and not the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum IdError {
-    /// Nothing there.
-    #[error("is empty")]
-    Empty,
+    /// No bytes.
+    #[error("the {kind} is empty")]
+    Empty {
+        /// What the id would name.
+        kind: IdKind,
+    },
     /// Longer than the limit, in bytes.
-    #[error("has {len} bytes, at most {max} are allowed")]
+    #[error("the {kind} has {len} bytes, at most {max} are allowed")]
     TooLong {
-        /// What it has.
+        /// What the id would name.
+        kind: IdKind,
+        /// Its length.
         len: usize,
-        /// What it may have.
+        /// The limit.
         max: usize,
     },
-    /// An app id of another length.
-    #[error("has length {len}, an app id has exactly 24 characters")]
+    /// An app id of another length than 24 bytes.
+    #[error("the app id has {len} bytes, exactly {APP_ID_BYTES} are needed")]
     WrongLength {
-        /// What it has.
+        /// Its length in bytes.
         len: usize,
     },
     /// A byte outside the id's alphabet.
-    #[error("has a character that is not allowed at byte {at}; allowed are {allowed}")]
+    #[error("the {kind} has a character that is not allowed at byte {at}; allowed are {allowed}")]
     BadCharacter {
+        /// What the id would name.
+        kind: IdKind,
         /// Where, counted in bytes from 0.
         at: usize,
         /// The alphabet.
@@ -36,15 +70,15 @@ pub enum IdError {
 }
 
 /// Where the characters of an id are checked: one place for all kinds.
-fn check(text: &[u8], extra: &[u8], allowed: &'static str) -> Result<(), IdError> {
+fn check(kind: IdKind, text: &[u8], extra: &[u8], allowed: &'static str) -> Result<(), IdError> {
     if text.is_empty() {
-        return Err(IdError::Empty);
+        return Err(IdError::Empty { kind });
     }
     if text.len() > ID_BYTES_MAX {
-        return Err(IdError::TooLong { len: text.len(), max: ID_BYTES_MAX });
+        return Err(IdError::TooLong { kind, len: text.len(), max: ID_BYTES_MAX });
     }
     match text.iter().position(|byte| !byte.is_ascii_alphanumeric() && !extra.contains(byte)) {
-        Some(at) => Err(IdError::BadCharacter { at, allowed }),
+        Some(at) => Err(IdError::BadCharacter { kind, at, allowed }),
         None => Ok(()),
     }
 }
@@ -70,8 +104,7 @@ macro_rules! text_id {
             /// The same for bytes as they come from the wire.
             pub fn from_bytes(bytes: &[u8]) -> Result<Self, IdError> {
                 $check(bytes)?;
-                // The alphabets are ASCII, so what passed the check is UTF-8.
-                Ok(Self(core::str::from_utf8(bytes).map_err(|_| IdError::Empty)?.into()))
+                Ok(Self(core::str::from_utf8(bytes).expect("the alphabets are ASCII").into()))
             }
 
             /// The id's text.
@@ -87,9 +120,54 @@ macro_rules! text_id {
             }
         }
 
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        /// The same characters in the same case.
+        impl PartialEq<str> for $name {
+            fn eq(&self, text: &str) -> bool {
+                &*self.0 == text
+            }
+        }
+
+        /// The same characters in the same case.
+        impl PartialEq<&str> for $name {
+            fn eq(&self, text: &&str) -> bool {
+                &*self.0 == *text
+            }
+        }
+
+        /// As [`new`](Self::new).
+        impl TryFrom<&str> for $name {
+            type Error = IdError;
+
+            fn try_from(text: &str) -> Result<Self, IdError> {
+                Self::new(text)
+            }
+        }
+
+        /// As [`new`](Self::new).
+        impl TryFrom<String> for $name {
+            type Error = IdError;
+
+            fn try_from(text: String) -> Result<Self, IdError> {
+                Self::new(&text)
+            }
+        }
+
+        /// A copy of the text.
+        impl From<$name> for String {
+            fn from(id: $name) -> Self {
+                id.as_str().into()
+            }
+        }
+
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
+                f.pad(&self.0)
             }
         }
 
@@ -113,15 +191,15 @@ const USER_ALPHABET: &str = "A-Z a-z 0-9 _ @ - .";
 
 text_id! {
     /// A user: 1 to 128 bytes of `A-Z a-z 0-9 _ @ - .`, case sensitive, unique within its app.
-    UserId, |text: &[u8]| check(text, b"_@-.", USER_ALPHABET)
+    UserId, |text: &[u8]| check(IdKind::User, text, b"_@-.", USER_ALPHABET)
 }
 text_id! {
     /// A tag that goes along with joins: the alphabet and length of a [`UserId`].
-    BusinessId, |text: &[u8]| check(text, b"_@-.", USER_ALPHABET)
+    BusinessId, |text: &[u8]| check(IdKind::Business, text, b"_@-.", USER_ALPHABET)
 }
 text_id! {
     /// A room: 1 to 128 bytes of `A-Z a-z 0-9 _ @ -`, unique within its app.
-    RoomId, |text: &[u8]| check(text, b"_@-", "A-Z a-z 0-9 _ @ -")
+    RoomId, |text: &[u8]| check(IdKind::Room, text, b"_@-", "A-Z a-z 0-9 _ @ -")
 }
 text_id! {
     /// An app: 24 characters of `A-Z a-z 0-9`. Users and rooms of different apps never meet.
@@ -129,7 +207,7 @@ text_id! {
         if text.len() != APP_ID_BYTES {
             return Err(IdError::WrongLength { len: text.len() });
         }
-        check(text, b"", "A-Z a-z 0-9")
+        check(IdKind::App, text, b"", "A-Z a-z 0-9")
     }
 }
 
@@ -181,4 +259,42 @@ impl MessageId {
 number_id! {
     /// One room handle of one engine, never used again.
     RoomKey
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+
+    use super::*;
+
+    #[test]
+    fn an_id_goes_from_text_to_text_and_is_compared_with_it() -> Result<(), IdError> {
+        let owned: UserId = String::from("alice").try_into()?;
+        let borrowed = UserId::try_from("alice")?;
+        assert_eq!(owned, borrowed);
+        assert!(owned == "alice" && owned == *"alice" && owned != "Alice");
+        assert_eq!(AsRef::<str>::as_ref(&owned), "alice");
+        assert_eq!(String::from(owned), "alice");
+        Ok(())
+    }
+
+    #[test]
+    fn an_error_is_a_sentence_that_names_the_kind_of_id() {
+        let cases = [
+            (UserId::check(""), "the user id is empty"),
+            (
+                BusinessId::check(&"b".repeat(129)),
+                "the business id has 129 bytes, at most 128 are allowed",
+            ),
+            (AppId::check("short"), "the app id has 5 bytes, exactly 24 are needed"),
+            (
+                RoomId::check("a.b"),
+                "the room id has a character that is not allowed at byte 1; \
+                 allowed are A-Z a-z 0-9 _ @ -",
+            ),
+        ];
+        for (error, sentence) in cases {
+            assert_eq!(error.map_err(|error| error.to_string()), Err(sentence.into()));
+        }
+    }
 }

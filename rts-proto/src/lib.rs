@@ -29,12 +29,12 @@ pub mod wire;
 
 pub use code::{
     BroadcastCode, ConnectionState, LeaveReason, LoginCode, LogoutReason, MessageConfig,
-    OnlineStatus, RoomState, SendCode, ServerParamsCode,
+    OnlineStatus, RoomState, SendCode, ServerParamsCode, UnknownCode,
 };
 pub use error::{CloseCode, Disconnect, ProtocolError, Retry};
 pub use id::{
-    AppId, BusinessId, CallId, IdError, LinkId, LoginId, MessageId, RoomId, RoomKey, TargetId,
-    UserId,
+    AppId, BusinessId, CallId, IdError, IdKind, LinkId, LoginId, MessageId, RoomId, RoomKey,
+    TargetId, UserId,
 };
 pub use payload::{Payload, Reply, Text};
 pub use server_params::ServerParams;

@@ -35,6 +35,24 @@ impl Deref for Text {
     }
 }
 
+impl AsRef<str> for Text {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl PartialEq<str> for Text {
+    fn eq(&self, text: &str) -> bool {
+        *self.0 == *text.as_bytes()
+    }
+}
+
+impl PartialEq<&str> for Text {
+    fn eq(&self, text: &&str) -> bool {
+        *self == **text
+    }
+}
+
 impl From<String> for Text {
     fn from(text: String) -> Self {
         Self(text.into_bytes().into())
@@ -91,7 +109,7 @@ impl Payload {
         Self::Binary(bytes.into())
     }
 
-    /// The text; `None` of a binary payload.
+    /// The text; `None` for a binary payload.
     #[must_use]
     pub fn as_text(&self) -> Option<&str> {
         match self {
@@ -117,14 +135,25 @@ impl Payload {
         }
     }
 
+    /// The bytes of either kind: those of a text are its UTF-8.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Text(text) => &text.0,
+            Self::Binary(bytes) => bytes,
+        }
+    }
+
     /// Its length in bytes.
     #[must_use]
-    #[allow(clippy::len_without_is_empty)]
     pub fn len(&self) -> usize {
-        match self {
-            Self::Text(text) => text.0.len(),
-            Self::Binary(bytes) => bytes.len(),
-        }
+        self.as_bytes().len()
+    }
+
+    /// Whether it has no bytes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.as_bytes().is_empty()
     }
 }
 
@@ -206,5 +235,16 @@ mod tests {
         assert_eq!(format!("{payload:?}"), "Text(6 bytes)");
         assert_eq!(payload.as_text(), Some("hi bob"));
         assert_eq!(Payload::binary(&b"hi"[..]).as_text(), None);
+    }
+
+    #[test]
+    fn a_text_and_the_same_bytes_differ_in_kind_alone() {
+        let (text, bytes) = (Payload::text("hé"), Payload::binary("hé".as_bytes()));
+        assert_ne!(text, bytes);
+        assert_eq!((text.as_bytes(), text.len()), (bytes.as_bytes(), 3));
+        assert!(!text.is_empty() && !bytes.is_empty());
+        assert!(Payload::text("").is_empty() && Payload::binary("").is_empty());
+        let text = Text::from("hé");
+        assert!(text == "hé" && text == *"hé" && text != "he");
     }
 }

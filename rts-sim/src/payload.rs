@@ -46,7 +46,6 @@ pub(crate) fn read(bytes: &[u8]) -> Option<(usize, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::payload_bytes;
 
     #[test]
     fn what_was_made_is_read() {
@@ -55,7 +54,7 @@ mod tests {
                 let payload = make(2, 77, bytes, is_binary);
                 assert_eq!(payload.len(), bytes);
                 let wanted = (bytes >= MARKED_BYTES_MIN).then_some((2, 77));
-                assert_eq!(read(payload_bytes(&payload)), wanted);
+                assert_eq!(read(payload.as_bytes()), wanted);
             }
         }
     }

@@ -258,7 +258,7 @@ impl fmt::Display for Line {
 /// Payloads of a simulation are no secret, and their beginning says what they are.
 fn shown(f: &mut fmt::Formatter<'_>, payload: Option<&Payload>) -> fmt::Result {
     let Some(payload) = payload else { return Ok(()) };
-    let bytes = payload_bytes(payload);
+    let bytes = payload.as_bytes();
     write!(f, " {:?}", String::from_utf8_lossy(&bytes[..bytes.len().min(12)]))
 }
 
@@ -272,13 +272,6 @@ pub(crate) fn payload(event: &Event) -> Option<&Payload> {
             ..
         } => Some(payload),
         _ => None,
-    }
-}
-
-pub(crate) fn payload_bytes(payload: &Payload) -> &[u8] {
-    match payload {
-        Payload::Text(text) => text.as_bytes(),
-        Payload::Binary(bytes) => bytes,
     }
 }
 
@@ -367,7 +360,7 @@ impl Line {
             _ => None,
         };
         if let Some(payload) = payload {
-            payload_bytes(payload).hash(hash);
+            payload.as_bytes().hash(hash);
         }
     }
 }

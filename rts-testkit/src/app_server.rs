@@ -81,10 +81,7 @@ impl AppServer {
     /// The texts that were posted, in order.
     #[must_use]
     pub fn texts(&self) -> Vec<String> {
-        let text = |post: &Post| match &post.payload {
-            Payload::Text(text) => Some(text.to_string()),
-            Payload::Binary(_) => None,
-        };
+        let text = |post: &Post| post.payload.as_text().map(str::to_owned);
         self.posts.iter().filter_map(text).collect()
     }
 

@@ -174,10 +174,7 @@ fn tell(cut: Cut) -> (Story, Option<u64>) {
 }
 
 fn text(payload: &Payload) -> String {
-    match payload {
-        Payload::Text(text) => text.to_string(),
-        Payload::Binary(bytes) => String::from_utf8(bytes.to_vec()).expect("it was text"),
-    }
+    String::from_utf8(payload.as_bytes().to_vec()).expect("it was text")
 }
 
 /// Whether the texts of one kind count up, without a repetition.

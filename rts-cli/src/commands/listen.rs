@@ -30,7 +30,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     if let Some(room) = &args.room {
-        RoomId::new(room).map_err(|error| anyhow!("--room: {room:?} is no room id: it {error}"))?;
+        RoomId::new(room).map_err(|error| anyhow!("--room: {room:?}: {error}"))?;
     }
     let LoggedIn { engine, mut events, uid } = args.account.log_in().await?;
     // Whoever is stopped by hand has left, rather than vanished.

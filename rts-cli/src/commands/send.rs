@@ -36,10 +36,9 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     match UserId::new(&args.to) {
         Ok(_) => tell(format_args!("rts: {code}")),
-        Err(error) => tell(format_args!(
-            "rts: {code}: {:?} is no user id: it {error}; `rts chat` sends to rooms",
-            args.to
-        )),
+        Err(error) => {
+            tell(format_args!("rts: {code}: {:?}: {error}; `rts chat` sends to rooms", args.to))
+        }
     }
     Ok(ExitCode::FAILURE)
 }

@@ -102,7 +102,7 @@ fn lines_go_where_they_were_last_told_to_and_a_mistyped_room_changes_nothing() {
                  to all again\n/who\n/leave\nto nobody\n";
     let output = stdout(&chat(&server, &[], typed));
     let shown: Vec<&str> = output.lines().skip(1).collect();
-    assert!(shown[2].starts_with("! \"not.a.room\" is no room id: it has a character"));
+    assert!(shown[2].starts_with("! \"not.a.room\": the room id has a character"));
     assert_eq!(
         [&shown[..2], &shown[3..]].concat(),
         [

@@ -168,7 +168,7 @@ fn sending_tells_the_result_and_a_bad_token_is_explained() {
     let output = send(&good, "#lobby");
     assert!(stdout(&output).contains("result: no user can have this id (3)"));
     let why = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(why.contains("\"#lobby\" is no user id") && why.contains("`rts chat`"), "{why}");
+    assert!(why.contains("\"#lobby\": the user id has") && why.contains("`rts chat`"), "{why}");
     let output = send(&token("alice", "1"), "bob");
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("has expired"));

@@ -72,9 +72,9 @@ fn a_value_that_an_option_cannot_have_is_told_with_what_is_needed() {
         assert!(said.contains(option) && said.contains(needed), "{args:?}: {said}");
     }
     for (args, says) in [
-        (&["chat", "--dev", "alice", "--to", "a b"][..], "--to: \"a b\" is no user id: it"),
-        (&["chat", "--dev", "alice", "--room", "a.b"], "--room: \"a.b\" is no room id: it"),
-        (&["listen", "--dev", "alice", "--room", "a.b"], "--room: \"a.b\" is no room id: it"),
+        (&["chat", "--dev", "alice", "--to", "a b"][..], "--to: \"a b\": the user id has"),
+        (&["chat", "--dev", "alice", "--room", "a.b"], "--room: \"a.b\": the room id has"),
+        (&["listen", "--dev", "alice", "--room", "a.b"], "--room: \"a.b\": the room id has"),
         (&["engine", "--app-id", "short"], "exactly 24"),
         (&["send", "--token", "no token", "--to", "bob", "hi"], "the token cannot be read"),
     ] {

@@ -4,6 +4,7 @@ use alloc::string::String;
 use core::time::Duration;
 
 use super::error::CreateRoomError;
+use crate::code::codes;
 use crate::{
     BroadcastCode, ConnectionState, LeaveReason, LoginCode, LogoutReason, MessageId, OnlineStatus,
     Payload, Reply, RoomId, RoomKey, RoomState, SendCode, ServerParamsCode, UserId,
@@ -27,7 +28,7 @@ pub enum Event {
     Logout(LogoutReason),
     /// `onGetPeerOnlineStatus`: exactly one for each query.
     PeerOnlineStatus {
-        /// As it was asked, well formed or not.
+        /// The text that was asked about. It is no [`UserId`], since any text can be asked about.
         uid: String,
         /// The answer.
         status: OnlineStatus,
@@ -59,7 +60,7 @@ pub enum Event {
     },
     /// `onCreateRoomStateChanged`: `create_room` refused.
     CreateRoomFailed {
-        /// As it was asked, well formed or not.
+        /// The text that was asked for, a valid room id or not.
         room: String,
         /// Why.
         error: CreateRoomError,
@@ -170,41 +171,19 @@ impl JoinType {
     }
 }
 
-/// What a warning is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WarningCode {
-    /// A run-time parameter that does not exist; it was ignored.
-    UnknownParameter,
-    /// A run-time parameter with a value that it cannot have; it was ignored.
-    BadParameter,
-    /// The server broke a rule of the protocol; the link was dropped.
-    ProtocolError,
-    /// After a relogin the server refused the params that were in force; there are none now.
-    ServerParamsLost,
-    /// No link to the server came up, and the message says why. Attempts go on; the same reason is
-    /// told once.
-    LinkFailed,
-}
-
-impl WarningCode {
-    /// Every value, in the order of the numbers.
-    pub const ALL: &'static [Self] = &[
-        Self::UnknownParameter,
-        Self::BadParameter,
-        Self::ProtocolError,
-        Self::ServerParamsLost,
-        Self::LinkFailed,
-    ];
-
-    /// Its number on the JSON port.
-    #[must_use]
-    pub const fn code(self) -> u32 {
-        match self {
-            Self::UnknownParameter => 1,
-            Self::BadParameter => 2,
-            Self::ProtocolError => 3,
-            Self::ServerParamsLost => 4,
-            Self::LinkFailed => 5,
-        }
+codes! {
+    /// What a warning is about. The numbers are those of the JSON port.
+    WarningCode: u32 {
+        /// A run-time parameter that does not exist; it was ignored.
+        UnknownParameter = 1, "unknown parameter";
+        /// A run-time parameter with an invalid value; it was ignored.
+        BadParameter = 2, "invalid parameter";
+        /// The server broke a rule of the protocol; the link was dropped.
+        ProtocolError = 3, "the server broke a rule of the protocol";
+        /// After a relogin the server refused the params that were in force; there are none now.
+        ServerParamsLost = 4, "the server refused the params that were in force";
+        /// No link to the server came up, and the message says why. Attempts go on; the same reason
+        /// is told once.
+        LinkFailed = 5, "no link to the server";
     }
 }

@@ -125,15 +125,15 @@ impl TryFrom<Kind> for Frame {
                 id: MessageId(send.id),
                 to: send.to,
                 payload: send.payload.try_into()?,
-                config: MessageConfig::from_code(send.config).ok_or(bad("config"))?,
+                config: MessageConfig::try_from(send.config).map_err(|_| bad("config"))?,
             },
             Kind::Delivery(delivery) => Self::Delivery {
                 from: user(&delivery.from, "from")?,
                 payload: delivery.payload.try_into()?,
-                config: MessageConfig::from_code(delivery.config).ok_or(bad("config"))?,
+                config: MessageConfig::try_from(delivery.config).map_err(|_| bad("config"))?,
             },
             Kind::SendResults(results) => Self::SendResults {
-                code: SendCode::from_code(results.code).ok_or(bad("code"))?,
+                code: SendCode::try_from(results.code).map_err(|_| bad("code"))?,
                 ids: message_ids(&results.ids),
             },
             Kind::Broadcast(broadcast) => Self::Broadcast {
@@ -148,7 +148,7 @@ impl TryFrom<Kind> for Frame {
             },
             Kind::BroadcastResults(results) => Self::BroadcastResults {
                 room: room(&results.room)?,
-                code: BroadcastCode::from_code(results.code).ok_or(bad("code"))?,
+                code: BroadcastCode::try_from(results.code).map_err(|_| bad("code"))?,
                 ids: message_ids(&results.ids),
             },
             Kind::Join(join) => Self::Join {
@@ -164,7 +164,7 @@ impl TryFrom<Kind> for Frame {
             },
             Kind::JoinAnswer(answer) => Self::JoinAnswer {
                 ticket: answer.ticket,
-                state: RoomState::from_code(answer.state).ok_or(bad("state"))?,
+                state: RoomState::try_from(answer.state).map_err(|_| bad("state"))?,
                 members: members(&answer.members)?,
             },
             Kind::Leave(leave) => Self::Leave { room: room(&leave.room)?, ticket: leave.ticket },
@@ -175,11 +175,11 @@ impl TryFrom<Kind> for Frame {
             Kind::MemberLeft(left) => Self::MemberLeft {
                 room: room(&left.room)?,
                 uid: user(&left.uid, "uid")?,
-                reason: LeaveReason::from_code(left.reason).ok_or(bad("reason"))?,
+                reason: LeaveReason::try_from(left.reason).map_err(|_| bad("reason"))?,
             },
             Kind::RoomNotice(notice) => Self::RoomNotice {
                 room: room(&notice.room)?,
-                state: RoomState::from_code(notice.state).ok_or(bad("state"))?,
+                state: RoomState::try_from(notice.state).map_err(|_| bad("state"))?,
             },
             Kind::RoomUnicast(unicast) => Self::RoomUnicast {
                 from: user(&unicast.from, "from")?,
@@ -189,19 +189,19 @@ impl TryFrom<Kind> for Frame {
             Kind::StatusQuery(query) => Self::StatusQuery { query: query.query, uid: query.uid },
             Kind::StatusAnswer(answer) => Self::StatusAnswer {
                 query: answer.query,
-                status: OnlineStatus::from_code(answer.status).ok_or(bad("status"))?,
+                status: OnlineStatus::try_from(answer.status).map_err(|_| bad("status"))?,
             },
             Kind::SetServerParams(set) => Self::SetServerParams(set.into()),
             Kind::ServerParamsAnswer(answer) => Self::ServerParamsAnswer {
                 ticket: answer.ticket,
-                code: ServerParamsCode::from_code(answer.code).ok_or(bad("code"))?,
+                code: ServerParamsCode::try_from(answer.code).map_err(|_| bad("code"))?,
             },
             Kind::ServerSend(send) => {
                 Self::ServerSend { id: MessageId(send.id), payload: send.payload.try_into()? }
             }
             Kind::ServerSendResult(result) => Self::ServerSendResult {
                 id: MessageId(result.id),
-                code: SendCode::from_code(result.code).ok_or(bad("code"))?,
+                code: SendCode::try_from(result.code).map_err(|_| bad("code"))?,
                 reply: reply(result.reply)?,
             },
             Kind::Logout(_) => Self::Logout,

@@ -190,7 +190,7 @@ impl TryFrom<pb::LoginAnswer> for LoginAnswer {
     type Error = ProtocolError;
 
     fn try_from(answer: pb::LoginAnswer) -> Result<Self, ProtocolError> {
-        Ok(match LoginCode::from_code(answer.code).ok_or(bad("code"))? {
+        Ok(match LoginCode::try_from(answer.code).map_err(|_| bad("code"))? {
             LoginCode::Ok => Self::Accepted(Accepted {
                 session: answer.session,
                 key: key(&answer.key)?,

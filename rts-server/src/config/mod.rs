@@ -182,8 +182,7 @@ impl Config {
         }
         for (id, app) in &self.apps {
             // What is no app id may be a key at the wrong place.
-            AppId::new(id)
-                .map_err(|e| error("apps".to_owned(), &format!("an app id ([apps.APPID]) {e}")))?;
+            AppId::new(id).map_err(|e| error("apps".to_owned(), &format!("[apps.APPID]: {e}")))?;
             if !(1..=2).contains(&app.keys.len()) || app.keys.iter().any(String::is_empty) {
                 let what = "one key is needed, or two while they are changed, none of them empty";
                 return Err(error(format!("apps.{id}.keys"), what));
@@ -197,7 +196,7 @@ impl Config {
         self.check_that_no_key_is_shared()?;
         for (at, uid) in self.reserved_uids.iter().enumerate() {
             let key = || format!("reserved_uids, entry {}", at + 1);
-            UserId::new(uid).map_err(|e| error(key(), &format!("a user id that {e}")))?;
+            UserId::new(uid).map_err(|e| error(key(), &e.to_string()))?;
         }
         if let Some(openapi) = &self.openapi {
             openapi.check(&self.apps)?;

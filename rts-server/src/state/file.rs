@@ -221,7 +221,7 @@ impl Table {
         for (number, revocation) in saved.revoked.into_iter().enumerate() {
             let lasting = revocation.lasting;
             let checked = revocation.checked();
-            let wrong = |error| damaged(format!("revocation {}: an id {error}", number + 1));
+            let wrong = |error| damaged(format!("revocation {}: {error}", number + 1));
             let (app, user, moment) = checked.map_err(wrong)?;
             let revoked: &mut Revoked = table.revoked.entry(app).or_default();
             match user {
@@ -236,7 +236,7 @@ impl Table {
 
 impl SavedBan {
     fn checked(self) -> Result<(AppId, Ban), String> {
-        let wrong = |error: IdError| format!("an id {error}");
+        let wrong = |error: IdError| error.to_string();
         let app = AppId::new(&self.app).map_err(wrong)?;
         let room = self.room.as_deref().map(RoomId::new).transpose().map_err(wrong)?;
         let user = self.user.as_deref().map(UserId::new).transpose().map_err(wrong)?;

@@ -21,7 +21,7 @@ use rts_testkit::Person;
 
 use super::model::Model;
 use super::payload;
-use super::trace::{Line, payload_bytes};
+use super::trace::Line;
 
 /// Why a run is not right. The text begins with the law's number where it has one.
 pub(crate) type Violation = String;
@@ -75,7 +75,7 @@ pub(crate) fn own_serial(
     who: Person,
     payload: &Payload,
 ) -> Result<Option<u64>, Violation> {
-    let Some((app, serial)) = payload::read(payload_bytes(payload)) else { return Ok(None) };
+    let Some((app, serial)) = payload::read(payload.as_bytes()) else { return Ok(None) };
     ensure(app == model.engines[who].app, || {
         format!("I46: #{who} received a message of app {app}")
     })?;

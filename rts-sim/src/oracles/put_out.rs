@@ -16,7 +16,7 @@ use crate::names::{BACK_END, uid};
 use crate::payload;
 use crate::plan::{Banned, Command};
 use crate::swarm::APPS_REPORTED;
-use crate::trace::{Answer, Call, Entry, Line, payload_bytes};
+use crate::trace::{Answer, Call, Entry, Line};
 
 /// A session that is there so long after its login was let in was heard from since: its client
 /// knows of it.
@@ -63,7 +63,7 @@ impl Oracle for PutOut {
                 if from.as_str() != BACK_END =>
             {
                 let app = model.engines[*who].app;
-                let serial = payload::read(payload_bytes(payload)).map(|(_, serial)| serial);
+                let serial = payload::read(payload.as_bytes()).map(|(_, serial)| serial);
                 let sender = serial.and_then(|serial| self.gagged.remove(&serial));
                 let is_banned = sender.is_some_and(|sender| self.is_banned(&sender, line.at));
                 ensure(!is_banned, || {

@@ -12,7 +12,7 @@ use super::{Oracle, Violation, ensure, own_serial};
 use crate::model::{Login, Model};
 use crate::names::BACK_END;
 use crate::payload;
-use crate::trace::{Call, Entry, Line, Phase, payload_bytes};
+use crate::trace::{Call, Entry, Line, Phase};
 
 /// A result may come so much later than the time-out says.
 const SLACK: Duration = Duration::from_secs(1);
@@ -182,7 +182,7 @@ impl Sends {
         let Some(own) = engine.login.live() else {
             return Err(format!("I7: #{who} is not logged in, and received a message"));
         };
-        let bytes = payload_bytes(payload);
+        let bytes = payload.as_bytes();
         let is_binary = matches!(payload, Payload::Binary(_));
         let Some(serial) = own_serial(model, who, payload)? else {
             ensure(*payload == payload::make(engine.app, 0, bytes.len(), is_binary), || {

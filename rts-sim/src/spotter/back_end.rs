@@ -13,7 +13,7 @@ use crate::names::{BACK_END, room_id, uid};
 use crate::payload;
 use crate::plan::{Banned, Command};
 use crate::situations::Situation;
-use crate::trace::{Answer, Entry, Line, TokenFacts, payload_bytes};
+use crate::trace::{Answer, Entry, Line, TokenFacts};
 
 #[derive(Debug, Default)]
 pub(super) struct BackEnd {
@@ -57,7 +57,7 @@ impl Spotter {
                 if from.as_str() == BACK_END =>
             {
                 self.met(Situation::BackEndHeard);
-                let serial = payload::read(payload_bytes(payload)).map(|(_, serial)| serial);
+                let serial = payload::read(payload.as_bytes()).map(|(_, serial)| serial);
                 let sent_at = serial.and_then(|serial| self.back_end.sent.remove(&serial));
                 if self.dialled_since(*who, sent_at) {
                     self.met(Situation::BackEndHeardAfterReconnect);

@@ -25,7 +25,7 @@ use super::newer::Unknown;
 use super::payload;
 use super::plan::Step;
 use super::situations::{Situation, Situations};
-use super::trace::{Call, Entry, Line, TokenFacts, payload_bytes};
+use super::trace::{Call, Entry, Line, TokenFacts};
 
 const SLOW: Duration = Duration::from_secs(5);
 /// A crowd, and how long it takes to be back.
@@ -183,7 +183,7 @@ impl Spotter {
                     PAYLOAD_BYTES_MAX => self.met(Situation::LargestPayload),
                     _ => {}
                 }
-                let Some((_, serial)) = payload::read(payload_bytes(payload)) else { return };
+                let Some((_, serial)) = payload::read(payload.as_bytes()) else { return };
                 self.received.insert(serial, now);
                 if self.timed_out.contains_key(&serial) {
                     self.met(Situation::ReceivedAfterTimeout);

@@ -10,8 +10,8 @@ use rts_proto::client;
 use rts_proto::server::{self, Ban, PostProgress, Verdict};
 use rts_proto::wire::ResumeKey;
 use rts_proto::{
-    AppId, CallId, IdError, Instant, LinkId, LoginCode, LoginId, MessageConfig, Payload, Reply,
-    RoomId, RoomKey, TargetId, UserId,
+    AppId, CallId, IdError, IdKind, Instant, LinkId, LoginCode, LoginId, MessageConfig, Payload,
+    Reply, RoomId, RoomKey, TargetId, UserId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -144,7 +144,7 @@ impl From<ServerInput> for server::Input {
                 Self::Verdict(LoginId(login), Verdict::Accept { claim, issued_at })
             }
             ServerInput::Refuse { login, code } => {
-                let code = LoginCode::from_code(code).unwrap_or(LoginCode::Unknown);
+                let code = LoginCode::try_from(code).unwrap_or(LoginCode::Unknown);
                 Self::Verdict(LoginId(login), Verdict::Refuse(code))
             }
             ServerInput::Congested { link, is_congested } => {
@@ -237,7 +237,7 @@ impl ClientCall {
             Self::GetPeerOnlineStatus { uid } => shown(&core.get_peer_online_status(now, &uid)),
             Self::SendMessage { uid, content, config } => {
                 let config =
-                    MessageConfig::from_code(config).unwrap_or(MessageConfig::ReliableOrdered);
+                    MessageConfig::try_from(config).unwrap_or(MessageConfig::ReliableOrdered);
                 shown(&core.send_message(now, &uid, content.into(), config))
             }
             Self::CreateRoom { room } => shown(&core.create_room(now, &room)),
@@ -324,7 +324,7 @@ fn ban(room: Option<&str>, uid: Option<&str>) -> Result<Ban, IdError> {
         (Some(room), Some(uid)) => Ban::UserInRoom(room, uid),
         (Some(room), None) => Ban::Room(room),
         (None, Some(uid)) => Ban::User(uid),
-        (None, None) => return Err(IdError::Empty),
+        (None, None) => return Err(IdError::Empty { kind: IdKind::User }),
     })
 }
 

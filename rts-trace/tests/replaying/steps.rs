@@ -78,7 +78,7 @@ pub(crate) fn play(pair: &mut Pair, steps: Vec<Step>) {
             }
             Step::Logout(who) => pair.call(who, |engine, now| engine.logout(now)),
             Step::Send { from, payload: bytes, config } => {
-                let config = MessageConfig::from_code(config).expect("one of three");
+                let config = MessageConfig::try_from(config).expect("one of three");
                 let to = NAMES[1 - from];
                 let message = payload(bytes);
                 let _ = pair.call(from, |e, now| e.send_message(now, to, message, config));

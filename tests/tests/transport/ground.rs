@@ -277,8 +277,5 @@ impl Client {
 }
 
 pub(crate) fn bytes_of(payload: Payload) -> Vec<u8> {
-    match payload {
-        Payload::Text(text) => text.into_bytes().to_vec(),
-        Payload::Binary(bytes) => bytes.to_vec(),
-    }
+    payload.as_bytes().to_vec()
 }

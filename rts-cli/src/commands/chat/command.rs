@@ -113,14 +113,14 @@ pub(super) fn to(who: &str) -> Result<To, String> {
     if who.starts_with('#') {
         return room(who).map(To::Room);
     }
-    UserId::new(who).map_err(|error| format!("{who:?} is no user id: it {error}"))?;
+    UserId::new(who).map_err(|error| format!("{who:?}: {error}"))?;
     Ok(To::User(who.to_owned()))
 }
 
 /// A room's id, with or without the sign that marks rooms here and is never part of an id.
 pub(super) fn room(id: &str) -> Result<String, String> {
     let id = id.strip_prefix('#').unwrap_or(id);
-    RoomId::new(id).map_err(|error| format!("{id:?} is no room id: it {error}"))?;
+    RoomId::new(id).map_err(|error| format!("{id:?}: {error}"))?;
     Ok(id.to_owned())
 }
 
@@ -177,8 +177,8 @@ mod tests {
     fn a_mistake_is_answered_with_what_would_be_right() {
         for (line, says) in [
             ("/to", "/to USER"),
-            ("/to b b", "\"b b\" is no user id"),
-            ("/join not.a.room", "\"not.a.room\" is no room id"),
+            ("/to b b", "\"b b\": the user id has"),
+            ("/join not.a.room", "\"not.a.room\": the room id has"),
             ("/msg bob", "/msg USER TEXT"),
             ("/quit now", "has nothing behind it"),
             ("/fly", "there is no /fly; /help"),

@@ -42,9 +42,9 @@ pub(crate) fn describe(event: &Event) -> Option<String> {
 }
 
 pub(crate) fn shown(payload: &Payload) -> String {
-    match payload {
-        Payload::Text(text) => safe(text),
-        Payload::Binary(bytes) => format!("({} bytes)", bytes.len()),
+    match payload.as_text() {
+        Some(text) => safe(text),
+        None => format!("({} bytes)", payload.len()),
     }
 }
 

@@ -93,8 +93,8 @@ impl<'a> Fields<'a> {
 
     /// Missing, or not one of the table, counts as 0.
     pub(super) fn config(&self) -> MessageConfig {
-        let number = self.0.get("config").and_then(|raw| parse(raw).ok());
-        number.and_then(MessageConfig::from_code).unwrap_or_default()
+        let number = self.0.get("config").and_then(|raw| parse::<u32>(raw).ok());
+        number.and_then(|number| number.try_into().ok()).unwrap_or_default()
     }
 
     pub(super) fn params(&self) -> Result<String, String> {

@@ -68,7 +68,7 @@ pub(crate) fn read(bytes: &[u8]) -> Option<HotFrame<'_>> {
     }
     let id = MessageId(number);
     if *kind == kind::SEND {
-        let config = MessageConfig::from_code(u32::try_from(config).ok()?)?;
+        let config = MessageConfig::try_from(u32::try_from(config).ok()?).ok()?;
         return Some(HotFrame::Send { id, to, payload, config });
     }
     let room = RoomId::from_bytes(to).ok()?;
