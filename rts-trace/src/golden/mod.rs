@@ -4,8 +4,8 @@
 //! A test that fails here has one of two causes:
 //!
 //! - The bytes of a record changed. The version in `format.rs` grows.
-//! - A core does other things than before. Recordings of before then differ when they are replayed;
-//!   the change has to be wanted.
+//! - A core does other things than before, or waits for another moment, which no text shows.
+//!   Recordings of before then differ when they are replayed; the change has to be wanted.
 //!
 //! Then make the files again, and read the difference of the texts:
 //!
@@ -124,7 +124,11 @@ fn golden_files_are_replayed_to_the_same_outputs() {
 #[test]
 fn golden_files_are_shown_in_the_words_of_their_texts() {
     for Golden { name, committed, text, .. } in &*FILES {
-        assert_eq!(shown(committed), *text, "{name}");
+        let shown = shown(committed);
+        for (number, (now, before)) in shown.lines().zip(text.lines()).enumerate() {
+            assert_eq!(now, before, "line {} of {name}.txt", number + 1);
+        }
+        assert!(shown == *text, "{name}.txt is longer or shorter than what is shown");
     }
 }
 
