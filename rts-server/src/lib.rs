@@ -7,6 +7,7 @@ mod auth;
 mod causes;
 mod certificates;
 mod config;
+mod error;
 mod expiry;
 mod explain;
 mod openapi;
@@ -23,6 +24,7 @@ pub use config::{
     AccessKey, App, AppServer, BearerKey, Config, ConfigError, DEV_ACCESS_KEY, DEV_ACCESS_SECRET,
     DEV_APP_ID, DEV_APP_KEY, DEV_BEARER_KEY, Limits, Listen, OpenApi, Webhook, open_to_others,
 };
-pub use server::{Server, ServerError};
+pub use error::ServerError;
+pub use server::Server;
 pub use state::StateError;
 pub use tasks::TaskEnded;

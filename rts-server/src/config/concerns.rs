@@ -6,8 +6,9 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
+use super::Config;
+use super::app::{DEV_APP_KEY, EXAMPLE_APP_KEY};
 use super::environment::SECRETS;
-use super::{Config, DEV_APP_KEY, EXAMPLE_APP_KEY};
 
 /// Shorter keys can be guessed.
 const KEY_BYTES_MIN: usize = 16;

@@ -14,6 +14,7 @@ use rts_openapi::{
 use rts_transport_tokio::server::Shard;
 
 use super::access_log::AccessLog;
+use super::asked::Asked;
 use super::keys::{Claim, Keys};
 use super::run::{Given, run};
 use super::timed::Progress;
@@ -119,28 +120,6 @@ impl Answerer {
             return Err(Error::new(ErrorCode::AccessDenied, message));
         }
         Ok(())
-    }
-}
-
-/// A request on its way to its answer.
-pub(super) struct Asked {
-    route: Option<Route>,
-    pub(super) metadata: Metadata,
-    pub(super) peer: Option<SocketAddr>,
-    /// Once it has shown that it has it.
-    pub(super) key: Option<String>,
-    /// Once it is read.
-    pub(super) call: Option<Call>,
-}
-
-impl Asked {
-    fn finish(self, done: Result<Given, Error>) -> Response {
-        let (status, result) = match done {
-            Ok(given) => (200, Some(given)),
-            Err(error) => (error.code.status(), None),
-        };
-        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        (status, Json(Envelope { response_metadata: self.metadata, result })).into_response()
     }
 }
 

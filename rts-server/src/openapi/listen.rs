@@ -5,36 +5,28 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::http::{HeaderValue, Request, header};
+use axum::http::header;
 use axum::response::Html;
 use axum::routing::{any, get};
 use axum::{Extension, Router};
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::{Service as _, service_fn};
-use hyper_util::rt::TokioIo;
-use hyper_util::service::TowerToHyperService;
 use rts_transport_tokio::server::{LogThrottle, Shard};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use super::access_log::ConnectionLog;
-use super::answer::{Answerer, Peer, refuse};
-use super::form;
-use super::framing::{Foreign, Framing, Heads};
+use super::answer::{Answerer, Peer};
+use super::connection::serve_connection;
+use super::connection_log::ConnectionLog;
 use super::health::Health;
 use super::keys::Keys;
 use super::page::page;
 use super::places::{CONNECTIONS_MAX, Places, Taken};
 use super::polls::Polls;
-use super::timed::{Progress, Timed};
+use super::timed::Progress;
 use crate::config::Config;
 use crate::state::State;
 use crate::{ServerError, config};
 
-/// Head of a request, in bytes.
-const HEAD_BYTES_MAX: usize = 16 * 1_024;
 /// What to wait for when the system has no more file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// The page runs nothing and loads nothing.
@@ -164,69 +156,6 @@ impl Connections {
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.tasks.len()
-    }
-}
-
-/// A connection broke, or what came over it is not HTTP.
-#[derive(Debug)]
-pub(super) struct Failed {
-    pub(super) error: hyper::Error,
-    /// What it looks like instead.
-    pub(super) foreign: Option<Foreign>,
-}
-
-/// Serves a connection, a turn of `polls` each time that there is something to do.
-pub(super) async fn serve_connection(
-    stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
-    router: Router,
-    progress: Arc<Progress>,
-    polls: Polls,
-) -> Result<(), Failed> {
-    let heads = Heads::default();
-    let framing = Framing::new(heads.clone(), HEAD_BYTES_MAX);
-    let stream = TokioIo::new(Timed::new(stream, framing, Arc::clone(&progress)));
-    let router = TowerToHyperService::new(router);
-    let requests = Arc::clone(&progress);
-    let seen = heads.clone();
-    let answer = service_fn(move |mut request: Request<Incoming>| {
-        let is_to_be_answered = requests.head_is_here();
-        let is_only_chunked = heads.next_is_only_chunked();
-        let (router, progress) = (router.clone(), Arc::clone(&requests));
-        request.extensions_mut().insert(Arc::clone(&requests));
-        async move {
-            if !is_to_be_answered {
-                // The connection is about to be dropped, and this with it.
-                return std::future::pending().await;
-            }
-            let has_coding = request.headers().contains_key(header::TRANSFER_ENCODING);
-            let answer = match form::check(&request, is_only_chunked) {
-                Ok(()) => router.call(request).await,
-                Err(error) => Ok(refuse(&request, &error)),
-            };
-            progress.is_answered();
-            answer.map(|mut answer| {
-                if has_coding {
-                    // `Framing` does not follow such a body.
-                    let close = HeaderValue::from_static("close");
-                    answer.headers_mut().insert(header::CONNECTION, close);
-                }
-                answer
-            })
-        }
-    });
-    let connection = http1::Builder::new()
-        // `Timed` does that, with another time between requests.
-        .header_read_timeout(None)
-        // A request is whole although its sender says nothing more.
-        .half_close(true)
-        .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(stream, answer);
-    tokio::select! {
-        result = polls.in_turn(connection) => {
-            result.map_err(|error| Failed { error, foreign: seen.foreign() })
-        }
-        // This waits for no turn: its socket is wanted back.
-        () = progress.ended() => Ok(()),
     }
 }
 

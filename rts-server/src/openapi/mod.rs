@@ -2,6 +2,9 @@
 
 mod access_log;
 mod answer;
+mod asked;
+mod connection;
+mod connection_log;
 mod form;
 mod framing;
 mod health;

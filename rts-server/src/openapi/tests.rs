@@ -19,8 +19,9 @@ use tokio::task::{unconstrained, yield_now};
 use tokio::time::{Instant, sleep};
 
 use super::answer::BODY_TIMEOUT;
+use super::connection::serve_connection;
 use super::framing::{Framing, Heads};
-use super::listen::{Connections, serve_connection};
+use super::listen::Connections;
 use super::places::{CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX};
 use super::polls::Polls;
 use super::timed::{HEAD_TIMEOUT, IDLE_TIMEOUT, Progress, REQUEST_TIMEOUT, Timed};

@@ -9,7 +9,7 @@ use rts_proto::server::Ban;
 use rts_proto::{AppId, IdError, RoomId, UserId};
 use serde::{Deserialize, Serialize};
 
-use super::{Revoked, Table, Until};
+use super::table::{Revoked, Table, Until};
 use crate::causes::file_trouble;
 
 const NAME: &str = "bans.json";

@@ -1,3 +1,4 @@
+use super::table::{BANS_FIRST_SWEEP, REVOKED_USERS_PER_APP_MAX};
 use super::*;
 
 use std::fs;

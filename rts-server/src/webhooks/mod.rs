@@ -18,7 +18,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use rts_proto::AppId;
 use rts_proto::server::Report;
@@ -27,24 +27,8 @@ use tokio::task::JoinSet;
 
 use crate::config::{Config, ConfigError};
 use event::What;
-use post::Poster;
+use post::{Poster, TIMING, Timing};
 use queue::Queue;
-
-/// How long things take.
-#[derive(Clone, Copy, Debug)]
-struct Timing {
-    /// A post that takes longer was not taken.
-    post_timeout: Duration,
-    /// Before the second attempt; then twice as long each time, up to `wait_max`.
-    wait_first: Duration,
-    wait_max: Duration,
-}
-
-const TIMING: Timing = Timing {
-    post_timeout: Duration::from_secs(10),
-    wait_first: Duration::from_secs(1),
-    wait_max: Duration::from_secs(60),
-};
 
 /// The webhooks of all apps that have one.
 #[derive(Debug)]

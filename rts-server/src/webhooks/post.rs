@@ -11,7 +11,6 @@ use rts_proto::AppId;
 use rts_transport_tokio::server::Sanitized;
 use sha2::Sha256;
 
-use super::Timing;
 use super::queue::Queue;
 use crate::ConfigError;
 use crate::app_server::tls::client_config;
@@ -21,6 +20,22 @@ use crate::outage::{Outage, Over};
 /// The header that shows that a post is ours: `t=<Unix seconds>,app=<app id>,v1=<signature>`, where
 /// the signature is the HMAC-SHA256 of the text before `,v1`, a line feed, and the body.
 const SIGNATURE: &str = "rts-signature";
+
+/// How long things take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Timing {
+    /// A post that takes longer was not taken.
+    pub(super) post_timeout: Duration,
+    /// Before the second attempt; then twice as long each time, up to `wait_max`.
+    pub(super) wait_first: Duration,
+    pub(super) wait_max: Duration,
+}
+
+pub(super) const TIMING: Timing = Timing {
+    post_timeout: Duration::from_secs(10),
+    wait_first: Duration::from_secs(1),
+    wait_max: Duration::from_secs(60),
+};
 
 /// Posts the events of one app.
 pub(super) struct Poster {

@@ -27,7 +27,7 @@ pub(super) struct Queue {
 
 #[derive(Debug, Default)]
 struct State {
-    events: Shares,
+    waiting: Shares,
     last_number: u64,
     /// Whose doing the last event was.
     last_owner: Owner,
@@ -73,14 +73,14 @@ impl Queue {
 
     fn batch_at(&self, now: SystemTime) -> Option<Batch> {
         let mut state = self.lock();
-        while let Some(event) = state.events.first() {
+        while let Some(event) = state.waiting.first() {
             if now.duration_since(event.at).is_ok_and(|age| age <= AGE_MAX) || event.at > now {
                 break;
             }
-            state.events.drop_first();
+            state.waiting.drop_first();
             state.lost += 1;
         }
-        let events: Vec<_> = state.events.iter().take(BATCH_MAX).cloned().collect();
+        let events: Vec<_> = state.waiting.iter().take(BATCH_MAX).cloned().collect();
         (!events.is_empty()).then_some(Batch { events, lost: state.lost })
     }
 
@@ -88,8 +88,8 @@ impl Queue {
     pub(super) fn taken(&self, batch: &Batch) {
         let Some(last) = batch.events.last() else { return };
         let mut state = self.lock();
-        while state.events.first().is_some_and(|event| event.number <= last.number) {
-            state.events.drop_first();
+        while state.waiting.first().is_some_and(|event| event.number <= last.number) {
+            state.waiting.drop_first();
         }
         state.lost = state.lost.saturating_sub(batch.lost);
     }
@@ -97,7 +97,7 @@ impl Queue {
     /// Events that wait, and events that were dropped since the last batch that was taken.
     pub(super) fn figures(&self) -> (usize, u64) {
         let state = self.lock();
-        (state.events.len(), state.lost)
+        (state.waiting.len(), state.lost)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -107,13 +107,13 @@ impl Queue {
 
 impl State {
     fn add(&mut self, at: SystemTime, what: What) {
-        if self.events.len() >= EVENTS_MAX {
-            self.events.drop_of_largest();
+        if self.waiting.len() >= EVENTS_MAX {
+            self.waiting.drop_of_largest();
             self.lost += 1;
         }
         self.last_number += 1;
         let event = Event { number: self.last_number, at, what };
-        self.events.push(event, self.last_owner.clone());
+        self.waiting.push(event, self.last_owner.clone());
     }
 }
 
@@ -197,7 +197,7 @@ mod tests {
         (0..1_000).for_each(|room| come_and_go(&queue, "alice", &format!("alices-{room}")));
         (0..30_000).for_each(|room| come_and_go(&queue, "mallory", &format!("mallorys-{room}")));
         come_and_go(&queue, "bob", "bobs");
-        assert_eq!(queue.lock().events.len(), EVENTS_MAX);
+        assert_eq!(queue.lock().waiting.len(), EVENTS_MAX);
         assert_eq!(queue.batch_at(START).expect("events").lost, 4 * 31_001 - EVENTS_MAX as u64);
         assert_eq!(taken_of_rooms(&queue, "alices-"), 4_000);
     }

@@ -13,8 +13,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
-use super::post::signature;
-use super::{Timing, Webhooks};
+use super::Webhooks;
+use super::post::{Timing, signature};
 use crate::Config;
 
 const APP_ID: &str = "123456781234567812345678";

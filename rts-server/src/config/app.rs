@@ -1,0 +1,58 @@
+//! An app: the keys of its tokens, and where its server and its webhook are.
+
+use std::fmt;
+
+use serde::Deserialize;
+
+use super::error::one_or_more;
+use super::{AppServer, ConfigError, Webhook};
+
+/// The app id of `rts serve --dev`.
+pub const DEV_APP_ID: &str = "123456781234567812345678";
+/// The app key of `rts serve --dev`. Everybody knows it.
+pub const DEV_APP_KEY: &str = "development key, known to all";
+/// The app key of [`Config::EXAMPLE`](super::Config::EXAMPLE). Everybody knows it too.
+pub(super) const EXAMPLE_APP_KEY: &str = "replace this";
+
+/// One app.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct App {
+    /// The keys that its tokens may be signed with; one, or two while they are changed. A text
+    /// alone is a list of one.
+    #[serde(deserialize_with = "one_or_more")]
+    pub keys: Vec<String>,
+    /// Where what its clients send to the app's server may be posted to.
+    #[serde(default)]
+    pub app_server: AppServer,
+    /// Where its back end is told who comes and goes; absent: nowhere.
+    pub webhook: Option<Webhook>,
+}
+
+/// Shows no key.
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "App {{ {} keys }}", self.keys.len())
+    }
+}
+
+impl App {
+    /// The app that everybody knows. Its server may be on this machine.
+    pub(super) fn development() -> Self {
+        let app_server = AppServer { allow_loopback: true, ..AppServer::default() };
+        Self { keys: vec![DEV_APP_KEY.to_owned()], app_server, webhook: None }
+    }
+
+    pub(super) fn check(&self, id: &str) -> Result<(), ConfigError> {
+        if !(1..=2).contains(&self.keys.len()) || self.keys.iter().any(String::is_empty) {
+            let what = "one key is needed, or two while they are changed, none of them empty";
+            let key = format!("apps.{id}.keys");
+            return Err(ConfigError::Value { key, what: what.to_owned() });
+        }
+        self.app_server.check(id)?;
+        if let Some(webhook) = &self.webhook {
+            webhook.target(id)?;
+        }
+        Ok(())
+    }
+}

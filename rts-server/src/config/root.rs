@@ -1,0 +1,259 @@
+//! The whole configuration: read from a file and the environment, and checked.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use rts_proto::{AppId, UserId, server};
+use serde::Deserialize;
+use toml::Table;
+
+use super::app::{App, DEV_APP_ID};
+use super::limits::Limits;
+use super::listen::{self, Listen};
+use super::openapi::OpenApi;
+use super::{ConfigError, environment};
+
+/// A server's configuration, as a TOML file and the environment say it. [`Config::EXAMPLE`] has
+/// every key.
+///
+/// ```
+/// let config = rts_server::Config::parse(rts_server::Config::EXAMPLE)?;
+/// assert_eq!(config.limits.sends_per_second, 100);
+/// # Ok::<(), rts_server::ConfigError>(())
+/// ```
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where clients connect to. `listen = "IP:PORT"` is short for one listener for plain TCP.
+    #[serde(default, deserialize_with = "listen::listeners")]
+    pub listen: Vec<Listen>,
+    /// Allows listeners without TLS on an address that is not loopback.
+    #[serde(default)]
+    pub allow_public_plaintext: bool,
+    /// User ids that nobody can log in as.
+    #[serde(default)]
+    pub reserved_uids: Vec<String>,
+    /// Where bans and revoked tokens are kept, so that they outlive the process; absent: nowhere.
+    /// [`Config::load`] takes a relative path as relative to the file.
+    pub state_dir: Option<PathBuf>,
+    /// The apps, by app id.
+    #[serde(default)]
+    pub apps: BTreeMap<String, App>,
+    /// What is allowed.
+    #[serde(default)]
+    pub limits: Limits,
+    /// Where back ends ask for things; absent: nowhere.
+    pub openapi: Option<OpenApi>,
+    /// The file that it was read from, for [`concerns`](Self::concerns).
+    #[serde(skip)]
+    pub file: Option<PathBuf>,
+}
+
+impl Config {
+    /// Loopback, one app that everybody knows.
+    #[must_use]
+    pub fn development(listen: SocketAddr) -> Self {
+        Self {
+            listen: vec![Listen::plain(listen)],
+            allow_public_plaintext: false,
+            reserved_uids: Vec::new(),
+            state_dir: None,
+            apps: BTreeMap::from([(DEV_APP_ID.to_owned(), App::development())]),
+            limits: Limits {
+                // Nobody but this machine gets here, and it may play a crowd.
+                exempt_networks: vec!["127.0.0.0/8".to_owned(), "::1/128".to_owned()],
+                ..Limits::default()
+            },
+            openapi: None,
+            file: None,
+        }
+    }
+
+    /// A file with every key, its default, and what it is for.
+    pub const EXAMPLE: &str = include_str!("../../rts.toml");
+
+    /// Reads a file, and puts the process's environment over it: `RTS__SECTION__KEY`. The names of
+    /// files in it are relative to the folder in which it is.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(ConfigError::Read)?;
+        let mut config = Self::parse_with(&text, environment::of_process()?)?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        for file in config.files_mut() {
+            *file = folder.join(&*file);
+        }
+        config.file = Some(path.to_owned());
+        Ok(config)
+    }
+
+    fn files_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+        let listeners = self.listen.iter_mut();
+        let of_listeners = listeners.flat_map(|listen| [&mut listen.certificate, &mut listen.key]);
+        let of_apps = self.apps.values_mut().map(|app| &mut app.app_server.ca_file);
+        of_listeners.chain(of_apps).chain([&mut self.state_dir]).flatten()
+    }
+
+    /// Reads a text, and checks what TOML cannot.
+    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        Self::parse_with(text, [])
+    }
+
+    /// Reads a text, puts those of `variables` over it whose names begin with `RTS__`, and checks
+    /// what TOML cannot.
+    pub fn parse_with(
+        text: &str,
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let variables = environment::ours(variables);
+        let in_text = |error| ConfigError::in_text(text, error);
+        let config: Self = if variables.is_empty() {
+            // Errors can say the line.
+            toml::from_str(text).map_err(in_text)?
+        } else {
+            let mut table: Table = toml::from_str(text).map_err(in_text)?;
+            for (name, value) in &variables {
+                environment::overlay(&mut table, name, value)?;
+            }
+            let names = || variables.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>();
+            table.try_into().map_err(|error| ConfigError::overlaid(&names(), error))?
+        };
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Refuses what cannot be meant.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let error = |key: String, what: &str| ConfigError::Value { key, what: what.to_owned() };
+        if self.listen.is_empty() {
+            return Err(error("listen".to_owned(), "at least one is needed: listen = \"IP:PORT\""));
+        }
+        for (at, listen) in self.listen.iter().enumerate() {
+            listen.check(at, self.allow_public_plaintext)?;
+        }
+        if self.apps.is_empty() {
+            return Err(error("apps".to_owned(), "at least one app is needed: [apps.APPID]"));
+        }
+        for (id, app) in &self.apps {
+            // What is no app id may be a key at the wrong place.
+            AppId::new(id).map_err(|e| error("apps".to_owned(), &format!("[apps.APPID]: {e}")))?;
+            app.check(id)?;
+        }
+        self.limits.check()?;
+        self.check_that_no_key_is_shared()?;
+        for (at, uid) in self.reserved_uids.iter().enumerate() {
+            let key = || format!("reserved_uids, entry {}", at + 1);
+            UserId::new(uid).map_err(|e| error(key(), &e.to_string()))?;
+        }
+        if let Some(openapi) = &self.openapi {
+            openapi.check(&self.apps)?;
+        }
+        Ok(())
+    }
+
+    /// The signature of a token is not over its app id: what one app signs would be good for the
+    /// other.
+    fn check_that_no_key_is_shared(&self) -> Result<(), ConfigError> {
+        let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
+        for (id, app) in &self.apps {
+            for key in &app.keys {
+                let owner = *owners.entry(key).or_insert(id);
+                if owner != id {
+                    let what = format!(
+                        "the app {owner} has this key too, so that its tokens would be good here; \
+                         each app needs keys of its own"
+                    );
+                    return Err(ConfigError::Value { key: format!("apps.{id}.keys"), what });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn core(&self) -> server::Config {
+        let reports = self.apps.iter().filter(|(_, app)| app.webhook.is_some());
+        server::Config {
+            reserved_uids: self.reserved_uids.iter().flat_map(|uid| UserId::new(uid)).collect(),
+            reported_apps: reports.flat_map(|(id, _)| AppId::new(id)).collect(),
+            ..self.limits.core()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(text: &str) -> String {
+        Config::parse(text).expect_err(text).to_string()
+    }
+
+    #[test]
+    fn errors_say_what_is_wrong_and_where() {
+        let app = "[apps.123456781234567812345678]\nkeys = [\"k\"]\n";
+        assert!(error(&format!("listen = \"0.0.0.0:1\"\n{app}")).contains("not a loopback"));
+        assert!(error(&format!("listen = \"127.0.0.1:1\"\nlisen = 1\n{app}")).contains("lisen"));
+        assert!(error("listen = \"127.0.0.1:1\"\n[apps.short]\nkeys = [\"k\"]").contains("24"));
+        for apps in ["[apps]", ""] {
+            let none = error(&format!("listen = \"127.0.0.1:1\"\n{apps}"));
+            assert_eq!(none, "apps: at least one app is needed: [apps.APPID]");
+        }
+        for listen in ["listen = []\n", ""] {
+            let none = error(&format!("{listen}{app}"));
+            assert_eq!(none, "listen: at least one is needed: listen = \"IP:PORT\"");
+        }
+        let twice = error(&format!("listen = \"127.0.0.1:1\"\n{app}[[listen]]\nurl = \"\""));
+        assert!(twice.starts_with("line 4, column 3: listen is there twice"), "{twice}");
+        assert!(twice.contains("[[listen]] for every listener"), "{twice}");
+        assert!(error(&format!("{app}keys = []")).contains("keys is there twice"));
+        let no_key = "listen = \"127.0.0.1:1\"\n[apps.123456781234567812345678]\nkeys = []";
+        assert!(error(no_key).contains("one key is needed"));
+        for key in [
+            "room_members_max",
+            "links_before_login_max",
+            "links_before_login_per_network_max",
+            "links_per_network_max",
+        ] {
+            let limits = |max| format!("listen = \"127.0.0.1:1\"\n{app}[limits]\n{key} = {max}");
+            assert!(error(&limits(0)).starts_with(&format!("limits.{key}: at least 1")));
+            assert!(Config::parse(&limits(1)).is_ok());
+        }
+    }
+
+    #[test]
+    fn the_example_has_every_limit_with_its_default() {
+        let example: Table = toml::from_str(Config::EXAMPLE).expect("TOML");
+        let defaults = Table::try_from(Limits::default()).expect("numbers");
+        assert_eq!(example["limits"].as_table(), Some(&defaults));
+        Config::parse(Config::EXAMPLE).expect("it can be used");
+    }
+
+    #[test]
+    fn the_environment_goes_before_the_file() {
+        let variables = [
+            ("RTS__LIMITS__SENDS_PER_SECOND", "7"),
+            ("RTS__APPS__123456781234567812345678__KEYS", "[\"a\", \"b\"]"),
+            ("RTS_LOG", "debug"),
+        ];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let config = Config::parse_with(Config::EXAMPLE, variables).expect("it can be used");
+        assert_eq!(config.limits.sends_per_second, 7);
+        assert_eq!(config.apps["123456781234567812345678"].keys, ["a", "b"]);
+        assert_eq!(config.limits.broadcasts_per_second, 65);
+    }
+
+    #[test]
+    fn a_misspelt_variable_is_refused_by_its_name() {
+        let variable = ("RTS__LIMITS__SENDS".to_owned(), "7".to_owned());
+        let error = Config::parse_with(Config::EXAMPLE, [variable]).expect_err("unknown");
+        let error = error.to_string();
+        let place = "limits (the file, with RTS__LIMITS__SENDS of the environment over it)";
+        assert!(error.starts_with(&format!("{place}: unknown field `sends`")), "{error}");
+    }
+
+    #[test]
+    fn a_public_address_is_allowed_only_in_so_many_words() {
+        let app = "[apps.123456781234567812345678]\nkeys = [\"k\"]\n";
+        let text = format!("listen = \"0.0.0.0:1\"\nallow_public_plaintext = true\n{app}");
+        assert!(Config::parse(&text).is_ok());
+    }
+}

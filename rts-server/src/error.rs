@@ -1,0 +1,81 @@
+//! Why a server does not start, or does not go on, and what helps.
+
+use std::io;
+use std::net::SocketAddr;
+
+use rts_trace::RecordError;
+
+use crate::ConfigError;
+use crate::state::StateError;
+use crate::tasks::TaskEnded;
+
+/// Why a server does not start, or does not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {}", explain(*.address, .error))]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        error: io::Error,
+    },
+    /// What bans and revoked tokens are kept in cannot be used.
+    #[error("state_dir: {0}")]
+    State(#[from] StateError),
+    /// The system gave no random numbers.
+    #[error("the system's random source failed: {0}")]
+    Random(getrandom::Error),
+    /// What it is told cannot be recorded.
+    #[error("the recording: {0}")]
+    Record(#[from] RecordError),
+    /// A part of it ended while it was serving: it does not go on without.
+    #[error("the server stops: {0}")]
+    Ended(#[from] TaskEnded),
+}
+
+/// What keeps an address from being listened on, and what helps.
+fn explain(address: SocketAddr, error: &io::Error) -> String {
+    let port = address.port();
+    match error.kind() {
+        io::ErrorKind::AddrInUse => format!(
+            "something listens there already (`ss -ltnp 'sport = :{port}'` shows what); \
+             stop it, or choose another address"
+        ),
+        io::ErrorKind::AddrNotAvailable => format!(
+            "this machine has no such address (`ip address` shows those that it has); \
+             {} is all of them",
+            if address.is_ipv4() { "0.0.0.0" } else { "[::]" }
+        ),
+        io::ErrorKind::PermissionDenied => format!(
+            "this user may not listen on port {port}, as a rule because it is below 1024; give the \
+             program the right to (`setcap cap_net_bind_service=+ep FILE`, or with systemd \
+             AmbientCapabilities=CAP_NET_BIND_SERVICE), or choose a higher port and let a proxy or \
+             the firewall lead there"
+        ),
+        _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_keeps_an_address_from_being_listened_on_comes_with_what_helps() {
+        for (kind, at, helps) in [
+            (io::ErrorKind::AddrInUse, "127.0.0.1:7600", "'sport = :7600'"),
+            (io::ErrorKind::AddrNotAvailable, "192.0.2.1:1", "0.0.0.0 is all"),
+            (io::ErrorKind::AddrNotAvailable, "[2001:db8::1]:1", "[::] is all"),
+            (io::ErrorKind::PermissionDenied, "0.0.0.0:443", "cap_net_bind_service"),
+        ] {
+            let address = at.parse().expect("an address");
+            let said = ServerError::Listen { address, error: kind.into() }.to_string();
+            assert!(said.starts_with(&format!("cannot listen on {at}: ")), "{said}");
+            assert!(said.contains(helps), "{said}");
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! A request on its way to its answer: what is known of it so far.
+
+use std::net::SocketAddr;
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Json, Response};
+use rts_openapi::{Call, Envelope, Error, Metadata, Route};
+
+use super::run::Given;
+
+/// A request that is not answered yet.
+pub(super) struct Asked {
+    pub(super) route: Option<Route>,
+    pub(super) metadata: Metadata,
+    pub(super) peer: Option<SocketAddr>,
+    /// Once it has shown that it has it.
+    pub(super) key: Option<String>,
+    /// Once it is read.
+    pub(super) call: Option<Call>,
+}
+
+impl Asked {
+    pub(super) fn finish(self, done: Result<Given, Error>) -> Response {
+        let (status, result) = match done {
+            Ok(given) => (200, Some(given)),
+            Err(error) => (error.code.status(), None),
+        };
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        (status, Json(Envelope { response_metadata: self.metadata, result })).into_response()
+    }
+}
