@@ -1,7 +1,8 @@
 //! Deadlines: the one place that knows what is due when.
 //!
 //! A part that waits for a moment arms a [`Deadline`] and keeps it; nothing but this gives one out,
-//! and giving it back is the only way to disarm it. So state and timer cannot disagree.
+//! and giving it back is the only way to disarm it. So state and timer cannot disagree. A part that
+//! never takes a deadline back need not keep it.
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeSet;

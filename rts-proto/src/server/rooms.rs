@@ -228,8 +228,10 @@ mod tests {
     use super::*;
     use crate::server::Config;
     use crate::server::deadlines::Timer;
+    use crate::server::io::Output;
     use crate::server::testing::{
-        app_id, begin_linked_session, flushed_to, number, other_app_id, room_id, shared, uid,
+        app_id, begin_linked_session, flushed_to, number, other_app_id, outputs, room_id, shared,
+        uid,
     };
 
     const UNTIL: Instant = Instant::from_millis(1_000);
@@ -344,8 +346,8 @@ mod tests {
         let (room, reason) = (fixture.room.clone(), LeaveReason::Left);
         let left = Report::MemberLeft { room: room.clone(), uid: uid("alice"), reason };
         let reports = [left, Report::RoomEmptied { room }];
-        let expected = reports.map(|report| super::super::io::Output::Report(app_id(), report));
-        assert_eq!(crate::server::testing::outputs(&mut fixture.shared), expected);
+        let expected = reports.map(|report| Output::Report(app_id(), report));
+        assert_eq!(outputs(&mut fixture.shared), expected);
     }
 
     #[test]

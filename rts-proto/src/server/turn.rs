@@ -102,8 +102,8 @@ impl Server {
     }
 
     /// The end of a burst: sends what is owed. Ending a session that has no room for its results
-    /// makes results for others, so this goes on until there are none; each round ends at least one
-    /// session.
+    /// makes results for others, so this goes on until there are none. It comes to an end: another
+    /// round follows only one that ended a session.
     fn flush(&mut self) {
         while !self.shared.outbox.is_flushed() {
             let shared = &mut self.shared;

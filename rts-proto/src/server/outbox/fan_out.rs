@@ -67,12 +67,11 @@ impl FanOut {
 
     pub(super) fn members(&self) -> impl Iterator<Item = SessionNumber> {
         let mut skips = planted(Bug::BroadcastSkipsOne);
-        let is_skipped = move |member: &SessionNumber| {
+        let mut is_skipped = move |member: &SessionNumber| {
             let skipped = skips && !self.is_by(*member);
             skips &= !skipped;
             skipped
         };
-        let mut is_skipped = is_skipped;
         self.members.iter().copied().filter(move |member| !is_skipped(member))
     }
 

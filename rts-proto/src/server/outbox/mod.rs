@@ -303,7 +303,7 @@ impl Outbox {
     }
 
     /// Sends what the ready sessions owe. The caller ends those that are overrun, which makes
-    /// results for others, and comes back until nobody is ready: each round ends at least one.
+    /// results for others, and comes back until nobody is ready.
     pub(super) fn flush(&mut self, sessions: &mut Sessions, now: Instant) {
         self.settle(sessions, now);
         let mut numbers = self.ready.take();
