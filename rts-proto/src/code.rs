@@ -56,6 +56,23 @@ macro_rules! codes {
             }
         }
 
+        /// As the contract's number.
+        #[cfg(feature = "serde")]
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                serde::Serialize::serialize(&self.code(), to)
+            }
+        }
+
+        /// From a number of the table: all others are refused.
+        #[cfg(feature = "serde")]
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                let number = <$int as serde::Deserialize>::deserialize(from)?;
+                Self::try_from(number).map_err(serde::de::Error::custom)
+            }
+        }
+
         /// What it means in a few words, and its number.
         impl core::fmt::Display for $name {
             fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {

@@ -74,6 +74,21 @@ impl TryFrom<Bytes> for Text {
     }
 }
 
+/// As a string.
+#[cfg(feature = "serde")]
+impl serde::Serialize for Text {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.as_str())
+    }
+}
+
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for Text {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        String::deserialize(from).map(Self::from)
+    }
+}
+
 impl fmt::Display for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
@@ -91,6 +106,8 @@ impl fmt::Debug for Text {
 /// `Debug` shows the length only: payloads do not belong in logs. [`as_text`](Self::as_text) is
 /// the text.
 #[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Payload {
     /// UTF-8 text.
     Text(Text),
@@ -204,6 +221,7 @@ impl fmt::Debug for PayloadRef<'_> {
 ///
 /// `Debug` shows the length only.
 #[derive(Clone, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Reply(pub Bytes);
 
 impl Deref for Reply {

@@ -77,6 +77,8 @@ impl BroadcastError {
 
 /// `create_room` made no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum CreateRoomError {
     /// Not 1 to 128 bytes of the alphabet.
     #[error("a room id has 1 to 128 bytes of A-Z a-z 0-9 _ @ -")]

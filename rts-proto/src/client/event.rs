@@ -12,6 +12,8 @@ use crate::{
 
 /// Something that the application is told. The order of events is the order in which they happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Event {
     /// `onConnectionStateChanged`
     ConnectionStateChanged(ConnectionState),
@@ -85,6 +87,8 @@ pub enum Event {
 
 /// What happened in a room.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum RoomEvent {
     /// `onRoomStateChanged` with state 0.
     Joined {
@@ -138,6 +142,8 @@ pub enum RoomEvent {
 
 /// What an engine's coming into a room means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum JoinType {
     /// `join`: those who are in the room are told next.
     First,

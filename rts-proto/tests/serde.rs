@@ -1,0 +1,101 @@
+//! The feature `serde`: what is written is read back as the same value, and what no constructor
+//! accepts is not read.
+#![cfg(feature = "serde")]
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use rts_proto::client::{CreateRoomError, Event, JoinType, RoomEvent, WarningCode};
+use rts_proto::{
+    AppId, BroadcastCode, BusinessId, ConnectionState, LeaveReason, LoginCode, LogoutReason,
+    MessageConfig, MessageId, OnlineStatus, Payload, Reply, RoomId, RoomKey, RoomState, SendCode,
+    ServerParamsCode, Text, UserId,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, from_value, json, to_value};
+
+fn check<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: T, written: Value) {
+    assert_eq!(to_value(&value).expect("it can be written"), written);
+    assert_eq!(from_value::<T>(written).expect("it can be read"), value);
+}
+
+fn refusal<T: DeserializeOwned + Debug>(written: Value) -> String {
+    from_value::<T>(written).expect_err("it is invalid").to_string()
+}
+
+fn alice() -> UserId {
+    UserId::new("alice").expect("an id")
+}
+
+#[test]
+fn an_id_is_its_text_and_an_invalid_one_is_refused() {
+    check(alice(), json!("alice"));
+    check(RoomId::new("lobby").expect("an id"), json!("lobby"));
+    check(BusinessId::new("shop").expect("an id"), json!("shop"));
+    check(MessageId(7), json!(7));
+    assert_eq!(refusal::<UserId>(json!("")), "the user id is empty");
+    assert_eq!(refusal::<AppId>(json!("short")), "the app id has 5 bytes, exactly 24 are needed");
+    assert!(refusal::<RoomId>(json!("a.b")).starts_with("the room id has a character"));
+    assert!(refusal::<BusinessId>(json!("b".repeat(129))).contains("at most 128"));
+}
+
+#[test]
+fn a_code_is_the_contracts_number_and_another_number_is_refused() {
+    for code in RoomState::ALL {
+        check(*code, json!(code.code()));
+    }
+    check(SendCode::NotLoggedIn, json!(105));
+    check(MessageConfig::UnreliableUnordered, json!(2));
+    check(WarningCode::LinkFailed, json!(5));
+    assert_eq!(refusal::<SendCode>(json!(7)), "7 is no SendCode");
+}
+
+#[test]
+fn a_payload_says_its_kind() {
+    check(Text::from("hé"), json!("hé"));
+    check(Payload::text("hi"), json!({"text": "hi"}));
+    check(Payload::binary(vec![0, 255]), json!({"binary": [0, 255]}));
+    check(Reply(vec![1].into()), json!([1]));
+}
+
+#[test]
+fn every_event_is_read_back() {
+    let elapsed = Duration::from_millis(1_500);
+    let written = json!({"login_result":
+        {"uid": "alice", "code": -1000, "elapsed": {"secs": 1, "nanos": 500_000_000}}});
+    check(Event::LoginResult { uid: alice(), code: LoginCode::InvalidToken, elapsed }, written);
+    check(
+        Event::PeerOnlineStatus { uid: "any text?".into(), status: OnlineStatus::Offline },
+        json!({"peer_online_status": {"uid": "any text?", "status": 0}}),
+    );
+    let room =
+        |event| Event::Room { key: RoomKey(3), room: RoomId::new("lobby").expect("an id"), event };
+    check(
+        room(RoomEvent::UserLeft { uid: alice(), reason: LeaveReason::Dropped }),
+        json!({"room": {"key": 3, "room": "lobby",
+            "event": {"user_left": {"uid": "alice", "reason": 1}}}}),
+    );
+    let (id, from, payload) = (MessageId(1), alice(), Payload::text("hi"));
+    let events = [
+        Event::ConnectionStateChanged(ConnectionState::Lost),
+        Event::Logout(LogoutReason::Displaced),
+        Event::MessageReceived { from: from.clone(), payload: payload.clone() },
+        Event::MessageSendResult { id, code: SendCode::Timeout },
+        Event::ServerParamsSetResult(ServerParamsCode::Ok),
+        Event::ServerMessageSendResult { id, code: SendCode::Ok, reply: Reply::default() },
+        Event::CreateRoomFailed { room: "a.b".into(), error: CreateRoomError::BadRoom },
+        Event::Warning { code: WarningCode::BadParameter, message: "why".into() },
+        room(RoomEvent::Joined { uid: alice(), how: JoinType::Anew, elapsed }),
+        room(RoomEvent::StateChanged { uid: None, state: RoomState::Kicked }),
+        room(RoomEvent::Left),
+        room(RoomEvent::MessageReceived { from: from.clone(), payload: payload.clone() }),
+        room(RoomEvent::UserMessageReceived { from, payload }),
+        room(RoomEvent::MessageSendResult { id, code: BroadcastCode::Ok }),
+        room(RoomEvent::UserJoined(alice())),
+    ];
+    for event in events {
+        let written = to_value(&event).expect("it can be written");
+        check(event, written);
+    }
+}
