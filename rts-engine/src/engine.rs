@@ -30,6 +30,7 @@ pub fn sdk_version() -> &'static str {
 
 /// Why there is no engine.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum EngineError {
     /// The app id is malformed.
     #[error(transparent)]

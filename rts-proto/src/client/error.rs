@@ -2,6 +2,7 @@
 
 /// `login` did nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum LoginError {
     /// Empty token or a bad user id.
     #[error(
@@ -30,6 +31,7 @@ impl LoginError {
 
 /// A send was not accepted, and used up no id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum SendError {
     /// The engine was destroyed.
     #[error("the engine was destroyed")]
@@ -55,6 +57,7 @@ impl SendError {
 
 /// A broadcast was not accepted, and used up no id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum BroadcastError {
     /// The room handle, or its engine, was destroyed.
     #[error("the room was destroyed")]
@@ -77,6 +80,7 @@ impl BroadcastError {
 
 /// `create_room` made no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum CreateRoomError {
@@ -107,6 +111,7 @@ impl CreateRoomError {
 
 /// `join_room` did nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum JoinError {
     /// In the room, or joining it.
     #[error("already in the room, or joining it")]
@@ -129,6 +134,7 @@ impl JoinError {
 
 /// `set_business_id` did nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum BusinessIdError {
     /// In a room, joining or leaving one.
     #[error("the business id can be changed only outside all rooms")]
