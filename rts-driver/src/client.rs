@@ -14,7 +14,7 @@ pub use rts_engine::{
 };
 pub use rts_proto::client::{
     BroadcastError, BusinessIdError, CreateRoomError, Event, JoinError, JoinType, LoginError,
-    ParametersError, RoomEvent, SendError, WarningCode,
+    Observe, ParametersError, RoomEvent, SendError, WarningCode,
 };
 pub use rts_proto::{
     AppId, BroadcastCode, CloseCode, ConnectionState, Disconnect, IdError, IdKind, LeaveReason,
@@ -26,7 +26,6 @@ pub use rts_stream::{
 };
 #[cfg(any(feature = "tls-ring", feature = "tls-aws-lc"))]
 pub use rts_stream::{Roots, explain_tls};
-pub use rts_trace::{Recorder, Secrets};
 
 /// Why there is no engine.
 #[derive(Debug, thiserror::Error)]
@@ -62,18 +61,18 @@ pub fn connect<R: Runtime>(
     start::<R>(connector, |seed| Engine::new(app_id, parameters, seed))
 }
 
-/// Like [`connect`], with a recording: see [`Engine::recorded`].
+/// Like [`connect`], with an observer of the engine's core: see [`Engine::observed`].
 ///
 /// # Errors
 ///
 /// See [`connect`].
-pub fn connect_recorded<R: Runtime>(
+pub fn connect_observed<R: Runtime>(
     connector: Connector,
     app_id: &str,
     parameters: &str,
-    recorder: Recorder,
+    observer: Box<dyn Observe + Send>,
 ) -> Result<(Engine, Events), ConnectError> {
-    start::<R>(connector, |seed| Engine::recorded(app_id, parameters, seed, recorder))
+    start::<R>(connector, |seed| Engine::observed(app_id, parameters, seed, observer))
 }
 
 fn start<R: Runtime>(

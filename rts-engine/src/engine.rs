@@ -7,11 +7,10 @@ use std::task::Poll;
 
 use bytes::Bytes;
 use rts_proto::client::{
-    BusinessIdError, Config, CreateRoomError, Input, LoginError, Parameters, ParametersError,
-    SendError,
+    BusinessIdError, Client, Config, CreateRoomError, Input, LoginError, Observe, Parameters,
+    ParametersError, SendError,
 };
 use rts_proto::{AppId, Disconnect, IdError, MessageConfig, Payload, SendCode, Text};
-use rts_trace::{RecordedClient, Recorder};
 
 use crate::clock::Clock;
 use crate::driver::Driver;
@@ -66,20 +65,19 @@ impl Engine {
         Self::with_clock(app_id, parameters, seed, Clock::start())
     }
 
-    /// The same with everything that the core is told and asked written down, so that it can be run
-    /// again ([`rts_trace::replay`]). Each call and each burst of bytes then waits for a write to
-    /// the recorder.
+    /// The same with an observer of the core, such as a recorder. Each call and each burst of bytes
+    /// waits for it, under the engine's lock: it must not call the engine.
     ///
     /// # Errors
     ///
     /// See [`new`](Self::new).
-    pub fn recorded(
+    pub fn observed(
         app_id: &str,
         parameters: &str,
         seed: u64,
-        recorder: Recorder,
+        observer: Box<dyn Observe + Send>,
     ) -> Result<(Self, Events, Driver), EngineError> {
-        Self::build(app_id, parameters, seed, Clock::start(), Some(recorder))
+        Self::build(app_id, parameters, seed, Clock::start(), Some(observer))
     }
 
     /// The same by a clock that somebody else moves. A runtime's loop cannot drive it, since it
@@ -102,10 +100,14 @@ impl Engine {
         parameters: &str,
         seed: u64,
         clock: Clock,
-        recorder: Option<Recorder>,
+        observer: Option<Box<dyn Observe + Send>>,
     ) -> Result<(Self, Events, Driver), EngineError> {
         let config = Config { app_id: AppId::new(app_id)?, parameters: Parameters::default() };
-        let shared = Arc::new(Shared::new(RecordedClient::new(config, seed, recorder), clock));
+        let client = match observer {
+            Some(observer) => Client::observed(config, seed, observer),
+            None => Client::new(config, seed),
+        };
+        let shared = Arc::new(Shared::new(client, clock));
         shared.call(|state, now| state.client.set_runtime_parameters(now, parameters))?;
         let engine = Self { handle: Arc::new(Handle::new(Arc::clone(&shared))) };
         Ok((engine, Events::new(Arc::clone(&shared)), Driver::new(shared)))

@@ -4,9 +4,8 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 
-use rts_proto::client::{EarlyClose, Event, Input, Output, RoomEvent, WarningCode};
+use rts_proto::client::{Client, EarlyClose, Event, Input, Output, RoomEvent, WarningCode};
 use rts_proto::{BroadcastCode, Instant, LinkId, MessageId, Reply, RoomKey, SendCode};
-use rts_trace::RecordedClient;
 
 use crate::clock::Clock;
 use crate::delivery::{Delivery, Retired};
@@ -23,7 +22,7 @@ pub(crate) struct Shared {
 }
 
 pub(crate) struct State {
-    pub(crate) client: RecordedClient,
+    pub(crate) client: Client,
     pub(crate) delivery: Delivery,
     pub(crate) deadline: Option<Instant>,
     /// Whether something happened since the driver last looked.
@@ -65,7 +64,7 @@ struct After {
 }
 
 impl Shared {
-    pub(crate) fn new(client: RecordedClient, clock: Clock) -> Self {
+    pub(crate) fn new(client: Client, clock: Clock) -> Self {
         let state = State {
             client,
             delivery: Delivery::new(),

@@ -15,7 +15,6 @@ mod replay;
 mod scrub;
 mod server;
 
-pub use client::RecordedClient;
 pub use explain::{Explained, Line, explain};
 pub use file::RecordError;
 pub use format::TraceError;

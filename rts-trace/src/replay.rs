@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::io::Read;
 
-use rts_proto::client::{self, Client};
+use rts_proto::client::{self, Client, Returned};
 use rts_proto::server::{self, Server};
-use rts_proto::{AppId, Instant, MessageId};
+use rts_proto::{AppId, Instant, MessageId, Payload};
 
 use crate::digest::Digest;
 use crate::format::{Reader, TraceError};
@@ -169,17 +169,15 @@ fn step(
         }
         (Core::Client(core), Record::ClientCall { after_micros, call }) => {
             let now = at(after_micros);
-            let said = in_words(&call);
-            let to = match &call {
-                ClientCall::SendMessage { uid, .. } => Some(uid.clone()),
-                _ => None,
-            };
-            let returned = call.make(core, now);
-            observer.client_called(now, &said, &returned);
-            if let (Some(to), Some(id)) = (to, message_id(&returned)) {
-                observer.client_sent(now, id, &to);
+            let payload = call.payload().unwrap_or_else(|| Payload::binary(Vec::new()));
+            let returned = core.call(now, call.call(&payload));
+            let shown = format!("{returned:?}");
+            observer.client_called(now, &in_words(&call), &shown);
+            if let (ClientCall::SendMessage { uid, .. }, Returned::Send(Ok(id))) = (&call, returned)
+            {
+                observer.client_sent(now, id, uid);
             }
-            digest.returned(&returned);
+            digest.returned(&shown);
             Ok(now)
         }
         (Core::Server(core), Record::ServerInput { after_micros, input }) => {
@@ -232,12 +230,6 @@ fn drain(
         }
     }
     Err("a drain without an end".into())
-}
-
-/// The id that a send returned.
-fn message_id(returned: &str) -> Option<MessageId> {
-    let id = returned.strip_prefix("Ok(MessageId(")?.strip_suffix("))")?;
-    id.parse().ok().map(MessageId)
 }
 
 /// A call without what it carries.

@@ -76,17 +76,17 @@ pub fn connect_with(
     rts_driver::client::connect::<Smol>(connector, app_id, parameters)
 }
 
-/// Like [`connect_with`], with everything that the engine is told and asked written down: see
-/// [`Engine::recorded`].
+/// Like [`connect_with`], with an observer of the engine's core, such as a recorder: see
+/// [`Engine::observed`].
 ///
 /// # Errors
 ///
 /// See [`connect`].
-pub fn connect_recorded(
+pub fn connect_observed(
     connector: Connector,
     app_id: &str,
     parameters: &str,
-    recorder: Recorder,
+    observer: Box<dyn Observe + Send>,
 ) -> Result<(Engine, Events), ConnectError> {
-    rts_driver::client::connect_recorded::<Smol>(connector, app_id, parameters, recorder)
+    rts_driver::client::connect_observed::<Smol>(connector, app_id, parameters, observer)
 }

@@ -3,9 +3,8 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
-use rts_transport_smol::{
-    ConnectOptions, Connector, Event, Recorder, Secrets, connect, connect_recorded,
-};
+use rts_trace::{Recorder, Secrets};
+use rts_transport_smol::{ConnectOptions, Connector, Event, connect, connect_observed};
 
 const APP_ID: &str = "123456781234567812345678";
 
@@ -46,8 +45,9 @@ fn what_an_engine_is_told_is_recorded_and_can_be_run_again() {
     let trace = Memory::default();
     let recorder = Recorder::new(trace.clone(), Secrets::Scrubbed, [42; 32]).expect("memory");
     let connector = Connector::new("rts://127.0.0.1:1", ConnectOptions::default());
+    let connector = connector.expect("an address");
     let (engine, mut events) =
-        connect_recorded(connector.expect("an address"), APP_ID, "{}", recorder).expect("good");
+        connect_observed(connector, APP_ID, "{}", Box::new(recorder)).expect("good");
     engine.login("token", "alice").expect("not logged in");
     engine.destroy();
     smol::block_on(async {

@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use rts_transport_tokio::{
-    Engine, Event, Events, Payload, Room, RoomEvent, connect_recorded, connect_with, sdk_version,
+    Engine, Event, Events, Payload, Room, RoomEvent, connect_observed, connect_with, sdk_version,
 };
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -56,7 +56,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let (engine, mut events) = match args.trace.wanted()? {
         Some(recording) => {
             let recorder = recording.begin().context("the recording")?;
-            connect_recorded(connector, &app_id, &args.params, recorder)?
+            connect_observed(connector, &app_id, &args.params, Box::new(recorder))?
         }
         None => connect_with(connector, &app_id, &args.params)?,
     };

@@ -1,9 +1,12 @@
 //! One engine: its parts, and what it says of itself.
 
+use alloc::boxed::Box;
 use core::fmt;
 
+use super::call::Call;
 use super::connection::{Connection, EarlyClose};
 use super::io::Config;
+use super::observe::Observe;
 use super::parameters::LogLevel;
 use super::questions::{Lane, Question, Questions};
 use super::rooms::Rooms;
@@ -11,7 +14,7 @@ use super::server_params::Params;
 use super::shared::Shared;
 use super::timer::{Deadline, Timer, earliest};
 use crate::wire::Frame;
-use crate::{Disconnect, LinkId, MessageId};
+use crate::{Disconnect, Instant, LinkId, MessageId};
 
 /// One engine.
 pub struct Client {
@@ -21,6 +24,7 @@ pub struct Client {
     pub(super) rooms: Rooms,
     pub(super) server_params: Params,
     pub(super) is_destroyed: bool,
+    pub(super) observer: Option<Box<dyn Observe + Send>>,
 }
 
 impl Client {
@@ -38,7 +42,15 @@ impl Client {
             rooms: Rooms::default(),
             server_params: Params::default(),
             is_destroyed: false,
+            observer: None,
         }
+    }
+
+    /// The same with somebody who watches it from its beginning.
+    #[must_use]
+    pub fn observed(config: Config, seed: u64, mut observer: Box<dyn Observe + Send>) -> Self {
+        observer.started(&config, seed);
+        Self { observer: Some(observer), ..Self::new(config, seed) }
     }
 
     /// Which timer the deadline of [`Output::Wait`](super::Output::Wait) is for.
@@ -115,6 +127,35 @@ impl Client {
     pub fn count_on_after(&mut self, last: MessageId) {
         self.questions.count_on_after(last);
         self.rooms.count_on_after(last);
+    }
+
+    /// Makes a call of the application: `body` is what it does.
+    pub(super) fn observe<R: fmt::Debug>(
+        &mut self,
+        now: Instant,
+        call: Call<'_>,
+        body: impl FnOnce(&mut Self) -> R,
+    ) -> R {
+        self.begin_call(now, &call);
+        let returned = body(self);
+        self.end_call(returned)
+    }
+
+    /// The beginning of a call whose payload moves into what it does; see
+    /// [`observe`](Self::observe).
+    pub(super) fn begin_call(&mut self, now: Instant, call: &Call<'_>) {
+        self.shared.advance(now);
+        if let Some(observer) = &mut self.observer {
+            observer.call(self.shared.now(), call);
+        }
+    }
+
+    /// The end of a call that [`begin_call`](Self::begin_call) began.
+    pub(super) fn end_call<R: fmt::Debug>(&mut self, returned: R) -> R {
+        if let Some(observer) = &mut self.observer {
+            observer.returned(&returned);
+        }
+        returned
     }
 
     /// The first deadline of all parts. Each says its own, from its state.

@@ -9,6 +9,9 @@ impl Client {
     /// Takes in what happened. An earlier `now` than before counts as the latest one.
     pub fn handle_input(&mut self, now: Instant, input: Input) {
         self.shared.advance(now);
+        if let Some(observer) = &mut self.observer {
+            observer.input(self.shared.now(), &input);
+        }
         match input {
             Input::Tick => self.fire_timers(),
             Input::Connected(link) => self.connection.connected(link, &mut self.shared),
@@ -20,10 +23,14 @@ impl Client {
 
     /// The next thing to do. [`Output::Wait`] ends a drain.
     pub fn poll_output(&mut self) -> Output {
-        match self.shared.take_output() {
+        let output = match self.shared.take_output() {
             Some(output) => output,
             None => Output::Wait(self.next_timer().map(|(deadline, _)| deadline)),
+        };
+        if let Some(observer) = &mut self.observer {
+            observer.output(&output);
         }
+        output
     }
 
     /// Every handler moves its own deadline, so this ends.

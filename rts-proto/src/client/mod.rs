@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! inputs           what drivers call: what happened, what is to be done, timers
-//! calls/           what applications call
+//! calls/           what applications call, as methods and as data
 //! frames           what the server says
 //! logins           the answer to a login, and what follows
 //! endings          how links and logins end
@@ -19,6 +19,8 @@
 //! questions/       what waits for an answer
 //! rooms/           room handles
 //! shared           the time, the parameters, and the queue of outputs
+//! observe          who watches an engine
+//! call             the calls as data
 //! timer  io  parameters  event  error
 //! ```
 //!
@@ -27,6 +29,7 @@
 //! which wire parts together.
 
 mod answers;
+mod call;
 mod calls;
 mod connection;
 mod endings;
@@ -38,6 +41,7 @@ mod inputs;
 mod io;
 mod logins;
 mod membership;
+mod observe;
 mod parameters;
 mod questions;
 mod rooms;
@@ -45,6 +49,7 @@ mod server_params;
 mod shared;
 mod timer;
 
+pub use call::{Call, Returned};
 pub use connection::EarlyClose;
 pub use engine::Client;
 pub use error::{
@@ -52,5 +57,6 @@ pub use error::{
 };
 pub use event::{Event, JoinType, RoomEvent, WarningCode};
 pub use io::{Config, Input, Output};
+pub use observe::Observe;
 pub use parameters::{LogLevel, Parameters, ParametersError};
 pub use timer::Timer;

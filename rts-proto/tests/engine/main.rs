@@ -4,6 +4,7 @@ mod acks;
 mod backlog;
 mod counting;
 mod links;
+mod observing;
 mod questions;
 mod rooms;
 mod support;

@@ -2,19 +2,20 @@
 //! again when they are replayed. A change of these types is a change of the format: its version
 //! grows, as `format.rs` says.
 
+mod client;
 mod config;
 
 use std::time::Duration;
 
-use rts_proto::client;
 use rts_proto::server::{self, Ban, PostProgress, Verdict};
 use rts_proto::wire::ResumeKey;
 use rts_proto::{
-    AppId, CallId, IdError, IdKind, Instant, LinkId, LoginCode, LoginId, MessageConfig, Payload,
-    Reply, RoomId, RoomKey, TargetId, UserId,
+    AppId, CallId, IdError, IdKind, Instant, LinkId, LoginCode, LoginId, Payload, Reply, RoomId,
+    TargetId, UserId,
 };
 use serde::{Deserialize, Serialize};
 
+pub(crate) use client::{ClientCall, ClientInput};
 pub(crate) use config::{CoreConfig, client_config};
 
 /// One record.
@@ -56,15 +57,6 @@ pub(crate) struct Start {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum ClientInput {
-    Tick,
-    Connected(u64),
-    Received(u64, Vec<u8>),
-    Disconnected(u64),
-    NetworkChanged,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum ServerInput {
     Tick,
     Accepted(u64, [u8; 16]),
@@ -87,25 +79,6 @@ pub(crate) enum Content {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum ClientCall {
-    Login { token: String, uid: String },
-    Logout,
-    UpdateLoginToken { token: String },
-    GetPeerOnlineStatus { uid: String },
-    SendMessage { uid: String, content: Content, config: u32 },
-    CreateRoom { room: String },
-    SetBusinessId { id: String },
-    SetRuntimeParameters { json: String },
-    JoinRoom { key: u64 },
-    LeaveRoom { key: u64 },
-    DestroyRoom { key: u64 },
-    SendRoomMessage { key: u64, content: Content },
-    Destroy,
-    SetServerParams { signature: String, url: String },
-    SendServerMessage { content: Content },
-}
-
-#[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum ServerCall {
     Shutdown { retry_after_max: Duration },
     Unicast { app_id: String, from: String, to: String, content: Content },
@@ -119,18 +92,6 @@ pub(crate) enum ServerCall {
     Revoke { app_id: String, uid: Option<String>, issued_before: u32 },
     Unban { app_id: String, room: Option<String>, uid: Option<String> },
     UnbanLogin { app_id: String, uid: String },
-}
-
-impl From<ClientInput> for client::Input {
-    fn from(input: ClientInput) -> Self {
-        match input {
-            ClientInput::Tick => Self::Tick,
-            ClientInput::Connected(link) => Self::Connected(LinkId(link)),
-            ClientInput::Received(link, bytes) => Self::Received(LinkId(link), bytes.into()),
-            ClientInput::Disconnected(link) => Self::Disconnected(LinkId(link)),
-            ClientInput::NetworkChanged => Self::NetworkChanged,
-        }
-    }
 }
 
 impl From<ServerInput> for server::Input {
@@ -179,23 +140,20 @@ impl From<Content> for Payload {
     }
 }
 
+impl From<&Content> for Payload {
+    fn from(content: &Content) -> Self {
+        match content {
+            Content::Text(text) => Self::text(text.clone()),
+            Content::Binary(bytes) => Self::binary(bytes.clone()),
+        }
+    }
+}
+
 impl Content {
     pub(crate) fn size(&self) -> String {
         match self {
             Self::Text(text) => format!("{} bytes of text", text.len()),
             Self::Binary(bytes) => format!("{} bytes", bytes.len()),
-        }
-    }
-}
-
-impl ClientInput {
-    pub(crate) fn in_words(&self) -> String {
-        match self {
-            Self::Tick => "tick".into(),
-            Self::Connected(link) => format!("link {link} is up"),
-            Self::Received(link, bytes) => format!("{} bytes on link {link}", bytes.len()),
-            Self::Disconnected(link) => format!("link {link} is down"),
-            Self::NetworkChanged => "another network".into(),
         }
     }
 }
@@ -224,42 +182,7 @@ impl ServerInput {
     }
 }
 
-// Calls that return nothing are told like the others.
-#[allow(clippy::unit_arg)]
-impl ClientCall {
-    /// Makes the call, and gives what it returned as text. The clock need not be told: the call has
-    /// the time.
-    pub(crate) fn make(self, core: &mut client::Client, now: Instant) -> String {
-        match self {
-            Self::Login { token, uid } => shown(&core.login(now, &token, &uid)),
-            Self::Logout => shown(&core.logout(now)),
-            Self::UpdateLoginToken { token } => shown(&core.update_login_token(now, &token)),
-            Self::GetPeerOnlineStatus { uid } => shown(&core.get_peer_online_status(now, &uid)),
-            Self::SendMessage { uid, content, config } => {
-                let config =
-                    MessageConfig::try_from(config).unwrap_or(MessageConfig::ReliableOrdered);
-                shown(&core.send_message(now, &uid, content.into(), config))
-            }
-            Self::CreateRoom { room } => shown(&core.create_room(now, &room)),
-            Self::SetBusinessId { id } => shown(&core.set_business_id(&id)),
-            Self::SetRuntimeParameters { json } => shown(&core.set_runtime_parameters(now, &json)),
-            Self::JoinRoom { key } => shown(&core.join_room(now, RoomKey(key))),
-            Self::LeaveRoom { key } => shown(&core.leave_room(now, RoomKey(key))),
-            Self::DestroyRoom { key } => shown(&core.destroy_room(now, RoomKey(key))),
-            Self::SendRoomMessage { key, content } => {
-                shown(&core.send_room_message(now, RoomKey(key), content.into()))
-            }
-            Self::Destroy => shown(&core.destroy(now)),
-            Self::SetServerParams { signature, url } => {
-                shown(&core.set_server_params(now, &signature, &url))
-            }
-            Self::SendServerMessage { content } => {
-                shown(&core.send_server_message(now, content.into()))
-            }
-        }
-    }
-}
-
+// Commands that return nothing are told like the others.
 #[allow(clippy::unit_arg)]
 impl ServerCall {
     /// Makes the call, and gives what it returned as text.

@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use rts_proto::client::{self, Parameters};
+use rts_proto::client::{self, Client, Parameters};
 use rts_proto::server::{self, PostProgress, Verdict};
 use rts_proto::wire::ResumeKey;
 use rts_proto::{AppId, Instant, LinkId, LoginCode, Payload, Reply};
-use rts_trace::{RecordedClient, RecordedServer, Recorder, Replayed, Secrets, replay};
+use rts_trace::{RecordedServer, Recorder, Replayed, Secrets, replay};
 
 pub(crate) const PEOPLE: usize = 2;
 pub(crate) const NAMES: [&str; PEOPLE] = ["alice", "bob"];
@@ -47,7 +47,7 @@ impl Write for Memory {
 pub(crate) struct Pair {
     pub(crate) now: Instant,
     pub(crate) server: RecordedServer,
-    pub(crate) engines: Vec<RecordedClient>,
+    pub(crate) engines: Vec<Client>,
     pub(crate) traces: Vec<Memory>,
     /// The engine's present link, and its number at the server.
     links: Vec<Option<(LinkId, LinkId)>>,
@@ -65,7 +65,7 @@ impl Pair {
                 app_id: AppId::new("123456781234567812345678").expect("an app id"),
                 parameters: Parameters::default(),
             };
-            RecordedClient::new(config, who as u64, Some(traces[who].recorder(secrets)))
+            Client::observed(config, who as u64, Box::new(traces[who].recorder(secrets)))
         };
         let server = server::Config::default();
         Self {
@@ -83,7 +83,7 @@ impl Pair {
     pub(crate) fn call<R>(
         &mut self,
         who: usize,
-        call: impl FnOnce(&mut RecordedClient, Instant) -> R,
+        call: impl FnOnce(&mut Client, Instant) -> R,
     ) -> R {
         let returned = call(&mut self.engines[who], self.now);
         self.settle();

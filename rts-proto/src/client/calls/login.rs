@@ -4,6 +4,7 @@ use alloc::string::String;
 
 use bytes::Bytes;
 
+use crate::client::call::Call;
 use crate::client::endings::Ending;
 use crate::client::engine::Client;
 use crate::client::error::LoginError;
@@ -15,7 +16,10 @@ impl Client {
     /// `login`: one [`Event::LoginResult`] follows, unless a logout comes first. With no way to the
     /// server it stays in flight and tries for ever.
     pub fn login(&mut self, now: Instant, token: &str, uid: &str) -> Result<(), LoginError> {
-        self.shared.advance(now);
+        self.observe(now, Call::Login { token, uid }, |client| client.try_login(token, uid))
+    }
+
+    fn try_login(&mut self, token: &str, uid: &str) -> Result<(), LoginError> {
         if self.is_destroyed {
             return Err(LoginError::NoEngine);
         }
@@ -38,14 +42,16 @@ impl Client {
     /// `logout`: answers what is open, then calls back [`Event::Logout`], then nothing more. Does
     /// nothing without a login, live or under way.
     pub fn logout(&mut self, now: Instant) {
-        self.shared.advance(now);
-        self.end_login(Ending::Own);
+        self.observe(now, Call::Logout, |client| client.end_login(Ending::Own));
     }
 
     /// `updateLoginToken`: logs in again if the last login failed on its token; otherwise keeps the
     /// token for the next time one is needed. A live login is left alone.
     pub fn update_login_token(&mut self, now: Instant, token: &str) {
-        self.shared.advance(now);
+        self.observe(now, Call::UpdateLoginToken { token }, |client| client.take_token(token));
+    }
+
+    fn take_token(&mut self, token: &str) {
         if self.is_destroyed || self.connection.user().is_none() {
             return;
         }
@@ -60,7 +66,10 @@ impl Client {
     /// open, the logout, and the end of the link; nothing follows, and no call does anything any
     /// more.
     pub fn destroy(&mut self, now: Instant) {
-        self.shared.advance(now);
+        self.observe(now, Call::Destroy, Self::forget_everything);
+    }
+
+    fn forget_everything(&mut self) {
         if self.is_destroyed {
             return;
         }

@@ -4,6 +4,7 @@ use alloc::string::ToString as _;
 
 use bytes::Bytes;
 
+use crate::client::call::Call;
 use crate::client::engine::Client;
 use crate::client::error::SendError;
 use crate::client::event::Event;
@@ -30,7 +31,17 @@ impl Client {
         payload: Payload,
         config: MessageConfig,
     ) -> Result<MessageId, SendError> {
-        self.shared.advance(now);
+        self.begin_call(now, &Call::SendMessage { uid, payload: &payload, config });
+        let sent = self.accept_send(uid, payload, config);
+        self.end_call(sent)
+    }
+
+    fn accept_send(
+        &mut self,
+        uid: &str,
+        payload: Payload,
+        config: MessageConfig,
+    ) -> Result<MessageId, SendError> {
         if self.is_destroyed {
             return Err(SendError::NoEngine);
         }
@@ -75,7 +86,10 @@ impl Client {
     /// `getPeerOnlineStatus`: exactly one [`Event::PeerOnlineStatus`] follows, with status 2 when
     /// not logged in or when no answer comes in time, and 0 for an id that no user can have.
     pub fn get_peer_online_status(&mut self, now: Instant, uid: &str) {
-        self.shared.advance(now);
+        self.observe(now, Call::GetPeerOnlineStatus { uid }, |client| client.query(uid));
+    }
+
+    fn query(&mut self, uid: &str) {
         if self.is_destroyed {
             return;
         }
@@ -100,7 +114,11 @@ impl Client {
     /// sent after this call are posted to `url` if it is allowed. A refusal leaves earlier params
     /// in force.
     pub fn set_server_params(&mut self, now: Instant, signature: &str, url: &str) {
-        self.shared.advance(now);
+        let call = Call::SetServerParams { signature, url };
+        self.observe(now, call, |client| client.ask_for_server_params(signature, url));
+    }
+
+    fn ask_for_server_params(&mut self, signature: &str, url: &str) {
         if self.is_destroyed {
             return;
         }
@@ -140,7 +158,12 @@ impl Client {
         now: Instant,
         payload: Payload,
     ) -> Result<MessageId, SendError> {
-        self.shared.advance(now);
+        self.begin_call(now, &Call::SendServerMessage { payload: &payload });
+        let sent = self.accept_send_to_server(payload);
+        self.end_call(sent)
+    }
+
+    fn accept_send_to_server(&mut self, payload: Payload) -> Result<MessageId, SendError> {
         if self.is_destroyed {
             return Err(SendError::NoEngine);
         }

@@ -1,5 +1,6 @@
 //! The calls of the contract. Each can come at any time and in any order.
 
+mod dispatch;
 mod login;
 mod messages;
 mod rooms;

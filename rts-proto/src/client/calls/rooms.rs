@@ -3,6 +3,7 @@
 use alloc::string::ToString as _;
 use alloc::vec::Vec;
 
+use crate::client::call::Call;
 use crate::client::engine::Client;
 use crate::client::error::{BroadcastError, CreateRoomError, JoinError};
 use crate::client::event::{Event, RoomEvent};
@@ -17,7 +18,10 @@ impl Client {
     /// `createRoom`: a handle, known to this engine only. A refusal is also called back as
     /// [`Event::CreateRoomFailed`].
     pub fn create_room(&mut self, now: Instant, room_id: &str) -> Result<RoomKey, CreateRoomError> {
-        self.shared.advance(now);
+        self.observe(now, Call::CreateRoom { room_id }, |client| client.make_room(room_id))
+    }
+
+    fn make_room(&mut self, room_id: &str) -> Result<RoomKey, CreateRoomError> {
         if self.is_destroyed {
             return Err(CreateRoomError::NoEngine);
         }
@@ -33,7 +37,10 @@ impl Client {
     /// `joinRoom`: [`RoomEvent::Joined`] follows, or [`RoomEvent::StateChanged`] with the reason:
     /// -1001 at once for one who is in 128 rooms, or without a login.
     pub fn join_room(&mut self, now: Instant, key: RoomKey) -> Result<(), JoinError> {
-        self.shared.advance(now);
+        self.observe(now, Call::JoinRoom { key }, |client| client.try_join(key))
+    }
+
+    fn try_join(&mut self, key: RoomKey) -> Result<(), JoinError> {
         let now = self.shared.now();
         match self.rooms.phase(key).ok_or(JoinError::NoRoom)? {
             Phase::Created | Phase::Leaving { then_join: None, .. }
@@ -55,7 +62,10 @@ impl Client {
 
     /// `leaveRoom`: [`RoomEvent::Left`] follows when really out. Does nothing when not joined.
     pub fn leave_room(&mut self, now: Instant, key: RoomKey) {
-        self.shared.advance(now);
+        self.observe(now, Call::LeaveRoom { key }, |client| client.leave(key));
+    }
+
+    fn leave(&mut self, key: RoomKey) {
         let was_joined = match self.rooms.phase(key) {
             None | Some(Phase::Created) => return,
             Some(Phase::Leaving { ticket, was_joined, .. }) => {
@@ -89,7 +99,10 @@ impl Client {
     /// more, not even what happened before and was not polled; so this returns what became of its
     /// open broadcasts.
     pub fn destroy_room(&mut self, now: Instant, key: RoomKey) -> Vec<(MessageId, BroadcastCode)> {
-        self.shared.advance(now);
+        self.observe(now, Call::DestroyRoom { key }, |client| client.forget_room(key))
+    }
+
+    fn forget_room(&mut self, key: RoomKey) -> Vec<(MessageId, BroadcastCode)> {
         let Some(phase) = self.rooms.phase(key) else { return Vec::new() };
         let results = self.close_broadcasts(key);
         match phase {
@@ -130,7 +143,16 @@ impl Client {
         key: RoomKey,
         payload: Payload,
     ) -> Result<MessageId, BroadcastError> {
-        self.shared.advance(now);
+        self.begin_call(now, &Call::SendRoomMessage { key, payload: &payload });
+        let sent = self.accept_broadcast(key, payload);
+        self.end_call(sent)
+    }
+
+    fn accept_broadcast(
+        &mut self,
+        key: RoomKey,
+        payload: Payload,
+    ) -> Result<MessageId, BroadcastError> {
         let id = self.rooms.next_message(key).ok_or(BroadcastError::NoRoom)??;
         if let Err(code) = self.try_broadcast(key, id, payload) {
             self.rooms.emit(key, RoomEvent::MessageSendResult { id, code }, &mut self.shared);

@@ -1,5 +1,6 @@
 //! What can be set at any time.
 
+use crate::client::call::Call;
 use crate::client::engine::Client;
 use crate::client::error::BusinessIdError;
 use crate::client::event::Event;
@@ -9,6 +10,11 @@ use crate::{BusinessId, Instant};
 impl Client {
     /// `setBusinessId`: a tag that goes along with joins. An empty one clears it.
     pub fn set_business_id(&mut self, id: &str) -> Result<(), BusinessIdError> {
+        let now = self.shared.now();
+        self.observe(now, Call::SetBusinessId { id }, |client| client.take_business_id(id))
+    }
+
+    fn take_business_id(&mut self, id: &str) -> Result<(), BusinessIdError> {
         let business_id = match id {
             "" => None,
             _ => Some(BusinessId::new(id).map_err(|_| BusinessIdError::BadCharacters)?),
@@ -24,7 +30,12 @@ impl Client {
         now: Instant,
         json: &str,
     ) -> Result<(), ParametersError> {
-        self.shared.advance(now);
+        self.observe(now, Call::SetRuntimeParameters { json }, |client| {
+            client.take_parameters(json)
+        })
+    }
+
+    fn take_parameters(&mut self, json: &str) -> Result<(), ParametersError> {
         let ignored = self.shared.parameters_mut().update(json)?;
         if !self.is_destroyed {
             for (code, message) in ignored {

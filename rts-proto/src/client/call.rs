@@ -1,0 +1,166 @@
+//! The calls of the contract as data: what an application asks for, and what it gets back.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use super::error::{
+    BroadcastError, BusinessIdError, CreateRoomError, JoinError, LoginError, SendError,
+};
+use super::parameters::ParametersError;
+use crate::{BroadcastCode, MessageConfig, MessageId, Payload, RoomKey};
+
+/// One call of the contract. Each stands for the method of [`Client`](super::Client) that has its
+/// name; [`Client::call`](super::Client::call) makes it.
+///
+/// `Debug` shows no token, signature or url, and of a payload only the length.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)] // The methods document what each field means.
+pub enum Call<'a> {
+    Login { token: &'a str, uid: &'a str },
+    Logout,
+    UpdateLoginToken { token: &'a str },
+    GetPeerOnlineStatus { uid: &'a str },
+    SendMessage { uid: &'a str, payload: &'a Payload, config: MessageConfig },
+    SetServerParams { signature: &'a str, url: &'a str },
+    SendServerMessage { payload: &'a Payload },
+    CreateRoom { room_id: &'a str },
+    JoinRoom { key: RoomKey },
+    LeaveRoom { key: RoomKey },
+    DestroyRoom { key: RoomKey },
+    SendRoomMessage { key: RoomKey, payload: &'a Payload },
+    SetBusinessId { id: &'a str },
+    SetRuntimeParameters { json: &'a str },
+    Destroy,
+}
+
+/// What a [`Call`] returned. `Debug` shows what the method of that call returns, and nothing else.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Returned {
+    /// Of the calls that return nothing.
+    Nothing,
+    /// Of [`Call::Login`].
+    Login(Result<(), LoginError>),
+    /// Of [`Call::SendMessage`] and [`Call::SendServerMessage`].
+    Send(Result<MessageId, SendError>),
+    /// Of [`Call::CreateRoom`].
+    CreateRoom(Result<RoomKey, CreateRoomError>),
+    /// Of [`Call::JoinRoom`].
+    JoinRoom(Result<(), JoinError>),
+    /// Of [`Call::DestroyRoom`].
+    DestroyRoom(Vec<(MessageId, BroadcastCode)>),
+    /// Of [`Call::SendRoomMessage`].
+    Broadcast(Result<MessageId, BroadcastError>),
+    /// Of [`Call::SetBusinessId`].
+    SetBusinessId(Result<(), BusinessIdError>),
+    /// Of [`Call::SetRuntimeParameters`].
+    SetRuntimeParameters(Result<(), ParametersError>),
+}
+
+impl fmt::Debug for Call<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Login { token: _, uid } => {
+                f.debug_struct("Login").field("uid", uid).finish_non_exhaustive()
+            }
+            Self::Logout => f.write_str("Logout"),
+            Self::UpdateLoginToken { token: _ } => {
+                f.debug_struct("UpdateLoginToken").finish_non_exhaustive()
+            }
+            Self::GetPeerOnlineStatus { uid } => {
+                f.debug_struct("GetPeerOnlineStatus").field("uid", uid).finish()
+            }
+            Self::SendMessage { uid, payload, config } => f
+                .debug_struct("SendMessage")
+                .field("uid", uid)
+                .field("payload", payload)
+                .field("config", config)
+                .finish(),
+            Self::SetServerParams { signature: _, url: _ } => {
+                f.debug_struct("SetServerParams").finish_non_exhaustive()
+            }
+            Self::SendServerMessage { payload } => {
+                f.debug_struct("SendServerMessage").field("payload", payload).finish()
+            }
+            Self::CreateRoom { room_id } => {
+                f.debug_struct("CreateRoom").field("room_id", room_id).finish()
+            }
+            Self::JoinRoom { key } => f.debug_struct("JoinRoom").field("key", key).finish(),
+            Self::LeaveRoom { key } => f.debug_struct("LeaveRoom").field("key", key).finish(),
+            Self::DestroyRoom { key } => f.debug_struct("DestroyRoom").field("key", key).finish(),
+            Self::SendRoomMessage { key, payload } => f
+                .debug_struct("SendRoomMessage")
+                .field("key", key)
+                .field("payload", payload)
+                .finish(),
+            Self::SetBusinessId { id } => f.debug_struct("SetBusinessId").field("id", id).finish(),
+            Self::SetRuntimeParameters { json } => {
+                f.debug_struct("SetRuntimeParameters").field("json", json).finish()
+            }
+            Self::Destroy => f.write_str("Destroy"),
+        }
+    }
+}
+
+impl fmt::Debug for Returned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nothing => ().fmt(f),
+            Self::Login(returned) => returned.fmt(f),
+            Self::Send(returned) => returned.fmt(f),
+            Self::CreateRoom(returned) => returned.fmt(f),
+            Self::JoinRoom(returned) => returned.fmt(f),
+            Self::DestroyRoom(results) => results.fmt(f),
+            Self::Broadcast(returned) => returned.fmt(f),
+            Self::SetBusinessId(returned) => returned.fmt(f),
+            Self::SetRuntimeParameters(returned) => returned.fmt(f),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+
+    use super::*;
+
+    #[test]
+    fn debug_shows_no_secret_and_no_payload() {
+        let payload = Payload::text("secret");
+        let (secret, key, config) = ("secret", RoomKey(1), MessageConfig::ReliableOrdered);
+        for (call, shown) in [
+            (Call::Login { token: secret, uid: "alice" }, "Login { uid: \"alice\", .. }"),
+            (Call::UpdateLoginToken { token: secret }, "UpdateLoginToken { .. }"),
+            (Call::SetServerParams { signature: secret, url: secret }, "SetServerParams { .. }"),
+            (
+                Call::SendMessage { uid: "bob", payload: &payload, config },
+                "SendMessage { uid: \"bob\", payload: Text(6 bytes), config: ReliableOrdered }",
+            ),
+            (
+                Call::SendServerMessage { payload: &payload },
+                "SendServerMessage { payload: Text(6 bytes) }",
+            ),
+            (
+                Call::SendRoomMessage { key, payload: &payload },
+                "SendRoomMessage { key: RoomKey(1), payload: Text(6 bytes) }",
+            ),
+        ] {
+            assert_eq!(format!("{call:?}"), shown);
+        }
+    }
+
+    #[test]
+    fn what_a_call_returned_looks_as_if_its_method_had_returned_it() {
+        for (returned, shown) in [
+            (Returned::Nothing, "()"),
+            (Returned::Login(Ok(())), "Ok(())"),
+            (Returned::Send(Err(SendError::EmptyReceiver)), "Err(EmptyReceiver)"),
+            (Returned::CreateRoom(Ok(RoomKey(3))), "Ok(RoomKey(3))"),
+            (
+                Returned::DestroyRoom([(MessageId(4), BroadcastCode::Timeout)].into()),
+                "[(MessageId(4), Timeout)]",
+            ),
+        ] {
+            assert_eq!(format!("{returned:?}"), shown);
+        }
+    }
+}

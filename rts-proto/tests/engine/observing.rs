@@ -1,0 +1,92 @@
+//! What an observer of an engine sees.
+
+use std::fmt::Debug;
+use std::mem::take;
+use std::sync::{Arc, Mutex};
+
+use rts_proto::client::{Call, Client, Config, Input, Observe, Output, Parameters};
+use rts_proto::{AppId, Instant, MessageConfig, Payload, RoomKey};
+
+/// A line for all that is seen.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<String>>>);
+
+impl Lines {
+    fn add(&self, line: String) {
+        self.0.lock().expect("not poisoned").push(line);
+    }
+
+    fn take(&self) -> Vec<String> {
+        take(&mut *self.0.lock().expect("not poisoned"))
+    }
+}
+
+impl Observe for Lines {
+    fn started(&mut self, config: &Config, seed: u64) {
+        self.add(format!("{} {seed}", config.app_id.as_str()));
+    }
+
+    fn input(&mut self, now: Instant, input: &Input) {
+        self.add(format!("{} {input:?}", now.as_micros()));
+    }
+
+    fn call(&mut self, now: Instant, call: &Call<'_>) {
+        self.add(format!("{} {call:?}", now.as_micros()));
+    }
+
+    fn returned(&mut self, returned: &dyn Debug) {
+        self.add(format!("{returned:?}"));
+    }
+
+    fn output(&mut self, output: &Output) {
+        self.add(format!("{output:?}"));
+    }
+}
+
+fn observed() -> (Client, Lines) {
+    let app_id = AppId::new("123456781234567812345678").expect("an id");
+    let config = Config { app_id, parameters: Parameters::default() };
+    let lines = Lines::default();
+    (Client::observed(config, 7, Box::new(lines.clone())), lines)
+}
+
+#[test]
+fn an_observer_sees_an_engine_from_its_beginning() {
+    let (mut client, lines) = observed();
+    client.handle_input(Instant::from_micros(5), Input::Tick);
+    // An earlier moment counts as the latest.
+    client.handle_input(Instant::from_micros(4), Input::NetworkChanged);
+    let _ = client.poll_output();
+    assert_eq!(
+        lines.take(),
+        ["123456781234567812345678 7", "5 Tick", "5 NetworkChanged", "Wait(None)"]
+    );
+}
+
+#[test]
+fn each_call_is_seen_once_and_with_what_it_returned() {
+    let (mut client, lines) = observed();
+    lines.take();
+    let now = Instant::from_micros(9);
+    let (key, payload) = (RoomKey(1), &Payload::text("hi"));
+    for call in [
+        Call::SetRuntimeParameters { json: "{}" },
+        Call::SetBusinessId { id: "tag" },
+        Call::CreateRoom { room_id: "lobby" },
+        Call::Login { token: "token", uid: "alice" },
+        Call::UpdateLoginToken { token: "token" },
+        Call::GetPeerOnlineStatus { uid: "bob" },
+        Call::SendMessage { uid: "", payload, config: MessageConfig::ReliableOrdered },
+        Call::SetServerParams { signature: "signature", url: "http://a/" },
+        Call::SendServerMessage { payload },
+        Call::JoinRoom { key },
+        Call::SendRoomMessage { key, payload },
+        Call::LeaveRoom { key },
+        Call::DestroyRoom { key },
+        Call::Logout,
+        Call::Destroy,
+    ] {
+        let returned = client.call(now, call);
+        assert_eq!(lines.take(), [format!("9 {call:?}"), format!("{returned:?}")]);
+    }
+}
