@@ -12,6 +12,9 @@ use crate::{BroadcastCode, MessageConfig, MessageId, Payload, RoomKey};
 /// One call of the contract. Each stands for the method of [`Client`](super::Client) that has its
 /// name; [`Client::call`](super::Client::call) makes it.
 ///
+/// The list is closed: when a call is new, all code that tells calls apart fails to compile until
+/// it knows that one too.
+///
 /// `Debug` shows no token, signature or url, and of a payload only the length.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)] // The methods document what each field means.

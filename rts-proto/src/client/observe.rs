@@ -22,13 +22,13 @@ pub trait Observe {
     /// Something happened, and the engine is about to handle it.
     fn input(&mut self, _now: Instant, _input: &Input) {}
 
-    /// The application makes a call.
+    /// The application makes a call, which the engine is about to do.
     fn call(&mut self, _now: Instant, _call: &Call<'_>) {}
 
     /// The latest call returned this, as its method returns it.
     fn returned(&mut self, _returned: &dyn Debug) {}
 
-    /// The driver was given this.
+    /// The driver is about to be given this.
     fn output(&mut self, _output: &Output) {}
 }
 

@@ -1,17 +1,17 @@
 //! The story of an engine: every call and every input once, and what a server sends for it. All
 //! that an engine asks is counted together, so the tickets here have gaps.
 
-use rts_proto::client::{Config, Input, Output, Parameters};
+use rts_proto::client::{Client, Config, Input, Output, Parameters};
 use rts_proto::wire::{Accepted, Frame, LoginAnswer, ResumeKey};
 use rts_proto::{
     AppId, BroadcastCode, Instant, LeaveReason, LinkId, MessageConfig, MessageId, OnlineStatus,
     Payload, Reply, RoomId, RoomKey, RoomState, SendCode, ServerParamsCode, UserId,
 };
 
-use crate::{RecordedClient, Recorder};
+use crate::Recorder;
 
 struct Alice {
-    core: RecordedClient,
+    core: Client,
     now: Instant,
     /// The last one that she asked for.
     link: LinkId,
@@ -70,7 +70,7 @@ fn welcome(resumed: bool, received: u64) -> [Frame; 2] {
 pub(super) fn record(recorder: Recorder) {
     let app_id = AppId::new("123456781234567812345678").expect("well formed");
     let config = Config { app_id, parameters: Parameters::default() };
-    let core = RecordedClient::new(config, 1, Some(recorder));
+    let core = Client::observed(config, 1, Box::new(recorder));
     let mut alice = Alice { core, now: Instant::from_millis(5), link: LinkId(0) };
     log_in(&mut alice);
     messages_to_users(&mut alice);
