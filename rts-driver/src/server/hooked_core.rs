@@ -3,20 +3,30 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use rts_proto::server::{Credentials, Input, Notice, Output, Target, Verdict};
-use rts_proto::{Instant, LoginCode};
+use rts_proto::{CallId, Instant, LinkId, LoginCode};
 use rts_trace::RecordedServer;
 
 use crate::server::hooks::{Authenticate, PostToAppServer, Watch};
-use crate::server::posts::Posts;
+use crate::server::posts::{NewPost, Posts};
 use crate::server::user_log::UserLog;
+
+/// What the core wants of a link. Everything else that it asks for is done here, so nobody beyond
+/// has to say what becomes of it, and what waits in a queue is small.
+pub(crate) enum LinkOutput {
+    /// Write these bytes, after all earlier ones.
+    Transmit(LinkId, Bytes),
+    /// Write what was transmitted before, then close.
+    Close(LinkId),
+}
 
 /// A server core, and who answers what it asks. Lives under its shard's lock.
 pub(crate) struct HookedCore {
     pub(crate) server: RecordedServer,
     /// When the core wants the next tick.
     pub(crate) deadline: Option<Instant>,
-    pub(crate) posts: Posts,
+    posts: Posts,
     authenticator: Arc<dyn Authenticate>,
     poster: Arc<dyn PostToAppServer>,
     watcher: Option<Arc<dyn Watch>>,
@@ -48,24 +58,23 @@ impl HookedCore {
         self.watcher = Some(watcher);
     }
 
-    /// Does what the core asks for, and hands what is for links, [`Output::Transmit`] and
-    /// [`Output::Disconnect`], to `link_output`. What that returns is told to the core before it is
-    /// asked for more.
+    /// Does what the core asks for, and hands what is for links to `apply`. What that returns is
+    /// told to the core before it is asked for more.
     pub(crate) fn drain(
         &mut self,
         now: Instant,
-        link_output: &mut impl FnMut(Output) -> Option<Input>,
+        apply: &mut impl FnMut(LinkOutput) -> Option<Input>,
     ) {
         loop {
             match self.server.poll_output() {
-                output @ Output::Transmit(..) => {
-                    if let Some(input) = link_output(output) {
+                Output::Transmit(id, bytes) => {
+                    if let Some(input) = apply(LinkOutput::Transmit(id, bytes)) {
                         self.server.handle_input(now, input);
                     }
                 }
                 Output::Disconnect(id, code) => {
                     tracing::debug!(link = %id, ?code, "closed");
-                    link_output(Output::Disconnect(id, code));
+                    apply(LinkOutput::Close(id));
                 }
                 Output::Authenticate(login, credentials) => {
                     let verdict = self.judge(&credentials);
@@ -97,12 +106,26 @@ impl HookedCore {
     pub(crate) fn end_burst(
         &mut self,
         now: Instant,
-        link_output: &mut impl FnMut(Output) -> Option<Input>,
+        apply: &mut impl FnMut(LinkOutput) -> Option<Input>,
     ) {
         if self.deadline.is_some_and(|deadline| deadline <= now) {
             self.server.handle_input(now, Input::Tick);
-            self.drain(now, link_output);
+            self.drain(now, apply);
         }
+    }
+
+    /// Whether the core asked for posts that are not started.
+    pub(crate) fn has_new_posts(&self) -> bool {
+        self.posts.has_new()
+    }
+
+    pub(crate) fn next_new_post(&mut self) -> Option<NewPost> {
+        self.posts.next_new()
+    }
+
+    /// A post has ended.
+    pub(crate) fn forget_post(&mut self, call: CallId) {
+        self.posts.remove(call);
     }
 
     /// What the log is to say, since this was asked last.

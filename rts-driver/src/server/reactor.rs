@@ -7,6 +7,9 @@
 //!        +-- the links that were read: again, for the next turn, or until they are ready
 //!   then, unless there is more to do: wait for the ready queue, or the deadline
 //! ```
+//!
+//! The reader and the writer are handed the [`LinkIo`] for as long as they work: it has all that
+//! they share, the links and what the core is told next. Each keeps its own queues of links.
 
 mod batch;
 mod frame_counter;
@@ -25,7 +28,6 @@ use rts_proto::{Instant, LinkId};
 use crate::panics::catch_panic;
 use crate::runtime::Runtime;
 use crate::server::handshakes::HandshakePool;
-use crate::server::ready_queue::ReadyQueue;
 use crate::server::shared::{Shared, State};
 use crate::server::user_log::AddressedNotice;
 use crate::timer::Timer;
@@ -41,7 +43,6 @@ use write::Writer;
 pub(crate) struct Reactor<R: Runtime> {
     /// Does not keep the shard alive; links do.
     shared: Weak<Shared<R>>,
-    ready: Arc<ReadyQueue>,
     timer: Timer<R>,
     io: LinkIo<R>,
     reader: Reader<R>,
@@ -55,10 +56,9 @@ impl<R: Runtime> Reactor<R> {
         let handshakes = HandshakePool::new(&shared.ready, &shared.handshakes_per_second);
         Self {
             shared: Arc::downgrade(shared),
-            ready: Arc::clone(&shared.ready),
             timer: Timer::new(),
             io: LinkIo::new(handshakes),
-            reader: Reader::new(),
+            reader: Reader::new(&shared.ready),
             writer: Writer::default(),
             notices: Vec::new(),
         }
@@ -78,7 +78,7 @@ impl<R: Runtime> Reactor<R> {
             if !self.has_more() {
                 poll_fn(|context| {
                     let is_due = self.timer.poll_deadline(context, deadline).is_ready();
-                    let is_ready = self.ready.poll_ready(context, self.reader.woken()).is_ready();
+                    let is_ready = self.reader.poll_ready(context).is_ready();
                     if is_due || is_ready {
                         return Poll::Ready(());
                     }
@@ -91,7 +91,7 @@ impl<R: Runtime> Reactor<R> {
                 R::yield_now().await;
                 // What became ready meanwhile is behind what there is to do, and not behind what
                 // comes later.
-                self.ready.take_ready(self.reader.woken());
+                self.reader.take_ready();
             }
         }
     }
@@ -106,7 +106,7 @@ impl<R: Runtime> Reactor<R> {
 
     /// Returns when the core wants the next turn at the latest.
     fn turn(&mut self, shared: &Arc<Shared<R>>) -> Option<Instant> {
-        self.io.turn += 1;
+        self.io.begin_turn();
         self.reader.read_ready(&mut self.io);
         let deadline = self.call_core(shared);
         self.io.batch.release_gone();
@@ -129,20 +129,19 @@ impl<R: Runtime> Reactor<R> {
                 core.drain(now, &mut |output| links.apply(output));
             });
             if let (None, Some(link)) = (done, link) {
-                links.end(link, Ending::Now);
+                links.mark_ending(link, Ending::Now);
             }
         }
         catch_panic(|| core.end_burst(now, &mut |output| links.apply(output)));
         for id in batch.drain_before_login() {
             if let Some(entry) = links.get_mut(id)
-                && !entry.is_logged_in
+                && !entry.is_logged_in()
                 && core.server.is_attached(id)
             {
-                entry.is_logged_in = true;
-                entry.guard.logged_in();
+                entry.logged_in();
             }
         }
-        let (deadline, has_new_posts) = (core.deadline, core.posts.has_new());
+        let (deadline, has_new_posts) = (core.deadline, core.has_new_posts());
         let notices = core.take_notices();
         drop(state);
         // Links that are closed now are still here.
@@ -161,8 +160,7 @@ impl<R: Runtime> Reactor<R> {
         batch.extend(state.link_outputs.drain(..).filter_map(|output| links.apply(output)));
         for new_link in state.new_links.drain(..) {
             batch.push(Input::Accepted(new_link.id, new_link.key));
-            self.reader.woken().push_back(new_link.id);
-            links.insert(new_link, &self.ready);
+            self.reader.add(new_link, links);
         }
     }
 
@@ -173,7 +171,7 @@ impl<R: Runtime> Reactor<R> {
         }
         let authenticator = shared.lock().core.authenticator();
         for notice in self.notices.drain(..) {
-            catch_panic(|| self.io.log.write(notice, &*authenticator));
+            catch_panic(|| self.io.write_log(notice, &*authenticator));
         }
     }
 }

@@ -163,7 +163,7 @@ impl<R: Runtime> Shard<R> {
     }
 
     fn start_reactor(&self) {
-        if !std::mem::replace(&mut self.shared.lock().has_reactor, true) {
+        if self.shared.claim_reactor() {
             let reactor = Reactor::new(&self.shared);
             R::spawn(reactor.run());
         }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use event_listener::Event;
 use rts_engine::Clock;
-use rts_proto::server::{Input, Output, PostProgress};
+use rts_proto::server::{Input, PostProgress};
 use rts_proto::wire::ResumeKey;
 use rts_proto::{CallId, Instant, LinkId};
 use rts_trace::RecordedServer;
@@ -16,7 +16,7 @@ use crate::link::Link;
 use crate::runtime::{Runtime, Stream as _};
 use crate::server::admission::{Admission, Permit};
 use crate::server::handshakes::Lane;
-use crate::server::hooked_core::HookedCore;
+use crate::server::hooked_core::{HookedCore, LinkOutput};
 use crate::server::posts::NewPost;
 use crate::server::probes::Probes;
 use crate::server::ready_queue::ReadyQueue;
@@ -41,8 +41,8 @@ pub(crate) struct State<R: Runtime> {
     /// Accepted, and not seen by the reactor.
     pub(crate) new_links: Vec<NewLink<R>>,
     /// What calls from outside made the core want of links, and the reactor has not seen.
-    pub(crate) link_outputs: Vec<Output>,
-    pub(crate) has_reactor: bool,
+    pub(crate) link_outputs: Vec<LinkOutput>,
+    has_reactor: bool,
     last_link: u64,
     is_shut_down: bool,
     /// A reactor ended by a panic.
@@ -118,7 +118,7 @@ impl<R: Runtime> Shared<R> {
         };
         core.drain(now, &mut keep);
         core.end_burst(now, &mut keep);
-        let has_new_posts = core.posts.has_new();
+        let has_new_posts = core.has_new_posts();
         drop(state);
         self.ready.notify();
         if has_new_posts {
@@ -149,14 +149,14 @@ impl<R: Runtime> Shared<R> {
     /// call that causes them.
     fn next_new_post(&self) -> Option<NewPost> {
         let mut state = self.lock();
-        let post = state.core.posts.next_new();
+        let post = state.core.next_new_post();
         state.is_starting_posts = post.is_some();
         post
     }
 
     fn post_progressed(self: &Arc<Self>, call: CallId, progress: PostProgress) {
         if progress != PostProgress::Begun {
-            self.lock().core.posts.remove(call);
+            self.lock().core.forget_post(call);
         }
         self.command(|server, now| {
             server.handle_input(now, Input::AppServerReplied(call, progress));
@@ -170,7 +170,9 @@ impl<R: Runtime> Shared<R> {
         stream: &R::Stream,
     ) -> Option<LinkGuard<R>> {
         let now = std::time::Instant::now();
-        let permit = self.admission().admit(peer, stream.descriptor(), now)?;
+        // Code of the embedder: not under the lock.
+        let descriptor = stream.descriptor();
+        let permit = self.admission().admit(peer, descriptor, now)?;
         Some(LinkGuard { shared: Arc::clone(self), permit })
     }
 
@@ -216,6 +218,11 @@ impl<R: Runtime> Shared<R> {
             }
             ended.await;
         }
+    }
+
+    /// Whether there was no reactor: then the caller makes the one that there is from now on.
+    pub(crate) fn claim_reactor(&self) -> bool {
+        !std::mem::replace(&mut self.lock().has_reactor, true)
     }
 
     /// The reactor ends; what was accepted and not seen by it is given back, to be dropped without

@@ -1,18 +1,19 @@
 //! Reads from one link and writes to one, and collects what the core is to know of it.
 
-use std::task::{Context, Poll};
+use std::task::Poll;
 
 use rts_proto::LinkId;
 use rts_proto::server::Input;
 use rts_stream::LayerError;
 
 use super::batch::Batch;
-use super::links::{Ending, LinkEntry, LinkTable, Location, congestion};
+use super::links::{Ending, LinkEntry, LinkTable, congestion};
 use crate::link::Step;
 use crate::panics::catch_panic;
 use crate::runtime::Runtime;
 use crate::server::handshakes::HandshakePool;
-use crate::server::user_log::UserLog;
+use crate::server::hooks::Authenticate;
+use crate::server::user_log::{AddressedNotice, UserLog};
 
 /// Frames of one link that the core is given at once. The others wait for the next turn, and
 /// nothing more is read before.
@@ -21,12 +22,14 @@ const FRAMES_PER_READING: usize = 64;
 /// many records of one byte, or only pings.
 const LAYERED_BYTES_PER_FRAME: usize = 16;
 
+/// What the reactor, the reader and the writer share. The links and the batch are open to them: the
+/// core is called with a batch while what it answers is applied to links.
 pub(super) struct LinkIo<R: Runtime> {
     pub(super) links: LinkTable<R>,
     pub(super) batch: Batch<R>,
-    pub(super) log: UserLog,
+    log: UserLog,
     /// The number of the turn under way.
-    pub(super) turn: u64,
+    turn: u64,
 }
 
 impl<R: Runtime> LinkIo<R> {
@@ -39,24 +42,35 @@ impl<R: Runtime> LinkIo<R> {
         }
     }
 
+    pub(super) fn begin_turn(&mut self) {
+        self.turn += 1;
+    }
+
+    pub(super) fn turn(&self) -> u64 {
+        self.turn
+    }
+
+    pub(super) fn write_log(&mut self, notice: AddressedNotice, authenticator: &dyn Authenticate) {
+        self.log.write(notice, authenticator);
+    }
+
     /// Reads from the link, and gives the core up to [`FRAMES_PER_READING`] frames. Returns the
     /// number of bytes given.
     pub(super) fn read(&mut self, id: LinkId) -> usize {
         // The end of a link must not overtake the answer to its last words.
         self.flush(id);
         let Some(entry) = self.links.get_mut(id) else { return 0 };
-        let Location::Reactor(link) = &mut entry.location else { return 0 };
-        if !entry.held.is_empty() {
+        if entry.is_here() && entry.has_held() {
             return self.pass_on(id);
         }
-        let mut context = Context::from_waker(&entry.waker);
+        let Some((link, mut context)) = entry.link_mut() else { return 0 };
         let step = catch_panic(|| link.poll_step(&mut context, true));
         let layered_bytes = link.take_layered_bytes();
+        self.batch.extend(congestion(id, link));
         if layered_bytes > 0 {
             self.batch.count_frames(layered_bytes / LAYERED_BYTES_PER_FRAME);
-            entry.read_in_turn = self.turn;
+            entry.heard_in(self.turn);
         }
-        self.batch.extend(congestion(id, link));
         self.take_step(id, step)
     }
 
@@ -67,7 +81,7 @@ impl<R: Runtime> LinkIo<R> {
             Some(Poll::Pending) => return 0,
             Some(Poll::Ready(Step::Received(bytes))) => {
                 if let Some(entry) = self.links.get_mut(id) {
-                    entry.held = bytes;
+                    entry.hold(bytes);
                 }
                 return self.pass_on(id);
             }
@@ -80,12 +94,12 @@ impl<R: Runtime> LinkIo<R> {
     /// Gives the core some of what was read. Returns the number of bytes.
     fn pass_on(&mut self, id: LinkId) -> usize {
         let Some(entry) = self.links.get_mut(id) else { return 0 };
-        let (bytes_len, frames) = entry.frame_counter.take(&entry.held, FRAMES_PER_READING);
-        let bytes = entry.held.split_to(bytes_len);
-        if !entry.is_logged_in {
+        let (bytes, frames) = entry.take_held(FRAMES_PER_READING);
+        let bytes_len = bytes.len();
+        if !entry.is_logged_in() {
             self.batch.add_before_login(id);
         }
-        entry.read_in_turn = self.turn;
+        entry.heard_in(self.turn);
         self.batch.received(id, bytes, frames);
         bytes_len
     }
@@ -95,60 +109,55 @@ impl<R: Runtime> LinkIo<R> {
         if let Some(error) = error {
             tracing::debug!(link = %id, %error, "given up");
             if let Some(entry) = self.links.get(id)
-                && !entry.is_logged_in
+                && !entry.is_logged_in()
             {
                 self.log.ended_before_login(entry.peer(), &error);
             }
         }
         // The core need not wait until the close is written.
         self.batch.push(Input::Disconnected(id));
-        self.links.end(id, Ending::AfterFlush);
+        self.links.mark_ending(id, Ending::AfterFlush);
     }
 
     /// Writes what is pending on this link and ends it if it is to end, unless that was done since.
     pub(super) fn flush(&mut self, id: LinkId) {
         let Some(entry) = self.links.get_mut(id) else { return };
-        if !std::mem::take(&mut entry.is_pending) {
+        if !entry.take_pending() {
             return;
         }
-        match (entry.ending, &mut entry.location) {
-            (Ending::None, Location::Reactor(link)) => {
-                let mut context = Context::from_waker(&entry.waker);
-                match catch_panic(|| link.poll_flush(&mut context)) {
-                    Some(()) => self.batch.extend(congestion(id, link)),
-                    None => self.drop_link(id),
-                }
+        if entry.ending().is_some() {
+            if entry.is_here() || self.links.cancel_handshake(id) {
+                self.finish_ending(id);
             }
-            // Nothing can be written before it is back.
-            (Ending::None, Location::Handshake(_)) => {}
-            (Ending::AfterFlush | Ending::Now, Location::Handshake(_)) => {
-                if self.links.cancel_handshake(id) {
-                    self.end(id);
-                }
-            }
-            (Ending::AfterFlush | Ending::Now, Location::Reactor(_)) => self.end(id),
+            return;
+        }
+        // Nothing can be written before it is back from the handshakes.
+        let Some((link, mut context)) = entry.link_mut() else { return };
+        match catch_panic(|| link.poll_flush(&mut context)) {
+            Some(()) => self.batch.extend(congestion(id, link)),
+            None => self.drop_link(id),
         }
     }
 
-    fn end(&mut self, id: LinkId) {
-        match self.links.get(id).map(|entry| entry.ending) {
+    /// Ends a link that is here as it was marked.
+    fn finish_ending(&mut self, id: LinkId) {
+        match self.links.get(id).and_then(LinkEntry::ending) {
             Some(Ending::AfterFlush) => self.finish(id),
             Some(Ending::Now) => self.drop_link(id),
-            Some(Ending::None) | None => {}
+            None => {}
         }
     }
 
     fn drop_link(&mut self, id: LinkId) {
         if let Some(entry) = self.links.remove(id) {
-            self.batch.disconnected(id, entry.guard);
+            self.batch.disconnected(id, entry.into_guard());
         }
     }
 
     /// Leaves the link to a task of its own, so that a link that is open does not hold what only
     /// its end needs.
     fn finish(&mut self, id: LinkId) {
-        if let Some(entry) = self.links.remove(id) {
-            let LinkEntry { location: Location::Reactor(link), guard, .. } = entry else { return };
+        if let Some((link, guard)) = self.links.remove(id).and_then(LinkEntry::into_link) {
             R::spawn(async move {
                 link.finish::<R>().await;
                 drop(guard);

@@ -3,17 +3,18 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::task::Waker;
+use std::task::{Context, Waker};
 
 use bytes::Bytes;
 use foldhash::fast::FixedState;
 use rts_proto::LinkId;
-use rts_proto::server::{Input, Output};
+use rts_proto::server::Input;
 
 use super::frame_counter::FrameCounter;
 use crate::link::{Link, Overflow};
 use crate::runtime::{Runtime, Stream};
 use crate::server::handshakes::{Finished, HandshakePool, Job, Lane, QueueKey};
+use crate::server::hooked_core::LinkOutput;
 use crate::server::network::Network;
 use crate::server::ready_queue::{LinkWaker, ReadyQueue};
 use crate::server::shared::{LinkGuard, NewLink};
@@ -33,45 +34,44 @@ pub(super) struct LinkTable<R: Runtime> {
 }
 
 pub(super) struct LinkEntry<R: Runtime> {
-    pub(super) location: Location<R::Stream>,
+    location: Location<R::Stream>,
     /// Read, and not given to the core.
-    pub(super) held: Bytes,
-    pub(super) frame_counter: FrameCounter,
+    held: Bytes,
+    frame_counter: FrameCounter,
     /// Somebody has logged in.
-    pub(super) is_logged_in: bool,
-    pub(super) link_waker: Arc<LinkWaker>,
+    is_logged_in: bool,
+    link_waker: Arc<LinkWaker>,
     /// Made from `link_waker`.
-    pub(super) waker: Waker,
-    pub(super) guard: LinkGuard<R>,
-    pub(super) ending: Ending,
+    waker: Waker,
+    guard: LinkGuard<R>,
+    /// `None` while it stays.
+    ending: Option<Ending>,
     /// Whether it is among those that are pending.
-    pub(super) is_pending: bool,
+    is_pending: bool,
     /// Whether it is among those that are written to in a later turn.
-    pub(super) is_late: bool,
+    is_late: bool,
     /// The last turn in which something came from it.
-    pub(super) read_in_turn: u64,
+    read_in_turn: u64,
     address: SocketAddr,
 }
 
 /// Where the link itself is.
-pub(super) enum Location<S> {
+enum Location<S> {
     Reactor(Link<S>),
     Handshake(Meanwhile),
 }
 
 /// What happened to a link while it is with the handshakes.
 #[derive(Default)]
-pub(super) struct Meanwhile {
+struct Meanwhile {
     /// To be written.
     output: Vec<Bytes>,
-    pub(super) is_ready: bool,
+    is_ready: bool,
 }
 
 /// How a link ends at the end of a turn.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(super) enum Ending {
-    /// It stays.
-    None,
     /// When everything is written.
     AfterFlush,
     Now,
@@ -93,12 +93,8 @@ impl<R: Runtime> LinkTable<R> {
         Arc::clone(&self.handshakes)
     }
 
-    /// Adds a link that counts as queued: it is to be read first of all.
-    pub(super) fn insert(&mut self, new_link: NewLink<R>, ready: &Arc<ReadyQueue>) {
-        let id = new_link.id;
-        let entry = Box::new(LinkEntry::new(new_link, ready));
-        entry.link_waker.mark_queued();
-        self.entries.insert(id, entry);
+    pub(super) fn insert(&mut self, id: LinkId, entry: LinkEntry<R>) {
+        self.entries.insert(id, Box::new(entry));
     }
 
     pub(super) fn get(&self, id: LinkId) -> Option<&LinkEntry<R>> {
@@ -119,30 +115,31 @@ impl<R: Runtime> LinkTable<R> {
 
     /// Does what the core wants of a link. Called under the shard's lock: only looks up and pushes.
     /// Returns what the core has to know of it.
-    pub(super) fn apply(&mut self, output: Output) -> Option<Input> {
-        let (Output::Transmit(id, _) | Output::Disconnect(id, _)) = output else { return None };
-        let entry = self.entries.get_mut(&id)?;
-        let mut congested = None;
+    pub(super) fn apply(&mut self, output: LinkOutput) -> Option<Input> {
         match output {
-            _ if entry.ending != Ending::None => {}
-            Output::Transmit(_, bytes) => {
-                entry.push(bytes);
-                if let Location::Reactor(link) = &mut entry.location {
-                    congested = congestion(id, link);
-                }
+            LinkOutput::Transmit(id, bytes) => self.transmit(id, bytes),
+            LinkOutput::Close(id) => {
+                self.mark_ending(id, Ending::AfterFlush);
+                None
             }
-            _ => entry.ending = Ending::AfterFlush,
         }
-        entry.add_to(&mut self.pending, id);
-        congested
     }
 
-    /// Ends a link, unless it is ending.
-    pub(super) fn end(&mut self, id: LinkId, ending: Ending) {
-        let Some(entry) = self.entries.get_mut(&id) else { return };
-        if entry.ending == Ending::None {
-            entry.ending = ending;
+    fn transmit(&mut self, id: LinkId, bytes: Bytes) -> Option<Input> {
+        let entry = self.entries.get_mut(&id)?;
+        entry.add_to(&mut self.pending, id);
+        if entry.ending.is_some() {
+            return None;
         }
+        entry.push(bytes);
+        let (link, _) = entry.link_mut()?;
+        congestion(id, link)
+    }
+
+    /// The link is to end in this way when it is flushed, unless it is ending.
+    pub(super) fn mark_ending(&mut self, id: LinkId, ending: Ending) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        entry.ending.get_or_insert(ending);
         entry.add_to(&mut self.pending, id);
     }
 
@@ -169,7 +166,6 @@ impl<R: Runtime> LinkTable<R> {
     /// Hands a link that is here to the handshakes.
     pub(super) fn start_handshake(&mut self, id: LinkId) {
         let Some(entry) = self.entries.get_mut(&id) else { return };
-        entry.link_waker.mark_taken();
         let meanwhile = Location::Handshake(Meanwhile::default());
         if let Location::Reactor(link) = std::mem::replace(&mut entry.location, meanwhile) {
             let lane = if link.has_begun() { Lane::Free } else { entry.guard.lane() };
@@ -218,7 +214,7 @@ impl<R: Runtime> LinkTable<R> {
 }
 
 impl<R: Runtime> LinkEntry<R> {
-    fn new(new_link: NewLink<R>, ready: &Arc<ReadyQueue>) -> Self {
+    pub(super) fn new(new_link: NewLink<R>, ready: &Arc<ReadyQueue>) -> Self {
         let link_waker = LinkWaker::new(new_link.id, ready);
         Self {
             location: Location::Reactor(new_link.link),
@@ -228,7 +224,7 @@ impl<R: Runtime> LinkEntry<R> {
             waker: Waker::from(Arc::clone(&link_waker)),
             link_waker,
             guard: new_link.guard,
-            ending: Ending::None,
+            ending: None,
             is_pending: false,
             is_late: false,
             read_in_turn: 0,
@@ -239,6 +235,119 @@ impl<R: Runtime> LinkEntry<R> {
     /// Where it comes from, for the log.
     pub(super) fn peer(&self) -> Peer {
         Peer { address: self.address, is_exempt: self.guard.is_exempt() }
+    }
+
+    pub(super) fn is_logged_in(&self) -> bool {
+        self.is_logged_in
+    }
+
+    /// Somebody has logged in.
+    pub(super) fn logged_in(&mut self) {
+        self.is_logged_in = true;
+        self.guard.logged_in();
+    }
+
+    pub(super) fn ending(&self) -> Option<Ending> {
+        self.ending
+    }
+
+    // Where it is.
+
+    /// Whether the link is here, and not with the handshakes.
+    pub(super) fn is_here(&self) -> bool {
+        matches!(self.location, Location::Reactor(_))
+    }
+
+    /// The link, if it is here, and a context that wakes the reactor for it.
+    pub(super) fn link_mut(&mut self) -> Option<(&mut Link<R::Stream>, Context<'_>)> {
+        match &mut self.location {
+            Location::Reactor(link) => Some((link, Context::from_waker(&self.waker))),
+            Location::Handshake(_) => None,
+        }
+    }
+
+    /// Whether the handshakes are to have it: it is here, and its layers are not open.
+    pub(super) fn wants_handshake(&self) -> bool {
+        matches!(&self.location, Location::Reactor(link) if !link.is_open())
+            && self.ending.is_none()
+    }
+
+    /// It became ready. Whether it is here to be read; else that is known when it is
+    /// [put back](LinkTable::put_back).
+    pub(super) fn became_ready(&mut self) -> bool {
+        match &mut self.location {
+            Location::Reactor(_) => true,
+            Location::Handshake(meanwhile) => {
+                meanwhile.is_ready = true;
+                false
+            }
+        }
+    }
+
+    pub(super) fn into_guard(self) -> LinkGuard<R> {
+        self.guard
+    }
+
+    /// The link, if it is here, and what keeps it counted.
+    pub(super) fn into_link(self) -> Option<(Link<R::Stream>, LinkGuard<R>)> {
+        match self.location {
+            Location::Reactor(link) => Some((link, self.guard)),
+            Location::Handshake(_) => None,
+        }
+    }
+
+    // Reading.
+
+    /// Marks the link as one that waits to be read. False if it was marked.
+    pub(super) fn mark_queued(&self) -> bool {
+        self.link_waker.mark_queued()
+    }
+
+    /// The link no longer waits, and is looked at now.
+    pub(super) fn mark_taken(&self) {
+        self.link_waker.mark_taken();
+    }
+
+    /// Keeps what was read until the core is given it.
+    pub(super) fn hold(&mut self, bytes: Bytes) {
+        self.held = bytes;
+    }
+
+    pub(super) fn has_held(&self) -> bool {
+        !self.held.is_empty()
+    }
+
+    /// Up to this number of frames of what is held, and how many they are.
+    pub(super) fn take_held(&mut self, frames_max: usize) -> (Bytes, usize) {
+        let (bytes_len, frames) = self.frame_counter.take(&self.held, frames_max);
+        (self.held.split_to(bytes_len), frames)
+    }
+
+    /// Something came from it in this turn.
+    pub(super) fn heard_in(&mut self, turn: u64) {
+        self.read_in_turn = turn;
+    }
+
+    /// Whether nothing came from it in the turn before this one.
+    pub(super) fn was_quiet(&self, turn: u64) -> bool {
+        self.read_in_turn + 1 < turn
+    }
+
+    // Writing.
+
+    /// Whether it was pending; now it is not.
+    pub(super) fn take_pending(&mut self) -> bool {
+        std::mem::take(&mut self.is_pending)
+    }
+
+    /// Marks it as one that is written to in a later turn. False if it was marked.
+    pub(super) fn mark_late(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_late, true)
+    }
+
+    /// Its later turn has come.
+    pub(super) fn unmark_late(&mut self) {
+        self.is_late = false;
     }
 
     fn add_to(&mut self, pending: &mut Vec<LinkId>, id: LinkId) {
@@ -261,7 +370,7 @@ impl<R: Runtime> LinkEntry<R> {
             Location::Reactor(link) => {
                 if let Err(Overflow) = link.push(bytes) {
                     tracing::debug!(peer = %self.address, "does not keep up: dropped");
-                    self.ending = Ending::Now;
+                    self.ending = Some(Ending::Now);
                 }
             }
             // Before a login there is little of it.

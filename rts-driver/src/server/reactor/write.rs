@@ -8,10 +8,11 @@ use rts_proto::LinkId;
 use super::link_io::LinkIo;
 use crate::runtime::Runtime;
 
-/// Links that are written to in one turn, beside those that are read: each costs a call of the
-/// system.
+/// Links with output of this turn that are written to in it, beside those that are read: each costs
+/// a call of the system.
 const WRITES_PER_TURN: usize = 32;
-/// The share of them that is kept for links that wait since an earlier turn.
+/// Links that wait since an earlier turn are written to in the places that those leave, but at least
+/// this number of them, on top if need be.
 const LATE_WRITES_PER_TURN_MIN: usize = 16;
 
 #[derive(Default)]
@@ -33,7 +34,7 @@ impl Writer {
             (self.late.len(), (WRITES_PER_TURN - now).max(LATE_WRITES_PER_TURN_MIN));
         for id in pending.drain(now..) {
             let Some(entry) = io.links.get_mut(id) else { continue };
-            if !std::mem::replace(&mut entry.is_late, true) {
+            if entry.mark_late() {
                 self.late.push_back(id);
             }
         }
@@ -42,7 +43,7 @@ impl Writer {
         for _ in 0..before.min(late_max) {
             let Some(id) = self.late.pop_front() else { break };
             if let Some(entry) = io.links.get_mut(id) {
-                entry.is_late = false;
+                entry.unmark_late();
             }
             io.flush(id);
         }

@@ -52,7 +52,7 @@ impl Turned {
             ..Config::default()
         };
         let shard = Shard::<Still>::new(Server::new(config, 1), Arc::new(Anybody));
-        shard.shared.lock().has_reactor = true;
+        assert!(shard.shared.claim_reactor(), "the shard is new");
         let reactor = Reactor::new(&shard.shared);
         let handshakes = reactor.handshakes();
         Self { shard, reactor: Box::pin(reactor.run()), handshakes }
