@@ -27,7 +27,7 @@ impl Client {
 
     /// Whether the question's frame was still waiting to be transmitted, and now is no more.
     pub(super) fn take_back(&mut self, question: Question) -> bool {
-        self.connection.session_mut().is_some_and(|session| session.take_back(question))
+        self.connection.take_back(question)
     }
 
     /// Deadlines of questions: what never left is taken back, so that it never will.

@@ -8,7 +8,7 @@ use super::connection::{Connection, EarlyClose};
 use super::io::Config;
 use super::observe::Observe;
 use super::parameters::LogLevel;
-use super::questions::{Lane, Question, Questions};
+use super::questions::{Question, Questions};
 use super::rooms::Rooms;
 use super::server_params::Params;
 use super::shared::Shared;
@@ -165,9 +165,9 @@ impl Client {
     }
 
     /// Queues a message or a query behind those before it, and sends what may be sent.
-    pub(super) fn submit(&mut self, frame: Frame, question: Question, lane: Option<Lane>) {
+    pub(super) fn submit(&mut self, frame: Frame, question: Question) {
         let Self { connection, questions, shared, .. } = self;
-        connection.submit(frame, question, lane, questions, shared);
+        connection.submit(frame, question, questions, shared);
     }
 
     /// Sends what may be sent now.

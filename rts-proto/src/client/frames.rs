@@ -42,7 +42,7 @@ impl Client {
         let Some(greeting) = self.connection.greeting_mut() else {
             return self.session_frame_received(frame);
         };
-        greeting.expect(&frame)?;
+        greeting.check(&frame)?;
         match frame {
             Frame::LoginAnswer(answer) => self.login_answered(answer),
             Frame::Close { code, reason, retry_after_ms } => {

@@ -67,29 +67,26 @@ impl Client {
     /// Those in force, and those that are not decided.
     fn tell_server_params(&mut self, unsent: &mut Vec<(Bytes, Question)>) {
         let frames = self.server_params.tell_again(unsent, &mut self.questions);
-        let Some(session) = self.connection.session_mut() else { return };
         for (frame, question) in frames {
-            session.push(frame, Tag::Question(question));
+            self.connection.push(frame, Tag::Question(question));
         }
     }
 
     fn carry_over(&mut self, unsent: Vec<(Bytes, Question)>) {
-        let Some(session) = self.connection.session_mut() else { return };
         for (frame, question) in unsent {
             if !planted(Bug::BacklogNotCarriedOver) {
-                session.queue(frame, question, self.questions.lane(question));
+                self.connection.queue(frame, question, &self.questions);
             }
         }
-        session.hold_back();
+        self.connection.hold_back();
     }
 
     /// §4.12: a new session knows nothing of the queries of the old one.
     fn ask_statuses_again(&mut self) {
-        let Some(session) = self.connection.session_mut() else { return };
         for (query, uid) in self.questions.statuses() {
             let uid = Bytes::copy_from_slice(uid.as_bytes());
             let frame = Frame::StatusQuery { query, uid };
-            session.queue(frame.encode(), Question::Status(query), None);
+            self.connection.queue(frame.encode(), Question::Status(query), &self.questions);
         }
     }
 

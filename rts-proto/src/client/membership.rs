@@ -14,8 +14,7 @@ impl Client {
         let ticket = self.questions.next_number();
         let Some(room) = self.rooms.id(key) else { return };
         let frame = Frame::Join { room, ticket, business_id: self.rooms.business_id().cloned() };
-        let session = self.connection.session_mut();
-        if !session.is_some_and(|session| session.push_join(frame.encode(), ticket)) {
+        if !self.connection.push_join(frame.encode(), ticket) {
             self.rooms.set_phase(key, Phase::Created);
             return self.join_failed(key);
         }
@@ -47,14 +46,16 @@ impl Client {
         let (room, phase) = (self.rooms.id(key)?, self.rooms.phase(key)?);
         let ticket = self.questions.next_number();
         let is_told = !planted(Bug::LeaveForgotten) || self.connection.is_online();
-        let session = self.connection.session_mut()?;
+        if !self.connection.is_logged_in() {
+            return None;
+        }
         if let Phase::Joining { ticket: join, .. } = phase
-            && session.take_back_join(join)
+            && self.connection.take_back_join(join)
         {
             return None;
         }
         if is_told {
-            session.push(Frame::Leave { room, ticket }.encode(), Tag::Leave);
+            self.connection.push(Frame::Leave { room, ticket }.encode(), Tag::Leave);
         }
         self.release();
         Some(ticket)

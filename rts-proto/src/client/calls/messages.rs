@@ -76,7 +76,7 @@ impl Client {
         let to = Bytes::copy_from_slice(uid.as_bytes());
         let frame = Frame::Send { id, to, payload, config };
         if config.is_reliable() {
-            self.submit(frame, Question::Send(id), Some(lane));
+            self.submit(frame, Question::Send(id));
         } else {
             self.connection.transmit(frame, &mut self.shared);
         }
@@ -106,7 +106,7 @@ impl Client {
         let query = self.questions.ask_status(uid, &self.shared);
         let query = query.ok_or(OnlineStatus::Unreachable)?;
         let frame = Frame::StatusQuery { query, uid: Bytes::copy_from_slice(uid.as_bytes()) };
-        self.submit(frame, Question::Status(query), None);
+        self.submit(frame, Question::Status(query));
         Ok(())
     }
 
@@ -142,7 +142,7 @@ impl Client {
         }
         let ticket = self.questions.ask_server_params(&self.shared);
         let frame = self.server_params.ask(ticket, params);
-        self.submit(frame, Question::ServerParams(ticket), None);
+        self.submit(frame, Question::ServerParams(ticket));
         Ok(())
     }
 
@@ -182,7 +182,7 @@ impl Client {
         }
         let asked = self.questions.ask_server_send(id, payload.len(), &self.shared);
         asked.ok_or(SendCode::OverRate)?;
-        self.submit(Frame::ServerSend { id, payload }, Question::ServerSend(id), None);
+        self.submit(Frame::ServerSend { id, payload }, Question::ServerSend(id));
         Ok(())
     }
 

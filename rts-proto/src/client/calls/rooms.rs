@@ -176,7 +176,7 @@ impl Client {
         let asked = self.questions.ask_broadcast(key, id, payload.len(), &self.shared);
         let number = asked.ok_or(BroadcastCode::OverRate)?;
         let frame = Frame::Broadcast { id: MessageId(number), room, payload };
-        self.submit(frame, Question::Broadcast(number), None);
+        self.submit(frame, Question::Broadcast(number));
         Ok(())
     }
 }

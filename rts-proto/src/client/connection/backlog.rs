@@ -36,7 +36,8 @@ struct Waiting {
 }
 
 impl Backlog {
-    pub(super) fn push(&mut self, frame: Bytes, question: Question, lane: Option<Lane>) {
+    pub(super) fn push(&mut self, frame: Bytes, question: Question, questions: &Questions) {
+        let lane = questions.lane(question);
         self.bytes += frame.len();
         self.waiting.push_back(Waiting { frame, question, lane });
     }

@@ -58,12 +58,13 @@ impl Link {
         }
     }
 
-    /// The login is answered: the session's frames flow from now on.
-    pub(super) fn go_online(&mut self, now: Instant) {
-        if let Self::Greeting(Greeting { id, decoder, .. }) = self {
-            let decoder = core::mem::take(decoder);
-            *self = Self::Online(Online { id: *id, decoder, liveness: Liveness::new(now) });
-        }
+    /// The login is answered: the session's frames flow from now on. False for a link that did not
+    /// greet.
+    pub(super) fn go_online(&mut self, now: Instant) -> bool {
+        let Self::Greeting(Greeting { id, decoder, .. }) = self else { return false };
+        let decoder = core::mem::take(decoder);
+        *self = Self::Online(Online { id: *id, decoder, liveness: Liveness::new(now) });
+        true
     }
 
     /// The next whole frame of this link; none once it is another one.
@@ -118,7 +119,7 @@ impl Greeting {
     }
 
     /// What a server may say here: Hello, then the answer to the login, and Close at any time.
-    pub(crate) fn expect(&mut self, frame: &Frame) -> Result<(), ProtocolError> {
+    pub(crate) fn check(&mut self, frame: &Frame) -> Result<(), ProtocolError> {
         match frame {
             Frame::Hello { version: VERSION, .. } if !self.hello_heard => {
                 self.hello_heard = true;
@@ -205,23 +206,23 @@ mod tests {
     #[test]
     fn a_server_greets_once_and_then_answers_the_login() {
         let mut greeting = greeting();
-        assert!(greeting.expect(&answer()).is_err());
-        assert_eq!(greeting.expect(&hello(VERSION)), Ok(()));
-        assert!(greeting.expect(&hello(VERSION)).is_err());
-        assert_eq!(greeting.expect(&answer()), Ok(()));
-        assert!(greeting.expect(&Frame::Pong).is_err());
+        assert!(greeting.check(&answer()).is_err());
+        assert_eq!(greeting.check(&hello(VERSION)), Ok(()));
+        assert!(greeting.check(&hello(VERSION)).is_err());
+        assert_eq!(greeting.check(&answer()), Ok(()));
+        assert!(greeting.check(&Frame::Pong).is_err());
     }
 
     #[test]
     fn a_server_may_close_before_it_greets() {
         let close = Frame::Close { code: 1, reason: Bytes::new(), retry_after_ms: 0 };
-        assert_eq!(greeting().expect(&close), Ok(()));
+        assert_eq!(greeting().check(&close), Ok(()));
     }
 
     #[test]
     fn another_version_is_refused() {
         let expected = ProtocolError::UnsupportedVersion { version: VERSION + 1 };
-        assert_eq!(greeting().expect(&hello(VERSION + 1)), Err(expected));
+        assert_eq!(greeting().check(&hello(VERSION + 1)), Err(expected));
     }
 
     #[test]
@@ -229,8 +230,8 @@ mod tests {
         let mut link = Link::Greeting(greeting());
         let Link::Greeting(greeting) = &mut link else { unreachable!("it is greeting") };
         greeting.push(Frame::Pong.encode());
-        link.go_online(Instant::ORIGIN);
-        assert!(link.is_online());
+        assert!(link.go_online(Instant::ORIGIN) && link.is_online());
+        assert!(!link.go_online(Instant::ORIGIN), "it greeted once");
         assert_eq!(link.next_frame(LinkId(2)), Ok(None));
         assert_eq!(link.next_frame(ID), Ok(Some(Frame::Pong)));
         assert_eq!(link.next_frame(ID), Ok(None));

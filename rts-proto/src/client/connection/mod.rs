@@ -7,6 +7,7 @@ mod link;
 mod liveness;
 mod login;
 mod pace;
+mod sending;
 mod session;
 mod tag;
 #[cfg(test)]
@@ -25,7 +26,6 @@ pub(super) use session::Session;
 pub(super) use tag::Tag;
 
 use super::event::Event;
-use super::questions::{Lane, Question, Questions};
 use super::shared::Shared;
 use super::timer::{Deadline, Timer, earliest};
 use crate::random::Random;
@@ -126,6 +126,10 @@ impl Connection {
 
     fn session(&self) -> Option<&Session> {
         self.login.as_ref()?.session()
+    }
+
+    fn session_mut(&mut self) -> Option<&mut Session> {
+        self.login.as_mut()?.session_mut()
     }
 
     // The link.
@@ -236,7 +240,9 @@ impl Connection {
         shared: &mut Shared,
     ) -> Result<Option<Entered>, ProtocolError> {
         let now = shared.now();
-        self.link.go_online(now);
+        if !self.link.go_online(now) {
+            return Ok(None);
+        }
         let Some(login) = &mut self.login else { return Ok(None) };
         let Some(entry) = login.accepted(accepted, now)? else { return Ok(None) };
         self.sessions_begun += u64::from(!matches!(entry, Entry::Resumed));
@@ -339,58 +345,6 @@ impl Connection {
     pub(super) fn give_up_resuming(&mut self) {
         if let Some(session) = self.session_mut() {
             session.give_up_resuming();
-        }
-    }
-
-    // Sent.
-
-    /// For frames that wait in a live login; [`release`](Self::release) sends them.
-    pub(super) fn session_mut(&mut self) -> Option<&mut Session> {
-        self.login.as_mut()?.session_mut()
-    }
-
-    /// Queues a message or a query of a live login behind those before it, and sends what may be
-    /// sent. `lane` of a message to a user.
-    pub(super) fn submit(
-        &mut self,
-        frame: Frame,
-        question: Question,
-        lane: Option<Lane>,
-        questions: &mut Questions,
-        shared: &mut Shared,
-    ) {
-        if let Some(session) = self.session_mut() {
-            session.queue(frame.encode(), question, lane);
-        }
-        self.release(questions, shared);
-    }
-
-    /// Sends what may be sent now.
-    pub(super) fn release(&mut self, questions: &mut Questions, shared: &mut Shared) {
-        if let Some(session) = self.login.as_mut().and_then(Login::session_mut)
-            && let Some(online) = self.link.online_mut()
-        {
-            session.release(online, questions, shared);
-        }
-    }
-
-    /// Sends a frame that is not sequenced, if the link is up.
-    pub(super) fn transmit(&mut self, frame: Frame, shared: &mut Shared) {
-        if let Some(online) = self.link.online_mut() {
-            online.transmit(frame, shared);
-        }
-    }
-
-    /// Tells the server what arrived, if it was not told.
-    pub(super) fn acknowledge(&mut self, shared: &mut Shared) {
-        if let Some(received) = self.session_mut().and_then(Session::take_ack) {
-            self.transmit(Frame::Ack { received }, shared);
-        }
-    }
-
-    pub(super) fn send_heartbeat(&mut self, shared: &mut Shared) {
-        if let Some(online) = self.link.online_mut() {
-            online.send_heartbeat(shared);
         }
     }
 }

@@ -6,7 +6,7 @@ use super::backlog::Backlog;
 use super::link::Online;
 use super::pace::Pace;
 use super::tag::Tag;
-use crate::client::questions::{Carried, Lane, Question, Questions};
+use crate::client::questions::{Carried, Question, Questions};
 use crate::client::shared::Shared;
 use crate::client::timer::{Deadline, Timer, earliest};
 use crate::limits::{ACK_DELAY, CLIENT_WINDOW_JOINS_MAX, WINDOW_BYTES_MAX};
@@ -95,17 +95,17 @@ impl Session {
     // Sent.
 
     /// Queues a message or a query behind those before it.
-    pub(crate) fn queue(&mut self, frame: Bytes, question: Question, lane: Option<Lane>) {
-        self.backlog.push(frame, question, lane);
+    pub(super) fn queue(&mut self, frame: Bytes, question: Question, questions: &Questions) {
+        self.backlog.push(frame, question, questions);
     }
 
     /// Puts a frame into the window that need not wait behind others.
-    pub(crate) fn push(&mut self, frame: Bytes, tag: Tag) {
+    pub(super) fn push(&mut self, frame: Bytes, tag: Tag) {
         self.channel.push(frame, tag);
     }
 
     /// The same for a join, of which there may be many: false when there is no room for it.
-    pub(crate) fn push_join(&mut self, frame: Bytes, ticket: u64) -> bool {
+    pub(super) fn push_join(&mut self, frame: Bytes, ticket: u64) -> bool {
         let (frames_max, bytes_max) = (CLIENT_WINDOW_JOINS_MAX, WINDOW_BYTES_MAX);
         let has_room = self.channel.has_room(1, frame.len(), frames_max, bytes_max);
         if has_room {
@@ -115,12 +115,12 @@ impl Session {
     }
 
     /// Whether the question's frame was still waiting to be transmitted, and now is no more.
-    pub(crate) fn take_back(&mut self, question: Question) -> bool {
+    pub(super) fn take_back(&mut self, question: Question) -> bool {
         self.backlog.take_back(question) || self.take_back_of_window(Tag::Question(question))
     }
 
     /// The same for a join.
-    pub(crate) fn take_back_join(&mut self, ticket: u64) -> bool {
+    pub(super) fn take_back_join(&mut self, ticket: u64) -> bool {
         self.take_back_of_window(Tag::Join(ticket))
     }
 
@@ -129,7 +129,7 @@ impl Session {
     }
 
     /// What is queued goes out spread over time.
-    pub(crate) fn hold_back(&mut self) {
+    pub(super) fn hold_back(&mut self) {
         self.pace.set_on(true);
     }
 

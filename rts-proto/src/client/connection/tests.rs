@@ -3,6 +3,7 @@ use alloc::vec::Vec;
 use super::testing::{accepted, shared_at};
 use super::*;
 use crate::client::io::Output;
+use crate::client::questions::{Question, Questions};
 use crate::wire::LoginAnswer;
 
 const NOW: Instant = Instant::from_millis(1_000);
@@ -116,10 +117,10 @@ fn a_session_sends_only_while_its_link_is_up() {
     connection.drop_link(&mut shared);
     outputs(&mut shared);
     let question = Question::Status(query);
-    connection.submit(frame, question, None, &mut questions, &mut shared);
+    connection.submit(frame, question, &mut questions, &mut shared);
     connection.transmit(Frame::Ping, &mut shared);
     assert_eq!(outputs(&mut shared), []);
-    assert!(connection.session_mut().is_some_and(|session| session.take_back(question)));
+    assert!(connection.take_back(question));
 }
 
 #[test]

@@ -172,6 +172,15 @@ fn an_answered_message_makes_way_for_others_to_its_receiver() {
 }
 
 #[test]
+fn a_message_that_was_answered_while_it_waited_does_not_count_when_it_leaves() {
+    let mut parts = Parts::new();
+    let question = parts.send(0).expect("room for one more");
+    parts.answer(Answer::Send(MessageId(1), SendCode::Ok));
+    parts.questions.departs(question, 600_000, NOW);
+    assert_eq!(parts.questions.hold(NOW, Lane::of("bob"), 1, &Held::default()), None);
+}
+
+#[test]
 fn broadcasts_are_found_by_their_handle_and_closed_without_a_word() {
     let mut parts = Parts::new();
     for key in [1, 2] {

@@ -23,17 +23,18 @@ impl Parts {
     /// A message to a user, in a frame of this length.
     fn send(&mut self, uid: &str, frame_bytes: usize) -> Question {
         let id = self.questions.next_message_id().expect("an id");
-        let lane = Lane::of(uid);
-        self.questions.ask_send(id, lane, 0, &shared_at(NOW)).expect("room for one more");
+        let asked = self.questions.ask_send(id, Lane::of(uid), 0, &shared_at(NOW));
+        asked.expect("room for one more");
         let question = Question::Send(id);
-        self.backlog.push(Bytes::from(vec![0; frame_bytes]), question, Some(lane));
+        self.backlog.push(Bytes::from(vec![0; frame_bytes]), question, &self.questions);
         question
     }
 
     fn query(&mut self) -> Question {
         let number = self.questions.ask_status("bob", &shared_at(NOW)).expect("room for one more");
-        self.backlog.push(Bytes::from_static(b"query"), Question::Status(number), None);
-        Question::Status(number)
+        let question = Question::Status(number);
+        self.backlog.push(Bytes::from_static(b"query"), question, &self.questions);
+        question
     }
 
     fn advance(&mut self, now: Instant, budget: Option<Budget>) {

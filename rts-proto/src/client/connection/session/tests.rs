@@ -21,7 +21,7 @@ struct Parts {
 impl Parts {
     fn new(accepted: &Accepted) -> Self {
         let mut link = Link::Greeting(Greeting::new(LinkId(1), Bytes::new(), NOW));
-        link.go_online(NOW);
+        assert!(link.go_online(NOW));
         let session = Session::new(accepted, NOW);
         Self { session, link, questions: Questions::new(), shared: shared_at(NOW) }
     }
@@ -29,7 +29,7 @@ impl Parts {
     fn queue(&mut self, frame: &'static str) -> Question {
         let id = self.questions.next_message_id().expect("an id");
         self.questions.ask_server_send(id, 0, &self.shared).expect("room for one more");
-        self.session.queue(frame.into(), Question::ServerSend(id), None);
+        self.session.queue(frame.into(), Question::ServerSend(id), &self.questions);
         Question::ServerSend(id)
     }
 
