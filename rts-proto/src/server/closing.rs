@@ -10,7 +10,7 @@ use super::links::Ended;
 use super::shard::Server;
 use crate::limits::BUSY_RETRY_AFTER_MAX;
 use crate::wire::{Frame, Login};
-use crate::{AppId, CloseCode, LinkId, UserId};
+use crate::{CloseCode, LinkId};
 
 impl Server {
     pub(super) fn close(&mut self, id: LinkId, code: CloseCode, reason: &str) {
@@ -43,12 +43,12 @@ impl Server {
         retry_after: Duration,
     ) {
         if code != CloseCode::Shutdown {
-            let asked = login.or_else(|| self.links.asked(id));
-            let asked = asked.map(|login| (login.app_id.clone(), login.uid.clone()));
-            let session = self.links.session_of(id);
+            let links = &self.links;
             self.shared.notice(|shared| {
-                let of_session = || Some(shared.session(session?)?.user());
-                let user: Option<(AppId, UserId)> = asked.or_else(of_session);
+                let of_login = |login: &Login| (login.app_id.clone(), login.uid.clone());
+                let of_session = || Some(shared.session(links.session_of(id)?)?.user());
+                let asked = login.or_else(|| links.asked(id));
+                let user = asked.map(of_login).or_else(of_session);
                 Notice::Closed { link: id, user, code, reason: reason.to_owned() }
             });
         }

@@ -113,6 +113,7 @@ impl Deadlines {
     }
 
     /// The first of those whose moment has come, and that moment.
+    #[inline]
     pub(super) fn pop_due(&mut self, now: Instant) -> Option<(Instant, Due)> {
         let (at, _) = self.armed.first()?;
         if *at > now {

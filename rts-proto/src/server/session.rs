@@ -188,6 +188,7 @@ impl Session {
         }
     }
 
+    #[inline]
     pub(super) fn into_remains(self) -> (Remains, Deadline) {
         let Self { app_id, uid, flow, grace, memberships, allowance, last_heard, .. } = self;
         (Remains { app_id, uid, flow, memberships, allowance, last_heard }, grace)

@@ -55,6 +55,7 @@ impl Sessions {
     }
 
     /// A session is over.
+    #[inline]
     pub(super) fn end(
         &mut self,
         number: SessionNumber,

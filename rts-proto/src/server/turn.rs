@@ -74,6 +74,7 @@ impl Server {
 
     /// Time moves on, and what is due by now has happened before anything that comes in now.
     /// Broadcasts may go on waiting.
+    #[inline]
     fn pass_time(&mut self, now: Instant) {
         self.shared.now = self.shared.now.max(now);
         while let Some((deadline, due)) = self.shared.deadlines.pop_due(self.shared.now) {

@@ -185,6 +185,7 @@ impl Outbox {
     }
 
     /// Acknowledges what has waited for company long enough.
+    #[inline]
     pub(super) fn late_acks_due(&mut self, sessions: &mut Sessions, now: Instant) {
         while let Some((number, told)) = self.late_acks.pop_due(now) {
             let Some(session) = sessions.get_mut(number) else { continue };
@@ -231,6 +232,10 @@ impl Outbox {
     }
 
     fn tell_acknowledged(&mut self, sessions: &mut Sessions, now: Instant) {
+        // Nobody waits for what the members of a room acknowledge.
+        if self.acknowledged.is_empty() {
+            return;
+        }
         let mut origins = core::mem::take(&mut self.acknowledged);
         for origin in origins.drain(..) {
             let outcome = Outcome::Send(SendCode::Ok, origin.id);

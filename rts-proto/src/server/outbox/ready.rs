@@ -81,6 +81,7 @@ impl LateAcks {
 
     /// The next session that was to be looked at by now, and what its client had been told when it
     /// was added.
+    #[inline]
     pub(super) fn pop_due(&mut self, now: Instant) -> Option<(SessionNumber, u64)> {
         self.waiting.front().filter(|ack| ack.due <= now)?;
         let ack = self.waiting.pop_front()?;
