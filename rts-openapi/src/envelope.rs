@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Error, SERVICE};
+use crate::Error;
+
+/// The name of the service, in signatures and answers.
+pub const SERVICE: &str = "rtc";
 
 /// Every answer, good or bad.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]

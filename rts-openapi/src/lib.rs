@@ -20,6 +20,7 @@ mod document;
 mod envelope;
 mod error;
 mod fields;
+mod limits;
 mod operating;
 mod parameter;
 mod query;
@@ -31,24 +32,13 @@ pub use call::Call;
 pub use command::Command;
 pub use document::document;
 pub use envelope::{
-    DoneInSmallLetters, Envelope, Failure, Metadata, OnlineUsers, Removed, Sent, UserStatus,
-    UserStatuses,
+    DoneInSmallLetters, Envelope, Failure, Metadata, OnlineUsers, Removed, SERVICE, Sent,
+    UserStatus, UserStatuses,
 };
 pub use error::{Error, ErrorCode};
+pub use limits::{
+    BODY_BYTES_MAX, CLOCK_SKEW_SECONDS_MAX, LIST_ITEMS, LIST_ITEMS_MAX, STATUS_USERS_MAX,
+};
 pub use operating::{Ended, ListedRoom, ListedUser, Revoked, RoomList, Stats, Unbanned, UserList};
 pub use query::Query;
 pub use route::Route;
-
-/// The name of the service, in signatures and answers.
-pub const SERVICE: &str = "rtc";
-/// The largest body of a request, in bytes: 65,536 bytes of text in their longest spelling, and
-/// what is around them.
-pub const BODY_BYTES_MAX: usize = 512 * 1_024;
-/// Users that one question about their status may name.
-pub const STATUS_USERS_MAX: usize = 600;
-/// Entries of one page of users or rooms.
-pub const LIST_ITEMS_MAX: usize = 1_000;
-/// Entries of one page when nothing is said.
-pub const LIST_ITEMS: usize = 100;
-/// Seconds before and after the time that a signature says, in which it is taken.
-pub const CLOCK_SKEW_SECONDS_MAX: u64 = 900;

@@ -3,7 +3,8 @@
 #[cfg(feature = "__tls")]
 use std::sync::Arc;
 
-use crate::address::{Address, AddressError};
+use crate::address::Address;
+use crate::error::ConnectorError;
 use crate::layer::Layer;
 use crate::layers::{Layers, SERVER_HANDSHAKE_BYTES_MAX};
 use crate::proxy::Proxy;
@@ -28,37 +29,6 @@ pub struct ConnectOptions {
     /// §12.4.
     #[cfg(feature = "__tls")]
     pub tls: Option<Arc<rustls::ClientConfig>>,
-}
-
-/// Why there is no way to a server.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ConnectorError {
-    /// Where the server is cannot be understood.
-    #[error(transparent)]
-    Address(#[from] AddressError),
-    /// This build cannot do what the scheme asks for.
-    #[error("{address} cannot be used: this program was built without the feature {feature}")]
-    NotBuiltIn {
-        /// The address.
-        address: String,
-        /// Which feature of the crate does it.
-        feature: &'static str,
-    },
-    /// A certificate to trust in addition cannot be used.
-    #[error("the certificate to trust: {0}")]
-    Roots(String),
-    /// Nobody could be trusted.
-    #[error(
-        "no authority is trusted: the system has no certificates (on Debian they are the package \
-         ca-certificates), and none was given"
-    )]
-    NoRoots,
-    /// The host is nothing that a certificate can be for.
-    #[error("{0:?} is no name that a certificate can be for")]
-    ServerName(String),
-    /// There is no TLS at all.
-    #[error("TLS cannot be set up: {0}")]
-    Tls(String),
 }
 
 /// All that is needed for links to one server, read and checked. Cheap to clone; clones share TLS

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use crate::address::AddressError;
+
 /// Why a stream cannot go on. What the other side is told about it, if anything, is among the bytes
 /// that are left to write.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -109,6 +111,37 @@ impl WebSocketError {
             Self::TooLong => 1009,
         }
     }
+}
+
+/// Why there is no way to a server.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConnectorError {
+    /// Where the server is cannot be understood.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// This build cannot do what the scheme asks for.
+    #[error("{address} cannot be used: this program was built without the feature {feature}")]
+    NotBuiltIn {
+        /// The address.
+        address: String,
+        /// Which feature of the crate does it.
+        feature: &'static str,
+    },
+    /// A certificate to trust in addition cannot be used.
+    #[error("the certificate to trust: {0}")]
+    Roots(String),
+    /// Nobody could be trusted.
+    #[error(
+        "no authority is trusted: the system has no certificates (on Debian they are the package \
+         ca-certificates), and none was given"
+    )]
+    NoRoots,
+    /// The host is nothing that a certificate can be for.
+    #[error("{0:?} is no name that a certificate can be for")]
+    ServerName(String),
+    /// There is no TLS at all.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(String),
 }
 
 /// Why a client has no link.

@@ -35,8 +35,8 @@ mod web_socket;
 
 pub use acceptor::Acceptor;
 pub use address::{Address, AddressError, Scheme};
-pub use connector::{ConnectOptions, Connector, ConnectorError};
-pub use error::{LayerError, LinkError, WebSocketError};
+pub use connector::{ConnectOptions, Connector};
+pub use error::{ConnectorError, LayerError, LinkError, WebSocketError};
 pub use layers::{CLOSE_TO_PROXIED, End, Layers};
 pub use proxy::{Proxy, ProxyError};
 #[cfg(feature = "__tls")]

@@ -57,6 +57,7 @@ mod error;
 mod key;
 pub mod limits;
 mod msg;
+mod sign;
 mod token;
 mod unverified;
 

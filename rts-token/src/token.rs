@@ -2,11 +2,10 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::envelope;
+use crate::TokenError;
 use crate::limits::{
     APP_ID_BYTES, MAX_MSG_BYTES, MAX_PRIVILEGES, MAX_USER_ID_BYTES, MSG_HEAD_BYTES, PRIVILEGE_BYTES,
 };
-use crate::{AppKey, TokenError, msg};
 
 /// Numbers of the privileges that have a meaning. RTS itself acts on none of them.
 pub mod privilege {
@@ -140,13 +139,6 @@ impl Token {
     pub(crate) fn msg_bytes(&self) -> usize {
         let ids = self.room_id.len() + self.user_id.len();
         MSG_HEAD_BYTES + ids + self.privileges.len() * PRIVILEGE_BYTES
-    }
-
-    /// The text a client logs in with.
-    #[must_use]
-    pub fn sign(&self, key: &AppKey) -> String {
-        let msg = msg::pack(self);
-        envelope::encode(&self.app_id, &msg, &key.sign(&msg))
     }
 
     /// Whether `now` is past the expiry. The second `expire_at` itself is still good, and 0 never

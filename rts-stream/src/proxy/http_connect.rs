@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
-use super::Credentials;
+use super::credentials::Credentials;
 use crate::address::Address;
 use crate::error::LayerError;
 use crate::http::Head;

@@ -1,5 +1,6 @@
 //! A client's way through a proxy: HTTP CONNECT or SOCKS5.
 
+mod credentials;
 mod http_connect;
 mod socks5;
 
@@ -8,11 +9,9 @@ use std::str::FromStr;
 
 use crate::address::{Address, is_host, read_port};
 use crate::layer::Layer;
+use credentials::Credentials;
 use http_connect::HttpConnect;
 use socks5::Socks5;
-
-/// The longest user, and the longest password, in bytes: SOCKS5 has one byte for their length.
-const CREDENTIAL_BYTES_MAX: usize = 255;
 
 /// `http://[USER:PASSWORD@]HOST:PORT` or `socks5://[USER:PASSWORD@]HOST:PORT`. The proxy looks up
 /// the server's name. What is special in a URL is percent-encoded in user and password.
@@ -28,12 +27,6 @@ pub struct Proxy {
 enum Kind {
     Http,
     Socks5,
-}
-
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Credentials {
-    user: String,
-    password: String,
 }
 
 /// Why a text is no proxy. It does not repeat the text, which may have a password in it.
@@ -75,12 +68,9 @@ impl FromStr for Proxy {
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         let (credentials, authority) = match rest.rsplit_once('@') {
             Some((credentials, authority)) => {
-                let (user, password) = credentials.split_once(':').unwrap_or((credentials, ""));
-                let decoded = percent_decode(user).zip(percent_decode(password));
-                let (user, password) = decoded
-                    .filter(|(user, _)| !user.is_empty() && !user.contains(':'))
+                let credentials = Credentials::decode(credentials)
                     .ok_or(error("its user or password is empty, too long, or badly encoded"))?;
-                (Some(Credentials { user, password }), authority)
+                (Some(credentials), authority)
             }
             None => (None, rest),
         };
@@ -93,24 +83,6 @@ impl FromStr for Proxy {
             .ok_or(error("its port is not a number from 1 to 65535"))?;
         Ok(Self { kind, host: host.to_owned(), port, credentials })
     }
-}
-
-fn percent_decode(text: &str) -> Option<String> {
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        decoded.push(if byte == b'%' {
-            let digits = [bytes.next()?, bytes.next()?];
-            let digit =
-                |digit: u8| char::from(digit).to_digit(16).and_then(|d| u8::try_from(d).ok());
-            digit(digits[0])? * 16 + digit(digits[1])?
-        } else {
-            byte
-        });
-    }
-    String::from_utf8(decoded).ok().filter(|text| {
-        text.len() <= CREDENTIAL_BYTES_MAX && !text.bytes().any(|byte| byte.is_ascii_control())
-    })
 }
 
 /// Without user and password.
@@ -133,6 +105,7 @@ impl fmt::Debug for Proxy {
 
 #[cfg(test)]
 mod tests {
+    use super::credentials::CREDENTIAL_BYTES_MAX;
     use super::*;
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::Credentials;
+use super::credentials::Credentials;
 use crate::address::Address;
 use crate::error::LayerError;
 use crate::layer::Layer;

@@ -6,8 +6,9 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 
-use super::{alpn, explain, provider};
-use crate::connector::ConnectorError;
+use super::explain;
+use super::provider::{alpn, provider};
+use crate::error::ConnectorError;
 
 /// Which authorities a client trusts, before those that it is told of in addition.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

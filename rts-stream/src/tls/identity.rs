@@ -9,7 +9,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
-use super::{alpn, explain, provider, ticketer};
+use super::explain;
+use super::provider::{alpn, provider, ticketer};
 
 /// A server's certificate and private key. Clones are one and the same: what
 /// [`replace`](Self::replace) brings is shown to all links that are accepted afterwards, whoever

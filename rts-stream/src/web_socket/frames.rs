@@ -7,7 +7,6 @@ use std::io::Cursor;
 use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{CloseCode, Control, Data, OpCode};
 
-use super::Role;
 use crate::error::{LayerError, WebSocketError};
 
 /// The longest message, in bytes; it may come in fragments (§12.7).
@@ -18,6 +17,13 @@ const CONTROL_BYTES_MAX: u64 = 125;
 const HEAD_BYTES_MAX: usize = 14;
 /// All is well, and the link is over: the frames inside have said why.
 const NORMAL: u16 = 1000;
+
+/// Which of the two this side is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    Client,
+    Server,
+}
 
 pub(crate) struct Frames {
     role: Role,

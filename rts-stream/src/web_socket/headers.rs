@@ -1,6 +1,9 @@
-//! Headers that are lists, and headers that may be there once.
+//! Headers of the handshake: those that are lists, and those that may be there once.
 
 use tungstenite::http::header::{AsHeaderName, HeaderMap, HeaderValue};
+
+/// The subprotocol that both sides name in the handshake (§12.5).
+pub const SUBPROTOCOL: &str = "rts.v1";
 
 /// The elements of a list, over all lines of the header, without the blanks around them and without
 /// empty ones: RFC 9110, 5.6.1.

@@ -16,28 +16,16 @@ use crate::address::Address;
 use crate::error::LayerError;
 use crate::http::{Head, answer};
 use crate::layer::Layer;
-use frames::Frames;
 pub use frames::MESSAGE_BYTES_MAX;
+use frames::{Frames, Role};
+pub use headers::SUBPROTOCOL;
 use request::{NOT_HTTP, Request};
 pub use upgrade::Origins;
-
-/// The answer to a load balancer that puts such a header in front, for the clients behind it.
-const PROXY_PROTOCOL: &str = "A header of the PROXY protocol came before the request, and it is \
-    not understood here: switch it off at the proxy or load balancer in front.";
+use upgrade::PROXY_PROTOCOL;
 
 /// Empty lines in front of a request, in bytes: some clients send one (RFC 9112, 2.2). The header
 /// of the PROXY protocol, version 2, begins with two, and goes on with a zero.
 const EMPTY_LINES_BYTES_MAX: usize = 4;
-
-/// The subprotocol that both sides name in the handshake (§12.5).
-pub const SUBPROTOCOL: &str = "rts.v1";
-
-/// Which of the two this side is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Role {
-    Client,
-    Server,
-}
 
 pub(crate) struct WebSocket {
     phase: Phase,

@@ -9,8 +9,7 @@ use tungstenite::http::header::{
     SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 
-use super::SUBPROTOCOL;
-use super::headers::{lists, lists_any, only};
+use super::headers::{SUBPROTOCOL, lists, lists_any, only};
 use crate::address::Address;
 use crate::error::LayerError;
 use crate::http::Head;

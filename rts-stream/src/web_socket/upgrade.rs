@@ -12,10 +12,13 @@ use tungstenite::http::header::{
 };
 use tungstenite::http::uri::{Authority, Uri};
 
-use super::headers::{lines, lists, lists_exactly, only};
-use super::{PROXY_PROTOCOL, SUBPROTOCOL};
+use super::headers::{SUBPROTOCOL, lines, lists, lists_exactly, only};
 use crate::error::LayerError;
 use crate::http::answer;
+
+/// The answer to a load balancer that puts such a header in front, for the clients behind it.
+pub(super) const PROXY_PROTOCOL: &str = "A header of the PROXY protocol came before the request, and it is \
+    not understood here: switch it off at the proxy or load balancer in front.";
 
 /// What may be in a request only once: two of one could be read in two ways. `Host` has to be
 /// there.

@@ -1,0 +1,29 @@
+//! What both sides of TLS are set up with. The provider of the cryptography is always named.
+
+use std::sync::Arc;
+
+use rustls::crypto::CryptoProvider;
+
+/// What is spoken inside of TLS (§12.4).
+pub(super) fn alpn(has_web_socket: bool) -> Vec<Vec<u8>> {
+    let name: &[u8] = if has_web_socket { b"http/1.1" } else { b"rts/1" };
+    vec![name.to_vec()]
+}
+
+#[cfg(feature = "tls-aws-lc")]
+pub(super) fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
+}
+
+#[cfg(not(feature = "tls-aws-lc"))]
+pub(super) fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
+
+/// For session tickets: keys of this process, which change by themselves.
+pub(super) fn ticketer() -> Result<Arc<dyn rustls::server::ProducesTickets>, rustls::Error> {
+    #[cfg(feature = "tls-aws-lc")]
+    return rustls::crypto::aws_lc_rs::Ticketer::new();
+    #[cfg(not(feature = "tls-aws-lc"))]
+    return rustls::crypto::ring::Ticketer::new();
+}
