@@ -35,5 +35,4 @@ pub use rts_stream::Origins;
 pub use rts_stream::{Acceptor, Address, AddressError, Scheme};
 #[cfg(any(feature = "tls-ring", feature = "tls-aws-lc"))]
 pub use rts_stream::{Identity, IdentityError, explain_tls};
-pub use rts_trace::{Recorder, Secrets};
 pub use shard::Shard;

@@ -6,7 +6,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rts_trace::{RecordError, RecordedServer, Recorder};
+use rts_proto::server::Server as Core;
+use rts_trace::{RecordError, Recorder};
 use rts_transport_tokio::Address;
 use rts_transport_tokio::server::{Acceptor, Shard};
 use tokio::net::{TcpListener, TcpSocket};
@@ -91,7 +92,10 @@ impl Server {
         if let Err(error) = state.save().await {
             tracing::error!(%error, "state_dir cannot be written: a restart will forget the bans to come");
         }
-        let core = RecordedServer::new(config.core(), seed, record()?);
+        let core = match record()? {
+            Some(recorder) => Core::observed(config.core(), seed, Box::new(recorder)),
+            None => Core::new(config.core(), seed),
+        };
         let shard = Shard::with_poster(core, authenticator, poster.clone());
         shard.set_link_limits(link_bounds);
         state.restore(&shard);

@@ -22,4 +22,3 @@ pub use message::Story;
 pub use recorder::Recorder;
 pub use replay::{Difference, Observer, Recording, Replayed, replay};
 pub use scrub::Secrets;
-pub use server::RecordedServer;

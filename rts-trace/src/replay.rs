@@ -190,7 +190,9 @@ fn step(
         (Core::Server(core), Record::ServerCall { after_micros, call }) => {
             let now = at(after_micros);
             let said = command_in_words(&call);
-            let returned = call.make(core, now).map_err(|error| error.to_string())?;
+            let returned = call
+                .with_command(|command| format!("{:?}", core.command(now, command)))
+                .map_err(|error| error.to_string())?;
             observer.server_called(now, &said, &returned);
             digest.returned(&returned);
             Ok(now)

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rts_proto::Instant;
-use rts_proto::server::{Input, Output};
-use rts_trace::{RecordedServer, Recorder, Secrets, replay};
+use rts_proto::server::{Input, Output, Server};
+use rts_trace::{Recorder, Secrets, replay};
 
 /// A core that ticks a hundred times.
 fn run(recorder: Recorder) {
-    let mut core = RecordedServer::new(Default::default(), 42, Some(recorder));
+    let mut core = Server::observed(Default::default(), 42, Box::new(recorder));
     for millis in 0..100 {
         core.handle_input(Instant::from_micros(millis * 1_000), Input::Tick);
         while !matches!(core.poll_output(), Output::Wait(_)) {}

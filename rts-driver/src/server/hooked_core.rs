@@ -4,9 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rts_proto::server::{Credentials, Input, Notice, Output, Target, Verdict};
+use rts_proto::server::{Credentials, Input, Notice, Output, Server, Target, Verdict};
 use rts_proto::{CallId, Instant, LinkId, LoginCode};
-use rts_trace::RecordedServer;
 
 use crate::server::hooks::{Authenticate, PostToAppServer, Watch};
 use crate::server::posts::{NewPost, Posts};
@@ -23,7 +22,7 @@ pub(crate) enum LinkOutput {
 
 /// A server core, and who answers what it asks. Lives under its shard's lock.
 pub(crate) struct HookedCore {
-    pub(crate) server: RecordedServer,
+    pub(crate) server: Server,
     /// When the core wants the next tick.
     pub(crate) deadline: Option<Instant>,
     posts: Posts,
@@ -36,7 +35,7 @@ pub(crate) struct HookedCore {
 
 impl HookedCore {
     pub(crate) fn new(
-        mut server: RecordedServer,
+        mut server: Server,
         authenticator: Arc<dyn Authenticate>,
         poster: Arc<dyn PostToAppServer>,
     ) -> Self {

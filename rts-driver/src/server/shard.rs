@@ -7,11 +7,10 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_lite::future::or;
-use rts_proto::server::Stats;
+use rts_proto::server::{Server, Stats};
 use rts_proto::wire::ResumeKey;
 use rts_proto::{AppId, Instant, OnlineStatus, UserId};
 use rts_stream::Acceptor;
-use rts_trace::RecordedServer;
 
 use crate::link::Link;
 use crate::runtime::Runtime;
@@ -35,21 +34,20 @@ pub struct Shard<R: Runtime> {
 }
 
 impl<R: Runtime> Shard<R> {
-    /// A shard without links, around a core that may be recorded, whose clients cannot send to
-    /// their app's server: it knows of none.
+    /// A shard without links, whose clients cannot send to their app's server: it knows of none.
     #[must_use]
-    pub fn new(server: impl Into<RecordedServer>, authenticator: Arc<dyn Authenticate>) -> Self {
+    pub fn new(server: Server, authenticator: Arc<dyn Authenticate>) -> Self {
         Self::with_poster(server, authenticator, Arc::new(NoAppServers))
     }
 
     /// A shard without links. `poster` brings what clients send to their app's server there.
     #[must_use]
     pub fn with_poster(
-        server: impl Into<RecordedServer>,
+        server: Server,
         authenticator: Arc<dyn Authenticate>,
         poster: Arc<dyn PostToAppServer>,
     ) -> Self {
-        let core = HookedCore::new(server.into(), authenticator, poster);
+        let core = HookedCore::new(server, authenticator, poster);
         Self { shared: Arc::new(Shared::new(core)) }
     }
 
@@ -128,10 +126,10 @@ impl<R: Runtime> Shard<R> {
         state.core.server.online_status(self.shared.now(), app_id, uid)
     }
 
-    /// Lets the app's back end do something, such as [`RecordedServer::unicast`]: it is done when
+    /// Lets the app's back end do something, such as [`Server::unicast`]: it is done when
     /// this returns. `command` runs under the shard's lock: it must be quick, and must not wait nor
     /// call the shard.
-    pub fn command<T>(&self, command: impl FnOnce(&mut RecordedServer, Instant) -> T) -> T {
+    pub fn command<T>(&self, command: impl FnOnce(&mut Server, Instant) -> T) -> T {
         self.shared.command(command)
     }
 

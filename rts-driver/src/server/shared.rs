@@ -7,10 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use event_listener::Event;
 use rts_engine::Clock;
-use rts_proto::server::{Input, PostProgress};
+use rts_proto::server::{Input, PostProgress, Server};
 use rts_proto::wire::ResumeKey;
 use rts_proto::{CallId, Instant, LinkId};
-use rts_trace::RecordedServer;
 
 use crate::link::Link;
 use crate::runtime::{Runtime, Stream as _};
@@ -106,7 +105,7 @@ impl<R: Runtime> Shared<R> {
     /// Calls the core from outside the reactor, and leaves what it wants of links to the reactor.
     pub(crate) fn command<T>(
         self: &Arc<Self>,
-        command: impl FnOnce(&mut RecordedServer, Instant) -> T,
+        command: impl FnOnce(&mut Server, Instant) -> T,
     ) -> T {
         let mut state = self.lock();
         let State { core, link_outputs, .. } = &mut *state;

@@ -8,6 +8,7 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::ban::Ban;
+use super::command::{Command, Returned};
 use super::command_error::CommandError;
 use super::keys::SessionNumber;
 use super::shard::Server;
@@ -17,6 +18,44 @@ use crate::limits::{
 use crate::planted::{Bug, planted};
 use crate::wire::Frame;
 use crate::{AppId, Instant, MessageConfig, Payload, RoomId, RoomState, UserId};
+
+/// All commands, as data.
+impl Server {
+    /// Does what this says: the same as the method that has its name.
+    pub fn command(&mut self, now: Instant, command: Command<'_>) -> Returned {
+        match command {
+            Command::Shutdown { retry_after_max } => {
+                self.shutdown(now, retry_after_max);
+                Returned::Nothing
+            }
+            Command::Unicast { app_id, from, to, payload } => {
+                Returned::Result(self.unicast(now, app_id, from.clone(), to, payload.clone()))
+            }
+            Command::BroadcastToRoom { app_id, room_id, from, payload } => {
+                let (from, payload) = (from.clone(), payload.clone());
+                Returned::Result(self.broadcast_to_room(now, app_id, room_id, from, payload))
+            }
+            Command::UnicastInRoom { app_id, room_id, from, to, payload } => {
+                let (from, payload) = (from.clone(), payload.clone());
+                Returned::Result(self.unicast_in_room(now, app_id, room_id, from, to, payload))
+            }
+            Command::Kick { app_id, room_id, uid } => {
+                Returned::Whether(self.kick(now, app_id, room_id, uid))
+            }
+            Command::Dismiss { app_id, room_id } => {
+                Returned::Count(self.dismiss(now, app_id, room_id))
+            }
+            Command::Ban { app_id, ban, interval } => {
+                Returned::Result(self.ban(now, app_id, ban, interval))
+            }
+            Command::Unban { app_id, ban } => Returned::Whether(self.unban(now, app_id, ban)),
+            Command::PutOut { app_id, uid } => Returned::Whether(self.put_out(now, app_id, uid)),
+            Command::Revoke { app_id, uid, issued_before } => {
+                Returned::Count(self.revoke(now, app_id, uid, issued_before))
+            }
+        }
+    }
+}
 
 /// The back end's commands. Each does its work at once. Those that send return how many sessions
 /// the message was queued for; a user or a room that is not there is no error (§5.10, §6.11).
@@ -30,7 +69,8 @@ impl Server {
         to: &UserId,
         payload: Payload,
     ) -> Result<usize, CommandError> {
-        self.act(now, |server| {
+        let command = Command::Unicast { app_id, from: &from, to, payload: &payload };
+        self.begin(now, &command).act(|server| {
             check_length(&payload, PAYLOAD_BYTES_MAX)?;
             server.take_backend_sends(app_id, 1)?;
             let number = match planted(Bug::BackEndReachesAnyApp) {
@@ -58,7 +98,8 @@ impl Server {
         from: UserId,
         payload: Payload,
     ) -> Result<usize, CommandError> {
-        self.act(now, |server| {
+        let command = Command::BroadcastToRoom { app_id, room_id, from: &from, payload: &payload };
+        self.begin(now, &command).act(|server| {
             check_length(&payload, PAYLOAD_BYTES_MAX)?;
             server.take_backend_sends(app_id, 1)?;
             let now = server.shared.now;
@@ -83,7 +124,9 @@ impl Server {
         to: &[UserId],
         payload: Payload,
     ) -> Result<usize, CommandError> {
-        self.act(now, |server| {
+        let command =
+            Command::UnicastInRoom { app_id, room_id, from: &from, to, payload: &payload };
+        self.begin(now, &command).act(|server| {
             check_length(&payload, ROOM_UNICAST_PAYLOAD_BYTES_MAX)?;
             if to.len() > ROOM_UNICAST_RECEIVERS_MAX {
                 let (count, max) = (to.len(), ROOM_UNICAST_RECEIVERS_MAX);
@@ -104,13 +147,16 @@ impl Server {
 
     /// Removes a user from a room; it may join again at once. Whether it was there.
     pub fn kick(&mut self, now: Instant, app_id: &AppId, room_id: &RoomId, uid: &UserId) -> bool {
-        self.act(now, |server| server.expel(app_id, room_id, uid))
+        let command = Command::Kick { app_id, room_id, uid };
+        self.begin(now, &command).act(|server| server.expel(app_id, room_id, uid))
     }
 
     /// Removes everybody from a room, which is then no more; anybody may join it again at once. How
     /// many members it had.
     pub fn dismiss(&mut self, now: Instant, app_id: &AppId, room_id: &RoomId) -> usize {
-        self.act(now, |server| server.expel_all(app_id, room_id, RoomState::Dismissed))
+        let command = Command::Dismiss { app_id, room_id };
+        self.begin(now, &command)
+            .act(|server| server.expel_all(app_id, room_id, RoomState::Dismissed))
     }
 
     /// Removes whom it is about, and for so long refuses to let them in (§6.2): at least 10 s and
@@ -127,7 +173,8 @@ impl Server {
         ban: &Ban,
         interval: Duration,
     ) -> Result<usize, CommandError> {
-        self.act(now, |server| {
+        let command = Command::Ban { app_id, ban, interval };
+        self.begin(now, &command).act(|server| {
             server.bans.set(&mut server.shared, app_id, ban, interval)?;
             Ok(match ban {
                 Ban::Room(_) if planted(Bug::BanLeavesMembers) => 0,
@@ -143,7 +190,8 @@ impl Server {
     /// Lifts a ban before its time. Unlike a ban for no time, this never removes anybody: a ban that
     /// ran out may have let its users in again since. Whether it was in force.
     pub fn unban(&mut self, now: Instant, app_id: &AppId, ban: &Ban) -> bool {
-        self.act(now, |server| server.bans.lift(&mut server.shared, app_id, ban))
+        let command = Command::Unban { app_id, ban };
+        self.begin(now, &command).act(|server| server.bans.lift(&mut server.shared, app_id, ban))
     }
 
     /// The members of a room in the order of their ids, or nothing when it does not exist. Those

@@ -3,15 +3,18 @@
 //! [`Server`] has the same four parts as the client core: [`Server::new`],
 //! [`Server::handle_input`], commands (those of the app's back end, such as [`Server::unicast`],
 //! and [`Server::shutdown`]), and [`Server::poll_output`]. What it cannot know by itself, such as
-//! whether a token is good, it asks of its driver as an output and gets back as an input.
+//! whether a token is good, it asks of its driver as an output and gets back as an input. Commands
+//! are data too, as [`Command`], and an observer, [`Observe`], sees all that goes in and comes out.
 
 // From the bottom up: files use those of their own group and of the groups above it here.
 
 // What the world sees.
 mod ban;
+mod command;
 mod command_error;
 mod config;
 mod io;
+mod observe;
 
 // What parts say to each other.
 mod allowance;
@@ -55,6 +58,7 @@ mod turn;
 mod testing;
 
 pub use ban::Ban;
+pub use command::{Command, Returned};
 pub use command_error::CommandError;
 pub use config::Config;
 pub use deadlines::Timer;
@@ -63,4 +67,5 @@ pub use io::{
     Target, Verdict,
 };
 pub use lists::{AppStats, Page, RoomFigures, Stats, UserFigures};
+pub use observe::Observe;
 pub use shard::Server;

@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use alloc::vec::Vec;
 
+use super::command::Command;
 use super::ending::End;
 use super::links::Pass;
 use super::shard::Server;
@@ -17,7 +18,8 @@ impl Server {
     /// Ends a user's session: it is logged out with reason 2 and does not log in again by itself
     /// (§3.10). It leaves its rooms, and may log in again at once. Whether it had a session.
     pub fn put_out(&mut self, now: Instant, app_id: &AppId, uid: &UserId) -> bool {
-        self.act(now, |server| server.end_login(app_id, uid))
+        let command = Command::PutOut { app_id, uid };
+        self.begin(now, &command).act(|server| server.end_login(app_id, uid))
     }
 
     /// Ends the sessions of a user, or of all users of the app, whose login showed something that
@@ -31,7 +33,8 @@ impl Server {
         uid: Option<&UserId>,
         issued_before: u32,
     ) -> usize {
-        self.act(now, |server| {
+        let command = Command::Revoke { app_id, uid, issued_before };
+        self.begin(now, &command).act(|server| {
             server.turn_queued_away(app_id, uid, issued_before);
             server.end_sessions_issued_before(app_id, uid, issued_before)
         })

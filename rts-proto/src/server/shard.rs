@@ -1,5 +1,6 @@
 //! One shard: the parts that it is made of, and what may be known of it from outside.
 
+use alloc::boxed::Box;
 use core::fmt;
 use core::time::Duration;
 
@@ -7,6 +8,7 @@ use super::back_end_rates::BackEndRates;
 use super::bans::Bans;
 use super::config::Config;
 use super::links::Links;
+use super::observe::Observe;
 use super::posts::Posts;
 use super::rooms::Rooms;
 use super::shared::Shared;
@@ -35,6 +37,7 @@ pub struct Server {
     pub(super) random: Random,
     /// Set by [`Server::shutdown`].
     pub(super) retry_after_max: Option<Duration>,
+    pub(super) observer: Option<Box<dyn Observe + Send>>,
 }
 
 impl Server {
@@ -57,7 +60,15 @@ impl Server {
             back_end_rates: BackEndRates::default(),
             random: Random::new(seed),
             retry_after_max: None,
+            observer: None,
         }
+    }
+
+    /// The same with an observer, which sees everything from the beginning.
+    #[must_use]
+    pub fn observed(config: Config, seed: u64, mut observer: Box<dyn Observe + Send>) -> Self {
+        observer.started(&config, seed);
+        Self { observer: Some(observer), ..Self::new(config, seed) }
     }
 
     /// From now on there are [`Output::Notice`](super::Output::Notice)s too. Nothing else changes.

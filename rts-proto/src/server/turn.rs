@@ -1,8 +1,10 @@
 //! A shard's turn: it takes in what happened, does what time brought, and at the end of a burst
 //! sends what is owed.
 
+use core::fmt;
 use core::time::Duration;
 
+use super::command::Command;
 use super::deadlines::{Due, Timer};
 use super::io::{Input, Output};
 use super::shard::Server;
@@ -11,6 +13,9 @@ use crate::{CloseCode, Instant, LinkId, ProtocolError, TargetId};
 impl Server {
     /// Takes in what happened. An earlier `now` than before counts as the latest one.
     pub fn handle_input(&mut self, now: Instant, input: Input) {
+        if let Some(observer) = &mut self.observer {
+            observer.input(now, &input);
+        }
         match input {
             // Broadcasts in it may go on with those of the input before.
             Input::Received(..) => self.pass_time(now),
@@ -33,10 +38,14 @@ impl Server {
 
     /// The next thing to do. [`Output::Wait`] ends a drain.
     pub fn poll_output(&mut self) -> Output {
-        match self.shared.outbox.poll() {
+        let output = match self.shared.outbox.poll() {
             Some(output) => output,
             None => Output::Wait(self.next_timer().map(|(deadline, _)| deadline)),
+        };
+        if let Some(observer) = &mut self.observer {
+            observer.output(&output);
         }
+        output
     }
 
     /// Which timer the deadline of [`Output::Wait`] is for.
@@ -49,20 +58,21 @@ impl Server {
     /// `retry_after_max`, so that the clients do not come back together. Links that are accepted
     /// afterwards are closed in the same way.
     pub fn shutdown(&mut self, now: Instant, retry_after_max: Duration) {
-        self.advance(now);
-        self.retry_after_max = Some(retry_after_max);
-        for link in self.links.sorted() {
-            self.turn_away(link, CloseCode::Shutdown, retry_after_max);
-        }
+        self.begin(now, &Command::Shutdown { retry_after_max }).act(|server| {
+            server.retry_after_max = Some(retry_after_max);
+            for link in server.links.sorted() {
+                server.turn_away(link, CloseCode::Shutdown, retry_after_max);
+            }
+        });
     }
 
-    /// Does what a command wants, after all that came before it, and ends the sessions that have no
-    /// room for what they get of it.
-    pub(super) fn act<T>(&mut self, now: Instant, command: impl FnOnce(&mut Self) -> T) -> T {
+    /// Begins a command, behind all that came before it.
+    pub(super) fn begin(&mut self, now: Instant, command: &Command<'_>) -> Begun<'_> {
+        if let Some(observer) = &mut self.observer {
+            observer.command(now, command);
+        }
         self.advance(now);
-        let done = command(self);
-        self.end_overrun();
-        done
+        Begun(self)
     }
 
     /// What came in before is done with, broadcasts too; then time moves on.
@@ -128,5 +138,23 @@ impl Server {
         let outbox = self.shared.outbox.next_timer();
         let first = self.shared.deadlines.next_timer();
         [outbox, first].into_iter().flatten().min()
+    }
+}
+
+/// A command that has begun, and that the observer has seen: what it does is done by
+/// [`act`](Self::act) only, so that no command can be forgotten there.
+#[must_use]
+pub(super) struct Begun<'a>(&'a mut Server);
+
+impl Begun<'_> {
+    /// Does the command's work, and ends the sessions that have no room for what they get of it.
+    pub(super) fn act<T: fmt::Debug>(self, work: impl FnOnce(&mut Server) -> T) -> T {
+        let Self(server) = self;
+        let returned = work(server);
+        server.end_overrun();
+        if let Some(observer) = &mut server.observer {
+            observer.returned(&returned);
+        }
+        returned
     }
 }

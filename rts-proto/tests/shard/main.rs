@@ -11,6 +11,7 @@ mod fan_out;
 mod links;
 mod login_pace;
 mod notices;
+mod observing;
 mod operating;
 mod overrun;
 mod pings;

@@ -9,7 +9,7 @@ use rts_proto::client::{self, Client, Parameters};
 use rts_proto::server::{self, PostProgress, Verdict};
 use rts_proto::wire::ResumeKey;
 use rts_proto::{AppId, Instant, LinkId, LoginCode, Payload, Reply};
-use rts_trace::{RecordedServer, Recorder, Replayed, Secrets, replay};
+use rts_trace::{Recorder, Replayed, Secrets, replay};
 
 pub(crate) const PEOPLE: usize = 2;
 pub(crate) const NAMES: [&str; PEOPLE] = ["alice", "bob"];
@@ -46,7 +46,7 @@ impl Write for Memory {
 /// Recorded cores, with links that pass bytes on at once, in pieces.
 pub(crate) struct Pair {
     pub(crate) now: Instant,
-    pub(crate) server: RecordedServer,
+    pub(crate) server: server::Server,
     pub(crate) engines: Vec<Client>,
     pub(crate) traces: Vec<Memory>,
     /// The engine's present link, and its number at the server.
@@ -67,11 +67,12 @@ impl Pair {
             };
             Client::observed(config, who as u64, Box::new(traces[who].recorder(secrets)))
         };
-        let server = server::Config::default();
+        let server_config = server::Config::default();
+        let recorder = Box::new(traces[PEOPLE].recorder(secrets));
         Self {
             now: Instant::from_millis(5),
             engines: (0..PEOPLE).map(engine).collect(),
-            server: RecordedServer::new(server, 7, Some(traces[PEOPLE].recorder(secrets))),
+            server: server::Server::observed(server_config, 7, recorder),
             traces,
             links: vec![None; PEOPLE],
             last_link: 0,
