@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use rts_proto::server::{Ban, Config, Input, Output, PostProgress, Verdict};
+use rts_proto::server::{Ban, Config, Input, Output, PostProgress, Server, Verdict};
 use rts_proto::wire::{Frame, Login, ResumeKey, SetServerParams};
 use rts_proto::{
     AppId, Instant, LinkId, LoginCode, LoginId, MessageConfig, MessageId, Payload, Reply, RoomId,
     TargetId, UserId,
 };
 
-use crate::{RecordedServer, Recorder};
+use crate::Recorder;
 
 const ALICE: LinkId = LinkId(1);
 const BOB: LinkId = LinkId(2);
@@ -17,7 +17,7 @@ const MALLORY: LinkId = LinkId(3);
 const SECOND: Duration = Duration::from_secs(1);
 
 struct Shard {
-    core: RecordedServer,
+    core: Server,
     now: Instant,
     /// What the core asked last.
     login: LoginId,
@@ -108,7 +108,7 @@ pub(super) fn record(recorder: Recorder) {
         ..Config::default()
     };
     let mut shard = Shard {
-        core: RecordedServer::new(config, 7, Some(recorder)),
+        core: Server::observed(config, 7, Box::new(recorder)),
         now: Instant::from_millis(5),
         login: LoginId(0),
         target: TargetId(0),
