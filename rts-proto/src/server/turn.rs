@@ -13,8 +13,8 @@ use crate::{CloseCode, Instant, LinkId, ProtocolError, TargetId};
 impl Server {
     /// Takes in what happened. An earlier `now` than before counts as the latest one.
     pub fn handle_input(&mut self, now: Instant, input: Input) {
-        if let Some(observer) = &mut self.observer {
-            observer.input(now, &input);
+        if self.observer.is_some() {
+            self.tell_input(now, &input);
         }
         match input {
             // Broadcasts in it may go on with those of the input before.
@@ -38,14 +38,10 @@ impl Server {
 
     /// The next thing to do. [`Output::Wait`] ends a drain.
     pub fn poll_output(&mut self) -> Output {
-        let output = match self.shared.outbox.poll() {
-            Some(output) => output,
-            None => Output::Wait(self.next_timer().map(|(deadline, _)| deadline)),
-        };
-        if let Some(observer) = &mut self.observer {
-            observer.output(&output);
+        match self.observer {
+            Some(_) => self.poll_observed(),
+            None => self.poll(),
         }
-        output
     }
 
     /// Which timer the deadline of [`Output::Wait`] is for.
@@ -131,6 +127,30 @@ impl Server {
             let number = decided.session;
             self.posts.decided(shared, decided);
             self.targets.ask_driver(shared, number);
+        }
+    }
+
+    fn poll(&mut self) -> Output {
+        match self.shared.outbox.poll() {
+            Some(output) => output,
+            None => Output::Wait(self.next_timer().map(|(deadline, _)| deadline)),
+        }
+    }
+
+    // Most shards have no observer: what it costs is kept off their path.
+    #[cold]
+    fn poll_observed(&mut self) -> Output {
+        let output = self.poll();
+        if let Some(observer) = &mut self.observer {
+            observer.output(&output);
+        }
+        output
+    }
+
+    #[cold]
+    fn tell_input(&mut self, now: Instant, input: &Input) {
+        if let Some(observer) = &mut self.observer {
+            observer.input(now, input);
         }
     }
 
