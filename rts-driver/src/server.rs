@@ -30,6 +30,7 @@ pub use admission::LinkLimits;
 pub use hooks::{Authenticate, Begun, PostToAppServer, Posting, Watch};
 pub use log::{LogRateLimiter, LogThrottle, Sanitized};
 pub use probes::ExpectedConnection;
+pub use rts_proto::{AppId, LoginCode, OnlineStatus, UserId};
 #[cfg(feature = "websocket")]
 pub use rts_stream::Origins;
 pub use rts_stream::{Acceptor, Address, AddressError, Scheme};

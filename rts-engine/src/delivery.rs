@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rts_proto::RoomKey;
 use rts_proto::client::Event;
 
-use crate::handler::{EventHandler, RoomEventHandler, dispatch, dispatch_room};
+use crate::backpressure::{EVENT_BYTES_MAX, EVENTS_MAX, payload_bytes};
+use crate::handler::{EventHandler, RoomEventHandler};
 use crate::sent::Told;
-use crate::unread::{EVENT_BYTES_MAX, EVENTS_MAX, Unread, payload_bytes};
+use crate::unread::Unread;
 
 type EngineHandler = Arc<Mutex<dyn EventHandler>>;
 type RoomHandler = Arc<Mutex<dyn RoomEventHandler>>;
@@ -181,11 +182,11 @@ impl Callback {
         let _ = catch_unwind(AssertUnwindSafe(|| match &self {
             Self::Engine(event, handler) => {
                 let mut handler = handler.lock().unwrap_or_else(PoisonError::into_inner);
-                dispatch(event, &mut *handler);
+                handler.handle(event);
             }
             Self::Room(Event::Room { room, event, .. }, handler) => {
                 let mut handler = handler.lock().unwrap_or_else(PoisonError::into_inner);
-                dispatch_room(room, event, &mut *handler);
+                handler.handle_in(room, event);
             }
             Self::Room(..) => {}
         }));

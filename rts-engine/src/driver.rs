@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant as StdInstant;
 
-use rts_proto::LinkId;
-use rts_proto::client::{Input, Output};
+use rts_proto::client::Input;
+use rts_proto::{Instant, LinkId};
 
+use crate::link_output::LinkOutput;
 use crate::shared::{Shared, State};
 
 /// Callbacks made before the loop looks at its link again.
@@ -21,7 +22,7 @@ const CLOSED_TOO_EARLY: &str = "the connection was closed before the login was a
 ///
 /// ```text
 /// until is_finished:
-///     poll_output, and do it, until Wait
+///     poll_link_output, and do it, until None
 ///     deliver, tick
 ///     wait for: changed, the deadline, a link's bytes (if wants_read) or end -> handle_input
 /// ```
@@ -76,18 +77,16 @@ impl Driver {
         }
     }
 
-    /// What the core wants done next, in the order in which it asked for it. [`Output::Wait`] comes
-    /// when nothing else is left; its deadline is by the engine's own [`Clock`](crate::Clock). An
-    /// [`Output::Event`] never comes: events are the application's, which has got it already. What
-    /// [`Output::Connect`] asks for may also be answered with [`link_failed`](Self::link_failed).
+    /// What the core wants done about links next, in the order in which it asked for it. `None` when
+    /// nothing is left: then all that happened so far counts as seen, and
+    /// [`changed`](Self::changed) waits for what comes later. So deliver, tick and look at the
+    /// deadline after this, not before.
     #[must_use]
-    pub fn poll_output(&self) -> Output {
+    pub fn poll_link_output(&self) -> Option<LinkOutput> {
         let mut state = self.shared.lock();
-        state.next_link_output().unwrap_or_else(|| {
-            // All that happened so far was seen, or is looked at after this.
-            state.changed = false;
-            Output::Wait(state.deadline)
-        })
+        let output = state.next_link_output();
+        state.changed &= output.is_some();
+        output
     }
 
     /// Calls the application's handlers with events that wait for them, in order. No lock is held
@@ -115,6 +114,12 @@ impl Driver {
     pub fn deadline(&self) -> Option<StdInstant> {
         let deadline = self.shared.lock().deadline?;
         self.shared.clock.to_std(deadline)
+    }
+
+    /// The same by the engine's own [`Clock`](crate::Clock), for simulations.
+    #[must_use]
+    pub fn deadline_by_clock(&self) -> Option<Instant> {
+        self.shared.lock().deadline
     }
 
     /// Whether the link may be read: false while the application has too many events to take.

@@ -1,10 +1,11 @@
 //! What `Engine` and `Room` hold in common: while one of them is left, the engine lives.
 
 use std::fmt;
-use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 
-use crate::shared::Shared;
+use rts_proto::Instant;
+
+use crate::shared::{Shared, State};
 
 /// Dropping it destroys the engine.
 pub(crate) struct Handle {
@@ -15,13 +16,20 @@ impl Handle {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         Self { shared }
     }
-}
 
-impl Deref for Handle {
-    type Target = Shared;
+    /// See [`Shared::lock`].
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.shared.lock()
+    }
 
-    fn deref(&self) -> &Shared {
-        &self.shared
+    /// See [`Shared::call`].
+    pub(crate) fn call<R>(&self, call: impl FnOnce(&mut State, Instant) -> R) -> R {
+        self.shared.call(call)
+    }
+
+    /// See [`Shared::with`].
+    pub(crate) fn with<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
+        self.shared.with(change)
     }
 }
 

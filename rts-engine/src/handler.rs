@@ -8,7 +8,7 @@ use rts_proto::{
     Payload, Reply, RoomId, RoomState, SendCode, ServerParamsCode, UserId,
 };
 
-/// The callbacks of an engine. Every method does nothing unless it is
+/// The callbacks of an engine. Every method but [`handle`](Self::handle) does nothing unless it is
 /// implemented.
 pub trait EventHandler: Send {
     /// The connection's state changed.
@@ -33,9 +33,34 @@ pub trait EventHandler: Send {
     fn on_warning(&mut self, _code: WarningCode, _message: &str) {}
     /// Something about a room that has no handler of its own.
     fn on_room_event(&mut self, _room: &RoomId, _event: &RoomEvent) {}
+
+    /// Calls the method that belongs to `event`: for an application that takes
+    /// [`Events`](crate::Events) and wants callbacks all the same.
+    fn handle(&mut self, event: &Event) {
+        match event {
+            Event::ConnectionStateChanged(state) => self.on_connection_state_changed(*state),
+            Event::LoginResult { uid, code, elapsed } => {
+                self.on_login_result(uid, *code, *elapsed);
+            }
+            Event::Logout(reason) => self.on_logout(*reason),
+            Event::PeerOnlineStatus { uid, status } => {
+                self.on_get_peer_online_status(uid, *status);
+            }
+            Event::MessageReceived { from, payload } => self.on_message_received(from, payload),
+            Event::MessageSendResult { id, code } => self.on_message_send_result(*id, *code),
+            Event::ServerParamsSetResult(code) => self.on_server_params_set_result(*code),
+            Event::ServerMessageSendResult { id, code, reply } => {
+                self.on_server_message_send_result(*id, *code, reply);
+            }
+            Event::CreateRoomFailed { room, error } => self.on_create_room_failed(room, *error),
+            Event::Room { room, event, .. } => self.on_room_event(room, event),
+            Event::Warning { code, message } => self.on_warning(*code, message),
+        }
+    }
 }
 
-/// The callbacks of one room. Every method does nothing unless it is implemented.
+/// The callbacks of one room. Every method but [`handle_in`](Self::handle_in) does nothing unless it
+/// is implemented.
 pub trait RoomEventHandler: Send {
     /// Joined, or joined again after a reconnect.
     fn on_joined(&mut self, _room: &RoomId, _uid: &UserId, _how: JoinType, _elapsed: Duration) {}
@@ -59,49 +84,26 @@ pub trait RoomEventHandler: Send {
     fn on_user_joined(&mut self, _room: &RoomId, _uid: &UserId) {}
     /// Somebody is no longer in the room.
     fn on_user_left(&mut self, _room: &RoomId, _uid: &UserId, _reason: LeaveReason) {}
-}
 
-/// Calls the method of `handler` that belongs to `event`.
-pub(crate) fn dispatch(event: &Event, handler: &mut dyn EventHandler) {
-    match event {
-        Event::ConnectionStateChanged(state) => handler.on_connection_state_changed(*state),
-        Event::LoginResult { uid, code, elapsed } => {
-            handler.on_login_result(uid, *code, *elapsed);
+    /// Calls the method that belongs to `event` in `room`: what [`EventHandler::on_room_event`] gets.
+    fn handle_in(&mut self, room: &RoomId, event: &RoomEvent) {
+        match event {
+            RoomEvent::Joined { uid, how, elapsed } => self.on_joined(room, uid, *how, *elapsed),
+            RoomEvent::StateChanged { uid, state } => {
+                self.on_room_state_changed(room, uid.as_ref(), *state);
+            }
+            RoomEvent::Left => self.on_leave_room(room),
+            RoomEvent::MessageReceived { from, payload } => {
+                self.on_room_message_received(room, from, payload);
+            }
+            RoomEvent::UserMessageReceived { from, payload } => {
+                self.on_user_message_received(room, from, payload);
+            }
+            RoomEvent::MessageSendResult { id, code } => {
+                self.on_room_message_send_result(room, *id, *code);
+            }
+            RoomEvent::UserJoined(uid) => self.on_user_joined(room, uid),
+            RoomEvent::UserLeft { uid, reason } => self.on_user_left(room, uid, *reason),
         }
-        Event::Logout(reason) => handler.on_logout(*reason),
-        Event::PeerOnlineStatus { uid, status } => {
-            handler.on_get_peer_online_status(uid, *status);
-        }
-        Event::MessageReceived { from, payload } => handler.on_message_received(from, payload),
-        Event::MessageSendResult { id, code } => handler.on_message_send_result(*id, *code),
-        Event::ServerParamsSetResult(code) => handler.on_server_params_set_result(*code),
-        Event::ServerMessageSendResult { id, code, reply } => {
-            handler.on_server_message_send_result(*id, *code, reply);
-        }
-        Event::CreateRoomFailed { room, error } => handler.on_create_room_failed(room, *error),
-        Event::Room { room, event, .. } => handler.on_room_event(room, event),
-        Event::Warning { code, message } => handler.on_warning(*code, message),
-    }
-}
-
-/// Calls the method of `handler` that belongs to `event` in `room`.
-pub(crate) fn dispatch_room(room: &RoomId, event: &RoomEvent, handler: &mut dyn RoomEventHandler) {
-    match event {
-        RoomEvent::Joined { uid, how, elapsed } => handler.on_joined(room, uid, *how, *elapsed),
-        RoomEvent::StateChanged { uid, state } => {
-            handler.on_room_state_changed(room, uid.as_ref(), *state);
-        }
-        RoomEvent::Left => handler.on_leave_room(room),
-        RoomEvent::MessageReceived { from, payload } => {
-            handler.on_room_message_received(room, from, payload);
-        }
-        RoomEvent::UserMessageReceived { from, payload } => {
-            handler.on_user_message_received(room, from, payload);
-        }
-        RoomEvent::MessageSendResult { id, code } => {
-            handler.on_room_message_send_result(room, *id, *code);
-        }
-        RoomEvent::UserJoined(uid) => handler.on_user_joined(room, uid),
-        RoomEvent::UserLeft { uid, reason } => handler.on_user_left(room, uid, *reason),
     }
 }

@@ -12,6 +12,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod backpressure;
 mod clock;
 mod delivery;
 mod driver;
@@ -19,6 +20,7 @@ mod engine;
 mod events;
 mod handle;
 mod handler;
+mod link_output;
 mod log;
 mod room;
 mod sent;
@@ -30,5 +32,6 @@ pub use driver::Driver;
 pub use engine::{Engine, EngineError, sdk_version};
 pub use events::Events;
 pub use handler::{EventHandler, RoomEventHandler};
+pub use link_output::LinkOutput;
 pub use room::Room;
 pub use sent::{Sent, ServerAnswer};

@@ -9,6 +9,7 @@ use rts_proto::{BroadcastCode, Instant, LinkId, MessageId, Reply, RoomKey, SendC
 
 use crate::clock::Clock;
 use crate::delivery::{Delivery, Retired};
+use crate::link_output::LinkOutput;
 use crate::log::Line;
 use crate::sent::{Filled, ServerAnswer, Waiting};
 
@@ -39,7 +40,7 @@ pub(crate) struct State {
     pub(crate) broadcasts: Waiting<(RoomKey, MessageId), BroadcastCode>,
     /// What the core wants done about links, until the driver takes it. Events do not wait for the
     /// driver, so they are taken out of the core's outputs as soon as there are some.
-    link_outputs: VecDeque<Output>,
+    link_outputs: VecDeque<LinkOutput>,
     /// Bytes to transmit in those.
     link_bytes: usize,
     after: After,
@@ -140,14 +141,13 @@ impl State {
                 Output::Event(event) => self.happened(event),
                 Output::Transmit(link, bytes) => {
                     self.link_bytes += bytes.len();
-                    self.leave_to_driver(Output::Transmit(link, bytes));
+                    self.leave_to_driver(LinkOutput::Transmit(link, bytes));
                     if self.link_bytes > LINK_BYTES_MAX {
                         self.give_up_link(now, link);
                     }
                 }
-                output @ (Output::Connect(_) | Output::Disconnect(_)) => {
-                    self.leave_to_driver(output);
-                }
+                Output::Connect(link) => self.leave_to_driver(LinkOutput::Connect(link)),
+                Output::Disconnect(link) => self.leave_to_driver(LinkOutput::Disconnect(link)),
                 Output::Wait(deadline) => {
                     if deadline != self.deadline || self.client.is_destroyed() {
                         self.deadline = deadline;
@@ -159,15 +159,14 @@ impl State {
         }
     }
 
-    fn leave_to_driver(&mut self, output: Output) {
+    fn leave_to_driver(&mut self, output: LinkOutput) {
         self.link_outputs.push_back(output);
         self.wake_driver();
     }
 
-    /// The next output that the driver has to do something about.
-    pub(crate) fn next_link_output(&mut self) -> Option<Output> {
+    pub(crate) fn next_link_output(&mut self) -> Option<LinkOutput> {
         let output = self.link_outputs.pop_front()?;
-        if let Output::Transmit(_, bytes) = &output {
+        if let LinkOutput::Transmit(_, bytes) = &output {
             self.link_bytes -= bytes.len();
         }
         Some(output)
@@ -180,13 +179,13 @@ impl State {
     fn give_up_link(&mut self, now: Instant, link: LinkId) {
         let bytes = &mut self.link_bytes;
         self.link_outputs.retain(|output| match output {
-            Output::Transmit(id, unsent) if *id == link => {
+            LinkOutput::Transmit(id, unsent) if *id == link => {
                 *bytes -= unsent.len();
                 false
             }
             _ => true,
         });
-        self.leave_to_driver(Output::Disconnect(link));
+        self.leave_to_driver(LinkOutput::Disconnect(link));
         self.client.handle_input(now, Input::Disconnected(link));
     }
 

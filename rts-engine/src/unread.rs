@@ -3,14 +3,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use rts_proto::client::{Event, RoomEvent};
+use rts_proto::client::Event;
 
+use crate::backpressure::{EVENT_BYTES_MAX, EVENTS_MAX, payload_bytes};
 use crate::sent::Told;
-
-/// With this many events that the application has not taken, the link is not read.
-pub(crate) const EVENTS_MAX: usize = 1_024;
-/// With this many bytes of payload in such events, the link is not read.
-pub(crate) const EVENT_BYTES_MAX: usize = 8 * 1_048_576;
 
 /// In the order in which they happened.
 ///
@@ -117,19 +113,5 @@ impl Unread {
             self.excused -= 1;
             self.excused_bytes -= bytes;
         }
-    }
-}
-
-pub(crate) fn payload_bytes(event: &Event) -> usize {
-    match event {
-        Event::MessageReceived { payload, .. }
-        | Event::Room {
-            event:
-                RoomEvent::MessageReceived { payload, .. }
-                | RoomEvent::UserMessageReceived { payload, .. },
-            ..
-        } => payload.len(),
-        Event::ServerMessageSendResult { reply, .. } => reply.len(),
-        _ => 0,
     }
 }

@@ -84,7 +84,7 @@ fn more_callbacks_than_one_turn_has_keep_the_driver_awake() {
     let log = Log::default();
     engine.set_event_handler(Writer("E", log.clone()));
     (0..100).for_each(|n| engine.get_peer_online_status(&n.to_string()));
-    assert_eq!(common::next_output(&driver), None);
+    assert_eq!(driver.poll_link_output(), None);
     driver.deliver();
     assert!(log.0.lock().expect("no panic").len() < 100);
     assert!(common::now_or_never(driver.changed()).is_some());
@@ -246,4 +246,13 @@ fn a_handler_gets_what_comes_and_the_stream_keeps_what_came() {
     assert!(
         matches!(&take_all(&mut events)[..], [Event::PeerOnlineStatus { uid, .. }] if uid == "before")
     );
+}
+
+#[test]
+fn an_event_that_was_taken_can_be_handed_to_a_handler() {
+    let log = Log::default();
+    let mut writer = Writer("E", log.clone());
+    let status = OnlineStatus::Online;
+    EventHandler::handle(&mut writer, &Event::PeerOnlineStatus { uid: "bob".into(), status });
+    assert_eq!(log.take(), ["E status bob"]);
 }

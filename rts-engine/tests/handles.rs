@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use bytes::Bytes;
-use common::{engine, next_output, now_or_never, take_all};
-use rts_engine::{Engine, EngineError};
-use rts_proto::client::{Event, Input, LoginError, Output, SendError, WarningCode};
+use common::{engine, now_or_never, take_all};
+use rts_engine::{Engine, EngineError, LinkOutput};
+use rts_proto::client::{Event, Input, LoginError, SendError, WarningCode};
 use rts_proto::wire::Frame;
 use rts_proto::{CloseCode, LogoutReason, MessageConfig, MessageId, SendCode};
 
@@ -22,9 +22,9 @@ fn nothing_is_connected_before_login() {
     engine.create_room("room").expect("a good id").join().expect("not joined");
     engine.logout();
     engine.network_changed();
-    assert_eq!(next_output(&driver), None);
+    assert_eq!(driver.poll_link_output(), None);
     engine.login("token", "alice").expect("not logged in");
-    assert!(matches!(next_output(&driver), Some(Output::Connect(_))));
+    assert!(matches!(driver.poll_link_output(), Some(LinkOutput::Connect(_))));
 }
 
 /// Nobody else would ever say why the login is not answered.
@@ -35,10 +35,11 @@ fn a_close_before_the_login_is_answered_is_told_once_with_its_code_and_reason() 
     let mut closed_with = |code: u32, reason: &'static str| {
         // Whatever the wait before the next attempt is, the network has changed.
         engine.network_changed();
-        let link = std::iter::from_fn(|| next_output(&driver)).filter_map(|output| match output {
-            Output::Connect(link) => Some(link),
-            _ => None,
-        });
+        let link =
+            std::iter::from_fn(|| driver.poll_link_output()).filter_map(|output| match output {
+                LinkOutput::Connect(link) => Some(link),
+                _ => None,
+            });
         let link = link.last();
         let link = link.expect("it tries again");
         driver.handle_input(Input::Connected(link));
@@ -77,7 +78,7 @@ fn bad_arguments_are_said_by_name() {
 #[test]
 fn a_call_wakes_the_driver() {
     let (engine, _events, driver) = engine();
-    assert_eq!(next_output(&driver), None);
+    assert_eq!(driver.poll_link_output(), None);
     let wakes = Arc::new(Wakes::default());
     let waker = Waker::from(Arc::clone(&wakes));
     assert!(driver.poll_changed(&mut Context::from_waker(&waker)).is_pending());
@@ -89,7 +90,7 @@ fn a_call_wakes_the_driver() {
 #[test]
 fn a_wait_for_a_change_that_is_given_up_loses_none() {
     let (engine, _events, driver) = engine();
-    assert_eq!(next_output(&driver), None);
+    assert_eq!(driver.poll_link_output(), None);
     assert_eq!(now_or_never(driver.changed()), None);
     engine.login("token", "alice").expect("not logged in");
     assert_eq!(now_or_never(driver.changed()), Some(()));
@@ -135,7 +136,7 @@ fn destroy_completes_every_send_and_ends_the_events() {
     assert!(room.join().is_err());
     assert!(room.send_message("hi").is_err());
     assert!(!driver.is_finished(), "the logout is still to be written");
-    while next_output(&driver).is_some() {}
+    while driver.poll_link_output().is_some() {}
     assert!(driver.is_finished());
 }
 
@@ -187,7 +188,7 @@ fn too_many_events_stop_the_reading_until_they_are_taken() {
     assert!(driver.wants_read());
     fill(1);
     assert!(!driver.wants_read());
-    assert_eq!(next_output(&driver), None);
+    assert_eq!(driver.poll_link_output(), None);
     assert!(events.try_next().is_some());
     assert!(driver.wants_read());
     assert!(now_or_never(driver.changed()).is_some(), "the driver is told that it may read");
@@ -206,10 +207,10 @@ fn a_flood_of_unreliable_messages_costs_the_link_and_not_the_memory() {
     let sends: Vec<_> = (0..100).map(|_| send()).collect();
     let mut bytes = 0;
     let mut ended = false;
-    while let Some(output) = next_output(&driver) {
+    while let Some(output) = driver.poll_link_output() {
         match output {
-            Output::Transmit(_, chunk) => bytes += chunk.len(),
-            Output::Disconnect(_) => ended = true,
+            LinkOutput::Transmit(_, chunk) => bytes += chunk.len(),
+            LinkOutput::Disconnect(_) => ended = true,
             _ => {}
         }
     }
@@ -225,12 +226,12 @@ fn a_tick_before_the_deadline_does_nothing() {
     driver.tick();
     assert_eq!(driver.deadline(), None);
     engine.login("token", "alice").expect("not logged in");
-    while next_output(&driver).is_some() {}
+    while driver.poll_link_output().is_some() {}
     let deadline = driver.deadline();
     assert!(deadline.is_some());
     driver.tick();
     driver.handle_input(Input::Tick);
-    assert_eq!((next_output(&driver), driver.deadline()), (None, deadline));
+    assert_eq!((driver.poll_link_output(), driver.deadline()), (None, deadline));
 }
 
 #[derive(Default)]

@@ -1,6 +1,6 @@
 //! One engine, called directly or through handles.
 
-use rts_engine::Driver;
+use rts_engine::{Driver, LinkOutput};
 use rts_proto::client::{Client, Input, Output, Timer};
 use rts_proto::limits::ENGINE_BYTES_MAX;
 use rts_proto::{AppId, Instant};
@@ -56,9 +56,12 @@ impl Core {
         match self {
             Self::Called(client) => client.poll_output(),
             Self::Held(driver) => loop {
-                match driver.poll_output() {
-                    Output::Wait(_) if driver.has_callbacks() => driver.deliver(),
-                    output => return output,
+                match driver.poll_link_output() {
+                    Some(LinkOutput::Connect(id)) => return Output::Connect(id),
+                    Some(LinkOutput::Transmit(id, bytes)) => return Output::Transmit(id, bytes),
+                    Some(LinkOutput::Disconnect(id)) => return Output::Disconnect(id),
+                    None if driver.has_callbacks() => driver.deliver(),
+                    None => return Output::Wait(driver.deadline_by_clock()),
                 }
             },
         }

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use rts_proto::client::Event;
 use rts_proto::server::{Config, Stats};
-use rts_proto::{CloseCode, LoginCode, MessageConfig, SendCode};
-use rts_testkit::{Happening, Side, World};
+use rts_proto::{CloseCode, LoginCode, MessageConfig, Payload, SendCode};
+use rts_testkit::{Happening, Middlebox, Person, Piece, Side, World};
 
 const ALICE: usize = 0;
 const BOB: usize = 1;
@@ -162,7 +163,7 @@ fn an_application_that_takes_no_events_is_not_read_and_loses_nothing() {
     let mut texts = Vec::new();
     for _ in 0..100 {
         while let Some(event) = heard.try_next() {
-            if let Event::MessageReceived { payload: rts_proto::Payload::Text(text), .. } = event {
+            if let Event::MessageReceived { payload: Payload::Text(text), .. } = event {
                 texts.push(text.parse::<u32>().expect("a number"));
             }
         }
@@ -195,4 +196,42 @@ fn who_awaits_one_send_after_the_other_and_reads_no_events_gets_every_result() {
 fn what_never_happens_is_not_waited_for_for_ever() {
     let mut world = two();
     world.wait_for(seconds(60), std::future::pending::<()>());
+}
+
+/// Drops what holds one word on its way to the server, and marks what holds another one on its way
+/// to an engine.
+#[derive(Debug)]
+struct WordFilter {
+    dropped: &'static [u8],
+    marked: &'static [u8],
+}
+
+impl Middlebox for WordFilter {
+    fn pass(&mut self, _: Person, to: Side, frames: Bytes) -> Vec<Piece> {
+        let holds = |word: &[u8]| frames.windows(word.len()).any(|part| part == word);
+        if to == Side::Server && holds(self.dropped) {
+            return Vec::new();
+        }
+        let mark = (to == Side::Client && holds(self.marked)).then_some(7);
+        vec![Piece { bytes: frames, mark }]
+    }
+}
+
+#[test]
+fn a_middlebox_drops_frames_and_learns_when_those_that_it_marks_arrive() {
+    let mut world = two();
+    world.middlebox = Some(Box::new(WordFilter { dropped: b"lost", marked: b"found" }));
+    world.take_log();
+    for text in ["lost", "plain", "found"] {
+        let config = MessageConfig::UnreliableUnordered;
+        world.send_as(ALICE, "bob", Payload::text(text), config);
+    }
+    world.run_for(seconds(1));
+    assert_eq!(world.texts(BOB), ["plain", "found"]);
+    let arrived = |(_, happening)| match happening {
+        Happening::Marked(side, mark) => Some((side, mark)),
+        _ => None,
+    };
+    let arrived: Vec<_> = world.take_log().into_iter().filter_map(arrived).collect();
+    assert_eq!(arrived, [(Side::Client, 7)]);
 }

@@ -4,8 +4,8 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use rts_engine::Driver;
-use rts_proto::client::{Input, Output};
+use rts_engine::{Driver, LinkOutput};
+use rts_proto::client::Input;
 use rts_stream::Connector;
 
 use super::current_link::{CurrentLink, LinkNews};
@@ -21,24 +21,21 @@ pub(super) async fn run<R: Runtime>(driver: Driver, connector: Connector) {
     let mut closing = Closing::default();
     let mut timer = Timer::<R>::new();
     for turn in (1..=TURNS_MAX).cycle() {
-        loop {
-            match driver.poll_output() {
-                Output::Connect(id) => current = CurrentLink::connecting(id, &connector),
-                Output::Transmit(id, bytes) => {
+        while let Some(output) = driver.poll_link_output() {
+            match output {
+                LinkOutput::Connect(id) => current = CurrentLink::connecting(id, &connector),
+                LinkOutput::Transmit(id, bytes) => {
                     if current.link(id).is_some_and(|link| link.push(bytes).is_err()) {
                         current = CurrentLink::None;
                         driver.handle_input(Input::Disconnected(id));
                     }
                 }
                 // A new link need not wait until the old one is closed.
-                Output::Disconnect(id) => {
+                LinkOutput::Disconnect(id) => {
                     if let Some(link) = current.take(id) {
                         closing.links.push(Box::pin(link.finish::<R>()));
                     }
                 }
-                // The application has it.
-                Output::Event(_) => {}
-                Output::Wait(_) => break,
             }
         }
         if driver.is_finished() {

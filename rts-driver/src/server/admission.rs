@@ -189,8 +189,8 @@ impl Admission {
             ));
         }
         let Some(network) = network else { return Ok(()) };
-        let network_caps = self.limits.of_network();
-        self.networks.check(network, &network_caps, now).map_err(Refusal::Network)?;
+        let network_limits = self.limits.of_network();
+        self.networks.check(network, &network_limits, now).map_err(Refusal::Network)?;
         let Some(site) = counted_site(network) else { return Ok(()) };
         self.sites.check(site, &self.limits.of_site(), now).map_err(Refusal::Network)
     }
@@ -210,8 +210,8 @@ impl Admission {
     /// Returns whether no link is left.
     pub(crate) fn release(&mut self, permit: Permit, now: Instant) -> bool {
         if let Some(network) = permit.network {
-            let caps = self.limits.of_network();
-            self.networks.release(network, permit.is_before_login, &caps, now);
+            let limits = self.limits.of_network();
+            self.networks.release(network, permit.is_before_login, &limits, now);
             if let Some(site) = counted_site(network) {
                 self.sites.release(site, permit.is_before_login, &self.limits.of_site(), now);
             }
@@ -230,7 +230,7 @@ fn counted_site(network: Network) -> Option<Site> {
     matches!(network, Network::V6(_)).then(|| network.site())
 }
 
-/// Of a link that was admitted. It has to be [released](Admission::release).
+/// The place that a link which was admitted takes. It has to be [released](Admission::release).
 #[derive(Clone, Copy)]
 pub(crate) struct Permit {
     /// `None` for exempt addresses.

@@ -5,8 +5,8 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use rts_engine::{Driver, Engine, Events};
-use rts_proto::client::{Event, Input, Output};
+use rts_engine::{Driver, Engine, Events, LinkOutput};
+use rts_proto::client::{Event, Input};
 use rts_proto::server::{self, Server, Verdict};
 use rts_proto::wire::ResumeKey;
 use rts_proto::{Instant, LinkId, LoginCode};
@@ -31,33 +31,23 @@ pub(crate) fn logged_in() -> (Engine, Events, Driver) {
 /// Carries bytes between the two until both have nothing to say.
 pub(crate) fn exchange(driver: &Driver, server: &mut Server) {
     let now = Instant::ORIGIN;
-    while let Some(output) = next_output(driver) {
+    while let Some(output) = driver.poll_link_output() {
         match output {
-            Output::Connect(id) => {
+            LinkOutput::Connect(id) => {
                 server.handle_input(now, server::Input::Accepted(id, ResumeKey([1; 16])));
                 driver.handle_input(Input::Connected(id));
             }
-            Output::Transmit(id, bytes) => {
+            LinkOutput::Transmit(id, bytes) => {
                 server.handle_input(now, server::Input::Received(id, bytes));
                 server.handle_input(now, server::Input::Tick);
             }
-            Output::Disconnect(id) => {
+            LinkOutput::Disconnect(id) => {
                 server.handle_input(now, server::Input::Disconnected(id));
             }
-            Output::Event(_) | Output::Wait(_) => {}
         }
         for (id, bytes) in outputs(server) {
             driver.handle_input(Input::Received(id, bytes));
         }
-    }
-}
-
-/// What the core wants done, until it waits.
-pub(crate) fn next_output(driver: &Driver) -> Option<Output> {
-    match driver.poll_output() {
-        Output::Event(event) => panic!("{event:?} is the application's"),
-        Output::Wait(_) => None,
-        output => Some(output),
     }
 }
 

@@ -77,7 +77,7 @@ fn links_with_many_frames_leave_others_their_turn() {
     });
     let answered: Vec<_> = flooders.iter_mut().map(|peer| answers(read_all(peer))).collect();
     let together = FRAMES_PER_READING * FLOODERS;
-    assert_eq!(turns, Some(together.div_ceil(INPUT_FRAMES_PER_TURN)), "they rang before it");
+    assert_eq!(turns, Some(together.div_ceil(INPUT_FRAMES_PER_TURN)), "they were ready before it");
     assert!(answered.iter().all(|count| *count <= 2 * FRAMES_PER_READING), "{answered:?}");
     turned.turn();
     turned.turn();
@@ -96,7 +96,7 @@ fn strangers_come_behind_those_who_have_logged_in() {
     strangers.iter_mut().for_each(|stranger| stranger.write(&hello()));
     alice.write(&question());
     turned.turn();
-    assert_eq!(answers(read_all(&mut alice)), 1, "she rang behind them");
+    assert_eq!(answers(read_all(&mut alice)), 1, "she was ready behind them");
     let greeted = strangers.iter_mut().map(hears_something).filter(|heard| *heard).count();
     assert_eq!(greeted, LINKS_BEFORE_LOGIN_PER_TURN);
     turned.turn_until_quiet();
@@ -319,7 +319,7 @@ fn who_was_quiet_is_heard_before_those_who_speak_in_every_turn() {
     talkers.iter_mut().for_each(|talker| talker.write(&question()));
     honest[0].write(&question());
     turned.turn();
-    assert_eq!(answered(&mut honest), 1, "it rang behind them");
+    assert_eq!(answered(&mut honest), 1, "it was ready behind them");
 }
 
 /// A WebSocket's pings hold no frames for the core, and cost time all the same.
