@@ -61,7 +61,7 @@ impl Server {
         }
     }
 
-    /// Whether the session is there and the link is its.
+    /// Whether the session is there, and is on this link.
     fn is_carried(&self, number: SessionNumber, id: LinkId) -> bool {
         self.shared.session(number).is_some_and(|session| session.link() == Some(id))
             || planted(Bug::ZombieHeard) && self.links.contains(id)

@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
+use core::time::Duration;
 
 use super::command_error::CommandError;
 use super::deadlines::Due;
@@ -9,6 +10,10 @@ use super::shared::Shared;
 use crate::AppId;
 use crate::limits::BACKEND_BURST_MIN;
 use crate::rate::TokenBucket;
+
+/// An app is looked at no more often than this: to forget it has time, and the rate of a back end
+/// that sends now and then is full again after milliseconds.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// An app is here, and looked at, as long as something is missing from its rate.
 #[derive(Debug, Default)]
@@ -40,15 +45,15 @@ impl BackEndRates {
         }
     }
 
-    /// Forgets an app whose rate is full, and has another one looked at when it will be.
+    /// Forgets an app whose rate is full, and has another one looked at again.
     pub(super) fn look_at(&mut self, shared: &mut Shared, app_id: &AppId) {
         let Some(sends) = self.apps.get(app_id) else { return };
         let full_at = sends.full_at();
         if full_at <= shared.now {
             self.apps.remove(app_id);
         } else {
-            // Nothing takes it back: it only comes up.
-            shared.deadlines.arm(full_at, Due::BackEndRate(Box::new(app_id.clone())));
+            let due = Due::BackEndRate(Box::new(app_id.clone()));
+            shared.deadlines.arm_for_good(full_at.max(shared.now + LOOK_EVERY), due);
         }
     }
 
@@ -62,7 +67,7 @@ mod tests {
     use super::*;
     use crate::Instant;
     use crate::server::Config;
-    use crate::server::testing::app_id;
+    use crate::server::testing::{self, app_id};
 
     #[test]
     fn an_app_is_forgotten_when_nothing_is_missing_and_not_before() {
@@ -78,7 +83,7 @@ mod tests {
         assert!(shared.deadlines.pop_due(shared.now).is_some());
         rates.look_at(&mut shared, &app_id);
         assert_eq!(rates.app_ids().count(), 1);
-        shared.now = Instant::from_millis(1_500);
+        shared.now = Instant::from_millis(2_000);
         assert!(shared.deadlines.pop_due(shared.now).is_some());
         rates.look_at(&mut shared, &app_id);
         assert_eq!(rates.app_ids().count(), 0);
@@ -93,5 +98,21 @@ mod tests {
         let app_id = app_id();
         assert!((0..10_000).all(|_| rates.take(&mut shared, &app_id, 100).is_ok()));
         assert_eq!(rates.app_ids().count(), 0);
+    }
+
+    #[test]
+    fn however_often_a_back_end_sends_its_app_is_looked_at_once_a_second() {
+        let mut shared = testing::shared();
+        let mut rates = BackEndRates::default();
+        let mut looks = 0;
+        for millis in (0..10_000).step_by(100) {
+            shared.now = Instant::from_millis(millis);
+            while shared.deadlines.pop_due(shared.now).is_some() {
+                rates.look_at(&mut shared, &app_id());
+                looks += 1;
+            }
+            assert!(rates.take(&mut shared, &app_id(), 1).is_ok());
+        }
+        assert_eq!(looks, 9);
     }
 }

@@ -1,8 +1,7 @@
 //! Deadlines: the one place that knows what is due when.
 //!
-//! A part that waits for a moment arms a [`Deadline`] and keeps it; nothing but this gives one out,
-//! and giving it back is the only way to disarm it. So state and timer cannot disagree. A part that
-//! never takes a deadline back need not keep it.
+//! A part that waits for a moment arms a [`Deadline`] and keeps it. Nothing but this gives one
+//! out, and giving it back, with the same [`Due`], is the only way to disarm it.
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
@@ -82,6 +81,7 @@ impl Due {
 }
 
 /// A moment for which something is armed.
+#[must_use = "what is not kept cannot be disarmed"]
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Deadline(Instant);
 
@@ -99,8 +99,21 @@ pub(super) struct Deadlines {
 impl Deadlines {
     /// Makes `due` come up at this moment.
     pub(super) fn arm(&mut self, at: Instant, due: Due) -> Deadline {
-        self.armed.insert((at, due));
+        self.arm_for_good(at, due);
         Deadline(at)
+    }
+
+    /// The same for what nobody takes back.
+    pub(super) fn arm_for_good(&mut self, at: Instant, due: Due) {
+        let is_new = self.armed.insert((at, due));
+        debug_assert!(is_new, "each due has one deadline at a time");
+    }
+
+    /// Makes `due` come up at another moment. Moments may be equal: the former is disarmed first.
+    pub(super) fn rearm(&mut self, deadline: &mut Deadline, at: Instant, due: Due) {
+        let former = (deadline.0, due);
+        self.armed.remove(&former);
+        *deadline = self.arm(at, former.1);
     }
 
     /// Takes it back. Changes nothing when it has come up already.
@@ -135,7 +148,7 @@ mod tests {
     fn what_is_armed_comes_up_in_the_order_of_its_moments_and_not_early() {
         let mut deadlines = Deadlines::default();
         for millis in [30, 10, 20] {
-            let _ = deadlines.arm(Instant::from_millis(millis), due(millis));
+            deadlines.arm_for_good(Instant::from_millis(millis), due(millis));
         }
         let first = (Instant::from_millis(10), Timer::LoginDeadline);
         assert_eq!(deadlines.next_timer(), Some(first));
@@ -151,9 +164,22 @@ mod tests {
         let mut deadlines = Deadlines::default();
         let at = Instant::from_millis(10);
         let deadline = deadlines.arm(at, due(1));
-        let _ = deadlines.arm(at, due(2));
+        deadlines.arm_for_good(at, due(2));
         deadlines.disarm(deadline, due(1));
         assert_eq!(deadlines.pop_due(at), Some((at, due(2))));
         assert_eq!(deadlines.pop_due(at), None);
+    }
+
+    #[test]
+    fn what_is_armed_again_comes_up_once_at_its_last_moment_also_when_that_is_the_former() {
+        for (former, last) in [(10, 20), (20, 10), (10, 10)] {
+            let mut deadlines = Deadlines::default();
+            let mut deadline = deadlines.arm(Instant::from_millis(former), due(1));
+            let last = Instant::from_millis(last);
+            deadlines.rearm(&mut deadline, last, due(1));
+            assert_eq!(deadline.at(), last);
+            assert_eq!(deadlines.pop_due(Instant::from_millis(30)), Some((last, due(1))));
+            assert_eq!(deadlines.pop_due(Instant::from_millis(30)), None);
+        }
     }
 }

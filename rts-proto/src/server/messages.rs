@@ -1,8 +1,11 @@
 //! Messages of a session: to users, to rooms, to the app's own server. Sections 5, 6.5 and 11.5 of
 //! the protocol.
 
+use bytes::Bytes;
+
 use super::io::{Forbidden, Rate};
 use super::keys::{Origin, Outcome, SessionNumber};
+use super::session::Session;
 use super::shard::Server;
 use crate::limits::UNRELIABLE_MARK_BYTES;
 use crate::payload::PayloadRef;
@@ -51,7 +54,7 @@ impl Server {
         };
         let bytes = wire::delivery(sender.uid(), payload, config);
         if !config.is_reliable() {
-            return self.deliver_now_or_never(receiver, bytes);
+            return Some(self.deliver_now_or_never(receiver, bytes));
         }
         let origin = Some(Origin { session: number, id });
         match shared.outbox.push(&mut shared.sessions, now, receiver, bytes, origin) {
@@ -71,22 +74,18 @@ impl Server {
     }
 
     /// A message that is not sequenced.
-    fn deliver_now_or_never(
-        &mut self,
-        receiver: SessionNumber,
-        bytes: bytes::Bytes,
-    ) -> Option<SendCode> {
+    fn deliver_now_or_never(&mut self, receiver: SessionNumber, bytes: Bytes) -> SendCode {
         let shared = &mut self.shared;
-        let unacked_bytes = shared.unacked_bytes(receiver)?;
-        match shared.session(receiver)?.link() {
+        let Some(unacked_bytes) = shared.unacked_bytes(receiver) else { return SendCode::Broken };
+        match shared.session(receiver).and_then(Session::link) {
             Some(link)
                 if unacked_bytes <= UNRELIABLE_MARK_BYTES && !self.links.is_congested(link) =>
             {
                 let (sessions, now) = (&mut shared.sessions, shared.now);
                 shared.outbox.transmit(sessions, now, link, Some(receiver), bytes);
-                Some(SendCode::Ok)
+                SendCode::Ok
             }
-            Some(_) | None => Some(SendCode::Broken),
+            Some(_) | None => SendCode::Broken,
         }
     }
 

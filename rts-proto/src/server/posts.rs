@@ -272,9 +272,7 @@ impl Posts {
             true => core::time::Duration::MAX,
             false => shared.config.post_timeout,
         };
-        let until = shared.deadlines.arm(shared.now + patience, Due::Post(id));
-        let waited = core::mem::replace(&mut call.until, until);
-        shared.deadlines.disarm(waited, Due::Post(id));
+        shared.deadlines.rearm(&mut call.until, shared.now + patience, Due::Post(id));
         let session = call.session;
         self.waits_no_longer(session);
         if planted(Bug::PostedTwice) {

@@ -78,8 +78,7 @@ impl Sessions {
         let Some(session) = self.get(number) else { return };
         let keys = session.keys().clone();
         self.tombstones.insert(number, Tombstone { keys, code });
-        // Nothing takes it back: it only comes up.
-        deadlines.arm(until, Due::Tombstone(number));
+        deadlines.arm_for_good(until, Due::Tombstone(number));
     }
 
     /// Why the session with this number is over, if the key is one of its keys; the outer `None`

@@ -12,7 +12,7 @@ use crate::{AppId, Instant, OnlineStatus, UserId};
 impl Server {
     pub(super) fn query_status(&mut self, number: SessionNumber, query: u64, uid: &Bytes) {
         let now = self.shared.now;
-        let Some(session) = self.shared.session_mut(number) else { return };
+        let Some(session) = self.shared.session(number) else { return };
         let app_id = session.app_id().clone();
         let Some(allowance) = self.shared.allowance(number) else { return };
         let status = if allowance.statuses.take(now) {

@@ -208,9 +208,10 @@ impl Tallies {
         if next <= shared.now || tally.due.as_ref().is_some_and(|due| due.at() <= next) {
             return;
         }
-        let due = shared.deadlines.arm(next, Due::tally(app_id, uid));
-        if let Some(former) = tally.due.replace(due) {
-            shared.deadlines.disarm(former, Due::tally(app_id, uid));
+        let due = Due::tally(app_id, uid);
+        match &mut tally.due {
+            Some(deadline) => shared.deadlines.rearm(deadline, next, due),
+            None => tally.due = Some(shared.deadlines.arm(next, due)),
         }
     }
 

@@ -14,7 +14,7 @@ use crate::{ServerParams, ServerParamsCode, TargetId};
 #[derive(Debug, Default)]
 pub(super) struct Targets {
     /// Sessions that have asked for one: most have not.
-    of_sessions: BTreeMap<SessionNumber, Asked>,
+    of_sessions: BTreeMap<SessionNumber, OfSession>,
     /// Questions that the driver has not answered.
     questions: BTreeMap<TargetId, SessionNumber>,
     last_question: u64,
@@ -22,7 +22,7 @@ pub(super) struct Targets {
 
 /// One session's params.
 #[derive(Debug, Default)]
-struct Asked {
+struct OfSession {
     in_force: Option<ServerParams>,
     /// Params that are not decided. The driver is asked about the first.
     undecided: VecDeque<Undecided>,

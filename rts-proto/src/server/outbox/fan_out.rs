@@ -16,8 +16,8 @@ use crate::server::keys::SessionNumber;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::server) struct Audience(pub(in crate::server) u64);
 
-/// Broadcasts to one audience that were accepted, and that no member has in its window yet: at most
-/// [`BUNDLE_BYTES_MAX`] of them, or one.
+/// Broadcasts to one audience that were accepted, and that no member has in its window yet: one, or
+/// more that together have at most [`BUNDLE_BYTES_MAX`] bytes.
 ///
 /// Whatever else goes into a window, or asks how full it is, goes through the
 /// [outbox](super::Outbox), which puts these there first.
@@ -48,6 +48,7 @@ impl FanOut {
         audience: Audience,
         members: impl Iterator<Item = SessionNumber>,
     ) {
+        debug_assert!(self.is_empty() && self.frames.is_empty(), "settled before");
         self.audience = Some(audience);
         self.members.extend(members);
     }

@@ -2,8 +2,9 @@
 //! and at the end of a burst one acknowledgement, the results in batches (§4.4, §5.8) and the rest
 //! of the window.
 //!
-//! Nothing reaches a session's window but through here, and everything here settles broadcasts
-//! before it touches a window. So no caller can forget to.
+//! Nothing reaches a session's window but through here. Whatever here puts something into a window,
+//! sends it, or asks how full it is, settles broadcasts first, so no caller can forget to.
+//! Acknowledging and resuming need not: they are about what is there already.
 
 mod bundle;
 mod fan_out;

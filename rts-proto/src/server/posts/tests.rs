@@ -1,4 +1,5 @@
 use alloc::format;
+use core::time::Duration;
 
 use bytes::Bytes;
 
@@ -135,6 +136,21 @@ fn a_post_that_takes_too_long_is_stopped_and_fails_as_far_as_it_was() {
         assert_eq!(come_due(&mut posts, &mut shared), Some(end));
         assert_eq!(outputs(&mut shared), [Output::AbandonPost(call)]);
         assert_eq!(flushed_to(&mut shared, alice), [result(1, code, Reply::default())]);
+    }
+}
+
+#[test]
+fn a_post_is_stopped_after_its_time_however_long_it_might_have_waited() {
+    for wait_s in [1, 5, 9] {
+        let (mut posts, mut shared, alice) = begun();
+        let timeout = Duration::from_secs(5);
+        (shared.config.post_wait, shared.config.post_timeout) =
+            (Duration::from_secs(wait_s), timeout);
+        let end = shared.now + timeout;
+        assert!(add(&mut posts, &mut shared, alice, 1));
+        let call = begun_posts(&mut shared)[0].0;
+        assert_eq!(come_due(&mut posts, &mut shared), Some(end), "{wait_s} s");
+        assert_eq!(outputs(&mut shared), [Output::AbandonPost(call)]);
     }
 }
 

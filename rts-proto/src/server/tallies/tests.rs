@@ -22,8 +22,9 @@ fn next_in_queue(tallies: &mut Tallies, now: Instant) -> Option<LinkId> {
 
 /// What is due now has come up, and nobody has a turn.
 fn look(tallies: &mut Tallies, shared: &mut Shared) {
-    while shared.deadlines.pop_due(shared.now).is_some() {}
-    tallies.has_come_due(&app_id(), &uid("alice"));
+    while shared.deadlines.pop_due(shared.now).is_some() {
+        tallies.has_come_due(&app_id(), &uid("alice"));
+    }
     tallies.look_again(shared, &app_id(), &uid("alice"));
 }
 
