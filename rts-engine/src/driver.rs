@@ -77,8 +77,8 @@ impl Driver {
         }
     }
 
-    /// What the core wants done about links next, in the order in which it asked for it. `None` when
-    /// nothing is left: then all that happened so far counts as seen, and
+    /// What the core wants done about links next, in the order in which it asked for it. `None`
+    /// when nothing is left: then all that happened so far counts as seen, and
     /// [`changed`](Self::changed) waits for what comes later. So deliver, tick and look at the
     /// deadline after this, not before.
     #[must_use]

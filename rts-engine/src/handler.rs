@@ -59,8 +59,8 @@ pub trait EventHandler: Send {
     }
 }
 
-/// The callbacks of one room. Every method but [`handle_in`](Self::handle_in) does nothing unless it
-/// is implemented.
+/// The callbacks of one room. Every method but [`handle_in`](Self::handle_in) does nothing unless
+/// it is implemented.
 pub trait RoomEventHandler: Send {
     /// Joined, or joined again after a reconnect.
     fn on_joined(&mut self, _room: &RoomId, _uid: &UserId, _how: JoinType, _elapsed: Duration) {}
@@ -85,7 +85,8 @@ pub trait RoomEventHandler: Send {
     /// Somebody is no longer in the room.
     fn on_user_left(&mut self, _room: &RoomId, _uid: &UserId, _reason: LeaveReason) {}
 
-    /// Calls the method that belongs to `event` in `room`: what [`EventHandler::on_room_event`] gets.
+    /// Calls the method that belongs to `event` in `room`, which are what
+    /// [`EventHandler::on_room_event`] gets.
     fn handle_in(&mut self, room: &RoomId, event: &RoomEvent) {
         match event {
             RoomEvent::Joined { uid, how, elapsed } => self.on_joined(room, uid, *how, *elapsed),

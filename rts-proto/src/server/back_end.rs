@@ -159,8 +159,8 @@ impl Server {
             .act(|server| server.expel_all(app_id, room_id, RoomState::Dismissed))
     }
 
-    /// Removes whom it is about, and for so long refuses to let them in (§6.2): at least 10 s and
-    /// at most 7 days, or not at all when `interval` is zero, which also lifts an earlier ban. A
+    /// Removes the users that the ban names, and refuses them for the interval (§6.2): at least 10 s
+    /// and at most 7 days, or not at all when `interval` is zero, which also lifts an earlier ban. A
     /// later ban of the same takes the place of the earlier. How many memberships ended.
     ///
     /// [`Ban::Login`] puts the user out and refuses its logins (§3.10) for exactly so long, or

@@ -93,9 +93,11 @@ pub enum Output {
     PostToAppServer(CallId, Box<Post>),
     /// This post takes too long: stop it. No answer is expected.
     AbandonPost(CallId),
-    /// Tell the app's back end, if the driver has a way. Only of [`Config::reported_apps`](super::Config::reported_apps).
+    /// Tell the app's back end, if the driver has a way. Only of
+    /// [`Config::reported_apps`](super::Config::reported_apps).
     Report(AppId, Report),
-    /// Log this, if the driver has a log. Only after [`Server::take_notice`](super::Server::take_notice).
+    /// Log this, if the driver has a log. Only after
+    /// [`Server::take_notice`](super::Server::take_notice).
     Notice(Notice),
     /// Nothing more to do before this moment, if no other input comes. Always the last output.
     Wait(Option<Instant>),

@@ -6,8 +6,9 @@ use alloc::string::String;
 use super::credentials::Credentials;
 use crate::{AppId, CloseCode, LeaveReason, LinkId, LoginCode, RoomId, RoomState, UserId};
 
-/// Why links and sessions begin and end, for people who look after a server, in [`Output::Notice`](super::Output::Notice).
-/// Only after [`Server::take_notice`](crate::server::Server::take_notice).
+/// Why links and sessions begin and end, for people who look after a server. It comes in
+/// [`Output::Notice`](super::Output::Notice), and only after
+/// [`Server::take_notice`](crate::server::Server::take_notice).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
     /// A login succeeded.
