@@ -130,7 +130,8 @@ pub enum Refusal {
     Verdict,
     /// [`Config::reserved_uids`](crate::server::Config::reserved_uids).
     ReservedUid,
-    /// The app's back end banned the user from logging in ([`Ban::Login`](crate::server::Ban::Login)).
+    /// The app's back end banned the user from logging in
+    /// ([`Ban::Login`](crate::server::Ban::Login)).
     Banned,
     /// There is no greater claim than that of the user's session.
     NoGreaterClaim,

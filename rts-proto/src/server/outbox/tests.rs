@@ -32,7 +32,7 @@ fn push(shared: &mut Shared, to: SessionNumber, text: &str, origin: Option<Origi
     outbox.push(sessions, shared.now, to, says(text).encode(), origin)
 }
 
-/// A window of this session in which so many bytes are missing from the most.
+/// A window of this session that is this number of bytes short of full.
 fn fill(shared: &mut Shared, number: SessionNumber, missing: usize) {
     shared.push_or_end(number, Bytes::from(alloc::vec![0; WINDOW_BYTES_MAX - missing]));
     assert_eq!(shared.outbox.pop_overrun(), None);
