@@ -96,7 +96,7 @@ impl Rooms {
         tallies.count_orphan_in(shared, app_id, uid);
     }
 
-    /// Takes a member out and tells the others; false when it is none. The member's session forgets
+    /// Takes a member out and tells the others; false when the user is no member. Its session forgets
     /// the room by itself.
     pub(super) fn remove(
         &mut self,
