@@ -96,8 +96,8 @@ impl Rooms {
         tallies.count_orphan_in(shared, app_id, uid);
     }
 
-    /// Takes a member out and tells the others; false when the user is no member. Its session forgets
-    /// the room by itself.
+    /// Takes a member out and tells the others; false when the user is no member. The member's
+    /// session forgets the room by itself.
     pub(super) fn remove(
         &mut self,
         shared: &mut Shared,
