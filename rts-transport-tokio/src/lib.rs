@@ -89,8 +89,3 @@ pub fn connect_observed(
 ) -> Result<(Engine, Events), ConnectError> {
     rts_driver::client::connect_observed::<Tokio>(connector, app_id, parameters, observer)
 }
-
-/// The example on the project's first page compiles.
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;
