@@ -7,6 +7,8 @@ use core::time::Duration;
 use super::command_error::CommandError;
 use super::deadlines::Due;
 use super::shared::Shared;
+#[cfg(test)]
+use super::testing::Kept;
 use crate::AppId;
 use crate::limits::BACKEND_BURST_MIN;
 use crate::rate::TokenBucket;
@@ -59,6 +61,13 @@ impl BackEndRates {
 
     pub(super) fn app_ids(&self) -> impl Iterator<Item = &AppId> {
         self.apps.keys()
+    }
+
+    /// What is kept here, and how much of it.
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> Kept {
+        let Self { apps } = self;
+        alloc::vec![("apps over a rate", apps.len())]
     }
 }
 

@@ -7,6 +7,8 @@ use super::ban::Ban;
 use super::command_error::CommandError;
 use super::deadlines::{Deadline, Due};
 use super::shared::Shared;
+#[cfg(test)]
+use super::testing::Kept;
 use crate::limits::{BAN_MAX, BANS_PER_APP_MAX};
 use crate::planted::{Bug, planted};
 use crate::{AppId, Instant, RoomId, RoomState, UserId};
@@ -32,6 +34,13 @@ impl Until {
             Self::Lifted => true,
         }
     }
+
+    /// The ban ends before that, or has another end.
+    fn stop_waiting(self, shared: &mut Shared, app_id: &AppId, ban: &Ban) {
+        if let Self::Deadline(deadline) = self {
+            shared.deadlines.disarm(deadline, Due::ban_expiry(app_id, ban));
+        }
+    }
 }
 
 /// A ban until then ends only when it is lifted.
@@ -46,22 +55,26 @@ impl Bans {
         ban: &Ban,
         interval: Duration,
     ) -> Result<(), CommandError> {
-        let bans = self.apps.get(app_id);
-        let is_new = !interval.is_zero() && bans.is_none_or(|bans| !bans.contains_key(ban));
-        if is_new && self.len(app_id) >= BANS_PER_APP_MAX {
-            return Err(CommandError::TooManyBans { max: BANS_PER_APP_MAX });
+        if interval.is_zero() {
+            self.lift(shared, app_id, ban);
+            return Ok(());
         }
-        self.lift(shared, app_id, ban);
-        if !interval.is_zero() {
-            let until = shared.now + ban.clamp(interval);
-            let until = if planted(Bug::BanForEver) { until + 4 * BAN_MAX } else { until };
-            let until = if until < FOR_EVER {
-                Until::Deadline(shared.deadlines.arm(until, Due::ban_expiry(app_id, ban)))
-            } else {
-                Until::Lifted
-            };
-            self.apps.entry(app_id.clone()).or_default().insert(ban.clone(), until);
+        let bans = self.apps.entry(app_id.clone()).or_default();
+        match bans.remove(ban) {
+            Some(former) => former.stop_waiting(shared, app_id, ban),
+            None if bans.len() >= BANS_PER_APP_MAX => {
+                return Err(CommandError::TooManyBans { max: BANS_PER_APP_MAX });
+            }
+            None => {}
         }
+        let until = shared.now + ban.clamp(interval);
+        let until = if planted(Bug::BanForEver) { until + 4 * BAN_MAX } else { until };
+        let until = if until < FOR_EVER {
+            Until::Deadline(shared.deadlines.arm(until, Due::ban_expiry(app_id, ban)))
+        } else {
+            Until::Lifted
+        };
+        bans.insert(ban.clone(), until);
         Ok(())
     }
 
@@ -69,9 +82,7 @@ impl Bans {
     pub(super) fn lift(&mut self, shared: &mut Shared, app_id: &AppId, ban: &Ban) -> bool {
         let Some(until) = self.remove(app_id, ban) else { return false };
         let was_in_force = until.is_after(shared.now);
-        if let Until::Deadline(deadline) = until {
-            shared.deadlines.disarm(deadline, Due::ban_expiry(app_id, ban));
-        }
+        until.stop_waiting(shared, app_id, ban);
         was_in_force
     }
 
@@ -81,16 +92,16 @@ impl Bans {
 
     /// §3.10.
     pub(super) fn forbid_login(&self, now: Instant, app_id: &AppId, uid: &UserId) -> bool {
-        self.has_any(app_id)
-            && self.is_banned(now, app_id, &Ban::Login(uid.clone()))
+        let bans = self.apps.get(app_id);
+        bans.is_some_and(|bans| is_in_force(bans, now, &Ban::Login(uid.clone())))
             && !planted(Bug::BannedLogsIn)
     }
 
     /// §5.3.
     #[inline]
     pub(super) fn forbid_sending(&self, now: Instant, app_id: &AppId, uid: &UserId) -> bool {
-        self.has_any(app_id)
-            && self.is_banned(now, app_id, &Ban::User(uid.clone()))
+        let bans = self.apps.get(app_id);
+        bans.is_some_and(|bans| is_in_force(bans, now, &Ban::User(uid.clone())))
             && !planted(Bug::BannedSends)
     }
 
@@ -102,10 +113,8 @@ impl Bans {
         room_id: &RoomId,
         uid: &UserId,
     ) -> Option<RoomState> {
-        if !self.has_any(app_id) || planted(Bug::BanIgnored) {
-            return None;
-        }
-        let is_banned = |ban: &Ban| self.is_banned(now, app_id, ban);
+        let bans = self.apps.get(app_id).filter(|_| !planted(Bug::BanIgnored))?;
+        let is_banned = |ban: &Ban| is_in_force(bans, now, ban);
         if is_banned(&Ban::Room(room_id.clone())) {
             Some(RoomState::RoomBanned)
         } else if is_banned(&Ban::UserInRoom(room_id.clone(), uid.clone()))
@@ -117,22 +126,12 @@ impl Bans {
         }
     }
 
-    #[inline]
-    fn has_any(&self, app_id: &AppId) -> bool {
-        !self.apps.is_empty() && self.apps.contains_key(app_id)
-    }
-
     pub(super) fn app_ids(&self) -> impl Iterator<Item = &AppId> {
         self.apps.keys()
     }
 
     pub(super) fn len(&self, app_id: &AppId) -> usize {
         self.apps.get(app_id).map_or(0, BTreeMap::len)
-    }
-
-    fn is_banned(&self, now: Instant, app_id: &AppId, ban: &Ban) -> bool {
-        let until = self.apps.get(app_id).and_then(|bans| bans.get(ban));
-        until.is_some_and(|until| until.is_after(now))
     }
 
     fn remove(&mut self, app_id: &AppId, ban: &Ban) -> Option<Until> {
@@ -143,6 +142,17 @@ impl Bans {
         }
         removed
     }
+
+    /// What is kept here, and how much of it.
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> Kept {
+        let Self { apps } = self;
+        alloc::vec![("apps with bans", apps.len())]
+    }
+}
+
+fn is_in_force(bans: &BTreeMap<Ban, Until>, now: Instant, ban: &Ban) -> bool {
+    bans.get(ban).is_some_and(|until| until.is_after(now))
 }
 
 #[cfg(test)]

@@ -6,7 +6,6 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::io::{Notice, Output};
-use super::links::Ended;
 use super::shard::Server;
 use crate::limits::BUSY_RETRY_AFTER_MAX;
 use crate::wire::{Frame, Login};
@@ -65,16 +64,8 @@ impl Server {
     }
 
     pub(super) fn forget_link(&mut self, id: LinkId) {
-        match self.links.end(&mut self.shared, id) {
-            Some(Ended::Attached(session)) => {
-                if let Some(session) = self.shared.session_mut(session)
-                    && session.link() == Some(id)
-                {
-                    session.set_link(None);
-                }
-            }
-            Some(Ended::Queued(asked)) => self.tallies.leave_queue(&asked.app_id, &asked.uid, id),
-            Some(Ended::Opening) | None => {}
+        if let Some(asked) = self.links.end(&mut self.shared, id) {
+            self.tallies.leave_queue(&asked.app_id, &asked.uid, id);
         }
     }
 

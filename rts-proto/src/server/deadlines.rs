@@ -8,6 +8,8 @@ use alloc::collections::BTreeSet;
 
 use super::ban::Ban;
 use super::keys::SessionNumber;
+#[cfg(test)]
+use super::testing::Kept;
 use crate::{AppId, CallId, Instant, LinkId, RoomId, UserId};
 
 /// Why a server wants to be woken.
@@ -133,6 +135,13 @@ impl Deadlines {
             return None;
         }
         self.armed.pop_first()
+    }
+
+    /// What is kept here, and how much of it.
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> Kept {
+        let Self { armed } = self;
+        alloc::vec![("deadlines", armed.len())]
     }
 }
 

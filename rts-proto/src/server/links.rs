@@ -1,4 +1,5 @@
-//! Links: which there are, and how far each has come on its way to a session.
+//! Links: which there are, and how far each has come on its way to a session. What a session knows
+//! of its link is set here only, so that both always agree.
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -7,6 +8,8 @@ use alloc::vec::Vec;
 use super::deadlines::{Deadline, Due};
 use super::keys::SessionNumber;
 use super::shared::Shared;
+#[cfg(test)]
+use super::testing::Kept;
 use crate::planted::{Bug, planted};
 use crate::table::Table;
 use crate::wire::{Cutter, Login, ResumeKey};
@@ -83,15 +86,6 @@ pub(super) enum Expects {
     Nothing,
 }
 
-/// What a link was when it ended.
-#[derive(Debug)]
-pub(super) enum Ended {
-    Attached(SessionNumber),
-    Opening,
-    /// Its login waited for its turn.
-    Queued(Box<Login>),
-}
-
 impl Links {
     pub(super) fn new(seed: u64) -> Self {
         Self {
@@ -117,23 +111,30 @@ impl Links {
         true
     }
 
-    /// A link is over.
-    pub(super) fn end(&mut self, shared: &mut Shared, id: LinkId) -> Option<Ended> {
+    /// A link is over: the login on it that waited for its turn.
+    pub(super) fn end(&mut self, shared: &mut Shared, id: LinkId) -> Option<Box<Login>> {
         self.congested.remove(&id);
         let opening = match self.table.remove(&id)? {
-            Link::Attached { session, .. } => return Some(Ended::Attached(session)),
+            Link::Attached { session, .. } => {
+                if let Some(session) = shared.session_mut(session)
+                    && session.link() == Some(id)
+                {
+                    session.set_link(None);
+                }
+                return None;
+            }
             Link::Opening(opening) => *opening,
         };
         self.before_login -= 1;
         shared.deadlines.disarm(opening.login_deadline, Due::LoginDeadline(id));
-        Some(match opening.phase {
-            Phase::Greeting | Phase::Waiting => Ended::Opening,
+        match opening.phase {
+            Phase::Greeting | Phase::Waiting => None,
             Phase::Checking { login, .. } => {
                 self.logins.remove(&login);
-                Ended::Opening
+                None
             }
-            Phase::Queued { asked, .. } => Ended::Queued(asked),
-        })
+            Phase::Queued { asked, .. } => Some(asked),
+        }
     }
 
     /// The link carries this session from now on.
@@ -149,6 +150,11 @@ impl Links {
         if let Some(session) = shared.session_mut(session) {
             session.set_link(Some(id));
         }
+    }
+
+    /// The session is about to have another link: which it had.
+    pub(super) fn detach(&self, shared: &mut Shared, session: SessionNumber) -> Option<LinkId> {
+        shared.session_mut(session)?.set_link(None)
     }
 
     pub(super) fn contains(&self, id: LinkId) -> bool {
@@ -284,6 +290,18 @@ impl Links {
             Link::Opening(opening) => Some(core::mem::replace(&mut opening.phase, phase)),
             Link::Attached { .. } => None,
         }
+    }
+
+    /// What is kept here, and how much of it.
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> Kept {
+        let Self { table, before_login, congested, logins, last_login: _ } = self;
+        alloc::vec![
+            ("links", table.len()),
+            ("links before login", *before_login),
+            ("congested links", congested.len()),
+            ("logins without a verdict", logins.len()),
+        ]
     }
 }
 

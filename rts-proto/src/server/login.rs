@@ -70,7 +70,7 @@ impl Server {
         session.resumed_by(login, resume.key, key);
         if !planted(Bug::ZombieHeard)
             // Not for the old link is what the client does not have.
-            && let Some(old) = session.take_link()
+            && let Some(old) = self.links.detach(&mut self.shared, number)
         {
             self.close(old, CloseCode::Replaced, "the session goes on over a newer link");
         }

@@ -55,6 +55,8 @@ mod status;
 mod turn;
 
 #[cfg(test)]
+mod leaks;
+#[cfg(test)]
 mod testing;
 
 pub use ban::Ban;

@@ -13,6 +13,8 @@ use super::io::{Output, Post, PostProgress};
 use super::keys::SessionNumber;
 use super::shared::Shared;
 use super::targets::{Decided, Params};
+#[cfg(test)]
+use super::testing::Kept;
 use crate::limits::{
     FRAME_BYTES_MAX, POSTS_PER_APP_MAX, POSTS_PER_USER_MAX, POSTS_WAITING_MAX, REPLY_BYTES_MAX,
     WINDOW_BYTES_MAX,
@@ -329,6 +331,17 @@ impl Posts {
             Some(count) if *count > 1 => *count -= 1,
             _ => drop(self.waiting_of.remove(&number)),
         }
+    }
+
+    /// What is kept here, and how much of it.
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> Kept {
+        let Self { calls, last_call: _, apps, waiting_of } = self;
+        alloc::vec![
+            ("posts", calls.len()),
+            ("apps with posts", apps.len()),
+            ("sessions with posts that wait", waiting_of.len()),
+        ]
     }
 }
 

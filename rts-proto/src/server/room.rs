@@ -169,6 +169,8 @@ impl From<Member> for Result<SessionNumber, Away> {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
+
     use super::*;
     use crate::server::testing::{number, uid};
 
@@ -196,6 +198,22 @@ mod tests {
         assert_eq!(room.audience(), Audience(5));
         assert!(room.remove(&uid("u2"), Audience(6), &config, now).is_none());
         assert_eq!(room.audience(), Audience(5));
+    }
+
+    #[test]
+    fn members_are_in_the_order_of_their_ids_whoever_came_or_went_first() {
+        let (config, now) = (Config::default(), Instant::ORIGIN);
+        let mut room = Room::new(&config, now);
+        for (place, user) in (1..).zip(["dora", "bob", "carol", "alice"]) {
+            room.add(uid(user), number(place), Audience(place), &config, now);
+        }
+        let sessions = |room: &Room| room.sessions().collect::<Vec<_>>();
+        assert_eq!(sessions(&room), [4, 2, 3, 1].map(number));
+        assert_eq!(room.others(number(2)).collect::<Vec<_>>(), [4, 3, 1].map(number));
+        assert!(room.remove(&uid("bob"), Audience(5), &config, now).is_some());
+        room.go_away(&uid("carol"), Away::ForEver, Audience(6));
+        assert_eq!(sessions(&room), [4, 1].map(number));
+        assert!(room.uids().eq(["alice", "carol", "dora"].map(uid).iter()));
     }
 
     #[test]

@@ -11,6 +11,8 @@ use super::outbox::Audience;
 use super::room::{Away, Room};
 use super::shared::Shared;
 use super::tallies::Tallies;
+#[cfg(test)]
+use super::testing::Kept;
 use crate::limits::NOTICE_MEMBERS_MAX;
 use crate::planted::{Bug, planted};
 use crate::wire::Frame;
@@ -206,6 +208,13 @@ impl Rooms {
         }
         room
     }
+
+    /// What is kept here, and how much of it.
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> Kept {
+        let Self { apps, changes: _ } = self;
+        alloc::vec![("apps with rooms", apps.len())]
+    }
 }
 
 /// The membership waits for nobody any more.
@@ -268,6 +277,14 @@ mod tests {
         fn come_back(&mut self, user: &str, session: SessionNumber) -> bool {
             let Self { rooms, shared, tallies, app, room } = self;
             rooms.come_back(shared, tallies, session, app, room, &uid(user))
+        }
+
+        /// Of its room, and of another.
+        fn audiences(&self, other: &RoomId) -> [u64; 2] {
+            [&self.room, other].map(|id| {
+                let room = self.rooms.find(&self.app, id).expect("it has a member");
+                room.audience().0
+            })
         }
 
         fn orphans(&self, user: &str) -> usize {
@@ -352,15 +369,23 @@ mod tests {
 
     #[test]
     fn every_change_of_any_room_makes_another_audience() {
-        let mut fixture = Fixture::new();
-        let audience =
-            |fixture: &Fixture| fixture.rooms.find(&fixture.app, &fixture.room).map(Room::audience);
+        let (mut fixture, other) = (Fixture::new(), room_id("other"));
         fixture.add("alice", number(1));
-        let first = audience(&fixture);
-        fixture.rooms.add(&fixture.shared, number(2), &app_id(), &room_id("other"), uid("bob"));
-        assert_eq!(audience(&fixture), first);
-        let other = fixture.rooms.find(&app_id(), &room_id("other")).map(Room::audience);
-        fixture.add("bob", number(2));
-        assert!(audience(&fixture) != first && audience(&fixture) != other);
+        fixture.rooms.add(&fixture.shared, number(2), &app_id(), &other, uid("bob"));
+        let mut last = fixture.audiences(&other);
+        let changes: [fn(&mut Fixture); 5] = [
+            |fixture| fixture.add("bob", number(2)),
+            |fixture| fixture.go_away("bob"),
+            |fixture| assert!(fixture.come_back("bob", number(3))),
+            |fixture| assert!(fixture.remove("bob")),
+            |fixture| fixture.add("bob", number(3)),
+        ];
+        for change in changes {
+            change(&mut fixture);
+            let [changed, unchanged] = fixture.audiences(&other);
+            assert!(changed > last[0] && changed > last[1], "another than any before");
+            assert_eq!(unchanged, last[1]);
+            last = [changed, unchanged];
+        }
     }
 }

@@ -101,14 +101,10 @@ impl Session {
         self.link
     }
 
-    /// Another link carries the session from now on, or none.
-    pub(super) fn set_link(&mut self, link: Option<LinkId>) {
-        self.link = link;
-    }
-
-    /// The session has no link any more; which it had.
-    pub(super) fn take_link(&mut self) -> Option<LinkId> {
-        self.link.take()
+    /// Another link carries the session from now on, or none; which did before. For
+    /// [`Links`](super::links::Links) only.
+    pub(super) fn set_link(&mut self, link: Option<LinkId>) -> Option<LinkId> {
+        core::mem::replace(&mut self.link, link)
     }
 
     pub(super) fn heard(&mut self, now: Instant) {

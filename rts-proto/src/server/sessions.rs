@@ -7,6 +7,8 @@ use alloc::collections::BTreeMap;
 use super::deadlines::{Deadlines, Due};
 use super::keys::SessionNumber;
 use super::session::{Begin, Keys, Remains, Session};
+#[cfg(test)]
+use super::testing::Kept;
 use crate::slab::Slab;
 use crate::wire::ResumeKey;
 use crate::{CloseCode, Instant};
@@ -103,6 +105,13 @@ impl Sessions {
     /// Bytes in all windows.
     pub(super) fn window_bytes(&self) -> usize {
         self.slab.values().map(|session| session.flow.unacked_bytes()).sum()
+    }
+
+    /// What is kept here, and how much of it.
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> Kept {
+        let Self { slab, tombstones } = self;
+        alloc::vec![("sessions", slab.len()), ("tombstones", tombstones.len())]
     }
 }
 

@@ -10,6 +10,8 @@ use super::allowance::Allowance;
 use super::config::Config;
 use super::deadlines::{Deadline, Due};
 use super::shared::Shared;
+#[cfg(test)]
+use super::testing::Kept;
 use crate::limits::LOGINS_WAITING_MAX;
 use crate::planted::{Bug, planted};
 use crate::rate::TokenBucket;
@@ -258,6 +260,13 @@ impl Tallies {
         if tallies.is_empty() {
             self.apps.remove(app_id);
         }
+    }
+
+    /// What is kept here, and how much of it.
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> Kept {
+        let Self { apps, len, seed: _ } = self;
+        alloc::vec![("apps with tallies", apps.len()), ("tallies", *len)]
     }
 }
 

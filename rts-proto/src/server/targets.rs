@@ -6,6 +6,8 @@ use alloc::collections::{BTreeMap, VecDeque};
 use super::io::{Output, Rate, Target};
 use super::keys::SessionNumber;
 use super::shared::Shared;
+#[cfg(test)]
+use super::testing::Kept;
 use crate::limits::OPEN_SERVER_PARAMS_MAX;
 use crate::planted::{Bug, planted};
 use crate::wire::{Frame, SetServerParams};
@@ -138,6 +140,16 @@ impl Targets {
         if let Some(question) = self.of_sessions.remove(&number).and_then(|asked| asked.question) {
             self.questions.remove(&question);
         }
+    }
+
+    /// What is kept here, and how much of it.
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> Kept {
+        let Self { of_sessions, questions, last_question: _ } = self;
+        alloc::vec![
+            ("sessions with targets", of_sessions.len()),
+            ("questions about targets", questions.len()),
+        ]
     }
 }
 

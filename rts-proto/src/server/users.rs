@@ -4,6 +4,8 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::keys::SessionNumber;
+#[cfg(test)]
+use super::testing::Kept;
 use crate::planted::{Bug, planted};
 use crate::table::Table;
 use crate::{AppId, UserId};
@@ -42,13 +44,8 @@ impl Users {
     }
 
     pub(super) fn insert(&mut self, app_id: &AppId, uid: UserId, number: SessionNumber) {
-        let seed = self.seed;
-        if !self.apps.contains_key(app_id) {
-            self.apps.insert(app_id.clone(), Table::new(seed));
-        }
-        if let Some(users) = self.apps.get_mut(app_id) {
-            users.insert(uid, number);
-        }
+        let users = self.apps.entry(app_id.clone()).or_insert_with(|| Table::new(self.seed));
+        users.insert(uid, number);
     }
 
     pub(super) fn remove(&mut self, app_id: &AppId, uid: &UserId) {
@@ -80,6 +77,13 @@ impl Users {
     /// The first `max` users of an app behind `after`, in the order of their ids.
     pub(super) fn page(&self, app_id: &AppId, after: Option<&UserId>, max: usize) -> Vec<&UserId> {
         self.apps.get(app_id).map(|users| users.keys_after(after, max)).unwrap_or_default()
+    }
+
+    /// What is kept here, and how much of it.
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> Kept {
+        let Self { apps, seed: _ } = self;
+        alloc::vec![("apps with users", apps.len())]
     }
 }
 

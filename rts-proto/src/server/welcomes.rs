@@ -9,6 +9,8 @@ use super::deadlines::{Deadline, Due};
 use super::keys::SessionNumber;
 use super::rooms::Rooms;
 use super::shared::Shared;
+#[cfg(test)]
+use super::testing::Kept;
 use crate::limits::{ID_BYTES_MAX, MEMBER_LISTS_WINDOW_BYTES_MAX, NOTICE_MEMBERS_MAX};
 use crate::planted::{Bug, planted};
 use crate::wire::Frame;
@@ -109,6 +111,13 @@ impl Welcomes {
             shared.deadlines.disarm(due, Due::Welcome(number));
         }
         Some(waiting)
+    }
+
+    /// What is kept here, and how much of it.
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> Kept {
+        let Self { waiting } = self;
+        alloc::vec![("sessions with welcomes", waiting.len())]
     }
 }
 

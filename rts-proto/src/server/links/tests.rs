@@ -1,6 +1,6 @@
 use super::*;
 use crate::server::deadlines::Timer;
-use crate::server::testing::{KEY, begin_session, login, shared};
+use crate::server::testing::{KEY, begin_session, filled, login, shared};
 
 const ID: LinkId = LinkId(1);
 const PASS: Pass = Pass { clock: 7, issued_at: 3 };
@@ -36,6 +36,7 @@ fn a_verdict_is_of_one_login_and_comes_once() {
     links.greeted(ID);
     let first = links.begin_check(ID, login("alice"));
     assert!(links.end_check(first).is_some_and(|(id, _)| id == ID));
+    assert!(links.logins.is_empty());
     assert!(links.end_check(first).is_none());
     let second = links.begin_check(ID, login("alice"));
     assert_ne!(first, second);
@@ -46,7 +47,7 @@ fn a_link_has_its_deadline_until_it_is_attached_or_over() {
     let (mut links, mut shared) = begun();
     let deadline = shared.now + shared.config.login_deadline;
     assert_eq!(shared.deadlines.next_timer(), Some((deadline, Timer::LoginDeadline)));
-    assert!(matches!(links.end(&mut shared, ID), Some(Ended::Opening)));
+    assert!(links.end(&mut shared, ID).is_none());
     assert_eq!(shared.deadlines.next_timer(), None);
     assert!(links.begin(&mut shared, ID, KEY));
     let session = begin_session(&mut shared, "alice");
@@ -55,26 +56,40 @@ fn a_link_has_its_deadline_until_it_is_attached_or_over() {
 }
 
 #[test]
-fn a_link_that_ends_says_how_far_it_was() {
+fn a_link_that_ends_gives_the_login_that_waits_for_its_turn_and_leaves_nothing() {
     let (mut links, mut shared) = begun();
-    assert!(matches!(links.end(&mut shared, ID), Some(Ended::Opening)));
     assert!(links.end(&mut shared, ID).is_none());
+    assert_eq!(filled(links.kept()), []);
 
     assert!(links.begin(&mut shared, ID, KEY));
     let check = links.begin_check(ID, login("alice"));
-    assert!(matches!(links.end(&mut shared, ID), Some(Ended::Opening)));
+    assert!(!links.logins.is_empty());
+    assert!(links.end(&mut shared, ID).is_none());
+    assert_eq!(filled(links.kept()), []);
     assert!(links.end_check(check).is_none());
 
     assert!(links.begin(&mut shared, ID, KEY));
     links.queue(ID, Box::new(login("alice")), PASS);
-    let ended = links.end(&mut shared, ID);
-    assert!(matches!(ended, Some(Ended::Queued(asked)) if *asked == login("alice")));
+    assert_eq!(links.end(&mut shared, ID), Some(Box::new(login("alice"))));
+    assert_eq!(filled(links.kept()), []);
+}
 
-    assert!(links.begin(&mut shared, ID, KEY));
+#[test]
+fn a_session_has_the_link_that_carries_it_until_that_ends_or_another_does() {
+    let (mut links, mut shared) = begun();
     let session = begin_session(&mut shared, "alice");
+    let link_of = |shared: &Shared| shared.session(session).and_then(|session| session.link());
     links.attach(&mut shared, ID, session);
-    let ended = links.end(&mut shared, ID);
-    assert!(matches!(ended, Some(Ended::Attached(number)) if number == session));
+    assert_eq!(link_of(&shared), Some(ID));
+    assert_eq!(links.detach(&mut shared, session), Some(ID));
+    assert_eq!(link_of(&shared), None);
+    assert!(links.begin(&mut shared, LinkId(2), KEY));
+    links.attach(&mut shared, LinkId(2), session);
+    assert!(links.end(&mut shared, ID).is_none());
+    assert_eq!(link_of(&shared), Some(LinkId(2)));
+    assert!(links.end(&mut shared, LinkId(2)).is_none());
+    assert_eq!(link_of(&shared), None);
+    assert_eq!(filled(links.kept()), []);
 }
 
 #[test]

@@ -82,6 +82,12 @@ impl Bundler {
             bundle.bytes = Bytes::new();
         }
     }
+
+    /// Bytes and places of pieces that are kept.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.last.iter().map(|Bundle { places, bytes }| places.len() + bytes.len()).sum()
+    }
 }
 
 /// These one behind the other, which together have this length.

@@ -94,6 +94,13 @@ impl FanOut {
         self.bytes_len = 0;
     }
 
+    /// Frames and members that are kept.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        let Self { audience, members, frames, bytes_len } = self;
+        usize::from(audience.is_some()) + members.len() + frames.len() + bytes_len
+    }
+
     fn frames_len(&self) -> u32 {
         u32::try_from(self.frames.len()).expect("each has a byte of BUNDLE_BYTES_MAX")
     }

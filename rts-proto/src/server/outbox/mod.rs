@@ -24,6 +24,8 @@ use super::deadlines::Timer;
 use super::io::Output;
 use super::keys::{Origin, Outcome, SessionNumber};
 use super::sessions::Sessions;
+#[cfg(test)]
+use super::testing::Kept;
 use crate::wire::Frame;
 use crate::{Instant, LinkId, ProtocolError, SendCode};
 use bundle::Bundler;
@@ -212,10 +214,7 @@ impl Outbox {
         number: SessionNumber,
         received: u64,
     ) -> Result<(), ProtocolError> {
-        let Some(session) = sessions.get_mut(number) else { return Ok(()) };
-        session.flow.acknowledge(received, &mut self.acknowledged)?;
-        self.tell_acknowledged(sessions, now);
-        Ok(())
+        self.tell_of(sessions, now, number, |flow, news| flow.acknowledge(received, news))
     }
 
     /// §4.9: a new link goes on with the session, whose client has `received` frames.
@@ -226,17 +225,28 @@ impl Outbox {
         number: SessionNumber,
         received: u64,
     ) -> Result<(), ProtocolError> {
+        self.tell_of(sessions, now, number, |flow, news| flow.resume(received, news))
+    }
+
+    /// Tells the senders of what a session has by now, as `read` finds it.
+    #[inline]
+    fn tell_of(
+        &mut self,
+        sessions: &mut Sessions,
+        now: Instant,
+        number: SessionNumber,
+        read: impl FnOnce(&mut Flow, &mut Vec<Origin>) -> Result<(), ProtocolError>,
+    ) -> Result<(), ProtocolError> {
         let Some(session) = sessions.get_mut(number) else { return Ok(()) };
-        session.flow.resume(received, &mut self.acknowledged)?;
-        self.tell_acknowledged(sessions, now);
+        read(&mut session.flow, &mut self.acknowledged)?;
+        // Nobody waits for what the members of a room acknowledge.
+        if !self.acknowledged.is_empty() {
+            self.tell_acknowledged(sessions, now);
+        }
         Ok(())
     }
 
     fn tell_acknowledged(&mut self, sessions: &mut Sessions, now: Instant) {
-        // Nobody waits for what the members of a room acknowledge.
-        if self.acknowledged.is_empty() {
-            return;
-        }
         let mut origins = core::mem::take(&mut self.acknowledged);
         for origin in origins.drain(..) {
             let outcome = Outcome::Send(SendCode::Ok, origin.id);
@@ -370,6 +380,23 @@ impl Outbox {
         let flush = self.ready.since().map(|since| (since, Timer::Flush));
         let late_ack = self.late_acks.next_due().map(|due| (due, Timer::Acknowledge));
         [flush, late_ack].into_iter().flatten().min()
+    }
+
+    /// What is kept here, and how much of it.
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> Kept {
+        let Self { outputs, fan_out, ready, late_acks, bundler, pongs, acknowledged, overrun } =
+            self;
+        alloc::vec![
+            ("outputs", outputs.len()),
+            ("broadcasts", fan_out.len()),
+            ("ready sessions", ready.len()),
+            ("late acknowledgements", late_acks.len()),
+            ("bundles", bundler.len()),
+            ("pongs", pongs.len()),
+            ("acknowledged sends", acknowledged.len()),
+            ("overrun sessions", overrun.len()),
+        ]
     }
 }
 

@@ -49,6 +49,13 @@ impl ReadyQueue {
         debug_assert!(self.numbers.is_empty(), "all were flushed");
         self.since = None;
     }
+
+    /// Sessions that are kept, and whether it is known since when.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        let Self { numbers, since } = self;
+        numbers.len() + usize::from(since.is_some())
+    }
 }
 
 /// Sessions that owed an acknowledgement, and are looked at again. All wait equally long, so they
@@ -86,6 +93,11 @@ impl LateAcks {
         self.waiting.front().filter(|ack| ack.due <= now)?;
         let ack = self.waiting.pop_front()?;
         Some((ack.number, ack.told))
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
     }
 }
 

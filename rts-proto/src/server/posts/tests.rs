@@ -12,8 +12,8 @@ use crate::server::testing::{
 use crate::wire::Login;
 use crate::{Instant, ServerParams};
 
-fn params() -> Params {
-    Params::Known(ServerParams::new(b"s", b"https://example.com/").expect("good params"))
+fn in_force() -> ServerParams {
+    ServerParams::new(b"s", b"https://example.com/").expect("good params")
 }
 
 fn begun() -> (Posts, Shared, SessionNumber) {
@@ -23,7 +23,7 @@ fn begun() -> (Posts, Shared, SessionNumber) {
 }
 
 fn add(posts: &mut Posts, shared: &mut Shared, number: SessionNumber, id: u64) -> bool {
-    posts.add(shared, number, params(), MessageId(id), &Payload::text("hi"))
+    posts.add(shared, number, Params::Known(in_force()), MessageId(id), &Payload::text("hi"))
 }
 
 /// The posts that the driver is to make.
@@ -177,8 +177,7 @@ fn messages_wait_for_their_params_and_only_for_those() {
     posts.decided(&mut shared, Decided { session: alice, ticket: 7, in_force: None });
     let refused = [result(1, SendCode::NoServerParams, Reply::default())];
     assert_eq!(flushed_to(&mut shared, alice), refused);
-    let Params::Known(in_force) = params() else { return };
-    let in_force = Some(in_force);
+    let in_force = Some(in_force());
     posts.decided(&mut shared, Decided { session: alice, ticket: 8, in_force });
     assert!(matches!(begun_posts(&mut shared)[..], [(_, MessageId(2))]));
 }

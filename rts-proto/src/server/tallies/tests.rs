@@ -1,4 +1,5 @@
 use super::*;
+use crate::limits::MEMBER_LIST_BYTES_PER_SECOND;
 use crate::server::deadlines::Timer;
 use crate::server::testing::{app_id, before, uid};
 
@@ -130,4 +131,28 @@ fn what_a_session_used_is_kept_for_the_next_one_until_it_is_there_again() {
     shared.now = SECOND;
     look(&mut tallies, &mut shared);
     assert_eq!(tallies.len(), 0);
+}
+
+#[test]
+fn a_tally_is_looked_at_once_and_at_the_first_moment_with_something_to_do() {
+    let (mut tallies, mut shared) = tallies();
+    let mut used = Allowance::full(&Config::default(), Instant::ORIGIN);
+    assert!(used.member_lists.take_many(3 * MEMBER_LIST_BYTES_PER_SECOND, Instant::ORIGIN));
+    let full_at = used.full_at();
+    tallies.keep_allowance(&mut shared, &app_id(), &uid("alice"), Some(Box::new(used)));
+    assert_eq!(shared.deadlines.next_timer(), Some((full_at, Timer::Tally)));
+    // A login that waits has its turn before that, and takes the place of the former deadline.
+    assert!((1..=3).any(|link| turn_of(&mut tallies, &mut shared, "alice", link) == Turn::Later));
+    let turn = Instant::from_millis(500);
+    assert_eq!(
+        shared.deadlines.pop_due(full_at),
+        Some((turn, Due::tally(&app_id(), &uid("alice"))))
+    );
+    assert_eq!(shared.deadlines.pop_due(full_at), None);
+    // And after its turn the former comes up again.
+    shared.now = turn;
+    tallies.has_come_due(&app_id(), &uid("alice"));
+    assert_eq!(next_in_queue(&mut tallies, turn), Some(LinkId(3)));
+    tallies.look_again(&mut shared, &app_id(), &uid("alice"));
+    assert_eq!(shared.deadlines.next_timer(), Some((full_at, Timer::Tally)));
 }
