@@ -1,13 +1,23 @@
 //! Broadcasts of a burst wait until they have to be put into the members' windows. Nobody can tell:
-//! everything is as if they were put there at once.
+//! everything is as if they were put there at once, as long as there is room for them.
 
+use std::cell::Cell;
 use std::time::Duration;
 
+use bytes::Bytes;
 use proptest::prelude::*;
 use proptest::sample::select;
-use rts_proto::server::{Ban, CommandError, Config, Input, Stats};
+use proptest::test_runner::TestRunner;
+use rts_proto::limits::{
+    MEMBER_LISTS_WINDOW_BYTES_MAX, SERVER_WINDOW_FRAMES_MAX, UNRELIABLE_MARK_BYTES,
+    WINDOW_BYTES_MAX,
+};
+use rts_proto::server::{Ban, CommandError, Config, Input, Notice, Stats};
 use rts_proto::wire::{Accepted, Frame, Login, LoginAnswer};
-use rts_proto::{AppId, LinkId, MessageConfig, MessageId, Payload, RoomId, UserId};
+use rts_proto::{
+    AppId, CloseCode, LeaveReason, LinkId, MessageConfig, MessageId, Payload, RoomId, SendCode,
+    UserId,
+};
 
 use crate::support::{APP, Shard, login, resume, user};
 
@@ -17,8 +27,10 @@ const ROOMS: [&str; 2] = ["room", "other"];
 const OTHER_APP: &str = "876543218765432187654321";
 const USERS: usize = 2 * NAMES.len();
 const STEPS_MAX: usize = 120;
+/// How full a window is matters here, and just before.
+const MARKS: [usize; 3] = [UNRELIABLE_MARK_BYTES, MEMBER_LISTS_WINDOW_BYTES_MAX, WINDOW_BYTES_MAX];
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Step {
     Broadcast {
         who: usize,
@@ -28,7 +40,18 @@ enum Step {
     Send {
         who: usize,
         to: &'static str,
+        bytes: usize,
         config: MessageConfig,
+    },
+    /// Messages of the back end, until about so many bytes are in the user's window.
+    Fill {
+        who: usize,
+        bytes: usize,
+    },
+    /// The same by their number.
+    FillWithFrames {
+        who: usize,
+        frames: usize,
     },
     Ping {
         who: usize,
@@ -93,11 +116,14 @@ impl Command {
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let (who, room, name) = (|| 0..USERS, || select(&ROOMS), || select(&NAMES));
-    let config = || select(MessageConfig::ALL);
+    let (bytes, config) = (|| select(&[0_usize, 3, 900, 9_000]), || select(MessageConfig::ALL));
     let step = prop_oneof![
-        20 => (who(), room(), select(&[0_usize, 3, 900, 9_000][..]))
+        20 => (who(), room(), bytes())
             .prop_map(|(who, room, bytes)| Step::Broadcast { who, room, bytes }),
-        3 => (who(), name(), config()).prop_map(|(who, to, config)| Step::Send { who, to, config }),
+        4 => (who(), name(), bytes(), config())
+            .prop_map(|(who, to, bytes, config)| Step::Send { who, to, bytes, config }),
+        4 => (who(), select(&MARKS), 0..30_000_usize)
+            .prop_map(|(who, mark, less)| Step::Fill { who, bytes: mark - less }),
         1 => who().prop_map(|who| Step::Ping { who }),
         1 => who().prop_map(|who| Step::Pong { who }),
         3 => (who(), room()).prop_map(|(who, room)| Step::Join { who, room }),
@@ -143,6 +169,7 @@ impl Hall {
             sends_per_second: 0,
             broadcasts_per_second: 0,
             room_broadcasts_per_second: 0,
+            backend_sends_per_second: 0,
             ..Config::default()
         });
         let mut users = Vec::new();
@@ -161,19 +188,25 @@ impl Hall {
         Self { shard, at_once, users, spare, heard: Vec::new(), answers: Vec::new() }
     }
 
-    fn step(&mut self, number: u64, step: &Step) {
+    fn play(&mut self, steps: &[Step]) {
+        for (number, step) in (1..).zip(steps) {
+            self.step(number, *step);
+        }
+    }
+
+    fn step(&mut self, number: u64, step: Step) {
         let id = MessageId(number);
-        match *step {
+        match step {
             Step::Broadcast { who, room: name, bytes } => {
                 let payload = Payload::binary(vec![0; bytes]);
                 self.say(who, Frame::Broadcast { id, room: room(name), payload });
             }
-            Step::Send { who, to, config } => {
-                self.say(
-                    who,
-                    Frame::Send { id, to: to.into(), payload: Payload::text("p2p"), config },
-                );
+            Step::Send { who, to, bytes, config } => {
+                let payload = Payload::binary(vec![1; bytes]);
+                self.say(who, Frame::Send { id, to: to.into(), payload, config });
             }
+            Step::Fill { who, bytes } => self.fill(who, bytes),
+            Step::FillWithFrames { who, frames } => (0..frames).for_each(|_| self.unicast(who, 0)),
             Step::Ping { who } => self.say(who, Frame::Ping),
             Step::Pong { who } => self.say(who, Frame::Pong),
             Step::Join { who, room: name } => {
@@ -201,10 +234,13 @@ impl Hall {
             Step::Wait { ms } => self.shard.wait(Duration::from_millis(ms)),
             Step::Hear => (0..USERS).for_each(|who| self.hear(who)),
         }
-        if self.at_once {
-            // All inputs but those of links that are open do that, and this one nothing else.
-            self.shard.input(Input::Disconnected(LinkId(u64::MAX)));
-        }
+        // Time passes with any input, and all but those of links settle broadcasts. This link is not
+        // there, so nothing else happens.
+        let nowhere = LinkId(u64::MAX);
+        self.shard.input(match self.at_once {
+            true => Input::Disconnected(nowhere),
+            false => Input::Received(nowhere, Bytes::from_static(b"x")),
+        });
     }
 
     fn command(&mut self, command: Command, room: &RoomId, whom: &UserId) {
@@ -225,6 +261,52 @@ impl Hall {
             Command::Dismiss => Ok(server.dismiss(now, &app, room)),
         };
         self.answers.push(done);
+    }
+
+    fn fill(&mut self, who: usize, bytes: usize) {
+        const PIECE_BYTES_MAX: usize = 60_000;
+        const HEAD_BYTES_MAX: usize = 40;
+        // The command settles broadcasts, so that both runs see the same window.
+        self.unicast(who, 0);
+        let Login { app_id, uid, .. } = &self.users[who].login;
+        let page = self.shard.server.users_page(self.shard.now, app_id, None, NAMES.len());
+        let present = page.items.into_iter().find(|figures| figures.uid == *uid);
+        let missing = present.map_or(0, |figures| bytes.saturating_sub(figures.window_bytes));
+        let pieces = missing / PIECE_BYTES_MAX;
+        (0..pieces).for_each(|_| self.unicast(who, PIECE_BYTES_MAX - HEAD_BYTES_MAX));
+        self.unicast(who, (missing % PIECE_BYTES_MAX).saturating_sub(HEAD_BYTES_MAX));
+    }
+
+    fn unicast(&mut self, who: usize, bytes: usize) {
+        let Login { app_id, uid, .. } = &self.users[who].login;
+        let (from, payload) = (user("system"), Payload::binary(vec![2; bytes]));
+        let sent = self.shard.server.unicast(self.shard.now, app_id, from, uid, payload);
+        self.answers.push(sent);
+    }
+
+    /// Bytes in all windows, without broadcasts that wait.
+    fn window_bytes(&self) -> usize {
+        self.shard.server.stats().window_bytes
+    }
+
+    /// Whether a session ended that had no room for what it must get, since this was asked last. One
+    /// without a link that was silent for too long counts as such too: neither is closed.
+    fn has_overrun(&mut self) -> bool {
+        let noticed = self.shard.noticed();
+        let is_closed = |app_id: &AppId, uid: &UserId| {
+            noticed.iter().any(|notice| match notice {
+                Notice::Closed { user: Some(user), code, .. } => {
+                    (&user.0, &user.1) == (app_id, uid) && *code != CloseCode::SlowConsumer
+                }
+                _ => false,
+            })
+        };
+        noticed.iter().any(|notice| match notice {
+            Notice::SessionEnded { app_id, uid, reason: LeaveReason::Dropped } => {
+                !is_closed(app_id, uid)
+            }
+            _ => false,
+        })
     }
 
     fn say(&mut self, who: usize, frame: Frame) {
@@ -265,18 +347,83 @@ fn sequenced(frames: &[Frame]) -> u64 {
     frames.iter().filter(|frame| frame.is_sequenced()).count() as u64
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+/// One in which broadcasts wait, and one in which they do not.
+fn halls() -> [Hall; 2] {
+    [false, true].map(Hall::new)
+}
 
-    #[test]
-    fn nobody_can_tell_that_broadcasts_wait(steps in steps()) {
-        let [waiting, at_once] = [false, true].map(|at_once| {
-            let mut hall = Hall::new(at_once);
-            for (number, step) in (1..).zip(&steps) {
-                hall.step(number, step);
-            }
+/// How many of these there are before somebody has no room for what it must get. Whether a session
+/// that is over is ended now, or after more broadcasts of the burst, can be told.
+fn steps_with_room(steps: &[Step]) -> usize {
+    let mut hall = Hall::new(true);
+    hall.shard.server.take_notice();
+    let with_room = (1..).zip(steps).take_while(|(number, step)| {
+        hall.step(*number, **step);
+        !hall.has_overrun()
+    });
+    with_room.count()
+}
+
+#[test]
+fn nobody_can_tell_that_broadcasts_wait() {
+    let (waits, overruns) = (Cell::new(0), Cell::new(0));
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    let outcome = TestRunner::new(config).run(&steps(), |steps| {
+        let with_room = steps_with_room(&steps);
+        overruns.set(overruns.get() + usize::from(with_room < steps.len()));
+        let [mut waiting, mut at_once] = halls();
+        for (number, step) in (1..).zip(&steps[..with_room]) {
+            waiting.step(number, *step);
+            at_once.step(number, *step);
+            let waits_now = waiting.window_bytes() < at_once.window_bytes();
+            waits.set(waits.get() + usize::from(waits_now));
+        }
+        prop_assert_eq!(waiting.end(), at_once.end());
+        Ok(())
+    });
+    if let Err(failure) = outcome {
+        panic!("{failure}");
+    }
+    // Without these it has shown nothing.
+    assert!(waits.get() > 100, "a broadcast waited after {} steps only", waits.get());
+    assert!(overruns.get() > 0, "no window was ever full");
+}
+
+#[test]
+fn the_run_to_compare_with_puts_a_broadcast_into_windows_at_once_and_the_other_does_not() {
+    let step = Step::Broadcast { who: 0, room: ROOMS[0], bytes: 900 };
+    let grown = halls().map(|mut hall| {
+        let before = hall.window_bytes();
+        hall.play(&[step]);
+        hall.window_bytes() - before
+    });
+    assert!(grown[0] == 0 && grown[1] > 2 * 900, "{grown:?}");
+}
+
+#[test]
+fn a_window_with_room_for_the_broadcasts_that_wait_has_none_for_what_comes_behind_them() {
+    let [reliable, unreliable] = [MessageConfig::ReliableOrdered, MessageConfig::UnreliableOrdered];
+    let fill = |bytes| Step::Fill { who: 1, bytes };
+    // Those of the logins before are in it too.
+    let full_of_frames = Step::FillWithFrames { who: 1, frames: SERVER_WINDOW_FRAMES_MAX - 7 };
+    for (full, config) in [
+        (fill(WINDOW_BYTES_MAX - 18_500), reliable),
+        (full_of_frames, reliable),
+        (fill(UNRELIABLE_MARK_BYTES - 17_500), unreliable),
+    ] {
+        let broadcast = Step::Broadcast { who: 0, room: ROOMS[0], bytes: 9_000 };
+        let send = |bytes| Step::Send { who: 0, to: NAMES[1], bytes, config };
+        let steps = [full, broadcast, broadcast, send(300), send(900), Step::Hear];
+        assert_eq!(steps_with_room(&steps), steps.len());
+        let [waiting, at_once] = halls().map(|mut hall| {
+            hall.play(&steps);
             hall.end()
         });
-        prop_assert_eq!(waiting, at_once);
+        assert_eq!(waiting, at_once);
+        let is_broken = |frame: &Frame| match frame {
+            Frame::SendResults { code: SendCode::Broken, ids } => ids.contains(&MessageId(5)),
+            _ => false,
+        };
+        assert!(waiting.0.iter().flatten().any(is_broken), "{full:?}");
     }
 }
