@@ -13,8 +13,8 @@ pub use rts_engine::{
     sdk_version,
 };
 pub use rts_proto::client::{
-    BroadcastError, BusinessIdError, CreateRoomError, Event, JoinError, JoinType, LoginError,
-    Observe, ParametersError, RoomEvent, SendError, WarningCode,
+    BroadcastError, BusinessIdError, Call, CreateRoomError, Event, JoinError, JoinType, LoginError,
+    Observe, ParametersError, Returned, RoomEvent, SendError, WarningCode,
 };
 pub use rts_proto::{
     AppId, BroadcastCode, CloseCode, ConnectionState, Disconnect, IdError, IdKind, LeaveReason,

@@ -1,17 +1,5 @@
-//! Where a server may post to.
-//!
-//! A client names the url to which the server, from inside the operator's network, is to post what
-//! the client writes. So nothing that a client says is ever resolved or connected to unless all of
-//! this says yes:
-//!
-//! ```text
-//! text --TargetUrl::parse--> TargetUrl --AllowList::find--> a listed origin and path
-//!                                             |
-//!            resolver's answers --AddressPolicy::vet--> Vetted, the only thing that can be dialled
-//! ```
-//!
-//! What this crate does not do: it resolves no name and opens no connection.
 #![forbid(unsafe_code)]
+#![doc = include_str!("../README.md")]
 
 mod address;
 mod allow;

@@ -1,5 +1,7 @@
 //! The contract's calls on an engine.
 
+mod calls;
+
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;

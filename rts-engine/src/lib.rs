@@ -1,16 +1,5 @@
-//! What applications touch: [`Engine`], [`Room`], [`Events`], [`Sent`].
-//!
-//! What this crate does not do: it opens no socket and starts no task or thread. A runtime's crate,
-//! such as `rts-transport-tokio`, holds the other end, a [`Driver`], and moves the bytes. Nothing
-//! here waits for anything: a call takes a short lock, tells the core, and returns what the core
-//! said.
-//!
-//! ```text
-//!  Engine, Room --call--> +--------+ --Output--> Driver, held by
-//!  Events <----event----- |  core  |             the loop of
-//!  Sent   <----result---- +--------+ <--Input--- a runtime
-//! ```
 #![forbid(unsafe_code)]
+#![doc = include_str!("../README.md")]
 
 mod backpressure;
 mod clock;

@@ -1,16 +1,5 @@
-//! The OpenAPI of an RTS server: what an app's back end may ask for, and in which words.
-//!
-//! What this crate does not do: it opens no socket and reads no clock; it knows no keys and carries
-//! nothing out. It turns the parts of an HTTP request into a checked [`Call`], checks and makes
-//! [signatures](signature), and gives errors their names. `rts-server` listens, and decides who may
-//! do what; `rts admin` asks.
-//!
-//! ```text
-//!  POST /?Action=SendUnicast&Version=2023-07-20      Query -> Action \
-//!  {"AppId": ..., "To": "bob", "Message": "hi"}      body -----------> Call -> the server core
-//!  Authorization: HMAC-SHA256 Credential=...         Signature: is it from who it says?
-//! ```
 #![forbid(unsafe_code)]
+#![doc = include_str!("../README.md")]
 
 mod action;
 mod call;

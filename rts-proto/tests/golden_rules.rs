@@ -3,6 +3,8 @@
 
 #[path = "golden/document.rs"]
 mod document;
+#[path = "shard/sequenced.rs"]
+mod sequenced;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,6 +15,7 @@ use document::document;
 use rts_proto::client::Parameters;
 use rts_proto::limits::*;
 use rts_proto::{AppId, BusinessId, CloseCode, Retry, RoomId, UserId};
+use sequenced::SEQUENCED;
 
 /// Every `§n.m` and `§n` in a text.
 fn cited(text: &str) -> BTreeSet<String> {
@@ -73,6 +76,14 @@ fn every_rule_that_the_document_cites_is_in_it() {
     for rule in cited(&document()) {
         assert!(stated.contains(&rule), "§{rule} does not exist");
     }
+}
+
+#[test]
+fn the_document_names_the_sequenced_kinds() {
+    let document = document();
+    let rule = document.split("- **§").find_map(|rule| rule.strip_prefix("4.1** These kinds are"));
+    let kinds: Vec<_> = rule.expect("the rule").split('`').skip(1).step_by(2).collect();
+    assert_eq!(kinds, SEQUENCED);
 }
 
 #[test]

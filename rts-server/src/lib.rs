@@ -1,6 +1,5 @@
-//! The RTS server as a library: a [`Config`], a check of tokens, listeners around one shard, and
-//! the OpenAPI's listener for back ends, and webhooks to them.
 #![forbid(unsafe_code)]
+#![doc = include_str!("../README.md")]
 
 mod app_server;
 mod auth;

@@ -1,23 +1,6 @@
-//! What lies between a TCP stream and the frames of RTS: TLS, WebSocket, proxies.
-//!
-//! What this crate does not do: it has no socket, task, thread or timer. [`Layers`] takes the bytes
-//! that were read from a socket and gives the bytes that are to be written to one, so every
-//! runtime, and a program without one, drives it in the same way. It reads no file but the system's
-//! certificates.
-//!
-//! ```text
-//!   Connector (client)  --layers-->  Layers  <--layers--  Acceptor (server)
-//!
-//!      rts://      rtss://     ws://       wss://
-//!      frames      frames      frames      frames
-//!        |           |         WebSocket   WebSocket
-//!        |          TLS          |          TLS
-//!       [proxy]    [proxy]     [proxy]     [proxy]     a client's only
-//!       TCP         TCP         TCP         TCP
-//! ```
-//!
-//! Section 12 of `docs/protocol.md` has the rules.
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![doc = include_str!("../README.md")]
 
 mod acceptor;
 mod address;

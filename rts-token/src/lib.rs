@@ -1,53 +1,6 @@
-//! RTS tokens, version 001: mint them and verify them.
-//!
-//! What this crate does not do:
-//!
-//! - It reads no clock and no randomness and does no IO. The time is an argument, in Unix seconds,
-//!   and the nonce is a number the caller picks.
-//! - It keeps no state: it does not remember nonces, revoke tokens or rotate keys.
-//! - It does not judge `issued_at`: a token from the future is as good as any other.
-//! - It does not decide what a privilege or a room id allows. Login looks at neither.
-//! - It does not encrypt. Anyone who holds a token can read its fields, and log in with it.
-//!
-//! ```text
-//! "001"  app id   base64 ( standard, padded )
-//! 3      24       +------------+-----+------------+----------------------+
-//!                 | u16 length | msg | u16 length | HMAC-SHA256(key, msg) |
-//!                 +------------+-----+------------+----------------------+
-//! msg = nonce u32 | issued_at u32 | expire_at u32 | room id | user id
-//!     | u16 count, then count times (privilege u16, expire_at u32)
-//! ```
-//!
-//! Minted ones ascend; read ones may be in any order, since the signature is over the bytes as they
-//! came. Integers are little-endian; an id is a u16 length and its bytes.
-//!
-//! ```
-//! use rts_token::{AppKey, Expiry, Token, TokenError, verify};
-//!
-//! const APP_ID: &str = "123456781234567812345678";
-//!
-//! fn main() -> Result<(), TokenError> {
-//!     let key = AppKey::new("app key")?;
-//!
-//!     // The app server mints...
-//!     let token = Token::new(APP_ID, "alice", Expiry::At(1_700_086_400))?
-//!         .with_nonce(12_345_678)
-//!         .with_issued_at(1_700_000_000)
-//!         .sign(&key);
-//!
-//!     // ...and the RTS server checks, at its own time, the uid that the client claims.
-//!     assert!(verify(&token, APP_ID, &key, "alice", 1_700_086_400).is_ok());
-//!     assert_eq!(
-//!         verify(&token, APP_ID, &key, "bob", 1_700_086_400),
-//!         Err(TokenError::UserIdMismatch),
-//!     );
-//!     Ok(())
-//! }
-//! ```
-
 #![no_std]
 #![forbid(unsafe_code)]
-#![warn(missing_docs)]
+#![doc = include_str!("../README.md")]
 
 extern crate alloc;
 

@@ -1,33 +1,6 @@
-//! RTS over smol: [`connect`] for client engines, [`server::Shard`] for servers.
-//!
-//! What this crate does not do: it is only smol's sockets, timers and tasks for the drivers, which
-//! are the same for every runtime (`rts-driver`). TLS, WebSocket and proxies are layers between the
-//! two (`rts-stream`).
-//!
-//! ```no_run
-//! use rts_transport_smol::{Event, LoginCode, MessageConfig, connect};
-//!
-//! # async fn example(token: &str) -> Result<(), Box<dyn std::error::Error>> {
-//! let (engine, mut events) = connect("rts://127.0.0.1:7600", "123456781234567812345678", "{}")?;
-//! engine.login(token, "alice")?;
-//! while let Some(event) = events.next().await {
-//!     match event {
-//!         Event::LoginResult { code: LoginCode::Ok, .. } => {
-//!             engine.send_message("bob", "hello", MessageConfig::ReliableOrdered)?;
-//!         }
-//!         Event::MessageSendResult { id, code } => {
-//!             println!("message {id}: {code}");
-//!             engine.destroy();
-//!         }
-//!         _ => {}
-//!     }
-//! }
-//! // The events have ended. This lets the last bytes be written.
-//! engine.closed().await;
-//! # Ok(())
-//! # }
-//! ```
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![doc = include_str!("../README.md")]
 
 mod runtime;
 

@@ -1,33 +1,6 @@
-//! RTS over tokio: [`connect`] for client engines, [`server::Shard`] for servers.
-//!
-//! What this crate does not do: it is only tokio's sockets, timers and tasks for the drivers, which
-//! are the same for every runtime (`rts-driver`). TLS, WebSocket and proxies are layers between the
-//! two (`rts-stream`).
-//!
-//! ```no_run
-//! use rts_transport_tokio::{Event, LoginCode, MessageConfig, connect};
-//!
-//! # async fn example(token: &str) -> Result<(), Box<dyn std::error::Error>> {
-//! let (engine, mut events) = connect("rts://127.0.0.1:7600", "123456781234567812345678", "{}")?;
-//! engine.login(token, "alice")?;
-//! while let Some(event) = events.next().await {
-//!     match event {
-//!         Event::LoginResult { code: LoginCode::Ok, .. } => {
-//!             engine.send_message("bob", "hello", MessageConfig::ReliableOrdered)?;
-//!         }
-//!         Event::MessageSendResult { id, code } => {
-//!             println!("message {id}: {code}");
-//!             engine.destroy();
-//!         }
-//!         _ => {}
-//!     }
-//! }
-//! // The events have ended. This lets the last bytes be written.
-//! engine.closed().await;
-//! # Ok(())
-//! # }
-//! ```
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![doc = include_str!("../README.md")]
 
 mod runtime;
 
@@ -89,8 +62,3 @@ pub fn connect_observed(
 ) -> Result<(Engine, Events), ConnectError> {
     rts_driver::client::connect_observed::<Tokio>(connector, app_id, parameters, observer)
 }
-
-/// The example on the project's first page compiles.
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;

@@ -17,9 +17,9 @@ from urllib.parse import unquote
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 COLUMNS_MAX = 100
-# The pages whose width is checked, and the one with tables that `bench/compare` writes.
-MANUAL = re.compile(r"docs/|README\.md|CONTRIBUTING\.md")
-WIDE_TABLES = "docs/performance.md"
+# The pages whose width is checked, and those with tables of measurements.
+MANUAL = re.compile(r"docs/|web/README|[A-Z]+\.md")
+WIDE_TABLES = ("docs/performance.md", "SECURITY.md")
 # A link or an image, with what is between its round brackets.
 LINK = re.compile(r"\]\(\s*<?([^)\s>]+)>?[^)]*\)")
 FENCE = re.compile(r"\s*(```|~~~)")
@@ -86,7 +86,7 @@ def check_page(name, known):
         for target in LINK.findall(re.sub(r"`[^`]*`", "``", line)):
             if not EXTERNAL.match(target) and (wrong := check_link(name, target, known)):
                 yield f"{name}:{number}: {wrong}"
-        may_be_wide = name == WIDE_TABLES and line.startswith("|")
+        may_be_wide = name in WIDE_TABLES and line.startswith("|")
         if len(line) > COLUMNS_MAX and MANUAL.match(name) and not may_be_wide:
             yield f"{name}:{number}: {len(line)} columns, and {COLUMNS_MAX} are the most"
 

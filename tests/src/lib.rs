@@ -50,3 +50,8 @@ pub async fn give_up<T>(future: impl Future<Output = T>, at: usize) -> Option<T>
     .await;
     result
 }
+
+/// The example on the project's first page compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -351,7 +351,7 @@ export class Client {
     }
     if (close.code === PUT_OUT) {
       this.#end();
-      return this.#listener.loggedOut("The app has put you out.");
+      return this.#listener.loggedOut("The app has ended your session.");
     }
     if (close.code === UNSUPPORTED_VERSION || close.code === ABNORMAL) {
       this.#end();

@@ -100,7 +100,7 @@ function logIn(): void {
   refusal.hidden = true;
   login.querySelector("button")!.textContent = "Cancel";
   explaining = setTimeout(() => {
-    refuse(`${value("server")} does not answer. This page goes on trying.`);
+    refuse(`${value("server")} does not answer. The page keeps trying.`);
   }, EXPLAIN_AFTER_MS);
   const account = { server: value("server"), appId: value("app"), uid: value("uid"), token: value("token") };
   client = new Client(account, listener);
@@ -116,7 +116,7 @@ function whyRefused(code: number): string {
   if (code === -1000) return "The token is not valid for this name and app, or it has expired.";
   if (code === -1002) return "The server refuses this name.";
   if (code === -1003) return "The server cannot check tokens now. Try again later.";
-  return "The server did not say yes. Try again.";
+  return "The login failed. Try again.";
 }
 
 function showLogin(): void {
@@ -165,7 +165,8 @@ function showResult(item: HTMLLIElement, code: number): void {
     [Result.Ok]: ["ok", "✓ received"],
     [Result.Timeout]: ["unknown", "It is not known whether this arrived."],
     [Result.Broken]: ["failed", "Not delivered."],
-    [Result.NoSuchUser]: ["failed", `There can be no user ${peer}.`],
+    [Result.NoSuchUser]: ["failed", `Not delivered: ${peer} is not a valid user id.`],
+
     [Result.NotLoggedIn]: ["failed", `Not delivered: ${peer} is not logged in.`],
     [Result.TooFast]: ["failed", "Not delivered: too many messages at once."],
     [Result.TooBig]: ["failed", "Not delivered: longer than 64 KB."],

@@ -11,7 +11,8 @@ use anyhow::Context as _;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use rts_transport_tokio::{
-    Engine, Event, Events, Payload, Room, RoomEvent, connect_observed, connect_with, sdk_version,
+    Call, Engine, Event, Events, Payload, Returned, RoomEvent, RoomKey, connect_observed,
+    connect_with, sdk_version,
 };
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -26,6 +27,9 @@ use crate::out::{in_words, say};
 use crate::reach::Reach;
 use crate::record::TraceArgs;
 use crate::signals::outlive_strays;
+
+/// The engine gives keys from 1 on.
+const NO_ROOM: RoomKey = RoomKey(0);
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -102,7 +106,7 @@ fn drain(events: &mut Events) -> anyhow::Result<()> {
 
 struct Port {
     engine: Engine,
-    rooms: BTreeMap<String, Room>,
+    rooms: BTreeMap<String, RoomKey>,
     /// For calls that bring no token.
     credentials: Credentials,
 }
@@ -119,121 +123,89 @@ impl Port {
             Ok(reference) => reference,
             Err(error) => return say(Answer::new(RawValue::NULL.to_owned(), Err(error))),
         };
-        let call = match read.and_then(|()| fields.text("call")) {
-            Ok(call) => call,
+        let name = match read.and_then(|()| fields.text("call")) {
+            Ok(name) => name,
             Err(error) => return say(Answer::new(reference, Err(error))),
         };
-        if call == "destroyRTS" {
-            // What is called back by this comes before it returns: nothing comes after.
-            self.engine.destroy();
-            self.rooms.clear();
-            drain(events)?;
-            return say(Answer::new(reference, Ok(Value::Null)));
-        }
         // What happened before the call comes before its return, what it brings about after.
         drain(events)?;
-        say(Answer::new(reference, self.call(&call, &fields)))
+        let result = self.call(&name, &fields);
+        if self.engine.is_destroyed() {
+            // What is called back by this comes before it returns: nothing comes after.
+            drain(events)?;
+        }
+        say(Answer::new(reference, result))
     }
 
-    fn call(&mut self, call: &str, fields: &Fields<'_>) -> Result<Value, String> {
-        let engine = &self.engine;
-        Ok(match call {
+    fn call(&mut self, name: &str, fields: &Fields<'_>) -> Result<Value, String> {
+        let config = fields.config();
+        match name {
             "login" => {
-                let (token, uid) = (self.token(fields)?, fields.text("uid")?);
-                json!(engine.login(&token, &uid).map_or_else(|error| error.code(), |()| 0))
+                self.make(Call::Login { token: &self.token(fields)?, uid: &fields.text("uid")? })
             }
-            "logout" => {
-                engine.logout();
-                Value::Null
-            }
-            "updateLoginToken" => {
-                engine.update_login_token(&self.token(fields)?);
-                Value::Null
-            }
+            "logout" => self.make(Call::Logout),
+            "updateLoginToken" => self.make(Call::UpdateLoginToken { token: &self.token(fields)? }),
             "getPeerOnlineStatus" => {
-                engine.get_peer_online_status(&fields.text("uid")?);
-                Value::Null
+                self.make(Call::GetPeerOnlineStatus { uid: &fields.text("uid")? })
             }
             "sendMessage" => {
-                let (uid, text) = (fields.text("uid")?, fields.text("message")?);
-                match engine.send_message(&uid, text, fields.config()) {
-                    Ok(sent) => json!(sent.id().0),
-                    Err(error) => json!(error.code()),
-                }
+                let (uid, payload) = (&fields.text("uid")?, &fields.message()?);
+                self.make(Call::SendMessage { uid, payload, config })
             }
             "sendBinaryMessage" => {
-                let (uid, bytes) = (fields.text("uid")?, fields.bytes()?);
-                match engine.send_binary_message(&uid, bytes, fields.config()) {
-                    Ok(sent) => json!(sent.id().0),
-                    Err(error) => json!(error.code()),
-                }
+                let (uid, payload) = (&fields.text("uid")?, &fields.bytes()?);
+                self.make(Call::SendMessage { uid, payload, config })
             }
             "setServerParams" => {
-                engine.set_server_params(&fields.text("signature")?, &fields.text("url")?);
-                Value::Null
+                let (signature, url) = (&fields.text("signature")?, &fields.text("url")?);
+                self.make(Call::SetServerParams { signature, url })
             }
-            "sendServerMessage" => match engine.send_server_message(fields.text("message")?) {
-                Ok(sent) => json!(sent.id().0),
-                Err(error) => json!(error.code()),
-            },
-            "sendServerBinaryMessage" => match engine.send_server_binary_message(fields.bytes()?) {
-                Ok(sent) => json!(sent.id().0),
-                Err(error) => json!(error.code()),
-            },
-            "createRoom" => {
-                let id = fields.text("room")?;
-                match engine.create_room(&id) {
-                    Ok(room) => {
-                        self.rooms.insert(id.clone(), room);
-                        json!(id)
-                    }
-                    Err(_) => Value::Null,
-                }
+            "sendServerMessage" => {
+                self.make(Call::SendServerMessage { payload: &fields.message()? })
             }
-            "setBusinessId" => {
-                let id = fields.text("businessId")?;
-                json!(engine.set_business_id(&id).map_or_else(|error| error.code(), |()| 0))
+            "sendServerBinaryMessage" => {
+                self.make(Call::SendServerMessage { payload: &fields.bytes()? })
             }
+            "createRoom" => self.make(Call::CreateRoom { room_id: &fields.text("room")? }),
+            "setBusinessId" => self.make(Call::SetBusinessId { id: &fields.text("businessId")? }),
             "setRuntimeParameters" => {
-                let params = fields.params()?;
-                engine.set_runtime_parameters(&params).map_err(|error| error.to_string())?;
-                Value::Null
+                self.make(Call::SetRuntimeParameters { json: &fields.params()? })
             }
-            "joinRoom" => match self.rooms.get(&fields.text("room")?) {
-                Some(room) => json!(room.join().map_or_else(|error| error.code(), |()| 0)),
-                None => json!(-3),
-            },
-            "leaveRoom" => {
-                if let Some(room) = self.rooms.get(&fields.text("room")?) {
-                    room.leave();
-                }
-                Value::Null
-            }
-            "destroyRoom" => {
-                if let Some(room) = self.rooms.remove(&fields.text("room")?) {
-                    room.destroy();
-                }
-                Value::Null
-            }
+            "joinRoom" => self.make(Call::JoinRoom { key: self.room(fields)? }),
+            "leaveRoom" => self.make(Call::LeaveRoom { key: self.room(fields)? }),
+            "destroyRoom" => self.make(Call::DestroyRoom { key: self.room(fields)? }),
             "sendRoomMessage" => {
-                let (id, text) = (fields.text("room")?, fields.text("message")?);
-                match self.rooms.get(&id).map(|room| room.send_message(text)) {
-                    Some(Ok(sent)) => json!(sent.id().0),
-                    Some(Err(error)) => json!(error.code()),
-                    None => json!(-3),
-                }
+                let (key, payload) = (self.room(fields)?, &fields.message()?);
+                self.make(Call::SendRoomMessage { key, payload })
             }
             "sendRoomBinaryMessage" => {
-                let (id, bytes) = (fields.text("room")?, fields.bytes()?);
-                match self.rooms.get(&id).map(|room| room.send_binary_message(bytes)) {
-                    Some(Ok(sent)) => json!(sent.id().0),
-                    Some(Err(error)) => json!(error.code()),
-                    None => json!(-3),
-                }
+                let (key, payload) = (self.room(fields)?, &fields.bytes()?);
+                self.make(Call::SendRoomMessage { key, payload })
             }
-            "getSdkVersion" => json!(sdk_version()),
-            _ => return Err(format!("unknown call {call:?}")),
-        })
+            "getSdkVersion" => Ok(json!(sdk_version())),
+            "destroyRTS" => self.make(Call::Destroy),
+            _ => Err(format!("unknown call {name:?}")),
+        }
+    }
+
+    fn make(&mut self, call: Call<'_>) -> Result<Value, String> {
+        let returned = self.engine.call(call);
+        match (call, &returned) {
+            (Call::CreateRoom { room_id }, Returned::CreateRoom(Ok(key))) => {
+                self.rooms.insert(room_id.to_owned(), *key);
+                return Ok(json!(room_id));
+            }
+            (Call::CreateRoom { .. }, _) => return Ok(Value::Null),
+            (_, Returned::SetRuntimeParameters(Err(error))) => return Err(error.to_string()),
+            (Call::DestroyRoom { key }, _) => self.rooms.retain(|_, room| *room != key),
+            (Call::Destroy, _) => self.rooms.clear(),
+            _ => {}
+        }
+        Ok(json!(returned.number()))
+    }
+
+    fn room(&self, fields: &Fields<'_>) -> Result<RoomKey, String> {
+        Ok(self.rooms.get(&fields.text("room")?).copied().unwrap_or(NO_ROOM))
     }
 
     /// That of the call, or else that of the command line or the environment, as it is now.

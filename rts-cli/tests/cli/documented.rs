@@ -10,6 +10,8 @@ use crate::support::{APP_ID, rts};
 
 const README: &str = include_str!("../../../README.md");
 const BACK_END: &str = include_str!("../../../docs/app-server.md");
+/// What the server posts for the manual's example, header and body.
+const SIGNED_POST: &str = include_str!("../../../rts-server/src/app_server/signed_post.txt");
 const TOKENS: &str = include_str!("../../../docs/tokens.md");
 const KEY: &str = "app key";
 /// Of the tokens that are made here and now.
@@ -150,6 +152,14 @@ fn the_java_of_the_document_makes_tokens() {
         [&["javac", "LoginToken.java", "Main.java"], &["java", "-cp", ".", "Main"]];
     if let Some(printed) = run(&files, &commands) {
         check(&printed);
+    }
+}
+
+#[test]
+fn the_manual_shows_the_post_that_the_server_signs() {
+    let (header, body) = SIGNED_POST.split_once("\n\n").expect("header and body");
+    for shown in [header, body] {
+        assert!(BACK_END.contains(&format!("\n{}\n", shown.trim_end())), "{shown}");
     }
 }
 

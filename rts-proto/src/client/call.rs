@@ -59,6 +59,27 @@ pub enum Returned {
     SetRuntimeParameters(Result<(), ParametersError>),
 }
 
+impl Returned {
+    /// The number that the contract returns: the id of a message, the key of a room or 0 for a call
+    /// that was accepted, a negative code for one that was not. `None` of calls without a number.
+    #[must_use]
+    pub fn number(&self) -> Option<i64> {
+        let number = match *self {
+            Self::Nothing | Self::DestroyRoom(_) | Self::SetRuntimeParameters(_) => return None,
+            Self::Send(Ok(id)) | Self::Broadcast(Ok(id)) => id.0.cast_signed(),
+            Self::CreateRoom(Ok(key)) => key.0.cast_signed(),
+            Self::Login(Ok(())) | Self::JoinRoom(Ok(())) | Self::SetBusinessId(Ok(())) => 0,
+            Self::Login(Err(error)) => error.code().into(),
+            Self::Send(Err(error)) => error.code().into(),
+            Self::CreateRoom(Err(error)) => error.code().into(),
+            Self::JoinRoom(Err(error)) => error.code().into(),
+            Self::Broadcast(Err(error)) => error.code().into(),
+            Self::SetBusinessId(Err(error)) => error.code().into(),
+        };
+        Some(number)
+    }
+}
+
 impl fmt::Debug for Call<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -148,6 +169,29 @@ mod tests {
             ),
         ] {
             assert_eq!(format!("{call:?}"), shown);
+        }
+    }
+
+    #[test]
+    fn a_call_returned_an_id_or_nought_or_a_negative_code() {
+        for (returned, number) in [
+            (Returned::Nothing, None),
+            (Returned::DestroyRoom(Vec::new()), None),
+            (Returned::SetRuntimeParameters(Ok(())), None),
+            (Returned::Login(Ok(())), Some(0)),
+            (Returned::Login(Err(LoginError::AlreadyLoggedIn)), Some(-2)),
+            (Returned::Send(Ok(MessageId(7))), Some(7)),
+            (Returned::Send(Err(SendError::NoEngine)), Some(-1)),
+            (Returned::CreateRoom(Ok(RoomKey(3))), Some(3)),
+            (Returned::CreateRoom(Err(CreateRoomError::InUse)), Some(-1013)),
+            (Returned::JoinRoom(Ok(())), Some(0)),
+            (Returned::JoinRoom(Err(JoinError::NoRoom)), Some(-3)),
+            (Returned::Broadcast(Ok(MessageId(8))), Some(8)),
+            (Returned::Broadcast(Err(BroadcastError::NoRoom)), Some(-3)),
+            (Returned::SetBusinessId(Ok(())), Some(0)),
+            (Returned::SetBusinessId(Err(BusinessIdError::InRoom)), Some(-6001)),
+        ] {
+            assert_eq!(returned.number(), number, "{returned:?}");
         }
     }
 

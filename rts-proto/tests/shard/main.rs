@@ -5,8 +5,6 @@ mod bounds;
 mod breaches;
 mod bundles;
 mod claims;
-#[path = "../golden/document.rs"]
-mod document;
 mod fan_out;
 mod links;
 mod login_pace;
@@ -19,6 +17,7 @@ mod rates;
 mod resume;
 mod rooms;
 mod rules;
+mod sequenced;
 mod settling;
 mod support;
 mod welcomes;

@@ -6,7 +6,7 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use rts_transport_tokio::MessageConfig;
+use rts_transport_tokio::{MessageConfig, Payload};
 use serde::de::{DeserializeOwned, DeserializeSeed, MapAccess, Visitor};
 use serde::{Deserializer, Serialize};
 use serde_json::Value;
@@ -86,9 +86,13 @@ impl<'a> Fields<'a> {
         parse(raw).map_err(|error| format!("field {name:?}: {error}"))
     }
 
-    pub(super) fn bytes(&self) -> Result<Vec<u8>, String> {
-        let text = self.text("base64")?;
-        BASE64_STANDARD.decode(text).map_err(|error| format!("field \"base64\": {error}"))
+    pub(super) fn message(&self) -> Result<Payload, String> {
+        self.text("message").map(Payload::text)
+    }
+
+    pub(super) fn bytes(&self) -> Result<Payload, String> {
+        let decoded = BASE64_STANDARD.decode(self.text("base64")?);
+        decoded.map(Payload::binary).map_err(|error| format!("field \"base64\": {error}"))
     }
 
     /// Missing, or not one of the table, counts as 0.
