@@ -1,12 +1,15 @@
 //! The programs and examples of README.md, `docs/tokens.md` and `docs/app-server.md`, run and
 //! compared with this tree.
 
-use std::process::{Command, Output};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{APP_ID, rts};
+use crate::support::{APP_ID, APP_KEY, PATIENCE, Server, rts};
 
 const README: &str = include_str!("../../../README.md");
 const BACK_END: &str = include_str!("../../../docs/app-server.md");
@@ -189,6 +192,92 @@ fn the_python_of_the_manual_verifies_the_post_that_the_manual_shows() {
     if let Some(printed) = run(&[("verify.py", program)], &[&["python3", "verify.py"]]) {
         assert_eq!(printed, "alice\ntoo old\nnot from our RTS server\n");
     }
+}
+
+/// The webhook receiver of the manual, on a free port. It ends with the test.
+struct WebhookReceiver {
+    child: Child,
+    lines: Receiver<String>,
+    port: String,
+}
+
+impl WebhookReceiver {
+    /// Nothing if this machine has no Python.
+    fn start() -> Option<Self> {
+        let serve = r#"HTTPServer(("127.0.0.1", 8000), Events).serve_forever()"#;
+        let all = blocks(BACK_END, "python");
+        let program = all.iter().find(|block| block.contains(serve)).expect("the receiver");
+        let on_free_port = "server = HTTPServer((\"127.0.0.1\", 0), Events)\n\
+                            print(server.server_port)\n\
+                            server.serve_forever()";
+        let program = program.replace(serve, on_free_port);
+        let mut command = Command::new("python3");
+        // Unbuffered; without it a line that goes to a pipe waits for others.
+        command.args(["-u", "-c", &program]).stdout(Stdio::piped()).stderr(Stdio::null());
+        let Ok(mut child) = command.spawn() else {
+            println!("NOT CHECKED: there is no python3 on this machine");
+            return None;
+        };
+        let out = child.stdout.take().expect("it was piped");
+        let (say, lines) = channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(out).lines().map_while(Result::ok) {
+                let _ = say.send(line);
+            }
+        });
+        let port = lines.recv_timeout(PATIENCE).expect("its port");
+        Some(Self { child, lines, port })
+    }
+
+    /// The next event, as Python prints it.
+    fn event(&self) -> String {
+        self.lines.recv_timeout(PATIENCE).expect("an event")
+    }
+
+    /// The status of its answer to a post with this header.
+    fn status(&self, header: &str, body: &str) -> String {
+        let mut stream =
+            TcpStream::connect(format!("127.0.0.1:{}", self.port)).expect("it listens");
+        let length = body.len();
+        write!(stream, "POST / HTTP/1.0\r\n{header}content-length: {length}\r\n\r\n{body}")
+            .expect("it reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("it answers");
+        answer.split(' ').nth(1).expect("a status line").to_owned()
+    }
+}
+
+impl Drop for WebhookReceiver {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn the_webhook_receiver_of_the_manual_accepts_events_of_the_server_only() {
+    let Some(receiver) = WebhookReceiver::start() else { return };
+    let signature = |of: &str| format!("rts-signature: t=1700000000,app={APP_ID},v1={of}\r\n");
+    let forged = r#"{"app_id":"","lost":0,"events":[{"id":"forged-1"}]}"#;
+    for header in [String::new(), "rts-signature: v1\r\n".to_owned(), signature(&"0".repeat(64))] {
+        assert_eq!(receiver.status(&header, forged), "401", "{header}");
+    }
+
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("rts.toml");
+    let config = format!(
+        "listen = \"127.0.0.1:0\"\n[apps.{APP_ID}]\nkeys = [{APP_KEY:?}]\n[apps.{APP_ID}.webhook]\n\
+         url = \"http://127.0.0.1:{}/rts-events\"\nsecret = \"a-long-random-text\"\n",
+        receiver.port
+    );
+    std::fs::write(&path, config).expect("a file");
+    let server = Server::start_with(&["--config", path.to_str().expect("UTF-8")]);
+    let first = receiver.event();
+    assert!(first.contains("'type': 'server.started'"), "{first}");
+    let alice = server.user("alice");
+    let second = receiver.event();
+    assert!(second.contains("'type': 'user.online', 'user_id': 'alice'"), "{second}");
+    drop(alice);
 }
 
 #[test]
