@@ -1,9 +1,8 @@
 //! Why a server does not start, or does not go on, and what helps.
 
+use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
-
-use rts_trace::RecordError;
 
 use crate::ConfigError;
 use crate::state::StateError;
@@ -29,9 +28,11 @@ pub enum ServerError {
     /// The system gave no random numbers.
     #[error("the system's random source failed: {0}")]
     Random(getrandom::Error),
-    /// What it is told cannot be recorded.
-    #[error("the recording: {0}")]
-    Record(#[from] RecordError),
+    /// The caller made no observer for its shard ([`Server::bind_observed`]), and this is why.
+    ///
+    /// [`Server::bind_observed`]: crate::Server::bind_observed
+    #[error(transparent)]
+    Observer(Box<dyn Error + Send + Sync>),
     /// A part of it ended while it was serving: it does not go on without.
     #[error("the server stops: {0}")]
     Ended(#[from] TaskEnded),

@@ -1,13 +1,14 @@
 //! A listener around one shard.
 
+use std::convert::Infallible;
+use std::error::Error;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rts_proto::server::Server as Core;
-use rts_trace::{RecordError, Recorder};
+use rts_proto::server::{Observe, Server as Core};
 use rts_transport_tokio::Address;
 use rts_transport_tokio::server::{Acceptor, Shard};
 use tokio::net::{TcpListener, TcpSocket};
@@ -51,24 +52,34 @@ struct Bound {
 impl Server {
     /// Checks the configuration and begins to listen.
     pub async fn bind(config: &Config) -> Result<Self, ServerError> {
-        Self::bind_with(config, || Ok(None)).await
+        Self::bind_with(config, || Ok::<_, Infallible>(None)).await
     }
 
-    /// The same with everything that the shard is told and asked written down, so that it can be
-    /// run again. `record` is called last, when all else is in order: a server that cannot start
-    /// makes no former recording move on. Whatever reaches the shard then waits for a write to the
-    /// recorder.
-    pub async fn bind_recorded(
+    /// Like [`bind`](Self::bind), with an observer of the shard, such as the recorder of
+    /// `rts-trace`. `observe` makes it, and is called last, when all else is in order: a server
+    /// that cannot start begins no recording. The shard waits for its observer at each input,
+    /// command and output.
+    ///
+    /// # Errors
+    ///
+    /// [`ServerError::Observer`] with the error of `observe`.
+    pub async fn bind_observed<E>(
         config: &Config,
-        record: impl FnOnce() -> Result<Recorder, RecordError>,
-    ) -> Result<Self, ServerError> {
-        Self::bind_with(config, || record().map(Some)).await
+        observe: impl FnOnce() -> Result<Box<dyn Observe + Send>, E>,
+    ) -> Result<Self, ServerError>
+    where
+        E: Into<Box<dyn Error + Send + Sync>>,
+    {
+        Self::bind_with(config, || observe().map(Some)).await
     }
 
-    async fn bind_with(
+    async fn bind_with<E>(
         config: &Config,
-        record: impl FnOnce() -> Result<Option<Recorder>, RecordError>,
-    ) -> Result<Self, ServerError> {
+        observe: impl FnOnce() -> Result<Option<Box<dyn Observe + Send>>, E>,
+    ) -> Result<Self, ServerError>
+    where
+        E: Into<Box<dyn Error + Send + Sync>>,
+    {
         config.check()?;
         let state = Arc::new(State::open(config.state_dir.as_deref())?);
         let authenticator = Arc::new(TokenAuthenticator::with_state(config, state.clone())?);
@@ -86,18 +97,18 @@ impl Server {
         };
         let poster = Arc::new(AppServers::new(config)?);
         let webhooks = Webhooks::new(config, run)?;
-        let link_bounds = config.limits.link_bounds(crate::config::descriptors())?;
+        let link_limits = config.limits.link_limits(crate::config::descriptors())?;
 
         // A full or read-only disk is better known before the first ban.
         if let Err(error) = state.save().await {
             tracing::error!(%error, "state_dir cannot be written: a restart will forget the bans to come");
         }
-        let core = match record()? {
-            Some(recorder) => Core::observed(config.core(), seed, Box::new(recorder)),
+        let core = match observe().map_err(|error| ServerError::Observer(error.into()))? {
+            Some(observer) => Core::observed(config.core(), seed, observer),
             None => Core::new(config.core(), seed),
         };
         let shard = Shard::with_poster(core, authenticator, poster.clone());
-        shard.set_link_limits(link_bounds);
+        shard.set_link_limits(link_limits);
         state.restore(&shard);
         if let Some(watcher) = webhooks.watcher() {
             shard.watch(watcher);

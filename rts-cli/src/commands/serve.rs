@@ -79,7 +79,13 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
     }
     let server = match args.trace.wanted()? {
-        Some(recording) => Server::bind_recorded(&config, || recording.begin()).await?,
+        Some(recording) => {
+            let observer = || {
+                let recorder = recording.begin().context("the recording")?;
+                anyhow::Ok(Box::new(recorder) as _)
+            };
+            Server::bind_observed(&config, observer).await?
+        }
         None => Server::bind(&config).await?,
     };
     for address in server.addresses() {

@@ -61,27 +61,40 @@ const LINKS_PER_NETWORK_PER_SECOND: u32 = 200;
 /// in any case, and after a restart all users make theirs at once.
 const HANDSHAKES_PER_SECOND: u32 = 0;
 
+/// A struct with the limits that the core and this configuration have under the same names, taken
+/// from the other of both, and its other fields.
+macro_rules! with_core_limits {
+    ($from:expr, $to:ident $(:: $part:ident)* { $($rest:tt)* }) => {
+        $to $(:: $part)* {
+            sends_per_second: $from.sends_per_second,
+            broadcasts_per_second: $from.broadcasts_per_second,
+            server_sends_per_second: $from.server_sends_per_second,
+            status_queries_per_second: $from.status_queries_per_second,
+            joins_per_second: $from.joins_per_second,
+            logins_per_second: $from.logins_per_second,
+            room_broadcasts_per_second: $from.room_broadcasts_per_second,
+            large_room_broadcasts_per_second: $from.large_room_broadcasts_per_second,
+            backend_sends_per_second: $from.backend_sends_per_second,
+            room_members_max: $from.room_members_max,
+            links_before_login_max: $from.links_before_login_max,
+            $($rest)*
+        }
+    };
+}
+
 impl Default for Limits {
     fn default() -> Self {
         let core = server::Config::default();
-        Self {
-            sends_per_second: core.sends_per_second,
-            broadcasts_per_second: core.broadcasts_per_second,
-            server_sends_per_second: core.server_sends_per_second,
-            status_queries_per_second: core.status_queries_per_second,
-            joins_per_second: core.joins_per_second,
-            logins_per_second: core.logins_per_second,
-            room_broadcasts_per_second: core.room_broadcasts_per_second,
-            large_room_broadcasts_per_second: core.large_room_broadcasts_per_second,
-            backend_sends_per_second: core.backend_sends_per_second,
-            room_members_max: core.room_members_max,
-            links_before_login_max: core.links_before_login_max,
-            links_before_login_per_network_max: None,
-            links_per_network_max: LINKS_PER_NETWORK_MAX,
-            links_per_network_per_second: LINKS_PER_NETWORK_PER_SECOND,
-            handshakes_per_second: HANDSHAKES_PER_SECOND,
-            exempt_networks: Vec::new(),
-        }
+        with_core_limits!(
+            core,
+            Self {
+                links_before_login_per_network_max: None,
+                links_per_network_max: LINKS_PER_NETWORK_MAX,
+                links_per_network_per_second: LINKS_PER_NETWORK_PER_SECOND,
+                handshakes_per_second: HANDSHAKES_PER_SECOND,
+                exempt_networks: Vec::new(),
+            }
+        )
     }
 }
 
@@ -102,25 +115,12 @@ impl Limits {
                 });
             }
         }
-        self.link_bounds(None).map(drop)
+        self.link_limits(None).map(drop)
     }
 
     /// As the core has them.
     pub(super) fn core(&self) -> server::Config {
-        server::Config {
-            sends_per_second: self.sends_per_second,
-            broadcasts_per_second: self.broadcasts_per_second,
-            server_sends_per_second: self.server_sends_per_second,
-            status_queries_per_second: self.status_queries_per_second,
-            joins_per_second: self.joins_per_second,
-            logins_per_second: self.logins_per_second,
-            room_broadcasts_per_second: self.room_broadcasts_per_second,
-            large_room_broadcasts_per_second: self.large_room_broadcasts_per_second,
-            backend_sends_per_second: self.backend_sends_per_second,
-            room_members_max: self.room_members_max,
-            links_before_login_max: self.links_before_login_max,
-            ..server::Config::default()
-        }
+        with_core_limits!(self, server::Config { ..server::Config::default() })
     }
 
     /// Of the places before login, one network has a quarter, unless it is said.
@@ -130,20 +130,20 @@ impl Limits {
     }
 
     /// What the shard is told, with `descriptors` files and sockets that this process may open.
-    pub(crate) fn link_bounds(
+    pub(crate) fn link_limits(
         &self,
         descriptors: Option<usize>,
     ) -> Result<LinkLimits, ConfigError> {
         let exempt = networks("limits.exempt_networks", &self.exempt_networks)?;
-        let bounds = LinkLimits::default();
+        let defaults = LinkLimits::default();
         Ok(LinkLimits {
             per_network_max: self.links_per_network_max,
             per_network_before_login_max: self.before_login_per_network(),
             per_network_per_second: self.links_per_network_per_second,
             handshakes_per_second: self.handshakes_per_second,
-            descriptor_max: descriptors.map_or(bounds.descriptor_max, link_descriptor_max),
+            descriptor_max: descriptors.map_or(defaults.descriptor_max, link_descriptor_max),
             is_exempt: Arc::new(move |ip: IpAddr| exempt.iter().any(|net| net.contains(&ip))),
-            ..bounds
+            ..defaults
         })
     }
 }
@@ -161,7 +161,7 @@ mod tests {
                 links_before_login_per_network_max: said,
                 ..Limits::default()
             };
-            limits.link_bounds(None).expect("good networks").per_network_before_login_max
+            limits.link_limits(None).expect("good networks").per_network_before_login_max
         };
         assert_eq!(of(400, None), 100);
         assert_eq!(of(1, None), 1);
@@ -172,7 +172,7 @@ mod tests {
     fn handshakes_of_all_networks_have_a_rate_when_one_is_set() {
         let of = |text: &str| {
             let limits: Limits = toml::from_str(text).expect("limits");
-            limits.link_bounds(None).expect("good networks").handshakes_per_second
+            limits.link_limits(None).expect("good networks").handshakes_per_second
         };
         assert_eq!(of(""), 0);
         assert_eq!(of("handshakes_per_second = 7"), 7);
@@ -182,13 +182,13 @@ mod tests {
     fn listed_networks_are_exempt_and_what_is_none_is_refused() {
         let with = |networks: &[&str]| {
             let exempt_networks = networks.iter().map(|text| (*text).to_owned()).collect();
-            Limits { exempt_networks, ..Limits::default() }.link_bounds(None)
+            Limits { exempt_networks, ..Limits::default() }.link_limits(None)
         };
-        let bounds = with(&["10.1.0.0/16", "fd00::/8"]).expect("networks");
+        let limits = with(&["10.1.0.0/16", "fd00::/8"]).expect("networks");
         for (ip, is_exempt) in
             [("10.1.2.3", true), ("10.2.0.0", false), ("fd00::1", true), ("127.0.0.1", false)]
         {
-            assert_eq!((bounds.is_exempt)(ip.parse().expect("an address")), is_exempt, "{ip}");
+            assert_eq!((limits.is_exempt)(ip.parse().expect("an address")), is_exempt, "{ip}");
         }
         for network in ["10.1.0.1/16", "10.1.0.0", "localhost", ""] {
             let error = with(&[network]).expect_err(network).to_string();
@@ -201,8 +201,8 @@ mod tests {
         for (descriptors, of_links, of_openapi) in
             [(64, 47, 55), (1_024, 959, 1_007), (1_048_576, 1_048_511, 1_048_559)]
         {
-            let bounds = Limits::default().link_bounds(Some(descriptors)).expect("good networks");
-            assert_eq!(bounds.descriptor_max, of_links);
+            let limits = Limits::default().link_limits(Some(descriptors)).expect("good networks");
+            assert_eq!(limits.descriptor_max, of_links);
             assert_eq!(openapi_descriptor_max(Some(descriptors)), of_openapi);
         }
     }

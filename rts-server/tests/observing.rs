@@ -1,0 +1,62 @@
+//! Who watches a server's shard is made by its caller, when nothing else can fail any more.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rts_proto::Instant;
+use rts_proto::server::{Command, Config as CoreConfig, Observe};
+use rts_server::{Config, Server, ServerError};
+
+/// Counts what it sees.
+#[derive(Clone, Debug, Default)]
+struct Counter {
+    starts: Arc<AtomicUsize>,
+    commands: Arc<AtomicUsize>,
+}
+
+impl Observe for Counter {
+    fn started(&mut self, _config: &CoreConfig, _seed: u64) {
+        self.starts.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn command(&mut self, _now: Instant, _command: &Command<'_>) {
+        self.commands.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+fn config() -> Config {
+    Config::development("127.0.0.1:0".parse().expect("an address"))
+}
+
+#[tokio::test]
+async fn an_observer_sees_the_shard_from_its_start() {
+    let counter = Counter::default();
+    let observer = || Ok::<_, io::Error>(Box::new(counter.clone()) as _);
+    let server = Server::bind_observed(&config(), observer).await.expect("it listens");
+    assert_eq!(counter.starts.load(Ordering::Relaxed), 1);
+    server.run(async {}).await.expect("it stops");
+    assert_eq!(counter.commands.load(Ordering::Relaxed), 1, "the shutdown");
+}
+
+#[tokio::test]
+async fn a_server_without_the_observer_that_is_wanted_does_not_start_and_says_why() {
+    let no_observer = || Err(io::Error::other("the disk is full"));
+    let error = Server::bind_observed(&config(), no_observer).await.expect_err("no observer");
+    assert!(matches!(error, ServerError::Observer(_)));
+    assert_eq!(error.to_string(), "the disk is full");
+}
+
+#[tokio::test]
+async fn no_observer_is_made_for_a_server_that_cannot_start() {
+    let first = Server::bind(&config()).await.expect("it listens");
+    let taken = Config::development(first.local_addr());
+    let counter = Counter::default();
+    let observer = || {
+        counter.starts.fetch_add(1, Ordering::Relaxed);
+        Ok::<_, io::Error>(Box::new(counter.clone()) as _)
+    };
+    let error = Server::bind_observed(&taken, observer).await.expect_err("somebody listens there");
+    assert!(matches!(error, ServerError::Listen { .. }), "{error}");
+    assert_eq!(counter.starts.load(Ordering::Relaxed), 0);
+}
