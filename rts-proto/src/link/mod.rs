@@ -132,15 +132,17 @@ impl<T> Channel<T> {
     }
 
     /// §4.9: a new link goes on with this session, and the other side has `received` frames. What
-    /// it does not have is certain not to have arrived, and counts as untransmitted again.
+    /// it does not have is certain not to have arrived, and counts as untransmitted again: how many
+    /// frames that are.
     pub(crate) fn resume(
         &mut self,
         received: u64,
         acknowledged: impl FnMut(T),
-    ) -> Result<(), ProtocolError> {
+    ) -> Result<u32, ProtocolError> {
         self.check_ack(received)?;
         let one_more = planted(Bug::ResumeDropsOneMore) && received < self.sent();
         self.settle(received + u64::from(one_more), acknowledged);
+        let untransmitted = self.transmitted_frames;
         if !planted(Bug::NoReplayAfterResume) {
             (self.transmitted, self.transmitted_frames) = (0, 0);
         }
@@ -149,7 +151,7 @@ impl<T> Channel<T> {
         }
         // The frames that opened the link told the other side.
         self.take_ack();
-        Ok(())
+        Ok(untransmitted)
     }
 
     /// Frames that were transmitted: the number of the first one that was not.
@@ -248,6 +250,11 @@ impl<T> Channel<T> {
     /// Bytes that are kept until they are acknowledged.
     pub(crate) fn unacked_bytes(&self) -> usize {
         self.bytes as usize
+    }
+
+    /// The tags of all pieces that are not acknowledged, in order.
+    pub(crate) fn unacked_tags(&self) -> impl Iterator<Item = &T> {
+        self.window.iter().map(|piece| &piece.tag)
     }
 
     /// Ends the channel: every piece that was not acknowledged, in order, and whether it may have

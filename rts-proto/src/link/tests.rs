@@ -206,7 +206,7 @@ impl Pair {
         let received = if above { Some(sent + by) } else { acked.checked_sub(by) };
         let Some(received) = received else { return };
         let answer = match resumes {
-            true => self.sender.resume(received, drop),
+            true => self.sender.resume(received, drop).map(|_| ()),
             false => self.sender.acknowledge(received, drop),
         };
         assert_eq!(answer, Err(ProtocolError::BadAck { received, acked, sent }));
@@ -219,8 +219,9 @@ impl Pair {
         assert_eq!(count, self.arrived.len() as u64);
         let mut tags = Vec::new();
         let done = self.sender.resume(count, |tag| tags.push(tag));
-        let tags = done.map(|()| tags);
-        self.settle(count, tags);
+        self.settle(count, done.map(|_| tags));
+        let again = u32::try_from(self.transmitted).expect("there are not so many steps");
+        assert_eq!(done, Ok(again));
         self.transmitted = 0;
         self.receiver.resume(0, drop).expect("it has sent nothing");
         self.told = count;

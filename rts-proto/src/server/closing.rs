@@ -63,6 +63,27 @@ impl Server {
         self.shared.outbox.put(Output::Disconnect(id, code));
     }
 
+    /// The link is down, and it was not closed here.
+    pub(super) fn link_lost(&mut self, id: LinkId) {
+        if self.links.contains(id) {
+            let session = self.links.session_of(id);
+            self.shared.notice(|shared| {
+                let user = session.and_then(|number| Some(shared.session(number)?.user()));
+                Notice::LinkLost { link: id, user }
+            });
+        }
+        self.forget_link(id);
+    }
+
+    /// The link's client does not seem to read it, or does so again.
+    pub(super) fn link_congested(&mut self, id: LinkId, is_congested: bool) {
+        self.links.set_congested(id, is_congested);
+        if let Some(number) = self.links.session_of(id) {
+            let notice = |app_id, uid| Notice::Congested { link: id, app_id, uid, is_congested };
+            self.shared.notice_of(number, notice);
+        }
+    }
+
     pub(super) fn forget_link(&mut self, id: LinkId) {
         if let Some(asked) = self.links.end(&mut self.shared, id) {
             self.tallies.leave_queue(&asked.app_id, &asked.uid, id);

@@ -1,15 +1,18 @@
 //! The end of a session: what becomes of its messages, its memberships and its rates.
 
+use alloc::borrow::ToOwned as _;
 use alloc::string::ToString as _;
 
 use super::closing::words;
 use super::deadlines::Due;
-use super::io::{Notice, Report};
-use super::keys::SessionNumber;
+use super::io::{Detail, Notice, NoticeLevel, Report};
+use super::keys::{Origin, SessionNumber};
 use super::session::Remains;
 use super::shard::Server;
 use crate::planted::{Bug, planted};
-use crate::{AppId, CloseCode, LeaveReason, LinkId, ProtocolError, UserId};
+use crate::{
+    AppId, CloseCode, LeaveReason, LinkId, MessageConfig, ProtocolError, SendCode, UserId,
+};
 
 /// Why a session is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +33,13 @@ impl Server {
         let shared = &mut self.shared;
         let Some(remains) = shared.sessions.end(number, &mut shared.deadlines) else { return };
         let Remains { app_id, uid, flow, memberships, allowance, last_heard } = remains;
+        if shared.takes_notice(NoticeLevel::All) {
+            for Origin { session, id } in flow.origins() {
+                let (config, code) = (MessageConfig::ReliableOrdered, SendCode::Timeout);
+                let to = uid.as_str().to_owned();
+                shared.detail_of(session, || Detail::NotDelivered { to, id, config, code });
+            }
+        }
         // §5.4: nobody will acknowledge these any more.
         shared.outbox.end(&mut shared.sessions, shared.now, flow);
         // A user has one session: the next one is entered when this one is gone.

@@ -4,7 +4,7 @@
 use alloc::boxed::Box;
 
 use super::closing::words;
-use super::io::{Credentials, Notice, Output, Refusal, Report, Verdict};
+use super::io::{Credentials, Notice, Output, Refusal, Report, Resumption, Verdict};
 use super::keys::SessionNumber;
 use super::links::Pass;
 use super::session::Begin;
@@ -62,9 +62,9 @@ impl Server {
             || planted(Bug::ResumeOfAnybody);
         let Some(key) = self.links.key(link).filter(|_| is_same) else { return Resumed::No };
         let (sessions, now) = (&mut shared.sessions, shared.now);
-        if shared.outbox.resume(sessions, now, number, resume.received).is_err() {
+        let Ok(frames_resent) = shared.outbox.resume(sessions, now, number, resume.received) else {
             return Resumed::No;
-        }
+        };
         let Some(session) = sessions.get_mut(number) else { return Resumed::No };
         session.heard(now);
         session.resumed_by(login, resume.key, key);
@@ -74,7 +74,7 @@ impl Server {
         {
             self.close(old, CloseCode::Replaced, "the session goes on over a newer link");
         }
-        self.answer_accepted(link, number, true);
+        self.answer_accepted(link, number, Resumption::Resumed { frames_resent });
         self.links.attach(&mut self.shared, link, number);
         self.shared.make_ready(number);
         self.window_emptied(number);
@@ -119,10 +119,20 @@ impl Server {
         let (app_id, uid) = (asked.app_id.clone(), asked.uid.clone());
         match self.tallies.turn_of(&self.shared, &app_id, &uid, link) {
             Turn::Now => self.accept(link, *asked, pass),
-            Turn::Later => self.links.queue(link, asked, pass),
+            Turn::Later => {
+                self.links.queue(link, asked, pass);
+                self.notice_queued(link, &app_id, &uid);
+            }
             Turn::Never => self.turn_away_login(link, &asked),
         }
         self.tallies.arm(&mut self.shared, &app_id, &uid);
+    }
+
+    fn notice_queued(&mut self, link: LinkId, app_id: &AppId, uid: &UserId) {
+        self.shared.notice(|_| {
+            let (app_id, uid) = (app_id.clone(), uid.clone());
+            Notice::LoginQueued { link, app_id, uid }
+        });
     }
 
     /// Logins have their turn, or all rates of the user are full again.
@@ -171,6 +181,10 @@ impl Server {
         let Some(key) = self.links.key(link) else { return };
         let app_id = self.users.shared_app_id(asked.app_id.clone());
         let uid = asked.uid.clone();
+        let resumption = match asked.resume {
+            Some(_) => Resumption::Impossible,
+            None => Resumption::NotAsked,
+        };
         let allowance = self.tallies.take_allowance(&app_id, &uid);
         let login = Login { app_id: app_id.clone(), ..asked };
         let begin = Begin { login, key, claim, issued_at, allowance };
@@ -181,15 +195,16 @@ impl Server {
         if present.is_none() || planted(Bug::OnlineReportedAgain) {
             shared.report(&app_id, || Report::UserOnline { uid });
         }
-        self.answer_accepted(link, number, false);
+        self.answer_accepted(link, number, resumption);
         self.links.attach(&mut self.shared, link, number);
     }
 
     /// Before the link is the session's, so that nothing of the session comes before this.
-    fn answer_accepted(&mut self, link: LinkId, number: SessionNumber, resumed: bool) {
+    fn answer_accepted(&mut self, link: LinkId, number: SessionNumber, resumption: Resumption) {
         let Some(session) = self.shared.session(number) else { return };
-        let accepted = session.accepted(number, resumed, &self.shared.config);
-        let notice = |app_id, uid| Notice::LoggedIn { link, app_id, uid, resumed };
+        let is_resumed = matches!(resumption, Resumption::Resumed { .. });
+        let accepted = session.accepted(number, is_resumed, &self.shared.config);
+        let notice = |app_id, uid| Notice::LoggedIn { link, app_id, uid, resumption };
         self.shared.notice_of(number, notice);
         self.transmit(link, Frame::LoginAnswer(LoginAnswer::Accepted(accepted)));
     }

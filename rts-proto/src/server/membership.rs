@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::io::{Forbidden, Rate, Report};
+use super::io::{Detail, Forbidden, JoinRefusal, Rate, Report};
 use super::keys::SessionNumber;
 use super::shard::Server;
 use super::welcomes;
@@ -28,6 +28,7 @@ impl Server {
             welcomes::answer(&mut server.shared, number, ticket, state, Vec::new());
         };
         if let Some(state) = self.bans.forbid_join(self.shared.now, &app_id, &id, &uid) {
+            self.notice_refused(number, &id, state, JoinRefusal::Banned);
             self.shared.notice_banned(number, Forbidden::Join { room: id, state });
             return answer(self, state);
         }
@@ -38,7 +39,8 @@ impl Server {
         let (shared, tallies) = (&mut self.shared, &mut self.tallies);
         let was_away = self.rooms.come_back(shared, tallies, number, &app_id, &id, &uid);
         if !was_away {
-            if !self.may_enter(number, &app_id, &id, &uid) {
+            if let Err(refusal) = self.may_enter(number, &app_id, &id, &uid) {
+                self.notice_refused(number, &id, RoomState::JoinFailed, refusal);
                 return answer(self, RoomState::JoinFailed);
             }
             self.rooms.add(&self.shared, number, &app_id, &id, uid.clone());
@@ -62,22 +64,39 @@ impl Server {
         app_id: &AppId,
         id: &RoomId,
         uid: &UserId,
-    ) -> bool {
+    ) -> Result<(), JoinRefusal> {
         let now = self.shared.now;
         let members = self.rooms.find(app_id, id).map_or(0, |room| room.len());
-        let Some(session) = self.shared.session(number) else { return false };
+        let Some(session) = self.shared.session(number) else {
+            return Err(JoinRefusal::TooManyRooms);
+        };
         let memberships = session.memberships_len() + self.tallies.orphans(app_id, uid);
-        let has_place =
-            members < self.shared.config.room_members_max && memberships < ROOMS_PER_USER_MAX;
-        if !has_place {
-            return false;
+        let has_room = members < self.shared.config.room_members_max;
+        if !has_room {
+            return Err(JoinRefusal::RoomFull);
         }
-        let Some(allowance) = self.shared.allowance(number) else { return false };
-        let may_enter = allowance.joins.take(now) || planted(Bug::JoinRateIgnored);
-        if !may_enter {
+        let may_be_in_more = memberships < ROOMS_PER_USER_MAX;
+        if !may_be_in_more {
+            return Err(JoinRefusal::TooManyRooms);
+        }
+        let allowance = self.shared.allowance(number);
+        let is_within_rate = allowance.is_some_and(|allowance| allowance.joins.take(now));
+        if !is_within_rate && !planted(Bug::JoinRateIgnored) {
             self.shared.notice_over_rate(number, Rate::Joins);
+            return Err(JoinRefusal::OverRate);
         }
-        may_enter
+        Ok(())
+    }
+
+    fn notice_refused(
+        &mut self,
+        number: SessionNumber,
+        id: &RoomId,
+        state: RoomState,
+        refusal: JoinRefusal,
+    ) {
+        let detail = || Detail::JoinRefused { room: id.clone(), state, refusal };
+        self.shared.detail_of(number, detail);
     }
 
     fn report_join(

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 
-use super::io::{Forbidden, Rate};
+use super::io::{Detail, Forbidden, Rate, named};
 use super::keys::{Origin, Outcome, SessionNumber};
 use super::session::Session;
 use super::shard::Server;
@@ -24,6 +24,10 @@ impl Server {
         config: MessageConfig,
     ) {
         if let Some(code) = self.deliver(number, id, to, payload, config) {
+            if code != SendCode::Ok {
+                let detail = || Detail::NotDelivered { to: named(to), id, config, code };
+                self.shared.detail_of(number, detail);
+            }
             self.shared.add_outcome(number, Outcome::Send(code, id));
         }
     }
@@ -98,6 +102,10 @@ impl Server {
         payload: PayloadRef<'_>,
     ) {
         let code = self.accept_broadcast(number, &room, payload);
+        if code != BroadcastCode::Ok {
+            let detail = || Detail::NotBroadcast { room: room.clone(), id, code };
+            self.shared.detail_of(number, detail);
+        }
         self.shared.add_outcome(number, Outcome::Broadcast(room, code, id));
     }
 
@@ -135,6 +143,7 @@ impl Server {
     /// §11.5.
     pub(super) fn server_send(&mut self, number: SessionNumber, id: MessageId, payload: &Payload) {
         if let Some(code) = self.accept_server_send(number, id, payload) {
+            self.shared.detail_of(number, || Detail::NotPosted { id, code });
             let reply = Reply::default();
             self.shared.push_frame(number, Frame::ServerSendResult { id, code, reply });
         }

@@ -65,8 +65,8 @@ pub use command_error::CommandError;
 pub use config::Config;
 pub use deadlines::Timer;
 pub use io::{
-    Credentials, Forbidden, Input, Notice, Output, Post, PostProgress, Rate, Refusal, Report,
-    Target, Verdict,
+    Credentials, Detail, Forbidden, Input, JoinRefusal, Notice, NoticeLevel, Output, Post,
+    PostProgress, Rate, Refusal, Report, Resumption, Target, Verdict,
 };
 pub use lists::{AppStats, Page, RoomFigures, Stats, UserFigures};
 pub use observe::Observe;

@@ -9,7 +9,7 @@ use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
 use super::deadlines::{Deadline, Due};
-use super::io::{Output, Post, PostProgress};
+use super::io::{Detail, Output, Post, PostProgress};
 use super::keys::SessionNumber;
 use super::shared::Shared;
 use super::targets::{Decided, Params};
@@ -297,6 +297,9 @@ impl Posts {
     /// The one result of a call.
     fn end_call(&mut self, shared: &mut Shared, id: CallId, code: SendCode, reply: Reply) {
         if let Some((session, id)) = self.forget_call(shared, id) {
+            if code != SendCode::Ok {
+                shared.detail_of(session, || Detail::NotPosted { id, code });
+            }
             shared.push_frame(session, Frame::ServerSendResult { id, code, reply });
         }
     }

@@ -7,6 +7,7 @@ use core::time::Duration;
 use super::back_end_rates::BackEndRates;
 use super::bans::Bans;
 use super::config::Config;
+use super::io::NoticeLevel;
 use super::links::Links;
 use super::observe::Observe;
 use super::posts::Posts;
@@ -71,9 +72,10 @@ impl Server {
         Self { observer: Some(observer), ..Self::new(config, seed) }
     }
 
-    /// From now on there are [`Output::Notice`](super::Output::Notice)s too. Nothing else changes.
-    pub fn take_notice(&mut self) {
-        self.shared.takes_notice = true;
+    /// From now on there are [`Output::Notice`](super::Output::Notice)s of this much; of nothing, if
+    /// this was never called. Nothing else changes.
+    pub fn take_notice(&mut self, level: NoticeLevel) {
+        self.shared.notice_level = level;
     }
 
     /// Whether somebody has logged in over this link.

@@ -4,7 +4,7 @@
 use super::allowance::Allowance;
 use super::config::Config;
 use super::deadlines::Deadlines;
-use super::io::{Forbidden, Notice, Output, Rate, Report};
+use super::io::{Detail, Forbidden, Notice, NoticeLevel, Output, Rate, Report};
 use super::keys::{Outcome, SessionNumber};
 use super::outbox::Outbox;
 use super::session::Session;
@@ -21,8 +21,8 @@ pub(super) struct Shared {
     pub(super) sessions: Sessions,
     pub(super) deadlines: Deadlines,
     pub(super) outbox: Outbox,
-    /// Whether there are [`Output::Notice`]s.
-    pub(super) takes_notice: bool,
+    /// How much there are [`Output::Notice`]s of.
+    pub(super) notice_level: NoticeLevel,
 }
 
 impl Shared {
@@ -33,7 +33,7 @@ impl Shared {
             sessions: Sessions::new(),
             deadlines: Deadlines::default(),
             outbox: Outbox::default(),
-            takes_notice: false,
+            notice_level: NoticeLevel::Off,
         }
     }
 
@@ -82,16 +82,31 @@ impl Shared {
         self.outbox.settle(&mut self.sessions, self.now);
     }
 
-    /// Tells the app's back end. Nothing is made when nobody wants to know.
+    /// Tells the app's back end, and a developer. Nothing is made when nobody wants to know.
     pub(super) fn report(&mut self, app_id: &AppId, report: impl FnOnce() -> Report) {
-        if self.config.reported_apps.contains(app_id) {
-            self.outbox.put(Output::Report(app_id.clone(), report()));
+        let is_reported = self.config.reported_apps.contains(app_id);
+        let is_noticed = self.takes_notice(NoticeLevel::All);
+        if !is_reported && !is_noticed {
+            return;
         }
+        let report = report();
+        if is_noticed {
+            let (app_id, report) = (app_id.clone(), report.clone());
+            self.outbox.put(Output::Notice(Notice::Reported { app_id, report }));
+        }
+        if is_reported {
+            self.outbox.put(Output::Report(app_id.clone(), report));
+        }
+    }
+
+    /// Whether somebody wants to know this much.
+    pub(super) fn takes_notice(&self, level: NoticeLevel) -> bool {
+        self.notice_level >= level
     }
 
     /// Tells an operator. Nothing is made when nobody wants to know.
     pub(super) fn notice(&mut self, notice: impl FnOnce(&Self) -> Notice) {
-        if self.takes_notice {
+        if self.takes_notice(NoticeLevel::Sessions) {
             let notice = notice(self);
             self.outbox.put(Output::Notice(notice));
         }
@@ -103,11 +118,23 @@ impl Shared {
         number: SessionNumber,
         notice: impl FnOnce(AppId, UserId) -> Notice,
     ) {
-        if self.takes_notice
+        if self.takes_notice(NoticeLevel::Sessions)
             && let Some(session) = self.sessions.get(number)
         {
             let (app_id, uid) = session.user();
             self.outbox.put(Output::Notice(notice(app_id, uid)));
+        }
+    }
+
+    /// Tells a developer what became of something that a session's user did. Nothing is made when
+    /// nobody wants to know.
+    #[inline]
+    pub(super) fn detail_of(&mut self, number: SessionNumber, detail: impl FnOnce() -> Detail) {
+        if self.takes_notice(NoticeLevel::All)
+            && let Some(session) = self.sessions.get(number)
+        {
+            let (link, (app_id, uid), detail) = (session.link(), session.user(), detail());
+            self.outbox.put(Output::Notice(Notice::Detail { link, app_id, uid, detail }));
         }
     }
 
@@ -136,7 +163,7 @@ impl Shared {
         number: SessionNumber,
         notice: impl FnOnce(Option<LinkId>, AppId, UserId) -> Notice,
     ) {
-        if !self.takes_notice {
+        if !self.takes_notice(NoticeLevel::Sessions) {
             return;
         }
         let Some(session) = self.sessions.get_mut(number) else { return };

@@ -3,7 +3,7 @@
 
 use alloc::collections::{BTreeMap, VecDeque};
 
-use super::io::{Output, Rate, Target};
+use super::io::{Detail, Output, Rate, Target};
 use super::keys::SessionNumber;
 use super::shared::Shared;
 #[cfg(test)]
@@ -83,7 +83,7 @@ impl Targets {
         } else {
             ServerParamsCode::Unknown
         };
-        shared.push_frame(number, Frame::ServerParamsAnswer { ticket, code });
+        answer(shared, number, ticket, code);
     }
 
     /// Asks the driver about the first params that it has not been asked about. One question a
@@ -121,7 +121,7 @@ impl Targets {
             ServerParamsCode::Unknown
         };
         let in_force = asked.in_force.clone();
-        shared.push_frame(number, Frame::ServerParamsAnswer { ticket, code });
+        answer(shared, number, ticket, code);
         Some(Decided { session: number, ticket, in_force })
     }
 
@@ -151,6 +151,13 @@ impl Targets {
             ("questions about targets", questions.len()),
         ]
     }
+}
+
+fn answer(shared: &mut Shared, number: SessionNumber, ticket: u64, code: ServerParamsCode) {
+    if code != ServerParamsCode::Ok {
+        shared.detail_of(number, || Detail::ServerParamsRefused { code });
+    }
+    shared.push_frame(number, Frame::ServerParamsAnswer { ticket, code });
 }
 
 #[cfg(test)]

@@ -25,8 +25,8 @@ impl Server {
             Input::Tick => self.flush(),
             Input::Accepted(link, key) => self.link_accepted(link, key),
             Input::Received(link, bytes) => self.link_received(link, &bytes),
-            Input::Disconnected(link) => self.forget_link(link),
-            Input::Congested(link, is_congested) => self.links.set_congested(link, is_congested),
+            Input::Disconnected(link) => self.link_lost(link),
+            Input::Congested(link, is_congested) => self.link_congested(link, is_congested),
             Input::Verdict(login, verdict) => self.login_judged(login, verdict),
             Input::TargetChecked(target, is_allowed) => self.target_checked(target, is_allowed),
             Input::AppServerReplied(call, progress) => {

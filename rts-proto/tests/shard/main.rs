@@ -5,6 +5,7 @@ mod bounds;
 mod breaches;
 mod bundles;
 mod claims;
+mod details;
 mod fan_out;
 mod links;
 mod login_pace;

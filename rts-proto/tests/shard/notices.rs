@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use rts_proto::server::{Ban, Config, Credentials, Forbidden, Notice, Rate, Refusal};
+use rts_proto::server::{
+    Ban, Config, Credentials, Forbidden, Input, Notice, NoticeLevel, Rate, Refusal, Resumption,
+};
 use rts_proto::wire::{Frame, Login};
 use rts_proto::{
     AppId, CloseCode, LeaveReason, LinkId, LoginCode, MessageId, Payload, RoomId, RoomState, UserId,
@@ -22,12 +24,16 @@ fn alice() -> Option<(AppId, UserId)> {
 
 fn shard(config: Config) -> Shard {
     let mut shard = Shard::new(config);
-    shard.server.take_notice();
+    shard.server.take_notice(NoticeLevel::Sessions);
     shard
 }
 
-fn logged_in(link: LinkId, resumed: bool) -> Notice {
-    Notice::LoggedIn { link, app_id: app_id(), uid: user("alice"), resumed }
+fn logged_in(link: LinkId, resumption: Resumption) -> Notice {
+    Notice::LoggedIn { link, app_id: app_id(), uid: user("alice"), resumption }
+}
+
+fn lost(link: LinkId, user: Option<(AppId, UserId)>) -> Notice {
+    Notice::LinkLost { link, user }
 }
 
 fn closed(link: LinkId, user: Option<(AppId, UserId)>, code: CloseCode, reason: &str) -> Notice {
@@ -46,14 +52,68 @@ fn nothing_is_noticed_unless_somebody_asks() {
 fn logins_returns_and_logouts_are_noticed() {
     let mut shard = shard(Config::default());
     let (first, accepted) = shard.log_in(login("alice"));
-    assert_eq!(shard.noticed(), [logged_in(first, false)]);
+    assert_eq!(shard.noticed(), [logged_in(first, Resumption::NotAsked)]);
     shard.hang_up(first);
+    assert_eq!(shard.noticed(), [lost(first, alice())]);
     let (second, _) = shard.log_in(resume("alice", &accepted, 0));
-    assert_eq!(shard.noticed(), [logged_in(second, true)]);
+    let resumed = Resumption::Resumed { frames_resent: 0 };
+    assert_eq!(shard.noticed(), [logged_in(second, resumed)]);
     shard.say(second, Frame::Logout);
     let (app_id, uid) = (app_id(), user("alice"));
     let reason = LeaveReason::Left;
     assert_eq!(shard.noticed(), [Notice::SessionEnded { app_id, uid, reason }]);
+}
+
+#[test]
+fn a_return_says_what_is_sent_again_and_that_the_session_is_gone() {
+    let mut shard = shard(Config::default());
+    let (bob, accepted) = shard.log_in(login("alice"));
+    let (sender, _) = shard.log_in(login("bob"));
+    for id in 1..=3 {
+        shard.say(sender, message(id, "alice", "x"));
+        shard.hear(bob);
+    }
+    shard.hang_up(bob);
+    shard.say(sender, message(4, "alice", "never sent before"));
+    shard.noticed();
+    // One of the three arrived.
+    let (second, _) = shard.log_in(resume("alice", &accepted, 1));
+    let resumed = Resumption::Resumed { frames_resent: 2 };
+    assert_eq!(shard.noticed(), [logged_in(second, resumed)]);
+    shard.say(second, Frame::Logout);
+    shard.noticed();
+    let (third, _) = shard.log_in(resume("alice", &accepted, 1));
+    assert_eq!(shard.noticed(), [logged_in(third, Resumption::Impossible)]);
+}
+
+#[test]
+fn a_lost_link_is_noticed_unless_the_server_closed_it() {
+    let mut shard = shard(Config::default());
+    let stranger = shard.link();
+    shard.hang_up(stranger);
+    assert_eq!(shard.noticed(), [lost(stranger, None)]);
+    let (link, _) = shard.log_in(login("alice"));
+    shard.say(link, HELLO);
+    shard.noticed();
+    shard.hang_up(link);
+    assert_eq!(shard.noticed(), []);
+}
+
+#[test]
+fn a_login_that_waits_and_a_link_that_is_not_read_are_noticed() {
+    let mut shard = shard(Config { logins_per_second: 1, ..Config::default() });
+    let (link, _) = shard.log_in(login("alice"));
+    shard.noticed();
+    let waiting = shard.link();
+    shard.say(waiting, Frame::Login(login("alice")));
+    let (app_id, uid) = (app_id(), user("alice"));
+    let queued = Notice::LoginQueued { link: waiting, app_id: app_id.clone(), uid: uid.clone() };
+    assert_eq!(shard.noticed(), [queued]);
+    for is_congested in [true, false] {
+        shard.input(Input::Congested(link, is_congested));
+        let (app_id, uid) = (app_id.clone(), uid.clone());
+        assert_eq!(shard.noticed(), [Notice::Congested { link, app_id, uid, is_congested }]);
+    }
 }
 
 #[test]
@@ -108,7 +168,7 @@ fn a_displacement_names_both_links_or_the_one_that_there_is() {
         let mut expected = vec![Notice::Displaced { link, by, app_id, uid }];
         let reason = "logged in elsewhere";
         expected.extend(link.map(|link| closed(link, alice(), CloseCode::Displaced, reason)));
-        expected.push(logged_in(by, false));
+        expected.push(logged_in(by, Resumption::NotAsked));
         assert_eq!(shard.noticed(), expected);
         // Who comes back later is turned away, by name.
         let late = shard.link();

@@ -1,6 +1,7 @@
 //! The border of the core: what the world tells a server, and what the server asks of the world.
 
 mod credentials;
+mod detail;
 mod notice;
 mod post;
 mod report;
@@ -11,7 +12,9 @@ use core::fmt;
 use bytes::Bytes;
 
 pub use credentials::Credentials;
-pub use notice::{Forbidden, Notice, Rate, Refusal};
+pub(super) use detail::named;
+pub use detail::{Detail, JoinRefusal};
+pub use notice::{Forbidden, Notice, NoticeLevel, Rate, Refusal, Resumption};
 pub use post::{Post, PostProgress};
 pub use report::Report;
 

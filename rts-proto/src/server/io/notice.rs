@@ -4,7 +4,22 @@ use alloc::boxed::Box;
 use alloc::string::String;
 
 use super::credentials::Credentials;
+use super::detail::Detail;
+use super::report::Report;
 use crate::{AppId, CloseCode, LeaveReason, LinkId, LoginCode, RoomId, RoomState, UserId};
+
+/// How much there are [`Notice`]s of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum NoticeLevel {
+    /// Of nothing.
+    #[default]
+    Off,
+    /// Of links and sessions: why they begin and end, and what users are refused now and then.
+    Sessions,
+    /// Of rooms, and of each refused message, join or call besides: [`Notice::Reported`] and
+    /// [`Notice::Detail`].
+    All,
+}
 
 /// Why links and sessions begin and end, for people who look after a server. It comes in
 /// [`Output::Notice`](super::Output::Notice), and only after
@@ -20,7 +35,7 @@ pub enum Notice {
         /// Who.
         uid: UserId,
         /// Whether a session goes on, or a new one began.
-        resumed: bool,
+        resumption: Resumption,
     },
     /// A login did not succeed.
     LoginRefused {
@@ -54,6 +69,33 @@ pub enum Notice {
         code: CloseCode,
         /// The same in words; after a broken rule, which one.
         reason: String,
+    },
+    /// A link is gone, and the server did not close it.
+    LinkLost {
+        /// Which link.
+        link: LinkId,
+        /// Whose session it carried, which waits for another link now; `None` before a login.
+        user: Option<(AppId, UserId)>,
+    },
+    /// A login waits: its user logs in more often than the rate allows (§3.9).
+    LoginQueued {
+        /// On which link.
+        link: LinkId,
+        /// Of which app.
+        app_id: AppId,
+        /// Who.
+        uid: UserId,
+    },
+    /// So much waits on a user's link that it does not seem to be read, or no longer (§2.9).
+    Congested {
+        /// Which link.
+        link: LinkId,
+        /// Of which app.
+        app_id: AppId,
+        /// Whose it is.
+        uid: UserId,
+        /// Whether it is so.
+        is_congested: bool,
     },
     /// A user does more than a rate allows, and what is beyond it is refused. Told of a user at
     /// most every [`REFUSAL_NOTICE_EVERY`](crate::limits::REFUSAL_NOTICE_EVERY).
@@ -90,6 +132,38 @@ pub enum Notice {
         /// user out, else [`LeaveReason::Dropped`].
         reason: LeaveReason,
     },
+    /// What an app's back end can be told, of every app.
+    Reported {
+        /// Of which app.
+        app_id: AppId,
+        /// What happened.
+        report: Report,
+    },
+    /// Why something had another result than usual.
+    Detail {
+        /// The link of the session, unless it is broken.
+        link: Option<LinkId>,
+        /// Of which app.
+        app_id: AppId,
+        /// Whose it was.
+        uid: UserId,
+        /// What it was.
+        detail: Detail,
+    },
+}
+
+/// Whether a login goes on with a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resumption {
+    /// It did not ask for that.
+    NotAsked,
+    /// It does (§4.8).
+    Resumed {
+        /// Frames that the client does not have, and that go out again.
+        frames_resent: u32,
+    },
+    /// It asked for a session that is over, or is not its own; it has a new one.
+    Impossible,
 }
 
 /// What a user can do too much of (§8.3). Logins wait for their turn instead.

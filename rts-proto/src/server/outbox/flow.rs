@@ -97,11 +97,12 @@ impl Flow {
         self.channel.acknowledge(received, |origin| told.extend(origin))
     }
 
+    /// How many frames go out again.
     pub(super) fn resume(
         &mut self,
         received: u64,
         told: &mut Vec<Origin>,
-    ) -> Result<(), ProtocolError> {
+    ) -> Result<u32, ProtocolError> {
         self.channel.resume(received, |origin| told.extend(origin))
     }
 
@@ -155,6 +156,11 @@ impl Flow {
     /// It did not get something that it must; whether that is known already.
     pub(super) fn set_lost(&mut self) -> bool {
         core::mem::replace(&mut self.has_lost, true)
+    }
+
+    /// The senders of all that is not acknowledged.
+    pub(in crate::server) fn origins(&self) -> impl Iterator<Item = Origin> {
+        self.channel.unacked_tags().filter_map(|origin| *origin)
     }
 
     /// The senders of all that was not acknowledged.

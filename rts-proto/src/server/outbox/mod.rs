@@ -217,33 +217,34 @@ impl Outbox {
         self.tell_of(sessions, now, number, |flow, news| flow.acknowledge(received, news))
     }
 
-    /// §4.9: a new link goes on with the session, whose client has `received` frames.
+    /// §4.9: a new link goes on with the session, whose client has `received` frames. How many go
+    /// out again.
     pub(super) fn resume(
         &mut self,
         sessions: &mut Sessions,
         now: Instant,
         number: SessionNumber,
         received: u64,
-    ) -> Result<(), ProtocolError> {
+    ) -> Result<u32, ProtocolError> {
         self.tell_of(sessions, now, number, |flow, news| flow.resume(received, news))
     }
 
     /// Tells the senders of what a session has by now, as `read` finds it.
     #[inline]
-    fn tell_of(
+    fn tell_of<T: Default>(
         &mut self,
         sessions: &mut Sessions,
         now: Instant,
         number: SessionNumber,
-        read: impl FnOnce(&mut Flow, &mut Vec<Origin>) -> Result<(), ProtocolError>,
-    ) -> Result<(), ProtocolError> {
-        let Some(session) = sessions.get_mut(number) else { return Ok(()) };
-        read(&mut session.flow, &mut self.acknowledged)?;
+        read: impl FnOnce(&mut Flow, &mut Vec<Origin>) -> Result<T, ProtocolError>,
+    ) -> Result<T, ProtocolError> {
+        let Some(session) = sessions.get_mut(number) else { return Ok(T::default()) };
+        let found = read(&mut session.flow, &mut self.acknowledged)?;
         // Nobody waits for what the members of a room acknowledge.
         if !self.acknowledged.is_empty() {
             self.tell_acknowledged(sessions, now);
         }
-        Ok(())
+        Ok(found)
     }
 
     fn tell_acknowledged(&mut self, sessions: &mut Sessions, now: Instant) {
