@@ -55,8 +55,8 @@ thread_local! {
 pub(crate) enum Step {
     /// Bytes arrived.
     Received(Bytes),
-    /// It is broken, or the other side closed it.
-    Gone,
+    /// It is broken, and how; or the other side closed it.
+    Gone(Option<io::ErrorKind>),
     /// The other side said goodbye, or something that cannot be. There may be an answer to write:
     /// call [`Link::finish`].
     Over(Option<LayerError>),
@@ -76,7 +76,7 @@ pub(crate) struct Link<S> {
     unsent_bytes: usize,
     /// What came with the last bytes of the handshake.
     early: Bytes,
-    write_failed: bool,
+    write_failed: Option<io::ErrorKind>,
     is_congested: bool,
     reads_in_turn: usize,
     /// Read and taken apart by layers since that was asked last.
@@ -91,7 +91,7 @@ impl<S: Stream> Link<S> {
             unwritten: WriteQueue::default(),
             unsent_bytes: 0,
             early: Bytes::new(),
-            write_failed: false,
+            write_failed: None,
             is_congested: false,
             reads_in_turn: 0,
             layered_bytes: 0,
@@ -173,21 +173,26 @@ impl<S: Stream> Link<S> {
                 // The layers took it all, and may have an answer to it.
                 Poll::Ready(Ok(bytes)) if bytes.is_empty() => {}
                 Poll::Ready(Ok(bytes)) => return Poll::Ready(Step::Received(bytes)),
-                Poll::Ready(Err(Unread::Broken(_))) => return Poll::Ready(Step::Gone),
+                Poll::Ready(Err(Unread::Broken(error))) => {
+                    return Poll::Ready(Step::Gone(error.map(|error| error.kind())));
+                }
                 Poll::Ready(Err(Unread::Over(error))) => return Poll::Ready(Step::Over(error)),
                 Poll::Pending => break,
             }
         }
         // What the other side said last is worth more than that it can no longer be answered: so
         // this comes after reading.
-        if self.write_failed { Poll::Ready(Step::Gone) } else { Poll::Pending }
+        match self.write_failed {
+            Some(how) => Poll::Ready(Step::Gone(Some(how))),
+            None => Poll::Pending,
+        }
     }
 
     /// Only writes. That it cannot be written is told by the next [`poll_step`](Self::poll_step),
     /// for which `context` is woken.
     pub(crate) fn poll_flush(&mut self, context: &mut Context<'_>) {
-        if let Poll::Ready(Err(_)) = self.poll_write(context) {
-            self.write_failed = true;
+        if let Poll::Ready(Err(error)) = self.poll_write(context) {
+            self.write_failed = Some(error.kind());
             context.waker().wake_by_ref();
         }
     }
@@ -230,7 +235,7 @@ impl<S: Stream> Link<S> {
 
     /// Ready when everything is written that can be: no frames are, while the layers are not open.
     fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.write_failed {
+        if self.write_failed.is_some() {
             return Poll::Pending;
         }
         for _ in 0..CALLS_PER_TURN {

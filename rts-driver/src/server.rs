@@ -15,8 +15,10 @@ mod admission;
 mod handshakes;
 mod hooked_core;
 mod hooks;
+mod link_end;
 mod log;
 mod network;
+mod notice_log;
 mod posts;
 mod probes;
 mod reactor;
@@ -24,7 +26,6 @@ mod ready_queue;
 mod shard;
 mod shared;
 mod token_bucket;
-mod user_log;
 
 pub use admission::LinkLimits;
 pub use hooks::{Authenticate, Begun, PostToAppServer, Posting, Watch};

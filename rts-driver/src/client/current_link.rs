@@ -78,7 +78,7 @@ impl<R: Runtime> CurrentLink<R> {
                 match ready!(link.poll_step(context, reading)) {
                     Step::Received(bytes) => LinkNews::Input(Input::Received(id, bytes)),
                     Step::Over(Some(error)) => LinkNews::Failed(id, error.into(), self.take(id)),
-                    Step::Over(None) | Step::Gone => {
+                    Step::Over(None) | Step::Gone(_) => {
                         *self = Self::None;
                         LinkNews::Input(Input::Disconnected(id))
                     }

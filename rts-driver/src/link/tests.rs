@@ -124,7 +124,7 @@ fn the_other_sides_last_words_are_read_though_writing_fails() {
         panic!("it was written before")
     };
     assert_eq!(bytes, "goodbye");
-    assert!(matches!(step(&mut link), Poll::Ready(Step::Gone)));
+    assert!(matches!(step(&mut link), Poll::Ready(Step::Gone(_))));
 }
 
 #[test]

@@ -11,6 +11,7 @@ use tracing::field::display;
 
 use crate::server::handshakes::Lane;
 use crate::server::log::LogThrottle;
+use crate::server::log::targets::LINKS;
 use crate::server::network::{Network, Site};
 use crate::server::token_bucket::Rate;
 use usage::{UsageBy, UsageLimits};
@@ -117,9 +118,37 @@ pub(crate) struct Admission {
 
 /// Why a link is refused, for the log. Its operator has to do something about a server that is
 /// full; a network that takes too much is kept in its limits.
+#[derive(Debug)]
 enum Refusal {
     Server(String),
     Network(String),
+}
+
+/// A link is refused, and how loud the log is to be about it.
+#[derive(Debug)]
+pub(crate) struct NoPlace {
+    refusal: Refusal,
+    /// `None` if a line about it was written lately; else the number of those suppressed since.
+    left_out: Option<u64>,
+}
+
+impl NoPlace {
+    /// Call it without a lock.
+    pub(crate) fn log(&self, peer: SocketAddr) {
+        let address = display(peer);
+        let left_out = self.left_out.map(|count| (count > 0).then_some(count));
+        match (&self.refusal, left_out) {
+            (Refusal::Server(why), Some(left_out)) => {
+                tracing::warn!(target: LINKS, address, why, left_out, "no place for a link");
+            }
+            (Refusal::Network(why), Some(left_out)) => {
+                tracing::info!(target: LINKS, address, why, left_out, "no place for a link");
+            }
+            (Refusal::Server(why) | Refusal::Network(why), None) => {
+                tracing::debug!(target: LINKS, address, why, "no place for a link");
+            }
+        }
+    }
 }
 
 impl Admission {
@@ -127,18 +156,17 @@ impl Admission {
         self.limits = limits;
     }
 
-    /// Counts a link before login, if the limits allow it. Logs refusals, at a bounded rate.
+    /// Counts a link before login, if the limits allow it.
     pub(crate) fn admit(
         &mut self,
         peer: SocketAddr,
         descriptor: Option<usize>,
         now: Instant,
-    ) -> Option<Permit> {
+    ) -> Result<Permit, NoPlace> {
         let ip = peer.ip().to_canonical();
         let network = (!(self.limits.is_exempt)(ip)).then(|| Network::of(ip));
         if let Err(refusal) = self.check(network, descriptor, now) {
-            self.log_refusal(peer, &refusal, now);
-            return None;
+            return Err(self.no_place(refusal, now));
         }
         self.links += 1;
         let is_known = network.is_some_and(|network| self.networks.is_known(network, now));
@@ -148,27 +176,15 @@ impl Admission {
                 self.sites.admit(site, &self.limits.of_site(), now);
             }
         }
-        Some(Permit { network, is_known, is_before_login: true })
+        Ok(Permit { network, is_known, is_before_login: true })
     }
 
-    fn log_refusal(&mut self, peer: SocketAddr, refusal: &Refusal, now: Instant) {
-        let address = display(peer);
+    fn no_place(&mut self, refusal: Refusal, now: Instant) -> NoPlace {
         let throttle = match refusal {
             Refusal::Server(_) => &mut self.server_throttle,
             Refusal::Network(_) => &mut self.network_throttle,
         };
-        let left_out = throttle.allow(now).map(|count| (count > 0).then_some(count));
-        match (refusal, left_out) {
-            (Refusal::Server(why), Some(left_out)) => {
-                tracing::warn!(address, why, left_out, "no place for a link");
-            }
-            (Refusal::Network(why), Some(left_out)) => {
-                tracing::info!(address, why, left_out, "no place for a link");
-            }
-            (Refusal::Server(why) | Refusal::Network(why), None) => {
-                tracing::debug!(address, why, "no place for a link");
-            }
-        }
+        NoPlace { refusal, left_out: throttle.allow(now) }
     }
 
     fn check(

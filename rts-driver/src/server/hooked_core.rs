@@ -4,12 +4,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rts_proto::server::{Credentials, Input, Notice, Output, Server, Target, Verdict};
+use rts_proto::server::{Credentials, Input, Notice, NoticeLevel, Output, Server, Target, Verdict};
 use rts_proto::{CallId, Instant, LinkId, LoginCode};
 
 use crate::server::hooks::{Authenticate, PostToAppServer, Watch};
 use crate::server::posts::{NewPost, Posts};
-use crate::server::user_log::UserLog;
 
 /// What the core wants of a link. Everything else that it asks for is done here, so nobody beyond
 /// has to say what becomes of it, and what waits in a queue is small.
@@ -35,13 +34,10 @@ pub(crate) struct HookedCore {
 
 impl HookedCore {
     pub(crate) fn new(
-        mut server: Server,
+        server: Server,
         authenticator: Arc<dyn Authenticate>,
         poster: Arc<dyn PostToAppServer>,
     ) -> Self {
-        if UserLog::is_wanted() {
-            server.take_notice();
-        }
         Self {
             server,
             deadline: None,
@@ -55,6 +51,11 @@ impl HookedCore {
 
     pub(crate) fn watch(&mut self, watcher: Arc<dyn Watch>) {
         self.watcher = Some(watcher);
+    }
+
+    /// Before input is taken in: what the log wants may change while a shard runs.
+    pub(crate) fn take_notice(&mut self, level: NoticeLevel) {
+        self.server.take_notice(level);
     }
 
     /// Does what the core asks for, and hands what is for links to `apply`. What that returns is
@@ -71,8 +72,7 @@ impl HookedCore {
                         self.server.handle_input(now, input);
                     }
                 }
-                Output::Disconnect(id, code) => {
-                    tracing::debug!(link = %id, ?code, "closed");
+                Output::Disconnect(id, _) => {
                     apply(LinkOutput::Close(id));
                 }
                 Output::Authenticate(login, credentials) => {

@@ -3,6 +3,7 @@
 
 mod rate_limit;
 mod sanitized;
+pub(crate) mod targets;
 mod throttle;
 
 pub use rate_limit::LogRateLimiter;

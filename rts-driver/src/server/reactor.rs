@@ -28,8 +28,9 @@ use rts_proto::{Instant, LinkId};
 use crate::panics::catch_panic;
 use crate::runtime::Runtime;
 use crate::server::handshakes::HandshakePool;
+use crate::server::link_end::Fault;
+use crate::server::notice_log::{AddressedNotice, NoticeLog};
 use crate::server::shared::{Shared, State};
-use crate::server::user_log::AddressedNotice;
 use crate::timer::Timer;
 use link_io::LinkIo;
 use links::Ending;
@@ -118,10 +119,13 @@ impl<R: Runtime> Reactor<R> {
     }
 
     fn call_core(&mut self, shared: &Arc<Shared<R>>) -> Option<Instant> {
+        // Not under the lock: it asks the embedder's subscriber.
+        let level = NoticeLog::level();
         let mut state = shared.lock();
         self.take_in(&mut state);
         let now = shared.now();
         let (core, LinkIo { links, batch, .. }) = (&mut state.core, &mut self.io);
+        core.take_notice(level);
         for input in batch.drain_inputs() {
             let link = subject(&input);
             let done = catch_panic(|| {
@@ -129,7 +133,7 @@ impl<R: Runtime> Reactor<R> {
                 core.drain(now, &mut |output| links.apply(output));
             });
             if let (None, Some(link)) = (done, link) {
-                links.mark_ending(link, Ending::Now);
+                links.mark_ending(link, Ending::Now(Fault::Panicked));
             }
         }
         catch_panic(|| core.end_burst(now, &mut |output| links.apply(output)));
@@ -144,10 +148,10 @@ impl<R: Runtime> Reactor<R> {
         let (deadline, has_new_posts) = (core.deadline, core.has_new_posts());
         let notices = core.take_notices();
         drop(state);
-        // Links that are closed now are still here.
-        let peer_of = |id| links.get(id).map(|entry| entry.peer());
+        let facts_of =
+            |id| batch.facts_of_gone(id).or_else(|| links.get(id).map(|entry| entry.facts(None)));
         self.notices
-            .extend(notices.into_iter().map(|notice| AddressedNotice::new(notice, peer_of)));
+            .extend(notices.into_iter().map(|notice| AddressedNotice::new(notice, facts_of)));
         if has_new_posts {
             shared.start_posts();
         }

@@ -16,6 +16,8 @@ use crate::runtime::{Runtime, Stream as _};
 use crate::server::admission::{Admission, Permit};
 use crate::server::handshakes::Lane;
 use crate::server::hooked_core::{HookedCore, LinkOutput};
+use crate::server::log::targets::LINKS;
+use crate::server::notice_log::NoticeLog;
 use crate::server::posts::NewPost;
 use crate::server::probes::Probes;
 use crate::server::ready_queue::ReadyQueue;
@@ -107,9 +109,11 @@ impl<R: Runtime> Shared<R> {
         self: &Arc<Self>,
         command: impl FnOnce(&mut Server, Instant) -> T,
     ) -> T {
+        let level = NoticeLog::level();
         let mut state = self.lock();
         let State { core, link_outputs, .. } = &mut *state;
         let now = self.clock.now();
+        core.take_notice(level);
         let returned = command(&mut core.server, now);
         let mut keep = |output| {
             link_outputs.push(output);
@@ -171,8 +175,14 @@ impl<R: Runtime> Shared<R> {
         let now = std::time::Instant::now();
         // Code of the embedder: not under the lock.
         let descriptor = stream.descriptor();
-        let permit = self.admission().admit(peer, descriptor, now)?;
-        Some(LinkGuard { shared: Arc::clone(self), permit })
+        let admitted = self.admission().admit(peer, descriptor, now);
+        match admitted {
+            Ok(permit) => Some(LinkGuard { shared: Arc::clone(self), permit }),
+            Err(no_place) => {
+                no_place.log(peer);
+                None
+            }
+        }
     }
 
     /// Leaves a link to the reactor, which is woken.
@@ -186,9 +196,9 @@ impl<R: Runtime> Shared<R> {
         let mut state = self.lock();
         state.last_link += 1;
         let id = LinkId(state.last_link);
-        tracing::debug!(link = %id, %peer, "accepted");
         state.new_links.push(NewLink { id, key, peer, link, guard });
         drop(state);
+        tracing::debug!(target: LINKS, address = %peer, link = %id, "link accepted");
         self.ready.notify();
     }
 

@@ -8,7 +8,7 @@ fn at(ip: &str) -> SocketAddr {
 }
 
 fn take(admission: &mut Admission, peer: SocketAddr, descriptor: Option<usize>) -> Option<Permit> {
-    admission.admit(peer, descriptor, Instant::now())
+    admission.admit(peer, descriptor, Instant::now()).ok()
 }
 
 fn admission(bounds: LinkLimits) -> Admission {
@@ -73,7 +73,7 @@ fn a_network_opens_so_many_links_at_once_and_then_a_second() {
     let bounds = LinkLimits { per_network_per_second: 2, ..LinkLimits::default() };
     let (mut admission, start) = (admission(bounds), Instant::now());
     let opened = |admission: &mut Admission, ip, now| {
-        let taken = (0..100).map_while(|_| admission.admit(at(ip), None, now));
+        let taken = (0..100).map_while(|_| admission.admit(at(ip), None, now).ok());
         taken.collect::<Vec<_>>().into_iter().map(|place| admission.release(place, now)).count()
     };
     assert_eq!(opened(&mut admission, "192.0.2.1", start), 10);
@@ -142,7 +142,7 @@ fn an_ipv6_site_opens_four_times_as_many_links_as_a_network() {
     let (mut admission, start) = (admission(bounds), Instant::now());
     let opened = |admission: &mut Admission, site, now| {
         let taken =
-            (0..100).filter_map(|network| admission.admit(in_site(site, network), None, now));
+            (0..100).filter_map(|network| admission.admit(in_site(site, network), None, now).ok());
         let taken: Vec<_> = taken.collect();
         taken.into_iter().map(|place| admission.release(place, now)).count()
     };

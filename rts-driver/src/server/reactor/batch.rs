@@ -1,10 +1,14 @@
 //! What a reactor tells the core next: the inputs of all links, as one burst.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
+use foldhash::fast::FixedState;
 use rts_proto::LinkId;
 use rts_proto::server::Input;
 
 use crate::runtime::Runtime;
+use crate::server::notice_log::LinkFacts;
 use crate::server::shared::LinkGuard;
 
 pub(super) struct Batch<R: Runtime> {
@@ -13,13 +17,21 @@ pub(super) struct Batch<R: Runtime> {
     frames: usize,
     /// Links before login that have bytes among the inputs.
     before_login: Vec<LinkId>,
+    /// Links that are gone, or about to be closed: what the log says of them.
+    gone: HashMap<LinkId, LinkFacts, FixedState>,
     /// Of links that are gone. They count against the limits until the core is told.
-    gone: Vec<LinkGuard<R>>,
+    guards: Vec<LinkGuard<R>>,
 }
 
 impl<R: Runtime> Batch<R> {
     pub(super) fn new() -> Self {
-        Self { inputs: Vec::new(), frames: 0, before_login: Vec::new(), gone: Vec::new() }
+        Self {
+            inputs: Vec::new(),
+            frames: 0,
+            before_login: Vec::new(),
+            gone: HashMap::default(),
+            guards: Vec::new(),
+        }
     }
 
     pub(super) fn push(&mut self, input: Input) {
@@ -42,9 +54,20 @@ impl<R: Runtime> Batch<R> {
         self.frames += frames;
     }
 
-    pub(super) fn disconnected(&mut self, id: LinkId, guard: LinkGuard<R>) {
-        self.gone.push(guard);
+    pub(super) fn disconnected(&mut self, id: LinkId, facts: LinkFacts, guard: LinkGuard<R>) {
+        self.guards.push(guard);
+        self.closed(id, facts);
+    }
+
+    /// The client closed the link; what is left to write is written.
+    pub(super) fn closed(&mut self, id: LinkId, facts: LinkFacts) {
+        self.gone.insert(id, facts);
         self.inputs.push(Input::Disconnected(id));
+    }
+
+    /// What is known of a link that is gone, until [`release_gone`](Self::release_gone).
+    pub(super) fn facts_of_gone(&self, id: LinkId) -> Option<LinkFacts> {
+        self.gone.get(&id).cloned()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -68,6 +91,7 @@ impl<R: Runtime> Batch<R> {
     /// Stops counting links that are gone: the core has been told.
     pub(super) fn release_gone(&mut self) {
         self.gone.clear();
+        self.guards.clear();
     }
 }
 

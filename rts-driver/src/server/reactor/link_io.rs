@@ -3,7 +3,6 @@
 use std::task::Poll;
 
 use rts_proto::LinkId;
-use rts_proto::server::Input;
 use rts_stream::LayerError;
 
 use super::batch::Batch;
@@ -13,7 +12,8 @@ use crate::panics::catch_panic;
 use crate::runtime::Runtime;
 use crate::server::handshakes::HandshakePool;
 use crate::server::hooks::Authenticate;
-use crate::server::user_log::{AddressedNotice, UserLog};
+use crate::server::link_end::{Fault, LinkEnd};
+use crate::server::notice_log::{AddressedNotice, NoticeLog};
 
 /// Frames of one link that the core is given at once. The others wait for the next turn, and
 /// nothing more is read before.
@@ -27,7 +27,7 @@ const LAYERED_BYTES_PER_FRAME: usize = 16;
 pub(super) struct LinkIo<R: Runtime> {
     pub(super) links: LinkTable<R>,
     pub(super) batch: Batch<R>,
-    log: UserLog,
+    log: NoticeLog,
     /// The number of the turn under way.
     turn: u64,
 }
@@ -37,7 +37,7 @@ impl<R: Runtime> LinkIo<R> {
         Self {
             links: LinkTable::new(handshakes),
             batch: Batch::new(),
-            log: UserLog::default(),
+            log: NoticeLog::default(),
             turn: 1,
         }
     }
@@ -85,7 +85,8 @@ impl<R: Runtime> LinkIo<R> {
                 }
                 return self.pass_on(id);
             }
-            Some(Poll::Ready(Step::Gone)) | None => self.drop_link(id),
+            Some(Poll::Ready(Step::Gone(how))) => self.drop_link(id, LinkEnd::of_stream(how)),
+            None => self.drop_link(id, LinkEnd::GivenUp(Fault::Panicked)),
             Some(Poll::Ready(Step::Over(error))) => self.close_link(id, error),
         }
         0
@@ -106,16 +107,9 @@ impl<R: Runtime> LinkIo<R> {
 
     /// The other side closed the link, or violated the protocol of a layer.
     fn close_link(&mut self, id: LinkId, error: Option<LayerError>) {
-        if let Some(error) = error {
-            tracing::debug!(link = %id, %error, "given up");
-            if let Some(entry) = self.links.get(id)
-                && !entry.is_logged_in()
-            {
-                self.log.ended_before_login(entry.peer(), &error);
-            }
-        }
+        let Some(entry) = self.links.get(id) else { return };
         // The core need not wait until the close is written.
-        self.batch.push(Input::Disconnected(id));
+        self.batch.closed(id, entry.facts(Some(LinkEnd::of_layers(error))));
         self.links.mark_ending(id, Ending::AfterFlush);
     }
 
@@ -135,7 +129,7 @@ impl<R: Runtime> LinkIo<R> {
         let Some((link, mut context)) = entry.link_mut() else { return };
         match catch_panic(|| link.poll_flush(&mut context)) {
             Some(()) => self.batch.extend(congestion(id, link)),
-            None => self.drop_link(id),
+            None => self.drop_link(id, LinkEnd::GivenUp(Fault::Panicked)),
         }
     }
 
@@ -143,14 +137,14 @@ impl<R: Runtime> LinkIo<R> {
     fn finish_ending(&mut self, id: LinkId) {
         match self.links.get(id).and_then(LinkEntry::ending) {
             Some(Ending::AfterFlush) => self.finish(id),
-            Some(Ending::Now) => self.drop_link(id),
+            Some(Ending::Now(fault)) => self.drop_link(id, LinkEnd::GivenUp(fault)),
             None => {}
         }
     }
 
-    fn drop_link(&mut self, id: LinkId) {
+    fn drop_link(&mut self, id: LinkId, end: LinkEnd) {
         if let Some(entry) = self.links.remove(id) {
-            self.batch.disconnected(id, entry.into_guard());
+            self.batch.disconnected(id, entry.facts(Some(end)), entry.into_guard());
         }
     }
 

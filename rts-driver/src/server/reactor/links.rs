@@ -15,10 +15,11 @@ use crate::link::{Link, Overflow};
 use crate::runtime::{Runtime, Stream};
 use crate::server::handshakes::{Finished, HandshakePool, Job, Lane, QueueKey};
 use crate::server::hooked_core::LinkOutput;
+use crate::server::link_end::{Fault, LinkEnd};
 use crate::server::network::Network;
+use crate::server::notice_log::{LinkFacts, Peer};
 use crate::server::ready_queue::{LinkWaker, ReadyQueue};
 use crate::server::shared::{LinkGuard, NewLink};
-use crate::server::user_log::Peer;
 
 /// All links by their number, also while they are with the handshakes.
 pub(super) struct LinkTable<R: Runtime> {
@@ -74,7 +75,7 @@ struct Meanwhile {
 pub(super) enum Ending {
     /// When everything is written.
     AfterFlush,
-    Now,
+    Now(Fault),
 }
 
 impl<R: Runtime> LinkTable<R> {
@@ -232,9 +233,11 @@ impl<R: Runtime> LinkEntry<R> {
         }
     }
 
-    /// Where it comes from, for the log.
-    pub(super) fn peer(&self) -> Peer {
-        Peer { address: self.address, is_exempt: self.guard.is_exempt() }
+    /// What is known of it, for the log: with how it ended, if it did and the core did not close
+    /// it.
+    pub(super) fn facts(&self, end: Option<LinkEnd>) -> LinkFacts {
+        let peer = Peer { address: self.address, is_exempt: self.guard.is_exempt() };
+        LinkFacts { peer, end }
     }
 
     pub(super) fn is_logged_in(&self) -> bool {
@@ -369,8 +372,7 @@ impl<R: Runtime> LinkEntry<R> {
         match &mut self.location {
             Location::Reactor(link) => {
                 if let Err(Overflow) = link.push(bytes) {
-                    tracing::debug!(peer = %self.address, "does not keep up: dropped");
-                    self.ending = Some(Ending::Now);
+                    self.ending = Some(Ending::Now(Fault::NotRead));
                 }
             }
             // Before a login there is little of it.

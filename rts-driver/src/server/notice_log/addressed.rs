@@ -1,0 +1,63 @@
+//! A notice of the core, with what the core does not know: where links come from, and how they
+//! ended.
+
+use std::net::SocketAddr;
+
+use rts_proto::LinkId;
+use rts_proto::server::Notice;
+
+use crate::server::link_end::LinkEnd;
+
+/// Where a link comes from.
+#[derive(Clone, Copy)]
+pub(crate) struct Peer {
+    pub(crate) address: SocketAddr,
+    /// The limits of a network do not hold for it: it may be a proxy, and its lines those of many.
+    pub(crate) is_exempt: bool,
+}
+
+/// What is known of a link here.
+#[derive(Clone)]
+pub(crate) struct LinkFacts {
+    pub(crate) peer: Peer,
+    /// How it ended, if it has.
+    pub(crate) end: Option<LinkEnd>,
+}
+
+/// A notice, and what is known of its links.
+pub(crate) struct AddressedNotice {
+    pub(super) notice: Notice,
+    pub(super) link: Option<LinkId>,
+    /// Of the link that it is about, unless that is gone.
+    pub(super) peer: Option<Peer>,
+    pub(super) end: Option<LinkEnd>,
+    /// Of the link of a displaced session.
+    pub(super) former: Option<Peer>,
+}
+
+impl AddressedNotice {
+    pub(crate) fn new(
+        notice: Notice,
+        mut facts_of: impl FnMut(LinkId) -> Option<LinkFacts>,
+    ) -> Self {
+        let (link, former) = match &notice {
+            Notice::LoggedIn { link, .. }
+            | Notice::LoginRefused { link, .. }
+            | Notice::LoginQueued { link, .. }
+            | Notice::Congested { link, .. }
+            | Notice::LinkLost { link, .. }
+            | Notice::Closed { link, .. } => (Some(*link), None),
+            Notice::Displaced { by, link, .. } => (Some(*by), *link),
+            Notice::OverRate { link, .. }
+            | Notice::Banned { link, .. }
+            | Notice::Detail { link, .. } => (*link, None),
+            Notice::SessionEnded { .. } | Notice::Reported { .. } => (None, None),
+        };
+        let former = former.and_then(&mut facts_of).map(|facts| facts.peer);
+        let (peer, end) = match link.and_then(facts_of) {
+            Some(LinkFacts { peer, end }) => (Some(peer), end),
+            None => (None, None),
+        };
+        Self { notice, link, peer, end, former }
+    }
+}
