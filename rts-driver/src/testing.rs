@@ -1,4 +1,6 @@
-//! A pipe in memory and a runtime that runs nothing, for tests of this crate.
+//! A pipe in memory, a runtime that runs nothing, and a log that is read, for tests of this crate.
+
+pub(crate) mod lines;
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;

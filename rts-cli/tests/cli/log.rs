@@ -129,7 +129,7 @@ fn why_alice_cannot_log_in_is_told_at_level_info() {
         let mut stream = TcpStream::connect(&address).expect("it listens");
         stream.write_all(said.as_bytes()).expect("it reads");
         let _ = stream.read_to_end(&mut Vec::new());
-        let ended = "INFO rts::users: connection ended before a login address=127.0.0.1:";
+        let ended = "INFO rts::links: connection ended before a login address=127.0.0.1:";
         told.log.until(&[ended, why]);
     }
 }
@@ -144,7 +144,7 @@ fn what_ends_a_login_is_told_at_level_info() {
     told.admin(&["disconnect", "alice"]);
     let room = "lobby";
     told.log.until(&["INFO rts::openapi: OpenAPI", "DisconnectUser", &whose, "code=\"done\""]);
-    told.log.until(&["INFO rts::users: link closed", &whose, "code=PutOut"]);
+    told.log.until(&["INFO rts::links: link closed", &whose, "code=PutOut"]);
     assert_eq!(second.until("onLogout")["reason"], json!(2));
     second.log_in("alice");
     second.join(room);
@@ -160,7 +160,7 @@ fn what_ends_a_login_is_told_at_level_info() {
     let mut stream = told.server.connect();
     stream.write_all(&crate::hostile::hello_and_login("mallory")).expect("it reads");
     stream.write_all(&rts_proto::wire::Frame::Pong.encode()).expect("it reads");
-    let line = told.log.until(&["INFO rts::users: link closed", "user=mallory", "why=\""]);
+    let line = told.log.until(&["INFO rts::links: link closed", "user=mallory", "why=\""]);
     assert!(line.contains("code=UnexpectedFrame"), "{line}");
 }
 

@@ -17,6 +17,7 @@ use rts_proto::wire::{Decoder, Frame, Login, VERSION};
 use rts_proto::{CloseCode, LinkId, MessageConfig, MessageId, Payload, SendCode};
 use rts_stream::Origins;
 
+mod decisions;
 mod turns;
 
 /// Turns after which nothing is left to do.
@@ -51,7 +52,11 @@ impl Turned {
             status_queries_per_second: 0,
             ..Config::default()
         };
-        let shard = Shard::<Still>::new(Server::new(config, 1), Arc::new(Anybody));
+        Self::with(config, Arc::new(Anybody))
+    }
+
+    fn with(config: Config, authenticator: Arc<dyn Authenticate>) -> Self {
+        let shard = Shard::<Still>::new(Server::new(config, 1), authenticator);
         assert!(shard.shared.claim_reactor(), "the shard is new");
         let reactor = Reactor::new(&shard.shared);
         let handshakes = reactor.handshakes();
