@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::ban::Ban;
 use super::config::Config;
-use super::io::{Input, Output, Verdict};
+use super::io::{Input, NoticeLevel, Output, Verdict};
 use super::shard::Server;
 use super::shared::Shared;
 use super::testing::{
@@ -37,7 +37,7 @@ fn kept(server: &Server) -> Kept {
         retry_after_max: _,
         observer: _,
     } = server;
-    let Shared { config: _, now: _, sessions, deadlines, outbox, takes_notice: _ } = shared;
+    let Shared { config: _, now: _, sessions, deadlines, outbox, notice_level: _ } = shared;
     let of_shared = [sessions.kept(), deadlines.kept(), outbox.kept()].concat();
     let of_users = [links.kept(), users.kept(), tallies.kept(), targets.kept(), posts.kept()];
     let of_rooms = [rooms.kept(), welcomes.kept(), bans.kept(), back_end_rates.kept()];
@@ -63,7 +63,7 @@ impl World {
     fn new() -> Self {
         let config = Config { reported_apps: [app_id()].into(), ..Config::default() };
         let mut server = Server::new(config, 1);
-        server.take_notice();
+        server.take_notice(NoticeLevel::All);
         let now = Instant::from_millis(1);
         Self { server, now, last_link: 0, login: None, target: None, accepted: None }
     }

@@ -12,7 +12,7 @@ use rts_proto::limits::{
     MEMBER_LISTS_WINDOW_BYTES_MAX, SERVER_WINDOW_FRAMES_MAX, UNRELIABLE_MARK_BYTES,
     WINDOW_BYTES_MAX,
 };
-use rts_proto::server::{Ban, CommandError, Config, Input, Notice, Stats};
+use rts_proto::server::{Ban, CommandError, Config, Input, Notice, NoticeLevel, Stats};
 use rts_proto::wire::{Accepted, Frame, Login, LoginAnswer};
 use rts_proto::{
     AppId, CloseCode, LeaveReason, LinkId, MessageConfig, MessageId, Payload, RoomId, SendCode,
@@ -356,7 +356,7 @@ fn halls() -> [Hall; 2] {
 /// that is over is ended now, or after more broadcasts of the burst, can be told.
 fn steps_with_room(steps: &[Step]) -> usize {
     let mut hall = Hall::new(true);
-    hall.shard.server.take_notice();
+    hall.shard.server.take_notice(NoticeLevel::Sessions);
     let with_room = (1..).zip(steps).take_while(|(number, step)| {
         hall.step(*number, **step);
         !hall.has_overrun()
