@@ -22,15 +22,14 @@ const TOKEN_FILE_BYTES_MAX: usize = MAX_TOKEN_BYTES + 1_024;
 #[derive(Args)]
 #[group(multiple = false)]
 pub(crate) struct Credentials {
-    /// A token, such as `rts token new` prints. All users of this machine can see it in the list of
-    /// processes, so a file is better, or RTS_TOKEN in the environment
+    /// A token, as `rts token new` prints it. All users of this machine can see it in the list of
+    /// processes. Prefer --token-file, or RTS_TOKEN in the environment
     #[arg(long)]
     token: Option<String>,
-    /// A file with the token in it
+    /// A file that contains only the token
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
-    /// A user of a server on this machine that `rts serve --dev` started: its key is known to all,
-    /// so a token is made
+    /// A user id: makes a token for a server on this machine that runs `rts serve --dev`
     #[arg(long, value_name = "UID")]
     dev: Option<String>,
 }
@@ -83,7 +82,7 @@ pub(crate) fn token_from(
         (None, None) => match std::env::var(VARIABLE) {
             Ok(token) if !token.is_empty() => Ok(Some(token)),
             Ok(_) | Err(VarError::NotPresent) => Ok(None),
-            Err(VarError::NotUnicode(_)) => bail!("{VARIABLE} is no text"),
+            Err(VarError::NotUnicode(_)) => bail!("{VARIABLE} is not text"),
         },
     }
 }
@@ -99,13 +98,13 @@ fn token_in(path: &Path) -> anyhow::Result<String> {
     let file = File::open(path).with_context(place)?;
     file.take(TOKEN_FILE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).with_context(place)?;
     if bytes.len() > TOKEN_FILE_BYTES_MAX {
-        bail!("{}: over {TOKEN_FILE_BYTES_MAX} bytes, which no token has", place());
+        bail!("{}: over {TOKEN_FILE_BYTES_MAX} bytes, more than any token has", place());
     }
-    let Ok(text) = String::from_utf8(bytes) else { bail!("{}: this is no text", place()) };
+    let Ok(text) = String::from_utf8(bytes) else { bail!("{}: this is not text", place()) };
     match text.trim() {
         "" => bail!("{}: the file is empty", place()),
         token if token.contains(char::is_whitespace) => {
-            bail!("{}: a token is one word, alone in its file", place())
+            bail!("{}: the file must contain one token and nothing else", place())
         }
         token => Ok(token.to_owned()),
     }
@@ -133,9 +132,9 @@ mod tests {
         for (text, why) in [
             (&b""[..], "the file is empty"),
             (b" \n", "the file is empty"),
-            (b"secret secret", "one word"),
-            (b"secret\xff", "no text"),
-            (format!("{largest}\n").as_bytes(), "which no token has"),
+            (b"secret secret", "one token and nothing else"),
+            (b"secret\xff", "not text"),
+            (format!("{largest}\n").as_bytes(), "more than any token has"),
         ] {
             let error = read(text).expect_err(why);
             assert!(error.contains(why) && error.contains("--token-file"), "{error}");

@@ -26,10 +26,10 @@ pub(crate) struct Account {
     url: String,
     #[command(flatten)]
     reach: Reach,
-    /// The app; that of the token unless given
+    /// The app id [default: the token names it]
     #[arg(long, conflicts_with = "dev")]
     app_id: Option<String>,
-    /// The user; that of the token unless given
+    /// The user id [default: the token names it]
     #[arg(long, conflicts_with = "dev")]
     uid: Option<String>,
     #[command(flatten)]
@@ -54,8 +54,8 @@ impl Account {
             (Some(uid), _) => uid.clone(),
             (None, Ok(claims)) => claims.user_id().to_owned(),
             (None, Err(error)) => bail!(
-                "the token cannot be read, and was perhaps not copied as a whole: {error}; with --uid \
-                 it is sent all the same"
+                "the token cannot be read; perhaps it was not copied completely: {error}; with --uid \
+                it is sent unread"
             ),
         };
         let app_id = match (&self.app_id, claims) {
@@ -83,7 +83,7 @@ impl Account {
                     let is_dev = self.url == DEV_URL && self.reach.is_direct();
                     let hint =
                         if is_dev { "; `rts serve --dev` starts a server there" } else { "" };
-                    bail!("given up: {why}{hint}");
+                    bail!("gave up: {why}{hint}");
                 }
                 Some(Event::Warning { message, .. }) => {
                     tell(format_args!("rts: {message}; trying again"))
@@ -102,16 +102,16 @@ pub(crate) fn login_end(event: &Event) -> Option<String> {
         Event::Logout(reason) => Some(format!("logged out: {reason}")),
         Event::LoginResult { code: LoginCode::Ok, .. } => None,
         Event::LoginResult { code, .. } => Some(format!("the login was refused: {code}")),
-        Event::ConnectionStateChanged(ConnectionState::Failed) => {
-            Some("the server is in trouble, and nothing is tried again: start anew".to_owned())
-        }
+        Event::ConnectionStateChanged(ConnectionState::Failed) => Some(
+            "the server refuses this client, and the engine does not retry: start again".to_owned(),
+        ),
         _ => None,
     }
 }
 
 /// The app of which a token says that it is.
 pub(crate) fn app_of(token: &str) -> anyhow::Result<String> {
-    let token = rts_token::inspect(token).context("the token, which says the app")?;
+    let token = rts_token::inspect(token).context("the token, which names the app")?;
     Ok(token.claims().app_id().to_owned())
 }
 
@@ -125,7 +125,7 @@ fn refused(code: LoginCode, app_id: &str, uid: &str, are_dev: bool) -> String {
         }
         LoginCode::InvalidToken => format!(
             "the token is not valid for app {app_id} and user {uid:?}, or it has expired; \
-             `rts token inspect` shows what it says"
+             `rts token inspect` shows its content"
         ),
         LoginCode::BadUserId => "the server refuses this user id".to_owned(),
         LoginCode::ServerError => "the server cannot check tokens now".to_owned(),

@@ -104,7 +104,7 @@ impl Shared {
             }
             if lost > 0 {
                 let note =
-                    format!("rts: lines that could not be written here, and are lost: {lost}\n");
+                    format!("rts: lines that could not be written here and are lost: {lost}\n");
                 bytes.extend_from_slice(note.as_bytes());
             }
             bytes.extend_from_slice(&line);
@@ -224,8 +224,7 @@ mod tests {
         bench.lines.push(b"after the gap\n".to_vec());
         let written = bench.end();
         assert_eq!(written.matches("xxx\n").count(), fit);
-        let end =
-            "xxx\nrts: lines that could not be written here, and are lost: 3\nafter the gap\n";
+        let end = "xxx\nrts: lines that could not be written here and are lost: 3\nafter the gap\n";
         assert!(written.ends_with(end), "{}", &written[written.len() - 200..]);
     }
 
@@ -240,7 +239,7 @@ mod tests {
             }
         }
         bench.lines.push(b"four\n".to_vec());
-        let note = "rts: lines that could not be written here, and are lost: 2\n";
+        let note = "rts: lines that could not be written here and are lost: 2\n";
         assert_eq!(bench.end(), format!("one\nrts: lines\n{note}four\n"));
     }
 }

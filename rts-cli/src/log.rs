@@ -67,7 +67,7 @@ impl fmt::Write for Plain<'_, '_> {
 pub(crate) fn filter(wanted: &str) -> Result<EnvFilter, String> {
     let words = wanted.split(',').filter(|part| !part.contains('='));
     for word in words {
-        word.trim().parse::<LevelFilter>().map_err(|_| format!("{word:?} is no level"))?;
+        word.trim().parse::<LevelFilter>().map_err(|_| format!("{word:?} is not a level"))?;
     }
     // An engine has a level of its own, `logLevel`.
     let of_engines = if wanted.contains("rts_engine") { "" } else { ",rts_engine=debug" };

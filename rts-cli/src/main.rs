@@ -21,10 +21,10 @@ use clap::{Parser, Subcommand};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Real-time messages between your app's users: demo, server, tools.
+/// Carries live messages between the users of an app: demo, server, tools.
 ///
-/// Exit codes: 0 done; 1 failed, and the end of standard error says why; 2 the command line is not
-/// understood, or a token is not valid.
+/// Exit codes: 0 success; 1 failure, with the reason at the end of standard error; 2 the command
+/// line, RTS_LOG or a token is invalid.
 #[derive(Debug, Parser)]
 #[command(name = "rts", version)]
 struct Cli {
@@ -34,27 +34,27 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Play a whole conversation on the screen, and check it
+    /// Play a conversation of a server and three clients, and check it
     Demo,
     /// Run a server
     Serve(commands::serve::Args),
-    /// Make and read tokens
+    /// Make and inspect tokens
     #[command(subcommand)]
     Token(commands::token::Command),
-    /// Talk, line by line, with a user or in a room
+    /// Chat with a user or in a room, line by line
     Chat(commands::chat::Args),
     /// Send one text to a user, and print its result
     Send(commands::send::Args),
-    /// Print what arrives
+    /// Print each message that arrives
     Listen(commands::listen::Args),
-    /// One engine on standard input and output, a JSON object a line
+    /// Run an engine for other programs, in JSON lines on standard input and output
     Engine(commands::engine::Args),
-    /// Do what a back end does: send, broadcast, kick, dismiss, ban, and ask who is there
+    /// Act as a back end: send, broadcast, kick, ban, revoke tokens, list users
     Admin(commands::admin::Args),
     /// Put load on a server, and measure it
     #[command(subcommand)]
     Bench(commands::bench::Work),
-    /// Read what `--trace` of serve and engine recorded
+    /// Read the recordings of `serve --trace` and `engine --trace`
     #[command(subcommand)]
     Trace(commands::trace::Command),
 }

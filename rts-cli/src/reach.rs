@@ -8,11 +8,11 @@ use rts_transport_tokio::{ConnectOptions, Connector, ConnectorError, Proxy};
 
 #[derive(Debug, Args)]
 pub(crate) struct Reach {
-    /// A file with certificates (PEM) to trust beside the system's, for rtss:// and wss://
+    /// A file of certificates (PEM) to trust beside the system's, for rtss:// and wss://
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
-    /// A proxy on the way: http://HOST:PORT or socks5://HOST:PORT, with USER:PASSWORD@ before the
-    /// host if it asks
+    /// The proxy: http://HOST:PORT or socks5://HOST:PORT, with USER:PASSWORD@ before the host if it
+    /// requires a login
     #[arg(long, value_name = "URL", env = "RTS_PROXY", hide_env_values = true)]
     proxy: Option<String>,
 }

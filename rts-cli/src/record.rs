@@ -15,15 +15,14 @@ const UNITS: [(&str, u64); 3] = [("KiB", 1_024), ("MiB", 1_048_576), ("GiB", 1_0
 /// For commands that can record.
 #[derive(Debug, clap::Args)]
 pub(crate) struct TraceArgs {
-    /// Record to this file all that the core is told, for `rts trace`; costs a write for each
-    /// burst. A recording of before becomes FILE.1, that one FILE.2, and so on up to FILE.3
+    /// Record all input of the core to this file, for `rts trace`. It costs one write for each
+    /// burst of input. Older recordings are renamed to FILE.1, FILE.2 and FILE.3
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
-    /// End the recording, not the program, before the file is larger than this, such as 64MiB or
-    /// 2GiB
+    /// The largest size of the recording, such as 64MiB or 2GiB. The program continues without it
     #[arg(long, value_name = "SIZE", requires = "trace", default_value = "256MiB", value_parser = size)]
     trace_limit: u64,
-    /// Keep payloads and tokens in the recording; otherwise filler takes their place
+    /// Record payloads and tokens too, instead of filler
     #[arg(long, requires = "trace")]
     trace_payloads: bool,
 }

@@ -65,7 +65,7 @@ impl Signals {
                 tracing::info!(signal = name, "asked to stop");
                 return;
             }
-            tracing::info!(signal = name, "a signal that means nothing here");
+            tracing::info!(signal = name, "signal ignored");
         }
     }
 }

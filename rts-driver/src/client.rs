@@ -37,7 +37,7 @@ pub enum ConnectError {
     #[error(transparent)]
     Engine(#[from] EngineError),
     /// Called outside a runtime, where there has to be one (tokio).
-    #[error("an engine needs a runtime: call this inside of one")]
+    #[error("an engine needs a runtime: call this from inside a tokio runtime")]
     NoRuntime,
     /// The system gave no random numbers.
     #[error("the system's random source failed: {0}")]

@@ -95,14 +95,16 @@ pub struct AddressPolicy {
 
 /// A text that is not a network.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not a network; write 10.1.0.0/16 or fd00::/8, with no bits behind the prefix")]
+#[error(
+    "{text:?} is not a network; write 10.1.0.0/16 or fd00::/8, with no bits set after the prefix"
+)]
 pub struct NetworkError {
     text: String,
 }
 
 /// Some address of a target must not be connected to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the target has no address, or one that must not be posted to")]
+#[error("the host has no address, or an address that is not allowed")]
 pub struct Refused;
 
 /// An address that a policy has accepted. Nothing else makes one, so who takes only these connects

@@ -18,10 +18,10 @@ pub enum EntryError {
     #[error("{0}")]
     Url(#[from] UrlError),
     /// A query, which is the client's to choose.
-    #[error("an entry has an origin and a path, and no ?")]
+    #[error("an entry is an origin and a path, without a query")]
     Query,
     /// Not encrypted.
-    #[error("http is not encrypted: write https, or say allow_plain_http = true")]
+    #[error("http is not encrypted: write https, or set allow_plain_http = true")]
     PlainHttp,
 }
 

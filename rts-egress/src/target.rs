@@ -43,35 +43,35 @@ impl Origin {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UrlError {
     /// Longer than the limit.
-    #[error("a url has at most 2,048 bytes")]
+    #[error("a URL has at most 2,048 bytes")]
     TooLong,
     /// Not a url at all.
-    #[error("this is no url; write https://host/path")]
+    #[error("this is not a URL; write https://host/path")]
     Malformed,
     /// Neither `https` nor `http`.
-    #[error("the scheme is https, or http where that is allowed")]
+    #[error("the scheme must be https, or http where that is allowed")]
     Scheme,
     /// A user name or a password.
-    #[error("no user name and no password belong in here")]
+    #[error("a URL must not contain a user name or a password")]
     UserInfo,
     /// A fragment, which is for browsers.
-    #[error("no # belongs in here")]
+    #[error("a URL must not contain a fragment (#)")]
     Fragment,
     /// A host that ends with a dot.
-    #[error("the host ends with a dot; leave it out")]
+    #[error("the host ends with a dot; remove the dot")]
     TrailingDot,
     /// An encoded separator or dot in the path, which some servers decode before they look at it.
-    #[error("the path has an encoded slash, backslash or dot; write it as it is meant")]
+    #[error("the path has an encoded slash, backslash or dot; write it unencoded")]
     EncodedSeparator,
     /// Nothing listens on port 0.
-    #[error("port 0 is no port; write the one on which the app's server listens")]
+    #[error("port 0 is not valid; write the port of the app server")]
     PortZero,
     /// A name that no resolver can look up.
-    #[error("the host is no name: 1 to 253 bytes, with 1 to 63 between its dots")]
+    #[error("the host name is invalid: it has 1 to 253 bytes, with 1 to 63 between dots")]
     Name,
     /// A url that is to be written in another way.
     #[error(
-        "the url is not in its plain form: small letters, no .., no default port, nothing that needs mending"
+        "the URL is not in plain form: small letters, no .., no default port, nothing to normalise"
     )]
     NotPlain,
 }

@@ -59,13 +59,11 @@ pub enum TargetError {
     Form(String),
     /// No such protocol.
     #[error(
-        "no protocol {0:?}; there are rts, ws, redis, nats, nats-request, mqtt0, mqtt1, mqtt-request, relay, floor"
+        "unknown protocol {0:?}; the protocols are rts, ws, redis, nats, nats-request, mqtt0, mqtt1, mqtt-request, relay, floor"
     )]
     Scheme(String),
     /// TLS is for others to measure.
-    #[error(
-        "the load speaks no TLS, so {0:?} cannot be measured: put it on a listener for rts or ws"
-    )]
+    #[error("the load has no TLS, so it cannot measure {0:?}: use a listener for rts or ws")]
     Tls(String),
     /// The name has no address.
     #[error("cannot find {host}: {error}")]
@@ -76,7 +74,7 @@ pub enum TargetError {
         error: std::io::Error,
     },
     /// Load is for a server on this machine, or one that its owner knows about.
-    #[error("{0} is not a loopback address; --anywhere says that the server is yours")]
+    #[error("{0} is not a loopback address; --anywhere allows it for servers of your own")]
     NotLoopback(SocketAddr),
     /// The app key cannot be used.
     #[error(transparent)]

@@ -100,7 +100,7 @@ fn banned(fields: &Fields) -> Result<Ban, Error> {
         (Some(room), None) => Ok(Ban::Room(room)),
         (None, Some(uid)) => Ok(Ban::User(uid)),
         (None, None) => {
-            let message = "RoomId, UserId or both say what the ban is about; neither is there";
+            let message = "RoomId, UserId or both are needed to name the ban";
             Err(Error::new(ErrorCode::MissingParameter, message))
         }
     }

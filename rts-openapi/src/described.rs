@@ -31,8 +31,8 @@ impl Tag {
     pub(crate) const fn description(self) -> &'static str {
         match self {
             Self::Messages => "Messages from the back end to users and rooms",
-            Self::Rooms => "Who is in a room; kicks and bans from rooms",
-            Self::Users => "Who is online; ending sessions, bans from logging in, revoked tokens",
+            Self::Rooms => "Members of rooms, kicks, and bans from rooms",
+            Self::Users => "Online users, ends of sessions, bans from logging in, revoked tokens",
         }
     }
 }
@@ -70,21 +70,21 @@ impl Described {
             Action::SendUnicast => Self::new::<Sent>(
                 Tag::Messages,
                 "A message to a user",
-                "A reliable message. One to a user whose connection is broken waits for up to 30 s.",
+                "The message is reliable. If the user's connection is broken, the message waits for up to 30 s.",
                 &[AppId, From, To, Message],
                 &[Binary],
             ),
             Action::SendBroadcast => Self::new::<Sent>(
                 Tag::Messages,
                 "A message to all members of a room",
-                "A reliable message, in one order with those of its members.",
+                "The message is reliable. All members see it in one order with the broadcasts of members.",
                 &[AppId, RoomId, From, Message],
                 &[Binary],
             ),
             Action::SendRoomUnicast => Self::new::<Sent>(
                 Tag::Messages,
                 "A message to a member of a room",
-                "Who is not in the room gets nothing.",
+                "A user who is not in the room gets nothing.",
                 &[AppId, RoomId, From, To, RoomMessage],
                 &[Binary],
             ),
@@ -98,63 +98,62 @@ impl Described {
             Action::KickUser => Self::new::<Removed>(
                 Tag::Rooms,
                 "Kick a user from a room",
-                "State -1006 for it, a leave with reason 3 for the others. It may join again at once. With a \
-                 `ForbiddenInterval`, as `BanRoomUser`.",
+                "The user gets state -1006, and the other members a leave with reason 3. The user may join again at \
+                 once. With a `ForbiddenInterval`, the user is banned from the room as well.",
                 &[AppId, RoomId, UserId],
                 &[ForbiddenInterval],
             ),
             Action::DismissRoom => Self::new::<Removed>(
                 Tag::Rooms,
                 "Dismiss a room",
-                "All its members are out, with state -1011. With a `ForbiddenInterval` the room is banned as well.",
+                "All members are removed, with state -1011. With a `ForbiddenInterval`, the room is banned as well.",
                 &[AppId, RoomId],
                 &[ForbiddenInterval],
             ),
             Action::BanRoomUser => Self::new::<DoneInSmallLetters>(
                 Tag::Rooms,
-                "Ban a user from a room or from all, or ban a room",
-                "`RoomId` alone bans a room (joins get -1025), `UserId` alone a user from all rooms and from sending \
-                 to users (joins get -1026, messages to users 1000), both together the user from the room (joins get \
-                 -1026); an empty text counts as absent. Members that it is about are kicked (state -1006), also with \
-                 a `ForbiddenInterval` of 0, which bans nobody and lifts an earlier ban of the same: to lift a ban \
-                 and kick nobody, there is `UnbanRoomUser`. `BanUser` bans from logging in.",
+                "Ban a user from one room or from all rooms, or ban a room",
+                "`RoomId` alone bans the room: joins get -1025. `UserId` alone bans the user from all rooms and from \
+                 sending to users: joins get -1026, messages to users 1000. Both together ban the user from the room: \
+                 joins get -1026. An empty text counts as absent. The members concerned are kicked (state -1006). A \
+                 `ForbiddenInterval` of 0 kicks them too, bans nobody, and lifts an earlier ban of this kind. \
+                 `UnbanRoomUser` lifts a ban and kicks nobody. `BanUser` bans from logging in.",
                 &[AppId],
                 &[RoomId, UserId, ForbiddenInterval],
             ),
             Action::UnbanRoomUser => Self::new::<Unbanned>(
                 Tag::Rooms,
-                "Lift a ban of a room, or of a user from a room or from all",
-                "It is named as for `BanRoomUser`. Nobody is kicked, also when the ban ran out before. Bans from \
-                 logging in are lifted by `UnbanUser`.",
+                "Lift a ban of a room, or of a user from one room or from all rooms",
+                "The parameters are those of the ban. Nobody is kicked. `UnbanUser` lifts bans from logging in.",
                 &[AppId],
                 &[RoomId, UserId],
             ),
             Action::GetRoomOnlineUsers => Self::new::<OnlineUsers>(
                 Tag::Rooms,
-                "Who is in a room",
-                "All its members, sorted.",
+                "List the members of a room",
+                "All members, in the order of their ids.",
                 &[AppId, RoomId],
                 &[],
             ),
             Action::GetUserOnlineStatus => Self::new::<UserStatuses>(
                 Tag::Users,
-                "Who of these users is online",
-                "In the order in which they are asked for.",
+                "Tell which of these users are online",
+                "The answer has the order of the request.",
                 &[AppId, UserIds],
                 &[],
             ),
             Action::DisconnectUser => Self::new::<Ended>(
                 Tag::Users,
                 "End a user's session",
-                "It is logged out with reason 2, does not log in again by itself, and leaves its rooms (reason 3 for \
-                 the others). It may log in again at once.",
+                "The user is logged out with reason 2, and leaves its rooms with reason 3. Its engine does not log in \
+                 again by itself. The user may log in again at once.",
                 &[AppId, UserId],
                 &[],
             ),
             Action::BanUser => Self::new::<Ended>(
                 Tag::Users,
                 "Ban a user from logging in, for a time or until the ban is lifted",
-                "Its session ends as by `DisconnectUser`, and its logins get -1002. A later call takes the place of an \
+                "The user's session ends as with `DisconnectUser`, and logins get -1002. A later call replaces an \
                  earlier one.",
                 &[AppId, UserId],
                 &[Seconds],
@@ -162,37 +161,37 @@ impl Described {
             Action::UnbanUser => Self::new::<Unbanned>(
                 Tag::Users,
                 "Lift a user's ban from logging in",
-                "Nobody's session ends. Bans of `BanRoomUser` stay: `UnbanRoomUser` lifts those.",
+                "No session ends. `UnbanRoomUser` lifts bans of `BanRoomUser`.",
                 &[AppId, UserId],
                 &[],
             ),
             Action::RevokeTokens => Self::new::<Revoked>(
                 Tag::Users,
                 "Revoke the tokens that were issued before a moment",
-                "Of a user, or without `UserId` of all users of the app. Logins with such a token get -1000, also when \
-                 it has not expired. Sessions that began with one end, and their clients log in again by themselves \
-                 with the token that they have: with a good one they are back at once.",
+                "The tokens of one user, or without `UserId` of all users of the app. A login with such a token gets \
+                 -1000. Sessions that began with such a token end. Their engines log in again by themselves, with \
+                 the token that they have.",
                 &[AppId],
                 &[UserId, IssuedBefore],
             ),
             Action::ListUsers => Self::new::<UserList>(
                 Tag::Users,
-                "Who is there",
+                "List the users",
                 "Users with a session, in the order of their ids.",
                 &[AppId],
                 &[AfterUser, Limit],
             ),
             Action::ListRooms => Self::new::<RoomList>(
                 Tag::Rooms,
-                "Which rooms there are",
+                "List the rooms",
                 "Rooms with members, in the order of their ids.",
                 &[AppId],
                 &[AfterRoom, Limit],
             ),
             Action::GetStats => Self::new::<Stats>(
                 Tag::Users,
-                "What an app has now",
-                "Counted when it is asked for.",
+                "Count users, rooms, memberships and bans",
+                "The figures of the moment of the request.",
                 &[AppId],
                 &[],
             ),

@@ -21,9 +21,9 @@ use crate::parameter::Parameter;
 use crate::route::names;
 use crate::{Action, ErrorCode, Metadata, Method};
 
-const DESCRIPTION: &str = "What an app's back end may ask of an RTS server. Requests carry a bearer key, or are signed \
-    (version 4, service rtc). Each path does what the action named with it does, which the original's clients ask for as \
-    `/?Action=NAME&Version=DATE` with all parameters in the query (GET) or in the body (POST).";
+const DESCRIPTION: &str = "Actions of an app's back end on an RTS server. Requests carry a bearer key, or are signed \
+    (version 4, service rtc). Each path carries out the action that it names. SDKs that sign requests address an action as \
+    `/?Action=NAME&Version=DATE`, with all parameters in the query (GET) or in the body (POST).";
 
 /// What is in every answer that is not [`FAILED`].
 const METADATA: &str = "Metadata";
@@ -78,7 +78,7 @@ pub fn document() -> OpenApi {
 }
 
 fn operation(action: Action, described: &Described, has_body: bool) -> Operation {
-    let done = response("It is done.", &answer(&described.result));
+    let done = response("Success.", &answer(&described.result));
     let mut responses = ResponsesBuilder::new().response("200", done);
     for (status, codes) in errors_by_status() {
         responses = responses.response(status.to_string(), response(&codes, FAILED));
@@ -166,7 +166,7 @@ fn components() -> ComponentsBuilder {
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
     let signed = ApiKey::Header(ApiKeyValue::with_description(
         "Authorization",
-        "HMAC-SHA256 Credential=..., SignedHeaders=..., Signature=..., as the original's SDKs do it",
+        "HMAC-SHA256 Credential=..., SignedHeaders=..., Signature=... (version 4)",
     ));
     let mut schemas = Vec::new();
     Metadata::schemas(&mut schemas);

@@ -65,37 +65,37 @@ impl Parameter {
         let what = match self {
             Self::AppId => "The app.",
             Self::From => {
-                "The sender's name, of the form of a user id. Choose one that no user has, and list it in \
+                "The sender's name, in the form of a user id. Choose a name that no user has, and list it in \
                  `reserved_uids`."
             }
             Self::To => "The receiver.",
-            Self::Receivers => "The receivers. Who is not in the room gets nothing.",
+            Self::Receivers => "The receivers. A user who is not in the room gets nothing.",
             Self::RoomId => "The room.",
             Self::UserId => "The user.",
             Self::UserIds => "The users.",
-            Self::Binary => "Whether `Message` is base64 of bytes; false when absent.",
+            Self::Binary => "Whether `Message` is bytes in base64. Default: false.",
             Self::Message => return message(PAYLOAD_BYTES_MAX),
             Self::RoomMessage => return message(ROOM_UNICAST_PAYLOAD_BYTES_MAX),
             Self::ForbiddenInterval => {
                 let (min, max) = (BAN_MIN.as_secs(), BAN_MAX.as_secs());
                 return format!(
-                    "For how many seconds they may not come back: from {min} to {max}, and what is outside counts as \
-                     the nearer bound. 0 or absent: they may at once."
+                    "The length of the ban, from {min} to {max} seconds. A number outside counts as the nearer bound. \
+                     0 or absent: no ban."
                 );
             }
-            Self::Seconds => "For how many seconds; 0 or absent: until `UnbanUser`.",
+            Self::Seconds => "The length of the ban in seconds. 0 or absent: until `UnbanUser`.",
             Self::IssuedBefore => {
                 let minutes = CLOCK_SKEW_SECONDS_MAX / 60;
                 return format!(
-                    "Unix time in seconds, at most {minutes} minutes ahead of the server's clock. Absent: all that were \
-                     issued until now, those of this second too. An earlier moment than in an earlier call changes \
-                     nothing, but 0 lifts what was revoked."
+                    "Tokens issued before this Unix time in seconds are revoked. At most {minutes} minutes ahead of the \
+                     server's clock. Absent: all tokens until now, including those of this second. An earlier time \
+                     than in an earlier call has no effect. 0 takes the revocation back."
                 );
             }
             Self::AfterUser | Self::AfterRoom => {
-                "Those behind this one in the order of their ids; absent: from the beginning."
+                "The page begins after this id, in the order of ids. Absent: from the first."
             }
-            Self::Limit => return format!("Entries of the page; {LIST_ITEMS} when absent."),
+            Self::Limit => return format!("Entries of the page. Default: {LIST_ITEMS}."),
         };
         what.to_owned()
     }

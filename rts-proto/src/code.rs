@@ -184,9 +184,9 @@ codes! {
         /// The receiving engine has it; for an unreliable message, it was handed to its connection.
         Ok = 0, "the receiver has it";
         /// No answer in time: it may have arrived or not.
-        Timeout = 1, "no answer in time, so it may have arrived or not";
+        Timeout = 1, "no answer in time: the message may have arrived";
         /// The connection was broken: it was not sent.
-        Broken = 2, "not sent: the connection is broken, or the receiver takes no more";
+        Broken = 2, "not delivered: the connection is broken, or the receiver is too slow";
         /// The receiver's id is not one that a user can have.
         ReceiverNotFound = 3, "no user can have this id";
         /// The receiver is not logged in.
@@ -194,13 +194,13 @@ codes! {
         /// Over the rate, or more sends without a result than an engine takes; it went nowhere.
         OverRate = 5, "over the rate, or too many sends without a result";
         /// The app's server did not get it.
-        ServerNotReached = 17, "the app's server did not get it";
+        ServerNotReached = 17, "the app server did not answer in time";
         /// The app's server answered badly.
-        ServerBadAnswer = 18, "the app's server answered badly";
+        ServerBadAnswer = 18, "the app server gave an unusable answer";
         /// The sender is not in the room.
         NotInRoom = 100, "not in the room";
         /// Login is still under way.
-        NotInitialised = 101, "the login is under way";
+        NotInitialised = 101, "a login is in progress";
         /// No data channel.
         NoChannel = 102, "no data channel";
         /// The payload has more than 65,536 bytes.
@@ -210,7 +210,7 @@ codes! {
         /// The sender is not logged in.
         NotLoggedIn = 105, "not logged in";
         /// `setServerParams` has not succeeded.
-        NoServerParams = 106, "no server params are set";
+        NoServerParams = 106, "no server params are in force";
         /// Anything else.
         Unknown = 1000, "failed";
     }
@@ -222,7 +222,7 @@ codes! {
         /// In force.
         Ok = 200, "in force";
         /// No answer in time: they may be in force or not.
-        Timeout = 1, "no answer in time, so they may be in force or not";
+        Timeout = 1, "no answer in time: the params may be in force";
         /// The connection was broken: they were not sent.
         Broken = 2, "not sent: the connection is broken";
         /// Over the rate, or too many calls are open.
@@ -230,7 +230,7 @@ codes! {
         /// Not logged in.
         NotLoggedIn = 105, "not logged in";
         /// The signature or the url cannot be used, or the operator does not allow the url.
-        Unknown = 1000, "the signature or the url cannot be used, or the url is not allowed";
+        Unknown = 1000, "the signature or the URL is invalid, or the URL is not allowed";
     }
 }
 
@@ -240,7 +240,7 @@ codes! {
         /// The server accepted it and queued it for every other member.
         Ok = 200, "queued for every member";
         /// No answer in time: it may have gone out or not.
-        Timeout = 1, "no answer in time, so it may have gone out or not";
+        Timeout = 1, "no answer in time: the broadcast may have been sent";
         /// The connection was broken: it was not sent.
         Broken = 2, "not sent: the connection is broken";
         /// Over the sender's or the room's rate; it went nowhere.
@@ -248,7 +248,7 @@ codes! {
         /// The sender is not in the room.
         NotInRoom = 100, "not in the room";
         /// Login is still under way.
-        NotInitialised = 101, "the login is under way";
+        NotInitialised = 101, "a login is in progress";
         /// No data channel.
         NoChannel = 102, "no data channel";
         /// The payload has more than 65,536 bytes.
@@ -298,13 +298,13 @@ codes! {
         /// The user is banned.
         UserBanned = -1026, "the user is banned";
         /// The server is abnormal; you are out and nothing is tried again.
-        ServerAbnormal = -1084, "the server is abnormal";
+        ServerAbnormal = -1084, "the server refuses this client";
         /// The join failed on a server error and is tried again.
         JoinRetrying = -2001, "the join failed on a server error and is tried again";
         /// A broadcast was made while not in the room.
         NotInRoom = -2011, "a broadcast while not in the room";
         /// The room passed 500 members; joins and leaves are no longer announced.
-        NoticesStop = -2013, "over 500 members: joins and leaves are no longer told";
+        NoticesStop = -2013, "over 500 members: joins and leaves are no longer reported";
     }
 }
 

@@ -67,16 +67,16 @@ pub enum ProtocolError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
 pub enum CloseCode {
     /// A frame that cannot be read.
-    #[error("a frame that cannot be read")]
+    #[error("an invalid frame")]
     BadFrame,
     /// A frame over the limit.
     #[error("a frame over the limit")]
     FrameTooLarge,
     /// A frame where none is allowed.
-    #[error("a frame where none is allowed")]
+    #[error("a frame at a point where it is not allowed")]
     UnexpectedFrame,
     /// An impossible acknowledgement.
-    #[error("an impossible acknowledgement")]
+    #[error("an invalid acknowledgement")]
     BadAck,
     /// No common version.
     #[error("no common version of the protocol")]
@@ -91,10 +91,10 @@ pub enum CloseCode {
     #[error("a newer link of the same session")]
     Replaced,
     /// Nothing heard for the whole grace.
-    #[error("nothing heard for too long")]
+    #[error("no bytes received for too long")]
     Silent,
     /// Did not read what it was sent.
-    #[error("did not read what it was sent")]
+    #[error("the client reads too slowly")]
     SlowConsumer,
     /// The server stops.
     #[error("the server stops")]
@@ -103,7 +103,7 @@ pub enum CloseCode {
     #[error("the server cannot serve this client")]
     Abnormal,
     /// Too much unacknowledged.
-    #[error("too much unacknowledged")]
+    #[error("too many unacknowledged frames")]
     WindowExceeded,
     /// Too many links that have not logged in.
     #[error("too many links that have not logged in")]
@@ -112,7 +112,7 @@ pub enum CloseCode {
     #[error("put out by the app's back end")]
     PutOut,
     /// What the login rests on was revoked: only another one will do.
-    #[error("what the login rests on was revoked: only another one will do")]
+    #[error("the token was revoked: log in again")]
     LoginAgain,
 }
 

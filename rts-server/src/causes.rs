@@ -20,10 +20,10 @@ pub fn file_trouble(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "there is no such file or directory".to_owned(),
         io::ErrorKind::IsADirectory => "this is a directory, and a file is needed".to_owned(),
-        io::ErrorKind::NotADirectory => "a part of the path is no directory".to_owned(),
-        io::ErrorKind::InvalidData => "this is no text in UTF-8".to_owned(),
+        io::ErrorKind::NotADirectory => "a part of the path is not a directory".to_owned(),
+        io::ErrorKind::InvalidData => "this is not text in UTF-8".to_owned(),
         io::ErrorKind::PermissionDenied => {
-            format!("{error}: the user that this program runs as needs the right to it")
+            format!("{error}: the user of this program needs the permission")
         }
         _ => error.to_string(),
     }

@@ -78,7 +78,7 @@ impl Certificates {
             match self.reload() {
                 Ok(0) => {}
                 Ok(changed) => tracing::info!(changed, "certificates replaced"),
-                Err(error) => tracing::warn!(%error, "the certificate before stays"),
+                Err(error) => tracing::warn!(%error, "the previous certificate stays"),
             }
         }
     }

@@ -43,11 +43,11 @@ fn explain(address: SocketAddr, error: &io::Error) -> String {
     let port = address.port();
     match error.kind() {
         io::ErrorKind::AddrInUse => format!(
-            "something listens there already (`ss -ltnp 'sport = :{port}'` shows what); \
+            "the port is in use (`ss -ltnp 'sport = :{port}'` shows the process); \
              stop it, or choose another address"
         ),
         io::ErrorKind::AddrNotAvailable => format!(
-            "this machine has no such address (`ip address` shows those that it has); \
+            "this machine does not have this address (`ip address` lists its addresses); \
              {} is all of them",
             if address.is_ipv4() { "0.0.0.0" } else { "[::]" }
         ),

@@ -19,10 +19,10 @@ pub(crate) fn explain(
 ) -> String {
     let (app_id, uid) = (credentials.app_id.as_str(), credentials.uid.as_str());
     let Some(keys) = apps.get(app_id) else {
-        return "unknown app: this server's configuration has none with this id".to_owned();
+        return "unknown app: the configuration of this server has no app with this id".to_owned();
     };
     let Ok(token) = std::str::from_utf8(&credentials.token) else {
-        return "the token is no text".to_owned();
+        return "the token is not text".to_owned();
     };
     let flaws = keys.iter().filter_map(|key| verify(token, app_id, key, uid, unix_now).err());
     // Of two keys, what is wrong under the one that signed it.
@@ -44,10 +44,10 @@ pub(crate) fn explain(
         },
         (Some(TokenError::Expired { expire_at, .. }), _) => {
             let last = moment(expire_at.into());
-            format!("token expired: it was good until {last}; the app's back end hands out another")
+            format!("token expired: it was valid until {last}; the app's back end issues a new one")
         }
         (Some(flaw), _) => flaw.to_string(),
-        (None, _) => "the token could not be checked at that moment".to_owned(),
+        (None, _) => "the token could not be checked".to_owned(),
     }
 }
 
@@ -105,7 +105,7 @@ mod tests {
                 |app_id, uid, expire_at| said(APP, signed(app_id, uid, expire_at, with).as_bytes());
             assert!(
                 of(APP, "alice", 1)
-                    .starts_with("token expired: it was good until 1970-01-01T00:00:01Z;")
+                    .starts_with("token expired: it was valid until 1970-01-01T00:00:01Z;")
             );
             assert_eq!(of(APP, "bob", 0), "token of another user, bob");
             assert_eq!(of(OTHER_APP, "alice", 0), format!("token of another app, {OTHER_APP}"));
@@ -116,7 +116,7 @@ mod tests {
         let expected = format!("token signed with the key of another app, {OTHER_APP}");
         assert_eq!(said(APP, others.as_bytes()), expected);
         assert!(said(&"0".repeat(24), unknown.as_bytes()).starts_with("unknown app"));
-        assert_eq!(said(APP, b"\xff"), "the token is no text");
+        assert_eq!(said(APP, b"\xff"), "the token is not text");
         assert!(said(APP, b"002").starts_with("token of an unknown version"));
         assert!(said(APP, b"").starts_with("token of an unknown version"));
     }

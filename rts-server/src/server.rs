@@ -101,7 +101,7 @@ impl Server {
 
         // A full or read-only disk is better known before the first ban.
         if let Err(error) = state.save().await {
-            tracing::error!(%error, "state_dir cannot be written: a restart will forget the bans to come");
+            tracing::error!(%error, "state_dir cannot be written: a restart will forget new bans");
         }
         let core = match observe().map_err(|error| ServerError::Observer(error.into()))? {
             Some(observer) => Core::observed(config.core(), seed, observer),
@@ -173,20 +173,20 @@ impl Server {
             tracing::info!(address = %format_args!("http://{}", openapi.address()), "listening");
             tasks.spawn("the OpenAPI's listener", openapi.serve());
         }
-        tasks.spawn("the posting of webhooks", self.webhooks.run());
+        tasks.spawn("the task of webhooks", self.webhooks.run());
         let certificates = self.certificates;
-        tasks.spawn("the look at certificates", async move {
+        tasks.spawn("the task of certificates", async move {
             certificates.keep_up(|concern| tracing::warn!("{concern}")).await;
         });
         let outcome = tokio::select! {
             ended = tasks.ended() => Err(ended),
             () = self.shard.failed() => {
-                Err(TaskEnded { task: "the task of all links".to_owned(), by_panic: true })
+                Err(TaskEnded { task: "the reactor of all links".to_owned(), by_panic: true })
             }
             () = stop => Ok(()),
         };
         if let Err(ended) = &outcome {
-            tracing::error!(error = %ended, "cannot go on: stopping");
+            tracing::error!(error = %ended, "a task ended: stopping");
         }
         self.shard.shutdown(SHUTDOWN_SPREAD);
         self.shard.closed().await;

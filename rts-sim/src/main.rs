@@ -21,30 +21,30 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Failures that are explained; each takes a while.
 const EXPLAINED_MAX: usize = 3;
 
-/// Play random applications and accidents in simulated time, and check every law.
+/// Simulate random applications and faults, and check every law.
 #[derive(Debug, Parser)]
 #[command(name = "rts-sim", version)]
 struct Args {
-    /// How many seeds to play
+    /// The number of seeds to run
     #[arg(long, default_value_t = 100, conflicts_with = "seed")]
     seeds: u64,
-    /// The first of them
+    /// The first seed
     #[arg(long, default_value_t = 0, conflicts_with = "seed")]
     from: u64,
-    /// Play this one seed
+    /// Run this seed only
     #[arg(long)]
     seed: Option<u64>,
     /// Print the whole trace of the seed
     #[arg(long, requires = "seed")]
     trace: bool,
-    /// Threads; as many as there are cores unless given
+    /// The number of threads [default: the number of cores]
     #[arg(long)]
     threads: Option<usize>,
-    /// Fail unless each named situation was met at least this often
+    /// Fail unless each named situation occurs at least this often
     #[arg(long, value_name = "TIMES", conflicts_with = "seed")]
     situations: Option<u64>,
-    /// Plant each bug of a list in the cores, and find it; needs a build with
-    /// `RUSTFLAGS="--cfg rts_planted"`
+    /// Plant each bug of the list in the cores, and find it. Needs a build with `RUSTFLAGS="--cfg
+    /// rts_planted"`
     #[arg(long, conflicts_with_all = ["seed", "situations"])]
     planted: bool,
     /// Print one JSON object

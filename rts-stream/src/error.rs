@@ -10,26 +10,26 @@ use crate::address::AddressError;
 pub enum LayerError {
     /// HTTP arrived where frames or TLS should have (§12.3).
     #[error(
-        "the other side speaks HTTP here, not RTS: for a WebSocket the address must begin with \
-         ws:// or wss://, and otherwise the port is a wrong one"
+        "the other side speaks HTTP, not RTS: for a WebSocket the address must begin with \
+         ws:// or wss://, and otherwise the port is wrong"
     )]
     SpeaksHttp,
     /// TLS arrived where frames should have (§12.3).
     #[error(
-        "the other side speaks TLS here: the address must begin with rtss:// instead of rts://, or \
+        "the other side speaks TLS: the address must begin with rtss:// instead of rts://, or \
          wss:// instead of ws://"
     )]
     SpeaksTls,
     /// A header of the PROXY protocol arrived first (§12.3).
     #[error(
-        "a header of the PROXY protocol came first, and it is not understood here: switch it off at the \
+        "a header of the PROXY protocol came first, which RTS does not support: switch it off at the \
          proxy or load balancer in between"
     )]
     SpeaksProxyProtocol,
     /// Something that is not TLS arrived where TLS should have.
     #[error(
-        "the other side does not speak TLS here: the address must begin with rts:// instead of \
-         rtss://, or ws:// instead of wss://, or the port is a wrong one"
+        "the other side does not speak TLS: the address must begin with rts:// instead of \
+         rtss://, or ws:// instead of wss://, or the port is wrong"
     )]
     NotTls,
     /// TLS failed: certificates, versions, alerts.
@@ -51,7 +51,7 @@ pub enum LayerError {
         max: usize,
     },
     /// It makes answers necessary, and does not take them.
-    #[error("the other side does not read what it asked for")]
+    #[error("the other side does not read its answers")]
     DoesNotRead,
     /// The system gave no random numbers.
     #[error("the system's random source failed")]
@@ -63,7 +63,7 @@ pub enum LayerError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WebSocketError {
     /// RFC 6455, 5.2: no extension was agreed on.
-    #[error("a reserved bit is set, and there are no extensions")]
+    #[error("a reserved bit is set, without an extension")]
     ReservedBit,
     /// RFC 6455, 5.2.
     #[error("an unknown kind of frame")]
@@ -72,13 +72,13 @@ pub enum WebSocketError {
     #[error("a length that is not in its shortest form, or over 2^63")]
     BadLength,
     /// RFC 6455, 5.1: frames of a client are masked, those of a server are not.
-    #[error("a client's frame without mask, or a server's with one")]
+    #[error("a client's frame without a mask, or a server's frame with one")]
     BadMask,
     /// RFC 6455, 5.5.
     #[error("a control frame that is fragmented or longer than 125 bytes")]
     BadControl,
     /// RFC 6455, 5.4.
-    #[error("a continuation of nothing, or a new message within a fragmented one")]
+    #[error("a continuation without a beginning, or a new message within a fragmented one")]
     BadFragment,
     /// RFC 6455, 5.5.1 and 7.4.
     #[error("a close frame with half a code, or a code that must not be sent")]
@@ -87,7 +87,7 @@ pub enum WebSocketError {
     #[error("a close frame with a reason that is not UTF-8")]
     BadCloseReason,
     /// §12.6.
-    #[error("a text message; only binary ones are allowed (§12.6)")]
+    #[error("a text message; only binary messages are allowed (§12.6)")]
     Text,
     /// §12.7.
     #[error("a message over the limit (§12.7)")]
@@ -132,12 +132,12 @@ pub enum ConnectorError {
     Roots(String),
     /// Nobody could be trusted.
     #[error(
-        "no authority is trusted: the system has no certificates (on Debian they are the package \
-         ca-certificates), and none was given"
+        "no trusted authority: the system has no certificates (on Debian, install the package \
+         ca-certificates), and none were given"
     )]
     NoRoots,
     /// The host is nothing that a certificate can be for.
-    #[error("{0:?} is no name that a certificate can be for")]
+    #[error("{0:?} is not a valid name for a certificate")]
     ServerName(String),
     /// There is no TLS at all.
     #[error("TLS cannot be set up: {0}")]

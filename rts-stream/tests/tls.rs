@@ -141,14 +141,14 @@ fn certificates_to_trust_that_are_none_are_said_to_be() {
 #[test]
 fn mixed_up_schemes_are_explained_on_both_sides() {
     for (client, server, client_says, server_says) in [
-        ("rts", "rtss", "speaks TLS here", "does not speak TLS"),
-        ("rts", "wss", "speaks TLS here", "does not speak TLS"),
+        ("rts", "rtss", "speaks TLS", "does not speak TLS"),
+        ("rts", "wss", "speaks TLS", "does not speak TLS"),
         ("ws", "rtss", "HTTP 400", "does not speak TLS"),
         ("ws", "wss", "HTTP 400", "does not speak TLS"),
-        ("ws", "rts", "HTTP 400", "speaks HTTP here"),
-        ("rts", "ws", "speaks HTTP here", "no request of HTTP"),
-        ("rtss", "rts", "does not speak TLS", "speaks TLS here"),
-        ("wss", "rts", "does not speak TLS", "speaks TLS here"),
+        ("ws", "rts", "HTTP 400", "speaks HTTP"),
+        ("rts", "ws", "speaks HTTP", "no request of HTTP"),
+        ("rtss", "rts", "does not speak TLS", "speaks TLS"),
+        ("wss", "rts", "does not speak TLS", "speaks TLS"),
         ("rtss", "ws", "does not speak TLS", "no WebSocket"),
         ("wss", "ws", "does not speak TLS", "no WebSocket"),
         ("rtss", "wss", "speaks no RTS inside of it", "speaks no RTS inside of it"),

@@ -87,7 +87,7 @@ pub enum TokenError {
     },
 
     /// [`Expiry::At`](crate::Expiry::At) zero, which the format reads as never.
-    #[error("an expiry at 0 is never: a token without an end must be asked for by name")]
+    #[error("an expiry of 0 means never: request a token without an end by name")]
     ExpiryZero,
 
     /// An app key without a byte, with which anyone could sign.

@@ -15,7 +15,7 @@ const FORMER_MAX: u32 = 3;
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
     /// A file that is no recording has its name, or the name that a former recording would get.
-    #[error("{}: this is no recording, so it is left as it is; choose another name", path.display())]
+    #[error("{}: this file is not a recording and is left unchanged; choose another name", path.display())]
     NoRecording {
         /// Which.
         path: PathBuf,

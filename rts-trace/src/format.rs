@@ -51,7 +51,7 @@ pub enum TraceError {
     #[error("the trace cannot be read: {0}")]
     Io(#[from] io::Error),
     /// Not a trace at all.
-    #[error("this is no trace: it does not begin with \"RTSTRACE\"")]
+    #[error("this is not a trace: it does not begin with \"RTSTRACE\"")]
     NoTrace,
     /// The file has another format version, older or newer.
     #[error(
@@ -76,7 +76,7 @@ pub enum TraceError {
         what: &'static str,
     },
     /// The records are not what a recording writes.
-    #[error("record {record} makes no sense where it is: {what}")]
+    #[error("record {record} is not valid at this place: {what}")]
     Misplaced {
         /// Its number, from 0.
         record: u64,

@@ -21,43 +21,44 @@ const STEPS: u64 = 1_000;
 /// limits on, rates off.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Work {
-    /// Messages from senders to receivers, in pairs
+    /// Messages of pairs of a sender and a receiver
     P2p(P2pArgs),
-    /// One speaker, many members
+    /// Broadcasts of one sender in a room of many members
     Room(RoomArgs),
-    /// Clients log in
+    /// Logins of many clients
     Connect(ConnectArgs),
-    /// Clients are there and do nothing
+    /// Memory of clients that are logged in and idle
     Idle(IdleArgs),
-    /// All clients lose their link in one moment, and come back
+    /// Reconnects of all clients after they lost their links at one moment
     Storm(StormArgs),
-    /// A bare relay, to show what the sockets themselves allow: put load on it as floor://ADDRESS
+    /// Run a bare relay that shows the limit of the sockets; measure it as floor://ADDRESS
     Floor(FloorArgs),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Common {
-    /// What to put load on; the scheme is the protocol: rts, ws, redis, nats, nats-request, mqtt0,
-    /// mqtt1, mqtt-request, relay, floor. An RTS server bounds the links of one address: list that
-    /// of the load in its limits.exempt_networks
+    /// The server under load. The scheme is the protocol: rts, ws, redis, nats, nats-request,
+    /// mqtt0, mqtt1, mqtt-request, relay, floor. An RTS server bounds the links of one address, so
+    /// list the address of the load in limits.exempt_networks [default: a server that this command
+    /// starts]
     #[arg(long)]
     url: Option<String>,
-    /// The server may be on another machine: it is yours, and you know what you do
+    /// Allow a server on another machine. Use it only with servers of your own
     #[arg(long, requires = "url")]
     anywhere: bool,
-    /// The app whose users the clients are
+    /// The app id of the clients
     #[arg(long, default_value = DEV_APP_ID)]
     app_id: String,
-    /// Its key, with which the load makes tokens
+    /// The app key, for the tokens of the clients
     #[arg(long, default_value = DEV_APP_KEY, env = "RTS_APP_KEY", hide_env_values = true)]
     app_key: String,
-    /// The server's process on this machine, whose CPU time and memory are read
+    /// The process id of the server on this machine, to read its CPU time and memory
     #[arg(long, requires = "url")]
     server_pid: Option<u32>,
-    /// The core that the server is kept on
+    /// The core to pin the server to
     #[arg(long)]
     server_cpu: Option<usize>,
-    /// The core that the load is kept on
+    /// The core to pin the load to
     #[arg(long)]
     cpu: Option<usize>,
     /// Print one JSON object
@@ -67,20 +68,20 @@ pub(crate) struct Common {
 
 #[derive(Debug, Args)]
 struct Traffic {
-    /// Closed loop: messages under way for each sender
+    /// Closed loop: messages in flight for each sender
     #[arg(long, default_value_t = 1)]
     window: usize,
-    /// Open loop: messages a second of all senders together, on schedule; late ones count from when
-    /// they were due
+    /// Open loop: messages a second of all senders together. Delays count from the moment at which
+    /// a message was due
     #[arg(long, conflicts_with = "window")]
     rate: Option<u32>,
-    /// Bytes of a message
+    /// Bytes in a message
     #[arg(long, default_value_t = 100)]
     payload: usize,
-    /// Seconds before it is measured
+    /// Seconds of load before the measurement
     #[arg(long, default_value_t = 1.0, value_parser = seconds)]
     warm_up: f64,
-    /// Seconds that are measured
+    /// Seconds of the measurement
     #[arg(long, default_value_t = 5.0, value_parser = seconds)]
     duration: f64,
 }
@@ -89,10 +90,10 @@ struct Traffic {
 pub(crate) struct P2pArgs {
     #[command(flatten)]
     common: Common,
-    /// Senders, each with a receiver of its own
+    /// Pairs of a sender and a receiver
     #[arg(long, default_value_t = 50)]
     pairs: usize,
-    /// Clients beside them that do nothing
+    /// Additional idle clients
     #[arg(long, default_value_t = 0)]
     idle: usize,
     #[command(flatten)]
@@ -103,7 +104,7 @@ pub(crate) struct P2pArgs {
 pub(crate) struct RoomArgs {
     #[command(flatten)]
     common: Common,
-    /// Members beside the speaker
+    /// Members beside the sender
     #[arg(long, default_value_t = 100)]
     members: usize,
     #[command(flatten)]
@@ -112,10 +113,10 @@ pub(crate) struct RoomArgs {
 
 #[derive(Debug, Args)]
 struct Crowd {
-    /// How many
+    /// Number of clients
     #[arg(long, default_value_t = 1_000)]
     clients: usize,
-    /// Logins under way at once
+    /// Logins in progress at once
     #[arg(long, default_value_t = 200)]
     at_once: usize,
 }
@@ -134,7 +135,7 @@ pub(crate) struct IdleArgs {
     common: Common,
     #[command(flatten)]
     crowd: Crowd,
-    /// Seconds that they are there
+    /// Seconds that the clients stay
     #[arg(long, default_value_t = 10.0, value_parser = seconds)]
     duration: f64,
 }
@@ -145,14 +146,14 @@ pub(crate) struct StormArgs {
     common: Common,
     #[command(flatten)]
     crowd: Crowd,
-    /// They go on with their sessions, instead of logging in anew
+    /// Resume the sessions instead of logging in anew
     #[arg(long)]
     resume: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct FloorArgs {
-    /// Where; on this machine only
+    /// The address to listen on, a loopback address
     #[arg(long, default_value = "127.0.0.1:7700")]
     listen: SocketAddr,
 }

@@ -47,7 +47,7 @@ impl DevServer {
             port => match port.checked_add(ports) {
                 Some(port) => Ok(SocketAddr::new(listen.ip(), port)),
                 None => bail!(
-                    "--listen {listen} has no port that is {ports} behind it: choose a lower one, or say {option} IP:PORT"
+                    "--listen {listen} has no port {ports} above it: choose a lower port, or add {option} IP:PORT"
                 ),
             },
         };
@@ -93,8 +93,8 @@ impl DevServer {
         say(format_args!("app id     {DEV_APP_ID}\napp key    {key:?}\nbearer key {bearer}\n"))?;
         if self.own_keys.is_some() {
             tracing::warn!(
-                "others can reach this server, and nothing is encrypted. Its keys were made just now and are in what \
-                 it prints; for more than an experiment, use `rts serve --config FILE`"
+                "others can reach this server, and nothing is encrypted. It has generated its keys and prints \
+                 them; for more than an experiment, use `rts serve --config FILE`"
             );
         }
         say("Two other terminals:\n")?;
@@ -189,7 +189,7 @@ mod tests {
         }
         let highest = "127.0.0.1:65456".parse().expect("an address");
         let refused = DevServer::new(highest, None, None).map(drop).expect_err("no such port");
-        assert!(refused.to_string().contains("say --web-socket IP:PORT"), "{refused}");
+        assert!(refused.to_string().contains("add --web-socket IP:PORT"), "{refused}");
         let free = Some("127.0.0.1:0".parse().expect("an address"));
         assert!(DevServer::new(highest, None, free).is_ok());
     }

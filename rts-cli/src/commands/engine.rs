@@ -38,7 +38,7 @@ pub(crate) struct Args {
     url: String,
     #[command(flatten)]
     reach: Reach,
-    /// The app; that of the token unless given
+    /// The app id [default: the token names it]
     #[arg(long)]
     app_id: Option<String>,
     #[command(flatten)]
@@ -117,7 +117,9 @@ impl Port {
         let (fields, read) = Fields::read(&text);
         let read = match str::from_utf8(line) {
             Ok(_) => read,
-            Err(error) => Err(format!("bad JSON: no UTF-8 from byte {}", error.valid_up_to() + 1)),
+            Err(error) => {
+                Err(format!("bad JSON: invalid UTF-8 from byte {}", error.valid_up_to() + 1))
+            }
         };
         let reference = match fields.reference() {
             Ok(reference) => reference,

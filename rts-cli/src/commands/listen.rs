@@ -20,7 +20,7 @@ pub(crate) struct Args {
     /// A room to join
     #[arg(long)]
     room: Option<String>,
-    /// One JSON object a line, as `rts engine` prints them
+    /// Print one JSON object a line, as `rts engine` does
     #[arg(long)]
     json: bool,
 }
@@ -107,7 +107,7 @@ impl Watch {
             let is_news = self.away_since.is_none();
             self.away_since.get_or_insert(seen.at);
             let why = seen.last_end.map_or_else(String::new, |end| format!(": {end}"));
-            return is_news.then(|| format!("disconnected{why}; trying to get back"));
+            return is_news.then(|| format!("disconnected{why}; reconnecting"));
         }
         let is_new = seen.sessions_begun != self.sessions_begun;
         self.sessions_begun = seen.sessions_begun;
@@ -140,7 +140,7 @@ mod tests {
             watch.look(Seen { at, is_online, sessions_begun, last_end }).unwrap_or_default()
         };
         assert_eq!(look(0, true, 1), "");
-        let gone = "disconnected: the connection broke; trying to get back";
+        let gone = "disconnected: the connection broke; reconnecting";
         assert_eq!(look(1_000, false, 1), gone);
         assert_eq!(look(2_000, false, 1), "");
         let resumed = look(4_100, true, 1);

@@ -12,10 +12,10 @@ use crate::out::{say, tell};
 pub(crate) struct Args {
     #[command(flatten)]
     account: Account,
-    /// The user who gets it; `rts chat` sends to rooms
+    /// The receiver, a user id; `rts chat` sends to rooms
     #[arg(long)]
     to: String,
-    /// What to send
+    /// The text
     text: String,
 }
 

@@ -16,27 +16,27 @@ use crate::signals::{OnHangup, Signals, ignores_hangup};
 #[derive(Debug, clap::Args)]
 #[command(group(clap::ArgGroup::new("what").required(true)))]
 pub(crate) struct Args {
-    /// A server to play with, on this machine only: no configuration, an app and a key that
-    /// everybody knows
+    /// Run a development server without a configuration, for this machine only. Its app key is
+    /// public
     #[arg(long, group = "what")]
     dev: bool,
-    /// With --dev: where to listen. At an address that others can reach, such as 0.0.0.0:7600 in a
-    /// container, the server makes keys of its own at each start, and prints them. Port 0 takes
-    /// free ports, for all listeners
+    /// With --dev: the address for clients. On an address that others can reach, such as
+    /// 0.0.0.0:7600 in a container, the server generates its keys at each start and prints them.
+    /// Port 0 chooses free ports for all listeners
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:7600", requires = "dev")]
     listen: SocketAddr,
-    /// With --dev: where back ends ask for things [default: the port behind that of --listen, 7601]
+    /// With --dev: the address of the OpenAPI [default: the port of --listen plus 1, 7601]
     #[arg(long, value_name = "IP:PORT", requires = "dev")]
     openapi: Option<SocketAddr>,
-    /// With --dev: where pages connect to [default: 80 ports behind that of --listen, 7680]
+    /// With --dev: the address for browsers [default: the port of --listen plus 80, 7680]
     #[arg(long, value_name = "IP:PORT", requires = "dev")]
     web_socket: Option<SocketAddr>,
-    /// A TOML file; RTS__SECTION__KEY in the environment is taken instead of what it says
+    /// The configuration, a TOML file. A variable RTS__SECTION__KEY overrides a key of it
     #[arg(long, value_name = "FILE", group = "what")]
     config: Option<PathBuf>,
     #[command(flatten)]
     trace: TraceArgs,
-    /// Print a configuration with every key, its default and what it is for
+    /// Print a configuration with every key, its default and its meaning
     #[arg(long, group = "what")]
     example_config: bool,
 }
@@ -75,7 +75,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Ok(open_files) => tracing::info!(version, configuration, open_files, "starting"),
         Err(error) => {
             tracing::info!(version, configuration, "starting");
-            tracing::warn!(%error, "the limit of open files, and so of links, stays as it is");
+            tracing::warn!(%error, "the limit of open files, and so of links, cannot be raised");
         }
     }
     let server = match args.trace.wanted()? {
@@ -119,6 +119,6 @@ fn reload(certificates: &Certificates) {
                 "certificates read again; the configuration is read at the start"
             );
         }
-        Err(error) => tracing::warn!(%error, "the certificate before stays"),
+        Err(error) => tracing::warn!(%error, "the previous certificate stays"),
     }
 }

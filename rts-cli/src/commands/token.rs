@@ -26,60 +26,59 @@ const NOT_VALID: u8 = 2;
 pub(crate) enum Command {
     /// Make a token, and print it
     New(New),
-    /// Print what a token says; exit 0 only when it is valid
+    /// Print the content of a token; exit with 0 only if it is valid
     Inspect(Inspect),
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct New {
-    /// A user of a server that `rts serve --dev` started on this machine: its app, and its key that
-    /// is known to all
+    /// A user id: makes a token for a server on this machine that runs `rts serve --dev`
     #[arg(long, value_name = "UID", conflicts_with_all = ["app_id", "app_key", "uid"])]
     dev: Option<String>,
-    /// The app
+    /// The app id
     #[arg(long, required_unless_present = "dev")]
     app_id: Option<String>,
-    /// The app's key; RTS_APP_KEY unless given. In the environment other users of the machine
-    /// cannot read it
+    /// The app key; the default is the variable RTS_APP_KEY, which other users of the machine
+    /// cannot read
     #[arg(long)]
     app_key: Option<String>,
-    /// The user
+    /// The user id
     #[arg(long, required_unless_present = "dev")]
     uid: Option<String>,
-    /// Login tokens need none; any bytes, since login does not look at it
+    /// A room id, as any bytes; a login ignores it
     #[arg(long)]
     room: Option<OsString>,
-    /// Seconds from now until it expires
+    /// Seconds from now until the token expires
     #[arg(
         long, default_value_t = 86_400, value_parser = seconds,
         conflicts_with_all = ["expire_at", "never_expires"]
     )]
     ttl: u32,
-    /// Unix time: the last second in which it is valid
+    /// The last second in which the token is valid, as Unix time
     #[arg(long, conflicts_with = "never_expires", value_parser = clap::value_parser!(u32).range(1..))]
     expire_at: Option<u32>,
-    /// A token without an end: anyone who gets it can log in for as long as the app keeps its key
+    /// Make a token that never expires: whoever has it can log in as long as the app keeps its key
     #[arg(long)]
     never_expires: bool,
-    /// A random number unless given
+    /// The nonce [default: a random number]
     #[arg(long)]
     nonce: Option<u32>,
-    /// Unix time; now unless given
+    /// The time of issue, as Unix time [default: now]
     #[arg(long)]
     issued_at: Option<u32>,
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Inspect {
-    /// The token; RTS_TOKEN in the environment unless given
+    /// The token; the default is the variable RTS_TOKEN
     token: Option<String>,
-    /// A file with the token in it
+    /// A file that contains only the token
     #[arg(long, value_name = "FILE", conflicts_with = "token")]
     token_file: Option<PathBuf>,
-    /// Without it, the signature is not checked
+    /// The app key; without it the signature is not checked
     #[arg(long, env = "RTS_APP_KEY", hide_env_values = true)]
     app_key: Option<String>,
-    /// Unix time to check the expiry against; now unless given
+    /// The time for the check of the expiry, as Unix time [default: now]
     #[arg(long)]
     now: Option<u64>,
     #[arg(long)]

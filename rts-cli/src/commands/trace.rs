@@ -13,22 +13,22 @@ use crate::out::{say, tell};
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
-    /// Run the core of a trace again, and compare what it says with what was recorded
+    /// Run the core of a recording again, and compare its outputs with the recorded ones
     Replay {
-        /// What `--trace` wrote
+        /// The recording
         file: PathBuf,
     },
-    /// Say in words what happened
+    /// Print what happened in a recording
     Show {
-        /// What `--trace` wrote
+        /// The recording
         file: PathBuf,
-        /// Only what became of the message with this number
+        /// Print only the message with this number, and its result
         #[arg(long, value_name = "N")]
         message: Option<u64>,
-        /// In the trace of a server: only messages of this user
+        /// Print only messages of this user, from the recording of a server
         #[arg(long, value_name = "UID")]
         from: Option<String>,
-        /// One JSON object a line
+        /// Print one JSON object a line
         #[arg(long)]
         json: bool,
     },
@@ -85,7 +85,7 @@ fn replay_file(file: &Path) -> anyhow::Result<ExitCode> {
 
 fn in_words(difference: &Difference) -> String {
     format!(
-        "other outputs than recorded, first at record {}, {} ms after the beginning, after: {}",
+        "the outputs differ from the recorded ones, first at record {}, {} ms after the beginning, after: {}",
         difference.record,
         difference.at.as_micros() / 1_000,
         difference.since.join("; ")
@@ -144,7 +144,7 @@ fn stories<'a>(
             "at_us": story.at.as_micros(), "steps": steps, "result": result, "ended_us": ended}))?;
     }
     if count == 0 {
-        anyhow::bail!("no such message in this trace");
+        anyhow::bail!("the trace has no such message");
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -159,7 +159,7 @@ fn tokens_are_revoked() {
     let admin = Admin::start();
     let mut bob = admin.server.user("bob");
     let said = admin.says(&["revoke", "--user", "bob"]);
-    let moment = said.strip_prefix("tokens of bob are good if they were issued at ");
+    let moment = said.strip_prefix("tokens of bob are valid if they were issued at ");
     let (second, date) = moment.and_then(|moment| moment.split_once(' ')).expect("a moment");
     let begins = date.starts_with("(20") && date.contains("Z, ");
     assert!(second.parse::<u32>().is_ok() && begins, "{said}");
@@ -218,7 +218,7 @@ fn an_access_key_signs() {
     assert!(String::from_utf8_lossy(&refused.stderr).contains("(SignatureDoesNotMatch)"));
     for (one, other) in [("--access-key", "--secret"), ("--secret", "--access-key")] {
         let refusal = admin.refuses(&[one, "either", "room", "lobby"]);
-        assert_eq!(refusal, format!("rts: {one} is not given its {other}"));
+        assert_eq!(refusal, format!("rts: {one} needs {other}"));
     }
 }
 

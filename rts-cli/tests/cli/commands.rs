@@ -104,7 +104,7 @@ fn what_keeps_a_server_from_starting_is_said_with_its_place() {
     let output = rts(&["serve", "--dev", "--listen", taken]);
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains(&format!("listen on {taken}: something listens there")), "{said}");
+    assert!(said.contains(&format!("listen on {taken}: the port is in use")), "{said}");
 
     let folder = TempDir::new().expect("a folder");
     let (config, none) = (folder.path().join("rts.toml"), folder.path().join("none"));

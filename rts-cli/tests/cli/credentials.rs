@@ -131,7 +131,8 @@ fn an_engine_takes_its_app_from_the_token() {
     let server = Server::start();
     let mut engine = Engine::of_any_app(&["--url", &server.url, "--dev", "carol"]);
     assert_eq!(login(&mut engine, json!({"uid": "carol"})), json!(0));
-    for (variable, why) in [(None, "there is no token"), (Some("another"), "the token, which says")]
+    for (variable, why) in
+        [(None, "there is no token"), (Some("another"), "the token, which names")]
     {
         let output = with_variable(variable, &["engine", "--url", &server.url]);
         assert_eq!(output.status.code(), Some(1), "{output:?}");

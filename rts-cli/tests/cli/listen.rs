@@ -160,7 +160,7 @@ fn a_listener_says_that_it_was_away_and_that_something_may_be_missing() {
     let mut next_said = || said.next().expect("a line").expect("text");
     assert_eq!(next_said(), "[lobby] joined");
     server.kill();
-    assert!(next_told("disconnected").ends_with("the connection broke; trying to get back"));
+    assert!(next_told("disconnected").ends_with("the connection broke; reconnecting"));
     let _again = Server::restart_without_rates(folder.path(), &url);
     let back = next_told("back after ");
     assert!(back.ends_with("what was sent meanwhile may be missing (resumed: false)"), "{back}");

@@ -101,7 +101,7 @@ fn why_alice_cannot_log_in_is_told_at_level_info() {
         (minted("the key of somebody else", "alice"), "why=\"the signature does not match"),
         (
             token("alice", "1700000000"),
-            "why=\"token expired: it was good until 2023-11-14T22:13:20Z;",
+            "why=\"token expired: it was valid until 2023-11-14T22:13:20Z;",
         ),
         (token("bob", "0"), "why=\"token of another user, bob"),
         ("001".to_owned(), "why=\"malformed app id"),
@@ -124,7 +124,7 @@ fn why_alice_cannot_log_in_is_told_at_level_info() {
     let address = told.server.url.strip_prefix("rts://").expect("plain TCP").to_owned();
     for (said, why) in [
         ("PROXY TCP4 192.0.2.1 192.0.2.2 5 6\r\n", "a header of the PROXY protocol came first"),
-        ("GET / HTTP/1.1\r\nHost: x\r\n\r\n", "the other side speaks HTTP here"),
+        ("GET / HTTP/1.1\r\nHost: x\r\n\r\n", "the other side speaks HTTP"),
     ] {
         let mut stream = TcpStream::connect(&address).expect("it listens");
         stream.write_all(said.as_bytes()).expect("it reads");

@@ -115,7 +115,7 @@ fn what_is_not_http_at_the_openapi_is_told_in_the_log() {
     });
     let openapi = server.openapi();
     let at = openapi.strip_prefix("http://").expect("plain HTTP");
-    let hint = "headers of the PROXY protocol are not understood";
+    let hint = "headers of the PROXY protocol are not supported";
     for (first, says) in [
         (
             &b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\nGET / HTTP/1.1\r\n\r\n"[..],
@@ -124,7 +124,7 @@ fn what_is_not_http_at_the_openapi_is_told_in_the_log() {
         (b"\x16\x03\x01\0\x05\r\n", ["TLS came", hint]),
         (
             b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
-            ["content-length", "a request that is no good HTTP/1"],
+            ["content-length", "a request that is not valid HTTP/1"],
         ),
     ] {
         let mut stream = TcpStream::connect(at).expect("it listens");

@@ -75,7 +75,7 @@ fn a_server_does_not_start_without_the_bans_that_it_cannot_read() {
     let output = rts(&["serve", "--config", &config]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let error = String::from_utf8_lossy(&output.stderr);
-    for word in ["state_dir: ", "bans.json: ", "line 1 column 21", "move it away"] {
+    for word in ["state_dir: ", "bans.json: ", "line 1 column 21", "move the file away"] {
         assert!(error.contains(word), "{word} in {error}");
     }
     fs::remove_file(state.join("bans.json")).expect("it was there");

@@ -12,7 +12,7 @@ use crate::support::{Engine, PATIENCE, Server, signal, token};
 
 const ROWS: u16 = 24;
 const COLUMNS: u16 = 60;
-const HELLO: &str = "logged in as alice; /help shows what can be typed";
+const HELLO: &str = "logged in as alice; /help lists the commands";
 
 struct Person {
     child: Box<dyn Child + Send + Sync>,

@@ -66,7 +66,7 @@ fn what_is_no_trace_is_said() {
     let file = path(folder.path(), "file");
     std::fs::write(&file, "something else").expect("written");
     let error = fails(&["trace", "replay", &file]);
-    assert!(error.contains("this is no trace"), "{error}");
+    assert!(error.contains("this is not a trace"), "{error}");
     fails(&["trace", "show", &path(folder.path(), "missing")]);
 }
 
@@ -168,15 +168,15 @@ fn nothing_makes_way_but_recordings_and_for_a_server_that_starts() {
     for text in ["my notes", "R", "RTSTRAC", "rtstrace"] {
         std::fs::write(&former, text).expect("written");
         let error = serve("127.0.0.1:0", &trace);
-        assert!(error.contains(&format!("{former}: this is no recording")), "{error}");
+        assert!(error.contains(&format!("{former}: this file is not a recording")), "{error}");
         let error = serve("127.0.0.1:0", &former);
-        assert!(error.contains(&format!("{former}: this is no recording")), "{error}");
+        assert!(error.contains(&format!("{former}: this file is not a recording")), "{error}");
         assert_eq!(std::fs::read_to_string(&former).expect("it is there"), text);
         is_as_it_was();
     }
     let folder = folder.path().to_str().expect("UTF-8");
-    assert!(serve("127.0.0.1:0", folder).contains("this is no recording"));
-    assert!(serve("127.0.0.1:0", "/dev/null").contains("this is no recording"));
+    assert!(serve("127.0.0.1:0", folder).contains("this file is not a recording"));
+    assert!(serve("127.0.0.1:0", "/dev/null").contains("this file is not a recording"));
     std::fs::remove_file(&former).expect("it was there");
     let recording = Engine::start(&server.url, &["--trace", &trace]);
     let begun = std::time::Instant::now();

@@ -24,7 +24,7 @@ pub(crate) async fn accept<R: Runtime>(
             Err(error) => {
                 if let Some(left_out) = throttle.allow(Instant::now()) {
                     let left_out = (left_out > 0).then_some(left_out);
-                    tracing::warn!(%error, left_out, "cannot accept a link; trying on");
+                    tracing::warn!(%error, left_out, "cannot accept a link; retrying");
                 }
                 R::sleep_until(Instant::now() + ACCEPT_PAUSE).await;
             }

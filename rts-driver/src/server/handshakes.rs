@@ -111,7 +111,7 @@ impl<R: Runtime> HandshakePool<R> {
         state.threads -= 1;
         let is_last = state.threads == 0;
         drop(state);
-        tracing::error!(%error, "no thread for handshakes");
+        tracing::error!(%error, "cannot start a thread for handshakes");
         if is_last {
             // Messages wait for it, but people can log in. No thread would come back for a job that
             // had to wait, so the rate does not hold.
@@ -124,7 +124,7 @@ impl<R: Runtime> HandshakePool<R> {
     fn run_thread(&self) {
         #[cfg(target_os = "linux")]
         if let Err(error) = rustix::process::nice(NICENESS) {
-            tracing::debug!(%error, "handshakes are as urgent as messages");
+            tracing::debug!(%error, "handshakes have the same priority as messages");
         }
         while let Some(next) = self.next_job() {
             self.run(next);

@@ -117,7 +117,7 @@ pub enum RunError {
         why: String,
     },
     /// Nothing happened any more.
-    #[error("only {ready} of {clients} clients were ready when nothing had happened for {}s", STUCK_AFTER.as_secs())]
+    #[error("only {ready} of {clients} clients were ready after {}s without progress", STUCK_AFTER.as_secs())]
     Stuck {
         /// So many were.
         ready: usize,

@@ -10,7 +10,7 @@ pub enum LoginError {
     )]
     BadArgument,
     /// Logged in, or logging in.
-    #[error("already logged in, or a login is under way: log out first")]
+    #[error("already logged in, or a login is in progress: log out first")]
     AlreadyLoggedIn,
     /// The engine was destroyed.
     #[error("the engine was destroyed")]
@@ -40,7 +40,7 @@ pub enum SendError {
     #[error("the receiver's id is empty")]
     EmptyReceiver,
     /// Every id was used.
-    #[error("every message id of this engine was used")]
+    #[error("this engine has used all message ids")]
     NoMoreIds,
 }
 
@@ -63,7 +63,7 @@ pub enum BroadcastError {
     #[error("the room was destroyed")]
     NoRoom,
     /// Every id was used.
-    #[error("every message id of this room was used")]
+    #[error("this room has used all message ids")]
     NoMoreIds,
 }
 
@@ -88,10 +88,10 @@ pub enum CreateRoomError {
     #[error("a room id has 1 to 128 bytes of A-Z a-z 0-9 _ @ -")]
     BadRoom,
     /// As many handles as an engine can have: destroy one.
-    #[error("an engine has at most 1,024 room handles: destroy one of them")]
+    #[error("an engine has at most 1,024 room handles: destroy one first")]
     TooMany,
     /// A live handle has this id.
-    #[error("this engine has a room with this id")]
+    #[error("this engine already has a handle of this room")]
     InUse,
     /// The engine was destroyed.
     #[error("the engine was destroyed")]
@@ -137,7 +137,7 @@ impl JoinError {
 #[non_exhaustive]
 pub enum BusinessIdError {
     /// In a room, joining or leaving one.
-    #[error("the business id can be changed only outside all rooms")]
+    #[error("the business id cannot be changed while the user is in a room")]
     InRoom,
     /// Not up to 128 bytes of the alphabet.
     #[error("a business id has up to 128 bytes of A-Z a-z 0-9 _ @ - .")]

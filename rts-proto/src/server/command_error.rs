@@ -4,13 +4,13 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CommandError {
     /// The app's back end sends too much.
-    #[error("over the {per_second} messages a second that the back end of one app may send")]
+    #[error("the back end of this app is over its rate of {per_second} messages a second")]
     OverAppRate {
         /// What it may.
         per_second: u32,
     },
     /// The room's members and the back end together send too much.
-    #[error("over the broadcasts a second of this room, all senders together")]
+    #[error("this room is over its rate of broadcasts, which all senders share")]
     OverRoomRate,
     /// A payload over its limit.
     #[error("the message has {len} bytes, at most {max} are allowed")]
@@ -29,7 +29,7 @@ pub enum CommandError {
         max: usize,
     },
     /// The app has as many bans as it can have.
-    #[error("the app has {max} bans, which is all that it can have: lift some, or let them expire")]
+    #[error("the app has {max} bans, the largest number: lift some, or let them expire")]
     TooManyBans {
         /// How many it can have.
         max: usize,

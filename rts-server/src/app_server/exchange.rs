@@ -36,7 +36,7 @@ pub(super) struct Request {
 /// Why there is no reply.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ExchangeError {
-    #[error("nothing was heard: {}", root_cause(.0))]
+    #[error("no answer: {}", root_cause(.0))]
     Unheard(hyper::Error),
     #[error("the answer is malformed or broken off: {}", root_cause(.0))]
     Malformed(hyper::Error),

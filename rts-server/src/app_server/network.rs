@@ -56,11 +56,11 @@ pub(super) enum ConnectError {
     Refused(#[from] Refused),
     #[error("cannot connect: {0}")]
     Dial(io::Error),
-    #[error("connected to another address than the one that was judged")]
+    #[error("connected to another address than the checked one")]
     OtherPeer,
     #[error("TLS: {}", explain_tls(.0).unwrap_or_else(|| .0.to_string()))]
     Tls(io::Error),
-    #[error("nothing on the list uses TLS")]
+    #[error("no URL of the list uses TLS")]
     NoTls,
     #[error("no connection within {CONNECT_TIMEOUT:?}")]
     TimedOut,

@@ -45,7 +45,7 @@ impl<'a> Telling<'a> {
             tracing::info!(
                 target: "rts::app_server",
                 %app, %url, failures, seconds = lasted.as_secs(),
-                "the app's server works again"
+                "the app server works again"
             );
         }
     }
@@ -59,7 +59,7 @@ impl<'a> Telling<'a> {
         tracing::warn!(
             target: "rts::app_server",
             %app, %user, %url, ?why, left_out,
-            "the app's server does not take a message"
+            "the app server does not accept a message"
         );
     }
 

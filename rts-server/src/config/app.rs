@@ -45,7 +45,7 @@ impl App {
 
     pub(super) fn check(&self, id: &str) -> Result<(), ConfigError> {
         if !(1..=2).contains(&self.keys.len()) || self.keys.iter().any(String::is_empty) {
-            let what = "one key is needed, or two while they are changed, none of them empty";
+            let what = "one key is needed, or two while the key is changed, none of them empty";
             let key = format!("apps.{id}.keys");
             return Err(ConfigError::Value { key, what: what.to_owned() });
         }

@@ -73,7 +73,7 @@ impl AppServer {
             return Err(error(
                 app_id,
                 "forwarding_key",
-                "an empty key signs nothing: leave it out",
+                "the key is empty: remove it, or set a key",
             ));
         }
         Ok(())
@@ -88,8 +88,7 @@ impl AppServer {
             })?;
         for (at, network) in self.networks.iter().enumerate() {
             if AddressPolicy::new([network.as_str()]).is_err() {
-                let what =
-                    "a network is written 10.1.0.0/16 or fd00::/8, with no bits behind the prefix";
+                let what = "a network is written 10.1.0.0/16 or fd00::/8, with no bits set after the prefix";
                 return Err(error(app_id, &format!("networks, entry {}", at + 1), what));
             }
         }
@@ -135,7 +134,7 @@ mod tests {
             ("allow = [\"app.example\"]", "https://host/path"),
             ("networks = [\"::1/128\", \"10.0.0.1/8\"]", "networks, entry 2: a network is written"),
             ("content_type = \"a\\nb\"", "media type"),
-            ("forwarding_key = \"\"", "leave it out"),
+            ("forwarding_key = \"\"", "remove it"),
             ("allows = []", "allows"),
         ] {
             let error = parse(text).expect_err(text);

@@ -25,7 +25,7 @@ impl Config {
         // Without an OpenAPI nobody can be banned.
         if self.openapi.is_some() && self.state_dir.is_none() {
             concerns.push(
-                "state_dir: it is not set, so bans and revoked tokens are forgotten when the server stops; name a \
+                "state_dir: it is not set, so a restart forgets bans and revoked tokens; name a \
                  directory that this server may write to, such as state_dir = \"/var/lib/rts\""
                     .to_owned(),
             );
@@ -38,8 +38,7 @@ impl Config {
             {
                 let place = format!("apps.{id}.{name}");
                 if [EXAMPLE_APP_KEY, DEV_APP_KEY].contains(&key.as_str()) {
-                    concerns
-                        .push(format!("{place}: everybody knows this key; put one of your own"));
+                    concerns.push(format!("{place}: this key is public; set a key of your own"));
                 } else if key.len() < KEY_BYTES_MIN {
                     concerns.push(format!(
                         "{place}: a key of {} bytes can be guessed; make one of {KEY_BYTES_MIN} or more, \
@@ -84,7 +83,7 @@ pub fn open_to_others(file: &Path, what: &str) -> Option<String> {
     };
     let file = file.display();
     Some(format!(
-        "{file}: every user of this machine may {may} it, and it has {what} in it; chmod o= {file}"
+        "{file}: every user of this machine may {may} it, and it contains {what}; chmod o= {file}"
     ))
 }
 
@@ -132,7 +131,7 @@ mod tests {
             assert_eq!(concerns(keys).len(), count, "{keys}");
         }
         let example = Config::parse(Config::EXAMPLE).expect("it can be used");
-        assert!(example.concerns()[0].contains("everybody knows"));
+        assert!(example.concerns()[0].contains("this key is public"));
     }
 
     #[test]

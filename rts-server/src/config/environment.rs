@@ -55,7 +55,7 @@ pub(super) fn overlay(table: &mut Table, name: &str, value: &str) -> Result<(), 
     for key in keys {
         let entry = section.entry(key).or_insert_with(|| Value::Table(Table::new()));
         let Value::Table(inner) = entry else {
-            return Err(error("this is a value, and has no keys inside"));
+            return Err(error("this is a value and not a table of keys"));
         };
         section = inner;
     }
@@ -66,7 +66,7 @@ pub(super) fn overlay(table: &mut Table, name: &str, value: &str) -> Result<(), 
                 false => "the text alone is expected, or in quotes, \"TEXT\"",
             };
             error(&format!(
-                "{wanted}; this begins like another value of TOML or JSON, or is broken off"
+                "{wanted}; this begins like another value of TOML or JSON, or is incomplete"
             ))
         })?,
         false => toml(value).unwrap_or_else(|| Value::from(value)),

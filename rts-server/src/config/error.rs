@@ -46,11 +46,11 @@ impl ConfigError {
         let at_fault = span.clone().and_then(|span| text.get(span)).unwrap_or_default();
         let what = match (&*what, at_fault) {
             ("duplicate key", "listen") => {
-                "listen is there twice: write either listen = \"IP:PORT\" or \
+                "listen occurs twice: write either listen = \"IP:PORT\" or \
                  [[listen]] for every listener, not both"
                     .to_owned()
             }
-            ("duplicate key", word) if is_word(word) => format!("{word} is there twice"),
+            ("duplicate key", word) if is_word(word) => format!("{word} occurs twice"),
             _ => what,
         };
         let place = span.map(|span| position(text, span.start));

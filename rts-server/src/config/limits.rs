@@ -108,7 +108,7 @@ impl Limits {
         ] {
             if value == 0 {
                 let what =
-                    "at least 1 is needed: 0 would let nobody in, and only a rate of 0 is no limit";
+                    "at least 1 is needed: 0 would admit nobody; only for a rate 0 means no limit";
                 return Err(ConfigError::Value {
                     key: format!("limits.{key}"),
                     what: what.to_owned(),

@@ -65,12 +65,14 @@ impl Listen {
             }
         }
         let Some(at) = self.socket_addr() else {
-            return Err(error("its host is to be an IP address, such as 0.0.0.0 for all"));
+            return Err(error("the host must be an IP address, such as 0.0.0.0 for all"));
         };
         let scheme = self.url.scheme();
         if scheme.has_tls() {
             if self.certificate.is_none() || self.key.is_none() {
-                return Err(error("it needs a certificate and a key, each the name of a file"));
+                return Err(error(
+                    "rtss:// and wss:// need a certificate and a key, each the name of a file",
+                ));
             }
         } else {
             if self.certificate.is_some() || self.key.is_some() {
@@ -89,7 +91,7 @@ impl Listen {
         for (entry, origin) in self.origins.iter().enumerate() {
             if origin != "*" && !is_origin(origin) {
                 return Err(error(&format!(
-                    "origins, entry {}, is no origin: write \"https://chat.example.com\", without a path, or \"*\" for any",
+                    "origins, entry {}, is not an origin: write \"https://chat.example.com\", without a path, or \"*\" for any",
                     entry + 1
                 )));
             }
@@ -107,7 +109,7 @@ pub(crate) fn place(at: usize) -> String {
     format!("listen, entry {}", at + 1)
 }
 
-pub(super) const NO_PATH: &str = "this is the name of a file, and not what is in it; keep that in a file that only the server can read";
+pub(super) const NO_PATH: &str = "write the name of a file here, and not its content; only the server should be able to read the file";
 
 /// Whether it can be the name of a file, so that errors may show it. The contents of one cannot.
 pub(super) fn is_path(path: &Path) -> bool {
@@ -141,7 +143,7 @@ pub(super) fn listeners<'de, D: Deserializer<'de>>(
         Value::String(text) => match text.parse() {
             Ok(at) => Ok(vec![Listen::plain(at)]),
             Err(_) => Err(D::Error::custom(
-                "listen is not IP:PORT; for other than plain TCP write [[listen]] and below it url = \"...\"",
+                "listen is not IP:PORT; for other transports than plain TCP write [[listen]] and below it url = \"...\"",
             )),
         },
         other => other.try_into().map_err(D::Error::custom),
@@ -190,7 +192,7 @@ mod tests {
             ),
             (
                 "[[listen]]\nurl = \"ws://127.0.0.1:1\"\norigins = [\"https://a/b\"]".to_owned(),
-                "is no origin",
+                "is not an origin",
             ),
             ("[[listen]]\nurl = \"rts://127.0.0.1:1\"\ncert = \"c\"".to_owned(), "cert"),
         ] {

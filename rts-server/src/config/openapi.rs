@@ -121,20 +121,20 @@ impl OpenApi {
                 return Err(error(&place, what.to_owned()));
             }
             if !names.insert((section, name)) {
-                return Err(error(&place, "there are two of this name".to_owned()));
+                return Err(error(&place, "two entries have this name".to_owned()));
             }
             if secret.len() < KEY_BYTES_MIN || !is_word(secret) {
                 let what = format!("the key has at least {KEY_BYTES_MIN} visible ASCII characters");
                 return Err(error(&place, what));
             }
             if !secrets.insert(secret) {
-                let what = "another entry has this key too; each needs one of its own";
+                let what = "another entry has this key too; each entry needs its own key";
                 return Err(error(&place, what.to_owned()));
             }
             if key_apps.is_empty() {
                 return Err(error(
                     &place,
-                    "apps lists the apps that it may touch; it is empty".to_owned(),
+                    "apps is empty; list the apps that the key may use".to_owned(),
                 ));
             }
             if let Some(at) = key_apps.iter().position(|id| !apps.contains_key(id)) {
@@ -143,7 +143,7 @@ impl OpenApi {
             }
         }
         if names.is_empty() {
-            let what = "there is no key, so nobody could ask for anything: add [[openapi.bearer_keys]] or \
+            let what = "there is no key, so no request could succeed: add [[openapi.bearer_keys]] or \
                         [[openapi.access_keys]]";
             return Err(error("openapi", what.to_owned()));
         }
@@ -178,13 +178,13 @@ mod tests {
             ("127.0.0.1:2", bearer("a", "sixteen bytes 16", app), "visible"),
             ("127.0.0.1:2", bearer("", key, app), "its name"),
             ("127.0.0.1:2", bearer("a/b", key, app), "its name"),
-            ("127.0.0.1:2", bearer("a", key, ""), "it is empty"),
+            ("127.0.0.1:2", bearer("a", key, ""), "apps is empty"),
             (
                 "127.0.0.1:2",
                 bearer("a", key, "\"other\""),
                 "entry 1: apps, entry 1, is not in [apps]",
             ),
-            ("127.0.0.1:2", format!("{good}{good}"), "two of this name"),
+            ("127.0.0.1:2", format!("{good}{good}"), "two entries have this name"),
             ("127.0.0.1:2", format!("{good}{}", bearer("b", key, app)), "entry 2: another entry"),
             ("127.0.0.1:2", format!("{good}more = 1"), "more"),
         ] {

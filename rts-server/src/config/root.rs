@@ -159,7 +159,7 @@ impl Config {
                 let owner = *owners.entry(key).or_insert(id);
                 if owner != id {
                     let what = format!(
-                        "the app {owner} has this key too, so that its tokens would be good here; \
+                        "the app {owner} has this key too, so its tokens would be valid here; \
                          each app needs keys of its own"
                     );
                     return Err(ConfigError::Value { key: format!("apps.{id}.keys"), what });
@@ -202,9 +202,9 @@ mod tests {
             assert_eq!(none, "listen: at least one is needed: listen = \"IP:PORT\"");
         }
         let twice = error(&format!("listen = \"127.0.0.1:1\"\n{app}[[listen]]\nurl = \"\""));
-        assert!(twice.starts_with("line 4, column 3: listen is there twice"), "{twice}");
+        assert!(twice.starts_with("line 4, column 3: listen occurs twice"), "{twice}");
         assert!(twice.contains("[[listen]] for every listener"), "{twice}");
-        assert!(error(&format!("{app}keys = []")).contains("keys is there twice"));
+        assert!(error(&format!("{app}keys = []")).contains("keys occurs twice"));
         let no_key = "listen = \"127.0.0.1:1\"\n[apps.123456781234567812345678]\nkeys = []";
         assert!(error(no_key).contains("one key is needed"));
         for key in [

@@ -186,7 +186,7 @@ pub(super) fn refuse<B>(request: &Request<B>, error: &Error) -> Response {
     let mut metadata = as_asked(&Query::parse(request.uri().query().unwrap_or_default()));
     metadata.error = Some(error.into());
     let (id, code) = (&metadata.request_id, error.code.name());
-    tracing::debug!(request = id, code, message = error.message, "OpenAPI, refused");
+    tracing::debug!(request = id, code, message = error.message, "OpenAPI: refused");
     let status = StatusCode::from_u16(error.code.status());
     let envelope = Envelope::<Given> { response_metadata: metadata, result: None };
     (status.unwrap_or(StatusCode::BAD_REQUEST), Json(envelope)).into_response()

@@ -31,12 +31,12 @@ impl ConnectionLog {
             Some(foreign) => tracing::info!(
                 target: "rts::openapi",
                 address = %peer, why = foreign.to_string(), left_out,
-                "OpenAPI: not HTTP/1; TLS and headers of the PROXY protocol are not understood here"
+                "OpenAPI: not HTTP/1; TLS and headers of the PROXY protocol are not supported"
             ),
             None => tracing::info!(
                 target: "rts::openapi",
                 address = %peer, why = error.to_string(), left_out,
-                "OpenAPI: a request that is no good HTTP/1"
+                "OpenAPI: a request that is not valid HTTP/1"
             ),
         }
     }

@@ -95,7 +95,7 @@ impl Listener {
                 Err(error) => {
                     if let Some(left_out) = throttle.allow(std::time::Instant::now()) {
                         let left_out = (left_out > 0).then_some(left_out);
-                        tracing::warn!(%error, left_out, "the OpenAPI cannot accept a connection; trying on");
+                        tracing::warn!(%error, left_out, "the OpenAPI cannot accept a connection; retrying");
                     }
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }

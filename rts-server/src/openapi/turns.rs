@@ -50,7 +50,8 @@ impl Turns {
             Turn { next, begun: Instant::now() }
         };
         timeout(WAIT_MAX, wait).await.map(Some).map_err(|_| {
-            let message = "the app's questions take a tenth of the server's time, which is what they may: ask fewer at once";
+            let message =
+                "the app's questions use their tenth of the server's time: send fewer at once";
             Error::new(ErrorCode::QpsOverLimit, message)
         })
     }

@@ -42,8 +42,8 @@ pub enum StateError {
     },
     /// It is not what a server writes.
     #[error(
-        "{}: this is no list of bans and revoked tokens: {what}. Put a copy of before in its place, or move it away to start \
-         without any ban",
+        "{}: this is not a list of bans and revoked tokens: {what}. Restore an older copy, or move the file away to start \
+         without bans",
         path.display()
     )]
     Damaged {
@@ -54,7 +54,7 @@ pub enum StateError {
     },
     /// Written by another version of the server.
     #[error(
-        "{}: this has format version {found}, and only {VERSION} can be read: use the rts that wrote it",
+        "{}: the file has format version {found}, and this rts reads version {VERSION}: use the rts that wrote it",
         path.display()
     )]
     Version {
@@ -64,7 +64,7 @@ pub enum StateError {
         found: u32,
     },
     /// The server is being stopped.
-    #[error("it was not written: {0}")]
+    #[error("the file was not written: {0}")]
     Stopped(String),
 }
 

@@ -49,7 +49,7 @@ impl State {
                     Until::Lifted => Duration::MAX,
                 };
                 if let Err(error) = server.ban(now, app_id, ban, rest) {
-                    tracing::error!(app = %app_id, %error, "a ban of before is not in force");
+                    tracing::error!(app = %app_id, %error, "an earlier ban could not be restored and is not in force");
                 }
             }
         });

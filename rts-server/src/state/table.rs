@@ -44,7 +44,7 @@ pub(super) enum Until {
 /// There are as many revocations of single users as there can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the app has revoked tokens of {REVOKED_USERS_PER_APP_MAX} users one by one, which is all that it can have: revoke those \
+    "the app has revoked tokens of {REVOKED_USERS_PER_APP_MAX} users one by one, the largest number: revoke those \
      of the whole app"
 )]
 pub(crate) struct TooManyRevoked;

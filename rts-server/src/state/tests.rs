@@ -188,7 +188,7 @@ async fn a_damaged_file_stops_the_start_and_stays_as_it_is() {
         fs::write(directory.file(), &text).expect("a file");
         let error = State::open(Some(&directory.0)).expect_err(&text).to_string();
         let path = directory.file().display().to_string();
-        assert!(error.starts_with(&path) && error.contains("no list of bans"), "{error}");
+        assert!(error.starts_with(&path) && error.contains("not a list of bans"), "{error}");
         assert_eq!(fs::read_to_string(directory.file()).expect("still there"), text);
     }
     fs::write(directory.file(), whole.replace("\"version\":1", "\"version\":2")).expect("a file");

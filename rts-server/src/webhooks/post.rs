@@ -142,7 +142,7 @@ impl Poster {
         tracing::warn!(
             target: "rts::webhooks",
             %app, url, ?why, waiting, lost, left_out,
-            "the webhook does not take events; they wait, for an hour at most"
+            "the webhook does not accept events; they wait for an hour at most"
         );
     }
 
@@ -152,7 +152,7 @@ impl Poster {
             tracing::info!(
                 target: "rts::webhooks",
                 %app, url, failures, seconds = lasted.as_secs(),
-                "the webhook takes events again"
+                "the webhook accepts events again"
             );
         }
     }

@@ -37,7 +37,7 @@ impl Client {
         let Some(url) = Url::parse(url).ok().filter(is_base) else {
             // What was written may have a password in it.
             bail!(
-                "--url has the form http://HOST:PORT or https://HOST, with nothing behind it; a key \
+                "--url has the form http://HOST:PORT or https://HOST, with nothing after it; a key \
                  is given by --key or RTS_ADMIN_KEY"
             );
         };
@@ -139,7 +139,7 @@ fn why(error: &reqwest::Error) -> String {
     let refused = chain().filter_map(|error| error.downcast_ref::<io::Error>());
     let is_refused = |error: &io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
     match chain().last() {
-        _ if error.is_timeout() => format!("nothing came for {} s", TIMEOUT.as_secs()),
+        _ if error.is_timeout() => format!("no answer for {} s", TIMEOUT.as_secs()),
         _ if refused.clone().any(is_refused) => "the connection was refused".to_owned(),
         Some(root) => root.to_string(),
         None => String::new(),

@@ -24,7 +24,7 @@ use client::{Client, Credentials};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The server's OpenAPI
+    /// The URL of the server's OpenAPI
     #[arg(
         long,
         global = true,
@@ -33,10 +33,10 @@ pub(crate) struct Args {
         env = "RTS_ADMIN_URL"
     )]
     url: String,
-    /// The app
+    /// The app id
     #[arg(long, global = true, default_value = DEV_APP_ID, env = "RTS_ADMIN_APP_ID")]
     app_id: String,
-    /// A bearer key of the server's configuration; the default is that of `rts serve --dev`
+    /// A bearer key of the server's configuration; the default is the key of `rts serve --dev`
     #[arg(
         long,
         global = true,
@@ -46,13 +46,13 @@ pub(crate) struct Args {
         conflicts_with = "access_key"
     )]
     key: String,
-    /// Instead of --key: an access key, to sign requests with
+    /// An access key for signed requests, instead of --key
     #[arg(long, global = true, value_name = "ID", env = "RTS_ADMIN_ACCESS_KEY")]
     access_key: Option<String>,
-    /// Its secret
+    /// The secret of the access key
     #[arg(long, global = true, env = "RTS_ADMIN_SECRET", hide_env_values = true)]
     secret: Option<String>,
-    /// Print the server's whole answer, as one line of JSON
+    /// Print the server's whole answer as one line of JSON
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
@@ -61,13 +61,13 @@ pub(crate) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
-    /// Send a message to a user, or to one in a room
+    /// Send a message to a user, or to a member of a room
     Send {
-        /// The receiver
+        /// The receiver's user id
         uid: String,
-        /// What to send
+        /// The message
         message: String,
-        /// Only if the receiver is in this room, and as a message of the room
+        /// Send it as a message of this room, if the receiver is a member
         #[arg(long)]
         room: Option<String>,
         #[command(flatten)]
@@ -75,77 +75,79 @@ enum What {
     },
     /// Send a message to all members of a room
     Broadcast {
-        /// The room
+        /// The room id
         room: String,
-        /// What to send
+        /// The message
         message: String,
         #[command(flatten)]
         how: How,
     },
-    /// Take a user out of a room; it may join again at once
+    /// Remove a user from a room; it may join again at once
     Kick {
-        /// The user
+        /// The user id
         uid: String,
-        /// The room
+        /// The room id
         room: String,
     },
-    /// Take everybody out of a room; they may join again at once
+    /// Remove all members from a room; they may join again at once
     Dismiss {
-        /// The room
+        /// The room id
         room: String,
     },
-    /// End a user's session; it may log in again at once, and its engine does not do so by itself
+    /// End a user's session; the user may log in again at once, but the engine does not do so by
+    /// itself
     Disconnect {
-        /// The user
+        /// The user id
         uid: String,
     },
-    /// Ban a user from logging in (--user), from a room (--user and --room) or from all rooms and
-    /// from sending to users (--user and --everywhere), or everybody from a room (--room). The
-    /// session that it is about ends, or its members are kicked
+    /// Ban a user from logging in (--user), from one room (--user --room), or from all rooms and
+    /// from sending to users (--user --everywhere); or ban a room for all users (--room). A ban
+    /// from logging in ends the session; the others kick the members
     Ban {
         #[command(flatten)]
         whom: Whom,
-        /// For how long; from a room or all rooms from 10 seconds to 7 days
+        /// The length of the ban in seconds; a ban from rooms lasts from 10 seconds to 7 days
         #[arg(long, value_parser = clap::value_parser!(u64).range(1..), default_value_t = 3_600)]
         seconds: u64,
-        /// Until `unban`; only from logging in
+        /// Ban until `unban`, only from logging in
         #[arg(long, conflicts_with_all = ["seconds", "room", "everywhere"])]
         until_lifted: bool,
     },
-    /// Lift a ban before its time; say it as `ban` was told. Nobody is kicked or disconnected
+    /// Lift a ban early, with the same options as `ban`. Nobody is kicked or disconnected
     Unban {
         #[command(flatten)]
         whom: Whom,
     },
-    /// Refuse all tokens issued before a moment, and end the sessions that logged in with them
+    /// Refuse all tokens that were issued before a moment, and end the sessions that began with
+    /// them
     Revoke {
         #[command(flatten)]
         whose: Whose,
-        /// Unix time in seconds; without it all that were issued until now, and 0 takes back
+        /// The moment, as Unix time in seconds; 0 takes the revocation back [default: now]
         #[arg(long, value_name = "SECOND")]
         issued_before: Option<u32>,
     },
-    /// Who is there, and a few figures of each
+    /// List the users with a session
     Users {
         #[command(flatten)]
         page: Page,
     },
-    /// Which rooms there are, and how many are in them
+    /// List the rooms and their numbers of members
     Rooms {
         #[command(flatten)]
         page: Page,
     },
-    /// What the app has at this moment
+    /// Print the numbers of users, links, rooms, memberships and bans
     Stats,
-    /// Who of these is online?
+    /// Print which of these users are online
     Online {
-        /// Users
+        /// User ids
         #[arg(required = true)]
         uids: Vec<String>,
     },
-    /// Who is in a room?
+    /// List the members of a room
     Room {
-        /// The room
+        /// The room id
         room: String,
     },
 }
@@ -155,7 +157,7 @@ struct How {
     /// The sender's name, as receivers see it
     #[arg(long, default_value = "system")]
     from: String,
-    /// The message is base64 of bytes
+    /// The message is bytes in base64
     #[arg(long)]
     base64: bool,
 }
@@ -165,13 +167,13 @@ struct How {
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = true)]
 struct Whom {
-    /// A user: from logging in, unless --room or --everywhere is there
+    /// The user; without --room and --everywhere the ban is from logging in
     #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     user: Option<String>,
-    /// A room: for the user, or for everybody when there is no --user
+    /// The room; without --user the ban holds for all users
     #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     room: Option<String>,
-    /// The user from all rooms, and from sending to users; it stays logged in
+    /// All rooms, and sending to users; the user stays logged in
     #[arg(long, requires = "user", conflicts_with = "room")]
     everywhere: bool,
 }
@@ -179,20 +181,20 @@ struct Whom {
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]
 struct Whose {
-    /// Those of this user
+    /// Revoke the tokens of this user
     #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     user: Option<String>,
-    /// Those of all users of the app
+    /// Revoke the tokens of all users of the app
     #[arg(long)]
     all: bool,
 }
 
 #[derive(Debug, clap::Args)]
 struct Page {
-    /// Those behind this one in the order of their ids
+    /// List only ids after this one, in the order of ids
     #[arg(long, value_name = "ID")]
     after: Option<String>,
-    /// Items of one answer, from 1 to 1,000
+    /// The number of entries, from 1 to 1,000
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1_000), default_value_t = 100)]
     limit: u64,
 }
@@ -205,8 +207,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         (Some(id), Some(secret)) => Credentials::Signing { id, secret },
         (None, None) => Credentials::Bearer(args.key),
         // Not left to clap, which looks at what stands before and behind the subcommand apart.
-        (Some(_), None) => bail!("--access-key is not given its --secret"),
-        (None, Some(_)) => bail!("--secret is not given its --access-key"),
+        (Some(_), None) => bail!("--access-key needs --secret"),
+        (None, Some(_)) => bail!("--secret needs --access-key"),
     };
     let client = Client::new(&args.url, credentials)?;
     let (action, mut fields) = args.what.request()?;
@@ -280,12 +282,12 @@ impl What {
     fn tell(&self, result: Value) -> anyhow::Result<String> {
         Ok(match self {
             Self::Send { uid, room, .. } => match (read::<Sent>(result)?.receivers, room) {
-                (0, None) => format!("taken, but {uid} is not logged in: nobody gets it"),
-                (0, Some(room)) => format!("taken, but {uid} is not in {room}: nobody gets it"),
+                (0, None) => format!("accepted, but {uid} is not logged in: nobody gets it"),
+                (0, Some(room)) => format!("accepted, but {uid} is not in {room}: nobody gets it"),
                 _ => format!("queued for {uid}"),
             },
             Self::Broadcast { room, .. } => match read::<Sent>(result)?.receivers {
-                0 => format!("taken, but nobody is in {room}"),
+                0 => format!("accepted, but nobody is in {room}"),
                 count => format!("queued for {count} in {room}"),
             },
             Self::Kick { uid, room } => match read::<Removed>(result)?.members {
@@ -327,7 +329,7 @@ impl What {
                 match issued_before {
                     0 => format!("no token of {whose} is revoked"),
                     _ => format!(
-                        "tokens of {whose} are good if they were issued at {} or later; sessions \
+                        "tokens of {whose} are valid if they were issued at {} or later; sessions \
                          ended: {sessions}",
                         moment(issued_before, unix_now())
                     ),

@@ -83,7 +83,7 @@ impl Command {
             ("token", _) => Ok(Self::Token(rest.to_owned())),
             ("help", "") => Ok(Self::Help),
             ("quit", "") => Ok(Self::Quit),
-            ("rooms" | "help" | "quit", _) => Err(format!("/{name} has nothing behind it")),
+            ("rooms" | "help" | "quit", _) => Err(format!("/{name} takes no arguments")),
             _ => Err(format!("there is no /{name}; /help shows what there is")),
         }
     }
@@ -180,7 +180,7 @@ mod tests {
             ("/to b b", "\"b b\": the user id has"),
             ("/join not.a.room", "\"not.a.room\": the room id has"),
             ("/msg bob", "/msg USER TEXT"),
-            ("/quit now", "has nothing behind it"),
+            ("/quit now", "takes no arguments"),
             ("/fly", "there is no /fly; /help"),
         ] {
             assert!(refused(line).contains(says), "{line}: {}", refused(line));

@@ -33,18 +33,17 @@ pub(crate) use words::{describe, shown};
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "In a terminal, /help shows what can be typed, and NO_COLOR=1 means no colours; \
-    the lines that the arrow keys bring back are kept in memory only. \
-    Lines from a pipe or a file are sent one after the other, no faster than the server lets them: \
-    exit code 1 says that not all of them were delivered."
+    after_help = "In a terminal, /help lists the commands, and NO_COLOR=1 switches colours off. The \
+    history of lines is kept in memory only. Lines from a pipe or a file are sent one after the \
+    other, below the rates of the server. Exit code 1 means that not all of them were delivered."
 )]
 pub(crate) struct Args {
     #[command(flatten)]
     account: Account,
-    /// A user to talk to, or a room
+    /// The user or the room to chat with
     #[arg(long, value_name = "USER or #ROOM", conflicts_with = "room")]
     to: Option<String>,
-    /// A room to talk in
+    /// The room to chat in
     #[arg(long)]
     room: Option<String>,
 }
@@ -64,7 +63,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let talk = Talk::new(engine.clone(), to);
     let first = room.map(Command::Join);
     let session = Session::new(talk, events, Screen::open(), mode, first);
-    let hello = format!("logged in as {uid}; /help shows what can be typed");
+    let hello = format!("logged in as {uid}; /help lists the commands");
     // Whichever ends first, the terminal is as it was before.
     let ended = tokio::select! {
         ended = session.run(hello) => ended,

@@ -55,7 +55,7 @@ fn an_odd_line_is_answered_with_its_ref() {
     alice.write(line);
     let answer = alice.read();
     assert_eq!(answer["ref"], "x");
-    assert_eq!(answer["error"], format!("bad JSON: no UTF-8 from byte {}", at + 1));
+    assert_eq!(answer["error"], format!("bad JSON: invalid UTF-8 from byte {}", at + 1));
 
     alice.write("\u{feff}{\"ref\":1,\"call\":\"getSdkVersion\"}\r");
     assert_eq!(alice.read(), json!({"ref": 1, "return": env!("CARGO_PKG_VERSION")}));

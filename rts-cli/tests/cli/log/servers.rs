@@ -56,7 +56,7 @@ fn an_app_server_that_fails_is_told_by_url_and_cause_and_so_is_that_it_works_aga
     for _ in 0..3 {
         assert_eq!(send(), json!(17));
     }
-    let line = told.log.until(&["WARN rts::app_server: ", "does not take a message", &whose]);
+    let line = told.log.until(&["WARN rts::app_server: ", "does not accept a message", &whose]);
     assert!(line.contains("why=\"cannot connect: Connection refused"), "{line}");
     answers(
         port,
@@ -101,11 +101,11 @@ fn a_webhook_that_fails_is_told_by_url_and_cause_and_so_is_that_it_works_again()
     let args = ["--config", path.to_str().expect("UTF-8")];
     let server = Server::start_in(&args, &[("RTS_LOG", "info")], to);
     let whose = format!("app={APP_ID} url=\"http://127.0.0.1:{port}/hook\" ");
-    let line = log.until(&["WARN rts::webhooks: ", "does not take events", &whose]);
+    let line = log.until(&["WARN rts::webhooks: ", "does not accept events", &whose]);
     assert!(line.contains("why=\"cannot connect: Connection refused"), "{line}");
     assert!(line.contains("waiting=1"), "{line}");
     answers(port, &[OK]);
-    log.until(&["INFO rts::webhooks: the webhook takes events again", &whose]);
+    log.until(&["INFO rts::webhooks: the webhook accepts events again", &whose]);
     server.kill();
     let log = log.rest().join("\n");
     assert!(!log.contains("canary"), "{log}");

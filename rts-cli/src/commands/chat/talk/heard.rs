@@ -151,7 +151,9 @@ impl Talk {
             ConnectionState::Lost => note("still no connection; trying on"),
             ConnectionState::Failed => {
                 self.is_linked = false;
-                problem("the server is in trouble, and nothing is tried again: start anew")
+                problem(
+                    "the server refuses this client, and the engine does not retry: start again",
+                )
             }
         }
     }
