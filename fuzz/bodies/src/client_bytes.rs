@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::Bytes;
-use rts_proto::client::{Client, Config, Event, Input, Output, Parameters, RoomEvent};
+use rts_proto::client::{
+    Call, Client, Config, Event, Input, Output, Parameters, Returned, RoomEvent,
+};
 use rts_proto::limits::{ENGINE_BYTES_MAX, FRAME_BYTES_MAX};
 use rts_proto::wire::{Decoder, Frame};
 use rts_proto::{AppId, Instant, LinkId, MessageId, RoomKey};
@@ -90,42 +92,7 @@ impl World {
                 self.client.handle_input(now, Input::Received(link, bytes.slice(..cut)));
                 self.client.handle_input(now, Input::Received(link, bytes.slice(cut..)));
             }
-            9 => drop(self.client.login(now, "token", script.pick(&USERS))),
-            10 => self.client.logout(now),
-            11 => self.client.update_login_token(now, script.pick(&["fresh", ""])),
-            12 => {
-                let (to, payload, config) =
-                    (script.pick(&USERS), script.payload(), script.config());
-                if let Ok(id) = self.client.send_message(now, to, payload, config) {
-                    assert!(self.open.insert((None, id)), "{id} was used before");
-                }
-            }
-            13 => self.client.get_peer_online_status(now, script.pick(&USERS)),
-            14 => {
-                if let Ok(key) = self.client.create_room(now, script.pick(&ROOMS)) {
-                    self.rooms.push(key);
-                }
-            }
-            15 => self.room_call(script),
-            16 => {
-                if let Some(key) = self.room(script) {
-                    let payload = script.payload();
-                    if let Ok(id) = self.client.send_room_message(now, key, payload) {
-                        assert!(self.open.insert((Some(key), id)), "{id} was used before");
-                    }
-                }
-            }
-            17 => drop(self.client.set_business_id(script.pick(&["tag", "", "bad tag"]))),
-            18 => drop(self.client.set_runtime_parameters(now, script.text())),
-            20 => {
-                let (signature, url) = (script.pick(&SIGNATURES), script.pick(&URLS));
-                self.client.set_server_params(now, signature, url);
-            }
-            21 => {
-                if let Ok(id) = self.client.send_server_message(now, script.payload()) {
-                    assert!(self.open.insert((None, id)), "{id} was used before");
-                }
-            }
+            op @ (9..=18 | 20 | 21) => self.call(op, script),
             // Draining late costs nothing but time.
             _ => return,
         }
@@ -136,19 +103,64 @@ impl World {
         if self.rooms.is_empty() { None } else { Some(script.pick(&self.rooms)) }
     }
 
-    fn room_call(&mut self, script: &mut Script<'_>) {
-        let now = self.now;
-        let Some(key) = self.room(script) else { return };
-        match script.byte() % 4 {
-            0 | 1 => drop(self.client.join_room(now, key)),
-            2 => self.client.leave_room(now, key),
+    fn call(&mut self, op: u8, script: &mut Script<'_>) {
+        let payload;
+        let call = match op {
+            9 => Call::Login { token: "token", uid: script.pick(&USERS) },
+            10 => Call::Logout,
+            11 => Call::UpdateLoginToken { token: script.pick(&["fresh", ""]) },
+            12 => {
+                let uid = script.pick(&USERS);
+                payload = script.payload();
+                Call::SendMessage { uid, payload: &payload, config: script.config() }
+            }
+            13 => Call::GetPeerOnlineStatus { uid: script.pick(&USERS) },
+            14 => Call::CreateRoom { room_id: script.pick(&ROOMS) },
+            15 => {
+                let Some(key) = self.room(script) else { return };
+                match script.byte() % 4 {
+                    0 | 1 => Call::JoinRoom { key },
+                    2 => Call::LeaveRoom { key },
+                    _ => Call::DestroyRoom { key },
+                }
+            }
+            16 => {
+                let Some(key) = self.room(script) else { return };
+                payload = script.payload();
+                Call::SendRoomMessage { key, payload: &payload }
+            }
+            17 => Call::SetBusinessId { id: script.pick(&["tag", "", "bad tag"]) },
+            18 => Call::SetRuntimeParameters { json: script.text() },
+            20 => {
+                let signature = script.pick(&SIGNATURES);
+                Call::SetServerParams { signature, url: script.pick(&URLS) }
+            }
             _ => {
-                for (id, _) in self.client.destroy_room(now, key) {
+                payload = script.payload();
+                Call::SendServerMessage { payload: &payload }
+            }
+        };
+        let returned = self.client.call(self.now, call);
+        self.returned(call, returned);
+    }
+
+    fn returned(&mut self, call: Call<'_>, returned: Returned) {
+        match (call, returned) {
+            (_, Returned::Send(Ok(id))) => {
+                assert!(self.open.insert((None, id)), "{id} was used before");
+            }
+            (Call::SendRoomMessage { key, .. }, Returned::Broadcast(Ok(id))) => {
+                assert!(self.open.insert((Some(key), id)), "{id} was used before");
+            }
+            (_, Returned::CreateRoom(Ok(key))) => self.rooms.push(key),
+            (Call::DestroyRoom { key }, Returned::DestroyRoom(results)) => {
+                for (id, _) in results {
                     assert!(self.open.remove(&(Some(key), id)), "{key}: {id} was not open");
                 }
                 self.drain();
                 assert!(!self.open.iter().any(|(room, _)| *room == Some(key)), "{key}: no result");
             }
+            _ => {}
         }
     }
 

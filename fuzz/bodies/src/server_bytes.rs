@@ -7,7 +7,9 @@ use bytes::Bytes;
 use rts_proto::limits::{
     FRAME_BYTES_MAX, POSTS_PER_APP_MAX, POSTS_WAITING_MAX, REPLY_BYTES_MAX, WINDOW_BYTES_MAX,
 };
-use rts_proto::server::{Ban, Config, Input, Output, PostProgress, Report, Server, Stats, Verdict};
+use rts_proto::server::{
+    Ban, Command, Config, Input, Output, PostProgress, Report, Server, Stats, Verdict,
+};
 use rts_proto::wire::{Decoder, Frame, ResumeKey};
 use rts_proto::{
     AppId, CallId, Instant, LinkId, LoginCode, LoginId, MessageConfig, MessageId, Reply, RoomId,
@@ -205,30 +207,50 @@ impl World {
     }
 
     fn command(&mut self, op: u8, script: &mut Script<'_>) {
-        let (now, app_id) = (self.now, script.app_id());
-        let (room, uid, from) = (script.room(), script.uid(), script.uid());
-        let server = &mut self.server;
-        // What is over a limit does nothing, which is all that can go wrong.
-        let _ = match op {
-            0xF8 => server.unicast(now, &app_id, from, &uid, script.payload()),
-            0xF9 => server.broadcast_to_room(now, &app_id, &room, from, script.payload()),
-            0xFA => {
-                let to: Vec<_> = (0..script.short() % 602).map(|_| script.uid()).collect();
-                server.unicast_in_room(now, &app_id, &room, from, &to, script.payload())
+        let app_id = &script.app_id();
+        let (room_id, uid, from) = (&script.room(), &script.uid(), &script.uid());
+        let (to, payload, ban): (Vec<_>, _, _);
+        let command = match op {
+            0xF8 => {
+                payload = script.payload();
+                Command::Unicast { app_id, from, to: uid, payload: &payload }
             }
-            0xFB => Ok(server.kick(now, &app_id, &room, &uid).into()),
-            0xFC => Ok(server.dismiss(now, &app_id, &room)),
+            0xF9 => {
+                payload = script.payload();
+                Command::BroadcastToRoom { app_id, room_id, from, payload: &payload }
+            }
+            0xFA => {
+                to = (0..script.short() % 602).map(|_| script.uid()).collect();
+                payload = script.payload();
+                Command::UnicastInRoom { app_id, room_id, from, to: &to, payload: &payload }
+            }
+            0xFB => Command::Kick { app_id, room_id, uid },
+            0xFC => Command::Dismiss { app_id, room_id },
+            0xFD => match script.byte() {
+                0xFF => Command::Revoke { app_id, uid: None, issued_before: u32::MAX },
+                issued_before @ 0x80.. => {
+                    Command::Revoke { app_id, uid: Some(uid), issued_before: issued_before.into() }
+                }
+                _ => Command::PutOut { app_id, uid },
+            },
             _ => {
-                let ban = match script.byte() % 4 {
-                    0 => Ban::Room(room),
-                    1 => Ban::UserInRoom(room, uid),
-                    2 => Ban::User(uid),
-                    _ => Ban::Login(uid),
+                ban = match script.byte() % 4 {
+                    0 => Ban::Room(room_id.clone()),
+                    1 => Ban::UserInRoom(room_id.clone(), uid.clone()),
+                    2 => Ban::User(uid.clone()),
+                    _ => Ban::Login(uid.clone()),
                 };
-                let interval = Duration::from_secs(script.byte().into());
-                server.ban(now, &app_id, &ban, interval)
+                match script.byte() {
+                    0 => Command::Unban { app_id, ban: &ban },
+                    seconds => {
+                        let interval = Duration::from_secs(u64::from(seconds) - 1);
+                        Command::Ban { app_id, ban: &ban, interval }
+                    }
+                }
             }
         };
+        // What is over a limit does nothing, which is all that can go wrong.
+        self.server.command(self.now, command);
     }
 
     /// Many messages in one burst.
