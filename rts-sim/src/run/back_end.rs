@@ -15,8 +15,7 @@ use crate::trace::{Answer, Entry};
 impl Run<'_> {
     pub(super) fn command(&mut self, app: usize, command: Command) -> Result<(), Violation> {
         self.calls += 1;
-        self.last_serial += 1;
-        let serial = self.last_serial;
+        let serial = self.next_serial();
         let answer = self.obeyed(app, serial, command);
         if let Command::Ban { whom, seconds } = command {
             match seconds {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use rts_proto::client::Parameters;
-use rts_proto::{MessageConfig, RoomKey};
+use rts_proto::client::{self, Parameters};
+use rts_proto::{MessageConfig, Payload, RoomKey};
 use rts_testkit::Person;
 
 use super::{Place, Run};
@@ -19,22 +19,20 @@ impl Run<'_> {
         match step {
             Step::Login { token, .. } => {
                 let token = self.token(slot, token);
-                self.login(who, &token, uid(user))
+                self.login(who, &token, &uid(user))
             }
             Step::Logout { .. } => {
-                self.world.call(who, |engine, now| engine.logout(now));
-                self.made(who, Call::Logout, 0)?;
+                self.make(who, client::Call::Logout, Call::Logout)?;
                 self.note(Entry::Returned { who })
             }
             Step::Refresh { token, .. } => {
                 let token = self.token(slot, token);
-                self.world.call(who, |engine, now| engine.update_login_token(now, &token));
-                self.made(who, Call::Refresh, 0)
+                self.refresh(who, &token)
             }
             Step::Send { to, bytes, is_binary, config, .. } => {
-                self.send(who, uid(to), bytes, is_binary, config)
+                self.send(who, &uid(to), bytes, is_binary, config)
             }
-            Step::Status { of, .. } => self.ask_status(who, uid(of)),
+            Step::Status { of, .. } => self.ask_status(who, &uid(of)),
             Step::Join { room, .. } => {
                 let key = match self.places[slot].rooms.get(&room) {
                     Some(key) => *key,
@@ -46,40 +44,37 @@ impl Run<'_> {
                         key
                     }
                 };
-                let joined = self.world.call(who, |engine, now| engine.join_room(now, key));
-                let returned = joined.map_or_else(|error| error.code().into(), |()| 0);
-                self.made(who, Call::JoinRoom { key }, returned)
+                self.make(who, client::Call::JoinRoom { key }, Call::JoinRoom { key })
             }
             Step::Leave { room, .. } => {
                 let Some(key) = self.places[slot].rooms.get(&room).copied() else { return Ok(()) };
-                self.world.call(who, |engine, now| engine.leave_room(now, key));
-                self.made(who, Call::LeaveRoom { key }, 0)
+                self.make(who, client::Call::LeaveRoom { key }, Call::LeaveRoom { key })
             }
             Step::DestroyRoom { room, .. } => {
                 let Some(key) = self.places[slot].rooms.remove(&room) else { return Ok(()) };
                 let results = self.world.call(who, |engine, now| engine.destroy_room(now, key));
                 self.made(who, Call::DestroyRoom { key, results }, 0)?;
                 // The handle is dead for good, and says so.
-                self.broadcast(who, key, app, 20, false)
+                self.broadcast(who, key, 20, false)
             }
             Step::Broadcast { room, bytes, is_binary, .. } => {
                 let Some(key) = self.places[slot].rooms.get(&room).copied() else { return Ok(()) };
-                self.broadcast(who, key, app, bytes, is_binary)
+                self.broadcast(who, key, bytes, is_binary)
             }
             Step::BusinessId { is_empty, .. } => {
                 let id = if is_empty { "" } else { "a.tag" };
                 self.set_business_id(who, id)
             }
             Step::SendTimeout { ms, .. } => {
-                let json = format!("{{\"sendTimeoutMs\":{ms}}}");
-                let set = self.world.call(who, |e, now| e.set_runtime_parameters(now, &json));
                 // Below the least time there is it is ignored, with a warning.
-                let in_bounds = Duration::from_millis(ms) >= Parameters::MIN;
-                if in_bounds {
-                    return self.made(who, Call::SetSendTimeout { ms }, i64::from(set.is_err()));
+                if Duration::from_millis(ms) < Parameters::MIN {
+                    let json = &send_timeout(ms);
+                    let call = client::Call::SetRuntimeParameters { json };
+                    self.world.call(who, |engine, now| engine.call(now, call));
+                    self.world.take_events(who);
+                    return Ok(());
                 }
-                self.world.take_events(who);
-                Ok(())
+                self.set_send_timeout(who, ms)
             }
             Step::ServerParams { kind, .. } => self.set_server_params(who, kind),
             Step::ServerSend { bytes, is_binary, .. } => self.send_to_server(who, bytes, is_binary),
@@ -92,7 +87,7 @@ impl Run<'_> {
             }
             Step::NetworkChanged { .. } => {
                 self.world.call(who, |engine, now| {
-                    engine.handle_input(now, rts_proto::client::Input::NetworkChanged);
+                    engine.handle_input(now, client::Input::NetworkChanged);
                 });
                 self.made(who, Call::NetworkChanged, 0)
             }
@@ -101,48 +96,48 @@ impl Run<'_> {
         }
     }
 
-    pub(super) fn login(&mut self, who: Person, token: &str, uid: String) -> Result<(), Violation> {
-        let done = self.world.call(who, |engine, now| engine.login(now, token, &uid));
-        let returned = done.map_or_else(|error| error.code().into(), |()| 0);
-        self.made(who, Call::Login { uid, token_is_empty: token.is_empty() }, returned)
+    pub(super) fn login(&mut self, who: Person, token: &str, uid: &str) -> Result<(), Violation> {
+        let noted = Call::Login { uid: uid.to_owned(), token_is_empty: token.is_empty() };
+        self.make(who, client::Call::Login { token, uid }, noted)
+    }
+
+    pub(super) fn refresh(&mut self, who: Person, token: &str) -> Result<(), Violation> {
+        self.make(who, client::Call::UpdateLoginToken { token }, Call::Refresh)
+    }
+
+    pub(super) fn set_send_timeout(&mut self, who: Person, ms: u64) -> Result<(), Violation> {
+        let json = &send_timeout(ms);
+        self.make(who, client::Call::SetRuntimeParameters { json }, Call::SetSendTimeout { ms })
     }
 
     pub(super) fn send(
         &mut self,
         who: Person,
-        to: String,
+        uid: &str,
         bytes: usize,
         is_binary: bool,
         config: MessageConfig,
     ) -> Result<(), Violation> {
-        let app = self.oracles.model.engines[who].app;
-        self.last_serial += 1;
-        let serial = self.last_serial;
-        let content = payload::make(app, serial, bytes, is_binary);
-        let sent = self.world.call(who, |e, now| e.send_message(now, &to, content, config));
-        let returned = sent.map_or_else(|error| error.code().into(), |id| id.0.cast_signed());
-        self.made(who, Call::Send { to, serial, bytes, is_binary, config }, returned)
+        let (serial, payload) = self.payload(who, bytes, is_binary);
+        let noted = Call::Send { to: uid.to_owned(), serial, bytes, is_binary, config };
+        self.make(who, client::Call::SendMessage { uid, payload: &payload, config }, noted)
     }
 
     pub(super) fn broadcast(
         &mut self,
         who: Person,
         key: RoomKey,
-        app: usize,
         bytes: usize,
         is_binary: bool,
     ) -> Result<(), Violation> {
-        self.last_serial += 1;
-        let serial = self.last_serial;
-        let content = payload::make(app, serial, bytes, is_binary);
-        let sent = self.world.call(who, |e, now| e.send_room_message(now, key, content));
-        let returned = sent.map_or_else(|error| error.code().into(), |id| id.0.cast_signed());
-        self.made(who, Call::Broadcast { key, serial, bytes, is_binary }, returned)
+        let (serial, payload) = self.payload(who, bytes, is_binary);
+        let noted = Call::Broadcast { key, serial, bytes, is_binary };
+        self.make(who, client::Call::SendRoomMessage { key, payload: &payload }, noted)
     }
 
-    pub(super) fn ask_status(&mut self, who: Person, uid: String) -> Result<(), Violation> {
-        self.world.call(who, |engine, now| engine.get_peer_online_status(now, &uid));
-        self.made(who, Call::Status { uid }, 0)
+    pub(super) fn ask_status(&mut self, who: Person, uid: &str) -> Result<(), Violation> {
+        let noted = Call::Status { uid: uid.to_owned() };
+        self.make(who, client::Call::GetPeerOnlineStatus { uid }, noted)
     }
 
     pub(super) fn set_server_params(
@@ -151,15 +146,14 @@ impl Run<'_> {
         kind: ParamsKind,
     ) -> Result<(), Violation> {
         let app = self.oracles.model.engines[who].app;
-        let url = kind.url(&app_id(app), &app_id(app + 1));
-        self.last_serial += 1;
-        let serial = self.last_serial;
-        let signature = match kind {
+        let url = &kind.url(&app_id(app), &app_id(app + 1));
+        let serial = self.next_serial();
+        let signature = &match kind {
             ParamsKind::NoSignature => String::new(),
             _ => serial.to_string(),
         };
-        self.world.call(who, |engine, now| engine.set_server_params(now, &signature, &url));
-        self.made(who, Call::SetServerParams { serial, kind, url }, 0)
+        let noted = Call::SetServerParams { serial, kind, url: url.clone() };
+        self.make(who, client::Call::SetServerParams { signature, url }, noted)
     }
 
     pub(super) fn send_to_server(
@@ -168,13 +162,9 @@ impl Run<'_> {
         bytes: usize,
         is_binary: bool,
     ) -> Result<(), Violation> {
-        let app = self.oracles.model.engines[who].app;
-        self.last_serial += 1;
-        let serial = self.last_serial;
-        let content = payload::make(app, serial, bytes, is_binary);
-        let sent = self.world.call(who, |engine, now| engine.send_server_message(now, content));
-        let returned = sent.map_or_else(|error| error.code().into(), |id| id.0.cast_signed());
-        self.made(who, Call::ServerSend { serial, bytes, is_binary }, returned)
+        let (serial, payload) = self.payload(who, bytes, is_binary);
+        let noted = Call::ServerSend { serial, bytes, is_binary };
+        self.make(who, client::Call::SendServerMessage { payload: &payload }, noted)
     }
 
     fn create_room(&mut self, who: Person, room: String) -> Result<Option<RoomKey>, Violation> {
@@ -185,31 +175,41 @@ impl Run<'_> {
     }
 
     fn set_business_id(&mut self, who: Person, id: &str) -> Result<(), Violation> {
-        let set = self.world.call(who, |engine, _| engine.set_business_id(id));
-        let returned = set.map_or_else(|error| error.code().into(), |()| 0);
         let is_good = rts_proto::BusinessId::new(id).is_ok() || id.is_empty();
-        self.made(who, Call::SetBusinessId { is_good }, returned)
+        self.make(who, client::Call::SetBusinessId { id }, Call::SetBusinessId { is_good })
     }
 
     pub(super) fn destroy(&mut self, who: Person) -> Result<(), Violation> {
-        self.world.call(who, |engine, now| engine.destroy(now));
-        self.made(who, Call::Destroy, 0)?;
+        self.make(who, client::Call::Destroy, Call::Destroy)?;
         self.note(Entry::Returned { who })
+    }
+
+    /// `noted` is what the trace says of the call.
+    fn make(&mut self, who: Person, call: client::Call<'_>, noted: Call) -> Result<(), Violation> {
+        let returned = self.world.call(who, |engine, now| engine.call(now, call));
+        self.made(who, noted, returned.number().unwrap_or(0))
+    }
+
+    /// The content of a new message with its serial.
+    fn payload(&mut self, who: Person, bytes: usize, is_binary: bool) -> (u64, Payload) {
+        let serial = self.next_serial();
+        let app = self.oracles.model.engines[who].app;
+        (serial, payload::make(app, serial, bytes, is_binary))
     }
 
     fn nonsense(&mut self, slot: Slot, what: Nonsense) -> Result<(), Violation> {
         let Place { person: who, user, .. } = self.places[slot];
         match what {
-            Nonsense::EmptyToken => self.login(who, "", uid(user)),
+            Nonsense::EmptyToken => self.login(who, "", &uid(user)),
             Nonsense::BadUser => {
                 let token = self.token(slot, TokenKind::Good);
-                self.login(who, &token, "not a user".to_owned())
+                self.login(who, &token, "not a user")
             }
             Nonsense::EmptyReceiver => {
-                self.send(who, String::new(), 20, false, MessageConfig::ReliableOrdered)
+                self.send(who, "", 20, false, MessageConfig::ReliableOrdered)
             }
             Nonsense::BadReceiver => {
-                self.send(who, "not a user".to_owned(), 20, false, MessageConfig::ReliableOrdered)
+                self.send(who, "not a user", 20, false, MessageConfig::ReliableOrdered)
             }
             Nonsense::BadRoom => self.create_room(who, "no.room".to_owned()).map(drop),
             Nonsense::RoomTwice => {
@@ -260,4 +260,8 @@ impl Run<'_> {
         self.tokens.insert(token.clone().into_bytes(), facts);
         token
     }
+}
+
+fn send_timeout(ms: u64) -> String {
+    format!("{{\"sendTimeoutMs\":{ms}}}")
 }

@@ -11,7 +11,7 @@ use crate::model;
 use crate::names::uid;
 use crate::oracles::Violation;
 use crate::plan::{Command, ParamsKind, Step, TokenKind, Weather};
-use crate::trace::{Call, Entry, Phase};
+use crate::trace::{Entry, Phase};
 
 /// Within this time after the faults everybody is back.
 const HEALED_AFTER: Duration = Duration::from_secs(30);
@@ -68,12 +68,9 @@ impl Run<'_> {
             let who = self.places[slot].person;
             self.freeze(slot, false)?;
             self.collect()?;
-            let json = "{\"sendTimeoutMs\":10000}";
-            let _ = self.world.call(who, |e, now| e.set_runtime_parameters(now, json));
-            self.made(who, Call::SetSendTimeout { ms: 10_000 }, 0)?;
+            self.set_send_timeout(who, 10_000)?;
             let token = self.token(slot, TokenKind::Good);
-            self.world.call(who, |engine, now| engine.update_login_token(now, &token));
-            self.made(who, Call::Refresh, 0)?;
+            self.refresh(who, &token)?;
         }
         // What a changed answer made an engine believe of itself may show only with the next one.
         for _ in 0..2 {
@@ -101,10 +98,10 @@ impl Run<'_> {
         for (index, (who, _, own)) in live.iter().enumerate() {
             let is_eloquent = index == 0 && self.plan.seed.is_multiple_of(2);
             for _ in 0..if is_eloquent { BEHIND_THE_WINDOW } else { HELD_BACK } {
-                self.send(*who, own.clone(), 20, false, MessageConfig::ReliableOrdered)?;
+                self.send(*who, own, 20, false, MessageConfig::ReliableOrdered)?;
             }
             for _ in 0..STATUSES_HELD_BACK {
-                self.ask_status(*who, own.clone())?;
+                self.ask_status(*who, own)?;
             }
         }
         self.run_for(HELD_BACK_FOR)?;
@@ -113,7 +110,7 @@ impl Run<'_> {
         {
             for _ in 0..LARGE {
                 let config = MessageConfig::ReliableOrdered;
-                self.send(*who, own.clone(), PAYLOAD_BYTES_MAX, true, config)?;
+                self.send(*who, own, PAYLOAD_BYTES_MAX, true, config)?;
             }
             self.run_for(HELD_BACK_FOR)?;
         }
@@ -122,13 +119,13 @@ impl Run<'_> {
             let peers = live.iter().cycle().skip(index).take(live.len());
             let peers = peers.filter(|(_, other, _)| other == app).take(PEERS_ASKED);
             for (_, _, peer) in peers {
-                self.send(*who, peer.clone(), 40, false, MessageConfig::ReliableOrdered)?;
-                self.ask_status(*who, peer.clone())?;
+                self.send(*who, peer, 40, false, MessageConfig::ReliableOrdered)?;
+                self.ask_status(*who, peer)?;
             }
             let engine: &model::Engine = &self.oracles.model.engines[*who];
             let rooms: Vec<RoomKey> = engine.joined().map(|(key, _)| key).collect();
             for key in rooms {
-                self.broadcast(*who, key, *app, 40, true)?;
+                self.broadcast(*who, key, 40, true)?;
             }
             self.set_server_params(*who, ParamsKind::OfThisApp)?;
             self.send_to_server(*who, 40, index % 2 == 0)?;

@@ -171,6 +171,11 @@ impl<'a> Run<'a> {
         self.run_until(self.world.now() + time)
     }
 
+    fn next_serial(&mut self) -> u64 {
+        self.last_serial += 1;
+        self.last_serial
+    }
+
     fn note(&mut self, entry: Entry) -> Result<(), Violation> {
         self.note_at(self.world.now(), entry)
     }
