@@ -125,15 +125,18 @@ fn a_value_that_cannot_be_is_named_by_its_place() {
 #[test]
 fn no_slip_of_the_pen_shows_a_value() {
     assert_eq!(error(CONFIG, &[]), None);
+    let mut count = 0;
     for (at, _) in CONFIG.char_indices() {
         for slip in ["", "\"", "'", "[", "]", "{", "=", ",", ".", "\n", " ", "#", "1"] {
             let rest = if slip.is_empty() { &CONFIG[at + 1..] } else { &CONFIG[at..] };
             let text = format!("{}{slip}{rest}", &CONFIG[..at]);
             if let Some(error) = error(&text, &[]) {
                 assert!(!error.to_lowercase().contains("marked"), "{slip:?} at {at}: {error}");
+                count += 1;
             }
         }
     }
+    assert!(count > 1_000, "only {count} slips are errors");
 }
 
 #[test]
