@@ -10,6 +10,8 @@ mod backoff;
 mod code;
 mod error;
 mod id;
+#[cfg(test)]
+mod kept;
 mod link;
 mod payload;
 #[cfg(rts_planted)]

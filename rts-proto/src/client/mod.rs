@@ -49,6 +49,9 @@ mod server_params;
 mod shared;
 mod timer;
 
+#[cfg(test)]
+mod leaks;
+
 pub use call::{Call, Returned};
 pub use connection::EarlyClose;
 pub use engine::Client;

@@ -6,6 +6,8 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use super::questions::{Question, Questions};
+#[cfg(test)]
+use crate::kept::Kept;
 use crate::limits::OPEN_SERVER_PARAMS_MAX;
 use crate::planted::{Bug, planted};
 use crate::wire::{Frame, SetServerParams};
@@ -99,6 +101,17 @@ impl Params {
     /// Nothing of them is on its way any more.
     pub(super) fn forget_asked(&mut self) {
         self.asked.clear();
+    }
+
+    /// What is kept here, and how much of it.
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> Kept {
+        let Self { in_force, asked, told_again } = self;
+        alloc::vec![
+            ("params in force", usize::from(in_force.is_some())),
+            ("params asked for", asked.len()),
+            ("tickets of params told again", usize::from(told_again.is_some())),
+        ]
     }
 }
 

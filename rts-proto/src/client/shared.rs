@@ -7,6 +7,8 @@ use bytes::Bytes;
 use super::event::Event;
 use super::io::Output;
 use super::parameters::Parameters;
+#[cfg(test)]
+use crate::kept::Kept;
 use crate::planted::{Bug, planted};
 use crate::{Instant, LinkId, RoomKey};
 
@@ -68,6 +70,13 @@ impl Shared {
             }
             _ => true,
         });
+    }
+
+    /// What is kept here, and how much of it.
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> Kept {
+        let Self { now: _, parameters: _, outputs } = self;
+        alloc::vec![("outputs", outputs.len())]
     }
 }
 

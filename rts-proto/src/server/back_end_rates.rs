@@ -7,9 +7,9 @@ use core::time::Duration;
 use super::command_error::CommandError;
 use super::deadlines::Due;
 use super::shared::Shared;
-#[cfg(test)]
-use super::testing::Kept;
 use crate::AppId;
+#[cfg(test)]
+use crate::kept::Kept;
 use crate::limits::BACKEND_BURST_MIN;
 use crate::rate::TokenBucket;
 

@@ -8,7 +8,7 @@ use super::command_error::CommandError;
 use super::deadlines::{Deadline, Due};
 use super::shared::Shared;
 #[cfg(test)]
-use super::testing::Kept;
+use crate::kept::Kept;
 use crate::limits::{BAN_MAX, BANS_PER_APP_MAX};
 use crate::planted::{Bug, planted};
 use crate::{AppId, Instant, RoomId, RoomState, UserId};

@@ -9,7 +9,7 @@ use alloc::collections::BTreeSet;
 use super::ban::Ban;
 use super::keys::SessionNumber;
 #[cfg(test)]
-use super::testing::Kept;
+use crate::kept::Kept;
 use crate::{AppId, CallId, Instant, LinkId, RoomId, UserId};
 
 /// Why a server wants to be woken.

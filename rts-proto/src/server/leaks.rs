@@ -11,9 +11,8 @@ use super::config::Config;
 use super::io::{Input, NoticeLevel, Output, Verdict};
 use super::shard::Server;
 use super::shared::Shared;
-use super::testing::{
-    KEY, Kept, app_id, filled, login as login_of, other_app_id, room_id as room, uid,
-};
+use super::testing::{KEY, app_id, login as login_of, other_app_id, room_id as room, uid};
+use crate::kept::{Kept, filled};
 use crate::limits::{
     LOGINS_PER_SECOND, MEMBER_LISTS_WINDOW_BYTES_MAX, PAYLOAD_BYTES_MAX, POSTS_PER_USER_MAX,
 };

@@ -9,7 +9,7 @@ use super::deadlines::{Deadline, Due};
 use super::keys::SessionNumber;
 use super::shared::Shared;
 #[cfg(test)]
-use super::testing::Kept;
+use crate::kept::Kept;
 use crate::planted::{Bug, planted};
 use crate::table::Table;
 use crate::wire::{Cutter, Login, ResumeKey};

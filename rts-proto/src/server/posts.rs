@@ -14,7 +14,7 @@ use super::keys::SessionNumber;
 use super::shared::Shared;
 use super::targets::{Decided, Params};
 #[cfg(test)]
-use super::testing::Kept;
+use crate::kept::Kept;
 use crate::limits::{
     FRAME_BYTES_MAX, POSTS_PER_APP_MAX, POSTS_PER_USER_MAX, POSTS_WAITING_MAX, REPLY_BYTES_MAX,
     WINDOW_BYTES_MAX,

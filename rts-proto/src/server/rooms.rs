@@ -12,7 +12,7 @@ use super::room::{Away, Room};
 use super::shared::Shared;
 use super::tallies::Tallies;
 #[cfg(test)]
-use super::testing::Kept;
+use crate::kept::Kept;
 use crate::limits::NOTICE_MEMBERS_MAX;
 use crate::planted::{Bug, planted};
 use crate::wire::Frame;

@@ -8,7 +8,7 @@ use super::deadlines::{Deadlines, Due};
 use super::keys::SessionNumber;
 use super::session::{Begin, Keys, Remains, Session};
 #[cfg(test)]
-use super::testing::Kept;
+use crate::kept::Kept;
 use crate::slab::Slab;
 use crate::wire::ResumeKey;
 use crate::{CloseCode, Instant};

@@ -11,7 +11,7 @@ use super::config::Config;
 use super::deadlines::{Deadline, Due};
 use super::shared::Shared;
 #[cfg(test)]
-use super::testing::Kept;
+use crate::kept::Kept;
 use crate::limits::LOGINS_WAITING_MAX;
 use crate::planted::{Bug, planted};
 use crate::rate::TokenBucket;

@@ -7,7 +7,7 @@ use super::io::{Detail, Output, Rate, Target};
 use super::keys::SessionNumber;
 use super::shared::Shared;
 #[cfg(test)]
-use super::testing::Kept;
+use crate::kept::Kept;
 use crate::limits::OPEN_SERVER_PARAMS_MAX;
 use crate::planted::{Bug, planted};
 use crate::wire::{Frame, SetServerParams};

@@ -13,14 +13,6 @@ use crate::limits::FRAME_BYTES_MAX;
 use crate::wire::{Decoder, Frame, Login, ResumeKey};
 use crate::{AppId, Instant, LinkId, RoomId, UserId};
 
-/// What a part keeps of users, links, rooms and apps: names of its stores, and how much is in each.
-pub(super) type Kept = Vec<(&'static str, usize)>;
-
-/// The stores that are not empty.
-pub(super) fn filled(kept: Kept) -> Kept {
-    kept.into_iter().filter(|(_, count)| *count > 0).collect()
-}
-
 pub(super) const KEY: ResumeKey = ResumeKey([1; 16]);
 
 pub(super) fn number(number: u64) -> SessionNumber {

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::keys::SessionNumber;
 #[cfg(test)]
-use super::testing::Kept;
+use crate::kept::Kept;
 use crate::planted::{Bug, planted};
 use crate::table::Table;
 use crate::{AppId, UserId};

@@ -10,7 +10,7 @@ use super::keys::SessionNumber;
 use super::rooms::Rooms;
 use super::shared::Shared;
 #[cfg(test)]
-use super::testing::Kept;
+use crate::kept::Kept;
 use crate::limits::{ID_BYTES_MAX, MEMBER_LISTS_WINDOW_BYTES_MAX, NOTICE_MEMBERS_MAX};
 use crate::planted::{Bug, planted};
 use crate::wire::Frame;

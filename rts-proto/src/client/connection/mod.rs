@@ -28,6 +28,8 @@ pub(super) use tag::Tag;
 use super::event::Event;
 use super::shared::Shared;
 use super::timer::{Deadline, Timer, earliest};
+#[cfg(test)]
+use crate::kept::Kept;
 use crate::random::Random;
 use crate::wire::{Accepted, Frame, VERSION};
 use crate::{AppId, ConnectionState, Disconnect, Instant, LinkId, ProtocolError, UserId};
@@ -346,5 +348,15 @@ impl Connection {
         if let Some(session) = self.session_mut() {
             session.give_up_resuming();
         }
+    }
+
+    /// What is kept here, and how much of it. A session goes with its login.
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> Kept {
+        alloc::vec![
+            ("logins", usize::from(self.login.is_some())),
+            ("links", usize::from(!matches!(self.link, Link::None))),
+            ("bytes for the link", self.stored_bytes()),
+        ]
     }
 }

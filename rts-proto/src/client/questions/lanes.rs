@@ -103,6 +103,12 @@ impl Flights {
             flight.moved = now;
         }
     }
+
+    /// Bytes on all lanes.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        self.lanes.iter().map(|flight| flight.bytes).sum()
+    }
 }
 
 #[cfg(test)]

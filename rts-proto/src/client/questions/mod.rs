@@ -18,6 +18,8 @@ use super::error::SendError;
 use super::event::{Event, RoomEvent};
 use super::rooms::Rooms;
 use super::shared::Shared;
+#[cfg(test)]
+use crate::kept::Kept;
 use crate::limits::{
     CLIENT_WINDOW_MESSAGES_MAX, OPEN_QUERIES_MAX, OPEN_SEND_BYTES_MAX, OPEN_SENDS_MAX,
 };
@@ -342,6 +344,29 @@ impl Questions {
             (Question::Status(number), Memo::Status { uid }) => Some((*number, uid.as_str())),
             _ => None,
         })
+    }
+
+    /// What is kept here, and how much of it.
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> Kept {
+        let Self {
+            open,
+            deadlines,
+            statuses,
+            sends,
+            send_bytes,
+            flights,
+            last_message: _,
+            last_number: _,
+        } = self;
+        alloc::vec![
+            ("open questions", open.len()),
+            ("deadlines", deadlines.len()),
+            ("status queries", *statuses),
+            ("sends", *sends),
+            ("bytes of sends", *send_bytes),
+            ("bytes on their way", flights.bytes()),
+        ]
     }
 }
 

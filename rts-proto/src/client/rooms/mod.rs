@@ -12,6 +12,8 @@ pub(super) use phase::Phase;
 use super::error::{BroadcastError, BusinessIdError, CreateRoomError};
 use super::event::{Event, JoinType, RoomEvent};
 use super::shared::Shared;
+#[cfg(test)]
+use crate::kept::Kept;
 use crate::limits::ROOM_HANDLES_MAX;
 use crate::planted::{Bug, planted};
 use crate::{BusinessId, Instant, MessageId, RoomId, RoomKey, RoomState, UserId};
@@ -247,5 +249,13 @@ impl Rooms {
         for room in self.by_key.values_mut() {
             room.phase = Phase::Created;
         }
+    }
+
+    /// What is kept here, and how much of it: handles, and what goes on with them.
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> Kept {
+        let Self { by_key, by_id, last_key: _, business_id: _ } = self;
+        let busy = by_key.values().filter(|room| room.phase != Phase::Created).count();
+        alloc::vec![("handles", by_key.len()), ("rooms", by_id.len()), ("memberships", busy)]
     }
 }

@@ -1,6 +1,7 @@
 use super::*;
+use crate::kept::filled;
 use crate::server::deadlines::Timer;
-use crate::server::testing::{KEY, begin_session, filled, login, shared};
+use crate::server::testing::{KEY, begin_session, login, shared};
 
 const ID: LinkId = LinkId(1);
 const PASS: Pass = Pass { clock: 7, issued_at: 3 };

@@ -25,7 +25,7 @@ use super::io::Output;
 use super::keys::{Origin, Outcome, SessionNumber};
 use super::sessions::Sessions;
 #[cfg(test)]
-use super::testing::Kept;
+use crate::kept::Kept;
 use crate::wire::Frame;
 use crate::{Instant, LinkId, ProtocolError, SendCode};
 use bundle::Bundler;

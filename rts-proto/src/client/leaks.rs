@@ -1,0 +1,236 @@
+//! Nothing stays of a login that is over, and nothing at all of an engine that is destroyed: a life
+//! with all that parts keep something for, and every end that it can have.
+
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use super::engine::Client;
+use super::io::{Config, Input, Output};
+use super::parameters::Parameters;
+use crate::kept::{Kept, filled};
+use crate::limits::FRAME_BYTES_MAX;
+use crate::wire::{Accepted, Decoder, Frame, LoginAnswer, ResumeKey, VERSION};
+use crate::{
+    AppId, CloseCode, Instant, LinkId, LoginCode, MessageConfig, Payload, RoomKey, RoomState,
+    ServerParamsCode,
+};
+
+/// All stores of an engine. A new part has to be named here.
+fn kept(engine: &Client) -> Kept {
+    let Client {
+        shared,
+        connection,
+        questions,
+        rooms,
+        server_params,
+        is_destroyed: _,
+        observer: _,
+    } = engine;
+    let of_login = [shared.kept(), connection.kept(), questions.kept()].concat();
+    [of_login, rooms.kept(), server_params.kept()].concat()
+}
+
+/// An engine, and a server that says what it is told to.
+struct World {
+    engine: Client,
+    now: Instant,
+    link: LinkId,
+    /// What the engine said last.
+    said: Vec<Frame>,
+}
+
+impl World {
+    fn new() -> Self {
+        let app_id = AppId::new("123456781234567812345678").expect("an id");
+        let config = Config { app_id, parameters: Parameters::default() };
+        let (now, link) = (Instant::from_millis(1), LinkId(0));
+        Self { engine: Client::new(config, 1), now, link, said: Vec::new() }
+    }
+
+    fn input(&mut self, input: Input) {
+        self.engine.handle_input(self.now, input);
+    }
+
+    fn hears(&mut self, frame: Frame) {
+        self.input(Input::Received(self.link, frame.encode()));
+    }
+
+    /// When the engine wants to be woken.
+    fn drain(&mut self) -> Option<Instant> {
+        loop {
+            match self.engine.poll_output() {
+                Output::Connect(link) => self.link = link,
+                Output::Transmit(_, bytes) => {
+                    let mut decoder = Decoder::new();
+                    decoder.push(bytes);
+                    let next = || decoder.next(FRAME_BYTES_MAX).expect("well-formed");
+                    self.said.extend(core::iter::from_fn(next));
+                }
+                Output::Wait(until) => return until,
+                Output::Event(_) | Output::Disconnect(_) => {}
+            }
+        }
+    }
+
+    fn log_in(&mut self) {
+        assert!(self.engine.login(self.now, "token", "alice").is_ok());
+        self.connect();
+        self.answer_login(1);
+    }
+
+    /// A link comes up, as soon as the engine wants one.
+    fn connect(&mut self) {
+        let before = self.link;
+        while self.drain().is_some_and(|until| {
+            let waits = self.link == before;
+            self.now = if waits { self.now.max(until) } else { self.now };
+            waits
+        }) {
+            self.input(Input::Tick);
+        }
+        self.input(Input::Connected(self.link));
+        self.hears(Frame::Hello { version: VERSION, features: 0 });
+    }
+
+    fn answer_login(&mut self, session: u64) {
+        self.hears(Frame::LoginAnswer(LoginAnswer::Accepted(Accepted {
+            session,
+            key: ResumeKey([1; 16]),
+            resumed: false,
+            received: 0,
+            claim: 1,
+            sends_per_second: 0,
+            broadcasts_per_second: 0,
+            server_sends_per_second: 0,
+        })));
+        self.drain();
+    }
+
+    fn refuse_login(&mut self) {
+        let refused = LoginAnswer::Refused(LoginCode::InvalidToken);
+        self.hears(Frame::LoginAnswer(refused));
+        self.drain();
+    }
+
+    fn join(&mut self, room: &str) -> RoomKey {
+        let key = self.engine.create_room(self.now, room).expect("a room");
+        assert!(self.engine.join_room(self.now, key).is_ok());
+        self.drain();
+        key
+    }
+
+    fn set_params(&mut self) {
+        self.engine.set_server_params(self.now, "signature", "https://app.example/");
+        self.drain();
+    }
+
+    /// A session that followed a lost one, with everything open that can be, and an output that
+    /// waits.
+    fn live(&mut self) {
+        self.log_in();
+        let joined = self.join("joined");
+        let asked = |frame: &Frame| match frame {
+            Frame::Join { ticket, .. } => Some(*ticket),
+            _ => None,
+        };
+        let ticket = self.said.iter().find_map(asked).expect("it asks to join");
+        self.hears(Frame::JoinAnswer { ticket, state: RoomState::Joined, members: Vec::new() });
+        self.set_params();
+        let asked = |frame: &Frame| match frame {
+            Frame::SetServerParams(set) => Some(set.ticket),
+            _ => None,
+        };
+        let ticket = self.said.iter().find_map(asked).expect("it asks for params");
+        self.hears(Frame::ServerParamsAnswer { ticket, code: ServerParamsCode::Ok });
+        self.input(Input::Disconnected(self.link));
+        self.connect();
+        self.answer_login(2);
+
+        self.join("joining");
+        self.set_params();
+        let (now, hi) = (self.now, || Payload::text("hi"));
+        let config = MessageConfig::ReliableOrdered;
+        assert!(self.engine.send_message(now, "bob", hi(), config).is_ok());
+        assert!(self.engine.send_server_message(now, hi()).is_ok());
+        assert!(self.engine.send_room_message(now, joined, hi()).is_ok());
+        self.engine.get_peer_online_status(now, "bob");
+    }
+}
+
+/// How a login may end.
+const ENDS: [fn(&mut World); 5] = [
+    |world| world.engine.logout(world.now),
+    |world| {
+        world.input(Input::Disconnected(world.link));
+        world.engine.logout(world.now);
+    },
+    |world| {
+        world.input(Input::Disconnected(world.link));
+        world.connect();
+        world.engine.logout(world.now);
+    },
+    |world| world.hears(close(CloseCode::PutOut)),
+    |world| world.hears(close(CloseCode::Displaced)),
+];
+
+fn close(code: CloseCode) -> Frame {
+    Frame::Close { code: code.code(), reason: Bytes::new(), retry_after_ms: 0 }
+}
+
+#[test]
+fn a_life_fills_every_store() {
+    let mut world = World::new();
+    world.live();
+    let empty: Vec<_> = kept(&world.engine).into_iter().filter(|(_, count)| *count == 0).collect();
+    assert_eq!(empty, []);
+}
+
+#[test]
+fn a_login_that_is_over_leaves_the_handles_of_rooms_and_nothing_else() {
+    for (end, ends) in ENDS.into_iter().enumerate() {
+        let mut world = World::new();
+        world.live();
+        ends(&mut world);
+        assert_eq!(world.drain(), None, "it waits for nothing");
+        assert_eq!(filled(kept(&world.engine)), [("handles", 2), ("rooms", 2)], "end {end}");
+    }
+}
+
+#[test]
+fn a_refused_token_leaves_what_the_next_one_goes_on_with() {
+    let mut world = World::new();
+    world.live();
+    world.input(Input::Disconnected(world.link));
+    world.connect();
+    world.refuse_login();
+    assert_eq!(world.drain(), None, "it waits for nothing");
+    // The login goes on in its rooms and with its params, when another token comes.
+    let of_params = [("params in force", 1), ("tickets of params told again", 1)];
+    let of_rooms = [("handles", 2), ("rooms", 2), ("memberships", 2)];
+    let expected = [&[("logins", 1)][..], &of_rooms, &of_params].concat();
+    assert_eq!(filled(kept(&world.engine)), expected);
+    world.engine.destroy(world.now);
+    assert_eq!(world.drain(), None, "it waits for nothing");
+    assert_eq!(filled(kept(&world.engine)), []);
+}
+
+#[test]
+fn an_engine_that_is_destroyed_keeps_nothing_whatever_came_before() {
+    let lives: [fn(&mut World); 3] = [|_| {}, World::log_in, World::live];
+    for (life, lives) in lives.into_iter().enumerate() {
+        let mut world = World::new();
+        lives(&mut world);
+        world.engine.destroy(world.now);
+        assert_eq!(world.drain(), None, "it waits for nothing");
+        assert_eq!(filled(kept(&world.engine)), [], "life {life}");
+    }
+    for (end, ends) in ENDS.into_iter().enumerate() {
+        let mut world = World::new();
+        world.live();
+        ends(&mut world);
+        world.engine.destroy(world.now);
+        assert_eq!(world.drain(), None, "it waits for nothing");
+        assert_eq!(filled(kept(&world.engine)), [], "end {end}");
+    }
+}
