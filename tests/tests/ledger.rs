@@ -191,14 +191,14 @@ fn the_ledger_counts_the_situations_and_planted_bugs_of_its_last_run() {
     let bugs = listed("rts-proto/src/planted.rs", "\nbugs! {\n").len();
     for (page, words) in [
         ("assurance.md", format!("each of the {situations} situations at least 10 times")),
-        ("assurance/simulator.md", format!("It recognises {situations} named situations")),
-        ("assurance/simulator.md", format!("all {bugs} were found")),
+        ("assurance/simulator.md", format!("recognises {situations} named situations")),
+        ("assurance/simulator.md", format!("All {bugs} were found")),
     ] {
         // Lines are wrapped anywhere.
         let text = document(page).split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(
             text.contains(&words),
-            "the simulator has another one: play it again, and say {words:?} in {page}"
+            "the simulator has another number: run it again, and write {words:?} in {page}"
         );
     }
 }
