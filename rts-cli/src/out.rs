@@ -35,6 +35,18 @@ pub(crate) fn say(line: impl Display) -> anyhow::Result<()> {
     writeln!(out, "{line}").and_then(|()| out.flush()).context("standard output")
 }
 
+/// Text from others on one line, without anything that a terminal obeys.
+pub(crate) fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for char in text.chars() {
+        match char {
+            '"' | '\'' | '\\' => plain.push(char),
+            _ => plain.extend(char.escape_debug()),
+        }
+    }
+    plain
+}
+
 /// Says something on standard error, if somebody reads it.
 pub(crate) fn tell(line: impl Display) {
     tell_part(format_args!("{line}\n"));

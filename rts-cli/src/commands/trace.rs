@@ -1,4 +1,4 @@
-//! `rts trace`, which reads recordings.
+//! `rts trace`, which reads recordings. A recording has text from others, and may be forged.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use rts_trace::{Difference, Explained, Replayed, Story, explain, replay};
 use serde_json::json;
 
-use crate::out::{say, tell};
+use crate::out::{plain, say, tell};
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
@@ -77,7 +77,7 @@ fn replay_file(file: &Path) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Some(difference) => {
-            say(in_words(difference))?;
+            say(plain(&in_words(difference)))?;
             Ok(ExitCode::FAILURE)
         }
     }
@@ -103,11 +103,12 @@ fn warn(replayed: &Replayed) {
     let (recorded, own) = (replayed.recording.version.as_str(), env!("CARGO_PKG_VERSION"));
     if recorded != own {
         tell(format_args!(
-            "recorded by version {recorded}; this is {own}, which may say other things"
+            "recorded by version {}; this is {own}, which may say other things",
+            plain(recorded)
         ));
     }
     if let Some(difference) = &replayed.difference {
-        tell(format_args!("what follows may be wrong: {}", in_words(difference)));
+        tell(format_args!("what follows may be wrong: {}", plain(&in_words(difference))));
     }
 }
 
@@ -116,7 +117,9 @@ fn timeline(explained: &Explained, as_json: bool) -> anyhow::Result<ExitCode> {
         let micros = line.at.as_micros();
         match as_json {
             true => say(json!({"at_us": micros, "what": line.what}))?,
-            false => say(format_args!("{:>12.3} ms  {}", micros as f64 / 1_000.0, line.what))?,
+            false => {
+                say(format_args!("{:>12.3} ms  {}", micros as f64 / 1_000.0, plain(&line.what)))?
+            }
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -130,7 +133,7 @@ fn stories<'a>(
     for story in stories {
         count += 1;
         if !as_json {
-            say(story)?;
+            say(plain(&story.to_string()))?;
             continue;
         }
         let steps: Vec<_> = story

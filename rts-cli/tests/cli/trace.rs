@@ -91,6 +91,39 @@ fn a_recording_of_another_format_is_refused_with_the_version_that_can_replay_it(
     }
 }
 
+#[test]
+fn nothing_in_a_recording_reaches_the_terminal_as_a_command() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = path(folder.path(), "file");
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rts-trace/tests/golden");
+    let mut trace = std::fs::read(golden.join("engine.trace")).expect("a golden file");
+    // Head, length, and in the first record a zero and the version with its length.
+    let (begin, version) = (14, 16);
+    let len = u32::from_le_bytes([trace[10], trace[11], trace[12], 0]) as usize;
+    assert_eq!(trace[version..version + 5], *b"0.1.0");
+    trace[version..version + 5].copy_from_slice(b"\x1B[2J\n");
+    let sum = crc32fast::hash(&trace[begin..begin + len]);
+    trace[begin + len..begin + len + 4].copy_from_slice(&sum.to_le_bytes());
+    std::fs::write(&file, trace).expect("written");
+    for command in ["replay", "show"] {
+        let warning = String::from_utf8(rts(&["trace", command, &file]).stderr).expect("text");
+        assert!(warning.starts_with("recorded by version \\u{1b}[2J\\n; this is "), "{warning:?}");
+    }
+
+    let server = Server::start();
+    let of_alice = path(folder.path(), "alice");
+    let mut alice = Engine::start(&server.url, &["--trace", &of_alice]);
+    alice.log_in("alice");
+    alice.call("sendMessage", json!({"uid": "b\u{1b}[2J\r", "message": "hi"}));
+    alice.until("onMessageSendResult");
+    alice.end();
+    for more in [&[][..], &["--message", "1"]] {
+        let told = lines(&[&["trace", "show", &of_alice][..], more].concat());
+        assert!(told.iter().any(|line| line.contains(" to b\\u{1b}[2J\\r")), "{told:?}");
+        assert!(!told.iter().any(|line| line.contains(char::is_control)), "{told:?}");
+    }
+}
+
 /// What an `rts` that ends with 1 says.
 fn fails(args: &[&str]) -> String {
     let output = rts(args);
