@@ -385,3 +385,6 @@ impl<R: Runtime> LinkEntry<R> {
 pub(super) fn congestion<S: Stream>(id: LinkId, link: &mut Link<S>) -> Option<Input> {
     link.congestion_changed().map(|is_congested| Input::Congested(id, is_congested))
 }
+
+#[cfg(test)]
+mod tests;

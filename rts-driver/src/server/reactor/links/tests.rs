@@ -1,0 +1,160 @@
+use rts_proto::server::{Config, Credentials, Server, Verdict};
+use rts_proto::wire::ResumeKey;
+use rts_stream::{Acceptor, Origins};
+
+use super::*;
+use crate::server::hooked_core::HookedCore;
+use crate::server::hooks::{Authenticate, NoAppServers};
+use crate::server::shared::Shared;
+use crate::testing::{Still, pipe};
+
+const ID: LinkId = LinkId(1);
+
+struct Nobody;
+
+impl Authenticate for Nobody {
+    fn authenticate(&self, _: &Credentials) -> Verdict {
+        Verdict::Refuse(rts_proto::LoginCode::InvalidToken)
+    }
+}
+
+/// A table with one link, whose layers this acceptor makes.
+fn table(acceptor: &Acceptor) -> LinkTable<Still> {
+    let server = Server::new(Config::default(), 1);
+    let core = HookedCore::new(server, Arc::new(Nobody), Arc::new(NoAppServers));
+    let shared = Arc::new(Shared::<Still>::new(core));
+    let (near, _) = pipe(1_024);
+    let peer = ([192, 0, 2, 1], 1).into();
+    let guard = shared.admit(peer, &near).expect("the first link");
+    shared.add_link(ResumeKey([1; 16]), peer, Link::new(near, acceptor.layers()), guard);
+    let new_link = shared.lock().new_links.pop().expect("it was added");
+    let pool = HandshakePool::new(&shared.ready, &shared.handshakes_per_second);
+    let mut links = LinkTable::new(pool);
+    assert_eq!(new_link.id, ID);
+    links.insert(ID, LinkEntry::new(new_link, &shared.ready));
+    links
+}
+
+fn plain() -> LinkTable<Still> {
+    table(&Acceptor::plain())
+}
+
+fn transmit(links: &mut LinkTable<Still>, bytes_len: usize) -> Option<Input> {
+    links.apply(LinkOutput::Transmit(ID, vec![0; bytes_len].into()))
+}
+
+fn entry(links: &mut LinkTable<Still>) -> &mut LinkEntry<Still> {
+    links.get_mut(ID).expect("it is there")
+}
+
+fn ending(links: &mut LinkTable<Still>) -> &'static str {
+    match entry(links).ending() {
+        None => "stays",
+        Some(Ending::AfterFlush) => "after flush",
+        Some(Ending::Now(_)) => "now",
+    }
+}
+
+#[test]
+fn a_link_is_pending_once_until_it_is_flushed() {
+    let mut links = plain();
+    transmit(&mut links, 1);
+    transmit(&mut links, 1);
+    links.add_pending(ID);
+    links.mark_ending(ID, Ending::AfterFlush);
+    assert_eq!(links.take_pending(), [ID]);
+    links.add_pending(ID);
+    assert!(links.take_pending().is_empty(), "it is still marked");
+    assert!(entry(&mut links).take_pending());
+    assert!(!entry(&mut links).take_pending());
+    links.add_pending(ID);
+    assert_eq!(links.take_pending(), [ID]);
+}
+
+#[test]
+fn what_is_for_a_link_that_is_not_there_is_for_nobody() {
+    let mut links = plain();
+    assert!(links.remove(ID).is_some());
+    assert!(transmit(&mut links, 1).is_none());
+    links.apply(LinkOutput::Close(ID));
+    links.start_handshake(ID);
+    assert!(links.take_pending().is_empty() && links.ids().next().is_none());
+}
+
+#[test]
+fn a_link_ends_as_it_was_told_first_and_takes_nothing_more() {
+    let mut links = plain();
+    assert_eq!(ending(&mut links), "stays");
+    links.apply(LinkOutput::Close(ID));
+    links.mark_ending(ID, Ending::Now(Fault::NotRead));
+    assert_eq!(ending(&mut links), "after flush");
+    // It would overflow, or be congested, if it were taken.
+    for _ in 0..9 {
+        assert!(transmit(&mut links, 1_048_576).is_none());
+    }
+    assert_eq!(ending(&mut links), "after flush");
+}
+
+#[test]
+fn the_core_learns_once_that_much_waits_and_who_keeps_nothing_up_ends_at_once() {
+    let mut links = plain();
+    assert!(transmit(&mut links, 1_000).is_none());
+    assert!(matches!(transmit(&mut links, 1_048_576), Some(Input::Congested(ID, true))));
+    assert!(transmit(&mut links, 1_000).is_none());
+    assert_eq!(ending(&mut links), "stays");
+    transmit(&mut links, 1_048_576);
+    assert_eq!(ending(&mut links), "now");
+}
+
+#[test]
+fn a_link_that_is_with_the_handshakes_gets_its_output_and_its_wakes_when_it_is_back() {
+    let mut links = table(&Acceptor::web_socket("/", Origins::Any));
+    assert!(entry(&mut links).wants_handshake() && entry(&mut links).became_ready());
+    links.start_handshake(ID);
+    assert!(!entry(&mut links).is_here() && !entry(&mut links).wants_handshake());
+    assert!(!entry(&mut links).became_ready());
+    assert!(transmit(&mut links, 1_048_576).is_none(), "nothing waits on the link yet");
+    assert!(links.cancel_handshake(ID));
+    assert!(!links.cancel_handshake(ID));
+    let (link, _) = entry(&mut links).link_mut().expect("it is here");
+    assert!(matches!(congestion(ID, link), Some(Input::Congested(ID, true))));
+}
+
+#[test]
+fn a_link_that_became_ready_meanwhile_is_said_to_be_when_it_is_put_back() {
+    for is_ready in [false, true] {
+        let mut links = table(&Acceptor::web_socket("/", Origins::Any));
+        links.start_handshake(ID);
+        links.handshakes().run_once();
+        if is_ready {
+            entry(&mut links).became_ready();
+        }
+        let mut finished = Vec::new();
+        links.take_finished(9, &mut finished);
+        let Finished { id, link, .. } = finished.pop().expect("it made a step");
+        let (_, was_ready) = links.put_back(id, link).expect("it is in the table");
+        assert_eq!(was_ready, is_ready);
+        assert!(entry(&mut links).is_here());
+    }
+}
+
+#[test]
+fn what_is_held_goes_out_in_so_many_frames_at_a_time() {
+    let mut links = plain();
+    let entry = entry(&mut links);
+    // Frames of one byte, with their length in front.
+    entry.hold(Bytes::from_static(&[1, 7, 1, 8, 1, 9]));
+    assert_eq!(entry.take_held(2), (Bytes::from_static(&[1, 7, 1, 8]), 2));
+    assert!(entry.has_held());
+    assert_eq!(entry.take_held(2), (Bytes::from_static(&[1, 9]), 1));
+    assert!(!entry.has_held());
+}
+
+#[test]
+fn a_link_was_quiet_if_nothing_came_in_the_turn_before() {
+    let mut links = plain();
+    let entry = entry(&mut links);
+    entry.heard_in(5);
+    assert!(!entry.was_quiet(5) && !entry.was_quiet(6));
+    assert!(entry.was_quiet(7));
+}
