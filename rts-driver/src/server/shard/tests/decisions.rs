@@ -277,7 +277,7 @@ fn a_message_that_has_another_result_than_0_says_why() {
                 ),
                 format!(
                     "DEBUG rts::messages: server params failed link=1 {who} code=1000 why=\"the \
-                     signature or the url cannot be used, or the url is not allowed (1000)\""
+                     signature or the URL is invalid, or the URL is not allowed (1000)\""
                 ),
             ]
         );
@@ -348,7 +348,7 @@ fn what_ended_a_link_before_a_login_is_told() {
         peer.write(b"GET / HTTP/1.1\r\n\r\n");
         let told = story.told();
         let line = " INFO rts::links: connection ended before a login address=127.0.0.1:1 link=1 \
-                    why=\"the other side speaks HTTP here";
+                    why=\"the other side speaks HTTP, not RTS";
         assert!(matches!(&told[..], [only] if only.starts_with(line)), "{told:?}");
     });
 }
