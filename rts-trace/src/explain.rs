@@ -2,25 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::time::Duration;
 
 use bytes::Bytes;
 use rts_proto::client::{self, Event};
 use rts_proto::limits::FRAME_BYTES_MAX;
 use rts_proto::server;
 use rts_proto::wire::{Decoder, Frame, LoginAnswer};
-use rts_proto::{Instant, LinkId, MessageId, SendCode};
+use rts_proto::{Instant, LinkId, MessageId};
 
 use crate::format::TraceError;
-use crate::message::{Messages, Story};
+use crate::message::{Direction, Messages, Story};
 use crate::replay::{Observer, Replayed, replay};
-
-/// Where bytes of a link go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Direction {
-    In,
-    Out,
-}
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -242,23 +234,4 @@ fn in_words(frame: &Frame) -> String {
         Frame::Close { code, reason, .. } => format!("Close with {code}: {}", text(reason)),
         other => format!("{other:?}"),
     }
-}
-
-/// What a result means, in a word or two.
-pub(crate) fn meaning(code: SendCode) -> &'static str {
-    match code {
-        SendCode::Ok => "delivered",
-        SendCode::Timeout => "outcome unknown",
-        SendCode::Broken => "not sent",
-        SendCode::ReceiverNotFound => "no such receiver",
-        SendCode::ReceiverNotLoggedIn => "receiver not logged in",
-        SendCode::OverRate => "over the rate",
-        SendCode::TooLong => "too long",
-        _ => "refused",
-    }
-}
-
-/// Seconds, as people say them.
-pub(crate) fn seconds(time: Duration) -> String {
-    format!("{:.1} s", time.as_secs_f64())
 }

@@ -2,11 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::time::Duration;
 
 use rts_proto::wire::{Frame, LoginAnswer};
 use rts_proto::{Instant, LinkId, MessageId, SendCode};
 
-use crate::explain::{Direction, meaning, seconds};
+/// Where bytes of a link go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Direction {
+    In,
+    Out,
+}
 
 /// One message, from its call to its result.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -195,4 +201,23 @@ impl Messages {
             }
         }
     }
+}
+
+/// What a result means, in a word or two.
+fn meaning(code: SendCode) -> &'static str {
+    match code {
+        SendCode::Ok => "delivered",
+        SendCode::Timeout => "outcome unknown",
+        SendCode::Broken => "not sent",
+        SendCode::ReceiverNotFound => "no such receiver",
+        SendCode::ReceiverNotLoggedIn => "receiver not logged in",
+        SendCode::OverRate => "over the rate",
+        SendCode::TooLong => "too long",
+        _ => "refused",
+    }
+}
+
+/// Seconds, as people say them.
+fn seconds(time: Duration) -> String {
+    format!("{:.1} s", time.as_secs_f64())
 }

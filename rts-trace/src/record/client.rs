@@ -4,7 +4,7 @@ use rts_proto::client::{Call, Input};
 use rts_proto::{LinkId, MessageConfig, Payload, RoomKey};
 use serde::{Deserialize, Serialize};
 
-use super::Content;
+use super::content::Content;
 use crate::scrub::Scrubber;
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -4,13 +4,14 @@
 
 mod client;
 mod config;
+mod content;
 mod server;
 
-use rts_proto::Payload;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use client::{ClientCall, ClientInput};
 pub(crate) use config::{CoreConfig, client_config};
+pub(crate) use content::Content;
 pub(crate) use server::{ServerCall, ServerInput};
 
 /// One record.
@@ -49,37 +50,4 @@ pub(crate) struct Start {
     pub(crate) unix_micros: u64,
     pub(crate) seed: u64,
     pub(crate) core: CoreConfig,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum Content {
-    Text(String),
-    Binary(Vec<u8>),
-}
-
-impl From<Content> for Payload {
-    fn from(content: Content) -> Self {
-        match content {
-            Content::Text(text) => Self::text(text),
-            Content::Binary(bytes) => Self::binary(bytes),
-        }
-    }
-}
-
-impl From<&Content> for Payload {
-    fn from(content: &Content) -> Self {
-        match content {
-            Content::Text(text) => Self::text(text.clone()),
-            Content::Binary(bytes) => Self::binary(bytes.clone()),
-        }
-    }
-}
-
-impl Content {
-    pub(crate) fn size(&self) -> String {
-        match self {
-            Self::Text(text) => format!("{} bytes of text", text.len()),
-            Self::Binary(bytes) => format!("{} bytes", bytes.len()),
-        }
-    }
 }

@@ -9,7 +9,7 @@ use rts_proto::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::record::Content;
+use super::content::Content;
 use crate::scrub::Scrubber;
 
 #[derive(Debug, Serialize, Deserialize)]
