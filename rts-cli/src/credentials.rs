@@ -10,7 +10,7 @@ use clap::Args;
 use rts_server::{DEV_APP_KEY, open_to_others};
 use rts_token::limits::MAX_TOKEN_BYTES;
 
-use crate::dev::{dev_expiry, dev_token};
+use crate::dev_token::{dev_expiry, dev_token};
 use crate::out::tell;
 
 /// Where a token is looked for when no option says otherwise.

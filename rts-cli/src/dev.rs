@@ -1,11 +1,9 @@
-//! What several commands share: whom to log in as, logging in, and tokens for playing.
+//! What several commands share: whom to log in as, and logging in.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, bail};
 use clap::Args;
 use rts_server::DEV_APP_ID;
-use rts_token::{AppKey, Expiry, Token, Unverified};
+use rts_token::Unverified;
 use rts_transport_tokio::{ConnectionState, Engine, Event, Events, LoginCode, connect_with};
 
 use crate::credentials::Credentials;
@@ -14,9 +12,6 @@ use crate::reach::Reach;
 
 /// Where `rts serve --dev` listens.
 pub(crate) const DEV_URL: &str = "rts://127.0.0.1:7600";
-
-/// A day: long enough to play.
-const DEV_TOKEN_SECONDS: u64 = 86_400;
 
 /// Where the server is, and whom to log in as.
 #[derive(Debug, Args)]
@@ -132,29 +127,6 @@ fn refused(code: LoginCode, app_id: &str, uid: &str, are_dev: bool) -> String {
         LoginCode::Ok | LoginCode::Unknown => "the server did not say why; try again".to_owned(),
     };
     format!("login refused ({}): {why}", code.code())
-}
-
-pub(crate) fn unix_now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
-}
-
-/// The present second, for a token.
-pub(crate) fn issued_now() -> anyhow::Result<u32> {
-    u32::try_from(unix_now()).context("the clock is after the year 2106")
-}
-
-/// Until when a token for playing is good.
-pub(crate) fn dev_expiry() -> anyhow::Result<u32> {
-    u32::try_from(unix_now() + DEV_TOKEN_SECONDS).context("the clock is after the year 2106")
-}
-
-/// A token of the development app, signed with this key.
-pub(crate) fn dev_token(key: &str, uid: &str, expire_at: u32) -> anyhow::Result<String> {
-    let nonce = getrandom::u32().map_err(|error| anyhow!("no random number: {error}"))?;
-    let token = Token::new(DEV_APP_ID, uid, Expiry::At(expire_at))?
-        .with_nonce(nonce)
-        .with_issued_at(issued_now()?);
-    Ok(token.sign(&AppKey::new(key)?))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 mod commands;
 mod credentials;
 mod dev;
+mod dev_token;
 mod lines;
 mod log;
 mod out;

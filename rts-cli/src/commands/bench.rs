@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use rts_load::{Connect, Idle, Job, P2p, Pace, Report, Room, ServerProcess, Storm, Target};
 use rts_server::{DEV_APP_ID, DEV_APP_KEY};
 
-use crate::dev::unix_now;
+use crate::dev_token::unix_now;
 use crate::out::say;
 
 /// Of a progress bar.

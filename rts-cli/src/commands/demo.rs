@@ -11,7 +11,7 @@ use rts_transport_tokio::{
 };
 
 use super::chat::{describe, shown};
-use crate::dev::{dev_token, unix_now};
+use crate::dev_token::{dev_token, unix_now};
 use crate::out::say;
 
 /// Nothing here takes longer, unless something is off.

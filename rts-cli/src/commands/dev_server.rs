@@ -9,7 +9,7 @@ use rts_server::{
     AppServer, Config, DEV_APP_ID, DEV_APP_KEY, DEV_BEARER_KEY, Limits, Listen, OpenApi,
 };
 
-use crate::dev::{dev_expiry, dev_token};
+use crate::dev_token::{dev_expiry, dev_token};
 use crate::out::say;
 
 /// The port of back ends, 7601, is this far above that of clients, 7600.

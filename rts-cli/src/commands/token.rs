@@ -16,7 +16,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::credentials::token_from;
-use crate::dev::{issued_now, unix_now};
+use crate::dev_token::{issued_now, unix_now};
 use crate::out::{say, tell};
 
 /// The exit code for a token that is not valid, or not known to be.

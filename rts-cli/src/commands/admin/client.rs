@@ -11,7 +11,7 @@ use rts_openapi::signature::{Parts, sign};
 use rts_openapi::{Action, Envelope, Method, Query};
 use serde_json::Value;
 
-use crate::dev::unix_now;
+use crate::dev_token::unix_now;
 
 /// Commands are done at once; longer only when nobody is there.
 const TIMEOUT: Duration = Duration::from_secs(10);

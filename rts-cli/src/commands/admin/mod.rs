@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::token::moment;
-use crate::dev::unix_now;
+use crate::dev_token::unix_now;
 use crate::out::say;
 use client::{Client, Credentials};
 

@@ -1,7 +1,5 @@
 //! What happens: events of the engine and of rooms.
 
-use std::mem;
-
 use rts_transport_tokio::{
     ConnectionState, Event, JoinType, LoginCode, MessageId, OnlineStatus, RoomEvent, RoomState,
 };
@@ -10,9 +8,6 @@ use super::super::line::{Line, Mark};
 use super::super::words::{safe, shown};
 use super::place::{Place, Standing};
 use super::{Talk, note, problem};
-
-/// Of those who come into a room at one time, how many are named.
-const NAMED_MAX: usize = 10;
 
 impl Talk {
     /// What has happened. Those who come into a room one behind the other are told together, so
@@ -165,18 +160,5 @@ impl Talk {
         {
             self.arrivals.entry(room.to_owned()).or_default().push(uid.to_owned());
         }
-    }
-
-    /// Who has come and was not told of.
-    pub(in super::super) fn told_arrivals(&mut self) -> Vec<Line> {
-        let told = |(room, who): (String, Vec<String>)| {
-            let named = who[..who.len().min(NAMED_MAX)].join(", ");
-            let is = if who.len() == 1 { "is" } else { "are" };
-            Line::Note(match who.len().saturating_sub(NAMED_MAX) {
-                0 => format!("#{room}: {named} {is} here"),
-                more => format!("#{room}: {named} and {more} more are here; /who names them"),
-            })
-        };
-        mem::take(&mut self.arrivals).into_iter().map(told).collect()
     }
 }

@@ -11,10 +11,13 @@ use rts_transport_tokio::{Engine, JoinError, MessageConfig, MessageId};
 use super::command::{Command, To, help};
 use super::complete::Names;
 use super::line::{Line, Mark};
-use place::{Place, Standing};
+use place::{Place, Standing, not_in};
 
 /// Users that are remembered for completion.
 const SEEN_MAX: usize = 1_000;
+
+/// Of those who come into a room at one time, how many are named.
+const NAMED_MAX: usize = 10;
 
 pub(super) struct Talk {
     engine: Engine,
@@ -80,6 +83,19 @@ impl Talk {
             users: self.seen.iter().cloned().collect(),
             rooms: self.rooms.keys().cloned().collect(),
         }
+    }
+
+    /// Who has come and was not told of.
+    pub(super) fn told_arrivals(&mut self) -> Vec<Line> {
+        let told = |(room, who): (String, Vec<String>)| {
+            let named = who[..who.len().min(NAMED_MAX)].join(", ");
+            let is = if who.len() == 1 { "is" } else { "are" };
+            Line::Note(match who.len().saturating_sub(NAMED_MAX) {
+                0 => format!("#{room}: {named} {is} here"),
+                more => format!("#{room}: {named} and {more} more are here; /who names them"),
+            })
+        };
+        mem::take(&mut self.arrivals).into_iter().map(told).collect()
     }
 
     pub(super) fn run(&mut self, command: &Command) -> Vec<Line> {
@@ -235,10 +251,6 @@ fn note(text: impl Into<String>) -> Vec<Line> {
 
 fn problem(text: impl Into<String>) -> Vec<Line> {
     vec![Line::Problem(text.into())]
-}
-
-fn not_in(id: &str) -> String {
-    format!("you are not in #{id}; /join {id} goes in")
 }
 
 #[cfg(test)]

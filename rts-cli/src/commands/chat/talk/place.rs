@@ -4,8 +4,6 @@ use std::collections::BTreeSet;
 
 use rts_transport_tokio::Room;
 
-use super::not_in;
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
     /// Not in the room: not any more, or the join failed. It can be joined again.
@@ -60,4 +58,8 @@ impl Place {
             }
         }
     }
+}
+
+pub(super) fn not_in(id: &str) -> String {
+    format!("you are not in #{id}; /join {id} goes in")
 }
