@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use document::document;
-use rts_proto::client::Parameters;
+use rts_proto::client::{Parameters, Timing};
 use rts_proto::limits::*;
 use rts_proto::{AppId, BusinessId, CloseCode, Retry, RoomId, UserId};
 use sequenced::SEQUENCED;
@@ -175,11 +175,11 @@ fn the_table_of_timers_has_the_numbers_of_the_constants() {
     let parameters = Parameters::default();
     let expected = [
         ("login deadline", LOGIN_DEADLINE),
-        ("connect time-out", parameters.connect_timeout),
-        ("answer time-out", parameters.login_timeout),
-        ("heartbeat", parameters.heartbeat),
-        ("dead link", parameters.reconnecting_after),
-        ("result time-out", parameters.send_timeout),
+        ("connect time-out", parameters.get(Timing::Connect)),
+        ("answer time-out", parameters.get(Timing::Login)),
+        ("heartbeat", parameters.get(Timing::Heartbeat)),
+        ("dead link", parameters.get(Timing::Reconnecting)),
+        ("result time-out", parameters.get(Timing::Send)),
         ("unreachable", UNREACHABLE_AFTER),
         ("grace", SESSION_GRACE),
         ("post waits", POST_WAIT),
@@ -192,7 +192,9 @@ fn the_table_of_timers_has_the_numbers_of_the_constants() {
         assert_eq!(seconds.map(Duration::from_secs), Some(length), "{timer}");
     }
     let backoff = table.iter().find(|row| row[0] == "back-off").expect("there");
-    assert!(backoff[2].contains(&format!("{} ... s", parameters.backoff_max.as_secs())));
+    assert!(
+        backoff[2].contains(&format!("{} ... s", parameters.get(Timing::BackoffMax).as_secs()))
+    );
     assert_eq!(table.len(), expected.len() + 1, "a timer that is not checked here");
 }
 

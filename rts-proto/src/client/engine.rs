@@ -9,12 +9,12 @@ use super::io::Config;
 use super::observe::Observe;
 use super::parameters::LogLevel;
 use super::questions::{Question, Questions};
-use super::rooms::Rooms;
+use super::rooms::{Membership, Rooms};
 use super::server_params::Params;
 use super::shared::Shared;
 use super::timer::{Deadline, Timer, earliest};
 use crate::wire::Frame;
-use crate::{Disconnect, Instant, LinkId, MessageId};
+use crate::{Disconnect, Instant, LinkId, MessageId, RoomKey};
 
 /// One engine.
 pub struct Client {
@@ -96,10 +96,28 @@ impl Client {
         self.connection.is_logged_in()
     }
 
+    /// Whether a login waits for its answer, with or without a link at the moment.
+    #[must_use]
+    pub fn is_logging_in(&self) -> bool {
+        self.connection.is_logging_in()
+    }
+
+    /// The handle that has this room id.
+    #[must_use]
+    pub fn room(&self, id: &str) -> Option<RoomKey> {
+        self.rooms.key(id)
+    }
+
+    /// How far a handle is with its room; `None` when it was destroyed.
+    #[must_use]
+    pub fn membership(&self, key: RoomKey) -> Option<Membership> {
+        self.rooms.phase(key).map(Membership::from)
+    }
+
     /// What the engine's driver writes to its log.
     #[must_use]
     pub fn log_level(&self) -> LogLevel {
-        self.shared.parameters().log_level
+        self.shared.parameters().log_level()
     }
 
     /// Whether [`destroy`](Self::destroy) was called.

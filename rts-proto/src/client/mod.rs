@@ -61,5 +61,6 @@ pub use error::{
 pub use event::{Event, JoinType, RoomEvent, WarningCode};
 pub use io::{Config, Input, Output};
 pub use observe::Observe;
-pub use parameters::{LogLevel, Parameters, ParametersError};
+pub use parameters::{LogLevel, Parameters, ParametersError, Timing, TimingError};
+pub use rooms::Membership;
 pub use timer::Timer;

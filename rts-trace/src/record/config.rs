@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rts_proto::client::{self, LogLevel, Parameters};
+use rts_proto::client::{self, Parameters, Timing};
 use rts_proto::{AppId, UserId, server};
 use serde::{Deserialize, Serialize};
 
@@ -25,30 +25,8 @@ pub(crate) struct ServerConfig {
 
 impl CoreConfig {
     pub(crate) fn of_client(config: &client::Config) -> Self {
-        let Parameters {
-            send_timeout,
-            login_timeout,
-            connect_timeout,
-            heartbeat,
-            reconnecting_after,
-            disconnected_after,
-            lost_after,
-            backoff_max,
-            probe_timeout,
-            // Nothing that a core does depends on it.
-            log_level: _,
-        } = config.parameters;
-        let parameters = vec![
-            send_timeout,
-            login_timeout,
-            connect_timeout,
-            heartbeat,
-            reconnecting_after,
-            disconnected_after,
-            lost_after,
-            backoff_max,
-            probe_timeout,
-        ];
+        // Nothing that a core does depends on the level of the log.
+        let parameters = Timing::ALL.map(|timing| config.parameters.get(timing)).into();
         Self::Client { app_id: config.app_id.as_str().to_owned(), parameters }
     }
 
@@ -103,30 +81,12 @@ impl CoreConfig {
 }
 
 /// The configuration of a client that a trace begins with; `None` when a field is missing or no id.
-pub(crate) fn client_config(app_id: &str, parameters: &[Duration]) -> Option<client::Config> {
-    let [
-        send_timeout,
-        login_timeout,
-        connect_timeout,
-        heartbeat,
-        reconnecting_after,
-        disconnected_after,
-        lost_after,
-        backoff_max,
-        probe_timeout,
-    ] = *<&[Duration; 9]>::try_from(parameters).ok()?;
-    let parameters = Parameters {
-        send_timeout,
-        login_timeout,
-        connect_timeout,
-        heartbeat,
-        reconnecting_after,
-        disconnected_after,
-        lost_after,
-        backoff_max,
-        probe_timeout,
-        log_level: LogLevel::default(),
-    };
+pub(crate) fn client_config(app_id: &str, times: &[Duration]) -> Option<client::Config> {
+    let times = <&[Duration; Timing::ALL.len()]>::try_from(times).ok()?;
+    let mut parameters = Parameters::default();
+    for (timing, time) in Timing::ALL.into_iter().zip(times) {
+        parameters.set(timing, *time).ok()?;
+    }
     Some(client::Config { app_id: AppId::new(app_id).ok()?, parameters })
 }
 

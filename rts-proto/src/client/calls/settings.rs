@@ -22,8 +22,8 @@ impl Client {
         self.rooms.set_business_id(business_id)
     }
 
-    /// `setRuntimeParameters`: a JSON object of the [keys](crate::client::Parameters::KEYS) of
-    /// times, all in milliseconds, and of [`logLevel`](crate::client::Parameters::LOG_LEVEL_KEY).
+    /// `setRuntimeParameters`: a JSON object of the [keys](crate::client::Timing::key) of times,
+    /// all in milliseconds, and of [`logLevel`](crate::client::Parameters::LOG_LEVEL_KEY).
     /// What cannot be used is ignored, with an [`Event::Warning`].
     pub fn set_runtime_parameters(
         &mut self,

@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use super::link::Link;
 use crate::backoff::Backoff;
+use crate::client::parameters::Timing;
 use crate::client::shared::Shared;
 use crate::planted::{Bug, planted};
 use crate::random::Random;
@@ -30,7 +31,7 @@ impl Dialer {
 
     /// A new link after the back-off, and after `at_least` besides.
     pub(super) fn connect_later(&mut self, at_least: Duration, shared: &mut Shared) -> Link {
-        let (now, max) = (shared.now(), shared.parameters().backoff_max);
+        let (now, max) = (shared.now(), shared.parameters().get(Timing::BackoffMax));
         let wait = at_least + self.backoff.next(now, max, &mut self.random);
         if wait.is_zero() || planted(Bug::NoBackoff) {
             self.connect(shared)

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::liveness::Liveness;
-use crate::client::parameters::Parameters;
+use crate::client::parameters::{Parameters, Timing};
 use crate::client::shared::Shared;
 use crate::client::timer::{Deadline, Timer};
 use crate::limits::{FRAME_BYTES_MAX, FRAME_BYTES_MAX_BEFORE_LOGIN};
@@ -85,10 +85,10 @@ impl Link {
             Self::None => None,
             Self::Waiting { until } => Some((*until, Timer::Backoff)),
             Self::Connecting { since, .. } => {
-                Some((*since + parameters.connect_timeout, Timer::Connect))
+                Some((*since + parameters.get(Timing::Connect), Timer::Connect))
             }
             Self::Greeting(greeting) => {
-                Some((greeting.since + parameters.login_timeout, Timer::Login))
+                Some((greeting.since + parameters.get(Timing::Login), Timer::Login))
             }
             Self::Online(online) => online.liveness.next_timer(parameters),
         }

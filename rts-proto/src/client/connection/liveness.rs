@@ -1,7 +1,7 @@
 //! Whether what goes out over a link arrives: heartbeats, and what has no answer.
 
 use crate::Instant;
-use crate::client::parameters::Parameters;
+use crate::client::parameters::{Parameters, Timing};
 use crate::client::timer::{Deadline, Timer, earliest};
 use crate::planted::{Bug, planted};
 
@@ -76,7 +76,7 @@ impl Liveness {
     pub(super) fn next_timer(&self, parameters: &Parameters) -> Option<Deadline> {
         let unanswered = self
             .unanswered_since()
-            .map(|since| (since + parameters.reconnecting_after, Timer::Unanswered));
+            .map(|since| (since + parameters.get(Timing::Reconnecting), Timer::Unanswered));
         let probe = self.probe_until.map(|until| (until, Timer::Probe));
         earliest([Some((self.heartbeat_due(parameters), Timer::Heartbeat)), unanswered, probe])
     }
@@ -84,7 +84,7 @@ impl Liveness {
     /// When the next Ping is due: one interval after the last frame was sent, or one interval after
     /// the first frame of which nothing shows that it arrived. One Ping is enough to ask.
     fn heartbeat_due(&self, parameters: &Parameters) -> Instant {
-        let every = parameters.heartbeat;
+        let every = parameters.get(Timing::Heartbeat);
         let idle = self.last_sent + every;
         match (self.unconfirmed_since, self.ping_since) {
             (Some(since), None) => idle.min(since + every),

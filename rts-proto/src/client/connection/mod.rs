@@ -26,6 +26,7 @@ pub(super) use session::Session;
 pub(super) use tag::Tag;
 
 use super::event::Event;
+use super::parameters::Timing;
 use super::shared::Shared;
 use super::timer::{Deadline, Timer, earliest};
 #[cfg(test)]
@@ -186,7 +187,7 @@ impl Connection {
         match &mut self.link {
             Link::None => {}
             Link::Online(online) => {
-                online.liveness_mut().probe(shared.now() + shared.parameters().probe_timeout);
+                online.liveness_mut().probe(shared.now() + shared.parameters().get(Timing::Probe));
                 online.send_heartbeat(shared);
             }
             Link::Waiting { .. } | Link::Connecting { .. } | Link::Greeting(_) => {

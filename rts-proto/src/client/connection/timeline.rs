@@ -1,6 +1,6 @@
 //! What the application is told about its connection, and when (contract: "Behaviour over time").
 
-use crate::client::parameters::Parameters;
+use crate::client::parameters::{Parameters, Timing};
 use crate::planted::{Bug, planted};
 use crate::{ConnectionState, Instant};
 
@@ -61,12 +61,12 @@ impl Timeline {
     /// When silence is reported next.
     pub(super) fn next_mark(&self, parameters: &Parameters) -> Option<Instant> {
         let after = match self.reported {
-            Reported::Nothing => parameters.reconnecting_after,
+            Reported::Nothing => parameters.get(Timing::Reconnecting),
             Reported::Reconnecting if planted(Bug::SilenceMarkLate) => {
-                parameters.disconnected_after + core::time::Duration::from_secs(1)
+                parameters.get(Timing::Disconnected) + core::time::Duration::from_secs(1)
             }
-            Reported::Reconnecting => parameters.disconnected_after,
-            Reported::Disconnected => parameters.lost_after,
+            Reported::Reconnecting => parameters.get(Timing::Disconnected),
+            Reported::Disconnected => parameters.get(Timing::Lost),
             Reported::Lost => return None,
         };
         Some(self.heard + after)

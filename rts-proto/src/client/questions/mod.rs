@@ -16,6 +16,7 @@ pub(super) use question::{Answer, Question};
 
 use super::error::SendError;
 use super::event::{Event, RoomEvent};
+use super::parameters::Timing;
 use super::rooms::Rooms;
 use super::shared::Shared;
 #[cfg(test)]
@@ -166,7 +167,7 @@ impl Questions {
 
     /// `payload_bytes` is 0 for what is no send.
     fn open(&mut self, question: Question, memo: Memo, payload_bytes: usize, shared: &Shared) {
-        let deadline = shared.now() + shared.parameters().send_timeout;
+        let deadline = shared.now() + shared.parameters().get(Timing::Send);
         self.statuses += usize::from(matches!(question, Question::Status(_)));
         self.sends += usize::from(question.is_send());
         self.send_bytes += payload_bytes;

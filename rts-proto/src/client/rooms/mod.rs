@@ -7,6 +7,7 @@ mod tests;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
+pub use phase::Membership;
 pub(super) use phase::Phase;
 
 use super::error::{BroadcastError, BusinessIdError, CreateRoomError};
@@ -86,6 +87,11 @@ impl Rooms {
 
     pub(super) fn id(&self, key: RoomKey) -> Option<RoomId> {
         self.by_key.get(&key).map(|room| room.id.clone())
+    }
+
+    /// The handle that has this id.
+    pub(super) fn key(&self, id: &str) -> Option<RoomKey> {
+        self.by_id.get(id).copied()
     }
 
     pub(super) fn phase(&self, key: RoomKey) -> Option<Phase> {

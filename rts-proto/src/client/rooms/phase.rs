@@ -49,3 +49,27 @@ impl Phase {
         matches!(self, Self::Joined | Self::Leaving { was_joined: true, .. })
     }
 }
+
+/// How far a room handle is with its room, for applications.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Membership {
+    /// Not in the room.
+    Out,
+    /// A join waits for its answer, or for the end of a leave.
+    Joining,
+    /// In the room. While it is joined again after a reconnect, it is [`Joining`](Self::Joining).
+    Joined,
+    /// A leave waits for its answer.
+    Leaving,
+}
+
+impl From<Phase> for Membership {
+    fn from(phase: Phase) -> Self {
+        match phase {
+            Phase::Created => Self::Out,
+            Phase::Joining { .. } | Phase::Leaving { then_join: Some(_), .. } => Self::Joining,
+            Phase::Joined => Self::Joined,
+            Phase::Leaving { then_join: None, .. } => Self::Leaving,
+        }
+    }
+}
