@@ -16,7 +16,8 @@ fn main() -> anyhow::Result<()> {
 }
 
 async fn run(server: &str) -> anyhow::Result<()> {
-    let (engine, mut events) = connect(server, APP_ID, "{}")?;
+    let engine = connect(server, APP_ID)?;
+    let mut events = engine.events();
 
     // An app that slept for long has an old token. The login is refused, and waits for a better
     // one: there is no second call of `login`.

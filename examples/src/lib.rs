@@ -50,7 +50,8 @@ pub fn fresh_token(uid: &str) -> anyhow::Result<String> {
 
 /// An engine that is logged in.
 pub async fn log_in(server: &str, uid: &str) -> anyhow::Result<(rts::Engine, rts::Events)> {
-    let (engine, mut events) = rts::connect(server, APP_ID, "{}")?;
+    let engine = rts::connect(server, APP_ID)?;
+    let mut events = engine.events();
     engine.login(&fresh_token(uid)?, uid)?;
     match login_result(&mut events).await? {
         rts::LoginCode::Ok => Ok((engine, events)),

@@ -4,7 +4,9 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use rts_server::DEV_APP_ID;
 use rts_token::Unverified;
-use rts_transport_tokio::{ConnectionState, Engine, Event, Events, LoginCode, connect_with};
+use rts_transport_tokio::{
+    AppId, ConnectionState, Engine, EngineOptions, Event, Events, LoginCode, connect_with,
+};
 
 use crate::credentials::Credentials;
 use crate::out::tell;
@@ -59,7 +61,8 @@ impl Account {
             (None, Err(_)) => DEV_APP_ID,
         };
         let connector = self.reach.connector(&self.url)?;
-        let (engine, mut events) = connect_with(connector, app_id, "{}")?;
+        let engine = connect_with(connector, AppId::new(app_id)?, EngineOptions::default())?;
+        let mut events = engine.events();
         engine.login(&token, &uid)?;
         loop {
             match events.next().await {

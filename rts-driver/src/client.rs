@@ -4,17 +4,18 @@
 mod current_link;
 mod engine_loop;
 
-use rts_engine::Driver;
+use rts_proto::client::Config;
 
 use crate::runtime::Runtime;
 
 pub use rts_engine::{
-    Engine, EngineError, EventHandler, Events, Room, RoomEventHandler, Sent, ServerAnswer,
-    sdk_version,
+    Engine, EventHandler, Events, JoinEnd, LoginStatus, LoginWatch, Pending, Room,
+    RoomEventHandler, Sent, ServerAnswer, sdk_version,
 };
 pub use rts_proto::client::{
-    BroadcastError, BusinessIdError, Call, CreateRoomError, Event, JoinError, JoinType, LoginError,
-    Observe, ParametersError, Returned, RoomEvent, SendError, WarningCode,
+    BroadcastError, BusinessIdError, Call, CreateRoomError, Event, JoinError, JoinType, LogLevel,
+    LoginError, Observe, Parameters, ParametersError, Returned, RoomEvent, SendError, Timing,
+    TimingError, WarningCode,
 };
 pub use rts_proto::{
     AppId, BroadcastCode, CloseCode, ConnectionState, Disconnect, IdError, IdKind, LeaveReason,
@@ -29,13 +30,14 @@ pub use rts_stream::{Roots, explain_tls};
 
 /// Why there is no engine.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ConnectError {
     /// There is no way to the server: its address, or what is needed for TLS.
     #[error(transparent)]
     Connector(#[from] ConnectorError),
-    /// The app id or the parameters are wrong.
+    /// The app id is malformed.
     #[error(transparent)]
-    Engine(#[from] EngineError),
+    AppId(#[from] IdError),
     /// Called outside a runtime, where there has to be one (tokio).
     #[error("an engine needs a runtime: call this from inside a tokio runtime")]
     NoRuntime,
@@ -44,46 +46,49 @@ pub enum ConnectError {
     Random(getrandom::Error),
 }
 
+/// What an application may say about a new engine.
+#[derive(Default)]
+pub struct EngineOptions {
+    parameters: Parameters,
+    observer: Option<Box<dyn Observe + Send>>,
+}
+
+impl EngineOptions {
+    /// Times, and the level of the log.
+    #[must_use]
+    pub fn with_parameters(self, parameters: Parameters) -> Self {
+        Self { parameters, ..self }
+    }
+
+    /// Watches the engine's core, such as to record it: see [`Engine::observed`].
+    #[must_use]
+    pub fn with_observer(self, observer: Box<dyn Observe + Send>) -> Self {
+        Self { observer: Some(observer), ..self }
+    }
+}
+
 /// Makes an engine for the server of the connector. Nothing is connected before [`Engine::login`].
-/// `parameters` is a JSON object, such as `{}`.
 ///
 /// The engine lives in a task on the runtime. When the runtime is shut down, it is destroyed: every
 /// [`Sent`] completes and [`Events`] ends.
 ///
 /// # Errors
 ///
-/// An app id or parameters that cannot be used; no runtime; no random numbers.
+/// No runtime; no random numbers.
 pub fn connect<R: Runtime>(
     connector: Connector,
-    app_id: &str,
-    parameters: &str,
-) -> Result<(Engine, Events), ConnectError> {
-    start::<R>(connector, |seed| Engine::new(app_id, parameters, seed))
-}
-
-/// Like [`connect`], with an observer of the engine's core: see [`Engine::observed`].
-///
-/// # Errors
-///
-/// See [`connect`].
-pub fn connect_observed<R: Runtime>(
-    connector: Connector,
-    app_id: &str,
-    parameters: &str,
-    observer: Box<dyn Observe + Send>,
-) -> Result<(Engine, Events), ConnectError> {
-    start::<R>(connector, |seed| Engine::observed(app_id, parameters, seed, observer))
-}
-
-fn start<R: Runtime>(
-    connector: Connector,
-    make: impl FnOnce(u64) -> Result<(Engine, Events, Driver), EngineError>,
-) -> Result<(Engine, Events), ConnectError> {
+    app_id: AppId,
+    options: EngineOptions,
+) -> Result<Engine, ConnectError> {
     if !R::is_present() {
         return Err(ConnectError::NoRuntime);
     }
     let seed = getrandom::u64().map_err(ConnectError::Random)?;
-    let (engine, events, driver) = make(seed)?;
+    let config = Config { app_id, parameters: options.parameters };
+    let (engine, driver) = match options.observer {
+        Some(observer) => Engine::observed(config, seed, observer),
+        None => Engine::new(config, seed),
+    };
     R::spawn(engine_loop::run::<R>(driver, connector));
-    Ok((engine, events))
+    Ok(engine)
 }

@@ -15,6 +15,10 @@ use crate::unread::Unread;
 type EngineHandler = Arc<Mutex<dyn EventHandler>>;
 type RoomHandler = Arc<Mutex<dyn RoomEventHandler>>;
 
+/// One `Events` of an engine.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct StreamId(u64);
+
 /// What was replaced. It is the application's, so it is dropped when no lock is held.
 pub(crate) enum Retired {
     Engine(#[expect(dead_code, reason = "held to be dropped")] EngineHandler),
@@ -25,8 +29,9 @@ pub(crate) enum Retired {
 /// else to the stream. Each way keeps the order.
 pub(crate) struct Delivery {
     stream: Unread,
-    /// False once the application has dropped its `Events`.
-    stream_wanted: bool,
+    /// The `Events` that takes those, if there is one.
+    reader: Option<StreamId>,
+    last_reader: StreamId,
     callbacks: VecDeque<Event>,
     /// Bytes of payload in those.
     callback_bytes: usize,
@@ -41,7 +46,8 @@ impl Delivery {
     pub(crate) fn new() -> Self {
         Self {
             stream: Unread::new(),
-            stream_wanted: true,
+            reader: None,
+            last_reader: StreamId(0),
             callbacks: VecDeque::new(),
             callback_bytes: 0,
             engine_handler: None,
@@ -55,7 +61,7 @@ impl Delivery {
         if self.has_handler(&event) {
             self.callback_bytes += payload_bytes(&event);
             self.callbacks.push_back(event);
-        } else if self.stream_wanted {
+        } else if self.reader.is_some() {
             self.stream.push(event, told);
         }
     }
@@ -82,8 +88,19 @@ impl Delivery {
         events + self.callbacks.len() < EVENTS_MAX && bytes + self.callback_bytes < EVENT_BYTES_MAX
     }
 
-    pub(crate) fn pop_stream(&mut self) -> Option<Event> {
-        self.stream.pop()
+    /// A new stream; an earlier one gets nothing more, and leaves to it what it has not taken.
+    pub(crate) fn open_stream(&mut self) -> StreamId {
+        self.last_reader = StreamId(self.last_reader.0 + 1);
+        self.reader = Some(self.last_reader);
+        self.last_reader
+    }
+
+    pub(crate) fn is_open(&self, stream: StreamId) -> bool {
+        self.reader == Some(stream)
+    }
+
+    pub(crate) fn pop_stream(&mut self, stream: StreamId) -> Option<Event> {
+        if self.is_open(stream) { self.stream.pop() } else { None }
     }
 
     pub(crate) fn has_stream_events(&self) -> bool {
@@ -163,9 +180,11 @@ impl Delivery {
         rooms.into_values().flatten().map(Retired::Room).chain(engine)
     }
 
-    pub(crate) fn drop_stream(&mut self) {
-        self.stream_wanted = false;
-        self.stream = Unread::new();
+    pub(crate) fn close_stream(&mut self, stream: StreamId) {
+        if self.is_open(stream) {
+            self.reader = None;
+            self.stream = Unread::new();
+        }
     }
 }
 

@@ -9,36 +9,28 @@ use std::task::Poll;
 
 use bytes::Bytes;
 use rts_proto::client::{
-    BusinessIdError, Client, Config, CreateRoomError, Input, LoginError, Observe, Parameters,
-    ParametersError, SendError,
+    BusinessIdError, Client, Config, CreateRoomError, Input, LoginError, Observe, ParametersError,
+    SendError,
 };
-use rts_proto::{AppId, Disconnect, IdError, MessageConfig, Payload, SendCode, Text};
+use rts_proto::{
+    Disconnect, MessageConfig, OnlineStatus, Payload, SendCode, ServerParamsCode, Text,
+};
 
+use crate::answers::Answers;
 use crate::clock::Clock;
 use crate::driver::Driver;
 use crate::events::Events;
 use crate::handle::Handle;
 use crate::handler::EventHandler;
+use crate::login::LoginWatch;
 use crate::room::Room;
-use crate::sent::{Sent, ServerAnswer};
+use crate::sent::{Pending, Sent, ServerAnswer};
 use crate::shared::Shared;
 
 /// The version of this software.
 #[must_use]
 pub fn sdk_version() -> &'static str {
     env!("CARGO_PKG_VERSION")
-}
-
-/// Why there is no engine.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum EngineError {
-    /// The app id is malformed.
-    #[error(transparent)]
-    AppId(#[from] IdError),
-    /// The parameters are not a JSON object.
-    #[error(transparent)]
-    Parameters(#[from] ParametersError),
 }
 
 /// One client. Cheap to clone, and every call returns at once: what follows from it comes as
@@ -52,67 +44,49 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// An engine, its events, and the end for a runtime. `parameters` is a JSON object, such as
-    /// `{}`; `seed` feeds the jitter of reconnecting, and should differ between clients.
-    ///
-    /// # Errors
-    ///
-    /// An ill-formed app id; parameters that are not a JSON object. Unknown parameters and bad
-    /// values are ignored, with a [`Warning`](rts_proto::client::Event::Warning).
-    pub fn new(
-        app_id: &str,
-        parameters: &str,
-        seed: u64,
-    ) -> Result<(Self, Events, Driver), EngineError> {
-        Self::with_clock(app_id, parameters, seed, Clock::start())
+    /// An engine, and the end for a runtime. `seed` feeds the jitter of reconnecting, and should
+    /// differ between clients.
+    #[must_use]
+    pub fn new(config: Config, seed: u64) -> (Self, Driver) {
+        Self::with_clock(config, seed, Clock::start())
     }
 
     /// The same with an observer of the core, such as a recorder. Each call and each burst of bytes
     /// waits for it, under the engine's lock: it must not call the engine.
-    ///
-    /// # Errors
-    ///
-    /// See [`new`](Self::new).
+    #[must_use]
     pub fn observed(
-        app_id: &str,
-        parameters: &str,
+        config: Config,
         seed: u64,
         observer: Box<dyn Observe + Send>,
-    ) -> Result<(Self, Events, Driver), EngineError> {
-        Self::build(app_id, parameters, seed, Clock::start(), Some(observer))
+    ) -> (Self, Driver) {
+        Self::around(Client::observed(config, seed, observer), Clock::start())
     }
 
     /// The same by a clock that somebody else moves. A runtime's loop cannot drive it, since it
     /// does not know that clock: this is for simulations.
-    ///
-    /// # Errors
-    ///
-    /// See [`new`](Self::new).
-    pub fn with_clock(
-        app_id: &str,
-        parameters: &str,
-        seed: u64,
-        clock: Clock,
-    ) -> Result<(Self, Events, Driver), EngineError> {
-        Self::build(app_id, parameters, seed, clock, None)
+    #[must_use]
+    pub fn with_clock(config: Config, seed: u64, clock: Clock) -> (Self, Driver) {
+        Self::around(Client::new(config, seed), clock)
     }
 
-    fn build(
-        app_id: &str,
-        parameters: &str,
-        seed: u64,
-        clock: Clock,
-        observer: Option<Box<dyn Observe + Send>>,
-    ) -> Result<(Self, Events, Driver), EngineError> {
-        let config = Config { app_id: AppId::new(app_id)?, parameters: Parameters::default() };
-        let client = match observer {
-            Some(observer) => Client::observed(config, seed, observer),
-            None => Client::new(config, seed),
-        };
+    fn around(client: Client, clock: Clock) -> (Self, Driver) {
         let shared = Arc::new(Shared::new(client, clock));
-        shared.call(|state, now| state.client.set_runtime_parameters(now, parameters))?;
         let engine = Self { handle: Arc::new(Handle::new(Arc::clone(&shared))) };
-        Ok((engine, Events::new(Arc::clone(&shared)), Driver::new(shared)))
+        (engine, Driver::new(shared))
+    }
+
+    /// What the engine calls back from now on, as a stream. There is one at a time: an earlier one
+    /// ends, and leaves the events that it has not given to this one. What happens while there is
+    /// none is discarded.
+    #[must_use]
+    pub fn events(&self) -> Events {
+        Events::new(Arc::clone(self.handle.shared()))
+    }
+
+    /// The status of the login, to wait for changes of it.
+    #[must_use]
+    pub fn watch_login(&self) -> LoginWatch {
+        LoginWatch::new(Arc::clone(self.handle.shared()))
     }
 
     /// `login`. One [`LoginResult`](rts_proto::client::Event::LoginResult) follows, unless a logout
@@ -138,9 +112,12 @@ impl Engine {
     }
 
     /// `getPeerOnlineStatus`. One [`PeerOnlineStatus`](rts_proto::client::Event::PeerOnlineStatus)
-    /// follows.
-    pub fn get_peer_online_status(&self, uid: &str) {
-        self.handle.call(|state, now| state.client.get_peer_online_status(now, uid));
+    /// follows, and the returned future completes with it.
+    pub fn get_peer_online_status(&self, uid: &str) -> Pending<OnlineStatus> {
+        self.handle.call(|state, now| {
+            let query = |client: &mut Client| client.get_peer_online_status(now, uid);
+            state.ask(now, |answers| answers.ask_status(uid), query)
+        })
     }
 
     /// `sendMessage`. The result is an event, and what the returned future completes with.
@@ -176,16 +153,19 @@ impl Engine {
     ) -> Result<Sent<SendCode>, SendError> {
         self.handle.call(|state, now| {
             let id = state.client.send_message(now, uid, payload, config)?;
-            Ok(state.sends.wait(id, id))
+            Ok(Sent::new(id, state.answers.wait_for_send(id)))
         })
     }
 
     /// `setServerParams`: where messages for the app's server go, and the signature that is shown
     /// there. One [`ServerParamsSetResult`](rts_proto::client::Event::ServerParamsSetResult)
-    /// follows. They last for the login, through lost links and restarts of the server; a refused
-    /// call leaves earlier ones in force.
-    pub fn set_server_params(&self, signature: &str, url: &str) {
-        self.handle.call(|state, now| state.client.set_server_params(now, signature, url));
+    /// follows, and the returned future completes with it. They last for the login, through lost
+    /// links and restarts of the server; a refused call leaves earlier ones in force.
+    pub fn set_server_params(&self, signature: &str, url: &str) -> Pending<ServerParamsCode> {
+        self.handle.call(|state, now| {
+            let set = |client: &mut Client| client.set_server_params(now, signature, url);
+            state.ask(now, Answers::ask_for_params, set)
+        })
     }
 
     /// `sendServerMessage`: a message to the app's own server, up to 64 KiB of answer coming back.
@@ -216,7 +196,7 @@ impl Engine {
     fn send_to_server(&self, payload: Payload) -> Result<Sent<ServerAnswer>, SendError> {
         self.handle.call(|state, now| {
             let id = state.client.send_server_message(now, payload)?;
-            Ok(state.server_sends.wait(id, id))
+            Ok(Sent::new(id, state.answers.wait_for_server_send(id)))
         })
     }
 
@@ -235,6 +215,13 @@ impl Engine {
         Ok(Room::new(Arc::clone(&self.handle), key, room_id))
     }
 
+    /// The room handle with this id, if there is one that is not destroyed.
+    #[must_use]
+    pub fn room(&self, room_id: &str) -> Option<Room> {
+        let key = self.handle.lock().client.room(room_id)?;
+        Some(Room::new(Arc::clone(&self.handle), key, room_id))
+    }
+
     /// `setBusinessId`: a tag that goes along with joins. An empty one clears it.
     ///
     /// # Errors
@@ -244,7 +231,7 @@ impl Engine {
         self.handle.call(|state, _| state.client.set_business_id(id))
     }
 
-    /// `setRuntimeParameters`: a JSON object of [keys](Parameters::KEYS), and of `logLevel`: up to
+    /// `setRuntimeParameters`: a JSON object of [keys](rts_proto::client::Timing::key), and of `logLevel`: up to
     /// which level the engine writes to `tracing`, one of `off` (the default), `error`, `warn`,
     /// `info`, `debug`.
     ///

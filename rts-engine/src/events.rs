@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use futures_core::Stream;
 use rts_proto::client::Event;
 
+use crate::delivery::StreamId;
 use crate::shared::Shared;
 
 /// What the engine tells the application, in the order in which it happened: all events that have
@@ -31,13 +32,17 @@ use crate::shared::Shared;
 /// Dropping this discards what it has and all that would come. So an application that wants no
 /// events, because it only waits for results or has handlers for all, drops this rather than
 /// keeping it unread.
+///
+/// There is one at a time: see [`Engine::events`](crate::Engine::events).
 pub struct Events {
     shared: Arc<Shared>,
+    stream: StreamId,
 }
 
 impl Events {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared }
+        let stream = shared.with(|state| state.open_stream());
+        Self { shared, stream }
     }
 
     /// The next event; `None` at the end. Cancel safe: no event is lost.
@@ -47,13 +52,13 @@ impl Events {
 
     /// The next event, if there is one now.
     pub fn try_next(&mut self) -> Option<Event> {
-        self.shared.with(|state| state.take_event())
+        self.shared.with(|state| state.take_event(self.stream))
     }
 
     fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<Option<Event>> {
-        self.shared.with(|state| match state.take_event() {
+        self.shared.with(|state| match state.take_event(self.stream) {
             Some(event) => Poll::Ready(Some(event)),
-            None if state.client.is_destroyed() => Poll::Ready(None),
+            None if state.has_ended(self.stream) => Poll::Ready(None),
             None => {
                 state.register(|wakers| &mut wakers.events, context);
                 Poll::Pending
@@ -79,8 +84,7 @@ impl fmt::Debug for Events {
 impl Drop for Events {
     fn drop(&mut self) {
         self.shared.with(|state| {
-            state.delivery.drop_stream();
-            state.wake_driver();
+            state.close_stream(self.stream);
         });
     }
 }

@@ -17,6 +17,10 @@ impl Handle {
         Self { shared }
     }
 
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
     /// See [`Shared::lock`].
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.shared.lock()

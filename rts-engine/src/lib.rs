@@ -1,6 +1,7 @@
 #![forbid(unsafe_code)]
 #![doc = include_str!("../README.md")]
 
+mod answers;
 mod backpressure;
 mod clock;
 mod delivery;
@@ -11,16 +12,19 @@ mod handle;
 mod handler;
 mod link_output;
 mod log;
+mod login;
 mod room;
 mod sent;
 mod shared;
 mod unread;
 
+pub use answers::JoinEnd;
 pub use clock::Clock;
 pub use driver::Driver;
-pub use engine::{Engine, EngineError, sdk_version};
+pub use engine::{Engine, sdk_version};
 pub use events::Events;
 pub use handler::{EventHandler, RoomEventHandler};
 pub use link_output::LinkOutput;
+pub use login::{LoginStatus, LoginWatch};
 pub use room::Room;
-pub use sent::{Sent, ServerAnswer};
+pub use sent::{Pending, Sent, ServerAnswer};

@@ -6,9 +6,10 @@ use bytes::Bytes;
 use rts_proto::client::{BroadcastError, JoinError};
 use rts_proto::{BroadcastCode, Payload, RoomKey, Text};
 
+use crate::answers::JoinEnd;
 use crate::handle::Handle;
 use crate::handler::RoomEventHandler;
-use crate::sent::Sent;
+use crate::sent::{Pending, Sent};
 
 /// One room handle. Cheap to clone. Every call returns at once.
 ///
@@ -39,19 +40,27 @@ impl Room {
     }
 
     /// `joinRoom`. [`RoomEvent::Joined`](rts_proto::client::RoomEvent::Joined) follows, or
-    /// [`RoomEvent::StateChanged`](rts_proto::client::RoomEvent::StateChanged) with the reason.
+    /// [`RoomEvent::StateChanged`](rts_proto::client::RoomEvent::StateChanged) with the reason. The
+    /// returned future completes with it too, and with [`JoinEnd::Cancelled`] if the room is left
+    /// or destroyed, or the login ends, before.
     ///
     /// # Errors
     ///
     /// Joined or joining already; destroyed.
-    pub fn join(&self) -> Result<(), JoinError> {
-        self.handle.call(|state, now| state.client.join_room(now, self.key))
+    pub fn join(&self) -> Result<Pending<JoinEnd>, JoinError> {
+        self.handle.call(|state, now| {
+            state.client.join_room(now, self.key)?;
+            Ok(state.answers.wait_for_join(self.key))
+        })
     }
 
     /// `leaveRoom`. [`RoomEvent::Left`](rts_proto::client::RoomEvent::Left) follows when really
-    /// out. Does nothing when not joined.
-    pub fn leave(&self) {
-        self.handle.call(|state, now| state.client.leave_room(now, self.key));
+    /// out, and the returned future completes. Does nothing when not joined.
+    pub fn leave(&self) -> Pending<()> {
+        self.handle.call(|state, now| {
+            state.client.leave_room(now, self.key);
+            state.answers.wait_for_leave(self.key)
+        })
     }
 
     /// `destroy`: leaves the room and frees its id. When this returns, no event of this room comes
@@ -88,7 +97,7 @@ impl Room {
     fn send(&self, payload: Payload) -> Result<Sent<BroadcastCode>, BroadcastError> {
         self.handle.call(|state, now| {
             let id = state.client.send_room_message(now, self.key, payload)?;
-            Ok(state.broadcasts.wait((self.key, id), id))
+            Ok(Sent::new(id, state.answers.wait_for_broadcast(self.key, id)))
         })
     }
 

@@ -1,4 +1,4 @@
-//! A send that was accepted, for those who want to wait for its result.
+//! Outcomes of calls, as futures.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -10,14 +10,22 @@ use std::task::{Context, Poll, Waker};
 
 use rts_proto::{MessageId, Reply, SendCode};
 
+/// The outcome of a call, as a future. Dropping it cancels nothing. The future is cancel safe, and
+/// always completes: at the latest when the engine is destroyed.
+///
+/// The outcome is also an event, which need not be read by an application that waits here: see
+/// [`Events`](crate::Events).
+pub struct Pending<C> {
+    slot: Arc<Slot<C>>,
+}
+
 /// An accepted send: its number, and a future of its one result.
 ///
-/// The result is also an event, which need not be read by an application that waits here: see
-/// [`Events`](crate::Events). Dropping this cancels nothing. The future is cancel safe, and always
-/// completes: at the latest when the engine or the room is destroyed.
+/// As with [`Pending`], the result is also an event, and dropping this cancels nothing. The future
+/// is cancel safe, and completes at the latest when the engine or the room is destroyed.
 pub struct Sent<C> {
     id: MessageId,
-    slot: Arc<Slot<C>>,
+    result: Pending<C>,
 }
 
 /// What became of a message to the app's server.
@@ -29,8 +37,8 @@ pub struct ServerAnswer {
     pub reply: Reply,
 }
 
-/// Where the result is put.
-struct Slot<C>(Mutex<Place<C>>);
+/// Where the outcome is put.
+pub(crate) struct Slot<C>(Mutex<Place<C>>);
 
 enum Place<C> {
     Empty,
@@ -40,9 +48,9 @@ enum Place<C> {
     Taken(C),
 }
 
-/// The place of a result, as seen by who keeps the event of it.
+/// The place of an outcome, as seen by who keeps the event of it.
 pub(crate) trait Told: Send + Sync {
-    /// Whether the application has the result.
+    /// Whether the application has the outcome.
     fn is_taken(&self) -> bool;
 }
 
@@ -53,6 +61,10 @@ impl<C: Send> Told for Slot<C> {
 }
 
 impl<C> Sent<C> {
+    pub(crate) fn new(id: MessageId, result: Pending<C>) -> Self {
+        Self { id, result }
+    }
+
     /// The send's number: 1, 2, 3, ... of its engine, or of its room handle for broadcasts.
     #[must_use]
     pub fn id(&self) -> MessageId {
@@ -61,6 +73,14 @@ impl<C> Sent<C> {
 }
 
 impl<C: Clone> Future for Sent<C> {
+    type Output = C;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<C> {
+        Pin::new(&mut self.result).poll(context)
+    }
+}
+
+impl<C: Clone> Future for Pending<C> {
     type Output = C;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<C> {
@@ -89,14 +109,36 @@ impl<C> fmt::Debug for Sent<C> {
     }
 }
 
+impl<C> fmt::Debug for Pending<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pending").finish_non_exhaustive()
+    }
+}
+
 impl<C> Slot<C> {
+    /// A place, and the future of what is put there.
+    pub(crate) fn new() -> (Arc<Self>, Pending<C>) {
+        let slot = Arc::new(Self(Mutex::new(Place::Empty)));
+        (Arc::clone(&slot), Pending { slot })
+    }
+
     /// Nothing that can panic runs under this lock.
     fn lock(&self) -> MutexGuard<'_, Place<C>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Sends whose result has not come, by `K`.
+impl<C: Send + 'static> Slot<C> {
+    pub(crate) fn fill(self: Arc<Self>, outcome: C) -> Filled {
+        let waker = match std::mem::replace(&mut *self.lock(), Place::Filled(outcome)) {
+            Place::Awaited(waker) => Some(waker),
+            Place::Empty | Place::Filled(_) | Place::Taken(_) => None,
+        };
+        Filled { waker, told: Some(self) }
+    }
+}
+
+/// Calls without an outcome so far, by `K`: at most one for each.
 pub(crate) struct Waiting<K, C> {
     slots: HashMap<K, Arc<Slot<C>>>,
 }
@@ -107,43 +149,34 @@ impl<K, C> Default for Waiting<K, C> {
     }
 }
 
-impl<K: Eq + Hash, C: Clone> Waiting<K, C> {
-    /// To be called before the result can come.
-    pub(crate) fn wait(&mut self, key: K, id: MessageId) -> Sent<C> {
-        let slot = Arc::new(Slot(Mutex::new(Place::Empty)));
-        self.slots.insert(key, Arc::clone(&slot));
-        Sent { id, slot }
+impl<K: Eq + Hash + Clone, C: Clone + Send + 'static> Waiting<K, C> {
+    /// To be called before the outcome can come.
+    pub(crate) fn wait(&mut self, key: K) -> Pending<C> {
+        let (slot, pending) = Slot::new();
+        self.slots.insert(key, slot);
+        pending
     }
 
-    /// The result is there.
-    pub(crate) fn fill(&mut self, key: &K, code: C) -> Filled
-    where
-        C: Send + 'static,
-    {
-        let Some(slot) = self.slots.remove(key) else { return Filled::default() };
-        let waker = slot.fill(code);
-        Filled { waker, told: Some(slot) }
+    /// The outcome is there.
+    pub(crate) fn fill(&mut self, key: &K, outcome: C) -> Filled {
+        self.slots.remove(key).map_or_else(Filled::default, |slot| slot.fill(outcome))
     }
 
-    /// No result will come any more.
-    pub(crate) fn fill_all(&mut self, code: C) -> impl Iterator<Item = Waker> + '_ {
-        self.slots.drain().filter_map(move |(_, slot)| slot.fill(code.clone()))
+    /// No other outcome will come any more to those whose keys are picked.
+    pub(crate) fn fill_if(
+        &mut self,
+        outcome: C,
+        picked: impl Fn(&K) -> bool,
+    ) -> impl Iterator<Item = Waker> {
+        let over = self.slots.extract_if(move |key, _| picked(key));
+        over.filter_map(move |(_, slot)| slot.fill(outcome.clone()).waker)
     }
 }
 
-/// A result is in its place.
+/// An outcome is in its place.
 #[derive(Default)]
 pub(crate) struct Filled {
     /// Who waits for it, to be woken when no lock is held any more.
     pub(crate) waker: Option<Waker>,
     pub(crate) told: Option<Arc<dyn Told>>,
-}
-
-impl<C> Slot<C> {
-    fn fill(&self, code: C) -> Option<Waker> {
-        match std::mem::replace(&mut *self.lock(), Place::Filled(code)) {
-            Place::Awaited(waker) => Some(waker),
-            Place::Empty | Place::Filled(_) | Place::Taken(_) => None,
-        }
-    }
 }

@@ -4,14 +4,16 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 
-use rts_proto::client::{Client, EarlyClose, Event, Input, Output, RoomEvent, WarningCode};
-use rts_proto::{BroadcastCode, Instant, LinkId, MessageId, Reply, RoomKey, SendCode};
+use rts_proto::client::{Client, EarlyClose, Event, Input, Output, WarningCode};
+use rts_proto::{BroadcastCode, Instant, LinkId, MessageId, RoomKey};
 
+use crate::answers::Answers;
 use crate::clock::Clock;
-use crate::delivery::{Delivery, Retired};
+use crate::delivery::{Delivery, Retired, StreamId};
 use crate::link_output::LinkOutput;
 use crate::log::Line;
-use crate::sent::{Filled, ServerAnswer, Waiting};
+use crate::login::Login;
+use crate::sent::Filled;
 
 /// A link is given up when this number of bytes waits for the driver to take them. More than a
 /// session's whole window, so that only a flood of unreliable messages gets there.
@@ -35,9 +37,8 @@ pub(crate) struct State {
     /// Why no link came up the last time, if no login was answered over one since.
     pub(crate) link_error: Option<String>,
     pub(crate) wakers: Wakers,
-    pub(crate) sends: Waiting<MessageId, SendCode>,
-    pub(crate) server_sends: Waiting<MessageId, ServerAnswer>,
-    pub(crate) broadcasts: Waiting<(RoomKey, MessageId), BroadcastCode>,
+    pub(crate) answers: Answers,
+    pub(crate) login: Login,
     /// What the core wants done about links, until the driver takes it. Events do not wait for the
     /// driver, so they are taken out of the core's outputs as soon as there are some.
     link_outputs: VecDeque<LinkOutput>,
@@ -75,9 +76,8 @@ impl Shared {
             is_read: true,
             link_error: None,
             wakers: Wakers::default(),
-            sends: Waiting::default(),
-            server_sends: Waiting::default(),
-            broadcasts: Waiting::default(),
+            answers: Answers::default(),
+            login: Login::default(),
             link_outputs: VecDeque::new(),
             link_bytes: 0,
             after: After::default(),
@@ -123,12 +123,10 @@ impl State {
         }
         if self.client.is_destroyed() {
             self.after.retired.extend(self.delivery.forget_handlers());
-            // The core has answered all; this holds the promise of `Sent` even if it had not.
-            let unknown = ServerAnswer { code: SendCode::Timeout, reply: Reply::default() };
-            self.after.wakers.extend(self.sends.fill_all(SendCode::Timeout));
-            self.after.wakers.extend(self.server_sends.fill_all(unknown));
-            self.after.wakers.extend(self.broadcasts.fill_all(BroadcastCode::Timeout));
+            self.answers.end(&mut self.after.wakers);
         }
+        self.answers.settle_rooms(&self.client, &mut self.after.wakers);
+        self.login.settle(&self.client, &mut self.after.wakers);
         if self.delivery.has_stream_events() || self.client.is_destroyed() {
             self.after.wakers.extend(self.wakers.events.take());
         }
@@ -223,17 +221,8 @@ impl State {
     }
 
     fn happened(&mut self, event: Event) {
-        let Filled { waker, told } = match &event {
-            Event::MessageSendResult { id, code } => self.sends.fill(id, *code),
-            Event::ServerMessageSendResult { id, code, reply } => {
-                let answer = ServerAnswer { code: *code, reply: reply.clone() };
-                self.server_sends.fill(id, answer)
-            }
-            Event::Room { key, event: RoomEvent::MessageSendResult { id, code }, .. } => {
-                self.broadcasts.fill(&(*key, *id), *code)
-            }
-            _ => Filled::default(),
-        };
+        let Filled { waker, told } = self.answers.happened(&event);
+        self.login.happened(&event);
         self.after.wakers.extend(waker);
         self.after.lines.extend(Line::new(self.client.log_level(), &event));
         self.delivery.push(event, told);
@@ -249,7 +238,7 @@ impl State {
         results: Vec<(MessageId, BroadcastCode)>,
     ) {
         for (id, code) in results {
-            self.after.wakers.extend(self.broadcasts.fill(&(key, id), code).waker);
+            self.after.wakers.extend(self.answers.fill_broadcast(key, id, code));
         }
         let retired = self.delivery.forget_room(key);
         self.retire(retired);
@@ -280,8 +269,40 @@ impl State {
         self.after.retired.extend(retired);
     }
 
-    pub(crate) fn take_event(&mut self) -> Option<Event> {
-        let event = self.delivery.pop_stream()?;
+    /// Makes a call whose answer may come at once, and puts that answer where it belongs.
+    pub(crate) fn ask<T>(
+        &mut self,
+        now: Instant,
+        wait: impl FnOnce(&mut Answers) -> T,
+        call: impl FnOnce(&mut Client),
+    ) -> T {
+        let pending = wait(&mut self.answers);
+        call(&mut self.client);
+        self.drain(now);
+        self.answers.made();
+        pending
+    }
+
+    /// Events go to a new stream from now on. Who waits for an earlier one learns that it ended.
+    pub(crate) fn open_stream(&mut self) -> StreamId {
+        self.after.wakers.extend(self.wakers.events.take());
+        let stream = self.delivery.open_stream();
+        self.read_again();
+        stream
+    }
+
+    pub(crate) fn close_stream(&mut self, stream: StreamId) {
+        self.delivery.close_stream(stream);
+        self.read_again();
+    }
+
+    /// Whether the stream gets no more events.
+    pub(crate) fn has_ended(&self, stream: StreamId) -> bool {
+        self.client.is_destroyed() || !self.delivery.is_open(stream)
+    }
+
+    pub(crate) fn take_event(&mut self, stream: StreamId) -> Option<Event> {
+        let event = self.delivery.pop_stream(stream)?;
         self.read_again();
         Some(event)
     }

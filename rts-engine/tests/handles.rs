@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use bytes::Bytes;
 use common::{engine, now_or_never, take_all};
-use rts_engine::{Engine, EngineError, LinkOutput};
+use rts_engine::LinkOutput;
 use rts_proto::client::{Event, Input, LoginError, SendError, WarningCode};
 use rts_proto::wire::Frame;
 use rts_proto::{CloseCode, LogoutReason, MessageConfig, MessageId, SendCode};
@@ -62,17 +62,6 @@ fn a_close_before_the_login_is_answered_is_told_once_with_its_code_and_reason() 
     assert_eq!(closed_with(CloseCode::BadFrame.code(), "a PROXY header"), [other]);
     assert!(engine.last_link_error().is_some_and(|why| why.contains("BadFrame (1)")));
     assert_eq!(closed_with(77, "newer"), [warning("code 77, newer")]);
-}
-
-#[test]
-fn bad_arguments_are_said_by_name() {
-    let error = |app_id, parameters| match Engine::new(app_id, parameters, 1) {
-        Ok(_) => panic!("accepted {app_id:?} {parameters:?}"),
-        Err(error) => error,
-    };
-    assert!(matches!(error("short", "{}"), EngineError::AppId(_)));
-    assert!(error("short", "{}").to_string().starts_with("the app id has 5 bytes,"));
-    assert!(matches!(error(common::APP_ID, "[]"), EngineError::Parameters(_)));
 }
 
 #[test]

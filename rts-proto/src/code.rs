@@ -308,6 +308,15 @@ codes! {
     }
 }
 
+impl RoomState {
+    /// Whether the membership goes on as it is: every other state but
+    /// [`Joined`](Self::Joined) means that the engine is out.
+    #[must_use]
+    pub const fn is_warning(self) -> bool {
+        matches!(self, Self::JoinRetrying | Self::NotInRoom | Self::NoticesStop)
+    }
+}
+
 codes! {
     /// Why somebody is no longer in the room.
     LeaveReason: u32 {

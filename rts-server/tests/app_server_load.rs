@@ -64,7 +64,8 @@ async fn answer_slowly(mut stream: TcpStream, seen: Arc<Seen>) {
 }
 
 async fn log_in(url: &str, uid: &str) -> (Engine, Events) {
-    let (engine, mut events) = connect(url, DEV_APP_ID, "{}").expect("an engine");
+    let engine = connect(url, DEV_APP_ID).expect("an engine");
+    let mut events = engine.events();
     let key = AppKey::new(DEV_APP_KEY).expect("a key");
     let token = Token::new(DEV_APP_ID, uid, Expiry::Never).expect("a user id").sign(&key);
     engine.login(&token, uid).expect("accepted");

@@ -27,7 +27,8 @@ async fn start() -> (Engine, Events) {
     let app_server = start_app_server(server.openapi_addr().expect("it listens")).await;
     tokio::spawn(server.run(std::future::pending()));
 
-    let (alice, mut events) = connect(&url, DEV_APP_ID, "{}").expect("an engine");
+    let alice = connect(&url, DEV_APP_ID).expect("an engine");
+    let mut events = alice.events();
     let key = AppKey::new(DEV_APP_KEY).expect("a key");
     let token = Token::new(DEV_APP_ID, "alice", Expiry::Never).expect("a user id").sign(&key);
     alice.login(&token, "alice").expect("accepted");

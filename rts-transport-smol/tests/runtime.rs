@@ -4,14 +4,17 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
 use rts_trace::{Recorder, Secrets};
-use rts_transport_smol::{ConnectOptions, Connector, Event, connect, connect_observed};
+use rts_transport_smol::{
+    AppId, ConnectOptions, Connector, EngineOptions, Event, connect, connect_with,
+};
 
 const APP_ID: &str = "123456781234567812345678";
 
 #[test]
 fn an_engine_needs_no_setup() {
     // Nobody is there: the engine says that it tries.
-    let (engine, mut events) = connect("rts://127.0.0.1:1", APP_ID, "{}").expect("good arguments");
+    let engine = connect("rts://127.0.0.1:1", APP_ID).expect("good arguments");
+    let mut events = engine.events();
     engine.login("token", "alice").expect("not logged in");
     let event = smol::block_on(events.next());
     assert!(matches!(event, Some(Event::ConnectionStateChanged(_))), "{event:?}");
@@ -19,7 +22,7 @@ fn an_engine_needs_no_setup() {
 
 #[test]
 fn wrong_arguments_are_errors_that_say_what_would_be_right() {
-    let error = match connect("http://a:1", APP_ID, "{}") {
+    let error = match connect("http://a:1", APP_ID) {
         Ok(_) => panic!("it is no address of ours"),
         Err(error) => error.to_string(),
     };
@@ -46,8 +49,10 @@ fn what_an_engine_is_told_is_recorded_and_can_be_run_again() {
     let recorder = Recorder::new(trace.clone(), Secrets::Scrubbed, [42; 32]).expect("memory");
     let connector = Connector::new("rts://127.0.0.1:1", ConnectOptions::default());
     let connector = connector.expect("an address");
-    let (engine, mut events) =
-        connect_observed(connector, APP_ID, "{}", Box::new(recorder)).expect("good");
+    let app_id = AppId::new(APP_ID).expect("an app id");
+    let options = EngineOptions::default().with_observer(Box::new(recorder));
+    let engine = connect_with(connector, app_id, options).expect("random numbers");
+    let mut events = engine.events();
     engine.login("token", "alice").expect("not logged in");
     engine.destroy();
     smol::block_on(async {

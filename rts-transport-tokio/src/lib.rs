@@ -17,48 +17,29 @@ pub mod server {
 
 /// Makes an engine for the server at `address`: `rts://` is plain TCP, `rtss://` TLS, `ws://` and
 /// `wss://` WebSocket, such as `rts://127.0.0.1:7600`. Nothing is connected before
-/// [`Engine::login`]. `parameters` is a JSON object, such as `{}`.
+/// [`Engine::login`].
 ///
 /// The engine lives in a task on the current runtime. When the runtime is shut down, it is
 /// destroyed: every [`Sent`] completes and [`Events`] ends.
 ///
 /// # Errors
 ///
-/// An address, app id or parameters that cannot be used; no runtime; no random numbers.
-pub fn connect(
-    address: &str,
-    app_id: &str,
-    parameters: &str,
-) -> Result<(Engine, Events), ConnectError> {
+/// An address or app id that cannot be used; no runtime; no random numbers.
+pub fn connect(address: &str, app_id: &str) -> Result<Engine, ConnectError> {
     let connector = Connector::new(address, ConnectOptions::default())?;
-    connect_with(connector, app_id, parameters)
+    connect_with(connector, AppId::new(app_id)?, EngineOptions::default())
 }
 
-/// The same with a [`Connector`], which knows of proxies and of certificates to trust. Engines made
-/// with clones of one share what it has read.
+/// The same with a [`Connector`], which knows of proxies and of certificates to trust, and with
+/// [`EngineOptions`]. Engines made with clones of one connector share what it has read.
 ///
 /// # Errors
 ///
-/// As for [`connect`].
+/// No runtime; no random numbers.
 pub fn connect_with(
     connector: Connector,
-    app_id: &str,
-    parameters: &str,
-) -> Result<(Engine, Events), ConnectError> {
-    rts_driver::client::connect::<Tokio>(connector, app_id, parameters)
-}
-
-/// Like [`connect_with`], with an observer of the engine's core, such as a recorder: see
-/// [`Engine::observed`].
-///
-/// # Errors
-///
-/// See [`connect`].
-pub fn connect_observed(
-    connector: Connector,
-    app_id: &str,
-    parameters: &str,
-    observer: Box<dyn Observe + Send>,
-) -> Result<(Engine, Events), ConnectError> {
-    rts_driver::client::connect_observed::<Tokio>(connector, app_id, parameters, observer)
+    app_id: AppId,
+    options: EngineOptions,
+) -> Result<Engine, ConnectError> {
+    rts_driver::client::connect::<Tokio>(connector, app_id, options)
 }

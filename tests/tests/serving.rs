@@ -58,8 +58,8 @@ async fn until_refused(address: SocketAddr) {
 fn alice_at(links: SocketAddr) -> (Engine, Events) {
     let key = AppKey::new(DEV_APP_KEY).expect("a key");
     let token = Token::new(DEV_APP_ID, "alice", Expiry::Never).expect("a user").sign(&key);
-    let (engine, events) =
-        connect(&format!("rts://{links}"), DEV_APP_ID, "{}").expect("good arguments");
+    let engine = connect(&format!("rts://{links}"), DEV_APP_ID).expect("good arguments");
+    let events = engine.events();
     engine.login(&token, "alice").expect("not logged in");
     (engine, events)
 }

@@ -98,7 +98,8 @@ fn title(text: &str) -> anyhow::Result<()> {
 
 impl Person {
     fn new(name: &'static str, url: &str) -> anyhow::Result<Self> {
-        let (engine, events) = connect(url, DEV_APP_ID, "{}")?;
+        let engine = connect(url, DEV_APP_ID)?;
+        let events = engine.events();
         Ok(Self { name, engine, events })
     }
 

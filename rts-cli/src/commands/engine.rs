@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use rts_transport_tokio::{
-    Call, Engine, Event, Events, Payload, Returned, RoomEvent, RoomKey, connect_observed,
+    AppId, Call, Engine, EngineOptions, Event, Events, Payload, Returned, RoomEvent, RoomKey,
     connect_with, sdk_version,
 };
 use serde_json::value::RawValue;
@@ -57,13 +57,16 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Some(app_id) => app_id,
         None => app_of(&args.credentials.require().context("--app-id is not given")?)?,
     };
-    let (engine, mut events) = match args.trace.wanted()? {
+    let options = match args.trace.wanted()? {
         Some(recording) => {
             let recorder = recording.begin().context("the recording")?;
-            connect_observed(connector, &app_id, &args.params, Box::new(recorder))?
+            EngineOptions::default().with_observer(Box::new(recorder))
         }
-        None => connect_with(connector, &app_id, &args.params)?,
+        None => EngineOptions::default(),
     };
+    let engine = connect_with(connector, AppId::new(&app_id)?, options)?;
+    let mut events = engine.events();
+    engine.set_runtime_parameters(&args.params)?;
     let mut port = Port { engine, rooms: BTreeMap::new(), credentials: args.credentials };
     let mut lines = Lines::new(BufReader::new(tokio::io::stdin()));
     let mut destroyed = false;

@@ -6,15 +6,18 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use rts_engine::{Driver, Engine, Events, LinkOutput};
-use rts_proto::client::{Event, Input};
+use rts_proto::client::{Config, Event, Input, Parameters};
 use rts_proto::server::{self, Server, Verdict};
 use rts_proto::wire::ResumeKey;
-use rts_proto::{Instant, LinkId, LoginCode};
+use rts_proto::{AppId, Instant, LinkId, LoginCode};
 
 pub(crate) const APP_ID: &str = "123456781234567812345678";
 
 pub(crate) fn engine() -> (Engine, Events, Driver) {
-    Engine::new(APP_ID, "{}", 1).expect("good arguments")
+    let app_id = AppId::new(APP_ID).expect("an app id");
+    let (engine, driver) = Engine::new(Config { app_id, parameters: Parameters::default() }, 1);
+    let events = engine.events();
+    (engine, events, driver)
 }
 
 /// The same, logged in as alice at a server core that then falls silent.

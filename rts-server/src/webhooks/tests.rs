@@ -273,8 +273,9 @@ async fn what_does_not_fit_is_lost_and_counted() {
 
 /// Alice, in the lobby of this server.
 async fn visitor(address: std::net::SocketAddr) -> (Engine, Events, Room) {
-    let (engine, mut events) =
-        rts_transport_tokio::connect(&format!("rts://{address}"), APP_ID, "{}").expect("an engine");
+    let engine =
+        rts_transport_tokio::connect(&format!("rts://{address}"), APP_ID).expect("an engine");
+    let mut events = engine.events();
     let key = rts_token::AppKey::new("app key").expect("a key");
     let token = rts_token::Token::new(APP_ID, "alice", rts_token::Expiry::Never)
         .expect("a user")

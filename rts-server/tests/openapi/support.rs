@@ -94,8 +94,8 @@ impl World {
 
     /// An engine that is logged in.
     pub(crate) async fn log_in(&self, uid: &str) -> Person {
-        let (engine, mut events) =
-            connect(&format!("rts://{}", self.links), APP_ID, "{}").expect("an engine");
+        let engine = connect(&format!("rts://{}", self.links), APP_ID).expect("an engine");
+        let mut events = engine.events();
         let key = AppKey::new("app key").expect("a key");
         let token = Token::new(APP_ID, uid, Expiry::Never).expect("a user").sign(&key);
         engine.login(&token, uid).expect("accepted");

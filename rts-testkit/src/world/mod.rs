@@ -149,10 +149,11 @@ impl World {
     /// What is called on them takes effect when the world runs next.
     pub fn connect(&mut self) -> (Person, Engine, Events) {
         let clock = self.clock.for_engine();
-        let made = Engine::with_clock(APP_ID, "{}", self.seed_of_next(), clock);
-        let (engine, events, driver) = made.expect("an app id");
-        let person = self.enter(AppId::new(APP_ID).expect("an app id"), Core::Held(driver));
-        (person, engine, events)
+        let app_id = AppId::new(APP_ID).expect("an app id");
+        let config = client::Config { app_id: app_id.clone(), parameters: Parameters::default() };
+        let (engine, driver) = Engine::with_clock(config, self.seed_of_next(), clock);
+        let events = engine.events();
+        (self.enter(app_id, Core::Held(driver)), engine, events)
     }
 
     fn seed_of_next(&self) -> u64 {

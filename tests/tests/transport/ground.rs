@@ -196,8 +196,11 @@ impl<G: Ground> Serving<G> {
 }
 
 pub(crate) fn client<G: Ground>(way: Way, server: SocketAddr, parameters: &str) -> Client {
-    let connected = connect::<G::Client>(way.connector(server), APP_ID, parameters);
-    let (engine, events) = connected.expect("good arguments");
+    let app_id = AppId::new(APP_ID).expect("an app id");
+    let connected = connect::<G::Client>(way.connector(server), app_id, EngineOptions::default());
+    let engine = connected.expect("a runtime");
+    let events = engine.events();
+    engine.set_runtime_parameters(parameters).expect("a JSON object");
     Client { engine, events }
 }
 

@@ -177,7 +177,7 @@ impl Talk {
         // Whether or not it works: what is typed next is not meant for anybody else.
         self.to = Some(To::Room(id.to_owned()));
         match place.room.join() {
-            Ok(()) => {
+            Ok(_) => {
                 place.standing = Standing::Joining;
                 place.forget_members();
                 Vec::new()
