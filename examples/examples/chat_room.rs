@@ -6,7 +6,7 @@
 //! Add `-- rts://127.0.0.1:7600` to use a server that `rts serve --dev` started.
 
 use futures_lite::future::try_zip;
-use rts_examples::rts::{Event, RoomEvent};
+use rts_client::{Event, RoomEvent};
 use rts_examples::{block_on, log_in, server, words};
 
 const OTHERS: usize = 2;
@@ -22,36 +22,31 @@ fn main() -> anyhow::Result<()> {
 
 async fn visit(server: &str, name: &str) -> anyhow::Result<()> {
     let (engine, mut events) = log_in(server, name).await?;
-    let room = engine.create_room("lobby")?;
-    room.join()?;
+    let room = engine.join("lobby").await?;
+    println!("{name} is in the room");
     let (mut seen, mut heard) = (0, 0);
-    while let Some(event) = events.next().await {
+    while heard < OTHERS {
+        let Some(event) = events.next().await else { anyhow::bail!("the engine ended") };
         let Event::Room { event, .. } = event else { continue };
         match event {
-            RoomEvent::Joined { .. } => println!("{name} is in the room"),
             // Also for those who were there before.
             RoomEvent::UserJoined(uid) => {
                 println!("{name} sees {uid}");
                 seen += 1;
                 if seen == OTHERS {
-                    // Its result comes as an event, below.
-                    room.send_message(format!("hello from {name}"))?;
+                    room.send(format!("hello from {name}")).await?;
+                    println!("{name} was heard");
                 }
             }
-            RoomEvent::MessageReceived { from, payload } => {
+            RoomEvent::Message { from, payload } => {
                 println!("{name} hears {from}: {}", words(&payload));
                 heard += 1;
-                if heard == OTHERS {
-                    room.leave();
-                }
             }
-            RoomEvent::MessageSendResult { code, .. } => println!("{name} was heard: {code}"),
-            RoomEvent::UserLeft { uid, .. } => println!("{name} sees {uid} leave"),
-            RoomEvent::Left => break,
-            other => anyhow::bail!("{name} did not expect {other:?}"),
+            _ => {}
         }
     }
-    engine.destroy();
-    engine.closed().await;
+    room.leave().await;
+    println!("{name} has left");
+    engine.close().await;
     Ok(())
 }

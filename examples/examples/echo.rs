@@ -6,7 +6,7 @@
 //! Add `-- rts://127.0.0.1:7600` to use a server that `rts serve --dev` started.
 
 use futures_lite::future::or;
-use rts_examples::rts::{Engine, Event, Events, MessageConfig, Payload};
+use rts_client::{Engine, Event, Events};
 use rts_examples::{block_on, log_in, server, words};
 
 fn main() -> anyhow::Result<()> {
@@ -20,18 +20,9 @@ fn main() -> anyhow::Result<()> {
 
 async fn echo((engine, mut events): (Engine, Events)) -> anyhow::Result<()> {
     while let Some(event) = events.next().await {
-        if let Event::MessageReceived { from, payload } = event {
-            // The answer's result would come as an event. This bot does not look at it.
-            match payload {
-                Payload::Text(text) => {
-                    engine.send_message(from.as_str(), text, MessageConfig::ReliableOrdered)?
-                }
-                Payload::Binary(bytes) => engine.send_binary_message(
-                    from.as_str(),
-                    bytes,
-                    MessageConfig::ReliableOrdered,
-                )?,
-            };
+        if let Event::Message { from, payload } = event {
+            // Not awaited: the answer is on its way, and this bot does not look at its result.
+            engine.send(from, payload);
         }
     }
     Ok(())
@@ -39,18 +30,17 @@ async fn echo((engine, mut events): (Engine, Events)) -> anyhow::Result<()> {
 
 async fn talk((engine, mut events): (Engine, Events)) -> anyhow::Result<()> {
     for text in ["hello", "is anybody there?", "goodbye"] {
-        let sent = engine.send_message("echo", text, MessageConfig::ReliableOrdered)?;
-        println!("alice says {text:?}; her message {} has the result {:?}", sent.id(), sent.await);
+        engine.send("echo", text).await?;
+        println!("alice says {text:?}, and the bot has it");
         let answer = loop {
             match events.next().await {
-                Some(Event::MessageReceived { payload, .. }) => break payload,
+                Some(Event::Message { payload, .. }) => break payload,
                 Some(_) => {}
                 None => anyhow::bail!("the engine ended"),
             }
         };
         println!("the bot says {}", words(&answer));
     }
-    engine.destroy();
-    engine.closed().await;
+    engine.close().await;
     Ok(())
 }

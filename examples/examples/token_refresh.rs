@@ -1,4 +1,4 @@
-//! A token that has expired, a fresh one, and one in time.
+//! A token that has expired, and the engine that gets a fresh one by itself.
 //!
 //!     cargo run -p rts-examples --example token_refresh                     on tokio
 //!     cargo run -p rts-examples --example token_refresh --features smol     on smol
@@ -7,38 +7,36 @@
 
 use std::time::{Duration, SystemTime};
 
-use rts_examples::rts::{LoginCode, MessageConfig, connect};
-use rts_examples::{APP_ID, block_on, fresh_token, login_result, server, token};
+use rts_client::{Engine, LoginError, TokenRequest};
+use rts_examples::{APP_ID, block_on, fresh_token, server, token};
 
 fn main() -> anyhow::Result<()> {
     let server = server()?;
     block_on(run(&server))?
 }
 
+/// In an app, this asks the app's own back end, which knows who is asking.
+async fn fetch_token(request: TokenRequest) -> anyhow::Result<String> {
+    println!("the engine wants a token for {}: {:?}", request.uid(), request.reason());
+    fresh_token(request.uid())
+}
+
 async fn run(server: &str) -> anyhow::Result<()> {
-    let engine = connect(server, APP_ID)?;
-    let mut events = engine.events();
-
-    // An app that slept for long has an old token. The login is refused, and waits for a better
-    // one: there is no second call of `login`.
+    // An app that slept for long has an old token.
     let expired = token("alice", SystemTime::now() - Duration::from_secs(60))?;
-    engine.login(&expired, "alice")?;
-    let refused = login_result(&mut events).await?;
-    println!("with the old token: {refused:?}");
-    anyhow::ensure!(refused == LoginCode::InvalidToken);
-    engine.update_login_token(&fresh_token("alice")?);
-    let accepted = login_result(&mut events).await?;
-    println!("with a fresh token: {accepted:?}");
-    anyhow::ensure!(accepted == LoginCode::Ok);
 
-    // A live login never ends because its token expired. But should the link be lost for longer
-    // than half a minute, the engine logs in anew by itself, with the latest token that it was
-    // given. So give it one before the last expires.
-    engine.update_login_token(&fresh_token("alice")?);
-    let sent = engine.send_message("alice", "still here", MessageConfig::ReliableOrdered)?;
-    println!("and a message to herself: {:?}", sent.await);
+    let without = Engine::builder(server, APP_ID).build()?;
+    let refused = without.login(&expired, "alice").await;
+    anyhow::ensure!(matches!(refused, Err(LoginError::TokenRefused)), "{refused:?}");
+    println!("without a token provider the login fails");
+    without.close().await;
 
-    engine.destroy();
-    engine.closed().await;
+    // With a provider, the engine replaces a refused token at once. It also replaces each token
+    // shortly before it expires, so that it can log in anew whenever the link was lost for long.
+    let engine = Engine::builder(server, APP_ID).token_provider(fetch_token).build()?;
+    engine.login(&expired, "alice").await?;
+    println!("with a token provider it works");
+    engine.send("alice", "still here").await?;
+    engine.close().await;
     Ok(())
 }

@@ -4,17 +4,12 @@
 
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, anyhow};
+use rts_client::{Engine, Events, Payload};
 use rts_server::{Config, DEV_APP_KEY, Server};
 use rts_token::{AppKey, Expiry, Token};
 
 pub use rts_server::DEV_APP_ID as APP_ID;
-/// The crate of the runtime: smol's, with the feature `smol`.
-#[cfg(feature = "smol")]
-pub use rts_transport_smol as rts;
-/// The crate of the runtime: smol's, with the feature `smol`.
-#[cfg(not(feature = "smol"))]
-pub use rts_transport_tokio as rts;
 
 /// The address of a server: the first argument, as `rts serve --dev` prints it, or else of one that
 /// lives in this process until it ends.
@@ -48,31 +43,16 @@ pub fn fresh_token(uid: &str) -> anyhow::Result<String> {
     token(uid, SystemTime::now() + Duration::from_secs(3_600))
 }
 
-/// An engine that is logged in.
-pub async fn log_in(server: &str, uid: &str) -> anyhow::Result<(rts::Engine, rts::Events)> {
-    let engine = rts::connect(server, APP_ID)?;
-    let mut events = engine.events();
-    engine.login(&fresh_token(uid)?, uid)?;
-    match login_result(&mut events).await? {
-        rts::LoginCode::Ok => Ok((engine, events)),
-        code => bail!("login refused: {code}"),
-    }
-}
-
-/// What becomes of a login. While nothing answers the engine tries again, and here that is said.
-pub async fn login_result(events: &mut rts::Events) -> anyhow::Result<rts::LoginCode> {
-    while let Some(event) = events.next().await {
-        match event {
-            rts::Event::LoginResult { code, .. } => return Ok(code),
-            rts::Event::Warning { message, .. } => eprintln!("{message}; trying again"),
-            _ => {}
-        }
-    }
-    bail!("the engine ended")
+/// An engine that is logged in, and its events. While nothing answers the engine tries again.
+pub async fn log_in(server: &str, uid: &str) -> anyhow::Result<(Engine, Events)> {
+    let engine = Engine::builder(server, APP_ID).build()?;
+    let events = engine.events();
+    engine.login(&fresh_token(uid)?, uid).await?;
+    Ok((engine, events))
 }
 
 /// A payload for the screen.
-pub fn words(payload: &rts::Payload) -> String {
+pub fn words(payload: &Payload) -> String {
     match payload.as_text() {
         Some(text) => format!("{text:?}"),
         None => format!("{} bytes", payload.len()),

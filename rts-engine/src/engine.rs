@@ -22,7 +22,7 @@ use crate::driver::Driver;
 use crate::events::Events;
 use crate::handle::Handle;
 use crate::handler::EventHandler;
-use crate::login::LoginWatch;
+use crate::login_watch::LoginWatch;
 use crate::room::Room;
 use crate::sent::{Pending, Sent, ServerAnswer};
 use crate::shared::Shared;

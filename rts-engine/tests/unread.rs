@@ -22,7 +22,7 @@ fn send_many(engine: &Engine, count: usize) -> Vec<Sent<SendCode>> {
 
 /// Events that make no result.
 fn ask_many(engine: &Engine, count: usize) {
-    (0..count).for_each(|_| engine.get_peer_online_status("bob"));
+    (0..count).for_each(|_| drop(engine.get_peer_online_status("bob")));
 }
 
 fn ids(events: &[Event]) -> Vec<u64> {

@@ -28,6 +28,7 @@ FOLDERS = (
     "rts-engine/src",
     "rts-stream/src",
     "rts-driver/src",
+    "rts-client/src",
     "rts-token/src",
     "rts-egress/src",
     "rts-openapi/src",

@@ -182,7 +182,8 @@ class Crate:
             if an.name == name and an.path[:1] != (name,):
                 return self.resolve(module.path, (*an.path, *rest), seen)
         for an in module.imports:
-            if an.name == "*":
+            # A crate's name in a glob of that crate is not to be found by the glob again.
+            if an.name == "*" and an.path[:1] != (name,):
                 found = self.resolve(module.path, (*an.path, name, *rest), seen)
                 if found:
                     return found

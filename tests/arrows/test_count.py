@@ -40,6 +40,15 @@ class Arrows(unittest.TestCase):
             f"{begin[:-3]} {end[:-3]}": names for (begin, end), names in drawing.arrows.items()
         }
 
+    def test_a_glob_of_another_crate_hides_nothing_and_ends(self):
+        found = self.arrows(
+            mod_=SHOP,
+            goods="pub use other::goods::*; pub struct Good; pub enum Kind { A }",
+            prices="use super::goods::Unknown; use super::Good; pub struct Till;",
+            sales="",
+        )
+        self.assertEqual(found["prices goods"], {"Good"})
+
     def test_a_name_is_an_arrow_to_the_file_that_defines_it(self):
         found = self.arrows(
             mod_=SHOP,

@@ -51,7 +51,8 @@ pub async fn give_up<T>(future: impl Future<Output = T>, at: usize) -> Option<T>
     result
 }
 
-/// The example on the project's first page compiles.
+/// The examples on the project's first page and in the guide for Rust compile.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
-struct Readme;
+#[doc = include_str!("../../docs/guides/rust.md")]
+struct Documents;

@@ -1,0 +1,222 @@
+//! What an engine tells its application.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use futures_core::Stream;
+use rts_driver::client as contract;
+use rts_driver::client::{
+    ConnectionState, JoinType, LeaveReason, LogoutReason, MessageId, Payload, Reply, RoomId,
+    RoomState, UserId, WarningCode,
+};
+
+use crate::error::{self, LoginError, SendError};
+
+/// Something that happened. The order of events is the order in which they happened.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum Event {
+    /// The state of the connection changed. Breaks shorter than 10 s are not told.
+    Connection(ConnectionState),
+    /// A login has its answer: the first one, or one after the link was lost for long.
+    LoginResult {
+        /// Who logged in.
+        uid: UserId,
+        /// How it went. A login whose token was refused waits for another token.
+        result: Result<(), LoginError>,
+        /// Since the login began, or since the link was lost.
+        elapsed: Duration,
+    },
+    /// The login is over.
+    LoggedOut(LogoutReason),
+    /// A message of another user, or of the app's back end.
+    Message {
+        /// The sender.
+        from: UserId,
+        /// Text or bytes.
+        payload: Payload,
+    },
+    /// What became of a message to a user: what [`Sending`](crate::Sending) gives too.
+    SendResult {
+        /// The message's number.
+        id: MessageId,
+        /// Its one result.
+        result: Result<(), SendError>,
+    },
+    /// What became of a message to the app's server.
+    ServerSendResult {
+        /// The message's number.
+        id: MessageId,
+        /// Its one result: the answer of the app's server.
+        result: Result<Reply, SendError>,
+    },
+    /// Something happened in a room.
+    Room {
+        /// The room.
+        room: RoomId,
+        /// What.
+        event: RoomEvent,
+    },
+    /// Something was ignored, or a link did not come up. Attempts go on.
+    Warning {
+        /// What it is about.
+        code: WarningCode,
+        /// For people.
+        message: String,
+    },
+}
+
+/// Something that happened in a room.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum RoomEvent {
+    /// The engine is in the room: after a join, or after a reconnect that was told.
+    Joined {
+        /// Which of both, and whether broadcasts may be missing.
+        how: JoinType,
+        /// Since the join, or since the link was lost.
+        elapsed: Duration,
+    },
+    /// The membership changed. Unless [it is a warning](RoomState::is_warning), the engine is out.
+    StateChanged(RoomState),
+    /// The engine has left the room.
+    Left,
+    /// A broadcast of another member, or of the app's back end.
+    Message {
+        /// The sender.
+        from: UserId,
+        /// Text or bytes.
+        payload: Payload,
+    },
+    /// A message of the app's back end to this member alone.
+    UserMessage {
+        /// A name that the back end gave itself.
+        from: UserId,
+        /// Text or bytes.
+        payload: Payload,
+    },
+    /// What became of a broadcast: what [`Sending`](crate::Sending) gives too.
+    SendResult {
+        /// The broadcast's number.
+        id: MessageId,
+        /// Its one result.
+        result: Result<(), SendError>,
+    },
+    /// A user is in the room: told after a join for those who were there before, and for those who
+    /// join later.
+    UserJoined(UserId),
+    /// A user is no longer in the room.
+    UserLeft {
+        /// Who.
+        uid: UserId,
+        /// Why.
+        reason: LeaveReason,
+    },
+}
+
+/// What the engine tells from the call of [`Engine::events`](crate::Engine::events) on, in order.
+/// It ends when the engine was closed and the last event was taken.
+///
+/// Take events promptly. While 1,024 of them or 8 MiB of payloads wait, the engine does not read its
+/// link, which slows down those who send to it. If that lasts longer than 10 s, the link counts as
+/// dead, and the engine reconnects when there is room again. Results that are awaited do not count.
+///
+/// An engine whose events are not wanted needs none of these: drop it, or do not ask for it.
+pub struct Events {
+    events: contract::Events,
+}
+
+impl Events {
+    pub(crate) fn new(events: contract::Events) -> Self {
+        Self { events }
+    }
+
+    /// The next event; `None` at the end. Cancel safe: no event is lost.
+    pub async fn next(&mut self) -> Option<Event> {
+        loop {
+            if let Some(event) = told(self.events.next().await?) {
+                return Some(event);
+            }
+        }
+    }
+
+    /// The next event, if there is one now.
+    pub fn try_next(&mut self) -> Option<Event> {
+        loop {
+            if let Some(event) = told(self.events.try_next()?) {
+                return Some(event);
+            }
+        }
+    }
+}
+
+impl Stream for Events {
+    type Item = Event;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Event>> {
+        loop {
+            match ready!(Pin::new(&mut self.events).poll_next(context)) {
+                None => return Poll::Ready(None),
+                Some(event) => {
+                    if let Some(event) = told(event) {
+                        return Poll::Ready(Some(event));
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Events").finish_non_exhaustive()
+    }
+}
+
+/// The event for the application; `None` for what the caller of a method learns from it alone.
+fn told(event: contract::Event) -> Option<Event> {
+    Some(match event {
+        contract::Event::ConnectionStateChanged(state) => Event::Connection(state),
+        contract::Event::LoginResult { uid, code, elapsed } => {
+            Event::LoginResult { uid, result: error::login(code), elapsed }
+        }
+        contract::Event::Logout(reason) => Event::LoggedOut(reason),
+        contract::Event::MessageReceived { from, payload } => Event::Message { from, payload },
+        contract::Event::MessageSendResult { id, code } => {
+            Event::SendResult { id, result: error::sent(code) }
+        }
+        contract::Event::ServerMessageSendResult { id, code, reply } => {
+            Event::ServerSendResult { id, result: error::sent(code).map(|()| reply) }
+        }
+        contract::Event::Room { room, event, .. } => {
+            Event::Room { room, event: told_of_room(event) }
+        }
+        contract::Event::Warning { code, message } => Event::Warning { code, message },
+        contract::Event::PeerOnlineStatus { .. }
+        | contract::Event::ServerParamsSetResult(_)
+        | contract::Event::CreateRoomFailed { .. } => return None,
+    })
+}
+
+fn told_of_room(event: contract::RoomEvent) -> RoomEvent {
+    match event {
+        contract::RoomEvent::Joined { how, elapsed, .. } => RoomEvent::Joined { how, elapsed },
+        contract::RoomEvent::StateChanged { state, .. } => RoomEvent::StateChanged(state),
+        contract::RoomEvent::Left => RoomEvent::Left,
+        contract::RoomEvent::MessageReceived { from, payload } => {
+            RoomEvent::Message { from, payload }
+        }
+        contract::RoomEvent::UserMessageReceived { from, payload } => {
+            RoomEvent::UserMessage { from, payload }
+        }
+        contract::RoomEvent::MessageSendResult { id, code } => {
+            RoomEvent::SendResult { id, result: error::broadcast(code) }
+        }
+        contract::RoomEvent::UserJoined(uid) => RoomEvent::UserJoined(uid),
+        contract::RoomEvent::UserLeft { uid, reason } => RoomEvent::UserLeft { uid, reason },
+    }
+}

@@ -1,0 +1,81 @@
+//! A room that the engine is in.
+
+use rts_driver::client as contract;
+use rts_driver::client::{BroadcastCode, JoinEnd, Payload};
+
+use crate::error::{JoinError, refused};
+use crate::sending::Sending;
+
+/// A room that the engine has joined. Cheap to clone.
+///
+/// It keeps its engine alive. Dropping it does not leave the room: [`leave`](Self::leave) does.
+#[derive(Clone, Debug)]
+pub struct Room {
+    room: contract::Room,
+}
+
+impl Room {
+    /// Joins, with the handle of this id.
+    pub(crate) async fn join(room: contract::Room) -> Result<Self, JoinError> {
+        let joining = room.join().map_err(|error| match error {
+            contract::JoinError::AlreadyJoined => JoinError::AlreadyJoined,
+            _ => JoinError::EngineClosed,
+        })?;
+        let joined = Unanswered(Some(room));
+        match joining.await {
+            JoinEnd::Joined(_) => Ok(Self { room: joined.keep() }),
+            JoinEnd::Refused(state) => Err(refused(state)),
+            JoinEnd::Cancelled => Err(JoinError::Cancelled),
+        }
+    }
+
+    /// The room's id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        self.room.id()
+    }
+
+    /// Sends text or bytes to every other member. `Ok` means that the server accepted the message
+    /// and queued it for each of them.
+    pub fn send(&self, payload: impl Into<Payload>) -> Sending<BroadcastCode> {
+        Sending::new(match payload.into() {
+            Payload::Text(text) => self.room.send_message(text),
+            Payload::Binary(bytes) => self.room.send_binary_message(bytes),
+        })
+    }
+
+    /// Leaves the room, and waits until the engine is out. It does not fail: without a link, the
+    /// server learns of it later. The leave begins with the first poll, and goes on if this future
+    /// is dropped.
+    ///
+    /// Afterwards this room and its clones are closed: sends are refused, and no event of it comes
+    /// any more. [`Engine::join`](crate::Engine::join) joins the room anew.
+    pub async fn leave(&self) {
+        let leaving = self.room.leave();
+        let _closed = Unanswered(Some(self.room.clone()));
+        leaving.await;
+    }
+
+    /// The same room as the contract describes it: with its callbacks and numbers.
+    #[must_use]
+    pub fn contract(&self) -> &contract::Room {
+        &self.room
+    }
+}
+
+/// A handle that is destroyed unless it is kept: also when the future that holds it is dropped.
+struct Unanswered(Option<contract::Room>);
+
+impl Unanswered {
+    fn keep(mut self) -> contract::Room {
+        self.0.take().expect("it is taken once, here")
+    }
+}
+
+impl Drop for Unanswered {
+    fn drop(&mut self) {
+        if let Some(room) = self.0.take() {
+            room.destroy();
+        }
+    }
+}

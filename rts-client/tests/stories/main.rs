@@ -1,0 +1,8 @@
+//! What applications do, over real sockets, against a shard in this process.
+
+mod messages;
+mod rooms;
+#[cfg(feature = "serde")]
+mod serialized;
+mod support;
+mod tokens;

@@ -1,0 +1,209 @@
+//! Logging in, and messages to users and to the app's server.
+
+use rts_client::{
+    BuildError, Culprit, Engine, Event, LoginError, LogoutReason, MessageConfig, OnlineStatus,
+    Reason, SendError, ServerParamsError,
+};
+use std::time::Duration;
+
+use crate::support::{APP_ID, Site, next, next_message, soon};
+
+#[tokio::test]
+async fn a_message_arrives_and_its_sender_knows() {
+    let site = Site::open().await;
+    let (alice, mut alices) = site.log_in("alice").await;
+    let (_bob, mut bobs) = site.log_in("bob").await;
+
+    soon(alice.send("bob", "hi")).await.expect("bob has it");
+    assert_eq!(next_message(&mut bobs).await, ("alice".to_owned(), "hi".to_owned()));
+
+    // Not awaited, it is sent all the same, and the result is an event too.
+    let sending = alice.send_with("bob", "again", MessageConfig::UnreliableOrdered);
+    let id = sending.id().expect("accepted");
+    drop(sending);
+    assert_eq!(next_message(&mut bobs).await.1, "again");
+    let result = |event| match event {
+        Event::SendResult { id: other, result } if other == id => Some(result),
+        _ => None,
+    };
+    assert_eq!(next(&mut alices, result).await, Ok(()));
+}
+
+#[tokio::test]
+async fn bytes_arrive_as_bytes() {
+    let site = Site::open().await;
+    let (alice, mut events) = site.log_in("alice").await;
+    soon(alice.send("alice", vec![1, 2, 3])).await.expect("alice has it");
+    let received = |event| match event {
+        Event::Message { payload, .. } => Some(payload),
+        _ => None,
+    };
+    assert_eq!(next(&mut events, received).await, vec![1, 2, 3].into());
+}
+
+#[tokio::test]
+async fn a_message_that_does_not_arrive_says_why_and_whose_fault_it_is() {
+    let site = Site::open().await;
+    let (alice, _events) = site.log_in("alice").await;
+    let not_delivered = |reason| Err(SendError::NotDelivered(reason));
+    for (to, text, reason, code, culprit) in [
+        ("bob", "hi", Reason::ReceiverOffline, 4, Culprit::Receiver),
+        ("no one", "hi", Reason::InvalidReceiver, 3, Culprit::Application),
+        ("", "hi", Reason::EmptyReceiver, -2, Culprit::Application),
+        ("bob", &"x".repeat(65_537), Reason::TooLong, 103, Culprit::Application),
+    ] {
+        let sent = soon(alice.send(to, text)).await;
+        assert_eq!(sent, not_delivered(reason));
+        let error = sent.expect_err("not delivered");
+        assert_eq!((error.code(), error.culprit()), (code, culprit), "{error}");
+        assert!(error.is_not_delivered());
+    }
+    alice.logout();
+    assert_eq!(soon(alice.send("bob", "hi")).await, not_delivered(Reason::NotLoggedIn));
+    soon(alice.close()).await;
+    let sending = alice.send("bob", "hi");
+    assert_eq!(sending.id(), Err(SendError::NotDelivered(Reason::EngineClosed)));
+    assert_eq!(soon(sending).await, not_delivered(Reason::EngineClosed));
+}
+
+#[tokio::test]
+async fn a_login_says_what_became_of_it() {
+    let site = Site::open().await;
+    let alice = site.engine();
+    let code = |result: Result<(), LoginError>| result.map_err(|error| error.code());
+    assert_eq!(code(soon(alice.login("token", "no one")).await), Err(Some(-1)));
+    assert_eq!(code(soon(alice.login("refused", "alice")).await), Err(Some(-1000)));
+    assert_eq!(code(soon(alice.login("token", "alice")).await), Ok(()));
+    assert_eq!(code(soon(alice.login("token", "alice")).await), Err(Some(-2)));
+    soon(alice.close()).await;
+    assert_eq!(code(soon(alice.login("token", "alice")).await), Err(Some(-3)));
+}
+
+#[tokio::test]
+async fn a_logout_ends_a_login_that_has_no_answer() {
+    // Nobody answers at this address.
+    let engine = Engine::builder("rts://127.0.0.1:1", APP_ID).build().expect("good arguments");
+    let login = tokio::spawn({
+        let engine = engine.clone();
+        async move { engine.login("token", "alice").await }
+    });
+    let mut watch = engine.contract().watch_login();
+    soon(watch.changed()).await;
+    engine.logout();
+    let ended = soon(login).await.expect("no panic");
+    let is_own = matches!(ended, Err(LoginError::LoggedOut(LogoutReason::Own)));
+    assert!(is_own, "{ended:?}");
+}
+
+#[tokio::test]
+async fn the_older_of_two_logins_is_told_and_stays_out() {
+    let site = Site::open().await;
+    let (older, mut events) = site.log_in("alice").await;
+    let (_newer, _) = site.log_in("alice").await;
+    let logged_out = |event| match event {
+        Event::LoggedOut(reason) => Some(reason),
+        _ => None,
+    };
+    assert_eq!(next(&mut events, logged_out).await, LogoutReason::Displaced);
+    assert!(!older.is_online());
+}
+
+#[tokio::test]
+async fn users_are_online_or_not() {
+    let site = Site::open().await;
+    let (alice, _events) = site.log_in("alice").await;
+    assert_eq!(soon(alice.online_status("alice")).await, OnlineStatus::Online);
+    assert_eq!(soon(alice.online_status("bob")).await, OnlineStatus::Offline);
+    alice.logout();
+    assert_eq!(soon(alice.online_status("alice")).await, OnlineStatus::Unreachable);
+}
+
+#[tokio::test]
+async fn the_apps_server_answers() {
+    let site = Site::open().await;
+    let (alice, _events) = site.log_in("alice").await;
+    let error = soon(alice.send_to_server("hi")).await.expect_err("no params");
+    assert_eq!(error, SendError::NotDelivered(Reason::NoServerParams));
+    let refused = soon(alice.set_server_params("signature", "http://forbidden/")).await;
+    assert_eq!(refused, Err(ServerParamsError::Refused));
+    soon(alice.set_server_params("signature", "http://app/")).await.expect("allowed");
+    assert_eq!(&*soon(alice.send_to_server("hi")).await.expect("answered"), b"hi");
+    assert_eq!(soon(alice.send_to_server("bad")).await, Err(SendError::BadAnswer));
+}
+
+/// The answer that comes at once is not for the call that waits.
+#[tokio::test]
+async fn params_that_are_refused_at_once_do_not_answer_earlier_ones() {
+    let site = Site::open().await;
+    let (alice, _events) = site.log_in("alice").await;
+    let (contract, too_long) = (alice.contract(), "x".repeat(1_025));
+    let first = contract.set_server_params("signature", "http://app/");
+    let second = contract.set_server_params(&too_long, "http://app/");
+    assert_eq!(soon(second).await.code(), 1000);
+    assert_eq!(soon(first).await.code(), 200);
+}
+
+#[tokio::test]
+async fn an_engine_whose_events_nobody_wants_goes_on() {
+    let site = Site::open().await;
+    let alice = site.engine();
+    soon(alice.login("token", "alice")).await.expect("accepted");
+    // More than would wait unread in a stream.
+    for _ in 0..1_100 {
+        match soon(alice.send("alice", "hi")).await {
+            Ok(()) => {}
+            Err(SendError::NotDelivered(Reason::OverRate)) => {
+                tokio::task::yield_now().await;
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert!(alice.is_online());
+}
+
+#[tokio::test]
+async fn a_new_stream_of_events_goes_on_where_the_old_one_was() {
+    let site = Site::open().await;
+    let (alice, mut old) = site.log_in("alice").await;
+    soon(alice.send("alice", "first")).await.expect("alice has it");
+    let mut new = alice.events();
+    assert!(soon(old.next()).await.is_none(), "it has ended");
+    soon(alice.send("alice", "second")).await.expect("alice has it");
+    assert_eq!(next_message(&mut new).await.1, "first");
+    assert_eq!(next_message(&mut new).await.1, "second");
+    drop(old);
+    soon(alice.send("alice", "third")).await.expect("alice has it");
+    assert_eq!(next_message(&mut new).await.1, "third");
+    soon(alice.close()).await;
+    while soon(new.next()).await.is_some() {}
+}
+
+#[tokio::test]
+async fn what_cannot_work_is_refused_by_the_builder() {
+    let error = |builder: rts_client::Builder| builder.build().expect_err("refused").to_string();
+    let at = |address: &str| Engine::builder(address, APP_ID);
+    assert!(error(at("http://a:1")).contains("rts://127.0.0.1:7600"));
+    assert!(error(Engine::builder("rts://a:1", "short")).contains("exactly 24"));
+    let slow = at("rts://a:1").send_timeout(Duration::from_secs(3_601));
+    assert!(matches!(slow.build(), Err(BuildError::Timing(_))));
+    let quick = at("rts://a:1").send_timeout(Duration::from_millis(9));
+    assert!(error(quick).contains("from 10 to 3600000"));
+    assert!(at("rts://a:1").send_timeout(Duration::from_millis(10)).build().is_ok());
+}
+
+#[cfg(feature = "smol")]
+#[test]
+fn outside_of_tokio_an_engine_lives_on_smol() {
+    let engine = Engine::builder("rts://127.0.0.1:1", APP_ID).build().expect("good arguments");
+    let mut events = engine.events();
+    engine.contract().login("token", "alice").expect("not logged in");
+    let event = futures_lite::future::block_on(events.next());
+    assert!(matches!(event, Some(Event::Connection(_))), "{event:?}");
+}
+
+#[cfg(not(feature = "smol"))]
+#[test]
+fn outside_a_runtime_there_is_no_engine() {
+    let error = Engine::builder("rts://127.0.0.1:1", APP_ID).build().expect_err("no runtime");
+    assert_eq!(error.to_string(), "an engine needs a runtime: call this inside of one");
+}

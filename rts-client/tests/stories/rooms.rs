@@ -1,0 +1,133 @@
+//! Rooms.
+
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use rts_client::{Event, Events, JoinError, JoinType, Reason, RoomEvent, RoomState, SendError};
+use rts_proto::server::Ban;
+
+use crate::support::{Site, app, next, room, soon, user};
+
+/// The next event of this kind in a room.
+async fn next_in_room<T>(events: &mut Events, wanted: impl Fn(RoomEvent) -> Option<T>) -> T {
+    next(events, |event| match event {
+        Event::Room { event, .. } => wanted(event),
+        _ => None,
+    })
+    .await
+}
+
+async fn next_state(events: &mut Events) -> RoomState {
+    next_in_room(events, |event| match event {
+        RoomEvent::StateChanged(state) => Some(state),
+        _ => None,
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_broadcast_reaches_the_other_members() {
+    let site = Site::open().await;
+    let (alice, _) = site.log_in("alice").await;
+    let (bob, mut bobs) = site.log_in("bob").await;
+    let lobby = soon(alice.join("lobby")).await.expect("joined");
+    soon(bob.join(lobby.id())).await.expect("joined");
+    let how = next_in_room(&mut bobs, |event| match event {
+        RoomEvent::Joined { how, .. } => Some(how),
+        _ => None,
+    });
+    assert_eq!(how.await, JoinType::First);
+
+    let sending = lobby.send("hi all");
+    assert_eq!(sending.id().map(|id| id.0), Ok(1));
+    soon(sending).await.expect("queued for all");
+    let heard = next_in_room(&mut bobs, |event| match event {
+        RoomEvent::Message { from, payload } => Some((from, payload)),
+        _ => None,
+    });
+    assert_eq!(heard.await, (user("alice"), "hi all".into()));
+
+    soon(lobby.leave()).await;
+    let gone = next_in_room(&mut bobs, |event| match event {
+        RoomEvent::UserLeft { uid, .. } => Some(uid),
+        _ => None,
+    });
+    assert_eq!(gone.await, user("alice"));
+}
+
+#[tokio::test]
+async fn a_room_that_was_left_is_closed_and_can_be_joined_anew() {
+    let site = Site::open().await;
+    let (alice, _events) = site.log_in("alice").await;
+    let lobby = soon(alice.join("lobby")).await.expect("joined");
+    assert_eq!(soon(alice.join("lobby")).await.err(), Some(JoinError::AlreadyJoined));
+    soon(lobby.leave()).await;
+    soon(lobby.leave()).await;
+    let closed = Err(SendError::NotDelivered(Reason::RoomClosed));
+    assert_eq!(soon(lobby.send("hi")).await, closed);
+    let anew = soon(alice.join("lobby")).await.expect("joined");
+    soon(anew.send("hi")).await.expect("queued for nobody");
+}
+
+#[tokio::test]
+async fn who_was_kicked_can_join_again_and_who_is_banned_cannot() {
+    let site = Site::open().await;
+    let (alice, mut events) = site.log_in("alice").await;
+    let lobby = soon(alice.join("lobby")).await.expect("joined");
+    let (app, id, uid) = (app(), room("lobby"), user("alice"));
+    assert!(site.shard.command(|server, now| server.kick(now, &app, &id, &uid)));
+    assert_eq!(next_state(&mut events).await, RoomState::Kicked);
+    assert_eq!(soon(lobby.send("hi")).await, Err(SendError::NotDelivered(Reason::NotInRoom)));
+    soon(alice.join("lobby")).await.expect("joined again");
+    soon(lobby.send("hi")).await.expect("the handle is of that room again");
+
+    let minute = Duration::from_secs(60);
+    let ban = |ban: Ban| {
+        let removed = site.shard.command(|server, now| server.ban(now, &app, &ban, minute));
+        removed.expect("room for a ban");
+    };
+    ban(Ban::UserInRoom(id.clone(), uid));
+    assert_eq!(next_state(&mut events).await, RoomState::Kicked);
+    let error = soon(alice.join("lobby")).await.expect_err("banned");
+    assert_eq!((error, error.code()), (JoinError::UserBanned, Some(-1026)));
+    ban(Ban::Room(id));
+    assert_eq!(soon(alice.join("lobby")).await.expect_err("banned").code(), Some(-1025));
+}
+
+#[tokio::test]
+async fn a_join_that_cannot_work_says_why() {
+    let site = Site::open().await;
+    let (alice, _events) = site.log_in("alice").await;
+    assert_eq!(soon(alice.join("no room")).await.err(), Some(JoinError::InvalidRoomId));
+    alice.logout();
+    assert_eq!(soon(alice.join("lobby")).await.err(), Some(JoinError::Failed));
+    soon(alice.close()).await;
+    assert_eq!(soon(alice.join("lobby")).await.err(), Some(JoinError::EngineClosed));
+}
+
+#[tokio::test]
+async fn a_join_whose_future_is_dropped_leaves_no_room_behind() {
+    let site = Site::open().await;
+    let (alice, _events) = site.log_in("alice").await;
+    {
+        let mut joining = pin!(alice.join("lobby"));
+        let first_poll = joining.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        assert!(first_poll.is_pending());
+        assert!(alice.contract().room("lobby").is_some());
+    }
+    assert!(alice.contract().room("lobby").is_none());
+    soon(alice.join("lobby")).await.expect("joined");
+}
+
+#[tokio::test]
+async fn a_join_under_way_ends_with_the_login() {
+    let site = Site::open().await;
+    let (alice, _events) = site.log_in("alice").await;
+    let mut joining = pin!(alice.join("lobby"));
+    let first_poll = joining.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    assert!(first_poll.is_pending());
+    alice.logout();
+    assert_eq!(soon(joining).await.err(), Some(JoinError::Cancelled));
+}

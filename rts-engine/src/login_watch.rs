@@ -1,0 +1,48 @@
+//! Who watches a login, such as to keep it supplied with tokens.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::Arc;
+
+use crate::login::LoginStatus;
+use crate::shared::Shared;
+
+/// Watches the login of one engine. It does not keep the engine alive.
+pub struct LoginWatch {
+    shared: Arc<Shared>,
+    seen: u64,
+}
+
+impl LoginWatch {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        let seen = shared.lock().login.version();
+        Self { shared, seen }
+    }
+
+    /// The status now. [`changed`](Self::changed) waits for a later one.
+    pub fn status(&mut self) -> LoginStatus {
+        let state = self.shared.lock();
+        self.seen = state.login.version();
+        state.login.status()
+    }
+
+    /// Waits until the status is not the last one that was seen here. Cancel safe. Only the newest
+    /// status matters: several changes may be seen as one. After
+    /// [`Destroyed`](LoginStatus::Destroyed) nothing changes any more, and this waits for ever.
+    pub async fn changed(&mut self) -> LoginStatus {
+        let seen = self.seen;
+        poll_fn(|context| self.shared.with(|state| state.login.poll_changed(seen, context))).await;
+        self.status()
+    }
+
+    /// Like [`Engine::update_login_token`](crate::Engine::update_login_token).
+    pub fn update_login_token(&self, token: &str) {
+        self.shared.call(|state, now| state.client.update_login_token(now, token));
+    }
+}
+
+impl fmt::Debug for LoginWatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoginWatch").finish_non_exhaustive()
+    }
+}
