@@ -2,11 +2,9 @@
 
 use anyhow::{Context as _, bail};
 use clap::Args;
+use rts_client::contract::{ConnectionState, Engine, Event, Events, LoginCode};
 use rts_server::DEV_APP_ID;
 use rts_token::Unverified;
-use rts_transport_tokio::{
-    AppId, ConnectionState, Engine, EngineOptions, Event, Events, LoginCode, connect_with,
-};
 
 use crate::credentials::Credentials;
 use crate::out::tell;
@@ -61,7 +59,8 @@ impl Account {
             (None, Err(_)) => DEV_APP_ID,
         };
         let connector = self.reach.connector(&self.url)?;
-        let engine = connect_with(connector, AppId::new(app_id)?, EngineOptions::default())?;
+        let engine =
+            rts_client::Engine::builder_over(connector, app_id).build()?.contract().clone();
         let mut events = engine.events();
         engine.login(&token, &uid)?;
         loop {
@@ -135,7 +134,7 @@ fn refused(code: LoginCode, app_id: &str, uid: &str, are_dev: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rts_transport_tokio::{LogoutReason, UserId};
+    use rts_client::contract::{LogoutReason, UserId};
     use std::time::Duration;
 
     #[test]

@@ -12,8 +12,8 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use rts_client::contract::explain_tls;
 use rts_server::file_trouble;
-use rts_transport_tokio::explain_tls;
 
 use crate::lines::Lines;
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, anyhow};
 use clap::Args;
-use rts_transport_tokio::{ConnectOptions, Connector, ConnectorError, Proxy};
+use rts_client::contract::{ConnectOptions, Connector, ConnectorError, Proxy};
 
 #[derive(Debug, Args)]
 pub(crate) struct Reach {

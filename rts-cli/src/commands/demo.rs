@@ -4,11 +4,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use rts_server::{Config, DEV_APP_ID, DEV_APP_KEY, Server};
-use rts_transport_tokio::{
+use rts_client::contract::{
     BroadcastCode, Engine, Event, Events, LoginCode, LogoutReason, MessageConfig, OnlineStatus,
-    Payload, Room, RoomEvent, SendCode, connect,
+    Payload, Room, RoomEvent, SendCode,
 };
+use rts_server::{Config, DEV_APP_ID, DEV_APP_KEY, Server};
 
 use super::chat::{describe, shown};
 use crate::dev_token::{dev_token, unix_now};
@@ -98,7 +98,7 @@ fn title(text: &str) -> anyhow::Result<()> {
 
 impl Person {
     fn new(name: &'static str, url: &str) -> anyhow::Result<Self> {
-        let engine = connect(url, DEV_APP_ID)?;
+        let engine = rts_client::Engine::builder(url, DEV_APP_ID).build()?.contract().clone();
         let events = engine.events();
         Ok(Self { name, engine, events })
     }

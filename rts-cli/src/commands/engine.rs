@@ -10,9 +10,8 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use rts_transport_tokio::{
-    AppId, Call, Engine, EngineOptions, Event, Events, Payload, Returned, RoomEvent, RoomKey,
-    connect_with, sdk_version,
+use rts_client::contract::{
+    Call, Engine, Event, Events, Payload, Returned, RoomEvent, RoomKey, sdk_version,
 };
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -57,14 +56,11 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Some(app_id) => app_id,
         None => app_of(&args.credentials.require().context("--app-id is not given")?)?,
     };
-    let options = match args.trace.wanted()? {
-        Some(recording) => {
-            let recorder = recording.begin().context("the recording")?;
-            EngineOptions::default().with_observer(Box::new(recorder))
-        }
-        None => EngineOptions::default(),
-    };
-    let engine = connect_with(connector, AppId::new(&app_id)?, options)?;
+    let mut builder = rts_client::Engine::builder_over(connector, app_id);
+    if let Some(recording) = args.trace.wanted()? {
+        builder = builder.observer(Box::new(recording.begin().context("the recording")?));
+    }
+    let engine = builder.build()?.contract().clone();
     let mut events = engine.events();
     engine.set_runtime_parameters(&args.params)?;
     let mut port = Port { engine, rooms: BTreeMap::new(), credentials: args.credentials };
@@ -320,7 +316,7 @@ fn millis(duration: std::time::Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rts_transport_tokio::{JoinType, UserId};
+    use rts_client::contract::{JoinType, UserId};
     use std::time::Duration;
 
     #[test]

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{anyhow, bail};
-use rts_transport_tokio::{Disconnect, Engine, RoomId};
+use rts_client::contract::{Disconnect, Engine, RoomId};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::chat::describe;

@@ -3,7 +3,7 @@
 use std::iter;
 use std::process::ExitCode;
 
-use rts_transport_tokio::{MessageConfig, SendCode, UserId};
+use rts_client::contract::{MessageConfig, SendCode, UserId};
 
 use crate::dev::{Account, LoggedIn, login_end};
 use crate::out::{say, tell};

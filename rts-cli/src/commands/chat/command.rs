@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use rts_transport_tokio::{RoomId, UserId};
+use rts_client::contract::{RoomId, UserId};
 
 /// Name, arguments, what it does: the help, and what can be completed.
 const COMMANDS: [(&str, &str, &str); 10] = [

@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use anstyle::{AnsiColor, Style};
-use rts_transport_tokio::{BroadcastCode, SendCode};
+use rts_client::contract::{BroadcastCode, SendCode};
 
 use super::command::To;
 use super::words::safe;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{anyhow, bail};
-use rts_transport_tokio::{Event, Events};
+use rts_client::contract::{Event, Events};
 use tokio::sync::mpsc::Receiver;
 
 use super::command::Command;

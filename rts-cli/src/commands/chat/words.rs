@@ -1,6 +1,6 @@
 //! Events in words, for people.
 
-use rts_transport_tokio::{Event, JoinType, Payload, RoomEvent};
+use rts_client::contract::{Event, JoinType, Payload, RoomEvent};
 
 /// An event in words; nothing for those that need none.
 pub(crate) fn describe(event: &Event) -> Option<String> {
@@ -60,7 +60,7 @@ pub(super) fn safe(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rts_transport_tokio::{
+    use rts_client::contract::{
         LoginCode, LogoutReason, MessageId, OnlineStatus, SendCode, ServerParamsCode, UserId,
     };
     use std::time::Duration;

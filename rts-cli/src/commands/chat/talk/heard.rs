@@ -1,6 +1,6 @@
 //! What happens: events of the engine and of rooms.
 
-use rts_transport_tokio::{
+use rts_client::contract::{
     ConnectionState, Event, JoinType, LoginCode, MessageId, OnlineStatus, RoomEvent, RoomState,
 };
 

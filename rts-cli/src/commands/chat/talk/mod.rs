@@ -6,7 +6,7 @@ mod place;
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 
-use rts_transport_tokio::{Engine, JoinError, MessageConfig, MessageId};
+use rts_client::contract::{Engine, JoinError, MessageConfig, MessageId};
 
 use super::command::{Command, To, help};
 use super::complete::Names;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use rts_transport_tokio::Room;
+use rts_client::contract::Room;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use rts_client::contract::{Event, Events};
 use rts_proto::server::Config;
 use rts_proto::{AppId, LoginCode, RoomId, UserId};
 use rts_testkit::{APP_ID, World};
-use rts_transport_tokio::{Event, Events};
 
 use super::super::line::Look;
 use super::*;
