@@ -5,8 +5,8 @@ use utoipa::openapi::{RefOr, Schema};
 
 use crate::parameter::Parameter::{self, *};
 use crate::{
-    Action, DoneInSmallLetters, Ended, OnlineUsers, Removed, Revoked, RoomList, Sent, Stats,
-    Unbanned, UserList, UserStatuses,
+    Action, Banned, Ended, OnlineUsers, Removed, Revoked, RoomList, Sent, Stats, Unbanned,
+    UserList, UserStatuses,
 };
 
 /// What an operation is about, as generated clients sort them.
@@ -110,7 +110,7 @@ impl Described {
                 &[AppId, RoomId],
                 &[ForbiddenInterval],
             ),
-            Action::BanRoomUser => Self::new::<DoneInSmallLetters>(
+            Action::BanRoomUser => Self::new::<Banned>(
                 Tag::Rooms,
                 "Ban a user from one room or from all rooms, or ban a room",
                 "`RoomId` alone bans the room: joins get -1025. `UserId` alone bans the user from all rooms and from \

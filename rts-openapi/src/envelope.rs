@@ -94,9 +94,9 @@ pub struct Removed {
     pub members: usize,
 }
 
-/// It is done; the original spells this answer of `BanRoomUser` with a small letter.
+/// The ban is in force. The vendor's API spells the field of this answer in lower case.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
-pub struct DoneInSmallLetters {
+pub struct Banned {
     /// `success`
     pub message: String,
 }

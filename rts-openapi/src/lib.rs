@@ -21,8 +21,8 @@ pub use call::Call;
 pub use command::Command;
 pub use document::document;
 pub use envelope::{
-    DoneInSmallLetters, Envelope, Failure, Metadata, OnlineUsers, Removed, SERVICE, Sent,
-    UserStatus, UserStatuses,
+    Banned, Envelope, Failure, Metadata, OnlineUsers, Removed, SERVICE, Sent, UserStatus,
+    UserStatuses,
 };
 pub use error::{Error, ErrorCode};
 pub use limits::{

@@ -4,9 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rts_openapi::{
-    CLOCK_SKEW_SECONDS_MAX, Call, Command, DoneInSmallLetters, Ended, Error, ErrorCode,
-    OnlineUsers, Removed, Revoked, RoomList, Sent, Stats, Unbanned, UserList, UserStatus,
-    UserStatuses,
+    Banned, CLOCK_SKEW_SECONDS_MAX, Call, Command, Ended, Error, ErrorCode, OnlineUsers, Removed,
+    Revoked, RoomList, Sent, Stats, Unbanned, UserList, UserStatus, UserStatuses,
 };
 use rts_proto::server::{Ban, CommandError};
 use rts_transport_tokio::server::Shard;
@@ -21,7 +20,7 @@ use crate::state::{State, unix_now};
 pub(super) enum Given {
     Sent(Sent),
     Removed(Removed),
-    DoneInSmallLetters(DoneInSmallLetters),
+    Banned(Banned),
     OnlineUsers(OnlineUsers),
     UserStatuses(UserStatuses),
     Ended(Ended),
@@ -81,7 +80,7 @@ fn carry_out(shard: &Shard, state: &State, call: Call) -> Result<Given, Error> {
             server.ban(now, &app, &ban, interval)?;
             state.ban(&app, &ban, interval);
             let message = SUCCESS.to_owned();
-            Ok(Given::DoneInSmallLetters(DoneInSmallLetters { message }))
+            Ok(Given::Banned(Banned { message }))
         }
         Command::OnlineUsers { room } => {
             let members = server.room_members(&app, &room);
