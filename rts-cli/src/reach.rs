@@ -29,14 +29,12 @@ impl Reach {
 
     /// All that is needed to connect to `url`.
     pub(crate) fn connector(&self, url: &str) -> anyhow::Result<Connector> {
-        let read = |path: &PathBuf| {
-            std::fs::read(path).with_context(|| format!("--ca {}", path.display()))
-        };
-        let options = ConnectOptions {
-            extra_roots: self.ca.as_ref().map(read).transpose()?,
-            proxy: self.proxy().map(str::parse::<Proxy>).transpose().context("--proxy")?,
-            ..ConnectOptions::default()
-        };
+        let proxy = self.proxy().map(str::parse::<Proxy>).transpose().context("--proxy")?;
+        let mut options = ConnectOptions::default().with_proxy(proxy);
+        if let Some(path) = &self.ca {
+            let pem = std::fs::read(path).with_context(|| format!("--ca {}", path.display()))?;
+            options = options.with_extra_roots(pem);
+        }
         Connector::new(url, options).map_err(|error| match (error, &self.ca) {
             (error @ ConnectorError::Roots(_), Some(path)) => {
                 anyhow!("--ca {}: {error}", path.display())

@@ -13,6 +13,7 @@ pub struct AllowList {
 
 /// Why an entry of the list cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum EntryError {
     /// Not a url.
     #[error("{0}")]

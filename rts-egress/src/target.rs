@@ -41,6 +41,7 @@ impl Origin {
 
 /// Why a text is not the url of an app's server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum UrlError {
     /// Longer than the limit.
     #[error("a URL has at most 2,048 bytes")]

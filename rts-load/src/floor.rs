@@ -17,6 +17,7 @@ const NUMBER_MAX: usize = 1_000_000;
 
 /// Why the floor does not hold.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum FloorError {
     /// It would relay for anybody.
     #[error("{0} is not a loopback address")]

@@ -53,6 +53,7 @@ impl Scheme {
 
 /// Why there is nothing to put load on.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum TargetError {
     /// Not of the form `scheme://host:port`.
     #[error("{0:?} is not an address such as rts://127.0.0.1:7600")]
@@ -71,6 +72,7 @@ pub enum TargetError {
         /// Which.
         host: String,
         /// Why.
+        #[source]
         error: std::io::Error,
     },
     /// Load is for a server on this machine, or one that its owner knows about.

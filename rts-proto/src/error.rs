@@ -6,6 +6,7 @@ use crate::LogoutReason;
 
 /// A rule of `docs/protocol.md` that the peer broke. One variant per rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ProtocolError {
     /// §1.2: the announced length is over the limit that holds now.
     #[error("a frame of {len} bytes, at most {max} are allowed now (§1.2)")]

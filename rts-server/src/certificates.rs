@@ -163,7 +163,7 @@ fn value_error(listen: &Listen, place: &str, error: &IdentityError) -> ConfigErr
     let path = match error {
         IdentityError::Certificate(_) => listen.certificate.as_deref(),
         IdentityError::Key(_) => listen.key.as_deref(),
-        IdentityError::Mismatch | IdentityError::Tls(_) => None,
+        _ => None,
     };
     let what = match path {
         Some(path) => format!("{}: {error}", path.display()),

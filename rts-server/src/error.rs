@@ -10,6 +10,7 @@ use crate::tasks::TaskEnded;
 
 /// Why a server does not start, or does not go on.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ServerError {
     /// The configuration is wrong.
     #[error(transparent)]

@@ -45,7 +45,7 @@ impl Acceptor {
     /// # Errors
     ///
     /// TLS cannot be set up.
-    #[cfg(feature = "__tls")]
+    #[cfg(any(feature = "tls-ring", feature = "tls-aws-lc"))]
     pub fn tls(identity: &Identity) -> Result<Self, IdentityError> {
         Ok(Self { tls: Some(identity.server_config(false)?), ..Self::default() })
     }
@@ -63,7 +63,7 @@ impl Acceptor {
     /// # Errors
     ///
     /// TLS cannot be set up.
-    #[cfg(all(feature = "__tls", feature = "websocket"))]
+    #[cfg(all(any(feature = "tls-ring", feature = "tls-aws-lc"), feature = "websocket"))]
     pub fn secure_web_socket(
         path: &str,
         origins: Origins,

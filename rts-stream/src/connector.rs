@@ -16,19 +16,47 @@ use crate::web_socket::WebSocket;
 /// What an address does not say. The default trusts what the system trusts, and uses no proxy.
 #[derive(Clone, Debug, Default)]
 pub struct ConnectOptions {
-    /// The way to the server, for all schemes.
-    pub proxy: Option<Proxy>,
+    proxy: Option<Proxy>,
+    #[cfg(feature = "__tls")]
+    roots: Roots,
+    #[cfg(feature = "__tls")]
+    extra_roots: Option<Vec<u8>>,
+    #[cfg(feature = "__tls")]
+    tls: Option<Arc<rustls::ClientConfig>>,
+}
+
+impl ConnectOptions {
+    /// The way to the server, for all schemes. `None` is the direct way.
+    #[must_use]
+    pub fn with_proxy(mut self, proxy: impl Into<Option<Proxy>>) -> Self {
+        self.proxy = proxy.into();
+        self
+    }
+
     /// Which authorities are trusted, for `rtss` and `wss`.
-    #[cfg(feature = "__tls")]
-    pub roots: Roots,
+    #[cfg(any(feature = "tls-ring", feature = "tls-aws-lc"))]
+    #[must_use]
+    pub fn with_roots(mut self, roots: Roots) -> Self {
+        self.roots = roots;
+        self
+    }
+
     /// Certificates in PEM form that are trusted in addition: an operator's own authority, or a
-    /// self-signed one.
-    #[cfg(feature = "__tls")]
-    pub extra_roots: Option<Vec<u8>>,
-    /// Replaces all that is said about TLS here. Without ALPN protocols of its own it gets those of
-    /// §12.4.
-    #[cfg(feature = "__tls")]
-    pub tls: Option<Arc<rustls::ClientConfig>>,
+    /// self-signed one. [`Connector::new`] reads them.
+    #[cfg(any(feature = "tls-ring", feature = "tls-aws-lc"))]
+    #[must_use]
+    pub fn with_extra_roots(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.extra_roots = Some(pem.into());
+        self
+    }
+
+    /// Replaces all other options of TLS. Without ALPN protocols of its own it gets those of §12.4.
+    #[cfg(any(feature = "tls-ring", feature = "tls-aws-lc"))]
+    #[must_use]
+    pub fn with_tls(mut self, config: Arc<rustls::ClientConfig>) -> Self {
+        self.tls = Some(config);
+        self
+    }
 }
 
 /// All that is needed for links to one server, read and checked. Cheap to clone; clones share TLS

@@ -6,7 +6,8 @@ use crate::address::AddressError;
 
 /// Why a stream cannot go on. What the other side is told about it, if anything, is among the bytes
 /// that are left to write.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum LayerError {
     /// HTTP arrived where frames or TLS should have (§12.3).
     #[error(
@@ -33,8 +34,9 @@ pub enum LayerError {
     )]
     NotTls,
     /// TLS failed: certificates, versions, alerts.
-    #[error("{0}")]
-    Tls(String),
+    #[cfg(any(feature = "tls-ring", feature = "tls-aws-lc"))]
+    #[error("{}", crate::tls::explain(.0))]
+    Tls(#[source] rustls::Error),
     /// The WebSocket could not be opened (§12.5).
     #[error("no WebSocket: {0}")]
     Upgrade(String),
@@ -61,6 +63,7 @@ pub enum LayerError {
 /// A rule of WebSocket, or one of §12 about it. Each has the close code that the other side is
 /// sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum WebSocketError {
     /// RFC 6455, 5.2: no extension was agreed on.
     #[error("a reserved bit is set, without an extension")]
@@ -114,7 +117,8 @@ impl WebSocketError {
 }
 
 /// Why there is no way to a server.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ConnectorError {
     /// Where the server is cannot be understood.
     #[error(transparent)]
@@ -140,12 +144,14 @@ pub enum ConnectorError {
     #[error("{0:?} is not a valid name for a certificate")]
     ServerName(String),
     /// There is no TLS at all.
+    #[cfg(any(feature = "tls-ring", feature = "tls-aws-lc"))]
     #[error("TLS cannot be set up: {0}")]
-    Tls(String),
+    Tls(#[source] rustls::Error),
 }
 
 /// Why a client has no link.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum LinkError {
     /// The name is not known, nothing answers there, or the network does not get there.
     #[error("cannot connect to {at}: {}", explain(.error))]
@@ -153,6 +159,7 @@ pub enum LinkError {
         /// `host:port`, and whether that is a proxy.
         at: String,
         /// What the system says.
+        #[source]
         error: io::Error,
     },
     /// A handshake failed, or a rule was broken.
@@ -160,7 +167,7 @@ pub enum LinkError {
     Layer(#[from] LayerError),
     /// It was closed, or broke, during a handshake.
     #[error("the connection was closed during the handshake{}", because(.0))]
-    Closed(Option<io::Error>),
+    Closed(#[source] Option<io::Error>),
 }
 
 fn explain(error: &io::Error) -> String {

@@ -65,7 +65,7 @@ struct Stack {
 }
 
 /// How the other side's bytes ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum End {
     /// It said that it sends no more.
     Closed,

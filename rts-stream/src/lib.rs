@@ -11,7 +11,7 @@ mod layer;
 mod layers;
 mod proxy;
 mod sniff;
-#[cfg(feature = "__tls")]
+#[cfg(any(feature = "tls-ring", feature = "tls-aws-lc"))]
 mod tls;
 #[cfg(feature = "websocket")]
 mod web_socket;
@@ -22,7 +22,7 @@ pub use connector::{ConnectOptions, Connector};
 pub use error::{ConnectorError, LayerError, LinkError, WebSocketError};
 pub use layers::{CLOSE_TO_PROXIED, End, Layers};
 pub use proxy::{Proxy, ProxyError};
-#[cfg(feature = "__tls")]
+#[cfg(any(feature = "tls-ring", feature = "tls-aws-lc"))]
 pub use tls::{Identity, IdentityError, Roots, explain_tls};
 #[cfg(feature = "websocket")]
 pub use web_socket::{MESSAGE_BYTES_MAX, Origins, SUBPROTOCOL};

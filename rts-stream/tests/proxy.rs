@@ -2,16 +2,14 @@
 
 mod support;
 
-use rts_stream::{ConnectOptions, Connector};
+use rts_stream::{ConnectOptions, Connector, Proxy};
 use support::{Authority, Pair, SCHEMES, Side, acceptor};
 
 const FRAMES: &[u8] = b"\x04\x0a\x02\x08\x01";
 
 fn client(proxy: &str, target: &str) -> Side {
-    let options = ConnectOptions {
-        proxy: Some(proxy.parse().expect("a proxy")),
-        ..ConnectOptions::default()
-    };
+    let proxy: Proxy = proxy.parse().expect("a proxy");
+    let options = ConnectOptions::default().with_proxy(proxy);
     let connector = Connector::new(target, options).expect("good options");
     assert_eq!(connector.dial(), "proxy.example:3128");
     Side::new(connector.layers())
@@ -153,8 +151,8 @@ fn socks5_that_fails_is_explained() {
 fn every_transport_goes_through_a_proxy() {
     let authority = Authority::new();
     for scheme in SCHEMES {
-        let proxy = "http://proxy.example:3128".parse().expect("a proxy");
-        let options = ConnectOptions { proxy: Some(proxy), ..authority.trusted() };
+        let proxy: Proxy = "http://proxy.example:3128".parse().expect("a proxy");
+        let options = authority.trusted().with_proxy(proxy);
         let connector = Connector::new(&format!("{scheme}://localhost"), options);
         let acceptor = acceptor(scheme, &authority.identity());
         let mut pair = Pair::new(&connector.expect("good options"), &acceptor);

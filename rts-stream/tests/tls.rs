@@ -68,11 +68,7 @@ fn a_self_signed_certificate_can_be_trusted_itself() {
     let params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
     let certificate = params.self_signed(&key).expect("a certificate").pem();
     let identity = Identity::from_pem(certificate.as_bytes(), key.serialize_pem().as_bytes());
-    let options = ConnectOptions {
-        roots: Roots::None,
-        extra_roots: Some(certificate.into_bytes()),
-        ..ConnectOptions::default()
-    };
+    let options = ConnectOptions::default().with_roots(Roots::None).with_extra_roots(certificate);
     let acceptor = Acceptor::tls(&identity.expect("an identity")).expect("TLS");
     let mut pair = Pair::new(&connector("rtss://localhost", options), &acceptor);
     pair.client.send("hello");
@@ -124,16 +120,13 @@ fn files_that_are_no_identity_are_told_apart() {
 
 #[test]
 fn certificates_to_trust_that_are_none_are_said_to_be() {
-    let options = |pem: &str| ConnectOptions {
-        roots: Roots::None,
-        extra_roots: Some(pem.as_bytes().to_vec()),
-        ..ConnectOptions::default()
-    };
+    let options =
+        |pem: &str| ConnectOptions::default().with_roots(Roots::None).with_extra_roots(pem);
     let error = |options| Connector::new("rtss://localhost", options).expect_err("no trust");
     assert!(error(options("nonsense")).to_string().contains("no certificate in PEM"));
-    let nobody = ConnectOptions { roots: Roots::None, ..ConnectOptions::default() };
+    let nobody = ConnectOptions::default().with_roots(Roots::None);
     assert_eq!(error(nobody), ConnectorError::NoRoots);
-    let bundled = ConnectOptions { roots: Roots::Bundled, ..ConnectOptions::default() };
+    let bundled = ConnectOptions::default().with_roots(Roots::Bundled);
     assert!(Connector::new("rtss://localhost", bundled).is_ok());
 }
 

@@ -7,6 +7,7 @@ use crate::limits::{
 ///
 /// No variant holds text from the token or bytes of a key, so an error may be logged as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum TokenError {
     /// The text is over [`MAX_TOKEN_BYTES`]; nothing of it was decoded.
     #[error("token of {bytes} bytes is too long: the largest has {MAX_TOKEN_BYTES}")]

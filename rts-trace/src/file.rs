@@ -13,6 +13,7 @@ const FORMER_MAX: u32 = 3;
 
 /// Why nothing can be recorded to a file. None was changed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum RecordError {
     /// A file that is no recording has its name, or the name that a former recording would get.
     #[error("{}: this file is not a recording and is left unchanged; choose another name", path.display())]

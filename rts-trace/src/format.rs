@@ -46,6 +46,7 @@ const RECORDED_BY_BYTES_MAX: usize = 64;
 
 /// Why a trace cannot be read.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum TraceError {
     /// The file cannot be read.
     #[error("the trace cannot be read: {0}")]

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use bytes::Bytes;
 use rts_stream::{
-    Acceptor, ConnectOptions, Connector, End, Identity, LayerError, Layers, Origins, Roots,
+    Acceptor, ConnectOptions, Connector, End, Identity, LayerError, Layers, Origins, Proxy, Roots,
 };
 
 use crate::script::Script;
@@ -115,8 +115,8 @@ fn web_socket() -> Layers {
 }
 
 fn through(proxy: &str) -> Layers {
-    let proxy = Some(proxy.parse().expect("a proxy"));
-    let options = ConnectOptions { proxy, ..ConnectOptions::default() };
+    let proxy: Proxy = proxy.parse().expect("a proxy");
+    let options = ConnectOptions::default().with_proxy(proxy);
     Connector::new("rts://localhost", options).expect("an address").layers()
 }
 
@@ -129,11 +129,8 @@ fn tls(scheme: &str) -> (Connector, Acceptor) {
     });
     let identity = Identity::from_pem(certificate.as_bytes(), key.as_bytes());
     let identity = identity.expect("an identity");
-    let options = ConnectOptions {
-        roots: Roots::None,
-        extra_roots: Some(certificate.clone().into_bytes()),
-        ..ConnectOptions::default()
-    };
+    let options =
+        ConnectOptions::default().with_roots(Roots::None).with_extra_roots(certificate.as_str());
     let acceptor = match scheme {
         "wss" => Acceptor::secure_web_socket("/", Origins::Any, &identity),
         _ => Acceptor::tls(&identity),

@@ -33,6 +33,7 @@ const SITE_BEFORE_LOGIN: usize = 2;
 /// first 48 bits in common, together have four times the links of a network and four times its new
 /// ones a second, and twice those before login.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct LinkLimits {
     /// Of all links.
     pub links_max: usize,

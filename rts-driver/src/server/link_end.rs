@@ -6,7 +6,7 @@ use std::io;
 use rts_stream::LayerError;
 
 /// Why a link is over.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum LinkEnd {
     /// The client closed it.
     Closed,

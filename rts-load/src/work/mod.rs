@@ -102,6 +102,7 @@ pub enum Pace {
 
 /// Why a job was not done.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum RunError {
     /// Sockets, or waiting for them.
     #[error("{0}; does the server run, and may this process open enough files?")]

@@ -16,10 +16,11 @@ const WORD_BYTES_MAX: usize = 32;
 /// What is wrong with a configuration, where, and what would be right. No value of the
 /// configuration is part of it.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ConfigError {
     /// The file cannot be read.
     #[error("the file cannot be read: {}", file_trouble(.0))]
-    Read(std::io::Error),
+    Read(#[source] std::io::Error),
     /// Not TOML, an unknown key, or a value of the wrong kind.
     #[error("{place}: {what}")]
     Parse {

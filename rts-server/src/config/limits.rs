@@ -135,16 +135,16 @@ impl Limits {
         descriptors: Option<usize>,
     ) -> Result<LinkLimits, ConfigError> {
         let exempt = networks("limits.exempt_networks", &self.exempt_networks)?;
-        let defaults = LinkLimits::default();
-        Ok(LinkLimits {
-            per_network_max: self.links_per_network_max,
-            per_network_before_login_max: self.before_login_per_network(),
-            per_network_per_second: self.links_per_network_per_second,
-            handshakes_per_second: self.handshakes_per_second,
-            descriptor_max: descriptors.map_or(defaults.descriptor_max, link_descriptor_max),
-            is_exempt: Arc::new(move |ip: IpAddr| exempt.iter().any(|net| net.contains(&ip))),
-            ..defaults
-        })
+        let mut limits = LinkLimits::default();
+        limits.per_network_max = self.links_per_network_max;
+        limits.per_network_before_login_max = self.before_login_per_network();
+        limits.per_network_per_second = self.links_per_network_per_second;
+        limits.handshakes_per_second = self.handshakes_per_second;
+        limits.is_exempt = Arc::new(move |ip: IpAddr| exempt.iter().any(|net| net.contains(&ip)));
+        if let Some(descriptors) = descriptors {
+            limits.descriptor_max = link_descriptor_max(descriptors);
+        }
+        Ok(limits)
     }
 }
 

@@ -136,7 +136,9 @@ mod tests {
         drop(gone);
         let shard = shard();
         // A server that has no place for more works all the same.
-        shard.set_link_limits(LinkLimits { links_max: 0, ..LinkLimits::default() });
+        let mut limits = LinkLimits::default();
+        limits.links_max = 0;
+        shard.set_link_limits(limits);
         let serving = shard.clone();
         tokio::spawn(async move { serving.serve(well, Acceptor::plain()).await });
         let named = |name: &str, address| (name.to_owned(), address);

@@ -25,6 +25,7 @@ const VERSION: u32 = 1;
 
 /// What is wrong with the file of bans and revoked tokens.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum StateError {
     /// The directory or a file in it cannot be used.
     #[error("{}: {}", path.display(), file_trouble(.error))]
@@ -32,6 +33,7 @@ pub enum StateError {
         /// Which.
         path: PathBuf,
         /// Why.
+        #[source]
         error: io::Error,
     },
     /// Another process has it.

@@ -6,7 +6,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 
-use super::explain;
+use super::explain::explain;
 use super::provider::{alpn, provider};
 use crate::error::ConnectorError;
 
@@ -38,7 +38,7 @@ pub(crate) fn client_config(
     }
     for certificate in CertificateDer::pem_slice_iter(pem.unwrap_or_default()) {
         let certificate = certificate.map_err(|error| ConnectorError::Roots(error.to_string()))?;
-        store.add(certificate).map_err(|error| ConnectorError::Roots(explain::explain(&error)))?;
+        store.add(certificate).map_err(|error| ConnectorError::Roots(explain(&error)))?;
     }
     if pem.is_some_and(|pem| CertificateDer::pem_slice_iter(pem).next().is_none()) {
         return Err(ConnectorError::Roots("it has no certificate in PEM form".to_owned()));
@@ -48,7 +48,7 @@ pub(crate) fn client_config(
     }
     let mut config = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
-        .map_err(|error| ConnectorError::Tls(error.to_string()))?
+        .map_err(ConnectorError::Tls)?
         .with_root_certificates(store)
         .with_no_client_auth();
     config.alpn_protocols = alpn(has_web_socket);

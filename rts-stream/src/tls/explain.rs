@@ -15,7 +15,7 @@ pub fn explain_tls(error: &(dyn StdError + 'static)) -> Option<String> {
     error.downcast_ref().or_else(carried).map(explain)
 }
 
-pub(super) fn explain(error: &Error) -> String {
+pub(crate) fn explain(error: &Error) -> String {
     match error {
         Error::InvalidCertificate(certificate) => {
             format!("the server's certificate {}", explain_certificate(certificate))

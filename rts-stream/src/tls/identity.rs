@@ -24,7 +24,8 @@ pub struct Identity {
 struct Shown(RwLock<Arc<CertifiedKey>>);
 
 /// Why a certificate and a key are no identity.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum IdentityError {
     /// The certificates.
     #[error("the certificate file: {0}")]
@@ -37,7 +38,7 @@ pub enum IdentityError {
     Mismatch,
     /// There is no TLS at all.
     #[error("TLS cannot be set up: {0}")]
-    Tls(String),
+    Tls(#[source] rustls::Error),
 }
 
 impl Identity {
@@ -66,17 +67,16 @@ impl Identity {
         &self,
         has_web_socket: bool,
     ) -> Result<Arc<ServerConfig>, IdentityError> {
-        let error = |error: rustls::Error| IdentityError::Tls(error.to_string());
         let resolver: Arc<dyn ResolvesServerCert> = Arc::clone(&self.shown) as _;
         let mut config = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
-            .map_err(error)?
+            .map_err(IdentityError::Tls)?
             .with_no_client_auth()
             .with_cert_resolver(resolver);
         config.alpn_protocols = alpn(has_web_socket);
         // Returning clients carry their sessions themselves, so many of them cost no memory here.
         config.session_storage = Arc::new(NoServerSessionStorage {});
-        config.ticketer = ticketer().map_err(error)?;
+        config.ticketer = ticketer().map_err(IdentityError::Tls)?;
         Ok(Arc::new(config))
     }
 }
@@ -101,7 +101,7 @@ fn read(chain: &[u8], key: &[u8]) -> Result<Arc<CertifiedKey>, IdentityError> {
             Ok(Arc::new(certified))
         }
         Err(rustls::Error::InconsistentKeys(_)) => Err(IdentityError::Mismatch),
-        Err(error) => Err(IdentityError::Certificate(explain::explain(&error))),
+        Err(error) => Err(IdentityError::Certificate(explain(&error))),
     }
 }
 

@@ -8,6 +8,7 @@ mod session;
 
 pub use client::Roots;
 pub(crate) use client::{client_config, with_alpn};
+pub(crate) use explain::explain;
 pub use explain::explain_tls;
 pub use identity::{Identity, IdentityError};
 pub(crate) use session::Tls;

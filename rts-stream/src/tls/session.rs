@@ -12,7 +12,6 @@ use rustls::unbuffered::{
 };
 use rustls::{ClientConfig, Error, ServerConfig};
 
-use super::explain::explain;
 use crate::error::LayerError;
 use crate::http;
 use crate::layer::Layer;
@@ -57,12 +56,12 @@ impl Tls {
         name: &ServerName<'static>,
     ) -> Result<Self, LayerError> {
         let connection = UnbufferedClientConnection::new(Arc::clone(config), name.clone());
-        Ok(Self::new(Side::Client(connection.map_err(|error| LayerError::Tls(explain(&error)))?)))
+        Ok(Self::new(Side::Client(connection.map_err(LayerError::Tls)?)))
     }
 
     pub(crate) fn server(config: &Arc<ServerConfig>) -> Result<Self, LayerError> {
         let connection = UnbufferedServerConnection::new(Arc::clone(config));
-        Ok(Self::new(Side::Server(connection.map_err(|error| LayerError::Tls(explain(&error)))?)))
+        Ok(Self::new(Side::Server(connection.map_err(LayerError::Tls)?)))
     }
 
     fn new(side: Side) -> Self {
@@ -123,7 +122,7 @@ impl Tls {
                     while self.has_words_left() {
                         let _ = self.step(&mut input[done..], up, down);
                     }
-                    return Err(LayerError::Tls(explain(&error)));
+                    return Err(LayerError::Tls(error));
                 }
             }
         }
@@ -183,7 +182,7 @@ impl Tls {
                 }
             }
         };
-        written.map_err(|error| LayerError::Tls(format!("TLS failed: {error}")))
+        written.map_err(|error| LayerError::Tls(Error::General(error.to_string())))
     }
 }
 

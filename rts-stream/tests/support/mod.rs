@@ -143,11 +143,7 @@ impl Authority {
 
     /// For a client that trusts this authority alone.
     pub(crate) fn trusted(&self) -> ConnectOptions {
-        ConnectOptions {
-            roots: Roots::None,
-            extra_roots: Some(self.pem.clone().into_bytes()),
-            ..ConnectOptions::default()
-        }
+        ConnectOptions::default().with_roots(Roots::None).with_extra_roots(self.pem.as_str())
     }
 }
 

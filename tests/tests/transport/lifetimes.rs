@@ -145,7 +145,9 @@ pub(crate) async fn a_peer_that_speaks_nonsense_is_told_and_closed<G: Ground>(wa
 pub(crate) async fn links_over_the_limit_are_closed_at_once<G: Ground>(way: Way) {
     let server = TestServer::<G>::start(way).await;
     let alice = server.log_in("alice").await;
-    server.shard.set_link_limits(LinkLimits { links_max: 1, ..LinkLimits::default() });
+    let mut limits = LinkLimits::default();
+    limits.links_max = 1;
+    server.shard.set_link_limits(limits);
     let mut stream = TcpStream::connect(server.serving.address).await.expect("it listens");
     let mut answer = Vec::new();
     // It may be reset, or closed.

@@ -51,11 +51,11 @@ impl Way {
             Self::WebSocket => format!("ws://{server}{PATH}"),
             Self::SecureWebSocket => format!("wss://{server}{PATH}"),
         };
-        let extra_roots = match self {
-            Self::Tcp | Self::WebSocket => None,
-            Self::Tls | Self::SecureWebSocket => Some(CERTIFIED.0.clone().into_bytes()),
+        let options = ConnectOptions::default().with_roots(Roots::None);
+        let options = match self {
+            Self::Tcp | Self::WebSocket => options,
+            Self::Tls | Self::SecureWebSocket => options.with_extra_roots(CERTIFIED.0.as_str()),
         };
-        let options = ConnectOptions { roots: Roots::None, extra_roots, ..Default::default() };
         Connector::new(&address, options).expect("an address")
     }
 }
