@@ -34,6 +34,7 @@ FOLDERS = (
     "rts-openapi/src",
     "rts-server/src",
     "rts-trace/src",
+    "rts-load/src",
     "rts-cli/src",
 )
 BACK_UP_MAX = 2

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Run, RunError, STUCK_AFTER};
+use super::error::{RunError, STUCK_AFTER};
+use super::running::Run;
 use crate::client::{Client, Role};
 use crate::net::{Happened, LinkIndex};
 use crate::report::Times;

@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::crowd::{AT_ONCE, LOOK_UP, Sweeper};
+use super::error::RunError;
+use super::job::{P2p, Pace, Room};
 use super::presence::Snapshot;
-use super::{P2p, Pace, Room, Run, RunError};
+use super::running::Run;
 use crate::client::{Client, PAYLOAD_HEAD_BYTES, Role};
 use crate::net::{Happened, LinkIndex};
 use crate::report::{Report, Times};

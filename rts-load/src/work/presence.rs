@@ -3,7 +3,9 @@
 use std::time::Instant;
 
 use super::crowd::{LOOK_UP, Sweeper};
-use super::{Connect, Idle, Run, RunError, Storm};
+use super::error::RunError;
+use super::job::{Connect, Idle, Storm};
+use super::running::Run;
 use crate::client::{Client, Role};
 use crate::machine::{CpuTime, own_cpu_time};
 use crate::net::Happened;

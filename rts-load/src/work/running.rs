@@ -1,0 +1,13 @@
+//! What all work has in common.
+
+use crate::machine::ServerProcess;
+use crate::net::Net;
+use crate::target::Target;
+
+/// A job that is being done.
+pub(super) struct Run<'a, C> {
+    pub(super) net: Net<C>,
+    pub(super) target: &'a Target,
+    pub(super) server: Option<ServerProcess>,
+    pub(super) progress: &'a mut dyn FnMut(&'static str, f64),
+}
