@@ -1,4 +1,4 @@
-//! How long to wait before the next attempt to connect.
+//! The wait before the next attempt to connect.
 
 use core::time::Duration;
 
@@ -6,31 +6,31 @@ use crate::Instant;
 use crate::planted::{Bug, planted};
 use crate::random::Random;
 
-/// Capped steps with full jitter: each wait is uniform between zero and its step, so that clients
-/// which lost their links together do not return together.
+/// Capped steps with full jitter. Each wait is uniform between zero and its step, so that clients
+/// that lost their links together do not reconnect together.
 #[derive(Clone, Debug)]
 pub(crate) struct Backoff {
     attempt: usize,
-    /// Since when an attempt has been successful.
+    /// When the last successful attempt began to last.
     up_since: Option<Instant>,
 }
 
 impl Backoff {
-    /// In milliseconds; the first attempt is immediate, the last step repeats.
+    /// In milliseconds. The first attempt is immediate, the last step repeats.
     const STEPS_MS: [u64; 6] = [0, 500, 1_000, 2_000, 4_000, 5_000];
 
     pub(crate) fn new() -> Self {
         Self { attempt: 0, up_since: None }
     }
 
-    /// An attempt was successful. Only if that lasts do the steps begin anew: a server that takes
-    /// clients in and loses them at once is not to be hammered.
+    /// An attempt was successful. The steps restart only after the link has lasted. A server that
+    /// accepts clients and loses them at once is not flooded with attempts.
     pub(crate) fn succeeded(&mut self, now: Instant) {
         self.up_since = Some(now);
     }
 
-    /// The wait before the next attempt. `max` caps the steps, and a success that lasted as long
-    /// begins them anew.
+    /// The wait before the next attempt. `max` caps the steps. The steps restart if the last
+    /// success lasted at least `max`.
     pub(crate) fn next(&mut self, now: Instant, max: Duration, random: &mut Random) -> Duration {
         if self.up_since.take().is_some_and(|since| now.since(since) >= max) {
             self.attempt = 0;

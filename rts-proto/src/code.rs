@@ -1,7 +1,8 @@
-//! The contract's numbers, as closed enums. `code()` is the contract's number, and `TryFrom` finds
-//! the value of a number. `code()` is no `From`: it is const, and its calls name what they return.
+//! The contract's numbers, as closed enums. `code()` returns the contract's number, and `TryFrom`
+//! finds the value of a number. `code()` is not a `From`, because it is const and its name says
+//! what it returns.
 
-/// A number that is not in the table of its codes.
+/// A number outside the table of its codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{number} is no {codes}")]
 pub struct UnknownCode {
@@ -56,7 +57,7 @@ macro_rules! codes {
             }
         }
 
-        /// As the contract's number.
+        /// Serializes as the contract's number.
         #[cfg(feature = "serde")]
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
@@ -64,7 +65,7 @@ macro_rules! codes {
             }
         }
 
-        /// From a number of the table: all others are refused.
+        /// Deserializes from a number of the table. Other numbers are an error.
         #[cfg(feature = "serde")]
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
@@ -73,7 +74,7 @@ macro_rules! codes {
             }
         }
 
-        /// What it means in a few words, and its number.
+        /// A short description and the number.
         impl core::fmt::Display for $name {
             fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
                 let words = match self {
@@ -86,13 +87,13 @@ macro_rules! codes {
 }
 pub(crate) use codes;
 
-/// Results, of which one value is success: the others are errors.
+/// Results: one value is success, the others are errors.
 macro_rules! failures {
     ($($name:ident: $success:ident,)+) => {$(
         impl core::error::Error for $name {}
 
         impl $name {
-            /// A `Result` for `?`: every value but success is an error.
+            /// Converts to a `Result` for `?`: every value but success is an error.
             ///
             /// # Errors
             ///
@@ -123,7 +124,7 @@ codes! {
         /// The token is invalid, expired, or for another user or app. A fresh token given to
         /// `update_login_token` logs in again.
         InvalidToken = -1000, "the token is invalid, expired, or for another user or app";
-        /// Failed for no listed reason, or not answered in time; call login again.
+        /// Failed for another reason, or not answered in time. Call login again.
         Unknown = -1001, "the login failed; log in again";
         /// The server refuses this user id.
         BadUserId = -1002, "the server refuses this user id";
@@ -149,23 +150,23 @@ codes! {
     OnlineStatus: u32 {
         /// No session.
         Offline = 0, "offline";
-        /// Heard from within the last 15 seconds.
+        /// Bytes received within the last 15 seconds.
         Online = 1, "online";
-        /// Silent for 15 seconds or more, or not to be determined.
+        /// Silent for 15 seconds or more, or unknown.
         Unreachable = 2, "unreachable";
     }
 }
 
 codes! {
-    /// What a point-to-point message asks for.
+    /// The delivery guarantee of a point-to-point message.
     #[derive(Default)]
     MessageConfig: u32 {
-        /// Arrives once and in order, or its result says otherwise.
+        /// Arrives once and in order, or its result reports that it may not have arrived.
         #[default]
         ReliableOrdered = 0, "reliable and ordered";
-        /// May be lost; what arrives is in order.
+        /// May be lost. Messages that arrive are in order.
         UnreliableOrdered = 1, "unreliable, ordered";
-        /// May be lost, in any order.
+        /// May be lost or arrive in any order.
         UnreliableUnordered = 2, "unreliable, unordered";
     }
 }
@@ -179,23 +180,24 @@ impl MessageConfig {
 }
 
 codes! {
-    /// What became of a message to a user or to the app's server.
+    /// The result of a message to a user or to the app server.
     SendCode: u32 {
-        /// The receiving engine has it; for an unreliable message, it was handed to its connection.
+        /// The receiving engine has it. For an unreliable message: it was passed to the receiver's
+        /// link.
         Ok = 0, "the receiver has it";
         /// No answer in time: it may have arrived or not.
         Timeout = 1, "no answer in time: the message may have arrived";
         /// The connection was broken: it was not sent.
         Broken = 2, "not delivered: the connection is broken, or the receiver is too slow";
-        /// The receiver's id is not one that a user can have.
+        /// The receiver's id is invalid or reserved: no user can have it.
         ReceiverNotFound = 3, "no user can have this id";
         /// The receiver is not logged in.
         ReceiverNotLoggedIn = 4, "the receiver is not logged in";
-        /// Over the rate, or more sends without a result than an engine takes; it went nowhere.
+        /// Over the rate, or the engine has too many sends without a result. It was not sent.
         OverRate = 5, "over the rate, or too many sends without a result";
-        /// The app's server did not get it.
+        /// The app server was not reached.
         ServerNotReached = 17, "the app server did not answer in time";
-        /// The app's server answered badly.
+        /// The app server gave an unusable answer.
         ServerBadAnswer = 18, "the app server gave an unusable answer";
         /// The sender is not in the room.
         NotInRoom = 100, "not in the room";
@@ -217,33 +219,33 @@ codes! {
 }
 
 codes! {
-    /// What became of `setServerParams`.
+    /// The result of `setServerParams`.
     ServerParamsCode: u32 {
-        /// In force.
+        /// The params are in force.
         Ok = 200, "in force";
-        /// No answer in time: they may be in force or not.
+        /// No answer in time: the params may be in force or not.
         Timeout = 1, "no answer in time: the params may be in force";
-        /// The connection was broken: they were not sent.
+        /// The connection was broken: the params were not sent.
         Broken = 2, "not sent: the connection is broken";
         /// Over the rate, or too many calls are open.
         OverRate = 5, "over the rate, or too many calls are open";
         /// Not logged in.
         NotLoggedIn = 105, "not logged in";
-        /// The signature or the url cannot be used, or the operator does not allow the url.
+        /// The signature or the URL is invalid, or the operator does not allow the URL.
         Unknown = 1000, "the signature or the URL is invalid, or the URL is not allowed";
     }
 }
 
 codes! {
-    /// What became of a broadcast.
+    /// The result of a broadcast.
     BroadcastCode: u32 {
         /// The server accepted it and queued it for every other member.
         Ok = 200, "queued for every member";
-        /// No answer in time: it may have gone out or not.
+        /// No answer in time: it may have been sent or not.
         Timeout = 1, "no answer in time: the broadcast may have been sent";
         /// The connection was broken: it was not sent.
         Broken = 2, "not sent: the connection is broken";
-        /// Over the sender's or the room's rate; it went nowhere.
+        /// Over the sender's or the room's rate. It was not sent.
         OverRate = 5, "over the rate, or too many sends without a result";
         /// The sender is not in the room.
         NotInRoom = 100, "not in the room";
@@ -259,7 +261,7 @@ codes! {
 }
 
 codes! {
-    /// What the engine tells about its connection.
+    /// A state of the engine's connection.
     ConnectionState: u32 {
         /// Silent for 12 seconds.
         Disconnected = 1, "disconnected";
@@ -273,13 +275,13 @@ codes! {
         Reconnected = 5, "reconnected";
         /// Silent for 22 seconds; attempts go on.
         Lost = 6, "lost";
-        /// The server is abnormal; no more attempts.
+        /// The server is abnormal. The engine makes no more attempts.
         Failed = 7, "failed";
     }
 }
 
 codes! {
-    /// What happened to the membership in a room.
+    /// A change of the membership in a room.
     RoomState: i32 {
         /// Joined, or joined again.
         Joined = 0, "joined";
@@ -287,30 +289,30 @@ codes! {
         InvalidToken = -1000, "the token was refused at the join";
         /// The join failed.
         JoinFailed = -1001, "the join failed";
-        /// The same user joined this room elsewhere; you are out.
+        /// The same user joined this room elsewhere. The membership ended.
         DuplicateJoin = -1004, "the same user joined elsewhere";
-        /// Kicked by the app's back end; you are out.
+        /// Kicked by the app's back end. The membership ended.
         Kicked = -1006, "kicked by the app's back end";
-        /// The room was dismissed; you are out.
+        /// The room was dismissed. The membership ended.
         Dismissed = -1011, "the room was dismissed";
         /// The room is banned.
         RoomBanned = -1025, "the room is banned";
         /// The user is banned.
         UserBanned = -1026, "the user is banned";
-        /// The server is abnormal; you are out and nothing is tried again.
+        /// The server is abnormal. The membership ended, and the engine does not join again.
         ServerAbnormal = -1084, "the server refuses this client";
         /// The join failed on a server error and is tried again.
         JoinRetrying = -2001, "the join failed on a server error and is tried again";
         /// A broadcast was made while not in the room.
         NotInRoom = -2011, "a broadcast while not in the room";
-        /// The room passed 500 members; joins and leaves are no longer announced.
+        /// The room passed 500 members. Joins and leaves are no longer announced.
         NoticesStop = -2013, "over 500 members: joins and leaves are no longer reported";
     }
 }
 
 impl RoomState {
-    /// Whether the membership goes on as it is: every other state but
-    /// [`Joined`](Self::Joined) means that the engine is out.
+    /// Whether the membership continues unchanged. After every other state but
+    /// [`Joined`](Self::Joined) the engine is not in the room.
     #[must_use]
     pub const fn is_warning(self) -> bool {
         matches!(self, Self::JoinRetrying | Self::NotInRoom | Self::NoticesStop)
@@ -318,11 +320,11 @@ impl RoomState {
 }
 
 codes! {
-    /// Why somebody is no longer in the room.
+    /// Why a user is no longer in the room.
     LeaveReason: u32 {
         /// Left.
         Left = 0, "left";
-        /// Lost its connection for longer than the grace.
+        /// The connection was lost for longer than the grace period.
         Dropped = 1, "lost the connection";
         /// Kicked or put out by the app's back end.
         Kicked = 3, "kicked by the app's back end";
@@ -336,7 +338,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_of_the_table_is_its_value_and_another_number_is_an_error() {
+    fn number_outside_the_table_is_an_error() {
         for code in RoomState::ALL {
             assert_eq!(RoomState::try_from(code.code()), Ok(*code));
         }

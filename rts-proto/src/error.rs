@@ -1,4 +1,4 @@
-//! Whose fault it was, and what the other side is told.
+//! Broken rules, the close codes that report them, and the client's reaction.
 
 use core::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::LogoutReason;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProtocolError {
-    /// §1.2: the announced length is over the limit that holds now.
+    /// §1.2: the announced length is over the current limit.
     #[error("a frame of {len} bytes, at most {max} are allowed now (§1.2)")]
     FrameTooLarge {
         /// Announced length in bytes.
@@ -16,47 +16,47 @@ pub enum ProtocolError {
         /// Allowed length in bytes.
         max: usize,
     },
-    /// §1.2: a frame of no bytes.
+    /// §1.2: an empty frame.
     #[error("a frame of no bytes (§1.2)")]
     EmptyFrame,
     /// §1.3: a length that is longer than needed or does not fit 64 bits.
     #[error("a length that is not the shortest varint of its value (§1.3)")]
     BadLength,
-    /// §1.4: no kind, more than one, or a kind that must be understood and is not.
+    /// §1.4: no kind, several kinds, or an unknown kind that must be understood.
     #[error("a frame without exactly one known kind (§1.4)")]
     UnknownKind,
     /// §1.5: not protobuf.
     #[error("a frame that is not protobuf (§1.5)")]
     Malformed,
-    /// §1.5: a field with a value that its table does not have.
+    /// §1.5: a field with a value outside its table.
     #[error("a bad value in field {field:?} (§1.5)")]
     BadValue {
         /// Its name in the schema.
         field: &'static str,
     },
-    /// §2.1: a frame that this side may not send, or not now.
+    /// §2.1: a frame that the peer may not send, or not at this moment.
     #[error("a {kind} frame where none is allowed (§2.1)")]
     UnexpectedFrame {
         /// Its kind in the schema.
         kind: &'static str,
     },
-    /// §2.2: a version that is not spoken here.
+    /// §2.2: an unsupported version.
     #[error("protocol version {version}, only 1 is spoken here (§2.2)")]
     UnsupportedVersion {
-        /// The peer's.
+        /// The peer's version.
         version: u32,
     },
     /// §2.3: no successful login in time.
     #[error("no successful login within the deadline (§2.3)")]
     LoginTimeout,
-    /// §4.5: an acknowledgement of what was never sent, or less than before.
+    /// §4.5: an acknowledgement of frames that were never sent, or of fewer than before.
     #[error("an acknowledgement of {received} frames, {acked} to {sent} are possible (§4.5)")]
     BadAck {
-        /// What the peer says it received.
+        /// Frames that the peer acknowledges.
         received: u64,
-        /// What it acknowledged before.
+        /// Frames that it acknowledged before.
         acked: u64,
-        /// What was sent.
+        /// Frames that were sent.
         sent: u64,
     },
     /// §4.6: more unacknowledged frames than allowed.
@@ -64,7 +64,7 @@ pub enum ProtocolError {
     WindowExceeded,
 }
 
-/// Why a link ended, as its `Close` frame says it. `docs/protocol.md` section 9.
+/// Why a link ended: the code of its `Close` frame. `docs/protocol.md` section 9.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
 pub enum CloseCode {
     /// A frame that cannot be read.
@@ -91,10 +91,10 @@ pub enum CloseCode {
     /// A newer link of the same session.
     #[error("a newer link of the same session")]
     Replaced,
-    /// Nothing heard for the whole grace.
+    /// No bytes received for the whole grace period.
     #[error("no bytes received for too long")]
     Silent,
-    /// Did not read what it was sent.
+    /// The client did not read its link.
     #[error("the client reads too slowly")]
     SlowConsumer,
     /// The server stops.
@@ -109,10 +109,10 @@ pub enum CloseCode {
     /// Too many links that have not logged in.
     #[error("too many links that have not logged in")]
     Busy,
-    /// The app's back end wants the user out.
+    /// The app's back end put the user out.
     #[error("put out by the app's back end")]
     PutOut,
-    /// What the login rests on was revoked: only another one will do.
+    /// The token was revoked. The client needs another one.
     #[error("the token was revoked: log in again")]
     LoginAgain,
 }
@@ -161,13 +161,13 @@ impl CloseCode {
         }
     }
 
-    /// The code with this number; one that is not in the table counts as [`Self::BadFrame`].
+    /// The code with this number. A number outside the table counts as [`Self::BadFrame`].
     #[must_use]
     pub fn from_code(code: u32) -> Self {
         Self::ALL.into_iter().find(|known| known.code() == code).unwrap_or(Self::BadFrame)
     }
 
-    /// Whether the session is over too, and cannot be resumed (section 9).
+    /// Whether the session ends too, and cannot be resumed (section 9).
     #[must_use]
     pub const fn ends_session(self) -> bool {
         matches!(
@@ -185,7 +185,7 @@ impl CloseCode {
         )
     }
 
-    /// What a client does after it.
+    /// What a client does after this code.
     #[must_use]
     pub const fn retry(self) -> Retry {
         match self {
@@ -208,7 +208,7 @@ impl CloseCode {
     }
 }
 
-/// The one table from a broken rule to what the peer is told.
+/// The one table from a broken rule to the peer's close code.
 impl From<&ProtocolError> for CloseCode {
     fn from(error: &ProtocolError) -> Self {
         match error {
@@ -232,28 +232,28 @@ impl From<&ProtocolError> for CloseCode {
 pub enum Retry {
     /// Connects again, each attempt after a longer wait.
     WithBackoff,
-    /// Stays out, and says why to the application.
+    /// Stays logged out, and reports the reason to the application.
     LoggedOut(LogoutReason),
-    /// Stays out: the server will not have it.
+    /// Stays disconnected: the server refuses this client.
     Never,
 }
 
-/// How the last link ended, to explain it to people.
+/// How the last link ended, for messages to people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Disconnect {
-    /// The stream broke or was closed without a word.
+    /// The stream broke, or was closed without a `Close` frame.
     #[error("the connection broke")]
     Broken,
-    /// Connecting took too long, nothing was heard for too long, or what was sent was not answered
-    /// for too long.
+    /// The server did not respond for too long: to the attempt to connect, to sent frames, or with
+    /// any bytes.
     #[error("the server did not answer in time")]
     TimedOut,
-    /// The peer said why.
+    /// The peer sent a `Close` frame.
     #[error("the server closed the connection: {code}")]
     ByPeer {
         /// Its code.
         code: CloseCode,
-        /// How long it asks to stay away.
+        /// The server's minimum wait before the next attempt.
         retry_after: Duration,
     },
     /// The peer broke a rule.
@@ -262,7 +262,7 @@ pub enum Disconnect {
 }
 
 impl Disconnect {
-    /// Whether the session is over too, and cannot be resumed.
+    /// Whether the session ends too, and cannot be resumed.
     #[must_use]
     pub const fn ends_session(&self) -> bool {
         match self {
@@ -276,7 +276,7 @@ impl Disconnect {
     #[must_use]
     pub const fn retry(&self) -> Retry {
         match self {
-            // Waiting mends no version.
+            // A later attempt would meet the same version.
             Self::PeerMisbehaved(ProtocolError::UnsupportedVersion { .. }) => Retry::Never,
             Self::Broken | Self::TimedOut | Self::PeerMisbehaved(_) => Retry::WithBackoff,
             Self::ByPeer { code, .. } => code.retry(),

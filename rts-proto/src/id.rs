@@ -1,4 +1,4 @@
-//! Names and numbers that cannot hold a bad value.
+//! Names and numbers that cannot hold an invalid value.
 
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -6,7 +6,7 @@ use core::fmt;
 
 use crate::limits::{APP_ID_BYTES, ID_BYTES_MAX};
 
-/// What an id names.
+/// The kind of an id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum IdKind {
@@ -31,27 +31,28 @@ impl fmt::Display for IdKind {
     }
 }
 
-/// Why a text is not an id. `Display` is a sentence that names the kind of id and not the text.
+/// Why a text is not an id. `Display` is a sentence that names the kind of id. It does not contain
+/// the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum IdError {
     /// No bytes.
     #[error("the {kind} is empty")]
     Empty {
-        /// What the id would name.
+        /// The kind of id.
         kind: IdKind,
     },
     /// Longer than the limit, in bytes.
     #[error("the {kind} has {len} bytes, at most {max} are allowed")]
     TooLong {
-        /// What the id would name.
+        /// The kind of id.
         kind: IdKind,
         /// Its length.
         len: usize,
         /// The limit.
         max: usize,
     },
-    /// An app id of another length than 24 bytes.
+    /// An app id that does not have 24 bytes.
     #[error("the app id has {len} bytes, exactly {APP_ID_BYTES} are needed")]
     WrongLength {
         /// Its length in bytes.
@@ -60,16 +61,16 @@ pub enum IdError {
     /// A byte outside the id's alphabet.
     #[error("the {kind} has a character that is not allowed at byte {at}; allowed are {allowed}")]
     BadCharacter {
-        /// What the id would name.
+        /// The kind of id.
         kind: IdKind,
-        /// Where, counted in bytes from 0.
+        /// Its position, counted in bytes from 0.
         at: usize,
-        /// The alphabet.
+        /// The allowed characters.
         allowed: &'static str,
     },
 }
 
-/// Where the characters of an id are checked: one place for all kinds.
+/// Checks the characters of every kind of id.
 fn check(kind: IdKind, text: &[u8], extra: &[u8], allowed: &'static str) -> Result<(), IdError> {
     if text.is_empty() {
         return Err(IdError::Empty { kind });
@@ -90,7 +91,7 @@ macro_rules! text_id {
         pub struct $name(Arc<str>);
 
         impl $name {
-            /// Whether a text is such an id, without making one.
+            /// Whether the text is a valid id. Allocates nothing.
             pub fn check(text: &str) -> Result<(), IdError> {
                 $check(text.as_bytes())
             }
@@ -101,7 +102,7 @@ macro_rules! text_id {
                 Ok(Self(text.into()))
             }
 
-            /// The same for bytes as they come from the wire.
+            /// Like [`new`](Self::new), from the bytes of a frame.
             pub fn from_bytes(bytes: &[u8]) -> Result<Self, IdError> {
                 $check(bytes)?;
                 Ok(Self(core::str::from_utf8(bytes).expect("the alphabets are ASCII").into()))
@@ -126,21 +127,21 @@ macro_rules! text_id {
             }
         }
 
-        /// The same characters in the same case.
+        /// Compares the text; case counts.
         impl PartialEq<str> for $name {
             fn eq(&self, text: &str) -> bool {
                 &*self.0 == text
             }
         }
 
-        /// The same characters in the same case.
+        /// Compares the text; case counts.
         impl PartialEq<&str> for $name {
             fn eq(&self, text: &&str) -> bool {
                 &*self.0 == *text
             }
         }
 
-        /// As [`new`](Self::new).
+        /// Like [`new`](Self::new).
         impl TryFrom<&str> for $name {
             type Error = IdError;
 
@@ -149,7 +150,7 @@ macro_rules! text_id {
             }
         }
 
-        /// As [`new`](Self::new).
+        /// Like [`new`](Self::new).
         impl TryFrom<String> for $name {
             type Error = IdError;
 
@@ -165,7 +166,7 @@ macro_rules! text_id {
             }
         }
 
-        /// As its text.
+        /// Serializes as text.
         #[cfg(feature = "serde")]
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
@@ -173,7 +174,7 @@ macro_rules! text_id {
             }
         }
 
-        /// From a text that is such an id: all others are refused.
+        /// Deserializes from a text. An invalid id is an error.
         #[cfg(feature = "serde")]
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
@@ -211,7 +212,7 @@ text_id! {
     UserId, |text: &[u8]| check(IdKind::User, text, b"_@-.", USER_ALPHABET)
 }
 text_id! {
-    /// A tag that goes along with joins: the alphabet and length of a [`UserId`].
+    /// A tag that a join carries: the alphabet and length of a [`UserId`].
     BusinessId, |text: &[u8]| check(IdKind::Business, text, b"_@-.", USER_ALPHABET)
 }
 text_id! {
@@ -219,7 +220,7 @@ text_id! {
     RoomId, |text: &[u8]| check(IdKind::Room, text, b"_@-", "A-Z a-z 0-9 _ @ -")
 }
 text_id! {
-    /// An app: 24 characters of `A-Z a-z 0-9`. Users and rooms of different apps never meet.
+    /// An app: 24 characters of `A-Z a-z 0-9`. Users and rooms of different apps are separate.
     AppId, |text: &[u8]| {
         if text.len() != APP_ID_BYTES {
             return Err(IdError::WrongLength { len: text.len() });
@@ -244,8 +245,8 @@ macro_rules! number_id {
 }
 
 number_id! {
-    /// One connection, numbered by whoever opens it and never used again. On the client the core
-    /// numbers them, on the server the driver does.
+    /// One connection, numbered by the side that opens it. A number is never used again. The core
+    /// numbers links on the client, the driver on the server.
     LinkId
 }
 number_id! {
@@ -253,29 +254,29 @@ number_id! {
     LoginId
 }
 number_id! {
-    /// One url that waits to be allowed as the app's server.
+    /// One URL that waits for permission to be the app server.
     TargetId
 }
 number_id! {
-    /// One post to an app's server.
+    /// One post to an app server.
     CallId
 }
 number_id! {
-    /// What a send returned: 1, 2, 3, ... per engine, or per room handle for broadcasts.
+    /// The return value of a send: 1, 2, 3, ... per engine, or per room handle for broadcasts.
     MessageId
 }
 impl MessageId {
-    /// The last of a sequence: calls return ids as positive numbers of 64 bits with a sign.
+    /// The last id of a sequence: calls return ids as positive signed 64-bit numbers.
     pub const MAX: Self = Self(i64::MAX.cast_unsigned());
 
-    /// The next of its sequence; none after the last.
+    /// The next id of its sequence; `None` after the last one.
     pub(crate) fn next(self) -> Option<Self> {
         (self < Self::MAX).then_some(Self(self.0 + 1))
     }
 }
 
 number_id! {
-    /// One room handle of one engine, never used again.
+    /// One room handle of one engine. A key is never used again.
     RoomKey
 }
 
@@ -286,7 +287,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_goes_from_text_to_text_and_is_compared_with_it() -> Result<(), IdError> {
+    fn id_converts_from_and_to_text_and_compares_with_it() -> Result<(), IdError> {
         let owned: UserId = String::from("alice").try_into()?;
         let borrowed = UserId::try_from("alice")?;
         assert_eq!(owned, borrowed);
@@ -297,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_is_a_sentence_that_names_the_kind_of_id() {
+    fn id_error_is_a_sentence_with_the_kind_of_id() {
         let cases = [
             (UserId::check(""), "the user id is empty"),
             (

@@ -1,9 +1,9 @@
-//! What parts keep, for the tests that nothing stays of whoever is gone.
+//! The contents of the parts' stores, for tests that a part forgets users and links that are gone.
 
 use alloc::vec::Vec;
 
-/// What a part keeps of users, links, rooms, apps and questions: the names of its stores, and how
-/// much is in each.
+/// The stores of a part: the name and the number of entries of each. Stores keep users, links,
+/// rooms, apps or questions.
 pub(crate) type Kept = Vec<(&'static str, usize)>;
 
 /// The stores that are not empty.

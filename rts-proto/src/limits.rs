@@ -12,18 +12,18 @@ pub const APP_ID_BYTES: usize = 24;
 pub const TOKEN_BYTES_MAX: usize = 3_072;
 /// Length of a session's resume key, in bytes.
 pub const RESUME_KEY_BYTES: usize = 16;
-/// Longest signature for the app's server, in bytes.
+/// Longest signature for the app server, in bytes.
 pub const SIGNATURE_BYTES_MAX: usize = 1_024;
-/// Longest url of an app's server, in bytes.
+/// Longest URL of an app server, in bytes.
 pub const URL_BYTES_MAX: usize = 2_048;
-/// Largest answer of an app's server, in bytes.
+/// Largest answer of an app server, in bytes.
 pub const REPLY_BYTES_MAX: usize = 65_536;
 
 /// Largest frame before login succeeded, in bytes, without its length prefix.
 pub const FRAME_BYTES_MAX_BEFORE_LOGIN: usize = 4_096;
 /// Largest frame after login, in bytes, without its length prefix.
 pub const FRAME_BYTES_MAX: usize = PAYLOAD_BYTES_MAX + FRAME_HEAD_BYTES_MAX;
-/// What a frame may need beside its payload: two ids, numbers and tags.
+/// Bytes of a frame beside its payload: two ids, numbers and tags.
 pub const FRAME_HEAD_BYTES_MAX: usize = 512;
 
 /// Unacknowledged sequenced frames that a client may have.
@@ -35,45 +35,46 @@ pub const WINDOW_BYTES_MAX: usize = 1_048_576;
 /// Over this many unacknowledged bytes, the server drops unreliable messages to a session.
 pub const UNRELIABLE_MARK_BYTES: usize = WINDOW_BYTES_MAX / 4;
 
-/// For so long an acknowledgement for which nobody waits may wait for company (§4.4).
+/// Largest delay of an acknowledgement that the other side does not wait for (§4.4).
 pub const ACK_DELAY: Duration = Duration::from_millis(250);
-/// From this number of unacknowledged sequenced frames on, they are acknowledged without delay.
+/// From this number of unacknowledged sequenced frames on, acknowledgements have no delay.
 pub const ACK_FRAMES_MAX: u64 = 64;
-/// From this number of unacknowledged bytes on, they are acknowledged without delay.
+/// From this number of unacknowledged bytes on, acknowledgements have no delay.
 pub const ACK_BYTES_MAX: usize = WINDOW_BYTES_MAX / 8;
 
 /// Rooms that one user may be in.
 pub const ROOMS_PER_USER_MAX: usize = 128;
 /// Room handles that one engine may have.
 pub const ROOM_HANDLES_MAX: usize = 1_024;
-/// Messages and broadcasts of one engine that have no result. Enough for each rate of a client, all
-/// the time that a result may take.
+/// Messages and broadcasts of one engine that have no result yet. Enough for every rate of a client
+/// during the longest time to a result.
 pub const OPEN_SENDS_MAX: usize = 2_048;
-/// Bytes of payload in those.
+/// Bytes of payload of these messages and broadcasts.
 pub const OPEN_SEND_BYTES_MAX: usize = 8 * 1_048_576;
-/// What an engine keeps for its link at most: the window, what waits behind it, and a frame that
-/// has not arrived whole.
+/// Most bytes that an engine keeps for its link: the window, the backlog behind it, and an
+/// incomplete received frame.
 pub const ENGINE_BYTES_MAX: usize = WINDOW_BYTES_MAX
     + OPEN_SEND_BYTES_MAX
     + (OPEN_SENDS_MAX + OPEN_QUERIES_MAX) * FRAME_HEAD_BYTES_MAX
     + OPEN_SERVER_PARAMS_MAX * FRAME_BYTES_MAX_BEFORE_LOGIN
     + FRAME_BYTES_MAX;
 /// Bytes of messages to one receiver that are on their way at a time. Less than the receiver's
-/// window at the server, where others have their messages too.
+/// window at the server, which other senders use too.
 pub const FLIGHT_BYTES_MAX: usize = WINDOW_BYTES_MAX / 2;
-/// For so long more is held back while nothing arrives. The result of a message comes after four
-/// ways over the network, and on paths of 2.5 s each way the receiver's acknowledgement is back at
-/// the server 7.5 s after the send: what leaves after this wait gets there later.
+/// Messages to one receiver are held back for this long while nothing arrives. The result of a
+/// message takes four ways over the network. On paths of 2.5 s each way, the receiver's
+/// acknowledgement reaches the server 7.5 s after the send. A message that leaves after this wait
+/// arrives later than that.
 pub const FLIGHT_WAIT: Duration = Duration::from_secs(6);
 /// Status queries that one engine may have open.
 pub const OPEN_QUERIES_MAX: usize = 128;
-/// Up to this many frames, messages and queries go into a client's window. What is above is
-/// kept for joins and leaves, so that a full window never keeps anybody in a room.
+/// Up to this many frames, messages and queries go into a client's window. The rest is reserved for
+/// joins and leaves, so that a full window never blocks a leave.
 pub const CLIENT_WINDOW_MESSAGES_MAX: usize = 632;
 /// Up to this many frames in its window, a client accepts joins.
 pub const CLIENT_WINDOW_JOINS_MAX: usize = CLIENT_WINDOW_FRAMES_MAX - ROOMS_PER_USER_MAX;
-/// Up to this many bytes, messages go into a client's window. What is above is kept for what a
-/// fresh session is told again.
+/// Up to this many bytes, messages go into a client's window. The rest is reserved for frames that
+/// set up a new session again.
 pub const CLIENT_WINDOW_MESSAGE_BYTES_MAX: usize = WINDOW_BYTES_MAX - 2 * FRAME_BYTES_MAX;
 /// Calls of `setServerParams` that one session may have open.
 pub const OPEN_SERVER_PARAMS_MAX: usize = 4;
@@ -86,44 +87,45 @@ pub const ROOM_MEMBERS_MAX: usize = 10_000;
 pub const SENDS_PER_SECOND: u32 = 100;
 /// Broadcasts a second from one user.
 pub const BROADCASTS_PER_SECOND: u32 = 65;
-/// Messages to the app's server a second from one user.
+/// Messages to the app server a second from one user.
 pub const SERVER_SENDS_PER_SECOND: u32 = 20;
 /// Status queries a second from one user.
 pub const STATUS_QUERIES_PER_SECOND: u32 = 10;
 /// Rooms a second that one user may enter.
 pub const JOINS_PER_SECOND: u32 = 20;
-/// Rooms that one user may enter at once after quiet, whatever its rate.
+/// Rooms that one user may enter at once after a pause, whatever its rate.
 pub const JOINS_BURST_MIN: u32 = 256;
-/// Bytes of answers to joins, which list members, that one user gets a second.
+/// Bytes a second of join answers, which list members, for one user.
 pub const MEMBER_LIST_BYTES_PER_SECOND: u32 = 131_072;
-/// The same at once after quiet: the members of all its rooms, however many they are.
+/// Bytes of join answers at once after a pause: the members of all rooms of a user, for rooms of
+/// any size.
 pub const MEMBER_LIST_BYTES_BURST: u32 = 64 * MEMBER_LIST_BYTES_PER_SECOND;
-/// Up to so many unacknowledged bytes of a session, members are listed. What is above is for what
-/// happens in the rooms meanwhile.
+/// Up to this many unacknowledged bytes of a session, members are listed. The rest is reserved for
+/// messages and notices of the rooms.
 pub const MEMBER_LISTS_WINDOW_BYTES_MAX: usize = WINDOW_BYTES_MAX / 2;
-/// Logins a second of one user, without those that resume.
+/// Logins a second of one user. A resume does not count.
 pub const LOGINS_PER_SECOND: u32 = 5;
 /// Logins of one user that may wait for their turn.
 pub const LOGINS_WAITING_MAX: usize = 5;
 /// Answers a second to the pings of one session.
 pub const PONGS_PER_SECOND: u32 = 4;
-/// Users of one shard whose use of their rates is remembered without a session, unless configured
+/// Users of one shard whose used-up rates are remembered without a session, unless configured
 /// otherwise.
 pub const USERS_REMEMBERED_MAX: usize = 100_000;
-/// Broadcasts a second in one room, all senders together, up to [`NOTICE_MEMBERS_MAX`] members.
+/// Broadcasts a second in one room, of all senders together, below [`NOTICE_MEMBERS_MAX`] members.
 pub const ROOM_BROADCASTS_PER_SECOND: u32 = 100;
-/// The same from [`NOTICE_MEMBERS_MAX`] members on.
+/// Broadcasts a second in one room from [`NOTICE_MEMBERS_MAX`] members on.
 pub const LARGE_ROOM_BROADCASTS_PER_SECOND: u32 = 80;
 /// Messages a second from the back end of one app.
 pub const BACKEND_SENDS_PER_SECOND: u32 = 500;
-/// What the back end of one app may send at once after quiet, whatever its rate: the largest
-/// message to members of a room.
+/// Messages that the back end of one app may send at once after a pause, whatever its rate: the
+/// largest number of receivers of one message in a room.
 pub const BACKEND_BURST_MIN: u32 = 600;
 /// Receivers of one message of the back end to members of a room.
 pub const ROOM_UNICAST_RECEIVERS_MAX: usize = BACKEND_BURST_MIN as usize;
-/// Largest payload of such a message, in bytes.
+/// Largest payload of a message of the back end to members of a room, in bytes.
 pub const ROOM_UNICAST_PAYLOAD_BYTES_MAX: usize = 20 * 1_024;
-/// Bans of one app that last at a moment.
+/// Bans of one app that are in force at a time.
 pub const BANS_PER_APP_MAX: usize = 100_000;
 
 /// A ban lasts at least this long.
@@ -131,34 +133,34 @@ pub const BAN_MIN: Duration = Duration::from_secs(10);
 /// A ban lasts at most this long: seven days.
 pub const BAN_MAX: Duration = Duration::from_secs(604_800);
 
-/// Who is turned away since too many others are there is asked to come back within this time.
+/// Longest wait that a client is asked for when the server is busy.
 pub const BUSY_RETRY_AFTER_MAX: Duration = Duration::from_secs(1);
-/// A client comes back after this time at the latest, whatever a server asks for.
+/// Longest wait before a client reconnects, whatever a server asks for.
 pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
-/// The clients of a whole app whose tokens were revoked come back spread over this time.
+/// The clients of a whole app whose tokens were revoked reconnect within this time.
 pub const REVOKED_RETURN_SPREAD: Duration = Duration::from_secs(5);
 
 /// From accepting a link to a successful login.
 pub const LOGIN_DEADLINE: Duration = Duration::from_secs(5);
-/// A peer that was silent for this long is "unreachable".
+/// Silence of a peer after which its status is "unreachable".
 pub const UNREACHABLE_AFTER: Duration = Duration::from_secs(15);
-/// A session that was silent for this long is over.
+/// Silence of a session after which it ends.
 pub const SESSION_GRACE: Duration = Duration::from_secs(30);
 
-/// Posts to the app's server that may be under way for one user.
+/// Posts to the app server that may be under way for one user.
 pub const POSTS_PER_USER_MAX: usize = 4;
 /// Posts that may be under way for one app.
 pub const POSTS_PER_APP_MAX: usize = 64;
 /// Posts of one app that may wait for others to end.
 pub const POSTS_WAITING_MAX: usize = 256;
-/// A post that waited for this long is given up.
+/// Longest wait of a post before it begins.
 pub const POST_WAIT: Duration = Duration::from_secs(4);
-/// That a user does more than a rate allows, or what a ban forbids, is told to operators this often.
+/// Shortest time between two notices to operators about a user over a rate or against a ban.
 pub const REFUSAL_NOTICE_EVERY: Duration = Duration::from_secs(10);
-/// A post that takes longer, from its beginning to the whole answer, is given up.
+/// Longest time of a post, from its beginning to the whole answer.
 pub const POST_TIMEOUT: Duration = Duration::from_secs(5);
 
-// What must fit into what.
+// Relations between the limits.
 const _: () =
     assert!(TOKEN_BYTES_MAX + APP_ID_BYTES + ID_BYTES_MAX + 64 < FRAME_BYTES_MAX_BEFORE_LOGIN);
 const _: () = assert!(2 * (ID_BYTES_MAX + 3) + 32 < FRAME_HEAD_BYTES_MAX);
@@ -172,11 +174,11 @@ const _: () = assert!(REPLY_BYTES_MAX <= PAYLOAD_BYTES_MAX);
 // A user may enter all its rooms at once, and once more.
 const _: () = assert!(JOINS_BURST_MIN as usize >= 2 * ROOMS_PER_USER_MAX);
 const _: () = assert!(WINDOW_BYTES_MAX > 8 * FRAME_BYTES_MAX);
-// A window does not fill up with what was received and waits to be acknowledged.
+// Frames that wait for an acknowledgement do not fill a window.
 const _: () = assert!(ACK_FRAMES_MAX as usize <= CLIENT_WINDOW_MESSAGES_MAX / 8);
 const _: () = assert!(WINDOW_BYTES_MAX > 2 * POSTS_PER_USER_MAX * FRAME_BYTES_MAX);
-// After a fresh login: every room joined again, every query asked again, the server params set
-// again, and a window of messages.
+// After a fresh login, the window holds a join of every room, every query, the server params, and
+// messages.
 const _: () = assert!(
     ROOMS_PER_USER_MAX + OPEN_QUERIES_MAX + OPEN_SERVER_PARAMS_MAX + 1 + CLIENT_WINDOW_MESSAGES_MAX
         <= CLIENT_WINDOW_JOINS_MAX

@@ -1,4 +1,4 @@
-//! What a message carries.
+//! Payloads of messages.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -7,7 +7,7 @@ use core::ops::Deref;
 
 use bytes::Bytes;
 
-/// UTF-8 text in shared memory: received text aliases the buffer it arrived in.
+/// UTF-8 text in shared memory. Received text aliases the buffer in which it arrived.
 ///
 /// `{}` prints the text; `{:?}` prints its length only, since messages do not belong in logs.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
@@ -17,11 +17,11 @@ impl Text {
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        // `forbid(unsafe_code)` makes this check once more what the constructors checked.
+        // `forbid(unsafe_code)` makes this a second check; the constructors have checked it.
         core::str::from_utf8(&self.0).expect("every constructor checks UTF-8")
     }
 
-    /// The same bytes without a copy.
+    /// The UTF-8 bytes, without a copy.
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
         self.0
@@ -75,7 +75,7 @@ impl TryFrom<Bytes> for Text {
     }
 }
 
-/// As a string.
+/// Serializes as a string.
 #[cfg(feature = "serde")]
 impl serde::Serialize for Text {
     fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
@@ -102,7 +102,7 @@ impl fmt::Debug for Text {
     }
 }
 
-/// Text or bytes; the receiver learns which.
+/// Text or bytes. The receiver gets the same kind.
 ///
 /// `Debug` shows the length only: payloads do not belong in logs. [`as_text`](Self::as_text) is
 /// the text.
@@ -136,8 +136,8 @@ impl Payload {
         }
     }
 
-    /// The same in memory of its own, for keeping: what was received keeps alive all that arrived
-    /// with it.
+    /// A copy in its own memory, for storage. A received payload keeps the whole buffer alive in
+    /// which it arrived.
     pub(crate) fn detached(&self) -> Self {
         match self {
             Self::Text(text) => Self::Text(Text(Bytes::copy_from_slice(&text.0))),
@@ -145,7 +145,7 @@ impl Payload {
         }
     }
 
-    /// The same where it lies.
+    /// A view of the payload.
     pub(crate) fn borrowed(&self) -> PayloadRef<'_> {
         match self {
             Self::Text(text) => PayloadRef::Text(text.as_str()),
@@ -153,7 +153,7 @@ impl Payload {
         }
     }
 
-    /// The bytes of either kind: those of a text are its UTF-8.
+    /// The bytes of either kind; for a text, its UTF-8.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         match self {
@@ -220,7 +220,7 @@ impl fmt::Debug for Payload {
     }
 }
 
-/// A [`Payload`] in memory that is somebody else's: for what is passed on and not kept.
+/// A view of a [`Payload`], for payloads that are passed on and not stored.
 #[derive(Clone, Copy)]
 pub(crate) enum PayloadRef<'a> {
     Text(&'a str),
@@ -235,7 +235,7 @@ impl<'a> PayloadRef<'a> {
         }
     }
 
-    /// The same as a payload that keeps the memory that it lies in.
+    /// A payload that shares ownership of `memory`, in which this one lies.
     pub(crate) fn kept_in(self, memory: &Bytes) -> Payload {
         match self {
             Self::Text(text) => Payload::Text(Text(memory.slice_ref(text.as_bytes()))),
@@ -254,7 +254,7 @@ impl fmt::Debug for PayloadRef<'_> {
     }
 }
 
-/// What an app's server answered: any bytes.
+/// The answer of an app server: any bytes.
 ///
 /// `Debug` shows the length only.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -282,7 +282,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_is_printed_when_asked_for_and_only_its_length_in_a_log() {
+    fn display_prints_the_text_and_debug_its_length() {
         let text = Text::from("hi bob");
         assert_eq!((&*format!("{text}"), &*format!("{text:>8}")), ("hi bob", "  hi bob"));
         assert_eq!(format!("{text:?}"), "Text(6 bytes)");
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_and_the_same_bytes_differ_in_kind_alone() {
+    fn text_and_binary_of_equal_bytes_differ_in_kind() {
         let (text, bytes) = (Payload::text("hé"), Payload::binary("hé".as_bytes()));
         assert_ne!(text, bytes);
         assert_eq!((text.as_bytes(), text.len()), (bytes.as_bytes(), 3));

@@ -1,12 +1,12 @@
-//! Bugs that are planted on purpose, for the simulator to find: a test of the tests.
+//! Bugs that are planted on purpose, to test whether the simulator finds them.
 //!
-//! Only a build with `RUSTFLAGS="--cfg rts_planted"` has them. It is no Cargo feature, because any
-//! crate of a graph can switch a feature on for all others. Without the cfg [`planted`] is a
-//! constant `false`, and the compiler removes each place that asks for it.
+//! Only a build with `RUSTFLAGS="--cfg rts_planted"` has them. This is not a Cargo feature, because
+//! any crate of a graph can enable a feature for all others. Without the cfg [`planted`] is a
+//! constant `false`, and the compiler removes each use of it.
 
 macro_rules! bugs {
     ($($(#[$doc:meta])* $name:ident,)+) => {
-        /// A bug that somebody could have made.
+        /// A plausible bug of the core.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[repr(u8)]
         #[cfg_attr(
@@ -26,30 +26,28 @@ macro_rules! bugs {
 }
 
 bugs! {
-    /// Not a subtle one: every result 0 is called back twice. A simulation that does not fail is
+    /// An obvious bug: every result 0 is called back twice. A simulation that does not find it is
     /// broken.
     Canary,
-    /// After a resume the peer is taken to have one frame more than it says.
+    /// After a resume, the peer is taken to have one frame more than it acknowledged.
     ResumeDropsOneMore,
-    /// A client says at a resume that it has one frame less than it has.
+    /// At a resume, the client acknowledges one frame less than it has.
     ResumeCountsShort,
-    /// After a resume nothing is sent again.
+    /// Nothing is sent again after a resume.
     NoReplayAfterResume,
-    /// After a resume the first two frames change places.
+    /// The first two frames after a resume are swapped.
     NoFifoAfterResume,
     /// A client never acknowledges.
     AckNeverSent,
-    /// At its deadline a frame is taken back though it was transmitted, so that the result is "not
-    /// sent".
+    /// At its deadline a frame is taken back although it was transmitted. Its result is "not sent".
     TakesBackWhatLeft,
-    /// When a session is lost, what was transmitted counts as not sent, and goes out on the next
-    /// one.
+    /// When a session is lost, transmitted frames count as not sent, and go out on the next one.
     ForgetsWhatLeft,
-    /// What happened in a room is called back after its handle was destroyed.
+    /// Events of a room are called back after its handle was destroyed.
     DestroyedRoomHeard,
-    /// No bound on what waits for an acknowledgement.
+    /// The number of unacknowledged frames has no bound.
     WindowUnbounded,
-    /// A deadline answers a send, and so does what comes later.
+    /// A send gets a result at its deadline, and another one from a late answer.
     ResultTwice,
     /// The deadline of a broadcast is not armed.
     BroadcastDeadlineNotArmed,
@@ -57,145 +55,145 @@ bugs! {
     RoomsNotRejoined,
     /// A logout leaves the rooms as they were.
     LogoutKeepsRooms,
-    /// A displaced login comes back by itself.
+    /// A displaced login logs in again by itself.
     DisplacedComesBack,
-    /// No wait between attempts to connect.
+    /// Attempts to connect follow each other without a wait.
     NoBackoff,
-    /// The waits are the same for all.
+    /// The back-off has no jitter.
     NoJitter,
-    /// A token that comes while logging in is not used.
+    /// A token that arrives during a login is not used.
     RefreshIgnored,
-    /// No heartbeat.
+    /// No heartbeat is sent.
     NoHeartbeat,
-    /// An id is skipped when messages are refused.
+    /// Refused messages skip an id.
     IdSkipped,
-    /// Leaving a room without a link is never told to the server.
+    /// The server is not told of a leave that was called without a link.
     LeaveForgotten,
-    /// What is held back for the server's rate is not released.
+    /// Frames that are held back for the server's rate are not released.
     PaceNotRearmed,
-    /// An engine takes no more sends than go into the window of the wire.
+    /// An engine accepts only as many sends as fit into the window.
     WindowIsTheStore,
-    /// It takes any number.
+    /// An engine accepts any number of open sends.
     OpenSendsUnbounded,
-    /// The first that waits behind the window waits as long as there are others.
+    /// The first message of the backlog is overtaken by later ones.
     BacklogOvertakes,
-    /// What waits behind the window is forgotten with the session.
+    /// The backlog is lost with the session.
     BacklogNotCarriedOver,
-    /// However much is on its way to a receiver, more follows.
+    /// The bytes on their way to one receiver have no bound.
     LanesIgnored,
-    /// What has arrived still counts as on its way.
+    /// Frames that arrived still count as on their way.
     LaneNotFreed,
-    /// A ping without its pong means nothing.
+    /// A missing pong has no effect.
     PingUnansweredIgnored,
-    /// A frame without its acknowledgement means nothing.
+    /// A missing acknowledgement has no effect.
     AckUnansweredIgnored,
-    /// A room that was joined again on a new session is said to have missed nothing.
+    /// After a room is joined again on a new session, it is reported as without a gap.
     GapNotTold,
-    /// Every return is the first.
+    /// Every return is reported as the first connection.
     ConnectedTwice,
-    /// A return is told though the break was not.
+    /// A return is reported although the break was not.
     QuietReturnTold,
-    /// State 1 comes a second late.
+    /// State 1 is reported a second late.
     SilenceMarkLate,
     /// The largest payload is refused.
     PayloadLimitOffByOne,
     /// Text arrives as bytes.
     TextBecomesBytes,
-    /// The server says 0 when it has queued a message.
+    /// The server answers 0 as soon as it has queued a message.
     ResultBeforeAck,
-    /// The receiver of a message is looked for in all apps.
+    /// The receiver of a message is searched in all apps.
     UserOfAnyApp,
-    /// The status is looked for in all apps.
+    /// The user of a status query is searched in all apps.
     StatusOfAnyApp,
-    /// The room of a broadcast is looked for in all apps.
+    /// The room of a broadcast is searched in all apps.
     RoomOfAnyApp,
-    /// The sender hears its own broadcast.
+    /// The sender receives its own broadcast.
     EchoToSender,
-    /// One member is left out.
+    /// A broadcast skips one member.
     BroadcastSkipsOne,
-    /// A link that was replaced by a resume is still listened to.
+    /// Frames on a link that was replaced by a resume are still processed.
     ZombieHeard,
-    /// Whoever names a session goes on with it.
+    /// Any client can resume any session by its number.
     ResumeOfAnybody,
-    /// A login that was displaced displaces its successor when it comes back.
+    /// A displaced login displaces its successor when it reconnects.
     ClaimIgnored,
     /// A membership whose session was superseded never ends.
     OrphansForEver,
-    /// A dropped session stays in its rooms.
+    /// A session that is dropped stays in its rooms.
     DroppedStaysInRooms,
-    /// Joins are not told to the others.
+    /// Joins are not announced.
     JoinNotAnnounced,
-    /// A join that goes on with a membership is told to the others.
+    /// A join that continues a membership is announced.
     JoinAnnouncedTwice,
-    /// Rooms may be entered as fast as one likes.
+    /// The rate of joins has no bound.
     JoinRateIgnored,
-    /// What a user used of its rates is there again after a login.
+    /// A login restores the user's used-up rates.
     LoginRenewsRates,
-    /// All logins of a user are let in at once.
+    /// All logins of a user are accepted at once.
     LoginPaceIgnored,
-    /// A link that is not read is written on.
+    /// The server goes on writing to a congested link.
     CongestionIgnored,
-    /// Leaves are not told to the others.
+    /// Leaves are not announced.
     LeaveNotAnnounced,
-    /// A joiner is told that it is there itself.
+    /// The list of members for a joiner contains the joiner.
     SelfAmongMembers,
     /// A refused token logs in.
     RefusalIgnored,
-    /// A message to the app's server is posted twice.
+    /// A message to the app server is posted twice.
     PostedTwice,
-    /// It has result 0 as soon as an answer begins.
+    /// A message to the app server has result 0 as soon as an answer begins.
     PostOkBeforeAnswer,
-    /// It has result 0 whatever the status was.
+    /// A message to the app server has result 0 whatever the status was.
     AnyStatusIsOk,
-    /// Later messages of a user are posted first.
+    /// Later messages of a user are posted before earlier ones.
     PostsOvertake,
     /// A post that takes too long is not given up.
     PostNeverGivenUp,
-    /// What the operator does not list is posted to.
+    /// The server posts to a URL that the operator does not allow.
     RefusedTargetUsed,
-    /// Server params that come later change nothing.
+    /// Later server params change nothing.
     FirstParamsStay,
-    /// A new session is not told the params that are in force.
+    /// The params in force are not set again on a new session.
     ParamsNotToldAgain,
-    /// A login begins with the params of the one before.
+    /// A login begins with the params of the login before.
     ParamsOutliveLogin,
-    /// What the back end sends to a user arrives twice.
+    /// A message of the back end to a user arrives twice.
     BackEndSaysItTwice,
-    /// The user is looked for in all apps.
+    /// The user of a back end's message is searched in all apps.
     BackEndReachesAnyApp,
-    /// What is for some members goes to all.
+    /// A message to some members of a room goes to all members.
     RoomUnicastToAll,
-    /// Who is kicked from a room is not told.
+    /// A user that is kicked from a room is not told.
     KickNotTold,
     /// A banned room keeps its members.
     BanLeavesMembers,
-    /// A ban keeps nobody out.
+    /// A ban refuses nothing.
     BanIgnored,
-    /// A user that may not log in does.
+    /// A user that is banned from logins logs in.
     BannedLogsIn,
-    /// A user that is banned from all rooms sends to users.
+    /// A user that is banned from all rooms can send to users.
     BannedSends,
-    /// A user that was put out while its link was down comes back.
+    /// A user that was put out while its link was down resumes its session.
     PutOutForgotten,
-    /// A session without a link is not ended when its token is revoked.
+    /// A session without a link survives the revocation of its token.
     RevokedAwayStays,
-    /// One that began with a later token is ended too.
+    /// A revocation also ends sessions with later tokens.
     LaterTokenRevoked,
-    /// Bans do not end.
+    /// Bans do not expire.
     BanForEver,
-    /// The back end is told that users are online each time they get a new session.
+    /// The back end is told that a user is online at each new session.
     OnlineReportedAgain,
-    /// It is not told who left when a room is dismissed.
+    /// The back end is not told of the members who leave a dismissed room.
     DismissalNotReported,
-    /// It is told first that a room is empty, and then who left.
+    /// The back end is told that a room is empty before it is told who left.
     EmptiedReportedFirst,
-    /// It is told that a dropped user logged out.
+    /// The back end is told that a dropped user logged out.
     DropReportedAsLogout,
-    /// A frame with a field that is not known cannot be read.
+    /// A frame with an unknown field cannot be read.
     UnknownFieldRefused,
-    /// A room in a frame is taken to be well-formed.
+    /// The room id of a frame is not checked.
     RoomTrusted,
-    /// A kind of frame that is skipped is counted.
+    /// A frame of an unknown kind that is skipped is counted.
     UnknownKindCounted,
 }
 
@@ -215,7 +213,7 @@ mod chosen {
 
     static CHOSEN: AtomicU8 = AtomicU8::new(NONE);
 
-    /// Plants this bug in every core of the process, in place of the one before.
+    /// Plants this bug in every core of the process, and removes an earlier one.
     pub fn plant(bug: Option<Bug>) {
         CHOSEN.store(bug.map_or(NONE, |bug| bug as u8), Ordering::Relaxed);
     }

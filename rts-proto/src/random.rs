@@ -1,8 +1,8 @@
-//! Jitter from a seed. Never for secrets.
+//! Jitter from a seed. It is not for secrets.
 
 use core::time::Duration;
 
-/// SplitMix64: one word of state, and the same sequence for the same seed everywhere.
+/// SplitMix64: one word of state. The same seed gives the same sequence on every machine.
 #[derive(Clone, Debug)]
 pub(crate) struct Random {
     state: u64,
@@ -24,7 +24,7 @@ impl Random {
     /// A duration between zero and `max`, both included.
     pub(crate) fn up_to(&mut self, max: Duration) -> Duration {
         let max_micros = u64::try_from(max.as_micros()).unwrap_or(u64::MAX);
-        // The modulo's bias is below 2^-40 for any back-off; jitter does not care.
+        // The modulo's bias is below 2^-40 for every back-off, which is enough for jitter.
         Duration::from_micros(self.next_u64() % max_micros.saturating_add(1))
     }
 }

@@ -1,4 +1,4 @@
-//! A token bucket that holds one second's worth.
+//! Token buckets that hold the tokens of one second.
 
 use core::time::Duration;
 
@@ -6,8 +6,8 @@ use crate::Instant;
 
 const MICROS_PER_SECOND: u64 = 1_000_000;
 
-/// Lets `per_second` events pass in any second on average, and up to a full second's worth at once
-/// after quiet. Counts in millionths of an event, so nothing is lost to rounding.
+/// Lets `per_second` events a second pass on average, and up to one second's worth at once after a
+/// pause. Counts in millionths of an event, so that rounding loses nothing.
 #[derive(Clone, Debug)]
 pub(crate) struct TokenBucket {
     /// Zero means no limit.
@@ -31,24 +31,24 @@ impl TokenBucket {
         Self { per_second, capacity, level: capacity, updated: now }
     }
 
-    /// For staying below a bucket of the same rate at the other end of a network: the same rate
-    /// with half a second's worth, so that what the network squeezes together still fits.
+    /// A bucket that stays below another one of the same rate at the far end of a network. It holds
+    /// half a second's worth, so that events that the network bunches up still pass there.
     pub(crate) fn cautious(per_second: u32, now: Instant) -> Self {
         let capacity = (u64::from(per_second) * MICROS_PER_SECOND / 2).max(MICROS_PER_SECOND);
         Self { per_second, capacity, level: capacity, updated: now }
     }
 
-    /// What is in this one, unless the other has another rate.
+    /// This bucket, if it has the rate of `fresh`. Otherwise `fresh`.
     pub(crate) fn or_of_another_rate(&self, fresh: Self) -> Self {
         if self.per_second == fresh.per_second { self.clone() } else { fresh }
     }
 
-    /// Takes one event's worth, if there is one.
+    /// Takes one event's worth. False when the bucket has less.
     pub(crate) fn take(&mut self, now: Instant) -> bool {
         self.take_many(1, now)
     }
 
-    /// Takes the worth of this number of events, or nothing.
+    /// Takes the worth of this number of events. Takes nothing and returns false when it has less.
     pub(crate) fn take_many(&mut self, count: u32, now: Instant) -> bool {
         if self.per_second == 0 {
             return true;
@@ -63,17 +63,17 @@ impl TokenBucket {
         }
     }
 
-    /// When nothing is missing from it any more, if nothing more is taken.
+    /// When the bucket is full again, if nothing more is taken.
     pub(crate) fn full_at(&self) -> Instant {
         self.has_at(self.capacity)
     }
 
-    /// When the next event may pass; `now` or earlier when it may pass already.
+    /// When the next event may pass. A moment up to `now` means at once.
     pub(crate) fn ready_at(&self) -> Instant {
         self.has_at(MICROS_PER_SECOND)
     }
 
-    /// When so many events may pass together, which are not more than ever may.
+    /// When `count` events may pass together. `count` is at most the capacity.
     pub(crate) fn ready_for(&self, count: u32) -> Instant {
         self.has_at(u64::from(count) * MICROS_PER_SECOND)
     }
@@ -86,7 +86,7 @@ impl TokenBucket {
         }
     }
 
-    /// Changes the rate and keeps what has been used.
+    /// Changes the rate and keeps the used-up amount.
     pub(crate) fn set_rate(&mut self, per_second: u32, now: Instant) {
         self.refill(now);
         self.per_second = per_second;
@@ -102,11 +102,11 @@ impl TokenBucket {
     }
 }
 
-/// The same in four bytes, for what every session has: so its numbers are small, and whoever takes
-/// from it says them each time.
+/// A token bucket in four bytes, for values that every session has. Its numbers are small, and the
+/// caller passes the rate with each take.
 ///
-/// Milliseconds that wrap round after 49 days: what was used then and not since may count once
-/// more.
+/// Milliseconds wrap round after 49 days. An amount that was used then, and never since, may count
+/// once more.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SmallBucket {
     full_at_ms: u32,
@@ -122,7 +122,7 @@ impl SmallBucket {
         (now.as_micros() / 1_000) as u32
     }
 
-    /// Takes one event's worth, if there is one. A second's worth may pass at once.
+    /// Takes one event's worth. False when the bucket has less. A second's worth may pass at once.
     pub(crate) fn take(&mut self, now: Instant, per_second: u32) -> bool {
         const WORTH_OF_FULL_MS: u32 = 1_000;
         let now_ms = Self::millis(now);
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_small_one_lets_as_many_pass_and_not_one_more_also_when_its_clock_wraps() {
+    fn small_bucket_keeps_its_rate_when_its_clock_wraps() {
         for begin_ms in [0, 1, u64::from(u32::MAX) - 100, u64::from(u32::MAX) * 3] {
             let mut bucket = SmallBucket::new(Instant::from_millis(begin_ms));
             let at = |ms: u64| Instant::from_millis(begin_ms + ms);

@@ -1,14 +1,14 @@
-//! Where messages for the app's server go.
+//! The app server's URL, to which messages of users are posted.
 
 use core::fmt;
 
 use crate::Text;
 use crate::limits::{SIGNATURE_BYTES_MAX, URL_BYTES_MAX};
 
-/// A url and the signature that is shown there. Whether the url may be posted to is not known by
-/// this.
+/// A URL and the signature that is sent to it. A value can hold a URL that the operator does not
+/// allow.
 ///
-/// `Debug` shows neither: the signature is a secret, and a url may hold one.
+/// `Debug` shows neither: the signature is a secret, and a URL may contain one.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ServerParams {
     signature: Text,
@@ -16,7 +16,7 @@ pub struct ServerParams {
 }
 
 impl ServerParams {
-    /// Checks lengths and characters (§11.3); `None` when they can be used by nobody.
+    /// Checks lengths and characters (§11.3). `None` when they are invalid.
     #[must_use]
     pub fn new(signature: &[u8], url: &[u8]) -> Option<Self> {
         let signature = core::str::from_utf8(signature).ok()?;
@@ -28,13 +28,13 @@ impl ServerParams {
         is_good.then(|| Self { signature: signature.into(), url: url.into() })
     }
 
-    /// What the app's server is shown.
+    /// The text that is sent to the app server.
     #[must_use]
     pub fn signature(&self) -> &str {
         &self.signature
     }
 
-    /// As the client wrote it.
+    /// The URL as the client wrote it.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_are_accepted_and_one_byte_more_is_refused() {
+    fn accepts_longest_params_and_refuses_one_byte_more() {
         assert!(accepts("s".repeat(1_024), "u".repeat(2_048)));
         assert!(!accepts("s".repeat(1_025), "u"));
         assert!(!accepts("s", "u".repeat(2_049)));
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signature_is_text_without_control_characters_and_a_url_is_ascii() {
+    fn refuses_control_characters_and_non_ascii_urls() {
         assert!(accepts("signé ✓", "u"));
         for signature in ["a\nb".as_bytes(), b"a\0", b"\x7F", "\u{85}".as_bytes(), b"\xFF"] {
             assert!(!accepts(signature, "u"), "{signature:?}");

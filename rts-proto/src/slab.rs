@@ -1,22 +1,22 @@
-//! A map that gives out its own keys, and finds a value by where it lies: no hash, no walk.
+//! A map that assigns its own keys. A key holds the position of its value: no hash, no search.
 
 use alloc::vec::Vec;
 use core::num::NonZeroU64;
 
-/// Names a value for as long as it is there. Later keys are greater, until 2³² values have come and
-/// gone; the first is 1.
+/// The name of a value while it is stored. The first key is 1. Later keys are greater, until 2³²
+/// values were stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Key(NonZeroU64);
 
 impl Key {
-    /// The serial number in the upper half, and in the lower the slot, counted from 1.
+    /// The upper half is the serial number. The lower half is the slot, counted from 1.
     fn new(serial: u32, slot: usize) -> Self {
         let place = u32::try_from(slot + 1).expect("memory ends before");
         let number = NonZeroU64::new(u64::from(serial) << 32 | u64::from(place));
         Self(number.expect("places are counted from 1"))
     }
 
-    /// The key with this number, if there can be one.
+    /// The key with this number, if such a key can exist.
     pub(crate) fn from_number(number: u64) -> Option<Self> {
         NonZeroU64::new(number).map(Self)
     }
@@ -29,17 +29,17 @@ impl Key {
         (self.number() >> 32) as u32
     }
 
-    /// No slot for what has no place.
+    /// The slot's index. A key with the lower half 0 has none: its index is out of range.
     fn slot(self) -> usize {
         (self.number() as u32 as usize).wrapping_sub(1)
     }
 }
 
-/// Which slot a value gets follows from what came and went before, and from nothing else.
+/// The slot of a value depends on earlier inserts and removals only.
 #[derive(Debug)]
 pub(crate) struct Slab<V> {
     slots: Vec<Slot<V>>,
-    /// Slots without a value; the next one to be used is the last.
+    /// Slots without a value. The last one is used next.
     free: Vec<u32>,
     next_serial: u32,
 }
@@ -65,7 +65,7 @@ impl<V> Slab<V> {
         slot.value.as_mut()
     }
 
-    /// Makes a value that may know its key.
+    /// Inserts a value that is built from its own key.
     pub(crate) fn insert_with(&mut self, make: impl FnOnce(Key) -> V) -> Key {
         let serial = self.next_serial;
         self.next_serial = serial.wrapping_add(1);
@@ -79,7 +79,7 @@ impl<V> Slab<V> {
         key
     }
 
-    /// A slab that has become empty gives its memory back.
+    /// Frees the memory when the slab becomes empty.
     pub(crate) fn remove(&mut self, key: Key) -> Option<V> {
         let slot = self.slots.get_mut(key.slot()).filter(|slot| slot.serial == key.serial())?;
         let value = slot.value.take()?;
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_finds_its_value_and_never_the_one_that_took_its_place() {
+    fn key_never_finds_the_next_value_of_its_slot() {
         let mut slab = Slab::new();
         let first = slab.insert_with(|_| 'a');
         let second = slab.insert_with(|_| 'b');
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn no_number_from_outside_finds_what_is_not_there() {
+    fn foreign_number_finds_no_value() {
         let mut slab = Slab::new();
         let key = slab.insert_with(|_| 'a');
         assert_eq!(key.number(), 1);

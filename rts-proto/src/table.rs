@@ -1,7 +1,6 @@
-//! A map in which things are found in constant time, however many stand beside them.
+//! A map with look-ups in constant time, however many entries it has.
 //!
-//! It has no iteration but in the order of its keys: the order of a hash map would be one more
-//! input.
+//! It iterates in the order of its keys only. The order of a hash map would be a hidden input.
 
 use alloc::collections::BinaryHeap;
 use alloc::vec::Vec;
@@ -11,8 +10,8 @@ use core::hash::{BuildHasher as _, Hash};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-/// `seed` decides where entries lie, so that nobody who chooses keys can choose them to collide,
-/// and nothing that shows.
+/// `seed` decides where entries lie, so that a user who chooses keys cannot make them collide. It
+/// changes nothing visible.
 #[derive(Debug)]
 pub(crate) struct Table<K, V> {
     map: HashMap<K, V, FixedState>,
@@ -20,7 +19,7 @@ pub(crate) struct Table<K, V> {
 
 impl<K: Eq + Hash + Ord, V> Table<K, V> {
     pub(crate) fn new(seed: u64) -> Self {
-        // What a seed is hashed to has no bits that are all zero.
+        // The seed is hashed first, so that a seed of 0 also has set bits.
         let seed = FixedState::with_seed(seed).hash_one(seed);
         Self { map: HashMap::with_hasher(FixedState::with_seed(seed)) }
     }
@@ -57,7 +56,7 @@ impl<K: Eq + Hash + Ord, V> Table<K, V> {
         self.map.entry_ref(key).or_insert_with(make)
     }
 
-    /// A table that has become nearly empty gives its memory back.
+    /// Frees memory when the table becomes nearly empty.
     pub(crate) fn remove<Q: Eq + Hash + ?Sized>(&mut self, key: &Q) -> Option<V>
     where
         K: Borrow<Q>,
@@ -77,7 +76,7 @@ impl<K: Eq + Hash + Ord, V> Table<K, V> {
         self.map.is_empty()
     }
 
-    /// In no order: for sums and counts.
+    /// Values in no order, for sums and counts.
     pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
         self.map.values()
     }
@@ -91,8 +90,8 @@ impl<K: Eq + Hash + Ord, V> Table<K, V> {
         keys
     }
 
-    /// The first `max` keys behind `after`, in their order, at the cost of one look at each key and
-    /// no memory for the others.
+    /// The first `max` keys after `after`, in their order. Looks at each key once. Allocates memory
+    /// for `max` keys only.
     pub(crate) fn keys_after(&self, after: Option<&K>, max: usize) -> Vec<&K> {
         let mut first = BinaryHeap::new();
         for key in self.map.keys().filter(|key| after.is_none_or(|after| *key > after)) {
@@ -108,7 +107,7 @@ impl<K: Eq + Hash + Ord, V> Table<K, V> {
     }
 }
 
-/// Smaller tables keep what they have.
+/// Tables up to this capacity do not shrink.
 const SHRINK_ABOVE: usize = 1_024;
 
 #[cfg(test)]
@@ -116,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_come_in_their_own_order_whatever_the_seed() {
+    fn keys_are_in_order_for_every_seed() {
         for seed in 0..10 {
             let mut table = Table::new(seed);
             for key in [5_u64, 3, 9, 1] {
@@ -127,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_of_keys_make_up_all_of_them_in_their_order() {
+    fn pages_of_keys_contain_all_keys_in_order() {
         for (seed, max) in [(1, 1), (2, 3), (3, 10), (4, 11)] {
             let mut table = Table::new(seed);
             for key in (0..10_u64).rev() {

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 /// A moment, counted in microseconds from an origin that the driver chose.
 ///
-/// All arithmetic saturates: no input can make it wrap or panic. Only differences mean anything.
+/// All arithmetic saturates: it never wraps or panics. Only differences have a meaning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant {
     micros: u64,
@@ -34,7 +34,7 @@ impl Instant {
         self.micros
     }
 
-    /// How long ago `earlier` was; zero when it is not in the past.
+    /// The time since `earlier`; zero when `earlier` is not in the past.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.micros.saturating_sub(earlier.micros))
