@@ -5,10 +5,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use rts_engine::{Engine, Events};
-use rts_proto::client::Event;
+use rts_client::{Engine, Event, Events, Reason, SendError, contract};
 use rts_proto::server::Config;
-use rts_proto::{MessageConfig::ReliableOrdered, SendCode};
 use rts_testkit::World;
 use tokio::time::{Instant, interval, sleep, timeout};
 
@@ -22,15 +20,16 @@ fn millis(millis: u64) -> Duration {
 
 /// An engine of alice, logged in.
 fn alice(world: &mut World) -> (usize, Engine, Events) {
-    let (person, engine, events) = world.connect();
-    engine.login(&world.token("alice"), "alice").expect("not logged in");
-    world.run_for(seconds(1));
+    let (person, engine) = world.connect();
+    let events = engine.events();
+    let token = world.token("alice");
+    world.wait_for(seconds(1), engine.login(&token, "alice")).expect("accepted");
     (person, engine, events)
 }
 
 fn texts(events: &mut Events) -> usize {
     let heard = std::iter::from_fn(|| events.try_next());
-    heard.filter(|event| matches!(event, Event::MessageReceived { .. })).count()
+    heard.filter(|event| matches!(event, Event::Message { .. })).count()
 }
 
 #[test]
@@ -83,12 +82,12 @@ fn what_an_app_does_at_the_end_of_a_sleep_happens_at_that_moment() {
     world.spawn(async move {
         for _ in 0..3 {
             sleep(millis(250)).await;
-            engine.send_message("bob", "tick", ReliableOrdered).expect("engine lives");
+            engine.send("bob", "tick");
         }
     });
     world.run_for(seconds(2));
     let heard = world.take_timed_events(0).into_iter().filter_map(|(at, event)| {
-        matches!(event, Event::MessageReceived { .. }).then(|| at.since(begin))
+        matches!(event, contract::Event::MessageReceived { .. }).then(|| at.since(begin))
     });
     // Twice over the network, 10 ms each time.
     assert_eq!(heard.collect::<Vec<_>>(), [millis(270), millis(520), millis(770)]);
@@ -100,14 +99,15 @@ fn a_timeout_gives_up_on_a_message_that_does_not_arrive() {
     let (person, engine, _events) = alice(&mut world);
     world.keep_out(person);
     world.run_for(seconds(1));
-    let sent = engine.send_message("alice", "hi", ReliableOrdered).expect("engine lives");
+    let sent = engine.send("alice", "hi");
     let begin = world.now();
     let gave_up = world.wait_for(seconds(3), async { timeout(seconds(3), sent).await });
     assert!(gave_up.is_err());
     assert_eq!(world.now().since(begin), seconds(3));
-    let sent = engine.send_message("alice", "hi", ReliableOrdered).expect("engine lives");
+    let sent = engine.send("alice", "hi");
     let result = world.wait_for(seconds(60), async { timeout(seconds(60), sent).await });
-    assert_eq!(result, Ok(SendCode::Broken), "the engine gives up first");
+    let not_sent = Err(SendError::NotDelivered(Reason::NotSent));
+    assert_eq!(result, Ok(not_sent), "the engine gives up first");
 }
 
 #[test]
@@ -126,8 +126,7 @@ fn tasks_that_an_app_spawns_go_by_the_same_clock_and_may_use_its_engine() {
             let mut beats = interval(seconds(60));
             for _ in 0..60 {
                 beats.tick().await;
-                let sent = engine.send_message("alice", "beat", ReliableOrdered);
-                assert_eq!(sent.expect("engine lives").await, SendCode::Ok);
+                engine.send("alice", "beat").await.expect("alice has it");
             }
             sleep(seconds(1)).await;
         });
@@ -148,7 +147,7 @@ async fn a_test_may_itself_be_in_a_runtime() {
     let (_, engine, mut events) = alice(&mut world);
     world.spawn(async move {
         sleep(seconds(30)).await;
-        engine.send_message("alice", "late", ReliableOrdered).expect("engine lives");
+        engine.send("alice", "late");
         std::future::pending::<()>().await;
     });
     world.run_for(seconds(29));

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use rts_client::{Engine, Reason, SendError};
 use rts_proto::client::Event;
 use rts_proto::server::{Config, Stats};
-use rts_proto::{CloseCode, LoginCode, MessageConfig, Payload, SendCode};
+use rts_proto::{CloseCode, LoginCode, MessageConfig, Payload};
 use rts_testkit::{Happening, Middlebox, Person, Piece, Side, World};
 
 const ALICE: usize = 0;
@@ -20,6 +21,12 @@ fn two() -> World {
     world.log_in(ALICE, "alice");
     world.log_in(BOB, "bob");
     world
+}
+
+/// Logs in an engine as an application has it.
+fn log_in(world: &mut World, engine: &Engine, uid: &str) {
+    let token = world.token(uid);
+    world.wait_for(seconds(1), engine.login(&token, uid)).expect("accepted");
 }
 
 fn closes(world: &mut World, who: usize) -> Vec<Option<CloseCode>> {
@@ -130,19 +137,17 @@ fn an_orderly_stop_is_told_and_everybody_comes_back_to_the_next_server() {
 #[test]
 fn an_application_is_tested_through_its_handles() {
     let mut world = World::new(Config::default(), 0, 1);
-    let (alice, alices, _events) = world.connect();
-    let (_, bobs, mut heard) = world.connect();
-    alices.login(&world.token("alice"), "alice").expect("not logged in");
-    bobs.login(&world.token("bob"), "bob").expect("not logged in");
-    world.run_for(seconds(1));
-    let sent = alices.send_message("bob", "hi", MessageConfig::ReliableOrdered).expect("alive");
-    assert_eq!(world.wait_for(seconds(1), sent), SendCode::Ok);
+    let ((alice, alices), (_, bobs)) = (world.connect(), world.connect());
+    let mut heard = bobs.events();
+    log_in(&mut world, &alices, "alice");
+    log_in(&mut world, &bobs, "bob");
+    assert_eq!(world.wait_for(seconds(1), alices.send("bob", "hi")), Ok(()));
     let heard = std::iter::from_fn(|| heard.try_next());
-    assert_eq!(heard.filter(|event| matches!(event, Event::MessageReceived { .. })).count(), 1);
+    assert_eq!(heard.filter(|event| matches!(event, rts_client::Event::Message { .. })).count(), 1);
     world.keep_out(alice);
     world.run_for(seconds(1));
-    let late = alices.send_message("bob", "hi", MessageConfig::ReliableOrdered).expect("alive");
-    assert_eq!(world.wait_for(seconds(60), late), SendCode::Broken);
+    let late = world.wait_for(seconds(60), alices.send("bob", "hi"));
+    assert_eq!(late, Err(SendError::NotDelivered(Reason::NotSent)));
     drop((alices, bobs));
     world.run_for(seconds(60));
     assert_eq!(world.stats(), Stats::default(), "an engine without handles logs out");
@@ -151,10 +156,10 @@ fn an_application_is_tested_through_its_handles() {
 #[test]
 fn an_application_that_takes_no_events_is_not_read_and_loses_nothing() {
     let mut world = World::new(Config::default(), 1, 1);
-    let (_, bobs, mut heard) = world.connect();
+    let (_, bobs) = world.connect();
+    let mut heard = bobs.events();
     world.log_in(ALICE, "alice");
-    bobs.login(&world.token("bob"), "bob").expect("not logged in");
-    world.run_for(seconds(1));
+    log_in(&mut world, &bobs, "bob");
     for number in 0..1_200 {
         world.send(ALICE, "bob", &number.to_string());
         world.run_for(Duration::from_millis(10));
@@ -163,7 +168,7 @@ fn an_application_that_takes_no_events_is_not_read_and_loses_nothing() {
     let mut texts = Vec::new();
     for _ in 0..100 {
         while let Some(event) = heard.try_next() {
-            if let Event::MessageReceived { payload: Payload::Text(text), .. } = event {
+            if let rts_client::Event::Message { payload: Payload::Text(text), .. } = event {
                 texts.push(text.parse::<u32>().expect("a number"));
             }
         }
@@ -178,17 +183,16 @@ fn an_application_that_takes_no_events_is_not_read_and_loses_nothing() {
 fn who_awaits_one_send_after_the_other_and_reads_no_events_gets_every_result() {
     let config = Config { sends_per_second: 0, ..Config::default() };
     let mut world = World::new(config, 1, 1);
-    let (_, alices, _unread) = world.connect();
+    let (_, alices) = world.connect();
+    let _unread = alices.events();
     world.log_in(ALICE, "bob");
-    alices.login(&world.token("alice"), "alice").expect("not logged in");
-    world.run_for(seconds(1));
-    let send = || alices.send_message("bob", "hi", MessageConfig::ReliableOrdered);
-    let sends: Vec<_> = (0..2_048).map(|_| send().expect("alive")).collect();
-    for sent in sends {
-        let id = sent.id();
-        assert_eq!(world.wait_for(seconds(2), sent), SendCode::Ok, "{id:?}");
+    log_in(&mut world, &alices, "alice");
+    let sends: Vec<_> = (0..2_048).map(|_| alices.send("bob", "hi")).collect();
+    for sending in sends {
+        let id = sending.id();
+        assert_eq!(world.wait_for(seconds(2), sending), Ok(()), "{id:?}");
     }
-    assert_eq!(world.wait_for(seconds(2), send().expect("alive")), SendCode::Ok);
+    assert_eq!(world.wait_for(seconds(2), alices.send("bob", "hi")), Ok(()));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rts_engine::{Engine, Events};
+use rts_client::Engine;
 use rts_proto::client::{self, Client, Parameters};
 use rts_proto::server::{self, Credentials, Server};
 use rts_proto::{AppId, Instant, LinkId, LoginId};
@@ -144,16 +144,14 @@ impl World {
         self.enter(app_id, core)
     }
 
-    /// One more engine, with the handles that an application has: what
-    /// `rts_transport_tokio::connect` returns, over the simulated network and at the world's time.
-    /// What is called on them takes effect when the world runs next.
-    pub fn connect(&mut self) -> (Person, Engine, Events) {
+    /// Adds an engine as an application has it, over the simulated network and at the world's time.
+    /// What is called on it takes effect when the world runs next.
+    pub fn connect(&mut self) -> (Person, Engine) {
         let clock = self.clock.for_engine();
         let app_id = AppId::new(APP_ID).expect("an app id");
         let config = client::Config { app_id: app_id.clone(), parameters: Parameters::default() };
-        let (engine, driver) = Engine::with_clock(config, self.seed_of_next(), clock);
-        let events = engine.events();
-        (self.enter(app_id, Core::Held(driver)), engine, events)
+        let (engine, driver) = rts_engine::Engine::with_clock(config, self.seed_of_next(), clock);
+        (self.enter(app_id, Core::Held(driver)), engine.into())
     }
 
     fn seed_of_next(&self) -> u64 {
@@ -218,7 +216,8 @@ impl World {
     /// Goes to the next moment at which something happens, and does that; false when there is none
     /// up to `end`.
     fn step(&mut self, end: Instant) -> bool {
-        let next = self.next_moment().filter(|next| *next <= end);
+        // What a link held back arrives when it is let go, which may be later than it was due.
+        let next = self.next_moment().map(|next| next.max(self.now())).filter(|next| *next <= end);
         let reached = self.let_timers_pass(next.unwrap_or(end));
         let was_woken = self.bell.take();
         let is_later = reached > self.now();

@@ -29,7 +29,8 @@ const BOB: usize = 0;
 impl Stage {
     fn new() -> Self {
         let mut world = World::new(Config::default(), 1, 7);
-        let (person, engine, events) = world.connect();
+        let (person, engine) = world.connect();
+        let (engine, events) = (engine.contract().clone(), engine.contract().events());
         world.log_in(BOB, "bob");
         engine.login(&world.token("alice"), "alice").expect("not logged in");
         let mut alice = Typist { talk: Talk::new(engine, None), events, person };
