@@ -1,4 +1,4 @@
-//! Every way for a question to be answered: by the server, by its deadline, or by the end of all.
+//! Answers to questions: by the server, by a deadline, or by the end of the login.
 
 use alloc::boxed::Box;
 
@@ -7,17 +7,17 @@ use super::engine::Client;
 use super::questions::{Answer, Question};
 
 impl Client {
-    /// False when it was answered before.
+    /// Reports the answer. False when the question was answered before.
     pub(super) fn answer(&mut self, answer: Answer) -> bool {
         self.questions.answer(answer, &self.rooms, &mut self.shared)
     }
 
-    /// It may have arrived or not.
+    /// The result of a question that may have arrived or not.
     pub(super) fn answer_unknown(&mut self, question: Question) {
         self.answer(question.unknown());
     }
 
-    /// It certainly did not leave.
+    /// The result of a question that certainly did not leave.
     pub(super) fn answer_not_sent(&mut self, question: Question) {
         if let Question::ServerParams(ticket) = question {
             self.server_params.not_sent(ticket);
@@ -25,12 +25,13 @@ impl Client {
         self.answer(question.not_sent());
     }
 
-    /// Whether the question's frame was still waiting to be transmitted, and now is no more.
+    /// Removes the question's frame if it waits to be transmitted. False when it was transmitted.
     pub(super) fn take_back(&mut self, question: Question) -> bool {
         self.connection.take_back(question)
     }
 
-    /// Deadlines of questions: what never left is taken back, so that it never will.
+    /// Answers the questions whose deadline has passed. Frames that have not left are taken back
+    /// first, so that they never leave.
     pub(super) fn answers_overdue(&mut self) {
         while let Some(question) = self.questions.due(self.shared.now()) {
             if self.take_back(question) {
@@ -42,8 +43,8 @@ impl Client {
         self.release();
     }
 
-    /// Answers everything: with "not sent" what is certain not to have left, else with "unknown".
-    /// `session` is the one that is over, if there was one.
+    /// Answers every open question: "not sent" when it certainly did not leave, else "unknown".
+    /// `session` is the one that ended, if there was one.
     pub(super) fn answer_all(&mut self, session: Option<Box<Session>>) {
         if let Some(session) = session {
             let frames = session.into_frames();

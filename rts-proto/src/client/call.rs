@@ -1,4 +1,4 @@
-//! The calls of the contract as data: what an application asks for, and what it gets back.
+//! The calls of the contract, and their return values, as data.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -9,13 +9,12 @@ use super::error::{
 use super::parameters::ParametersError;
 use crate::{BroadcastCode, MessageConfig, MessageId, Payload, RoomKey};
 
-/// One call of the contract. Each stands for the method of [`Client`](super::Client) that has its
-/// name; [`Client::call`](super::Client::call) makes it.
+/// One call of the contract. Each stands for the method of [`Client`](super::Client) with its name;
+/// [`Client::call`](super::Client::call) makes it.
 ///
-/// The list is closed: when a call is new, all code that tells calls apart fails to compile until
-/// it knows that one too.
+/// The list is closed: code that matches on calls fails to compile until it handles a new call.
 ///
-/// `Debug` shows no token, signature or url, and of a payload only the length.
+/// `Debug` shows no token, signature or URL. Of a payload it shows the length only.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)] // The methods document what each field means.
 pub enum Call<'a> {
@@ -36,10 +35,10 @@ pub enum Call<'a> {
     Destroy,
 }
 
-/// What a [`Call`] returned. `Debug` shows what the method of that call returns, and nothing else.
+/// The return value of a [`Call`]. `Debug` shows the method's return value, and nothing else.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Returned {
-    /// Of the calls that return nothing.
+    /// Of calls without a return value.
     Nothing,
     /// Of [`Call::Login`].
     Login(Result<(), LoginError>),
@@ -60,8 +59,8 @@ pub enum Returned {
 }
 
 impl Returned {
-    /// The number that the contract returns: the id of a message, the key of a room or 0 for a call
-    /// that was accepted, a negative code for one that was not. `None` of calls without a number.
+    /// The number that the contract returns: the id of a message, the key of a room, 0 for an
+    /// accepted call, or a negative code for a refused one. `None` for calls without a number.
     #[must_use]
     pub fn number(&self) -> Option<i64> {
         let number = match *self {
@@ -173,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_returned_an_id_or_nought_or_a_negative_code() {
+    fn return_value_is_an_id_zero_or_a_negative_code() {
         for (returned, number) in [
             (Returned::Nothing, None),
             (Returned::DestroyRoom(Vec::new()), None),
@@ -196,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_call_returned_looks_as_if_its_method_had_returned_it() {
+    fn debug_of_a_return_value_is_that_of_its_method() {
         for (returned, shown) in [
             (Returned::Nothing, "()"),
             (Returned::Login(Ok(())), "Ok(())"),

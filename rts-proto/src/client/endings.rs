@@ -1,4 +1,4 @@
-//! How links and logins end, and what follows from that.
+//! The ends of links and logins, and their consequences.
 
 use core::time::Duration;
 
@@ -8,21 +8,21 @@ use crate::planted::{Bug, planted};
 use crate::wire::Frame;
 use crate::{ConnectionState, Disconnect, LoginCode, LogoutReason, Retry, RoomState};
 
-/// How a login ends for good.
+/// How a login ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ending {
     /// `logout` or `destroy`.
     Own,
-    /// The server says so: another login took its place, or the app's back end wants it out.
+    /// The server ended it: another login took its place, or the app's back end put the user out.
     ByServer(LogoutReason),
-    /// The server will not have this client at all.
+    /// The server refuses this client.
     Abnormal,
-    /// The server refused to log the user in, or in again.
+    /// The server refused the login, or a repeated one.
     Refused(LoginCode),
 }
 
 impl Client {
-    /// The link is given up; what follows depends on why.
+    /// The link is lost; the reason decides what follows.
     pub(super) fn link_lost(&mut self, why: Disconnect) {
         self.connection.lose_link(why, &mut self.shared);
         match why.retry() {
@@ -44,14 +44,14 @@ impl Client {
         self.connection.connect_later(at_least, &mut self.shared);
     }
 
-    /// The server will not have this client at all.
+    /// The server refuses this client: reports state 7 and ends the login.
     fn give_up(&mut self) {
         self.finish_leaving();
         self.shared.emit(Event::ConnectionStateChanged(ConnectionState::Failed));
         self.end_login(Ending::Abnormal);
     }
 
-    /// The login is over, live or under way. Every open question gets its answer first.
+    /// Ends a login that is live or in progress. Every open question gets its answer first.
     pub(super) fn end_login(&mut self, ending: Ending) {
         let Some(ended) = self.connection.end_login() else { return };
         let (uid, was_logged_in) = (ended.uid, ended.session.is_some());

@@ -1,4 +1,4 @@
-//! One engine: its parts, and what it says of itself.
+//! One engine: its parts, and its state as drivers and applications read it.
 
 use alloc::boxed::Box;
 use core::fmt;
@@ -30,9 +30,9 @@ pub struct Client {
 impl Client {
     /// An engine that is not logged in. It never connects before [`login`](Self::login).
     ///
-    /// `seed` feeds the jitter of the back-off, and what tells this engine from others in its
-    /// logins (§3.8); engines should differ in it. It makes no secrets. The same configuration,
-    /// seed and inputs give the same outputs.
+    /// `seed` feeds the jitter of the back-off, and a number that distinguishes this engine's
+    /// logins (§3.8). Engines should have different seeds. It makes no secrets. The same
+    /// configuration, seed and inputs give the same outputs.
     #[must_use]
     pub fn new(config: Config, seed: u64) -> Self {
         Self {
@@ -46,7 +46,7 @@ impl Client {
         }
     }
 
-    /// The same with somebody who watches it from its beginning.
+    /// An engine with an observer, which sees everything from the beginning.
     #[must_use]
     pub fn observed(config: Config, seed: u64, mut observer: Box<dyn Observe + Send>) -> Self {
         observer.started(&config, seed);
@@ -59,38 +59,38 @@ impl Client {
         self.next_timer().map(|(_, timer)| timer)
     }
 
-    /// How the last link ended; `None` before one has.
+    /// How the last link ended; `None` before a link has ended.
     #[must_use]
     pub fn last_disconnect(&self) -> Option<Disconnect> {
         self.connection.last_disconnect()
     }
 
-    /// How the server ended the last link that it closed before a login was answered over it.
+    /// The latest `Close` of the server before a login was answered.
     #[must_use]
     pub fn early_close(&self) -> Option<&EarlyClose> {
         self.connection.early_close()
     }
 
-    /// The link that it has, or waits for.
+    /// The present link, or the one that is being opened.
     #[must_use]
     pub fn link(&self) -> Option<LinkId> {
         self.connection.link_id()
     }
 
-    /// Whether a login is live, and its link is up.
+    /// Whether the user is logged in and the link is up.
     #[must_use]
     pub fn is_online(&self) -> bool {
         self.connection.is_online()
     }
 
-    /// How many sessions this engine has had. One that is resumed is the same; after a new one,
-    /// messages and broadcasts of meanwhile may be missing.
+    /// The number of sessions that this engine has had. A resumed session counts once. After a new
+    /// session, messages and broadcasts may be missing.
     #[must_use]
     pub fn sessions_begun(&self) -> u64 {
         self.connection.sessions_begun()
     }
 
-    /// Whether a login is live, with or without a link at the moment.
+    /// Whether the user is logged in, with or without a link at the moment.
     #[must_use]
     pub fn is_logged_in(&self) -> bool {
         self.connection.is_logged_in()
@@ -102,19 +102,19 @@ impl Client {
         self.connection.is_logging_in()
     }
 
-    /// The handle that has this room id.
+    /// The handle of the room with this id.
     #[must_use]
     pub fn room(&self, id: &str) -> Option<RoomKey> {
         self.rooms.key(id)
     }
 
-    /// How far a handle is with its room; `None` when it was destroyed.
+    /// The state of a handle's membership; `None` when the handle was destroyed.
     #[must_use]
     pub fn membership(&self, key: RoomKey) -> Option<Membership> {
         self.rooms.phase(key).map(Membership::from)
     }
 
-    /// What the engine's driver writes to its log.
+    /// The level of the log that the engine's driver writes.
     #[must_use]
     pub fn log_level(&self) -> LogLevel {
         self.shared.parameters().log_level()
@@ -132,22 +132,22 @@ impl Client {
         self.questions.len()
     }
 
-    /// Bytes kept for the link: frames that wait, frames that are not acknowledged, and a frame
-    /// that has not arrived whole. At most [`ENGINE_BYTES_MAX`](crate::limits::ENGINE_BYTES_MAX).
+    /// Bytes kept for the link: frames that wait, unacknowledged frames, and an incomplete received
+    /// frame. At most [`ENGINE_BYTES_MAX`](crate::limits::ENGINE_BYTES_MAX).
     #[must_use]
     pub fn stored_bytes(&self) -> usize {
         self.connection.stored_bytes()
     }
 
-    /// For tests of the end of counting: the ids of messages, and of broadcasts in the rooms that
-    /// there are, go on after this one.
+    /// For tests of the end of the sequence: later ids of messages, and of broadcasts in the rooms
+    /// that exist, follow this one.
     #[doc(hidden)]
     pub fn count_on_after(&mut self, last: MessageId) {
         self.questions.count_on_after(last);
         self.rooms.count_on_after(last);
     }
 
-    /// Makes a call of the application: `body` is what it does.
+    /// Makes a call of the application, whose work is `body`.
     pub(super) fn observe<R: fmt::Debug>(
         &mut self,
         now: Instant,
@@ -159,8 +159,7 @@ impl Client {
         self.end_call(returned)
     }
 
-    /// The beginning of a call whose payload moves into what it does; see
-    /// [`observe`](Self::observe).
+    /// Begins a call whose payload moves into its work; see [`observe`](Self::observe).
     pub(super) fn begin_call(&mut self, now: Instant, call: &Call<'_>) {
         self.shared.advance(now);
         if let Some(observer) = &mut self.observer {
@@ -168,7 +167,7 @@ impl Client {
         }
     }
 
-    /// The end of a call that [`begin_call`](Self::begin_call) began.
+    /// Ends a call that [`begin_call`](Self::begin_call) began.
     pub(super) fn end_call<R: fmt::Debug>(&mut self, returned: R) -> R {
         if let Some(observer) = &mut self.observer {
             observer.returned(&returned);
@@ -176,25 +175,25 @@ impl Client {
         returned
     }
 
-    /// The first deadline of all parts. Each says its own, from its state.
+    /// The first deadline of all parts. Each part computes its own from its state.
     pub(super) fn next_timer(&self) -> Option<Deadline> {
         let answer = self.questions.next_deadline().map(|deadline| (deadline, Timer::Answer));
         earliest([self.connection.next_timer(&self.shared), answer])
     }
 
-    /// Queues a message or a query behind those before it, and sends what may be sent.
+    /// Queues a message or a query after earlier ones, and sends as much as is allowed.
     pub(super) fn submit(&mut self, frame: Frame, question: Question) {
         let Self { connection, questions, shared, .. } = self;
         connection.submit(frame, question, questions, shared);
     }
 
-    /// Sends what may be sent now.
+    /// Sends as much as is allowed now.
     pub(super) fn release(&mut self) {
         self.connection.release(&mut self.questions, &mut self.shared);
     }
 }
 
-/// Shows no token, payload or key: what is queued has them.
+/// Shows no token, payload or key; queued frames contain them.
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")

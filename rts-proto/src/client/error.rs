@@ -1,15 +1,15 @@
-//! What the calls of the contract return when they do not do what they were asked.
+//! Errors of the calls of the contract.
 
 /// `login` did nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoginError {
-    /// Empty token or a bad user id.
+    /// The token is empty or too long, or the user id is invalid.
     #[error(
         "a login needs a token of 1 to 3,072 bytes and a user id of 1 to 128 bytes of A-Z a-z 0-9 _ @ - ."
     )]
     BadArgument,
-    /// Logged in, or logging in.
+    /// Already logged in, or logging in.
     #[error("already logged in, or a login is in progress: log out first")]
     AlreadyLoggedIn,
     /// The engine was destroyed.
@@ -39,7 +39,7 @@ pub enum SendError {
     /// The receiver's id is empty.
     #[error("the receiver's id is empty")]
     EmptyReceiver,
-    /// Every id was used.
+    /// All ids have been used.
     #[error("this engine has used all message ids")]
     NoMoreIds,
 }
@@ -62,7 +62,7 @@ pub enum BroadcastError {
     /// The room handle, or its engine, was destroyed.
     #[error("the room was destroyed")]
     NoRoom,
-    /// Every id was used.
+    /// All ids have been used.
     #[error("this room has used all message ids")]
     NoMoreIds,
 }
@@ -84,13 +84,13 @@ impl BroadcastError {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum CreateRoomError {
-    /// Not 1 to 128 bytes of the alphabet.
+    /// The id is not 1 to 128 bytes of the alphabet.
     #[error("a room id has 1 to 128 bytes of A-Z a-z 0-9 _ @ -")]
     BadRoom,
-    /// As many handles as an engine can have: destroy one.
+    /// The engine has as many handles as it can have: destroy one.
     #[error("an engine has at most 1,024 room handles: destroy one first")]
     TooMany,
-    /// A live handle has this id.
+    /// Another handle of the engine has this id.
     #[error("this engine already has a handle of this room")]
     InUse,
     /// The engine was destroyed.
@@ -113,7 +113,7 @@ impl CreateRoomError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum JoinError {
-    /// In the room, or joining it.
+    /// Already in the room, or joining it.
     #[error("already in the room, or joining it")]
     AlreadyJoined,
     /// The room handle, or its engine, was destroyed.
@@ -136,10 +136,10 @@ impl JoinError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BusinessIdError {
-    /// In a room, joining or leaving one.
+    /// The user is in a room, or joining or leaving one.
     #[error("the business id cannot be changed while the user is in a room")]
     InRoom,
-    /// Not up to 128 bytes of the alphabet.
+    /// The id has more than 128 bytes, or a byte outside the alphabet.
     #[error("a business id has up to 128 bytes of A-Z a-z 0-9 _ @ - .")]
     BadCharacters,
 }

@@ -1,4 +1,4 @@
-//! What the engine calls back.
+//! The events of an engine.
 
 use alloc::string::String;
 use core::time::Duration;
@@ -10,7 +10,7 @@ use crate::{
     Payload, Reply, RoomId, RoomKey, RoomState, SendCode, ServerParamsCode, UserId,
 };
 
-/// Something that the application is told. The order of events is the order in which they happened.
+/// An event for the application. Events are in the order in which they happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
@@ -19,20 +19,20 @@ pub enum Event {
     ConnectionStateChanged(ConnectionState),
     /// `onLoginResult`: exactly one for each accepted login, unless a logout comes first.
     LoginResult {
-        /// Who logged in.
+        /// The user.
         uid: UserId,
-        /// How it went.
+        /// The result.
         code: LoginCode,
-        /// Since `login` or `update_login_token`, or since the link was lost.
+        /// Time since `login` or `update_login_token`, or since the link was lost.
         elapsed: Duration,
     },
-    /// `onLogout`: the login is over; nothing else of it is called back.
+    /// `onLogout`: the login ended. Its last event.
     Logout(LogoutReason),
     /// `onGetPeerOnlineStatus`: exactly one for each query.
     PeerOnlineStatus {
-        /// The text that was asked about. It is no [`UserId`], since any text can be asked about.
+        /// The queried text. It is not a [`UserId`], since any text can be queried.
         uid: String,
-        /// The answer.
+        /// The user's status.
         status: OnlineStatus,
     },
     /// `onMessageReceived` and `onBinaryMessageReceived`
@@ -44,48 +44,48 @@ pub enum Event {
     },
     /// `onMessageSendResult`: exactly one for each accepted send.
     MessageSendResult {
-        /// What the send returned.
+        /// The id that the send returned.
         id: MessageId,
-        /// What became of it.
+        /// The result.
         code: SendCode,
     },
     /// `onServerParamsSetResult`: exactly one for each call.
     ServerParamsSetResult(ServerParamsCode),
-    /// `onServerMessageSendResult`: exactly one for each accepted send to the app's server.
+    /// `onServerMessageSendResult`: exactly one for each accepted send to the app server.
     ServerMessageSendResult {
-        /// What the send returned.
+        /// The id that the send returned.
         id: MessageId,
-        /// What became of it.
+        /// The result.
         code: SendCode,
-        /// What the app's server answered; empty unless the code is [`SendCode::Ok`].
+        /// The app server's answer; empty unless the code is [`SendCode::Ok`].
         reply: Reply,
     },
     /// `onCreateRoomStateChanged`: `create_room` refused.
     CreateRoomFailed {
-        /// The text that was asked for, a valid room id or not.
+        /// The room id of the call, valid or not.
         room: String,
-        /// Why.
+        /// The reason.
         error: CreateRoomError,
     },
-    /// Something about one room handle.
+    /// An event of one room handle.
     Room {
-        /// Which handle.
+        /// The handle.
         key: RoomKey,
         /// Its room.
         room: RoomId,
-        /// What.
+        /// The event.
         event: RoomEvent,
     },
-    /// `onWarning`: something was ignored.
+    /// `onWarning`: a problem that the application may want to know of.
     Warning {
-        /// What.
+        /// The kind of problem.
         code: WarningCode,
-        /// For people.
+        /// A message for people.
         message: String,
     },
 }
 
-/// What happened in a room.
+/// An event of a room.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
@@ -94,70 +94,70 @@ pub enum RoomEvent {
     Joined {
         /// This engine's user.
         uid: UserId,
-        /// Whether this is after a reconnect, and what that means.
+        /// Whether this follows a reconnect, and whether messages may be missing.
         how: JoinType,
-        /// Since `join`, or since the link was lost.
+        /// Time since `join`, or since the link was lost.
         elapsed: Duration,
     },
     /// `onRoomStateChanged` with another state.
     StateChanged {
         /// This engine's user; `None` when nobody is logged in.
         uid: Option<UserId>,
-        /// Which.
+        /// The state.
         state: RoomState,
     },
-    /// `onLeaveRoom`: really out.
+    /// `onLeaveRoom`: the user has left.
     Left,
     /// `onRoomMessageReceived` and `onRoomBinaryMessageReceived`
     MessageReceived {
-        /// The sender: another member, or a name that the app's back end gave itself.
+        /// The sender: another member, or a name that the app's back end chose.
         from: UserId,
         /// The message.
         payload: Payload,
     },
-    /// `onUserMessageReceived` and `onUserBinaryMessageReceived`: to this member alone.
+    /// `onUserMessageReceived` and `onUserBinaryMessageReceived`: a message to this member alone.
     UserMessageReceived {
-        /// A name that the app's back end gave itself.
+        /// A name that the app's back end chose.
         from: UserId,
         /// The message.
         payload: Payload,
     },
     /// `onRoomMessageSendResult`: exactly one for each accepted broadcast.
     MessageSendResult {
-        /// What the send returned.
+        /// The id that the send returned.
         id: MessageId,
-        /// What became of it.
+        /// The result.
         code: BroadcastCode,
     },
-    /// `onUserJoined`: is in the room.
+    /// `onUserJoined`: another user is in the room.
     UserJoined(UserId),
-    /// `onUserLeave`: is no longer in the room.
+    /// `onUserLeave`: another user is no longer in the room.
     UserLeft {
-        /// Who.
+        /// The user.
         uid: UserId,
-        /// Why.
+        /// The reason.
         reason: LeaveReason,
     },
 }
 
-/// What an engine's coming into a room means.
+/// Why an engine has entered a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum JoinType {
-    /// `join`: those who are in the room are told next.
+    /// The application called `join`. Events for the present members follow.
     First,
-    /// The session went on after a reconnect: nothing that was said in the room is missing, and who
-    /// is in it was told all along.
+    /// The session was resumed after a reconnect: no message of the room is missing, and the
+    /// reported members are right.
     Resumed,
-    /// The session was lost and the room joined again: what was said meanwhile is missing, and
-    /// those who are in the room now are told next, in place of all who were told before.
+    /// The session was lost and the room joined again: messages of the meantime are missing. Events
+    /// for the present members follow, and replace all earlier ones.
     Anew,
 }
 
 impl JoinType {
     /// After a reconnect: false when broadcasts may be missing. `None` for the join that the
-    /// application asked for.
+    /// application called.
     #[must_use]
     pub const fn resumed(self) -> Option<bool> {
         match self {
@@ -178,18 +178,19 @@ impl JoinType {
 }
 
 codes! {
-    /// What a warning is about. The numbers are those of the JSON port.
+    /// The kind of a warning. The numbers are those of the JSON port.
     WarningCode: u32 {
-        /// A run-time parameter that does not exist; it was ignored.
+        /// An unknown run-time parameter; it was ignored.
         UnknownParameter = 1, "unknown parameter";
         /// A run-time parameter with an invalid value; it was ignored.
         BadParameter = 2, "invalid parameter";
         /// The server broke a rule of the protocol; the link was dropped.
         ProtocolError = 3, "the server broke a rule of the protocol";
-        /// After a relogin the server refused the params that were in force; there are none now.
+        /// After a new login the server refused the params that were in force. No params are in
+        /// force now.
         ServerParamsLost = 4, "the server refused the params that were in force";
-        /// No link to the server came up, and the message says why. Attempts go on; the same reason
-        /// is told once.
+        /// No link to the server came up; the message has the reason. Attempts go on. Each reason
+        /// is reported once in a row.
         LinkFailed = 5, "no link to the server";
     }
 }

@@ -1,4 +1,4 @@
-//! What the server says.
+//! The server's frames.
 
 use core::time::Duration;
 
@@ -19,7 +19,7 @@ use crate::{
 impl Client {
     pub(super) fn link_received(&mut self, link: LinkId, bytes: Bytes) {
         self.connection.receive(link, bytes, self.shared.now());
-        // A frame may end the link: what follows it is for nobody.
+        // A frame may end the link. Later frames of the link are then discarded.
         loop {
             let handled = match self.connection.next_frame(link) {
                 Ok(Some(frame)) => self.frame_received(frame),
@@ -80,7 +80,7 @@ impl Client {
             Frame::RoomDelivery { from, room, payload } => {
                 self.tell_member(&room, RoomEvent::MessageReceived { from, payload });
             }
-            // The ids are numbers of this engine, so the room need not be looked at.
+            // The ids are this engine's numbers, so the frame's room is not needed.
             Frame::BroadcastResults { code, ids, .. } => {
                 for id in ids {
                     self.answer(Answer::Broadcast(id.0, code));
@@ -143,7 +143,7 @@ impl Client {
         self.rooms.noticed(room, state, user, &mut self.shared);
     }
 
-    /// After the call was answered with a time-out, this still says what is in force.
+    /// A call that was answered with a time-out still changes the params in force.
     fn server_params_answered(&mut self, ticket: u64, code: ServerParamsCode) {
         let was_open = self.answer(Answer::ServerParams(ticket, code));
         if self.server_params.answered(ticket, code, was_open) {
@@ -155,7 +155,7 @@ impl Client {
 
     fn closed_by_server(&mut self, code: u32, retry_after_ms: u32) {
         let code = CloseCode::from_code(code);
-        // A server may ask for a while, and not for weeks.
+        // A server may ask for a short wait, but not for weeks.
         let retry_after = Duration::from_millis(retry_after_ms.into()).min(RETRY_AFTER_MAX);
         self.link_lost(Disconnect::ByPeer { code, retry_after });
     }

@@ -1,4 +1,4 @@
-//! The driver's side of an engine: what happened goes in, and what is to be done comes out.
+//! The driver's side of an engine: inputs go in, outputs come out.
 
 use super::engine::Client;
 use super::io::{Input, Output};
@@ -6,7 +6,7 @@ use super::timer::Timer;
 use crate::{Disconnect, Instant, LinkId};
 
 impl Client {
-    /// Takes in what happened. An earlier `now` than before counts as the latest one.
+    /// Handles an input. A `now` before the latest one counts as the latest one.
     pub fn handle_input(&mut self, now: Instant, input: Input) {
         self.shared.advance(now);
         if let Some(observer) = &mut self.observer {
@@ -21,7 +21,7 @@ impl Client {
         }
     }
 
-    /// The next thing to do. [`Output::Wait`] ends a drain.
+    /// The next output. [`Output::Wait`] ends a drain.
     pub fn poll_output(&mut self) -> Output {
         let output = match self.shared.take_output() {
             Some(output) => output,
@@ -33,7 +33,7 @@ impl Client {
         output
     }
 
-    /// Every handler moves its own deadline, so this ends.
+    /// Ends, because every handler moves its own deadline.
     fn fire_timers(&mut self) {
         while let Some((deadline, timer)) = self.next_timer() {
             if deadline > self.shared.now() {
@@ -60,7 +60,7 @@ impl Client {
         }
     }
 
-    /// A mark of the timeline is reached. The first one also says that an open link is dead.
+    /// Silence reached a mark of the timeline. The first mark also means that an open link is dead.
     fn silence_goes_on(&mut self) {
         self.connection.report_silence(&mut self.shared);
         if self.connection.is_online() {

@@ -1,4 +1,4 @@
-//! What an engine is made from, takes in, and asks of the world.
+//! The engine's configuration, inputs and outputs.
 
 use bytes::Bytes;
 
@@ -6,16 +6,16 @@ use super::event::Event;
 use super::parameters::Parameters;
 use crate::{AppId, Instant, LinkId};
 
-/// What an engine is made from.
+/// The configuration of an engine.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The app. Engines of different apps never meet.
+    /// The app. Engines of different apps are separate.
     pub app_id: AppId,
-    /// Times; see [`Client::set_runtime_parameters`](super::Client::set_runtime_parameters).
+    /// The times; see [`Client::set_runtime_parameters`](super::Client::set_runtime_parameters).
     pub parameters: Parameters,
 }
 
-/// What the world tells the engine. Input for a link that the engine has given up changes nothing.
+/// Inputs of an engine. An input for a link that the engine has given up changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
     /// Time has passed. Needed at the deadline of [`Output::Wait`]; harmless at any other time.
@@ -24,23 +24,23 @@ pub enum Input {
     Connected(LinkId),
     /// Bytes arrived.
     Received(LinkId, Bytes),
-    /// The link is down, or could not be made.
+    /// The link is down, or could not be opened.
     Disconnected(LinkId),
-    /// The device's network is another one now: the link is checked, and waiting ends.
+    /// The device's network changed. The engine checks the link, or connects without waiting.
     NetworkChanged,
 }
 
-/// What the engine asks of the world.
+/// Outputs of an engine: tasks for its driver.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
-    /// Make a link to the server, and answer with [`Input::Connected`] or [`Input::Disconnected`].
+    /// Open a link to the server, and answer with [`Input::Connected`] or [`Input::Disconnected`].
     Connect(LinkId),
     /// Write these bytes, after all earlier ones of the link.
     Transmit(LinkId, Bytes),
-    /// Write what was transmitted before, then close. No answer is expected.
+    /// Write all earlier bytes of the link, then close it. No answer is expected.
     Disconnect(LinkId),
-    /// Tell the application.
+    /// Pass this event to the application.
     Event(Event),
-    /// Nothing more to do before this moment, if no other input comes. Always the last output.
+    /// Nothing more to do before this moment, unless an input comes. Always the last output.
     Wait(Option<Instant>),
 }

@@ -1,5 +1,5 @@
-//! Nothing stays of a login that is over, and nothing at all of an engine that is destroyed: a life
-//! with all that parts keep something for, and every end that it can have.
+//! An engine keeps nothing of a login that ended, and nothing at all after `destroy`. The tests
+//! fill every store, and then end the login in every possible way.
 
 use alloc::vec::Vec;
 
@@ -16,7 +16,7 @@ use crate::{
     ServerParamsCode,
 };
 
-/// All stores of an engine. A new part has to be named here.
+/// All stores of an engine. A new part has to be added here.
 fn kept(engine: &Client) -> Kept {
     let Client {
         shared,
@@ -31,12 +31,12 @@ fn kept(engine: &Client) -> Kept {
     [of_login, rooms.kept(), server_params.kept()].concat()
 }
 
-/// An engine, and a server that says what it is told to.
+/// An engine, and a server whose frames the test chooses.
 struct World {
     engine: Client,
     now: Instant,
     link: LinkId,
-    /// What the engine said last.
+    /// The engine's latest frames.
     said: Vec<Frame>,
 }
 
@@ -56,7 +56,7 @@ impl World {
         self.input(Input::Received(self.link, frame.encode()));
     }
 
-    /// When the engine wants to be woken.
+    /// Processes all outputs. The moment until which the engine waits.
     fn drain(&mut self) -> Option<Instant> {
         loop {
             match self.engine.poll_output() {
@@ -79,7 +79,7 @@ impl World {
         self.answer_login(1);
     }
 
-    /// A link comes up, as soon as the engine wants one.
+    /// Brings a link up as soon as the engine asks for one.
     fn connect(&mut self) {
         let before = self.link;
         while self.drain().is_some_and(|until| {
@@ -125,8 +125,8 @@ impl World {
         self.drain();
     }
 
-    /// A session that followed a lost one, with everything open that can be, and an output that
-    /// waits.
+    /// A session that followed a lost one, with every kind of question open, and an output that was
+    /// not polled.
     fn live(&mut self) {
         self.log_in();
         let joined = self.join("joined");
@@ -158,7 +158,7 @@ impl World {
     }
 }
 
-/// How a login may end.
+/// All ways in which a login can end.
 const ENDS: [fn(&mut World); 5] = [
     |world| world.engine.logout(world.now),
     |world| {
@@ -187,42 +187,42 @@ fn a_life_fills_every_store() {
 }
 
 #[test]
-fn a_login_that_is_over_leaves_the_handles_of_rooms_and_nothing_else() {
+fn ended_login_leaves_only_room_handles() {
     for (end, ends) in ENDS.into_iter().enumerate() {
         let mut world = World::new();
         world.live();
         ends(&mut world);
-        assert_eq!(world.drain(), None, "it waits for nothing");
+        assert_eq!(world.drain(), None, "no deadline is left");
         assert_eq!(filled(kept(&world.engine)), [("handles", 2), ("rooms", 2)], "end {end}");
     }
 }
 
 #[test]
-fn a_refused_token_leaves_what_the_next_one_goes_on_with() {
+fn refused_token_keeps_rooms_and_params_for_the_next_one() {
     let mut world = World::new();
     world.live();
     world.input(Input::Disconnected(world.link));
     world.connect();
     world.refuse_login();
-    assert_eq!(world.drain(), None, "it waits for nothing");
-    // The login goes on in its rooms and with its params, when another token comes.
+    assert_eq!(world.drain(), None, "no deadline is left");
+    // The login keeps its rooms and params until another token comes.
     let of_params = [("params in force", 1), ("tickets of params told again", 1)];
     let of_rooms = [("handles", 2), ("rooms", 2), ("memberships", 2)];
     let expected = [&[("logins", 1)][..], &of_rooms, &of_params].concat();
     assert_eq!(filled(kept(&world.engine)), expected);
     world.engine.destroy(world.now);
-    assert_eq!(world.drain(), None, "it waits for nothing");
+    assert_eq!(world.drain(), None, "no deadline is left");
     assert_eq!(filled(kept(&world.engine)), []);
 }
 
 #[test]
-fn an_engine_that_is_destroyed_keeps_nothing_whatever_came_before() {
+fn destroyed_engine_keeps_nothing() {
     let lives: [fn(&mut World); 3] = [|_| {}, World::log_in, World::live];
     for (life, lives) in lives.into_iter().enumerate() {
         let mut world = World::new();
         lives(&mut world);
         world.engine.destroy(world.now);
-        assert_eq!(world.drain(), None, "it waits for nothing");
+        assert_eq!(world.drain(), None, "no deadline is left");
         assert_eq!(filled(kept(&world.engine)), [], "life {life}");
     }
     for (end, ends) in ENDS.into_iter().enumerate() {
@@ -230,7 +230,7 @@ fn an_engine_that_is_destroyed_keeps_nothing_whatever_came_before() {
         world.live();
         ends(&mut world);
         world.engine.destroy(world.now);
-        assert_eq!(world.drain(), None, "it waits for nothing");
+        assert_eq!(world.drain(), None, "no deadline is left");
         assert_eq!(filled(kept(&world.engine)), [], "end {end}");
     }
 }

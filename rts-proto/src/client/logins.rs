@@ -1,4 +1,4 @@
-//! The answer to a login, and what follows from it.
+//! The answer to a login, and its consequences.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -53,8 +53,8 @@ impl Client {
         }
     }
 
-    /// §4.12: the server made a new session. What may have left has an unknown outcome; what never
-    /// left goes out now, after the rooms are joined again.
+    /// §4.12: the server made a new session. Frames that may have left have an unknown result.
+    /// Frames that never left go out now, after the rooms are joined again.
     fn start_over(&mut self, old: Box<Session>, lost_at: Instant) {
         let mut unsent = self.questions.settle(old.into_frames(), &self.rooms, &mut self.shared);
         self.tell_server_params(&mut unsent);
@@ -64,7 +64,7 @@ impl Client {
         self.ask_statuses_again();
     }
 
-    /// Those in force, and those that are not decided.
+    /// Sets the params in force again, and those that are not decided.
     fn tell_server_params(&mut self, unsent: &mut Vec<(Bytes, Question)>) {
         let frames = self.server_params.tell_again(unsent, &mut self.questions);
         for (frame, question) in frames {
@@ -81,7 +81,7 @@ impl Client {
         self.connection.hold_back();
     }
 
-    /// §4.12: a new session knows nothing of the queries of the old one.
+    /// §4.12: the queries of the old session are asked again on the new one.
     fn ask_statuses_again(&mut self) {
         for (query, uid) in self.questions.statuses() {
             let uid = Bytes::copy_from_slice(uid.as_bytes());
@@ -92,7 +92,7 @@ impl Client {
 
     fn login_refused(&mut self, code: LoginCode) {
         match code {
-            // A newer token came while the older one was on its way: try that one.
+            // A newer token arrived while the older one was checked: use it.
             LoginCode::InvalidToken if self.connection.has_newer_token() => {
                 self.link_lost(Disconnect::Broken);
             }
@@ -106,7 +106,7 @@ impl Client {
         }
     }
 
-    /// The token is not good, or no longer. Rooms of a login that was live wait for a better one.
+    /// The token was refused, at the login or later. Rooms of a live login wait for a better token.
     fn token_rejected(&mut self) {
         let Some(ended) = self.connection.reject_token(&mut self.shared) else { return };
         let Ended { uid, session, since } = ended;
@@ -118,7 +118,7 @@ impl Client {
         self.shared.emit(Event::LoginResult { uid, code: LoginCode::InvalidToken, elapsed });
     }
 
-    /// The server is silent. A login that was live before goes on trying.
+    /// The server did not answer. A login that was live before makes further attempts.
     pub(super) fn login_unanswered(&mut self) {
         if self.connection.is_logging_in() {
             self.end_login(Ending::Refused(LoginCode::Unknown));

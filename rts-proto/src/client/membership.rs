@@ -1,4 +1,4 @@
-//! Joining and leaving, over and over if need be.
+//! Joining and leaving rooms, also again after a lost session.
 
 use super::connection::Tag;
 use super::engine::Client;
@@ -9,7 +9,8 @@ use crate::wire::Frame;
 use crate::{Instant, RoomKey, RoomState};
 
 impl Client {
-    /// Asks to be let in; without a session, or room for one more join, the room is told so.
+    /// Sends a Join. Without a session or without space for a join, the room is told that it
+    /// failed.
     pub(super) fn start_join(&mut self, key: RoomKey, since: Instant, again: bool) {
         let ticket = self.questions.next_number();
         let Some(room) = self.rooms.id(key) else { return };
@@ -40,8 +41,8 @@ impl Client {
         }
     }
 
-    /// Makes the server know that we leave: the ticket of the Leave, or nothing when the server
-    /// need not know, since the Join has not left or there is no session.
+    /// Sends a Leave and returns its ticket. `None` when no Leave is needed: the Join has not left,
+    /// or there is no session.
     pub(super) fn depart(&mut self, key: RoomKey) -> Option<u64> {
         let (room, phase) = (self.rooms.id(key)?, self.rooms.phase(key)?);
         let ticket = self.questions.next_number();
@@ -61,7 +62,7 @@ impl Client {
         Some(ticket)
     }
 
-    /// Really out; in again if that was asked for meanwhile.
+    /// The room is left. Joins it again if the application asked for it meanwhile.
     pub(super) fn finish_leave(&mut self, key: RoomKey, then_join: Option<Instant>) {
         for question in self.questions.of_room(key) {
             self.answer_unknown(question);
@@ -73,7 +74,7 @@ impl Client {
         }
     }
 
-    /// The link is lost: rooms that were being left are left.
+    /// The link is lost: rooms that were being left count as left.
     pub(super) fn finish_leaving(&mut self) {
         for key in self.rooms.keys() {
             if let Some(Phase::Leaving { then_join, .. }) = self.rooms.phase(key) {

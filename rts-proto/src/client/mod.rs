@@ -1,32 +1,31 @@
 //! The client engine: one app, one login at a time, one link at a time, many rooms.
 //!
-//! [`Client::new`] makes one. [`Client::handle_input`] takes in what happened, one method for each
-//! call of the contract takes in what the application wants, and [`Client::poll_output`] gives what
-//! is to be done. Any number of inputs and calls may come before a drain; draining late costs
-//! latency, never correctness.
+//! [`Client::new`] makes an engine. [`Client::handle_input`] takes inputs, one method for each call
+//! of the contract takes calls, and [`Client::poll_output`] returns outputs. Any number of inputs
+//! and calls may come before a drain. A late drain costs latency, but is never wrong.
 //!
 //! ```text
-//! inputs           what drivers call: what happened, what is to be done, timers
+//! inputs           what drivers call: inputs, outputs, timers
 //! calls/           what applications call, as methods and as data
-//! frames           what the server says
-//! logins           the answer to a login, and what follows
+//! frames           the server's frames
+//! logins           the answer to a login, and its consequences
 //! endings          how links and logins end
 //! membership       joining and leaving rooms
 //! answers          how questions are answered
 //! engine           `Client`: the parts below
 //! connection/      the link, the login, the session
-//! server_params    where messages for the app's server go
-//! questions/       what waits for an answer
+//! server_params    URL and signature of the app server
+//! questions/       questions that wait for an answer
 //! rooms/           room handles
 //! shared           the time, the parameters, and the queue of outputs
-//! observe          who watches an engine
+//! observe          observers of an engine
 //! call             the calls as data
 //! timer  io  parameters  event  error
 //! ```
 //!
-//! A file uses what stands below it, and nothing above. Below `engine` are parts: each has private
-//! fields, is handed what else it may touch, and does not know [`Client`]. Above it are use cases,
-//! which wire parts together.
+//! A file uses files below it only. Below `engine` are parts. A part has private fields, is passed
+//! the other parts that it may use, and does not know [`Client`]. Above `engine` are use cases,
+//! which connect parts.
 
 mod answers;
 mod call;

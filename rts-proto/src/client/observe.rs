@@ -1,4 +1,4 @@
-//! Who watches an engine: all that goes into it and comes out.
+//! Observers of an engine: its inputs, calls and outputs.
 
 use core::fmt::Debug;
 
@@ -6,31 +6,31 @@ use super::call::Call;
 use super::io::{Config, Input, Output};
 use crate::Instant;
 
-/// Sees all that an engine is told and asked, and all that it says, such as to record it. An
-/// observer changes nothing: the engine does the same with and without one.
+/// Sees every input, call and output of an engine, for example to record them. An observer changes
+/// nothing: the engine behaves the same with and without one.
 ///
-/// Everything comes in the order in which it happens, and moments never go back. A call is seen
-/// once, whether its method or [`Client::call`](super::Client::call) made it.
+/// Observations come in the order of events, and their moments never decrease. A call is observed
+/// once, by its method or by [`Client::call`](super::Client::call).
 ///
-/// An engine holds a `Box<dyn Observe + Send>` and is not generic over its observer: each file of
-/// use cases would have to carry that parameter, and without an observer this costs a branch for
-/// each input, call and output.
+/// An engine holds a `Box<dyn Observe + Send>`. If it were generic over its observer, each file of
+/// use cases would need that parameter. Without an observer the box costs one branch for each
+/// input, call and output.
 pub trait Observe {
-    /// The engine begins, from this.
+    /// The engine begins with this configuration and seed.
     fn started(&mut self, _config: &Config, _seed: u64) {}
 
-    /// Something happened, and the engine is about to handle it.
+    /// The engine is about to handle this input.
     fn input(&mut self, _now: Instant, _input: &Input) {}
 
-    /// The application makes a call, which the engine is about to do.
+    /// The engine is about to handle this call.
     fn call(&mut self, _now: Instant, _call: &Call<'_>) {}
 
-    /// The latest call returned this, as its method returns it.
+    /// The return value of the latest call.
     fn returned(&mut self, _returned: &dyn Debug) {}
 
-    /// The driver is about to be given this.
+    /// The driver is about to receive this output.
     fn output(&mut self, _output: &Output) {}
 }
 
-/// Watches nothing.
+/// An observer that ignores everything.
 impl Observe for () {}

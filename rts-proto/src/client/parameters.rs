@@ -1,4 +1,4 @@
-//! What can be set for one engine, at its creation and while it runs.
+//! Settings of one engine, at its creation and while it runs.
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -9,24 +9,24 @@ use serde_json::Value;
 
 use super::event::WarningCode;
 
-/// What an engine writes to its log, which is `tracing` for the handles. The core has none.
+/// The level of an engine's log. Its driver writes the log with `tracing`; the core does not log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LogLevel {
-    /// Nothing: all that is logged is called back too.
+    /// Nothing. All logged facts are also events.
     #[default]
     Off,
-    /// What keeps a login from beginning or going on.
+    /// Failures that prevent a login or end it.
     Error,
-    /// Also warnings, silence, and rooms that one is out of.
+    /// Also warnings, silence, and ended memberships.
     Warn,
-    /// Also logins, and the states of connection and rooms.
+    /// Also logins, and states of connection and rooms.
     Info,
-    /// Also the result of each message, without what was said.
+    /// Also the result of each message, without its payload.
     Debug,
 }
 
 impl LogLevel {
-    /// Every level with its name, from the quietest.
+    /// Every level with its name, from the quietest one.
     pub const NAMES: [(&'static str, Self); 5] = [
         ("off", Self::Off),
         ("error", Self::Error),
@@ -43,30 +43,32 @@ impl LogLevel {
 /// One of the times of an engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Timing {
-    /// A reliable message or a broadcast without an answer for this long gets its result: 10 s.
+    /// The time after which a reliable message or a broadcast without an answer gets its result: 10
+    /// s.
     Send,
-    /// A login that the server does not answer for this long, while it could, has failed: 10 s.
+    /// The time after which a login fails that the server does not answer, while a link is up: 10
+    /// s.
     Login,
-    /// An attempt to connect that takes longer is given up: 10 s.
+    /// The longest attempt to connect: 10 s.
     Connect,
-    /// A heartbeat is sent after this long without sending, or without a sign that what was sent
-    /// has arrived: 5 s.
+    /// The longest time without a sent frame, or without a sign that sent frames arrive, before a
+    /// heartbeat: 5 s.
     Heartbeat,
-    /// Silent for this long: the link is dead, and state 4. It is dead as well when a heartbeat or
-    /// a sequenced frame is unanswered for this long: 10 s.
+    /// Silence after which the link is dead, and state 4 is reported. The link is also dead when a
+    /// heartbeat or a sequenced frame is unanswered for this long: 10 s.
     Reconnecting,
-    /// Silent for this long: state 1: 12 s.
+    /// Silence after which state 1 is reported: 12 s.
     Disconnected,
-    /// Silent for this long: state 6: 22 s.
+    /// Silence after which state 6 is reported: 22 s.
     Lost,
-    /// No wait between two attempts to connect is longer: 5 s.
+    /// The longest wait between two attempts to connect: 5 s.
     BackoffMax,
-    /// How soon a changed network must answer a heartbeat before the link counts as dead: 2 s.
+    /// The time within which a link must bring bytes after a network change: 2 s.
     Probe,
 }
 
 impl Timing {
-    /// Every time, in the order of the recordings.
+    /// Every time, in the order of recordings.
     pub const ALL: [Self; 9] = [
         Self::Send,
         Self::Login,
@@ -79,7 +81,8 @@ impl Timing {
         Self::Probe,
     ];
 
-    /// Its key in the JSON object of `setRuntimeParameters`, which is in milliseconds.
+    /// The key of the time in the JSON object of `setRuntimeParameters`. Values are in
+    /// milliseconds.
     #[must_use]
     pub const fn key(self) -> &'static str {
         match self {
@@ -106,7 +109,7 @@ impl Timing {
     }
 }
 
-/// A time that an engine cannot have.
+/// A time outside of its bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "parameter {:?} must be a whole number of milliseconds from {} to {}",
@@ -115,7 +118,7 @@ impl Timing {
 pub struct TimingError(Timing);
 
 impl TimingError {
-    /// Which time was refused.
+    /// The time that was refused.
     #[must_use]
     pub const fn timing(&self) -> Timing {
         self.0
@@ -145,29 +148,30 @@ pub struct ParametersError {
     what: String,
 }
 
-/// A parameter that was ignored, and why.
+/// The code and the message for an ignored parameter.
 pub(super) type Ignored = (WarningCode, String);
 
 impl Parameters {
-    /// No time may be shorter; a shorter one would make the engine spin.
+    /// The shortest value of a time. A shorter one would make the engine spin.
     pub const MIN: Duration = Duration::from_millis(10);
-    /// No time may be longer.
+    /// The longest value of a time.
     pub const MAX: Duration = Duration::from_secs(3_600);
 
-    /// The key of the log's level, whose value is one of the [names](LogLevel::NAMES).
+    /// The key of the log's level. Its value is one of the [names](LogLevel::NAMES).
     pub const LOG_LEVEL_KEY: &'static str = "logLevel";
 
-    /// One of the times.
+    /// The value of a time.
     #[must_use]
     pub const fn get(&self, timing: Timing) -> Duration {
         self.times[timing as usize]
     }
 
-    /// Sets one of the times.
+    /// Sets the value of a time.
     ///
     /// # Errors
     ///
-    /// Shorter than [`MIN`](Self::MIN), or longer than [`MAX`](Self::MAX). Then nothing changes.
+    /// The value is shorter than [`MIN`](Self::MIN) or longer than [`MAX`](Self::MAX). Then nothing
+    /// changes.
     pub fn set(&mut self, timing: Timing, value: Duration) -> Result<(), TimingError> {
         if !(Self::MIN..=Self::MAX).contains(&value) {
             return Err(TimingError(timing));
@@ -176,20 +180,20 @@ impl Parameters {
         Ok(())
     }
 
-    /// What the engine's handles write to the log.
+    /// The level of the engine's log.
     #[must_use]
     pub const fn log_level(&self) -> LogLevel {
         self.log_level
     }
 
-    /// Sets what the engine's handles write to the log.
+    /// Sets the level of the engine's log.
     pub fn set_log_level(&mut self, level: LogLevel) {
         self.log_level = level;
     }
 
-    /// Changes what the JSON object names and leaves the rest. What cannot be used is ignored and
-    /// comes back as a warning; only a text that is no JSON object at all is an error, and then
-    /// nothing is changed.
+    /// Changes the parameters that the JSON object names, and no other. Unknown keys and invalid
+    /// values are ignored and returned as warnings. A text that is not a JSON object is an error,
+    /// and changes nothing.
     pub(super) fn update(&mut self, json: &str) -> Result<Vec<Ignored>, ParametersError> {
         let object = match serde_json::from_str(json) {
             Ok(Value::Object(object)) => object,
@@ -214,7 +218,7 @@ impl Parameters {
             let message = format!("unknown parameter {key:?}; known: {known}, logLevel");
             return Err((WarningCode::UnknownParameter, message));
         };
-        // A value that is no whole number is as invalid as one that is too small.
+        // A value that is not a whole number is refused like one that is too small.
         let value = value.as_u64().map_or(Duration::ZERO, Duration::from_millis);
         self.set(timing, value).map_err(|error| (WarningCode::BadParameter, error.to_string()))
     }
@@ -225,7 +229,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_lies_between_10_milliseconds_and_an_hour() {
+    fn time_is_from_10_milliseconds_to_an_hour() {
         let mut parameters = Parameters::default();
         for timing in Timing::ALL {
             for allowed in [Duration::from_millis(10), Duration::from_secs(3_600)] {

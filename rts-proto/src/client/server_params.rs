@@ -1,4 +1,5 @@
-//! Where messages for the app's server go. Section 11 of the protocol.
+//! The URL and signature to which messages for the app server are posted. Section 11 of the
+//! protocol.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -13,37 +14,37 @@ use crate::planted::{Bug, planted};
 use crate::wire::{Frame, SetServerParams};
 use crate::{ServerParams, ServerParamsCode};
 
-/// The params of one login. They last through relogins: a new session is told them again.
+/// The params of one login. They outlive a session: each new session is sent them again.
 #[derive(Debug, Default)]
 pub(super) struct Params {
     in_force: Option<ServerParams>,
-    /// By their tickets: what the server may still put in force.
+    /// By ticket: params that the server may still put in force.
     asked: BTreeMap<u64, ServerParams>,
-    /// The ticket under which the present session was told those in force.
+    /// The ticket under which the present session was sent the params in force.
     told_again: Option<u64>,
 }
 
 impl Params {
-    /// Whether the server may have a use for a message: what was asked for and is not decided is
-    /// decided before a message that is sent now.
+    /// Whether a message to the app server may succeed. Params that were asked for are decided
+    /// before a message that is sent after them.
     pub(super) fn may_be_in_force(&self) -> bool {
         self.in_force.is_some() || !self.asked.is_empty()
     }
 
-    /// Whether more may be asked for before there is an answer.
+    /// Whether one more call may be open.
     pub(super) fn has_room(&self) -> bool {
         self.asked.len() < OPEN_SERVER_PARAMS_MAX
     }
 
-    /// The frame that asks for these.
+    /// The frame that asks for these params.
     pub(super) fn ask(&mut self, ticket: u64, params: ServerParams) -> Frame {
         let frame = set_frame(ticket, &params);
         self.asked.insert(ticket, params);
         frame
     }
 
-    /// The server decided; `was_open` is false when the call was answered with a time-out before.
-    /// True when those in force no longer are.
+    /// Handles the server's decision. `was_open` is false when the call was answered with a
+    /// time-out before. True when params that were in force no longer are.
     pub(super) fn answered(&mut self, ticket: u64, code: ServerParamsCode, was_open: bool) -> bool {
         let params = self.asked.remove(&ticket);
         if code == ServerParamsCode::Ok && params.is_some() {
@@ -56,13 +57,13 @@ impl Params {
         are_lost
     }
 
-    /// They certainly did not leave, and never will.
+    /// Params that certainly did not leave, and never will.
     pub(super) fn not_sent(&mut self, ticket: u64) {
         self.asked.remove(&ticket);
     }
 
-    /// §11.2: a new session has no params. What the old one may not have decided is asked again,
-    /// except what certainly did not leave: that is among the frames that still go out.
+    /// §11.2: a new session has no params. Params that the old session may not have decided are
+    /// asked for again. Params that certainly did not leave are among the frames that still go out.
     pub(super) fn tell_again(
         &mut self,
         unsent: &mut Vec<(Bytes, Question)>,
@@ -90,7 +91,7 @@ impl Params {
         frames
     }
 
-    /// The login is over.
+    /// Forgets everything: the login ended.
     pub(super) fn forget(&mut self) {
         if planted(Bug::ParamsOutliveLogin) {
             return;
@@ -98,12 +99,12 @@ impl Params {
         *self = Self::default();
     }
 
-    /// Nothing of them is on its way any more.
+    /// Forgets the params that are asked for: none is on its way any more.
     pub(super) fn forget_asked(&mut self) {
         self.asked.clear();
     }
 
-    /// What is kept here, and how much of it.
+    /// The sizes of its stores.
     #[cfg(test)]
     pub(super) fn kept(&self) -> Kept {
         let Self { in_force, asked, told_again } = self;
@@ -133,7 +134,7 @@ mod tests {
         ServerParams::new(b"signature", url.as_bytes()).expect("params")
     }
 
-    /// The tickets and urls that a new session is told.
+    /// The tickets and URLs that a new session is sent.
     fn told(frames: &[(Bytes, Question)]) -> Vec<Question> {
         frames.iter().map(|(_, question)| *question).collect()
     }
@@ -168,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn those_in_force_are_told_again_before_those_that_are_not_decided() {
+    fn new_session_gets_params_in_force_before_undecided_ones() {
         let mut questions = Questions::new();
         let mut params_part = Params::default();
         let first = asked(&mut params_part, &mut questions, "https://a");
@@ -190,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_told_again_and_did_not_leave_is_told_anew() {
+    fn repeated_params_that_did_not_leave_are_sent_again() {
         let mut questions = Questions::new();
         let mut params_part = Params::default();
         let ticket = asked(&mut params_part, &mut questions, "https://a");

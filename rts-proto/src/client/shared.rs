@@ -1,4 +1,4 @@
-//! What every part of an engine is handed: the time, the parameters, and the queue of outputs.
+//! The state that every part of an engine uses: the time, the parameters, and the queue of outputs.
 
 use alloc::collections::VecDeque;
 
@@ -12,9 +12,9 @@ use crate::kept::Kept;
 use crate::planted::{Bug, planted};
 use crate::{Instant, LinkId, RoomKey};
 
-/// A part that is handed this reads the time here; one that is not takes it as an argument.
+/// A part that is passed this reads the time from it. Other parts take the time as an argument.
 pub(super) struct Shared {
-    /// The latest moment seen: time never goes back.
+    /// The latest moment: time never goes back.
     now: Instant,
     parameters: Parameters,
     outputs: VecDeque<Output>,
@@ -25,7 +25,7 @@ impl Shared {
         Self { now: Instant::ORIGIN, parameters, outputs: VecDeque::new() }
     }
 
-    /// An earlier moment than the latest counts as that one.
+    /// Moves time on. An earlier moment counts as the latest one.
     pub(super) fn advance(&mut self, now: Instant) {
         self.now = self.now.max(now);
     }
@@ -62,7 +62,7 @@ impl Shared {
         self.outputs.pop_front()
     }
 
-    /// Takes back the events of a room that were not polled.
+    /// Discards the events of a room that were not polled.
     pub(super) fn forget_events_of(&mut self, key: RoomKey) {
         self.outputs.retain(|output| match output {
             Output::Event(Event::Room { key: of, .. }) => {
@@ -72,7 +72,7 @@ impl Shared {
         });
     }
 
-    /// What is kept here, and how much of it.
+    /// The sizes of its stores.
     #[cfg(test)]
     pub(super) fn kept(&self) -> Kept {
         let Self { now: _, parameters: _, outputs } = self;

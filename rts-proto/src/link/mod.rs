@@ -1,8 +1,8 @@
-//! What both ends share on one session: counting, acknowledgement, and the window of frames that
-//! may have to be sent again. `docs/protocol.md` section 4.
+//! The part of a session that both sides share: counts, acknowledgements, and the window of frames
+//! that may have to be sent again. `docs/protocol.md` section 4.
 //!
-//! A [`Channel`] belongs to a session, not to a link: it outlives links, and a resume tells it what
-//! the other side has.
+//! A [`Channel`] belongs to a session, not to a link. It outlives links. A resume tells it how many
+//! frames the other side has.
 
 use alloc::collections::VecDeque;
 
@@ -12,33 +12,32 @@ use crate::limits::{ACK_BYTES_MAX, ACK_FRAMES_MAX, SERVER_WINDOW_FRAMES_MAX};
 use crate::planted::{Bug, planted};
 use crate::{ProtocolError, wire};
 
-/// So many frames may be acknowledged before there are no more numbers, even for a whole window of
-/// them.
+/// The largest number of acknowledged frames. Above it, a whole window of frames still has numbers.
 const NUMBERS_MAX: u64 = u64::MAX - 2 * SERVER_WINDOW_FRAMES_MAX as u64;
 
-/// One side of a session. `T` is what the side wants to know again when a frame is acknowledged.
+/// One side of a session. `T` is the tag that is returned when a frame is acknowledged.
 #[derive(Debug)]
 pub(crate) struct Channel<T> {
     window: VecDeque<Piece<T>>,
     /// Pieces at the front of the window that were transmitted on the session's newest link.
     transmitted: u32,
-    /// The frames of those.
+    /// Frames in the transmitted pieces.
     transmitted_frames: u32,
     /// Frames in the window.
     frames: u32,
-    /// Bytes of all kinds that came since the other side was told last.
+    /// Bytes of all kinds that were received since the last acknowledgement.
     untold_bytes: u32,
     /// Bytes in the window.
     bytes: u32,
-    /// Sequenced frames that came since the last `Ack` or resume told the other side.
+    /// Sequenced frames that were received since the last `Ack` or resume.
     untold_frames: u32,
-    /// Frames that were acknowledged: the number of the window's first frame.
+    /// Acknowledged frames: the number of the window's first frame.
     acked: u64,
-    /// Sequenced frames received.
+    /// Sequenced frames that were received.
     received: u64,
 }
 
-/// A frame, or some that lie one behind the other.
+/// A frame, or several consecutive frames.
 #[derive(Debug)]
 struct Piece<T> {
     bytes: Bytes,
@@ -61,13 +60,13 @@ impl<T> Channel<T> {
         }
     }
 
-    /// Puts a frame at the end of the window. The caller has asked [`has_room`](Self::has_room).
+    /// Adds a frame to the end of the window. The caller has checked [`has_room`](Self::has_room).
     pub(crate) fn push(&mut self, bytes: Bytes, tag: T) {
         self.push_run(bytes, 1, tag);
     }
 
-    /// The same for some frames that lie one behind the other. They have one tag, which is given
-    /// when all are acknowledged.
+    /// Adds consecutive frames as one piece with one tag. The tag is returned when all of them are
+    /// acknowledged.
     pub(crate) fn push_run(&mut self, bytes: Bytes, frames: u32, tag: T) {
         self.bytes += small(bytes.len());
         self.frames += frames;
@@ -86,12 +85,12 @@ impl<T> Channel<T> {
         fits && self.acked < NUMBERS_MAX || planted(Bug::WindowUnbounded)
     }
 
-    /// The first piece that was not transmitted yet.
+    /// The tag of the first piece that was not transmitted.
     pub(crate) fn peek(&self) -> Option<&T> {
         self.window.get(self.transmitted as usize).map(|piece| &piece.tag)
     }
 
-    /// Counts the first untransmitted piece as transmitted and gives its bytes.
+    /// Counts the first untransmitted piece as transmitted and returns its bytes.
     pub(crate) fn transmit(&mut self) -> Option<Bytes> {
         let piece = self.window.get(self.transmitted as usize)?;
         self.transmitted += 1;
@@ -99,7 +98,7 @@ impl<T> Channel<T> {
         Some(piece.bytes.clone())
     }
 
-    /// Counts all pieces as transmitted and gives those that were not before.
+    /// Counts all pieces as transmitted and returns those that were not before.
     pub(crate) fn transmit_all(&mut self) -> impl Iterator<Item = &Bytes> + Clone {
         let pieces =
             u32::try_from(self.window.len()).expect("each has a frame, and those are counted");
@@ -108,7 +107,7 @@ impl<T> Channel<T> {
         self.window.range(first as usize..).map(|piece| &piece.bytes)
     }
 
-    /// Takes a frame back. Only one that was not transmitted: the others have their numbers.
+    /// Takes a frame back that was not transmitted. Transmitted frames keep their numbers.
     pub(crate) fn take_back(&mut self, mut wanted: impl FnMut(&T) -> bool) -> Option<T> {
         let first = if planted(Bug::TakesBackWhatLeft) { 0 } else { self.transmitted as usize };
         let index = (first..self.window.len())
@@ -119,8 +118,8 @@ impl<T> Channel<T> {
         Some(piece.tag)
     }
 
-    /// §4.5: the other side has the first `received` frames. Gives the tags of those that it has
-    /// now and had not before, in order.
+    /// §4.5: the other side has the first `received` frames. Passes on the tags of the newly
+    /// acknowledged pieces, in order.
     pub(crate) fn acknowledge(
         &mut self,
         received: u64,
@@ -131,9 +130,8 @@ impl<T> Channel<T> {
         Ok(())
     }
 
-    /// §4.9: a new link goes on with this session, and the other side has `received` frames. What
-    /// it does not have is certain not to have arrived, and counts as untransmitted again: how many
-    /// frames that are.
+    /// §4.9: the session is resumed on a new link, and the other side has `received` frames. Later
+    /// frames certainly did not arrive, and count as untransmitted again. Returns their number.
     pub(crate) fn resume(
         &mut self,
         received: u64,
@@ -149,17 +147,17 @@ impl<T> Channel<T> {
         if planted(Bug::NoFifoAfterResume) && self.window.len() > 1 {
             self.window.swap(0, 1);
         }
-        // The frames that opened the link told the other side.
+        // The frames that opened the link contained the count.
         self.take_ack();
         Ok(untransmitted)
     }
 
-    /// Frames that were transmitted: the number of the first one that was not.
+    /// Transmitted frames: the number of the first untransmitted one.
     fn sent(&self) -> u64 {
         self.acked + u64::from(self.transmitted_frames)
     }
 
-    /// Whether something was transmitted on the newest link and is not acknowledged.
+    /// Whether a frame was transmitted on the newest link and is not acknowledged.
     pub(crate) fn awaits_ack(&self) -> bool {
         self.transmitted > 0
     }
@@ -172,7 +170,7 @@ impl<T> Channel<T> {
         }
     }
 
-    /// Forgets the frames up to this number, which were transmitted.
+    /// Removes the transmitted frames up to this number.
     fn settle(&mut self, acked: u64, mut acknowledged: impl FnMut(T)) {
         let count = acked - core::mem::replace(&mut self.acked, acked);
         let mut count = u32::try_from(count).expect("not more than were transmitted");
@@ -183,8 +181,8 @@ impl<T> Channel<T> {
         {
             if first.frames > count {
                 let bytes_len = wire::frames_len(&first.bytes, count);
-                // The memory stays until the whole piece is acknowledged; a channel has one such
-                // piece at most.
+                // The memory stays until the whole piece is acknowledged. A channel has at most one
+                // such piece.
                 first.bytes.advance(bytes_len);
                 first.frames -= count;
                 self.bytes -= small(bytes_len);
@@ -199,7 +197,7 @@ impl<T> Channel<T> {
         }
     }
 
-    /// Counts bytes of the other side, before the frames that are in them.
+    /// Counts bytes of the other side, before the frames in them.
     pub(crate) fn count_bytes(&mut self, bytes: usize) {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         self.untold_bytes = self.untold_bytes.saturating_add(bytes);
@@ -211,34 +209,34 @@ impl<T> Channel<T> {
         self.untold_frames = self.untold_frames.saturating_add(1);
     }
 
-    /// Sequenced frames received.
+    /// Sequenced frames that were received.
     pub(crate) fn received(&self) -> u64 {
         self.received
     }
 
-    /// Sequenced frames received that the other side has not been told of.
+    /// Sequenced frames that were received and not acknowledged.
     pub(crate) fn unacknowledged(&self) -> u64 {
         self.untold_frames.into()
     }
 
-    /// Whether the other side has not been told of all that arrived.
+    /// Whether received frames are not acknowledged.
     pub(crate) fn owes_ack(&self) -> bool {
         self.untold_frames > 0
     }
 
-    /// Whether so much has arrived that the acknowledgement must not wait (§4.4).
+    /// Whether enough was received that the acknowledgement must not wait (§4.4).
     pub(crate) fn owes_much(&self) -> bool {
         self.owes_ack()
             && (self.unacknowledged() >= ACK_FRAMES_MAX
                 || self.untold_bytes as usize >= ACK_BYTES_MAX)
     }
 
-    /// What the last `Ack` or resume told the other side.
+    /// The count of the last `Ack` or resume.
     pub(crate) fn told(&self) -> u64 {
         self.received - u64::from(self.untold_frames)
     }
 
-    /// What to put into an `Ack`, which is then no longer owed.
+    /// The count for an `Ack`, if one is owed. Then it is no longer owed.
     pub(crate) fn take_ack(&mut self) -> Option<u64> {
         if !self.owes_ack() {
             return None;
@@ -247,17 +245,17 @@ impl<T> Channel<T> {
         Some(self.received)
     }
 
-    /// Bytes that are kept until they are acknowledged.
+    /// Bytes of frames that are not acknowledged.
     pub(crate) fn unacked_bytes(&self) -> usize {
         self.bytes as usize
     }
 
-    /// The tags of all pieces that are not acknowledged, in order.
+    /// The tags of all unacknowledged pieces, in order.
     pub(crate) fn unacked_tags(&self) -> impl Iterator<Item = &T> {
         self.window.iter().map(|piece| &piece.tag)
     }
 
-    /// Ends the channel: every piece that was not acknowledged, in order, and whether it may have
+    /// Ends the channel. Returns every unacknowledged piece, in order, and whether it may have
     /// left.
     pub(crate) fn into_unacked(self) -> impl Iterator<Item = (Bytes, T, bool)> {
         let transmitted = if planted(Bug::ForgetsWhatLeft) { 0 } else { self.transmitted as usize };
@@ -268,7 +266,7 @@ impl<T> Channel<T> {
     }
 }
 
-/// A length in a window, which has a bound far below.
+/// A length in a window, which has a much lower bound.
 fn small(bytes_len: usize) -> u32 {
     u32::try_from(bytes_len).expect("a window is not that long")
 }

@@ -1,5 +1,5 @@
-//! A channel's two ends over a wire that may break at any time, against the list of what was
-//! accepted and arrived.
+//! The two ends of a channel over a wire that may break at any time. A model lists the frames that
+//! were accepted and that arrived.
 
 extern crate std;
 
@@ -15,25 +15,25 @@ const BYTES_MAX: usize = 40;
 
 #[derive(Clone, Debug)]
 enum Step {
-    /// The application has so many frames of so many bytes each, which lie one behind the other.
+    /// The sender pushes this number of frames of this length, as one piece.
     Push(u32, usize),
     Transmit,
     /// The oldest frame on the wire arrives.
     Deliver,
-    /// The receiver says what it has.
+    /// The receiver sends an acknowledgement.
     Acknowledge,
-    /// That arrives.
+    /// The acknowledgement arrives.
     DeliverAck,
-    /// The frame with this place in the window is no longer wanted.
+    /// Takes back the frame at this place of the window.
     TakeBack(usize),
-    /// An acknowledgement that is wrong by so much, beyond what was sent or below what was
-    /// acknowledged.
+    /// An acknowledgement with this error: more than was sent, or less than was acknowledged
+    /// before.
     Lie {
         by: u64,
         above: bool,
         resumes: bool,
     },
-    /// The wire breaks with all that is on it, and the session goes on over another.
+    /// The wire breaks, its frames are lost, and the session is resumed over another wire.
     Resume,
 }
 
@@ -53,24 +53,24 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 0..80)
 }
 
-/// Both ends, the wire between them, and what is true of them.
+/// Both ends, the wire between them, and the model of them.
 struct Pair {
     sender: Channel<usize>,
     receiver: Channel<()>,
     wire: VecDeque<usize>,
     acks: VecDeque<u64>,
-    /// Every frame's length, by its number in the order of pushing.
+    /// The length of every frame, by its number in the order of pushing.
     lengths: Vec<usize>,
-    /// Whether it is the last of those that were pushed together: its number is their tag.
+    /// Whether the frame is the last one of its piece. The number of that frame is the piece's tag.
     is_last: Vec<bool>,
-    /// Frames that were accepted, not taken back, and not acknowledged yet, in order.
+    /// Frames that are accepted, not taken back and not acknowledged, in order.
     window: VecDeque<usize>,
-    /// How many at the front of the window were transmitted on this wire.
+    /// Frames at the front of the window that were transmitted on this wire.
     transmitted: usize,
     arrived: Vec<usize>,
     /// Frames that the sender knows to have arrived.
     acknowledged: Vec<usize>,
-    /// What the receiver last said.
+    /// The latest acknowledgement of the receiver.
     told: u64,
 }
 
@@ -134,7 +134,7 @@ impl Pair {
         }
     }
 
-    /// Which of these are tags.
+    /// The frames whose numbers are tags.
     fn tags<'a>(&self, frames: impl IntoIterator<Item = &'a usize>) -> Vec<usize> {
         frames.into_iter().copied().filter(|frame| self.is_last[*frame]).collect()
     }
@@ -170,7 +170,7 @@ impl Pair {
         }
     }
 
-    /// The sender was told of so many frames: it names those that are new to it.
+    /// The sender got an acknowledgement of `count` frames. It returns the tags of the new ones.
     fn settle(&mut self, count: u64, tags: Result<Vec<usize>, ProtocolError>) {
         let tags = tags.expect("the receiver does not lie");
         let done = self.acknowledged.len();
@@ -184,7 +184,7 @@ impl Pair {
         }
     }
 
-    /// Only what was pushed alone is taken back.
+    /// Takes a frame back, if it is a piece of its own.
     fn take_back(&mut self, place: usize) {
         let Some(frame) = self.window.get(place).copied() else { return };
         let before = frame.checked_sub(1);
@@ -232,7 +232,7 @@ impl Pair {
         assert_eq!(self.sender.received(), 0);
     }
 
-    /// All that is accepted arrives in the end, and the sender learns of it.
+    /// At the end, every accepted frame has arrived, and the sender knows it.
     fn finish(mut self) {
         while !self.window.is_empty() {
             for step in [Step::Transmit, Step::Deliver, Step::Acknowledge, Step::DeliverAck] {
@@ -244,7 +244,8 @@ impl Pair {
         assert_eq!(self.sender.into_unacked().count(), 0);
     }
 
-    /// The session ends here: what it says never left has not arrived, and everything is named.
+    /// The session ends. Frames that it reports as unsent have not arrived, and every piece is
+    /// returned.
     fn break_off(self) {
         let mut named = VecDeque::new();
         for (bytes, tag, may_have_left) in self.sender.into_unacked() {
@@ -260,7 +261,7 @@ impl Pair {
     }
 }
 
-/// The first byte is how many there are behind it, and those are the frame's number.
+/// The first byte is the length of the rest. Each further byte is the frame's number.
 fn encoded(frame: usize, len: usize) -> Vec<u8> {
     let number = u8::try_from(frame).expect("there are not so many steps");
     let mut bytes = std::vec![number; len];
@@ -268,7 +269,7 @@ fn encoded(frame: usize, len: usize) -> Vec<u8> {
     bytes
 }
 
-/// The numbers of frames.
+/// The numbers of the frames.
 fn decoded(mut bytes: &[u8]) -> Vec<usize> {
     let mut frames = Vec::new();
     while let [len, rest @ ..] = bytes {
@@ -283,7 +284,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_is_accepted_arrives_once_and_in_order_over_any_wires(steps in steps(), ends in any::<bool>()) {
+    fn accepted_frames_arrive_once_and_in_order_over_any_wires(steps in steps(), ends in any::<bool>()) {
         let mut pair = Pair::new();
         for step in steps {
             pair.step(step);
@@ -297,7 +298,7 @@ proptest! {
 }
 
 #[test]
-fn numbers_have_an_end_and_a_channel_is_full_there() {
+fn channel_is_full_at_the_last_number() {
     let mut channel = Channel::new();
     channel.acked = NUMBERS_MAX - 1;
     channel.received = NUMBERS_MAX - 1;
@@ -308,7 +309,7 @@ fn numbers_have_an_end_and_a_channel_is_full_there() {
     channel.acknowledge(NUMBERS_MAX, |()| acknowledged += 1).expect("it was sent");
     assert_eq!((acknowledged, channel.acked), (1, NUMBERS_MAX));
     assert!(!channel.has_room(1, 1, FRAMES_MAX, BYTES_MAX));
-    // What needs no room, such as a goodbye to a room, still has a number.
+    // A frame that needs no space, such as a Leave, still has a number.
     for _ in 0..SERVER_WINDOW_FRAMES_MAX {
         channel.push(Bytes::from_static(b"x"), ());
     }

@@ -1,4 +1,4 @@
-//! What a user may still do by the rates that count for it (§8.3).
+//! A user's rates, and what is left of them (§8.3).
 
 use super::config::Config;
 use crate::Instant;
@@ -6,19 +6,19 @@ use crate::limits::REFUSAL_NOTICE_EVERY;
 use crate::limits::{JOINS_BURST_MIN, MEMBER_LIST_BYTES_BURST, MEMBER_LIST_BYTES_PER_SECOND};
 use crate::rate::TokenBucket;
 
-/// A user's rates. They are its session's while there is one, and outlive it.
+/// The rates of a user. They belong to its session while there is one, and outlive it.
 #[derive(Debug)]
 pub(super) struct Allowance {
     pub(super) sends: TokenBucket,
     pub(super) broadcasts: TokenBucket,
     pub(super) server_sends: TokenBucket,
-    /// Apart, so that setting params takes nothing from the messages behind it.
+    /// Counted apart, so that setting params takes nothing from later messages.
     pub(super) server_params: TokenBucket,
     pub(super) statuses: TokenBucket,
     pub(super) joins: TokenBucket,
-    /// Bytes of answers that list members.
+    /// Bytes of join answers, which list members.
     pub(super) member_lists: TokenBucket,
-    /// When an operator was told last that the user was refused something.
+    /// When an operator was last told of a refusal for this user.
     refusal_told: Option<Instant>,
 }
 
@@ -38,7 +38,7 @@ impl Allowance {
         }
     }
 
-    /// When nothing is missing from it any more.
+    /// When all rates are full again.
     pub(super) fn full_at(&self) -> Instant {
         let Self { sends, broadcasts, server_sends, server_params, .. } = self;
         let Self { statuses, joins, member_lists, .. } = self;
@@ -47,7 +47,7 @@ impl Allowance {
         buckets.map(TokenBucket::full_at).into_iter().max().unwrap_or_default()
     }
 
-    /// Whether an operator is to be told of a refusal: now and then, not each time.
+    /// Whether an operator is told of this refusal. Notices of one user have a minimum distance.
     pub(super) fn may_tell_refusal(&mut self, now: Instant) -> bool {
         let is_due = self.refusal_told.is_none_or(|told| now.since(told) >= REFUSAL_NOTICE_EVERY);
         if is_due {

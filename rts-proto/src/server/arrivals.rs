@@ -1,5 +1,5 @@
-//! Links as they come: accepting one, cutting its stream into frames, and what it may say before
-//! somebody has logged in.
+//! Arriving links: accepting a link, cutting its stream into frames, and handling frames before the
+//! login.
 
 use bytes::Bytes;
 
@@ -48,7 +48,7 @@ impl Server {
             if let Err(error) = handled {
                 self.misbehaved(id, error);
             }
-            // A frame may end the link: what follows it is for nobody.
+            // A frame may end the link. Later frames of the link are then discarded.
             match carried {
                 Some(number) if self.is_carried(number, id) => {}
                 Some(_) => return,
@@ -61,13 +61,13 @@ impl Server {
         }
     }
 
-    /// Whether the session is there, and is on this link.
+    /// Whether the session exists and this link carries it.
     fn is_carried(&self, number: SessionNumber, id: LinkId) -> bool {
         self.shared.session(number).is_some_and(|session| session.link() == Some(id))
             || planted(Bug::ZombieHeard) && self.links.contains(id)
     }
 
-    /// A frame without its length, in memory from which it may be kept.
+    /// Handles a frame without its length. `memory` can keep the frame alive.
     fn frame_received(
         &mut self,
         id: LinkId,

@@ -1,5 +1,5 @@
-//! What the app's back end does: messages to users and rooms, removals, bans, questions. Who may
-//! ask for what is the driver's to decide.
+//! Commands of an app's back end: messages to users and rooms, removals, bans and queries. The
+//! driver decides who may give them.
 
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
@@ -19,9 +19,9 @@ use crate::planted::{Bug, planted};
 use crate::wire::Frame;
 use crate::{AppId, Instant, MessageConfig, Payload, RoomId, RoomState, UserId};
 
-/// All commands, as data.
+/// All commands as data.
 impl Server {
-    /// Does what this says: the same as the method that has its name.
+    /// Runs a command. Equals a call of the method with its name.
     pub fn command(&mut self, now: Instant, command: Command<'_>) -> Returned {
         match command {
             Command::Shutdown { retry_after_max } => {
@@ -57,8 +57,9 @@ impl Server {
     }
 }
 
-/// The back end's commands. Each does its work at once. Those that send return how many sessions
-/// the message was queued for; a user or a room that is not there is no error (§5.10, §6.11).
+/// Commands of the back end. Each does its work at once. Those that send return the number of
+/// sessions for which the message was queued. A user or room that is not found is not an error
+/// (§5.10, §6.11).
 impl Server {
     /// A reliable message to a user, who sees `from` as its sender.
     pub fn unicast(
@@ -89,7 +90,7 @@ impl Server {
         })
     }
 
-    /// A message to all members of a room. It counts in the room's rate as well.
+    /// Sends a message to all members of a room. It also counts in the room's rate.
     pub fn broadcast_to_room(
         &mut self,
         now: Instant,
@@ -113,8 +114,8 @@ impl Server {
         })
     }
 
-    /// A message to some members of a room; names that are no members, or there twice, change
-    /// nothing. Counts as one message for each name.
+    /// Sends a message to some members of a room. Names of non-members and repeated names are
+    /// ignored. Each name counts as one message.
     pub fn unicast_in_room(
         &mut self,
         now: Instant,
@@ -145,27 +146,29 @@ impl Server {
         })
     }
 
-    /// Removes a user from a room; it may join again at once. Whether it was there.
+    /// Removes a user from a room. The user may join again at once. Returns whether it was a
+    /// member.
     pub fn kick(&mut self, now: Instant, app_id: &AppId, room_id: &RoomId, uid: &UserId) -> bool {
         let command = Command::Kick { app_id, room_id, uid };
         self.begin(now, &command).act(|server| server.expel(app_id, room_id, uid))
     }
 
-    /// Removes everybody from a room, which is then no more; anybody may join it again at once. How
-    /// many members it had.
+    /// Removes all members from a room, which ends it. Any user may join it again at once. Returns
+    /// the number of members.
     pub fn dismiss(&mut self, now: Instant, app_id: &AppId, room_id: &RoomId) -> usize {
         let command = Command::Dismiss { app_id, room_id };
         self.begin(now, &command)
             .act(|server| server.expel_all(app_id, room_id, RoomState::Dismissed))
     }
 
-    /// Removes the users that the ban names, and refuses them for the interval (§6.2): at least 10 s
-    /// and at most 7 days, or not at all when `interval` is zero, which also lifts an earlier ban. A
-    /// later ban of the same takes the place of the earlier. How many memberships ended.
+    /// Removes the users that the ban names, and refuses them for the interval (§6.2). The interval
+    /// is raised to 10 s and lowered to 7 days. A zero interval lifts an earlier ban and refuses
+    /// nobody. A later ban of the same kind and names replaces an earlier one. Returns the number
+    /// of memberships that ended.
     ///
-    /// [`Ban::Login`] puts the user out and refuses its logins (§3.10) for exactly so long, or
-    /// until it is lifted when that is longer than time is; how many sessions ended. Lifting it
-    /// with zero puts nobody out.
+    /// [`Ban::Login`] puts the user out and refuses its logins (§3.10) for exactly the interval. An
+    /// interval beyond the last moment lasts until the ban is lifted. Returns the number of
+    /// sessions that ended. A zero interval puts nobody out.
     pub fn ban(
         &mut self,
         now: Instant,
@@ -187,15 +190,15 @@ impl Server {
         })
     }
 
-    /// Lifts a ban before its time. Unlike a ban for no time, this never removes anybody: a ban that
-    /// ran out may have let its users in again since. Whether it was in force.
+    /// Lifts a ban before its end. Unlike a ban for no time, this never removes a user: a user may
+    /// have joined again after an earlier ban expired. Returns whether the ban was in force.
     pub fn unban(&mut self, now: Instant, app_id: &AppId, ban: &Ban) -> bool {
         let command = Command::Unban { app_id, ban };
         self.begin(now, &command).act(|server| server.bans.lift(&mut server.shared, app_id, ban))
     }
 
-    /// The members of a room in the order of their ids, or nothing when it does not exist. Those
-    /// whose session is broken or was superseded and who may be back (§6.9) are members.
+    /// The members of a room in the order of their ids; `None` when the room does not exist. Users
+    /// whose session has no link, or was superseded and who may return (§6.9), are members.
     #[must_use]
     pub fn room_members(
         &self,

@@ -1,4 +1,4 @@
-//! What the back end of each app may still send (§8.3).
+//! The rates of the back ends of all apps (§8.3).
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -13,18 +13,18 @@ use crate::kept::Kept;
 use crate::limits::BACKEND_BURST_MIN;
 use crate::rate::TokenBucket;
 
-/// An app is looked at no more often than this: to forget it has time, and the rate of a back end
-/// that sends now and then is full again after milliseconds.
+/// The shortest time between two checks of an app. An app can be forgotten late, while the rate of
+/// a back end that sends now and then is full again after milliseconds.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// An app is here, and looked at, as long as something is missing from its rate.
+/// An app has an entry and a deadline while its rate is not full.
 #[derive(Debug, Default)]
 pub(super) struct BackEndRates {
     apps: BTreeMap<AppId, TokenBucket>,
 }
 
 impl BackEndRates {
-    /// Takes the worth of this number of messages, or nothing.
+    /// Takes the worth of this number of messages. Takes nothing and fails when less is left.
     pub(super) fn take(
         &mut self,
         shared: &mut Shared,
@@ -47,7 +47,7 @@ impl BackEndRates {
         }
     }
 
-    /// Forgets an app whose rate is full, and has another one looked at again.
+    /// Forgets an app whose rate is full, and arms the next check of another one.
     pub(super) fn look_at(&mut self, shared: &mut Shared, app_id: &AppId) {
         let Some(sends) = self.apps.get(app_id) else { return };
         let full_at = sends.full_at();
@@ -63,7 +63,7 @@ impl BackEndRates {
         self.apps.keys()
     }
 
-    /// What is kept here, and how much of it.
+    /// The sizes of its stores.
     #[cfg(test)]
     pub(super) fn kept(&self) -> Kept {
         let Self { apps } = self;
@@ -79,7 +79,7 @@ mod tests {
     use crate::server::testing::{self, app_id};
 
     #[test]
-    fn an_app_is_forgotten_when_nothing_is_missing_and_not_before() {
+    fn app_is_forgotten_when_its_rate_is_full() {
         let config = Config { backend_sends_per_second: 1_000, ..Config::default() };
         let mut shared = Shared::new(config);
         let mut rates = BackEndRates::default();
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn however_often_a_back_end_sends_its_app_is_looked_at_once_a_second() {
+    fn app_of_a_busy_back_end_is_checked_once_a_second() {
         let mut shared = testing::shared();
         let mut rates = BackEndRates::default();
         let mut looks = 0;

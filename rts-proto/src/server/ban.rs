@@ -1,14 +1,14 @@
-//! A ban: who may not do what.
+//! A ban, and its length.
 
 use core::time::Duration;
 
 use crate::limits::{BAN_MAX, BAN_MIN};
 use crate::{RoomId, UserId};
 
-/// What a ban is about.
+/// The subject of a ban.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Ban {
-    /// Nobody may join this room.
+    /// No user may join this room.
     Room(RoomId),
     /// This user may not join this room.
     UserInRoom(RoomId, UserId),
@@ -19,8 +19,8 @@ pub enum Ban {
 }
 
 impl Ban {
-    /// How long such a ban lasts when this is asked for, which is not zero: of rooms at least 10 s
-    /// and at most 7 days.
+    /// The length of a ban that is set for this time, which is not zero. For bans from rooms it is
+    /// at least 10 s and at most 7 days.
     #[must_use]
     pub fn clamp(&self, interval: Duration) -> Duration {
         match self {

@@ -1,4 +1,4 @@
-//! Bans: who may not join what, send, or log in, and until when.
+//! Bans of joins, sends and logins, with their ends.
 
 use alloc::collections::BTreeMap;
 use core::time::Duration;
@@ -13,17 +13,17 @@ use crate::limits::{BAN_MAX, BANS_PER_APP_MAX};
 use crate::planted::{Bug, planted};
 use crate::{AppId, Instant, RoomId, RoomState, UserId};
 
-/// An app is here as long as it has a ban.
+/// An app has an entry while it has a ban.
 #[derive(Debug, Default)]
 pub(super) struct Bans {
     apps: BTreeMap<AppId, BTreeMap<Ban, Until>>,
 }
 
-/// When a ban ends.
+/// The end of a ban.
 #[derive(Debug)]
 enum Until {
     Deadline(Deadline),
-    /// When it is lifted.
+    /// The ban lasts until it is lifted.
     Lifted,
 }
 
@@ -35,7 +35,7 @@ impl Until {
         }
     }
 
-    /// The ban ends before that, or has another end.
+    /// The ban ends earlier, or gets another end: disarms its deadline.
     fn stop_waiting(self, shared: &mut Shared, app_id: &AppId, ban: &Ban) {
         if let Self::Deadline(deadline) = self {
             shared.deadlines.disarm(deadline, Due::ban_expiry(app_id, ban));
@@ -43,11 +43,12 @@ impl Until {
     }
 }
 
-/// A ban until then ends only when it is lifted.
+/// A ban until this moment ends only when it is lifted.
 const FOR_EVER: Instant = Instant::from_micros(u64::MAX);
 
 impl Bans {
-    /// A later ban of the same takes the place of the earlier; one for no time lifts it.
+    /// Sets a ban. It replaces an earlier ban of the same kind and names. A ban for no time lifts
+    /// it.
     pub(super) fn set(
         &mut self,
         shared: &mut Shared,
@@ -78,7 +79,7 @@ impl Bans {
         Ok(())
     }
 
-    /// Whether it was in force.
+    /// Lifts a ban. Returns whether it was in force.
     pub(super) fn lift(&mut self, shared: &mut Shared, app_id: &AppId, ban: &Ban) -> bool {
         let Some(until) = self.remove(app_id, ban) else { return false };
         let was_in_force = until.is_after(shared.now);
@@ -143,7 +144,7 @@ impl Bans {
         removed
     }
 
-    /// What is kept here, and how much of it.
+    /// The sizes of its stores.
     #[cfg(test)]
     pub(super) fn kept(&self) -> Kept {
         let Self { apps } = self;
@@ -182,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ban_for_longer_than_time_is_ends_when_it_is_lifted() {
+    fn ban_beyond_the_last_moment_lasts_until_lifted() {
         let (mut bans, mut shared) = (Bans::default(), shared());
         let ban = Ban::Login(uid("alice"));
         set(&mut bans, &mut shared, &ban, Duration::MAX);
@@ -193,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lifted_ban_has_no_deadline_and_leaves_nothing_of_its_app() {
+    fn lifted_ban_leaves_no_deadline_and_no_app() {
         let (mut bans, mut shared) = (Bans::default(), shared());
         let ban = Ban::Login(uid("alice"));
         set(&mut bans, &mut shared, &ban, MINUTE);
@@ -204,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn lifting_a_ban_that_has_run_out_says_that_it_was_not_in_force() {
+    fn lifting_an_expired_ban_returns_false() {
         let (mut bans, mut shared) = (Bans::default(), shared());
         let ban = Ban::Login(uid("alice"));
         set(&mut bans, &mut shared, &ban, MINUTE);
@@ -213,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_later_ban_takes_the_place_of_the_earlier_and_one_for_no_time_lifts_it() {
+    fn later_ban_replaces_earlier_and_zero_time_lifts_it() {
         let (mut bans, mut shared) = (Bans::default(), shared());
         let ban = Ban::Login(uid("alice"));
         set(&mut bans, &mut shared, &ban, MINUTE);
@@ -247,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn an_app_has_as_many_bans_as_it_may_and_not_one_more() {
+    fn accepts_as_many_bans_as_allowed_and_refuses_the_next() {
         let (mut bans, mut shared) = (Bans::default(), shared());
         let ban = |place: usize| Ban::Login(uid(&alloc::format!("u{place}")));
         for place in 0..BANS_PER_APP_MAX {
@@ -256,7 +257,7 @@ mod tests {
         let one_more = ban(BANS_PER_APP_MAX);
         let refused = Err(CommandError::TooManyBans { max: BANS_PER_APP_MAX });
         assert_eq!(bans.set(&mut shared, &app_id(), &one_more, MINUTE), refused);
-        // One that is there is no new one, and other apps have their own.
+        // A ban that exists already is not a new one, and other apps have their own.
         set(&mut bans, &mut shared, &ban(0), MINUTE);
         assert!(bans.set(&mut shared, &other_app_id(), &one_more, MINUTE).is_ok());
         assert!(bans.lift(&mut shared, &app_id(), &ban(1)));

@@ -1,4 +1,4 @@
-//! Closing links, and why.
+//! Closing links, and the reasons.
 
 use alloc::borrow::ToOwned as _;
 use core::time::Duration;
@@ -21,13 +21,14 @@ impl Server {
         self.close_with(id, Some(login), code, reason, Duration::ZERO);
     }
 
-    /// Closes the link with a wish of when to come back, from zero to `retry_after_max`.
+    /// Closes the link. Its client is given a wait before a reconnect, from zero to
+    /// `retry_after_max`.
     pub(super) fn turn_away(&mut self, id: LinkId, code: CloseCode, retry_after_max: Duration) {
         let retry_after = self.random.up_to(retry_after_max);
         self.close_with(id, None, code, "come back later", retry_after);
     }
 
-    /// The same for a login of a user that has too many of them.
+    /// Like [`turn_away`](Self::turn_away), for a login of a user with too many waiting logins.
     pub(super) fn turn_away_login(&mut self, id: LinkId, login: &Login) {
         let retry_after = self.random.up_to(BUSY_RETRY_AFTER_MAX);
         self.close_with(id, Some(login), CloseCode::Busy, "too many logins of a user", retry_after);
@@ -57,13 +58,13 @@ impl Server {
         self.disconnect(id, Some(code));
     }
 
-    /// Ends a link without a word.
+    /// Ends a link without a `Close` frame.
     pub(super) fn disconnect(&mut self, id: LinkId, code: Option<CloseCode>) {
         self.forget_link(id);
         self.shared.outbox.put(Output::Disconnect(id, code));
     }
 
-    /// The link is down, and it was not closed here.
+    /// A link is down that was not closed here.
     pub(super) fn link_lost(&mut self, id: LinkId) {
         if self.links.contains(id) {
             let session = self.links.session_of(id);
@@ -75,7 +76,7 @@ impl Server {
         self.forget_link(id);
     }
 
-    /// The link's client does not seem to read it, or does so again.
+    /// The link's client does not seem to read it, or reads it again.
     pub(super) fn link_congested(&mut self, id: LinkId, is_congested: bool) {
         self.links.set_congested(id, is_congested);
         if let Some(number) = self.links.session_of(id) {
@@ -90,7 +91,7 @@ impl Server {
         }
     }
 
-    /// Sends a frame that is not sequenced, behind those that wait for the end of the burst.
+    /// Sends a frame that is not sequenced, after the frames that wait for the end of the burst.
     pub(super) fn transmit(&mut self, id: LinkId, frame: Frame) {
         let session = self.links.session_of(id);
         let shared = &mut self.shared;
@@ -98,7 +99,7 @@ impl Server {
     }
 }
 
-/// Why a client must not come back by itself, for people.
+/// A reason for people why a client must not log in again by itself.
 pub(super) fn words(code: CloseCode) -> &'static str {
     match code {
         CloseCode::PutOut => "put out by the app's back end",

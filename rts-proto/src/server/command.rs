@@ -1,4 +1,4 @@
-//! What may be commanded of a shard, as data, and what it returns.
+//! Commands of a shard as data, and their return values.
 
 use core::fmt;
 use core::time::Duration;
@@ -7,11 +7,11 @@ use super::ban::Ban;
 use super::command_error::CommandError;
 use crate::{AppId, Payload, RoomId, UserId};
 
-/// A command of an app's back end, or `Shutdown`. Each does what the method of
-/// [`Server`](super::Server) does that has its name, and its fields are that method's arguments.
+/// A command of an app's back end, or `Shutdown`. Each stands for the method of
+/// [`Server`](super::Server) with its name, and its fields are that method's arguments.
 ///
-/// The list is closed: when a command is new, all code that tells commands apart fails to compile
-/// until it knows that one too. `Debug` shows the length of a payload only.
+/// The list is closed: code that matches on commands fails to compile until it handles a new
+/// command. `Debug` shows the length of a payload only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Command<'a> {
@@ -66,17 +66,17 @@ pub enum Command<'a> {
     },
 }
 
-/// What a [`Command`] returned: what its method returns. `Debug` shows that value alone, as it does
-/// of the method's.
+/// The return value of a [`Command`]'s method. `Debug` shows that value alone, like the `Debug` of
+/// the method's value.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Returned {
     /// Of a shutdown.
     Nothing,
-    /// Whether there was somebody or something to do it to.
+    /// Whether the command had an effect.
     Whether(bool),
-    /// How many it was done to.
+    /// The number of sessions or memberships that it affected.
     Count(usize),
-    /// The same, or why nothing was done.
+    /// The number of receivers, or the reason why nothing was done.
     Result(Result<usize, CommandError>),
 }
 

@@ -1,37 +1,37 @@
-//! Why a command of the back end did nothing.
+//! Reasons why a command of the back end did nothing.
 
 /// Why a command of the back end did nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CommandError {
-    /// The app's back end sends too much.
+    /// The app's back end is over its rate.
     #[error("the back end of this app is over its rate of {per_second} messages a second")]
     OverAppRate {
-        /// What it may.
+        /// The rate.
         per_second: u32,
     },
-    /// The room's members and the back end together send too much.
+    /// The room's rate is used up by its members and the back end together.
     #[error("this room is over its rate of broadcasts, which all senders share")]
     OverRoomRate,
-    /// A payload over its limit.
+    /// The payload is over its limit.
     #[error("the message has {len} bytes, at most {max} are allowed")]
     TooLong {
-        /// What it has.
+        /// Its length in bytes.
         len: usize,
-        /// What it may have.
+        /// The limit in bytes.
         max: usize,
     },
-    /// More receivers than one command may have.
+    /// The command has too many receivers.
     #[error("{count} receivers, at most {max} are allowed")]
     TooManyReceivers {
-        /// How many there are.
+        /// Their number.
         count: usize,
-        /// How many there may be.
+        /// The limit.
         max: usize,
     },
-    /// The app has as many bans as it can have.
+    /// The app has the largest number of bans.
     #[error("the app has {max} bans, the largest number: lift some, or let them expire")]
     TooManyBans {
-        /// How many it can have.
+        /// That number.
         max: usize,
     },
 }

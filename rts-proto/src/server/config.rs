@@ -1,4 +1,4 @@
-//! What one shard allows.
+//! The configuration of one shard.
 
 use alloc::collections::BTreeSet;
 use core::time::Duration;
@@ -11,35 +11,34 @@ use crate::limits::{
 };
 use crate::{AppId, UserId};
 
-/// What one shard allows. A rate of 0 means no limit. The defaults are the contract's.
+/// The rules and limits of one shard. A rate of 0 means no limit. The defaults are the contract's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// Messages to users a second from one user.
     pub sends_per_second: u32,
     /// Broadcasts a second from one user.
     pub broadcasts_per_second: u32,
-    /// Messages to the app's server a second from one user.
+    /// Messages to the app server a second from one user.
     pub server_sends_per_second: u32,
     /// Status queries a second from one user.
     pub status_queries_per_second: u32,
-    /// Rooms a second that one user may enter (§6.13). At least 256 may be entered at once after
-    /// quiet. Without this limit there is none on how often their members are listed either (§6.3).
+    /// Rooms a second that one user may enter (§6.13). At least 256 may be entered at once after a
+    /// pause. Without this limit, lists of members have no budget either (§6.3).
     pub joins_per_second: u32,
-    /// Logins a second of one user, without those that resume (§3.9).
+    /// Logins a second of one user; a resume does not count (§3.9).
     pub logins_per_second: u32,
     /// Broadcasts a second in a room of fewer than 500 members, all senders together.
     pub room_broadcasts_per_second: u32,
-    /// The same from 500 members on.
+    /// Broadcasts a second in a room of 500 members or more, all senders together.
     pub large_room_broadcasts_per_second: u32,
-    /// Messages a second from the back end of one app, all kinds together; one to n members of a
-    /// room counts n. At least 600 may go at once after quiet.
+    /// Messages a second from the back end of one app, of all kinds together. A message to n
+    /// members of a room counts n. At least 600 may be sent at once after a pause.
     pub backend_sends_per_second: u32,
     /// Members of one room.
     pub room_members_max: usize,
-    /// Links that have not logged in, all together. One more is turned away (close code `Busy`).
+    /// Links that have not logged in, all together. Further ones are closed with `Busy`.
     pub links_before_login_max: usize,
-    /// Users whose use of these rates is remembered when they have no session (§8.3); of more it is
-    /// not.
+    /// Users without a session whose used-up rates are remembered (§8.3). Further users are not.
     pub users_remembered_max: usize,
     /// From accepting a link to a successful login (§2.3).
     pub login_deadline: Duration,
@@ -47,14 +46,13 @@ pub struct Config {
     pub unreachable_after: Duration,
     /// A session that was silent for this long is over (§4.10).
     pub session_grace: Duration,
-    /// A message for the app's server that waited for this long is given up (§11.8).
+    /// Longest wait of a message for the app server, which is then given up (§11.8).
     pub post_wait: Duration,
-    /// A post to the app's server that takes longer is given up (§11.7).
+    /// Longest post to the app server, which is then given up (§11.7).
     pub post_timeout: Duration,
-    /// User ids that nobody can log in as; messages to them get result 3.
+    /// User ids that no user can log in as. Messages to them get result 3.
     pub reserved_uids: BTreeSet<UserId>,
-    /// The apps whose back ends are told who comes and goes ([`Report`](super::Report)). Of others
-    /// nothing is made.
+    /// The apps whose back ends get [`Report`](super::Report)s. No reports are made for other apps.
     pub reported_apps: BTreeSet<AppId>,
 }
 

@@ -1,4 +1,4 @@
-//! The end of a session: what becomes of its messages, its memberships and its rates.
+//! The end of a session, and its effect on messages, memberships and rates.
 
 use alloc::borrow::ToOwned as _;
 use alloc::string::ToString as _;
@@ -14,21 +14,21 @@ use crate::{
     AppId, CloseCode, LeaveReason, LinkId, MessageConfig, ProtocolError, SendCode, UserId,
 };
 
-/// Why a session is over.
+/// Why a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
-    /// The client said so.
+    /// The client logged out.
     Logout,
-    /// Silent for too long, or broke a rule, or did not take what it was sent.
+    /// The client was silent for too long, broke a rule, or did not read its messages.
     Dropped,
-    /// A newer session of the same user takes its place; memberships wait for it (§6.9).
+    /// A newer session of the same user replaces it, and takes over its memberships (§6.9).
     Superseded,
-    /// The app's back end wants the user out (§3.10).
+    /// The app's back end put the user out (§3.10).
     PutOut,
 }
 
 impl Server {
-    /// The session is over. Its link, if it has one, is the caller's to close.
+    /// Ends the session. The caller closes its link, if it has one.
     pub(super) fn end_session(&mut self, number: SessionNumber, end: End) {
         let shared = &mut self.shared;
         let Some(remains) = shared.sessions.end(number, &mut shared.deadlines) else { return };
@@ -40,9 +40,9 @@ impl Server {
                 shared.detail_of(session, || Detail::NotDelivered { to, id, config, code });
             }
         }
-        // §5.4: nobody will acknowledge these any more.
+        // §5.4: these frames are never acknowledged.
         shared.outbox.end(&mut shared.sessions, shared.now, flow);
-        // A user has one session: the next one is entered when this one is gone.
+        // A user has one session, so this one is removed before the next one is entered.
         self.users.remove(&app_id, &uid);
         self.targets.forget(number);
         self.welcomes.forget(shared, number);
@@ -81,7 +81,7 @@ impl Server {
         });
     }
 
-    /// §3.5: the user's session gives way: to another login, or to the same one, which lost it.
+    /// §3.5: the user's session is replaced, by another login or by the same login, which lost it.
     pub(super) fn supersede(&mut self, number: SessionNumber, claim: u64, by: LinkId) {
         let Some(session) = self.shared.session(number) else { return };
         let is_same_login = session.claim() == claim;
@@ -100,7 +100,7 @@ impl Server {
         self.end_session(number, End::Superseded);
     }
 
-    /// Puts a user out (§3.10). Whether it had a session.
+    /// Puts a user out (§3.10). Returns whether it had a session.
     pub(super) fn end_login(&mut self, app_id: &AppId, uid: &UserId) -> bool {
         let number = self.users.find(app_id, uid.as_str());
         if let Some(number) = number {
@@ -112,19 +112,19 @@ impl Server {
             }
             self.end_session(number, End::PutOut);
         }
-        // Memberships that waited for another login of it (§6.9).
+        // Memberships that waited for another login of the user (§6.9).
         self.expel_everywhere(app_id, uid);
         number.is_some()
     }
 
-    /// For as long as its client may ask to resume this session, it is told why it is over.
+    /// Keeps a tombstone for as long as the client may ask to resume this session.
     fn bury(&mut self, number: SessionNumber, code: CloseCode) {
         let shared = &mut self.shared;
         let until = shared.now + shared.config.session_grace;
         shared.sessions.bury(number, code, &mut shared.deadlines, until);
     }
 
-    /// The peer broke a rule: it is told which, and what it did is not resumed.
+    /// The peer broke a rule: its link is closed with the rule, and its session cannot be resumed.
     pub(super) fn misbehaved(&mut self, id: LinkId, error: ProtocolError) {
         let code = CloseCode::from(&error);
         let session = self.links.session_of(id);
@@ -136,7 +136,7 @@ impl Server {
         }
     }
 
-    /// §6.8: ends the sessions that did not take what they must.
+    /// §6.8: ends the sessions that had no space for frames that they must get.
     pub(super) fn end_overrun(&mut self) {
         while let Some(number) = self.shared.outbox.pop_overrun() {
             let Some(session) = self.shared.session(number) else { continue };
@@ -147,13 +147,13 @@ impl Server {
         }
     }
 
-    /// A session was silent for its whole grace, or was heard from meanwhile.
+    /// Ends a session whose grace period has passed, unless bytes arrived meanwhile.
     pub(super) fn grace_due(&mut self, number: SessionNumber) {
         let shared = &mut self.shared;
         let Some(session) = shared.sessions.get_mut(number) else { return };
         let over_at = session.last_heard() + shared.config.session_grace;
-        // Also when that has come meanwhile: sessions end in the order of their ends, however late
-        // that is looked at.
+        // Sessions end in the order of their grace deadlines, however late this runs. So a later
+        // deadline is armed again even if it has passed too.
         if over_at > session.grace_at() {
             let due = Due::SessionGrace(number);
             session.renew_grace(shared.deadlines.arm(over_at, due));

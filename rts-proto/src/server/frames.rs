@@ -1,4 +1,4 @@
-//! Frames of a session: each is counted, and goes to where it is dealt with.
+//! Frames of a session: counting, and dispatch to their handlers.
 
 use super::ending::End;
 use super::keys::SessionNumber;
@@ -7,7 +7,7 @@ use crate::wire::{Frame, HotFrame};
 use crate::{LinkId, ProtocolError};
 
 impl Server {
-    /// Every frame of a session comes through here, before anything is done about it.
+    /// Counts a frame. Every frame of a session is counted before it is handled.
     pub(super) fn count_frame(
         &mut self,
         number: SessionNumber,
@@ -15,7 +15,7 @@ impl Server {
     ) -> Result<(), ProtocolError> {
         let shared = &mut self.shared;
         let Some(session) = shared.sessions.get_mut(number) else { return Ok(()) };
-        // §2.4: before the answer it had nothing to say.
+        // §2.4: the client sends no frame before it has read the answer to its login.
         session.confirm_key();
         if is_sequenced {
             shared.outbox.count_frame(shared.now, number, &mut session.flow)?;
@@ -23,7 +23,7 @@ impl Server {
         Ok(())
     }
 
-    /// The frames of which there are many, where they lie.
+    /// Handles frames of the hot path in place.
     pub(super) fn hot_frame_received(
         &mut self,
         number: SessionNumber,
@@ -42,7 +42,7 @@ impl Server {
         Ok(())
     }
 
-    /// Any frame, also the same ones when they do not look as most do.
+    /// Handles every frame, also hot ones in an unusual encoding.
     pub(super) fn session_frame_received(
         &mut self,
         link: LinkId,
@@ -59,7 +59,7 @@ impl Server {
             Frame::Broadcast { id, room, payload } => {
                 self.broadcast(number, id, room, payload.borrowed());
             }
-            // These have their answers at once, and the acknowledgement goes with it.
+            // These have their answers at once, and the acknowledgement travels with them.
             Frame::Join { room, ticket, business_id } => {
                 self.shared.make_ready(number);
                 self.join(number, room, ticket, business_id);
@@ -102,7 +102,7 @@ impl Server {
         Ok(())
     }
 
-    /// §5.4: what the receiver has is a result for its sender.
+    /// §5.4: an acknowledgement of the receiver is a result for its sender.
     fn acknowledged(&mut self, number: SessionNumber, received: u64) -> Result<(), ProtocolError> {
         let shared = &mut self.shared;
         shared.outbox.acknowledge(&mut shared.sessions, shared.now, number, received)?;

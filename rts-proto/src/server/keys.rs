@@ -1,12 +1,12 @@
-//! What parts of a shard call a session, and what they say to each other about messages.
+//! Keys of sessions and messages that the parts of a shard exchange.
 
 use crate::slab;
 use crate::{BroadcastCode, MessageId, RoomId, SendCode};
 
-/// Finds a session in its shard. Its number is what clients call the session.
+/// Identifies a session in its shard. Clients know the session by this number.
 pub(super) type SessionNumber = slab::Key;
 
-/// The send that a delivery came from.
+/// The send that caused a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Origin {
     pub(super) session: SessionNumber,

@@ -1,5 +1,5 @@
-//! Nothing stays of whoever is gone: a life with all that parts keep something for, and after it
-//! all of time.
+//! A shard forgets users and links that are gone. The test fills every store, ends everything, and
+//! lets all time pass.
 
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -19,7 +19,7 @@ use crate::limits::{
 use crate::wire::{Accepted, Decoder, Frame, Login, LoginAnswer, Resume, SetServerParams, VERSION};
 use crate::{AppId, Instant, LinkId, LoginId, MessageConfig, MessageId, Payload, TargetId};
 
-/// All stores of a shard. A new part, or field of [`Shared`], has to be named here.
+/// All stores of a shard. A new part, or a new field of [`Shared`], has to be added here.
 fn kept(server: &Server) -> Kept {
     let Server {
         shared,
@@ -51,10 +51,10 @@ struct World {
     server: Server,
     now: Instant,
     last_link: u64,
-    /// The last login, and params, that the driver was asked about.
+    /// The driver's latest questions: a login and params.
     login: Option<LoginId>,
     target: Option<TargetId>,
-    /// What the last login that was accepted was told.
+    /// The answer to the latest accepted login.
     accepted: Option<Accepted>,
 }
 
@@ -71,7 +71,7 @@ impl World {
         self.server.handle_input(self.now, input);
     }
 
-    /// Ends a burst. When the shard wants to be woken.
+    /// Ends a burst. Returns the moment until which the shard waits.
     fn tick(&mut self) -> Option<Instant> {
         self.input(Input::Tick);
         loop {
@@ -161,7 +161,7 @@ impl World {
         assert!(self.server.ban(self.now, app, ban, Duration::from_secs(10)).is_ok());
     }
 
-    /// Users with all that a shard may keep of them, up to the middle of a burst.
+    /// Users with entries in every store, up to the middle of a burst.
     fn live(&mut self) {
         self.open_links();
         self.talk();
@@ -172,7 +172,7 @@ impl World {
         self.leave_a_burst_open();
     }
 
-    /// Links at every step before a session.
+    /// Links in every phase before a session.
     fn open_links(&mut self) {
         self.link();
         let greeted = self.link();
@@ -184,7 +184,7 @@ impl World {
         self.ask_login(login_of("unjudged"));
     }
 
-    /// Bob's link is lost with a message under way to him, and he is in a room.
+    /// Bob's link is lost while a message to him is not acknowledged, and he is in a room.
     fn talk(&mut self) {
         let alice = self.log_in_and_join("alice", "lobby");
         let bob = self.log_in_and_join("bob", "lobby");
@@ -200,7 +200,8 @@ impl World {
         self.tick();
     }
 
-    /// One user's params are never decided; another's posts are never answered, and more wait.
+    /// One user's params are never decided. Another user's posts are never answered, and more
+    /// messages wait.
     fn use_app_server(&mut self) {
         let undecided = self.log_in(login_of("undecided"));
         self.ask_params(undecided);
@@ -233,7 +234,7 @@ impl World {
         self.tick();
     }
 
-    /// A membership that nobody comes back to, and a session that goes on over another link.
+    /// A membership whose user never returns, and a session that is resumed over another link.
     fn be_displaced_and_resume(&mut self) {
         self.log_in_and_join("carol", "lobby");
         self.log_in(login_of("carol"));
@@ -257,7 +258,7 @@ impl World {
         self.input(Input::Congested(slow, true));
     }
 
-    /// What only the end of the burst sends.
+    /// Output that is sent at the end of the burst only.
     fn leave_a_burst_open(&mut self) {
         let last = self.log_in_and_join("last", "lobby");
         self.tick();
@@ -272,7 +273,7 @@ impl World {
         (1..=self.last_link).map(LinkId)
     }
 
-    /// Time goes on until the shard waits for nothing.
+    /// Moves time on until the shard has no deadline.
     fn let_all_time_pass(&mut self) {
         while let Some(until) = self.tick() {
             self.now = self.now.max(until);

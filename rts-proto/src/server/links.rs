@@ -1,5 +1,5 @@
-//! Links: which there are, and how far each has come on its way to a session. What a session knows
-//! of its link is set here only, so that both always agree.
+//! All links, and the phase of each on its way to a session. Only this part sets the link of a
+//! session, so that both always agree.
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -18,19 +18,19 @@ use crate::{LinkId, LoginId};
 #[derive(Debug)]
 pub(super) struct Links {
     table: Table<LinkId, Link>,
-    /// How many of them have not logged in.
+    /// The number of links that have not logged in.
     before_login: usize,
-    /// Those that are not read.
+    /// Congested links.
     congested: BTreeSet<LinkId>,
     /// Logins that wait for their verdict.
     logins: BTreeMap<LoginId, LinkId>,
     last_login: u64,
 }
 
-/// One link. Nearly all of them carry a session and keep nothing but that.
+/// One link. Nearly all links carry a session and store nothing else.
 #[derive(Debug)]
 enum Link {
-    /// Nobody has logged in on it.
+    /// No user has logged in on it.
     Opening(Box<Opening>),
     Attached {
         session: SessionNumber,
@@ -42,7 +42,7 @@ enum Link {
 struct Opening {
     phase: Phase,
     cutter: Cutter,
-    /// For the session that this link will carry.
+    /// The resume key of the session that this link will carry.
     key: ResumeKey,
     login_deadline: Deadline,
 }
@@ -62,17 +62,17 @@ enum Phase {
         login: LoginId,
         asked: Box<Login>,
     },
-    /// Waits for its turn among the logins of its user (§3.9).
+    /// The login waits for its turn among the logins of its user (§3.9).
     Queued {
         asked: Box<Login>,
         pass: Pass,
     },
 }
 
-/// What a good verdict says of a login.
+/// The content of a good verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Pass {
-    /// The claim that it would get.
+    /// The claim of a new login.
     pub(super) clock: u64,
     pub(super) issued_at: u32,
 }
@@ -82,7 +82,7 @@ pub(super) struct Pass {
 pub(super) enum Expects {
     Hello,
     Login,
-    /// It has to wait for an answer.
+    /// Nothing: an answer of the server has to come first.
     Nothing,
 }
 
@@ -97,7 +97,7 @@ impl Links {
         }
     }
 
-    /// A link begins, and has until the deadline to log in. False when it is there already.
+    /// Adds a link, and arms its login deadline. False when it exists already.
     pub(super) fn begin(&mut self, shared: &mut Shared, id: LinkId, key: ResumeKey) -> bool {
         if self.table.contains_key(&id) {
             return false;
@@ -111,7 +111,7 @@ impl Links {
         true
     }
 
-    /// A link is over: the login on it that waited for its turn.
+    /// Removes a link. Returns its login if that waited for its turn.
     pub(super) fn end(&mut self, shared: &mut Shared, id: LinkId) -> Option<Box<Login>> {
         self.congested.remove(&id);
         let opening = match self.table.remove(&id)? {
@@ -152,7 +152,7 @@ impl Links {
         }
     }
 
-    /// The session is about to have another link: which it had.
+    /// The session is about to get another link. Returns its present one.
     pub(super) fn detach(&self, shared: &mut Shared, session: SessionNumber) -> Option<LinkId> {
         shared.session_mut(session)?.set_link(None)
     }
@@ -169,7 +169,7 @@ impl Links {
         }
     }
 
-    /// What cuts the link's stream into frames, to be put back, and the session that it carries.
+    /// Takes the cutter of the link's stream, to be put back later, and the session on the link.
     pub(super) fn take_cutter(&mut self, id: LinkId) -> Option<(Cutter, Option<SessionNumber>)> {
         match self.table.get_mut(&id)? {
             Link::Opening(opening) => Some((core::mem::take(&mut opening.cutter), None)),
@@ -185,7 +185,7 @@ impl Links {
         }
     }
 
-    /// What may come next on a link that has not logged in.
+    /// What a link that has not logged in may send next.
     pub(super) fn expects(&self, id: LinkId) -> Option<Expects> {
         Some(match self.opening(id)?.phase {
             Phase::Greeting => Expects::Hello,
@@ -194,17 +194,17 @@ impl Links {
         })
     }
 
-    /// The client has said hello.
+    /// The client has sent its Hello.
     pub(super) fn greeted(&mut self, id: LinkId) {
         self.set_phase(id, Phase::Waiting);
     }
 
-    /// The key for the session that the link will carry.
+    /// The resume key for the session that the link will carry.
     pub(super) fn key(&self, id: LinkId) -> Option<ResumeKey> {
         Some(self.opening(id)?.key)
     }
 
-    /// Has the login wait for its verdict.
+    /// The login waits for its verdict from now on.
     pub(super) fn begin_check(&mut self, id: LinkId, asked: Login) -> LoginId {
         self.last_login += 1;
         let login = LoginId(self.last_login);
@@ -213,7 +213,7 @@ impl Links {
         login
     }
 
-    /// The login has its verdict: whose it was.
+    /// The login has its verdict. Returns its link.
     pub(super) fn end_check(&mut self, login: LoginId) -> Option<(LinkId, Box<Login>)> {
         let id = self.logins.remove(&login)?;
         match self.set_phase(id, Phase::Waiting)? {
@@ -222,7 +222,7 @@ impl Links {
         }
     }
 
-    /// Has the login, which is good, wait for its turn.
+    /// The login is good, and waits for its turn from now on.
     pub(super) fn queue(&mut self, id: LinkId, asked: Box<Login>, pass: Pass) {
         self.set_phase(id, Phase::Queued { asked, pass });
     }
@@ -235,7 +235,7 @@ impl Links {
         }
     }
 
-    /// What was found good of a login that waits for its turn.
+    /// The verdict on a login that waits for its turn.
     pub(super) fn queued_pass(&self, id: LinkId) -> Option<Pass> {
         match self.opening(id)?.phase {
             Phase::Queued { pass, .. } => Some(pass),
@@ -243,7 +243,7 @@ impl Links {
         }
     }
 
-    /// What the link has asked for and was not answered.
+    /// The login that was asked for on the link and not answered.
     pub(super) fn asked(&self, id: LinkId) -> Option<&Login> {
         match &self.opening(id)?.phase {
             Phase::Greeting | Phase::Waiting => None,
@@ -251,7 +251,7 @@ impl Links {
         }
     }
 
-    /// More waits to be written on the link than one that is read lets wait, or no longer.
+    /// Sets whether the link is congested: its unwritten bytes exceed those of a link that is read.
     pub(super) fn set_congested(&mut self, id: LinkId, is_congested: bool) {
         if is_congested && self.contains(id) && !planted(Bug::CongestionIgnored) {
             self.congested.insert(id);
@@ -284,7 +284,7 @@ impl Links {
         }
     }
 
-    /// The phase before.
+    /// Sets the phase, and returns the former one.
     fn set_phase(&mut self, id: LinkId, phase: Phase) -> Option<Phase> {
         match self.table.get_mut(&id)? {
             Link::Opening(opening) => Some(core::mem::replace(&mut opening.phase, phase)),
@@ -292,7 +292,7 @@ impl Links {
         }
     }
 
-    /// What is kept here, and how much of it.
+    /// The sizes of its stores.
     #[cfg(test)]
     pub(super) fn kept(&self) -> Kept {
         let Self { table, before_login, congested, logins, last_login: _ } = self;

@@ -1,4 +1,4 @@
-//! What is there: pages of users and rooms, figures of an app for its back end, and of the shard.
+//! Pages of users and rooms, figures of an app for its back end, and figures of the shard.
 
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
@@ -9,89 +9,89 @@ use super::session::Session;
 use super::shard::Server;
 use crate::{AppId, Instant, OnlineStatus, RoomId, UserId};
 
-/// Some of many, in the order of their ids.
+/// A page of a list, in the order of ids.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page<T> {
-    /// Those of this page.
+    /// The items of this page.
     pub items: Vec<T>,
-    /// Whether there are more behind the last of them.
+    /// Whether more items follow the last one.
     pub has_more: bool,
-    /// How many there are on all pages.
+    /// The number of items on all pages.
     pub total: usize,
 }
 
 /// A user with a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserFigures {
-    /// Who.
+    /// The user.
     pub uid: UserId,
     /// Online, or unreachable (§7.1).
     pub status: OnlineStatus,
-    /// Since the last byte heard from it.
+    /// Time since the last byte of the user's client.
     pub silent_for: Duration,
     /// The rooms that its session is in.
     pub rooms: usize,
-    /// Bytes that it has not acknowledged.
+    /// Bytes that its client has not acknowledged.
     pub window_bytes: usize,
 }
 
 /// A room with members.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoomFigures {
-    /// Which.
+    /// The room.
     pub room: RoomId,
-    /// How many are in it.
+    /// The number of its members.
     pub members: usize,
 }
 
-/// What an app has at a moment.
+/// Figures of an app at a moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AppStats {
     /// Users with a session.
     pub users: usize,
-    /// Those of them that have a link.
+    /// Users whose session has a link.
     pub connected: usize,
     /// Rooms with at least one member.
     pub rooms: usize,
     /// Memberships in all rooms.
     pub memberships: usize,
-    /// Bans that last, of all kinds.
+    /// Bans in force, of all kinds.
     pub bans: usize,
     /// Bytes kept until they are acknowledged.
     pub window_bytes: usize,
 }
 
-/// What a server holds at a moment.
+/// Figures of a server at a moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
-    /// Links, all together.
+    /// All links.
     pub links: usize,
     /// Links that have not logged in.
     pub links_before_login: usize,
     /// Sessions, with or without a link.
     pub sessions: usize,
-    /// Apps of which anything is kept: sessions, rooms, bans, posts, users remembered.
+    /// Apps with at least one entry: sessions, rooms, bans, posts or remembered users.
     pub apps: usize,
     /// Rooms with at least one member.
     pub rooms: usize,
     /// Memberships in all rooms.
     pub memberships: usize,
-    /// Bans that last.
+    /// Bans in force.
     pub bans: usize,
-    /// Users of whom something is remembered beside a session.
+    /// Users who are remembered beside their sessions.
     pub users_remembered: usize,
     /// Bytes kept until they are acknowledged.
     pub window_bytes: usize,
-    /// Messages for apps' servers that wait to be posted.
+    /// Messages for app servers that wait to be posted.
     pub posts_waiting: usize,
     /// Messages that are being posted.
     pub posts_under_way: usize,
-    /// Bytes of both: payloads, signatures and urls.
+    /// Bytes of payloads, signatures and URLs of waiting messages and of posts.
     pub post_bytes: usize,
 }
 
 impl Server {
-    /// What the server holds now. Walks over all sessions and rooms.
+    /// The present figures. Walks over all sessions and rooms.
     #[must_use]
     pub fn stats(&self) -> Stats {
         let app_ids = self.app_ids();
@@ -113,7 +113,7 @@ impl Server {
         }
     }
 
-    /// Apps of which any part keeps something.
+    /// Apps of which a part has an entry.
     fn app_ids(&self) -> BTreeSet<&AppId> {
         let users = self.users.app_ids().chain(self.tallies.app_ids());
         let rooms = self.rooms.app_ids().chain(self.bans.app_ids());
@@ -121,8 +121,8 @@ impl Server {
         users.chain(rooms).chain(back_ends).collect()
     }
 
-    /// At most `limit` users of an app that have a session, those behind `after` in the order of
-    /// their ids. Looks at all users of the app.
+    /// At most `limit` users of an app with a session, after `after` in the order of their ids.
+    /// Looks at all users of the app.
     #[must_use]
     pub fn users_page(
         &self,
@@ -149,7 +149,7 @@ impl Server {
         Page { items, has_more, total: self.users.len(app_id) }
     }
 
-    /// At most `limit` rooms of an app, those behind `after` in the order of their ids.
+    /// At most `limit` rooms of an app, after `after` in the order of their ids.
     #[must_use]
     pub fn rooms_page(
         &self,
@@ -164,7 +164,7 @@ impl Server {
         Page { items, has_more: rest.next().is_some(), total: self.rooms.len(app_id) }
     }
 
-    /// What an app has now. Looks at all its users and rooms, and at those of no other app.
+    /// The present figures of an app. Looks at all of its users and rooms, and at no other app.
     #[must_use]
     pub fn app_stats(&self, app_id: &AppId) -> AppStats {
         let sessions = || {

@@ -1,4 +1,4 @@
-//! Joining and leaving rooms, and being put out of them. Section 6 of the protocol.
+//! Joining and leaving rooms, and removals. Section 6 of the protocol.
 
 use alloc::vec::Vec;
 
@@ -33,7 +33,7 @@ impl Server {
             return answer(self, state);
         }
         if is_member {
-            // It knows who is there: a long answer to a short question would be for nothing.
+            // The client knows the members, so a long answer would be wasted.
             return answer(self, RoomState::Joined);
         }
         let (shared, tallies) = (&mut self.shared, &mut self.tallies);
@@ -57,7 +57,7 @@ impl Server {
         }
     }
 
-    /// §6.13: who enters a room is told to others, as is who leaves it; that is paid for here.
+    /// §6.13: enters and leaves are announced to others. The rate of joins pays for both.
     fn may_enter(
         &mut self,
         number: SessionNumber,
@@ -113,7 +113,7 @@ impl Server {
         self.shared.report(app_id, || Report::MemberJoined { room, uid, business_id });
     }
 
-    /// Tells the others who came.
+    /// Announces a new member to the others.
     fn announce(&mut self, number: SessionNumber, app_id: &AppId, id: RoomId, uid: UserId) {
         let Some(room) = self.rooms.find(app_id, &id) else { return };
         let count = room.len();
@@ -122,7 +122,7 @@ impl Server {
         }
         let told = match count <= NOTICE_MEMBERS_MAX {
             true => Frame::MemberJoined { room: id, uid },
-            // §6.7: the one who takes the room over the mark makes it known to all.
+            // §6.7: the member that takes the room over the mark makes it known to all.
             false => Frame::RoomNotice { room: id, state: RoomState::NoticesStop },
         };
         let told = told.encode();
@@ -145,7 +145,7 @@ impl Server {
         shared.push_frame(number, Frame::LeaveAnswer { ticket });
     }
 
-    /// A membership waited for its user's new session long enough (§6.9).
+    /// The wait of a membership for its user's new session is over (§6.9).
     pub(super) fn membership_due(
         &mut self,
         until: Instant,
@@ -160,7 +160,7 @@ impl Server {
         }
     }
 
-    /// Takes one member out by force.
+    /// Removes a member by force.
     pub(super) fn expel(&mut self, app_id: &AppId, id: &RoomId, uid: &UserId) -> bool {
         let number = self.rooms.find(app_id, id).and_then(|room| room.session_of(uid));
         let (shared, tallies) = (&mut self.shared, &mut self.tallies);
@@ -175,7 +175,7 @@ impl Server {
         true
     }
 
-    /// Takes all members out by force: nobody is left to be told of the others.
+    /// Removes all members by force. No notices are needed, since no member is left.
     pub(super) fn expel_all(&mut self, app_id: &AppId, id: &RoomId, state: RoomState) -> usize {
         let (shared, tallies) = (&mut self.shared, &mut self.tallies);
         let Some(members) = self.rooms.dissolve(shared, tallies, app_id, id) else { return 0 };
@@ -205,7 +205,7 @@ impl Server {
         }
     }
 
-    /// Takes a user out of all rooms by force, also where it waits for a new session (§6.9).
+    /// Removes a user from all rooms by force, also where it waits for a new session (§6.9).
     pub(super) fn expel_everywhere(&mut self, app_id: &AppId, uid: &UserId) -> usize {
         let rooms = self.rooms.of_user(app_id, uid);
         rooms.iter().filter(|id| self.expel(app_id, id, uid)).count()

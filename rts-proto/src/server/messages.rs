@@ -1,5 +1,5 @@
-//! Messages of a session: to users, to rooms, to the app's own server. Sections 5, 6.5 and 11.5 of
-//! the protocol.
+//! Messages of a session to users, to rooms and to the app server. Sections 5, 6.5 and 11.5 of the
+//! protocol.
 
 use bytes::Bytes;
 
@@ -32,7 +32,7 @@ impl Server {
         }
     }
 
-    /// The result, or nothing when it is the receiver's to bring about.
+    /// The result; `None` when the receiver's acknowledgement decides it.
     fn deliver(
         &mut self,
         number: SessionNumber,
@@ -77,7 +77,7 @@ impl Server {
         }
     }
 
-    /// A message that is not sequenced.
+    /// Sends a message that is not sequenced.
     fn deliver_now_or_never(&mut self, receiver: SessionNumber, bytes: Bytes) -> SendCode {
         let shared = &mut self.shared;
         let Some(unacked_bytes) = shared.unacked_bytes(receiver) else { return SendCode::Broken };
@@ -149,7 +149,7 @@ impl Server {
         }
     }
 
-    /// The result, or nothing when it comes later.
+    /// The result; `None` when it comes later.
     fn accept_server_send(
         &mut self,
         number: SessionNumber,

@@ -1,14 +1,14 @@
 //! The server: one shard, which owns its links, sessions, users and rooms.
 //!
-//! [`Server`] has the same four parts as the client core: [`Server::new`],
-//! [`Server::handle_input`], commands (those of the app's back end, such as [`Server::unicast`],
-//! and [`Server::shutdown`]), and [`Server::poll_output`]. What it cannot know by itself, such as
-//! whether a token is good, it asks of its driver as an output and gets back as an input. Commands
-//! are data too, as [`Command`], and an observer, [`Observe`], sees all that goes in and comes out.
+//! [`Server`] is used like the client core: [`Server::new`], [`Server::handle_input`], commands
+//! (those of the app's back end, such as [`Server::unicast`], and [`Server::shutdown`]), and
+//! [`Server::poll_output`]. Decisions that it cannot make, such as whether a token is good, are
+//! outputs to its driver, and their answers are inputs. Commands are also data, as [`Command`], and
+//! an observer, [`Observe`], sees all inputs and outputs.
 
-// From the bottom up: files use those of their own group and of the groups above it here.
+// From the bottom up: a file uses files of its own group and of earlier groups.
 
-// What the world sees.
+// The public types.
 mod ban;
 mod command;
 mod command_error;
@@ -16,12 +16,12 @@ mod config;
 mod io;
 mod observe;
 
-// What parts say to each other.
+// Types that parts exchange.
 mod allowance;
 mod deadlines;
 mod keys;
 
-// Parts, each with fields of its own.
+// Parts, each with its own fields.
 mod outbox;
 mod session;
 mod sessions;

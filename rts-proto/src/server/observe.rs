@@ -1,4 +1,4 @@
-//! Who watches a shard: all that goes into it and comes out.
+//! Observers of a shard: its inputs, commands and outputs.
 
 use core::fmt::Debug;
 
@@ -7,32 +7,32 @@ use super::config::Config;
 use super::io::{Input, Output};
 use crate::Instant;
 
-/// Sees all that a shard is told and commanded, and all that it says, such as to record it. An
-/// observer changes nothing: the shard does the same with and without one.
+/// Sees every input, command and output of a shard, for example to record them. An observer changes
+/// nothing: the shard behaves the same with and without one.
 ///
-/// Everything comes in the order in which it happens. A command is seen once, whether its method or
-/// [`Server::command`](super::Server::command) gave it.
+/// Observations come in the order of events. A command is observed once, by its method or by
+/// [`Server::command`](super::Server::command).
 ///
-/// A shard holds a `Box<dyn Observe + Send>` and is not generic over its observer: each file of use
-/// cases would have to carry that parameter, and without an observer this costs a branch for each
+/// A shard holds a `Box<dyn Observe + Send>`. If it were generic over its observer, each file of
+/// use cases would need that parameter. Without an observer the box costs one branch for each
 /// input, command and output.
 pub trait Observe {
-    /// The shard begins, from this.
+    /// The shard begins with this configuration and seed.
     fn started(&mut self, _config: &Config, _seed: u64) {}
 
-    /// Something happened, and the shard is about to handle it. An earlier moment than before
-    /// counts as the latest one, here and for commands.
+    /// The shard is about to handle this input. A moment before the latest one counts as the latest
+    /// one, here and for commands.
     fn input(&mut self, _now: Instant, _input: &Input) {}
 
-    /// The shard is about to do this.
+    /// The shard is about to run this command.
     fn command(&mut self, _now: Instant, _command: &Command<'_>) {}
 
-    /// The latest command returned this, as its method returns it.
+    /// The return value of the latest command.
     fn returned(&mut self, _returned: &dyn Debug) {}
 
-    /// The driver is about to be given this.
+    /// The driver is about to receive this output.
     fn output(&mut self, _output: &Output) {}
 }
 
-/// Watches nothing.
+/// An observer that ignores everything.
 impl Observe for () {}

@@ -1,8 +1,8 @@
-//! Messages for the app's own server: what waits to be posted, and what is under way. Section 11 of
-//! the protocol.
+//! Messages for the app server: those that wait, and the posts under way. Section 11 of the
+//! protocol.
 //!
-//! A post is begun by its driver, and at most once. Every bound is here: how many are under way for
-//! a user and for an app, how many wait, and how long each may.
+//! A driver begins a post at most once. All bounds are here: posts under way for a user and for an
+//! app, the number of waiting messages, and the time of each.
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
@@ -25,26 +25,26 @@ use crate::{AppId, CallId, MessageId, Payload, Reply, SendCode, UserId};
 
 #[derive(Debug, Default)]
 pub(super) struct Posts {
-    /// Messages that have no result.
+    /// Messages without a result.
     calls: BTreeMap<CallId, Call>,
     last_call: u64,
-    /// Apps that have any.
+    /// Apps with at least one message.
     apps: BTreeMap<AppId, OfApp>,
-    /// How many messages wait of a session that has any.
+    /// The number of waiting messages of each session that has any.
     waiting_of: BTreeMap<SessionNumber, usize>,
 }
 
-/// What an app has waiting and under way.
+/// An app's waiting messages and posts under way.
 #[derive(Debug, Default)]
 struct OfApp {
-    /// In the order in which their messages came.
+    /// In the order of their messages.
     waiting: VecDeque<CallId>,
     under_way: usize,
-    /// For each user that has any.
+    /// The number of posts of each user that has any.
     under_way_of: BTreeMap<UserId, usize>,
 }
 
-/// One message, from the moment it is accepted to its result.
+/// One message, from its acceptance to its result.
 #[derive(Debug)]
 struct Call {
     app_id: AppId,
@@ -52,7 +52,7 @@ struct Call {
     session: SessionNumber,
     id: MessageId,
     phase: Phase,
-    /// Until when it may wait, or be under way.
+    /// The end of its wait, or of its post.
     until: Deadline,
 }
 
@@ -90,7 +90,7 @@ impl Call {
         matches!(self.phase, Phase::UnderWay { .. })
     }
 
-    /// Bytes kept for it, here or by the driver.
+    /// Bytes that the shard and the driver keep for it.
     fn bytes(&self) -> usize {
         match &self.phase {
             Phase::Waiting { params: Params::Known(params), payload } => {
@@ -103,7 +103,7 @@ impl Call {
 }
 
 impl Posts {
-    /// §11.5: takes a message; false when too many wait.
+    /// §11.5: accepts a message. False when too many wait.
     pub(super) fn add(
         &mut self,
         shared: &mut Shared,
@@ -130,7 +130,7 @@ impl Posts {
         true
     }
 
-    /// The driver has said whether params are allowed: what waited for that is judged.
+    /// The driver has decided about params. Handles the messages that waited for the decision.
     pub(super) fn decided(&mut self, shared: &mut Shared, decided: Decided) {
         let Decided { session: number, ticket, in_force } = decided;
         let Some(session) = shared.session(number) else { return };
@@ -153,7 +153,7 @@ impl Posts {
         self.begin_what_may(shared, &app_id);
     }
 
-    /// The session has acknowledged something: there may be room for a reply (§11.8).
+    /// The session has acknowledged frames. There may be space for a reply (§11.8).
     pub(super) fn window_emptied(&mut self, shared: &mut Shared, number: SessionNumber) {
         if !self.waiting_of.contains_key(&number) {
             return;
@@ -164,7 +164,7 @@ impl Posts {
         }
     }
 
-    /// What becomes of a post.
+    /// Handles the driver's report of a post's progress.
     pub(super) fn progressed(&mut self, shared: &mut Shared, id: CallId, progress: PostProgress) {
         let Some(call) = self.calls.get_mut(&id) else { return };
         let Phase::UnderWay { has_begun, .. } = &mut call.phase else { return };
@@ -192,7 +192,7 @@ impl Posts {
         self.begin_what_may(shared, &app_id);
     }
 
-    /// A call has waited, or lasted, for as long as it may.
+    /// The longest wait, or the longest post, of a call is over.
     pub(super) fn has_come_due(&mut self, shared: &mut Shared, id: CallId) {
         let Some(call) = self.calls.get(&id) else { return };
         let app_id = call.app_id.clone();
@@ -209,7 +209,8 @@ impl Posts {
         self.begin_what_may(shared, &app_id);
     }
 
-    /// The session is over: what has not begun never will. What has goes on, for nobody.
+    /// The session ended. Waiting messages are dropped. Posts under way continue, and their results
+    /// are discarded.
     pub(super) fn forget(&mut self, shared: &mut Shared, app_id: &AppId, number: SessionNumber) {
         for call in self.waiting_calls(app_id, number) {
             self.forget_call(shared, call);
@@ -232,8 +233,8 @@ impl Posts {
         self.calls.values().map(Call::bytes).sum()
     }
 
-    /// Begins what may begin. Whatever keeps a call from that keeps the later ones of its session
-    /// too, so none overtakes another.
+    /// Begins posts that may begin. A call that may not begin also holds back the later ones of its
+    /// session, so that none overtakes another.
     fn begin_what_may(&mut self, shared: &mut Shared, app_id: &AppId) {
         let Some(of_app) = self.apps.get_mut(app_id) else { return };
         let mut candidates = core::mem::take(&mut of_app.waiting);
@@ -304,7 +305,7 @@ impl Posts {
         }
     }
 
-    /// Whose it was, and its number there.
+    /// Forgets a call. Returns its session and its id there.
     fn forget_call(
         &mut self,
         shared: &mut Shared,
@@ -336,7 +337,7 @@ impl Posts {
         }
     }
 
-    /// What is kept here, and how much of it.
+    /// The sizes of its stores.
     #[cfg(test)]
     pub(super) fn kept(&self) -> Kept {
         let Self { calls, last_call: _, apps, waiting_of } = self;
@@ -348,7 +349,7 @@ impl Posts {
     }
 }
 
-/// §11.8: a reply that comes must find its place.
+/// §11.8: whether the window has space for this number of replies.
 fn has_room_for_replies(shared: &mut Shared, number: SessionNumber, replies: usize) -> bool {
     let unacked_bytes = shared.unacked_bytes(number);
     unacked_bytes.is_some_and(|bytes| bytes + replies * FRAME_BYTES_MAX <= WINDOW_BYTES_MAX)

@@ -1,4 +1,4 @@
-//! Ending logins from outside: the app's back end wants a user out, or trusts a token no more.
+//! Ends of logins by the back end: putting a user out, and revoking tokens.
 
 use core::time::Duration;
 
@@ -12,20 +12,21 @@ use crate::limits::REVOKED_RETURN_SPREAD;
 use crate::planted::{Bug, planted};
 use crate::{AppId, CloseCode, Instant, UserId};
 
-/// The back end's commands about logins. [`Server::ban`] with [`Ban::Login`](super::Ban::Login) is
-/// another.
+/// The back end's commands about logins, together with [`Server::ban`] with
+/// [`Ban::Login`](super::Ban::Login).
 impl Server {
-    /// Ends a user's session: it is logged out with reason 2 and does not log in again by itself
-    /// (§3.10). It leaves its rooms, and may log in again at once. Whether it had a session.
+    /// Ends a user's session. The client is logged out with reason 2 and does not log in again by
+    /// itself (§3.10). The user leaves its rooms, and may log in again at once. Returns whether it
+    /// had a session.
     pub fn put_out(&mut self, now: Instant, app_id: &AppId, uid: &UserId) -> bool {
         let command = Command::PutOut { app_id, uid };
         self.begin(now, &command).act(|server| server.end_login(app_id, uid))
     }
 
-    /// Ends the sessions of a user, or of all users of the app, whose login showed something that
-    /// was issued before this ([`Verdict::Accept`](super::Verdict::Accept)). Their clients log in
-    /// again by themselves, those of a whole app spread over some seconds (§3.11); to refuse what
-    /// they show then is the driver's. How many sessions ended.
+    /// Ends sessions of a user, or of all users of the app, whose credentials were issued before
+    /// this moment ([`Verdict::Accept`](super::Verdict::Accept)). Their clients log in again by
+    /// themselves, those of a whole app spread over some seconds (§3.11). The driver has to refuse
+    /// the old credentials then. Returns the number of sessions that ended.
     pub fn revoke(
         &mut self,
         now: Instant,
@@ -40,7 +41,7 @@ impl Server {
         })
     }
 
-    /// Logins that wait for their turn have to come back with something newer.
+    /// Logins that wait for their turn need newer credentials.
     fn turn_queued_away(&mut self, app_id: &AppId, uid: Option<&UserId>, issued_before: u32) {
         let mut queued = self.tallies.queued(app_id, uid);
         let is_earlier = |pass: Pass| pass.issued_at < issued_before;

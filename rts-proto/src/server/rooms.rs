@@ -1,4 +1,4 @@
-//! Rooms of all apps: who is a member of which, and telling those who are there of those who go.
+//! Rooms of all apps: their members, and the notices to members of those who leave.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -18,11 +18,11 @@ use crate::planted::{Bug, planted};
 use crate::wire::Frame;
 use crate::{AppId, Instant, LeaveReason, RoomId, UserId};
 
-/// An app is here as long as it has a room, and a room as long as it has a member.
+/// An app has an entry while it has a room, and a room while it has a member.
 #[derive(Debug, Default)]
 pub(super) struct Rooms {
     apps: BTreeMap<AppId, BTreeMap<RoomId, Room>>,
-    /// Changes of memberships in all rooms: each makes another audience.
+    /// Counts changes of memberships in all rooms. Each change makes a new audience.
     changes: u64,
 }
 
@@ -35,12 +35,12 @@ impl Rooms {
         self.apps.get_mut(app_id)?.get_mut(id)
     }
 
-    /// Finds a room of whatever app, for bugs that are planted.
+    /// Finds a room of any app, for planted bugs.
     pub(super) fn find_in_any_app(&mut self, id: &RoomId) -> Option<&mut Room> {
         self.apps.values_mut().find_map(|rooms| rooms.get_mut(id))
     }
 
-    /// A user who is no member becomes one.
+    /// Adds a user who is not a member.
     pub(super) fn add(
         &mut self,
         shared: &Shared,
@@ -56,7 +56,7 @@ impl Rooms {
         room.add(uid, number, audience, config, now);
     }
 
-    /// A member has a new session; false when the user is no member.
+    /// Gives a member its new session. False when the user is not a member.
     pub(super) fn come_back(
         &mut self,
         shared: &mut Shared,
@@ -98,8 +98,8 @@ impl Rooms {
         tallies.count_orphan_in(shared, app_id, uid);
     }
 
-    /// Takes a member out and tells the others; false when the user is no member. The member's
-    /// session forgets the room by itself.
+    /// Removes a member and tells the others. False when the user is not a member. The caller
+    /// removes the room from the member's session.
     pub(super) fn remove(
         &mut self,
         shared: &mut Shared,
@@ -141,7 +141,7 @@ impl Rooms {
         true
     }
 
-    /// Takes all members out, without telling anybody: their sessions.
+    /// Removes all members without notices, and returns their sessions.
     pub(super) fn dissolve(
         &mut self,
         shared: &mut Shared,
@@ -164,7 +164,8 @@ impl Rooms {
         Some(members)
     }
 
-    /// Rooms of which a user is a member, with and without a session. Looks at all rooms of the app.
+    /// Rooms of which a user is a member, with and without a session. Looks at all rooms of the
+    /// app.
     pub(super) fn of_user(&self, app_id: &AppId, uid: &UserId) -> Vec<RoomId> {
         let rooms = self.apps.get(app_id).into_iter().flatten();
         let joined = rooms.filter(|(_, room)| room.contains(uid));
@@ -184,7 +185,7 @@ impl Rooms {
         self.apps.get(app_id).map_or(0, |rooms| rooms.values().map(Room::len).sum())
     }
 
-    /// Rooms of an app behind `after`, in the order of their ids.
+    /// Rooms of an app after `after`, in the order of their ids.
     pub(super) fn after(
         &self,
         app_id: &AppId,
@@ -209,7 +210,7 @@ impl Rooms {
         room
     }
 
-    /// What is kept here, and how much of it.
+    /// The sizes of its stores.
     #[cfg(test)]
     pub(super) fn kept(&self) -> Kept {
         let Self { apps, changes: _ } = self;
@@ -217,7 +218,7 @@ impl Rooms {
     }
 }
 
-/// The membership waits for nobody any more.
+/// The membership no longer waits for a session.
 fn stop_waiting(
     shared: &mut Shared,
     tallies: &mut Tallies,
@@ -245,7 +246,7 @@ mod tests {
 
     const UNTIL: Instant = Instant::from_millis(1_000);
 
-    /// A room of one app, and what its part is handed.
+    /// A room of one app, and the state that its part is passed.
     struct Fixture {
         rooms: Rooms,
         shared: Shared,
@@ -279,7 +280,7 @@ mod tests {
             rooms.come_back(shared, tallies, session, app, room, &uid(user))
         }
 
-        /// Of its room, and of another.
+        /// The audiences of its room and of another one.
         fn audiences(&self, other: &RoomId) -> [u64; 2] {
             [&self.room, other].map(|id| {
                 let room = self.rooms.find(&self.app, id).expect("it has a member");
@@ -293,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn a_room_and_its_app_are_here_until_the_last_member_goes() {
+    fn room_and_app_have_entries_until_the_last_member_leaves() {
         let mut fixture = Fixture::new();
         fixture.add("alice", number(1));
         fixture.add("bob", number(2));
@@ -307,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn up_to_500_who_stay_are_told_who_goes_and_more_are_not() {
+    fn leave_is_announced_to_at_most_500_members() {
         for (stay, is_told) in [(NOTICE_MEMBERS_MAX, true), (NOTICE_MEMBERS_MAX + 1, false)] {
             let mut fixture = Fixture::new();
             let alice = begin_linked_session(&mut fixture.shared, "alice");
@@ -324,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn a_membership_waits_until_its_user_is_back_or_it_is_removed() {
+    fn membership_waits_until_the_user_returns_or_is_removed() {
         let mut fixture = Fixture::new();
         let waits = Some((UNTIL, Timer::OrphanedMembership));
         fixture.add("alice", number(1));
@@ -341,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dissolved_room_gives_its_members_and_nobody_waits_for_it() {
+    fn dissolved_room_returns_members_and_leaves_no_deadline() {
         let mut fixture = Fixture::new();
         fixture.add("alice", number(1));
         fixture.add("bob", number(2));
@@ -354,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn the_back_end_is_told_of_the_member_and_then_of_the_empty_room() {
+    fn back_end_is_told_of_the_leave_before_the_empty_room() {
         let mut fixture = Fixture::new();
         fixture.shared =
             Shared::new(Config { reported_apps: [app_id()].into(), ..Config::default() });
@@ -368,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn every_change_of_any_room_makes_another_audience() {
+    fn every_membership_change_makes_a_new_audience() {
         let (mut fixture, other) = (Fixture::new(), room_id("other"));
         fixture.add("alice", number(1));
         fixture.rooms.add(&fixture.shared, number(2), &app_id(), &other, uid("bob"));

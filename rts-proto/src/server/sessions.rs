@@ -1,4 +1,4 @@
-//! All sessions of a shard, and what is kept of those whose clients must not come back by
+//! All sessions of a shard, and the tombstones of sessions whose clients must not log in again by
 //! themselves.
 
 use alloc::boxed::Box;
@@ -19,8 +19,8 @@ pub(super) struct Sessions {
     tombstones: BTreeMap<SessionNumber, Tombstone>,
 }
 
-/// What is left of a session whose client must not come back by itself, so that it can be told
-/// (§3.6, §3.10).
+/// The tombstone of a session whose client must not log in again by itself. With it, the client is
+/// told why (§3.6, §3.10).
 #[derive(Debug)]
 struct Tombstone {
     keys: Keys,
@@ -42,7 +42,7 @@ impl Sessions {
         self.slab.get_mut(number).map(|session| &mut **session)
     }
 
-    /// A session begins. It is looked at when its grace may be over.
+    /// Begins a session. Its grace period is checked at its deadline.
     pub(super) fn begin(
         &mut self,
         begin: Begin,
@@ -56,7 +56,7 @@ impl Sessions {
         })
     }
 
-    /// A session is over.
+    /// Ends a session.
     #[inline]
     pub(super) fn end(
         &mut self,
@@ -68,8 +68,8 @@ impl Sessions {
         Some(remains)
     }
 
-    /// Keeps of a session that is about to end why its client must not come back by itself: for as
-    /// long as it may ask to resume.
+    /// Keeps a tombstone of a session that is about to end, for as long as its client may ask to
+    /// resume it.
     pub(super) fn bury(
         &mut self,
         number: SessionNumber,
@@ -83,8 +83,8 @@ impl Sessions {
         deadlines.arm_for_good(until, Due::Tombstone(number));
     }
 
-    /// Why the session with this number is over, if the key is one of its keys; the outer `None`
-    /// when nothing is kept of such a session.
+    /// Why the session with this number ended, if the key is one of its keys. The outer `None`
+    /// means that the session has no tombstone.
     pub(super) fn buried(
         &self,
         number: SessionNumber,
@@ -107,7 +107,7 @@ impl Sessions {
         self.slab.values().map(|session| session.flow.unacked_bytes()).sum()
     }
 
-    /// What is kept here, and how much of it.
+    /// The sizes of its stores.
     #[cfg(test)]
     pub(super) fn kept(&self) -> Kept {
         let Self { slab, tombstones } = self;
@@ -122,7 +122,7 @@ mod tests {
     use crate::server::testing::{KEY, begin_session, end_session, number, shared};
 
     #[test]
-    fn a_session_is_looked_at_when_its_grace_is_over_unless_it_ends_before() {
+    fn session_is_due_at_its_grace_unless_it_ends_before() {
         let mut shared = shared();
         let number = begin_session(&mut shared, "alice");
         let grace_at = shared.now + shared.config.session_grace;
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn who_shows_a_key_of_a_buried_session_learns_why_it_is_over() {
+    fn key_of_a_buried_session_reveals_why_it_ended() {
         let mut shared = shared();
         let session = begin_session(&mut shared, "alice");
         let until = Instant::from_millis(1_000);
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_kept_of_a_session_that_is_not_there() {
+    fn unknown_session_leaves_no_tombstone() {
         let mut shared = shared();
         let until = Instant::from_millis(1_000);
         shared.sessions.bury(number(1), CloseCode::PutOut, &mut shared.deadlines, until);

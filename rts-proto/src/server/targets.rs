@@ -1,5 +1,5 @@
-//! Where sessions' messages for the app's server go (§11.1): asked by the client, allowed by the
-//! driver.
+//! The URLs to which sessions' messages for the app server are posted (§11.1). Clients ask for
+//! them, and the driver allows them.
 
 use alloc::collections::{BTreeMap, VecDeque};
 
@@ -15,20 +15,20 @@ use crate::{ServerParams, ServerParamsCode, TargetId};
 
 #[derive(Debug, Default)]
 pub(super) struct Targets {
-    /// Sessions that have asked for one: most have not.
+    /// Sessions that have asked for params; most have not.
     of_sessions: BTreeMap<SessionNumber, OfSession>,
     /// Questions that the driver has not answered.
     questions: BTreeMap<TargetId, SessionNumber>,
     last_question: u64,
 }
 
-/// One session's params.
+/// The params of one session.
 #[derive(Debug, Default)]
 struct OfSession {
     in_force: Option<ServerParams>,
-    /// Params that are not decided. The driver is asked about the first.
+    /// Params that are not decided. The driver is asked about the first ones.
     undecided: VecDeque<Undecided>,
-    /// What the driver is asked.
+    /// The open question to the driver.
     question: Option<TargetId>,
 }
 
@@ -38,17 +38,17 @@ struct Undecided {
     params: ServerParams,
 }
 
-/// The params that a message is for.
+/// The params of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Params {
-    /// Those with this ticket, about which the driver is asked, or will be.
+    /// Undecided params with this ticket. The driver is asked about them, or will be.
     Asked {
         ticket: u64,
     },
     Known(ServerParams),
 }
 
-/// Params are decided: which, and what is in force now.
+/// The decision about params, and the params in force now.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Decided {
     pub(super) session: SessionNumber,
@@ -57,7 +57,7 @@ pub(super) struct Decided {
 }
 
 impl Targets {
-    /// A client wants its messages to go there.
+    /// A client asks for these params.
     pub(super) fn ask(
         &mut self,
         shared: &mut Shared,
@@ -86,8 +86,8 @@ impl Targets {
         answer(shared, number, ticket, code);
     }
 
-    /// Asks the driver about the first params that it has not been asked about. One question a
-    /// session at a time: so answers are in the order of the questions.
+    /// Asks the driver about the first undecided params. A session has one open question at a time,
+    /// so that answers are in the order of the questions.
     pub(super) fn ask_driver(&mut self, shared: &mut Shared, number: SessionNumber) {
         let Some(session) = shared.session(number) else { return };
         let Some(asked) = self.of_sessions.get_mut(&number) else { return };
@@ -100,8 +100,8 @@ impl Targets {
         shared.outbox.put(Output::CheckTarget(id, target));
     }
 
-    /// The driver has answered. What waits for these params is the caller's to judge, before
-    /// [`ask_driver`](Self::ask_driver) asks about the next.
+    /// The driver has answered. The caller first handles the messages that waited for these params.
+    /// Then [`ask_driver`](Self::ask_driver) asks about the next ones.
     pub(super) fn decide(
         &mut self,
         shared: &mut Shared,
@@ -125,7 +125,7 @@ impl Targets {
         Some(Decided { session: number, ticket, in_force })
     }
 
-    /// What a message that comes now is for: the params that were asked for last.
+    /// The params of a message that comes now: the latest that were asked for.
     pub(super) fn params(&self, number: SessionNumber) -> Option<Params> {
         let asked = self.of_sessions.get(&number)?;
         match (asked.undecided.back(), &asked.in_force) {
@@ -135,14 +135,14 @@ impl Targets {
         }
     }
 
-    /// The session is over.
+    /// Forgets the params of a session that ended.
     pub(super) fn forget(&mut self, number: SessionNumber) {
         if let Some(question) = self.of_sessions.remove(&number).and_then(|asked| asked.question) {
             self.questions.remove(&question);
         }
     }
 
-    /// What is kept here, and how much of it.
+    /// The sizes of its stores.
     #[cfg(test)]
     pub(super) fn kept(&self) -> Kept {
         let Self { of_sessions, questions, last_question: _ } = self;
@@ -175,7 +175,7 @@ mod tests {
         (Targets::default(), shared, alice)
     }
 
-    /// Params with this ticket, and a url that has it too.
+    /// Params with this ticket, which is in the URL too.
     fn set(ticket: u64) -> SetServerParams {
         let url = Bytes::from(alloc::format!("https://example.com/{ticket}"));
         SetServerParams { ticket, signature: Bytes::from_static(b"s"), url }
@@ -185,7 +185,7 @@ mod tests {
         ServerParams::new(b"s", &set(ticket).url).expect("good params")
     }
 
-    /// What the driver is asked: the questions, with their urls.
+    /// The questions to the driver, with their URLs.
     fn questions(shared: &mut Shared) -> Vec<(TargetId, alloc::string::String)> {
         let question = |output| match output {
             Output::CheckTarget(id, target) => Some((id, target.url.as_str().into())),
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_for_the_params_that_were_asked_for_last() {
+    fn message_uses_the_latest_requested_params() {
         let (mut targets, mut shared, alice) = begun();
         assert_eq!(targets.params(alice), None);
         targets.ask(&mut shared, alice, &set(1));
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn params_that_are_refused_leave_the_earlier_in_force() {
+    fn refused_params_leave_earlier_ones_in_force() {
         let (mut targets, mut shared, alice) = begun();
         let expected =
             [(1, false, None), (2, true, Some(2)), (3, false, Some(2)), (4, true, Some(4))];
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_params_is_refused_without_a_question() {
+    fn invalid_params_are_refused_without_a_question() {
         let (mut targets, mut shared, alice) = begun();
         let bad = SetServerParams { url: Bytes::new(), ..set(1) };
         targets.ask(&mut shared, alice, &bad);
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn as_many_params_are_undecided_as_may_be_and_not_one_more() {
+    fn refuses_params_over_the_bound_of_undecided_ones() {
         let (mut targets, mut shared, alice) = begun();
         let most = OPEN_SERVER_PARAMS_MAX as u64;
         (1..=most).for_each(|ticket| targets.ask(&mut shared, alice, &set(ticket)));
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn the_answer_for_a_session_that_is_over_changes_nothing() {
+    fn answer_for_an_ended_session_is_ignored() {
         let (mut targets, mut shared, alice) = begun();
         targets.ask(&mut shared, alice, &set(1));
         let question = questions(&mut shared)[0].0;

@@ -1,4 +1,4 @@
-//! Ids, sessions and what goes out, for the tests of parts.
+//! Ids, sessions and outputs, for the tests of parts.
 
 use alloc::vec::Vec;
 
@@ -51,7 +51,7 @@ pub(super) fn shared() -> Shared {
     Shared::new(Config::default())
 }
 
-/// The moment just before.
+/// The last moment before this one.
 pub(super) fn before(moment: Instant) -> Instant {
     Instant::from_micros(moment.as_micros() - 1)
 }
@@ -80,7 +80,7 @@ pub(super) fn link_of(number: SessionNumber) -> LinkId {
     LinkId(number.number())
 }
 
-/// Ends a session as its part does, without what others keep of it.
+/// Ends a session in its own part only. Other parts keep their entries of it.
 pub(super) fn end_session(shared: &mut Shared, number: SessionNumber) {
     assert!(shared.sessions.end(number, &mut shared.deadlines).is_some());
 }
@@ -89,14 +89,14 @@ pub(super) fn outputs(shared: &mut Shared) -> Vec<Output> {
     core::iter::from_fn(|| shared.outbox.poll()).collect()
 }
 
-/// Ends a burst: the frames that go out to a session.
+/// Ends a burst, and returns the frames to a session.
 pub(super) fn flushed_to(shared: &mut Shared, number: SessionNumber) -> Vec<Frame> {
     shared.outbox.flush(&mut shared.sessions, shared.now);
     shared.outbox.end_burst(&shared.sessions, |_| true);
     sent_to(shared, number)
 }
 
-/// The frames that went out to a session. What went to others is lost.
+/// The frames to a session. Frames to others are discarded.
 pub(super) fn sent_to(shared: &mut Shared, number: SessionNumber) -> Vec<Frame> {
     let mut decoder = Decoder::new();
     let mut frames = Vec::new();

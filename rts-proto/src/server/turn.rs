@@ -1,5 +1,4 @@
-//! A shard's turn: it takes in what happened, does what time brought, and at the end of a burst
-//! sends what is owed.
+//! A shard's turn: it handles inputs and deadlines, and at the end of a burst sends what it owes.
 
 use core::fmt;
 use core::time::Duration;
@@ -11,13 +10,13 @@ use super::shard::Server;
 use crate::{CloseCode, Instant, LinkId, ProtocolError, TargetId};
 
 impl Server {
-    /// Takes in what happened. An earlier `now` than before counts as the latest one.
+    /// Handles an input. A `now` before the latest one counts as the latest one.
     pub fn handle_input(&mut self, now: Instant, input: Input) {
         if self.observer.is_some() {
             self.tell_input(now, &input);
         }
         match input {
-            // Broadcasts in it may go on with those of the input before.
+            // Its broadcasts may join those of the previous input.
             Input::Received(..) => self.pass_time(now),
             _ => self.advance(now),
         }
@@ -36,7 +35,7 @@ impl Server {
         self.end_overrun();
     }
 
-    /// The next thing to do. [`Output::Wait`] ends a drain.
+    /// The next output. [`Output::Wait`] ends a drain.
     pub fn poll_output(&mut self) -> Output {
         match self.observer {
             Some(_) => self.poll_observed(),
@@ -50,9 +49,9 @@ impl Server {
         self.next_timer().map(|(_, timer)| timer)
     }
 
-    /// Closes every link, each with its own wish of when to come back, from zero to
-    /// `retry_after_max`, so that the clients do not come back together. Links that are accepted
-    /// afterwards are closed in the same way.
+    /// Closes every link. Each link is given its own wait before a reconnect, from zero to
+    /// `retry_after_max`, so that the clients do not reconnect together. Links that are accepted
+    /// later are closed in the same way.
     pub fn shutdown(&mut self, now: Instant, retry_after_max: Duration) {
         self.begin(now, &Command::Shutdown { retry_after_max }).act(|server| {
             server.retry_after_max = Some(retry_after_max);
@@ -62,7 +61,7 @@ impl Server {
         });
     }
 
-    /// Begins a command, behind all that came before it.
+    /// Begins a command, after all earlier input.
     pub(super) fn begin(&mut self, now: Instant, command: &Command<'_>) -> Begun<'_> {
         if let Some(observer) = &mut self.observer {
             observer.command(now, command);
@@ -71,15 +70,15 @@ impl Server {
         Begun(self)
     }
 
-    /// What came in before is done with, broadcasts too; then time moves on.
+    /// Finishes the earlier input, including its broadcasts. Then time moves on.
     fn advance(&mut self, now: Instant) {
         self.shared.settle();
         self.end_overrun();
         self.pass_time(now);
     }
 
-    /// Time moves on, and what is due by now has happened before anything that comes in now.
-    /// Broadcasts may go on waiting.
+    /// Moves time on. Everything that is due by now is handled before the new input. Broadcasts may
+    /// stay in the fan-out.
     #[inline]
     fn pass_time(&mut self, now: Instant) {
         self.shared.now = self.shared.now.max(now);
@@ -108,9 +107,9 @@ impl Server {
         }
     }
 
-    /// The end of a burst: sends what is owed. Ending a session that has no room for its results
-    /// makes results for others, so this goes on until there are none. It comes to an end: another
-    /// round follows only one that ended a session.
+    /// The end of a burst: sends what is owed. Ending a session that has no space for its results
+    /// makes results for others, so this repeats until there are none. It ends, since a round is
+    /// repeated only if it ended a session.
     fn flush(&mut self) {
         while !self.shared.outbox.is_flushed() {
             let shared = &mut self.shared;
@@ -137,7 +136,7 @@ impl Server {
         }
     }
 
-    // Most shards have no observer: what it costs is kept off their path.
+    // Most shards have no observer, so this code is kept off their path.
     #[cold]
     fn poll_observed(&mut self) -> Output {
         let output = self.poll();
@@ -161,13 +160,13 @@ impl Server {
     }
 }
 
-/// A command that has begun, and that the observer has seen: what it does is done by
-/// [`act`](Self::act) only, so that no command can be forgotten there.
+/// A command that has begun and was shown to the observer. Only [`act`](Self::act) does its work,
+/// so that every command is shown.
 #[must_use]
 pub(super) struct Begun<'a>(&'a mut Server);
 
 impl Begun<'_> {
-    /// Does the command's work, and ends the sessions that have no room for what they get of it.
+    /// Does the command's work, and ends the sessions without space for its messages.
     pub(super) fn act<T: fmt::Debug>(self, work: impl FnOnce(&mut Server) -> T) -> T {
         let Self(server) = self;
         let returned = work(server);

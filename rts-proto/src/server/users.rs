@@ -1,4 +1,4 @@
-//! Who is logged in: of each app the users that have a session, and which.
+//! Users that are logged in, of each app, with their sessions.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -10,7 +10,7 @@ use crate::planted::{Bug, planted};
 use crate::table::Table;
 use crate::{AppId, UserId};
 
-/// An app is here as long as one of its users is.
+/// An app has an entry while one of its users has.
 #[derive(Debug)]
 pub(super) struct Users {
     apps: BTreeMap<AppId, Table<UserId, SessionNumber>>,
@@ -22,23 +22,23 @@ impl Users {
         Self { apps: BTreeMap::new(), seed }
     }
 
-    /// The session of a user. A text that is no user id finds none.
+    /// The session of a user. A text that is not a user id has none.
     #[inline]
     pub(super) fn find(&self, app_id: &AppId, uid: &str) -> Option<SessionNumber> {
         self.apps.get(app_id)?.get(uid).copied()
     }
 
-    /// Finds a user of whatever app, for bugs that are planted.
+    /// Finds a user of any app, for planted bugs.
     pub(super) fn find_in_any_app(&self, uid: &str) -> Option<SessionNumber> {
         self.apps.values().find_map(|users| users.get(uid)).copied()
     }
 
-    /// §5.3: as a receiver of messages.
+    /// §5.3: the session of a receiver.
     pub(super) fn receiver(&self, app_id: &AppId, uid: &str) -> Option<SessionNumber> {
         if planted(Bug::UserOfAnyApp) { self.find_in_any_app(uid) } else { self.find(app_id, uid) }
     }
 
-    /// One text for all sessions of an app: its id as it is kept here already.
+    /// The app id in the memory of this table, so that all sessions of an app share it.
     pub(super) fn shared_app_id(&self, app_id: AppId) -> AppId {
         self.apps.get_key_value(&app_id).map_or(app_id, |(known, _)| known.clone())
     }
@@ -74,12 +74,12 @@ impl Users {
         self.apps.get(app_id).map(Table::sorted_keys).unwrap_or_default()
     }
 
-    /// The first `max` users of an app behind `after`, in the order of their ids.
+    /// The first `max` users of an app after `after`, in the order of their ids.
     pub(super) fn page(&self, app_id: &AppId, after: Option<&UserId>, max: usize) -> Vec<&UserId> {
         self.apps.get(app_id).map(|users| users.keys_after(after, max)).unwrap_or_default()
     }
 
-    /// What is kept here, and how much of it.
+    /// The sizes of its stores.
     #[cfg(test)]
     pub(super) fn kept(&self) -> Kept {
         let Self { apps, seed: _ } = self;
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_later_session_takes_the_place_of_the_earlier() {
+    fn later_session_replaces_the_earlier_one() {
         let mut users = Users::new(1);
         users.insert(&app_id(), uid("alice"), number(1));
         users.insert(&app_id(), uid("alice"), number(2));

@@ -1,6 +1,6 @@
-//! Telling a joiner who is there (§6.3): a long answer to a short question, which others paid for
-//! with their names. So a user has a budget for such answers, whatever brings them about, and they
-//! take up to half of a window. An answer that is too much waits; the membership does not.
+//! Lists of members for joiners (§6.3). A short Join causes a long answer, which other users' names
+//! fill. So each user has a budget for these answers on all of its sessions, and they take up to
+//! half of a window. An answer over the budget waits; the membership does not.
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
@@ -16,36 +16,36 @@ use crate::planted::{Bug, planted};
 use crate::wire::Frame;
 use crate::{Instant, RoomId, RoomState, UserId};
 
-/// What one name takes in an answer, beside its bytes.
+/// Bytes of one name in an answer, without the name itself.
 const NAME_HEAD_BYTES: usize = 3;
-/// What an answer takes, beside its names.
+/// Bytes of an answer without its names.
 const ANSWER_HEAD_BYTES: usize = 24;
 const _: () = assert!(NAME_HEAD_BYTES == 1 + if ID_BYTES_MAX < 128 { 1 } else { 2 });
 
-/// Answers to joins that wait, by session.
+/// Join answers that wait, by session.
 #[derive(Debug, Default)]
 pub(super) struct Welcomes {
     waiting: BTreeMap<SessionNumber, Waiting>,
 }
 
-/// Those of one session, in the order of the joins. Each is for a room that the session is in.
+/// The answers of one session, in the order of the joins. Each is for a room of the session.
 #[derive(Debug, Default)]
 struct Waiting {
     answers: VecDeque<(RoomId, u64)>,
-    /// When the first of them is looked at, if it waits for the budget.
+    /// When the first answer is checked again, if it waits for the budget.
     due: Option<Deadline>,
 }
 
-/// What an answer waits for.
+/// The reason why an answer waits.
 enum WaitsFor {
-    /// An acknowledgement: the session has much to read.
+    /// Space in the window, which an acknowledgement will free.
     Room,
-    /// The user's budget, which will have enough then.
+    /// The user's budget, which is sufficient at this moment.
     Budget(Instant),
 }
 
 impl Welcomes {
-    /// Answers the join of a room that the session is in now, or has the answer wait.
+    /// Answers the join of a room that the session is in now, at once or later.
     pub(super) fn add(
         &mut self,
         shared: &mut Shared,
@@ -58,7 +58,7 @@ impl Welcomes {
         self.go_on(shared, rooms, number);
     }
 
-    /// Gives the answers that need not wait any longer.
+    /// Sends the answers that need not wait any longer.
     pub(super) fn go_on(&mut self, shared: &mut Shared, rooms: &Rooms, number: SessionNumber) {
         let Some(mut waiting) = self.take(shared, number) else { return };
         while let Some((room, ticket)) = waiting.answers.front() {
@@ -82,12 +82,12 @@ impl Welcomes {
         self.waiting.contains_key(&number)
     }
 
-    /// The session is over.
+    /// Forgets the answers of a session that ended.
     pub(super) fn forget(&mut self, shared: &mut Shared, number: SessionNumber) {
         self.take(shared, number);
     }
 
-    /// The membership is about to end: its answer waits no longer, and lists nobody.
+    /// The membership is about to end: its waiting answer is sent now, without names.
     pub(super) fn answer_briefly(
         &mut self,
         shared: &mut Shared,
@@ -113,7 +113,7 @@ impl Welcomes {
         Some(waiting)
     }
 
-    /// What is kept here, and how much of it.
+    /// The sizes of its stores.
     #[cfg(test)]
     pub(super) fn kept(&self) -> Kept {
         let Self { waiting } = self;
@@ -158,7 +158,7 @@ fn try_answer(
     }
     answer(shared, number, ticket, RoomState::Joined, names.cloned().collect());
     if room.len() > NOTICE_MEMBERS_MAX {
-        // §6.7: nobody else tells the one who is new here.
+        // §6.7: the new member is told here, since notices to the others do not reach it.
         let (room, state) = (id.clone(), RoomState::NoticesStop);
         shared.push_frame(number, Frame::RoomNotice { room, state });
     }
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_that_wait_for_the_budget_come_when_it_is_there_in_the_order_of_the_joins() {
+    fn answers_wait_for_the_budget_in_the_order_of_joins() {
         let (mut welcomes, rooms, mut shared, alice) = joined();
         use_budget(&mut shared, alice);
         welcomes.add(&mut shared, &rooms, alice, room_id("second"), 1);
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_waits_for_its_place_in_half_a_window_and_for_no_moment() {
+    fn answer_waits_for_space_without_a_deadline() {
         let answer_bytes = ANSWER_HEAD_BYTES + "bob".len() + NAME_HEAD_BYTES;
         let fits = MEMBER_LISTS_WINDOW_BYTES_MAX - answer_bytes;
         for (unread, waits) in [(fits, false), (fits + 1, true)] {
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn the_answer_of_a_membership_that_ends_waits_no_longer_and_lists_nobody() {
+    fn answer_of_an_ending_membership_comes_at_once_without_names() {
         let (mut welcomes, rooms, mut shared, alice) = joined();
         use_budget(&mut shared, alice);
         welcomes.add(&mut shared, &rooms, alice, room_id("first"), 1);

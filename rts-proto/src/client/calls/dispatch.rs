@@ -1,11 +1,11 @@
-//! From a call as data to its method: the one list of them.
+//! The one list from calls as data to methods.
 
 use crate::Instant;
 use crate::client::call::{Call, Returned};
 use crate::client::engine::Client;
 
 impl Client {
-    /// Makes a call. An observer sees it as if its method had been called.
+    /// Makes a call. An observer sees it like a call of the method.
     pub fn call(&mut self, now: Instant, call: Call<'_>) -> Returned {
         match call {
             Call::Login { token, uid } => return Returned::Login(self.login(now, token, uid)),

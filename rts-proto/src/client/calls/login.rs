@@ -13,8 +13,8 @@ use crate::limits::TOKEN_BYTES_MAX;
 use crate::{Instant, RoomState, UserId};
 
 impl Client {
-    /// `login`: one [`Event::LoginResult`] follows, unless a logout comes first. With no way to the
-    /// server it stays in flight and tries for ever.
+    /// `login`: one [`Event::LoginResult`] follows, unless a logout comes first. While no link to
+    /// the server comes up, the login stays in progress and the attempts go on.
     pub fn login(&mut self, now: Instant, token: &str, uid: &str) -> Result<(), LoginError> {
         self.observe(now, Call::Login { token, uid }, |client| client.try_login(token, uid))
     }
@@ -28,7 +28,7 @@ impl Client {
         if self.connection.is_logged_in() || self.connection.is_logging_in() {
             return Err(LoginError::AlreadyLoggedIn);
         }
-        // The rooms that wait for a better token are those of another user.
+        // Rooms that wait for a better token belong to another user.
         if let Some(rejected) = self.connection.rejected_user()
             && *rejected != uid
         {
@@ -39,14 +39,14 @@ impl Client {
         Ok(())
     }
 
-    /// `logout`: answers what is open, then calls back [`Event::Logout`], then nothing more. Does
-    /// nothing without a login, live or under way.
+    /// `logout`: answers every open question and calls back [`Event::Logout`], and nothing after
+    /// it. Does nothing when neither logged in nor logging in.
     pub fn logout(&mut self, now: Instant) {
         self.observe(now, Call::Logout, |client| client.end_login(Ending::Own));
     }
 
-    /// `updateLoginToken`: logs in again if the last login failed on its token; otherwise keeps the
-    /// token for the next time one is needed. A live login is left alone.
+    /// `updateLoginToken`: logs in again if the last login failed because of its token. Otherwise
+    /// keeps the token for the next login. A live login continues unchanged.
     pub fn update_login_token(&mut self, now: Instant, token: &str) {
         self.observe(now, Call::UpdateLoginToken { token }, |client| client.take_token(token));
     }
@@ -62,9 +62,9 @@ impl Client {
         self.connection.refresh_token(fresh, &mut self.shared);
     }
 
-    /// `destroy`: logs out, and forgets everything. The last outputs are the results of what was
-    /// open, the logout, and the end of the link; nothing follows, and no call does anything any
-    /// more.
+    /// `destroy`: logs out and forgets everything. The last outputs are the results of open
+    /// questions, the logout, and the end of the link. No output follows, and later calls do
+    /// nothing.
     pub fn destroy(&mut self, now: Instant) {
         self.observe(now, Call::Destroy, Self::forget_everything);
     }

@@ -1,4 +1,4 @@
-//! Messages to users and to the app's server, status queries, and server params.
+//! Messages to users and to the app server, status queries, and server params.
 
 use alloc::string::ToString as _;
 
@@ -20,10 +20,10 @@ use crate::{
 impl Client {
     /// `sendMessage` and `sendBinaryMessage`: exactly one [`Event::MessageSendResult`] follows.
     ///
-    /// Unlike the calls that return an error, an accepted send that cannot work still uses up an id
-    /// and gets its result: 105 not logged in, 101 while logging in, 103 over 65,536 bytes, 3 for
-    /// an id that no user can have, 5 when too many sends have no result, 2 for an unreliable
-    /// message while the link is down.
+    /// Other calls return an error. An accepted send that cannot work uses up an id and gets a
+    /// result: 105 when not logged in, 101 while logging in, 103 over 65,536 bytes, 3 for an id
+    /// that no user can have, 5 when too many sends have no result, 2 for an unreliable message
+    /// while the link is down.
     pub fn send_message(
         &mut self,
         now: Instant,
@@ -111,8 +111,8 @@ impl Client {
     }
 
     /// `setServerParams`: exactly one [`Event::ServerParamsSetResult`] follows. Messages that are
-    /// sent after this call are posted to `url` if it is allowed. A refusal leaves earlier params
-    /// in force.
+    /// sent after this call are posted to `url` if the operator allows it. After a refusal, earlier
+    /// params stay in force.
     pub fn set_server_params(&mut self, now: Instant, signature: &str, url: &str) {
         let call = Call::SetServerParams { signature, url };
         self.observe(now, call, |client| client.ask_for_server_params(signature, url));
@@ -150,7 +150,7 @@ impl Client {
     /// [`Event::ServerMessageSendResult`] follows. Ids are from the same sequence as those of
     /// [`send_message`](Self::send_message).
     ///
-    /// A message that cannot work still uses up an id and gets its result: 105 not logged in, 101
+    /// A message that cannot work uses up an id and gets a result: 105 when not logged in, 101
     /// while logging in, 103 over 65,536 bytes, 106 without server params, 5 when too many sends
     /// have no result.
     pub fn send_server_message(
@@ -186,7 +186,7 @@ impl Client {
         Ok(())
     }
 
-    /// What holds for every message.
+    /// The checks of every message.
     fn check_sendable(&self, payload: &Payload) -> Result<(), SendCode> {
         if self.connection.is_logging_in() {
             return Err(SendCode::NotInitialised);

@@ -1,4 +1,4 @@
-//! The calls of the contract. Each can come at any time and in any order.
+//! The calls of the contract. Each can be made at any time and in any order.
 
 mod dispatch;
 mod login;

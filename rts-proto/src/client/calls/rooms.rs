@@ -1,4 +1,4 @@
-//! Room handles, and what is said in rooms.
+//! Room handles and broadcasts.
 
 use alloc::string::ToString as _;
 use alloc::vec::Vec;
@@ -15,7 +15,7 @@ use crate::wire::Frame;
 use crate::{BroadcastCode, Instant, MessageId, Payload, RoomId, RoomKey};
 
 impl Client {
-    /// `createRoom`: a handle, known to this engine only. A refusal is also called back as
+    /// `createRoom`: makes a handle, which only this engine knows. A refusal is also called back as
     /// [`Event::CreateRoomFailed`].
     pub fn create_room(&mut self, now: Instant, room_id: &str) -> Result<RoomKey, CreateRoomError> {
         self.observe(now, Call::CreateRoom { room_id }, |client| client.make_room(room_id))
@@ -34,8 +34,8 @@ impl Client {
         created
     }
 
-    /// `joinRoom`: [`RoomEvent::Joined`] follows, or [`RoomEvent::StateChanged`] with the reason:
-    /// -1001 at once for one who is in 128 rooms, or without a login.
+    /// `joinRoom`: [`RoomEvent::Joined`] follows, or [`RoomEvent::StateChanged`] with the reason.
+    /// The reason is -1001, at once, when the user is in 128 rooms or not logged in.
     pub fn join_room(&mut self, now: Instant, key: RoomKey) -> Result<(), JoinError> {
         self.observe(now, Call::JoinRoom { key }, |client| client.try_join(key))
     }
@@ -60,7 +60,8 @@ impl Client {
         Ok(())
     }
 
-    /// `leaveRoom`: [`RoomEvent::Left`] follows when really out. Does nothing when not joined.
+    /// `leaveRoom`: [`RoomEvent::Left`] follows when the user has left. Does nothing when not
+    /// joined.
     pub fn leave_room(&mut self, now: Instant, key: RoomKey) {
         self.observe(now, Call::LeaveRoom { key }, |client| client.leave(key));
     }
@@ -81,12 +82,12 @@ impl Client {
                 let phase = Phase::Leaving { ticket, was_joined, then_join: None };
                 self.rooms.set_phase(key, phase);
             }
-            // With no link the server learns later, and the application need not wait.
+            // Without a link the server learns of it later, and the application need not wait.
             Some(_) | None => self.finish_leave(key, None),
         }
     }
 
-    /// Broadcasts that have not left when their room is left never will.
+    /// Answers broadcasts that have not left when their room is left. They never leave.
     fn settle_unsent_broadcasts(&mut self, key: RoomKey) {
         for question in self.questions.of_room(key) {
             if self.take_back(question) {
@@ -95,9 +96,8 @@ impl Client {
         }
     }
 
-    /// `destroy` of a room: leaves it and forgets the handle. Nothing of it is called back any
-    /// more, not even what happened before and was not polled; so this returns what became of its
-    /// open broadcasts.
+    /// `destroy` of a room: leaves it and forgets the handle. Returns the results of its open
+    /// broadcasts, because it has no callbacks any more. Events that were not polled are discarded.
     pub fn destroy_room(&mut self, now: Instant, key: RoomKey) -> Vec<(MessageId, BroadcastCode)> {
         self.observe(now, Call::DestroyRoom { key }, |client| client.forget_room(key))
     }
@@ -114,8 +114,8 @@ impl Client {
         results
     }
 
-    /// What became of the open broadcasts of a handle that is destroyed: nobody is called back with
-    /// it. Those that have not left never will.
+    /// The results of the open broadcasts of a handle that is destroyed; they are not called back.
+    /// Broadcasts that have not left never leave.
     fn close_broadcasts(&mut self, key: RoomKey) -> Vec<(MessageId, BroadcastCode)> {
         let mut results = Vec::new();
         for question in self.questions.of_room(key) {
@@ -134,9 +134,9 @@ impl Client {
     }
 
     /// `sendRoomMessage` and `sendRoomBinaryMessage`: exactly one [`RoomEvent::MessageSendResult`]
-    /// follows, unless the handle is destroyed first. A broadcast that cannot work
-    /// still uses up an id and gets its result: 100 when not in the room, 103 over 65,536 bytes, 5
-    /// when too many sends have no result.
+    /// follows, unless the handle is destroyed first. A broadcast that cannot work uses up an id
+    /// and gets a result: 100 when not in the room, 103 over 65,536 bytes, 5 when too many sends
+    /// have no result.
     pub fn send_room_message(
         &mut self,
         now: Instant,

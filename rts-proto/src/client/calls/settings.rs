@@ -1,4 +1,4 @@
-//! What can be set at any time.
+//! Settings, which can be changed at any time.
 
 use crate::client::call::Call;
 use crate::client::engine::Client;
@@ -8,7 +8,7 @@ use crate::client::parameters::ParametersError;
 use crate::{BusinessId, Instant};
 
 impl Client {
-    /// `setBusinessId`: a tag that goes along with joins. An empty one clears it.
+    /// `setBusinessId`: sets a tag that joins carry. An empty tag clears it.
     pub fn set_business_id(&mut self, id: &str) -> Result<(), BusinessIdError> {
         let now = self.shared.now();
         self.observe(now, Call::SetBusinessId { id }, |client| client.take_business_id(id))
@@ -22,9 +22,10 @@ impl Client {
         self.rooms.set_business_id(business_id)
     }
 
-    /// `setRuntimeParameters`: a JSON object of the [keys](crate::client::Timing::key) of times,
-    /// all in milliseconds, and of [`logLevel`](crate::client::Parameters::LOG_LEVEL_KEY).
-    /// What cannot be used is ignored, with an [`Event::Warning`].
+    /// `setRuntimeParameters`: a JSON object with times in milliseconds by their
+    /// [keys](crate::client::Timing::key), and the level
+    /// [`logLevel`](crate::client::Parameters::LOG_LEVEL_KEY). An unknown key or an invalid value
+    /// is ignored, with an [`Event::Warning`].
     pub fn set_runtime_parameters(
         &mut self,
         now: Instant,

@@ -1,9 +1,8 @@
 //! Messages and queries that wait in the engine's own memory, behind the window of the wire.
 //!
-//! Three things hold a frame back. The window is full (§4.6): then no frame passes. The receiver has
-//! enough on its way to fill its window at the server (§5.6): then frames to others pass. The rate
-//! of its kind is used up (§4.9): then other kinds pass, so that a few queries do not hold up many
-//! messages.
+//! Three things hold a frame back. A full window (§4.6) holds back every frame. A receiver with
+//! enough bytes on their way (§5.6) holds back messages to that receiver only. A used-up rate
+//! (§4.9) holds back frames of that kind only, so that a few queries do not delay many messages.
 
 use alloc::collections::VecDeque;
 
@@ -17,21 +16,21 @@ use crate::limits::{CLIENT_WINDOW_MESSAGE_BYTES_MAX, CLIENT_WINDOW_MESSAGES_MAX}
 use crate::link::Channel;
 use crate::planted::{Bug, planted};
 
-/// Frames that are not in the window yet, in the order in which they were asked for.
+/// Frames that are not in the window yet, in the order of their calls.
 #[derive(Default)]
 pub(super) struct Backlog {
     waiting: VecDeque<Waiting>,
     bytes: usize,
-    /// When the first frame that waits for its receiver alone may go.
+    /// When the first frame may go that only its receiver holds back.
     held_until: Option<Instant>,
-    /// When the first frame that waits for the rate of its kind may go.
+    /// When the first frame may go that only the rate of its kind holds back.
     paced_until: Option<Instant>,
 }
 
 struct Waiting {
     frame: Bytes,
     question: Question,
-    /// Of a message to a user.
+    /// The lane of a message to a user.
     lane: Option<Lane>,
 }
 
@@ -42,7 +41,7 @@ impl Backlog {
         self.waiting.push_back(Waiting { frame, question, lane });
     }
 
-    /// Moves frames into the window, as many as may go and `budget` allows.
+    /// Moves as many frames into the window as the window, the lanes and `budget` allow.
     pub(super) fn advance(
         &mut self,
         now: Instant,
@@ -81,7 +80,7 @@ impl Backlog {
         }
     }
 
-    /// The frames in the window go first, so no deadline is set here.
+    /// Sets no deadline: the frames in the window go first.
     pub(super) fn waits_for_window(&mut self) {
         (self.held_until, self.paced_until) = (None, None);
     }
@@ -94,7 +93,7 @@ impl Backlog {
         self.paced_until
     }
 
-    /// Whether the question waited here, and now does no more.
+    /// Removes the question's frame if it is in the backlog.
     pub(super) fn take_back(&mut self, wanted: Question) -> bool {
         let index = self.waiting.iter().position(|waiting| waiting.question == wanted);
         let taken = index.and_then(|index| self.waiting.remove(index));

@@ -1,4 +1,4 @@
-//! Making links, and how long to wait before the next one.
+//! Opens links, and knows the wait before the next attempt.
 
 use core::time::Duration;
 
@@ -21,7 +21,7 @@ impl Dialer {
         Self { last: 0, backoff: Backoff::new(), random }
     }
 
-    /// A new link, at once.
+    /// A new link, without a wait.
     pub(super) fn connect(&mut self, shared: &mut Shared) -> Link {
         self.last += 1;
         let id = LinkId(self.last);
@@ -29,7 +29,7 @@ impl Dialer {
         Link::Connecting { id, since: shared.now() }
     }
 
-    /// A new link after the back-off, and after `at_least` besides.
+    /// A new link after the back-off, but not before `at_least` has passed.
     pub(super) fn connect_later(&mut self, at_least: Duration, shared: &mut Shared) -> Link {
         let (now, max) = (shared.now(), shared.parameters().get(Timing::BackoffMax));
         let wait = at_least + self.backoff.next(now, max, &mut self.random);
@@ -45,7 +45,7 @@ impl Dialer {
         self.backoff.succeeded(now);
     }
 
-    /// The waits begin anew.
+    /// Restarts the back-off.
     pub(super) fn reset(&mut self) {
         self.backoff.reset();
     }
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn links_are_numbered_and_no_number_is_used_twice() {
+    fn link_numbers_are_never_reused() {
         let (mut dialer, mut shared) = parts();
         dialer.connect(&mut shared);
         dialer.reset();
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_attempt_is_at_once_and_a_later_one_waits() {
+    fn first_attempt_is_immediate_and_later_ones_wait() {
         let (mut dialer, mut shared) = parts();
         let first = dialer.connect_later(Duration::ZERO, &mut shared);
         assert!(matches!(first, Link::Connecting { id: LinkId(1), .. }));

@@ -1,30 +1,30 @@
-//! A `Close` before the login was answered: the only word that a client may ever hear of why it
-//! does not get in.
+//! A `Close` before the login was answered. It may be the only reason that a client gets for a
+//! refused connection.
 
 use alloc::string::String;
 
 use crate::{CloseCode, LinkId};
 
-/// The number of characters that are kept of the server's reason.
+/// Characters of the server's reason that are kept.
 const REASON_CHARS_MAX: usize = 200;
 
-/// What a `Close` said before the login was answered.
+/// The content of a `Close` before the login was answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EarlyClose {
     /// The link that it ended.
     pub link: LinkId,
-    /// Why (`docs/protocol.md` section 9): a number that is not in its table counts as `BadFrame`.
+    /// The code (`docs/protocol.md` section 9). A number outside its table counts as `BadFrame`.
     pub code: CloseCode,
-    /// The number that came.
+    /// The number of the frame.
     pub number: u32,
-    /// The same in the server's words: at most 200 characters, none of which moves a terminal's
-    /// cursor.
+    /// The reason in the server's words: at most 200 characters, without control characters, which
+    /// could move a terminal's cursor.
     pub reason: String,
 }
 
 impl EarlyClose {
     pub(super) fn new(link: LinkId, number: u32, reason: &[u8]) -> Self {
-        // Longer than any character of UTF-8, so that no more than needed is looked at.
+        // Looks only at as many bytes as are needed: no character of UTF-8 is longer than 4 bytes.
         let reason = &reason[..reason.len().min(4 * REASON_CHARS_MAX)];
         let reason = String::from_utf8_lossy(reason);
         let shown = reason.chars().filter(|char| !char.is_control()).take(REASON_CHARS_MAX);
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reason_is_cut_at_200_characters_and_cannot_move_the_cursor() {
+    fn reason_has_200_characters_and_no_control_characters() {
         let kept = |reason: &str| EarlyClose::new(LinkId(1), 14, reason.as_bytes()).reason;
         let longest = "\u{e9}".repeat(REASON_CHARS_MAX);
         assert_eq!(kept(&longest), longest);

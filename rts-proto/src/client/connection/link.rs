@@ -1,4 +1,4 @@
-//! The link, from none to one over which a session's frames flow.
+//! The link, from no link to a link with a session.
 
 use bytes::Bytes;
 
@@ -11,7 +11,7 @@ use crate::planted::{Bug, planted};
 use crate::wire::{Decoder, Frame, VERSION};
 use crate::{Instant, LinkId, ProtocolError};
 
-/// What only makes sense on a link lives in its variant, and dies with it.
+/// Data of a link is in its variant, and is dropped with it.
 ///
 /// ```text
 ///          login                 Connected            LoginAnswer ok
@@ -58,8 +58,8 @@ impl Link {
         }
     }
 
-    /// The login is answered: the session's frames flow from now on. False for a link that did not
-    /// greet.
+    /// The login is answered: the link carries the session's frames from now on. False when no
+    /// login was sent on it.
     pub(super) fn go_online(&mut self, now: Instant) -> bool {
         let Self::Greeting(Greeting { id, decoder, .. }) = self else { return false };
         let decoder = core::mem::take(decoder);
@@ -67,7 +67,7 @@ impl Link {
         true
     }
 
-    /// The next whole frame of this link; none once it is another one.
+    /// The next whole frame of this link; `None` when it is no longer the present link.
     pub(super) fn next_frame(&mut self, link: LinkId) -> Result<Option<Frame>, ProtocolError> {
         match self {
             Self::Greeting(Greeting { id, decoder, .. }) if *id == link => {
@@ -95,13 +95,13 @@ impl Link {
     }
 }
 
-/// Hello and Login are out, and not answered.
+/// Hello and Login are sent, and not answered.
 pub(crate) struct Greeting {
     id: LinkId,
     since: Instant,
     decoder: Decoder,
     hello_heard: bool,
-    /// The token that the Login carried: a newer one may have come since.
+    /// The token of the Login frame. A newer one may have come since.
     token: Bytes,
 }
 
@@ -118,7 +118,7 @@ impl Greeting {
         self.decoder.push(bytes);
     }
 
-    /// What a server may say here: Hello, then the answer to the login, and Close at any time.
+    /// Checks a frame before the login: Hello, then the answer, and Close at any time.
     pub(crate) fn check(&mut self, frame: &Frame) -> Result<(), ProtocolError> {
         match frame {
             Frame::Hello { version: VERSION, .. } if !self.hello_heard => {
@@ -135,7 +135,7 @@ impl Greeting {
     }
 }
 
-/// The session's frames flow.
+/// A link that carries the session's frames.
 pub(super) struct Online {
     id: LinkId,
     decoder: Decoder,
@@ -158,8 +158,8 @@ impl Online {
         shared.transmit(self.id, frame.encode());
     }
 
-    /// Sends a sequenced frame, and an acknowledgement before it if one is owed: so that needs no
-    /// segment of its own (§4.4).
+    /// Sends a sequenced frame. An owed acknowledgement goes before it, so that it needs no segment
+    /// of its own (§4.4).
     pub(super) fn transmit_sequenced(
         &mut self,
         bytes: Bytes,
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_greets_once_and_then_answers_the_login() {
+    fn server_sends_one_hello_and_then_the_login_answer() {
         let mut greeting = greeting();
         assert!(greeting.check(&answer()).is_err());
         assert_eq!(greeting.check(&hello(VERSION)), Ok(()));
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_behind_the_login_answer_are_the_sessions() {
+    fn bytes_after_the_login_answer_belong_to_the_session() {
         let mut link = Link::Greeting(greeting());
         let Link::Greeting(greeting) = &mut link else { unreachable!("it is greeting") };
         greeting.push(Frame::Pong.encode());

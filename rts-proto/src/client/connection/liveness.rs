@@ -1,21 +1,21 @@
-//! Whether what goes out over a link arrives: heartbeats, and what has no answer.
+//! Whether sent frames arrive: heartbeats, and frames without an answer.
 
 use crate::Instant;
 use crate::client::parameters::{Parameters, Timing};
 use crate::client::timer::{Deadline, Timer, earliest};
 use crate::planted::{Bug, planted};
 
-/// What an open link has sent, and what showed that it arrived.
+/// The frames that an open link has sent, and the signs that they arrived.
 #[derive(Debug)]
 pub(super) struct Liveness {
     last_sent: Instant,
-    /// When the first Ping that has no Pong went out. A Pong answers all Pings before it.
+    /// When the first Ping without a Pong went out. A Pong answers all Pings before it.
     ping_since: Option<Instant>,
-    /// Since when sequenced frames wait for an Ack, and none came for any of them.
+    /// Since when sequenced frames wait without an Ack for any of them.
     ack_since: Option<Instant>,
-    /// Since when nothing showed that what goes out arrives, though something went out.
+    /// Since when nothing confirmed that sent frames arrive, although some were sent.
     unconfirmed_since: Option<Instant>,
-    /// Set while a changed network has to show that it carries the link.
+    /// The deadline by which the link must bring bytes after a network change.
     probe_until: Option<Instant>,
 }
 
@@ -45,13 +45,13 @@ impl Liveness {
         self.ping_since.get_or_insert(now);
     }
 
-    /// Counts a heartbeat as sent that was not.
+    /// Counts a heartbeat as sent although it was not.
     pub(super) fn skip_heartbeat(&mut self, now: Instant) {
         self.last_sent = now;
         self.unconfirmed_since = None;
     }
 
-    /// The changed network has until then.
+    /// The link must bring bytes until this moment, because the network changed.
     pub(super) fn probe(&mut self, until: Instant) {
         self.probe_until = Some(until);
     }
@@ -65,10 +65,10 @@ impl Liveness {
         self.unconfirmed_since = None;
     }
 
-    /// `waiting`: frames that were sent and are not acknowledged even now.
+    /// `waiting`: whether some sent frames are still not acknowledged.
     pub(super) fn ack_received(&mut self, now: Instant, waiting: bool) {
         self.ack_since = waiting.then_some(now);
-        // What went up before the Ping arrives only now: the way up is slow, not dead.
+        // An earlier frame is acknowledged only now: the way to the server is slow, not dead.
         self.ping_since = self.ping_since.map(|_| now);
         self.unconfirmed_since = self.ack_since;
     }
@@ -82,7 +82,7 @@ impl Liveness {
     }
 
     /// When the next Ping is due: one interval after the last frame was sent, or one interval after
-    /// the first frame of which nothing shows that it arrived. One Ping is enough to ask.
+    /// the first unconfirmed frame. There is no more than one unanswered Ping of the second kind.
     fn heartbeat_due(&self, parameters: &Parameters) -> Instant {
         let every = parameters.get(Timing::Heartbeat);
         let idle = self.last_sent + every;
@@ -92,7 +92,7 @@ impl Liveness {
         }
     }
 
-    /// Since when a Ping has no Pong, or a sequenced frame no Ack.
+    /// The first moment since which a Ping has no Pong, or a sequenced frame no Ack.
     fn unanswered_since(&self) -> Option<Instant> {
         let ping = self.ping_since.filter(|_| !planted(Bug::PingUnansweredIgnored));
         let ack = self.ack_since.filter(|_| !planted(Bug::AckUnansweredIgnored));
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_busy_link_pings_once_when_nothing_confirms_what_it_sends() {
+    fn busy_link_pings_once_without_confirmation() {
         let mut liveness = Liveness::new(at(0));
         for second in 1..=5 {
             liveness.sent(at(second));
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ping_without_its_pong_ends_the_link_after_10_seconds() {
+    fn missing_pong_ends_the_link_after_10_seconds() {
         let mut liveness = Liveness::new(at(0));
         liveness.ping_sent(at(5));
         liveness.ping_sent(at(14));
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_without_its_ack_ends_the_link_after_10_seconds() {
+    fn missing_ack_ends_the_link_after_10_seconds() {
         let mut liveness = Liveness::new(at(0));
         liveness.sequenced_sent(at(1));
         liveness.ping_sent(at(6));
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ack_of_some_frames_gives_the_ping_behind_them_more_time() {
+    fn ack_of_earlier_frames_extends_the_time_of_a_ping() {
         let mut liveness = Liveness::new(at(0));
         liveness.sequenced_sent(at(1));
         liveness.ping_sent(at(6));

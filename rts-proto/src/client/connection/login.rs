@@ -1,4 +1,4 @@
-//! One login, from asking to its end. A client without one is idle.
+//! One login, from the call to its end. A client without a login is idle.
 
 use alloc::boxed::Box;
 use core::mem;
@@ -20,49 +20,50 @@ use crate::{AppId, Instant, LinkId, ProtocolError, UserId};
 /// ```
 pub(super) struct Login {
     uid: UserId,
-    /// The newest, or the one that was refused.
+    /// The newest token, or the one that was refused.
     token: Bytes,
     stage: Stage,
 }
 
 enum Stage {
-    /// `claim` is 0 for a new login; that of the login that goes on after its token was refused.
+    /// `claim` is 0 for a new login. After a refused token, it is the claim of the login that
+    /// continues.
     LoggingIn {
         claim: u64,
         since: Instant,
     },
-    /// A fresh token is waited for, and no link is wanted until it comes.
+    /// The login waits for a fresh token. No link is opened until it comes.
     TokenRejected {
         claim: u64,
     },
     LoggedIn(Box<Session>),
 }
 
-/// What it means that the server let the user in.
+/// The meaning of an accepted login.
 pub(crate) enum Entry {
-    /// The login is live.
+    /// The login is now live.
     First { since: Instant },
-    /// Its session goes on.
+    /// Its session was resumed.
     Resumed,
-    /// The login goes on, with another session: what is left of the old one.
+    /// The login continues on a new session. `old` is the ended one.
     Anew { old: Box<Session> },
 }
 
-/// A login that the server let in.
+/// An accepted login.
 pub(crate) struct Entered {
     pub(crate) entry: Entry,
-    /// When the server was heard last, before this.
+    /// When the server was last heard before.
     pub(crate) lost_at: Instant,
-    /// Whether the application was told of the silence since.
+    /// Whether the silence since then was reported to the application.
     pub(crate) was_told: bool,
 }
 
-/// What is left of a login that is over.
+/// The remains of a login that ended.
 pub(crate) struct Ended {
     pub(crate) uid: UserId,
-    /// Of a login that was live.
+    /// The session of a live login.
     pub(crate) session: Option<Box<Session>>,
-    /// When it began to be tried, or when a live one was heard last.
+    /// When the attempt began, or when a live login was last heard.
     pub(crate) since: Instant,
 }
 
@@ -79,7 +80,7 @@ impl Login {
         &self.token
     }
 
-    /// Since when it is tried, while it is.
+    /// When the attempt began, while the login is in progress.
     pub(super) fn logging_in_since(&self) -> Option<Instant> {
         match self.stage {
             Stage::LoggingIn { since, .. } => Some(since),
@@ -105,7 +106,7 @@ impl Login {
         }
     }
 
-    /// `heard_at`: when the server was heard last.
+    /// `heard_at`: when the server was last heard.
     pub(super) fn end(self, heard_at: Instant) -> Ended {
         let since = self.logging_in_since().unwrap_or(heard_at);
         let session = match self.stage {
@@ -115,7 +116,7 @@ impl Login {
         Ended { uid: self.uid, session, since }
     }
 
-    /// What to say on a new link.
+    /// The Login frame for a new link.
     pub(super) fn frame(&self, app_id: &AppId, engine: u64, link: LinkId) -> wire::Login {
         wire::Login {
             app_id: app_id.clone(),
@@ -128,7 +129,7 @@ impl Login {
         }
     }
 
-    /// Of the login that this one continues; 0 if it is a new one.
+    /// The claim of the login that this one continues; 0 for a new login.
     fn claim(&self) -> u64 {
         match &self.stage {
             Stage::LoggingIn { claim, .. } | Stage::TokenRejected { claim } => *claim,
@@ -136,7 +137,7 @@ impl Login {
         }
     }
 
-    /// A fresh token, for the next link.
+    /// Stores a fresh token for the next link.
     pub(super) fn keep_token(&mut self, token: Bytes) {
         let is_ignored = planted(Bug::RefreshIgnored) && self.logging_in_since().is_some();
         if !is_ignored {
@@ -144,13 +145,13 @@ impl Login {
         }
     }
 
-    /// A fresh token came in place of the one that was refused.
+    /// Continues with a fresh token after the old one was refused.
     pub(super) fn retry(&mut self, token: Bytes, now: Instant) {
         self.token = token;
         self.stage = Stage::LoggingIn { claim: self.claim(), since: now };
     }
 
-    /// The server let the user in; nothing when it was not asked.
+    /// The server accepted the login; `None` when it was not asked.
     pub(super) fn accepted(
         &mut self,
         accepted: &Accepted,
@@ -174,7 +175,7 @@ impl Login {
         }
     }
 
-    /// The server refused the token. What was live is over, but for the login's claim.
+    /// The server refused the token. A live session ends, and the login keeps its claim.
     pub(super) fn reject_token(&mut self, heard_at: Instant) -> Ended {
         let since = self.logging_in_since().unwrap_or(heard_at);
         let rejected = Stage::TokenRejected { claim: self.claim() };

@@ -1,4 +1,4 @@
-//! An engine's way to its server: the link, the login that it is for, and the session over it.
+//! The connection of an engine to its server: the link, the login that it serves, and the session.
 
 mod backlog;
 mod dialer;
@@ -39,10 +39,10 @@ use link::{Greeting, Link};
 use login::Login;
 use timeline::Timeline;
 
-/// Its parts do not use each other, except that a session is handed the link to send over it.
+/// The parts do not use each other, except that a session is passed the link to send over.
 pub(super) struct Connection {
     app_id: AppId,
-    /// Tells this engine from others in its logins (§3.8).
+    /// Distinguishes this engine from others in its logins (§3.8).
     engine: u64,
     login: Option<Login>,
     link: Link,
@@ -92,12 +92,12 @@ impl Connection {
         self.login.as_ref().is_some_and(|login| login.logging_in_since().is_some())
     }
 
-    /// The user who is logged in, or wants to be.
+    /// The user who is logged in or logging in.
     pub(super) fn user(&self) -> Option<&UserId> {
         self.login.as_ref().map(Login::uid)
     }
 
-    /// The user whose token was refused, while no better one came.
+    /// The user whose token was refused, until a better token comes.
     pub(super) fn rejected_user(&self) -> Option<&UserId> {
         self.login.as_ref().filter(|login| login.is_rejected()).map(Login::uid)
     }
@@ -145,7 +145,7 @@ impl Connection {
         self.link = self.dialer.connect_later(at_least, shared);
     }
 
-    /// The link is up: greets, and asks to be logged in.
+    /// The link is up: sends Hello and Login.
     pub(super) fn connected(&mut self, link: LinkId, shared: &mut Shared) {
         if !matches!(self.link, Link::Connecting { id, .. } if id == link) {
             return;
@@ -158,7 +158,7 @@ impl Connection {
         shared.transmit(link, Frame::Login(login).encode());
     }
 
-    /// The link is down by itself. Whether it was this one.
+    /// The link went down. True when it was the present one.
     pub(super) fn disconnected(&mut self, link: LinkId) -> bool {
         let is_this_one = self.link.id() == Some(link);
         if is_this_one {
@@ -175,13 +175,13 @@ impl Connection {
         self.link = Link::None;
     }
 
-    /// Closes the link, which ended in this way.
+    /// Closes the link, and records why it ended.
     pub(super) fn lose_link(&mut self, why: Disconnect, shared: &mut Shared) {
         self.drop_link(shared);
         self.last_disconnect = Some(why);
     }
 
-    /// The link is checked, or made without waiting.
+    /// The network changed: checks an open link, or opens one without waiting.
     pub(super) fn network_changed(&mut self, shared: &mut Shared) {
         self.dialer.reset();
         match &mut self.link {
@@ -199,13 +199,13 @@ impl Connection {
 
     // The login.
 
-    /// A login begins.
+    /// Begins a login.
     pub(super) fn log_in(&mut self, uid: UserId, token: Bytes, shared: &mut Shared) {
         self.login = Some(Login::new(uid, token, shared.now()));
         self.start_login(shared);
     }
 
-    /// A fresh token: for now, if the one before was refused, else for the next link.
+    /// A fresh token. Used at once if the last one was refused, else on the next link.
     pub(super) fn refresh_token(&mut self, token: Bytes, shared: &mut Shared) {
         let Some(login) = &mut self.login else { return };
         if login.is_rejected() {
@@ -223,7 +223,7 @@ impl Connection {
         self.connect(shared);
     }
 
-    /// Before the login is answered: what the server may say on the link.
+    /// The state of the link before the login is answered; `None` afterwards.
     pub(super) fn greeting_mut(&mut self) -> Option<&mut Greeting> {
         match &mut self.link {
             Link::Greeting(greeting) => Some(greeting),
@@ -231,12 +231,13 @@ impl Connection {
         }
     }
 
-    /// The server closes the link before the login is answered.
+    /// Records a `Close` that comes before the login is answered.
     pub(super) fn closed_early(&mut self, code: u32, reason: &[u8]) {
         self.early_close = self.link.id().map(|link| EarlyClose::new(link, code, reason));
     }
 
-    /// The server let the user in: says so of the connection, if the application does not know.
+    /// The server accepted the login. Reports the connection state, if the application does not
+    /// know it.
     pub(super) fn accepted(
         &mut self,
         accepted: &Accepted,
@@ -257,7 +258,7 @@ impl Connection {
         Ok(Some(Entered { entry, lost_at, was_told }))
     }
 
-    /// Whether the token that the link carried is not the newest.
+    /// Whether a token newer than the one in the Login frame has come.
     pub(super) fn has_newer_token(&self) -> bool {
         match (&self.login, &self.link) {
             (Some(login), Link::Greeting(greeting)) => login.token() != greeting.token(),
@@ -265,25 +266,25 @@ impl Connection {
         }
     }
 
-    /// The token was refused: no link is wanted until a better one comes.
+    /// The token was refused: no link is opened until a better one comes.
     pub(super) fn reject_token(&mut self, shared: &mut Shared) -> Option<Ended> {
         self.drop_link(shared);
         let heard_at = self.timeline.heard();
         self.login.as_mut().map(|login| login.reject_token(heard_at))
     }
 
-    /// The login is over, live or under way; one that waits for a better token is not.
+    /// Ends a login that is live or in progress. A login that waits for a better token stays.
     pub(super) fn end_login(&mut self) -> Option<Ended> {
         let login = self.login.take_if(|login| !login.is_rejected())?;
         Some(login.end(self.timeline.heard()))
     }
 
-    /// No login is left, not even one that waits for a token.
+    /// Forgets every login, also one that waits for a token.
     pub(super) fn forget_login(&mut self) {
         self.login = None;
     }
 
-    /// A mark of the timeline is reached.
+    /// Reports that silence reached a mark of the timeline.
     pub(super) fn report_silence(&mut self, shared: &mut Shared) {
         let state = self.timeline.pass_mark();
         shared.emit(Event::ConnectionStateChanged(state));
@@ -291,7 +292,7 @@ impl Connection {
 
     // Received.
 
-    /// Takes in bytes of the link. [`next_frame`](Self::next_frame) gives what they are.
+    /// Takes bytes of the link. [`next_frame`](Self::next_frame) returns their frames.
     pub(super) fn receive(&mut self, link: LinkId, bytes: Bytes, now: Instant) {
         if self.link.id() != Some(link) || bytes.is_empty() {
             return;
@@ -309,12 +310,12 @@ impl Connection {
         }
     }
 
-    /// The next whole frame of this link; none once it is another one.
+    /// The next whole frame of this link; `None` when it is no longer the present link.
     pub(super) fn next_frame(&mut self, link: LinkId) -> Result<Option<Frame>, ProtocolError> {
         self.link.next_frame(link)
     }
 
-    /// Counts a frame of the session, if it is one that is acknowledged.
+    /// Counts a frame of the session, if it is sequenced.
     pub(super) fn count(&mut self, frame: &Frame, now: Instant) {
         if frame.is_sequenced()
             && let Some(session) = self.session_mut()
@@ -323,7 +324,7 @@ impl Connection {
         }
     }
 
-    /// The server has this number of frames.
+    /// The server acknowledges this number of frames.
     pub(super) fn acknowledged(
         &mut self,
         received: u64,
@@ -344,14 +345,14 @@ impl Connection {
         }
     }
 
-    /// The server will not go on with the session.
+    /// The server refuses to resume the session.
     pub(super) fn give_up_resuming(&mut self) {
         if let Some(session) = self.session_mut() {
             session.give_up_resuming();
         }
     }
 
-    /// What is kept here, and how much of it. A session goes with its login.
+    /// The sizes of its stores. A session is stored with its login.
     #[cfg(test)]
     pub(super) fn kept(&self) -> Kept {
         alloc::vec![

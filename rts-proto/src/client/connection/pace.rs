@@ -1,4 +1,4 @@
-//! How fast what has waited goes out: at the rates of the server, to the best of our knowledge.
+//! The pace of frames that have waited. It follows an estimate of the server's rates.
 
 use crate::Instant;
 use crate::client::questions::Question;
@@ -6,13 +6,13 @@ use crate::limits::STATUS_QUERIES_PER_SECOND;
 use crate::rate::TokenBucket;
 use crate::wire::Accepted;
 
-/// §4.9: after a return, what waited goes out at the server's rates. Otherwise everything goes out
-/// at once and the server judges; the buckets are filled all the same, so that they know.
+/// §4.9: after a reconnect, frames that waited go out at the server's rates. Otherwise every frame
+/// goes out at once and the server enforces its rates. The buckets are counted in both cases.
 #[derive(Debug)]
 pub(super) struct Pace {
     buckets: Buckets,
     is_on: bool,
-    /// When the frame that is held back in the window may go out.
+    /// When the first frame of the window may go out, if it is held back.
     ready_at: Option<Instant>,
 }
 
@@ -21,13 +21,14 @@ impl Pace {
         Self { buckets: Buckets::new(accepted, now), is_on: false, ready_at: None }
     }
 
-    /// The server remembers what was used of the rates, and so do we.
+    /// The pace of a following session. The server remembers the used-up rates, and so does the
+    /// engine.
     pub(super) fn followed_by(&self, accepted: &Accepted, now: Instant) -> Self {
         let fresh = Buckets::new(accepted, now);
         Self { buckets: self.buckets.or_of_other_rates(fresh), is_on: false, ready_at: None }
     }
 
-    /// Whether what goes out is spread over time.
+    /// Whether frames are spread over time.
     pub(super) fn is_on(&self) -> bool {
         self.is_on
     }
@@ -36,7 +37,7 @@ impl Pace {
         self.is_on = is_on;
     }
 
-    /// Nothing is held back in the window.
+    /// No frame of the window is held back.
     pub(super) fn nothing_waits(&mut self) {
         self.ready_at = None;
     }
@@ -45,13 +46,13 @@ impl Pace {
         self.ready_at
     }
 
-    /// How much may go at this moment; no limit while the pace is off.
+    /// The amounts that may go out now; `None`, which is no limit, while the pace is off.
     pub(super) fn budget(&self) -> Option<Budget> {
         self.is_on.then(|| Budget { left: self.buckets.clone(), server_sends_wait: None })
     }
 
-    /// Whether the first frame of the window may go out now. Otherwise [`ready_at`](Self::ready_at)
-    /// says when.
+    /// Whether the first frame of the window may go out now. If not, [`ready_at`](Self::ready_at)
+    /// is the moment.
     pub(super) fn lets_pass(&mut self, question: Question, now: Instant) -> bool {
         let Some(bucket) = self.buckets.of(question) else { return true };
         if bucket.take(now) || !self.is_on {
@@ -63,17 +64,17 @@ impl Pace {
     }
 }
 
-/// How much of each kind may go at this moment.
+/// The amounts of each kind that may go out now.
 #[derive(Debug)]
 pub(super) struct Budget {
     left: Buckets,
-    /// Until when a message to the app's server waits. Server params wait behind it, since they
-    /// change where it goes.
+    /// The moment until which a message to the app server waits. Server params wait behind it,
+    /// since they change its destination.
     server_sends_wait: Option<Instant>,
 }
 
 impl Budget {
-    /// Otherwise when there will be one more.
+    /// Takes the question's share, or returns when there is one.
     pub(super) fn spend(&mut self, question: Question, now: Instant) -> Result<(), Instant> {
         if matches!(question, Question::ServerParams(_)) {
             return self.server_sends_wait.map_or(Ok(()), Err);
@@ -90,7 +91,7 @@ impl Budget {
     }
 }
 
-/// What the server's rates let pass.
+/// The rates of the server.
 #[derive(Clone, Debug)]
 struct Buckets {
     sends: TokenBucket,
@@ -124,7 +125,7 @@ impl Buckets {
             Question::Broadcast(_) => Some(&mut self.broadcasts),
             Question::Status(_) => Some(&mut self.statuses),
             Question::ServerSend(_) => Some(&mut self.server_sends),
-            // Few, and their rate at the server is far from reached.
+            // These are few, and far below their rate at the server.
             Question::ServerParams(_) => None,
         }
     }
@@ -140,7 +141,7 @@ mod tests {
     const SEND: Question = Question::Send(MessageId(1));
     const SERVER_SEND: Question = Question::ServerSend(MessageId(2));
 
-    /// A server with this rate of messages to users, and 2 a second to the app's server.
+    /// A server with this rate of messages to users, and 2 a second to the app server.
     fn accepted(sends_per_second: u32) -> Accepted {
         Accepted { sends_per_second, server_sends_per_second: 2, ..testing::accepted() }
     }
@@ -156,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_seconds_worth_passes_and_the_next_at_its_rate() {
+    fn half_a_seconds_worth_passes_and_then_the_rate_applies() {
         let mut pace = pace(true);
         assert_eq!(passed(&mut pace), 2);
         assert_eq!(pace.ready_at(), Some(Instant::from_millis(1_250)));
@@ -165,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_passes_while_the_pace_is_off_and_is_counted() {
+    fn everything_passes_and_counts_while_the_pace_is_off() {
         let mut pace = pace(false);
         assert_eq!(passed(&mut pace), 100);
         pace.set_on(true);
@@ -182,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn another_session_remembers_what_was_used_unless_the_rate_is_another() {
+    fn next_session_keeps_used_rates_unless_the_rate_changes() {
         let mut before = pace(true);
         passed(&mut before);
         let mut same = before.followed_by(&accepted(4), NOW);
@@ -204,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn server_params_do_not_overtake_a_message_to_the_server_that_waits() {
+    fn server_params_do_not_overtake_waiting_server_messages() {
         let mut budget = pace(true).budget().expect("the pace is on");
         assert_eq!(budget.spend(Question::ServerParams(1), NOW), Ok(()));
         assert_eq!(budget.spend(SERVER_SEND, NOW), Ok(()));

@@ -1,5 +1,4 @@
-//! What a connection sends: through its session, while a login is live, over its link, while that is
-//! up.
+//! Sending of frames: through the session while a login is live, over the link while it is up.
 
 use bytes::Bytes;
 
@@ -10,45 +9,46 @@ use crate::client::questions::{Question, Questions};
 use crate::client::shared::Shared;
 use crate::wire::Frame;
 
-/// Without a live login nothing is queued. [`release`](Self::release) sends what was.
+/// Without a live login, frames are not queued. [`release`](Self::release) sends queued frames.
 impl Connection {
-    /// Queues a message or a query behind those before it.
+    /// Queues a message or a query after earlier ones.
     pub(crate) fn queue(&mut self, frame: Bytes, question: Question, questions: &Questions) {
         if let Some(session) = self.session_mut() {
             session.queue(frame, question, questions);
         }
     }
 
-    /// Puts a frame into the window that need not wait behind others.
+    /// Puts a frame into the window that does not wait behind others.
     pub(crate) fn push(&mut self, frame: Bytes, tag: Tag) {
         if let Some(session) = self.session_mut() {
             session.push(frame, tag);
         }
     }
 
-    /// The same for a join: false when there is no room for it, or no login.
+    /// Like [`push`](Self::push), for a Join. False when the window has no space for it, or without
+    /// a login.
     pub(crate) fn push_join(&mut self, frame: Bytes, ticket: u64) -> bool {
         self.session_mut().is_some_and(|session| session.push_join(frame, ticket))
     }
 
-    /// Whether the question's frame was still waiting to be transmitted, and now is no more.
+    /// Removes the question's frame if it waits to be transmitted.
     pub(crate) fn take_back(&mut self, question: Question) -> bool {
         self.session_mut().is_some_and(|session| session.take_back(question))
     }
 
-    /// The same for a join.
+    /// Removes the Join with this ticket if it waits to be transmitted.
     pub(crate) fn take_back_join(&mut self, ticket: u64) -> bool {
         self.session_mut().is_some_and(|session| session.take_back_join(ticket))
     }
 
-    /// What is queued goes out spread over time.
+    /// Queued frames go out at the server's rates from now on.
     pub(crate) fn hold_back(&mut self) {
         if let Some(session) = self.session_mut() {
             session.hold_back();
         }
     }
 
-    /// Queues a message or a query behind those before it, and sends what may be sent.
+    /// Queues a message or a query after earlier ones, and sends as much as is allowed.
     pub(crate) fn submit(
         &mut self,
         frame: Frame,
@@ -60,7 +60,7 @@ impl Connection {
         self.release(questions, shared);
     }
 
-    /// Sends what may be sent now.
+    /// Sends as much as is allowed now.
     pub(crate) fn release(&mut self, questions: &mut Questions, shared: &mut Shared) {
         if let Some(session) = self.login.as_mut().and_then(Login::session_mut)
             && let Some(online) = self.link.online_mut()
@@ -76,7 +76,7 @@ impl Connection {
         }
     }
 
-    /// Tells the server what arrived, if it was not told.
+    /// Acknowledges received frames, if an acknowledgement is owed.
     pub(crate) fn acknowledge(&mut self, shared: &mut Shared) {
         if let Some(received) = self.session_mut().and_then(Session::take_ack) {
             self.transmit(Frame::Ack { received }, shared);

@@ -1,4 +1,4 @@
-//! What outlives a link: the session's numbers, and the frames that are not acknowledged yet.
+//! The state that outlives a link: the session's numbers, and the frames that are not acknowledged.
 
 use bytes::Bytes;
 
@@ -19,13 +19,13 @@ pub(crate) struct Session {
     number: u64,
     key: ResumeKey,
     claim: u64,
-    /// False once it is known that the server will not go on with it.
+    /// False once the server has refused to resume the session.
     resumable: bool,
     channel: Channel<Tag>,
-    /// What goes into the channel when there is room.
+    /// Frames that go into the channel when it has space.
     backlog: Backlog,
-    /// When the acknowledgement of what was received has to go out, if nothing takes it along
-    /// before.
+    /// When the acknowledgement of received frames must go out, unless it travels with another
+    /// frame before.
     ack_due: Option<Instant>,
     pace: Pace,
 }
@@ -44,13 +44,13 @@ impl Session {
         }
     }
 
-    /// The same login has another session. The server remembers what was used of the rates, and so
-    /// do we.
+    /// The session that follows this one in the same login. The server remembers the used-up rates,
+    /// and so does the engine.
     pub(super) fn followed_by(&self, accepted: &Accepted, now: Instant) -> Self {
         Self { pace: self.pace.followed_by(accepted, now), ..Self::new(accepted, now) }
     }
 
-    /// The server goes on with this session. What it does not have goes out again, paced.
+    /// The server resumed this session. Frames that it does not have go out again, at its rates.
     pub(super) fn resumed(&mut self, accepted: &Accepted) -> Result<(), ProtocolError> {
         self.channel.resume(accepted.received, drop)?;
         self.key = accepted.key;
@@ -64,7 +64,7 @@ impl Session {
         self.claim
     }
 
-    /// What to ask of the server on a new link.
+    /// The request to resume this session on a new link.
     pub(super) fn resume(&self) -> Option<Resume> {
         self.resumable.then(|| Resume {
             session: self.number,
@@ -78,7 +78,7 @@ impl Session {
         self.resumable = false;
     }
 
-    /// The session is over: its frames, in order, that may be sent on another one.
+    /// The session ended: its frames, in order, that may be sent on another session.
     pub(crate) fn into_frames(self) -> impl Iterator<Item = Carried> {
         let in_window = self.channel.into_unacked().filter_map(|(frame, tag, may_have_left)| {
             let Tag::Question(question) = tag else { return None };
@@ -94,17 +94,18 @@ impl Session {
 
     // Sent.
 
-    /// Queues a message or a query behind those before it.
+    /// Queues a message or a query after earlier ones.
     pub(super) fn queue(&mut self, frame: Bytes, question: Question, questions: &Questions) {
         self.backlog.push(frame, question, questions);
     }
 
-    /// Puts a frame into the window that need not wait behind others.
+    /// Puts a frame into the window that does not wait behind others.
     pub(super) fn push(&mut self, frame: Bytes, tag: Tag) {
         self.channel.push(frame, tag);
     }
 
-    /// The same for a join, of which there may be many: false when there is no room for it.
+    /// Like [`push`](Self::push), for a Join. Joins may be many: false when the window has no
+    /// space.
     pub(super) fn push_join(&mut self, frame: Bytes, ticket: u64) -> bool {
         let (frames_max, bytes_max) = (CLIENT_WINDOW_JOINS_MAX, WINDOW_BYTES_MAX);
         let has_room = self.channel.has_room(1, frame.len(), frames_max, bytes_max);
@@ -114,12 +115,12 @@ impl Session {
         has_room
     }
 
-    /// Whether the question's frame was still waiting to be transmitted, and now is no more.
+    /// Removes the question's frame if it waits to be transmitted.
     pub(super) fn take_back(&mut self, question: Question) -> bool {
         self.backlog.take_back(question) || self.take_back_of_window(Tag::Question(question))
     }
 
-    /// The same for a join.
+    /// Removes the Join with this ticket if it waits to be transmitted.
     pub(super) fn take_back_join(&mut self, ticket: u64) -> bool {
         self.take_back_of_window(Tag::Join(ticket))
     }
@@ -128,12 +129,12 @@ impl Session {
         self.channel.take_back(|tag| *tag == wanted).is_some()
     }
 
-    /// What is queued goes out spread over time.
+    /// Queued frames go out at the server's rates from now on.
     pub(super) fn hold_back(&mut self) {
         self.pace.set_on(true);
     }
 
-    /// Sends what may be sent now: from the backlog through the window.
+    /// Sends as much as is allowed now: from the backlog through the window.
     pub(super) fn release(
         &mut self,
         online: &mut Online,
@@ -147,7 +148,7 @@ impl Session {
                 has_moved = true;
                 online.transmit_sequenced(bytes, self.take_ack(), shared);
             }
-            // What went out of the window made way for what waits behind it.
+            // Frames that left the window made space for the backlog.
             if !has_moved || self.backlog.is_empty() {
                 return;
             }
@@ -155,7 +156,7 @@ impl Session {
     }
 
     /// Moves frames from the backlog into the window. Once a frame has to wait, frames are paced.
-    /// Then only those that go out at once are moved, so that frames without a rate do not wait
+    /// Then only frames that go out at once are moved, so that frames without a rate do not wait
     /// behind paced ones.
     fn advance(&mut self, now: Instant, questions: &mut Questions) {
         if self.pace.is_on() && self.channel.peek().is_some() {
@@ -170,12 +171,12 @@ impl Session {
     /// The next frame that may go out now.
     fn next_transmit(&mut self, now: Instant) -> Option<Bytes> {
         let Some(tag) = self.channel.peek() else {
-            // Frames stay paced until none waits.
+            // Frames stay paced until the backlog is empty.
             self.pace.set_on(!self.backlog.is_empty());
             self.pace.nothing_waits();
             return None;
         };
-        // Joins and leaves are few, and their rates at the server are far from reached.
+        // Joins and leaves are few, and far below their rates at the server.
         if let Tag::Question(question) = *tag
             && !self.pace.lets_pass(question, now)
         {
@@ -184,7 +185,7 @@ impl Session {
         self.channel.transmit()
     }
 
-    /// The server has this number of frames. Whether that says anything new.
+    /// The server acknowledges this number of frames. True when it had acknowledged fewer before.
     pub(super) fn acknowledged(&mut self, received: u64) -> Result<bool, ProtocolError> {
         let mut is_new = false;
         self.channel.acknowledge(received, |_| is_new = true)?;
@@ -197,12 +198,12 @@ impl Session {
 
     // Received.
 
-    /// Counts bytes of the server, before the frames that are in them.
+    /// Counts bytes of the server, before the frames in them.
     pub(super) fn count_bytes(&mut self, bytes: usize) {
         self.channel.count_bytes(bytes);
     }
 
-    /// §4.4: whether somebody waits for the acknowledgement depends on the frame.
+    /// §4.4: whether the sender waits for the acknowledgement depends on the frame.
     pub(super) fn count_received(&mut self, now: Instant, is_awaited: bool) {
         self.channel.count_received();
         let is_urgent = is_awaited || self.channel.owes_much();
@@ -217,7 +218,7 @@ impl Session {
 
     // State.
 
-    /// What is due while the session has a link.
+    /// The first deadline while the session has a link.
     pub(super) fn next_timer(&self) -> Option<Deadline> {
         earliest([
             self.ack_due.map(|due| (due, Timer::Flush)),
@@ -225,14 +226,14 @@ impl Session {
         ])
     }
 
-    /// When something that is held back, for the server's rate or for its receiver, may go out.
+    /// When a frame may go out that is held back for the server's rate or for its receiver.
     fn ready_at(&self) -> Option<Instant> {
         let paced = [self.pace.ready_at(), self.backlog.paced_until()];
         let paced = paced.into_iter().flatten().filter(|_| !planted(Bug::PaceNotRearmed));
         paced.chain(self.backlog.held_until()).min()
     }
 
-    /// Bytes of frames that wait, or are not acknowledged.
+    /// Bytes of frames that wait or are not acknowledged.
     pub(super) fn stored_bytes(&self) -> usize {
         self.channel.unacked_bytes() + self.backlog.bytes()
     }

@@ -1,13 +1,13 @@
-//! What a frame in the window of the wire is for.
+//! Tags of frames in the window. A tag says what the frame is for.
 
 use crate::client::questions::Question;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tag {
-    /// Its answer is waited for in the list of open questions.
+    /// A question of the list of open questions, which waits for its answer.
     Question(Question),
-    /// By its ticket: a room may have more than one in the window. Its room's handle waits.
+    /// A Join, by its ticket: a room may have several in the window. The room's handle waits.
     Join(u64),
-    /// Its room's handle waits.
+    /// A Leave. The room's handle waits.
     Leave,
 }

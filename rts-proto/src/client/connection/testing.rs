@@ -1,11 +1,11 @@
-//! A server's consent, for the tests of what follows from it.
+//! An accepted login, for tests of what follows it.
 
 use crate::Instant;
 use crate::client::parameters::Parameters;
 use crate::client::shared::Shared;
 use crate::wire::{Accepted, ResumeKey};
 
-/// Session 1 of a server without limits of rate.
+/// Session 1 of a server without rates.
 pub(super) fn accepted() -> Accepted {
     Accepted {
         session: 1,

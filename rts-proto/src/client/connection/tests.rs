@@ -14,7 +14,7 @@ fn user() -> UserId {
     UserId::new("alice").expect("an id")
 }
 
-/// A login, for which the first link is asked.
+/// A login, for which the first link was requested.
 fn logging_in() -> (Connection, Shared) {
     let app_id = AppId::new("123456781234567812345678").expect("an id");
     let (mut connection, mut shared) = (Connection::new(app_id, 1), shared_at(NOW));
@@ -63,7 +63,7 @@ fn bytes_of_another_link_are_not_read() {
 }
 
 #[test]
-fn a_token_that_came_behind_the_login_frame_is_newer() {
+fn token_set_after_the_login_frame_is_newer() {
     let (mut connection, mut shared) = greeting();
     assert!(!connection.has_newer_token());
     connection.refresh_token("fresh".into(), &mut shared);
@@ -71,7 +71,7 @@ fn a_token_that_came_behind_the_login_frame_is_newer() {
 }
 
 #[test]
-fn a_refused_token_ends_the_link_until_a_better_one_comes() {
+fn refused_token_ends_the_link_until_a_better_one_comes() {
     let (mut connection, mut shared) = greeting();
     let ended = connection.reject_token(&mut shared).expect("there was a login");
     assert_eq!((ended.uid, ended.since), (user(), NOW));
@@ -83,7 +83,7 @@ fn a_refused_token_ends_the_link_until_a_better_one_comes() {
 }
 
 #[test]
-fn silence_is_reported_from_the_last_byte_that_an_open_link_brought() {
+fn silence_counts_from_the_last_byte_of_an_open_link() {
     let (mut connection, shared) = online();
     let later = Instant::from_millis(4_000);
     connection.receive(FIRST, Frame::Pong.encode(), later);
@@ -93,7 +93,7 @@ fn silence_is_reported_from_the_last_byte_that_an_open_link_brought() {
 }
 
 #[test]
-fn a_changed_network_probes_an_open_link_and_replaces_one_that_is_not() {
+fn network_change_probes_open_links_and_replaces_others() {
     let (mut connection, mut shared) = online();
     outputs(&mut shared);
     connection.network_changed(&mut shared);

@@ -1,10 +1,10 @@
-//! What the application is told about its connection, and when (contract: "Behaviour over time").
+//! Reports of silence to the application, and their times (contract: "Behaviour over time").
 
 use crate::client::parameters::{Parameters, Timing};
 use crate::planted::{Bug, planted};
 use crate::{ConnectionState, Instant};
 
-/// Silence, measured from the last byte heard.
+/// Silence, measured from the last byte received.
 ///
 /// ```text
 ///            10 s             12 s            22 s
@@ -28,7 +28,7 @@ enum Reported {
 }
 
 impl Timeline {
-    /// A login begins: silence counts from here.
+    /// A login begins. Silence counts from `now`.
     pub(super) fn new(now: Instant) -> Self {
         Self { heard: now, reported: Reported::Nothing, connected_before: false }
     }
@@ -41,12 +41,12 @@ impl Timeline {
         self.heard
     }
 
-    /// Whether the application knows of the silence.
+    /// Whether the silence was reported to the application.
     pub(super) fn break_was_reported(&self) -> bool {
         self.reported != Reported::Nothing
     }
 
-    /// The session is up: what the application is told, if anything.
+    /// The session is up. Returns the state to report, if there is one.
     pub(super) fn back(&mut self, now: Instant) -> Option<ConnectionState> {
         let first = !core::mem::replace(&mut self.connected_before, !planted(Bug::ConnectedTwice));
         let reported = core::mem::replace(&mut self.reported, Reported::Nothing);
@@ -58,7 +58,7 @@ impl Timeline {
         }
     }
 
-    /// When silence is reported next.
+    /// When the next mark of the silence is reached.
     pub(super) fn next_mark(&self, parameters: &Parameters) -> Option<Instant> {
         let after = match self.reported {
             Reported::Nothing => parameters.get(Timing::Reconnecting),
@@ -72,7 +72,7 @@ impl Timeline {
         Some(self.heard + after)
     }
 
-    /// The next mark is reached.
+    /// Moves to the next mark, and returns the state to report.
     pub(super) fn pass_mark(&mut self) -> ConnectionState {
         let (reported, state) = match self.reported {
             Reported::Nothing => (Reported::Reconnecting, ConnectionState::Reconnecting),
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_return_is_a_connection_and_later_ones_are_told_after_a_break() {
+    fn first_return_is_state_3_and_later_ones_follow_a_break() {
         let mut timeline = Timeline::new(at(0));
         assert_eq!(timeline.back(at(1)), Some(ConnectionState::Connected));
         assert_eq!(timeline.back(at(2)), None);

@@ -1,15 +1,14 @@
-//! How much is on its way to each receiver (§5.6), counted on lanes by a hash of the receiver's id.
+//! Bytes on their way to each receiver (§5.6), counted on lanes by a hash of the receiver's id.
 
 use crate::Instant;
 use crate::limits::{FLIGHT_BYTES_MAX, FLIGHT_WAIT};
 use crate::planted::{Bug, planted};
 
-/// One of the lanes on which receivers are counted. Two receivers may share one, and then wait for
-/// each other.
+/// A lane that counts the bytes to some receivers. Receivers that share a lane wait for each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Lane(u8);
 
-/// One bit for each fits into a word.
+/// The lanes of a set fit into one word of bits.
 const LANES: usize = 64;
 
 impl Lane {
@@ -22,7 +21,7 @@ impl Lane {
     }
 }
 
-/// Lanes of which something waits: what comes later for the same receiver must not overtake it.
+/// Lanes with a message that waits. Later messages to the same receiver must not overtake it.
 #[derive(Default)]
 pub(crate) struct Held(u64);
 
@@ -36,15 +35,15 @@ impl Held {
     }
 }
 
-/// How much one message adds to its lane.
+/// The bytes that one message adds to its lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Departure {
     pub(super) lane: Lane,
-    /// 0 until it is in the window.
+    /// 0 until the message is in the window.
     pub(super) frame_bytes: usize,
 }
 
-/// What is on its way: reliable messages in the window, or beyond it, that have no result.
+/// Bytes of reliable messages without a result that are, or were, in the window.
 #[derive(Debug)]
 pub(super) struct Flights {
     lanes: [Flight; LANES],
@@ -53,7 +52,7 @@ pub(super) struct Flights {
 #[derive(Clone, Copy, Debug)]
 struct Flight {
     bytes: usize,
-    /// When something arrived last, or the first of it left.
+    /// When a message last arrived, or the first one left.
     moved: Instant,
 }
 
@@ -62,8 +61,8 @@ impl Flights {
         Self { lanes: [Flight { bytes: 0, moved: Instant::ORIGIN }; LANES] }
     }
 
-    /// Until when a message has to wait for those before it. A receiver from whom nothing is heard
-    /// is not waited for: the server knows best what to do with it.
+    /// The moment until which a message waits for earlier ones. The wait ends when a receiver does
+    /// not respond: the server then decides what happens to the messages.
     pub(super) fn hold(
         &self,
         now: Instant,
@@ -86,7 +85,7 @@ impl Flights {
         flight.bytes += frame_bytes;
     }
 
-    /// A message has its result; `arrived` when it is a good one.
+    /// A message has its result. `arrived` is set when the message arrived.
     pub(super) fn end(&mut self, ended: Departure, arrived: Option<Instant>) {
         let Some(flight) = self.lanes.get_mut(usize::from(ended.lane.0)) else { return };
         if !planted(Bug::LaneNotFreed) {
@@ -97,7 +96,7 @@ impl Flights {
         }
     }
 
-    /// Over a new link all of it begins anew.
+    /// On a new link, the wait starts again.
     pub(super) fn restart(&mut self, now: Instant) {
         for flight in &mut self.lanes {
             flight.moved = now;
@@ -133,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_mebibyte_may_be_on_its_way_and_one_byte_more_waits() {
+    fn half_a_mebibyte_may_be_on_its_way_and_the_next_byte_waits() {
         let flights = with_bytes_to_bob(FULL - 100);
         assert!(!is_held(&flights, START, 100));
         assert!(is_held(&flights, START, 101));
@@ -154,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn an_arrival_makes_way_and_a_failure_gives_no_more_time() {
+    fn arrival_extends_the_wait_and_failure_does_not() {
         let later = Instant::from_millis(10_500);
         let first = Departure { lane: bob(), frame_bytes: 1 };
         let mut flights = with_bytes_to_bob(FULL + 1);

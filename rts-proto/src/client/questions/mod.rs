@@ -1,4 +1,4 @@
-//! Questions that are open: each gets exactly one answer, or its deadline.
+//! Open questions. Each gets exactly one answer, at its deadline at the latest.
 
 mod lanes;
 mod question;
@@ -28,8 +28,7 @@ use crate::planted::{Bug, planted};
 use crate::{Instant, MessageId, RoomKey, SendCode};
 use lanes::{Departure, Flights};
 
-/// Every accepted question is in here until its one result is called back. A question is numbered
-/// here too.
+/// Every accepted question, until its one result is called back. Questions are numbered here too.
 #[derive(Debug)]
 pub(super) struct Questions {
     open: BTreeMap<Question, Open>,
@@ -37,11 +36,12 @@ pub(super) struct Questions {
     statuses: usize,
     sends: usize,
     send_bytes: usize,
-    /// What the open sends to users add up to on their lanes.
+    /// The bytes of open sends to users, by lane.
     flights: Flights,
-    /// Ids of messages to users, and to the app's server.
+    /// The last id of messages to users and to the app server.
     last_message: MessageId,
-    /// Numbers of broadcasts, queries and tickets on the wire: never used twice by this engine.
+    /// The last number of broadcasts, queries and tickets on the wire. This engine uses no number
+    /// twice.
     last_number: u64,
 }
 
@@ -52,7 +52,7 @@ struct Open {
     memo: Memo,
 }
 
-/// What is needed again when the answer comes.
+/// Data that the answer needs.
 #[derive(Clone, Debug)]
 enum Memo {
     Nothing,
@@ -75,7 +75,7 @@ impl Questions {
         }
     }
 
-    /// Messages to users and to the app's server have one sequence of ids.
+    /// Messages to users and to the app server share one sequence of ids.
     pub(super) fn next_message_id(&mut self) -> Result<MessageId, SendError> {
         self.last_message = self.last_message.next().ok_or(SendError::NoMoreIds)?;
         Ok(self.last_message)
@@ -92,7 +92,7 @@ impl Questions {
 
     // Asking.
 
-    /// Nothing when the engine takes no more sends before one of them has its result.
+    /// Opens a send to a user. `None` when too many sends have no result.
     pub(super) fn ask_send(
         &mut self,
         id: MessageId,
@@ -104,7 +104,7 @@ impl Questions {
         self.open_send(Question::Send(id), memo, payload_bytes, shared)
     }
 
-    /// The same for a message to the app's server.
+    /// Like [`ask_send`](Self::ask_send), for a message to the app server.
     pub(super) fn ask_server_send(
         &mut self,
         id: MessageId,
@@ -114,7 +114,7 @@ impl Questions {
         self.open_send(Question::ServerSend(id), Memo::Nothing, payload_bytes, shared)
     }
 
-    /// The same for a broadcast; gives its number on the wire.
+    /// Like [`ask_send`](Self::ask_send), for a broadcast. Returns its number on the wire.
     pub(super) fn ask_broadcast(
         &mut self,
         room: RoomKey,
@@ -128,7 +128,7 @@ impl Questions {
         Some(number)
     }
 
-    /// The query's number; nothing when too many are open.
+    /// Opens a status query and returns its number; `None` when too many are open.
     pub(super) fn ask_status(&mut self, uid: &str, shared: &Shared) -> Option<u64> {
         if self.statuses >= OPEN_QUERIES_MAX {
             return None;
@@ -138,7 +138,7 @@ impl Questions {
         Some(number)
     }
 
-    /// The params' ticket.
+    /// Opens a call of `setServerParams` and returns its ticket.
     pub(super) fn ask_server_params(&mut self, shared: &Shared) -> u64 {
         let ticket = self.next_number();
         self.open(Question::ServerParams(ticket), Memo::Nothing, 0, shared);
@@ -155,7 +155,7 @@ impl Questions {
         self.has_room(payload_bytes).then(|| self.open(question, memo, payload_bytes, shared))
     }
 
-    /// Whether the engine takes one more send with this much payload.
+    /// Whether the engine may open one more send with this much payload.
     fn has_room(&self, payload_bytes: usize) -> bool {
         let most = match planted(Bug::WindowIsTheStore) {
             true => CLIENT_WINDOW_MESSAGES_MAX,
@@ -165,7 +165,7 @@ impl Questions {
             || planted(Bug::OpenSendsUnbounded)
     }
 
-    /// `payload_bytes` is 0 for what is no send.
+    /// `payload_bytes` is 0 for questions that are not sends.
     fn open(&mut self, question: Question, memo: Memo, payload_bytes: usize, shared: &Shared) {
         let deadline = shared.now() + shared.parameters().get(Timing::Send);
         self.statuses += usize::from(matches!(question, Question::Status(_)));
@@ -180,7 +180,7 @@ impl Questions {
 
     // Answering.
 
-    /// Calls back the result of an open question; false when it was answered before.
+    /// Calls back the result of an open question. False when it was answered before.
     pub(super) fn answer(&mut self, answer: Answer, rooms: &Rooms, shared: &mut Shared) -> bool {
         match answer {
             Answer::Send(id, code) => {
@@ -218,7 +218,7 @@ impl Questions {
         true
     }
 
-    /// Takes an open broadcast off the list without a word: what its send returned.
+    /// Removes an open broadcast without an event, and returns the id of its send.
     pub(super) fn close_broadcast(&mut self, question: Question) -> Option<MessageId> {
         match self.close(question)? {
             Memo::Broadcast { id, .. } => Some(id),
@@ -226,9 +226,9 @@ impl Questions {
         }
     }
 
-    /// The session that carried these frames is over. Every send that may have left gets its
-    /// result; gives back the frames that certainly did not leave. Status queries and server params
-    /// stay open: they can be asked again.
+    /// The session that carried these frames ended. Every send that may have left gets its result.
+    /// Returns the frames that certainly did not leave. Status queries and server params stay open:
+    /// they can be asked again.
     pub(super) fn settle(
         &mut self,
         frames: impl Iterator<Item = Carried>,
@@ -263,9 +263,9 @@ impl Questions {
         Some(memo)
     }
 
-    // Flow control: what is in the window of the wire, and beyond.
+    // Flow control of frames in the window and in the backlog.
 
-    /// Until when a message for this lane has to wait for those before it.
+    /// The moment until which a message on this lane waits for earlier ones.
     pub(super) fn hold(
         &self,
         now: Instant,
@@ -276,7 +276,7 @@ impl Questions {
         self.flights.hold(now, lane, frame_bytes, held)
     }
 
-    /// A frame goes into the window. One to a user now counts as on its way.
+    /// A frame goes into the window. A message to a user now counts as on its way.
     pub(super) fn departs(&mut self, question: Question, frame_bytes: usize, now: Instant) {
         let Question::Send(_) = question else { return };
         if let Some(Open { memo: Memo::Send(departure), .. }) = self.open.get_mut(&question) {
@@ -285,7 +285,7 @@ impl Questions {
         }
     }
 
-    /// A frame that never left is out of the window again.
+    /// A frame that never left is removed from the window.
     fn comes_back(&mut self, question: Question) {
         if let Some(Open { memo: Memo::Send(departure), .. }) = self.open.get_mut(&question) {
             self.flights.end(*departure, None);
@@ -293,7 +293,7 @@ impl Questions {
         }
     }
 
-    /// Over a new link every receiver is waited for anew.
+    /// On a new link, the wait for every receiver starts again.
     pub(super) fn restart_flights(&mut self, now: Instant) {
         self.flights.restart(now);
     }
@@ -339,7 +339,7 @@ impl Questions {
             .collect()
     }
 
-    /// The open status queries: their numbers, and whom they ask about.
+    /// The open status queries: their numbers, and the queried users.
     pub(super) fn statuses(&self) -> impl Iterator<Item = (u64, &str)> {
         self.open.iter().filter_map(|(question, open)| match (question, &open.memo) {
             (Question::Status(number), Memo::Status { uid }) => Some((*number, uid.as_str())),
@@ -347,7 +347,7 @@ impl Questions {
         })
     }
 
-    /// What is kept here, and how much of it.
+    /// The sizes of its stores.
     #[cfg(test)]
     pub(super) fn kept(&self) -> Kept {
         let Self {
@@ -371,7 +371,7 @@ impl Questions {
     }
 }
 
-/// A frame of a session that is over.
+/// A frame of a session that ended.
 pub(super) struct Carried {
     pub(super) frame: Bytes,
     pub(super) question: Question,

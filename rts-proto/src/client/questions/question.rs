@@ -1,13 +1,13 @@
-//! What an engine can ask, and the answers that there are.
+//! Questions of an engine, and their answers.
 
 use crate::{BroadcastCode, MessageId, OnlineStatus, Reply, SendCode, ServerParamsCode};
 
-/// What waits for an answer, by what the answer names.
+/// A question that is open, by the id that its answer names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Question {
     /// A message to a user.
     Send(MessageId),
-    /// A broadcast, by its number on the wire: handles of one room may follow each other, and each
+    /// A broadcast, by its number on the wire. Handles of one room may follow each other, and each
     /// counts its messages from 1.
     Broadcast(u64),
     /// A status query, by its number on the wire.
@@ -19,7 +19,7 @@ pub(crate) enum Question {
 }
 
 impl Question {
-    /// A send counts among those that an engine takes (`OPEN_SENDS_MAX`).
+    /// Whether the question counts as an open send (`OPEN_SENDS_MAX`).
     pub(super) fn is_send(self) -> bool {
         match self {
             Self::Send(_) | Self::Broadcast(_) | Self::ServerSend(_) => true,
@@ -50,7 +50,7 @@ impl Question {
     }
 }
 
-/// What became of a question: the server says so, or the engine if the server cannot.
+/// The result of a question, from the server, or from the engine if the server cannot answer.
 #[derive(Debug)]
 pub(crate) enum Answer {
     Send(MessageId, SendCode),

@@ -100,7 +100,7 @@ fn a_question_is_due_after_10_seconds() {
 }
 
 #[test]
-fn an_engine_takes_2048_sends_and_an_answer_makes_room_for_one_more() {
+fn accepts_2048_open_sends_and_one_more_after_an_answer() {
     let mut parts = Parts::new();
     let first = parts.send(0).expect("room for one more");
     for _ in 1..2_048 {
@@ -134,7 +134,7 @@ fn an_engine_asks_128_status_queries_at_once() {
 }
 
 #[test]
-fn a_lost_session_settles_what_may_have_left_and_gives_back_what_did_not() {
+fn lost_session_settles_sent_questions_and_returns_unsent_ones() {
     let mut parts = Parts::new();
     let left = parts.send(0).expect("room for one more");
     let waits = parts.send(0).expect("room for one more");
@@ -148,7 +148,7 @@ fn a_lost_session_settles_what_may_have_left_and_gives_back_what_did_not() {
 }
 
 #[test]
-fn what_did_not_leave_no_longer_counts_as_on_its_way() {
+fn unsent_message_does_not_count_as_on_its_way() {
     let mut parts = Parts::new();
     let question = parts.send(0).expect("room for one more");
     parts.questions.departs(question, 512 * 1_024, NOW);
@@ -163,7 +163,7 @@ fn what_did_not_leave_no_longer_counts_as_on_its_way() {
 }
 
 #[test]
-fn an_answered_message_makes_way_for_others_to_its_receiver() {
+fn answered_message_frees_its_lane() {
     let mut parts = Parts::new();
     let question = parts.send(0).expect("room for one more");
     parts.questions.departs(question, 512 * 1_024, NOW);
@@ -172,7 +172,7 @@ fn an_answered_message_makes_way_for_others_to_its_receiver() {
 }
 
 #[test]
-fn a_message_that_was_answered_while_it_waited_does_not_count_when_it_leaves() {
+fn message_answered_in_the_backlog_does_not_count_later() {
     let mut parts = Parts::new();
     let question = parts.send(0).expect("room for one more");
     parts.answer(Answer::Send(MessageId(1), SendCode::Ok));
@@ -181,7 +181,7 @@ fn a_message_that_was_answered_while_it_waited_does_not_count_when_it_leaves() {
 }
 
 #[test]
-fn broadcasts_are_found_by_their_handle_and_closed_without_a_word() {
+fn broadcasts_are_found_by_handle_and_closed_without_event() {
     let mut parts = Parts::new();
     for key in [1, 2] {
         let asked = parts.questions.ask_broadcast(RoomKey(key), MessageId(9), 0, &parts.shared);

@@ -1,4 +1,4 @@
-//! Room handles: which there are, how far each is with its room, and what each is told.
+//! Room handles, their memberships and their events.
 
 mod phase;
 #[cfg(test)]
@@ -19,13 +19,13 @@ use crate::limits::ROOM_HANDLES_MAX;
 use crate::planted::{Bug, planted};
 use crate::{BusinessId, Instant, MessageId, RoomId, RoomKey, RoomState, UserId};
 
-/// Every room handle of an engine. At most one has a given room id.
+/// Every room handle of an engine. At most one handle has a given room id.
 #[derive(Debug, Default)]
 pub(super) struct Rooms {
     by_key: BTreeMap<RoomKey, Room>,
     by_id: BTreeMap<RoomId, RoomKey>,
     last_key: u64,
-    /// The tag that goes along with joins.
+    /// The tag that joins carry.
     business_id: Option<BusinessId>,
 }
 
@@ -37,7 +37,7 @@ struct Room {
 }
 
 impl Rooms {
-    /// A handle that is in no room yet.
+    /// A new handle, which is in no room yet.
     pub(super) fn create(&mut self, id: RoomId) -> Result<RoomKey, CreateRoomError> {
         if self.by_id.contains_key(&id) {
             return Err(CreateRoomError::InUse);
@@ -67,7 +67,7 @@ impl Rooms {
         self.business_id.as_ref()
     }
 
-    /// Only while the engine is out of all rooms.
+    /// Changes the tag. Fails unless the engine is out of all rooms.
     pub(super) fn set_business_id(
         &mut self,
         id: Option<BusinessId>,
@@ -89,7 +89,7 @@ impl Rooms {
         self.by_key.get(&key).map(|room| room.id.clone())
     }
 
-    /// The handle that has this id.
+    /// The handle with this id.
     pub(super) fn key(&self, id: &str) -> Option<RoomKey> {
         self.by_id.get(id).copied()
     }
@@ -98,12 +98,13 @@ impl Rooms {
         self.by_key.get(&key).map(|room| room.phase)
     }
 
-    /// The number of rooms that the engine is in, or on its way into.
+    /// The number of rooms that the engine is in or joins.
     pub(super) fn entered(&self) -> usize {
         self.by_key.values().filter(|room| room.phase.is_entered()).count()
     }
 
-    /// The handle that is being left with this ticket, and whether it is to be joined then.
+    /// The handle that is being left with this ticket. The inner value is the time of a join that
+    /// follows.
     pub(super) fn leaving(&self, wanted: u64) -> Option<(RoomKey, Option<Instant>)> {
         self.by_key.iter().find_map(|(key, room)| match room.phase {
             Phase::Leaving { ticket, then_join, .. } if ticket == wanted => Some((*key, then_join)),
@@ -113,7 +114,7 @@ impl Rooms {
 
     // Broadcasts.
 
-    /// The number of a handle's next broadcast; nothing when there is no such handle.
+    /// The number of a handle's next broadcast; `None` when the handle does not exist.
     pub(super) fn next_message(
         &mut self,
         key: RoomKey,
@@ -123,7 +124,7 @@ impl Rooms {
         Some(next.inspect(|id| room.last_message = *id))
     }
 
-    /// The room's id, if its handle may speak in it.
+    /// The room's id, if the handle may broadcast in it.
     pub(super) fn spoken_in(&self, key: RoomKey) -> Option<RoomId> {
         let room = self.by_key.get(&key)?;
         room.phase.may_speak().then(|| room.id.clone())
@@ -143,8 +144,8 @@ impl Rooms {
         }
     }
 
-    /// What the server sends to a room is for the handle that is in it: an earlier handle of the
-    /// same room, or one that is not in yet, hears nothing.
+    /// Emits an event to the handle that is in the room. Earlier handles of the room, and one that
+    /// is still joining, get nothing.
     pub(super) fn emit_to_member(&self, id: &RoomId, event: RoomEvent, shared: &mut Shared) {
         let Some(key) = self.by_id.get(id) else { return };
         if let Some(room) = self.by_key.get(key)
@@ -154,7 +155,7 @@ impl Rooms {
         }
     }
 
-    /// §6.10: out, or only told something. `user` is the engine's.
+    /// §6.10: a notice that ends the membership, or only informs. `user` is the engine's user.
     pub(super) fn noticed(
         &mut self,
         id: &RoomId,
@@ -180,7 +181,7 @@ impl Rooms {
         }
     }
 
-    /// A join that is still wanted has its answer.
+    /// Handles the answer to a join that is still wanted.
     pub(super) fn join_answered(
         &mut self,
         wanted: u64,
@@ -214,8 +215,8 @@ impl Rooms {
         }
     }
 
-    /// The session is lost, the login is not: every room wants to be joined again.
-    /// None is being left: that ended with the link.
+    /// The session is lost and the login continues: every entered room is to be joined again. No
+    /// room is being left, since leaving ended with the link.
     pub(super) fn session_lost(&mut self, lost_at: Instant) {
         for room in self.by_key.values_mut() {
             let (since, again) = match room.phase {
@@ -227,7 +228,7 @@ impl Rooms {
         }
     }
 
-    /// The session went on after a break that the application knows of: so do its rooms.
+    /// The session was resumed after a reported break: each joined room reports this too.
     pub(super) fn confirm(&self, user: &UserId, lost_at: Instant, shared: &mut Shared) {
         let elapsed = shared.now().since(lost_at);
         for (key, room) in &self.by_key {
@@ -239,7 +240,7 @@ impl Rooms {
         }
     }
 
-    /// Out of all rooms; those that were entered, or were to be, are told why.
+    /// Ends all memberships, and reports the reason to rooms that were entered or were to be.
     pub(super) fn end_memberships(&mut self, user: &UserId, state: RoomState, shared: &mut Shared) {
         for (key, room) in &mut self.by_key {
             if matches!(room.phase, Phase::Joining { .. } | Phase::Joined) {
@@ -250,14 +251,14 @@ impl Rooms {
         }
     }
 
-    /// Out of all rooms, without a word.
+    /// Ends all memberships without an event.
     pub(super) fn forget_memberships(&mut self) {
         for room in self.by_key.values_mut() {
             room.phase = Phase::Created;
         }
     }
 
-    /// What is kept here, and how much of it: handles, and what goes on with them.
+    /// The sizes of its stores.
     #[cfg(test)]
     pub(super) fn kept(&self) -> Kept {
         let Self { by_key, by_id, last_key: _, business_id: _ } = self;

@@ -1,4 +1,4 @@
-//! How far a handle is with its room.
+//! The membership of a room handle.
 
 use crate::Instant;
 
@@ -11,8 +11,8 @@ use crate::Instant;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     Created,
-    /// `ticket` is of the newest Join frame. `again` when the room was joined before the session
-    /// was lost.
+    /// `ticket` is the one of the newest Join frame. `again` is set when the room was joined before
+    /// the session was lost.
     Joining {
         ticket: u64,
         since: Instant,
@@ -29,8 +29,8 @@ pub(crate) enum Phase {
 }
 
 impl Phase {
-    /// Whether the room counts among those that the engine is in. One that is being left does not:
-    /// the server hears of the leave before it hears of a later join.
+    /// Whether the room counts among the engine's rooms. A room that is being left does not: the
+    /// Leave reaches the server before a later Join.
     pub(super) fn is_entered(self) -> bool {
         match self {
             Self::Created => false,
@@ -39,18 +39,18 @@ impl Phase {
         }
     }
 
-    /// Whether the handle may speak in its room: also while it is joined again.
+    /// Whether the handle may broadcast in its room. It may also while it joins again.
     pub(super) fn may_speak(self) -> bool {
         matches!(self, Self::Joined | Self::Joining { again: true, .. })
     }
 
-    /// Whether the handle hears what the server sends to its room.
+    /// Whether the handle receives the room's messages and notices.
     pub(super) fn hears(self) -> bool {
         matches!(self, Self::Joined | Self::Leaving { was_joined: true, .. })
     }
 }
 
-/// How far a room handle is with its room, for applications.
+/// The membership of a room handle, as applications see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Membership {
     /// Not in the room.

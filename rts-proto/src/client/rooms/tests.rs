@@ -20,7 +20,7 @@ fn alice() -> UserId {
     UserId::new("alice").expect("an id")
 }
 
-/// One handle, in this phase.
+/// A handle in this phase.
 fn rooms(phase: Phase) -> (Rooms, RoomKey) {
     let mut rooms = Rooms::default();
     let key = rooms.create(lobby()).expect("a handle");
@@ -38,7 +38,7 @@ fn told(shared: &mut Shared) -> Vec<RoomEvent> {
 }
 
 #[test]
-fn a_room_has_one_handle_at_a_time_and_keys_are_not_used_again() {
+fn room_has_one_handle_and_keys_are_not_reused() {
     let (mut rooms, key) = rooms(Phase::Created);
     assert_eq!(rooms.create(lobby()), Err(CreateRoomError::InUse));
     rooms.remove(key);
@@ -81,7 +81,7 @@ fn a_refused_join_ends_outside_and_says_why() {
 }
 
 #[test]
-fn a_joined_room_is_joined_anew_after_its_session_is_lost() {
+fn rejoins_rooms_after_a_lost_session() {
     let (mut rooms, key) = rooms(Phase::Joined);
     rooms.session_lost(LOST_AT);
     let joining = |ticket| Phase::Joining { ticket, since: LOST_AT, again: true };
@@ -107,7 +107,7 @@ fn only_a_handle_that_is_in_its_room_hears_it() {
 }
 
 #[test]
-fn a_notice_puts_a_member_out_unless_it_only_tells() {
+fn notice_ends_membership_unless_it_is_only_informative() {
     let (mut rooms, key) = rooms(Phase::Joined);
     let mut shared = shared();
     rooms.noticed(&lobby(), RoomState::NoticesStop, Some(alice()), &mut shared);
@@ -119,7 +119,7 @@ fn a_notice_puts_a_member_out_unless_it_only_tells() {
 }
 
 #[test]
-fn a_room_that_is_being_left_counts_only_if_it_is_joined_again() {
+fn leaving_room_counts_only_if_joined_again() {
     let leaving = |then_join| Phase::Leaving { ticket: 1, was_joined: true, then_join };
     let entered = |phase| rooms(phase).0.entered();
     assert_eq!((entered(Phase::Joined), entered(JOINING), entered(Phase::Created)), (1, 1, 0));
@@ -129,7 +129,7 @@ fn a_room_that_is_being_left_counts_only_if_it_is_joined_again() {
 }
 
 #[test]
-fn the_business_id_changes_only_outside_all_rooms() {
+fn business_id_changes_only_outside_all_rooms() {
     let tag = BusinessId::new("shop").expect("an id");
     let (mut rooms, key) = rooms(JOINING);
     assert_eq!(rooms.set_business_id(Some(tag.clone())), Err(BusinessIdError::InRoom));
@@ -139,7 +139,7 @@ fn the_business_id_changes_only_outside_all_rooms() {
 }
 
 #[test]
-fn memberships_that_end_are_told_and_forgotten_ones_are_not() {
+fn ended_memberships_are_reported_and_forgotten_ones_not() {
     let mut shared = shared();
     let (mut rooms, key) = rooms(Phase::Joined);
     rooms.end_memberships(&alice(), RoomState::ServerAbnormal, &mut shared);

@@ -13,7 +13,7 @@ fn begun() -> (Links, Shared) {
 }
 
 #[test]
-fn a_link_expects_a_hello_then_a_login_then_nothing_until_it_is_answered() {
+fn link_expects_hello_then_login_then_nothing() {
     let (mut links, mut shared) = begun();
     assert_eq!(links.expects(ID), Some(Expects::Hello));
     links.greeted(ID);
@@ -44,7 +44,7 @@ fn a_verdict_is_of_one_login_and_comes_once() {
 }
 
 #[test]
-fn a_link_has_its_deadline_until_it_is_attached_or_over() {
+fn link_has_a_deadline_until_attached_or_ended() {
     let (mut links, mut shared) = begun();
     let deadline = shared.now + shared.config.login_deadline;
     assert_eq!(shared.deadlines.next_timer(), Some((deadline, Timer::LoginDeadline)));
@@ -57,7 +57,7 @@ fn a_link_has_its_deadline_until_it_is_attached_or_over() {
 }
 
 #[test]
-fn a_link_that_ends_gives_the_login_that_waits_for_its_turn_and_leaves_nothing() {
+fn ended_link_returns_its_queued_login_and_leaves_nothing() {
     let (mut links, mut shared) = begun();
     assert!(links.end(&mut shared, ID).is_none());
     assert_eq!(filled(links.kept()), []);
@@ -76,7 +76,7 @@ fn a_link_that_ends_gives_the_login_that_waits_for_its_turn_and_leaves_nothing()
 }
 
 #[test]
-fn a_session_has_the_link_that_carries_it_until_that_ends_or_another_does() {
+fn session_has_its_link_until_it_ends_or_is_replaced() {
     let (mut links, mut shared) = begun();
     let session = begin_session(&mut shared, "alice");
     let link_of = |shared: &Shared| shared.session(session).and_then(|session| session.link());
@@ -94,7 +94,7 @@ fn a_session_has_the_link_that_carries_it_until_that_ends_or_another_does() {
 }
 
 #[test]
-fn only_links_without_a_session_count_as_before_login() {
+fn only_links_without_session_count_as_before_login() {
     let (mut links, mut shared) = begun();
     assert!(!links.begin(&mut shared, ID, KEY));
     assert!(links.begin(&mut shared, LinkId(2), KEY));

@@ -1,5 +1,5 @@
-//! What a session gets in one burst goes out in one piece, and members of a room who get the same
-//! share it.
+//! Bundles: all frames of a session in one burst go out in one piece. Members of a room with equal
+//! frames share the piece.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -10,27 +10,26 @@ use super::flow::Flow;
 use crate::LinkId;
 use crate::server::io::Output;
 
-/// Frames that are together not longer than this are copied together: each output costs more than
-/// the copy.
+/// Frames up to this total length are copied together: one more output costs more than the copy.
 pub(super) const BUNDLE_BYTES_MAX: usize = 16 * 1_024;
 
-/// Puts pieces of windows together, and remembers the last bundles: in a room the next session
-/// often gets the same.
+/// Bundles pieces of windows, and keeps the last bundles. In a room the next session often gets the
+/// same pieces.
 #[derive(Debug, Default)]
 pub(super) struct Bundler {
-    /// By their place in what one session gets.
+    /// By their place in the output of one session.
     last: Vec<Bundle>,
 }
 
 #[derive(Debug, Default)]
 struct Bundle {
-    /// Where its pieces lie, which tells them apart from all others that lie in windows.
+    /// The addresses of its pieces. They distinguish these from all other pieces in windows.
     places: Vec<usize>,
     bytes: Bytes,
 }
 
 impl Bundler {
-    /// Sends what waits in a window.
+    /// Sends the untransmitted pieces of a window.
     pub(super) fn transmit(
         &mut self,
         link: LinkId,
@@ -75,7 +74,7 @@ impl Bundler {
         last.bytes.clone()
     }
 
-    /// Call this before a piece may leave a window: another one may come to lie in its place.
+    /// Must be called before a piece may leave a window, because its address may be reused.
     pub(super) fn forget(&mut self) {
         for bundle in &mut self.last {
             bundle.places.clear();
@@ -83,14 +82,14 @@ impl Bundler {
         }
     }
 
-    /// Bytes and places of pieces that are kept.
+    /// Bytes and addresses that are kept.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.last.iter().map(|Bundle { places, bytes }| places.len() + bytes.len()).sum()
     }
 }
 
-/// These one behind the other, which together have this length.
+/// These pieces in one buffer. Their total length is `bytes_len`.
 pub(super) fn joined<'a>(pieces: impl Iterator<Item = &'a Bytes>, bytes_len: usize) -> Bytes {
     let mut joined = BytesMut::with_capacity(bytes_len);
     pieces.for_each(|piece| joined.extend_from_slice(piece));
@@ -134,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bundle_ends_before_it_is_too_long_and_nothing_goes_out_twice() {
+    fn bundle_has_a_bound_and_sends_each_piece_once() {
         let half = Bytes::from(alloc::vec![1; BUNDLE_BYTES_MAX / 2]);
         let one = Bytes::from_static(b"1");
         let mut flow = flow_with(&[half.clone(), half, one]);

@@ -1,6 +1,6 @@
-//! Broadcasts on their way into windows. Those to one room that come one behind the other in a
-//! burst go to each member as one piece, which all members share: what a member costs is then paid
-//! once for all of them. §6.5.
+//! Broadcasts on their way into windows. Consecutive broadcasts of a burst to one room go to each
+//! member as one piece, which all members share. The cost of a member is then paid once for all of
+//! them. §6.5.
 
 use alloc::vec::Vec;
 
@@ -11,38 +11,38 @@ use super::flow::Flow;
 use crate::planted::{Bug, planted};
 use crate::server::keys::SessionNumber;
 
-/// Who gets a broadcast: the members that a room has at a moment. The number is another one after
-/// each change of a room's members, and never that of another room.
+/// The receivers of a broadcast: the members of a room at a moment. The number changes with each
+/// change of a room's members, and is never that of another room.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::server) struct Audience(pub(in crate::server) u64);
 
-/// Broadcasts to one audience that were accepted, and that no member has in its window yet: one, or
-/// more that together have at most [`BUNDLE_BYTES_MAX`] bytes.
+/// Accepted broadcasts to one audience that are not in the members' windows yet. There is one, or
+/// several with at most [`BUNDLE_BYTES_MAX`] bytes together.
 ///
-/// Whatever else goes into a window, or asks how full it is, goes through the
-/// [outbox](super::Outbox), which puts these there first.
+/// Other frames for a window, and readers of its size, go through the [outbox](super::Outbox),
+/// which puts these broadcasts there first.
 #[derive(Debug, Default)]
 pub(super) struct FanOut {
     audience: Option<Audience>,
     members: Vec<SessionNumber>,
-    /// Each with its sender, who does not get it.
+    /// Each frame with its sender, who does not get it.
     frames: Vec<(SessionNumber, Bytes)>,
     bytes_len: usize,
 }
 
 impl FanOut {
-    /// Whether there is nothing.
+    /// Whether it has no frames.
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.audience.is_none()
     }
 
-    /// Whether this frame may join those that are there.
+    /// Whether this frame may join the present ones.
     pub(super) fn takes(&self, audience: Audience, frame: &Bytes) -> bool {
         self.audience == Some(audience) && self.bytes_len + frame.len() <= BUNDLE_BYTES_MAX
     }
 
-    /// Begins anew, when it is empty.
+    /// Starts with an audience, when it is empty.
     pub(super) fn begin(
         &mut self,
         audience: Audience,
@@ -58,7 +58,7 @@ impl FanOut {
         self.frames.push((from, frame));
     }
 
-    /// All frames one behind the other.
+    /// All frames in one buffer.
     pub(super) fn joined(&self) -> Bytes {
         match &self.frames[..] {
             [(_, frame)] => frame.clone(),
@@ -76,8 +76,8 @@ impl FanOut {
         self.members.iter().copied().filter(move |member| !is_skipped(member))
     }
 
-    /// Puts into a member's window what others sent; false when it has no room for that. `all` is
-    /// [`joined`](Self::joined).
+    /// Puts the frames of other senders into a member's window. `all` is [`joined`](Self::joined).
+    /// False when the window has no space.
     pub(super) fn push_to(&self, member: SessionNumber, flow: &mut Flow, all: &Bytes) -> bool {
         if !self.is_by(member) || planted(Bug::EchoToSender) {
             return flow.push_run(all.clone(), self.frames_len(), None);
@@ -86,7 +86,7 @@ impl FanOut {
         others.all(|(_, frame)| flow.push(frame.clone(), None))
     }
 
-    /// Empties it. Its memory serves again.
+    /// Removes all frames. The memory is used again.
     pub(super) fn clear(&mut self) {
         self.audience = None;
         self.members.clear();
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn it_takes_frames_for_the_same_audience_up_to_a_bundle() {
+    fn accepts_frames_of_one_audience_up_to_a_bundle() {
         let mut fan_out = FanOut::default();
         let small = frame(1, 1);
         assert!(!fan_out.takes(Audience(1), &small));
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sender_gets_the_others_frames_and_a_listener_one_shared_piece() {
+    fn sender_gets_frames_of_others_and_listeners_share_a_piece() {
         let [alice, bob, carol] = [1, 2, 3].map(number);
         let mut fan_out = FanOut::default();
         fan_out.begin(Audience(1), [alice, bob, carol].into_iter());

@@ -1,6 +1,6 @@
-//! What one session has to send and has received: its window, its results, its acknowledgement.
+//! The frames to and from one session: its window, its results, its acknowledgement.
 //!
-//! A session keeps its flow and cannot touch it. Only the [outbox](super) can, which puts broadcasts
+//! A session stores its flow and cannot use it. Only the [outbox](super) can, which puts broadcasts
 //! into a window before anything else.
 
 use alloc::vec::Vec;
@@ -16,21 +16,21 @@ use crate::rate::SmallBucket;
 use crate::server::keys::{Origin, Outcome};
 use crate::{Instant, ProtocolError};
 
-/// In this order, so that what every delivery and every acknowledgement needs lies together.
+/// The order of fields keeps together what every delivery and every acknowledgement reads.
 #[repr(C)]
 #[derive(Debug)]
 pub(in crate::server) struct Flow {
-    /// A frame's tag is who waits for its acknowledgement.
+    /// A frame's tag is the sender that waits for its acknowledgement.
     channel: Channel<Option<Origin>>,
-    /// Pings that may be answered.
+    /// The rate of answered pings.
     pongs: SmallBucket,
-    /// Whether it is in the ready queue.
+    /// Whether the session is in the ready queue.
     is_ready: bool,
-    /// Whether it is among those that are looked at for a late acknowledgement.
+    /// Whether the session is in the list of late acknowledgements.
     has_late_ack: bool,
-    /// It did not get something that it must, and gets nothing more.
+    /// The session missed a frame that it must get, and gets no more frames.
     has_lost: bool,
-    /// Results that go out with the next flush.
+    /// Results for the next flush.
     outcomes: Vec<Outcome>,
 }
 
@@ -46,18 +46,18 @@ impl Flow {
         }
     }
 
-    /// Bytes that are kept until they are acknowledged, without those of broadcasts that are not
-    /// in the window yet: for figures, not for decisions.
+    /// Bytes that are kept until they are acknowledged, without broadcasts that are not in the
+    /// window yet. For figures only, not for decisions.
     pub(in crate::server) fn unacked_bytes(&self) -> usize {
         self.channel.unacked_bytes()
     }
 
-    /// Sequenced frames received.
+    /// Sequenced frames that were received.
     pub(in crate::server) fn received(&self) -> u64 {
         self.channel.received()
     }
 
-    /// Counts bytes of the client, before the frames that are in them.
+    /// Counts bytes of the client, before the frames in them.
     pub(in crate::server) fn count_bytes(&mut self, bytes_len: usize) {
         self.channel.count_bytes(bytes_len);
     }
@@ -71,7 +71,7 @@ impl Flow {
         Ok(())
     }
 
-    /// Whether so much has come that its acknowledgement must not wait (§4.4).
+    /// Whether enough was received that the acknowledgement must not wait (§4.4).
     pub(super) fn owes_much(&self) -> bool {
         self.channel.owes_much()
     }
@@ -80,7 +80,7 @@ impl Flow {
         self.channel.owes_ack()
     }
 
-    /// How many frames the client knows to have arrived.
+    /// The number of frames that the client knows to have arrived.
     pub(super) fn told(&self) -> u64 {
         self.channel.told()
     }
@@ -97,7 +97,7 @@ impl Flow {
         self.channel.acknowledge(received, |origin| told.extend(origin))
     }
 
-    /// How many frames go out again.
+    /// Returns the number of frames that go out again.
     pub(super) fn resume(
         &mut self,
         received: u64,
@@ -106,15 +106,15 @@ impl Flow {
         self.channel.resume(received, |origin| told.extend(origin))
     }
 
-    /// Puts a sequenced frame into the window; false when it has no room.
+    /// Puts a sequenced frame into the window. False when it has no space.
     pub(super) fn push(&mut self, bytes: Bytes, origin: Option<Origin>) -> bool {
         self.push_run(bytes, 1, origin)
     }
 
-    /// The same for some frames that lie one behind the other.
+    /// Like [`push`](Self::push), for consecutive frames as one piece.
     pub(super) fn push_run(&mut self, bytes: Bytes, frames: u32, origin: Option<Origin>) -> bool {
         let len = bytes.len();
-        // What comes after a gap would be taken for what comes next.
+        // After a gap, a later frame would be taken for the missing one.
         let has_room = !self.has_lost
             && self.channel.has_room(frames, len, SERVER_WINDOW_FRAMES_MAX, WINDOW_BYTES_MAX);
         if has_room {
@@ -127,13 +127,13 @@ impl Flow {
         self.outcomes.push(outcome);
     }
 
-    /// Puts the results into the window; false when there is no room for all.
+    /// Puts the results into the window. False when it has no space for all.
     pub(super) fn push_outcomes(&mut self) -> bool {
         let outcomes = core::mem::take(&mut self.outcomes);
         results(&outcomes).all(|frame| self.push(frame, None))
     }
 
-    /// Counts all of the window as transmitted and gives what was not before.
+    /// Counts all of the window as transmitted, and returns the pieces that were not before.
     pub(super) fn transmit_all(&mut self) -> impl Iterator<Item = &Bytes> + Clone {
         self.channel.transmit_all()
     }
@@ -143,27 +143,27 @@ impl Flow {
         self.pongs.take(now, PONGS_PER_SECOND)
     }
 
-    /// Marks it as in the ready queue, or not; whether it was.
+    /// Sets whether the session is in the ready queue. Returns whether it was.
     pub(super) fn set_ready(&mut self, is_ready: bool) -> bool {
         core::mem::replace(&mut self.is_ready, is_ready)
     }
 
-    /// Marks it as looked at for a late acknowledgement, or not; whether it was.
+    /// Sets whether the session is in the list of late acknowledgements. Returns whether it was.
     pub(super) fn set_late_ack(&mut self, has_late_ack: bool) -> bool {
         core::mem::replace(&mut self.has_late_ack, has_late_ack)
     }
 
-    /// It did not get something that it must; whether that is known already.
+    /// The session missed a frame that it must get. Returns whether that was known.
     pub(super) fn set_lost(&mut self) -> bool {
         core::mem::replace(&mut self.has_lost, true)
     }
 
-    /// The senders of all that is not acknowledged.
+    /// The senders of all unacknowledged messages.
     pub(in crate::server) fn origins(&self) -> impl Iterator<Item = Origin> {
         self.channel.unacked_tags().filter_map(|origin| *origin)
     }
 
-    /// The senders of all that was not acknowledged.
+    /// The senders of all messages that were not acknowledged.
     pub(super) fn into_origins(self) -> impl Iterator<Item = Origin> {
         self.channel.into_unacked().filter_map(|(_, origin, _)| origin)
     }

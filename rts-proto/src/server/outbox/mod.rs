@@ -1,10 +1,10 @@
-//! All that goes out, in its order: broadcasts into windows first, then what else a session gets,
-//! and at the end of a burst one acknowledgement, the results in batches (§4.4, §5.8) and the rest
-//! of the window.
+//! All output, in its order: broadcasts into windows first, then other frames of a session. At the
+//! end of a burst one acknowledgement, the results in batches (§4.4, §5.8) and the rest of the
+//! window follow.
 //!
-//! Nothing reaches a session's window but through here. Whatever here puts something into a window,
-//! sends it, or asks how full it is, settles broadcasts first, so no caller can forget to.
-//! Acknowledging and resuming need not: they are about what is there already.
+//! Only this part writes to the windows of sessions. A method that adds to a window, sends it or
+//! reads its size puts waiting broadcasts into the windows first, so that no caller can forget it.
+//! Acknowledging and resuming need not: they concern frames that are in the window already.
 
 mod bundle;
 mod fan_out;
@@ -39,17 +39,17 @@ pub(super) struct Outbox {
     ready: ReadyQueue,
     late_acks: LateAcks,
     bundler: Bundler,
-    /// Sessions whose pings are answered with the next flush.
+    /// Sessions that get a Pong with the next flush.
     pongs: Vec<SessionNumber>,
-    /// Whom an acknowledgement is news for, while it is read.
+    /// The senders of newly acknowledged messages, while an acknowledgement is handled.
     acknowledged: Vec<Origin>,
-    /// Sessions that did not get what they must, to be ended when the input is handled: we may be in
-    /// the middle of a fan-out.
+    /// Sessions that had no space for a frame that they must get. They are ended when the input is
+    /// handled, since this may be in the middle of a fan-out.
     overrun: Vec<SessionNumber>,
 }
 
 impl Outbox {
-    /// Asks something of the world that does not touch a link.
+    /// Adds an output that does not concern a link.
     pub(super) fn put(&mut self, output: Output) {
         self.outputs.push_back(output);
     }
@@ -58,8 +58,8 @@ impl Outbox {
         self.outputs.pop_front()
     }
 
-    /// Puts a frame into a session's window; false when it has no room, or there is no session. The
-    /// frame goes out with all others of the burst.
+    /// Puts a frame into a session's window. The frame goes out at the end of the burst. False when
+    /// the window has no space, or the session does not exist.
     pub(super) fn push(
         &mut self,
         sessions: &mut Sessions,
@@ -75,8 +75,8 @@ impl Outbox {
         has_room
     }
 
-    /// Puts a frame into the window of a session that must get it. One that has no room for it has
-    /// lost something, and is over (§6.8).
+    /// Puts a frame into the window of a session that must get it. A session without space for it
+    /// has missed a frame, and ends (§6.8).
     pub(super) fn push_or_end(
         &mut self,
         sessions: &mut Sessions,
@@ -93,7 +93,7 @@ impl Outbox {
         }
     }
 
-    /// Takes a broadcast to all of an audience but its sender.
+    /// Accepts a broadcast to all members of an audience but its sender.
     pub(super) fn broadcast(
         &mut self,
         sessions: &mut Sessions,
@@ -110,10 +110,10 @@ impl Outbox {
         self.fan_out.add(from, frame);
     }
 
-    /// Puts what was broadcast into the windows of the members.
+    /// Puts the waiting broadcasts into the windows of the members.
     #[inline]
     pub(super) fn settle(&mut self, sessions: &mut Sessions, now: Instant) {
-        // Asked for each frame, and mostly there are none.
+        // This is checked for each frame, and mostly there are none.
         if !self.fan_out.is_empty() {
             self.fan_out_now(sessions, now);
         }
@@ -134,7 +134,7 @@ impl Outbox {
         self.fan_out = fan_out;
     }
 
-    /// Sends a frame that is not sequenced, behind all that the session gets before it.
+    /// Sends a frame that is not sequenced, after all earlier frames of the session.
     pub(super) fn transmit(
         &mut self,
         sessions: &mut Sessions,
@@ -166,7 +166,7 @@ impl Outbox {
         Some(sessions.get(number)?.flow.unacked_bytes())
     }
 
-    /// Counts a sequenced frame of a session, which is owed an acknowledgement.
+    /// Counts a sequenced frame of a session. Its acknowledgement is owed from now on.
     pub(super) fn count_frame(
         &mut self,
         now: Instant,
@@ -178,7 +178,7 @@ impl Outbox {
         Ok(())
     }
 
-    /// Nobody waits for this acknowledgement, so it may wait for company.
+    /// The client does not wait for this acknowledgement, so it may be delayed.
     fn owe_ack(&mut self, now: Instant, number: SessionNumber, flow: &mut Flow) {
         if flow.owes_much() {
             self.ready.add(now, number, flow);
@@ -187,7 +187,7 @@ impl Outbox {
         }
     }
 
-    /// Acknowledges what has waited for company long enough.
+    /// Sends the acknowledgements whose delay is over.
     #[inline]
     pub(super) fn late_acks_due(&mut self, sessions: &mut Sessions, now: Instant) {
         while let Some((number, told)) = self.late_acks.pop_due(now) {
@@ -200,13 +200,13 @@ impl Outbox {
             if flow.told() == told {
                 self.ready.add(now, number, flow);
             } else {
-                // Something was acknowledged in the meantime: what is owed now is younger.
+                // A frame was acknowledged in the meantime: the owed acknowledgement is younger.
                 self.owe_ack(now, number, flow);
             }
         }
     }
 
-    /// §5.4: what the receiver has is a result for its sender.
+    /// §5.4: an acknowledgement of the receiver is a result for its sender.
     pub(super) fn acknowledge(
         &mut self,
         sessions: &mut Sessions,
@@ -217,8 +217,8 @@ impl Outbox {
         self.tell_of(sessions, now, number, |flow, news| flow.acknowledge(received, news))
     }
 
-    /// §4.9: a new link goes on with the session, whose client has `received` frames. How many go
-    /// out again.
+    /// §4.9: the session is resumed on a new link, and its client has `received` frames. Returns
+    /// the number of frames that go out again.
     pub(super) fn resume(
         &mut self,
         sessions: &mut Sessions,
@@ -229,7 +229,7 @@ impl Outbox {
         self.tell_of(sessions, now, number, |flow, news| flow.resume(received, news))
     }
 
-    /// Tells the senders of what a session has by now, as `read` finds it.
+    /// Sends results to the senders of the messages that `read` finds acknowledged.
     #[inline]
     fn tell_of<T: Default>(
         &mut self,
@@ -240,7 +240,7 @@ impl Outbox {
     ) -> Result<T, ProtocolError> {
         let Some(session) = sessions.get_mut(number) else { return Ok(T::default()) };
         let found = read(&mut session.flow, &mut self.acknowledged)?;
-        // Nobody waits for what the members of a room acknowledge.
+        // Broadcasts have no results at their acknowledgement, so mostly there are none.
         if !self.acknowledged.is_empty() {
             self.tell_acknowledged(sessions, now);
         }
@@ -253,11 +253,11 @@ impl Outbox {
             let outcome = Outcome::Send(SendCode::Ok, origin.id);
             self.add_outcome(sessions, now, origin.session, outcome);
         }
-        // Its memory serves again.
+        // The memory is used again.
         self.acknowledged = origins;
     }
 
-    /// A session is over: nobody will acknowledge what is in its window (§5.4).
+    /// A session ended: the frames in its window are never acknowledged (§5.4).
     pub(super) fn end(&mut self, sessions: &mut Sessions, now: Instant, flow: Flow) {
         for origin in flow.into_origins() {
             let outcome = Outcome::Send(SendCode::Timeout, origin.id);
@@ -265,7 +265,7 @@ impl Outbox {
         }
     }
 
-    /// A result for a session that may be gone by now.
+    /// Adds a result. The session may have ended by now.
     pub(super) fn add_outcome(
         &mut self,
         sessions: &mut Sessions,
@@ -279,7 +279,7 @@ impl Outbox {
         }
     }
 
-    /// Puts a session's results into its window, since something else has to come after them.
+    /// Puts a session's results into its window, because another frame has to follow them.
     pub(super) fn push_outcomes(
         &mut self,
         sessions: &mut Sessions,
@@ -293,7 +293,7 @@ impl Outbox {
         }
     }
 
-    /// §2.5: one answer for all pings of a burst.
+    /// §2.5: one answer to all pings of a burst.
     pub(super) fn answer_ping(
         &mut self,
         sessions: &mut Sessions,
@@ -307,7 +307,7 @@ impl Outbox {
         }
     }
 
-    /// The session has something to send, such as all of its window after a resume.
+    /// Marks the session as ready, for example with all of its window after a resume.
     pub(super) fn make_ready(
         &mut self,
         sessions: &mut Sessions,
@@ -319,8 +319,8 @@ impl Outbox {
         }
     }
 
-    /// Sends what the ready sessions owe. The caller ends those that are overrun, which makes
-    /// results for others, and comes back until nobody is ready.
+    /// Sends what the ready sessions owe. The caller ends the overrun sessions, which makes results
+    /// for others, and repeats this until no session is ready.
     pub(super) fn flush(&mut self, sessions: &mut Sessions, now: Instant) {
         self.settle(sessions, now);
         let mut numbers = self.ready.take();
@@ -345,7 +345,7 @@ impl Outbox {
         self.ready.give_back(numbers);
     }
 
-    /// The burst is over, and nobody is ready any more.
+    /// The burst is over, and no session is ready.
     pub(super) fn end_burst(
         &mut self,
         sessions: &Sessions,
@@ -360,7 +360,7 @@ impl Outbox {
         self.ready.end_burst();
     }
 
-    /// Nobody has anything to send at the end of the burst.
+    /// Whether no session has anything to send at the end of the burst.
     pub(super) fn is_flushed(&self) -> bool {
         self.ready.is_empty()
     }
@@ -371,19 +371,19 @@ impl Outbox {
         }
     }
 
-    /// A session that did not get something that it must: it is over.
+    /// The next session that missed a frame that it must get. It has to end.
     pub(super) fn pop_overrun(&mut self) -> Option<SessionNumber> {
         self.overrun.pop()
     }
 
-    /// The first moment at which there is something to do here.
+    /// The first deadline of the outbox.
     pub(super) fn next_timer(&self) -> Option<(Instant, Timer)> {
         let flush = self.ready.since().map(|since| (since, Timer::Flush));
         let late_ack = self.late_acks.next_due().map(|due| (due, Timer::Acknowledge));
         [flush, late_ack].into_iter().flatten().min()
     }
 
-    /// What is kept here, and how much of it.
+    /// The sizes of its stores.
     #[cfg(test)]
     pub(super) fn kept(&self) -> Kept {
         let Self { outputs, fan_out, ready, late_acks, bundler, pongs, acknowledged, overrun } =

@@ -1,5 +1,5 @@
-//! Which sessions have something to send at the end of the burst, and which owe an acknowledgement
-//! that can wait for company (§4.4).
+//! Sessions with something to send at the end of the burst, and sessions with an acknowledgement
+//! that can wait for another frame (§4.4).
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -9,8 +9,8 @@ use crate::Instant;
 use crate::limits::ACK_DELAY;
 use crate::server::keys::SessionNumber;
 
-/// Sessions that owe an acknowledgement or results, or have something in their window that was not
-/// sent, and since when.
+/// The ready sessions of a burst, and when the first of them became ready. A ready session owes an
+/// acknowledgement or results, or has unsent frames in its window.
 #[derive(Debug, Default)]
 pub(super) struct ReadyQueue {
     numbers: Vec<SessionNumber>,
@@ -33,24 +33,24 @@ impl ReadyQueue {
         self.numbers.is_empty()
     }
 
-    /// All of them, in the order in which they came.
+    /// All ready sessions, in the order in which they became ready.
     pub(super) fn take(&mut self) -> Vec<SessionNumber> {
         core::mem::take(&mut self.numbers)
     }
 
-    /// Gives back what was taken, emptied, so that its memory serves again.
+    /// Takes the emptied list back, to use its memory again.
     pub(super) fn give_back(&mut self, emptied: Vec<SessionNumber>) {
         debug_assert!(emptied.is_empty() && self.numbers.is_empty(), "nobody came meanwhile");
         self.numbers = emptied;
     }
 
-    /// The burst is over: all of them were flushed.
+    /// The burst is over: all sessions were flushed.
     pub(super) fn end_burst(&mut self) {
         debug_assert!(self.numbers.is_empty(), "all were flushed");
         self.since = None;
     }
 
-    /// Sessions that are kept, and whether it is known since when.
+    /// The number of sessions, and whether the time of the first is set.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         let Self { numbers, since } = self;
@@ -58,8 +58,8 @@ impl ReadyQueue {
     }
 }
 
-/// Sessions that owed an acknowledgement, and are looked at again. All wait equally long, so they
-/// are due in the order in which they came.
+/// Sessions that owed an acknowledgement, and are checked again. The delay is the same for all, so
+/// they are due in the order in which they were added.
 #[derive(Debug, Default)]
 pub(super) struct LateAcks {
     waiting: VecDeque<LateAck>,
@@ -69,12 +69,12 @@ pub(super) struct LateAcks {
 struct LateAck {
     due: Instant,
     number: SessionNumber,
-    /// What the other side had been told then.
+    /// The count that the other side had been told when the session was added.
     told: u64,
 }
 
 impl LateAcks {
-    /// Has the session looked at later, unless it will be.
+    /// Adds the session, unless it is in the list.
     pub(super) fn add(&mut self, now: Instant, number: SessionNumber, flow: &mut Flow) {
         if !flow.set_late_ack(true) {
             let (due, told) = (now + ACK_DELAY, flow.told());
@@ -86,8 +86,7 @@ impl LateAcks {
         self.waiting.front().map(|ack| ack.due)
     }
 
-    /// The next session that was to be looked at by now, and what its client had been told when it
-    /// was added.
+    /// The next session that is due, and the count that its client had been told when it was added.
     #[inline]
     pub(super) fn pop_due(&mut self, now: Instant) -> Option<(SessionNumber, u64)> {
         self.waiting.front().filter(|ack| ack.due <= now)?;
@@ -107,7 +106,7 @@ mod tests {
     use crate::server::testing::number;
 
     #[test]
-    fn a_session_is_in_the_queue_once_and_since_the_first_of_a_burst() {
+    fn session_is_in_the_ready_queue_once() {
         let (first, second) = (Instant::from_millis(1), Instant::from_millis(2));
         let mut flow = Flow::new(first);
         let mut ready = ReadyQueue::default();
@@ -122,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_late_acknowledgement_is_due_after_its_delay_and_once() {
+    fn late_acknowledgement_is_due_once_after_its_delay() {
         let now = Instant::from_millis(5);
         let mut flow = Flow::new(now);
         let mut late_acks = LateAcks::default();

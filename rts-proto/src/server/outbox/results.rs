@@ -1,4 +1,4 @@
-//! Results of a burst, put together: one frame for those that say the same (§5.8).
+//! Batches of results: one frame for consecutive results with one code (§5.8).
 
 use bytes::Bytes;
 
@@ -7,8 +7,8 @@ use crate::limits::{FRAME_BYTES_MAX, ID_BYTES_MAX};
 use crate::server::keys::Outcome;
 use crate::wire;
 
-/// A burst of unreliable messages has as many results as frames fit into it: more than one frame
-/// of results may hold (§1.2).
+/// A burst of unreliable messages has as many results as frames fit into it. They may exceed the
+/// length of one frame of results (§1.2).
 const RESULTS_PER_FRAME_MAX: usize = 4_096;
 /// The longest varint of 64 bits.
 const NUMBER_BYTES_MAX: usize = 10;
@@ -21,7 +21,7 @@ pub(super) fn results(outcomes: &[Outcome]) -> impl Iterator<Item = Bytes> {
     runs.flat_map(|run| run.chunks(RESULTS_PER_FRAME_MAX)).map(frame)
 }
 
-/// Whether both fit into one frame.
+/// Whether both outcomes fit into one frame.
 fn goes_with(one: &Outcome, other: &Outcome) -> bool {
     match (one, other) {
         (Outcome::Send(code, _), Outcome::Send(other, _)) => code == other,
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_that_say_the_same_share_a_frame_and_keep_their_order() {
+    fn consecutive_results_with_one_code_share_a_frame() {
         let room = RoomId::new("r").expect("an id");
         let id = MessageId;
         let outcomes = [

@@ -6,14 +6,14 @@ use crate::server::testing::{
 };
 use crate::{MessageConfig, MessageId, Payload, UserId};
 
-/// A frame that says this.
+/// A frame with this text.
 fn says(text: &str) -> Frame {
     let from = UserId::new("alice").expect("an id");
     let (payload, config) = (Payload::text(text), MessageConfig::ReliableOrdered);
     Frame::Delivery { from, payload, config }
 }
 
-/// Two sessions, of an audience.
+/// Two sessions, and their audience.
 fn two() -> (Shared, SessionNumber, SessionNumber) {
     let mut shared = shared();
     let alice = begin_linked_session(&mut shared, "alice");
@@ -32,7 +32,7 @@ fn push(shared: &mut Shared, to: SessionNumber, text: &str, origin: Option<Origi
     outbox.push(sessions, shared.now, to, says(text).encode(), origin)
 }
 
-/// A window of this session that is this number of bytes short of full.
+/// Fills the window of this session up to this number of bytes below the limit.
 fn fill(shared: &mut Shared, number: SessionNumber, missing: usize) {
     shared.push_or_end(number, Bytes::from(alloc::vec![0; WINDOW_BYTES_MAX - missing]));
     assert_eq!(shared.outbox.pop_overrun(), None);
@@ -51,7 +51,7 @@ fn a_push_comes_behind_the_broadcasts_before_it() {
 }
 
 #[test]
-fn results_come_behind_the_broadcasts_before_them() {
+fn results_follow_earlier_broadcasts() {
     let (mut shared, alice, bob) = two();
     broadcast(&mut shared, alice, [alice, bob], "one");
     shared.add_outcome(bob, Outcome::Send(SendCode::Ok, MessageId(1)));
@@ -61,7 +61,7 @@ fn results_come_behind_the_broadcasts_before_them() {
 }
 
 #[test]
-fn what_is_not_sequenced_goes_out_at_once_behind_all_of_the_window() {
+fn unsequenced_frame_goes_out_at_once_after_the_window() {
     let (mut shared, alice, bob) = two();
     assert!(push(&mut shared, bob, "one", None));
     broadcast(&mut shared, alice, [alice, bob], "two");
@@ -73,7 +73,7 @@ fn what_is_not_sequenced_goes_out_at_once_behind_all_of_the_window() {
 }
 
 #[test]
-fn how_full_a_window_is_counts_what_was_broadcast() {
+fn unacked_bytes_include_waiting_broadcasts() {
     let (mut shared, alice, bob) = two();
     let frame_len = says("one").encode().len();
     broadcast(&mut shared, alice, [alice, bob], "one");
@@ -82,19 +82,19 @@ fn how_full_a_window_is_counts_what_was_broadcast() {
 }
 
 #[test]
-fn a_window_takes_as_much_as_it_may_and_a_message_too_many_has_no_room() {
+fn full_window_refuses_one_more_message() {
     let len = says("one").encode().len();
     for (missing, has_room) in [(len, true), (len - 1, false)] {
         let (mut shared, _, bob) = two();
         fill(&mut shared, bob, missing);
         assert_eq!(push(&mut shared, bob, "one", None), has_room);
-        // Its sender is told: nothing that it must have is missing.
+        // The sender gets the result, and the session has missed no frame that it must get.
         assert_eq!(shared.outbox.pop_overrun(), None);
     }
 }
 
 #[test]
-fn who_has_no_room_for_what_it_must_get_is_over_and_gets_nothing_more() {
+fn session_without_space_for_a_required_frame_ends() {
     let (mut shared, alice, bob) = two();
     let frame = says("one").encode();
     fill(&mut shared, bob, frame.len() - 1);
@@ -106,7 +106,7 @@ fn who_has_no_room_for_what_it_must_get_is_over_and_gets_nothing_more() {
 }
 
 #[test]
-fn a_message_has_its_result_when_its_receiver_has_it_or_is_over() {
+fn message_has_its_result_when_acknowledged_or_at_session_end() {
     let (mut shared, alice, bob) = two();
     let origin = |id| Some(Origin { session: alice, id: MessageId(id) });
     assert!(push(&mut shared, bob, "one", origin(1)));
@@ -124,7 +124,7 @@ fn a_message_has_its_result_when_its_receiver_has_it_or_is_over() {
 }
 
 #[test]
-fn nothing_becomes_of_what_is_for_a_session_that_is_over() {
+fn output_for_an_ended_session_is_discarded() {
     let (mut shared, alice, bob) = two();
     broadcast(&mut shared, alice, [alice, bob], "one");
     end_session(&mut shared, bob);
@@ -138,7 +138,7 @@ fn nothing_becomes_of_what_is_for_a_session_that_is_over() {
 }
 
 #[test]
-fn an_acknowledgement_waits_for_company_and_not_for_ever() {
+fn acknowledgement_goes_alone_after_a_delay() {
     let (mut shared, alice, _) = two();
     let Shared { outbox, sessions, now, .. } = &mut shared;
     let flow = &mut sessions.get_mut(alice).expect("it is there").flow;
@@ -152,7 +152,7 @@ fn an_acknowledgement_waits_for_company_and_not_for_ever() {
 }
 
 #[test]
-fn all_pings_of_a_burst_have_one_answer_and_a_link_that_is_not_read_has_none() {
+fn burst_of_pings_has_one_pong_and_none_on_a_congested_link() {
     let (mut shared, alice, _) = two();
     for is_read in [true, false] {
         for _ in 0..2 {

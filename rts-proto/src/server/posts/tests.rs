@@ -26,7 +26,7 @@ fn add(posts: &mut Posts, shared: &mut Shared, number: SessionNumber, id: u64) -
     posts.add(shared, number, Params::Known(in_force()), MessageId(id), &Payload::text("hi"))
 }
 
-/// The posts that the driver is to make.
+/// The posts that the driver has to make.
 fn begun_posts(shared: &mut Shared) -> Vec<(CallId, MessageId)> {
     let begun = |output| match output {
         Output::PostToAppServer(call, post) => Some((call, post.id)),
@@ -39,7 +39,7 @@ fn result(id: u64, code: SendCode, reply: Reply) -> Frame {
     Frame::ServerSendResult { id: MessageId(id), code, reply }
 }
 
-/// The next deadline that is a post's, when it has come up for its part.
+/// Handles the next deadline of a post, and returns its moment.
 fn come_due(posts: &mut Posts, shared: &mut Shared) -> Option<Instant> {
     let (at, timer) = shared.deadlines.next_timer()?;
     assert_eq!(timer, Timer::Post);
@@ -50,7 +50,7 @@ fn come_due(posts: &mut Posts, shared: &mut Shared) -> Option<Instant> {
 }
 
 #[test]
-fn a_user_has_as_many_posts_under_way_as_it_may_and_the_next_waits_for_one_to_end() {
+fn post_over_the_users_bound_waits_for_one_to_end() {
     let (mut posts, mut shared, alice) = begun();
     let most = POSTS_PER_USER_MAX as u64;
     assert!((1..=most + 2).all(|id| add(&mut posts, &mut shared, alice, id)));
@@ -63,7 +63,7 @@ fn a_user_has_as_many_posts_under_way_as_it_may_and_the_next_waits_for_one_to_en
 }
 
 #[test]
-fn an_app_has_as_many_posts_under_way_as_it_may_and_another_app_has_its_own() {
+fn each_app_has_its_own_bound_of_posts_under_way() {
     let (mut posts, mut shared, _) = begun();
     for user in 0..POSTS_PER_APP_MAX {
         let number = begin_linked_session(&mut shared, &format!("u{user}"));
@@ -79,7 +79,7 @@ fn an_app_has_as_many_posts_under_way_as_it_may_and_another_app_has_its_own() {
 }
 
 #[test]
-fn as_many_messages_of_an_app_wait_as_may_and_not_one_more() {
+fn message_over_the_apps_bound_of_waiting_ones_is_refused() {
     let (mut posts, mut shared, alice) = begun();
     let mut add = |posts: &mut Posts, id| {
         let params = Params::Asked { ticket: 1 };
@@ -104,7 +104,7 @@ fn a_post_begins_only_with_room_for_its_reply() {
 }
 
 #[test]
-fn a_reply_is_as_long_as_it_may_be_and_not_a_byte_longer() {
+fn accepts_longest_reply_and_refuses_one_byte_more() {
     let longest = Reply(alloc::vec![1; REPLY_BYTES_MAX].into());
     let too_long = Reply(alloc::vec![1; REPLY_BYTES_MAX + 1].into());
     for (reply, code, told) in [
@@ -117,14 +117,14 @@ fn a_reply_is_as_long_as_it_may_be_and_not_a_byte_longer() {
         posts.progressed(&mut shared, call, PostProgress::Answered(reply));
         assert_eq!(flushed_to(&mut shared, alice), [result(1, code, told)]);
         assert_eq!((posts.len(), posts.bytes(), posts.app_ids().count()), (0, 0, 0));
-        // It has one result.
+        // A call has one result only.
         posts.progressed(&mut shared, call, PostProgress::NotReached);
         assert!(flushed_to(&mut shared, alice).is_empty());
     }
 }
 
 #[test]
-fn a_post_that_takes_too_long_is_stopped_and_fails_as_far_as_it_was() {
+fn slow_post_is_abandoned_with_a_result_for_its_progress() {
     for (begins, code) in [(false, SendCode::ServerNotReached), (true, SendCode::ServerBadAnswer)] {
         let (mut posts, mut shared, alice) = begun();
         assert!(add(&mut posts, &mut shared, alice, 1));
@@ -140,7 +140,7 @@ fn a_post_that_takes_too_long_is_stopped_and_fails_as_far_as_it_was() {
 }
 
 #[test]
-fn a_post_is_stopped_after_its_time_however_long_it_might_have_waited() {
+fn post_time_does_not_depend_on_the_wait_before_it() {
     for wait_s in [1, 5, 9] {
         let (mut posts, mut shared, alice) = begun();
         let timeout = Duration::from_secs(5);
@@ -155,7 +155,7 @@ fn a_post_is_stopped_after_its_time_however_long_it_might_have_waited() {
 }
 
 #[test]
-fn a_message_that_waits_too_long_is_given_up_and_nothing_is_stopped() {
+fn message_that_waits_too_long_fails_without_abandon() {
     let (mut posts, mut shared, alice) = begun();
     let asked = Params::Asked { ticket: 1 };
     assert!(posts.add(&mut shared, alice, asked, MessageId(1), &Payload::text("hi")));
@@ -168,7 +168,7 @@ fn a_message_that_waits_too_long_is_given_up_and_nothing_is_stopped() {
 }
 
 #[test]
-fn messages_wait_for_their_params_and_only_for_those() {
+fn messages_wait_for_their_own_params_only() {
     let (mut posts, mut shared, alice) = begun();
     for (id, ticket) in [(1, 7), (2, 8)] {
         let asked = Params::Asked { ticket };
@@ -183,7 +183,7 @@ fn messages_wait_for_their_params_and_only_for_those() {
 }
 
 #[test]
-fn what_a_session_has_waiting_ends_with_it_and_what_is_under_way_goes_on_for_nobody() {
+fn ended_session_drops_waiting_messages_and_later_results() {
     let (mut posts, mut shared, alice) = begun();
     let most = POSTS_PER_USER_MAX as u64;
     assert!((1..=most + 1).all(|id| add(&mut posts, &mut shared, alice, id)));

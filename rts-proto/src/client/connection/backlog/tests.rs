@@ -20,7 +20,7 @@ impl Parts {
         Self { backlog: Backlog::default(), channel: Channel::new(), questions: Questions::new() }
     }
 
-    /// A message to a user, in a frame of this length.
+    /// A message to a user, whose frame has this length.
     fn send(&mut self, uid: &str, frame_bytes: usize) -> Question {
         let id = self.questions.next_message_id().expect("an id");
         let asked = self.questions.ask_send(id, Lane::of(uid), 0, &shared_at(NOW));
@@ -41,7 +41,7 @@ impl Parts {
         self.backlog.advance(now, &mut self.channel, &mut self.questions, budget);
     }
 
-    /// What goes into the window.
+    /// The questions that go into the window.
     fn moved(&mut self, now: Instant) -> Vec<Question> {
         self.advance(now, None);
         self.transmitted()
@@ -79,7 +79,7 @@ fn at_most_632_frames_are_in_the_window() {
 }
 
 #[test]
-fn a_message_waits_for_its_receiver_and_others_pass() {
+fn message_waits_for_its_receiver_and_others_pass() {
     let mut parts = Parts::new();
     let first = parts.send("bob", FULL_LANE);
     let second = parts.send("bob", 10);
@@ -92,7 +92,7 @@ fn a_message_waits_for_its_receiver_and_others_pass() {
 }
 
 #[test]
-fn a_frame_waits_for_the_rate_of_its_kind_and_other_kinds_pass() {
+fn frame_waits_for_its_rate_and_other_kinds_pass() {
     let mut parts = Parts::new();
     let (first, second) = (parts.send("bob", 10), parts.send("carol", 10));
     let query = parts.query();

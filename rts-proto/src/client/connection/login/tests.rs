@@ -22,14 +22,14 @@ fn frame(login: &Login) -> wire::Login {
 }
 
 #[test]
-fn a_new_login_has_no_claim_and_nothing_to_resume() {
+fn new_login_has_no_claim_and_no_session() {
     let frame = frame(&login());
     assert_eq!((frame.claim, frame.resume, frame.engine, frame.attempt), (0, None, 5, 3));
     assert_eq!(frame.token, "old");
 }
 
 #[test]
-fn a_live_login_asks_for_its_session_with_its_claim() {
+fn live_login_resumes_with_session_and_claim() {
     let frame = frame(&live());
     assert_eq!((frame.claim, frame.resume.map(|resume| resume.session)), (7, Some(1)));
 }
@@ -47,7 +47,7 @@ fn the_server_says_whether_the_session_goes_on() {
 }
 
 #[test]
-fn a_refused_token_leaves_the_claim_and_a_better_one_continues_it() {
+fn better_token_continues_the_claim_of_a_refused_one() {
     let mut login = live();
     let ended = login.reject_token(NOW);
     assert_eq!((ended.session.is_some(), ended.since), (true, NOW));
@@ -68,7 +68,7 @@ fn a_fresh_token_is_kept_for_the_next_link() {
 }
 
 #[test]
-fn a_login_that_ends_says_since_when_it_was_tried_or_not_heard() {
+fn ended_login_knows_the_start_of_its_attempt_or_silence() {
     let ended = login().end(NOW);
     assert_eq!((ended.session.is_some(), ended.since), (false, BEGAN));
     let ended = live().end(NOW);

@@ -33,7 +33,7 @@ impl Parts {
         Question::ServerSend(id)
     }
 
-    /// What goes out now.
+    /// The frames that go out now.
     fn released(&mut self) -> Vec<Bytes> {
         let online = self.link.online_mut().expect("the link is online");
         self.session.release(online, &mut self.questions, &mut self.shared);
@@ -47,7 +47,7 @@ impl Parts {
 }
 
 #[test]
-fn a_delivery_is_acknowledged_at_once_and_other_frames_within_250_ms() {
+fn acknowledges_deliveries_at_once_and_others_within_250_ms() {
     let mut session = Session::new(&accepted(), NOW);
     session.count_received(NOW, false);
     assert_eq!(session.next_timer(), Some((LATER, Timer::Flush)));
@@ -69,7 +69,7 @@ fn many_frames_are_acknowledged_at_once() {
 }
 
 #[test]
-fn an_acknowledgement_goes_along_with_what_is_sent() {
+fn acknowledgement_travels_with_a_sent_frame() {
     let mut parts = Parts::new(&accepted());
     parts.session.count_received(NOW, false);
     parts.queue("message");
@@ -78,7 +78,7 @@ fn an_acknowledgement_goes_along_with_what_is_sent() {
 }
 
 #[test]
-fn a_frame_can_be_taken_back_until_it_is_transmitted() {
+fn frame_can_be_taken_back_until_transmitted() {
     let mut parts = Parts::new(&accepted());
     let first = parts.queue("first");
     assert_eq!(parts.released(), ["first"]);
@@ -107,7 +107,7 @@ fn what_waited_for_a_resume_goes_out_at_the_rate() {
 }
 
 #[test]
-fn a_resume_that_acknowledges_what_was_never_sent_is_refused() {
+fn refuses_resume_that_acknowledges_unsent_frames() {
     let mut session = Session::new(&accepted(), NOW);
     let mut answer = accepted();
     answer.received = 1;
@@ -115,7 +115,7 @@ fn a_resume_that_acknowledges_what_was_never_sent_is_refused() {
 }
 
 #[test]
-fn a_session_that_the_server_gave_up_is_not_asked_for() {
+fn session_given_up_by_the_server_is_not_requested() {
     let mut session = Session::new(&accepted(), NOW);
     session.count_received(NOW, false);
     let resume = session.resume().expect("it can be resumed");
@@ -125,7 +125,7 @@ fn a_session_that_the_server_gave_up_is_not_asked_for() {
 }
 
 #[test]
-fn frames_of_a_session_that_is_over_say_whether_they_may_have_left() {
+fn frames_of_an_ended_session_know_whether_they_may_have_left() {
     let mut parts = Parts::new(&accepted());
     let first = parts.queue("first");
     parts.released();
