@@ -1,7 +1,7 @@
-//! Deadlines: the one place that knows what is due when.
+//! Deadlines of a shard: the one place that orders them by time.
 //!
-//! A part that waits for a moment arms a [`Deadline`] and keeps it. Nothing but this gives one
-//! out, and giving it back, with the same [`Due`], is the only way to disarm it.
+//! A part that waits for a moment arms a [`Deadline`] and keeps it. Only this type makes deadlines.
+//! Returning one, with its [`Due`], is the only way to disarm it.
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
@@ -12,36 +12,35 @@ use super::keys::SessionNumber;
 use crate::kept::Kept;
 use crate::{AppId, CallId, Instant, LinkId, RoomId, UserId};
 
-/// Why a server wants to be woken.
+/// Why a server has a deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Timer {
-    /// A burst of input is over: acknowledge it, and send what it brought.
+    /// A burst of input is over: send acknowledgements and other output.
     Flush,
-    /// An acknowledgement for which nobody waits has waited for company long enough (§4.4).
+    /// The delay of an acknowledgement is over (§4.4).
     Acknowledge,
     /// A link has not logged in (§2.3).
     LoginDeadline,
-    /// A session may be over (§4.10).
+    /// A session may have ended (§4.10).
     SessionGrace,
     /// A membership without a session ends (§6.9).
     OrphanedMembership,
-    /// A displaced session is forgotten (§3.6).
+    /// The tombstone of an ended session is dropped (§3.6).
     Tombstone,
-    /// A ban is over (§6.2).
+    /// A ban ends (§6.2).
     BanExpiry,
-    /// A login may have its turn, or what a user or a back end used of its rates is there again
-    /// (§3.9, §8.3).
+    /// A login may have its turn, or a used-up rate of a user or a back end is full again (§3.9,
+    /// §8.3).
     Tally,
-    /// A user may be told again who is in a room (§6.3).
+    /// A user's budget is sufficient for a list of members (§6.3).
     Welcome,
-    /// A message for the app's server has waited, or its post has lasted, long enough (§11.7,
-    /// §11.8).
+    /// The wait of a message for the app server, or its post, has lasted too long (§11.7, §11.8).
     Post,
 }
 
-/// A deadline, by what it is for. Small, since every session has one: what is rare is boxed.
-/// Nothing here moves when a message does: a session's entry is looked at when it is due, and put
-/// back if the session was heard from in the meantime.
+/// The subject of a deadline. It is small, since every session has one: rare subjects are boxed. A
+/// message changes no deadline. A session's deadline is checked when it passes, and armed again if
+/// bytes arrived in the meantime.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Due {
     LoginDeadline(LinkId),
@@ -82,7 +81,7 @@ impl Due {
     }
 }
 
-/// A moment for which something is armed.
+/// A moment for which a subject is armed.
 #[must_use = "what is not kept cannot be disarmed"]
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Deadline(Instant);
@@ -99,26 +98,26 @@ pub(super) struct Deadlines {
 }
 
 impl Deadlines {
-    /// Makes `due` come up at this moment.
+    /// Arms `due` at this moment.
     pub(super) fn arm(&mut self, at: Instant, due: Due) -> Deadline {
         self.arm_for_good(at, due);
         Deadline(at)
     }
 
-    /// The same for what nobody takes back.
+    /// Arms `due` at a moment, for subjects that are never disarmed.
     pub(super) fn arm_for_good(&mut self, at: Instant, due: Due) {
         let is_new = self.armed.insert((at, due));
         debug_assert!(is_new, "each due has one deadline at a time");
     }
 
-    /// Makes `due` come up at another moment. Moments may be equal: the former is disarmed first.
+    /// Arms `due` at another moment. Moments may be equal, so the former is disarmed first.
     pub(super) fn rearm(&mut self, deadline: &mut Deadline, at: Instant, due: Due) {
         let former = (deadline.0, due);
         self.armed.remove(&former);
         *deadline = self.arm(at, former.1);
     }
 
-    /// Takes it back. Changes nothing when it has come up already.
+    /// Disarms a deadline. Changes nothing when it has passed already.
     pub(super) fn disarm(&mut self, deadline: Deadline, due: Due) {
         self.armed.remove(&(deadline.0, due));
     }
@@ -127,7 +126,7 @@ impl Deadlines {
         self.armed.first().map(|(at, due)| (*at, due.timer()))
     }
 
-    /// The first of those whose moment has come, and that moment.
+    /// The first subject whose moment has come, and that moment.
     #[inline]
     pub(super) fn pop_due(&mut self, now: Instant) -> Option<(Instant, Due)> {
         let (at, _) = self.armed.first()?;
@@ -137,7 +136,7 @@ impl Deadlines {
         self.armed.pop_first()
     }
 
-    /// What is kept here, and how much of it.
+    /// The sizes of its stores.
     #[cfg(test)]
     pub(super) fn kept(&self) -> Kept {
         let Self { armed } = self;
@@ -154,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_armed_comes_up_in_the_order_of_its_moments_and_not_early() {
+    fn deadlines_pass_in_order_and_not_early() {
         let mut deadlines = Deadlines::default();
         for millis in [30, 10, 20] {
             deadlines.arm_for_good(Instant::from_millis(millis), due(millis));
@@ -180,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_armed_again_comes_up_once_at_its_last_moment_also_when_that_is_the_former() {
+    fn rearmed_deadline_passes_once_at_its_last_moment() {
         for (former, last) in [(10, 20), (20, 10), (10, 10)] {
             let mut deadlines = Deadlines::default();
             let mut deadline = deadlines.arm(Instant::from_millis(former), due(1));

@@ -1,4 +1,4 @@
-//! Logging in: resume, verdict, turn, and who wins when one user logs in twice. Section 3 of the
+//! Logging in: resuming, verdicts, turns, and the order of two logins of one user. Section 3 of the
 //! protocol.
 
 use alloc::boxed::Box;
@@ -17,7 +17,7 @@ use crate::{AppId, CloseCode, LinkId, LoginCode, LoginId, UserId};
 
 enum Resumed {
     Yes,
-    /// The session is over, and this is what its client must know.
+    /// The session ended. Its client has to know this reason.
     Ended(CloseCode),
     No,
 }
@@ -41,14 +41,14 @@ impl Server {
         self.shared.outbox.put(Output::Authenticate(id, credentials));
     }
 
-    /// §3.8: the user's session is of a later login of the same engine.
+    /// §3.8: whether the user's session belongs to a later login of the same engine.
     fn is_overtaken(&self, login: &Login) -> bool {
         let present = self.users.find(&login.app_id, login.uid.as_str());
         let session = present.and_then(|number| self.shared.session(number));
         session.is_some_and(|session| session.overtakes(login))
     }
 
-    /// §4.8. What is not resumed is left as it was.
+    /// §4.8. A session that cannot be resumed stays unchanged.
     fn try_resume(&mut self, link: LinkId, login: &Login, resume: &Resume) -> Resumed {
         let shared = &mut self.shared;
         let Some(number) = Key::from_number(resume.session) else { return Resumed::No };
@@ -69,7 +69,7 @@ impl Server {
         session.heard(now);
         session.resumed_by(login, resume.key, key);
         if !planted(Bug::ZombieHeard)
-            // Not for the old link is what the client does not have.
+            // The old link must not carry the frames that the client lacks.
             && let Some(old) = self.links.detach(&mut self.shared, number)
         {
             self.close(old, CloseCode::Replaced, "the session goes on over a newer link");
@@ -81,7 +81,7 @@ impl Server {
         Resumed::Yes
     }
 
-    /// The session has acknowledged something: there may be room for what waits for that.
+    /// The session has acknowledged frames: its window has space for waiting output.
     #[inline]
     pub(super) fn window_emptied(&mut self, number: SessionNumber) {
         if self.welcomes.has(number) {
@@ -101,7 +101,7 @@ impl Server {
                 let code = if code == LoginCode::Ok { LoginCode::Unknown } else { code };
                 self.refuse(link, &asked, code, Refusal::Verdict);
             }
-            // A stranger is not told which ids are reserved.
+            // Only a user with a good token is told that its id is reserved.
             Verdict::Accept { .. } if self.shared.config.reserved_uids.contains(&asked.uid) => {
                 self.refuse(link, &asked, LoginCode::BadUserId, Refusal::ReservedUid);
             }
@@ -111,7 +111,7 @@ impl Server {
         }
     }
 
-    /// §3.9: the login is good, and goes on now or when it has its turn.
+    /// §3.9: the login is good, and continues now or at its turn.
     fn admit(&mut self, link: LinkId, asked: Box<Login>, pass: Pass) {
         if self.shared.config.logins_per_second == 0 {
             return self.accept(link, *asked, pass);
@@ -135,7 +135,7 @@ impl Server {
         });
     }
 
-    /// Logins have their turn, or all rates of the user are full again.
+    /// The next waiting logins of a user have their turn, or all of its rates are full again.
     pub(super) fn tally_due(&mut self, app_id: &AppId, uid: &UserId) {
         self.tallies.has_come_due(app_id, uid);
         while let Some(link) = self.tallies.next_in_queue(self.shared.now, app_id, uid) {
@@ -149,11 +149,11 @@ impl Server {
     /// §3.4: of two logins of one user the one with the greater claim wins.
     fn accept(&mut self, link: LinkId, asked: Login, pass: Pass) {
         let now = self.shared.now;
-        // Only who has shown that it is this user learns of it.
+        // Only a user with a good token is told of its ban.
         if self.bans.forbid_login(now, &asked.app_id, &asked.uid) {
             return self.refuse(link, &asked, LoginCode::BadUserId, Refusal::Banned);
         }
-        // The present session may be newer than the question to the driver.
+        // The present session may have begun after the driver was asked.
         if self.is_overtaken(&asked) {
             return self.close_overtaken(link, &asked);
         }
@@ -169,7 +169,7 @@ impl Server {
         let claim = match present_claim.checked_add(1) {
             _ if continues => asked.claim,
             Some(next) => clock.max(next),
-            // There is no greater claim, and without one nobody would know which login is newer.
+            // No greater claim exists, so the order of the two logins could not be known.
             None => {
                 let code = LoginCode::ServerError;
                 return self.refuse(link, &asked, code, Refusal::NoGreaterClaim);
@@ -199,7 +199,7 @@ impl Server {
         self.links.attach(&mut self.shared, link, number);
     }
 
-    /// Before the link is the session's, so that nothing of the session comes before this.
+    /// Must run before the link carries the session, so that no frame of the session comes first.
     fn answer_accepted(&mut self, link: LinkId, number: SessionNumber, resumption: Resumption) {
         let Some(session) = self.shared.session(number) else { return };
         let is_resumed = matches!(resumption, Resumption::Resumed { .. });

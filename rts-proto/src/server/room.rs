@@ -1,4 +1,4 @@
-//! One room: its members, and what they may broadcast together.
+//! One room: its members and its rate of broadcasts.
 
 use alloc::collections::BTreeMap;
 
@@ -17,18 +17,18 @@ pub(super) struct Room {
     audience: Audience,
 }
 
-/// A member with a session, or one whose session was superseded and who may be back (§6.9).
+/// A member with a session, or one whose session was superseded and who may return (§6.9).
 #[derive(Debug)]
 enum Member {
     Here(SessionNumber),
     Away(Away),
 }
 
-/// Until when a membership waits for its user's new session.
+/// The end of a membership's wait for its user's new session.
 #[derive(Debug)]
 pub(super) enum Away {
     Until(Deadline),
-    /// A bug that is planted.
+    /// A planted bug.
     ForEver,
 }
 
@@ -64,7 +64,7 @@ impl Room {
         self.members.get(uid)?.session()
     }
 
-    /// Those of all members but this one, without a look at their names.
+    /// The sessions of all members but this one, without reading their names.
     pub(super) fn others(&self, number: SessionNumber) -> impl Iterator<Item = SessionNumber> {
         self.sessions().filter(move |other| *other != number)
     }
@@ -73,12 +73,12 @@ impl Room {
         self.audience
     }
 
-    /// Takes one broadcast from the rate of all senders together.
+    /// Takes one broadcast from the rate that all senders share.
     pub(super) fn take_broadcast(&mut self, now: Instant) -> bool {
         self.broadcasts.take(now)
     }
 
-    /// A user becomes a member.
+    /// Adds a member.
     pub(super) fn add(
         &mut self,
         uid: UserId,
@@ -94,7 +94,7 @@ impl Room {
         }
     }
 
-    /// A member goes: its session, or that it was away.
+    /// Removes a member. Returns its session, or its wait for one.
     pub(super) fn remove(
         &mut self,
         uid: &UserId,
@@ -110,7 +110,7 @@ impl Room {
         Some(member.into())
     }
 
-    /// A member has another session; whether it was away.
+    /// Sets a member's new session. Returns its wait, if it was away.
     pub(super) fn come_back(
         &mut self,
         uid: &UserId,
@@ -125,7 +125,7 @@ impl Room {
         }
     }
 
-    /// A member has no session any more, and may be back.
+    /// The member's session was superseded, and the user may return.
     pub(super) fn go_away(&mut self, uid: &UserId, away: Away, audience: Audience) {
         if let Some(member) = self.members.get_mut(uid) {
             *member = Member::Away(away);
@@ -133,7 +133,7 @@ impl Room {
         }
     }
 
-    /// Whether the member is away until this moment.
+    /// Whether the member waits for a session until this moment.
     pub(super) fn is_away_until(&self, uid: &UserId, until: Instant) -> bool {
         match self.members.get(uid) {
             Some(Member::Away(Away::Until(deadline))) => deadline.at() == until,
@@ -141,7 +141,7 @@ impl Room {
         }
     }
 
-    /// All members, when the room is no more.
+    /// All members of a room that ended.
     pub(super) fn into_members(
         self,
     ) -> impl Iterator<Item = (UserId, Result<SessionNumber, Away>)> {
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn every_change_of_who_hears_a_broadcast_is_another_audience() {
+    fn every_change_of_receivers_makes_a_new_audience() {
         let (config, now) = (Config::default(), Instant::ORIGIN);
         let mut room = room_of(2);
         assert_eq!(room.audience(), Audience(2));
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn members_are_in_the_order_of_their_ids_whoever_came_or_went_first() {
+    fn members_are_in_the_order_of_their_ids() {
         let (config, now) = (Config::default(), Instant::ORIGIN);
         let mut room = Room::new(&config, now);
         for (place, user) in (1..).zip(["dora", "bob", "carol", "alice"]) {
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_large_room_has_the_smaller_rate_and_a_room_that_shrinks_the_greater() {
+    fn large_room_has_the_smaller_rate_until_it_shrinks() {
         let config = Config {
             room_broadcasts_per_second: 5,
             large_room_broadcasts_per_second: 2,

@@ -1,4 +1,4 @@
-//! One session: what a login makes, and what outlives links.
+//! One session: the state that a login creates and that outlives links.
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
@@ -11,41 +11,41 @@ use super::outbox::Flow;
 use crate::wire::{Accepted, Login, ResumeKey};
 use crate::{AppId, Instant, LinkId, RoomId, UserId};
 
-/// In this order, so that what every delivery and every acknowledgement needs lies together.
+/// The order of fields keeps together what every delivery and every acknowledgement reads.
 #[repr(C)]
 #[derive(Debug)]
 pub(super) struct Session {
     link: Option<LinkId>,
-    /// What goes out to the client, and what came in. Opaque to all but the outbox.
+    /// The frames to and from the client. Only the outbox can use it.
     pub(super) flow: Flow,
     last_heard: Instant,
     keys: Keys,
     issued_at: u32,
     app_id: AppId,
     uid: UserId,
-    /// From the first thing on that counts: until then nothing is missing from it.
+    /// Created by the first action that counts. Until then all rates are full.
     allowance: Option<Box<Allowance>>,
-    /// Rooms that it is in.
+    /// The rooms of the session.
     memberships: BTreeSet<RoomId>,
     claim: u64,
     engine: Engine,
-    /// When the session is looked at next; at or before the end of its grace.
+    /// When the grace period is checked next; at or before its end.
     grace: Deadline,
 }
 
-/// What a good login says of the session that it begins.
+/// The verdict's values for the session that begins.
 #[derive(Debug)]
 pub(super) struct Begin {
     pub(super) login: Login,
     pub(super) key: ResumeKey,
     pub(super) claim: u64,
-    /// When what its login showed was made ([`Verdict::Accept`](super::Verdict::Accept)).
+    /// When the credentials were issued ([`Verdict::Accept`](super::Verdict::Accept)).
     pub(super) issued_at: u32,
-    /// What the user's last session left of its rates.
+    /// The rates as the user's last session left them.
     pub(super) allowance: Option<Box<Allowance>>,
 }
 
-/// What is left when a session is over, for those who have to do with it.
+/// The remains of a session that ended, for the parts that have entries of it.
 #[derive(Debug)]
 pub(super) struct Remains {
     pub(super) app_id: AppId,
@@ -84,7 +84,7 @@ impl Session {
         &self.uid
     }
 
-    /// The app and the user, to keep.
+    /// Copies of the app and the user.
     pub(super) fn user(&self) -> (AppId, UserId) {
         (self.app_id.clone(), self.uid.clone())
     }
@@ -101,7 +101,7 @@ impl Session {
         self.link
     }
 
-    /// Another link carries the session from now on, or none; which did before. For
+    /// Sets the link that carries the session, and returns the former one. For
     /// [`Links`](super::links::Links) only.
     pub(super) fn set_link(&mut self, link: Option<LinkId>) -> Option<LinkId> {
         core::mem::replace(&mut self.link, link)
@@ -119,7 +119,7 @@ impl Session {
         self.grace.at()
     }
 
-    /// The session is looked at again at another moment; the former one has come up.
+    /// The grace deadline has passed; it is replaced by a later one.
     pub(super) fn renew_grace(&mut self, grace: Deadline) {
         self.grace = grace;
     }
@@ -133,13 +133,13 @@ impl Session {
         self.keys.confirm();
     }
 
-    /// The session goes on over a link of this login.
+    /// The session was resumed by this login.
     pub(super) fn resumed_by(&mut self, login: &Login, shown: ResumeKey, key: ResumeKey) {
         self.keys.renew(shown, key);
         self.engine = Engine::of(login);
     }
 
-    /// §3.8: whether the session is of a later login of the same engine.
+    /// §3.8: whether the session belongs to a later login of the same engine.
     pub(super) fn overtakes(&self, login: &Login) -> bool {
         Engine::of(login).is_overtaken_by(self.engine)
     }
@@ -160,12 +160,12 @@ impl Session {
         self.memberships.insert(room);
     }
 
-    /// Whether it was in the room.
+    /// Returns whether the session was in the room.
     pub(super) fn leave(&mut self, room: &RoomId) -> bool {
         self.memberships.remove(room)
     }
 
-    /// What its client is told of it.
+    /// The answer to the session's login.
     pub(super) fn accepted(
         &self,
         number: SessionNumber,
@@ -191,8 +191,8 @@ impl Session {
     }
 }
 
-/// The secrets that resume a session. The answer that brings a new one may be lost, so the one
-/// before it is good until the client has shown that it has read the answer (§3.3).
+/// The secrets that resume a session. The answer with a new key may be lost, so the former key is
+/// valid until the client has shown that it read the answer (§3.3).
 #[derive(Clone, Debug)]
 pub(super) struct Keys {
     former: Option<ResumeKey>,
@@ -204,14 +204,14 @@ impl Keys {
         Self { newest: key, former: None }
     }
 
-    /// Compares with both, always.
+    /// Always compares with both keys.
     pub(super) fn accept(&self, shown: &ResumeKey) -> bool {
         let is_newest = self.newest == *shown;
         let is_former = self.former.as_ref().is_some_and(|former| former == shown);
         is_newest | is_former
     }
 
-    /// The client showed this key and is told a new one.
+    /// The client showed this key and is sent a new one.
     fn renew(&mut self, shown: ResumeKey, key: ResumeKey) {
         self.former = Some(shown);
         self.newest = key;
@@ -223,7 +223,7 @@ impl Keys {
     }
 }
 
-/// Which engine a session's link is of, and which of its attempts (§3.8).
+/// The engine of a session's link, and the number of its attempt (§3.8).
 #[derive(Clone, Copy, Debug)]
 struct Engine {
     number: u64,
@@ -235,7 +235,7 @@ impl Engine {
         Self { number: login.engine, attempt: login.attempt }
     }
 
-    /// Whether `self` is from before `present`.
+    /// Whether `self` is an earlier attempt than `present`.
     fn is_overtaken_by(self, present: Self) -> bool {
         self.number != 0 && self.number == present.number && self.attempt < present.attempt
     }
@@ -246,7 +246,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_former_key_is_good_until_the_newest_was_read() {
+    fn former_key_is_valid_until_the_newest_was_read() {
         let [first, second, third] = [1, 2, 3].map(|byte| ResumeKey([byte; 16]));
         let mut keys = Keys::new(first);
         assert!(keys.accept(&first) && !keys.accept(&second));
@@ -265,7 +265,7 @@ mod tests {
         assert!(!engine(7, 2).is_overtaken_by(engine(7, 2)));
         assert!(!engine(7, 3).is_overtaken_by(engine(7, 2)));
         assert!(!engine(7, 1).is_overtaken_by(engine(8, 2)));
-        // An engine that does not say which it is.
+        // An engine without a number.
         assert!(!engine(0, 1).is_overtaken_by(engine(0, 2)));
     }
 }

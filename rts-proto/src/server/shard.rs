@@ -1,4 +1,4 @@
-//! One shard: the parts that it is made of, and what may be known of it from outside.
+//! One shard: its parts, and its state as drivers read it.
 
 use alloc::boxed::Box;
 use core::fmt;
@@ -22,8 +22,8 @@ use crate::random::Random;
 
 /// One shard.
 ///
-/// Each part owns its fields. The use cases are the `impl Server` in the files beside this one:
-/// they hand a part what else it may touch.
+/// Each part owns its fields. The use cases are the `impl Server` blocks in the neighbouring files.
+/// They pass a part the other parts that it may use.
 pub struct Server {
     pub(super) shared: Shared,
     pub(super) links: Links,
@@ -44,8 +44,8 @@ pub struct Server {
 impl Server {
     /// A shard without links.
     ///
-    /// `seed` feeds the spread of [`shutdown`](Self::shutdown), and where tables keep their
-    /// entries; nobody who logs in should know it.
+    /// `seed` feeds the spread of [`shutdown`](Self::shutdown), and the places of entries in
+    /// tables. Users should not know it.
     #[must_use]
     pub fn new(config: Config, seed: u64) -> Self {
         Self {
@@ -65,27 +65,27 @@ impl Server {
         }
     }
 
-    /// The same with an observer, which sees everything from the beginning.
+    /// A shard with an observer, which sees everything from the beginning.
     #[must_use]
     pub fn observed(config: Config, seed: u64, mut observer: Box<dyn Observe + Send>) -> Self {
         observer.started(&config, seed);
         Self { observer: Some(observer), ..Self::new(config, seed) }
     }
 
-    /// From now on there are [`Output::Notice`](super::Output::Notice)s of this much; of nothing, if
-    /// this was never called. Nothing else changes.
+    /// Sets the amount of [`Output::Notice`](super::Output::Notice)s. At the beginning there are
+    /// none. Changes nothing else.
     pub fn take_notice(&mut self, level: NoticeLevel) {
         self.shared.notice_level = level;
     }
 
-    /// Whether somebody has logged in over this link.
+    /// Whether a user has logged in over this link.
     #[must_use]
     pub fn is_attached(&self, id: LinkId) -> bool {
         self.links.session_of(id).is_some()
     }
 }
 
-/// Shows no token, payload or key: what is queued has them.
+/// Shows no token, payload or key; queued frames contain them.
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server")

@@ -1,5 +1,5 @@
-//! What every part of a shard may use: its rules, the time, its sessions, its deadlines and its
-//! outbox. A part is handed this, and any other part that it needs, by the use case that calls it.
+//! The state that every part of a shard may use: its rules, the time, its sessions, its deadlines
+//! and its outbox. A use case passes this to a part, together with other parts that the part needs.
 
 use super::allowance::Allowance;
 use super::config::Config;
@@ -16,12 +16,12 @@ use bytes::Bytes;
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) config: Config,
-    /// The latest moment seen: time never goes back.
+    /// The latest moment: time never goes back.
     pub(super) now: Instant,
     pub(super) sessions: Sessions,
     pub(super) deadlines: Deadlines,
     pub(super) outbox: Outbox,
-    /// How much there are [`Output::Notice`]s of.
+    /// The amount of [`Output::Notice`]s.
     pub(super) notice_level: NoticeLevel,
 }
 
@@ -47,13 +47,13 @@ impl Shared {
         self.sessions.get_mut(number)
     }
 
-    /// What a session's user may still do.
+    /// The rates of a session's user.
     #[inline]
     pub(super) fn allowance(&mut self, number: SessionNumber) -> Option<&mut Allowance> {
         Some(self.sessions.get_mut(number)?.allowance(&self.config, self.now))
     }
 
-    /// Sends a session what it must get, or ends it (§6.8).
+    /// Sends a session a frame that it must get, or ends the session (§6.8).
     pub(super) fn push_or_end(&mut self, number: SessionNumber, frame: Bytes) {
         self.outbox.push_or_end(&mut self.sessions, self.now, number, frame);
     }
@@ -62,27 +62,27 @@ impl Shared {
         self.push_or_end(number, frame.encode());
     }
 
-    /// A result for a session that may be gone by now.
+    /// Adds a result. The session may have ended by now.
     pub(super) fn add_outcome(&mut self, number: SessionNumber, outcome: Outcome) {
         self.outbox.add_outcome(&mut self.sessions, self.now, number, outcome);
     }
 
-    /// The session has something to send at the end of the burst.
+    /// Marks the session as ready: it has something to send at the end of the burst.
     pub(super) fn make_ready(&mut self, number: SessionNumber) {
         self.outbox.make_ready(&mut self.sessions, self.now, number);
     }
 
-    /// Bytes that a session has not acknowledged, with all that is on its way into its window.
+    /// Bytes that a session has not acknowledged, with the broadcasts on their way into its window.
     pub(super) fn unacked_bytes(&mut self, number: SessionNumber) -> Option<usize> {
         self.outbox.unacked_bytes(&mut self.sessions, self.now, number)
     }
 
-    /// Puts what was broadcast into the windows of the members.
+    /// Puts the waiting broadcasts into the windows of the members.
     pub(super) fn settle(&mut self) {
         self.outbox.settle(&mut self.sessions, self.now);
     }
 
-    /// Tells the app's back end, and a developer. Nothing is made when nobody wants to know.
+    /// Reports to the app's back end, and to developers. Calls `report` only if someone gets it.
     pub(super) fn report(&mut self, app_id: &AppId, report: impl FnOnce() -> Report) {
         let is_reported = self.config.reported_apps.contains(app_id);
         let is_noticed = self.takes_notice(NoticeLevel::All);
@@ -99,12 +99,12 @@ impl Shared {
         }
     }
 
-    /// Whether somebody wants to know this much.
+    /// Whether notices of this level are made.
     pub(super) fn takes_notice(&self, level: NoticeLevel) -> bool {
         self.notice_level >= level
     }
 
-    /// Tells an operator. Nothing is made when nobody wants to know.
+    /// Makes a notice for operators. Calls `notice` only if notices are made.
     pub(super) fn notice(&mut self, notice: impl FnOnce(&Self) -> Notice) {
         if self.takes_notice(NoticeLevel::Sessions) {
             let notice = notice(self);
@@ -112,7 +112,7 @@ impl Shared {
         }
     }
 
-    /// The same about a session's user.
+    /// Like [`notice`](Self::notice), about a session's user.
     pub(super) fn notice_of(
         &mut self,
         number: SessionNumber,
@@ -126,8 +126,8 @@ impl Shared {
         }
     }
 
-    /// Tells a developer what became of something that a session's user did. Nothing is made when
-    /// nobody wants to know.
+    /// Makes a notice for developers about the result of a user's action. Calls the closure only if
+    /// such notices are made.
     #[inline]
     pub(super) fn detail_of(&mut self, number: SessionNumber, detail: impl FnOnce() -> Detail) {
         if self.takes_notice(NoticeLevel::All)
@@ -138,7 +138,7 @@ impl Shared {
         }
     }
 
-    /// Something was refused because of a rate. An operator is told of the user now and then.
+    /// A rate refused something. Operators get a notice for the user now and then.
     pub(super) fn notice_over_rate(&mut self, number: SessionNumber, rate: Rate) {
         self.notice_refusal(number, |link, app_id, uid| Notice::OverRate {
             link,
@@ -148,7 +148,7 @@ impl Shared {
         });
     }
 
-    /// Something was refused because of a ban.
+    /// A ban refused something. Operators get a notice for the user now and then.
     pub(super) fn notice_banned(&mut self, number: SessionNumber, forbidden: Forbidden) {
         self.notice_refusal(number, |link, app_id, uid| Notice::Banned {
             link,

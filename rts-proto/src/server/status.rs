@@ -1,4 +1,4 @@
-//! Whether users are online (§7).
+//! Online status of users (§7).
 
 use bytes::Bytes;
 
@@ -24,13 +24,13 @@ impl Server {
         self.shared.push_frame(number, Frame::StatusAnswer { query, status });
     }
 
-    /// §7.1, for the app's back end.
+    /// §7.1: the status of a user, for the app's back end.
     #[must_use]
     pub fn online_status(&self, now: Instant, app_id: &AppId, uid: &UserId) -> OnlineStatus {
         self.status_of(now.max(self.shared.now), app_id, uid.as_str())
     }
 
-    /// §7.1. An id that no user can have has no session either.
+    /// §7.1. An id that no user can have has no session.
     pub(super) fn status_of(&self, now: Instant, app_id: &AppId, uid: &str) -> OnlineStatus {
         let number = match planted(Bug::StatusOfAnyApp) {
             true => self.users.find_in_any_app(uid),

@@ -1,6 +1,6 @@
-//! What is known of a user beside its session, so that another login renews nothing: what it used
-//! of its rates (§8.3), its logins that wait for their turn (§3.9), and how many memberships wait
-//! for it (§6.9).
+//! Tallies: data of users beside their sessions, so that another login does not reset it. A tally
+//! has the used-up rates (§8.3), the waiting logins (§3.9), and the number of memberships that wait
+//! for the user (§6.9).
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
@@ -18,36 +18,36 @@ use crate::rate::TokenBucket;
 use crate::table::Table;
 use crate::{AppId, Instant, LinkId, UserId};
 
-/// An app is here as long as something is known of one of its users.
+/// An app has an entry while one of its users has a tally.
 #[derive(Debug)]
 pub(super) struct Tallies {
     apps: BTreeMap<AppId, Table<UserId, Box<Tally>>>,
-    /// Tallies in all apps.
+    /// The number of tallies of all apps.
     len: usize,
     seed: u64,
 }
 
-/// Forgotten as soon as it says nothing: when all rates are full again, and nothing waits.
+/// Dropped as soon as it is empty: all rates are full, and nothing waits.
 #[derive(Debug)]
 struct Tally {
     logins: TokenBucket,
-    /// Links whose logins are good and wait for their turn, in the order in which they came.
+    /// Links whose logins are good and wait for their turn, in the order of their logins.
     queue: VecDeque<LinkId>,
-    /// What the last session left.
+    /// The rates as the last session left them.
     allowance: Option<Box<Allowance>>,
-    /// Memberships that wait for the user.
+    /// The number of memberships that wait for the user.
     orphans: usize,
-    /// When it is looked at, if it has to be.
+    /// When the tally is checked next, if it has to be.
     due: Option<Deadline>,
 }
 
-/// When a login may go on.
+/// The turn of a login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Turn {
     Now,
-    /// It has its place in the queue.
+    /// The login has a place in the queue.
     Later,
-    /// Not on this link.
+    /// The login cannot continue on this link.
     Never,
 }
 
@@ -62,7 +62,7 @@ impl Tally {
         }
     }
 
-    /// Of logins that wait, the first goes first.
+    /// The turn of a login. Earlier logins go first.
     fn turn_of(&mut self, now: Instant, link: LinkId) -> Turn {
         if planted(Bug::LoginPaceIgnored) || self.queue.is_empty() && self.logins.take(now) {
             Turn::Now
@@ -74,7 +74,7 @@ impl Tally {
         }
     }
 
-    /// Whose turn it is.
+    /// Takes the next link from the queue, if it has its turn.
     fn next_in_queue(&mut self, now: Instant) -> Option<LinkId> {
         let has_turn = !self.queue.is_empty() && self.logins.take(now);
         if has_turn { self.queue.pop_front() } else { None }
@@ -95,7 +95,7 @@ impl Tallies {
         Self { apps: BTreeMap::new(), len: 0, seed }
     }
 
-    /// §3.9: when a good login may go on.
+    /// §3.9: when a good login may continue.
     pub(super) fn turn_of(
         &mut self,
         shared: &Shared,
@@ -109,7 +109,7 @@ impl Tallies {
         }
     }
 
-    /// The login that has its turn now.
+    /// The link of the login that has its turn now.
     pub(super) fn next_in_queue(
         &mut self,
         now: Instant,
@@ -119,15 +119,15 @@ impl Tallies {
         self.tally(app_id, uid)?.next_in_queue(now)
     }
 
-    /// The link of a login that waits is gone.
+    /// The link of a waiting login is gone.
     pub(super) fn leave_queue(&mut self, app_id: &AppId, uid: &UserId, link: LinkId) {
         if let Some(tally) = self.tally(app_id, uid) {
             tally.queue.retain(|waiting| *waiting != link);
         }
     }
 
-    /// Links of the user, or of all users of the app, whose logins wait for their turn, in the order
-    /// in which they were accepted.
+    /// Links of the user, or of all users of the app, whose logins wait for their turn, in the
+    /// order of their logins.
     pub(super) fn queued(&self, app_id: &AppId, uid: Option<&UserId>) -> Vec<LinkId> {
         let Some(tallies) = self.apps.get(app_id) else { return Vec::new() };
         let uids = uid.map_or_else(|| tallies.sorted_keys(), |uid| alloc::vec![uid.clone()]);
@@ -137,7 +137,7 @@ impl Tallies {
         links
     }
 
-    /// What the user's last session left of its rates, for the next one.
+    /// The rates as the user's last session left them, for the next one.
     pub(super) fn take_allowance(
         &mut self,
         app_id: &AppId,
@@ -146,7 +146,7 @@ impl Tallies {
         self.tally(app_id, uid)?.allowance.take()
     }
 
-    /// A session is over: what is missing from its rates is missing from the next one's.
+    /// A session ended: the next one continues with its used-up rates.
     pub(super) fn keep_allowance(
         &mut self,
         shared: &mut Shared,
@@ -164,7 +164,7 @@ impl Tallies {
         }
     }
 
-    /// Memberships that wait for the user.
+    /// The number of memberships that wait for the user.
     pub(super) fn orphans(&self, app_id: &AppId, uid: &UserId) -> usize {
         let tally = self.apps.get(app_id).and_then(|tallies| tallies.get(uid));
         tally.map_or(0, |tally| tally.orphans)
@@ -182,16 +182,15 @@ impl Tallies {
         }
     }
 
-    /// The moment has come for which the tally was armed. What has its turn then is the caller's to
-    /// find with [`next_in_queue`](Self::next_in_queue), and then to call
-    /// [`look_again`](Self::look_again).
+    /// The deadline of the tally has passed. The caller finds the logins that have their turn with
+    /// [`next_in_queue`](Self::next_in_queue), and then calls [`look_again`](Self::look_again).
     pub(super) fn has_come_due(&mut self, app_id: &AppId, uid: &UserId) {
         if let Some(tally) = self.tally(app_id, uid) {
             tally.due = None;
         }
     }
 
-    /// Has the tally looked at when there will be something to do, or forgets it.
+    /// Arms the next check of the tally, or forgets an empty one.
     pub(super) fn look_again(&mut self, shared: &mut Shared, app_id: &AppId, uid: &UserId) {
         self.arm(shared, app_id, uid);
         let Some(tally) = self.tally(app_id, uid) else { return };
@@ -203,7 +202,7 @@ impl Tallies {
         }
     }
 
-    /// Has the tally looked at when there will be something to do.
+    /// Arms the next check of the tally.
     pub(super) fn arm(&mut self, shared: &mut Shared, app_id: &AppId, uid: &UserId) {
         let Some(tally) = self.tally(app_id, uid) else { return };
         let next = tally.next_look();
@@ -221,7 +220,7 @@ impl Tallies {
         self.apps.keys()
     }
 
-    /// Users of all apps of whom something is known.
+    /// The number of tallies of all apps.
     pub(super) fn len(&self) -> usize {
         self.len
     }
@@ -230,7 +229,7 @@ impl Tallies {
         self.apps.get_mut(app_id)?.get_mut(uid).map(|tally| &mut **tally)
     }
 
-    /// `None` when as many users are remembered as may be.
+    /// `None` when as many users are remembered as allowed.
     fn tally_for_rates(
         &mut self,
         shared: &Shared,
@@ -262,7 +261,7 @@ impl Tallies {
         }
     }
 
-    /// What is kept here, and how much of it.
+    /// The sizes of its stores.
     #[cfg(test)]
     pub(super) fn kept(&self) -> Kept {
         let Self { apps, len, seed: _ } = self;

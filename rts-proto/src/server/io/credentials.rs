@@ -1,4 +1,4 @@
-//! What a client shows to log in, for the driver to check.
+//! A client's credentials for a login.
 
 use core::fmt;
 
@@ -7,14 +7,14 @@ use bytes::Bytes;
 use crate::wire::Login;
 use crate::{AppId, UserId};
 
-/// What a driver checks.
+/// The app, user and token of a login, which the driver checks.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
-    /// The app that the client says it belongs to.
+    /// The client's app.
     pub app_id: AppId,
-    /// The user that it says it is.
+    /// The client's user.
     pub uid: UserId,
-    /// What it shows for that.
+    /// The token.
     pub token: Bytes,
 }
 

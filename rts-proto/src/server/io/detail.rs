@@ -1,4 +1,4 @@
-//! What a developer may want to read: why a message, a join or a call had its result.
+//! Details for developers: why a message, a join or a call had its result.
 
 use alloc::string::String;
 
@@ -7,49 +7,49 @@ use crate::{
     BroadcastCode, MessageConfig, MessageId, RoomId, RoomState, SendCode, ServerParamsCode,
 };
 
-/// Why a user's message, join or call did not have the usual result, in
+/// The reason for an unusual result of a message, join or call, in
 /// [`Notice::Detail`](super::Notice::Detail).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Detail {
     /// A message to a user has a result other than [`SendCode::Ok`].
     NotDelivered {
-        /// To whom: the text that came, cut at the length of the longest id.
+        /// The receiver: the text of the frame, cut at the length of the longest id.
         to: String,
-        /// The sender's number of it.
+        /// The sender's id of the message.
         id: MessageId,
-        /// How it was sent.
+        /// Its delivery guarantee.
         config: MessageConfig,
         /// Its result.
         code: SendCode,
     },
     /// A broadcast has a result other than [`BroadcastCode::Ok`].
     NotBroadcast {
-        /// To which room.
+        /// The room.
         room: RoomId,
-        /// The sender's number of it.
+        /// The sender's id of the broadcast.
         id: MessageId,
         /// Its result.
         code: BroadcastCode,
     },
     /// A message to the app's server has a result other than [`SendCode::Ok`].
     NotPosted {
-        /// The sender's number of it.
+        /// The sender's id of the message.
         id: MessageId,
         /// Its result.
         code: SendCode,
     },
     /// The user may not enter the room.
     JoinRefused {
-        /// Which.
+        /// The room.
         room: RoomId,
-        /// What the client is told.
+        /// The state for the client.
         state: RoomState,
-        /// Why.
+        /// The reason.
         refusal: JoinRefusal,
     },
-    /// Params for the app's server are refused.
+    /// Params for the app server are refused.
     ServerParamsRefused {
-        /// What the client is told.
+        /// The code for the client.
         code: ServerParamsCode,
     },
 }
@@ -67,7 +67,7 @@ pub enum JoinRefusal {
     OverRate,
 }
 
-/// As much of the receiver that a client named as an id may have.
+/// The receiver of a message, cut at the length of the longest id.
 pub(in crate::server) fn named(receiver: &[u8]) -> String {
     let end = receiver.len().min(ID_BYTES_MAX);
     String::from_utf8_lossy(&receiver[..end]).into_owned()

@@ -1,4 +1,4 @@
-//! What an operator may want to read: who logs in, who does not, and why.
+//! Notices for operators: logins, refusals and closed links, with their reasons.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -8,44 +8,44 @@ use super::detail::Detail;
 use super::report::Report;
 use crate::{AppId, CloseCode, LeaveReason, LinkId, LoginCode, RoomId, RoomState, UserId};
 
-/// How much there are [`Notice`]s of.
+/// The amount of [`Notice`]s.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum NoticeLevel {
-    /// Of nothing.
+    /// No notices.
     #[default]
     Off,
-    /// Of links and sessions: why they begin and end, and what users are refused now and then.
+    /// Notices of links and sessions: why they begin and end, and refusals of users now and then.
     Sessions,
-    /// Of rooms, and of each refused message, join or call besides: [`Notice::Reported`] and
+    /// Also notices of rooms and of each refused message, join or call: [`Notice::Reported`] and
     /// [`Notice::Detail`].
     All,
 }
 
-/// Why links and sessions begin and end, for people who look after a server. It comes in
+/// Why links and sessions begin and end, for operators of a server. Notices are outputs,
 /// [`Output::Notice`](super::Output::Notice), and only after
 /// [`Server::take_notice`](crate::server::Server::take_notice).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
     /// A login succeeded.
     LoggedIn {
-        /// On which link.
+        /// The link of the login.
         link: LinkId,
-        /// Of which app.
+        /// The app.
         app_id: AppId,
-        /// Who.
+        /// The user.
         uid: UserId,
-        /// Whether a session goes on, or a new one began.
+        /// Whether a session was resumed, or a new one began.
         resumption: Resumption,
     },
     /// A login did not succeed.
     LoginRefused {
-        /// On which link.
+        /// The link of the login.
         link: LinkId,
-        /// What it said and showed.
+        /// The credentials of the login.
         credentials: Box<Credentials>,
-        /// What the client is told.
+        /// The code for the client.
         code: LoginCode,
-        /// Who refused it.
+        /// What refused the login.
         refusal: Refusal,
     },
     /// A session was ended by another login of its user.
@@ -54,150 +54,152 @@ pub enum Notice {
         link: Option<LinkId>,
         /// The link of the other login.
         by: LinkId,
-        /// Of which app.
+        /// The app.
         app_id: AppId,
-        /// Who.
+        /// The user.
         uid: UserId,
     },
-    /// The server closed a link. Not told of [`CloseCode::Shutdown`], which is for all links.
+    /// The server closed a link. Not used for [`CloseCode::Shutdown`], which closes all links.
     Closed {
-        /// Which link.
+        /// The link.
         link: LinkId,
-        /// Whose it is, or says that it is; unknown before the client has said so.
+        /// The user of the link, logged in or claimed by a Login; `None` before a Login.
         user: Option<(AppId, UserId)>,
-        /// Why.
+        /// The reason.
         code: CloseCode,
-        /// The same in words; after a broken rule, which one.
+        /// The reason in words; after a broken rule, the rule.
         reason: String,
     },
     /// A link is gone, and the server did not close it.
     LinkLost {
-        /// Which link.
+        /// The link.
         link: LinkId,
-        /// Whose session it carried, which waits for another link now; `None` before a login.
+        /// The user whose session it carried, which now waits for another link; `None` before a
+        /// login.
         user: Option<(AppId, UserId)>,
     },
     /// A login waits: its user logs in more often than the rate allows (§3.9).
     LoginQueued {
-        /// On which link.
+        /// The link of the login.
         link: LinkId,
-        /// Of which app.
+        /// The app.
         app_id: AppId,
-        /// Who.
+        /// The user.
         uid: UserId,
     },
-    /// So much waits on a user's link that it does not seem to be read, or no longer (§2.9).
+    /// A user's link does not seem to be read, since too many bytes wait on it, or is read again
+    /// (§2.9).
     Congested {
-        /// Which link.
+        /// The link.
         link: LinkId,
-        /// Of which app.
+        /// The app.
         app_id: AppId,
-        /// Whose it is.
+        /// The user.
         uid: UserId,
-        /// Whether it is so.
+        /// Whether the link is congested.
         is_congested: bool,
     },
-    /// A user does more than a rate allows, and what is beyond it is refused. Told of a user at
-    /// most every [`REFUSAL_NOTICE_EVERY`](crate::limits::REFUSAL_NOTICE_EVERY).
+    /// A user is over a rate, and the excess is refused. There is at most one notice for a user in
+    /// every [`REFUSAL_NOTICE_EVERY`](crate::limits::REFUSAL_NOTICE_EVERY).
     OverRate {
         /// The link of the session, unless it is broken.
         link: Option<LinkId>,
-        /// Of which app.
+        /// The app.
         app_id: AppId,
-        /// Who.
+        /// The user.
         uid: UserId,
-        /// Of what there was too much.
+        /// The rate.
         rate: Rate,
     },
-    /// A user does what a ban of the app's back end forbids, and it is refused. Told of a user as
-    /// often as [`OverRate`](Self::OverRate), both together. Refused logins are
+    /// A ban of the app's back end refused an action of a user. These notices and those of
+    /// [`OverRate`](Self::OverRate) share one limit. Refused logins are
     /// [`LoginRefused`](Self::LoginRefused).
     Banned {
         /// The link of the session, unless it is broken.
         link: Option<LinkId>,
-        /// Of which app.
+        /// The app.
         app_id: AppId,
-        /// Who.
+        /// The user.
         uid: UserId,
-        /// What it did.
+        /// The refused action.
         forbidden: Forbidden,
     },
-    /// A session is over, and no other took its place.
+    /// A session ended, and no other replaced it.
     SessionEnded {
-        /// Of which app.
+        /// The app.
         app_id: AppId,
-        /// Who.
+        /// The user.
         uid: UserId,
         /// [`LeaveReason::Left`] after a logout, [`LeaveReason::Kicked`] when the back end put the
         /// user out, else [`LeaveReason::Dropped`].
         reason: LeaveReason,
     },
-    /// What an app's back end can be told, of every app.
+    /// An event that an app's back end can be told, for every app.
     Reported {
-        /// Of which app.
+        /// The app.
         app_id: AppId,
-        /// What happened.
+        /// The event.
         report: Report,
     },
-    /// Why something had another result than usual.
+    /// Why an action had an unusual result.
     Detail {
         /// The link of the session, unless it is broken.
         link: Option<LinkId>,
-        /// Of which app.
+        /// The app.
         app_id: AppId,
-        /// Whose it was.
+        /// The user.
         uid: UserId,
-        /// What it was.
+        /// The action and its result.
         detail: Detail,
     },
 }
 
-/// Whether a login goes on with a session.
+/// Whether a login resumed a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resumption {
-    /// It did not ask for that.
+    /// The login did not ask for it.
     NotAsked,
-    /// It does (§4.8).
+    /// The login resumed its session (§4.8).
     Resumed {
-        /// Frames that the client does not have, and that go out again.
+        /// Frames that the client does not have and that go out again.
         frames_resent: u32,
     },
-    /// It asked for a session that is over, or is not its own; it has a new one.
+    /// The session ended, or belongs to another user. The login has a new session.
     Impossible,
 }
 
-/// What a user can do too much of (§8.3). Logins wait for their turn instead.
+/// A rate of a user (§8.3). Logins over their rate wait for their turn instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rate {
     /// Messages to users.
     Sends,
-    /// The user's broadcasts.
+    /// The broadcasts of the user.
     Broadcasts,
-    /// Those of all in the room.
+    /// The broadcasts of all members of the room.
     RoomBroadcasts,
-    /// Messages to the app's server, and changes of where they go.
+    /// Messages to the app server, and calls of `setServerParams`.
     ServerSends,
-    /// Questions whether a user is online.
+    /// Status queries.
     StatusQueries,
-    /// Rooms that are entered.
+    /// Entered rooms.
     Joins,
 }
 
-/// What bans refuse of users that are logged in.
+/// Actions of logged-in users that bans refuse.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Forbidden {
     /// A message to a user: the sender is banned from all rooms, and so from sending (§5.3).
     Send,
     /// A join (§6.2).
     Join {
-        /// Of which room.
+        /// The room.
         room: RoomId,
         /// [`RoomState::RoomBanned`] or [`RoomState::UserBanned`].
         state: RoomState,
     },
 }
 
-/// What a login was refused by.
+/// The reason for a refused login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// The [`Verdict`](super::Verdict).
@@ -207,6 +209,6 @@ pub enum Refusal {
     /// The app's back end banned the user from logging in
     /// ([`Ban::Login`](crate::server::Ban::Login)).
     Banned,
-    /// There is no greater claim than that of the user's session.
+    /// The claim of the user's session is the greatest possible one.
     NoGreaterClaim,
 }

@@ -1,32 +1,32 @@
-//! A message for the app's own server, as a driver posts it, and what becomes of it (§11).
+//! Posts of messages to the app server, and their progress (§11).
 
 use crate::{AppId, MessageId, Payload, Reply, ServerParams, UserId};
 
-/// One message on its way to the app's server.
+/// One message that is posted to the app server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Post {
-    /// The app whose server it is for.
+    /// The app.
     pub app_id: AppId,
     /// The sender.
     pub uid: UserId,
-    /// The sender's number of the message.
+    /// The sender's id of the message.
     pub id: MessageId,
-    /// Where it goes, and what is shown there.
+    /// The URL, and the signature that is sent to it.
     pub params: ServerParams,
     /// The message.
     pub payload: Payload,
 }
 
-/// What a driver has to say about a post. All but [`Begun`](Self::Begun) end it.
+/// The driver's report about a post. All but [`Begun`](Self::Begun) end the post.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PostProgress {
-    /// The status line has come, and the rest of the answer has not. From now on the post fails
-    /// with result 18 and not 17.
+    /// The status line has arrived, and the rest of the answer has not. From now on, a failed post
+    /// has result 18 instead of 17.
     Begun,
-    /// Status 200 and the whole body.
+    /// Status 200 and the whole body have arrived.
     Answered(Reply),
-    /// Another status, or an answer that is malformed, broken off or too large.
+    /// Another status arrived, or an answer that is malformed, incomplete or too large.
     AnsweredBadly,
-    /// Nobody could be reached or answered, or the url is no longer allowed.
+    /// No server was reached or answered, or the URL is no longer allowed.
     NotReached,
 }

@@ -1,20 +1,19 @@
-//! What an app's back end is told of its users and rooms: who comes and goes.
+//! Reports to an app's back end about its users and rooms.
 
 use crate::{BusinessId, LeaveReason, RoomId, UserId};
 
-/// Something that happened to the users and rooms of an app, in
-/// [`Output::Report`](super::Output::Report). Those of one app come in the order in which it
-/// happened.
+/// An event of an app's users and rooms, in [`Output::Report`](super::Output::Report). Reports of
+/// one app come in the order of their events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Report {
-    /// The user has a session, and had none.
+    /// The user has a session, and had none before.
     UserOnline {
-        /// Who.
+        /// The user.
         uid: UserId,
     },
-    /// The user has no session any more. Not when another login takes over.
+    /// The user's session ended. There is no report when another login takes over.
     UserOffline {
-        /// Who.
+        /// The user.
         uid: UserId,
         /// [`LeaveReason::Left`] after a logout, [`LeaveReason::Kicked`] when the back end put the
         /// user out, else [`LeaveReason::Dropped`].
@@ -22,30 +21,30 @@ pub enum Report {
     },
     /// The room has its first member; a [`Report::MemberJoined`] follows.
     RoomCreated {
-        /// Which.
+        /// The room.
         room: RoomId,
     },
-    /// The room has no member any more; it came after the last [`Report::MemberLeft`].
+    /// The room has no member any more. This follows the last [`Report::MemberLeft`].
     RoomEmptied {
-        /// Which.
+        /// The room.
         room: RoomId,
     },
-    /// The user is a member, and was none.
+    /// The user became a member of the room.
     MemberJoined {
-        /// Of which room.
+        /// The room.
         room: RoomId,
-        /// Who.
+        /// The user.
         uid: UserId,
-        /// The tag that it came with.
+        /// The tag of its join.
         business_id: Option<BusinessId>,
     },
-    /// The user is no member any more.
+    /// The user is no longer a member of the room.
     MemberLeft {
-        /// Of which room.
+        /// The room.
         room: RoomId,
-        /// Who.
+        /// The user.
         uid: UserId,
-        /// Why. Of a dismissed or banned room: [`LeaveReason::Kicked`].
+        /// The reason. For a dismissed or banned room: [`LeaveReason::Kicked`].
         reason: LeaveReason,
     },
 }

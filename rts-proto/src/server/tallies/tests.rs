@@ -21,7 +21,7 @@ fn next_in_queue(tallies: &mut Tallies, now: Instant) -> Option<LinkId> {
     tallies.next_in_queue(now, &app_id(), &uid("alice"))
 }
 
-/// What is due now has come up, and nobody has a turn.
+/// Handles the due checks. No login has its turn.
 fn look(tallies: &mut Tallies, shared: &mut Shared) {
     while shared.deadlines.pop_due(shared.now).is_some() {
         tallies.has_come_due(&app_id(), &uid("alice"));
@@ -30,7 +30,7 @@ fn look(tallies: &mut Tallies, shared: &mut Shared) {
 }
 
 #[test]
-fn logins_over_the_rate_have_their_turns_in_the_order_in_which_they_came() {
+fn queued_logins_have_their_turns_in_order() {
     let (mut tallies, mut shared) = tallies();
     assert_eq!(turn_of(&mut tallies, &mut shared, "alice", 1), Turn::Now);
     assert_eq!(turn_of(&mut tallies, &mut shared, "alice", 2), Turn::Now);
@@ -38,7 +38,7 @@ fn logins_over_the_rate_have_their_turns_in_the_order_in_which_they_came() {
     let turn = Instant::from_millis(500);
     assert_eq!(shared.deadlines.next_timer(), Some((turn, Timer::Tally)));
     assert_eq!(next_in_queue(&mut tallies, before(turn)), None);
-    // It came when there was a turn, and yet goes behind the one that waits.
+    // A login that comes when there is a turn still goes behind a waiting one.
     shared.now = turn;
     assert_eq!(turn_of(&mut tallies, &mut shared, "alice", 4), Turn::Later);
     assert_eq!(next_in_queue(&mut tallies, turn), Some(LinkId(3)));
@@ -64,7 +64,7 @@ fn as_many_logins_wait_as_may_and_not_one_more() {
 }
 
 #[test]
-fn a_tally_is_forgotten_when_its_rate_is_full_and_not_before() {
+fn tally_is_forgotten_when_its_rate_is_full() {
     let (mut tallies, mut shared) = tallies();
     assert_eq!(turn_of(&mut tallies, &mut shared, "alice", 1), Turn::Now);
     let full_at = Instant::from_millis(500);
@@ -103,18 +103,18 @@ fn rates_keep_a_tally_that_no_membership_keeps() {
 }
 
 #[test]
-fn of_more_users_than_may_be_remembered_nothing_is() {
+fn users_over_the_bound_are_not_remembered() {
     let (mut tallies, mut shared) = tallies();
     assert_eq!(turn_of(&mut tallies, &mut shared, "alice", 1), Turn::Now);
     assert!((0..9).all(|link| turn_of(&mut tallies, &mut shared, "bob", link) == Turn::Now));
     assert_eq!(tallies.len(), 1);
-    // Who is remembered already stays so.
+    // A user who is remembered already stays so.
     assert_eq!(turn_of(&mut tallies, &mut shared, "alice", 2), Turn::Now);
     assert_eq!(turn_of(&mut tallies, &mut shared, "alice", 3), Turn::Later);
 }
 
 #[test]
-fn what_a_session_used_is_kept_for_the_next_one_until_it_is_there_again() {
+fn used_rates_are_kept_for_the_next_session_until_full() {
     let (mut tallies, mut shared) = tallies();
     let full = || Some(Box::new(Allowance::full(&Config::default(), Instant::ORIGIN)));
     tallies.keep_allowance(&mut shared, &app_id(), &uid("alice"), full());
@@ -134,14 +134,14 @@ fn what_a_session_used_is_kept_for_the_next_one_until_it_is_there_again() {
 }
 
 #[test]
-fn a_tally_is_looked_at_once_and_at_the_first_moment_with_something_to_do() {
+fn tally_has_one_deadline_for_its_next_task() {
     let (mut tallies, mut shared) = tallies();
     let mut used = Allowance::full(&Config::default(), Instant::ORIGIN);
     assert!(used.member_lists.take_many(3 * MEMBER_LIST_BYTES_PER_SECOND, Instant::ORIGIN));
     let full_at = used.full_at();
     tallies.keep_allowance(&mut shared, &app_id(), &uid("alice"), Some(Box::new(used)));
     assert_eq!(shared.deadlines.next_timer(), Some((full_at, Timer::Tally)));
-    // A login that waits has its turn before that, and takes the place of the former deadline.
+    // A waiting login has its turn earlier, and replaces the former deadline.
     assert!((1..=3).any(|link| turn_of(&mut tallies, &mut shared, "alice", link) == Turn::Later));
     let turn = Instant::from_millis(500);
     assert_eq!(
@@ -149,7 +149,7 @@ fn a_tally_is_looked_at_once_and_at_the_first_moment_with_something_to_do() {
         Some((turn, Due::tally(&app_id(), &uid("alice"))))
     );
     assert_eq!(shared.deadlines.pop_due(full_at), None);
-    // And after its turn the former comes up again.
+    // After the turn, the former deadline is armed again.
     shared.now = turn;
     tallies.has_come_due(&app_id(), &uid("alice"));
     assert_eq!(next_in_queue(&mut tallies, turn), Some(LinkId(3)));
