@@ -1,4 +1,4 @@
-//! Calls that wait for their outcome, and which event is the outcome of which.
+//! Calls that wait for their outcome, and the events that are outcomes.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -11,18 +11,18 @@ use rts_proto::{
 
 use crate::sent::{Filled, Pending, ServerAnswer, Slot, Waiting};
 
-/// What became of a join.
+/// The outcome of a join.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JoinEnd {
-    /// In the room.
+    /// The engine is in the room.
     Joined(JoinType),
-    /// The room was told this state instead.
+    /// The join failed: the room has this state.
     Refused(RoomState),
     /// The room was left or destroyed, or the login ended, before the join was answered.
     Cancelled,
 }
 
-/// Everything that waits.
+/// All calls that wait for an outcome.
 #[derive(Default)]
 pub(crate) struct Answers {
     sends: Waiting<MessageId, SendCode>,
@@ -30,15 +30,16 @@ pub(crate) struct Answers {
     broadcasts: Waiting<(RoomKey, MessageId), BroadcastCode>,
     joins: Waiting<RoomKey, JoinEnd>,
     leaves: Vec<(RoomKey, Arc<Slot<()>>)>,
-    /// Any answer about a user will do for each of those who asked about it.
+    /// By user id. Any answer about a user completes the oldest query about that user.
     statuses: HashMap<String, VecDeque<Arc<Slot<OnlineStatus>>>>,
-    /// Answered in the order of the calls, but for those that are answered at once.
+    /// In the order of the calls. Answers that come at once, within the call, are not in this
+    /// order.
     params: VecDeque<Arc<Slot<ServerParamsCode>>>,
     at_once: AtOnce,
 }
 
-/// The call that is being made, if its answer may come at once: then that answer is not for an
-/// earlier call that still waits.
+/// The call that is being made, while its answer may come at once. Such an answer belongs to this
+/// call, not to an earlier one that still waits.
 #[derive(Default)]
 enum AtOnce {
     #[default]
@@ -76,21 +77,22 @@ impl Answers {
         pending
     }
 
-    /// Before the call is made; [`made`](Self::made) follows when its first events were taken.
+    /// Call this before the call is made. [`made`](Self::made) follows once its first events are
+    /// taken.
     pub(crate) fn ask_status(&mut self, uid: &str) -> Pending<OnlineStatus> {
         let (slot, pending) = Slot::new();
         self.at_once = AtOnce::Status(uid.to_owned(), slot);
         pending
     }
 
-    /// As [`ask_status`](Self::ask_status).
+    /// Like [`ask_status`](Self::ask_status), for a call of `set_server_params`.
     pub(crate) fn ask_for_params(&mut self) -> Pending<ServerParamsCode> {
         let (slot, pending) = Slot::new();
         self.at_once = AtOnce::Params(slot);
         pending
     }
 
-    /// The call was made, and if it was not answered at once, it waits.
+    /// The call was made. If it was not answered at once, it joins the queue of waiting calls.
     pub(crate) fn made(&mut self) {
         match std::mem::take(&mut self.at_once) {
             AtOnce::Nothing => {}
@@ -101,7 +103,7 @@ impl Answers {
 
     // Outcomes.
 
-    /// Puts the event where somebody waits for it.
+    /// Completes the call whose outcome is this event.
     pub(crate) fn happened(&mut self, event: &Event) -> Filled {
         match event {
             Event::MessageSendResult { id, code } => self.sends.fill(id, *code),
@@ -158,7 +160,7 @@ impl Answers {
         self.params.pop_front()
     }
 
-    /// Nobody is called back with the result of a broadcast whose room is destroyed.
+    /// Completes a broadcast of a destroyed room. No event reports such a result.
     pub(crate) fn fill_broadcast(
         &mut self,
         key: RoomKey,
@@ -168,7 +170,8 @@ impl Answers {
         self.broadcasts.fill(&(key, id), code).waker
     }
 
-    /// Some ways out of a room have no event of their own, such as a logout.
+    /// Completes joins and leaves whose room is in no change of state any more. Some ways out of a
+    /// room, such as a logout, have no event of their own.
     pub(crate) fn settle_rooms(&mut self, client: &Client, woken: &mut Vec<Waker>) {
         let is_over = |key: &RoomKey| client.membership(*key) != Some(Membership::Joining);
         woken.extend(self.joins.fill_if(JoinEnd::Cancelled, is_over));
@@ -178,8 +181,8 @@ impl Answers {
         }
     }
 
-    /// The engine is destroyed. The core has answered nearly all; this holds the promise that
-    /// every outcome comes.
+    /// The engine is destroyed. The core has answered nearly all calls. This completes the others,
+    /// so that every call has an outcome.
     pub(crate) fn end(&mut self, woken: &mut Vec<Waker>) {
         self.made();
         let unknown = ServerAnswer { code: SendCode::Timeout, reply: Reply::default() };

@@ -1,13 +1,14 @@
-//! How much the application may leave to be taken before the link is not read.
+//! Bounds on events that the application has not taken. At these bounds the engine stops reading
+//! its link.
 
 use rts_proto::client::{Event, RoomEvent};
 
-/// With this many events that the application has not taken, the link is not read.
+/// Untaken events at which the link is not read.
 pub(crate) const EVENTS_MAX: usize = 1_024;
-/// With this many bytes of payload in such events, the link is not read.
+/// Bytes of payload in untaken events at which the link is not read.
 pub(crate) const EVENT_BYTES_MAX: usize = 8 * 1_048_576;
 
-/// What an event adds to those bytes.
+/// The bytes of payload in an event, as counted against [`EVENT_BYTES_MAX`].
 pub(crate) fn payload_bytes(event: &Event) -> usize {
     match event {
         Event::MessageReceived { payload, .. }

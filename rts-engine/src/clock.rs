@@ -1,4 +1,4 @@
-//! The core's time and the system's.
+//! The clock of an engine: the core's time, and its relation to the system's.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,8 +6,8 @@ use std::time::Instant as StdInstant;
 
 use rts_proto::Instant;
 
-/// The core's time: the system's, counted from the moment at which this was made, or somebody's
-/// own.
+/// The source of the core's time: either the system's clock, counted from the creation of this
+/// value, or a clock that the caller moves.
 #[derive(Clone, Debug)]
 pub struct Clock {
     source: Source,
@@ -20,19 +20,19 @@ enum Source {
 }
 
 impl Clock {
-    /// A clock that begins now.
+    /// A clock of the system that starts at zero now.
     #[must_use]
     pub fn start() -> Self {
         Self { source: Source::System { origin: StdInstant::now() } }
     }
 
-    /// A clock that shows this time in microseconds, for tests and simulations.
+    /// A clock that shows the given time in microseconds, for tests and simulations.
     #[must_use]
     pub fn manual(micros: Arc<AtomicU64>) -> Self {
         Self { source: Source::Manual(micros) }
     }
 
-    /// The present moment, for the core.
+    /// The present moment, as the core counts time.
     #[must_use]
     pub fn now(&self) -> Instant {
         let micros = match &self.source {
@@ -44,8 +44,8 @@ impl Clock {
         Instant::from_micros(micros)
     }
 
-    /// The same moment for a runtime's timer; `None` when it is farther away than the system can
-    /// count, and by a clock that is not the system's.
+    /// Converts a moment of the core to one of the system, for a timer of a runtime. `None` if the
+    /// moment is out of the system's range, or if the clock is not the system's.
     #[must_use]
     pub fn to_std(&self, moment: Instant) -> Option<StdInstant> {
         match &self.source {

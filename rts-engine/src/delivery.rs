@@ -1,4 +1,4 @@
-//! Events on their way to the application: to a handler, or to the stream.
+//! Delivery of events to the application, through a handler or a stream.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,31 +9,32 @@ use rts_proto::client::Event;
 
 use crate::backpressure::{EVENT_BYTES_MAX, EVENTS_MAX, payload_bytes};
 use crate::handler::{EventHandler, RoomEventHandler};
-use crate::sent::Told;
+use crate::sent::OutcomeSlot;
 use crate::unread::Unread;
 
 type EngineHandler = Arc<Mutex<dyn EventHandler>>;
 type RoomHandler = Arc<Mutex<dyn RoomEventHandler>>;
 
-/// One `Events` of an engine.
+/// The number of one [`Events`](crate::Events) of an engine.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct StreamId(u64);
 
-/// What was replaced. It is the application's, so it is dropped when no lock is held.
+/// A replaced handler or discarded events. They contain the application's code, so they are dropped
+/// while no lock is held.
 pub(crate) enum Retired {
     Engine(#[expect(dead_code, reason = "held to be dropped")] EngineHandler),
     Room(#[expect(dead_code, reason = "held to be dropped")] RoomHandler),
 }
 
-/// Each event goes one of two ways, decided when it happens: to the callbacks if it has a handler,
-/// else to the stream. Each way keeps the order.
+/// Queues of events for the application. When an event happens, it enters one of two queues: the
+/// one for callbacks if it has a handler, else the stream. Each queue keeps the order.
 pub(crate) struct Delivery {
     stream: Unread,
-    /// The `Events` that takes those, if there is one.
+    /// The `Events` that takes events from the stream, if there is one.
     reader: Option<StreamId>,
     last_reader: StreamId,
     callbacks: VecDeque<Event>,
-    /// Bytes of payload in those.
+    /// Bytes of payload of the events in `callbacks`.
     callback_bytes: usize,
     engine_handler: Option<EngineHandler>,
     /// Every room handle that is not destroyed, with its handler if it has one.
@@ -56,13 +57,13 @@ impl Delivery {
         }
     }
 
-    /// `told`: how the application has it besides, if it is a result that somebody may wait for.
-    pub(crate) fn push(&mut self, event: Event, told: Option<Arc<dyn Told>>) {
+    /// `slot` is the slot of the event's `Sent`, if the event is a result.
+    pub(crate) fn push(&mut self, event: Event, slot: Option<Arc<dyn OutcomeSlot>>) {
         if self.has_handler(&event) {
             self.callback_bytes += payload_bytes(&event);
             self.callbacks.push_back(event);
         } else if self.reader.is_some() {
-            self.stream.push(event, told);
+            self.stream.push(event, slot);
         }
     }
 
@@ -75,20 +76,21 @@ impl Delivery {
         self.rooms.get(key)?.as_ref()
     }
 
-    /// Whether the application has so few events to take that the link may be read.
+    /// Whether the application has few enough events to take that the link may be read.
     pub(crate) fn has_room(&mut self) -> bool {
-        self.stream.look_if_many();
+        self.stream.recount_if_many();
         self.has_room_as_known()
     }
 
-    /// The same by what was known when it was looked last: a result whose `Sent` was dropped since
-    /// does not count yet.
+    /// Like [`has_room`](Self::has_room), without a new count. Results whose `Sent` was dropped
+    /// since the last count are not counted yet.
     pub(crate) fn has_room_as_known(&self) -> bool {
         let (events, bytes) = self.stream.counted();
         events + self.callbacks.len() < EVENTS_MAX && bytes + self.callback_bytes < EVENT_BYTES_MAX
     }
 
-    /// A new stream; an earlier one gets nothing more, and leaves to it what it has not taken.
+    /// Opens a new stream. An earlier one gets no more events, and its untaken events move to this
+    /// one.
     pub(crate) fn open_stream(&mut self) -> StreamId {
         self.last_reader = StreamId(self.last_reader.0 + 1);
         self.reader = Some(self.last_reader);
@@ -111,7 +113,7 @@ impl Delivery {
         !self.callbacks.is_empty()
     }
 
-    /// The next event with its handler: the one that is set now.
+    /// The next event, with the handler that is set now.
     pub(crate) fn pop_callback(&mut self) -> Option<Callback> {
         loop {
             let event = self.callbacks.pop_front()?;
@@ -126,7 +128,8 @@ impl Delivery {
         }
     }
 
-    /// Returns what is not needed: the handler before, or this one if the engine is destroyed.
+    /// Returns the handler that is not needed: the previous one, or this one if the engine is
+    /// destroyed.
     pub(crate) fn set_engine_handler(
         &mut self,
         handler: impl EventHandler + 'static,
@@ -142,7 +145,8 @@ impl Delivery {
         self.rooms.insert(key, None);
     }
 
-    /// Returns what is not needed: the handler before, or this one if the room is destroyed.
+    /// Returns the handler that is not needed: the previous one, or this one if the room is
+    /// destroyed.
     pub(crate) fn set_room_handler(
         &mut self,
         key: RoomKey,
@@ -155,8 +159,7 @@ impl Delivery {
         }
     }
 
-    /// The room is destroyed: nothing of it is called back any more, and none of it is left in the
-    /// stream.
+    /// The room is destroyed. Its events are removed from both queues, and its handler is returned.
     pub(crate) fn forget_room(&mut self, destroyed: RoomKey) -> Option<Retired> {
         let stays = |event: &Event| !matches!(event, Event::Room { key, .. } if *key == destroyed);
         self.stream.retain_events(stays);
@@ -170,7 +173,7 @@ impl Delivery {
         self.rooms.remove(&destroyed).flatten().map(Retired::Room)
     }
 
-    /// The engine is destroyed: nothing is called back any more. The stream is left to be read.
+    /// The engine is destroyed. No handler is called any more. The stream can still be read.
     pub(crate) fn forget_handlers(&mut self) -> impl Iterator<Item = Retired> + use<> {
         self.callbacks.clear();
         self.callback_bytes = 0;
@@ -195,8 +198,8 @@ pub(crate) enum Callback {
 }
 
 impl Callback {
-    /// Calls the handler. If it panics, the panic hook has said so, and the next event gets called
-    /// back all the same. Nobody else locks a handler, so this waits for nothing.
+    /// Calls the handler. If it panics, the panic hook has reported the panic, and the next event
+    /// is delivered as usual. No other code locks a handler, so this call never blocks.
     pub(crate) fn call(self) {
         let _ = catch_unwind(AssertUnwindSafe(|| match &self {
             Self::Engine(event, handler) => {

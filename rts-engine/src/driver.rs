@@ -1,4 +1,4 @@
-//! The other end of an engine: what a runtime's loop holds.
+//! [`Driver`]: the part of an engine that the event loop of a runtime holds.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -12,23 +12,23 @@ use rts_proto::{Instant, LinkId};
 use crate::link_output::LinkOutput;
 use crate::shared::{Shared, State};
 
-/// Callbacks made before the loop looks at its link again.
+/// Callbacks of one [`Driver::deliver`], before the loop returns to its link.
 const CALLBACKS_PER_TURN: usize = 64;
 
-/// What is known about a link that just ended before a login was answered over it.
+/// The reason in a warning when a link ends before the login over it is answered.
 const CLOSED_TOO_EARLY: &str = "the connection was closed before the login was answered";
 
-/// What a runtime's loop holds. There is one for each engine.
+/// The part of an engine that the event loop of a runtime holds. There is one for each engine.
 ///
 /// ```text
 /// until is_finished:
-///     poll_link_output, and do it, until None
+///     poll_link_output, and carry it out, until None
 ///     deliver, tick
-///     wait for: changed, the deadline, a link's bytes (if wants_read) or end -> handle_input
+///     wait for: changed, the deadline, bytes of a link (if wants_read) or its end -> handle_input
 /// ```
 ///
-/// Dropping it destroys the engine, since nothing would move any more: every [`Sent`](crate::Sent)
-/// completes, and [`Events`](crate::Events) ends.
+/// Dropping the driver destroys the engine, since nothing would drive it any more: every
+/// [`Sent`](crate::Sent) completes, and [`Events`](crate::Events) ends.
 pub struct Driver {
     shared: Arc<Shared>,
 }
@@ -38,7 +38,7 @@ impl Driver {
         Self { shared }
     }
 
-    /// Tells the core what happened, and ends the burst: what is due at once is done at once.
+    /// Passes an input to the core and ends the burst: the core does at once what is due at once.
     pub fn handle_input(&self, input: Input) {
         self.shared.call(|state, now| {
             match input {
@@ -56,10 +56,12 @@ impl Driver {
         });
     }
 
-    /// Instead of [`Input::Disconnected`], when it is known why a link did not come up, or what the
-    /// other side did to it. The application is told with a
-    /// [`Warning`](rts_proto::client::Event::Warning), once for the same reason until a link is up
-    /// again; [`Engine::last_link_error`](crate::Engine::last_link_error) keeps it.
+    /// Reports that a link failed, with the reason. Call this instead of passing
+    /// [`Input::Disconnected`] if the reason is known.
+    ///
+    /// The application gets a [`Warning`](rts_proto::client::Event::Warning), once for each reason
+    /// until a link is up again. [`Engine::last_link_error`](crate::Engine::last_link_error) keeps
+    /// the reason.
     pub fn link_failed(&self, link: LinkId, why: String) {
         self.shared.call(|state, now| {
             state.link_failed(link, why);
@@ -67,8 +69,8 @@ impl Driver {
         });
     }
 
-    /// Tells the core that time has passed, if something is due. The clock is read here: a timer
-    /// that is early or late does no harm.
+    /// Passes a tick to the core, if one is due. This reads the clock itself, so a timer that fires
+    /// early or late does no harm.
     pub fn tick(&self) {
         let is_due = |deadline| deadline <= self.shared.clock.now();
         let deadline = self.shared.lock().deadline;
@@ -77,10 +79,9 @@ impl Driver {
         }
     }
 
-    /// What the core wants done about links next, in the order in which it asked for it. `None`
-    /// when nothing is left: then all that happened so far counts as seen, and
-    /// [`changed`](Self::changed) waits for what comes later. So deliver, tick and look at the
-    /// deadline after this, not before.
+    /// The next output of the core about links, in order. `None` when none is left. From then on,
+    /// [`changed`](Self::changed) waits for later changes. So call [`deliver`](Self::deliver) and
+    /// [`tick`](Self::tick), and read the deadline, after this returned `None`, not before.
     #[must_use]
     pub fn poll_link_output(&self) -> Option<LinkOutput> {
         let mut state = self.shared.lock();
@@ -89,9 +90,10 @@ impl Driver {
         output
     }
 
-    /// Calls the application's handlers with events that wait for them, in order. No lock is held
-    /// meanwhile, so a handler may call the engine. A panic in a handler goes no further. If more
-    /// is left after a while, [`changed`](Self::changed) is ready at once.
+    /// Calls the application's handlers with their waiting events, in order. No lock is held
+    /// meanwhile, so a handler may call the engine. A panic in a handler is caught. One call
+    /// delivers a bounded number of events. If more are left, [`changed`](Self::changed) is ready
+    /// at once.
     pub fn deliver(&self) {
         for _ in 0..CALLBACKS_PER_TURN {
             let callback = self.shared.lock().delivery.pop_callback();
@@ -109,20 +111,21 @@ impl Driver {
         self.shared.lock().delivery.has_callbacks()
     }
 
-    /// When [`tick`](Self::tick) is wanted, if nothing else happens before, for a runtime's timer.
+    /// When the next [`tick`](Self::tick) is due, for a runtime's timer. Any input may change it.
     #[must_use]
     pub fn deadline(&self) -> Option<StdInstant> {
         let deadline = self.shared.lock().deadline?;
         self.shared.clock.to_std(deadline)
     }
 
-    /// The same by the engine's own [`Clock`](crate::Clock), for simulations.
+    /// Like [`deadline`](Self::deadline), in the time of the engine's own [`Clock`](crate::Clock).
+    /// This is for simulations.
     #[must_use]
     pub fn deadline_by_clock(&self) -> Option<Instant> {
         self.shared.lock().deadline
     }
 
-    /// Whether the link may be read: false while the application has too many events to take.
+    /// Whether the link may be read: false while the application has too many untaken events.
     #[must_use]
     pub fn wants_read(&self) -> bool {
         self.shared.with(State::wants_read)
@@ -135,12 +138,12 @@ impl Driver {
         state.client.is_destroyed() && !state.has_link_outputs()
     }
 
-    /// Waits until there may be something new to do. Cancel safe.
+    /// Waits until there may be something to do. Cancel safe.
     pub async fn changed(&self) {
         poll_fn(|context| self.poll_changed(context)).await;
     }
 
-    /// The same for loops without `async`. The last context is woken.
+    /// Like [`changed`](Self::changed), for loops without `async`. Only the last context is woken.
     pub fn poll_changed(&self, context: &mut Context<'_>) -> Poll<()> {
         self.shared.with(|state| {
             if std::mem::take(&mut state.changed) {

@@ -1,4 +1,4 @@
-//! The contract's calls on an engine.
+//! [`Engine`]: the contract's calls on an engine.
 
 mod calls;
 
@@ -33,26 +33,27 @@ pub fn sdk_version() -> &'static str {
     env!("CARGO_PKG_VERSION")
 }
 
-/// One client. Cheap to clone, and every call returns at once: what follows from it comes as
-/// [`Events`], or to a handler. Calls can come from any thread, and from a handler.
+/// One client instance. Clones are cheap. Every call returns at once, and its consequences come as
+/// [`Events`] or to a handler. Calls can come from any thread, and from a handler.
 ///
-/// When the last clone and the last [`Room`] of it are dropped, the engine is destroyed. A handler
-/// that owns one of them keeps the engine alive until [`destroy`](Self::destroy).
+/// When its last clone and its last [`Room`] are dropped, the engine is destroyed. A handler that
+/// owns one of them keeps the engine alive until [`destroy`](Self::destroy).
 #[derive(Clone)]
 pub struct Engine {
     handle: Arc<Handle>,
 }
 
 impl Engine {
-    /// An engine, and the end for a runtime. `seed` feeds the jitter of reconnecting, and should
-    /// differ between clients.
+    /// Makes an engine, and the driver for a runtime. `seed` feeds the jitter of reconnects, and
+    /// should differ between clients.
     #[must_use]
     pub fn new(config: Config, seed: u64) -> (Self, Driver) {
         Self::with_clock(config, seed, Clock::start())
     }
 
-    /// The same with an observer of the core, such as a recorder. Each call and each burst of bytes
-    /// waits for it, under the engine's lock: it must not call the engine.
+    /// Like [`new`](Self::new), with an observer of the core, such as a recorder. The observer runs
+    /// under the engine's lock for each call and each burst of bytes, so it must not call the
+    /// engine.
     #[must_use]
     pub fn observed(
         config: Config,
@@ -62,8 +63,9 @@ impl Engine {
         Self::around(Client::observed(config, seed, observer), Clock::start())
     }
 
-    /// The same by a clock that somebody else moves. A runtime's loop cannot drive it, since it
-    /// does not know that clock: this is for simulations.
+    /// Like [`observed`](Self::observed), with a clock that the caller moves. This is for
+    /// simulations: the loop of a runtime cannot drive the engine, since it does not know that
+    /// clock.
     #[must_use]
     pub fn with_clock(config: Config, seed: u64, clock: Clock) -> (Self, Driver) {
         Self::around(Client::new(config, seed), clock)
@@ -75,38 +77,39 @@ impl Engine {
         (engine, Driver::new(shared))
     }
 
-    /// What the engine calls back from now on, as a stream. There is one at a time: an earlier one
-    /// ends, and leaves the events that it has not given to this one. What happens while there is
-    /// none is discarded.
+    /// Opens the stream of this engine's events, from now on. An engine has one stream at a time:
+    /// an earlier one ends, and its untaken events move to the new one. Events that happen while
+    /// there is no stream are discarded.
     #[must_use]
     pub fn events(&self) -> Events {
         Events::new(Arc::clone(self.handle.shared()))
     }
 
-    /// The status of the login, to wait for changes of it.
+    /// Watches the status of the login, to wait for changes.
     #[must_use]
     pub fn watch_login(&self) -> LoginWatch {
         LoginWatch::new(Arc::clone(self.handle.shared()))
     }
 
     /// `login`. One [`LoginResult`](rts_proto::client::Event::LoginResult) follows, unless a logout
-    /// comes first. With no way to the server it stays in flight and tries for ever.
+    /// comes first. While the server cannot be reached, the login stays in flight and the engine
+    /// retries without end.
     ///
     /// # Errors
     ///
-    /// A bad token or user id; logged in or logging in already; destroyed.
+    /// Invalid token or user id; already logged in or logging in; engine destroyed.
     pub fn login(&self, token: &str, uid: &str) -> Result<(), LoginError> {
         self.handle.call(|state, now| state.client.login(now, token, uid))
     }
 
     /// `logout`. Open sends get their results, then [`Logout`](rts_proto::client::Event::Logout)
-    /// follows. Does nothing without a login.
+    /// follows. Without a login, nothing happens.
     pub fn logout(&self) {
         self.handle.call(|state, now| state.client.logout(now));
     }
 
-    /// `updateLoginToken`. Logs in again if the last login failed on its token; else the token is
-    /// kept for the next time one is needed.
+    /// `updateLoginToken`. If the last login failed because of its token, this logs in again.
+    /// Otherwise the engine keeps the token for the next login.
     pub fn update_login_token(&self, token: &str) {
         self.handle.call(|state, now| state.client.update_login_token(now, token));
     }
@@ -120,11 +123,11 @@ impl Engine {
         })
     }
 
-    /// `sendMessage`. The result is an event, and what the returned future completes with.
+    /// `sendMessage`. The result comes as an event, and completes the returned future.
     ///
     /// # Errors
     ///
-    /// An empty user id; destroyed. What is accepted but cannot work gets an id, and its one
+    /// Empty user id; engine destroyed. An accepted send that cannot succeed gets an id and its one
     /// result.
     pub fn send_message(
         &self,
@@ -157,10 +160,12 @@ impl Engine {
         })
     }
 
-    /// `setServerParams`: where messages for the app's server go, and the signature that is shown
-    /// there. One [`ServerParamsSetResult`](rts_proto::client::Event::ServerParamsSetResult)
-    /// follows, and the returned future completes with it. They last for the login, through lost
-    /// links and restarts of the server; a refused call leaves earlier ones in force.
+    /// `setServerParams`: sets the URL of the app server and the signature that is sent there. One
+    /// [`ServerParamsSetResult`](rts_proto::client::Event::ServerParamsSetResult) follows, and the
+    /// returned future completes with it.
+    ///
+    /// The params last for the login, through lost links and restarts of the server. A refused call
+    /// leaves earlier params in force.
     pub fn set_server_params(&self, signature: &str, url: &str) -> Pending<ServerParamsCode> {
         self.handle.call(|state, now| {
             let set = |client: &mut Client| client.set_server_params(now, signature, url);
@@ -168,16 +173,16 @@ impl Engine {
         })
     }
 
-    /// `sendServerMessage`: a message to the app's own server, up to 64 KiB of answer coming back.
-    /// The result is an event, and what the returned future completes with. Ids are from the same
-    /// sequence as those of [`send_message`](Self::send_message).
+    /// `sendServerMessage`: sends a message to the app server, which may answer with up to 64 KiB.
+    /// The result comes as an event, and completes the returned future. Ids are from the sequence
+    /// of [`send_message`](Self::send_message).
     ///
-    /// Several messages of one user may be on their way at a time, so they may arrive in another
+    /// Several messages of one user may be in progress at a time, so they may arrive in another
     /// order.
     ///
     /// # Errors
     ///
-    /// Destroyed. What is accepted but cannot work gets an id, and its one result.
+    /// Engine destroyed. An accepted send that cannot succeed gets an id and its one result.
     pub fn send_server_message(
         &self,
         text: impl Into<Text>,
@@ -200,12 +205,13 @@ impl Engine {
         })
     }
 
-    /// `createRoom`. Nothing reaches the server before [`Room::join`].
+    /// `createRoom`. The server learns nothing of the room before [`Room::join`].
     ///
     /// # Errors
     ///
-    /// An ill-formed room id; a live handle with this id; 1,024 handles. Each is also called back,
-    /// as [`CreateRoomFailed`](rts_proto::client::Event::CreateRoomFailed). Destroyed.
+    /// Malformed room id; a live handle with this id; 1,024 live handles. Each of these errors is
+    /// also an event, [`CreateRoomFailed`](rts_proto::client::Event::CreateRoomFailed). Engine
+    /// destroyed, without such an event.
     pub fn create_room(&self, room_id: &str) -> Result<Room, CreateRoomError> {
         let key = self.handle.call(|state, now| {
             let key = state.client.create_room(now, room_id)?;
@@ -215,40 +221,42 @@ impl Engine {
         Ok(Room::new(Arc::clone(&self.handle), key, room_id))
     }
 
-    /// The room handle with this id, if there is one that is not destroyed.
+    /// The room handle with this id, if one exists and is not destroyed.
     #[must_use]
     pub fn room(&self, room_id: &str) -> Option<Room> {
         let key = self.handle.lock().client.room(room_id)?;
         Some(Room::new(Arc::clone(&self.handle), key, room_id))
     }
 
-    /// `setBusinessId`: a tag that goes along with joins. An empty one clears it.
+    /// `setBusinessId`: sets a tag that joins send to the server. An empty one clears the tag.
     ///
     /// # Errors
     ///
-    /// Bad characters; in a room.
+    /// Invalid characters; the engine is in a room.
     pub fn set_business_id(&self, id: &str) -> Result<(), BusinessIdError> {
         self.handle.call(|state, _| state.client.set_business_id(id))
     }
 
-    /// `setRuntimeParameters`: a JSON object of [keys](rts_proto::client::Timing::key), and of `logLevel`: up to
-    /// which level the engine writes to `tracing`, one of `off` (the default), `error`, `warn`,
-    /// `info`, `debug`.
+    /// `setRuntimeParameters`: a JSON object of [keys](rts_proto::client::Timing::key) and of
+    /// `logLevel`. `logLevel` is the level up to which the engine writes to `tracing`: `off` (the
+    /// default), `error`, `warn`, `info` or `debug`.
     ///
     /// # Errors
     ///
-    /// Not a JSON object; then nothing is changed.
+    /// Not a JSON object. In this case nothing changes.
     pub fn set_runtime_parameters(&self, json: &str) -> Result<(), ParametersError> {
         self.handle.call(|state, now| state.client.set_runtime_parameters(now, json))
     }
 
-    /// From now on, events of the engine and of its rooms without a handler of their own go to
-    /// `handler`; it replaces an earlier one. Events that already wait in [`Events`] stay there.
+    /// Sets the handler of events. From now on, `handler` gets the events of the engine, and those
+    /// of rooms without a handler of their own. It replaces an earlier handler. Events that already
+    /// wait in [`Events`] stay there.
     ///
-    /// The runtime's task calls the handler, one event at a time and in order, with no lock held:
-    /// it may make any call, and should be quick, since the link stands still meanwhile. A panic in
-    /// it loses that event and nothing else. After [`destroy`](Self::destroy) it is not called any
-    /// more, except that a call under way goes on to its end.
+    /// The runtime's task calls the handler, one event at a time and in order, with no lock held.
+    /// So the handler may make any call. It should be quick, since the engine does not serve its
+    /// link meanwhile. A panic in the handler loses that event and nothing else. After
+    /// [`destroy`](Self::destroy), no new call of the handler starts. One in progress runs to its
+    /// end.
     pub fn set_event_handler(&self, handler: impl EventHandler + 'static) {
         self.handle.with(|state| {
             let retired = state.delivery.set_engine_handler(handler);
@@ -256,20 +264,21 @@ impl Engine {
         });
     }
 
-    /// The device's network is another one now: the link is checked, and waiting ends.
+    /// Tells the engine that the network of the device has changed. The engine checks its link, or
+    /// reconnects at once instead of waiting.
     pub fn network_changed(&self) {
         self.handle.call(|state, now| state.client.handle_input(now, Input::NetworkChanged));
     }
 
-    /// `destroy`: logs out, forgets all rooms, and ends every [`Sent`]. Handlers are dropped.
+    /// `destroy`: logs out, forgets all rooms, and completes every [`Sent`]. Handlers are dropped.
     /// Events of the destruction itself, results and the logout, can still be taken from
     /// [`Events`], which then ends.
     pub fn destroy(&self) {
         self.handle.call(|state, now| state.client.destroy(now));
     }
 
-    /// Waits until the engine was destroyed and its last bytes are written, so that a program may
-    /// end. Cancel safe. This alone does not destroy it.
+    /// Waits until the engine is destroyed and its last bytes are written, so that a program may
+    /// end. Cancel safe. This call does not destroy the engine.
     pub async fn closed(&self) {
         poll_fn(|context| {
             self.handle.with(|state| {
@@ -292,29 +301,29 @@ impl Engine {
         self.handle.lock().client.is_destroyed()
     }
 
-    /// Whether a login is live and its link is up. Short breaks are not called back: this tells
-    /// of them too.
+    /// Whether a login is live and its link is up. This also shows short interruptions, which cause
+    /// no event.
     #[must_use]
     pub fn is_online(&self) -> bool {
         self.handle.lock().client.is_online()
     }
 
-    /// How many sessions the engine has had on its server. When the link is back and this has not
-    /// grown, the session was resumed and nothing is missing; when it has, messages and broadcasts
-    /// of meanwhile may be.
+    /// The number of sessions that the engine has had on its server. If it has not grown when the
+    /// link is back, the session was resumed and nothing is missing. If it has grown, messages and
+    /// broadcasts that were sent meanwhile may be missing.
     #[must_use]
     pub fn sessions_begun(&self) -> u64 {
         self.handle.lock().client.sessions_begun()
     }
 
-    /// How the last link ended; `None` before one has.
+    /// The end of the last link; `None` before one has ended.
     #[must_use]
     pub fn last_disconnect(&self) -> Option<Disconnect> {
         self.handle.lock().client.last_disconnect()
     }
 
-    /// Why the last attempt to connect failed, in words for a person; `None` while a login
-    /// has its link. It has no secret in it.
+    /// The reason why the last attempt to connect failed, as readable text without secrets. `None`
+    /// while a login has its link.
     #[must_use]
     pub fn last_link_error(&self) -> Option<String> {
         self.handle.lock().link_error.clone()

@@ -1,4 +1,4 @@
-//! What the engine calls back, as a stream.
+//! [`Events`]: a stream of an engine's events.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -12,28 +12,27 @@ use rts_proto::client::Event;
 use crate::delivery::StreamId;
 use crate::shared::Shared;
 
-/// What the engine tells the application, in the order in which it happened: all events that have
-/// no handler of their own ([`Engine::set_event_handler`](crate::Engine::set_event_handler),
-/// [`Room::set_event_handler`](crate::Room::set_event_handler)). Ends when the engine was destroyed
-/// and the last event was taken.
+/// The events of an engine, in the order in which they happened, as a stream. It has all events
+/// without a handler of their own ([`Engine::set_event_handler`](crate::Engine::set_event_handler),
+/// [`Room::set_event_handler`](crate::Room::set_event_handler)). It ends when the engine is
+/// destroyed and the last event is taken.
 ///
 /// Take events promptly. While 1,024 of them, or 8 MiB of payloads, wait here or for a handler, the
-/// engine does not read its link, which slows down those who send to it; calls still work. If that
-/// lasts longer than 10 s, the link counts as dead, and the engine reconnects when there is room
-/// again.
+/// engine does not read its link. This slows down the senders. Calls still work. If it lasts longer
+/// than 10 s, the link counts as dead. The engine reconnects when there is room again.
 ///
-/// A result is here and in its [`Sent`](crate::Sent), and need not be taken from both: while the
-/// `Sent` is kept, the result does not count among the 1,024, and when many events wait, those
-/// results are removed that were taken from their `Sent`. So an application that only sends and
-/// waits gets all its results, though it never looks here. What others say to it counts whatever it
-/// waits for: while 1,024 messages wait, results do not come either, and a `Sent` completes with
-/// what time makes of it, a time-out.
+/// A result is an event here and completes its [`Sent`](crate::Sent). It need not be taken from
+/// both. While the `Sent` is kept, the result does not count among the 1,024. When many events
+/// wait, results that were taken from their `Sent` are removed here. So an application that only
+/// sends and waits gets all its results, even if it never reads its events.
 ///
-/// Dropping this discards what it has and all that would come. So an application that wants no
-/// events, because it only waits for results or has handlers for all, drops this rather than
-/// keeping it unread.
+/// Messages of other users always count. While 1,024 of them wait, results do not arrive either,
+/// and a `Sent` completes with a time-out.
 ///
-/// There is one at a time: see [`Engine::events`](crate::Engine::events).
+/// Dropping this discards its events and all later ones. An application that needs no events,
+/// because it waits for results or has handlers for all events, should drop this value.
+///
+/// An engine has one stream at a time: see [`Engine::events`](crate::Engine::events).
 pub struct Events {
     shared: Arc<Shared>,
     stream: StreamId,

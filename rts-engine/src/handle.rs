@@ -1,4 +1,4 @@
-//! What `Engine` and `Room` hold in common: while one of them is left, the engine lives.
+//! The common part of `Engine` and `Room`, which keeps the engine alive.
 
 use std::fmt;
 use std::sync::{Arc, MutexGuard};
@@ -7,7 +7,7 @@ use rts_proto::Instant;
 
 use crate::shared::{Shared, State};
 
-/// Dropping it destroys the engine.
+/// Keeps the engine alive. Dropping the last one destroys the engine.
 pub(crate) struct Handle {
     shared: Arc<Shared>,
 }

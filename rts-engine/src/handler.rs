@@ -1,4 +1,4 @@
-//! The callbacks: an interface for applications that prefer it to a stream of events.
+//! The callbacks: an alternative to the stream of events.
 
 use std::time::Duration;
 
@@ -8,34 +8,34 @@ use rts_proto::{
     Payload, Reply, RoomId, RoomState, SendCode, ServerParamsCode, UserId,
 };
 
-/// The callbacks of an engine. Every method but [`handle`](Self::handle) does nothing unless it is
-/// implemented.
+/// The callbacks of an engine. By default, every method except [`handle`](Self::handle) does
+/// nothing.
 pub trait EventHandler: Send {
     /// The connection's state changed.
     fn on_connection_state_changed(&mut self, _state: ConnectionState) {}
-    /// A login ended.
+    /// The result of a login.
     fn on_login_result(&mut self, _uid: &UserId, _code: LoginCode, _elapsed: Duration) {}
-    /// The login is over.
+    /// The end of the login.
     fn on_logout(&mut self, _reason: LogoutReason) {}
-    /// A status query was answered.
+    /// The answer to a status query.
     fn on_get_peer_online_status(&mut self, _uid: &str, _status: OnlineStatus) {}
-    /// A message of another user.
+    /// A message from another user.
     fn on_message_received(&mut self, _from: &UserId, _payload: &Payload) {}
-    /// What became of a message to a user.
+    /// The result of a message to a user.
     fn on_message_send_result(&mut self, _id: MessageId, _code: SendCode) {}
-    /// What became of `set_server_params`.
+    /// The result of `set_server_params`.
     fn on_server_params_set_result(&mut self, _code: ServerParamsCode) {}
-    /// What became of a message to the app's server, and what that answered.
+    /// The result of a message to the app server, and the server's answer.
     fn on_server_message_send_result(&mut self, _id: MessageId, _code: SendCode, _reply: &Reply) {}
-    /// `create_room` refused.
+    /// `create_room` failed.
     fn on_create_room_failed(&mut self, _room: &str, _error: CreateRoomError) {}
-    /// Something was ignored.
+    /// The engine ignored something, such as an invalid parameter.
     fn on_warning(&mut self, _code: WarningCode, _message: &str) {}
-    /// Something about a room that has no handler of its own.
+    /// An event of a room that has no handler of its own.
     fn on_room_event(&mut self, _room: &RoomId, _event: &RoomEvent) {}
 
-    /// Calls the method that belongs to `event`: for an application that takes
-    /// [`Events`](crate::Events) and wants callbacks all the same.
+    /// Calls the method for `event`. This serves an application that takes
+    /// [`Events`](crate::Events) and prefers callbacks.
     fn handle(&mut self, event: &Event) {
         match event {
             Event::ConnectionStateChanged(state) => self.on_connection_state_changed(*state),
@@ -59,20 +59,20 @@ pub trait EventHandler: Send {
     }
 }
 
-/// The callbacks of one room. Every method but [`handle_in`](Self::handle_in) does nothing unless
-/// it is implemented.
+/// The callbacks of one room. By default, every method except [`handle_in`](Self::handle_in) does
+/// nothing.
 pub trait RoomEventHandler: Send {
-    /// Joined, or joined again after a reconnect.
+    /// This client has joined, or joined again after a reconnect.
     fn on_joined(&mut self, _room: &RoomId, _uid: &UserId, _how: JoinType, _elapsed: Duration) {}
-    /// Any other change of state.
+    /// Any other change of the room's state.
     fn on_room_state_changed(&mut self, _room: &RoomId, _uid: Option<&UserId>, _state: RoomState) {}
-    /// Really out.
+    /// This client has left the room.
     fn on_leave_room(&mut self, _room: &RoomId) {}
-    /// A broadcast of another member, or of the app's back end.
+    /// A broadcast from another member, or from the app's back end.
     fn on_room_message_received(&mut self, _room: &RoomId, _from: &UserId, _payload: &Payload) {}
-    /// A message of the app's back end to this member alone.
+    /// A message from the app's back end to this member only.
     fn on_user_message_received(&mut self, _room: &RoomId, _from: &UserId, _payload: &Payload) {}
-    /// What became of a broadcast.
+    /// The result of a broadcast.
     fn on_room_message_send_result(
         &mut self,
         _room: &RoomId,
@@ -80,13 +80,13 @@ pub trait RoomEventHandler: Send {
         _code: BroadcastCode,
     ) {
     }
-    /// Somebody is in the room.
+    /// A user joined the room.
     fn on_user_joined(&mut self, _room: &RoomId, _uid: &UserId) {}
-    /// Somebody is no longer in the room.
+    /// A user left the room.
     fn on_user_left(&mut self, _room: &RoomId, _uid: &UserId, _reason: LeaveReason) {}
 
-    /// Calls the method that belongs to `event` in `room`, which are what
-    /// [`EventHandler::on_room_event`] gets.
+    /// Calls the method for `event` in `room`. Both are the arguments of
+    /// [`EventHandler::on_room_event`].
     fn handle_in(&mut self, room: &RoomId, event: &RoomEvent) {
         match event {
             RoomEvent::Joined { uid, how, elapsed } => self.on_joined(room, uid, *how, *elapsed),

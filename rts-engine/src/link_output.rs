@@ -1,20 +1,20 @@
-//! What the core wants done about links.
+//! [`LinkOutput`]: the outputs of the core about links.
 
 use bytes::Bytes;
 use rts_proto::LinkId;
 
-/// What a [`Driver`](crate::Driver) has to do about a link. The core's own
-/// [`Output`](rts_proto::client::Output) is taken apart where it is polled: events are for the
-/// application, and a deadline replaces the one before, so neither waits here.
+/// An output about a link, for the [`Driver`](crate::Driver) to carry out. The core's own
+/// [`Output`](rts_proto::client::Output) has two more kinds, which do not wait here: events go to
+/// the application, and a deadline replaces the previous one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LinkOutput {
-    /// Make a link to the server. Answer with
+    /// Connect a link to the server. Answer with
     /// [`Input::Connected`](rts_proto::client::Input::Connected),
     /// [`Input::Disconnected`](rts_proto::client::Input::Disconnected) or
     /// [`Driver::link_failed`](crate::Driver::link_failed).
     Connect(LinkId),
     /// Write these bytes, after all earlier ones of the link.
     Transmit(LinkId, Bytes),
-    /// Write what was transmitted before, then close. No answer is expected.
+    /// Write the bytes that were transmitted before, then close. No answer is expected.
     Disconnect(LinkId),
 }

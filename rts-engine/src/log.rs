@@ -1,22 +1,22 @@
-//! What an engine says to the log, up to its own level (`logLevel`). Never what was said in a
+//! The log of an engine, up to its own level (`logLevel`). It never contains the payload of a
 //! message.
 
 use rts_proto::client::{Event, LogLevel, RoomEvent};
 use rts_proto::{ConnectionState, LoginCode};
 
-/// An application that takes no events gets no more of them, and may wonder why.
+/// The line is for an application that takes no events, and so gets no more of them.
 const NOT_READ: &str =
     "the link is not read until events are taken: too many wait; take them, or drop `Events`";
 
-/// A line of the log. It is written when no lock is held: what listens to the log is the
-/// application's.
+/// A line of the log. It is written while no lock is held, since subscribers of the log may run the
+/// application's code.
 pub(crate) struct Line {
     level: LogLevel,
     text: String,
 }
 
 impl Line {
-    /// `None` when the engine's log level excludes it, or the event is never logged.
+    /// `None` when the engine's log level excludes the line, or the event is never logged.
     pub(crate) fn new(wanted: LogLevel, event: &Event) -> Option<Self> {
         if wanted == LogLevel::Off {
             return None;
@@ -25,7 +25,7 @@ impl Line {
         (level <= wanted).then_some(Self { level, text })
     }
 
-    /// The link is not read any more.
+    /// The line for a link that is no longer read.
     pub(crate) fn not_read(wanted: LogLevel) -> Option<Self> {
         let (level, text) = (LogLevel::Warn, String::from(NOT_READ));
         (level <= wanted).then_some(Self { level, text })

@@ -1,37 +1,38 @@
-//! How far an engine is with its login, as a state instead of the events that lead to it.
+//! The state of a login as one value, in place of the events that change it.
 
 use std::task::{Context, Poll, Waker};
 
 use rts_proto::client::{Client, Event};
 use rts_proto::{ConnectionState, LoginCode, LogoutReason};
 
-/// How far an engine is with its login.
+/// The state of an engine's login.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LoginStatus {
-    /// There was no login yet.
+    /// There has been no login.
     #[default]
     Idle,
     /// A login waits for its answer.
     LoggingIn,
     /// A login is live, with or without a link at the moment.
     LoggedIn,
-    /// The token was refused: the login waits for another one.
+    /// The token was refused. The login waits for another token.
     TokenRefused,
     /// The login was refused, and is over.
     Refused(LoginCode),
     /// The login is over.
     LoggedOut(LogoutReason),
-    /// The server takes no more logins of this engine by itself.
+    /// The login is over: the server refuses this engine, and the engine does not connect again by
+    /// itself.
     ServerAbnormal,
     /// The engine was destroyed.
     Destroyed,
 }
 
-/// The status, and who waits for another one.
+/// The status, and the tasks that wait for a change of it.
 #[derive(Default)]
 pub(crate) struct Login {
     status: LoginStatus,
-    /// How the last login ended.
+    /// The status that the end of the last login left.
     end: LoginStatus,
     version: u64,
     waiting: Vec<Waker>,
@@ -42,12 +43,12 @@ impl Login {
         self.status
     }
 
-    /// Counts the changes of the status.
+    /// The number of changes of the status.
     pub(crate) fn version(&self) -> u64 {
         self.version
     }
 
-    /// Ready when the version is not this one any more.
+    /// Ready when the version differs from `seen`.
     pub(crate) fn poll_changed(&mut self, seen: u64, context: &Context<'_>) -> Poll<()> {
         if self.version != seen {
             return Poll::Ready(());

@@ -1,4 +1,4 @@
-//! Who watches a login, such as to keep it supplied with tokens.
+//! [`LoginWatch`]: watches a login, for example to supply it with tokens.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -26,8 +26,8 @@ impl LoginWatch {
         state.login.status()
     }
 
-    /// Waits until the status is not the last one that was seen here. Cancel safe. Only the newest
-    /// status matters: several changes may be seen as one. After
+    /// Waits until the status differs from the last one seen through this watch. Cancel safe.
+    /// Several changes may be seen as one, since only the newest status matters. After
     /// [`Destroyed`](LoginStatus::Destroyed) nothing changes any more, and this waits for ever.
     pub async fn changed(&mut self) -> LoginStatus {
         let seen = self.seen;

@@ -1,4 +1,4 @@
-//! The contract's calls on a room.
+//! [`Room`]: the contract's calls on a room.
 
 use std::sync::Arc;
 
@@ -11,10 +11,10 @@ use crate::handle::Handle;
 use crate::handler::RoomEventHandler;
 use crate::sent::{Pending, Sent};
 
-/// One room handle. Cheap to clone. Every call returns at once.
+/// One room handle. Clones are cheap. Every call returns at once.
 ///
-/// It keeps its engine alive. Dropping the last clone neither leaves the room nor frees its id: for
-/// that there are [`leave`](Self::leave) and [`destroy`](Self::destroy).
+/// A handle keeps its engine alive. Dropping its last clone neither leaves the room nor frees its
+/// id. Use [`leave`](Self::leave) and [`destroy`](Self::destroy) for that.
 #[derive(Clone, Debug)]
 pub struct Room {
     handle: Arc<Handle>,
@@ -33,7 +33,7 @@ impl Room {
         &self.id
     }
 
-    /// What events of this handle carry.
+    /// The key of this handle, which its events carry.
     #[must_use]
     pub fn key(&self) -> RoomKey {
         self.key
@@ -41,12 +41,12 @@ impl Room {
 
     /// `joinRoom`. [`RoomEvent::Joined`](rts_proto::client::RoomEvent::Joined) follows, or
     /// [`RoomEvent::StateChanged`](rts_proto::client::RoomEvent::StateChanged) with the reason. The
-    /// returned future completes with it too, and with [`JoinEnd::Cancelled`] if the room is left
-    /// or destroyed, or the login ends, before.
+    /// returned future completes with it too. It completes with [`JoinEnd::Cancelled`] if the room
+    /// is left or destroyed first, or the login ends first.
     ///
     /// # Errors
     ///
-    /// Joined or joining already; destroyed.
+    /// Already joined or joining; room destroyed.
     pub fn join(&self) -> Result<Pending<JoinEnd>, JoinError> {
         self.handle.call(|state, now| {
             state.client.join_room(now, self.key)?;
@@ -54,8 +54,9 @@ impl Room {
         })
     }
 
-    /// `leaveRoom`. [`RoomEvent::Left`](rts_proto::client::RoomEvent::Left) follows when really
-    /// out, and the returned future completes. Does nothing when not joined.
+    /// `leaveRoom`. [`RoomEvent::Left`](rts_proto::client::RoomEvent::Left) follows when the engine
+    /// has left the room, and the returned future completes. If the room is not joined, nothing
+    /// happens.
     pub fn leave(&self) -> Pending<()> {
         self.handle.call(|state, now| {
             state.client.leave_room(now, self.key);
@@ -63,10 +64,9 @@ impl Room {
         })
     }
 
-    /// `destroy`: leaves the room and frees its id. When this returns, no event of this room comes
-    /// any more, not even one that waited: neither in [`Events`](crate::Events) nor to a handler,
-    /// except that a handler that runs at this moment goes on to its end. A [`Sent`] of an open
-    /// broadcast completes.
+    /// `destroy`: leaves the room and frees its id. Once this returns, no event of the room comes
+    /// from [`Events`](crate::Events) or starts a handler, not even an event that waited. A call of
+    /// the handler in progress runs to its end. The [`Sent`] of an open broadcast completes.
     pub fn destroy(&self) {
         self.handle.call(|state, now| {
             let results = state.client.destroy_room(now, self.key);
@@ -74,11 +74,11 @@ impl Room {
         });
     }
 
-    /// `sendRoomMessage`. The result is an event, and what the returned future completes with.
+    /// `sendRoomMessage`. The result comes as an event, and completes the returned future.
     ///
     /// # Errors
     ///
-    /// Destroyed. What is accepted but cannot work gets an id, and its one result.
+    /// Room destroyed. An accepted send that cannot succeed gets an id and its one result.
     pub fn send_message(
         &self,
         text: impl Into<Text>,
@@ -101,9 +101,9 @@ impl Room {
         })
     }
 
-    /// From now on events of this room go to `handler`, whatever else is set; it replaces an
-    /// earlier one. On a destroyed room nothing happens. For who calls it see
-    /// [`Engine::set_event_handler`](crate::Engine::set_event_handler).
+    /// Sets the handler of this room's events, which takes precedence over the engine's handler. It
+    /// replaces an earlier one. On a destroyed room nothing happens.
+    /// [`Engine::set_event_handler`](crate::Engine::set_event_handler) tells how it is called.
     pub fn set_event_handler(&self, handler: impl RoomEventHandler + 'static) {
         self.handle.with(|state| {
             let retired = state.delivery.set_room_handler(self.key, handler);

@@ -11,10 +11,10 @@ use std::task::{Context, Poll, Waker};
 use rts_proto::{MessageId, Reply, SendCode};
 
 /// The outcome of a call, as a future. Dropping it cancels nothing. The future is cancel safe, and
-/// always completes: at the latest when the engine is destroyed.
+/// always completes, at the latest when the engine is destroyed.
 ///
-/// The outcome is also an event, which need not be read by an application that waits here: see
-/// [`Events`](crate::Events).
+/// The outcome is also an event. An application that awaits this future need not read that event:
+/// see [`Events`](crate::Events).
 pub struct Pending<C> {
     slot: Arc<Slot<C>>,
 }
@@ -28,33 +28,33 @@ pub struct Sent<C> {
     result: Pending<C>,
 }
 
-/// What became of a message to the app's server.
+/// The outcome of a message to the app server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerAnswer {
-    /// What became of it.
+    /// The result of the message.
     pub code: SendCode,
-    /// What the app's server answered; empty unless the code is [`SendCode::Ok`].
+    /// The answer of the app server; empty unless the code is [`SendCode::Ok`].
     pub reply: Reply,
 }
 
-/// Where the outcome is put.
+/// The place for one outcome, shared between the engine and the future.
 pub(crate) struct Slot<C>(Mutex<Place<C>>);
 
 enum Place<C> {
     Empty,
     Awaited(Waker),
     Filled(C),
-    /// The future has completed with it.
+    /// The future has completed with this outcome.
     Taken(C),
 }
 
-/// The place of an outcome, as seen by who keeps the event of it.
-pub(crate) trait Told: Send + Sync {
-    /// Whether the application has the outcome.
+/// The slot of an outcome, for the queue that holds the outcome's event.
+pub(crate) trait OutcomeSlot: Send + Sync {
+    /// Whether the application has taken the outcome from its future.
     fn is_taken(&self) -> bool;
 }
 
-impl<C: Send> Told for Slot<C> {
+impl<C: Send> OutcomeSlot for Slot<C> {
     fn is_taken(&self) -> bool {
         matches!(*self.lock(), Place::Taken(_))
     }
@@ -65,7 +65,8 @@ impl<C> Sent<C> {
         Self { id, result }
     }
 
-    /// The send's number: 1, 2, 3, ... of its engine, or of its room handle for broadcasts.
+    /// The number of the send: 1, 2, 3, ... for each engine, and for broadcasts for each room
+    /// handle.
     #[must_use]
     pub fn id(&self) -> MessageId {
         self.id
@@ -96,7 +97,7 @@ impl<C: Clone> Future for Pending<C> {
                 std::mem::replace(&mut *place, Place::Awaited(context.waker().clone()))
             }
         };
-        // A waker may run code of the runtime when it is dropped.
+        // The lock is released first, since dropping a waker may run code of the runtime.
         drop(place);
         drop(before);
         Poll::Pending
@@ -116,13 +117,13 @@ impl<C> fmt::Debug for Pending<C> {
 }
 
 impl<C> Slot<C> {
-    /// A place, and the future of what is put there.
+    /// A slot, and the future of its outcome.
     pub(crate) fn new() -> (Arc<Self>, Pending<C>) {
         let slot = Arc::new(Self(Mutex::new(Place::Empty)));
         (Arc::clone(&slot), Pending { slot })
     }
 
-    /// Nothing that can panic runs under this lock.
+    /// No code that can panic runs under this lock.
     fn lock(&self) -> MutexGuard<'_, Place<C>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -134,11 +135,11 @@ impl<C: Send + 'static> Slot<C> {
             Place::Awaited(waker) => Some(waker),
             Place::Empty | Place::Filled(_) | Place::Taken(_) => None,
         };
-        Filled { waker, told: Some(self) }
+        Filled { waker, slot: Some(self) }
     }
 }
 
-/// Calls without an outcome so far, by `K`: at most one for each.
+/// Calls without an outcome so far, by `K`: at most one for each key.
 pub(crate) struct Waiting<K, C> {
     slots: HashMap<K, Arc<Slot<C>>>,
 }
@@ -150,19 +151,19 @@ impl<K, C> Default for Waiting<K, C> {
 }
 
 impl<K: Eq + Hash + Clone, C: Clone + Send + 'static> Waiting<K, C> {
-    /// To be called before the outcome can come.
+    /// Adds a call. Call this before the outcome can come.
     pub(crate) fn wait(&mut self, key: K) -> Pending<C> {
         let (slot, pending) = Slot::new();
         self.slots.insert(key, slot);
         pending
     }
 
-    /// The outcome is there.
+    /// The outcome of the call with this key has come.
     pub(crate) fn fill(&mut self, key: &K, outcome: C) -> Filled {
         self.slots.remove(key).map_or_else(Filled::default, |slot| slot.fill(outcome))
     }
 
-    /// No other outcome will come any more to those whose keys are picked.
+    /// Completes the calls with picked keys. No other outcome will come for them.
     pub(crate) fn fill_if(
         &mut self,
         outcome: C,
@@ -173,10 +174,10 @@ impl<K: Eq + Hash + Clone, C: Clone + Send + 'static> Waiting<K, C> {
     }
 }
 
-/// An outcome is in its place.
+/// The effect of an outcome that was put in its slot.
 #[derive(Default)]
 pub(crate) struct Filled {
-    /// Who waits for it, to be woken when no lock is held any more.
+    /// The waker of the task that waits for the outcome. Wake it while no lock is held.
     pub(crate) waker: Option<Waker>,
-    pub(crate) told: Option<Arc<dyn Told>>,
+    pub(crate) slot: Option<Arc<dyn OutcomeSlot>>,
 }

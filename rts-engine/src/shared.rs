@@ -1,4 +1,4 @@
-//! The core behind its lock, and the queues on both sides of it.
+//! The core behind its lock, with the queues on both sides.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,8 +15,8 @@ use crate::log::Line;
 use crate::login::Login;
 use crate::sent::Filled;
 
-/// A link is given up when this number of bytes waits for the driver to take them. More than a
-/// session's whole window, so that only a flood of unreliable messages gets there.
+/// A link is given up when this number of bytes waits for the driver. This is more than the whole
+/// window of a session, so only a flood of unreliable messages reaches it.
 const LINK_BYTES_MAX: usize = 4 * 1_048_576;
 
 pub(crate) struct Shared {
@@ -30,24 +30,24 @@ pub(crate) struct State {
     pub(crate) deadline: Option<Instant>,
     /// Whether something happened since the driver last looked.
     pub(crate) changed: bool,
-    /// The driver is gone, and nothing moves any more.
+    /// The driver is gone, so nothing progresses any more.
     pub(crate) closed: bool,
-    /// What the driver was told when it last asked whether it may read.
+    /// The last answer to the driver's question whether it may read.
     is_read: bool,
-    /// Why no link came up the last time, if no login was answered over one since.
+    /// Why the last link did not come up. `None` once a login was answered over a later link.
     pub(crate) link_error: Option<String>,
     pub(crate) wakers: Wakers,
     pub(crate) answers: Answers,
     pub(crate) login: Login,
-    /// What the core wants done about links, until the driver takes it. Events do not wait for the
-    /// driver, so they are taken out of the core's outputs as soon as there are some.
+    /// Outputs about links, until the driver takes them. Events must not wait for the driver, so
+    /// all outputs are taken from the core as soon as they exist.
     link_outputs: VecDeque<LinkOutput>,
-    /// Bytes to transmit in those.
+    /// Bytes to transmit among `link_outputs`.
     link_bytes: usize,
     after: After,
 }
 
-/// Who waits for what.
+/// The tasks that wait for a change.
 #[derive(Default)]
 pub(crate) struct Wakers {
     pub(crate) events: Option<Waker>,
@@ -55,8 +55,7 @@ pub(crate) struct Wakers {
     pub(crate) closed: Vec<Waker>,
 }
 
-/// What is to be done when the lock is free again: it may run code of the application or the
-/// runtime.
+/// Work for after the lock is released, since it may run code of the application or the runtime.
 #[derive(Default)]
 struct After {
     wakers: Vec<Waker>,
@@ -85,13 +84,14 @@ impl Shared {
         Self { state: Mutex::new(state), clock }
     }
 
-    /// No code of the application runs under the lock, so a poisoned one is still whole.
+    /// No code of the application runs under the lock. So the state is consistent even if the lock
+    /// is poisoned.
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes a call and puts what follows from it where it belongs. `call` also gets the state, to
-    /// register who waits for a result before that result can come.
+    /// Makes a call and delivers its consequences. `call` also gets the state, to register a future
+    /// before its outcome can come.
     pub(crate) fn call<R>(&self, call: impl FnOnce(&mut State, Instant) -> R) -> R {
         self.with(|state| {
             let now = self.clock.now();
@@ -101,7 +101,7 @@ impl Shared {
         })
     }
 
-    /// The same without a drain of the core.
+    /// Like [`call`](Self::call), without draining the core.
     pub(crate) fn with<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
         let mut state = self.lock();
         let returned = change(&mut state);
@@ -114,7 +114,7 @@ impl Shared {
 }
 
 impl State {
-    /// Drains the core. What is due at once, such as the end of a burst, is done at once.
+    /// Drains the core. This also does what is due at once, such as the end of a burst.
     fn settle(&mut self, now: Instant) {
         self.drain(now);
         if self.deadline.is_some_and(|deadline| deadline <= now) {
@@ -132,7 +132,7 @@ impl State {
         }
     }
 
-    /// Takes what the core has to say, until it waits.
+    /// Takes the core's outputs until it waits.
     pub(crate) fn drain(&mut self, now: Instant) {
         loop {
             match self.client.poll_output() {
@@ -187,15 +187,15 @@ impl State {
         self.client.handle_input(now, Input::Disconnected(link));
     }
 
-    /// A link did not come up. Nobody is told about one that is not wanted any more, or what was
-    /// told before.
+    /// A link did not come up. The application is not told if the link is no longer needed, or if
+    /// it was told of this reason before.
     pub(crate) fn link_failed(&mut self, link: LinkId, why: String) {
         if self.client.link() == Some(link) {
             self.tell_link_error(why);
         }
     }
 
-    /// The server closed the link that there was before, and no login was answered over it.
+    /// Reports that the server closed the previous link before a login was answered over it.
     pub(crate) fn tell_early_close(&mut self, before: Option<LinkId>) {
         let Some(EarlyClose { link, code, number, reason }) = self.client.early_close() else {
             return;
@@ -221,17 +221,17 @@ impl State {
     }
 
     fn happened(&mut self, event: Event) {
-        let Filled { waker, told } = self.answers.happened(&event);
+        let Filled { waker, slot } = self.answers.happened(&event);
         self.login.happened(&event);
         self.after.wakers.extend(waker);
         self.after.lines.extend(Line::new(self.client.log_level(), &event));
-        self.delivery.push(event, told);
+        self.delivery.push(event, slot);
         if self.delivery.has_callbacks() {
             self.wake_driver();
         }
     }
 
-    /// Nobody is called back with `results`, but somebody may wait for them.
+    /// Completes the broadcasts of a destroyed room. Handlers do not get `results`.
     pub(crate) fn room_destroyed(
         &mut self,
         key: RoomKey,
@@ -250,7 +250,7 @@ impl State {
         self.after.wakers.extend(self.wakers.driver.take());
     }
 
-    /// Whether the link may be read. The log says when it stops being read.
+    /// Whether the link may be read. The log reports when reading stops.
     pub(crate) fn wants_read(&mut self) -> bool {
         let wants_read = self.delivery.has_room();
         if !wants_read && self.is_read {
@@ -269,7 +269,7 @@ impl State {
         self.after.retired.extend(retired);
     }
 
-    /// Makes a call whose answer may come at once, and puts that answer where it belongs.
+    /// Makes a call whose answer may come at once, and delivers that answer.
     pub(crate) fn ask<T>(
         &mut self,
         now: Instant,
@@ -283,7 +283,8 @@ impl State {
         pending
     }
 
-    /// Events go to a new stream from now on. Who waits for an earlier one learns that it ended.
+    /// Directs events to a new stream from now on. A task that waits on an earlier stream learns
+    /// that it ended.
     pub(crate) fn open_stream(&mut self) -> StreamId {
         self.after.wakers.extend(self.wakers.events.take());
         let stream = self.delivery.open_stream();
@@ -307,14 +308,15 @@ impl State {
         Some(event)
     }
 
-    /// The application has taken something: perhaps so much that the link may be read again.
+    /// The application has taken an event. Perhaps the link may be read again.
     fn read_again(&mut self) {
         if !self.is_read && self.delivery.has_room_as_known() {
             self.wake_driver();
         }
     }
 
-    /// `slot` says for what the context is to be woken; it replaces who waited for that before.
+    /// Registers the context in `slot`, the waker for one kind of change. It replaces an earlier
+    /// one.
     pub(crate) fn register(
         &mut self,
         slot: impl FnOnce(&mut Wakers) -> &mut Option<Waker>,

@@ -6,28 +6,31 @@ use std::sync::Arc;
 use rts_proto::client::Event;
 
 use crate::backpressure::{EVENT_BYTES_MAX, EVENTS_MAX, payload_bytes};
-use crate::sent::Told;
+use crate::sent::OutcomeSlot;
 
-/// In the order in which they happened.
+/// Untaken events, in the order in which they happened.
 ///
-/// A result has two ways to the application: its [`Sent`](crate::Sent), and here. An application
-/// that waits for the one may never look at the other, and must get its results all the same. So a
-/// result that was taken from its `Sent` is removed from here when many wait, and while its `Sent`
-/// is kept it does not count: an application that keeps that many has the memory for them.
+/// A result reaches the application in two ways: through its [`Sent`](crate::Sent), and through
+/// this queue. An application that awaits the `Sent` may never read this queue, and must still get
+/// all its results.
+///
+/// So when many events wait, results that were taken from their `Sent` are removed here. While its
+/// `Sent` is kept, a result is excused: it does not count against the bounds. An application that
+/// keeps many `Sent`s has the memory for their results.
 pub(crate) struct Unread {
     waiting: VecDeque<Waiting>,
     bytes: usize,
-    /// Those that did not count when it was looked last, and their bytes.
+    /// The excused events at the last count, and their bytes.
     excused: usize,
     excused_bytes: usize,
-    /// The number of events at which it is looked again.
-    look_at: usize,
+    /// The number of events at which the next count is due.
+    recount_at: usize,
 }
 
 struct Waiting {
     event: Event,
-    /// The result's other way.
-    told: Option<Arc<dyn Told>>,
+    /// The slot of the result's `Sent`.
+    slot: Option<Arc<dyn OutcomeSlot>>,
     is_excused: bool,
 }
 
@@ -38,15 +41,15 @@ impl Unread {
             bytes: 0,
             excused: 0,
             excused_bytes: 0,
-            look_at: EVENTS_MAX,
+            recount_at: EVENTS_MAX,
         }
     }
 
-    pub(crate) fn push(&mut self, event: Event, told: Option<Arc<dyn Told>>) {
+    pub(crate) fn push(&mut self, event: Event, slot: Option<Arc<dyn OutcomeSlot>>) {
         self.bytes += payload_bytes(&event);
-        self.waiting.push_back(Waiting { event, told, is_excused: false });
-        if self.waiting.len() >= self.look_at {
-            self.look();
+        self.waiting.push_back(Waiting { event, slot, is_excused: false });
+        if self.waiting.len() >= self.recount_at {
+            self.recount();
         }
     }
 
@@ -60,36 +63,36 @@ impl Unread {
         self.waiting.is_empty()
     }
 
-    /// How many events the application has to take, and their bytes of payload: not more than there
-    /// are.
+    /// The number of events that count, and their bytes of payload. Both may be too low until the
+    /// next count, never too high.
     pub(crate) fn counted(&self) -> (usize, usize) {
         (self.waiting.len() - self.excused, self.bytes - self.excused_bytes)
     }
 
-    /// Looks which of them count, if there are enough for it to matter.
-    pub(crate) fn look_if_many(&mut self) {
+    /// Counts again, if there are enough events for the count to matter.
+    pub(crate) fn recount_if_many(&mut self) {
         if self.waiting.len() >= EVENTS_MAX || self.bytes >= EVENT_BYTES_MAX {
-            self.look();
+            self.recount();
         }
     }
 
-    /// Walks over all events.
-    fn look(&mut self) {
-        self.retain(|waiting| !waiting.told.as_ref().is_some_and(|told| told.is_taken()));
+    /// Walks over all events: removes taken results, and excuses those whose `Sent` is kept.
+    fn recount(&mut self) {
+        self.retain(|waiting| !waiting.slot.as_ref().is_some_and(|slot| slot.is_taken()));
         (self.excused, self.excused_bytes) = (0, 0);
         for waiting in &mut self.waiting {
-            // The other one is in the `Sent`.
-            let is_kept = |told: &Arc<dyn Told>| Arc::strong_count(told) > 1;
-            waiting.is_excused = waiting.told.as_ref().is_some_and(is_kept);
+            // The second reference is in the `Sent`.
+            let is_kept = |slot: &Arc<dyn OutcomeSlot>| Arc::strong_count(slot) > 1;
+            waiting.is_excused = waiting.slot.as_ref().is_some_and(is_kept);
             if waiting.is_excused {
                 self.excused += 1;
                 self.excused_bytes += payload_bytes(&waiting.event);
             }
         }
-        self.look_at = EVENTS_MAX.max(2 * self.waiting.len());
+        self.recount_at = EVENTS_MAX.max(2 * self.waiting.len());
     }
 
-    /// Keeps only the events that are wanted.
+    /// Keeps only the events for which `wanted` is true.
     pub(crate) fn retain_events(&mut self, wanted: impl Fn(&Event) -> bool) {
         self.retain(|waiting| wanted(&waiting.event));
     }

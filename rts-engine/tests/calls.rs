@@ -1,4 +1,4 @@
-//! Calls given as data do what their methods do.
+//! Calls given as data act like their methods.
 
 mod common;
 
@@ -10,7 +10,7 @@ use rts_proto::{BroadcastCode, MessageConfig, Payload, RoomKey};
 const CONFIG: MessageConfig = MessageConfig::ReliableOrdered;
 
 #[test]
-fn a_call_returns_and_calls_back_what_its_method_does() {
+fn call_as_data_acts_like_its_method() {
     let ((by_method, mut of_methods, _driver), (by_call, mut of_calls, _other)) =
         (engine(), engine());
     let payload = &Payload::text("hi");
@@ -61,7 +61,7 @@ fn a_call_returns_and_calls_back_what_its_method_does() {
 }
 
 #[test]
-fn no_event_of_a_room_is_left_when_it_was_destroyed_by_its_key() {
+fn destroy_by_key_removes_events_of_the_room() {
     let (engine, mut events, _driver) = engine();
     let Returned::CreateRoom(Ok(key)) = engine.call(Call::CreateRoom { room_id: "room" }) else {
         panic!("no room");
@@ -78,7 +78,7 @@ fn no_event_of_a_room_is_left_when_it_was_destroyed_by_its_key() {
 }
 
 #[test]
-fn who_waits_for_a_broadcast_is_told_when_its_room_is_destroyed_by_its_key() {
+fn destroy_by_key_completes_open_broadcasts() {
     let (engine, mut events, driver) = engine();
     let mut server = Server::new(server::Config::default(), 1);
     engine.login("token", "alice").expect("not logged in");
@@ -96,7 +96,7 @@ fn who_waits_for_a_broadcast_is_told_when_its_room_is_destroyed_by_its_key() {
 }
 
 #[test]
-fn a_key_that_the_engine_never_gave_is_like_that_of_a_destroyed_room() {
+fn unknown_key_acts_like_destroyed_room() {
     let (engine, mut events, _driver) = engine();
     let (key, payload) = (RoomKey(1), &Payload::text("hi"));
     assert_eq!(engine.call(Call::JoinRoom { key }).number(), Some(-3));

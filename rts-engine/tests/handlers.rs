@@ -1,4 +1,4 @@
-//! Handlers: who is called, by whom, and what a handler may do.
+//! Handlers: which handler is called, in which task, and what a handler may do.
 
 mod common;
 
@@ -9,7 +9,7 @@ use rts_engine::{Engine, EventHandler, Room, RoomEventHandler};
 use rts_proto::client::{CreateRoomError, Event, RoomEvent};
 use rts_proto::{BroadcastCode, MessageConfig, MessageId, OnlineStatus, RoomId, SendCode};
 
-/// What was called, in order.
+/// The calls of handlers, in order.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<String>>>);
 
@@ -42,7 +42,7 @@ impl RoomEventHandler for Writer {
 }
 
 #[test]
-fn the_rooms_handler_comes_first_then_the_engines_then_the_stream() {
+fn room_handler_precedes_engine_handler_and_stream() {
     let (engine, mut events, driver) = engine();
     let log = Log::default();
     let [with, without] = ["with", "without"].map(|id| engine.create_room(id).expect("a good id"));
@@ -68,7 +68,7 @@ fn the_rooms_handler_comes_first_then_the_engines_then_the_stream() {
 }
 
 #[test]
-fn a_handler_replaces_the_one_before() {
+fn handler_replaces_previous_handler() {
     let (engine, _events, driver) = engine();
     let log = Log::default();
     engine.set_event_handler(Writer("first", log.clone()));
@@ -79,7 +79,7 @@ fn a_handler_replaces_the_one_before() {
 }
 
 #[test]
-fn more_callbacks_than_one_turn_has_keep_the_driver_awake() {
+fn callbacks_beyond_one_turn_wake_the_driver() {
     let (engine, _events, driver) = engine();
     let log = Log::default();
     engine.set_event_handler(Writer("E", log.clone()));
@@ -93,7 +93,7 @@ fn more_callbacks_than_one_turn_has_keep_the_driver_awake() {
     assert_eq!(log.take(), expected);
 }
 
-/// Owns its engine, and does with it what it should rather not.
+/// A handler that owns its engine, and calls it in unusual ways.
 struct Restless {
     engine: Engine,
     log: Log,
@@ -124,7 +124,7 @@ impl EventHandler for Restless {
     }
 }
 
-fn restless() -> (Engine, rts_engine::Driver, Log) {
+fn engine_with_restless_handler() -> (Engine, rts_engine::Driver, Log) {
     let (engine, _, driver) = engine();
     let log = Log::default();
     engine.set_event_handler(Restless { engine: engine.clone(), log: log.clone() });
@@ -133,7 +133,7 @@ fn restless() -> (Engine, rts_engine::Driver, Log) {
 
 #[test]
 fn a_handler_may_call_the_engine() {
-    let (engine, driver, log) = restless();
+    let (engine, driver, log) = engine_with_restless_handler();
     engine.get_peer_online_status("send");
     engine.get_peer_online_status("after");
     driver.deliver();
@@ -142,7 +142,7 @@ fn a_handler_may_call_the_engine() {
 
 #[test]
 fn a_handler_may_replace_itself() {
-    let (engine, driver, log) = restless();
+    let (engine, driver, log) = engine_with_restless_handler();
     engine.get_peer_online_status("replace");
     engine.get_peer_online_status("after");
     driver.deliver();
@@ -150,8 +150,8 @@ fn a_handler_may_replace_itself() {
 }
 
 #[test]
-fn a_panic_in_a_handler_loses_nothing_but_its_own_event() {
-    let (engine, driver, log) = restless();
+fn panic_in_handler_loses_only_its_event() {
+    let (engine, driver, log) = engine_with_restless_handler();
     engine.get_peer_online_status("panic");
     engine.get_peer_online_status("after");
     driver.deliver();
@@ -162,8 +162,8 @@ fn a_panic_in_a_handler_loses_nothing_but_its_own_event() {
 }
 
 #[test]
-fn nothing_is_called_back_after_destroy_and_the_handler_is_dropped() {
-    let (engine, driver, log) = restless();
+fn no_callback_after_destroy_and_handler_is_dropped() {
+    let (engine, driver, log) = engine_with_restless_handler();
     engine.get_peer_online_status("destroy");
     engine.get_peer_online_status("after");
     driver.deliver();
@@ -175,7 +175,7 @@ fn nothing_is_called_back_after_destroy_and_the_handler_is_dropped() {
 }
 
 #[test]
-fn nothing_of_a_room_is_called_back_after_its_destroy() {
+fn no_callback_of_a_room_after_its_destroy() {
     let (engine, mut events, driver) = engine();
     let log = Log::default();
     engine.set_event_handler(Writer("E", log.clone()));
@@ -193,7 +193,7 @@ fn nothing_of_a_room_is_called_back_after_its_destroy() {
 }
 
 #[test]
-fn what_waits_in_the_stream_for_a_room_is_gone_with_it() {
+fn destroyed_room_takes_its_events_from_the_stream() {
     let (engine, mut events, driver) = engine();
     let room = engine.create_room("room").expect("a good id");
     let other = engine.create_room("other").expect("a good id");
@@ -203,7 +203,7 @@ fn what_waits_in_the_stream_for_a_room_is_gone_with_it() {
     }
     assert!(!driver.wants_read());
     room.destroy();
-    assert!(driver.wants_read(), "there is room again");
+    assert!(driver.wants_read(), "few enough events are left");
     let left = take_all(&mut events);
     assert_eq!(left.len(), 600);
     let is_of_other =
@@ -212,7 +212,7 @@ fn what_waits_in_the_stream_for_a_room_is_gone_with_it() {
 }
 
 #[test]
-fn events_that_wait_for_a_handler_stop_the_reading_too() {
+fn reading_stops_while_many_events_wait_for_a_handler() {
     let (engine, _events, driver) = engine();
     engine.set_event_handler(Writer("E", Log::default()));
     (0..1_024).for_each(|_| drop(engine.get_peer_online_status("bob")));
@@ -222,7 +222,7 @@ fn events_that_wait_for_a_handler_stop_the_reading_too() {
 }
 
 #[test]
-fn events_without_a_handler_go_to_a_dropped_stream_and_so_nowhere() {
+fn dropped_stream_discards_events() {
     let (engine, events, driver) = engine();
     drop(events);
     (0..2_000).for_each(|_| drop(engine.get_peer_online_status("bob")));
@@ -235,7 +235,7 @@ fn events_without_a_handler_go_to_a_dropped_stream_and_so_nowhere() {
 }
 
 #[test]
-fn a_handler_gets_what_comes_and_the_stream_keeps_what_came() {
+fn new_handler_leaves_earlier_events_in_the_stream() {
     let (engine, mut events, driver) = engine();
     engine.get_peer_online_status("before");
     let log = Log::default();
@@ -243,13 +243,12 @@ fn a_handler_gets_what_comes_and_the_stream_keeps_what_came() {
     engine.get_peer_online_status("after");
     driver.deliver();
     assert_eq!(log.take(), ["E status after"]);
-    assert!(
-        matches!(&take_all(&mut events)[..], [Event::PeerOnlineStatus { uid, .. }] if uid == "before")
-    );
+    let left = take_all(&mut events);
+    assert!(matches!(&left[..], [Event::PeerOnlineStatus { uid, .. }] if uid == "before"));
 }
 
 #[test]
-fn an_event_that_was_taken_can_be_handed_to_a_handler() {
+fn taken_event_can_be_passed_to_a_handler() {
     let log = Log::default();
     let mut writer = Writer("E", log.clone());
     let status = OnlineStatus::Online;

@@ -1,4 +1,4 @@
-//! Engines without a network: calls, results, and what happens when something is dropped.
+//! Engines without a network: calls, results, and the effect of dropping handles.
 
 mod common;
 
@@ -27,13 +27,13 @@ fn nothing_is_connected_before_login() {
     assert!(matches!(driver.poll_link_output(), Some(LinkOutput::Connect(_))));
 }
 
-/// Nobody else would ever say why the login is not answered.
+/// Without this warning the application would not learn why the login has no answer.
 #[test]
-fn a_close_before_the_login_is_answered_is_told_once_with_its_code_and_reason() {
+fn warns_once_of_each_close_before_the_login_answer() {
     let (engine, mut events, driver) = engine();
     engine.login("token", "alice").expect("not logged in");
     let mut closed_with = |code: u32, reason: &'static str| {
-        // Whatever the wait before the next attempt is, the network has changed.
+        // A change of the network ends the wait before the next attempt.
         engine.network_changed();
         let link =
             std::iter::from_fn(|| driver.poll_link_output()).filter_map(|output| match output {
@@ -41,7 +41,7 @@ fn a_close_before_the_login_is_answered_is_told_once_with_its_code_and_reason() 
                 _ => None,
             });
         let link = link.last();
-        let link = link.expect("it tries again");
+        let link = link.expect("the engine connects again");
         driver.handle_input(Input::Connected(link));
         let reason = Bytes::from_static(reason.as_bytes());
         let close = Frame::Close { code, reason, retry_after_ms: 0 };
@@ -57,7 +57,11 @@ fn a_close_before_the_login_is_answered_is_told_once_with_its_code_and_reason() 
     };
     let busy = warning("Busy (14), come back later");
     assert_eq!(closed_with(CloseCode::Busy.code(), "come back later"), [busy]);
-    assert_eq!(closed_with(CloseCode::Busy.code(), "come back later"), [], "it was told");
+    assert_eq!(
+        closed_with(CloseCode::Busy.code(), "come back later"),
+        [],
+        "the same reason is reported once"
+    );
     let other = warning("BadFrame (1), a PROXY header");
     assert_eq!(closed_with(CloseCode::BadFrame.code(), "a PROXY header"), [other]);
     assert!(engine.last_link_error().is_some_and(|why| why.contains("BadFrame (1)")));
@@ -65,7 +69,7 @@ fn a_close_before_the_login_is_answered_is_told_once_with_its_code_and_reason() 
 }
 
 #[test]
-fn a_call_wakes_the_driver() {
+fn call_wakes_the_driver() {
     let (engine, _events, driver) = engine();
     assert_eq!(driver.poll_link_output(), None);
     let wakes = Arc::new(Wakes::default());
@@ -77,7 +81,7 @@ fn a_call_wakes_the_driver() {
 }
 
 #[test]
-fn a_wait_for_a_change_that_is_given_up_loses_none() {
+fn cancelled_wait_for_a_change_loses_no_change() {
     let (engine, _events, driver) = engine();
     assert_eq!(driver.poll_link_output(), None);
     assert_eq!(now_or_never(driver.changed()), None);
@@ -86,7 +90,7 @@ fn a_wait_for_a_change_that_is_given_up_loses_none() {
 }
 
 #[test]
-fn a_send_that_cannot_work_has_its_id_and_its_result_at_once() {
+fn send_without_login_has_id_and_result_at_once() {
     let (engine, mut events, _driver) = engine();
     let sent = engine.send_message("bob", "hi", RELIABLE).expect("a receiver");
     assert_eq!(sent.id(), MessageId(1));
@@ -97,7 +101,7 @@ fn a_send_that_cannot_work_has_its_id_and_its_result_at_once() {
 }
 
 #[test]
-fn a_result_wakes_who_waits_for_it_now_and_nobody_else() {
+fn result_wakes_only_the_last_waker() {
     let (engine, _events, driver) = common::logged_in();
     let mut sent = pin!(engine.send_message("bob", "hi", RELIABLE).expect("a receiver"));
     let (first, second) = (Arc::new(Wakes::default()), Arc::new(Wakes::default()));
@@ -124,13 +128,13 @@ fn destroy_completes_every_send_and_ends_the_events() {
     assert_eq!(engine.login("token", "alice"), Err(LoginError::NoEngine));
     assert!(room.join().is_err());
     assert!(room.send_message("hi").is_err());
-    assert!(!driver.is_finished(), "the logout is still to be written");
+    assert!(!driver.is_finished(), "the logout is not written yet");
     while driver.poll_link_output().is_some() {}
     assert!(driver.is_finished());
 }
 
 #[test]
-fn the_last_handle_destroys_the_engine_whether_it_is_an_engine_or_a_room() {
+fn last_engine_or_room_handle_destroys_the_engine() {
     let (engine, mut events, driver) = engine();
     let clone = engine.clone();
     let room = engine.create_room("room").expect("a good id");
@@ -143,7 +147,7 @@ fn the_last_handle_destroys_the_engine_whether_it_is_an_engine_or_a_room() {
 }
 
 #[test]
-fn an_engine_without_a_driver_is_destroyed() {
+fn dropping_the_driver_destroys_the_engine() {
     let (engine, mut events, driver) = common::logged_in();
     let sent = engine.send_message("bob", "hi", RELIABLE).expect("a receiver");
     let mut closed = Box::pin({
@@ -169,9 +173,9 @@ fn dropping_a_send_cancels_nothing() {
 }
 
 #[test]
-fn too_many_events_stop_the_reading_until_they_are_taken() {
+fn reading_stops_until_events_are_taken() {
     let (engine, mut events, driver) = engine();
-    // Each makes one event.
+    // Each query makes one event.
     let fill = |count| (0..count).for_each(|_| drop(engine.get_peer_online_status("bob")));
     fill(1_023);
     assert!(driver.wants_read());
@@ -180,15 +184,15 @@ fn too_many_events_stop_the_reading_until_they_are_taken() {
     assert_eq!(driver.poll_link_output(), None);
     assert!(events.try_next().is_some());
     assert!(driver.wants_read());
-    assert!(now_or_never(driver.changed()).is_some(), "the driver is told that it may read");
+    assert!(now_or_never(driver.changed()).is_some(), "the driver is woken to read again");
     fill(1);
     assert!(!driver.wants_read());
     drop(events);
-    assert!(driver.wants_read(), "nobody is slow when nobody listens");
+    assert!(driver.wants_read(), "events without a stream do not count");
 }
 
 #[test]
-fn a_flood_of_unreliable_messages_costs_the_link_and_not_the_memory() {
+fn flood_of_unreliable_messages_ends_the_link() {
     let (engine, mut events, driver) = common::logged_in();
     let payload = Bytes::from(vec![0; 65_536]);
     let config = MessageConfig::UnreliableUnordered;

@@ -11,7 +11,7 @@ use rts_proto::{LinkId, MessageConfig, MessageId, Reply, SendCode};
 
 const EVENTS_MAX: usize = 1_024;
 
-/// Each has its result at once: without a login it is 105.
+/// A send without a login: its result, 105, comes at once.
 fn send(engine: &Engine) -> Sent<SendCode> {
     engine.send_message("bob", "hi", MessageConfig::ReliableOrdered).expect("a receiver")
 }
@@ -20,7 +20,7 @@ fn send_many(engine: &Engine, count: usize) -> Vec<Sent<SendCode>> {
     (0..count).map(|_| send(engine)).collect()
 }
 
-/// Events that make no result.
+/// Makes events that are not results.
 fn ask_many(engine: &Engine, count: usize) {
     (0..count).for_each(|_| drop(engine.get_peer_online_status("bob")));
 }
@@ -34,13 +34,13 @@ fn ids(events: &[Event]) -> Vec<u64> {
 }
 
 #[test]
-fn results_whose_sends_are_kept_do_not_stop_the_reading_and_none_is_missing() {
+fn kept_sends_do_not_stop_reading_and_lose_no_result() {
     let (engine, mut events, driver) = engine();
     let sends = send_many(&engine, 3 * EVENTS_MAX);
     ask_many(&engine, EVENTS_MAX - 1);
     assert!(driver.wants_read());
     ask_many(&engine, 1);
-    assert!(!driver.wants_read(), "what others say still does");
+    assert!(!driver.wants_read(), "events that are not results still count");
     let told = take_all(&mut events);
     assert_eq!(ids(&told), (1..=3 * EVENTS_MAX as u64).collect::<Vec<_>>());
     assert_eq!(told.len(), 4 * EVENTS_MAX);
@@ -49,7 +49,7 @@ fn results_whose_sends_are_kept_do_not_stop_the_reading_and_none_is_missing() {
 }
 
 #[test]
-fn results_whose_sends_were_dropped_count_like_all_events() {
+fn results_of_dropped_sends_count_as_events() {
     let (engine, mut events, driver) = engine();
     let mut sends = send_many(&engine, EVENTS_MAX);
     assert!(driver.wants_read());
@@ -59,12 +59,12 @@ fn results_whose_sends_were_dropped_count_like_all_events() {
     ask_many(&engine, 1);
     assert!(!driver.wants_read());
     let told = take_all(&mut events);
-    assert_eq!(told.len(), EVENTS_MAX + 1, "and none is lost");
+    assert_eq!(told.len(), EVENTS_MAX + 1, "no result is lost");
     assert!(driver.wants_read());
 }
 
 #[test]
-fn results_that_were_taken_from_their_sends_take_up_no_memory() {
+fn taken_results_free_their_memory() {
     let (engine, mut events, driver) = engine();
     for _ in 0..100 * EVENTS_MAX {
         assert_eq!(now_or_never(send(&engine)), Some(SendCode::NotLoggedIn));
@@ -75,12 +75,16 @@ fn results_that_were_taken_from_their_sends_take_up_no_memory() {
     let told = take_all(&mut events);
     assert!(told.len() < 2 * EVENTS_MAX, "{} events", told.len());
     let asked = |event: &&Event| matches!(event, Event::PeerOnlineStatus { .. });
-    assert_eq!(told.iter().filter(asked).count(), EVENTS_MAX, "all that is here alone");
+    assert_eq!(
+        told.iter().filter(asked).count(),
+        EVENTS_MAX,
+        "the stream keeps all events that are not results"
+    );
 }
 
-/// The answers of an app's server have a payload.
+/// The answers of an app server have a payload.
 #[test]
-fn an_answer_whose_send_is_kept_does_not_count_by_its_bytes_either() {
+fn kept_sends_exclude_the_bytes_of_answers() {
     let (engine, mut events, driver) = common::logged_in();
     engine.set_server_params("signature", "https://app.example/rts");
     let count = 129;

@@ -5,12 +5,12 @@ use rts_proto::client::{Call, Returned};
 use super::Engine;
 
 impl Engine {
-    /// Makes a call that is given as data: what the method of its name does, of the engine or of
-    /// the [`Room`](crate::Room) with its key.
+    /// Makes a call that is given as data. It acts like the method with its name, of the engine or
+    /// of the [`Room`](crate::Room) with its key.
     ///
-    /// Nobody gets a [`Sent`](crate::Sent): the result of a send is an event alone. Nobody gets a
-    /// [`Room`](crate::Room) either, but its key, which names the room on this engine only. A key
-    /// that no room has is like that of a destroyed room.
+    /// The result of a send comes only as an event, since no [`Sent`](crate::Sent) is returned. In
+    /// place of a [`Room`](crate::Room), the call returns its key, which names the room on this
+    /// engine only. An unknown key is treated like the key of a destroyed room.
     pub fn call(&self, call: Call<'_>) -> Returned {
         self.handle.call(|state, now| {
             let returned = state.client.call(now, call);

@@ -1,4 +1,4 @@
-//! An engine with nothing but memory around it.
+//! An engine without a network, and a server core in memory.
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use std::pin::{Pin, pin};
@@ -20,7 +20,7 @@ pub(crate) fn engine() -> (Engine, Events, Driver) {
     (engine, events, driver)
 }
 
-/// The same, logged in as alice at a server core that then falls silent.
+/// An engine that is logged in as alice. Its server core sends nothing more.
 pub(crate) fn logged_in() -> (Engine, Events, Driver) {
     let (engine, mut events, driver) = engine();
     engine.login("token", "alice").expect("not logged in");
@@ -31,7 +31,7 @@ pub(crate) fn logged_in() -> (Engine, Events, Driver) {
     (engine, events, driver)
 }
 
-/// Carries bytes between the two until both have nothing to say.
+/// Carries bytes between both sides until neither has output.
 pub(crate) fn exchange(driver: &Driver, server: &mut Server) {
     let now = Instant::ORIGIN;
     while let Some(output) = driver.poll_link_output() {
