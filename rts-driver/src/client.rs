@@ -1,5 +1,5 @@
-//! The client side: [`connect`] makes an engine and the task that drives it; beside it, all that an
-//! application names, whatever its runtime.
+//! The client side: [`connect`] makes an engine and the task that drives it. This module also
+//! exports the types that an application needs on any runtime.
 
 mod current_link;
 mod engine_loop;
@@ -28,25 +28,25 @@ pub use rts_stream::{
 #[cfg(any(feature = "tls-ring", feature = "tls-aws-lc"))]
 pub use rts_stream::{Roots, explain_tls};
 
-/// Why there is no engine.
+/// Why [`connect`] made no engine.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// There is no way to the server: its address, or what is needed for TLS.
+    /// The address of the server is invalid, or its TLS cannot be set up.
     #[error(transparent)]
     Connector(#[from] ConnectorError),
     /// The app id is malformed.
     #[error(transparent)]
     AppId(#[from] IdError),
-    /// Called outside a runtime, where there has to be one (tokio).
+    /// Called outside a runtime, if the runtime must be present (tokio).
     #[error("an engine needs a runtime: call this from inside a tokio runtime")]
     NoRuntime,
-    /// The system gave no random numbers.
+    /// The system's random source failed.
     #[error("the system's random source failed: {0}")]
     Random(getrandom::Error),
 }
 
-/// What an application may say about a new engine.
+/// Options of a new engine.
 #[derive(Default)]
 pub struct EngineOptions {
     parameters: Parameters,
@@ -54,13 +54,13 @@ pub struct EngineOptions {
 }
 
 impl EngineOptions {
-    /// Times, and the level of the log.
+    /// Sets the timings and the level of the log.
     #[must_use]
     pub fn with_parameters(self, parameters: Parameters) -> Self {
         Self { parameters, ..self }
     }
 
-    /// Watches the engine's core, such as to record it: see [`Engine::observed`].
+    /// Sets an observer of the engine's core, such as a recorder: see [`Engine::observed`].
     #[must_use]
     pub fn with_observer(self, observer: Box<dyn Observe + Send>) -> Self {
         Self { observer: Some(observer), ..self }
@@ -69,12 +69,12 @@ impl EngineOptions {
 
 /// Makes an engine for the server of the connector. Nothing is connected before [`Engine::login`].
 ///
-/// The engine lives in a task on the runtime. When the runtime is shut down, it is destroyed: every
-/// [`Sent`] completes and [`Events`] ends.
+/// The engine lives in a task on the runtime. When the runtime shuts down, the engine is destroyed:
+/// every [`Sent`] completes and [`Events`] ends.
 ///
 /// # Errors
 ///
-/// No runtime; no random numbers.
+/// No runtime is present; the random source failed.
 pub fn connect<R: Runtime>(
     connector: Connector,
     app_id: AppId,

@@ -1,5 +1,5 @@
-//! One link's bytes: a stream with its layers and its write queue, read and written at once, a
-//! bounded amount of either at a time.
+//! The bytes of one link: a stream with its layers and its write queue. Reading and writing run
+//! together, each bounded in a turn.
 
 mod write_queue;
 
@@ -17,52 +17,53 @@ use rts_stream::{End, LayerError, Layers, LinkError};
 use crate::runtime::{Runtime, Stream};
 use write_queue::WriteQueue;
 
-/// Bytes taken from a link in one go.
+/// Bytes of one read from a link.
 pub(crate) const READ_BYTES: usize = 64 * 1_024;
-/// The same where there is TLS or WebSocket, and enough for a turn: to take it apart may cost a
-/// hundred times as much.
+/// Bytes of one read from a link with TLS or WebSocket. It may use up a turn's share, since
+/// decoding layers may cost a hundred times as much as plain bytes.
 pub(crate) const LAYERED_READ_BYTES: usize = 16 * 1_024;
-/// Reads, or writes, before others get their turn.
+/// Reads, and writes, of one link before other links get their turn.
 const CALLS_PER_TURN: usize = 4;
 /// Pieces handed to one system call.
 const SLICES_MAX: usize = 64;
-/// Pieces that are together not longer than this are copied together before they are written: for
-/// the system, many pieces cost more than copying them.
+/// Pieces are copied together before they are written, if they are no longer than this in total.
+/// For the system, many pieces cost more than the copy.
 const GATHERED_BYTES_MAX: usize = 16 * 1_024;
-/// Unsent bytes beside a whole window, of frames that belong to no session's window, such as
+/// Unsent bytes beside a full window. They are frames outside of any session's window, such as
 /// acknowledgements and unreliable messages.
 const UNSEQUENCED_BYTES_MAX: usize = 1_048_576;
-/// With this number of unsent bytes a link counts as not read: the core then sends nothing there
-/// that is not sequenced (§2.9), which leaves room for what one input brings about meanwhile.
+/// Unsent bytes at which a link is congested. The core then sends nothing to it that is not
+/// sequenced (§2.9). The difference leaves room for the output that one input causes meanwhile.
 const CONGESTED_BYTES: usize = UNSEQUENCED_BYTES_MAX - 4 * READ_BYTES;
-/// With this number or fewer it counts as read again.
+/// Unsent bytes at or below which a link is no longer congested.
 const RELIEVED_BYTES: usize = CONGESTED_BYTES / 2;
-/// A link that has more bytes unsent is given up (I38).
+/// Unsent bytes above which a link is given up (I38).
 const UNSENT_BYTES_MAX: usize = WINDOW_BYTES_MAX + UNSEQUENCED_BYTES_MAX;
-/// How long a link that is being closed may take for what is left.
+/// Time for a closing link to write its remaining bytes.
 const LINGER: Duration = Duration::from_secs(1);
 
 thread_local! {
-    /// All links of a thread read into this, so that an idle link holds no buffer. What was read is
-    /// copied to a buffer of its size, so that a short message does not keep a long buffer alive.
+    /// The read buffer of all links of a thread, so that an idle link holds no buffer. Read bytes
+    /// are copied to a buffer of their size, so that a short message does not keep a long buffer
+    /// alive.
     static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
-    /// All links of a thread write pieces that were copied together from this.
+    /// The buffer of a thread for pieces that are copied together before they are written.
     static GATHERED: RefCell<Vec<u8>> = RefCell::new(Vec::with_capacity(GATHERED_BYTES_MAX));
 }
 
-/// What a link has to say to its owner.
+/// The result of one step of a link.
 #[derive(Debug)]
 pub(crate) enum Step {
     /// Bytes arrived.
     Received(Bytes),
-    /// It is broken, and how; or the other side closed it.
+    /// The link broke, with the kind of error; `None` if the peer closed it.
     Gone(Option<io::ErrorKind>),
-    /// The other side said goodbye, or something that cannot be. There may be an answer to write:
-    /// call [`Link::finish`].
+    /// The peer ended the layers, or violated their protocol. An answer may be left to write: call
+    /// [`Link::finish`].
     Over(Option<LayerError>),
 }
 
-/// The link does not keep up, and has to be given up.
+/// The peer reads too slowly, so the link must be given up.
 #[derive(Debug)]
 pub(crate) struct Overflow;
 
@@ -70,16 +71,16 @@ pub(crate) struct Overflow;
 pub(crate) struct Link<S> {
     stream: S,
     layers: Layers,
-    /// To be written.
+    /// Bytes to be written.
     unwritten: WriteQueue,
-    /// Of the frames, not yet written or wrapped by the layers.
+    /// Bytes of frames that are not yet written, or not yet wrapped by the layers.
     unsent_bytes: usize,
-    /// What came with the last bytes of the handshake.
+    /// Bytes that arrived with the last bytes of the handshake.
     early: Bytes,
     write_failed: Option<io::ErrorKind>,
     is_congested: bool,
     reads_in_turn: usize,
-    /// Read and taken apart by layers since that was asked last.
+    /// Bytes that layers decoded since the last [`take_layered_bytes`](Self::take_layered_bytes).
     layered_bytes: usize,
 }
 
@@ -98,18 +99,18 @@ impl<S: Stream> Link<S> {
         }
     }
 
-    /// How many bytes layers took apart, since this was asked last. None, if this is plain TCP.
+    /// The number of bytes that layers decoded since the last call. 0 for plain TCP.
     pub(crate) fn take_layered_bytes(&mut self) -> usize {
         std::mem::take(&mut self.layered_bytes)
     }
 
-    /// Whether the handshakes of its layers have begun: something has come from the other side.
+    /// Whether the handshakes of its layers have begun: the peer has sent something.
     pub(crate) fn has_begun(&self) -> bool {
         self.layers.is_open() || self.layered_bytes > 0
     }
 
-    /// Takes bytes that are to be written. [`poll_step`](Self::poll_step) or
-    /// [`poll_flush`](Self::poll_flush) has to be called then.
+    /// Queues bytes to be written. Call [`poll_step`](Self::poll_step) or
+    /// [`poll_flush`](Self::poll_flush) next.
     pub(crate) fn push(&mut self, bytes: Bytes) -> Result<(), Overflow> {
         if self.unsent_bytes + bytes.len() > UNSENT_BYTES_MAX {
             return Err(Overflow);
@@ -119,7 +120,7 @@ impl<S: Stream> Link<S> {
         Ok(())
     }
 
-    /// Whether more waits than on a link that is read, if that has changed since it was asked last.
+    /// Whether the link is congested, if that has changed since the last call.
     pub(crate) fn congestion_changed(&mut self) -> Option<bool> {
         let is_congested = match self.is_congested {
             true => self.unsent_bytes > RELIEVED_BYTES,
@@ -134,7 +135,7 @@ impl<S: Stream> Link<S> {
         self.layers.is_open()
     }
 
-    /// Waits until the layers are open: for plain TCP they are. Cancel safe.
+    /// Waits until the layers are open. Plain TCP is open at once. Cancel safe.
     pub(crate) async fn open(&mut self) -> Result<(), LinkError> {
         poll_fn(|context| self.poll_open(context)).await
     }
@@ -161,8 +162,8 @@ impl<S: Stream> Link<S> {
         }
     }
 
-    /// Writes what is to be written until there is something to say. Reads only if `reading`, and
-    /// whether or not the writing gets on: two sides that both only wrote would wait for ever.
+    /// Writes queued bytes until there is a step to report. Reads only if `reading`. It reads even
+    /// if it cannot write, since two sides that both only wrote would wait for ever.
     pub(crate) fn poll_step(&mut self, context: &mut Context<'_>, reading: bool) -> Poll<Step> {
         loop {
             self.poll_flush(context);
@@ -170,7 +171,7 @@ impl<S: Stream> Link<S> {
                 break;
             }
             match self.poll_read(context) {
-                // The layers took it all, and may have an answer to it.
+                // The layers consumed all bytes, and may have an answer to write.
                 Poll::Ready(Ok(bytes)) if bytes.is_empty() => {}
                 Poll::Ready(Ok(bytes)) => return Poll::Ready(Step::Received(bytes)),
                 Poll::Ready(Err(Unread::Broken(error))) => {
@@ -180,16 +181,16 @@ impl<S: Stream> Link<S> {
                 Poll::Pending => break,
             }
         }
-        // What the other side said last is worth more than that it can no longer be answered: so
-        // this comes after reading.
+        // Errors of writing come after reading: the last bytes of the peer matter more than the
+        // fact that it can no longer be answered.
         match self.write_failed {
             Some(how) => Poll::Ready(Step::Gone(Some(how))),
             None => Poll::Pending,
         }
     }
 
-    /// Only writes. That it cannot be written is told by the next [`poll_step`](Self::poll_step),
-    /// for which `context` is woken.
+    /// Only writes. An error of writing is reported by the next [`poll_step`](Self::poll_step), for
+    /// which `context` is woken.
     pub(crate) fn poll_flush(&mut self, context: &mut Context<'_>) {
         if let Poll::Ready(Err(error)) = self.poll_write(context) {
             self.write_failed = Some(error.kind());
@@ -197,14 +198,13 @@ impl<S: Stream> Link<S> {
         }
     }
 
-    /// Writes what is left, and waits for the other side to close too. All this takes at most a
-    /// second.
+    /// Writes the remaining bytes, and waits until the peer closes too. Takes at most one second.
     ///
-    /// A stream that is closed with unread input is reset, and a reset can overtake the last bytes
-    /// that were written. So the input is read on, and dropped.
+    /// If a stream is closed while it has unread input, the system resets it, and a reset can
+    /// overtake the last written bytes. So this reads on, and drops the input.
     pub(crate) async fn finish<R: Runtime>(mut self) {
         let closing = async {
-            // Broken is as good as too late: either way the link is closed now.
+            // An error and a time-out have the same effect: the link is closed now.
             let _ = self.close().await;
         };
         or(closing, R::sleep_until(Instant::now() + LINGER)).await;
@@ -222,7 +222,7 @@ impl<S: Stream> Link<S> {
         Ok(())
     }
 
-    /// Writes everything, and drops what is read meanwhile.
+    /// Writes everything, and drops the input that it reads meanwhile.
     async fn drain(&mut self, is_reading: &mut bool) -> io::Result<()> {
         poll_fn(|context| {
             while *is_reading && let Poll::Ready(read) = self.poll_read_raw(context, |_, _| {}) {
@@ -233,7 +233,8 @@ impl<S: Stream> Link<S> {
         .await
     }
 
-    /// Ready when everything is written that can be: no frames are, while the layers are not open.
+    /// Ready when everything that can be written is written. Frames cannot be written before the
+    /// layers are open.
     fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.write_failed.is_some() {
             return Poll::Pending;
@@ -266,7 +267,7 @@ impl<S: Stream> Link<S> {
         }
     }
 
-    /// Reads once, and gives what that means above the layers, which may be nothing yet.
+    /// Reads once, and returns the bytes above the layers, which may be empty.
     fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<Result<Bytes, Unread>> {
         match self.layers.end() {
             None => {}
@@ -278,8 +279,8 @@ impl<S: Stream> Link<S> {
         Poll::Ready(Ok(bytes))
     }
 
-    /// Hands bytes as they are on the wire to `take`, at least one: the end of the stream is an
-    /// error.
+    /// Hands bytes as they are on the wire to `take`, at least one byte. The end of the stream is
+    /// an error.
     fn poll_read_raw(
         &mut self,
         context: &mut Context<'_>,
@@ -311,8 +312,8 @@ impl<S: Stream> Link<S> {
     }
 }
 
-/// Writes from the beginning of the slices, which are not empty, and copies them together if that
-/// is little.
+/// Writes from the beginning of the slices, which are not empty. Copies them together if they are
+/// small.
 fn poll_write_slices<S: Stream>(
     stream: &mut S,
     context: &mut Context<'_>,
@@ -335,7 +336,7 @@ fn poll_write_slices<S: Stream>(
 enum Unread {
     /// The stream ended, or broke.
     Broken(Option<io::Error>),
-    /// The layers say that it is over.
+    /// The layers ended.
     Over(Option<LayerError>),
 }
 

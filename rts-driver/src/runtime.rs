@@ -1,14 +1,14 @@
-//! What a runtime has to provide: sockets, time and tasks.
+//! [`Runtime`]: the sockets, timers and tasks that a runtime provides.
 
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-/// A runtime's sockets, timers and tasks. A type that implements this has no values; it only names
-/// the runtime.
+/// A runtime's sockets, timers and tasks. The type that implements this only names the runtime, and
+/// has no values.
 pub trait Runtime: Sized + 'static {
-    /// Accepts links.
+    /// A socket that accepts links.
     type Listener: Send + Sync + 'static;
     /// A TCP connection.
     type Stream: Stream;
@@ -20,55 +20,54 @@ pub trait Runtime: Sized + 'static {
     /// runtime ends, it drops its tasks.
     fn spawn(task: impl Future<Output = ()> + Send + 'static);
 
-    /// Starts a thread for work that would keep tasks waiting for milliseconds. It needs nothing of
+    /// Starts a thread for work that would block tasks for milliseconds. The thread uses nothing of
     /// the runtime.
     ///
     /// # Errors
     ///
-    /// The system has no thread to give.
+    /// The system cannot start another thread.
     fn start_thread(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
         std::thread::Builder::new().name(name.to_owned()).spawn(work).map(drop)
     }
 
-    /// Lets others run, and what the system has to say about sockets be seen, before the task goes
-    /// on. A task that only woke itself might go round many times before anybody asks the system.
+    /// Yields to other tasks, and lets the runtime poll its sockets, before the task continues. A
+    /// task that only wakes itself might run many times before the runtime polls the system.
     fn yield_now() -> impl Future<Output = ()> + Send;
 
-    /// Ready at that moment.
+    /// Sleeps until that moment.
     fn sleep_until(moment: Instant) -> impl Future<Output = ()> + Send + 'static;
 
-    /// Connects to `host:port`, without delaying small segments.
+    /// Connects to `host:port`, with TCP_NODELAY.
     fn connect(
         authority: String,
     ) -> impl Future<Output = io::Result<Self::Stream>> + Send + 'static;
 
-    /// The next link and who made it, without delaying small segments. Cancel safe.
+    /// Accepts the next link, and returns the address of its peer. Sets TCP_NODELAY. Cancel safe.
     fn accept(
         listener: &Self::Listener,
     ) -> impl Future<Output = io::Result<(Self::Stream, SocketAddr)>> + Send;
 }
 
-/// Bytes in both directions. As usual, `Pending` means that the last context is woken when trying
-/// again may help; the two directions have wakers of their own.
+/// A stream of bytes in both directions. `Pending` means that the last context is woken when
+/// another attempt may succeed. Each direction has its own waker.
 pub trait Stream: Send + 'static {
-    /// Takes bytes that arrived into the buffer. None, when the other side has sent all that it
-    /// will.
+    /// Reads bytes that arrived into the buffer. Returns 0 when the peer sends no more.
     fn poll_read(
         &mut self,
         context: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>>;
 
-    /// Writes from the beginning of the slices, and tells how many bytes.
+    /// Writes from the beginning of the slices, and returns the number of bytes written.
     fn poll_write_vectored(
         &mut self,
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>>;
 
-    /// The number that the system gave to its socket, where sockets have one.
+    /// The descriptor of the socket, on systems where sockets have one.
     fn descriptor(&self) -> Option<usize>;
 
-    /// Tells the other side that nothing more is written. Reading goes on.
+    /// Tells the peer that no more bytes follow. Reading continues.
     fn poll_shutdown(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>>;
 }

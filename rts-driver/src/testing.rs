@@ -1,4 +1,5 @@
-//! A pipe in memory, a runtime that runs nothing, and a log that is read, for tests of this crate.
+//! For tests of this crate: a pipe in memory, a runtime that runs nothing, and a log for tests to
+//! read.
 
 pub(crate) mod lines;
 
@@ -13,13 +14,14 @@ use std::time::Instant;
 use crate::runtime::{Runtime, Stream};
 
 thread_local! {
-    /// For what [`Still`] was asked to wait.
+    /// The moments for which [`Still`] was asked to wait.
     pub(crate) static SLEEPS: RefCell<Vec<Instant>> = const { RefCell::new(Vec::new()) };
-    /// Whether it has a thread to give, in which nothing happens.
+    /// Whether [`Still`] can start threads, in which nothing runs.
     pub(crate) static HAS_THREADS: Cell<bool> = const { Cell::new(true) };
 }
 
-/// A runtime in which nobody connects and time passes only for those who wait for the past.
+/// A runtime that runs no task and connects nothing. A sleep ends only if its moment is in the
+/// past.
 pub(crate) enum Still {}
 
 impl Runtime for Still {
@@ -56,8 +58,8 @@ impl Runtime for Still {
     }
 }
 
-/// One end of a pipe in both directions. Dropping it breaks the pipe for the other end; what was
-/// written before can still be read.
+/// One end of a pipe with two directions. Dropping it breaks the pipe for the other end, which can
+/// still read the bytes that were written before.
 pub(crate) struct Pipe {
     incoming: Arc<Mutex<Direction>>,
     outgoing: Arc<Mutex<Direction>>,
@@ -67,7 +69,7 @@ struct Direction {
     bytes: VecDeque<u8>,
     capacity: usize,
     is_ended: bool,
-    /// Of whichever end waits: one waits only when the other does not.
+    /// Of the end that waits. At most one end waits at a time.
     waker: Option<Waker>,
 }
 
@@ -87,7 +89,7 @@ pub(crate) fn pipe(capacity: usize) -> (Pipe, Pipe) {
 }
 
 impl Pipe {
-    /// Writes all, which must fit.
+    /// Writes all bytes, which must fit.
     pub(crate) fn write(&mut self, bytes: &[u8]) {
         let mut outgoing = lock(&self.outgoing);
         assert!(outgoing.bytes.len() + bytes.len() <= outgoing.capacity, "it does not fit");
@@ -169,5 +171,5 @@ impl Drop for Pipe {
 }
 
 fn lock(direction: &Mutex<Direction>) -> MutexGuard<'_, Direction> {
-    direction.lock().expect("nobody panics with it")
+    direction.lock().expect("no panic under this lock")
 }

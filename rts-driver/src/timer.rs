@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use crate::runtime::Runtime;
 
-/// Expires at its deadline, or earlier: a deadline that moves away leaves the timer as it is, and a
-/// caller that is woken too early looks at the clock and waits again. So a deadline that moves with
+/// Expires at its deadline, or earlier. If the deadline moves away, the timer stays as it is. A
+/// caller that is woken too early checks the clock and waits again. So a deadline that moves with
 /// every message sets no timer.
 pub(crate) struct Timer<R> {
     set: Option<(Instant, Sleep)>,
@@ -22,7 +22,7 @@ impl<R: Runtime> Timer<R> {
         Self { set: None, runtime: PhantomData }
     }
 
-    /// Ready at `deadline` or earlier; never without one.
+    /// Ready at `deadline` or earlier; never without a deadline.
     pub(crate) fn poll_deadline(
         &mut self,
         context: &mut Context<'_>,
@@ -50,7 +50,7 @@ mod tests {
     use crate::testing::{SLEEPS, Still};
 
     #[test]
-    fn is_set_again_only_for_what_is_nearer() {
+    fn is_set_again_only_for_a_nearer_deadline() {
         let mut timer = Timer::<Still>::new();
         let mut context = Context::from_waker(Waker::noop());
         let later = |seconds| Instant::now() + Duration::from_secs(seconds);
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn expires_once_for_a_deadline_that_is_over() {
+    fn expires_once_for_a_past_deadline() {
         let mut timer = Timer::<Still>::new();
         let mut context = Context::from_waker(Waker::noop());
         let now = Instant::now();

@@ -10,21 +10,21 @@ use rts_stream::{Connector, LinkError};
 use crate::link::{Link, Step};
 use crate::runtime::Runtime;
 
-/// The one link that the core has, or wants to have.
+/// The one link that the core has, or is connecting.
 pub(super) enum CurrentLink<R: Runtime> {
     None,
     Connecting(LinkId, Pin<Box<dyn Future<Output = Established<R>> + Send>>),
     Up(LinkId, Link<R::Stream>),
 }
 
-/// A link whose layers are open; or the error, with a link that may have something left to write.
+/// A link whose layers are open; or the error, with a link that may have bytes left to write.
 type Established<R> =
     Result<Link<<R as Runtime>::Stream>, (LinkError, Option<Link<<R as Runtime>::Stream>>)>;
 
-/// What became of the link.
+/// A change of the link.
 pub(super) enum LinkNews<R: Runtime> {
     Input(Input),
-    /// It is over, and this is why. The link may have something left to say.
+    /// The link failed, with the reason. The link, if any, may have bytes left to write.
     Failed(LinkId, LinkError, Option<Link<R::Stream>>),
 }
 
@@ -52,7 +52,7 @@ impl<R: Runtime> CurrentLink<R> {
         }
     }
 
-    /// What the core is to be told next.
+    /// The next input for the core, or the failure of the link.
     pub(super) fn poll_next(
         &mut self,
         context: &mut Context<'_>,

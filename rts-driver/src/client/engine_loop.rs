@@ -1,4 +1,4 @@
-//! The loop of one engine: one task, which also sees to the links that are being closed.
+//! The loop of one engine: one task, which also finishes closing links.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -12,8 +12,7 @@ use super::current_link::{CurrentLink, LinkNews};
 use crate::runtime::Runtime;
 use crate::timer::Timer;
 
-/// Turns before the task yields: an engine that always has something to do must not keep its
-/// thread.
+/// Turns before the task yields. An engine that always has work must not block its thread.
 const TURNS_MAX: u32 = 64;
 
 pub(super) async fn run<R: Runtime>(driver: Driver, connector: Connector) {
@@ -30,7 +29,7 @@ pub(super) async fn run<R: Runtime>(driver: Driver, connector: Connector) {
                         driver.handle_input(Input::Disconnected(id));
                     }
                 }
-                // A new link need not wait until the old one is closed.
+                // A new link does not wait until the old one is closed.
                 LinkOutput::Disconnect(id) => {
                     if let Some(link) = current.take(id) {
                         closing.links.push(Box::pin(link.finish::<R>()));

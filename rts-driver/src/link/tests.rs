@@ -3,7 +3,8 @@ use crate::testing::{Pipe, Still, pipe};
 use futures_lite::future::{block_on, zip};
 use rts_stream::Acceptor;
 
-/// A megabyte of what needs no window, beside a window of another (I38), and the marks of §2.9.
+/// The bounds, written out: a megabyte for frames outside of windows, a megabyte for a window
+/// (I38), and the marks of §2.9.
 const UNSENT_BYTES_MAX: usize = 2 * 1_048_576;
 const CONGESTED_BYTES: usize = 786_432;
 const RELIEVED_BYTES: usize = 393_216;
@@ -28,7 +29,7 @@ async fn read_to_end(mut stream: Pipe) -> Vec<u8> {
 }
 
 #[test]
-fn what_is_pushed_comes_out_in_order_through_a_narrow_pipe() {
+fn narrow_pipe_keeps_the_order_of_bytes() {
     let (near, far) = pipe(7);
     let mut link = link(near);
     let expected: Vec<u8> = (0..1_000_u32).flat_map(u32::to_le_bytes).collect();
@@ -40,7 +41,7 @@ fn what_is_pushed_comes_out_in_order_through_a_narrow_pipe() {
 }
 
 #[test]
-fn what_is_written_is_the_same_whether_or_not_it_is_copied_together() {
+fn copying_pieces_together_keeps_the_bytes() {
     for length in [GATHERED_BYTES_MAX / 2, GATHERED_BYTES_MAX / 2 + 1] {
         let (near, far) = pipe(1_048_576);
         let mut link = link(near);
@@ -55,7 +56,7 @@ fn what_is_written_is_the_same_whether_or_not_it_is_copied_together() {
 }
 
 #[test]
-fn so_many_bytes_may_wait_and_not_one_more() {
+fn unsent_bytes_have_an_exact_bound() {
     let (near, mut far) = pipe(1);
     let mut link = link(near);
     let half = Bytes::from(vec![0; UNSENT_BYTES_MAX / 2]);
@@ -68,9 +69,9 @@ fn so_many_bytes_may_wait_and_not_one_more() {
     link.push(Bytes::from_static(b"1")).expect("one byte is written");
 }
 
-/// Pongs to a flood of pings, for example: by itself each would cost many times its bytes.
+/// For example pongs to a flood of pings. Kept one by one, each would cost many times its bytes.
 #[test]
-fn many_small_pieces_that_nobody_reads_are_held_in_few() {
+fn small_unread_pieces_are_merged() {
     let (near, _far) = pipe(1);
     let mut link = link(near);
     for number in 0..UNSENT_BYTES_MAX / 3 {
@@ -85,7 +86,7 @@ fn many_small_pieces_that_nobody_reads_are_held_in_few() {
 }
 
 #[test]
-fn a_link_is_congested_from_one_mark_on_and_down_to_another() {
+fn link_is_congested_between_its_marks() {
     let (near, mut far) = pipe(1);
     let mut link = link(near);
     link.push(Bytes::from(vec![0; CONGESTED_BYTES - 1])).expect("it has room");
@@ -104,7 +105,7 @@ fn a_link_is_congested_from_one_mark_on_and_down_to_another() {
 }
 
 #[test]
-fn a_full_pipe_does_not_stop_the_reading() {
+fn full_pipe_does_not_stop_reading() {
     let (near, mut far) = pipe(16);
     let mut link = link(near);
     link.push(Bytes::from(vec![1; 1_000])).expect("it has room");
@@ -114,7 +115,7 @@ fn a_full_pipe_does_not_stop_the_reading() {
 }
 
 #[test]
-fn the_other_sides_last_words_are_read_though_writing_fails() {
+fn reads_last_bytes_of_peer_after_write_error() {
     let (near, mut far) = pipe(16);
     far.write(b"goodbye");
     drop(far);
@@ -128,7 +129,7 @@ fn the_other_sides_last_words_are_read_though_writing_fails() {
 }
 
 #[test]
-fn a_flood_leaves_others_their_turn() {
+fn flood_on_one_link_yields_to_others() {
     let (near, mut far) = pipe(1_048_576);
     far.write(&vec![0; 1_048_576]);
     let mut link = link(near);

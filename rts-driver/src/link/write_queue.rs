@@ -1,29 +1,30 @@
-//! What waits to be written on a link, in few pieces however many were pushed.
+//! The write queue of a link: bytes that wait to be written, in few pieces however many were
+//! pushed.
 
 use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-/// Pieces that wait one by one, as they came. Behind them, small ones that nobody else holds are
-/// copied together: by itself each would cost many times its bytes.
+/// Pieces that are kept one by one, as they were pushed. Later small pieces that no other owner
+/// holds are copied together, since each would cost many times its bytes by itself.
 const LOOSE_MAX: usize = 64;
 /// Small pieces are copied together up to this size.
 const COPIED_BYTES_MAX: usize = 4 * 1_024;
-/// What is longer is never copied.
+/// Longer pieces are never copied.
 const SMALL_BYTES_MAX: usize = 1_024;
 
 /// Pieces of a stream, in order.
 #[derive(Debug, Default)]
 pub(super) struct WriteQueue {
     whole: VecDeque<Bytes>,
-    /// Behind them, copied together.
+    /// Pieces after `whole`, copied together.
     copied: Vec<u8>,
 }
 
 impl WriteQueue {
     pub(super) fn push(&mut self, bytes: Bytes) {
-        // A piece that a session's window holds too costs only its place here, and there are bounds
-        // on windows.
+        // A piece that a session's window also holds costs only its entry here, and windows are
+        // bounded.
         let is_copied = bytes.len() <= SMALL_BYTES_MAX
             && bytes.is_unique()
             && (self.whole.len() >= LOOSE_MAX || !self.copied.is_empty());
@@ -41,8 +42,8 @@ impl WriteQueue {
         self.copied.extend_from_slice(&bytes);
     }
 
-    /// The pieces at the front, to be written and then taken from there. Empty only if nothing
-    /// waits.
+    /// The pieces at the front, for the caller to write and remove. Empty only if the queue is
+    /// empty.
     pub(super) fn front(&mut self) -> &mut VecDeque<Bytes> {
         if self.whole.is_empty() {
             self.seal();
@@ -85,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn many_small_pieces_are_few_and_come_out_in_order() {
+    fn small_pieces_are_merged_in_order() {
         const COUNT: u32 = 100_000;
         let mut queue = WriteQueue::default();
         (0..COUNT).for_each(|number| queue.push(small(number)));
@@ -96,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn few_pieces_stay_as_they_are_and_one_more_is_copied() {
+    fn copies_pieces_only_beyond_the_loose_ones() {
         let mut queue = WriteQueue::default();
         for number in 0..LOOSE_MAX {
             queue.push(small(u32::try_from(number).expect("few")));
@@ -107,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_long_or_held_elsewhere_is_not_copied() {
+    fn long_or_shared_pieces_are_not_copied() {
         let mut queue = WriteQueue::default();
         (0..100).for_each(|number| queue.push(small(number)));
         let shared = small(7);
@@ -117,15 +118,14 @@ mod tests {
             queue.push(piece);
             assert_eq!(queue.whole.back().map(|last| last.as_ptr()), Some(at));
             queue.push(small(8));
-            assert_eq!(queue.copied.len(), 4, "behind it, small ones are copied again");
+            assert_eq!(queue.copied.len(), 4, "small pieces after it are copied again");
         }
         drop(shared);
     }
 
-    /// One piece after the other, with a look at what comes first in between: as on a link that is
-    /// blocked.
+    /// One piece after the other, with a call of `front` in between, as on a link that is blocked.
     #[test]
-    fn looking_at_the_front_makes_no_more_pieces() {
+    fn front_does_not_split_pieces() {
         let mut queue = WriteQueue::default();
         for number in 0..10_000 {
             queue.push(small(number));

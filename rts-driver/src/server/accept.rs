@@ -1,4 +1,4 @@
-//! Accepting links, also while the system fails to.
+//! Accepts links, also while the system has no room for them.
 
 use std::io;
 use std::net::SocketAddr;
@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use crate::runtime::Runtime;
 use crate::server::log::LogThrottle;
 
-/// After the system had no room for a link: how long until the next try. It would fail again and
-/// again until another link is closed.
+/// Pause after the system had no room for a link. Until another link is closed, further attempts
+/// would fail too.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// The next link. Never fails: it waits until accepting works again, and tells the log now and
-/// then. Cancel safe.
+/// Accepts the next link. Never fails: it waits until accepting works again, and logs the failure
+/// now and then. Cancel safe.
 pub(crate) async fn accept<R: Runtime>(
     listener: &R::Listener,
     throttle: &mut LogThrottle,
@@ -32,7 +32,7 @@ pub(crate) async fn accept<R: Runtime>(
     }
 }
 
-/// The client went away before it was accepted. The next one may be fine.
+/// The client closed the link before it was accepted. The next one may work.
 fn is_about_one_link(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
     matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted)

@@ -16,49 +16,51 @@ use crate::server::network::{Network, Site};
 use crate::server::token_bucket::Rate;
 use usage::{UsageBy, UsageLimits};
 
-/// Links of one shard, unless its limits say otherwise.
+/// Links of one shard, unless its limits override this.
 const LINKS_MAX: usize = 100_000;
 
-/// What a network may open at once after quiet: as much as its rate allows in this time.
+/// The time of quiet whose new links a network may open at once.
 const NETWORK_BURST_SECONDS: f64 = 5.0;
-/// The links of an IPv6 site, which is 65,536 networks, as a multiple of those of a network; the
-/// same for new links a second. A university or a carrier may have one site.
+/// The links of an IPv6 site, which is 65,536 networks, as a multiple of those of a network. Also
+/// the multiple of its new links a second. One site may be a university or a carrier.
 const SITE_LINKS: usize = 4;
-/// The same for links before login: with the quarter that a network has by default, one site
+/// The multiple for links before login. By default a network has a quarter of them, so one site
 /// leaves half to others.
 const SITE_BEFORE_LOGIN: usize = 2;
 
-/// Limits on the links of a shard. A network is an IPv4 address, or the first 64 bits of an IPv6
-/// address, which one customer usually has to itself. All networks of an IPv6 site, which have the
-/// first 48 bits in common, together have four times the links of a network and four times its new
-/// ones a second, and twice those before login.
+/// Limits on the links of a shard.
+///
+/// A network is an IPv4 address, or the first 64 bits of an IPv6 address, which one customer
+/// usually has. The networks of an IPv6 site have their first 48 bits in common. Together they have
+/// four times the links of a network, four times its new links a second, and twice its links before
+/// login.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct LinkLimits {
-    /// Of all links.
+    /// All links.
     pub links_max: usize,
-    /// Of the links from one network.
+    /// Links from one network.
     pub per_network_max: usize,
-    /// Of those among them that have not logged in.
+    /// Links before login from one network. They also count as links.
     pub per_network_before_login_max: usize,
-    /// New links a second from one network, five times as many at once after quiet; 0 is no limit.
-    /// Each costs the server a handshake.
+    /// New links a second from one network, and five times as many at once after quiet. 0 means no
+    /// limit. Each new link costs the server a handshake.
     pub per_network_per_second: u32,
-    /// Handshakes of TLS and WebSocket that begin a second, of all networks together, five times
-    /// as many at once after quiet; 0 is no limit. Those beyond wait for their turn, until their
-    /// login deadline at the longest. Sites take turns, and so do networks where
-    /// somebody has logged in within an hour and all others.
+    /// Handshakes of TLS and WebSocket that may begin a second, of all networks together, and five
+    /// times as many at once after quiet. 0 means no limit. Further handshakes wait, at most until
+    /// their login deadline. Sites take turns. Networks from which a user has logged in within the
+    /// last hour take turns with all others.
     pub handshakes_per_second: u32,
-    /// Of the numbers that the system gives to open sockets and files: a link with a greater one is
-    /// closed, so that those above stay free for other things. The system gives the smallest that
-    /// is free.
+    /// The highest descriptor of a link. A link with a higher one is closed, so that higher
+    /// descriptors stay free for other sockets and files. The system assigns the lowest free
+    /// descriptor.
     pub descriptor_max: usize,
-    /// Addresses for which neither the limits of a network hold nor the rate of handshakes, such as
-    /// those of proxies, behind which all clients are.
+    /// Returns whether an address is exempt from the limits of a network and from the rate of
+    /// handshakes. An example is a proxy, whose address all its clients share.
     pub is_exempt: Arc<dyn Fn(IpAddr) -> bool + Send + Sync>,
 }
 
-/// 100,000 links, from wherever they are.
+/// 100,000 links, from any network.
 impl Default for LinkLimits {
     fn default() -> Self {
         Self {
@@ -117,24 +119,25 @@ pub(crate) struct Admission {
     network_throttle: LogThrottle,
 }
 
-/// Why a link is refused, for the log. Its operator has to do something about a server that is
-/// full; a network that takes too much is kept in its limits.
+/// Why a link is refused, for the log. An operator must act when the server is full. A network over
+/// its limits needs no action.
 #[derive(Debug)]
 enum Refusal {
     Server(String),
     Network(String),
 }
 
-/// A link is refused, and how loud the log is to be about it.
+/// A refused link, and the level of its line in the log.
 #[derive(Debug)]
 pub(crate) struct NoPlace {
     refusal: Refusal,
-    /// `None` if a line about it was written lately; else the number of those suppressed since.
+    /// `None` if a line about this was written lately. Otherwise the number of lines suppressed
+    /// since.
     left_out: Option<u64>,
 }
 
 impl NoPlace {
-    /// Call it without a lock.
+    /// Logs the refusal. Call this without a lock.
     pub(crate) fn log(&self, peer: SocketAddr) {
         let address = display(peer);
         let left_out = self.left_out.map(|count| (count > 0).then_some(count));
@@ -212,7 +215,7 @@ impl Admission {
         self.sites.check(site, &self.limits.of_site(), now).map_err(Refusal::Network)
     }
 
-    /// Somebody has logged in over the link of this permit.
+    /// A user has logged in over the link of this permit.
     pub(crate) fn logged_in(&mut self, permit: &mut Permit) {
         if std::mem::replace(&mut permit.is_before_login, false)
             && let Some(network) = permit.network
@@ -242,17 +245,18 @@ impl Admission {
     }
 }
 
-/// The site, where it is more than the network.
+/// The site of a network, if it is larger than the network.
 fn counted_site(network: Network) -> Option<Site> {
     matches!(network, Network::V6(_)).then(|| network.site())
 }
 
-/// The place that a link which was admitted takes. It has to be [released](Admission::release).
+/// The place of an admitted link. It must be [released](Admission::release).
 #[derive(Clone, Copy)]
 pub(crate) struct Permit {
     /// `None` for exempt addresses.
     network: Option<Network>,
-    /// Whether somebody had logged in from there lately when it was taken.
+    /// Whether the network was known when the link was admitted: a user had logged in from there
+    /// lately.
     is_known: bool,
     is_before_login: bool,
 }
@@ -262,7 +266,7 @@ impl Permit {
         self.network.is_none()
     }
 
-    /// Where its handshake waits before it begins.
+    /// The lane in which the link's handshake waits before it begins.
     pub(crate) fn lane(self) -> Lane {
         match self.network {
             None => Lane::Free,

@@ -1,5 +1,5 @@
-//! The thread pool for handshakes, beside the reactor: a signature for TLS takes as long as a
-//! thousand messages, and strangers choose how many there are.
+//! The thread pool for handshakes, beside the reactor. A signature for TLS takes as long as a
+//! thousand messages, and unknown peers choose how many there are.
 
 mod queue;
 
@@ -21,25 +21,26 @@ pub(crate) use queue::{Lane, QueueKey};
 
 /// Threads for the handshakes of one reactor, if there are as many processors.
 const THREADS_MAX: usize = 4;
-/// How much the system prefers other threads to these: where the reactor wants a whole processor,
-/// they get a fifth of it, and it is not kept waiting when it wakes up.
+/// The nice value of these threads. Where the reactor needs a whole processor, they get a fifth of
+/// it, and the reactor does not wait for them when it wakes up.
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 6;
-/// A thread that has had nothing to do for this long ends.
+/// Idle time after which a thread ends.
 const IDLE: Duration = Duration::from_secs(10);
 
-/// Links whose TLS or WebSocket is not open, on their way through threads of their own. Each
-/// network has its turn, however much others want, and handshakes begin at a rate, however many
-/// networks there are. A link's bytes stay in the system's buffers until then, so what waits here
-/// is small; and it waits until the link's login deadline at the longest, when the reactor
-/// [takes it back](Self::cancel).
+/// Links whose TLS or WebSocket is not open, on threads of their own. Networks take turns, however
+/// many links each of them has. Handshakes begin at a bounded rate, however many networks there
+/// are.
+///
+/// The bytes of a waiting link stay in the system's buffers, so a waiting entry is small. A link
+/// waits at most until its login deadline. The reactor then [takes it back](Self::cancel).
 pub(crate) struct HandshakePool<R: Runtime> {
     state: Mutex<State<R>>,
     has_work: Condvar,
     /// Notified when a link comes back.
     ready: Arc<ReadyQueue>,
     threads_max: usize,
-    /// Handshakes that begin; 0 is no limit.
+    /// Handshakes that may begin a second; 0 means no limit.
     per_second: Arc<AtomicU32>,
 }
 
@@ -47,13 +48,13 @@ struct State<R: Runtime> {
     queue: FairQueue<Job<R>>,
     finished: VecDeque<Finished<R>>,
     threads: usize,
-    /// Those of them that wait.
+    /// Threads of the pool that wait for a job.
     idle: usize,
     is_over: bool,
     wait_throttle: LogThrottle,
 }
 
-/// A link that has to get on with its handshake.
+/// A link whose handshake can make progress.
 pub(crate) struct Job<R: Runtime> {
     pub(crate) link: Link<R::Stream>,
     pub(crate) waker: Waker,
@@ -67,8 +68,8 @@ pub(crate) struct Finished<R: Runtime> {
 }
 
 impl<R: Runtime> HandshakePool<R> {
-    /// `per_second` is how many handshakes begin a second, of all networks together, and five times
-    /// as many at once after quiet; 0 is no limit.
+    /// `per_second` handshakes may begin a second, of all networks together, and five times as many
+    /// at once after quiet. 0 means no limit.
     pub(crate) fn new(ready: &Arc<ReadyQueue>, per_second: &Arc<AtomicU32>) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
@@ -113,14 +114,14 @@ impl<R: Runtime> HandshakePool<R> {
         drop(state);
         tracing::error!(%error, "cannot start a thread for handshakes");
         if is_last {
-            // Messages wait for it, but people can log in. No thread would come back for a job that
-            // had to wait, so the rate does not hold.
+            // Messages wait for this handshake, but users can log in. The rate does not hold here,
+            // since no thread would come back for a job that had to wait.
             let next = self.lock().queue.next(0, Instant::now());
             self.run(next);
         }
     }
 
-    /// What each thread of the pool runs.
+    /// The loop of each thread of the pool.
     fn run_thread(&self) {
         #[cfg(target_os = "linux")]
         if let Err(error) = rustix::process::nice(NICENESS) {
@@ -131,7 +132,7 @@ impl<R: Runtime> HandshakePool<R> {
         }
     }
 
-    /// `None` when the thread is not needed any more.
+    /// `None` when the thread is no longer needed.
     fn next_job(&self) -> Option<Next<Job<R>>> {
         let mut state = self.lock();
         let idle_until = Instant::now() + IDLE;
@@ -198,7 +199,7 @@ impl<R: Runtime> HandshakePool<R> {
         self.lock().queue.remove(id).map(|job| job.link)
     }
 
-    /// Drops what waits, and ends the threads.
+    /// Drops all waiting links, and ends the threads.
     pub(crate) fn shut_down(&self) {
         let mut state = self.lock();
         state.is_over = true;
@@ -215,7 +216,7 @@ impl<R: Runtime> HandshakePool<R> {
         self.run(next);
     }
 
-    /// Nothing that can panic runs under this lock.
+    /// No code that can panic runs under this lock.
     fn lock(&self) -> MutexGuard<'_, State<R>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

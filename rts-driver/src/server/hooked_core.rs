@@ -1,4 +1,4 @@
-//! A server core with its hooks: all that it asks for is done here, but for what is for links.
+//! A server core with its hooks. It carries out all outputs of the core except those for links.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -10,25 +10,25 @@ use rts_proto::{CallId, Instant, LinkId, LoginCode};
 use crate::server::hooks::{Authenticate, PostToAppServer, Watch};
 use crate::server::posts::{NewPost, Posts};
 
-/// What the core wants of a link. Everything else that it asks for is done here, so nobody beyond
-/// has to say what becomes of it, and what waits in a queue is small.
+/// An output of the core for a link. The other outputs are carried out here, so no other code has
+/// to handle them, and the queues of outputs stay small.
 pub(crate) enum LinkOutput {
     /// Write these bytes, after all earlier ones.
     Transmit(LinkId, Bytes),
-    /// Write what was transmitted before, then close.
+    /// Write the bytes that were transmitted before, then close.
     Close(LinkId),
 }
 
-/// A server core, and who answers what it asks. Lives under its shard's lock.
+/// A server core with its hooks. Lives under its shard's lock.
 pub(crate) struct HookedCore {
     pub(crate) server: Server,
-    /// When the core wants the next tick.
+    /// The moment of the next tick.
     pub(crate) deadline: Option<Instant>,
     posts: Posts,
     authenticator: Arc<dyn Authenticate>,
     poster: Arc<dyn PostToAppServer>,
     watcher: Option<Arc<dyn Watch>>,
-    /// For the log.
+    /// Notices for the log.
     notices: Vec<Notice>,
 }
 
@@ -53,13 +53,14 @@ impl HookedCore {
         self.watcher = Some(watcher);
     }
 
-    /// Before input is taken in: what the log wants may change while a shard runs.
+    /// Sets the level of notices. Call this before each input, since the level of the log may
+    /// change while a shard runs.
     pub(crate) fn take_notice(&mut self, level: NoticeLevel) {
         self.server.take_notice(level);
     }
 
-    /// Does what the core asks for, and hands what is for links to `apply`. What that returns is
-    /// told to the core before it is asked for more.
+    /// Carries out the core's outputs, and passes those for links to `apply`. An input that `apply`
+    /// returns goes to the core before its next output is taken.
     pub(crate) fn drain(
         &mut self,
         now: Instant,
@@ -101,7 +102,7 @@ impl HookedCore {
         }
     }
 
-    /// The end of a burst: what is due at once is done at once.
+    /// Ends the burst: the core does at once what is due at once.
     pub(crate) fn end_burst(
         &mut self,
         now: Instant,
@@ -127,12 +128,12 @@ impl HookedCore {
         self.posts.remove(call);
     }
 
-    /// What the log is to say, since this was asked last.
+    /// The notices since the last call, for the log.
     pub(crate) fn take_notices(&mut self) -> Vec<Notice> {
         std::mem::take(&mut self.notices)
     }
 
-    /// Who can say what was wrong with a token.
+    /// The hook that can explain why a token was refused.
     pub(crate) fn authenticator(&self) -> Arc<dyn Authenticate> {
         Arc::clone(&self.authenticator)
     }
@@ -146,7 +147,7 @@ impl HookedCore {
         catch_unwind(AssertUnwindSafe(|| self.poster.allows(target))).unwrap_or(false)
     }
 
-    /// Who makes posts.
+    /// The hook that makes posts.
     pub(crate) fn poster(&self) -> Arc<dyn PostToAppServer> {
         Arc::clone(&self.poster)
     }

@@ -1,5 +1,5 @@
-//! What a shard asks of the program that embeds it: who may log in, who wants to know of users, and
-//! who speaks to apps' own servers.
+//! The hooks of a shard, through which it asks its embedder: who may log in, where reports of users
+//! go, and how to post to app servers.
 
 use std::fmt;
 use std::pin::Pin;
@@ -7,56 +7,57 @@ use std::pin::Pin;
 use rts_proto::AppId;
 use rts_proto::server::{Credentials, Post, PostProgress, Report, Target, Verdict};
 
-/// Decides on logins. Called under the shard's lock: it must be quick, and must not wait nor call
+/// Decides on logins. Called under the shard's lock: it must be quick, and must not block or call
 /// the shard.
 pub trait Authenticate: Send + Sync {
-    /// Whether these credentials are good. A panic counts as "cannot check now" (-1003).
+    /// Judges these credentials. A panic counts as "cannot check now" (-1003).
     ///
-    /// The claim of [`Verdict::Accept`] must be greater than all before, such as microseconds of
-    /// Unix time.
+    /// The claim of [`Verdict::Accept`] must be greater than all claims before, such as the
+    /// microseconds of Unix time.
     fn authenticate(&self, credentials: &Credentials) -> Verdict;
 
-    /// Why it refused these, for the log: no token nor key may be in it. Called some time later,
-    /// without the lock, and only when the line is written, so it may take longer. A panic counts
-    /// as nothing to say.
+    /// Explains a refusal for the log. The text must not contain a token or key.
+    ///
+    /// This is called later, without the lock, and only when the line is written, so it may take
+    /// longer. After a panic the log has no reason.
     fn explain(&self, credentials: &Credentials) -> String {
         let _ = credentials;
         String::new()
     }
 }
 
-/// Is told who comes and goes. Called under the shard's lock: it must be quick, and must not panic,
-/// wait nor call the shard.
+/// Gets reports about users and rooms. Called under the shard's lock: it must be quick, and must
+/// not panic, block or call the shard.
 pub trait Watch: Send + Sync {
-    /// Something happened. Calls come in the order in which it did.
+    /// Gets one report. Calls come in the order of the events.
     fn happened(&self, app_id: AppId, report: Report);
 }
 
-/// Speaks to apps' own servers.
+/// Posts to app servers.
 pub trait PostToAppServer: Send + Sync {
-    /// Whether messages of this app may be posted there. Called under the shard's lock: it must be
-    /// quick, and must not wait nor call the shard. A panic counts as no.
+    /// Whether messages of this app may be posted to the target. Called under the shard's lock: it
+    /// must be quick, and must not block or call the shard. A panic counts as false.
     fn allows(&self, target: &Target) -> bool;
 
-    /// Posts this, at most once, and says what became of it. The returned future runs in a task of
-    /// its own, and is dropped when the shard has no more time for it. A panic counts as not
-    /// reached.
+    /// Posts this, at most once, and returns the outcome. The returned future runs in a task of its
+    /// own, and is dropped when the shard gives it no more time. A panic counts as
+    /// [`PostProgress::NotReached`].
     fn post(&self, post: Post, begun: Begun) -> Posting;
 }
 
-/// A post under way.
+/// A post in progress.
 pub type Posting = Pin<Box<dyn Future<Output = PostProgress> + Send>>;
 
-/// Tells the shard that the app's server has begun to answer.
+/// Reports to the shard that the app server has begun to answer.
 pub struct Begun(Box<dyn FnOnce() + Send>);
 
 impl Begun {
-    /// `tell` is called when the status line has come.
+    /// `tell` is called when the status line has arrived.
     pub fn new(tell: impl FnOnce() + Send + 'static) -> Self {
         Self(Box::new(tell))
     }
 
-    /// The status line has come.
+    /// Reports that the status line has arrived.
     pub fn tell(self) {
         (self.0)();
     }
@@ -68,7 +69,7 @@ impl fmt::Debug for Begun {
     }
 }
 
-/// For shards that know of no app's server.
+/// The hook of shards without app servers.
 pub(crate) struct NoAppServers;
 
 impl PostToAppServer for NoAppServers {

@@ -1,27 +1,27 @@
-//! Why a link is over that the core did not close, for the log.
+//! Why a link ended that the core did not close, for the log.
 
 use std::fmt;
 use std::io;
 
 use rts_stream::LayerError;
 
-/// Why a link is over.
+/// Why a link ended.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum LinkEnd {
-    /// The client closed it.
+    /// The client closed the link.
     Closed,
-    /// It broke.
+    /// The link broke.
     Broken(io::ErrorKind),
-    /// The client broke a rule of TLS or WebSocket, or spoke something else.
+    /// The client violated the protocol of TLS or WebSocket, or spoke another protocol.
     Layer(LayerError),
-    /// The server gave it up.
+    /// The server gave the link up.
     GivenUp(Fault),
 }
 
 /// Why the server gives a link up without a `Close`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// More waits to be written than may.
+    /// More bytes wait to be written than the bound allows.
     NotRead,
     /// A bug of the server.
     Panicked,

@@ -1,5 +1,5 @@
-//! What bounds and cleans a log, for a shard and its embedder alike: untrusted text made safe, a
-//! throttle for one line, and a rate limit for lines about addresses.
+//! Bounds for a log, for a shard and its embedder: safe text from outside, a throttle for one line,
+//! and a rate limit for lines about addresses.
 
 mod rate_limit;
 mod sanitized;

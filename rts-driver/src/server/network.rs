@@ -1,9 +1,9 @@
-//! Where a peer is: what counts as one, for bounds and turns.
+//! Networks and sites: the units in which addresses are counted for bounds and turns.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
-/// What one customer usually has to itself.
+/// The addresses that one customer usually has: an IPv4 address, or 64 bits of an IPv6 address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Network {
     V4(Ipv4Addr),
@@ -11,7 +11,7 @@ pub(crate) enum Network {
     V6([u16; 4]),
 }
 
-/// What one organisation may have to itself. For IPv4 that is no more than an address.
+/// The addresses that one organisation may have. For IPv4 this is one address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Site {
     V4(Ipv4Addr),

@@ -1,8 +1,8 @@
-//! The log of what the core decides about links, users, rooms and messages: one line for each of
-//! its notices.
+//! The log of the core's decisions about links, users, rooms and messages: one line for each
+//! notice.
 //!
-//! What strangers can cause again and again is at level info, with a rate limit. The rest is at
-//! level debug, without one.
+//! Lines that unknown peers can cause again and again are at level info, with a rate limit. The
+//! others are at level debug, without a limit.
 
 mod addressed;
 mod details;
@@ -22,14 +22,14 @@ use crate::server::link_end::LinkEnd;
 use crate::server::log::targets::{LINKS, MESSAGES, ROOMS, USERS};
 use crate::server::log::{LogRateLimiter, Sanitized};
 
-/// Writes the lines.
+/// Writes the lines of the log.
 #[derive(Default)]
 pub(crate) struct NoticeLog {
     limiter: LogRateLimiter,
 }
 
 impl NoticeLog {
-    /// How much anybody would read. Cheap: it is asked in every turn.
+    /// The level of notices that the subscriber reads. This is cheap, since it runs in every turn.
     pub(crate) fn level() -> NoticeLevel {
         if enabled!(target: MESSAGES, Level::DEBUG) || enabled!(target: ROOMS, Level::DEBUG) {
             NoticeLevel::All
@@ -40,7 +40,8 @@ impl NoticeLog {
         }
     }
 
-    /// Call it without the shard's lock: a refused token is looked at again, to say what is wrong.
+    /// Writes one notice. Call this without the shard's lock: for a refused token, the
+    /// authenticator checks the token again to find the reason.
     pub(crate) fn write(&mut self, noted: AddressedNotice, authenticator: &dyn Authenticate) {
         let AddressedNotice { notice, link, peer, end, former } = noted;
         let (address, link) = (peer.map(|peer| display(peer.address)), link.map(display));
@@ -71,7 +72,7 @@ impl NoticeLog {
                 let why = end.as_ref().map(LinkEnd::to_string).unwrap_or_default();
                 let why = Sanitized::sentence(&why);
                 match (user, end) {
-                    // What came was not frames, so the core knows nothing of it.
+                    // The peer sent no frames, so the core has no notice of this.
                     (None, Some(LinkEnd::Layer(_))) => {
                         let Some(left_out) = self.allow(peer) else { return };
                         info!(
@@ -162,8 +163,8 @@ impl NoticeLog {
         }
     }
 
-    /// `None` if this line is suppressed; else the number of lines suppressed since the last one,
-    /// if there are any.
+    /// `None` if this line is suppressed. Otherwise the number of lines suppressed since the last
+    /// one, if any.
     fn allow(&mut self, peer: Option<Peer>) -> Option<Option<u64>> {
         let now = Instant::now();
         let left_out = match peer {
@@ -174,7 +175,7 @@ impl NoticeLog {
     }
 }
 
-/// The app and the user as fields.
+/// The app and the user as fields of a line.
 fn shown(
     user: Option<(AppId, UserId)>,
 ) -> (Option<DisplayValue<AppId>>, Option<DisplayValue<UserId>>) {

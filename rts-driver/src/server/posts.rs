@@ -1,4 +1,4 @@
-//! Posts to apps' own servers: which are under way, and the task of each, which the core can stop.
+//! Posts to app servers: the posts in progress, and a task for each, which the core can stop.
 
 use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,11 +11,11 @@ use rts_proto::server::{Post, PostProgress};
 use crate::runtime::Runtime;
 use crate::server::hooks::{Begun, PostToAppServer, Posting};
 
-/// The posts that the core asked for and has not heard the end of.
+/// The posts that the core asked for and that have not ended.
 #[derive(Default)]
 pub(crate) struct Posts {
     under_way: HashMap<CallId, StopOnDrop>,
-    /// To be started when the shard's lock is free.
+    /// Posts to start when the shard's lock is free.
     new: VecDeque<NewPost>,
 }
 
@@ -40,7 +40,7 @@ impl Posts {
     }
 }
 
-/// The shard's end of a task: dropping it stops the post.
+/// The shard's end of a task. Dropping it stops the post.
 struct StopOnDrop(Event);
 
 impl Drop for StopOnDrop {
@@ -49,8 +49,8 @@ impl Drop for StopOnDrop {
     }
 }
 
-/// A post whose task is not started: that happens when the shard's lock is free, since a runtime
-/// that is being shut down drops a task at once, and what is dropped tells the shard.
+/// A post whose task is not started. It is started when the shard's lock is free: a runtime that
+/// shuts down drops the task at once, and the dropped task calls the shard.
 pub(crate) struct NewPost {
     call: CallId,
     post: Post,
@@ -58,8 +58,8 @@ pub(crate) struct NewPost {
 }
 
 impl NewPost {
-    /// `tell` is called with what becomes of the post. However its task ends, also by a panic, the
-    /// last call says so.
+    /// Starts the task. `tell` is called with the progress of the post. The last call reports its
+    /// end, however the task ends, also after a panic.
     pub(crate) fn start<R: Runtime>(
         self,
         poster: &dyn PostToAppServer,
@@ -80,7 +80,7 @@ impl NewPost {
     }
 }
 
-/// Tells the outcome when it is dropped.
+/// Reports the outcome when it is dropped.
 struct Running<T: Fn(CallId, PostProgress)> {
     tell: T,
     call: CallId,
@@ -99,7 +99,7 @@ impl<T: Fn(CallId, PostProgress)> Running<T> {
 
 impl<T: Fn(CallId, PostProgress)> Drop for Running<T> {
     fn drop(&mut self) {
-        // During a panic a second one would end the process.
+        // A second panic during a panic would end the process.
         let _ = catch_unwind(AssertUnwindSafe(|| (self.tell)(self.call, self.outcome.clone())));
     }
 }
@@ -118,7 +118,7 @@ mod tests {
 
     const CALL: CallId = CallId(1);
 
-    /// Gives out a post that never ends, or panics.
+    /// A hook whose posts never end, or panic.
     struct Poster {
         panics: bool,
     }
@@ -148,7 +148,7 @@ mod tests {
         posts
     }
 
-    /// What is told of a post that is started where no task can run.
+    /// The reports about a post that is started where no task can run.
     fn told(panics: bool) -> Vec<(CallId, PostProgress)> {
         let (sender, receiver) = channel();
         let post = posts().next_new().expect("it was added");
@@ -159,18 +159,18 @@ mod tests {
     }
 
     #[test]
-    fn a_post_without_a_task_is_not_reached() {
+    fn post_without_a_task_is_not_reached() {
         let expected = [PostProgress::Begun, PostProgress::NotReached];
         assert_eq!(told(false), expected.map(|progress| (CALL, progress)));
     }
 
     #[test]
-    fn a_post_whose_poster_panics_is_not_reached() {
+    fn post_whose_poster_panics_is_not_reached() {
         assert_eq!(told(true), [(CALL, PostProgress::NotReached)]);
     }
 
     #[test]
-    fn a_post_that_is_removed_is_stopped() {
+    fn removed_post_is_stopped() {
         let mut posts = posts();
         let mut post = posts.next_new().expect("it was added");
         assert!(!posts.has_new());

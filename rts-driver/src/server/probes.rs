@@ -1,4 +1,5 @@
-//! Probes of a shard by its own process: are connections accepted, and are turns made?
+//! Probes of a shard by its own process: whether connections are accepted, and whether turns are
+//! made.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -6,14 +7,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use event_listener::{Event, EventListener};
 
-/// Connections of our own, and who waits for a turn.
+/// The expected connections of this process, and the tasks that wait for a turn.
 #[derive(Debug, Default)]
 pub(crate) struct Probes {
     expected: Mutex<HashSet<SocketAddr>>,
     turned: Event,
 }
 
-/// A connection that is expected, until this is dropped.
+/// An expected connection. Dropping this ends the expectation.
 #[derive(Debug)]
 #[must_use = "the connection is expected until this is dropped"]
 pub struct ExpectedConnection {
@@ -27,7 +28,7 @@ impl Probes {
         ExpectedConnection { probes: Arc::clone(self), from }
     }
 
-    /// Whether a connection from there is the expected one, which comes once.
+    /// Whether a connection from this address is the expected one. Each comes once.
     pub(crate) fn take_expected(&self, from: SocketAddr) -> bool {
         self.expected().remove(&from)
     }
@@ -40,7 +41,7 @@ impl Probes {
         self.turned.notify(usize::MAX);
     }
 
-    /// Nothing that can panic runs under this lock.
+    /// No code that can panic runs under this lock.
     fn expected(&self) -> MutexGuard<'_, HashSet<SocketAddr>> {
         self.expected.lock().unwrap_or_else(PoisonError::into_inner)
     }

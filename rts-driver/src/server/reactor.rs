@@ -8,8 +8,8 @@
 //!   then, unless there is more to do: wait for the ready queue, or the deadline
 //! ```
 //!
-//! The reader and the writer are handed the [`LinkIo`] for as long as they work: it has all that
-//! they share, the links and what the core is told next. Each keeps its own queues of links.
+//! The reader and the writer borrow the [`LinkIo`] while they work. It has all state that they
+//! share: the links, and the next inputs of the core. Each keeps its own queues of links.
 
 mod batch;
 mod frame_counter;
@@ -37,18 +37,19 @@ use links::Ending;
 use read::Reader;
 use write::Writer;
 
-/// Whatever links are ready together is one burst for the core. Sockets are read and written
-/// without the lock. A link is read again only when the core has seen what was read before, and
-/// what it says to that is written: the end of a link must not overtake the answer to its last
-/// words.
+/// The reactor of a shard. All links that are ready together are one burst for the core. Sockets
+/// are read and written without the lock.
+///
+/// A link is read again only after the core has taken its earlier input, and the answer to it is
+/// written. Otherwise the end of a link could overtake the answer to its last frames.
 pub(crate) struct Reactor<R: Runtime> {
-    /// Does not keep the shard alive; links do.
+    /// Weak: the reactor does not keep the shard alive; links do.
     shared: Weak<Shared<R>>,
     timer: Timer<R>,
     io: LinkIo<R>,
     reader: Reader<R>,
     writer: Writer,
-    /// For the log, when the turn is over.
+    /// Notices for the log, written when the turn is over.
     notices: Vec<AddressedNotice>,
 }
 
@@ -90,14 +91,14 @@ impl<R: Runtime> Reactor<R> {
             }
             if !has_waited {
                 R::yield_now().await;
-                // What became ready meanwhile is behind what there is to do, and not behind what
-                // comes later.
+                // Links that became ready meanwhile come behind the pending work, and before links
+                // that become ready later.
                 self.reader.take_ready();
             }
         }
     }
 
-    /// Whether there is something to do that nothing will wake the reactor for.
+    /// Whether there is work to do for which nothing will wake the reactor.
     fn has_more(&self) -> bool {
         self.reader.has_more()
             || self.writer.has_more()
@@ -105,7 +106,7 @@ impl<R: Runtime> Reactor<R> {
             || self.io.links.has_more_finished()
     }
 
-    /// Returns when the core wants the next turn at the latest.
+    /// Makes one turn. Returns the core's deadline for the next one.
     fn turn(&mut self, shared: &Arc<Shared<R>>) -> Option<Instant> {
         self.io.begin_turn();
         self.reader.read_ready(&mut self.io);
@@ -119,7 +120,7 @@ impl<R: Runtime> Reactor<R> {
     }
 
     fn call_core(&mut self, shared: &Arc<Shared<R>>) -> Option<Instant> {
-        // Not under the lock: it asks the embedder's subscriber.
+        // Without the lock, since this calls the embedder's subscriber.
         let level = NoticeLog::level();
         let mut state = shared.lock();
         self.take_in(&mut state);
@@ -158,7 +159,7 @@ impl<R: Runtime> Reactor<R> {
         deadline
     }
 
-    /// What happened since the last turn, besides what links became ready for.
+    /// Takes in changes since the last turn that do not come from ready links.
     fn take_in(&mut self, state: &mut State<R>) {
         let LinkIo { links, batch, .. } = &mut self.io;
         batch.extend(state.link_outputs.drain(..).filter_map(|output| links.apply(output)));
@@ -168,7 +169,8 @@ impl<R: Runtime> Reactor<R> {
         }
     }
 
-    /// After everything else: nobody sees in the time of an answer what the log says about it.
+    /// Runs after all other work of the turn, so that the log has no influence on the time of an
+    /// answer.
     fn write_log(&mut self, shared: &Shared<R>) {
         if self.notices.is_empty() {
             return;
@@ -180,18 +182,18 @@ impl<R: Runtime> Reactor<R> {
     }
 }
 
-/// Its runtime is gone, and its links are with it: the next
-/// [`Shard::serve`](crate::server::Shard::serve) needs another.
+/// When the runtime ends, it drops the reactor and so all its links. The next
+/// [`Shard::serve`](crate::server::Shard::serve) makes another reactor.
 impl<R: Runtime> Drop for Reactor<R> {
     fn drop(&mut self) {
         self.io.links.shut_down_handshakes();
         let Some(shared) = self.shared.upgrade() else { return };
         let mut ids: Vec<LinkId> = self.io.links.ids().collect();
         ids.sort_unstable();
-        // The core still gets what was read, and learns which links are gone.
+        // The core still gets the bytes that were read, and learns which links are gone.
         let mut inputs: Vec<Input> = self.io.batch.drain_inputs().collect();
         inputs.extend(ids.into_iter().map(Input::Disconnected));
-        // During a panic a second one would end the process.
+        // A second panic during a panic would end the process.
         catch_panic(|| {
             drop(shared.reactor_ended());
             shared.command(|server, now| {

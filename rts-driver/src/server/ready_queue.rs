@@ -1,4 +1,4 @@
-//! The ready queue of a shard: which links have something to do, and the waker of its reactor.
+//! The ready queue of a shard: the links that have something to do, and the waker of the reactor.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,8 +7,8 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use rts_proto::LinkId;
 
-/// Links that can read or write put themselves on it; callers that changed something about the
-/// shard notify it. The reactor waits for either.
+/// Links that can read or write enter this queue by themselves. Callers that changed something else
+/// about the shard notify it. The reactor waits for either.
 #[derive(Debug, Default)]
 pub(crate) struct ReadyQueue {
     inner: Mutex<Inner>,
@@ -17,9 +17,9 @@ pub(crate) struct ReadyQueue {
 #[derive(Debug, Default)]
 struct Inner {
     links: VecDeque<LinkId>,
-    /// Something else than a link is ready.
+    /// Something other than a link is ready.
     is_notified: bool,
-    /// Of the reactor, while it waits.
+    /// The waker of the reactor, while it waits.
     waker: Option<Waker>,
 }
 
@@ -31,7 +31,7 @@ impl ReadyQueue {
         wake(inner);
     }
 
-    /// Appends the links that became ready since the last call to `links`. Ready if there are some,
+    /// Appends the links that became ready since the last call to `links`. Ready if there are any,
     /// or after a [`notify`](Self::notify).
     pub(crate) fn poll_ready(
         &self,
@@ -48,12 +48,12 @@ impl ReadyQueue {
         Poll::Pending
     }
 
-    /// [`poll_ready`](Self::poll_ready) without waiting.
+    /// Like [`poll_ready`](Self::poll_ready), without waiting.
     pub(crate) fn take_ready(&self, links: &mut VecDeque<LinkId>) {
         self.lock().take_ready(links);
     }
 
-    /// Nothing that can panic runs under this lock.
+    /// No code that can panic runs under this lock.
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -72,7 +72,7 @@ impl Inner {
     }
 }
 
-/// A waker may run code of a runtime: not under the lock.
+/// Wakes the reactor after releasing the lock, since a waker may run code of a runtime.
 fn wake(mut inner: MutexGuard<'_, Inner>) {
     let waker = inner.waker.take();
     drop(inner);
@@ -81,12 +81,12 @@ fn wake(mut inner: MutexGuard<'_, Inner>) {
     }
 }
 
-/// The waker of one link: it puts the link on the queue.
+/// The waker of one link. It puts the link on the queue.
 #[derive(Debug)]
 pub(crate) struct LinkWaker {
     link: LinkId,
     queue: Arc<ReadyQueue>,
-    /// The link is on a queue, and was not looked at since: once is enough.
+    /// Whether the link is on a queue and was not looked at since. It enters a queue once.
     is_queued: AtomicBool,
 }
 
@@ -95,13 +95,13 @@ impl LinkWaker {
         Arc::new(Self { link, queue: Arc::clone(queue), is_queued: AtomicBool::new(false) })
     }
 
-    /// Marks the link as queued. False if it was: then it is on a queue already.
+    /// Marks the link as queued. Returns false if it was marked, so it is on a queue already.
     pub(crate) fn mark_queued(&self) -> bool {
         !self.is_queued.swap(true, Ordering::SeqCst)
     }
 
-    /// The link was taken from its queue, and is looked at now. What happens from here on queues it
-    /// again.
+    /// Marks the link as taken from its queue. Call this before looking at it: later changes queue
+    /// it again.
     pub(crate) fn mark_taken(&self) {
         self.is_queued.store(false, Ordering::SeqCst);
     }
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_is_queued_once_until_it_was_looked_at() {
+    fn link_is_queued_once_until_taken() {
         let queue = Arc::new(ReadyQueue::default());
         let (first, second) =
             (LinkWaker::new(LinkId(1), &queue), LinkWaker::new(LinkId(2), &queue));
@@ -142,14 +142,14 @@ mod tests {
         }
         assert_eq!(ready(&queue), Some(vec![LinkId(1), LinkId(2)]));
         first.wake_by_ref();
-        assert_eq!(ready(&queue), None, "it was not looked at");
+        assert_eq!(ready(&queue), None, "the link was not taken");
         first.mark_taken();
         first.wake_by_ref();
         assert_eq!(ready(&queue), Some(vec![LinkId(1)]));
     }
 
     #[test]
-    fn the_reactor_is_woken_once_for_all_that_is_ready() {
+    fn reactor_is_woken_once_for_all_ready_links() {
         struct Count(std::sync::atomic::AtomicUsize);
         impl Wake for Count {
             fn wake(self: Arc<Self>) {

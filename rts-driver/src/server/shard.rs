@@ -1,4 +1,4 @@
-//! [`Shard`]: the handle by which a program serves links and commands a server core.
+//! [`Shard`]: the handle with which a program serves links and commands a server core.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -23,24 +23,24 @@ use crate::server::probes::ExpectedConnection;
 use crate::server::reactor::Reactor;
 use crate::server::shared::Shared;
 
-/// Links that are accepted before others get their turn: a flood of connections must not keep
-/// messages waiting.
+/// Links that are accepted before other tasks get their turn. A flood of connections must not delay
+/// messages.
 const ACCEPTED_AT_ONCE: usize = 8;
 
-/// A server core with its links. Cheap to clone. Links that are open keep it alive;
+/// A server core with its links. Clones are cheap. Open links keep it alive;
 /// [`shutdown`](Self::shutdown) ends them.
 pub struct Shard<R: Runtime> {
     shared: Arc<Shared<R>>,
 }
 
 impl<R: Runtime> Shard<R> {
-    /// A shard without links, whose clients cannot send to their app's server: it knows of none.
+    /// Creates a shard without links. It knows no app server, so clients cannot send to one.
     #[must_use]
     pub fn new(server: Server, authenticator: Arc<dyn Authenticate>) -> Self {
         Self::with_poster(server, authenticator, Arc::new(NoAppServers))
     }
 
-    /// A shard without links. `poster` brings what clients send to their app's server there.
+    /// Creates a shard without links. `poster` posts clients' messages to their app servers.
     #[must_use]
     pub fn with_poster(
         server: Server,
@@ -51,25 +51,25 @@ impl<R: Runtime> Shard<R> {
         Self { shared: Arc::new(Shared::new(core)) }
     }
 
-    /// From now on, tells who comes and goes, of those apps that the core's configuration names.
+    /// From now on, `watcher` gets the reports of the apps that the core's configuration names.
     pub fn watch(&self, watcher: Arc<dyn Watch>) {
         self.shared.lock().core.watch(watcher);
     }
 
-    /// From now on, links beyond these limits are closed as soon as they are accepted. Those that
-    /// are open stay.
+    /// Sets the limits for new links. Links beyond the limits are closed as soon as they are
+    /// accepted. Open links stay.
     pub fn set_link_limits(&self, limits: LinkLimits) {
         let per_second = &self.shared.handshakes_per_second;
         per_second.store(limits.handshakes_per_second, Ordering::Relaxed);
         self.shared.admission().set_limits(limits);
     }
 
-    /// Accepts links, which speak what `acceptor` says, and serves them until
-    /// [`shutdown`](Self::shutdown), and then until all are closed. Dropping the future stops
-    /// accepting; links that are open go on. There may be several listeners, of all kinds.
+    /// Accepts links with the layers of `acceptor`, and serves them until
+    /// [`shutdown`](Self::shutdown) and until all are closed. Dropping the future stops accepting.
+    /// Open links continue. Several listeners, of all kinds, may run at a time.
     ///
-    /// Handshakes of TLS and WebSocket are part of a link: the core's login deadline and its bound
-    /// on links that have not logged in hold for them.
+    /// Handshakes of TLS and WebSocket are part of a link. The core's login deadline and its bound
+    /// on links before login include them.
     pub async fn serve(&self, listener: R::Listener, acceptor: Acceptor) {
         self.start_reactor();
         or(self.shared.shut_down(), self.accept_all(&listener, &acceptor)).await;
@@ -77,43 +77,44 @@ impl<R: Runtime> Shard<R> {
         self.closed().await;
     }
 
-    /// Closes all links, each with its own wish of when to come back, from zero to
-    /// `retry_after_max`; makes [`serve`](Self::serve) return. Each link has a second for what is
-    /// left to write.
+    /// Closes all links, and makes [`serve`](Self::serve) return. Each link is asked to reconnect
+    /// after its own random time between zero and `retry_after_max`. Each has one second to write
+    /// its remaining bytes.
     pub fn shutdown(&self, retry_after_max: Duration) {
         self.shared.set_shut_down();
         self.command(|server, now| server.shutdown(now, retry_after_max));
     }
 
-    /// Waits until no link is left. Cancel safe. Without a [`shutdown`](Self::shutdown) new ones
-    /// may come.
+    /// Waits until no link is left. Cancel safe. Without a [`shutdown`](Self::shutdown), new links
+    /// may arrive.
     pub async fn closed(&self) {
         self.shared.closed().await;
     }
 
-    /// Ready when the task of all links has ended by a panic, which is a bug. Its links are gone,
-    /// and the next that is accepted begins a new task; a server that would rather end learns it
+    /// Ready when the reactor has ended by a panic, which is a bug. Its links are gone, and the
+    /// next accepted link starts a new reactor. A server that prefers to exit learns of the panic
     /// here. Cancel safe.
     pub async fn failed(&self) {
         self.shared.failed().await;
     }
 
-    /// Waits until the task of all links has made a turn, which means that messages are carried:
-    /// for a check whether it hangs. Without a [`serve`](Self::serve) there is no such task. Cancel
-    /// safe.
+    /// Waits until the reactor has made a turn, which shows that messages are carried. This serves
+    /// as a check whether the reactor hangs. Without a [`serve`](Self::serve) there is no reactor.
+    /// Cancel safe.
     pub async fn turned(&self) {
         let turned = self.shared.probes.next_turn();
         self.shared.ready.notify();
         turned.await;
     }
 
-    /// The next connection from this address is closed as soon as it is accepted: it counts for no
-    /// limit. So a program can connect to its own listeners to see whether they accept.
+    /// Expects a connection from this address. The next one is closed as soon as it is accepted,
+    /// and counts for no limit. So a program can connect to its own listeners to check whether they
+    /// accept.
     pub fn expect(&self, from: SocketAddr) -> ExpectedConnection {
         self.shared.probes.expect(from)
     }
 
-    /// What the shard holds now. Walks over all sessions and rooms.
+    /// The present counts of the shard. Walks over all sessions and rooms.
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.shared.lock().core.server.stats()
@@ -126,9 +127,9 @@ impl<R: Runtime> Shard<R> {
         state.core.server.online_status(self.shared.now(), app_id, uid)
     }
 
-    /// Lets the app's back end do something, such as [`Server::unicast`]: it is done when
-    /// this returns. `command` runs under the shard's lock: it must be quick, and must not wait nor
-    /// call the shard.
+    /// Runs a command of the app's back end, such as [`Server::unicast`]. Its effects are complete
+    /// when this returns. `command` runs under the shard's lock: it must be quick, and must not
+    /// block or call the shard.
     pub fn command<T>(&self, command: impl FnOnce(&mut Server, Instant) -> T) -> T {
         self.shared.command(command)
     }
@@ -156,7 +157,7 @@ impl<R: Runtime> Shard<R> {
         let Some(guard) = self.shared.admit(peer, &stream) else { return };
         let link = Link::new(stream, acceptor.layers());
         self.shared.add_link(ResumeKey(key), peer, link, guard);
-        // The runtime that had the reactor may have ended, and this is another.
+        // The runtime of the previous reactor may have ended, and this may be another runtime.
         self.start_reactor();
     }
 

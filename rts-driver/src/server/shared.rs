@@ -1,5 +1,5 @@
-//! What a shard's handles, its reactor and its links share: the core behind its lock, and beside it
-//! what needs no lock or one of its own.
+//! The state that a shard's handles, its reactor and its links share: the core behind its lock, and
+//! state that needs no lock or has its own.
 
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicU32;
@@ -25,31 +25,31 @@ use crate::server::ready_queue::ReadyQueue;
 pub(crate) struct Shared<R: Runtime> {
     state: Mutex<State<R>>,
     clock: Clock,
-    /// Wakes the reactor; also when the shard is gone.
+    /// Wakes the reactor, also when the shard is gone.
     pub(crate) ready: Arc<ReadyQueue>,
     /// Counts links that are not closed.
     admission: Mutex<Admission>,
-    /// Of the limits of links, for the handshakes of whichever reactor there is.
+    /// The limit on handshakes, for any reactor of this shard.
     pub(crate) handshakes_per_second: Arc<AtomicU32>,
     pub(crate) probes: Arc<Probes>,
     /// The shard was shut down, or no link is left, or its reactor has ended.
     ended: Event,
 }
 
-/// What lies under the shard's lock.
+/// The state under the shard's lock.
 pub(crate) struct State<R: Runtime> {
     pub(crate) core: HookedCore,
-    /// Accepted, and not seen by the reactor.
+    /// Accepted links that the reactor has not taken.
     pub(crate) new_links: Vec<NewLink<R>>,
-    /// What calls from outside made the core want of links, and the reactor has not seen.
+    /// Outputs for links that calls from outside caused, and that the reactor has not taken.
     pub(crate) link_outputs: Vec<LinkOutput>,
     has_reactor: bool,
     last_link: u64,
     is_shut_down: bool,
     /// A reactor ended by a panic.
     has_failed: bool,
-    /// A call is starting posts, one after the other. A runtime that is being shut down ends each
-    /// at once, which causes the next one: that must not recurse.
+    /// A call is starting posts, one after the other. A runtime that shuts down ends each post at
+    /// once, which causes the next one. This flag prevents a recursion.
     is_starting_posts: bool,
 }
 
@@ -85,12 +85,13 @@ impl<R: Runtime> Shared<R> {
         }
     }
 
-    /// A panic under this lock is a bug of the core. Others go on with what it left.
+    /// A panic under this lock is a bug of the core. Later callers continue with the state that it
+    /// left.
     pub(crate) fn lock(&self) -> MutexGuard<'_, State<R>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Nothing that can panic runs under this lock, and no other is taken.
+    /// No code that can panic runs under this lock, and no other lock is taken.
     pub(crate) fn admission(&self) -> MutexGuard<'_, Admission> {
         self.admission.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -99,12 +100,12 @@ impl<R: Runtime> Shared<R> {
         self.clock.now()
     }
 
-    /// The core's deadline on the clock of the system.
+    /// Converts the core's deadline to the clock of the system.
     pub(crate) fn to_std(&self, deadline: Instant) -> Option<std::time::Instant> {
         self.clock.to_std(deadline)
     }
 
-    /// Calls the core from outside the reactor, and leaves what it wants of links to the reactor.
+    /// Calls the core from outside the reactor, and leaves the outputs for links to the reactor.
     pub(crate) fn command<T>(
         self: &Arc<Self>,
         command: impl FnOnce(&mut Server, Instant) -> T,
@@ -130,7 +131,7 @@ impl<R: Runtime> Shared<R> {
         returned
     }
 
-    /// Starts the posts that the core asked for. Call it without the lock.
+    /// Starts the posts that the core asked for. Call this without the lock.
     pub(crate) fn start_posts(self: &Arc<Self>) {
         let mut state = self.lock();
         if std::mem::replace(&mut state.is_starting_posts, true) {
@@ -148,7 +149,7 @@ impl<R: Runtime> Shared<R> {
         }
     }
 
-    /// `None` ends the loop of [`start_posts`](Self::start_posts): later posts are started by the
+    /// `None` ends the loop of [`start_posts`](Self::start_posts). Later posts are started by the
     /// call that causes them.
     fn next_new_post(&self) -> Option<NewPost> {
         let mut state = self.lock();
@@ -166,14 +167,14 @@ impl<R: Runtime> Shared<R> {
         });
     }
 
-    /// A link from this peer, unless the limits refuse it.
+    /// Admits a link from this peer, unless the limits refuse it.
     pub(crate) fn admit(
         self: &Arc<Self>,
         peer: SocketAddr,
         stream: &R::Stream,
     ) -> Option<LinkGuard<R>> {
         let now = std::time::Instant::now();
-        // Code of the embedder: not under the lock.
+        // Without the lock, since this is code of the embedder.
         let descriptor = stream.descriptor();
         let admitted = self.admission().admit(peer, descriptor, now);
         match admitted {
@@ -185,7 +186,7 @@ impl<R: Runtime> Shared<R> {
         }
     }
 
-    /// Leaves a link to the reactor, which is woken.
+    /// Hands a link to the reactor, and wakes the reactor.
     pub(crate) fn add_link(
         &self,
         key: ResumeKey,
@@ -229,13 +230,12 @@ impl<R: Runtime> Shared<R> {
         }
     }
 
-    /// Whether there was no reactor: then the caller makes the one that there is from now on.
+    /// Returns true if there was no reactor. The caller then makes one.
     pub(crate) fn claim_reactor(&self) -> bool {
         !std::mem::replace(&mut self.lock().has_reactor, true)
     }
 
-    /// The reactor ends; what was accepted and not seen by it is given back, to be dropped without
-    /// the lock.
+    /// The reactor ends. Returns the links that it had not taken, to be dropped without the lock.
     pub(crate) fn reactor_ended(&self) -> Vec<NewLink<R>> {
         let mut state = self.lock();
         state.has_reactor = false;
@@ -260,17 +260,17 @@ pub(crate) struct LinkGuard<R: Runtime> {
 }
 
 impl<R: Runtime> LinkGuard<R> {
-    /// Whether the limits of a network do not hold for it.
+    /// Whether the limits of a network do not apply to this link.
     pub(crate) fn is_exempt(&self) -> bool {
         self.permit.is_exempt()
     }
 
-    /// Where its handshake waits before it begins.
+    /// The lane in which the link's handshake waits before it begins.
     pub(crate) fn lane(&self) -> Lane {
         self.permit.lane()
     }
 
-    /// Somebody has logged in over it.
+    /// A user has logged in over this link.
     pub(crate) fn logged_in(&mut self) {
         self.shared.admission().logged_in(&mut self.permit);
     }

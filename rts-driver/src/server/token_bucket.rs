@@ -1,8 +1,8 @@
-//! A token bucket: so much at once after quiet, and then at a rate.
+//! A token bucket: a burst after quiet, and then a rate.
 
 use std::time::{Duration, Instant};
 
-/// A wait is at least so long: rounding must not make a thread go round.
+/// The shortest wait. Without it, rounding might keep a thread busy.
 const WAIT_MIN: Duration = Duration::from_millis(1);
 
 /// The rate of a [`TokenBucket`]: `burst` tokens at once after quiet, and then `per_second`.
@@ -13,7 +13,7 @@ pub(crate) struct Rate {
 }
 
 impl Rate {
-    /// The burst is what the rate gives in `burst_seconds`. `None` for 0 a second, which is no
+    /// The burst is the number of tokens of `burst_seconds`. `None` for 0 a second, which means no
     /// limit.
     pub(crate) fn new(per_second: u32, burst_seconds: f64) -> Option<Self> {
         let per_second = f64::from(per_second);
@@ -21,10 +21,10 @@ impl Rate {
     }
 }
 
-/// Counts tokens that were taken. Its rate is handed to each call, since it may change.
+/// Counts taken tokens. Each call gets the rate, since the rate may change.
 #[derive(Debug, Default)]
 pub(crate) struct TokenBucket {
-    /// Tokens taken, less what time has given back.
+    /// Tokens taken, less those that time has given back.
     used: f64,
     at: Option<Instant>,
 }
@@ -34,14 +34,14 @@ impl TokenBucket {
         self.level(rate, now) >= 1.0
     }
 
-    /// How long until there is a token; `None` if there is one.
+    /// The time until there is a token; `None` if there is one.
     pub(crate) fn wait(&mut self, rate: Rate, now: Instant) -> Option<Duration> {
         let missing = 1.0 - self.level(rate, now);
         let wait = || Duration::from_secs_f64(missing / rate.per_second).max(WAIT_MIN);
         (missing > 0.0).then(wait)
     }
 
-    /// Whether the whole burst is there.
+    /// Whether all tokens of the burst are there.
     pub(crate) fn is_full(&mut self, rate: Rate, now: Instant) -> bool {
         self.level(rate, now) >= rate.burst
     }
@@ -50,7 +50,7 @@ impl TokenBucket {
         self.used += 1.0;
     }
 
-    /// A token was taken in vain.
+    /// Returns a token that was taken without need.
     pub(crate) fn return_one(&mut self) {
         self.used = (self.used - 1.0).max(0.0);
     }
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn so_many_are_there_at_once_and_then_a_second() {
+    fn gives_a_burst_and_then_the_rate() {
         let rate = Rate::new(4, 2.5).expect("a rate");
         let (mut bucket, start) = (TokenBucket::default(), Instant::now());
         assert!(bucket.is_full(rate, start));
@@ -94,9 +94,9 @@ mod tests {
         assert_eq!(take(&mut bucket, rate, start + Duration::from_secs(1_000)), 10);
     }
 
-    /// Threads read the clock before they wait for a lock.
+    /// Threads read the clock before they wait for a lock, so moments may come out of order.
     #[test]
-    fn time_that_seems_to_go_back_gives_nothing_twice() {
+    fn time_that_goes_back_gives_no_tokens() {
         let rate = Rate::new(4, 1.0).expect("a rate");
         let (mut bucket, start) = (TokenBucket::default(), Instant::now());
         let later = start + Duration::from_secs(1);
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_a_second_is_no_rate() {
+    fn zero_per_second_is_no_rate() {
         assert!(Rate::new(0, 5.0).is_none());
     }
 }

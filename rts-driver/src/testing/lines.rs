@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex};
 
 use tracing_subscriber::EnvFilter;
 
-/// What was logged, line by line, without times.
+/// The logged lines, without times.
 #[derive(Clone, Default)]
 pub(crate) struct Lines(Arc<Mutex<Vec<u8>>>);
 
 impl Lines {
-    /// Runs this with a log of what the filter wants. Only this thread logs there.
+    /// Runs this with a log at the filter's levels. Only lines of this thread are collected.
     pub(crate) fn collect<T>(self, filter: &str, run: impl FnOnce() -> T) -> T {
         let subscriber = tracing_subscriber::fmt()
             .with_env_filter(EnvFilter::new(filter))
@@ -21,9 +21,9 @@ impl Lines {
         tracing::subscriber::with_default(subscriber, run)
     }
 
-    /// The lines since this was called last.
+    /// The lines since the last call.
     pub(crate) fn take(&self) -> Vec<String> {
-        let bytes = std::mem::take(&mut *self.0.lock().expect("nobody panics with it"));
+        let bytes = std::mem::take(&mut *self.0.lock().expect("no panic under this lock"));
         let text = String::from_utf8(bytes).expect("a log is text");
         text.lines().map(str::to_owned).collect()
     }
@@ -31,7 +31,7 @@ impl Lines {
 
 impl io::Write for Lines {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().expect("nobody panics with it").extend_from_slice(bytes);
+        self.0.lock().expect("no panic under this lock").extend_from_slice(bytes);
         Ok(bytes.len())
     }
 

@@ -18,7 +18,7 @@ fn admission(bounds: LinkLimits) -> Admission {
 }
 
 #[test]
-fn one_network_has_so_many_places_before_login_and_others_have_theirs() {
+fn bounds_links_of_a_network_before_login() {
     for (first, same, other) in [
         ("192.0.2.1", "::ffff:192.0.2.1", "192.0.2.2"),
         ("2001:db8::1", "2001:db8::ffff:0:0:1", "2001:db8:0:1::1"),
@@ -37,7 +37,7 @@ fn one_network_has_so_many_places_before_login_and_others_have_theirs() {
 }
 
 #[test]
-fn one_network_has_so_many_places_in_all() {
+fn bounds_links_of_a_network() {
     let mut admission = admission(LinkLimits { per_network_max: 2, ..LinkLimits::default() });
     let mut first = take(&mut admission, at("192.0.2.1"), None).expect("the first");
     let second = take(&mut admission, at("192.0.2.1"), None).expect("the second");
@@ -48,7 +48,7 @@ fn one_network_has_so_many_places_in_all() {
 }
 
 #[test]
-fn exempt_addresses_have_only_the_bound_of_all_links() {
+fn exempt_addresses_count_only_against_the_total() {
     let mut admission = admission(LinkLimits {
         links_max: 3,
         per_network_max: 1,
@@ -62,14 +62,14 @@ fn exempt_addresses_have_only_the_bound_of_all_links() {
 }
 
 #[test]
-fn the_last_descriptors_are_not_for_links() {
+fn refuses_links_above_the_highest_descriptor() {
     let mut admission = admission(LinkLimits { descriptor_max: 48, ..LinkLimits::default() });
     assert!(take(&mut admission, at("192.0.2.1"), Some(48)).is_some());
     assert!(take(&mut admission, at("192.0.2.1"), Some(49)).is_none());
 }
 
 #[test]
-fn a_network_opens_so_many_links_at_once_and_then_a_second() {
+fn bounds_the_rate_of_links_of_a_network() {
     let bounds = LinkLimits { per_network_per_second: 2, ..LinkLimits::default() };
     let (mut admission, start) = (admission(bounds), Instant::now());
     let opened = |admission: &mut Admission, ip, now| {
@@ -78,12 +78,16 @@ fn a_network_opens_so_many_links_at_once_and_then_a_second() {
     };
     assert_eq!(opened(&mut admission, "192.0.2.1", start), 10);
     assert_eq!(opened(&mut admission, "192.0.2.1", start), 0);
-    assert_eq!(opened(&mut admission, "192.0.2.2", start), 10, "others have their own");
+    assert_eq!(
+        opened(&mut admission, "192.0.2.2", start),
+        10,
+        "other networks have their own limits"
+    );
     assert_eq!(opened(&mut admission, "192.0.2.1", start + Duration::from_secs(1)), 2);
 }
 
 #[test]
-fn networks_that_rest_are_forgotten() {
+fn forgets_networks_at_rest() {
     let bounds = LinkLimits { per_network_per_second: 1, ..LinkLimits::default() };
     let (mut admission, start) = (admission(bounds), Instant::now());
     for number in 0..100_000 {
@@ -96,7 +100,7 @@ fn networks_that_rest_are_forgotten() {
 }
 
 #[test]
-fn nothing_is_remembered_of_who_is_gone() {
+fn forgets_networks_without_links() {
     let mut admission = admission(LinkLimits::default());
     let taken =
         ["192.0.2.1", "2001:db8::1", "192.0.2.1"].map(|ip| take(&mut admission, at(ip), None));
@@ -113,7 +117,7 @@ fn in_site(site: u16, network: u16) -> SocketAddr {
 }
 
 #[test]
-fn an_ipv6_site_has_four_times_the_links_of_a_network_and_twice_those_before_login() {
+fn ipv6_site_has_multiples_of_the_limits_of_a_network() {
     let bounds = LinkLimits { per_network_before_login_max: 3, ..LinkLimits::default() };
     let mut before_login = admission(bounds);
     let mut first = take(&mut before_login, in_site(1, 0), None).expect("the first");
@@ -121,7 +125,10 @@ fn an_ipv6_site_has_four_times_the_links_of_a_network_and_twice_those_before_log
         assert!(take(&mut before_login, in_site(1, network), None).is_some());
     }
     assert!(take(&mut before_login, in_site(1, 6), None).is_none());
-    assert!(take(&mut before_login, in_site(2, 0), None).is_some(), "others have their own");
+    assert!(
+        take(&mut before_login, in_site(2, 0), None).is_some(),
+        "other networks have their own limits"
+    );
     before_login.logged_in(&mut first);
     assert!(take(&mut before_login, in_site(1, 6), None).is_some());
     assert!(take(&mut before_login, in_site(1, 7), None).is_none());
@@ -137,7 +144,7 @@ fn an_ipv6_site_has_four_times_the_links_of_a_network_and_twice_those_before_log
 }
 
 #[test]
-fn an_ipv6_site_opens_four_times_as_many_links_as_a_network() {
+fn ipv6_site_has_four_times_the_rate_of_a_network() {
     let bounds = LinkLimits { per_network_per_second: 2, ..LinkLimits::default() };
     let (mut admission, start) = (admission(bounds), Instant::now());
     let opened = |admission: &mut Admission, site, now| {
@@ -153,7 +160,7 @@ fn an_ipv6_site_opens_four_times_as_many_links_as_a_network() {
 }
 
 #[test]
-fn who_comes_from_where_somebody_has_logged_in_is_known() {
+fn network_with_a_login_is_known() {
     let mut admission = admission(LinkLimits {
         is_exempt: Arc::new(|ip| ip.is_loopback()),
         ..LinkLimits::default()
@@ -165,7 +172,11 @@ fn who_comes_from_where_somebody_has_logged_in_is_known() {
     admission.logged_in(&mut place);
     assert_eq!(lane(&mut admission, "192.0.2.1"), Lane::Known);
     admission.release(place, Instant::now());
-    assert_eq!(lane(&mut admission, "192.0.2.1"), Lane::Known, "the user may come back");
+    assert_eq!(
+        lane(&mut admission, "192.0.2.1"),
+        Lane::Known,
+        "the network stays known after the user left"
+    );
     assert_eq!(lane(&mut admission, "192.0.2.2"), Lane::Unknown);
     assert_eq!(lane(&mut admission, "127.0.0.1"), Lane::Free);
 }

@@ -1,4 +1,4 @@
-//! Links counted by where they come from.
+//! Links counted by network or site.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -7,31 +7,31 @@ use std::time::{Duration, Instant};
 
 use crate::server::token_bucket::{Rate, TokenBucket};
 
-/// With this number of entries, those are forgotten that have no links, have used none of their
-/// rate, and are not known.
+/// The number of entries at which a sweep is due. It forgets entries without links whose rate is
+/// unused and which are not known.
 const FIRST_SWEEP: usize = 1_024;
-/// How long a network or site is known after somebody had logged in from there. People come back
-/// within an hour to where they were.
+/// The time for which a network or site stays known after a logged-in user was last seen there.
+/// Most users return within an hour.
 pub(super) const KNOWN: Duration = Duration::from_secs(3_600);
-/// With more entries, those without links are not known any more.
+/// Entries above which entries without links are no longer known.
 const KNOWN_MAX: usize = 100_000;
 
-/// Of one key: a network or a site.
+/// The limits of one key: a network or a site.
 #[derive(Clone, Copy)]
 pub(super) struct UsageLimits {
     pub(super) links_max: usize,
     pub(super) before_login_max: usize,
-    /// At which it may open links.
+    /// The rate at which the key may open links.
     pub(super) rate: Option<Rate>,
 }
 
-/// Of one network or site.
+/// The use of one network or site.
 #[derive(Default)]
 struct Usage {
     links: usize,
     before_login: usize,
     opened: TokenBucket,
-    /// When somebody who had logged in was last seen here, unless there is somebody now.
+    /// When a logged-in user was last seen here. `None` while one is here.
     known_at: Option<Instant>,
 }
 
@@ -47,10 +47,10 @@ impl Usage {
 }
 
 pub(super) struct UsageBy<K> {
-    /// It hashes with a secret: an attacker who chooses addresses must not be able to make them
-    /// collide.
+    /// The map hashes with a secret, since an attacker who chooses addresses must not be able to
+    /// make them collide.
     by_key: HashMap<K, Usage>,
-    /// The number at which the next sweep is due.
+    /// The number of entries at which the next sweep is due.
     sweep_at: usize,
 }
 
@@ -61,7 +61,7 @@ impl<K> Default for UsageBy<K> {
 }
 
 impl<K: Copy + Eq + Hash + fmt::Display> UsageBy<K> {
-    /// Whether there is room for one more, or why not.
+    /// Whether there is room for one more link, or why not.
     pub(super) fn check(
         &mut self,
         key: K,
@@ -115,18 +115,18 @@ impl<K: Copy + Eq + Hash + fmt::Display> UsageBy<K> {
         } else {
             usage.known_at = Some(now);
         }
-        // With a rate, what was opened is remembered for a while.
+        // With a rate, the opened links are remembered for a while.
         if limits.rate.is_none() && usage.links == 0 && !usage.is_known(now) {
             self.by_key.remove(&key);
         }
     }
 
-    /// Whether somebody is here who has logged in, or was lately.
+    /// Whether a logged-in user is here, or was here lately.
     pub(super) fn is_known(&self, key: K, now: Instant) -> bool {
         self.by_key.get(&key).is_some_and(|usage| usage.is_known(now))
     }
 
-    /// Forgets those of whom there is nothing to know, so seldom that it costs each link little.
+    /// Forgets entries that have no use any more. This is rare enough to cost each link little.
     fn sweep(&mut self, limits: &UsageLimits, now: Instant) {
         if self.by_key.len() < self.sweep_at {
             return;
@@ -153,7 +153,7 @@ mod tests {
     const CAPS: UsageLimits =
         UsageLimits { links_max: usize::MAX, before_login_max: usize::MAX, rate: None };
 
-    /// Somebody logs in and goes again.
+    /// A user logs in and leaves.
     fn visit(usage: &mut UsageBy<usize>, key: usize, now: Instant) {
         usage.admit(key, &CAPS, now);
         usage.logged_in(key);
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn one_is_known_from_a_login_until_an_hour_after_the_last_one_has_gone() {
+    fn network_stays_known_for_an_hour_after_the_last_user() {
         let (mut usage, start) = (UsageBy::default(), Instant::now());
         usage.admit(1, &CAPS, start);
         assert!(!usage.is_known(1, start));
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn who_came_and_did_not_log_in_is_not_known() {
+    fn network_without_a_login_is_not_known() {
         let (mut usage, now) = (UsageBy::default(), Instant::now());
         usage.admit(1, &CAPS, now);
         usage.release(1, true, &CAPS, now);
@@ -183,17 +183,17 @@ mod tests {
     }
 
     #[test]
-    fn those_that_are_known_no_longer_are_forgotten() {
+    fn forgets_networks_that_are_no_longer_known() {
         let (mut usage, start) = (UsageBy::default(), Instant::now());
         (0..10 * FIRST_SWEEP).for_each(|key| visit(&mut usage, key, start));
         assert_eq!(usage.len(), 10 * FIRST_SWEEP);
         (0..10 * FIRST_SWEEP).for_each(|key| visit(&mut usage, 20_000 + key, start + KNOWN));
-        assert_eq!(usage.len(), 10 * FIRST_SWEEP, "of the last hour");
+        assert_eq!(usage.len(), 10 * FIRST_SWEEP, "all were known within the last hour");
     }
 
-    /// A user whose token is good may log in from all networks of a site.
+    /// A user with a good token may log in from all networks of a site.
     #[test]
-    fn so_many_are_known_and_of_more_only_those_that_have_links() {
+    fn beyond_the_bound_only_networks_with_links_are_known() {
         let (mut usage, now) = (UsageBy::default(), Instant::now());
         usage.admit(0, &CAPS, now);
         usage.logged_in(0);

@@ -1,5 +1,5 @@
-//! A fair queue: round-robin by kinds of links, then sites, then networks, and a rate at which
-//! handshakes begin.
+//! A fair queue: round-robin by kinds of links, then sites, then networks. It also bounds the rate
+//! at which handshakes begin.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::Hash;
@@ -11,39 +11,38 @@ use rts_proto::LinkId;
 use crate::server::network::{Network, Site};
 use crate::server::token_bucket::{Rate, TokenBucket};
 
-/// What may begin at once after quiet: as much as the rate allows in this time.
+/// The time of quiet whose handshakes may begin at once.
 const BURST_SECONDS: f64 = 5.0;
 
-/// What a link is. These kinds take turns, so that none of them can keep the others out.
+/// The kind of a link. The kinds take turns, so that none of them can keep the others out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Lane {
-    /// Its handshake has begun, or its address is exempt: it needs no leave.
+    /// Its handshake has begun, or its address is exempt. The rate does not apply.
     Free,
-    /// It is from a network where somebody has logged in lately.
+    /// It comes from a network from which a user has logged in lately.
     Known,
     Unknown,
 }
 
-/// Where in the queue a link waits.
+/// The place of a link in the queue.
 #[derive(Clone, Copy)]
 pub(crate) struct QueueKey {
     pub(crate) lane: Lane,
     pub(crate) network: Network,
 }
 
-/// What waits: of those that came from one network the oldest link first, and one network after the
-/// other.
+/// The waiting links. Networks take turns, and each network gives its oldest link first.
 pub(super) struct FairQueue<T> {
-    /// The numbers are ours: nobody can choose them to collide.
+    /// The server chooses the numbers, so a peer cannot make them collide.
     waiting: HashMap<LinkId, (QueueKey, T), FixedState>,
     lanes: RoundRobin<Lane, RoundRobin<Site, RoundRobin<Network, BTreeSet<LinkId>>>>,
     begun: TokenBucket,
 }
 
-/// What is next.
+/// The next job of a thread.
 pub(super) enum Next<T> {
     Job(LinkId, Lane, T),
-    /// Nothing, before this time has passed.
+    /// No job before this time has passed.
     Wait(Duration),
     Empty,
 }
@@ -62,7 +61,8 @@ impl<T> FairQueue<T> {
         self.lanes.enter(lane).enter(network.site()).enter(network).insert(id);
     }
 
-    /// So many handshakes may begin a second; 0 is no limit. One that does uses up what may.
+    /// `per_second` handshakes may begin a second; 0 means no limit. A handshake that begins uses
+    /// up one token.
     pub(super) fn next(&mut self, per_second: u32, now: Instant) -> Next<T> {
         let rate = Rate::new(per_second, BURST_SECONDS);
         let wait = rate.and_then(|rate| self.begun.wait(rate, now));
@@ -84,7 +84,7 @@ impl<T> FairQueue<T> {
         self.waiting.len()
     }
 
-    /// It had not begun: nothing has come from it yet.
+    /// Returns the token of a handshake that had not begun, since no bytes have come from its link.
     pub(super) fn did_not_begin(&mut self) {
         self.begun.return_one();
     }
@@ -102,10 +102,10 @@ impl<T> FairQueue<T> {
     }
 }
 
-/// What links wait in.
+/// A collection of waiting links.
 trait Waiters: Default {
     fn is_empty(&self) -> bool;
-    /// Takes the first.
+    /// Takes the first link.
     fn pop(&mut self) -> Option<LinkId>;
 }
 
@@ -119,10 +119,11 @@ impl Waiters for BTreeSet<LinkId> {
     }
 }
 
-/// Takes one of each member in turn: the member whose last turn, or first entry, is longest ago is
-/// next. Those in which nothing waits are not kept.
+/// Takes one link of each member in turn. The next member is the one whose last turn, or first
+/// entry, is longest ago. Empty members are not kept.
 struct RoundRobin<K, W> {
-    /// Each with its number in the order. It hashes with a secret: peers choose their addresses.
+    /// The members, each with its number in the order. The map hashes with a secret, since peers
+    /// choose their addresses.
     members: HashMap<K, (u64, W)>,
     order: BTreeMap<u64, K>,
     last: u64,
@@ -135,7 +136,7 @@ impl<K, W> Default for RoundRobin<K, W> {
 }
 
 impl<K: Copy + Eq + Hash, W: Waiters> RoundRobin<K, W> {
-    /// The member in which something is going to wait.
+    /// The member with this key, to which a link will be added.
     fn enter(&mut self, key: K) -> &mut W {
         let (order, last) = (&mut self.order, &mut self.last);
         let (_, member) = self.members.entry(key).or_insert_with(|| {
@@ -146,7 +147,7 @@ impl<K: Copy + Eq + Hash, W: Waiters> RoundRobin<K, W> {
         member
     }
 
-    /// Lets `remove` take something out of a member.
+    /// Lets `remove` take a link out of a member.
     fn leave(&mut self, key: &K, remove: impl FnOnce(&mut W)) {
         let Some((at, member)) = self.members.get_mut(key) else { return };
         remove(member);

@@ -2,21 +2,21 @@
 
 use std::fmt::{self, Write as _};
 
-/// Of a name or a value, in characters. No id is longer.
+/// Characters of a name or a value. No id is longer.
 const VALUE_CHARS_MAX: usize = 128;
-/// Of a sentence with such values in it, in characters.
+/// Characters of a sentence that may contain such values.
 const SENTENCE_CHARS_MAX: usize = 512;
 
-/// Text from outside as a log may show it: on one line, without anything that a terminal obeys or
-/// that cannot be seen, and of a bounded length. What is left out at its end is marked by `…`.
+/// Text from outside that is safe in a log. It is on one line, has no control characters or
+/// invisible characters, and has a bounded length. `…` marks a text that was cut.
 ///
 /// ```
 /// # use rts_driver::server::Sanitized;
 /// assert_eq!(Sanitized::value("a\u{1b}[2J\nb").to_string(), r"a\u{1b}[2J\nb");
 /// ```
 ///
-/// `Debug` puts it in quotes, and escapes those in the text: for a field of a line whose value has
-/// blanks in it.
+/// `Debug` puts the text in quotes, and escapes quotes in it. Use it for a field whose value may
+/// contain blanks.
 ///
 /// ```
 /// # use rts_driver::server::Sanitized;
@@ -29,13 +29,13 @@ pub struct Sanitized<'a> {
 }
 
 impl<'a> Sanitized<'a> {
-    /// A name or a value: 128 characters of it.
+    /// A name or a value, cut at 128 characters.
     #[must_use]
     pub fn value(text: &'a str) -> Self {
         Self { text, chars_max: VALUE_CHARS_MAX }
     }
 
-    /// A sentence that may have values of others in it: 512 characters of it.
+    /// A sentence that may contain values from outside, cut at 512 characters.
     #[must_use]
     pub fn sentence(text: &'a str) -> Self {
         Self { text, chars_max: SENTENCE_CHARS_MAX }
@@ -47,7 +47,7 @@ impl fmt::Display for Sanitized<'_> {
         let mut chars = self.text.chars();
         for char in chars.by_ref().take(self.chars_max) {
             match char {
-                // They are seen as they are.
+                // These are visible as they are.
                 '"' | '\'' | '\\' => f.write_char(char)?,
                 char => write!(f, "{}", char.escape_debug())?,
             }
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_terminal_obeys_or_nobody_sees_is_written_out() {
+    fn escapes_control_and_invisible_characters() {
         for (text, shown) in [
             ("alice@home-1.x", "alice@home-1.x"),
             ("Zoë \"quoted\" 'so' \\ 你好", "Zoë \"quoted\" 'so' \\ 你好"),
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn in_quotes_a_text_ends_where_it_seems_to_end() {
+    fn debug_escapes_quotes_in_the_text() {
         for (text, shown) in [
             ("it's over", r#""it's over""#),
             (r#"a" user=root why="b\"#, r#""a\" user=root why=\"b\\""#),
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn so_much_is_shown_and_of_more_only_that_there_was_more() {
+    fn marks_text_that_is_cut() {
         type Show = fn(&str) -> String;
         let show: [(Show, usize); 2] = [
             (|text| Sanitized::value(text).to_string(), 128),

@@ -1,11 +1,11 @@
-//! A throttle for one line of the log: what happens again and again is logged now and then.
+//! A throttle for one line of the log: a repeated event is logged now and then.
 
 use std::time::{Duration, Instant};
 
-/// Between two lines.
+/// Time between two lines.
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// Lets one line through every 10 seconds, the first at once, and counts those between.
+/// Passes one line every 10 seconds, the first at once, and counts the suppressed ones.
 #[derive(Debug, Default)]
 pub struct LogThrottle {
     logged_at: Option<Instant>,
@@ -13,8 +13,8 @@ pub struct LogThrottle {
 }
 
 impl LogThrottle {
-    /// `Some` if the line is to be logged now, with the number of those suppressed since the last
-    /// one; `None` if this one is suppressed too.
+    /// `Some` if the line may be logged now, with the number of lines suppressed since the last
+    /// one. `None` if this line is suppressed too.
     pub fn allow(&mut self, now: Instant) -> Option<u64> {
         if self.logged_at.is_some_and(|at| now.saturating_duration_since(at) < INTERVAL) {
             self.suppressed += 1;
@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_is_logged_at_once_and_the_next_after_a_while_with_the_number_between() {
+    fn throttle_counts_the_lines_that_it_suppresses() {
         let (start, mut throttle) = (Instant::now(), LogThrottle::default());
         assert_eq!(throttle.allow(start), Some(0));
         let just_before = start + INTERVAL - Duration::from_nanos(1);

@@ -1,5 +1,5 @@
-//! A notice of the core, with what the core does not know: where links come from, and how they
-//! ended.
+//! A notice of the core, with facts that the core does not have: the addresses of links, and how
+//! they ended.
 
 use std::net::SocketAddr;
 
@@ -8,30 +8,31 @@ use rts_proto::server::Notice;
 
 use crate::server::link_end::LinkEnd;
 
-/// Where a link comes from.
+/// The peer of a link.
 #[derive(Clone, Copy)]
 pub(crate) struct Peer {
     pub(crate) address: SocketAddr,
-    /// The limits of a network do not hold for it: it may be a proxy, and its lines those of many.
+    /// The limits of a network do not apply to the peer. It may be a proxy, with lines about many
+    /// clients.
     pub(crate) is_exempt: bool,
 }
 
-/// What is known of a link here.
+/// The driver's facts about a link.
 #[derive(Clone)]
 pub(crate) struct LinkFacts {
     pub(crate) peer: Peer,
-    /// How it ended, if it has.
+    /// How the link ended, if it has.
     pub(crate) end: Option<LinkEnd>,
 }
 
-/// A notice, and what is known of its links.
+/// A notice, and the facts about its links.
 pub(crate) struct AddressedNotice {
     pub(super) notice: Notice,
     pub(super) link: Option<LinkId>,
-    /// Of the link that it is about, unless that is gone.
+    /// The peer of the notice's link, unless the link is gone.
     pub(super) peer: Option<Peer>,
     pub(super) end: Option<LinkEnd>,
-    /// Of the link of a displaced session.
+    /// The peer of the link of a displaced session.
     pub(super) former: Option<Peer>,
 }
 

@@ -1,5 +1,5 @@
-//! Lines about rooms, and about each message, join or call with another result than usual: all at
-//! level debug.
+//! Lines about rooms, and about each message, join or call with an unusual result. All are at level
+//! debug.
 
 use rts_proto::server::{Detail, Report};
 use rts_proto::{AppId, LinkId, UserId};
@@ -21,7 +21,7 @@ pub(super) fn write_report(app: &AppId, report: &Report) {
             let why = words::end_of_membership(*reason);
             debug!(target: ROOMS, %app, user = %uid, %room, why, "left a room");
         }
-        // The lines about logins and sessions say it.
+        // The lines about logins and sessions cover these.
         Report::UserOnline { .. } | Report::UserOffline { .. } => {}
     }
 }

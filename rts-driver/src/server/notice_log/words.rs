@@ -1,10 +1,10 @@
-//! What the log says of causes: each value in words, with the name of the limit in a server's
-//! configuration where there is one.
+//! Texts of the log for causes. A text names the limit in a server's configuration, if there is
+//! one.
 
 use rts_proto::server::{Forbidden, JoinRefusal, Rate};
 use rts_proto::{BroadcastCode, CloseCode, LeaveReason, MessageConfig, RoomState, SendCode};
 
-/// With the name of the limit in a server's configuration.
+/// The name of the limit in a server's configuration.
 pub(super) fn rate(rate: Rate) -> &'static str {
     match rate {
         Rate::Sends => "messages to users (sends_per_second)",
@@ -16,7 +16,7 @@ pub(super) fn rate(rate: Rate) -> &'static str {
     }
 }
 
-/// What the client is told, and which ban that is.
+/// The code that the client gets, and the kind of ban.
 pub(super) fn ban(forbidden: &Forbidden) -> (i64, &'static str) {
     match forbidden {
         Forbidden::Send => {
@@ -32,7 +32,8 @@ pub(super) fn ban(forbidden: &Forbidden) -> (i64, &'static str) {
     }
 }
 
-/// What happens to clients that do nothing wrong, or is told by another line.
+/// Whether the close needs no line: it happens to clients that do nothing wrong, or another line
+/// reports it.
 pub(super) fn is_routine(code: CloseCode) -> bool {
     match code {
         CloseCode::Displaced
@@ -54,7 +55,7 @@ pub(super) fn is_routine(code: CloseCode) -> bool {
     }
 }
 
-/// Why a session is over, or a membership.
+/// Why a session or a membership ended.
 pub(super) fn end_of_session(reason: LeaveReason) -> &'static str {
     match reason {
         LeaveReason::Left => "logged out",
@@ -94,7 +95,7 @@ pub(super) fn not_delivered(code: SendCode, config: MessageConfig) -> &'static s
     }
 }
 
-/// Why a message to the app's server has this result.
+/// Why a message to the app server has this result.
 pub(super) fn not_posted(code: SendCode) -> &'static str {
     match code {
         SendCode::NoServerParams => "no server params are in force",

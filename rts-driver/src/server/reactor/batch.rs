@@ -1,4 +1,4 @@
-//! What a reactor tells the core next: the inputs of all links, as one burst.
+//! The next inputs of the core: those of all links, as one burst.
 
 use std::collections::HashMap;
 
@@ -13,13 +13,13 @@ use crate::server::shared::LinkGuard;
 
 pub(super) struct Batch<R: Runtime> {
     inputs: Vec<Input>,
-    /// Frames among them, and what counts as such.
+    /// Frames among the inputs, and input that counts as frames.
     frames: usize,
     /// Links before login that have bytes among the inputs.
     before_login: Vec<LinkId>,
-    /// Links that are gone, or about to be closed: what the log says of them.
+    /// Facts for the log about links that are gone, or about to be closed.
     gone: HashMap<LinkId, LinkFacts, FixedState>,
-    /// Of links that are gone. They count against the limits until the core is told.
+    /// Guards of links that are gone. These links count against the limits until the core is told.
     guards: Vec<LinkGuard<R>>,
 }
 
@@ -44,7 +44,7 @@ impl<R: Runtime> Batch<R> {
         self.frames += frames;
     }
 
-    /// The link is not logged in, and has bytes in this batch that may log it in.
+    /// Adds a link before login. Its bytes in this batch may log it in.
     pub(super) fn add_before_login(&mut self, id: LinkId) {
         self.before_login.push(id);
     }
@@ -59,13 +59,13 @@ impl<R: Runtime> Batch<R> {
         self.closed(id, facts);
     }
 
-    /// The client closed the link; what is left to write is written.
+    /// The client closed the link. Its remaining bytes are still written.
     pub(super) fn closed(&mut self, id: LinkId, facts: LinkFacts) {
         self.gone.insert(id, facts);
         self.inputs.push(Input::Disconnected(id));
     }
 
-    /// What is known of a link that is gone, until [`release_gone`](Self::release_gone).
+    /// Facts about a link that is gone, until [`release_gone`](Self::release_gone).
     pub(super) fn facts_of_gone(&self, id: LinkId) -> Option<LinkFacts> {
         self.gone.get(&id).cloned()
     }
@@ -88,7 +88,7 @@ impl<R: Runtime> Batch<R> {
         self.before_login.drain(..)
     }
 
-    /// Stops counting links that are gone: the core has been told.
+    /// Stops counting links that are gone, after the core was told.
     pub(super) fn release_gone(&mut self) {
         self.gone.clear();
         self.guards.clear();

@@ -1,19 +1,19 @@
-//! How many frames there are in a stream of them, without a look into any.
+//! Counts the frames in a stream without decoding them.
 
-/// Counts frames by their lengths. What is no stream of frames is counted somehow: it ends its link
-/// anyway.
+/// Counts frames by their lengths. The count is arbitrary for an invalid stream, which ends its
+/// link anyway.
 #[derive(Debug, Default)]
 pub(crate) struct FrameCounter {
-    /// Bytes of the frame under way that have not come.
+    /// Bytes of the current frame that have not arrived.
     left: u64,
-    /// The bits of a length that has not come whole.
+    /// The bits of an incomplete length.
     length: u64,
     length_bits: u32,
 }
 
 impl FrameCounter {
-    /// So many of these bytes can be taken for at most `frames_max` frames to end in them; and so
-    /// many do.
+    /// Counts from the start of `bytes` until `frames_max` frames have ended. Returns the number of
+    /// bytes up to there, and the number of frames that end in them.
     pub(crate) fn take(&mut self, bytes: &[u8], frames_max: usize) -> (usize, usize) {
         let (mut taken, mut frames) = (0, 0);
         while frames < frames_max
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_so_many_frames_and_not_a_byte_of_the_next() {
+    fn takes_n_frames_and_no_byte_of_the_next() {
         let pings = Frame::Ping.encode().repeat(10);
         let ping_bytes = Frame::Ping.encode().len();
         let mut frame_counter = FrameCounter::default();
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_frame_is_taken_all_the_same() {
+    fn takes_bytes_that_are_not_frames() {
         for bytes in [vec![0xFF; 1_000], vec![0x80; 1_000], vec![0; 1_000]] {
             let (taken, frames) = FrameCounter::default().take(&bytes, 10);
             assert!(taken == bytes.len() || frames == 10, "{taken} bytes, {frames} frames");

@@ -1,4 +1,4 @@
-//! Reads from one link and writes to one, and collects what the core is to know of it.
+//! Reads from one link and writes to one, and collects inputs for the core.
 
 use std::task::Poll;
 
@@ -15,20 +15,20 @@ use crate::server::hooks::Authenticate;
 use crate::server::link_end::{Fault, LinkEnd};
 use crate::server::notice_log::{AddressedNotice, NoticeLog};
 
-/// Frames of one link that the core is given at once. The others wait for the next turn, and
-/// nothing more is read before.
+/// Frames of one link that the core gets at once. Further frames wait for the next turn, and the
+/// link is not read before.
 const FRAMES_PER_READING: usize = 64;
-/// With TLS or WebSocket, this number of bytes counts as a frame, whatever is in them: they may be
-/// many records of one byte, or only pings.
+/// With TLS or WebSocket, this number of bytes counts as a frame, whatever their content: they may
+/// be many records of one byte, or only pings.
 const LAYERED_BYTES_PER_FRAME: usize = 16;
 
-/// What the reactor, the reader and the writer share. The links and the batch are open to them: the
-/// core is called with a batch while what it answers is applied to links.
+/// The state that the reactor, the reader and the writer share. Two fields are open to the reactor,
+/// since it passes the batch to the core while it applies the core's outputs to the links.
 pub(super) struct LinkIo<R: Runtime> {
     pub(super) links: LinkTable<R>,
     pub(super) batch: Batch<R>,
     log: NoticeLog,
-    /// The number of the turn under way.
+    /// The number of the current turn.
     turn: u64,
 }
 
@@ -57,7 +57,7 @@ impl<R: Runtime> LinkIo<R> {
     /// Reads from the link, and gives the core up to [`FRAMES_PER_READING`] frames. Returns the
     /// number of bytes given.
     pub(super) fn read(&mut self, id: LinkId) -> usize {
-        // The end of a link must not overtake the answer to its last words.
+        // The end of a link must not overtake the answer to its last frames.
         self.flush(id);
         let Some(entry) = self.links.get_mut(id) else { return 0 };
         if entry.is_here() && entry.has_held() {
@@ -69,13 +69,13 @@ impl<R: Runtime> LinkIo<R> {
         self.batch.extend(congestion(id, link));
         if layered_bytes > 0 {
             self.batch.count_frames(layered_bytes / LAYERED_BYTES_PER_FRAME);
-            entry.heard_in(self.turn);
+            entry.mark_read(self.turn);
         }
         self.take_step(id, step)
     }
 
     /// Handles the result of a step of the link; `None` after a panic. Returns the number of bytes
-    /// that the core is given.
+    /// that the core gets.
     pub(super) fn take_step(&mut self, id: LinkId, step: Option<Poll<Step>>) -> usize {
         match step {
             Some(Poll::Pending) => return 0,
@@ -92,7 +92,7 @@ impl<R: Runtime> LinkIo<R> {
         0
     }
 
-    /// Gives the core some of what was read. Returns the number of bytes.
+    /// Gives the core some of the bytes that were read. Returns the number of bytes.
     fn pass_on(&mut self, id: LinkId) -> usize {
         let Some(entry) = self.links.get_mut(id) else { return 0 };
         let (bytes, frames) = entry.take_held(FRAMES_PER_READING);
@@ -100,12 +100,12 @@ impl<R: Runtime> LinkIo<R> {
         if !entry.is_logged_in() {
             self.batch.add_before_login(id);
         }
-        entry.heard_in(self.turn);
+        entry.mark_read(self.turn);
         self.batch.received(id, bytes, frames);
         bytes_len
     }
 
-    /// The other side closed the link, or violated the protocol of a layer.
+    /// The peer closed the link, or violated the protocol of a layer.
     fn close_link(&mut self, id: LinkId, error: Option<LayerError>) {
         let Some(entry) = self.links.get(id) else { return };
         // The core need not wait until the close is written.
@@ -113,7 +113,8 @@ impl<R: Runtime> LinkIo<R> {
         self.links.mark_ending(id, Ending::AfterFlush);
     }
 
-    /// Writes what is pending on this link and ends it if it is to end, unless that was done since.
+    /// Writes the pending bytes of this link, and ends it if it is marked to end. Does nothing if
+    /// that was done since.
     pub(super) fn flush(&mut self, id: LinkId) {
         let Some(entry) = self.links.get_mut(id) else { return };
         if !entry.take_pending() {
@@ -125,7 +126,7 @@ impl<R: Runtime> LinkIo<R> {
             }
             return;
         }
-        // Nothing can be written before it is back from the handshakes.
+        // Nothing can be written before the link is back from the handshakes.
         let Some((link, mut context)) = entry.link_mut() else { return };
         match catch_panic(|| link.poll_flush(&mut context)) {
             Some(()) => self.batch.extend(congestion(id, link)),
@@ -133,7 +134,7 @@ impl<R: Runtime> LinkIo<R> {
         }
     }
 
-    /// Ends a link that is here as it was marked.
+    /// Ends a link that is here, in the way that it is marked for.
     fn finish_ending(&mut self, id: LinkId) {
         match self.links.get(id).and_then(LinkEntry::ending) {
             Some(Ending::AfterFlush) => self.finish(id),
@@ -148,8 +149,8 @@ impl<R: Runtime> LinkIo<R> {
         }
     }
 
-    /// Leaves the link to a task of its own, so that a link that is open does not hold what only
-    /// its end needs.
+    /// Moves the link to a task of its own, so that entries of open links have no state for
+    /// closing.
     fn finish(&mut self, id: LinkId) {
         if let Some((link, guard)) = self.links.remove(id).and_then(LinkEntry::into_link) {
             R::spawn(async move {

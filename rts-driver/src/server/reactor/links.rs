@@ -1,4 +1,4 @@
-//! The links of a reactor: where each of them is, what it is to write, and how it ends.
+//! The links of a reactor: where each of them is, its output, and its end.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -21,37 +21,38 @@ use crate::server::notice_log::{LinkFacts, Peer};
 use crate::server::ready_queue::{LinkWaker, ReadyQueue};
 use crate::server::shared::{LinkGuard, NewLink};
 
-/// All links by their number, also while they are with the handshakes.
+/// All links by their number, also those in handshakes.
 pub(super) struct LinkTable<R: Runtime> {
-    /// The numbers are ours: nobody can choose them to collide.
+    /// The server chooses the numbers, so a peer cannot make them collide.
     entries: HashMap<LinkId, Box<LinkEntry<R>>, FixedState>,
-    /// Links that have something to write, or are to end, since this was taken last; each once.
+    /// Links that have output or are to end, since the last [`take_pending`](Self::take_pending).
+    /// Each is listed once.
     pending: Vec<LinkId>,
     handshakes: Arc<HandshakePool<R>>,
-    /// The number of links that the pool has.
+    /// The number of links in the handshake pool.
     in_handshake: usize,
-    /// More have finished than were taken.
+    /// More handshakes have made progress than were taken.
     has_more_finished: bool,
 }
 
 pub(super) struct LinkEntry<R: Runtime> {
     location: Location<R::Stream>,
-    /// Read, and not given to the core.
+    /// Bytes that were read, and not yet given to the core.
     held: Bytes,
     frame_counter: FrameCounter,
-    /// Somebody has logged in.
+    /// A user has logged in over this link.
     is_logged_in: bool,
     link_waker: Arc<LinkWaker>,
     /// Made from `link_waker`.
     waker: Waker,
     guard: LinkGuard<R>,
-    /// `None` while it stays.
+    /// `None` while the link stays.
     ending: Option<Ending>,
-    /// Whether it is among those that are pending.
+    /// Whether the link is in the list of pending links.
     is_pending: bool,
-    /// Whether it is among those that are written to in a later turn.
+    /// Whether the link is in the list of links that are written to in a later turn.
     is_late: bool,
-    /// The last turn in which something came from it.
+    /// The last turn in which bytes came from it.
     read_in_turn: u64,
     address: SocketAddr,
 }
@@ -62,10 +63,10 @@ enum Location<S> {
     Handshake(Meanwhile),
 }
 
-/// What happened to a link while it is with the handshakes.
+/// Changes to a link while it is in the handshake pool.
 #[derive(Default)]
 struct Meanwhile {
-    /// To be written.
+    /// Bytes to be written.
     output: Vec<Bytes>,
     is_ready: bool,
 }
@@ -114,8 +115,8 @@ impl<R: Runtime> LinkTable<R> {
         self.entries.keys().copied()
     }
 
-    /// Does what the core wants of a link. Called under the shard's lock: only looks up and pushes.
-    /// Returns what the core has to know of it.
+    /// Applies an output of the core to its link. Called under the shard's lock, so it only looks
+    /// up and pushes. Returns an input that the core must get next.
     pub(super) fn apply(&mut self, output: LinkOutput) -> Option<Input> {
         match output {
             LinkOutput::Transmit(id, bytes) => self.transmit(id, bytes),
@@ -137,14 +138,14 @@ impl<R: Runtime> LinkTable<R> {
         congestion(id, link)
     }
 
-    /// The link is to end in this way when it is flushed, unless it is ending.
+    /// Marks the link to end in this way when it is flushed, unless it is ending already.
     pub(super) fn mark_ending(&mut self, id: LinkId, ending: Ending) {
         let Some(entry) = self.entries.get_mut(&id) else { return };
         entry.ending.get_or_insert(ending);
         entry.add_to(&mut self.pending, id);
     }
 
-    /// This link may have something to write, or is to end.
+    /// Adds the link to the pending ones: it may have output, or is to end.
     pub(super) fn add_pending(&mut self, id: LinkId) {
         if let Some(entry) = self.entries.get_mut(&id) {
             entry.add_to(&mut self.pending, id);
@@ -156,7 +157,7 @@ impl<R: Runtime> LinkTable<R> {
         std::mem::take(&mut self.pending)
     }
 
-    /// Gives back the space of what was taken.
+    /// Gives back an empty list, to reuse its memory.
     pub(super) fn reuse_pending(&mut self, mut pending: Vec<LinkId>) {
         pending.clear();
         if self.pending.is_empty() {
@@ -164,7 +165,7 @@ impl<R: Runtime> LinkTable<R> {
         }
     }
 
-    /// Hands a link that is here to the handshakes.
+    /// Hands a link that is here to the handshake pool.
     pub(super) fn start_handshake(&mut self, id: LinkId) {
         let Some(entry) = self.entries.get_mut(&id) else { return };
         let meanwhile = Location::Handshake(Meanwhile::default());
@@ -177,8 +178,8 @@ impl<R: Runtime> LinkTable<R> {
         }
     }
 
-    /// Takes up to `links_max` links whose handshakes made progress. Each has to be
-    /// [put back](Self::put_back).
+    /// Takes up to `links_max` links whose handshakes made progress. The caller must [put
+    /// back](Self::put_back) each of them.
     pub(super) fn take_finished(&mut self, links_max: usize, into: &mut Vec<Finished<R>>) {
         if self.in_handshake > 0 {
             let before = into.len();
@@ -233,8 +234,8 @@ impl<R: Runtime> LinkEntry<R> {
         }
     }
 
-    /// What is known of it, for the log: with how it ended, if it did and the core did not close
-    /// it.
+    /// Facts about the link for the log. `end` is how it ended, if it ended without a close by the
+    /// core.
     pub(super) fn facts(&self, end: Option<LinkEnd>) -> LinkFacts {
         let peer = Peer { address: self.address, is_exempt: self.guard.is_exempt() };
         LinkFacts { peer, end }
@@ -244,7 +245,7 @@ impl<R: Runtime> LinkEntry<R> {
         self.is_logged_in
     }
 
-    /// Somebody has logged in.
+    /// A user has logged in over this link.
     pub(super) fn logged_in(&mut self) {
         self.is_logged_in = true;
         self.guard.logged_in();
@@ -254,9 +255,9 @@ impl<R: Runtime> LinkEntry<R> {
         self.ending
     }
 
-    // Where it is.
+    // Location.
 
-    /// Whether the link is here, and not with the handshakes.
+    /// Whether the link is here, and not in the handshake pool.
     pub(super) fn is_here(&self) -> bool {
         matches!(self.location, Location::Reactor(_))
     }
@@ -269,14 +270,14 @@ impl<R: Runtime> LinkEntry<R> {
         }
     }
 
-    /// Whether the handshakes are to have it: it is here, and its layers are not open.
+    /// Whether the link belongs in the handshake pool: it is here, and its layers are not open.
     pub(super) fn wants_handshake(&self) -> bool {
         matches!(&self.location, Location::Reactor(link) if !link.is_open())
             && self.ending.is_none()
     }
 
-    /// It became ready. Whether it is here to be read; else that is known when it is
-    /// [put back](LinkTable::put_back).
+    /// The link became ready. Returns whether it is here to be read. If it is not,
+    /// [`put_back`](LinkTable::put_back) reports that it became ready.
     pub(super) fn became_ready(&mut self) -> bool {
         match &mut self.location {
             Location::Reactor(_) => true,
@@ -291,7 +292,7 @@ impl<R: Runtime> LinkEntry<R> {
         self.guard
     }
 
-    /// The link, if it is here, and what keeps it counted.
+    /// The link, if it is here, and the guard that keeps it counted.
     pub(super) fn into_link(self) -> Option<(Link<R::Stream>, LinkGuard<R>)> {
         match self.location {
             Location::Reactor(link) => Some((link, self.guard)),
@@ -301,17 +302,17 @@ impl<R: Runtime> LinkEntry<R> {
 
     // Reading.
 
-    /// Marks the link as one that waits to be read. False if it was marked.
+    /// Marks the link as waiting to be read. Returns false if it was marked.
     pub(super) fn mark_queued(&self) -> bool {
         self.link_waker.mark_queued()
     }
 
-    /// The link no longer waits, and is looked at now.
+    /// Marks the link as no longer waiting. Call this before looking at it.
     pub(super) fn mark_taken(&self) {
         self.link_waker.mark_taken();
     }
 
-    /// Keeps what was read until the core is given it.
+    /// Keeps bytes that were read until the core gets them.
     pub(super) fn hold(&mut self, bytes: Bytes) {
         self.held = bytes;
     }
@@ -320,35 +321,35 @@ impl<R: Runtime> LinkEntry<R> {
         !self.held.is_empty()
     }
 
-    /// Up to this number of frames of what is held, and how many they are.
+    /// Up to this number of frames of the held bytes, and the number of frames.
     pub(super) fn take_held(&mut self, frames_max: usize) -> (Bytes, usize) {
         let (bytes_len, frames) = self.frame_counter.take(&self.held, frames_max);
         (self.held.split_to(bytes_len), frames)
     }
 
-    /// Something came from it in this turn.
-    pub(super) fn heard_in(&mut self, turn: u64) {
+    /// Notes that bytes came from the link in this turn.
+    pub(super) fn mark_read(&mut self, turn: u64) {
         self.read_in_turn = turn;
     }
 
-    /// Whether nothing came from it in the turn before this one.
+    /// Whether no bytes came from the link in the turn before this one.
     pub(super) fn was_quiet(&self, turn: u64) -> bool {
         self.read_in_turn + 1 < turn
     }
 
     // Writing.
 
-    /// Whether it was pending; now it is not.
+    /// Removes the mark of a pending link. Returns whether it was marked.
     pub(super) fn take_pending(&mut self) -> bool {
         std::mem::take(&mut self.is_pending)
     }
 
-    /// Marks it as one that is written to in a later turn. False if it was marked.
+    /// Marks the link as written to in a later turn. Returns false if it was marked.
     pub(super) fn mark_late(&mut self) -> bool {
         !std::mem::replace(&mut self.is_late, true)
     }
 
-    /// Its later turn has come.
+    /// Removes that mark: its later turn has come.
     pub(super) fn unmark_late(&mut self) {
         self.is_late = false;
     }
@@ -375,13 +376,13 @@ impl<R: Runtime> LinkEntry<R> {
                     self.ending = Some(Ending::Now(Fault::NotRead));
                 }
             }
-            // Before a login there is little of it.
+            // Before login there is little output.
             Location::Handshake(meanwhile) => meanwhile.output.push(bytes),
         }
     }
 }
 
-/// What the core has to know of how much waits on a link.
+/// The input that tells the core whether the link is congested, if that has changed.
 pub(super) fn congestion<S: Stream>(id: LinkId, link: &mut Link<S>) -> Option<Input> {
     link.congestion_changed().map(|is_congested| Input::Congested(id, is_congested))
 }

@@ -14,30 +14,31 @@ use crate::server::handshakes::Finished;
 use crate::server::ready_queue::ReadyQueue;
 use crate::server::shared::NewLink;
 
-/// Links on which somebody has logged in that are read in one turn: what one turn reads and brings
-/// about should stay in the processor's cache.
+/// Logged-in links that are read in one turn. The input of a turn and its consequences should stay
+/// in the processor's cache.
 const LINKS_PER_TURN: usize = 32;
-/// The same of those on which nobody has: they come behind the others.
+/// Links before login that are read in one turn. They come after the others.
 const LINKS_BEFORE_LOGIN_PER_TURN: usize = 16;
-/// Bytes after which no more of those who have logged in are read in a turn.
+/// Bytes after which no more logged-in links are read in a turn.
 const INPUT_BYTES_PER_TURN: usize = 262_144;
-/// The same in frames: a short frame costs the core as much as a long one.
+/// Frames after which no more logged-in links are read in a turn. A short frame costs the core as
+/// much as a long one.
 const INPUT_FRAMES_PER_TURN: usize = 1_024;
 
-/// Links that wait to be read. Those in the ready queue and the four behind it are marked as queued:
-/// so each is in one of them at most, and once.
+/// Links that wait to be read. A link in the ready queue or in one of the four queues behind it is
+/// marked as queued. So each is in at most one of them, once.
 pub(super) struct Reader<R: Runtime> {
-    /// Where links put themselves when they become ready.
+    /// The queue that links enter when they become ready.
     ready: Arc<ReadyQueue>,
-    /// Became ready, and are not sorted into the next three.
+    /// Links that became ready, and are not yet sorted into the next three queues.
     woken: VecDeque<LinkId>,
-    /// Those that were quiet in the turn before.
+    /// Links that were quiet in the turn before.
     quiet: VecDeque<LinkId>,
-    /// Those that were not, or have more to say than a turn takes.
+    /// Links that were not quiet, or have more input than a turn takes.
     busy: VecDeque<LinkId>,
-    /// Those on which nobody has logged in.
+    /// Links before login.
     before_login: VecDeque<LinkId>,
-    /// Those to read again in this turn. They are not marked: one may become ready meanwhile.
+    /// Links to read again in this turn. They are not marked, since one may become ready meanwhile.
     again: Vec<LinkId>,
     /// Working space: links whose handshakes made progress.
     finished: Vec<Finished<R>>,
@@ -56,7 +57,7 @@ impl<R: Runtime> Reader<R> {
         }
     }
 
-    /// Adds a link, which is read behind those that became ready before.
+    /// Adds a link, which is read after those that became ready before.
     pub(super) fn add(&mut self, new_link: NewLink<R>, links: &mut LinkTable<R>) {
         let id = new_link.id;
         let entry = LinkEntry::new(new_link, &self.ready);
@@ -70,7 +71,7 @@ impl<R: Runtime> Reader<R> {
         self.ready.poll_ready(context, &mut self.woken)
     }
 
-    /// Takes the links that became ready, without waiting for any.
+    /// Takes the links that became ready, without waiting.
     pub(super) fn take_ready(&mut self) {
         self.ready.take_ready(&mut self.woken);
     }
@@ -80,7 +81,7 @@ impl<R: Runtime> Reader<R> {
         waiting.iter().any(|links| !links.is_empty())
     }
 
-    /// Reads what is ready, as far as a turn goes.
+    /// Reads ready links, up to the bounds of a turn.
     pub(super) fn read_ready(&mut self, io: &mut LinkIo<R>) {
         self.sort_woken(io);
         let (mut bytes, mut links) = (0, 0);
@@ -94,15 +95,15 @@ impl<R: Runtime> Reader<R> {
             links += 1;
         }
         // However many quiet links there are, one busy link makes progress.
-        let mut gets_on = true;
-        while (gets_on || has_room(bytes, links, io.batch.frames()))
+        let mut reads_busy = true;
+        while (reads_busy || has_room(bytes, links, io.batch.frames()))
             && let Some(id) = self.busy.pop_front()
         {
             bytes += self.read(io, id);
             links += 1;
-            gets_on = false;
+            reads_busy = false;
         }
-        // However busy the others are, some links get to log in.
+        // However busy the others are, some links can log in.
         for _ in 0..LINKS_BEFORE_LOGIN_PER_TURN {
             let Some(id) = self.before_login.pop_front() else { break };
             self.read_before_login(io, id);
@@ -110,7 +111,7 @@ impl<R: Runtime> Reader<R> {
         self.take_back(io);
     }
 
-    /// Puts each link that became ready behind those of its kind.
+    /// Appends each link that became ready to the queue of its kind.
     fn sort_woken(&mut self, io: &mut LinkIo<R>) {
         for id in self.woken.drain(..) {
             let turn = io.turn();
@@ -165,7 +166,8 @@ impl<R: Runtime> Reader<R> {
         }
     }
 
-    /// Reads once more what was read in this turn: for the next one, or until it is ready again.
+    /// Reads once more from the links that were read in this turn. This gets input for the next
+    /// turn, or registers the link's waker.
     pub(super) fn read_again(&mut self, io: &mut LinkIo<R>) {
         for id in self.again.drain(..) {
             let has_held = io.links.get(id).is_some_and(LinkEntry::has_held);

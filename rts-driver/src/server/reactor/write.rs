@@ -1,5 +1,5 @@
-//! Schedules writes: output of this turn comes first, and what is left of earlier turns, as to a
-//! large room, a few links at a time.
+//! Schedules writes: output of this turn comes first. Output of earlier turns, as to a large room,
+//! is written to a few links at a time.
 
 use std::collections::VecDeque;
 
@@ -8,11 +8,11 @@ use rts_proto::LinkId;
 use super::link_io::LinkIo;
 use crate::runtime::Runtime;
 
-/// Links with output of this turn that are written to in it, beside those that are read: each costs
-/// a call of the system.
+/// Links with output of this turn that are written to in this turn, beside the links that are read.
+/// Each costs a system call.
 const WRITES_PER_TURN: usize = 32;
-/// Links that wait since an earlier turn are written to in the places that those leave, but at least
-/// this number of them, on top if need be.
+/// The least number of links with output of earlier turns that are written to in a turn. They also
+/// get the places that links with new output leave free.
 const LATE_WRITES_PER_TURN_MIN: usize = 16;
 
 #[derive(Default)]
@@ -26,7 +26,7 @@ impl Writer {
         !self.late.is_empty()
     }
 
-    /// Writes what is pending, as far as a turn goes.
+    /// Writes pending output, up to the bounds of a turn.
     pub(super) fn write<R: Runtime>(&mut self, io: &mut LinkIo<R>) {
         let mut pending = io.links.take_pending();
         let now = pending.len().min(WRITES_PER_TURN);

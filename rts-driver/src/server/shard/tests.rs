@@ -20,21 +20,21 @@ use rts_stream::Origins;
 mod decisions;
 mod turns;
 
-/// Turns after which nothing is left to do.
+/// Turns after which all work is done.
 const TURNS_MAX: usize = 64;
 
-/// Bytes that a link holds, if a test has no reason for less.
+/// Bytes that a link holds, if the test needs no smaller bound.
 const CAPACITY: usize = 1_048_576;
 
-/// A shard and its reactor, of which a test makes every turn.
+/// A shard and its reactor. The test makes every turn.
 struct Turned {
     shard: Shard<Still>,
     reactor: Pin<Box<dyn Future<Output = ()>>>,
-    /// No thread works for them: a test does.
+    /// The pool of handshakes. No thread works for it; the test does.
     handshakes: Arc<HandshakePool<Still>>,
 }
 
-/// The other ends of links that stay.
+/// The client ends of links.
 type Peers = Vec<Pipe>;
 
 struct Anybody;
@@ -63,7 +63,7 @@ impl Turned {
         Self { shard, reactor: Box::pin(reactor.run()), handshakes }
     }
 
-    /// Beside it, the other end of a link on which alice has logged in.
+    /// A shard, and the client end of a link on which alice has logged in.
     fn with_user(capacity: usize) -> (Self, Pipe) {
         let mut turned = Self::new();
         let mut peer = turned.accept(capacity);
@@ -73,7 +73,7 @@ impl Turned {
         (turned, peer)
     }
 
-    /// It has logged in after some turns.
+    /// The client end of a new link. The login is complete after some turns.
     fn log_in(&self, uid: &str) -> Pipe {
         let mut peer = self.accept(CAPACITY);
         peer.write(&[hello(), login(uid)].concat());
@@ -123,12 +123,12 @@ fn login(uid: &str) -> Bytes {
     Frame::Login(login).encode()
 }
 
-/// A question to which there is an answer in any case.
+/// A query that always gets an answer.
 fn question() -> Bytes {
     Frame::StatusQuery { query: 1, uid: Bytes::from_static(b"alice") }.encode()
 }
 
-/// How many questions are answered.
+/// The number of answers.
 fn answers(heard: Vec<u8>) -> usize {
     let mut decoder = Decoder::new();
     decoder.push(heard.into());
@@ -136,9 +136,9 @@ fn answers(heard: Vec<u8>) -> usize {
     frames.filter(|frame| matches!(frame, Frame::StatusAnswer { .. })).count()
 }
 
-/// As much as is read in one go: so many questions, and then a frame that may be skipped.
+/// As many bytes as one read takes: this number of queries, and then a frame that the server skips.
 fn one_reading(questions: usize) -> Vec<u8> {
-    /// The length of the frame, and the frame's kind, which is 512, and the length of that.
+    /// The length of the frame, the frame's kind, which is 512, and the length of its content.
     const HEAD_BYTES: usize = 3 + 2 + 3;
     let mut bytes = question().repeat(questions);
     let skipped_bytes = READ_BYTES - bytes.len() - HEAD_BYTES;
@@ -168,13 +168,13 @@ fn is_closed(far: &mut Pipe) -> bool {
     matches!(far.poll_read(&mut context, &mut [0]), Poll::Ready(Ok(0)))
 }
 
-fn hears_something(far: &mut Pipe) -> bool {
+fn has_received(far: &mut Pipe) -> bool {
     let mut context = Context::from_waker(Waker::noop());
     matches!(far.poll_read(&mut context, &mut [0; 64]), Poll::Ready(Ok(1..)))
 }
 
 #[test]
-fn links_that_come_all_the_time_do_not_keep_the_others_waiting() {
+fn steady_new_links_do_not_delay_others() {
     let mut turned = Turned::new();
     let mut peer = turned.accept(CAPACITY);
     turned.turn_until_quiet();
@@ -186,11 +186,11 @@ fn links_that_come_all_the_time_do_not_keep_the_others_waiting() {
             peer.write(&hello());
         }
     }
-    assert!(hears_something(&mut peer), "{TURNS_MAX} others came, and its turn did not");
+    assert!(has_received(&mut peer), "no turn for the link during {TURNS_MAX} new links");
 }
 
 #[test]
-fn a_reactor_that_ends_leaves_no_link_behind() {
+fn dropped_reactor_leaves_no_links() {
     for turns in 0..TURNS_MAX {
         let mut turned = Turned::new();
         let mut peer = turned.accept(CAPACITY);
@@ -208,7 +208,7 @@ fn a_reactor_that_ends_leaves_no_link_behind() {
 }
 
 #[test]
-fn a_reactor_that_ends_by_a_panic_is_noticed_and_one_that_is_dropped_is_not() {
+fn reports_panicked_reactor_but_not_a_dropped_one() {
     for panics in [false, true] {
         let Turned { shard, reactor, .. } = Turned::new();
         let mut failed = Box::pin(shard.failed());
@@ -224,9 +224,10 @@ fn a_reactor_that_ends_by_a_panic_is_noticed_and_one_that_is_dropped_is_not() {
 }
 
 #[test]
-fn last_words_are_answered_although_the_end_comes_right_behind() {
+fn answers_all_queries_before_the_end_of_a_link() {
     let (mut turned, mut peer) = Turned::with_user(CAPACITY);
-    // More answers than are written in one go, so that the link rings while there is more to read.
+    // More answers than one turn writes, so that the link becomes ready while there is more to
+    // read.
     let questions = [300, 300, 300, 0];
     for questions in questions {
         peer.write(&one_reading(questions));
@@ -239,7 +240,7 @@ fn last_words_are_answered_although_the_end_comes_right_behind() {
 }
 
 #[test]
-fn a_login_makes_room_for_the_next_stranger_of_its_network() {
+fn login_frees_a_place_before_login() {
     let mut turned = Turned::new();
     let limits = LinkLimits { per_network_before_login_max: 1, ..LinkLimits::default() };
     turned.shard.set_link_limits(limits);
@@ -252,11 +253,11 @@ fn a_login_makes_room_for_the_next_stranger_of_its_network() {
     assert!(is_closed(&mut turned.accept(CAPACITY)));
     drop(second);
     turned.turn_until_quiet();
-    assert!(!is_closed(&mut turned.accept(CAPACITY)), "the place of one that went is free");
+    assert!(!is_closed(&mut turned.accept(CAPACITY)), "the place of the closed link is free");
 }
 
 #[test]
-fn a_connection_that_is_expected_is_accepted_and_closed_and_takes_no_place() {
+fn expected_connection_takes_no_place() {
     let mut turned = Turned::new();
     turned.shard.set_link_limits(LinkLimits { links_max: 1, ..LinkLimits::default() });
     let at = SocketAddr::from(([127, 0, 0, 1], 1));
@@ -265,16 +266,16 @@ fn a_connection_that_is_expected_is_accepted_and_closed_and_takes_no_place() {
     assert!(turned.shard.shared.admission().is_empty());
     let mut second = turned.accept(CAPACITY);
     turned.turn_until_quiet();
-    assert!(!is_closed(&mut second), "one was expected");
+    assert!(!is_closed(&mut second), "only one connection was expected");
     drop(expected);
     drop(second);
     turned.turn_until_quiet();
     drop(turned.shard.expect(at));
-    assert!(!is_closed(&mut turned.accept(CAPACITY)), "it is expected no more");
+    assert!(!is_closed(&mut turned.accept(CAPACITY)), "the expectation has ended");
 }
 
 #[test]
-fn who_waits_for_a_turn_learns_of_the_next_one() {
+fn turned_completes_with_the_next_turn() {
     let mut turned = Turned::new();
     turned.turn_until_quiet();
     let shard = turned.shard.clone();
@@ -282,12 +283,12 @@ fn who_waits_for_a_turn_learns_of_the_next_one() {
     let mut context = Context::from_waker(Waker::noop());
     assert!(waits.as_mut().poll(&mut context).is_pending());
     turned.turn();
-    assert!(waits.as_mut().poll(&mut context).is_ready(), "the reactor is woken for it");
+    assert!(waits.as_mut().poll(&mut context).is_ready(), "the next turn completes the wait");
 }
 
-/// §12.3: the layers know no frames but this one.
+/// §12.3: layers send no other frame.
 #[test]
-fn what_a_link_behind_a_proxy_header_ends_with_is_a_close() {
+fn link_behind_proxy_header_ends_with_close_frame() {
     let mut turned = Turned::new();
     let mut peer = turned.accept(CAPACITY);
     peer.write(b"PROXY TCP4 192.0.2.1 192.0.2.2 50000 7600\r\n");
@@ -303,10 +304,10 @@ fn what_a_link_behind_a_proxy_header_ends_with_is_a_close() {
     assert!(reason.starts_with(b"a PROXY header"));
 }
 
-/// §2.7: it cannot say any more that it has received something. What it did not get is sent again
-/// after a resume.
+/// §2.7: the peer can no longer acknowledge frames. Frames that it did not get are sent again after
+/// a resume.
 #[test]
-fn a_peer_that_stops_writing_has_ended_the_link_although_it_reads_on() {
+fn half_close_by_the_peer_ends_the_link() {
     const NARROW: usize = 256;
     let (mut turned, mut peer) = Turned::with_user(NARROW);
     let questions = question().repeat(NARROW / question().len());
@@ -314,17 +315,17 @@ fn a_peer_that_stops_writing_has_ended_the_link_although_it_reads_on() {
         peer.write(&questions);
         turned.turn_until_quiet();
     }
-    assert_eq!(turned.shard.stats().links, 1, "it has much to write, and goes on");
+    assert_eq!(turned.shard.stats().links, 1, "the link stays while its output waits");
     let mut context = Context::from_waker(Waker::noop());
     assert!(peer.poll_shutdown(&mut context).is_ready());
     turned.turn_until_quiet();
     assert_eq!(turned.shard.stats().links, 0);
-    assert_eq!(read_all(&mut peer).len(), NARROW, "only what was written before");
+    assert_eq!(read_all(&mut peer).len(), NARROW, "only the bytes written before the end");
     let end = peer.poll_read(&mut context, &mut [0]);
     assert!(matches!(end, Poll::Ready(Ok(0))), "{end:?}");
 }
 
-/// The results of messages in what was heard.
+/// The results of messages among the received frames.
 fn results(heard: Vec<u8>) -> Vec<SendCode> {
     let mut decoder = Decoder::new();
     decoder.push(heard.into());
@@ -336,9 +337,9 @@ fn results(heard: Vec<u8>) -> Vec<SendCode> {
     codes.collect()
 }
 
-/// Messages that are sent once and pongs are not kept for who does not read, and its link stays.
+/// Unreliable messages and pongs are not kept for a client that does not read. Its link stays.
 #[test]
-fn who_does_not_read_gets_a_megabyte_and_then_nothing_more_until_it_reads() {
+fn slow_reader_gets_a_megabyte_until_it_reads() {
     let (mut turned, mut alice) = Turned::with_user(CAPACITY);
     let mut bob = turned.log_in("bob");
     turned.turn_until_quiet();
@@ -360,7 +361,7 @@ fn who_does_not_read_gets_a_megabyte_and_then_nothing_more_until_it_reads() {
         }
         bob.write(&Frame::Ping.encode());
     }
-    // What the pipe holds is written already.
+    // The pipe also holds bytes that are written already.
     assert!((CAPACITY..CAPACITY + 1_048_576).contains(&handed_over), "{handed_over} bytes");
     assert_eq!(turned.shard.stats().links, 2);
 
@@ -370,7 +371,7 @@ fn who_does_not_read_gets_a_megabyte_and_then_nothing_more_until_it_reads() {
     alice.write(&message(10));
     turned.turn_until_quiet();
     assert_eq!(results(read_all(&mut alice)), [SendCode::Ok]);
-    assert!(hears_something(&mut bob));
+    assert!(has_received(&mut bob));
 }
 
 struct Panics;
@@ -382,7 +383,7 @@ impl Watch for Panics {
 }
 
 #[test]
-fn a_command_that_panics_takes_nothing_of_others_with_it() {
+fn panicking_command_keeps_the_output_of_others() {
     let (mut turned, mut alice) = Turned::with_user(CAPACITY);
     let sent = turned.shard.command(|server, now| {
         let (from, to) = (UserId::new("bob"), UserId::new("alice"));
@@ -399,7 +400,7 @@ fn a_command_that_panics_takes_nothing_of_others_with_it() {
             server.handle_input(now, Input::Received(link, login("carol")));
         });
     }));
-    assert!(carol.is_err(), "her coming was to be told");
+    assert!(carol.is_err(), "the watcher panicked on carol's login");
     turned.turn_until_quiet();
-    assert!(hears_something(&mut alice), "what was on its way to her is lost");
+    assert!(has_received(&mut alice), "alice's message is lost");
 }

@@ -39,15 +39,15 @@ fn is_empty<T>(queue: &FairQueue<T>) -> bool {
 }
 
 #[test]
-fn each_network_has_its_turn_and_its_own_links_keep_their_order() {
+fn networks_take_turns_and_keep_the_order_of_links() {
     let mut queue = unknown(&[(1, 1), (2, 1), (3, 1), (4, 2), (5, 1), (6, 3), (7, 2)]);
     assert_eq!(pop_all(&mut queue, 0, Instant::now()), [1, 4, 6, 2, 7, 3, 5]);
     assert!(is_empty(&queue));
 }
 
-/// However many networks an attacker has in one site, it has the turns of one address.
+/// However many networks an attacker has in one site, they get the turns of one address.
 #[test]
-fn an_ipv6_site_has_the_turns_of_one_address_and_its_networks_share_them() {
+fn networks_of_ipv6_site_share_the_turns_of_one() {
     let of_site = (1..=6).map(|id| (id, Lane::Unknown, in_site(1, id as u16 / 4)));
     let others = [(7, Lane::Unknown, network(1)), (8, Lane::Unknown, in_site(2, 0))];
     let mut queue = queue(of_site.chain(others));
@@ -55,7 +55,7 @@ fn an_ipv6_site_has_the_turns_of_one_address_and_its_networks_share_them() {
 }
 
 #[test]
-fn what_is_removed_is_passed_over_and_leaves_nothing_behind() {
+fn removed_links_leave_nothing_behind() {
     let mut queue = unknown(&[(1, 1), (2, 1), (3, 2), (4, 2)]);
     assert_eq!(queue.remove(LinkId(1)), Some(1));
     assert_eq!(queue.remove(LinkId(1)), None);
@@ -67,7 +67,7 @@ fn what_is_removed_is_passed_over_and_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_network_whose_links_were_all_removed_takes_no_turn() {
+fn network_without_links_takes_no_turn() {
     let mut queue = unknown(&[(1, 1), (2, 2)]);
     assert_eq!(queue.remove(LinkId(1)), Some(1));
     assert_eq!(pop_all(&mut queue, 0, Instant::now()), [2]);
@@ -75,9 +75,9 @@ fn a_network_whose_links_were_all_removed_takes_no_turn() {
 }
 
 #[test]
-fn so_many_handshakes_begin_at_once_and_then_a_second_and_the_others_wait() {
+fn handshakes_begin_in_a_burst_and_then_at_the_rate() {
     let start = Instant::now();
-    // Each from a network of its own.
+    // Each link is from a network of its own.
     let mut queue = queue((1..=100).map(|id| (id, Lane::Unknown, network(id as u8))));
     assert_eq!(pop_all(&mut queue, 4, start), (1..=20).collect::<Vec<_>>());
     let Next::Wait(wait) = queue.next(4, start) else { panic!("80 of them wait") };
@@ -90,7 +90,7 @@ fn so_many_handshakes_begin_at_once_and_then_a_second_and_the_others_wait() {
 }
 
 #[test]
-fn what_has_begun_or_is_exempt_waits_for_no_rate() {
+fn begun_and_exempt_handshakes_ignore_the_rate() {
     let now = Instant::now();
     let mut queue = queue((1..=10).map(|id| (id, Lane::Unknown, network(1))));
     assert_eq!(pop_all(&mut queue, 1, now), [1, 2, 3, 4, 5]);
@@ -98,11 +98,15 @@ fn what_has_begun_or_is_exempt_waits_for_no_rate() {
         queue.push(LinkId(id), QueueKey { lane: Lane::Free, network: network(2) }, id);
     }
     assert_eq!(pop_all(&mut queue, 1, now), (11..=30).collect::<Vec<_>>());
-    assert_eq!(pop(&mut queue, 1, now + Duration::from_secs(1)), Some(6), "they used nothing up");
+    assert_eq!(
+        pop(&mut queue, 1, now + Duration::from_secs(1)),
+        Some(6),
+        "the others used no token"
+    );
 }
 
 #[test]
-fn a_link_from_which_nothing_came_yet_uses_nothing_up() {
+fn silent_link_returns_its_token() {
     let now = Instant::now();
     let mut queue = queue((1..=100).map(|id| (id, Lane::Unknown, network(1))));
     for id in 1..=50 {
@@ -112,15 +116,15 @@ fn a_link_from_which_nothing_came_yet_uses_nothing_up() {
     assert_eq!(pop_all(&mut queue, 1, now), [51, 52, 53, 54, 55]);
 }
 
-/// Strangers from any number of networks leave half of what may begin to where users were.
+/// Unknown networks leave half of the handshakes to networks of known users, however many they are.
 #[test]
-fn networks_where_somebody_has_logged_in_share_half_of_the_turns() {
+fn known_networks_have_half_of_the_turns() {
     let strangers = (1..=200).map(|id| (id, Lane::Unknown, network(id as u8)));
     let users = (201..=203).map(|id| (id, Lane::Known, network(id as u8)));
     let mut queue = queue(strangers.chain(users));
     let now = Instant::now();
     assert_eq!(pop_all(&mut queue, 2, now), [1, 201, 2, 202, 3, 203, 4, 5, 6, 7]);
-    // And the other way round: whom nobody knows gets in while all who are known come back.
+    // The converse: an unknown link gets in while all known users reconnect.
     for id in 301..=400 {
         queue.push(LinkId(id), QueueKey { lane: Lane::Known, network: network(id as u8) }, id);
     }
@@ -128,9 +132,9 @@ fn networks_where_somebody_has_logged_in_share_half_of_the_turns() {
     assert_eq!(pop_all(&mut queue, 2, later), [8, 301]);
 }
 
-/// Whatever goes on meanwhile of what has begun.
+/// The turns hold, whatever happens to links whose handshakes have begun.
 #[test]
-fn each_kind_has_its_turn_beside_the_others() {
+fn each_lane_has_its_turns() {
     let now = Instant::now();
     let free = (1..=6).map(|id| (id, Lane::Free, network(1)));
     let known = (11..=16).map(|id| (id, Lane::Known, network(2)));

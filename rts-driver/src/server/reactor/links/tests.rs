@@ -44,7 +44,7 @@ fn transmit(links: &mut LinkTable<Still>, bytes_len: usize) -> Option<Input> {
 }
 
 fn entry(links: &mut LinkTable<Still>) -> &mut LinkEntry<Still> {
-    links.get_mut(ID).expect("it is there")
+    links.get_mut(ID).expect("the link is in the table")
 }
 
 fn ending(links: &mut LinkTable<Still>) -> &'static str {
@@ -56,7 +56,7 @@ fn ending(links: &mut LinkTable<Still>) -> &'static str {
 }
 
 #[test]
-fn a_link_is_pending_once_until_it_is_flushed() {
+fn link_is_pending_once_until_flushed() {
     let mut links = plain();
     transmit(&mut links, 1);
     transmit(&mut links, 1);
@@ -64,7 +64,7 @@ fn a_link_is_pending_once_until_it_is_flushed() {
     links.mark_ending(ID, Ending::AfterFlush);
     assert_eq!(links.take_pending(), [ID]);
     links.add_pending(ID);
-    assert!(links.take_pending().is_empty(), "it is still marked");
+    assert!(links.take_pending().is_empty(), "the link is still marked");
     assert!(entry(&mut links).take_pending());
     assert!(!entry(&mut links).take_pending());
     links.add_pending(ID);
@@ -72,7 +72,7 @@ fn a_link_is_pending_once_until_it_is_flushed() {
 }
 
 #[test]
-fn what_is_for_a_link_that_is_not_there_is_for_nobody() {
+fn ignores_output_for_unknown_links() {
     let mut links = plain();
     assert!(links.remove(ID).is_some());
     assert!(transmit(&mut links, 1).is_none());
@@ -82,13 +82,13 @@ fn what_is_for_a_link_that_is_not_there_is_for_nobody() {
 }
 
 #[test]
-fn a_link_ends_as_it_was_told_first_and_takes_nothing_more() {
+fn first_ending_wins_and_stops_output() {
     let mut links = plain();
     assert_eq!(ending(&mut links), "stays");
     links.apply(LinkOutput::Close(ID));
     links.mark_ending(ID, Ending::Now(Fault::NotRead));
     assert_eq!(ending(&mut links), "after flush");
-    // It would overflow, or be congested, if it were taken.
+    // If the link took these bytes, it would be congested, and then overflow.
     for _ in 0..9 {
         assert!(transmit(&mut links, 1_048_576).is_none());
     }
@@ -96,7 +96,7 @@ fn a_link_ends_as_it_was_told_first_and_takes_nothing_more() {
 }
 
 #[test]
-fn the_core_learns_once_that_much_waits_and_who_keeps_nothing_up_ends_at_once() {
+fn reports_congestion_once_and_ends_link_on_overflow() {
     let mut links = plain();
     assert!(transmit(&mut links, 1_000).is_none());
     assert!(matches!(transmit(&mut links, 1_048_576), Some(Input::Congested(ID, true))));
@@ -107,7 +107,7 @@ fn the_core_learns_once_that_much_waits_and_who_keeps_nothing_up_ends_at_once() 
 }
 
 #[test]
-fn a_link_that_is_with_the_handshakes_gets_its_output_and_its_wakes_when_it_is_back() {
+fn link_in_handshake_gets_its_output_when_put_back() {
     let mut links = table(&Acceptor::web_socket("/", Origins::Any));
     assert!(entry(&mut links).wants_handshake() && entry(&mut links).became_ready());
     links.start_handshake(ID);
@@ -121,7 +121,7 @@ fn a_link_that_is_with_the_handshakes_gets_its_output_and_its_wakes_when_it_is_b
 }
 
 #[test]
-fn a_link_that_became_ready_meanwhile_is_said_to_be_when_it_is_put_back() {
+fn put_back_reports_links_that_became_ready() {
     for is_ready in [false, true] {
         let mut links = table(&Acceptor::web_socket("/", Origins::Any));
         links.start_handshake(ID);
@@ -131,7 +131,7 @@ fn a_link_that_became_ready_meanwhile_is_said_to_be_when_it_is_put_back() {
         }
         let mut finished = Vec::new();
         links.take_finished(9, &mut finished);
-        let Finished { id, link, .. } = finished.pop().expect("it made a step");
+        let Finished { id, link, .. } = finished.pop().expect("the handshake made progress");
         let (_, was_ready) = links.put_back(id, link).expect("it is in the table");
         assert_eq!(was_ready, is_ready);
         assert!(entry(&mut links).is_here());
@@ -139,7 +139,7 @@ fn a_link_that_became_ready_meanwhile_is_said_to_be_when_it_is_put_back() {
 }
 
 #[test]
-fn what_is_held_goes_out_in_so_many_frames_at_a_time() {
+fn held_bytes_are_taken_n_frames_at_a_time() {
     let mut links = plain();
     let entry = entry(&mut links);
     // Frames of one byte, with their length in front.
@@ -151,10 +151,10 @@ fn what_is_held_goes_out_in_so_many_frames_at_a_time() {
 }
 
 #[test]
-fn a_link_was_quiet_if_nothing_came_in_the_turn_before() {
+fn link_is_quiet_after_a_turn_without_input() {
     let mut links = plain();
     let entry = entry(&mut links);
-    entry.heard_in(5);
+    entry.mark_read(5);
     assert!(!entry.was_quiet(5) && !entry.was_quiet(6));
     assert!(entry.was_quiet(7));
 }

@@ -1,5 +1,5 @@
-//! What the log says of a shard's decisions: the questions that an operator or a developer asks,
-//! each with the line that answers it.
+//! The log of a shard's decisions: questions of operators and developers, each with the line that
+//! answers it.
 
 use rts_proto::wire::SetServerParams;
 use rts_proto::wire::{Accepted, LoginAnswer, Resume};
@@ -8,10 +8,10 @@ use rts_proto::{LoginCode, RoomId};
 use super::*;
 use crate::testing::lines::Lines;
 
-/// In every payload, token, signature and key that these tests use.
+/// A text in every payload, token, signature and key of these tests.
 const SECRET: &str = "hush";
 
-/// Lets in who shows a good token.
+/// Accepts a login with the good token.
 struct Tokens;
 
 impl Authenticate for Tokens {
@@ -27,7 +27,7 @@ impl Authenticate for Tokens {
     }
 }
 
-/// A shard whose log is read, and how it ended.
+/// A shard whose log the test reads, and how links ended.
 struct Story {
     turned: Turned,
     lines: Lines,
@@ -45,7 +45,7 @@ impl Story {
         Self { turned: Turned::with(config, Arc::new(Tokens)), lines }
     }
 
-    /// The lines of what was done since this was asked last.
+    /// The lines since the last call.
     fn told(&mut self) -> Vec<String> {
         self.turned.turn_until_quiet();
         self.lines.take()
@@ -107,19 +107,19 @@ fn join() -> Bytes {
     Frame::Join { room: lobby(), ticket: 1, business_id: None }.encode()
 }
 
-/// What every line about this user has.
+/// The fields that every line about this user has.
 fn app_and(user: &str) -> String {
     format!("app=123456781234567812345678 user={user}")
 }
 
-/// A story, told to the log at this level.
+/// Runs a story with a log at this level.
 fn told_at(filter: &str, story: impl FnOnce(Story)) {
     let lines = Lines::default();
     lines.clone().collect(filter, || story(Story::new(lines)));
 }
 
 #[test]
-fn who_comes_who_comes_back_and_who_is_displaced() {
+fn logs_logins_resumes_and_displaced_sessions() {
     told_at("debug", |mut story| {
         let (alice, accepted) = story.log_in("alice");
         let (mut bob, _) = story.log_in("bob");
@@ -138,7 +138,7 @@ fn who_comes_who_comes_back_and_who_is_displaced() {
             ]
         );
 
-        // Bob's message is on its way when the link of alice breaks.
+        // The link of alice breaks while bob's message is in progress.
         bob.write(&send(1, "alice"));
         story.turned.turn_until_quiet();
         drop(alice);
@@ -161,7 +161,7 @@ fn who_comes_who_comes_back_and_who_is_displaced() {
             ]
         );
 
-        // Another login takes the place of this one, which then cannot be resumed.
+        // Another login displaces this one, which then cannot be resumed.
         let (_newest, _) = story.log_in("alice");
         let elsewhere = r#"why="logged in elsewhere""#;
         assert_eq!(
@@ -189,7 +189,7 @@ fn who_comes_who_comes_back_and_who_is_displaced() {
 }
 
 #[test]
-fn who_does_not_get_in_and_why() {
+fn logs_refused_logins_with_reason() {
     told_at("debug", |mut story| {
         let mut mallory = story.ask("mallory", "bad", None);
         let who = app_and("mallory");
@@ -204,7 +204,7 @@ fn who_does_not_get_in_and_why() {
             ]
         );
         assert!(is_over(&mut mallory));
-        // A session that is not there any more.
+        // A session that does not exist any more.
         let resume = Resume { session: 77, key: ResumeKey([7; 16]), received: 0 };
         let (_alice, _) = story.log_in_with("alice", "good", Some((resume, 0)));
         let logged_in = story.told().pop().expect("a line");
@@ -220,14 +220,14 @@ fn who_does_not_get_in_and_why() {
     });
 }
 
-/// Whether the other side has closed it, when what it said is read.
+/// Whether the server has closed the link, after its bytes are read.
 fn is_over(peer: &mut Pipe) -> bool {
     read_all(peer);
     is_closed(peer)
 }
 
 #[test]
-fn a_message_that_has_another_result_than_0_says_why() {
+fn logs_why_messages_are_not_delivered() {
     told_at("debug", |mut story| {
         let (mut alice, _) = story.log_in("alice");
         story.told();
@@ -285,7 +285,7 @@ fn a_message_that_has_another_result_than_0_says_why() {
 }
 
 #[test]
-fn who_enters_a_room_who_may_not_and_who_is_too_slow_for_it() {
+fn logs_joins_bans_and_slow_members() {
     told_at("debug", |mut story| {
         let [(mut alice, _), (mut bob, _), (mut carol, _)] =
             ["alice", "bob", "carol"].map(|uid| story.log_in(uid));
@@ -342,7 +342,7 @@ fn who_enters_a_room_who_may_not_and_who_is_too_slow_for_it() {
 }
 
 #[test]
-fn what_ended_a_link_before_a_login_is_told() {
+fn logs_why_links_ended_before_login() {
     told_at("info", |mut story| {
         let mut peer = story.turned.accept(CAPACITY);
         peer.write(b"GET / HTTP/1.1\r\n\r\n");
@@ -354,7 +354,7 @@ fn what_ended_a_link_before_a_login_is_told() {
 }
 
 #[test]
-fn nothing_of_a_payload_or_a_token_is_told_and_at_info_nothing_of_messages() {
+fn logs_no_secrets_and_no_messages_at_info() {
     let play = |mut story: Story| {
         let (mut alice, _) = story.log_in("alice");
         let mut mallory = story.ask("mallory", "bad", None);
@@ -362,7 +362,7 @@ fn nothing_of_a_payload_or_a_token_is_told_and_at_info_nothing_of_messages() {
         let post = Frame::ServerSend { id: MessageId(4), payload: Payload::text(SECRET) };
         alice.write(&post.encode());
         story.turned.turn_until_quiet();
-        // A frame that breaks a rule.
+        // A frame that violates the protocol.
         alice.write(&[hello(), send(5, SECRET)].concat());
         read_all(&mut mallory);
         let told = story.told();

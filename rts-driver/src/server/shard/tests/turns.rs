@@ -1,10 +1,10 @@
-//! Whose turn it is when many want something: nobody keeps others waiting.
+//! Fairness between links: no link makes others wait.
 
 use super::*;
 use crate::link::LAYERED_READ_BYTES;
 use crate::testing::HAS_THREADS;
 
-/// What a turn takes at most, written out: these tests are what holds the reactor to it.
+/// The bounds of a turn, written out: these tests hold the reactor to them.
 const LINKS_PER_TURN: usize = 32;
 const LINKS_BEFORE_LOGIN_PER_TURN: usize = 16;
 const INPUT_BYTES_PER_TURN: usize = 262_144;
@@ -12,7 +12,7 @@ const INPUT_FRAMES_PER_TURN: usize = 1_024;
 const FRAMES_PER_READING: usize = 64;
 const WRITES_PER_TURN: usize = 32;
 
-/// So many who have logged in, and then were quiet while somebody else was not.
+/// This number of logged-in users, which were quiet in a turn in which `somebody` was not.
 fn quiet_users(turned: &mut Turned, somebody: &mut Pipe, count: usize) -> Peers {
     let mut peers: Peers = (0..count).map(|n| turned.log_in(&format!("u{n}"))).collect();
     turned.turn_until_quiet();
@@ -22,13 +22,13 @@ fn quiet_users(turned: &mut Turned, somebody: &mut Pipe, count: usize) -> Peers 
     peers
 }
 
-/// How many of them have an answer.
+/// The number of answers to these peers.
 fn answered(peers: &mut [Pipe]) -> usize {
     peers.iter_mut().map(|peer| answers(read_all(peer))).sum()
 }
 
 #[test]
-fn a_turn_hears_so_many_links_and_the_next_one_those_behind_them() {
+fn turn_reads_bounded_number_of_links() {
     let (mut turned, mut alice) = Turned::with_user(CAPACITY);
     let mut peers = quiet_users(&mut turned, &mut alice, LINKS_PER_TURN + 1);
     peers.iter_mut().for_each(|peer| peer.write(&question()));
@@ -41,7 +41,7 @@ fn a_turn_hears_so_many_links_and_the_next_one_those_behind_them() {
 }
 
 #[test]
-fn a_turn_takes_so_many_bytes_and_the_next_one_those_behind_them() {
+fn turn_reads_bounded_number_of_bytes() {
     const LINKS: usize = INPUT_BYTES_PER_TURN / READ_BYTES;
     let (mut turned, mut alice) = Turned::with_user(CAPACITY);
     let mut peers = quiet_users(&mut turned, &mut alice, LINKS + 1);
@@ -55,10 +55,9 @@ fn a_turn_takes_so_many_bytes_and_the_next_one_those_behind_them() {
     assert_eq!(answers(read_all(behind)), 1);
 }
 
-/// Short frames cost the core as much as long ones: 350,000 of them fit into what is read in a
-/// turn.
+/// Short frames cost the core as much as long ones, and one turn could read 350,000 of them.
 #[test]
-fn links_with_many_frames_leave_others_their_turn() {
+fn links_with_many_frames_do_not_delay_others() {
     const FLOODERS: usize = 20;
     const FLOOD: usize = 1_000;
     let (mut turned, mut honest) = Turned::with_user(CAPACITY);
@@ -77,34 +76,38 @@ fn links_with_many_frames_leave_others_their_turn() {
     });
     let answered: Vec<_> = flooders.iter_mut().map(|peer| answers(read_all(peer))).collect();
     let together = FRAMES_PER_READING * FLOODERS;
-    assert_eq!(turns, Some(together.div_ceil(INPUT_FRAMES_PER_TURN)), "they were ready before it");
+    assert_eq!(
+        turns,
+        Some(together.div_ceil(INPUT_FRAMES_PER_TURN)),
+        "the flooders were ready first"
+    );
     assert!(answered.iter().all(|count| *count <= 2 * FRAMES_PER_READING), "{answered:?}");
     turned.turn();
     turned.turn();
-    assert!(hears_something(&mut stranger), "somebody gets in all the same");
+    assert!(has_received(&mut stranger), "the new link is served");
     turned.turn_until_quiet();
     for (peer, before) in flooders.iter_mut().zip(answered) {
-        assert_eq!(before + answers(read_all(peer)), FLOOD, "nothing is lost");
+        assert_eq!(before + answers(read_all(peer)), FLOOD, "every query is answered");
     }
 }
 
 #[test]
-fn strangers_come_behind_those_who_have_logged_in() {
+fn links_before_login_come_after_users() {
     let (mut turned, mut alice) = Turned::with_user(CAPACITY);
     let mut strangers: Vec<_> = (0..100).map(|_| turned.accept(CAPACITY)).collect();
     turned.turn_until_quiet();
     strangers.iter_mut().for_each(|stranger| stranger.write(&hello()));
     alice.write(&question());
     turned.turn();
-    assert_eq!(answers(read_all(&mut alice)), 1, "she was ready behind them");
-    let greeted = strangers.iter_mut().map(hears_something).filter(|heard| *heard).count();
+    assert_eq!(answers(read_all(&mut alice)), 1, "alice became ready last");
+    let greeted = strangers.iter_mut().map(has_received).filter(|heard| *heard).count();
     assert_eq!(greeted, LINKS_BEFORE_LOGIN_PER_TURN);
     turned.turn_until_quiet();
-    let greeted_later = strangers.iter_mut().map(hears_something).filter(|heard| *heard).count();
+    let greeted_later = strangers.iter_mut().map(has_received).filter(|heard| *heard).count();
     assert_eq!(greeted + greeted_later, 100);
 }
 
-/// What opens a link of [`upgraded`].
+/// Opens a link of [`upgraded`].
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\n\
     Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: rts.v1\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
@@ -113,20 +116,20 @@ fn upgraded() -> Acceptor {
     Acceptor::web_socket("/", Origins::Any)
 }
 
-/// So many ended up with something to hear.
+/// The number of peers that received something.
 fn heard(peers: &mut [Pipe]) -> usize {
     peers.iter_mut().filter_map(|peer| (!read_all(peer).is_empty()).then_some(())).count()
 }
 
 /// A signature for TLS costs as much as many messages.
 #[test]
-fn handshakes_get_on_beside_the_turns_and_not_in_them() {
+fn handshakes_run_outside_of_turns() {
     let (mut turned, mut alice) = Turned::with_user(CAPACITY);
     let mut strangers: Vec<_> =
         (0..20).map(|_| turned.accept_with(CAPACITY, &upgraded())).collect();
     strangers.iter_mut().for_each(|stranger| stranger.write(REQUEST));
     turned.turn_until_quiet();
-    assert_eq!(heard(&mut strangers), 0, "no thread has worked for them");
+    assert_eq!(heard(&mut strangers), 0, "no thread has run");
     for expected in [1, 1] {
         turned.handshakes.run_once();
         assert_eq!(heard(&mut strangers), expected);
@@ -136,9 +139,9 @@ fn handshakes_get_on_beside_the_turns_and_not_in_them() {
     }
 }
 
-/// And messages do not wait for any of them, nor does a handshake that has begun.
+/// Messages do not wait for handshakes, nor does a handshake that has begun.
 #[test]
-fn handshakes_of_all_networks_begin_at_a_rate_and_the_others_wait_for_their_turn() {
+fn handshakes_beyond_the_rate_wait() {
     const AT_ONCE: usize = 5;
     let start = std::time::Instant::now();
     let (mut turned, mut alice) = Turned::with_user(CAPACITY);
@@ -170,11 +173,11 @@ fn handshakes_of_all_networks_begin_at_a_rate_and_the_others_wait_for_their_turn
 
     turned.shard.set_link_limits(LinkLimits::default());
     work(&mut turned);
-    assert_eq!(heard(&mut strangers), 20 - begun, "they waited, and none is lost");
+    assert_eq!(heard(&mut strangers), 20 - begun, "every waiting handshake completes");
 }
 
 #[test]
-fn handshakes_of_exempt_addresses_begin_at_any_rate() {
+fn handshakes_of_exempt_addresses_ignore_the_rate() {
     let mut turned = Turned::new();
     turned.shard.set_link_limits(LinkLimits {
         handshakes_per_second: 1,
@@ -192,28 +195,29 @@ fn handshakes_of_exempt_addresses_begin_at_any_rate() {
 }
 
 #[test]
-fn a_link_that_got_on_is_served_like_any_other() {
+fn link_is_served_after_its_handshake() {
     let mut turned = Turned::new();
     let mut peer = turned.accept_with(CAPACITY, &upgraded());
     turned.turn_until_quiet();
-    // Nothing has come, so it waits for no thread but for bytes; and they come a few at a time.
+    // The link has received no bytes, so it waits for bytes and not for a thread. Then bytes arrive
+    // a few at a time.
     for part in REQUEST.chunks(50) {
         turned.handshakes.run_once();
         peer.write(part);
         turned.turn_until_quiet();
     }
     turned.handshakes.run_once();
-    assert!(hears_something(&mut peer), "its WebSocket is open");
-    // What came before the link was back is not forgotten.
+    assert!(has_received(&mut peer), "the WebSocket is open");
+    // Bytes that arrive before the link is back are kept.
     let masked = [&[0x82, 0x80 | hello().len() as u8, 0, 0, 0, 0][..], &hello()].concat();
     peer.write(&masked);
     turned.turn_until_quiet();
-    assert!(hears_something(&mut peer), "and its Hello is answered");
+    assert!(has_received(&mut peer), "the Hello is answered");
     assert_eq!(turned.shard.stats().links_before_login, 1);
 }
 
 #[test]
-fn people_get_in_also_when_the_system_has_no_thread_to_give() {
+fn handshakes_succeed_without_threads() {
     HAS_THREADS.set(false);
     let mut turned = Turned::new();
     let mut peers: Vec<_> = (0..2).map(|_| turned.accept_with(CAPACITY, &upgraded())).collect();
@@ -223,7 +227,7 @@ fn people_get_in_also_when_the_system_has_no_thread_to_give() {
 }
 
 #[test]
-fn what_ends_a_link_ends_it_also_while_it_waits_for_its_handshake() {
+fn shutdown_ends_links_that_wait_for_a_handshake() {
     let mut turned = Turned::new();
     let mut peers: Vec<_> = (0..3).map(|_| turned.accept_with(CAPACITY, &upgraded())).collect();
     peers.iter_mut().for_each(|peer| peer.write(REQUEST));
@@ -232,13 +236,13 @@ fn what_ends_a_link_ends_it_also_while_it_waits_for_its_handshake() {
     turned.shard.shutdown(Duration::ZERO);
     turned.turn_until_quiet();
     assert_eq!(turned.shard.stats().links, 0);
-    assert!(turned.shard.shared.admission().is_empty(), "its place is free");
+    assert!(turned.shard.shared.admission().is_empty(), "the places are free");
     turned.handshakes.run_once();
-    assert_eq!(heard(&mut peers[1..]), 0, "nothing is done for who is gone");
+    assert_eq!(heard(&mut peers[1..]), 0, "closed links get nothing");
 }
 
 #[test]
-fn a_reactor_that_ends_takes_the_links_with_it_that_wait_for_their_handshakes() {
+fn dropped_reactor_closes_links_in_handshake() {
     for works in [false, true] {
         let mut turned = Turned::new();
         let mut peer = turned.accept_with(CAPACITY, &upgraded());
@@ -258,9 +262,9 @@ fn a_reactor_that_ends_takes_the_links_with_it_that_wait_for_their_handshakes() 
     }
 }
 
-/// What a large room still waits for does not keep others waiting.
+/// Pending output to a large room does not delay others.
 #[test]
-fn what_many_get_is_written_a_few_in_each_turn_and_what_is_asked_meanwhile_first() {
+fn output_to_large_rooms_does_not_delay_answers() {
     const MEMBERS: usize = 5 * WRITES_PER_TURN;
     let (mut turned, mut alice) = Turned::with_user(CAPACITY);
     let mut members: Vec<_> = (0..MEMBERS).map(|n| turned.log_in(&format!("m{n}"))).collect();
@@ -279,17 +283,20 @@ fn what_many_get_is_written_a_few_in_each_turn_and_what_is_asked_meanwhile_first
     guest.write(&join(1));
     turned.turn();
     let at_once = heard(&mut members);
-    assert!((1..WRITES_PER_TURN).contains(&at_once), "the guest itself is one: {at_once}");
+    assert!(
+        (1..WRITES_PER_TURN).contains(&at_once),
+        "members written to at once, the guest not counted: {at_once}"
+    );
     alice.write(&question());
     turned.turn();
     assert_eq!(answers(read_all(&mut alice)), 1);
     turned.turn_until_quiet();
-    assert_eq!(heard(&mut members), MEMBERS - at_once, "everybody is told once");
+    assert_eq!(heard(&mut members), MEMBERS - at_once, "every member is told once");
 }
 
-/// Who has little to say is heard before who floods.
+/// A user with few messages comes before users who flood.
 #[test]
-fn who_was_quiet_is_heard_before_who_has_said_much() {
+fn quiet_link_comes_before_flooding_ones() {
     let (mut turned, mut honest) = Turned::with_user(CAPACITY);
     let mut flooders: Vec<_> =
         (0..4 * LINKS_PER_TURN).map(|n| turned.log_in(&format!("f{n}"))).collect();
@@ -301,12 +308,12 @@ fn who_was_quiet_is_heard_before_who_has_said_much() {
     turned.turn_until_quiet();
     honest.write(&question());
     turned.turn();
-    assert_eq!(answers(read_all(&mut honest)), 1, "in the next turn, however many flood");
+    assert_eq!(answers(read_all(&mut honest)), 1, "the answer comes in the next turn");
 }
 
-/// They need not flood: who says something in every turn comes behind who does not.
+/// Even without a flood, a link that sends in every turn comes after a quiet one.
 #[test]
-fn who_was_quiet_is_heard_before_those_who_speak_in_every_turn() {
+fn quiet_link_comes_before_those_of_every_turn() {
     let (mut turned, mut alice) = Turned::with_user(CAPACITY);
     let mut honest = quiet_users(&mut turned, &mut alice, 1);
     let mut talkers: Peers =
@@ -319,12 +326,12 @@ fn who_was_quiet_is_heard_before_those_who_speak_in_every_turn() {
     talkers.iter_mut().for_each(|talker| talker.write(&question()));
     honest[0].write(&question());
     turned.turn();
-    assert_eq!(answered(&mut honest), 1, "it was ready behind them");
+    assert_eq!(answered(&mut honest), 1, "the quiet link became ready last");
 }
 
-/// A WebSocket's pings hold no frames for the core, and cost time all the same.
+/// A WebSocket's pings contain no frames for the core, but they cost time.
 #[test]
-fn what_holds_no_frames_has_its_bound_in_a_turn_too() {
+fn turn_bounds_input_without_frames() {
     const PING: [u8; 6] = [0x89, 0x80, 0, 0, 0, 0];
     const FLOODERS: usize = 10;
     let mut turned = Turned::new();
@@ -339,7 +346,7 @@ fn what_holds_no_frames_has_its_bound_in_a_turn_too() {
             assert!(frames.len() < 126, "a short message");
             peer.write(&[&[0x82, 0x80 | frames.len() as u8, 0, 0, 0, 0], &frames[..]].concat());
             turned.turn_until_quiet();
-            assert!(!read_all(&mut peer).is_empty(), "it is logged in");
+            assert!(!read_all(&mut peer).is_empty(), "the login was answered");
             peer
         })
         .collect();
@@ -353,7 +360,7 @@ fn what_holds_no_frames_has_its_bound_in_a_turn_too() {
     };
     for turn in 0..3 {
         turned.turn();
-        // One of those that were quiet, and one of those that were not.
+        // One quiet link, and one busy link.
         assert!((1..=2).contains(&answered()), "in turn {turn}");
     }
     turned.turn_until_quiet();
