@@ -9,12 +9,13 @@ pub use request::{TokenReason, TokenRequest};
 use std::error::Error;
 use std::fmt;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use event_listener::{Event, EventListener};
-use futures_lite::future::or;
+use futures_lite::future::{FutureExt as _, or};
 use rts_driver::Runtime;
 use rts_driver::client::{LoginStatus, LoginWatch};
 
@@ -23,6 +24,11 @@ use schedule::{Lifetime, Next, Schedule};
 
 type Answer = Result<String, Arc<dyn Error + Send + Sync>>;
 type Provide = dyn Fn(TokenRequest) -> Pin<Box<dyn Future<Output = Answer> + Send>> + Send + Sync;
+
+/// Why a provider that panicked gave no token.
+#[derive(Debug, thiserror::Error)]
+#[error("the token provider panicked")]
+struct Panicked;
 
 /// The application's function.
 pub(crate) struct Provider(Box<Provide>);
@@ -104,7 +110,9 @@ impl Tokens {
 
     async fn provide(&self, request: TokenRequest) -> Answer {
         let why = request.reason();
-        let answer = (self.provider.0)(request).await;
+        // A panic of the application's must not end the task that keeps its login alive.
+        let asked = AssertUnwindSafe(async { (self.provider.0)(request).await });
+        let answer = asked.catch_unwind().await.unwrap_or_else(|_| Err(Arc::new(Panicked)));
         match &answer {
             Ok(_) => tracing::debug!(reason = ?why, "the token provider gave a token"),
             Err(error) => tracing::debug!(reason = ?why, %error, "the token provider failed"),

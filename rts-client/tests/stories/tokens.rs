@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::error::Error as _;
 use std::io;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use rts_client::{Engine, Event, LoginError, TokenReason, TokenRequest};
@@ -102,6 +103,22 @@ async fn a_token_that_expires_is_replaced_before_the_server_asks() {
     assert!(next(&mut events, logged_in).await);
     soon(alice.send("alice", "still here")).await.expect("the login is live");
     assert_eq!(reasons(&mut asks), []);
+}
+
+#[tokio::test]
+async fn a_provider_that_panics_fails_the_login_and_is_asked_again_by_the_next() {
+    let site = Site::open().await;
+    let asks = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&asks);
+    let panics = move |_: TokenRequest| {
+        assert_ne!(counted.fetch_add(1, Ordering::Relaxed), 0, "the first time it panics");
+        std::future::ready(Ok::<_, io::Error>("token".to_owned()))
+    };
+    let alice = site.builder().token_provider(panics).build().expect("good arguments");
+    let failed = soon(alice.login(REFUSED, "alice")).await.expect_err("no token");
+    assert!(matches!(failed, LoginError::TokenProvider(_)), "{failed:?}");
+    soon(alice.login(REFUSED, "alice")).await.expect("accepted");
+    assert_eq!(asks.load(Ordering::Relaxed), 2);
 }
 
 #[tokio::test]
