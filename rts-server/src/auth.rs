@@ -1,4 +1,4 @@
-//! Whether a token is good.
+//! The check of tokens at login.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,15 +19,15 @@ use crate::{Config, ConfigError};
 #[derive(Debug)]
 pub struct TokenAuthenticator {
     apps: BTreeMap<String, Vec<AppKey>>,
-    /// A key that nobody has, for apps that there are not: a stranger is not to learn from the time
-    /// of an answer which apps there are.
+    /// A random key, used for apps that do not exist. A signature is then computed in any case, so
+    /// the time of an answer does not reveal which apps exist.
     of_nobody: [AppKey; 1],
     last_claim: AtomicU64,
     state: Arc<State>,
 }
 
 impl TokenAuthenticator {
-    /// For the apps of a configuration. No token is revoked.
+    /// Creates an authenticator for the apps of a configuration. No token is revoked.
     pub fn new(config: &Config) -> Result<Self, ConfigError> {
         Self::with_state(config, Arc::default())
     }
@@ -51,12 +51,12 @@ impl TokenAuthenticator {
         Ok(Self { apps, of_nobody, last_claim: AtomicU64::new(0), state })
     }
 
-    /// Never none.
+    /// The keys of the app. Never empty.
     fn keys(&self, app_id: &str) -> &[AppKey] {
         self.apps.get(app_id).map_or(&self.of_nobody, Vec::as_slice)
     }
 
-    /// Microseconds of Unix time, and greater than any before, also when the clock goes back.
+    /// Microseconds of Unix time. Greater than any earlier value, even if the clock goes back.
     fn next_claim(&self, since_epoch_micros: u64) -> u64 {
         let step = |last: u64| Some(since_epoch_micros.max(last.saturating_add(1)));
         match self.last_claim.fetch_update(Ordering::Relaxed, Ordering::Relaxed, step) {
@@ -64,7 +64,7 @@ impl TokenAuthenticator {
         }
     }
 
-    /// What the token says, if it is good but for being revoked.
+    /// The content of the token, if it is valid. Revocations are not checked here.
     fn signed(&self, credentials: &Credentials, unix_now: u64) -> Option<Token> {
         let token = std::str::from_utf8(&credentials.token).unwrap_or("");
         let (app_id, uid) = (credentials.app_id.as_str(), credentials.uid.as_str());
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_of_an_app_that_there_is_not_is_checked_and_refused_like_a_bad_one() {
+    fn unknown_app_is_refused_like_bad_token() {
         let text = format!("listen = \"127.0.0.1:0\"\n[apps.{APP}]\nkeys = \"app key\"");
         let config = Config::parse(&text).expect("it can be used");
         let authenticator = TokenAuthenticator::new(&config).expect("keys");

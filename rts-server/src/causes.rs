@@ -1,12 +1,12 @@
-//! Why something failed, in few words.
+//! The causes of failures in few words.
 
 use std::error::Error;
 use std::io;
 
 use rts_transport_tokio::explain_tls;
 
-/// What lies at the bottom of an error of a library, which says it last: what is above are the
-/// library's own layers. What is known of TLS is explained.
+/// The innermost cause of an error; the outer ones are layers of a library. Known TLS errors are
+/// explained.
 pub(crate) fn root_cause(error: &(dyn Error + 'static)) -> String {
     let chain = std::iter::successors(Some(error), |&error| error.source());
     let explained = chain.clone().find_map(explain_tls);
@@ -14,7 +14,7 @@ pub(crate) fn root_cause(error: &(dyn Error + 'static)) -> String {
     explained.unwrap_or_else(|| root.to_string())
 }
 
-/// What is wrong with a file or directory, in words for a person.
+/// Describes an IO error of a file or directory for people.
 #[must_use]
 pub fn file_trouble(error: &io::Error) -> String {
     match error.kind() {

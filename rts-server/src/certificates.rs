@@ -12,12 +12,12 @@ use crate::causes::file_trouble;
 use crate::config::Listen;
 use crate::{ConfigError, expiry};
 
-/// How often the files are looked at, besides when somebody asks for it.
+/// How often the files are read, apart from calls of [`Certificates::reload`].
 const LOOK_EVERY: Duration = Duration::from_secs(60);
-/// How often it is said that a certificate expires.
+/// How often an expiring certificate is logged.
 const TELL_EVERY: Duration = Duration::from_secs(86_400);
 
-/// The certificates of a server's listeners. Clones are of the same.
+/// The certificates of a server's listeners. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct Certificates {
     shown: Vec<Arc<Shown>>,
@@ -25,14 +25,15 @@ pub struct Certificates {
 
 #[derive(Debug)]
 struct Shown {
-    /// Where in the configuration it stands.
+    /// The place of the listener in the configuration.
     place: String,
     listen: Listen,
     identity: Identity,
     files: Mutex<Files>,
 }
 
-/// What the files held when they were read last. The key is among it, so it is never shown.
+/// The content of the files at the last read. It includes the private key, so `Debug` never shows
+/// it.
 #[derive(PartialEq, Eq)]
 struct Files {
     certificate: Vec<u8>,
@@ -46,13 +47,13 @@ impl std::fmt::Debug for Files {
 }
 
 impl Certificates {
-    /// Reads all files again. What has changed is shown to links that are accepted from now on;
-    /// open links go on. Returns how many listeners got another certificate.
+    /// Reads all files again. Links accepted from now on get the new certificates; open links
+    /// continue unchanged. Returns the number of listeners with a new certificate.
     ///
     /// # Errors
     ///
-    /// Files that cannot be read or used: their listener goes on with what it has, and the others
-    /// are seen to.
+    /// Returns an error if a file cannot be read or used. The listener of that file keeps its
+    /// certificate, and the other listeners are still updated.
     pub fn reload(&self) -> Result<usize, ConfigError> {
         let mut changed = Ok(0);
         for shown in &self.shown {
@@ -65,8 +66,8 @@ impl Certificates {
         changed
     }
 
-    /// Looks at the files from time to time, for ever. Tells at once, and then daily, which
-    /// certificates have expired or soon will have.
+    /// Reads the files periodically, without end. Reports certificates that have expired or soon
+    /// will, at once and then daily.
     pub(crate) async fn keep_up(&self, tell: impl Fn(String)) {
         let mut told_at = None::<Instant>;
         loop {
@@ -83,8 +84,8 @@ impl Certificates {
         }
     }
 
-    /// What a listener speaks; its certificate is now one of these.
-    /// `place` is where in the configuration it stands.
+    /// The acceptor of a listener, whose certificate is from now on reloaded. `place` is the place
+    /// of the listener in the configuration.
     pub(crate) fn acceptor(
         &mut self,
         listen: &Listen,
@@ -114,7 +115,7 @@ impl Certificates {
 }
 
 impl Shown {
-    /// Whether the certificate is another one now.
+    /// Returns whether the certificate has changed.
     fn reload(&self) -> Result<bool, ConfigError> {
         let read = Files::read(&self.listen, &self.place)?;
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
@@ -131,7 +132,7 @@ impl Shown {
         Ok(true)
     }
 
-    /// What there is to tell about how long it is good for.
+    /// A warning about the validity of the certificate, if there is one.
     fn concern(&self) -> Option<String> {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let unix_now = i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX);
@@ -197,7 +198,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_certificate_that_has_expired_is_told_at_the_start_and_daily_until_it_is_replaced() {
+    async fn expired_certificate_is_told_daily_until_replaced() {
         let folder = tempfile::TempDir::new().expect("a folder");
         write(folder.path(), 2020);
         let file = |name| Some(folder.path().join(name));
@@ -220,6 +221,6 @@ mod tests {
         told.borrow_mut().clear();
         write(folder.path(), 4000);
         let _ = tokio::time::timeout(2 * TELL_EVERY, tells()).await;
-        assert_eq!(told.borrow().len(), 1, "before the files were looked at again");
+        assert_eq!(told.borrow().len(), 1, "before the files were read again");
     }
 }

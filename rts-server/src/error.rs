@@ -1,4 +1,4 @@
-//! Why a server does not start, or does not go on, and what helps.
+//! Errors of a server that does not start or stops, with their remedies.
 
 use std::error::Error;
 use std::io;
@@ -8,7 +8,7 @@ use crate::ConfigError;
 use crate::state::StateError;
 use crate::tasks::TaskEnded;
 
-/// Why a server does not start, or does not go on.
+/// Why a server does not start, or stops by itself.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServerError {
@@ -18,28 +18,28 @@ pub enum ServerError {
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {}", explain(*.address, .error))]
     Listen {
-        /// Where.
+        /// The address.
         address: SocketAddr,
-        /// Why.
+        /// The error of the system.
         error: io::Error,
     },
-    /// What bans and revoked tokens are kept in cannot be used.
+    /// The store of bans and revoked tokens cannot be used.
     #[error("state_dir: {0}")]
     State(#[from] StateError),
     /// The system gave no random numbers.
     #[error("the system's random source failed: {0}")]
     Random(getrandom::Error),
-    /// The caller made no observer for its shard ([`Server::bind_observed`]), and this is why.
+    /// The caller's observer of the shard could not be created ([`Server::bind_observed`]).
     ///
     /// [`Server::bind_observed`]: crate::Server::bind_observed
     #[error(transparent)]
     Observer(Box<dyn Error + Send + Sync>),
-    /// A part of it ended while it was serving: it does not go on without.
+    /// A task of the server ended while it was serving.
     #[error("the server stops: {0}")]
     Ended(#[from] TaskEnded),
 }
 
-/// What keeps an address from being listened on, and what helps.
+/// Why the address cannot be listened on, and the remedy.
 fn explain(address: SocketAddr, error: &io::Error) -> String {
     let port = address.port();
     match error.kind() {
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_keeps_an_address_from_being_listened_on_comes_with_what_helps() {
+    fn listen_errors_have_a_remedy() {
         for (kind, at, helps) in [
             (io::ErrorKind::AddrInUse, "127.0.0.1:7600", "'sport = :7600'"),
             (io::ErrorKind::AddrNotAvailable, "192.0.2.1:1", "0.0.0.0 is all"),

@@ -1,4 +1,4 @@
-//! How long certificates are good for.
+//! The validity of certificates.
 
 use std::fmt;
 
@@ -8,18 +8,18 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use x509_parser::parse_x509_certificate;
 
-/// So long before a certificate expires it should have been renewed: those who do it by themselves
-/// do it a month before.
+/// A certificate that expires within this time should have been renewed. Automatic renewals take
+/// place a month before the expiry.
 const SOON_SECONDS: i64 = 14 * 86_400;
 
-/// When a certificate may be used.
+/// The time in which a certificate is valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Validity {
     not_before: i64,
     not_after: i64,
 }
 
-/// What is wrong with a certificate's time, or will soon be.
+/// A certificate that is not valid, or soon will not be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Concern {
     Expired { at: i64 },
@@ -27,8 +27,8 @@ pub(crate) enum Concern {
     Soon { at: i64, left_seconds: i64 },
 }
 
-/// What there is to tell about a chain in PEM form, its first certificate first: those of
-/// authorities in it expire as well.
+/// The most urgent concern about a chain in PEM form, the server's certificate first. The
+/// certificates of authorities in it expire as well.
 pub(crate) fn concern(chain: &[u8], unix_now: i64) -> Option<Concern> {
     let certificates = CertificateDer::pem_slice_iter(chain).flatten();
     let concerns = certificates.filter_map(|certificate| {
@@ -39,7 +39,7 @@ pub(crate) fn concern(chain: &[u8], unix_now: i64) -> Option<Concern> {
         };
         validity.concern(unix_now)
     });
-    // What does not work is told before what will not.
+    // A certificate that is invalid now is more urgent than one that expires soon.
     concerns.min_by_key(|concern| matches!(concern, Concern::Soon { .. }))
 }
 
@@ -86,7 +86,7 @@ fn date(unix: i64) -> String {
     }
 }
 
-/// A second of Unix time, as the log writes its own.
+/// Formats a second of Unix time like the timestamps of the log.
 pub(crate) fn moment(unix: u64) -> String {
     let at = i64::try_from(unix).ok().and_then(|at| OffsetDateTime::from_unix_timestamp(at).ok());
     let in_words = at.and_then(|at| at.format(&Rfc3339).ok());
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_moment_is_written_as_the_log_writes_its_own() {
+    fn moment_has_the_format_of_the_log() {
         assert_eq!(moment(1_700_000_000), "2023-11-14T22:13:20Z");
         assert_eq!(moment(u64::MAX), "18446744073709551615 s after 1970");
     }
@@ -106,7 +106,7 @@ mod tests {
     const DAY: i64 = 86_400;
 
     #[test]
-    fn a_certificate_is_told_when_less_than_two_weeks_are_left() {
+    fn certificate_is_told_below_two_weeks_left() {
         let end = 90 * DAY;
         let validity = Validity { not_before: 0, not_after: end };
         let soon = |left_seconds| Some(Concern::Soon { at: end, left_seconds });
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_told_has_the_date() {
+    fn concern_has_the_date() {
         let said = |concern: Concern| concern.to_string();
         assert!(
             said(Concern::Expired { at: 1_700_000_000 }).contains("on 2023-11-14 at 22:13 UTC")
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn each_certificate_of_a_chain_counts_and_what_does_not_work_counts_more() {
+    fn most_urgent_certificate_of_chain_is_told() {
         let year = |first: i32, last: i32| {
             let key = rcgen::KeyPair::generate().expect("a key");
             let mut params =

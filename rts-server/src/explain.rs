@@ -1,4 +1,4 @@
-//! Why a token is refused, for the log. The client is told none of it.
+//! Why a token is refused, for the log. The client does not learn the reason.
 
 use std::collections::BTreeMap;
 
@@ -7,11 +7,11 @@ use rts_token::{AppKey, TokenError, inspect, verify};
 
 use crate::expiry::moment;
 
-/// So many apps are looked at for the one that signed a token.
+/// Most apps whose keys are compared with the signature of a token.
 const SIGNERS_TRIED_MAX: usize = 100;
 
-/// What is wrong, and where that helps, whose token it is instead. No part of the token that is not
-/// an id.
+/// What is wrong with a token, and, where that helps, which user and app it belongs to. The text
+/// contains no part of the token except ids.
 pub(crate) fn explain(
     apps: &BTreeMap<String, Vec<AppKey>>,
     credentials: &Credentials,
@@ -25,7 +25,7 @@ pub(crate) fn explain(
         return "the token is not text".to_owned();
     };
     let flaws = keys.iter().filter_map(|key| verify(token, app_id, key, uid, unix_now).err());
-    // Of two keys, what is wrong under the one that signed it.
+    // The app may have two keys. The flaw under the key that signed the token is the relevant one.
     let flaw = flaws.reduce(|first, second| match first {
         TokenError::SignatureMismatch => second,
         first => first,
@@ -51,8 +51,8 @@ pub(crate) fn explain(
     }
 }
 
-/// The app whose key signed it, if that is one of the first. Strangers choose how often this is
-/// asked, and it takes the time of those who have logged in.
+/// The app whose key signed the token, among the first [`SIGNERS_TRIED_MAX`]. Strangers choose how
+/// often this search runs, and it takes CPU time from users who are logged in.
 fn signer<'a>(apps: &'a BTreeMap<String, Vec<AppKey>>, token: &str) -> Option<&'a str> {
     let unverified = inspect(token).ok()?;
     let mut signers = apps
@@ -78,7 +78,7 @@ mod tests {
         AppKey::new(text).expect("not empty")
     }
 
-    /// What is said of alice's login with this token, under two keys of hers.
+    /// The explanation for alice's login with this token, under two keys of her app.
     fn said(app_id: &str, token: &[u8]) -> String {
         let apps = BTreeMap::from([
             (APP.to_owned(), vec![key("new key"), key("old key")]),
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn each_flaw_is_named_under_either_key() {
+    fn names_each_flaw_under_either_key() {
         for with in ["new key", "old key"] {
             let of =
                 |app_id, uid, expire_at| said(APP, signed(app_id, uid, expire_at, with).as_bytes());
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn so_many_apps_are_looked_at_for_the_one_that_signed() {
+    fn compares_keys_of_bounded_number_of_apps() {
         let id = |number: usize| format!("{number:024}");
         let apps: BTreeMap<_, _> =
             (0..1_000).map(|n| (id(n), vec![key(&format!("key {n}"))])).collect();
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn no_secret_is_in_it() {
+    fn shows_no_secret() {
         let good = signed(APP, "alice", 1, "new key");
         let cut = &good[..good.len() - 5];
         for token in [good.as_str(), cut, "001secret-text-of-a-stranger-with-a-key-in-it"] {

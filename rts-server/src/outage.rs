@@ -1,22 +1,22 @@
-//! When something that belongs to an app does not work: what the log says of it, and how often.
+//! Bounds the log lines about failures of an app's servers.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// How often one cause is told while it lasts.
+/// How often one cause is logged while it lasts.
 const EVERY: Duration = Duration::from_secs(60);
-/// Causes that are told apart within that time. More of them have the place of one.
+/// Most causes that are distinguished within that time. Further ones count as one cause.
 const CAUSES_MAX: usize = 16;
 const FURTHER_CAUSES: &str = "";
 
-/// The failures of one server of an app. Each cause is told at once, and then once a minute while
-/// it lasts; the end of all is told if the beginning was.
+/// The failures of one server of an app. Each cause is logged at once, and then once a minute while
+/// it lasts. The end of the outage is logged if its beginning was.
 #[derive(Debug, Default)]
 pub(crate) struct Outage {
     told: BTreeMap<String, Instant>,
-    /// Since the last line.
+    /// Failures without a line, since the last line.
     left_out: u64,
-    /// What is told when it works again.
+    /// The outage under way, whose end will be logged.
     under_way: Option<UnderWay>,
 }
 
@@ -26,18 +26,18 @@ struct UnderWay {
     failures: u64,
 }
 
-/// It works again.
+/// The end of an outage.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Over {
-    /// How often it did not.
+    /// The number of failures.
     pub(crate) failures: u64,
-    /// From the first failure on.
+    /// The time since the first failure.
     pub(crate) lasted: Duration,
 }
 
 impl Outage {
-    /// It did not work. `Some` if that is to be told, with how many failures were not, since the
-    /// last that was.
+    /// Records a failure. `Some` if it should be logged, with the number of failures left out since
+    /// the last line.
     pub(crate) fn failed(&mut self, cause: &str, now: Instant) -> Option<u64> {
         if let Some(under_way) = &mut self.under_way {
             under_way.failures += 1;
@@ -59,7 +59,7 @@ impl Outage {
         Some(std::mem::take(&mut self.left_out))
     }
 
-    /// It was not tried, since it did not work before.
+    /// Records a post that was not attempted, since earlier ones failed.
     pub(crate) fn left_alone(&mut self) {
         self.left_out += 1;
         if let Some(under_way) = &mut self.under_way {
@@ -67,7 +67,7 @@ impl Outage {
         }
     }
 
-    /// It worked. `Some` if that is to be told.
+    /// Records a success. `Some` if the end of an outage should be logged.
     pub(crate) fn worked(&mut self, now: Instant) -> Option<Over> {
         let UnderWay { since, failures } = self.under_way.take()?;
         Some(Over { failures, lasted: now.saturating_duration_since(since) })
@@ -81,7 +81,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn each_cause_is_told_at_once_and_then_once_a_minute_with_what_was_left_out() {
+    fn each_cause_is_logged_at_once_then_every_minute() {
         let (mut outage, start) = (Outage::default(), Instant::now());
         assert_eq!(outage.failed("refused", start), Some(0));
         assert_eq!(outage.failed("refused", start + SECOND), None);
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn its_end_is_told_once_with_how_long_it_was_and_how_often() {
+    fn end_is_logged_once_with_duration_and_count() {
         let (mut outage, start) = (Outage::default(), Instant::now());
         assert_eq!(outage.worked(start), None, "nothing was wrong");
         outage.failed("refused", start);
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_works_every_other_time_does_not_fill_the_log() {
+    fn flapping_server_does_not_fill_the_log() {
         let (mut outage, start) = (Outage::default(), Instant::now());
         let mut lines = 0;
         for millis in 0..59_000 {
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn causes_without_end_are_told_as_one() {
+    fn further_causes_count_as_one() {
         let (mut outage, start) = (Outage::default(), Instant::now());
         let told = |outage: &mut Outage, now, from: u32| {
             let causes = (from..from + 1_000).map(|number| format!("cause {number}"));

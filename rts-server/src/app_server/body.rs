@@ -1,4 +1,4 @@
-//! What is posted: three fields, and nothing else.
+//! The JSON body of a post to an app server: three fields, and nothing else.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -14,7 +14,7 @@ struct Body<'a> {
     signature: &'a str,
 }
 
-/// Text as it is, bytes as base64.
+/// The body of a post: text as a string, bytes as base64.
 pub(super) fn json(post: &Post) -> Bytes {
     let encoded;
     let (message, binary) = match &post.payload {

@@ -1,12 +1,12 @@
-//! Leaving an origin alone that does not answer.
+//! The circuit breaker of an origin, which stops posts to an app server that fails.
 
 use std::time::{Duration, Instant};
 
 /// Failures in a row that open the breaker.
 const FAILURES_MAX: u32 = 10;
-/// How long it stays open at first. Each further failure doubles it.
+/// First pause of an open breaker. Each further failure doubles the pause.
 const PAUSE_MIN: Duration = Duration::from_secs(1);
-/// It never stays open for longer.
+/// Longest pause of an open breaker.
 const PAUSE_MAX: Duration = Duration::from_secs(30);
 
 /// ```text
@@ -16,8 +16,8 @@ const PAUSE_MAX: Duration = Duration::from_secs(30);
 ///    +---- an answer, of any kind ---|-----------------------------+
 /// ```
 ///
-/// While it is open nothing is connected to, so a dead app server costs its app's clients no time,
-/// and whoever is down is not hammered by all of them.
+/// An open breaker refuses every post without a connection. A dead app server therefore costs the
+/// clients of its app no time, and is not flooded with attempts.
 #[derive(Debug, Default)]
 pub(super) struct Breaker {
     failures: u32,
@@ -32,7 +32,7 @@ struct Open {
 }
 
 impl Breaker {
-    /// Whether a try may be made now. Each `true` is to be followed by
+    /// Whether an attempt may be made now. After each `true` the caller calls
     /// [`succeeded`](Self::succeeded) or [`failed`](Self::failed).
     pub(super) fn admits(&mut self, now: Instant) -> bool {
         match &mut self.open {
@@ -57,7 +57,7 @@ impl Breaker {
                 open.until = now + open.pause;
                 open.is_being_tried = false;
             }
-            // Begun before it opened.
+            // An attempt that began before the breaker opened.
             Some(_) => {}
             None if self.failures >= FAILURES_MAX => {
                 let until = now + PAUSE_MIN;
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn nine_failures_change_nothing_and_the_tenth_opens_it_for_a_second() {
+    fn tenth_failure_opens_for_a_second() {
         let (mut breaker, now) = (Breaker::default(), Instant::now());
         fail(&mut breaker, FAILURES_MAX - 1, now);
         fail(&mut breaker, 1, now);
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_closes_it_and_forgets_the_failures() {
+    fn answer_closes_and_forgets_failures() {
         let (mut breaker, now) = (Breaker::default(), Instant::now());
         fail(&mut breaker, FAILURES_MAX - 1, now);
         breaker.succeeded();
@@ -102,20 +102,20 @@ mod tests {
     }
 
     #[test]
-    fn one_try_is_made_after_each_pause_and_pauses_double_up_to_half_a_minute() {
+    fn admits_one_try_after_each_doubling_pause() {
         let (mut breaker, mut now) = (Breaker::default(), Instant::now());
         fail(&mut breaker, FAILURES_MAX, now);
         for seconds in [1, 2, 4, 8, 16, 30, 30] {
             now += Duration::from_secs(seconds);
             assert!(!breaker.admits(now - Duration::from_nanos(1)), "{seconds}");
             assert!(breaker.admits(now), "{seconds}");
-            assert!(!breaker.admits(now), "one at a time");
+            assert!(!breaker.admits(now), "one try for each pause");
             breaker.failed(now);
         }
     }
 
     #[test]
-    fn failures_of_tries_from_before_do_not_make_the_pause_longer() {
+    fn failures_of_older_tries_do_not_lengthen_pause() {
         let (mut breaker, now) = (Breaker::default(), Instant::now());
         fail(&mut breaker, FAILURES_MAX, now);
         (0..50).for_each(|_| breaker.failed(now));

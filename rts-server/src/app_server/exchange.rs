@@ -1,4 +1,4 @@
-//! One request, one answer, on a connection that serves for nothing else.
+//! One request and its answer, on a connection of their own.
 
 use std::borrow::Cow;
 use std::pin::pin;
@@ -19,12 +19,12 @@ use super::signing;
 use super::watched::Watched;
 use crate::causes::root_cause;
 
-/// Longest head of an answer, in bytes; also what is read ahead of its body.
+/// Longest head of an answer, in bytes. Also the bound of the bytes read ahead of its body.
 const HEAD_BYTES_MAX: usize = 16 * 1_024;
-/// Headers of the answer.
+/// Most headers of an answer.
 const HEADERS_MAX: usize = 64;
 
-/// What is asked.
+/// The request to an app server.
 pub(super) struct Request {
     pub(super) path: Uri,
     pub(super) host: HeaderValue,
@@ -49,7 +49,7 @@ pub(super) enum ExchangeError {
 }
 
 impl ExchangeError {
-    /// For the log, which tells each now and then.
+    /// A name for the log, which limits the lines of each name.
     pub(super) fn name(&self) -> Cow<'static, str> {
         match self {
             Self::Unheard(_) => "unheard".into(),
@@ -61,7 +61,7 @@ impl ExchangeError {
     }
 }
 
-/// What a client is told: not more than that.
+/// The result that the client gets. It has no details of the failure.
 pub(super) fn progress(outcome: Result<Reply, ExchangeError>) -> PostProgress {
     match outcome {
         Ok(reply) => PostProgress::Answered(reply),
@@ -89,7 +89,7 @@ pub(super) async fn run(
     };
     let mut http = http1::Builder::new();
     http.max_buf_size(HEAD_BYTES_MAX).max_headers(HEADERS_MAX);
-    // A client has to understand them (RFC 9112, 5.2).
+    // RFC 9112, section 5.2: a client must understand folded headers.
     http.allow_obsolete_multiline_headers_in_responses(true);
     let (mut sender, connection) = http.handshake(TokioIo::new(stream)).await.map_err(judge)?;
     let exchange = async {
@@ -99,7 +99,7 @@ pub(super) async fn run(
     };
     let mut exchange = pin!(exchange);
     let mut connection = pin!(connection);
-    // The connection moves the bytes; it may be done before all of them were looked at.
+    // The connection moves the bytes. It may end before `read` has consumed all of them.
     tokio::select! {
         biased;
         outcome = &mut exchange => outcome,
@@ -146,7 +146,7 @@ async fn read(response: Response<Incoming>) -> Result<Reply, ExchangeError> {
     Ok(Reply(reply.freeze()))
 }
 
-/// Of any other coding the reply would be what is coded, or have the sizes of its chunks in it.
+/// Refuses other codings: the body would still be encoded, or contain the sizes of its chunks.
 fn is_plain_or_chunked(headers: &HeaderMap) -> bool {
     let mut codings = headers.get_all(TRANSFER_ENCODING).into_iter();
     let is_chunked = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");

@@ -1,13 +1,14 @@
-//! Posting what clients send to their app's own server.
+//! Posts of client messages to the app servers.
 //!
-//! The server core says what is posted and for how long; here it is decided where to, and done:
+//! The server core decides what is posted and for how long. This module decides where to, and
+//! posts:
 //!
 //! ```text
 //! url --policy--> listed? --breaker--> alive? --network--> resolve, vet, dial, check --exchange--> one request, one answer
 //! ```
 //!
-//! What this does not do: it follows no redirect, keeps no cookie, decodes nothing, uses no proxy,
-//! reuses no connection and tries nothing twice.
+//! It follows no redirect, keeps no cookie, decodes no content coding, uses no proxy, reuses no
+//! connection and retries nothing.
 
 mod body;
 mod breaker;
@@ -39,31 +40,32 @@ use network::{Network, SystemNetwork};
 use signing::ForwardingKey;
 use telling::{Refusals, Telling};
 
-/// Who posts, for all apps of a configuration.
+/// Posts to the app servers of all apps of a configuration.
 pub(crate) struct AppServers {
     apps: BTreeMap<String, Arc<App>>,
     network: Arc<dyn Network>,
-    /// This server's listeners, known when they are bound: before any client can be there.
+    /// Addresses of this server's listeners. They are set when the listeners are bound, before any
+    /// client can connect.
     own: OnceLock<Vec<SocketAddr>>,
 }
 
-/// What holds for the posts of one app.
+/// State for the posts of one app.
 struct App {
     allowed: AllowList,
     addresses: AddressPolicy,
-    /// One for each listed origin, in the order of the list.
+    /// One breaker for each listed origin, in the order of the list.
     breakers: Vec<Mutex<Breaker>>,
-    /// The same for the log, with one behind them for loopback in development.
+    /// One outage for each listed origin. The last one is for loopback in development.
     outages: Vec<Mutex<Outage>>,
     refusals: Refusals,
-    /// `None` when no url of the list wants it.
+    /// `None` if no URL of the list uses TLS.
     tls: Option<Arc<ClientConfig>>,
     content_type: HeaderValue,
     key: Option<ForwardingKey>,
 }
 
 impl AppServers {
-    /// For the apps of a configuration.
+    /// Creates the posters for the apps of a configuration.
     pub(crate) fn new(config: &Config) -> Result<Self, ConfigError> {
         Self::over(config, Arc::new(SystemNetwork))
     }
@@ -77,8 +79,7 @@ impl AppServers {
         Ok(Self { apps, network, own: OnceLock::new() })
     }
 
-    /// Nothing is ever posted to these addresses, on which this server listens. Only the first call
-    /// counts.
+    /// Forbids posts to these addresses, the listeners of this server. Only the first call counts.
     pub(crate) fn keep_off(&self, own: impl IntoIterator<Item = SocketAddr>) {
         self.own.get_or_init(|| own.into_iter().collect());
     }
@@ -103,7 +104,7 @@ impl App {
         })
     }
 
-    /// Whether messages may be posted there. The log hears of a url that is refused.
+    /// Whether messages may be posted to this URL. Logs a URL that is refused.
     fn allows(&self, target: &Target) -> bool {
         let is_allowed = self.target(&target.url).is_some();
         if !is_allowed {
@@ -112,16 +113,16 @@ impl App {
         is_allowed
     }
 
-    /// The url, if messages may be posted there now.
+    /// The URL, if messages may be posted to it now.
     fn target(&self, url: &str) -> Option<(TargetUrl, Uri, HeaderValue)> {
         let url = TargetUrl::parse(url).ok().filter(|url| self.allowed.permits(url))?;
-        // HTTP has its own opinion of what may be in a path.
+        // The HTTP library may refuse a path that the policy allows.
         let path = url.path_and_query().parse().ok()?;
         let host = HeaderValue::from_str(url.authority()).ok()?;
         Some((url, path, host))
     }
 
-    /// The breaker for this url. Loopback in development has none.
+    /// The breaker of this URL. Loopback in development has none.
     fn breaker(&self, url: &TargetUrl) -> Option<&Mutex<Breaker>> {
         self.breakers.get(self.allowed.find(url)?)
     }
@@ -180,14 +181,14 @@ impl App {
     }
 }
 
-/// One try with an origin. Unless it succeeds it counts as a failure, also when it is given up.
+/// One attempt to post to an origin. It counts as a failure unless it succeeds, also when dropped.
 struct Attempt<'a> {
     breaker: Option<&'a Mutex<Breaker>>,
     has_succeeded: bool,
 }
 
 impl<'a> Attempt<'a> {
-    /// `None` when the origin has failed so often that it is left alone for a while.
+    /// `None` while the breaker of the origin is open.
     fn begin(breaker: Option<&'a Mutex<Breaker>>) -> Option<Self> {
         if let Some(breaker) = breaker
             && !lock(breaker).admits(Instant::now())
@@ -215,7 +216,7 @@ impl Drop for Attempt<'_> {
     }
 }
 
-/// Nothing that can panic runs under this lock.
+/// Recovers from poison: no code that can panic runs under this lock.
 fn lock(breaker: &Mutex<Breaker>) -> std::sync::MutexGuard<'_, Breaker> {
     breaker.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! From a listed url to a connection, over addresses that were judged.
+//! From a listed URL to a connection, over vetted addresses only.
 
 use std::future::Future;
 use std::io;
@@ -16,20 +16,20 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-/// For everything up to the moment at which the request can be sent.
+/// Bound of everything before the request can be sent: DNS, TCP and TLS.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// Addresses of one name that are tried.
+/// Most addresses of one name that are tried.
 const ADDRESSES_MAX: usize = 4;
 
 pub(super) type Later<'a, T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send + 'a>>;
 
-/// Names and connections. Only what a policy has vetted can be dialled.
+/// DNS and connections. Only addresses vetted by a policy can be dialled.
 pub(super) trait Network: Send + Sync {
     fn resolve<'a>(&'a self, host: &'a str, port: u16) -> Later<'a, Vec<SocketAddr>>;
     fn dial(&self, address: Vetted) -> Later<'_, TcpStream>;
 }
 
-/// The system's.
+/// The network of the operating system.
 pub(super) struct SystemNetwork;
 
 impl Network for SystemNetwork {
@@ -47,7 +47,7 @@ pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-/// Why there is no connection.
+/// Why a connection could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ConnectError {
     #[error("the name cannot be resolved: {0}")]
@@ -67,7 +67,7 @@ pub(super) enum ConnectError {
 }
 
 impl ConnectError {
-    /// For the log, which tells each now and then.
+    /// A name for the log, which limits the lines of each name.
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Resolve(_) => "resolve",
@@ -81,8 +81,8 @@ impl ConnectError {
     }
 }
 
-/// Resolves, judges, connects to what was judged, and looks again at what it is connected to. The
-/// name stays for TLS.
+/// Resolves the host, vets its addresses, connects to one, and checks the address of the peer. TLS
+/// still checks the name.
 pub(super) async fn connect(
     network: &dyn Network,
     url: &TargetUrl,

@@ -1,4 +1,4 @@
-//! How an app's server can know that a post is ours, and whose message it is.
+//! Signatures of posts, which prove to an app server that RTS sent a post, and for which user.
 
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -8,10 +8,10 @@ use hyper::header::HeaderValue;
 use rts_proto::server::Post;
 use sha2::Sha256;
 
-/// The one header that is ours.
+/// The header with the signature.
 pub(super) const HEADER: &str = "rts-signature";
 
-/// What the server and an app's server share. `Debug` does not show it.
+/// The secret shared by this server and an app server. `Debug` does not show it.
 #[derive(Clone)]
 pub(super) struct ForwardingKey(Vec<u8>);
 
@@ -56,7 +56,7 @@ fn header_with(
     let signature: String =
         mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
     let text = format!("{signed},v1={signature}");
-    // Ids have an alphabet without control characters, so nothing in here can end the line.
+    // Ids have an alphabet without control characters, so none of them can end the line.
     HeaderValue::try_from(text).expect("numbers and ids are visible ASCII")
 }
 
@@ -69,7 +69,7 @@ mod tests {
     const SIGNED_POST: &str = include_str!("signed_post.txt");
 
     #[test]
-    fn the_post_of_the_manual_is_signed_as_it_shows() {
+    fn signs_the_post_of_the_manual() {
         let post = Post {
             app_id: AppId::new("123456781234567812345678").expect("an app id"),
             uid: UserId::new("alice").expect("a user id"),

@@ -1,5 +1,5 @@
-//! What the log says of posts that fail: lines with the target `rts::app_server`. No query of a
-//! url, no signature and no message is in one.
+//! Log lines about posts that fail, with the target `rts::app_server`. No line contains the query
+//! of a URL, a signature or a message.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -10,12 +10,11 @@ use rts_transport_tokio::server::{LogThrottle, Sanitized};
 
 use crate::outage::{Outage, Over};
 
-/// One post, of which the log hears how it ended. One that is given up before it ends has lasted
-/// for too long.
+/// One post, whose end is logged. A post that is dropped before its end counts as timed out.
 pub(super) struct Telling<'a> {
     outage: &'a Mutex<Outage>,
     post: &'a Post,
-    /// Origin and path.
+    /// Origin and path of the URL.
     url: String,
     begun: Instant,
     is_told: bool,
@@ -26,13 +25,13 @@ impl<'a> Telling<'a> {
         Self { outage, post, url: shown(url), begun: Instant::now(), is_told: false }
     }
 
-    /// Its server has failed so often that it is not asked.
+    /// Records that the post was not attempted, since the breaker is open.
     pub(super) fn left_alone(mut self) {
         self.is_told = true;
         self.outage().left_alone();
     }
 
-    /// What failed, for people, and the name of its cause, of which there are few.
+    /// Records a failure. `cause` is its name, one of a few; `why` is for people.
     pub(super) fn failed(mut self, cause: &str, why: &str) {
         self.tell_failure(cause, why);
     }
@@ -77,12 +76,13 @@ impl Drop for Telling<'_> {
     }
 }
 
-/// Clients name urls that are not on their app's list.
+/// Logs URLs of clients that are not on the list of their app.
 #[derive(Default)]
 pub(super) struct Refusals(Mutex<LogThrottle>);
 
 impl Refusals {
-    /// Cheap: it is called under the shard's lock.
+    /// Logs a refused URL, at a bounded rate. It must be cheap, since it runs under the shard's
+    /// lock.
     pub(super) fn tell(&self, target: &Target, url: &Result<TargetUrl, UrlError>) {
         let mut throttle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(left_out) = throttle.allow(Instant::now()) else { return };
@@ -99,7 +99,7 @@ impl Refusals {
     }
 }
 
-/// Origin and path: what is behind them may be secret.
+/// Origin and path of a URL. The rest may be secret.
 fn shown(url: &TargetUrl) -> String {
     format!("{url}{}", Sanitized::value(url.path()))
 }

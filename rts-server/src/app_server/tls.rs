@@ -1,4 +1,4 @@
-//! Whom we believe when an app's server says who it is.
+//! TLS to app servers: the certificate authorities to trust.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use rustls::{ClientConfig, RootCertStore};
 use crate::ConfigError;
 use crate::causes::file_trouble;
 
-/// Certificates that the system trusts, or only those of a file.
+/// Trusts the certificates of the system, or only those of a file.
 pub(crate) fn client_config(
     app_id: &str,
     ca_file: Option<&Path>,
@@ -27,7 +27,7 @@ pub(crate) fn client_config(
             })?;
             CertificateDer::pem_slice_iter(&file)
                 .collect::<Result<_, _>>()
-                // Errors show what is in the file.
+                // The errors of the parser would show the content of the file.
                 .map_err(|_| error(format!("no PEM certificates in {}", path.display())))?
         }
     };
@@ -43,7 +43,7 @@ pub(crate) fn client_config(
         .with_root_certificates(roots)
         .with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    // Nothing of one connection is known to another.
+    // No state of one connection is reused by another.
     config.resumption = rustls::client::Resumption::disabled();
     Ok(Arc::new(config))
 }

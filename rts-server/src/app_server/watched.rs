@@ -1,4 +1,4 @@
-//! A stream that tells how far the answer has come, and lets nobody stay in front of it for ever.
+//! A stream that reports the progress of an answer, and bounds the bytes of its heads.
 
 use std::io;
 use std::pin::Pin;
@@ -8,23 +8,23 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Of an answer's heads, in bytes: its own, and those of all the interim ones (1xx) before it. What
-/// is read ahead of the body may be among it.
+/// Most bytes of the heads of an answer: its own head, and the heads of all interim answers (1xx)
+/// before it. Bytes read ahead of the body may be counted too.
 pub(super) const HEADS_BYTES_MAX: usize = 64 * 1_024;
-/// Reads before other tasks get their turn: this stream's task has no budget of the runtime's.
+/// Reads before the task yields. The cooperative budget of the runtime does not cover this stream.
 const READS_PER_TURN: usize = 8;
 
-/// Calls back when the first line has arrived, and remembers whether anything has.
+/// Calls back when the first line has arrived, and records whether any byte has.
 pub(super) struct Watched<S, F> {
     stream: S,
     first_line: Option<F>,
     has_heard: Heard,
-    /// Read before the answer's own head was complete.
+    /// Bytes read before the answer's own head was complete.
     heads_bytes: usize,
     reads_in_turn: usize,
 }
 
-/// How far the answer has come.
+/// The progress of an answer.
 #[derive(Clone, Default)]
 pub(super) struct Heard(Arc<Marks>);
 
@@ -40,7 +40,7 @@ impl Heard {
         self.0.anything.load(Ordering::Relaxed)
     }
 
-    /// The answer's own head is complete: its body has a bound of its own.
+    /// Records that the answer's own head is complete. The body has a bound of its own.
     pub(super) fn the_head_is_here(&self) {
         self.0.the_head.store(true, Ordering::Relaxed);
     }
@@ -118,7 +118,7 @@ mod tests {
 
     use super::*;
 
-    /// Reads until there is nothing at once, and says how many bytes that were.
+    /// Reads until the stream is pending, and returns the number of bytes.
     fn read_at_once<S: AsyncRead + Unpin>(stream: &mut S) -> io::Result<usize> {
         let mut context = Context::from_waker(Waker::noop());
         let mut read = 0;
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_that_always_has_more_leaves_others_their_turn() {
+    fn endless_stream_yields_to_other_tasks() {
         let (mut watched, heard) = Watched::new(tokio::io::repeat(b'x'), || {});
         heard.the_head_is_here();
         for _ in 0..100 {
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn heads_may_be_so_long_together_and_no_byte_longer() {
+    fn heads_are_bounded_together() {
         for (extra, is_refused) in [(0, false), (1, true)] {
             let bytes = vec![b'x'; HEADS_BYTES_MAX + extra];
             let (mut watched, _) = Watched::new(&bytes[..], || {});

@@ -1,4 +1,4 @@
-//! An app: the keys of its tokens, and where its server and its webhook are.
+//! An app: the keys of its tokens, its app server and its webhook.
 
 use std::fmt;
 
@@ -9,23 +9,23 @@ use super::{AppServer, ConfigError, Webhook};
 
 /// The app id of `rts serve --dev`.
 pub const DEV_APP_ID: &str = "123456781234567812345678";
-/// The app key of `rts serve --dev`. Everybody knows it.
+/// The app key of `rts serve --dev`. It is public.
 pub const DEV_APP_KEY: &str = "development key, known to all";
-/// The app key of [`Config::EXAMPLE`](super::Config::EXAMPLE). Everybody knows it too.
+/// The app key of [`Config::EXAMPLE`](super::Config::EXAMPLE). It is public too.
 pub(super) const EXAMPLE_APP_KEY: &str = "replace this";
 
 /// One app.
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct App {
-    /// The keys that its tokens may be signed with; one, or two while they are changed. A text
-    /// alone is a list of one.
+    /// The keys that may sign its tokens: one, or two during a change of keys. In TOML a string is
+    /// a list of one.
     #[serde(deserialize_with = "one_or_more")]
     pub keys: Vec<String>,
-    /// Where what its clients send to the app's server may be posted to.
+    /// The URLs to which messages of its clients may be posted.
     #[serde(default)]
     pub app_server: AppServer,
-    /// Where its back end is told who comes and goes; absent: nowhere.
+    /// The URL that gets events about users and rooms. `None`: no events are posted.
     pub webhook: Option<Webhook>,
 }
 
@@ -37,7 +37,7 @@ impl fmt::Debug for App {
 }
 
 impl App {
-    /// The app that everybody knows. Its server may be on this machine.
+    /// The app of `rts serve --dev`, whose key is public. Its app server may be on loopback.
     pub(super) fn development() -> Self {
         let app_server = AppServer { allow_loopback: true, ..AppServer::default() };
         Self { keys: vec![DEV_APP_KEY.to_owned()], app_server, webhook: None }

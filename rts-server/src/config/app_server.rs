@@ -1,4 +1,4 @@
-//! Where an app's messages may be posted to.
+//! The app server of an app: the URLs that messages may be posted to.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -10,24 +10,24 @@ use serde::Deserialize;
 use super::ConfigError;
 use super::listen::{NO_PATH, is_path};
 
-/// An app's own server. Unless something is listed, nothing is posted anywhere.
+/// The app server of an app. With an empty list nothing is posted.
 #[derive(Clone, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields, default)]
 pub struct AppServer {
-    /// Origins with the beginnings of paths, such as `https://app.example/rts`: clients choose
-    /// among these.
+    /// Origins with prefixes of paths, such as `https://app.example/rts`. Clients choose among
+    /// them.
     pub allow: Vec<String>,
-    /// Takes `http://` in the list.
+    /// Allows `http://` in the list.
     pub allow_plain_http: bool,
-    /// Networks, such as `10.1.0.0/16`, beside the public internet.
+    /// Networks that may be posted to besides the public internet, such as `10.1.0.0/16`.
     pub networks: Vec<String>,
-    /// Any port of `127.0.0.1`, `localhost` and `[::1]`, with http too: for development.
+    /// Allows any port of `127.0.0.1`, `localhost` and `[::1]`, also over HTTP. For development.
     pub allow_loopback: bool,
-    /// Posts are signed with this, in a header.
+    /// The key that signs posts, in a header. `None`: posts are not signed.
     pub forwarding_key: Option<String>,
-    /// The posts' content type.
+    /// The content type of posts.
     pub content_type: String,
-    /// Certificates in PEM, instead of those that the system trusts.
+    /// A file of trusted certificates in PEM, which replaces those of the system.
     pub ca_file: Option<PathBuf>,
 }
 
@@ -58,7 +58,7 @@ impl fmt::Debug for AppServer {
 }
 
 impl AppServer {
-    /// Whether nothing is posted anywhere.
+    /// Whether nothing can be posted.
     pub(crate) fn is_closed(&self) -> bool {
         self.allow.is_empty() && !self.allow_loopback
     }
@@ -79,7 +79,7 @@ impl AppServer {
         Ok(())
     }
 
-    /// Which urls, and which of their addresses.
+    /// The allowed URLs, and the allowed addresses.
     pub(crate) fn policies(&self, app_id: &str) -> Result<(AllowList, AddressPolicy), ConfigError> {
         let allowed = AllowList::new(self.allow.iter().map(String::as_str), self.allow_plain_http)
             .map_err(|(entry, e)| {
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_meant_is_said_with_its_place() {
+    fn invalid_values_are_refused_with_their_place() {
         for (text, what) in [
             ("allow = [\"http://app.example/\"]", "allow_plain_http"),
             ("allow = [\"https://App.example/\"]", "plain form"),
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn by_default_nothing_is_posted_anywhere() {
+    fn posts_nothing_by_default() {
         assert_eq!(parse(""), Ok(AppServer::default()));
         assert!(AppServer::default().is_closed());
     }

@@ -1,4 +1,4 @@
-//! What a configuration can be used with, and its operator should know.
+//! Warnings about a configuration that is valid but risky.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,17 +12,17 @@ use super::environment::SECRETS;
 
 /// Shorter keys can be guessed.
 const KEY_BYTES_MIN: usize = 16;
-/// Reading and writing, for those who are neither the owner nor of the group.
+/// Read and write permission for users other than the owner and the group.
 #[cfg(unix)]
 const OTHERS_MODE: u32 = 0o006;
 
 impl Config {
-    /// What can be used, and should not stay so; each with its place and with what would be right.
-    /// No key is among it.
+    /// Warnings about values that are valid but risky. Each has the place and the remedy, and
+    /// contains no key.
     #[must_use]
     pub fn concerns(&self) -> Vec<String> {
         let mut concerns = Vec::new();
-        // Without an OpenAPI nobody can be banned.
+        // Without an OpenAPI there are no bans.
         if self.openapi.is_some() && self.state_dir.is_none() {
             concerns.push(
                 "state_dir: it is not set, so a restart forgets bans and revoked tokens; name a \
@@ -50,7 +50,7 @@ impl Config {
         }
         let file = self.file.as_deref().filter(|file| holds_secrets(file));
         let keys = self.listen.iter().filter_map(|listen| listen.key.as_deref());
-        // Listeners may share one.
+        // Listeners may share a key file.
         let files: BTreeSet<&Path> = file.into_iter().chain(keys).collect();
         for file in files {
             concerns.extend(open_to_others(file, "keys"));
@@ -59,16 +59,17 @@ impl Config {
     }
 }
 
-/// What is wrong with who may read or change a file with secrets in it, if something is and the
-/// system says so. `what` says what secrets: "keys".
+/// Describes the permissions of a file with secrets, if users other than the owner may read or
+/// change it. `what` names the secrets, such as "keys". Returns `None` where the system has no such
+/// permissions.
 #[cfg(not(unix))]
 #[must_use]
 pub fn open_to_others(_: &Path, _: &str) -> Option<String> {
     None
 }
 
-/// What is wrong with who may read or change a file with secrets in it, if something is and the
-/// system says so. `what` says what secrets: "keys".
+/// Describes the permissions of a file with secrets, if users other than the owner may read or
+/// change it. `what` names the secrets, such as "keys".
 #[cfg(unix)]
 #[must_use]
 pub fn open_to_others(file: &Path, what: &str) -> Option<String> {
@@ -87,11 +88,11 @@ pub fn open_to_others(file: &Path, what: &str) -> Option<String> {
     ))
 }
 
-/// Whether the file, without the environment, has a key in it.
+/// Whether the file itself, without the environment, contains a key.
 fn holds_secrets(file: &Path) -> bool {
     let table = fs::read_to_string(file).ok().and_then(|text| text.parse::<Table>().ok());
     table.is_some_and(|table| {
-        // The keys of listeners are names of files.
+        // The `key` of a listener is the name of a file.
         let mut sections = table.iter().filter(|(name, _)| *name != "listen");
         sections.any(|(_, value)| has_secret(value))
     })
@@ -121,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_everybody_knows_is_told() {
+    fn public_key_is_told() {
         for (keys, count) in [
             (r#"["a key of my own"]"#, 1),
             (r#"["a key of my own."]"#, 0),
@@ -135,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_can_be_guessed_is_told_and_not_shown() {
+    fn short_key_is_told_without_showing_it() {
         assert_eq!(concerns("\"sixteen-bytes-16\""), Vec::<String>::new());
         let short = concerns("\"sixteen-bytes16\"");
         assert_eq!(short.len(), 1);
@@ -147,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn files_with_keys_that_others_may_read_or_change_are_told() {
+    fn key_files_open_to_others_are_told() {
         let folder = tempfile::TempDir::new().expect("a folder");
         let (config, key) = (folder.path().join("rts.toml"), folder.path().join("key.pem"));
         let listen = "[[listen]]\nurl = \"rtss://127.0.0.1:0\"\ncertificate = \"c.pem\"\nkey = \"key.pem\"\n";
@@ -173,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn bans_that_a_restart_forgets_are_told_where_there_can_be_any() {
+    fn missing_state_dir_is_told_with_an_openapi() {
         let openapi = format!(
             "[openapi]\nlisten = \"127.0.0.1:1\"\n[[openapi.bearer_keys]]\nname = \"b\"\n\
              key = \"sixteen-bytes-or-more\"\napps = [\"{APP}\"]\n"
@@ -191,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_listeners_share_is_told_once() {
+    fn shared_key_file_is_told_once() {
         let folder = tempfile::TempDir::new().expect("a folder");
         let (config, key) = (folder.path().join("rts.toml"), folder.path().join("key.pem"));
         let listen = |port| {
@@ -208,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_without_keys_may_be_read() {
+    fn file_without_keys_may_be_readable() {
         for (text, has) in [
             ("listen = \"x\"\n[[listen_]]\nname = \"k\"", false),
             ("[[listen]]\nkey = \"key.pem\"", false),

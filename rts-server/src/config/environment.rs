@@ -1,4 +1,4 @@
-//! Environment variables over a configuration file: `RTS__LIMITS__SENDS_PER_SECOND=0`.
+//! Environment variables that override a configuration file: `RTS__LIMITS__SENDS_PER_SECOND=0`.
 
 use std::ffi::OsString;
 
@@ -6,20 +6,20 @@ use toml::{Table, Value};
 
 use super::ConfigError;
 
-/// Every variable that begins so is one of ours.
+/// The prefix of all variables of the configuration.
 const PREFIX: &str = "RTS__";
-/// Between the names of a section and of what is in it.
+/// The separator of the names of a section and of its keys.
 const SEPARATOR: &str = "__";
-/// What is in this section has names with small and capital letters.
+/// The section whose names are case-sensitive.
 const APPS: &str = "apps";
 
-/// An app's keys are a text or a list; other secrets are a text.
+/// The keys of an app are a string or a list. Every other secret is a string.
 const KEYS: &str = "keys";
 
-/// Here a value is a secret: it is a text, however it looks.
+/// Names of secrets. A secret is always a string, even if it looks like another TOML value.
 pub(super) const SECRETS: [&str; 4] = [KEYS, "key", "secret", "forwarding_key"];
 
-/// The variables of the process.
+/// The variables of this process.
 pub(super) fn of_process() -> Result<Vec<(String, String)>, ConfigError> {
     let of_ours = |(name, value): (OsString, OsString)| {
         let name = name.into_string().ok().filter(|name| name.starts_with(PREFIX))?;
@@ -30,13 +30,13 @@ pub(super) fn of_process() -> Result<Vec<(String, String)>, ConfigError> {
     std::env::vars_os().filter_map(of_ours).collect()
 }
 
-/// Those of `variables` that are for the configuration.
+/// The `variables` that belong to the configuration.
 pub(super) fn ours(variables: impl IntoIterator<Item = (String, String)>) -> Vec<(String, String)> {
     variables.into_iter().filter(|(name, _)| name.starts_with(PREFIX)).collect()
 }
 
-/// Puts one variable over what the file says. Its value is read as TOML, and as a text if it is not
-/// TOML.
+/// Overrides a value of the file with one variable. Its value is parsed as TOML, and is a string if
+/// it is not valid TOML.
 pub(super) fn overlay(table: &mut Table, name: &str, value: &str) -> Result<(), ConfigError> {
     let error = |what: &str| error(name, what);
     let path = name.strip_prefix(PREFIX).unwrap_or(name);
@@ -79,8 +79,8 @@ fn error(name: &str, what: &str) -> ConfigError {
     ConfigError::Value { key: format!("environment variable {name}"), what: what.to_owned() }
 }
 
-/// Digits are a text here too. Nothing for a table or an object, nor for a list or a quoted text that
-/// is broken off: as a text it would be a key that nobody has.
+/// The value of a secret. Digits are a string here too. Returns `None` for a table, an object, or
+/// an unfinished list or quoted string: as a key it would match no token.
 fn secret(value: &str) -> Option<Value> {
     match toml(value) {
         Some(value @ (Value::String(_) | Value::Array(_))) => Some(value),
@@ -109,28 +109,28 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_replaces_one_value_and_leaves_the_rest() {
+    fn variable_replaces_one_value_only() {
         let table = overlaid(&[("RTS__LIMITS__X", "7"), ("RTS__LISTEN", "127.0.0.1:1")]);
         let wanted = "listen = \"127.0.0.1:1\"\n[limits]\nx = 7\ny = 2";
         assert_eq!(table, toml::from_str(wanted).expect("TOML"));
     }
 
     #[test]
-    fn sections_come_into_being_and_app_ids_keep_their_letters() {
+    fn creates_sections_and_keeps_case_of_app_ids() {
         let table = overlaid(&[("RTS__APPS__abcDEF__KEYS", "[\"a\", \"b\"]")]);
         let keys = &table["apps"]["abcDEF"]["keys"];
         assert_eq!(keys, &Value::Array(vec!["a".into(), "b".into()]));
     }
 
     #[test]
-    fn a_value_cannot_bring_other_keys_with_it() {
+    fn value_cannot_add_other_keys() {
         let table = overlaid(&[("RTS__LISTEN", "1\nreserved_uids = []")]);
         assert_eq!(table["listen"], Value::from("1\nreserved_uids = []"));
         assert!(!table.contains_key("reserved_uids"));
     }
 
     #[test]
-    fn a_key_is_a_text_however_it_looks() {
+    fn secret_is_always_a_string() {
         for key in ["0123456789012345", "true", "1979-05-27", "6.02e23", "a=b", "a{b}"] {
             let table = overlaid(&[("RTS__APPS__A__KEYS", key), ("RTS__LIMITS__X", "7")]);
             assert_eq!(table["apps"]["A"]["keys"], Value::from(key));
@@ -156,13 +156,13 @@ mod tests {
                 assert!(!error.contains("itself"), "{error}");
             }
         }
-        // A key that begins so is put into a list.
+        // A key that begins with `{` must be put into a list.
         let table = overlaid(&[("RTS__APPS__A__KEYS", "['{\"a\"}']")]);
         assert_eq!(table["apps"]["A"]["keys"], Value::Array(vec!["{\"a\"}".into()]));
     }
 
     #[test]
-    fn a_name_that_names_nothing_is_said() {
+    fn invalid_variable_name_is_named_in_error() {
         let mut table = Table::new();
         for name in ["RTS__", "RTS____X", "RTS__LIMITS__"] {
             let error = overlay(&mut table, name, "1").expect_err(name).to_string();

@@ -1,5 +1,5 @@
-//! What is wrong with a configuration, without what it says: any of its values may be a secret, or
-//! a secret at the wrong place.
+//! Errors of a configuration. They never show its values: any value may be a secret, or a secret at
+//! the wrong place.
 
 use std::fmt;
 
@@ -10,11 +10,11 @@ use serde::{Deserialize as _, Deserializer};
 
 use crate::causes::file_trouble;
 
-/// Words that stand for a section or a key are no longer than this.
+/// Longest word that may name a section or a key, in bytes.
 const WORD_BYTES_MAX: usize = 32;
 
-/// What is wrong with a configuration, where, and what would be right. No value of the
-/// configuration is part of it.
+/// What is wrong with a configuration, where, and what would be right. The error contains no value
+/// of the configuration.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
@@ -29,10 +29,10 @@ pub enum ConfigError {
         /// What is wrong, and what would be right.
         what: String,
     },
-    /// A value that cannot be.
+    /// A value that is not allowed.
     #[error("{key}: {what}")]
     Value {
-        /// Where.
+        /// The key, with its section.
         key: String,
         /// What is wrong, and what would be right.
         what: String,
@@ -40,7 +40,7 @@ pub enum ConfigError {
 }
 
 impl ConfigError {
-    /// Of what is wrong with the TOML itself, or with its kinds. `text` is what was read.
+    /// An error of the TOML syntax or of a type. `text` is the TOML.
     pub(super) fn in_text(text: &str, error: toml::de::Error) -> Self {
         let span = error.span();
         let (keys, what) = keys_and_words(error);
@@ -59,7 +59,8 @@ impl ConfigError {
         Self::Parse { place: if place.is_empty() { "the file".to_owned() } else { place }, what }
     }
 
-    /// The same, where variables of the environment have their part in it, and lines are not known.
+    /// Like [`in_text`](Self::in_text), with variables of the environment among the values. The
+    /// line is then unknown.
     pub(super) fn overlaid(names: &[&str], error: toml::de::Error) -> Self {
         let (keys, what) = keys_and_words(error);
         let names = names.join(", ");
@@ -78,7 +79,7 @@ fn position(text: &str, at: usize) -> String {
 
 fn keys_and_words(mut error: toml::de::Error) -> (Option<String>, String) {
     let words = without_values(error.message());
-    // With the text it would show the line instead.
+    // With its input the error would show the line.
     error.set_input(None);
     let shown = error.to_string();
     let keys = shown.trim_end().rsplit_once("\nin `").map(|(_, keys)| keys.trim_end_matches('`'));
@@ -86,7 +87,7 @@ fn keys_and_words(mut error: toml::de::Error) -> (Option<String>, String) {
     (segments, words)
 }
 
-/// A key as it is, if it can be nothing else.
+/// A key that cannot be a value. Other segments are not shown.
 fn known(segment: &str) -> &str {
     if is_word(segment) || AppId::new(segment).is_ok() { segment } else { "…" }
 }
@@ -96,7 +97,7 @@ fn is_word(text: &str) -> bool {
     (1..=WORD_BYTES_MAX).contains(&text.len()) && text.bytes().all(is_letter)
 }
 
-/// What serde says, which shows values in quotes.
+/// The message of serde, without the values that it quotes.
 fn without_values(message: &str) -> String {
     for kind in ["invalid type: ", "invalid value: "] {
         if let Some((found, wanted)) =
@@ -118,7 +119,7 @@ fn without_values(message: &str) -> String {
     message.lines().next().unwrap_or_default().to_owned()
 }
 
-/// Kinds as TOML calls them, for those that serde names in Rust's words.
+/// The TOML name of a type that serde names as in Rust.
 fn in_toml(kind: &str) -> &str {
     match kind {
         "map" => "table",
@@ -131,7 +132,7 @@ fn in_toml(kind: &str) -> &str {
     }
 }
 
-/// A list of texts; a text alone is a list of one.
+/// Deserialises a list of strings. A string is a list of one.
 pub(super) fn one_or_more<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<String>, D::Error> {

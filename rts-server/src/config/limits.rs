@@ -1,4 +1,4 @@
-//! What clients and back ends are allowed: rates and bounds.
+//! Rates and bounds for clients and back ends.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -15,54 +15,55 @@ use super::networks::networks;
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
-    /// Messages to users a second from one user.
+    /// Messages to users per second and sender.
     pub sends_per_second: u32,
-    /// Broadcasts a second from one user.
+    /// Broadcasts per second and sender.
     pub broadcasts_per_second: u32,
-    /// Messages to the app's server a second from one user.
+    /// Messages to the app server per second and sender.
     pub server_sends_per_second: u32,
-    /// Status queries a second from one user.
+    /// Status queries per second and user.
     pub status_queries_per_second: u32,
-    /// Rooms a second that one user may enter. At least 256 may be entered at once after quiet.
+    /// Rooms that one user may join per second. A burst of at least 256 is allowed.
     pub joins_per_second: u32,
-    /// Logins a second of one user.
+    /// Logins per second and user.
     pub logins_per_second: u32,
-    /// Broadcasts a second in a room of fewer than 500 members.
+    /// Broadcasts per second in a room of fewer than 500 members.
     pub room_broadcasts_per_second: u32,
-    /// The same from 500 members on.
+    /// Broadcasts per second in a room of 500 members or more.
     pub large_room_broadcasts_per_second: u32,
-    /// Messages a second from the back end of one app, all kinds together; one to n members of a
-    /// room counts n.
+    /// Messages per second of the back ends of one app, of all kinds together. A message to n
+    /// members of a room counts n times.
     pub backend_sends_per_second: u32,
-    /// Members of one room.
+    /// Members of a room.
     pub room_members_max: usize,
     /// Links that have not logged in.
     pub links_before_login_max: usize,
-    /// The same from one network, which is an IPv4 address or 64 bits of an IPv6 address; a quarter
-    /// of all if it is absent.
+    /// Links from one network that have not logged in. A network is an IPv4 address or the first 64
+    /// bits of an IPv6 address. `None`: a quarter of `links_before_login_max`.
     pub links_before_login_per_network_max: Option<usize>,
     /// Links from one network.
     pub links_per_network_max: usize,
-    /// New links a second from one network, five times as many at once after quiet.
+    /// New links per second from one network. A burst of five times the rate is allowed.
     pub links_per_network_per_second: u32,
-    /// Handshakes of TLS and WebSocket that begin a second, of all networks together, five times as
-    /// many at once after quiet. More wait for their turn.
+    /// TLS and WebSocket handshakes that begin per second, over all networks. A burst of five times
+    /// the rate is allowed. Further handshakes wait.
     pub handshakes_per_second: u32,
-    /// Networks from which any number of links may come, at any rate, up to the bounds of all, such
-    /// as those of proxies.
+    /// Networks without a bound or rate of their own, such as those of proxies. The bounds for all
+    /// networks together still apply.
     pub exempt_networks: Vec<String>,
 }
 
-/// Links from one network, unless configured otherwise.
+/// Default of the links from one network.
 const LINKS_PER_NETWORK_MAX: usize = 10_000;
-/// New ones a second, unless configured otherwise. With TLS each costs the server a signature.
+/// Default of the new links per second from one network. With TLS each link costs the server a
+/// signature.
 const LINKS_PER_NETWORK_PER_SECOND: u32 = 200;
-/// Handshakes that begin a second, unless configured otherwise: no limit. They give way to messages
-/// in any case, and after a restart all users make theirs at once.
+/// Default of the handshakes per second: no limit. Messages take precedence over handshakes in any
+/// case, and after a restart all users connect at once.
 const HANDSHAKES_PER_SECOND: u32 = 0;
 
-/// A struct with the limits that the core and this configuration have under the same names, taken
-/// from the other of both, and its other fields.
+/// A struct with the limits that the core and this configuration share by name. The listed fields
+/// come from the other of the two.
 macro_rules! with_core_limits {
     ($from:expr, $to:ident $(:: $part:ident)* { $($rest:tt)* }) => {
         $to $(:: $part)* {
@@ -118,18 +119,18 @@ impl Limits {
         self.link_limits(None).map(drop)
     }
 
-    /// As the core has them.
+    /// The limits in the form of the core.
     pub(super) fn core(&self) -> server::Config {
         with_core_limits!(self, server::Config { ..server::Config::default() })
     }
 
-    /// Of the places before login, one network has a quarter, unless it is said.
+    /// The places before login of one network: a quarter of all, unless configured.
     pub(crate) fn before_login_per_network(&self) -> usize {
         let quarter = (self.links_before_login_max / 4).max(1);
         self.links_before_login_per_network_max.unwrap_or(quarter)
     }
 
-    /// What the shard is told, with `descriptors` files and sockets that this process may open.
+    /// The link limits of the shard. `descriptors` is how many descriptors this process may open.
     pub(crate) fn link_limits(
         &self,
         descriptors: Option<usize>,
@@ -154,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_network_has_a_quarter_of_the_places_before_login_unless_it_is_said() {
+    fn network_has_a_quarter_of_places_before_login() {
         let of = |max, said| {
             let limits = Limits {
                 links_before_login_max: max,
@@ -169,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn handshakes_of_all_networks_have_a_rate_when_one_is_set() {
+    fn handshakes_have_a_rate_only_if_set() {
         let of = |text: &str| {
             let limits: Limits = toml::from_str(text).expect("limits");
             limits.link_limits(None).expect("good networks").handshakes_per_second
@@ -179,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn listed_networks_are_exempt_and_what_is_none_is_refused() {
+    fn listed_networks_are_exempt_and_invalid_ones_refused() {
         let with = |networks: &[&str]| {
             let exempt_networks = networks.iter().map(|text| (*text).to_owned()).collect();
             Limits { exempt_networks, ..Limits::default() }.link_limits(None)
@@ -197,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn some_descriptors_are_kept_back_from_clients_and_fewer_from_back_ends() {
+    fn reserves_descriptors_for_back_ends_and_posts() {
         for (descriptors, of_links, of_openapi) in
             [(64, 47, 55), (1_024, 959, 1_007), (1_048_576, 1_048_511, 1_048_559)]
         {

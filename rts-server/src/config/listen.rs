@@ -1,4 +1,4 @@
-//! Where clients connect to, and what is spoken there.
+//! Listeners for clients: addresses, schemes, certificates and origins.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -10,24 +10,24 @@ use toml::Value;
 
 use super::ConfigError;
 
-/// Longest name of a file: what is longer may be the contents of a key.
+/// Longest name of a file, in bytes. A longer text may be the content of a key file.
 const PATH_BYTES_MAX: usize = 255;
 
 /// One listener.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Listen {
-    /// What is spoken, and where: `rts://IP:PORT`, `rtss://IP:PORT`, `ws://IP:PORT/PATH` or
-    /// `wss://IP:PORT/PATH`. Port 0 takes a free one.
+    /// The scheme and address: `rts://IP:PORT`, `rtss://IP:PORT`, `ws://IP:PORT/PATH` or
+    /// `wss://IP:PORT/PATH`. Port 0 takes a free port.
     #[serde(deserialize_with = "address")]
     pub url: Address,
-    /// For `rtss` and `wss`: a file with the server's certificate, and those up to its authority
-    /// behind it, as PEM.
+    /// For `rtss` and `wss`: a PEM file with the server's certificate, followed by the certificates
+    /// of its chain.
     pub certificate: Option<PathBuf>,
-    /// For `rtss` and `wss`: a file with the certificate's private key, as PEM.
+    /// For `rtss` and `wss`: a PEM file with the private key of the certificate.
     pub key: Option<PathBuf>,
-    /// For `ws` and `wss`: the origins whose pages may connect, such as `https://chat.example.com`;
-    /// `*` is any. Programs may always.
+    /// For `ws` and `wss`: the origins whose pages may connect, such as `https://chat.example.com`.
+    /// `*` allows any. Clients other than browsers may always connect.
     #[serde(default)]
     pub origins: Vec<String>,
 }
@@ -50,13 +50,13 @@ impl Listen {
         Self { url, certificate: None, key: None, origins: Vec::new() }
     }
 
-    /// Where the system is to listen.
+    /// The address of the socket to bind.
     pub(crate) fn socket_addr(&self) -> Option<SocketAddr> {
         let ip: IpAddr = self.url.host().parse().ok()?;
         Some(SocketAddr::new(ip, self.url.port()))
     }
 
-    /// `at` is its place among the listeners, from 0.
+    /// `at` is the index of the listener, from 0.
     pub(super) fn check(&self, at: usize, allow_public_plaintext: bool) -> Result<(), ConfigError> {
         let error = |what: &str| ConfigError::Value { key: place(at), what: what.to_owned() };
         for (name, path) in [("certificate", &self.certificate), ("key", &self.key)] {
@@ -104,20 +104,21 @@ impl Listen {
     }
 }
 
-/// Where in the configuration the listener at this place stands, from 0; for errors.
+/// The place of the listener with this index in the configuration, for errors.
 pub(crate) fn place(at: usize) -> String {
     format!("listen, entry {}", at + 1)
 }
 
 pub(super) const NO_PATH: &str = "write the name of a file here, and not its content; only the server should be able to read the file";
 
-/// Whether it can be the name of a file, so that errors may show it. The contents of one cannot.
+/// Whether a text can be the name of a file, so that errors may show it. The content of a key file
+/// cannot.
 pub(super) fn is_path(path: &Path) -> bool {
     let text = path.to_string_lossy();
     text.len() <= PATH_BYTES_MAX && !text.contains(char::is_control) && !text.contains("-----BEGIN")
 }
 
-/// `SCHEME://HOST[:PORT]`, or the `null` of pages that have none.
+/// Whether a text is an origin: `SCHEME://HOST[:PORT]`, or `null`, which some pages send.
 fn is_origin(text: &str) -> bool {
     text == "null"
         || text.split_once("://").is_some_and(|(scheme, host)| {
@@ -135,7 +136,7 @@ fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Address, D::Err
     Address::to_listen_on(&text).map_err(|error| D::Error::custom(error.problem()))
 }
 
-/// `listen = "IP:PORT"` is short for one listener, `rts://IP:PORT`.
+/// Deserialises listeners. `listen = "IP:PORT"` is short for one listener, `rts://IP:PORT`.
 pub(super) fn listeners<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<Listen>, D::Error> {
@@ -162,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn listeners_of_all_kinds_stand_side_by_side() {
+    fn listeners_of_all_schemes_parse_together() {
         let text = format!(
             "[[listen]]\nurl = \"rts://127.0.0.1:0\"\n[[listen]]\nurl = \"rtss://0.0.0.0\"\n{FILES}\
              [[listen]]\nurl = \"ws://[::1]:8080/chat\"\norigins = [\"*\", \"null\"]\n\
@@ -176,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_listener_is_said() {
+    fn invalid_listeners_have_specific_errors() {
         for (listen, what) in [
             ("listen = \"rts://127.0.0.1:1\"".to_owned(), "[[listen]]"),
             ("listen = []".to_owned(), "at least one"),
@@ -202,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_public_address_needs_tls_or_so_many_words() {
+    fn public_address_needs_tls_or_explicit_permission() {
         let public = "[[listen]]\nurl = \"ws://0.0.0.0:1\"\n";
         assert!(parse(public).is_err());
         assert!(parse(&format!("allow_public_plaintext = true\n{public}")).is_ok());

@@ -1,4 +1,4 @@
-//! What an operator says.
+//! The configuration of a server.
 
 mod app;
 mod app_server;

@@ -1,10 +1,10 @@
-//! Networks, as an operator writes them.
+//! Networks in CIDR notation, as the configuration lists them.
 
 use ipnet::IpNet;
 
 use super::ConfigError;
 
-/// Reads the list `key`.
+/// Parses the networks of the list `key`.
 pub(super) fn networks(key: &str, texts: &[String]) -> Result<Vec<IpNet>, ConfigError> {
     let parse = |(at, text): (usize, &String)| {
         let network = text.parse::<IpNet>().ok().filter(|network| *network == network.trunc());

@@ -1,4 +1,4 @@
-//! Where the OpenAPI listens, and whose keys may do what.
+//! The OpenAPI's listener, and its keys with their apps.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -9,11 +9,11 @@ use serde::Deserialize;
 use super::error::one_or_more;
 use super::{App, ConfigError, DEV_APP_ID};
 
-/// The bearer key of `rts serve --dev`. Everybody knows it.
+/// The bearer key of `rts serve --dev`. It is public.
 pub const DEV_BEARER_KEY: &str = "development-bearer-key-known-to-all";
 /// The access key of `rts serve --dev`, for signed requests.
 pub const DEV_ACCESS_KEY: &str = "DEVELOPMENT";
-/// Its secret. Everybody knows it.
+/// The secret of [`DEV_ACCESS_KEY`]. It is public.
 pub const DEV_ACCESS_SECRET: &str = "development-secret-known-to-all";
 /// Shorter keys and secrets can be guessed.
 const KEY_BYTES_MIN: usize = 16;
@@ -22,15 +22,15 @@ const KEY_BYTES_MIN: usize = 16;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OpenApi {
-    /// Where to listen; for back ends only. Port 0 takes a free one.
+    /// The address to listen on, for back ends only. Port 0 takes a free port.
     pub listen: SocketAddr,
     /// Allows plain HTTP on an address that is not loopback.
     #[serde(default)]
     pub allow_public_plaintext: bool,
-    /// Keys that sign requests, as the original's SDKs do it.
+    /// Keys that sign requests, as the SDKs of Volcengine RTS do.
     #[serde(default)]
     pub access_keys: Vec<AccessKey>,
-    /// Keys that are sent along.
+    /// Bearer keys, which requests contain.
     #[serde(default)]
     pub bearer_keys: Vec<BearerKey>,
 }
@@ -39,24 +39,24 @@ pub struct OpenApi {
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AccessKey {
-    /// What requests name it by.
+    /// The id of the key, which requests name.
     pub id: String,
-    /// What they are signed with; at least 16 bytes.
+    /// The secret that signs requests. At least 16 bytes.
     pub secret: String,
-    /// The apps that it may touch.
+    /// The apps that the key may act on.
     #[serde(deserialize_with = "one_or_more")]
     pub apps: Vec<String>,
 }
 
-/// A key that is sent along: `Authorization: Bearer KEY`.
+/// A key that requests contain: `Authorization: Bearer KEY`.
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BearerKey {
-    /// What logs name it by.
+    /// The name of the key in logs.
     pub name: String,
-    /// At least 16 bytes.
+    /// The key itself. At least 16 bytes.
     pub key: String,
-    /// The apps that it may touch.
+    /// The apps that the key may act on.
     #[serde(deserialize_with = "one_or_more")]
     pub apps: Vec<String>,
 }
@@ -78,7 +78,7 @@ impl fmt::Debug for BearerKey {
 }
 
 impl OpenApi {
-    /// Keys that everybody knows, for the app that everybody knows.
+    /// The public keys of `rts serve --dev`, for its app.
     #[must_use]
     pub fn development(listen: SocketAddr) -> Self {
         let apps = vec![DEV_APP_ID.to_owned()];
@@ -113,7 +113,7 @@ impl OpenApi {
             bearer_keys.map(|(at, key)| ("bearer_keys", at, &key.name, &key.key, &key.apps));
         let (mut names, mut secrets) = (BTreeSet::new(), BTreeSet::new());
         for (section, at, name, secret, key_apps) in signing.chain(bearer) {
-            // Not its name, which may be a key at the wrong place.
+            // The place, since the name itself may be a key at the wrong place.
             let place = format!("openapi.{section}, entry {}", at + 1);
             let is_word = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
             if name.is_empty() || !is_word(name) || name.contains([',', '/', '=']) {
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_say_what_is_wrong_and_where() {
+    fn errors_name_the_fault_and_its_place_in_toml() {
         let (key, app) = ("sixteen-bytes-16", "\"123456781234567812345678\"");
         let good = bearer("a", key, app);
         assert!(parse("127.0.0.1:2", &good).is_ok());

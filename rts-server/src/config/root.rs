@@ -1,4 +1,4 @@
-//! The whole configuration: read from a file and the environment, and checked.
+//! The whole configuration: read from a file and the environment, then checked.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -14,7 +14,7 @@ use super::listen::{self, Listen};
 use super::openapi::OpenApi;
 use super::{ConfigError, environment};
 
-/// A server's configuration, as a TOML file and the environment say it. [`Config::EXAMPLE`] has
+/// A server's configuration, read from a TOML file and the environment. [`Config::EXAMPLE`] has
 /// every key.
 ///
 /// ```
@@ -25,33 +25,34 @@ use super::{ConfigError, environment};
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Where clients connect to. `listen = "IP:PORT"` is short for one listener for plain TCP.
+    /// Listeners for clients. In TOML, `listen = "IP:PORT"` is short for one listener for plain
+    /// TCP.
     #[serde(default, deserialize_with = "listen::listeners")]
     pub listen: Vec<Listen>,
     /// Allows listeners without TLS on an address that is not loopback.
     #[serde(default)]
     pub allow_public_plaintext: bool,
-    /// User ids that nobody can log in as.
+    /// User ids that no client can log in with.
     #[serde(default)]
     pub reserved_uids: Vec<String>,
-    /// Where bans and revoked tokens are kept, so that they outlive the process; absent: nowhere.
-    /// [`Config::load`] takes a relative path as relative to the file.
+    /// The directory for bans and revoked tokens, which then survive a restart. `None`: they are
+    /// kept in memory only. [`Config::load`] takes a relative path as relative to the file.
     pub state_dir: Option<PathBuf>,
     /// The apps, by app id.
     #[serde(default)]
     pub apps: BTreeMap<String, App>,
-    /// What is allowed.
+    /// Rates and bounds.
     #[serde(default)]
     pub limits: Limits,
-    /// Where back ends ask for things; absent: nowhere.
+    /// The OpenAPI for back ends. `None`: there is none.
     pub openapi: Option<OpenApi>,
-    /// The file that it was read from, for [`concerns`](Self::concerns).
+    /// The file of the configuration, for [`concerns`](Self::concerns).
     #[serde(skip)]
     pub file: Option<PathBuf>,
 }
 
 impl Config {
-    /// Loopback, one app that everybody knows.
+    /// The configuration of `rts serve --dev`: loopback, and one app whose key is public.
     #[must_use]
     pub fn development(listen: SocketAddr) -> Self {
         Self {
@@ -61,7 +62,7 @@ impl Config {
             state_dir: None,
             apps: BTreeMap::from([(DEV_APP_ID.to_owned(), App::development())]),
             limits: Limits {
-                // Nobody but this machine gets here, and it may play a crowd.
+                // Only this machine can connect, and it may simulate a crowd.
                 exempt_networks: vec!["127.0.0.0/8".to_owned(), "::1/128".to_owned()],
                 ..Limits::default()
             },
@@ -70,11 +71,11 @@ impl Config {
         }
     }
 
-    /// A file with every key, its default, and what it is for.
+    /// An example file with every key, its default and its meaning.
     pub const EXAMPLE: &str = include_str!("../../rts.toml");
 
-    /// Reads a file, and puts the process's environment over it: `RTS__SECTION__KEY`. The names of
-    /// files in it are relative to the folder in which it is.
+    /// Reads a file, and overrides it with the environment of the process: `RTS__SECTION__KEY`.
+    /// Names of files in it are relative to its folder.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path).map_err(ConfigError::Read)?;
         let mut config = Self::parse_with(&text, environment::of_process()?)?;
@@ -93,13 +94,13 @@ impl Config {
         of_listeners.chain(of_apps).chain([&mut self.state_dir]).flatten()
     }
 
-    /// Reads a text, and checks what TOML cannot.
+    /// Parses a TOML text, and checks the rules that TOML cannot express.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
         Self::parse_with(text, [])
     }
 
-    /// Reads a text, puts those of `variables` over it whose names begin with `RTS__`, and checks
-    /// what TOML cannot.
+    /// Parses a TOML text, overrides it with the `variables` whose names begin with `RTS__`, and
+    /// checks the rules that TOML cannot express.
     pub fn parse_with(
         text: &str,
         variables: impl IntoIterator<Item = (String, String)>,
@@ -107,7 +108,7 @@ impl Config {
         let variables = environment::ours(variables);
         let in_text = |error| ConfigError::in_text(text, error);
         let config: Self = if variables.is_empty() {
-            // Errors can say the line.
+            // Without variables the errors can name the line.
             toml::from_str(text).map_err(in_text)?
         } else {
             let mut table: Table = toml::from_str(text).map_err(in_text)?;
@@ -121,7 +122,7 @@ impl Config {
         Ok(config)
     }
 
-    /// Refuses what cannot be meant.
+    /// Refuses values that are not allowed.
     pub fn check(&self) -> Result<(), ConfigError> {
         let error = |key: String, what: &str| ConfigError::Value { key, what: what.to_owned() };
         if self.listen.is_empty() {
@@ -134,7 +135,7 @@ impl Config {
             return Err(error("apps".to_owned(), "at least one app is needed: [apps.APPID]"));
         }
         for (id, app) in &self.apps {
-            // What is no app id may be a key at the wrong place.
+            // The error does not show an invalid app id: it may be a key at the wrong place.
             AppId::new(id).map_err(|e| error("apps".to_owned(), &format!("[apps.APPID]: {e}")))?;
             app.check(id)?;
         }
@@ -150,8 +151,8 @@ impl Config {
         Ok(())
     }
 
-    /// The signature of a token is not over its app id: what one app signs would be good for the
-    /// other.
+    /// Refuses a key of two apps. The signature of a token does not cover its app id, so a token of
+    /// one app would be valid for the other.
     fn check_that_no_key_is_shared(&self) -> Result<(), ConfigError> {
         let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
         for (id, app) in &self.apps {
@@ -188,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_say_what_is_wrong_and_where() {
+    fn errors_name_the_fault_and_its_place_in_toml() {
         let app = "[apps.123456781234567812345678]\nkeys = [\"k\"]\n";
         assert!(error(&format!("listen = \"0.0.0.0:1\"\n{app}")).contains("not a loopback"));
         assert!(error(&format!("listen = \"127.0.0.1:1\"\nlisen = 1\n{app}")).contains("lisen"));
@@ -228,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn the_environment_goes_before_the_file() {
+    fn environment_overrides_file() {
         let variables = [
             ("RTS__LIMITS__SENDS_PER_SECOND", "7"),
             ("RTS__APPS__123456781234567812345678__KEYS", "[\"a\", \"b\"]"),
@@ -242,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_misspelt_variable_is_refused_by_its_name() {
+    fn misspelt_variable_is_named_in_error() {
         let variable = ("RTS__LIMITS__SENDS".to_owned(), "7".to_owned());
         let error = Config::parse_with(Config::EXAMPLE, [variable]).expect_err("unknown");
         let error = error.to_string();
@@ -251,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_public_address_is_allowed_only_in_so_many_words() {
+    fn public_plaintext_address_needs_explicit_permission() {
         let app = "[apps.123456781234567812345678]\nkeys = [\"k\"]\n";
         let text = format!("listen = \"0.0.0.0:1\"\nallow_public_plaintext = true\n{app}");
         assert!(Config::parse(&text).is_ok());

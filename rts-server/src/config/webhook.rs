@@ -1,4 +1,4 @@
-//! Where an app's back end is told who comes and goes.
+//! The webhook of an app: where its back end gets events.
 
 use std::fmt;
 
@@ -10,21 +10,20 @@ use super::ConfigError;
 /// Shorter secrets can be guessed.
 const SECRET_BYTES_MIN: usize = 16;
 
-/// The section `[apps.APPID.webhook]`. Without it nothing is posted, and nothing is made to be
-/// posted.
+/// The section `[apps.APPID.webhook]`. Without it no events are created or posted.
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Webhook {
-    /// What is posted to: `https`, or `http` on loopback.
+    /// The URL of posts: `https`, or `http` on loopback.
     pub url: String,
-    /// What posts are signed with; at least 16 bytes.
+    /// The secret that signs posts. At least 16 bytes.
     pub secret: String,
-    /// Allows `http` to elsewhere than loopback.
+    /// Allows `http` to addresses other than loopback.
     #[serde(default)]
     pub allow_plaintext: bool,
 }
 
-/// Shows no secret; a url may hold one as well.
+/// Shows no secret. The URL may contain one too.
 impl fmt::Debug for Webhook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Webhook").finish_non_exhaustive()
@@ -32,7 +31,7 @@ impl fmt::Debug for Webhook {
 }
 
 impl Webhook {
-    /// The url, if it can be used.
+    /// The URL, if it is valid.
     pub(crate) fn target(&self, app_id: &str) -> Result<Url, ConfigError> {
         let error = |key: &str, what: String| ConfigError::Value {
             key: format!("apps.{app_id}.webhook.{key}"),
@@ -79,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn urls_and_secrets_that_can_be_used_and_others() {
+    fn checks_urls_and_secrets() {
         let secret = "sixteen bytes 16";
         for url in [
             "https://app.example/hook?x=1",

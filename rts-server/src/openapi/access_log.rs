@@ -1,4 +1,4 @@
-//! A line for each request: whose it is, what it asks for, and what became of it.
+//! A log line for each request: its key, its call and its outcome.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
@@ -9,10 +9,10 @@ use tracing::field::{debug, display};
 
 use super::asked::Asked;
 
-/// Lines have the target `rts::openapi`. No message, key or secret is in one.
+/// Log lines with the target `rts::openapi`. No line contains a message, a key or a secret.
 #[derive(Default)]
 pub(super) struct AccessLog {
-    /// Of those who have shown no key: strangers cannot fill the log.
+    /// Limits the lines of requests without a valid key: strangers cannot fill the log.
     strangers: Mutex<LogRateLimiter>,
 }
 
@@ -21,7 +21,7 @@ impl AccessLog {
         let metadata = &asked.metadata;
         let error = metadata.error.as_ref();
         let code = error.map_or("done", |error| error.code.as_str());
-        // What is wrong with a body may be said with a part of it.
+        // An error about a malformed body may quote a part of the body.
         let tellable = error.filter(|error| error.code != ErrorCode::Unmarshal.name());
         let why = tellable.map(|error| error.message.as_str());
         let (request, action) = (&metadata.request_id, &metadata.action);

@@ -1,4 +1,4 @@
-//! One request: whose it is, what it asks for, and the answer in its envelope.
+//! Answers one request: checks its key, finds its call, and wraps the result in the envelope.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,14 +22,14 @@ use super::turns::Turns;
 use crate::config::Config;
 use crate::state::State;
 
-/// A body that takes longer is not waited for.
+/// Longest time for the body of a request.
 pub(super) const BODY_TIMEOUT: Duration = Duration::from_secs(10);
-/// Where the original's actions are.
+/// The path of the actions of Volcengine RTS.
 const ACTIONS_PATH: &str = "/";
-/// Parameters that end up in logs and answers have no more characters than this.
+/// Longest parameter that is copied into logs and answers, in characters.
 const PARAMETER_CHARS_MAX: usize = 64;
 
-/// What answers requests.
+/// Answers the requests of all connections.
 pub(super) struct Answerer {
     shard: Shard,
     state: Arc<State>,
@@ -38,7 +38,7 @@ pub(super) struct Answerer {
     log: AccessLog,
 }
 
-/// Where a request comes from, among its extensions.
+/// The address of the client, an extension of each request.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Peer(pub(super) SocketAddr);
 
@@ -48,7 +48,7 @@ impl Answerer {
         Self { shard, state, keys, turns, log: AccessLog::default() }
     }
 
-    /// Answers a request for an action. Never fails: what goes wrong is in the envelope.
+    /// Answers a request for an action. Never fails: the envelope contains any error.
     pub(super) async fn answer(&self, request: Request<Body>) -> Response {
         let query = Query::parse(request.uri().query().unwrap_or_default());
         let method = method(&request);
@@ -79,8 +79,8 @@ impl Answerer {
         let claim =
             self.keys.find(authorization.map(|value| value.to_str().unwrap_or_default()))?;
         asked.metadata.region = claim.region().to_owned();
-        // The signature is over the body, so this is read from those who have shown nothing but a
-        // name.
+        // The signature covers the body, so the body is read before the signature is checked. The
+        // client has shown only the id of a key until then.
         let body = read_in_turn(body, head.extensions.get::<Arc<Progress>>()).await?;
         let headers = texts(&head.headers);
         let path = head.uri.path();
@@ -131,7 +131,7 @@ fn method(request: &Request<Body>) -> Option<Method> {
     }
 }
 
-/// The action that the query names.
+/// The action named by the query.
 fn find_action(method: Method, query: &Query) -> Result<Action, Error> {
     let parameter = |name: &str| {
         let missing = || Error::new(ErrorCode::MissingParameter, format!("{name} is not there"));
@@ -146,8 +146,8 @@ fn find_action(method: Method, query: &Query) -> Result<Action, Error> {
     Ok(action)
 }
 
-/// Its connection may have to make way for another meanwhile, and is dropped then with this: of a
-/// request whose body is not whole, nothing was carried out.
+/// Reads the body. The connection may be ended meanwhile to free its place, which drops this
+/// future. Nothing of a request is carried out before its body is complete.
 async fn read_in_turn(body: Body, progress: Option<&Arc<Progress>>) -> Result<Bytes, Error> {
     let Some(progress) = progress else { return read(body).await };
     progress.waits_for_body();
@@ -172,7 +172,7 @@ async fn read(body: Body) -> Result<Bytes, Error> {
     }
 }
 
-/// Of an action that is not known to be one.
+/// The metadata of an action that may be unknown, as the query names it.
 fn as_asked(query: &Query) -> Metadata {
     let shown = |name| {
         let value = query.get(name).unwrap_or_default();
@@ -181,7 +181,7 @@ fn as_asked(query: &Query) -> Metadata {
     Metadata::new(request_id(), &shown("Action"), &shown("Version"))
 }
 
-/// The answer to what is no request that could be asked for anything.
+/// The answer to a malformed request.
 pub(super) fn refuse<B>(request: &Request<B>, error: &Error) -> Response {
     let mut metadata = as_asked(&Query::parse(request.uri().query().unwrap_or_default()));
     metadata.error = Some(error.into());
@@ -192,7 +192,8 @@ pub(super) fn refuse<B>(request: &Request<B>, error: &Error) -> Response {
     (status.unwrap_or(StatusCode::BAD_REQUEST), Json(envelope)).into_response()
 }
 
-/// Headers as they are signed. What is not UTF-8 cannot be signed, and counts as empty.
+/// Headers in the form in which they are signed. A value that is not UTF-8 cannot be signed, and
+/// counts as empty.
 fn texts(headers: &HeaderMap) -> Vec<(String, String)> {
     let text = |value: &axum::http::HeaderValue| {
         str::from_utf8(value.as_bytes()).unwrap_or_default().to_owned()
@@ -204,7 +205,7 @@ fn no_such_action(message: &str) -> Error {
     Error::new(ErrorCode::InvalidActionOrVersion, message)
 }
 
-/// Names a request in logs; nothing depends on it.
+/// A random id of a request, for logs only.
 fn request_id() -> String {
     let mut bytes = [0; 16];
     let _ = getrandom::fill(&mut bytes);

@@ -1,4 +1,4 @@
-//! A request on its way to its answer: what is known of it so far.
+//! A request that is being processed, with what is known about it so far.
 
 use std::net::SocketAddr;
 
@@ -13,9 +13,9 @@ pub(super) struct Asked {
     pub(super) route: Option<Route>,
     pub(super) metadata: Metadata,
     pub(super) peer: Option<SocketAddr>,
-    /// Once it has shown that it has it.
+    /// The name of its key, once the key is verified.
     pub(super) key: Option<String>,
-    /// Once it is read.
+    /// Its call, once it is parsed.
     pub(super) call: Option<Call>,
 }
 

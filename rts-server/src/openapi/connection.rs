@@ -1,4 +1,4 @@
-//! One connection: HTTP/1 requests in, each with its answer, in turn with those of others.
+//! One connection: HTTP/1 requests and their answers, scheduled in turns with other connections.
 
 use std::sync::Arc;
 
@@ -17,18 +17,18 @@ use super::framing::{Foreign, Framing, Heads};
 use super::polls::Polls;
 use super::timed::{Progress, Timed};
 
-/// Head of a request, in bytes.
+/// Longest head of a request, in bytes.
 const HEAD_BYTES_MAX: usize = 16 * 1_024;
 
-/// A connection broke, or what came over it is not HTTP.
+/// A connection that broke, or whose bytes are not HTTP.
 #[derive(Debug)]
 pub(super) struct Failed {
     pub(super) error: hyper::Error,
-    /// What it looks like instead.
+    /// Another protocol that the bytes look like.
     pub(super) foreign: Option<Foreign>,
 }
 
-/// Serves a connection, a turn of `polls` each time that there is something to do.
+/// Serves a connection. It takes a turn of `polls` each time that it can make progress.
 pub(super) async fn serve_connection(
     stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
     router: Router,
@@ -48,7 +48,7 @@ pub(super) async fn serve_connection(
         request.extensions_mut().insert(Arc::clone(&requests));
         async move {
             if !is_to_be_answered {
-                // The connection is about to be dropped, and this with it.
+                // The connection is about to be dropped, and this future with it.
                 return std::future::pending().await;
             }
             let has_coding = request.headers().contains_key(header::TRANSFER_ENCODING);
@@ -59,7 +59,7 @@ pub(super) async fn serve_connection(
             progress.is_answered();
             answer.map(|mut answer| {
                 if has_coding {
-                    // `Framing` does not follow such a body.
+                    // `Framing` cannot find the end of such a body, so the connection closes.
                     let close = HeaderValue::from_static("close");
                     answer.headers_mut().insert(header::CONNECTION, close);
                 }
@@ -68,9 +68,9 @@ pub(super) async fn serve_connection(
         }
     });
     let connection = http1::Builder::new()
-        // `Timed` does that, with another time between requests.
+        // `Timed` bounds this time, with another bound between requests.
         .header_read_timeout(None)
-        // A request is whole although its sender says nothing more.
+        // A client may close its half of the connection after a complete request.
         .half_close(true)
         .max_buf_size(HEAD_BYTES_MAX)
         .serve_connection(stream, answer);
@@ -78,7 +78,7 @@ pub(super) async fn serve_connection(
         result = polls.in_turn(connection) => {
             result.map_err(|error| Failed { error, foreign: seen.foreign() })
         }
-        // This waits for no turn: its socket is wanted back.
+        // Ending needs no turn: the place of the connection is needed now.
         () = progress.ended() => Ok(()),
     }
 }

@@ -1,4 +1,4 @@
-//! What is told of connections besides their requests.
+//! Log lines about connections, apart from their requests.
 
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
@@ -8,14 +8,14 @@ use rts_transport_tokio::server::LogRateLimiter;
 
 use super::connection::Failed;
 
-/// Lines have the target `rts::openapi`. They are thinned: strangers cause them.
+/// Log lines with the target `rts::openapi`, at a bounded rate, since strangers cause them.
 #[derive(Default)]
 pub(super) struct ConnectionLog {
     strangers: Mutex<LogRateLimiter>,
 }
 
 impl ConnectionLog {
-    /// A connection was closed without a look at what it asks.
+    /// Logs a connection that was closed before its request was read.
     pub(super) fn no_place(&self, peer: SocketAddr, why: &str) {
         let Some(left_out) = self.thin(peer) else { return };
         tracing::info!(target: "rts::openapi", address = %peer, why, left_out, "OpenAPI: no place");
@@ -41,7 +41,7 @@ impl ConnectionLog {
         }
     }
 
-    /// How many lines were left out since the last one, if any; nothing when this one is, too.
+    /// The number of lines left out since the last one, if any. `None`: leave this line out too.
     fn thin(&self, peer: SocketAddr) -> Option<Option<u64>> {
         let mut strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
         let left_out = strangers.allow(Some(peer.ip()), Instant::now())?;

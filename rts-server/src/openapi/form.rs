@@ -1,12 +1,12 @@
-//! What a request has to be as HTTP, beyond what the parser asks for: nothing that a proxy in front
-//! could read in another way.
+//! Rules for the form of a request that are stricter than the HTTP parser. They refuse every
+//! request that a proxy in front could interpret differently.
 
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Request, Uri, Version, header};
 use rts_openapi::{Error, ErrorCode};
 
-/// Whether two readers of this request must understand the same. A `Content-Length` beside a
-/// `Transfer-Encoding` is not among its headers; `is_only_chunked` says that there was none.
+/// Refuses a request that two HTTP implementations may interpret differently. The headers have no
+/// `Content-Length` beside a `Transfer-Encoding`; `is_only_chunked` says that there was none.
 pub(super) fn check<B>(request: &Request<B>, is_only_chunked: bool) -> Result<(), Error> {
     let headers = request.headers();
     check_host(request.version(), request.uri(), headers)?;
@@ -44,14 +44,14 @@ fn check_host(version: Version, uri: &Uri, headers: &HeaderMap) -> Result<(), Er
     };
     let host = host.to_str().ok().filter(|host| is_host(host));
     let host = host.ok_or_else(|| malformed("Host is no host with a port"))?;
-    // A request to a proxy says it twice (RFC 9112, 3.2.2).
+    // The target of a request to a proxy names the host too (RFC 9112, 3.2.2).
     match names(uri, host) {
         true => Ok(()),
         false => Err(malformed("the target is a whole url, and not one of this Host")),
     }
 }
 
-/// A host, and a port if there is one: no user, and no list.
+/// Whether a text is a host with an optional port, without a user, and not a list.
 fn is_host(host: &str) -> bool {
     let Ok(authority) = host.parse::<Authority>() else { return false };
     let port = host.strip_prefix(authority.host());
@@ -61,7 +61,7 @@ fn is_host(host: &str) -> bool {
     !host.contains(['@', ',']) && port.is_some_and(|port| port.is_empty() || is_port(port))
 }
 
-/// Whether a request with this target is for this host. The port of a scheme need not be written.
+/// Whether the target of a request names this host. The default port of the scheme is optional.
 fn names(target: &Uri, host: &str) -> bool {
     let port = match target.scheme_str() {
         None => return true,
@@ -73,7 +73,7 @@ fn names(target: &Uri, host: &str) -> bool {
     target.authority().is_some_and(|named| plain(named.as_str()) == plain(host))
 }
 
-/// The parts of a header that is a list, over all its lines.
+/// The elements of a list header, over all its lines.
 fn tokens(headers: &HeaderMap, name: &header::HeaderName) -> impl Iterator<Item = String> {
     let lines = headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
     let words = |line: std::borrow::Cow<'_, str>| {

@@ -1,20 +1,20 @@
-//! Whether the head of a request says in two ways where its body ends.
+//! Detects request heads that give the end of their body in two ways.
 //!
-//! hyper goes by `Transfer-Encoding` and takes a `Content-Length` beside it away, so those who
-//! answer cannot see that it was there. A proxy in front may go by the other one, and carry on with
-//! somebody else's request where this one has not ended (RFC 9112, 6.1 and 6.3). So the heads are
-//! looked at on their way to hyper, with the parser that it has itself.
+//! hyper uses `Transfer-Encoding` and removes a `Content-Length` beside it, so the answering code
+//! cannot detect that both were present. A proxy in front may use the other header, and take the
+//! rest of the body for another client's request (RFC 9112, 6.1 and 6.3). This module therefore
+//! parses the heads before hyper gets them, with hyper's own parser.
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// hyper's own bound; it refuses a head with more.
+/// hyper's own bound: it refuses a head with more headers.
 const HEADERS_MAX: usize = 100;
-/// So many tell what came instead of HTTP.
+/// Bytes that are needed to detect another protocol.
 const BEGINNING_BYTES: usize = 6;
 
-/// With what a connection begins that is not HTTP.
+/// Another protocol that a connection began with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Foreign {
     Tls,
@@ -24,7 +24,7 @@ pub(super) enum Foreign {
 impl Foreign {
     fn of(beginning: &[u8]) -> Option<Self> {
         match beginning {
-            // A record of a handshake.
+            // A record of a TLS handshake.
             [0x16, 0x03, ..] => Some(Self::Tls),
             [b'P', b'R', b'O', b'X', b'Y', b' ', ..] | [b'\r', b'\n', b'\r', b'\n', 0, ..] => {
                 Some(Self::ProxyHeader)
@@ -43,7 +43,7 @@ impl fmt::Display for Foreign {
     }
 }
 
-/// What was seen of a connection.
+/// What is known about the requests of a connection. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Heads {
     seen: Arc<Mutex<Seen>>,
@@ -51,20 +51,19 @@ pub(super) struct Heads {
 
 #[derive(Debug, Default)]
 struct Seen {
-    /// Of the heads that nobody has answered yet, in their order: whether one has a body that is
-    /// sent in pieces, and says nothing else of its end.
+    /// For each head that is not answered yet, in order: whether its body is chunked, and no other
+    /// header gives its end.
     only_chunked: VecDeque<bool>,
     foreign: Option<Foreign>,
 }
 
 impl Heads {
-    /// Of the next request: whether it is certain that only `Transfer-Encoding` says where its body
-    /// ends.
+    /// Whether `Transfer-Encoding` alone gives the end of the next request's body.
     pub(super) fn next_is_only_chunked(&self) -> bool {
         self.seen().only_chunked.pop_front().unwrap_or(false)
     }
 
-    /// What the connection began with, if that looks like something else than HTTP.
+    /// The other protocol that the connection began with, if the first bytes match one.
     pub(super) fn foreign(&self) -> Option<Foreign> {
         self.seen().foreign
     }
@@ -74,11 +73,11 @@ impl Heads {
     }
 }
 
-/// Follows what a connection reads, from head to head.
+/// Follows the bytes of a connection, from head to head.
 #[derive(Debug)]
 pub(super) struct Framing {
     at: At,
-    /// The first bytes of the connection, until there are enough to know them.
+    /// The first bytes of the connection, until they suffice to detect a protocol.
     beginning: Option<Vec<u8>>,
     heads: Heads,
     head_bytes_max: usize,
@@ -86,11 +85,11 @@ pub(super) struct Framing {
 
 #[derive(Debug)]
 enum At {
-    /// With what there is of it.
+    /// In a head, with its bytes so far.
     Head(Vec<u8>),
-    /// Of which so much is to come.
+    /// In a body, with the number of bytes left.
     Body(u64),
-    /// The next head does not come, or cannot be told from what is before it.
+    /// No further head: none can come, or its position is unknown.
     End,
 }
 
@@ -100,7 +99,7 @@ impl Framing {
         Self { at, beginning, heads, head_bytes_max }
     }
 
-    /// The next bytes.
+    /// Takes the next bytes of the connection.
     pub(super) fn read(&mut self, mut bytes: &[u8]) {
         self.begin(bytes);
         while !bytes.is_empty() {
@@ -132,8 +131,7 @@ impl Framing {
                             self.at = match body {
                                 Body::Bytes(0) => At::Head(Vec::new()),
                                 Body::Bytes(count) => At::Body(count),
-                                // Nothing comes behind it: whoever answers it closes the
-                                // connection.
+                                // No head can follow: the connection closes after the answer.
                                 Body::Chunked | Body::Both => At::End,
                             };
                             &bytes[end - before..]
@@ -160,7 +158,7 @@ impl Framing {
 enum Parsed {
     Partial,
     Bad,
-    /// Its length with the blank line.
+    /// The length of the head, with the blank line.
     Head {
         end: usize,
         body: Body,
@@ -174,9 +172,9 @@ enum Body {
     Both,
 }
 
-/// `seen` bytes were looked at before, and had no end.
+/// Parses a head. Its first `seen` bytes were searched before, and had no end.
 fn parse(head: &[u8], seen: usize) -> Parsed {
-    // A head that comes byte by byte is not parsed for each of them.
+    // A head that arrives byte by byte is not parsed once for each byte.
     let new = &head[seen.saturating_sub(3)..];
     let is_blank_line = |at: usize| {
         let behind = &new[at + 1..];
@@ -223,7 +221,7 @@ mod tests {
         "POST / HTTP/1.1\nContent-Length: 5\nTransfer-Encoding: chunked\n\n0\n\n";
     const NO_BODY: &str = "\r\nGET / HTTP/1.1\r\n\r\n";
 
-    /// What is seen of these bytes, however they are cut.
+    /// The results for these bytes, which do not depend on how the bytes are cut.
     fn seen(text: &str) -> Vec<bool> {
         let in_pieces_of = |count: usize| {
             let heads = Heads::default();
@@ -239,16 +237,16 @@ mod tests {
     }
 
     #[test]
-    fn only_a_body_whose_end_is_said_once_is_certain() {
+    fn chunked_alone_is_certain() {
         assert_eq!(seen(CHUNKED), [true]);
         for ambiguous in [BOTH, BOTH_TURNED] {
             assert_eq!(seen(ambiguous), [false]);
         }
-        assert_eq!(seen(PLAIN), [false], "which is not sent in pieces");
+        assert_eq!(seen(PLAIN), [false], "it is not chunked");
     }
 
     #[test]
-    fn what_came_instead_of_http_is_known_by_its_beginning_however_it_is_cut() {
+    fn other_protocol_is_detected_however_it_is_cut() {
         let client_hello = [0x16, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3];
         let proxy_v2 = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c";
         for (bytes, expected) in [
@@ -269,16 +267,16 @@ mod tests {
     }
 
     #[test]
-    fn each_head_is_found_behind_the_one_before() {
+    fn finds_each_head_behind_the_previous_body() {
         assert_eq!(seen(&[PLAIN, NO_BODY, PLAIN, CHUNKED].concat()), [false, false, false, true]);
         assert_eq!(seen(&[NO_BODY, PLAIN, BOTH].concat()), [false; 3]);
-        // What looks like a head in a body is none.
+        // Bytes of a body that look like a head are not one.
         let hidden = PLAIN.replace("5", &CHUNKED.len().to_string()).replace("hello", CHUNKED);
         assert_eq!(seen(&hidden), [false]);
     }
 
     #[test]
-    fn nothing_is_certain_behind_what_cannot_be_followed() {
+    fn nothing_is_certain_after_unknown_end() {
         assert_eq!(seen(&[CHUNKED, CHUNKED].concat()), [true]);
         let head = |len: usize| {
             let rest = len - CHUNKED.len() - "a: \r\n".len();

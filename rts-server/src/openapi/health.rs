@@ -1,8 +1,8 @@
-//! Whether the server works: each listener is connected to, and has to accept; and the one task of
-//! the shard, with all its links and its core, has to make a turn.
+//! Health of the server. A probe connects to each listener, which must accept. The task of the
+//! shard, with all links and the core, must make a turn.
 //!
-//! The shard knows that we come: such a connection needs no place, and does not wait behind the
-//! handshakes of strangers. A server that is full, or attacked, works.
+//! The shard recognises the probe by its address. A probe needs no place, and does not wait behind
+//! the handshakes of strangers. A server that is full or under attack is healthy.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -17,15 +17,15 @@ use tokio::net::TcpSocket;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
-/// A listener that takes longer is not well.
+/// Longest time for a listener to accept.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
-/// Questions within this time get the same answer, so that asking costs little.
+/// Requests within this time share one answer, so that they cost little.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// Asks all listeners for clients, and the shard that they are for.
+/// Probes all listeners for clients, and their shard.
 #[derive(Debug)]
 pub(crate) struct Health {
-    /// What they are called, and where they are.
+    /// Names and addresses of the listeners.
     listeners: Vec<(String, SocketAddr)>,
     shard: Shard,
     last: Mutex<Option<(Instant, Vec<String>)>>,
@@ -36,7 +36,7 @@ impl Health {
         Self { listeners, shard, last: Mutex::default() }
     }
 
-    /// 200, or 503 with what is wrong.
+    /// Answers 200, or 503 with the problems.
     pub(super) async fn answer(&self) -> Response {
         let problems = self.problems().await;
         if problems.is_empty() {
@@ -47,7 +47,7 @@ impl Health {
     }
 
     async fn problems(&self) -> Vec<String> {
-        // Those who ask meanwhile wait for this answer.
+        // Concurrent requests wait for this answer.
         let mut last = self.last.lock().await;
         if let Some((at, problems)) = &*last
             && at.elapsed() < FRESH
@@ -74,22 +74,22 @@ impl Health {
         problems
     }
 
-    /// Returns when the listener has accepted the connection.
+    /// Connects to the listener, and returns when it has accepted the connection.
     async fn probe(&self, address: SocketAddr) -> io::Result<()> {
         let address = reachable(address);
         let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-        // The shard has to know where we come from before we do.
+        // The shard has to know the probe's address before the probe connects.
         socket.bind(SocketAddr::new(address.ip(), 0))?;
         let expected = self.shard.expect(socket.local_addr()?);
         let mut stream = socket.connect(address).await?;
-        // An end is an answer, however it comes.
+        // The end of the connection is an answer, with an error or without.
         let _ = stream.read(&mut [0]).await;
         drop(expected);
         Ok(())
     }
 }
 
-/// The address of all interfaces is not one to connect to.
+/// The address to connect to: loopback in place of the unspecified address.
 fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
@@ -129,13 +129,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_listener_that_accepts_nobody_and_one_that_is_gone_are_named() {
+    async fn names_listeners_that_do_not_accept() {
         let (well, well_address) = listener().await;
         let (_stuck, stuck_address) = listener().await;
         let (gone, gone_address) = listener().await;
         drop(gone);
         let shard = shard();
-        // A server that has no place for more works all the same.
+        // A server without a free place is healthy.
         let mut limits = LinkLimits::default();
         limits.links_max = 0;
         shard.set_link_limits(limits);
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_shard_that_makes_no_turn_is_told() {
+    async fn names_shard_that_makes_no_turn() {
         let (accepting, address) = listener().await;
         tokio::spawn(async move { while accepting.accept().await.is_ok() {} });
         let health = Health::new(vec![("one".to_owned(), address)], shard());
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn all_addresses_are_asked_at_loopback() {
+    async fn unspecified_address_is_probed_at_loopback() {
         for (of, at) in
             [("0.0.0.0:5", "127.0.0.1:5"), ("[::]:5", "[::1]:5"), ("[::2]:5", "[::2]:5")]
         {

@@ -1,4 +1,4 @@
-//! Whose request it is.
+//! Authentication of requests by key.
 
 use std::collections::BTreeSet;
 
@@ -10,28 +10,28 @@ use sha2::Sha256;
 
 use crate::config;
 
-/// Every key that may ask for something.
+/// All keys of the OpenAPI.
 pub(super) struct Keys {
     access: Vec<(String, String, Key)>,
     bearer: Vec<([u8; 32], Key)>,
-    /// Bearer keys are compared by a keyed digest, so that nothing about them shows in how long
-    /// that takes.
+    /// Bearer keys are compared by a keyed digest, so that the time of a comparison reveals nothing
+    /// about them.
     pepper: [u8; 32],
 }
 
-/// What a key may do.
+/// A key and its apps.
 #[derive(Debug)]
 pub(super) struct Key {
-    /// For logs.
+    /// The name for logs.
     pub(super) name: String,
     apps: BTreeSet<String>,
 }
 
-/// A request that says whose it is.
+/// A request that names a key.
 pub(super) enum Claim<'a> {
-    /// And has shown it.
+    /// The key is verified.
     Shown(&'a Key),
-    /// And is still to be checked against its signature.
+    /// The signature is still to be verified.
     Signed { signature: Signature, secret: &'a str, key: &'a Key },
 }
 
@@ -54,7 +54,7 @@ impl Keys {
         }
     }
 
-    /// Looks at the `Authorization` header, before anything else is read.
+    /// Finds the key of the `Authorization` header, before anything else of the request is read.
     pub(super) fn find(&self, authorization: Option<&str>) -> Result<Claim<'_>, Error> {
         let Some(authorization) = authorization else {
             let message = "Authorization is missing: sign the request (HMAC-SHA256), or send Bearer and a key";
@@ -73,7 +73,7 @@ impl Keys {
             return Err(neither());
         }
         let token = token.trim();
-        // All are compared, whichever it is.
+        // All keys are compared, also after a match, so that the time is constant.
         let shown = self.bearer.iter().fold(None, |found, (stored, key)| {
             let is_it = digest(&self.pepper, token).verify_slice(stored).is_ok();
             if is_it { Some(key) } else { found }
@@ -83,7 +83,7 @@ impl Keys {
 }
 
 impl<'a> Claim<'a> {
-    /// The region that was signed for.
+    /// The region of the signature's scope.
     pub(super) fn region(&self) -> &str {
         match self {
             Self::Shown(_) => "",
@@ -91,14 +91,14 @@ impl<'a> Claim<'a> {
         }
     }
 
-    /// Whose it says it is.
+    /// The key that the request names.
     pub(super) fn key(&self) -> &'a Key {
         match self {
             Self::Shown(key) | Self::Signed { key, .. } => key,
         }
     }
 
-    /// Checks the signature, if that is how the request says whose it is.
+    /// Verifies the signature, if the request is signed.
     pub(super) fn check(&self, parts: &Parts<'_>, unix_now: u64) -> Result<(), Error> {
         match self {
             Self::Shown(_) => Ok(()),

@@ -1,4 +1,4 @@
-//! The listener: bounded in connections, and in how long they may take.
+//! The listener, with a bounded number of connections and bounded times.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -27,12 +27,12 @@ use crate::config::Config;
 use crate::state::State;
 use crate::{ServerError, config};
 
-/// What to wait for when the system has no more file descriptors.
+/// Pause before the next accept when the system has no more file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// The page runs nothing and loads nothing.
+/// Content security policy: the page runs no scripts and loads no resources.
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
 
-/// The place of the OpenAPI, which nobody serves yet.
+/// The bound socket of the OpenAPI, before it is served.
 #[derive(Debug)]
 pub(crate) struct Bound {
     listener: TcpListener,
@@ -48,7 +48,7 @@ impl Bound {
     }
 }
 
-/// The OpenAPI, listening.
+/// The OpenAPI, ready to serve.
 #[derive(Debug)]
 pub(crate) struct Listener {
     listener: TcpListener,
@@ -75,7 +75,7 @@ impl Listener {
         self.address
     }
 
-    /// Serves until it is dropped, which breaks off what is being answered.
+    /// Serves until this future is dropped, which aborts requests under way.
     pub(crate) async fn serve(self) {
         let descriptor_max = config::openapi_descriptor_max(config::descriptors());
         let mut connections = Connections::new(self.router);
@@ -104,7 +104,7 @@ impl Listener {
     }
 }
 
-/// The connections that are served. Dropping it breaks them off.
+/// The connections that are served. Dropping it aborts them.
 pub(super) struct Connections {
     router: Router,
     places: Places,
@@ -119,8 +119,8 @@ impl Connections {
         Self { router, places, polls, log: Arc::default(), tasks: JoinSet::new() }
     }
 
-    /// Serves one more, if there is a place for it. If one makes way for it, this waits until that
-    /// one is gone: a connection that was told to end has its socket until its task is over.
+    /// Serves a connection, if there is a place for it. If another connection must end for it, this
+    /// waits for the end of that connection's task, which holds the socket until then.
     pub(super) async fn serve<S>(&mut self, stream: S, peer: SocketAddr)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -152,14 +152,14 @@ impl Connections {
         }
     }
 
-    /// How many are open.
+    /// The number of open connections.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.tasks.len()
     }
 }
 
-/// The number that the system gave it.
+/// The file descriptor of the socket.
 #[cfg(unix)]
 fn descriptor(stream: &TcpStream) -> Option<usize> {
     use std::os::fd::AsRawFd as _;
@@ -175,7 +175,7 @@ fn descriptor(_: &TcpStream) -> Option<usize> {
 fn router(answerer: Arc<Answerer>, health: Arc<Health>) -> Router {
     let document = serde_json::to_value(rts_openapi::document()).unwrap_or_default();
     let html = Bytes::from(page(&document));
-    // Made once: no key is needed to ask for it.
+    // Created once: anyone may request the document without a key.
     let document = Bytes::from(document.to_string());
     let json = [(header::CONTENT_TYPE, "application/json")];
     let answer = move |request| {

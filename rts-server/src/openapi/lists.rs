@@ -1,4 +1,4 @@
-//! The core's pages and figures as the OpenAPI has them.
+//! Converts the core's pages and figures to those of the OpenAPI.
 
 use rts_openapi::{ListedRoom, ListedUser, RoomList, Stats, UserList};
 use rts_proto::server::{AppStats, Page, RoomFigures, UserFigures};

@@ -1,4 +1,4 @@
-//! The OpenAPI document as a page for people: plain HTML, complete in itself.
+//! The OpenAPI document as a page of plain HTML, without other resources.
 
 use std::fmt::Write as _;
 
@@ -118,7 +118,7 @@ fn kind(document: &Value, field: &Value) -> String {
     kind
 }
 
-/// What stands under `Result` in an envelope.
+/// The schema of `Result` in an envelope.
 fn result_of<'a>(document: &'a Value, envelope: &'a Value) -> &'a Value {
     resolve(document, &resolve(document, envelope)["properties"]["Result"])
 }
@@ -136,13 +136,13 @@ fn anchor(path: &str) -> String {
     path.chars().filter(char::is_ascii_alphanumeric).collect()
 }
 
-/// In paragraphs.
+/// Formats a description in paragraphs.
 fn prose(value: &Value) -> String {
     let paragraphs = value.as_str().unwrap_or_default().split("\n\n");
     paragraphs.map(|text| format!("<p>{}</p>", marked(&text.into()))).collect()
 }
 
-/// With code where it is marked by backticks.
+/// Formats text between backticks as code.
 fn marked(value: &Value) -> String {
     let text = text(value);
     let parts = text.split('`').enumerate();

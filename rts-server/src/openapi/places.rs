@@ -1,4 +1,4 @@
-//! Who has how many of the connections, and which of them ends when there is no place for another.
+//! The places for connections, and which connection ends when all places are taken.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -7,15 +7,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::timed::Progress;
 
-/// Connections at a moment.
+/// Most connections at a time.
 pub(super) const CONNECTIONS_MAX: usize = 1_024;
-/// Connections at a moment of one address, or one /64 of IPv6: half of all. Enough for a proxy
-/// through which everybody comes.
+/// Most connections at a time of one address, or one /64 of IPv6: half of all. This is enough for a
+/// proxy that carries all requests.
 pub(super) const CONNECTIONS_PER_ADDRESS_MAX: usize = CONNECTIONS_MAX / 2;
 
-/// The open connections. For one that comes when all places are taken, one of those ends that wait
-/// for the other side: of the site and address that have most, the one that has waited longest. So
-/// nobody keeps others out by holding connections, and none ends while its request is carried out.
+/// The open connections. If a connection arrives when all places are taken, a connection ends that
+/// waits for its client. It is the one that has waited longest among those of the site and address
+/// with most connections. Nobody can therefore keep others out by holding connections, and no
+/// connection ends while its request is carried out.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Places {
     open: Arc<Mutex<Open>>,
@@ -23,7 +24,7 @@ pub(super) struct Places {
 
 #[derive(Debug, Default)]
 struct Open {
-    /// By numbers that grow.
+    /// Connections by ascending number.
     connections: HashMap<u64, Connection>,
     of_address: HashMap<IpAddr, usize>,
     of_site: HashMap<IpAddr, usize>,
@@ -36,25 +37,25 @@ struct Connection {
     progress: Arc<Progress>,
 }
 
-/// A place, until it is dropped.
+/// A place for a connection, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Place {
     places: Places,
     number: u64,
 }
 
-/// What a new connection gets.
+/// The result for a new connection.
 #[derive(Debug)]
 pub(super) enum Taken {
     Free(Place),
-    /// The connection of this one was told to end.
+    /// A place for which another connection was told to end, that of this address.
     InsteadOf(SocketAddr, Place),
-    /// All that could end are being answered.
+    /// There is no place: every connection that could end is answering a request.
     Nothing,
 }
 
 impl Places {
-    /// A place for a connection from `peer`, whose requests are at `progress`.
+    /// Takes a place for a connection from `peer`. `progress` is the state of its requests.
     pub(super) fn take(&self, peer: SocketAddr, progress: Arc<Progress>) -> Taken {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let ended = if open.is_crowded(address(peer)) {
@@ -78,7 +79,7 @@ impl Places {
 }
 
 impl Open {
-    /// Whether one more from this address has to take the place of another.
+    /// Whether another connection must end before one from this address gets a place.
     fn is_crowded(&self, newcomer: IpAddr) -> bool {
         self.connections.len() >= CONNECTIONS_MAX || self.has_all_of_its_own(newcomer)
     }
@@ -87,10 +88,11 @@ impl Open {
         self.of_address.get(&address).is_some_and(|count| *count >= CONNECTIONS_PER_ADDRESS_MAX)
     }
 
-    /// Whose connection that was; none, if all that could end are being answered.
+    /// Ends a connection, and returns its address. `None` if every connection that could end is
+    /// answering a request.
     fn end_one_for(&mut self, newcomer: IpAddr) -> Option<SocketAddr> {
         while let Some(number) = self.least_needed(newcomer) {
-            // It may have got a request since, and then it is the turn of the next one.
+            // It may have got a request meanwhile. Then the next candidate is tried.
             if self.connections.get(&number).is_some_and(|one| one.progress.end()) {
                 return self.remove(number);
             }
@@ -98,8 +100,8 @@ impl Open {
         None
     }
 
-    /// Of those that wait, the one whose site and address have most; of several, the one that has
-    /// waited longest.
+    /// The connection to end: one that waits, of the site and address with most connections. Of
+    /// several, the one that has waited longest.
     fn least_needed(&self, newcomer: IpAddr) -> Option<u64> {
         let only = self.has_all_of_its_own(newcomer).then_some(newcomer);
         let waiting = self.connections.iter().filter_map(|(number, one)| {
@@ -137,17 +139,17 @@ impl Drop for Place {
     }
 }
 
-/// One subscriber has at least a /64 of IPv6.
+/// Connections are counted by IPv4 address or IPv6 /64, since one subscriber has at least a /64.
 fn address(peer: SocketAddr) -> IpAddr {
     first_bits(peer, 64)
 }
 
-/// And may have a /48, with 65,536 of them.
+/// One subscriber may also have a /48, which has 65,536 networks of 64 bits.
 fn site(peer: SocketAddr) -> IpAddr {
     first_bits(peer, 48)
 }
 
-/// Of an address of IPv6; all of one of IPv4.
+/// The first `count` bits of an IPv6 address, or the whole of an IPv4 address.
 fn first_bits(peer: SocketAddr, count: u32) -> IpAddr {
     match peer.ip().to_canonical() {
         IpAddr::V4(ip) => ip.into(),
@@ -167,7 +169,7 @@ mod tests {
         SocketAddr::new(ip.parse().expect("an address"), 1)
     }
 
-    /// As many places as there are, for connections of these addresses.
+    /// Takes all places, for connections of these addresses in turn.
     fn full(places: &Places, from: &[&str]) -> Vec<(Arc<Progress>, Place)> {
         let one = |number: usize| {
             let progress = Arc::new(Progress::default());
@@ -184,33 +186,34 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_address_has_so_many_places_and_one_more_takes_that_of_its_longest_waiting() {
+    async fn address_at_its_bound_replaces_its_longest_waiting() {
         let places = Places::default();
         let mut served = full(&places, &["2001:db8::1"]);
         assert!(matches!(take(&places, "2001:db8::ffff:1"), Taken::InsteadOf(..)));
         assert!(!served[0].0.head_is_here() && served[1].0.head_is_here());
-        // The place of the last one was given back with the one that it was given to.
+        // Its place was freed together with the connection.
         served.pop();
         assert!(matches!(take(&places, "2001:db8::ffff:1"), Taken::Free(_)));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn for_one_of_another_address_the_one_ends_that_waited_longest_of_the_greediest() {
+    async fn longest_waiting_of_largest_address_ends_for_newcomer() {
         let places = Places::default();
         let half = ["192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.2"];
         let served = full(&places, &half);
-        // The first of 192.0.2.2 is being answered, so the second has waited longest.
+        // The first connection of 192.0.2.2 is answering a request, so the second has waited
+        // longest.
         assert!(served[1].0.head_is_here());
         let Taken::InsteadOf(ended, _place) = take(&places, "192.0.2.4") else {
             panic!("a place");
         };
         assert_eq!(ended, peer("192.0.2.2"));
-        assert!(!served[3].0.head_is_here(), "it is to end, and is not answered any more");
+        assert!(!served[3].0.head_is_here(), "an ending connection answers no request");
         assert!(served[0].0.head_is_here() && served[5].0.head_is_here(), "the others go on");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn nobody_ends_while_it_is_answered() {
+    async fn answering_connections_do_not_end() {
         let places = Places::default();
         let served = full(&places, &["192.0.2.1"]);
         assert!(served.iter().all(|(progress, _)| progress.head_is_here()));
@@ -221,7 +224,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn nothing_is_left_of_connections_that_are_over() {
+    async fn ended_connections_leave_no_state() {
         let places = Places::default();
         drop(full(&places, &["192.0.2.1", "2001:db8::1"]));
         let open = places.open.lock().expect("it is ours");
@@ -235,7 +238,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn of_many_that_have_one_each_the_one_ends_that_waited_longest() {
+    async fn longest_waiting_of_equals_ends() {
         let places = Places::default();
         let ips: Vec<_> =
             (1..=CONNECTIONS_MAX).rev().map(|n| format!("10.0.{}.{}", n / 256, n % 256)).collect();
@@ -247,13 +250,13 @@ mod tests {
             else {
                 panic!("a place");
             };
-            assert_eq!(ended, peer(ips[expected]), "and neither the last one nor a newcomer");
+            assert_eq!(ended, peer(ips[expected]), "neither the last one nor a newcomer ends");
             served.push((progress, place));
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_site_that_has_most_makes_way_however_many_networks_it_has() {
+    async fn largest_site_yields_over_all_its_networks() {
         let places = Places::default();
         let honest = ["192.0.2.1"; 10].map(|ip| take(&places, ip));
         let attacker: Vec<_> =
@@ -270,7 +273,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn when_all_of_the_greediest_are_answered_another_makes_way() {
+    async fn another_address_yields_when_largest_is_answering() {
         let places = Places::default();
         let served = full(&places, &["192.0.2.1", "192.0.2.2"]);
         let busy = served.iter().step_by(2);
@@ -287,9 +290,10 @@ mod tests {
         );
     }
 
-    /// Who sends a body byte by byte has nothing carried out, and makes way.
+    /// A client that sends its body byte by byte has nothing carried out, so its connection may
+    /// end.
     #[tokio::test(start_paused = true)]
-    async fn a_request_makes_way_while_its_body_comes_and_not_any_more_when_it_is_here() {
+    async fn connection_may_end_until_its_body_is_complete() {
         let places = Places::default();
         let served = full(&places, &["192.0.2.1"]);
         for (progress, _) in &served {
@@ -298,13 +302,16 @@ mod tests {
         }
         assert!(served[0].0.has_waited_for_body());
         assert!(matches!(take(&places, "192.0.2.1"), Taken::InsteadOf(..)));
-        assert!(!served[1].0.has_waited_for_body(), "it is to end, and is not carried out");
+        assert!(
+            !served[1].0.has_waited_for_body(),
+            "the request of an ending connection is not carried out"
+        );
         assert!(served[2..].iter().all(|(progress, _)| progress.has_waited_for_body()));
-        assert!(!served[0].0.end(), "it is carried out, and is answered");
+        assert!(!served[0].0.end(), "a request that is carried out is answered");
     }
 
     #[test]
-    fn a_mapped_address_is_what_it_stands_for() {
+    fn mapped_address_counts_as_ipv4() {
         assert_eq!(address(peer("::ffff:192.0.2.1")), address(peer("192.0.2.1")));
     }
 }

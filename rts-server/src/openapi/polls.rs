@@ -1,8 +1,8 @@
-//! How much of the runtime's threads connections take.
+//! The share of the runtime's threads that connections may use.
 //!
-//! A task of the runtime gets on when all that were ready before it did. When a thousand connections
-//! have something to do at once, that is a second for the task that carries messages. So few
-//! connections are ready at a moment, and the others wait in line outside of the runtime's queue.
+//! A task of the runtime runs after all tasks that were ready before it. If a thousand connections
+//! are ready at once, the task that carries messages waits for a second. Only a few connections are
+//! therefore ready at a time. The others wait in a line outside of the runtime's queue.
 
 use std::future::Future;
 use std::pin::pin;
@@ -13,13 +13,13 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::yield_now;
 
-/// Whose turn it is to be polled.
+/// Limits how many connections are polled at a time.
 #[derive(Clone, Debug)]
 pub(super) struct Polls {
     turns: Arc<Semaphore>,
 }
 
-/// Wakes what waits for its turn.
+/// Wakes a future that waits for its turn.
 #[derive(Debug, Default)]
 struct Woken(Notify);
 
@@ -34,22 +34,23 @@ impl Wake for Woken {
 }
 
 impl Polls {
-    /// For the threads of the present runtime: one of them is left to others, if there are several.
+    /// Limits for the threads of the current runtime. If there are several, one is left to other
+    /// tasks.
     pub(super) fn new() -> Self {
         let threads = Handle::current().metrics().num_workers();
         Self { turns: Arc::new(Semaphore::new(threads.saturating_sub(1).max(1))) }
     }
 
-    /// Runs the future, a turn each time that it is woken. Cancel safe, if the future is.
+    /// Runs the future, in one turn each time that it is woken. Cancel safe, if the future is.
     pub(super) async fn in_turn<F: Future>(&self, future: F) -> F::Output {
         let woken = Arc::new(Woken::default());
         let waker = Waker::from(Arc::clone(&woken));
         let mut future = pin!(future);
         loop {
-            // It is never closed, and without it the future gets on all the same.
+            // The semaphore is never closed. If it were, the future would still run.
             let turn = self.turns.acquire().await;
             let polled = future.as_mut().poll(&mut Context::from_waker(&waker));
-            // The turn is over when others had theirs, and the system was asked about sockets.
+            // The turn ends when other tasks had their turns, and the runtime polled for IO.
             yield_now().await;
             drop(turn);
             match polled {
@@ -69,7 +70,7 @@ mod tests {
 
     use super::*;
 
-    /// Always has more to do, and counts how often it did.
+    /// A future that is always ready, and counts its polls.
     fn busy(polls: Arc<AtomicUsize>) -> impl Future<Output = ()> + Send {
         poll_fn(move |context| {
             polls.fetch_add(1, Ordering::Relaxed);
@@ -79,25 +80,25 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn between_two_turns_of_a_task_one_connection_gets_on_however_many_are_ready() {
+    async fn one_connection_runs_between_two_turns_of_a_task() {
         const CONNECTIONS: usize = 1_000;
         let (polls, in_turn) = (Arc::<AtomicUsize>::default(), Polls::new());
         for _ in 0..CONNECTIONS {
             let (polls, in_turn) = (Arc::clone(&polls), in_turn.clone());
             tokio::spawn(async move { in_turn.in_turn(busy(polls)).await });
         }
-        // They are all spawned, and the first has its turn.
+        // All are spawned, and the first one has its turn.
         yield_now().await;
         for turn in 0..2 * CONNECTIONS {
             let before = polls.load(Ordering::Relaxed);
             yield_now().await;
             assert!(polls.load(Ordering::Relaxed) - before <= 1, "turn {turn}");
         }
-        assert!(polls.load(Ordering::Relaxed) >= CONNECTIONS, "they do get on");
+        assert!(polls.load(Ordering::Relaxed) >= CONNECTIONS, "every connection runs");
     }
 
     #[tokio::test]
-    async fn who_waits_is_woken_while_others_are_busy() {
+    async fn waiting_future_is_woken_while_others_are_busy() {
         let in_turn = Polls::new();
         let busy = busy(Arc::default());
         let others = in_turn.clone();

@@ -1,4 +1,4 @@
-//! A checked call, carried out by the server core.
+//! Carries out checked calls with the server core.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::lists;
 use crate::state::{State, unix_now};
 
-/// What an action gives.
+/// The result of an action.
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(super) enum Given {
@@ -33,7 +33,7 @@ pub(super) enum Given {
 
 const SUCCESS: &str = "success";
 
-/// Done when this returns, and written down if a restart must not forget it.
+/// Carries out a call, and saves its effect if a restart must not lose it.
 pub(super) async fn run(shard: &Shard, state: &Arc<State>, call: Call) -> Result<Given, Error> {
     let outlives_restarts = call.command.outlives_restarts();
     let given = carry_out(shard, state, call)?;
@@ -115,7 +115,7 @@ fn carry_out(shard: &Shard, state: &State, call: Call) -> Result<Given, Error> {
         }
         Command::Revoke { uid, issued_before } => {
             let moment = moment(issued_before)?;
-            // First this, so that nobody comes back in between.
+            // Tokens are revoked first, so that the users cannot log in again in between.
             let issued_before = state
                 .revoke(&app, uid.as_ref(), moment)
                 .map_err(|error| Error::new(ErrorCode::UserCountOverLimit, error.to_string()))?;
@@ -146,8 +146,8 @@ fn ended(sessions: usize) -> Given {
     Given::Ended(Ended { message: SUCCESS.to_owned(), sessions })
 }
 
-/// Before which tokens must not have been issued. Of this second nobody knows which came first:
-/// they are all revoked.
+/// The moment before which issued tokens are revoked. The order of events within the current second
+/// is unknown, so all tokens issued in it are revoked.
 fn moment(asked: Option<u32>) -> Result<u32, Error> {
     let unix_now = unix_now();
     let latest = unix_now.saturating_add(CLOCK_SKEW_SECONDS_MAX);

@@ -1,4 +1,4 @@
-//! A connection whose requests have their time.
+//! A connection with a deadline for each phase of its requests.
 //!
 //! ```text
 //!            the first byte        the head is whole        the answer is written
@@ -6,8 +6,8 @@
 //!   90 s (10 s at first)   10 s until the head,   20 s until all of the answer
 //! ```
 //!
-//! What takes longer is closed: one who drips a head, a body, or takes an answer piece by piece,
-//! holds a place no longer than that.
+//! A connection past its deadline is closed. A client that sends its head or body, or takes its
+//! answer, byte by byte holds a place no longer than that.
 
 use std::future::Future as _;
 use std::io;
@@ -24,19 +24,19 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::framing::Framing;
 
-/// From the first byte of a request to the end of its head; also for the first byte of a
-/// connection.
+/// From the first byte of a request to the end of its head. Also from the start of a connection to
+/// its first byte.
 pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// From the first byte of a request until all of its answer is with the system.
+/// From the first byte of a request until all of its answer is written.
 pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
-/// Between requests. Longer than the usual proxies keep a connection (nginx 60 s), so that it is
-/// they who close it, and never while a request is on its way.
+/// Between requests. It is longer than usual proxies keep a connection (nginx 60 s). The proxy
+/// therefore closes the connection, and never while a request is under way.
 pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(90);
-/// Bytes of answers that cost one of the 128 operations that the runtime lets a task do in a turn: it
-/// writes about 64 KiB, and not 128 times as much as it has at hand.
+/// Bytes of an answer that cost one unit of the runtime's cooperative budget. The budget is 128
+/// operations, so a task writes about 64 KiB in a turn.
 const BYTES_PER_OPERATION: usize = 512;
 
-/// How far the requests of a connection are. What answers them says so here.
+/// The state of a connection's requests. The answering code updates it.
 #[derive(Debug)]
 pub(super) struct Progress {
     heads: AtomicU64,
@@ -45,15 +45,15 @@ pub(super) struct Progress {
     ends: Notify,
 }
 
-/// Whose turn it is on a connection.
+/// Which side of a connection has to act.
 #[derive(Clone, Copy, Debug)]
 enum Turn {
-    /// The other side has to send a request, or its body, or to take an answer.
+    /// The client has to send a request or its body, or take an answer.
     Theirs {
         since: Instant,
     },
     Ours,
-    /// The connection is to end.
+    /// The connection is about to end.
     Over,
 }
 
@@ -69,8 +69,8 @@ impl Default for Progress {
 }
 
 impl Progress {
-    /// The head of a request is here. Returns whether it is to be answered: not when the connection
-    /// ends.
+    /// Records that the head of a request is complete. Returns whether to answer the request: not
+    /// if the connection is ending.
     pub(super) fn head_is_here(&self) -> bool {
         let mut turn = self.turn();
         if let Turn::Over = *turn {
@@ -81,13 +81,13 @@ impl Progress {
         true
     }
 
-    /// The body of a request has to come, of which nothing is carried out before.
+    /// Records that the body of a request is awaited. Nothing of the request is carried out before.
     pub(super) fn waits_for_body(&self) {
         *self.turn() = Turn::Theirs { since: Instant::now() };
     }
 
-    /// It is here, or does not come. Returns whether the request is to be answered: not when the
-    /// connection ends.
+    /// Records that the body has arrived or failed. Returns whether to answer the request: not if
+    /// the connection is ending.
     pub(super) fn has_waited_for_body(&self) -> bool {
         let mut turn = self.turn();
         let ends = matches!(*turn, Turn::Over);
@@ -97,13 +97,13 @@ impl Progress {
         !ends
     }
 
-    /// Its answer is made, and to be written.
+    /// Records that the answer is ready to be written.
     pub(super) fn is_answered(&self) {
         *self.turn() = Turn::Theirs { since: Instant::now() };
         self.answers.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Since when the connection waits for the other side. `None` while a request is answered.
+    /// Since when the connection has waited for the client. `None` while a request is answered.
     pub(super) fn waits_since(&self) -> Option<Instant> {
         match *self.turn() {
             Turn::Theirs { since } => Some(since),
@@ -111,7 +111,7 @@ impl Progress {
         }
     }
 
-    /// Ends the connection, unless a request is being answered. Returns whether it does.
+    /// Ends the connection, unless a request is being answered. Returns whether it ends.
     pub(super) fn end(&self) -> bool {
         let mut turn = self.turn();
         let Turn::Theirs { .. } = *turn else { return false };
@@ -129,14 +129,14 @@ impl Progress {
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many there were of each.
+    /// The numbers of requests and of answers.
     fn counts(&self) -> (u64, u64) {
         (self.heads.load(Ordering::Relaxed), self.answers.load(Ordering::Relaxed))
     }
 }
 
-/// A stream that fails when a request, or the wait for one, takes too long. What is read passes by
-/// `framing`.
+/// A stream that fails when a request, or the wait for one, takes too long. `framing` sees all
+/// bytes that are read.
 #[derive(Debug)]
 pub(super) struct Timed<S> {
     stream: S,
@@ -150,7 +150,7 @@ pub(super) struct Timed<S> {
 
 #[derive(Clone, Copy, Debug)]
 enum Phase {
-    /// Nothing of a request is here.
+    /// No byte of a request has arrived.
     Idle {
         deadline: Instant,
     },
@@ -181,11 +181,11 @@ impl<S> Timed<S> {
         }
     }
 
-    /// Called when there is something to wait for.
+    /// Checks the deadline. Called when the stream is pending.
     fn poll_in_time<T>(&mut self, context: &mut Context<'_>) -> Poll<io::Result<T>> {
         let has_head = self.progress.counts().0 > self.written;
         if has_head {
-            // One that came together with the one before.
+            // The next request arrived together with the previous one.
             self.is_busy();
         }
         let deadline = match self.phase {
@@ -203,7 +203,7 @@ impl<S> Timed<S> {
     }
 }
 
-/// What was written costs of the turn as it is long.
+/// Charges the bytes written to the cooperative budget of the task.
 fn counted(context: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
     if let Poll::Ready(Ok(bytes)) = written {
         for _ in 0..bytes / BYTES_PER_OPERATION {

@@ -1,8 +1,8 @@
-//! What questions may cost: those of an app take turns, and a tenth of the time.
+//! Bounds the cost of queries: those of an app take turns, and use a tenth of the time.
 //!
-//! To answer some, such as a page of users, the core looks at everybody of the app while messages
-//! wait. What that takes grows with the app, so it is measured, and the next question of the same
-//! app waits nine times as long.
+//! Some queries, such as a page of users, iterate over all users of the app while messages wait.
+//! The cost grows with the app, so it is measured. The next query of the same app waits nine times
+//! as long.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,20 +12,20 @@ use rts_proto::AppId;
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::{Instant, sleep_until, timeout};
 
-/// How many times as long as its answer took an app waits for the next one.
+/// The wait of an app before its next query, as a multiple of the time of the last one.
 const PAUSE_SHARE: u32 = 9;
-/// It waits no longer than this: whoever asks one question after the other is never refused.
+/// Longest wait after a query. Sequential queries are therefore never refused.
 const PAUSE_MAX: Duration = Duration::from_secs(5);
-/// Questions that are asked at once wait for each other so long, and are refused then.
+/// Longest wait of concurrent queries for each other. After it they are refused.
 pub(super) const WAIT_MAX: Duration = Duration::from_secs(10);
 
-/// When the next question of each app may be answered.
+/// When the next query of each app may be answered.
 #[derive(Debug)]
 pub(super) struct Turns {
     apps: BTreeMap<String, Mutex<Instant>>,
 }
 
-/// An app's turn: it has no other question answered meanwhile.
+/// The turn of an app. No other query of the app is answered meanwhile.
 #[derive(Debug)]
 pub(super) struct Turn<'a> {
     next: MutexGuard<'a, Instant>,
@@ -41,7 +41,7 @@ impl Turns {
         self.apps.contains_key(app_id.as_str())
     }
 
-    /// Waits for the app's turn. Nothing for an app that there is not.
+    /// Waits for the app's turn. Returns `None` if there is no such app.
     pub(super) async fn take(&self, app_id: &AppId) -> Result<Option<Turn<'_>>, Error> {
         let Some(next) = self.apps.get(app_id.as_str()) else { return Ok(None) };
         let wait = async {
@@ -58,7 +58,7 @@ impl Turns {
 }
 
 impl Turn<'_> {
-    /// The answer is there.
+    /// Ends the turn after the answer, and starts the wait.
     pub(super) fn end(mut self) {
         let now = Instant::now();
         *self.next = now + (PAUSE_SHARE * now.duration_since(self.begun)).min(PAUSE_MAX);
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_app_waits_nine_times_as_long_as_its_answer_took_and_others_do_not() {
+    async fn app_waits_nine_times_as_long_as_its_answer() {
         let turns = turns();
         for (took, wait) in [(1, 9), (100, 900), (555, 4_995), (556, 5_000), (60_000, 5_000)] {
             let turn = turns.take(&app("a")).await.expect("its turn").expect("there is this app");
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_waits_too_long_behind_others_is_refused() {
+    async fn query_that_waits_too_long_is_refused() {
         let turns = turns();
         for (held, is_answered) in [
             (WAIT_MAX - Duration::from_millis(1), true),
@@ -112,7 +112,7 @@ mod tests {
             let ((), answer) = tokio::join!(
                 async {
                     sleep(held).await;
-                    // As one whose question was not answered.
+                    // A query that was not answered, such as a cancelled one.
                     drop(turn);
                 },
                 turns.take(&other)
