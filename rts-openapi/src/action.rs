@@ -1,4 +1,4 @@
-//! What can be asked for.
+//! The actions of the OpenAPI: names, versions, methods and paths.
 
 /// The HTTP method of an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,42 +9,42 @@ pub enum Method {
     Post,
 }
 
-/// What can be asked for.
+/// An action of the OpenAPI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Action {
-    /// A message to a user.
+    /// Sends a message to a user.
     SendUnicast,
-    /// A message to all members of a room.
+    /// Sends a message to all members of a room.
     SendBroadcast,
-    /// A message to one member of a room.
+    /// Sends a message to one member of a room.
     SendRoomUnicast,
-    /// A message to some members of a room.
+    /// Sends a message to some members of a room.
     BatchSendRoomUnicast,
-    /// A user out of a room.
+    /// Removes a user from a room, and optionally bans the user from it.
     KickUser,
-    /// Everybody out of a room.
+    /// Removes all members from a room, and optionally bans the room.
     DismissRoom,
-    /// A user is banned from a room or from all, or a room is banned.
+    /// Bans a user from a room or from all rooms, or bans a room.
     BanRoomUser,
-    /// The end of a ban of `BanRoomUser`, which removes nobody from a room.
+    /// Lifts a ban of `BanRoomUser`. It changes no memberships.
     UnbanRoomUser,
-    /// Who is in a room.
+    /// Lists the members of a room.
     GetRoomOnlineUsers,
-    /// Who of these is online.
+    /// Gives the online status of the listed users.
     GetUserOnlineStatus,
-    /// A user's session ends; the user may log in again at once.
+    /// Ends a user's session. The user may log in again at once.
     DisconnectUser,
-    /// A user's session ends, and the user is banned from logging in.
+    /// Ends a user's session, and bans the user from logging in.
     BanUser,
-    /// The end of a ban of `BanUser`.
+    /// Lifts a ban of `BanUser`.
     UnbanUser,
-    /// Tokens issued before a moment are good no more.
+    /// Revokes the tokens that were issued before a moment.
     RevokeTokens,
-    /// Who is there, page by page.
+    /// Lists users with a session, page by page.
     ListUsers,
-    /// Which rooms there are, page by page.
+    /// Lists rooms, page by page.
     ListRooms,
-    /// What an app has at this moment.
+    /// Gives the current figures of an app.
     GetStats,
 }
 
@@ -53,7 +53,7 @@ const V2023_JULY: &str = "2023-07-20";
 const V2023_NOVEMBER: &str = "2023-11-01";
 
 impl Action {
-    /// Every action, in the order of the documentation.
+    /// All actions, in the order of the documentation.
     pub const ALL: [Self; 17] = [
         Self::SendUnicast,
         Self::SendBroadcast,
@@ -98,7 +98,7 @@ impl Action {
         }
     }
 
-    /// The values that the parameter `Version` may have, oldest first. All do the same.
+    /// The valid values of the parameter `Version`, oldest first. All have the same effect.
     #[must_use]
     pub const fn versions(self) -> &'static [&'static str] {
         match self {
@@ -127,7 +127,7 @@ impl Action {
         self.versions().last().copied().unwrap_or(V2020)
     }
 
-    /// How it is asked for.
+    /// The HTTP method of the action.
     #[must_use]
     pub const fn method(self) -> Method {
         match self {
@@ -150,16 +150,16 @@ impl Action {
         }
     }
 
-    /// Whether it is asked for with this method, when it is asked for by its name: questions that
-    /// the original does not have are taken in either way.
+    /// Whether a request by name may use this method. Queries that the contract does not have take
+    /// both methods.
     #[must_use]
     pub fn takes(self, method: Method) -> bool {
         let is_ours = matches!(self, Self::ListUsers | Self::ListRooms | Self::GetStats);
         is_ours || method == self.method()
     }
 
-    /// Its plain path, with the parameters that are in it by their names. Beside the method it
-    /// stands for the action and its newest version.
+    /// The plain path, as a template with the names of its parameters. With the method it stands
+    /// for the newest version of the action.
     #[must_use]
     pub const fn path(self) -> &'static str {
         match self {
@@ -183,7 +183,7 @@ impl Action {
         }
     }
 
-    /// The action of this name, if it has this version.
+    /// The action with this name, if it has this version.
     #[must_use]
     pub fn find(name: &str, version: &str) -> Option<Self> {
         let named = Self::ALL.into_iter().find(|action| action.name() == name)?;

@@ -1,4 +1,4 @@
-//! A request, read and checked.
+//! A request, parsed and checked.
 
 use std::time::Duration;
 
@@ -9,22 +9,22 @@ use crate::fields::Fields;
 use crate::parameter::Parameter;
 use crate::{Action, Command, Error, ErrorCode, Query};
 
-/// What is asked for, and for which app.
+/// A command for an app.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
-    /// Whose users and rooms.
+    /// The app whose users and rooms the command is about.
     pub app_id: AppId,
-    /// What.
+    /// The command.
     pub command: Command,
 }
 
 impl Call {
-    /// Reads the parameters of an action: from the query or from the body, as the action has it.
+    /// Parses the parameters of an action, from the query or from the body according to the action.
     ///
     /// # Errors
     ///
-    /// One that names the parameter and what would be right. What needs the server's state, such as
-    /// rates, is not looked at here.
+    /// Returns an error that names the parameter and what would be right. Checks that need the
+    /// server's state, such as rates, take place later.
     pub fn parse(action: Action, query: &Query, body: &[u8]) -> Result<Self, Error> {
         Self::of(action, &Fields::read(action, query, body)?)
     }
@@ -74,7 +74,8 @@ impl Command {
             }
             Action::UnbanUser => Self::Unban { ban: Ban::Login(fields.user(Parameter::UserId)?) },
             Action::RevokeTokens => Self::Revoke {
-                // An empty one is an error: everybody's tokens are not revoked by mistake.
+                // An empty id is an error, so that the tokens of all users are not revoked by
+                // mistake.
                 uid: fields.user_if_any(Parameter::UserId)?,
                 issued_before: fields.issued_before()?,
             },
@@ -91,7 +92,7 @@ impl Command {
     }
 }
 
-/// What `BanRoomUser` and `UnbanRoomUser` are about.
+/// The ban that `BanRoomUser` or `UnbanRoomUser` refers to.
 fn banned(fields: &Fields) -> Result<Ban, Error> {
     let room = fields.room_unless_empty(Parameter::RoomId)?;
     let user = fields.user_unless_empty(Parameter::UserId)?;

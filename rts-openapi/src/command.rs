@@ -1,4 +1,4 @@
-//! What can be asked of a server, checked.
+//! Checked commands of back ends.
 
 use std::slice;
 use std::time::Duration;
@@ -6,10 +6,10 @@ use std::time::Duration;
 use rts_proto::server::Ban;
 use rts_proto::{Payload, RoomId, UserId};
 
-/// What is asked for.
+/// A command of a back end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// A message to a user.
+    /// Send a message to a user.
     Unicast {
         /// The sender's name.
         from: UserId,
@@ -18,18 +18,18 @@ pub enum Command {
         /// The message.
         payload: Payload,
     },
-    /// A message to all members of a room.
+    /// Send a message to all members of a room.
     Broadcast {
-        /// Where.
+        /// The room.
         room: RoomId,
         /// The sender's name.
         from: UserId,
         /// The message.
         payload: Payload,
     },
-    /// A message to some members of a room.
+    /// Send a message to some members of a room.
     RoomUnicast {
-        /// Where.
+        /// The room.
         room: RoomId,
         /// The sender's name.
         from: UserId,
@@ -38,83 +38,83 @@ pub enum Command {
         /// The message.
         payload: Payload,
     },
-    /// A user out of a room, and banned from it for so long.
+    /// Remove a user from a room, and ban the user from it.
     Kick {
-        /// Which room.
+        /// The room.
         room: RoomId,
-        /// Who.
+        /// The user.
         uid: UserId,
-        /// Zero: not banned, and an earlier ban is left alone.
+        /// Zero: no ban, and an earlier ban stays in force.
         interval: Duration,
     },
-    /// Everybody out of a room, and the room banned for so long.
+    /// Remove all members from a room, and ban the room.
     Dismiss {
-        /// Which room.
+        /// The room.
         room: RoomId,
-        /// Zero: it is not banned.
+        /// Zero: no ban.
         interval: Duration,
     },
-    /// Somebody out of a room or of all rooms, and banned for so long.
+    /// Remove a user from a room or from all rooms, and ban the user or the room.
     Ban {
-        /// Who, or which room.
+        /// The user or room to ban.
         ban: Ban,
-        /// Zero: not banned, and an earlier ban of the same is over.
+        /// Zero: no ban, and an earlier ban of the same user or room is lifted.
         interval: Duration,
     },
-    /// Who is in a room?
+    /// List the members of a room.
     OnlineUsers {
-        /// Which room.
+        /// The room.
         room: RoomId,
     },
-    /// Who of these is online?
+    /// Give the online status of users.
     Statuses {
-        /// Of whom.
+        /// The users.
         uids: Vec<UserId>,
     },
-    /// A user's session ends.
+    /// End a user's session.
     Disconnect {
-        /// Who.
+        /// The user.
         uid: UserId,
     },
-    /// A user's session ends, and the user is banned from logging in.
+    /// End a user's session, and ban the user from logging in.
     BanLogin {
-        /// Who.
+        /// The user.
         uid: UserId,
-        /// For so long; `None`: until the ban is lifted.
+        /// The duration of the ban. `None`: until it is lifted.
         interval: Option<Duration>,
     },
-    /// A ban is over before its time; nobody is removed from anything.
+    /// Lift a ban. It changes no memberships.
     Unban {
-        /// Which.
+        /// The ban.
         ban: Ban,
     },
-    /// Tokens issued before a moment are good no more.
+    /// Revoke the tokens that were issued before a moment.
     Revoke {
-        /// Whose; `None`: everybody's.
+        /// The user. `None`: all users.
         uid: Option<UserId>,
-        /// Unix time in seconds; `None`: all that were issued until now.
+        /// Unix time in seconds. `None`: now.
         issued_before: Option<u32>,
     },
-    /// Who is there?
+    /// List users with a session.
     Users {
-        /// Those behind this one.
+        /// The page begins after this user id.
         after: Option<UserId>,
-        /// Items at most, from 1 to [`LIST_ITEMS_MAX`](crate::LIST_ITEMS_MAX).
+        /// Most items of the page, from 1 to [`LIST_ITEMS_MAX`](crate::LIST_ITEMS_MAX).
         limit: usize,
     },
-    /// Which rooms are there?
+    /// List rooms.
     Rooms {
-        /// Those behind this one.
+        /// The page begins after this room id.
         after: Option<RoomId>,
-        /// Items at most, from 1 to [`LIST_ITEMS_MAX`](crate::LIST_ITEMS_MAX).
+        /// Most items of the page, from 1 to [`LIST_ITEMS_MAX`](crate::LIST_ITEMS_MAX).
         limit: usize,
     },
-    /// What does the app have?
+    /// Give the current figures of the app.
     Stats,
 }
 
 impl Command {
-    /// Whether it decides something that a restart of the server must not forget.
+    /// Whether a restart of the server must not lose the effect.
     #[must_use]
     pub fn outlives_restarts(&self) -> bool {
         match self {
@@ -134,7 +134,7 @@ impl Command {
         }
     }
 
-    /// Whether it changes nothing, and asks what there is.
+    /// Whether the command is a query, which changes nothing.
     #[must_use]
     pub fn is_question(&self) -> bool {
         match self {
@@ -156,7 +156,7 @@ impl Command {
         }
     }
 
-    /// Which room it is about, if it is about one.
+    /// The room of the command, if it is about one.
     #[must_use]
     pub fn room(&self) -> Option<&RoomId> {
         match self {
@@ -180,7 +180,7 @@ impl Command {
         }
     }
 
-    /// Which users it is about, if it names some.
+    /// The users that the command names.
     #[must_use]
     pub fn users(&self) -> &[UserId] {
         match self {
@@ -204,7 +204,7 @@ impl Command {
         }
     }
 
-    /// How long a ban lasts, where one begins or is replaced.
+    /// The duration of a ban that the command begins or replaces.
     #[must_use]
     pub fn interval(&self) -> Option<Duration> {
         match self {

@@ -1,4 +1,4 @@
-//! What each action is in the document: a table.
+//! The table that describes each action in the document.
 
 use utoipa::ToSchema;
 use utoipa::openapi::{RefOr, Schema};
@@ -9,7 +9,7 @@ use crate::{
     UserList, UserStatuses,
 };
 
-/// What an operation is about, as generated clients sort them.
+/// The group of an operation. Generated clients group by it.
 #[derive(Clone, Copy)]
 pub(crate) enum Tag {
     Messages,
@@ -37,17 +37,17 @@ impl Tag {
     }
 }
 
-/// What an action is in the document.
+/// The description of an action in the document.
 pub(crate) struct Described {
     pub(crate) tag: Tag,
     pub(crate) summary: &'static str,
     pub(crate) description: &'static str,
-    /// Parameters without which it is refused.
+    /// The required parameters.
     pub(crate) needed: &'static [Parameter],
     pub(crate) optional: &'static [Parameter],
-    /// The name of what it gives.
+    /// The name of the result's schema.
     pub(crate) result: String,
-    /// That, and what it refers to.
+    /// The result's schema, and the schemas that it refers to.
     pub(crate) schemas: Vec<(String, RefOr<Schema>)>,
 }
 

@@ -1,4 +1,4 @@
-//! The OpenAPI document, made of the table of actions and their parameters.
+//! The OpenAPI document, generated from the table of actions and their parameters.
 
 use utoipa::openapi::path::{
     HttpMethod, Operation, OperationBuilder, ParameterBuilder, ParameterIn, PathItemBuilder,
@@ -25,11 +25,11 @@ const DESCRIPTION: &str = "Actions of an app's back end on an RTS server. Reques
     (version 4, service rtc). Each path carries out the action that it names. SDKs that sign requests address an action as \
     `/?Action=NAME&Version=DATE`, with all parameters in the query (GET) or in the body (POST).";
 
-/// What is in every answer that is not [`FAILED`].
+/// Schema of the metadata of a successful answer.
 const METADATA: &str = "Metadata";
-/// The same when something went wrong, which it says.
+/// Schema of the metadata of a failed answer, which includes the error.
 const FAILED_METADATA: &str = "FailedMetadata";
-/// Whose answer says what went wrong.
+/// Schema of a failed answer.
 const FAILED: &str = "FailedAnswer";
 
 /// The OpenAPI 3.1 document of all actions, each under its plain path.
@@ -63,7 +63,7 @@ pub fn document() -> OpenApi {
     }
     OpenApiBuilder::new()
         .info(info.build())
-        // Where the document itself comes from.
+        // The server that the document was loaded from.
         .servers(Some([ServerBuilder::new().url("/").build()]))
         .tags(Some(Tag::ALL.map(|tag| {
             TagBuilder::new().name(tag.name()).description(Some(tag.description())).build()
@@ -108,7 +108,7 @@ fn operation(action: Action, described: &Described, has_body: bool) -> Operation
     outside.fold(operation, OperationBuilder::parameter).build()
 }
 
-/// Where it stands, if that is not the body.
+/// Where a parameter is, if not in the body.
 fn place(action: Action, parameter: Parameter) -> Option<ParameterIn> {
     if names(action.path()).any(|name| name == parameter.name()) {
         return Some(ParameterIn::Path);
@@ -116,7 +116,7 @@ fn place(action: Action, parameter: Parameter) -> Option<ParameterIn> {
     (action.method() == Method::Get).then_some(ParameterIn::Query)
 }
 
-/// What stands in the body, if it has one.
+/// The schema of the body, if the action has one.
 fn body(action: Action, described: &Described) -> Option<RefOr<Schema>> {
     let inside = |parameters: &'static [Parameter]| {
         parameters.iter().copied().filter(|parameter| place(action, *parameter).is_none())
@@ -161,7 +161,7 @@ fn answer(result: &str) -> String {
     format!("{result}Answer")
 }
 
-/// How requests say whose they are, and what is in every answer.
+/// The security schemes, and the schemas of all answers.
 fn components() -> ComponentsBuilder {
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
     let signed = ApiKey::Header(ApiKeyValue::with_description(
@@ -180,7 +180,7 @@ fn components() -> ComponentsBuilder {
         .schema(FAILED, envelope(FAILED_METADATA, Schema::Object(nothing).into()))
 }
 
-/// As [`Metadata`], which has its error exactly if something went wrong.
+/// The schema of [`Metadata`]. It has an error if and only if the request has failed.
 fn metadata(has_failed: bool) -> RefOr<Schema> {
     const ERROR: &str = "Error";
     let mut schema = Metadata::schema();
@@ -194,7 +194,7 @@ fn metadata(has_failed: bool) -> RefOr<Schema> {
     schema
 }
 
-/// As [`Envelope`](crate::Envelope), with what is in it once it is known how it went.
+/// The schema of [`Envelope`](crate::Envelope), for a successful or a failed request.
 fn envelope(metadata: &str, result: RefOr<Schema>) -> Schema {
     let envelope = ObjectBuilder::new()
         .property("ResponseMetadata", reference(metadata))
@@ -204,7 +204,7 @@ fn envelope(metadata: &str, result: RefOr<Schema>) -> Schema {
     Schema::Object(envelope.build())
 }
 
-/// Each error status with the names of its codes.
+/// Each status of errors, with the names of its codes.
 fn errors_by_status() -> Vec<(u16, String)> {
     let mut statuses: Vec<u16> = ErrorCode::ALL.iter().map(|code| code.status()).collect();
     statuses.sort_unstable();

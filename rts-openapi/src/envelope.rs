@@ -1,4 +1,4 @@
-//! What is answered.
+//! The envelope of answers, and results of actions.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -8,13 +8,13 @@ use crate::Error;
 /// The name of the service, in signatures and answers.
 pub const SERVICE: &str = "rtc";
 
-/// Every answer, good or bad.
+/// The envelope of every answer, successful or failed.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Envelope<T> {
-    /// What was asked, and what went wrong.
+    /// The request, and its error if it has failed.
     pub response_metadata: Metadata,
-    /// What the action gives; null after an error.
+    /// The result of the action. `null` after an error.
     pub result: Option<T>,
 }
 
@@ -53,7 +53,7 @@ pub struct Failure {
 }
 
 impl Metadata {
-    /// Of a request that has not failed yet.
+    /// The metadata of a request without an error.
     #[must_use]
     pub fn new(request_id: String, action: &str, version: &str) -> Self {
         Self {

@@ -1,17 +1,17 @@
-//! What can be wrong with a request.
+//! Errors of requests.
 
-/// Why a request was not carried out: a name for programs, and a sentence for people.
+/// Why a request failed: a code for programs, and a sentence for people.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {message}", code.name())]
 pub struct Error {
-    /// Which kind.
+    /// The code.
     pub code: ErrorCode,
     /// What was wrong, where, and what would be right.
     pub message: String,
 }
 
 impl Error {
-    /// An error with this sentence.
+    /// Creates an error with this sentence.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         Self { code, message: message.into() }
     }
@@ -19,14 +19,14 @@ impl Error {
 
 macro_rules! error_codes {
     ($($(#[$doc:meta])* $variant:ident = $name:literal, $status:literal, $number:literal;)+) => {
-        /// The kinds of errors. Names, and numbers where they have one, are those of the original.
+        /// The codes of errors. Names and numbers are those of the contract, where it has them.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum ErrorCode {
             $($(#[$doc])* $variant,)+
         }
 
         impl ErrorCode {
-            /// Every code, in the order of the table.
+            /// All codes, in the order of the table.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
             /// The name in the answer's `Code`.
@@ -45,7 +45,7 @@ macro_rules! error_codes {
                 }
             }
 
-            /// The number in the answer's `CodeN`; 0 for a code that has only a name.
+            /// The number in the answer's `CodeN`. 0 for a code without a number.
             #[must_use]
             pub const fn number(self) -> u32 {
                 match self {
@@ -57,47 +57,47 @@ macro_rules! error_codes {
 }
 
 error_codes! {
-    /// `Action`, `Version`, or a field of the body is not there.
+    /// `Action`, `Version` or a field of the body is missing.
     MissingParameter = "MissingParameter", 400, 100_002;
-    /// No `Authorization`.
+    /// The header `Authorization` is missing.
     MissingAuthenticationToken = "MissingAuthenticationToken", 401, 100_003;
-    /// The signature's time is not within 15 minutes of the server's, or is malformed.
+    /// The time of the signature is malformed, or more than 15 minutes from the server's time.
     InvalidTimestamp = "InvalidTimestamp", 400, 100_006;
-    /// There is no such action, or not in this version, or not with this method.
+    /// The action does not exist, not in this version, or not with this method.
     InvalidActionOrVersion = "InvalidActionOrVersion", 404, 100_008;
-    /// The access key, or the bearer key, is not known.
+    /// The access key or bearer key is unknown.
     InvalidAccessKey = "InvalidAccessKey", 401, 100_009;
-    /// The signature is not the one that this request has under this key.
+    /// The signature does not match the request and the key.
     SignatureDoesNotMatch = "SignatureDoesNotMatch", 401, 100_010;
-    /// The key is good, but not for this app.
+    /// The key is valid, but not for this app.
     AccessDenied = "AccessDenied", 403, 100_013;
     /// `Authorization` is neither a signature nor a bearer key.
     InvalidAuthorization = "InvalidAuthorization", 401, 100_024;
-    /// HTTP that could be read in two ways: `Host` or `Authorization` twice, or no `Host`.
+    /// The HTTP request is ambiguous: `Host` or `Authorization` twice, or no `Host`.
     MalformedRequest = "InvalidRequest", 400, 0;
-    /// A body that is compressed.
+    /// The body is compressed.
     ContentEncoding = "InvalidRequest.ContentEncoding", 415, 0;
-    /// A body that is sent in another way than as it is, or chunked.
+    /// The transfer coding of the body is not `chunked`.
     TransferEncoding = "InvalidRequest.TransferEncoding", 501, 0;
-    /// No such app here.
+    /// The server does not have this app.
     NotExistAppId = "InvalidParameter.NotExistAppId", 400, 0;
-    /// No body where one is needed.
+    /// The body is empty, and the action needs one.
     BodyIsEmpty = "InvalidParameter.BodyIsEmpty", 400, 0;
-    /// A body that is not JSON, or a field of the wrong kind.
+    /// The body is not JSON, or a field has the wrong type.
     Unmarshal = "InvalidParameter.Unmarshal", 400, 0;
-    /// A room id that no room can have.
+    /// The room id is invalid.
     IllegalRoomId = "InvalidParameter.IllegalRoomID", 400, 0;
-    /// A receiver or user that no user can be.
+    /// The id of a receiver or user is invalid.
     IllegalTo = "InvalidParameter.IllegalTo", 400, 0;
-    /// A sender's name that is not of the form of a user id.
+    /// The name of the sender is not a valid user id.
     IllegalFrom = "InvalidParameter.IllegalFrom", 400, 0;
-    /// A message or a body over its limit.
+    /// A message or a body exceeds its limit.
     SizeOverLimit = "InvalidParameter.SizeOverLimit", 400, 0;
-    /// More users, or more bans, than there may be.
+    /// The number of users or of bans exceeds its limit.
     UserCountOverLimit = "InvalidParameter.UserCountOverLimit", 400, 0;
-    /// Over the app's or the room's rate.
+    /// The rate of the app or of the room is exceeded.
     QpsOverLimit = "FlowLimitExceeded.QPSOverLimit", 429, 0;
-    /// It is in force, but could not be written down, and a restart forgets it.
+    /// The change is in force, but could not be saved. A restart would lose it.
     InternalError = "InternalError", 500, 0;
 }
 

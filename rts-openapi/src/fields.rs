@@ -1,4 +1,4 @@
-//! The fields of a request, from wherever they came, and each checked when it is asked for.
+//! The fields of a request, from any source. Each field is checked when it is read.
 
 use std::fmt;
 use std::time::Duration;
@@ -16,16 +16,16 @@ use crate::{
     Action, Error, ErrorCode, LIST_ITEMS, LIST_ITEMS_MAX, Method, Query, STATUS_USERS_MAX,
 };
 
-/// What a request has, unread. A field that is null is absent.
+/// The unparsed fields of a request. A field with the value `null` is absent.
 pub(crate) struct Fields {
     values: Map<String, Value>,
-    /// In a query everything is a text.
+    /// Values of a query are strings.
     is_query: bool,
 }
 
 impl Fields {
-    /// From the query or the body, as the action has it; for what can be asked in both ways, from
-    /// the body if there is one.
+    /// Reads the fields from the query or the body, according to the action. An action that takes
+    /// both uses the body if there is one.
     pub(crate) fn read(action: Action, query: &Query, body: &[u8]) -> Result<Self, Error> {
         let is_empty = body.iter().all(u8::is_ascii_whitespace);
         match action.method() {
@@ -58,7 +58,7 @@ impl Fields {
         Ok(Self { values, is_query: false })
     }
 
-    /// A field that is in the path. Nothing beside it may contradict it.
+    /// Adds a field of the path. A field of this name with another value is an error.
     pub(crate) fn add(&mut self, name: &str, value: &str) -> Result<(), Error> {
         match self.values.insert(name.to_owned(), value.into()) {
             Some(other) if !other.is_null() && other != value => {
@@ -113,7 +113,7 @@ impl Fields {
         room.map_err(|error| illegal(parameter, error))
     }
 
-    /// Whose message it is.
+    /// The sender of the message.
     pub(crate) fn sender(&self) -> Result<UserId, Error> {
         self.user(Parameter::From)
     }
@@ -127,7 +127,7 @@ impl Fields {
         user.map_err(|error| illegal(parameter, error))
     }
 
-    /// Those of `To`, which is one or a list of them.
+    /// The receivers in `To`, which is one user id or a list.
     pub(crate) fn receivers(&self) -> Result<Vec<UserId>, Error> {
         if self.value(Parameter::Receivers).is_some_and(Value::is_string) {
             return Ok(vec![self.user(Parameter::To)?]);
@@ -155,7 +155,7 @@ impl Fields {
         }
     }
 
-    /// How long the message is, the core looks at.
+    /// The message. The core checks its length.
     pub(crate) fn payload(&self) -> Result<Payload, Error> {
         let message = self.needed_text(Parameter::Message)?;
         let is_binary = match self.value(Parameter::Binary) {
@@ -172,7 +172,7 @@ impl Fields {
         Ok(Payload::binary(bytes))
     }
 
-    /// The core has the bounds of a ban. Zero is none.
+    /// The interval of a ban. The core applies its bounds. Zero means no ban.
     pub(crate) fn ban_interval(&self) -> Result<Duration, Error> {
         let seconds = self.number(Parameter::ForbiddenInterval)?;
         Ok(Duration::from_secs(seconds.unwrap_or_default()))
@@ -184,7 +184,7 @@ impl Fields {
         moment.map_err(|_| no(parameter, "Unix time in seconds, in 32 bits as in tokens"))
     }
 
-    /// Where an empty text counts as absent, as the original's clients send what they do not mean.
+    /// A user id. An empty string is absent, since SDKs of Volcengine RTS send empty fields.
     pub(crate) fn user_unless_empty(&self, parameter: Parameter) -> Result<Option<UserId>, Error> {
         match self.text(parameter)? {
             Some("") => Ok(None),
@@ -199,7 +199,7 @@ impl Fields {
         }
     }
 
-    /// How many entries a page has.
+    /// The number of entries of a page.
     pub(crate) fn limit(&self) -> Result<usize, Error> {
         let limit = self.number(Parameter::Limit)?.map_or(Ok(LIST_ITEMS), usize::try_from);
         let limit = limit.ok().filter(|limit| (1..=LIST_ITEMS_MAX).contains(limit));
@@ -210,7 +210,7 @@ impl Fields {
     }
 }
 
-/// A JSON object with each field once: of two, one reader takes the first and another one the last.
+/// A JSON object without repeated fields. Readers differ in which of two equal fields they take.
 struct Object(Map<String, Value>);
 
 impl<'de> Deserialize<'de> for Object {
@@ -243,7 +243,7 @@ fn missing(parameter: Parameter) -> Error {
     Error::new(ErrorCode::MissingParameter, format!("{} is not there", parameter.name()))
 }
 
-/// Says nothing of what is there instead, which may be a message.
+/// An error that does not show the value, since it may be a message.
 fn no(parameter: Parameter, what: &str) -> Error {
     Error::new(ErrorCode::Unmarshal, format!("{}: it is {what}", parameter.name()))
 }

@@ -1,4 +1,4 @@
-//! What is answered to operators.
+//! Results of the actions for operators.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -1,4 +1,4 @@
-//! The parameters of actions, as the document has them: each is described once.
+//! The parameters of actions. Each is described once for the document.
 
 use rts_proto::limits::{
     APP_ID_BYTES, BAN_MAX, BAN_MIN, ID_BYTES_MAX, PAYLOAD_BYTES_MAX,
@@ -11,13 +11,13 @@ use crate::{CLOCK_SKEW_SECONDS_MAX, LIST_ITEMS, LIST_ITEMS_MAX, STATUS_USERS_MAX
 const ROOM_PATTERN: &str = "^[A-Za-z0-9_@-]+$";
 const USER_PATTERN: &str = "^[A-Za-z0-9_@.-]+$";
 
-/// A parameter. Two of one name belong to different actions.
+/// A parameter. Two parameters of one name belong to different actions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Parameter {
     AppId,
     From,
     To,
-    /// `To` with more than one.
+    /// `To` with several receivers.
     Receivers,
     RoomId,
     UserId,
@@ -29,15 +29,15 @@ pub(crate) enum Parameter {
     ForbiddenInterval,
     Seconds,
     IssuedBefore,
-    /// `After`, of users.
+    /// `After`, a user id.
     AfterUser,
-    /// `After`, of rooms.
+    /// `After`, a room id.
     AfterRoom,
     Limit,
 }
 
 impl Parameter {
-    /// As it stands in a query, in a body, or in the template of a path.
+    /// The name in a query, in a body, or in the template of a path.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::AppId => "AppId",
@@ -100,8 +100,8 @@ impl Parameter {
         what.to_owned()
     }
 
-    /// What values it takes. What is longer or outside is refused, but for the numbers that have no
-    /// bounds here.
+    /// The schema of the values. Values outside of its bounds are refused. Numbers whose schema has
+    /// no bounds are bounded elsewhere.
     pub(crate) fn schema(self) -> Schema {
         match self {
             Self::AppId => {
@@ -118,7 +118,8 @@ impl Parameter {
             Self::Receivers => users(ROOM_UNICAST_RECEIVERS_MAX).into(),
             Self::UserIds => users(STATUS_USERS_MAX).into(),
             Self::Binary => {
-                // No `default`: TypeScript's generator makes a field that has one a needed one.
+                // No `default`: the generator for TypeScript makes a field with a default a
+                // required one.
                 ObjectBuilder::new().schema_type(Type::Boolean).into()
             }
             Self::Message => message(PAYLOAD_BYTES_MAX, "hi bob").into(),
@@ -129,7 +130,7 @@ impl Parameter {
         }
     }
 
-    /// The schema with what it is.
+    /// The schema with its description.
     pub(crate) fn described(self) -> Schema {
         let description = Some(self.description());
         match self.schema() {
@@ -159,7 +160,7 @@ fn users(max: usize) -> ArrayBuilder {
     list.examples([vec!["bob"]])
 }
 
-/// Whose longest spelling is base64.
+/// A message. Its longest encoding is base64.
 fn message(bytes_max: usize, example: &str) -> ObjectBuilder {
     text(bytes_max.div_ceil(3) * 4, example)
 }

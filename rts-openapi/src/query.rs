@@ -1,16 +1,16 @@
-//! The query of a request's address.
+//! The query of a request's URL.
 
 use std::fmt::Write as _;
 
-/// Names and values, in the order in which they stood.
+/// Names and values, in their order in the URL.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Query {
     pairs: Vec<(String, String)>,
 }
 
 impl Query {
-    /// Reads what stands behind the `?`. Nothing is refused: what is not UTF-8 gets replacement
-    /// characters, and a `%` without two digits stands for itself.
+    /// Parses the part behind the `?`. It never fails: invalid UTF-8 becomes replacement
+    /// characters, and a `%` without two digits is kept.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         let parts = text.split('&').filter(|part| !part.is_empty());
@@ -21,7 +21,7 @@ impl Query {
         Self { pairs: pairs.collect() }
     }
 
-    /// Of these names and values.
+    /// Creates a query from names and values.
     pub fn of(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
         Self { pairs: pairs.into_iter().collect() }
     }
@@ -32,13 +32,13 @@ impl Query {
         self.pairs.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
     }
 
-    /// All of them, in the order in which they stood.
+    /// All names and values, in their order in the URL.
     pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         self.pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// As it is signed: sorted by names, values of one name in their order, everything but
-    /// `A-Z a-z 0-9 - _ . ~` escaped. It can stand behind a `?` as well.
+    /// The canonical form, which is signed. It is sorted by name, and values of one name keep their
+    /// order. Everything except `A-Z a-z 0-9 - _ . ~` is escaped. The form is also valid in a URL.
     #[must_use]
     pub fn canonical(&self) -> String {
         let mut pairs: Vec<_> = self.pairs.iter().collect();
@@ -46,7 +46,7 @@ impl Query {
         Self::encoded(pairs)
     }
 
-    /// The same with the values of one name sorted as well.
+    /// Like [`canonical`](Self::canonical), with the values of one name sorted as well.
     pub(crate) fn canonical_with_sorted_values(&self) -> String {
         let mut pairs: Vec<_> = self.pairs.iter().collect();
         pairs.sort();
@@ -67,7 +67,7 @@ impl Query {
     }
 }
 
-/// A path as it is signed: everything but slashes escaped as in queries.
+/// The canonical form of a path: everything except slashes is escaped as in queries.
 pub(crate) fn canonical_path(path: &str) -> String {
     let mut out = String::new();
     for (number, segment) in path.split('/').enumerate() {
@@ -79,7 +79,7 @@ pub(crate) fn canonical_path(path: &str) -> String {
     out
 }
 
-/// Part of a path, where a plus is a plus.
+/// Decodes a segment of a path, in which a plus is not a space.
 pub(crate) fn decode_segment(text: &str) -> String {
     unescape(text, false)
 }
@@ -131,7 +131,7 @@ mod tests {
     use super::{Query, canonical_path, decode_segment};
 
     #[test]
-    fn what_is_escaped_is_read_and_what_is_not_stands_for_itself() {
+    fn decodes_escapes_and_keeps_malformed_ones() {
         let query = Query::parse("a=1&b=x+y%20z%2B&&c&%64=%zz%4&a=2&e=%ff");
         assert_eq!(query.get("a"), Some("1"));
         assert_eq!(query.get("b"), Some("x y z+"));
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_escaped_once_however_it_comes() {
+    fn path_is_escaped_exactly_once() {
         for path in ["/v1/a@b/c+d", "/v1/a%40b/c%2bd", "/v1/a%40b/c%2Bd"] {
             assert_eq!(canonical_path(path), "/v1/a%40b/c%2Bd");
         }
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn the_canonical_form_is_sorted_and_escaped() {
+    fn canonical_form_is_sorted_and_escaped() {
         let query = Query::parse("b=x+y&a=2&a=1&c=~-_./");
         assert_eq!(query.canonical(), "a=2&a=1&b=x%20y&c=~-_.%2F");
         assert_eq!(Query::parse(&query.canonical()).canonical(), query.canonical());

@@ -1,5 +1,6 @@
-//! Request signing, version 4: HMAC-SHA256 over the method, the query, some headers and the body,
-//! with a key that is made for a day, a region and the service, out of a secret that never travels.
+//! Request signing, version 4: HMAC-SHA256 over the method, the query, some headers and the body.
+//! Its key is derived from the secret for a day, a region and the service. The secret is never
+//! sent.
 //!
 //! ```text
 //! Authorization: HMAC-SHA256 Credential=ID/20231114/cn-north-1/rtc/request, SignedHeaders=host;x-date, Signature=HEX
@@ -18,32 +19,32 @@ use crate::query::canonical_path;
 use crate::{CLOCK_SKEW_SECONDS_MAX, Error, ErrorCode, Method, Query, SERVICE};
 
 const ALGORITHM: &str = "HMAC-SHA256";
-/// Ends every credential.
+/// The last part of every credential scope.
 const TERMINATOR: &str = "request";
 const DATE_FORMAT: &[BorrowedFormatItem<'_>] =
     format_description!("[year][month][day]T[hour][minute][second]Z");
 const SIGNATURE_BYTES: usize = 32;
-/// More headers than this nobody signs.
+/// Most signed headers.
 const SIGNED_HEADERS_MAX: usize = 32;
 const REGION_BYTES_MAX: usize = 64;
 
-/// What is signed of a request.
+/// The signed parts of a request.
 #[derive(Clone, Copy, Debug)]
 pub struct Parts<'a> {
-    /// How it is asked.
+    /// The HTTP method.
     pub method: Method,
-    /// The path of the address.
+    /// The path of the URL.
     pub path: &'a str,
-    /// The query of the address.
+    /// The query of the URL.
     pub query: &'a Query,
-    /// All headers: names in small letters, values without blanks around.
+    /// All headers, with lower-case names and trimmed values.
     pub headers: &'a [(String, String)],
     /// The body.
     pub body: &'a [u8],
 }
 
 impl Parts<'_> {
-    /// The value of a header that is there once.
+    /// The value of a header that occurs once.
     fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.headers.iter().filter(|(other, _)| other == name);
         match (values.next(), values.next()) {
@@ -53,7 +54,7 @@ impl Parts<'_> {
     }
 }
 
-/// What an `Authorization` header of this kind says. Nothing of it is to be believed before
+/// A parsed `Authorization` header with a signature. Its content is untrusted before
 /// [`verify`](Self::verify).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signature {
@@ -66,17 +67,17 @@ pub struct Signature {
 }
 
 impl Signature {
-    /// Whether a header's value is of this kind at all.
+    /// Whether a header's value has the scheme of signatures.
     #[must_use]
     pub fn is_one(authorization: &str) -> bool {
         authorization.split_whitespace().next() == Some(ALGORITHM)
     }
 
-    /// Reads a header's value.
+    /// Parses a header's value.
     ///
     /// # Errors
     ///
-    /// `InvalidAuthorization` when it is not of the form.
+    /// `InvalidAuthorization` if the value is malformed.
     pub fn parse(authorization: &str) -> Result<Self, Error> {
         let invalid = |what: &str| {
             let form = "HMAC-SHA256 Credential=ID/DATE/REGION/rtc/request, \
@@ -125,13 +126,13 @@ impl Signature {
         })
     }
 
-    /// Whose secret is to be looked up.
+    /// The id of the access key, whose secret verifies the signature.
     #[must_use]
     pub fn access_key(&self) -> &str {
         &self.access_key
     }
 
-    /// The region that it was made for: any, since a server has one key for all.
+    /// The region of the scope. Any is valid, since a server has the same keys for all regions.
     #[must_use]
     pub fn region(&self) -> &str {
         &self.region
@@ -141,8 +142,8 @@ impl Signature {
     ///
     /// # Errors
     ///
-    /// `InvalidTimestamp` when the request's `X-Date` is more than 15 minutes away from `unix_now`,
-    /// is malformed, or is of another day than the credential; `SignatureDoesNotMatch` for every
+    /// `InvalidTimestamp` if the request's `X-Date` is malformed, is more than 15 minutes from
+    /// `unix_now`, or is on another day than the credential. `SignatureDoesNotMatch` for every
     /// other flaw.
     pub fn verify(&self, parts: &Parts<'_>, secret: &str, unix_now: u64) -> Result<(), Error> {
         let date = parts.header("x-date").unwrap_or_default();
@@ -173,7 +174,7 @@ impl Signature {
             mac(&key).chain_update(text).verify_slice(&self.signature).is_ok()
         };
         let canonical = |form| canonical_request(parts, &names, form, &digest);
-        // For most requests they are all the same.
+        // For most requests all forms are equal.
         let requests: BTreeSet<String> = Form::all().filter_map(canonical).collect();
         if requests.iter().any(is_good) { Ok(()) } else { Err(does_not_match()) }
     }
@@ -183,8 +184,8 @@ impl Signature {
     }
 }
 
-/// Signs a request: the headers to add to it, which are `X-Date`, `X-Content-Sha256` and
-/// `Authorization`. Of those that it has, `host` and `content-type` are signed too.
+/// Signs a request. Returns the headers to add: `X-Date`, `X-Content-Sha256` and `Authorization`.
+/// The headers `host` and `content-type` of the request are signed too.
 ///
 /// # Panics
 ///
@@ -220,14 +221,13 @@ pub fn sign(
     [("X-Date", date), ("X-Content-Sha256", digest), ("Authorization", authorization)]
 }
 
-/// What those who sign do not agree on. The default is what the original's SDKs for Go and Python
-/// do.
+/// Differences between clients in the canonical form. The default is the form of Volcengine's SDKs
+/// for Go and Python.
 #[derive(Clone, Copy, Default)]
 struct Form {
-    /// A run of blanks inside the value of a header becomes one space, as in the SDK for Node.
+    /// Replaces a run of blanks inside a header's value by one space, as the SDK for Node does.
     folds_blanks: bool,
-    /// Several values of one name in the query are sorted, as in the SDK for Node, and not in their
-    /// order.
+    /// Sorts the values of one name in the query, as the SDK for Node does.
     sorts_values: bool,
 }
 
@@ -238,7 +238,7 @@ impl Form {
     }
 }
 
-/// What is hashed; nothing when a signed header is not there, or there twice.
+/// The text that is hashed. `None` if a signed header is missing or occurs twice.
 fn canonical_request(
     parts: &Parts<'_>,
     signed_headers: &[&str],
@@ -251,7 +251,7 @@ fn canonical_request(
     for name in &sorted {
         let mut value = parts.header(name)?;
         if *name == "host" {
-            // What signs leaves out the ports that go without saying.
+            // Clients leave the default ports out of the signed `host`.
             value = value.strip_suffix(":80").or(value.strip_suffix(":443")).unwrap_or(value);
         }
         headers.push_str(name);

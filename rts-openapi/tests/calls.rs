@@ -1,4 +1,4 @@
-//! Requests as they are read: what is taken, and what is refused with which name.
+//! Parsing of requests: accepted ones, and the error codes of refused ones.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ fn lobby() -> RoomId {
     RoomId::new("lobby").expect("well formed")
 }
 
-/// A request with all that any action needs.
+/// A request with the fields of all actions.
 fn full() -> Value {
     json!({"AppId": APP_ID, "RoomId": "lobby", "From": "system", "To": "bob", "UserId": "bob",
         "UserIds": ["bob"], "Message": "hi"})
@@ -38,7 +38,7 @@ fn parse(action: Action, body: &Value) -> Result<Command, Error> {
     })
 }
 
-/// The full request with one field changed, or taken away.
+/// The full request with one field changed or removed.
 fn with(action: Action, name: &str, value: Value) -> Result<Command, Error> {
     let mut body = full();
     match value {
@@ -53,7 +53,7 @@ fn code(result: Result<Command, Error>) -> ErrorCode {
 }
 
 #[test]
-fn each_action_is_read() {
+fn parses_each_action() {
     let (to, room, from) = (user("bob"), lobby(), user("system"));
     let payload = Payload::text("hi");
     let read = |action| parse(action, &full()).expect("taken");
@@ -88,7 +88,7 @@ fn each_action_is_read() {
 }
 
 #[test]
-fn a_ban_is_of_a_room_of_a_user_or_of_both() {
+fn ban_is_of_room_user_or_both() {
     let ban = |body: Value| match parse(Action::BanRoomUser, &body) {
         Ok(Command::Ban { ban, interval }) => Ok((ban, interval)),
         Ok(other) => panic!("{other:?}"),
@@ -112,7 +112,7 @@ fn a_ban_is_of_a_room_of_a_user_or_of_both() {
 }
 
 #[test]
-fn a_user_is_banned_from_logging_in_for_a_time_or_until_the_ban_is_lifted() {
+fn login_ban_has_a_duration_or_lasts_until_lifted() {
     let ban = |seconds| with(Action::BanUser, "Seconds", seconds);
     let lasting = |interval| Ok(Command::BanLogin { uid: user("bob"), interval });
     assert_eq!(ban(json!(0)), lasting(None));
@@ -126,7 +126,7 @@ fn a_user_is_banned_from_logging_in_for_a_time_or_until_the_ban_is_lifted() {
 }
 
 #[test]
-fn tokens_are_revoked_of_a_user_or_of_all_issued_before_a_second() {
+fn tokens_are_revoked_for_one_user_or_all() {
     let all = Command::Revoke { uid: None, issued_before: None };
     assert_eq!(with(Action::RevokeTokens, "UserId", Value::Null), Ok(all));
     let of_bob = with(Action::RevokeTokens, "IssuedBefore", json!(u32::MAX));
@@ -134,12 +134,12 @@ fn tokens_are_revoked_of_a_user_or_of_all_issued_before_a_second() {
     assert_eq!(of_bob, Ok(latest));
     let later = with(Action::RevokeTokens, "IssuedBefore", json!(u64::from(u32::MAX) + 1));
     assert_eq!(code(later), ErrorCode::Unmarshal);
-    // Not everybody's by mistake.
+    // An empty id must not revoke the tokens of all users.
     assert_eq!(code(with(Action::RevokeTokens, "UserId", json!(""))), ErrorCode::IllegalTo);
 }
 
 #[test]
-fn a_page_has_from_1_to_1_000_entries() {
+fn page_has_1_to_1_000_entries() {
     for action in [Action::ListUsers, Action::ListRooms] {
         for (limit, is_taken) in [(0, false), (1, true), (1_000, true), (1_001, false)] {
             let read = with(action, "Limit", json!(limit));
@@ -159,7 +159,7 @@ fn a_page_has_from_1_to_1_000_entries() {
 }
 
 #[test]
-fn a_list_is_asked_for_in_the_query_or_in_the_body() {
+fn list_parameters_are_in_query_or_body() {
     let wanted = Command::Users { after: Some(user("bob")), limit: 7 };
     let query = Query::parse(&format!("AppId={APP_ID}&After=bob&Limit=7"));
     let in_query = Call::parse(Action::ListUsers, &query, b" ").expect("taken");
@@ -172,12 +172,12 @@ fn a_list_is_asked_for_in_the_query_or_in_the_body() {
     for action in [Action::ListUsers, Action::ListRooms, Action::GetStats] {
         assert!(action.takes(Method::Get) && action.takes(Method::Post));
     }
-    assert!(!Action::GetRoomOnlineUsers.takes(Method::Post), "as the original has it");
-    assert!(!Action::DisconnectUser.takes(Method::Get), "which changes something");
+    assert!(!Action::GetRoomOnlineUsers.takes(Method::Post), "the contract has GET only");
+    assert!(!Action::DisconnectUser.takes(Method::Get), "the action changes state");
 }
 
 #[test]
-fn a_kick_with_an_interval_bans_and_outlives_a_restart() {
+fn kick_with_interval_bans_and_outlives_restart() {
     for seconds in [0, 60] {
         let interval = Duration::from_secs(seconds);
         let kick = with(Action::KickUser, "ForbiddenInterval", json!(seconds)).expect("taken");
@@ -188,7 +188,7 @@ fn a_kick_with_an_interval_bans_and_outlives_a_restart() {
 }
 
 #[test]
-fn bytes_come_as_base64() {
+fn bytes_are_base64() {
     let message = |text: &str| {
         let mut body = full();
         body["Binary"] = json!(true);
@@ -207,10 +207,9 @@ fn bytes_come_as_base64() {
     }
 }
 
-/// Each field that an action needs: absent, of the wrong kind, and with a value that it cannot
-/// have.
+/// Each required field: missing, of the wrong type, and with an invalid value.
 #[test]
-fn each_field_is_refused_by_its_name() {
+fn error_names_the_invalid_field() {
     use ErrorCode::{IllegalFrom, IllegalRoomId, IllegalTo, NotExistAppId};
     let room_actions = [
         Action::SendBroadcast,
@@ -261,7 +260,7 @@ fn each_field_is_refused_by_its_name() {
 }
 
 #[test]
-fn six_hundred_users_are_taken_and_one_more_is_not() {
+fn accepts_600_users_but_not_601() {
     let names = |count: usize| json!((0..count).map(|n| format!("user-{n}")).collect::<Vec<_>>());
     for (action, name) in
         [(Action::BatchSendRoomUnicast, "To"), (Action::GetUserOnlineStatus, "UserIds")]
@@ -272,7 +271,7 @@ fn six_hundred_users_are_taken_and_one_more_is_not() {
 }
 
 #[test]
-fn ids_of_128_bytes_are_taken_and_one_more_is_not() {
+fn accepts_ids_of_128_bytes_but_not_129() {
     let long = "x".repeat(129);
     for (name, expected) in [
         ("RoomId", ErrorCode::IllegalRoomId),
@@ -285,7 +284,7 @@ fn ids_of_128_bytes_are_taken_and_one_more_is_not() {
 }
 
 #[test]
-fn a_body_that_is_none_is_told_from_one_that_is_wrong() {
+fn empty_body_and_malformed_body_differ() {
     let parse = |body: &[u8]| Call::parse(Action::SendUnicast, &Query::default(), body);
     for body in ["", " \n"] {
         let error = parse(body.as_bytes()).expect_err("nothing there");
@@ -307,7 +306,7 @@ fn a_body_that_is_none_is_told_from_one_that_is_wrong() {
 }
 
 #[test]
-fn actions_have_the_versions_of_the_original() {
+fn actions_have_the_versions_of_the_contract() {
     let sends = ["2020-12-01", "2023-07-20"];
     for (name, good, bad) in [
         ("SendUnicast", &sends[..], "2023-11-01"),
@@ -330,7 +329,7 @@ fn actions_have_the_versions_of_the_original() {
 }
 
 #[test]
-fn every_refusal_of_the_core_has_a_name_here() {
+fn every_error_of_the_core_has_a_code() {
     let name = |error: CommandError| Error::from(error).code.name();
     let qps = "FlowLimitExceeded.QPSOverLimit";
     assert_eq!(name(CommandError::OverAppRate { per_second: 500 }), qps);
@@ -343,7 +342,7 @@ fn every_refusal_of_the_core_has_a_name_here() {
 }
 
 #[test]
-fn codes_have_names_statuses_and_numbers_of_their_own() {
+fn codes_have_distinct_names_statuses_and_numbers() {
     let mut names: Vec<_> = ErrorCode::ALL.iter().map(|code| code.name()).collect();
     names.sort_unstable();
     names.dedup();
@@ -366,7 +365,7 @@ fn codes_have_names_statuses_and_numbers_of_their_own() {
 }
 
 #[test]
-fn what_asks_and_changes_nothing_is_a_question() {
+fn only_reading_actions_are_queries() {
     for action in Action::ALL {
         let is_question = parse(action, &full()).expect("taken").is_question();
         let asks = action.name().starts_with("Get") || action.name().starts_with("List");
@@ -375,7 +374,7 @@ fn what_asks_and_changes_nothing_is_a_question() {
 }
 
 #[test]
-fn what_is_there_twice_is_refused() {
+fn duplicate_fields_are_refused() {
     let body = r#"{"AppId": "123456781234567812345678", "From": "system", "Message": "hi", "#;
     for (receivers, is_taken) in [
         (r#""To": "bob"}"#, true),

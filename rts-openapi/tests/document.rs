@@ -1,4 +1,4 @@
-//! The document against what it describes: whoever goes by it is understood, up to each bound and
+//! The document agrees with the parser: requests made from it are accepted, up to each bound and
 //! not beyond.
 
 use base64::Engine as _;
@@ -31,7 +31,7 @@ impl Parameter {
     }
 }
 
-/// An operation with a value for each of its parameters.
+/// An operation, with a value for each parameter.
 #[derive(Clone, Debug)]
 struct Operation {
     method: Method,
@@ -53,7 +53,7 @@ impl Operation {
         changed.ask()
     }
 
-    /// As a generated client asks.
+    /// Calls the operation as a generated client does.
     fn ask(&self) -> Result<Call, Error> {
         let (mut path, mut pairs, mut body) = (self.path.clone(), Vec::new(), Map::new());
         for parameter in &self.parameters {
@@ -70,7 +70,8 @@ impl Operation {
             Method::Get => Vec::new(),
             Method::Post => Value::Object(body).to_string().into_bytes(),
         };
-        let route = Route::find(self.method, &path).unwrap_or_else(|| panic!("{path} is one"));
+        let route =
+            Route::find(self.method, &path).unwrap_or_else(|| panic!("{path} is not a route"));
         route.parse(&Query::of(pairs), &body)
     }
 }
@@ -128,7 +129,7 @@ fn inside(document: &Value, operation: &Value) -> Vec<Parameter> {
 }
 
 #[test]
-fn every_action_is_there_once_and_under_its_own_name() {
+fn every_action_occurs_once_under_its_name() {
     let document = document();
     let operations = operations(&document);
     assert_eq!(operations.len(), Action::ALL.len());
@@ -146,7 +147,7 @@ fn every_action_is_there_once_and_under_its_own_name() {
 }
 
 #[test]
-fn what_is_referred_to_is_there_and_has_an_error_exactly_if_it_failed() {
+fn references_resolve_and_only_failures_have_errors() {
     let document = document();
     let text = document.to_string();
     let schemas = &document["components"]["schemas"];
@@ -162,7 +163,7 @@ fn what_is_referred_to_is_there_and_has_an_error_exactly_if_it_failed() {
     assert!(schemas["Metadata"]["properties"].get("Error").is_none());
     let needed = schemas["FailedMetadata"]["required"].as_array().expect("a list");
     assert!(needed.contains(&json!("Error")), "{needed:?}");
-    // Of all answers only a failed one has a null: what is absent is not there.
+    // Only a failed answer has a null. Absent fields are left out.
     let nulls = text.matches("\"null\"").count();
     assert_eq!(
         (nulls, &schemas["FailedAnswer"]["properties"]["Result"]["type"]),
@@ -171,7 +172,7 @@ fn what_is_referred_to_is_there_and_has_an_error_exactly_if_it_failed() {
 }
 
 #[test]
-fn its_examples_are_taken_and_only_what_is_needed_is() {
+fn examples_parse_and_only_required_fields_are_required() {
     for operation in operations(&document()) {
         let path = &operation.path;
         operation.ask().unwrap_or_else(|error| panic!("{path}: {error}"));
@@ -188,7 +189,7 @@ fn its_examples_are_taken_and_only_what_is_needed_is() {
     }
 }
 
-/// Values that the schema just allows, and those just beyond.
+/// Values at the bounds of the schema, and values just beyond.
 fn edges(parameter: &Parameter, schema: &Value) -> (Vec<Value>, Vec<Value>) {
     let (mut good, mut bad) = (Vec::new(), Vec::new());
     let letters = |count: u64| json!("a".repeat(usize::try_from(count).expect("short")));
@@ -201,7 +202,7 @@ fn edges(parameter: &Parameter, schema: &Value) -> (Vec<Value>, Vec<Value>) {
             }
             if let Some(min) = number("minLength") {
                 good.push(letters(min));
-                // What is not needed counts as absent when it is empty, or is refused.
+                // An optional field that is empty counts as absent, or is refused.
                 bad.extend(parameter.is_needed.then(|| letters(min - 1)));
             }
             if let Some(pattern) = schema["pattern"].as_str() {
@@ -245,7 +246,7 @@ fn edges(parameter: &Parameter, schema: &Value) -> (Vec<Value>, Vec<Value>) {
 }
 
 #[test]
-fn its_bounds_are_those_of_the_reader() {
+fn bounds_equal_those_of_the_parser() {
     for operation in operations(&document()) {
         for parameter in &operation.parameters {
             let (path, name) = (&operation.path, &parameter.name);
@@ -263,9 +264,9 @@ fn its_bounds_are_those_of_the_reader() {
     }
 }
 
-/// The core has the bounds of messages; here is what is written of them.
+/// The core checks the bounds of messages. This test compares their description.
 #[test]
-fn a_message_is_described_with_its_bytes_and_its_longest_spelling() {
+fn message_description_has_its_bytes_and_encoded_length() {
     let mut seen = 0;
     for operation in operations(&document()) {
         let bytes_max = if operation.path.contains("/members/") { 20_480 } else { 65_536 };

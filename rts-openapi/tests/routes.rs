@@ -1,11 +1,11 @@
-//! Plain paths, and that they come to the same as the actions.
+//! Plain paths are equivalent to actions.
 
 use rts_openapi::{Action, Call, Error, ErrorCode, Method, Query, Route};
 use serde_json::{Value, json};
 
 const APP_ID: &str = "123456781234567812345678";
 
-/// All that any action needs.
+/// The fields of all actions.
 fn full() -> Value {
     json!({"AppId": APP_ID, "RoomId": "lobby", "From": "system", "To": "bob@x", "UserId": "bob@x",
         "UserIds": ["bob@x"], "Message": "hi", "ForbiddenInterval": 60})
@@ -24,14 +24,14 @@ fn as_action(action: Action, fields: &Value) -> Result<Call, Error> {
 }
 
 fn as_route(method: Method, path: &str, fields: &Value) -> Result<Call, Error> {
-    let route = Route::find(method, path).unwrap_or_else(|| panic!("{path} is one"));
+    let route = Route::find(method, path).unwrap_or_else(|| panic!("{path} is not a route"));
     match method {
         Method::Get => route.parse(&query_of(fields), b""),
         Method::Post => route.parse(&Query::default(), fields.to_string().as_bytes()),
     }
 }
 
-/// The path with the fields that it names, and the fields that are left.
+/// The path with its parameters filled in, and the remaining fields.
 fn filled(action: Action, at: &str) -> (String, Value) {
     let (mut path, mut rest) = (action.path().to_owned(), full());
     for (name, value) in full().as_object().expect("an object") {
@@ -45,7 +45,7 @@ fn filled(action: Action, at: &str) -> (String, Value) {
 }
 
 #[test]
-fn each_action_has_a_path_that_comes_to_the_same() {
+fn each_action_has_an_equivalent_path() {
     for action in Action::ALL {
         for at in ["@", "%40"] {
             let (path, rest) = filled(action, at);
@@ -58,7 +58,7 @@ fn each_action_has_a_path_that_comes_to_the_same() {
 }
 
 #[test]
-fn each_method_and_path_is_of_one_action() {
+fn method_and_path_are_unique() {
     for action in Action::ALL {
         let (path, _) = filled(action, "@");
         let other = if action.method() == Method::Get { Method::Post } else { Method::Get };
@@ -76,7 +76,7 @@ fn each_method_and_path_is_of_one_action() {
 }
 
 #[test]
-fn what_is_in_the_path_is_checked_as_if_it_were_in_the_body() {
+fn path_parameters_are_checked_like_fields() {
     let body = json!({"AppId": APP_ID, "From": "system", "Message": "hi"});
     let code = |path: &str, body: &Value| as_route(Method::Post, path, body).expect_err(path).code;
     assert_eq!(code("/v1/rooms/a.b/messages", &body), ErrorCode::IllegalRoomId);
@@ -96,7 +96,7 @@ fn what_is_in_the_path_is_checked_as_if_it_were_in_the_body() {
 }
 
 #[test]
-fn nothing_beside_the_path_may_contradict_it() {
+fn other_fields_may_not_contradict_the_path() {
     let mut body = json!({"AppId": APP_ID, "RoomId": "lobby", "From": "system", "Message": "hi"});
     as_route(Method::Post, "/v1/rooms/lobby/messages", &body).expect("the same twice");
     body["RoomId"] = json!("other");

@@ -1,12 +1,11 @@
-//! Signatures: the original vendor's own package is the reference, and nothing else that is near is
-//! taken.
+//! Signatures of Volcengine's own package are accepted, and similar ones are refused.
 
 use proptest::prelude::*;
 use rts_openapi::signature::{Parts, Signature, sign};
 use rts_openapi::{ErrorCode, Method, Query};
 use serde::Deserialize;
 
-/// A request as `vectors/make.py` signed it.
+/// A request that `vectors/make.py` signed.
 #[derive(Debug, Deserialize)]
 struct Vector {
     name: String,
@@ -48,7 +47,7 @@ fn vectors() -> Vec<Vector> {
     vectors
 }
 
-/// What a request is made of, to be changed here and there.
+/// The parts of a request, which tests change.
 #[derive(Clone)]
 struct Request {
     method: Method,
@@ -87,7 +86,7 @@ impl Request {
 }
 
 #[test]
-fn what_the_vendors_package_signs_is_taken() {
+fn accepts_signatures_of_volcengine_package() {
     for vector in vectors() {
         let signature = Signature::parse(&vector.headers["Authorization"]).expect(&vector.name);
         assert_eq!(signature.access_key(), vector.access_key);
@@ -98,7 +97,7 @@ fn what_the_vendors_package_signs_is_taken() {
 }
 
 #[test]
-fn what_is_signed_here_is_what_the_vendors_package_signs() {
+fn signs_like_volcengine_package() {
     for vector in vectors() {
         let mut request = Request::of(&vector);
         request.headers.retain(|(name, _)| name == "host" || name == "content-type");
@@ -111,7 +110,7 @@ fn what_is_signed_here_is_what_the_vendors_package_signs() {
 }
 
 #[test]
-fn fifteen_minutes_are_taken_and_one_second_more_is_not() {
+fn clock_skew_of_900_seconds_is_accepted_but_not_901() {
     for vector in vectors() {
         let at = vector.unix_time();
         let mut request = Request::of(&vector);
@@ -126,7 +125,7 @@ fn fifteen_minutes_are_taken_and_one_second_more_is_not() {
 }
 
 #[test]
-fn a_time_that_is_none_or_of_another_day_is_refused() {
+fn malformed_time_or_other_day_is_refused() {
     let vector = &vectors()[0];
     for date in [
         "",
@@ -148,7 +147,7 @@ fn a_time_that_is_none_or_of_another_day_is_refused() {
 }
 
 #[test]
-fn every_change_of_what_is_signed_is_noticed() {
+fn change_of_any_signed_part_is_refused() {
     type Change = fn(&mut Request);
     let changes: [(&str, Change); 8] = [
         ("method", |request| request.method = Method::Get),
@@ -181,7 +180,7 @@ fn every_change_of_what_is_signed_is_noticed() {
 }
 
 #[test]
-fn runs_of_blanks_in_a_header_are_signed_as_they_are_or_as_one_space() {
+fn runs_of_blanks_are_signed_in_two_forms() {
     let (secret, now) = ("the-secret-of-this-test", 1_700_000_000);
     let query = Query::parse("Action=SendUnicast&Version=2023-07-20");
     for (signed, sent, is_good) in [
@@ -227,7 +226,7 @@ fn signed_as(signed: &str, sent: &str) -> Result<(), ErrorCode> {
 }
 
 #[test]
-fn several_values_of_one_name_are_signed_in_their_order_or_sorted() {
+fn repeated_query_values_are_signed_in_order_or_sorted() {
     let no = Err(ErrorCode::SignatureDoesNotMatch);
     for (signed, sent, wanted) in [
         ("a=2&a=1", "a=2&a=1", Ok(())),
@@ -242,7 +241,7 @@ fn several_values_of_one_name_are_signed_in_their_order_or_sorted() {
 }
 
 #[test]
-fn another_service_or_region_has_another_signature() {
+fn other_service_or_region_does_not_match() {
     let vector = &vectors()[0];
     for (from, to) in [("/rtc/", "/rts/"), ("/cn-north-1/", "/cn-north-2/")] {
         let mut request = Request::of(vector);
@@ -254,7 +253,7 @@ fn another_service_or_region_has_another_signature() {
 }
 
 #[test]
-fn what_is_no_signature_is_told_from_a_wrong_one() {
+fn malformed_signature_differs_from_wrong_one() {
     let good = &vectors()[0].headers["Authorization"];
     assert!(Signature::is_one(good));
     assert!(!Signature::is_one("Bearer x"));
@@ -283,10 +282,10 @@ fn what_is_no_signature_is_told_from_a_wrong_one() {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever is signed is taken, and not any more when one bit of the signature, or any byte of
-    /// the body, is another.
+    /// A signed request is accepted. It is refused after a change of any bit of the signature or
+    /// any byte of the body.
     #[test]
-    fn what_is_signed_is_taken_and_nothing_beside_it(
+    fn signed_request_is_accepted_and_forgeries_refused(
         query in prop::collection::vec((".{0,8}", ".{0,8}"), 0..4),
         body in prop::collection::vec(any::<u8>(), 0..64),
         secret in ".{0,16}",
@@ -314,7 +313,7 @@ proptest! {
     }
 
     #[test]
-    fn nothing_in_a_header_makes_it_panic(text in ".{0,200}", date in ".{0,20}") {
+    fn no_header_causes_a_panic(text in ".{0,200}", date in ".{0,20}") {
         let body = b"".as_slice();
         let query = Query::parse(&text);
         let headers = [("x-date".to_owned(), date)];
@@ -327,7 +326,7 @@ proptest! {
     }
 
     #[test]
-    fn a_query_means_the_same_as_its_canonical_form(text in "[a-c=&%+0-9~/]{0,40}") {
+    fn canonical_query_is_equivalent(text in "[a-c=&%+0-9~/]{0,40}") {
         let query = Query::parse(&text);
         prop_assert_eq!(Query::parse(&query.canonical()).canonical(), query.canonical());
     }

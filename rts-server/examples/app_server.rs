@@ -1,12 +1,12 @@
-//! A small app server. What clients send with `sendServerMessage` it answers in capital letters;
-//! and when they send `push TEXT`, it sends them that text by itself, through the OpenAPI.
+//! A small app server. It answers a message of `sendServerMessage` in capital letters. After `push
+//! TEXT` it also sends TEXT to the user by itself, through the OpenAPI.
 //!
 //! ```sh
 //! cargo run -p rts-server --example app_server                                   # http://127.0.0.1:8080/rts
 //! cargo run -p rts-server --example app_server -- 127.0.0.1:0 127.0.0.1:7601     # a free port, and where the OpenAPI is
 //! ```
 //!
-//! `docs/app-server.md` goes on from here.
+//! `docs/app-server.md` builds on this example.
 
 use std::env;
 use std::io;
@@ -19,16 +19,15 @@ use serde_json::json;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
-/// The longest body that RTS posts: 64 KiB, each byte written as `\u0000` at worst, and the
-/// signature.
+/// The longest body of a post: 64 KiB, with each byte as `\u0000` at worst, and the signature.
 const BODY_BYTES_MAX: usize = 512 * 1_024;
-/// The longest head that is read.
+/// The longest head that is read, in bytes.
 const HEAD_BYTES_MAX: u64 = 16 * 1_024;
 
-/// Where the OpenAPI of `rts serve --dev` is.
+/// The address of the OpenAPI of `rts serve --dev`.
 const OPENAPI: &str = "127.0.0.1:7601";
 
-/// What RTS posts.
+/// The body of a post.
 #[derive(Deserialize)]
 struct Message {
     message: String,
@@ -48,7 +47,7 @@ async fn main() -> io::Result<()> {
     run(listener, openapi).await
 }
 
-/// Takes posts for ever.
+/// Accepts posts forever.
 pub(crate) async fn run(listener: TcpListener, openapi: String) -> io::Result<()> {
     loop {
         let (stream, _) = listener.accept().await?;
@@ -61,7 +60,7 @@ pub(crate) async fn run(listener: TcpListener, openapi: String) -> io::Result<()
     }
 }
 
-/// One connection is one post: RTS uses none twice.
+/// Serves one connection. RTS sends one post on each connection.
 async fn serve(stream: TcpStream, openapi: &str) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
     let (status, reply) = match read_body(&mut stream).await? {
@@ -74,13 +73,13 @@ async fn serve(stream: TcpStream, openapi: &str) -> io::Result<()> {
     stream.shutdown().await
 }
 
-/// What your app does with a message.
+/// Answers a message. Your app puts its own logic here.
 async fn answer(body: &[u8], openapi: &str) -> (&'static str, String) {
     let message: Message = match serde_json::from_slice(body) {
         Ok(message) => message,
         Err(error) => return ("400 Bad Request", error.to_string()),
     };
-    // Here your app looks up whose `signature` this is. In this example it is the user's id.
+    // Here your app finds the user by `signature`. In this example it is the user's id.
     println!("{:?} from {:?}", message.message, message.signature);
     if let Some(text) = message.message.strip_prefix("push ")
         && !message.binary
@@ -99,7 +98,7 @@ async fn answer(body: &[u8], openapi: &str) -> (&'static str, String) {
     }
 }
 
-/// Sends a text to a user, and gives the first line of the answer.
+/// Sends a text to a user, and returns the first line of the answer.
 async fn push(openapi: &str, uid: &str, text: &str) -> io::Result<String> {
     let body = json!({
         "AppId": DEV_APP_ID, "From": "app-server", "To": uid, "Binary": false, "Message": text,

@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn unknown_app_is_refused_like_bad_token() {
         let text = format!("listen = \"127.0.0.1:0\"\n[apps.{APP}]\nkeys = \"app key\"");
-        let config = Config::parse(&text).expect("it can be used");
+        let config = Config::parse(&text).expect("a valid configuration");
         let authenticator = TokenAuthenticator::new(&config).expect("keys");
         assert!(matches!(verdict(&authenticator, APP, "app key"), Verdict::Accept { .. }));
         for (app_id, key) in [(APP, "other key"), (OTHER, "app key"), (OTHER, "other key")] {

@@ -1,4 +1,4 @@
-//! A listener around one shard.
+//! A shard with its listeners and background tasks.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -22,12 +22,12 @@ use crate::tasks::{TaskEnded, Tasks};
 use crate::webhooks::Webhooks;
 use crate::{Config, ServerError, TokenAuthenticator};
 
-/// Clients that are told of a shutdown come back spread over this time.
+/// At a shutdown, clients reconnect spread over this time.
 const SHUTDOWN_SPREAD: Duration = Duration::from_secs(5);
 
-/// Links that the system may hold until they are accepted: when a server was started again, all its
-/// clients come at once, and one that finds no place tries again only a second later. The system
-/// may have a lower bound of its own.
+/// Most connections that the system holds until they are accepted. After a restart all clients
+/// connect at once, and a client that finds no place retries only a second later. The system may
+/// have a lower bound of its own.
 const BACKLOG: u32 = 4_096;
 
 /// A server that listens.
@@ -50,15 +50,15 @@ struct Bound {
 }
 
 impl Server {
-    /// Checks the configuration and begins to listen.
+    /// Checks the configuration, and begins to listen.
     pub async fn bind(config: &Config) -> Result<Self, ServerError> {
         Self::bind_with(config, || Ok::<_, Infallible>(None)).await
     }
 
     /// Like [`bind`](Self::bind), with an observer of the shard, such as the recorder of
-    /// `rts-trace`. `observe` makes it, and is called last, when all else is in order: a server
-    /// that cannot start begins no recording. The shard waits for its observer at each input,
-    /// command and output.
+    /// `rts-trace`. `observe` creates it, and is called last, after everything else has succeeded.
+    /// A server that cannot start therefore begins no recording. The shard calls its observer, and
+    /// waits for it, at each input, command and output.
     ///
     /// # Errors
     ///
@@ -123,45 +123,45 @@ impl Server {
         Ok(Self { shard, listeners, certificates, openapi, webhooks })
     }
 
-    /// Where its first listener listens; with port 0 in the configuration, the port that it got.
+    /// The address of the first listener. With port 0 in the configuration it has the actual port.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.listeners.first().expect("a checked configuration has a listener").at
     }
 
-    /// Where all of them listen, and what is spoken there.
+    /// The addresses and schemes of all listeners.
     pub fn addresses(&self) -> impl Iterator<Item = &Address> {
         self.listeners.iter().map(|bound| &bound.address)
     }
 
-    /// The certificates of its listeners, to have them read again at once; about once a minute the
-    /// server does that by itself.
+    /// The certificates of the listeners, for reloading them at once. The server also reloads them
+    /// by itself, about once a minute.
     #[must_use]
     pub fn certificates(&self) -> Certificates {
         self.certificates.clone()
     }
 
-    /// Where the OpenAPI listens, if it does.
+    /// The address of the OpenAPI, if it is configured.
     #[must_use]
     pub fn openapi_addr(&self) -> Option<SocketAddr> {
         self.openapi.as_ref().map(Listener::address)
     }
 
-    /// The shard, for its figures.
+    /// The shard, for its statistics.
     #[must_use]
     pub fn shard(&self) -> Shard {
         self.shard.clone()
     }
 
-    /// Serves until `stop` is ready, then closes all links. Each has a second for what is left to
-    /// write.
+    /// Serves until `stop` is ready, then closes all links. Each link has a second to write its
+    /// queued bytes.
     ///
     /// # Errors
     ///
-    /// A listener, or another task of the server, has ended by itself: that is a bug. The links are
-    /// closed before this returns.
+    /// Returns an error if a listener or another task of the server has ended by itself, which is a
+    /// bug. The links are closed before this returns.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), ServerError> {
-        // Dropped with this future, and then nobody is accepted any more.
+        // The tasks are dropped with this future. Then no more connections are accepted.
         let mut tasks = Tasks::default();
         for Bound { listener, acceptor, address, .. } in self.listeners {
             tracing::info!(%address, "listening");
@@ -196,7 +196,7 @@ impl Server {
 }
 
 impl Bound {
-    /// What it is called, and where it is.
+    /// The name and address of the listener.
     fn named(&self) -> (String, SocketAddr) {
         (self.address.to_string(), self.at)
     }
@@ -221,7 +221,7 @@ fn random() -> Result<u64, ServerError> {
 
 fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // A server that is started again need not wait for the links of its predecessor.
+    // A restarted server can bind while connections of its predecessor linger.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)

@@ -1,22 +1,22 @@
-//! The tasks of a server, which run for as long as it does: one that ends before is noticed.
+//! The background tasks of a server. A task that ends early is detected.
 
 use std::collections::HashMap;
 use std::future::Future;
 
 use tokio::task::{Id, JoinSet};
 
-/// Tasks with names for people. Dropping this stops them all.
+/// Named tasks. Dropping this value stops them all.
 #[derive(Debug, Default)]
 pub(crate) struct Tasks {
     running: JoinSet<()>,
     names: HashMap<Id, String>,
 }
 
-/// A task has ended, which none does by itself.
+/// A task has ended, which no task does by itself.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{task} ended{}", if *.by_panic { " by a panic, which is a bug" } else { "" })]
 pub struct TaskEnded {
-    /// What it did, such as `the listener rts://127.0.0.1:7600`.
+    /// The name of the task, such as `the listener rts://127.0.0.1:7600`.
     pub task: String,
     /// Whether it panicked.
     pub by_panic: bool,
@@ -32,8 +32,8 @@ impl Tasks {
         self.names.insert(handle.id(), name.into());
     }
 
-    /// Waits until one of them ends; for ever, if there are none. That the runtime stops them, at
-    /// the end of the program, is no end of theirs. Cancel safe.
+    /// Waits until a task ends, or forever if there is none. A task that the runtime cancels at the
+    /// end of the program does not count. Cancel safe.
     pub(crate) async fn ended(&mut self) -> TaskEnded {
         let (id, by_panic) = loop {
             match self.running.join_next_with_id().await {
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_task_that_ends_is_named_and_so_is_its_panic() {
+    async fn ended_task_and_its_panic_are_reported() {
         for by_panic in [false, true] {
             let mut tasks = Tasks::default();
             tasks.spawn("one that goes on", std::future::pending());
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_ends_while_all_go_on() {
+    async fn pending_while_all_tasks_run() {
         let mut tasks = Tasks::default();
         tasks.spawn("one that goes on", std::future::pending());
         for _ in 0..100 {
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_runtime_that_stops_a_task_at_the_end_of_the_program_is_no_end_of_it() {
+    async fn cancelled_task_is_not_an_end() {
         let mut tasks = Tasks::default();
         tasks.spawn("one that is stopped", std::future::pending());
         tasks.running.abort_all();

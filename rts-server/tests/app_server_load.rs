@@ -1,6 +1,6 @@
-//! Many messages to an app server that takes a second for each: what is held stays within its
-//! bounds, and messages between users do not wait for it. The figures are shown with `--nocapture`;
-//! what is asserted is counts and bytes.
+//! Many messages to an app server that takes a second for each. The held bytes and posts stay
+//! within their bounds, and messages between users are not delayed. `--nocapture` shows the
+//! figures. The assertions compare counts and bytes, not times.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,13 +21,13 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 const SENDERS: usize = 25;
-/// Of each sender: 1,000 messages a second, all together.
+/// Messages of each sender. All senders together send 1,000 per second.
 const MESSAGES: usize = 120;
 const PAUSE: Duration = Duration::from_millis(25);
 const PAYLOAD_BYTES: usize = 16 * 1_024;
 const ANSWER_TIME: Duration = Duration::from_secs(1);
 
-/// What the app server saw.
+/// The record of the app server.
 #[derive(Default)]
 struct Seen {
     requests: AtomicUsize,
@@ -37,7 +37,7 @@ struct Seen {
 
 async fn slow_app_server(seen: Arc<Seen>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let address = listener.local_addr().expect("it is bound");
+    let address = listener.local_addr().expect("a bound socket");
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             tokio::spawn(answer_slowly(stream, Arc::clone(&seen)));
@@ -70,7 +70,7 @@ async fn log_in(url: &str, uid: &str) -> (Engine, Events) {
     let token = Token::new(DEV_APP_ID, uid, Expiry::Never).expect("a user id").sign(&key);
     engine.login(&token, uid).expect("accepted");
     loop {
-        if let Event::LoginResult { code, .. } = events.next().await.expect("the engine lives") {
+        if let Event::LoginResult { code, .. } = events.next().await.expect("the engine runs") {
             assert_eq!(code, LoginCode::Ok);
             return (engine, events);
         }
@@ -82,10 +82,10 @@ async fn crowd(seen: &Arc<Seen>) -> (Vec<Engine>, String, Shard) {
     let app_server = slow_app_server(Arc::clone(seen)).await;
     let mut config = Config::development("127.0.0.1:0".parse().expect("an address"));
     config.openapi = None;
-    // What is measured is what the slow server does, not the rates.
+    // The rates must not limit this load.
     config.limits.server_sends_per_second = 0;
     config.limits.sends_per_second = 0;
-    let server = Server::bind(&config).await.expect("it listens");
+    let server = Server::bind(&config).await.expect("a listening server");
     let (url, shard) = (format!("rts://{}", server.local_addr()), server.shard());
     tokio::spawn(server.run(std::future::pending()));
 
@@ -101,10 +101,10 @@ async fn crowd(seen: &Arc<Seen>) -> (Vec<Engine>, String, Shard) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slow_app_server_costs_bounded_memory_and_delays_nobody_else() {
+async fn slow_app_server_costs_bounded_memory() {
     let seen = Arc::new(Seen::default());
     let (senders, url, shard) = crowd(&seen).await;
-    // Her results are waited for one by one: events that nobody takes would stop her link.
+    // Each result is awaited at once, since untaken events would stop alice's link.
     let (alice, _) = log_in(&url, "alice").await;
     let (_bob, mut bobs) = log_in(&url, "bob").await;
 
@@ -127,7 +127,7 @@ async fn a_slow_app_server_costs_bounded_memory_and_delays_nobody_else() {
         })
         .collect();
 
-    // Meanwhile alice writes to bob, one message at a time, and the shard is looked at.
+    // Meanwhile alice sends to bob, one message at a time, and the shard's statistics are sampled.
     let (mut delays, mut beside_posts) = (Vec::new(), 0);
     let (mut most_waiting, mut most_under_way, mut most_bytes) = (0, 0, 0);
     while !sending.iter().all(tokio::task::JoinHandle::is_finished) {
@@ -163,7 +163,7 @@ async fn a_slow_app_server_costs_bounded_memory_and_delays_nobody_else() {
         delays[delays.len() - 1],
     );
     assert_eq!(codes.len(), SENDERS * MESSAGES);
-    assert!(ok > 0 && over > 0, "it was too much for the app server, and it was used");
+    assert!(ok > 0 && over > 0, "the app server was used and overloaded");
     let unknown = codes.len() - ok - over;
     let requests = seen.requests.load(Ordering::SeqCst);
     assert!((ok..=ok + unknown).contains(&requests), "{requests}: each is posted at most once");
@@ -172,16 +172,16 @@ async fn a_slow_app_server_costs_bounded_memory_and_delays_nobody_else() {
     assert!(most_waiting <= POSTS_WAITING_MAX);
     let bytes_of_one = PAYLOAD_BYTES_MAX + SIGNATURE_BYTES_MAX + URL_BYTES_MAX;
     assert!(most_bytes <= (POSTS_PER_APP_MAX + POSTS_WAITING_MAX) * bytes_of_one);
-    assert!(most_bytes > POSTS_PER_APP_MAX * PAYLOAD_BYTES, "it was looked at under load");
-    assert!(beside_posts > 100, "{beside_posts} messages between users went through meanwhile");
+    assert!(most_bytes > POSTS_PER_APP_MAX * PAYLOAD_BYTES, "the samples were taken under load");
+    assert!(beside_posts > 100, "only {beside_posts} messages between users arrived meanwhile");
     let stats = shard.stats();
     assert_eq!((stats.posts_waiting, stats.posts_under_way, stats.post_bytes), (0, 0, 0));
 }
 
-/// Each post that a dying runtime drops makes room for the next, which it drops too: were these
-/// nested, the stack would overflow and the process end.
+/// When a runtime shuts down, each dropped post frees a place for the next post, which is dropped
+/// too. If these drops were nested, the stack would overflow.
 #[test]
-fn a_runtime_that_is_shut_down_ends_all_posts_one_after_the_other() {
+fn runtime_shutdown_drops_posts_without_recursion() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let (_senders, shard) = runtime.block_on(async {
         let (senders, _, shard) = crowd(&Arc::new(Seen::default())).await;

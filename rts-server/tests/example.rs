@@ -1,4 +1,4 @@
-//! The example app server does what its reader is told.
+//! The example app server does what its documentation says.
 
 #[path = "../examples/app_server.rs"]
 #[expect(dead_code, reason = "it has a main of its own")]
@@ -13,18 +13,18 @@ use tokio::net::TcpListener;
 
 async fn start_app_server(openapi: SocketAddr) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let address = listener.local_addr().expect("it is bound");
+    let address = listener.local_addr().expect("a bound socket");
     tokio::spawn(app_server::run(listener, openapi.to_string()));
     address
 }
 
-/// A development server with its OpenAPI, the example, and alice, whose messages go there.
+/// A development server with its OpenAPI, the example, and alice, who posts to the example.
 async fn start() -> (Engine, Events) {
     let mut config = Config::development("127.0.0.1:0".parse().expect("an address"));
     config.openapi = Some(OpenApi::development("127.0.0.1:0".parse().expect("an address")));
-    let server = Server::bind(&config).await.expect("it listens");
+    let server = Server::bind(&config).await.expect("a listening server");
     let url = format!("rts://{}", server.local_addr());
-    let app_server = start_app_server(server.openapi_addr().expect("it listens")).await;
+    let app_server = start_app_server(server.openapi_addr().expect("a listening server")).await;
     tokio::spawn(server.run(std::future::pending()));
 
     let alice = connect(&url, DEV_APP_ID).expect("an engine");
@@ -39,7 +39,7 @@ async fn start() -> (Engine, Events) {
 }
 
 #[tokio::test]
-async fn it_answers_texts_in_capitals_and_bytes_with_their_number() {
+async fn answers_texts_in_capitals_and_bytes_with_their_count() {
     let (alice, _events) = start().await;
     let answer = alice.send_server_message("hello").expect("accepted").await;
     assert_eq!((answer.code, &*answer.reply), (SendCode::Ok, &b"HELLO"[..]));
@@ -51,12 +51,14 @@ async fn it_answers_texts_in_capitals_and_bytes_with_their_number() {
 }
 
 #[tokio::test]
-async fn it_pushes_to_a_user_through_the_openapi() {
+async fn pushes_to_user_through_openapi() {
     let (alice, mut events) = start().await;
     let answer = alice.send_server_message("push hello yourself").expect("accepted").await;
     assert_eq!(&*answer.reply, b"HTTP/1.1 200 OK");
     loop {
-        if let Event::MessageReceived { from, payload } = events.next().await.expect("she lives") {
+        if let Event::MessageReceived { from, payload } =
+            events.next().await.expect("the engine runs")
+        {
             assert_eq!((from.as_str(), payload), ("app-server", Payload::text("hello yourself")));
             return;
         }

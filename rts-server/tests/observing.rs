@@ -1,4 +1,4 @@
-//! Who watches a server's shard is made by its caller, when nothing else can fail any more.
+//! The caller of a server creates the observer of its shard, after everything else has succeeded.
 
 use std::io;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use rts_proto::Instant;
 use rts_proto::server::{Command, Config as CoreConfig, Observe};
 use rts_server::{Config, Server, ServerError};
 
-/// Counts what it sees.
+/// Counts its calls.
 #[derive(Clone, Debug, Default)]
 struct Counter {
     starts: Arc<AtomicUsize>,
@@ -30,17 +30,17 @@ fn config() -> Config {
 }
 
 #[tokio::test]
-async fn an_observer_sees_the_shard_from_its_start() {
+async fn observer_sees_the_shard_from_its_start() {
     let counter = Counter::default();
     let observer = || Ok::<_, io::Error>(Box::new(counter.clone()) as _);
-    let server = Server::bind_observed(&config(), observer).await.expect("it listens");
+    let server = Server::bind_observed(&config(), observer).await.expect("a listening server");
     assert_eq!(counter.starts.load(Ordering::Relaxed), 1);
     server.run(async {}).await.expect("it stops");
     assert_eq!(counter.commands.load(Ordering::Relaxed), 1, "the shutdown");
 }
 
 #[tokio::test]
-async fn a_server_without_the_observer_that_is_wanted_does_not_start_and_says_why() {
+async fn failed_observer_prevents_the_start() {
     let no_observer = || Err(io::Error::other("the disk is full"));
     let error = Server::bind_observed(&config(), no_observer).await.expect_err("no observer");
     assert!(matches!(error, ServerError::Observer(_)));
@@ -48,8 +48,8 @@ async fn a_server_without_the_observer_that_is_wanted_does_not_start_and_says_wh
 }
 
 #[tokio::test]
-async fn no_observer_is_made_for_a_server_that_cannot_start() {
-    let first = Server::bind(&config()).await.expect("it listens");
+async fn no_observer_is_created_for_failed_start() {
+    let first = Server::bind(&config()).await.expect("a listening server");
     let taken = Config::development(first.local_addr());
     let counter = Counter::default();
     let observer = || {

@@ -1,9 +1,9 @@
-//! No error about a configuration shows a value of it: any may be a secret, or one at the wrong
-//! place.
+//! Errors of a configuration never show its values: any value may be a secret, or a secret at the
+//! wrong place.
 
 use rts_server::Config;
 
-/// Every value is one that is found again, whole or in parts.
+/// A configuration in which each value has a recognisable mark.
 const CONFIG: &str = r#"
 listen = "127.0.0.1:0"
 reserved_uids = ["Marked0uid"]
@@ -33,14 +33,14 @@ apps = ["123456781234567812345678"]
 
 const APP: &str = "123456781234567812345678";
 
-/// The error, whichever way it is shown; nothing when it can be used.
+/// The error in all its formats. `None` if the configuration is valid.
 fn error(text: &str, variables: &[(&str, &str)]) -> Option<String> {
     let variables = variables.iter().map(|(name, value)| (name.to_string(), value.to_string()));
     let error = Config::parse_with(text, variables).err()?;
     Some(format!("{error}\n{error:?}"))
 }
 
-/// What is shown when each of these stands where the value stood.
+/// The errors after each of `others` has replaced this value.
 fn instead(value: &str, others: &[&str]) -> Vec<String> {
     assert!(CONFIG.contains(value), "{value}");
     let texts = others.iter().map(|other| CONFIG.replacen(value, other, 1));
@@ -48,7 +48,7 @@ fn instead(value: &str, others: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn a_value_of_another_kind_is_named_by_its_kind_and_its_place() {
+fn value_of_wrong_type_is_not_shown() {
     let shown = instead(
         "[\"Marked1key-of-an-app\", \"Marked2key-of-an-app\"]",
         &[
@@ -87,7 +87,7 @@ fn a_value_of_another_kind_is_named_by_its_kind_and_its_place() {
 }
 
 #[test]
-fn a_value_that_cannot_be_is_named_by_its_place() {
+fn invalid_value_is_not_shown() {
     for (value, other) in [
         ("\"127.0.0.1:0\"", "\"Marked\""),
         ("\"Marked0uid\"", "\"a\", \"Marked uid\""),
@@ -123,7 +123,7 @@ fn a_value_that_cannot_be_is_named_by_its_place() {
 }
 
 #[test]
-fn no_slip_of_the_pen_shows_a_value() {
+fn no_typing_error_shows_a_value() {
     assert_eq!(error(CONFIG, &[]), None);
     let mut count = 0;
     for (at, _) in CONFIG.char_indices() {
@@ -140,7 +140,7 @@ fn no_slip_of_the_pen_shows_a_value() {
 }
 
 #[test]
-fn no_variable_of_the_environment_is_shown() {
+fn no_environment_variable_shows_its_value() {
     let keys = format!("RTS__APPS__{APP}__KEYS");
     let mut secret = format!("RTS__APPS__{APP}__WEBHOOK__SECRET");
     for (name, value, place) in [
@@ -169,20 +169,20 @@ fn no_variable_of_the_environment_is_shown() {
 }
 
 #[test]
-fn one_key_alone_is_a_list_of_one_in_the_file_and_in_the_environment() {
+fn single_key_is_a_list_of_one() {
     let text =
         CONFIG.replacen("[\"Marked1key-of-an-app\", \"Marked2key-of-an-app\"]", "\"one\"", 1);
-    assert_eq!(Config::parse(&text).expect("it can be used").apps[APP].keys, ["one"]);
+    assert_eq!(Config::parse(&text).expect("a valid configuration").apps[APP].keys, ["one"]);
     for value in ["0123456789", "a key", "\"a key\"", "[\"a key\"]"] {
         let variable = (format!("RTS__APPS__{APP}__KEYS"), value.to_owned());
-        let config = Config::parse_with(CONFIG, [variable]).expect("it can be used");
+        let config = Config::parse_with(CONFIG, [variable]).expect("a valid configuration");
         let wanted = value.trim_matches(['[', ']']).trim_matches('"');
         assert_eq!(config.apps[APP].keys, [wanted]);
     }
 }
 
 #[test]
-fn two_apps_with_one_key_are_refused_and_one_app_with_two_is_not() {
+fn key_of_two_apps_is_refused() {
     let other = "[apps.aaaaaaaaaaaaaaaaaaaaaaaa]\nkeys = ";
     for (keys, is_shared) in [("\"Marked2key-of-an-app\"", true), ("\"Marked2key\"", false)] {
         let text = CONFIG.replacen("[limits]", &format!("{other}{keys}\n[limits]"), 1);
@@ -196,14 +196,14 @@ fn two_apps_with_one_key_are_refused_and_one_app_with_two_is_not() {
 }
 
 #[test]
-fn files_are_named_relative_to_the_configuration() {
+fn files_are_relative_to_the_configuration() {
     let folder = tempfile::TempDir::new().expect("a folder");
     let path = folder.path().join("rts.toml");
     let listen =
         "[[listen]]\nurl = \"rtss://127.0.0.1:0\"\ncertificate = \"c.pem\"\nkey = \"/k.pem\"";
     let ca = format!("[apps.{APP}.app_server]\nca_file = \"../ca.pem\"");
     std::fs::write(&path, format!("{listen}\n[apps.{APP}]\nkeys = \"k\"\n{ca}")).expect("a file");
-    let config = Config::load(&path).expect("it can be used");
+    let config = Config::load(&path).expect("a valid configuration");
     let listen = &config.listen[0];
     assert_eq!(listen.certificate, Some(folder.path().join("c.pem")));
     assert_eq!(listen.key, Some("/k.pem".into()));

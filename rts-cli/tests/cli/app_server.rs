@@ -26,7 +26,7 @@ struct AppServer {
 impl AppServer {
     fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let port = listener.local_addr().expect("it is bound").port();
+        let port = listener.local_addr().expect("a bound socket").port();
         let (tell, requests) = channel();
         let (answer_late, late) = channel();
         std::thread::spawn(move || {
@@ -162,7 +162,7 @@ fn replies_and_codes_are_the_contracts() {
     assert_eq!(send(&mut alice, "x").1, json!(18), "the params before stay in force");
 
     let closed = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let port = closed.local_addr().expect("it is bound").port();
+    let port = closed.local_addr().expect("a bound socket").port();
     drop(closed);
     assert_eq!(set(&mut alice, SIGNATURE, &format!("http://127.0.0.1:{port}/")), json!(200));
     assert_eq!(send(&mut alice, "x").1, json!(17), "a closed port");
@@ -220,7 +220,7 @@ fn no_proxy_is_asked_and_nothing_secret_is_logged() {
     let app = AppServer::start();
     let trap = TcpListener::bind("127.0.0.1:0").expect("a free port");
     trap.set_nonblocking(true).expect("it can be");
-    let proxy = format!("http://{}", trap.local_addr().expect("it is bound"));
+    let proxy = format!("http://{}", trap.local_addr().expect("a bound socket"));
     let folder = tempfile::tempdir().expect("a folder");
     let log = folder.path().join("log");
     let names =

@@ -69,9 +69,9 @@ fn the_floor_relays() {
         .args(["bench", "floor", "--listen", "127.0.0.1:0"])
         .stdout(Stdio::piped())
         .spawn()
-        .expect("it starts");
+        .expect("the server starts");
     let mut line = String::new();
-    let stdout = floor.stdout.take().expect("it was piped");
+    let stdout = floor.stdout.take().expect("a pipe");
     BufReader::new(stdout).read_line(&mut line).expect("a line");
     let url = line.trim().strip_prefix("listening on ").expect("where it listens");
     for work in ["p2p --pairs 2 --window 4", "room --members 3 --window 4"] {

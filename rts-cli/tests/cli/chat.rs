@@ -165,11 +165,11 @@ fn a_pipe_whose_output_nobody_reads_ends_with_an_error_and_not_in_silence() {
         .stderr(Stdio::piped())
         .spawn()
         .expect("rts runs");
-    let mut said = BufReader::new(chat.stdout.take().expect("it was piped"));
+    let mut said = BufReader::new(chat.stdout.take().expect("a pipe"));
     said.read_line(&mut String::new()).expect("text");
     drop(said);
     // It may have ended before the last of them.
-    let _ = chat.stdin.as_mut().expect("it was piped").write_all(&b"line\n".repeat(10));
+    let _ = chat.stdin.as_mut().expect("a pipe").write_all(&b"line\n".repeat(10));
     let output = chat.wait_with_output().expect("it ends");
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("the rest of the input is not sent"), "{}", stderr(&output));
@@ -187,7 +187,11 @@ fn chat_ends_at_once_however_it_is_ended_and_never_waits_for_a_key() {
         (&|chat| signal("-HUP", chat.id()), 0),
         (
             &|chat| {
-                chat.stdin.as_mut().expect("it was piped").write_all(b"/quit\n").expect("it reads")
+                chat.stdin
+                    .as_mut()
+                    .expect("a pipe")
+                    .write_all(b"/quit\n")
+                    .expect("an open connection")
             },
             0,
         ),
@@ -201,7 +205,7 @@ fn chat_ends_at_once_however_it_is_ended_and_never_waits_for_a_key() {
             .stderr(Stdio::null())
             .spawn()
             .expect("rts runs");
-        let mut said = BufReader::new(chat.stdout.take().expect("it was piped"));
+        let mut said = BufReader::new(chat.stdout.take().expect("a pipe"));
         let mut line = String::new();
         said.read_line(&mut line).expect("text");
         assert!(line.starts_with("logged in as alice"), "{line}");

@@ -226,7 +226,7 @@ fn a_log_level_that_is_none_is_refused_rather_than_ignored() {
 #[test]
 fn a_person_is_told_at_once_that_nobody_is_there_and_why() {
     let nobody = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let url = format!("rts://{}", nobody.local_addr().expect("it is bound"));
+    let url = format!("rts://{}", nobody.local_addr().expect("a bound socket"));
     drop(nobody);
     let commands: [&[&str]; 3] = [&["chat"], &["listen"], &["send", "--to", "bob", "hi"]];
     for command in commands {
@@ -237,7 +237,7 @@ fn a_person_is_told_at_once_that_nobody_is_there_and_why() {
             .stderr(Stdio::piped())
             .spawn()
             .expect("rts runs");
-        let mut said = BufReader::new(child.stderr.take().expect("it was piped"));
+        let mut said = BufReader::new(child.stderr.take().expect("a pipe"));
         let mut line = String::new();
         said.read_line(&mut line).expect("text");
         assert!(line.contains("the connection was refused"), "{line}");

@@ -23,8 +23,8 @@ fn a_development_server_that_others_can_reach_has_keys_of_its_own_and_warns() {
         .stderr(Stdio::piped())
         .spawn()
         .expect("rts runs");
-    let mut said = BufReader::new(child.stdout.take().expect("it was piped")).lines();
-    let mut warned = BufReader::new(child.stderr.take().expect("it was piped")).lines();
+    let mut said = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    let mut warned = BufReader::new(child.stderr.take().expect("a pipe")).lines();
     let _running = Running(child);
     let mut line_with = |what: &str| {
         let mut lines = said.by_ref().map_while(Result::ok);

@@ -218,7 +218,7 @@ impl WebhookReceiver {
             println!("NOT CHECKED: there is no python3 on this machine");
             return None;
         };
-        let out = child.stdout.take().expect("it was piped");
+        let out = child.stdout.take().expect("a pipe");
         let (say, lines) = channel();
         std::thread::spawn(move || {
             for line in BufReader::new(out).lines().map_while(Result::ok) {
@@ -237,12 +237,12 @@ impl WebhookReceiver {
     /// The status of its answer to a post with this header.
     fn status(&self, header: &str, body: &str) -> String {
         let mut stream =
-            TcpStream::connect(format!("127.0.0.1:{}", self.port)).expect("it listens");
+            TcpStream::connect(format!("127.0.0.1:{}", self.port)).expect("a listening server");
         let length = body.len();
         write!(stream, "POST / HTTP/1.0\r\n{header}content-length: {length}\r\n\r\n{body}")
-            .expect("it reads");
+            .expect("an open connection");
         let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("it answers");
+        stream.read_to_string(&mut answer).expect("an answer");
         answer.split(' ').nth(1).expect("a status line").to_owned()
     }
 }

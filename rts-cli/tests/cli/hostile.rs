@@ -20,7 +20,7 @@ const BYTES_BEFORE_LOGIN_MAX: u64 = 16 * 1_024;
 fn frames(stream: &mut TcpStream) -> Vec<Frame> {
     let mut decoder = Decoder::new();
     let mut buffer = [0; 4_096];
-    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("it is open");
+    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("an open connection");
     loop {
         match stream.read(&mut buffer) {
             Ok(0) => break,
@@ -72,7 +72,7 @@ fn what_is_no_frame_is_told_by_its_close_code() {
         (&newer, CloseCode::UnsupportedVersion),
     ] {
         let mut peer = server.connect();
-        peer.write_all(bytes).expect("it is open");
+        peer.write_all(bytes).expect("an open connection");
         assert_eq!(close_code(&frames(&mut peer)), Some(code), "{bytes:?}");
     }
     assert_eq!(alice.status_of("alice"), json!(1));
@@ -82,13 +82,13 @@ fn what_is_no_frame_is_told_by_its_close_code() {
 fn a_login_that_comes_a_byte_at_a_time_is_a_login() {
     let server = Server::start();
     let mut peer = server.connect();
-    peer.set_nodelay(true).expect("it is open");
+    peer.set_nodelay(true).expect("an open connection");
     for byte in hello_and_login("slow") {
-        peer.write_all(&[byte]).expect("it is open");
+        peer.write_all(&[byte]).expect("an open connection");
     }
     let mut alice = server.user("alice");
     while alice.status_of("slow") != json!(1) {}
-    peer.write_all(&Frame::Logout.encode()).expect("it is open");
+    peer.write_all(&Frame::Logout.encode()).expect("an open connection");
     let frames = frames(&mut peer);
     let is_in = matches!(
         &frames[..],
@@ -107,7 +107,8 @@ fn ten_thousand_links_that_say_nothing_cost_their_bound_and_end_at_the_deadline(
     let mut links: Vec<TcpStream> = (0..LINKS).map(|_| server.connect()).collect();
     // The last one is accepted, so all are.
     let last = links.last_mut().expect("there are some");
-    last.write_all(&Frame::Hello { version: VERSION, features: 0 }.encode()).expect("it is open");
+    last.write_all(&Frame::Hello { version: VERSION, features: 0 }.encode())
+        .expect("an open connection");
     last.read_exact(&mut [0]).expect("the server's Hello");
     let cost = server.resident_bytes().saturating_sub(before);
     assert!(cost <= LINKS * BYTES_BEFORE_LOGIN_MAX, "{cost} bytes for {LINKS} links");

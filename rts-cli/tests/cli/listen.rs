@@ -20,7 +20,7 @@ fn listener(url: &str, args: &[&str]) -> (Child, BufReader<ChildStderr>) {
         .stderr(Stdio::piped())
         .spawn()
         .expect("rts runs");
-    let mut told = BufReader::new(listener.stderr.take().expect("it was piped"));
+    let mut told = BufReader::new(listener.stderr.take().expect("a pipe"));
     let mut line = String::new();
     told.read_line(&mut line).expect("text");
     assert_eq!(line, "listening as bob\n");
@@ -87,7 +87,7 @@ fn a_listener_whose_output_nobody_reads_ends_without_a_complaint() {
         .stderr(Stdio::piped())
         .spawn()
         .expect("rts runs");
-    let mut said = BufReader::new(listener.stderr.take().expect("it was piped"));
+    let mut said = BufReader::new(listener.stderr.take().expect("a pipe"));
     let mut line = String::new();
     said.read_line(&mut line).expect("text");
     assert_eq!(line, "listening as bob\n");
@@ -131,7 +131,7 @@ fn a_listener_that_is_stopped_has_left_and_has_not_vanished() {
             .stderr(Stdio::piped())
             .spawn()
             .expect("rts runs");
-        let mut said = BufReader::new(listener.stderr.take().expect("it was piped"));
+        let mut said = BufReader::new(listener.stderr.take().expect("a pipe"));
         said.read_line(&mut String::new()).expect("text");
         signal(name, listener.id());
         assert_eq!(listener.wait().expect("it ends").code(), Some(0), "{name}");
@@ -150,8 +150,8 @@ fn a_listener_says_that_it_was_away_and_that_something_may_be_missing() {
         .stderr(Stdio::piped())
         .spawn()
         .expect("rts runs");
-    let mut told = BufReader::new(listener.stderr.take().expect("it was piped")).lines();
-    let mut said = BufReader::new(listener.stdout.take().expect("it was piped")).lines();
+    let mut told = BufReader::new(listener.stderr.take().expect("a pipe")).lines();
+    let mut said = BufReader::new(listener.stdout.take().expect("a pipe")).lines();
     let mut next_told = |of: &str| {
         let mut lines = told.by_ref().map_while(Result::ok);
         lines.find(|line| line.contains(of)).expect("it says so")

@@ -126,8 +126,8 @@ fn why_alice_cannot_log_in_is_told_at_level_info() {
         ("PROXY TCP4 192.0.2.1 192.0.2.2 5 6\r\n", "a header of the PROXY protocol came first"),
         ("GET / HTTP/1.1\r\nHost: x\r\n\r\n", "the other side speaks HTTP"),
     ] {
-        let mut stream = TcpStream::connect(&address).expect("it listens");
-        stream.write_all(said.as_bytes()).expect("it reads");
+        let mut stream = TcpStream::connect(&address).expect("a listening server");
+        stream.write_all(said.as_bytes()).expect("an open connection");
         let _ = stream.read_to_end(&mut Vec::new());
         let ended = "INFO rts::links: connection ended before a login address=127.0.0.1:";
         told.log.until(&[ended, why]);
@@ -158,8 +158,8 @@ fn what_ends_a_login_is_told_at_level_info() {
 
     // A rule of the protocol that is broken, by somebody who is logged in.
     let mut stream = told.server.connect();
-    stream.write_all(&crate::hostile::hello_and_login("mallory")).expect("it reads");
-    stream.write_all(&rts_proto::wire::Frame::Pong.encode()).expect("it reads");
+    stream.write_all(&crate::hostile::hello_and_login("mallory")).expect("an open connection");
+    stream.write_all(&rts_proto::wire::Frame::Pong.encode()).expect("an open connection");
     let line = told.log.until(&["INFO rts::links: link closed", "user=mallory", "why=\""]);
     assert!(line.contains("code=UnexpectedFrame"), "{line}");
 }
@@ -248,8 +248,8 @@ fn behind_a_proxy_that_is_exempt_nobodys_line_is_lost_among_those_of_some_others
     let address = server.url.strip_prefix("rts://").expect("plain TCP").to_owned();
     // More than one network's 20 at once.
     for _ in 0..40 {
-        let mut stream = TcpStream::connect(&address).expect("it listens");
-        stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").expect("it reads");
+        let mut stream = TcpStream::connect(&address).expect("a listening server");
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").expect("an open connection");
         let _ = stream.read_to_end(&mut Vec::new());
         let line = log.until(&["connection ended before a login"]);
         assert!(!line.contains("left_out"), "{line}");

@@ -80,7 +80,7 @@ pub(crate) struct Proxy {
 impl Proxy {
     pub(crate) fn start(target: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let address = listener.local_addr().expect("it is bound");
+        let address = listener.local_addr().expect("a bound socket");
         let links = Arc::new(Mutex::new(Vec::new()));
         let known = Arc::clone(&links);
         std::thread::spawn(move || {

@@ -18,10 +18,10 @@ const STRANGERS: usize = 150;
 /// What is left of a GET for `/health`.
 fn health(openapi: &str) -> String {
     let at = openapi.strip_prefix("http://").expect("plain HTTP");
-    let mut stream = TcpStream::connect(at).expect("it listens");
-    stream.set_read_timeout(Some(PATIENCE)).expect("it is open");
+    let mut stream = TcpStream::connect(at).expect("a listening server");
+    stream.set_read_timeout(Some(PATIENCE)).expect("an open connection");
     let request = format!("GET /health HTTP/1.1\r\nHost: {at}\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).expect("it is open");
+    stream.write_all(request.as_bytes()).expect("an open connection");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer");
     answer
@@ -29,7 +29,7 @@ fn health(openapi: &str) -> String {
 
 /// Of a connection for which there is no place.
 fn wait_for_the_end(stream: &mut TcpStream) {
-    stream.set_read_timeout(Some(PATIENCE)).expect("it is open");
+    stream.set_read_timeout(Some(PATIENCE)).expect("an open connection");
     let end = stream.read(&mut [0]).or_else(|error| match error.kind() {
         ErrorKind::ConnectionReset => Ok(0),
         _ => Err(error),
@@ -65,8 +65,8 @@ fn a_server_that_may_open_no_more_files_keeps_some_for_its_back_end() {
 
 /// Where an app's server listens that answers one post with 200.
 fn app_server() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has ports");
-    let url = format!("http://{}/", listener.local_addr().expect("it is bound"));
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}/", listener.local_addr().expect("a bound socket"));
     std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().expect("a post");
         let mut request = Vec::new();
@@ -77,7 +77,9 @@ fn app_server() -> String {
                 length => request.extend_from_slice(&buffer[..length]),
             }
         }
-        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").expect("it reads");
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            .expect("an open connection");
     });
     url
 }
@@ -91,7 +93,7 @@ fn posts_go_on_while_strangers_hold_all_connections_of_the_openapi() {
     alice.call("setServerParams", json!({"signature": "s", "url": app_server()}));
     assert_eq!(alice.until("onServerParamsSetResult")["code"], json!(200));
     let _strangers: Vec<_> = (0..STRANGERS).map(|_| server.connect()).collect();
-    let at_openapi = || TcpStream::connect(openapi).expect("it listens");
+    let at_openapi = || TcpStream::connect(openapi).expect("a listening server");
     let mut at_openapi: Vec<_> = (0..STRANGERS).map(|_| at_openapi()).collect();
     let last = at_openapi.last_mut().expect("there are some");
     wait_for_the_end(last);
@@ -127,9 +129,9 @@ fn what_is_not_http_at_the_openapi_is_told_in_the_log() {
             ["content-length", "a request that is not valid HTTP/1"],
         ),
     ] {
-        let mut stream = TcpStream::connect(at).expect("it listens");
+        let mut stream = TcpStream::connect(at).expect("a listening server");
         let address = stream.local_addr().expect("it is connected").to_string();
-        stream.write_all(first).expect("it is open");
+        stream.write_all(first).expect("an open connection");
         let line = loop {
             let line = hear.recv_timeout(PATIENCE).expect("a line about it");
             if line.contains(&address) {

@@ -31,8 +31,8 @@ fn is_stopped_at_once(before: &[&str]) {
         .env("RTS_LOG", "off")
         .stdout(Stdio::piped())
         .spawn()
-        .expect("it starts");
-    let out = child.stdout.take().expect("it was piped");
+        .expect("the server starts");
+    let out = child.stdout.take().expect("a pipe");
     let (say, said) = channel();
     std::thread::spawn(move || {
         for line in BufReader::new(out).lines().map_while(Result::ok) {

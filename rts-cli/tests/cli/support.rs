@@ -27,7 +27,7 @@ pub(crate) fn rts_with_input(args: &[&str], input: impl AsRef<[u8]>) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .expect("rts runs");
-    let mut stdin = child.stdin.take().expect("it was piped");
+    let mut stdin = child.stdin.take().expect("a pipe");
     stdin.write_all(input.as_ref()).expect("rts reads");
     drop(stdin);
     child.wait_with_output().expect("rts ends")
@@ -93,7 +93,7 @@ impl Server {
 
     pub(crate) fn started(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().expect("the server starts");
-        let out = child.stdout.take().expect("it was piped");
+        let out = child.stdout.take().expect("a pipe");
         let (say, hear) = channel();
         // Read to the end, so that the server never waits for us.
         std::thread::spawn(move || {
@@ -173,7 +173,7 @@ impl Server {
 
     pub(crate) fn connect(&self) -> TcpStream {
         let address = self.url.strip_prefix("rts://").expect("plain TCP");
-        TcpStream::connect(address).expect("it listens")
+        TcpStream::connect(address).expect("a listening server")
     }
 
     /// What the server process holds in memory.
@@ -221,7 +221,7 @@ impl Engine {
             .stdout(Stdio::piped())
             .spawn()
             .expect("the engine starts");
-        let out = child.stdout.take().expect("it was piped");
+        let out = child.stdout.take().expect("a pipe");
         let input = child.stdin.take();
         let (say, lines) = channel();
         std::thread::spawn(move || {

@@ -126,7 +126,7 @@ fn every_reason_for_no_link_is_told_in_words() {
     let trusting = &["--ca", &ca[..]][..];
     let unused = {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        format!("rts://{}", listener.local_addr().expect("it is bound"))
+        format!("rts://{}", listener.local_addr().expect("a bound socket"))
     };
     let swap =
         |url: &str, scheme: &str| format!("{scheme}://{}", url.split_once("://").expect("a url").1);
@@ -203,8 +203,8 @@ fn http_at_any_port_gets_an_answer_in_words_and_the_server_goes_on() {
     let (server, urls) = operator.serve();
     for (url, status) in urls.iter().zip(["400", "400", "404", "400"]) {
         let authority = url.split_once("://").expect("a url").1.trim_end_matches("/chat");
-        let mut stream = TcpStream::connect(authority).expect("it listens");
-        stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("it reads");
+        let mut stream = TcpStream::connect(authority).expect("a listening server");
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("an open connection");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("an answer and the end");
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{url}: {answer}");
@@ -254,7 +254,7 @@ struct Connect {
 impl Connect {
     fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let authority = listener.local_addr().expect("it is bound").to_string();
+        let authority = listener.local_addr().expect("a bound socket").to_string();
         let carried = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&carried);
         thread::spawn(move || {

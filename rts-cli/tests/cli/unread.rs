@@ -44,7 +44,7 @@ impl Mute {
     fn start(out: Stdio, err: Stdio) -> Self {
         let free = || {
             let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-            listener.local_addr().expect("it is bound").to_string()
+            listener.local_addr().expect("a bound socket").to_string()
         };
         let (at, openapi) = (free(), free());
         let folder = TempDir::new().expect("a folder");
@@ -77,15 +77,15 @@ impl Mute {
     fn push(&self, message: &str) -> String {
         let body = json!({"AppId": APP_ID, "From": "system", "To": "alice", "Message": message});
         let body = body.to_string();
-        let mut stream = TcpStream::connect(&self.openapi).expect("it listens");
+        let mut stream = TcpStream::connect(&self.openapi).expect("a listening server");
         let head = format!(
             "POST /?Action=SendUnicast&Version=2023-07-20 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
              Authorization: Bearer {BEARER}\r\nContent-Length: {}\r\n\r\n",
             body.len()
         );
-        stream.write_all(format!("{head}{body}").as_bytes()).expect("it reads");
+        stream.write_all(format!("{head}{body}").as_bytes()).expect("an open connection");
         let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("it answers");
+        stream.read_to_string(&mut answer).expect("an answer");
         answer
     }
 
@@ -165,7 +165,7 @@ fn every_command_ends_quietly_when_nobody_reads_what_it_prints() {
             .spawn()
             .expect("rts runs");
         let mut said = String::new();
-        let stderr = child.stderr.as_mut().expect("it was piped");
+        let stderr = child.stderr.as_mut().expect("a pipe");
         stderr.read_to_string(&mut said).expect("text");
         assert_eq!((said.as_str(), end(child)), ("", Some(0)), "{command:?}");
         drop(err);
@@ -211,7 +211,7 @@ fn development(program: &str, before: &[&str]) -> Child {
         .spawn()
         .expect("the server starts");
     let mut line = String::new();
-    let out = child.stdout.as_mut().expect("it was piped");
+    let out = child.stdout.as_mut().expect("a pipe");
     BufReader::new(out).read_line(&mut line).expect("text");
     assert!(line.starts_with("listening on "), "{line}");
     child

@@ -98,7 +98,7 @@ fn an_unknown_option_or_command_is_told_with_the_usage() {
 #[test]
 fn a_server_that_is_not_there_or_refuses_is_told_with_what_to_do() {
     let nobody = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = nobody.local_addr().expect("it is bound").to_string();
+    let address = nobody.local_addr().expect("a bound socket").to_string();
     drop(nobody);
     let openapi = format!("http://{address}");
     let said = refused(&["admin", "--url", &openapi, "stats"], 1);

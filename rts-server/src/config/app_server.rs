@@ -150,13 +150,13 @@ mod tests {
 
     #[test]
     fn the_example_has_the_defaults() {
-        let example = Config::parse(Config::EXAMPLE).expect("it can be used");
+        let example = Config::parse(Config::EXAMPLE).expect("a valid configuration");
         assert_eq!(example.apps[APP].app_server, AppServer::default());
     }
 
     #[test]
     fn no_key_is_shown() {
-        let config = parse("forwarding_key = \"secret\"").expect("it can be used");
+        let config = parse("forwarding_key = \"secret\"").expect("a valid configuration");
         assert!(!format!("{config:?}").contains("secret"));
     }
 }

@@ -118,7 +118,7 @@ mod tests {
 
     fn concerns(keys: &str) -> Vec<String> {
         let text = format!("listen = \"127.0.0.1:1\"\n[apps.{APP}]\nkeys = {keys}\n");
-        Config::parse(&text).expect("it can be used").concerns()
+        Config::parse(&text).expect("a valid configuration").concerns()
     }
 
     #[test]
@@ -131,7 +131,7 @@ mod tests {
         ] {
             assert_eq!(concerns(keys).len(), count, "{keys}");
         }
-        let example = Config::parse(Config::EXAMPLE).expect("it can be used");
+        let example = Config::parse(Config::EXAMPLE).expect("a valid configuration");
         assert!(example.concerns()[0].contains("this key is public"));
     }
 
@@ -162,7 +162,7 @@ mod tests {
             for (file, other) in [(&config, &key), (&key, &config)] {
                 chmod(other, 0o600);
                 chmod(file, mode);
-                let concerns = Config::load(&config).expect("it can be used").concerns();
+                let concerns = Config::load(&config).expect("a valid configuration").concerns();
                 assert_eq!(concerns.len(), usize::from(may.is_some()), "{concerns:?}");
                 if let Some(may) = may {
                     let begin =
@@ -185,7 +185,7 @@ mod tests {
             let text = format!(
                 "listen = \"127.0.0.1:1\"\n{state_dir}[apps.{APP}]\nkeys = \"sixteen-bytes-16\"\n{openapi}"
             );
-            let concerns = Config::parse(&text).expect("it can be used").concerns();
+            let concerns = Config::parse(&text).expect("a valid configuration").concerns();
             assert_eq!(concerns.len(), count, "{concerns:?}");
             assert!(concerns.iter().all(|concern| concern.starts_with("state_dir: ")));
         }
@@ -205,7 +205,7 @@ mod tests {
         fs::write(&key, "").expect("a file");
         fs::set_permissions(&config, fs::Permissions::from_mode(0o600)).expect("it is ours");
         fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).expect("it is ours");
-        assert_eq!(Config::load(&config).expect("it can be used").concerns().len(), 1);
+        assert_eq!(Config::load(&config).expect("a valid configuration").concerns().len(), 1);
     }
 
     #[test]

@@ -169,7 +169,7 @@ mod tests {
              [[listen]]\nurl = \"ws://[::1]:8080/chat\"\norigins = [\"*\", \"null\"]\n\
              [[listen]]\nurl = \"wss://[::]\"\n{FILES}origins = [\"https://chat.example.com\"]\n"
         );
-        let config = parse(&text).expect("it can be used");
+        let config = parse(&text).expect("a valid configuration");
         let urls: Vec<_> = config.listen.iter().map(|listen| listen.url.to_string()).collect();
         let wanted =
             ["rts://127.0.0.1:0", "rtss://0.0.0.0:7602", "ws://[::1]:8080/chat", "wss://[::]:443"];

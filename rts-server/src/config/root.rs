@@ -225,7 +225,7 @@ mod tests {
         let example: Table = toml::from_str(Config::EXAMPLE).expect("TOML");
         let defaults = Table::try_from(Limits::default()).expect("numbers");
         assert_eq!(example["limits"].as_table(), Some(&defaults));
-        Config::parse(Config::EXAMPLE).expect("it can be used");
+        Config::parse(Config::EXAMPLE).expect("a valid configuration");
     }
 
     #[test]
@@ -236,7 +236,7 @@ mod tests {
             ("RTS_LOG", "debug"),
         ];
         let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let config = Config::parse_with(Config::EXAMPLE, variables).expect("it can be used");
+        let config = Config::parse_with(Config::EXAMPLE, variables).expect("a valid configuration");
         assert_eq!(config.limits.sends_per_second, 7);
         assert_eq!(config.apps["123456781234567812345678"].keys, ["a", "b"]);
         assert_eq!(config.limits.broadcasts_per_second, 65);

@@ -1,5 +1,5 @@
-//! What the listener does not wait for, and what it makes wait. The clock is the tests': it moves
-//! when everybody waits for it.
+//! Timeouts and bounds of the listener. The clock of the tests is paused: it advances when all
+//! tasks wait.
 
 use std::future::poll_fn;
 use std::io::{self, Write as _};
@@ -39,23 +39,23 @@ const CONFIG: &str = r#"
     apps = ["123456781234567812345678"]
 "#;
 const TICK: Duration = Duration::from_millis(1);
-/// What is answered at once, and costs nothing.
+/// A request that is answered at once, at no cost.
 const GET: &str = "GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n";
 const ANSWERED: &str = "HTTP/1.1 404";
 
 async fn server() -> Server {
-    let config = Config::parse(CONFIG).expect("it can be used");
-    Server::bind(&config).await.expect("loopback has ports")
+    let config = Config::parse(CONFIG).expect("a valid configuration");
+    Server::bind(&config).await.expect("a free port")
 }
 
-/// What a connection answers when its request comes in two pieces, with this time between them.
+/// The answer to a request in two pieces, with this pause between them.
 async fn answer(first: &str, pause: Duration, second: &str) -> String {
-    let router = server().await.openapi.expect("it is configured").router;
+    let router = server().await.openapi.expect("a configured OpenAPI").router;
     let (near, mut far) = duplex(65_536);
     tokio::spawn(serve_connection(near, router, Arc::default(), Polls::new()));
-    far.write_all(first.as_bytes()).await.expect("it is open");
+    far.write_all(first.as_bytes()).await.expect("an open connection");
     sleep(pause).await;
-    // Whoever is no longer waited for finds it closed.
+    // A connection that has timed out is closed.
     let _ = far.write_all(second.as_bytes()).await;
     let mut answer = String::new();
     let _ = far.read_to_string(&mut answer).await;
@@ -63,9 +63,9 @@ async fn answer(first: &str, pause: Duration, second: &str) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_head_is_waited_for_so_long_and_not_longer() {
+async fn head_has_a_timeout() {
     let close = "Host: x\r\nConnection: close\r\n\r\n";
-    // Also before the first byte.
+    // The timeout also covers the first byte.
     for (first, second) in [
         ("GET /nothing HTTP/1.1\r\n", close.to_owned()),
         ("", format!("GET /nothing HTTP/1.1\r\n{close}")),
@@ -78,7 +78,7 @@ async fn a_head_is_waited_for_so_long_and_not_longer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_next_request_is_waited_for_longer_than_proxies_keep_a_connection() {
+async fn idle_connection_outlasts_those_of_proxies() {
     assert!(IDLE_TIMEOUT >= Duration::from_secs(75));
     for (pause, count) in [(IDLE_TIMEOUT - TICK, 2), (IDLE_TIMEOUT + TICK, 1)] {
         let second = GET.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
@@ -87,10 +87,10 @@ async fn the_next_request_is_waited_for_longer_than_proxies_keep_a_connection() 
     }
 }
 
-/// How long a connection is served whose requests come at once, and whose answers are taken so many
-/// bytes a second.
+/// How long a connection is served whose requests come at once, if the client reads this many bytes
+/// of the answers per second.
 async fn held(requests: &str, bytes_per_second: usize) -> Duration {
-    let router = server().await.openapi.expect("it is configured").router;
+    let router = server().await.openapi.expect("a configured OpenAPI").router;
     let (near, far) = duplex(512);
     let begun = Instant::now();
     let served = tokio::spawn(async move {
@@ -114,7 +114,7 @@ async fn held(requests: &str, bytes_per_second: usize) -> Duration {
 }
 
 #[tokio::test(start_paused = true)]
-async fn answers_that_are_not_taken_hold_a_connection_for_one_request_and_no_longer() {
+async fn unread_answers_hold_a_connection_for_one_request() {
     let large = "GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n";
     for requests in [large.to_owned(), large.repeat(90)] {
         for bytes_per_second in [0, 1, 100] {
@@ -126,7 +126,7 @@ async fn answers_that_are_not_taken_hold_a_connection_for_one_request_and_no_lon
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_whose_sender_says_nothing_more_is_carried_out_and_answered() {
+async fn half_closed_request_is_answered() {
     let body = r#"{"AppId": "123456781234567812345678", "From": "a", "To": "b", "Message": "hi"}"#;
     let post = format!(
         "POST /?Action=SendUnicast&Version=2023-07-20 HTTP/1.1\r\nHost: x\r\n\
@@ -134,10 +134,10 @@ async fn a_request_whose_sender_says_nothing_more_is_carried_out_and_answered() 
         body.len()
     );
     for (request, status) in [(GET, ANSWERED), (&post, "HTTP/1.1 200")] {
-        let router = server().await.openapi.expect("it is configured").router;
+        let router = server().await.openapi.expect("a configured OpenAPI").router;
         let (near, mut far) = duplex(65_536);
-        far.write_all(request.as_bytes()).await.expect("it is open");
-        far.shutdown().await.expect("it is open");
+        far.write_all(request.as_bytes()).await.expect("an open connection");
+        far.shutdown().await.expect("an open connection");
         let _ = serve_connection(near, router, Arc::default(), Polls::new()).await;
         let mut answer = String::new();
         far.read_to_string(&mut answer).await.expect("text");
@@ -146,7 +146,7 @@ async fn a_request_whose_sender_says_nothing_more_is_carried_out_and_answered() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_is_waited_for_so_long_and_not_longer() {
+async fn body_has_a_timeout() {
     let body = r#"{"AppId": "123456781234567812345678", "From": "a", "To": "b", "Message": "hi"}"#;
     let head = format!(
         "POST /?Action=SendUnicast&Version=2023-07-20 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
@@ -162,12 +162,12 @@ async fn a_body_is_waited_for_so_long_and_not_longer() {
     assert!(too_late.contains("did not come within 10 s"), "{too_late}");
 }
 
-/// Nothing of it is carried out, so its connection may end for another one.
+/// Nothing of the request is carried out, so its connection may end for another one.
 #[tokio::test(start_paused = true)]
-async fn a_request_whose_body_is_not_here_makes_way_and_is_not_carried_out() {
+async fn request_without_its_body_yields_its_place() {
     let server = server().await;
     let shard = server.shard.clone();
-    let router = server.openapi.expect("it is configured").router;
+    let router = server.openapi.expect("a configured OpenAPI").router;
     let app = AppId::new("123456781234567812345678").expect("well formed");
     let bans = || shard.command(|server, _| server.app_stats(&app).bans);
     let body = r#"{"AppId": "123456781234567812345678", "Seconds": 60}"#;
@@ -182,7 +182,7 @@ async fn a_request_whose_body_is_not_here_makes_way_and_is_not_carried_out() {
         let (router, polls) = (router.clone(), Polls::new());
         let served = tokio::spawn(serve_connection(near, router, Arc::clone(&progress), polls));
         let (first, rest) = post.split_at(post.len() - 1);
-        far.write_all(first.as_bytes()).await.expect("it is open");
+        far.write_all(first.as_bytes()).await.expect("an open connection");
         sleep(TICK).await;
         if makes_way {
             assert!(progress.end());
@@ -196,20 +196,20 @@ async fn a_request_whose_body_is_not_here_makes_way_and_is_not_carried_out() {
     }
 }
 
-/// Asks without waiting either: the system takes a connection before it is accepted. `from` is the
-/// last byte of an address of this machine.
+/// Sends a request without waiting: the system completes the connection before the server accepts
+/// it. `from` is the last byte of a loopback address.
 fn ask(openapi: SocketAddr, from: u8) -> TcpStream {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
     socket.bind(&SocketAddr::from(([127, 0, 0, from], 0)).into()).expect("all of 127 is ours");
-    socket.connect(&openapi.into()).expect("it listens");
+    socket.connect(&openapi.into()).expect("a listening server");
     let mut stream = std::net::TcpStream::from(socket);
     stream.write_all(GET.as_bytes()).expect("it has room");
     stream.set_nonblocking(true).expect("a socket");
     TcpStream::from_std(stream).expect("a socket")
 }
 
-/// Looks for the answer without waiting for it: while nobody waits the clock stands, however long
-/// that takes, and no connection is closed because it is idle.
+/// Polls for the answer instead of waiting. The paused clock does not advance while a task is
+/// ready, so no connection times out meanwhile.
 async fn is_answered(stream: &TcpStream, looks_max: usize) -> bool {
     let mut answer = String::new();
     let mut buffer = [0; 1_024];
@@ -226,10 +226,10 @@ async fn is_answered(stream: &TcpStream, looks_max: usize) -> bool {
     false
 }
 
-/// Also while connections come faster than those that make way for them get on.
+/// The bound also holds while connections arrive faster than others end for them.
 #[tokio::test(start_paused = true)]
-async fn so_many_connections_are_open_and_not_one_more_however_fast_they_come() {
-    let router = server().await.openapi.expect("it is configured").router;
+async fn number_of_connections_is_bounded_under_flood() {
+    let router = server().await.openapi.expect("a configured OpenAPI").router;
     let mut connections = Connections::new(router);
     let mut far_ends = Vec::new();
     for number in 0..3 * CONNECTIONS_MAX {
@@ -248,16 +248,16 @@ async fn so_many_connections_are_open_and_not_one_more_however_fast_they_come() 
         });
         open += usize::from(!unconstrained(is_closed).await);
     }
-    assert_eq!(open, CONNECTIONS_MAX, "those that made way are gone");
+    assert_eq!(open, CONNECTIONS_MAX, "connections that yielded are closed");
 }
 
 #[tokio::test(start_paused = true)]
-async fn so_many_connections_are_served_and_one_more_in_the_place_of_the_one_that_waited_longest() {
-    // Looks are short; whoever is served is answered after a few.
+async fn newcomer_replaces_longest_waiting_when_all_places_are_taken() {
+    // A poll is short. A connection that is served has its answer after a few.
     const LOOKS_MAX: usize = 1_000_000;
     rlimit::increase_nofile_limit(4 * CONNECTIONS_MAX as u64).expect("each has two ends here");
     let server = server().await;
-    let openapi = server.openapi_addr().expect("it is configured");
+    let openapi = server.openapi_addr().expect("a configured OpenAPI");
     tokio::spawn(server.run(std::future::pending()));
     let mut served = Vec::new();
     for number in 1..=CONNECTIONS_MAX {
@@ -276,11 +276,11 @@ async fn so_many_connections_are_served_and_one_more_in_the_place_of_the_one_tha
             break;
         }
     }
-    assert_eq!(over, [0], "both addresses have as many: the first of all, and no other");
+    assert_eq!(over, [0], "of two equal addresses, only the oldest connection ends");
 }
 
 #[tokio::test]
-async fn a_connection_writes_about_64_kib_in_a_turn_however_much_the_other_side_takes() {
+async fn connection_writes_about_64_kib_per_turn() {
     const BLOCK_BYTES: usize = 4 * 1_024;
     const TURN_BYTES: usize = 64 * 1_024;
     let framing = Framing::new(Heads::default(), 1_024);

@@ -82,7 +82,7 @@ mod tests {
     /// How long this app waits for its turn.
     async fn waits(turns: &Turns, id: &str) -> Duration {
         let asked = Instant::now();
-        let turn = turns.take(&app(id)).await.expect("not for so long").expect("there is this app");
+        let turn = turns.take(&app(id)).await.expect("a turn in time").expect("a configured app");
         turn.end();
         asked.elapsed()
     }
@@ -91,7 +91,7 @@ mod tests {
     async fn app_waits_nine_times_as_long_as_its_answer() {
         let turns = turns();
         for (took, wait) in [(1, 9), (100, 900), (555, 4_995), (556, 5_000), (60_000, 5_000)] {
-            let turn = turns.take(&app("a")).await.expect("its turn").expect("there is this app");
+            let turn = turns.take(&app("a")).await.expect("its turn").expect("a configured app");
             sleep(Duration::from_millis(took)).await;
             turn.end();
             assert_eq!(waits(&turns, "b").await, Duration::ZERO);
@@ -107,7 +107,7 @@ mod tests {
             (WAIT_MAX - Duration::from_millis(1), true),
             (WAIT_MAX + Duration::from_millis(1), false),
         ] {
-            let turn = turns.take(&app("a")).await.expect("its turn").expect("there is this app");
+            let turn = turns.take(&app("a")).await.expect("its turn").expect("a configured app");
             let other = app("a");
             let ((), answer) = tokio::join!(
                 async {

@@ -1,5 +1,5 @@
-//! The file: JSON, written beside and put in place at once, so that it is whole whenever the
-//! machine stops.
+//! The file of bans and revoked tokens, as JSON. A new version is written beside the file and then
+//! renamed over it, so the file is complete at any moment.
 
 use std::fs::{self, TryLockError};
 use std::io::{self, Write as _};
@@ -15,54 +15,54 @@ use crate::causes::file_trouble;
 const NAME: &str = "bans.json";
 const NEW_NAME: &str = "bans.json.new";
 const LOCK_NAME: &str = "bans.lock";
-/// Reading and writing, for the owner alone.
+/// Read and write permission for the owner alone.
 #[cfg(unix)]
 const FILE_MODE: u32 = 0o600;
 #[cfg(unix)]
 const DIRECTORY_MODE: u32 = 0o700;
-/// Grows when a reader of before would misunderstand what is written now.
+/// The version of the format. It is raised when an older reader would misunderstand a new file.
 const VERSION: u32 = 1;
 
-/// What is wrong with the file of bans and revoked tokens.
+/// Errors of the file of bans and revoked tokens.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StateError {
     /// The directory or a file in it cannot be used.
     #[error("{}: {}", path.display(), file_trouble(.error))]
     Io {
-        /// Which.
+        /// The directory or file.
         path: PathBuf,
-        /// Why.
+        /// The error of the system.
         #[source]
         error: io::Error,
     },
-    /// Another process has it.
+    /// Another process uses the directory.
     #[error("{}: another server uses this directory; give each one its own", directory.display())]
     InUse {
         /// `state_dir`
         directory: PathBuf,
     },
-    /// It is not what a server writes.
+    /// The file is not a valid list of bans and revoked tokens.
     #[error(
         "{}: this is not a list of bans and revoked tokens: {what}. Restore an older copy, or move the file away to start \
          without bans",
         path.display()
     )]
     Damaged {
-        /// Which.
+        /// The file.
         path: PathBuf,
         /// What is wrong, and where.
         what: String,
     },
-    /// Written by another version of the server.
+    /// The file has another version of the format.
     #[error(
         "{}: the file has format version {found}, and this rts reads version {VERSION}: use the rts that wrote it",
         path.display()
     )]
     Version {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// What it says.
+        /// The version of the file.
         found: u32,
     },
     /// The server is being stopped.
@@ -70,17 +70,17 @@ pub enum StateError {
     Stopped(String),
 }
 
-/// The place of the file. It is this process's as long as this lives.
+/// The file and its lock. This process owns the file while this value lives.
 #[derive(Debug)]
 pub(super) struct File {
     directory: PathBuf,
-    /// Changes that it has; unknown before the first one is written.
+    /// The number of changes that the file contains. `None` before the first write.
     changes: Option<u64>,
-    /// Holds a lock that ends with the process, however that ends.
+    /// A lock that the system releases when the process ends.
     _lock: fs::File,
 }
 
-/// The whole file.
+/// The content of the file.
 #[derive(Debug, Deserialize, Serialize)]
 struct Saved {
     version: u32,
@@ -88,7 +88,7 @@ struct Saved {
     revoked: Vec<SavedRevocation>,
 }
 
-/// Only this is looked at before the version is known.
+/// The only field that is read before the version is checked.
 #[derive(Deserialize)]
 struct OnlyVersion {
     version: u32,
@@ -103,12 +103,12 @@ struct SavedBan {
     room: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     user: Option<String>,
-    /// Unix time in seconds; absent: until it is lifted.
+    /// Unix time in seconds. Absent: until the ban is lifted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     until: Option<u64>,
 }
 
-/// What a ban keeps from.
+/// What a ban excludes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum KeptFrom {
@@ -121,17 +121,17 @@ enum KeptFrom {
 #[serde(deny_unknown_fields)]
 struct SavedRevocation {
     app: String,
-    /// Absent: everybody.
+    /// The user. Absent: all users of the app.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     user: Option<String>,
     issued_before: u32,
-    /// Of everybody, and not to be taken back.
+    /// For all users, and permanent.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     lasting: bool,
 }
 
 impl File {
-    /// Makes the directory if it is not there, and reads the file if it is.
+    /// Creates the directory if it is missing, and reads the file if it exists.
     pub(super) fn open(directory: &Path) -> Result<(Self, Table), StateError> {
         make_directory(directory).map_err(at(directory))?;
         let path = directory.join(LOCK_NAME);
@@ -149,16 +149,16 @@ impl File {
         Ok((Self { directory: directory.to_owned(), changes: None, _lock: lock }, table))
     }
 
-    /// Whether it has this number of changes.
+    /// Whether the file contains the changes up to this number.
     pub(super) fn has(&self, changes: u64) -> bool {
         self.changes == Some(changes)
     }
 
-    /// Puts this text in its place.
+    /// Replaces the content of the file with this text.
     pub(super) fn replace(&mut self, changes: u64, text: &str) -> Result<(), StateError> {
         let (new, path) = (self.directory.join(NEW_NAME), self.directory.join(NAME));
         let write = || {
-            // One that was left is not written into: others may have been let in.
+            // A leftover file is not reused: its permissions may admit other users.
             let _ = fs::remove_file(&new);
             let mut file = ours_alone().create_new(true).write(true).open(&new)?;
             file.write_all(text.as_bytes())?;
@@ -166,7 +166,7 @@ impl File {
         };
         write().map_err(at(&new))?;
         fs::rename(&new, &path).map_err(at(&path))?;
-        // The name is in the directory, which is a file of its own.
+        // The rename is durable once the directory is synchronised.
         let directory = fs::File::open(&self.directory).and_then(|directory| directory.sync_all());
         directory.map_err(at(&self.directory))?;
         self.changes = Some(changes);
@@ -260,7 +260,7 @@ impl SavedRevocation {
     }
 }
 
-/// Who is banned is nobody else's to know, nor to change.
+/// Options for a file that only its owner can read and change.
 fn ours_alone() -> fs::OpenOptions {
     let mut options = fs::OpenOptions::new();
     #[cfg(unix)]
@@ -268,7 +268,7 @@ fn ours_alone() -> fs::OpenOptions {
     options
 }
 
-/// One that is there already is the operator's, with who may read it.
+/// Creates the directory. An existing one keeps the permissions that the operator set.
 fn make_directory(directory: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     #[cfg(unix)]

@@ -1,4 +1,4 @@
-//! What apps' back ends decided and a restart must not forget: bans and revoked tokens.
+//! State that a restart must not lose: bans and revoked tokens, as decided by back ends.
 
 mod file;
 mod table;
@@ -18,11 +18,11 @@ pub use file::StateError;
 pub(crate) use table::TooManyRevoked;
 use table::{Table, Until};
 
-/// Bans and revocations of all apps, in memory and, if there is a place for it, in a file. The bans
-/// that hold are the core's; here is what it is told after a restart. Revocations are judged from
+/// Bans and revocations of all apps, in memory and, if a directory is configured, in a file. The
+/// core enforces the bans; this copy restores them after a restart. Revocations are enforced from
 /// here.
 ///
-/// Its lock is taken under that of the shard, and never the other way round.
+/// Lock order: first the lock of the shard, then this one.
 #[derive(Debug, Default)]
 pub(crate) struct State {
     table: Mutex<Table>,
@@ -30,8 +30,8 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// With what the file in this directory has, if there is one; without a directory, in memory
-    /// alone.
+    /// Opens the state, with the content of the file in this directory if it exists. Without a
+    /// directory the state is kept in memory only.
     pub(crate) fn open(directory: Option<&Path>) -> Result<Self, StateError> {
         let Some(directory) = directory else { return Ok(Self::default()) };
         let (file, mut table) = File::open(directory)?;
@@ -39,7 +39,7 @@ impl State {
         Ok(Self { table: Mutex::new(table), file: Some(Mutex::new(file)) })
     }
 
-    /// Tells the core of all bans that last.
+    /// Restores all bans in the core that are still in force.
     pub(crate) fn restore(&self, shard: &Shard) {
         shard.command(|server, now| {
             let unix_now = unix_now();
@@ -55,14 +55,15 @@ impl State {
         });
     }
 
-    /// Notes what the core was told; an interval of zero lifts it. Whether there was such a ban.
+    /// Records a ban that the core got. An interval of zero lifts it. Returns whether there was
+    /// such a ban.
     pub(crate) fn ban(&self, app_id: &AppId, ban: &Ban, interval: Duration) -> bool {
         self.lock().ban(app_id, ban, interval, unix_now())
     }
 
-    /// From now on, tokens of the user, or of everybody, are good only if they were issued at this
-    /// moment or later. An earlier moment than before changes nothing, but 0 takes back, down to
-    /// what stands for users whose own moments were forgotten. The moment that holds for them now.
+    /// Revokes tokens of the user, or of all users, that were issued before this moment. An earlier
+    /// moment than the one in force changes nothing. 0 withdraws a revocation, except the permanent
+    /// one that stands for forgotten users. Returns the moment now in force.
     pub(crate) fn revoke(
         &self,
         app_id: &AppId,
@@ -72,14 +73,14 @@ impl State {
         self.lock().revoke(app_id, uid, issued_before)
     }
 
-    /// The moment before which the user's tokens must not have been issued; 0 when all are good.
+    /// The moment before which issued tokens of the user are revoked. 0: none are.
     pub(crate) fn revoked_before(&self, app_id: &AppId, uid: &UserId) -> u32 {
         self.lock().revoked_before(app_id, uid)
     }
 
-    /// Writes what was decided into the file, if there is one. All that was decided before the call
-    /// is in it when this returns; what cannot be written is in force all the same, and the next
-    /// call tries again.
+    /// Writes all changes into the file, if there is one. Changes made before the call are in the
+    /// file when this returns. A change that cannot be written is in force nevertheless, and the
+    /// next call writes it.
     pub(crate) async fn save(self: &Arc<Self>) -> Result<(), StateError> {
         if self.file.is_none() {
             return Ok(());
@@ -89,12 +90,12 @@ impl State {
         written.unwrap_or_else(|stopped| Err(StateError::Stopped(stopped.to_string())))
     }
 
-    /// One at a time; who waited for it finds that its own is written already, or writes what has
-    /// come together.
+    /// Writes are serial. A caller that waited finds its change already written, or writes all that
+    /// have accumulated.
     fn write(&self) -> Result<(), StateError> {
         let Some(file) = &self.file else { return Ok(()) };
         let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-        // The text is made of a copy: logins do not wait for it.
+        // The text is created from a copy, so that logins do not wait.
         let table = {
             let mut table = self.lock();
             if file.has(table.changes) {

@@ -6,30 +6,30 @@ use std::time::Duration;
 use rts_proto::server::Ban;
 use rts_proto::{AppId, UserId};
 
-/// Users of one app whose tokens are revoked, each with a moment of its own.
+/// Most users of one app with a revocation of their own.
 pub(super) const REVOKED_USERS_PER_APP_MAX: usize = 100_000;
 
-/// With fewer bans nobody looks for those that are over.
+/// Below this number of bans, expired bans are not searched for.
 pub(super) const BANS_FIRST_SWEEP: usize = 1_024;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Table {
     pub(super) bans: BTreeMap<(AppId, Ban), Until>,
     pub(super) revoked: BTreeMap<AppId, Revoked>,
-    /// How many changes there were.
+    /// The number of changes so far.
     pub(super) changes: u64,
-    /// The number of bans at which those that are over are forgotten.
+    /// The number of bans at which expired bans are removed.
     sweep_at: usize,
 }
 
-/// The moments of one app before which tokens must not have been issued, as Unix time in seconds.
+/// For one app, the moments before which issued tokens are revoked, as Unix time in seconds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Revoked {
-    /// Of everybody.
+    /// For all users.
     pub(super) all: u32,
-    /// The same, and not to be taken back: it stands for those of users for whom there was no room.
+    /// For all users, and permanent. It stands for revocations of single users that were forgotten.
     pub(super) lasting: u32,
-    /// Of these users, also where that of everybody is later: it may be taken back.
+    /// For single users. An entry is kept while `all` is later, since `all` may be withdrawn.
     pub(super) users: BTreeMap<UserId, u32>,
 }
 
@@ -41,7 +41,7 @@ pub(super) enum Until {
     Lifted,
 }
 
-/// There are as many revocations of single users as there can be.
+/// The bound of revocations for single users is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the app has revoked tokens of {REVOKED_USERS_PER_APP_MAX} users one by one, the largest number: revoke those \
@@ -50,7 +50,7 @@ pub(super) enum Until {
 pub(crate) struct TooManyRevoked;
 
 impl Table {
-    /// An interval of zero lifts it. Whether there was such a ban.
+    /// Records a ban. An interval of zero lifts it. Returns whether there was such a ban.
     pub(super) fn ban(
         &mut self,
         app_id: &AppId,
@@ -63,7 +63,7 @@ impl Table {
         self.sweep(unix_now);
         let former = match interval {
             Duration::ZERO => self.bans.remove(&key),
-            // What does not end in anybody's time.
+            // A ban whose end does not fit into Unix time lasts until it is lifted.
             interval => match unix_now.checked_add(ban.clamp(interval).as_secs()) {
                 Some(second) => self.bans.insert(key, Until::Second(second)),
                 None => self.bans.insert(key, Until::Lifted),
@@ -72,7 +72,7 @@ impl Table {
         former.is_some_and(|until| until.lasts(unix_now))
     }
 
-    /// As [`State::revoke`](super::State::revoke) says.
+    /// See [`State::revoke`](super::State::revoke).
     pub(super) fn revoke(
         &mut self,
         app_id: &AppId,
@@ -102,8 +102,8 @@ impl Table {
         self.revoked.get(app_id).map_or(0, |revoked| revoked.of(uid))
     }
 
-    /// Forgets what is over, so seldom that it costs each ban little: without a file nothing else
-    /// does.
+    /// Removes expired bans, at intervals that keep the cost per ban low. Without a file nothing
+    /// else removes them.
     fn sweep(&mut self, unix_now: u64) {
         if self.bans.len() >= self.sweep_at.max(BANS_FIRST_SWEEP) {
             self.forget_expired(unix_now);
@@ -127,9 +127,9 @@ impl Until {
 }
 
 impl Revoked {
-    /// Forgets users for whom the moment of everybody is as late. The latest of theirs lasts in
-    /// their place, so that taking back that of everybody makes no token good that was revoked.
-    /// Returns whether there were any.
+    /// Forgets users whose own moment is not later than the moment of all users. The latest
+    /// forgotten moment becomes permanent for all users. A withdrawal of `all` therefore makes no
+    /// revoked token valid again. Returns whether a user was forgotten.
     fn make_room(&mut self) -> bool {
         let (all, before) = (self.of_all(), self.users.len());
         let mut lasting = self.lasting;

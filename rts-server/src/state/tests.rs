@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use rts_proto::RoomId;
 
-/// A directory of its own, which goes when the test ends.
+/// A directory of one test, removed at its end.
 struct Directory(PathBuf);
 
 impl Directory {
@@ -17,7 +17,7 @@ impl Directory {
     }
 
     fn open(&self) -> Arc<State> {
-        Arc::new(State::open(Some(&self.0)).expect("it can be used"))
+        Arc::new(State::open(Some(&self.0)).expect("a valid configuration"))
     }
 
     fn file(&self) -> PathBuf {
@@ -52,7 +52,7 @@ fn bans() -> [Ban; 4] {
 const HOUR: Duration = Duration::from_secs(3_600);
 
 #[tokio::test]
-async fn all_that_was_decided_is_there_after_a_restart() {
+async fn state_survives_a_restart() {
     let directory = Directory::new("restart");
     let state = directory.open();
     for ban in bans() {
@@ -65,25 +65,25 @@ async fn all_that_was_decided_is_there_after_a_restart() {
     drop(state);
     let again = directory.open();
     for ban in bans().into_iter().chain([Ban::Login(user("carol"))]) {
-        assert!(again.ban(&app(), &ban, Duration::ZERO), "{ban:?} was there, and is lifted");
-        assert!(!again.ban(&app(), &ban, Duration::ZERO), "{ban:?} was lifted");
+        assert!(again.ban(&app(), &ban, Duration::ZERO), "{ban:?} was in force");
+        assert!(!again.ban(&app(), &ban, Duration::ZERO), "{ban:?} is lifted already");
     }
     assert_eq!(again.revoked_before(&app(), &user("bob")), 2_000);
     assert_eq!(again.revoked_before(&app(), &user("alice")), 1_000);
     again.save().await.expect("written");
     drop(again);
-    assert!(directory.open().lock().bans.is_empty(), "what was lifted stays so");
+    assert!(directory.open().lock().bans.is_empty(), "lifted bans stay lifted");
 }
 
 #[tokio::test]
-async fn what_is_over_is_left_out() {
+async fn expired_bans_are_not_written() {
     let directory = Directory::new("over");
     let state = directory.open();
     let [ban, other, ..] = bans();
     state.ban(&app(), &ban, HOUR);
     state.ban(&app(), &other, HOUR);
     state.lock().bans.insert((app(), ban.clone()), Until::Second(unix_now()));
-    assert!(!state.ban(&app(), &ban, Duration::ZERO), "it was over already");
+    assert!(!state.ban(&app(), &ban, Duration::ZERO), "the ban had expired");
     state.lock().bans.insert((app(), ban), Until::Second(unix_now()));
     state.save().await.expect("written");
     drop(state);
@@ -92,7 +92,7 @@ async fn what_is_over_is_left_out() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn who_is_banned_is_nobody_elses_to_read() {
+async fn state_files_are_private() {
     use std::os::unix::fs::PermissionsExt as _;
 
     let directory = Directory::new("private");
@@ -111,35 +111,35 @@ async fn who_is_banned_is_nobody_elses_to_read() {
 }
 
 #[test]
-fn a_later_moment_holds_and_zero_takes_back() {
+fn later_moment_wins_and_zero_withdraws() {
     let state = State::default();
     let bob = user("bob");
     let of_bob = |moment| state.revoke(&app(), Some(&bob), moment);
     assert_eq!([of_bob(10), of_bob(5), of_bob(11)], [Ok(10), Ok(10), Ok(11)]);
-    assert_eq!(state.revoked_before(&app(), &user("alice")), 0, "nobody else's");
+    assert_eq!(state.revoked_before(&app(), &user("alice")), 0, "other users are not affected");
     assert_eq!(state.revoke(&app(), None, 20), Ok(20));
-    assert_eq!(of_bob(12), Ok(20), "everybody's holds for him too");
+    assert_eq!(of_bob(12), Ok(20), "the moment of all users holds for bob too");
     assert_eq!(state.revoke(&app(), None, 0), Ok(0));
-    assert_eq!(state.revoked_before(&app(), &bob), 12, "his own is not taken back with it");
+    assert_eq!(state.revoked_before(&app(), &bob), 12, "bob's own moment is not withdrawn");
     assert_eq!(of_bob(0), Ok(0));
     assert_eq!(state.revoked_before(&app(), &bob), 0);
 }
 
 #[test]
-fn an_app_revokes_the_tokens_of_so_many_users_one_by_one() {
+fn revocations_of_single_users_are_bounded() {
     let state = State::default();
     for number in 0..REVOKED_USERS_PER_APP_MAX {
         state.revoke(&app(), Some(&user(&number.to_string())), 1).expect("within the bound");
     }
     assert_eq!(state.revoke(&app(), Some(&user("more")), 1), Err(TooManyRevoked));
-    assert_eq!(state.revoke(&app(), Some(&user("0")), 2), Ok(2), "not a new one");
-    assert_eq!(state.revoke(&app(), None, 2), Ok(2), "which takes the place of all");
+    assert_eq!(state.revoke(&app(), Some(&user("0")), 2), Ok(2), "the user has an entry already");
+    assert_eq!(state.revoke(&app(), None, 2), Ok(2), "it replaces the entries of all users");
     assert_eq!(state.revoke(&app(), Some(&user("more")), 3), Ok(3));
 }
 
-/// Their own moments gave way to later ones, and are not taken back with that of everybody.
+/// Forgotten moments of users are permanent, also when the moment of all users is withdrawn.
 #[tokio::test]
-async fn no_token_becomes_good_again_because_there_was_no_room_for_its_user() {
+async fn forgotten_revocation_stays_in_force() {
     let directory = Directory::new("lasting");
     let state = directory.open();
     for number in 0..REVOKED_USERS_PER_APP_MAX {
@@ -150,10 +150,10 @@ async fn no_token_becomes_good_again_because_there_was_no_room_for_its_user() {
     assert_eq!(state.revoke(&app(), Some(&user("more")), 5_000), Ok(5_000));
     assert_eq!(state.revoke(&app(), None, 9_000), Ok(9_000));
     state.save().await.expect("written");
-    assert_eq!(state.revoke(&app(), None, 0), Ok(1_001), "which stands for those before it");
+    assert_eq!(state.revoke(&app(), None, 0), Ok(1_001), "it stands for the forgotten users");
     drop(state);
     let again = directory.open();
-    assert_eq!(again.revoked_before(&app(), &user("alice")), 9_000, "as it was written");
+    assert_eq!(again.revoked_before(&app(), &user("alice")), 9_000, "as written");
     assert_eq!(again.revoke(&app(), None, 0), Ok(1_001));
     let before =
         ["0", "1", "2", "alice", "more"].map(|uid| again.revoked_before(&app(), &user(uid)));
@@ -161,7 +161,7 @@ async fn no_token_becomes_good_again_because_there_was_no_room_for_its_user() {
 }
 
 #[tokio::test]
-async fn a_damaged_file_stops_the_start_and_stays_as_it_is() {
+async fn damaged_file_prevents_start_and_is_unchanged() {
     let directory = Directory::new("damaged");
     let state = directory.open();
     for ban in bans() {
@@ -197,7 +197,7 @@ async fn a_damaged_file_stops_the_start_and_stays_as_it_is() {
 }
 
 #[test]
-fn two_servers_do_not_share_a_directory() {
+fn two_servers_cannot_share_a_directory() {
     let directory = Directory::new("shared");
     let state = directory.open();
     let error = State::open(Some(&directory.0)).expect_err("in use").to_string();
@@ -207,10 +207,10 @@ fn two_servers_do_not_share_a_directory() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_written_is_in_force_and_is_written_later() {
+async fn unwritten_change_is_in_force_and_written_later() {
     let directory = Directory::new("full");
     let state = directory.open();
-    // Nothing can be written where a directory is.
+    // A directory of this name makes the write fail.
     let obstacle = directory.0.join("bans.json.new");
     fs::create_dir(&obstacle).expect("a directory");
     let [ban, ..] = bans();
@@ -219,13 +219,13 @@ async fn what_cannot_be_written_is_in_force_and_is_written_later() {
     assert!(error.starts_with(&obstacle.display().to_string()), "{error}");
     assert_eq!(state.lock().bans.len(), 1, "in force");
     fs::remove_dir(&obstacle).expect("empty");
-    state.save().await.expect("out of the way");
+    state.save().await.expect("the obstacle is removed");
     drop(state);
     assert_eq!(directory.open().lock().bans.len(), 1);
 }
 
 #[tokio::test]
-async fn a_write_that_was_broken_off_leaves_what_was_before() {
+async fn interrupted_write_keeps_the_old_file() {
     let directory = Directory::new("broken-off");
     let state = directory.open();
     let [ban, ..] = bans();
@@ -237,7 +237,7 @@ async fn a_write_that_was_broken_off_leaves_what_was_before() {
 }
 
 #[test]
-fn bans_that_are_over_do_not_pile_up_without_a_file() {
+fn expired_bans_are_removed_without_a_file() {
     let state = State::default();
     let last = Ban::Login(user("last"));
     state.ban(&app(), &last, Duration::MAX);
@@ -247,5 +247,5 @@ fn bans_that_are_over_do_not_pile_up_without_a_file() {
         state.lock().bans.insert((app(), ban), Until::Second(1));
     }
     assert!(state.lock().bans.len() <= 2 * BANS_FIRST_SWEEP);
-    assert!(state.ban(&app(), &last, Duration::ZERO), "one that lasts is still known");
+    assert!(state.ban(&app(), &last, Duration::ZERO), "the permanent ban is kept");
 }

@@ -1,4 +1,4 @@
-//! What is posted, as JSON.
+//! Events and batches, and their JSON.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -6,10 +6,10 @@ use rts_proto::server::Report;
 use rts_proto::{AppId, UserId};
 use serde_json::{Value, json};
 
-/// Something that happened, in its place in the queue.
+/// An event with its number in the queue.
 #[derive(Clone, Debug)]
 pub(super) struct Event {
-    /// Counts the events of an app in one run of the server.
+    /// Number of the event in its app, counted in one run of the server.
     pub(super) number: u64,
     pub(super) at: SystemTime,
     pub(super) what: What,
@@ -17,16 +17,16 @@ pub(super) struct Event {
 
 #[derive(Clone, Debug)]
 pub(super) enum What {
-    /// Nobody is there yet.
+    /// The server has started, and no user is logged in.
     ServerStarted,
     Reported(Report),
 }
 
-/// Events that go together.
+/// Events of one post.
 #[derive(Clone, Debug)]
 pub(super) struct Batch {
     pub(super) events: Vec<Event>,
-    /// Events that were dropped since the last batch that was taken.
+    /// Events dropped since the last batch that was taken.
     pub(super) lost: u64,
 }
 
@@ -50,7 +50,7 @@ impl Event {
 }
 
 impl What {
-    /// Whom it is about. A room becomes empty by the event before.
+    /// The user of the event. A room becomes empty by the leave reported just before.
     pub(super) fn user(&self) -> Option<&UserId> {
         match self {
             Self::Reported(

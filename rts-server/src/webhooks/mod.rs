@@ -1,13 +1,13 @@
-//! Telling an app's back end who comes and goes.
+//! Webhooks: events about users and rooms, posted to the back ends of apps.
 //!
 //! ```text
 //! server core --Report--> queue of the app --batch, signed--> the operator's url     taken: the next batch
 //!                         (bounded, in order)                                        else: the same again, later
 //! ```
 //!
-//! One batch is under way for an app at a time, so its events arrive in order. What was not taken
-//! is sent again, with the same ids, until it is an hour old. When the queue is full, the oldest of
-//! the user go of whom most is in it; the next batch says how many were lost.
+//! An app has one batch under way at a time, so its events arrive in order. A batch that was not
+//! taken is sent again, with the same ids, until its events are an hour old. A full queue drops the
+//! oldest event of the user with most events. The next batch says how many were lost.
 
 mod event;
 mod post;
@@ -43,7 +43,8 @@ struct Hook {
 }
 
 impl Webhooks {
-    /// Of a configuration; `run` names this run of the server in the ids of events.
+    /// Creates the webhooks of a configuration. `run` identifies this run of the server in the ids
+    /// of events.
     pub(crate) fn new(config: &Config, run: u64) -> Result<Self, ConfigError> {
         Self::with_timing(config, run, TIMING)
     }
@@ -53,7 +54,7 @@ impl Webhooks {
         for (id, app) in &config.apps {
             let (Some(webhook), Ok(app_id)) = (&app.webhook, AppId::new(id)) else { continue };
             let queue = Arc::new(Queue::new(run));
-            // Whoever was there before this run is not any more.
+            // Users of an earlier run are no longer logged in.
             queue.push(SystemTime::now(), What::ServerStarted);
             let poster = Poster::new(&app_id, webhook.target(id)?, &webhook.secret, timing)?;
             hooks.insert(app_id, Hook { queue, poster });
@@ -61,7 +62,7 @@ impl Webhooks {
         Ok(Self { hooks })
     }
 
-    /// Who is to be asked what happens; nobody when no app has a webhook.
+    /// The hook that reports events to the webhooks. `None` if no app has one.
     pub(crate) fn watcher(&self) -> Option<Arc<dyn Watch>> {
         if self.hooks.is_empty() {
             return None;
@@ -71,21 +72,22 @@ impl Webhooks {
         Some(Arc::new(Watcher { queues: queues.collect() }))
     }
 
-    /// Posts until it is dropped. What is in the queues then is lost, and the next run says that it
-    /// has started. It ends by itself only if one app's posting does, which is a bug.
+    /// Posts until this future is dropped. Events that are queued then are lost, and the next run
+    /// reports that it has started. It ends by itself only if the task of an app ends, which is a
+    /// bug.
     pub(crate) async fn run(self) {
         let mut tasks = JoinSet::new();
         for Hook { queue, poster } in self.hooks.into_values() {
             tasks.spawn(async move { poster.run(&queue).await });
         }
         if tasks.join_next().await.is_none() {
-            // Without webhooks there is nothing to do, for ever.
+            // Without webhooks this never ends.
             std::future::pending().await
         }
     }
 }
 
-/// Puts what happens into the queue of its app.
+/// Puts events into the queue of their app.
 struct Watcher {
     queues: BTreeMap<AppId, Arc<Queue>>,
 }

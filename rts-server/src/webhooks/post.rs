@@ -1,4 +1,4 @@
-//! One batch at a time, again and again until it is taken.
+//! Posts one batch at a time, and repeats it until it is taken.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -17,16 +17,16 @@ use crate::app_server::tls::client_config;
 use crate::causes::root_cause;
 use crate::outage::{Outage, Over};
 
-/// The header that shows that a post is ours: `t=<Unix seconds>,app=<app id>,v1=<signature>`, where
-/// the signature is the HMAC-SHA256 of the text before `,v1`, a line feed, and the body.
+/// The header with the signature of a post: `t=<Unix seconds>,app=<app id>,v1=<signature>`. The
+/// signature is the HMAC-SHA256 of the text before `,v1`, a line feed, and the body.
 const SIGNATURE: &str = "rts-signature";
 
-/// How long things take.
+/// Timeouts and waits.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Timing {
-    /// A post that takes longer was not taken.
+    /// A post that takes longer counts as not taken.
     pub(super) post_timeout: Duration,
-    /// Before the second attempt; then twice as long each time, up to `wait_max`.
+    /// The wait before the second attempt. It doubles with each attempt, up to `wait_max`.
     pub(super) wait_first: Duration,
     pub(super) wait_max: Duration,
 }
@@ -48,13 +48,13 @@ pub(super) struct Poster {
 
 /// Why a batch was not taken.
 struct Failure {
-    /// Of its cause.
+    /// The name of the cause.
     name: Cow<'static, str>,
-    /// For people.
+    /// The description for people.
     why: String,
 }
 
-/// Shows no secret; a url may hold one as well.
+/// Shows no secret. The URL may contain one too.
 impl fmt::Debug for Poster {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Poster").field("app_id", &self.app_id).finish_non_exhaustive()
@@ -70,7 +70,7 @@ impl Poster {
     ) -> Result<Self, ConfigError> {
         let unusable =
             |what: String| ConfigError::Value { key: format!("apps.{app_id}.webhook"), what };
-        // As for the app's server: certificates that the system trusts.
+        // As for app servers: the certificates that the system trusts.
         let tls = (*client_config(app_id.as_str(), None)?).clone();
         let http = Client::builder()
             .tls_backend_preconfigured(tls)
@@ -102,7 +102,8 @@ impl Poster {
         }
     }
 
-    /// Every status from 200 to 299 means that the events are taken. The answer's body is not read.
+    /// Posts a batch. Any status from 200 to 299 means that it was taken. The body of the answer is
+    /// not read.
     async fn post(&self, body: Vec<u8>) -> Result<(), Failure> {
         let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |s| s.as_secs());
         let request = self
@@ -117,7 +118,7 @@ impl Poster {
                 let status = format!("status {}", answer.status().as_u16());
                 Err(Failure { name: status.clone().into(), why: status })
             }
-            // The url may hold a secret.
+            // The URL may contain a secret.
             Err(error) => Err(self.failure(&error.without_url())),
         }
     }
@@ -157,12 +158,13 @@ impl Poster {
         }
     }
 
-    /// Origin and path: what is beside them may be secret.
+    /// Origin and path of the URL. The rest may be secret.
     fn shown_url(&self) -> String {
         format!("{}{}", self.url.origin().ascii_serialization(), self.url.path())
     }
 
-    /// From half to the whole of what doubles each time.
+    /// A random wait between half of the back-off and all of it. The back-off doubles with each
+    /// failure.
     fn wait(&self, failures: u32) -> Duration {
         let doubled = 2_u32.saturating_pow(failures.saturating_sub(1));
         let whole = self.timing.wait_first.saturating_mul(doubled).min(self.timing.wait_max);

@@ -1,4 +1,4 @@
-//! The events of one app that its back end has not taken.
+//! The queue of an app's events that its back end has not taken.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -10,16 +10,16 @@ use rts_proto::server::Report;
 use super::event::{Batch, Event, What};
 use super::shares::{Owner, Shares};
 
-/// Events that wait at most; about 4 MiB of them.
+/// Most events in the queue, about 4 MiB.
 pub(super) const EVENTS_MAX: usize = 10_000;
-/// Events of one post.
+/// Most events of one post.
 pub(super) const BATCH_MAX: usize = 100;
-/// Older events are not sent any more.
+/// Older events are dropped.
 pub(super) const AGE_MAX: Duration = Duration::from_secs(3_600);
 
 #[derive(Debug)]
 pub(super) struct Queue {
-    /// Names this run of the server.
+    /// Identifies this run of the server.
     pub(super) run: u64,
     state: Mutex<State>,
     pushed: Notify,
@@ -29,11 +29,12 @@ pub(super) struct Queue {
 struct State {
     waiting: Shares,
     last_number: u64,
-    /// Whose doing the last event was.
+    /// The user who caused the last event.
     last_owner: Owner,
-    /// A room was created: whose doing that is, the join says that follows at once.
+    /// A created room, whose event waits for the join that follows at once: only the join names the
+    /// user.
     created: Option<(SystemTime, What)>,
-    /// Dropped since the last batch that was taken.
+    /// Events dropped since the last batch that was taken.
     lost: u64,
 }
 
@@ -42,8 +43,8 @@ impl Queue {
         Self { run, state: Mutex::default(), pushed: Notify::new() }
     }
 
-    /// Never waits: when it is full, the oldest event goes of the user whose doing most of them
-    /// are. So nobody is kept from being told of by what another one does.
+    /// Adds an event without waiting. A full queue drops the oldest event of the user with most
+    /// events. No user can therefore displace the events of others.
     pub(super) fn push(&self, at: SystemTime, what: What) {
         let mut state = self.lock();
         if matches!(what, What::Reported(Report::RoomCreated { .. })) {
@@ -84,7 +85,7 @@ impl Queue {
         (!events.is_empty()).then_some(Batch { events, lost: state.lost })
     }
 
-    /// The back end has these.
+    /// Removes a batch that the back end has taken.
     pub(super) fn taken(&self, batch: &Batch) {
         let Some(last) = batch.events.last() else { return };
         let mut state = self.lock();
@@ -94,7 +95,7 @@ impl Queue {
         state.lost = state.lost.saturating_sub(batch.lost);
     }
 
-    /// Events that wait, and events that were dropped since the last batch that was taken.
+    /// The number of queued events, and of events dropped since the last batch that was taken.
     pub(super) fn figures(&self) -> (usize, u64) {
         let state = self.lock();
         (state.waiting.len(), state.lost)
@@ -136,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_taken_comes_again_and_what_was_does_not() {
+    fn batch_repeats_until_taken() {
         let queue = queue(150);
         let first = queue.batch_at(START).expect("events");
         assert_eq!(numbers(&first), (1..=100).collect::<Vec<_>>());
@@ -149,14 +150,14 @@ mod tests {
     }
 
     #[test]
-    fn a_full_queue_loses_its_oldest_and_says_how_many() {
+    fn full_queue_drops_its_oldest_and_counts_them() {
         let queue = queue(EVENTS_MAX);
         let full = queue.batch_at(START).expect("events");
         assert_eq!((full.lost, full.events[0].number), (0, 1));
         queue.push(START, What::ServerStarted);
         let over = queue.batch_at(START).expect("events");
         assert_eq!((over.lost, over.events[0].number), (1, 2));
-        // The first batch was under way meanwhile.
+        // The first batch is still under way.
         queue.taken(&full);
         let next = queue.batch_at(START).expect("events");
         assert_eq!((next.lost, next.events[0].number), (1, 101));
@@ -168,7 +169,7 @@ mod tests {
         queue.push(START, What::Reported(report));
     }
 
-    /// Enters a room that nobody else is in, and leaves it: four events.
+    /// Joins an empty room and leaves it: four events.
     fn come_and_go(queue: &Queue, uid: &str, room: &str) {
         let uid = UserId::new(uid).expect("well formed");
         let room = RoomId::new(room).expect("well formed");
@@ -180,7 +181,7 @@ mod tests {
         reported(queue, Report::RoomEmptied { room });
     }
 
-    /// Takes everything, and counts what was about such rooms.
+    /// Takes all events, and counts those of rooms with this prefix.
     fn taken_of_rooms(queue: &Queue, prefix: &str) -> usize {
         let mut count = 0;
         while let Some(batch) = queue.batch_at(START) {
@@ -192,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn what_one_user_does_pushes_out_nothing_that_others_did() {
+    fn active_user_displaces_no_events_of_others() {
         let queue = Queue::new(1);
         (0..1_000).for_each(|room| come_and_go(&queue, "alice", &format!("alices-{room}")));
         (0..30_000).for_each(|room| come_and_go(&queue, "mallory", &format!("mallorys-{room}")));
@@ -203,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn events_stand_in_the_order_in_which_they_happened() {
+    fn events_are_ordered_by_time() {
         let queue = Queue::new(1);
         (0..3_000).for_each(|room| come_and_go(&queue, "mallory", &format!("mallorys-{room}")));
         come_and_go(&queue, "bob", "bobs");
@@ -216,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn an_hour_is_not_too_old_and_more_is() {
+    fn events_expire_after_an_hour() {
         let queue = queue(2);
         assert_eq!(queue.batch_at(START + AGE_MAX).expect("both").events.len(), 2);
         let late = START + AGE_MAX + Duration::from_millis(1);
@@ -226,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_goes_back_makes_nothing_old() {
+    fn clock_that_goes_back_expires_nothing() {
         let queue = Queue::new(1);
         queue.push(START + Duration::from_secs(100), What::ServerStarted);
         assert!(queue.batch_at(START).is_some());

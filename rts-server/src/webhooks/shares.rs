@@ -1,4 +1,4 @@
-//! Events in order, and whose doing each is: when there is no room for all, who has most gives way.
+//! A queue of events with their owners. When it is full, the owner with most events loses one.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -7,17 +7,17 @@ use rts_proto::UserId;
 
 use super::event::Event;
 
-/// `None`: the server's own.
+/// The user who caused an event. `None`: the server itself.
 pub(super) type Owner = Option<UserId>;
 
-/// Events by their numbers, which grow.
+/// Events by ascending number.
 #[derive(Debug, Default)]
 pub(super) struct Shares {
     events: BTreeMap<u64, (Event, Owner)>,
-    /// The numbers of each one's events, in order; nobody without any is here.
+    /// The numbers of each owner's events, in order. Owners without events have no entry.
     shares: HashMap<Owner, VecDeque<u64>>,
-    /// The same by how many they are; of two that have as many, the one whose oldest is older comes
-    /// last.
+    /// Owners by their number of events. Of two owners with equal numbers, the one with the older
+    /// oldest event is last.
     by_size: BTreeMap<(usize, Reverse<u64>), Owner>,
 }
 
@@ -26,7 +26,7 @@ impl Shares {
         self.events.len()
     }
 
-    /// In the order of their numbers.
+    /// The events in the order of their numbers.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Event> {
         self.events.values().map(|(event, _)| event)
     }
@@ -46,7 +46,7 @@ impl Shares {
         self.change(&owner, drop_oldest);
     }
 
-    /// Drops the oldest event of the one who has most.
+    /// Drops the oldest event of the owner with most events.
     pub(super) fn drop_of_largest(&mut self) {
         let Some(((_, Reverse(number)), owner)) = self.by_size.last_key_value() else { return };
         let (number, owner) = (*number, owner.clone());
@@ -71,7 +71,7 @@ fn drop_oldest(share: &mut VecDeque<u64>) {
     share.pop_front();
 }
 
-/// Where a share stands among the others, if there is anything in it.
+/// The position of a share in `by_size`. `None` if the share is empty.
 fn size_of(share: &VecDeque<u64>) -> Option<(usize, Reverse<u64>)> {
     share.front().map(|oldest| (share.len(), Reverse(*oldest)))
 }
@@ -97,14 +97,14 @@ mod tests {
     }
 
     #[test]
-    fn who_has_most_loses_its_oldest() {
+    fn drops_oldest_event_of_largest_owner() {
         let mut shares = shares("abbcbca");
         shares.drop_of_largest();
         assert_eq!(numbers(&shares), [1, 3, 4, 5, 6, 7]);
     }
 
     #[test]
-    fn of_those_who_have_as_many_the_oldest_event_goes() {
+    fn drops_oldest_event_among_equal_owners() {
         let mut shares = shares("abab");
         for left in [vec![2, 3, 4], vec![3, 4], vec![4], vec![]] {
             shares.drop_of_largest();
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_taken_counts_no_more() {
+    fn taken_events_no_longer_count() {
         let mut shares = shares("aaab");
         (0..3).for_each(|_| shares.drop_first());
         shares.drop_of_largest();

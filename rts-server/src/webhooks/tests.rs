@@ -1,5 +1,4 @@
-//! Webhooks over real sockets: a server with engines on one side, a back end that misbehaves on the
-//! other.
+//! Webhooks over real sockets, between a server with engines and a faulty back end.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -19,29 +18,29 @@ use crate::Config;
 
 const APP_ID: &str = "123456781234567812345678";
 const SECRET: &str = "the secret of these tests";
-/// Nothing takes this long unless it is broken.
+/// Only a broken test reaches this timeout.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Short, so that a test that waits for one does not wait long.
+/// Short times, so that the tests are fast.
 const TIMING: Timing = Timing {
     post_timeout: Duration::from_millis(300),
     wait_first: Duration::from_millis(5),
     wait_max: Duration::from_millis(20),
 };
 
-/// What a back end does with a post.
+/// The reaction of a back end to a post.
 #[derive(Clone, Copy, Debug)]
 enum Does {
     Answers(u16),
-    /// Takes it, and never answers.
+    /// Takes the post, and never answers.
     Hangs,
     /// Closes the connection.
     Closes,
-    /// Answers something that is not HTTP.
+    /// Answers with bytes that are not HTTP.
     Babbles,
 }
 
-/// A back end that does what it is told, one post after the other, and then takes everything.
+/// A back end that follows a script, one post after the other, and then takes every post.
 struct BackEnd {
     url: String,
     posts: mpsc::UnboundedReceiver<Post>,
@@ -70,7 +69,7 @@ impl Post {
 
 impl BackEnd {
     async fn start(script: impl IntoIterator<Item = Does>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has ports");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}/hook", listener.local_addr().expect("bound"));
         let script = Arc::new(Mutex::new(script.into_iter().collect::<VecDeque<_>>()));
         let (say, posts) = mpsc::unbounded_channel();
@@ -84,10 +83,10 @@ impl BackEnd {
 
     async fn next(&mut self) -> Post {
         let post = tokio::time::timeout(PATIENCE, self.posts.recv()).await;
-        post.expect("a post comes").expect("the back end lives")
+        post.expect("a post comes").expect("the back end runs")
     }
 
-    /// Events in the order in which they came, each once, until there are so many.
+    /// The first `count` distinct events, in the order of arrival.
     async fn distinct(&mut self, count: usize) -> Vec<Value> {
         let mut seen = BTreeMap::new();
         let mut events = Vec::new();
@@ -96,7 +95,7 @@ impl BackEnd {
                 let id = event["id"].as_str().expect("an id").to_owned();
                 match seen.insert(id, event.clone()) {
                     None => events.push(event),
-                    Some(before) => assert_eq!(before, event, "the same event again"),
+                    Some(before) => assert_eq!(before, event, "a repeated event is unchanged"),
                 }
             }
         }
@@ -110,7 +109,7 @@ async fn serve(
     say: mpsc::UnboundedSender<Post>,
 ) {
     while let Some(post) = read(&mut stream).await {
-        let next = script.lock().expect("nobody panics").pop_front();
+        let next = script.lock().expect("not poisoned").pop_front();
         let _ = say.send(post);
         let answer = match next.unwrap_or(Does::Answers(204)) {
             Does::Answers(status) => {
@@ -158,16 +157,17 @@ fn config(url: &str) -> Config {
         "listen = \"127.0.0.1:0\"\n[apps.{APP_ID}]\nkeys = [\"app key\"]\n\
          [apps.{APP_ID}.webhook]\nurl = \"{url}\"\nsecret = \"{SECRET}\"\n"
     );
-    Config::parse(&text).expect("it can be used")
+    Config::parse(&text).expect("a valid configuration")
 }
 
 fn app() -> AppId {
     AppId::new(APP_ID).expect("well formed")
 }
 
-/// Webhooks that run, and something that happens to so many users.
+/// Running webhooks, and one event for each of `users` users.
 fn happen(back_end: &BackEnd, users: usize) {
-    let hooks = Webhooks::with_timing(&config(&back_end.url), 7, TIMING).expect("it can be used");
+    let hooks =
+        Webhooks::with_timing(&config(&back_end.url), 7, TIMING).expect("a valid configuration");
     let watcher = hooks.watcher().expect("there is a webhook");
     tokio::spawn(hooks.run());
     for number in 0..users {
@@ -182,7 +182,7 @@ fn users(events: &[Value]) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_post_is_signed_and_says_what_happened() {
+async fn post_is_signed_and_has_the_event() {
     let mut back_end = BackEnd::start([]).await;
     happen(&back_end, 0);
     let post = back_end.next().await;
@@ -197,9 +197,9 @@ async fn a_post_is_signed_and_says_what_happened() {
     assert_eq!(header, signature(SECRET, &app(), seconds, &post.body));
 }
 
-/// Computed with Python's `hmac`, as the manual shows it.
+/// Computed with Python's `hmac`, as in the manual.
 #[test]
-fn the_manuals_signature_is_right() {
+fn signature_matches_the_manual() {
     let header = signature("webhook secret", &app(), 1_700_000_000, br#"{"events":[]}"#);
     assert_eq!(
         header,
@@ -209,7 +209,7 @@ fn the_manuals_signature_is_right() {
 }
 
 #[tokio::test]
-async fn a_back_end_that_fails_in_every_way_and_comes_back_misses_nothing() {
+async fn recovered_back_end_misses_no_event() {
     let failures = [
         Does::Answers(500),
         Does::Answers(404),
@@ -228,7 +228,7 @@ async fn a_back_end_that_fails_in_every_way_and_comes_back_misses_nothing() {
 }
 
 #[tokio::test]
-async fn the_same_event_has_the_same_id_until_it_is_taken() {
+async fn repeated_event_keeps_its_id() {
     let mut back_end = BackEnd::start([Does::Answers(503), Does::Answers(503)]).await;
     happen(&back_end, 3);
     let ids = |post: &Post| post.events().iter().map(|e| e["id"].clone()).collect::<Vec<_>>();
@@ -240,7 +240,7 @@ async fn the_same_event_has_the_same_id_until_it_is_taken() {
 }
 
 #[tokio::test]
-async fn every_status_of_success_is_one() {
+async fn any_2xx_status_takes_the_batch() {
     let mut back_end = BackEnd::start([Does::Answers(200), Does::Answers(299)]).await;
     happen(&back_end, 250);
     let mut posts = Vec::new();
@@ -249,14 +249,15 @@ async fn every_status_of_success_is_one() {
     }
     let ids: Vec<_> = posts.concat().iter().map(|event| event["id"].clone()).collect();
     let expected: Vec<_> = (1..=251).map(|n| json!(format!("0000000000000007-{n}"))).collect();
-    assert_eq!(ids, expected, "nothing twice");
+    assert_eq!(ids, expected, "no event repeats");
     assert!(posts.iter().all(|events| events.len() <= 100));
 }
 
 #[tokio::test]
-async fn what_does_not_fit_is_lost_and_counted() {
+async fn dropped_events_are_counted() {
     let mut back_end = BackEnd::start([]).await;
-    let hooks = Webhooks::with_timing(&config(&back_end.url), 7, TIMING).expect("it can be used");
+    let hooks =
+        Webhooks::with_timing(&config(&back_end.url), 7, TIMING).expect("a valid configuration");
     let watcher = hooks.watcher().expect("there is a webhook");
     for number in 0..10_010 {
         let uid = format!("user-{number}").parse().expect("well formed");
@@ -265,13 +266,13 @@ async fn what_does_not_fit_is_lost_and_counted() {
     tokio::spawn(hooks.run());
     let post = back_end.next().await;
     let body: Value = serde_json::from_slice(&post.body).expect("JSON");
-    assert_eq!(body["lost"], 11, "the start, and ten users");
+    assert_eq!(body["lost"], 11, "the start and ten users were dropped");
     assert_eq!(users(&post.events())[0], "user-10");
     let body: Value = serde_json::from_slice(&back_end.next().await.body).expect("JSON");
-    assert_eq!(body["lost"], 0, "it was said");
+    assert_eq!(body["lost"], 0, "the loss was reported before");
 }
 
-/// Alice, in the lobby of this server.
+/// Alice's engine, in the room lobby of this server.
 async fn visitor(address: std::net::SocketAddr) -> (Engine, Events, Room) {
     let engine =
         rts_transport_tokio::connect(&format!("rts://{address}"), APP_ID).expect("an engine");
@@ -286,16 +287,16 @@ async fn visitor(address: std::net::SocketAddr) -> (Engine, Events, Room) {
     let is_in = |event: &rts_transport_tokio::Event| {
         matches!(event, rts_transport_tokio::Event::LoginResult { .. })
     };
-    while !is_in(&events.next().await.expect("the engine goes on")) {}
+    while !is_in(&events.next().await.expect("the engine runs")) {}
     room.join().expect("accepted");
     (engine, events, room)
 }
 
-/// From an engine's login to the back end, with nothing in between but the server.
+/// The whole path from an engine's login to the back end.
 #[tokio::test]
-async fn a_visit_is_told() {
+async fn visit_of_user_is_reported() {
     let mut back_end = BackEnd::start([Does::Answers(500)]).await;
-    let server = crate::Server::bind(&config(&back_end.url)).await.expect("it starts");
+    let server = crate::Server::bind(&config(&back_end.url)).await.expect("the server starts");
     let address = server.local_addr();
     tokio::spawn(server.run(std::future::pending()));
     let (engine, _events, _room) = visitor(address).await;
@@ -315,9 +316,9 @@ async fn a_visit_is_told() {
 }
 
 #[tokio::test]
-async fn whom_the_back_end_puts_out_it_is_told_of() {
+async fn put_out_user_is_reported() {
     let mut back_end = BackEnd::start([]).await;
-    let server = crate::Server::bind(&config(&back_end.url)).await.expect("it starts");
+    let server = crate::Server::bind(&config(&back_end.url)).await.expect("the server starts");
     let (address, shard) = (server.local_addr(), server.shard.clone());
     tokio::spawn(server.run(std::future::pending()));
     let _visitor = visitor(address).await;

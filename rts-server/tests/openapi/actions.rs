@@ -1,4 +1,4 @@
-//! Every action, and what users see of it.
+//! Every action, and its effect on users.
 
 use rts_openapi::Action;
 use rts_transport_tokio::{Event, LeaveReason, Payload, RoomEvent};
@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::support::{APP_ID, SECRET, World, to_bob};
 
 #[tokio::test]
-async fn a_message_to_a_user_arrives_in_each_version_and_way() {
+async fn message_arrives_in_each_version_and_encoding() {
     let world = World::start().await;
     let mut bob = world.log_in("bob").await;
     for version in Action::SendUnicast.versions() {
@@ -61,7 +61,7 @@ async fn absent_users_and_rooms_are_no_error() {
 }
 
 #[tokio::test]
-async fn messages_in_a_room_reach_all_or_those_who_are_named() {
+async fn room_messages_reach_all_members_or_the_named_ones() {
     let world = World::start().await;
     let (mut alice, mut bob) = (world.log_in("alice").await, world.log_in("bob").await);
     let _rooms = (alice.join("lobby").await, bob.join("lobby").await);
@@ -91,7 +91,7 @@ async fn messages_in_a_room_reach_all_or_those_who_are_named() {
 }
 
 #[tokio::test]
-async fn users_are_put_out_kept_out_and_let_in_again() {
+async fn users_are_put_out_banned_and_let_in_again() {
     let world = World::start().await;
     let (mut alice, mut bob) = (world.log_in("alice").await, world.log_in("bob").await);
     let alices = alice.join("lobby").await;
@@ -109,7 +109,7 @@ async fn users_are_put_out_kept_out_and_let_in_again() {
     let mut banned = body.clone();
     banned["ForbiddenInterval"] = json!(600);
     let result = world.ask(Action::BanRoomUser, banned).await.result();
-    assert_eq!(result, json!({"message": "success"}), "as the original spells it");
+    assert_eq!(result, json!({"message": "success"}), "the contract has a lower-case key here");
     assert_eq!(bob.room_state().await, -1006);
     bobs.join().expect("accepted");
     assert_eq!(bob.room_state().await, -1026);
@@ -140,7 +140,7 @@ async fn users_are_put_out_kept_out_and_let_in_again() {
 }
 
 #[tokio::test]
-async fn who_is_there_and_who_is_online() {
+async fn lists_members_and_online_status() {
     let world = World::start().await;
     let (mut alice, mut bob) = (world.log_in("alice").await, world.log_in("bob").await);
     let _rooms = (bob.join("lobby").await, alice.join("lobby").await);

@@ -1,4 +1,4 @@
-//! Every error of the table: what brings it about, and what is nearly the same and is taken.
+//! Every error code: a request that causes it, and a similar one that is accepted.
 
 use rts_openapi::Action;
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ fn changed(name: &str, value: Value) -> Value {
 }
 
 #[tokio::test]
-async fn whose_request_it_is() {
+async fn authentication_errors() {
     let world = World::start().await;
     let body = to_bob().to_string();
     world.http("POST", TARGET, &[("authorization", BEARER)], body.as_bytes()).await.result();
@@ -48,7 +48,7 @@ async fn whose_request_it_is() {
 }
 
 #[tokio::test]
-async fn a_signature_is_right_and_recent_or_refused() {
+async fn signature_must_match_and_be_recent() {
     let world = World::start().await;
     for clock in [0, -890, 890] {
         world.ask_signed(SECRET, clock, to_bob()).await.result();
@@ -62,7 +62,7 @@ async fn a_signature_is_right_and_recent_or_refused() {
 }
 
 #[tokio::test]
-async fn nothing_is_done_for_a_stranger() {
+async fn unauthenticated_request_has_no_effect() {
     let world = World::start().await;
     let mut bob = world.log_in("bob").await;
     world.ask_signed("the-secret-key-of-this-tess", 0, changed("Message", json!("forged"))).await;
@@ -76,7 +76,7 @@ async fn nothing_is_done_for_a_stranger() {
 }
 
 #[tokio::test]
-async fn actions_and_versions() {
+async fn action_and_version_errors() {
     let world = World::start().await;
     let body = to_bob().to_string();
     for target in ["/", "/?", "/?Version=2023-07-20", "/?Action=SendUnicast", "/?Action=&Version=x"]
@@ -97,7 +97,7 @@ async fn actions_and_versions() {
 }
 
 #[tokio::test]
-async fn apps() {
+async fn app_errors() {
     let world = World::start().await;
     let answer = world.ask(Action::SendUnicast, changed("AppId", json!(OTHER_APP))).await;
     is(&answer, 403, "AccessDenied");
@@ -108,7 +108,7 @@ async fn apps() {
 }
 
 #[tokio::test]
-async fn bodies_and_their_fields() {
+async fn body_and_field_errors() {
     let world = World::start().await;
     is(&post(&world, TARGET, BEARER, "").await, 400, "InvalidParameter.BodyIsEmpty");
     is(&post(&world, TARGET, BEARER, "{").await, 400, "InvalidParameter.Unmarshal");
@@ -126,13 +126,13 @@ async fn bodies_and_their_fields() {
 }
 
 #[tokio::test]
-async fn sizes_up_to_the_limit_and_one_more() {
+async fn body_sizes_at_the_limit() {
     let world = World::start().await;
     let over = "InvalidParameter.SizeOverLimit";
     let text = |count: usize| json!("x".repeat(count));
     world.ask(Action::SendUnicast, changed("Message", text(65_536))).await.result();
     is(&world.ask(Action::SendUnicast, changed("Message", text(65_537))).await, 400, over);
-    // The longest spelling of the largest text.
+    // The longest JSON encoding of the largest text.
     let escaped = to_bob().to_string().replace("hi bob", &"\\u0000".repeat(65_536));
     post(&world, TARGET, BEARER, &escaped).await.result();
 
@@ -153,9 +153,9 @@ async fn sizes_up_to_the_limit_and_one_more() {
 }
 
 #[tokio::test]
-async fn rates_of_an_app_and_of_a_room() {
+async fn rates_of_app_and_room() {
     let over = "FlowLimitExceeded.QPSOverLimit";
-    // So slow that none comes back during the test.
+    // The rate is so low that no token is added during the test.
     let world = World::start_with("\n[limits]\nbackend_sends_per_second = 1").await;
     let to: Vec<_> = (0..600).map(|number| format!("user-{number}")).collect();
     let batch = json!({"AppId": APP_ID, "RoomId": "lobby", "From": "system", "To": to,

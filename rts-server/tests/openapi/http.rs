@@ -1,4 +1,4 @@
-//! What is served beside the actions, and what a connection may do.
+//! HTTP of the OpenAPI: other resources than actions, and rules for connections.
 
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -19,7 +19,10 @@ async fn health_document_and_page_need_no_key() {
     let page = world.http("GET", "/docs", &[], b"").await;
     assert!(page.head.contains("text/html"), "{}", page.head);
     assert!(page.head.contains("default-src 'none'"), "{}", page.head);
-    assert!(!page.body.contains("http://") && !page.body.contains("https://"), "it loads nothing");
+    assert!(
+        !page.body.contains("http://") && !page.body.contains("https://"),
+        "the page loads no resources"
+    );
     for path in paths.keys() {
         assert!(page.body.contains(&path.replace('&', "&amp;")), "{path}");
     }
@@ -29,11 +32,11 @@ async fn health_document_and_page_need_no_key() {
     for bound in ["1 to 600 of them", "integer, 1 to 1000", "string, 1 to 128 characters"] {
         assert!(page.body.contains(bound), "{bound}");
     }
-    assert!(!page.body.contains('`'), "code is marked as such");
+    assert!(!page.body.contains('`'), "backticks become code elements");
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_not_found() {
+async fn unknown_path_is_404() {
     let world = World::start().await;
     for target in ["/other", "/health/", "/docs/x"] {
         assert_eq!(world.http("GET", target, &[], b"").await.status, 404, "{target}");
@@ -41,26 +44,26 @@ async fn what_is_not_there_is_not_found() {
 }
 
 #[tokio::test]
-async fn a_connection_carries_one_request_after_the_other() {
+async fn connection_carries_requests_in_sequence() {
     let world = World::start().await;
-    let mut stream = TcpStream::connect(world.openapi).await.expect("it listens");
+    let mut stream = TcpStream::connect(world.openapi).await.expect("a listening server");
     let request = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n";
-    stream.write_all(&request.repeat(3)).await.expect("it reads");
+    stream.write_all(&request.repeat(3)).await.expect("an open connection");
     let mut heard = String::new();
     while heard.matches(r#"{"status":"ok"}"#).count() < 3 {
         let mut buffer = [0; 1_024];
-        let count = stream.read(&mut buffer).await.expect("it answers");
+        let count = stream.read(&mut buffer).await.expect("an answer");
         assert_ne!(count, 0, "{heard}");
         heard.push_str(&String::from_utf8_lossy(&buffer[..count]));
     }
 }
 
 #[tokio::test]
-async fn what_is_no_request_is_answered_or_closed() {
+async fn malformed_request_gets_4xx_or_close() {
     let world = World::start().await;
     let long = format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "x".repeat(100_000));
     for bytes in [&b"\0\0\0\0\r\n\r\n"[..], b"GET / HTTP/9.9\r\n\r\n", long.as_bytes()] {
-        let mut stream = TcpStream::connect(world.openapi).await.expect("it listens");
+        let mut stream = TcpStream::connect(world.openapi).await.expect("a listening server");
         let _ = stream.write_all(bytes).await;
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer).await;
@@ -71,16 +74,16 @@ async fn what_is_no_request_is_answered_or_closed() {
     assert_eq!(health["status"], "ok");
 }
 
-/// What is answered to these bytes.
+/// The answer to these bytes.
 async fn raw(world: &World, bytes: &[u8]) -> String {
-    let mut stream = TcpStream::connect(world.openapi).await.expect("it listens");
-    stream.write_all(bytes).await.expect("it reads");
+    let mut stream = TcpStream::connect(world.openapi).await.expect("a listening server");
+    stream.write_all(bytes).await.expect("an open connection");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.expect("an answer");
     answer
 }
 
-/// A message to bob with these lines of the head before the last ones, and with this target.
+/// A request with a message to bob, this target, and these additional header lines.
 fn message(target: &str, lines: &str, body: &str) -> String {
     format!(
         "POST {target} HTTP/1.1\r\n{lines}Authorization: {BEARER}\r\nConnection: close\r\n\
@@ -90,7 +93,7 @@ fn message(target: &str, lines: &str, body: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_head_that_could_be_read_in_two_ways_is_refused_and_nothing_is_done() {
+async fn ambiguous_head_is_refused_without_effect() {
     let world = World::start().await;
     let mut bob = world.log_in("bob").await;
     let target = "/?Action=SendUnicast&Version=2023-07-20";
@@ -142,13 +145,13 @@ async fn a_head_that_could_be_read_in_two_ways_is_refused_and_nothing_is_done() 
     let gzip = message(target, "Host: x\r\nContent-Encoding: gzip\r\n", "x");
     let answer = raw(&world, gzip.as_bytes()).await;
     assert!(answer.contains("Content-Encoding: a body is not compressed"));
-    // HTTP/1.0 has no Host.
+    // HTTP/1.0 has no `Host`.
     let old = message(target, "", &body).replace("HTTP/1.1", "HTTP/1.0");
     assert!(raw(&world, old.as_bytes()).await.starts_with("HTTP/1.0 200"));
 }
 
 #[tokio::test]
-async fn a_body_is_sent_as_it_is_or_chunked() {
+async fn body_is_plain_or_chunked_only() {
     let world = World::start().await;
     let body = to_bob().to_string();
     let chunked = format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
@@ -171,7 +174,7 @@ async fn a_body_is_sent_as_it_is_or_chunked() {
 }
 
 #[tokio::test]
-async fn a_body_whose_end_is_said_twice_is_refused_and_nothing_is_done() {
+async fn body_with_two_lengths_is_refused_without_effect() {
     let world = World::start().await;
     let mut bob = world.log_in("bob").await;
     let body = to_bob().to_string();
@@ -184,7 +187,7 @@ async fn a_body_whose_end_is_said_twice_is_refused_and_nothing_is_done() {
     };
     let (coding, length) = ("Transfer-Encoding: chunked\r\n", "content-length: 5\r\n");
     for lines in [[coding, length].concat(), [length, coding].concat()] {
-        // Also behind one that is as it should be.
+        // The second case follows a valid request on the connection.
         for before in ["", "GET /health HTTP/1.1\r\nHost: x\r\n\r\n"] {
             let answer = raw(&world, format!("{before}{}", request(&lines)).as_bytes()).await;
             let refusals = answer.matches("HTTP/1.1 400 Bad Request").count();
@@ -192,13 +195,13 @@ async fn a_body_whose_end_is_said_twice_is_refused_and_nothing_is_done() {
             assert!(answer.contains("both say where the body ends"), "{answer}");
         }
     }
-    // What comes behind a body in pieces is not read: the connection is closed.
+    // The connection closes after a chunked body, so a request behind it is not read.
     let answer = raw(&world, request(coding).repeat(2).as_bytes()).await;
     assert_eq!(answer.matches("HTTP/1.1 200").count(), 1, "{answer}");
     assert!(answer.to_ascii_lowercase().contains("connection: close"), "{answer}");
     let once = bob.next().await;
     assert!(matches!(once, rts_transport_tokio::Event::MessageReceived { .. }), "{once:?}");
-    // Those that were refused sent nothing.
+    // The refused requests sent no message.
     let last = to_bob().to_string().replace("hi bob", "the last");
     let target = "/?Action=SendUnicast&Version=2023-07-20";
     raw(&world, message(target, "Host: x\r\n", &last).as_bytes()).await;

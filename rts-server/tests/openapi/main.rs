@@ -1,5 +1,4 @@
-//! The OpenAPI over real sockets: requests as back ends send them, and engines that see what comes
-//! of them.
+//! The OpenAPI over real sockets: requests of back ends, and their effect on engines.
 
 mod actions;
 mod errors;

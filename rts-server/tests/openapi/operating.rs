@@ -1,4 +1,4 @@
-//! What operators do to users, over real sockets.
+//! Actions of operators on users, over real sockets.
 
 use rts_openapi::Action;
 use rts_transport_tokio::{Event, LogoutReason};
@@ -11,7 +11,7 @@ fn of(uid: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_user_is_put_out_and_an_absent_one_is_no_error() {
+async fn puts_user_out_and_accepts_absent_user() {
     let world = World::start().await;
     let mut bob = world.log_in("bob").await;
     let ended = |sessions: usize| json!({"Message": "success", "Sessions": sessions});
@@ -26,7 +26,7 @@ async fn a_user_is_put_out_and_an_absent_one_is_no_error() {
 }
 
 #[tokio::test]
-async fn users_are_listed_page_by_page_with_the_figures_of_the_app() {
+async fn lists_users_page_by_page_with_app_figures() {
     let world = World::start().await;
     let mut people = Vec::new();
     for uid in ["carol", "alice", "bob"] {
@@ -56,7 +56,7 @@ async fn users_are_listed_page_by_page_with_the_figures_of_the_app() {
 }
 
 #[tokio::test]
-async fn revoking_says_which_moment_holds() {
+async fn revocation_returns_the_moment_in_force() {
     let world = World::start().await;
     let revoke = |moment: u64| {
         let body = json!({"AppId": APP_ID, "UserId": "bob", "IssuedBefore": moment});

@@ -1,4 +1,4 @@
-//! Plain paths beside the actions: the same keys, the same checks, the same answers.
+//! Plain paths beside the actions, with the same keys, checks and answers.
 
 use rts_openapi::signature::{Parts, sign};
 use rts_openapi::{Method, Query};
@@ -12,7 +12,7 @@ async fn post(world: &World, path: &str, body: &Value) -> Answer {
 }
 
 #[tokio::test]
-async fn a_message_by_path_arrives_and_is_answered_as_the_action_is() {
+async fn message_by_path_is_answered_like_its_action() {
     let world = World::start().await;
     let mut bob = world.log_in("bob").await;
     let body = json!({"AppId": APP_ID, "From": "system", "To": "bob", "Message": "hi bob"});
@@ -28,7 +28,7 @@ async fn a_message_by_path_arrives_and_is_answered_as_the_action_is() {
 }
 
 #[tokio::test]
-async fn a_room_by_path_is_asked_after_and_a_member_put_out() {
+async fn room_by_path_is_listed_and_member_put_out() {
     let world = World::start().await;
     let mut bob = world.log_in("bob").await;
     let _room = bob.join("lobby").await;
@@ -41,7 +41,7 @@ async fn a_room_by_path_is_asked_after_and_a_member_put_out() {
 }
 
 #[tokio::test]
-async fn a_signature_is_over_the_path_however_it_is_escaped() {
+async fn signature_covers_the_path_in_any_escaping() {
     let world = World::start().await;
     let body = json!({"AppId": APP_ID, "From": "system", "Message": "hi"}).to_string();
     let query = Query::parse("");
@@ -65,7 +65,7 @@ async fn a_signature_is_over_the_path_however_it_is_escaped() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_path_is_said_as_for_actions() {
+async fn path_errors_equal_action_errors() {
     let world = World::start().await;
     let body = json!({"AppId": APP_ID, "From": "system", "To": "bob", "Message": "hi"});
     let error = |status: u16, code: &str| (status, code.to_owned());

@@ -1,4 +1,4 @@
-//! A server with real sockets, engines that are logged in, and requests as bytes.
+//! A server with real sockets, engines that are logged in, and raw HTTP requests.
 
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -36,16 +36,16 @@ const CONFIG: &str = r#"
     apps = ["123456781234567812345678"]
 "#;
 
-/// Nothing takes this long unless it is broken.
+/// Only a broken test reaches this timeout.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A running server; it stops with the test's runtime.
+/// A running server, which stops with the runtime of the test.
 pub(crate) struct World {
     links: SocketAddr,
     pub(crate) openapi: SocketAddr,
 }
 
-/// What came back.
+/// The answer to a request.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -58,7 +58,7 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// Status and `Code` of an error.
+    /// The status, and the `Code` of the error.
     pub(crate) fn error(&self) -> (u16, String) {
         let json = self.json();
         assert_eq!(json["Result"], Value::Null, "{json}");
@@ -82,12 +82,12 @@ impl World {
         Self::start_with("").await
     }
 
-    /// With more lines at the end of the configuration.
+    /// Starts a server with these additional lines of configuration.
     pub(crate) async fn start_with(more: &str) -> Self {
-        let config = Config::parse(&format!("{CONFIG}{more}")).expect("it can be used");
-        let server = Server::bind(&config).await.expect("loopback has ports");
+        let config = Config::parse(&format!("{CONFIG}{more}")).expect("a valid configuration");
+        let server = Server::bind(&config).await.expect("a free port");
         let links = server.local_addr();
-        let openapi = server.openapi_addr().expect("it is configured");
+        let openapi = server.openapi_addr().expect("a configured OpenAPI");
         tokio::spawn(server.run(std::future::pending()));
         Self { links, openapi }
     }
@@ -104,7 +104,7 @@ impl World {
         Person { engine, events }
     }
 
-    /// A request with a bearer key, for the newest version.
+    /// Sends a request with a bearer key, for the newest version.
     pub(crate) async fn ask(&self, action: Action, body: Value) -> Answer {
         self.ask_version(action, action.version(), body).await
     }
@@ -128,7 +128,7 @@ impl World {
         self.http(method, &target, &[("Authorization", BEARER)], body.as_bytes()).await
     }
 
-    /// A signed request.
+    /// Sends a signed request, whose clock is off by `clock` seconds.
     pub(crate) async fn ask_signed(&self, secret: &str, clock: i64, body: Value) -> Answer {
         let (target, body) = ("/?Action=SendUnicast&Version=2023-07-20", body.to_string());
         let query = Query::parse(&target[2..]);
@@ -158,9 +158,9 @@ impl World {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
         head.push_str("\r\n");
-        let mut stream = TcpStream::connect(self.openapi).await.expect("it listens");
-        stream.write_all(head.as_bytes()).await.expect("it reads");
-        // A server that has heard enough need not read the rest.
+        let mut stream = TcpStream::connect(self.openapi).await.expect("a listening server");
+        stream.write_all(head.as_bytes()).await.expect("an open connection");
+        // A server may answer before it has read the whole body.
         let _ = stream.write_all(body).await;
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer).await;
@@ -189,7 +189,7 @@ impl Person {
         next(&mut self.events).await
     }
 
-    /// The first event of a room that is wanted; those before it are dropped.
+    /// The first room event that matches. Earlier events are dropped.
     pub(crate) async fn until(&mut self, wanted: impl Fn(&RoomEvent) -> bool) -> RoomEvent {
         loop {
             match self.next().await {
@@ -213,14 +213,14 @@ impl Person {
 
 async fn next(events: &mut Events) -> Event {
     let event = tokio::time::timeout(PATIENCE, events.next()).await;
-    event.expect("something happens").expect("the engine goes on")
+    event.expect("an event in time").expect("the engine runs")
 }
 
 pub(crate) fn unix_now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs()
 }
 
-/// A message to bob, for requests that are about something else.
+/// A message to bob, for tests of other parts of a request.
 pub(crate) fn to_bob() -> Value {
     json!({"AppId": APP_ID, "From": "system", "To": "bob", "Message": "hi bob"})
 }

@@ -97,9 +97,9 @@ fn the_log_of_an_engine_has_a_level_of_its_own() {
             .stderr(std::process::Stdio::piped())
             .spawn()
             .expect("rts runs");
-        let mut input = child.stdin.take().expect("it was piped");
+        let mut input = child.stdin.take().expect("a pipe");
         writeln!(input, "{login}").expect("rts reads");
-        let mut lines = BufReader::new(child.stdout.take().expect("it was piped")).lines();
+        let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
         while !lines.next().expect("a line").expect("text").contains("onLoginResult") {}
         drop(input);
         let output = child.wait_with_output().expect("rts ends");

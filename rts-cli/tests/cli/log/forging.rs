@@ -54,7 +54,7 @@ fn strangers_and_users_cannot_forge_a_line_nor_speak_to_the_terminal() {
     login[at..at + 5].copy_from_slice(b"\x1b[2J\n");
     says.push((tcp, login));
     for (address, bytes) in says {
-        let mut stream = TcpStream::connect(address).expect("it listens");
+        let mut stream = TcpStream::connect(address).expect("a listening server");
         let _ = stream.write_all(&bytes);
         let _ = stream.shutdown(std::net::Shutdown::Write);
         let _ = stream.read_to_end(&mut Vec::new());
@@ -103,9 +103,9 @@ fn what_others_chose_has_at_most_128_characters_in_a_line() {
         &long[1..]
     );
     let mut stream = TcpStream::connect(told.openapi.strip_prefix("http://").expect("a url"))
-        .expect("it listens");
-    stream.write_all(request.as_bytes()).expect("it reads");
-    stream.read_to_end(&mut Vec::new()).expect("it answers");
+        .expect("a listening server");
+    stream.write_all(request.as_bytes()).expect("an open connection");
+    stream.read_to_end(&mut Vec::new()).expect("an answer");
     let line = told.log.until(&["rts::openapi: OpenAPI refused"]);
     let longest = line.split(|c| c != 'x').map(str::len).max().expect("a part");
     assert!((1..=128).contains(&longest), "{line}");

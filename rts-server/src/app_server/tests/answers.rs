@@ -1,4 +1,4 @@
-//! Every way to answer, and to fail to.
+//! Valid answers of app servers, and all kinds of invalid ones.
 
 use rts_proto::Reply;
 use rts_proto::limits::REPLY_BYTES_MAX;
@@ -19,7 +19,7 @@ fn reply(bytes: impl Into<bytes::Bytes>) -> rts_proto::server::PostProgress {
 }
 
 #[tokio::test]
-async fn a_whole_200_is_a_reply() {
+async fn complete_200_is_a_reply() {
     for (answer, body) in [
         ("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello", "hello"),
         ("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", ""),
@@ -39,7 +39,7 @@ async fn a_whole_200_is_a_reply() {
 }
 
 #[tokio::test]
-async fn a_reply_comes_as_it_is_or_chunked_and_in_no_other_coding() {
+async fn reply_is_plain_or_chunked_only() {
     let chunks = "2\r\nhi\r\n0\r\n\r\n";
     for (codings, wanted) in [
         ("Transfer-Encoding: Chunked\r\n", reply("hi")),
@@ -56,7 +56,7 @@ async fn a_reply_comes_as_it_is_or_chunked_and_in_no_other_coding() {
 }
 
 #[tokio::test]
-async fn interim_answers_may_come_before_the_answer_but_not_without_end() {
+async fn interim_answers_are_bounded() {
     let interim = "HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n";
     let last = "HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nx";
     let most = (HEADS_BYTES_MAX - last.len()) / interim.len();
@@ -67,7 +67,7 @@ async fn interim_answers_may_come_before_the_answer_but_not_without_end() {
 }
 
 #[tokio::test]
-async fn the_longest_reply_passes_and_one_byte_more_does_not() {
+async fn reply_length_is_bounded() {
     let body = "x".repeat(REPLY_BYTES_MAX);
     for extra in ["", "y"] {
         let length = body.len() + extra.len();
@@ -85,7 +85,7 @@ async fn the_longest_reply_passes_and_one_byte_more_does_not() {
 }
 
 #[tokio::test]
-async fn every_other_status_is_a_bad_answer() {
+async fn other_status_is_bad_answer() {
     for status in [
         "101 Switching Protocols",
         "201 Created",
@@ -108,7 +108,7 @@ async fn every_other_status_is_a_bad_answer() {
 }
 
 #[tokio::test]
-async fn a_redirect_is_not_followed() {
+async fn redirect_is_not_followed() {
     let mut elsewhere = Peer::says("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
     for status in [301, 302, 303, 307, 308] {
         let location = format!("http://app.test:{}/rts", elsewhere.address.port());
@@ -123,7 +123,7 @@ async fn a_redirect_is_not_followed() {
 }
 
 #[tokio::test]
-async fn nothing_heard_is_not_reached_and_anything_broken_is_a_bad_answer() {
+async fn silence_is_not_reached_and_garbage_is_bad_answer() {
     for (answer, wanted) in [
         ("", ended(NotReached, false)),
         ("HTTP/1.", ended(AnsweredBadly, false)),
@@ -161,7 +161,7 @@ async fn nothing_heard_is_not_reached_and_anything_broken_is_a_bad_answer() {
 }
 
 #[tokio::test]
-async fn a_head_that_is_too_large_is_a_bad_answer() {
+async fn too_large_head_is_bad_answer() {
     let many: String = (0..65).map(|number| format!("x-{number}: y\r\n")).collect();
     let long = format!("x: {}\r\n", "y".repeat(16 * 1_024));
     for headers in [many, long] {
@@ -171,7 +171,7 @@ async fn a_head_that_is_too_large_is_a_bad_answer() {
 }
 
 #[tokio::test]
-async fn an_endless_body_is_cut_at_the_limit() {
+async fn endless_body_is_cut_at_the_limit() {
     for head in
         ["HTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1 200 OK\r\ncontent-length: 999999999999\r\n\r\n"]
     {
@@ -183,11 +183,11 @@ async fn an_endless_body_is_cut_at_the_limit() {
     }
 }
 
-/// What the core does with these after 5 seconds is told as stories over a virtual clock; here it
-/// is that the post goes on, that the status line is told in time, and that giving up closes the
+/// Stories over a virtual clock test the core's timeout of 5 seconds. This test shows that the post
+/// continues, that the status line is reported in time, and that dropping the post closes the
 /// connection.
 #[tokio::test]
-async fn a_server_that_hangs_is_waited_for_until_the_post_is_given_up() {
+async fn hanging_server_ends_with_dropped_post() {
     for (said, is_begun) in [
         ("", false),
         ("HTTP/1.1 200", false),
@@ -210,7 +210,7 @@ async fn a_server_that_hangs_is_waited_for_until_the_post_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_flood_of_interim_answers_is_a_bad_answer() {
+async fn flood_of_interim_answers_is_bad_answer() {
     for again in ["HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n"] {
         let mut peer = Peer::start(Script::Repeats(Vec::new(), again.into())).await;
         let poster = Poster::listing(peer.address.port());
@@ -220,7 +220,7 @@ async fn a_flood_of_interim_answers_is_a_bad_answer() {
 }
 
 #[tokio::test]
-async fn a_dripping_body_ends_with_the_post() {
+async fn dripping_body_ends_with_the_post() {
     for (first, again) in [
         ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", "0000"),
         ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5;", "a=b;"),

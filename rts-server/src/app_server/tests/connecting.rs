@@ -1,4 +1,4 @@
-//! Names, addresses, TLS: what happens before the request.
+//! DNS, addresses and TLS: everything before the request.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,16 +19,16 @@ use crate::{AppServer, DEV_APP_ID};
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 
 #[tokio::test]
-async fn a_name_that_does_not_exist_is_not_reached() {
+async fn unknown_name_is_not_reached() {
     let poster = Poster::new(super::listing(8080));
     assert_eq!(poster.outcome("http://app.test:8080/rts").await, ended(NotReached, false));
     assert_eq!(poster.dialled(), []);
 }
 
 #[tokio::test]
-async fn a_closed_port_is_not_reached() {
+async fn closed_port_is_not_reached() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let port = listener.local_addr().expect("it is bound").port();
+    let port = listener.local_addr().expect("a bound socket").port();
     drop(listener);
     let poster = Poster::listing(port);
     let url = format!("http://app.test:{port}/rts");
@@ -36,20 +36,20 @@ async fn a_closed_port_is_not_reached() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn connecting_is_given_up_after_two_seconds() {
+async fn connecting_times_out_after_two_seconds() {
     let poster = Poster::listing(8080);
     poster.network.record().hangs = true;
     let begun = tokio::time::Instant::now();
     assert_eq!(poster.outcome("http://app.test:8080/rts").await, ended(NotReached, false));
-    assert_eq!(begun.elapsed().as_secs(), 2, "of the paused clock");
+    assert_eq!(begun.elapsed().as_secs(), 2, "seconds of the paused clock");
     assert_eq!(poster.dialled().len(), 1);
 }
 
 #[tokio::test]
-async fn the_next_address_of_a_name_is_tried_when_one_does_not_answer() {
+async fn next_address_is_tried_after_failure() {
     let mut peer = Peer::says(OK).await;
     let poster = Poster::listing(peer.address.port());
-    // Nobody listens on the first.
+    // The first address has no listener.
     poster.network.name("app.test", &[&["127.0.0.2", "127.0.0.1"]]);
     assert_eq!(poster.outcome(&peer.url()).await.progress, Answered(Default::default()));
     assert_eq!(poster.dialled().len(), 2);
@@ -57,17 +57,17 @@ async fn the_next_address_of_a_name_is_tried_when_one_does_not_answer() {
 }
 
 #[tokio::test]
-async fn a_connection_to_another_address_than_the_vetted_one_gets_no_byte() {
+async fn misdirected_connection_gets_no_bytes() {
     let mut elsewhere = Peer::start(Script::Hangs(Vec::new())).await;
     let poster = Poster::listing(8080);
     poster.network.record().misled = Some(elsewhere.address);
     assert_eq!(poster.outcome("http://app.test:8080/rts").await, ended(NotReached, false));
     assert_eq!(elsewhere.next().await, Saw::Connection);
-    assert_eq!(elsewhere.next().await, Saw::End, "and no request");
+    assert_eq!(elsewhere.next().await, Saw::End, "the connection ends without a request");
 }
 
 #[tokio::test]
-async fn each_post_has_a_connection_and_a_resolution_of_its_own() {
+async fn each_post_resolves_and_connects_anew() {
     let mut peer =
         Peer::says("HTTP/1.1 200 OK\r\nconnection: keep-alive\r\ncontent-length: 0\r\n\r\n").await;
     let poster = Poster::listing(peer.address.port());
@@ -80,7 +80,7 @@ async fn each_post_has_a_connection_and_a_resolution_of_its_own() {
 }
 
 #[tokio::test]
-async fn an_origin_that_fails_ten_times_is_left_alone() {
+async fn origin_is_left_alone_after_ten_failures() {
     let poster = Poster::listing(1);
     poster.network.name("app.test", &[&["127.0.0.1"]]);
     for _ in 0..10 {
@@ -93,7 +93,7 @@ async fn an_origin_that_fails_ten_times_is_left_alone() {
 }
 
 #[tokio::test]
-async fn giving_up_counts_as_a_failure_and_a_bad_answer_does_not() {
+async fn dropped_post_counts_as_failure_and_bad_answer_does_not() {
     let mut peer = Peer::start(Script::Hangs(Vec::new())).await;
     let poster = Poster::listing(peer.address.port());
     for _ in 0..10 {
@@ -112,14 +112,14 @@ async fn giving_up_counts_as_a_failure_and_a_bad_answer_does_not() {
     assert_eq!(poster.dialled().len(), 20);
 }
 
-/// What the log was told of the app's only server, now that it works.
+/// The outage in the log of the app's only server, ended by a success.
 fn over(poster: &Poster) -> Option<Over> {
     let outage = &poster.posts.apps[DEV_APP_ID].outages[0];
-    outage.lock().expect("nobody panics").worked(std::time::Instant::now())
+    outage.lock().expect("not poisoned").worked(std::time::Instant::now())
 }
 
 #[tokio::test]
-async fn a_post_that_is_given_up_is_one_that_failed_for_the_log() {
+async fn dropped_post_is_logged_as_failure() {
     let mut peer = Peer::start(Script::Hangs(Vec::new())).await;
     let poster = Poster::listing(peer.address.port());
     for _ in 0..2 {
@@ -132,7 +132,7 @@ async fn a_post_that_is_given_up_is_one_that_failed_for_the_log() {
     assert_eq!(over(&poster), None);
 }
 
-/// An authority, its file, and a server that has a certificate from it for `name`.
+/// A certificate authority with its file, and a server with its certificate for `name`.
 struct TlsServer {
     address: SocketAddr,
     ca_file: std::path::PathBuf,
@@ -149,7 +149,7 @@ impl TlsServer {
         let certificate = params.signed_by(&key, &ca).expect("a certificate");
 
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let address = listener.local_addr().expect("it is bound");
+        let address = listener.local_addr().expect("a bound socket");
         let file = format!("rts-test-ca-{}-{}.pem", std::process::id(), address.port());
         let ca_file = std::env::temp_dir().join(file);
         std::fs::write(&ca_file, ca.pem()).expect("it can be written");
@@ -194,7 +194,7 @@ impl Drop for TlsServer {
 }
 
 #[tokio::test]
-async fn a_certificate_must_be_for_the_name_and_from_somebody_trusted() {
+async fn certificate_must_match_name_and_authority() {
     let server = TlsServer::start("app.test").await;
     let (poster, url) = server.poster(Some(server.ca_file.clone()));
     assert_eq!(poster.outcome(&url).await, ended(Answered(Default::default()), true));
@@ -208,10 +208,10 @@ async fn a_certificate_must_be_for_the_name_and_from_somebody_trusted() {
 }
 
 #[tokio::test]
-async fn a_server_without_tls_is_not_reached_over_https_and_hears_no_message() {
+async fn server_without_tls_gets_no_message_over_https() {
     let server = TlsServer::start("app.test").await;
     let plain = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let port = plain.local_addr().expect("it is bound").port();
+    let port = plain.local_addr().expect("a bound socket").port();
     let heard = tokio::spawn(async move {
         let (mut stream, _) = plain.accept().await.expect("a connection");
         let mut heard = vec![0; 4_096];

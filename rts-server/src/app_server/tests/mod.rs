@@ -1,5 +1,5 @@
-//! Posts over real sockets, to servers that misbehave, with a resolver and a dialer that keep a
-//! record: what was dialled is all that was connected to.
+//! Posts over real sockets to faulty servers. The resolver and the dialer keep a record of all
+//! addresses dialled.
 
 mod answers;
 mod connecting;
@@ -24,19 +24,19 @@ use super::AppServers;
 use super::network::{Later, Network};
 use crate::{AppServer, Config, DEV_APP_ID};
 
-/// So long that only a test that hangs gets there.
+/// Only a test that hangs reaches this timeout.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What names resolve to, and what was done about it.
+/// Answers of DNS, and a record of what was resolved and dialled.
 #[derive(Default)]
 struct Record {
-    /// The answers for a name, in turn; the last one stays.
+    /// The DNS answers for a name, in turn. The last one repeats.
     names: BTreeMap<String, VecDeque<Vec<IpAddr>>>,
     resolved: Vec<String>,
     dialled: Vec<SocketAddr>,
-    /// Connections go there instead of where they should.
+    /// The address that connections are redirected to.
     misled: Option<SocketAddr>,
-    /// Connecting takes for ever.
+    /// Connecting never completes.
     hangs: bool,
 }
 
@@ -81,13 +81,13 @@ impl Network for RecordingNetwork {
     }
 }
 
-/// A poster with a record of what it did.
+/// The posts under test, with a record of the network.
 struct Poster {
     network: RecordingNetwork,
     posts: AppServers,
 }
 
-/// What became of a post, and whether its status line was told.
+/// The outcome of a post, and whether its status line was reported.
 #[derive(Debug, PartialEq)]
 struct Outcome {
     progress: PostProgress,
@@ -109,7 +109,8 @@ impl Poster {
         Self { network, posts }
     }
 
-    /// For `http://app.test:PORT/rts` on loopback, which the operator lists.
+    /// A poster for `http://app.test:PORT/rts`, where `app.test` is on loopback and the operator
+    /// lists both.
     fn listing(port: u16) -> Self {
         let poster = Self::new(listing(port));
         poster.network.name("app.test", &[&["127.0.0.1"]]);
@@ -147,7 +148,7 @@ impl Poster {
     }
 }
 
-/// A post that can be waited for.
+/// A post under way.
 struct Posted {
     posting: rts_transport_tokio::server::Posting,
     begun: oneshot::Receiver<()>,
@@ -159,7 +160,7 @@ impl Posted {
         Outcome { progress, has_begun: self.begun.try_recv().is_ok() }
     }
 
-    /// Goes on until `reached` is, and gives the post back: it has not ended.
+    /// Drives the post until `reached` completes, and returns it. The post must not end before.
     async fn until<T>(mut self, reached: impl Future<Output = T>) -> Self {
         tokio::select! {
             progress = &mut self.posting => panic!("it ended: {progress:?}"),
@@ -169,7 +170,7 @@ impl Posted {
         self
     }
 
-    /// Goes on until the status line is told.
+    /// Drives the post until its status line is reported.
     async fn until_begun(mut self) {
         tokio::select! {
             progress = &mut self.posting => panic!("it ended: {progress:?}"),

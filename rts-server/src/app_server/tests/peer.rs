@@ -1,4 +1,4 @@
-//! A scripted server: it reads one request, and then says and does exactly what it was told to.
+//! A scripted server: it reads one request, and then follows its script.
 
 use std::net::SocketAddr;
 
@@ -6,25 +6,25 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
-/// What is said to whoever connects, after its request was read.
+/// What the server does on each connection, after it has read the request.
 #[derive(Clone)]
 pub(super) enum Script {
-    /// These bytes, then the end.
+    /// Sends these bytes, then closes.
     Says(Vec<u8>),
-    /// These bytes, and then nothing, with the connection open.
+    /// Sends these bytes, then keeps the connection open and idle.
     Hangs(Vec<u8>),
-    /// The first bytes, and then the others again and again.
+    /// Sends the first bytes, then the second ones repeatedly.
     Repeats(Vec<u8>, Vec<u8>),
 }
 
-/// What the peer saw.
+/// An event of the server.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Saw {
     Connection,
     Request(String),
-    /// All of its script is said that can be said.
+    /// The script is carried out as far as possible.
     Said,
-    /// The other side is gone.
+    /// The connection was closed by the other side.
     End,
 }
 
@@ -36,7 +36,7 @@ pub(super) struct Peer {
 impl Peer {
     pub(super) async fn start(script: Script) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let address = listener.local_addr().expect("it is bound");
+        let address = listener.local_addr().expect("a bound socket");
         let (tell, saw) = mpsc::unbounded_channel();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -57,10 +57,10 @@ impl Peer {
 
     pub(super) async fn next(&mut self) -> Saw {
         let next = tokio::time::timeout(super::PATIENCE, self.saw.recv()).await;
-        next.expect("something happens").expect("the peer lives")
+        next.expect("an event in time").expect("the peer runs")
     }
 
-    /// The next thing of this kind; others are passed over.
+    /// Waits for this event, and skips others.
     pub(super) async fn until(&mut self, wanted: Saw) {
         while self.next().await != wanted {}
     }
@@ -105,7 +105,7 @@ async fn play(mut stream: TcpStream, script: Script, tell: mpsc::UnboundedSender
     let _ = tell.send(Saw::End);
 }
 
-/// Head and body, as they came.
+/// Reads a request, head and body.
 async fn read_request(stream: &mut TcpStream) -> Option<String> {
     let mut request = Vec::new();
     let mut chunk = [0; 4_096];

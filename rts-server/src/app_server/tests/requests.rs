@@ -1,4 +1,4 @@
-//! What is on the wire, byte for byte.
+//! Requests to app servers, byte for byte.
 
 use rts_proto::Payload;
 
@@ -23,7 +23,7 @@ async fn request_for(
 }
 
 #[tokio::test]
-async fn a_text_is_one_request_with_three_fields_and_nothing_of_ours() {
+async fn text_post_has_three_fields_and_no_extra_header() {
     let request = request_for(super::listing, "/in?room=1", Payload::text("hi \"bob\"")).await;
     assert_eq!(
         request,
@@ -45,7 +45,7 @@ async fn bytes_are_posted_as_base64() {
 }
 
 #[tokio::test]
-async fn no_text_gets_out_of_the_body() {
+async fn message_cannot_escape_the_json_body() {
     let text = "x\r\nHost: evil\r\n\r\nGET / HTTP/1.1\r\n\0\u{2028}\u{7f}";
     let request = request_for(super::listing, "", Payload::text(text)).await;
     let (head, body) = request.split_once("\r\n\r\n").expect("a body");
@@ -56,7 +56,7 @@ async fn no_text_gets_out_of_the_body() {
 }
 
 #[tokio::test]
-async fn the_content_type_is_the_operators() {
+async fn content_type_is_configurable() {
     let json =
         |port| AppServer { content_type: "application/json".to_owned(), ..super::listing(port) };
     let request = request_for(json, "", Payload::text("x")).await;
@@ -64,7 +64,7 @@ async fn the_content_type_is_the_operators() {
 }
 
 #[tokio::test]
-async fn with_a_key_there_is_one_header_more_and_no_two_are_the_same() {
+async fn signed_post_has_one_more_header_with_fresh_nonce() {
     let signed = |port| AppServer {
         forwarding_key: Some("forwarding key".to_owned()),
         ..super::listing(port)

@@ -1,18 +1,18 @@
-//! What must never be dialled. The dialer takes only vetted addresses and keeps a record, so this
-//! is shown where connections are made, not where urls are read.
+//! Addresses that must never be dialled. The tests look at dialled addresses instead of parsed
+//! URLs: the dialer takes only vetted addresses, and keeps a record.
 
 use rts_proto::server::PostProgress::NotReached;
 
 use super::{Poster, ended, listing};
 use crate::AppServer;
 
-/// A poster for `https://app.test/`, with no network of the operator's own.
+/// A poster for `https://app.test/`, with public addresses only.
 fn public_only() -> Poster {
     Poster::new(AppServer { allow: vec!["https://app.test/".to_owned()], ..AppServer::default() })
 }
 
 #[tokio::test]
-async fn a_name_with_an_address_inside_is_never_dialled() {
+async fn name_with_internal_address_is_never_dialled() {
     for answer in [
         &["169.254.169.254"][..],
         &["127.0.0.1"],
@@ -35,7 +35,7 @@ async fn a_name_with_an_address_inside_is_never_dialled() {
         &["64:ff9b:1::10.0.0.1"],
         &["2002:7f00:1::1"],
         &["2001:0:4136:e378:8000:63bf:3fff:fdd2"],
-        // One good answer does not help.
+        // One public address beside it does not help.
         &["93.184.215.14", "127.0.0.1"],
         &["93.184.215.14", "::ffff:10.0.0.1"],
         &[],
@@ -49,7 +49,7 @@ async fn a_name_with_an_address_inside_is_never_dialled() {
 }
 
 #[tokio::test]
-async fn a_listed_address_inside_needs_its_network_listed_too() {
+async fn internal_address_needs_its_network_listed() {
     for url in
         ["https://169.254.169.254/", "https://127.0.0.1/", "https://[::1]/", "https://10.0.0.1/"]
     {
@@ -61,7 +61,7 @@ async fn a_listed_address_inside_needs_its_network_listed_too() {
 }
 
 #[tokio::test]
-async fn a_name_that_changes_between_posts_is_judged_each_time() {
+async fn changing_name_is_vetted_for_each_post() {
     let peer = super::peer::Peer::says("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
     let poster = Poster::listing(peer.address.port());
     poster.network.name("app.test", &[&["127.0.0.1"], &["169.254.169.254"], &["127.0.0.1"]]);
@@ -78,7 +78,7 @@ async fn a_name_that_changes_between_posts_is_judged_each_time() {
 }
 
 #[tokio::test]
-async fn nothing_is_resolved_or_dialled_for_what_is_not_listed() {
+async fn unlisted_url_is_neither_resolved_nor_dialled() {
     let poster = Poster::listing(8080);
     for url in [
         "http://other.test/rts",
@@ -103,7 +103,7 @@ async fn nothing_is_resolved_or_dialled_for_what_is_not_listed() {
 }
 
 #[tokio::test]
-async fn the_default_posts_nowhere() {
+async fn default_posts_nowhere() {
     let poster = Poster::new(AppServer::default());
     for url in
         ["https://app.test/", "http://127.0.0.1/", "http://localhost:8080/", "https://[::1]/"]
@@ -115,7 +115,7 @@ async fn the_default_posts_nowhere() {
 }
 
 #[tokio::test]
-async fn development_dials_loopback_and_nothing_else_and_never_the_server_itself() {
+async fn development_dials_loopback_but_not_the_server() {
     let mut peer = super::peer::Peer::says("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
     let own = "127.0.0.1:7600".parse().expect("an address");
     let config = AppServer { allow_loopback: true, ..AppServer::default() };
@@ -139,7 +139,7 @@ async fn development_dials_loopback_and_nothing_else_and_never_the_server_itself
 }
 
 #[tokio::test]
-async fn another_apps_list_helps_nobody() {
+async fn list_applies_to_its_own_app_only() {
     let poster = Poster::new(listing(8080));
     let other = rts_proto::AppId::new("abcdefghabcdefghabcdefgh").expect("an app id");
     let target =
