@@ -124,7 +124,7 @@ mod tests {
         let read = |text: &[u8]| {
             std::fs::write(&file, text).expect("a file");
             let private = std::fs::Permissions::from_mode(0o600);
-            std::fs::set_permissions(&file, private).expect("it is ours");
+            std::fs::set_permissions(&file, private).expect("a file of this user");
             token_in(&file).map_err(|error| format!("{error:#}"))
         };
         assert_eq!(read(b" secret\r\n\n"), Ok("secret".to_owned()));

@@ -177,7 +177,7 @@ mod tests {
                 return Err(io::ErrorKind::StorageFull.into());
             }
             let text = String::from_utf8_lossy(&bytes[..room]);
-            self.written.lock().expect("it is ours").push_str(&text);
+            self.written.lock().expect("not poisoned").push_str(&text);
             Ok(room)
         }
 
@@ -205,7 +205,7 @@ mod tests {
         fn end(self) -> String {
             drop(self.room);
             self.lines.flush(PATIENCE);
-            self.written.lock().expect("it is ours").clone()
+            self.written.lock().expect("not poisoned").clone()
         }
     }
 
@@ -213,13 +213,13 @@ mod tests {
     fn a_reader_who_does_not_read_holds_nobody_up_and_hears_how_many_lines_are_lost() {
         let bench = Bench::new();
         bench.lines.push(b"under way\n".to_vec());
-        bench.asked.recv_timeout(PATIENCE).expect("it is being written");
+        bench.asked.recv_timeout(PATIENCE).expect("a write");
         let line = [&[b'x'; 1_023][..], b"\n"].concat();
         let fit = WAITING_BYTES_MAX / line.len();
         (0..fit + 3).for_each(|_| bench.lines.push(line.clone()));
         // It does not wait for ever, either.
         bench.lines.flush(Duration::ZERO);
-        bench.room.send(usize::MAX).expect("it waits");
+        bench.room.send(usize::MAX).expect("a waiting writer");
         bench.asked.recv_timeout(PATIENCE).expect("the next one");
         bench.lines.push(b"after the gap\n".to_vec());
         let written = bench.end();
@@ -234,8 +234,8 @@ mod tests {
         for (line, rooms) in [("one\n", &[4][..]), ("two\n", &[0]), ("three\n", &[10, 0])] {
             bench.lines.push(line.into());
             for room in rooms {
-                bench.asked.recv_timeout(PATIENCE).expect("it is being written");
-                bench.room.send(*room).expect("it waits");
+                bench.asked.recv_timeout(PATIENCE).expect("a write");
+                bench.room.send(*room).expect("a waiting writer");
             }
         }
         bench.lines.push(b"four\n".to_vec());

@@ -86,7 +86,7 @@ mod tests {
 
     impl io::Write for Memory {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().expect("it is ours").extend_from_slice(bytes);
+            self.0.lock().expect("not poisoned").extend_from_slice(bytes);
             Ok(bytes.len())
         }
 
@@ -106,7 +106,7 @@ mod tests {
             .fmt_fields(format::debug_fn(write_field).delimited(" "))
             .finish();
         tracing::subscriber::with_default(subscriber, log);
-        let bytes = memory.0.lock().expect("it is ours").clone();
+        let bytes = memory.0.lock().expect("not poisoned").clone();
         String::from_utf8(bytes).expect("text")
     }
 

@@ -116,7 +116,7 @@ fn inside(document: &Value, operation: &Value) -> Vec<Parameter> {
     let Some(pointer) = body["$ref"].as_str().and_then(|pointer| pointer.strip_prefix('#')) else {
         return Vec::new();
     };
-    let body = document.pointer(pointer).expect("it is there");
+    let body = document.pointer(pointer).expect("a schema");
     let needed = body["required"].as_array().expect("AppId at least");
     let properties = body["properties"].as_object().expect("fields").iter();
     let parameter = |(name, schema): (&String, &Value)| Parameter {

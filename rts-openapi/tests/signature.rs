@@ -75,7 +75,7 @@ impl Request {
 
     fn header(&mut self, name: &str) -> &mut String {
         let found = self.headers.iter_mut().find(|(other, _)| other == name);
-        &mut found.expect("it is there").1
+        &mut found.expect("an existing header").1
     }
 
     fn check(&mut self, secret: &str, unix_now: u64) -> Result<(), ErrorCode> {

@@ -123,7 +123,7 @@ mod tests {
     fn verdict(authenticator: &TokenAuthenticator, app_id: &str, key: &str) -> Verdict {
         let token = Token::new(app_id, "alice", Expiry::Never)
             .expect("ids")
-            .sign(&AppKey::new(key).expect("one"));
+            .sign(&AppKey::new(key).expect("a key"));
         authenticator.authenticate(&Credentials {
             app_id: AppId::new(app_id).expect("24 characters"),
             uid: UserId::new("alice").expect("a user"),

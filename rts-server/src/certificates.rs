@@ -203,7 +203,8 @@ mod tests {
         write(folder.path(), 2020);
         let file = |name| Some(folder.path().join(name));
         let mut listen = Listen::plain(([127, 0, 0, 1], 0).into());
-        listen.url = rts_transport_tokio::Address::to_listen_on("rtss://127.0.0.1:0").expect("one");
+        listen.url =
+            rts_transport_tokio::Address::to_listen_on("rtss://127.0.0.1:0").expect("a URL");
         (listen.certificate, listen.key) = (file("c.pem"), file("k.pem"));
         let mut certificates = Certificates::default();
         certificates.acceptor(&listen, "listen, entry 1").expect("a certificate and its key");

@@ -80,7 +80,7 @@ fn the_floor_relays() {
         assert_eq!(report["lost"], 0, "{report}");
     }
     floor.kill().expect("it was running");
-    floor.wait().expect("it ends");
+    floor.wait().expect("an exit status");
 }
 
 #[test]

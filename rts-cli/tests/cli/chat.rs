@@ -170,7 +170,7 @@ fn a_pipe_whose_output_nobody_reads_ends_with_an_error_and_not_in_silence() {
     drop(said);
     // It may have ended before the last of them.
     let _ = chat.stdin.as_mut().expect("a pipe").write_all(&b"line\n".repeat(10));
-    let output = chat.wait_with_output().expect("it ends");
+    let output = chat.wait_with_output().expect("an exit status");
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("the rest of the input is not sent"), "{}", stderr(&output));
 }
@@ -216,6 +216,6 @@ fn chat_ends_at_once_however_it_is_ended_and_never_waits_for_a_key() {
         let ended = hear.recv_timeout(PATIENCE);
         chat.kill().expect("it can be ended");
         assert!(ended.is_ok(), "it waits for a key");
-        assert_eq!(chat.wait().expect("it ends").code(), Some(code));
+        assert_eq!(chat.wait().expect("an exit status").code(), Some(code));
     }
 }

@@ -243,7 +243,7 @@ fn a_person_is_told_at_once_that_nobody_is_there_and_why() {
         assert!(line.contains("the connection was refused"), "{line}");
         assert!(line.ends_with("trying again\n"), "it has not given up: {line}");
         child.kill().expect("it goes on");
-        child.wait().expect("it ends");
+        child.wait().expect("an exit status");
     }
 }
 

@@ -26,7 +26,8 @@ fn private(folder: &TempDir, name: &str, text: &str) -> String {
 }
 
 fn mode(file: &Path, mode: u32) {
-    std::fs::set_permissions(file, std::fs::Permissions::from_mode(mode)).expect("it is ours");
+    std::fs::set_permissions(file, std::fs::Permissions::from_mode(mode))
+        .expect("a file of this user");
 }
 
 /// Runs a command with this `RTS_TOKEN`.
@@ -117,7 +118,7 @@ fn an_engine_takes_the_token_that_a_call_does_not_bring() {
     engine.call("logout", json!({}));
     assert_eq!(login(&mut engine, json!({"uid": "dave", "token": token("dave", "0")})), json!(0));
     engine.call("logout", json!({}));
-    std::fs::remove_file(&file).expect("it is there");
+    std::fs::remove_file(&file).expect("an existing file");
     let error = engine.answer("login", json!({"uid": "carol"}))["error"].take();
     assert!(error.as_str().expect("text").contains("there is no such file"), "{error}");
     let error = engine.answer("login", json!({"uid": "carol", "token": 1}))["error"].take();

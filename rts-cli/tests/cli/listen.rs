@@ -94,7 +94,7 @@ fn a_listener_whose_output_nobody_reads_ends_without_a_complaint() {
     drop(listener.stdout.take());
     let mut alice = server.user("alice");
     alice.call("sendMessage", json!({"uid": "bob", "message": "hi"}));
-    assert_eq!(listener.wait().expect("it ends").code(), Some(0));
+    assert_eq!(listener.wait().expect("an exit status").code(), Some(0));
     let mut rest = String::new();
     said.read_to_string(&mut rest).expect("text");
     assert_eq!(rest, "");
@@ -134,7 +134,7 @@ fn a_listener_that_is_stopped_has_left_and_has_not_vanished() {
         let mut said = BufReader::new(listener.stderr.take().expect("a pipe"));
         said.read_line(&mut String::new()).expect("text");
         signal(name, listener.id());
-        assert_eq!(listener.wait().expect("it ends").code(), Some(0), "{name}");
+        assert_eq!(listener.wait().expect("an exit status").code(), Some(0), "{name}");
         assert_eq!(alice.status_of("bob"), json!(0), "{name}");
     }
 }
@@ -168,6 +168,6 @@ fn a_listener_says_that_it_was_away_and_that_something_may_be_missing() {
     let joined = std::iter::repeat_with(next_said).find(|line| line.starts_with("[lobby]"));
     let expected = "[lobby] joined again: what was said there meanwhile is missing";
     assert_eq!(joined.as_deref(), Some(expected));
-    listener.kill().expect("it runs");
-    listener.wait().expect("it ends");
+    listener.kill().expect("a running process");
+    listener.wait().expect("an exit status");
 }

@@ -53,7 +53,7 @@ fn is_stopped_at_once(before: &[&str]) {
         }
     };
     if ended == RecvTimeoutError::Timeout {
-        child.kill().expect("it runs");
+        child.kill().expect("a running process");
     }
     let status = child.wait().expect("it has started");
     assert_eq!(ended, RecvTimeoutError::Disconnected, "the signal was lost: {before:?}");

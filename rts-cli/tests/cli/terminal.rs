@@ -86,7 +86,7 @@ impl Person {
     }
 
     fn exit_code(&mut self) -> u32 {
-        self.child.wait().expect("it ends").exit_code()
+        self.child.wait().expect("an exit status").exit_code()
     }
 
     /// How the terminal treats what is typed.
@@ -279,7 +279,7 @@ fn however_it_ends_the_terminal_is_as_it_was() {
     let typed = |keys: &'static str| move |alice: &mut Person, _: &Server| alice.types(keys);
     let sent = |name: &'static str| {
         move |alice: &mut Person, _: &Server| {
-            signal(name, alice.child.process_id().expect("it runs"));
+            signal(name, alice.child.process_id().expect("a running process"));
         }
     };
     let server = Server::start();
@@ -332,7 +332,7 @@ fn it_ends_when_the_terminal_is_closed() {
         said.extend(&buffer[..count]);
     }
     drop((reader, pair.master));
-    assert_eq!(child.wait().expect("it ends").exit_code(), 0);
+    assert_eq!(child.wait().expect("an exit status").exit_code(), 0);
     assert_eq!(bob.status_of("alice"), json!(0), "she has left, and did not vanish");
 }
 

@@ -192,7 +192,7 @@ fn nothing_makes_way_but_recordings_and_for_a_server_that_starts() {
     record(&server, &trace, 1, 1);
     let recorded = std::fs::read(&trace).expect("a recording");
     let is_as_it_was = || {
-        assert_eq!(std::fs::read(&trace).expect("it is there"), recorded);
+        assert_eq!(std::fs::read(&trace).expect("an existing file"), recorded);
     };
     // The port is taken: nothing is recorded.
     serve(server.url.strip_prefix("rts://").expect("plain TCP"), &trace);
@@ -204,7 +204,7 @@ fn nothing_makes_way_but_recordings_and_for_a_server_that_starts() {
         assert!(error.contains(&format!("{former}: this file is not a recording")), "{error}");
         let error = serve("127.0.0.1:0", &former);
         assert!(error.contains(&format!("{former}: this file is not a recording")), "{error}");
-        assert_eq!(std::fs::read_to_string(&former).expect("it is there"), text);
+        assert_eq!(std::fs::read_to_string(&former).expect("an existing file"), text);
         is_as_it_was();
     }
     let folder = folder.path().to_str().expect("UTF-8");

@@ -22,7 +22,7 @@ fn end(mut child: Child) -> Option<i32> {
     std::thread::spawn(move || {
         let _ = ended.send(child.wait());
     });
-    let status = ends.recv_timeout(PATIENCE).expect("it ends").expect("it is ours");
+    let status = ends.recv_timeout(PATIENCE).expect("an exit status").expect("a child process");
     status.code()
 }
 
@@ -101,7 +101,7 @@ impl Mute {
         }
         let mut bob = Engine::start(&self.url, &[]);
         bob.log_in("bob");
-        let child = self.child.take().expect("it runs");
+        let child = self.child.take().expect("a running process");
         signal(&child, "-TERM");
         assert_eq!(end(child), Some(0));
     }
@@ -234,7 +234,7 @@ fn signals_that_mean_nothing_to_a_server_do_not_end_it() {
     for name in ["-USR1", "-USR2", "-XFSZ", "-PIPE"] {
         signal(&child, name);
     }
-    assert_eq!(child.try_wait().expect("it is ours"), None);
+    assert_eq!(child.try_wait().expect("a child process"), None);
     signal(&child, "-TERM");
     assert_eq!(end(child), Some(0));
 }
@@ -256,7 +256,7 @@ fn a_development_server_that_was_told_to_outlive_its_terminal_does() {
     let mut child = development("nohup", &[env!("CARGO_BIN_EXE_rts")]);
     signal(&child, "-HUP");
     signal(&child, "-USR1");
-    assert_eq!(child.try_wait().expect("it is ours"), None);
+    assert_eq!(child.try_wait().expect("a child process"), None);
     signal(&child, "-TERM");
     assert_eq!(end(child), Some(0));
 }

@@ -156,7 +156,8 @@ mod tests {
         fs::write(&config, format!("{listen}{app}")).expect("a file");
         fs::write(&key, "").expect("a file");
         let chmod = |file: &Path, mode| {
-            fs::set_permissions(file, fs::Permissions::from_mode(mode)).expect("it is ours");
+            fs::set_permissions(file, fs::Permissions::from_mode(mode))
+                .expect("a file of this user");
         };
         for (mode, may) in [(0o640, None), (0o644, Some("read")), (0o642, Some("change"))] {
             for (file, other) in [(&config, &key), (&key, &config)] {
@@ -203,8 +204,9 @@ mod tests {
         let app = format!("[apps.{APP}]\nkeys = \"sixteen-bytes-16\"\n");
         fs::write(&config, format!("{}{}{app}", listen(1), listen(2))).expect("a file");
         fs::write(&key, "").expect("a file");
-        fs::set_permissions(&config, fs::Permissions::from_mode(0o600)).expect("it is ours");
-        fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).expect("it is ours");
+        fs::set_permissions(&config, fs::Permissions::from_mode(0o600))
+            .expect("a file of this user");
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).expect("a file of this user");
         assert_eq!(Config::load(&config).expect("a valid configuration").concerns().len(), 1);
     }
 

@@ -227,7 +227,7 @@ mod tests {
     async fn ended_connections_leave_no_state() {
         let places = Places::default();
         drop(full(&places, &["192.0.2.1", "2001:db8::1"]));
-        let open = places.open.lock().expect("it is ours");
+        let open = places.open.lock().expect("not poisoned");
         assert!(open.connections.is_empty());
         assert!(open.of_address.is_empty() && open.of_site.is_empty());
     }

@@ -108,7 +108,7 @@ mod tests {
         for _ in 0..10 {
             yield_now().await;
         }
-        answer.send("an answer").expect("it waits");
+        answer.send("an answer").expect("a waiting receiver");
         let answered = waiting.await.expect("no panic").expect("it was sent");
         assert_eq!(answered, "an answer");
     }

@@ -110,7 +110,7 @@ async fn held(requests: &str, bytes_per_second: usize) -> Duration {
             let _ = reads.read_exact(&mut buffer).await;
         }
     }
-    served.await.expect("it ends")
+    served.await.expect("the task ends")
 }
 
 #[tokio::test(start_paused = true)]

@@ -97,7 +97,8 @@ async fn state_files_are_private() {
 
     let directory = Directory::new("private");
     let state = directory.open();
-    let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
+    let mode =
+        |path: &Path| fs::metadata(path).expect("an existing file").permissions().mode() & 0o777;
     assert_eq!(mode(&directory.0), 0o700);
     let left = directory.0.join("bans.json.new");
     fs::write(&left, "").expect("a file");

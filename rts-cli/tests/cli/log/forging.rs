@@ -50,7 +50,8 @@ fn strangers_and_users_cannot_forge_a_line_nor_speak_to_the_terminal() {
     }
     // Ids that no honest client sends, in frames that are well formed otherwise.
     let mut login = crate::hostile::hello_and_login("alice-the-first");
-    let at = login.windows(5).position(|bytes| bytes == b"alice").expect("it is there");
+    let at =
+        login.windows(5).position(|bytes| bytes == b"alice").expect("the text is in the frame");
     login[at..at + 5].copy_from_slice(b"\x1b[2J\n");
     says.push((tcp, login));
     for (address, bytes) in says {

@@ -216,7 +216,7 @@ async fn server_without_tls_gets_no_message_over_https() {
         let (mut stream, _) = plain.accept().await.expect("a connection");
         let mut heard = vec![0; 4_096];
         let bytes = stream.read(&mut heard).await.expect("a greeting");
-        stream.write_all(OK.as_bytes()).await.expect("it is there");
+        stream.write_all(OK.as_bytes()).await.expect("an open connection");
         heard.truncate(bytes);
         heard
     });

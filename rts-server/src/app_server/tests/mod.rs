@@ -101,7 +101,7 @@ impl Poster {
 
     fn beside(app_server: AppServer, own: &[SocketAddr]) -> Self {
         let mut config = Config::development((Ipv4Addr::LOCALHOST, 0).into());
-        config.apps.get_mut(DEV_APP_ID).expect("it is there").app_server = app_server;
+        config.apps.get_mut(DEV_APP_ID).expect("the development app").app_server = app_server;
         let network = RecordingNetwork::default();
         let posts = AppServers::over(&config, Arc::new(network.clone()));
         let posts = posts.expect("a configuration that can be used");
