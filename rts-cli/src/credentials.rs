@@ -1,4 +1,4 @@
-//! Where a client's token comes from.
+//! The sources of a client's token.
 
 use std::env::VarError;
 use std::fs::File;
@@ -13,9 +13,9 @@ use rts_token::limits::MAX_TOKEN_BYTES;
 use crate::dev_token::{dev_expiry, dev_token};
 use crate::out::tell;
 
-/// Where a token is looked for when no option says otherwise.
+/// The environment variable with a token, read if no option names one.
 const VARIABLE: &str = "RTS_TOKEN";
-/// A line that ends belongs to a file with a token; what is larger is another file.
+/// Largest token file. Blanks around the token are allowed; a larger file is probably another one.
 const TOKEN_FILE_BYTES_MAX: usize = MAX_TOKEN_BYTES + 1_024;
 
 /// One of these; without any, the variable `RTS_TOKEN` of the environment.
@@ -52,7 +52,7 @@ impl Credentials {
         self.dev.is_some()
     }
 
-    /// The token, if one is named anywhere; read anew each time, since files change.
+    /// The token, if there is a source. It is read again each time, since files change.
     pub(crate) fn find(&self) -> anyhow::Result<Option<String>> {
         match &self.dev {
             Some(uid) => dev_token(DEV_APP_KEY, uid, dev_expiry()?).map(Some),
@@ -60,7 +60,7 @@ impl Credentials {
         }
     }
 
-    /// The token of a command that cannot do without.
+    /// The token, for commands that need one.
     pub(crate) fn require(&self) -> anyhow::Result<String> {
         self.find()?.with_context(|| {
             format!(
@@ -71,7 +71,7 @@ impl Credentials {
     }
 }
 
-/// What was given, or is in the file, or else in the environment.
+/// The token of the argument, or of the file, or else of the environment.
 pub(crate) fn token_from(
     token: Option<&str>,
     file: Option<&Path>,
@@ -87,14 +87,14 @@ pub(crate) fn token_from(
     }
 }
 
-/// What a file has, without the blanks around it. Nothing of it is shown, whatever it is.
+/// The token in a file, without surrounding blanks. Errors show no content of the file.
 fn token_in(path: &Path) -> anyhow::Result<String> {
     let place = || format!("--token-file {}", path.display());
     if let Some(concern) = open_to_others(path, "a token") {
         tell(format_args!("rts: warning: {concern}"));
     }
     let mut bytes = Vec::new();
-    // Not by its size, which a pipe has none of.
+    // The size is not checked in advance, since a pipe has none.
     let file = File::open(path).with_context(place)?;
     file.take(TOKEN_FILE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).with_context(place)?;
     if bytes.len() > TOKEN_FILE_BYTES_MAX {
@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_holds_one_token_and_the_blanks_around_it() {
+    fn file_has_one_token_with_blanks_around() {
         let folder = tempfile::TempDir::new().expect("a folder");
         let file = folder.path().join("token");
         let largest = format!("{}\n", "t".repeat(TOKEN_FILE_BYTES_MAX - 1));

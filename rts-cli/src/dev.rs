@@ -1,4 +1,4 @@
-//! What several commands share: whom to log in as, and logging in.
+//! Options and functions for commands that log in.
 
 use anyhow::{Context as _, bail};
 use clap::Args;
@@ -10,7 +10,7 @@ use crate::credentials::Credentials;
 use crate::out::tell;
 use crate::reach::Reach;
 
-/// Where `rts serve --dev` listens.
+/// The address of `rts serve --dev`.
 pub(crate) const DEV_URL: &str = "rts://127.0.0.1:7600";
 
 /// Where the server is, and whom to log in as.
@@ -39,10 +39,10 @@ pub(crate) struct LoggedIn {
 }
 
 impl Account {
-    /// Logs in, and says in words why not.
+    /// Logs in. The error says why a login failed.
     pub(crate) async fn log_in(&self) -> anyhow::Result<LoggedIn> {
         let token = self.credentials.require()?;
-        // Tokens say whose they are. Of one that cannot be read, the server is to judge.
+        // The token names its app and user. If it cannot be read, the server judges it.
         let read = rts_token::inspect(&token);
         let claims = read.as_ref().map(Unverified::claims);
         let uid = match (&self.uid, claims) {
@@ -71,7 +71,7 @@ impl Account {
                 Some(Event::LoginResult { code, .. }) => {
                     bail!("{}", refused(code, app_id, &uid, self.credentials.are_dev()))
                 }
-                // Another login of the user, or the app's back end, was faster.
+                // Another login of the user, or the app's back end, has ended the login.
                 Some(Event::Logout(reason)) => bail!("logged out: {reason}"),
                 Some(Event::ConnectionStateChanged(ConnectionState::Reconnecting)) => {
                     let why = engine.last_link_error();
@@ -92,8 +92,8 @@ impl Account {
     }
 }
 
-/// Why a login that was good is over, if this event ends it. An engine does not come back from that
-/// by itself: it needs another token or another login.
+/// Why the login is over, if this event ends it. The engine does not recover from this by itself:
+/// it needs another token or another login.
 pub(crate) fn login_end(event: &Event) -> Option<String> {
     match event {
         Event::Logout(reason) => Some(format!("logged out: {reason}")),
@@ -106,7 +106,7 @@ pub(crate) fn login_end(event: &Event) -> Option<String> {
     }
 }
 
-/// The app of which a token says that it is.
+/// The app that a token names.
 pub(crate) fn app_of(token: &str) -> anyhow::Result<String> {
     let token = rts_token::inspect(token).context("the token, which names the app")?;
     Ok(token.claims().app_id().to_owned())
@@ -138,7 +138,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn a_login_is_over_after_a_logout_a_refusal_and_a_server_in_trouble_and_else_goes_on() {
+    fn only_logout_refusal_and_failure_end_a_login() {
         let result = |code: LoginCode| Event::LoginResult {
             uid: UserId::new("bob").expect("well formed"),
             code,

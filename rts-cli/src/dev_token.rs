@@ -6,24 +6,24 @@ use anyhow::{Context as _, anyhow};
 use rts_server::DEV_APP_ID;
 use rts_token::{AppKey, Expiry, Token};
 
-/// A day: long enough to play.
+/// Validity of a development token: one day.
 const DEV_TOKEN_SECONDS: u64 = 86_400;
 
 pub(crate) fn unix_now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
-/// The present second, for a token.
+/// The current second, for a token.
 pub(crate) fn issued_now() -> anyhow::Result<u32> {
     u32::try_from(unix_now()).context("the clock is after the year 2106")
 }
 
-/// Until when a token for playing is good.
+/// The expiry of a development token.
 pub(crate) fn dev_expiry() -> anyhow::Result<u32> {
     u32::try_from(unix_now() + DEV_TOKEN_SECONDS).context("the clock is after the year 2106")
 }
 
-/// A token of the development app, signed with this key.
+/// A token for the development app, signed with this key.
 pub(crate) fn dev_token(key: &str, uid: &str, expire_at: u32) -> anyhow::Result<String> {
     let nonce = getrandom::u32().map_err(|error| anyhow!("no random number: {error}"))?;
     let token = Token::new(DEV_APP_ID, uid, Expiry::At(expire_at))?

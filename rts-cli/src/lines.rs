@@ -1,12 +1,11 @@
-//! Lines for people, written by a thread of its own: to say one never waits and never fails.
+//! Lines for people, written by a thread of its own. Writing a line never blocks and never fails.
 //!
 //! ```text
 //!   push --> a queue, bounded in bytes --> the thread --> a file, a pipe, a terminal
 //!            full: the line is lost                       fails: the line is lost
 //! ```
 //!
-//! How many lines were lost is said where they are missing, before the next line that can be
-//! written.
+//! The number of lost lines is written at their place, before the next line that can be written.
 
 use std::collections::VecDeque;
 use std::io;
@@ -14,10 +13,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// Lines that wait to be written, in bytes. A reader who takes a rest is not missed before.
+/// Most bytes that wait to be written. A reader may pause for this long without a loss.
 const WAITING_BYTES_MAX: usize = 1_048_576;
 
-/// Where lines go. Clones are of the same.
+/// A destination of lines. Clones share it.
 #[derive(Clone, Debug)]
 pub(crate) struct Lines {
     shared: Arc<Shared>,
@@ -33,7 +32,7 @@ struct Shared {
 struct State {
     waiting: VecDeque<Waiting>,
     waiting_bytes: usize,
-    /// Since the last line that found room.
+    /// Lines lost since the last one that was queued.
     lost: u64,
     is_writing: bool,
 }
@@ -45,11 +44,11 @@ struct Waiting {
 }
 
 impl Lines {
-    /// Starts the thread.
+    /// Starts the writing thread.
     ///
     /// # Errors
     ///
-    /// The system has no thread left.
+    /// Returns an error if the system cannot start a thread.
     pub(crate) fn new(to: impl io::Write + Send + 'static) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let ours = Arc::clone(&shared);
@@ -57,7 +56,7 @@ impl Lines {
         Ok(Self { shared })
     }
 
-    /// Takes a line, which has its line feed, or loses it.
+    /// Queues a line, which ends with its line feed. A line that does not fit is lost.
     pub(crate) fn push(&self, line: Vec<u8>) {
         let mut state = self.shared.lock();
         if state.waiting_bytes + line.len() > WAITING_BYTES_MAX {
@@ -71,7 +70,7 @@ impl Lines {
         self.shared.changed.notify_all();
     }
 
-    /// Waits until all is written, but not longer than this.
+    /// Waits until all is written, but at most for this time.
     pub(crate) fn flush(&self, patience: Duration) {
         let is_busy = |state: &mut State| state.is_writing || !state.waiting.is_empty();
         let waited = self.shared.changed.wait_timeout_while(self.shared.lock(), patience, is_busy);
@@ -79,7 +78,7 @@ impl Lines {
     }
 }
 
-/// For `tracing`, which writes whole lines.
+/// `tracing` writes whole lines.
 impl io::Write for Lines {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.push(line.to_vec());
@@ -139,7 +138,7 @@ impl Shared {
     }
 }
 
-/// Fails with how many bytes were written before.
+/// On failure, returns the number of bytes that were written.
 fn write(to: &mut impl io::Write, bytes: &[u8]) -> Result<(), usize> {
     let mut written = 0;
     while let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {
@@ -159,10 +158,11 @@ mod tests {
 
     use super::*;
 
-    /// Nothing here takes longer, unless something is wrong.
+    /// Only a fault makes a step take longer.
     const PATIENCE: Duration = Duration::from_secs(20);
 
-    /// A file of our own: each write waits until it is told how many bytes there is room for.
+    /// A file under the test's control: each write waits until the test grants it a number of
+    /// bytes.
     struct Fickle {
         asked: Sender<()>,
         room: Receiver<usize>,
@@ -201,7 +201,7 @@ mod tests {
             Self { lines: Lines::new(to).expect("a thread"), asked, room, written }
         }
 
-        /// What is written when no more room is asked for.
+        /// The text that was written up to the end.
         fn end(self) -> String {
             drop(self.room);
             self.lines.flush(PATIENCE);
@@ -210,14 +210,14 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_who_does_not_read_holds_nobody_up_and_hears_how_many_lines_are_lost() {
+    fn slow_reader_loses_lines_and_gets_their_count() {
         let bench = Bench::new();
         bench.lines.push(b"under way\n".to_vec());
         bench.asked.recv_timeout(PATIENCE).expect("a write");
         let line = [&[b'x'; 1_023][..], b"\n"].concat();
         let fit = WAITING_BYTES_MAX / line.len();
         (0..fit + 3).for_each(|_| bench.lines.push(line.clone()));
-        // It does not wait for ever, either.
+        // The flush does not wait forever.
         bench.lines.flush(Duration::ZERO);
         bench.room.send(usize::MAX).expect("a waiting writer");
         bench.asked.recv_timeout(PATIENCE).expect("the next one");
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_loses_lines_and_what_is_torn_ends_before_the_next() {
+    fn full_disk_loses_lines_and_ends_torn_ones() {
         let bench = Bench::new();
         for (line, rooms) in [("one\n", &[4][..]), ("two\n", &[0]), ("three\n", &[10, 0])] {
             bench.lines.push(line.into());

@@ -1,5 +1,5 @@
-//! What the log looks like, and which lines are in it. However a line came about, it is one line,
-//! and nothing in it is obeyed by a terminal.
+//! Format and filter of the log. Each entry is one line, and has no control characters for a
+//! terminal.
 
 use std::fmt;
 use std::io::IsTerminal as _;
@@ -12,13 +12,13 @@ use tracing_subscriber::fmt::format::{self, Writer};
 
 use crate::lines::Lines;
 
-/// Of one value, in characters. What others can choose was cut where it is logged; this is for what
-/// was overlooked.
+/// Longest value, in characters. Values chosen by others are cut where they are logged; this bound
+/// is for oversights.
 const VALUE_CHARS_MAX: usize = 2_048;
 
-/// Begins to log what is wanted.
+/// Starts the log.
 pub(crate) fn start(filter: EnvFilter, log: Lines) {
-    // Colours are for people: a file or a journal gets none.
+    // Colours are for a terminal. A file or a journal gets none.
     let has_colours = std::io::stderr().is_terminal();
     tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -41,7 +41,7 @@ fn write_field(to: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug) -> fm
     if plain.chars > VALUE_CHARS_MAX { to.write_char('…') } else { Ok(()) }
 }
 
-/// Writes out what cannot be seen, and leaves out what is too long.
+/// Escapes invisible characters, and leaves out what is too long.
 struct Plain<'a, 'writer> {
     to: &'a mut Writer<'writer>,
     chars: usize,
@@ -53,7 +53,7 @@ impl fmt::Write for Plain<'_, '_> {
             self.chars = self.chars.saturating_add(1);
             match char {
                 _ if self.chars > VALUE_CHARS_MAX => return Ok(()),
-                // Strings have escaped them, and what is no string may have them.
+                // Strings have escaped these, and other values may contain them.
                 '"' | '\'' | '\\' => self.to.write_char(char)?,
                 char => write!(self.to, "{}", char.escape_debug())?,
             }
@@ -62,7 +62,7 @@ impl fmt::Write for Plain<'_, '_> {
     }
 }
 
-/// A word alone is a level here; `EnvFilter` would take a misspelt one for a crate, and log
+/// A single word is a level here. `EnvFilter` would take a misspelt level for a crate, and log
 /// nothing.
 pub(crate) fn filter(wanted: &str) -> Result<EnvFilter, String> {
     let words = wanted.split(',').filter(|part| !part.contains('='));
@@ -95,7 +95,7 @@ mod tests {
         }
     }
 
-    /// What the log has of this, and whether it has colours.
+    /// The log lines of `log`, with or without colours.
     fn logged(has_colours: bool, log: impl FnOnce()) -> String {
         let memory = Memory::default();
         let to = memory.clone();
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_logged_is_one_line_and_a_terminal_obeys_none_of_it() {
+    fn entry_is_one_line_without_terminal_controls() {
         let evil = "a\u{1b}[2J\r\nb\u{7}\u{9b}\u{202e}";
         let written = r"a\u{1b}[2J\r\nb\u{7}\u{9b}\u{202e}";
         let log = || {
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_has_an_end() {
+    fn long_value_is_cut() {
         let longest = "x".repeat(VALUE_CHARS_MAX);
         let line = logged(false, || tracing::info!("{longest}"));
         assert!(line.ends_with("xxx\n"));

@@ -1,6 +1,6 @@
 //! The `rts` command.
 #![forbid(unsafe_code)]
-// They panic when nobody reads: `out` is for that.
+// These macros panic when the reader is gone. The module `out` handles that.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod commands;
@@ -18,7 +18,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Messages are many small allocations that live for a moment, which this one is made for.
+/// Messages are many small, short-lived allocations, which suit this allocator.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -86,8 +86,8 @@ fn main() -> ExitCode {
         Err(error) => return cannot_begin(&error),
     };
     let done = runtime.block_on(run(cli.command));
-    // Reading a terminal, or looking up a name, cannot be broken off: to wait for its thread would
-    // be to wait for a key.
+    // A thread that reads a terminal or resolves a name cannot be interrupted. Waiting for it would
+    // wait for a key.
     runtime.shutdown_background();
     let (code, last_words) = match done {
         Ok(code) => (code, None),
@@ -98,7 +98,7 @@ fn main() -> ExitCode {
     code
 }
 
-/// What Rust's own parsers say of a value, and what a person needs to know.
+/// Messages of Rust's parsers, and clearer texts.
 const PARSERS_WORDS: [(&str, &str); 5] = [
     ("invalid digit found in string", "a whole number is needed"),
     ("cannot parse integer from empty string", "a whole number is needed"),
@@ -110,7 +110,7 @@ const PARSERS_WORDS: [(&str, &str); 5] = [
     ),
 ];
 
-/// The command line is not understood, or asks for help.
+/// Reports an invalid command line, or prints the requested help.
 fn usage(error: &clap::Error) -> ExitCode {
     let said = error.render().to_string();
     match PARSERS_WORDS.iter().find(|(theirs, _)| said.contains(theirs)) {

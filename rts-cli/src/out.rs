@@ -1,7 +1,7 @@
-//! Standard output, whose reader may go away (`rts listen | head -1`), and standard error.
+//! Standard output, whose reader may end early (`rts listen | head -1`), and standard error.
 //!
-//! Everything that this program prints goes through here: `println!` and its like panic when
-//! nobody reads.
+//! All output of this program goes through this module, since `println!` and similar macros panic
+//! when the reader is gone.
 
 use std::error::Error;
 use std::fmt::Display;
@@ -17,7 +17,7 @@ use rts_server::file_trouble;
 
 use crate::lines::Lines;
 
-/// How long the end of the program waits for a reader who is behind.
+/// Longest wait at the end of the program for a slow reader.
 const LAST_LINES_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Standard error, if [`log`] was called.
@@ -25,7 +25,7 @@ static LOG: OnceLock<Lines> = OnceLock::new();
 /// Standard output, if [`go_on_unread`] was called.
 static UNREAD: OnceLock<Lines> = OnceLock::new();
 
-/// Prints a line at once. It fails when nobody reads any more, which ends the command.
+/// Prints a line at once. It fails when the reader is gone, which ends the command.
 pub(crate) fn say(line: impl Display) -> anyhow::Result<()> {
     if let Some(unread) = UNREAD.get() {
         unread.push(format!("{line}\n").into_bytes());
@@ -35,7 +35,7 @@ pub(crate) fn say(line: impl Display) -> anyhow::Result<()> {
     writeln!(out, "{line}").and_then(|()| out.flush()).context("standard output")
 }
 
-/// Text from others on one line, without anything that a terminal obeys.
+/// Puts the text of others on one line, without control characters.
 pub(crate) fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for char in text.chars() {
@@ -47,27 +47,26 @@ pub(crate) fn plain(text: &str) -> String {
     plain
 }
 
-/// Says something on standard error, if somebody reads it.
+/// Prints a line to standard error, if it has a reader.
 pub(crate) fn tell(line: impl Display) {
     tell_part(format_args!("{line}\n"));
 }
 
-/// The same without the end of a line, for what is written over again and again.
+/// Like [`tell`], without a line feed, for text that is overwritten again and again.
 pub(crate) fn tell_part(part: impl Display) {
     let mut err = io::stderr().lock();
     let _ = write!(err, "{part}").and_then(|()| err.flush());
 }
 
-/// For servers: from now on what is said is printed if somebody reads it, and neither fails nor
-/// waits.
+/// For servers: from now on, printing never fails or blocks, and is lost without a reader.
 pub(crate) fn go_on_unread() -> io::Result<()> {
-    // Without the buffer of the standard library, which would keep what could not be written.
+    // Without the buffer of the standard library, which would keep unwritten lines.
     let out = Lines::new(File::from(io::stdout().as_fd().try_clone_to_owned()?))?;
     let _ = UNREAD.set(out);
     Ok(())
 }
 
-/// The log, on standard error. Writing to it neither fails nor waits.
+/// The log, on standard error. Writing to it never fails or blocks.
 pub(crate) fn log() -> io::Result<Lines> {
     if let Some(log) = LOG.get() {
         return Ok(log.clone());
@@ -76,8 +75,7 @@ pub(crate) fn log() -> io::Result<Lines> {
     Ok(LOG.get_or_init(|| log).clone())
 }
 
-/// The end of the program: what was logged and said is written, then the last words, unless a
-/// reader does not read.
+/// The end of the program: writes the queued lines and the last words, unless the reader blocks.
 pub(crate) fn end(last_words: Option<String>) {
     if let (Some(log), Some(words)) = (LOG.get(), last_words) {
         log.push(format!("{words}\n").into_bytes());
@@ -87,14 +85,14 @@ pub(crate) fn end(last_words: Option<String>) {
     }
 }
 
-/// Whether a command ended only because nobody reads what it prints: that is no failure.
+/// Whether a command ended only because its reader is gone, which is not a failure.
 pub(crate) fn is_unread(error: &anyhow::Error) -> bool {
     let cause = error.root_cause().downcast_ref::<io::Error>();
     cause.is_some_and(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
 }
 
-/// An error and its causes, each said once: many errors say their cause by themselves. Some end
-/// with empty lines.
+/// An error and its causes, without repetition: many errors contain the text of their cause. Some
+/// end with empty lines.
 pub(crate) fn in_words(error: &anyhow::Error) -> String {
     let said_once = |words: String, cause: &(dyn Error + 'static)| {
         let raw = cause.to_string().trim_end().to_owned();
@@ -103,7 +101,7 @@ pub(crate) fn in_words(error: &anyhow::Error) -> String {
         match (words.is_empty(), words.contains(&cause)) {
             (true, _) => cause,
             (false, true) => words,
-            // The errors above it may have said it in the system's words.
+            // The errors above may contain it in the system's words.
             (false, false) if !raw.is_empty() && words.contains(&raw) => {
                 words.replace(&raw, &cause)
             }

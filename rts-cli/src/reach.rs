@@ -1,4 +1,4 @@
-//! How a server is reached, beside its address.
+//! Options that tell how to reach a server.
 
 use std::path::PathBuf;
 
@@ -22,12 +22,12 @@ impl Reach {
         self.proxy().is_none()
     }
 
-    /// An empty one is none: that is how a variable is switched off for one command.
+    /// The proxy. An empty value is none, which turns the variable off for one command.
     fn proxy(&self) -> Option<&str> {
         self.proxy.as_deref().filter(|proxy| !proxy.is_empty())
     }
 
-    /// All that is needed to connect to `url`.
+    /// The settings to connect to `url`.
     pub(crate) fn connector(&self, url: &str) -> anyhow::Result<Connector> {
         let proxy = self.proxy().map(str::parse::<Proxy>).transpose().context("--proxy")?;
         let mut options = ConnectOptions::default().with_proxy(proxy);

@@ -1,4 +1,4 @@
-//! `--trace` and its companions, for all commands that can record.
+//! `--trace` and related options, for all commands that record.
 
 use std::path::{Path, PathBuf};
 
@@ -7,9 +7,9 @@ use rts_trace::{RecordError, Recorder, Secrets};
 
 use crate::signals::outlive_strays;
 
-/// A smaller recording would end before anything is seen.
+/// A smaller recording would end before it has any content.
 const BYTES_MIN: u64 = 1_024 * 1_024;
-/// What `--trace-limit` may end with, and how many bytes that is.
+/// Units of `--trace-limit`, and their bytes.
 const UNITS: [(&str, u64); 3] = [("KiB", 1_024), ("MiB", 1_048_576), ("GiB", 1_073_741_824)];
 
 /// For commands that can record.
@@ -27,14 +27,14 @@ pub(crate) struct TraceArgs {
     trace_payloads: bool,
 }
 
-/// A recording that can begin.
+/// A recording that is ready to begin.
 pub(crate) struct Recording<'a> {
     args: &'a TraceArgs,
     path: &'a Path,
 }
 
 impl TraceArgs {
-    /// The recording that was asked for, if one was.
+    /// The recording, if it was requested.
     pub(crate) fn wanted(&self) -> anyhow::Result<Option<Recording<'_>>> {
         let Some(path) = &self.trace else { return Ok(None) };
         outlive_strays().context("signals cannot be caught")?;
@@ -43,7 +43,7 @@ impl TraceArgs {
 }
 
 impl Recording<'_> {
-    /// Begins a new file; a recording that has the name makes way.
+    /// Begins a new file. An existing recording is renamed.
     pub(crate) fn begin(&self) -> Result<Recorder, RecordError> {
         let secrets = match self.args.trace_payloads {
             true => Secrets::Kept,
@@ -72,8 +72,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_size_has_a_unit_and_is_a_mebibyte_at_least() {
-        assert_eq!(size("256MiB"), Ok(Recorder::FILE_BYTES_DEFAULT), "the default that is said");
+    fn size_has_a_unit_and_is_at_least_a_mebibyte() {
+        assert_eq!(size("256MiB"), Ok(Recorder::FILE_BYTES_DEFAULT), "the default of the option");
         assert_eq!(size("1024KiB"), Ok(1_048_576));
         assert_eq!(size("2 GiB"), Ok(2_147_483_648));
         assert!(size("1023KiB").expect_err("too small").contains("at least 1MiB"));

@@ -1,28 +1,26 @@
-//! What signals mean to a server, and to programs of a terminal.
+//! Signals of servers and of interactive programs.
 
 use std::io;
 
 use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// A write beyond the size that files may have (`ulimit -f`), by its number, for which tokio has no
-/// name. It is the same on every system that we know.
+/// SIGXFSZ: a write beyond the file size limit (`ulimit -f`). tokio has no name for it. Its number
+/// is equal on all known systems.
 const FILE_SIZE: i32 = 25;
 
-/// The signals of a server, which are caught from when this is made. Those that have come since are
-/// kept.
+/// The signals of a server. They are caught, and kept, from the creation of this value.
 #[derive(Debug)]
 pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
-    /// What would end the process if nobody caught it, and is no reason to.
+    /// A signal that would end the process by default, but should not.
     user_1: Signal,
     user_2: Signal,
 }
 
-/// What to do when the terminal is gone, which is also how services are asked to read their files
-/// again.
+/// The meaning of SIGHUP: the terminal is closed, or a service should reload its files.
 pub(crate) enum OnHangup {
     Stop,
     Do(Box<dyn Fn() + Send>),
@@ -32,7 +30,7 @@ pub(crate) enum OnHangup {
 impl Signals {
     /// # Errors
     ///
-    /// The system has no file left.
+    /// Returns an error if the system has no file descriptor left.
     pub(crate) fn catch() -> io::Result<Self> {
         outlive_strays()?;
         Ok(Self {
@@ -44,7 +42,7 @@ impl Signals {
         })
     }
 
-    /// Ready when the server is to stop.
+    /// Ready when the server should stop.
     pub(crate) async fn stop(mut self, on_hangup: OnHangup) {
         loop {
             let (name, stops) = tokio::select! {
@@ -70,17 +68,17 @@ impl Signals {
     }
 }
 
-/// From now on, signals that are no request to stop do not end the process: SIGUSR1, SIGUSR2, and
-/// that of a write to a file that has all the bytes that files may have (`ulimit -f`), which fails.
+/// From now on, signals that are no request to stop do not end the process: SIGUSR1, SIGUSR2 and
+/// SIGXFSZ. The write that caused SIGXFSZ fails.
 pub(crate) fn outlive_strays() -> io::Result<()> {
     let strays =
         [SignalKind::user_defined1(), SignalKind::user_defined2(), SignalKind::from_raw(FILE_SIZE)];
-    // They stay caught when nobody listens any more.
+    // The signals stay caught after the listeners are dropped.
     strays.into_iter().try_for_each(|kind| signal(kind).map(drop))
 }
 
-/// Ready when somebody stops a program of a terminal by hand, closes the terminal, or the system
-/// ends it; caught from when this is called.
+/// Ready when an interactive program should stop: by Ctrl-C, a closed terminal, or the system.
+/// Signals are caught from this call on.
 pub(crate) fn stopped() -> anyhow::Result<impl Future<Output = ()>> {
     outlive_strays().context("signals cannot be caught")?;
     let watches_hangup = !ignores_hangup();
@@ -97,8 +95,8 @@ pub(crate) fn stopped() -> anyhow::Result<impl Future<Output = ()>> {
     })
 }
 
-/// Whether the process was started so that the end of its terminal is no matter to it, as `nohup`
-/// does. Ask before signals are caught. Where the system does not say it, it was not.
+/// Whether the process was started to ignore the end of its terminal, such as by `nohup`. Call it
+/// before signals are caught. `false` where the system does not report it.
 pub(crate) fn ignores_hangup() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

@@ -14,7 +14,7 @@ use rts_server::{DEV_APP_ID, DEV_APP_KEY};
 use crate::dev_token::unix_now;
 use crate::out::say;
 
-/// Of a progress bar.
+/// Steps of a progress bar.
 const STEPS: u64 = 1_000;
 
 /// Put load on a server and measure it. Without --url, a server is started for it: token check and
@@ -159,7 +159,7 @@ pub(crate) struct FloorArgs {
 }
 
 pub(crate) async fn run(work: Work) -> anyhow::Result<ExitCode> {
-    // The load is a thread of its own, and waits for sockets in its own way.
+    // The load runs in a blocking thread, with its own loop over its sockets.
     tokio::task::spawn_blocking(move || work.run()).await??;
     Ok(ExitCode::SUCCESS)
 }
@@ -200,7 +200,7 @@ impl Work {
             }
             Self::Floor(args) => {
                 return Ok(rts_load::serve_floor(args.listen, |address| {
-                    // The floor needs no address.
+                    // The floor has no clients that need to read its address.
                     let _ = say(format_args!("listening on floor://{address}"));
                 })?);
             }
@@ -219,8 +219,8 @@ impl Traffic {
 
 impl Common {
     fn measure(self, job: &Job) -> anyhow::Result<Report> {
-        // A client is an open file. If it is refused, the old limit holds, and connecting says so
-        // when it is reached.
+        // Each client needs a file descriptor. If the limit cannot be raised, connecting fails with
+        // its own error when the limit is reached.
         let _ = rlimit::increase_nofile_limit(u64::MAX);
         let started = match self.url {
             Some(_) => None,
@@ -259,7 +259,7 @@ impl Common {
     }
 }
 
-/// A server of our own, which ends with us.
+/// A server that this command starts, and stops at its end.
 struct StartedServer {
     child: Child,
     url: String,
@@ -282,13 +282,13 @@ large_room_broadcasts_per_second = 0
         );
         std::fs::write(&config, text).with_context(|| format!("writing {}", config.display()))?;
         if let Some(cpu) = cpu {
-            // The server has from its first moment as many threads as it has cores.
+            // Pinned here, so that the server starts as many threads as it has cores.
             rts_load::pin_this_thread(cpu).with_context(|| format!("core {cpu}"))?;
         }
         let mut child = Command::new(std::env::current_exe()?)
             .args(["serve", "--config"])
             .arg(&config)
-            // That everybody knows the usual key is nothing to warn of here.
+            // The default log level would warn about the public key.
             .env("RTS_LOG", std::env::var("RTS_LOG").unwrap_or_else(|_| "error".to_owned()))
             .stdout(Stdio::piped())
             .spawn()
@@ -297,7 +297,8 @@ large_room_broadcasts_per_second = 0
         if let Some(out) = child.stdout.take() {
             BufReader::new(out).read_line(&mut first)?;
         }
-        // Read by now. It has a key in it, and would stay behind if we are stopped by hand.
+        // The server has read the file. It contains a key, and would remain if this command were
+        // killed.
         let _ = std::fs::remove_file(&config);
         let url = first.trim().strip_prefix("listening on ").unwrap_or_default().to_owned();
         let server = Self { child, url };
@@ -310,7 +311,7 @@ large_room_broadcasts_per_second = 0
 
 impl Drop for StartedServer {
     fn drop(&mut self) {
-        // It is gone in the end, whatever these say.
+        // Both calls may fail if the process has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,4 +1,5 @@
-//! `rts demo`: a server and three engines in one process, on loopback. What is shown is checked.
+//! `rts demo`: a server and three engines in one process, on loopback. The demo checks what it
+//! shows.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use super::chat::{describe, shown};
 use crate::dev_token::{dev_token, unix_now};
 use crate::out::say;
 
-/// Nothing here takes longer, unless something is off.
+/// Only a fault makes a step take longer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 struct Person {
@@ -86,7 +87,7 @@ pub(crate) async fn run() -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// When a token of the demo ends; one that has ended is before now.
+/// The expiry of a token, this many seconds from now. A negative number gives an expired token.
 fn seconds_from_now(seconds: i64) -> anyhow::Result<u32> {
     let at = unix_now().checked_add_signed(seconds).context("the clock is before 1970")?;
     u32::try_from(at).context("the clock is after the year 2106")
@@ -165,7 +166,7 @@ impl Person {
         Ok(room)
     }
 
-    /// Shows what happens until the wanted event has come.
+    /// Prints events until the wanted one has come.
     async fn expect(&mut self, what: &str, wanted: impl Fn(&Event) -> bool) -> anyhow::Result<()> {
         loop {
             let Ok(Some(event)) = tokio::time::timeout(PATIENCE, self.events.next()).await else {

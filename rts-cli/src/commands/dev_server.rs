@@ -1,4 +1,4 @@
-//! The server of `rts serve --dev`: what it listens on, its keys, and how to try it.
+//! The server of `rts serve --dev`: its listeners, its keys, and commands to try it.
 
 use std::net::SocketAddr;
 
@@ -12,21 +12,21 @@ use rts_server::{
 use crate::dev_token::{dev_expiry, dev_token};
 use crate::out::say;
 
-/// The port of back ends, 7601, is this far above that of clients, 7600.
+/// The port for back ends, 7601, minus the port for clients, 7600.
 const OPENAPI_PORTS_BEHIND: u16 = 1;
-/// And that of pages, 7680.
+/// The port for browsers, 7680, minus the port for clients.
 const WEB_SOCKET_PORTS_BEHIND: u16 = 80;
-/// Of a key that is made at the start.
+/// Bytes of a generated key.
 const KEY_BYTES: usize = 32;
 
-/// Who plays with a new server.
+/// The users of the commands that are printed.
 const PLAYERS: [(&str, &str); 2] = [("alice", "bob"), ("bob", "alice")];
 
 pub(super) struct DevServer {
     listen: SocketAddr,
     openapi: SocketAddr,
     web_socket: SocketAddr,
-    /// Where others can connect, keys that everybody knows would let them in.
+    /// Generated keys. They replace the public keys if other machines can connect.
     own_keys: Option<Keys>,
 }
 
@@ -42,7 +42,7 @@ impl DevServer {
         web_socket: Option<SocketAddr>,
     ) -> anyhow::Result<Self> {
         let behind = |ports: u16, option: &str| match listen.port() {
-            // A free one, as for clients.
+            // Port 0 chooses a free port, as for clients.
             0 => Ok(SocketAddr::new(listen.ip(), 0)),
             port => match port.checked_add(ports) {
                 Some(port) => Ok(SocketAddr::new(listen.ip(), port)),
@@ -73,7 +73,7 @@ impl DevServer {
             }
             for app in config.apps.values_mut() {
                 app.keys = vec![keys.app.clone()];
-                // Clients from elsewhere must not reach what else listens on this machine.
+                // Clients on other machines must not reach services on this machine.
                 app.app_server = AppServer::default();
             }
         }
@@ -81,9 +81,9 @@ impl DevServer {
         config
     }
 
-    /// Says what can be done with the server, which listens at `address`.
+    /// Prints how to use the server, which listens at `address`.
     pub(super) fn introduce(&self, address: SocketAddr) -> anyhow::Result<()> {
-        // As it was called, so that the lines can be pasted wherever it was.
+        // The program's name as it was called, so that the commands can be pasted.
         let rts = std::env::args().next().unwrap_or_else(|| "rts".to_owned());
         let url = format!("rts://{}", reachable(address));
         let (key, bearer) = match &self.own_keys {
@@ -129,7 +129,7 @@ impl Keys {
     }
 }
 
-/// Where a client on this machine connects to: nobody can connect to "every address".
+/// An address that clients on this machine can connect to. The unspecified address is not one.
 fn reachable(address: SocketAddr) -> SocketAddr {
     let mut address = address;
     match address {
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_others_can_reach_has_no_key_that_others_know() {
+    fn reachable_server_has_generated_keys() {
         let keys_of = |server: &DevServer| {
             let config = server.config();
             config.check().expect("it can be served");
@@ -171,14 +171,14 @@ mod tests {
                 app.len() == 1 && app[0].len() == 43 && bearer.len() == 43 && app[0] != *bearer
             );
         }
-        assert!(public.0 != again.0 && public.1 != again.1, "each start has its own");
+        assert!(public.0 != again.0 && public.1 != again.1, "each start generates new keys");
         assert!(at("0.0.0.0:7600").config().openapi.expect("it is there").access_keys.is_empty());
         let config = at("[::]:7600").config();
         assert!(!config.apps[DEV_APP_ID].app_server.allow_loopback);
     }
 
     #[test]
-    fn the_ports_of_back_ends_and_pages_are_1_and_80_behind_that_of_clients() {
+    fn ports_of_back_ends_and_browsers_follow_clients() {
         for (clients, back_ends, pages) in
             [(7600, 7601, 7680), (9000, 9001, 9080), (65455, 65456, 65535), (0, 0, 0)]
         {
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn one_public_listener_is_enough_for_keys_of_its_own() {
+    fn one_public_listener_suffices_for_generated_keys() {
         let loopback = "127.0.0.1:7600".parse().expect("an address");
         let public = Some("192.0.2.1:80".parse().expect("an address"));
         for (openapi, web_socket) in [(public, None), (None, public)] {
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn every_address_is_named_by_one_that_can_be_connected_to() {
+    fn unspecified_address_is_shown_as_loopback() {
         for (listens, connects) in [
             ("0.0.0.0:7600", "127.0.0.1:7600"),
             ("[::]:7600", "[::1]:7600"),

@@ -1,5 +1,5 @@
-//! `rts engine`: one engine on standard input and output. A call a line in; returns and callbacks a
-//! line out, in the order in which they happen.
+//! `rts engine`: one engine on standard input and output. Each input line is a call. Each output
+//! line is a return or a callback, in the order in which they happen.
 
 mod line;
 mod lines;
@@ -27,7 +27,7 @@ use crate::reach::Reach;
 use crate::record::TraceArgs;
 use crate::signals::outlive_strays;
 
-/// The engine gives keys from 1 on.
+/// No room. Keys of the engine begin at 1.
 const NO_ROOM: RoomKey = RoomKey(0);
 
 #[derive(Debug, clap::Args)]
@@ -67,7 +67,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut lines = Lines::new(BufReader::new(tokio::io::stdin()));
     let mut destroyed = false;
     loop {
-        // A call and what follows from it at once are never split by something from outside.
+        // A call and its immediate effects are printed together.
         drain(&mut events)?;
         tokio::select! {
             line = lines.next() => match line.context("standard input")? {
@@ -87,7 +87,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A line that is too long is not a call, but a caller who waits for its answer gets one.
+/// Refuses a line that is too long. Its `ref` is answered, so that the caller does not wait
+/// forever.
 fn refuse_long(beginning: &[u8]) -> anyhow::Result<()> {
     let text = String::from_utf8_lossy(beginning);
     let reference = Fields::read(&text).0.reference();
@@ -106,7 +107,7 @@ fn drain(events: &mut Events) -> anyhow::Result<()> {
 struct Port {
     engine: Engine,
     rooms: BTreeMap<String, RoomKey>,
-    /// For calls that bring no token.
+    /// The token for calls without one.
     credentials: Credentials,
 }
 
@@ -128,11 +129,11 @@ impl Port {
             Ok(name) => name,
             Err(error) => return say(Answer::new(reference, Err(error))),
         };
-        // What happened before the call comes before its return, what it brings about after.
+        // Events before the call are printed before its return, and its effects after it.
         drain(events)?;
         let result = self.call(&name, &fields);
         if self.engine.is_destroyed() {
-            // What is called back by this comes before it returns: nothing comes after.
+            // Callbacks of this call come before its return, and none come later.
             drain(events)?;
         }
         say(Answer::new(reference, result))
@@ -209,21 +210,22 @@ impl Port {
         Ok(self.rooms.get(&fields.text("room")?).copied().unwrap_or(NO_ROOM))
     }
 
-    /// That of the call, or else that of the command line or the environment, as it is now.
+    /// The token of the call. Without one, the token of the command line or the environment, read
+    /// now.
     fn token(&self, fields: &Fields<'_>) -> Result<String, String> {
         if fields.has("token") {
             return fields.text("token");
         }
         match self.credentials.find() {
             Ok(Some(token)) => Ok(token),
-            // The answer is that of a missing field.
+            // The error is that of a missing field.
             Ok(None) => fields.text("token"),
             Err(error) => Err(in_words(&error)),
         }
     }
 }
 
-/// An event as a line of the port.
+/// An event as a line of output.
 pub(crate) fn event_json(event: &Event) -> Value {
     match event {
         Event::ConnectionStateChanged(state) => {
@@ -320,7 +322,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn only_what_follows_a_reconnect_says_whether_broadcasts_may_be_missing() {
+    fn only_a_join_after_reconnect_has_missing_broadcasts() {
         for (how, wanted) in [
             (JoinType::First, r#"{"join_type":0,"elapsed":7}"#),
             (JoinType::Resumed, r#"{"join_type":1,"elapsed":7,"resumed":true}"#),

@@ -25,7 +25,7 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// How often it is looked whether the link is up: short breaks are not called back.
+/// How often the link is checked, since short breaks have no callback.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
@@ -33,7 +33,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         RoomId::new(room).map_err(|error| anyhow!("--room: {room:?}: {error}"))?;
     }
     let LoggedIn { engine, mut events, uid } = args.account.log_in().await?;
-    // Whoever is stopped by hand has left, rather than vanished.
+    // A client that is stopped by hand logs out, so its session does not linger.
     let stopped = stopped()?;
     tokio::pin!(stopped);
     let room = args.room.as_deref().map(|room| engine.create_room(room)).transpose()?;
@@ -71,7 +71,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What is seen of a link at one moment.
+/// The state of a link at one moment.
 #[derive(Clone, Copy, Debug)]
 struct Seen {
     at: Instant,
@@ -80,7 +80,7 @@ struct Seen {
     last_end: Option<Disconnect>,
 }
 
-/// Tells when the link is gone, when it is back, and whether something may be missing.
+/// Reports that the link is lost, that it is back, and whether messages may be missing.
 struct Watch {
     sessions_begun: u64,
     away_since: Option<Instant>,
@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_absence_is_told_once_and_the_return_says_whether_something_may_be_missing() {
+    fn absence_is_told_once_and_return_tells_losses() {
         let begun = Instant::now();
         let mut watch = Watch { sessions_begun: 1, away_since: None };
         let mut look = |ms: u64, is_online: bool, sessions_begun: u64| {
@@ -150,7 +150,7 @@ mod tests {
         let missing = "in a new session: what was sent meanwhile may be missing (resumed: false)";
         assert_eq!(look(6_500, true, 2), format!("back after 0.5 s, {missing}"));
         assert_eq!(look(7_000, true, 2), "");
-        // Between two looks.
+        // The break happened between two checks.
         assert_eq!(look(8_000, true, 3), format!("back, {missing}"));
     }
 }

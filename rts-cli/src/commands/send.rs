@@ -23,7 +23,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let LoggedIn { engine, mut events, .. } = args.account.log_in().await?;
     let sent = engine.send_message(&args.to, args.text.as_str(), MessageConfig::ReliableOrdered)?;
     let code = sent.await;
-    // The reason behind such a result, if the login ended meanwhile.
+    // The reason of such a result, if the login has ended meanwhile.
     let end = iter::from_fn(|| events.try_next()).find_map(|event| login_end(&event));
     engine.destroy();
     engine.closed().await;

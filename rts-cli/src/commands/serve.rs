@@ -47,10 +47,10 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let ignores_hangup = ignores_hangup();
-    // Before anything says that the server is there: who is told so may stop it at once.
+    // Caught before anything reports that the server runs: a supervisor may then stop it at once.
     let signals = Signals::catch().context("signals cannot be caught")?;
     go_on_unread().context("standard output")?;
-    // Like all that is logged, it must not wait for a reader.
+    // As with all log lines, writing it must not block.
     std::panic::set_hook(Box::new(|panic| tracing::error!("a bug: {panic}")));
     let mut dev_server = None;
     let config = match &args.config {
@@ -67,8 +67,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
             dev_server.insert(dev).config()
         }
     };
-    // A link is an open file. What the system allows may still be too few for a busy server, but
-    // that is its operator's to say.
+    // Each link needs a file descriptor. The system's limit may still be too low for a busy server;
+    // raising it is up to the operator.
     let (version, configuration) = (env!("CARGO_PKG_VERSION"), config.file.as_deref());
     let configuration = configuration.map(|file| display(file.display()));
     match rlimit::increase_nofile_limit(u64::MAX) {

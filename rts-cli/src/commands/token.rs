@@ -19,7 +19,7 @@ use crate::credentials::token_from;
 use crate::dev_token::{issued_now, unix_now};
 use crate::out::{say, tell};
 
-/// The exit code for a token that is not valid, or not known to be.
+/// The exit code for a token that is invalid, or whose validity is unknown.
 const NOT_VALID: u8 = 2;
 
 #[derive(Debug, clap::Subcommand)]
@@ -126,7 +126,7 @@ fn make(new: New) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// By hand, since `--dev` goes with a key in the environment and not with one beside it.
+/// Not by clap: `--dev` excludes the option, but not the environment variable.
 fn app_key(given: Option<String>) -> anyhow::Result<String> {
     match given.map_or_else(|| std::env::var("RTS_APP_KEY"), Ok) {
         Ok(key) => Ok(key),
@@ -183,7 +183,7 @@ fn show(inspect: Inspect) -> anyhow::Result<ExitCode> {
     Ok(if verdict == "valid" { ExitCode::SUCCESS } else { NOT_VALID.into() })
 }
 
-/// For a terminal: on one line, whatever it holds.
+/// A room id on one line, safe for a terminal.
 fn room_text(room: &[u8]) -> String {
     match std::str::from_utf8(room) {
         Ok(text) => text.escape_debug().to_string(),
@@ -191,7 +191,7 @@ fn room_text(room: &[u8]) -> String {
     }
 }
 
-/// A string, or an object with base64 when it is no text.
+/// A string, or an object with base64 if it is not UTF-8.
 fn room_json(room: &[u8]) -> Value {
     match std::str::from_utf8(room) {
         Ok(text) => json!(text),
@@ -199,12 +199,12 @@ fn room_json(room: &[u8]) -> Value {
     }
 }
 
-/// When something ends: 0 is never.
+/// Describes an expiry. 0 means never.
 fn expiry(at: u32, now: u64) -> String {
     if at == 0 { "0 (never)".to_owned() } else { moment(at, now) }
 }
 
-/// Unix seconds, the same as a date, and how far that is from now.
+/// Unix seconds, the date, and the distance from now.
 pub(super) fn moment(at: u32, now: u64) -> String {
     match OffsetDateTime::from_unix_timestamp(at.into()).map(|date| date.format(&Rfc3339)) {
         Ok(Ok(date)) => format!("{at} ({date}, {})", distance(at, now)),
@@ -229,7 +229,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_moment_is_told_in_seconds_as_a_date_and_from_now() {
+    fn moment_has_seconds_date_and_distance() {
         let now = 1_700_000_000;
         assert_eq!(moment(1_700_000_000, now), "1700000000 (2023-11-14T22:13:20Z, now)");
         assert_eq!(moment(u32::MAX, 0), "4294967295 (2106-02-07T06:28:15Z, in 49710 days)");
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_distance_is_told_in_the_unit_that_fits() {
+    fn distance_has_a_fitting_unit() {
         for (seconds, words) in [
             (1, "1 s"),
             (119, "119 s"),

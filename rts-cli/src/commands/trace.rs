@@ -1,4 +1,5 @@
-//! `rts trace`, which reads recordings. A recording has text from others, and may be forged.
+//! `rts trace`, which reads recordings. A recording contains texts of other users, and may be
+//! forged.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -34,7 +35,7 @@ pub(crate) enum Command {
     },
 }
 
-/// Exit code 1 when the replay differs, or when there is no such message.
+/// Exit code 1 means that the replay differs, or that there is no such message.
 pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Replay { file } => replay_file(&file),
@@ -92,7 +93,7 @@ fn in_words(difference: &Difference) -> String {
     )
 }
 
-/// What a reader should know, on standard error.
+/// Prints warnings about the recording to standard error.
 fn warn(replayed: &Replayed) {
     if replayed.torn_bytes > 0 {
         tell(format_args!(

@@ -1,4 +1,4 @@
-//! The OpenAPI from the other side: asks, with a bearer key or a signature.
+//! A client of the OpenAPI, with a bearer key or signed requests.
 
 use std::error::Error;
 use std::io;
@@ -13,14 +13,14 @@ use serde_json::Value;
 
 use crate::dev_token::unix_now;
 
-/// Commands are done at once; longer only when nobody is there.
+/// Timeout of a request. The server answers at once if it is reachable.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// Any region does: a server has one key for all.
+/// The region of signatures. A server accepts any, since it has the same keys for all regions.
 const REGION: &str = "rts";
-/// Characters that are shown of an answer that is not the OpenAPI's.
+/// Characters quoted from an answer that is not one of the OpenAPI.
 const SHOWN_CHARS_MAX: usize = 200;
 
-/// How a request says whose it is.
+/// The key of requests.
 pub(super) enum Credentials {
     Bearer(String),
     Signing { id: String, secret: String },
@@ -35,19 +35,19 @@ pub(super) struct Client {
 impl Client {
     pub(super) fn new(url: &str, credentials: Credentials) -> anyhow::Result<Self> {
         let Some(url) = Url::parse(url).ok().filter(is_base) else {
-            // What was written may have a password in it.
+            // The URL may contain a password, so the error does not show it.
             bail!(
                 "--url has the form http://HOST:PORT or https://HOST, with nothing after it; a key \
                  is given by --key or RTS_ADMIN_KEY"
             );
         };
-        // A process has one; this command is the only one that needs it. It fails when there is
-        // one, which is as good.
+        // Installs the process-wide provider, which only this command needs. The call fails if
+        // there is one already, which is fine.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
             .timeout(TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())
-            // A key goes to the server that was named, and to nobody else.
+            // A key goes only to the named server, not through a proxy.
             .no_proxy()
             .build()
             .context("HTTP")?;
@@ -125,7 +125,7 @@ impl Client {
     }
 }
 
-/// Whether it is a server's address and no more: what else it says would not be used.
+/// Whether the URL is a bare base URL. Other parts would be ignored.
 fn is_base(url: &Url) -> bool {
     let is_http = matches!(url.scheme(), "http" | "https") && url.host_str().is_some();
     let has_user = !url.username().is_empty() || url.password().is_some();
@@ -133,7 +133,7 @@ fn is_base(url: &Url) -> bool {
     is_http && !has_user && !has_more
 }
 
-/// What lies at the bottom; what is above are the library's layers, with the whole request in them.
+/// The innermost cause. The outer ones are layers of the library, and contain the whole request.
 fn why(error: &reqwest::Error) -> String {
     let chain = || std::iter::successors(Some(error as &dyn Error), |&error| error.source());
     let refused = chain().filter_map(|error| error.downcast_ref::<io::Error>());
@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_with_more_than_a_host_is_refused_and_not_shown() {
+    fn url_with_more_than_a_host_is_refused_unshown() {
         let new = |url: &str| Client::new(url, Credentials::Bearer("key".to_owned()));
         for url in ["http://127.0.0.1:7601", "https://rts.example", "http://[::1]:7601/"] {
             assert!(new(url).is_ok(), "{url}");

@@ -1,4 +1,4 @@
-//! `rts admin`: what a back end asks for over the OpenAPI, by hand.
+//! `rts admin`: calls of the OpenAPI, by hand.
 
 mod client;
 mod tables;
@@ -199,14 +199,15 @@ struct Page {
     limit: u64,
 }
 
-/// Bans from rooms last this long.
+/// The valid lengths of a ban from rooms.
 const ROOM_BAN_SECONDS: std::ops::RangeInclusive<u64> = 10..=604_800;
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let credentials = match (args.access_key, args.secret) {
         (Some(id), Some(secret)) => Credentials::Signing { id, secret },
         (None, None) => Credentials::Bearer(args.key),
-        // Not left to clap, which looks at what stands before and behind the subcommand apart.
+        // Checked here, since clap checks global options before and after the subcommand
+        // separately.
         (Some(_), None) => bail!("--access-key needs --secret"),
         (None, Some(_)) => bail!("--secret needs --access-key"),
     };
@@ -278,7 +279,7 @@ impl What {
         })
     }
 
-    /// The result in words.
+    /// Describes the result for people.
     fn tell(&self, result: Value) -> anyhow::Result<String> {
         Ok(match self {
             Self::Send { uid, room, .. } => match (read::<Sent>(result)?.receivers, room) {
@@ -379,7 +380,7 @@ impl Whom {
         self.user.as_deref().filter(|_| self.room.is_none() && !self.everywhere)
     }
 
-    /// Of a ban from a room or all rooms.
+    /// The fields of a ban from a room or from all rooms.
     fn fields(&self) -> Value {
         let mut fields = json!({});
         if let Some(user) = &self.user {
@@ -391,12 +392,12 @@ impl Whom {
         fields
     }
 
-    /// Who or what is banned.
+    /// The user or room that is banned.
     fn subject(&self) -> &str {
         self.user.as_deref().unwrap_or("everybody")
     }
 
-    /// What from.
+    /// What the ban excludes from.
     fn scope(&self) -> String {
         match &self.room {
             Some(room) => format!("from {room}"),

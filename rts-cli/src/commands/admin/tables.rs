@@ -1,4 +1,4 @@
-//! Pages and figures for people.
+//! Tables of users, rooms and figures for people.
 
 use rts_openapi::{RoomList, Stats, UserList};
 
@@ -70,7 +70,7 @@ fn table<const N: usize>(head: [&str; N], rows: impl Iterator<Item = [String; N]
     lines(&std::iter::once(head).chain(rows).collect::<Vec<_>>())
 }
 
-/// In columns, two spaces apart.
+/// Formats rows in columns, two spaces apart.
 fn lines<const N: usize>(rows: &[[String; N]]) -> String {
     let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
     let widths: [usize; N] = std::array::from_fn(width);

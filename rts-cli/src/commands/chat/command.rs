@@ -1,10 +1,10 @@
-//! What can be typed.
+//! The commands of a chat.
 
 use std::fmt;
 
 use rts_client::contract::{RoomId, UserId};
 
-/// Name, arguments, what it does: the help, and what can be completed.
+/// Name, arguments and meaning of each command, for the help and for completion.
 const COMMANDS: [(&str, &str, &str); 10] = [
     ("/to", "USER or #ROOM", "lines go there from now on"),
     ("/join", "ROOM", "enter a room; lines go there"),
@@ -18,7 +18,7 @@ const COMMANDS: [(&str, &str, &str); 10] = [
     ("/quit", "", "the end; so are Ctrl-D and Ctrl-C"),
 ];
 
-/// Where lines go.
+/// The receiver of lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum To {
     User(String),
@@ -29,14 +29,14 @@ pub(super) enum To {
 pub(super) enum Command {
     /// An empty line.
     Nothing,
-    /// A text for those whom lines go to.
+    /// A text for the current receiver.
     Say(String),
     Message(To, String),
     To(To),
     Join(String),
-    /// The room that lines go to unless it has a name.
+    /// A room to leave. `None`: the current room.
     Leave(Option<String>),
-    /// Likewise.
+    /// A room whose members are listed. `None`: the current room.
     Members(Option<String>),
     Online(String),
     Rooms,
@@ -46,7 +46,7 @@ pub(super) enum Command {
 }
 
 impl Command {
-    /// Reads a line; the error says what would be right.
+    /// Parses a line. The error says what would be right.
     pub(super) fn parse(line: &str) -> Result<Self, String> {
         let line = line.trim_end_matches(['\r', '\n']);
         if line.trim().is_empty() {
@@ -56,7 +56,7 @@ impl Command {
         let Some(command) = rest.strip_prefix('/') else {
             return Ok(Self::Say(line.to_owned()));
         };
-        // A text that begins with a slash is written with two.
+        // A text that begins with a slash is typed with two.
         if command.starts_with('/') {
             return Ok(Self::Say(format!("{blanks}{command}")));
         }
@@ -89,7 +89,7 @@ impl Command {
     }
 }
 
-/// The names of all commands, each once.
+/// The names of all commands, without repeats.
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
     let mut last = "";
     COMMANDS
@@ -117,7 +117,7 @@ pub(super) fn to(who: &str) -> Result<To, String> {
     Ok(To::User(who.to_owned()))
 }
 
-/// A room's id, with or without the sign that marks rooms here and is never part of an id.
+/// The id of a room, with or without the `#` that marks rooms here. An id never contains `#`.
 pub(super) fn room(id: &str) -> Result<String, String> {
     let id = id.strip_prefix('#').unwrap_or(id);
     RoomId::new(id).map_err(|error| format!("{id:?}: {error}"))?;
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_a_text_unless_it_begins_with_one_slash() {
+    fn line_is_a_text_unless_it_begins_with_one_slash() {
         let say = |text: &str| Command::Say(text.to_owned());
         assert_eq!(parsed("hi bob"), say("hi bob"));
         assert_eq!(parsed("  hi /to\r\n"), say("  hi /to"));
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_room_is_told_from_a_user_by_its_sign() {
+    fn sign_distinguishes_rooms_from_users() {
         let (user, room) = (To::User("bob".to_owned()), To::Room("lobby".to_owned()));
         assert_eq!(parsed("/to bob"), Command::To(user.clone()));
         assert_eq!(parsed("/to #lobby"), Command::To(room.clone()));
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mistake_is_answered_with_what_would_be_right() {
+    fn mistakes_have_helpful_errors() {
         for (line, says) in [
             ("/to", "/to USER"),
             ("/to b b", "\"b b\": the user id has"),
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn every_command_that_the_help_lists_is_one() {
+    fn every_command_of_the_help_parses() {
         for name in names() {
             assert!(help().contains(name));
             let says =
@@ -199,6 +199,6 @@ mod tests {
             });
             assert!(is_one, "{name}: {says:?}");
         }
-        assert_eq!(names().count(), 9, "each once");
+        assert_eq!(names().count(), 9, "no name repeats");
     }
 }

@@ -1,15 +1,15 @@
-//! What the Tab key offers.
+//! Completion by the Tab key.
 
 use super::command;
 
-/// Users that were heard of, and rooms that were joined.
+/// Known users, and joined rooms.
 #[derive(Debug, Default)]
 pub(super) struct Names {
     pub(super) users: Vec<String>,
     pub(super) rooms: Vec<String>,
 }
 
-/// Where the last word begins, and what it may become.
+/// The position of the last word, and its completions.
 pub(super) fn complete(before: &str, names: &Names) -> (usize, Vec<String>) {
     let word = before.rsplit(char::is_whitespace).next().unwrap_or("");
     let start = before.len() - word.len();
@@ -20,7 +20,7 @@ pub(super) fn complete(before: &str, names: &Names) -> (usize, Vec<String>) {
         "" if word.starts_with('/') => command::names().map(str::to_owned).collect(),
         "/join" | "/leave" => rooms("").collect(),
         "/to" | "/msg" | "/who" => users().chain(rooms("#")).collect(),
-        // Inside a text, the name of somebody.
+        // In a text, user ids are completed.
         _ if word.is_empty() => Vec::new(),
         _ => users().collect(),
     };
@@ -41,7 +41,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_its_user_or_its_room_is_completed() {
+    fn completes_commands_users_and_rooms() {
         assert_eq!(offered("/t"), ["/to", "/token"]);
         assert_eq!(offered("/to bo"), ["/to bob", "/to bobby"]);
         assert_eq!(offered("/to #lo"), ["/to #lobby", "/to #lounge"]);
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_inside_a_text_is_completed_and_an_empty_word_is_not() {
+    fn completes_names_inside_texts_but_not_empty_words() {
         assert_eq!(offered("grüße, ca"), ["grüße, carol"]);
         assert_eq!(offered("\u{3000}bobb"), ["\u{3000}bobby"]);
         assert_eq!(offered("hi "), [""; 0]);

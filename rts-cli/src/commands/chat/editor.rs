@@ -1,4 +1,4 @@
-//! The line that is being typed: keys in, lines out. It knows no terminal.
+//! The line editor: keys in, lines out. It does not depend on a terminal.
 
 use std::collections::VecDeque;
 
@@ -8,21 +8,21 @@ use tui_input::{Input, InputRequest};
 
 use super::complete::{Names, complete};
 
-/// Lines that the arrow keys bring back. They are kept in memory only.
+/// Lines of the history. They are kept in memory only.
 const HISTORY_LINES_MAX: usize = 1_000;
 
-/// What came of a key.
+/// The effect of a key.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Typed {
-    /// The line is another one, or the cursor stands elsewhere.
+    /// The line or the position of the cursor has changed.
     Edited,
-    /// Enter, or several of them inside a pasted text.
+    /// Lines were entered: by Enter, or by line feeds of a pasted text.
     Lines(Vec<String>),
-    /// Words that the one before the cursor may become.
+    /// The completions of the word before the cursor.
     Offer(Vec<String>),
-    /// The screen is to be cleared.
+    /// The screen should be cleared.
     Clear,
-    /// Ctrl-Z: back to the shell for a while.
+    /// Ctrl-Z: the program should be suspended.
     Suspend,
     /// Ctrl-C, or Ctrl-D on an empty line.
     End,
@@ -32,17 +32,18 @@ pub(super) enum Typed {
 pub(super) struct Editor {
     input: Input,
     history: VecDeque<String>,
-    /// Which line of the history is shown, counted from the newest, and what was typed before.
+    /// The line of the history that is shown, counted from the newest, and the line that was typed
+    /// before.
     recalled: Option<(usize, String)>,
 }
 
 impl Editor {
-    /// The line and where its cursor is.
+    /// The line and its cursor.
     pub(super) fn input(&self) -> &Input {
         &self.input
     }
 
-    /// Takes a key or a pasted text. `names` is asked when a word is to be completed.
+    /// Handles a key or a pasted text. `names` is called when a word is completed.
     pub(super) fn takes(&mut self, event: &Event, names: impl FnOnce() -> Names) -> Typed {
         let key = match event {
             Event::Key(key) if key.kind != KeyEventKind::Release => key,
@@ -55,7 +56,7 @@ impl Editor {
             (KeyCode::Up, _) => self.recall(true),
             (KeyCode::Down, _) => self.recall(false),
             (KeyCode::Char(c), KeyModifiers::CONTROL) => return self.control(c, event),
-            // Alt with a letter is what terminals send for the Meta key of readline.
+            // Terminals send Alt with a letter for the Meta key of readline.
             (KeyCode::Char(c @ ('b' | 'f' | 'd')), KeyModifiers::ALT) => {
                 let meta = KeyEvent::new(KeyCode::Char(c), KeyModifiers::META);
                 self.edit(match c {
@@ -94,7 +95,7 @@ impl Editor {
         self.recalled = None;
         let line = self.input.value_and_reset();
         let is_new = self.history.back() != Some(&line);
-        // Tokens are not to be brought back by the arrow keys.
+        // Tokens do not enter the history.
         if is_new && !line.trim().is_empty() && !line.trim_start().starts_with("/token") {
             self.history.push_back(line.clone());
             if self.history.len() > HISTORY_LINES_MAX {
@@ -104,7 +105,7 @@ impl Editor {
         line
     }
 
-    /// All but the last line of a pasted text are entered.
+    /// Enters all lines of a pasted text except the last one.
     fn paste(&mut self, text: &str) -> Typed {
         let text = text.replace("\r\n", "\n").replace('\r', "\n");
         let mut parts = text.split('\n').map(|part| part.replace(char::is_control, " ")).peekable();
@@ -120,7 +121,7 @@ impl Editor {
         if lines.is_empty() { Typed::Edited } else { Typed::Lines(lines) }
     }
 
-    /// What stands before the cursor, and behind it.
+    /// The text before the cursor, and the text behind it.
     fn halves(&self) -> (String, String) {
         let mut chars = self.input.value().chars();
         (chars.by_ref().take(self.input.cursor()).collect(), chars.collect())
@@ -143,7 +144,7 @@ impl Editor {
         Typed::Edited
     }
 
-    /// An older or newer line that begins as what was typed.
+    /// Recalls an older or newer line that begins with the typed text.
     fn recall(&mut self, is_older: bool) {
         let typed = match &self.recalled {
             Some((_, typed)) => typed.clone(),
@@ -171,7 +172,7 @@ impl Editor {
     }
 }
 
-/// What all these words begin with.
+/// The longest common prefix of the words.
 fn common_start(words: &[String]) -> String {
     let [first, others @ ..] = words else { return String::new() };
     let is_common = |end: &usize| others.iter().all(|word| word.starts_with(&first[..*end]));
@@ -183,7 +184,7 @@ fn common_start(words: &[String]) -> String {
 mod tests {
     use super::*;
 
-    /// Types a text, in which a control character is that key.
+    /// Types a text. A control character stands for its key.
     fn types(editor: &mut Editor, text: &str) -> Typed {
         let names = || Names {
             users: ["bob", "bobby", "carol"].map(str::to_owned).to_vec(),
@@ -218,37 +219,37 @@ mod tests {
     }
 
     #[test]
-    fn keys_edit_the_line_and_enter_gives_it() {
+    fn keys_edit_the_line_and_enter_returns_it() {
         let mut editor = Editor::default();
         assert_eq!(types(&mut editor, "ello\x01h\x05!⌫\r"), lines(&["hello"]));
         assert_eq!(types(&mut editor, "one two\x17three\r"), lines(&["one three"]));
         assert_eq!(types(&mut editor, "gone\x15grüße 👩‍🔬←⌫\r"), lines(&["grüße👩‍🔬"]));
-        assert_eq!(types(&mut editor, "ab←\x0b\r"), lines(&["a"]), "to the end");
+        assert_eq!(types(&mut editor, "ab←\x0b\r"), lines(&["a"]), "Ctrl-K deletes to the end");
     }
 
     #[test]
-    fn arrows_bring_back_lines_that_begin_as_typed() {
+    fn arrows_recall_lines_that_begin_as_typed() {
         let mut editor = Editor::default();
         types(&mut editor, "one\rtwo\rother\rother\r\r");
         types(&mut editor, "↑↑");
-        assert_eq!(editor.input().value(), "two", "the same line twice is one");
+        assert_eq!(editor.input().value(), "two", "a repeated line is kept once");
         types(&mut editor, "↓↓");
         assert_eq!(editor.input().value(), "");
         types(&mut editor, "o↑↑↑");
-        assert_eq!(editor.input().value(), "one", "the oldest stays");
+        assert_eq!(editor.input().value(), "one", "the oldest line is the last");
         types(&mut editor, "↓↓");
         assert_eq!(editor.input().value(), "o");
     }
 
     #[test]
-    fn a_token_is_not_brought_back() {
+    fn token_is_not_recalled() {
         let mut editor = Editor::default();
         types(&mut editor, "hi\r/token secret\r↑");
         assert_eq!(editor.input().value(), "hi");
     }
 
     #[test]
-    fn so_many_lines_are_kept_and_not_one_more() {
+    fn history_is_bounded() {
         let mut editor = Editor::default();
         for number in 0..=HISTORY_LINES_MAX {
             types(&mut editor, &format!("line {number}\r"));
@@ -258,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn pasted_lines_are_entered_but_for_the_last() {
+    fn pasted_lines_are_entered_except_the_last() {
         let mut editor = Editor::default();
         types(&mut editor, "<>←");
         assert_eq!(pastes(&mut editor, "one\r\ntwo\rthr\x1bee"), lines(&["<one>", "two"]));
@@ -268,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_is_completed_as_far_as_it_is_clear_and_then_offered() {
+    fn word_is_completed_to_common_prefix_then_offered() {
         let mut editor = Editor::default();
         types(&mut editor, "/wh\tb\t");
         assert_eq!(editor.input().value(), "/who bob");
@@ -277,12 +278,16 @@ mod tests {
         types(&mut editor, "b\t");
         assert_eq!(editor.input().value(), "/who bobby ");
         types(&mut editor, "\x15grüße, c!←\t");
-        assert_eq!(editor.input().value(), "grüße, carol !", "before the cursor");
+        assert_eq!(
+            editor.input().value(),
+            "grüße, carol !",
+            "the word before the cursor is completed"
+        );
         assert_eq!(types(&mut editor, "\x15zz\t"), Typed::Edited);
     }
 
     #[test]
-    fn ctrl_c_ends_and_ctrl_d_only_on_an_empty_line() {
+    fn ctrl_c_ends_and_ctrl_d_only_on_empty_line() {
         let mut editor = Editor::default();
         assert_eq!(types(&mut editor, "half\x01\x04"), Typed::Edited);
         assert_eq!(editor.input().value(), "alf");

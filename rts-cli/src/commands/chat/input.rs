@@ -5,22 +5,22 @@ use std::io::{self, BufRead, Read as _};
 use crossterm::event::Event;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-/// The largest message, and a command before it.
+/// The largest message, with a command before it.
 const LINE_BYTES_MAX: usize = 65_536 + 256;
 
-/// What is typed, or comes from a file.
+/// Input from a terminal or from a pipe.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Input {
     Line(String),
-    /// Of a terminal on which lines are edited.
+    /// A key of a terminal with line editing.
     Key(Event),
-    /// It cannot be used, in words.
+    /// An unusable line, with the reason.
     Bad(String),
-    /// Nothing more comes; if that was not meant to be, why.
+    /// The end of the input, with the reason if it is an error.
     End(Option<String>),
 }
 
-/// Reads standard input in a thread of its own, a line ahead at most.
+/// Reads standard input in a thread of its own, at most one line ahead.
 pub(super) fn lines() -> Receiver<Input> {
     let (say, hear) = channel(1);
     std::thread::spawn(move || read(&mut io::stdin().lock(), &say));
@@ -85,19 +85,19 @@ mod tests {
     }
 
     #[test]
-    fn the_last_line_needs_no_line_feed() {
+    fn last_line_needs_no_line_feed() {
         assert_eq!(all(b"one\n\ntwo"), [line("one"), line(""), line("two")]);
         assert_eq!(all(b""), []);
     }
 
     #[test]
-    fn what_is_not_utf_8_is_told_with_its_place_and_the_next_line_is_read() {
+    fn invalid_utf8_is_told_and_the_next_line_is_read() {
         let bad = Input::Bad("line 2 is not sent: its byte 4 is not UTF-8".to_owned());
         assert_eq!(all(b"one\nbad\xff\nthree\n"), [line("one"), bad, line("three")]);
     }
 
     #[test]
-    fn a_line_as_long_as_it_may_be_passes_and_one_byte_more_is_told() {
+    fn line_length_is_bounded() {
         let longest = "x".repeat(LINE_BYTES_MAX - 1);
         assert_eq!(all(format!("{longest}\nnext").as_bytes()), [line(&longest), line("next")]);
         for end in ["x\nnext", "xxx\nnext", "x", "xxx"] {

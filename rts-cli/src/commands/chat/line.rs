@@ -1,4 +1,4 @@
-//! What is shown: one line for each thing that happened.
+//! Output of a chat: one line for each event.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
@@ -8,28 +8,28 @@ use rts_client::contract::{BroadcastCode, SendCode};
 use super::command::To;
 use super::words::safe;
 
-/// How much of an own text is shown again where it stands above already.
+/// Characters of an own text that are repeated when the text is still visible above.
 const QUOTED_CHARS_MAX: usize = 40;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Line {
-    /// A message that arrived, in this room if it was in one.
+    /// A message that arrived, with its room if there is one.
     Heard { room: Option<String>, from: String, text: String },
-    /// Something that happened.
+    /// An event.
     Note(String),
-    /// Something that was asked for and did not work.
+    /// A failure of a command.
     Problem(String),
-    /// What became of an own message.
+    /// The result of an own message.
     Sent { to: To, text: String, mark: Mark },
     /// A text of several lines, such as the help.
     Page(String),
 }
 
-/// What became of an own message, in words unless it is there.
+/// The result of an own message. A failure has a description.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Mark {
     Done,
-    /// It went nowhere, so it can be sent again.
+    /// The message was over the rate and not sent, so it can be sent again.
     OverRate(String),
     NotDelivered(String),
     Unknown(String),
@@ -57,12 +57,12 @@ impl From<BroadcastCode> for Mark {
     }
 }
 
-/// How lines look.
+/// The format of lines.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Look {
     pub(super) has_colours: bool,
     pub(super) has_times: bool,
-    /// What was typed is on the screen already, or in the file that it came from.
+    /// Whether own texts are visible already, on the screen or in the input file.
     pub(super) is_echo: bool,
 }
 
@@ -70,7 +70,7 @@ const DIM: Style = Style::new().dimmed();
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default();
 const PLACE: Style = AnsiColor::Cyan.on_default();
-/// Of names: each user keeps one.
+/// Colours of names. Each user always has the same one.
 const NAME_COLOURS: [AnsiColor; 6] = [
     AnsiColor::Yellow,
     AnsiColor::Blue,
@@ -81,7 +81,7 @@ const NAME_COLOURS: [AnsiColor; 6] = [
 ];
 
 impl Look {
-    /// The line as it is printed, at this time of the day.
+    /// Formats the line. `time` is the time of day.
     pub(super) fn line(self, line: &Line, time: &str) -> String {
         let shown = match line {
             Line::Page(text) => return text.clone(),
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_has_its_time_and_colours_only_where_they_are_wanted() {
+    fn line_has_time_and_colours_only_if_wanted() {
         let line = Line::Heard {
             room: Some("lobby".to_owned()),
             from: "bob".to_owned(),
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn every_result_is_a_tick_or_names_its_number() {
+    fn every_result_is_a_tick_or_has_its_code() {
         for code in SendCode::ALL {
             let shown = PLAIN.line(&sent(*code, "hi"), "");
             match code {
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_text_is_cut_where_it_stands_above_already() {
+    fn long_text_is_cut_only_if_visible_above() {
         let whole = "é".repeat(QUOTED_CHARS_MAX);
         let longer = format!("{whole}é");
         assert!(PLAIN.line(&sent(SendCode::Ok, &whole), "").ends_with(&whole));

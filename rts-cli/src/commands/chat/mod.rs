@@ -57,14 +57,14 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         to => (to, room),
     };
     let LoggedIn { engine, events, uid } = args.account.log_in().await?;
-    // Whoever is stopped by hand has left, rather than vanished.
+    // A client that is stopped by hand logs out, so its session does not linger.
     let stopped = stopped()?;
     let mode = if io::stdin().is_terminal() { Mode::Person } else { Mode::Pipe };
     let talk = Talk::new(engine.clone(), to);
     let first = room.map(Command::Join);
     let session = Session::new(talk, events, Screen::open(), mode, first);
     let hello = format!("logged in as {uid}; /help lists the commands");
-    // Whichever ends first, the terminal is as it was before.
+    // In each case the terminal is restored.
     let ended = tokio::select! {
         ended = session.run(hello) => ended,
         () = stopped => Ok(ExitCode::SUCCESS),

@@ -1,22 +1,23 @@
-//! How fast lines go: a server refuses more than its rates allow.
+//! The pace of messages, which stays below the rates of a server.
 
 use std::time::{Duration, Instant};
 
 use super::command::Command;
 
-/// Between two messages of one input: less than the rates of users, 65 a second for broadcasts.
+/// Pause between two messages of one input. It stays below the rates of users: 65 broadcasts per
+/// second.
 const MESSAGE_PAUSE: Duration = Duration::from_millis(20);
-/// The same for what has lower rates: 20 joins and leaves, and 10 questions for a status.
+/// Pause for actions with lower rates: 20 joins and leaves, and 10 status queries, per second.
 const JOIN_PAUSE: Duration = Duration::from_millis(60);
 const STATUS_PAUSE: Duration = Duration::from_millis(120);
-/// A server may have lower rates, and a room is there for all. A message that was over the rate is
-/// sent again after this, then after twice as long, ...
+/// First pause before a message that was over the rate is sent again. It doubles each time. A
+/// server may have lower rates, and the rate of a room is shared by its members.
 const RETRY_PAUSE_MIN: Duration = Duration::from_millis(20);
 const RETRY_PAUSE_MAX: Duration = Duration::from_secs(1);
-/// ... until this has passed.
+/// Longest time of such retries for one message.
 const RETRIES_MAX: Duration = Duration::from_secs(30);
 
-/// How long to wait before the command that comes next.
+/// The pause before the next command.
 pub(super) fn pause_after(command: &Command) -> Duration {
     match command {
         Command::Say(_) | Command::Message(..) => MESSAGE_PAUSE,
@@ -26,19 +27,19 @@ pub(super) fn pause_after(command: &Command) -> Duration {
     }
 }
 
-/// A message that is over the rate, and went nowhere.
+/// Retries of a message that was over the rate and not sent.
 #[derive(Debug, Default)]
 pub(super) struct Retries(Option<Retrying>);
 
 #[derive(Debug)]
 struct Retrying {
     since: Instant,
-    /// Before the next time.
+    /// The pause before the next attempt.
     pause: Duration,
 }
 
 impl Retries {
-    /// How long to wait before it is sent again; `None` when that was tried for long enough.
+    /// The pause before the next attempt. `None` after the time for retries.
     pub(super) fn pause(&mut self, now: Instant) -> Option<Duration> {
         let first = Retrying { since: now, pause: RETRY_PAUSE_MIN };
         let retrying = self.0.get_or_insert(first);
@@ -51,7 +52,7 @@ impl Retries {
         Some(pause)
     }
 
-    /// It is no longer over the rate.
+    /// Records that the message is no longer over the rate.
     pub(super) fn end(&mut self) {
         self.0 = None;
     }
@@ -62,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_over_the_rate_is_tried_again_ever_more_seldom() {
+    fn retry_pauses_double_up_to_a_second() {
         let now = Instant::now();
         let mut retries = Retries::default();
         let pauses: Vec<u128> =
@@ -73,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_tried_for_30_seconds_and_not_longer() {
+    fn retries_last_30_seconds() {
         let start = Instant::now();
         let mut retries = Retries::default();
         assert!(retries.pause(start).is_some());

@@ -1,4 +1,4 @@
-//! Where lines are shown: a terminal with the line that is typed below, or plain output.
+//! The output of a chat: a terminal with an input line below, or plain lines.
 
 use std::io::{self, IsTerminal as _};
 
@@ -13,9 +13,9 @@ use super::talk::Talk;
 use super::terminal::{Row, Terminal, cut};
 use crate::out::say;
 
-/// Of own messages without a result, how many stand above the line that is typed.
+/// Own messages without a result that are shown above the input line.
 const OPEN_SHOWN_MAX: usize = 5;
-/// Of the words that a word may become, how many are shown.
+/// Completions of a word that are shown.
 const OFFERED_MAX: usize = 40;
 
 pub(super) enum Screen {
@@ -27,12 +27,12 @@ pub(super) struct Edited {
     look: Look,
     terminal: Terminal,
     editor: Editor,
-    /// Lines to print with the next painting.
+    /// Lines to print at the next repaint.
     above: Vec<String>,
 }
 
 impl Screen {
-    /// What is printed on, and where what is typed comes from.
+    /// Opens the output and its input.
     pub(super) fn open() -> (Self, Receiver<Input>) {
         let is_for_people = io::stdout().is_terminal();
         let has_colours = is_for_people && wants_colours();
@@ -60,7 +60,7 @@ impl Screen {
         }
     }
 
-    /// Takes a key. The lines that were entered; `None` at the end.
+    /// Handles a key. Returns the lines that were entered, or `None` at the end.
     pub(super) fn takes(&mut self, event: &Event, talk: &Talk) -> io::Result<Option<Vec<String>>> {
         let Self::Edited(edited) = self else { return Ok(Some(Vec::new())) };
         match edited.editor.takes(event, || talk.names()) {
@@ -74,7 +74,7 @@ impl Screen {
         Ok(Some(Vec::new()))
     }
 
-    /// Shows what has changed since it was called last.
+    /// Repaints what has changed since the last call.
     pub(super) fn paint(&mut self, talk: &Talk) -> io::Result<()> {
         match self {
             Self::Plain(_) => Ok(()),
@@ -82,7 +82,7 @@ impl Screen {
         }
     }
 
-    /// Shows the last lines; nothing is typed any more.
+    /// Prints the remaining lines, and ends the input.
     pub(super) fn end(&mut self) -> io::Result<()> {
         match self {
             Self::Plain(_) => Ok(()),
@@ -107,7 +107,7 @@ impl Edited {
         rows.reverse();
         let prompt = talk.prompt();
         let (prompt, start) = cut(&prompt, 0, columns / 2);
-        // The cursor takes a column too, and the last one stays empty.
+        // One column is for the cursor, and the last one stays empty.
         let room = columns.saturating_sub(start + 2);
         let input = self.editor.input();
         let scroll = input.visual_scroll(room);
@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn so_many_words_are_offered_and_the_others_counted() {
+    fn offered_words_are_bounded_and_the_rest_counted() {
         let words = vec!["bob".to_owned(); OFFERED_MAX];
         assert!(!offered(&words).contains("more"));
         assert!(offered(&[&words[..], &words[..1]].concat()).ends_with("bob  and 1 more"));

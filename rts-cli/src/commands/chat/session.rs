@@ -1,4 +1,4 @@
-//! One chat: lines in, events in, lines out.
+//! The loop of a chat: input lines and events in, output lines out.
 
 use std::collections::VecDeque;
 use std::process::ExitCode;
@@ -16,15 +16,15 @@ use super::screen::Screen;
 use super::talk::Talk;
 use crate::out::is_unread;
 
-/// Events that are told of as one thing, when they are there at one time.
+/// Most simultaneous events that are reported together.
 const BATCH_EVENTS_MAX: usize = 256;
 
-/// Whose input it is.
+/// The kind of input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {
-    /// Somebody types, and sees what becomes of it.
+    /// A person types, and sees results on the screen.
     Person,
-    /// A program or a file: the next line is read when the one before is answered.
+    /// A program or a file. The next line is read when the previous one is answered.
     Pipe,
 }
 
@@ -34,21 +34,21 @@ pub(super) struct Session {
     input: Receiver<Input>,
     screen: Screen,
     mode: Mode,
-    /// What was typed and is not done.
+    /// Commands that are not carried out yet.
     queue: VecDeque<Command>,
-    /// When the next of them may be done.
+    /// The earliest time of the next command.
     next_at: Instant,
     retries: Retries,
-    /// Nothing more is read.
+    /// Whether the input has ended.
     is_over: bool,
     failures: Failures,
 }
 
-/// What was asked for and not done. A line is counted once, whatever goes wrong with it.
+/// Failed commands. A line counts once, even if several failures follow from it.
 #[derive(Debug, Default)]
 struct Failures {
     lines: u64,
-    /// Something else went wrong: the join of `--room`, or the login between two lines.
+    /// Another failure: the join of `--room`, or the login between two lines.
     is_other: bool,
     current: Current,
 }
@@ -82,7 +82,7 @@ impl Failures {
         }
     }
 
-    /// What a pipe ends with.
+    /// The final error of a pipe.
     fn told(&self) -> anyhow::Result<()> {
         match (self.lines, self.is_other) {
             (0, false) => Ok(()),
@@ -94,7 +94,7 @@ impl Failures {
 }
 
 impl Session {
-    /// `first` is done before anything is read.
+    /// `first` is carried out before any input is read.
     pub(super) fn new(
         talk: Talk,
         events: Events,
@@ -116,7 +116,7 @@ impl Session {
         }
     }
 
-    /// Until the input ends, or the login.
+    /// Runs until the input or the login ends.
     pub(super) async fn run(mut self, hello: String) -> anyhow::Result<ExitCode> {
         let ended = match self.screen.show(&Line::Page(hello)) {
             Ok(()) => self.carry_on().await,
@@ -124,7 +124,7 @@ impl Session {
         };
         let open = self.talk.give_up();
         let told = open.iter().try_for_each(|line| self.screen.show(line));
-        // The terminal may be gone.
+        // The terminal may be closed.
         let _ = self.screen.end();
         ended.and(told).map_err(|error| match self.mode {
             Mode::Pipe if is_unread(&error) => {
@@ -163,13 +163,13 @@ impl Session {
                     self.typed(input.unwrap_or(Input::End(None)))?;
                     self.typed_meanwhile()?;
                 }
-                // Also when that moment has come since it was looked at.
+                // The moment may have passed since the check above.
                 () = is_due, if !self.queue.is_empty() => {}
             }
         }
     }
 
-    /// Whether everything that was typed is done and answered.
+    /// Whether all commands are carried out and answered.
     fn is_free(&self) -> bool {
         self.queue.is_empty() && !self.talk.is_waiting()
     }
@@ -199,7 +199,7 @@ impl Session {
         Ok(())
     }
 
-    /// Keys that are there at one time change the screen once.
+    /// Handles all keys that are available, so that the screen changes once.
     fn typed_meanwhile(&mut self) -> anyhow::Result<()> {
         while self.mode == Mode::Person
             && let Ok(input) = self.input.try_recv()
@@ -211,7 +211,7 @@ impl Session {
 
     fn entered(&mut self, line: &str) -> anyhow::Result<()> {
         match Command::parse(line) {
-            // What a pasted text has behind it too.
+            // The rest of a pasted text after the end.
             _ if self.is_over => {}
             Ok(Command::Quit) => self.is_over = true,
             Ok(command) => self.queue.push_back(command),
@@ -232,7 +232,7 @@ impl Session {
         }
     }
 
-    /// What is there now is told together.
+    /// Reports all available events together.
     fn heard_all(&mut self, first: Event) -> anyhow::Result<()> {
         let mut next = Some(first);
         let mut left = BATCH_EVENTS_MAX;
@@ -265,8 +265,8 @@ impl Session {
         Ok(())
     }
 
-    /// Whether a message that was over the rate is sent again, and then when. A person sees that it
-    /// was, and may have written others since.
+    /// Whether and when a message that was over the rate is sent again. A person sees the failure
+    /// instead, and may have written other messages since.
     fn may_retry(&mut self) -> bool {
         let now = Instant::now();
         let pause = if self.mode == Mode::Pipe { self.retries.pause(now) } else { None };

@@ -1,7 +1,7 @@
-//! A terminal whose last rows are painted again whenever something changes; all else is printed
-//! above them, and scrolls away.
+//! A terminal whose last rows are repainted after each change. All other output is printed above
+//! them, and scrolls away.
 //!
-//! No painted row is as wide as the screen, so that none is ever broken in two.
+//! No painted row is as wide as the screen, so the terminal never wraps one.
 
 use std::io::{self, Write as _};
 
@@ -18,29 +18,29 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::input::Input;
 
-/// Keys that may wait until they are looked at.
+/// Most keys that wait to be handled.
 const KEYS_MAX: usize = 1_024;
-/// Of a terminal that does not say how wide it is.
+/// The width of a terminal that does not report one.
 const USUAL_COLUMNS: u16 = 80;
 
 pub(super) struct Terminal {
-    /// How it was.
+    /// The settings before this program.
     saved: Termios,
-    /// The widths of the rows that are painted. The cursor is in the last of them.
+    /// The widths of the painted rows. The cursor is in the last one.
     painted: Vec<usize>,
 }
 
 /// A row to paint.
 #[derive(Debug, Default)]
 pub(super) struct Row {
-    /// With colours.
+    /// The text with its colours.
     pub(super) text: String,
-    /// In columns.
+    /// The width in columns.
     pub(super) width: usize,
 }
 
 impl Terminal {
-    /// Takes the terminal: what is typed comes from the receiver, key by key.
+    /// Takes over the terminal. The receiver gets each key.
     pub(super) fn open() -> anyhow::Result<(Self, Receiver<Input>)> {
         let saved = tcgetattr(io::stdin()).context("the terminal")?;
         let terminal = Self { saved, painted: Vec::new() };
@@ -55,8 +55,8 @@ impl Terminal {
         usize::from(if columns == 0 { USUAL_COLUMNS } else { columns })
     }
 
-    /// Prints the lines `above`, and paints the rows anew. The cursor goes to this column of the
-    /// last one.
+    /// Prints the lines `above`, and repaints the rows. The cursor moves to this column of the last
+    /// row.
     pub(super) fn paint(
         &mut self,
         above: &[String],
@@ -77,7 +77,7 @@ impl Terminal {
         write(&bytes)
     }
 
-    /// Clears the screen. The rows are to be painted again.
+    /// Clears the screen. The rows must be repainted.
     pub(super) fn clear(&mut self) -> io::Result<()> {
         self.painted.clear();
         let mut bytes = Vec::new();
@@ -85,16 +85,16 @@ impl Terminal {
         write(&bytes)
     }
 
-    /// Gives the terminal back to the shell until it continues this program. The rows are to be
-    /// painted again.
+    /// Returns the terminal to the shell until it continues this program. The rows must be
+    /// repainted.
     pub(super) fn suspend(&mut self) -> io::Result<()> {
         self.give_back()?;
         kill_current_process_group(Signal::TSTP)?;
         self.take()
     }
 
-    /// Keys come one by one and are not echoed; the output stays as it is, so that what others
-    /// print, such as the log, is readable.
+    /// Turns off echo and line input. The mode of the output stays unchanged, so that the output of
+    /// others, such as the log, is readable.
     fn take(&self) -> io::Result<()> {
         let mut raw = self.saved.clone();
         raw.make_raw();
@@ -107,7 +107,7 @@ impl Terminal {
 
     fn give_back(&mut self) -> io::Result<()> {
         let mut bytes = Vec::new();
-        // What a panic has just said stays.
+        // The message of a panic stays on the screen.
         if !std::thread::panicking() {
             self.wipe(&mut bytes)?;
         }
@@ -117,7 +117,7 @@ impl Terminal {
         written
     }
 
-    /// Takes the painted rows away. A terminal that has become narrower has broken them.
+    /// Erases the painted rows. A terminal that became narrower has wrapped them.
     fn wipe(&mut self, bytes: &mut Vec<u8>) -> io::Result<()> {
         let columns = Self::columns();
         let rows: usize = self.painted.iter().map(|width| width.div_ceil(columns).max(1)).sum();
@@ -130,19 +130,19 @@ impl Terminal {
 }
 
 impl Drop for Terminal {
-    /// However the chat ends, the shell finds its terminal as it was.
+    /// Restores the terminal in all cases.
     fn drop(&mut self) {
-        // It may be gone.
+        // The terminal may be closed.
         let _ = self.give_back();
     }
 }
 
-/// A thread of its own, since reading blocks.
+/// Reading blocks, so this runs in a thread of its own.
 fn read_keys(say: &Sender<Input>) {
     loop {
         let input = match read() {
             Ok(event) => Input::Key(event),
-            // It was closed, which may be told as any error.
+            // A closed terminal may cause any error.
             Err(_) if tcgetattr(io::stdin()).is_err() => Input::End(None),
             Err(error) => Input::End(Some(format!("the terminal: {error}"))),
         };
@@ -159,7 +159,7 @@ fn write(bytes: &[u8]) -> io::Result<()> {
     out.flush()
 }
 
-/// The part of a text that stands in these columns, and how many it takes.
+/// The part of a text in these columns, and its width.
 pub(super) fn cut(text: &str, from: usize, columns: usize) -> (&str, usize) {
     let mut passed = 0;
     let mut start = text.len();
@@ -184,12 +184,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_is_cut_between_what_the_eye_sees_as_characters() {
+    fn text_is_cut_between_grapheme_clusters() {
         assert_eq!(cut("hello", 0, 5), ("hello", 5));
         assert_eq!(cut("hello", 0, 4), ("hell", 4));
         assert_eq!(cut("hello", 1, 3), ("ell", 3));
         assert_eq!(cut("hello", 5, 3), ("", 0));
         assert_eq!(cut("你好👩‍🔬!", 2, 4), ("好👩‍🔬", 4));
-        assert_eq!(cut("你好", 0, 3), ("你", 2), "half a character is none");
+        assert_eq!(cut("你好", 0, 3), ("你", 2), "half a character is left out");
     }
 }

@@ -1,8 +1,8 @@
-//! Events in words, for people.
+//! Descriptions of events for people.
 
 use rts_client::contract::{Event, JoinType, Payload, RoomEvent};
 
-/// An event in words; nothing for those that need none.
+/// Describes an event. `None` for events that need no report.
 pub(crate) fn describe(event: &Event) -> Option<String> {
     Some(match event {
         Event::MessageReceived { from, payload } => format!("{from}: {}", shown(payload)),
@@ -48,7 +48,7 @@ pub(crate) fn shown(payload: &Payload) -> String {
     }
 }
 
-/// Others' text must not steer this terminal, nor turn around what stands beside it.
+/// Replaces characters with which a text could control this terminal or reverse the text beside it.
 pub(super) fn safe(text: &str) -> String {
     let steers = |c: char| {
         c.is_control()
@@ -66,7 +66,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn codes_are_told_by_what_they_mean_and_their_number() {
+    fn codes_have_meaning_and_number() {
         let uid = || UserId::new("bob").expect("well formed");
         let code = LoginCode::BadUserId;
         let login = Event::LoginResult { uid: uid(), code, elapsed: Duration::ZERO };
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_write_cannot_steer_the_terminal() {
+    fn message_cannot_control_the_terminal() {
         let evil = "\x1b[2Jhi\r\nroot: \u{202E}yes\u{2066}\u{9b}1m";
         let shown = safe(evil);
         assert_eq!(shown.chars().filter(|c| *c == '\u{FFFD}').count(), 6);

@@ -1,4 +1,4 @@
-//! A line of the port: what it asks for, and its answer.
+//! One input line: its fields and its answer.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -12,18 +12,17 @@ use serde::{Deserializer, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// A `ref` may be nested so deep. Many readers of JSON follow no deeper.
+/// Deepest nesting of a `ref`. Many JSON parsers have a bound.
 const REF_DEPTH_MAX: usize = 100;
 
-/// The fields of a line, as they were written: what is wrong with one of them is that one's fault
-/// alone.
+/// The unparsed fields of a line. An error in one field does not affect the others.
 #[derive(Default)]
 pub(super) struct Fields<'a>(BTreeMap<Cow<'a, str>, &'a RawValue>);
 
-/// What is written for a line.
+/// The answer to a line.
 #[derive(Serialize)]
 pub(super) struct Answer {
-    /// As it was written, since a number may have more digits than any type here.
+    /// Copied verbatim, since a number may have more digits than any type here.
     #[serde(rename = "ref")]
     reference: Box<RawValue>,
     #[serde(rename = "return", skip_serializing_if = "Option::is_none")]
@@ -49,10 +48,10 @@ impl fmt::Display for Answer {
 }
 
 impl<'a> Fields<'a> {
-    /// The fields of a line, and what kept the rest of them from being read.
+    /// Reads the fields of a line, up to the first error.
     pub(super) fn read(line: &'a str) -> (Self, Result<(), String>) {
         let mut fields = Self::default();
-        // Some programs begin all that they write with this mark.
+        // Some programs begin their output with a byte order mark.
         let line = line.strip_prefix('\u{feff}').unwrap_or(line);
         let mut json = serde_json::Deserializer::from_str(line);
         let read = Reading(&mut fields).deserialize(&mut json).and_then(|()| json.end());
@@ -70,7 +69,7 @@ impl<'a> Fields<'a> {
         if depth(raw.get()) > REF_DEPTH_MAX {
             return Err(format!("field \"ref\" is nested deeper than {REF_DEPTH_MAX}"));
         }
-        // Between values it means nothing, and would end a line for some readers.
+        // A carriage return between values has no meaning, and would end a line for some readers.
         RawValue::from_string(raw.get().replace('\r', " ")).map_err(|error| error.to_string())
     }
 
@@ -95,7 +94,7 @@ impl<'a> Fields<'a> {
         decoded.map(Payload::binary).map_err(|error| format!("field \"base64\": {error}"))
     }
 
-    /// Missing, or not one of the table, counts as 0.
+    /// A missing or unknown value counts as 0.
     pub(super) fn config(&self) -> MessageConfig {
         let number = self.0.get("config").and_then(|raw| parse::<u32>(raw).ok());
         number.and_then(|number| number.try_into().ok()).unwrap_or_default()
@@ -115,7 +114,7 @@ fn parse<T: DeserializeOwned>(raw: &RawValue) -> Result<T, serde_json::Error> {
     serde_json::from_str(raw.get())
 }
 
-/// How deep arrays and objects lie in each other in a text that is JSON.
+/// The nesting depth of a JSON text.
 fn depth(json: &str) -> usize {
     let (mut depth, mut deepest) = (0_usize, 0);
     let (mut in_text, mut escaped) = (false, false);
@@ -133,18 +132,19 @@ fn depth(json: &str) -> usize {
     deepest
 }
 
-/// What looks like the `ref` of a line that is no JSON. A caller who waits for it gets its answer.
+/// The presumed `ref` of a line that is not JSON. It is answered, so that the caller does not wait
+/// forever.
 fn reference_behind_a_mistake(line: &str) -> Option<&RawValue> {
     const NAME: &str = "\"ref\"";
     let mut values = line.match_indices(NAME).filter_map(|(at, _)| {
-        // Inside of a text its quotes would be escaped.
+        // Inside a string the quotes would be escaped.
         let is_name = line[..at].trim_ascii_end().ends_with([',', '{']);
         line[at + NAME.len()..].trim_ascii_start().strip_prefix(':').filter(|_| is_name)
     });
     serde_json::Deserializer::from_str(values.next()?).into_iter().next()?.ok()
 }
 
-/// Keeps what was read when the rest cannot be.
+/// Keeps the fields that were read before an error.
 struct Reading<'f, 'a>(&'f mut Fields<'a>);
 
 impl<'a> DeserializeSeed<'a> for Reading<'_, 'a> {
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ref_comes_back_as_it_was_written() {
+    fn ref_is_copied_verbatim() {
         for raw in [
             "1",
             "18446744073709551617",
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_has_its_ref_first_and_then_what_came_of_the_call() {
+    fn answer_has_ref_then_result() {
         let reference = || RawValue::from_string("18446744073709551617".to_owned()).expect("JSON");
         let answer = |result| Answer::new(reference(), result).to_string();
         assert_eq!(answer(Ok(Value::Null)), r#"{"ref":18446744073709551617,"return":null}"#);
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ref_is_known_when_the_rest_of_the_line_cannot_be_read() {
+    fn ref_is_found_before_an_error() {
         for rest in [r#","a":"b"#, ",\"a\":\"\u{1}\"}", r#","a":1}}"#, r#","\ud83d":1}"#, ",", ""] {
             let line = format!(r#"{{"ref":7{rest}"#);
             let (fields, read) = Fields::read(&line);
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ref_is_known_behind_what_cannot_be_read() {
+    fn ref_is_found_behind_an_error() {
         for mistake in ["\"a\":\"\t\"", "\"a\":01", "\"a\":NaN", r#""a":"\x41""#, r#""\ud83d":1"#] {
             let line = format!(r#"{{{mistake}, "ref" : "7" }}"#);
             let (fields, read) = Fields::read(&line);
@@ -228,17 +228,20 @@ mod tests {
     }
 
     #[test]
-    fn the_deepest_ref_comes_back_and_a_deeper_one_is_refused() {
+    fn ref_depth_is_bounded() {
         let nested = |depth: usize| "[".repeat(depth) + "\"[\\\"[\"" + &"]".repeat(depth);
         let line = |depth: usize| format!(r#"{{"ref":{}}}"#, nested(depth));
         assert_eq!(reference(&line(REF_DEPTH_MAX)), nested(REF_DEPTH_MAX));
         let deeper = line(REF_DEPTH_MAX + 1);
         assert!(Fields::read(&deeper).0.reference().is_err());
-        assert!(Fields::read(&line(100_000)).0.reference().is_err(), "no stack is used up");
+        assert!(
+            Fields::read(&line(100_000)).0.reference().is_err(),
+            "deep nesting does not exhaust the stack"
+        );
     }
 
     #[test]
-    fn what_is_wrong_with_a_field_is_said_of_that_field() {
+    fn error_names_its_field() {
         let line =
             r#"{"ref":1,"lone":"\ud83d","pair":"\ud83d\ude00","number":5,"twice":1,"twice":"2"}"#;
         let (fields, read) = Fields::read(line);
@@ -251,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_config_that_is_none_counts_as_reliable() {
+    fn invalid_config_means_reliable() {
         let config = |raw: &str| {
             let line = format!(r#"{{"config":{raw}}}"#);
             Fields::read(&line).0.config()
@@ -263,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_and_blanks_around_a_line_mean_nothing() {
+    fn byte_order_mark_and_blanks_are_ignored() {
         for line in ["\u{feff}{\"ref\":1}", "{\"ref\":1}\r", "  {\"ref\":1}\t"] {
             assert_eq!(reference(line), "1", "{line:?}");
         }

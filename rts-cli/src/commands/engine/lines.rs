@@ -1,19 +1,19 @@
-//! Lines of standard input, each up to a bound: one without an end must not eat all memory.
+//! Lines of standard input with a bounded length, so that an endless line does not exhaust memory.
 
 use std::io;
 
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _};
 
-/// Longest line. A call with the longest message, all of it escaped, has 400 kB.
+/// Longest line. A call with the longest message, with all characters escaped, has 400 kB.
 pub(super) const LINE_BYTES_MAX: usize = 16 * 1_048_576;
-/// Of a longer one the beginning is kept: its `ref` may be there.
+/// Bytes that are kept of a longer line. They may contain its `ref`.
 const BEGINNING_BYTES: usize = 1_024;
 
-/// A line, without the line feed at its end.
+/// A line without its line feed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Line {
     Whole(Vec<u8>),
-    /// It has more bytes than a line may have. This is how it begins.
+    /// A line over the bound, with its first bytes.
     TooLong(Vec<u8>),
 }
 
@@ -28,7 +28,7 @@ impl<R: AsyncBufRead + Unpin> Lines<R> {
         Self { from, line: Vec::new(), is_too_long: false }
     }
 
-    /// The next line; nothing at the end. Cancel safe.
+    /// The next line, or `None` at the end. Cancel safe.
     pub(super) async fn next(&mut self) -> io::Result<Option<Line>> {
         loop {
             let bytes = self.from.fill_buf().await?;
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn lines_are_the_same_however_the_input_is_cut() {
+    async fn lines_do_not_depend_on_how_input_is_cut() {
         let whole = |line: &str| Line::Whole(line.into());
         for capacity in [1, 2, 3, 100] {
             let all = lines(b"one\n\ntwo\r\nlast", capacity).await;
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_longest_line_is_whole_and_one_byte_more_is_too_long() {
+    async fn line_length_is_bounded_at_16_mib() {
         let longest = vec![b'x'; LINE_BYTES_MAX];
         let input = [&longest[..], b"\n", &longest, b"y\nnext\n", &longest, b"zz"].concat();
         let [whole, long, next, last] = &lines(&input, 65_536).await[..] else { panic!("four") };

@@ -1,4 +1,4 @@
-//! What happens: events of the engine and of rooms.
+//! Reports events of the engine and of rooms.
 
 use rts_client::contract::{
     ConnectionState, Event, JoinType, LoginCode, MessageId, OnlineStatus, RoomEvent, RoomState,
@@ -10,8 +10,8 @@ use super::place::{Place, Standing};
 use super::{Talk, note, problem};
 
 impl Talk {
-    /// What has happened. Those who come into a room one behind the other are told together, so
-    /// [`told_arrivals`](Self::told_arrivals) has the last of them.
+    /// Reports an event. Joins of users that follow each other are reported together, so
+    /// [`told_arrivals`](Self::told_arrivals) returns the last of them.
     pub(in super::super) fn heard(&mut self, event: &Event) -> Vec<Line> {
         if let Event::Room { room, event: RoomEvent::UserJoined(uid), .. } = event {
             self.arrived(room.as_str(), uid.as_str());
@@ -40,7 +40,7 @@ impl Talk {
             Event::ConnectionStateChanged(state) => self.link_changed(*state),
             Event::LoginResult { code: LoginCode::Ok, .. } => note("logged in again"),
             Event::LoginResult { code: LoginCode::InvalidToken, .. } => {
-                // Joins under way wait for another token, which is not to be waited for.
+                // Joins in progress continue after a new token. They do not count as open.
                 let joining = self.rooms.values_mut().filter(|p| p.standing == Standing::Joining);
                 joining.for_each(Place::put_out);
                 problem(format!(
@@ -57,7 +57,7 @@ impl Talk {
                     false => Vec::new(),
                 }
             }
-            // Told where it was asked for, or asked for by nothing here.
+            // Reported elsewhere, or never requested here.
             Event::Logout(_)
             | Event::CreateRoomFailed { .. }
             | Event::ServerParamsSetResult(_)
@@ -83,7 +83,7 @@ impl Talk {
                 }
             }
             RoomEvent::StateChanged { state, .. } => match state {
-                // A broadcast has its own result, and the join its own event.
+                // A failed broadcast has its own result, and a join its own event.
                 RoomState::Joined | RoomState::NotInRoom => Vec::new(),
                 RoomState::NoticesStop => {
                     place.is_crowded = true;
@@ -116,7 +116,7 @@ impl Talk {
                 place.members.remove(uid.as_str());
                 note(format!("#{id}: {uid} is gone: {reason}"))
             }
-            // Collected before, and what `destroy` has told already.
+            // Joins are collected above. `destroy` has reported the leave already.
             RoomEvent::UserJoined(_) | RoomEvent::Left => Vec::new(),
         }
     }

@@ -1,4 +1,4 @@
-//! What a chat does with what is typed and with what happens. It knows no terminal.
+//! The state of a chat, and its reactions to commands and events. It does not depend on a terminal.
 
 mod heard;
 mod place;
@@ -16,20 +16,20 @@ use place::{Place, Standing, not_in};
 /// Users that are remembered for completion.
 const SEEN_MAX: usize = 1_000;
 
-/// Of those who come into a room at one time, how many are named.
+/// Users named in one report of joins.
 const NAMED_MAX: usize = 10;
 
 pub(super) struct Talk {
     engine: Engine,
     to: Option<To>,
     rooms: BTreeMap<String, Place>,
-    /// Users that were heard of or written to.
+    /// Users that sent or received a message, or were seen in a room.
     seen: BTreeSet<String>,
-    /// Own messages whose result has not come, by their room and number.
+    /// Own messages without a result, by room and message id.
     open: BTreeMap<(Option<String>, MessageId), (To, String)>,
-    /// Users whose status was asked for, each as often as it was.
+    /// The number of pending status queries.
     statuses: usize,
-    /// Who came into which room, until it is told.
+    /// Users who joined a room and are not reported yet, by room.
     arrivals: BTreeMap<String, Vec<String>>,
     is_linked: bool,
 }
@@ -52,12 +52,12 @@ impl Talk {
         talk
     }
 
-    /// To whom the next line goes.
+    /// The prompt, which names the receiver of the next line.
     pub(super) fn prompt(&self) -> String {
         self.to.as_ref().map_or_else(|| "to nobody> ".to_owned(), |to| format!("to {to}> "))
     }
 
-    /// Whether a line would not get there now.
+    /// Whether the next line could not be delivered now.
     pub(super) fn is_cut(&self) -> bool {
         let is_out = match &self.to {
             Some(To::Room(id)) => self.rooms.get(id).is_none_or(|p| p.standing != Standing::In),
@@ -66,18 +66,18 @@ impl Talk {
         is_out || !self.is_linked
     }
 
-    /// Own messages whose result has not come.
+    /// Own messages without a result.
     pub(super) fn open(&self) -> impl DoubleEndedIterator<Item = &(To, String)> {
         self.open.values()
     }
 
-    /// Whether the server still has something to answer.
+    /// Whether an answer of the server is pending.
     pub(super) fn is_waiting(&self) -> bool {
         let is_joining = |place: &Place| place.standing == Standing::Joining;
         !self.open.is_empty() || self.statuses > 0 || self.rooms.values().any(is_joining)
     }
 
-    /// For completion.
+    /// Names for completion.
     pub(super) fn names(&self) -> Names {
         Names {
             users: self.seen.iter().cloned().collect(),
@@ -85,7 +85,7 @@ impl Talk {
         }
     }
 
-    /// Who has come and was not told of.
+    /// Reports the users who have joined since the last report.
     pub(super) fn told_arrivals(&mut self) -> Vec<Line> {
         let told = |(room, who): (String, Vec<String>)| {
             let named = who[..who.len().min(NAMED_MAX)].join(", ");
@@ -128,7 +128,7 @@ impl Talk {
         lines
     }
 
-    /// Own messages whose result does not come any more.
+    /// Reports own messages whose result can no longer arrive.
     pub(super) fn give_up(&mut self) -> Vec<Line> {
         self.give_up_in(|_| true)
     }
@@ -174,7 +174,7 @@ impl Talk {
             };
         }
         let Some(place) = self.rooms.get_mut(id) else { return Vec::new() };
-        // Whether or not it works: what is typed next is not meant for anybody else.
+        // Also if the join fails: the following lines are meant for nobody else.
         self.to = Some(To::Room(id.to_owned()));
         match place.room.join() {
             Ok(_) => {
@@ -187,7 +187,7 @@ impl Talk {
         }
     }
 
-    /// This room; without one the room that lines go to, or the only one.
+    /// The named room. Without a name, the current room, or the only one.
     fn room_or_own(&self, id: Option<&str>) -> Result<String, &'static str> {
         match (id, &self.to, self.rooms.len()) {
             (Some(id), ..) => Ok(id.to_owned()),
@@ -207,7 +207,7 @@ impl Talk {
             return problem(format!("you are not in #{id}"));
         };
         place.room.destroy();
-        // A destroyed room calls nothing back, not even results.
+        // A destroyed room has no callbacks, not even results.
         let mut lines = self.give_up_in(|room| room == Some(&id));
         lines.extend(note(format!("left #{id}")));
         if self.to == Some(To::Room(id)) {

@@ -1,4 +1,4 @@
-//! A room of a chat, and who is in it.
+//! A room of a chat, and its members.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use rts_client::contract::Room;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
-    /// Not in the room: not any more, or the join failed. It can be joined again.
+    /// Not in the room: removed, or the join failed. It can be joined again.
     Out,
     Joining,
     In,
@@ -17,9 +17,9 @@ pub(super) enum Standing {
 pub(super) struct Place {
     pub(super) room: Room,
     pub(super) standing: Standing,
-    /// The others.
+    /// The other members.
     pub(super) members: BTreeSet<String>,
-    /// It has more members than are told of.
+    /// Whether the room has more members than are reported.
     pub(super) is_crowded: bool,
 }
 
@@ -28,7 +28,7 @@ impl Place {
         Self { room, standing: Standing::Out, members: BTreeSet::new(), is_crowded: false }
     }
 
-    /// Who is here is told anew from now on.
+    /// Clears the members. They are reported again afterwards.
     pub(super) fn forget_members(&mut self) {
         self.members.clear();
         self.is_crowded = false;
@@ -39,7 +39,7 @@ impl Place {
         self.forget_members();
     }
 
-    /// Who is in the room, in words.
+    /// The members of the room, for people.
     pub(super) fn described(&self) -> String {
         let id = self.room.id();
         match (self.standing, self.members.is_empty()) {

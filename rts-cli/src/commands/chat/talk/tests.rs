@@ -1,4 +1,4 @@
-//! The chat over real engines and a real server core, in simulated time.
+//! The chat with real engines and a real server core, in simulated time.
 
 use std::time::Duration;
 
@@ -13,11 +13,11 @@ use super::*;
 struct Stage {
     world: World,
     alice: Typist,
-    /// Called through the world.
+    /// The index of bob's engine in the world.
     bob: usize,
 }
 
-/// A chat with the engine's events, and what it has shown.
+/// A chat with the engine's events and its output.
 struct Typist {
     talk: Talk,
     events: Events,
@@ -39,7 +39,7 @@ impl Stage {
         Self { world, alice, bob: BOB }
     }
 
-    /// Types a line, and gives what is shown until a second later.
+    /// Types a line, and returns the output of the next second.
     fn types(&mut self, line: &str) -> Vec<String> {
         let command = Command::parse(line).expect("a command");
         let mut lines = texts(self.alice.talk.run(&command));
@@ -63,7 +63,7 @@ impl Stage {
         assert!(self.world.backend(|server, now| server.kick(now, &app, &room, &alice)));
     }
 
-    /// What bob has got, from users and in rooms.
+    /// The messages that bob has received, from users and in rooms.
     fn bob_has(&mut self) -> Vec<String> {
         let heard = [self.world.texts(self.bob), self.world.room_texts(self.bob)].concat();
         self.world.take_events(self.bob);
@@ -88,13 +88,13 @@ fn texts(lines: Vec<Line>) -> Vec<String> {
 }
 
 #[test]
-fn lines_go_where_the_last_of_to_and_join_said_also_for_a_room_that_was_joined_before() {
+fn last_to_or_join_selects_the_receiver() {
     let mut stage = Stage::new();
     stage.bob_joins("lobby");
     assert_eq!(stage.types("/join lobby"), ["* joined #lobby", "* #lobby: bob is here"]);
     stage.types("/to dave");
     assert_eq!(stage.alice.talk.prompt(), "to dave> ");
-    assert_eq!(stage.types("/join lobby"), [""; 0], "she is there");
+    assert_eq!(stage.types("/join lobby"), [""; 0], "alice is a member already");
     assert_eq!(stage.alice.talk.prompt(), "to #lobby> ");
     assert_eq!(stage.types("to the room"), ["✓ to #lobby: to the room"]);
     stage.types("/to dave");
@@ -104,7 +104,7 @@ fn lines_go_where_the_last_of_to_and_join_said_also_for_a_room_that_was_joined_b
 }
 
 #[test]
-fn a_message_has_one_line_with_a_tick_or_a_word() {
+fn message_has_one_line_with_tick_or_reason() {
     let mut stage = Stage::new();
     assert_eq!(stage.types("hello?"), ["! to whom? /to USER or /join ROOM"]);
     assert_eq!(stage.types("/msg bob hi bob"), ["✓ to bob: hi bob"]);
@@ -115,7 +115,7 @@ fn a_message_has_one_line_with_a_tick_or_a_word() {
 }
 
 #[test]
-fn who_was_put_out_of_a_room_is_told_sends_nothing_there_and_can_come_back() {
+fn removed_member_is_told_and_can_join_again() {
     let mut stage = Stage::new();
     stage.bob_joins("lobby");
     stage.types("/join lobby");
@@ -134,7 +134,7 @@ fn who_was_put_out_of_a_room_is_told_sends_nothing_there_and_can_come_back() {
 }
 
 #[test]
-fn several_rooms_are_kept_apart_and_left_one_by_one() {
+fn several_rooms_are_separate_and_left_one_by_one() {
     let mut stage = Stage::new();
     let lobby = stage.bob_joins("lobby");
     stage.types("/join lobby");
@@ -143,8 +143,8 @@ fn several_rooms_are_kept_apart_and_left_one_by_one() {
     assert_eq!(stage.passes(Duration::from_secs(1)), ["#lobby bob: in the lobby"]);
     assert_eq!(stage.types("/rooms"), ["* #lobby (2): you, bob", "* #lounge: nobody but you"]);
     assert_eq!(stage.types("/leave"), ["* left #lounge"]);
-    assert_eq!(stage.alice.talk.prompt(), "to nobody> ", "and not to whoever came before");
-    assert_eq!(stage.types("/leave"), ["* left #lobby"], "there is only this one");
+    assert_eq!(stage.alice.talk.prompt(), "to nobody> ", "the previous receiver is not restored");
+    assert_eq!(stage.types("/leave"), ["* left #lobby"], "it is the only room");
     assert_eq!(stage.types("/leave"), ["! you are in no room; /join ROOM enters one"]);
     assert_eq!(stage.types("/to #lobby"), ["! you are not in #lobby; /join lobby goes in"]);
     stage.world.broadcast(BOB, lobby, "to nobody");
@@ -152,7 +152,7 @@ fn several_rooms_are_kept_apart_and_left_one_by_one() {
 }
 
 #[test]
-fn who_is_in_the_room_is_known_and_who_comes_and_goes_is_told() {
+fn members_are_listed_and_joins_and_leaves_reported() {
     let mut stage = Stage::new();
     stage.types("/join lobby");
     let lobby = stage.bob_joins("lobby");
@@ -168,7 +168,7 @@ fn who_is_in_the_room_is_known_and_who_comes_and_goes_is_told() {
 }
 
 #[test]
-fn those_who_are_in_a_room_already_are_told_in_one_line() {
+fn present_members_are_reported_in_one_line() {
     let mut stage = Stage::new();
     for number in 0..12 {
         let other = stage.world.add(APP_ID, rts_proto::client::Parameters::default());
@@ -181,7 +181,7 @@ fn those_who_are_in_a_room_already_are_told_in_one_line() {
 }
 
 #[test]
-fn a_lost_connection_and_what_it_costs_is_told() {
+fn lost_connection_and_its_losses_are_reported() {
     let mut stage = Stage::new();
     stage.types("/join lobby");
     stage.types("/to bob");
@@ -191,7 +191,7 @@ fn a_lost_connection_and_what_it_costs_is_told() {
     assert!(told[0].starts_with("* the connection is lost"), "{told:?}");
     assert!(told[1].starts_with("? to bob: on its way -- no answer in time"), "{told:?}");
     assert!(stage.alice.talk.is_cut());
-    // Longer than the server keeps a session.
+    // Longer than the grace period.
     stage.passes(Duration::from_secs(45));
     stage.world.let_in(stage.alice.person);
     let told = stage.passes(Duration::from_secs(10));
@@ -201,7 +201,7 @@ fn a_lost_connection_and_what_it_costs_is_told() {
 }
 
 #[test]
-fn an_open_broadcast_of_a_room_that_is_left_is_told_of() {
+fn open_broadcast_of_left_room_is_reported() {
     let mut stage = Stage::new();
     stage.types("/join lobby");
     let command = Command::parse("hi").expect("a command");
@@ -213,7 +213,7 @@ fn an_open_broadcast_of_a_room_that_is_left_is_told_of() {
 }
 
 #[test]
-fn a_join_that_was_under_way_when_the_token_was_refused_is_not_waited_for() {
+fn join_does_not_wait_after_refused_token() {
     let mut stage = Stage::new();
     let command = Command::parse("/join lobby").expect("a command");
     stage.world.keep_out(stage.alice.person);
