@@ -1,4 +1,4 @@
-//! `rts admin` against a development server, as an operator types it.
+//! `rts admin` against a development server, from the command line.
 
 use std::process::Output;
 
@@ -22,14 +22,14 @@ impl Admin {
         rts(&[&["admin", "--url", &self.url], args].concat())
     }
 
-    /// What it printed when it worked.
+    /// The output of a successful call.
     fn says(&self, args: &[&str]) -> String {
         let output = self.output(args);
         assert!(output.status.success(), "{args:?}: {output:?}");
         String::from_utf8(output.stdout).expect("text").trim().to_owned()
     }
 
-    /// What it printed when it did not.
+    /// The error of a failed call.
     fn refuses(&self, args: &[&str]) -> String {
         let output = self.output(args);
         assert_eq!(output.status.code(), Some(1), "{args:?}: {output:?}");
@@ -44,7 +44,7 @@ impl Admin {
 }
 
 #[test]
-fn messages_to_a_user_to_a_member_and_to_all() {
+fn sends_to_user_member_and_room() {
     let admin = Admin::start();
     let mut bob = admin.member("bob");
     assert_eq!(admin.says(&["send", "bob", "hi bob"]), "queued for bob");
@@ -62,7 +62,7 @@ fn messages_to_a_user_to_a_member_and_to_all() {
 }
 
 #[test]
-fn who_is_there_who_is_kicked_and_who_is_banned_from_a_room() {
+fn lists_kicks_and_bans_members() {
     let admin = Admin::start();
     let mut bob = admin.member("bob");
     assert_eq!(admin.says(&["online", "bob", "alice"]), "bob: online\nalice: offline");
@@ -84,7 +84,7 @@ fn who_is_there_who_is_kicked_and_who_is_banned_from_a_room() {
 }
 
 #[test]
-fn a_user_is_disconnected_and_banned_from_logging_in_until_that_is_lifted() {
+fn disconnects_and_bans_user_until_lifted() {
     let admin = Admin::start();
     let mut bob = admin.member("bob");
     assert_eq!(admin.says(&["disconnect", "alice"]), "alice was not logged in");
@@ -111,7 +111,7 @@ fn a_user_is_disconnected_and_banned_from_logging_in_until_that_is_lifted() {
 }
 
 #[test]
-fn lifting_a_ban_kicks_and_disconnects_nobody() {
+fn lifting_a_ban_changes_no_session_or_membership() {
     let admin = Admin::start();
     let mut bob = admin.member("bob");
     for (whom, who, what) in [
@@ -123,7 +123,7 @@ fn lifting_a_ban_kicks_and_disconnects_nobody() {
         let unban = [&["unban"][..], whom].concat();
         assert_eq!(admin.says(&unban), format!("{who} was not banned {what}"));
         assert_eq!(admin.says(&["room", "lobby"]), "bob", "{whom:?}");
-        // What was lifted comes next, so that nothing else came before it.
+        // The next callback answers this query, so lifting the ban caused none.
         bob.call("getPeerOnlineStatus", json!({"uid": "bob"}));
         assert_eq!(bob.next()["on"], "onGetPeerOnlineStatus", "{whom:?}");
     }
@@ -147,7 +147,7 @@ fn lifting_a_ban_kicks_and_disconnects_nobody() {
     }
 }
 
-/// What a login with a fresh token comes to.
+/// The result of a login with a fresh token.
 fn login_code(engine: &mut Engine, uid: &str) -> i64 {
     let token = crate::support::token(uid, "0");
     engine.call("login", json!({"token": token, "uid": uid}));
@@ -155,7 +155,7 @@ fn login_code(engine: &mut Engine, uid: &str) -> i64 {
 }
 
 #[test]
-fn tokens_are_revoked() {
+fn revokes_tokens_and_withdraws_the_revocation() {
     let admin = Admin::start();
     let mut bob = admin.server.user("bob");
     let said = admin.says(&["revoke", "--user", "bob"]);
@@ -164,7 +164,7 @@ fn tokens_are_revoked() {
     let begins = date.starts_with("(20") && date.contains("Z, ");
     assert!(second.parse::<u32>().is_ok() && begins, "{said}");
     assert!(said.ends_with("; sessions ended: 1"), "{said}");
-    assert_eq!(bob.until("onLoginResult")["code"], -1000, "it had no better token");
+    assert_eq!(bob.until("onLoginResult")["code"], -1000, "the engine has no newer token");
     let lifted = admin.says(&["revoke", "--user", "bob", "--issued-before", "0"]);
     assert_eq!(lifted, "no token of bob is revoked");
     let token = crate::support::token("bob", "0");
@@ -172,7 +172,7 @@ fn tokens_are_revoked() {
     assert_eq!(bob.until("onLoginResult")["code"], 0);
     let refusal = admin.refuses(&["revoke", "--all", "--issued-before", "4294967295"]);
     assert!(refusal.contains("ahead of this server's clock"), "{refusal}");
-    assert_eq!(admin.output(&["revoke"]).status.code(), Some(2), "whose?");
+    assert_eq!(admin.output(&["revoke"]).status.code(), Some(2), "a user or --all is required");
 }
 
 #[test]
@@ -208,7 +208,7 @@ fn lists_and_figures_are_tables_or_json() {
 }
 
 #[test]
-fn an_access_key_signs() {
+fn access_key_signs_requests() {
     let admin = Admin::start();
     let signed = |secret: &str| {
         admin.output(&["--access-key", "DEVELOPMENT", "--secret", secret, "room", "lobby"])
@@ -223,7 +223,7 @@ fn an_access_key_signs() {
 }
 
 #[test]
-fn options_stand_before_or_behind_what_is_asked_for() {
+fn options_may_precede_or_follow_the_subcommand() {
     let admin = Admin::start();
     let url = ["--url", &admin.url];
     let signed = ["--access-key", "DEVELOPMENT", "--secret", "development-secret-known-to-all"];
@@ -252,7 +252,7 @@ fn options_stand_before_or_behind_what_is_asked_for() {
 }
 
 #[test]
-fn scripts_get_the_whole_answer() {
+fn json_option_prints_the_whole_answer() {
     let admin = Admin::start();
     let answer: Value =
         serde_json::from_str(&admin.says(&["room", "lobby", "--json"])).expect("JSON");
@@ -264,7 +264,7 @@ fn scripts_get_the_whole_answer() {
 }
 
 #[test]
-fn what_went_wrong_is_said() {
+fn errors_name_cause_and_remedy() {
     let admin = Admin::start();
     let refusal = admin.refuses(&["kick", "bob", "a.b"]);
     assert!(
@@ -285,7 +285,7 @@ fn what_went_wrong_is_said() {
     let output = rts(&["admin", "--url", &over_tls, "room", "lobby"]);
     assert!(String::from_utf8_lossy(&output.stderr).contains("say http://"), "{output:?}");
     let output = admin.output(&["ban", "--seconds", "60"]);
-    assert_eq!(output.status.code(), Some(2), "whom?");
+    assert_eq!(output.status.code(), Some(2), "a user or a room is required");
     for nobody in [
         &["ban", "--user", "", "--room", "lobby"][..],
         &["ban", "--user", "bob", "--room", ""],

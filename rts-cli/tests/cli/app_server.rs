@@ -1,4 +1,4 @@
-//! Messages to the app's own server: `rts engine` through `rts serve` to a real HTTP server.
+//! Messages to the app server: `rts engine` through `rts serve` to a real HTTP server.
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
@@ -10,16 +10,16 @@ use serde_json::{Value, json};
 
 use super::support::{Engine, Server};
 
-/// Nothing here takes longer, unless something is wrong.
+/// Only a broken test reaches this timeout.
 const PATIENCE: Duration = Duration::from_secs(20);
 const SIGNATURE: &str = "a signature that nobody else may see";
 const MESSAGE: &str = "a message that nobody else may see";
 
-/// An app server that does what the path says.
+/// An app server whose answer depends on the path.
 struct AppServer {
     port: u16,
     requests: Receiver<(String, Value)>,
-    /// Lets one request to `/late` be answered.
+    /// Releases the answer to one request for `/late`.
     answer_late: Sender<()>,
 }
 
@@ -99,7 +99,7 @@ fn set(engine: &mut Engine, signature: &str, url: &str) -> Value {
     engine.until("onServerParamsSetResult")["code"].take()
 }
 
-/// Sends a text, and gives number, code and reply of its result.
+/// Sends a text, and returns id, code and reply of its result.
 fn send(engine: &mut Engine, text: &str) -> (Value, Value, String) {
     let returned = engine.call("sendServerMessage", json!({"message": text}));
     let result = engine.until("onServerMessageSendResult");
@@ -115,7 +115,7 @@ fn reply(result: &Value) -> String {
 }
 
 #[test]
-fn replies_and_codes_are_the_contracts() {
+fn replies_and_codes_follow_the_contract() {
     let app = AppServer::start();
     let server = Server::start();
     let mut alice = server.engine();
@@ -135,7 +135,7 @@ fn replies_and_codes_are_the_contracts() {
     ] {
         assert_eq!(set(&mut alice, signature, &url), json!(1000), "{signature:?} {url}");
     }
-    assert_eq!(send(&mut alice, "x").1, json!(106), "a refusal sets nothing");
+    assert_eq!(send(&mut alice, "x").1, json!(106), "refused params are not set");
 
     assert_eq!(set(&mut alice, SIGNATURE, &app.url("/echo")), json!(200));
     assert_eq!(send(&mut alice, "hëllo"), (json!(4), json!(0), "hëllo".to_owned()));
@@ -159,7 +159,7 @@ fn replies_and_codes_are_the_contracts() {
         assert_eq!(send(&mut alice, "x").1, json!(code), "{path}");
     }
     assert_eq!(set(&mut alice, "", &app.url("/echo")), json!(1000));
-    assert_eq!(send(&mut alice, "x").1, json!(18), "the params before stay in force");
+    assert_eq!(send(&mut alice, "x").1, json!(18), "the previous params stay in force");
 
     let closed = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = closed.local_addr().expect("a bound socket").port();
@@ -175,12 +175,12 @@ fn replies_and_codes_are_the_contracts() {
     alice.until("onLogout");
     assert_eq!(send(&mut alice, "x").1, json!(105));
     alice.log_in("alice");
-    assert_eq!(send(&mut alice, "x").1, json!(106), "the params were the login's");
+    assert_eq!(send(&mut alice, "x").1, json!(106), "the params ended with the login");
 }
 
-/// The three take their 5 seconds together.
+/// The three timeouts of 5 seconds run in parallel.
 #[test]
-fn after_five_seconds_there_is_one_result_whatever_comes_later() {
+fn one_result_after_five_seconds() {
     let app = AppServer::start();
     let server = Server::start();
     let mut alice = server.user("alice");
@@ -205,7 +205,7 @@ fn after_five_seconds_there_is_one_result_whatever_comes_later() {
 }
 
 #[test]
-fn a_configuration_that_lists_nothing_posts_nowhere() {
+fn configuration_without_a_list_posts_nowhere() {
     let app = AppServer::start();
     let folder = tempfile::tempdir().expect("a folder");
     let server = Server::start_without_rates(folder.path());
@@ -216,7 +216,7 @@ fn a_configuration_that_lists_nothing_posts_nowhere() {
 }
 
 #[test]
-fn no_proxy_is_asked_and_nothing_secret_is_logged() {
+fn uses_no_proxy_and_logs_no_secret() {
     let app = AppServer::start();
     let trap = TcpListener::bind("127.0.0.1:0").expect("a free port");
     trap.set_nonblocking(true).expect("it can be");
@@ -240,10 +240,10 @@ fn no_proxy_is_asked_and_nothing_secret_is_logged() {
     }
     assert_eq!(set(&mut alice, SIGNATURE, "http://127.0.0.1:1/rts?secret=query"), json!(200));
     assert_eq!(send(&mut alice, MESSAGE).1, json!(17));
-    assert!(trap.accept().is_err(), "somebody asked the proxy");
+    assert!(trap.accept().is_err(), "the proxy was used");
     drop(server);
     let log = std::fs::read_to_string(log).expect("UTF-8");
-    assert!(log.contains("url=http://127.0.0.1:1/rts "), "origin and path help who looks: {log}");
+    assert!(log.contains("url=http://127.0.0.1:1/rts "), "the log has origin and path: {log}");
     for secret in [SIGNATURE, MESSAGE, "secret=query"] {
         assert!(!log.contains(secret), "{secret:?} in {log}");
     }

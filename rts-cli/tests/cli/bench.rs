@@ -1,5 +1,4 @@
-//! `rts bench`: every kind of work, on a server that it starts itself. How fast it is, is not
-//! asserted.
+//! `rts bench`: every kind of work, on a server that it starts itself. Speed is not asserted.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
@@ -16,7 +15,7 @@ fn bench(args: &str) -> Value {
     serde_json::from_str(&stdout).expect("one object")
 }
 
-/// Every message has its one result, and none is lost.
+/// Every message has one result, and none is lost.
 fn check(report: &Value, code: &str) {
     assert_eq!(report["lost"], 0, "{report}");
     assert!(report["done"].as_u64() > Some(0), "{report}");
@@ -27,17 +26,17 @@ fn check(report: &Value, code: &str) {
 }
 
 #[test]
-fn messages_in_closed_and_open_loop_all_have_result_0() {
+fn closed_and_open_loop_deliver_all_messages() {
     let closed = bench("p2p --pairs 3 --idle 2 --window 8 --warm-up 0 --duration 0.2");
     check(&closed, "0");
     assert_eq!(closed["clients"], 8);
     let open = bench("p2p --pairs 3 --rate 500 --payload 1000 --warm-up 0 --duration 0.2");
     check(&open, "0");
-    assert!(open["lateness"]["p99_ms"].is_f64(), "an open loop says how late it was");
+    assert!(open["lateness"]["p99_ms"].is_f64(), "an open loop reports its lateness");
 }
 
 #[test]
-fn a_broadcast_is_a_delivery_for_each_member() {
+fn broadcast_counts_a_delivery_for_each_member() {
     let report = bench("room --members 5 --window 2 --warm-up 0 --duration 0.2");
     check(&report, "200");
     let results = report["results"]["200"].as_u64().expect("a count");
@@ -45,7 +44,7 @@ fn a_broadcast_is_a_delivery_for_each_member() {
 }
 
 #[test]
-fn clients_come_stay_and_come_back_with_and_without_their_sessions() {
+fn clients_connect_idle_and_reconnect() {
     for work in ["connect", "storm", "storm --resume", "idle --duration 0.1"] {
         let report = bench(&format!("{work} --clients 20"));
         assert_eq!(report["clients"], 20);
@@ -54,17 +53,17 @@ fn clients_come_stay_and_come_back_with_and_without_their_sessions() {
 }
 
 #[test]
-fn what_goes_wrong_is_said_and_all_else_is_quiet() {
+fn reports_errors_and_no_warnings() {
     let output = rts(&["bench", "p2p", "--url", "rts://127.0.0.1:1", "--pairs", "1"]);
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.contains("nothing listens there"), "{said}");
     let output = rts(&["bench", "connect", "--clients", "1", "--json"]);
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "", "no warning of a server that is ours");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "", "the started server logs no warning");
 }
 
 #[test]
-fn the_floor_relays() {
+fn floor_relays_messages() {
     let mut floor = Command::new(env!("CARGO_BIN_EXE_rts"))
         .args(["bench", "floor", "--listen", "127.0.0.1:0"])
         .stdout(Stdio::piped())
@@ -84,15 +83,15 @@ fn the_floor_relays() {
 }
 
 #[test]
-fn load_is_not_put_on_other_peoples_servers_by_mistake() {
+fn remote_server_needs_explicit_permission() {
     let output = rts(&["bench", "p2p", "--url", "rts://192.0.2.1:7600"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("--anywhere"));
 }
 
-/// The load has no TLS, and does not pretend to: neither are there flags for it.
+/// The load generator has no TLS, and no options for it.
 #[test]
-fn links_with_tls_are_refused_with_the_reason() {
+fn tls_urls_are_refused_with_the_reason() {
     for url in ["rtss://chat.example.com:7602", "wss://127.0.0.1:443"] {
         let output = rts(&["bench", "p2p", "--url", url]);
         let stderr = String::from_utf8_lossy(&output.stderr);

@@ -1,5 +1,5 @@
-//! Real processes over real sockets that break, stall and go silent, and a server that is killed:
-//! every send has one true result.
+//! Real processes over links that break, stall and go silent, and a server that is killed. Every
+//! send has one correct result.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -11,10 +11,10 @@ use crate::proxy::Proxy;
 use crate::support::{Engine, Server};
 
 const ENGINES: usize = 10;
-/// All engines together. `RTS_CHAOS_MESSAGES` sets another number.
+/// Messages of all engines together. `RTS_CHAOS_MESSAGES` overrides the number.
 const MESSAGES: usize = 4_000;
 const MESSAGES_VARIABLE: &str = "RTS_CHAOS_MESSAGES";
-/// Repeats the choices of a run, though not its timing.
+/// Repeats the random choices of a run, but not its timing.
 const SEED_VARIABLE: &str = "RTS_CHAOS_SEED";
 
 fn variable(name: &str) -> Option<u64> {
@@ -39,11 +39,12 @@ fn address(url: &str) -> SocketAddr {
     url.strip_prefix("rts://").and_then(|address| address.parse().ok()).expect("an address")
 }
 
-/// Links break, stall for up to some seconds, and become black holes; but no session is gone for
-/// its whole grace, and no send times out. So all messages arrive, once and in order, and every
+/// Links break, stall for some seconds, or silently drop all bytes. No session is cut off for its
+/// grace period, and no send times out. So all messages arrive, once and in order, and every result
+/// is 0.
 /// result is 0.
 #[test]
-fn ten_engines_over_a_hostile_network_lose_double_and_reorder_nothing() {
+fn hostile_network_causes_no_loss_or_reordering() {
     let seed = variable(SEED_VARIABLE).unwrap_or_else(|| fastrand::u64(..));
     let replay = format!("{SEED_VARIABLE}={seed}");
     println!("{replay}");
@@ -63,13 +64,12 @@ fn ten_engines_over_a_hostile_network_lose_double_and_reorder_nothing() {
     let account = std::thread::scope(|scope| {
         let talking =
             scope.spawn(|| talk(&mut engines, &names, messages / ENGINES, seed, &progress));
-        // Harm is done up to the last result; the rest has to come by itself, however the links are
-        // left.
+        // Links are harmed until the last result. All remaining messages must arrive without help.
         progress.wait_for(messages / ENGINES * ENGINES);
         *stop.lock().expect("not poisoned") = true;
         talking.join().expect("a talker fails by itself")
     });
-    let harm = harming.join().expect("the proxy goes on");
+    let harm = harming.join().expect("the proxy runs");
     println!("{messages} messages: {harm:?}, results {:?}", account.codes());
     account.assert_true(&replay);
     let codes = account.codes();
@@ -78,7 +78,7 @@ fn ten_engines_over_a_hostile_network_lose_double_and_reorder_nothing() {
 }
 
 #[test]
-fn after_a_killed_server_every_engine_is_back_by_itself_and_every_send_has_its_result() {
+fn engines_recover_from_killed_server() {
     const CROWD: usize = 6;
     const EACH: usize = 600;
     let seed = variable(SEED_VARIABLE).unwrap_or_else(|| fastrand::u64(..));

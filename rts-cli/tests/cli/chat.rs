@@ -20,14 +20,14 @@ fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// The next texts that came, from users or in a room.
+/// The next texts that the engine receives, from users or in a room.
 fn texts(engine: &mut Engine, on: &str, count: usize) -> Vec<String> {
     let text = |_| engine.until(on)["message"].as_str().expect("a text").to_owned();
     (0..count).map(text).collect()
 }
 
 #[test]
-fn lines_from_a_pipe_are_each_answered_before_it_ends() {
+fn piped_lines_are_answered_before_the_end() {
     let server = Server::start();
     let mut bob = server.user("bob");
     let output = chat(&server, &["--to", "bob"], "hello\r\n/who nobody\nbye");
@@ -41,7 +41,7 @@ fn lines_from_a_pipe_are_each_answered_before_it_ends() {
 }
 
 #[test]
-fn what_was_not_delivered_is_told_and_the_exit_code_says_so() {
+fn undelivered_line_is_told_and_sets_exit_code() {
     let server = Server::start();
     let mut bob = server.user("bob");
     for (input, why) in [
@@ -54,12 +54,12 @@ fn what_was_not_delivered_is_told_and_the_exit_code_says_so() {
         assert_eq!(output.status.code(), Some(1), "{why}");
         assert!(stderr(&output).contains("one line was not carried out"), "{}", stderr(&output));
         assert!(stdout(&output).contains(why), "{why}: {}", stdout(&output));
-        assert_eq!(texts(&mut bob, "onMessageReceived", 1), ["next"], "it goes on");
+        assert_eq!(texts(&mut bob, "onMessageReceived", 1), ["next"], "the chat continues");
     }
 }
 
 #[test]
-fn more_lines_than_the_rate_allows_are_paced_and_all_arrive() {
+fn lines_over_the_rate_are_paced_and_all_arrive() {
     let server = Server::start();
     let (mut bob, mut carol) = (server.user("bob"), server.user("carol"));
     carol.join("lobby");
@@ -75,7 +75,7 @@ fn more_lines_than_the_rate_allows_are_paced_and_all_arrive() {
 }
 
 #[test]
-fn a_server_with_lower_rates_than_usual_gets_every_line_too() {
+fn server_with_lower_rates_gets_every_line() {
     let folder = tempfile::TempDir::new().expect("a folder");
     let path = folder.path().join("rts.toml");
     let config = format!(
@@ -94,7 +94,7 @@ fn a_server_with_lower_rates_than_usual_gets_every_line_too() {
 }
 
 #[test]
-fn lines_go_where_they_were_last_told_to_and_a_mistyped_room_changes_nothing() {
+fn lines_follow_to_and_join_and_mistyped_room_is_ignored() {
     let server = Server::start();
     let mut bob = server.user("bob");
     bob.join("lounge");
@@ -120,7 +120,7 @@ fn lines_go_where_they_were_last_told_to_and_a_mistyped_room_changes_nothing() {
 }
 
 #[test]
-fn a_room_that_refuses_gets_no_line_and_nobody_else_does() {
+fn lines_for_refused_room_go_nowhere() {
     let server = Server::start();
     let mut bob = server.user("bob");
     let openapi = server.openapi();
@@ -137,7 +137,7 @@ fn a_room_that_refuses_gets_no_line_and_nobody_else_does() {
 }
 
 #[test]
-fn a_line_is_counted_once_and_a_room_that_is_not_entered_is_no_line() {
+fn failed_line_counts_once_and_failed_room_not_as_a_line() {
     let server = Server::start();
     let openapi = server.openapi();
     let ban = ["admin", "--url", &openapi, "ban", "--room", "lobby", "--seconds", "60"];
@@ -154,7 +154,7 @@ fn a_line_is_counted_once_and_a_room_that_is_not_entered_is_no_line() {
 }
 
 #[test]
-fn a_pipe_whose_output_nobody_reads_ends_with_an_error_and_not_in_silence() {
+fn unread_pipe_ends_with_an_error() {
     let server = Server::start();
     let _bob = server.user("bob");
     let token = token("alice", "0");
@@ -168,7 +168,7 @@ fn a_pipe_whose_output_nobody_reads_ends_with_an_error_and_not_in_silence() {
     let mut said = BufReader::new(chat.stdout.take().expect("a pipe"));
     said.read_line(&mut String::new()).expect("text");
     drop(said);
-    // It may have ended before the last of them.
+    // The chat may end before it reads the last line.
     let _ = chat.stdin.as_mut().expect("a pipe").write_all(&b"line\n".repeat(10));
     let output = chat.wait_with_output().expect("an exit status");
     assert_eq!(output.status.code(), Some(1));
@@ -176,7 +176,7 @@ fn a_pipe_whose_output_nobody_reads_ends_with_an_error_and_not_in_silence() {
 }
 
 #[test]
-fn chat_ends_at_once_however_it_is_ended_and_never_waits_for_a_key() {
+fn chat_ends_at_once_without_waiting_for_a_key() {
     let server = Server::start();
     let token = token("alice", "0");
     let args = ["chat", "--url", &server.url, "--uid", "alice", "--token", &token];
@@ -210,12 +210,12 @@ fn chat_ends_at_once_however_it_is_ended_and_never_waits_for_a_key() {
         said.read_line(&mut line).expect("text");
         assert!(line.starts_with("logged in as alice"), "{line}");
         end(&mut chat);
-        // Its input stays open, as a terminal does; its output ends when it does.
+        // Its input stays open, as on a terminal. Its output ends with the chat.
         let (say, hear) = channel();
         std::thread::spawn(move || say.send(said.read_to_end(&mut Vec::new())));
         let ended = hear.recv_timeout(PATIENCE);
         chat.kill().expect("it can be ended");
-        assert!(ended.is_ok(), "it waits for a key");
+        assert!(ended.is_ok(), "the chat waits for a key");
         assert_eq!(chat.wait().expect("an exit status").code(), Some(code));
     }
 }

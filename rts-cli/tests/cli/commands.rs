@@ -1,4 +1,4 @@
-//! The other commands, as a person or a script runs them.
+//! Other commands, as people and scripts run them.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
@@ -16,19 +16,19 @@ fn stdout(output: &std::process::Output) -> String {
 }
 
 #[test]
-fn the_demo_is_as_it_should_be() {
+fn demo_succeeds() {
     let output = rts(&["demo"]);
     assert!(output.status.success(), "{}", stdout(&output));
 }
 
 #[test]
-fn a_token_is_the_same_to_the_byte() {
+fn token_matches_the_vector() {
     let args =
         "--nonce 12345678 --issued-at 1700000000 --expire-at 1700086400 --uid alice --app-id";
     let mut args: Vec<&str> = args.split(' ').collect();
     args.push(APP_ID);
     args.splice(0..0, ["token", "new"]);
-    // The key may stand in the environment, where other users of the machine do not see it.
+    // The key may be in the environment, which other users of the machine cannot read.
     let mut command = Command::new(env!("CARGO_BIN_EXE_rts"));
     let output = command.args(&args).env("RTS_APP_KEY", "app key").output().expect("rts runs");
     assert_eq!(stdout(&output).trim(), VECTOR);
@@ -37,7 +37,7 @@ fn a_token_is_the_same_to_the_byte() {
 }
 
 #[test]
-fn inspecting_exits_with_zero_only_for_a_valid_token() {
+fn inspect_exits_with_zero_only_for_valid_token() {
     for (args, code, says) in [
         (&["--app-key", "app key", "--now", "1700086400"][..], 0, "valid"),
         (&["--app-key", "app key", "--now", "1700086401"], 2, "expired"),
@@ -52,7 +52,7 @@ fn inspecting_exits_with_zero_only_for_a_valid_token() {
 }
 
 #[test]
-fn a_token_for_any_room_is_minted_and_shown_and_logs_in() {
+fn token_for_any_room_is_minted_shown_and_logs_in() {
     let server = Server::start();
     let long = "r".repeat(200);
     for (room, shown, is_warned) in [
@@ -83,7 +83,7 @@ fn a_token_for_any_room_is_minted_and_shown_and_logs_in() {
 }
 
 #[test]
-fn a_token_without_an_end_is_asked_for_by_name() {
+fn unlimited_token_needs_its_own_option() {
     let new = ["token", "new", "--app-id", APP_ID, "--app-key", "k", "--uid", "alice"];
     let with = |args: &[&str]| rts(&[&new[..], args].concat());
     assert_eq!(with(&["--expire-at", "0"]).status.code(), Some(2));
@@ -98,7 +98,7 @@ fn a_token_without_an_end_is_asked_for_by_name() {
 }
 
 #[test]
-fn what_keeps_a_server_from_starting_is_said_with_its_place() {
+fn startup_errors_name_their_place() {
     let server = Server::start();
     let taken = server.url.strip_prefix("rts://").expect("plain TCP");
     let output = rts(&["serve", "--dev", "--listen", taken]);
@@ -152,7 +152,7 @@ fn what_keeps_a_server_from_starting_is_said_with_its_place() {
 }
 
 #[test]
-fn sending_tells_the_result_and_a_bad_token_is_explained() {
+fn send_prints_result_and_explains_bad_token() {
     let server = Server::start();
     let mut bob = server.user("bob");
     let send = |token: &str, to: &str| {
@@ -175,12 +175,12 @@ fn sending_tells_the_result_and_a_bad_token_is_explained() {
 }
 
 #[test]
-fn a_send_whose_sender_is_refused_meanwhile_says_so_beside_its_result() {
+fn send_reports_a_login_that_ends_meanwhile() {
     let server = Server::start();
     let openapi = server.openapi();
     let admin = ["admin", "--url", &openapi];
     let bob = server.user("bob");
-    // He acknowledges nothing, so that no result comes.
+    // Stopped, bob acknowledges nothing, so no result arrives.
     bob.signal("-STOP");
     let token = token("alice", "0");
     let send = Command::new(env!("CARGO_BIN_EXE_rts"))
@@ -202,7 +202,7 @@ fn a_send_whose_sender_is_refused_meanwhile_says_so_beside_its_result() {
 }
 
 #[test]
-fn an_error_is_said_once() {
+fn error_has_no_repetition() {
     let output = rts(&["engine", "--url", "rts://127.0.0.1:1", "--app-id", "short"]);
     assert_eq!(output.status.code(), Some(1));
     let error = String::from_utf8_lossy(&output.stderr);
@@ -210,7 +210,7 @@ fn an_error_is_said_once() {
 }
 
 #[test]
-fn a_log_level_that_is_none_is_refused_rather_than_ignored() {
+fn invalid_log_level_is_refused() {
     let rts = || Command::new(env!("CARGO_BIN_EXE_rts"));
     let run =
         |level: &str| rts().args(["serve", "--example-config"]).env("RTS_LOG", level).output();
@@ -224,7 +224,7 @@ fn a_log_level_that_is_none_is_refused_rather_than_ignored() {
 }
 
 #[test]
-fn a_person_is_told_at_once_that_nobody_is_there_and_why() {
+fn unreachable_server_is_told_at_once() {
     let nobody = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("rts://{}", nobody.local_addr().expect("a bound socket"));
     drop(nobody);
@@ -241,14 +241,14 @@ fn a_person_is_told_at_once_that_nobody_is_there_and_why() {
         let mut line = String::new();
         said.read_line(&mut line).expect("text");
         assert!(line.contains("the connection was refused"), "{line}");
-        assert!(line.ends_with("trying again\n"), "it has not given up: {line}");
-        child.kill().expect("it goes on");
+        assert!(line.ends_with("trying again\n"), "the engine keeps trying: {line}");
+        child.kill().expect("a running process");
         child.wait().expect("an exit status");
     }
 }
 
 #[test]
-fn an_empty_variable_is_no_proxy_and_a_wrong_one_is_told() {
+fn empty_proxy_variable_is_none_and_invalid_one_is_told() {
     let server = Server::start();
     let send = |proxy| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rts"));

@@ -1,4 +1,4 @@
-//! Where clients and people get their tokens from.
+//! Sources of tokens for clients and for people.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -41,7 +41,7 @@ fn with_variable(variable: Option<&str>, args: &[&str]) -> Output {
 }
 
 #[test]
-fn a_token_comes_from_one_place_and_says_whose_it_is() {
+fn token_has_one_source_and_names_its_user() {
     let server = Server::start();
     let folder = TempDir::new().expect("a folder");
     let carols = stdout(&rts(&["token", "new", "--dev", "carol"]));
@@ -56,7 +56,7 @@ fn a_token_comes_from_one_place_and_says_whose_it_is() {
         (None, &["--token-file", &file]),
         (None, &["--dev", "carol"]),
         (None, &["--token", &carols, "--uid", "carol", "--app-id", APP_ID]),
-        // What stands in the command counts before what stands around it.
+        // An option overrides the environment.
         (Some("another"), &["--token", &carols]),
         (Some("another"), &["--token-file", &file]),
         (Some("another"), &["--dev", "carol"]),
@@ -84,7 +84,7 @@ fn a_token_comes_from_one_place_and_says_whose_it_is() {
 }
 
 #[test]
-fn a_token_file_that_every_user_may_read_is_told() {
+fn world_readable_token_file_is_told() {
     let folder = TempDir::new().expect("a folder");
     let token = stdout(&rts(&["token", "new", "--dev", "carol"]));
     let file = private(&folder, "token", &token);
@@ -106,13 +106,13 @@ fn login(engine: &mut Engine, fields: Value) -> Value {
 }
 
 #[test]
-fn an_engine_takes_the_token_that_a_call_does_not_bring() {
+fn engine_supplies_token_for_calls_without_one() {
     let server = Server::start();
     let folder = TempDir::new().expect("a folder");
     let file = private(&folder, "token", "expired");
     let mut engine = Engine::start(&server.url, &["--token-file", &file]);
     assert_eq!(login(&mut engine, json!({"uid": "carol"})), json!(-1000));
-    // A file is read when it is needed.
+    // The file is read at each use.
     private(&folder, "token", &token("carol", "0"));
     assert_eq!(login(&mut engine, json!({"uid": "carol"})), json!(0));
     engine.call("logout", json!({}));
@@ -128,7 +128,7 @@ fn an_engine_takes_the_token_that_a_call_does_not_bring() {
 }
 
 #[test]
-fn an_engine_takes_its_app_from_the_token() {
+fn engine_takes_app_id_from_token() {
     let server = Server::start();
     let mut engine = Engine::of_any_app(&["--url", &server.url, "--dev", "carol"]);
     assert_eq!(login(&mut engine, json!({"uid": "carol"})), json!(0));
@@ -142,10 +142,10 @@ fn an_engine_takes_its_app_from_the_token() {
 }
 
 #[test]
-fn a_token_is_read_with_dates_from_wherever_it_is() {
+fn token_is_inspected_from_any_source() {
     let at = ["--issued-at", "1700000000", "--expire-at", "1700086400", "--nonce", "1"];
     let new = [&["token", "new", "--dev", "carol"][..], &at].concat();
-    // A key in the environment is another app's.
+    // The key in the environment belongs to another app.
     let mut command = Command::new(env!("CARGO_BIN_EXE_rts"));
     let output = command.args(&new).env("RTS_APP_KEY", "other").output().expect("rts runs");
     let minted = stdout(&output);
@@ -165,7 +165,7 @@ fn a_token_is_read_with_dates_from_wherever_it_is() {
 }
 
 #[test]
-fn a_token_is_minted_for_one_app_with_one_key() {
+fn token_needs_one_app_and_one_key() {
     for (args, code, why) in [
         (&["--dev", "carol", "--uid", "dave"][..], 2, "cannot be used with"),
         (&["--dev", "carol", "--app-key", "k"], 2, "cannot be used with"),

@@ -1,4 +1,4 @@
-//! Engines that all write to each other, and an account of what became of every message.
+//! Engines that all send to each other, and a record of every message.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Barrier, Condvar, Mutex};
@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 
 use crate::support::Engine;
 
-/// Messages of one engine that wait for their result.
+/// Most messages of one engine without a result.
 const IN_FLIGHT_MAX: usize = 40;
-/// Without any result for so long, something is wrong.
+/// Only a fault delays all results for this long.
 const STANDSTILL_MAX: Duration = Duration::from_secs(60);
-/// The last message from one engine to another.
+/// The text of the last message from one engine to another.
 const END: &str = "end";
 
-/// Results that came for an engine's sends, all engines together.
+/// The number of results of all engines together.
 #[derive(Default)]
 pub(crate) struct Progress {
     results: Mutex<usize>,
@@ -28,7 +28,7 @@ impl Progress {
         self.changed.notify_all();
     }
 
-    /// Waits until there are so many.
+    /// Waits until there are `wanted` results.
     pub(crate) fn wait_for(&self, wanted: usize) {
         let mut results = self.results.lock().expect("not poisoned");
         while *results < wanted {
@@ -41,26 +41,26 @@ impl Progress {
     }
 }
 
-/// From whom to whom.
+/// Sender and receiver, by index.
 type Pair = (usize, usize);
 
-/// What one engine saw.
+/// The record of one engine.
 #[derive(Default)]
 struct Seen {
-    /// By receiver, the results in the order of sending.
+    /// By receiver: the results in the order of sending.
     results: BTreeMap<usize, Vec<Option<u64>>>,
-    /// By sender, the numbers in the order of arrival.
+    /// By sender: the numbers in the order of arrival.
     received: BTreeMap<usize, Vec<usize>>,
 }
 
-/// What all engines saw.
+/// The records of all engines.
 pub(crate) struct Account {
     results: BTreeMap<Pair, Vec<u64>>,
     received: BTreeMap<Pair, Vec<usize>>,
 }
 
 impl Account {
-    /// How often each result came.
+    /// The number of results by code.
     pub(crate) fn codes(&self) -> BTreeMap<u64, usize> {
         let mut codes = BTreeMap::new();
         for code in self.results.values().flatten() {
@@ -69,8 +69,8 @@ impl Account {
         codes
     }
 
-    /// Every result is true, and nothing came twice or out of order. (That each send has one
-    /// result, and no more, was seen to while they came in.)
+    /// Asserts that every result is correct, and that no message arrived twice or out of order.
+    /// (The engines have checked that each send has exactly one result.)
     pub(crate) fn assert_true(&self, replay: &str) {
         for (pair, codes) in &self.results {
             let received = self.received.get(pair).map_or(&[][..], Vec::as_slice);
@@ -90,9 +90,8 @@ impl Account {
     }
 }
 
-/// Lets every engine, logged in under its name, send so many messages to the others, chosen at
-/// random; ends when all has its result and has arrived, as far as it ever will. `progress` counts
-/// results.
+/// Each engine, logged in under its name, sends this many messages to random others. Returns when
+/// all have their result and have arrived, as far as they ever will. `progress` counts results.
 pub(crate) fn talk(
     engines: &mut [Engine],
     names: &[String],
@@ -136,7 +135,7 @@ struct Talker<'a> {
     engine: &'a mut Engine,
     names: &'a [String],
     progress: &'a Progress,
-    /// What was sent and has no result: receiver and number; no number is an end.
+    /// Sends without a result: receiver and number. No number marks the end message.
     open: BTreeMap<u64, (usize, Option<usize>)>,
     /// Calls that have not returned, in order.
     called: VecDeque<(usize, Option<usize>)>,
@@ -183,8 +182,8 @@ impl<'a> Talker<'a> {
         }
     }
 
-    /// Tells everybody that nothing more comes, again where they could not be told, and waits until
-    /// all have said so.
+    /// Sends the end message to all others, repeats it where it failed, and waits for the end
+    /// messages of all others.
     fn end_all(&mut self) {
         let others: Vec<usize> = (0..self.names.len()).filter(|who| *who != self.own).collect();
         for to in &others {
@@ -214,7 +213,7 @@ impl<'a> Talker<'a> {
             Some("onMessageSendResult") => self.result(&line),
             Some("onMessageReceived") => self.received(&line),
             Some("onConnectionStateChanged") => {}
-            // Why no link came up.
+            // A warning with the reason why a link failed.
             Some("onWarning") if line["code"] == 5 => {}
             _ => panic!("{}: {line}", self.names[self.own]),
         }
@@ -238,7 +237,7 @@ impl<'a> Talker<'a> {
         let text = line["message"].as_str().expect("text");
         let mut words = text.split(' ');
         let from: usize = words.next().and_then(|word| word.parse().ok()).expect("a number");
-        assert_eq!(line["uid"], json!(self.names[from]), "who says it");
+        assert_eq!(line["uid"], json!(self.names[from]), "the sender is the one in the text");
         match words.next().expect("a second word") {
             END => drop(self.ends_received.insert(from)),
             number => {

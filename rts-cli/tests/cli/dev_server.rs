@@ -1,11 +1,11 @@
-//! `rts serve --dev` where others can reach it.
+//! `rts serve --dev` on an address that other machines can reach.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
 use crate::support::{APP_ID, rts, token};
 
-/// Ends with the test.
+/// A process that ends with the test.
 struct Running(Child);
 
 impl Drop for Running {
@@ -16,7 +16,7 @@ impl Drop for Running {
 }
 
 #[test]
-fn a_development_server_that_others_can_reach_has_keys_of_its_own_and_warns() {
+fn reachable_development_server_generates_keys_and_warns() {
     let mut child = Command::new(env!("CARGO_BIN_EXE_rts"))
         .args(["serve", "--dev", "--listen", "0.0.0.0:0"])
         .stdout(Stdio::piped())
@@ -69,5 +69,5 @@ fn a_development_server_that_others_can_reach_has_keys_of_its_own_and_warns() {
 
     let users = |key: &[&str]| rts(&[&["admin", "--url", &openapi][..], key, &["users"]].concat());
     assert_eq!(users(&["--key", bearer]).status.code(), Some(0));
-    assert_eq!(users(&[]).status.code(), Some(1), "the known bearer key opens nothing");
+    assert_eq!(users(&[]).status.code(), Some(1), "the public bearer key is refused");
 }

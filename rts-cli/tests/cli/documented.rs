@@ -1,5 +1,5 @@
-//! The programs and examples of README.md, `docs/tokens.md` and `docs/app-server.md`, run and
-//! compared with this tree.
+//! Runs the programs and examples of README.md, `docs/tokens.md` and `docs/app-server.md`, and
+//! compares them with this tree.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -13,11 +13,11 @@ use crate::support::{APP_ID, APP_KEY, PATIENCE, Server, rts};
 
 const README: &str = include_str!("../../../README.md");
 const BACK_END: &str = include_str!("../../../docs/app-server.md");
-/// What the server posts for the manual's example, header and body.
+/// The post of the manual's example, header and body.
 const SIGNED_POST: &str = include_str!("../../../rts-server/src/app_server/signed_post.txt");
 const TOKENS: &str = include_str!("../../../docs/tokens.md");
 const KEY: &str = "app key";
-/// Of the tokens that are made here and now.
+/// Validity of the tokens that the tests create.
 const TTL_SECONDS: u64 = 3_600;
 
 /// The code blocks of a document in this language.
@@ -27,14 +27,14 @@ fn blocks(document: &'static str, language: &str) -> Vec<&'static str> {
     rest.map(|text| text.split("```").next().expect("a block ends")).collect()
 }
 
-/// The only block of a language in the document.
+/// The only code block of a language in the document.
 fn block(language: &str) -> &'static str {
     let [block] = blocks(TOKENS, language)[..] else { panic!("one block of {language}") };
     block
 }
 
-/// Writes these files to a folder and runs the commands there. Gives what the last one prints, or
-/// nothing if this machine does not have the first one's program.
+/// Writes the files to a folder, and runs the commands there. Returns the output of the last one,
+/// or `None` if this machine lacks the program of the first one.
 fn run(files: &[(&str, String)], commands: &[&[&str]]) -> Option<String> {
     let folder = TempDir::new().expect("a folder");
     for (name, text) in files {
@@ -62,7 +62,7 @@ fn text(output: Output) -> String {
     String::from_utf8(output.stdout).expect("text")
 }
 
-/// The fields of a token that is valid.
+/// The fields of a token that must be valid.
 fn inspect(token: &str) -> Value {
     let output = rts(&["token", "inspect", "--json", "--app-key", KEY, token]);
     let fields: Value = serde_json::from_str(&text(output)).expect("JSON");
@@ -70,7 +70,7 @@ fn inspect(token: &str) -> Value {
     fields
 }
 
-/// The first line is the example's token, the second one that a back end would make now.
+/// Checks two tokens: the example's, and a fresh one as a back end creates it.
 fn check(printed: &str) {
     let tokens: Vec<_> = printed.lines().collect();
     let [example, fresh] = tokens[..] else { panic!("two lines: {printed}") };
@@ -88,7 +88,7 @@ fn example_token() -> &'static str {
 }
 
 #[test]
-fn the_python_of_the_document_makes_tokens() {
+fn python_of_document_makes_tokens() {
     let lines = format!(
         "print(login_token('{APP_ID}', '{KEY}', 'alice', 86400, 12345678, 1700000000))\n\
          print(login_token('{APP_ID}', '{KEY}', 'bob@x.y-z_1', {TTL_SECONDS}))"
@@ -100,7 +100,7 @@ fn the_python_of_the_document_makes_tokens() {
 }
 
 #[test]
-fn the_javascript_of_the_document_makes_tokens() {
+fn javascript_of_document_makes_tokens() {
     let lines = format!(
         "console.log(loginToken('{APP_ID}', '{KEY}', 'alice', 86400, 12345678, 1700000000));\n\
          console.log(loginToken('{APP_ID}', '{KEY}', 'bob@x.y-z_1', {TTL_SECONDS}));"
@@ -112,7 +112,7 @@ fn the_javascript_of_the_document_makes_tokens() {
 }
 
 #[test]
-fn the_go_of_the_document_makes_tokens() {
+fn go_of_document_makes_tokens() {
     let main = format!(
         r#"package main
 
@@ -135,7 +135,7 @@ func main() {{
 }
 
 #[test]
-fn the_java_of_the_document_makes_tokens() {
+fn java_of_document_makes_tokens() {
     let sign = |arguments: &str| {
         format!("System.out.println(LoginToken.sign(\"{APP_ID}\", \"{KEY}\", {arguments}));")
     };
@@ -159,7 +159,7 @@ fn the_java_of_the_document_makes_tokens() {
 }
 
 #[test]
-fn the_manual_shows_the_post_that_the_server_signs() {
+fn manual_shows_the_post_that_the_server_signs() {
     let (header, body) = SIGNED_POST.split_once("\n\n").expect("header and body");
     for shown in [header, body] {
         assert!(BACK_END.contains(&format!("\n{}\n", shown.trim_end())), "{shown}");
@@ -167,7 +167,7 @@ fn the_manual_shows_the_post_that_the_server_signs() {
 }
 
 #[test]
-fn the_python_of_the_manual_verifies_the_post_that_the_manual_shows() {
+fn python_of_manual_verifies_its_example_post() {
     let block_with = |language: &str, words: &str| {
         let all = blocks(BACK_END, language);
         *all.iter().find(|block| block.contains(words)).unwrap_or_else(|| panic!("{words}"))
@@ -176,7 +176,7 @@ fn the_python_of_the_manual_verifies_the_post_that_the_manual_shows() {
     let (_, body) = post.split_once("\n\n").expect("a body");
     let header = block_with("http", "uid=alice");
     let (_, signature) = header.split_once("rts-signature: ").expect("the header");
-    // At the time of the example; a minute later; with another body.
+    // Verified at the time of the example, a minute later, and with another body.
     let lines = format!(
         "key, header, body = b'a long random text', '{}', b'{}'\n\
          for now, body in [(1700000000, body), (1700000061, body), (1700000000, body + b' ')]:\n\
@@ -202,7 +202,7 @@ struct WebhookReceiver {
 }
 
 impl WebhookReceiver {
-    /// Nothing if this machine has no Python.
+    /// Returns `None` if this machine has no Python.
     fn start() -> Option<Self> {
         let serve = r#"HTTPServer(("127.0.0.1", 8000), Events).serve_forever()"#;
         let all = blocks(BACK_END, "python");
@@ -212,7 +212,7 @@ impl WebhookReceiver {
                             server.serve_forever()";
         let program = program.replace(serve, on_free_port);
         let mut command = Command::new("python3");
-        // Unbuffered; without it a line that goes to a pipe waits for others.
+        // Unbuffered: otherwise a line to a pipe waits for further lines.
         command.args(["-u", "-c", &program]).stdout(Stdio::piped()).stderr(Stdio::null());
         let Ok(mut child) = command.spawn() else {
             println!("NOT CHECKED: there is no python3 on this machine");
@@ -234,7 +234,7 @@ impl WebhookReceiver {
         self.lines.recv_timeout(PATIENCE).expect("an event")
     }
 
-    /// The status of its answer to a post with this header.
+    /// The status of the answer to a post with this header.
     fn status(&self, header: &str, body: &str) -> String {
         let mut stream =
             TcpStream::connect(format!("127.0.0.1:{}", self.port)).expect("a listening server");
@@ -255,7 +255,7 @@ impl Drop for WebhookReceiver {
 }
 
 #[test]
-fn the_webhook_receiver_of_the_manual_accepts_events_of_the_server_only() {
+fn webhook_receiver_of_manual_accepts_signed_posts_only() {
     let Some(receiver) = WebhookReceiver::start() else { return };
     let signature = |of: &str| format!("rts-signature: t=1700000000,app={APP_ID},v1={of}\r\n");
     let forged = r#"{"app_id":"","lost":0,"events":[{"id":"forged-1"}]}"#;
@@ -281,12 +281,12 @@ fn the_webhook_receiver_of_the_manual_accepts_events_of_the_server_only() {
 }
 
 #[test]
-fn the_bytes_of_the_document_are_those_of_its_token() {
+fn bytes_of_document_are_those_of_its_token() {
     use base64::Engine as _;
 
     let texts = blocks(TOKENS, "text");
     let hex = texts.iter().find(|block| block.starts_with("17 00")).expect("the bytes");
-    // Words stand behind the bytes; none of them is two hexadecimal digits long.
+    // Words follow the bytes. None of them has two hexadecimal digits.
     let is_byte = |word: &&str| word.len() == 2 && u8::from_str_radix(word, 16).is_ok();
     let bytes: Vec<_> = hex
         .lines()
@@ -301,10 +301,10 @@ fn the_bytes_of_the_document_are_those_of_its_token() {
 }
 
 #[test]
-fn the_configuration_of_the_readme_is_a_whole_one() {
+fn configuration_of_readme_is_complete() {
     let toml = blocks(README, "toml");
     let text = toml.iter().find(|block| block.contains("[[listen]]")).expect("it is shown");
     let config = rts_server::Config::parse(text).expect("it can be served with");
     assert_eq!((config.listen.len(), config.apps.len()), (2, 1));
-    assert_eq!(config.concerns().len(), 0, "nothing in it should be otherwise");
+    assert_eq!(config.concerns().len(), 0, "the configuration has no warnings");
 }

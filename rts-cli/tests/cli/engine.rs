@@ -1,4 +1,4 @@
-//! The contract through `rts engine` alone: calls, return codes, callbacks.
+//! The contract, through `rts engine` only: calls, return codes, callbacks.
 
 mod document;
 mod lines;
@@ -15,7 +15,7 @@ fn text(uid: &str, message: &str) -> Value {
 }
 
 #[test]
-fn messages_reach_the_other_user_and_have_one_result_each() {
+fn messages_arrive_with_one_result_each() {
     let server = Server::start();
     let (mut alice, mut bob) = (server.user("alice"), server.user("bob"));
     assert_eq!(alice.call("sendMessage", text("bob", "hi")), json!(1));
@@ -36,7 +36,7 @@ fn messages_reach_the_other_user_and_have_one_result_each() {
 }
 
 #[test]
-fn sends_that_cannot_work_say_why() {
+fn failed_sends_have_a_code() {
     let server = Server::start();
     let mut alice = server.engine();
     assert_eq!(alice.call("sendMessage", text("", "x")), json!(-2));
@@ -47,12 +47,12 @@ fn sends_that_cannot_work_say_why() {
         alice.call("sendMessage", text(to, "x"));
         assert_eq!(alice.until("onMessageSendResult")["code"], json!(code), "{to}");
     }
-    // -2 used up no id.
+    // A return of -2 takes no message id.
     assert_eq!(alice.call("sendMessage", text("nobody", "x")), json!(4));
 }
 
 #[test]
-fn the_largest_message_passes_and_one_byte_more_is_refused() {
+fn message_size_is_bounded() {
     let server = Server::start();
     let mut alice = server.user("alice");
     for (bytes, code) in [(65_536, 0), (65_537, 103), (0, 0)] {
@@ -60,11 +60,14 @@ fn the_largest_message_passes_and_one_byte_more_is_refused() {
         assert_eq!(alice.until("onMessageSendResult")["code"], json!(code), "{bytes}");
     }
     let received = alice.end();
-    assert!(received.iter().all(|line| line["on"] != "onMessageSendResult"), "one result each");
+    assert!(
+        received.iter().all(|line| line["on"] != "onMessageSendResult"),
+        "each message has one result"
+    );
 }
 
 #[test]
-fn login_returns_and_calls_back_as_the_contract_says() {
+fn login_returns_and_calls_back_as_in_contract() {
     let server = Server::start();
     let mut alice = server.engine();
     let good = token("alice", "0");
@@ -96,7 +99,7 @@ fn the_newest_login_wins_and_the_older_one_stays_out() {
 }
 
 #[test]
-fn online_status_is_what_it_is() {
+fn online_status_is_correct() {
     let server = Server::start();
     let mut alice = server.engine();
     for (logged_in, uid, status) in
@@ -112,7 +115,7 @@ fn online_status_is_what_it_is() {
 }
 
 #[test]
-fn a_destroyed_engine_calls_nothing_back_and_refuses() {
+fn destroyed_engine_has_no_callbacks_and_refuses_calls() {
     let server = Server::start();
     let mut alice = server.user("alice");
     assert_eq!(alice.call("destroyRTS", json!({})), Value::Null);
@@ -124,7 +127,7 @@ fn a_destroyed_engine_calls_nothing_back_and_refuses() {
 }
 
 #[test]
-fn calls_that_have_nothing_to_do_do_nothing() {
+fn calls_without_effect_succeed() {
     let server = Server::start();
     let mut alice = server.engine();
     alice.call("createRoom", json!({"room": "room"}));
@@ -143,7 +146,7 @@ fn calls_that_have_nothing_to_do_do_nothing() {
 }
 
 #[test]
-fn parameters_can_be_changed_and_what_is_ignored_is_said() {
+fn parameters_change_and_ignored_ones_are_told() {
     let server = Server::start();
     let mut alice = server.engine();
     let params = json!({"params": {"sendTimeoutMs": 2_000, "colour": 1, "heartbeatMs": "x"}});
@@ -160,10 +163,10 @@ fn parameters_can_be_changed_and_what_is_ignored_is_said() {
 }
 
 #[test]
-fn over_the_rate_a_send_is_refused_and_goes_nowhere() {
+fn send_over_the_rate_is_refused_and_not_sent() {
     let server = Server::start();
     let (mut alice, mut bob) = (server.user("alice"), server.user("bob"));
-    // All at once, so that no time passes in between.
+    // Written at once, so that no time passes between the calls.
     let call = r#"{"call":"sendMessage","uid":"bob","message":"x"}"#;
     alice.write([call; 300].join("\n"));
     let codes: Vec<Value> =
@@ -171,8 +174,8 @@ fn over_the_rate_a_send_is_refused_and_goes_nowhere() {
     let passed = codes.iter().filter(|code| **code == json!(0)).count();
     let refused = codes.iter().filter(|code| **code == json!(5)).count();
     assert_eq!(passed + refused, codes.len(), "{codes:?}");
-    assert!(passed >= 100, "a full second's worth passes: {passed}");
-    assert!(refused > 0, "the rest does not");
+    assert!(passed >= 100, "the burst of a full second passes: {passed}");
+    assert!(refused > 0, "the rest is refused");
     for _ in 0..passed {
         bob.until("onMessageReceived");
     }
@@ -180,7 +183,7 @@ fn over_the_rate_a_send_is_refused_and_goes_nowhere() {
 }
 
 #[test]
-fn ninety_large_messages_written_at_once_all_get_through() {
+fn ninety_large_messages_at_once_all_arrive() {
     let server = Server::start();
     let (mut alice, mut bob) = (server.user("alice"), server.user("bob"));
     let message = "x".repeat(65_536);

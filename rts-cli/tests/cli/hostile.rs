@@ -1,5 +1,5 @@
-//! Peers that mean no good, against a server process: each costs its stated bound, and nobody else
-//! anything.
+//! Malicious peers against a server process. Each costs at most its stated bound, and other users
+//! are not affected.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
@@ -13,10 +13,10 @@ use serde_json::json;
 
 use crate::support::{APP_ID, Server, token};
 
-/// What a link may cost the server before it has logged in.
+/// Most memory of a link before login.
 const BYTES_BEFORE_LOGIN_MAX: u64 = 16 * 1_024;
 
-/// Reads until the server ends the stream: whole frames, whatever was sent.
+/// Reads until the server closes the stream. All bytes must be complete frames.
 fn frames(stream: &mut TcpStream) -> Vec<Frame> {
     let mut decoder = Decoder::new();
     let mut buffer = [0; 4_096];
@@ -25,7 +25,7 @@ fn frames(stream: &mut TcpStream) -> Vec<Frame> {
         match stream.read(&mut buffer) {
             Ok(0) => break,
             Ok(count) => decoder.push(Bytes::copy_from_slice(&buffer[..count])),
-            // A server that is no longer read to may say so.
+            // The connection may be reset when the server closes it with unread input.
             Err(error) if error.kind() == ErrorKind::ConnectionReset => break,
             Err(error) => panic!("the server does not end the stream: {error}"),
         }
@@ -55,13 +55,13 @@ pub(crate) fn hello_and_login(uid: &str) -> Vec<u8> {
 }
 
 #[test]
-fn what_is_no_frame_is_told_by_its_close_code() {
+fn invalid_frame_is_answered_with_its_close_code() {
     let server = Server::start();
     let mut alice = server.user("alice");
     let hello = Frame::Hello { version: VERSION, features: 0 }.encode();
     let newer = Frame::Hello { version: VERSION + 1, features: 0 }.encode();
     for (bytes, code) in [
-        // 4 GiB minus one, and 2^63.
+        // Lengths of 4 GiB minus one, and 2^63.
         (&b"\xff\xff\xff\xff\x0f"[..], CloseCode::FrameTooLarge),
         (b"\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01", CloseCode::FrameTooLarge),
         (&[0x80; 11], CloseCode::BadFrame),
@@ -79,7 +79,7 @@ fn what_is_no_frame_is_told_by_its_close_code() {
 }
 
 #[test]
-fn a_login_that_comes_a_byte_at_a_time_is_a_login() {
+fn login_byte_by_byte_succeeds() {
     let server = Server::start();
     let mut peer = server.connect();
     peer.set_nodelay(true).expect("an open connection");
@@ -98,14 +98,14 @@ fn a_login_that_comes_a_byte_at_a_time_is_a_login() {
 }
 
 #[test]
-fn ten_thousand_links_that_say_nothing_cost_their_bound_and_end_at_the_deadline() {
+fn ten_thousand_silent_links_are_bounded_and_time_out() {
     const LINKS: u64 = 10_000;
     rlimit::increase_nofile_limit(LINKS + 1_000).expect("this test needs as many open files");
     let server = Server::start();
     let mut alice = server.user("alice");
     let before = server.resident_bytes();
     let mut links: Vec<TcpStream> = (0..LINKS).map(|_| server.connect()).collect();
-    // The last one is accepted, so all are.
+    // The last link is accepted, so all are.
     let last = links.last_mut().expect("there are some");
     last.write_all(&Frame::Hello { version: VERSION, features: 0 }.encode())
         .expect("an open connection");

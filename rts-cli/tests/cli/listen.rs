@@ -1,4 +1,4 @@
-//! `rts listen`: what it says of its link, and how it ends.
+//! `rts listen`: its reports about the link, and its end.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
@@ -11,7 +11,7 @@ fn stdout(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// A listener that has logged in as bob, and what it says on standard error from then on.
+/// A listener that has logged in as bob, and its further lines on standard error.
 fn listener(url: &str, args: &[&str]) -> (Child, BufReader<ChildStderr>) {
     let mut listener = Command::new(env!("CARGO_BIN_EXE_rts"))
         .args(["listen", "--url", url, "--token", &token("bob", "0")])
@@ -27,7 +27,7 @@ fn listener(url: &str, args: &[&str]) -> (Child, BufReader<ChildStderr>) {
     (listener, told)
 }
 
-/// It ends with a failure, and says this last; in between is what it printed.
+/// Asserts that the listener fails with this last line, and returns its output.
 fn fails((listener, mut told): (Child, BufReader<ChildStderr>), why: &str) -> String {
     let output = ended(listener);
     let mut rest = String::new();
@@ -38,7 +38,7 @@ fn fails((listener, mut told): (Child, BufReader<ChildStderr>), why: &str) -> St
 }
 
 #[test]
-fn a_listener_whose_token_is_revoked_says_so_and_fails() {
+fn revoked_listener_fails_with_the_reason() {
     let server = Server::start();
     let openapi = server.openapi();
     let why = "rts: the login was refused: the token is invalid, expired, or for another user or \
@@ -55,7 +55,7 @@ fn a_listener_whose_token_is_revoked_says_so_and_fails() {
 }
 
 #[test]
-fn a_listener_that_a_restarted_server_refuses_says_so_and_fails() {
+fn listener_refused_after_restart_fails_with_the_reason() {
     let folder = TempDir::new().expect("a folder");
     let path = folder.path().join("rts.toml");
     let start = |listen: &str, reserved: &str| {
@@ -78,7 +78,7 @@ fn a_listener_that_a_restarted_server_refuses_says_so_and_fails() {
 }
 
 #[test]
-fn a_listener_whose_output_nobody_reads_ends_without_a_complaint() {
+fn unread_listener_ends_without_an_error() {
     let server = Server::start();
     let token = token("bob", "0");
     let mut listener = Command::new(env!("CARGO_BIN_EXE_rts"))
@@ -101,7 +101,7 @@ fn a_listener_whose_output_nobody_reads_ends_without_a_complaint() {
 }
 
 #[test]
-fn a_listener_that_is_displaced_says_so_and_fails() {
+fn displaced_listener_fails_with_the_reason() {
     let server = Server::start();
     let token = token("bob", "0");
     let listener = Command::new(env!("CARGO_BIN_EXE_rts"))
@@ -111,7 +111,7 @@ fn a_listener_that_is_displaced_says_so_and_fails() {
         .spawn()
         .expect("rts runs");
     let mut alice = server.user("alice");
-    // Until the listener is there.
+    // Waits until the listener is logged in.
     while alice.status_of("bob") != json!(1) {}
     let _successor = server.user("bob");
     let output = ended(listener);
@@ -121,7 +121,7 @@ fn a_listener_that_is_displaced_says_so_and_fails() {
 }
 
 #[test]
-fn a_listener_that_is_stopped_has_left_and_has_not_vanished() {
+fn stopped_listener_logs_out() {
     let server = Server::start();
     let token = token("bob", "0");
     let mut alice = server.user("alice");
@@ -140,7 +140,7 @@ fn a_listener_that_is_stopped_has_left_and_has_not_vanished() {
 }
 
 #[test]
-fn a_listener_says_that_it_was_away_and_that_something_may_be_missing() {
+fn listener_reports_its_absence_and_possible_losses() {
     let folder = TempDir::new().expect("a folder");
     let server = Server::start_without_rates(folder.path());
     let url = server.url.clone();
@@ -164,7 +164,7 @@ fn a_listener_says_that_it_was_away_and_that_something_may_be_missing() {
     let _again = Server::restart_without_rates(folder.path(), &url);
     let back = next_told("back after ");
     assert!(back.ends_with("what was sent meanwhile may be missing (resumed: false)"), "{back}");
-    // Attempts that failed are told as warnings.
+    // Failed attempts are reported as warnings.
     let joined = std::iter::repeat_with(next_said).find(|line| line.starts_with("[lobby]"));
     let expected = "[lobby] joined again: what was said there meanwhile is missing";
     assert_eq!(joined.as_deref(), Some(expected));

@@ -1,5 +1,5 @@
-//! What a server's log says, read as its operator reads it: "why can alice not log in?" has an
-//! answer at level info.
+//! The log of a server, from the view of its operator. Info level answers questions such as "why
+//! can alice not log in?".
 
 mod forging;
 mod servers;
@@ -33,7 +33,7 @@ impl Log {
         (writer.into(), Self { lines, read: Vec::new() })
     }
 
-    /// The next line that has all of these words.
+    /// The next line that contains all of these words.
     fn until(&mut self, words: &[&str]) -> String {
         let begun = Instant::now();
         loop {
@@ -48,7 +48,7 @@ impl Log {
         }
     }
 
-    /// All that is said until the server has ended.
+    /// All lines up to the end of the server.
     fn rest(mut self) -> Vec<String> {
         self.read.extend(self.lines.iter());
         self.read
@@ -77,7 +77,7 @@ impl Told {
         assert!(output.status.success(), "{args:?}: {output:?}");
     }
 
-    /// A login of alice that is refused, and what the log says of it.
+    /// A refused login of alice, and its line in the log.
     fn refused(&mut self, token: &str, code: i64) -> String {
         let mut alice = self.server.engine();
         alice.call("login", json!({"token": token, "uid": "alice"}));
@@ -95,7 +95,7 @@ fn minted(key: &str, uid: &str) -> String {
 }
 
 #[test]
-fn why_alice_cannot_log_in_is_told_at_level_info() {
+fn refused_login_is_explained_at_level_info() {
     let mut told = Told::start("info");
     for (token, why) in [
         (minted("the key of somebody else", "alice"), "why=\"the signature does not match"),
@@ -120,7 +120,7 @@ fn why_alice_cannot_log_in_is_told_at_level_info() {
     assert!(line.contains("why=\"banned from logging in by the app's back end\""), "{line}");
     told.admin(&["unban", "--user", "alice"]);
 
-    // What is no login, or no RTS at all.
+    // Connections that send no login, or another protocol.
     let address = told.server.url.strip_prefix("rts://").expect("plain TCP").to_owned();
     for (said, why) in [
         ("PROXY TCP4 192.0.2.1 192.0.2.2 5 6\r\n", "a header of the PROXY protocol came first"),
@@ -135,7 +135,7 @@ fn why_alice_cannot_log_in_is_told_at_level_info() {
 }
 
 #[test]
-fn what_ends_a_login_is_told_at_level_info() {
+fn end_of_login_is_explained_at_level_info() {
     let mut told = Told::start("info");
     let whose = format!("app={APP_ID} user=alice");
     let _first = told.server.user("alice");
@@ -156,7 +156,7 @@ fn what_ends_a_login_is_told_at_level_info() {
     let line = told.log.until(&["INFO rts::openapi: OpenAPI refused", "address=127.0.0.1:"]);
     assert!(!line.contains("of-somebody-else"), "{line}");
 
-    // A rule of the protocol that is broken, by somebody who is logged in.
+    // A logged-in user that breaks a rule of the protocol.
     let mut stream = told.server.connect();
     stream.write_all(&crate::hostile::hello_and_login("mallory")).expect("an open connection");
     stream.write_all(&rts_proto::wire::Frame::Pong.encode()).expect("an open connection");
@@ -165,7 +165,7 @@ fn what_ends_a_login_is_told_at_level_info() {
 }
 
 #[test]
-fn who_is_over_a_rate_is_told_at_level_info() {
+fn user_over_a_rate_is_logged_at_level_info() {
     let mut told = Told::start("info");
     let mut alice = told.server.user("alice");
     let call = r#"{"call":"sendMessage","uid":"bob","message":"x"}"#;
@@ -175,7 +175,7 @@ fn who_is_over_a_rate_is_told_at_level_info() {
 }
 
 #[test]
-fn what_a_ban_refuses_is_told_at_level_info_and_so_is_that_it_is_lifted() {
+fn ban_and_its_end_are_logged_at_level_info() {
     let mut told = Told::start("info");
     let mut alice = told.server.user("alice");
     let whose = format!("app={APP_ID} user=alice");
@@ -201,7 +201,7 @@ fn what_a_ban_refuses_is_told_at_level_info_and_so_is_that_it_is_lifted() {
 }
 
 #[test]
-fn who_comes_and_goes_is_told_at_level_debug() {
+fn logins_and_logouts_are_logged_at_level_debug() {
     let mut told = Told::start("info,rts::users=debug");
     let alice = told.server.user("alice");
     let whose = format!("app={APP_ID} user=alice");
@@ -210,7 +210,7 @@ fn who_comes_and_goes_is_told_at_level_debug() {
     told.log.until(&["DEBUG rts::users: session over", &whose, "why=\"logged out\""]);
 }
 
-/// A configuration with an OpenAPI, and what else it has in its first lines.
+/// A configuration with an OpenAPI, which begins with these lines.
 fn configuration(folder: &Path, first: &str) -> String {
     let path = folder.join("rts.toml");
     let config = format!(
@@ -222,7 +222,7 @@ fn configuration(folder: &Path, first: &str) -> String {
 }
 
 #[test]
-fn a_server_says_what_it_is_at_its_start_and_why_it_stops() {
+fn server_logs_its_start_and_the_reason_of_its_end() {
     let folder = tempfile::tempdir().expect("a folder");
     let config = configuration(folder.path(), "");
     let (to, mut log) = Log::new();
@@ -239,14 +239,14 @@ fn a_server_says_what_it_is_at_its_start_and_why_it_stops() {
 }
 
 #[test]
-fn behind_a_proxy_that_is_exempt_nobodys_line_is_lost_among_those_of_some_others() {
+fn exempt_proxy_gets_no_log_limit() {
     let folder = tempfile::tempdir().expect("a folder");
     let exempt = "[limits]\nexempt_networks = [\"127.0.0.1/32\"]\n";
     let config = configuration(folder.path(), exempt);
     let (to, mut log) = Log::new();
     let server = Server::start_in(&["--config", &config], &[("RTS_LOG", "info")], to);
     let address = server.url.strip_prefix("rts://").expect("plain TCP").to_owned();
-    // More than one network's 20 at once.
+    // More than the burst of 20 lines of one network.
     for _ in 0..40 {
         let mut stream = TcpStream::connect(&address).expect("a listening server");
         stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").expect("an open connection");
@@ -257,10 +257,10 @@ fn behind_a_proxy_that_is_exempt_nobodys_line_is_lost_among_those_of_some_others
 }
 
 #[test]
-fn that_bans_cannot_be_written_is_told_at_the_start() {
+fn unwritable_bans_are_logged_at_start() {
     let folder = tempfile::tempdir().expect("a folder");
     let config = configuration(folder.path(), "state_dir = \"state\"\n");
-    // Where the file would be begun: no disk is full nor read-only for who runs tests as root.
+    // A directory of this name makes the write fail, also if the tests run as root.
     std::fs::create_dir_all(folder.path().join("state/bans.json.new")).expect("directories");
     let (to, mut log) = Log::new();
     let server = Server::start_in(&["--config", &config], &[], to);
@@ -270,7 +270,7 @@ fn that_bans_cannot_be_written_is_told_at_the_start() {
 }
 
 #[test]
-fn that_a_restart_forgets_bans_is_told_once_with_what_helps() {
+fn missing_state_dir_is_logged_once_with_remedy() {
     let folder = tempfile::tempdir().expect("a folder");
     let config = configuration(folder.path(), "");
     let (to, log) = Log::new();

@@ -1,5 +1,5 @@
-//! `docs/operate.md` is true: its commands work, its configurations can be used, and the log says
-//! what it promises.
+//! `docs/operate.md` is correct: its commands work, its configurations are valid, and the log has
+//! the lines that it quotes.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use crate::support::{Server, rts};
 
 const DOCUMENT: &str = include_str!("../../../docs/operate.md");
 
-/// What the document shows in this language, block by block.
+/// The code blocks of the document in this language.
 fn blocks(language: &str) -> impl Iterator<Item = &'static str> {
     let begin = format!("```{language}\n");
     let parts = DOCUMENT.split("```").zip(1..);
@@ -21,7 +21,7 @@ fn blocks(language: &str) -> impl Iterator<Item = &'static str> {
 }
 
 #[test]
-fn every_admin_command_of_the_document_works() {
+fn every_admin_command_of_document_works() {
     let server = Server::start();
     let openapi = server.openapi();
     let lines = blocks("sh").flat_map(str::lines);
@@ -36,7 +36,7 @@ fn every_admin_command_of_the_document_works() {
 }
 
 #[test]
-fn the_configurations_of_the_document_can_be_used() {
+fn configurations_of_document_are_valid() {
     let whole = "[apps.abcdefghabcdefghabcdefgh]";
     let configurations: Vec<_> = blocks("toml").collect();
     assert_eq!(configurations.len(), 2);
@@ -51,7 +51,7 @@ fn the_configurations_of_the_document_can_be_used() {
     }
 }
 
-/// All Rust of this crate and those that log in a server.
+/// All Rust source of this crate and of the crates that log in a server.
 fn sources() -> String {
     let mut folders: Vec<PathBuf> =
         ["rts-driver", "rts-server", "rts-cli", "rts-trace", "rts-stream", "rts-proto"]
@@ -72,7 +72,7 @@ fn sources() -> String {
 }
 
 #[test]
-fn the_log_says_what_the_document_looks_for() {
+fn log_lines_quoted_in_document_exist() {
     let sources = sources();
     for words in [
         "login refused",

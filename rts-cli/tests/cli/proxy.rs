@@ -1,4 +1,4 @@
-//! A TCP proxy that does to its connections what bad networks do.
+//! A TCP proxy that simulates a bad network.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -6,11 +6,11 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// What a connection does with bytes.
+/// The treatment of bytes on a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
     Passes,
-    /// Holds them back; nobody is told.
+    /// Holds bytes back silently.
     Holds,
     Broken,
 }
@@ -38,7 +38,7 @@ impl Link {
         }
     }
 
-    /// Whether bytes may pass; waits while they are held back.
+    /// Waits while bytes are held back. Returns whether they may pass.
     fn passes(&self) -> bool {
         let mode = self.mode.lock().expect("not poisoned");
         let mode = self.changed.wait_while(mode, |mode| *mode == Mode::Holds);
@@ -57,7 +57,7 @@ impl Link {
                 break;
             }
         }
-        // An end that comes is held back like bytes.
+        // The end of a stream is held back like bytes.
         self.passes();
         self.break_off();
     }
@@ -71,7 +71,7 @@ pub(crate) struct Harm {
     pub(crate) black_holes: usize,
 }
 
-/// A proxy in front of one address. Dropping it breaks all that goes through it.
+/// A proxy in front of one address. Dropping it breaks all connections through it.
 pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
     links: Arc<Mutex<Vec<Arc<Link>>>>,
@@ -108,8 +108,8 @@ impl Proxy {
         links.iter().filter(|link| link.is_alive()).cloned().collect()
     }
 
-    /// Does harm at random until told to stop. Then what was stalled goes on, and what is a black
-    /// hole stays one: whoever uses it has to find out.
+    /// Harms random links until stopped. Then stalled links continue, but silent ones stay silent:
+    /// the engine must detect them.
     pub(crate) fn do_harm(self: &Arc<Self>, seed: u64, stop: Arc<Mutex<bool>>) -> JoinHandle<Harm> {
         let proxy = Arc::clone(self);
         std::thread::spawn(move || {
@@ -117,7 +117,7 @@ impl Proxy {
             let mut harm = Harm::default();
             let mut stalled: Vec<(u32, Arc<Link>)> = Vec::new();
             while !*stop.lock().expect("not poisoned") {
-                // The pace of the harm; nothing waits for it.
+                // The interval between harms. No test waits for it.
                 std::thread::sleep(Duration::from_millis(random.u64(5..60)));
                 stalled.retain_mut(|(turns, link)| {
                     *turns -= 1;
@@ -136,7 +136,7 @@ impl Proxy {
                     11..19 => {
                         harm.stalls += 1;
                         link.set(Mode::Holds);
-                        // Up to some four seconds: often longer than an engine waits.
+                        // Up to about four seconds, which is often longer than an engine waits.
                         stalled.push((random.u32(1..120), link));
                     }
                     _ => {

@@ -1,4 +1,4 @@
-//! When there is not enough for all: those who are there, and the back end, have what they need.
+//! Scarce resources: users who are logged in, and the back end, still get what they need.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _, pipe};
@@ -10,12 +10,12 @@ use serde_json::json;
 
 use crate::support::{PATIENCE, Server};
 
-/// Files and sockets that the server may have open.
+/// Most files and sockets of the server.
 const FILES: u32 = 64;
-/// More than that.
+/// More strangers than [`FILES`].
 const STRANGERS: usize = 150;
 
-/// What is left of a GET for `/health`.
+/// The answer to `GET /health`.
 fn health(openapi: &str) -> String {
     let at = openapi.strip_prefix("http://").expect("plain HTTP");
     let mut stream = TcpStream::connect(at).expect("a listening server");
@@ -27,29 +27,32 @@ fn health(openapi: &str) -> String {
     answer
 }
 
-/// Of a connection for which there is no place.
+/// Waits until the server closes a connection that has no place.
 fn wait_for_the_end(stream: &mut TcpStream) {
     stream.set_read_timeout(Some(PATIENCE)).expect("an open connection");
     let end = stream.read(&mut [0]).or_else(|error| match error.kind() {
         ErrorKind::ConnectionReset => Ok(0),
         _ => Err(error),
     });
-    assert_eq!(end.expect("it is closed before the patience is over"), 0);
+    assert_eq!(end.expect("the connection is closed in time"), 0);
 }
 
 #[test]
-fn a_server_that_may_open_no_more_files_keeps_some_for_its_back_end() {
+fn server_out_of_files_still_serves_its_back_end() {
     let folder = tempfile::tempdir().expect("a folder");
     let log = folder.path().join("log");
     let server = Server::start_with_files(FILES, File::create(&log).expect("a file").into());
     let openapi = server.openapi();
     let mut alice = server.user("alice");
     let mut strangers: Vec<_> = (0..STRANGERS).map(|_| server.connect()).collect();
-    // The last one is accepted, and closed, so all were.
+    // The last connection is accepted and closed, so all were.
     let last = strangers.last_mut().expect("there are some");
     wait_for_the_end(last);
 
-    assert!(health(&openapi).starts_with("HTTP/1.1 200 "), "while all strangers are here");
+    assert!(
+        health(&openapi).starts_with("HTTP/1.1 200 "),
+        "health works while all strangers are connected"
+    );
     alice.call("sendMessage", json!({"uid": "alice", "message": "hi", "config": 0}));
     assert_eq!(alice.until("onMessageSendResult")["code"], json!(0));
     drop(strangers);
@@ -57,13 +60,13 @@ fn a_server_that_may_open_no_more_files_keeps_some_for_its_back_end() {
     assert_eq!(bob.status_of("alice"), json!(1));
     let said = std::fs::read_to_string(log).expect("text");
     assert!(said.matches("cannot accept").count() <= 1, "{said}");
-    // At the level that is there without asking for one: its operator has to raise the limit.
+    // Logged at the default level, since the operator has to raise the limit.
     let mut full = said.lines().filter(|line| line.contains("no place for a link"));
     let first = full.next().expect("a line");
     assert!(first.contains(" WARN ") && first.contains("LimitNOFILE"), "{said}");
 }
 
-/// Where an app's server listens that answers one post with 200.
+/// Starts an app server that answers one post with 200. Returns its URL.
 fn app_server() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("http://{}/", listener.local_addr().expect("a bound socket"));
@@ -85,7 +88,7 @@ fn app_server() -> String {
 }
 
 #[test]
-fn posts_go_on_while_strangers_hold_all_connections_of_the_openapi() {
+fn posts_continue_while_strangers_hold_the_openapi() {
     let server = Server::start_with_files(FILES, Stdio::null());
     let openapi = server.openapi();
     let openapi = openapi.strip_prefix("http://").expect("plain HTTP");
@@ -102,7 +105,7 @@ fn posts_go_on_while_strangers_hold_all_connections_of_the_openapi() {
 }
 
 #[test]
-fn what_is_not_http_at_the_openapi_is_told_in_the_log() {
+fn other_protocol_at_openapi_is_logged() {
     let (log, writes) = pipe().expect("a pipe");
     let server = Server::start_in(
         &["--dev", "--listen", "127.0.0.1:0"],

@@ -1,4 +1,4 @@
-//! What an operator decided outlives the server, however that ends.
+//! Decisions of operators survive the server, however it ends.
 
 use std::fs;
 use std::path::Path;
@@ -34,7 +34,7 @@ fn login_code(engine: &mut Engine, uid: &str, token: &str) -> i64 {
 }
 
 #[test]
-fn bans_and_revoked_tokens_are_in_force_after_a_crash() {
+fn bans_and_revocations_survive_a_crash() {
     let folder = tempfile::tempdir().expect("a folder");
     let config = configure(folder.path());
     let tokens = ["bob", "carol", "dave", "erin"].map(|uid| crate::support::token(uid, "0"));
@@ -53,7 +53,7 @@ fn bans_and_revoked_tokens_are_in_force_after_a_crash() {
     assert_eq!(login_code(&mut engine, "bob", bob), -1002);
     assert_eq!(login_code(&mut engine, "dave", dave), -1000);
     engine.call("logout", json!({}));
-    assert_eq!(login_code(&mut engine, "erin", erin), 0, "what was lifted stays so");
+    assert_eq!(login_code(&mut engine, "erin", erin), 0, "lifted bans stay lifted");
     let mut engine = server.engine();
     assert_eq!(login_code(&mut engine, "carol", carol), 0);
     engine.call("createRoom", json!({"room": "lobby"}));
@@ -66,7 +66,7 @@ fn bans_and_revoked_tokens_are_in_force_after_a_crash() {
 }
 
 #[test]
-fn a_server_does_not_start_without_the_bans_that_it_cannot_read() {
+fn server_does_not_start_with_unreadable_bans() {
     let folder = tempfile::tempdir().expect("a folder");
     let config = configure(folder.path());
     let state = folder.path().join("state");

@@ -1,5 +1,5 @@
-//! SIGTERM directly behind "listening on", as a supervisor that changes its mind sends it: also to
-//! the first process of a container, for which signals that nobody catches are lost.
+//! SIGTERM right after "listening on", as a supervisor may send it. Also to the first process of a
+//! container, which ignores signals without a handler.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
@@ -7,22 +7,22 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 
 use crate::support::{PATIENCE, signal};
 
-/// Programs in front of which a command becomes the first process of a PID namespace: what the
-/// user of a machine may do, and what only root may.
+/// Commands that start another one as the first process of a PID namespace: one for ordinary users,
+/// and one for root.
 const FIRST_PROCESS: [&[&str]; 2] = [
     &["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child"],
     &["unshare", "--pid", "--fork", "--kill-child"],
 ];
 
-/// The processes that one has started.
+/// The child processes of a process.
 fn children_of(process: u32) -> Vec<u32> {
     let path = format!("/proc/{process}/task/{process}/children");
     let children = std::fs::read_to_string(path).expect("Linux says it");
     children.split_whitespace().map(|pid| pid.parse().expect("a number")).collect()
 }
 
-/// Starts a server behind these words, stops it as soon as it says that it listens, and expects it
-/// to end as it should.
+/// Starts a server through this command, stops it as soon as it reports that it listens, and
+/// asserts that it ends with success.
 fn is_stopped_at_once(before: &[&str]) {
     let serve = [env!("CARGO_BIN_EXE_rts"), "serve", "--dev", "--listen", "127.0.0.1:0"];
     let words = [before, &serve].concat();
@@ -61,12 +61,12 @@ fn is_stopped_at_once(before: &[&str]) {
 }
 
 #[test]
-fn a_server_that_says_that_it_listens_is_stopped_by_a_signal() {
+fn listening_server_stops_on_sigterm() {
     is_stopped_at_once(&[]);
 }
 
 #[test]
-fn and_so_is_one_that_is_the_first_process_of_a_container() {
+fn first_process_of_container_stops_on_sigterm() {
     let may = |before: &&&[&str]| {
         let tried = Command::new(before[0]).args(&before[1..]).arg("true").output();
         tried.is_ok_and(|tried| tried.status.success())

@@ -1,4 +1,4 @@
-//! A server and engines as child processes, as a script would use them.
+//! A server and engines as child processes, as scripts use them.
 
 use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 pub(crate) const APP_ID: &str = "123456781234567812345678";
 pub(crate) const APP_KEY: &str = "development key, known to all";
-/// Nothing here takes longer, unless something is wrong.
+/// Only a broken test reaches this timeout.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) fn rts(args: &[&str]) -> Output {
@@ -33,7 +33,7 @@ pub(crate) fn rts_with_input(args: &[&str], input: impl AsRef<[u8]>) -> Output {
     child.wait_with_output().expect("rts ends")
 }
 
-/// What a child printed, which ends by itself.
+/// The output of a child that ends by itself.
 pub(crate) fn ended(child: Child) -> Output {
     let process = child.id();
     let (say, hear) = channel();
@@ -58,11 +58,11 @@ pub(crate) fn token(uid: &str, expire_at: &str) -> String {
     String::from_utf8(output.stdout).expect("a token is text").trim().to_owned()
 }
 
-/// `rts serve --dev` on a free port; ends with the test.
+/// `rts serve --dev` on a free port. It ends with the test.
 pub(crate) struct Server {
     child: Child,
     pub(crate) url: String,
-    /// What it printed after its first line.
+    /// The lines printed after the first one.
     lines: Receiver<String>,
 }
 
@@ -75,14 +75,14 @@ impl Server {
         Self::start_in(args, &[], Stdio::inherit())
     }
 
-    /// With these variables in its environment, and its log to `log`.
+    /// Starts a server with these environment variables, and with its log in `log`.
     pub(crate) fn start_in(args: &[&str], variables: &[(&str, &str)], log: Stdio) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rts"));
         command.arg("serve").args(args).envs(variables.iter().copied()).stderr(log);
         Self::started(command)
     }
 
-    /// A development server that may have so many files and sockets open.
+    /// A development server with this limit of open files and sockets.
     pub(crate) fn start_with_files(files: u32, log: Stdio) -> Self {
         let mut command = Command::new("sh");
         command.args(["-c", &format!("ulimit -n {files} && exec \"$0\" \"$@\"")]);
@@ -95,7 +95,7 @@ impl Server {
         let mut child = command.stdout(Stdio::piped()).spawn().expect("the server starts");
         let out = child.stdout.take().expect("a pipe");
         let (say, hear) = channel();
-        // Read to the end, so that the server never waits for us.
+        // All output is read, so that the server never blocks.
         std::thread::spawn(move || {
             for line in BufReader::new(out).lines().map_while(Result::ok) {
                 let _ = say.send(line);
@@ -106,7 +106,7 @@ impl Server {
         Self { child, url, lines: hear }
     }
 
-    /// Where the OpenAPI of a development server is: what it says behind all listeners.
+    /// The URL of the OpenAPI of a development server, which it prints after all listeners.
     pub(crate) fn openapi(&self) -> String {
         let line = loop {
             let line = self.lines.recv_timeout(PATIENCE).expect("the server says where it is");
@@ -118,23 +118,23 @@ impl Server {
         word.expect("an address").trim_end_matches(',').to_owned()
     }
 
-    /// Where the next of several listeners is.
+    /// The address of the next of several listeners.
     pub(crate) fn next_address(&self) -> String {
         let line = self.lines.recv_timeout(PATIENCE).expect("the server says where it listens");
         line.strip_prefix("listening on ").expect("another listener").to_owned()
     }
 
-    /// Asks the process to read its files again.
+    /// Sends SIGHUP, which makes the process read its files again.
     pub(crate) fn hang_up(&self) {
         signal("-HUP", self.child.id());
     }
 
-    /// Asks the process to stop.
+    /// Sends SIGTERM.
     pub(crate) fn terminate(&self) {
         signal("-TERM", self.child.id());
     }
 
-    /// Stops the process until it is to go on: nothing is answered meanwhile.
+    /// Stops the process until [`go_on`](Self::go_on). It answers nothing meanwhile.
     pub(crate) fn pause(&self) {
         signal("-STOP", self.child.id());
     }
@@ -147,12 +147,13 @@ impl Server {
         Engine::start(&self.url, &[])
     }
 
-    /// `rts serve` on a free port, with the same app as `--dev` and no rates.
+    /// `rts serve` on a free port, with the app of `--dev` and without rates.
     pub(crate) fn start_without_rates(folder: &Path) -> Self {
         Self::restart_without_rates(folder, "rts://127.0.0.1:0")
     }
 
-    /// The same where another one has listened.
+    /// Like [`start_without_rates`](Self::start_without_rates), at the address of an earlier
+    /// server.
     pub(crate) fn restart_without_rates(folder: &Path, url: &str) -> Self {
         let listen = url.strip_prefix("rts://").expect("plain TCP");
         let rates =
@@ -166,7 +167,7 @@ impl Server {
         Self::start_with(&["--config", path.to_str().expect("UTF-8")])
     }
 
-    /// Ends the process as a crash would.
+    /// Kills the process, as in a crash.
     pub(crate) fn kill(self) {
         drop(self);
     }
@@ -176,7 +177,7 @@ impl Server {
         TcpStream::connect(address).expect("a listening server")
     }
 
-    /// What the server process holds in memory.
+    /// The resident memory of the server process.
     pub(crate) fn resident_bytes(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
         let status = status.expect("this test needs Linux");
@@ -203,7 +204,7 @@ pub(crate) struct Engine {
     child: Child,
     input: Option<ChildStdin>,
     lines: Receiver<Value>,
-    /// Callbacks that came before the return of a call.
+    /// Callbacks that arrived before the return of a call.
     seen: VecDeque<Value>,
     last_ref: u64,
 }
@@ -242,14 +243,14 @@ impl Engine {
         assert_eq!((&result["uid"], &result["code"]), (&json!(uid), &json!(0)));
     }
 
-    /// Makes a call and gives what it returned.
+    /// Makes a call, and returns its result.
     pub(crate) fn call(&mut self, call: &str, fields: Value) -> Value {
         let mut answer = self.answer(call, fields);
         assert!(answer.get("error").is_none(), "{answer}");
         answer["return"].take()
     }
 
-    /// Makes a call and gives the whole line that answered it.
+    /// Makes a call, and returns the whole line of its answer.
     pub(crate) fn answer(&mut self, call: &str, mut fields: Value) -> Value {
         self.last_ref += 1;
         fields["ref"] = json!(self.last_ref);
@@ -279,7 +280,7 @@ impl Engine {
         self.seen.pop_front().unwrap_or_else(|| self.read())
     }
 
-    /// The next callback with this name; others are passed over.
+    /// The next callback with this name. Others are skipped.
     pub(crate) fn until(&mut self, on: &str) -> Value {
         loop {
             let line = self.next();
@@ -300,7 +301,7 @@ impl Engine {
         assert_eq!(self.until("onRoomStateChanged")["state"], json!(0));
     }
 
-    /// Ends the input, and gives all that is still said.
+    /// Ends the input, and returns all further callbacks.
     pub(crate) fn end(mut self) -> Vec<Value> {
         self.input = None;
         let rest: Vec<Value> = self.seen.drain(..).chain(self.lines.iter()).collect();

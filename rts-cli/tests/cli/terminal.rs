@@ -1,4 +1,4 @@
-//! `rts chat` as a person sees it: in a pseudo terminal, whose screen is read.
+//! `rts chat` from the view of a person: in a pseudo terminal, whose screen is read.
 
 use std::io::{Read as _, Write};
 use std::num::NonZeroU16;
@@ -20,7 +20,7 @@ struct Person {
     keys: Box<dyn Write + Send>,
     output: Receiver<Vec<u8>>,
     screen: vt100::Parser,
-    /// All that was written to the terminal.
+    /// All bytes that were written to the terminal.
     raw: Vec<u8>,
 }
 
@@ -56,7 +56,7 @@ impl Person {
         self.keys.flush().expect("the terminal is open");
     }
 
-    /// The rows that are not empty, without the times.
+    /// The non-empty rows, without the times.
     fn rows(&self) -> Vec<String> {
         let (_, columns) = self.screen.screen().size();
         let rows = self.screen.screen().rows(0, columns.get());
@@ -89,7 +89,7 @@ impl Person {
         self.child.wait().expect("an exit status").exit_code()
     }
 
-    /// How the terminal treats what is typed.
+    /// The settings of the terminal.
     fn settings(&self) -> String {
         format!("{:?}", self.terminal.get_termios().expect("a terminal"))
     }
@@ -131,7 +131,7 @@ fn say(engine: &mut Engine, text: &str) {
 }
 
 #[test]
-fn a_message_is_one_row_with_its_tick_and_what_arrives_stands_above_the_line_that_is_typed() {
+fn message_is_one_row_and_others_appear_above_the_input() {
     let server = Server::start();
     let mut bob = server.user("bob");
     let mut alice = Person::start(&server, &["--to", "bob"], &[]);
@@ -150,7 +150,7 @@ fn a_message_is_one_row_with_its_tick_and_what_arrives_stands_above_the_line_tha
 }
 
 #[test]
-fn a_message_without_a_result_stands_above_the_prompt_until_it_has_one() {
+fn open_message_stays_above_the_prompt_until_its_result() {
     let server = Server::start();
     let _bob = server.user("bob");
     let mut alice = Person::start(&server, &["--to", "bob"], &[]);
@@ -161,7 +161,7 @@ fn a_message_without_a_result_stands_above_the_prompt_until_it_has_one() {
     server.go_on();
     alice.sees(&[HELLO, "✓ to bob: one", "✓ to bob: two", "to bob> thr"]);
     server.pause();
-    // The five newest are shown.
+    // Only the five newest are shown.
     alice.types("ee\r4\r5\r6\r7\r");
     let open = ["three", "4", "5", "6", "7", "8"].map(|text| format!("… to bob: {text}"));
     let open: Vec<&str> = open.iter().map(String::as_str).collect();
@@ -169,14 +169,14 @@ fn a_message_without_a_result_stands_above_the_prompt_until_it_has_one() {
     alice.types("8\r");
     alice.sees(&[&["✓ to bob: two"], &open[1..], &["to bob>"]].concat());
     alice.types("\x03");
-    // Nobody waits for a server that does not answer.
+    // The chat does not wait for a server that does not answer.
     alice.sees(&["? to bob: 8 -- you left before the result came"]);
     server.go_on();
     assert_eq!(alice.exit_code(), 0);
 }
 
 #[test]
-fn the_prompt_says_where_lines_go_and_a_result_says_why_not() {
+fn prompt_names_the_receiver_and_result_the_reason() {
     let server = Server::start();
     let mut alice = Person::start(&server, &[], &[]);
     alice.sees(&["to nobody>"]);
@@ -191,12 +191,12 @@ fn the_prompt_says_where_lines_go_and_a_result_says_why_not() {
 }
 
 #[test]
-fn keys_that_come_at_one_time_edit_complete_and_bring_back_lines() {
+fn keys_at_once_edit_complete_and_recall_lines() {
     let server = Server::start();
     let _bobby = server.user("bobby");
     let mut alice = Person::start(&server, &["--to", "bobby"], &[]);
     alice.sees(&["to bobby>"]);
-    // To the beginning, and a letter more.
+    // To the beginning of the line, and one more letter.
     alice.types("ello\x01h\r");
     alice.sees(&["✓ to bobby: hello", "to bobby>"]);
     alice.types("\x1b[A");
@@ -212,7 +212,7 @@ fn keys_that_come_at_one_time_edit_complete_and_bring_back_lines() {
 }
 
 #[test]
-fn a_line_that_is_wider_than_the_screen_moves_sideways() {
+fn long_line_scrolls_sideways() {
     let server = Server::start();
     let mut bob = server.user("bob");
     let mut alice = Person::start(&server, &["--to", "bob"], &[]);
@@ -220,14 +220,14 @@ fn a_line_that_is_wider_than_the_screen_moves_sideways() {
     let line: String = ('0'..='z').chain('A'..='E').collect();
     assert_eq!(line.len(), 80);
     alice.types(&line);
-    // The prompt takes 8 columns of the 60, the cursor one, and the last one stays empty.
+    // The prompt takes 8 of the 60 columns, the cursor one, and the last one stays empty.
     let end = format!("to bob> {}", &line[30..]);
     alice.sees(&[HELLO, &end]);
     assert_eq!(alice.cursor(), COLUMNS - 2);
     alice.types("\x01");
     alice.sees(&[HELLO, &format!("to bob> {}", &line[..50])]);
     assert_eq!(alice.cursor(), 8);
-    // A narrower screen.
+    // The screen becomes narrower.
     alice.terminal.resize(size(30)).expect("a terminal");
     alice.screen.screen_mut().set_size(nonzero(ROWS), nonzero(30));
     alice.types("\x05");
@@ -238,7 +238,7 @@ fn a_line_that_is_wider_than_the_screen_moves_sideways() {
 }
 
 #[test]
-fn a_pasted_text_is_a_message_for_each_line_and_none_is_over_the_rate() {
+fn pasted_lines_are_separate_messages_below_the_rate() {
     let server = Server::start();
     let mut bob = server.user("bob");
     let mut alice = Person::start(&server, &["--to", "bob"], &[]);
@@ -252,7 +252,7 @@ fn a_pasted_text_is_a_message_for_each_line_and_none_is_over_the_rate() {
 }
 
 #[test]
-fn colours_are_there_unless_they_are_not_wanted() {
+fn colours_are_used_unless_disabled() {
     let server = Server::start();
     let mut bob = server.user("bob");
     for (variables, has_colours) in [(&[][..], true), (&[("NO_COLOR", "1")], false)] {
@@ -274,7 +274,7 @@ fn colours_are_there_unless_they_are_not_wanted() {
 }
 
 #[test]
-fn however_it_ends_the_terminal_is_as_it_was() {
+fn every_end_restores_the_terminal() {
     type End<'a> = &'a dyn Fn(&mut Person, &Server);
     let typed = |keys: &'static str| move |alice: &mut Person, _: &Server| alice.types(keys);
     let sent = |name: &'static str| {
@@ -298,7 +298,7 @@ fn however_it_ends_the_terminal_is_as_it_was() {
         let mut alice = Person::start(&server, &["--to", "bob"], &[]);
         let before = before.get_or_insert_with(|| alice.settings());
         alice.sees(&[HELLO, "to bob>"]);
-        assert_ne!(alice.settings(), *before, "keys are read one by one");
+        assert_ne!(alice.settings(), *before, "the chat changes the settings");
         end(&mut alice, &server);
         match code {
             0 => alice.sees(&[HELLO]),
@@ -314,7 +314,7 @@ fn however_it_ends_the_terminal_is_as_it_was() {
 }
 
 #[test]
-fn it_ends_when_the_terminal_is_closed() {
+fn chat_ends_when_the_terminal_closes() {
     let server = Server::start();
     let mut bob = server.user("bob");
     let pair = native_pty_system().openpty(size(COLUMNS)).expect("a pseudo terminal");
@@ -323,7 +323,7 @@ fn it_ends_when_the_terminal_is_closed() {
     command.env("TERM", "xterm");
     let mut child = pair.slave.spawn_command(command).expect("rts runs");
     drop(pair.slave);
-    // Until it edits lines.
+    // Waits until it edits lines.
     let mut reader = pair.master.try_clone_reader().expect("a terminal");
     let mut said = Vec::new();
     while !String::from_utf8_lossy(&said).contains("to nobody>") {
@@ -333,15 +333,15 @@ fn it_ends_when_the_terminal_is_closed() {
     }
     drop((reader, pair.master));
     assert_eq!(child.wait().expect("an exit status").exit_code(), 0);
-    assert_eq!(bob.status_of("alice"), json!(0), "she has left, and did not vanish");
+    assert_eq!(bob.status_of("alice"), json!(0), "alice has logged out");
 }
 
 #[test]
-fn ctrl_z_gives_the_terminal_to_the_shell_for_a_while() {
+fn ctrl_z_suspends_the_chat() {
     let server = Server::start();
     let _bob = server.user("bob");
     let mut command = CommandBuilder::new("sh");
-    // With job control: the second line comes when the first one was stopped.
+    // With job control: the second command runs when the first one is suspended.
     command.args(["-m", "-c", "\"$@\"; echo stopped; read answer; fg", "sh"]);
     command.arg(env!("CARGO_BIN_EXE_rts"));
     command.args(chat(&server));
@@ -350,7 +350,7 @@ fn ctrl_z_gives_the_terminal_to_the_shell_for_a_while() {
     alice.sees(&["to bob>"]);
     alice.types("half\x1a");
     alice.sees(&["stopped"]);
-    // The shell's terminal echoes what is typed.
+    // The terminal of the shell echoes what is typed.
     alice.types("go on\r");
     alice.sees(&["to bob> half"]);
     alice.types(" of it\r");
@@ -360,7 +360,7 @@ fn ctrl_z_gives_the_terminal_to_the_shell_for_a_while() {
 }
 
 #[test]
-fn a_terminal_that_cannot_move_its_cursor_chats_all_the_same() {
+fn terminal_without_cursor_control_works() {
     let server = Server::start();
     let _bob = server.user("bob");
     let mut alice = Person::start(&server, &["--to", "bob"], &[("TERM", "dumb")]);

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Engine, PATIENCE, Server, rts};
 
-/// The lines that a successful `rts` prints.
+/// The output lines of a successful `rts`.
 fn lines(args: &[&str]) -> Vec<String> {
     let output = rts(args);
     assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
@@ -19,7 +19,7 @@ fn path(folder: &Path, name: &str) -> String {
 }
 
 #[test]
-fn what_a_server_and_an_engine_recorded_is_replayed_and_told() {
+fn recordings_are_replayed_and_shown() {
     let folder = tempfile::tempdir().expect("a folder");
     let (of_server, of_alice) = (path(folder.path(), "server"), path(folder.path(), "alice"));
     let listen = ["--dev", "--listen", "127.0.0.1:0", "--trace", &of_server];
@@ -35,7 +35,7 @@ fn what_a_server_and_an_engine_recorded_is_replayed_and_told() {
     }
     bob.until("onMessageReceived");
     alice.end();
-    // A crash: nobody closes the server's file.
+    // A crash: the server does not close its file.
     server.kill();
 
     for (trace, what) in [(&of_server, "a server"), (&of_alice, "an engine of app 1234")] {
@@ -61,7 +61,7 @@ fn what_a_server_and_an_engine_recorded_is_replayed_and_told() {
 }
 
 #[test]
-fn what_is_no_trace_is_said() {
+fn file_that_is_not_a_recording_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = path(folder.path(), "file");
     std::fs::write(&file, "something else").expect("written");
@@ -71,13 +71,13 @@ fn what_is_no_trace_is_said() {
 }
 
 #[test]
-fn a_recording_of_another_format_is_refused_with_the_version_that_can_replay_it() {
+fn recording_of_other_format_names_its_version() {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rts-trace/tests/golden");
     let golden = golden.join("engine.trace");
     let mut trace = std::fs::read(&golden).expect("a golden file");
     let golden = golden.to_str().expect("UTF-8");
     assert_eq!(lines(&["trace", "replay", golden])[1], "the same outputs, bit for bit");
-    // The version is behind "RTSTRACE".
+    // The version follows "RTSTRACE".
     trace[8..10].copy_from_slice(&999_u16.to_le_bytes());
     let folder = tempfile::tempdir().expect("a folder");
     let file = path(folder.path(), "file");
@@ -92,12 +92,12 @@ fn a_recording_of_another_format_is_refused_with_the_version_that_can_replay_it(
 }
 
 #[test]
-fn nothing_in_a_recording_reaches_the_terminal_as_a_command() {
+fn recording_cannot_control_the_terminal() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = path(folder.path(), "file");
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rts-trace/tests/golden");
     let mut trace = std::fs::read(golden.join("engine.trace")).expect("a golden file");
-    // Head, length, and in the first record a zero and the version with its length.
+    // The header, the length, and in the first record a zero and the version with its length.
     let (begin, version) = (14, 16);
     let len = u32::from_le_bytes([trace[10], trace[11], trace[12], 0]) as usize;
     assert_eq!(trace[version..version + 5], *b"0.1.0");
@@ -124,14 +124,14 @@ fn nothing_in_a_recording_reaches_the_terminal_as_a_command() {
     }
 }
 
-/// What an `rts` that ends with 1 says.
+/// The error of an `rts` that exits with 1.
 fn fails(args: &[&str]) -> String {
     let output = rts(args);
     assert_eq!(output.status.code(), Some(1), "{args:?}: {output:?}");
     String::from_utf8(output.stderr).expect("text")
 }
 
-/// Records alice to this file; she says so many bytes to herself, so many times.
+/// Records alice to this file. She sends `times` messages of `bytes` bytes to herself.
 fn record(server: &Server, trace: &str, bytes: usize, times: usize) {
     let mut alice = Engine::start(&server.url, &["--trace", trace]);
     alice.log_in("alice");
@@ -142,7 +142,7 @@ fn record(server: &Server, trace: &str, bytes: usize, times: usize) {
     alice.end();
 }
 
-/// How long the messages were of which a recording tells.
+/// The length of the messages in a recording.
 fn told_bytes(trace: &str) -> usize {
     let timeline = lines(&["trace", "show", trace]).join("\n");
     let (_, behind) = timeline.split_once("sendMessage to alice, reliable, ").expect("a message");
@@ -151,11 +151,11 @@ fn told_bytes(trace: &str) -> usize {
 }
 
 #[test]
-fn a_new_recording_makes_the_former_ones_move_on_and_the_fourth_goes() {
+fn new_recording_rotates_three_older_ones() {
     let folder = tempfile::tempdir().expect("a folder");
     let trace = path(folder.path(), "trace");
     let server = Server::start();
-    std::fs::write(&trace, "").expect("an empty file is in nobody's way");
+    std::fs::write(&trace, "").expect("an empty file");
     for bytes in 1..=5 {
         record(&server, &trace, bytes, 1);
     }
@@ -166,7 +166,7 @@ fn a_new_recording_makes_the_former_ones_move_on_and_the_fourth_goes() {
 }
 
 #[test]
-fn a_service_is_restarted_with_the_same_recording() {
+fn restarted_service_records_to_the_same_name() {
     let folder = tempfile::tempdir().expect("a folder");
     let trace = path(folder.path(), "trace");
     let listen = ["--dev", "--listen", "127.0.0.1:0", "--trace", &trace];
@@ -182,7 +182,7 @@ fn a_service_is_restarted_with_the_same_recording() {
 }
 
 #[test]
-fn nothing_makes_way_but_recordings_and_for_a_server_that_starts() {
+fn only_recordings_are_rotated_and_only_for_a_started_server() {
     let folder = tempfile::tempdir().expect("a folder");
     let trace = path(folder.path(), "trace");
     let server = Server::start();
@@ -214,15 +214,15 @@ fn nothing_makes_way_but_recordings_and_for_a_server_that_starts() {
     let recording = Engine::start(&server.url, &["--trace", &trace]);
     let begun = std::time::Instant::now();
     while !Path::new(&former).exists() {
-        assert!(begun.elapsed() < PATIENCE, "it does not begin");
+        assert!(begun.elapsed() < PATIENCE, "the recording does not begin");
     }
     let error = serve("127.0.0.1:0", &trace);
     assert!(error.contains("another process records to this file"), "{error}");
     drop(recording);
 }
 
-/// What became of a recording of 2 MB that was not to become so long, and what the server said of
-/// it.
+/// Makes a recording of 2 MB that exceeds its limit. Returns the log of the server, and the folder
+/// with the recording.
 fn cut_short(mut command: Command, args: &[&str]) -> (String, tempfile::TempDir) {
     let folder = tempfile::tempdir().expect("a folder");
     let trace = path(folder.path(), "trace");
@@ -239,18 +239,18 @@ fn cut_short(mut command: Command, args: &[&str]) -> (String, tempfile::TempDir)
     server.kill();
     let said = lines(&["trace", "replay", &trace]);
     assert_eq!(said[1], "the same outputs, bit for bit");
-    assert!(told_to(&trace) > 3, "up to there it tells of messages");
+    assert!(told_to(&trace) > 3, "the recording has messages up to its end");
     let log = std::fs::read_to_string(folder.path().join("log")).expect("a log");
     (log, folder)
 }
 
-/// Messages of alice to herself.
+/// The number of recorded messages of alice to herself.
 fn told_to(trace: &str) -> usize {
     lines(&["trace", "show", trace, "--from", "alice"]).len()
 }
 
 #[test]
-fn a_recording_ends_at_its_limit_and_the_server_goes_on() {
+fn recording_ends_at_its_limit_and_server_continues() {
     let command = Command::new(env!("CARGO_BIN_EXE_rts"));
     let (log, folder) = cut_short(command, &["--trace-limit", "1MiB"]);
     let bytes = std::fs::metadata(folder.path().join("trace")).expect("a recording").len();
@@ -259,12 +259,12 @@ fn a_recording_ends_at_its_limit_and_the_server_goes_on() {
 }
 
 #[test]
-fn a_recording_ends_where_no_more_can_be_written_and_the_server_goes_on() {
+fn recording_ends_at_file_size_limit_and_server_continues() {
     let mut command = Command::new("bash");
-    // In KiB.
+    // The limit is in KiB.
     command.args(["-c", "ulimit -f 1000 && exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_rts")]);
     let (log, folder) = cut_short(command, &[]);
     let bytes = std::fs::metadata(folder.path().join("trace")).expect("a recording").len();
-    assert_eq!(bytes, 1_024_000, "to the last byte: its last record is torn");
+    assert_eq!(bytes, 1_024_000, "the last record is cut at the limit");
     assert_eq!(log.matches("the recording cannot be written").count(), 1, "{log}");
 }

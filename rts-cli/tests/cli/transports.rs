@@ -1,5 +1,4 @@
-//! TLS, WebSocket and proxies as operators and users use them: child processes, real certificates,
-//! real sockets.
+//! TLS, WebSocket and proxies in real use: child processes, real certificates and real sockets.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _, copy};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -14,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::support::{Engine, Server, rts, token};
 
-/// An operator with an authority of its own, in a folder.
+/// An operator with a certificate authority, in a folder.
 struct Operator {
     folder: TempDir,
     issuer: Issuer<'static, KeyPair>,
@@ -33,7 +32,7 @@ impl Operator {
         operator
     }
 
-    /// Puts a certificate for `localhost` and its key where the server looks for them.
+    /// Writes a certificate for `localhost` and its key to the files of the server.
     fn issue(&self, change: impl FnOnce(&mut CertificateParams)) {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
@@ -51,8 +50,7 @@ impl Operator {
         text(&self.path("ca.pem"))
     }
 
-    /// A server with a listener of each kind; and their addresses, by the name that the certificate
-    /// is for.
+    /// A server with a listener of each scheme, and their URLs with the name in the certificate.
     fn serve(&self) -> (Server, Vec<String>) {
         let files = format!(
             "certificate = {:?}\nkey = {:?}",
@@ -85,7 +83,7 @@ fn user(url: &str, uid: &str, args: &[&str]) -> Engine {
     engine
 }
 
-/// The warning with which an engine says why it gets no link.
+/// The engine's warning with the reason why it gets no link.
 fn warning(url: &str, args: &[&str]) -> String {
     let mut engine = Engine::start(url, args);
     assert_eq!(engine.call("login", json!({"token": token("alice", "0"), "uid": "alice"})), 0);
@@ -95,7 +93,7 @@ fn warning(url: &str, args: &[&str]) -> String {
 }
 
 #[test]
-fn users_of_all_transports_talk_to_each_other() {
+fn users_of_all_transports_exchange_messages() {
     let operator = Operator::new();
     let (_server, urls) = operator.serve();
     let ca = operator.ca();
@@ -118,7 +116,7 @@ fn users_of_all_transports_talk_to_each_other() {
 }
 
 #[test]
-fn every_reason_for_no_link_is_told_in_words() {
+fn every_cause_of_failed_link_is_explained() {
     let operator = Operator::new();
     let (_server, urls) = operator.serve();
     let [rts, rtss, ws, wss] = &urls[..] else { panic!("four listeners") };
@@ -148,7 +146,7 @@ fn every_reason_for_no_link_is_told_in_words() {
         let said = warning(&url, args);
         assert!(said.contains(what) && said.contains("://"), "{url}: {said}");
     }
-    // Who only wants to send something reads the same.
+    // `rts send` reports the same reason.
     let token = token("alice", "0");
     let args = ["send", "--url", rtss, "--uid", "alice", "--token", &token, "--to", "bob", "hi"];
     let output = crate::support::rts(&args);
@@ -158,7 +156,7 @@ fn every_reason_for_no_link_is_told_in_words() {
 }
 
 #[test]
-fn an_expired_certificate_is_replaced_under_open_links() {
+fn expired_certificate_is_replaced_under_open_links() {
     let operator = Operator::new();
     let (server, urls) = operator.serve();
     let (rtss, ca) = (&urls[1], operator.ca());
@@ -166,7 +164,7 @@ fn an_expired_certificate_is_replaced_under_open_links() {
 
     operator.issue(|params| params.not_after = rcgen::date_time_ymd(2020, 1, 1));
     server.hang_up();
-    // Until the server has read it again.
+    // Until the server has reloaded the certificate.
     let mut said = String::new();
     for number in 0.. {
         let output = rts(&[
@@ -198,7 +196,7 @@ fn an_expired_certificate_is_replaced_under_open_links() {
 }
 
 #[test]
-fn http_at_any_port_gets_an_answer_in_words_and_the_server_goes_on() {
+fn http_at_any_port_is_answered_in_words() {
     let operator = Operator::new();
     let (server, urls) = operator.serve();
     for (url, status) in urls.iter().zip(["400", "400", "404", "400"]) {
@@ -213,7 +211,7 @@ fn http_at_any_port_gets_an_answer_in_words_and_the_server_goes_on() {
 }
 
 #[test]
-fn every_transport_goes_through_a_proxy_with_a_password() {
+fn every_transport_uses_proxy_with_password() {
     let operator = Operator::new();
     let (_server, urls) = operator.serve();
     let ca = operator.ca();
@@ -231,7 +229,7 @@ fn every_transport_goes_through_a_proxy_with_a_password() {
 }
 
 #[test]
-fn what_cannot_be_an_address_or_a_proxy_is_refused_at_once() {
+fn invalid_url_or_proxy_is_refused_at_once() {
     for (args, what) in [
         (&["--url", "http://localhost"][..], "not one of rts, rtss, ws and wss"),
         (&["--url", "wss://localhost/?token=hunter2"], "never goes into an address"),
@@ -245,7 +243,7 @@ fn what_cannot_be_an_address_or_a_proxy_is_refused_at_once() {
     }
 }
 
-/// A proxy for HTTP CONNECT that wants a password.
+/// A proxy for HTTP CONNECT that requires a password.
 struct Connect {
     authority: String,
     carried: Arc<AtomicUsize>,
@@ -274,7 +272,7 @@ fn carry(mut client: TcpStream, carried: &AtomicUsize) -> Option<()> {
         client.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").ok()?;
         return client.shutdown(Shutdown::Both).ok();
     }
-    // Read byte by byte, so that nothing behind the head is taken.
+    // Read byte by byte, so that no byte behind the head is consumed.
     let mut head = BufReader::with_capacity(1, client.try_clone().ok()?);
     let mut lines = Vec::new();
     loop {

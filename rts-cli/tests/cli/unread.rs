@@ -1,4 +1,4 @@
-//! What the program prints and nobody reads; and signals.
+//! Output without a reader, and signals.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, PipeReader, Read as _, Write as _, pipe};
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::support::{APP_ID, APP_KEY, Engine, PATIENCE, Server, token};
 
-/// What a pipe of Linux holds.
+/// The capacity of a pipe on Linux.
 const PIPE_BYTES: usize = 65_536;
 const BEARER: &str = "the-bearer-key-of-this-test";
 
@@ -31,9 +31,9 @@ fn signal(child: &Child, name: &str) {
     assert!(Command::new("kill").args([name, &id]).status().expect("kill runs").success());
 }
 
-/// A server whose standard output and error both go there, on ports that are free a moment before.
+/// A server with standard output and error at these files, on ports that were free a moment before.
 struct Mute {
-    /// Until its end is waited for.
+    /// `None` once its end is awaited.
     child: Option<Child>,
     url: String,
     openapi: String,
@@ -73,7 +73,7 @@ impl Mute {
         mute
     }
 
-    /// Asks the OpenAPI to send alice a message.
+    /// Sends alice a message through the OpenAPI.
     fn push(&self, message: &str) -> String {
         let body = json!({"AppId": APP_ID, "From": "system", "To": "alice", "Message": message});
         let body = body.to_string();
@@ -89,7 +89,7 @@ impl Mute {
         answer
     }
 
-    /// Everything works, and the end is an end.
+    /// Asserts that the server works, and ends with success.
     fn works_and_ends(mut self) {
         let mut alice = Engine::start(&self.url, &[]);
         alice.log_in("alice");
@@ -123,14 +123,14 @@ fn unread_pipe() -> (PipeReader, [Stdio; 2]) {
 }
 
 #[test]
-fn a_server_goes_on_when_the_reader_of_its_log_is_gone() {
+fn server_continues_after_log_reader_ends() {
     let (reader, [out, err]) = unread_pipe();
     drop(reader);
     Mute::start(out, err).works_and_ends();
 }
 
 #[test]
-fn a_server_goes_on_when_the_reader_of_its_log_does_not_read() {
+fn server_continues_while_log_reader_blocks() {
     let (reader, mut writer) = pipe().expect("a pipe");
     writer.write_all(&[b'x'; PIPE_BYTES]).expect("it has room");
     let out = writer.try_clone().expect("a file");
@@ -139,13 +139,13 @@ fn a_server_goes_on_when_the_reader_of_its_log_does_not_read() {
 }
 
 #[test]
-fn a_server_goes_on_when_the_disk_of_its_log_is_full() {
+fn server_continues_with_full_log_disk() {
     let full = || File::options().write(true).open("/dev/full").expect("this test needs Linux");
     Mute::start(full().into(), full().into()).works_and_ends();
 }
 
 #[test]
-fn every_command_ends_quietly_when_nobody_reads_what_it_prints() {
+fn every_command_ends_quietly_without_a_reader() {
     let token = token("alice", "0");
     let commands: [&[&str]; 5] = [
         &["demo"],
@@ -173,7 +173,7 @@ fn every_command_ends_quietly_when_nobody_reads_what_it_prints() {
 }
 
 #[test]
-fn what_cannot_be_said_on_standard_error_does_not_change_how_a_command_ends() {
+fn closed_standard_error_does_not_change_the_exit_code() {
     for (command, code) in [(&["token", "inspect", "x"][..], 2), (&["engine", "--url"], 2)] {
         let (reader, [out, err]) = unread_pipe();
         drop(reader);
@@ -189,7 +189,7 @@ fn what_cannot_be_said_on_standard_error_does_not_change_how_a_command_ends() {
 }
 
 #[test]
-fn a_full_disk_is_a_failure_that_is_said() {
+fn full_disk_is_a_reported_failure() {
     let full = File::options().write(true).open("/dev/full").expect("this test needs Linux");
     let output = Command::new(env!("CARGO_BIN_EXE_rts"))
         .args(["serve", "--example-config"])
@@ -200,7 +200,7 @@ fn a_full_disk_is_a_failure_that_is_said() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("standard output"));
 }
 
-/// A development server, when it has said its first line.
+/// A development server that has printed its first line.
 fn development(program: &str, before: &[&str]) -> Child {
     let mut child = Command::new(program)
         .args(before)
@@ -218,7 +218,7 @@ fn development(program: &str, before: &[&str]) -> Child {
 }
 
 #[test]
-fn a_server_that_is_stopped_as_soon_as_it_listens_stops_as_at_any_time() {
+fn server_stopped_as_soon_as_it_listens_ends_normally() {
     for name in ["-TERM", "-INT", "-HUP"] {
         for _ in 0..5 {
             let child = development(env!("CARGO_BIN_EXE_rts"), &[]);
@@ -229,7 +229,7 @@ fn a_server_that_is_stopped_as_soon_as_it_listens_stops_as_at_any_time() {
 }
 
 #[test]
-fn signals_that_mean_nothing_to_a_server_do_not_end_it() {
+fn unrelated_signals_do_not_end_a_server() {
     let mut child = development(env!("CARGO_BIN_EXE_rts"), &[]);
     for name in ["-USR1", "-USR2", "-XFSZ", "-PIPE"] {
         signal(&child, name);
@@ -240,7 +240,7 @@ fn signals_that_mean_nothing_to_a_server_do_not_end_it() {
 }
 
 #[test]
-fn signals_that_mean_nothing_to_an_engine_do_not_end_it() {
+fn unrelated_signals_do_not_end_an_engine() {
     let server = Server::start();
     let mut alice = server.user("alice");
     for name in ["-USR1", "-USR2", "-XFSZ"] {
@@ -252,7 +252,7 @@ fn signals_that_mean_nothing_to_an_engine_do_not_end_it() {
 }
 
 #[test]
-fn a_development_server_that_was_told_to_outlive_its_terminal_does() {
+fn nohup_server_outlives_its_terminal() {
     let mut child = development("nohup", &[env!("CARGO_BIN_EXE_rts")]);
     signal(&child, "-HUP");
     signal(&child, "-USR1");

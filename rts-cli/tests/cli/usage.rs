@@ -1,4 +1,4 @@
-//! What is said of a command line that cannot be carried out: what is wrong, where, and what to do.
+//! Errors of invalid command lines: what is wrong, where, and the remedy.
 
 use std::fs;
 use std::net::TcpListener;
@@ -6,8 +6,8 @@ use std::net::TcpListener;
 use crate::support::{Server, rts, token};
 use tempfile::TempDir;
 
-/// What a command says when it fails with this exit code. It is a sentence, and not what a program
-/// prints for its author.
+/// The error of a command that fails with this exit code. It must be a sentence, not the debug
+/// output of a program.
 fn refused(args: &[&str], code: i32) -> String {
     let output = rts(args);
     assert_eq!(output.status.code(), Some(code), "{args:?}: {output:?}");
@@ -20,7 +20,7 @@ fn refused(args: &[&str], code: i32) -> String {
 }
 
 #[test]
-fn a_file_that_cannot_be_used_is_named_with_what_is_wrong() {
+fn unusable_file_is_named_with_the_reason() {
     let folder = TempDir::new().expect("a folder");
     let path = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
     let (none, directory, binary) = (path("none"), path("directory"), path("binary"));
@@ -54,7 +54,7 @@ fn a_file_that_cannot_be_used_is_named_with_what_is_wrong() {
 }
 
 #[test]
-fn a_value_that_an_option_cannot_have_is_told_with_what_is_needed() {
+fn invalid_option_value_is_told_with_valid_ones() {
     for (args, option, needed) in [
         (&["admin", "users", "--limit", "x"][..], "--limit", "a whole number is needed"),
         (&["admin", "users", "--limit", ""], "--limit", "a whole number is needed"),
@@ -84,7 +84,7 @@ fn a_value_that_an_option_cannot_have_is_told_with_what_is_needed() {
 }
 
 #[test]
-fn an_unknown_option_or_command_is_told_with_the_usage() {
+fn unknown_option_or_command_shows_usage() {
     let commands = ["demo", "serve", "chat", "send", "listen", "engine", "admin"];
     let deeper = [&["token", "new"][..], &["bench", "p2p"], &["trace", "replay"]];
     let all = commands.iter().map(std::slice::from_ref).chain(deeper);
@@ -96,7 +96,7 @@ fn an_unknown_option_or_command_is_told_with_the_usage() {
 }
 
 #[test]
-fn a_server_that_is_not_there_or_refuses_is_told_with_what_to_do() {
+fn unreachable_or_refusing_server_is_told_with_remedy() {
     let nobody = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = nobody.local_addr().expect("a bound socket").to_string();
     drop(nobody);

@@ -1,4 +1,4 @@
-//! `docs/engine.md` says what `rts engine` takes and calls back, all of it and nothing else.
+//! `docs/engine.md` lists all calls and callbacks of `rts engine`, and no others.
 
 use rts_proto::client::{Parameters, Timing};
 use serde_json::{Value, json};
@@ -24,7 +24,7 @@ fn documented(heading: &str) -> Vec<(Vec<String>, Vec<String>)> {
 }
 
 #[test]
-fn every_documented_call_is_one_and_needs_no_other_field() {
+fn every_documented_call_exists_with_its_fields() {
     let mut engine = Engine::start("rts://127.0.0.1:1", &[]);
     let calls = documented("Calls");
     assert!(calls.len() > 10, "{calls:?}");
@@ -38,7 +38,7 @@ fn every_documented_call_is_one_and_needs_no_other_field() {
 }
 
 #[test]
-fn the_documented_parameters_are_those_of_an_engine() {
+fn documented_parameters_are_those_of_an_engine() {
     let keys = documented("Parameters").into_iter().flat_map(|(names, _)| names);
     let known = Timing::ALL.map(Timing::key).into_iter().chain([Parameters::LOG_LEVEL_KEY]);
     assert_eq!(keys.collect::<Vec<_>>(), known.collect::<Vec<_>>());

@@ -1,4 +1,4 @@
-//! What `rts engine` makes of odd lines, and what it logs.
+//! Invalid lines of `rts engine`, and its log.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::{APP_ID, Server, token};
 
 #[test]
-fn a_line_that_is_no_call_gets_an_error_and_changes_nothing() {
+fn invalid_call_gets_an_error_without_effect() {
     let server = Server::start();
     let mut alice = server.engine();
     for (line, what) in [
@@ -34,7 +34,7 @@ fn a_line_that_is_no_call_gets_an_error_and_changes_nothing() {
 }
 
 #[test]
-fn an_odd_line_is_answered_with_its_ref() {
+fn malformed_line_is_answered_with_its_ref() {
     let server = Server::start();
     let mut alice = server.engine();
     let send = |message: &str| {
@@ -59,7 +59,7 @@ fn an_odd_line_is_answered_with_its_ref() {
 
     alice.write("\u{feff}{\"ref\":1,\"call\":\"getSdkVersion\"}\r");
     assert_eq!(alice.read(), json!({"ref": 1, "return": env!("CARGO_PKG_VERSION")}));
-    // Deeper than readers of JSON follow: the answer is not to break them.
+    // Nested deeper than JSON parsers allow. The answer must not break the parser of the caller.
     alice.write(format!(
         r#"{{"ref":{}{},"call":"getSdkVersion"}}"#,
         "[".repeat(500),
@@ -72,7 +72,7 @@ fn an_odd_line_is_answered_with_its_ref() {
 }
 
 #[test]
-fn a_line_that_is_too_long_is_answered_with_its_ref_and_the_next_one_is_read() {
+fn too_long_line_is_answered_and_next_one_read() {
     let server = Server::start();
     let mut engine = server.engine();
     let long = "x".repeat(16 * 1_048_576);
@@ -84,7 +84,7 @@ fn a_line_that_is_too_long_is_answered_with_its_ref_and_the_next_one_is_read() {
 }
 
 #[test]
-fn the_log_of_an_engine_has_a_level_of_its_own() {
+fn log_of_engine_has_its_own_level() {
     let server = Server::start();
     let alice = |params: &str| {
         let token = token("alice", "0");

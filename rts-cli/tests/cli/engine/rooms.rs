@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::Server;
 
 #[test]
-fn broadcasts_reach_every_other_member_and_not_the_sender() {
+fn broadcast_reaches_all_members_except_the_sender() {
     let server = Server::start();
     let (mut alice, mut bob) = (server.user("alice"), server.user("bob"));
     alice.join("room");
@@ -30,7 +30,7 @@ fn broadcasts_reach_every_other_member_and_not_the_sender() {
 }
 
 #[test]
-fn room_calls_return_the_contracts_codes() {
+fn room_calls_return_codes_of_the_contract() {
     let server = Server::start();
     let mut alice = server.engine();
     for room in ["", "a.b", &"x".repeat(129)] {
@@ -62,14 +62,14 @@ fn room_calls_return_the_contracts_codes() {
 }
 
 #[test]
-fn a_room_is_left_once_and_can_be_joined_again() {
+fn room_is_left_once_and_can_be_joined_again() {
     let server = Server::start();
     let mut alice = server.user("alice");
     alice.join("room");
     let room = json!({"room": "room"});
     alice.call("leaveRoom", room.clone());
     alice.call("leaveRoom", room.clone());
-    // While leaving: accepted, and done afterwards.
+    // While the room is being left, a join is accepted and carried out afterwards.
     assert_eq!(alice.call("joinRoom", room.clone()), json!(0));
     assert_eq!(alice.until("onLeaveRoom")["room"], json!("room"));
     assert_eq!(alice.next()["state"], json!(0));
@@ -82,7 +82,7 @@ fn a_room_is_left_once_and_can_be_joined_again() {
 }
 
 #[test]
-fn nothing_of_a_room_comes_after_its_destruction_was_answered() {
+fn destroyed_room_has_no_callbacks() {
     let server = Server::start();
     let mut alice = server.user("alice");
     alice.join("room");
@@ -94,7 +94,7 @@ fn nothing_of_a_room_comes_after_its_destruction_was_answered() {
     alice.write(json!({"ref": "gone", "call": "destroyRoom", "room": "room"}).to_string());
     while alice.read()["ref"] != "gone" {}
     assert_eq!(alice.call("createRoom", json!({"room": "room"})), json!("room"));
-    // When this is answered, the server has answered what came before.
+    // When this query is answered, the server has answered all earlier requests.
     alice.call("getPeerOnlineStatus", json!({"uid": "alice"}));
     loop {
         let line = alice.next();
@@ -106,7 +106,7 @@ fn nothing_of_a_room_comes_after_its_destruction_was_answered() {
 }
 
 #[test]
-fn handles_are_local_and_a_room_too_many_fails_to_join() {
+fn handles_are_local_and_one_room_too_many_fails() {
     let server = Server::start();
     let mut alice = server.user("alice");
     for number in 0..129 {

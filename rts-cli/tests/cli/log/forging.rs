@@ -1,5 +1,5 @@
-//! What others write cannot make a line of the log, nor fill it, nor speak to the terminal of who
-//! reads it.
+//! Texts of others cannot forge a line of the log, fill the log, or control the terminal that shows
+//! it.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -9,11 +9,11 @@ use serde_json::json;
 use super::Told;
 use super::servers::free_port;
 
-/// Whoever can reach a server writes this wherever the server may log it.
+/// A text that clients put wherever the server may log it.
 const EVIL: &str = "\u{1b}[2J\u{7}\r\n2026-01-01T00:00:00.0Z ERROR rts: forged \u{202e}";
 
 #[test]
-fn strangers_and_users_cannot_forge_a_line_nor_speak_to_the_terminal() {
+fn clients_can_neither_forge_lines_nor_control_the_terminal() {
     let told = Told::start("trace");
     let percent: String = EVIL.bytes().map(|byte| format!("%{byte:02x}")).collect();
     let web = told.web_socket.strip_prefix("ws://").expect("a url");
@@ -48,7 +48,7 @@ fn strangers_and_users_cannot_forge_a_line_nor_speak_to_the_terminal() {
         );
         says.push((address, head.into_bytes()));
     }
-    // Ids that no honest client sends, in frames that are well formed otherwise.
+    // Ids that no honest client sends, in frames that are otherwise well formed.
     let mut login = crate::hostile::hello_and_login("alice-the-first");
     let at =
         login.windows(5).position(|bytes| bytes == b"alice").expect("the text is in the frame");
@@ -87,9 +87,9 @@ fn strangers_and_users_cannot_forge_a_line_nor_speak_to_the_terminal() {
     }
 }
 
-/// Every value that others choose is cut where it is logged, whoever writes the log.
+/// Values chosen by others are cut where they are logged, whichever module logs them.
 #[test]
-fn what_others_chose_has_at_most_128_characters_in_a_line() {
+fn values_of_others_are_cut_to_128_characters() {
     let mut told = Told::start("info");
     let long = format!("/{}", "x".repeat(1_000));
     let mut alice = told.server.user("alice");

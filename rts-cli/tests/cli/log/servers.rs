@@ -1,4 +1,4 @@
-//! Servers of apps that fail, and that they work again.
+//! Failures of apps' servers in the log, and their end.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{Log, Told};
 use crate::support::{APP_ID, APP_KEY, Engine, Server};
 
-/// An HTTP server on this port that answers so, for one request after the other.
+/// An HTTP server on this port that gives these answers, one for each request.
 fn answers(port: u16, answers: &'static [&'static str]) {
     let listener = TcpListener::bind(("127.0.0.1", port)).expect("the port is free again");
     std::thread::spawn(move || {
@@ -17,7 +17,7 @@ fn answers(port: u16, answers: &'static [&'static str]) {
             let (mut stream, _) = listener.accept().expect("somebody asks");
             let mut request = [0; 65_536];
             let mut bytes = 0;
-            // All requests of these tests have a body that is JSON.
+            // All requests of these tests have a JSON body.
             while !request[..bytes].ends_with(b"}") {
                 bytes += stream.read(&mut request[bytes..]).expect("a request");
             }
@@ -26,7 +26,7 @@ fn answers(port: u16, answers: &'static [&'static str]) {
     });
 }
 
-/// A port on which nobody listens, below those that the system gives to others meanwhile.
+/// A free port below the range from which the system assigns ports meanwhile.
 pub(super) fn free_port() -> u16 {
     static TRIED: AtomicU16 = AtomicU16::new(0);
     let first = 20_000 + u16::try_from(std::process::id() % 10_000).expect("a small number");
@@ -38,7 +38,7 @@ pub(super) fn free_port() -> u16 {
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
 #[test]
-fn an_app_server_that_fails_is_told_by_url_and_cause_and_so_is_that_it_works_again() {
+fn app_server_outage_is_logged_with_url_cause_and_end() {
     let mut told = Told::start("info");
     let port = free_port();
     let url = format!("http://127.0.0.1:{port}/rts?key=canary");
@@ -68,7 +68,7 @@ fn an_app_server_that_fails_is_told_by_url_and_cause_and_so_is_that_it_works_aga
     );
     assert_eq!(send(), json!(18));
     let line = told.log.until(&["WARN rts::app_server: ", &whose, "why=\"status 503"]);
-    assert!(line.ends_with("left_out=2"), "one line for each cause: {line}");
+    assert!(line.ends_with("left_out=2"), "each cause has a line: {line}");
     assert_eq!(send(), json!(18));
     told.log.until(&[
         "WARN rts::app_server: ",
@@ -89,7 +89,7 @@ fn an_app_server_that_fails_is_told_by_url_and_cause_and_so_is_that_it_works_aga
 }
 
 #[test]
-fn a_webhook_that_fails_is_told_by_url_and_cause_and_so_is_that_it_works_again() {
+fn webhook_outage_is_logged_with_url_cause_and_end() {
     let folder = tempfile::tempdir().expect("a folder");
     let (path, port) = (folder.path().join("rts.toml"), free_port());
     let config = format!(

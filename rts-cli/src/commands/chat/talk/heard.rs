@@ -40,7 +40,7 @@ impl Talk {
             Event::ConnectionStateChanged(state) => self.link_changed(*state),
             Event::LoginResult { code: LoginCode::Ok, .. } => note("logged in again"),
             Event::LoginResult { code: LoginCode::InvalidToken, .. } => {
-                // Joins in progress continue after a new token. They do not count as open.
+                // Joins in progress would wait for a new token. The chat does not wait for them.
                 let joining = self.rooms.values_mut().filter(|p| p.standing == Standing::Joining);
                 joining.for_each(Place::put_out);
                 problem(format!(
