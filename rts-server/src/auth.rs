@@ -21,7 +21,7 @@ pub struct TokenAuthenticator {
     apps: BTreeMap<String, Vec<AppKey>>,
     /// A random key, used for apps that do not exist. A signature is then computed in any case, so
     /// the time of an answer does not reveal which apps exist.
-    of_nobody: [AppKey; 1],
+    decoy_keys: [AppKey; 1],
     last_claim: AtomicU64,
     state: Arc<State>,
 }
@@ -47,13 +47,13 @@ impl TokenAuthenticator {
             key: "apps".to_owned(),
             what: format!("the system has no random numbers: {error}"),
         })?;
-        let of_nobody = [AppKey::new(random).expect("it is not empty")];
-        Ok(Self { apps, of_nobody, last_claim: AtomicU64::new(0), state })
+        let decoy_keys = [AppKey::new(random).expect("it is not empty")];
+        Ok(Self { apps, decoy_keys, last_claim: AtomicU64::new(0), state })
     }
 
     /// The keys of the app. Never empty.
     fn keys(&self, app_id: &str) -> &[AppKey] {
-        self.apps.get(app_id).map_or(&self.of_nobody, Vec::as_slice)
+        self.apps.get(app_id).map_or(&self.decoy_keys, Vec::as_slice)
     }
 
     /// Microseconds of Unix time. Greater than any earlier value, even if the clock goes back.

@@ -82,8 +82,8 @@ pub(super) async fn run(
     request: Request,
     alive: impl FnOnce() + Send + Unpin,
 ) -> Result<Reply, ExchangeError> {
-    let (stream, heard) = Watched::new(stream, alive);
-    let judge = |error| match heard.anything() {
+    let (stream, progress) = Watched::new(stream, alive);
+    let judge = |error| match progress.has_bytes() {
         true => ExchangeError::Malformed(error),
         false => ExchangeError::Unheard(error),
     };
@@ -94,7 +94,7 @@ pub(super) async fn run(
     let (mut sender, connection) = http.handshake(TokioIo::new(stream)).await.map_err(judge)?;
     let exchange = async {
         let response = sender.send_request(request.into_http()).await.map_err(judge)?;
-        heard.the_head_is_here();
+        progress.head_complete();
         read(response).await
     };
     let mut exchange = pin!(exchange);

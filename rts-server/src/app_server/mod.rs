@@ -14,8 +14,8 @@ mod body;
 mod breaker;
 mod exchange;
 mod network;
+mod post_log;
 mod signing;
-mod telling;
 #[cfg(test)]
 mod tests;
 pub(crate) mod tls;
@@ -37,8 +37,8 @@ use crate::config::{AppServer, Config, ConfigError};
 use crate::outage::Outage;
 use breaker::Breaker;
 use network::{Network, SystemNetwork};
+use post_log::{PostLog, Refusals};
 use signing::ForwardingKey;
-use telling::{Refusals, Telling};
 
 /// Posts to the app servers of all apps of a configuration.
 pub(crate) struct AppServers {
@@ -142,9 +142,9 @@ impl App {
             return PostProgress::NotReached;
         };
         let Some(outage) = self.outage(&url) else { return PostProgress::NotReached };
-        let telling = Telling::of(post, &url, outage);
+        let post_log = PostLog::of(post, &url, outage);
         let Some(attempt) = Attempt::begin(self.breaker(&url)) else {
-            telling.left_alone();
+            post_log.left_alone();
             return PostProgress::NotReached;
         };
         let body = body::json(post);
@@ -152,7 +152,7 @@ impl App {
             Some(key) => match signing::header(key, SystemTime::now(), post, &body) {
                 Ok(signature) => Some(signature),
                 Err(error) => {
-                    telling.failed("random", &format!("no random numbers for it: {error}"));
+                    post_log.failed("random", &format!("no random numbers for it: {error}"));
                     return PostProgress::NotReached;
                 }
             },
@@ -162,7 +162,7 @@ impl App {
         let stream = match network::connect(network, &url, &addresses, self.tls.as_ref()).await {
             Ok(stream) => stream,
             Err(error) => {
-                telling.failed(error.name(), &error.to_string());
+                post_log.failed(error.name(), &error.to_string());
                 return PostProgress::NotReached;
             }
         };
@@ -174,8 +174,8 @@ impl App {
         };
         let outcome = exchange::run(stream, request, alive).await;
         match &outcome {
-            Ok(_) => telling.worked(),
-            Err(error) => telling.failed(&error.name(), &error.to_string()),
+            Ok(_) => post_log.worked(),
+            Err(error) => post_log.failed(&error.name(), &error.to_string()),
         }
         exchange::progress(outcome)
     }

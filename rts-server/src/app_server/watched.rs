@@ -18,7 +18,7 @@ const READS_PER_TURN: usize = 8;
 pub(super) struct Watched<S, F> {
     stream: S,
     first_line: Option<F>,
-    has_heard: Heard,
+    progress: Progress,
     /// Bytes read before the answer's own head was complete.
     heads_bytes: usize,
     reads_in_turn: usize,
@@ -26,37 +26,37 @@ pub(super) struct Watched<S, F> {
 
 /// The progress of an answer.
 #[derive(Clone, Default)]
-pub(super) struct Heard(Arc<Marks>);
+pub(super) struct Progress(Arc<Marks>);
 
 #[derive(Default)]
 struct Marks {
-    anything: AtomicBool,
-    the_head: AtomicBool,
+    has_bytes: AtomicBool,
+    head_complete: AtomicBool,
 }
 
-impl Heard {
+impl Progress {
     /// Whether a byte has arrived.
-    pub(super) fn anything(&self) -> bool {
-        self.0.anything.load(Ordering::Relaxed)
+    pub(super) fn has_bytes(&self) -> bool {
+        self.0.has_bytes.load(Ordering::Relaxed)
     }
 
     /// Records that the answer's own head is complete. The body has a bound of its own.
-    pub(super) fn the_head_is_here(&self) {
-        self.0.the_head.store(true, Ordering::Relaxed);
+    pub(super) fn head_complete(&self) {
+        self.0.head_complete.store(true, Ordering::Relaxed);
     }
 }
 
 impl<S, F: FnOnce()> Watched<S, F> {
-    pub(super) fn new(stream: S, first_line: F) -> (Self, Heard) {
-        let has_heard = Heard::default();
+    pub(super) fn new(stream: S, first_line: F) -> (Self, Progress) {
+        let progress = Progress::default();
         let watched = Self {
             stream,
             first_line: Some(first_line),
-            has_heard: has_heard.clone(),
+            progress: progress.clone(),
             heads_bytes: 0,
             reads_in_turn: 0,
         };
-        (watched, has_heard)
+        (watched, progress)
     }
 }
 
@@ -77,9 +77,9 @@ impl<S: AsyncRead + Unpin, F: FnOnce() + Unpin> AsyncRead for Watched<S, F> {
         ready!(read)?;
         let arrived = buffer.filled().get(before..).unwrap_or_default();
         if !arrived.is_empty() {
-            self.has_heard.0.anything.store(true, Ordering::Relaxed);
+            self.progress.0.has_bytes.store(true, Ordering::Relaxed);
         }
-        if !self.has_heard.0.the_head.load(Ordering::Relaxed) {
+        if !self.progress.0.head_complete.load(Ordering::Relaxed) {
             self.heads_bytes += arrived.len();
             if self.heads_bytes > HEADS_BYTES_MAX {
                 return Poll::Ready(Err(io::Error::other("interim answers (1xx) without end")));
@@ -135,8 +135,8 @@ mod tests {
 
     #[test]
     fn endless_stream_yields_to_other_tasks() {
-        let (mut watched, heard) = Watched::new(tokio::io::repeat(b'x'), || {});
-        heard.the_head_is_here();
+        let (mut watched, progress) = Watched::new(tokio::io::repeat(b'x'), || {});
+        progress.head_complete();
         for _ in 0..100 {
             let read = read_at_once(&mut watched).expect("a body has a bound of its own");
             assert_eq!(read, READS_PER_TURN * 1_024);

@@ -150,9 +150,9 @@ fn find_action(method: Method, query: &Query) -> Result<Action, Error> {
 /// future. Nothing of a request is carried out before its body is complete.
 async fn read_in_turn(body: Body, progress: Option<&Arc<Progress>>) -> Result<Bytes, Error> {
     let Some(progress) = progress else { return read(body).await };
-    progress.waits_for_body();
+    progress.await_body();
     let body = read(body).await;
-    match progress.has_waited_for_body() {
+    match progress.body_arrived() {
         true => body,
         false => std::future::pending().await,
     }

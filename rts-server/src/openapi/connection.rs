@@ -42,12 +42,12 @@ pub(super) async fn serve_connection(
     let requests = Arc::clone(&progress);
     let seen = heads.clone();
     let answer = service_fn(move |mut request: Request<Incoming>| {
-        let is_to_be_answered = requests.head_is_here();
+        let may_answer = requests.head_arrived();
         let is_only_chunked = heads.next_is_only_chunked();
         let (router, progress) = (router.clone(), Arc::clone(&requests));
         request.extensions_mut().insert(Arc::clone(&requests));
         async move {
-            if !is_to_be_answered {
+            if !may_answer {
                 // The connection is about to be dropped, and this future with it.
                 return std::future::pending().await;
             }
@@ -56,7 +56,7 @@ pub(super) async fn serve_connection(
                 Ok(()) => router.call(request).await,
                 Err(error) => Ok(refuse(&request, &error)),
             };
-            progress.is_answered();
+            progress.answer_ready();
             answer.map(|mut answer| {
                 if has_coding {
                     // `Framing` cannot find the end of such a body, so the connection closes.

@@ -190,7 +190,7 @@ mod tests {
         let places = Places::default();
         let mut served = full(&places, &["2001:db8::1"]);
         assert!(matches!(take(&places, "2001:db8::ffff:1"), Taken::InsteadOf(..)));
-        assert!(!served[0].0.head_is_here() && served[1].0.head_is_here());
+        assert!(!served[0].0.head_arrived() && served[1].0.head_arrived());
         // Its place was freed together with the connection.
         served.pop();
         assert!(matches!(take(&places, "2001:db8::ffff:1"), Taken::Free(_)));
@@ -203,23 +203,23 @@ mod tests {
         let served = full(&places, &half);
         // The first connection of 192.0.2.2 is answering a request, so the second has waited
         // longest.
-        assert!(served[1].0.head_is_here());
+        assert!(served[1].0.head_arrived());
         let Taken::InsteadOf(ended, _place) = take(&places, "192.0.2.4") else {
             panic!("a place");
         };
         assert_eq!(ended, peer("192.0.2.2"));
-        assert!(!served[3].0.head_is_here(), "an ending connection answers no request");
-        assert!(served[0].0.head_is_here() && served[5].0.head_is_here(), "the others go on");
+        assert!(!served[3].0.head_arrived(), "an ending connection answers no request");
+        assert!(served[0].0.head_arrived() && served[5].0.head_arrived(), "the others go on");
     }
 
     #[tokio::test(start_paused = true)]
     async fn answering_connections_do_not_end() {
         let places = Places::default();
         let served = full(&places, &["192.0.2.1"]);
-        assert!(served.iter().all(|(progress, _)| progress.head_is_here()));
+        assert!(served.iter().all(|(progress, _)| progress.head_arrived()));
         assert!(matches!(take(&places, "192.0.2.1"), Taken::Nothing));
         assert!(matches!(take(&places, "192.0.2.2"), Taken::Free(_)));
-        served[7].0.is_answered();
+        served[7].0.answer_ready();
         assert!(matches!(take(&places, "192.0.2.1"), Taken::InsteadOf(..)));
     }
 
@@ -277,9 +277,9 @@ mod tests {
         let places = Places::default();
         let served = full(&places, &["192.0.2.1", "192.0.2.2"]);
         let busy = served.iter().step_by(2);
-        assert!(busy.into_iter().all(|(progress, _)| progress.head_is_here()));
+        assert!(busy.into_iter().all(|(progress, _)| progress.head_arrived()));
         let two = served.iter().skip(1).step_by(2).skip(1);
-        assert!(two.into_iter().all(|(progress, _)| progress.head_is_here()));
+        assert!(two.into_iter().all(|(progress, _)| progress.head_arrived()));
         let Taken::InsteadOf(ended, _place) = take(&places, "192.0.2.3") else {
             panic!("a place");
         };
@@ -297,16 +297,16 @@ mod tests {
         let places = Places::default();
         let served = full(&places, &["192.0.2.1"]);
         for (progress, _) in &served {
-            assert!(progress.head_is_here());
-            progress.waits_for_body();
+            assert!(progress.head_arrived());
+            progress.await_body();
         }
-        assert!(served[0].0.has_waited_for_body());
+        assert!(served[0].0.body_arrived());
         assert!(matches!(take(&places, "192.0.2.1"), Taken::InsteadOf(..)));
         assert!(
-            !served[1].0.has_waited_for_body(),
+            !served[1].0.body_arrived(),
             "the request of an ending connection is not carried out"
         );
-        assert!(served[2..].iter().all(|(progress, _)| progress.has_waited_for_body()));
+        assert!(served[2..].iter().all(|(progress, _)| progress.body_arrived()));
         assert!(!served[0].0.end(), "a request that is carried out is answered");
     }
 

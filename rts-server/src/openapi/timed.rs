@@ -71,7 +71,7 @@ impl Default for Progress {
 impl Progress {
     /// Records that the head of a request is complete. Returns whether to answer the request: not
     /// if the connection is ending.
-    pub(super) fn head_is_here(&self) -> bool {
+    pub(super) fn head_arrived(&self) -> bool {
         let mut turn = self.turn();
         if let Turn::Over = *turn {
             return false;
@@ -82,13 +82,13 @@ impl Progress {
     }
 
     /// Records that the body of a request is awaited. Nothing of the request is carried out before.
-    pub(super) fn waits_for_body(&self) {
+    pub(super) fn await_body(&self) {
         *self.turn() = Turn::Theirs { since: Instant::now() };
     }
 
     /// Records that the body has arrived or failed. Returns whether to answer the request: not if
     /// the connection is ending.
-    pub(super) fn has_waited_for_body(&self) -> bool {
+    pub(super) fn body_arrived(&self) -> bool {
         let mut turn = self.turn();
         let ends = matches!(*turn, Turn::Over);
         if !ends {
@@ -98,7 +98,7 @@ impl Progress {
     }
 
     /// Records that the answer is ready to be written.
-    pub(super) fn is_answered(&self) {
+    pub(super) fn answer_ready(&self) {
         *self.turn() = Turn::Theirs { since: Instant::now() };
         self.answers.fetch_add(1, Ordering::Relaxed);
     }
@@ -167,13 +167,13 @@ impl<S> Timed<S> {
         Self { stream, framing, progress, written: 0, phase, timer }
     }
 
-    fn is_busy(&mut self) {
+    fn set_busy(&mut self) {
         if let Phase::Idle { .. } = self.phase {
             self.phase = Phase::Busy { since: Instant::now() };
         }
     }
 
-    fn all_is_written(&mut self) {
+    fn answers_written(&mut self) {
         let (heads, answers) = self.progress.counts();
         if heads == answers && answers > self.written {
             self.written = answers;
@@ -186,7 +186,7 @@ impl<S> Timed<S> {
         let has_head = self.progress.counts().0 > self.written;
         if has_head {
             // The next request arrived together with the previous one.
-            self.is_busy();
+            self.set_busy();
         }
         let deadline = match self.phase {
             Phase::Idle { deadline } => deadline,
@@ -227,7 +227,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Timed<S> {
             Poll::Ready(Ok(())) => {
                 if buffer.filled().len() > before {
                     self.framing.read(&buffer.filled()[before..]);
-                    self.is_busy();
+                    self.set_busy();
                 }
                 Poll::Ready(Ok(()))
             }
@@ -267,7 +267,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Timed<S> {
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match Pin::new(&mut self.stream).poll_flush(context) {
             Poll::Ready(Ok(())) => {
-                self.all_is_written();
+                self.answers_written();
                 Poll::Ready(Ok(()))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),

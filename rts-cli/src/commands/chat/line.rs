@@ -14,7 +14,7 @@ const QUOTED_CHARS_MAX: usize = 40;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Line {
     /// A message that arrived, with its room if there is one.
-    Heard { room: Option<String>, from: String, text: String },
+    Message { room: Option<String>, from: String, text: String },
     /// An event.
     Note(String),
     /// A failure of a command.
@@ -85,8 +85,8 @@ impl Look {
     pub(super) fn line(self, line: &Line, time: &str) -> String {
         let shown = match line {
             Line::Page(text) => return text.clone(),
-            Line::Heard { room: None, from, text } => format!("{}: {text}", self.name(from)),
-            Line::Heard { room: Some(room), from, text } => {
+            Line::Message { room: None, from, text } => format!("{}: {text}", self.name(from)),
+            Line::Message { room: Some(room), from, text } => {
                 let place = self.paint(PLACE, &format!("#{room}"));
                 format!("{place} {}: {text}", self.name(from))
             }
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn line_has_time_and_colours_only_if_wanted() {
-        let line = Line::Heard {
+        let line = Line::Message {
             room: Some("lobby".to_owned()),
             from: "bob".to_owned(),
             text: "hi".to_owned(),

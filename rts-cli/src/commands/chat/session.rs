@@ -156,7 +156,7 @@ impl Session {
             let is_due = tokio::time::sleep_until(next_at.into());
             tokio::select! {
                 event = self.events.next() => match event {
-                    Some(event) => self.heard_all(event)?,
+                    Some(event) => self.report_all(event)?,
                     None => return Ok(()),
                 },
                 input = self.input.recv(), if may_read => {
@@ -233,14 +233,14 @@ impl Session {
     }
 
     /// Reports all available events together.
-    fn heard_all(&mut self, first: Event) -> anyhow::Result<()> {
+    fn report_all(&mut self, first: Event) -> anyhow::Result<()> {
         let mut next = Some(first);
         let mut left = BATCH_EVENTS_MAX;
         while let Some(event) = next {
             if let Event::Logout(reason) = event {
                 bail!("logged out: {reason}");
             }
-            let lines = self.talk.heard(&event);
+            let lines = self.talk.event(&event);
             self.show(lines)?;
             left -= 1;
             next = if left == 0 { None } else { self.events.try_next() };
@@ -258,7 +258,7 @@ impl Session {
                 }
                 Line::Sent { mark: Mark::Done, .. } => self.retries.end(),
                 Line::Sent { .. } | Line::Problem(_) => self.failures.count(),
-                Line::Heard { .. } | Line::Note(_) | Line::Page(_) => {}
+                Line::Message { .. } | Line::Note(_) | Line::Page(_) => {}
             }
             self.screen.show(&line)?;
         }

@@ -1,6 +1,6 @@
 //! The state of a chat, and its reactions to commands and events. It does not depend on a terminal.
 
-mod heard;
+mod events;
 mod place;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -35,7 +35,7 @@ impl Stage {
         engine.login(&world.token("alice"), "alice").expect("not logged in");
         let mut alice = Typist { talk: Talk::new(engine, None), events, person };
         world.run_for(Duration::from_secs(1));
-        alice.heard();
+        alice.output();
         Self { world, alice, bob: BOB }
     }
 
@@ -49,7 +49,7 @@ impl Stage {
 
     fn passes(&mut self, time: Duration) -> Vec<String> {
         self.world.run_for(time);
-        self.alice.heard()
+        self.alice.output()
     }
 
     fn bob_joins(&mut self, room: &str) -> rts_proto::RoomKey {
@@ -65,17 +65,17 @@ impl Stage {
 
     /// The messages that bob has received, from users and in rooms.
     fn bob_has(&mut self) -> Vec<String> {
-        let heard = [self.world.texts(self.bob), self.world.room_texts(self.bob)].concat();
+        let received = [self.world.texts(self.bob), self.world.room_texts(self.bob)].concat();
         self.world.take_events(self.bob);
-        heard
+        received
     }
 }
 
 impl Typist {
-    fn heard(&mut self) -> Vec<String> {
+    fn output(&mut self) -> Vec<String> {
         let mut lines = Vec::new();
         while let Some(event) = self.events.try_next() {
-            lines.extend(texts(self.talk.heard(&event)));
+            lines.extend(texts(self.talk.event(&event)));
         }
         lines.extend(texts(self.talk.told_arrivals()));
         lines
@@ -222,7 +222,7 @@ fn join_does_not_wait_after_refused_token() {
     let uid = UserId::new("alice").expect("a user id");
     let code = LoginCode::InvalidToken;
     let refused = Event::LoginResult { uid, code, elapsed: Duration::from_secs(1) };
-    let told = texts(stage.alice.talk.heard(&refused));
+    let told = texts(stage.alice.talk.event(&refused));
     assert!(told[0].starts_with("! login refused: the token is invalid"), "{told:?}");
     assert!(!stage.alice.talk.is_waiting());
     let said = &stage.types("hi")[0];

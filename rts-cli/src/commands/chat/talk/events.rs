@@ -12,7 +12,7 @@ use super::{Talk, note, problem};
 impl Talk {
     /// Reports an event. Joins of users that follow each other are reported together, so
     /// [`told_arrivals`](Self::told_arrivals) returns the last of them.
-    pub(in super::super) fn heard(&mut self, event: &Event) -> Vec<Line> {
+    pub(in super::super) fn event(&mut self, event: &Event) -> Vec<Line> {
         if let Event::Room { room, event: RoomEvent::UserJoined(uid), .. } = event {
             self.arrived(room.as_str(), uid.as_str());
             return Vec::new();
@@ -22,7 +22,7 @@ impl Talk {
             Event::MessageReceived { from, payload } => {
                 self.see(from.as_str());
                 let from = from.as_str().to_owned();
-                vec![Line::Heard { room: None, from, text: shown(payload) }]
+                vec![Line::Message { room: None, from, text: shown(payload) }]
             }
             Event::MessageSendResult { id, code } => self.result(None, *id, (*code).into()),
             Event::PeerOnlineStatus { uid, status } => {
@@ -53,7 +53,7 @@ impl Talk {
             Event::Room { key, room, event } => {
                 let current = self.rooms.get(room.as_str()).map(|place| place.room.key());
                 match current == Some(*key) {
-                    true => self.heard_in(room.as_str(), event),
+                    true => self.room_event(room.as_str(), event),
                     false => Vec::new(),
                 }
             }
@@ -66,7 +66,7 @@ impl Talk {
         lines
     }
 
-    fn heard_in(&mut self, id: &str, event: &RoomEvent) -> Vec<Line> {
+    fn room_event(&mut self, id: &str, event: &RoomEvent) -> Vec<Line> {
         let Some(place) = self.rooms.get_mut(id) else { return Vec::new() };
         match event {
             RoomEvent::Joined { how, .. } => {
@@ -103,11 +103,11 @@ impl Talk {
             RoomEvent::MessageReceived { from, payload } => {
                 self.see(from.as_str());
                 let from = from.as_str().to_owned();
-                vec![Line::Heard { room: Some(id.to_owned()), from, text: shown(payload) }]
+                vec![Line::Message { room: Some(id.to_owned()), from, text: shown(payload) }]
             }
             RoomEvent::UserMessageReceived { from, payload } => {
                 let from = format!("{from}, to you alone");
-                vec![Line::Heard { room: Some(id.to_owned()), from, text: shown(payload) }]
+                vec![Line::Message { room: Some(id.to_owned()), from, text: shown(payload) }]
             }
             RoomEvent::MessageSendResult { id: number, code } => {
                 self.result(Some(id.to_owned()), *number, (*code).into())

@@ -11,7 +11,7 @@ use rts_transport_tokio::server::{LogThrottle, Sanitized};
 use crate::outage::{Outage, Over};
 
 /// One post, whose end is logged. A post that is dropped before its end counts as timed out.
-pub(super) struct Telling<'a> {
+pub(super) struct PostLog<'a> {
     outage: &'a Mutex<Outage>,
     post: &'a Post,
     /// Origin and path of the URL.
@@ -20,7 +20,7 @@ pub(super) struct Telling<'a> {
     is_told: bool,
 }
 
-impl<'a> Telling<'a> {
+impl<'a> PostLog<'a> {
     pub(super) fn of(post: &'a Post, url: &TargetUrl, outage: &'a Mutex<Outage>) -> Self {
         Self { outage, post, url: shown(url), begun: Instant::now(), is_told: false }
     }
@@ -67,7 +67,7 @@ impl<'a> Telling<'a> {
     }
 }
 
-impl Drop for Telling<'_> {
+impl Drop for PostLog<'_> {
     fn drop(&mut self) {
         if !self.is_told {
             let lasted = self.begun.elapsed().as_secs_f64();
