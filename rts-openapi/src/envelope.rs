@@ -18,36 +18,36 @@ pub struct Envelope<T> {
     pub result: Option<T>,
 }
 
-/// What was asked, and what went wrong.
+/// The request, and its error if it has failed.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct Metadata {
-    /// Names this request in the server's log.
+    /// An id of this request, which the server's log has too.
     pub request_id: String,
-    /// As it was asked.
+    /// The action of the request.
     pub action: String,
-    /// As it was asked.
+    /// The version of the request.
     pub version: String,
     /// Always `rtc`.
     pub service: String,
-    /// The region that the request was signed for; empty for a bearer key.
+    /// The region of the signature. Empty for a bearer key.
     pub region: String,
-    /// Only after an error.
+    /// The error. Absent after a success.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub error: Option<Failure>,
 }
 
-/// What went wrong.
+/// An error.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 pub struct Failure {
-    /// The code's number; 0 for a code that has only a name.
+    /// The number of the code. 0 for a code without a number.
     #[serde(rename = "CodeN")]
     pub number: u32,
-    /// The code's name, for programs.
+    /// The name of the code, for programs.
     #[serde(rename = "Code")]
     pub code: String,
-    /// For people.
+    /// The description, for people.
     #[serde(rename = "Message")]
     pub message: String,
 }
@@ -74,44 +74,44 @@ impl From<&Error> for Failure {
     }
 }
 
-/// The server took the message.
+/// The message is queued.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct Sent {
     /// `success`
     pub message: String,
-    /// How many sessions it was queued for. 0 when nobody is there, which is no error.
+    /// The number of sessions that it is queued for. 0 if no receiver is there, which is no error.
     pub receivers: usize,
 }
 
-/// Nobody of those whom it is about is in the room.
+/// The members are removed from the room.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct Removed {
     /// `success`
     pub message: String,
-    /// How many were in the room. 0 when nobody was there, which is no error.
+    /// The number of removed members. 0 if there was none, which is no error.
     pub members: usize,
 }
 
-/// The ban is in force. The vendor's API spells the field of this answer in lower case.
+/// The ban is in force. The contract spells the field of this answer in lower case.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 pub struct Banned {
     /// `success`
     pub message: String,
 }
 
-/// Who is in a room. Without `RoomExists` the rest is not there.
+/// The members of a room. Without `RoomExists` the other fields are absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct OnlineUsers {
     /// Whether the room has members.
     pub room_exists: bool,
-    /// How many.
+    /// The number of members.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub total_user: Option<usize>,
-    /// Their ids, sorted.
+    /// The user ids of the members, sorted.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub visible_user_list: Option<Vec<String>>,
@@ -125,19 +125,19 @@ pub struct OnlineUsers {
     pub invisible_user_list: Option<Vec<String>>,
 }
 
-/// Who is online.
+/// The online status of users.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct UserStatuses {
-    /// In the order in which they were asked for.
+    /// In the order of the request.
     pub users: Vec<UserStatus>,
 }
 
-/// Whether one user is online.
+/// The online status of a user.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct UserStatus {
-    /// Who.
+    /// The user id.
     pub user_id: String,
     /// 0 offline; 1 online; 2 silent for 15 s or more.
     #[schema(maximum = 2)]

@@ -3,35 +3,35 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// It is done.
+/// The sessions have ended.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct Ended {
     /// `success`
     pub message: String,
-    /// How many sessions ended: 0 when the user was not logged in, which is no error.
+    /// The number of sessions that ended. 0 if the user was not logged in, which is no error.
     pub sessions: usize,
 }
 
-/// It is done.
+/// The ban is lifted.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct Unbanned {
     /// `success`
     pub message: String,
-    /// Whether there was such a ban in force.
+    /// Whether the ban was in force.
     pub was_banned: bool,
 }
 
-/// It is done.
+/// The tokens are revoked.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct Revoked {
     /// `success`
     pub message: String,
-    /// How many sessions ended.
+    /// The number of sessions that ended.
     pub sessions: usize,
-    /// The moment that holds now, as Unix time in seconds; 0 when nothing is revoked.
+    /// The moment now in force, as Unix time in seconds. 0 if no tokens are revoked.
     pub issued_before: u32,
 }
 
@@ -39,11 +39,11 @@ pub struct Revoked {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct UserList {
-    /// In the order of their ids.
+    /// The users, in the order of their ids.
     pub users: Vec<ListedUser>,
-    /// How many there are on all pages.
+    /// The number of users on all pages.
     pub total_user: usize,
-    /// The `After` of the next page; absent on the last one.
+    /// The `After` of the next page. Absent on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub next: Option<String>,
@@ -53,16 +53,16 @@ pub struct UserList {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct ListedUser {
-    /// Who.
+    /// The user id.
     pub user_id: String,
     /// 1 online; 2 silent for 15 s or more.
     #[schema(minimum = 1, maximum = 2)]
     pub status: u32,
-    /// Seconds since the last byte heard from it.
+    /// Seconds since the last byte from the user's engine.
     pub silent_seconds: u64,
-    /// How many rooms it is in.
+    /// The number of rooms that the user is in.
     pub rooms: usize,
-    /// Bytes that it was sent and has not acknowledged.
+    /// Bytes sent to the user's engine and not acknowledged.
     pub unacknowledged_bytes: usize,
 }
 
@@ -70,11 +70,11 @@ pub struct ListedUser {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct RoomList {
-    /// In the order of their ids.
+    /// The rooms, in the order of their ids.
     pub rooms: Vec<ListedRoom>,
-    /// How many there are on all pages.
+    /// The number of rooms on all pages.
     pub total_room: usize,
-    /// The `After` of the next page; absent on the last one.
+    /// The `After` of the next page. Absent on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub next: Option<String>,
@@ -84,26 +84,26 @@ pub struct RoomList {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct ListedRoom {
-    /// Which.
+    /// The room id.
     pub room_id: String,
-    /// How many are in it.
+    /// The number of members.
     pub members: usize,
 }
 
-/// What an app has at this moment.
+/// The current figures of an app.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct Stats {
     /// Users with a session.
     pub users: usize,
-    /// Those of them whose link is up.
+    /// Users whose link is open.
     pub connected: usize,
     /// Rooms with members.
     pub rooms: usize,
     /// Memberships in all rooms.
     pub memberships: usize,
-    /// Bans that last, of all kinds: from a room, from all rooms, and from logging in.
+    /// Bans in force, of all kinds: from a room, from all rooms, and from logging in.
     pub bans: usize,
-    /// Bytes that users were sent and have not acknowledged.
+    /// Bytes sent to users' engines and not acknowledged.
     pub unacknowledged_bytes: usize,
 }

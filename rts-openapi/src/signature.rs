@@ -3,7 +3,8 @@
 //! sent.
 //!
 //! ```text
-//! Authorization: HMAC-SHA256 Credential=ID/20231114/cn-north-1/rtc/request, SignedHeaders=host;x-date, Signature=HEX
+//! Authorization: HMAC-SHA256 Credential=ID/20231114/cn-north-1/rtc/request,
+//!                SignedHeaders=host;x-date, Signature=HEX
 //! X-Date: 20231114T221320Z
 //! ```
 

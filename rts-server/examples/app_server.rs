@@ -1,9 +1,10 @@
-//! A small app server. It answers a message of `sendServerMessage` in capital letters. After `push
-//! TEXT` it also sends TEXT to the user by itself, through the OpenAPI.
+//! A small app server. It answers a message of `sendServerMessage` in capital letters.
+//! After `push TEXT` it also sends TEXT to the user, through the OpenAPI.
 //!
 //! ```sh
-//! cargo run -p rts-server --example app_server                                   # http://127.0.0.1:8080/rts
-//! cargo run -p rts-server --example app_server -- 127.0.0.1:0 127.0.0.1:7601     # a free port, and where the OpenAPI is
+//! cargo run -p rts-server --example app_server    # listens on http://127.0.0.1:8080/rts
+//! # On a free port, with the address of the OpenAPI:
+//! cargo run -p rts-server --example app_server -- 127.0.0.1:0 127.0.0.1:7601
 //! ```
 //!
 //! `docs/app-server.md` builds on this example.

@@ -248,7 +248,7 @@ fn unreachable_server_is_told_at_once() {
 }
 
 #[test]
-fn empty_proxy_variable_is_none_and_invalid_one_is_told() {
+fn empty_proxy_variable_is_ignored_and_invalid_one_is_told() {
     let server = Server::start();
     let send = |proxy| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rts"));

@@ -182,7 +182,7 @@ fn restarted_service_records_to_the_same_name() {
 }
 
 #[test]
-fn only_recordings_are_rotated_and_only_for_a_started_server() {
+fn only_recordings_are_rotated_for_a_started_server() {
     let folder = tempfile::tempdir().expect("a folder");
     let trace = path(folder.path(), "trace");
     let server = Server::start();

@@ -4,7 +4,8 @@
 //! posts:
 //!
 //! ```text
-//! url --policy--> listed? --breaker--> alive? --network--> resolve, vet, dial, check --exchange--> one request, one answer
+//! url --policy--> listed? --breaker--> alive? --network--> resolve, vet, dial, check
+//!                                             --exchange--> one request, one answer
 //! ```
 //!
 //! It follows no redirect, keeps no cookie, decodes no content coding, uses no proxy, reuses no

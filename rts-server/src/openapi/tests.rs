@@ -252,7 +252,7 @@ async fn number_of_connections_is_bounded_under_flood() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn newcomer_replaces_longest_waiting_when_all_places_are_taken() {
+async fn newcomer_replaces_longest_waiting_when_full() {
     // A poll is short. A connection that is served has its answer after a few.
     const LOOKS_MAX: usize = 1_000_000;
     rlimit::increase_nofile_limit(4 * CONNECTIONS_MAX as u64).expect("each has two ends here");

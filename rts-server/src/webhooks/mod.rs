@@ -1,8 +1,9 @@
 //! Webhooks: events about users and rooms, posted to the back ends of apps.
 //!
 //! ```text
-//! server core --Report--> queue of the app --batch, signed--> the operator's url     taken: the next batch
-//!                         (bounded, in order)                                        else: the same again, later
+//! server core --Report--> queue of the app --batch, signed--> the URL of the operator
+//!                         (bounded, in order)                 taken: the next batch
+//!                                                             not taken: the batch again, later
 //! ```
 //!
 //! An app has one batch under way at a time, so its events arrive in order. A batch that was not

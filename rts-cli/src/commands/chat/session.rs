@@ -140,7 +140,7 @@ impl Session {
 
     async fn carry_on(&mut self) -> anyhow::Result<()> {
         loop {
-            self.do_what_may_be_done()?;
+            self.run_due_commands()?;
             if self.is_free() {
                 self.failures.line_ends();
             }
@@ -220,7 +220,7 @@ impl Session {
         Ok(())
     }
 
-    fn do_what_may_be_done(&mut self) -> anyhow::Result<()> {
+    fn run_due_commands(&mut self) -> anyhow::Result<()> {
         loop {
             if Instant::now() < self.next_at {
                 return Ok(());

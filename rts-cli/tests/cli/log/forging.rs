@@ -13,7 +13,7 @@ use super::servers::free_port;
 const EVIL: &str = "\u{1b}[2J\u{7}\r\n2026-01-01T00:00:00.0Z ERROR rts: forged \u{202e}";
 
 #[test]
-fn clients_can_neither_forge_lines_nor_control_the_terminal() {
+fn clients_cannot_forge_lines_or_control_the_terminal() {
     let told = Told::start("trace");
     let percent: String = EVIL.bytes().map(|byte| format!("%{byte:02x}")).collect();
     let web = told.web_socket.strip_prefix("ws://").expect("a url");
