@@ -200,7 +200,7 @@ impl Work {
             }
             Self::Floor(args) => {
                 return Ok(rts_load::serve_floor(args.listen, |address| {
-                    // The floor has no clients that need to read its address.
+                    // A failure is ignored: the floor works without a reader of this line.
                     let _ = say(format_args!("listening on floor://{address}"));
                 })?);
             }

@@ -63,7 +63,7 @@ impl Link {
     }
 }
 
-/// How often the proxy did what.
+/// The number of harms of each kind.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Harm {
     pub(crate) cuts: usize,

@@ -73,7 +73,7 @@ async fn changing_name_is_vetted_for_each_post() {
     assert_eq!(
         poster.network.record().resolved.len(),
         4,
-        "once for each post: what was judged is dialled"
+        "each post resolves once, and dials the vetted address"
     );
 }
 
