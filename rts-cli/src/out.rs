@@ -22,7 +22,7 @@ const LAST_LINES_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Standard error, if [`log`] was called.
 static LOG: OnceLock<Lines> = OnceLock::new();
-/// Standard output, if [`go_on_unread`] was called.
+/// Standard output, if [`continue_without_reader`] was called.
 static UNREAD: OnceLock<Lines> = OnceLock::new();
 
 /// Prints a line at once. It fails when the reader is gone, which ends the command.
@@ -59,7 +59,7 @@ pub(crate) fn tell_part(part: impl Display) {
 }
 
 /// For servers: from now on, printing never fails or blocks, and is lost without a reader.
-pub(crate) fn go_on_unread() -> io::Result<()> {
+pub(crate) fn continue_without_reader() -> io::Result<()> {
     // Without the buffer of the standard library, which would keep unwritten lines.
     let out = Lines::new(File::from(io::stdout().as_fd().try_clone_to_owned()?))?;
     let _ = UNREAD.set(out);

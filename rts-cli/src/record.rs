@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use rts_trace::{RecordError, Recorder, Secrets};
 
-use crate::signals::outlive_strays;
+use crate::signals::survive_stray_signals;
 
 /// A smaller recording would end before it has any content.
 const BYTES_MIN: u64 = 1_024 * 1_024;
@@ -37,7 +37,7 @@ impl TraceArgs {
     /// The recording, if it was requested.
     pub(crate) fn wanted(&self) -> anyhow::Result<Option<Recording<'_>>> {
         let Some(path) = &self.trace else { return Ok(None) };
-        outlive_strays().context("signals cannot be caught")?;
+        survive_stray_signals().context("signals cannot be caught")?;
         Ok(Some(Recording { args: self, path }))
     }
 }

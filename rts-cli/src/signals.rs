@@ -32,7 +32,7 @@ impl Signals {
     ///
     /// Returns an error if the system has no file descriptor left.
     pub(crate) fn catch() -> io::Result<Self> {
-        outlive_strays()?;
+        survive_stray_signals()?;
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
@@ -70,7 +70,7 @@ impl Signals {
 
 /// From now on, signals that are no request to stop do not end the process: SIGUSR1, SIGUSR2 and
 /// SIGXFSZ. The write that caused SIGXFSZ fails.
-pub(crate) fn outlive_strays() -> io::Result<()> {
+pub(crate) fn survive_stray_signals() -> io::Result<()> {
     let strays =
         [SignalKind::user_defined1(), SignalKind::user_defined2(), SignalKind::from_raw(FILE_SIZE)];
     // The signals stay caught after the listeners are dropped.
@@ -80,7 +80,7 @@ pub(crate) fn outlive_strays() -> io::Result<()> {
 /// Ready when an interactive program should stop: by Ctrl-C, a closed terminal, or the system.
 /// Signals are caught from this call on.
 pub(crate) fn stopped() -> anyhow::Result<impl Future<Output = ()>> {
-    outlive_strays().context("signals cannot be caught")?;
+    survive_stray_signals().context("signals cannot be caught")?;
     let watches_hangup = !ignores_hangup();
     let catch = |kind| signal(kind).context("signals cannot be caught");
     let mut interrupt = catch(SignalKind::interrupt())?;

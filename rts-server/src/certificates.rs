@@ -68,7 +68,7 @@ impl Certificates {
 
     /// Reads the files periodically, without end. Reports certificates that have expired or soon
     /// will, at once and then daily.
-    pub(crate) async fn keep_up(&self, tell: impl Fn(String)) {
+    pub(crate) async fn watch_files(&self, tell: impl Fn(String)) {
         let mut told_at = None::<Instant>;
         loop {
             if told_at.is_none_or(|at| at.elapsed() >= TELL_EVERY) {
@@ -209,7 +209,7 @@ mod tests {
         let mut certificates = Certificates::default();
         certificates.acceptor(&listen, "listen, entry 1").expect("a certificate and its key");
         let told = RefCell::new(Vec::new());
-        let tells = || certificates.keep_up(|concern| told.borrow_mut().push(concern));
+        let tells = || certificates.watch_files(|concern| told.borrow_mut().push(concern));
         let tick = Duration::from_millis(1);
         for (time, count) in [(tick, 1), (TELL_EVERY - tick, 1), (TELL_EVERY + tick, 2)] {
             told.borrow_mut().clear();

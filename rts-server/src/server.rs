@@ -119,7 +119,7 @@ impl Server {
         });
         let openapi = openapi.transpose()?;
         let ours = listeners.iter().map(|bound| bound.at);
-        poster.keep_off(ours.chain(openapi.as_ref().map(Listener::address)));
+        poster.forbid_own(ours.chain(openapi.as_ref().map(Listener::address)));
         Ok(Self { shard, listeners, certificates, openapi, webhooks })
     }
 
@@ -176,7 +176,7 @@ impl Server {
         tasks.spawn("the task of webhooks", self.webhooks.run());
         let certificates = self.certificates;
         tasks.spawn("the task of certificates", async move {
-            certificates.keep_up(|concern| tracing::warn!("{concern}")).await;
+            certificates.watch_files(|concern| tracing::warn!("{concern}")).await;
         });
         let outcome = tokio::select! {
             ended = tasks.ended() => Err(ended),

@@ -25,7 +25,7 @@ use crate::dev::{DEV_URL, app_of};
 use crate::out::{in_words, say};
 use crate::reach::Reach;
 use crate::record::TraceArgs;
-use crate::signals::outlive_strays;
+use crate::signals::survive_stray_signals;
 
 /// No room. Keys of the engine begin at 1.
 const NO_ROOM: RoomKey = RoomKey(0);
@@ -50,7 +50,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    outlive_strays().context("signals cannot be caught")?;
+    survive_stray_signals().context("signals cannot be caught")?;
     let connector = args.reach.connector(&args.url)?;
     let app_id = match args.app_id {
         Some(app_id) => app_id,

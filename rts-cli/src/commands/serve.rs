@@ -9,7 +9,7 @@ use rts_server::{Certificates, Config, Server};
 use tracing::field::display;
 
 use super::dev_server::DevServer;
-use crate::out::{go_on_unread, say};
+use crate::out::{continue_without_reader, say};
 use crate::record::TraceArgs;
 use crate::signals::{OnHangup, Signals, ignores_hangup};
 
@@ -49,7 +49,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let ignores_hangup = ignores_hangup();
     // Caught before anything reports that the server runs: a supervisor may then stop it at once.
     let signals = Signals::catch().context("signals cannot be caught")?;
-    go_on_unread().context("standard output")?;
+    continue_without_reader().context("standard output")?;
     // As with all log lines, writing it must not block.
     std::panic::set_hook(Box::new(|panic| tracing::error!("a bug: {panic}")));
     let mut dev_server = None;

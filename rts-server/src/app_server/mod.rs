@@ -81,7 +81,7 @@ impl AppServers {
     }
 
     /// Forbids posts to these addresses, the listeners of this server. Only the first call counts.
-    pub(crate) fn keep_off(&self, own: impl IntoIterator<Item = SocketAddr>) {
+    pub(crate) fn forbid_own(&self, own: impl IntoIterator<Item = SocketAddr>) {
         self.own.get_or_init(|| own.into_iter().collect());
     }
 }

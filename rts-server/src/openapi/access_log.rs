@@ -7,7 +7,7 @@ use rts_openapi::ErrorCode;
 use rts_transport_tokio::server::LogRateLimiter;
 use tracing::field::{debug, display};
 
-use super::asked::Asked;
+use super::pending::Pending;
 
 /// Log lines with the target `rts::openapi`. No line contains a message, a key or a secret.
 #[derive(Default)]
@@ -17,18 +17,18 @@ pub(super) struct AccessLog {
 }
 
 impl AccessLog {
-    pub(super) fn write(&self, asked: &Asked) {
-        let metadata = &asked.metadata;
+    pub(super) fn write(&self, pending: &Pending) {
+        let metadata = &pending.metadata;
         let error = metadata.error.as_ref();
         let code = error.map_or("done", |error| error.code.as_str());
         // An error about a malformed body may quote a part of the body.
         let tellable = error.filter(|error| error.code != ErrorCode::Unmarshal.name());
         let why = tellable.map(|error| error.message.as_str());
         let (request, action) = (&metadata.request_id, &metadata.action);
-        let address = asked.peer.map(display);
-        let Some(key) = &asked.key else {
+        let address = pending.peer.map(display);
+        let Some(key) = &pending.key else {
             let mut strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
-            let left_out = strangers.allow(asked.peer.map(|peer| peer.ip()), Instant::now());
+            let left_out = strangers.allow(pending.peer.map(|peer| peer.ip()), Instant::now());
             drop(strangers);
             if let Some(left_out) = left_out {
                 let left_out = (left_out > 0).then_some(left_out);
@@ -40,8 +40,8 @@ impl AccessLog {
             }
             return;
         };
-        let command = asked.call.as_ref().map(|call| &call.command);
-        let app = asked.call.as_ref().map(|call| display(&call.app_id));
+        let command = pending.call.as_ref().map(|call| &call.command);
+        let app = pending.call.as_ref().map(|call| display(&call.app_id));
         let room = command.and_then(|command| command.room()).map(display);
         let users = command.map_or(&[][..], |command| command.users());
         let user = users.first().map(display);

@@ -14,8 +14,8 @@ use rts_openapi::{
 use rts_transport_tokio::server::Shard;
 
 use super::access_log::AccessLog;
-use super::asked::Asked;
 use super::keys::{Claim, Keys};
+use super::pending::Pending;
 use super::run::{Given, run};
 use super::timed::Progress;
 use super::turns::Turns;
@@ -55,14 +55,14 @@ impl Answerer {
         let route = method.and_then(|method| Route::find(method, request.uri().path()));
         let metadata = match &route {
             Some(route) => Metadata::new(request_id(), route.action.name(), route.action.version()),
-            None => as_asked(&query),
+            None => metadata_of(&query),
         };
         let peer = request.extensions().get().map(|Peer(address)| *address);
-        let mut asked = Asked { route, metadata, peer, key: None, call: None };
-        let done = self.carry_out(request, method, &query, &mut asked).await;
-        asked.metadata.error = done.as_ref().err().map(Into::into);
-        self.log.write(&asked);
-        asked.finish(done)
+        let mut pending = Pending { route, metadata, peer, key: None, call: None };
+        let done = self.carry_out(request, method, &query, &mut pending).await;
+        pending.metadata.error = done.as_ref().err().map(Into::into);
+        self.log.write(&pending);
+        pending.finish(done)
     }
 
     async fn carry_out(
@@ -70,7 +70,7 @@ impl Answerer {
         request: Request<Body>,
         method: Option<Method>,
         query: &Query,
-        asked: &mut Asked,
+        pending: &mut Pending,
     ) -> Result<Given, Error> {
         let (head, body) = request.into_parts();
         let method =
@@ -78,7 +78,7 @@ impl Answerer {
         let authorization = head.headers.get(header::AUTHORIZATION);
         let claim =
             self.keys.find(authorization.map(|value| value.to_str().unwrap_or_default()))?;
-        asked.metadata.region = claim.region().to_owned();
+        pending.metadata.region = claim.region().to_owned();
         // The signature covers the body, so the body is read before the signature is checked. The
         // client has shown only the id of a key until then.
         let body = read_in_turn(body, head.extensions.get::<Arc<Progress>>()).await?;
@@ -86,9 +86,9 @@ impl Answerer {
         let path = head.uri.path();
         let parts = Parts { method, path, query, headers: &headers, body: &body };
         claim.check(&parts, unix_now())?;
-        asked.key = Some(claim.key().name.clone());
+        pending.key = Some(claim.key().name.clone());
 
-        let call = match &asked.route {
+        let call = match &pending.route {
             Some(route) => route.parse(query, &body)?,
             None if path == ACTIONS_PATH => Call::parse(find_action(method, query)?, query, &body)?,
             None => {
@@ -96,8 +96,8 @@ impl Answerer {
                 return Err(no_such_action(message));
             }
         };
-        let call = asked.call.insert(call);
-        self.may(&claim, call)?;
+        let call = pending.call.insert(call);
+        self.check_access(&claim, call)?;
         let turn = match call.command.is_question() {
             true => self.turns.take(&call.app_id).await?,
             false => None,
@@ -109,7 +109,7 @@ impl Answerer {
         given
     }
 
-    fn may(&self, claim: &Claim<'_>, call: &Call) -> Result<(), Error> {
+    fn check_access(&self, claim: &Claim<'_>, call: &Call) -> Result<(), Error> {
         let app_id = &call.app_id;
         if !self.turns.has(app_id) {
             let message = format!("AppId: this server has no app {app_id}");
@@ -173,7 +173,7 @@ async fn read(body: Body) -> Result<Bytes, Error> {
 }
 
 /// The metadata of an action that may be unknown, as the query names it.
-fn as_asked(query: &Query) -> Metadata {
+fn metadata_of(query: &Query) -> Metadata {
     let shown = |name| {
         let value = query.get(name).unwrap_or_default();
         value.chars().take(PARAMETER_CHARS_MAX).collect::<String>()
@@ -183,7 +183,7 @@ fn as_asked(query: &Query) -> Metadata {
 
 /// The answer to a malformed request.
 pub(super) fn refuse<B>(request: &Request<B>, error: &Error) -> Response {
-    let mut metadata = as_asked(&Query::parse(request.uri().query().unwrap_or_default()));
+    let mut metadata = metadata_of(&Query::parse(request.uri().query().unwrap_or_default()));
     metadata.error = Some(error.into());
     let (id, code) = (&metadata.request_id, error.code.name());
     tracing::debug!(request = id, code, message = error.message, "OpenAPI: refused");

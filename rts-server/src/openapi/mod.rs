@@ -2,7 +2,6 @@
 
 mod access_log;
 mod answer;
-mod asked;
 mod connection;
 mod connection_log;
 mod form;
@@ -12,6 +11,7 @@ mod keys;
 mod listen;
 mod lists;
 mod page;
+mod pending;
 mod places;
 mod polls;
 mod run;

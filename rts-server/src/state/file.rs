@@ -135,7 +135,7 @@ impl File {
     pub(super) fn open(directory: &Path) -> Result<(Self, Table), StateError> {
         make_directory(directory).map_err(at(directory))?;
         let path = directory.join(LOCK_NAME);
-        let lock = ours_alone().create(true).append(true).open(&path).map_err(at(&path))?;
+        let lock = private_file().create(true).append(true).open(&path).map_err(at(&path))?;
         lock.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => StateError::InUse { directory: directory.to_owned() },
             TryLockError::Error(error) => at(&path)(error),
@@ -160,7 +160,7 @@ impl File {
         let write = || {
             // A leftover file is not reused: its permissions may admit other users.
             let _ = fs::remove_file(&new);
-            let mut file = ours_alone().create_new(true).write(true).open(&new)?;
+            let mut file = private_file().create_new(true).write(true).open(&new)?;
             file.write_all(text.as_bytes())?;
             file.sync_all()
         };
@@ -261,7 +261,7 @@ impl SavedRevocation {
 }
 
 /// Options for a file that only its owner can read and change.
-fn ours_alone() -> fs::OpenOptions {
+fn private_file() -> fs::OpenOptions {
     let mut options = fs::OpenOptions::new();
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, FILE_MODE);

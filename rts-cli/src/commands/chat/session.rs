@@ -245,7 +245,7 @@ impl Session {
             left -= 1;
             next = if left == 0 { None } else { self.events.try_next() };
         }
-        let lines = self.talk.told_arrivals();
+        let lines = self.talk.report_arrivals();
         self.show(lines)
     }
 

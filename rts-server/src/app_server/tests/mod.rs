@@ -105,7 +105,7 @@ impl Poster {
         let network = RecordingNetwork::default();
         let posts = AppServers::over(&config, Arc::new(network.clone()));
         let posts = posts.expect("a configuration that can be used");
-        posts.keep_off(own.iter().copied());
+        posts.forbid_own(own.iter().copied());
         Self { network, posts }
     }
 

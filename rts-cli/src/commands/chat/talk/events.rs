@@ -11,13 +11,13 @@ use super::{Talk, note, problem};
 
 impl Talk {
     /// Reports an event. Joins of users that follow each other are reported together, so
-    /// [`told_arrivals`](Self::told_arrivals) returns the last of them.
+    /// [`report_arrivals`](Self::report_arrivals) returns the last of them.
     pub(in super::super) fn event(&mut self, event: &Event) -> Vec<Line> {
         if let Event::Room { room, event: RoomEvent::UserJoined(uid), .. } = event {
             self.arrived(room.as_str(), uid.as_str());
             return Vec::new();
         }
-        let mut lines = self.told_arrivals();
+        let mut lines = self.report_arrivals();
         lines.extend(match event {
             Event::MessageReceived { from, payload } => {
                 self.see(from.as_str());

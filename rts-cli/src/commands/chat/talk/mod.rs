@@ -86,7 +86,7 @@ impl Talk {
     }
 
     /// Reports the users who have joined since the last report.
-    pub(super) fn told_arrivals(&mut self) -> Vec<Line> {
+    pub(super) fn report_arrivals(&mut self) -> Vec<Line> {
         let told = |(room, who): (String, Vec<String>)| {
             let named = who[..who.len().min(NAMED_MAX)].join(", ");
             let is = if who.len() == 1 { "is" } else { "are" };
@@ -99,7 +99,7 @@ impl Talk {
     }
 
     pub(super) fn run(&mut self, command: &Command) -> Vec<Line> {
-        let mut lines = self.told_arrivals();
+        let mut lines = self.report_arrivals();
         lines.extend(match command {
             Command::Nothing | Command::Quit => Vec::new(),
             Command::Help => vec![Line::Page(help())],

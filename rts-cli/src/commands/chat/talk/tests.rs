@@ -77,7 +77,7 @@ impl Typist {
         while let Some(event) = self.events.try_next() {
             lines.extend(texts(self.talk.event(&event)));
         }
-        lines.extend(texts(self.talk.told_arrivals()));
+        lines.extend(texts(self.talk.report_arrivals()));
         lines
     }
 }

@@ -9,7 +9,7 @@ use rts_openapi::{Call, Envelope, Error, Metadata, Route};
 use super::run::Given;
 
 /// A request that is not answered yet.
-pub(super) struct Asked {
+pub(super) struct Pending {
     pub(super) route: Option<Route>,
     pub(super) metadata: Metadata,
     pub(super) peer: Option<SocketAddr>,
@@ -19,7 +19,7 @@ pub(super) struct Asked {
     pub(super) call: Option<Call>,
 }
 
-impl Asked {
+impl Pending {
     pub(super) fn finish(self, done: Result<Given, Error>) -> Response {
         let (status, result) = match done {
             Ok(given) => (200, Some(given)),
