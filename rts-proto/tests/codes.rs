@@ -1,4 +1,4 @@
-//! `docs/codes.md` has every code of the contract's enums, in their order, and no other.
+//! `docs/codes.md` lists every code of the contract's enums, in order, and no other.
 
 use std::fmt::Debug;
 use std::fs;

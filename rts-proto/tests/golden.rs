@@ -1,4 +1,4 @@
-//! The worked example of `docs/protocol.md` section 10: a change of the wire is a visible change.
+//! The worked example of `docs/protocol.md` section 10. It makes a change of the wire visible.
 
 #[path = "golden/document.rs"]
 mod document;
@@ -15,7 +15,7 @@ use rts_proto::{
 
 const APP_ID: &str = "123456781234567812345678";
 const TOKEN: &str = "001123456781234567812345678FwBOYbwAAPFTZYBCVWUAAAUAYWxpY2UAACAAG1qGMriGfbjy1d8zUi8hKfCURsZMSP2v8KhktaEFlUo=";
-/// What an engine with the seed 1 calls itself.
+/// The number of an engine with the seed 1.
 const ENGINE: u64 = 0x910A_2DEC_8902_5CC1;
 const CLAIM: u64 = 1_700_000_000_000_000;
 const KEY: ResumeKey = ResumeKey([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]);
@@ -23,7 +23,7 @@ const START: Instant = Instant::from_millis(1);
 
 /// One block of the document.
 struct Example {
-    /// Who says it, as the document has it.
+    /// The speaker in the document.
     from: String,
     bytes: Vec<u8>,
 }
@@ -37,7 +37,7 @@ fn section(number: u32) -> String {
     section.to_owned()
 }
 
-/// The bytes of one line of a hex block; `#` begins a comment.
+/// The bytes of one line of a hex block. `#` begins a comment.
 fn hex(line: &str) -> Vec<u8> {
     let (bytes, _) = line.split_once('#').unwrap_or((line, ""));
     bytes
@@ -63,7 +63,7 @@ fn examples() -> Vec<Example> {
     examples
 }
 
-/// The bytes of all blocks by one speaker, in order.
+/// The bytes of all blocks of one speaker, in order.
 fn said_by(from: &str) -> Vec<Vec<u8>> {
     examples().into_iter().filter(|example| example.from == from).map(|e| e.bytes).collect()
 }
@@ -94,7 +94,7 @@ fn login(uid: &str) -> Frame {
 
 const HELLO: Frame = Frame::Hello { version: 1, features: 0 };
 
-/// The conversation as the document tells it.
+/// The conversation of the document.
 fn conversation() -> Vec<(&'static str, Frame)> {
     let config = MessageConfig::ReliableOrdered;
     vec![
@@ -158,7 +158,7 @@ fn conversation() -> Vec<(&'static str, Frame)> {
 }
 
 #[test]
-fn the_document_has_this_conversation_and_no_other() {
+fn document_has_exactly_this_conversation() {
     let told: Vec<String> = examples().into_iter().map(|example| example.from).collect();
     let expected: Vec<&str> = conversation().into_iter().map(|(from, _)| from).collect();
     assert_eq!(told, expected);
@@ -182,7 +182,7 @@ fn every_frame_is_read_from_its_bytes() {
     }
 }
 
-/// The server core, and what it said on each link.
+/// The server core, and its frames on each link.
 struct Shard {
     server: Server,
     alice: Vec<u8>,
@@ -244,8 +244,8 @@ fn the_server_core_says_its_part() {
     shard.log_in(BOB, ResumeKey([2; 16]), &[hello.clone(), login_of_bob]);
     shard.say(BOB, Frame::Join { room: lobby(), ticket: 1, business_id: None }.encode());
     shard.input(server::Input::Tick);
-    // What bob heard so far is not told. His window has the JoinAnswer, so the Delivery comes
-    // second here; the document leaves his join out.
+    // Frames to bob until here are not in the document. The JoinAnswer is in his window, so the
+    // Delivery comes second here.
     shard.bob.clear();
     shard.say(BOB, Frame::Ack { received: 1 }.encode());
 
@@ -325,7 +325,7 @@ fn the_client_core_says_its_part() {
     assert_eq!(said, said_by("alice").concat());
 }
 
-/// §1.2: the limits of frames are what the decoder is asked with.
+/// §1.2: the limits of frames that the decoder is called with.
 #[test]
 fn the_largest_message_fits_into_a_frame() {
     let largest = Frame::RoomDelivery {

@@ -1,5 +1,5 @@
-//! `docs/protocol.md` and the code say the same: rules that are cited exist, and the tables have
-//! the numbers of the constants.
+//! `docs/protocol.md` and the code agree: cited rules exist, and tables have the numbers of the
+//! constants.
 
 #[path = "golden/document.rs"]
 mod document;
@@ -29,7 +29,7 @@ fn cited(text: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// Rules that the document states, and sections that it has.
+/// The rules and sections of the document.
 fn stated() -> BTreeSet<String> {
     let document = document();
     let rules = document
@@ -55,7 +55,7 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
 }
 
 #[test]
-fn every_rule_that_the_code_cites_is_in_the_document() {
+fn every_rule_cited_in_code_exists() {
     let stated = stated();
     let mut files = Vec::new();
     sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut files);
@@ -71,7 +71,7 @@ fn every_rule_that_the_code_cites_is_in_the_document() {
 }
 
 #[test]
-fn every_rule_that_the_document_cites_is_in_it() {
+fn every_rule_cited_in_the_document_exists() {
     let stated = stated();
     for rule in cited(&document()) {
         assert!(stated.contains(&rule), "§{rule} does not exist");
@@ -109,7 +109,7 @@ fn table(rule: &str) -> Vec<Vec<String>> {
         .collect()
 }
 
-/// As people write it: 65,536.
+/// A number with separators: 65,536.
 fn number(value: usize) -> String {
     let digits = value.to_string();
     let mut out = String::new();
@@ -127,7 +127,7 @@ fn rows<const N: usize>(rows: &[[String; N]]) -> Vec<Vec<String>> {
 }
 
 #[test]
-fn the_table_of_limits_has_the_numbers_of_the_constants() {
+fn table_of_limits_matches_the_constants() {
     let row = |what: &str, bound: String| [what.to_owned(), bound];
     let bytes = |value| format!("{} bytes", number(value));
     assert_eq!(WINDOW_BYTES_MAX, 1 << 20, "the table says 1 MiB");
@@ -171,7 +171,7 @@ fn the_table_of_limits_has_the_numbers_of_the_constants() {
 }
 
 #[test]
-fn the_table_of_timers_has_the_numbers_of_the_constants() {
+fn table_of_timers_matches_the_constants() {
     let parameters = Parameters::default();
     let expected = [
         ("login deadline", LOGIN_DEADLINE),
@@ -199,7 +199,7 @@ fn the_table_of_timers_has_the_numbers_of_the_constants() {
 }
 
 #[test]
-fn the_table_of_rates_has_the_numbers_of_the_constants() {
+fn table_of_rates_matches_the_constants() {
     let row = |what: &str, rate: String| [what.to_owned(), rate];
     let expected = [
         row("`Send` of one user", format!("{SENDS_PER_SECOND}/s")),
@@ -246,7 +246,7 @@ fn the_table_of_close_codes_is_the_enum() {
     for (row, code) in table.iter().zip(CloseCode::ALL) {
         let client = row[3].as_str();
         match code.retry() {
-            // What a client does about a link that it has given up itself does not matter.
+            // The reaction of a client to a link that it has given up itself does not matter.
             Retry::WithBackoff => {
                 assert!(
                     client.starts_with("reconnects") || client.starts_with("nothing"),
@@ -265,7 +265,7 @@ fn the_table_of_close_codes_is_the_enum() {
     assert_eq!(CloseCode::from_code(17), CloseCode::BadFrame);
 }
 
-/// §1.6, for each kind of id: how long it may be, and which bytes it may have.
+/// §1.6, for each kind of id: its length and its bytes.
 #[test]
 fn ids_have_their_lengths_and_their_alphabets() {
     type Accepts = fn(&str) -> bool;

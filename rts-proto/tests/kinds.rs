@@ -1,4 +1,4 @@
-//! A frame is one field, which is its kind (§1.4).
+//! The kind of a frame is its one field (§1.4).
 
 use bytes::Bytes;
 use rts_proto::ProtocolError;
@@ -12,7 +12,7 @@ fn decode(parts: &[&[u8]]) -> Result<Option<Frame>, ProtocolError> {
 }
 
 #[test]
-fn one_kind_is_a_frame_and_two_are_none() {
+fn refuses_a_frame_with_two_kinds() {
     assert_eq!(decode(&[PING]), Ok(Some(Frame::Ping)));
     for two in [[PING, PONG], [PING, PING]] {
         assert_eq!(decode(&two), Err(ProtocolError::UnknownKind));
@@ -20,7 +20,7 @@ fn one_kind_is_a_frame_and_two_are_none() {
 }
 
 #[test]
-fn an_unknown_kind_is_skipped_from_512_on_and_refused_below() {
+fn skips_unknown_kinds_from_512_on_and_refuses_lower_ones() {
     // Field numbers 511 and 512, each with one byte inside.
     let (must, may) = ([0xFA, 0x1F, 0x01, 0x07], [0x82, 0x20, 0x01, 0x07]);
     assert_eq!(decode(&[&must]), Err(ProtocolError::UnknownKind));
@@ -29,8 +29,8 @@ fn an_unknown_kind_is_skipped_from_512_on_and_refused_below() {
 }
 
 #[test]
-fn what_is_not_one_whole_field_is_no_frame() {
-    // A number instead of a message; a message that is longer than the frame; half a key.
+fn refuses_a_frame_that_is_not_one_whole_field() {
+    // A number instead of a message, a message that is longer than the frame, and half a key.
     for bytes in [&[0x28, 0x00][..], &[0x2A, 0x01], &[0x2A], &[0x80]] {
         assert!(decode(&[bytes]).is_err(), "{bytes:?}");
     }
@@ -38,7 +38,7 @@ fn what_is_not_one_whole_field_is_no_frame() {
 
 #[test]
 fn unknown_fields_inside_a_kind_are_skipped() {
-    // Ack with received 5, and a field 9 that nobody knows.
+    // An Ack of 5 frames, with an unknown field 9.
     let ack = [0x22, 0x04, 0x08, 0x05, 0x48, 0x01];
     assert_eq!(decode(&[&ack]), Ok(Some(Frame::Ack { received: 5 })));
 }

@@ -1,5 +1,5 @@
-//! The feature `serde`: what is written is read back as the same value, and what no constructor
-//! accepts is not read.
+//! The feature `serde`: a written value is read back as an equal value. A value that no constructor
+//! accepts is refused.
 #![cfg(feature = "serde")]
 
 use std::fmt::Debug;
@@ -29,7 +29,7 @@ fn alice() -> UserId {
 }
 
 #[test]
-fn an_id_is_its_text_and_an_invalid_one_is_refused() {
+fn id_is_its_text_and_invalid_ids_are_refused() {
     check(alice(), json!("alice"));
     check(RoomId::new("lobby").expect("an id"), json!("lobby"));
     check(BusinessId::new("shop").expect("an id"), json!("shop"));
@@ -41,7 +41,7 @@ fn an_id_is_its_text_and_an_invalid_one_is_refused() {
 }
 
 #[test]
-fn a_code_is_the_contracts_number_and_another_number_is_refused() {
+fn code_is_the_contracts_number_and_others_are_refused() {
     for code in RoomState::ALL {
         check(*code, json!(code.code()));
     }

@@ -284,7 +284,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn accepted_frames_arrive_once_and_in_order_over_any_wires(steps in steps(), ends in any::<bool>()) {
+    fn accepted_frames_arrive_once_and_in_order(steps in steps(), ends in any::<bool>()) {
         let mut pair = Pair::new();
         for step in steps {
             pair.step(step);

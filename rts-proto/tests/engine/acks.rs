@@ -1,4 +1,4 @@
-//! What an engine makes of acknowledgements, and when it acknowledges. Section 4 of the protocol.
+//! Acknowledgements that an engine receives, and those that it sends. Section 4 of the protocol.
 
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ use rts_proto::{Disconnect, MessageConfig, MessageId, Payload, ProtocolError, Se
 use crate::support::{Stage, session};
 
 const MOMENT: Duration = Duration::from_micros(1);
-/// The numbers of §4.4: the delay may be 500 ms, and is half of that.
+/// The number of §4.4: up to 500 ms are allowed, and engines use half of it.
 const ACK_DELAY: Duration = Duration::from_millis(250);
 const ACK_FRAMES_MAX: u64 = 64;
 const ACK_BYTES_MAX: usize = 131_072;
 
-/// Texts of the messages among what was said.
+/// Texts of the messages among the frames.
 fn texts(frames: &[Frame]) -> Vec<&str> {
     let text = |frame| match frame {
         &Frame::Send { payload: Payload::Text(ref text), .. } => Some(&**text),
@@ -36,7 +36,7 @@ fn delivery(bytes: usize) -> Frame {
     }
 }
 
-/// A frame of so many bytes that is not sequenced.
+/// A frame of this length that is not sequenced.
 fn unreliable(bytes: usize) -> Frame {
     let of_payload = |payload| Frame::Delivery {
         from: UserId::new("bob").expect("well formed"),
@@ -47,13 +47,13 @@ fn unreliable(bytes: usize) -> Frame {
     of_payload(bytes - head)
 }
 
-/// A frame of the server that nobody waits to see acknowledged.
+/// A frame of the server that is acknowledged after a delay.
 fn answer(number: u64) -> Frame {
     Frame::SendResults { code: SendCode::Ok, ids: vec![MessageId(number)] }
 }
 
 #[test]
-fn an_acknowledgement_of_what_was_not_sent_ends_link_and_session() {
+fn acknowledgement_of_unsent_frames_ends_link_and_session() {
     // Three messages are sent, and two acknowledged.
     for (received, wrong) in [(1, true), (2, false), (3, false), (4, true), (u64::MAX, true)] {
         let mut stage = Stage::logged_in();
@@ -66,7 +66,7 @@ fn an_acknowledgement_of_what_was_not_sent_ends_link_and_session() {
         if !wrong {
             continue;
         }
-        // The login goes on, and the session does not.
+        // The login continues, and its session does not.
         let login = stage.cut();
         let Frame::Login(login) = login else { panic!("{login:?}") };
         assert!(login.resume.is_none() && login.claim == 1);
@@ -79,7 +79,7 @@ fn an_acknowledgement_of_what_was_not_sent_ends_link_and_session() {
 }
 
 #[test]
-fn a_resume_with_a_count_that_cannot_be_ends_the_link() {
+fn resume_with_an_impossible_count_ends_the_link() {
     for (received, wrong) in [(0, true), (1, false), (2, false), (3, true)] {
         let mut stage = Stage::logged_in();
         stage.sends("one");
@@ -94,7 +94,7 @@ fn a_resume_with_a_count_that_cannot_be_ends_the_link() {
 }
 
 #[test]
-fn what_was_acknowledged_is_not_sent_again() {
+fn acknowledged_frames_are_not_sent_again() {
     let mut stage = Stage::logged_in();
     for text in ["one", "two", "three", "four"] {
         stage.sends(text);
@@ -105,13 +105,13 @@ fn what_was_acknowledged_is_not_sent_again() {
     let Frame::Login(login) = login else { panic!("{login:?}") };
     assert_eq!(login.resume.map(|resume| (resume.session, resume.received)), Some((1, 0)));
     assert_eq!(login.claim, 1);
-    // The server had one more than its last acknowledgement said.
+    // The server had received one frame more than it last acknowledged.
     stage.welcomed(Accepted { resumed: true, received: 2, ..session(1) });
     assert_eq!(texts(&stage.said()), ["three", "four"]);
 }
 
 #[test]
-fn a_delivery_is_acknowledged_at_the_end_of_its_burst() {
+fn acknowledges_a_delivery_at_the_end_of_its_burst() {
     let mut stage = Stage::logged_in();
     stage.hears(delivery(1));
     stage.hears(delivery(2));
@@ -122,20 +122,20 @@ fn a_delivery_is_acknowledged_at_the_end_of_its_burst() {
 }
 
 #[test]
-fn what_nobody_waits_for_is_acknowledged_after_a_delay_and_not_before() {
+fn acknowledges_other_frames_after_a_delay() {
     let mut stage = Stage::logged_in();
     stage.hears(answer(1));
     stage.pass(ACK_DELAY - MOMENT);
     stage.hears(answer(2));
     assert_eq!(stage.said(), []);
     stage.pass(MOMENT);
-    assert_eq!(stage.said(), [ack(2)], "the second does not put it off");
+    assert_eq!(stage.said(), [ack(2)], "the second does not extend the delay");
     stage.pass(ACK_DELAY);
-    assert_eq!(stage.said(), [], "once is enough");
+    assert_eq!(stage.said(), [], "acknowledged once");
 }
 
 #[test]
-fn it_goes_along_with_what_is_said_next() {
+fn acknowledgement_travels_with_the_next_frame() {
     let mut stage = Stage::logged_in();
     stage.hears(answer(1));
     stage.sends("hi");
@@ -146,9 +146,9 @@ fn it_goes_along_with_what_is_said_next() {
 }
 
 #[test]
-fn so_many_frames_are_acknowledged_at_once_and_one_less_is_not() {
+fn acknowledges_64_frames_at_once() {
     let mut stage = Stage::logged_in();
-    // The second time shows that the count begins anew.
+    // The second round shows that the count starts again.
     for round in 1..=2 {
         for number in 1..ACK_FRAMES_MAX {
             stage.hears(answer(number));
@@ -162,10 +162,10 @@ fn so_many_frames_are_acknowledged_at_once_and_one_less_is_not() {
 }
 
 #[test]
-fn so_many_bytes_are_acknowledged_at_once_and_one_less_is_not() {
+fn acknowledges_an_eighth_of_a_window_at_once() {
     for (missing, said) in [(1, vec![]), (0, vec![ack(1)])] {
         let mut stage = Stage::logged_in();
-        // Bytes of all kinds count, but only a sequenced frame makes something to acknowledge.
+        // Bytes of all kinds count, but only a sequenced frame needs an acknowledgement.
         let left = ACK_BYTES_MAX - answer(1).encode().len();
         for bytes in [left / 3, left / 3, left - left / 3 * 2 - missing] {
             stage.hears(unreliable(bytes));
@@ -176,7 +176,7 @@ fn so_many_bytes_are_acknowledged_at_once_and_one_less_is_not() {
     }
 }
 
-/// Messages that waited for the link, in the order in which they leave, with the moments.
+/// The moments at which messages leave that waited for the link, in order.
 fn paced(stage: &mut Stage, time: Duration) -> Vec<Duration> {
     let start = stage.now;
     let mut moments = Vec::new();
@@ -190,11 +190,11 @@ fn paced(stage: &mut Stage, time: Duration) -> Vec<Duration> {
 }
 
 #[test]
-fn after_a_return_what_waited_keeps_to_the_rate_and_then_all_goes_at_once() {
+fn backlog_keeps_to_the_rate_after_a_reconnect() {
     let with_rate = |resumed| Accepted { resumed, sends_per_second: 4, ..session(1) };
     for resumed in [true, false] {
         let mut stage = Stage::accepted(with_rate(false));
-        // No rate holds up a link that has not been lost: the server judges.
+        // No rate delays frames on a link that was not lost: the server enforces its rates.
         for _ in 0..10 {
             stage.sends("before");
         }
@@ -208,7 +208,7 @@ fn after_a_return_what_waited_keeps_to_the_rate_and_then_all_goes_at_once() {
         stage.input(Input::Connected(stage.link));
         stage.said();
         stage.welcomed(Accepted { received: if resumed { 10 } else { 0 }, ..with_rate(resumed) });
-        // Half a second's worth at once, then one each quarter of a second.
+        // Half a second's worth at once, then one message each quarter of a second.
         let moments = paced(&mut stage, Duration::from_millis(3_000));
         let quarters = [0, 0, 1, 2, 3, 4].map(|quarter| Duration::from_millis(250 * quarter));
         assert_eq!(moments, quarters, "resumed: {resumed}");
@@ -220,9 +220,9 @@ fn after_a_return_what_waited_keeps_to_the_rate_and_then_all_goes_at_once() {
     }
 }
 
-/// The server remembers it too: rates are its user's.
+/// The server remembers the used rates too: they belong to the user.
 #[test]
-fn what_was_used_of_a_rate_is_used_after_a_return_whether_or_not_the_session_goes_on() {
+fn used_rates_stay_used_after_a_reconnect() {
     let with_rate = |resumed| Accepted { resumed, sends_per_second: 4, ..session(1) };
     for resumed in [true, false] {
         let mut stage = Stage::accepted(with_rate(false));
@@ -244,7 +244,7 @@ fn what_was_used_of_a_rate_is_used_after_a_return_whether_or_not_the_session_goe
 }
 
 #[test]
-fn a_server_with_other_rates_than_before_is_held_to_those() {
+fn new_rates_of_a_server_apply_at_once() {
     let with_rate = |rate| Accepted { sends_per_second: rate, ..session(1) };
     let mut stage = Stage::accepted(with_rate(4));
     for _ in 0..10 {

@@ -1,4 +1,4 @@
-//! What an engine takes from its application though the wire has no room for it, and how it leaves.
+//! The backlog: sends that an engine accepts although the window has no space, and how they leave.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ impl Stage {
 }
 
 #[test]
-fn as_many_sends_as_an_engine_takes_wait_for_the_window_and_one_more_is_refused() {
+fn accepts_2048_open_sends_and_refuses_one_more() {
     let mut stage = Stage::logged_in();
     for _ in 0..OPEN_SENDS_MAX {
         stage.sends("hi");
@@ -50,9 +50,9 @@ fn as_many_sends_as_an_engine_takes_wait_for_the_window_and_one_more_is_refused(
     assert_eq!(sent(&stage.said()).len(), CLIENT_WINDOW_MESSAGES_MAX, "the window of the wire");
     let id = stage.sends("one more");
     assert_eq!(stage.results(), [(id, SendCode::OverRate)]);
-    assert_eq!(id.0, OPEN_SENDS_MAX as u64 + 1, "it used up an id");
+    assert_eq!(id.0, OPEN_SENDS_MAX as u64 + 1, "the refused send has an id");
 
-    // A result makes room for a send, an acknowledgement for a frame.
+    // A result allows one more send. An acknowledgement frees space for one more frame.
     stage.answers([1], SendCode::Ok);
     assert_eq!(stage.results(), [(MessageId(1), SendCode::Ok)]);
     stage.sends("there is room");
@@ -64,7 +64,7 @@ fn as_many_sends_as_an_engine_takes_wait_for_the_window_and_one_more_is_refused(
 }
 
 #[test]
-fn as_many_bytes_as_an_engine_takes_wait_without_a_link_and_one_more_is_refused() {
+fn accepts_8_mib_of_open_sends_and_refuses_one_byte_more() {
     let mut stage = Stage::logged_in();
     stage.input(Input::Disconnected(stage.link));
     for _ in 0..OPEN_SEND_BYTES_MAX / PAYLOAD_BYTES_MAX {
@@ -74,16 +74,16 @@ fn as_many_bytes_as_an_engine_takes_wait_without_a_link_and_one_more_is_refused(
     let id = stage.sends("x");
     assert_eq!(stage.results(), [(id, SendCode::OverRate)]);
     stage.sends("");
-    assert_eq!(stage.results(), [], "no byte is none too many");
+    assert_eq!(stage.results(), [], "every byte fits");
     stage.engine.logout(stage.now);
     stage.drain();
     let results = stage.results();
     assert_eq!(results.len(), OPEN_SEND_BYTES_MAX / PAYLOAD_BYTES_MAX + 1);
-    assert!(results.iter().all(|(_, code)| *code == SendCode::Broken), "none of them left");
+    assert!(results.iter().all(|(_, code)| *code == SendCode::Broken), "no message left");
 }
 
 #[test]
-fn what_waited_without_a_link_goes_out_in_order_at_the_servers_rate() {
+fn backlog_goes_out_in_order_at_the_servers_rate() {
     let rate = |answer| Accepted { sends_per_second: 100, ..answer };
     let mut stage = Stage::accepted(rate(session(1)));
     let connects = stage.connects;
@@ -117,7 +117,7 @@ fn what_waited_without_a_link_goes_out_in_order_at_the_servers_rate() {
 }
 
 #[test]
-fn messages_to_one_receiver_wait_for_results_and_those_to_others_do_not() {
+fn full_lane_holds_back_messages_to_its_receiver_only() {
     let mut stage = Stage::logged_in();
     let frames = FLIGHT_BYTES_MAX as u64 / (PAYLOAD_BYTES_MAX as u64 + 20);
     for _ in 0..frames + 3 {
@@ -139,7 +139,7 @@ fn messages_to_one_receiver_wait_for_results_and_those_to_others_do_not() {
 }
 
 #[test]
-fn a_receiver_from_whom_nothing_comes_is_not_waited_for() {
+fn wait_for_a_silent_receiver_ends() {
     let mut stage = Stage::logged_in();
     for _ in 0..30 {
         stage.sends_large("bob");
@@ -153,8 +153,8 @@ fn a_receiver_from_whom_nothing_comes_is_not_waited_for() {
     stage.hears(Frame::Ack { received: out.len() as u64 });
     out.extend(sent(&stage.said()));
     assert!(out.len() * PAYLOAD_BYTES_MAX > WINDOW_BYTES_MAX, "more than the receiver's window");
-    // The server refuses what has no place. That is no sign of life: what comes next leaves at once
-    // too.
+    // The server refuses the messages without space. That is not an answer of the receiver, so the
+    // next messages leave at once too.
     let refused = 17..=out.len() as u64;
     stage.answers(refused, SendCode::Broken);
     out.extend(sent(&stage.said()));
@@ -166,7 +166,7 @@ fn a_receiver_from_whom_nothing_comes_is_not_waited_for() {
 }
 
 #[test]
-fn what_never_left_when_the_session_was_lost_leaves_on_the_next_and_what_left_is_unknown() {
+fn lost_session_sends_backlog_again_and_sent_is_unknown() {
     let mut stage = Stage::logged_in();
     for _ in 0..CLIENT_WINDOW_MESSAGES_MAX + 3 {
         stage.sends("hi");
@@ -182,7 +182,7 @@ fn what_never_left_when_the_session_was_lost_leaves_on_the_next_and_what_left_is
 }
 
 #[test]
-fn what_waits_is_not_sent_at_its_time_out_and_makes_no_gap() {
+fn message_that_times_out_in_the_backlog_leaves_no_gap() {
     let mut stage = Stage::logged_in();
     for _ in 0..CLIENT_WINDOW_MESSAGES_MAX {
         stage.sends("hi");
@@ -196,7 +196,7 @@ fn what_waits_is_not_sent_at_its_time_out_and_makes_no_gap() {
     let results = stage.results();
     assert_eq!(results.last(), Some(&(waits, SendCode::Broken)));
     assert_eq!(results.len(), CLIENT_WINDOW_MESSAGES_MAX + 1);
-    // Nothing was acknowledged either: the link is dead.
+    // No frame was acknowledged either, so the link is dead.
     stage.input(Input::Connected(stage.link));
     stage.said();
     stage.welcomed(Accepted {
@@ -207,7 +207,7 @@ fn what_waits_is_not_sent_at_its_time_out_and_makes_no_gap() {
     assert_eq!(sent(&stage.said()), [later.0]);
 }
 
-/// A hundred questions are asked while the link is down, and then something else.
+/// A hundred queries and then a frame of another kind, all called while the link is down.
 fn after_a_hundred_questions(resumed: bool, then: impl FnOnce(&mut Stage)) -> (Stage, Vec<Frame>) {
     let rates = |answer| Accepted { sends_per_second: 100, server_sends_per_second: 20, ..answer };
     let mut stage = Stage::accepted(rates(session(1)));
@@ -233,7 +233,7 @@ fn questions(frames: &[Frame]) -> usize {
 }
 
 #[test]
-fn questions_that_wait_for_their_rate_hold_up_no_message() {
+fn paced_queries_do_not_delay_messages() {
     for resumed in [true, false] {
         let (mut stage, said) = after_a_hundred_questions(resumed, |stage| {
             stage.sends("behind a hundred questions");
@@ -247,9 +247,9 @@ fn questions_that_wait_for_their_rate_hold_up_no_message() {
     }
 }
 
-/// Where messages go is not changed under those that wait.
+/// Server params do not change the destination of messages that wait.
 #[test]
-fn server_params_wait_behind_the_messages_before_them() {
+fn server_params_wait_behind_earlier_messages() {
     let (mut stage, mut said) = after_a_hundred_questions(true, |stage| {
         for _ in 0..12 {
             stage.engine.send_server_message(stage.now, Payload::text("hi")).expect("accepted");

@@ -1,4 +1,4 @@
-//! Ids have an end: the last one is given, and after it nothing wraps and nothing panics.
+//! The last ids of their sequences: they are used, and then nothing wraps or panics.
 
 use rts_proto::client::{BroadcastError, Event, RoomEvent, SendError};
 use rts_proto::wire::Frame;
@@ -10,7 +10,7 @@ const LAST_BUT_TWO: MessageId = MessageId(MessageId::MAX.0 - 2);
 const LAST_TWO: [MessageId; 2] = [MessageId(MessageId::MAX.0 - 1), MessageId::MAX];
 
 #[test]
-fn the_last_message_id_is_given_and_the_next_send_is_refused() {
+fn uses_last_message_id_and_refuses_the_next_send() {
     let mut stage = Stage::logged_in();
     stage.engine.count_on_after(LAST_BUT_TWO);
     assert_eq!([stage.sends("one"), stage.sends("two")], LAST_TWO);
@@ -28,21 +28,21 @@ fn the_last_message_id_is_given_and_the_next_send_is_refused() {
     for _ in 0..3 {
         let refused = stage.engine.send_message(stage.now, "bob", Payload::text("three"), config);
         assert_eq!(refused, Err(SendError::NoMoreIds));
-        // Messages to the app's server are of the same sequence.
+        // Messages to the app server share the sequence.
         let refused = stage.engine.send_server_message(stage.now, Payload::text("three"));
         assert_eq!(refused, Err(SendError::NoMoreIds));
     }
     assert_eq!(SendError::NoMoreIds.code(), -1);
     assert_eq!(stage.results(), [], "a refused call has no result");
 
-    // Those that were accepted have their results as always.
+    // Accepted messages have their results as usual.
     stage.engine.logout(stage.now);
     stage.drain();
     assert_eq!(stage.results(), LAST_TWO.map(|id| (id, SendCode::Timeout)));
 }
 
 #[test]
-fn the_last_broadcast_id_is_given_and_the_next_broadcast_is_refused() {
+fn uses_last_broadcast_id_and_refuses_the_next_broadcast() {
     let mut stage = Stage::logged_in();
     let room = stage.joined("room");
     stage.engine.count_on_after(LAST_BUT_TWO);

@@ -1,4 +1,4 @@
-//! Links that are lost and made again, and servers that will not have them.
+//! Links that are lost and opened again, and servers that refuse clients.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use rts_proto::{
 use crate::support::{Stage, close, session};
 
 #[test]
-fn a_server_that_takes_clients_in_and_loses_them_at_once_is_not_hammered() {
+fn back_off_grows_when_logins_do_not_last() {
     let mut stage = Stage::new();
     let end = stage.now + Duration::from_secs(60);
     let mut number = 0;
@@ -28,12 +28,12 @@ fn a_server_that_takes_clients_in_and_loses_them_at_once_is_not_hammered() {
         }
         stage.input(Input::Connected(stage.link));
     }
-    // Steps of half a second to five: about one attempt every two and a half seconds.
+    // The steps are half a second to 5 s: about one attempt every 2.5 s.
     assert!((10..60).contains(&stage.connects), "{} attempts in a minute", stage.connects);
 }
 
 #[test]
-fn after_a_login_that_lasted_the_first_attempt_is_immediate() {
+fn first_attempt_after_a_lasting_login_is_immediate() {
     let mut stage = Stage::logged_in();
     for _ in 0..3 {
         for _ in 0..5 {
@@ -49,7 +49,7 @@ fn after_a_login_that_lasted_the_first_attempt_is_immediate() {
 }
 
 #[test]
-fn a_server_of_another_version_is_given_up_and_said() {
+fn unsupported_server_version_ends_attempts_and_is_reported() {
     let mut stage = Stage::new();
     stage.hears(Frame::Hello { version: 2, features: 0 });
     stage.now = stage.now + Duration::from_secs(600);
@@ -63,7 +63,7 @@ fn a_server_of_another_version_is_given_up_and_said() {
 }
 
 #[test]
-fn when_the_server_gives_up_joined_rooms_are_told_and_a_room_that_is_being_left_is_left() {
+fn fatal_close_ends_joined_rooms_and_finishes_leaving_ones() {
     let mut stage = Stage::logged_in();
     let stays = stage.joined("stays");
     let goes = stage.engine.create_room(stage.now, "goes").expect("a room");
@@ -87,7 +87,7 @@ fn when_the_server_gives_up_joined_rooms_are_told_and_a_room_that_is_being_left_
 }
 
 #[test]
-fn a_server_may_ask_an_engine_to_stay_away_for_a_minute_and_not_for_weeks() {
+fn retry_after_is_at_most_a_minute() {
     for code in [CloseCode::Shutdown, CloseCode::Busy] {
         for (asked_ms, waits_ms) in
             [(59_999, 59_999), (60_000, 60_000), (60_001, 60_000), (u32::MAX, 60_000)]
@@ -97,7 +97,7 @@ fn a_server_may_ask_an_engine_to_stay_away_for_a_minute_and_not_for_weeks() {
             let (code, reason) = (code.code(), Bytes::new());
             stage.hears(Frame::Close { code, reason, retry_after_ms: asked_ms });
             let told = stage.now;
-            // What it says about the silence comes in between.
+            // Reports of silence come in between.
             while stage.connects == connects {
                 stage.now = stage.drain().expect("it comes back");
                 stage.input(Input::Tick);
@@ -108,7 +108,7 @@ fn a_server_may_ask_an_engine_to_stay_away_for_a_minute_and_not_for_weeks() {
 }
 
 #[test]
-fn a_login_over_another_link_shows_the_claim_of_its_session() {
+fn relogin_shows_the_claim_of_its_session() {
     for claim in [2, u64::MAX] {
         let mut stage = Stage::accepted(Accepted { claim, ..session(1) });
         let Frame::Login(login) = stage.cut() else { panic!("it logs in") };
@@ -117,7 +117,7 @@ fn a_login_over_another_link_shows_the_claim_of_its_session() {
 }
 
 #[test]
-fn who_has_said_nothing_for_5_seconds_says_ping() {
+fn pings_after_5_seconds_without_sending() {
     let moment = Duration::from_micros(1);
     let mut stage = Stage::logged_in();
     for _ in 0..2 {
@@ -131,7 +131,7 @@ fn who_has_said_nothing_for_5_seconds_says_ping() {
 
 /// §1.2, in the protocol's own numbers. The length alone is enough to refuse a frame.
 #[test]
-fn a_frame_of_the_server_has_4096_bytes_at_most_before_the_login_and_66048_afterwards() {
+fn server_frame_has_at_most_4096_then_66048_bytes() {
     // 4,096 and 4,097, 66,048 and 66,049.
     for (length, max, logged_in) in [
         (&[0x80, 0x20][..], 4_096, false),
@@ -147,7 +147,7 @@ fn a_frame_of_the_server_has_4096_bytes_at_most_before_the_login_and_66048_after
     }
 }
 
-/// Something arrives every second, so that the link is not silent.
+/// Bytes arrive every second, so that the link is not silent.
 fn chatter(stage: &mut Stage, seconds: u64) {
     for _ in 0..seconds {
         let from = UserId::new("carol").expect("well formed");
@@ -163,7 +163,7 @@ fn pings(frames: &[Frame]) -> usize {
 }
 
 #[test]
-fn a_ping_without_its_pong_ends_the_link_whatever_else_arrives() {
+fn missing_pong_ends_the_link_although_bytes_arrive() {
     let mut stage = Stage::logged_in();
     let connects = stage.connects;
     chatter(&mut stage, 5);
@@ -189,7 +189,7 @@ fn one_pong_answers_all_pings_before_it() {
 }
 
 #[test]
-fn a_sequenced_frame_without_its_acknowledgement_ends_the_link_though_pings_are_answered() {
+fn missing_ack_ends_the_link_although_pongs_arrive() {
     let mut stage = Stage::logged_in();
     let connects = stage.connects;
     stage.sends("hi");
@@ -203,7 +203,7 @@ fn a_sequenced_frame_without_its_acknowledgement_ends_the_link_though_pings_are_
 }
 
 #[test]
-fn a_busy_client_pings_when_nothing_shows_that_it_is_heard() {
+fn busy_client_pings_without_confirmation() {
     let unreliable = MessageConfig::UnreliableOrdered;
     for config in [MessageConfig::ReliableOrdered, unreliable] {
         let mut stage = Stage::logged_in();
@@ -219,13 +219,13 @@ fn a_busy_client_pings_when_nothing_shows_that_it_is_heard() {
             chatter(&mut stage, 1);
             asked.extend(std::iter::repeat_n(second, pings(&stage.said())));
         }
-        assert_eq!(asked, [4], "once, 5 s after what was not answered");
+        assert_eq!(asked, [4], "once, 5 s after the unanswered frame");
         assert_eq!(stage.connects, connects + 1, "and then the link is dead");
     }
 }
 
 #[test]
-fn a_client_whose_frames_are_acknowledged_need_not_ping() {
+fn client_with_acknowledged_frames_does_not_ping() {
     let mut stage = Stage::logged_in();
     for number in 1..=20 {
         stage.sends("hi");

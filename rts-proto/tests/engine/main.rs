@@ -1,4 +1,4 @@
-//! The client core against a server that says whatever a test wants it to.
+//! The client core, against a server whose frames the tests choose.
 
 mod acks;
 mod backlog;

@@ -1,4 +1,4 @@
-//! What an observer of an engine sees.
+//! Observers of an engine.
 
 use std::fmt::Debug;
 use std::mem::take;
@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use rts_proto::client::{Call, Client, Config, Input, Observe, Output, Parameters};
 use rts_proto::{AppId, Instant, MessageConfig, Payload, RoomKey};
 
-/// A line for all that is seen.
+/// One line for each observation.
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<String>>>);
 
@@ -51,10 +51,10 @@ fn observed() -> (Client, Lines) {
 }
 
 #[test]
-fn an_observer_sees_an_engine_from_its_beginning() {
+fn observer_sees_an_engine_from_its_beginning() {
     let (mut client, lines) = observed();
     client.handle_input(Instant::from_micros(5), Input::Tick);
-    // An earlier moment counts as the latest.
+    // An earlier moment counts as the latest one.
     client.handle_input(Instant::from_micros(4), Input::NetworkChanged);
     let _ = client.poll_output();
     assert_eq!(
@@ -64,7 +64,7 @@ fn an_observer_sees_an_engine_from_its_beginning() {
 }
 
 #[test]
-fn each_call_is_seen_once_and_with_what_it_returned() {
+fn observer_sees_each_call_once_with_its_return_value() {
     let (mut client, lines) = observed();
     lines.take();
     let now = Instant::from_micros(9);

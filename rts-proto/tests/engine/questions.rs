@@ -1,4 +1,4 @@
-//! Every question has one answer: the server's, or one that says what is certain about it.
+//! Every question has one answer: the server's, or the engine's if the server does not answer.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use rts_proto::{
 use crate::support::{Stage, session};
 
 const MOMENT: Duration = Duration::from_micros(1);
-/// After so long nobody waits any more.
+/// The deadline of a question.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,7 +37,7 @@ impl Kind {
         }
     }
 
-    /// It may have arrived.
+    /// The result of a question that may have arrived.
     fn unknown(self) -> (Self, u32) {
         match self {
             Self::Status => (self, OnlineStatus::Unreachable.code()),
@@ -45,7 +45,7 @@ impl Kind {
         }
     }
 
-    /// It never left.
+    /// The result of a question that never left.
     fn not_sent(self) -> (Self, u32) {
         match self {
             Self::Status => (self, OnlineStatus::Unreachable.code()),
@@ -54,7 +54,7 @@ impl Kind {
     }
 }
 
-/// An engine in a room, with params for its app's server.
+/// An engine in a room, with params for its app server.
 struct Asking {
     stage: Stage,
     room: RoomKey,
@@ -89,7 +89,7 @@ impl Asking {
         self.stage.drain();
     }
 
-    /// Questions that went out since this was asked last, with their numbers on the wire.
+    /// Questions that went out since the last call, with their numbers on the wire.
     fn asked(&mut self) -> Vec<(Kind, u64)> {
         let question = |frame| match frame {
             Frame::Send { id, .. } => Some((Kind::Send, id.0)),
@@ -120,7 +120,7 @@ impl Asking {
         });
     }
 
-    /// Results since this was asked last, in any order.
+    /// Results since the last call, in any order.
     fn results(&mut self) -> Vec<(Kind, u32)> {
         let result = |event| match event {
             Event::MessageSendResult { code, .. } => Some((Kind::Send, code.code())),
@@ -138,13 +138,13 @@ impl Asking {
         results
     }
 
-    /// Time on a link that lives.
+    /// Time passes on a link with answered pings.
     fn pass(&mut self, time: Duration) {
         self.stage.hears(Frame::Pong);
         self.stage.pass(time);
     }
 
-    /// The link is away, and comes back with this answer.
+    /// The link is lost.
     fn lose_link(&mut self) {
         self.stage.input(Input::Disconnected(self.stage.link));
     }
@@ -163,7 +163,7 @@ impl Asking {
 }
 
 #[test]
-fn the_answer_is_the_result_and_a_second_one_is_none() {
+fn duplicate_answer_is_ignored() {
     for kind in Kind::ALL {
         let mut asking = Asking::new();
         assert_eq!(asking.stage.engine.open_questions(), 0);
@@ -182,7 +182,7 @@ fn the_answer_is_the_result_and_a_second_one_is_none() {
 }
 
 #[test]
-fn without_an_answer_the_outcome_is_unknown_after_10_seconds_and_not_before() {
+fn unanswered_question_is_unknown_after_10_seconds() {
     for kind in Kind::ALL {
         let mut asking = Asking::new();
         asking.ask(kind);
@@ -194,7 +194,7 @@ fn without_an_answer_the_outcome_is_unknown_after_10_seconds_and_not_before() {
             asking.pass(MOMENT);
             assert_eq!(asking.results(), [kind.unknown()]);
         }
-        // It is not too late to answer, but nobody listens.
+        // The server may still answer, and the answer is ignored.
         for (kind, number) in asking.asked() {
             asking.answer(kind, number);
         }
@@ -203,21 +203,21 @@ fn without_an_answer_the_outcome_is_unknown_after_10_seconds_and_not_before() {
 }
 
 #[test]
-fn what_never_left_says_so_and_never_leaves() {
+fn unsent_question_times_out_as_not_sent() {
     for kind in Kind::ALL {
         for other in Kind::ALL {
             let mut asking = Asking::new();
             asking.lose_link();
             asking.ask(other);
             asking.stage.pass(2 * MOMENT);
-            // The one in the middle of the window is taken back as well as the first.
+            // A frame in the middle of the window is taken back as well as the first one.
             asking.ask(kind);
             asking.stage.pass(TIMEOUT - MOMENT);
             assert_eq!(asking.results(), [other.not_sent()], "{kind:?}");
             asking.ask(other);
             asking.stage.pass(MOMENT);
             assert_eq!(asking.results(), [kind.not_sent()]);
-            // The server has a join and the params.
+            // The server has the Join and the params.
             asking.come_back(Accepted { resumed: true, received: 2, ..session(1) });
             let [(asked, _)] = asking.asked()[..] else { panic!("the third question") };
             assert_eq!(asked, other);
@@ -226,7 +226,7 @@ fn what_never_left_says_so_and_never_leaves() {
 }
 
 #[test]
-fn a_lost_session_makes_unknown_what_left_and_sends_what_did_not() {
+fn lost_session_makes_sent_questions_unknown_only() {
     for kind in [Kind::Send, Kind::Broadcast, Kind::ToAppServer] {
         let mut asking = Asking::new();
         asking.ask(kind);
@@ -240,7 +240,7 @@ fn a_lost_session_makes_unknown_what_left_and_sends_what_did_not() {
         let [sent] = asked[..] else { panic!("{asked:?}") };
         assert!(sent != left);
     }
-    // These are asked again, since an answer is as good later.
+    // These are asked again, since a later answer is as good.
     for kind in [Kind::Status, Kind::Params] {
         let mut asking = Asking::new();
         asking.ask(kind);
@@ -270,9 +270,10 @@ fn a_logout_answers_everything() {
 }
 
 #[test]
-fn as_many_queries_as_are_allowed_are_open_at_once_and_one_more_is_answered() {
+fn opens_128_queries_and_answers_one_more_at_once() {
     let mut asking = Asking::new();
-    // The second time shows that answers make room for others, and no other question counts.
+    // The second round shows that answers make space for others, and that other questions do not
+    // count.
     for _ in 0..2 {
         asking.ask(Kind::Send);
         for _ in 0..OPEN_QUERIES_MAX {

@@ -1,4 +1,4 @@
-//! Rooms that are left and joined while little gets through.
+//! Leaving and joining rooms while few frames get through.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use rts_proto::{BroadcastCode, MessageId, Payload, RoomId, RoomState, UserId};
 
 use crate::support::{Stage, session};
 
-/// Of two joins of one room that wait to be sent again, the one that is taken back is the one that
-/// is left. The simulator found the other in its 23,978th seed: it left the engine out of the room
-/// and the server with a member.
+/// Two joins of one room wait to be sent again. A leave takes back the second one, which it belongs
+/// to. The simulator found a leave that took back the first, in its 23,978th seed: the engine was
+/// out of the room, and still a member at the server.
 #[test]
-fn who_leaves_before_an_earlier_join_is_sent_again_is_no_member() {
+fn leave_takes_back_its_own_join_of_two() {
     let slow = Accepted { sends_per_second: 1, ..session(1) };
     let mut stage = Stage::accepted(slow.clone());
     let room = stage.engine.create_room(stage.now, "room").expect("a room");
@@ -25,7 +25,7 @@ fn who_leaves_before_an_earlier_join_is_sent_again_is_no_member() {
     stage.cut();
     stage.engine.leave_room(stage.now, room);
     stage.engine.join_room(stage.now, room).expect("left at once: there is no link");
-    // Nothing had arrived. All of it waits behind messages that keep to the rate.
+    // No frame had arrived. All frames wait behind paced messages.
     stage.welcomed(Accepted { resumed: true, received: 0, ..slow });
     stage.engine.leave_room(stage.now, room);
     for _ in 0..10 {
@@ -44,7 +44,7 @@ fn who_leaves_before_an_earlier_join_is_sent_again_is_no_member() {
 }
 
 #[test]
-fn as_many_handles_as_there_can_be_are_made_and_one_more_is_refused() {
+fn creates_1024_handles_and_refuses_one_more() {
     let mut stage = Stage::logged_in();
     let create = |stage: &mut Stage, number: usize| {
         stage.engine.create_room(stage.now, &format!("room-{number}"))
@@ -57,7 +57,7 @@ fn as_many_handles_as_there_can_be_are_made_and_one_more_is_refused() {
 }
 
 #[test]
-fn as_many_rooms_as_a_user_may_be_in_are_joined_and_one_more_fails_at_once() {
+fn joins_128_rooms_and_fails_the_next_at_once() {
     let mut stage = Stage::logged_in();
     let join = |stage: &mut Stage, number: usize| {
         let key = stage.engine.create_room(stage.now, &format!("room-{number}")).expect("a room");
@@ -82,7 +82,7 @@ fn as_many_rooms_as_a_user_may_be_in_are_joined_and_one_more_fails_at_once() {
     };
     assert_eq!((*key, *state), (one_more, RoomState::JoinFailed));
 
-    // A room that is destroyed is one that one is not in.
+    // The user is not in a destroyed room.
     stage.engine.destroy_room(stage.now, first);
     assert_eq!(stage.engine.join_room(stage.now, one_more), Ok(()));
     stage.drain();
@@ -90,7 +90,7 @@ fn as_many_rooms_as_a_user_may_be_in_are_joined_and_one_more_fails_at_once() {
 }
 
 #[test]
-fn nothing_of_a_room_is_called_back_once_it_is_destroyed() {
+fn destroyed_room_has_no_events() {
     let mut stage = Stage::logged_in();
     let room = stage.joined("room");
     let say = |stage: &mut Stage| {
@@ -100,7 +100,7 @@ fn nothing_of_a_room_is_called_back_once_it_is_destroyed() {
     stage.drain();
     stage.input(Input::Disconnected(stage.link));
     let never_left = say(&mut stage);
-    // Called back, and not taken yet.
+    // The result is an event that was not polled.
     stage.engine.send_room_message(stage.now, room, Payload::text("x".repeat(65_537))).expect("id");
     stage.events.clear();
     let results = stage.engine.destroy_room(stage.now, room);
@@ -116,7 +116,7 @@ fn nothing_of_a_room_is_called_back_once_it_is_destroyed() {
 
     let again = stage.engine.create_room(stage.now, "room").expect("its id is free");
     assert_ne!(again, room);
-    // A late result is for nobody.
+    // A late result is discarded.
     stage.input(Input::Connected(stage.link));
     stage.welcomed(Accepted { resumed: true, received: 2, ..session(1) });
     let id = RoomId::new("room").expect("well formed");
@@ -125,9 +125,9 @@ fn nothing_of_a_room_is_called_back_once_it_is_destroyed() {
     assert_eq!(stage.events, []);
 }
 
-/// The server goes on sending until it learns of it.
+/// The server sends to the room until it learns of the leave.
 #[test]
-fn a_room_that_is_left_without_a_link_is_heard_no_more() {
+fn room_left_without_a_link_gets_no_messages() {
     let mut stage = Stage::logged_in();
     let room = stage.joined("room");
     let said = |text: &str| Frame::RoomDelivery {
@@ -152,7 +152,7 @@ fn a_room_that_is_left_without_a_link_is_heard_no_more() {
 }
 
 #[test]
-fn a_room_that_is_being_left_makes_place_for_another_at_once_and_for_no_more() {
+fn leaving_room_frees_its_place_for_one_join() {
     let mut stage = Stage::logged_in();
     let create = |stage: &mut Stage, number: usize| {
         stage.engine.create_room(stage.now, &format!("room-{number}")).expect("a room")
@@ -168,7 +168,7 @@ fn a_room_that_is_being_left_makes_place_for_another_at_once_and_for_no_more() {
     stage.events.clear();
     stage.said();
 
-    // The server has not answered the leave, and hears of it before the join.
+    // The server has not answered the Leave, which it gets before the Join.
     stage.engine.leave_room(stage.now, rooms[0]);
     assert_eq!(stage.engine.join_room(stage.now, other), Ok(()));
     stage.drain();
@@ -189,12 +189,12 @@ fn a_room_that_is_being_left_makes_place_for_another_at_once_and_for_no_more() {
         assert_eq!(stage.said(), []);
     };
     refused(&mut stage, one_more);
-    // Its place is taken: it cannot be joined again either, as soon as it is left.
+    // Its place is taken: it cannot be joined again after the leave.
     refused(&mut stage, rooms[0]);
 }
 
 #[test]
-fn a_business_id_is_taken_outside_all_rooms_and_not_on_the_way_out() {
+fn business_id_is_refused_while_joined_or_leaving() {
     let mut stage = Stage::logged_in();
     let room = stage.engine.create_room(stage.now, "room").expect("a room");
     stage.engine.join_room(stage.now, room).expect("accepted");

@@ -1,4 +1,4 @@
-//! An engine, and whatever its server makes of it.
+//! An engine, and a server whose frames the test chooses.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// Logging in, with the link up.
+    /// An engine that is logging in, with the link up.
     pub(crate) fn new() -> Self {
         let app_id = AppId::new("123456781234567812345678").expect("well formed");
         let config = Config { app_id, parameters: Parameters::default() };
@@ -41,7 +41,7 @@ impl Stage {
         stage
     }
 
-    /// Logged in.
+    /// An engine that is logged in.
     pub(crate) fn logged_in() -> Self {
         Self::accepted(session(1))
     }
@@ -54,13 +54,13 @@ impl Stage {
         stage
     }
 
-    /// What the server says to a login that it takes.
+    /// The server accepts the login with this answer.
     pub(crate) fn welcomed(&mut self, answer: Accepted) {
         self.hears(HELLO);
         self.hears(Frame::LoginAnswer(LoginAnswer::Accepted(answer)));
     }
 
-    /// The link breaks. The engine logs in over another one, and this is its login.
+    /// The link breaks. Returns the login of the engine over another link.
     pub(crate) fn cut(&mut self) -> Frame {
         let connects = self.connects;
         self.input(Input::Disconnected(self.link));
@@ -82,7 +82,7 @@ impl Stage {
         self.drain();
     }
 
-    /// When it wants to be woken.
+    /// Processes all outputs. The moment until which the engine waits.
     pub(crate) fn drain(&mut self) -> Option<Instant> {
         loop {
             match self.engine.poll_output() {
@@ -104,12 +104,12 @@ impl Stage {
         }
     }
 
-    /// What it has said since this was asked last.
+    /// The engine's frames since the last call.
     pub(crate) fn said(&mut self) -> Vec<Frame> {
         std::mem::take(&mut self.said)
     }
 
-    /// Time goes by, and the engine is woken at the end of it.
+    /// Time passes, and the engine gets a tick at the end of it.
     pub(crate) fn pass(&mut self, time: Duration) {
         self.now = self.now + time;
         self.input(Input::Tick);
@@ -122,7 +122,7 @@ impl Stage {
         id.expect("accepted")
     }
 
-    /// Results of messages since this was asked last.
+    /// Results of messages since the last call.
     pub(crate) fn results(&mut self) -> Vec<(MessageId, SendCode)> {
         let result = |event| match event {
             Event::MessageSendResult { id, code } => Some((id, code)),
@@ -134,14 +134,14 @@ impl Stage {
     pub(crate) fn joined(&mut self, room: &str) -> RoomKey {
         let key = self.engine.create_room(self.now, room).expect("a room");
         self.engine.join_room(self.now, key).expect("accepted");
-        // The first number that this engine gives on the wire.
+        // The first number that this engine uses on the wire.
         self.hears(Frame::JoinAnswer { ticket: 1, state: RoomState::Joined, members: Vec::new() });
         self.events.clear();
         key
     }
 }
 
-/// The answer that begins a session of this number.
+/// The answer that begins the session with this number.
 pub(crate) fn session(number: u64) -> Accepted {
     Accepted {
         session: number,

@@ -1,4 +1,4 @@
-//! `docs/protocol.md`, read as data.
+//! The text of `docs/protocol.md`.
 
 use std::fs;
 use std::path::Path;

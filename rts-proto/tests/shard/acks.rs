@@ -1,5 +1,5 @@
-//! When the server acknowledges: with what it has to say, when there is much, and in the end in any
-//! case (§4.4).
+//! The server's acknowledgements: with other frames, at once for much input, and at last alone
+//! (§4.4).
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use rts_proto::server::Config;
 use rts_proto::wire::Frame;
 use rts_proto::{LinkId, MessageConfig, MessageId, Payload, RoomId, SendCode};
 
-/// The numbers of §4.4: the delay may be 500 ms, and is half of that.
+/// The number of §4.4: up to 500 ms are allowed, and the server uses half of it.
 const ACK_DELAY: Duration = Duration::from_millis(250);
 const ACK_FRAMES_MAX: u64 = 64;
 const ACK_BYTES_MAX: usize = 131_072;
 
-/// Alice on her link, and bob, who does not acknowledge by himself, on his.
+/// Alice and bob on their links. Bob acknowledges only when a test does so.
 fn shard() -> (Shard, LinkId, LinkId) {
     let mut shard = Shard::new(Config { sends_per_second: 0, ..Config::default() });
     let (alice, _) = shard.log_in(login("alice"));
@@ -23,24 +23,24 @@ fn shard() -> (Shard, LinkId, LinkId) {
 }
 
 #[test]
-fn an_acknowledgement_goes_along_with_the_result() {
+fn acknowledgement_travels_with_a_result() {
     let (mut shard, alice, bob) = shard();
     shard.say(alice, message(1, "bob", "hi"));
     shard.tick();
     assert_eq!(shard.hear(bob), [delivery("alice", "hi")]);
-    assert_eq!(shard.hear(alice), [], "nobody waits for it");
+    assert_eq!(shard.hear(alice), [], "it may wait");
     shard.say(bob, Frame::Ack { received: 1 });
     shard.tick();
     let result = Frame::SendResults { code: SendCode::Ok, ids: vec![MessageId(1)] };
     assert_eq!(shard.hear(alice), [Frame::Ack { received: 1 }, result]);
     shard.wait(ACK_DELAY);
     shard.tick();
-    assert_eq!(shard.hear(alice), [], "it was acknowledged before");
+    assert_eq!(shard.hear(alice), [], "it is acknowledged already");
 }
 
-/// These are answered at once, so that there is company.
+/// These are answered at once, so the acknowledgement travels with the answer.
 #[test]
-fn an_acknowledgement_goes_along_with_the_answer_to_a_join_a_leave_and_a_query() {
+fn acknowledgement_travels_with_answers() {
     let room = RoomId::new("room").expect("well formed");
     for question in [
         Frame::Join { room: room.clone(), ticket: 1, business_id: None },
@@ -55,7 +55,7 @@ fn an_acknowledgement_goes_along_with_the_answer_to_a_join_a_leave_and_a_query()
 }
 
 #[test]
-fn without_company_it_goes_alone_after_a_delay_and_not_before() {
+fn acknowledgement_alone_goes_after_its_delay() {
     let (mut shard, alice, _) = shard();
     shard.say(alice, message(1, "bob", "hi"));
     shard.tick();
@@ -68,7 +68,7 @@ fn without_company_it_goes_alone_after_a_delay_and_not_before() {
 }
 
 #[test]
-fn what_is_owed_anew_waits_anew_and_less_than_twice_as_long() {
+fn later_acknowledgement_waits_less_than_two_delays() {
     let (mut shard, alice, bob) = shard();
     shard.say(alice, message(1, "bob", "one"));
     shard.tick();
@@ -86,7 +86,7 @@ fn what_is_owed_anew_waits_anew_and_less_than_twice_as_long() {
 }
 
 #[test]
-fn so_many_frames_are_acknowledged_at_the_end_of_their_burst_and_one_less_is_not() {
+fn acknowledges_64_frames_at_the_end_of_their_burst() {
     let (mut shard, alice, _) = shard();
     for id in 1..ACK_FRAMES_MAX {
         shard.say(alice, message(id, "bob", "hi"));
@@ -99,7 +99,7 @@ fn so_many_frames_are_acknowledged_at_the_end_of_their_burst_and_one_less_is_not
 }
 
 #[test]
-fn so_many_bytes_are_acknowledged_at_the_end_of_their_burst_and_one_less_is_not() {
+fn acknowledges_an_eighth_of_a_window_at_burst_end() {
     for (missing, answer) in [(1, vec![]), (0, vec![Frame::Ack { received: 4 }])] {
         let (mut shard, alice, _) = shard();
         let frame = |len: usize| Frame::Send {

@@ -1,6 +1,5 @@
-//! What a link may say, how long it may be, and how long it may take, in the protocol's own
-//! numbers: a test that compared the code with its constants would move with them. Sections 1 and 2
-//! of the protocol.
+//! The frames, lengths and deadlines of a link, in the protocol's own numbers. A test that took
+//! them from the code's constants would move with them. Sections 1 and 2 of the protocol.
 
 use std::time::Duration;
 
@@ -15,7 +14,7 @@ fn shard() -> Shard {
     Shard::new(Config::default())
 }
 
-/// A frame's length as it travels.
+/// The length of a frame as it is on the wire.
 fn length(mut len: usize) -> Bytes {
     let mut bytes = Vec::new();
     while len >= 0x80 {
@@ -26,15 +25,15 @@ fn length(mut len: usize) -> Bytes {
     bytes.into()
 }
 
-/// How a link is closed that says this.
+/// Sends bytes on a link. Returns the code with which it is closed.
 fn closed_by(shard: &mut Shard, link: LinkId, bytes: Bytes) -> Option<CloseCode> {
     shard.say_bytes(link, bytes);
     shard.closed(link).flatten()
 }
 
 #[test]
-fn a_frame_has_4096_bytes_at_most_before_login_and_66048_afterwards() {
-    // The length alone is enough to refuse it.
+fn client_frame_has_at_most_4096_then_66048_bytes() {
+    // The length alone is enough to refuse the frame.
     for (len, code) in [(4_096, None), (4_097, Some(CloseCode::FrameTooLarge))] {
         let mut shard = shard();
         let greeting = LinkId(99);
@@ -50,14 +49,14 @@ fn a_frame_has_4096_bytes_at_most_before_login_and_66048_afterwards() {
     }
 }
 
-/// A `Send` that differs from a good one in one thing, and so many bytes of payload.
+/// A `Send` with this payload and this number of bytes.
 fn send(payload: Payload) -> Bytes {
     let to = Bytes::from_static(b"bob");
     Frame::Send { id: MessageId(1), to, payload, config: MessageConfig::ReliableOrdered }.encode()
 }
 
 #[test]
-fn what_holds_a_bad_value_is_no_frame() {
+fn refuses_frames_with_invalid_values() {
     let send_of = |fields: &[u8]| {
         let body = [&[0x3A, u8::try_from(fields.len()).expect("short")], fields].concat();
         Bytes::from([&length(body.len())[..], &body].concat())
@@ -70,7 +69,7 @@ fn what_holds_a_bad_value_is_no_frame() {
         // To "b": a text, and one that is not UTF-8.
         ("text", send_of(b"\x12\x01b\x1a\x02\xc3\xa4"), true),
         ("no UTF-8", send_of(b"\x12\x01b\x1a\x02\xc3\x28"), false),
-        // Config 2, and one that its table does not have.
+        // Config 2, and one outside the table.
         ("the last config", send_of(b"\x12\x01b\x1a\x01x\x28\x02"), true),
         ("an unknown config", send_of(b"\x12\x01b\x1a\x01x\x28\x03"), false),
         // A Join of the rooms "a-b" and "a.b".
@@ -86,7 +85,7 @@ fn what_holds_a_bad_value_is_no_frame() {
 }
 
 #[test]
-fn a_client_of_another_version_is_turned_away() {
+fn refuses_clients_of_another_version() {
     for version in [0, 2, u32::MAX] {
         let mut shard = shard();
         let link = LinkId(99);
@@ -97,14 +96,14 @@ fn a_client_of_another_version_is_turned_away() {
 }
 
 #[test]
-fn from_accepting_a_link_to_its_login_there_are_5_seconds_for_everything() {
+fn login_deadline_is_5_seconds_after_accepting_a_link() {
     let moment = Duration::from_micros(1);
     for said in 0..3 {
         let mut shard = shard();
         shard.decides = false;
         let link = LinkId(99);
         shard.input(Input::Accepted(link, key(99)));
-        // What is said late gives no more time.
+        // A late frame does not extend the deadline.
         shard.wait(Duration::from_secs(4));
         for frame in [HELLO, Frame::Login(login("alice"))].into_iter().take(said) {
             shard.say(link, frame);
@@ -117,7 +116,7 @@ fn from_accepting_a_link_to_its_login_there_are_5_seconds_for_everything() {
         let code = Some(Some(CloseCode::LoginTimeout));
         assert_eq!(shard.closed(link), code, "after {said} frames");
     }
-    // A login at the last moment is one, and has all the time of a session.
+    // A login at the last moment is valid, and its session has the usual time.
     let mut shard = shard();
     let link = shard.link();
     shard.wait(Duration::from_secs(5) - moment);
@@ -128,7 +127,7 @@ fn from_accepting_a_link_to_its_login_there_are_5_seconds_for_everything() {
 }
 
 #[test]
-fn the_last_that_is_said_is_why_a_link_ends() {
+fn last_frame_of_a_closed_link_has_the_reason() {
     let mut shard = shard();
     let (link, _) = shard.log_in(login("alice"));
     shard.say(link, Frame::Pong);

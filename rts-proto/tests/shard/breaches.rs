@@ -1,5 +1,4 @@
-//! Clients that break the rules: what the server closes their links with, and what others see of
-//! it.
+//! Clients that break the rules: the close codes of their links, and the results for others.
 
 use std::time::Duration;
 
@@ -41,7 +40,7 @@ fn results(shard: &mut Shard, link: LinkId) -> Vec<(SendCode, Vec<MessageId>)> {
 }
 
 #[test]
-fn an_acknowledgement_of_what_was_not_sent_ends_link_and_session() {
+fn acknowledgement_of_unsent_frames_ends_link_and_session() {
     // Bob is sent three messages, and has acknowledged two.
     for (received, wrong) in [(1, true), (2, false), (3, false), (4, true), (u64::MAX, true)] {
         let mut shard = without_rates();
@@ -61,7 +60,7 @@ fn an_acknowledgement_of_what_was_not_sent_ends_link_and_session() {
         assert_eq!(shard.closed(bob), wrong.then_some(Some(CloseCode::BadAck)), "{received}");
         let third = |code| vec![(code, vec![MessageId(3)])];
         if wrong {
-            // It acknowledged nothing, so nobody knows of the third.
+            // Bob acknowledged nothing valid, so the result of the third is unknown.
             assert_eq!(results(&mut shard, alice), third(SendCode::Timeout));
             let (_, anew) = shard.log_in(resume("bob", &accepted, 3));
             assert!(!anew.resumed);
@@ -75,7 +74,7 @@ fn an_acknowledgement_of_what_was_not_sent_ends_link_and_session() {
 }
 
 #[test]
-fn what_is_not_sequenced_is_not_sent_again() {
+fn unsequenced_frames_are_not_sent_again() {
     let mut shard = without_rates();
     let (alice, _) = shard.log_in(login("alice"));
     let (bob, accepted) = shard.log_in(login("bob"));
@@ -93,7 +92,7 @@ fn what_is_not_sequenced_is_not_sent_again() {
     assert_eq!(shard.hear(link)[1..], [delivery("alice", "hi")]);
 }
 
-/// Alice and bob in one room, and what each frame of it takes of bob's window. He acknowledges
+/// Alice and bob in one room, and the size of each of its frames in bob's window. He acknowledges
 /// nothing more.
 fn two_in_a_room(shard: &mut Shard) -> (LinkId, LinkId) {
     let (alice, _) = shard.log_in(login("alice"));
@@ -116,7 +115,7 @@ fn broadcast(shard: &mut Shard, link: LinkId, bytes: usize) {
 }
 
 #[test]
-fn a_member_whose_window_is_full_to_the_last_byte_stays_and_one_with_a_byte_less_room_is_out() {
+fn member_stays_with_a_full_window_and_ends_one_byte_over() {
     for extra in [0, 1] {
         let mut shard = without_rates();
         let (alice, bob) = two_in_a_room(&mut shard);
@@ -142,12 +141,12 @@ fn a_member_whose_window_is_full_to_the_last_byte_stays_and_one_with_a_byte_less
 }
 
 #[test]
-fn a_member_may_leave_so_many_frames_unacknowledged_and_no_more() {
+fn member_may_leave_4096_frames_unacknowledged() {
     let mut shard = without_rates();
     let (alice, bob) = two_in_a_room(&mut shard);
     for number in 1..=SERVER_WINDOW_FRAMES_MAX as u64 {
         broadcast(&mut shard, alice, 0);
-        // Alice, who has an answer, a notice and a result each time, keeps up.
+        // Alice acknowledges an answer, a notice and a result each time.
         shard.say(alice, Frame::Ack { received: 2 + number });
     }
     assert_eq!(shard.closed(bob), None);
@@ -155,7 +154,7 @@ fn a_member_may_leave_so_many_frames_unacknowledged_and_no_more() {
     assert_eq!(shard.closed(bob), Some(Some(CloseCode::SlowConsumer)));
 }
 
-/// One frame of each kind, well formed.
+/// One well-formed frame of each kind.
 fn one_of_each() -> Vec<Frame> {
     let (id, payload) = (MessageId(1), Payload::text("hi"));
     let (room, from, uid) = (room(), user("carol"), user("carol"));
@@ -196,8 +195,8 @@ fn one_of_each() -> Vec<Frame> {
 }
 
 #[test]
-fn only_the_frames_that_a_client_may_send_at_a_point_are_taken_and_before_login_nobody_sees_any() {
-    // What a client may say first, then, and while its token is checked.
+fn accepts_only_allowed_frames_before_and_after_login() {
+    // The allowed frames of a client at first, after its Hello, and while its token is checked.
     let may_begin: [&[&str]; 3] = [&["Hello"], &["Login"], &[]];
     for frame in one_of_each() {
         let kind = frame.kind();
@@ -220,7 +219,7 @@ fn only_the_frames_that_a_client_may_send_at_a_point_are_taken_and_before_login_
             assert_eq!(shard.server.stats().sessions, sessions);
         }
     }
-    // What it may say once it is logged in.
+    // The allowed frames after the login.
     let may = ["Ack", "Ping", "Send", "Broadcast", "Join", "Leave", "StatusQuery"];
     let may_too = ["SetServerParams", "ServerSend", "Logout"];
     for frame in one_of_each() {
@@ -240,7 +239,7 @@ fn only_the_frames_that_a_client_may_send_at_a_point_are_taken_and_before_login_
 }
 
 #[test]
-fn a_displaced_session_is_told_so_for_its_grace_and_is_unknown_from_then_on() {
+fn displaced_session_is_remembered_for_its_grace_period() {
     for (waited, displaced) in
         [(SESSION_GRACE - Duration::from_micros(1), true), (SESSION_GRACE, false)]
     {
@@ -251,17 +250,17 @@ fn a_displaced_session_is_told_so_for_its_grace_and_is_unknown_from_then_on() {
         shard.tick();
         let link = shard.link();
         shard.say(link, Frame::Login(resume("alice", &first, 0)));
-        // Unknown, it is an earlier login that goes on: with a smaller claim than the one that
-        // displaced it, if that is there.
+        // An unknown session makes the login an earlier one that continues. Its claim is smaller
+        // than that of the displacing session, if there is one.
         let is_displaced = shard.closed(link) == Some(Some(CloseCode::Displaced));
         assert_eq!(is_displaced, displaced, "after {waited:?}");
     }
 }
 
 #[test]
-fn the_kinds_that_count_are_the_sequenced_ones() {
+fn sequenced_kinds_are_counted() {
     for frame in one_of_each() {
-        // Messages are named with their config, which is 0 here.
+        // The document names messages with their config, which is 0 here.
         let named = SEQUENCED.contains(&frame.kind());
         assert_eq!(frame.is_sequenced(), named, "{}", frame.kind());
     }

@@ -1,4 +1,4 @@
-//! In how many pieces the server sends what a burst brings, and in which order.
+//! The pieces in which the server sends the output of a burst, and their order.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use rts_proto::{CloseCode, LinkId, MessageConfig, MessageId, Payload};
 
 use crate::support::{Shard, delivery, login, message, resume};
 
-/// Frames that are together not longer are one piece.
+/// Frames up to this total length are one piece.
 const BUNDLE_BYTES_MAX: usize = 16 * 1_024;
 
 fn two() -> (Shard, LinkId, LinkId) {
@@ -20,7 +20,7 @@ fn two() -> (Shard, LinkId, LinkId) {
 }
 
 #[test]
-fn what_a_burst_brings_a_session_goes_out_in_one_piece_at_its_end() {
+fn burst_goes_out_in_one_piece_at_its_end() {
     let (mut shard, alice, bob) = two();
     for (id, text) in [(1, "one"), (2, "two"), (3, "three")] {
         shard.say(alice, message(id, "bob", text));
@@ -34,7 +34,7 @@ fn what_a_burst_brings_a_session_goes_out_in_one_piece_at_its_end() {
 }
 
 #[test]
-fn a_piece_has_so_many_bytes_and_not_one_more() {
+fn piece_has_at_most_16_kib() {
     for extra in [0, 1] {
         let (mut shard, alice, bob) = two();
         let delivered = |bytes| Frame::Delivery {
@@ -59,7 +59,7 @@ fn a_piece_has_so_many_bytes_and_not_one_more() {
 }
 
 #[test]
-fn what_is_not_kept_in_the_window_does_not_overtake_what_is() {
+fn unsequenced_frames_do_not_overtake_the_window() {
     let (mut shard, alice, bob) = two();
     let unreliable = Frame::Send {
         id: MessageId(2),
@@ -81,7 +81,7 @@ fn what_is_not_kept_in_the_window_does_not_overtake_what_is() {
 }
 
 #[test]
-fn what_waits_for_the_end_of_the_burst_goes_to_the_link_that_is_resumed_on() {
+fn waiting_output_goes_to_the_link_of_a_resume() {
     let mut shard = Shard::new(Config::default());
     let (alice, _) = shard.log_in(login("alice"));
     let (first, accepted) = shard.log_in(login("bob"));
@@ -93,7 +93,7 @@ fn what_waits_for_the_end_of_the_burst_goes_to_the_link_that_is_resumed_on() {
 }
 
 #[test]
-fn what_is_as_long_as_anothers_is_not_taken_for_it() {
+fn bundles_of_equal_length_are_not_mixed_up() {
     let mut shard = Shard::new(Config::default());
     let links = ["alice", "bob", "carol"].map(|uid| shard.log_in(login(uid)).0);
     let [alice, bob, carol] = links;
@@ -106,7 +106,7 @@ fn what_is_as_long_as_anothers_is_not_taken_for_it() {
 }
 
 #[test]
-fn what_waits_when_the_link_is_lost_goes_to_the_next_one() {
+fn waiting_output_of_a_lost_link_goes_to_the_next() {
     let mut shard = Shard::new(Config::default());
     let (alice, _) = shard.log_in(login("alice"));
     let (first, accepted) = shard.log_in(login("bob"));
@@ -121,7 +121,7 @@ fn what_waits_when_the_link_is_lost_goes_to_the_next_one() {
 }
 
 #[test]
-fn what_waits_when_the_server_stops_goes_out_before_it_says_so() {
+fn waiting_output_goes_out_before_a_shutdown_close() {
     let (mut shard, alice, bob) = two();
     shard.say(alice, message(1, "bob", "hi"));
     shard.server.shutdown(shard.now, Duration::ZERO);

@@ -1,5 +1,5 @@
-//! Claims order the logins of one user: who stays, who goes, and which claim the new session has
-//! (§3.4, §3.5).
+//! Claims order the logins of one user: which session stays, which one ends, and the claim of the
+//! new session (§3.4, §3.5).
 
 use rts_proto::server::Config;
 use rts_proto::wire::{Frame, Login, LoginAnswer};
@@ -7,16 +7,16 @@ use rts_proto::{CloseCode, LoginCode};
 
 use crate::support::{Shard, login, resume};
 
-/// What becomes of the present session, and the claim of the new one.
+/// The outcome for the present session, with the claim of the new one.
 #[derive(Debug, PartialEq, Eq)]
 enum Outcome {
     Refused,
-    /// The same login goes on with a new session.
+    /// The login continues with a new session.
     Replaces(u64),
     Displaces(u64),
 }
 
-/// The present session has the claim 1,000.
+/// Logs in when the present session has the claim 1,000.
 fn login_with(claim: u64, clock: u64) -> Outcome {
     let mut shard = Shard::new(Config::default());
     shard.clock = 1_000;
@@ -33,7 +33,7 @@ fn login_with(claim: u64, clock: u64) -> Outcome {
     let second = Shard::accepted(&shard.hear(link));
     assert!(!second.resumed && second.session != first.session);
     let code = shard.closed(present).flatten().expect("one session a user");
-    // Whose login was displaced is told so later as well; the same login is not.
+    // A displaced login is also told so later. A continued login is not.
     let late = shard.link();
     shard.say(late, Frame::Login(Login { claim: 0, ..resume("alice", &first, 0) }));
     let is_told = shard.closed(late) == Some(Some(CloseCode::Displaced));
@@ -45,23 +45,23 @@ fn login_with(claim: u64, clock: u64) -> Outcome {
 }
 
 #[test]
-fn a_new_login_has_a_greater_claim_than_any_before() {
+fn new_login_has_a_greater_claim_than_earlier_ones() {
     assert_eq!(login_with(0, 2_000), Outcome::Displaces(2_000));
     assert_eq!(login_with(0, 1_001), Outcome::Displaces(1_001));
-    // The clock stands still, or was put back.
+    // The clock stands still, or was set back.
     assert_eq!(login_with(0, 1_000), Outcome::Displaces(1_001));
     assert_eq!(login_with(0, 10), Outcome::Displaces(1_001));
 }
 
 #[test]
-fn a_login_that_goes_on_keeps_its_claim_and_gives_way_to_a_greater_one() {
+fn continued_login_keeps_its_claim_until_a_greater_one() {
     assert_eq!(login_with(999, 2_000), Outcome::Refused);
     assert_eq!(login_with(1_000, 2_000), Outcome::Replaces(1_000));
     assert_eq!(login_with(1_001, 2_000), Outcome::Displaces(1_001));
 }
 
 #[test]
-fn a_claim_that_the_clock_could_not_have_given_is_none() {
+fn claim_ahead_of_the_clock_is_ignored() {
     assert_eq!(login_with(2_000, 2_000), Outcome::Displaces(2_000));
     assert_eq!(login_with(2_001, 2_000), Outcome::Displaces(2_000));
     assert_eq!(login_with(1_500, 1_499), Outcome::Displaces(1_499));
@@ -69,7 +69,7 @@ fn a_claim_that_the_clock_could_not_have_given_is_none() {
 }
 
 #[test]
-fn there_is_a_last_claim_and_who_would_need_a_greater_one_is_refused() {
+fn login_without_a_greater_claim_is_refused() {
     let mut shard = Shard::new(Config::default());
     shard.clock = u64::MAX - 1;
     let (first, accepted) = shard.log_in(login("alice"));
@@ -81,7 +81,7 @@ fn there_is_a_last_claim_and_who_would_need_a_greater_one_is_refused() {
     shard.say(third, Frame::Login(login("alice")));
     let refused = Frame::LoginAnswer(LoginAnswer::Refused(LoginCode::ServerError));
     assert_eq!(shard.hear(third), [refused]);
-    // The last login is as good as ever, and goes on over another link.
+    // The last login is valid, and continues over another link.
     assert_eq!(shard.closed(second), None);
     let (_, resumed) = shard.log_in(resume("alice", &accepted, 0));
     assert!(resumed.resumed);

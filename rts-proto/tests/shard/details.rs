@@ -1,5 +1,5 @@
-//! What a developer is told: of each message, join and call with another result than usual, and of
-//! rooms, and nothing of it unless all is asked for.
+//! Details for developers: of each message, join and call with an unusual result, and of rooms.
+//! They are made at the level `All` only.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ fn broadcast(id: u64, to: &str) -> Frame {
     Frame::Broadcast { id: MessageId(id), room: room(to), payload: Payload::text("x") }
 }
 
-/// A shard of which all is told, and alice in it.
+/// A shard with all notices, and alice on it.
 fn told(config: Config) -> (Shard, LinkId) {
     let mut shard = Shard::new(config);
     shard.server.take_notice(NoticeLevel::All);
@@ -52,7 +52,7 @@ fn reported(report: Report) -> Notice {
     Notice::Reported { app_id: app_id(), report }
 }
 
-/// Without what is told at the lower level.
+/// The notices of the level `All` only.
 fn details(shard: &mut Shard) -> Vec<Notice> {
     let is_more =
         |notice: &Notice| matches!(notice, Notice::Detail { .. } | Notice::Reported { .. });
@@ -60,7 +60,7 @@ fn details(shard: &mut Shard) -> Vec<Notice> {
 }
 
 #[test]
-fn who_asks_for_sessions_gets_no_details() {
+fn level_sessions_has_no_details() {
     for level in [NoticeLevel::Off, NoticeLevel::Sessions] {
         let (mut shard, alice) = told(Config::default());
         shard.server.take_notice(level);
@@ -74,7 +74,7 @@ fn who_asks_for_sessions_gets_no_details() {
 }
 
 #[test]
-fn a_message_that_goes_nowhere_says_to_whom_and_with_which_result() {
+fn undelivered_message_has_a_detail_with_receiver_and_result() {
     let (reliable, unreliable) = (MessageConfig::ReliableOrdered, MessageConfig::UnreliableOrdered);
     let (mut shard, alice) = told(Config { sends_per_second: 4, ..Config::default() });
     let (bob, _) = shard.log_in(login("bob"));
@@ -94,13 +94,13 @@ fn a_message_that_goes_nowhere_says_to_whom_and_with_which_result() {
         let expected = detail(alice, "alice", not_delivered(named, id, config, code));
         assert_eq!(details(&mut shard), [expected]);
     }
-    // One that waits for bob has no result yet, and the one behind it is over the rate.
+    // A message that waits for bob has no result yet. The next one is over the rate.
     shard.say(alice, send(4, "bob", reliable));
     assert_eq!(details(&mut shard), []);
     shard.say(alice, send(5, "bob", reliable));
     let over_rate = not_delivered("bob", 5, reliable, SendCode::OverRate);
     assert_eq!(details(&mut shard), [detail(alice, "alice", over_rate)]);
-    // Bob's session ends, and with it what he did not acknowledge.
+    // Bob's session ends with an unacknowledged message.
     shard.server.put_out(shard.now, &app_id(), &user("bob"));
     shard.tick();
     let lost = not_delivered("bob", 4, reliable, SendCode::Timeout);
@@ -110,7 +110,7 @@ fn a_message_that_goes_nowhere_says_to_whom_and_with_which_result() {
 }
 
 #[test]
-fn a_receiver_that_takes_no_more_is_the_reason_for_result_2() {
+fn full_receiver_is_the_detail_of_result_2() {
     let (mut shard, alice) = told(Config { sends_per_second: 0, ..Config::default() });
     let (bob, _) = shard.log_in(login("bob"));
     shard.noticed();
@@ -126,7 +126,7 @@ fn a_receiver_that_takes_no_more_is_the_reason_for_result_2() {
 }
 
 #[test]
-fn a_broadcast_that_goes_nowhere_says_where_and_with_which_result() {
+fn refused_broadcast_has_a_detail_with_room_and_result() {
     let (mut shard, alice) = told(Config { broadcasts_per_second: 1, ..Config::default() });
     for (id, code) in [(1, BroadcastCode::NotInRoom), (2, BroadcastCode::OverRate)] {
         shard.say(alice, broadcast(id, "hall"));
@@ -136,7 +136,7 @@ fn a_broadcast_that_goes_nowhere_says_where_and_with_which_result() {
 }
 
 #[test]
-fn rooms_say_who_comes_and_goes_and_why_somebody_may_not_come() {
+fn details_cover_joins_leaves_and_refused_joins() {
     let (mut shard, alice) = told(Config { room_members_max: 1, ..Config::default() });
     let (bob, _) = shard.log_in(login("bob"));
     shard.noticed();
@@ -163,7 +163,7 @@ fn rooms_say_who_comes_and_goes_and_why_somebody_may_not_come() {
 }
 
 #[test]
-fn a_user_with_its_rooms_or_its_joins_used_up_is_told_from_a_full_room() {
+fn refused_join_has_its_reason_in_the_detail() {
     for (joins_per_second, entered, refusal) in
         [(0, 128, JoinRefusal::TooManyRooms), (1, 256, JoinRefusal::OverRate)]
     {
@@ -186,7 +186,7 @@ fn a_user_with_its_rooms_or_its_joins_used_up_is_told_from_a_full_room() {
 }
 
 #[test]
-fn what_does_not_reach_the_app_server_is_told_without_what_it_was() {
+fn failed_posts_have_details_without_payload() {
     let (mut shard, alice) = told(Config::default());
     let send = |id| Frame::ServerSend { id: MessageId(id), payload: Payload::text("secret") };
     let not_posted =
@@ -209,7 +209,7 @@ fn what_does_not_reach_the_app_server_is_told_without_what_it_was() {
 }
 
 #[test]
-fn no_notice_shows_a_payload_a_token_or_a_signature() {
+fn notices_show_no_payload_token_or_signature() {
     let (mut shard, alice) = told(Config::default());
     let (signature, url) = (Bytes::from_static(b"secret"), Bytes::from_static(b"secret"));
     let set = SetServerParams { ticket: 1, signature, url };

@@ -1,5 +1,5 @@
-//! How broadcasts of a burst come to the members of a room: together and shared, and in their place
-//! among all that happens.
+//! The way of a burst's broadcasts to the members of a room: in shared pieces, and in order with
+//! all other frames.
 
 use bytes::Bytes;
 use rts_proto::server::Config;
@@ -8,7 +8,7 @@ use rts_proto::{LeaveReason, LinkId, MessageId, Payload, RoomId, RoomState};
 
 use crate::support::{Shard, delivery, login, message, resume, user};
 
-/// Broadcasts that are together not longer are one piece.
+/// Broadcasts up to this total length are one piece.
 const BUNDLE_BYTES_MAX: usize = 16 * 1_024;
 
 fn room() -> RoomId {
@@ -27,7 +27,7 @@ fn told(from: &str, text: &str) -> Frame {
     Frame::RoomDelivery { from: user(from), room: room(), payload: Payload::text(text) }
 }
 
-/// Users who are in the room, with their links and sessions. Nothing waits to be heard.
+/// Users in the room, with their links and sessions. All their frames were read.
 fn members<const N: usize>(uids: [&str; N]) -> (Shard, [LinkId; N], [Accepted; N]) {
     let mut shard = Shard::new(Config::default());
     let logins = uids.map(|uid| shard.log_in(login(uid)));
@@ -43,7 +43,7 @@ fn members<const N: usize>(uids: [&str; N]) -> (Shard, [LinkId; N], [Accepted; N
 }
 
 #[test]
-fn members_share_what_they_get_and_one_who_gets_more_has_its_own() {
+fn members_with_equal_output_share_its_memory() {
     let (mut shard, [alice, bob, carol, dave], _) = members(["alice", "bob", "carol", "dave"]);
     let (erin, _) = shard.log_in(login("erin"));
     shard.say(erin, message(1, "carol", "for you alone"));
@@ -62,7 +62,7 @@ fn members_share_what_they_get_and_one_who_gets_more_has_its_own() {
 }
 
 #[test]
-fn members_share_also_what_comes_in_more_than_one_piece() {
+fn members_share_several_pieces() {
     let (mut shard, [alice, bob, carol], _) = members(["alice", "bob", "carol"]);
     let (erin, _) = shard.log_in(login("erin"));
     shard.pieces(bob);
@@ -70,7 +70,7 @@ fn members_share_also_what_comes_in_more_than_one_piece() {
     let texts = ["one", "two", &long, &long, "three"];
     for (id, text) in (1..).zip(texts) {
         shard.say(alice, broadcast(id, text));
-        // Whatever happens in between.
+        // This happens in between.
         shard.say(erin, Frame::Ping);
     }
     let expected = texts.map(|text| told("alice", text));
@@ -83,7 +83,7 @@ fn members_share_also_what_comes_in_more_than_one_piece() {
 }
 
 #[test]
-fn a_piece_has_so_many_bytes_and_not_one_more() {
+fn piece_has_at_most_16_kib() {
     for extra in [0, 1] {
         let (mut shard, [alice, bob], _) = members(["alice", "bob"]);
         let text = |bytes| "x".repeat(bytes);
@@ -103,7 +103,7 @@ fn a_piece_has_so_many_bytes_and_not_one_more() {
 }
 
 #[test]
-fn who_speaks_gets_what_the_others_say_and_not_its_own() {
+fn sender_gets_broadcasts_of_others_and_not_its_own() {
     let (mut shard, [alice, bob, carol], _) = members(["alice", "bob", "carol"]);
     let said = [(alice, "alice", "one"), (bob, "bob", "two"), (alice, "alice", "three")];
     for (id, (link, _, text)) in (1..).zip(said) {
@@ -121,12 +121,12 @@ fn who_speaks_gets_what_the_others_say_and_not_its_own() {
 }
 
 #[test]
-fn what_was_acknowledged_of_a_piece_is_not_sent_again_and_the_rest_is() {
+fn resume_sends_only_the_unacknowledged_part_of_a_piece() {
     let texts = ["one", "two", "three"];
     for known in 0..=texts.len() {
         for is_told_before in [true, false] {
             let (mut shard, [alice, bob], [_, accepted]) = members(["alice", "bob"]);
-            // The answer to its join was the first frame.
+            // The first frame was the answer to its join.
             let received = 1 + known as u64;
             for (id, text) in (1..).zip(texts) {
                 shard.say(alice, broadcast(id, text));
@@ -142,7 +142,7 @@ fn what_was_acknowledged_of_a_piece_is_not_sent_again_and_the_rest_is() {
             assert_eq!(shard.hear(again)[1..], rest, "{known} of them");
             let acked = shard.server.stats().window_bytes;
             let expected: usize = rest.into_iter().map(|frame| frame.encode().len()).sum();
-            // Alice has acknowledged nothing: that bob came, and her results.
+            // Alice has not acknowledged the notice of bob's join and her results.
             shard.say(again, Frame::Ack { received: 4 });
             assert_eq!(acked - shard.server.stats().window_bytes, expected);
         }
@@ -150,7 +150,7 @@ fn what_was_acknowledged_of_a_piece_is_not_sent_again_and_the_rest_is() {
 }
 
 #[test]
-fn who_joins_or_leaves_in_a_burst_gets_what_is_said_while_it_is_a_member() {
+fn joiner_and_leaver_get_broadcasts_of_their_membership_only() {
     let (mut shard, [alice, bob], _) = members(["alice", "bob"]);
     let (carol, _) = shard.log_in(login("carol"));
     shard.say(alice, broadcast(1, "one"));
@@ -171,7 +171,7 @@ fn who_joins_or_leaves_in_a_burst_gets_what_is_said_while_it_is_a_member() {
 }
 
 #[test]
-fn who_hangs_up_or_breaks_a_rule_in_a_burst_was_a_member_until_then() {
+fn leave_notice_follows_broadcasts_of_the_leaver() {
     let (mut shard, [alice, bob, carol], _) = members(["alice", "bob", "carol"]);
     shard.say(bob, broadcast(1, "one"));
     shard.say(bob, Frame::Logout);

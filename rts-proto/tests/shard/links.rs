@@ -1,4 +1,4 @@
-//! Links, from being accepted to being gone, and what becomes of what is said on them.
+//! Links from their acceptance to their end, and the results of their frames.
 
 use bytes::Bytes;
 use rts_proto::server::{Config, Input};
@@ -26,9 +26,9 @@ fn unreliable(id: u64) -> Frame {
     }
 }
 
-/// Those that have logged in, and those that are gone, wait for nothing.
+/// Links that have logged in, and lost ones, do not count.
 #[test]
-fn so_many_links_may_wait_for_their_login_and_not_one_more() {
+fn links_before_login_have_a_bound() {
     let mut shard = Shard::new(Config { links_before_login_max: 2, ..Config::default() });
     shard.log_in(login("alice"));
     let gone = shard.link();
@@ -38,7 +38,7 @@ fn so_many_links_may_wait_for_their_login_and_not_one_more() {
     let one_more = LinkId(100);
     shard.input(Input::Accepted(one_more, key(100)));
     assert_eq!(shard.closed(one_more), Some(Some(CloseCode::Busy)));
-    let [told] = &shard.hear(one_more)[..] else { panic!("it is told why") };
+    let [told] = &shard.hear(one_more)[..] else { panic!("a Close with the reason") };
     assert!(matches!(told, Frame::Close { code, .. } if *code == CloseCode::Busy.code()));
     shard.hang_up(waiting[0]);
     let another = shard.link();
@@ -46,7 +46,7 @@ fn so_many_links_may_wait_for_their_login_and_not_one_more() {
 }
 
 #[test]
-fn a_frame_may_come_in_two_pieces_cut_anywhere() {
+fn frame_may_arrive_in_two_pieces_cut_anywhere() {
     let mut shard = Shard::new(Config { sends_per_second: 0, ..Config::default() });
     let [(alice, _), (bob, _)] = ["alice", "bob"].map(|uid| shard.log_in(login(uid)));
     let frame = message(1, "bob", "hi").encode();
@@ -59,7 +59,7 @@ fn a_frame_may_come_in_two_pieces_cut_anywhere() {
 }
 
 #[test]
-fn nobody_is_on_a_link_that_is_down() {
+fn message_to_a_user_with_a_lost_link_has_result_2() {
     let mut shard = Shard::new(Config::default());
     let [(alice, _), (bob, _)] = ["alice", "bob"].map(|uid| shard.log_in(login(uid)));
     for (id, code) in [(1, SendCode::Ok), (2, SendCode::Broken)] {
@@ -71,7 +71,7 @@ fn nobody_is_on_a_link_that_is_down() {
 }
 
 #[test]
-fn the_end_of_a_link_that_was_replaced_is_not_the_end_of_the_next() {
+fn end_of_a_replaced_link_leaves_the_next_one() {
     let mut shard = Shard::new(Config::default());
     let (alice, _) = shard.log_in(login("alice"));
     let (first, accepted) = shard.log_in(login("bob"));
@@ -82,7 +82,7 @@ fn the_end_of_a_link_that_was_replaced_is_not_the_end_of_the_next() {
 }
 
 #[test]
-fn results_of_a_burst_go_together_by_room_and_code() {
+fn results_of_a_burst_are_batched_by_room_and_code() {
     let mut shard = Shard::new(Config::default());
     let (alice, _) = shard.log_in(login("alice"));
     let [joined, other, strange] =
@@ -109,7 +109,7 @@ fn results_of_a_burst_go_together_by_room_and_code() {
 }
 
 #[test]
-fn who_is_not_there_is_told_from_who_can_never_be() {
+fn offline_receiver_differs_from_an_impossible_one() {
     let config = Config { reserved_uids: [user("system")].into(), ..Config::default() };
     let mut shard = Shard::new(config);
     let (alice, _) = shard.log_in(login("alice"));

@@ -1,4 +1,4 @@
-//! Logins of one user follow each other at a rate, and wait for their turn (§3.9).
+//! Logins of one user have a rate, and wait for their turn over it (§3.9).
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use crate::support::{Shard, login, resume};
 const LOGINS_PER_SECOND: u32 = 5;
 const LOGINS_WAITING_MAX: usize = 5;
 
-/// The worth of one login.
+/// The time of one login at this rate.
 const A_LOGIN: Duration = Duration::from_millis(1_000 / LOGINS_PER_SECOND as u64);
 
-/// A link that asks for a login, and whether it has it.
+/// Logs in over a new link. Returns whether it succeeded at once.
 fn ask(shard: &mut Shard, uid: &str) -> (LinkId, bool) {
     let link = shard.link();
     shard.say(link, Frame::Login(login(uid)));
@@ -29,7 +29,7 @@ fn is_in(shard: &mut Shard, link: LinkId) -> bool {
 }
 
 #[test]
-fn logins_over_the_rate_have_their_turn_one_after_the_other_and_the_newest_wins() {
+fn logins_over_the_rate_wait_and_the_newest_wins() {
     let mut shard = Shard::new(Config::default());
     for _ in 0..LOGINS_PER_SECOND {
         assert!(ask(&mut shard, "alice").1);
@@ -54,14 +54,14 @@ fn logins_over_the_rate_have_their_turn_one_after_the_other_and_the_newest_wins(
             assert_eq!(shard.closed(*earlier), Some(Some(CloseCode::Displaced)));
         }
     }
-    // Who was asked to come back comes back, and is the newest.
+    // A client that was asked to reconnect does so, and is the newest.
     shard.wait(A_LOGIN);
     assert!(ask(&mut shard, "alice").1);
     assert_eq!(shard.closed(waiting[LOGINS_WAITING_MAX - 1]), Some(Some(CloseCode::Displaced)));
 }
 
 #[test]
-fn a_link_that_hangs_up_makes_room_in_the_queue() {
+fn lost_link_frees_its_place_in_the_queue() {
     let mut shard = Shard::new(Config::default());
     let links: Vec<LinkId> = (0..LOGINS_PER_SECOND as usize + LOGINS_WAITING_MAX)
         .map(|_| ask(&mut shard, "alice").0)
@@ -76,7 +76,7 @@ fn a_link_that_hangs_up_makes_room_in_the_queue() {
 }
 
 #[test]
-fn who_waits_for_its_turn_has_nothing_to_say() {
+fn queued_link_may_send_nothing() {
     let mut shard = Shard::new(Config::default());
     for _ in 0..LOGINS_PER_SECOND {
         ask(&mut shard, "alice");
@@ -87,7 +87,7 @@ fn who_waits_for_its_turn_has_nothing_to_say() {
 }
 
 #[test]
-fn a_resume_is_no_login_and_a_refused_token_takes_no_turn() {
+fn resumes_and_refused_tokens_take_no_turn() {
     let mut shard = Shard::new(Config::default());
     shard.lets_in = false;
     for _ in 0..10 * LOGINS_PER_SECOND {

@@ -1,4 +1,4 @@
-//! The server core, frame by frame: what a client that keeps the rules, or does not, gets for it.
+//! The server core, frame by frame, for clients that keep the rules and clients that break them.
 
 mod acks;
 mod bounds;

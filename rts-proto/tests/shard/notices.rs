@@ -1,5 +1,4 @@
-//! What an operator is told of logins and closings: each once, with who and why, and nothing unless
-//! asked for.
+//! Notices of logins and closed links: each comes once, with user and reason, and only on request.
 
 use std::time::Duration;
 
@@ -41,7 +40,7 @@ fn closed(link: LinkId, user: Option<(AppId, UserId)>, code: CloseCode, reason: 
 }
 
 #[test]
-fn nothing_is_noticed_unless_somebody_asks() {
+fn no_notices_at_the_default_level() {
     let mut shard = Shard::new(Config::default());
     let (link, _) = shard.log_in(login("alice"));
     shard.say_bytes(link, Bytes::from_static(b"\x01\xff"));
@@ -65,7 +64,7 @@ fn logins_returns_and_logouts_are_noticed() {
 }
 
 #[test]
-fn a_return_says_what_is_sent_again_and_that_the_session_is_gone() {
+fn login_notice_tells_resumed_from_impossible_resumes() {
     let mut shard = shard(Config::default());
     let (bob, accepted) = shard.log_in(login("alice"));
     let (sender, _) = shard.log_in(login("bob"));
@@ -76,7 +75,7 @@ fn a_return_says_what_is_sent_again_and_that_the_session_is_gone() {
     shard.hang_up(bob);
     shard.say(sender, message(4, "alice", "never sent before"));
     shard.noticed();
-    // One of the three arrived.
+    // One of the three messages arrived.
     let (second, _) = shard.log_in(resume("alice", &accepted, 1));
     let resumed = Resumption::Resumed { frames_resent: 2 };
     assert_eq!(shard.noticed(), [logged_in(second, resumed)]);
@@ -87,7 +86,7 @@ fn a_return_says_what_is_sent_again_and_that_the_session_is_gone() {
 }
 
 #[test]
-fn a_lost_link_is_noticed_unless_the_server_closed_it() {
+fn lost_link_is_noticed_unless_the_server_closed_it() {
     let mut shard = shard(Config::default());
     let stranger = shard.link();
     shard.hang_up(stranger);
@@ -100,7 +99,7 @@ fn a_lost_link_is_noticed_unless_the_server_closed_it() {
 }
 
 #[test]
-fn a_login_that_waits_and_a_link_that_is_not_read_are_noticed() {
+fn queued_logins_and_congested_links_are_noticed() {
     let mut shard = shard(Config { logins_per_second: 1, ..Config::default() });
     let (link, _) = shard.log_in(login("alice"));
     shard.noticed();
@@ -117,12 +116,12 @@ fn a_login_that_waits_and_a_link_that_is_not_read_are_noticed() {
 }
 
 #[test]
-fn refusals_say_by_whom_with_what_was_shown() {
+fn refusal_notice_has_credentials_and_reason() {
     let config = Config { reserved_uids: [user("system")].into(), ..Config::default() };
     let mut shard = shard(config);
     for (uid, is_good, code, refusal) in [
         ("alice", false, LoginCode::InvalidToken, Refusal::Verdict),
-        // Only who has a good token is told that an id is reserved.
+        // Only a user with a good token is told that its id is reserved.
         ("system", false, LoginCode::InvalidToken, Refusal::Verdict),
         ("system", true, LoginCode::BadUserId, Refusal::ReservedUid),
     ] {
@@ -138,7 +137,7 @@ fn refusals_say_by_whom_with_what_was_shown() {
 }
 
 #[test]
-fn a_login_without_a_greater_claim_is_noticed() {
+fn login_without_a_greater_claim_is_noticed() {
     let mut shard = shard(Config::default());
     shard.clock = u64::MAX;
     shard.log_in(login("alice"));
@@ -154,7 +153,7 @@ fn a_login_without_a_greater_claim_is_noticed() {
 }
 
 #[test]
-fn a_displacement_names_both_links_or_the_one_that_there_is() {
+fn displacement_notice_names_the_existing_links() {
     for is_broken in [false, true] {
         let mut shard = shard(Config::default());
         let (first, accepted) = shard.log_in(login("alice"));
@@ -170,7 +169,7 @@ fn a_displacement_names_both_links_or_the_one_that_there_is() {
         expected.extend(link.map(|link| closed(link, alice(), CloseCode::Displaced, reason)));
         expected.push(logged_in(by, Resumption::NotAsked));
         assert_eq!(shard.noticed(), expected);
-        // Who comes back later is turned away, by name.
+        // A later reconnect of the displaced client is refused, with a notice that names its user.
         let late = shard.link();
         shard.say(late, Frame::Login(Login { claim: 0, ..resume("alice", &accepted, 0) }));
         assert_eq!(shard.noticed(), [closed(late, alice(), CloseCode::Displaced, reason)]);
@@ -178,7 +177,7 @@ fn a_displacement_names_both_links_or_the_one_that_there_is() {
 }
 
 #[test]
-fn a_broken_rule_is_named_with_the_user_once_there_is_one() {
+fn broken_rule_notice_names_the_user_if_known() {
     let mut shard = shard(Config::default());
     let stranger = shard.link();
     shard.say(stranger, HELLO);
@@ -193,7 +192,7 @@ fn a_broken_rule_is_named_with_the_user_once_there_is_one() {
     let closed_for = closed(link, alice(), CloseCode::UnexpectedFrame, rule);
     assert_eq!(shard.noticed(), [closed_for, over]);
 
-    // A login that waits for its verdict says whose it is.
+    // A login that waits for its verdict has a user.
     shard.decides = false;
     let link = shard.link();
     shard.say(link, Frame::Login(login("alice")));
@@ -212,7 +211,7 @@ fn a_shutdown_is_not_noticed_link_by_link() {
     assert_eq!(shard.noticed(), []);
 }
 
-/// What a user may do so often, and how it does that for the nth time.
+/// A rate, the number of uses that it allows, and the frames of the nth use.
 type Rated = (Rate, u64, fn(u64) -> Vec<Frame>);
 
 fn rates() -> [Rated; 6] {
@@ -235,13 +234,13 @@ fn rates() -> [Rated; 6] {
         (Rate::StatusQueries, 5, |query| {
             vec![Frame::StatusQuery { query, uid: Bytes::from_static(b"nobody") }]
         }),
-        // So many may be entered at once.
+        // The number of rooms that may be entered at once.
         (Rate::Joins, 256, |_| vec![enter("hall"), Frame::Leave { room: room("hall"), ticket: 2 }]),
     ]
 }
 
 #[test]
-fn being_over_a_rate_is_noticed_with_which_one_and_then_every_ten_seconds() {
+fn over_rate_is_noticed_every_ten_seconds() {
     for (rate, allowed, frames) in rates() {
         let mut shard = shard(Config {
             sends_per_second: 3,
@@ -275,7 +274,7 @@ fn being_over_a_rate_is_noticed_with_which_one_and_then_every_ten_seconds() {
 }
 
 #[test]
-fn what_a_ban_refuses_is_noticed_with_who_and_what_and_then_every_ten_seconds() {
+fn refusals_by_a_ban_are_noticed_every_ten_seconds() {
     let room = RoomId::new("lobby").expect("well formed");
     let enter = Frame::Join { room: room.clone(), ticket: 1, business_id: None };
     let join = |state| Forbidden::Join { room: room.clone(), state };

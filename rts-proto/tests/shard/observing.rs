@@ -1,4 +1,4 @@
-//! An observer sees all that goes into a shard and comes out, and commands are data.
+//! Observers of a shard, and commands as data.
 
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,7 @@ use crate::support::{APP, user};
 const NOW: Instant = Instant::from_millis(5);
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// What an observer saw, a line each.
+/// One line for each observation.
 #[derive(Clone, Default)]
 struct Seen(Arc<Mutex<Vec<String>>>);
 
@@ -22,7 +22,7 @@ impl Seen {
         self.0.lock().expect("not poisoned").push(format!("{what} {shown:?}"));
     }
 
-    /// Since the last time.
+    /// The lines since the last call.
     fn take(&self) -> Vec<String> {
         std::mem::take(&mut self.0.lock().expect("not poisoned"))
     }
@@ -50,7 +50,7 @@ impl Observe for Seen {
     }
 }
 
-/// A shard that has begun, and what is seen of it from now on.
+/// A shard that has begun, and its later observations.
 fn observed() -> (Server, Seen) {
     let seen = Seen::default();
     let server = Server::observed(Config::default(), 7, Box::new(seen.clone()));
@@ -58,7 +58,7 @@ fn observed() -> (Server, Seen) {
     (server, seen)
 }
 
-/// Gives a command by its method, and says what that returned.
+/// Calls the method of a command. Returns what it returned, as text.
 fn by_method(server: &mut Server, command: Command<'_>) -> String {
     match command {
         Command::Shutdown { retry_after_max } => shown(&server.shutdown(NOW, retry_after_max)),
@@ -115,7 +115,7 @@ fn with_commands(check: impl Fn(Command<'_>)) {
 }
 
 #[test]
-fn a_command_does_the_same_by_its_method_and_as_data_and_is_seen_once() {
+fn command_as_data_equals_its_method_and_is_observed_once() {
     with_commands(|command| {
         let (mut server, seen) = observed();
         let returned = by_method(&mut server, command);
@@ -136,7 +136,7 @@ fn a_command_shows_no_payload() {
 }
 
 #[test]
-fn what_a_command_returned_is_what_happened() {
+fn commands_as_data_return_their_effect() {
     let (mut server, _) = observed();
     let (app_id, uid) = (&AppId::new(APP).expect("well formed"), &user("bob"));
     let ban = &Ban::Login(uid.clone());
@@ -147,7 +147,7 @@ fn what_a_command_returned_is_what_happened() {
 }
 
 #[test]
-fn an_observer_sees_the_beginning_each_input_and_each_output_in_their_order() {
+fn observer_sees_start_inputs_and_outputs_in_order() {
     let seen = Seen::default();
     let config = Config { room_members_max: 3, ..Config::default() };
     let mut server = Server::observed(config, 42, Box::new(seen.clone()));

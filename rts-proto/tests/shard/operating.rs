@@ -1,5 +1,5 @@
-//! What operators see and do: pages of users and rooms, figures, and logins that a revocation meets
-//! half-way.
+//! The operator's view and commands: pages of users and rooms, figures, and revocations of waiting
+//! logins.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ fn room(id: &str) -> RoomId {
 }
 
 #[test]
-fn pages_of_users_make_up_all_of_them() {
+fn pages_of_users_contain_every_user() {
     let mut shard = Shard::new(Config::default());
     let names: Vec<_> = (0..10).map(|number| format!("user{number}")).collect();
     for name in names.iter().rev() {
@@ -41,7 +41,7 @@ fn pages_of_users_make_up_all_of_them() {
 }
 
 #[test]
-fn figures_are_those_of_the_user_of_the_room_and_of_the_app() {
+fn figures_match_users_rooms_and_app() {
     let mut shard = Shard::new(Config::default());
     let (alice, _) = shard.log_in(login("alice"));
     let (bob, _) = shard.log_in(login("bob"));
@@ -61,7 +61,7 @@ fn figures_are_those_of_the_user_of_the_room_and_of_the_app() {
     assert_eq!((second.uid.as_str(), second.rooms), ("bob", 1));
     assert_eq!(second.status, OnlineStatus::Unreachable);
     assert_eq!(second.silent_for, Duration::from_secs(16));
-    assert!(second.window_bytes > 0, "his answer to the join");
+    assert!(second.window_bytes > 0, "the answer to bob's join");
     let rooms = shard.server.rooms_page(&app(), None, 10);
     let members: Vec<_> =
         rooms.items.iter().map(|room| (room.room.as_str(), room.members)).collect();
@@ -79,7 +79,7 @@ fn figures_are_those_of_the_user_of_the_room_and_of_the_app() {
 }
 
 #[test]
-fn a_session_ends_if_what_it_showed_was_issued_before_the_moment() {
+fn revocation_ends_sessions_with_earlier_credentials() {
     let mut shard = Shard::new(Config::default());
     shard.issued_at = 99;
     let (early, _) = shard.log_in(login("alice"));
@@ -92,7 +92,7 @@ fn a_session_ends_if_what_it_showed_was_issued_before_the_moment() {
 }
 
 #[test]
-fn a_login_that_waits_for_its_turn_ends_with_a_ban_or_with_its_token() {
+fn ban_or_revocation_ends_a_queued_login() {
     for is_ban in [true, false] {
         let config = Config { logins_per_second: 1, ..Config::default() };
         let mut shard = Shard::new(config);
@@ -115,7 +115,7 @@ fn a_login_that_waits_for_its_turn_ends_with_a_ban_or_with_its_token() {
 }
 
 #[test]
-fn of_logins_that_wait_those_end_that_are_meant_and_showed_something_earlier() {
+fn revocation_ends_matching_queued_logins_only() {
     for (uid, moment, ends) in [
         (Some("alice"), 100, [true, false, false]),
         (Some("alice"), 99, [false, false, false]),
@@ -144,7 +144,7 @@ fn of_logins_that_wait_those_end_that_are_meant_and_showed_something_earlier() {
 }
 
 #[test]
-fn lifting_a_ban_removes_nobody_whether_it_lasts_or_ran_out() {
+fn unban_removes_no_user() {
     let is_of_logins = |ban: &Ban| matches!(ban, Ban::Login(_));
     let bans = [
         Ban::Room(room("lobby")),
@@ -157,11 +157,11 @@ fn lifting_a_ban_removes_nobody_whether_it_lasts_or_ran_out() {
         let mut shard = Shard::new(Config::default());
         let minute = Duration::from_secs(60);
         let (mut link, _) = shard.log_in(login("alice"));
-        assert!(!shard.server.unban(shard.now, &app(), &ban), "{ban:?}: there was none");
+        assert!(!shard.server.unban(shard.now, &app(), &ban), "{ban:?}: no ban was set");
         shard.server.ban(shard.now, &app(), &ban, minute).expect("few bans");
         assert!(shard.server.unban(shard.now, &app(), &ban), "{ban:?}");
         assert!(!shard.server.unban(shard.now, &app(), &ban), "{ban:?}: it is lifted");
-        // Where it was lifted, and where another one ran out, the user comes and stays.
+        // After an unban, or after another ban has expired, the user joins and stays.
         for runs_out in [false, true] {
             if runs_out {
                 shard.server.ban(shard.now, &app(), &ban, minute).expect("few bans");
@@ -187,9 +187,9 @@ fn lifting_a_ban_removes_nobody_whether_it_lasts_or_ran_out() {
     }
 }
 
-/// Anybody with the key of a back end can write to an app that nobody uses.
+/// Anyone with the key of a back end can send messages in an app without users.
 #[test]
-fn an_app_without_users_is_forgotten_when_what_its_back_end_used_is_there_again() {
+fn app_without_users_is_forgotten_when_its_rate_is_full() {
     let apps_after_a_message = |shard: &mut Shard| {
         let (from, payload) = (user("back-end"), Payload::text("x"));
         let sent = shard.server.unicast(shard.now, &app(), from, &user("nobody"), payload);
@@ -205,7 +205,7 @@ fn an_app_without_users_is_forgotten_when_what_its_back_end_used_is_there_again(
     assert_eq!(apps_after_a_message(&mut shard), 1);
     shard.wait(Duration::from_millis(100));
     assert_eq!(apps_after_a_message(&mut shard), 1);
-    // Two messages are worth half a second. The app is looked at after a whole one.
+    // Two messages are worth half a second. The app is checked after a second.
     shard.wait(Duration::from_micros(899_999));
     shard.tick();
     assert_eq!(shard.server.stats().apps, 1);

@@ -1,5 +1,5 @@
-//! Members that do not take what they are sent: up to their bounds they lose nothing, and beyond
-//! them they hear nothing that came after what they lost. §6.8.
+//! Members that do not read. Up to their bounds they miss no frame. Beyond them they get no frame
+//! after the missing one. §6.8.
 
 use rts_proto::limits::{SERVER_WINDOW_FRAMES_MAX, WINDOW_BYTES_MAX};
 use rts_proto::server::Config;
@@ -20,8 +20,8 @@ fn told(payload: Payload) -> Frame {
     Frame::RoomDelivery { from: user("alice"), room: room(), payload }
 }
 
-/// Alice and bob in the room, without rates; she has acknowledged everything, and he nothing: what
-/// he was told is one frame.
+/// Alice and bob in a room without rates. She has acknowledged everything, and he nothing: one
+/// frame.
 fn two() -> (Shard, LinkId, LinkId) {
     let mut shard = Shard::new(Config {
         sends_per_second: 0,
@@ -34,12 +34,12 @@ fn two() -> (Shard, LinkId, LinkId) {
         shard.say(link, Frame::Join { room: room(), ticket: 1, business_id: None });
     }
     shard.hear(bob);
-    // The answer, and that he came.
+    // The answer to her join, and the notice of bob's.
     shard.say(alice, Frame::Ack { received: 2 });
     (shard, alice, bob)
 }
 
-/// Alice sends bob so much that his window has room for so many bytes more.
+/// Alice sends bob messages until his window has space for this number of bytes.
 fn fill(shard: &mut Shard, alice: LinkId, bob: LinkId, free: usize) {
     let length = |bytes| {
         let payload = Payload::binary(vec![0; bytes]);
@@ -48,7 +48,7 @@ fn fill(shard: &mut Shard, alice: LinkId, bob: LinkId, free: usize) {
     };
     let mut missing = WINDOW_BYTES_MAX - free - shard.server.stats().window_bytes;
     while missing > 0 {
-        // Its head's length is the same for all of these.
+        // The head has the same length in all of these frames.
         let bytes = missing.min(50_000) - (length(20_000) - 20_000);
         let payload = Payload::binary(vec![0; bytes]);
         let (to, config) = ("bob".into(), MessageConfig::ReliableOrdered);
@@ -58,14 +58,14 @@ fn fill(shard: &mut Shard, alice: LinkId, bob: LinkId, free: usize) {
     shard.hear(bob);
 }
 
-/// A broadcast for which his window has no room.
+/// A broadcast without space in bob's window.
 fn lose(shard: &mut Shard, alice: LinkId, bob: LinkId) {
     fill(shard, alice, bob, 500);
     shard.say(alice, broadcast(2, Payload::binary(vec![1; 1_000])));
 }
 
 #[test]
-fn a_member_takes_so_many_bytes_in_one_piece_and_not_one_more() {
+fn member_accepts_one_mebibyte_in_one_piece() {
     let payload = Payload::binary(vec![1; 100]);
     let length = told(payload.clone()).encode().len();
     for missing in [0, 1] {
@@ -85,7 +85,7 @@ fn a_member_takes_so_many_bytes_in_one_piece_and_not_one_more() {
 }
 
 #[test]
-fn a_member_takes_so_many_frames_in_pieces_and_not_one_more() {
+fn member_accepts_4096_frames_in_pieces() {
     for extra in [0, 1] {
         let (mut shard, alice, bob) = two();
         let count = SERVER_WINDOW_FRAMES_MAX - 1 + extra;
@@ -102,7 +102,7 @@ fn a_member_takes_so_many_frames_in_pieces_and_not_one_more() {
             continue;
         }
         assert_eq!(heard, count);
-        // In the middle of pieces and at their ends; and then one that he cannot have.
+        // Counts in the middle of pieces and at their ends, and one that is impossible.
         for received in [1, 2, 699, 700, 701, 702, 1 + count as u64] {
             shard.say(bob, Frame::Ack { received });
             assert_eq!(shard.closed(bob), None);
@@ -113,10 +113,10 @@ fn a_member_takes_so_many_frames_in_pieces_and_not_one_more() {
 }
 
 #[test]
-fn nothing_is_heard_after_a_gap_from_the_same_burst() {
+fn nothing_follows_a_gap_from_the_same_burst() {
     let (mut shard, alice, bob) = two();
     fill(&mut shard, alice, bob, 10_000);
-    // These are more than one piece: the first has no room, and the second would have some.
+    // These are several pieces: the first has no space, and the second would have some.
     for id in 2..22 {
         shard.say(alice, broadcast(id, Payload::binary(vec![1; 990])));
     }
@@ -125,13 +125,13 @@ fn nothing_is_heard_after_a_gap_from_the_same_burst() {
 }
 
 #[test]
-fn nothing_is_heard_after_a_gap_from_the_next_input() {
+fn nothing_follows_a_gap_from_the_next_input() {
     let (mut shard, alice, bob) = two();
     lose(&mut shard, alice, bob);
     shard.say(alice, message(3, "bob", "after"));
     let heard = shard.hear(bob);
     assert!(matches!(heard[..], [Frame::Close { .. }]), "{} frames", heard.len());
-    // Of the message she is told that it did not arrive.
+    // She is told that the message did not arrive.
     let heard = shard.hear(alice);
     let result = heard.iter().find(
         |frame| matches!(frame, Frame::SendResults { ids, .. } if ids.contains(&MessageId(3))),
@@ -140,13 +140,13 @@ fn nothing_is_heard_after_a_gap_from_the_next_input() {
 }
 
 #[test]
-fn nothing_is_heard_after_a_gap_from_the_back_end() {
+fn nothing_follows_a_gap_from_the_back_end() {
     let (mut shard, alice, bob) = two();
     lose(&mut shard, alice, bob);
     let app = AppId::new(APP).expect("well formed");
     let text = Payload::text("after");
     let reached = shard.server.unicast(shard.now, &app, user("system"), &user("bob"), text);
-    assert_eq!(reached, Ok(0), "he is not there any more");
+    assert_eq!(reached, Ok(0), "his session ended");
     assert!(!shard.hear(bob).contains(&delivery("system", "after")));
     assert_eq!(shard.closed(bob), Some(Some(CloseCode::SlowConsumer)));
 }

@@ -1,4 +1,4 @@
-//! What a link costs that pings, or that does not read what is not sequenced (§2.9).
+//! The cost of links that ping, or that do not read unsequenced frames (§2.9).
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ fn all_pings_of_a_burst_have_one_answer() {
 }
 
 #[test]
-fn four_bursts_a_second_are_answered_and_not_one_more() {
+fn answers_pings_of_four_bursts_a_second() {
     let mut shard = Shard::new(Config::default());
     let (alice, _) = shard.log_in(login("alice"));
     for second in 0..3 {
@@ -37,7 +37,7 @@ fn four_bursts_a_second_are_answered_and_not_one_more() {
 }
 
 #[test]
-fn what_is_not_sequenced_does_not_go_where_nobody_reads() {
+fn congested_link_gets_no_unsequenced_frames() {
     let config = rts_proto::MessageConfig::UnreliableOrdered;
     let mut shard = Shard::new(Config::default());
     let [alice, bob] = ["alice", "bob"].map(|uid| shard.log_in(login(uid)).0);
@@ -58,7 +58,7 @@ fn what_is_not_sequenced_does_not_go_where_nobody_reads() {
         shard.say(bob, Frame::Ping);
         assert_eq!(pongs(&mut shard, bob), usize::from(!is_congested));
     }
-    // A window has a bound of its own, and a new link is read until the contrary is known.
+    // The window has its own bound. A new link counts as read until it is congested.
     shard.input(Input::Congested(bob, true));
     assert_eq!(send(&mut shard, rts_proto::MessageConfig::ReliableOrdered), None);
     shard.hang_up(bob);

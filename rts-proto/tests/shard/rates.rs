@@ -1,4 +1,4 @@
-//! Rates belong to users: how fast rooms are entered (§6.13), and that no login renews what was used
+//! Rates belong to users: the rate of entering rooms (§6.13), and rates that no login refills
 //! (§8.3).
 
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::support::{Shard, login, message, user};
 const JOINS_BURST_MIN: u32 = 256;
 const LOGINS_PER_SECOND: u32 = 5;
 
-/// The worth of one entered room.
+/// The time of one entered room at this rate.
 const A_JOIN: Duration = Duration::from_millis(1_000 / 20);
 
 fn room(id: &str) -> RoomId {
@@ -35,13 +35,13 @@ fn join(shard: &mut Shard, link: LinkId, id: &str) -> (RoomState, Vec<UserId>) {
     answer.expect("an answer")
 }
 
-/// Leaves, and is told so.
+/// Leaves, and gets the answer.
 fn leave(shard: &mut Shard, link: LinkId, id: &str) {
     shard.say(link, Frame::Leave { room: room(id), ticket: 2 });
     assert!(shard.hear(link).contains(&Frame::LeaveAnswer { ticket: 2 }));
 }
 
-/// Enters the hall and leaves it so many times, and returns how many of that worked.
+/// Enters and leaves the hall this number of times. Returns how many joins succeeded.
 fn come_and_go(shard: &mut Shard, link: LinkId, times: u32) -> u32 {
     let entered = (0..times).filter(|_| {
         let (state, _) = join(shard, link, "hall");
@@ -51,7 +51,7 @@ fn come_and_go(shard: &mut Shard, link: LinkId, times: u32) -> u32 {
     u32::try_from(entered.count()).expect("not more than were tried")
 }
 
-/// What is said of joins and leaves.
+/// The notices of joins and leaves.
 fn comings_and_goings(shard: &mut Shard, link: LinkId) -> Vec<Frame> {
     let told =
         |frame: &Frame| matches!(frame, Frame::MemberJoined { .. } | Frame::MemberLeft { .. });
@@ -59,7 +59,7 @@ fn comings_and_goings(shard: &mut Shard, link: LinkId) -> Vec<Frame> {
 }
 
 #[test]
-fn a_user_enters_256_rooms_at_once_and_of_more_nobody_is_told() {
+fn enters_256_rooms_at_once_and_refuses_more_without_notice() {
     let mut shard = Shard::new(Config::default());
     let [witness, alice] = ["witness", "alice"].map(|uid| shard.log_in(login(uid)).0);
     join(&mut shard, witness, "hall");
@@ -72,7 +72,7 @@ fn a_user_enters_256_rooms_at_once_and_of_more_nobody_is_told() {
     shard.wait(Duration::from_micros(1));
     assert_eq!(come_and_go(&mut shard, alice, 2), 1);
     assert_eq!(comings_and_goings(&mut shard, witness).len(), 2);
-    // It is the user's own rate.
+    // The rate belongs to one user.
     assert_eq!(come_and_go(&mut shard, witness, 1), 1);
 }
 
@@ -91,7 +91,7 @@ fn leaving_needs_no_rate_and_is_told() {
 }
 
 #[test]
-fn who_joins_where_it_is_gets_a_short_answer_as_often_as_it_asks() {
+fn join_of_a_joined_room_has_a_short_answer() {
     let mut shard = Shard::new(Config::default());
     let [alice, bob] = ["alice", "bob"].map(|uid| shard.log_in(login(uid)).0);
     join(&mut shard, bob, "room");
@@ -104,7 +104,7 @@ fn who_joins_where_it_is_gets_a_short_answer_as_often_as_it_asks() {
 }
 
 #[test]
-fn who_is_back_enters_its_rooms_without_a_rate_and_learns_who_is_there() {
+fn returning_user_rejoins_without_rate_and_gets_members() {
     let mut shard = Shard::new(Config::default());
     let [alice, bob] = ["alice", "bob"].map(|uid| shard.log_in(login(uid)).0);
     for id in ["one", "two"] {
@@ -142,7 +142,7 @@ enum Before {
     Breach,
 }
 
-/// Uses what there is once, and says whether that was within the rate.
+/// Uses the rate once. Returns whether that was within the rate.
 type Attempt = fn(&mut Shard, LinkId) -> bool;
 
 fn answer<T>(shard: &mut Shard, link: LinkId, wanted: impl FnMut(Frame) -> Option<T>) -> T {
@@ -192,7 +192,7 @@ const ATTEMPTS: [(&str, Attempt); 6] = [
 ];
 
 #[test]
-fn no_login_renews_what_was_used_of_a_rate() {
+fn login_does_not_refill_rates() {
     for before in [Before::Logout, Before::AnotherLogin, Before::Breach] {
         for (what, attempt) in ATTEMPTS {
             let mut shard = Shard::new(Config::default());
@@ -208,7 +208,7 @@ fn no_login_renews_what_was_used_of_a_rate() {
             assert!(!attempt(&mut shard, second), "{what} after {before:?}");
             shard.wait(Duration::from_millis(100));
             assert!(attempt(&mut shard, second), "{what} later");
-            // Nobody else has less for it.
+            // The rate of another user is unchanged.
             let (bob, _) = shard.log_in(login("bob"));
             assert!(attempt(&mut shard, bob), "{what} of another user");
         }
@@ -216,7 +216,7 @@ fn no_login_renews_what_was_used_of_a_rate() {
 }
 
 #[test]
-fn what_was_used_is_forgotten_when_it_is_there_again() {
+fn used_rates_are_forgotten_when_full_again() {
     let mut shard = Shard::new(Config::default());
     let (alice, _) = shard.log_in(login("alice"));
     come_and_go(&mut shard, alice, JOINS_BURST_MIN);
@@ -235,7 +235,7 @@ fn what_was_used_is_forgotten_when_it_is_there_again() {
 }
 
 #[test]
-fn as_many_users_are_remembered_as_may_be_and_not_one_more() {
+fn remembers_used_rates_up_to_the_bound_of_users() {
     let mut shard = Shard::new(Config { users_remembered_max: 2, ..Config::default() });
     for uid in ["alice", "bob", "carol"] {
         for _ in 0..LOGINS_PER_SECOND {
@@ -243,7 +243,7 @@ fn as_many_users_are_remembered_as_may_be_and_not_one_more() {
         }
     }
     assert_eq!(shard.server.stats().users_remembered, 2);
-    // Who is not remembered is not kept waiting.
+    // A user that is not remembered does not wait.
     shard.log_in(login("carol"));
     let link = shard.link();
     shard.say(link, Frame::Login(login("bob")));

@@ -1,5 +1,5 @@
-//! Sessions that go on over another link: keys, counts, late logins, the grace. Sections 3 and 4 of
-//! the protocol, frame by frame.
+//! Sessions that are resumed over another link: keys, counts, late logins, the grace period.
+//! Sections 3 and 4 of the protocol, frame by frame.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ fn shard() -> Shard {
 }
 
 #[test]
-fn each_resume_brings_a_new_key() {
+fn each_resume_has_a_new_key() {
     let mut shard = shard();
     let (_, first) = shard.log_in(login("alice"));
     let (_, second) = shard.log_in(resume("alice", &first, 0));
@@ -27,14 +27,14 @@ fn each_resume_brings_a_new_key() {
 }
 
 #[test]
-fn a_lost_answer_to_a_resume_costs_nothing_even_when_the_token_has_expired() {
+fn lost_resume_answer_allows_another_resume() {
     let mut shard = shard();
     let (first_link, first) = shard.log_in(login("alice"));
     let (bob, _) = shard.log_in(login("bob"));
     shard.lets_in = false;
     shard.hang_up(first_link);
     shard.say(bob, message(7, "alice", "hi"));
-    // The client never reads these answers, and so knows the first key only.
+    // The client never reads these answers, so it knows the first key only.
     for _ in 0..3 {
         let (link, unread) = shard.log_in(resume("alice", &first, 0));
         assert!(unread.resumed);
@@ -52,7 +52,7 @@ fn a_lost_answer_to_a_resume_costs_nothing_even_when_the_token_has_expired() {
 }
 
 #[test]
-fn the_former_key_is_good_until_the_client_has_spoken_and_no_longer() {
+fn former_key_is_valid_until_the_client_sends_a_frame() {
     let mut shard = shard();
     let (_, first) = shard.log_in(login("alice"));
     let (link, second) = shard.log_in(resume("alice", &first, 0));
@@ -63,7 +63,7 @@ fn the_former_key_is_good_until_the_client_has_spoken_and_no_longer() {
 }
 
 #[test]
-fn a_key_from_before_the_former_one_is_dead() {
+fn key_before_the_former_one_is_invalid() {
     let mut shard = shard();
     let (_, first) = shard.log_in(login("alice"));
     let (_, second) = shard.log_in(resume("alice", &first, 0));
@@ -74,7 +74,7 @@ fn a_key_from_before_the_former_one_is_dead() {
 }
 
 #[test]
-fn nobody_else_resumes_a_session_and_no_count_that_cannot_be_served() {
+fn refuses_resume_by_others_and_with_impossible_counts() {
     let mut shard = shard();
     let (_, alice) = shard.log_in(login("alice"));
     let mut attempts = Vec::new();
@@ -86,7 +86,7 @@ fn nobody_else_resumes_a_session_and_no_count_that_cannot_be_served() {
         let (_, accepted) = shard.log_in(attempt);
         assert!(!accepted.resumed);
     }
-    // None of that has touched the session.
+    // The session is unchanged after all of these.
     let (_, resumed) = shard.log_in(good);
     assert!(resumed.resumed);
     let (_, too_many) = shard.log_in(resume("alice", &resumed, 1));
@@ -95,7 +95,7 @@ fn nobody_else_resumes_a_session_and_no_count_that_cannot_be_served() {
 
 #[test]
 fn no_other_key_resumes_a_session() {
-    // Nothing like it, and one bit off in each byte.
+    // A different key, and keys with one wrong bit in each byte.
     let (_, good) = shard().log_in(login("alice"));
     let one_bit_off = (0..16).map(|byte| {
         let mut wrong = good.key;
@@ -112,7 +112,7 @@ fn no_other_key_resumes_a_session() {
 }
 
 #[test]
-fn a_count_below_what_was_acknowledged_is_not_resumed() {
+fn refuses_resume_below_the_acknowledged_count() {
     let mut shard = shard();
     let (link, alice) = shard.log_in(login("alice"));
     let (bob, _) = shard.log_in(login("bob"));
@@ -126,7 +126,7 @@ fn a_count_below_what_was_acknowledged_is_not_resumed() {
 }
 
 #[test]
-fn what_the_client_lacks_is_sent_again_and_nothing_else() {
+fn resume_sends_missing_frames_only() {
     let mut shard = shard();
     let (_, alice) = shard.log_in(login("alice"));
     let (bob, _) = shard.log_in(login("bob"));
@@ -136,19 +136,19 @@ fn what_the_client_lacks_is_sent_again_and_nothing_else() {
     let link = shard.link();
     shard.say(link, Frame::Login(resume("alice", &alice, 2)));
     assert_eq!(shard.hear(link)[1..], [delivery("bob", "three")]);
-    // Its count is as good as an acknowledgement.
+    // The count of a resume is an acknowledgement.
     shard.tick();
     let results = Frame::SendResults { code: SendCode::Ok, ids: vec![MessageId(1), MessageId(2)] };
     assert_eq!(shard.hear(bob), [Frame::Ack { received: 3 }, results]);
 }
 
 #[test]
-fn the_answer_says_what_arrived_and_no_acknowledgement_repeats_it() {
+fn login_answer_replaces_the_acknowledgement() {
     let mut shard = shard();
     let (link, alice) = shard.log_in(login("alice"));
     shard.say(link, message(1, "nobody", "one"));
     shard.say(link, message(2, "nobody", "two"));
-    // The tick that would acknowledge does not come before the resume.
+    // The resume comes before the tick that would acknowledge.
     let new_link = shard.link();
     shard.say(new_link, Frame::Login(resume("alice", &alice, 0)));
     shard.tick();
@@ -180,16 +180,16 @@ fn of_engine(login: Login, engine: u64, attempt: u64) -> Login {
 }
 
 #[test]
-fn a_login_that_was_overtaken_on_its_way_changes_nothing() {
+fn overtaken_login_changes_nothing() {
     let mut shard = shard();
     let (_, first) = shard.log_in(of_engine(login("alice"), 5, 1));
     let (link, second) = shard.log_in(of_engine(resume("alice", &first, 0), 5, 3));
     let late = [
-        // The first login, sent again since the answer took long.
+        // The first login, sent again because the answer took long.
         login("alice"),
-        // A resume with a key that is still good.
+        // A resume with a key that is still valid.
         resume("alice", &first, 0),
-        // A resume with one that is not, which would be a fresh login with the old claim.
+        // A resume with an invalid key, which would be a fresh login with the old claim.
         resume("alice", &Accepted { key: key(99), ..first.clone() }, 0),
     ];
     for late in late {
@@ -204,7 +204,7 @@ fn a_login_that_was_overtaken_on_its_way_changes_nothing() {
 }
 
 #[test]
-fn attempts_order_the_logins_of_one_engine_only() {
+fn attempts_order_logins_of_one_engine_only() {
     for (engine, attempt) in [(6, 1), (5, 3)] {
         let mut shard = shard();
         let (link, _) = shard.log_in(of_engine(login("alice"), 5, 3));
@@ -212,7 +212,7 @@ fn attempts_order_the_logins_of_one_engine_only() {
         assert!(!other.resumed);
         assert_eq!(shard.closed(link), Some(Some(CloseCode::Displaced)));
     }
-    // An engine that does not say which it is has no order.
+    // Logins of an engine without a number have no order.
     let mut shard = shard();
     let (link, _) = shard.log_in(of_engine(login("alice"), 0, 3));
     shard.log_in(of_engine(login("alice"), 0, 2));
@@ -220,7 +220,7 @@ fn attempts_order_the_logins_of_one_engine_only() {
 }
 
 #[test]
-fn a_login_that_was_overtaken_while_its_token_was_checked_changes_nothing() {
+fn login_overtaken_during_its_check_changes_nothing() {
     use rts_proto::server::{Input, Output, Server, Verdict};
     let now = rts_proto::Instant::from_millis(1);
     let mut server = Server::new(Config::default(), 1);
@@ -259,7 +259,7 @@ fn a_login_that_was_overtaken_while_its_token_was_checked_changes_nothing() {
 }
 
 #[test]
-fn a_session_is_resumed_until_its_grace_has_passed_however_late_the_tick() {
+fn resumes_until_the_grace_ends_even_before_a_late_tick() {
     let grace = Duration::from_secs(30);
     let moment = Duration::from_micros(1);
     for (silence, resumed) in [(grace - moment, true), (grace, false)] {
@@ -273,7 +273,7 @@ fn a_session_is_resumed_until_its_grace_has_passed_however_late_the_tick() {
 }
 
 #[test]
-fn bytes_after_the_grace_come_too_late_on_an_open_link_as_well() {
+fn bytes_after_the_grace_end_an_open_link() {
     let mut shard = shard();
     let (link, _) = shard.log_in(login("alice"));
     shard.wait(Duration::from_secs(29));
@@ -286,7 +286,7 @@ fn bytes_after_the_grace_come_too_late_on_an_open_link_as_well() {
 }
 
 #[test]
-fn a_refused_token_refuses_a_login_but_no_resume() {
+fn refused_token_does_not_prevent_a_resume() {
     let mut shard = shard();
     let (_, alice) = shard.log_in(login("alice"));
     shard.lets_in = false;
@@ -299,7 +299,7 @@ fn a_refused_token_refuses_a_login_but_no_resume() {
 }
 
 #[test]
-fn an_engine_whose_link_was_replaced_comes_back() {
+fn engine_with_a_replaced_link_reconnects() {
     let config = client::Config {
         app_id: AppId::new(APP).expect("well formed"),
         parameters: Parameters::default(),

@@ -1,4 +1,4 @@
-//! Rooms, frame by frame: how many there may be, and who is told. Section 6 of the protocol.
+//! Rooms, frame by frame: their bounds, and the receivers of notices. Section 6 of the protocol.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ fn room(id: &str) -> RoomId {
     RoomId::new(id).expect("well formed")
 }
 
-/// Joins, and returns what the answer says.
+/// Joins, and returns the state of the answer.
 fn join(shard: &mut Shard, link: LinkId, id: &str) -> RoomState {
     shard.say(link, Frame::Join { room: room(id), ticket: 1, business_id: None });
     let answers = shard.hear(link);
@@ -42,7 +42,7 @@ fn broadcast(shard: &mut Shard, link: LinkId, id: &str) -> BroadcastCode {
 }
 
 #[test]
-fn a_session_is_in_as_many_rooms_as_it_may_and_in_no_more() {
+fn session_is_in_at_most_128_rooms() {
     let mut shard = Shard::new(Config::default());
     let (alice, _) = shard.log_in(login("alice"));
     for number in 0..ROOMS_PER_USER_MAX {
@@ -52,16 +52,16 @@ fn a_session_is_in_as_many_rooms_as_it_may_and_in_no_more() {
     assert_eq!(join(&mut shard, alice, "room-0"), RoomState::Joined, "it is in this one");
 }
 
-/// Else a user could gather memberships without end, by logging in again and again.
+/// Otherwise a user could gather memberships without end, by logging in again and again.
 #[test]
-fn memberships_that_wait_for_a_new_session_count_until_they_end() {
+fn waiting_memberships_count_until_they_end() {
     let mut shard = Shard::new(Config::default());
     let (before, _) = shard.log_in(login("alice"));
     for number in 0..ROOMS_PER_USER_MAX - 1 {
         join(&mut shard, before, &format!("before-{number}"));
     }
     for _ in 0..2 {
-        // Nothing is gained by another login, nor by a logout.
+        // Neither another login nor a logout frees a place.
         let (between, _) = shard.log_in(login("alice"));
         assert_eq!(join(&mut shard, between, "before-0"), RoomState::Joined);
         assert_eq!(join(&mut shard, between, "one"), RoomState::Joined);
@@ -77,7 +77,7 @@ fn memberships_that_wait_for_a_new_session_count_until_they_end() {
 }
 
 #[test]
-fn memberships_that_waited_in_vain_count_no_more() {
+fn expired_memberships_do_not_count() {
     let mut shard = Shard::new(Config::default());
     let (before, _) = shard.log_in(login("alice"));
     for number in 0..ROOMS_PER_USER_MAX {
@@ -100,7 +100,7 @@ fn memberships_that_waited_in_vain_count_no_more() {
 }
 
 #[test]
-fn a_full_room_takes_nobody_and_one_who_left_makes_room() {
+fn full_room_refuses_joins_until_a_member_leaves() {
     let mut shard = Shard::new(Config { room_members_max: 2, ..Config::default() });
     let [alice, bob, carol] = ["alice", "bob", "carol"].map(|uid| shard.log_in(login(uid)).0);
     assert_eq!(join(&mut shard, alice, "room"), RoomState::Joined);
@@ -110,7 +110,7 @@ fn a_full_room_takes_nobody_and_one_who_left_makes_room() {
     assert_eq!(join(&mut shard, carol, "room"), RoomState::Joined);
 }
 
-/// A room of so many members, and the link of the first.
+/// Fills a room with this number of members. Returns their links.
 fn crowd(shard: &mut Shard, members: usize) -> Vec<LinkId> {
     let links: Vec<_> =
         (0..members).map(|who| shard.log_in(login(&format!("user-{who:03}"))).0).collect();
@@ -123,14 +123,14 @@ fn crowd(shard: &mut Shard, members: usize) -> Vec<LinkId> {
     links
 }
 
-/// What the first of the members heard about the hall.
+/// The first member's frames about the room.
 fn told(shard: &mut Shard, link: LinkId) -> Vec<Frame> {
     let frames = shard.hear(link);
     frames.into_iter().filter(|frame| !matches!(frame, Frame::Ack { .. })).collect()
 }
 
 #[test]
-fn joins_and_leaves_are_told_up_to_500_members_and_not_beyond() {
+fn joins_and_leaves_are_announced_up_to_500_members() {
     let mut shard = Shard::new(Config::default());
     let members = crowd(&mut shard, NOTICE_MEMBERS_MAX - 1);
     let first = members[0];
@@ -139,14 +139,14 @@ fn joins_and_leaves_are_told_up_to_500_members_and_not_beyond() {
     let stop = Frame::RoomNotice { room: room("hall"), state: RoomState::NoticesStop };
 
     join(&mut shard, last, "hall");
-    assert_eq!(told(&mut shard, first), [joined("x-1")], "the 500th");
+    assert_eq!(told(&mut shard, first), [joined("x-1")], "the 500th member");
     shard.say(over, Frame::Join { room: room("hall"), ticket: 1, business_id: None });
     assert_eq!(told(&mut shard, first), std::slice::from_ref(&stop), "the 501st");
     let answer = told(&mut shard, over);
     let [Frame::JoinAnswer { members, .. }, notice] = &answer[..] else { panic!("{answer:?}") };
     assert_eq!((members.len(), notice), (NOTICE_MEMBERS_MAX, &stop));
     shard.say(beyond, Frame::Join { room: room("hall"), ticket: 1, business_id: None });
-    assert_eq!(told(&mut shard, first), [], "once is enough for those who know");
+    assert_eq!(told(&mut shard, first), [], "told once");
     let answer = told(&mut shard, beyond);
     let [Frame::JoinAnswer { members, .. }, notice] = &answer[..] else { panic!("{answer:?}") };
     assert_eq!((members.len(), notice), (NOTICE_MEMBERS_MAX, &stop));
@@ -160,11 +160,11 @@ fn joins_and_leaves_are_told_up_to_500_members_and_not_beyond() {
 }
 
 #[test]
-fn a_room_has_a_rate_of_its_own_and_a_lower_one_from_500_members_on() {
+fn room_has_its_own_rate_and_a_lower_one_from_500_members() {
     for (members, rate) in [(NOTICE_MEMBERS_MAX - 1, 100), (NOTICE_MEMBERS_MAX, 80)] {
         let mut shard = Shard::new(Config::default());
         let links = crowd(&mut shard, members);
-        // Two senders: one alone would be stopped by its own rate.
+        // Two senders: a single one would reach its own rate first.
         for number in 0..rate {
             assert_eq!(broadcast(&mut shard, links[number % 2], "hall"), BroadcastCode::Ok);
         }
@@ -175,21 +175,21 @@ fn a_room_has_a_rate_of_its_own_and_a_lower_one_from_500_members_on() {
 }
 
 #[test]
-fn answers_bring_back_the_ticket_and_a_business_id_changes_nothing() {
+fn answers_repeat_the_ticket_also_with_a_business_id() {
     let mut shard = Shard::new(Config::default());
     let (alice, _) = shard.log_in(login("alice"));
     let business = BusinessId::new("business").expect("well formed");
     for (ticket, business_id) in [(7, None), (9, Some(business))] {
         shard.say(alice, Frame::Join { room: room("room"), ticket, business_id });
         let joined = Frame::JoinAnswer { ticket, state: RoomState::Joined, members: Vec::new() };
-        assert_eq!(shard.hear(alice)[1..], [joined], "behind an acknowledgement");
+        assert_eq!(shard.hear(alice)[1..], [joined], "after an acknowledgement");
         shard.say(alice, Frame::Leave { room: room("room"), ticket: ticket + 1 });
         assert_eq!(shard.hear(alice)[1..], [Frame::LeaveAnswer { ticket: ticket + 1 }]);
     }
 }
 
 #[test]
-fn a_broadcast_reaches_every_other_member_and_who_is_no_member_broadcasts_nothing() {
+fn broadcast_reaches_other_members_and_needs_membership() {
     let mut shard = Shard::new(Config::default());
     let links = ["alice", "bob", "carol"].map(|uid| shard.log_in(login(uid)).0);
     for link in links {
@@ -213,7 +213,7 @@ fn a_broadcast_reaches_every_other_member_and_who_is_no_member_broadcasts_nothin
 }
 
 #[test]
-fn a_leave_is_answered_behind_the_results_of_what_was_said_before_it() {
+fn leave_answer_follows_results_of_earlier_broadcasts() {
     let mut shard = Shard::new(Config::default());
     let (alice, _) = shard.log_in(login("alice"));
     join(&mut shard, alice, "room");
@@ -226,9 +226,9 @@ fn a_leave_is_answered_behind_the_results_of_what_was_said_before_it() {
     assert_eq!(told(&mut shard, alice), [results, Frame::LeaveAnswer { ticket: 2 }]);
 }
 
-/// §6.9: what is left of the old session's 30 s counts from its last byte, and not from its end.
+/// §6.9: the rest of the old session's 30 s counts from its last byte, not from its end.
 #[test]
-fn a_membership_waits_for_the_next_login_until_30_seconds_after_the_last_byte() {
+fn membership_waits_until_30_seconds_after_the_last_byte() {
     let moment = Duration::from_micros(1);
     let mut shard = Shard::new(Config::default());
     let (alice, _) = shard.log_in(login("alice"));

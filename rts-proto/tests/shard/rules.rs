@@ -1,4 +1,4 @@
-//! Limits and moments, in pairs: the largest that is accepted, and one more.
+//! Limits and moments, in pairs: the largest accepted value, and the next one.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ fn without_rates() -> Shard {
 }
 
 #[test]
-fn a_client_may_have_a_whole_window_unacknowledged_and_not_one_frame_more() {
+fn client_may_have_1024_unacknowledged_frames() {
     for (frames, code) in [
         (CLIENT_WINDOW_FRAMES_MAX, None),
         (CLIENT_WINDOW_FRAMES_MAX + 1, Some(Some(CloseCode::WindowExceeded))),
@@ -48,7 +48,7 @@ fn an_acknowledged_window_is_a_new_one() {
     assert_eq!(shard.closed(link), None);
 }
 
-/// What the server says of bob, whom it heard last so long ago.
+/// The status of bob, who has been silent for this long.
 fn status_after(silence: Duration) -> OnlineStatus {
     let mut shard = without_rates();
     shard.log_in(login("bob"));
@@ -66,7 +66,7 @@ fn status_after(silence: Duration) -> OnlineStatus {
 }
 
 #[test]
-fn a_silent_user_is_unreachable_and_then_offline() {
+fn silent_user_is_unreachable_and_then_offline() {
     let moment = Duration::from_micros(1);
     for (seconds, before, from_then_on) in [
         (15, OnlineStatus::Online, OnlineStatus::Unreachable),
@@ -78,7 +78,7 @@ fn a_silent_user_is_unreachable_and_then_offline() {
     }
 }
 
-/// Sends this to bob, and gives its result, if it comes at once.
+/// Sends a message to bob. Returns its result, if it comes at once.
 fn result(
     shard: &mut Shard,
     alice: LinkId,
@@ -97,11 +97,11 @@ fn result(
 }
 
 #[test]
-fn unreliable_messages_wait_for_nobody_who_is_behind() {
+fn unreliable_messages_to_a_slow_receiver_are_dropped() {
     let mut shard = without_rates();
     shard.log_in(login("bob"));
     let (alice, _) = shard.log_in(login("alice"));
-    // Reliable ones up to the mark exactly: a frame has a head of the same size each time.
+    // Reliable messages up to the mark exactly. Each frame has a head of the same size.
     let head = Frame::Delivery {
         from: crate::support::user("alice"),
         payload: Payload::binary(vec![0; 20_000]),
@@ -125,7 +125,7 @@ fn unreliable_messages_wait_for_nobody_who_is_behind() {
     assert_eq!(above, Some(SendCode::Broken));
 }
 
-/// §5.3, where the sender's own engine would say it too: other clients rely on the server.
+/// §5.3. The sender's own engine would refuse these too, but other clients rely on the server.
 #[test]
 fn results_say_why_a_message_went_nowhere() {
     let system = crate::support::user("system");
@@ -147,9 +147,9 @@ fn results_say_why_a_message_went_nowhere() {
     }
 }
 
-/// §7.2, likewise.
+/// §7.2. The sender's own engine would answer these too.
 #[test]
-fn an_id_that_no_user_can_have_is_offline() {
+fn impossible_id_is_offline() {
     let mut shard = Shard::new(Config::default());
     let (alice, _) = shard.log_in(login("alice"));
     for (number, uid) in ["not a uid", "", "a".repeat(129).as_str()].into_iter().enumerate() {
@@ -161,9 +161,9 @@ fn an_id_that_no_user_can_have_is_offline() {
     }
 }
 
-/// §11.5, where the sender's own engine would say it too.
+/// §11.5. The sender's own engine would refuse these too.
 #[test]
-fn what_is_for_no_app_server_has_its_result_at_once() {
+fn message_without_server_params_fails_at_once() {
     let mut shard = Shard::new(Config { server_sends_per_second: 1, ..Config::default() });
     let (alice, _) = shard.log_in(login("alice"));
     for code in [SendCode::NoServerParams, SendCode::OverRate] {
@@ -174,9 +174,9 @@ fn what_is_for_no_app_server_has_its_result_at_once() {
     }
 }
 
-/// §11.4, while earlier params are in force and the driver has not judged the later ones.
+/// §11.4, while earlier params are in force and the driver has not decided on the later ones.
 #[test]
-fn a_message_waits_for_the_params_in_front_of_it() {
+fn message_waits_for_earlier_params() {
     let mut shard = Shard::new(Config::default());
     let (alice, _) = shard.log_in(login("alice"));
     for target in [1, 2] {
@@ -198,14 +198,14 @@ fn a_message_waits_for_the_params_in_front_of_it() {
 }
 
 #[test]
-fn sessions_end_in_the_order_of_their_ends_however_late_the_tick() {
+fn sessions_end_in_grace_order_also_at_a_late_tick() {
     let mut shard = Shard::new(Config::default());
     let links = ["alice", "bob", "carol"].map(|uid| shard.log_in(login(uid)).0);
     let room = rts_proto::RoomId::new("room").expect("well formed");
     for link in links {
         shard.say(link, Frame::Join { room: room.clone(), ticket: 1, business_id: None });
     }
-    // Alice is heard later than bob, and carol later still.
+    // The last byte of alice comes later than that of bob, and that of carol later still.
     for (link, seconds) in [(links[0], 2), (links[2], 18)] {
         shard.wait(Duration::from_secs(seconds));
         shard.say(link, Frame::Ping);
@@ -221,7 +221,7 @@ fn sessions_end_in_the_order_of_their_ends_however_late_the_tick() {
 }
 
 #[test]
-fn unreliable_messages_of_a_burst_arrive_once_and_in_their_order() {
+fn unreliable_messages_of_a_burst_arrive_once_and_in_order() {
     for config in [MessageConfig::UnreliableOrdered, MessageConfig::UnreliableUnordered] {
         let mut shard = without_rates();
         let (bob, _) = shard.log_in(login("bob"));

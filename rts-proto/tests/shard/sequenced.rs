@@ -1,4 +1,4 @@
-//! The kinds of §4.1.
+//! The sequenced kinds of §4.1.
 
 pub(crate) const SEQUENCED: [&str; 20] = [
     "Send",

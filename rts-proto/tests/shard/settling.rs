@@ -1,5 +1,5 @@
-//! Broadcasts of a burst wait until they have to be put into the members' windows. Nobody can tell:
-//! everything is as if they were put there at once, as long as there is room for them.
+//! Broadcasts of a burst wait before they go into the members' windows. This is not observable:
+//! while windows have space, the output equals that of a shard that does not wait.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -21,13 +21,13 @@ use rts_proto::{
 
 use crate::support::{APP, Shard, login, resume, user};
 
-/// In both apps: what is said in one must not be heard in the other.
+/// In both apps: messages of one must not reach the other.
 const NAMES: [&str; 3] = ["alice", "bob", "carol"];
 const ROOMS: [&str; 2] = ["room", "other"];
 const OTHER_APP: &str = "876543218765432187654321";
 const USERS: usize = 2 * NAMES.len();
 const STEPS_MAX: usize = 120;
-/// How full a window is matters here, and just before.
+/// Windows are filled up to these sizes, and to just below.
 const MARKS: [usize; 3] = [UNRELIABLE_MARK_BYTES, MEMBER_LISTS_WINDOW_BYTES_MAX, WINDOW_BYTES_MAX];
 
 #[derive(Clone, Copy, Debug)]
@@ -43,12 +43,12 @@ enum Step {
         bytes: usize,
         config: MessageConfig,
     },
-    /// Messages of the back end, until about so many bytes are in the user's window.
+    /// Messages of the back end, until about this number of bytes is in the user's window.
     Fill {
         who: usize,
         bytes: usize,
     },
-    /// The same by their number.
+    /// Messages of the back end, until this number of frames is in the user's window.
     FillWithFrames {
         who: usize,
         frames: usize,
@@ -56,7 +56,7 @@ enum Step {
     Ping {
         who: usize,
     },
-    /// Which a client does not say.
+    /// A frame that clients may not send.
     Pong {
         who: usize,
     },
@@ -71,7 +71,7 @@ enum Step {
     Logout {
         who: usize,
     },
-    /// All that was heard but for so many frames.
+    /// Acknowledges all received frames but this number.
     Ack {
         who: usize,
         but: u64,
@@ -79,14 +79,14 @@ enum Step {
     HangUp {
         who: usize,
     },
-    /// Over another link, in the middle of the burst.
+    /// Resumes over another link, in the middle of the burst.
     Resume {
         who: usize,
     },
     LogIn {
         who: usize,
     },
-    /// By the back end of the first app.
+    /// A command of the first app's back end.
     Command {
         command: Command,
         room: &'static str,
@@ -95,7 +95,7 @@ enum Step {
     Wait {
         ms: u64,
     },
-    /// The burst ends, and all listen.
+    /// The burst ends, and all clients read.
     Hear,
 }
 
@@ -153,14 +153,14 @@ struct Hall {
     /// Broadcasts never wait.
     at_once: bool,
     users: Vec<User>,
-    /// For the next login.
+    /// The link for the next login.
     spare: LinkId,
     heard: Vec<Vec<Frame>>,
-    /// What the back end was told.
+    /// The return values of the back end's commands.
     answers: Vec<Result<usize, CommandError>>,
 }
 
-/// All that anybody could tell.
+/// Everything that is observable.
 type Told = (Vec<Vec<Frame>>, Vec<Result<usize, CommandError>>, Stats);
 
 impl Hall {
@@ -234,8 +234,8 @@ impl Hall {
             Step::Wait { ms } => self.shard.wait(Duration::from_millis(ms)),
             Step::Hear => (0..USERS).for_each(|who| self.hear(who)),
         }
-        // Time passes with any input, and all but those of links settle broadcasts. This link is not
-        // there, so nothing else happens.
+        // Time passes with any input. All inputs but those of links settle broadcasts. This link
+        // does not exist, so there is no other effect.
         let nowhere = LinkId(u64::MAX);
         self.shard.input(match self.at_once {
             true => Input::Disconnected(nowhere),
@@ -266,7 +266,7 @@ impl Hall {
     fn fill(&mut self, who: usize, bytes: usize) {
         const PIECE_BYTES_MAX: usize = 60_000;
         const HEAD_BYTES_MAX: usize = 40;
-        // The command settles broadcasts, so that both runs see the same window.
+        // The command settles broadcasts, so that both runs have equal windows.
         self.unicast(who, 0);
         let Login { app_id, uid, .. } = &self.users[who].login;
         let page = self.shard.server.users_page(self.shard.now, app_id, None, NAMES.len());
@@ -284,13 +284,14 @@ impl Hall {
         self.answers.push(sent);
     }
 
-    /// Bytes in all windows, without broadcasts that wait.
+    /// Bytes in all windows, without waiting broadcasts.
     fn window_bytes(&self) -> usize {
         self.shard.server.stats().window_bytes
     }
 
-    /// Whether a session ended that had no room for what it must get, since this was asked last. One
-    /// without a link that was silent for too long counts as such too: neither is closed.
+    /// Whether a session ended since the last call because it had no space for a frame that it must
+    /// get. A session without a link that was silent for too long counts too: neither has a
+    /// `Close`.
     fn has_overrun(&mut self) -> bool {
         let noticed = self.shard.noticed();
         let is_closed = |app_id: &AppId, uid: &UserId| {
@@ -347,13 +348,13 @@ fn sequenced(frames: &[Frame]) -> u64 {
     frames.iter().filter(|frame| frame.is_sequenced()).count() as u64
 }
 
-/// One in which broadcasts wait, and one in which they do not.
+/// One hall in which broadcasts wait, and one in which they do not.
 fn halls() -> [Hall; 2] {
     [false, true].map(Hall::new)
 }
 
-/// How many of these there are before somebody has no room for what it must get. Whether a session
-/// that is over is ended now, or after more broadcasts of the burst, can be told.
+/// The number of steps before a window has no space for a frame that its session must get. Then it
+/// is observable whether that session ends now or after more broadcasts of the burst.
 fn steps_with_room(steps: &[Step]) -> usize {
     let mut hall = Hall::new(true);
     hall.shard.server.take_notice(NoticeLevel::Sessions);
@@ -365,7 +366,7 @@ fn steps_with_room(steps: &[Step]) -> usize {
 }
 
 #[test]
-fn nobody_can_tell_that_broadcasts_wait() {
+fn waiting_broadcasts_are_not_observable() {
     let (waits, overruns) = (Cell::new(0), Cell::new(0));
     let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
     let outcome = TestRunner::new(config).run(&steps(), |steps| {
@@ -384,13 +385,13 @@ fn nobody_can_tell_that_broadcasts_wait() {
     if let Err(failure) = outcome {
         panic!("{failure}");
     }
-    // Without these it has shown nothing.
+    // The test proves nothing without these.
     assert!(waits.get() > 100, "a broadcast waited after {} steps only", waits.get());
     assert!(overruns.get() > 0, "no window was ever full");
 }
 
 #[test]
-fn the_run_to_compare_with_puts_a_broadcast_into_windows_at_once_and_the_other_does_not() {
+fn reference_run_fills_windows_at_once() {
     let step = Step::Broadcast { who: 0, room: ROOMS[0], bytes: 900 };
     let grown = halls().map(|mut hall| {
         let before = hall.window_bytes();
@@ -401,10 +402,10 @@ fn the_run_to_compare_with_puts_a_broadcast_into_windows_at_once_and_the_other_d
 }
 
 #[test]
-fn a_window_with_room_for_the_broadcasts_that_wait_has_none_for_what_comes_behind_them() {
+fn waiting_broadcasts_use_up_the_window() {
     let [reliable, unreliable] = [MessageConfig::ReliableOrdered, MessageConfig::UnreliableOrdered];
     let fill = |bytes| Step::Fill { who: 1, bytes };
-    // Those of the logins before are in it too.
+    // The frames of the logins are in it too.
     let full_of_frames = Step::FillWithFrames { who: 1, frames: SERVER_WINDOW_FRAMES_MAX - 7 };
     for (full, config) in [
         (fill(WINDOW_BYTES_MAX - 18_500), reliable),

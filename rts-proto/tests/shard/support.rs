@@ -1,4 +1,4 @@
-//! A server core, and clients that say whatever a test wants them to.
+//! A server core, and clients whose frames the test chooses.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,16 +20,16 @@ pub(crate) struct Shard {
     pub(crate) now: Instant,
     /// Whether tokens are good.
     pub(crate) lets_in: bool,
-    /// Whether it is known at all.
+    /// Whether the driver answers.
     pub(crate) decides: bool,
     heard: BTreeMap<LinkId, Vec<Frame>>,
     pieces: BTreeMap<LinkId, Vec<Bytes>>,
     closed: BTreeMap<LinkId, Option<CloseCode>>,
     noticed: Vec<Notice>,
     last_link: u64,
-    /// The claim that the next login may get.
+    /// The claim that the driver gives to the next login.
     pub(crate) clock: u64,
-    /// When what is shown was made.
+    /// When the credentials were issued.
     pub(crate) issued_at: u32,
 }
 
@@ -50,7 +50,7 @@ impl Shard {
         }
     }
 
-    /// A link that has said hello. Its key is its number, 16 times.
+    /// A link that has sent its Hello. Its key is its number, 16 times.
     pub(crate) fn link(&mut self) -> LinkId {
         self.last_link += 1;
         let id = LinkId(self.last_link);
@@ -60,14 +60,14 @@ impl Shard {
         id
     }
 
-    /// A new link with a successful login: the link, and what the answer says.
+    /// A new link with a successful login. Returns the link and the answer.
     pub(crate) fn log_in(&mut self, login: Login) -> (LinkId, Accepted) {
         let link = self.link();
         self.say(link, Frame::Login(login));
         (link, Self::accepted(&self.hear(link)))
     }
 
-    /// What the first frame on a link says, after the hello.
+    /// The login answer: the first frame on a link after the Hello.
     pub(crate) fn accepted(frames: &[Frame]) -> Accepted {
         match frames {
             [Frame::LoginAnswer(LoginAnswer::Accepted(accepted)), ..] => accepted.clone(),
@@ -75,7 +75,7 @@ impl Shard {
         }
     }
 
-    /// A new link whose login the server closes, and the code.
+    /// A new link whose login the server closes. Returns the code.
     pub(crate) fn log_in_in_vain(&mut self, login: Login) -> Option<CloseCode> {
         let link = self.link();
         self.say(link, Frame::Login(login));
@@ -99,18 +99,18 @@ impl Shard {
         self.input(Input::Tick);
     }
 
-    /// Time, without a tick.
+    /// Time passes, without a tick.
     pub(crate) fn wait(&mut self, time: Duration) {
         self.now = self.now + time;
     }
 
-    /// Ends the burst. What the server said on a link since this was asked last.
+    /// Ends the burst. Returns the server's frames on a link since the last call.
     pub(crate) fn hear(&mut self, link: LinkId) -> Vec<Frame> {
         self.tick();
         self.heard.remove(&link).unwrap_or_default()
     }
 
-    /// The pieces in which the server sent it, since this was asked last.
+    /// The pieces in which the server sent the frames since the last call.
     pub(crate) fn pieces(&mut self, link: LinkId) -> Vec<Bytes> {
         self.pieces.remove(&link).unwrap_or_default()
     }
@@ -120,7 +120,7 @@ impl Shard {
         self.closed.get(&link).copied()
     }
 
-    /// What an operator was told since this was asked last.
+    /// The notices since the last call.
     pub(crate) fn noticed(&mut self) -> Vec<Notice> {
         std::mem::take(&mut self.noticed)
     }
@@ -144,7 +144,7 @@ impl Shard {
                         true => Verdict::Accept { claim: self.clock, issued_at: self.issued_at },
                         false => Verdict::Refuse(LoginCode::InvalidToken),
                     };
-                    // It stands still at its end.
+                    // At its end, the clock stands still.
                     self.clock = self.clock.saturating_add(1);
                     self.server.handle_input(self.now, Input::Verdict(login, verdict));
                 }
@@ -167,7 +167,7 @@ pub(crate) fn user(uid: &str) -> UserId {
     UserId::new(uid).expect("well formed")
 }
 
-/// A new login by an engine that does not say which it is.
+/// A new login of an engine without a number.
 pub(crate) fn login(uid: &str) -> Login {
     Login {
         app_id: AppId::new(APP).expect("well formed"),
@@ -180,7 +180,7 @@ pub(crate) fn login(uid: &str) -> Login {
     }
 }
 
-/// The login that goes on with a session.
+/// A login that resumes a session.
 pub(crate) fn resume(uid: &str, accepted: &Accepted, received: u64) -> Login {
     let resume = Resume { session: accepted.session, key: accepted.key, received };
     Login { resume: Some(resume), claim: accepted.claim, ..login(uid) }

@@ -1,5 +1,5 @@
-//! Who is in a room is told to joiners, and that has a budget for each user (§6.3): else a few bytes
-//! of joins, again and again, would be answered with megabytes of names.
+//! Lists of members for joiners have a budget for each user (§6.3). Otherwise a few bytes of joins,
+//! repeated, would be answered with megabytes of names.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ fn room(id: &str) -> RoomId {
     RoomId::new(id).expect("well formed")
 }
 
-/// What one user says, hears and acknowledges.
+/// One user: its link and its frames. It can acknowledge them.
 struct Person {
     link: LinkId,
     accepted: Accepted,
@@ -52,7 +52,7 @@ impl Person {
         self.heard.extend(frames);
     }
 
-    /// Hears and acknowledges all that comes now.
+    /// Reads and acknowledges all present frames.
     fn read(&mut self, shard: &mut Shard) {
         loop {
             let before = self.received;
@@ -65,7 +65,7 @@ impl Person {
         }
     }
 
-    /// States and numbers of names of the answers to joins, since this was asked last.
+    /// The states and numbers of names of the join answers since the last call.
     fn answers(&mut self) -> Vec<(RoomState, usize)> {
         let answer = |frame| match frame {
             Frame::JoinAnswer { state, members, .. } => Some((state, members.len())),
@@ -75,7 +75,7 @@ impl Person {
     }
 }
 
-/// So many users with names as long as there can be, in so many rooms.
+/// This number of users with the longest names, in this number of rooms.
 fn crowd(shard: &mut Shard, members: usize, rooms: usize) {
     let mut people: Vec<_> =
         (0..members).map(|number| Person::new(shard, &format!("{number:0>128}"))).collect();
@@ -93,12 +93,12 @@ fn listed_bytes(members: usize) -> usize {
 }
 
 #[test]
-fn members_are_listed_as_much_as_all_rooms_may_need_at_once_and_then_at_a_rate() {
+fn member_lists_have_a_budget_and_then_a_rate() {
     let mut shard = Shard::new(Config { joins_per_second: 10_000, ..Config::default() });
     crowd(&mut shard, LISTED_MAX, 1);
     let mut alice = Person::new(&mut shard, "alice");
     let begin = shard.now;
-    // In and out, as fast as it goes: no other rate is in the way.
+    // Joins and leaves without a pause. No other rate applies.
     let mut listed = 0;
     loop {
         alice.join(&mut shard, "room-0");
@@ -116,7 +116,7 @@ fn members_are_listed_as_much_as_all_rooms_may_need_at_once_and_then_at_a_rate()
     let most = BUDGET_BYTES - listed_bytes(LISTED_MAX)..=BUDGET_BYTES;
     assert!(most.contains(&listed), "{listed} bytes at once");
 
-    // The answer comes when there is enough for it, and not before.
+    // The answer comes when the budget is sufficient, and not earlier.
     let missing = listed + listed_bytes(LISTED_MAX) - BUDGET_BYTES;
     let until =
         Duration::from_micros((missing * 1_000_000).div_ceil(BUDGET_BYTES_PER_SECOND) as u64);
@@ -128,9 +128,9 @@ fn members_are_listed_as_much_as_all_rooms_may_need_at_once_and_then_at_a_rate()
     assert_eq!(alice.answers(), [(RoomState::Joined, LISTED_MAX)]);
 }
 
-/// Else fresh logins, five a second, would each be told the members of 128 rooms.
+/// Otherwise fresh logins, five a second, would each get the members of 128 rooms.
 #[test]
-fn another_login_is_not_told_again_beyond_the_budget() {
+fn relogin_gets_member_lists_within_the_budget_only() {
     let mut shard = Shard::new(Config { logins_per_second: 0, ..Config::default() });
     crowd(&mut shard, LISTED_MAX, 1);
     let (mut told, mut joins) = (0, 0);
@@ -148,7 +148,7 @@ fn another_login_is_not_told_again_beyond_the_budget() {
 }
 
 #[test]
-fn who_returns_to_many_large_rooms_learns_all_members_as_it_reads() {
+fn reader_of_many_large_rooms_gets_all_members() {
     let mut shard = Shard::new(Config::default());
     let (members, rooms) = (65, ROOMS_PER_USER_MAX);
     assert!(rooms * listed_bytes(members - 1) > WINDOW_BYTES, "more than a window");
@@ -172,8 +172,8 @@ fn who_returns_to_many_large_rooms_learns_all_members_as_it_reads() {
     assert_eq!(answers, vec![(RoomState::Joined, members - 1); rooms]);
 }
 
-/// Alice's answers of two rooms wait for an acknowledgement, since others list so many names: one
-/// of a room with names, and that of the lobby, where she is alone.
+/// Two of Alice's answers wait for an acknowledgement, since others list many names. One is for a
+/// room with names, and one for the lobby, where she is alone.
 fn waits_for_answers() -> (Shard, Person) {
     let mut shard = Shard::new(Config::default());
     crowd(&mut shard, 400, 1);
@@ -195,7 +195,7 @@ fn waits_for_answers() -> (Shard, Person) {
 }
 
 #[test]
-fn an_answer_that_waits_comes_after_a_resume_that_acknowledges() {
+fn waiting_answer_comes_after_an_acknowledging_resume() {
     let (mut shard, mut alice) = waits_for_answers();
     shard.hang_up(alice.link);
     alice.link = shard.link();
@@ -209,7 +209,7 @@ fn an_answer_that_waits_comes_after_a_resume_that_acknowledges() {
 type End = fn(&mut Shard, &mut Person, &AppId);
 
 #[test]
-fn an_answer_that_waits_comes_before_the_end_of_its_membership_and_lists_nobody() {
+fn waiting_answer_precedes_the_end_of_its_membership() {
     let app = AppId::new(APP).expect("well formed");
     let state_of = |frame: &Frame| match frame {
         Frame::JoinAnswer { state, members, .. } => Some((*state, members.len())),
@@ -249,7 +249,7 @@ fn an_answer_that_waits_comes_before_the_end_of_its_membership_and_lists_nobody(
         let heard: Vec<_> = alice.heard.iter().filter_map(state_of).collect();
         assert_eq!(heard, [(RoomState::Joined, 0), told], "{what}");
         alice.heard.clear();
-        // Another one that waits has its turn.
+        // The other waiting answer has its turn.
         shard.say(alice.link, Frame::Ack { received: alice.received });
         alice.read(&mut shard);
         assert_eq!(alice.answers(), [(RoomState::Joined, 0)], "{what}");

@@ -1,6 +1,6 @@
-//! Two engines and a server over links that break anywhere, and an observer of all that they say.
-//! What a session's frames are, once they were on a wire, they remain; none goes out again that is
-//! known to have arrived; counts only rise (§4).
+//! Two engines and a server over links that break anywhere, and an observer of all frames. A
+//! sequenced frame that was on a wire never changes. A frame that is known to have arrived is not
+//! sent again. Counts never fall (§4).
 
 mod observer;
 
@@ -16,10 +16,10 @@ use rts_proto::wire::ResumeKey;
 use rts_proto::{AppId, Instant, LinkId, MessageConfig, Payload, RoomKey};
 
 const NAMES: [&str; 2] = ["alice", "bob"];
-/// The server's number of a link is the person's, times this, plus the engine's number.
+/// The server's number of a link: the person's index times this, plus the engine's number.
 const LINKS_PER_PERSON: u64 = 1_000_000;
 
-/// A place in `NAMES`.
+/// An index of `NAMES`.
 type Person = usize;
 
 #[derive(Clone, Debug)]
@@ -32,13 +32,13 @@ enum Step {
     },
     Ask(Person),
     Broadcast(Person),
-    /// So many frames that are on a wire arrive.
+    /// This number of frames on a wire arrive.
     Deliver {
         who: Person,
         upwards: bool,
         frames: usize,
     },
-    /// The link breaks with all that is on it. The server may not see it.
+    /// The link breaks, and its frames are lost. The server may not notice it.
     Cut {
         who: Person,
         half_open: bool,
@@ -66,10 +66,10 @@ struct Side {
     engine: Client,
     room: Option<RoomKey>,
     wakes_at: Option<Instant>,
-    /// As the server calls it.
+    /// The server's number of the link.
     link: Option<LinkId>,
     up: VecDeque<Bytes>,
-    /// `None` is the end.
+    /// `None` is the end of the link.
     down: VecDeque<Option<Bytes>>,
     session: Option<Session>,
     events: Vec<Event>,
@@ -156,7 +156,7 @@ impl World {
             Step::Broadcast(who) => {
                 let side = &mut self.sides[who];
                 let room = side.room.expect("since the beginning");
-                // It is refused while the room is joined anew.
+                // It is refused while the room is joined again.
                 let _ = side.engine.send_room_message(self.now, room, Payload::text("to all"));
                 self.drain_engine(who);
             }
@@ -325,7 +325,7 @@ impl World {
         while (0..NAMES.len()).any(|who| self.deliver(who, true) | self.deliver(who, false)) {}
     }
 
-    /// Nothing breaks any more: everything has its result, and each side knows what the other has.
+    /// Links break no more: every send has its result, and each side knows what the other has.
     fn finish(mut self) {
         self.half_open = false;
         for _ in 0..600 {
@@ -344,7 +344,7 @@ impl World {
         let mut arrived: BTreeSet<&str> = BTreeSet::new();
         for (who, side) in self.sides.iter().enumerate() {
             // An unreliable message does not wait behind reliable ones that are paced after a
-            // return: each kind has its order.
+            // reconnect, so each kind has its own order.
             let mut last = [[0; 2]; NAMES.len()];
             for event in &side.events {
                 match event {
@@ -382,7 +382,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn nothing_known_is_sent_again_and_counts_only_rise(steps in steps()) {
+    fn acknowledged_frames_are_not_resent_and_counts_only_rise(steps in steps()) {
         let mut world = World::new();
         for step in steps {
             world.step(step);

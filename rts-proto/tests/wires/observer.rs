@@ -1,5 +1,4 @@
-//! What an observer of both wires of one person sees. Frames carry no numbers, so it counts along
-//! (§4.2).
+//! An observer of both wires of one person. Frames carry no numbers, so it counts them (§4.2).
 
 use bytes::Bytes;
 use rts_proto::LinkId;
@@ -11,11 +10,11 @@ use rts_proto::wire::{Accepted, Decoder, Frame, LoginAnswer};
 struct Way {
     /// Every sequenced frame that was on a wire, by its number.
     frames: Vec<Bytes>,
-    /// The number of the next one on the newest link.
+    /// The number of the next frame on the newest link.
     next: usize,
-    /// How many the receiver has.
+    /// The number of frames that the receiver has.
     arrived: usize,
-    /// How many the receiver said that it has, and how many the sender knows of.
+    /// The number of frames that the receiver acknowledged.
     told: usize,
     known: usize,
 }
@@ -30,7 +29,7 @@ impl Way {
         self.next += 1;
     }
 
-    /// A new link: the receiver says what it has, and gets the rest.
+    /// On a new link, the receiver sends its count, and gets the later frames.
     fn goes_on(&mut self, count: u64) {
         assert_eq!(count, self.arrived as u64, "a count of what did not arrive");
         self.told = self.arrived;
@@ -47,7 +46,7 @@ impl Way {
 /// A session, from the server's answer on.
 pub(crate) struct Session {
     number: u64,
-    /// The newest one that carries it.
+    /// The newest link that carries it.
     link: LinkId,
     up: Way,
     down: Way,
@@ -105,12 +104,12 @@ impl Session {
         assert_eq!(self.number, accepted.session);
         self.link = link;
         self.up.goes_on(accepted.received);
-        // The engine's count was in its login, and is the same still.
+        // The engine's count was in its login, and has not changed.
         self.down.goes_on(self.down.arrived as u64);
         self.down.known = self.down.arrived;
     }
 
-    /// All that was said has arrived, and both sides know.
+    /// All frames have arrived, and both sides know it.
     pub(crate) fn check_settled(&self) {
         for way in [&self.up, &self.down] {
             let all = way.frames.len();
