@@ -2,10 +2,10 @@
 //!
 //! ```text
 //! cargo run -p rts-codegen              write the file
-//! cargo run -p rts-codegen -- --check   exit 1 when the file is not what the schema says
+//! cargo run -p rts-codegen -- --check   exit 1 when the file differs from its schema
 //! ```
 //!
-//! The output is committed, so that nobody who builds RTS needs a protobuf compiler.
+//! The output is committed, so that a build of RTS needs no protobuf compiler.
 
 use std::fs;
 use std::path::{Path, PathBuf};

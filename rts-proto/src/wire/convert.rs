@@ -214,7 +214,7 @@ impl TryFrom<Kind> for Frame {
     }
 }
 
-/// Protobuf has a type of its own for each place where a payload is, and all are the same.
+/// Protobuf generates one type for each field with a payload. All are equal.
 macro_rules! payloads {
     ($($message:ident)*) => {$(
         impl From<Payload> for pb::$message::Payload {

@@ -1,4 +1,4 @@
-//! From a stream of bytes to frames (§1.1 to §1.3).
+//! Decodes a stream of bytes to frames (§1.1 to §1.3).
 
 use alloc::vec::Vec;
 
@@ -7,14 +7,14 @@ use bytes::{Buf as _, Bytes};
 use super::Frame;
 use crate::ProtocolError;
 
-/// Cuts a stream into frames, however it arrives.
+/// Cuts a stream into frames, whatever the boundaries of its inputs.
 ///
-/// Whole frames are read in place; only a frame that is split over inputs is copied, once. What is
-/// stored is never more than what arrived of one frame whose length was found to be allowed.
+/// Whole frames are read in place. Only a frame that is split over inputs is copied, once. It
+/// stores no more than the received bytes of one frame, whose length was checked.
 #[derive(Debug, Default)]
 pub struct Decoder {
     cutter: Cutter,
-    /// Input that was not looked at yet.
+    /// Input that was not decoded yet.
     input: Bytes,
 }
 
@@ -25,15 +25,15 @@ impl Decoder {
         Self::default()
     }
 
-    /// Adds what arrived. Call [`next`](Self::next) until it has no more before adding again.
+    /// Adds received bytes. Call [`next`](Self::next) until it returns `None` before adding again.
     pub fn push(&mut self, input: Bytes) {
         debug_assert!(self.input.is_empty(), "the input before was not read to its end");
         self.input = input;
     }
 
-    /// The next frame whose bytes are all here; `frame_bytes_max` holds for its length (§1.2).
+    /// The next whole frame. Its length is at most `frame_bytes_max` (§1.2).
     ///
-    /// After an error the stream has no meaning any more.
+    /// After an error, the rest of the stream is meaningless.
     pub fn next(&mut self, frame_bytes_max: usize) -> Result<Option<Frame>, ProtocolError> {
         loop {
             let mut rest = &self.input[..];
@@ -60,25 +60,25 @@ impl Decoder {
         }
     }
 
-    /// Bytes held for a frame whose rest has not arrived.
+    /// Bytes held of an incomplete frame.
     #[must_use]
     pub fn buffered_bytes(&self) -> usize {
         self.cutter.partial.len()
     }
 }
 
-/// What is left of a stream's inputs when they have been read: the beginning of a frame.
+/// The rest of a stream's inputs after decoding: the beginning of a frame.
 #[derive(Debug, Default)]
 pub(crate) struct Cutter {
     /// Includes the length prefix.
     partial: Vec<u8>,
 }
 
-/// A frame's bytes without its length.
+/// The bytes of a frame without its length.
 pub(crate) enum Piece<'a> {
-    /// As they lie in the input.
+    /// The frame, in the input.
     Here(&'a [u8]),
-    /// From more than one input.
+    /// The frame, joined from several inputs.
     Joined(Bytes),
 }
 
@@ -87,8 +87,8 @@ impl Cutter {
         self.partial.is_empty()
     }
 
-    /// The next frame whose bytes are all here, and takes them from `input`; when there is none,
-    /// all of `input` is taken, and kept for the next one.
+    /// The next whole frame. Takes its bytes from `input`. If there is none, takes all of `input`
+    /// and stores it for the next call.
     pub(crate) fn next<'a>(
         &mut self,
         input: &mut &'a [u8],
@@ -104,7 +104,7 @@ impl Cutter {
             self.partial.extend_from_slice(core::mem::take(input));
             return Ok(None);
         }
-        // A prefix is a few bytes: take them one by one until it is whole.
+        // A prefix has a few bytes, so they are taken one by one until it is whole.
         let prefix = loop {
             if let Some(prefix) = Prefix::read(&self.partial, frame_bytes_max)? {
                 break prefix;
@@ -126,7 +126,7 @@ impl Cutter {
     }
 }
 
-/// How many bytes the first `count` frames have, lengths and all, of bytes that are known to be
+/// The length of the first `count` frames with their prefixes. `bytes` must start with that many
 /// frames.
 pub(crate) fn frames_len(bytes: &[u8], count: u32) -> usize {
     let mut rest = bytes;
@@ -137,7 +137,7 @@ pub(crate) fn frames_len(bytes: &[u8], count: u32) -> usize {
     bytes.len() - rest.len()
 }
 
-/// A frame's length, and the length of that.
+/// A frame's length, and the length of its prefix.
 #[derive(Clone, Copy)]
 struct Prefix {
     prefix_len: usize,
@@ -169,7 +169,7 @@ impl Prefix {
                 }
                 return Self::checked(len, index + 1, frame_bytes_max).map(Some);
             }
-            // What has been read so far only grows: no need to wait for the rest.
+            // The value only grows with further bytes, so the rest is not needed.
             if len > frame_bytes_max as u64 {
                 return Err(ProtocolError::FrameTooLarge { len, max: frame_bytes_max });
             }
@@ -195,18 +195,18 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_length_is_accepted_and_one_over_is_refused() {
+    fn accepts_largest_length_and_refuses_the_next() {
         assert_eq!(read(&[0xAC, 0x02]), Ok(Some(300)));
         assert_eq!(read(&[0xAD, 0x02]), Err(ProtocolError::FrameTooLarge { len: 301, max: 300 }));
     }
 
     #[test]
-    fn a_huge_length_is_refused_before_it_is_complete() {
+    fn refuses_a_huge_length_before_it_is_complete() {
         assert!(matches!(read(&[0xFF, 0xFF]), Err(ProtocolError::FrameTooLarge { .. })));
     }
 
     #[test]
-    fn only_the_shortest_form_of_a_length_is_a_length() {
+    fn refuses_lengths_that_are_not_shortest_varints() {
         assert_eq!(read(&[0x81, 0x00]), Err(ProtocolError::BadLength));
         assert_eq!(read(&[0x81, 0x80, 0x00]), Err(ProtocolError::BadLength));
         assert_eq!(read(&[0x80; 10]), Err(ProtocolError::BadLength));

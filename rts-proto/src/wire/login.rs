@@ -1,5 +1,5 @@
-//! The messages of a login, which say who the client is and which session goes on, and what they
-//! are in protobuf.
+//! The messages of a login with their protobuf types: the client's identity, and the session to
+//! resume.
 
 use core::fmt;
 
@@ -10,20 +10,20 @@ use super::generated as pb;
 use crate::limits::{RESUME_KEY_BYTES, TOKEN_BYTES_MAX};
 use crate::{AppId, LoginCode, ProtocolError, UserId};
 
-/// Client: who I am, and the session I would like to go on with (§3).
+/// Client: its identity, and the session that it wants to resume (§3).
 #[derive(Clone, PartialEq, Eq)]
 pub struct Login {
     /// The app.
     pub app_id: AppId,
     /// The user.
     pub uid: UserId,
-    /// The token as the app's server made it.
+    /// The token as the app's back end made it.
     pub token: Bytes,
-    /// The session to go on with.
+    /// The session to resume.
     pub resume: Option<Resume>,
     /// The claim of the login that this one continues; 0 for a new login.
     pub claim: u64,
-    /// Tells this engine from others (§3.8); 0 if it does not say.
+    /// Distinguishes this engine from others (§3.8); 0 if the engine has no number.
     pub engine: u64,
     /// Grows with each login of the engine.
     pub attempt: u64,
@@ -43,32 +43,32 @@ impl fmt::Debug for Login {
     }
 }
 
-/// Client: where to post messages for the app's server (§11.1).
+/// Client: the URL for messages to the app server (§11.1).
 #[derive(Clone, PartialEq, Eq)]
 pub struct SetServerParams {
     /// Repeated by the answer.
     pub ticket: u64,
-    /// As written; may break the rules of §11.3.
+    /// As the client wrote it; may break the rules of §11.3.
     pub signature: Bytes,
-    /// As written; may break the rules of §11.3.
+    /// As the client wrote it; may break the rules of §11.3.
     pub url: Bytes,
 }
 
-/// Shows neither the signature nor the url.
+/// Shows neither the signature nor the URL.
 impl fmt::Debug for SetServerParams {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SetServerParams").field("ticket", &self.ticket).finish_non_exhaustive()
     }
 }
 
-/// The session to go on with (§4.8).
+/// The session to resume (§4.8).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resume {
     /// Its number.
     pub session: u64,
-    /// The secret of its last login answer.
+    /// The secret of the session's last login answer.
     pub key: ResumeKey,
-    /// Sequenced frames received on it.
+    /// Sequenced frames that the client received on it.
     pub received: u64,
 }
 
@@ -77,28 +77,29 @@ pub struct Resume {
 pub enum LoginAnswer {
     /// Logged in.
     Accepted(Accepted),
-    /// Not, and why; never [`LoginCode::Ok`].
+    /// The reason for a refusal; never [`LoginCode::Ok`].
     Refused(LoginCode),
 }
 
-/// What a successful login brings.
+/// The content of a successful login answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accepted {
     /// The session's number.
     pub session: u64,
-    /// The secret that resumes it, once.
+    /// The secret that resumes the session, once.
     pub key: ResumeKey,
-    /// Whether the named session goes on.
+    /// Whether the named session was resumed.
     pub resumed: bool,
-    /// Sequenced frames that the server received on it.
+    /// Sequenced frames that the server received on the session.
     pub received: u64,
     /// Orders the logins of one uid.
     pub claim: u64,
     /// Messages to users that the server takes from this client a second; 0 means no limit.
     pub sends_per_second: u32,
-    /// The same for broadcasts.
+    /// Broadcasts that the server takes from this client a second; 0 means no limit.
     pub broadcasts_per_second: u32,
-    /// The same for messages to the app's server.
+    /// Messages to the app server that the server takes from this client a second; 0 means no
+    /// limit.
     pub server_sends_per_second: u32,
 }
 
@@ -107,7 +108,7 @@ pub struct Accepted {
 pub struct ResumeKey(pub [u8; RESUME_KEY_BYTES]);
 
 impl PartialEq for ResumeKey {
-    /// Takes the same time wherever the difference is.
+    /// Takes the same time for every difference.
     fn eq(&self, other: &Self) -> bool {
         let differing = self.0.iter().zip(&other.0).fold(0, |bits, (a, b)| bits | (a ^ b));
         core::hint::black_box(differing) == 0

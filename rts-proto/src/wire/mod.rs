@@ -1,7 +1,6 @@
-//! Frames, and the stream that they travel in. `docs/protocol.md` sections 1 and following.
+//! Frames, and the encoding of their stream. `docs/protocol.md` sections 1 and following.
 //!
-//! [`Frame`] is what the rest of the core speaks; the protobuf types that it is encoded with stay
-//! in here.
+//! The rest of the core uses [`Frame`]. Only this module uses the protobuf types of its encoding.
 
 mod convert;
 mod decoder;
@@ -27,10 +26,10 @@ use crate::{
     ProtocolError, Reply, RoomId, RoomState, SendCode, ServerParamsCode, UserId,
 };
 
-/// The protocol version that this crate speaks.
+/// The protocol version of this crate.
 pub const VERSION: u32 = 1;
 
-/// One frame, with all values checked. `proto/rts/v1/rts.proto` says what each is for.
+/// One frame, with all values checked. `proto/rts/v1/rts.proto` describes each kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Frame {
     /// Either side's first frame.
@@ -40,24 +39,24 @@ pub enum Frame {
         /// Optional abilities, one bit each.
         features: u64,
     },
-    /// Client: who I am.
+    /// Client: a login.
     Login(Login),
     /// Server: the outcome of a login.
     LoginAnswer(LoginAnswer),
     /// Either side: the first `received` sequenced frames have arrived.
     Ack {
-        /// Count since the session began.
+        /// The number of frames since the session began.
         received: u64,
     },
-    /// Client: are you there?
+    /// Client: asks for a [`Pong`](Self::Pong).
     Ping,
-    /// Server: I am.
+    /// Server: answers a [`Ping`](Self::Ping).
     Pong,
     /// Client: a message to one user.
     Send {
         /// Returned with the result.
         id: MessageId,
-        /// The receiver as written; may break the rules for ids (§5.3).
+        /// The receiver's id as the client wrote it; may be invalid (§5.3).
         to: Bytes,
         /// The message.
         payload: Payload,
@@ -73,18 +72,18 @@ pub enum Frame {
         /// Sequenced only when reliable.
         config: MessageConfig,
     },
-    /// Server: what became of messages to users.
+    /// Server: results of messages to users.
     SendResults {
-        /// The outcome of them all.
+        /// The common result.
         code: SendCode,
-        /// Which.
+        /// The messages.
         ids: Vec<MessageId>,
     },
     /// Client: a message to all other members of a room.
     Broadcast {
         /// Returned with the result.
         id: MessageId,
-        /// Where.
+        /// The room.
         room: RoomId,
         /// The message.
         payload: Payload,
@@ -93,23 +92,23 @@ pub enum Frame {
     RoomDelivery {
         /// The sender.
         from: UserId,
-        /// Where.
+        /// The room.
         room: RoomId,
         /// The message.
         payload: Payload,
     },
-    /// Server: what became of broadcasts.
+    /// Server: results of broadcasts.
     BroadcastResults {
-        /// Where.
+        /// The room.
         room: RoomId,
-        /// The outcome of them all.
+        /// The common result.
         code: BroadcastCode,
-        /// Which.
+        /// The broadcasts.
         ids: Vec<MessageId>,
     },
     /// Client: become a member.
     Join {
-        /// Of which room.
+        /// The room.
         room: RoomId,
         /// Repeated by the answer.
         ticket: u64,
@@ -118,53 +117,53 @@ pub enum Frame {
     },
     /// Server: the outcome of a join.
     JoinAnswer {
-        /// Of which join.
+        /// The ticket of the join.
         ticket: u64,
-        /// [`RoomState::Joined`] or why not.
+        /// [`RoomState::Joined`], or the reason for a refusal.
         state: RoomState,
         /// The other members, at most 500.
         members: Vec<UserId>,
     },
     /// Client: stop being a member.
     Leave {
-        /// Of which room.
+        /// The room.
         room: RoomId,
         /// Repeated by the answer.
         ticket: u64,
     },
     /// Server: a leave is done.
     LeaveAnswer {
-        /// Which.
+        /// The ticket of the leave.
         ticket: u64,
     },
-    /// Server: somebody else joined.
+    /// Server: another user joined.
     MemberJoined {
-        /// Where.
+        /// The room.
         room: RoomId,
-        /// Who.
+        /// The user.
         uid: UserId,
     },
-    /// Server: somebody else left.
+    /// Server: another user left.
     MemberLeft {
-        /// Where.
+        /// The room.
         room: RoomId,
-        /// Who.
+        /// The user.
         uid: UserId,
-        /// Why.
+        /// The reason.
         reason: LeaveReason,
     },
-    /// Server: the room's state changed for you.
+    /// Server: the room's state changed for this client.
     RoomNotice {
-        /// Where.
+        /// The room.
         room: RoomId,
-        /// How.
+        /// The state.
         state: RoomState,
     },
     /// Server: a message of the app's back end to this member alone.
     RoomUnicast {
-        /// A name that the back end gave itself.
+        /// A name that the back end chose.
         from: UserId,
-        /// Where.
+        /// The room.
         room: RoomId,
         /// The message.
         payload: Payload,
@@ -173,50 +172,50 @@ pub enum Frame {
     StatusQuery {
         /// Repeated by the answer.
         query: u64,
-        /// Who, as written; may break the rules for ids (§7.2).
+        /// The user's id as the client wrote it; may be invalid (§7.2).
         uid: Bytes,
     },
     /// Server: whether a user is online.
     StatusAnswer {
-        /// Which query.
+        /// The number of the query.
         query: u64,
         /// The answer.
         status: OnlineStatus,
     },
-    /// Client: post my messages for the app's server there.
+    /// Client: post its messages for the app server to this URL.
     SetServerParams(SetServerParams),
     /// Server: the outcome of a [`SetServerParams`].
     ServerParamsAnswer {
-        /// Of which.
+        /// The ticket of the [`SetServerParams`].
         ticket: u64,
         /// The outcome.
         code: ServerParamsCode,
     },
-    /// Client: a message to the app's server.
+    /// Client: a message to the app server.
     ServerSend {
         /// Returned with the result.
         id: MessageId,
         /// The message.
         payload: Payload,
     },
-    /// Server: what became of a message to the app's server.
+    /// Server: the result of a message to the app server.
     ServerSendResult {
-        /// Which.
+        /// The message.
         id: MessageId,
-        /// The outcome.
+        /// The result.
         code: SendCode,
-        /// What the app's server answered; empty unless the outcome is [`SendCode::Ok`].
+        /// The app server's answer; empty unless the code is [`SendCode::Ok`].
         reply: Reply,
     },
-    /// Client: leaving for good.
+    /// Client: ends the session.
     Logout,
     /// Server: why the link ends.
     Close {
-        /// See section 9; may be one that this version does not know.
+        /// The code of section 9. Later versions may have further codes.
         code: u32,
-        /// For people.
+        /// A reason for people.
         reason: Bytes,
-        /// Do not come back before this.
+        /// The shortest wait before a reconnect, in milliseconds.
         retry_after_ms: u32,
     },
 }
@@ -257,7 +256,7 @@ impl Frame {
         }
     }
 
-    /// Whether the frame counts (§4.1).
+    /// Whether the frame is sequenced (§4.1).
     #[must_use]
     pub const fn is_sequenced(&self) -> bool {
         match self {
@@ -291,7 +290,7 @@ impl Frame {
         }
     }
 
-    /// The frame as it travels, with its length in front.
+    /// The encoded frame, with its length in front.
     #[must_use]
     pub fn encode(self) -> Bytes {
         if let Some(bytes) = hot::encode(&self) {
@@ -307,7 +306,7 @@ impl Frame {
         out.freeze()
     }
 
-    /// Reads a frame without its length. `None` is one that may be skipped (§1.4).
+    /// Decodes a frame without its length. `None` for a kind that may be skipped (§1.4).
     pub fn decode(bytes: Bytes) -> Result<Option<Self>, ProtocolError> {
         match hot::decode(&bytes) {
             Some(frame) => Ok(Some(frame)),
@@ -330,11 +329,11 @@ impl Frame {
     }
 }
 
-/// §1.4: kinds from this field number on may be skipped.
+/// §1.4: kinds from this number on may be skipped.
 const FIRST_OPTIONAL_KIND: u64 = 512;
 
-/// The number of the one field that a frame is. Protobuf itself would take several, and keep the
-/// last.
+/// The number of the frame's only field. A protobuf decoder would accept several fields and keep
+/// the last one.
 fn only_field(frame: &[u8]) -> Result<u64, ProtocolError> {
     let mut rest = frame;
     let mut varint = || prost::encoding::decode_varint(&mut rest);

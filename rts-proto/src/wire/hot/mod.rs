@@ -1,9 +1,9 @@
-//! The few frames of which there are many, read and written by hand: messages, their deliveries,
-//! acknowledgements and results.
+//! The hot path of the codec: messages, deliveries, acknowledgements and results are encoded and
+//! decoded without prost.
 //!
-//! They are written as prost writes them. They are read if they look as prost writes them: every
-//! field once, in order, none left out but those with their default. Whatever looks otherwise, or
-//! breaks a rule, is not for here: prost reads it, and says what is wrong with it.
+//! Frames are written as prost writes them. A frame is read here if it looks as prost writes it:
+//! each field once, in order, and absent only if it has the default value. The fallback is prost,
+//! which reads every other frame and reports broken rules.
 
 mod read;
 #[cfg(test)]
@@ -17,7 +17,7 @@ use bytes::Bytes;
 
 use super::Frame;
 
-/// Kinds with their wire type, as they begin a frame: the field's number times 8, plus 2.
+/// Keys of the kinds at the beginning of a frame: the field's number times 8, plus 2.
 mod kind {
     pub(super) const ACK: u8 = 4 << 3 | 2;
     pub(super) const SEND: u8 = 7 << 3 | 2;
@@ -40,7 +40,7 @@ mod key {
     pub(super) const CONFIG: u8 = 5 << 3;
 }
 
-/// The frame with its length in front, if it is one that is written here.
+/// The frame with its length in front, if its kind is written here.
 pub(super) fn encode(frame: &Frame) -> Option<Bytes> {
     Some(match frame {
         Frame::Ack { received } => write::ack(*received),
@@ -56,8 +56,7 @@ pub(super) fn encode(frame: &Frame) -> Option<Bytes> {
     })
 }
 
-/// The frame in these bytes, which have no length in front, if it is one that is read here and
-/// looks as it should.
+/// The frame in these bytes, which have no length prefix. `None` if it is left to prost.
 pub(super) fn decode(bytes: &Bytes) -> Option<Frame> {
     read(bytes).map(|frame| frame.kept_in(bytes))
 }

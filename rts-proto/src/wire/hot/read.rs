@@ -1,4 +1,4 @@
-//! What clients say most, where it lies.
+//! Reads the most frequent frames of clients in place.
 
 use bytes::Bytes;
 
@@ -8,7 +8,7 @@ use crate::payload::PayloadRef;
 use crate::wire::Frame;
 use crate::{MessageConfig, MessageId, RoomId};
 
-/// One of these frames, in the bytes that arrived.
+/// One of these frames, in the received bytes.
 #[derive(Debug)]
 pub(crate) enum HotFrame<'a> {
     /// [`Frame::Ack`].
@@ -20,7 +20,7 @@ pub(crate) enum HotFrame<'a> {
 }
 
 impl HotFrame<'_> {
-    /// As [`Frame::is_sequenced`].
+    /// Like [`Frame::is_sequenced`].
     pub(crate) fn is_sequenced(&self) -> bool {
         match self {
             Self::Ack { .. } => false,
@@ -29,7 +29,7 @@ impl HotFrame<'_> {
         }
     }
 
-    /// The same as a frame that keeps the memory that it lies in.
+    /// A frame that shares ownership of `memory`, in which this one lies.
     pub(super) fn kept_in(self, memory: &Bytes) -> Frame {
         match self {
             Self::Ack { received } => Frame::Ack { received },
@@ -46,8 +46,8 @@ impl HotFrame<'_> {
     }
 }
 
-/// The frame in these bytes, which have no length in front, if it is one of these and looks as it
-/// should.
+/// The frame in these bytes, which have no length prefix. `None` if it is another kind, or is not
+/// encoded like prost encodes it.
 pub(crate) fn read(bytes: &[u8]) -> Option<HotFrame<'_>> {
     let (kind, rest) = bytes.split_first()?;
     let mut reader = Reader { rest };
@@ -88,7 +88,7 @@ impl<'a> Reader<'a> {
             return Some((*first).into());
         }
         let mut value = u64::from(*first & 0x7F);
-        // Nine bytes: longer ones are rare enough for prost.
+        // Nine bytes at most: longer numbers are rare, and left to prost.
         for shift in (7..63).step_by(7) {
             let (byte, rest) = self.rest.split_first()?;
             self.rest = rest;
@@ -110,7 +110,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// 0 if the field is not there; one that is there is not 0.
+    /// 0 if the field is absent. A field that is present is not 0.
     fn number_field(&mut self, key: u8) -> Option<u64> {
         if !self.is_next(key) {
             return Some(0);

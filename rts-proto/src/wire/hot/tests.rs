@@ -7,12 +7,12 @@ use crate::limits::PAYLOAD_BYTES_MAX;
 use crate::random::Random;
 use crate::{BroadcastCode, MessageConfig, MessageId, Payload, RoomId, SendCode, UserId};
 
-/// What stands in front of a frame: its length.
+/// The length of the prefix of a frame.
 fn prefix_len(frame: &Bytes) -> usize {
     1 + frame.iter().take_while(|byte| **byte >= 0x80).count()
 }
 
-/// Numbers about every length of a varint.
+/// Numbers next to every length of a varint.
 fn numbers() -> impl Iterator<Item = u64> {
     (0..64).flat_map(|shift| [(1_u64 << shift) - 1, 1 << shift])
 }
@@ -95,7 +95,7 @@ fn what_is_read_by_hand_is_what_prost_reads() {
 }
 
 #[test]
-fn what_is_damaged_is_read_as_prost_reads_it_or_not_at_all() {
+fn damaged_frames_are_read_like_prost_or_left_to_it() {
     let mut random = Random::new(1);
     let mut next = |below: usize| {
         let micros = random.next_u64() % below as u64;

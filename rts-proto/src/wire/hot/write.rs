@@ -1,4 +1,4 @@
-//! What a server says most, written into exactly the memory that it takes.
+//! Writes the most frequent frames of servers into memory of exactly their length.
 
 use alloc::vec::Vec;
 
@@ -71,7 +71,7 @@ fn key_of(payload: PayloadRef<'_>) -> u8 {
     }
 }
 
-/// The beginning of a frame, and memory for all of it.
+/// The beginning of a frame, in memory for all of it.
 fn frame(kind: u8, body_len: usize) -> Vec<u8> {
     let frame_len = 1 + number_len(body_len as u64) + body_len;
     let mut out = Vec::with_capacity(number_len(frame_len as u64) + frame_len);
@@ -94,7 +94,7 @@ fn put_number(out: &mut Vec<u8>, mut number: u64) {
     out.push(number as u8);
 }
 
-/// A number that is 0 is left out.
+/// A field of 0 is left out.
 fn number_field_len(number: u64) -> usize {
     if number == 0 { 0 } else { 1 + number_len(number) }
 }
@@ -116,12 +116,12 @@ fn put_bytes_field(out: &mut Vec<u8>, key: u8, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
-/// What the numbers of a list take together, without key and length.
+/// The length of a list of numbers, without key and length.
 fn numbers_len(ids: impl Iterator<Item = MessageId>) -> usize {
     ids.map(|id| number_len(id.0)).sum()
 }
 
-/// A list without numbers is left out.
+/// An empty list is left out.
 fn numbers_field_len(numbers_len: usize) -> usize {
     if numbers_len == 0 { 0 } else { 1 + number_len(numbers_len as u64) + numbers_len }
 }
