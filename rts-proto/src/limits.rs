@@ -118,8 +118,8 @@ pub const ROOM_BROADCASTS_PER_SECOND: u32 = 100;
 pub const LARGE_ROOM_BROADCASTS_PER_SECOND: u32 = 80;
 /// Messages a second from the back end of one app.
 pub const BACKEND_SENDS_PER_SECOND: u32 = 500;
-/// Messages that the back end of one app may send at once after a pause, whatever its rate: the
-/// largest number of receivers of one message in a room.
+/// Messages that the back end of one app may send at once after a pause, whatever its rate. One
+/// message to members of a room may have this many receivers.
 pub const BACKEND_BURST_MIN: u32 = 600;
 /// Receivers of one message of the back end to members of a room.
 pub const ROOM_UNICAST_RECEIVERS_MAX: usize = BACKEND_BURST_MIN as usize;

@@ -25,14 +25,14 @@ fn refusal<T: DeserializeOwned + Debug>(written: Value) -> String {
 }
 
 fn alice() -> UserId {
-    UserId::new("alice").expect("an id")
+    UserId::new("alice").expect("a valid id")
 }
 
 #[test]
 fn id_is_its_text_and_invalid_ids_are_refused() {
     check(alice(), json!("alice"));
-    check(RoomId::new("lobby").expect("an id"), json!("lobby"));
-    check(BusinessId::new("shop").expect("an id"), json!("shop"));
+    check(RoomId::new("lobby").expect("a valid id"), json!("lobby"));
+    check(BusinessId::new("shop").expect("a valid id"), json!("shop"));
     check(MessageId(7), json!(7));
     assert_eq!(refusal::<UserId>(json!("")), "the user id is empty");
     assert_eq!(refusal::<AppId>(json!("short")), "the app id has 5 bytes, exactly 24 are needed");
@@ -69,8 +69,11 @@ fn every_event_is_read_back() {
         Event::PeerOnlineStatus { uid: "any text?".into(), status: OnlineStatus::Offline },
         json!({"peer_online_status": {"uid": "any text?", "status": 0}}),
     );
-    let room =
-        |event| Event::Room { key: RoomKey(3), room: RoomId::new("lobby").expect("an id"), event };
+    let room = |event| Event::Room {
+        key: RoomKey(3),
+        room: RoomId::new("lobby").expect("a valid id"),
+        event,
+    };
     check(
         room(RoomEvent::UserLeft { uid: alice(), reason: LeaveReason::Dropped }),
         json!({"room": {"key": 3, "room": "lobby",

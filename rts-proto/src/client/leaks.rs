@@ -37,22 +37,22 @@ struct World {
     now: Instant,
     link: LinkId,
     /// The engine's latest frames.
-    said: Vec<Frame>,
+    frames: Vec<Frame>,
 }
 
 impl World {
     fn new() -> Self {
-        let app_id = AppId::new("123456781234567812345678").expect("an id");
+        let app_id = AppId::new("123456781234567812345678").expect("a valid id");
         let config = Config { app_id, parameters: Parameters::default() };
         let (now, link) = (Instant::from_millis(1), LinkId(0));
-        Self { engine: Client::new(config, 1), now, link, said: Vec::new() }
+        Self { engine: Client::new(config, 1), now, link, frames: Vec::new() }
     }
 
     fn input(&mut self, input: Input) {
         self.engine.handle_input(self.now, input);
     }
 
-    fn hears(&mut self, frame: Frame) {
+    fn receives(&mut self, frame: Frame) {
         self.input(Input::Received(self.link, frame.encode()));
     }
 
@@ -65,7 +65,7 @@ impl World {
                     let mut decoder = Decoder::new();
                     decoder.push(bytes);
                     let next = || decoder.next(FRAME_BYTES_MAX).expect("well-formed");
-                    self.said.extend(core::iter::from_fn(next));
+                    self.frames.extend(core::iter::from_fn(next));
                 }
                 Output::Wait(until) => return until,
                 Output::Event(_) | Output::Disconnect(_) => {}
@@ -90,11 +90,11 @@ impl World {
             self.input(Input::Tick);
         }
         self.input(Input::Connected(self.link));
-        self.hears(Frame::Hello { version: VERSION, features: 0 });
+        self.receives(Frame::Hello { version: VERSION, features: 0 });
     }
 
     fn answer_login(&mut self, session: u64) {
-        self.hears(Frame::LoginAnswer(LoginAnswer::Accepted(Accepted {
+        self.receives(Frame::LoginAnswer(LoginAnswer::Accepted(Accepted {
             session,
             key: ResumeKey([1; 16]),
             resumed: false,
@@ -109,7 +109,7 @@ impl World {
 
     fn refuse_login(&mut self) {
         let refused = LoginAnswer::Refused(LoginCode::InvalidToken);
-        self.hears(Frame::LoginAnswer(refused));
+        self.receives(Frame::LoginAnswer(refused));
         self.drain();
     }
 
@@ -134,15 +134,15 @@ impl World {
             Frame::Join { ticket, .. } => Some(*ticket),
             _ => None,
         };
-        let ticket = self.said.iter().find_map(asked).expect("it asks to join");
-        self.hears(Frame::JoinAnswer { ticket, state: RoomState::Joined, members: Vec::new() });
+        let ticket = self.frames.iter().find_map(asked).expect("it asks to join");
+        self.receives(Frame::JoinAnswer { ticket, state: RoomState::Joined, members: Vec::new() });
         self.set_params();
         let asked = |frame: &Frame| match frame {
             Frame::SetServerParams(set) => Some(set.ticket),
             _ => None,
         };
-        let ticket = self.said.iter().find_map(asked).expect("it asks for params");
-        self.hears(Frame::ServerParamsAnswer { ticket, code: ServerParamsCode::Ok });
+        let ticket = self.frames.iter().find_map(asked).expect("it asks for params");
+        self.receives(Frame::ServerParamsAnswer { ticket, code: ServerParamsCode::Ok });
         self.input(Input::Disconnected(self.link));
         self.connect();
         self.answer_login(2);
@@ -170,8 +170,8 @@ const ENDS: [fn(&mut World); 5] = [
         world.connect();
         world.engine.logout(world.now);
     },
-    |world| world.hears(close(CloseCode::PutOut)),
-    |world| world.hears(close(CloseCode::Displaced)),
+    |world| world.receives(close(CloseCode::PutOut)),
+    |world| world.receives(close(CloseCode::Displaced)),
 ];
 
 fn close(code: CloseCode) -> Frame {

@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn events_of_one_room_can_be_forgotten() {
-        let room = RoomId::new("lobby").expect("an id");
+        let room = RoomId::new("lobby").expect("a valid id");
         let left = |key| Event::Room { key, room: room.clone(), event: RoomEvent::Left };
         let mut shared = shared();
         shared.emit(left(RoomKey(1)));

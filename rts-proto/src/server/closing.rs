@@ -100,7 +100,7 @@ impl Server {
 }
 
 /// A reason for people why a client must not log in again by itself.
-pub(super) fn words(code: CloseCode) -> &'static str {
+pub(super) fn reason_for(code: CloseCode) -> &'static str {
     match code {
         CloseCode::PutOut => "put out by the app's back end",
         _ => "logged in elsewhere",

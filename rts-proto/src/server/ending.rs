@@ -3,7 +3,7 @@
 use alloc::borrow::ToOwned as _;
 use alloc::string::ToString as _;
 
-use super::closing::words;
+use super::closing::reason_for;
 use super::deadlines::Due;
 use super::io::{Detail, Notice, NoticeLevel, Report};
 use super::keys::{Origin, SessionNumber};
@@ -92,7 +92,7 @@ impl Server {
         }
         if let Some(link) = link {
             let code = if is_same_login { CloseCode::Replaced } else { CloseCode::Displaced };
-            self.close(link, code, words(CloseCode::Displaced));
+            self.close(link, code, reason_for(CloseCode::Displaced));
         }
         if !is_same_login {
             self.bury(number, CloseCode::Displaced);
@@ -108,7 +108,7 @@ impl Server {
                 self.bury(number, CloseCode::PutOut);
             }
             if let Some(link) = self.shared.session(number).and_then(|session| session.link()) {
-                self.close(link, CloseCode::PutOut, words(CloseCode::PutOut));
+                self.close(link, CloseCode::PutOut, reason_for(CloseCode::PutOut));
             }
             self.end_session(number, End::PutOut);
         }

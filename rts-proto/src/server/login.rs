@@ -3,7 +3,7 @@
 
 use alloc::boxed::Box;
 
-use super::closing::words;
+use super::closing::reason_for;
 use super::io::{Credentials, Notice, Output, Refusal, Report, Resumption, Verdict};
 use super::keys::SessionNumber;
 use super::links::Pass;
@@ -31,7 +31,7 @@ impl Server {
             match self.try_resume(link, &login, resume) {
                 Resumed::Yes => return,
                 Resumed::Ended(code) => {
-                    return self.close_login(link, &login, code, words(code));
+                    return self.close_login(link, &login, code, reason_for(code));
                 }
                 Resumed::No => {}
             }
@@ -164,7 +164,7 @@ impl Server {
         let continues = asked.claim > 0 && asked.claim <= clock;
         if continues && present_claim > asked.claim && !planted(Bug::ClaimIgnored) {
             let code = CloseCode::Displaced;
-            return self.close_login(link, &asked, code, words(code));
+            return self.close_login(link, &asked, code, reason_for(code));
         }
         let claim = match present_claim.checked_add(1) {
             _ if continues => asked.claim,

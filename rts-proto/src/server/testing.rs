@@ -20,19 +20,19 @@ pub(super) fn number(number: u64) -> SessionNumber {
 }
 
 pub(super) fn app_id() -> AppId {
-    AppId::new("123456781234567812345678").expect("an id")
+    AppId::new("123456781234567812345678").expect("a valid id")
 }
 
 pub(super) fn other_app_id() -> AppId {
-    AppId::new("876543218765432187654321").expect("an id")
+    AppId::new("876543218765432187654321").expect("a valid id")
 }
 
 pub(super) fn uid(text: &str) -> UserId {
-    UserId::new(text).expect("an id")
+    UserId::new(text).expect("a valid id")
 }
 
 pub(super) fn room_id(text: &str) -> RoomId {
-    RoomId::new(text).expect("an id")
+    RoomId::new(text).expect("a valid id")
 }
 
 pub(super) fn login(user: &str) -> Login {

@@ -58,8 +58,8 @@ fn acknowledgement_of_unsent_frames_ends_link_and_session() {
     for (received, wrong) in [(1, true), (2, false), (3, false), (4, true), (u64::MAX, true)] {
         let mut stage = Stage::logged_in();
         let ids = ["one", "two", "three"].map(|text| stage.sends(text));
-        stage.hears(ack(2));
-        stage.hears(ack(received));
+        stage.receives(ack(2));
+        stage.receives(ack(received));
         let bad = ProtocolError::BadAck { received, acked: 2, sent: 3 };
         let why = wrong.then_some(Disconnect::PeerMisbehaved(bad));
         assert_eq!(stage.engine.last_disconnect(), why, "{received}");
@@ -71,7 +71,7 @@ fn acknowledgement_of_unsent_frames_ends_link_and_session() {
         let Frame::Login(login) = login else { panic!("{login:?}") };
         assert!(login.resume.is_none() && login.claim == 1);
         stage.welcomed(session(2));
-        assert_eq!(texts(&stage.said()), [""; 0]);
+        assert_eq!(texts(&stage.sent_frames()), [""; 0]);
         let mut results = stage.results();
         results.sort_unstable();
         assert_eq!(results, ids.map(|id| (id, SendCode::Timeout)));
@@ -84,7 +84,7 @@ fn resume_with_an_impossible_count_ends_the_link() {
         let mut stage = Stage::logged_in();
         stage.sends("one");
         stage.sends("two");
-        stage.hears(ack(1));
+        stage.receives(ack(1));
         stage.cut();
         stage.welcomed(Accepted { resumed: true, received, ..session(1) });
         let bad = ProtocolError::BadAck { received, acked: 1, sent: 2 };
@@ -99,50 +99,50 @@ fn acknowledged_frames_are_not_sent_again() {
     for text in ["one", "two", "three", "four"] {
         stage.sends(text);
     }
-    stage.hears(ack(1));
-    stage.said();
+    stage.receives(ack(1));
+    stage.sent_frames();
     let login = stage.cut();
     let Frame::Login(login) = login else { panic!("{login:?}") };
     assert_eq!(login.resume.map(|resume| (resume.session, resume.received)), Some((1, 0)));
     assert_eq!(login.claim, 1);
     // The server had received one frame more than it last acknowledged.
     stage.welcomed(Accepted { resumed: true, received: 2, ..session(1) });
-    assert_eq!(texts(&stage.said()), ["three", "four"]);
+    assert_eq!(texts(&stage.sent_frames()), ["three", "four"]);
 }
 
 #[test]
 fn acknowledges_a_delivery_at_the_end_of_its_burst() {
     let mut stage = Stage::logged_in();
-    stage.hears(delivery(1));
-    stage.hears(delivery(2));
-    assert_eq!(stage.said(), []);
+    stage.receives(delivery(1));
+    stage.receives(delivery(2));
+    assert_eq!(stage.sent_frames(), []);
     assert_eq!(stage.drain(), Some(stage.now), "due at once");
     stage.input(Input::Tick);
-    assert_eq!(stage.said(), [ack(2)]);
+    assert_eq!(stage.sent_frames(), [ack(2)]);
 }
 
 #[test]
 fn acknowledges_other_frames_after_a_delay() {
     let mut stage = Stage::logged_in();
-    stage.hears(answer(1));
+    stage.receives(answer(1));
     stage.pass(ACK_DELAY - MOMENT);
-    stage.hears(answer(2));
-    assert_eq!(stage.said(), []);
+    stage.receives(answer(2));
+    assert_eq!(stage.sent_frames(), []);
     stage.pass(MOMENT);
-    assert_eq!(stage.said(), [ack(2)], "the second does not extend the delay");
+    assert_eq!(stage.sent_frames(), [ack(2)], "the second does not extend the delay");
     stage.pass(ACK_DELAY);
-    assert_eq!(stage.said(), [], "acknowledged once");
+    assert_eq!(stage.sent_frames(), [], "acknowledged once");
 }
 
 #[test]
 fn acknowledgement_travels_with_the_next_frame() {
     let mut stage = Stage::logged_in();
-    stage.hears(answer(1));
+    stage.receives(answer(1));
     stage.sends("hi");
-    let said = stage.said();
+    let said = stage.sent_frames();
     assert_eq!((&said[0], texts(&said)), (&ack(1), vec!["hi"]));
     stage.pass(ACK_DELAY);
-    assert_eq!(stage.said(), []);
+    assert_eq!(stage.sent_frames(), []);
 }
 
 #[test]
@@ -151,13 +151,13 @@ fn acknowledges_64_frames_at_once() {
     // The second round shows that the count starts again.
     for round in 1..=2 {
         for number in 1..ACK_FRAMES_MAX {
-            stage.hears(answer(number));
+            stage.receives(answer(number));
         }
         stage.pass(MOMENT);
-        assert_eq!(stage.said(), []);
-        stage.hears(answer(ACK_FRAMES_MAX));
+        assert_eq!(stage.sent_frames(), []);
+        stage.receives(answer(ACK_FRAMES_MAX));
         stage.pass(Duration::ZERO);
-        assert_eq!(stage.said(), [ack(round * ACK_FRAMES_MAX)]);
+        assert_eq!(stage.sent_frames(), [ack(round * ACK_FRAMES_MAX)]);
     }
 }
 
@@ -168,11 +168,11 @@ fn acknowledges_an_eighth_of_a_window_at_once() {
         // Bytes of all kinds count, but only a sequenced frame needs an acknowledgement.
         let left = ACK_BYTES_MAX - answer(1).encode().len();
         for bytes in [left / 3, left / 3, left - left / 3 * 2 - missing] {
-            stage.hears(unreliable(bytes));
+            stage.receives(unreliable(bytes));
         }
-        stage.hears(answer(1));
+        stage.receives(answer(1));
         stage.pass(Duration::ZERO);
-        assert_eq!(stage.said(), said, "{missing} bytes are missing");
+        assert_eq!(stage.sent_frames(), said, "{missing} bytes are missing");
     }
 }
 
@@ -181,7 +181,7 @@ fn paced(stage: &mut Stage, time: Duration) -> Vec<Duration> {
     let start = stage.now;
     let mut moments = Vec::new();
     loop {
-        moments.extend(texts(&stage.said()).iter().map(|_| stage.now.since(start)));
+        moments.extend(texts(&stage.sent_frames()).iter().map(|_| stage.now.since(start)));
         match stage.drain().filter(|at| *at <= start + time) {
             Some(at) => stage.pass(at.since(stage.now)),
             None => return moments,
@@ -198,15 +198,15 @@ fn backlog_keeps_to_the_rate_after_a_reconnect() {
         for _ in 0..10 {
             stage.sends("before");
         }
-        assert_eq!(texts(&stage.said()).len(), 10);
-        stage.hears(ack(10));
+        assert_eq!(texts(&stage.sent_frames()).len(), 10);
+        stage.receives(ack(10));
         stage.input(Input::Disconnected(stage.link));
         stage.pass(Duration::from_secs(5));
         for _ in 0..6 {
             stage.sends("meanwhile");
         }
         stage.input(Input::Connected(stage.link));
-        stage.said();
+        stage.sent_frames();
         stage.welcomed(Accepted { received: if resumed { 10 } else { 0 }, ..with_rate(resumed) });
         // Half a second's worth at once, then one message each quarter of a second.
         let moments = paced(&mut stage, Duration::from_millis(3_000));
@@ -216,7 +216,7 @@ fn backlog_keeps_to_the_rate_after_a_reconnect() {
         for _ in 0..10 {
             stage.sends("after");
         }
-        assert_eq!(texts(&stage.said()).len(), 10);
+        assert_eq!(texts(&stage.sent_frames()).len(), 10);
     }
 }
 
@@ -229,14 +229,14 @@ fn used_rates_stay_used_after_a_reconnect() {
         for _ in 0..10 {
             stage.sends("before");
         }
-        stage.said();
-        stage.hears(ack(10));
+        stage.sent_frames();
+        stage.receives(ack(10));
         stage.input(Input::Disconnected(stage.link));
         for _ in 0..2 {
             stage.sends("meanwhile");
         }
         stage.input(Input::Connected(stage.link));
-        stage.said();
+        stage.sent_frames();
         stage.welcomed(Accepted { received: if resumed { 10 } else { 0 }, ..with_rate(resumed) });
         let moments = paced(&mut stage, Duration::from_millis(3_000));
         assert_eq!(moments, [250, 500].map(Duration::from_millis), "resumed: {resumed}");
@@ -250,13 +250,13 @@ fn new_rates_of_a_server_apply_at_once() {
     for _ in 0..10 {
         stage.sends("before");
     }
-    stage.hears(ack(10));
+    stage.receives(ack(10));
     stage.input(Input::Disconnected(stage.link));
     for _ in 0..6 {
         stage.sends("meanwhile");
     }
     stage.input(Input::Connected(stage.link));
-    stage.said();
+    stage.sent_frames();
     stage.welcomed(with_rate(8));
     let moments = paced(&mut stage, Duration::from_millis(3_000));
     assert_eq!(moments, [0, 0, 0, 0, 125, 250].map(Duration::from_millis));
@@ -274,15 +274,15 @@ fn joins_wait_for_no_rate_and_queries_for_theirs() {
     stage.engine.join_room(stage.now, room).expect("accepted");
     stage.drain();
     stage.input(Input::Connected(stage.link));
-    stage.said();
+    stage.sent_frames();
     stage.welcomed(Accepted { resumed: true, ..session(1) });
     let queries = |said: &[Frame]| {
         said.iter().filter(|frame| matches!(frame, Frame::StatusQuery { .. })).count()
     };
     let half = STATUS_QUERIES_PER_SECOND as usize / 2;
-    let said = stage.said();
+    let said = stage.sent_frames();
     assert_eq!(queries(&said), half, "half a second's worth");
     assert!(said.iter().any(|frame| matches!(frame, Frame::Join { .. })), "{said:?}");
     stage.pass(Duration::from_millis(500));
-    assert_eq!(queries(&stage.said()), half);
+    assert_eq!(queries(&stage.sent_frames()), half);
 }

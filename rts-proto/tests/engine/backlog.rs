@@ -36,7 +36,7 @@ impl Stage {
 
     fn answers(&mut self, ids: impl IntoIterator<Item = u64>, code: SendCode) {
         let ids = ids.into_iter().map(MessageId).collect();
-        self.hears(Frame::SendResults { code, ids });
+        self.receives(Frame::SendResults { code, ids });
     }
 }
 
@@ -47,7 +47,11 @@ fn accepts_2048_open_sends_and_refuses_one_more() {
         stage.sends("hi");
     }
     assert_eq!(stage.results(), []);
-    assert_eq!(sent(&stage.said()).len(), CLIENT_WINDOW_MESSAGES_MAX, "the window of the wire");
+    assert_eq!(
+        sent(&stage.sent_frames()).len(),
+        CLIENT_WINDOW_MESSAGES_MAX,
+        "the window of the wire"
+    );
     let id = stage.sends("one more");
     assert_eq!(stage.results(), [(id, SendCode::OverRate)]);
     assert_eq!(id.0, OPEN_SENDS_MAX as u64 + 1, "the refused send has an id");
@@ -57,10 +61,10 @@ fn accepts_2048_open_sends_and_refuses_one_more() {
     assert_eq!(stage.results(), [(MessageId(1), SendCode::Ok)]);
     stage.sends("there is room");
     assert_eq!(stage.results(), []);
-    assert_eq!(sent(&stage.said()), NOTHING);
-    stage.hears(Frame::Ack { received: 2 });
+    assert_eq!(sent(&stage.sent_frames()), NOTHING);
+    stage.receives(Frame::Ack { received: 2 });
     let next = CLIENT_WINDOW_MESSAGES_MAX as u64 + 1;
-    assert_eq!(sent(&stage.said()), [next, next + 1], "in their order");
+    assert_eq!(sent(&stage.sent_frames()), [next, next + 1], "in their order");
 }
 
 #[test]
@@ -95,16 +99,16 @@ fn backlog_goes_out_in_order_at_the_servers_rate() {
     assert_eq!(stage.results(), [], "90 a second for as long as a result may take");
     assert_eq!(stage.connects, connects + 1);
     stage.input(Input::Connected(stage.link));
-    stage.said();
+    stage.sent_frames();
     let begin = stage.now;
     stage.welcomed(Accepted { resumed: true, ..rate(session(1)) });
     let mut out = Vec::new();
     let mut acknowledged = 0;
     loop {
-        let ids = sent(&stage.said());
+        let ids = sent(&stage.sent_frames());
         acknowledged += ids.len() as u64;
         out.extend(ids);
-        stage.hears(Frame::Ack { received: acknowledged });
+        stage.receives(Frame::Ack { received: acknowledged });
         if stage.now.since(begin) > Duration::from_secs(9) {
             break;
         }
@@ -123,19 +127,19 @@ fn full_lane_holds_back_messages_to_its_receiver_only() {
     for _ in 0..frames + 3 {
         stage.sends_large("bob");
     }
-    assert_eq!(sent(&stage.said()), (1..=frames).collect::<Vec<_>>());
+    assert_eq!(sent(&stage.sent_frames()), (1..=frames).collect::<Vec<_>>());
     let config = MessageConfig::ReliableOrdered;
     let to_carol = stage.engine.send_message(stage.now, "carol", Payload::text("hi"), config);
     stage.drain();
     let small = stage.sends("behind the large ones, though it would fit");
-    assert_eq!(sent(&stage.said()), [to_carol.expect("accepted").0]);
+    assert_eq!(sent(&stage.sent_frames()), [to_carol.expect("accepted").0]);
 
-    stage.hears(Frame::Ack { received: frames + 1 });
-    assert_eq!(sent(&stage.said()), NOTHING, "the server has them, bob has not");
+    stage.receives(Frame::Ack { received: frames + 1 });
+    assert_eq!(sent(&stage.sent_frames()), NOTHING, "the server has them, bob has not");
     stage.answers([1, 2], SendCode::Ok);
-    assert_eq!(sent(&stage.said()), [frames + 1, frames + 2]);
+    assert_eq!(sent(&stage.sent_frames()), [frames + 1, frames + 2]);
     stage.answers([3], SendCode::Ok);
-    assert_eq!(sent(&stage.said()), [frames + 3, small.0]);
+    assert_eq!(sent(&stage.sent_frames()), [frames + 3, small.0]);
 }
 
 #[test]
@@ -144,25 +148,25 @@ fn wait_for_a_silent_receiver_ends() {
     for _ in 0..30 {
         stage.sends_large("bob");
     }
-    let mut out = sent(&stage.said());
-    stage.hears(Frame::Ack { received: out.len() as u64 });
+    let mut out = sent(&stage.sent_frames());
+    stage.receives(Frame::Ack { received: out.len() as u64 });
     stage.pass(FLIGHT_WAIT - Duration::from_millis(1));
-    assert_eq!(sent(&stage.said()), NOTHING);
+    assert_eq!(sent(&stage.sent_frames()), NOTHING);
     stage.pass(Duration::from_millis(1));
-    out.extend(sent(&stage.said()));
-    stage.hears(Frame::Ack { received: out.len() as u64 });
-    out.extend(sent(&stage.said()));
+    out.extend(sent(&stage.sent_frames()));
+    stage.receives(Frame::Ack { received: out.len() as u64 });
+    out.extend(sent(&stage.sent_frames()));
     assert!(out.len() * PAYLOAD_BYTES_MAX > WINDOW_BYTES_MAX, "more than the receiver's window");
     // The server refuses the messages without space. That is not an answer of the receiver, so the
     // next messages leave at once too.
     let refused = 17..=out.len() as u64;
     stage.answers(refused, SendCode::Broken);
-    out.extend(sent(&stage.said()));
-    stage.hears(Frame::Ack { received: out.len() as u64 });
-    out.extend(sent(&stage.said()));
+    out.extend(sent(&stage.sent_frames()));
+    stage.receives(Frame::Ack { received: out.len() as u64 });
+    out.extend(sent(&stage.sent_frames()));
     assert_eq!(out, (1..=30).collect::<Vec<_>>());
     let next = stage.sends_large("bob");
-    assert_eq!(sent(&stage.said()), [next.0]);
+    assert_eq!(sent(&stage.sent_frames()), [next.0]);
 }
 
 #[test]
@@ -172,13 +176,13 @@ fn lost_session_sends_backlog_again_and_sent_is_unknown() {
         stage.sends("hi");
     }
     let left = CLIENT_WINDOW_MESSAGES_MAX as u64;
-    assert_eq!(sent(&stage.said()).len() as u64, left);
+    assert_eq!(sent(&stage.sent_frames()).len() as u64, left);
     stage.cut();
     stage.welcomed(session(2));
     let results = stage.results();
     assert_eq!(results.len() as u64, left);
     assert!(results.iter().all(|(id, code)| id.0 <= left && *code == SendCode::Timeout));
-    assert_eq!(sent(&stage.said()), [left + 1, left + 2, left + 3]);
+    assert_eq!(sent(&stage.sent_frames()), [left + 1, left + 2, left + 3]);
 }
 
 #[test]
@@ -187,24 +191,24 @@ fn message_that_times_out_in_the_backlog_leaves_no_gap() {
     for _ in 0..CLIENT_WINDOW_MESSAGES_MAX {
         stage.sends("hi");
     }
-    stage.said();
+    stage.sent_frames();
     let waits = stage.sends("waits");
     stage.now = stage.now + Duration::from_secs(5);
     let later = stage.sends("waits too");
-    stage.hears(Frame::Pong);
+    stage.receives(Frame::Pong);
     stage.pass(Duration::from_secs(5));
     let results = stage.results();
     assert_eq!(results.last(), Some(&(waits, SendCode::Broken)));
     assert_eq!(results.len(), CLIENT_WINDOW_MESSAGES_MAX + 1);
     // No frame was acknowledged either, so the link is dead.
     stage.input(Input::Connected(stage.link));
-    stage.said();
+    stage.sent_frames();
     stage.welcomed(Accepted {
         resumed: true,
         received: CLIENT_WINDOW_MESSAGES_MAX as u64,
         ..session(1)
     });
-    assert_eq!(sent(&stage.said()), [later.0]);
+    assert_eq!(sent(&stage.sent_frames()), [later.0]);
 }
 
 /// A hundred queries and then a frame of another kind, all called while the link is down.
@@ -212,8 +216,8 @@ fn after_a_hundred_questions(resumed: bool, then: impl FnOnce(&mut Stage)) -> (S
     let rates = |answer| Accepted { sends_per_second: 100, server_sends_per_second: 20, ..answer };
     let mut stage = Stage::accepted(rates(session(1)));
     stage.engine.set_server_params(stage.now, "first", "https://app.example/");
-    stage.hears(Frame::ServerParamsAnswer { ticket: 1, code: ServerParamsCode::Ok });
-    stage.hears(Frame::Ack { received: 1 });
+    stage.receives(Frame::ServerParamsAnswer { ticket: 1, code: ServerParamsCode::Ok });
+    stage.receives(Frame::Ack { received: 1 });
     stage.input(Input::Disconnected(stage.link));
     for number in 0..100 {
         stage.engine.get_peer_online_status(stage.now, &format!("user-{number}"));
@@ -221,10 +225,10 @@ fn after_a_hundred_questions(resumed: bool, then: impl FnOnce(&mut Stage)) -> (S
     then(&mut stage);
     stage.drain();
     stage.input(Input::Connected(stage.link));
-    stage.said();
+    stage.sent_frames();
     let (number, received) = if resumed { (1, 1) } else { (2, 0) };
     stage.welcomed(Accepted { resumed, received, ..rates(session(number)) });
-    let said = stage.said();
+    let said = stage.sent_frames();
     (stage, said)
 }
 
@@ -241,9 +245,9 @@ fn paced_queries_do_not_delay_messages() {
         assert_eq!(sent(&said), [1], "resumed: {resumed}");
         assert_eq!(questions(&said), 5, "half a second's worth");
         stage.pass(Duration::from_millis(99));
-        assert_eq!(questions(&stage.said()), 0);
+        assert_eq!(questions(&stage.sent_frames()), 0);
         stage.pass(Duration::from_millis(1));
-        assert_eq!(questions(&stage.said()), 1, "and then 10 a second");
+        assert_eq!(questions(&stage.sent_frames()), 1, "and then 10 a second");
     }
 }
 
@@ -267,7 +271,7 @@ fn server_params_wait_behind_earlier_messages() {
     assert_eq!(kinds(&said), "m".repeat(10), "half a second's worth");
     for _ in 0..4 {
         stage.pass(Duration::from_millis(25));
-        said.extend(stage.said());
+        said.extend(stage.sent_frames());
     }
     assert_eq!(kinds(&said), "m".repeat(12) + "p");
 }

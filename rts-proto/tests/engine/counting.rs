@@ -15,7 +15,7 @@ fn uses_last_message_id_and_refuses_the_next_send() {
     stage.engine.count_on_after(LAST_BUT_TWO);
     assert_eq!([stage.sends("one"), stage.sends("two")], LAST_TWO);
     let ids: Vec<MessageId> = stage
-        .said()
+        .sent_frames()
         .into_iter()
         .filter_map(|frame| match frame {
             Frame::Send { id, .. } => Some(id),

@@ -38,7 +38,7 @@ fn first_attempt_after_a_lasting_login_is_immediate() {
     for _ in 0..3 {
         for _ in 0..5 {
             stage.now = stage.now + Duration::from_secs(1);
-            stage.hears(Frame::Pong);
+            stage.receives(Frame::Pong);
         }
         let connects = stage.connects;
         stage.input(Input::Disconnected(stage.link));
@@ -51,7 +51,7 @@ fn first_attempt_after_a_lasting_login_is_immediate() {
 #[test]
 fn unsupported_server_version_ends_attempts_and_is_reported() {
     let mut stage = Stage::new();
-    stage.hears(Frame::Hello { version: 2, features: 0 });
+    stage.receives(Frame::Hello { version: 2, features: 0 });
     stage.now = stage.now + Duration::from_secs(600);
     stage.input(Input::Tick);
     assert_eq!(stage.connects, 1);
@@ -69,7 +69,7 @@ fn fatal_close_ends_joined_rooms_and_finishes_leaving_ones() {
     let goes = stage.engine.create_room(stage.now, "goes").expect("a room");
     stage.engine.join_room(stage.now, goes).expect("accepted");
     stage.engine.leave_room(stage.now, goes);
-    stage.hears(close(CloseCode::Abnormal));
+    stage.receives(close(CloseCode::Abnormal));
     let told: Vec<_> = stage
         .events
         .iter()
@@ -95,7 +95,7 @@ fn retry_after_is_at_most_a_minute() {
             let mut stage = Stage::new();
             let connects = stage.connects;
             let (code, reason) = (code.code(), Bytes::new());
-            stage.hears(Frame::Close { code, reason, retry_after_ms: asked_ms });
+            stage.receives(Frame::Close { code, reason, retry_after_ms: asked_ms });
             let told = stage.now;
             // Reports of silence come in between.
             while stage.connects == connects {
@@ -122,10 +122,10 @@ fn pings_after_5_seconds_without_sending() {
     let mut stage = Stage::logged_in();
     for _ in 0..2 {
         stage.pass(Duration::from_secs(5) - moment);
-        assert_eq!(stage.said(), []);
+        assert_eq!(stage.sent_frames(), []);
         stage.pass(moment);
-        assert_eq!(stage.said(), [Frame::Ping]);
-        stage.hears(Frame::Pong);
+        assert_eq!(stage.sent_frames(), [Frame::Ping]);
+        stage.receives(Frame::Pong);
     }
 }
 
@@ -153,7 +153,7 @@ fn chatter(stage: &mut Stage, seconds: u64) {
         let from = UserId::new("carol").expect("well formed");
         let config = MessageConfig::UnreliableOrdered;
         let payload = Payload::text("hi");
-        stage.hears(Frame::Delivery { from, payload, config });
+        stage.receives(Frame::Delivery { from, payload, config });
         stage.pass(Duration::from_secs(1));
     }
 }
@@ -167,7 +167,7 @@ fn missing_pong_ends_the_link_although_bytes_arrive() {
     let mut stage = Stage::logged_in();
     let connects = stage.connects;
     chatter(&mut stage, 5);
-    assert_eq!(pings(&stage.said()), 1);
+    assert_eq!(pings(&stage.sent_frames()), 1);
     chatter(&mut stage, 9);
     assert_eq!(stage.connects, connects);
     chatter(&mut stage, 1);
@@ -182,8 +182,8 @@ fn one_pong_answers_all_pings_before_it() {
     for _ in 0..3 {
         chatter(&mut stage, 6);
         stage.input(Input::NetworkChanged);
-        assert!(pings(&stage.said()) > 1);
-        stage.hears(Frame::Pong);
+        assert!(pings(&stage.sent_frames()) > 1);
+        stage.receives(Frame::Pong);
     }
     assert_eq!(stage.connects, connects);
 }
@@ -195,7 +195,7 @@ fn missing_ack_ends_the_link_although_pongs_arrive() {
     stage.sends("hi");
     for _ in 0..9 {
         chatter(&mut stage, 1);
-        stage.hears(Frame::Pong);
+        stage.receives(Frame::Pong);
     }
     assert_eq!(stage.connects, connects);
     chatter(&mut stage, 1);
@@ -208,7 +208,7 @@ fn busy_client_pings_without_confirmation() {
     for config in [MessageConfig::ReliableOrdered, unreliable] {
         let mut stage = Stage::logged_in();
         let connects = stage.connects;
-        stage.said();
+        stage.sent_frames();
         let mut asked = Vec::new();
         for second in 0..16 {
             if stage.connects != connects {
@@ -217,7 +217,7 @@ fn busy_client_pings_without_confirmation() {
             let payload = Payload::text("hi");
             stage.engine.send_message(stage.now, "bob", payload, config).expect("accepted");
             chatter(&mut stage, 1);
-            asked.extend(std::iter::repeat_n(second, pings(&stage.said())));
+            asked.extend(std::iter::repeat_n(second, pings(&stage.sent_frames())));
         }
         assert_eq!(asked, [4], "once, 5 s after the unanswered frame");
         assert_eq!(stage.connects, connects + 1, "and then the link is dead");
@@ -230,7 +230,7 @@ fn client_with_acknowledged_frames_does_not_ping() {
     for number in 1..=20 {
         stage.sends("hi");
         chatter(&mut stage, 1);
-        stage.hears(Frame::Ack { received: number });
+        stage.receives(Frame::Ack { received: number });
     }
-    assert_eq!(pings(&stage.said()), 0);
+    assert_eq!(pings(&stage.sent_frames()), 0);
 }

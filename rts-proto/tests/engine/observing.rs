@@ -44,7 +44,7 @@ impl Observe for Lines {
 }
 
 fn observed() -> (Client, Lines) {
-    let app_id = AppId::new("123456781234567812345678").expect("an id");
+    let app_id = AppId::new("123456781234567812345678").expect("a valid id");
     let config = Config { app_id, parameters: Parameters::default() };
     let lines = Lines::default();
     (Client::observed(config, 7, Box::new(lines.clone())), lines)

@@ -99,12 +99,12 @@ impl Asking {
             Frame::ServerSend { id, .. } => Some((Kind::ToAppServer, id.0)),
             _ => None,
         };
-        self.stage.said().into_iter().filter_map(question).collect()
+        self.stage.sent_frames().into_iter().filter_map(question).collect()
     }
 
     fn answer(&mut self, kind: Kind, number: u64) {
         let id = MessageId(number);
-        self.stage.hears(match kind {
+        self.stage.receives(match kind {
             Kind::Send => Frame::SendResults { code: SendCode::Ok, ids: vec![id] },
             Kind::Broadcast => {
                 let room = rts_proto::RoomId::new("room").expect("well formed");
@@ -140,7 +140,7 @@ impl Asking {
 
     /// Time passes on a link with answered pings.
     fn pass(&mut self, time: Duration) {
-        self.stage.hears(Frame::Pong);
+        self.stage.receives(Frame::Pong);
         self.stage.pass(time);
     }
 
@@ -157,7 +157,7 @@ impl Asking {
             self.stage.pass(at.since(self.stage.now));
         }
         self.stage.input(Input::Connected(self.stage.link));
-        self.stage.said();
+        self.stage.sent_frames();
         self.stage.welcomed(answer);
     }
 }

@@ -31,7 +31,7 @@ fn leave_takes_back_its_own_join_of_two() {
     for _ in 0..10 {
         stage.pass(Duration::from_secs(1));
     }
-    let said = stage.said();
+    let said = stage.sent_frames();
     let membership = |frame: &Frame| match frame {
         Frame::Join { .. } => Some(true),
         Frame::Leave { .. } => Some(false),
@@ -72,10 +72,10 @@ fn joins_128_rooms_and_fails_the_next_at_once() {
     let joins = |frames: Vec<Frame>| {
         frames.iter().filter(|frame| matches!(frame, Frame::Join { .. })).count()
     };
-    assert_eq!(joins(stage.said()), ROOMS_PER_USER_MAX);
+    assert_eq!(joins(stage.sent_frames()), ROOMS_PER_USER_MAX);
     assert_eq!(stage.events, []);
     let one_more = join(&mut stage, ROOMS_PER_USER_MAX);
-    assert_eq!(joins(stage.said()), 0);
+    assert_eq!(joins(stage.sent_frames()), 0);
     let [Event::Room { key, event: RoomEvent::StateChanged { state, .. }, .. }] = &stage.events[..]
     else {
         panic!("{:?}", stage.events)
@@ -86,7 +86,7 @@ fn joins_128_rooms_and_fails_the_next_at_once() {
     stage.engine.destroy_room(stage.now, first);
     assert_eq!(stage.engine.join_room(stage.now, one_more), Ok(()));
     stage.drain();
-    assert_eq!(joins(stage.said()), 1);
+    assert_eq!(joins(stage.sent_frames()), 1);
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn destroyed_room_has_no_events() {
     stage.welcomed(Accepted { resumed: true, received: 2, ..session(1) });
     let id = RoomId::new("room").expect("well formed");
     let code = BroadcastCode::Ok;
-    stage.hears(Frame::BroadcastResults { room: id, code, ids: vec![MessageId(2)] });
+    stage.receives(Frame::BroadcastResults { room: id, code, ids: vec![MessageId(2)] });
     assert_eq!(stage.events, []);
 }
 
@@ -135,11 +135,11 @@ fn room_left_without_a_link_gets_no_messages() {
         from: UserId::new("bob").expect("well formed"),
         payload: Payload::text(text),
     };
-    stage.hears(said("before"));
+    stage.receives(said("before"));
     stage.cut();
     stage.engine.leave_room(stage.now, room);
     stage.welcomed(Accepted { resumed: true, received: 1, ..session(1) });
-    stage.hears(said("after"));
+    stage.receives(said("after"));
     let events = stage.events.iter().filter_map(|event| match event {
         Event::Room { event, .. } => Some(event),
         _ => None,
@@ -161,18 +161,18 @@ fn leaving_room_frees_its_place_for_one_join() {
     for (room, ticket) in rooms.iter().zip(1..) {
         stage.engine.join_room(stage.now, *room).expect("accepted");
         let (state, members) = (RoomState::Joined, Vec::new());
-        stage.hears(Frame::JoinAnswer { ticket, state, members });
+        stage.receives(Frame::JoinAnswer { ticket, state, members });
     }
     let [other, one_more] = [200, 201].map(|number| create(&mut stage, number));
     stage.pass(Duration::from_secs(1));
     stage.events.clear();
-    stage.said();
+    stage.sent_frames();
 
     // The server has not answered the Leave, which it gets before the Join.
     stage.engine.leave_room(stage.now, rooms[0]);
     assert_eq!(stage.engine.join_room(stage.now, other), Ok(()));
     stage.drain();
-    let said = stage.said();
+    let said = stage.sent_frames();
     assert!(matches!(said[..], [Frame::Leave { .. }, Frame::Join { .. }]), "{said:?}");
     assert_eq!(stage.events, []);
 
@@ -186,7 +186,7 @@ fn leaving_room_frees_its_place_for_one_join() {
         };
         assert_eq!((*key, *state), (room, RoomState::JoinFailed));
         stage.events.clear();
-        assert_eq!(stage.said(), []);
+        assert_eq!(stage.sent_frames(), []);
     };
     refused(&mut stage, one_more);
     // Its place is taken: it cannot be joined again after the leave.
@@ -199,10 +199,10 @@ fn business_id_is_refused_while_joined_or_leaving() {
     let room = stage.engine.create_room(stage.now, "room").expect("a room");
     stage.engine.join_room(stage.now, room).expect("accepted");
     let members = Vec::new();
-    stage.hears(Frame::JoinAnswer { ticket: 1, state: RoomState::Joined, members });
+    stage.receives(Frame::JoinAnswer { ticket: 1, state: RoomState::Joined, members });
     assert_eq!(stage.engine.set_business_id("tag"), Err(BusinessIdError::InRoom));
     stage.engine.leave_room(stage.now, room);
     assert_eq!(stage.engine.set_business_id("tag"), Err(BusinessIdError::InRoom));
-    stage.hears(Frame::LeaveAnswer { ticket: 2 });
+    stage.receives(Frame::LeaveAnswer { ticket: 2 });
     assert_eq!(stage.engine.set_business_id("tag"), Ok(()));
 }

@@ -49,15 +49,15 @@ impl Stage {
     pub(crate) fn accepted(answer: Accepted) -> Self {
         let mut stage = Self::new();
         stage.welcomed(answer);
-        stage.said();
+        stage.sent_frames();
         stage.events.clear();
         stage
     }
 
     /// The server accepts the login with this answer.
     pub(crate) fn welcomed(&mut self, answer: Accepted) {
-        self.hears(HELLO);
-        self.hears(Frame::LoginAnswer(LoginAnswer::Accepted(answer)));
+        self.receives(HELLO);
+        self.receives(Frame::LoginAnswer(LoginAnswer::Accepted(answer)));
     }
 
     /// The link breaks. Returns the login of the engine over another link.
@@ -68,12 +68,12 @@ impl Stage {
             self.now = self.drain().expect("it comes back");
             self.input(Input::Tick);
         }
-        self.said();
+        self.sent_frames();
         self.input(Input::Connected(self.link));
-        self.said().pop().expect("a login")
+        self.sent_frames().pop().expect("a login")
     }
 
-    pub(crate) fn hears(&mut self, frame: Frame) {
+    pub(crate) fn receives(&mut self, frame: Frame) {
         self.input(Input::Received(self.link, frame.encode()));
     }
 
@@ -105,7 +105,7 @@ impl Stage {
     }
 
     /// The engine's frames since the last call.
-    pub(crate) fn said(&mut self) -> Vec<Frame> {
+    pub(crate) fn sent_frames(&mut self) -> Vec<Frame> {
         std::mem::take(&mut self.said)
     }
 
@@ -135,7 +135,11 @@ impl Stage {
         let key = self.engine.create_room(self.now, room).expect("a room");
         self.engine.join_room(self.now, key).expect("accepted");
         // The first number that this engine uses on the wire.
-        self.hears(Frame::JoinAnswer { ticket: 1, state: RoomState::Joined, members: Vec::new() });
+        self.receives(Frame::JoinAnswer {
+            ticket: 1,
+            state: RoomState::Joined,
+            members: Vec::new(),
+        });
         self.events.clear();
         key
     }

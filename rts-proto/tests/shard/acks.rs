@@ -27,15 +27,15 @@ fn acknowledgement_travels_with_a_result() {
     let (mut shard, alice, bob) = shard();
     shard.say(alice, message(1, "bob", "hi"));
     shard.tick();
-    assert_eq!(shard.hear(bob), [delivery("alice", "hi")]);
-    assert_eq!(shard.hear(alice), [], "it may wait");
+    assert_eq!(shard.frames_to(bob), [delivery("alice", "hi")]);
+    assert_eq!(shard.frames_to(alice), [], "it may wait");
     shard.say(bob, Frame::Ack { received: 1 });
     shard.tick();
     let result = Frame::SendResults { code: SendCode::Ok, ids: vec![MessageId(1)] };
-    assert_eq!(shard.hear(alice), [Frame::Ack { received: 1 }, result]);
+    assert_eq!(shard.frames_to(alice), [Frame::Ack { received: 1 }, result]);
     shard.wait(ACK_DELAY);
     shard.tick();
-    assert_eq!(shard.hear(alice), [], "it is acknowledged already");
+    assert_eq!(shard.frames_to(alice), [], "it is acknowledged already");
 }
 
 /// These are answered at once, so the acknowledgement travels with the answer.
@@ -49,7 +49,7 @@ fn acknowledgement_travels_with_answers() {
     ] {
         let (mut shard, alice, _) = shard();
         shard.say(alice, question);
-        let heard = shard.hear(alice);
+        let heard = shard.frames_to(alice);
         assert_eq!((heard.len(), &heard[0]), (2, &Frame::Ack { received: 1 }), "and the answer");
     }
 }
@@ -61,10 +61,10 @@ fn acknowledgement_alone_goes_after_its_delay() {
     shard.tick();
     shard.wait(ACK_DELAY - Duration::from_micros(1));
     shard.tick();
-    assert_eq!(shard.hear(alice), []);
+    assert_eq!(shard.frames_to(alice), []);
     shard.wait(Duration::from_micros(1));
     shard.tick();
-    assert_eq!(shard.hear(alice), [Frame::Ack { received: 1 }]);
+    assert_eq!(shard.frames_to(alice), [Frame::Ack { received: 1 }]);
 }
 
 #[test]
@@ -74,15 +74,15 @@ fn later_acknowledgement_waits_less_than_two_delays() {
     shard.tick();
     shard.say(bob, Frame::Ack { received: 1 });
     shard.tick();
-    assert_eq!(shard.hear(alice).len(), 2, "an acknowledgement and a result");
+    assert_eq!(shard.frames_to(alice).len(), 2, "an acknowledgement and a result");
     shard.wait(ACK_DELAY / 2);
     shard.say(alice, message(2, "bob", "two"));
     shard.wait(ACK_DELAY / 2);
     shard.tick();
-    assert_eq!(shard.hear(alice), []);
+    assert_eq!(shard.frames_to(alice), []);
     shard.wait(ACK_DELAY);
     shard.tick();
-    assert_eq!(shard.hear(alice), [Frame::Ack { received: 2 }]);
+    assert_eq!(shard.frames_to(alice), [Frame::Ack { received: 2 }]);
 }
 
 #[test]
@@ -92,10 +92,10 @@ fn acknowledges_64_frames_at_the_end_of_their_burst() {
         shard.say(alice, message(id, "bob", "hi"));
     }
     shard.tick();
-    assert_eq!(shard.hear(alice), []);
+    assert_eq!(shard.frames_to(alice), []);
     shard.say(alice, message(ACK_FRAMES_MAX, "bob", "hi"));
     shard.tick();
-    assert_eq!(shard.hear(alice), [Frame::Ack { received: ACK_FRAMES_MAX }]);
+    assert_eq!(shard.frames_to(alice), [Frame::Ack { received: ACK_FRAMES_MAX }]);
 }
 
 #[test]
@@ -114,6 +114,6 @@ fn acknowledges_an_eighth_of_a_window_at_burst_end() {
             shard.say(alice, frame(ACK_BYTES_MAX / 4 - head - shorter));
         }
         shard.tick();
-        assert_eq!(shard.hear(alice), answer, "{missing} bytes are missing");
+        assert_eq!(shard.frames_to(alice), answer, "{missing} bytes are missing");
     }
 }

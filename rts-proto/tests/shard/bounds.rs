@@ -131,7 +131,7 @@ fn last_frame_of_a_closed_link_has_the_reason() {
     let mut shard = shard();
     let (link, _) = shard.log_in(login("alice"));
     shard.say(link, Frame::Pong);
-    let heard = shard.hear(link);
+    let heard = shard.frames_to(link);
     let Some(Frame::Close { code, reason, .. }) = heard.last() else { panic!("{heard:?}") };
     assert_eq!(CloseCode::from_code(*code), CloseCode::UnexpectedFrame);
     assert!(!reason.is_empty(), "in words too");

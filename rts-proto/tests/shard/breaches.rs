@@ -36,7 +36,7 @@ fn results(shard: &mut Shard, link: LinkId) -> Vec<(SendCode, Vec<MessageId>)> {
         Frame::SendResults { code, ids } => Some((code, ids)),
         _ => None,
     };
-    shard.hear(link).into_iter().filter_map(results).collect()
+    shard.frames_to(link).into_iter().filter_map(results).collect()
 }
 
 #[test]
@@ -86,10 +86,10 @@ fn unsequenced_frames_are_not_sent_again() {
     };
     shard.say(alice, unreliable);
     shard.say(alice, message(2, "bob", "hi"));
-    assert_eq!(shard.hear(bob).len(), 2);
+    assert_eq!(shard.frames_to(bob).len(), 2);
     let link = shard.link();
     shard.say(link, Frame::Login(resume("bob", &accepted, 0)));
-    assert_eq!(shard.hear(link)[1..], [delivery("alice", "hi")]);
+    assert_eq!(shard.frames_to(link)[1..], [delivery("alice", "hi")]);
 }
 
 /// Alice and bob in one room, and the size of each of its frames in bob's window. He acknowledges
@@ -103,7 +103,7 @@ fn two_in_a_room(shard: &mut Shard) -> (LinkId, LinkId) {
         shard.say(link, Frame::Ack { received: 1 });
     }
     shard.say(alice, Frame::Ack { received: 2 });
-    shard.hear(alice);
+    shard.frames_to(alice);
     assert_eq!(shard.server.stats().window_bytes, 0);
     (alice, bob)
 }
@@ -133,7 +133,7 @@ fn member_stays_with_a_full_window_and_ends_one_byte_over() {
         broadcast(&mut shard, alice, payload + extra);
         let code = (extra == 1).then_some(Some(CloseCode::SlowConsumer));
         assert_eq!(shard.closed(bob), code);
-        let left = shard.hear(alice).iter().any(|frame| {
+        let left = shard.frames_to(alice).iter().any(|frame| {
             matches!(frame, Frame::MemberLeft { reason: LeaveReason::Dropped, uid, .. } if *uid == user("bob"))
         });
         assert_eq!(left, extra == 1);
@@ -215,7 +215,7 @@ fn accepts_only_allowed_frames_before_and_after_login() {
             let code = (!taken).then_some(Some(CloseCode::UnexpectedFrame));
             assert_eq!(shard.closed(link), code, "{kind} after {said} frames");
             shard.tick();
-            assert_eq!(shard.hear(bob), []);
+            assert_eq!(shard.frames_to(bob), []);
             assert_eq!(shard.server.stats().sessions, sessions);
         }
     }

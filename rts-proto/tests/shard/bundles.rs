@@ -27,10 +27,10 @@ fn burst_goes_out_in_one_piece_at_its_end() {
     }
     assert_eq!(shard.pieces(bob).len(), 0, "the burst goes on");
     let expected = ["one", "two", "three"].map(|text| delivery("alice", text));
-    assert_eq!(shard.hear(bob), expected);
+    assert_eq!(shard.frames_to(bob), expected);
     assert_eq!(shard.pieces(bob).len(), 1);
     shard.say(alice, message(4, "bob", "four"));
-    assert_eq!(shard.hear(bob), [delivery("alice", "four")], "and nothing again");
+    assert_eq!(shard.frames_to(bob), [delivery("alice", "four")], "and nothing again");
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn piece_has_at_most_16_kib() {
             let (to, config) = ("bob".into(), MessageConfig::ReliableOrdered);
             shard.say(alice, Frame::Send { id: MessageId(id), to, payload, config });
         }
-        assert_eq!(shard.hear(bob), [delivered(payload), delivered(payload + extra)]);
+        assert_eq!(shard.frames_to(bob), [delivered(payload), delivered(payload + extra)]);
         let lengths: Vec<usize> = shard.pieces(bob).iter().map(|piece| piece.len()).collect();
         match extra {
             0 => assert_eq!(lengths, [BUNDLE_BYTES_MAX]),
@@ -77,7 +77,7 @@ fn unsequenced_frames_do_not_overtake_the_window() {
         config: MessageConfig::UnreliableOrdered,
     };
     let expected = [delivery("alice", "one"), two, delivery("alice", "three"), Frame::Pong];
-    assert_eq!(shard.hear(bob), expected);
+    assert_eq!(shard.frames_to(bob), expected);
 }
 
 #[test]
@@ -88,8 +88,8 @@ fn waiting_output_goes_to_the_link_of_a_resume() {
     let second = shard.link();
     shard.say(alice, message(1, "bob", "hi"));
     shard.say(second, Frame::Login(resume("bob", &accepted, 0)));
-    assert_eq!(shard.hear(second)[1..], [delivery("alice", "hi")], "behind the answer");
-    assert!(matches!(shard.hear(first)[..], [Frame::Close { .. }]), "and nothing before it");
+    assert_eq!(shard.frames_to(second)[1..], [delivery("alice", "hi")], "behind the answer");
+    assert!(matches!(shard.frames_to(first)[..], [Frame::Close { .. }]), "and nothing before it");
 }
 
 #[test]
@@ -101,8 +101,8 @@ fn bundles_of_equal_length_are_not_mixed_up() {
     for (id, (to, text)) in (1..).zip(said) {
         shard.say(alice, message(id, to, text));
     }
-    assert_eq!(shard.hear(bob), ["one", "two"].map(|text| delivery("alice", text)));
-    assert_eq!(shard.hear(carol), ["six", "ten"].map(|text| delivery("alice", text)));
+    assert_eq!(shard.frames_to(bob), ["one", "two"].map(|text| delivery("alice", text)));
+    assert_eq!(shard.frames_to(carol), ["six", "ten"].map(|text| delivery("alice", text)));
 }
 
 #[test]
@@ -113,11 +113,11 @@ fn waiting_output_of_a_lost_link_goes_to_the_next() {
     shard.say(alice, message(1, "bob", "one"));
     shard.hang_up(first);
     shard.say(alice, message(2, "bob", "two"));
-    assert_eq!(shard.hear(first), [], "it is lost");
+    assert_eq!(shard.frames_to(first), [], "it is lost");
     let second = shard.link();
     shard.say(second, Frame::Login(resume("bob", &accepted, 0)));
     let expected = ["one", "two"].map(|text| delivery("alice", text));
-    assert_eq!(shard.hear(second)[1..], expected);
+    assert_eq!(shard.frames_to(second)[1..], expected);
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn waiting_output_goes_out_before_a_shutdown_close() {
     let (mut shard, alice, bob) = two();
     shard.say(alice, message(1, "bob", "hi"));
     shard.server.shutdown(shard.now, Duration::ZERO);
-    let heard = shard.hear(bob);
+    let heard = shard.frames_to(bob);
     assert_eq!(heard[0], delivery("alice", "hi"));
     assert!(matches!(heard[1..], [Frame::Close { .. }]), "{heard:?}");
     assert_eq!(shard.closed(bob), Some(Some(CloseCode::Shutdown)));

@@ -30,7 +30,7 @@ fn login_with(claim: u64, clock: u64) -> Outcome {
         assert_eq!((code, shard.closed(present)), (Some(CloseCode::Displaced), None));
         return Outcome::Refused;
     }
-    let second = Shard::accepted(&shard.hear(link));
+    let second = Shard::accepted(&shard.frames_to(link));
     assert!(!second.resumed && second.session != first.session);
     let code = shard.closed(present).flatten().expect("one session a user");
     // A displaced login is also told so later. A continued login is not.
@@ -80,7 +80,7 @@ fn login_without_a_greater_claim_is_refused() {
     let third = shard.link();
     shard.say(third, Frame::Login(login("alice")));
     let refused = Frame::LoginAnswer(LoginAnswer::Refused(LoginCode::ServerError));
-    assert_eq!(shard.hear(third), [refused]);
+    assert_eq!(shard.frames_to(third), [refused]);
     // The last login is valid, and continues over another link.
     assert_eq!(shard.closed(second), None);
     let (_, resumed) = shard.log_in(resume("alice", &accepted, 0));

@@ -68,7 +68,7 @@ fn level_sessions_has_no_details() {
         shard.say(alice, join("lobby"));
         shard.say(alice, broadcast(1, "hall"));
         shard.say(alice, Frame::ServerSend { id: MessageId(2), payload: Payload::text("x") });
-        shard.hear(alice);
+        shard.frames_to(alice);
         assert_eq!(details(&mut shard), [], "{level:?}");
     }
 }
@@ -117,8 +117,8 @@ fn full_receiver_is_the_detail_of_result_2() {
     let text = "x".repeat(60_000);
     let refused = (1..).find(|id| {
         shard.say(alice, message(*id, "bob", &text));
-        shard.hear(bob);
-        shard.hear(alice).iter().any(|frame| matches!(frame, Frame::SendResults { .. }))
+        shard.frames_to(bob);
+        shard.frames_to(alice).iter().any(|frame| matches!(frame, Frame::SendResults { .. }))
     });
     let id = refused.expect("a window has a bound");
     let full = not_delivered("bob", id, MessageConfig::ReliableOrdered, SendCode::Broken);
@@ -170,11 +170,11 @@ fn refused_join_has_its_reason_in_the_detail() {
         let (mut shard, alice) = told(Config { joins_per_second, ..Config::default() });
         for number in 1..=entered {
             shard.say(alice, join(&format!("room{number}")));
-            shard.hear(alice);
+            shard.frames_to(alice);
             if refusal == JoinRefusal::OverRate {
                 let room = room(&format!("room{number}"));
                 shard.say(alice, Frame::Leave { room, ticket: 2 });
-                shard.hear(alice);
+                shard.frames_to(alice);
             }
         }
         shard.noticed();
@@ -220,7 +220,7 @@ fn notices_show_no_payload_token_or_signature() {
     shard.say(alice, Frame::ServerSend { id, payload: Payload::text("secret") });
     shard.say(alice, Frame::Broadcast { id, room: room("hall"), payload: Payload::text("secret") });
     shard.input(Input::TargetChecked(TargetId(1), false));
-    shard.lets_in = false;
+    shard.accepts_tokens = false;
     let link = shard.link();
     let token = Bytes::from_static(b"secret");
     shard.say(link, Frame::Login(rts_proto::wire::Login { token, ..login("bob") }));

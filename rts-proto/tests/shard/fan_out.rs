@@ -36,7 +36,7 @@ fn members<const N: usize>(uids: [&str; N]) -> (Shard, [LinkId; N], [Accepted; N
         shard.say(link, join());
     }
     for link in links {
-        shard.hear(link);
+        shard.frames_to(link);
         shard.pieces(link);
     }
     (shard, links, logins.map(|(_, accepted)| accepted))
@@ -49,7 +49,7 @@ fn members_with_equal_output_share_its_memory() {
     shard.say(erin, message(1, "carol", "for you alone"));
     shard.say(alice, broadcast(1, "one"));
     shard.say(alice, broadcast(2, "two"));
-    let heard = [bob, carol, dave].map(|link| shard.hear(link));
+    let heard = [bob, carol, dave].map(|link| shard.frames_to(link));
     let expected = ["one", "two"].map(|text| told("alice", text));
     assert_eq!(heard[0], expected);
     assert_eq!(heard[1][0], delivery("erin", "for you alone"));
@@ -74,7 +74,7 @@ fn members_share_several_pieces() {
         shard.say(erin, Frame::Ping);
     }
     let expected = texts.map(|text| told("alice", text));
-    assert_eq!([bob, carol].map(|link| shard.hear(link)), [expected.clone(), expected]);
+    assert_eq!([bob, carol].map(|link| shard.frames_to(link)), [expected.clone(), expected]);
     let [bobs, carols] = [bob, carol].map(|link| shard.pieces(link));
     assert_eq!(bobs.len(), 2);
     let places =
@@ -93,7 +93,7 @@ fn piece_has_at_most_16_kib() {
         for (id, text) in (1..).zip(&texts) {
             shard.say(alice, broadcast(id, text));
         }
-        assert_eq!(shard.hear(bob), texts.map(|text| told("alice", &text)));
+        assert_eq!(shard.frames_to(bob), texts.map(|text| told("alice", &text)));
         let lengths: Vec<usize> = shard.pieces(bob).iter().map(|piece| piece.len()).collect();
         match extra {
             0 => assert_eq!(lengths, [BUNDLE_BYTES_MAX]),
@@ -111,7 +111,7 @@ fn sender_gets_broadcasts_of_others_and_not_its_own() {
     }
     let all = said.map(|(_, from, text)| told(from, text));
     let mut delivered = |link| {
-        let heard = shard.hear(link).into_iter();
+        let heard = shard.frames_to(link).into_iter();
         heard.filter(|frame| matches!(frame, Frame::RoomDelivery { .. })).collect::<Vec<_>>()
     };
     assert_eq!(delivered(carol), all);
@@ -131,7 +131,7 @@ fn resume_sends_only_the_unacknowledged_part_of_a_piece() {
             for (id, text) in (1..).zip(texts) {
                 shard.say(alice, broadcast(id, text));
             }
-            assert_eq!(shard.hear(bob).len(), texts.len());
+            assert_eq!(shard.frames_to(bob).len(), texts.len());
             if is_told_before {
                 shard.say(bob, Frame::Ack { received });
             }
@@ -139,7 +139,7 @@ fn resume_sends_only_the_unacknowledged_part_of_a_piece() {
             let again = shard.link();
             shard.say(again, Frame::Login(resume("bob", &accepted, received)));
             let rest: Vec<Frame> = texts[known..].iter().map(|text| told("alice", text)).collect();
-            assert_eq!(shard.hear(again)[1..], rest, "{known} of them");
+            assert_eq!(shard.frames_to(again)[1..], rest, "{known} of them");
             let acked = shard.server.stats().window_bytes;
             let expected: usize = rest.into_iter().map(|frame| frame.encode().len()).sum();
             // Alice has not acknowledged the notice of bob's join and her results.
@@ -160,10 +160,10 @@ fn joiner_and_leaver_get_broadcasts_of_their_membership_only() {
     shard.say(alice, broadcast(3, "three"));
     let came = Frame::MemberJoined { room: room(), uid: user("carol") };
     let (one, two, three) = (told("alice", "one"), told("alice", "two"), told("alice", "three"));
-    let heard = shard.hear(bob);
+    let heard = shard.frames_to(bob);
     let heard: Vec<_> = heard.iter().filter(|frame| !matches!(frame, Frame::Ack { .. })).collect();
     assert_eq!(heard, [&one, &came, &two, &Frame::LeaveAnswer { ticket: 2 }]);
-    let heard = shard.hear(carol);
+    let heard = shard.frames_to(carol);
     let members = vec![user("alice"), user("bob")];
     let answer = Frame::JoinAnswer { ticket: 1, state: RoomState::Joined, members };
     let left = Frame::MemberLeft { room: room(), uid: user("bob"), reason: LeaveReason::Left };
@@ -184,7 +184,7 @@ fn leave_notice_follows_broadcasts_of_the_leaver() {
         told("alice", "two"),
         left("alice", LeaveReason::Dropped),
     ];
-    assert_eq!(shard.hear(carol), expected);
+    assert_eq!(shard.frames_to(carol), expected);
 }
 
 #[test]
@@ -202,5 +202,5 @@ fn broadcasts_and_messages_of_a_burst_keep_their_order() {
         told("alice", "four"),
         Frame::Pong,
     ];
-    assert_eq!(shard.hear(bob), expected);
+    assert_eq!(shard.frames_to(bob), expected);
 }

@@ -10,7 +10,7 @@ use rts_proto::{
 use crate::support::{Shard, delivery, key, login, message, resume, user};
 
 fn results(shard: &mut Shard, link: LinkId) -> Vec<Frame> {
-    let mut heard = shard.hear(link);
+    let mut heard = shard.frames_to(link);
     heard.retain(|frame| {
         matches!(frame, Frame::SendResults { .. } | Frame::BroadcastResults { .. })
     });
@@ -38,7 +38,7 @@ fn links_before_login_have_a_bound() {
     let one_more = LinkId(100);
     shard.input(Input::Accepted(one_more, key(100)));
     assert_eq!(shard.closed(one_more), Some(Some(CloseCode::Busy)));
-    let [told] = &shard.hear(one_more)[..] else { panic!("a Close with the reason") };
+    let [told] = &shard.frames_to(one_more)[..] else { panic!("a Close with the reason") };
     assert!(matches!(told, Frame::Close { code, .. } if *code == CloseCode::Busy.code()));
     shard.hang_up(waiting[0]);
     let another = shard.link();
@@ -52,9 +52,9 @@ fn frame_may_arrive_in_two_pieces_cut_anywhere() {
     let frame = message(1, "bob", "hi").encode();
     for cut in 1..frame.len() {
         shard.say_bytes(alice, frame.slice(..cut));
-        assert_eq!(shard.hear(bob), [], "cut at {cut}");
+        assert_eq!(shard.frames_to(bob), [], "cut at {cut}");
         shard.say_bytes(alice, frame.slice(cut..));
-        assert_eq!(shard.hear(bob), [delivery("alice", "hi")], "cut at {cut}");
+        assert_eq!(shard.frames_to(bob), [delivery("alice", "hi")], "cut at {cut}");
     }
 }
 
@@ -78,7 +78,7 @@ fn end_of_a_replaced_link_leaves_the_next_one() {
     let (second, _) = shard.log_in(resume("bob", &accepted, 0));
     shard.hang_up(first);
     shard.say(alice, message(1, "bob", "hi"));
-    assert_eq!(shard.hear(second), [delivery("alice", "hi")]);
+    assert_eq!(shard.frames_to(second), [delivery("alice", "hi")]);
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn results_of_a_burst_are_batched_by_room_and_code() {
     for room in [&joined, &other] {
         shard.say(alice, Frame::Join { room: room.clone(), ticket: 1, business_id: None });
     }
-    shard.hear(alice);
+    shard.frames_to(alice);
     for (id, room) in (1..).zip([&joined, &joined, &other, &strange]) {
         let payload = Payload::text("hi");
         shard.say(alice, Frame::Broadcast { id: MessageId(id), room: room.clone(), payload });

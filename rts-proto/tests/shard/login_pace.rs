@@ -24,7 +24,7 @@ fn ask(shard: &mut Shard, uid: &str) -> (LinkId, bool) {
 }
 
 fn is_in(shard: &mut Shard, link: LinkId) -> bool {
-    let answers = shard.hear(link);
+    let answers = shard.frames_to(link);
     answers.iter().any(|frame| matches!(frame, Frame::LoginAnswer(LoginAnswer::Accepted(_))))
 }
 
@@ -89,11 +89,11 @@ fn queued_link_may_send_nothing() {
 #[test]
 fn resumes_and_refused_tokens_take_no_turn() {
     let mut shard = Shard::new(Config::default());
-    shard.lets_in = false;
+    shard.accepts_tokens = false;
     for _ in 0..10 * LOGINS_PER_SECOND {
         assert!(!ask(&mut shard, "alice").1);
     }
-    shard.lets_in = true;
+    shard.accepts_tokens = true;
     let (mut link, mut accepted) = shard.log_in(login("alice"));
     for _ in 0..10 * LOGINS_PER_SECOND {
         shard.hang_up(link);

@@ -70,7 +70,7 @@ fn login_notice_tells_resumed_from_impossible_resumes() {
     let (sender, _) = shard.log_in(login("bob"));
     for id in 1..=3 {
         shard.say(sender, message(id, "alice", "x"));
-        shard.hear(bob);
+        shard.frames_to(bob);
     }
     shard.hang_up(bob);
     shard.say(sender, message(4, "alice", "never sent before"));
@@ -125,7 +125,7 @@ fn refusal_notice_has_credentials_and_reason() {
         ("system", false, LoginCode::InvalidToken, Refusal::Verdict),
         ("system", true, LoginCode::BadUserId, Refusal::ReservedUid),
     ] {
-        shard.lets_in = is_good;
+        shard.accepts_tokens = is_good;
         let link = shard.link();
         shard.say(link, Frame::Login(login(uid)));
         let shown =
@@ -258,7 +258,7 @@ fn over_rate_is_noticed_every_ten_seconds() {
             for _ in 0..times {
                 number += 1;
                 frames(number).into_iter().for_each(|frame| shard.say(link, frame));
-                shard.hear(link);
+                shard.frames_to(link);
             }
             shard.noticed()
         };
@@ -290,7 +290,7 @@ fn refusals_by_a_ban_are_noticed_every_ten_seconds() {
         shard.noticed();
         let again = |shard: &mut Shard| {
             shard.say(link, frame.clone());
-            shard.hear(link);
+            shard.frames_to(link);
             shard.noticed()
         };
         let (app_id, uid) = (app_id(), user("alice"));

@@ -99,7 +99,7 @@ fn ban_or_revocation_ends_a_queued_login() {
         shard.log_in(login("alice"));
         let waiting = shard.link();
         shard.say(waiting, Frame::Login(login("alice")));
-        assert_eq!(shard.hear(waiting), [], "it has not had its turn");
+        assert_eq!(shard.frames_to(waiting), [], "it has not had its turn");
         if is_ban {
             let ban = Ban::Login(user("alice"));
             shard.server.ban(shard.now, &app(), &ban, Duration::MAX).expect("few bans");
@@ -175,7 +175,7 @@ fn unban_removes_no_user() {
                 link = shard.log_in(login("alice")).0;
             }
             shard.say(link, enter());
-            shard.hear(link);
+            shard.frames_to(link);
             let is_there = |shard: &Shard| {
                 let stats = shard.server.app_stats(&app());
                 (stats.users, stats.memberships)

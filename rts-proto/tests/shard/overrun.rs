@@ -33,7 +33,7 @@ fn two() -> (Shard, LinkId, LinkId) {
     for link in [alice, bob] {
         shard.say(link, Frame::Join { room: room(), ticket: 1, business_id: None });
     }
-    shard.hear(bob);
+    shard.frames_to(bob);
     // The answer to her join, and the notice of bob's.
     shard.say(alice, Frame::Ack { received: 2 });
     (shard, alice, bob)
@@ -55,7 +55,7 @@ fn fill(shard: &mut Shard, alice: LinkId, bob: LinkId, free: usize) {
         shard.say(alice, Frame::Send { id: MessageId(1), to, payload, config });
         missing -= length(bytes);
     }
-    shard.hear(bob);
+    shard.frames_to(bob);
 }
 
 /// A broadcast without space in bob's window.
@@ -74,7 +74,7 @@ fn member_accepts_one_mebibyte_in_one_piece() {
         for id in 2..5 {
             shard.say(alice, broadcast(id, payload.clone()));
         }
-        let heard = shard.hear(bob);
+        let heard = shard.frames_to(bob);
         match missing {
             0 => assert_eq!(heard, vec![told(payload.clone()); 3]),
             _ => assert!(matches!(heard[..], [Frame::Close { .. }]), "{heard:?}"),
@@ -95,7 +95,7 @@ fn member_accepts_4096_frames_in_pieces() {
                 shard.tick();
             }
         }
-        let heard = shard.hear(bob).len();
+        let heard = shard.frames_to(bob).len();
         let closed = (extra > 0).then_some(Some(CloseCode::SlowConsumer));
         assert_eq!(shard.closed(bob), closed);
         if extra > 0 {
@@ -120,7 +120,7 @@ fn nothing_follows_a_gap_from_the_same_burst() {
     for id in 2..22 {
         shard.say(alice, broadcast(id, Payload::binary(vec![1; 990])));
     }
-    let heard = shard.hear(bob);
+    let heard = shard.frames_to(bob);
     assert!(matches!(heard[..], [Frame::Close { .. }]), "{} frames", heard.len());
 }
 
@@ -129,10 +129,10 @@ fn nothing_follows_a_gap_from_the_next_input() {
     let (mut shard, alice, bob) = two();
     lose(&mut shard, alice, bob);
     shard.say(alice, message(3, "bob", "after"));
-    let heard = shard.hear(bob);
+    let heard = shard.frames_to(bob);
     assert!(matches!(heard[..], [Frame::Close { .. }]), "{} frames", heard.len());
     // She is told that the message did not arrive.
-    let heard = shard.hear(alice);
+    let heard = shard.frames_to(alice);
     let result = heard.iter().find(
         |frame| matches!(frame, Frame::SendResults { ids, .. } if ids.contains(&MessageId(3))),
     );
@@ -147,6 +147,6 @@ fn nothing_follows_a_gap_from_the_back_end() {
     let text = Payload::text("after");
     let reached = shard.server.unicast(shard.now, &app, user("system"), &user("bob"), text);
     assert_eq!(reached, Ok(0), "his session ended");
-    assert!(!shard.hear(bob).contains(&delivery("system", "after")));
+    assert!(!shard.frames_to(bob).contains(&delivery("system", "after")));
     assert_eq!(shard.closed(bob), Some(Some(CloseCode::SlowConsumer)));
 }

@@ -10,7 +10,7 @@ use rts_proto::{LinkId, MessageId, Payload, SendCode};
 use crate::support::{Shard, login};
 
 fn pongs(shard: &mut Shard, link: LinkId) -> usize {
-    shard.hear(link).iter().filter(|frame| **frame == Frame::Pong).count()
+    shard.frames_to(link).iter().filter(|frame| **frame == Frame::Pong).count()
 }
 
 #[test]
@@ -43,9 +43,9 @@ fn congested_link_gets_no_unsequenced_frames() {
     let [alice, bob] = ["alice", "bob"].map(|uid| shard.log_in(login(uid)).0);
     let send = |shard: &mut Shard, config| {
         let (id, to, payload) = (MessageId(1), Bytes::from_static(b"bob"), Payload::text("x"));
-        shard.hear(alice);
+        shard.frames_to(alice);
         shard.say(alice, Frame::Send { id, to, payload, config });
-        shard.hear(alice).into_iter().find_map(|frame| match frame {
+        shard.frames_to(alice).into_iter().find_map(|frame| match frame {
             Frame::SendResults { code, .. } => Some(code),
             _ => None,
         })

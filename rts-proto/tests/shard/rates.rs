@@ -27,7 +27,7 @@ fn room(id: &str) -> RoomId {
 /// Joins, and returns the state and the members of the answer.
 fn join(shard: &mut Shard, link: LinkId, id: &str) -> (RoomState, Vec<UserId>) {
     shard.say(link, Frame::Join { room: room(id), ticket: 1, business_id: None });
-    let answers = shard.hear(link);
+    let answers = shard.frames_to(link);
     let answer = answers.into_iter().find_map(|frame| match frame {
         Frame::JoinAnswer { state, members, .. } => Some((state, members)),
         _ => None,
@@ -38,11 +38,11 @@ fn join(shard: &mut Shard, link: LinkId, id: &str) -> (RoomState, Vec<UserId>) {
 /// Leaves, and gets the answer.
 fn leave(shard: &mut Shard, link: LinkId, id: &str) {
     shard.say(link, Frame::Leave { room: room(id), ticket: 2 });
-    assert!(shard.hear(link).contains(&Frame::LeaveAnswer { ticket: 2 }));
+    assert!(shard.frames_to(link).contains(&Frame::LeaveAnswer { ticket: 2 }));
 }
 
 /// Enters and leaves the hall this number of times. Returns how many joins succeeded.
-fn come_and_go(shard: &mut Shard, link: LinkId, times: u32) -> u32 {
+fn enter_and_leave(shard: &mut Shard, link: LinkId, times: u32) -> u32 {
     let entered = (0..times).filter(|_| {
         let (state, _) = join(shard, link, "hall");
         leave(shard, link, "hall");
@@ -52,10 +52,10 @@ fn come_and_go(shard: &mut Shard, link: LinkId, times: u32) -> u32 {
 }
 
 /// The notices of joins and leaves.
-fn comings_and_goings(shard: &mut Shard, link: LinkId) -> Vec<Frame> {
+fn membership_notices(shard: &mut Shard, link: LinkId) -> Vec<Frame> {
     let told =
         |frame: &Frame| matches!(frame, Frame::MemberJoined { .. } | Frame::MemberLeft { .. });
-    shard.hear(link).into_iter().filter(told).collect()
+    shard.frames_to(link).into_iter().filter(told).collect()
 }
 
 #[test]
@@ -63,17 +63,17 @@ fn enters_256_rooms_at_once_and_refuses_more_without_notice() {
     let mut shard = Shard::new(Config::default());
     let [witness, alice] = ["witness", "alice"].map(|uid| shard.log_in(login(uid)).0);
     join(&mut shard, witness, "hall");
-    assert_eq!(come_and_go(&mut shard, alice, JOINS_BURST_MIN + 100), JOINS_BURST_MIN);
-    let told = comings_and_goings(&mut shard, witness);
+    assert_eq!(enter_and_leave(&mut shard, alice, JOINS_BURST_MIN + 100), JOINS_BURST_MIN);
+    let told = membership_notices(&mut shard, witness);
     assert_eq!(told.len(), 2 * JOINS_BURST_MIN as usize);
 
     shard.wait(A_JOIN - Duration::from_micros(1));
-    assert_eq!(come_and_go(&mut shard, alice, 1), 0);
+    assert_eq!(enter_and_leave(&mut shard, alice, 1), 0);
     shard.wait(Duration::from_micros(1));
-    assert_eq!(come_and_go(&mut shard, alice, 2), 1);
-    assert_eq!(comings_and_goings(&mut shard, witness).len(), 2);
+    assert_eq!(enter_and_leave(&mut shard, alice, 2), 1);
+    assert_eq!(membership_notices(&mut shard, witness).len(), 2);
     // The rate belongs to one user.
-    assert_eq!(come_and_go(&mut shard, witness, 1), 1);
+    assert_eq!(enter_and_leave(&mut shard, witness, 1), 1);
 }
 
 #[test]
@@ -82,12 +82,12 @@ fn leaving_needs_no_rate_and_is_told() {
     let [witness, alice] = ["witness", "alice"].map(|uid| shard.log_in(login(uid)).0);
     join(&mut shard, witness, "room");
     join(&mut shard, alice, "room");
-    come_and_go(&mut shard, alice, JOINS_BURST_MIN);
-    comings_and_goings(&mut shard, witness);
+    enter_and_leave(&mut shard, alice, JOINS_BURST_MIN);
+    membership_notices(&mut shard, witness);
     leave(&mut shard, alice, "room");
     let (uid, reason) = (user("alice"), LeaveReason::Left);
     let left = Frame::MemberLeft { room: room("room"), uid, reason };
-    assert_eq!(comings_and_goings(&mut shard, witness), [left]);
+    assert_eq!(membership_notices(&mut shard, witness), [left]);
 }
 
 #[test]
@@ -96,11 +96,11 @@ fn join_of_a_joined_room_has_a_short_answer() {
     let [alice, bob] = ["alice", "bob"].map(|uid| shard.log_in(login(uid)).0);
     join(&mut shard, bob, "room");
     assert_eq!(join(&mut shard, alice, "room"), (RoomState::Joined, vec![user("bob")]));
-    shard.hear(bob);
+    shard.frames_to(bob);
     for _ in 0..2 * JOINS_BURST_MIN {
         assert_eq!(join(&mut shard, alice, "room"), (RoomState::Joined, Vec::new()));
     }
-    assert_eq!(shard.hear(bob), []);
+    assert_eq!(shard.frames_to(bob), []);
 }
 
 #[test]
@@ -111,14 +111,14 @@ fn returning_user_rejoins_without_rate_and_gets_members() {
         join(&mut shard, bob, id);
         join(&mut shard, alice, id);
     }
-    come_and_go(&mut shard, alice, JOINS_BURST_MIN);
-    shard.hear(bob);
+    enter_and_leave(&mut shard, alice, JOINS_BURST_MIN);
+    shard.frames_to(bob);
     let (back, _) = shard.log_in(login("alice"));
     for id in ["one", "two"] {
         assert_eq!(join(&mut shard, back, id), (RoomState::Joined, vec![user("bob")]));
     }
     assert_eq!(join(&mut shard, back, "three").0, RoomState::JoinFailed);
-    assert_eq!(comings_and_goings(&mut shard, bob), []);
+    assert_eq!(membership_notices(&mut shard, bob), []);
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn rates_of_joins_and_logins_can_be_switched_off() {
     let mut shard = Shard::new(config);
     let (alice, _) = shard.log_in(login("alice"));
     let times = 2 * JOINS_BURST_MIN;
-    assert_eq!(come_and_go(&mut shard, alice, times), times);
+    assert_eq!(enter_and_leave(&mut shard, alice, times), times);
     for _ in 0..100 {
         shard.log_in(login("alice"));
     }
@@ -146,7 +146,7 @@ enum Before {
 type Attempt = fn(&mut Shard, LinkId) -> bool;
 
 fn answer<T>(shard: &mut Shard, link: LinkId, wanted: impl FnMut(Frame) -> Option<T>) -> T {
-    shard.hear(link).into_iter().find_map(wanted).expect("an answer")
+    shard.frames_to(link).into_iter().find_map(wanted).expect("an answer")
 }
 
 const ATTEMPTS: [(&str, Attempt); 6] = [
@@ -188,7 +188,7 @@ const ATTEMPTS: [(&str, Attempt); 6] = [
             _ => None,
         })
     }),
-    ("join", |shard, link| come_and_go(shard, link, 1) == 1),
+    ("join", |shard, link| enter_and_leave(shard, link, 1) == 1),
 ];
 
 #[test]
@@ -219,7 +219,7 @@ fn login_does_not_refill_rates() {
 fn used_rates_are_forgotten_when_full_again() {
     let mut shard = Shard::new(Config::default());
     let (alice, _) = shard.log_in(login("alice"));
-    come_and_go(&mut shard, alice, JOINS_BURST_MIN);
+    enter_and_leave(&mut shard, alice, JOINS_BURST_MIN);
     shard.say(alice, Frame::Logout);
     shard.tick();
     assert_eq!(shard.server.stats().users_remembered, 1);
@@ -231,7 +231,7 @@ fn used_rates_are_forgotten_when_full_again() {
     shard.tick();
     assert_eq!(shard.server.stats().users_remembered, 0);
     let (alice, _) = shard.log_in(login("alice"));
-    assert_eq!(come_and_go(&mut shard, alice, JOINS_BURST_MIN + 1), JOINS_BURST_MIN);
+    assert_eq!(enter_and_leave(&mut shard, alice, JOINS_BURST_MIN + 1), JOINS_BURST_MIN);
 }
 
 #[test]
@@ -247,5 +247,5 @@ fn remembers_used_rates_up_to_the_bound_of_users() {
     shard.log_in(login("carol"));
     let link = shard.link();
     shard.say(link, Frame::Login(login("bob")));
-    assert_eq!(shard.hear(link), []);
+    assert_eq!(shard.frames_to(link), []);
 }

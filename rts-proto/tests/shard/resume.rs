@@ -31,7 +31,7 @@ fn lost_resume_answer_allows_another_resume() {
     let mut shard = shard();
     let (first_link, first) = shard.log_in(login("alice"));
     let (bob, _) = shard.log_in(login("bob"));
-    shard.lets_in = false;
+    shard.accepts_tokens = false;
     shard.hang_up(first_link);
     shard.say(bob, message(7, "alice", "hi"));
     // The client never reads these answers, so it knows the first key only.
@@ -42,13 +42,13 @@ fn lost_resume_answer_allows_another_resume() {
     }
     let link = shard.link();
     shard.say(link, Frame::Login(resume("alice", &first, 0)));
-    let frames = shard.hear(link);
+    let frames = shard.frames_to(link);
     assert!(matches!(&frames[0], Frame::LoginAnswer(LoginAnswer::Accepted(a)) if a.resumed));
     assert_eq!(frames[1..], [delivery("bob", "hi")]);
     shard.say(link, Frame::Ack { received: 1 });
     shard.tick();
     let result = Frame::SendResults { code: SendCode::Ok, ids: vec![MessageId(7)] };
-    assert_eq!(shard.hear(bob), [Frame::Ack { received: 1 }, result]);
+    assert_eq!(shard.frames_to(bob), [Frame::Ack { received: 1 }, result]);
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn refuses_resume_below_the_acknowledged_count() {
     let (bob, _) = shard.log_in(login("bob"));
     shard.say(bob, message(1, "alice", "one"));
     shard.say(bob, message(2, "alice", "two"));
-    assert_eq!(shard.hear(link).len(), 2);
+    assert_eq!(shard.frames_to(link).len(), 2);
     shard.say(link, Frame::Ack { received: 1 });
     assert_eq!(shard.closed(link), None);
     let (_, below) = shard.log_in(resume("alice", &alice, 0));
@@ -135,11 +135,11 @@ fn resume_sends_missing_frames_only() {
     }
     let link = shard.link();
     shard.say(link, Frame::Login(resume("alice", &alice, 2)));
-    assert_eq!(shard.hear(link)[1..], [delivery("bob", "three")]);
+    assert_eq!(shard.frames_to(link)[1..], [delivery("bob", "three")]);
     // The count of a resume is an acknowledgement.
     shard.tick();
     let results = Frame::SendResults { code: SendCode::Ok, ids: vec![MessageId(1), MessageId(2)] };
-    assert_eq!(shard.hear(bob), [Frame::Ack { received: 3 }, results]);
+    assert_eq!(shard.frames_to(bob), [Frame::Ack { received: 3 }, results]);
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn login_answer_replaces_the_acknowledgement() {
     let new_link = shard.link();
     shard.say(new_link, Frame::Login(resume("alice", &alice, 0)));
     shard.tick();
-    let frames = shard.hear(new_link);
+    let frames = shard.frames_to(new_link);
     assert!(matches!(&frames[0], Frame::LoginAnswer(LoginAnswer::Accepted(a)) if a.received == 2));
     assert!(!frames.iter().any(|frame| matches!(frame, Frame::Ack { .. })), "{frames:?}");
 }
@@ -169,10 +169,10 @@ fn nothing_is_read_from_a_replaced_link() {
     shard.hang_up(old);
     shard.say(new, message(1, "bob", "alive"));
     shard.tick();
-    assert_eq!(shard.hear(bob), [delivery("alice", "alive")]);
+    assert_eq!(shard.frames_to(bob), [delivery("alice", "alive")]);
     shard.wait(ACK_DELAY);
     shard.tick();
-    assert_eq!(shard.hear(new), [Frame::Ack { received: 1 }]);
+    assert_eq!(shard.frames_to(new), [Frame::Ack { received: 1 }]);
 }
 
 fn of_engine(login: Login, engine: u64, attempt: u64) -> Login {
@@ -193,12 +193,12 @@ fn overtaken_login_changes_nothing() {
         resume("alice", &Accepted { key: key(99), ..first.clone() }, 0),
     ];
     for late in late {
-        let code = shard.log_in_in_vain(of_engine(late, 5, 2));
+        let code = shard.log_in_refused(of_engine(late, 5, 2));
         assert_eq!(code, Some(CloseCode::Replaced));
     }
     assert_eq!(shard.closed(link), None);
     shard.say(link, Frame::Ping);
-    assert_eq!(shard.hear(link), [Frame::Pong]);
+    assert_eq!(shard.frames_to(link), [Frame::Pong]);
     let (_, third) = shard.log_in(of_engine(resume("alice", &second, 0), 5, 4));
     assert!(third.resumed);
 }
@@ -278,7 +278,7 @@ fn bytes_after_the_grace_end_an_open_link() {
     let (link, _) = shard.log_in(login("alice"));
     shard.wait(Duration::from_secs(29));
     shard.say(link, Frame::Ping);
-    assert_eq!(shard.hear(link), [Frame::Pong]);
+    assert_eq!(shard.frames_to(link), [Frame::Pong]);
     shard.wait(Duration::from_secs(30));
     shard.say(link, Frame::Ping);
     assert_eq!(shard.closed(link), Some(Some(CloseCode::Silent)));
@@ -289,13 +289,13 @@ fn bytes_after_the_grace_end_an_open_link() {
 fn refused_token_does_not_prevent_a_resume() {
     let mut shard = shard();
     let (_, alice) = shard.log_in(login("alice"));
-    shard.lets_in = false;
+    shard.accepts_tokens = false;
     let (_, resumed) = shard.log_in(resume("alice", &alice, 0));
     assert!(resumed.resumed);
     let link = shard.link();
     shard.say(link, Frame::Login(login("alice")));
     let refused = Frame::LoginAnswer(LoginAnswer::Refused(LoginCode::InvalidToken));
-    assert_eq!(shard.hear(link), [refused]);
+    assert_eq!(shard.frames_to(link), [refused]);
 }
 
 #[test]

@@ -22,7 +22,7 @@ fn room(id: &str) -> RoomId {
 /// Joins, and returns the state of the answer.
 fn join(shard: &mut Shard, link: LinkId, id: &str) -> RoomState {
     shard.say(link, Frame::Join { room: room(id), ticket: 1, business_id: None });
-    let answers = shard.hear(link);
+    let answers = shard.frames_to(link);
     let state = answers.iter().find_map(|frame| match frame {
         Frame::JoinAnswer { state, .. } => Some(*state),
         _ => None,
@@ -34,7 +34,7 @@ fn broadcast(shard: &mut Shard, link: LinkId, id: &str) -> BroadcastCode {
     let payload = Payload::binary(Bytes::from_static(b"x"));
     shard.say(link, Frame::Broadcast { id: MessageId(1), room: room(id), payload });
     shard.tick();
-    let results = shard.hear(link).into_iter().find_map(|frame| match frame {
+    let results = shard.frames_to(link).into_iter().find_map(|frame| match frame {
         Frame::BroadcastResults { code, .. } => Some(code),
         _ => None,
     });
@@ -118,14 +118,14 @@ fn crowd(shard: &mut Shard, members: usize) -> Vec<LinkId> {
         assert_eq!(join(shard, *link, "hall"), RoomState::Joined);
     }
     for link in &links {
-        shard.hear(*link);
+        shard.frames_to(*link);
     }
     links
 }
 
 /// The first member's frames about the room.
 fn told(shard: &mut Shard, link: LinkId) -> Vec<Frame> {
-    let frames = shard.hear(link);
+    let frames = shard.frames_to(link);
     frames.into_iter().filter(|frame| !matches!(frame, Frame::Ack { .. })).collect()
 }
 
@@ -182,9 +182,9 @@ fn answers_repeat_the_ticket_also_with_a_business_id() {
     for (ticket, business_id) in [(7, None), (9, Some(business))] {
         shard.say(alice, Frame::Join { room: room("room"), ticket, business_id });
         let joined = Frame::JoinAnswer { ticket, state: RoomState::Joined, members: Vec::new() };
-        assert_eq!(shard.hear(alice)[1..], [joined], "after an acknowledgement");
+        assert_eq!(shard.frames_to(alice)[1..], [joined], "after an acknowledgement");
         shard.say(alice, Frame::Leave { room: room("room"), ticket: ticket + 1 });
-        assert_eq!(shard.hear(alice)[1..], [Frame::LeaveAnswer { ticket: ticket + 1 }]);
+        assert_eq!(shard.frames_to(alice)[1..], [Frame::LeaveAnswer { ticket: ticket + 1 }]);
     }
 }
 
@@ -197,7 +197,7 @@ fn broadcast_reaches_other_members_and_needs_membership() {
     }
     let (stranger, _) = shard.log_in(login("dave"));
     for link in links {
-        shard.hear(link);
+        shard.frames_to(link);
     }
     assert_eq!(broadcast(&mut shard, stranger, "room"), BroadcastCode::NotInRoom);
     assert_eq!(broadcast(&mut shard, links[0], "room"), BroadcastCode::Ok);
@@ -239,7 +239,7 @@ fn membership_waits_until_30_seconds_after_the_last_byte() {
     shard.wait(Duration::from_secs(10));
     shard.log_in(login("alice"));
     shard.say(bob, Frame::Ping);
-    shard.hear(bob);
+    shard.frames_to(bob);
     shard.wait(Duration::from_secs(20) - moment);
     assert_eq!(told(&mut shard, bob), []);
     shard.wait(moment);

@@ -58,7 +58,7 @@ fn status_after(silence: Duration) -> OnlineStatus {
     shard.wait(Duration::from_secs(5));
     let query = Frame::StatusQuery { query: 1, uid: Bytes::from_static(b"bob") };
     shard.say(alice, query);
-    let answer = shard.hear(alice).into_iter().find_map(|frame| match frame {
+    let answer = shard.frames_to(alice).into_iter().find_map(|frame| match frame {
         Frame::StatusAnswer { status, .. } => Some(status),
         _ => None,
     });
@@ -87,10 +87,10 @@ fn result(
 ) -> Option<SendCode> {
     let id = MessageId(1);
     let to = Bytes::from_static(b"bob");
-    shard.hear(alice);
+    shard.frames_to(alice);
     shard.say(alice, Frame::Send { id, to, payload, config });
     shard.tick();
-    shard.hear(alice).into_iter().find_map(|frame| match frame {
+    shard.frames_to(alice).into_iter().find_map(|frame| match frame {
         Frame::SendResults { code, .. } => Some(code),
         _ => None,
     })
@@ -141,7 +141,7 @@ fn results_say_why_a_message_went_nowhere() {
         ("nobody", SendCode::OverRate),
     ] {
         shard.say(alice, message(1, to, "hi"));
-        let heard = shard.hear(alice);
+        let heard = shard.frames_to(alice);
         let results = Frame::SendResults { code, ids: vec![MessageId(1)] };
         assert!(heard.contains(&results), "{to:?}: {heard:?}");
     }
@@ -157,7 +157,7 @@ fn impossible_id_is_offline() {
         let uid = Bytes::copy_from_slice(uid.as_bytes());
         shard.say(alice, Frame::StatusQuery { query, uid });
         let answer = Frame::StatusAnswer { query, status: OnlineStatus::Offline };
-        assert!(shard.hear(alice).contains(&answer));
+        assert!(shard.frames_to(alice).contains(&answer));
     }
 }
 
@@ -170,7 +170,7 @@ fn message_without_server_params_fails_at_once() {
         let id = MessageId(7);
         shard.say(alice, Frame::ServerSend { id, payload: Payload::text("x") });
         let result = Frame::ServerSendResult { id, code, reply: rts_proto::Reply::default() };
-        assert!(shard.hear(alice).contains(&result), "{code:?}");
+        assert!(shard.frames_to(alice).contains(&result), "{code:?}");
     }
 }
 
@@ -209,14 +209,14 @@ fn sessions_end_in_grace_order_also_at_a_late_tick() {
     for (link, seconds) in [(links[0], 2), (links[2], 18)] {
         shard.wait(Duration::from_secs(seconds));
         shard.say(link, Frame::Ping);
-        shard.hear(link);
+        shard.frames_to(link);
     }
     shard.wait(Duration::from_secs(20));
     let left = |frame| match frame {
         Frame::MemberLeft { uid, .. } => Some(uid),
         _ => None,
     };
-    let gone: Vec<_> = shard.hear(links[2]).into_iter().filter_map(left).collect();
+    let gone: Vec<_> = shard.frames_to(links[2]).into_iter().filter_map(left).collect();
     assert_eq!(gone, ["bob", "alice"].map(crate::support::user));
 }
 
@@ -238,6 +238,6 @@ fn unreliable_messages_of_a_burst_arrive_once_and_in_order() {
         shard.say_bytes(alice, burst.into());
         let from = crate::support::user("alice");
         let wanted = texts.map(|payload| Frame::Delivery { from: from.clone(), payload, config });
-        assert_eq!(shard.hear(bob), wanted, "{config:?}");
+        assert_eq!(shard.frames_to(bob), wanted, "{config:?}");
     }
 }

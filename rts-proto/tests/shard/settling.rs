@@ -232,7 +232,7 @@ impl Hall {
                 self.command(command, &room(name), &user(whom));
             }
             Step::Wait { ms } => self.shard.wait(Duration::from_millis(ms)),
-            Step::Hear => (0..USERS).for_each(|who| self.hear(who)),
+            Step::Hear => (0..USERS).for_each(|who| self.receive(who)),
         }
         // Time passes with any input. All inputs but those of links settle broadcasts. This link
         // does not exist, so there is no other effect.
@@ -314,8 +314,8 @@ impl Hall {
         self.shard.say(self.users[who].link, frame);
     }
 
-    fn hear(&mut self, who: usize) {
-        let heard = self.shard.hear(self.users[who].link);
+    fn receive(&mut self, who: usize) {
+        let heard = self.shard.frames_to(self.users[who].link);
         self.users[who].received += sequenced(&heard);
         self.heard.push(heard);
     }
@@ -323,7 +323,7 @@ impl Hall {
     fn log_in(&mut self, who: usize, login: Login) {
         let link = self.spare;
         self.shard.say(link, Frame::Login(login));
-        let heard = self.shard.hear(link);
+        let heard = self.shard.frames_to(link);
         if let [Frame::LoginAnswer(LoginAnswer::Accepted(accepted)), rest @ ..] = &heard[..] {
             let user = &mut self.users[who];
             let before = if accepted.resumed { user.received } else { 0 };
@@ -335,7 +335,7 @@ impl Hall {
     }
 
     fn end(mut self) -> Told {
-        (0..USERS).for_each(|who| self.hear(who));
+        (0..USERS).for_each(|who| self.receive(who));
         (self.heard, self.answers, self.shard.server.stats())
     }
 }

@@ -19,7 +19,7 @@ pub(crate) struct Shard {
     pub(crate) server: Server,
     pub(crate) now: Instant,
     /// Whether tokens are good.
-    pub(crate) lets_in: bool,
+    pub(crate) accepts_tokens: bool,
     /// Whether the driver answers.
     pub(crate) decides: bool,
     heard: BTreeMap<LinkId, Vec<Frame>>,
@@ -38,7 +38,7 @@ impl Shard {
         Self {
             server: Server::new(config, 1),
             now: Instant::from_millis(1),
-            lets_in: true,
+            accepts_tokens: true,
             decides: true,
             heard: BTreeMap::new(),
             pieces: BTreeMap::new(),
@@ -56,7 +56,7 @@ impl Shard {
         let id = LinkId(self.last_link);
         self.input(Input::Accepted(id, key(self.last_link as u8)));
         self.say(id, HELLO);
-        assert_eq!(self.hear(id), [HELLO]);
+        assert_eq!(self.frames_to(id), [HELLO]);
         id
     }
 
@@ -64,7 +64,7 @@ impl Shard {
     pub(crate) fn log_in(&mut self, login: Login) -> (LinkId, Accepted) {
         let link = self.link();
         self.say(link, Frame::Login(login));
-        (link, Self::accepted(&self.hear(link)))
+        (link, Self::accepted(&self.frames_to(link)))
     }
 
     /// The login answer: the first frame on a link after the Hello.
@@ -76,7 +76,7 @@ impl Shard {
     }
 
     /// A new link whose login the server closes. Returns the code.
-    pub(crate) fn log_in_in_vain(&mut self, login: Login) -> Option<CloseCode> {
+    pub(crate) fn log_in_refused(&mut self, login: Login) -> Option<CloseCode> {
         let link = self.link();
         self.say(link, Frame::Login(login));
         *self.closed.get(&link).expect("closed")
@@ -105,7 +105,7 @@ impl Shard {
     }
 
     /// Ends the burst. Returns the server's frames on a link since the last call.
-    pub(crate) fn hear(&mut self, link: LinkId) -> Vec<Frame> {
+    pub(crate) fn frames_to(&mut self, link: LinkId) -> Vec<Frame> {
         self.tick();
         self.heard.remove(&link).unwrap_or_default()
     }
@@ -140,7 +140,7 @@ impl Shard {
                 Output::Disconnect(link, code) => drop(self.closed.insert(link, code)),
                 Output::Authenticate(..) if !self.decides => {}
                 Output::Authenticate(login, _) => {
-                    let verdict = match self.lets_in {
+                    let verdict = match self.accepts_tokens {
                         true => Verdict::Accept { claim: self.clock, issued_at: self.issued_at },
                         false => Verdict::Refuse(LoginCode::InvalidToken),
                     };

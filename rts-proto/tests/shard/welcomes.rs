@@ -46,8 +46,8 @@ impl Person {
         shard.say(self.link, Frame::Leave { room: room(id), ticket: self.ticket });
     }
 
-    fn hear(&mut self, shard: &mut Shard) {
-        let frames = shard.hear(self.link);
+    fn receive(&mut self, shard: &mut Shard) {
+        let frames = shard.frames_to(self.link);
         self.received += frames.iter().filter(|frame| frame.is_sequenced()).count() as u64;
         self.heard.extend(frames);
     }
@@ -56,7 +56,7 @@ impl Person {
     fn read(&mut self, shard: &mut Shard) {
         loop {
             let before = self.received;
-            self.hear(shard);
+            self.receive(shard);
             if self.received == before {
                 return;
             }
@@ -103,7 +103,7 @@ fn member_lists_have_a_budget_and_then_a_rate() {
     loop {
         alice.join(&mut shard, "room-0");
         shard.tick();
-        alice.hear(&mut shard);
+        alice.receive(&mut shard);
         shard.say(alice.link, Frame::Ack { received: alice.received });
         match alice.answers()[..] {
             [(RoomState::Joined, LISTED_MAX)] => listed += listed_bytes(LISTED_MAX),
@@ -121,10 +121,10 @@ fn member_lists_have_a_budget_and_then_a_rate() {
     let until =
         Duration::from_micros((missing * 1_000_000).div_ceil(BUDGET_BYTES_PER_SECOND) as u64);
     shard.wait(until - Duration::from_micros(1));
-    alice.hear(&mut shard);
+    alice.receive(&mut shard);
     assert_eq!(alice.answers(), []);
     shard.wait(Duration::from_micros(1));
-    alice.hear(&mut shard);
+    alice.receive(&mut shard);
     assert_eq!(alice.answers(), [(RoomState::Joined, LISTED_MAX)]);
 }
 
@@ -159,7 +159,7 @@ fn reader_of_many_large_rooms_gets_all_members() {
         back.join(&mut shard, &format!("room-{number}"));
     }
     for _ in 0..20 {
-        back.hear(&mut shard);
+        back.receive(&mut shard);
         shard.wait(Duration::from_millis(1));
     }
     assert_eq!(shard.closed(back.link), None);
@@ -187,7 +187,7 @@ fn waits_for_answers() -> (Shard, Person) {
     }
     alice.join(&mut shard, "lobby");
     for _ in 0..20 {
-        alice.hear(&mut shard);
+        alice.receive(&mut shard);
         shard.wait(Duration::from_millis(1));
     }
     assert_eq!(alice.answers(), vec![(RoomState::Joined, 400); listed]);
@@ -245,7 +245,7 @@ fn waiting_answer_precedes_the_end_of_its_membership() {
     for (what, end, told) in ends {
         let (mut shard, mut alice) = waits_for_answers();
         end(&mut shard, &mut alice, &app);
-        alice.hear(&mut shard);
+        alice.receive(&mut shard);
         let heard: Vec<_> = alice.heard.iter().filter_map(state_of).collect();
         assert_eq!(heard, [(RoomState::Joined, 0), told], "{what}");
         alice.heard.clear();

@@ -20,10 +20,13 @@ use crate::{
 impl Client {
     /// `sendMessage` and `sendBinaryMessage`: exactly one [`Event::MessageSendResult`] follows.
     ///
-    /// Other calls return an error. An accepted send that cannot work uses up an id and gets a
-    /// result: 105 when not logged in, 101 while logging in, 103 over 65,536 bytes, 3 for an id
-    /// that no user can have, 5 when too many sends have no result, 2 for an unreliable message
-    /// while the link is down.
+    /// Other calls return an error. An accepted send that cannot work uses up an id, and its result
+    /// is one of these:
+    ///
+    /// - 105 when not logged in, 101 while logging in,
+    /// - 103 over 65,536 bytes, 3 for an id that no user can have,
+    /// - 5 when too many sends have no result,
+    /// - 2 for an unreliable message while the link is down.
     pub fn send_message(
         &mut self,
         now: Instant,
@@ -83,8 +86,8 @@ impl Client {
         Ok(())
     }
 
-    /// `getPeerOnlineStatus`: exactly one [`Event::PeerOnlineStatus`] follows, with status 2 when
-    /// not logged in or when no answer comes in time, and 0 for an id that no user can have.
+    /// `getPeerOnlineStatus`: exactly one [`Event::PeerOnlineStatus`] follows. Its status is 2 when
+    /// not logged in or without an answer in time, and 0 for an id that no user can have.
     pub fn get_peer_online_status(&mut self, now: Instant, uid: &str) {
         self.observe(now, Call::GetPeerOnlineStatus { uid }, |client| client.query(uid));
     }
@@ -150,9 +153,11 @@ impl Client {
     /// [`Event::ServerMessageSendResult`] follows. Ids are from the same sequence as those of
     /// [`send_message`](Self::send_message).
     ///
-    /// A message that cannot work uses up an id and gets a result: 105 when not logged in, 101
-    /// while logging in, 103 over 65,536 bytes, 106 without server params, 5 when too many sends
-    /// have no result.
+    /// A message that cannot work uses up an id, and its result is one of these:
+    ///
+    /// - 105 when not logged in, 101 while logging in,
+    /// - 103 over 65,536 bytes, 106 without server params,
+    /// - 5 when too many sends have no result.
     pub fn send_server_message(
         &mut self,
         now: Instant,

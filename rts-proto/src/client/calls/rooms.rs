@@ -134,9 +134,10 @@ impl Client {
     }
 
     /// `sendRoomMessage` and `sendRoomBinaryMessage`: exactly one [`RoomEvent::MessageSendResult`]
-    /// follows, unless the handle is destroyed first. A broadcast that cannot work uses up an id
-    /// and gets a result: 100 when not in the room, 103 over 65,536 bytes, 5 when too many sends
-    /// have no result.
+    /// follows, unless the handle is destroyed first.
+    ///
+    /// A broadcast that cannot work uses up an id, and its result is one of these: 100 when not in
+    /// the room, 103 over 65,536 bytes, 5 when too many sends have no result.
     pub fn send_room_message(
         &mut self,
         now: Instant,
@@ -166,7 +167,7 @@ impl Client {
         id: MessageId,
         payload: Payload,
     ) -> Result<(), BroadcastCode> {
-        let room = self.rooms.spoken_in(key).ok_or(BroadcastCode::NotInRoom)?;
+        let room = self.rooms.broadcast_room(key).ok_or(BroadcastCode::NotInRoom)?;
         if !self.is_logged_in() {
             return Err(BroadcastCode::NotInRoom);
         }

@@ -11,12 +11,12 @@ const FIRST: LinkId = LinkId(1);
 const HELLO: Frame = Frame::Hello { version: VERSION, features: 0 };
 
 fn user() -> UserId {
-    UserId::new("alice").expect("an id")
+    UserId::new("alice").expect("a valid id")
 }
 
 /// A login, for which the first link was requested.
 fn logging_in() -> (Connection, Shared) {
-    let app_id = AppId::new("123456781234567812345678").expect("an id");
+    let app_id = AppId::new("123456781234567812345678").expect("a valid id");
     let (mut connection, mut shared) = (Connection::new(app_id, 1), shared_at(NOW));
     connection.log_in(user(), "token".into(), &mut shared);
     (connection, shared)

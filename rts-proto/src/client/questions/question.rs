@@ -12,9 +12,9 @@ pub(crate) enum Question {
     Broadcast(u64),
     /// A status query, by its number on the wire.
     Status(u64),
-    /// Params for the app's server, by their ticket.
+    /// Params for the app server, by their ticket.
     ServerParams(u64),
-    /// A message to the app's server.
+    /// A message to the app server.
     ServerSend(MessageId),
 }
 

@@ -22,7 +22,7 @@ impl Parts {
     }
 
     fn send(&mut self, payload_bytes: usize) -> Option<Question> {
-        let id = self.questions.next_message_id().expect("an id");
+        let id = self.questions.next_message_id().expect("a valid id");
         let lane = Lane::of("bob");
         self.questions.ask_send(id, lane, payload_bytes, &self.shared)?;
         Some(Question::Send(id))
@@ -54,14 +54,14 @@ fn carried(question: Question, may_have_left: bool) -> Carried {
 #[test]
 fn every_kind_of_question_has_one_answer() {
     let mut parts = Parts::new();
-    let room = RoomId::new("lobby").expect("an id");
+    let room = RoomId::new("lobby").expect("a valid id");
     let key = parts.rooms.create(room.clone()).expect("a handle");
     let send = parts.send(5).expect("room for one more");
     let number = parts.questions.ask_broadcast(key, MessageId(1), 5, &parts.shared);
     let number = number.expect("room for one more");
     let query = parts.questions.ask_status("bob", &parts.shared).expect("room for one more");
     let ticket = parts.questions.ask_server_params(&parts.shared);
-    let id = parts.questions.next_message_id().expect("an id");
+    let id = parts.questions.next_message_id().expect("a valid id");
     parts.questions.ask_server_send(id, 5, &parts.shared).expect("room for one more");
     assert_eq!(parts.questions.len(), 5);
     let answers = || {

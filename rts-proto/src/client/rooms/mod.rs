@@ -125,9 +125,9 @@ impl Rooms {
     }
 
     /// The room's id, if the handle may broadcast in it.
-    pub(super) fn spoken_in(&self, key: RoomKey) -> Option<RoomId> {
+    pub(super) fn broadcast_room(&self, key: RoomKey) -> Option<RoomId> {
         let room = self.by_key.get(&key)?;
-        room.phase.may_speak().then(|| room.id.clone())
+        room.phase.may_broadcast().then(|| room.id.clone())
     }
 
     pub(super) fn count_on_after(&mut self, last: MessageId) {
@@ -149,7 +149,7 @@ impl Rooms {
     pub(super) fn emit_to_member(&self, id: &RoomId, event: RoomEvent, shared: &mut Shared) {
         let Some(key) = self.by_id.get(id) else { return };
         if let Some(room) = self.by_key.get(key)
-            && room.phase.hears()
+            && room.phase.is_receiving()
         {
             shared.emit(Event::Room { key: *key, room: room.id.clone(), event });
         }

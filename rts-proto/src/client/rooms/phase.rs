@@ -40,12 +40,12 @@ impl Phase {
     }
 
     /// Whether the handle may broadcast in its room. It may also while it joins again.
-    pub(super) fn may_speak(self) -> bool {
+    pub(super) fn may_broadcast(self) -> bool {
         matches!(self, Self::Joined | Self::Joining { again: true, .. })
     }
 
     /// Whether the handle receives the room's messages and notices.
-    pub(super) fn hears(self) -> bool {
+    pub(super) fn is_receiving(self) -> bool {
         matches!(self, Self::Joined | Self::Leaving { was_joined: true, .. })
     }
 }

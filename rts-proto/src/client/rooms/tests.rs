@@ -13,11 +13,11 @@ fn shared() -> Shared {
 }
 
 fn lobby() -> RoomId {
-    RoomId::new("lobby").expect("an id")
+    RoomId::new("lobby").expect("a valid id")
 }
 
 fn alice() -> UserId {
-    UserId::new("alice").expect("an id")
+    UserId::new("alice").expect("a valid id")
 }
 
 /// A handle in this phase.
@@ -48,7 +48,7 @@ fn room_has_one_handle_and_keys_are_not_reused() {
 #[test]
 fn an_engine_has_1024_handles_and_not_one_more() {
     let mut rooms = Rooms::default();
-    let id = |n: usize| RoomId::new(&alloc::format!("room{n}")).expect("an id");
+    let id = |n: usize| RoomId::new(&alloc::format!("room{n}")).expect("a valid id");
     for n in 0..1_024 {
         rooms.create(id(n)).expect("a handle");
     }
@@ -61,7 +61,7 @@ fn only_the_join_that_is_wanted_is_answered() {
     let mut shared = shared();
     rooms.join_answered(6, RoomState::Joined, Vec::new(), &alice(), &mut shared);
     assert_eq!((rooms.phase(key), told(&mut shared)), (Some(JOINING), Vec::new()));
-    let bob = UserId::new("bob").expect("an id");
+    let bob = UserId::new("bob").expect("a valid id");
     rooms.join_answered(7, RoomState::Joined, [bob.clone()].into(), &alice(), &mut shared);
     assert_eq!(rooms.phase(key), Some(Phase::Joined));
     let (how, elapsed) = (JoinType::First, NOW.since(LOST_AT));
@@ -86,7 +86,7 @@ fn rejoins_rooms_after_a_lost_session() {
     rooms.session_lost(LOST_AT);
     let joining = |ticket| Phase::Joining { ticket, since: LOST_AT, again: true };
     assert_eq!(rooms.phase(key), Some(joining(0)));
-    assert_eq!(rooms.spoken_in(key), Some(lobby()));
+    assert_eq!(rooms.broadcast_room(key), Some(lobby()));
     rooms.set_phase(key, joining(8));
     let mut shared = shared();
     rooms.join_answered(8, RoomState::Joined, Vec::new(), &alice(), &mut shared);
@@ -130,7 +130,7 @@ fn leaving_room_counts_only_if_joined_again() {
 
 #[test]
 fn business_id_changes_only_outside_all_rooms() {
-    let tag = BusinessId::new("shop").expect("an id");
+    let tag = BusinessId::new("shop").expect("a valid id");
     let (mut rooms, key) = rooms(JOINING);
     assert_eq!(rooms.set_business_id(Some(tag.clone())), Err(BusinessIdError::InRoom));
     rooms.set_phase(key, Phase::Created);

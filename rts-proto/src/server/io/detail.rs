@@ -31,7 +31,7 @@ pub enum Detail {
         /// Its result.
         code: BroadcastCode,
     },
-    /// A message to the app's server has a result other than [`SendCode::Ok`].
+    /// A message to the app server has a result other than [`SendCode::Ok`].
     NotPosted {
         /// The sender's id of the message.
         id: MessageId,

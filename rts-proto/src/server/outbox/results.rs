@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn consecutive_results_with_one_code_share_a_frame() {
-        let room = RoomId::new("r").expect("an id");
+        let room = RoomId::new("r").expect("a valid id");
         let id = MessageId;
         let outcomes = [
             Outcome::Send(SendCode::Ok, id(1)),

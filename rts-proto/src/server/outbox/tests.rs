@@ -8,7 +8,7 @@ use crate::{MessageConfig, MessageId, Payload, UserId};
 
 /// A frame with this text.
 fn says(text: &str) -> Frame {
-    let from = UserId::new("alice").expect("an id");
+    let from = UserId::new("alice").expect("a valid id");
     let (payload, config) = (Payload::text(text), MessageConfig::ReliableOrdered);
     Frame::Delivery { from, payload, config }
 }

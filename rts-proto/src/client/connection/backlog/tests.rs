@@ -22,7 +22,7 @@ impl Parts {
 
     /// A message to a user, whose frame has this length.
     fn send(&mut self, uid: &str, frame_bytes: usize) -> Question {
-        let id = self.questions.next_message_id().expect("an id");
+        let id = self.questions.next_message_id().expect("a valid id");
         let asked = self.questions.ask_send(id, Lane::of(uid), 0, &shared_at(NOW));
         asked.expect("room for one more");
         let question = Question::Send(id);

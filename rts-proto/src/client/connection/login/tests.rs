@@ -5,7 +5,7 @@ const BEGAN: Instant = Instant::from_millis(1_000);
 const NOW: Instant = Instant::from_millis(2_000);
 
 fn login() -> Login {
-    let uid = UserId::new("alice").expect("an id");
+    let uid = UserId::new("alice").expect("a valid id");
     Login::new(uid, Bytes::from_static(b"old"), BEGAN)
 }
 
@@ -17,7 +17,7 @@ fn live() -> Login {
 }
 
 fn frame(login: &Login) -> wire::Login {
-    let app_id = AppId::new("123456781234567812345678").expect("an id");
+    let app_id = AppId::new("123456781234567812345678").expect("a valid id");
     login.frame(&app_id, 5, LinkId(3))
 }
 

@@ -27,7 +27,7 @@ impl Parts {
     }
 
     fn queue(&mut self, frame: &'static str) -> Question {
-        let id = self.questions.next_message_id().expect("an id");
+        let id = self.questions.next_message_id().expect("a valid id");
         self.questions.ask_server_send(id, 0, &self.shared).expect("room for one more");
         self.session.queue(frame.into(), Question::ServerSend(id), &self.questions);
         Question::ServerSend(id)
