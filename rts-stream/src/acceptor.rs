@@ -1,4 +1,4 @@
-//! What a listener speaks.
+//! [`Acceptor`]: the layers of a listener's links.
 
 #[cfg(any(feature = "__tls", feature = "websocket"))]
 use std::sync::Arc;
@@ -13,11 +13,11 @@ use crate::tls::{Identity, IdentityError, Tls};
 #[cfg(feature = "websocket")]
 use crate::web_socket::{Origins, WebSocket};
 
-/// What a listener speaks: one for each scheme. Cheap to clone.
+/// The layers of a listener's links, one acceptor for each scheme. Clones are cheap.
 ///
-/// Until its layers are open a link holds at most 16 KiB of what the client sent, and cannot make
-/// the server answer more than a few KiB. How long that may take is for the server core to say: its
-/// login deadline counts from accepting the link (§2.3).
+/// Until its layers are open, a link holds at most 16 KiB of the client's bytes, and the server
+/// answers at most a few KiB. The time for this is bounded by the server core: its login deadline
+/// begins when the link is accepted (§2.3).
 #[derive(Clone, Debug, Default)]
 pub struct Acceptor {
     #[cfg(feature = "__tls")]

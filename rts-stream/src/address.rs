@@ -1,4 +1,4 @@
-//! Where the server is: one form for all transports; the scheme chooses.
+//! The address of a server. It has one form for all transports; the scheme selects the transport.
 
 use std::fmt;
 use std::net::Ipv6Addr;
@@ -17,16 +17,16 @@ pub struct Address {
     path: String,
 }
 
-/// How the bytes of a link travel.
+/// The transport of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scheme {
-    /// `rts`: plain TCP. Port 7600 unless the address says otherwise.
+    /// `rts`: plain TCP. The default port is 7600.
     Rts,
-    /// `rtss`: TLS. Port 7602.
+    /// `rtss`: TLS. The default port is 7602.
     Rtss,
-    /// `ws`: WebSocket. Port 80.
+    /// `ws`: WebSocket. The default port is 80.
     Ws,
-    /// `wss`: WebSocket over TLS. Port 443.
+    /// `wss`: WebSocket over TLS. The default port is 443.
     Wss,
 }
 
@@ -42,7 +42,7 @@ pub struct AddressError {
 }
 
 impl AddressError {
-    /// What is wrong, without the text that it is wrong with.
+    /// The reason, without the invalid text.
     #[must_use]
     pub const fn problem(&self) -> &'static str {
         self.what
@@ -84,16 +84,17 @@ impl Scheme {
 }
 
 impl Address {
-    /// An address to listen on: as for [`FromStr`], but port 0, which takes a free one, is allowed.
+    /// Parses an address to listen on. Like [`FromStr`], but also accepts port 0, which takes a
+    /// free port.
     ///
     /// # Errors
     ///
-    /// Says what is wrong with the text.
+    /// The text is not an address. The error says why.
     pub fn to_listen_on(text: &str) -> Result<Self, AddressError> {
         Self::parse(text, 0..=u16::MAX)
     }
 
-    /// How the bytes travel.
+    /// The transport.
     #[must_use]
     pub const fn scheme(&self) -> Scheme {
         self.scheme
@@ -123,13 +124,13 @@ impl Address {
         format!("{}:{}", self.host, self.port)
     }
 
-    /// As the Host of an HTTP request says it: without the port that the scheme has anyway.
+    /// The value of HTTP's `Host`: without the port if it is the scheme's default.
     #[cfg(feature = "websocket")]
     pub(crate) fn host_header(&self) -> String {
         if self.port == self.scheme.default_port() { self.host.clone() } else { self.authority() }
     }
 
-    /// The same with another port: where a listener on port 0 really is.
+    /// The same address with another port, such as the port that a listener on port 0 got.
     #[must_use]
     pub fn with_port(self, port: u16) -> Self {
         Self { port, ..self }
@@ -186,7 +187,7 @@ impl FromStr for Address {
     }
 }
 
-/// A secret that was put into an address by mistake must not get into a log by way of the error.
+/// Replaces secrets in an invalid address, so that the error does not carry them into a log.
 fn without_secrets(text: &str) -> String {
     let end = text.find(['?', '#']).unwrap_or(text.len());
     match text[..end].rfind('@') {
@@ -195,7 +196,7 @@ fn without_secrets(text: &str) -> String {
     }
 }
 
-/// `parse` alone would take a sign.
+/// Reads digits only. `parse` alone would also accept a sign.
 pub(crate) fn read_port(text: &str) -> Option<u16> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
@@ -210,10 +211,10 @@ pub(crate) fn is_host(host: &str) -> bool {
     }
 }
 
-/// The longest name that there can be.
+/// The longest valid name.
 const HOST_BYTES_MAX: usize = 253;
 
-/// What RFC 3986 allows in a path as it is.
+/// Whether RFC 3986 allows the byte in a path without encoding.
 fn is_path_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"/-._~%!$&'()*+,;=:".contains(&byte)
 }

@@ -1,4 +1,4 @@
-//! How a client gets to its server.
+//! [`Connector`]: how a client connects to its server.
 
 #[cfg(feature = "__tls")]
 use std::sync::Arc;
@@ -13,7 +13,8 @@ use crate::tls::{Roots, Tls, client_config};
 #[cfg(feature = "websocket")]
 use crate::web_socket::WebSocket;
 
-/// What an address does not say. The default trusts what the system trusts, and uses no proxy.
+/// Options that are not part of the address. By default a client trusts the system's authorities,
+/// and uses no proxy.
 #[derive(Clone, Debug, Default)]
 pub struct ConnectOptions {
     proxy: Option<Proxy>,
@@ -26,14 +27,14 @@ pub struct ConnectOptions {
 }
 
 impl ConnectOptions {
-    /// The way to the server, for all schemes. `None` is the direct way.
+    /// The proxy, for all schemes. `None` connects directly.
     #[must_use]
     pub fn with_proxy(mut self, proxy: impl Into<Option<Proxy>>) -> Self {
         self.proxy = proxy.into();
         self
     }
 
-    /// Which authorities are trusted, for `rtss` and `wss`.
+    /// The trusted authorities, for `rtss` and `wss`.
     #[cfg(any(feature = "tls-ring", feature = "tls-aws-lc"))]
     #[must_use]
     pub fn with_roots(mut self, roots: Roots) -> Self {
@@ -41,8 +42,8 @@ impl ConnectOptions {
         self
     }
 
-    /// Certificates in PEM form that are trusted in addition: an operator's own authority, or a
-    /// self-signed one. [`Connector::new`] reads them.
+    /// Additional trusted certificates in PEM form, such as an operator's own authority or a
+    /// self-signed certificate. [`Connector::new`] reads them.
     #[cfg(any(feature = "tls-ring", feature = "tls-aws-lc"))]
     #[must_use]
     pub fn with_extra_roots(mut self, pem: impl Into<Vec<u8>>) -> Self {
@@ -50,7 +51,8 @@ impl ConnectOptions {
         self
     }
 
-    /// Replaces all other options of TLS. Without ALPN protocols of its own it gets those of §12.4.
+    /// Replaces all other options of TLS. A configuration without ALPN protocols gets those of
+    /// §12.4.
     #[cfg(any(feature = "tls-ring", feature = "tls-aws-lc"))]
     #[must_use]
     pub fn with_tls(mut self, config: Arc<rustls::ClientConfig>) -> Self {
@@ -59,8 +61,8 @@ impl ConnectOptions {
     }
 }
 
-/// All that is needed for links to one server, read and checked. Cheap to clone; clones share TLS
-/// sessions, so that coming back is quick.
+/// All data for links to one server, read and checked. Clones are cheap. They share TLS sessions,
+/// which makes reconnects quick.
 #[derive(Clone, Debug)]
 pub struct Connector {
     address: Address,
@@ -73,12 +75,12 @@ pub struct Connector {
 type TlsParts = (Arc<rustls::ClientConfig>, rustls::pki_types::ServerName<'static>);
 
 impl Connector {
-    /// For the server at `address`. With `rtss` or `wss` this may read the system's certificates,
-    /// which takes some milliseconds.
+    /// Makes a connector for the server at `address`. With `rtss` or `wss` this may read the
+    /// system's certificates, which takes some milliseconds.
     ///
     /// # Errors
     ///
-    /// A bad address; a scheme that is not built in; no or bad certificates to trust.
+    /// Invalid address; a scheme that is not built in; no trusted certificates, or invalid ones.
     pub fn new(address: &str, options: ConnectOptions) -> Result<Self, ConnectorError> {
         let address: Address = address.parse()?;
         Self::check_features(&address)?;
@@ -102,19 +104,19 @@ impl Connector {
         Ok(())
     }
 
-    /// Where the server is.
+    /// The address of the server.
     #[must_use]
     pub fn address(&self) -> &Address {
         &self.address
     }
 
-    /// `host:port` of the first hop: where a TCP connection has to be made to.
+    /// `host:port` of the first hop, to which the TCP connection is made.
     #[must_use]
     pub fn dial(&self) -> String {
         self.proxy.as_ref().map_or_else(|| self.address.authority(), Proxy::authority)
     }
 
-    /// The first hop, for people.
+    /// A description of the first hop, for messages.
     #[must_use]
     pub fn dial_in_words(&self) -> String {
         let what = if self.proxy.is_some() { "the proxy " } else { "" };

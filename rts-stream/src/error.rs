@@ -1,11 +1,11 @@
-//! Why a link does not come up, or breaks, in words for those who can do something about it.
+//! Why a link does not come up, or breaks, in messages that say what to change.
 
 use std::io;
 
 use crate::address::AddressError;
 
-/// Why a stream cannot go on. What the other side is told about it, if anything, is among the bytes
-/// that are left to write.
+/// Why a stream cannot continue. An answer to the peer, if there is one, is among the bytes that
+/// are left to write.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LayerError {
@@ -40,28 +40,27 @@ pub enum LayerError {
     /// The WebSocket could not be opened (§12.5).
     #[error("no WebSocket: {0}")]
     Upgrade(String),
-    /// The other side broke a rule of WebSocket or §12.
+    /// The peer violated WebSocket or §12.
     #[error("the other side broke a rule of WebSocket: {0}")]
     WebSocket(#[from] WebSocketError),
     /// The proxy did not make the connection.
     #[error("the proxy {0}")]
     Proxy(String),
-    /// More bytes than a handshake can need.
+    /// More bytes than any handshake needs.
     #[error("more than {max} bytes, and the handshake is not complete")]
     HandshakeTooLong {
-        /// Bytes that are allowed.
+        /// The allowed bytes.
         max: usize,
     },
-    /// It makes answers necessary, and does not take them.
+    /// The peer's input needs answers, but the peer does not read them.
     #[error("the other side does not read its answers")]
     DoesNotRead,
-    /// The system gave no random numbers.
+    /// The system's random source failed.
     #[error("the system's random source failed")]
     Random,
 }
 
-/// A rule of WebSocket, or one of §12 about it. Each has the close code that the other side is
-/// sent.
+/// A violation of WebSocket, or of §12 about it. Each has a close code, which is sent to the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum WebSocketError {
@@ -98,7 +97,7 @@ pub enum WebSocketError {
 }
 
 impl WebSocketError {
-    /// The close code that says so: RFC 6455, 7.4.1.
+    /// The close code for this violation: RFC 6455, 7.4.1.
     #[must_use]
     pub const fn close_code(self) -> u16 {
         match self {
@@ -116,34 +115,34 @@ impl WebSocketError {
     }
 }
 
-/// Why there is no way to a server.
+/// Why a connector cannot be made.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectorError {
-    /// Where the server is cannot be understood.
+    /// The address is invalid.
     #[error(transparent)]
     Address(#[from] AddressError),
-    /// This build cannot do what the scheme asks for.
+    /// This build does not support the scheme.
     #[error("{address} cannot be used: this program was built without the feature {feature}")]
     NotBuiltIn {
         /// The address.
         address: String,
-        /// Which feature of the crate does it.
+        /// The feature of the crate that supports it.
         feature: &'static str,
     },
-    /// A certificate to trust in addition cannot be used.
+    /// An additional trusted certificate is invalid.
     #[error("the certificate to trust: {0}")]
     Roots(String),
-    /// Nobody could be trusted.
+    /// No authority is trusted.
     #[error(
         "no trusted authority: the system has no certificates (on Debian, install the package \
          ca-certificates), and none were given"
     )]
     NoRoots,
-    /// The host is nothing that a certificate can be for.
+    /// The host cannot be the name of a certificate.
     #[error("{0:?} is not a valid name for a certificate")]
     ServerName(String),
-    /// There is no TLS at all.
+    /// TLS cannot be set up.
     #[cfg(any(feature = "tls-ring", feature = "tls-aws-lc"))]
     #[error("TLS cannot be set up: {0}")]
     Tls(#[source] rustls::Error),
@@ -153,19 +152,19 @@ pub enum ConnectorError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LinkError {
-    /// The name is not known, nothing answers there, or the network does not get there.
+    /// The name is unknown, the connection was refused, or the network is unreachable.
     #[error("cannot connect to {at}: {}", explain(.error))]
     Connect {
-        /// `host:port`, and whether that is a proxy.
+        /// `host:port`, and whether it is a proxy.
         at: String,
-        /// What the system says.
+        /// The error of the system.
         #[source]
         error: io::Error,
     },
-    /// A handshake failed, or a rule was broken.
+    /// A handshake failed, or the peer violated a protocol.
     #[error(transparent)]
     Layer(#[from] LayerError),
-    /// It was closed, or broke, during a handshake.
+    /// The connection was closed, or broke, during a handshake.
     #[error("the connection was closed during the handshake{}", because(.0))]
     Closed(#[source] Option<io::Error>),
 }

@@ -1,11 +1,11 @@
-//! The little HTTP that there is: heads of requests and answers.
+//! The part of HTTP that layers need: heads of requests and answers.
 
 use crate::error::LayerError;
 
 /// The longest head of a request or an answer, in bytes.
 pub(crate) const HEAD_BYTES_MAX: usize = 8 * 1_024;
 
-/// Every answer begins so.
+/// The first header lines of every answer.
 #[cfg(feature = "websocket")]
 const ANSWER_BEGIN: &[u8] = b"HTTP/";
 
@@ -16,7 +16,7 @@ pub(crate) struct Head {
 }
 
 impl Head {
-    /// Takes what belongs to the head, and returns how many bytes that were, and whether it is
+    /// Takes the bytes that belong to the head. Returns their number, and whether the head is
     /// complete.
     pub(crate) fn take(&mut self, input: &[u8]) -> Result<(usize, bool), LayerError> {
         for (index, byte) in input.iter().enumerate() {
@@ -36,8 +36,8 @@ impl Head {
         &self.bytes
     }
 
-    /// The head with each of its fields on one line: a client has to understand one that goes on on
-    /// the next line (RFC 9112, 5.2).
+    /// The head with each field on one line. A client must accept fields that continue on the next
+    /// line (RFC 9112, 5.2).
     #[cfg(feature = "websocket")]
     pub(crate) fn unfolded(&self) -> Vec<u8> {
         let mut bytes = self.bytes.clone();
@@ -57,16 +57,16 @@ impl Head {
         begin[..length] == ANSWER_BEGIN[..length]
     }
 
-    /// Whether this is an answer before the one that counts: RFC 9110, 15.2.
+    /// Whether this is an interim answer, which another one follows: RFC 9110, 15.2.
     #[cfg(feature = "websocket")]
     pub(crate) fn is_interim(&self) -> bool {
         self.status().is_some_and(|status| matches!(status, 100 | 102..=199))
     }
 
-    /// The status of an answer, such as 200; `None` if this is no answer of HTTP/1.
+    /// The status of an answer, such as 200. `None` if this is not an answer of HTTP/1.
     pub(crate) fn status(&self) -> Option<u16> {
         let line = self.bytes.trim_ascii_start().split(|byte| *byte == b'\r').next()?;
-        // The words behind the status may be in any encoding.
+        // The words after the status may be in any encoding.
         let line = String::from_utf8_lossy(line);
         let line = line.strip_prefix("HTTP/1.")?;
         let status = line.split(' ').nth(1)?;
@@ -75,7 +75,7 @@ impl Head {
     }
 }
 
-/// An answer with a text for people, after which the connection is closed.
+/// An answer with a text for people. The connection is closed after it.
 pub(crate) fn answer(status: &str, headers: &str, text: &str) -> Vec<u8> {
     format!(
         "HTTP/1.1 {status}\r\n{headers}Content-Type: text/plain; charset=utf-8\r\n\
@@ -85,7 +85,7 @@ pub(crate) fn answer(status: &str, headers: &str, text: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// The answer to HTTP where it is not spoken.
+/// The answer to HTTP on a port for another protocol.
 pub(crate) fn not_here() -> Vec<u8> {
     let text = "This port speaks RTS, not HTTP. Clients connect to it with an address that begins with \
                 rts:// or rtss://, or, where the server offers WebSocket, on another port with ws:// or wss://.";

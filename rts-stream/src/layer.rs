@@ -1,11 +1,11 @@
-//! What a layer is, and how layers make a stack.
+//! The trait of a layer, and functions for a stack of layers.
 
 use std::fmt;
 
 use crate::error::LayerError;
 
-/// One protocol on top of another: it takes the bytes of the one below apart, and wraps those of
-/// the one above.
+/// One protocol on top of another. It decodes the bytes from the layer below, and wraps the bytes
+/// from the layer above.
 ///
 /// ```text
 ///            send |        ^ up
@@ -17,10 +17,12 @@ use crate::error::LayerError;
 ///            down v        | receive
 /// ```
 pub(crate) trait Layer: fmt::Debug + Send {
-    /// Takes bytes from below, and says what follows from them: `up` to the layer above, `down` to
-    /// the other side. The first call comes when the layer below is open, and may have no bytes:
-    /// then a client begins. After an error what is in `down` is still sent; nothing is received
-    /// any more.
+    /// Takes bytes from below. Appends to `up` the bytes for the layer above, and to `down` the
+    /// bytes for the peer.
+    ///
+    /// The first call comes when the layer below is open, and may have no bytes; this is when a
+    /// client begins. After an error, the bytes in `down` are still sent, and no more bytes are
+    /// received.
     fn receive(
         &mut self,
         input: &mut [u8],
@@ -34,16 +36,16 @@ pub(crate) trait Layer: fmt::Debug + Send {
     /// Whether the handshake is done.
     fn is_open(&self) -> bool;
 
-    /// Whether the other side has said that it sends no more.
+    /// Whether the peer has announced that it sends no more.
     fn is_ended(&self) -> bool;
 
-    /// Says goodbye, if there is a way to say it.
+    /// Ends the layer's protocol, if the protocol has an end.
     fn close(&mut self, down: &mut Vec<u8>);
 }
 
 type Stacked = Box<dyn Layer>;
 
-/// Takes bytes from the lowest layer up, and answers from each layer down to the wire.
+/// Takes bytes from the lowest layer up, and the answers of each layer down to the wire.
 pub(crate) fn receive(
     layers: &mut [Stacked],
     input: &mut [u8],
@@ -62,7 +64,7 @@ pub(crate) fn receive(
     if !bottom.is_open() {
         return received;
     }
-    // What came before an error counts, and the layers above answer that.
+    // Bytes before an error count, and the layers above may answer them.
     let mut down = Vec::new();
     let passed_on = receive(above, &mut up, plain, &mut down);
     if !down.is_empty() && received.is_ok() {
@@ -89,7 +91,7 @@ pub(crate) fn send(
     send(below, &down, wire)
 }
 
-/// Lets each open layer say goodbye, the highest first.
+/// Ends the protocol of each open layer, the highest first.
 pub(crate) fn close(layers: &mut [Stacked], wire: &mut Vec<u8>) -> Result<(), LayerError> {
     let Some((top, below)) = layers.split_last_mut() else { return Ok(()) };
     if below.iter().all(|layer| layer.is_open()) {

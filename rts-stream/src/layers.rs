@@ -1,4 +1,4 @@
-//! All that lies between one TCP stream and its frames.
+//! [`Layers`]: all protocols between one TCP stream and its frames.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -11,25 +11,24 @@ use crate::http;
 use crate::layer::{self, Layer};
 use crate::sniff::{Found, Sniffer};
 
-/// Bytes wrapped in one go: the most that is held in wrapped form when the other side is slow.
+/// Bytes wrapped at once, which is the most that is held in wrapped form for a slow peer.
 const WRAP_BYTES: usize = 32 * 1_024;
-/// Answers to the other side's pings and handshakes that may wait to be written, with what was
-/// wrapped.
+/// The bound on bytes for the socket: answers to the peer's pings and handshakes, and wrapped
+/// bytes.
 const WIRE_BYTES_MAX: usize = 128 * 1_024;
-/// What a client may send until TLS is set up and the WebSocket open.
+/// Bytes that a client may send before TLS is set up and the WebSocket is open.
 #[cfg(any(feature = "__tls", feature = "websocket"))]
 pub(crate) const CLIENT_HANDSHAKE_BYTES_MAX: usize = 16 * 1_024;
-/// What a server may send until then: it has certificates to show.
+/// Bytes that a server may send before that, including its certificates.
 pub(crate) const SERVER_HANDSHAKE_BYTES_MAX: usize = 128 * 1_024;
 
-/// The frame with which a link ends that began with a header of the PROXY protocol (§12.3):
-/// `Close`, `BadFrame`, and the reason for the client behind the load balancer. Layers know no
-/// frames but this one.
+/// The last frame of a link that began with a header of the PROXY protocol (§12.3): `Close`,
+/// `BadFrame`, and the reason for the client behind the load balancer. Layers know no other frame.
 pub const CLOSE_TO_PROXIED: &[u8] =
     b"\x37\x8a\x02\x34\x08\x01\x12\x30a PROXY header came first, and is not understood";
 
-/// The layers of one link: none for plain TCP; else a proxy's handshake, TLS, WebSocket, as needed.
-/// It owns no socket: the owner of the socket moves the bytes.
+/// The layers of one link: none for plain TCP; else a proxy's handshake, TLS and WebSocket, as
+/// needed. They own no socket: the owner of the socket moves the bytes.
 ///
 /// ```text
 /// until end, or the socket's:
@@ -37,13 +36,13 @@ pub const CLOSE_TO_PROXIED: &[u8] =
 ///     read from the socket -> receive                  the frames' bytes come out
 /// ```
 ///
-/// For plain TCP this is a value of a few bytes, and nothing is copied on the way out.
+/// For plain TCP this is a value of a few bytes, and sent bytes are not copied.
 pub struct Layers(Kind);
 
 enum Kind {
-    /// Bytes are what they are.
+    /// Bytes pass unchanged.
     Plain,
-    /// The same, but the first ones are looked at.
+    /// Bytes pass unchanged, after a check of the first ones.
     Sniffing(Sniffer),
     Stack(Box<Stack>),
 }
@@ -51,35 +50,35 @@ enum Kind {
 struct Stack {
     /// The lowest first.
     layers: Vec<Box<dyn Layer>>,
-    /// On its way to the socket.
+    /// Bytes for the socket.
     wire: Vec<u8>,
-    /// Bytes of it that are written.
+    /// Bytes of `wire` that are written.
     written: usize,
-    /// Received before all layers were open.
+    /// Bytes received before all layers were open.
     handshake_bytes: usize,
     handshake_bytes_max: usize,
-    /// After this, it can only say what is left to say.
+    /// After an error, the stack only writes its remaining bytes.
     error: Option<LayerError>,
-    /// The goodbye is in `wire`.
+    /// Whether the ends of the protocols are in `wire`.
     is_closed: bool,
 }
 
-/// How the other side's bytes ended.
+/// How the peer's bytes ended.
 #[derive(Clone, Debug, PartialEq)]
 pub enum End {
-    /// It said that it sends no more.
+    /// The peer announced that it sends no more.
     Closed,
-    /// It broke a rule, or a handshake failed.
+    /// The peer violated a protocol, or a handshake failed.
     Failed(LayerError),
 }
 
 impl Layers {
-    /// Plain TCP, whose first bytes are looked at.
+    /// Plain TCP, with a check of the first bytes.
     pub(crate) fn plain() -> Self {
         Self(Kind::Sniffing(Sniffer::default()))
     }
 
-    /// Layers, the lowest first. They begin at once: a client has something to write.
+    /// A stack of layers, the lowest first. They begin at once: a client has bytes to write.
     pub(crate) fn stack(layers: Vec<Box<dyn Layer>>, handshake_bytes_max: usize) -> Self {
         let mut stack = Stack::new(layers, handshake_bytes_max);
         let begun = layer::receive(&mut stack.layers, &mut [], &mut Vec::new(), &mut stack.wire);
@@ -87,13 +86,13 @@ impl Layers {
         Self(Kind::Stack(Box::new(stack)))
     }
 
-    /// Layers that can only say this.
+    /// Failed layers, which only write these bytes.
     pub(crate) fn failed(error: LayerError, last_words: Vec<u8>) -> Self {
         let stack = Stack { wire: last_words, error: Some(error), ..Stack::new(Vec::new(), 0) };
         Self(Kind::Stack(Box::new(stack)))
     }
 
-    /// Whether all handshakes are done. Before that, nothing that is to be sent goes out.
+    /// Whether all handshakes are done. Before that, no bytes of frames are sent.
     #[must_use]
     pub fn is_open(&self) -> bool {
         match &self.0 {
@@ -102,15 +101,14 @@ impl Layers {
         }
     }
 
-    /// Whether there are any: plain TCP has none, or only a look at the first bytes.
+    /// Whether the link has layers. Plain TCP has none, or only a check of the first bytes.
     #[must_use]
     pub fn are_layers(&self) -> bool {
         matches!(self.0, Kind::Stack(_))
     }
 
-    /// Whether the other side's bytes are over, and how. What is left to say about it can still be
-    /// written: an alert, a close frame, an HTTP answer. The end of the TCP stream itself is not
-    /// seen here.
+    /// The end of the peer's bytes, once they have ended. An answer may be left to write: an alert,
+    /// a close frame, an HTTP answer. This does not cover the end of the TCP stream itself.
     #[must_use]
     pub fn end(&self) -> Option<End> {
         match &self.0 {
@@ -119,9 +117,9 @@ impl Layers {
         }
     }
 
-    /// Takes bytes that were read from the socket, and gives the frames' bytes that were in them,
-    /// which may be none. How the stream was cut means nothing. `wire` is used as working space.
-    /// Afterwards [`end`](Self::end) may have changed, and there may be something to write.
+    /// Takes bytes that were read from the socket, and returns the bytes of frames in them, which
+    /// may be none. The result does not depend on how the stream was cut. `wire` is used as working
+    /// space. Afterwards [`end`](Self::end) may have changed, and there may be bytes to write.
     pub fn receive(&mut self, wire: &mut [u8]) -> Bytes {
         match &mut self.0 {
             Kind::Plain => Bytes::copy_from_slice(wire),
@@ -142,7 +140,7 @@ impl Layers {
                     Bytes::new()
                 }
                 Found::Tls => {
-                    // A side that began with TLS sees by these bytes that they are not.
+                    // A peer that began with TLS recognises from these bytes that they are not TLS.
                     *self = Self::failed(LayerError::SpeaksTls, http::not_here());
                     Bytes::new()
                 }
@@ -151,8 +149,8 @@ impl Layers {
         }
     }
 
-    /// Wraps some of the frames' bytes of `batch`, if nothing else is left to write. Returns how
-    /// many it took from there: they count as written.
+    /// Wraps some of the frames' bytes of `batch`, if no other bytes are left to write. Returns how
+    /// many bytes it took from there; these count as written.
     pub fn fill(&mut self, batch: &mut VecDeque<Bytes>) -> usize {
         match &mut self.0 {
             Kind::Plain | Kind::Sniffing(_) => 0,
@@ -160,8 +158,8 @@ impl Layers {
         }
     }
 
-    /// What is to be written to the socket now; returns the number of slices, and none when there
-    /// is nothing to write.
+    /// Fills in the slices to be written to the socket now. Returns their number, which is 0 if
+    /// there is nothing to write.
     #[must_use]
     pub fn slices<'a>(&'a self, batch: &'a VecDeque<Bytes>, slices: &mut [IoSlice<'a>]) -> usize {
         match &self.0 {
@@ -179,8 +177,8 @@ impl Layers {
         }
     }
 
-    /// This number of bytes of the slices was written to the socket. Returns how many of the
-    /// frames' bytes left `batch`.
+    /// Notes that this number of bytes of the slices was written to the socket. Returns how many of
+    /// the frames' bytes left `batch`.
     pub fn wrote(&mut self, bytes: usize, batch: &mut VecDeque<Bytes>) -> usize {
         match &mut self.0 {
             Kind::Plain | Kind::Sniffing(_) => {
@@ -199,8 +197,8 @@ impl Layers {
         }
     }
 
-    /// Says goodbye, behind all that was taken by [`fill`](Self::fill): there is something to write
-    /// again.
+    /// Ends the protocols of the layers, after all bytes that [`fill`](Self::fill) took. There may
+    /// be bytes to write again.
     pub fn close(&mut self) {
         if let Kind::Stack(stack) = &mut self.0 {
             stack.close();
@@ -285,7 +283,7 @@ impl Stack {
 
     fn close(&mut self) {
         if self.error.is_none() && !self.is_closed {
-            // Who cannot say goodbye any more just goes.
+            // An error here has no effect: the stream ends in any case.
             let _ = layer::close(&mut self.layers, &mut self.wire);
         }
         self.is_closed = true;

@@ -1,19 +1,19 @@
-//! The first bytes of a link that should carry frames, or TLS: a side that speaks something else is
-//! told so.
+//! Checks the first bytes of a link for frames or TLS, so that a peer with another protocol gets an
+//! answer that explains it.
 
 use bytes::Bytes;
 
-/// How the other side begins when it is something else. No first frame begins like this: after its
-/// length comes the tag of a Hello or a Close.
+/// The first bytes of other protocols. No first frame begins like this: the tag of a Hello or a
+/// Close follows its length.
 const HTTP_REQUESTS: [&[u8]; 9] =
     [b"GET ", b"HEAD", b"POST", b"PUT ", b"DELE", b"CONN", b"OPTI", b"PATC", b"PRI "];
 const HTTP_ANSWER: &[u8] = b"HTTP";
 /// The headers of the PROXY protocol, in its versions 1 and 2.
 const PROXY_PROTOCOL: [&[u8]; 2] = [b"PROX", b"\r\n\r\n"];
-/// A handshake of any version, and an alert.
+/// The beginnings of a handshake of any version, and of an alert.
 const TLS: [&[u8]; 2] = [&[0x16, 3], &[0x15, 3]];
 
-/// Remembers first bytes until it is clear what they are.
+/// Keeps the first bytes until the protocol is clear.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sniffer {
     bytes: [u8; 4],
@@ -22,20 +22,21 @@ pub(crate) struct Sniffer {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Found {
-    /// The next bytes decide.
+    /// Too few bytes to decide.
     TooLittle,
     Http {
         is_request: bool,
     },
     Tls,
-    /// What a load balancer may put in front.
+    /// The header that a load balancer may prepend.
     ProxyProtocol,
-    /// Nothing that is known here, so it may be what should be.
+    /// No other protocol was recognised, so the bytes may be frames.
     Frames,
 }
 
 impl Sniffer {
-    /// Adds to what was seen. After anything but [`Found::TooLittle`] it must not be called again.
+    /// Adds bytes to the check. After any result but [`Found::TooLittle`] it must not be called
+    /// again.
     pub(crate) fn look_at(&mut self, input: &[u8]) -> Found {
         let before = usize::from(self.held);
         let mut bytes = self.bytes;
@@ -50,7 +51,7 @@ impl Sniffer {
         found
     }
 
-    /// What was held back, and `input` behind it.
+    /// The bytes that were held back, followed by `input`.
     pub(crate) fn held_and(&self, input: &[u8]) -> Bytes {
         match &self.bytes[..usize::from(self.held)] {
             [] => Bytes::copy_from_slice(input),

@@ -1,5 +1,5 @@
-//! What goes in on one side comes out on the other, through every stack and however the wire cuts
-//! it.
+//! Bytes pass unchanged from one side to the other, through every stack and with every cut of the
+//! wire.
 
 mod support;
 
@@ -101,7 +101,7 @@ proptest! {
         let (connector, acceptor) = both(SCHEMES[scheme]);
         let mut pair = Pair::new(&connector, &acceptor);
         pair.chunk = chunk;
-        // Frames do not begin like HTTP or TLS, and neither do these.
+        // Neither frames nor these bytes begin like HTTP or TLS.
         let (up, down) = ([vec![vec![0]], up].concat(), [vec![vec![0]], down].concat());
         for chunk in &up {
             pair.client.send(chunk.clone());

@@ -15,8 +15,8 @@ fn client(proxy: &str, target: &str) -> Side {
     Side::new(connector.layers())
 }
 
-/// Plays a proxy: expects what the client writes, and answers, in chunks of `size`. Behind the last
-/// answer comes a frame.
+/// Plays a proxy: expects the client's bytes, and answers, in chunks of `size`. A frame follows the
+/// last answer.
 fn play(proxy: &str, target: &str, script: &[(&[u8], &[u8])], size: usize) -> Side {
     let mut client = client(proxy, target);
     client.send(FRAMES);
@@ -102,7 +102,7 @@ fn socks5() {
             (b"\x05\x01\x00\x01\xc0\x00\x02\x01\x1d\xb0", b"\x05\x00\x00\x03\x05proxy\x04\x38"),
         ],
     );
-    // The proxy may do without the password that it was offered.
+    // The proxy may need no password although one was offered.
     assert_opens(
         "socks5://alice:hunter2@proxy.example:3128",
         "rts://[2001:db8::1]:7600",

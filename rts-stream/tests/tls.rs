@@ -1,4 +1,4 @@
-//! TLS: what is shown, what is trusted, and what is said when that does not fit.
+//! TLS: certificates, trust, and the errors for mismatches.
 
 mod support;
 
@@ -13,7 +13,7 @@ fn connector(url: &str, options: ConnectOptions) -> Connector {
     Connector::new(url, options).expect("good options")
 }
 
-/// What a client that trusts `trusted` says of a server that shows `identity`.
+/// The error of a client that trusts `trusted`, about a server with `identity`.
 fn judged(trusted: &Authority, identity: &Identity, scheme: &str) -> String {
     let connector = connector(&format!("{scheme}://localhost"), trusted.trusted());
     let mut pair = Pair::new(&connector, &acceptor(scheme, identity));
@@ -130,7 +130,7 @@ fn certificates_to_trust_that_are_none_are_said_to_be() {
     assert!(Connector::new("rtss://localhost", bundled).is_ok());
 }
 
-/// Who speaks what where something else is spoken, and what each side then knows.
+/// Clients and servers with different protocols, and the errors on both sides.
 #[test]
 fn mixed_up_schemes_are_explained_on_both_sides() {
     for (client, server, client_says, server_says) in [
@@ -150,8 +150,8 @@ fn mixed_up_schemes_are_explained_on_both_sides() {
         let authority = Authority::new();
         let connector = connector(&format!("{client}://localhost"), authority.trusted());
         let mut pair = Pair::new(&connector, &acceptor(server, &authority.identity()));
-        // The length and the tag of a Hello, as plain clients begin; and the end of a head, which a
-        // client of TLS does not send, but its bytes may have.
+        // The length and the tag of a Hello, with which plain clients begin; and the end of a head,
+        // which may occur in the bytes of a TLS client.
         if client == "rts" {
             pair.client.send(&b"\x04\x0a\x02\x08\x01"[..]);
         }
@@ -213,8 +213,7 @@ fn a_load_balancer_that_puts_a_proxy_header_in_front_is_told_apart() {
 
 #[test]
 fn a_handshake_without_end_costs_little() {
-    // The head of a ClientHello that would be as long as one can be, and then nothing but filler,
-    // record by record.
+    // The head of a ClientHello of the greatest length, followed by filler, record by record.
     let mut record = vec![0x16, 3, 1, 0x10, 0];
     record.resize(5 + 4_096, 0);
     let mut first = record.clone();

@@ -1,11 +1,11 @@
-//! The handshake of WebSocket: which requests and answers are taken, and how others are refused.
+//! The handshake of WebSocket: accepted requests and answers, and the refusal of others.
 
 mod support;
 
 use rts_stream::Origins;
 use support::{ANSWER, Pair, REQUEST, Side, both, listener};
 
-/// What a request is answered with, whatever the cuts: its first line.
+/// The first line of the answer to a request. It does not depend on cuts.
 fn answered(request: &str) -> String {
     let answers = [1, 5, usize::MAX].map(|size| {
         let origins = ["https://chat.example.com".to_owned(), "http://localhost:8000".to_owned()];
@@ -107,7 +107,7 @@ fn a_valid_request_is_granted_in_all_its_forms() {
     }
 }
 
-/// What nginx makes of a request unless it is told otherwise.
+/// The request that nginx forwards by default.
 #[test]
 fn a_proxy_that_takes_the_upgrade_away_is_named_on_both_sides() {
     let (connector, acceptor) = both("ws");
@@ -209,7 +209,7 @@ fn a_client_takes_no_other_answer() {
         ("HTTP/1.1 101 Switching Protocols\r\n\r\n", "not one to this request"),
         ("HTTP/1.0 101 Switching Protocols\r\n\r\n", "not well formed"),
         ("HTTP/1.1 101 Switching Protocols\r\nA : b\r\n\r\n", "not well formed"),
-        // What is said does not wait for an end that may never come.
+        // The error does not wait for the end of the head, which may never come.
         ("SSH-2.0-OpenSSH_9.2\r\n", "does not speak HTTP"),
         ("HTML", "does not speak HTTP"),
         (&"HTTP/1.1 100 Continue\r\n\r\n".repeat(131_072 / 25 + 1), "more than 131072 bytes"),

@@ -1,11 +1,11 @@
-//! WebSocket, byte for byte: what is taken, what is refused and how, whatever the cuts.
+//! WebSocket, byte for byte: accepted and refused bytes, with every cut.
 
 mod support;
 
 use rts_stream::{End, LayerError, Origins, WebSocketError};
 use support::{ANSWER, Pair, REQUEST, Side, both, listener};
 
-/// The number of §12.7.
+/// The bound of §12.7.
 const MESSAGE_BYTES_MAX: u64 = 131_072;
 
 fn open() -> Side {
@@ -21,7 +21,7 @@ fn hex(text: &str) -> Vec<u8> {
     pairs.map(|pair| u8::from_str_radix(pair, 16).expect("hex")).collect()
 }
 
-/// A frame of a client, with a mask that changes nothing.
+/// A frame of a client, with a mask of zeros.
 fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let length = payload.len();
     let head = match length {
@@ -34,7 +34,8 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     [&head, &[0; 4][..], payload].concat()
 }
 
-/// Gives `wire` to an open WebSocket in every kind of cut, and returns what always came of it.
+/// Gives `wire` to an open WebSocket in every kind of cut. Returns the result, which must be the
+/// same for all cuts.
 fn after(wire: &[u8]) -> (Vec<u8>, Vec<u8>, Option<End>) {
     let mut results = [1, 2, 3, 7, usize::MAX].map(|size| {
         let mut server = open();

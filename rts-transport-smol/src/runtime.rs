@@ -1,4 +1,4 @@
-//! What the drivers need of smol.
+//! The implementation of `Runtime` for smol.
 
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
@@ -51,7 +51,7 @@ pub struct Tcp(TcpStream);
 
 impl Tcp {
     fn new(stream: TcpStream) -> Self {
-        // Small messages must not wait for others; a link without this works all the same.
+        // Small messages must not wait for others. A link without this option also works.
         let _ = stream.set_nodelay(true);
         Self(stream)
     }

@@ -1,4 +1,4 @@
-//! All that an application has to name can be named through this crate alone.
+//! An application can name all types that it needs through this crate alone.
 
 use std::error::Error;
 
@@ -7,7 +7,7 @@ use rts_transport_smol::{
     RoomKey, SendCode, Sent, Text,
 };
 
-/// What an application keeps and passes around.
+/// Values that an application keeps and passes around.
 struct Kept {
     room: Room,
     key: RoomKey,
@@ -44,7 +44,7 @@ fn misbehaved(error: ProtocolError) -> String {
     error.to_string()
 }
 
-/// Results are errors, so that `?` takes them.
+/// Results convert to errors, so that `?` works on them.
 async fn sent(engine: &Engine, text: Text) -> Result<(), Box<dyn Error>> {
     let sending: Sent<SendCode> = engine.send_message("bob", text, MessageConfig::default())?;
     Ok(sending.await.ok()?)

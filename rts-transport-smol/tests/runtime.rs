@@ -1,4 +1,5 @@
-//! What is smol's own. All else is in the workspace's transport suite, which runs on every runtime.
+//! Behaviour specific to smol. The transport suite of the workspace covers the rest, on every
+//! runtime.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
@@ -12,7 +13,7 @@ const APP_ID: &str = "123456781234567812345678";
 
 #[test]
 fn an_engine_needs_no_setup() {
-    // Nobody is there: the engine says that it tries.
+    // No server listens there. The engine reports that it is connecting.
     let engine = connect("rts://127.0.0.1:1", APP_ID).expect("good arguments");
     let mut events = engine.events();
     engine.login("token", "alice").expect("not logged in");

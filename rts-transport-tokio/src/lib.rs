@@ -7,7 +7,7 @@ mod runtime;
 pub use rts_driver::client::*;
 pub use runtime::{Tcp, Tokio};
 
-/// What a program needs that serves links instead of making one.
+/// The types for programs that serve links.
 pub mod server {
     pub use rts_driver::server::*;
 
@@ -15,27 +15,27 @@ pub mod server {
     pub type Shard = rts_driver::server::Shard<super::Tokio>;
 }
 
-/// Makes an engine for the server at `address`: `rts://` is plain TCP, `rtss://` TLS, `ws://` and
-/// `wss://` WebSocket, such as `rts://127.0.0.1:7600`. Nothing is connected before
+/// Makes an engine for the server at `address`, such as `rts://127.0.0.1:7600`. The schemes are
+/// `rts` (plain TCP), `rtss` (TLS), `ws` and `wss` (WebSocket). Nothing is connected before
 /// [`Engine::login`].
 ///
-/// The engine lives in a task on the current runtime. When the runtime is shut down, it is
+/// The engine lives in a task on the current runtime. When the runtime shuts down, the engine is
 /// destroyed: every [`Sent`] completes and [`Events`] ends.
 ///
 /// # Errors
 ///
-/// An address or app id that cannot be used; no runtime; no random numbers.
+/// Invalid address or app id; no runtime; the random source failed.
 pub fn connect(address: &str, app_id: &str) -> Result<Engine, ConnectError> {
     let connector = Connector::new(address, ConnectOptions::default())?;
     connect_with(connector, AppId::new(app_id)?, EngineOptions::default())
 }
 
-/// The same with a [`Connector`], which knows of proxies and of certificates to trust, and with
-/// [`EngineOptions`]. Engines made with clones of one connector share what it has read.
+/// Like [`connect`], with a [`Connector`], which has a proxy and trusted certificates, and with
+/// [`EngineOptions`]. Engines with clones of one connector share the certificates that it has read.
 ///
 /// # Errors
 ///
-/// No runtime; no random numbers.
+/// No runtime; the random source failed.
 pub fn connect_with(
     connector: Connector,
     app_id: AppId,

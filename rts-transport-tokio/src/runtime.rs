@@ -1,4 +1,4 @@
-//! What the drivers need of tokio.
+//! The implementation of `Runtime` for tokio.
 
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
@@ -23,8 +23,8 @@ impl Runtime for Tokio {
     }
 
     fn spawn(task: impl Future<Output = ()> + Send + 'static) {
-        // A driver's task leaves others their turn by itself. A budget for each task would be one
-        // for all links of a shard.
+        // The task of a driver yields by itself. Tokio's budget for a task would be shared by all
+        // links of a shard.
         tokio::spawn(tokio::task::unconstrained(task));
     }
 
@@ -52,7 +52,7 @@ pub struct Tcp(TcpStream);
 
 impl Tcp {
     fn new(stream: TcpStream) -> Self {
-        // Small messages must not wait for others; a link without this works all the same.
+        // Small messages must not wait for others. A link without this option also works.
         let _ = stream.set_nodelay(true);
         Self(stream)
     }
@@ -75,7 +75,7 @@ impl Stream for Tcp {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         match slices {
-            // The system takes longer over a list of pieces, even of one.
+            // For the system, a list of slices is slower, even with one slice.
             [slice] => Pin::new(&mut self.0).poll_write(context, slice),
             _ => Pin::new(&mut self.0).poll_write_vectored(context, slices),
         }

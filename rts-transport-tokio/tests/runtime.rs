@@ -1,4 +1,4 @@
-//! What is tokio's own. All else is in the workspace's transport suite, which runs on every
+//! Behaviour specific to tokio. The transport suite of the workspace covers the rest, on every
 //! runtime.
 
 use std::io::{Read as _, Write as _};
@@ -106,8 +106,8 @@ fn a_listener_goes_on_when_the_runtime_of_another_ends() {
     greet(there);
 }
 
-/// A busy shard goes round and round: those who ring must not wait until it has done so dozens of
-/// times.
+/// A busy shard makes one turn after another. Sockets that become ready must not wait for dozens of
+/// turns.
 #[test]
 fn a_task_that_yields_lets_what_arrives_be_seen() {
     const TURNS_MAX: usize = 4;
@@ -135,7 +135,7 @@ fn a_task_that_yields_lets_what_arrives_be_seen() {
             assert!(stream.try_read(&mut byte).is_err(), "that was all");
         }
     };
-    // As a task, which goes to the end of a queue in which there is nobody else.
+    // Spawned as a task, which goes to the end of an otherwise empty queue.
     runtime.expect("a runtime").block_on(async { tokio::spawn(busy).await }).expect("all is seen");
 }
 

@@ -1,4 +1,4 @@
-//! The user and the password that a proxy wants.
+//! The user and the password for a proxy.
 
 /// The longest user, and the longest password, in bytes: SOCKS5 has one byte for their length.
 pub(super) const CREDENTIAL_BYTES_MAX: usize = 255;

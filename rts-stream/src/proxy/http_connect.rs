@@ -16,7 +16,7 @@ pub(crate) enum HttpConnect {
     Open,
 }
 
-/// It may have a password in it.
+/// The request. It may contain a password.
 pub(crate) struct Request(String);
 
 impl std::fmt::Debug for Request {

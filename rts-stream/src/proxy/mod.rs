@@ -1,4 +1,4 @@
-//! A client's way through a proxy: HTTP CONNECT or SOCKS5.
+//! Proxies of clients: HTTP CONNECT and SOCKS5.
 
 mod credentials;
 mod http_connect;
@@ -13,8 +13,8 @@ use credentials::Credentials;
 use http_connect::HttpConnect;
 use socks5::Socks5;
 
-/// `http://[USER:PASSWORD@]HOST:PORT` or `socks5://[USER:PASSWORD@]HOST:PORT`. The proxy looks up
-/// the server's name. What is special in a URL is percent-encoded in user and password.
+/// `http://[USER:PASSWORD@]HOST:PORT` or `socks5://[USER:PASSWORD@]HOST:PORT`. The proxy resolves
+/// the server's name. Special characters of the user and the password are percent-encoded.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Proxy {
     kind: Kind,
@@ -29,7 +29,7 @@ enum Kind {
     Socks5,
 }
 
-/// Why a text is no proxy. It does not repeat the text, which may have a password in it.
+/// Why a text is not a proxy. The message does not repeat the text, which may contain a password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "this is not a proxy: {what}; write http://HOST:PORT or socks5://HOST:PORT, with USER:PASSWORD@ \
@@ -46,7 +46,7 @@ impl Proxy {
         format!("{}:{}", self.host, self.port)
     }
 
-    /// The proxy's part of a stack.
+    /// The layer of the proxy, for a stack.
     pub(crate) fn layer(&self, target: &Address) -> Box<dyn Layer> {
         match self.kind {
             Kind::Http => Box::new(HttpConnect::new(target, self.credentials.as_ref())),

@@ -1,4 +1,4 @@
-//! SOCKS5: RFC 1928, with user and password by RFC 1929. The proxy looks up the server's name.
+//! SOCKS5: RFC 1928, with user and password by RFC 1929. The proxy resolves the server's name.
 
 use std::net::IpAddr;
 
@@ -18,13 +18,13 @@ const IPV6: u8 = 4;
 
 pub(crate) struct Socks5 {
     state: State,
-    /// What belongs to one answer, until that is complete.
+    /// The bytes of an incomplete answer.
     held: Vec<u8>,
     target: Vec<u8>,
     credentials: Option<Credentials>,
 }
 
-/// What is waited for.
+/// The answer that is expected next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Begin,
@@ -52,7 +52,7 @@ impl Socks5 {
         Self { state: State::Begin, held: Vec::new(), target: bytes, credentials }
     }
 
-    /// Whole answers move the state on; returns whether there was one.
+    /// Advances the state by one complete answer. Returns whether there was one.
     fn step(&mut self, down: &mut Vec<u8>) -> Result<bool, LayerError> {
         match (self.state, &self.held[..]) {
             (State::Begin, _) => {
@@ -105,7 +105,7 @@ impl Socks5 {
         Ok(true)
     }
 
-    /// Asks for the connection, behind an answer of `answered` bytes.
+    /// Asks for the connection, after an answer of `answered` bytes.
     fn connect(&mut self, answered: usize, down: &mut Vec<u8>) {
         self.held.drain(..answered);
         down.extend([VERSION, CONNECT, 0]);
@@ -156,7 +156,7 @@ impl std::fmt::Debug for Socks5 {
     }
 }
 
-/// Names, users and passwords have at most 255 bytes: `Address` and `Proxy` see to that.
+/// `Address` and `Proxy` make sure that names, users and passwords have at most 255 bytes.
 fn with_length(text: &str) -> Vec<u8> {
     let length = u8::try_from(text.len()).unwrap_or(u8::MAX);
     [&[length], text.as_bytes()].concat()

@@ -1,4 +1,4 @@
-//! Whom a client trusts.
+//! The authorities that a client trusts.
 
 use std::sync::Arc;
 
@@ -10,19 +10,19 @@ use super::explain::explain;
 use super::provider::{alpn, provider};
 use crate::error::ConnectorError;
 
-/// Which authorities a client trusts, before those that it is told of in addition.
+/// The authorities that a client trusts, before additional ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Roots {
-    /// Those that the system trusts.
+    /// The system's authorities.
     #[default]
     System,
-    /// Mozilla's, as they were when this was built.
+    /// Mozilla's authorities, as of the build.
     Bundled,
-    /// None.
+    /// No authorities.
     None,
 }
 
-/// A configuration for the roots, and for those in `pem` in addition.
+/// A configuration for the roots, and the additional ones in `pem`.
 pub(crate) fn client_config(
     roots: Roots,
     pem: Option<&[u8]>,
@@ -55,7 +55,7 @@ pub(crate) fn client_config(
     Ok(Arc::new(config))
 }
 
-/// The application's own configuration, which need not know what is spoken inside of TLS.
+/// The application's own configuration, with the protocols inside of TLS if it has none.
 pub(crate) fn with_alpn(config: Arc<ClientConfig>, has_web_socket: bool) -> Arc<ClientConfig> {
     if config.alpn_protocols.is_empty() {
         let mut config = ClientConfig::clone(&config);

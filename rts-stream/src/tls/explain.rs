@@ -1,4 +1,4 @@
-//! What went wrong with TLS, in words for those who can do something about it.
+//! Explains errors of TLS in messages that say what to change.
 
 use std::error::Error as StdError;
 use std::io;
@@ -7,8 +7,8 @@ use std::time::Duration;
 use rustls::pki_types::UnixTime;
 use rustls::{AlertDescription, CertificateError, Error};
 
-/// What went wrong with TLS, in words for those who can do something about it. `None` if the error
-/// is not one of rustls, nor one of a stream that carries it; its causes are not looked at.
+/// Explains an error of TLS in a message that says what to change. `None` if the error is neither
+/// one of rustls nor an IO error that contains one. Further causes of the error are not searched.
 #[must_use]
 pub fn explain_tls(error: &(dyn StdError + 'static)) -> Option<String> {
     let carried = || error.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref();
@@ -55,15 +55,15 @@ fn explain_certificate(error: &CertificateError) -> String {
             format!("is for another name: {names}, and not for {}", expected.to_str())
         }
         CertificateError::NotValidForName => "is for another name".to_owned(),
-        // webpki's own error, which rustls does not name; what `openssl req -x509` makes unless
-        // told otherwise.
+        // An error of webpki that rustls has no variant for. A certificate of `openssl req -x509`
+        // causes it by default.
         CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
             "is that of an authority (CA) and not of a server: make one with the extension \
              basicConstraints=CA:FALSE"
                 .to_owned()
         }
         CertificateError::Revoked => "was revoked by its authority".to_owned(),
-        // The authority has another key, and then often one of another kind.
+        // The authority has another key, which is often of another kind.
         CertificateError::BadSignature
         | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
             "was not signed with the key of the trusted authority of that name: it is signed by \
@@ -75,9 +75,9 @@ fn explain_certificate(error: &CertificateError) -> String {
     }
 }
 
-/// The names of hosts as they stand in the certificate: each comes as the verifier's
-/// `DnsName("a.example")` or `IpAddress(192.0.2.1)`, and kinds that are no hosts, such as those of
-/// people, in other forms.
+/// The names of hosts, as they are written in the certificate. The verifier presents a host as
+/// `DnsName("a.example")` or `IpAddress(192.0.2.1)`. Other kinds of names, such as those of people,
+/// have other forms.
 fn bare_names(presented: &[String]) -> String {
     let bare = presented.iter().filter_map(|name| {
         let inner = name.strip_prefix("DnsName(").or(name.strip_prefix("IpAddress("))?;

@@ -1,4 +1,4 @@
-//! What a server shows: its certificate, which can be replaced while links are open.
+//! The certificate of a server, which can be replaced while links are open.
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -12,9 +12,9 @@ use rustls::sign::CertifiedKey;
 use super::explain;
 use super::provider::{alpn, provider, ticketer};
 
-/// A server's certificate and private key. Clones are one and the same: what
-/// [`replace`](Self::replace) brings is shown to all links that are accepted afterwards, whoever
-/// accepts them; open links go on.
+/// A server's certificate and private key. Clones share one identity: after
+/// [`replace`](Self::replace), all new links of all listeners get the new certificate. Open links
+/// continue.
 #[derive(Clone)]
 pub struct Identity {
     shown: Arc<Shown>,
@@ -23,40 +23,41 @@ pub struct Identity {
 #[derive(Debug)]
 struct Shown(RwLock<Arc<CertifiedKey>>);
 
-/// Why a certificate and a key are no identity.
+/// Why a certificate and a key are not an identity.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum IdentityError {
-    /// The certificates.
+    /// The certificates are invalid.
     #[error("the certificate file: {0}")]
     Certificate(String),
-    /// The private key.
+    /// The private key is invalid.
     #[error("the key file: {0}")]
     Key(String),
-    /// Both are good, but not together.
+    /// Both are valid, but do not belong together.
     #[error("the private key does not belong to the first certificate of the file")]
     Mismatch,
-    /// There is no TLS at all.
+    /// TLS cannot be set up.
     #[error("TLS cannot be set up: {0}")]
     Tls(#[source] rustls::Error),
 }
 
 impl Identity {
-    /// From a chain of certificates, the server's own first, and its private key, both in PEM form.
+    /// Reads a chain of certificates, the server's own first, and its private key, both in PEM
+    /// form.
     ///
     /// # Errors
     ///
-    /// Not PEM, nothing of the wanted kind, or a key that does not belong to the certificate.
+    /// Not PEM, no certificate or key in it, or a key that does not belong to the certificate.
     pub fn from_pem(chain: &[u8], key: &[u8]) -> Result<Self, IdentityError> {
         let shown = Shown(RwLock::new(read(chain, key)?));
         Ok(Self { shown: Arc::new(shown) })
     }
 
-    /// From now on, another certificate is shown.
+    /// Replaces the certificate for new links.
     ///
     /// # Errors
     ///
-    /// As for [`from_pem`](Self::from_pem); then the present one stays.
+    /// As for [`from_pem`](Self::from_pem). After an error, the present certificate stays.
     pub fn replace(&self, chain: &[u8], key: &[u8]) -> Result<(), IdentityError> {
         let read = read(chain, key)?;
         *self.shown.0.write().unwrap_or_else(PoisonError::into_inner) = read;
@@ -74,7 +75,7 @@ impl Identity {
             .with_no_client_auth()
             .with_cert_resolver(resolver);
         config.alpn_protocols = alpn(has_web_socket);
-        // Returning clients carry their sessions themselves, so many of them cost no memory here.
+        // Returning clients present their sessions in tickets, so many of them cost no memory here.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.ticketer = ticketer().map_err(IdentityError::Tls)?;
         Ok(Arc::new(config))
@@ -105,7 +106,7 @@ fn read(chain: &[u8], key: &[u8]) -> Result<Arc<CertifiedKey>, IdentityError> {
     }
 }
 
-/// What is wrong with a PEM file, without what is in it: a key whose line ends were lost is one
+/// Describes an error in a PEM file without its content. A key whose line ends were lost is one
 /// line.
 fn in_words(error: &pem::Error) -> String {
     match error {

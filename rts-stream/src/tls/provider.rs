@@ -1,10 +1,10 @@
-//! What both sides of TLS are set up with. The provider of the cryptography is always named.
+//! The setup that both sides of TLS share. The provider of the cryptography is always named.
 
 use std::sync::Arc;
 
 use rustls::crypto::CryptoProvider;
 
-/// What is spoken inside of TLS (§12.4).
+/// The protocols inside of TLS (§12.4).
 pub(super) fn alpn(has_web_socket: bool) -> Vec<Vec<u8>> {
     let name: &[u8] = if has_web_socket { b"http/1.1" } else { b"rts/1" };
     vec![name.to_vec()]
@@ -20,7 +20,7 @@ pub(super) fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
 
-/// For session tickets: keys of this process, which change by themselves.
+/// The keys of session tickets. They belong to this process, and rotate by themselves.
 pub(super) fn ticketer() -> Result<Arc<dyn rustls::server::ProducesTickets>, rustls::Error> {
     #[cfg(feature = "tls-aws-lc")]
     return rustls::crypto::aws_lc_rs::Ticketer::new();

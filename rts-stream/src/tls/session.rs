@@ -1,4 +1,5 @@
-//! One TLS session. Only what has not arrived whole is kept: an idle session holds no buffers.
+//! One TLS session. It keeps only incomplete records and messages, so an idle session holds no
+//! buffers.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,19 +18,19 @@ use crate::http;
 use crate::layer::Layer;
 use crate::sniff::{Found, Sniffer};
 
-/// What encryption adds to a record, and a record's bytes: first guesses for the room that is
-/// needed.
+/// First guesses for the needed space: the bytes that encryption adds to a record, and the bytes of
+/// a record.
 const RECORD_OVERHEAD_BYTES: usize = 64;
 const RECORD_BYTES: usize = 16 * 1_024;
 
-/// The alert for a side that does not speak TLS, in clear text: it shows that this side does.
+/// The alert for a peer that does not speak TLS, unencrypted. It shows that this side does.
 const UNEXPECTED_MESSAGE: [u8; 7] = [0x15, 3, 1, 0, 2, 2, 10];
 
 pub(crate) struct Tls {
     side: Side,
     /// The beginning of a record, or of a handshake message.
     held: Vec<u8>,
-    /// Until it is clear that TLS arrives at all.
+    /// The check for TLS, until the first bytes are clear.
     first_bytes: Option<Sniffer>,
     is_open: bool,
     is_ended: bool,
@@ -40,9 +41,9 @@ enum Side {
     Server(UnbufferedServerConnection),
 }
 
-/// What one step of rustls led to.
+/// The result of one step of rustls.
 enum Flow {
-    /// There may be more to do with the bytes at hand.
+    /// There may be more to do with the present bytes.
     Go,
     /// More bytes are needed.
     Wait,
@@ -74,8 +75,8 @@ impl Tls {
         }
     }
 
-    /// Whether the other side speaks TLS at all, as far as can be said yet; what it speaks instead
-    /// is answered where it can be.
+    /// Whether the peer speaks TLS, as far as the bytes show. If it speaks another protocol, it
+    /// gets an answer where possible.
     fn is_tls(&mut self, input: &[u8], down: &mut Vec<u8>) -> Result<bool, LayerError> {
         let Some(sniffer) = &mut self.first_bytes else { return Ok(true) };
         match sniffer.look_at(input) {
@@ -98,7 +99,7 @@ impl Tls {
         Ok(true)
     }
 
-    /// Lets rustls work through `input` until it needs more. Returns how much it is done with.
+    /// Lets rustls process `input` until it needs more. Returns the number of bytes processed.
     fn work(
         &mut self,
         input: &mut [u8],
@@ -117,8 +118,8 @@ impl Tls {
                     return Ok(done);
                 }
                 Err(error) => {
-                    // What it has to say is the last, and the alert is in it. Nothing more is asked
-                    // for: after an alert, rustls must not come upon the next error.
+                    // The alert is the last output. No more steps are made after it, so that rustls
+                    // does not meet another error.
                     while self.has_words_left() {
                         let _ = self.step(&mut input[done..], up, down);
                     }
@@ -152,7 +153,7 @@ impl Tls {
         }
     }
 
-    /// Does something in the state in which application data can be sent.
+    /// Runs an action in the state in which application data can be sent.
     fn write(
         &mut self,
         down: &mut Vec<u8>,
@@ -227,7 +228,7 @@ impl Layer for Tls {
 
     fn close(&mut self, down: &mut Vec<u8>) {
         if self.is_open {
-            // Without this alert the end of the TCP stream says the same.
+            // Without this alert, the end of the TCP stream has the same meaning.
             let _ = self.write(down, RECORD_OVERHEAD_BYTES, |traffic, room| {
                 traffic.queue_close_notify(room)
             });
@@ -235,7 +236,7 @@ impl Layer for Tls {
     }
 }
 
-/// What can be done in the state in which application data can be sent, whichever side this is.
+/// The actions in the state in which application data can be sent, for both sides.
 trait Writer {
     fn encrypt(&mut self, data: &[u8], room: &mut [u8]) -> Result<usize, EncryptError>;
     fn queue_close_notify(&mut self, room: &mut [u8]) -> Result<usize, EncryptError>;
@@ -251,7 +252,8 @@ impl<D> Writer for WriteTraffic<'_, D> {
     }
 }
 
-/// Does what rustls asks for; how much of the input it is done with, and what follows.
+/// Carries out the request of rustls. Returns the number of input bytes processed, and what
+/// follows.
 fn handle<D>(
     status: UnbufferedStatus<'_, '_, D>,
     up: &mut Vec<u8>,
@@ -272,7 +274,7 @@ fn handle<D>(
             Ok(Flow::Go)
         }
         ConnectionState::TransmitTlsData(data) => {
-            // It is in `down`, and goes out before anything later.
+            // The bytes are in `down`, and are sent before any later ones.
             data.done();
             Ok(Flow::Go)
         }
@@ -281,13 +283,13 @@ fn handle<D>(
             Ok(Flow::Go)
         }
         ConnectionState::WriteTraffic(_) => Ok(Flow::Open),
-        // Data before the handshake is done is not offered, so there is none.
+        // Data before the end of the handshake is not offered, so there is none.
         _ => Ok(Flow::Wait),
     });
     (discard, flow)
 }
 
-/// Appends what `write` writes, with more room if it asks for more.
+/// Appends the output of `write`, with more space if it needs more.
 fn grow<E: WantsRoom>(
     down: &mut Vec<u8>,
     mut room: usize,
@@ -312,7 +314,7 @@ fn grow<E: WantsRoom>(
     }
 }
 
-/// An error that may be about too little room.
+/// An error that may mean too little space.
 trait WantsRoom {
     fn wanted(&self) -> Option<usize>;
 }

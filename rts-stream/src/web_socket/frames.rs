@@ -1,4 +1,4 @@
-//! Frames of a WebSocket: payloads pass through, heads and control frames are held until they are
+//! Frames of a WebSocket. Payloads pass through; heads and control frames are held until they are
 //! complete.
 
 use std::fmt;
@@ -15,10 +15,10 @@ pub const MESSAGE_BYTES_MAX: u64 = 131_072;
 const CONTROL_BYTES_MAX: u64 = 125;
 /// RFC 6455, 5.2: two bytes, a length of eight, a mask of four.
 const HEAD_BYTES_MAX: usize = 14;
-/// All is well, and the link is over: the frames inside have said why.
+/// The close code of a regular end. The frames inside have given the reason.
 const NORMAL: u16 = 1000;
 
-/// Which of the two this side is.
+/// The role of this side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     Client,
@@ -30,7 +30,7 @@ pub(crate) struct Frames {
     head: [u8; HEAD_BYTES_MAX],
     head_bytes: u8,
     payload: Option<Payload>,
-    /// Bytes of the message that is under way, if one is.
+    /// Bytes of the message in progress, if there is one.
     message_bytes: Option<u64>,
     /// The payload of a control frame.
     control: Vec<u8>,
@@ -38,7 +38,7 @@ pub(crate) struct Frames {
     has_said_goodbye: bool,
 }
 
-/// What is left of a frame whose head is complete.
+/// The remaining payload of a frame whose head is complete.
 struct Payload {
     kind: Kind,
     mask: Option<[u8; 4]>,
@@ -71,7 +71,7 @@ impl Frames {
         self.is_ended
     }
 
-    /// Takes frames apart. What the other side does wrong it is told, in a close frame.
+    /// Decodes frames. The answer to a violation is a close frame.
     pub(super) fn receive(
         &mut self,
         input: &mut [u8],
@@ -92,7 +92,7 @@ impl Frames {
         up: &mut Vec<u8>,
         down: &mut Vec<u8>,
     ) -> Result<(), LayerError> {
-        // After a close frame, whatever comes is nothing.
+        // Bytes after a close frame are ignored.
         while !self.is_ended {
             let Some(payload) = &mut self.payload else {
                 if input.is_empty() {
@@ -125,8 +125,8 @@ impl Frames {
         Ok(())
     }
 
-    /// Takes bytes of a head, until it is complete, and begins its payload. Returns how many it
-    /// took.
+    /// Takes bytes of a head until it is complete, and begins its payload. Returns the number of
+    /// bytes taken.
     fn take_head(&mut self, input: &[u8]) -> Result<usize, WebSocketError> {
         let before = usize::from(self.head_bytes);
         let added = input.len().min(HEAD_BYTES_MAX - before);
@@ -185,7 +185,7 @@ impl Frames {
         }
     }
 
-    /// A frame has arrived whole.
+    /// A frame is complete.
     fn finish(&mut self, kind: Kind, down: &mut Vec<u8>) -> Result<(), LayerError> {
         match kind {
             Kind::Data { is_final: true } => self.message_bytes = None,
@@ -242,7 +242,7 @@ impl Frames {
     }
 }
 
-/// Masks or unmasks, and leaves the mask as the bytes behind these need it.
+/// Masks or unmasks the bytes, and rotates the mask for the bytes after them.
 fn apply_mask(bytes: &mut [u8], mask: &mut [u8; 4]) {
     let (words, rest) = bytes.as_chunks_mut();
     for word in words {
@@ -254,8 +254,7 @@ fn apply_mask(bytes: &mut [u8], mask: &mut [u8; 4]) {
     mask.rotate_left(rest.len());
 }
 
-/// The code to answer with: the other side's own, or the normal one for a close frame without a
-/// code.
+/// The code to answer with: the peer's own, or the regular one for a close frame without a code.
 fn read_close(payload: &[u8]) -> Result<u16, WebSocketError> {
     match payload {
         [] => Ok(NORMAL),

@@ -1,8 +1,8 @@
-//! WebSocket, RFC 6455, as §12 narrows it down: binary messages are chunks of the stream.
+//! WebSocket, RFC 6455, as §12 restricts it: binary messages are chunks of the stream.
 //!
-//! The handshake and the heads of frames are tungstenite's. Its messages are not used: they would
-//! have to be held until they are complete, in buffers of each link. Here payloads pass through as
-//! they arrive.
+//! The handshake and the heads of frames use tungstenite. Its messages are not used, since each
+//! link would have to buffer them until they are complete. Here payloads pass through as they
+//! arrive.
 
 mod frames;
 mod headers;
@@ -23,8 +23,8 @@ use request::{NOT_HTTP, Request};
 pub use upgrade::Origins;
 use upgrade::PROXY_PROTOCOL;
 
-/// Empty lines in front of a request, in bytes: some clients send one (RFC 9112, 2.2). The header
-/// of the PROXY protocol, version 2, begins with two, and goes on with a zero.
+/// Bytes of empty lines before a request, which some clients send (RFC 9112, 2.2). The header of
+/// the PROXY protocol, version 2, also begins with two of them, followed by a zero.
 const EMPTY_LINES_BYTES_MAX: usize = 4;
 
 pub(crate) struct WebSocket {
@@ -33,9 +33,9 @@ pub(crate) struct WebSocket {
 }
 
 enum Phase {
-    /// Server: the request has not arrived whole.
+    /// Server: the request is incomplete.
     Requested {
-        /// Of the empty lines in front of it.
+        /// Bytes of the empty lines before it.
         empty_bytes: usize,
         head: Head,
         path: Arc<str>,
@@ -45,7 +45,7 @@ enum Phase {
     Begin {
         address: Address,
     },
-    /// Client: the answer has not arrived whole.
+    /// Client: the answer is incomplete.
     Asked {
         head: Head,
         request: Box<Request>,
@@ -65,7 +65,7 @@ impl WebSocket {
         Self { phase, frames: Frames::new(Role::Server) }
     }
 
-    /// Goes through the handshake as far as the bytes allow. Returns how many it took.
+    /// Continues the handshake as far as the bytes allow. Returns the number of bytes taken.
     fn shake_hands(&mut self, input: &[u8], down: &mut Vec<u8>) -> Result<usize, LayerError> {
         if let Phase::Begin { address } = &self.phase {
             let request = Request::new(address, down)?;
@@ -81,7 +81,7 @@ impl WebSocket {
                         down.extend(answer("400 Bad Request", "", PROXY_PROTOCOL));
                         return Err(LayerError::SpeaksProxyProtocol);
                     }
-                    // A side that speaks something else never ends its head.
+                    // A peer with another protocol might never end its head.
                     if !first.is_ascii_uppercase() || *empty_bytes % 2 != 0 {
                         let text = "Only requests of HTTP/1.1 for a WebSocket are answered here.";
                         down.extend(answer("405 Method Not Allowed", "Allow: GET\r\n", text));
@@ -124,8 +124,7 @@ impl WebSocket {
     }
 }
 
-/// Returns how many bytes of `input` go on with the empty lines of which `count` bytes were here
-/// before.
+/// Returns how many bytes of `input` continue the empty lines. `count` bytes of them came before.
 fn skip_empty_lines(count: &mut usize, input: &[u8]) -> usize {
     let before = *count;
     let expected = b"\r\n".iter().cycle().skip(before % 2);
@@ -160,7 +159,7 @@ impl Layer for WebSocket {
 
     fn close(&mut self, down: &mut Vec<u8>) {
         if self.is_open() {
-            // Without a close frame the end of the TCP stream says the same.
+            // Without a close frame, the end of the TCP stream has the same meaning.
             let _ = self.frames.close(down);
         }
     }

@@ -14,11 +14,11 @@ use crate::address::Address;
 use crate::error::LayerError;
 use crate::http::Head;
 
-/// What is said of a server whose answer is not HTTP.
+/// The reason if the server's answer is not HTTP.
 pub(super) const NOT_HTTP: &str = "the server does not speak HTTP here; if it speaks RTS, the address \
     must begin with rts:// or rtss://";
 
-/// What was asked, as far as the answer has to fit it.
+/// The parts of the request that the answer must match.
 pub(super) struct Request {
     accept: String,
 }
@@ -70,7 +70,7 @@ impl Request {
     }
 }
 
-/// What a status means that opens no WebSocket.
+/// The reason for a status that opens no WebSocket.
 fn explain(status: u16) -> String {
     match status {
         300..=399 => format!(

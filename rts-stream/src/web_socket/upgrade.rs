@@ -16,22 +16,21 @@ use super::headers::{SUBPROTOCOL, lines, lists, lists_exactly, only};
 use crate::error::LayerError;
 use crate::http::answer;
 
-/// The answer to a load balancer that puts such a header in front, for the clients behind it.
+/// The answer to a load balancer that prepends such a header, for the clients behind it.
 pub(super) const PROXY_PROTOCOL: &str = "A header of the PROXY protocol came before the request, and it is \
     not understood here: switch it off at the proxy or load balancer in front.";
 
-/// What may be in a request only once: two of one could be read in two ways. `Host` has to be
-/// there.
+/// Headers that may occur only once: two readers could pick different ones. `Host` is required.
 const ONCE: [HeaderName; 5] =
     [HOST, ORIGIN, AUTHORIZATION, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION];
 
-/// The origins whose pages may open a WebSocket. Programs, which have no origin, always may.
+/// The origins whose pages may open a WebSocket. Programs, which send no origin, always may.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origins {
     /// Pages of any origin.
     Any,
-    /// Pages of these, each as `https://chat.example.com` or `http://localhost:8000`; with an empty
-    /// list, of none.
+    /// Pages of these origins, each as `https://chat.example.com` or `http://localhost:8000`. An
+    /// empty list refuses all pages.
     Only(Arc<[String]>),
 }
 
@@ -46,7 +45,7 @@ impl Origins {
     }
 }
 
-/// Answers a request, whose head is complete, with 101, or with what is wrong with it.
+/// Answers a request whose head is complete: with 101, or with the reason for a refusal.
 pub(super) fn answer_request(
     head: &[u8],
     path: &str,
@@ -86,7 +85,7 @@ fn judge(
 ) -> Result<tungstenite::handshake::server::Response, Refused> {
     let mut request = match Request::try_parse(head) {
         Ok(Some((_, request))) => request,
-        // What the parser does not know, proxies still speak unless they are told otherwise.
+        // Proxies speak HTTP/1.0 unless they are configured otherwise. The parser does not know it.
         Ok(None) | Err(_) if is_http_1_0(head) => return Err(no_upgrade()),
         Ok(None) | Err(_) if head.starts_with(b"GET ") => {
             return Err(refuse(
@@ -116,8 +115,8 @@ fn judge(
     {
         return Err(no_upgrade());
     }
-    // They may be lists over several lines, of which one element is looked for; what answers wants
-    // the plain form.
+    // These headers may be lists over several lines, in which one element was found. The function
+    // that answers expects the plain form.
     request.headers_mut().insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     request.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
     let mut response = create_response(&request).map_err(explain)?;
@@ -141,7 +140,7 @@ fn is_http_1_0(head: &[u8]) -> bool {
     line.starts_with(b"GET ") && line.ends_with(b" HTTP/1.0")
 }
 
-/// Refuses what two readers could understand in two ways.
+/// Refuses forms that two readers could understand differently.
 fn check_form(request: &Request) -> Result<(), Refused> {
     let headers = request.headers();
     if let Some(name) = ONCE.into_iter().find(|name| lines(headers, name) > 1) {
@@ -169,7 +168,7 @@ fn check_form(request: &Request) -> Result<(), Refused> {
     Ok(())
 }
 
-/// A host, and a port if there is one: no user, and no list.
+/// Whether this is a host with an optional port: no user, and no list.
 fn is_host(host: &str) -> bool {
     let Ok(authority) = host.parse::<Authority>() else { return false };
     let port =
@@ -179,7 +178,8 @@ fn is_host(host: &str) -> bool {
     !host.contains(['@', ',']) && port.is_some_and(|port| port.is_empty() || is_port(port))
 }
 
-/// Whether a request with this address is for this host. The port of a scheme need not be written.
+/// Whether a request with this address is for this host. The default port of a scheme may be
+/// omitted.
 fn names(address: &Uri, host: &str) -> bool {
     let port = match address.scheme_str() {
         None => return address.authority().is_none(),
@@ -191,7 +191,7 @@ fn names(address: &Uri, host: &str) -> bool {
     address.authority().is_some_and(|named| plain(named.as_str()) == plain(host))
 }
 
-/// A plain request, or what a proxy made of one for a WebSocket.
+/// The answer to a plain request, or to a WebSocket request that a proxy has made plain.
 fn no_upgrade() -> Refused {
     Refused {
         status: "426 Upgrade Required",

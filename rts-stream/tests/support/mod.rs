@@ -1,4 +1,4 @@
-//! Layers of both sides with a wire between them, and certificates.
+//! The layers of both sides with a wire between them, and certificates.
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use std::collections::VecDeque;
@@ -18,7 +18,7 @@ pub(crate) const REQUEST: &str = "GET / HTTP/1.1\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
     Sec-WebSocket-Protocol: chat, rts.v1\r\n\r\n";
 
-/// To the key of [`REQUEST`], which is RFC 6455's example.
+/// The answer to the key of [`REQUEST`], which is RFC 6455's example.
 pub(crate) const ANSWER: &str = "HTTP/1.1 101 Switching Protocols\r\n\
     connection: Upgrade\r\n\
     upgrade: websocket\r\n\
@@ -30,7 +30,7 @@ pub(crate) fn listener(origins: Origins) -> Side {
     Side::new(Acceptor::web_socket("/", origins).layers())
 }
 
-/// One side: its layers, and what it has to send.
+/// One side: its layers, and its bytes to send.
 pub(crate) struct Side {
     pub(crate) layers: Layers,
     pub(crate) batch: VecDeque<Bytes>,
@@ -46,7 +46,7 @@ impl Side {
         self.batch.push_back(bytes.into());
     }
 
-    /// All that it has for the wire now.
+    /// All bytes for the wire now.
     pub(crate) fn written(&mut self) -> Vec<u8> {
         let mut written = Vec::new();
         loop {
@@ -81,7 +81,7 @@ impl Side {
     }
 }
 
-/// A client and a server, and a wire that cuts what it carries into chunks.
+/// A client and a server, and a wire that cuts its bytes into chunks.
 pub(crate) struct Pair {
     pub(crate) client: Side,
     pub(crate) server: Side,
@@ -119,7 +119,7 @@ impl Authority {
     pub(crate) fn new() -> Self {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new(Vec::new()).expect("no names");
-        // Each is another one by its name, too.
+        // Each authority has its own name.
         let number = AUTHORITIES.fetch_add(1, Ordering::Relaxed);
         params.distinguished_name.push(DnType::CommonName, format!("authority {number}"));
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -127,7 +127,7 @@ impl Authority {
         Self { issuer: Issuer::new(params, key), pem }
     }
 
-    /// A certificate for `localhost`, as `change` wants it, and its key.
+    /// A certificate for `localhost`, changed by `change`, and its key.
     pub(crate) fn issue(&self, change: impl FnOnce(&mut CertificateParams)) -> (String, String) {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
@@ -141,7 +141,7 @@ impl Authority {
         Identity::from_pem(chain.as_bytes(), key.as_bytes()).expect("an identity")
     }
 
-    /// For a client that trusts this authority alone.
+    /// Options of a client that trusts only this authority.
     pub(crate) fn trusted(&self) -> ConnectOptions {
         ConnectOptions::default().with_roots(Roots::None).with_extra_roots(self.pem.as_str())
     }
