@@ -231,7 +231,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_wrong_with_an_address_is_said() {
+    fn errors_say_what_is_wrong_with_an_address() {
         for (text, what) in [
             ("127.0.0.1:1", "no scheme"),
             ("http://a:1", "scheme is not one of"),
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_both_kinds_of_ip_addresses_are_hosts() {
+    fn hosts_are_names_and_ip_addresses() {
         for text in ["rts://localhost:7600", "rtss://127.0.0.1:1", "ws://[::1]:65535/a/b"] {
             assert_eq!(text.parse::<Address>().map(|a| a.to_string()), Ok(text.to_owned()));
         }
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn each_scheme_has_its_port_and_a_web_socket_a_path() {
+    fn schemes_have_ports_and_web_sockets_have_paths() {
         for (text, full) in [
             ("rts://a", "rts://a:7600"),
             ("rtss://a", "rtss://a:7602"),
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_listener_takes_any_free_port() {
+    fn only_a_listener_takes_port_zero() {
         assert!("rts://127.0.0.1:0".parse::<Address>().is_err());
         assert!(Address::to_listen_on("rts://127.0.0.1:0").is_ok());
     }

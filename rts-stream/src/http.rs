@@ -5,7 +5,7 @@ use crate::error::LayerError;
 /// The longest head of a request or an answer, in bytes.
 pub(crate) const HEAD_BYTES_MAX: usize = 8 * 1_024;
 
-/// The first header lines of every answer.
+/// The first bytes of every answer.
 #[cfg(feature = "websocket")]
 const ANSWER_BEGIN: &[u8] = b"HTTP/";
 
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_head_may_be_so_long_and_no_byte_longer() {
+    fn heads_have_an_exact_bound() {
         let filler = vec![b'a'; HEAD_BYTES_MAX - 4];
         assert_eq!(
             Head::default().take(&[&filler[..], b"\r\n\r\n"].concat()),

@@ -48,7 +48,7 @@ fn nothing_is_sent_before_the_handshakes_are_done() {
 }
 
 #[test]
-fn a_goodbye_ends_both_sides_and_what_came_before_it_arrives() {
+fn close_ends_both_sides_after_all_bytes() {
     for scheme in ["rtss", "ws", "wss"] {
         for client_begins in [true, false] {
             let (connector, acceptor) = both(scheme);
@@ -72,7 +72,7 @@ fn a_goodbye_ends_both_sides_and_what_came_before_it_arrives() {
             let goodbye = second.written();
             first.read(&goodbye, 1);
             assert_eq!(first.layers.end(), Some(End::Closed), "{scheme}");
-            assert_eq!(first.written(), b"", "{scheme}: a goodbye is answered once");
+            assert_eq!(first.written(), b"", "{scheme}: a close is answered once");
         }
     }
 }
@@ -92,7 +92,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn how_the_wire_cuts_means_nothing(
+    fn cuts_of_the_wire_change_nothing(
         scheme in 0..SCHEMES.len(),
         chunk in prop_oneof![1..20_usize, 1..5_000_usize, 10_000..70_000_usize],
         up in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..3_000), 1..20),

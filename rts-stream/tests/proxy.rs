@@ -29,12 +29,12 @@ fn play(proxy: &str, target: &str, script: &[(&[u8], &[u8])], size: usize) -> Si
 
 fn assert_opens(proxy: &str, target: &str, script: &[(&[u8], &[u8])]) {
     for size in [1, 2, 3, usize::MAX] {
-        let (last, before) = script.split_last().expect("something is said");
+        let (last, before) = script.split_last().expect("the script has a step");
         let with_frames = [last.1, FRAMES].concat();
         let script = [before, &[(last.0, &with_frames[..])]].concat();
         let mut client = play(proxy, target, &script, size);
         assert_eq!(client.layers.end(), None);
-        assert_eq!(client.received, FRAMES, "what comes right behind the answer is not lost");
+        assert_eq!(client.received, FRAMES, "bytes right after the answer arrive");
         assert_eq!(client.written(), FRAMES);
     }
 }

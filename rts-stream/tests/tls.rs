@@ -19,7 +19,7 @@ fn judged(trusted: &Authority, identity: &Identity, scheme: &str) -> String {
     let mut pair = Pair::new(&connector, &acceptor(scheme, identity));
     pair.client.send("secret");
     pair.run();
-    assert_eq!(pair.server.received, b"", "nothing is said to a server that is not the right one");
+    assert_eq!(pair.server.received, b"", "no bytes go to a server that is not trusted");
     let told = pair.server.failure();
     assert!(told.contains("does not accept the certificate"), "{told}");
     pair.client.failure()
@@ -104,7 +104,7 @@ fn a_certificate_is_replaced_under_open_links() {
 }
 
 #[test]
-fn files_that_are_no_identity_are_told_apart() {
+fn explains_files_that_are_not_an_identity() {
     let authority = Authority::new();
     let ((chain, key), (_, other_key)) = (authority.issue(|_| {}), authority.issue(|_| {}));
     let read = |chain: &str, key: &str| {
@@ -119,7 +119,7 @@ fn files_that_are_no_identity_are_told_apart() {
 }
 
 #[test]
-fn certificates_to_trust_that_are_none_are_said_to_be() {
+fn refuses_invalid_trusted_certificates() {
     let options =
         |pem: &str| ConnectOptions::default().with_roots(Roots::None).with_extra_roots(pem);
     let error = |options| Connector::new("rtss://localhost", options).expect_err("no trust");
@@ -175,7 +175,7 @@ fn mixed_up_schemes_are_explained_on_both_sides() {
 }
 
 #[test]
-fn a_browser_at_the_wrong_port_reads_what_is_wrong() {
+fn browser_at_the_wrong_port_gets_an_explanation() {
     for scheme in ["rts", "rtss", "wss"] {
         let (_, acceptor) = both(scheme);
         let mut server = Side::new(acceptor.layers());
@@ -187,7 +187,7 @@ fn a_browser_at_the_wrong_port_reads_what_is_wrong() {
 }
 
 #[test]
-fn a_load_balancer_that_puts_a_proxy_header_in_front_is_told_apart() {
+fn explains_proxy_headers_of_load_balancers() {
     let version_2 = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x7f\0\0\x01\x7f\0\0\x01\0\x01\0\x02";
     for header in [&b"PROXY TCP4 192.0.2.1 192.0.2.2 50000 7600\r\n"[..], version_2] {
         for scheme in SCHEMES {
@@ -212,7 +212,7 @@ fn a_load_balancer_that_puts_a_proxy_header_in_front_is_told_apart() {
 }
 
 #[test]
-fn a_handshake_without_end_costs_little() {
+fn endless_tls_handshake_is_cut_off() {
     // The head of a ClientHello of the greatest length, followed by filler, record by record.
     let mut record = vec![0x16, 3, 1, 0x10, 0];
     record.resize(5 + 4_096, 0);
@@ -232,7 +232,7 @@ fn a_handshake_without_end_costs_little() {
 }
 
 #[test]
-fn an_old_version_of_tls_is_refused_with_an_alert() {
+fn old_tls_version_gets_an_alert() {
     // A ClientHello of TLS 1.1 with one cipher.
     let mut hello = vec![1, 0, 0, 41, 3, 2];
     hello.extend([7; 32]);

@@ -17,7 +17,7 @@ fn answered(request: &str) -> String {
     let [answer, ..] = answers;
     let (head, body) = answer.split_once("\r\n\r\n").expect("a whole head");
     let status = head.lines().next().expect("a line").to_owned();
-    assert_eq!(body.is_empty(), status.contains(" 101 "), "what is refused is explained: {answer}");
+    assert_eq!(body.is_empty(), status.contains(" 101 "), "refusals have an explanation: {answer}");
     status
 }
 
@@ -74,7 +74,7 @@ fn only_a_whole_request_is_granted() {
 }
 
 #[test]
-fn a_valid_request_is_granted_in_all_its_forms() {
+fn grants_valid_requests_in_all_forms() {
     for (part, instead) in [
         ("keep-alive, Upgrade", "upgrade"),
         ("keep-alive, Upgrade", "Upgrade,"),
@@ -109,7 +109,7 @@ fn a_valid_request_is_granted_in_all_its_forms() {
 
 /// The request that nginx forwards by default.
 #[test]
-fn a_proxy_that_takes_the_upgrade_away_is_named_on_both_sides() {
+fn explains_proxy_that_removes_the_upgrade() {
     let (connector, acceptor) = both("ws");
     let mut pair = Pair::new(&connector, &acceptor);
     let request = String::from_utf8(pair.client.written()).expect("ASCII");
@@ -130,7 +130,7 @@ fn a_proxy_that_takes_the_upgrade_away_is_named_on_both_sides() {
 }
 
 #[test]
-fn a_client_takes_an_answer_in_all_its_forms() {
+fn client_accepts_answers_in_all_forms() {
     for (part, instead) in [
         ("connection: Upgrade", "Connection: keep-alive, Upgrade"),
         ("connection: Upgrade", "connection: upgrade,"),
@@ -162,7 +162,7 @@ fn a_client_takes_an_answer_in_all_its_forms() {
 }
 
 #[test]
-fn only_pages_of_listed_origins_are_let_in_and_programs_are() {
+fn accepts_listed_origins_and_programs() {
     for (origin, status) in [
         ("https://chat.example.com", "101 Switching Protocols"),
         ("http://localhost:8000", "101 Switching Protocols"),
@@ -187,7 +187,7 @@ fn compression_is_not_agreed_on() {
 }
 
 #[test]
-fn a_head_without_end_costs_little() {
+fn endless_head_is_cut_off() {
     let mut server = listener(Origins::Any);
     let endless = format!("GET / HTTP/1.1\r\nX: {}", "x".repeat(100_000));
     server.read(endless.as_bytes(), 1_000);
@@ -196,7 +196,7 @@ fn a_head_without_end_costs_little() {
 }
 
 #[test]
-fn a_client_takes_no_other_answer() {
+fn client_refuses_other_answers() {
     for (answer, what) in [
         ("HTTP/1.1 404 Not Found\r\n\r\n", "none at this path"),
         ("HTTP/1.1 403 Forbidden\r\n\r\n", "does not allow it"),
@@ -224,7 +224,7 @@ fn a_client_takes_no_other_answer() {
 }
 
 #[test]
-fn a_client_wants_its_subprotocol_and_no_extension() {
+fn client_requires_its_subprotocol_and_no_extension() {
     for (change, what) in [
         (("sec-websocket-protocol: rts.v1", "sec-websocket-protocol: chat"), "something else"),
         (("sec-websocket-protocol: rts.v1\r\n", ""), "something else"),

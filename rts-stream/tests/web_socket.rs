@@ -70,7 +70,7 @@ fn messages_are_chunks_of_one_stream() {
 }
 
 #[test]
-fn a_message_in_fragments_is_the_same_and_control_frames_may_come_in_between() {
+fn fragments_may_have_control_frames_between_them() {
     let whole = [frame(0x02, b"Hel"), frame(0x00, b""), frame(0x80, b"lo")].concat();
     assert_taken(&whole, b"Hello", b"");
     let with_ping = [frame(0x02, b"Hel"), frame(0x89, b"?"), frame(0x80, b"lo")].concat();
@@ -78,7 +78,7 @@ fn a_message_in_fragments_is_the_same_and_control_frames_may_come_in_between() {
 }
 
 #[test]
-fn pings_are_answered_with_their_payload_and_pongs_are_nothing() {
+fn answers_pings_and_ignores_pongs() {
     assert_taken(&frame(0x89, b""), b"", &hex("8a 00"));
     assert_taken(&frame(0x89, &[9; 125]), b"", &[&[0x8a, 125][..], &[9; 125]].concat());
     assert_taken(&frame(0x8A, b"unasked"), b"", b"");
@@ -110,7 +110,7 @@ fn lengths_must_be_in_their_shortest_form() {
 }
 
 #[test]
-fn a_client_masks_and_a_server_does_not() {
+fn clients_mask_frames_and_servers_do_not() {
     assert_refused(&hex("82 01 61"), WebSocketError::BadMask, 1002);
     assert_refused(&hex("88 00"), WebSocketError::BadMask, 1002);
 
@@ -126,7 +126,7 @@ fn a_client_masks_and_a_server_does_not() {
 }
 
 #[test]
-fn each_frame_of_a_client_has_a_mask_of_its_own() {
+fn each_client_frame_has_its_own_mask() {
     let (connector, acceptor) = both("ws");
     let mut pair = Pair::new(&connector, &acceptor);
     pair.run();
@@ -150,7 +150,7 @@ fn control_frames_are_short_and_whole() {
 }
 
 #[test]
-fn fragments_continue_what_was_begun_and_nothing_else() {
+fn refuses_fragments_out_of_order() {
     assert_refused(&frame(0x80, b""), WebSocketError::BadFragment, 1002);
     assert_refused(&frame(0x00, b""), WebSocketError::BadFragment, 1002);
     let twice = [frame(0x02, b""), frame(0x82, b"")].concat();
@@ -168,7 +168,7 @@ fn text_is_refused_whether_or_not_it_is_utf8() {
 }
 
 #[test]
-fn a_message_may_be_so_long_and_no_byte_longer() {
+fn messages_have_an_exact_bound() {
     let most = usize::try_from(MESSAGE_BYTES_MAX).expect("it fits");
     let mut server = open();
     server.read(&frame(0x82, &vec![1; most]), usize::MAX);
@@ -178,13 +178,13 @@ fn a_message_may_be_so_long_and_no_byte_longer() {
 
     let mut server = open();
     server.read(&[frame(0x02, &vec![1; most - 1]), frame(0x00, b"1")].concat(), 4_096);
-    assert_eq!(server.layers.end(), None, "the same in fragments");
+    assert_eq!(server.layers.end(), None, "a message at the bound, in fragments");
     server.read(&frame(0x80, b"1"), 4_096);
     assert_eq!(server.failure(), LayerError::from(WebSocketError::TooLong).to_string());
 }
 
 #[test]
-fn a_goodbye_is_answered_with_its_code_and_what_follows_it_is_nothing() {
+fn answers_close_with_its_code_and_ignores_the_rest() {
     let said = |payload: &[u8]| after(&[frame(0x88, payload), frame(0x82, b"late")].concat());
     let answered =
         |code: u16| (Vec::new(), [&[0x88, 2][..], &code.to_be_bytes()].concat(), Some(End::Closed));
@@ -197,7 +197,7 @@ fn a_goodbye_is_answered_with_its_code_and_what_follows_it_is_nothing() {
 }
 
 #[test]
-fn a_goodbye_that_cannot_be_is_refused() {
+fn refuses_invalid_close_frames() {
     assert_refused(&frame(0x88, b"\x03"), WebSocketError::BadClose, 1002);
     for code in [0_u16, 999, 1004, 1005, 1006, 1015, 1016, 2000, 2999, 5000, u16::MAX] {
         assert_refused(&frame(0x88, &code.to_be_bytes()), WebSocketError::BadClose, 1002);
@@ -209,7 +209,7 @@ fn a_goodbye_that_cannot_be_is_refused() {
 }
 
 #[test]
-fn who_asks_for_answers_and_does_not_read_them_is_given_up() {
+fn gives_up_peers_that_do_not_read_answers() {
     let mut server = open();
     let pings = frame(0x89, &[0; 125]).repeat(500);
     let answers = (0..).take_while(|_| {

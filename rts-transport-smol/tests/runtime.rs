@@ -12,7 +12,7 @@ use rts_transport_smol::{
 const APP_ID: &str = "123456781234567812345678";
 
 #[test]
-fn an_engine_needs_no_setup() {
+fn engine_needs_no_setup() {
     // No server listens there. The engine reports that it is connecting.
     let engine = connect("rts://127.0.0.1:1", APP_ID).expect("good arguments");
     let mut events = engine.events();
@@ -22,7 +22,7 @@ fn an_engine_needs_no_setup() {
 }
 
 #[test]
-fn wrong_arguments_are_errors_that_say_what_would_be_right() {
+fn errors_of_arguments_say_what_is_valid() {
     let error = match connect("http://a:1", APP_ID) {
         Ok(_) => panic!("it is no address of ours"),
         Err(error) => error.to_string(),
@@ -45,7 +45,7 @@ impl Write for Memory {
 }
 
 #[test]
-fn what_an_engine_is_told_is_recorded_and_can_be_run_again() {
+fn engine_is_recorded_and_replayed() {
     let trace = Memory::default();
     let recorder = Recorder::new(trace.clone(), Secrets::Scrubbed, [42; 32]).expect("memory");
     let connector = Connector::new("rts://127.0.0.1:1", ConnectOptions::default());

@@ -51,7 +51,7 @@ async fn sent(engine: &Engine, text: Text) -> Result<(), Box<dyn Error>> {
 }
 
 #[tokio::test]
-async fn what_an_application_keeps_and_says_can_be_named() -> Result<(), Box<dyn Error>> {
+async fn application_can_name_all_its_types() -> Result<(), Box<dyn Error>> {
     let engine = rts_transport_tokio::connect("rts://127.0.0.1:1", "123456781234567812345678")?;
     let kept = Kept::new(&engine)?;
     assert_eq!((kept.room.key(), &*kept.why()), (kept.key, "never linked"));

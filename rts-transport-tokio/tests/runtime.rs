@@ -28,13 +28,13 @@ impl Authenticate for TakesAll {
 }
 
 #[test]
-fn outside_a_runtime_there_is_no_engine() {
+fn connect_outside_a_runtime_fails() {
     let error = connect("rts://127.0.0.1:1", APP_ID).err();
     assert!(matches!(error, Some(ConnectError::NoRuntime)), "{error:?}");
 }
 
 #[tokio::test]
-async fn wrong_arguments_are_errors_that_say_what_would_be_right() {
+async fn errors_of_arguments_say_what_is_valid() {
     let error = |address, app_id| match connect(address, app_id) {
         Ok(_) => panic!("accepted {address} {app_id}"),
         Err(error) => error.to_string(),
@@ -44,12 +44,12 @@ async fn wrong_arguments_are_errors_that_say_what_would_be_right() {
 }
 
 #[test]
-fn an_engine_ends_with_its_runtime_and_a_shard_goes_on_in_another() {
+fn engine_ends_with_its_runtime_and_shard_outlives_it() {
     let runtime = || Runtime::new().expect("a runtime");
     let shard = Shard::new(Server::new(Config::default(), 1), Arc::new(TakesAll));
     let serve = async || {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let address = listener.local_addr().expect("it is bound");
+        let address = listener.local_addr().expect("the listener is bound");
         let shard = shard.clone();
         tokio::spawn(async move { shard.serve(listener, Acceptor::plain()).await });
         let engine = connect(&format!("rts://{address}"), APP_ID).expect("good arguments");
@@ -81,20 +81,20 @@ fn an_engine_ends_with_its_runtime_and_a_shard_goes_on_in_another() {
 }
 
 #[test]
-fn a_listener_goes_on_when_the_runtime_of_another_ends() {
+fn listener_outlives_the_runtime_of_another() {
     let (first, second) = (Runtime::new().expect("a runtime"), Runtime::new().expect("a runtime"));
     let shard = Shard::new(Server::new(Config::default(), 1), Arc::new(TakesAll));
     let serve = |runtime: &Runtime| {
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a free port");
-        let address = listener.local_addr().expect("it is bound");
+        let address = listener.local_addr().expect("the listener is bound");
         let shard = shard.clone();
         runtime.spawn(async move { shard.serve(listener, Acceptor::plain()).await });
         address
     };
     let greet = |address| {
         let hello = Frame::Hello { version: VERSION, features: 0 }.encode();
-        let mut stream = TcpStream::connect(address).expect("it listens");
-        stream.write_all(&hello).expect("it is open");
+        let mut stream = TcpStream::connect(address).expect("the listener accepts");
+        stream.write_all(&hello).expect("the stream is open");
         let mut heard = vec![0; hello.len()];
         stream.read_exact(&mut heard).expect("the shard's Hello");
         assert_eq!(heard, hello);
@@ -109,34 +109,37 @@ fn a_listener_goes_on_when_the_runtime_of_another_ends() {
 /// A busy shard makes one turn after another. Sockets that become ready must not wait for dozens of
 /// turns.
 #[test]
-fn a_task_that_yields_lets_what_arrives_be_seen() {
+fn yielding_task_sees_arrived_bytes() {
     const TURNS_MAX: usize = 4;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let busy = async {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let address = listener.local_addr().expect("it is bound");
-        let mut peer = TcpStream::connect(address).expect("it listens");
+        let address = listener.local_addr().expect("the listener is bound");
+        let mut peer = TcpStream::connect(address).expect("the listener accepts");
         let (stream, _) = listener.accept().await.expect("a link");
         for _ in 0..100 {
             let (stream, mut byte) = (&stream, [0]);
             let mut reading = std::pin::pin!(stream.readable());
             while is_ready(reading.as_mut()) {
-                assert!(stream.try_read(&mut byte).is_err(), "nothing was said");
+                assert!(stream.try_read(&mut byte).is_err(), "no byte was sent");
                 reading.set(stream.readable());
             }
-            peer.write_all(b"x").expect("it is open");
+            peer.write_all(b"x").expect("the stream is open");
             let mut turns = 0;
             while !is_ready(reading.as_mut()) {
                 turns += 1;
-                assert!(turns <= TURNS_MAX, "it rang, and was not seen");
+                assert!(turns <= TURNS_MAX, "the byte arrived and was not seen");
                 Tokio::yield_now().await;
             }
-            assert_eq!(stream.try_read(&mut byte).expect("it was said"), 1);
-            assert!(stream.try_read(&mut byte).is_err(), "that was all");
+            assert_eq!(stream.try_read(&mut byte).expect("the byte was sent"), 1);
+            assert!(stream.try_read(&mut byte).is_err(), "only one byte was sent");
         }
     };
     // Spawned as a task, which goes to the end of an otherwise empty queue.
-    runtime.expect("a runtime").block_on(async { tokio::spawn(busy).await }).expect("all is seen");
+    runtime
+        .expect("a runtime")
+        .block_on(async { tokio::spawn(busy).await })
+        .expect("the task completes");
 }
 
 fn is_ready(future: Pin<&mut impl Future>) -> bool {

@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_proxy_is_said_without_its_password() {
+    fn proxy_errors_hide_the_password() {
         let long = format!("http://{}:hunter2@a:1", "u".repeat(CREDENTIAL_BYTES_MAX + 1));
         for (text, what) in [
             ("a:3128", "begin with"),

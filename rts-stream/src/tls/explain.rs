@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn an_authority_of_the_same_name_with_another_key_is_told_in_words() {
+    fn explains_authority_of_same_name_with_other_key() {
         for error in [
             CertificateError::BadSignature,
             CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext {
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_is_explained_by_itself_and_inside_of_a_streams() {
+    fn explains_errors_inside_of_io_errors() {
         let name = || for_others(&["DnsName(\"a.example\")"]);
         let said = "the server's certificate is for another name: a.example, and not for localhost";
         assert_eq!(explain_tls(&name()).as_deref(), Some(said));
