@@ -1,6 +1,5 @@
 //! Logging in, and messages to users and to the app's server.
 
-use rts_client::contract::ConnectError;
 use rts_client::{
     BuildError, Culprit, Engine, Event, LoginError, LogoutReason, MessageConfig, OnlineStatus,
     Reason, SendError, ServerParamsError,
@@ -206,5 +205,8 @@ fn outside_of_tokio_an_engine_lives_on_smol() {
 #[test]
 fn outside_a_runtime_there_is_no_engine() {
     let error = Engine::builder("rts://127.0.0.1:1", APP_ID).build().expect_err("no runtime");
-    assert!(matches!(error, BuildError::Connect(ConnectError::NoRuntime)), "{error}");
+    assert!(
+        matches!(error, BuildError::Connect(rts_client::contract::ConnectError::NoRuntime)),
+        "{error}"
+    );
 }
