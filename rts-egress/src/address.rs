@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use ipnet::IpNet;
 
-/// Blocks of IPv4 that are not the public internet, or not one host in it.
+/// Blocks of IPv4 that are not in the public internet, or are not single hosts in it.
 const REFUSED_V4: [([u8; 4], u8); 15] = [
     ([0, 0, 0, 0], 8),
     ([10, 0, 0, 0], 8),
@@ -23,8 +23,8 @@ const REFUSED_V4: [([u8; 4], u8); 15] = [
     ([240, 0, 0, 0], 4),
 ];
 
-/// The same of IPv6, inside of what is given out to hosts, which is 2000::/3. Everything outside of
-/// that is refused, except for the forms in which an IPv4 address is wrapped.
+/// The same kind of blocks within 2000::/3, the part of IPv6 that is assigned to hosts. All other
+/// IPv6 addresses are refused, except for wrapped IPv4 addresses.
 const REFUSED_V6: [([u16; 8], u8); 3] = [
     ([0x2001, 0, 0, 0, 0, 0, 0, 0], 23),
     ([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0], 32),
@@ -34,7 +34,7 @@ const REFUSED_V6: [([u16; 8], u8); 3] = [
 /// Whether this is the address of a host in the public internet.
 ///
 /// An IPv4 address inside of an IPv6 one (mapped, compatible, translated by NAT64, 6to4) is judged
-/// as what it is. Teredo and the local prefix of NAT64 are never public.
+/// as the IPv4 address. Teredo and the local prefix of NAT64 are never public.
 #[must_use]
 pub fn is_public(ip: IpAddr) -> bool {
     match ip {
@@ -85,7 +85,7 @@ fn wrapped_v4(ip: Ipv6Addr) -> Option<Ipv4Addr> {
     }
 }
 
-/// Which addresses of its targets an app's messages may be posted to.
+/// The addresses to which an app's messages may be posted.
 #[derive(Clone, Debug, Default)]
 pub struct AddressPolicy {
     networks: Vec<IpNet>,
@@ -93,7 +93,7 @@ pub struct AddressPolicy {
     own: Vec<SocketAddr>,
 }
 
-/// A text that is not a network.
+/// The text is not a network.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{text:?} is not a network; write 10.1.0.0/16 or fd00::/8, with no bits set after the prefix"
@@ -102,13 +102,13 @@ pub struct NetworkError {
     text: String,
 }
 
-/// Some address of a target must not be connected to.
+/// A target has an address that must not be connected to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the host has no address, or an address that is not allowed")]
 pub struct Refused;
 
-/// An address that a policy has accepted. Nothing else makes one, so who takes only these connects
-/// to nothing else.
+/// An address that a policy has accepted. Only [`AddressPolicy::vet`] makes one. So code that takes
+/// only this type connects to no other address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Vetted(SocketAddr);
 
@@ -121,11 +121,11 @@ impl Vetted {
 }
 
 impl AddressPolicy {
-    /// Public addresses, and those in the operator's own `networks`.
+    /// Allows public addresses, and those in the operator's own `networks`.
     ///
     /// # Errors
     ///
-    /// A text that is not a network.
+    /// A text is not a network.
     pub fn new<'a>(networks: impl IntoIterator<Item = &'a str>) -> Result<Self, NetworkError> {
         let parse = |text: &str| {
             let network = text.parse::<IpNet>().ok().filter(|network| *network == network.trunc());
@@ -135,25 +135,25 @@ impl AddressPolicy {
         Ok(Self { networks, loopback: false, own: Vec::new() })
     }
 
-    /// For development: 127.0.0.1 and ::1 too.
+    /// Also allows 127.0.0.1 and ::1, for development.
     #[must_use]
     pub fn with_loopback(mut self) -> Self {
         self.loopback = true;
         self
     }
 
-    /// Never these, which are the server's own listeners, whatever else is allowed.
+    /// Always refuses these addresses, which are the server's own listeners.
     #[must_use]
     pub fn without(mut self, own: impl IntoIterator<Item = SocketAddr>) -> Self {
         self.own.extend(own);
         self
     }
 
-    /// Judges what a resolver answered: all of it has to be acceptable.
+    /// Judges the answer of a resolver. All its addresses must be acceptable.
     ///
     /// # Errors
     ///
-    /// One address that is not, or none at all.
+    /// One address is not acceptable, or there is no address.
     pub fn vet(&self, addresses: &[SocketAddr]) -> Result<Vec<Vetted>, Refused> {
         if addresses.is_empty() || !addresses.iter().all(|address| self.permits(*address)) {
             return Err(Refused);
@@ -169,8 +169,8 @@ impl AddressPolicy {
             && (is_public(ip) || is_in_network || (self.loopback && is_loopback))
     }
 
-    /// A listener on all addresses has every address of this machine, which are not known here: so
-    /// its port is refused on all that are not public.
+    /// A listener on all addresses has every address of this machine. They are not known here, so
+    /// its port is refused on all addresses that are not public.
     fn is_own(&self, ip: IpAddr, port: u16) -> bool {
         self.own.iter().any(|own| {
             let listens_on_all = own.ip().is_unspecified();

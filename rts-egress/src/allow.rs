@@ -1,12 +1,11 @@
-//! What an operator lists.
+//! The allow list of an operator.
 
 use crate::target::{Origin, TargetUrl, UrlError};
 
-/// The urls to which the messages of one app may be posted. Empty unless the operator says
-/// otherwise.
+/// The URLs to which the messages of one app may be posted. Empty by default.
 #[derive(Clone, Debug, Default)]
 pub struct AllowList {
-    /// One for each origin, with the paths below which a url may be.
+    /// One entry for each origin, with the allowed paths. URLs below such a path are also allowed.
     origins: Vec<(Origin, Vec<String>)>,
     loopback: bool,
 }
@@ -15,24 +14,25 @@ pub struct AllowList {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EntryError {
-    /// Not a url.
+    /// The entry is not a URL.
     #[error("{0}")]
     Url(#[from] UrlError),
-    /// A query, which is the client's to choose.
+    /// The entry has a query, which only clients choose.
     #[error("an entry is an origin and a path, without a query")]
     Query,
-    /// Not encrypted.
+    /// The entry is not encrypted.
     #[error("http is not encrypted: write https, or set allow_plain_http = true")]
     PlainHttp,
 }
 
 impl AllowList {
-    /// Entries such as `https://app.example/rts`: the origin has to be the same, and the path the
-    /// same or below. `http` only with `allow_plain_http`.
+    /// Makes a list from entries such as `https://app.example/rts`. A URL is allowed if it has the
+    /// same origin, and the same path or one below it. `http` is accepted only with
+    /// `allow_plain_http`.
     ///
     /// # Errors
     ///
-    /// The first entry that cannot be used, and why.
+    /// The first invalid entry, and the reason.
     pub fn new<'a>(
         entries: impl IntoIterator<Item = &'a str>,
         allow_plain_http: bool,
@@ -44,8 +44,8 @@ impl AllowList {
         Ok(list)
     }
 
-    /// For development: any port and path of this machine, `http` too, as long as the host is
-    /// written `127.0.0.1`, `localhost` or `[::1]`.
+    /// A list for development. It allows any port and path of this machine, also over `http`, if
+    /// the host is written `127.0.0.1`, `localhost` or `[::1]`.
     #[must_use]
     pub fn with_loopback(mut self) -> Self {
         self.loopback = true;
@@ -76,7 +76,7 @@ impl AllowList {
         is_loopback || self.find(url).is_some()
     }
 
-    /// The place of the url's origin in the list, if the url is on it.
+    /// The position of the URL's origin in the list, if the URL is allowed.
     #[must_use]
     pub fn find(&self, url: &TargetUrl) -> Option<usize> {
         let origin = url.origin();
@@ -85,26 +85,26 @@ impl AllowList {
         paths.iter().any(|listed| is_below(url.path(), listed)).then_some(place)
     }
 
-    /// Origins that are listed.
+    /// The number of listed origins.
     #[must_use]
     pub fn origins(&self) -> usize {
         self.origins.len()
     }
 
-    /// Whether some url of the list may be `https`.
+    /// Whether the list allows any `https` URL.
     #[must_use]
     pub fn may_use_tls(&self) -> bool {
         self.loopback || self.origins.iter().any(|(origin, _)| origin.is_tls())
     }
 
-    /// Whether nothing may be posted at all.
+    /// Whether the list allows no URL.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.origins.is_empty() && !self.loopback
     }
 }
 
-/// Segment by segment: `/rts-admin` is not below `/rts`.
+/// Compares by segments: `/rts-admin` is not below `/rts`.
 fn is_below(path: &str, listed: &str) -> bool {
     path.strip_prefix(listed).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

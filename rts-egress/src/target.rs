@@ -1,23 +1,23 @@
-//! One strict form of url.
+//! One strict form of URL.
 
 use std::fmt;
 
 use url::{Host, Position, Url};
 
-/// Longest url, in bytes.
+/// Longest URL, in bytes.
 const URL_BYTES_MAX: usize = 2_048;
-/// Longest name of a host, without the dot at its end.
+/// Longest name of a host, in bytes, without the dot at its end.
 const NAME_BYTES_MAX: usize = 253;
-/// Longest part of it between two dots.
+/// Longest label of a name, in bytes.
 const LABEL_BYTES_MAX: usize = 63;
 
-/// A url that has exactly one way of being written, and is written in that way.
+/// A URL in its only accepted form.
 ///
-/// What the standard's parser would have to mend is refused: capital letters in the host, numbers
-/// that are IP addresses, ports that go without saying, `..`, backslashes, tabs, names that are not
-/// ASCII. So whoever parses it again, here or elsewhere, gets the same origin and the same path.
+/// URLs that the standard's parser would normalise are refused: capital letters in the host,
+/// numbers that are IP addresses, default ports, `..`, backslashes, tabs, names that are not ASCII.
+/// So every parser, here or elsewhere, gets the same origin and the same path.
 ///
-/// `Debug` and `Display` show the origin only: the rest may hold a secret.
+/// `Debug` and `Display` show only the origin, since the rest may contain a secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct TargetUrl {
     url: Url,
@@ -39,14 +39,14 @@ impl Origin {
     }
 }
 
-/// Why a text is not the url of an app's server.
+/// Why a text is not the URL of an app server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UrlError {
     /// Longer than the limit.
     #[error("a URL has at most 2,048 bytes")]
     TooLong,
-    /// Not a url at all.
+    /// Not a URL.
     #[error("this is not a URL; write https://host/path")]
     Malformed,
     /// Neither `https` nor `http`.
@@ -70,7 +70,7 @@ pub enum UrlError {
     /// A name that no resolver can look up.
     #[error("the host name is invalid: it has 1 to 253 bytes, with 1 to 63 between dots")]
     Name,
-    /// A url that is to be written in another way.
+    /// The URL is not in the accepted form.
     #[error(
         "the URL is not in plain form: small letters, no .., no default port, nothing to normalise"
     )]
@@ -78,7 +78,7 @@ pub enum UrlError {
 }
 
 impl TargetUrl {
-    /// Accepts only the plain form. A url without a path may go without its last slash.
+    /// Accepts only the plain form. A URL without a path may omit its last slash.
     pub fn parse(text: &str) -> Result<Self, UrlError> {
         if text.len() > URL_BYTES_MAX {
             return Err(UrlError::TooLong);
@@ -87,8 +87,7 @@ impl TargetUrl {
         if !matches!(url.scheme(), "https" | "http") {
             return Err(UrlError::Scheme);
         }
-        // "user@" without a name leaves no trace in the parsed value; the comparison below finds
-        // it.
+        // The parsed value does not show "user@" without a name. The comparison below finds it.
         if !url.username().is_empty() || url.password().is_some() {
             return Err(UrlError::UserInfo);
         }
@@ -131,7 +130,7 @@ impl TargetUrl {
         self.url.host_str().expect("`parse` found one")
     }
 
-    /// The host, when it is an IP address and no name.
+    /// The host, if it is an IP address and not a name.
     #[must_use]
     pub fn ip(&self) -> Option<std::net::IpAddr> {
         match self.url.host()? {
@@ -141,25 +140,25 @@ impl TargetUrl {
         }
     }
 
-    /// As written, or the scheme's.
+    /// The port of the URL, or the default port of the scheme.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.url.port_or_known_default().expect("both schemes have one")
     }
 
-    /// The host, and the port if it is not the scheme's: what HTTP's `Host` says.
+    /// The value of HTTP's `Host`: the host, and the port if it is not the scheme's default.
     #[must_use]
     pub fn authority(&self) -> &str {
         &self.url[Position::BeforeHost..Position::AfterPort]
     }
 
-    /// Begins with a slash.
+    /// The path. It begins with a slash.
     #[must_use]
     pub fn path(&self) -> &str {
         self.url.path()
     }
 
-    /// What HTTP's request line says.
+    /// The target of HTTP's request line.
     #[must_use]
     pub fn path_and_query(&self) -> &str {
         &self.url[Position::BeforePath..]
@@ -171,14 +170,14 @@ impl TargetUrl {
         self.url.query().is_some()
     }
 
-    /// The whole url. It may hold a secret.
+    /// The whole URL. It may contain a secret.
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.url.as_str()
     }
 }
 
-/// RFC 1035, 2.3.4: what fits into a question.
+/// RFC 1035, 2.3.4: the lengths that fit into a DNS question.
 fn is_name(name: &str) -> bool {
     name.len() <= NAME_BYTES_MAX
         && name.split('.').all(|label| (1..=LABEL_BYTES_MAX).contains(&label.len()))

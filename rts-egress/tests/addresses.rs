@@ -1,5 +1,5 @@
-//! The classes of addresses, against a table that was written independently: as ranges, first to
-//! last, while the code has prefixes.
+//! The classes of addresses, against an independent table: it has ranges, first to last, while the
+//! code has prefixes.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 use rts_egress::{AddressPolicy, is_public};
 
-/// First and last address of what is not the public internet.
+/// The first and last address of each range outside of the public internet.
 const NOT_PUBLIC: [(&str, &str); 15] = [
     ("0.0.0.0", "0.255.255.255"),
     ("10.0.0.0", "10.255.255.255"),
@@ -53,8 +53,8 @@ fn wrapped(ip: Ipv4Addr) -> Vec<Ipv6Addr> {
     ]
 }
 
-/// Some addresses of each of the 65,536 blocks of 16 bits: its ends, and around the edges of
-/// smaller blocks.
+/// Some addresses of each of the 65,536 blocks of 16 bits: its ends, and the edges of smaller
+/// blocks.
 fn every_block() -> impl Iterator<Item = Ipv4Addr> {
     let lows = [
         0, 1, 0x00_ff, 0x01_00, 0x01_ff, 0x02_00, 0x02_ff, 0x63_ff, 0x64_00, 0x64_ff, 0x71_00,
@@ -190,7 +190,7 @@ fn a_network_is_written_with_nothing_behind_its_prefix() {
 /// The networks of an operator.
 const LISTED: [&str; 2] = ["10.1.0.0/16", "fd00:1::/32"];
 
-/// Any address, and often one at an edge of what is not public or of what is listed.
+/// Any address, often at an edge of a private range or of a listed one.
 fn interesting_v4() -> impl Strategy<Value = Ipv4Addr> {
     let edges = NOT_PUBLIC.into_iter().flat_map(|(first, last)| [first, last]);
     let edges: Vec<&str> = edges.chain(["10.1.0.0", "10.1.255.255"]).collect();
@@ -208,8 +208,7 @@ proptest! {
         prop_assert_eq!(is_public(ip.into()), expected(ip));
     }
 
-    /// By the table above and by the operator's networks as ranges, which are all that this test
-    /// knows.
+    /// The expectation comes only from the table above, and from the operator's networks as ranges.
     #[test]
     fn what_is_vetted_is_public_or_listed(ip in interesting_v4(), port in any::<u16>()) {
         let policy = AddressPolicy::new(LISTED).expect("networks");
@@ -221,13 +220,13 @@ proptest! {
             prop_assert!(vetted.is_err() || vetted.unwrap()[0].address() == address);
         }
         for form in wrapped(ip).into_iter().skip(1) {
-            // Listed is what the operator wrote, and no other form of it.
+            // An entry of the list allows only the written form.
             let vetted = policy.vet(&[SocketAddr::new(form.into(), port)]);
             prop_assert_eq!(vetted.is_ok(), expected(ip), "{}", form);
         }
     }
 
-    /// Of IPv6, 2000::/3 is given out to hosts, and nothing else.
+    /// In IPv6, only 2000::/3 is assigned to hosts.
     #[test]
     fn no_address_outside_of_what_is_given_out_is_vetted(bits in any::<u128>(), port in any::<u16>()) {
         let ip = Ipv6Addr::from(bits);

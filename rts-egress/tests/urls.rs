@@ -1,4 +1,4 @@
-//! One form of url, and what is on a list.
+//! The strict form of URL, and the allow list.
 
 use std::cell::Cell;
 
@@ -17,7 +17,7 @@ fn permits(entries: &[&str], url: &str) -> bool {
 #[test]
 fn spellings_that_hide_a_host_are_refused() {
     for url in [
-        // Numbers that are 127.0.0.1, and other ways of writing it.
+        // Numbers that are 127.0.0.1, and other forms of it.
         "https://2130706433/",
         "https://0x7f000001/",
         "https://0x7f.1/",
@@ -30,7 +30,7 @@ fn spellings_that_hide_a_host_are_refused() {
         "https://[::ffff:127.0.0.1]/",
         "https://[fe80::1%25eth0]/",
         "https://[fe80::1%eth0]/",
-        // Somebody in front of the host, or something that looks so.
+        // A user before the host, or something that looks like one.
         "https://app.example@evil.example/",
         "https://app.example:x@evil.example/",
         "https://@app.example/",
@@ -53,7 +53,7 @@ fn spellings_that_hide_a_host_are_refused() {
         "https://app.example:0443/",
         "https://app.example:65536/",
         "https://app.example:-1/",
-        // Paths that are another one for somebody.
+        // Paths that some servers read differently.
         "https://app.example/../admin",
         "https://app.example/rts/../admin",
         "https://app.example/rts/./x",
@@ -70,7 +70,7 @@ fn spellings_that_hide_a_host_are_refused() {
         "https://app.example/a\0",
         " https://app.example/",
         "https://app.example/ ",
-        // Nothing can be there.
+        // No server can be there.
         "https://app.example:0/",
         "http://127.0.0.1:0/",
         "https://[::1]:00/",
@@ -214,7 +214,7 @@ fn a_url_is_shown_by_its_origin() {
     }
 }
 
-/// Pieces from which urls are made, many of them bad.
+/// Pieces from which URLs are made, many of them invalid.
 fn pieces() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(vec![
         "https",
@@ -261,7 +261,8 @@ fn pieces() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 0..14).prop_map(|pieces| pieces.concat())
 }
 
-/// Texts that begin like what is listed below, or differ from it in the middle; and any others.
+/// Texts that begin like the listed URLs below, or differ from them in the middle; and any other
+/// texts.
 fn nearly_listed() -> impl Strategy<Value = String> {
     prop_oneof![
         pieces(),
@@ -272,7 +273,7 @@ fn nearly_listed() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Checks many texts, and how many of them the check was about: it says so of each.
+/// Checks many texts. `check` returns whether the check applied to a text, and these are counted.
 fn check_many(
     texts: impl Strategy<Value = String>,
     check: impl Fn(&str) -> Result<bool, TestCaseError>,
@@ -300,7 +301,7 @@ fn what_is_accepted_means_the_same_to_whoever_reads_it_again() {
         let again = TargetUrl::parse(url.as_str());
         prop_assert_eq!(again.as_ref(), Ok(&url));
         prop_assert!(url.as_str().bytes().all(|byte| byte.is_ascii_graphic()));
-        // Put together from what is used of it, it is itself.
+        // Put together from its parts, the URL is unchanged.
         let scheme = if url.is_tls() { "https" } else { "http" };
         let made = format!("{scheme}://{}{}", url.authority(), url.path_and_query());
         prop_assert_eq!(made.as_str(), url.as_str());

@@ -1,4 +1,4 @@
-//! What both layers are made of: little-endian integers, and bytes behind a u16 length.
+//! The encoding of both layers: little-endian integers, and bytes after a u16 length.
 
 use alloc::vec::Vec;
 
@@ -21,7 +21,7 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
-    /// Both layers end with their last field: anything after it is not ours.
+    /// Both layers end with their last field, so no bytes may follow.
     pub(crate) fn end(self) -> Result<(), TokenError> {
         if self.left.is_empty() { Ok(()) } else { Err(TokenError::Rest) }
     }

@@ -4,8 +4,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use base64::Engine;
-// Of the engine's presets this is the strict one: it insists on padding and on zero trailing bits,
-// so that one message and signature have one text and no other.
+// The strict preset of the crate: it requires padding and zero trailing bits. So each pair of
+// message and signature has exactly one text.
 use base64::engine::general_purpose::STANDARD;
 
 use crate::TokenError;
@@ -13,13 +13,13 @@ use crate::bytes::{Reader, put_bytes16};
 use crate::limits::{APP_ID_BYTES, MAX_TOKEN_BYTES, SIGNATURE_BYTES, VERSION};
 use crate::token::is_app_id;
 
-/// A token's text, cut but not decoded.
+/// The parts of a token's text, not decoded.
 pub(crate) struct Text<'a> {
     pub(crate) app_id: &'a str,
     base64: &'a str,
 }
 
-/// What a token's text holds. The message is as received: not checked, not parsed.
+/// The content of a token's text. The message is as received: not checked, not parsed.
 pub(crate) struct Envelope<'a> {
     pub(crate) app_id: &'a str,
     pub(crate) msg: Vec<u8>,

@@ -20,19 +20,20 @@ pub enum TokenError {
     #[error("token of an unknown version: it must begin with 001")]
     Version,
 
-    /// The app id is too short or holds other characters; also the error of a text cut inside it.
+    /// The app id is too short or has other characters. Also the error of a text that ends inside
+    /// it.
     #[error("malformed app id: it must be {APP_ID_BYTES} characters of A-Z a-z 0-9")]
     AppIdMalformed,
 
-    /// A well-formed app id, but of another app.
+    /// The app id is well formed, but belongs to another app.
     #[error("token of another app: it must be minted for the app id that is logging in")]
     AppIdMismatch,
 
-    /// Not base64, or base64 that this token's bytes would never encode to.
+    /// Not base64, or base64 that no encoder would make of this token's bytes.
     #[error("bad base64 after the app id: it must be standard, padded and canonical")]
     Base64,
 
-    /// A length points behind the end of the bytes it lies in.
+    /// A length exceeds the bytes that contain it.
     #[error("a length runs past the end: each must fit in the bytes that follow it")]
     LengthOverrun,
 
@@ -40,14 +41,14 @@ pub enum TokenError {
     #[error("bytes are left over after the last field: the token must end with it")]
     Rest,
 
-    /// The signature is not a whole HMAC-SHA256.
+    /// The signature is not a complete HMAC-SHA256.
     #[error("signature of {bytes} bytes: it must have {SIGNATURE_BYTES}")]
     SignatureLength {
         /// Length of the refused signature.
         bytes: usize,
     },
 
-    /// The signature is not that of these bytes under this key.
+    /// The signature does not match these bytes under this key.
     #[error(
         "the signature does not match: the token must be signed with this app's key, unchanged"
     )]
@@ -57,20 +58,20 @@ pub enum TokenError {
     #[error("malformed user id: it must be 1 to {MAX_USER_ID_BYTES} of A-Z a-z 0-9 _ @ - .")]
     UserIdMalformed,
 
-    /// The token is another user's.
+    /// The token belongs to another user.
     #[error("token of another user: it must be minted for the user id that is logging in")]
     UserIdMismatch,
 
-    /// The fields do not fit into one message, which only a room id can bring about.
+    /// The fields do not fit into one message. Only a long room id causes this.
     #[error(
         "fields of {bytes} bytes are too long: a token has {MAX_MSG_BYTES}, so shorten the room id"
     )]
     MessageTooLong {
-        /// What all fields would take.
+        /// The length of all fields.
         bytes: usize,
     },
 
-    /// One privilege twice.
+    /// A privilege is listed twice.
     #[error("a privilege is listed twice: it would have two expiries")]
     PrivilegeTwice,
 
@@ -78,12 +79,12 @@ pub enum TokenError {
     #[error("too many privileges: a token carries up to {MAX_PRIVILEGES}")]
     TooManyPrivileges,
 
-    /// The token was good until `expire_at`, that second included.
+    /// The token was valid until `expire_at`, including that second.
     #[error("token expired: it was valid through {expire_at}, and now is {now} (Unix seconds)")]
     Expired {
         /// Last second in which the token was valid, in Unix seconds.
         expire_at: u32,
-        /// The time it was checked at, in Unix seconds.
+        /// The time of the check, in Unix seconds.
         now: u64,
     },
 
@@ -91,7 +92,7 @@ pub enum TokenError {
     #[error("an expiry of 0 means never: request a token without an end by name")]
     ExpiryZero,
 
-    /// An app key without a byte, with which anyone could sign.
+    /// The app key is empty, so anyone could sign with it.
     #[error("empty app key: it must have at least one byte")]
     AppKeyEmpty,
 }

@@ -12,17 +12,17 @@ use crate::limits::SIGNATURE_BYTES;
 /// dropped.
 #[derive(Clone)]
 pub struct AppKey {
-    // HMAC with the key already absorbed: a login then hashes only the message, and the key's own
-    // bytes are not kept.
+    // The HMAC state after the key. So a login hashes only the message, and the bytes of the key
+    // are not kept.
     keyed: Hmac<Sha256>,
 }
 
 impl AppKey {
-    /// A key of any length but none. HMAC gains nothing from more than 64 bytes.
+    /// A key of at least one byte. HMAC gains nothing from more than 64 bytes.
     ///
     /// # Errors
     ///
-    /// [`TokenError::AppKeyEmpty`]: HMAC would take an empty key, and so would any forger.
+    /// [`TokenError::AppKeyEmpty`]: HMAC would accept an empty key, but then anyone could sign.
     pub fn new(bytes: impl AsRef<[u8]>) -> Result<Self, TokenError> {
         let bytes = bytes.as_ref();
         if bytes.is_empty() {
@@ -36,7 +36,7 @@ impl AppKey {
         self.keyed.clone().chain_update(msg).finalize().into_bytes().into()
     }
 
-    /// Constant time in the signature: how long it takes does not tell how much of it was right.
+    /// Constant time in the signature: the duration does not reveal how much of it was correct.
     pub(crate) fn check(
         &self,
         msg: &[u8],

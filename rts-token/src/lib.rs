@@ -21,18 +21,18 @@ pub use unverified::{Unverified, inspect};
 
 use envelope::Envelope;
 
-/// Checks everything a login needs: that `token` is well formed, belongs to `app_id`, is signed
-/// with `key`, names `uid`, and is not expired at `now` (Unix seconds).
+/// Checks everything for a login: that `token` is well formed, belongs to `app_id`, is signed with
+/// `key`, names `uid`, and is not expired at `now` (Unix seconds).
 ///
-/// The signature is checked over the received bytes before any field in them is looked at, so
-/// bytes from a stranger reach no parser beyond the outer two lengths. The app id stands outside
-/// the signed bytes and is therefore compared here and not left to the signature.
+/// The signature over the received bytes is checked before any field in them is parsed. So bytes
+/// from an unknown peer reach no parser beyond the outer two lengths. The app id is not part of the
+/// signed bytes, so it is compared here.
 ///
 /// # Errors
 ///
-/// The first cause found, in this order: shape of the text, app id, base64, outer lengths,
-/// signature, shape of the signed fields, uid, expiry. To a client they are all one refusal: the
-/// difference is for logs.
+/// The first cause found, in this order: form of the text, app id, base64, outer lengths,
+/// signature, form of the signed fields, uid, expiry. A client gets the same refusal for all of
+/// them; the cause is for logs.
 pub fn verify(
     token: &str,
     app_id: &str,

@@ -1,4 +1,4 @@
-//! The inner layer: the signed message, between bytes and fields.
+//! The inner layer: converts the signed message between bytes and fields.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -23,14 +23,14 @@ pub(crate) fn pack(token: &Token) -> Vec<u8> {
     out
 }
 
-/// Fields of `msg`, whose signature is the caller's to check.
+/// The fields of `msg`. The caller checks the signature.
 pub(crate) fn unpack(app_id: &str, msg: &[u8]) -> Result<Token, TokenError> {
     let mut reader = Reader::new(msg);
     let nonce = reader.u32()?;
     let issued_at = reader.u32()?;
     let expire_at = reader.u32()?;
     let room_id = reader.bytes16()?;
-    // Ids are ASCII, so bytes that are no text at all are malformed in the same way.
+    // Ids are ASCII, so bytes that are not UTF-8 are malformed in the same way.
     let user_id = str::from_utf8(reader.bytes16()?).map_err(|_| TokenError::UserIdMalformed)?;
     let privileges = unpack_privileges(&mut reader)?;
     reader.end()?;
@@ -55,7 +55,7 @@ fn unpack_privileges(reader: &mut Reader<'_>) -> Result<BTreeMap<u16, u32>, Toke
     for _ in 0..count {
         let privilege = reader.u16()?;
         let expire_at = reader.u32()?;
-        // In any order: some minters write them as they were granted.
+        // In any order: some minters write them in the order of the grants.
         if privileges.insert(privilege, expire_at).is_some() {
             return Err(TokenError::PrivilegeTwice);
         }

@@ -1,11 +1,11 @@
-//! Signing: from the fields of a token to its text.
+//! Signing: makes the text of a token from its fields.
 
 use alloc::string::String;
 
 use crate::{AppKey, Token, envelope, msg};
 
 impl Token {
-    /// The text a client logs in with.
+    /// The text with which a client logs in.
     #[must_use]
     pub fn sign(&self, key: &AppKey) -> String {
         let msg = msg::pack(self);

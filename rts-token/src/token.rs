@@ -7,9 +7,9 @@ use crate::limits::{
     APP_ID_BYTES, MAX_MSG_BYTES, MAX_PRIVILEGES, MAX_USER_ID_BYTES, MSG_HEAD_BYTES, PRIVILEGE_BYTES,
 };
 
-/// Numbers of the privileges that have a meaning. RTS itself acts on none of them.
+/// Numbers of the known privileges. RTS itself uses none of them.
 pub mod privilege {
-    /// Publish streams; [granting](super::Token::grant) it grants the next three too.
+    /// Publish streams. [Granting](super::Token::grant) it also grants the next three.
     pub const PUBLISH_STREAM: u16 = 0;
     /// Publish audio.
     pub const PUBLISH_AUDIO_STREAM: u16 = 1;
@@ -21,20 +21,20 @@ pub mod privilege {
     pub const SUBSCRIBE_STREAM: u16 = 4;
 }
 
-/// Until when a token is valid. There is no default: a token that never ends lets its holder in for
-/// as long as the app keeps its key.
+/// The end of a token's validity. There is no default: a token without an end stays valid as long
+/// as the app keeps its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expiry {
-    /// The last second in which it is valid, in Unix seconds; not 0.
+    /// The last second in which the token is valid, in Unix seconds; not 0.
     At(u32),
-    /// It is valid for ever.
+    /// The token is valid for ever.
     Never,
 }
 
-/// The fields of a token. All times are Unix seconds, and 0 is never.
+/// The fields of a token. All times are Unix seconds, and 0 means never.
 ///
-/// Holding one proves nothing, since [`Token::new`] makes one of anything: only what [`verify`] or
-/// [`Unverified::verify`] returned was signed.
+/// A value of this type proves nothing, since [`Token::new`] makes one from any fields. Only the
+/// result of [`verify`] or [`Unverified::verify`] was signed.
 ///
 /// [`verify`]: crate::verify
 /// [`Unverified::verify`]: crate::Unverified::verify
@@ -51,8 +51,8 @@ pub struct Token {
 }
 
 impl Token {
-    /// A token for `user_id` in the app `app_id`: no room, no privileges, and, until set
-    /// otherwise, a nonce of 0, issued at 0.
+    /// A token for `user_id` in the app `app_id`. It has no room, no privileges, the nonce 0 and
+    /// the issue time 0, until they are set.
     ///
     /// # Errors
     ///
@@ -82,23 +82,23 @@ impl Token {
         })
     }
 
-    /// Sets the number that tells apart two tokens of the same user and second. Take it from a
+    /// Sets the nonce, which distinguishes two tokens of the same user and second. Take it from a
     /// random source.
     #[must_use]
     pub fn with_nonce(self, nonce: u32) -> Self {
         Self { nonce, ..self }
     }
 
-    /// Sets when the token was minted.
+    /// Sets the time when the token was minted.
     #[must_use]
     pub fn with_issued_at(self, issued_at: u32) -> Self {
         Self { issued_at, ..self }
     }
 
-    /// Sets the room the token is for; empty for no room. Login ignores it.
+    /// Sets the room of the token; empty for no room. A login ignores it.
     ///
-    /// It may be any bytes, also such as no room can have for its id: tokens with `*` or `.` in it
-    /// are in use, and their signature is as good as any.
+    /// It may be any bytes, including bytes that are not a valid room id. Tokens with `*` or `.` in
+    /// it are in use, and are signed like any other.
     ///
     /// # Errors
     ///
@@ -108,13 +108,13 @@ impl Token {
         self.within_limits()
     }
 
-    /// Adds a privilege, or changes its expiry. [`privilege::PUBLISH_STREAM`] brings the three
-    /// stream kinds along with the same expiry.
+    /// Adds a privilege, or changes its expiry. [`privilege::PUBLISH_STREAM`] also grants the three
+    /// kinds of streams, with the same expiry.
     ///
     /// # Errors
     ///
     /// [`TooManyPrivileges`](TokenError::TooManyPrivileges) over [`MAX_PRIVILEGES`];
-    /// [`MessageTooLong`](TokenError::MessageTooLong), beside a room id of nearly that length.
+    /// [`MessageTooLong`](TokenError::MessageTooLong) together with a very long room id.
     pub fn grant(mut self, privilege: u16, expire_at: u32) -> Result<Self, TokenError> {
         let last = match privilege {
             privilege::PUBLISH_STREAM => privilege::PUBLISH_DATA_STREAM,
@@ -127,7 +127,7 @@ impl Token {
         self.within_limits()
     }
 
-    /// Every length of it fits in a u16 afterwards, so that `sign` cannot fail.
+    /// Checks that every length fits in a u16, so that `sign` cannot fail.
     fn within_limits(self) -> Result<Self, TokenError> {
         match self.msg_bytes() {
             bytes if bytes > MAX_MSG_BYTES => Err(TokenError::MessageTooLong { bytes }),
@@ -135,63 +135,63 @@ impl Token {
         }
     }
 
-    /// What the signed fields take.
+    /// The bytes of the signed fields.
     pub(crate) fn msg_bytes(&self) -> usize {
         let ids = self.room_id.len() + self.user_id.len();
         MSG_HEAD_BYTES + ids + self.privileges.len() * PRIVILEGE_BYTES
     }
 
-    /// Whether `now` is past the expiry. The second `expire_at` itself is still good, and 0 never
+    /// Whether `now` is past the expiry. The second `expire_at` itself is still valid, and 0 never
     /// expires.
     #[must_use]
     pub fn is_expired(&self, now: u64) -> bool {
         self.expire_at > 0 && now > u64::from(self.expire_at)
     }
 
-    /// The app the token is for.
+    /// The app of the token.
     #[must_use]
     pub fn app_id(&self) -> &str {
         &self.app_id
     }
 
-    /// The number that tells tokens apart.
+    /// The nonce, which distinguishes tokens.
     #[must_use]
     pub fn nonce(&self) -> u32 {
         self.nonce
     }
 
-    /// When it was minted.
+    /// The time when the token was minted.
     #[must_use]
     pub fn issued_at(&self) -> u32 {
         self.issued_at
     }
 
-    /// The last second in which it is valid; 0 is for ever.
+    /// The last second in which the token is valid; 0 means for ever.
     #[must_use]
     pub fn expire_at(&self) -> u32 {
         self.expire_at
     }
 
-    /// The room it is for, any bytes; empty for no room.
+    /// The room of the token, any bytes; empty for no room.
     #[must_use]
     pub fn room_id(&self) -> &[u8] {
         &self.room_id
     }
 
-    /// The user it is for.
+    /// The user of the token.
     #[must_use]
     pub fn user_id(&self) -> &str {
         &self.user_id
     }
 
-    /// Each privilege with its expiry, ascending.
+    /// Each privilege with its expiry, in ascending order.
     #[must_use]
     pub fn privileges(&self) -> &BTreeMap<u16, u32> {
         &self.privileges
     }
 
-    /// Replaces the privileges by exactly these, as a received message lists them: nothing is
-    /// implied, since the signer has already said all there is.
+    /// Replaces the privileges with those of a received message. No privilege implies another here,
+    /// since the signer has listed all of them.
     pub(crate) fn with_received_privileges(self, privileges: BTreeMap<u16, u32>) -> Self {
         debug_assert!(privileges.len() <= MAX_PRIVILEGES);
         Self { privileges, ..self }

@@ -7,18 +7,18 @@ use crate::{AppKey, Token, TokenError, msg};
 
 /// Reads a token's fields without a key, to show them to a person.
 ///
-/// Anyone can write a token that reads like this; servers use [`verify`](crate::verify).
+/// Anyone can write a token with any fields. Servers use [`verify`](crate::verify).
 ///
 /// # Errors
 ///
-/// Any malformation of the text or the fields. Expiry and signature are not looked at.
+/// The text or a field is malformed. Expiry and signature are not checked.
 pub fn inspect(token: &str) -> Result<Unverified, TokenError> {
     let envelope = Envelope::decode(envelope::split_text(token)?)?;
     let token = msg::unpack(envelope.app_id, &envelope.msg)?;
     Ok(Unverified { token, msg: envelope.msg, signature: envelope.signature })
 }
 
-/// A well-formed token whose signature nobody has checked yet.
+/// A well-formed token whose signature is not checked yet.
 #[derive(Clone)]
 pub struct Unverified {
     token: Token,
@@ -27,16 +27,17 @@ pub struct Unverified {
 }
 
 impl Unverified {
-    /// What the token claims, true or not.
+    /// The fields of the token, which may be forged.
     #[must_use]
     pub fn claims(&self) -> &Token {
         &self.token
     }
 
-    /// Checks the signature over the received bytes, in constant time, and nothing else.
+    /// Checks only the signature over the received bytes, in constant time.
     ///
-    /// The signature does not cover the app id, and expiry needs a time: a caller that acts on the
-    /// result must compare [`Token::app_id`] with the key's app and ask [`Token::is_expired`].
+    /// The signature does not cover the app id, and an expiry needs a time. So a caller that relies
+    /// on the result must compare [`Token::app_id`] with the key's app, and check
+    /// [`Token::is_expired`].
     ///
     /// # Errors
     ///
@@ -48,7 +49,7 @@ impl Unverified {
 }
 
 impl fmt::Debug for Unverified {
-    /// Leaves out the message and the signature, which together are a token to log in with.
+    /// Omits the message and the signature, which together are a token for a login.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Unverified").field("claims", &self.token).finish_non_exhaustive()
     }

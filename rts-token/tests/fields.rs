@@ -1,4 +1,4 @@
-//! Fields out of bounds or out of order, under a right signature and from a minting caller alike.
+//! Fields out of bounds or out of order, both under a correct signature and from a minting caller.
 
 mod support;
 
@@ -96,7 +96,7 @@ fn received_privileges_imply_nothing() {
     let token = Msg { privileges: vec![(0, 5)], ..alice() }.token();
     let read = check(&token).expect("well formed");
     assert!(read.privileges().iter().eq([(&0, &5)]));
-    // So it signs back to the same text.
+    // So signing it again gives the same text.
     assert_eq!(read.sign(&AppKey::new(KEY).expect("not empty")), token);
 }
 
@@ -128,7 +128,7 @@ fn a_token_carries_64_privileges_and_not_65() {
     let token = check(&full.token()).expect("at the limit");
     assert_eq!(check(&over.token()), Err(TokenError::TooManyPrivileges));
 
-    // Changing one of them adds none.
+    // A change of one of them adds none.
     assert!(token.clone().grant(100, 7).is_ok());
     assert_eq!(token.grant(privilege::PUBLISH_STREAM, 7), Err(TokenError::TooManyPrivileges));
 }

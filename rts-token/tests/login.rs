@@ -1,4 +1,4 @@
-//! What a login asks of a token that is in order: whose it is, and until when.
+//! The checks of a login on a well-formed token: its user, its app and its expiry.
 
 mod support;
 
@@ -90,10 +90,10 @@ fn refuses_another_key() {
 fn a_token_moved_to_another_app_is_refused_though_its_signature_holds() {
     let moved = LOGIN_VECTOR.replacen(APP_ID, OTHER_APP_ID, 1);
     assert_eq!(verify(&moved, APP_ID, &key(), UID, NOW), Err(TokenError::AppIdMismatch));
-    // Why `verify` compares the app id itself: the signature does not cover it.
+    // `verify` compares the app id itself, since the signature does not cover it.
     let unverified = inspect(&moved).expect("well formed");
     assert!(unverified.verify(&key()).is_ok());
-    // And each app has a key of its own.
+    // Each app has its own key.
     let other = AppKey::new("key of the other app").expect("not empty");
     assert_eq!(verify(&moved, OTHER_APP_ID, &other, UID, NOW), Err(TokenError::SignatureMismatch));
 }

@@ -1,4 +1,4 @@
-//! For arbitrary fields and arbitrary damage. A failure prints the smallest input that shows it.
+//! Arbitrary fields and arbitrary damage. A failure prints the smallest input that shows it.
 
 mod support;
 
@@ -78,8 +78,8 @@ fn what_verify_accepts_inspect_reads_the_same() {
     assert!(accepted.get() > 10, "accepted only {} of 256", accepted.get());
 }
 
-/// The reference shares no code with the crate, and the damage is done at each layer: to the text,
-/// and to the message under a fresh signature, where only the field checks are left to catch it.
+/// The reference shares no code with the crate. Each layer is damaged: the text, and the message
+/// under a fresh signature, where only the checks of fields can find the damage.
 #[test]
 fn accepts_exactly_what_the_reference_verifier_accepts() {
     let key = AppKey::new(KEY).expect("not empty");
@@ -106,7 +106,7 @@ fn accepts_exactly_what_the_reference_verifier_accepts() {
         panic!("{failure}");
     }
 
-    // A comparison that never met a case has shown nothing about it.
+    // The comparison proves nothing about a case that never occurred.
     let refused = refused.take();
     assert!(accepted.get() > 100, "accepted only {} of 8000", accepted.get());
     for cause in [
@@ -137,7 +137,7 @@ fn now() -> impl Strategy<Value = u64> {
     prop_oneof![Just(NOW), Just(NOW + 1), any::<u64>()]
 }
 
-/// Fields mostly right, with a wrong one now and then.
+/// Mostly correct fields, with a wrong one now and then.
 fn message() -> impl Strategy<Value = Msg> {
     let user_id = prop_oneof![
         12 => Just(UID.as_bytes().to_vec()),
@@ -186,7 +186,7 @@ fn damaged_token() -> impl Strategy<Value = String> {
     let respelled = (message(), damage()).prop_map(|(msg, damage)| {
         String::from_utf8_lossy(&damage.done_to(msg.token().into_bytes())).into_owned()
     });
-    // Spread evenly the damage would hardly ever hit the few bytes with a check of their own.
+    // With an even spread, the damage would rarely hit the few bytes that have their own check.
     let head =
         (message(), 0usize..27, any::<prop::sample::Selector>()).prop_map(|(msg, at, letter)| {
             let mut token = msg.token().into_bytes();
@@ -216,7 +216,7 @@ enum Damage {
 
 fn damage() -> impl Strategy<Value = Damage> {
     let index = any::<Index>;
-    // Letters as often as any byte, so that damaged text stays text.
+    // Letters are as frequent as any byte, so that damaged text stays text.
     let byte = || prop_oneof![any::<u8>(), prop::sample::select(b"AQgw+/=019azZ".to_vec())];
     prop_oneof![
         (index(), 0..8u8).prop_map(|(at, bit)| Damage::Flip(at, bit)),

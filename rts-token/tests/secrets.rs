@@ -1,4 +1,4 @@
-//! Nothing that prints gives away a key, or a token one could log in with.
+//! No printed value reveals a key, or a token for a login.
 
 mod support;
 

@@ -1,4 +1,4 @@
-//! No token but the one that was minted: texts a bit, a byte or a tail away from it.
+//! Only the minted token is valid: texts that differ by a bit, a byte or a tail are refused.
 
 mod support;
 
@@ -40,7 +40,7 @@ fn refuses_every_single_bit_flip() {
         for bit in 0..8 * token.len() {
             let mut bytes = token.clone().into_bytes();
             bytes[bit / 8] ^= 1 << (bit % 8);
-            // A flipped top bit is no UTF-8: such a token does not even get to be a `str`.
+            // A flipped top bit is not UTF-8, so such a token cannot be a `str`.
             if let Ok(flipped) = String::from_utf8(bytes) {
                 assert!(check(&flipped).is_err(), "bit {bit} of {token}");
             } else {
@@ -129,7 +129,7 @@ fn refuses_malformed_app_ids_before_comparing_them() {
         let refused = verify(&token, app_id, &key(), UID, NOW);
         assert_eq!(refused, Err(TokenError::AppIdMalformed), "{app_id:?}");
     }
-    // The cut at 24 bytes falls inside a character.
+    // The cut at 24 bytes is inside a character.
     let split = format!("001{}\u{e9}AAA", "1".repeat(23));
     assert_eq!(check(&split), Err(TokenError::AppIdMalformed));
     assert_eq!(check("00112345678"), Err(TokenError::AppIdMalformed));
@@ -138,7 +138,7 @@ fn refuses_malformed_app_ids_before_comparing_them() {
 #[test]
 fn refuses_base64_that_is_not_standard_padded_and_canonical() {
     let unpadded = LOGIN_VECTOR.trim_end_matches('=');
-    // One `=` leaves two spare bits in the last letter: `o` is the spelling with both clear.
+    // One `=` leaves two spare bits in the last letter. In `o` both are zero.
     assert!(LOGIN_VECTOR.ends_with("lUo="));
     let respelled = ["p", "q", "r"].map(|last| {
         LOGIN_VECTOR.strip_suffix("o=").map(|start| format!("{start}{last}=")).expect("ends so")

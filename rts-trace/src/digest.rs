@@ -1,4 +1,4 @@
-//! What a core said, as one number.
+//! A digest of a core's outputs.
 
 use bytes::Bytes;
 use rts_proto::client::{self, Event, RoomEvent};
@@ -7,8 +7,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::scrub::Scrubber;
 
-/// Outputs and returned values count apart: how far the outputs were drained when a call came is
-/// the driver's affair.
+/// Outputs and returned values are counted separately, since the driver decides how far outputs are
+/// drained when a call comes.
 #[derive(Default)]
 pub(crate) struct Digest {
     outputs: Sha256,
@@ -37,7 +37,7 @@ impl Digest {
             }
             client::Output::Event(event) => {
                 let content = content(scrubber, event);
-                // `Debug` shows all of an event but what its payload says.
+                // `Debug` shows an event without the content of its payload.
                 put(out, 4, &[format!("{event:?}").as_bytes(), &content.unwrap_or_default()]);
             }
             client::Output::Wait(deadline) => put(out, 5, &[format!("{deadline:?}").as_bytes()]),
@@ -88,7 +88,7 @@ impl Digest {
             server::Output::Report(app_id, report) => {
                 put(out, 10, &[app_id.as_str().as_bytes(), format!("{report:?}").as_bytes()]);
             }
-            // For people: a core that is run again has nobody to tell.
+            // Notices are for people, and a replayed core makes none.
             server::Output::Notice(_) => {}
             server::Output::Wait(deadline) => put(out, 5, &[format!("{deadline:?}").as_bytes()]),
         }
@@ -102,7 +102,7 @@ impl Digest {
     }
 }
 
-/// Lengths keep fields apart.
+/// Writes the fields with their lengths, which keeps them apart.
 fn put(out: &mut Sha256, kind: u8, fields: &[&[u8]]) {
     out.update([kind]);
     for field in fields {
@@ -111,7 +111,7 @@ fn put(out: &mut Sha256, kind: u8, fields: &[&[u8]]) {
     }
 }
 
-/// What an event brings from others.
+/// The content of an event that comes from other users.
 fn content(scrubber: &Scrubber, event: &Event) -> Option<Bytes> {
     match event {
         Event::MessageReceived { payload, .. } => Some(scrubber.content_bytes(payload)),

@@ -1,4 +1,4 @@
-//! What happened, in words.
+//! Explains a trace in words.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -14,28 +14,28 @@ use crate::format::TraceError;
 use crate::message::{Direction, Messages, Story};
 use crate::replay::{Observer, Replayed, replay};
 
-/// One thing that happened.
+/// One event of a trace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// When, since the beginning.
+    /// The time since the beginning.
     pub at: Instant,
-    /// What.
+    /// The event, in words.
     pub what: String,
 }
 
 /// A trace in words.
 #[derive(Clone, Debug)]
 pub struct Explained {
-    /// How the replay went.
+    /// The result of the replay.
     pub replayed: Replayed,
-    /// All that happened, in order.
+    /// All events, in order.
     pub lines: Vec<Line>,
-    /// What became of each message to a user: those that this engine sent, or that this server was
-    /// to pass on.
+    /// The story of each message to a user: those that this engine sent, or those that passed this
+    /// server.
     pub stories: Vec<Story>,
 }
 
-/// Replays a trace and puts it into words.
+/// Replays a trace and explains it.
 ///
 /// # Errors
 ///
@@ -65,7 +65,7 @@ impl Narrator {
         self.lines.push(Line { at, what });
     }
 
-    /// Bytes of a link; whole frames are told, and the rest when it comes.
+    /// Bytes of a link. Complete frames are explained at once, and the rest when it arrives.
     fn bytes(&mut self, at: Instant, link: LinkId, direction: Direction, bytes: &Bytes) {
         let Some(streams) = self.links.get_mut(&link) else { return };
         let decoder = match direction {
@@ -201,7 +201,7 @@ impl Observer for Narrator {
     }
 }
 
-/// A frame without what it carries.
+/// A frame, without its payload.
 fn in_words(frame: &Frame) -> String {
     let text = String::from_utf8_lossy;
     match frame {

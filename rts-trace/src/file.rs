@@ -1,5 +1,5 @@
-//! The file of a recording. Recordings of before that have its name make way, and nothing else
-//! does.
+//! The file of a recording. An older recording with the same name is renamed. No other file is
+//! touched.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read as _};
@@ -7,50 +7,48 @@ use std::path::{Path, PathBuf};
 
 use crate::format::{HEAD_BYTES, is_recording};
 
-/// Recordings of before that are kept: `FILE.1` is the last one, `FILE.2` the one before, and so
-/// on.
+/// Older recordings that are kept: `FILE.1` is the last one, `FILE.2` the one before, and so on.
 const FORMER_MAX: u32 = 3;
 
-/// Why nothing can be recorded to a file. None was changed.
+/// Why nothing can be recorded to a file. No file was changed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecordError {
-    /// A file that is no recording has its name, or the name that a former recording would get.
+    /// A file that is not a recording has this name, or the name for an older recording.
     #[error("{}: this file is not a recording and is left unchanged; choose another name", path.display())]
     NoRecording {
-        /// Which.
+        /// The file.
         path: PathBuf,
     },
     /// Another process records to it.
     #[error("{}: another process records to this file; give each one its own", path.display())]
     InUse {
-        /// Which.
+        /// The file.
         path: PathBuf,
     },
-    /// It cannot be read, moved or made.
+    /// The file cannot be read, renamed or created.
     #[error("{}: {error}", path.display())]
     Io {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The error of the system.
         #[source]
         error: io::Error,
     },
-    /// The system gave no random numbers.
+    /// The system's random source failed.
     #[error("the system's random source failed: {0}")]
     Random(getrandom::Error),
 }
 
-/// A new file of this name, which only its owner can read, and which is locked as long as it is
-/// open. A recording that has the name gets the name with `.1` behind it, one that has that gets
-/// `.2`, and so on; the fourth is removed.
+/// Creates the file, readable only by its owner, and locks it while it is open. An older recording
+/// with this name gets the suffix `.1`, one with `.1` gets `.2`, and so on; the fourth is removed.
 pub(crate) fn create(path: &Path) -> Result<File, RecordError> {
-    // Where a link leads: all of them are kept there.
+    // Follows a symbolic link, so that all recordings are kept in its target's folder.
     let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     make_way(path)?;
     let mut options = File::options();
     options.append(true).create_new(true);
-    // Even what is scrubbed says who talked to whom.
+    // Even a scrubbed recording shows who talked to whom.
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let file = options.open(path).map_err(at(path))?;
@@ -69,7 +67,7 @@ fn make_way(path: &Path) -> Result<(), RecordError> {
         let mut place = path.to_owned().into_os_string();
         place.push(format!(".{number}"));
         places.push(place.into());
-        // All are looked at before the first is moved.
+        // All files are checked before the first is renamed.
         if Former::find(&places[places.len() - 1])?.is_none() {
             break;
         }
@@ -81,15 +79,15 @@ fn make_way(path: &Path) -> Result<(), RecordError> {
     Ok(())
 }
 
-/// A recording of before.
+/// An older recording.
 struct Former {
     file: File,
-    /// It has no record: nothing is lost with it.
+    /// The recording has no record, so it may be overwritten.
     is_empty: bool,
 }
 
 impl Former {
-    /// What has this name, if that is a recording.
+    /// The file with this name, if it is a recording.
     fn find(path: &Path) -> Result<Option<Self>, RecordError> {
         let is_file = match fs::metadata(path) {
             Ok(metadata) => metadata.is_file(),
@@ -97,7 +95,7 @@ impl Former {
             Err(error) => return Err(at(path)(error)),
         };
         let no_recording = || RecordError::NoRecording { path: path.to_owned() };
-        // To open a pipe would be to wait for its other end.
+        // Opening a pipe would wait for its other end.
         if !is_file {
             return Err(no_recording());
         }
@@ -111,7 +109,7 @@ impl Former {
     }
 }
 
-/// It ends with the process, however that ends. Where the system has no locks, there is none.
+/// Locks the file. The lock ends with the process. On systems without locks there is none.
 fn lock(file: &File, path: &Path) -> Result<(), RecordError> {
     match file.try_lock() {
         Err(TryLockError::WouldBlock) => Err(RecordError::InUse { path: path.to_owned() }),

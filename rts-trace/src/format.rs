@@ -1,27 +1,27 @@
-//! The file: a magic and a version, then records, each with its length in front and a checksum
-//! behind.
+//! The format of the file: a magic and a version, then records. A length precedes each record, and
+//! a checksum follows it.
 //!
 //! ```text
-//! "RTSTRACE"  u16 version   then, again and again:   u24 length  u8 its check  record (postcard)  u32 CRC-32
+//! head:          "RTSTRACE"  u16 version
+//! each record:   u24 length  u8 its check  record (postcard)  u32 CRC-32
 //! ```
 //!
-//! All numbers are little-endian. A file is only ever appended to; its last record may be torn, by
-//! a crash of the process, and is then left out.
+//! All numbers are little-endian. Files are only appended to. A crash of the process may tear the
+//! last record, which a reader leaves out.
 //!
 //! # Versions
 //!
-//! [`VERSION`] grows with each change of the bytes: a field or a variant of a record that is new,
-//! removed, moved or of another type, another framing, another digest. The encoding does not
-//! describe itself, so a reader cannot skip what it does not know. The files in `tests/golden` make
-//! such a change visible.
+//! [`VERSION`] grows with each change of the bytes: a new, removed, moved or retyped field or
+//! variant of a record, another framing, another digest. The encoding does not describe itself, so
+//! a reader cannot skip unknown fields. The files in `tests/golden` make such a change visible.
 //!
 //! A reader reads its own version and no other. An older file and a newer one give the same error,
 //! [`TraceError::Version`]. It names the version of RTS that recorded the file, which can replay it.
 //! Three things therefore stay the same in all versions: the head, the framing of the first record,
 //! and the begin of that record, which is a zero and then the version of RTS as a string.
 //!
-//! What a core does is not part of the format. If it changes, an older recording is still read, and
-//! its replay tells the difference.
+//! The behaviour of a core is not part of the format. If it changes, an older recording can still
+//! be read, and its replay reports the difference.
 
 use std::io::{self, Read, Write};
 
@@ -32,14 +32,14 @@ const MAGIC: [u8; 8] = *b"RTSTRACE";
 pub(crate) const HEAD_BYTES: usize = MAGIC.len() + 2;
 /// Grows with each change of the bytes; see above.
 pub(crate) const VERSION: u16 = 3;
-/// A record's length with its check, in front of it.
+/// The length of a record with its check, before the record.
 const LENGTH_BYTES: usize = 4;
-/// Its checksum, behind it.
+/// The checksum, after the record.
 const SUM_BYTES: usize = 4;
 const AROUND_BYTES: usize = LENGTH_BYTES + SUM_BYTES;
 /// Longest record in bytes; its length has three bytes.
 const RECORD_BYTES_MAX: usize = (1 << 24) - 1;
-/// A length of zeros is no length.
+/// The check of a length. With it, zeros are not a valid length.
 const LENGTH_CHECK: u8 = 0xA5;
 /// Longest version of RTS that an error names, in bytes.
 const RECORDED_BY_BYTES_MAX: usize = 64;
@@ -51,7 +51,7 @@ pub enum TraceError {
     /// The file cannot be read.
     #[error("the trace cannot be read: {0}")]
     Io(#[from] io::Error),
-    /// Not a trace at all.
+    /// The file is not a trace.
     #[error("this is not a trace: it does not begin with \"RTSTRACE\"")]
     NoTrace,
     /// The file has another format version, older or newer.
@@ -63,7 +63,7 @@ pub enum TraceError {
     Version {
         /// The version of the file.
         found: u16,
-        /// The version of RTS that recorded it, if the file still tells.
+        /// The version of RTS that recorded it, if it can be read.
         recorded_by: Option<String>,
     },
     /// A record in the middle is damaged.
@@ -73,15 +73,15 @@ pub enum TraceError {
         record: u64,
         /// Where it begins.
         offset: u64,
-        /// How.
+        /// The kind of damage.
         what: &'static str,
     },
-    /// The records are not what a recording writes.
+    /// The records are not those of a recording.
     #[error("record {record} is not valid at this place: {what}")]
     Misplaced {
         /// Its number, from 0.
         record: u64,
-        /// Why.
+        /// The reason.
         what: String,
     },
 }
@@ -98,12 +98,13 @@ pub(crate) fn write_head(out: &mut dyn Write) -> io::Result<()> {
     out.write_all(&VERSION.to_le_bytes())
 }
 
-/// Whether a file that begins with this is a recording, of any version.
+/// Whether a file with this beginning is a recording, of any version.
 pub(crate) fn is_recording(begin: &[u8]) -> bool {
     begin.starts_with(&MAGIC)
 }
 
-/// As it is in the file. It goes there in one write, so that a crash tears at most this record.
+/// The bytes of a record in the file. They are written at once, so a crash tears at most this
+/// record.
 pub(crate) fn encode_record(record: &Record) -> io::Result<Vec<u8>> {
     let body = postcard::to_stdvec(record).map_err(io::Error::other)?;
     if body.len() > RECORD_BYTES_MAX {
@@ -116,7 +117,7 @@ pub(crate) fn encode_record(record: &Record) -> io::Result<Vec<u8>> {
     Ok(whole)
 }
 
-/// A length, and a check that it is one: a damaged length must not look like a torn record.
+/// A length with its check. A damaged length must not look like a torn record.
 fn length(len: usize) -> [u8; LENGTH_BYTES] {
     let [a, b, c, ..] = len.to_le_bytes();
     [a, b, c, a ^ b ^ c ^ LENGTH_CHECK]
@@ -146,8 +147,8 @@ impl<R: Read> Reader<R> {
         Ok(reader)
     }
 
-    /// Who recorded a file of any version. An error shows it on a terminal, so it has to look like
-    /// a version.
+    /// The version of RTS that recorded a file of any format version. An error shows it on a
+    /// terminal, so it must look like a version.
     fn recorded_by(&mut self) -> Option<String> {
         let record = self.next_bytes().ok()??;
         let ((0, version), _) = postcard::take_from_bytes::<(u32, &str)>(&record).ok()? else {
@@ -169,7 +170,7 @@ impl<R: Read> Reader<R> {
         Ok(Some((number, record)))
     }
 
-    /// A record's own bytes.
+    /// The bytes of the next record.
     fn next_bytes(&mut self) -> Result<Option<Vec<u8>>, TraceError> {
         let mut len = [0; LENGTH_BYTES];
         let got = fill(&mut self.input, &mut len)?;
@@ -204,7 +205,7 @@ impl<R: Read> Reader<R> {
     }
 }
 
-/// Reads until the buffer is full or the input ends; how much there was.
+/// Reads until the buffer is full or the input ends. Returns the number of bytes read.
 fn fill(input: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     let mut got = 0;
     while got < buffer.len() {

@@ -1,4 +1,4 @@
-//! What became of each message to a user.
+//! The story of each message to a user.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use rts_proto::wire::{Frame, LoginAnswer};
 use rts_proto::{Instant, LinkId, MessageId, SendCode};
 
-/// Where bytes of a link go.
+/// The direction of bytes on a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Direction {
     In,
@@ -19,20 +19,20 @@ pub(crate) enum Direction {
 pub struct Story {
     /// Its number, as its sender counts.
     pub id: MessageId,
-    /// Who sent it, in the trace of a server; `None` is the engine itself.
+    /// The sender, in the trace of a server; `None` for the engine itself.
     pub from: Option<String>,
-    /// Whom it is for.
+    /// The receiver.
     pub to: String,
-    /// When it was sent, or reached the server first.
+    /// The time when it was sent, or first reached the server.
     pub at: Instant,
-    /// What happened to it, in order.
+    /// Its events, in order.
     pub steps: Vec<(Instant, String)>,
-    /// Its result, and when.
+    /// Its result, and the time of the result.
     pub result: Option<(Instant, SendCode)>,
-    /// Its place among the sequenced frames of the session that carries it, while it is not
+    /// Its number among the sequenced frames of the session that carries it, until it is
     /// acknowledged.
     number: Option<u64>,
-    /// The link that it went out on last.
+    /// The link over which it was last sent.
     link: Option<LinkId>,
 }
 
@@ -71,15 +71,15 @@ impl Story {
     }
 }
 
-/// Whose message, and which.
+/// The sender and the number of a message.
 type Key = (Option<String>, MessageId);
 
-/// Puts the stories together from what goes over the links.
+/// Builds the stories from the frames on the links.
 #[derive(Default)]
 pub(crate) struct Messages {
     stories: Vec<Story>,
     by_key: BTreeMap<Key, usize>,
-    /// Without a result.
+    /// Stories without a result.
     open: BTreeSet<usize>,
     links: BTreeMap<LinkId, Link>,
 }
@@ -88,7 +88,7 @@ pub(crate) struct Messages {
 struct Link {
     /// The user of a server's link.
     uid: Option<String>,
-    /// Sequenced frames of this engine that are out on this link's session.
+    /// The number of sequenced frames that this engine has sent in this link's session.
     sent: u64,
 }
 
@@ -97,7 +97,7 @@ impl Messages {
         self.stories
     }
 
-    /// The application of this engine sent it.
+    /// The application of this engine sent the message.
     pub(crate) fn asked(&mut self, at: Instant, id: MessageId, to: &str) {
         self.begin(Story::new(id, None, to.to_owned(), at));
     }
@@ -170,7 +170,7 @@ impl Messages {
         story.number = number;
     }
 
-    /// The engine is on a link again: what waits goes on waiting, or never left this session.
+    /// The engine has a link again. Pending messages stay pending, or never left this session.
     fn came_back(&mut self, at: Instant, what: &str) {
         for index in &self.open {
             let story = &mut self.stories[*index];
@@ -203,7 +203,7 @@ impl Messages {
     }
 }
 
-/// What a result means, in a word or two.
+/// The meaning of a result, in a word or two.
 fn meaning(code: SendCode) -> &'static str {
     match code {
         SendCode::Ok => "delivered",
@@ -217,7 +217,7 @@ fn meaning(code: SendCode) -> &'static str {
     }
 }
 
-/// Seconds, as people say them.
+/// Seconds in readable form.
 fn seconds(time: Duration) -> String {
     format!("{:.1} s", time.as_secs_f64())
 }

@@ -1,4 +1,4 @@
-//! Writes a trace while a core works.
+//! [`Recorder`]: writes a trace while a core works.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -13,22 +13,23 @@ use crate::format::{HEAD_BYTES, encode_record, write_head};
 use crate::record::{CoreConfig, Record, Start};
 use crate::scrub::{Scrubber, Secrets};
 
-/// Where a core's recording goes. One recorder is for one core.
+/// Writes the recording of one core.
 ///
-/// A recording must never do harm: when it cannot be written any more, or has all the bytes that it
-/// may have, it ends, the log says so once, and the core goes on. Each record is written at once,
-/// so that the trace of a process that is killed is whole up to then.
+/// A recording must never do harm. If it cannot be written, or reaches its bound of bytes, it ends.
+/// The log reports this once, and the core continues.
+///
+/// Each record is written at once. So the trace of a killed process is complete up to the end.
 pub struct Recorder {
     sink: Option<Sink>,
     pub(crate) origin: Origin,
     pub(crate) scrubber: Scrubber,
     pub(crate) digest: Digest,
     last: Instant,
-    /// Whether something was recorded that was not drained yet.
+    /// Whether records were written since the last drain.
     pub(crate) is_fresh: bool,
 }
 
-/// Where a recording comes from. It is fixed in golden files.
+/// The origin of a recording. It is fixed in golden files.
 #[derive(Clone, Copy)]
 pub(crate) struct Origin {
     /// The version of RTS.
@@ -36,10 +37,10 @@ pub(crate) struct Origin {
     pub(crate) began: SystemTime,
 }
 
-/// What is written to, until it ends.
+/// The target of a recording, until the recording ends.
 struct Sink {
     out: Box<dyn Write + Send>,
-    /// For the log.
+    /// The name for the log.
     name: String,
     bytes: u64,
     bytes_max: u64,
@@ -52,21 +53,21 @@ enum End {
 }
 
 impl Recorder {
-    /// Bytes of a file, unless more or fewer are wanted.
+    /// The default bound of a file, in bytes.
     pub const FILE_BYTES_DEFAULT: u64 = 256 * 1_024 * 1_024;
 
-    /// A recorder into a new file, which has at most `bytes_max` bytes: the record that would be
-    /// beyond them ends the recording.
+    /// Makes a recorder into a new file of at most `bytes_max` bytes. The record that would exceed
+    /// the bound ends the recording.
     ///
-    /// A recording that has this name makes way, so that a service can be restarted: it gets the
-    /// name with `.1` behind it, one that has that gets `.2`, that gets `.3`, and that is removed.
-    /// A recording cannot go on in the file of another process, since all that a core does follows
-    /// from its beginning.
+    /// An older recording with this name is renamed, so that a service can be restarted: it gets
+    /// the suffix `.1`. An older one with `.1` gets `.2`, one with `.2` gets `.3`, and one with
+    /// `.3` is removed. A recording cannot continue the file of another process, since a replay
+    /// needs all inputs of a core from its beginning.
     ///
     /// # Errors
     ///
-    /// A file of such a name is no recording, or another process records to it; the file cannot be
-    /// made or written; no random numbers. Then no file was changed.
+    /// A file with such a name is not a recording, or another process records to it; the file
+    /// cannot be created or written; the random source failed. No file was changed.
     pub fn create(path: &Path, secrets: Secrets, bytes_max: u64) -> Result<Self, RecordError> {
         let mut salt = [0; 32];
         getrandom::fill(&mut salt).map_err(RecordError::Random)?;
@@ -80,8 +81,8 @@ impl Recorder {
         Self::into_sink(sink, secrets, salt).map_err(error)
     }
 
-    /// A recorder into anything, without end. `salt` is secret and used once: it makes the
-    /// pseudonyms of keys and tokens.
+    /// Makes a recorder into any writer, without a bound. `salt` is secret and used once: the
+    /// pseudonyms of keys and tokens are made with it.
     ///
     /// # Errors
     ///
@@ -119,8 +120,8 @@ impl Recorder {
         }));
     }
 
-    /// Something happened at `now`; an earlier one than before counts as the latest, as in the
-    /// cores.
+    /// Records something that happened at `now`. A moment before the latest one counts as the
+    /// latest, as in the cores.
     pub(crate) fn happened(&mut self, now: Instant, record: impl FnOnce(u64) -> Record) {
         let now = self.last.max(now);
         let after_micros = now.as_micros() - self.last.as_micros();
@@ -129,7 +130,7 @@ impl Recorder {
         self.write(&record(after_micros));
     }
 
-    /// The core waits.
+    /// The core was drained, and waits.
     pub(crate) fn drained(&mut self) {
         if std::mem::take(&mut self.is_fresh) {
             let digest = self.digest.value();

@@ -1,4 +1,4 @@
-//! Runs a core again from a trace.
+//! Replays the core of a trace.
 
 use std::collections::VecDeque;
 use std::io::Read;
@@ -12,57 +12,57 @@ use crate::format::{Reader, TraceError};
 use crate::record::{ClientCall, CoreConfig, Record, ServerCall, Start, client_config};
 use crate::scrub::Scrubber;
 
-/// More outputs than one drain can have a reason for.
+/// Outputs that no correct drain exceeds.
 const DRAIN_MAX: usize = 10_000_000;
-/// Inputs and calls that are named where a difference is found.
+/// Inputs and calls that are listed where a difference is found.
 const SINCE_MAX: usize = 8;
 
-/// What a trace was recorded of.
+/// The origin of a trace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recording {
-    /// Of the software that recorded. Another version may well say other things.
+    /// The version of the recording software. Another version may have other outputs.
     pub version: String,
-    /// Whether filler takes the place of payloads and tokens.
+    /// Whether filler replaces payloads and tokens.
     pub scrubbed: bool,
-    /// When the recording began, as Unix time in microseconds.
+    /// The beginning of the recording, as Unix time in microseconds.
     pub unix_micros: u64,
-    /// The app, if it is an engine's; `None` for a server.
+    /// The app of an engine; `None` for a server.
     pub app_id: Option<AppId>,
 }
 
-/// How a replay went.
+/// The result of a replay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Replayed {
-    /// What the trace says of itself.
+    /// The origin of the trace.
     pub recording: Recording,
-    /// Inputs and calls.
+    /// The number of inputs and calls.
     pub steps: u64,
-    /// How often what the core said was compared.
+    /// The number of comparisons of outputs.
     pub compared: u64,
-    /// From the first moment to the last.
+    /// The time from the first moment to the last.
     pub span: std::time::Duration,
-    /// Where it was not what was recorded, first.
+    /// The first difference from the recorded outputs.
     pub difference: Option<Difference>,
-    /// Bytes of a last record that was torn by a crash, and left out.
+    /// Bytes of a torn last record, which was left out.
     pub torn_bytes: usize,
 }
 
-/// Where a replayed core first said something else.
+/// The first place where a replayed core had other outputs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// The record that has the digest which does not fit.
+    /// The record with the digest that differs.
     pub record: u64,
-    /// When.
+    /// The time of the difference.
     pub at: Instant,
-    /// What came in since the comparison before; of many, the last.
+    /// Inputs and calls since the previous comparison; the last ones, if there are many.
     pub since: Vec<String>,
 }
 
-/// Sees all that goes into and out of the core of a trace.
+/// Observes all inputs and outputs of the core of a trace.
 #[allow(missing_docs)]
 pub trait Observer {
     fn client_called(&mut self, _at: Instant, _call: &str, _returned: &str) {}
-    /// A message was accepted. What its call said comes before, through `client_called`.
+    /// A message was accepted. `client_called` came before, with the result of the call.
     fn client_sent(&mut self, _at: Instant, _id: MessageId, _to: &str) {}
     fn client_input(&mut self, _at: Instant, _input: &client::Input) {}
     fn client_output(&mut self, _at: Instant, _output: &client::Output) {}
@@ -71,7 +71,7 @@ pub trait Observer {
     fn server_output(&mut self, _at: Instant, _output: &server::Output) {}
 }
 
-/// Watches nothing.
+/// Observes nothing.
 impl Observer for () {}
 
 enum Core {
@@ -79,12 +79,12 @@ enum Core {
     Server(Box<Server>),
 }
 
-/// Runs the core of a trace again, compares what it says with what was recorded, and shows all to
-/// `observer`. After a difference nothing more is compared.
+/// Replays the core of a trace, compares its outputs with the recorded ones, and shows all inputs
+/// and outputs to `observer`. After a difference nothing more is compared.
 ///
 /// # Errors
 ///
-/// The trace cannot be read, or is damaged other than at its end.
+/// The trace cannot be read, or is damaged before its end.
 pub fn replay(input: impl Read, observer: &mut dyn Observer) -> Result<Replayed, TraceError> {
     let mut reader = Reader::new(input)?;
     let Some((_, Record::Start(start))) = reader.next()? else {
@@ -234,7 +234,7 @@ fn drain(
     Err("a drain without an end".into())
 }
 
-/// A call without what it carries.
+/// A call, without its payload.
 fn in_words(call: &ClientCall) -> String {
     match call {
         ClientCall::Login { uid, .. } => format!("login as {uid}"),

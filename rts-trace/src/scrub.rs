@@ -1,6 +1,6 @@
-//! Secrets and payloads do not get into a trace. What takes their place has the same length, is
-//! UTF-8 exactly if they were, and differs where keys and tokens differ: so the cores do the same
-//! with it.
+//! Removes secrets and payloads from a trace. Filler replaces them. It has the same length, is
+//! UTF-8 exactly if the original was, and differs where keys and tokens differ. So the cores behave
+//! in the same way.
 
 use std::collections::BTreeMap;
 
@@ -14,21 +14,21 @@ use crate::record::Content;
 /// Whether payloads and tokens are kept. Keys that resume sessions never are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Secrets {
-    /// Filler takes the place of every payload and token.
+    /// Filler replaces every payload and token.
     #[default]
     Scrubbed,
-    /// Payloads and tokens are in the trace as they were: keep it as safe as them.
+    /// Payloads and tokens stay in the trace. Protect the file as well as the secrets in it.
     Kept,
 }
 
-/// What is done with the bytes of a field.
+/// How the bytes of a field are replaced.
 #[derive(Clone, Copy, Debug)]
 enum Field {
-    /// They may be UTF-8, or not, and stay so.
+    /// UTF-8 stays UTF-8, and other bytes stay invalid.
     Text,
-    /// The same, and control characters stay some.
+    /// Like `Text`, and control characters stay control characters.
     SecretText,
-    /// Anything will do.
+    /// Any bytes may replace these.
     Binary,
     Token,
     Key,
@@ -36,8 +36,7 @@ enum Field {
 }
 
 const PAYLOAD: &[(u64, Field)] = &[(3, Field::Text), (4, Field::Binary)];
-/// The fields of `rts.v1.Frame` that hold what is not for everybody, by their numbers in the
-/// schema.
+/// The confidential fields of `rts.v1.Frame`, by their numbers in the schema.
 const FRAME: &[(u64, Field)] = &[
     (2, Field::Message(&[(3, Field::Token), (4, Field::Message(&[(2, Field::Key)]))])),
     (3, Field::Message(&[(3, Field::Key)])),
@@ -51,13 +50,13 @@ const FRAME: &[(u64, Field)] = &[
     (29, Field::Message(&[(3, Field::Binary)])),
 ];
 
-/// Takes the secrets out of everything that is recorded.
+/// Removes the secrets from everything that is recorded.
 pub(crate) struct Scrubber {
-    /// `None` leaves everything as it is: what is replayed was scrubbed before.
+    /// `None` changes nothing: a trace that is replayed was scrubbed before.
     secrets: Option<Secrets>,
-    /// Makes pseudonyms of keys and tokens; in no file.
+    /// The salt for pseudonyms of keys and tokens. It is in no file.
     salt: [u8; 32],
-    /// What arrives on links that are open.
+    /// The incoming streams of open links.
     streams: BTreeMap<LinkId, Walker>,
 }
 
@@ -79,8 +78,8 @@ impl Scrubber {
         self.streams.insert(link, Walker::default());
     }
 
-    /// The next bytes that arrive on a link. Those of a link that the core has given up mean
-    /// nothing to it, and cannot be understood here.
+    /// Scrubs the next bytes that arrive on a link. On a link that the core has given up, bytes
+    /// have no effect and cannot be decoded.
     pub(crate) fn received(&mut self, link: LinkId, bytes: &[u8]) -> Vec<u8> {
         let Some(secrets) = self.secrets else { return bytes.to_vec() };
         match self.streams.get_mut(&link) {
@@ -89,7 +88,7 @@ impl Scrubber {
         }
     }
 
-    /// What a core transmits at once, which is whole frames.
+    /// Scrubs one transmission of a core, which consists of complete frames.
     pub(crate) fn frames(&self, bytes: &[u8]) -> Vec<u8> {
         match self.secrets {
             Some(secrets) => Walker::default().walk(bytes, secrets, &self.salt),
@@ -97,7 +96,7 @@ impl Scrubber {
         }
     }
 
-    /// Nothing more comes on this link.
+    /// The link has ended.
     pub(crate) fn forget(&mut self, link: LinkId) {
         self.streams.remove(&link);
     }
@@ -115,7 +114,7 @@ impl Scrubber {
         token.iter().map(|byte| letter(chain.next(*byte))).collect()
     }
 
-    /// A token as the application gave it.
+    /// Scrubs a token that the application gave.
     pub(crate) fn token_text(&self, token: &str) -> String {
         String::from_utf8_lossy(&self.token(token.as_bytes())).into_owned()
     }
@@ -133,7 +132,7 @@ impl Scrubber {
         }
     }
 
-    /// A signature or a url.
+    /// Scrubs a signature or a URL.
     pub(crate) fn secret_text(&self, text: &str) -> String {
         if !self.is_scrubbing() {
             return text.to_owned();
@@ -146,7 +145,7 @@ impl Scrubber {
         if self.is_scrubbing() { vec![0; reply.len()] } else { reply.to_vec() }
     }
 
-    /// The same for what goes into a digest.
+    /// The scrubbed content, for a digest.
     pub(crate) fn content_bytes(&self, payload: &Payload) -> Bytes {
         match self.content(payload) {
             Content::Text(text) => text.into(),
@@ -155,12 +154,12 @@ impl Scrubber {
     }
 }
 
-/// Walks through a stream of frames, byte by byte, since it may be cut anywhere. What breaks the
-/// rules of protobuf is left as it is up to the end of its frame.
+/// Walks through a stream of frames byte by byte, since it may be cut anywhere. Invalid protobuf is
+/// left as it is up to the end of its frame.
 #[derive(Default)]
 struct Walker {
     state: State,
-    /// What is left of the frame, and of the messages in it that we are inside of.
+    /// The remaining lengths of the frame, and of the open messages in it.
     levels: Vec<Level>,
 }
 
@@ -171,7 +170,7 @@ struct Level {
 
 #[derive(Default)]
 enum State {
-    /// In a varint, which means this.
+    /// In a varint with this meaning.
     #[default]
     Start,
     Varint {
@@ -187,7 +186,7 @@ enum State {
         field: Field,
         chain: Option<Chain>,
     },
-    /// Nothing is understood until the frame ends.
+    /// Nothing is decoded until the frame ends.
     Lost,
 }
 
@@ -282,7 +281,7 @@ impl Walker {
         };
     }
 
-    /// Messages and the frame end where their lengths say, whatever we are in.
+    /// Messages and the frame end where their lengths say, in any state.
     fn leave_levels(&mut self) {
         if self.levels.first().is_some_and(|frame| frame.left == 0) {
             self.levels.clear();
@@ -308,8 +307,8 @@ fn replaced(byte: u8, field: Field, chain: Option<&mut Chain>, secrets: Secrets)
     }
 }
 
-/// A pseudonym, byte by byte: each depends on all bytes so far and on the salt, so that equal keys
-/// stay equal, others do not, and nobody gets back.
+/// A pseudonym, byte by byte. Each byte depends on all bytes so far and on the salt. So equal keys
+/// stay equal, different keys stay different, and a pseudonym does not reveal its key.
 struct Chain {
     state: [u8; 32],
 }
@@ -333,8 +332,8 @@ fn letter(byte: u8) -> u8 {
     LETTERS[usize::from(byte & 63)]
 }
 
-/// The same, and for those which a check of control characters treats in the same way: in UTF-8
-/// these are below 0x20, 0x7F, and 0xC2 before 0x80 to 0x9F.
+/// Like [`same_class`], and also for checks of control characters. In UTF-8 these are below 0x20,
+/// 0x7F, and 0xC2 followed by 0x80 to 0x9F.
 fn same_class_and_control(byte: u8) -> u8 {
     match byte {
         0x00..=0x1F | 0x7F => 0x01,
@@ -342,7 +341,7 @@ fn same_class_and_control(byte: u8) -> u8 {
     }
 }
 
-/// The byte that stands for all those which a check of UTF-8 treats in the same way.
+/// The byte that stands for all bytes that a check of UTF-8 treats alike.
 fn same_class(byte: u8) -> u8 {
     match byte {
         0x00..=0x7F => b'x',

@@ -1,4 +1,4 @@
-//! Writes down what an observed server is told and commanded.
+//! The observer of a server, which records its inputs and commands.
 
 use std::fmt::Debug;
 
@@ -29,7 +29,7 @@ impl Observe for Recorder {
 
     fn output(&mut self, output: &Output) {
         let waits = matches!(output, Output::Wait(_));
-        // A driver may ask again and again while nothing happens.
+        // A driver may poll again and again while nothing happens.
         if !waits || self.is_fresh {
             self.digest.server_output(&mut self.scrubber, output);
         }

@@ -1,4 +1,4 @@
-//! A recording in a file has a bound, and what cannot be written does its core no harm.
+//! A recording in a file is bounded, and a failed write does not harm its core.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -66,7 +66,7 @@ fn former_recordings_are_where_a_link_leads() {
     assert_eq!(names, ["link", "trace", "trace.1"]);
 }
 
-/// A disk that is full after so many writes, and has room again later.
+/// A disk that is full after a number of writes, and has space again later.
 struct Full {
     writes: Arc<AtomicUsize>,
     room: usize,

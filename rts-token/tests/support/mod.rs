@@ -1,5 +1,5 @@
-//! What the tests share. Nothing here uses the crate's own encoding, so that a mistake made there
-//! is not made here as well.
+//! Shared code of the tests. It does not use the crate's own encoding, so that both cannot have the
+//! same mistake.
 #![allow(dead_code, reason = "each test file is a crate of its own and uses a part of this")]
 
 pub(crate) mod reference;
@@ -22,7 +22,7 @@ pub(crate) const ROOM_VECTOR: &str = "001123456781234567812345678QQD/4PUFAPFTZf/
      mItYwUAYWxpY2UFAAAA////fwEA////fwIA////fwMA////fwQAAAAAACAASnz1dghZ/9CWtrmMOzx99OLwCO5xz4R9QU\
      JYqMzPsGE=";
 
-/// A message written field by field, good or bad.
+/// A message written field by field, valid or invalid.
 #[derive(Clone, Debug)]
 pub(crate) struct Msg {
     pub(crate) nonce: u32,
@@ -60,13 +60,13 @@ impl Msg {
         out
     }
 
-    /// The token of this message, rightly signed however wrong its fields are.
+    /// The token of this message, with a correct signature even if its fields are wrong.
     pub(crate) fn token(&self) -> String {
         token_of(&self.bytes())
     }
 }
 
-/// The token of any message bytes, rightly signed.
+/// The token of any message bytes, with a correct signature.
 pub(crate) fn token_of(msg: &[u8]) -> String {
     let mut payload = behind_length(msg);
     payload.extend(behind_length(&hmac_sha256(KEY, msg)));

@@ -1,14 +1,15 @@
-//! A second verifier, written from the format and not from the crate: plain indexing into byte
-//! slices, base64 by re-encoding, HMAC from its definition, and no causes, only yes or no.
+//! A second verifier, written from the format and not from the crate. It indexes byte slices,
+//! checks base64 by encoding again, and computes HMAC from its definition. It reports no cause of a
+//! refusal.
 
 use super::{BASE64_ALPHABET, base64, hmac_sha256};
 
-/// Whether a login with this token is to be let in.
+/// Whether a login with this token must succeed.
 pub(crate) fn accepts(token: &[u8], app_id: &str, key: &[u8], uid: &str, now: u64) -> bool {
     accepts_or_ends(token, app_id, key, uid, now).unwrap_or(false)
 }
 
-/// `None` where bytes that must be there are not.
+/// `None` if required bytes are missing.
 fn accepts_or_ends(token: &[u8], app_id: &str, key: &[u8], uid: &str, now: u64) -> Option<bool> {
     let well_named = app_id.len() == 24 && app_id.bytes().all(|c| c.is_ascii_alphanumeric());
     let head = [b"001", app_id.as_bytes()].concat();
@@ -19,7 +20,7 @@ fn accepts_or_ends(token: &[u8], app_id: &str, key: &[u8], uid: &str, now: u64) 
 
     let msg_len = number(&payload, 0, 2)?;
     let msg = payload.get(2..2 + msg_len)?;
-    // A right tail fixes the signature's length, its bytes, and that nothing follows.
+    // A correct tail fixes the signature's length and its bytes, and that nothing follows.
     let tail = [&[32, 0][..], &hmac_sha256(key, msg)].concat();
     if payload.get(2 + msg_len..)? != tail {
         return Some(false);
@@ -58,7 +59,7 @@ fn number(bytes: &[u8], at: usize, len: usize) -> Option<usize> {
     Some(bytes.get(at..at + len)?.iter().rev().fold(0, |sum, byte| sum << 8 | usize::from(*byte)))
 }
 
-/// Decodes loosely, then lets only the one text through that the result encodes to.
+/// Decodes without strictness, then accepts only the one text to which the result encodes.
 pub(crate) fn decode(text: &[u8]) -> Option<Vec<u8>> {
     let mut bits = 0u32;
     let mut held = 0;

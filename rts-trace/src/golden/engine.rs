@@ -1,5 +1,5 @@
-//! The story of an engine: every call and every input once, and what a server sends for it. All
-//! that an engine asks is counted together, so the tickets here have gaps.
+//! The story of an engine: every call and every input once, with the frames of a server. All
+//! requests of an engine share one counter, so the tickets here have gaps.
 
 use rts_proto::client::{Client, Config, Input, Output, Parameters};
 use rts_proto::wire::{Accepted, Frame, LoginAnswer, ResumeKey};
@@ -13,7 +13,7 @@ use crate::Recorder;
 struct Alice {
     core: Client,
     now: Instant,
-    /// The last one that she asked for.
+    /// The last link that she asked for.
     link: LinkId,
 }
 
@@ -158,7 +158,7 @@ fn messages_to_the_app_server(alice: &mut Alice) {
     alice.receive([Frame::Ack { received: 6 }, result]);
 }
 
-/// A message is on its way when the link is lost; the session is resumed over another.
+/// The link is lost while a message is in progress. The session is resumed over another link.
 fn another_link(alice: &mut Alice) {
     alice.core.update_login_token(alice.now, "new token of alice");
     let payload = Payload::text("again");

@@ -1,5 +1,5 @@
-//! The variants of all that a trace has. One that is new does not compile until it is here, and its
-//! test fails until a golden file has it.
+//! All variants in a trace. A new variant does not compile until it is listed here. Its test fails
+//! until a golden file has it.
 
 use std::collections::BTreeSet;
 

@@ -1,11 +1,11 @@
-//! Golden files: a recording of an engine and one of a server, with every kind of record. A change
-//! of the format, and a change of what a core does, is a visible change.
+//! Golden files: a recording of an engine and one of a server, with every kind of record. They make
+//! each change of the format, and of a core's behaviour, visible.
 //!
-//! A test that fails here has one of two causes:
+//! A failed test has one of two causes:
 //!
-//! - The bytes of a record changed. The version in `format.rs` grows.
-//! - A core does other things than before, or waits for another moment, which no text shows.
-//!   Recordings of before then differ when they are replayed; the change has to be wanted.
+//! - The bytes of a record changed. Raise the version in `format.rs`.
+//! - A core has other outputs, or waits for another moment, which no text shows. Replays of older
+//!   recordings then differ, so the change must be intended.
 //!
 //! Then make the files again, and read the difference of the texts:
 //!
@@ -31,15 +31,15 @@ use crate::recorder::Origin;
 use crate::replay::shortened;
 use crate::{Recorder, Secrets, explain};
 
-/// Where the version is in a file.
+/// The position of the version in a file.
 const VERSION_AT: usize = 8;
 
 struct Golden {
     name: &'static str,
-    /// The story recorded by this program.
+    /// The story, recorded by this program.
     today: Vec<u8>,
     committed: Vec<u8>,
-    /// What is shown of it.
+    /// The explanation of it.
     text: String,
 }
 
@@ -92,7 +92,7 @@ fn records(trace: &[u8]) -> Vec<Record> {
         .collect()
 }
 
-/// All that is shown of a trace.
+/// The complete explanation of a trace.
 fn shown(trace: &[u8]) -> String {
     let explained = explain(trace).expect("readable");
     let replayed = explained.replayed;
@@ -168,7 +168,7 @@ fn error_of(trace: &[u8]) -> String {
     error.to_string()
 }
 
-/// What the error says, up to who recorded the file.
+/// The text of the error, up to the version of the recorder.
 fn refusal(version: u16) -> String {
     format!(
         "this trace has format version {version}, and this program reads version {VERSION}: \

@@ -1,4 +1,4 @@
-//! The story of a server: every command and every input once, and what engines send for it.
+//! The story of a server: every command and every input once, with the frames of engines.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ const SECOND: Duration = Duration::from_secs(1);
 struct Shard {
     core: Server,
     now: Instant,
-    /// What the core asked last.
+    /// The last login that the core asked about.
     login: LoginId,
     target: TargetId,
     call: rts_proto::CallId,

@@ -1,4 +1,4 @@
-//! What an engine is told and asked, as a trace has it.
+//! The inputs and calls of an engine, as they are recorded.
 
 use rts_proto::client::{Call, Input};
 use rts_proto::{LinkId, MessageConfig, Payload, RoomKey};
@@ -120,7 +120,7 @@ impl ClientCall {
         }
     }
 
-    /// The call that was recorded, with its `payload`.
+    /// The recorded call, with its `payload`.
     pub(crate) fn call<'a>(&'a self, payload: &'a Payload) -> Call<'a> {
         match self {
             Self::Login { token, uid } => Call::Login { token, uid },

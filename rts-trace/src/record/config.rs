@@ -1,4 +1,4 @@
-//! The configuration of a core, as a trace begins with it.
+//! The configuration of a core, as it is recorded at the beginning of a trace.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ pub(crate) struct ServerConfig {
 
 impl CoreConfig {
     pub(crate) fn of_client(config: &client::Config) -> Self {
-        // Nothing that a core does depends on the level of the log.
+        // The level of the log has no influence on a core.
         let parameters = Timing::ALL.map(|timing| config.parameters.get(timing)).into();
         Self::Client { app_id: config.app_id.as_str().to_owned(), parameters }
     }
@@ -80,7 +80,7 @@ impl CoreConfig {
     }
 }
 
-/// The configuration of a client that a trace begins with; `None` when a field is missing or no id.
+/// The recorded configuration of a client. `None` if a field is missing or an id is invalid.
 pub(crate) fn client_config(app_id: &str, times: &[Duration]) -> Option<client::Config> {
     let times = <&[Duration; Timing::ALL.len()]>::try_from(times).ok()?;
     let mut parameters = Parameters::default();
@@ -91,7 +91,7 @@ pub(crate) fn client_config(app_id: &str, times: &[Duration]) -> Option<client::
 }
 
 impl ServerConfig {
-    /// The configuration; `None` when a field is missing or no id.
+    /// The configuration. `None` if a field is missing or an id is invalid.
     pub(crate) fn config(&self) -> Option<server::Config> {
         let [
             sends,

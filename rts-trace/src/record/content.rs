@@ -1,4 +1,4 @@
-//! A payload, as a trace has it.
+//! A payload, as it is recorded.
 
 use rts_proto::Payload;
 use serde::{Deserialize, Serialize};

@@ -1,6 +1,6 @@
-//! What is in a trace. Values are plain here: they were checked when they were recorded, and are
-//! again when they are replayed. A change of these types is a change of the format: its version
-//! grows, as `format.rs` says.
+//! The records of a trace. Values are plain here: they were checked before they were recorded, and
+//! are checked again by the replay. A change of these types changes the format, and raises its
+//! version, as `format.rs` says.
 
 mod client;
 mod config;
@@ -35,7 +35,7 @@ pub(crate) enum Record {
         after_micros: u64,
         call: ServerCall,
     },
-    /// The core was drained: what it said and returned since the beginning, as a digest.
+    /// The core was drained. The digest covers its outputs and returned values since the beginning.
     Drained {
         digest: u64,
     },
@@ -43,10 +43,10 @@ pub(crate) enum Record {
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Start {
-    /// Of the software that recorded. It is first in all versions of the format.
+    /// The version of the recording software. It is first in all versions of the format.
     pub(crate) version: String,
     pub(crate) scrubbed: bool,
-    /// Unix time of the recording's beginning.
+    /// The beginning of the recording, as Unix time.
     pub(crate) unix_micros: u64,
     pub(crate) seed: u64,
     pub(crate) core: CoreConfig,

@@ -1,4 +1,4 @@
-//! What a server is told and commanded, as it is recorded.
+//! The inputs and commands of a server, as they are recorded.
 
 use std::time::Duration;
 
@@ -196,11 +196,11 @@ impl ServerCall {
         }
     }
 
-    /// Hands the command that was recorded to `give`.
+    /// Passes the recorded command to `give`.
     ///
     /// # Errors
     ///
-    /// An id in the record is not one.
+    /// An id in the record is invalid.
     pub(crate) fn with_command<R>(self, give: impl FnOnce(Command<'_>) -> R) -> Result<R, IdError> {
         Ok(match self {
             Self::Shutdown { retry_after_max } => give(Command::Shutdown { retry_after_max }),
@@ -268,7 +268,7 @@ impl ServerCall {
     }
 }
 
-/// What a ban is about, as it is recorded.
+/// The subject of a ban, as it is recorded.
 enum Banned {
     Login {
         uid: String,

@@ -1,5 +1,4 @@
-//! What was recorded is run again to the same outputs, whatever happened; and nothing private gets
-//! into a trace.
+//! A replay has the recorded outputs, whatever happened. A scrubbed trace contains nothing private.
 
 mod pair;
 mod steps;
@@ -35,7 +34,8 @@ proptest! {
     }
 }
 
-/// Something in every payload, as text and as bytes, over every way that a payload can take.
+/// Sends a known text in every payload, as text and as bytes, in every way that a payload can be
+/// sent.
 fn canaries(secrets: Secrets, piece: usize) -> Pair {
     let text = b"canary".to_vec();
     let bytes = [text.clone(), vec![0xFF]].concat();
@@ -65,8 +65,8 @@ fn no_payload_no_token_and_no_key_is_in_a_scrubbed_trace() {
         for (secrets, is_kept) in [(Secrets::Scrubbed, false), (Secrets::Kept, true)] {
             let pair = canaries(secrets, piece);
             let all: Vec<u8> = pair.traces.iter().flat_map(Memory::bytes).collect();
-            // In the wire's bytes a call's text may be cut up, but what the application said is
-            // whole.
+            // The recorded bytes of a link may cut the text of a call. The calls of the application
+            // have it whole.
             assert_eq!(contains(&all, b"canary"), is_kept, "payloads, in pieces of {piece}");
             assert_eq!(contains(&all, b"secret token"), is_kept, "tokens, in pieces of {piece}");
             for link in 1..=4 {
@@ -107,7 +107,7 @@ fn damage_in_the_middle_is_told() {
     assert!(matches!(error, TraceError::Version { found: 9, .. }), "{error}");
 }
 
-/// Writes a trace again with one thing changed: the last payload is a byte longer.
+/// Writes a trace again with one change: the last payload is one byte longer.
 #[test]
 fn another_input_makes_a_difference_and_its_place_is_told() {
     let trace = canaries(Secrets::Scrubbed, usize::MAX).traces[0].bytes();
@@ -136,7 +136,7 @@ fn another_input_makes_a_difference_and_its_place_is_told() {
     assert!(difference.record > 0 && !difference.since.is_empty(), "{difference:?}");
 }
 
-/// Three bytes, and one to check them.
+/// A length of three bytes, followed by its check.
 fn length([a, b, c, _]: [u8; 4]) -> usize {
     u32::from_le_bytes([a, b, c, 0]) as usize
 }
@@ -163,7 +163,7 @@ fn the_story_of_a_message_says_what_became_of_it() {
         .expect("accepted");
     };
     send(&mut pair, "hi");
-    // The second is written, and its link breaks before the server has read it.
+    // The second message is written, and its link breaks before the server has read it.
     let now = pair.now;
     pair.engines[0]
         .send_message(now, "bob", Payload::text("again"), MessageConfig::ReliableOrdered)

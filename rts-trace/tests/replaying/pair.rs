@@ -1,4 +1,4 @@
-//! Recorded cores that speak to each other, and the traces that they leave.
+//! Recorded cores that are linked to each other, and their traces.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -53,7 +53,7 @@ pub(crate) struct Pair {
     links: Vec<Option<(LinkId, LinkId)>>,
     last_link: u64,
     piece: usize,
-    /// Nobody is let in.
+    /// The server refuses every login.
     pub(crate) refuses: bool,
 }
 
@@ -108,7 +108,7 @@ impl Pair {
         self.settle();
     }
 
-    /// Passes everything on, and ends the burst, until nobody has anything to say.
+    /// Passes on all bytes, and ends the burst, until no core has output.
     pub(super) fn settle(&mut self) {
         loop {
             while self.drain_engines() | self.drain_server() {}

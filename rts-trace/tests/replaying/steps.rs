@@ -1,4 +1,4 @@
-//! What people and their back end do.
+//! The actions of users and their back end.
 
 use std::time::Duration;
 
@@ -54,7 +54,7 @@ pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 0..40).prop_map(move |steps| [log_in.to_vec(), steps].concat())
 }
 
-/// Text if it is, bytes otherwise.
+/// A text if the bytes are UTF-8, else bytes.
 fn payload(bytes: Vec<u8>) -> Payload {
     match String::from_utf8(bytes) {
         Ok(text) => Payload::text(text),
