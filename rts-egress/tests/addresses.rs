@@ -73,7 +73,7 @@ fn every_block_of_ipv4_is_judged_as_the_table_says() {
 }
 
 #[test]
-fn a_wrapped_ipv4_address_is_judged_as_what_it_is() {
+fn wrapped_ipv4_is_judged_as_ipv4() {
     // At least two of each block, and all places in it in turn.
     for ip in every_block().step_by(5) {
         for form in wrapped(ip) {
@@ -87,7 +87,7 @@ fn a_wrapped_ipv4_address_is_judged_as_what_it_is() {
 }
 
 #[test]
-fn ipv6_that_is_no_host_of_the_internet_is_refused() {
+fn refuses_ipv6_outside_of_the_internet() {
     for ip in [
         "::",
         "::1",
@@ -131,7 +131,7 @@ fn vets(policy: &AddressPolicy, addresses: &[&str]) -> bool {
 }
 
 #[test]
-fn one_bad_address_among_good_ones_refuses_them_all() {
+fn one_bad_address_refuses_all() {
     let policy = AddressPolicy::default();
     assert!(vets(&policy, &["8.8.8.8:443", "[2606:4700::1111]:443"]));
     assert!(!vets(&policy, &["8.8.8.8:443", "10.0.0.1:443"]));
@@ -140,7 +140,7 @@ fn one_bad_address_among_good_ones_refuses_them_all() {
 }
 
 #[test]
-fn the_operators_networks_and_development_open_no_more_than_they_say() {
+fn exceptions_allow_only_their_addresses() {
     let policy = AddressPolicy::new(["10.1.0.0/16", "fd00:1::/32"]).expect("networks");
     for address in ["10.1.255.255:1", "[fd00:1::1]:1", "[::ffff:10.1.0.1]:1", "8.8.8.8:1"] {
         assert!(vets(&policy, &[address]), "{address}");
@@ -156,7 +156,7 @@ fn the_operators_networks_and_development_open_no_more_than_they_say() {
 }
 
 #[test]
-fn the_servers_own_listeners_are_refused_whatever_is_allowed() {
+fn own_listeners_are_always_refused() {
     let own = |text: &str| text.parse::<SocketAddr>().expect("an address");
     let policy = AddressPolicy::new(["0.0.0.0/0", "::/0"]).expect("networks").with_loopback();
     let policy = policy.without([own("127.0.0.1:7600"), own("0.0.0.0:7601"), own("8.8.4.4:7602")]);
@@ -180,7 +180,7 @@ fn the_servers_own_listeners_are_refused_whatever_is_allowed() {
 }
 
 #[test]
-fn a_network_is_written_with_nothing_behind_its_prefix() {
+fn networks_have_no_bits_after_their_prefix() {
     for text in ["10.1.0.1/16", "10.1.0.0", "10.1.0.0/33", "fd00::1/8", "ten", ""] {
         let error = AddressPolicy::new([text]).expect_err(text).to_string();
         assert!(error.contains(&format!("{text:?}")), "{error}");
@@ -228,7 +228,7 @@ proptest! {
 
     /// In IPv6, only 2000::/3 is assigned to hosts.
     #[test]
-    fn no_address_outside_of_what_is_given_out_is_vetted(bits in any::<u128>(), port in any::<u16>()) {
+    fn refuses_addresses_that_are_not_assigned(bits in any::<u128>(), port in any::<u16>()) {
         let ip = Ipv6Addr::from(bits);
         let policy = AddressPolicy::new(LISTED).expect("networks");
         let is_given_out = (0x2000..0x4000).contains(&ip.segments()[0]);

@@ -94,7 +94,7 @@ fn spellings_that_hide_a_host_are_refused() {
 }
 
 #[test]
-fn plain_urls_are_taken_and_sent_as_they_are() {
+fn plain_urls_are_accepted_unchanged() {
     for (url, host, port, sent) in [
         ("https://app.example", "app.example", 443, "/"),
         ("https://app.example/", "app.example", 443, "/"),
@@ -116,7 +116,7 @@ fn plain_urls_are_taken_and_sent_as_they_are() {
 }
 
 #[test]
-fn the_longest_name_is_taken_and_a_byte_more_is_not() {
+fn names_have_an_exact_bound() {
     let label = |bytes: usize| "a".repeat(bytes);
     let name = |last: usize| [label(63), label(63), label(63), label(last)].join(".");
     let parse = |host: &str| TargetUrl::parse(&format!("https://{host}/"));
@@ -127,7 +127,7 @@ fn the_longest_name_is_taken_and_a_byte_more_is_not() {
 }
 
 #[test]
-fn the_longest_url_is_taken_and_a_byte_more_is_not() {
+fn urls_have_an_exact_bound() {
     let url = |bytes: usize| format!("{:x<bytes$}", "https://app.example/");
     assert!(TargetUrl::parse(&url(2_048)).is_ok());
     assert_eq!(TargetUrl::parse(&url(2_049)), Err(UrlError::TooLong));
@@ -197,7 +197,7 @@ fn development_is_loopback_in_three_spellings() {
 }
 
 #[test]
-fn an_entry_that_cannot_be_meant_says_why() {
+fn invalid_entries_say_why() {
     let error = |entry: &'static str| AllowList::new([entry], false).map(drop).map_err(|e| e.1);
     assert_eq!(error("http://app.example/"), Err(EntryError::PlainHttp));
     assert_eq!(error("https://app.example/?q"), Err(EntryError::Query));
@@ -292,7 +292,7 @@ fn check_many(
 }
 
 #[test]
-fn what_is_accepted_means_the_same_to_whoever_reads_it_again() {
+fn accepted_urls_parse_to_themselves() {
     let below = pieces().prop_map(|rest| format!("https://app.example/{rest}"));
     check_many(prop_oneof![pieces(), below], |text| {
         let Ok(url) = TargetUrl::parse(text) else { return Ok(false) };

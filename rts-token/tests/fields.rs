@@ -16,7 +16,7 @@ fn alice() -> Msg {
 }
 
 #[test]
-fn lengths_in_the_message_neither_overrun_nor_leave_a_rest() {
+fn refuses_lengths_that_overrun_or_leave_bytes() {
     let msg = Msg { privileges: vec![(1, 2), (3, 4)], room_id: b"room".into(), ..alice() }.bytes();
     assert!(check(&token_of(&msg)).is_ok());
     for len in 0..msg.len() {
@@ -47,7 +47,7 @@ fn a_privilege_count_matches_its_list() {
 }
 
 #[test]
-fn a_signature_has_32_bytes_and_no_other_length() {
+fn signature_has_exactly_32_bytes() {
     let msg = alice().bytes();
     let whole = hmac_sha256(KEY, &msg);
     let with =
@@ -62,7 +62,7 @@ fn a_signature_has_32_bytes_and_no_other_length() {
 }
 
 #[test]
-fn the_signature_is_judged_before_the_fields_it_signs() {
+fn signature_is_checked_before_the_fields() {
     let mut payload = behind_length(b"no fields at all");
     payload.extend(behind_length(&[0; 32]));
     assert_eq!(check(&text_of(&payload)), Err(TokenError::SignatureMismatch));
@@ -111,7 +111,7 @@ fn a_privilege_keeps_its_expiry_whatever_the_order() {
 }
 
 #[test]
-fn granting_publish_brings_the_stream_kinds_and_later_grants_win() {
+fn publish_grants_the_stream_kinds() {
     let token = Token::new(APP_ID, UID, Expiry::Never)
         .and_then(|token| token.grant(privilege::PUBLISH_DATA_STREAM, 1))
         .and_then(|token| token.grant(privilege::PUBLISH_STREAM, 2))
@@ -167,7 +167,7 @@ fn a_room_id_is_any_bytes() {
 }
 
 #[test]
-fn the_fields_fit_into_one_message_and_a_byte_more_does_not() {
+fn messages_have_an_exact_bound_of_fields() {
     // Three numbers, three lengths, the user id.
     let most = MAX_MSG_BYTES - 3 * 4 - 3 * 2 - UID.len();
     let full = Msg { room_id: vec![b'r'; most], ..alice() };
@@ -181,7 +181,7 @@ fn the_fields_fit_into_one_message_and_a_byte_more_does_not() {
 }
 
 #[test]
-fn a_token_without_an_end_is_asked_for_by_name() {
+fn token_without_end_must_be_requested() {
     let new = |expiry| Token::new(APP_ID, UID, expiry);
     assert_eq!(new(Expiry::At(0)), Err(TokenError::ExpiryZero));
     assert_eq!(new(Expiry::Never).map(|token| token.expire_at()), Ok(0));
@@ -189,7 +189,7 @@ fn a_token_without_an_end_is_asked_for_by_name() {
 }
 
 #[test]
-fn minting_wants_an_app_id_of_24_letters_and_digits() {
+fn minting_requires_a_valid_app_id() {
     assert!(Token::new("ABCDEFGHabcdefgh12345678", UID, Expiry::Never).is_ok());
     for app_id in [&"a".repeat(23), &"a".repeat(25), "", "12345678123456781234567_"] {
         assert_eq!(

@@ -47,7 +47,7 @@ fn is_expired_agrees_with_verify() {
 }
 
 #[test]
-fn issued_in_the_future_is_no_fault() {
+fn accepts_tokens_issued_in_the_future() {
     let token = expiring(0).with_issued_at(u32::MAX).sign(&key());
     assert!(verify(&token, APP_ID, &key(), UID, 0).is_ok());
 }
@@ -87,7 +87,7 @@ fn refuses_another_key() {
 }
 
 #[test]
-fn a_token_moved_to_another_app_is_refused_though_its_signature_holds() {
+fn refuses_token_moved_to_another_app() {
     let moved = LOGIN_VECTOR.replacen(APP_ID, OTHER_APP_ID, 1);
     assert_eq!(verify(&moved, APP_ID, &key(), UID, NOW), Err(TokenError::AppIdMismatch));
     // `verify` compares the app id itself, since the signature does not cover it.
@@ -99,7 +99,7 @@ fn a_token_moved_to_another_app_is_refused_though_its_signature_holds() {
 }
 
 #[test]
-fn room_and_privileges_play_no_part() {
+fn login_ignores_room_and_privileges() {
     let plain = expiring(0);
     let room = plain.clone().with_room_id("room").expect("well formed");
     let lapsed = plain.grant(privilege::PUBLISH_STREAM, 1).expect("few");
@@ -110,7 +110,7 @@ fn room_and_privileges_play_no_part() {
 }
 
 #[test]
-fn keys_of_any_length_but_none() {
+fn keys_have_any_length_above_zero() {
     assert_eq!(AppKey::new("").err(), Some(TokenError::AppKeyEmpty));
     for bytes in [1, 63, 64, 65, 1000] {
         let key = AppKey::new(vec![b'k'; bytes]).expect("not empty");

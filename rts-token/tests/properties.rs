@@ -59,7 +59,7 @@ proptest! {
 }
 
 #[test]
-fn what_verify_accepts_inspect_reads_the_same() {
+fn inspect_reads_all_that_verify_accepts() {
     let key = AppKey::new(KEY).expect("not empty");
     let config = Config { source_file: Some(file!()), ..Config::default() };
     let accepted = Cell::new(0);

@@ -13,7 +13,7 @@ fn a_key_prints_as_redacted() {
 }
 
 #[test]
-fn an_inspected_token_prints_neither_message_nor_signature() {
+fn inspected_token_hides_message_and_signature() {
     let printed = format!("{:?}", inspect(LOGIN_VECTOR).expect("well formed"));
     assert!(printed.contains("alice"), "{printed}");
     assert!(!printed.contains("signature") && !printed.contains("msg"), "{printed}");
@@ -38,7 +38,7 @@ fn errors_hold_no_text_of_the_token() {
 }
 
 #[test]
-fn a_message_says_what_is_wrong_and_what_would_be_right() {
+fn error_messages_say_what_is_wrong_and_what_is_right() {
     let expired = TokenError::Expired { expire_at: 5, now: 6 };
     assert_eq!(
         expired.to_string(),

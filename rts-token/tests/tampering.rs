@@ -160,7 +160,7 @@ fn refuses_base64_that_is_not_standard_padded_and_canonical() {
 }
 
 #[test]
-fn the_longest_token_is_read_and_a_byte_more_is_not_decoded() {
+fn tokens_have_an_exact_bound() {
     let room = vec![b'r'; MAX_MSG_BYTES - 3 * 4 - 3 * 2 - 128];
     let token = Token::new(APP_ID, &"u".repeat(128), Expiry::Never)
         .and_then(|token| token.with_room_id(room))

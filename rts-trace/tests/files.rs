@@ -27,7 +27,7 @@ fn recorded(path: &Path, bytes_max: u64) -> Vec<u8> {
 }
 
 #[test]
-fn a_recording_has_as_many_bytes_as_it_may_and_not_one_more() {
+fn recordings_have_an_exact_bound() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("trace");
     let bytes = recorded(&path, u64::MAX).len();
@@ -39,7 +39,7 @@ fn a_recording_has_as_many_bytes_as_it_may_and_not_one_more() {
 
 #[cfg(unix)]
 #[test]
-fn only_its_owner_reads_a_recording() {
+fn recordings_are_readable_only_by_their_owner() {
     use std::os::unix::fs::PermissionsExt as _;
 
     let folder = tempfile::tempdir().expect("a folder");
@@ -52,7 +52,7 @@ fn only_its_owner_reads_a_recording() {
 
 #[cfg(unix)]
 #[test]
-fn former_recordings_are_where_a_link_leads() {
+fn older_recordings_are_kept_at_the_link_target() {
     let folder = tempfile::tempdir().expect("a folder");
     let (link, path) = (folder.path().join("link"), folder.path().join("trace"));
     std::fs::write(&path, "").expect("an empty file");
@@ -86,7 +86,7 @@ impl Write for Full {
 }
 
 #[test]
-fn a_full_disk_ends_the_recording_and_not_its_core() {
+fn full_disk_ends_only_the_recording() {
     let writes = Arc::new(AtomicUsize::new(0));
     let disk = Full { writes: Arc::clone(&writes), room: 20 };
     run(Recorder::new(disk, Secrets::Scrubbed, [42; 32]).expect("it has room for the head"));

@@ -122,7 +122,7 @@ fn golden_files_are_replayed_to_the_same_outputs() {
 }
 
 #[test]
-fn golden_files_are_shown_in_the_words_of_their_texts() {
+fn golden_files_are_explained_as_in_their_texts() {
     for Golden { name, committed, text, .. } in &*FILES {
         let shown = shown(committed);
         for (number, (now, before)) in shown.lines().zip(text.lines()).enumerate() {
@@ -133,7 +133,7 @@ fn golden_files_are_shown_in_the_words_of_their_texts() {
 }
 
 #[test]
-fn the_stories_are_recorded_to_the_bytes_of_the_golden_files() {
+fn stories_are_recorded_to_the_golden_bytes() {
     for Golden { name, today, committed, .. } in &*FILES {
         assert_eq!(today[..VERSION_AT + 2], committed[..VERSION_AT + 2], "the head of {name}");
         let (before, after) = (records(committed), records(today));
@@ -177,7 +177,7 @@ fn refusal(version: u16) -> String {
 }
 
 #[test]
-fn an_older_and_a_newer_file_name_the_version_that_recorded_them() {
+fn other_format_versions_name_their_recorder() {
     for version in [0, VERSION - 1, VERSION + 1, u16::MAX] {
         let told = refusal(version) + "RTS 0.1.0, which recorded it";
         assert_eq!(error_of(&of_version(version)), told);
@@ -185,7 +185,7 @@ fn an_older_and_a_newer_file_name_the_version_that_recorded_them() {
 }
 
 #[test]
-fn an_unreadable_recorder_is_not_named() {
+fn unreadable_recorder_version_is_not_named() {
     let told = refusal(VERSION + 1) + "the version of RTS that recorded it";
     let whole = of_version(VERSION + 1);
     for len in [10, 13, 14, 20] {
@@ -197,7 +197,7 @@ fn an_unreadable_recorder_is_not_named() {
 }
 
 #[test]
-fn a_recorder_that_does_not_look_like_a_version_is_not_named() {
+fn implausible_recorder_version_is_not_named() {
     let longest = "1".repeat(64);
     for (version, is_named) in [
         ("1.0.0-rc.1+build", true),

@@ -78,7 +78,7 @@ fn no_payload_no_token_and_no_key_is_in_a_scrubbed_trace() {
 }
 
 #[test]
-fn a_torn_last_record_is_left_out() {
+fn torn_last_record_is_left_out() {
     let trace = canaries(Secrets::Scrubbed, usize::MAX).traces[0].bytes();
     let whole = replay(trace.as_slice(), &mut ()).expect("whole");
     let mut torn = 0;
@@ -92,7 +92,7 @@ fn a_torn_last_record_is_left_out() {
 }
 
 #[test]
-fn damage_in_the_middle_is_told() {
+fn damage_before_the_end_is_an_error() {
     let trace = canaries(Secrets::Scrubbed, usize::MAX).traces[0].bytes();
     for at in (10..trace.len()).step_by(7) {
         let mut damaged = trace.clone();
@@ -109,7 +109,7 @@ fn damage_in_the_middle_is_told() {
 
 /// Writes a trace again with one change: the last payload is one byte longer.
 #[test]
-fn another_input_makes_a_difference_and_its_place_is_told() {
+fn replay_reports_the_first_difference() {
     let trace = canaries(Secrets::Scrubbed, usize::MAX).traces[0].bytes();
     let mut rest = &trace[10..];
     let mut changed = trace[..10].to_vec();
@@ -153,7 +153,7 @@ fn crc32(bytes: &[u8]) -> u32 {
 }
 
 #[test]
-fn the_story_of_a_message_says_what_became_of_it() {
+fn explains_each_message_up_to_its_result() {
     let mut pair = Pair::new(Secrets::Scrubbed, usize::MAX);
     play(&mut pair, vec![Step::Login(0, 0), Step::Login(1, 0)]);
     let send = |pair: &mut Pair, text: &'static str| {
