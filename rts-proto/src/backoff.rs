@@ -41,6 +41,11 @@ impl Backoff {
         if planted(Bug::NoJitter) { step } else { random.up_to(step) }
     }
 
+    /// How many waits there were since they began anew.
+    pub(crate) fn attempts(&self) -> usize {
+        self.attempt
+    }
+
     pub(crate) fn reset(&mut self) {
         *self = Self::new();
     }

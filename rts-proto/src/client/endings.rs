@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use super::engine::Client;
 use super::event::Event;
+use super::timer::Timer;
 use crate::planted::{Bug, planted};
 use crate::wire::Frame;
 use crate::{ConnectionState, Disconnect, LoginCode, LogoutReason, Retry, RoomState};
@@ -24,7 +25,16 @@ pub(super) enum Ending {
 impl Client {
     /// The link is lost; the reason decides what follows.
     pub(super) fn link_lost(&mut self, why: Disconnect) {
-        self.connection.lose_link(why, &mut self.shared);
+        self.give_up_link(why, None);
+    }
+
+    /// The server was silent for too long.
+    pub(super) fn link_timed_out(&mut self, timer: Timer) {
+        self.give_up_link(Disconnect::TimedOut, Some(timer));
+    }
+
+    fn give_up_link(&mut self, why: Disconnect, timer: Option<Timer>) {
+        self.connection.lose_link(why, timer, &mut self.shared);
         match why.retry() {
             Retry::LoggedOut(LogoutReason::Displaced) if planted(Bug::DisplacedComesBack) => {}
             Retry::LoggedOut(reason) => return self.end_login(Ending::ByServer(reason)),

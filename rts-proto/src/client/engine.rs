@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use core::fmt;
 
 use super::call::Call;
-use super::connection::{Connection, EarlyClose};
+use super::connection::{Connection, EarlyClose, LastLogin, LostLink, NextAttempt};
 use super::io::Config;
 use super::observe::Observe;
 use super::parameters::LogLevel;
@@ -14,7 +14,7 @@ use super::server_params::Params;
 use super::shared::Shared;
 use super::timer::{Deadline, Timer, earliest};
 use crate::wire::Frame;
-use crate::{Disconnect, Instant, LinkId, MessageId, RoomKey};
+use crate::{Disconnect, Instant, LinkId, MessageId, RoomKey, UserId};
 
 /// One engine.
 pub struct Client {
@@ -62,7 +62,31 @@ impl Client {
     /// How the last link ended; `None` before a link has ended.
     #[must_use]
     pub fn last_disconnect(&self) -> Option<Disconnect> {
-        self.connection.last_disconnect()
+        self.lost_link().map(|lost| lost.why)
+    }
+
+    /// The last link that was lost; `None` before one was.
+    #[must_use]
+    pub fn lost_link(&self) -> Option<LostLink> {
+        self.connection.lost_link()
+    }
+
+    /// The next attempt to connect, while the engine waits for it.
+    #[must_use]
+    pub fn next_attempt(&self) -> Option<NextAttempt> {
+        self.connection.next_attempt()
+    }
+
+    /// The last login that the server let in, a return after a lost link too; `None` before one.
+    #[must_use]
+    pub fn last_login(&self) -> Option<LastLogin> {
+        self.connection.last_login()
+    }
+
+    /// The user who is logged in, or wants to be.
+    #[must_use]
+    pub fn user(&self) -> Option<&UserId> {
+        self.connection.user()
     }
 
     /// The latest `Close` of the server before a login was answered.

@@ -44,9 +44,7 @@ impl Client {
                 Timer::Pace => self.release(),
                 Timer::Answer => self.answers_overdue(),
                 Timer::Heartbeat => self.connection.send_heartbeat(&mut self.shared),
-                Timer::Unanswered | Timer::Probe | Timer::Connect => {
-                    self.link_lost(Disconnect::TimedOut);
-                }
+                Timer::Unanswered | Timer::Probe | Timer::Connect => self.link_timed_out(timer),
                 Timer::Login => self.login_unanswered(),
                 Timer::Backoff => self.connection.connect(&mut self.shared),
                 Timer::Silence => self.silence_goes_on(),
@@ -64,7 +62,7 @@ impl Client {
     fn silence_goes_on(&mut self) {
         self.connection.report_silence(&mut self.shared);
         if self.connection.is_online() {
-            self.link_lost(Disconnect::TimedOut);
+            self.link_timed_out(Timer::Silence);
         }
     }
 }

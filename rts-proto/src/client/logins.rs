@@ -10,6 +10,7 @@ use super::endings::Ending;
 use super::engine::Client;
 use super::event::Event;
 use super::questions::Question;
+use super::timer::Timer;
 use crate::planted::{Bug, planted};
 use crate::wire::{Accepted, Frame, LoginAnswer};
 use crate::{Disconnect, Instant, LoginCode};
@@ -32,8 +33,8 @@ impl Client {
         let Entered { entry, lost_at, was_told } = entered;
         match entry {
             Entry::First { since } => self.enter(since),
-            Entry::Resumed if was_told => self.confirm_rooms(lost_at),
-            Entry::Resumed => {}
+            Entry::Resumed { .. } if was_told => self.confirm_rooms(lost_at),
+            Entry::Resumed { .. } => {}
             Entry::Anew { old } => self.start_over(old, lost_at),
         }
         self.release();
@@ -123,7 +124,7 @@ impl Client {
         if self.connection.is_logging_in() {
             self.end_login(Ending::Refused(LoginCode::Unknown));
         } else {
-            self.link_lost(Disconnect::TimedOut);
+            self.link_timed_out(Timer::Login);
         }
     }
 }

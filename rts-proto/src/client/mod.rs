@@ -52,7 +52,7 @@ mod timer;
 mod leaks;
 
 pub use call::{Call, Returned};
-pub use connection::EarlyClose;
+pub use connection::{EarlyClose, LastLogin, LostLink, NextAttempt, SessionStart};
 pub use engine::Client;
 pub use error::{
     BroadcastError, BusinessIdError, CreateRoomError, JoinError, LoginError, SendError,

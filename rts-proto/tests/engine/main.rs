@@ -5,6 +5,7 @@ mod backlog;
 mod counting;
 mod links;
 mod observing;
+mod progress;
 mod questions;
 mod rooms;
 mod support;

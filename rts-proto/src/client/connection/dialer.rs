@@ -36,13 +36,23 @@ impl Dialer {
         if wait.is_zero() || planted(Bug::NoBackoff) {
             self.connect(shared)
         } else {
-            Link::Waiting { until: now + wait }
+            Link::Waiting { until: now + wait, asked_for: at_least }
         }
     }
 
     /// A login succeeded over the newest link.
     pub(super) fn succeeded(&mut self, now: Instant) {
         self.backoff.succeeded(now);
+    }
+
+    /// The newest link, open or not.
+    pub(super) fn newest(&self) -> LinkId {
+        LinkId(self.last)
+    }
+
+    /// Attempts since the back-off was restarted.
+    pub(super) fn attempts(&self) -> usize {
+        self.backoff.attempts()
     }
 
     /// Restarts the back-off.
@@ -78,7 +88,7 @@ mod tests {
         assert!(matches!(first, Link::Connecting { id: LinkId(1), .. }));
         let second = dialer.connect_later(Duration::ZERO, &mut shared);
         let latest = Instant::from_millis(1_500);
-        assert!(matches!(second, Link::Waiting { until } if until <= latest));
+        assert!(matches!(second, Link::Waiting { until, .. } if until <= latest));
     }
 
     #[test]
@@ -86,7 +96,7 @@ mod tests {
         let (mut dialer, mut shared) = parts();
         let link = dialer.connect_later(Duration::from_secs(7), &mut shared);
         let earliest = Instant::from_millis(8_000);
-        assert!(matches!(link, Link::Waiting { until } if until == earliest));
+        assert!(matches!(link, Link::Waiting { until, .. } if until == earliest));
         assert_eq!(shared.take_output(), None);
     }
 }

@@ -1,5 +1,7 @@
 //! The link, from no link to a link with a session.
 
+use core::time::Duration;
+
 use bytes::Bytes;
 
 use super::liveness::Liveness;
@@ -23,8 +25,15 @@ use crate::{Instant, LinkId, ProtocolError};
 /// ```
 pub(super) enum Link {
     None,
-    Waiting { until: Instant },
-    Connecting { id: LinkId, since: Instant },
+    /// The server asked for this part of the wait.
+    Waiting {
+        until: Instant,
+        asked_for: Duration,
+    },
+    Connecting {
+        id: LinkId,
+        since: Instant,
+    },
     Greeting(Greeting),
     Online(Online),
 }
@@ -41,6 +50,15 @@ impl Link {
 
     pub(super) fn is_online(&self) -> bool {
         matches!(self, Self::Online(_))
+    }
+
+    /// When the next one is made, if it is waited for; and the part of that wait that the server
+    /// asked for.
+    pub(super) fn waits_until(&self) -> Option<(Instant, Duration)> {
+        match self {
+            Self::Waiting { until, asked_for } => Some((*until, *asked_for)),
+            Self::None | Self::Connecting { .. } | Self::Greeting(_) | Self::Online(_) => None,
+        }
     }
 
     pub(super) fn online_mut(&mut self) -> Option<&mut Online> {
@@ -83,7 +101,7 @@ impl Link {
     pub(super) fn next_timer(&self, parameters: &Parameters) -> Option<Deadline> {
         match self {
             Self::None => None,
-            Self::Waiting { until } => Some((*until, Timer::Backoff)),
+            Self::Waiting { until, .. } => Some((*until, Timer::Backoff)),
             Self::Connecting { since, .. } => {
                 Some((*since + parameters.get(Timing::Connect), Timer::Connect))
             }

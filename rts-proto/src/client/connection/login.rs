@@ -5,6 +5,7 @@ use core::mem;
 
 use bytes::Bytes;
 
+use super::progress::SessionStart;
 use super::session::Session;
 use crate::planted::{Bug, planted};
 use crate::wire::{self, Accepted};
@@ -44,9 +45,21 @@ pub(crate) enum Entry {
     /// The login is now live.
     First { since: Instant },
     /// Its session was resumed.
-    Resumed,
+    Resumed { frames_resent: u32 },
     /// The login continues on a new session. `old` is the ended one.
     Anew { old: Box<Session> },
+}
+
+impl Entry {
+    pub(super) fn start(&self) -> SessionStart {
+        match self {
+            Self::First { .. } => SessionStart::First,
+            Self::Resumed { frames_resent } => {
+                SessionStart::Resumed { frames_resent: *frames_resent }
+            }
+            Self::Anew { .. } => SessionStart::Anew,
+        }
+    }
 }
 
 /// An accepted login.
@@ -164,8 +177,7 @@ impl Login {
                 Ok(Some(Entry::First { since }))
             }
             Stage::LoggedIn(session) if accepted.resumed => {
-                session.resumed(accepted)?;
-                Ok(Some(Entry::Resumed))
+                Ok(Some(Entry::Resumed { frames_resent: session.resumed(accepted)? }))
             }
             Stage::LoggedIn(session) => {
                 let fresh = Box::new(session.followed_by(accepted, now));

@@ -7,6 +7,7 @@ mod link;
 mod liveness;
 mod login;
 mod pace;
+mod progress;
 mod sending;
 mod session;
 mod tag;
@@ -22,6 +23,7 @@ use bytes::Bytes;
 
 pub use early_close::EarlyClose;
 pub(super) use login::{Ended, Entered, Entry};
+pub use progress::{LastLogin, LostLink, NextAttempt, SessionStart};
 pub(super) use session::Session;
 pub(super) use tag::Tag;
 
@@ -49,7 +51,8 @@ pub(super) struct Connection {
     dialer: Dialer,
     timeline: Timeline,
     sessions_begun: u64,
-    last_disconnect: Option<Disconnect>,
+    lost_link: Option<LostLink>,
+    last_login: Option<LastLogin>,
     early_close: Option<EarlyClose>,
 }
 
@@ -65,7 +68,8 @@ impl Connection {
             dialer: Dialer::new(random),
             timeline: Timeline::new(Instant::ORIGIN),
             sessions_begun: 0,
-            last_disconnect: None,
+            lost_link: None,
+            last_login: None,
             early_close: None,
         }
     }
@@ -106,8 +110,17 @@ impl Connection {
         self.sessions_begun
     }
 
-    pub(super) fn last_disconnect(&self) -> Option<Disconnect> {
-        self.last_disconnect
+    pub(super) fn lost_link(&self) -> Option<LostLink> {
+        self.lost_link
+    }
+
+    pub(super) fn last_login(&self) -> Option<LastLogin> {
+        self.last_login
+    }
+
+    pub(super) fn next_attempt(&self) -> Option<NextAttempt> {
+        let (at, asked_for) = self.link.waits_until()?;
+        Some(NextAttempt { at, attempts: self.dialer.attempts(), asked_for })
     }
 
     pub(super) fn early_close(&self) -> Option<&EarlyClose> {
@@ -176,9 +189,9 @@ impl Connection {
     }
 
     /// Closes the link, and records why it ended.
-    pub(super) fn lose_link(&mut self, why: Disconnect, shared: &mut Shared) {
+    pub(super) fn lose_link(&mut self, why: Disconnect, timer: Option<Timer>, shared: &mut Shared) {
         self.drop_link(shared);
-        self.last_disconnect = Some(why);
+        self.lost_link = Some(LostLink { link: self.dialer.newest(), why, timer });
     }
 
     /// The network changed: checks an open link, or opens one without waiting.
@@ -249,7 +262,9 @@ impl Connection {
         }
         let Some(login) = &mut self.login else { return Ok(None) };
         let Some(entry) = login.accepted(accepted, now)? else { return Ok(None) };
-        self.sessions_begun += u64::from(!matches!(entry, Entry::Resumed));
+        let start = entry.start();
+        self.sessions_begun += u64::from(!matches!(start, SessionStart::Resumed { .. }));
+        self.last_login = Some(LastLogin { link: self.dialer.newest(), start });
         self.dialer.succeeded(now);
         let (lost_at, was_told) = (self.timeline.heard(), self.timeline.break_was_reported());
         if let Some(state) = self.timeline.back(now) {

@@ -51,13 +51,14 @@ impl Session {
     }
 
     /// The server resumed this session. Frames that it does not have go out again, at its rates.
-    pub(super) fn resumed(&mut self, accepted: &Accepted) -> Result<(), ProtocolError> {
-        self.channel.resume(accepted.received, drop)?;
+    /// Returns the number of these.
+    pub(super) fn resumed(&mut self, accepted: &Accepted) -> Result<u32, ProtocolError> {
+        let frames_resent = self.channel.resume(accepted.received, drop)?;
         self.key = accepted.key;
         self.ack_due = None;
         self.hold_back();
         self.pace.nothing_waits();
-        Ok(())
+        Ok(frames_resent)
     }
 
     pub(super) fn claim(&self) -> u64 {

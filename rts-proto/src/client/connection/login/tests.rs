@@ -39,7 +39,7 @@ fn the_server_says_whether_the_session_goes_on() {
     let mut login = live();
     let mut answer = accepted();
     answer.resumed = true;
-    assert!(matches!(login.accepted(&answer, NOW), Ok(Some(Entry::Resumed))));
+    assert!(matches!(login.accepted(&answer, NOW), Ok(Some(Entry::Resumed { frames_resent: 0 }))));
     answer = accepted();
     answer.session = 2;
     assert!(matches!(login.accepted(&answer, NOW), Ok(Some(Entry::Anew { .. }))));
