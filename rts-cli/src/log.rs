@@ -70,7 +70,7 @@ pub(crate) fn filter(wanted: &str) -> Result<EnvFilter, String> {
         word.trim().parse::<LevelFilter>().map_err(|_| format!("{word:?} is not a level"))?;
     }
     // An engine has a level of its own, `logLevel`.
-    let of_engines = if wanted.contains("rts_engine") { "" } else { ",rts_engine=debug" };
+    let of_engines = if wanted.contains("rts::engine") { "" } else { ",rts::engine::log=debug" };
     EnvFilter::try_new(format!("{wanted}{of_engines}")).map_err(|error| error.to_string())
 }
 

@@ -69,6 +69,18 @@ impl Driver {
         });
     }
 
+    /// [`Input::Disconnected`] for a link, with the reason for the engine's log.
+    pub fn link_ended(&self, link: LinkId, how: &str) {
+        self.shared.with(|state| state.link_ended(link, how));
+        self.handle_input(Input::Disconnected(link));
+    }
+
+    /// The value of the field `engine` in the engine's log lines.
+    #[must_use]
+    pub fn engine_number(&self) -> u64 {
+        self.shared.lock().number()
+    }
+
     /// Passes a tick to the core, if one is due. This reads the clock itself, so a timer that fires
     /// early or late does no harm.
     pub fn tick(&self) {

@@ -28,7 +28,10 @@ impl Handle {
 
     /// See [`Shared::call`].
     pub(crate) fn call<R>(&self, call: impl FnOnce(&mut State, Instant) -> R) -> R {
-        self.shared.call(call)
+        self.shared.call(|state, now| {
+            state.begin_call();
+            call(state, now)
+        })
     }
 
     /// See [`Shared::with`].

@@ -1,93 +1,130 @@
-//! The log of an engine, up to its own level (`logLevel`). It never contains the payload of a
-//! message.
+//! What an engine says to the log: each decision that a developer may ask about. Never what was
+//! said in a message, and no token.
+//!
+//! Every line is at level debug and has the target `rts::engine`. Those that the engine's own level
+//! asks for (`logLevel`) are at their own level instead, with the target `rts::engine::log`. Lines
+//! are collected under the engine's lock and written when it is free: what listens to the log is
+//! the application's.
 
-use rts_proto::client::{Event, LogLevel, RoomEvent};
-use rts_proto::{ConnectionState, LoginCode};
+mod line;
+mod progress;
+mod words;
 
-/// The line is for an application that takes no events, and so gets no more of them.
-const NOT_READ: &str =
-    "the link is not read until events are taken: too many wait; take them, or drop `Events`";
+use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A line of the log. It is written while no lock is held, since subscribers of the log may run the
-/// application's code.
-pub(crate) struct Line {
-    level: LogLevel,
-    text: String,
+use rts_proto::client::{Client, Event, LogLevel};
+use rts_proto::{Instant, LinkId, UserId};
+use tracing::{Level, enabled};
+
+pub(crate) use line::Line;
+
+use line::{DECISIONS, Said};
+use progress::Progress;
+
+/// Engines of this process, whose lines have their numbers: one user may have several.
+static ENGINES: AtomicU64 = AtomicU64::new(0);
+
+pub(crate) struct Log {
+    /// The engine's number.
+    engine: u64,
+    /// Whether anybody listens at level debug.
+    wants_decisions: bool,
+    /// What happens now happens in a call of the application: no server has a part in it.
+    in_call: bool,
+    /// Whose login there was before that.
+    user: Option<UserId>,
+    progress: Progress,
+    lines: Vec<Line>,
 }
 
-impl Line {
-    /// `None` when the engine's log level excludes the line, or the event is never logged.
-    pub(crate) fn new(wanted: LogLevel, event: &Event) -> Option<Self> {
-        if wanted == LogLevel::Off {
-            return None;
-        }
-        let (level, text) = words(event)?;
-        (level <= wanted).then_some(Self { level, text })
-    }
-
-    /// The line for a link that is no longer read.
-    pub(crate) fn not_read(wanted: LogLevel) -> Option<Self> {
-        let (level, text) = (LogLevel::Warn, String::from(NOT_READ));
-        (level <= wanted).then_some(Self { level, text })
-    }
-
-    pub(crate) fn write(self) {
-        let text = self.text;
-        match self.level {
-            LogLevel::Off => {}
-            LogLevel::Error => tracing::error!("{text}"),
-            LogLevel::Warn => tracing::warn!("{text}"),
-            LogLevel::Info => tracing::info!("{text}"),
-            LogLevel::Debug => tracing::debug!("{text}"),
+impl Log {
+    pub(crate) fn new() -> Self {
+        Self {
+            engine: ENGINES.fetch_add(1, Ordering::Relaxed) + 1,
+            wants_decisions: false,
+            in_call: false,
+            user: None,
+            progress: Progress::default(),
+            lines: Vec::new(),
         }
     }
-}
 
-fn words(event: &Event) -> Option<(LogLevel, String)> {
-    Some(match event {
-        Event::LoginResult { uid, code, .. } => {
-            let is_ok = *code == LoginCode::Ok;
-            let level = if is_ok { LogLevel::Info } else { LogLevel::Error };
-            (level, format!("login of {uid}: {code}"))
-        }
-        Event::Logout(reason) => (LogLevel::Info, format!("the login is over: {reason}")),
-        Event::ConnectionStateChanged(state) => {
-            let level = match state {
-                ConnectionState::Failed => LogLevel::Error,
-                ConnectionState::Disconnected
-                | ConnectionState::Reconnecting
-                | ConnectionState::Lost => LogLevel::Warn,
-                ConnectionState::Connecting
-                | ConnectionState::Connected
-                | ConnectionState::Reconnected => LogLevel::Info,
-            };
-            (level, format!("connection: {state}"))
-        }
-        Event::CreateRoomFailed { error, .. } => (LogLevel::Warn, format!("no room: {error}")),
-        Event::Warning { message, .. } => (LogLevel::Warn, message.clone()),
-        Event::Room { room, event, .. } => return room_words(room.as_str(), event),
-        Event::MessageSendResult { id, code } => {
-            (LogLevel::Debug, format!("message {}: {code}", id.0))
-        }
-        Event::ServerMessageSendResult { id, code, .. } => {
-            (LogLevel::Debug, format!("message {} to the app's server: {code}", id.0))
-        }
-        Event::ServerParamsSetResult(code) => (LogLevel::Debug, format!("server params: {code}")),
-        Event::PeerOnlineStatus { .. } | Event::MessageReceived { .. } => return None,
-    })
-}
+    /// Whether anybody listens at level debug. Asked without the lock: it may run code of the
+    /// application.
+    pub(crate) fn is_wanted() -> bool {
+        enabled!(target: DECISIONS, Level::DEBUG)
+    }
 
-fn room_words(room: &str, event: &RoomEvent) -> Option<(LogLevel, String)> {
-    Some(match event {
-        RoomEvent::Joined { .. } => (LogLevel::Info, format!("room {room}: joined")),
-        RoomEvent::Left => (LogLevel::Info, format!("room {room}: left")),
-        RoomEvent::StateChanged { state, .. } => (LogLevel::Warn, format!("room {room}: {state}")),
-        RoomEvent::MessageSendResult { id, code } => {
-            (LogLevel::Debug, format!("room {room}: message {}: {code}", id.0))
+    pub(crate) fn engine(&self) -> u64 {
+        self.engine
+    }
+
+    /// Something is about to happen.
+    pub(crate) fn begin(&mut self, wants_decisions: bool, client: &Client) {
+        self.wants_decisions = wants_decisions;
+        self.in_call = false;
+        if self.is_on(client) {
+            self.user = client.user().cloned();
         }
-        RoomEvent::MessageReceived { .. }
-        | RoomEvent::UserMessageReceived { .. }
-        | RoomEvent::UserJoined(_)
-        | RoomEvent::UserLeft { .. } => return None,
-    })
+    }
+
+    /// It is a call of the application.
+    pub(crate) fn begin_call(&mut self) {
+        self.in_call = true;
+    }
+
+    pub(crate) fn happened(&mut self, client: &Client, event: &Event) {
+        if self.is_on(client)
+            && let Some((level, said)) = words::of_event(event, self.in_call)
+        {
+            self.say(client, level, said);
+        }
+    }
+
+    /// Looks at what became of the engine's way to its server.
+    pub(crate) fn look_at(&mut self, client: &Client, now: Instant) {
+        if self.is_on(client) {
+            for said in self.progress.news(client, now) {
+                self.say(client, LogLevel::Debug, said);
+            }
+        }
+    }
+
+    /// How a link ended, which the core does not know. The line about it comes when the core has
+    /// given the link up.
+    pub(crate) fn link_ended(&mut self, client: &Client, link: LinkId, why: &str) {
+        if self.is_on(client) {
+            self.progress.link_ended(link, why);
+        }
+    }
+
+    /// The link is read from now on, or not.
+    pub(crate) fn reading(&mut self, client: &Client, is_read: bool) {
+        if self.is_on(client) {
+            let (level, said) = words::of_reading(is_read);
+            self.say(client, level, said);
+        }
+    }
+
+    /// To be written when the lock is free.
+    pub(crate) fn take(&mut self) -> Vec<Line> {
+        std::mem::take(&mut self.lines)
+    }
+
+    fn is_on(&self, client: &Client) -> bool {
+        self.wants_decisions || client.log_level() != LogLevel::Off
+    }
+
+    fn say(&mut self, client: &Client, level: LogLevel, said: Said) {
+        let own_level = (level <= client.log_level()).then_some(level);
+        if own_level.is_none() && !self.wants_decisions {
+            return;
+        }
+        let said = Said {
+            user: said.user.or_else(|| client.user().cloned()).or_else(|| self.user.clone()),
+            link: said.link.or_else(|| client.link()),
+            ..said
+        };
+        self.lines.push(Line::new(self.engine, own_level, said));
+    }
 }

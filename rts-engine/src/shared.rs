@@ -11,7 +11,7 @@ use crate::answers::Answers;
 use crate::clock::Clock;
 use crate::delivery::{Delivery, Retired, StreamId};
 use crate::link_output::LinkOutput;
-use crate::log::Line;
+use crate::log::{Line, Log};
 use crate::login::Login;
 use crate::sent::Filled;
 
@@ -44,6 +44,7 @@ pub(crate) struct State {
     link_outputs: VecDeque<LinkOutput>,
     /// Bytes to transmit among `link_outputs`.
     link_bytes: usize,
+    log: Log,
     after: After,
 }
 
@@ -61,7 +62,6 @@ struct After {
     wakers: Vec<Waker>,
     dropped: Vec<Waker>,
     retired: Vec<Retired>,
-    lines: Vec<Line>,
 }
 
 impl Shared {
@@ -79,6 +79,7 @@ impl Shared {
             login: Login::default(),
             link_outputs: VecDeque::new(),
             link_bytes: 0,
+            log: Log::new(),
             after: After::default(),
         };
         Self { state: Mutex::new(state), clock }
@@ -103,11 +104,15 @@ impl Shared {
 
     /// Like [`call`](Self::call), without draining the core.
     pub(crate) fn with<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
+        let wants_decisions = Log::is_wanted();
         let mut state = self.lock();
+        let State { log, client, .. } = &mut *state;
+        log.begin(wants_decisions, client);
         let returned = change(&mut state);
         let after = std::mem::take(&mut state.after);
+        let lines = state.log.take();
         drop(state);
-        after.lines.into_iter().for_each(Line::write);
+        lines.into_iter().for_each(Line::write);
         after.wakers.into_iter().for_each(Waker::wake);
         returned
     }
@@ -147,6 +152,7 @@ impl State {
                 Output::Connect(link) => self.leave_to_driver(LinkOutput::Connect(link)),
                 Output::Disconnect(link) => self.leave_to_driver(LinkOutput::Disconnect(link)),
                 Output::Wait(deadline) => {
+                    self.log.look_at(&self.client, now);
                     if deadline != self.deadline || self.client.is_destroyed() {
                         self.deadline = deadline;
                         self.wake_driver();
@@ -191,8 +197,24 @@ impl State {
     /// it was told of this reason before.
     pub(crate) fn link_failed(&mut self, link: LinkId, why: String) {
         if self.client.link() == Some(link) {
+            self.log.link_ended(&self.client, link, &why);
             self.tell_link_error(why);
         }
+    }
+
+    /// Keeps the reason for the end of an open link, for the log.
+    pub(crate) fn link_ended(&mut self, link: LinkId, how: &str) {
+        self.log.link_ended(&self.client, link, how);
+    }
+
+    /// A call of the application begins.
+    pub(crate) fn begin_call(&mut self) {
+        self.log.begin_call();
+    }
+
+    /// The engine's number in log lines.
+    pub(crate) fn number(&self) -> u64 {
+        self.log.engine()
     }
 
     /// Reports that the server closed the previous link before a login was answered over it.
@@ -224,7 +246,7 @@ impl State {
         let Filled { waker, slot } = self.answers.happened(&event);
         self.login.happened(&event);
         self.after.wakers.extend(waker);
-        self.after.lines.extend(Line::new(self.client.log_level(), &event));
+        self.log.happened(&self.client, &event);
         self.delivery.push(event, slot);
         if self.delivery.has_callbacks() {
             self.wake_driver();
@@ -250,11 +272,11 @@ impl State {
         self.after.wakers.extend(self.wakers.driver.take());
     }
 
-    /// Whether the link may be read. The log reports when reading stops.
+    /// Whether the link may be read. The log reports each change.
     pub(crate) fn wants_read(&mut self) -> bool {
         let wants_read = self.delivery.has_room();
-        if !wants_read && self.is_read {
-            self.after.lines.extend(Line::not_read(self.client.log_level()));
+        if wants_read != self.is_read {
+            self.log.reading(&self.client, wants_read);
         }
         self.is_read = wants_read;
         wants_read

@@ -110,6 +110,12 @@ impl Connector {
         &self.address
     }
 
+    /// The proxy on the way, if any.
+    #[must_use]
+    pub fn proxy(&self) -> Option<&Proxy> {
+        self.proxy.as_ref()
+    }
+
     /// `host:port` of the first hop, to which the TCP connection is made.
     #[must_use]
     pub fn dial(&self) -> String {

@@ -1,5 +1,6 @@
 //! The one link that an engine has: connecting, then up.
 
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -24,6 +25,8 @@ type Established<R> =
 /// A change of the link.
 pub(super) enum LinkNews<R: Runtime> {
     Input(Input),
+    /// The link broke, or the server closed it without a frame.
+    Ended(LinkId, Option<io::ErrorKind>),
     /// The link failed, with the reason. The link, if any, may have bytes left to write.
     Failed(LinkId, LinkError, Option<Link<R::Stream>>),
 }
@@ -78,9 +81,13 @@ impl<R: Runtime> CurrentLink<R> {
                 match ready!(link.poll_step(context, reading)) {
                     Step::Received(bytes) => LinkNews::Input(Input::Received(id, bytes)),
                     Step::Over(Some(error)) => LinkNews::Failed(id, error.into(), self.take(id)),
-                    Step::Over(None) | Step::Gone(_) => {
+                    Step::Over(None) => {
                         *self = Self::None;
-                        LinkNews::Input(Input::Disconnected(id))
+                        LinkNews::Ended(id, None)
+                    }
+                    Step::Gone(how) => {
+                        *self = Self::None;
+                        LinkNews::Ended(id, how)
                     }
                 }
             }

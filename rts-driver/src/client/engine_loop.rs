@@ -5,12 +5,17 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use rts_engine::{Driver, LinkOutput};
+use rts_proto::LinkId;
 use rts_proto::client::Input;
 use rts_stream::Connector;
+use tracing::field::display;
 
 use super::current_link::{CurrentLink, LinkNews};
 use crate::runtime::Runtime;
 use crate::timer::Timer;
+
+/// The target of an engine's log lines.
+const ENGINE: &str = "rts::engine";
 
 /// Turns before the task yields. An engine that always has work must not block its thread.
 const TURNS_MAX: u32 = 64;
@@ -22,7 +27,10 @@ pub(super) async fn run<R: Runtime>(driver: Driver, connector: Connector) {
     for turn in (1..=TURNS_MAX).cycle() {
         while let Some(output) = driver.poll_link_output() {
             match output {
-                LinkOutput::Connect(id) => current = CurrentLink::connecting(id, &connector),
+                LinkOutput::Connect(id) => {
+                    log_connecting(driver.engine_number(), id, &connector);
+                    current = CurrentLink::connecting(id, &connector);
+                }
                 LinkOutput::Transmit(id, bytes) => {
                     if current.link(id).is_some_and(|link| link.push(bytes).is_err()) {
                         current = CurrentLink::None;
@@ -58,7 +66,18 @@ pub(super) async fn run<R: Runtime>(driver: Driver, connector: Connector) {
         })
         .await;
         match news {
-            Some(LinkNews::Input(input)) => driver.handle_input(input),
+            Some(LinkNews::Input(input)) => {
+                if let Input::Connected(link) = input {
+                    let engine = driver.engine_number();
+                    tracing::debug!(target: ENGINE, engine, %link, "connected");
+                }
+                driver.handle_input(input);
+            }
+            Some(LinkNews::Ended(id, how)) => {
+                let how =
+                    how.map_or("closed by the server".to_owned(), |how| format!("broken: {how}"));
+                driver.link_ended(id, &how);
+            }
             Some(LinkNews::Failed(id, error, link)) => {
                 driver.link_failed(id, format!("no link to {}: {error}", connector.address()));
                 closing.links.extend(link.map(|link| Box::pin(link.finish::<R>()) as Finishing));
@@ -67,6 +86,12 @@ pub(super) async fn run<R: Runtime>(driver: Driver, connector: Connector) {
         }
     }
     poll_fn(|context| closing.poll(context)).await;
+}
+
+/// The whole way to the server. Neither has a secret: a proxy is shown without its password.
+fn log_connecting(engine: u64, link: LinkId, connector: &Connector) {
+    let (address, proxy) = (connector.address(), connector.proxy().map(display));
+    tracing::debug!(target: ENGINE, engine, %link, %address, proxy, "connecting");
 }
 
 /// Links that are being closed, each for a second at most.

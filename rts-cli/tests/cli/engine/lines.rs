@@ -107,6 +107,9 @@ fn log_of_engine_has_its_own_level() {
     };
     assert_eq!(alice("{}"), "");
     let said = alice(r#"{"logLevel":"info"}"#);
-    assert!(said.contains("login of alice: logged in (0)"), "{said}");
+    assert!(
+        said.contains(" INFO rts::engine::log: logged in engine=1 link=1 user=alice"),
+        "{said}"
+    );
     assert_eq!(alice(r#"{"logLevel":"error"}"#), "");
 }

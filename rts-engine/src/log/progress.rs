@@ -1,0 +1,100 @@
+//! How an engine gets on with its way to the server, by comparing what the core says of it with
+//! what was known.
+
+use rts_proto::client::{Client, LastLogin, LostLink, NextAttempt, SessionStart, Timer};
+use rts_proto::{Instant, LinkId};
+
+use super::line::Said;
+
+/// What the log has said already.
+#[derive(Default)]
+pub(super) struct Progress {
+    lost_link: Option<LostLink>,
+    last_login: Option<LastLogin>,
+    next_attempt: Option<NextAttempt>,
+    /// How a link ended, if the driver knows.
+    ended: Option<(LinkId, String)>,
+}
+
+impl Progress {
+    /// What is said first of a link is the most precise.
+    pub(super) fn link_ended(&mut self, link: LinkId, why: &str) {
+        if self.ended.as_ref().is_none_or(|(of, _)| *of != link) {
+            self.ended = Some((link, why.to_owned()));
+        }
+    }
+
+    /// What is new.
+    pub(super) fn news(
+        &mut self,
+        client: &Client,
+        now: Instant,
+    ) -> impl Iterator<Item = Said> + use<> {
+        let lost =
+            news(&mut self.lost_link, client.lost_link()).map(|lost| self.lost(client, lost));
+        let login = news(&mut self.last_login, client.last_login()).and_then(login);
+        let attempt =
+            news(&mut self.next_attempt, client.next_attempt()).map(|next| attempt(next, now));
+        [lost, login, attempt].into_iter().flatten()
+    }
+
+    fn lost(&mut self, client: &Client, lost: LostLink) -> Said {
+        let LostLink { link, why, timer } = lost;
+        let by_driver = self.ended.take().filter(|(of, _)| *of == link).map(|(_, why)| why);
+        let by_server = client.early_close().filter(|close| close.link == link);
+        let why = match (by_driver, timer, by_server) {
+            (Some(why), _, _) => why,
+            (None, Some(timer), _) => format!("{why}: {}", waited_for(timer)),
+            (None, None, Some(close)) if !close.reason.is_empty() => {
+                format!("{why}, {}", close.reason)
+            }
+            (None, None, _) => why.to_string(),
+        };
+        Said { text: "link lost", link: Some(link), why: Some(why), ..Said::default() }
+    }
+}
+
+/// A value that is not the one before.
+fn news<T: PartialEq + Copy>(known: &mut Option<T>, now: Option<T>) -> Option<T> {
+    if *known == now {
+        return None;
+    }
+    *known = now;
+    now
+}
+
+/// The first of a login is told as its result.
+fn login(login: LastLogin) -> Option<Said> {
+    let (text, frames_resent) = match login.start {
+        SessionStart::First => return None,
+        SessionStart::Resumed { frames_resent } => ("session resumed", Some(frames_resent)),
+        SessionStart::Anew => ("session lost, and a new one begun", None),
+    };
+    let resumed = Some(frames_resent.is_some());
+    Some(Said { text, link: Some(login.link), resumed, frames_resent, ..Said::default() })
+}
+
+fn attempt(next: NextAttempt, now: Instant) -> Said {
+    let NextAttempt { at, attempts, asked_for } = next;
+    let why = match asked_for.as_millis() {
+        0 => "back-off".to_owned(),
+        millis => format!("the server asked for {millis} ms; the rest is back-off"),
+    };
+    let in_ms = u64::try_from(at.since(now).as_millis()).ok();
+    let text = "waiting for the next attempt to connect";
+    Said { text, in_ms, attempts: Some(attempts), why: Some(why), ..Said::default() }
+}
+
+/// What did not come.
+fn waited_for(timer: Timer) -> &'static str {
+    match timer {
+        Timer::Unanswered => "a heartbeat or a frame was not acknowledged (reconnectingAfterMs)",
+        Timer::Probe => "the network changed, and carries nothing (probeTimeoutMs)",
+        Timer::Connect => "no connection (connectTimeoutMs)",
+        Timer::Login => "the login was not answered (loginTimeoutMs)",
+        Timer::Silence => "nothing was heard (reconnectingAfterMs)",
+        Timer::Flush | Timer::Pace | Timer::Answer | Timer::Heartbeat | Timer::Backoff => {
+            "no timer of a link"
+        }
+    }
+}
