@@ -139,6 +139,8 @@ impl State {
 
     /// Takes the core's outputs until it waits.
     pub(crate) fn drain(&mut self, now: Instant) {
+        // Before the events that follow from it.
+        self.log.look_at(&self.client, now);
         loop {
             match self.client.poll_output() {
                 Output::Event(event) => self.happened(event),
@@ -152,7 +154,6 @@ impl State {
                 Output::Connect(link) => self.leave_to_driver(LinkOutput::Connect(link)),
                 Output::Disconnect(link) => self.leave_to_driver(LinkOutput::Disconnect(link)),
                 Output::Wait(deadline) => {
-                    self.log.look_at(&self.client, now);
                     if deadline != self.deadline || self.client.is_destroyed() {
                         self.deadline = deadline;
                         self.wake_driver();
@@ -191,6 +192,7 @@ impl State {
         });
         self.leave_to_driver(LinkOutput::Disconnect(link));
         self.client.handle_input(now, Input::Disconnected(link));
+        self.log.look_at(&self.client, now);
     }
 
     /// A link did not come up. The application is not told if the link is no longer needed, or if
