@@ -22,6 +22,9 @@ use rts_driver::client::{LoginStatus, LoginWatch};
 use crate::error::LoginError;
 use schedule::{Lifetime, Next, Schedule};
 
+/// The target of an engine's log lines.
+const ENGINE: &str = "rts::engine";
+
 type Answer = Result<String, Arc<dyn Error + Send + Sync>>;
 type Provide = dyn Fn(TokenRequest) -> Pin<Box<dyn Future<Output = Answer> + Send>> + Send + Sync;
 
@@ -109,13 +112,17 @@ impl Tokens {
     }
 
     async fn provide(&self, request: TokenRequest) -> Answer {
-        let why = request.reason();
+        let (user, asked_for) = (request.uid().to_owned(), request.reason());
         // A panic of the application's must not end the task that keeps its login alive.
         let asked = AssertUnwindSafe(async { (self.provider.0)(request).await });
         let answer = asked.catch_unwind().await.unwrap_or_else(|_| Err(Arc::new(Panicked)));
         match &answer {
-            Ok(_) => tracing::debug!(reason = ?why, "the token provider gave a token"),
-            Err(error) => tracing::debug!(reason = ?why, %error, "the token provider failed"),
+            Ok(_) => {
+                tracing::debug!(target: ENGINE, user, ?asked_for, "the token provider gave a token");
+            }
+            Err(why) => {
+                tracing::debug!(target: ENGINE, user, ?asked_for, %why, "the token provider failed");
+            }
         }
         answer
     }

@@ -11,10 +11,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use common::APP_ID;
 use rts_engine::{Clock, Driver, Engine, Events, LinkOutput, Room};
-use rts_proto::client::Input;
+use rts_proto::client::{Config, Input, Parameters};
 use rts_proto::wire::{Accepted, Frame, LoginAnswer, ResumeKey};
 use rts_proto::{
-    CloseCode, LinkId, LoginCode, MessageConfig, MessageId, Payload, RoomState, SendCode,
+    AppId, CloseCode, LinkId, LoginCode, MessageConfig, MessageId, Payload, RoomState, SendCode,
     ServerParamsCode,
 };
 use tracing_subscriber::EnvFilter;
@@ -66,8 +66,11 @@ impl Story {
     fn new(parameters: &str, lines: Lines) -> Self {
         let micros = Arc::new(AtomicU64::new(0));
         let clock = Clock::manual(Arc::clone(&micros));
-        let made = Engine::with_clock(APP_ID, parameters, 1, clock);
-        let (engine, events, driver) = made.expect("good arguments");
+        let app_id = AppId::new(APP_ID).expect("an app id");
+        let config = Config { app_id, parameters: Parameters::default() };
+        let (engine, driver) = Engine::with_clock(config, 1, clock);
+        engine.set_runtime_parameters(parameters).expect("a JSON object");
+        let events = engine.events();
         Self { engine, events, driver, micros, lines }
     }
 
@@ -242,7 +245,7 @@ fn why_a_message_a_broadcast_and_a_join_have_their_results() {
         let (code, ids) = (SendCode::ReceiverNotLoggedIn, vec![MessageId(1)]);
         story.hears(1, Frame::SendResults { code, ids });
         drop(room.send_message(SECRET).expect("an engine"));
-        story.engine.set_server_params(SECRET, &format!("https://{SECRET}.example/"));
+        drop(story.engine.set_server_params(SECRET, &format!("https://{SECRET}.example/")));
         let code = ServerParamsCode::Unknown;
         story.hears(1, Frame::ServerParamsAnswer { ticket: 2, code });
         let told = story.told();
@@ -253,7 +256,7 @@ fn why_a_message_a_broadcast_and_a_join_have_their_results() {
             "result of a broadcast link=1 user=alice room=lobby id=1 code=100 why=\"not in the room \
              (100)\"",
             "result of setting server params link=1 user=alice code=1000 why=\"the signature or the \
-             url cannot be used, or the url is not allowed (1000)\"",
+             URL is invalid, or the URL is not allowed (1000)\"",
         ] {
             assert!(told.contains(&format!("DEBUG rts::engine: {line}")), "{line}: {told:#?}");
         }
@@ -281,7 +284,7 @@ fn whose_bound_a_message_is_over() {
 fn why_nothing_is_read() {
     told_at("debug", |lines| {
         let mut story = Story::logged_in(lines);
-        (0..1_024).for_each(|_| story.engine.get_peer_online_status("bob"));
+        (0..1_024).for_each(|_| drop(story.engine.get_peer_online_status("bob")));
         let from = rts_proto::UserId::new("bob").expect("well formed");
         for _ in 0..1_024 {
             let (from, payload) = (from.clone(), Payload::text(SECRET));
@@ -335,7 +338,7 @@ fn no_line_has_a_payload_a_token_or_a_signature() {
         room.join().expect("not joined");
         drop(room.send_message(SECRET).expect("an engine"));
         story.send("bob");
-        story.engine.set_server_params(SECRET, &format!("https://{SECRET}.example/"));
+        drop(story.engine.set_server_params(SECRET, &format!("https://{SECRET}.example/")));
         drop(story.engine.send_server_message(SECRET).expect("an engine"));
         story.engine.update_login_token(&format!("fresh {SECRET}"));
         let from = rts_proto::UserId::new("bob").expect("well formed");
