@@ -1,5 +1,6 @@
 //! What applications do, over real sockets, against a shard in this process.
 
+mod decisions;
 mod messages;
 mod rooms;
 #[cfg(feature = "serde")]
