@@ -5,7 +5,7 @@ mod common;
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,11 +17,17 @@ use rts_proto::{
     AppId, CloseCode, LinkId, LoginCode, MessageConfig, MessageId, Payload, RoomState, SendCode,
     ServerParamsCode,
 };
+use tracing::Dispatch;
+use tracing::subscriber::NoSubscriber;
 use tracing_subscriber::EnvFilter;
 
 /// In every payload, token, signature and url that these tests use.
 const SECRET: &str = "hush";
 const RELIABLE: MessageConfig = MessageConfig::ReliableOrdered;
+
+/// A second subscriber, which wants nothing. With a single one, `tracing` asks only the subscriber
+/// of the thread that reaches a line first, which may be the thread of another test.
+static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::default()));
 
 /// What was logged, without times.
 #[derive(Clone, Default)]
@@ -44,6 +50,7 @@ fn logging<W: io::Write>(
     writer: impl Fn() -> W + Send + Sync + 'static,
     run: impl FnOnce(),
 ) {
+    LazyLock::force(&SECOND);
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(filter))
         .with_writer(writer)

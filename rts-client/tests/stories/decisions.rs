@@ -1,13 +1,19 @@
 //! What the log says of an engine's way to its server.
 
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use rts_client::{ConnectOptions, Engine, Event, Proxy};
+use tracing::Dispatch;
+use tracing::subscriber::NoSubscriber;
 use tracing_subscriber::EnvFilter;
 
 use crate::support::{APP_ID, next};
+
+/// A second subscriber, which wants nothing. With a single one, `tracing` asks only the subscriber
+/// of the thread that reaches a line first, which may be the thread of another test.
+static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::default()));
 
 /// What was logged.
 #[derive(Clone, Default)]
@@ -29,6 +35,7 @@ impl io::Write for Lines {
 async fn the_whole_way_to_the_server_is_told_without_the_password_of_the_proxy() {
     let lines = Lines::default();
     let to = lines.clone();
+    LazyLock::force(&SECOND);
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new("rts::engine=debug"))
         .with_writer(move || to.clone())

@@ -1,9 +1,15 @@
 //! The lines of the log, for a test to compare.
 
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
+use tracing::Dispatch;
+use tracing::subscriber::NoSubscriber;
 use tracing_subscriber::EnvFilter;
+
+/// A second subscriber, which wants nothing. With a single one, `tracing` asks only the subscriber
+/// of the thread that reaches a line first, which may be the thread of another test.
+static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::default()));
 
 /// The logged lines, without times.
 #[derive(Clone, Default)]
@@ -12,6 +18,7 @@ pub(crate) struct Lines(Arc<Mutex<Vec<u8>>>);
 impl Lines {
     /// Runs this with a log at the filter's levels. Only lines of this thread are collected.
     pub(crate) fn collect<T>(self, filter: &str, run: impl FnOnce() -> T) -> T {
+        LazyLock::force(&SECOND);
         let subscriber = tracing_subscriber::fmt()
             .with_env_filter(EnvFilter::new(filter))
             .with_writer(move || self.clone())

@@ -72,7 +72,7 @@ fn a_wait_says_how_long_it_lasts_and_whose_wish_that_is() {
     let mut stage = Stage::logged_in();
     assert_eq!(stage.engine.next_attempt(), None);
     let (code, reason) = (CloseCode::Busy.code(), Bytes::new());
-    stage.hears(Frame::Close { code, reason, retry_after_ms: 7_000 });
+    stage.receives(Frame::Close { code, reason, retry_after_ms: 7_000 });
     let asked_for = Duration::from_secs(7);
     let at = stage.now + asked_for;
     assert_eq!(stage.engine.next_attempt(), Some(NextAttempt { at, attempts: 1, asked_for }));
