@@ -136,7 +136,7 @@ impl Command {
 
     /// Whether the command is a query, which changes nothing.
     #[must_use]
-    pub fn is_question(&self) -> bool {
+    pub fn is_query(&self) -> bool {
         match self {
             Self::OnlineUsers { .. }
             | Self::Statuses { .. }

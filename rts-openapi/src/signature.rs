@@ -70,7 +70,7 @@ pub struct Signature {
 impl Signature {
     /// Whether a header's value has the scheme of signatures.
     #[must_use]
-    pub fn is_one(authorization: &str) -> bool {
+    pub fn is_signature(authorization: &str) -> bool {
         authorization.split_whitespace().next() == Some(ALGORITHM)
     }
 

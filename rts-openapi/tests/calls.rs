@@ -367,9 +367,9 @@ fn codes_have_distinct_names_statuses_and_numbers() {
 #[test]
 fn only_reading_actions_are_queries() {
     for action in Action::ALL {
-        let is_question = parse(action, &full()).expect("taken").is_question();
+        let is_query = parse(action, &full()).expect("taken").is_query();
         let asks = action.name().starts_with("Get") || action.name().starts_with("List");
-        assert_eq!(is_question, asks, "{action:?}");
+        assert_eq!(is_query, asks, "{action:?}");
     }
 }
 

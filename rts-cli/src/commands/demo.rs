@@ -18,7 +18,7 @@ use crate::out::say;
 /// Only a fault makes a step take longer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-struct Person {
+struct User {
     name: &'static str,
     engine: Engine,
     events: Events,
@@ -30,9 +30,9 @@ pub(crate) async fn run() -> anyhow::Result<ExitCode> {
     tokio::spawn(server.run(std::future::pending()));
     say(format_args!("a server listens on {url}"))?;
 
-    let mut alice = Person::new("alice", &url)?;
-    let mut bob = Person::new("bob", &url)?;
-    let mut carol = Person::new("carol", &url)?;
+    let mut alice = User::new("alice", &url)?;
+    let mut bob = User::new("bob", &url)?;
+    let mut carol = User::new("carol", &url)?;
 
     title("Login; carol's token has expired, and she gets a fresh one")?;
     alice.log_in().await?;
@@ -71,7 +71,7 @@ pub(crate) async fn run() -> anyhow::Result<ExitCode> {
     alice.broadcast_result(BroadcastCode::Ok).await?;
 
     title("Bob logs in on a second device; the first is told, and stays out")?;
-    let mut second = Person::new("bob", &url)?;
+    let mut second = User::new("bob", &url)?;
     second.log_in().await?;
     bob.expect("the logout", |e| *e == Event::Logout(LogoutReason::Displaced)).await?;
     alice.sends("bob", Payload::text("which bob?"))?;
@@ -79,9 +79,9 @@ pub(crate) async fn run() -> anyhow::Result<ExitCode> {
     alice.result(SendCode::Ok).await?;
 
     title("Logout")?;
-    for person in [&mut alice, &mut second, &mut carol] {
-        person.engine.logout();
-        person.expect("the logout", |e| *e == Event::Logout(LogoutReason::Own)).await?;
+    for user in [&mut alice, &mut second, &mut carol] {
+        user.engine.logout();
+        user.expect("the logout", |e| *e == Event::Logout(LogoutReason::Own)).await?;
     }
     say("\nall as it should be")?;
     Ok(ExitCode::SUCCESS)
@@ -97,7 +97,7 @@ fn title(text: &str) -> anyhow::Result<()> {
     say(format_args!("\n== {text}"))
 }
 
-impl Person {
+impl User {
     fn new(name: &'static str, url: &str) -> anyhow::Result<Self> {
         let engine = rts_client::Engine::builder(url, DEV_APP_ID).build()?.contract().clone();
         let events = engine.events();

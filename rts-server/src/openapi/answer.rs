@@ -98,7 +98,7 @@ impl Answerer {
         };
         let call = pending.call.insert(call);
         self.check_access(&claim, call)?;
-        let turn = match call.command.is_question() {
+        let turn = match call.command.is_query() {
             true => self.turns.take(&call.app_id).await?,
             false => None,
         };

@@ -60,7 +60,7 @@ impl Keys {
             let message = "Authorization is missing: sign the request (HMAC-SHA256), or send Bearer and a key";
             return Err(Error::new(ErrorCode::MissingAuthenticationToken, message));
         };
-        if Signature::is_one(authorization) {
+        if Signature::is_signature(authorization) {
             let signature = Signature::parse(authorization)?;
             let found = self.access.iter().find(|(id, ..)| id == signature.access_key());
             let (_, secret, key) = found.ok_or_else(|| unknown("the access key in Credential"))?;

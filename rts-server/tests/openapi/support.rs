@@ -93,7 +93,7 @@ impl World {
     }
 
     /// An engine that is logged in.
-    pub(crate) async fn log_in(&self, uid: &str) -> Person {
+    pub(crate) async fn log_in(&self, uid: &str) -> User {
         let engine = connect(&format!("rts://{}", self.links), APP_ID).expect("an engine");
         let mut events = engine.events();
         let key = AppKey::new("app key").expect("a key");
@@ -101,7 +101,7 @@ impl World {
         engine.login(&token, uid).expect("accepted");
         let is_in = |event: &Event| matches!(event, Event::LoginResult { code: LoginCode::Ok, .. });
         while !is_in(&next(&mut events).await) {}
-        Person { engine, events }
+        User { engine, events }
     }
 
     /// Sends a request with a bearer key, for the newest version.
@@ -172,12 +172,12 @@ impl World {
 }
 
 /// A user's engine.
-pub(crate) struct Person {
+pub(crate) struct User {
     pub(crate) engine: Engine,
     pub(crate) events: Events,
 }
 
-impl Person {
+impl User {
     pub(crate) async fn join(&mut self, room: &str) -> Room {
         let room = self.engine.create_room(room).expect("a room");
         room.join().expect("accepted");
