@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use rts_driver::Runtime;
 use rts_driver::client::{
-    self, AppId, ConnectOptions, Connector, EngineOptions, Observe, Parameters, Timing,
+    self, AppId, ConnectOptions, Connector, EngineOptions, LogLevel, Observe, Parameters, Timing,
 };
 
 use crate::engine::Engine;
 use crate::error::BuildError;
-use crate::tokens::{Provider, TokenRequest, Tokens};
+use crate::logins::{Logins, Provider, TokenRequest};
 
 /// What an engine is made from: [`Engine::builder`] begins one. Bad values are told by
 /// [`build`](Self::build).
@@ -21,6 +21,7 @@ pub struct Builder {
     way: Way,
     app_id: String,
     timings: Vec<(Timing, Duration)>,
+    log_level: LogLevel,
     provider: Option<Provider>,
     observer: Option<Box<dyn Observe + Send>>,
 }
@@ -48,7 +49,8 @@ enum Way {
 
 impl Builder {
     fn new(way: Way, app_id: String) -> Self {
-        Self { way, app_id, timings: Vec::new(), provider: None, observer: None }
+        let (timings, log_level) = (Vec::new(), LogLevel::default());
+        Self { way, app_id, timings, log_level, provider: None, observer: None }
     }
 
     /// A proxy, and the certificates to trust. Without this there is no proxy, and what the system
@@ -89,8 +91,11 @@ impl Builder {
     /// It is asked a minute before the token expires, or after nine tenths of its life if that is
     /// later. If it fails then, it is asked again after 1, 2, 4, ... up to 60 s. After a refusal
     /// during a first login, it is asked once; a login that was live before asks it again until the
-    /// server accepts a token. There is one request at a time, in a task of the engine; it is
-    /// dropped when the login ends.
+    /// server accepts a token. All but the first request run in a task of the engine, one at a
+    /// time. A request is dropped when the login ends.
+    ///
+    /// Requests have no time limit: put one into the function. Do not move a clone of the engine
+    /// into it, which would keep the engine alive.
     ///
     /// ```no_run
     /// # use rts_client::{BuildError, Engine};
@@ -110,6 +115,11 @@ impl Builder {
         E: Into<Box<dyn Error + Send + Sync>>,
     {
         Self { provider: Some(Provider::new(provide)), ..self }
+    }
+
+    /// What the engine writes to `tracing`: nothing unless set.
+    pub fn log_level(self, log_level: LogLevel) -> Self {
+        Self { log_level, ..self }
     }
 
     /// Watches the core of the engine: all that goes in and comes out. Each call and each burst of
@@ -158,6 +168,7 @@ impl Builder {
         for (timing, time) in self.timings {
             parameters.set(timing, time)?;
         }
+        parameters.set_log_level(self.log_level);
         let app_id = AppId::new(&self.app_id)?;
         let connector = match self.way {
             Way::Address { address, options } => Connector::new(&address, options)?,
@@ -168,11 +179,11 @@ impl Builder {
             options = options.with_observer(observer);
         }
         let engine = client::connect::<R>(connector, app_id, options)?;
-        let tokens = self.provider.map(|provider| Arc::new(Tokens::new(provider)));
-        if let Some(tokens) = &tokens {
-            R::spawn(Arc::clone(tokens).keep::<R>(engine.watch_login()));
+        let logins = Arc::new(Logins::new(self.provider));
+        if logins.has_provider() {
+            R::spawn(Arc::clone(&logins).keep::<R>(engine.watch_login()));
         }
-        Ok(Engine::new(engine, tokens))
+        Ok(Engine::new(engine, logins))
     }
 }
 

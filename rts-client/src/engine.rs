@@ -1,19 +1,20 @@
 //! The engine, as a Rust program uses it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_lite::future::or;
 use rts_driver::client as contract;
 use rts_driver::client::{
-    BusinessIdError, Disconnect, LoginStatus, LogoutReason, MessageConfig, OnlineStatus, Payload,
-    SendCode, ServerAnswer,
+    BusinessIdError, CreateRoomError, Disconnect, LoginStatus, MessageConfig, OnlineStatus,
+    Parameters, Payload, SendCode, ServerAnswer, Timing, TimingError, UserId,
 };
 
 use crate::error::{self, JoinError, LoginError, ServerParamsError};
 use crate::events::Events;
+use crate::logins::Logins;
 use crate::room::Room;
 use crate::sending::Sending;
-use crate::tokens::Tokens;
 
 /// One client: one app, one login at a time, many rooms. Cheap to clone.
 ///
@@ -24,12 +25,12 @@ use crate::tokens::Tokens;
 #[derive(Clone, Debug)]
 pub struct Engine {
     engine: contract::Engine,
-    tokens: Option<Arc<Tokens>>,
+    logins: Arc<Logins>,
 }
 
 impl Engine {
-    pub(crate) fn new(engine: contract::Engine, tokens: Option<Arc<Tokens>>) -> Self {
-        Self { engine, tokens }
+    pub(crate) fn new(engine: contract::Engine, logins: Arc<Logins>) -> Self {
+        Self { engine, logins }
     }
 
     /// What the engine tells from now on. There is one stream at a time: an earlier one ends, and
@@ -44,8 +45,8 @@ impl Engine {
     /// Logs in, and waits for the answer. With no way to the server it tries for ever: put a
     /// time-out around it, or watch [`Event::Warning`](crate::Event::Warning) for the reason.
     ///
-    /// With a [token provider](Builder::token_provider), a refused token is replaced once before
-    /// this fails.
+    /// With a [token provider](crate::Builder::token_provider), a refused token is replaced once
+    /// before this fails.
     ///
     /// If this future is dropped, the login goes on; [`logout`](Self::logout) ends it.
     ///
@@ -54,66 +55,53 @@ impl Engine {
     /// A malformed token or user id; logged in, or logging in, already; refused, or ended before it
     /// was answered; closed.
     pub async fn login(&self, token: &str, uid: &str) -> Result<(), LoginError> {
-        let mut watch = self.engine.watch_login();
-        self.engine.login(token, uid)?;
-        if let Some(tokens) = &self.tokens {
-            tokens.begin(token, uid);
-        }
-        loop {
-            let changed = self.tokens.as_ref().map(|tokens| tokens.listen());
-            match watch.status() {
-                LoginStatus::LoggedIn => return Ok(()),
-                LoginStatus::LoggingIn => {}
-                LoginStatus::TokenRefused => match &self.tokens {
-                    None => return Err(LoginError::TokenRefused),
-                    Some(tokens) => tokens.given_up().map_or(Ok(()), Err)?,
-                },
-                LoginStatus::Refused(code) => {
-                    return Err(error::login(code).err().unwrap_or(LoginError::Failed));
-                }
-                LoginStatus::LoggedOut(reason) => return Err(LoginError::LoggedOut(reason)),
-                LoginStatus::Idle => return Err(LoginError::LoggedOut(LogoutReason::Own)),
-                LoginStatus::ServerAbnormal => return Err(LoginError::ServerError),
-                LoginStatus::Destroyed => return Err(LoginError::EngineClosed),
-            }
-            let answered = async {
-                watch.changed().await;
-            };
-            match changed {
-                Some(changed) => or(changed, answered).await,
-                None => answered.await,
-            }
-        }
+        let watch = self.engine.log_in(token, uid)?;
+        let login = self.logins.begin(uid, Some(token));
+        self.logins.answer(login, watch).await
     }
 
-    /// Logs in with a token of the [token provider](Builder::token_provider); else like
-    /// [`login`](Self::login).
+    /// Logs in with a token of the [token provider](crate::Builder::token_provider); else like
+    /// [`login`](Self::login). The provider has no time limit of this engine's.
     ///
     /// # Errors
     ///
     /// Also: no provider, or it failed.
     pub async fn login_as(&self, uid: &str) -> Result<(), LoginError> {
-        let tokens = self.tokens.as_ref().ok_or(LoginError::NoTokenProvider)?;
-        let token = tokens.first(uid).await.map_err(LoginError::TokenProvider)?;
-        self.login(&token, uid).await
+        if !self.logins.has_provider() {
+            return Err(LoginError::NoTokenProvider);
+        }
+        UserId::check(uid).map_err(|_| LoginError::InvalidArgument)?;
+        let mut watch = self.engine.watch_login();
+        match watch.status() {
+            LoginStatus::LoggedIn | LoginStatus::LoggingIn => {
+                return Err(LoginError::AlreadyLoggedIn);
+            }
+            LoginStatus::Destroyed => return Err(LoginError::EngineClosed),
+            _ => {}
+        }
+        let login = self.logins.begin(uid, None);
+        let token = self.logins.first_token(login, uid, watch).await?;
+        let watch = self.engine.log_in(&token, uid)?;
+        self.logins.answer(login, watch).await
     }
 
     /// Logs out. Messages without a result get theirs, and
-    /// [`Event::LoggedOut`](crate::Event::LoggedOut) follows. Does nothing without a login.
+    /// [`Event::LoggedOut`](crate::Event::LoggedOut) follows if a login was live or under way. A
+    /// login that waits for another token ends too.
     pub fn logout(&self) {
+        self.logins.end();
         self.engine.logout();
     }
 
     /// Another token for the present login. It is used when the engine has to log in anew, such as
     /// after a long time without a link. If the last token was refused, the engine logs in with this
-    /// one at once. An expired token never ends a live login.
+    /// one at once. An expired token never ends a live login. After a logout this does nothing.
     ///
-    /// An application with a [token provider](Builder::token_provider) need not call this.
+    /// An application with a [token provider](crate::Builder::token_provider) need not call this.
     pub fn update_token(&self, token: &str) {
-        if let Some(tokens) = &self.tokens {
-            tokens.replaced(token);
+        if self.logins.take_token(token) {
+            self.engine.update_login_token(token);
         }
-        self.engine.update_login_token(token);
     }
 
     // Messages.
@@ -151,7 +139,8 @@ impl Engine {
     }
 
     /// Asks whether a user is online. [`Unreachable`](OnlineStatus::Unreachable) if there is no
-    /// login, or no answer within 10 s.
+    /// login, no answer within 10 s, or over the rate of 10 a second;
+    /// [`Offline`](OnlineStatus::Offline) for an id that no user can have.
     pub async fn online_status(&self, uid: impl AsRef<str>) -> OnlineStatus {
         self.engine.get_peer_online_status(uid.as_ref()).await
     }
@@ -183,20 +172,54 @@ impl Engine {
 
     // Rooms.
 
-    /// Joins a room, and waits for the answer. If this future is dropped, the room is left.
+    /// Joins a room, and waits for the answer as long as the login lives, also while the link is
+    /// down. If this future is dropped, the room is left.
     ///
     /// # Errors
     ///
-    /// A malformed room id; 1,024 rooms; in the room, or joining it, already; refused; cancelled by
-    /// a logout.
+    /// Not logged in; a malformed room id; in 1,024 rooms; in the room, or joining it, already;
+    /// refused; cancelled by the end of the login.
     pub async fn join(&self, room_id: impl AsRef<str>) -> Result<Room, JoinError> {
         let room_id = room_id.as_ref();
-        // A room that the engine was put out of has its handle still.
-        let room = match self.engine.room(room_id) {
-            Some(room) => room,
-            None => self.engine.create_room(room_id)?,
+        match self.engine.watch_login().status() {
+            LoginStatus::LoggedIn => {}
+            LoginStatus::Destroyed => return Err(JoinError::EngineClosed),
+            _ => return Err(JoinError::NotLoggedIn),
+        }
+        let login = self.logins.number();
+        let over = async {
+            self.logins.until_over(login).await;
+            Err(JoinError::Cancelled)
         };
-        Room::join(room).await
+        or(Room::join(self.room(room_id)?), over).await
+    }
+
+    /// The handle of a room. One that the engine is out of has its handle still, until there are
+    /// too many of them.
+    fn room(&self, room_id: &str) -> Result<contract::Room, CreateRoomError> {
+        if let Some(room) = self.engine.room(room_id) {
+            return Ok(room);
+        }
+        self.engine.create_room(room_id).or_else(|error| match error {
+            CreateRoomError::TooMany => {
+                self.engine.destroy_idle_rooms();
+                self.engine.create_room(room_id)
+            }
+            error => Err(error),
+        })
+    }
+
+    /// Changes one of the engine's times, from 10 ms to an hour.
+    ///
+    /// # Errors
+    ///
+    /// A time out of this range. Then nothing changes.
+    pub fn set_timing(&self, timing: Timing, time: Duration) -> Result<(), TimingError> {
+        Parameters::default().set(timing, time)?;
+        let json = format!("{{\"{}\":{}}}", timing.key(), time.as_millis());
+        let set = self.engine.set_runtime_parameters(&json);
+        set.expect("this is a JSON object");
+        Ok(())
     }
 
     /// Sets a tag that goes along with joins, for the app's back end. An empty one clears it.
@@ -251,6 +274,6 @@ impl Engine {
 /// For engines that were made elsewhere, such as by a test kit. It has no token provider.
 impl From<contract::Engine> for Engine {
     fn from(engine: contract::Engine) -> Self {
-        Self::new(engine, None)
+        Self::new(engine, Arc::new(Logins::new(None)))
     }
 }

@@ -7,17 +7,17 @@ pub mod contract;
 mod engine;
 mod error;
 mod events;
+mod logins;
 mod room;
 mod sending;
-mod tokens;
 
 pub use builder::Builder;
 pub use engine::Engine;
 pub use error::{BuildError, Culprit, JoinError, LoginError, Reason, SendError, ServerParamsError};
 pub use events::{Event, Events, RoomEvent};
+pub use logins::{TokenReason, TokenRequest};
 pub use room::Room;
 pub use sending::{Outcome, Sending};
-pub use tokens::{TokenReason, TokenRequest};
 
 pub use rts_driver::Runtime;
 #[cfg(any(feature = "tls-ring", feature = "tls-aws-lc"))]
@@ -26,7 +26,7 @@ pub use rts_driver::client::Roots;
 pub use rts_driver::client::{
     AppId, BusinessIdError, ConnectOptions, ConnectionState, Connector, Disconnect, JoinType,
     LeaveReason, LogoutReason, MessageConfig, MessageId, Observe, OnlineStatus, Payload, Proxy,
-    Reply, RoomId, RoomState, Text, Timing, UserId, WarningCode, sdk_version,
+    Reply, RoomId, RoomState, Text, Timing, TimingError, UserId, WarningCode, sdk_version,
 };
 
 /// Recordings of engines, to replay them.

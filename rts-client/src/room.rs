@@ -15,15 +15,17 @@ pub struct Room {
 }
 
 impl Room {
-    /// Joins, with the handle of this id.
+    /// Joins the room of this handle.
     pub(crate) async fn join(room: contract::Room) -> Result<Self, JoinError> {
         let joining = room.join().map_err(|error| match error {
             contract::JoinError::AlreadyJoined => JoinError::AlreadyJoined,
             _ => JoinError::EngineClosed,
         })?;
-        let joined = Unanswered(Some(room));
-        match joining.await {
-            JoinEnd::Joined(_) => Ok(Self { room: joined.keep() }),
+        let mut unanswered = Unanswered(Some(room));
+        let end = joining.await;
+        let room = unanswered.0.take().expect("it is taken once, here");
+        match end {
+            JoinEnd::Joined(_) => Ok(Self { room }),
             JoinEnd::Refused(state) => Err(refused(state)),
             JoinEnd::Cancelled => Err(JoinError::Cancelled),
         }
@@ -44,16 +46,11 @@ impl Room {
         })
     }
 
-    /// Leaves the room, and waits until the engine is out. It does not fail: without a link, the
-    /// server learns of it later. The leave begins with the first poll, and goes on if this future
-    /// is dropped.
-    ///
-    /// Afterwards this room and its clones are closed: sends are refused, and no event of it comes
-    /// any more. [`Engine::join`](crate::Engine::join) joins the room anew.
+    /// Leaves the room, and waits until the engine is out, or joins it again. It does not fail:
+    /// without a link, the server learns of it later. The leave begins with the first poll, and
+    /// goes on if this future is dropped.
     pub async fn leave(&self) {
-        let leaving = self.room.leave();
-        let _closed = Unanswered(Some(self.room.clone()));
-        leaving.await;
+        self.room.leave().await;
     }
 
     /// The same room as the contract describes it: with its callbacks and numbers.
@@ -63,19 +60,13 @@ impl Room {
     }
 }
 
-/// A handle that is destroyed unless it is kept: also when the future that holds it is dropped.
+/// A room that is left if the future of its join is dropped.
 struct Unanswered(Option<contract::Room>);
-
-impl Unanswered {
-    fn keep(mut self) -> contract::Room {
-        self.0.take().expect("it is taken once, here")
-    }
-}
 
 impl Drop for Unanswered {
     fn drop(&mut self) {
         if let Some(room) = self.0.take() {
-            room.destroy();
+            room.leave();
         }
     }
 }

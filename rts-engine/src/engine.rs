@@ -88,7 +88,7 @@ impl Engine {
     /// Watches the status of the login, to wait for changes.
     #[must_use]
     pub fn watch_login(&self) -> LoginWatch {
-        LoginWatch::new(Arc::clone(self.handle.shared()))
+        LoginWatch::new(Arc::clone(self.handle.shared()), None)
     }
 
     /// `login`. One [`LoginResult`](rts_proto::client::Event::LoginResult) follows, unless a logout
@@ -99,7 +99,21 @@ impl Engine {
     ///
     /// Invalid token or user id; already logged in or logging in; engine destroyed.
     pub fn login(&self, token: &str, uid: &str) -> Result<(), LoginError> {
-        self.handle.call(|state, now| state.client.login(now, token, uid))
+        self.log_in(token, uid).map(drop)
+    }
+
+    /// Like [`login`](Self::login), and watches this login: when another one follows, this one
+    /// counts as logged out.
+    ///
+    /// # Errors
+    ///
+    /// See [`login`](Self::login).
+    pub fn log_in(&self, token: &str, uid: &str) -> Result<LoginWatch, LoginError> {
+        let login = self.handle.call(|state, now| {
+            state.client.login(now, token, uid)?;
+            Ok(state.login.begin())
+        })?;
+        Ok(LoginWatch::new(Arc::clone(self.handle.shared()), Some(login)))
     }
 
     /// `logout`. Open sends get their results, then [`Logout`](rts_proto::client::Event::Logout)
@@ -226,6 +240,15 @@ impl Engine {
     pub fn room(&self, room_id: &str) -> Option<Room> {
         let key = self.handle.lock().client.room(room_id)?;
         Some(Room::new(Arc::clone(&self.handle), key, room_id))
+    }
+
+    /// Destroys the handles of all rooms that the engine is not in, is not joining and is not
+    /// leaving. Their ids and places are free again.
+    pub fn destroy_idle_rooms(&self) {
+        let idle = self.handle.lock().client.idle_rooms();
+        for key in idle {
+            Room::new(Arc::clone(&self.handle), key, "").destroy();
+        }
     }
 
     /// `setBusinessId`: sets a tag that joins send to the server. An empty one clears the tag.

@@ -34,11 +34,39 @@ pub(crate) struct Login {
     status: LoginStatus,
     /// The status that the end of the last login left.
     end: LoginStatus,
+    /// Counts the logins that the application began.
+    number: u64,
+    /// Whether the present login was accepted at some time.
+    was_live: bool,
+    /// The login is so new that nobody was told.
+    is_new: bool,
     version: u64,
     waiting: Vec<Waker>,
 }
 
 impl Login {
+    /// The application has begun a login: its number.
+    pub(crate) fn begin(&mut self) -> u64 {
+        self.number += 1;
+        self.was_live = false;
+        self.is_new = true;
+        self.number
+    }
+
+    /// The status as it concerns the login with this number. A login that another one followed has
+    /// ended.
+    pub(crate) fn status_of(&self, login: u64) -> LoginStatus {
+        match self.status {
+            LoginStatus::Destroyed => LoginStatus::Destroyed,
+            _ if self.number != login => LoginStatus::LoggedOut(LogoutReason::Own),
+            status => status,
+        }
+    }
+
+    pub(crate) fn was_live(&self) -> bool {
+        self.was_live
+    }
+
     pub(crate) fn status(&self) -> LoginStatus {
         self.status
     }
@@ -85,7 +113,8 @@ impl Login {
         } else {
             self.end
         };
-        if status != self.status {
+        self.was_live |= status == LoginStatus::LoggedIn;
+        if std::mem::take(&mut self.is_new) || status != self.status {
             self.status = status;
             self.version += 1;
             woken.append(&mut self.waiting);

@@ -11,19 +11,30 @@ use crate::shared::Shared;
 pub struct LoginWatch {
     shared: Arc<Shared>,
     seen: u64,
+    /// The number of the login; `None` for whichever is the present one.
+    login: Option<u64>,
 }
 
 impl LoginWatch {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, login: Option<u64>) -> Self {
         let seen = shared.lock().login.version();
-        Self { shared, seen }
+        Self { shared, seen, login }
     }
 
     /// The status now. [`changed`](Self::changed) waits for a later one.
     pub fn status(&mut self) -> LoginStatus {
         let state = self.shared.lock();
         self.seen = state.login.version();
-        state.login.status()
+        match self.login {
+            Some(login) => state.login.status_of(login),
+            None => state.login.status(),
+        }
+    }
+
+    /// Whether the present login was accepted at some time.
+    #[must_use]
+    pub fn was_live(&self) -> bool {
+        self.shared.lock().login.was_live()
     }
 
     /// Waits until the status differs from the last one seen through this watch. Cancel safe.

@@ -20,6 +20,9 @@ pub enum JoinError {
     /// The engine was closed.
     #[error("the engine was closed")]
     EngineClosed,
+    /// Nobody is logged in on this engine.
+    #[error("this engine is not logged in")]
+    NotLoggedIn,
     /// The room was left, or the login ended, before the join was answered.
     #[error("the room was left, or the login ended, before the join was answered")]
     Cancelled,
@@ -29,12 +32,8 @@ pub enum JoinError {
     /// The user is banned from this room, or from all rooms.
     #[error("the user is banned from this room, or from all rooms")]
     UserBanned,
-    /// The server refuses the join: the room is full, the user joins too often or is in 128 rooms,
-    /// or nobody is logged in.
-    #[error(
-        "the join failed: the room is full, the user joins too often or is in 128 rooms, or nobody \
-         is logged in"
-    )]
+    /// The join failed: the room is full, or the user joins too often or is in 128 rooms.
+    #[error("the join failed: the room is full, or the user joins too often or is in 128 rooms")]
     Failed,
     /// The room was told another state.
     #[error("the join failed: {0}")]
@@ -51,7 +50,7 @@ impl JoinError {
             Self::AlreadyJoined => -2,
             Self::RoomBanned => RoomState::RoomBanned.code(),
             Self::UserBanned => RoomState::UserBanned.code(),
-            Self::Failed => RoomState::JoinFailed.code(),
+            Self::Failed | Self::NotLoggedIn => RoomState::JoinFailed.code(),
             Self::Refused(state) => state.code(),
             Self::Cancelled => return None,
         })
@@ -65,6 +64,7 @@ impl JoinError {
             | Self::TooManyRooms
             | Self::AlreadyJoined
             | Self::EngineClosed
+            | Self::NotLoggedIn
             | Self::Cancelled => Culprit::Application,
             Self::RoomBanned | Self::UserBanned => Culprit::User,
             Self::Failed | Self::Refused(_) => Culprit::Server,

@@ -11,7 +11,7 @@ use super::culprit::Culprit;
 pub enum SendError {
     /// It was not delivered, and never will be.
     #[error("not delivered: {0}")]
-    NotDelivered(#[source] Reason),
+    NotDelivered(Reason),
     /// The app's server has the message, and gave no usable answer.
     #[error("the app's server has the message and answered badly")]
     BadAnswer,

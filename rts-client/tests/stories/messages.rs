@@ -2,8 +2,11 @@
 
 use rts_client::{
     BuildError, Culprit, Engine, Event, LoginError, LogoutReason, MessageConfig, OnlineStatus,
-    Reason, SendError, ServerParamsError,
+    Reason, SendError, ServerParamsError, Timing,
 };
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use crate::support::{APP_ID, Site, next, next_message, soon};
@@ -93,6 +96,29 @@ async fn a_logout_ends_a_login_that_has_no_answer() {
     let ended = soon(login).await.expect("no panic");
     let is_own = matches!(ended, Err(LoginError::LoggedOut(LogoutReason::Own)));
     assert!(is_own, "{ended:?}");
+}
+
+#[tokio::test]
+async fn a_login_does_not_get_the_answer_of_the_next() {
+    let site = Site::open().await;
+    let engine = site.engine();
+    let mut alices = pin!(engine.login("token", "alice"));
+    assert!(alices.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    engine.logout();
+    soon(engine.login("token", "bob")).await.expect("accepted");
+    let ended = soon(alices).await;
+    assert!(matches!(ended, Err(LoginError::LoggedOut(LogoutReason::Own))), "{ended:?}");
+}
+
+#[tokio::test]
+async fn a_time_of_a_running_engine_can_be_changed() {
+    let site = Site::open().await;
+    let (alice, _events) = site.log_in("alice").await;
+    assert!(alice.set_timing(Timing::Send, Duration::from_millis(9)).is_err());
+    alice.set_timing(Timing::Send, Duration::from_millis(10)).expect("in range");
+    site.shard.shutdown(Duration::ZERO);
+    let sent = soon(alice.send("alice", "hi")).await;
+    assert!(sent.is_err(), "it did not wait for 10 s: {sent:?}");
 }
 
 #[tokio::test]

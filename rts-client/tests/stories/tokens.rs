@@ -3,10 +3,12 @@
 use std::collections::VecDeque;
 use std::error::Error as _;
 use std::io;
+use std::pin::pin;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
-use rts_client::{Engine, Event, LoginError, TokenReason, TokenRequest};
+use futures_lite::future::or;
+use rts_client::{Engine, Event, LoginError, LogoutReason, TokenReason, TokenRequest};
 use rts_token::{AppKey, Expiry, Token};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -121,26 +123,94 @@ async fn a_provider_that_panics_fails_the_login_and_is_asked_again_by_the_next()
     assert_eq!(asks.load(Ordering::Relaxed), 2);
 }
 
-#[tokio::test]
-async fn an_engine_ends_although_its_provider_hangs() {
-    let site = Site::open().await;
-    let (asked, mut asks) = unbounded_channel();
+/// An engine whose provider never answers, and what tells that it was asked.
+fn with_hanging_provider(site: &Site) -> (Engine, UnboundedReceiver<()>) {
+    let (asked, asks) = unbounded_channel();
     let hangs = move |_: TokenRequest| {
         asked.send(()).expect("the test listens");
         std::future::pending::<Result<String, io::Error>>()
     };
-    let alice = site.builder().token_provider(hangs).build().expect("good arguments");
-    let login = tokio::spawn({
-        let alice = alice.clone();
-        async move { alice.login(REFUSED, "alice").await }
-    });
-    soon(asks.recv()).await.expect("asked");
-    // Another login needs no answer to that.
-    alice.logout();
-    login.abort();
+    (site.builder().token_provider(hangs).build().expect("good arguments"), asks)
+}
+
+#[tokio::test]
+async fn a_logout_ends_a_login_that_waits_for_a_token() {
+    let site = Site::open().await;
+    let (alice, mut asks) = with_hanging_provider(&site);
+    for is_first in [true, false] {
+        let login = tokio::spawn({
+            let alice = alice.clone();
+            async move {
+                if is_first {
+                    alice.login_as("alice").await
+                } else {
+                    alice.login(REFUSED, "alice").await
+                }
+            }
+        });
+        soon(asks.recv()).await.expect("asked");
+        alice.logout();
+        let ended = soon(login).await.expect("no panic");
+        assert!(matches!(ended, Err(LoginError::LoggedOut(LogoutReason::Own))), "{ended:?}");
+    }
+    // The login is over for good: a token that comes later does not bring it back.
+    alice.update_token("token");
+    assert!(!alice.is_online());
+    // Another login needs no answer to what was asked before.
     soon(alice.login("token", "alice")).await.expect("accepted");
     soon(alice.close()).await;
     drop(alice);
     // The task that kept the tokens has ended, and dropped the provider with it.
     assert_eq!(soon(asks.recv()).await, None);
+}
+
+#[tokio::test]
+async fn a_closed_engine_does_not_wait_for_its_provider() {
+    let site = Site::open().await;
+    let (alice, mut asks) = with_hanging_provider(&site);
+    let login = tokio::spawn({
+        let alice = alice.clone();
+        async move { alice.login_as("alice").await }
+    });
+    soon(asks.recv()).await.expect("asked");
+    soon(alice.close()).await;
+    let ended = soon(login).await.expect("no panic");
+    assert!(matches!(ended, Err(LoginError::EngineClosed)), "{ended:?}");
+    let refused = soon(alice.login_as("alice")).await;
+    assert!(matches!(refused, Err(LoginError::EngineClosed)), "{refused:?}");
+}
+
+#[tokio::test]
+async fn what_cannot_log_in_asks_for_no_token() {
+    let site = Site::open().await;
+    let (alice, mut asks) = supplied(&site, &["token"]);
+    let refused = soon(alice.login_as("no one")).await;
+    assert!(matches!(refused, Err(LoginError::InvalidArgument)), "{refused:?}");
+    soon(alice.login("token", "alice")).await.expect("accepted");
+    let refused = soon(alice.login_as("alice")).await;
+    assert!(matches!(refused, Err(LoginError::AlreadyLoggedIn)), "{refused:?}");
+    assert_eq!(reasons(&mut asks), []);
+}
+
+#[tokio::test]
+async fn a_token_of_the_application_counts_more_than_one_that_was_asked_for_before() {
+    let site = Site::open().await;
+    let (answer, answers) = tokio::sync::watch::channel(());
+    let (asked, mut asks) = unbounded_channel();
+    let slow = move |_: TokenRequest| {
+        asked.send(()).expect("the test listens");
+        let mut answers = answers.clone();
+        async move {
+            answers.changed().await.map_err(io::Error::other)?;
+            Ok::<_, io::Error>(REFUSED.to_owned())
+        }
+    };
+    let alice = site.builder().token_provider(slow).build().expect("good arguments");
+    let mut login = pin!(alice.login(REFUSED, "alice"));
+    let asked = async { asks.recv().await.expect("asked") };
+    soon(or(async { panic!("{:?}", login.as_mut().await) }, asked)).await;
+    alice.update_token("token");
+    soon(login).await.expect("accepted");
+    answer.send_replace(());
+    soon(alice.send("alice", "still here")).await.expect("the login is live");
 }

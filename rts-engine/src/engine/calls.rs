@@ -15,6 +15,9 @@ impl Engine {
         self.handle.call(|state, now| {
             let returned = state.client.call(now, call);
             match (call, &returned) {
+                (_, Returned::Login(Ok(()))) => {
+                    state.login.begin();
+                }
                 (_, Returned::CreateRoom(Ok(key))) => state.delivery.add_room(*key),
                 (Call::DestroyRoom { key }, Returned::DestroyRoom(results)) => {
                     state.room_destroyed(key, results.clone());

@@ -1,6 +1,7 @@
 //! One engine: its parts, and its state as drivers and applications read it.
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 use core::fmt;
 
 use super::call::Call;
@@ -136,6 +137,14 @@ impl Client {
     #[must_use]
     pub fn membership(&self, key: RoomKey) -> Option<Membership> {
         self.rooms.phase(key).map(Membership::from)
+    }
+
+    /// The handles of rooms that the engine is not in, is not joining, and is not leaving.
+    #[must_use]
+    pub fn idle_rooms(&self) -> Vec<RoomKey> {
+        let mut keys = self.rooms.keys();
+        keys.retain(|key| self.membership(*key) == Some(Membership::Out));
+        keys
     }
 
     /// The level of the log that the engine's driver writes.

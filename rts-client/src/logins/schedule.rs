@@ -1,0 +1,299 @@
+//! When the token provider is asked next.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use rts_driver::client::LoginStatus;
+
+use super::request::TokenReason;
+
+/// A token is replaced this long before it expires, or after nine tenths of its life if that is
+/// later.
+const LEAD_MAX: Duration = Duration::from_secs(60);
+/// The provider is not asked again sooner than this after it gave a token.
+const PAUSE: Duration = Duration::from_secs(10);
+/// The wait after failures doubles from one second up to this.
+const BACKOFF_MAX: Duration = Duration::from_secs(60);
+/// Timers of runtimes need not be good for years.
+const SLEEP_MAX: Duration = Duration::from_secs(86_400);
+
+/// How long a token lasts from now.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Token {
+    /// Until another one is wanted; `None` if it does not expire, or cannot be read: that is for
+    /// the server to judge.
+    left: Option<Duration>,
+    is_of_provider: bool,
+}
+
+impl Token {
+    /// A token of the application may be old: what is left of it is known by the system's time.
+    pub(super) fn of_app(token: &str) -> Self {
+        let left = Life::of(token).map(|life| life.left_at(unix_now()));
+        Self { left, is_of_provider: false }
+    }
+
+    /// A token of the provider is new: it has its whole life before it, whatever the time is on
+    /// this device.
+    pub(super) fn of_provider(token: &str) -> Self {
+        Self { left: Life::of(token).map(Life::left_of_new), is_of_provider: true }
+    }
+}
+
+/// What a token says of itself, in Unix seconds.
+#[derive(Clone, Copy, Debug)]
+struct Life {
+    issued_at: u64,
+    expire_at: u64,
+}
+
+impl Life {
+    fn of(token: &str) -> Option<Self> {
+        let read = rts_token::inspect(token).ok()?;
+        let (issued_at, expire_at) = (read.claims().issued_at(), read.claims().expire_at());
+        (expire_at > 0).then_some(Self { issued_at: issued_at.into(), expire_at: expire_at.into() })
+    }
+
+    fn seconds(self) -> u64 {
+        self.expire_at.saturating_sub(self.issued_at)
+    }
+
+    fn lead(self) -> u64 {
+        (self.seconds() / 10).min(LEAD_MAX.as_secs())
+    }
+
+    fn left_at(self, unix_now: u64) -> Duration {
+        Duration::from_secs(self.expire_at.saturating_sub(self.lead()).saturating_sub(unix_now))
+    }
+
+    fn left_of_new(self) -> Duration {
+        Duration::from_secs(self.seconds() - self.lead())
+    }
+}
+
+/// Unix seconds, which tokens count in.
+fn unix_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// What is to be done now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Nothing, until something changes.
+    Wait,
+    /// Look again after this time.
+    Sleep(Duration),
+    /// Ask the provider.
+    Ask(TokenReason),
+    /// The login has failed: a token of the provider was refused as well.
+    GiveUp,
+}
+
+/// About one login.
+///
+/// A first login whose second token is refused has failed. A login that was live is worth more
+/// patience: the provider is asked again and again, with growing waits.
+#[derive(Debug, Default)]
+pub(super) struct Schedule {
+    /// When another token is wanted.
+    replace_at: Option<Instant>,
+    has_given_up: bool,
+    /// Tokens that were refused one after the other.
+    refused: u32,
+    /// Asks that failed one after the other.
+    failed: u32,
+    not_before: Option<Instant>,
+}
+
+impl Schedule {
+    /// `was_live`: whether the login was accepted at some time.
+    pub(super) fn next(&mut self, status: LoginStatus, was_live: bool, now: Instant) -> Next {
+        match status {
+            LoginStatus::LoggedIn => {
+                self.refused = 0;
+                self.before_expiry(now)
+            }
+            LoginStatus::LoggingIn => self.before_expiry(now),
+            LoginStatus::TokenRefused => self.after_refusal(was_live, now),
+            LoginStatus::Idle
+            | LoginStatus::Refused(_)
+            | LoginStatus::LoggedOut(_)
+            | LoginStatus::ServerAbnormal
+            | LoginStatus::Destroyed => Next::Wait,
+        }
+    }
+
+    fn before_expiry(&self, now: Instant) -> Next {
+        let Some(replace_at) = self.replace_at else { return Next::Wait };
+        match replace_at.saturating_duration_since(now).max(self.pause(now)) {
+            Duration::ZERO => Next::Ask(TokenReason::Expiring),
+            time => Next::Sleep(time.min(SLEEP_MAX)),
+        }
+    }
+
+    fn after_refusal(&mut self, was_live: bool, now: Instant) -> Next {
+        if self.has_given_up {
+            return Next::Wait;
+        }
+        if self.refused > 0 && !was_live {
+            self.has_given_up = true;
+            return Next::GiveUp;
+        }
+        match if self.refused > 0 { self.pause(now) } else { Duration::ZERO } {
+            Duration::ZERO => {
+                self.wait(self.refused, now);
+                self.refused += 1;
+                Next::Ask(TokenReason::Refused)
+            }
+            time => Next::Sleep(time),
+        }
+    }
+
+    /// There is another token.
+    pub(super) fn supplied(&mut self, token: Token, now: Instant) {
+        self.replace_at = token.left.and_then(|left| now.checked_add(left));
+        self.has_given_up = false;
+        self.failed = 0;
+        if token.is_of_provider {
+            self.not_before = self.not_before.max(Some(now + PAUSE));
+        }
+    }
+
+    /// The provider failed. True when that ends the login.
+    pub(super) fn failed(&mut self, why: TokenReason, was_live: bool, now: Instant) -> bool {
+        self.wait(self.failed, now);
+        self.failed += 1;
+        self.has_given_up = why == TokenReason::Refused && !was_live;
+        self.has_given_up
+    }
+
+    /// Waits 1, 2, 4, ... s.
+    fn wait(&mut self, before: u32, now: Instant) {
+        let wait = Duration::from_secs(1 << before.min(6)).min(BACKOFF_MAX);
+        self.not_before = Some(now + wait);
+    }
+
+    fn pause(&self, now: Instant) -> Duration {
+        self.not_before.map_or(Duration::ZERO, |then| then.saturating_duration_since(now))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Life = Life { issued_at: 1_000, expire_at: 4_600 };
+    const EXPIRED: Token = Token { left: Some(Duration::ZERO), is_of_provider: false };
+    const ASK_EXPIRING: Next = Next::Ask(TokenReason::Expiring);
+    const ASK_REFUSED: Next = Next::Ask(TokenReason::Refused);
+
+    fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    fn with_token(token: Token, now: Instant) -> Schedule {
+        let mut schedule = Schedule::default();
+        schedule.supplied(token, now);
+        schedule
+    }
+
+    fn of_provider(left: Duration) -> Token {
+        Token { left: Some(left), is_of_provider: true }
+    }
+
+    #[test]
+    fn a_token_is_replaced_a_minute_before_its_end_or_after_nine_tenths() {
+        assert_eq!(HOUR.left_at(1_000), seconds(3_540));
+        assert_eq!(HOUR.left_at(4_539), seconds(1));
+        assert_eq!(HOUR.left_at(9_999), Duration::ZERO);
+        let short = Life { issued_at: 1_000, expire_at: 1_100 };
+        assert_eq!(short.left_at(1_000), seconds(90));
+    }
+
+    #[test]
+    fn a_new_token_has_its_whole_life_whatever_the_time_is() {
+        assert_eq!(HOUR.left_of_new(), seconds(3_540));
+        let backward = Life { issued_at: 2_000, expire_at: 1_000 };
+        assert_eq!(backward.left_of_new(), Duration::ZERO);
+    }
+
+    #[test]
+    fn asks_when_the_token_is_to_be_replaced_and_not_before() {
+        let now = Instant::now();
+        let mut schedule = with_token(of_provider(seconds(90)), now);
+        let mut next = |now| schedule.next(LoginStatus::LoggedIn, true, now);
+        assert_eq!(next(now), Next::Sleep(seconds(90)));
+        assert_eq!(next(now + seconds(89)), Next::Sleep(seconds(1)));
+        assert_eq!(next(now + seconds(90)), ASK_EXPIRING);
+    }
+
+    #[test]
+    fn a_token_without_an_end_is_never_replaced() {
+        let now = Instant::now();
+        let next = with_token(Token::default(), now).next(LoginStatus::LoggedIn, true, now);
+        assert_eq!(next, Next::Wait);
+    }
+
+    #[test]
+    fn a_provider_that_gives_expired_tokens_is_asked_every_10_seconds() {
+        let now = Instant::now();
+        let mut schedule = with_token(of_provider(Duration::ZERO), now);
+        let mut next = |now| schedule.next(LoginStatus::LoggedIn, true, now);
+        assert_eq!(next(now), Next::Sleep(seconds(10)));
+        assert_eq!(next(now + seconds(10)), ASK_EXPIRING);
+    }
+
+    #[test]
+    fn a_provider_that_fails_before_expiry_is_asked_again_with_growing_waits() {
+        let mut now = Instant::now();
+        let mut schedule = with_token(EXPIRED, now);
+        for wait in [1, 2, 4, 8, 16, 32, 60, 60] {
+            assert_eq!(schedule.next(LoginStatus::LoggedIn, true, now), ASK_EXPIRING);
+            assert!(!schedule.failed(TokenReason::Expiring, true, now), "the login is live");
+            let next = schedule.next(LoginStatus::LoggedIn, true, now);
+            assert_eq!(next, Next::Sleep(seconds(wait)));
+            now += seconds(wait);
+        }
+    }
+
+    #[test]
+    fn a_first_login_gets_a_second_token_and_no_third() {
+        let (mut schedule, now) = (Schedule::default(), Instant::now());
+        assert_eq!(schedule.next(LoginStatus::LoggingIn, false, now), Next::Wait);
+        assert_eq!(schedule.next(LoginStatus::TokenRefused, false, now), ASK_REFUSED);
+        schedule.supplied(of_provider(seconds(90)), now);
+        assert_eq!(schedule.next(LoginStatus::TokenRefused, false, now), Next::GiveUp);
+        assert_eq!(schedule.next(LoginStatus::TokenRefused, false, now), Next::Wait);
+    }
+
+    #[test]
+    fn a_first_login_fails_with_its_provider() {
+        let (mut schedule, now) = (Schedule::default(), Instant::now());
+        assert_eq!(schedule.next(LoginStatus::TokenRefused, false, now), ASK_REFUSED);
+        assert!(schedule.failed(TokenReason::Refused, false, now));
+        assert_eq!(schedule.next(LoginStatus::TokenRefused, false, now), Next::Wait);
+    }
+
+    #[test]
+    fn a_login_that_was_live_gets_token_after_token() {
+        let (mut schedule, now) = (Schedule::default(), Instant::now());
+        assert_eq!(schedule.next(LoginStatus::TokenRefused, true, now), ASK_REFUSED);
+        schedule.supplied(of_provider(seconds(90)), now);
+        let refused_again = schedule.next(LoginStatus::TokenRefused, true, now);
+        assert_eq!(refused_again, Next::Sleep(seconds(10)));
+        let later = now + seconds(10);
+        assert_eq!(schedule.next(LoginStatus::TokenRefused, true, later), ASK_REFUSED);
+        assert!(!schedule.failed(TokenReason::Refused, true, later));
+        let next = schedule.next(LoginStatus::TokenRefused, true, later);
+        assert_eq!(next, Next::Sleep(seconds(1)));
+    }
+
+    #[test]
+    fn a_token_of_the_application_ends_the_giving_up() {
+        let (mut schedule, now) = (Schedule::default(), Instant::now());
+        schedule.next(LoginStatus::TokenRefused, false, now);
+        schedule.failed(TokenReason::Refused, false, now);
+        schedule.supplied(Token::default(), now);
+        assert_eq!(schedule.next(LoginStatus::LoggedIn, true, now), Next::Wait);
+        assert_eq!(schedule.next(LoginStatus::TokenRefused, true, now), ASK_REFUSED);
+    }
+}
