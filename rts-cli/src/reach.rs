@@ -22,7 +22,7 @@ impl Reach {
         self.proxy().is_none()
     }
 
-    /// The proxy. An empty value is none, which turns the variable off for one command.
+    /// The proxy. An empty value means no proxy, which turns the variable off for one command.
     fn proxy(&self) -> Option<&str> {
         self.proxy.as_deref().filter(|proxy| !proxy.is_empty())
     }

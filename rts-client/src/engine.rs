@@ -34,7 +34,7 @@ impl Engine {
     }
 
     /// What the engine tells from now on. There is one stream at a time: an earlier one ends, and
-    /// leaves what it has not given to this one. What happens while there is none is discarded.
+    /// leaves what it has not given to this one. Without a stream, events are discarded.
     #[must_use]
     pub fn events(&self) -> Events {
         Events::new(self.engine.events())

@@ -62,7 +62,7 @@ pub enum Event {
     },
     /// Something was ignored, or a link did not come up. Attempts go on.
     Warning {
-        /// What it is about.
+        /// The kind of warning.
         code: WarningCode,
         /// For people.
         message: String,

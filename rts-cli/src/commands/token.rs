@@ -57,7 +57,7 @@ pub(crate) struct New {
     /// The last second in which the token is valid, as Unix time
     #[arg(long, conflicts_with = "never_expires", value_parser = clap::value_parser!(u32).range(1..))]
     expire_at: Option<u32>,
-    /// Make a token that never expires: whoever has it can log in as long as the app keeps its key
+    /// Make a token that never expires: its holder can log in as long as the app keeps its key
     #[arg(long)]
     never_expires: bool,
     /// The nonce [default: a random number]
