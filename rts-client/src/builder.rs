@@ -1,4 +1,4 @@
-//! How an engine is made.
+//! [`Builder`]: makes an engine.
 
 use std::error::Error;
 use std::fmt;
@@ -14,8 +14,7 @@ use crate::engine::Engine;
 use crate::error::BuildError;
 use crate::logins::{Logins, Provider, TokenRequest};
 
-/// What an engine is made from: [`Engine::builder`] begins one. Bad values are told by
-/// [`build`](Self::build).
+/// Makes an [`Engine`]. [`Engine::builder`] returns one. [`build`](Self::build) reports bad values.
 #[must_use]
 pub struct Builder {
     way: Way,
@@ -27,21 +26,21 @@ pub struct Builder {
 }
 
 impl Engine {
-    /// An engine for the app at this address: `rts://` is plain TCP, `rtss://` TLS, `ws://` and
-    /// `wss://` WebSocket, such as `rts://127.0.0.1:7600`. [`Builder::build`] makes it.
+    /// Begins an engine for an app and its server at this address, such as `rts://127.0.0.1:7600`.
+    /// `rts://` is plain TCP, `rtss://` is TLS, `ws://` and `wss://` are WebSocket.
     pub fn builder(address: impl Into<String>, app_id: impl Into<String>) -> Builder {
         let way = Way::Address { address: address.into(), options: ConnectOptions::default() };
         Builder::new(way, app_id.into())
     }
 
-    /// The same with a connector that is made already. Engines over clones of one share the
-    /// certificates that it has read, and its TLS sessions.
+    /// Begins an engine over a connector. Engines over clones of one connector share its
+    /// certificates and its TLS sessions.
     pub fn builder_over(connector: Connector, app_id: impl Into<String>) -> Builder {
         Builder::new(Way::Connector(connector), app_id.into())
     }
 }
 
-/// How the engine gets to its server.
+/// The way to the server.
 enum Way {
     Address { address: String, options: ConnectOptions },
     Connector(Connector),
@@ -53,8 +52,9 @@ impl Builder {
         Self { way, app_id, timings, log_level, provider: None, observer: None }
     }
 
-    /// A proxy, and the certificates to trust. Without this there is no proxy, and what the system
-    /// trusts is trusted. A [`Connector`] of [`Engine::builder_over`] has its own.
+    /// Sets a proxy and the certificates to trust. By default there is no proxy, and the engine
+    /// trusts the certificates of the system. A builder of [`Engine::builder_over`] ignores this,
+    /// since its [`Connector`] has these options.
     pub fn connect_options(mut self, new: ConnectOptions) -> Self {
         if let Way::Address { options, .. } = &mut self.way {
             *options = new;
@@ -62,40 +62,41 @@ impl Builder {
         self
     }
 
-    /// A message without an answer for this long gets its result: 10 s unless set.
+    /// How long a message waits for its result. The default is 10 s.
     pub fn send_timeout(self, time: Duration) -> Self {
         self.timing(Timing::Send, time)
     }
 
-    /// A login that the server does not answer for this long, while it could, has failed: 10 s
-    /// unless set.
+    /// How long a login waits for its answer while the link is up. The default is 10 s.
     pub fn login_timeout(self, time: Duration) -> Self {
         self.timing(Timing::Login, time)
     }
 
-    /// An attempt to connect that takes longer is given up: 10 s unless set.
+    /// The time limit of one attempt to connect. The default is 10 s.
     pub fn connect_timeout(self, time: Duration) -> Self {
         self.timing(Timing::Connect, time)
     }
 
-    /// Any of the engine's times, from 10 ms to an hour. [`Timing`] has their defaults.
+    /// Sets any time of the engine, from 10 ms to an hour. [`Timing`] lists the defaults.
     pub fn timing(mut self, timing: Timing, time: Duration) -> Self {
         self.timings.push((timing, time));
         self
     }
 
-    /// An async function that gets a token from the app's back end. It is asked before the present
-    /// token expires and after the server has refused one, so that the application needs no code
-    /// for that; [`Engine::login_as`] asks it for the first one.
+    /// Sets an async function that gets tokens from the app's back end. The engine calls it before
+    /// a token expires, and after the server has refused one. [`Engine::login_as`] calls it for
+    /// the first token.
     ///
-    /// It is asked a minute before the token expires, or after nine tenths of its life if that is
-    /// later. If it fails then, it is asked again after 1, 2, 4, ... up to 60 s. After a refusal
-    /// during a first login, it is asked once; a login that was live before asks it again until the
-    /// server accepts a token. All but the first request run in a task of the engine, one at a
-    /// time. A request is dropped when the login ends.
+    /// - Before expiry: a minute before, or after nine tenths of the token's life if that is later.
+    ///   If the function fails, the engine calls it again after 1, 2, 4, ... up to 60 s.
+    /// - After a refusal of a first login: once. If its token is refused too, the login fails.
+    /// - After a refusal of a login that was live before: again and again, with pauses, until the
+    ///   server accepts a token.
     ///
-    /// Requests have no time limit: put one into the function. Do not move a clone of the engine
-    /// into it, which would keep the engine alive.
+    /// The calls run in a task of the engine, one at a time, except for the call of `login_as`. A
+    /// call is dropped when its login ends. The engine sets no time limit: put one into the
+    /// function. Do not move a clone of the engine into the function. It would keep the engine
+    /// alive.
     ///
     /// ```no_run
     /// # use rts_client::{BuildError, Engine};
@@ -117,18 +118,19 @@ impl Builder {
         Self { provider: Some(Provider::new(provide)), ..self }
     }
 
-    /// What the engine writes to `tracing`: nothing unless set.
+    /// Sets the level up to which the engine writes log lines of their own level to `tracing`. The
+    /// default is off: all lines have the level debug.
     pub fn log_level(self, log_level: LogLevel) -> Self {
         Self { log_level, ..self }
     }
 
-    /// Watches the core of the engine: all that goes in and comes out. Each call and each burst of
-    /// bytes waits for it. It must not call the engine.
+    /// Sets an observer of all inputs and outputs of the engine's core. Each call and each burst of
+    /// bytes waits for the observer. It must not call the engine.
     pub fn observer(self, observer: Box<dyn Observe + Send>) -> Self {
         Self { observer: Some(observer), ..self }
     }
 
-    /// Records the engine, to replay it or to trace a message in it.
+    /// Records the engine, for replays and to trace messages.
     #[cfg(feature = "trace")]
     #[cfg_attr(docsrs, doc(cfg(feature = "trace")))]
     pub fn record(self, recorder: rts_trace::Recorder) -> Self {
@@ -137,14 +139,14 @@ impl Builder {
 
     /// Makes the engine. Nothing is connected before [`Engine::login`].
     ///
-    /// It lives in a task on tokio with the feature `tokio`, and on smol's global executor with the
-    /// feature `smol`. If both are on, it lives on tokio where this is called inside of that, and
-    /// else on smol. When tokio's runtime is shut down, the engine is closed.
+    /// The engine lives in a task: of tokio with the feature `tokio`, of smol's global executor
+    /// with the feature `smol`. If both features are on, it lives on tokio if this call is made
+    /// inside of a tokio runtime, and else on smol. When the tokio runtime shuts down, the engine
+    /// is closed.
     ///
     /// # Errors
     ///
-    /// An address, app id, time or certificate that cannot be used; no runtime of tokio; no random
-    /// numbers.
+    /// Invalid address, app id, time or certificate; no tokio runtime; no random numbers.
     #[cfg(any(feature = "tokio", feature = "smol"))]
     pub fn build(self) -> Result<Engine, BuildError> {
         #[cfg(all(feature = "tokio", feature = "smol"))]
@@ -161,8 +163,8 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// An address, app id, time or certificate that cannot be used; outside of the runtime; no
-    /// random numbers.
+    /// Invalid address, app id, time or certificate; called outside of the runtime; no random
+    /// numbers.
     pub fn build_on<R: Runtime>(self) -> Result<Engine, BuildError> {
         let mut parameters = Parameters::default();
         for (timing, time) in self.timings {
@@ -187,7 +189,7 @@ impl Builder {
     }
 }
 
-/// Without secrets: the address may have some, and so may the options.
+/// Shows neither the address nor the options, which may contain secrets.
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")

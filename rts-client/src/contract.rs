@@ -1,10 +1,10 @@
-//! The contract's own surface: each call with the number that it returns, each callback with its
-//! exact fields, each code with its number.
+//! The contract in Rust: each call with the number that it returns, each callback with its exact
+//! fields, each code with its number.
 //!
-//! The rest of this crate stands on it, and so do the JSON port and other languages. Rust
-//! applications need it only to speak with these numbers:
-//! [`Engine::contract`](crate::Engine::contract) and [`Room::contract`](crate::Room::contract) lead
-//! here.
+//! The rest of this crate uses this module, and so do the JSON port and other languages. A Rust
+//! application needs it only for these numbers and callbacks.
+//! [`Engine::contract`](crate::Engine::contract) and [`Room::contract`](crate::Room::contract)
+//! return its types.
 //!
 //! ```no_run
 //! # fn example(engine: &rts_client::Engine) {

@@ -1,4 +1,4 @@
-//! The engine, as a Rust program uses it.
+//! [`Engine`]: one client, for Rust programs.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,10 +18,10 @@ use crate::sending::Sending;
 
 /// One client: one app, one login at a time, many rooms. Cheap to clone.
 ///
-/// It keeps its session over lost links by itself: it reconnects, resumes, joins its rooms again,
-/// and sends again what was not acknowledged.
+/// When its link is lost, the engine reconnects, resumes its session, joins its rooms again and
+/// resends unacknowledged messages by itself.
 ///
-/// When the last clone and the last [`Room`] of it are dropped, the engine is closed.
+/// The engine is closed when its last clone and its last [`Room`] are dropped.
 #[derive(Clone, Debug)]
 pub struct Engine {
     engine: contract::Engine,
@@ -33,8 +33,8 @@ impl Engine {
         Self { engine, logins }
     }
 
-    /// What the engine tells from now on. There is one stream at a time: an earlier one ends, and
-    /// leaves what it has not given to this one. Without a stream, events are discarded.
+    /// Opens the stream of events. There is one stream at a time: an earlier one ends, and this one
+    /// takes over its unread events. Without a stream, events are discarded.
     #[must_use]
     pub fn events(&self) -> Events {
         Events::new(self.engine.events())
@@ -42,8 +42,8 @@ impl Engine {
 
     // Login.
 
-    /// Logs in, and waits for the answer. With no way to the server it tries for ever: put a
-    /// time-out around it, or watch [`Event::Warning`](crate::Event::Warning) for the reason.
+    /// Logs in, and waits for the answer. While the server cannot be reached, it retries without
+    /// end: use a time-out, or read the reason from [`Event::Warning`](crate::Event::Warning).
     ///
     /// With a [token provider](crate::Builder::token_provider), a refused token is replaced once
     /// before this fails.
@@ -52,20 +52,20 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// A malformed token or user id; logged in, or logging in, already; refused, or ended before it
-    /// was answered; closed.
+    /// Invalid token or user id; already logged in or logging in; refused; ended before the answer;
+    /// engine closed.
     pub async fn login(&self, token: &str, uid: &str) -> Result<(), LoginError> {
         let watch = self.engine.log_in(token, uid)?;
         let login = self.logins.begin(uid, Some(token));
         self.logins.answer(login, watch).await
     }
 
-    /// Logs in with a token of the [token provider](crate::Builder::token_provider); else like
-    /// [`login`](Self::login). The provider has no time limit of this engine's.
+    /// Like [`login`](Self::login), with a token of the
+    /// [token provider](crate::Builder::token_provider).
     ///
     /// # Errors
     ///
-    /// Also: no provider, or it failed.
+    /// Those of [`login`](Self::login); no provider; the provider failed.
     pub async fn login_as(&self, uid: &str) -> Result<(), LoginError> {
         if !self.logins.has_provider() {
             return Err(LoginError::NoTokenProvider);
@@ -85,17 +85,17 @@ impl Engine {
         self.logins.answer(login, watch).await
     }
 
-    /// Logs out. Messages without a result get theirs, and
-    /// [`Event::LoggedOut`](crate::Event::LoggedOut) follows if a login was live or under way. A
-    /// login that waits for another token ends too.
+    /// Logs out. Open messages get their results, then
+    /// [`Event::LoggedOut`](crate::Event::LoggedOut) follows. A login that waits for another token
+    /// ends without an event.
     pub fn logout(&self) {
         self.logins.end();
         self.engine.logout();
     }
 
-    /// Another token for the present login. It is used when the engine has to log in anew, such as
-    /// after a long time without a link. If the last token was refused, the engine logs in with this
-    /// one at once. An expired token never ends a live login. After a logout this does nothing.
+    /// Sets another token for the present login. The engine uses it for its next login to the
+    /// server, such as after a long time without a link. If the last token was refused, the engine
+    /// logs in at once. An expired token never ends a live login. After a logout this does nothing.
     ///
     /// An application with a [token provider](crate::Builder::token_provider) need not call this.
     pub fn update_token(&self, token: &str) {
@@ -106,8 +106,8 @@ impl Engine {
 
     // Messages.
 
-    /// Sends text or bytes to a user, reliably and in order. `Ok` means that the user's engine has
-    /// the message. It is sent when this returns; await it for the result.
+    /// Sends text or bytes to a user, reliably and in order. The message is sent when this returns.
+    /// Await the result: `Ok` means that the user's engine has the message.
     ///
     /// ```no_run
     /// # async fn example(engine: rts_client::Engine) -> Result<(), rts_client::SendError> {
@@ -123,8 +123,8 @@ impl Engine {
         self.send_with(to, payload, MessageConfig::ReliableOrdered)
     }
 
-    /// Like [`send`](Self::send), perhaps unreliably: then `Ok` means that the server handed the
-    /// message to the receiver's connection.
+    /// Like [`send`](Self::send), with a choice of reliability and order. `Ok` of an unreliable
+    /// message means that the server handed it to the receiver's connection.
     pub fn send_with(
         &self,
         to: impl AsRef<str>,
@@ -138,17 +138,17 @@ impl Engine {
         })
     }
 
-    /// Asks whether a user is online. [`Unreachable`](OnlineStatus::Unreachable) if there is no
-    /// login, no answer within 10 s, or over the rate of 10 a second;
-    /// [`Offline`](OnlineStatus::Offline) for an id that no user can have.
+    /// Returns whether a user is online. The status is [`Unreachable`](OnlineStatus::Unreachable)
+    /// without a login, without an answer for 10 s, or over the rate of 10 queries a second. It is
+    /// [`Offline`](OnlineStatus::Offline) for an invalid user id.
     pub async fn online_status(&self, uid: impl AsRef<str>) -> OnlineStatus {
         self.engine.get_peer_online_status(uid.as_ref()).await
     }
 
     // The app's own server.
 
-    /// Sets where messages for the app's server are posted, and the signature that is shown there.
-    /// They last for the login, through lost links and restarts of the RTS server.
+    /// Sets the URL to which messages for the app's server are posted, and the signature in these
+    /// posts. They last for the login, also through lost links and restarts of the RTS server.
     ///
     /// # Errors
     ///
@@ -161,8 +161,9 @@ impl Engine {
         error::server_params(self.engine.set_server_params(signature, url).await)
     }
 
-    /// Sends text or bytes to the app's server: `Ok` is its answer of up to 64 KiB. It is sent when
-    /// this returns. Several of them may overtake each other.
+    /// Sends text or bytes to the app's server. The message is sent when this returns. Await the
+    /// answer of the app's server, of up to 64 KiB. Messages to the app's server may overtake each
+    /// other.
     pub fn send_to_server(&self, payload: impl Into<Payload>) -> Sending<ServerAnswer> {
         Sending::new(match payload.into() {
             Payload::Text(text) => self.engine.send_server_message(text),
@@ -172,13 +173,13 @@ impl Engine {
 
     // Rooms.
 
-    /// Joins a room, and waits for the answer as long as the login lives, also while the link is
-    /// down. If this future is dropped, the room is left.
+    /// Joins a room, and waits for the answer. Without a link it waits as long as the login lives.
+    /// If this future is dropped, the engine leaves the room.
     ///
     /// # Errors
     ///
-    /// Not logged in; a malformed room id; in 1,024 rooms; in the room, or joining it, already;
-    /// refused; cancelled by the end of the login.
+    /// Not logged in; invalid room id; in too many rooms; already in the room or joining it;
+    /// refused; cancelled by the end of the login; engine closed.
     pub async fn join(&self, room_id: impl AsRef<str>) -> Result<Room, JoinError> {
         let room_id = room_id.as_ref();
         match self.engine.watch_login().status() {
@@ -194,8 +195,8 @@ impl Engine {
         or(Room::join(self.room(room_id)?), over).await
     }
 
-    /// The handle of a room. One that the engine is out of has its handle still, until there are
-    /// too many of them.
+    /// The handle of a room. A room that the engine is not in keeps its handle until there are too
+    /// many handles.
     fn room(&self, room_id: &str) -> Result<contract::Room, CreateRoomError> {
         if let Some(room) = self.engine.room(room_id) {
             return Ok(room);
@@ -213,7 +214,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// A time out of this range. Then nothing changes.
+    /// The time is out of this range. Then nothing changes.
     pub fn set_timing(&self, timing: Timing, time: Duration) -> Result<(), TimingError> {
         Parameters::default().set(timing, time)?;
         let json = format!("{{\"{}\":{}}}", timing.key(), time.as_millis());
@@ -222,56 +223,58 @@ impl Engine {
         Ok(())
     }
 
-    /// Sets a tag that goes along with joins, for the app's back end. An empty one clears it.
+    /// Sets a tag that joins send to the app's back end. An empty tag clears it.
     ///
     /// # Errors
     ///
-    /// Bad characters; in a room.
+    /// Invalid characters; the engine is in a room.
     pub fn set_business_id(&self, id: &str) -> Result<(), BusinessIdError> {
         self.engine.set_business_id(id)
     }
 
     // The connection.
 
-    /// Whether a login is live and its link is up. Short breaks are not told: this shows them too.
+    /// Whether a login is live and its link is up. This also shows short breaks, for which there is
+    /// no event.
     #[must_use]
     pub fn is_online(&self) -> bool {
         self.engine.is_online()
     }
 
-    /// How the last link ended; `None` before one has.
+    /// How the last link ended; `None` before a link has ended.
     #[must_use]
     pub fn last_disconnect(&self) -> Option<Disconnect> {
         self.engine.last_disconnect()
     }
 
-    /// Why the last attempt to connect failed, in words for a person; `None` while a login has its
-    /// link. It has no secret in it.
+    /// Why the last attempt to connect failed, as a sentence without secrets. `None` while a login
+    /// has its link.
     #[must_use]
     pub fn last_link_error(&self) -> Option<String> {
         self.engine.last_link_error()
     }
 
-    /// The device has another network now: the link is checked, and waiting ends.
+    /// Tells the engine that the device has another network: it checks its link, or reconnects at
+    /// once.
     pub fn network_changed(&self) {
         self.engine.network_changed();
     }
 
-    /// Logs out, closes the engine for good, and waits until its last bytes are written, so that a
-    /// program may end. If this future is dropped, the engine is closed all the same.
+    /// Logs out, closes the engine for good, and waits until its last bytes are written. If this
+    /// future is dropped after its first poll, the engine is closed all the same.
     pub async fn close(&self) {
         self.engine.destroy();
         self.engine.closed().await;
     }
 
-    /// The same engine as the contract describes it: with its calls, callbacks and numbers.
+    /// This engine with the calls, callbacks and numbers of the contract.
     #[must_use]
     pub fn contract(&self) -> &contract::Engine {
         &self.engine
     }
 }
 
-/// For engines that were made elsewhere, such as by a test kit. It has no token provider.
+/// For engines that were made elsewhere, such as by a test kit. They have no token provider.
 impl From<contract::Engine> for Engine {
     fn from(engine: contract::Engine) -> Self {
         Self::new(engine, Arc::new(Logins::new(None)))

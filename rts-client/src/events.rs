@@ -1,4 +1,4 @@
-//! What an engine tells its application.
+//! Events of an engine.
 
 use std::fmt;
 use std::pin::Pin;
@@ -14,20 +14,20 @@ use rts_driver::client::{
 
 use crate::error::{self, LoginError, SendError};
 
-/// Something that happened. The order of events is the order in which they happened.
+/// An event of an engine. Events come in the order in which they happened.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Event {
-    /// The state of the connection changed. Breaks shorter than 10 s are not told.
+    /// The state of the connection changed. There is no event for breaks shorter than 10 s.
     Connection(ConnectionState),
-    /// A login has its answer: the first one, or one after the link was lost for long.
+    /// A login was answered: the first login, or one after a long time without a link.
     LoginResult {
         /// Who logged in.
         uid: UserId,
-        /// How it went. A login whose token was refused waits for another token.
+        /// The result. A login whose token was refused waits for another token.
         result: Result<(), LoginError>,
-        /// Since the login began, or since the link was lost.
+        /// The time since the login began, or since the link was lost.
         elapsed: Duration,
     },
     /// The login is over.
@@ -39,46 +39,46 @@ pub enum Event {
         /// Text or bytes.
         payload: Payload,
     },
-    /// What became of a message to a user: what [`Sending`](crate::Sending) gives too.
+    /// The result of a message to a user. [`Sending`](crate::Sending) returns it too.
     SendResult {
         /// The message's number.
         id: MessageId,
-        /// Its one result.
+        /// The result.
         result: Result<(), SendError>,
     },
-    /// What became of a message to the app's server.
+    /// The result of a message to the app's server.
     ServerSendResult {
         /// The message's number.
         id: MessageId,
-        /// Its one result: the answer of the app's server.
+        /// The answer of the app's server.
         result: Result<Reply, SendError>,
     },
     /// Something happened in a room.
     Room {
         /// The room.
         room: RoomId,
-        /// What.
+        /// The event.
         event: RoomEvent,
     },
-    /// Something was ignored, or a link did not come up. Attempts go on.
+    /// An input was ignored, or an attempt to connect failed. The engine retries.
     Warning {
         /// The kind of warning.
         code: WarningCode,
-        /// For people.
+        /// A sentence for people.
         message: String,
     },
 }
 
-/// Something that happened in a room.
+/// An event in a room.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum RoomEvent {
-    /// The engine is in the room: after a join, or after a reconnect that was told.
+    /// The engine is in the room: after a join, or after a break that had an event.
     Joined {
-        /// Which of both, and whether broadcasts may be missing.
+        /// Which of the two, and whether broadcasts may be missing.
         how: JoinType,
-        /// Since the join, or since the link was lost.
+        /// The time since the join began, or since the link was lost.
         elapsed: Duration,
     },
     /// The membership changed. Unless [it is a warning](RoomState::is_warning), the engine is out.
@@ -99,33 +99,33 @@ pub enum RoomEvent {
         /// Text or bytes.
         payload: Payload,
     },
-    /// What became of a broadcast: what [`Sending`](crate::Sending) gives too.
+    /// The result of a broadcast. [`Sending`](crate::Sending) returns it too.
     SendResult {
         /// The broadcast's number.
         id: MessageId,
-        /// Its one result.
+        /// The result.
         result: Result<(), SendError>,
     },
-    /// A user is in the room: told after a join for those who were there before, and for those who
-    /// join later.
+    /// A user is in the room. After a join this event comes for each earlier member, and later for
+    /// each user who joins.
     UserJoined(UserId),
     /// A user is no longer in the room.
     UserLeft {
-        /// Who.
+        /// The user.
         uid: UserId,
-        /// Why.
+        /// The reason.
         reason: LeaveReason,
     },
 }
 
-/// What the engine tells from the call of [`Engine::events`](crate::Engine::events) on, in order.
-/// It ends when the engine was closed and the last event was taken.
+/// The stream of an engine's events, from the call of [`Engine::events`](crate::Engine::events) on.
+/// It ends when the engine is closed and the last event was read.
 ///
-/// Take events promptly. While 1,024 of them or 8 MiB of payloads wait, the engine does not read its
-/// link, which slows down those who send to it. If that lasts longer than 10 s, the link counts as
-/// dead, and the engine reconnects when there is room again. Results that are awaited do not count.
+/// Read events promptly. While 1,024 events or 8 MiB of payloads are unread, the engine does not
+/// read its link, which slows down the senders. After 10 s the link counts as dead, and the engine
+/// reconnects when there is room again. Results that are awaited do not count as unread.
 ///
-/// An engine whose events are not wanted needs none of these: drop it, or do not ask for it.
+/// An application that needs no events does not open the stream, or drops it.
 pub struct Events {
     events: contract::Events,
 }
@@ -177,7 +177,7 @@ impl fmt::Debug for Events {
     }
 }
 
-/// The event for the application; `None` for what the caller of a method learns from it alone.
+/// The event for the application; `None` for answers that only the caller of a method gets.
 fn told(event: contract::Event) -> Option<Event> {
     Some(match event {
         contract::Event::ConnectionStateChanged(state) => Event::Connection(state),

@@ -1,5 +1,4 @@
-//! The login that the application wants, and tokens for it: an engine with a token provider asks for
-//! one before a token expires, and when the server refused one.
+//! The present login of an engine, and the task that supplies it with tokens of the token provider.
 
 mod provider;
 mod request;
@@ -28,15 +27,15 @@ pub(crate) struct Logins {
     changed: Event,
 }
 
-/// About the login that was begun last.
+/// The state of the present login.
 #[derive(Default)]
 struct State {
-    /// Counts logins and logouts: an answer for an earlier one is of no use.
+    /// Counts logins and logouts, to discard answers for earlier logins.
     number: u64,
     /// The application has logged out.
     is_over: bool,
     uid: String,
-    /// Counts the tokens: an answer that was asked for before the last one came is of no use.
+    /// Counts the tokens, to discard answers that were asked for before the last token came.
     tokens: u64,
     schedule: Schedule,
     given_up: Option<LoginError>,
@@ -77,7 +76,7 @@ impl Logins {
         changed
     }
 
-    /// A login begins: its number. `token` is `None` if the provider is to give the first one.
+    /// Begins a login and returns its number. Without `token`, the provider gives the first one.
     pub(crate) fn begin(&self, uid: &str, token: Option<&str>) -> u64 {
         self.change(|state| {
             let number = state.number + 1;
@@ -89,14 +88,14 @@ impl Logins {
         })
     }
 
-    /// The application logs out. What waits for the login ends.
+    /// The application logs out: all futures that wait for the login end.
     pub(crate) fn end(&self) {
         self.change(|state| {
             *state = State { number: state.number + 1, is_over: true, ..State::default() }
         });
     }
 
-    /// The application has a token by itself. False after a logout: there is no use for it.
+    /// Takes a token from the application. False after a logout: the engine does not need it.
     pub(crate) fn take_token(&self, token: &str) -> bool {
         self.change(|state| {
             state.supplied(Token::of_app(token));
@@ -120,7 +119,7 @@ impl Logins {
         }
     }
 
-    /// A first token for this login of the provider.
+    /// Asks the provider for the first token of a login.
     pub(crate) async fn first_token(
         &self,
         login: u64,

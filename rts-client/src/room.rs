@@ -1,4 +1,4 @@
-//! A room that the engine is in.
+//! [`Room`]: a room that the engine has joined.
 
 use rts_driver::client as contract;
 use rts_driver::client::{BroadcastCode, JoinEnd, Payload};
@@ -8,7 +8,8 @@ use crate::sending::Sending;
 
 /// A room that the engine has joined. Cheap to clone.
 ///
-/// It keeps its engine alive. Dropping it does not leave the room: [`leave`](Self::leave) does.
+/// A `Room` keeps its engine alive. Dropping it does not leave the room: call
+/// [`leave`](Self::leave).
 #[derive(Clone, Debug)]
 pub struct Room {
     room: contract::Room,
@@ -37,8 +38,8 @@ impl Room {
         self.room.id()
     }
 
-    /// Sends text or bytes to every other member. `Ok` means that the server accepted the message
-    /// and queued it for each of them.
+    /// Sends text or bytes to every other member. The message is sent when this returns. Await the
+    /// result: `Ok` means that the server queued the message for each member.
     pub fn send(&self, payload: impl Into<Payload>) -> Sending<BroadcastCode> {
         Sending::new(match payload.into() {
             Payload::Text(text) => self.room.send_message(text),
@@ -46,14 +47,14 @@ impl Room {
         })
     }
 
-    /// Leaves the room, and waits until the engine is out, or joins it again. It does not fail:
-    /// without a link, the server learns of it later. The leave begins with the first poll, and
-    /// goes on if this future is dropped.
+    /// Leaves the room, and waits until the engine is out. It also ends when the room is joined
+    /// again. Without a link it ends at once, and the server is told later. The leave begins with
+    /// the first poll, and goes on if this future is dropped.
     pub async fn leave(&self) {
         self.room.leave().await;
     }
 
-    /// The same room as the contract describes it: with its callbacks and numbers.
+    /// This room with the calls, callbacks and numbers of the contract.
     #[must_use]
     pub fn contract(&self) -> &contract::Room {
         &self.room

@@ -8,11 +8,12 @@ use rts_driver::client::{BroadcastCode, MessageId, Reply, SendCode, Sent, Server
 
 use crate::error::{self, SendError};
 
-/// A message that was sent. It goes on its way when the call returns, awaited or not.
+/// A message that was sent, and a future of its result. The message is sent whether or not this is
+/// awaited.
 ///
-/// Await it for the result: each message has exactly one. The future is cancel safe, and completes
-/// at the latest when the engine or the room is closed. Dropping it does not take the message back;
-/// the result comes as an [event](crate::Event) too.
+/// Each message has exactly one result. The future is cancel safe, and completes at the latest when
+/// the engine is closed. Dropping it does not recall the message. The result is also an
+/// [event](crate::Event).
 #[derive(Debug)]
 pub struct Sending<C> {
     sent: Result<Sent<C>, SendError>,
@@ -23,12 +24,12 @@ impl<C> Sending<C> {
         Self { sent: sent.map_err(Into::into) }
     }
 
-    /// The message's number: 1, 2, 3, ... of its engine, or of its room. It is known at once.
+    /// The message's number: 1, 2, 3, ... of its engine, or of its room.
     ///
     /// # Errors
     ///
-    /// The call was refused: the receiver's id is empty, or the engine or the room is closed. Then
-    /// the message has no number, and awaiting gives this error too.
+    /// The call was refused: empty receiver id, or engine closed. Then the message has no number,
+    /// and awaiting returns the same error.
     pub fn id(&self) -> Result<MessageId, SendError> {
         self.sent.as_ref().map(Sent::id).map_err(|error| *error)
     }
@@ -45,10 +46,9 @@ impl<C: Outcome> Future for Sending<C> {
     }
 }
 
-/// What becomes of a message, as the contract counts it. It is implemented for those results, and
-/// cannot be implemented elsewhere.
+/// A result of the contract. This trait is sealed.
 pub trait Outcome: Clone + Sealed {
-    /// What a message that arrived comes to.
+    /// The value of a success.
     type Value;
 
     #[doc(hidden)]

@@ -43,10 +43,14 @@ impl Provider {
         let answer = asked.catch_unwind().await.unwrap_or_else(|_| Err(Arc::new(Panicked)));
         match &answer {
             Ok(_) => {
-                tracing::debug!(target: ENGINE, user, ?asked_for, "the token provider gave a token");
+                tracing::debug!(
+                    target: ENGINE, user, ?asked_for, "the token provider gave a token"
+                );
             }
             Err(why) => {
-                tracing::debug!(target: ENGINE, user, ?asked_for, %why, "the token provider failed");
+                tracing::debug!(
+                    target: ENGINE, user, ?asked_for, %why, "the token provider failed"
+                );
             }
         }
         answer
