@@ -12,6 +12,9 @@ pub enum SendError {
     /// It was not delivered, and never will be.
     #[error("not delivered: {0}")]
     NotDelivered(Reason),
+    /// The app's server was not reached, or did not answer in time: a slow one may have the message.
+    #[error("the app's server was not reached or did not answer: it may have the message or not")]
+    ServerNotReached,
     /// The app's server has the message, and gave no usable answer.
     #[error("the app's server has the message and answered badly")]
     BadAnswer,
@@ -69,9 +72,6 @@ pub enum Reason {
     /// There is no data channel.
     #[error("there is no data channel")]
     NoChannel,
-    /// The app's server did not get it.
-    #[error("the app's server did not get it")]
-    ServerNotReached,
 }
 
 impl SendError {
@@ -80,6 +80,7 @@ impl SendError {
     pub const fn code(self) -> i32 {
         match self {
             Self::NotDelivered(reason) => reason.code(),
+            Self::ServerNotReached => 17,
             Self::BadAnswer => 18,
             Self::TimedOut => 1,
             Self::Unknown => 1000,
@@ -91,7 +92,7 @@ impl SendError {
     pub const fn culprit(self) -> Culprit {
         match self {
             Self::NotDelivered(reason) => reason.culprit(),
-            Self::BadAnswer => Culprit::AppServer,
+            Self::ServerNotReached | Self::BadAnswer => Culprit::AppServer,
             Self::TimedOut => Culprit::Network,
             Self::Unknown => Culprit::Server,
         }
@@ -116,7 +117,6 @@ impl Reason {
             Self::InvalidReceiver => 3,
             Self::ReceiverOffline => 4,
             Self::OverRate => 5,
-            Self::ServerNotReached => 17,
             Self::NotInRoom => 100,
             Self::LoggingIn => 101,
             Self::NoChannel => 102,
@@ -143,7 +143,6 @@ impl Reason {
             Self::ReceiverOffline => Culprit::Receiver,
             Self::NotSent | Self::NoChannel => Culprit::Network,
             Self::OverRate => Culprit::Server,
-            Self::ServerNotReached => Culprit::AppServer,
         }
     }
 }
@@ -154,12 +153,12 @@ pub(crate) fn sent(code: SendCode) -> Result<(), SendError> {
         SendCode::Ok => return Ok(()),
         SendCode::Timeout => return Err(SendError::TimedOut),
         SendCode::Unknown => return Err(SendError::Unknown),
+        SendCode::ServerNotReached => return Err(SendError::ServerNotReached),
         SendCode::ServerBadAnswer => return Err(SendError::BadAnswer),
         SendCode::Broken => Reason::NotSent,
         SendCode::ReceiverNotFound => Reason::InvalidReceiver,
         SendCode::ReceiverNotLoggedIn => Reason::ReceiverOffline,
         SendCode::OverRate => Reason::OverRate,
-        SendCode::ServerNotReached => Reason::ServerNotReached,
         SendCode::NotInRoom => Reason::NotInRoom,
         SendCode::NotInitialised => Reason::LoggingIn,
         SendCode::NoChannel => Reason::NoChannel,
