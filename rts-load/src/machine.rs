@@ -104,14 +104,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_that_exists_has_memory_and_one_that_does_not_is_none() {
+    fn memory_is_known_of_existing_process_only() {
         let own = ServerProcess::new(std::process::id()).expect("we exist");
         assert!(own.resident_bytes().is_some_and(|bytes| bytes > 4_096));
         assert!(ServerProcess::new(u32::MAX).is_none());
     }
 
     #[test]
-    fn a_core_that_cannot_be_is_refused() {
+    fn pinning_to_missing_core_is_an_error() {
         assert!(pin_this_thread(usize::MAX).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! Peers that break the rules of the protocol. Nobody else may notice.
+//! Peers that break the rules of the protocol, without harm to anybody else.
 
 use bytes::Bytes;
 use rts_proto::limits::FRAME_BYTES_MAX;
@@ -15,24 +15,24 @@ use super::oracles::Violation;
 use super::plan::Attack;
 use super::spotter::Spotter;
 
-/// Until it may be sure to be logged in.
+/// The time after which a login has certainly succeeded.
 const LOGGED_IN_AFTER: Duration = Duration::from_secs(1);
-/// So often a peer enters a room and leaves it on one link: more than it may, and fewer frames than
-/// a window has.
+/// The number of times that a peer joins and leaves a room on one link: over its rate, and fewer
+/// frames than a window holds.
 const COMINGS_AND_GOINGS: u64 = 300;
-/// Logins of one user at once: more than are let in and wait.
+/// Simultaneous logins of one user: more than the server admits and queues.
 const LOGINS: usize = 20;
-/// So many of those may be let in: 5 at once, 5 that waited for their turn, and what comes free
-/// while the network draws them apart.
+/// The most of those that may be let in: 5 at once, 5 that were queued, and a few more since the
+/// network spreads them over time.
 const LOGINS_LET_IN_MAX: usize = 16;
 
 #[derive(Debug)]
 pub(crate) struct Attackers {
     has_rates: bool,
     links: Vec<LinkId>,
-    /// Links of a first login and of a second one that both used up the rate of joins.
+    /// The links of a first and of a second login that both used up the rate of joins.
     over_rate: Vec<[LinkId; 2]>,
-    /// Links of logins of one user that came together.
+    /// The links of simultaneous logins of one user.
     together: Vec<Vec<LinkId>>,
 }
 
@@ -49,7 +49,7 @@ impl Attackers {
         uid.as_str() == MALLORY
     }
 
-    /// The peers hang up. None of them may have heard what is for others (I33).
+    /// Closes the peers' links. None of the peers may have received frames for others (I33).
     pub(crate) fn leave(
         &mut self,
         world: &mut World,
@@ -109,7 +109,7 @@ impl Attackers {
                 say(world, link, [Frame::Hello { version: VERSION + 1, features: 0 }]);
             }
             Attack::ForeignResume => {
-                // Keys that are in use, of sessions that are not ours.
+                // Resume keys in use, of other users' sessions.
                 for (number, key) in world.resume_keys().into_iter().enumerate().take(8) {
                     let resume = Resume { session: number as u64 + 1, key, received: 0 };
                     let link = world.stranger();
@@ -147,7 +147,7 @@ impl Attackers {
             }
             Attack::UnknownKinds => {
                 self.after_login(world, link, app, []);
-                // Field 600, to be skipped; field 40, which must be understood.
+                // Field 600, which must be skipped, and field 40, which must be understood.
                 world.say(link, Bytes::from_static(&[3, 0xc2, 0x25, 0]));
                 world.say(link, Bytes::from_static(&[3, 0xc2, 0x02, 0]));
             }
@@ -208,7 +208,7 @@ impl Attackers {
     }
 }
 
-/// How many joins the server refused on a link.
+/// The number of joins that the server refused on a link.
 fn joins_refused(world: &World, link: LinkId) -> usize {
     let is_refusal =
         |frame: &Frame| matches!(frame, Frame::JoinAnswer { state: RoomState::JoinFailed, .. });

@@ -1,4 +1,4 @@
-//! Many seeds, on several threads.
+//! Plays many seeds on several threads.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -7,22 +7,22 @@ use std::time::Duration;
 
 use super::{Outcome, Situations, run};
 
-/// What came of many seeds.
+/// The sums over many seeds.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
-    /// Seeds that were played.
+    /// The number of seeds that were played.
     pub seeds: u64,
     /// Calls that applications made.
     pub calls: u64,
-    /// Lines of all traces.
+    /// The lines of all traces.
     pub lines: u64,
-    /// How long it was in there, all together.
+    /// The simulated time of all runs together.
     pub simulated: Duration,
-    /// What the runs got into.
+    /// The situations that the runs got into.
     pub situations: Situations,
-    /// Over the traces of all seeds that were played, in no order.
+    /// A hash over the traces of all played seeds, independent of their order.
     pub trace_hash: u64,
-    /// The seeds that failed, and the law that each broke, by seed.
+    /// The failed seeds in order, each with the broken law.
     pub failures: Vec<(u64, String)>,
 }
 
@@ -40,8 +40,8 @@ impl Batch {
     }
 }
 
-/// Plays these seeds on so many threads. `watch` sees each outcome as it comes, and says whether to
-/// go on.
+/// Plays these seeds on `threads` threads. `watch` sees each outcome as it comes, and returns
+/// whether to go on.
 pub fn batch(
     seeds: Range<u64>,
     threads: usize,

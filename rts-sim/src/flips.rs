@@ -1,17 +1,17 @@
-//! Links that change what passes over them.
+//! Links that change bytes in transit.
 
 use bytes::Bytes;
 use fastrand::Rng;
 use rts_testkit::Person;
 
-/// Of so many bytes some are changed.
+/// The base of the rate of changes: `per_million` of this number of bytes.
 const OF_BYTES: u32 = 1_000_000;
 
 #[derive(Debug)]
 pub(crate) struct Flips {
-    /// Whose links they are.
+    /// The engines whose links change bytes.
     pub(crate) people: Vec<Person>,
-    /// How many bytes of a million are changed.
+    /// The number of bytes of a million that change.
     per_million: u32,
     random: Rng,
 }
@@ -21,8 +21,8 @@ impl Flips {
         Self { people, per_million, random: Rng::with_seed(seed) }
     }
 
-    /// Changes bytes of these people's links, in either direction: half of those that change get
-    /// one bit flipped, the others any value.
+    /// Changes bytes on these engines' links, in either direction. Half of the changed bytes get
+    /// one bit flipped, the others a random value.
     pub(crate) fn pass(&mut self, who: Person, bytes: Bytes) -> Bytes {
         if !self.people.contains(&who) {
             return bytes;

@@ -1,11 +1,10 @@
-//! Users whose links change what passes over them, in both directions. Nobody else may notice, and
-//! once their links are sound they come back.
+//! Users whose links change bytes in transit, in both directions. No other user may notice, and the
+//! users come back once their links are sound.
 //!
-//! A stream without integrity can make a message of another one, an acknowledgement of what never
-//! arrived, or a refusal of a login. So nothing that these engines call back is held against
-//! anybody, and none of it is in the trace. They have an app of which nothing is reported, names
-//! and a room that nobody else has, and speak only to each other: what comes of their frames,
-//! whatever these have become, is theirs.
+//! A stream without integrity can turn one message into another, forge an acknowledgement, or
+//! refuse a login. So the trace holds none of the events of these engines, and no oracle judges
+//! them. They have an app without reports, and names and a room of their own. They send only to
+//! each other, so the effects of their changed frames stay among them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,10 +20,10 @@ use super::plan::Act;
 use super::swarm::{APPS_MAX, Harm};
 use super::wires::Wires;
 
-/// The last app: the back ends of the others are told who comes and goes.
+/// The last app. It has no reports; the back ends of the other apps get them.
 pub(crate) const HARMED_APP: usize = APPS_MAX - 1;
 const ROOM: &str = "harmed";
-/// Of what they ask each other in the end.
+/// The length of the messages of [`Harmed::ask`], in bytes.
 const QUESTION_BYTES: usize = 40;
 
 #[derive(Debug)]
@@ -39,9 +38,9 @@ struct One {
     uid: String,
     engine: Engine,
     room: Option<RoomKey>,
-    /// What it said last, and what came of it.
+    /// The messages that this user sent last, with their results.
     asked: BTreeMap<MessageId, Option<SendCode>>,
-    /// From whom each message since then is, and what it was.
+    /// The sender and payload of each message received since then.
     heard: Vec<(String, Payload)>,
 }
 
@@ -50,7 +49,7 @@ impl Harmed {
         Self { wires, all: Vec::new() }
     }
 
-    /// Adds the engines, whose links are bad from the beginning.
+    /// Adds the engines, whose links change bytes from the beginning.
     pub(crate) fn enter(&mut self, people: Vec<Person>, harm: Harm, seed: u64) {
         self.wires.harm(Flips::new(people.clone(), harm.per_million, seed));
         let one = |(number, who)| One {
@@ -101,7 +100,7 @@ impl Harmed {
                 let made = world.call(one.who, |engine, now| engine.create_room(now, ROOM).ok());
                 one.room = one.room.or(made);
                 if let Some(room) = one.room {
-                    // It may be in already.
+                    // The engine may be in the room already, so the result does not matter.
                     let _ = world.call(one.who, |engine, now| engine.join_room(now, room));
                 }
             }
@@ -113,15 +112,15 @@ impl Harmed {
             Act::Broadcast { bytes } => {
                 if let Some(room) = one.room {
                     let payload = Payload::binary(vec![0xAA; bytes]);
-                    // What is refused is refused.
+                    // A refusal does not matter.
                     let _ = world.call(one.who, |e, now| e.send_room_message(now, room, payload));
                 }
             }
         }
     }
 
-    /// Links are sound from now on. What a stream was when its bytes were changed, it stays: each
-    /// has to be made anew, and at once, however long the server seemed to ask to stay away.
+    /// Stops the changes of bytes. Every link is cut at once, since a stream with changed bytes
+    /// stays broken. A changed frame may also have asked its engine to stay away for long.
     pub(crate) fn heal(&mut self, world: &mut World) {
         self.wires.heal();
         for one in &self.all {
@@ -132,12 +131,12 @@ impl Harmed {
         }
     }
 
-    /// Whoever was logged out, by what its server never said, logs in again.
+    /// Logs in every user that a changed frame logged out.
     pub(crate) fn log_in(&mut self, world: &mut World) {
         self.all.iter_mut().for_each(|one| one.log_in(world));
     }
 
-    /// I43, for these as well. Then each speaks to each.
+    /// Checks I43 for these users too. Then each user sends to each.
     pub(crate) fn ask(&mut self, world: &mut World) -> Result<(), Violation> {
         let uids: Vec<String> = self.all.iter().map(|one| one.uid.clone()).collect();
         for one in &mut self.all {
@@ -154,7 +153,8 @@ impl Harmed {
         Ok(())
     }
 
-    /// All was answered well, and each heard each exactly once. They log out.
+    /// Checks that all sends succeeded and each message arrived exactly once. Then the users log
+    /// out.
     pub(crate) fn leave(&mut self, world: &mut World) -> Result<(), Violation> {
         let uids: BTreeSet<&str> = self.all.iter().map(|one| one.uid.as_str()).collect();
         for one in &self.all {
@@ -172,10 +172,10 @@ impl Harmed {
 }
 
 impl One {
-    /// With a new token, if it is not logged in or about to be.
+    /// Logs in with a new token, unless the user is logged in or logging in.
     fn log_in(&mut self, world: &mut World) {
         let token = world.token_of(&app_id(HARMED_APP), &self.uid, 0);
-        // It may be logged in.
+        // The user may be logged in already.
         let _ = world.call(self.who, |engine, now| engine.login(now, &token, &self.uid));
     }
 

@@ -1,4 +1,4 @@
-//! Bugs planted in the cores, each of which the simulator must find.
+//! Planted bugs in the cores, each of which the simulator must find.
 
 use std::time::{Duration, Instant};
 
@@ -8,21 +8,21 @@ pub use rts_proto::planted::Bug;
 
 use super::batch;
 
-/// How a planted bug was found.
+/// The search for one planted bug.
 #[derive(Clone, Debug)]
 pub struct Hunt {
-    /// What was planted.
+    /// The planted bug.
     pub bug: Bug,
-    /// The seed that found it and the law that it broke; `None` if no seed did.
+    /// The seed that found the bug, and the law that it broke; `None` if no seed did.
     pub found: Option<(u64, String)>,
-    /// Seeds that were played.
+    /// The number of seeds that were played.
     pub seeds: u64,
-    /// How long it took.
+    /// The time that the search took.
     pub elapsed: Duration,
 }
 
-/// Plants the bug in every core of this process and plays seeds from 0 on until one fails, at most
-/// so many. Nothing else may play meanwhile.
+/// Plants the bug in every core of this process, and plays up to `seeds_max` seeds from 0 on until
+/// one fails. No other run may play at this time.
 #[must_use]
 pub fn hunt(bug: Bug, threads: usize, seeds_max: u64) -> Hunt {
     plant(Some(bug));

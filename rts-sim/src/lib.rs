@@ -1,10 +1,14 @@
-//! The simulator: random applications, random accidents, and laws that must hold whatever happens.
+//! The simulator: random applications, random faults, and laws that must always hold.
 //!
-//! A seed expands to a [`Swarm`]: which calls and faults exist at all, how many engines, in which
-//! apps. Then the run has three parts: faults, during which nothing may be lost, doubled, out of
-//! order or untrue; healing, after which everybody must be back and every question be answered
-//! well; the end, after which nothing may be left. What is judged is the trace of calls and
-//! callbacks, against a model that knows nothing of the core.
+//! A seed expands to a [`Swarm`]: the kinds of calls and faults, the engines and their apps. The
+//! run has three parts:
+//!
+//! 1. Faults. No message may be lost without its result, duplicated or out of order, and no result
+//!    may be untrue.
+//! 2. Healing. Afterwards all engines must be back, and every question must succeed.
+//! 3. The end. Afterwards the server must be empty.
+//!
+//! Oracles judge the trace of calls and callbacks, against a model that knows nothing of the core.
 //!
 //! ```
 //! let outcome = rts_sim::run(42);
@@ -47,20 +51,20 @@ pub use trace::Print;
 use plan::Plan;
 use run::Played;
 
-/// What came of one seed.
+/// The outcome of one seed.
 #[derive(Clone, Debug)]
 pub struct Outcome {
     /// The seed.
     pub seed: u64,
-    /// The same for the same seed, on every machine and in every build.
+    /// A hash of the trace. One seed gives one hash, on every machine and in every build.
     pub trace_hash: u64,
-    /// Lines of the trace.
+    /// The number of lines of the trace.
     pub lines: u64,
     /// Calls that applications made.
     pub calls: u64,
-    /// How long it was in there.
+    /// The simulated time.
     pub simulated: Duration,
-    /// What the run got into.
+    /// The situations that the run got into.
     pub situations: Situations,
     /// The law that was broken, if one was.
     pub failure: Option<String>,
@@ -91,8 +95,8 @@ fn outcome(seed: u64, played: Played) -> Outcome {
     }
 }
 
-/// Everything there is to say about a seed that failed: its configuration, the smallest run that
-/// fails in the same way, and the last lines of that. Plays up to 400 runs.
+/// A report on a failed seed: its configuration, the smallest run that fails in the same way, and
+/// the last lines of that run. Plays up to 400 runs.
 #[must_use]
 pub fn explain(seed: u64) -> String {
     let plan = Plan::draw(seed);

@@ -1,6 +1,6 @@
 //! `rts-sim`: plays seeds, and explains those that break a law.
 #![forbid(unsafe_code)]
-// They panic when nobody reads: `say` and `tell` do not.
+// These macros panic when the output is closed. `say` and `tell` do not.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 use std::fmt::Display;
@@ -14,11 +14,11 @@ use clap::Parser;
 use rts_sim::Batch;
 use serde_json::json;
 
-/// Messages are many small allocations that live for a moment, which this one is made for.
+/// Messages are many small, short-lived allocations, which this allocator is made for.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Failures that are explained; each takes a while.
+/// The most failures that are explained, since each explanation takes a while.
 const EXPLAINED_MAX: usize = 3;
 
 /// Simulate random applications and faults, and check every law.
@@ -54,7 +54,7 @@ struct Args {
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    // A panic of a core is reported as what it is, with its seed.
+    // A core's panic is reported as a failure of its seed, so the default message is suppressed.
     std::panic::set_hook(Box::new(|_| {}));
     let done = match args.seed {
         _ if args.planted => planted(&args),
@@ -80,7 +80,7 @@ fn planted(_: &Args) -> anyhow::Result<ExitCode> {
     )
 }
 
-/// Every bug must be found, and the canary by the first seeds.
+/// Searches every planted bug, and fails if one is not found.
 #[cfg(rts_planted)]
 fn planted(args: &Args) -> anyhow::Result<ExitCode> {
     let mut missed = Vec::new();
@@ -148,7 +148,8 @@ fn one(args: &Args, seed: u64) -> anyhow::Result<ExitCode> {
     Ok(if outcome.failure.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// A trace that nobody reads any more is played to its end all the same; what is said next fails.
+/// Prints a line of a trace, and ignores a closed output: the run is played to its end, and the
+/// next `say` fails.
 fn print(line: &dyn Display) {
     let _ = say(line);
 }
@@ -217,24 +218,24 @@ fn report(args: &Args, batch: &Batch, begun: Instant) -> anyhow::Result<()> {
     ))
 }
 
-/// Prints a line at once. It fails when nobody reads any more, which ends the command.
+/// Prints a line at once. Fails when the output is closed, which ends the command.
 fn say(line: impl Display) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "{line}").and_then(|()| out.flush()).context("standard output")
 }
 
-/// Says something on standard error, if somebody reads it.
+/// Prints a line on standard error, and ignores a closed output.
 fn tell(line: impl Display) {
     tell_part(format_args!("{line}\n"));
 }
 
-/// The same without the end of a line, for what is written over again and again.
+/// Prints on standard error like [`tell`], without a new line, for progress that is overwritten.
 fn tell_part(part: impl Display) {
     let mut err = io::stderr().lock();
     let _ = write!(err, "{part}").and_then(|()| err.flush());
 }
 
-/// Whether the command ended only because nobody reads what it prints: that is no failure.
+/// Whether the command ended only because its output was closed. That is no failure.
 fn is_unread(error: &anyhow::Error) -> bool {
     let cause = error.root_cause().downcast_ref::<io::Error>();
     cause.is_some_and(|cause| cause.kind() == io::ErrorKind::BrokenPipe)

@@ -1,5 +1,5 @@
-//! What an application knows of its engine from calls and callbacks alone. Not the core's own
-//! state: it is told nothing but the trace.
+//! The state of each engine as its application knows it, from calls and callbacks in the trace
+//! alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use rts_testkit::Person;
 
 use super::trace::{Call, Entry, Line, Phase};
 
-/// Where an engine's login is.
+/// The state of an engine's login.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub(crate) enum Login {
     #[default]
@@ -21,7 +21,7 @@ pub(crate) enum Login {
 }
 
 impl Login {
-    /// The user, if a login is live, with or without a link.
+    /// The user, if the engine is logged in, with or without a link.
     pub(crate) fn live(&self) -> Option<&str> {
         match self {
             Self::LoggedIn(uid) => Some(uid),
@@ -44,7 +44,7 @@ pub(crate) struct Room {
     pub(crate) phase: RoomPhase,
 }
 
-/// A send that has no result: of a room handle, or of the engine itself, and its id.
+/// A send without a result: its room, or `None` for the engine, and its id.
 pub(crate) type OpenSend = (Option<RoomKey>, u64);
 
 /// One engine.
@@ -52,47 +52,47 @@ pub(crate) type OpenSend = (Option<RoomKey>, u64);
 pub(crate) struct Engine {
     pub(crate) app: usize,
     pub(crate) login: Login,
-    /// Logins that succeeded.
+    /// The number of successful logins.
     pub(crate) epoch: u64,
-    /// Logins that were called for: one that was refused for its token goes on with a fresh one.
+    /// The number of calls of `login`. A login that goes on with a fresh token is the same login.
     pub(crate) logins: u64,
     pub(crate) connection: Option<ConnectionState>,
     pub(crate) is_destroyed: bool,
-    /// Inside the call that destroys it.
+    /// Whether the engine is inside its call of `destroy`.
     pub(crate) is_being_destroyed: bool,
     pub(crate) last_thaw: Instant,
     pub(crate) is_frozen: bool,
     pub(crate) send_timeout_ms: u64,
     pub(crate) rooms: BTreeMap<RoomKey, Room>,
-    /// With the moment of the call, and the bytes of its payload.
+    /// The sends without a result, each with the moment of the call and the bytes of its payload.
     pub(crate) open: BTreeMap<OpenSend, (Instant, usize)>,
     pub(crate) open_bytes: usize,
 }
 
 impl Engine {
-    /// Its application knows of a link.
+    /// Whether the application knows of a link.
     pub(crate) fn is_up(&self) -> bool {
         use ConnectionState::{Connected, Reconnected};
         matches!(self.connection, Some(Connected | Reconnected))
     }
 
-    /// The rooms in which it believes to be.
+    /// The rooms in which the application believes to be.
     pub(crate) fn joined(&self) -> impl Iterator<Item = (RoomKey, &str)> {
         let joined = |(_, room): &(&RoomKey, &Room)| room.phase == RoomPhase::Joined;
         self.rooms.iter().filter(joined).map(|(key, room)| (*key, room.id.as_str()))
     }
 }
 
-/// Every engine of a run, and what the server told the back ends.
+/// The state of every engine of a run, and the reports to the back ends.
 #[derive(Debug, Default)]
 pub(crate) struct Model {
     pub(crate) engines: Vec<Engine>,
     pub(crate) reported: BTreeMap<usize, Reported>,
-    /// `None` while there are faults.
+    /// `None` during the faults.
     phase: Option<Phase>,
 }
 
-/// Who is there, as the back end of one app was told.
+/// The users and members of one app, as reported to its back end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Reported {
     pub(crate) online: BTreeSet<String>,
@@ -130,12 +130,12 @@ impl Model {
         })
     }
 
-    /// Everything must have come right.
+    /// Whether the time to heal is over, so that everything must be in order.
     pub(crate) fn is_healed(&self) -> bool {
         self.phase >= Some(Phase::Healed)
     }
 
-    /// With nothing wrong, questions are asked that must be answered well.
+    /// Whether the run is in the phase of questions, which must all succeed.
     pub(crate) fn is_asking(&self) -> bool {
         self.phase == Some(Phase::Healed)
     }
@@ -214,7 +214,7 @@ impl Engine {
                     RoomPhase::Leaving { was_joined, then_join: false }
                 }
             }),
-            // Nothing of it is called back from here on.
+            // The room has no events from here on.
             Call::DestroyRoom { key, results } => {
                 self.rooms.remove(key);
                 for (id, _) in results {
@@ -263,7 +263,7 @@ impl Engine {
         match event {
             Event::ConnectionStateChanged(state) => {
                 self.connection = Some(*state);
-                // The server will not have it: a live login ends with this word alone.
+                // The server refused the user. A live login ends with this state alone.
                 if *state == ConnectionState::Failed && self.login.live().is_some() {
                     self.login = Login::Idle;
                 }
@@ -317,7 +317,7 @@ impl Engine {
     }
 }
 
-/// The send that has its result.
+/// The send whose result this event is.
 pub(crate) fn answered(event: &Event) -> Option<OpenSend> {
     match event {
         Event::MessageSendResult { id, .. } | Event::ServerMessageSendResult { id, .. } => {
@@ -330,7 +330,7 @@ pub(crate) fn answered(event: &Event) -> Option<OpenSend> {
     }
 }
 
-/// Whether an engine that is told this is out of the room.
+/// Whether an engine with this room state is out of the room.
 pub(crate) fn ends_membership(state: RoomState) -> bool {
     match state {
         RoomState::Joined

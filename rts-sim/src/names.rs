@@ -1,14 +1,14 @@
-//! What things are called in a run.
+//! Names of users, rooms and apps in a run.
 
 use rts_proto::{AppId, RoomId, UserId};
 
-/// Whom the back end of every app says that its messages are from.
+/// The sender name of every back end.
 pub(crate) const BACK_END: &str = "back-office";
 
-/// The user as which a peer logs in before it misbehaves. Nobody speaks to it.
+/// The user as which a peer logs in before it breaks rules. No engine sends to it.
 pub(crate) const MALLORY: &str = "mallory";
 
-/// All apps have ids of one length that differ at the end.
+/// The ids of all apps have one length and differ at the end.
 pub(crate) fn app_id(app: usize) -> AppId {
     AppId::new(&format!("simulation00000000000{app:03}")).expect("an app id")
 }
@@ -21,7 +21,8 @@ pub(crate) fn uid(user: usize) -> String {
     format!("user-{user}")
 }
 
-/// Far from all other names: no change of a few bytes makes one of another.
+/// A name that differs from all others in many bytes, so that changed bytes do not turn one into
+/// another.
 pub(crate) fn harmed_uid(number: usize) -> String {
     format!("harmed-{number}")
 }

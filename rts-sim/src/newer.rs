@@ -1,51 +1,52 @@
-//! One side is of another, newer version: its frames have fields that this version does not know,
-//! and between them come kinds that it does not know. Both must be skipped (§1.4).
+//! One side with a newer version: its frames have unknown fields, and unknown kinds of frames come
+//! between them. The other side must skip both (§1.4).
 
 use bytes::Bytes;
 use fastrand::Rng;
 use rts_proto::limits::{FRAME_BYTES_MAX, FRAME_BYTES_MAX_BEFORE_LOGIN};
 use rts_testkit::{Piece, Side};
 
-/// What only a newer version knows.
+/// An extension of a newer version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unknown {
-    /// A field of a frame.
+    /// An unknown field of a frame.
     Field,
-    /// A kind of frame.
+    /// An unknown kind of frame.
     Kind,
 }
 
 impl Unknown {
-    /// What this mark says.
+    /// The extension that a mark stands for.
     pub(crate) fn of(mark: u32) -> Self {
         if mark == Self::Field as u32 { Self::Field } else { Self::Kind }
     }
 }
 
-/// Frames with these numbers are the handshake: nothing may come before them on a link (§2.1,
-/// §2.4).
+/// Frames with field numbers up to this one are the handshake. No frame may come before them on a
+/// link (§2.1, §2.4).
 const HELLO: u64 = 1;
 const LOGIN: u64 = 2;
-/// The one message within another: `resume` of `Login`.
+/// The field `resume` of `Login`, the only message within a message.
 const RESUME: u64 = 4;
-/// These may come while the shorter frames are the rule (§1.2).
+/// Frames with field numbers up to this one may come while the smaller limit of frames applies
+/// (§1.2).
 const LOGIN_ANSWER: u64 = 3;
 const CLOSE: u64 = 33;
-/// Fields that no kind has yet: with keys of one byte, of two, and the last that there can be.
+/// Field numbers without a use yet: keys of one byte, of two, and the largest possible.
 const NEW_FIELDS: [u64; 4] = [10, 15, 16, 536_870_911];
-/// Kinds that may be skipped: the first, some, and the last.
+/// Kinds that may be skipped: the first, some others, and the last.
 const NEW_KINDS: [u64; 4] = [512, 600, 100_000, 536_870_911];
-/// One frame in so many has a new field, and before one in so many comes a new kind.
+/// One frame in this many has an unknown field, and before one in this many comes an unknown kind.
 const FIELD_IN: u32 = 2;
 const KIND_IN: u32 = 8;
-/// One new kind in so many is as long as it may be.
+/// One unknown kind in this many has the largest allowed length.
 const LONGEST_IN: u32 = 500;
-/// Bytes of the others, and of new fields.
+/// The most bytes of other unknown kinds, and of unknown fields.
 const SHORT_BYTES_MAX: usize = 40;
 
 #[derive(Debug)]
 pub(crate) struct Newer {
-    /// Whose frames are new.
+    /// The side with the newer version.
     pub(crate) side: Side,
     random: Rng,
 }
@@ -55,7 +56,7 @@ impl Newer {
         Self { side, random: Rng::with_seed(seed) }
     }
 
-    /// What goes out in place of these frames, each marked with what is new about it.
+    /// The bytes that replace these frames. Each piece has a mark for the extension in it.
     pub(crate) fn say(&mut self, frames: Bytes) -> Vec<Piece> {
         let mut out = Vec::new();
         let mut rest = frames;
@@ -98,7 +99,7 @@ impl Newer {
         encode(kind, &body)
     }
 
-    /// Of a login that resumes, it may be in the message within.
+    /// Adds an unknown field to a frame; in a login that resumes, perhaps inside `resume`.
     fn with_new_field(&mut self, kind: u64, body: &[u8]) -> Vec<u8> {
         if kind == LOGIN
             && let Some((before, resume, after)) = around_resume(body)
@@ -109,7 +110,7 @@ impl Newer {
         self.among(body)
     }
 
-    /// A new field in front of the others or behind them.
+    /// Adds an unknown field before or after the others.
     fn among(&mut self, fields: &[u8]) -> Vec<u8> {
         let new = self.new_field();
         if self.random.bool() { [&new, fields].concat() } else { [fields, &new].concat() }
@@ -137,12 +138,12 @@ fn piece(bytes: Bytes, new: Option<Unknown>) -> Piece {
     Piece { bytes, mark: new.map(|what| what as u32) }
 }
 
-/// A field of bytes; a frame is one.
+/// Encodes a field of bytes. A frame is one too.
 fn encode(number: u64, bytes: &[u8]) -> Vec<u8> {
     [&varint(number << 3 | 2)[..], &varint(bytes.len() as u64), bytes].concat()
 }
 
-/// A frame with its length in front.
+/// A frame with its length prefix.
 fn delimited(frame: &[u8]) -> Bytes {
     [&varint(frame.len() as u64)[..], frame].concat().into()
 }
@@ -157,7 +158,7 @@ fn varint(mut number: u64) -> Vec<u8> {
     out
 }
 
-/// What is in a login before, in and after its `resume`, if it has one.
+/// The parts of a login before, in and after its `resume`, if the login has one.
 fn around_resume(login: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let mut rest = login;
     while !rest.is_empty() {
@@ -182,7 +183,7 @@ fn around_resume(login: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     None
 }
 
-/// A varint of a frame that a core has encoded.
+/// Takes a varint from a frame that a core encoded.
 fn take_number(rest: &mut &[u8]) -> u64 {
     let mut number = 0;
     for shift in (0..64).step_by(7) {
@@ -224,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_newer_version_says_means_the_same_and_is_not_too_long() {
+    fn frames_of_newer_version_keep_meaning_and_limits() {
         let mut newer = Newer::new(Side::Server, 1);
         let (mut fields, mut kinds, mut longest) = (0, 0, 0);
         for round in 0..ROUNDS {
@@ -250,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn the_message_within_a_login_has_new_fields_too() {
+    fn resume_in_login_gets_new_fields() {
         let resume = Resume { session: 300, key: ResumeKey([4 << 3 | 2; 16]), received: 0 };
         let login = Frame::Login(Login {
             app_id: AppId::new("123456781234567812345678").expect("an app id"),
@@ -276,7 +277,7 @@ mod tests {
         assert!(longer > 0);
     }
 
-    /// Of a frame with its length in front that is a login.
+    /// The length of `resume` in a login with its length prefix.
     fn resume_len(mut frame: &[u8]) -> usize {
         for _ in 0..3 {
             take_number(&mut frame);

@@ -1,12 +1,12 @@
-//! What messages carry: each says which app and which send it is of, and every byte of it is known
-//! beforehand.
+//! Payloads of a run: each names its app and the serial of its send, and its bytes follow from
+//! these.
 
 use rts_proto::Payload;
 
-/// A shorter message has no room to say which it is.
+/// The shortest payload with room for app and serial.
 pub(crate) const MARKED_BYTES_MIN: usize = 14;
 
-/// The payload of a send. What is shorter than a mark says only its app.
+/// The payload of a send. A shorter payload than [`MARKED_BYTES_MIN`] names only its app.
 pub(crate) fn make(app: usize, serial: u64, bytes: usize, is_binary: bool) -> Payload {
     let mut content = Vec::with_capacity(bytes);
     if bytes >= MARKED_BYTES_MIN {
@@ -16,7 +16,8 @@ pub(crate) fn make(app: usize, serial: u64, bytes: usize, is_binary: bool) -> Pa
     while content.len() < bytes {
         content.push(match (bytes < MARKED_BYTES_MIN, is_binary) {
             (true, _) => unmarked,
-            // Any byte is allowed here, NUL and half of a character too.
+            // Bytes that are invalid as text, such as NUL and half of a character, belong into
+            // binary payloads.
             (false, true) => (serial as usize).wrapping_add(content.len()).to_le_bytes()[0],
             (false, false) => b'.',
         });
@@ -24,7 +25,7 @@ pub(crate) fn make(app: usize, serial: u64, bytes: usize, is_binary: bool) -> Pa
     if is_binary {
         Payload::binary(content)
     } else {
-        // A character of several bytes at the end, where there is room.
+        // Where there is room, a character of several bytes ends the text.
         if bytes >= MARKED_BYTES_MIN + 4 {
             content.truncate(bytes - 4);
             content.extend_from_slice("🦀".as_bytes());
@@ -33,7 +34,7 @@ pub(crate) fn make(app: usize, serial: u64, bytes: usize, is_binary: bool) -> Pa
     }
 }
 
-/// App and number of the send that this says it is of; `None` if it is too short to say so.
+/// The app and the serial in a payload; `None` if it is too short to hold them.
 pub(crate) fn read(bytes: &[u8]) -> Option<(usize, u64)> {
     if bytes.len() < MARKED_BYTES_MIN {
         return None;
@@ -48,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_made_is_read() {
+    fn reads_payloads_it_made() {
         for bytes in [0, 1, 13, 14, 17, 18, 100, 65_536] {
             for is_binary in [false, true] {
                 let payload = make(2, 77, bytes, is_binary);

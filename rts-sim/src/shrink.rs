@@ -1,14 +1,14 @@
-//! Takes out of a failing plan what it does not need to fail.
+//! Removes the steps of a failing plan that the failure does not need.
 
 use std::time::Duration;
 
 use super::plan::Plan;
 use super::run::play;
 
-/// Plays so often, at most, to find a smaller plan.
+/// The most runs in the search for a smaller plan.
 const PLAYS_MAX: usize = 400;
 
-/// A plan with fewer steps that still breaks a law, the same one if the text begins alike.
+/// A plan with fewer steps that still breaks a law: the one whose text begins alike.
 pub(crate) fn shrink(plan: &Plan, violation: &str) -> Plan {
     let law = law(violation).to_owned();
     let mut plays = 0;
@@ -18,7 +18,7 @@ pub(crate) fn shrink(plan: &Plan, violation: &str) -> Plan {
         (found.is_some_and(|found| self::law(&found) == law), plays < PLAYS_MAX)
     };
     let mut best = plan.clone();
-    // Whole engines first, then ever smaller pieces of what is left.
+    // Whole engines first, then ever smaller groups of the remaining steps.
     for slot in 0..best.swarm.engines.len() {
         let mut candidate = best.clone();
         candidate.steps.retain(|(_, step)| step.slot() != Some(slot));
@@ -48,14 +48,14 @@ pub(crate) fn shrink(plan: &Plan, violation: &str) -> Plan {
         }
         piece = piece.div_ceil(2);
     }
-    // Nothing happens after the last step but the end.
+    // The end of the run follows the last step.
     let mut candidate = best.clone();
     let last = candidate.steps.last().map_or(Duration::ZERO, |(at, _)| *at);
     candidate.swarm.duration = last;
     if fails(&candidate).0 { candidate } else { best }
 }
 
-/// `I17` of `I17: received twice`; the whole text of one without a number.
+/// `I17` of `I17: received twice`, or the whole text if it has no number.
 fn law(violation: &str) -> &str {
     let head = violation.split(':').next().unwrap_or(violation);
     if head.starts_with('I') && head.len() <= 3 { head } else { "" }

@@ -1,8 +1,8 @@
-//! Named situations: a run that never gets into one proves nothing about it.
+//! Named situations. A run proves nothing about a situation that it never gets into.
 
 macro_rules! situations {
     ($($(#[$doc:meta])* $name:ident,)+) => {
-        /// Something that a large enough batch of runs must get into.
+        /// A situation that a large batch of runs must get into.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Situation {
             $($(#[$doc])* $name,)+
@@ -36,18 +36,18 @@ situations! {
     SendNotLoggedIn,
     /// A message had result 1000: its sender was banned from all rooms.
     SendOfBannedUser,
-    /// A send, while more had no result than the window of the wire has room for.
+    /// A send while more sends were open than the window of the wire holds.
     MoreOpenThanTheWindow,
-    /// An engine took no more sends.
+    /// An engine refused a send, since its backlog was full.
     RefusedByItsEngine,
-    /// What had been sent then had result 0 or 200.
+    /// A message that was sent then had result 0 or 200.
     ArrivedFromBehindTheWindow,
-    /// The same after its engine had to connect again.
+    /// A message that was sent then had result 0 or 200, after its engine had to reconnect.
     ArrivedFromBehindAReturn,
-    /// The same after the server was lost.
+    /// A message that was sent then had result 0 or 200, after the server was lost.
     ArrivedFromBehindALostSession,
-    /// A message had result 0, and so much sent before it to somebody else had none that more had
-    /// to wait.
+    /// A message had result 0 while earlier messages to another user were open, so many that
+    /// further ones had to wait.
     PassedSlowReceiver,
     /// An unreliable message had result 0.
     UnreliableOk,
@@ -97,21 +97,21 @@ situations! {
     BroadcastTooLong,
     /// A broadcast was heard.
     BroadcastHeard,
-    /// A broadcast was heard while its hearer was leaving.
+    /// A broadcast was received by a member that was leaving.
     HeardWhileLeaving,
-    /// A membership went on over a break that was reported.
+    /// A membership continued over a break that was reported.
     RoomResumed,
-    /// A room was joined again after a break that was reported.
+    /// A room was joined again after a reported break.
     Rejoined,
-    /// A room was joined again after a break that was not reported: the session was lost.
+    /// A room was joined again after a break that was not reported, since the session was lost.
     RejoinedAfterQuietBreak,
-    /// Really out.
+    /// A user left a room.
     Left,
     /// `leaveRoom` while the join was under way.
     LeaveWhileJoining,
     /// `joinRoom` while leaving.
     JoinWhileLeaving,
-    /// `leaveRoom` called back at once, since there was no link.
+    /// `leaveRoom` had its event at once, since there was no link.
     LeftAtOnce,
     /// The server refused a join.
     JoinRefused,
@@ -145,27 +145,27 @@ situations! {
     LogoutWhileDown,
     /// `destroy` while logging in.
     DestroyWhileLoggingIn,
-    /// A live login gave way to another.
+    /// A live login was displaced.
     Displaced,
     /// A login was ended by the back end.
     PutOut,
-    /// While its link was down, and its application knew.
+    /// A login was ended by the back end while its link was down and its application knew so.
     PutOutWhileAway,
     /// Result -1002 for a user that is banned from logging in.
     LoginOfBarredUser,
-    /// Sessions of one user ended since their token was revoked.
+    /// Sessions of one user ended since their tokens were revoked.
     TokenOfUserRevoked,
-    /// Sessions of a whole app.
+    /// Sessions of a whole app ended since their tokens were revoked.
     TokensOfAppRevoked,
-    /// A revocation left sessions alone that began with later tokens.
+    /// A revocation left sessions with later tokens alone.
     LaterTokenKept,
-    /// A token that was revoked was refused.
+    /// A revoked token was refused.
     RevokedTokenRefused,
-    /// A token that had expired was refused.
+    /// An expired token was refused.
     ExpiredTokenRefused,
-    /// A token signed with the key before the last one was good.
+    /// A token that was signed with the previous key was accepted.
     PreviousKeyGood,
-    /// A token signed with a key that is no longer good was refused.
+    /// A token that was signed with an invalid key was refused.
     OldKeyRefused,
     /// State 4.
     Reconnecting,
@@ -177,61 +177,61 @@ situations! {
     Reconnected,
     /// State 4 before the first success.
     FirstConnectionLate,
-    /// A link was closed since the session went on over a newer one.
+    /// A link was closed since its session was resumed over a newer one.
     ClosedReplaced,
-    /// A link was closed since another login took its place.
+    /// A link was closed since another login displaced its login.
     ClosedDisplaced,
     /// A link was closed since the back end put its user out.
     ClosedPutOut,
     /// A link was closed since its token was revoked.
     ClosedLoginAgain,
-    /// An engine gave up a link over which it heard somebody: a ping had no pong.
+    /// An engine gave up a link over which frames still arrived, since a ping had no pong.
     DeadWayUpFoundByAPing,
-    /// A frame had no acknowledgement.
+    /// An engine gave up such a link since a frame had no acknowledgement.
     DeadWayUpFoundByAFrame,
-    /// So much waited on a link that the server was told.
+    /// A link was congested.
     LinkCongested,
-    /// An unreliable message went nowhere for that reason.
+    /// An unreliable message failed since its receiver's link was congested.
     UnreliableRefusedByCongestion,
-    /// A link was closed since nothing had been heard.
+    /// A link was closed since no bytes arrived.
     ClosedSilent,
-    /// A link was closed since it was not read.
+    /// A link was closed since its peer did not read.
     ClosedSlowConsumer,
     /// A link was closed by a server that stops.
     ClosedShutdown,
-    /// A link was closed since nobody logged in.
+    /// A link was closed since no login came.
     ClosedLoginTimeout,
     /// The server was lost while results were open.
     CrashWithOpenSends,
-    /// A process stood still for longer than the grace.
+    /// A process was frozen for longer than the grace period.
     FrozenBeyondGrace,
-    /// A peer was closed for a frame that cannot be read.
+    /// A peer was closed for a malformed frame.
     AttackBadFrame,
-    /// For a frame that is too large.
+    /// A peer was closed for a frame that is too large.
     AttackTooLarge,
-    /// For a frame where none is allowed.
+    /// A peer was closed for a frame that is not allowed at this point.
     AttackUnexpected,
-    /// For an acknowledgement that cannot be.
+    /// A peer was closed for an impossible acknowledgement.
     AttackBadAck,
-    /// For a version that is not spoken.
+    /// A peer was closed for an unsupported version.
     AttackBadVersion,
-    /// For saying nothing.
+    /// A peer was closed for its silence.
     AttackTimeout,
-    /// For more than may be unacknowledged.
+    /// A peer was closed for more unacknowledged frames than the window.
     AttackWindowExceeded,
-    /// For too many logins of one user.
+    /// A peer was closed for too many logins of one user.
     AttackManyLogins,
-    /// A peer entered rooms faster than it may, and was refused.
+    /// A join of a peer over its rate was refused.
     AttackJoinsOverRate,
-    /// It logged in again, and was refused at once.
+    /// The peer logged in again, and its join was refused at once.
     AttackLoginRenewedNothing,
     /// Server params came into force.
     ParamsSet,
-    /// The operator does not list their url, or they are malformed.
+    /// Server params were refused: malformed, or with a URL that the operator does not list.
     ParamsRefused,
     /// `setServerParams` without a login.
     ParamsNotLoggedIn,
-    /// No answer to them in time, or they did not leave.
+    /// Server params got no answer in time, or were never sent.
     ParamsUnknown,
     /// A message to the app's server had result 0.
     PostOk,
@@ -247,47 +247,47 @@ situations! {
     PostBadAnswer,
     /// Result 106.
     PostWithoutParams,
-    /// The app's server did not answer in time.
+    /// The app server did not answer in time.
     PostGivenUp,
-    /// It began to, and did not end in time.
+    /// The app server began to answer, and did not end in time.
     PostGivenUpHalfway,
-    /// It answered what had been given up.
+    /// The app server answered an abandoned post.
     AnswerTooLate,
-    /// It answered, and the sender was logged out.
+    /// The app server answered, and the sender was logged out.
     AnswerForNobody,
     /// 65,536 bytes of an answer arrived.
     LongestReply,
-    /// A reply came after its receiver had to connect again.
+    /// A reply arrived after its receiver had to reconnect.
     ReplyAfterReconnect,
-    /// A server that was told the params of an earlier one posted with them.
+    /// A server posted with params that it was told after a restart.
     PostedAfterRestart,
     /// The server was lost while posts were under way.
     CrashWithPosts,
     /// A user received a message of the app's back end.
     BackEndHeard,
-    /// It received it after it had to connect again.
+    /// A user received a message of the back end after it had to reconnect.
     BackEndHeardAfterReconnect,
     /// A member heard a broadcast of the back end.
     BackEndHeardInRoom,
-    /// A member was told something alone.
+    /// A member received a unicast of the back end.
     BackEndHeardAlone,
-    /// What the back end said reached nobody.
+    /// A message of the back end had no receiver.
     BackEndToNobody,
-    /// The back end sent too much.
+    /// The back end exceeded its app's rate.
     BackEndOverRate,
-    /// It and the members together sent too much in one room.
+    /// The back end and the members together exceeded a room's rate.
     BackEndOverRoomRate,
-    /// A message of it was too long.
+    /// A message of the back end was too long.
     BackEndTooLong,
-    /// It named too many receivers.
+    /// The back end named too many receivers.
     BackEndTooManyReceivers,
-    /// It asked for the status of a user that had gone silent.
+    /// The back end asked for the status of a silent user.
     BackEndSawSilent,
-    /// It asked who is in a room, and somebody was.
+    /// The back end asked for the members of a room that had some.
     BackEndSawMembers,
     /// A member was kicked.
     Kicked,
-    /// A member was kicked of whose broken link its application knew.
+    /// A member was kicked while its link was down and its application knew so.
     KickedWhileDown,
     /// Others saw a member kicked.
     SawKick,
@@ -295,39 +295,39 @@ situations! {
     Dismissed,
     /// A join was refused since the room is banned.
     JoinOfBannedRoom,
-    /// A join was refused since the user is.
+    /// A join was refused since the user is banned.
     JoinOfBannedUser,
     /// A ban was lifted.
     BanLifted,
-    /// A ban was over by itself, and somebody joined who had been banned.
+    /// A ban ended by itself, and a user that had been banned joined.
     JoinedAfterBan,
-    /// The back end was told of a user that logged out.
+    /// The back end got a report of a logout.
     ReportedLogout,
-    /// It was told of a user that was dropped.
+    /// The back end got a report of a dropped user.
     ReportedDrop,
-    /// It was told of a user that it had put out.
+    /// The back end got a report of a user that it had put out.
     ReportedPutOut,
-    /// The server closed a link since its bytes had been changed.
+    /// The server closed a link since its bytes were changed.
     HarmedClosed,
-    /// An engine gave up a link since what it heard cannot be.
+    /// An engine gave up a link since a changed frame was impossible.
     HarmedGaveUp,
-    /// A login failed since what was said had been changed.
+    /// A login failed since a frame was changed.
     HarmedRefused,
     /// A hundred engines were cut off in one instant.
     HundredCutOff,
-    /// A hundred engines told within 10 s that they are back.
+    /// A hundred engines reported within 10 s that they are connected again.
     HundredReturned,
     /// A frame with a field of a newer version arrived at an engine.
     UnknownFieldAtEngine,
-    /// At the server.
+    /// A frame with a field of a newer version arrived at the server.
     UnknownFieldAtServer,
     /// A frame of a kind of a newer version arrived at an engine.
     UnknownKindAtEngine,
-    /// At the server.
+    /// A frame of a kind of a newer version arrived at the server.
     UnknownKindAtServer,
 }
 
-/// How often each was met.
+/// The number of times that each situation was met.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Situations {
     counts: Vec<u64>,
@@ -350,12 +350,12 @@ impl Situations {
         }
     }
 
-    /// Each with its count.
+    /// Each situation with its count.
     pub fn counts(&self) -> impl Iterator<Item = (Situation, u64)> {
         Situation::ALL.iter().copied().zip(self.counts.iter().copied())
     }
 
-    /// Those that were met fewer times than that.
+    /// The situations that were met fewer than `times` times.
     #[must_use]
     pub fn rarer_than(&self, times: u64) -> Vec<Situation> {
         self.counts().filter(|(_, count)| *count < times).map(|(situation, _)| situation).collect()

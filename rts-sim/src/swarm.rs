@@ -1,5 +1,5 @@
-//! What a seed expands to: which calls and faults exist at all in its run, how often, and how many
-//! take part.
+//! The configuration that a seed expands to: the kinds of calls and faults, their frequency, and
+//! the number of engines.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -11,17 +11,17 @@ use rts_testkit::Side;
 
 use super::names::app_id;
 
-/// Engines of one run that is no crowd.
+/// The most engines of a run without a crowd.
 pub const ENGINES_MAX: usize = 24;
-/// Engines of a crowd: all of them are cut off together.
+/// The engines of a crowd, which are all cut off together.
 pub const CROWD: RangeInclusive<usize> = 130..=200;
-/// One run in so many has a crowd.
+/// One run in this many has a crowd.
 const CROWD_IN: u32 = 40;
-/// One other run in so many has links that change bytes.
+/// One other run in this many has links that change bytes.
 const HARM_IN: u32 = 10;
 /// Apps of one run. Users and rooms have the same names in all of them.
 pub const APPS_MAX: usize = 3;
-/// The back ends of so many of them, from the first on, are told who comes and goes.
+/// The number of apps with reports, from the first on.
 pub(crate) const APPS_REPORTED: usize = 2;
 /// Rooms of one app.
 pub const ROOMS_MAX: usize = 4;
@@ -42,7 +42,7 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// What applications do.
+    /// The calls of applications and back ends.
     CallKind {
         /// `login`
         Login,
@@ -76,15 +76,15 @@ kinds! {
         ServerSend,
         /// The back end of an app sends to users, in rooms, and to members.
         BackEndMessage,
-        /// It kicks, dismisses, bans, and lifts bans.
+        /// The back end kicks, dismisses, bans, and lifts bans.
         BackEndRemoval,
-        /// It asks who is online, and who is in a room.
+        /// The back end asks for online statuses and for the members of rooms.
         BackEndQuestion,
         /// `destroy`, and another engine in its place
         Destroy,
-        /// The device says that its network is another one.
+        /// The device reports a changed network.
         NetworkChanged,
-        /// Calls with arguments that cannot be.
+        /// Calls with invalid arguments.
         Nonsense,
     }
 }
@@ -100,27 +100,27 @@ kinds! {
         CutAll,
         /// One direction of a link is dead.
         HalfOpen,
-        /// What a dead link held comes out, perhaps after it was replaced.
+        /// The bytes of a dead link arrive late, perhaps after the link was replaced.
         Zombie,
-        /// Nothing passes for one engine.
+        /// No bytes pass for one engine.
         Stall,
-        /// Nothing passes for anybody.
+        /// No bytes pass for any engine.
         Silence,
         /// Connecting fails for one engine.
         KeepOut,
         /// Connecting fails for everybody.
         Refuse,
-        /// A process stands still.
+        /// A process is frozen.
         Freeze,
-        /// The server is gone with all that it knew.
+        /// The server is lost with all its state.
         Crash,
-        /// The server stops in an orderly way, and another one takes its place.
+        /// The server shuts down in an orderly way, and another one takes its place.
         Drain,
         /// The wall clock is set.
         WallJump,
         /// Tokens are signed with another key.
         RotateKey,
-        /// Tokens that expire soon, are for others, or are cut off.
+        /// Tokens that expire soon, are for others, or are truncated.
         BadTokens,
         /// Judging a token takes a while.
         SlowVerdicts,
@@ -144,32 +144,32 @@ pub struct Swarm {
     pub engines: Vec<(usize, usize)>,
     /// Rooms in use.
     pub rooms: usize,
-    /// The phase with faults.
+    /// The length of the phase with faults.
     pub duration: Duration,
-    /// Calls in it, about.
+    /// The approximate number of calls in that phase.
     pub calls: usize,
-    /// Faults in it, about.
+    /// The approximate number of faults in that phase.
     pub faults: usize,
-    /// Which calls there are, and how often relative to each other.
+    /// The calls that occur, and their frequency relative to each other.
     pub call_weights: Vec<(CallKind, u32)>,
-    /// Which faults there are, and how often relative to each other.
+    /// The faults that occur, and their frequency relative to each other.
     pub fault_weights: Vec<(FaultKind, u32)>,
-    /// Rates of the server, relative to the contract's: 0 is no limit.
+    /// The rates of the server, relative to the contract's; 0 is no limit.
     pub rate: u32,
     /// Members of one room.
     pub room_members_max: usize,
-    /// Who is of a newer version, if anybody is.
+    /// The side with a newer version, if any.
     pub newer: Option<Side>,
-    /// Engines whose links change bytes, if there are any.
+    /// The engines whose links change bytes, if any.
     pub harm: Option<Harm>,
 }
 
-/// Links that change what passes over them.
+/// Links that change bytes in transit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Harm {
     /// Engines with such links, beside all others.
     pub engines: usize,
-    /// Of a million bytes so many are changed.
+    /// The number of changed bytes of a million.
     pub per_million: u32,
 }
 
@@ -181,8 +181,8 @@ impl Harm {
 }
 
 impl Swarm {
-    /// The configuration of a seed. `rng` goes on to draw the steps; what comes from `apart` is no
-    /// part of what makes them.
+    /// The configuration of a seed. `rng` then draws the steps. Draws from `apart` do not affect
+    /// the steps.
     pub(crate) fn draw(rng: &mut Rng, apart: &mut Rng) -> Self {
         let apps = 1 + rng.usize(0..APPS_MAX);
         let engines = match rng.u32(0..20) {
@@ -190,7 +190,7 @@ impl Swarm {
             1..6 => rng.usize(6..12),
             _ => rng.usize(2..6),
         };
-        // Fewer users than engines now and then, so that they displace each other.
+        // Sometimes fewer users than engines, so that logins displace each other.
         let users = if rng.u32(0..3) == 0 { 1 + engines / 2 } else { engines };
         let engine = |index: usize| (index % apps, (index / apps) % users);
         let calls = match rng.u32(0..10) {
@@ -228,7 +228,7 @@ impl Swarm {
         Self { harm, ..swarm }
     }
 
-    /// Many users of one app, who say little, and to whom nothing happens but storms.
+    /// Many users of one app, who send little and have no faults but storms.
     fn crowded(self, apart: &mut Rng) -> Self {
         Self {
             engines: (0..apart.usize(CROWD)).map(|user| (0, user)).collect(),
@@ -237,7 +237,7 @@ impl Swarm {
             faults: apart.usize(1..4),
             call_weights: vec![(CallKind::Send, 4), (CallKind::Status, 1), (CallKind::Login, 1)],
             fault_weights: Vec::new(),
-            // All speak at once in the end.
+            // All users send at once in the end.
             rate: 0,
             room_members_max: 10_000,
             ..self
@@ -248,7 +248,7 @@ impl Swarm {
         self.engines.len() > ENGINES_MAX
     }
 
-    /// Whether the server has any.
+    /// Whether the server has rates.
     pub(crate) fn has_rates(&self) -> bool {
         self.rate > 0
     }
@@ -271,7 +271,7 @@ impl Swarm {
     }
 }
 
-/// Logging in and sending exist in every run, or nothing would happen.
+/// Logins and sends occur in every run, or nothing would happen.
 fn call_weights(rng: &mut Rng) -> Vec<(CallKind, u32)> {
     let usual = |kind| match kind {
         CallKind::Send => 30,
@@ -300,7 +300,7 @@ fn call_weights(rng: &mut Rng) -> Vec<(CallKind, u32)> {
     weights
 }
 
-/// Each kind is in with a chance that is drawn too, with about its usual weight.
+/// Each kind occurs with a chance that is drawn too, with about its usual weight.
 fn subset<K: Copy>(rng: &mut Rng, all: &[K], usual: impl Fn(K) -> u32) -> Vec<(K, u32)> {
     let of_ten = rng.u32(2..=10);
     let mut chosen = Vec::new();

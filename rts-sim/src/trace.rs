@@ -1,4 +1,4 @@
-//! What a run leaves behind. Everything that is judged is judged from this alone.
+//! The trace of a run. The oracles judge the trace alone.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -18,20 +18,20 @@ use super::plan::{Command, ParamsKind, Step};
 /// Lines that a report shows.
 pub(crate) const LINES_SHOWN: usize = 200;
 
-/// What is known of a token because the run made it: nothing here comes from a check.
+/// The facts about a token, known since the run made it. None of them come from a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct TokenFacts {
     pub(crate) app: usize,
     pub(crate) user: usize,
-    /// In Unix seconds; 0 is never.
+    /// Unix time in seconds; 0 is never.
     pub(crate) expire_at: u64,
     pub(crate) issued_at: u32,
-    /// How often its app's key had been rotated when it was signed.
+    /// The number of rotations of the app's key at the time of the signature.
     pub(crate) key: u64,
     pub(crate) is_damaged: bool,
 }
 
-/// What an application called.
+/// A call of an application.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Call {
     Login {
@@ -59,7 +59,7 @@ pub(crate) enum Call {
     LeaveRoom {
         key: RoomKey,
     },
-    /// What it returned: the results of the broadcasts that were open.
+    /// The returned results of the broadcasts that were open.
     DestroyRoom {
         key: RoomKey,
         results: Vec<(MessageId, BroadcastCode)>,
@@ -76,7 +76,7 @@ pub(crate) enum Call {
     SetSendTimeout {
         ms: u64,
     },
-    /// The signature says the serial.
+    /// The signature holds the serial.
     SetServerParams {
         serial: u64,
         kind: ParamsKind,
@@ -91,7 +91,7 @@ pub(crate) enum Call {
     NetworkChanged,
 }
 
-/// What the server posted to the app's server.
+/// A post of the server to the app server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Posted {
     pub(crate) app: usize,
@@ -102,15 +102,15 @@ pub(crate) struct Posted {
     pub(crate) payload: Payload,
 }
 
-/// What the server answered to a command of an app's back end.
+/// The server's answer to a command of a back end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// For so many sessions.
+    /// Queued for this number of sessions.
     Queued(usize),
     Refused(CommandError),
-    /// So many memberships.
+    /// Ended this number of memberships.
     Ended(usize),
-    /// So many sessions, of tokens from before this second of Unix time.
+    /// Ended this number of sessions, with tokens from before this second of Unix time.
     Revoked {
         issued_before: u32,
         ended: usize,
@@ -119,36 +119,36 @@ pub(crate) enum Answer {
     Members(Option<Vec<String>>),
 }
 
-/// Where a run is.
+/// The phase of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Phase {
-    /// Faults have stopped: from here on everything must come right.
+    /// The faults have stopped: from here on, everything must come right.
     Healing,
-    /// It must have by now. What follows are questions that must be answered well.
+    /// Everything must have come right. The questions that follow must succeed.
     Healed,
     /// The questions are answered.
     Asked,
-    /// Every grace is over; what the server holds must be what the engines believe.
+    /// Every grace period is over; the server's state must agree with the engines'.
     Settled,
-    /// All engines are gone, and every grace is over.
+    /// All engines are gone, and every grace period is over.
     Empty,
 }
 
-/// One thing that happened.
+/// One event of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Entry {
-    /// An engine of this app.
+    /// A new engine of this app.
     Engine {
         who: Person,
         app: usize,
     },
-    /// What the call returned; for calls that give an id, the id.
+    /// The value that the call returned, such as an id.
     Call {
         who: Person,
         call: Call,
         returned: i64,
     },
-    /// What a call called back before it returned is before this.
+    /// The events before this entry were called back before the call returned.
     Returned {
         who: Person,
     },
@@ -174,11 +174,11 @@ pub(crate) enum Entry {
         who: Person,
         on: bool,
     },
-    /// What it says over its present link does not arrive any more.
+    /// Frames on the engine's present link do not arrive any more.
     WayUpDead {
         who: Person,
     },
-    /// The server was told that much waits on its link, or no longer.
+    /// The engine's link became congested, or is no longer congested.
     Congested {
         who: Person,
         on: bool,
@@ -199,24 +199,24 @@ pub(crate) enum Entry {
     PostAbandoned {
         call: CallId,
     },
-    /// What the back end of an app wanted. A message has the serial in it.
+    /// A command of a back end. A message holds its serial.
     Commanded {
         app: usize,
         serial: u64,
         command: Command,
         answer: Answer,
     },
-    /// What it was told.
+    /// A report to a back end.
     Reported {
         app: usize,
         report: Report,
     },
-    /// What only a newer version knows arrived at an engine or the server.
+    /// An extension of a newer version arrived at an engine or the server.
     Unknown {
         at: Side,
         what: Unknown,
     },
-    /// Another server is there, which knows nothing.
+    /// A new server without any state took the place of the last one.
     Restarted,
     Fault(Step),
     Phase(Phase),
@@ -224,7 +224,7 @@ pub(crate) enum Entry {
         server: Stats,
         open_links: usize,
         open_questions: usize,
-        /// The most that ever waited on one link towards a client.
+        /// The most bytes that ever waited on one link towards a client.
         waiting_bytes_most: usize,
     },
 }
@@ -255,7 +255,7 @@ impl fmt::Display for Line {
     }
 }
 
-/// Payloads of a simulation are no secret, and their beginning says what they are.
+/// Payloads of a simulation are not secret, and their first bytes name their send.
 fn shown(f: &mut fmt::Formatter<'_>, payload: Option<&Payload>) -> fmt::Result {
     let Some(payload) = payload else { return Ok(()) };
     let bytes = payload.as_bytes();
@@ -275,16 +275,16 @@ pub(crate) fn payload(event: &Event) -> Option<&Payload> {
     }
 }
 
-/// What prints a line.
+/// The function that prints a line.
 pub type Print = fn(&dyn fmt::Display);
 
-/// The lines of one run: their fingerprint, and the last of them.
+/// The lines of one run: their hash, and the last of them.
 #[derive(Debug, Default)]
 pub(crate) struct Trace {
     hash: Fnv,
     lines: u64,
     last: VecDeque<Line>,
-    /// Gets each line as it is pushed.
+    /// Called with each line, if set.
     print: Option<Print>,
 }
 
@@ -318,7 +318,7 @@ impl Trace {
     }
 }
 
-/// FNV-1a: the same on every machine, in debug and release.
+/// FNV-1a, which gives one value on every machine and in every build.
 #[derive(Debug)]
 struct Fnv(u64);
 
@@ -340,7 +340,7 @@ impl Hasher for Fnv {
     }
 }
 
-/// Lets what formats be hashed without a string in between.
+/// Hashes formatted text without a string in between.
 impl fmt::Write for Fnv {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.write(text.as_bytes());

@@ -1,5 +1,4 @@
-//! What stands between the engines and the server of a run: a newer version on one side, and links
-//! that change bytes.
+//! The middlebox of a run: a newer version on one side, and links that change bytes.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -16,9 +15,9 @@ pub(crate) struct Wires(Rc<RefCell<Changes>>);
 
 #[derive(Debug, Default)]
 struct Changes {
-    /// Whose version is another one, if not all have the same.
+    /// The side with a newer version, if any.
     newer: Option<Newer>,
-    /// Links that change what passes over them, if there are any.
+    /// The links that change bytes, if any.
     flips: Option<Flips>,
 }
 

@@ -1,4 +1,4 @@
-//! The `rts-sim` command, as a script runs it.
+//! The `rts-sim` command, called as a script does.
 
 use std::io::pipe;
 use std::process::{Command, Output, Stdio};
@@ -14,7 +14,7 @@ fn output(args: &[&str]) -> Output {
 }
 
 #[test]
-fn the_last_line_counts_what_was_played_and_ends_with_the_hash_of_all_traces() {
+fn last_line_has_counts_and_trace_hash() {
     let output = output(&["--seeds", "2", "--from", "3"]);
     let said = String::from_utf8(output.stdout).expect("text");
     let last = said.lines().last().expect("a line");
@@ -25,7 +25,7 @@ fn the_last_line_counts_what_was_played_and_ends_with_the_hash_of_all_traces() {
 }
 
 #[test]
-fn it_ends_quietly_when_nobody_reads_what_it_prints() {
+fn ends_quietly_when_stdout_is_closed() {
     for args in [&["--seed", "1", "--trace"][..], &["--seeds", "1"], &["--seeds", "1", "--json"]] {
         let (reader, writer) = pipe().expect("a pipe");
         drop(reader);
@@ -35,10 +35,10 @@ fn it_ends_quietly_when_nobody_reads_what_it_prints() {
     }
 }
 
-/// Only an ordinary build: the other one would hunt.
+/// A build with the cfg `rts_planted` would search for bugs instead.
 #[cfg(not(rts_planted))]
 #[test]
-fn without_the_cfg_no_bug_can_be_planted() {
+fn planted_needs_its_cfg() {
     let output = output(&["--planted"]);
     let said = String::from_utf8(output.stderr).expect("text");
     assert!(said.starts_with("rts-sim: this build has no planted bugs"), "{said}");
@@ -47,7 +47,7 @@ fn without_the_cfg_no_bug_can_be_planted() {
 }
 
 #[test]
-fn what_it_does_not_understand_is_told_with_its_exit_code() {
+fn bad_arguments_get_error_and_exit_code() {
     for (args, says) in [
         (&["--frob"][..], "unexpected argument '--frob'"),
         (&["--seeds", "x"], "--seeds"),

@@ -1,9 +1,9 @@
-//! The simulator as an ordinary test: a few seeds. The command `rts-sim` plays many.
+//! The simulator as an ordinary test, with a few seeds. The command `rts-sim` plays many.
 
 #[test]
-fn a_few_seeds_break_no_law() {
+fn few_seeds_break_no_law() {
     let batch = rts_sim::batch(0..12, 2, |_, _| true);
-    // To make one small takes hundreds of runs.
+    // A small failing plan takes hundreds of runs, so one failure is explained.
     if let Some((seed, _)) = batch.failures.first() {
         println!("{}", rts_sim::explain(*seed));
     }
@@ -12,7 +12,7 @@ fn a_few_seeds_break_no_law() {
 }
 
 #[test]
-fn a_seed_plays_the_same_way_twice_and_another_one_does_not() {
+fn seed_alone_decides_the_run() {
     let (first, again, other) = (rts_sim::run(3), rts_sim::run(3), rts_sim::run(4));
     assert_eq!((first.trace_hash, first.lines), (again.trace_hash, again.lines));
     assert_ne!(first.trace_hash, other.trace_hash);

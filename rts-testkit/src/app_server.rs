@@ -1,4 +1,4 @@
-//! The app's own server, as the world's server core sees it.
+//! The simulated app server, as the world's server core reaches it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,10 +7,10 @@ use rts_proto::limits::REPLY_BYTES_MAX;
 use rts_proto::server::{Post, PostProgress, Target};
 use rts_proto::{AppId, CallId, Instant, Payload, Reply};
 
-/// The url that the operator allows to every app; to each it allows [`AppServer::url_of`] too.
+/// The URL that the operator allows to every app. Each app may also use [`AppServer::url_of`].
 pub const APP_SERVER_URL: &str = "https://app.example/rts";
 
-/// What the app's server does with a message.
+/// How the app server answers a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Manner {
     /// Status 200 with the message as its reply.
@@ -19,15 +19,15 @@ pub enum Manner {
     AnswersAtLength,
     /// Status 200 with one byte more than that.
     AnswersTooMuch,
-    /// Another status.
+    /// A status other than 200.
     Fails,
     /// Begins to answer and never ends.
     Drips,
-    /// Begins to answer, and after as long again it breaks off.
+    /// Begins to answer, and breaks the answer off after twice the delay.
     BreaksOff,
     /// Never answers.
     IsSilent,
-    /// Is not there.
+    /// Cannot be reached.
     IsAway,
 }
 
@@ -45,23 +45,23 @@ impl Manner {
     ];
 }
 
-/// The app's server.
+/// The simulated app server.
 #[derive(Debug)]
 pub struct AppServer {
-    /// What it does from now on.
+    /// How the app server answers posts from now on.
     pub manner: Manner,
-    /// How long it takes.
+    /// The time from a post to its answer.
     pub delay: Duration,
-    /// Whether the operator allows its url.
+    /// Whether the operator allows the server's URL.
     pub is_allowed: bool,
-    /// Whether answers to posts that were given up arrive all the same, as they do when both happen
-    /// at once.
+    /// Whether abandoned posts are answered nevertheless, as happens when an answer crosses the
+    /// order to abandon its post.
     pub answers_late: bool,
     /// Every post, in order.
     pub posts: Vec<Post>,
-    /// Those that were given up.
+    /// The posts that the server abandoned.
     pub abandoned: Vec<CallId>,
-    /// What is still to be said, by time and in order.
+    /// The answers that are due, by time, then by call.
     answers: BTreeMap<(Instant, CallId), PostProgress>,
 }
 
@@ -85,7 +85,7 @@ impl AppServer {
         self.posts.iter().filter_map(text).collect()
     }
 
-    /// The url that the operator allows to this app and to no other.
+    /// The URL that the operator allows to this app only.
     #[must_use]
     pub fn url_of(app: &AppId) -> String {
         format!("{APP_SERVER_URL}/{app}")
@@ -114,7 +114,7 @@ impl AppServer {
         self.posts.push(post);
         self.answers.extend(answer.map(|answer| ((now + self.delay, call), answer)));
         if self.manner == Manner::BreaksOff {
-            // Later than its beginning, however short the delay is.
+            // The end comes after the beginning, even if the delay is zero.
             let at = now + 2 * self.delay.max(Duration::from_micros(1));
             self.answers.insert((at, call), PostProgress::AnsweredBadly);
         }
@@ -127,7 +127,7 @@ impl AppServer {
         }
     }
 
-    /// Nobody waits for an answer any more, and calls are numbered anew.
+    /// Drops all answers: after a restart nobody waits for them, and calls are numbered anew.
     pub(crate) fn forget_callers(&mut self) {
         self.answers.clear();
     }

@@ -1,4 +1,4 @@
-//! The time of a world: one clock that only goes on, and one that people set.
+//! The time of a world: a monotonic clock, and a wall clock that tests can set.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,13 +8,13 @@ use rts_proto::Instant;
 /// 14 November 2023, when every world begins.
 const WALL_ORIGIN_MICROS: i64 = 1_700_000_000_000_000;
 
-/// The pair of clocks. Protocol timers follow the first, tokens and claims the second.
+/// The two clocks. Protocol timers follow the monotonic clock, tokens and claims the wall clock.
 #[derive(Debug)]
 pub(crate) struct Clock {
     now: Instant,
-    /// The same moment, for the handles of engines.
+    /// A copy of `now` that the handles of engines read.
     shared: Arc<AtomicU64>,
-    /// What the wall clock shows at the origin.
+    /// The time of the wall clock at the origin.
     wall_origin_micros: i64,
 }
 
@@ -36,12 +36,12 @@ impl Clock {
         self.shared.store(self.now.as_micros(), Ordering::Relaxed);
     }
 
-    /// A clock that shows this one's time.
+    /// An engine's clock that follows this one.
     pub(crate) fn for_engine(&self) -> rts_engine::Clock {
         rts_engine::Clock::manual(Arc::clone(&self.shared))
     }
 
-    /// Unix time; never before 1970.
+    /// Unix time, in microseconds, never before 1970.
     pub(crate) fn wall_micros(&self) -> u64 {
         let elapsed = i64::try_from(self.now.as_micros()).unwrap_or(i64::MAX);
         u64::try_from(self.wall_origin_micros.saturating_add(elapsed)).unwrap_or(0)

@@ -1,4 +1,4 @@
-//! Who is let in: tokens are minted and checked as in production, against the world's wall clock.
+//! Admission: mints and checks tokens as in production, by the world's wall clock.
 
 use std::collections::BTreeMap;
 
@@ -6,18 +6,17 @@ use rts_proto::server::{Credentials, Verdict};
 use rts_proto::{AppId, LoginCode, UserId};
 use rts_token::{AppKey, Expiry, Token};
 
-/// The keys of every app. The first signs, all of them verify.
+/// The keys of every app. The first key signs, and all keys verify.
 #[derive(Debug)]
 pub(crate) struct Gate {
     keys: BTreeMap<AppId, Vec<AppKey>>,
-    /// Whom the server does not let in, by user id, and the code that it says.
+    /// The users that the server refuses, with the code of the refusal.
     refusals: BTreeMap<String, LoginCode>,
-    /// Tokens of an app, or of one of its users, that were issued before these seconds of Unix time
-    /// are no longer good.
+    /// For an app, or one of its users: tokens issued before this second of Unix time are revoked.
     revoked: BTreeMap<(AppId, Option<UserId>), u32>,
     last_key: u64,
     last_nonce: u32,
-    /// As of the server's process: a restart forgets it.
+    /// The last claim of this server process. A restart resets it.
     last_claim: u64,
 }
 
@@ -43,7 +42,8 @@ impl Gate {
         AppKey::new(format!("app key {}", self.last_key)).expect("not empty")
     }
 
-    /// A new key signs from now on. The one before goes on being good, or not; older ones do not.
+    /// Adds a new key, which signs from now on. The previous key stays valid if it is kept; older
+    /// ones do not.
     pub(crate) fn rotate_key(&mut self, app: &AppId, keep_previous: bool) {
         let key = self.new_key();
         if let Some(keys) = self.keys.get_mut(app) {
@@ -59,7 +59,7 @@ impl Gate {
         }
     }
 
-    /// What was issued before this second of Unix time is not good any more.
+    /// Revokes tokens that were issued before this second of Unix time.
     pub(crate) fn revoke(&mut self, app: &AppId, uid: Option<&UserId>, issued_before: u32) {
         let before = self.revoked.entry((app.clone(), uid.cloned())).or_default();
         *before = issued_before.max(*before);
@@ -76,7 +76,7 @@ impl Gate {
         })
     }
 
-    /// Good up to this second of Unix time, and for ever if that is 0.
+    /// Mints a token that is valid up to this second of Unix time; zero is for ever.
     pub(crate) fn mint(
         &mut self,
         app: &AppId,

@@ -1,4 +1,4 @@
-//! Links that have ended and go on talking.
+//! Links that go on sending after their end.
 
 use bytes::Bytes;
 use rts_proto::{LinkId, client, server};
@@ -6,11 +6,11 @@ use rts_proto::{LinkId, client, server};
 use crate::net::Side;
 use crate::world::{World, owner};
 
-/// So many of the last links that ended are remembered.
+/// The number of ended links that are remembered.
 const GHOSTS_MAX: usize = 8;
 
 impl World {
-    /// The core at this side has given up the link, or was told that it is down.
+    /// Remembers a link that the core at this side gave up, or was told of as down.
     pub(crate) fn remember_ghost(&mut self, side: Side, link: LinkId) {
         if self.habits.is_haunted {
             self.ghosts.push_back((side, link));
@@ -20,10 +20,10 @@ impl World {
         }
     }
 
-    /// Lets every link that has ended say something once more.
+    /// Lets every remembered link send one more frame.
     pub(crate) fn haunt(&mut self) {
         let now = self.now();
-        // A Logout, a Close, and no frame at all.
+        // A Logout, a Close, and an empty frame.
         let words = [&b"\x03\x82\x02\x00"[..], b"\x05\x8a\x02\x02\x08\x07", b"\x00"];
         for (side, link) in self.ghosts.clone() {
             let (who, own) = owner(link);

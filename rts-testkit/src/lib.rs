@@ -3,7 +3,6 @@
 #![doc = include_str!("../README.md")]
 
 mod app_server;
-mod bell;
 mod clock;
 mod faults;
 mod gate;
@@ -15,6 +14,7 @@ mod story;
 mod stranger;
 mod tasks;
 mod timers;
+mod wake_flag;
 mod world;
 
 pub use app_server::{APP_SERVER_URL, AppServer, Manner};

@@ -1,4 +1,4 @@
-//! What stands between engines and the server, and changes what they write.
+//! Middleboxes between engines and the server, which change frames in transit.
 
 use std::fmt;
 
@@ -6,19 +6,20 @@ use bytes::Bytes;
 
 use crate::{Person, Side};
 
-/// Changes what engines and the server write to each other, as a bad link does, or a peer of
-/// another version. [`World::middlebox`](crate::World::middlebox) puts one in.
+/// Changes the frames between engines and the server, as a bad link or a peer of another version
+/// does. [`World::middlebox`](crate::World::middlebox) installs one.
 pub trait Middlebox: fmt::Debug {
-    /// What goes on towards `to` in place of these frames. The link is that of this engine, or of a
-    /// stranger, whose number is no place in the world.
+    /// Returns the pieces that go on towards `to` in place of these frames. `who` is the engine of
+    /// the link, or a stranger, whose number is no engine's.
     fn pass(&mut self, who: Person, to: Side, frames: Bytes) -> Vec<Piece>;
 }
 
-/// Some of the bytes that go on.
+/// A piece of the bytes that go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Piece {
     /// The bytes.
     pub bytes: Bytes,
-    /// With a number, [`Happening::Marked`](crate::Happening::Marked) says when they have arrived.
+    /// If set, [`Happening::Marked`](crate::Happening::Marked) with this number reports when the
+    /// bytes have arrived.
     pub mark: Option<u32>,
 }

@@ -1,4 +1,5 @@
-//! Byte streams between engines and the server: in order, late, cut up, and sometimes dead.
+//! Byte streams between engines and the server: ordered, delayed, cut into chunks, and sometimes
+//! dead.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
@@ -7,12 +8,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use rts_proto::{Instant, LinkId};
 
-/// Where a stream ends.
+/// One end of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Side {
-    /// At the engine.
+    /// The engine's end.
     Client,
-    /// At the server.
+    /// The server's end.
     Server,
 }
 
@@ -28,41 +29,42 @@ impl Side {
     }
 }
 
-/// How a link breaks off in the middle of what is written.
+/// How a link breaks off in the middle of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Break {
-    /// What was written before arrives, on both sides, and then the end.
+    /// Bytes written before the break arrive on both sides. Then both ends see the end.
     Closed,
-    /// The same for the receiver; the writer is told at once, and loses what was on its way to it.
+    /// Bytes written before the break arrive at the receiver. The writer sees the end at once, and
+    /// loses the bytes that were on their way to it.
     Reset,
-    /// Nothing more arrives anywhere, and nobody is told.
+    /// Nothing more arrives at either end, and neither end is notified.
     Silent,
 }
 
 impl Break {
-    /// Every way.
+    /// Every kind of break.
     pub const ALL: [Self; 3] = [Self::Closed, Self::Reset, Self::Silent];
 }
 
-/// A link will break off when so many bytes more are written towards `to`, on any link in this
+/// A break that is due: it happens after `bytes` more bytes towards `to`, over all links in this
 /// range.
 #[derive(Debug)]
-struct Fuse {
+struct PlannedBreak {
     links: Range<LinkId>,
     to: Side,
     bytes: u64,
     how: Break,
 }
 
-/// What arrives.
+/// One arrival at an end of a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Arrival {
     /// The link is up.
     Open,
     Bytes(Bytes),
-    /// What arrived before this has a mark.
+    /// The bytes before this have a mark.
     Marked(u32),
-    /// The link is down, or could not be made.
+    /// The link is down, or could not be opened.
     End,
 }
 
@@ -80,17 +82,17 @@ type Key = (LinkId, Side);
 /// One direction of one link.
 #[derive(Debug, Default)]
 struct Stream {
-    /// Each with the moment of its arrival; none arrives before an earlier one.
+    /// The arrivals, each with its moment, in order of time.
     items: VecDeque<(Instant, Arrival)>,
     last_arrival: Instant,
-    /// Bytes of those.
+    /// The number of bytes in `items`.
     waiting_bytes: usize,
     /// Nothing more can be written.
     is_closed: bool,
-    /// Nothing arrives while one of these holds.
+    /// The stream is held up while one of these is true.
     is_stuck: bool,
     is_stalled: bool,
-    /// Under which the stream stands in `Net::due`.
+    /// The key of this stream in `Net::due`.
     due: Option<Instant>,
 }
 
@@ -101,27 +103,28 @@ impl Stream {
     }
 }
 
-/// The network. All its behaviour can be changed at any time, for what is written from then on.
+/// The network. Changes of its settings apply to bytes that are written afterwards.
 #[derive(Debug)]
 pub struct Net {
     streams: BTreeMap<Key, Stream>,
     /// The next arrival of each stream that is not held up.
     due: BTreeSet<(Instant, Key)>,
     random: fastrand::Rng,
-    fuse: Option<Fuse>,
-    /// From one side to the other.
+    planned_break: Option<PlannedBreak>,
+    /// The delay from one side to the other.
     pub latency: Duration,
-    /// Up to so much is added to the latency, by chance.
+    /// The largest random addition to the latency.
     pub jitter: Duration,
-    /// What is written arrives in chunks of at most so many bytes.
+    /// The largest chunk in which bytes arrive, in bytes.
     pub chunk_bytes: usize,
-    /// Chunks have any length up to `chunk_bytes`, by chance.
+    /// Whether chunks have a random length of up to `chunk_bytes`.
     pub is_ragged: bool,
-    /// So many bytes a second pass in each direction of each link; 0 is no limit.
+    /// The rate of each direction of each link, in bytes a second; 0 is no limit.
     pub bytes_per_second: u32,
-    /// Nothing arrives and nobody is told. What is under way waits until this is over.
+    /// Whether nothing arrives, without a notice to anybody. Bytes in transit arrive when this
+    /// ends.
     pub is_silent: bool,
-    /// Connecting fails.
+    /// Whether attempts to connect fail.
     pub refuses: bool,
 }
 
@@ -131,7 +134,7 @@ impl Net {
             streams: BTreeMap::new(),
             due: BTreeSet::new(),
             random: fastrand::Rng::with_seed(seed),
-            fuse: None,
+            planned_break: None,
             latency: Duration::from_millis(10),
             jitter: Duration::ZERO,
             chunk_bytes: usize::MAX,
@@ -150,7 +153,7 @@ impl Net {
         links.len()
     }
 
-    /// The server learns of the link, and the client after one more way that it is up.
+    /// Opens the link: the server sees it after one latency, the client after two.
     pub(crate) fn open(&mut self, now: Instant, link: LinkId) {
         let there = self.arrival(now, 0);
         let back = self.arrival(there, 0);
@@ -160,7 +163,7 @@ impl Net {
         }
     }
 
-    /// The client learns that there is no way.
+    /// Fails the attempt: the client sees the end of the link.
     pub(crate) fn refuse(&mut self, now: Instant, link: LinkId) {
         let there = self.arrival(now, 0);
         let back = self.arrival(there, 0);
@@ -168,12 +171,12 @@ impl Net {
         self.put((link, Side::Client), back, Arrival::End);
     }
 
-    /// Bytes on their way to the end of the link at `to`.
+    /// Sends bytes towards the end of the link at `to`.
     pub(crate) fn write(&mut self, now: Instant, link: LinkId, to: Side, bytes: Bytes) {
         if self.streams.get(&(link, to)).is_none_or(|stream| stream.is_closed) {
             return;
         }
-        match self.burn(link, to, bytes.len()) {
+        match self.count_write(link, to, bytes.len()) {
             None => self.write_whole(now, link, to, bytes),
             Some((left, how)) => {
                 self.write_whole(now, link, to, bytes.slice(..left));
@@ -182,7 +185,7 @@ impl Net {
         }
     }
 
-    /// Marks what was written last towards `to`.
+    /// Marks the bytes that were written last towards `to`.
     pub(crate) fn mark(&mut self, link: LinkId, to: Side, mark: u32) {
         if let Some(stream) = self.streams.get(&(link, to)).filter(|stream| !stream.is_closed) {
             self.put((link, to), stream.last_arrival, Arrival::Marked(mark));
@@ -199,7 +202,7 @@ impl Net {
         }
     }
 
-    /// The other end of `from`'s link is told, after what was written.
+    /// Closes the link at `from`. The other end sees the end after all bytes written before.
     pub(crate) fn close(&mut self, now: Instant, link: LinkId, from: Side) {
         self.forget((link, from));
         let at = self.arrival(now, 0);
@@ -209,36 +212,38 @@ impl Net {
         }
     }
 
-    /// The next link in this range on which `bytes` have been written towards `to`, counted over
-    /// all of them from now on, breaks off there: the byte after is not written.
-    pub(crate) fn set_fuse(&mut self, links: Range<LinkId>, to: Side, bytes: u64, how: Break) {
-        self.fuse = Some(Fuse { links, to, bytes, how });
+    /// Breaks off a link in this range after `bytes` more bytes towards `to`, counted over all
+    /// links of the range. The byte after is not written.
+    pub(crate) fn plan_break(&mut self, links: Range<LinkId>, to: Side, bytes: u64, how: Break) {
+        self.planned_break = Some(PlannedBreak { links, to, bytes, how });
     }
 
-    /// Bytes that are written towards `to` and have not arrived.
+    /// Bytes in transit towards `to`.
     pub(crate) fn waiting_bytes(&self, link: LinkId, to: Side) -> usize {
         self.streams.get(&(link, to)).map_or(0, |stream| stream.waiting_bytes)
     }
 
-    pub(crate) fn clear_fuse(&mut self) {
-        self.fuse = None;
+    pub(crate) fn cancel_break(&mut self) {
+        self.planned_break = None;
     }
 
     /// Bytes that can still be written before the link breaks off; `None` when it has.
-    pub(crate) fn fuse(&self) -> Option<u64> {
-        self.fuse.as_ref().map(|fuse| fuse.bytes)
+    pub(crate) fn bytes_before_break(&self) -> Option<u64> {
+        self.planned_break.as_ref().map(|planned| planned.bytes)
     }
 
-    /// How many bytes of these are written, and how the link then ends, if it is this one that
-    /// breaks off.
-    fn burn(&mut self, link: LinkId, to: Side, len: usize) -> Option<(usize, Break)> {
-        let fuse = self.fuse.as_mut().filter(|fuse| fuse.to == to && fuse.links.contains(&link))?;
-        if len as u64 <= fuse.bytes {
-            fuse.bytes -= len as u64;
+    /// Counts a write of `len` bytes against the due break. If this write breaks the link, returns
+    /// the number of bytes that are still written, and the kind of break.
+    fn count_write(&mut self, link: LinkId, to: Side, len: usize) -> Option<(usize, Break)> {
+        let planned_break = self.planned_break.as_mut().filter(|planned_break| {
+            planned_break.to == to && planned_break.links.contains(&link)
+        })?;
+        if len as u64 <= planned_break.bytes {
+            planned_break.bytes -= len as u64;
             return None;
         }
-        let left = usize::try_from(fuse.bytes).expect("less than a length");
-        self.fuse.take().map(|fuse| (left, fuse.how))
+        let left = usize::try_from(planned_break.bytes).expect("less than a length");
+        self.planned_break.take().map(|planned| (left, planned.how))
     }
 
     fn break_off(&mut self, now: Instant, link: LinkId, to: Side, how: Break) {
@@ -258,7 +263,7 @@ impl Net {
         }
     }
 
-    /// Breaks the link now, at both ends; what is on its way is lost.
+    /// Breaks the link now, at both ends. Bytes in transit are lost.
     pub(crate) fn cut(&mut self, now: Instant, link: LinkId) {
         for side in Side::BOTH {
             let key = (link, side);
@@ -271,7 +276,7 @@ impl Net {
         }
     }
 
-    /// This direction of the link carries nothing, until it does again. Nobody is told.
+    /// Stops or starts one direction of a half-open link.
     pub(crate) fn set_stuck(&mut self, link: LinkId, to: Side, is_stuck: bool) {
         if let Some(stream) = self.streams.get_mut(&(link, to)) {
             stream.is_stuck = is_stuck;
@@ -279,7 +284,7 @@ impl Net {
         }
     }
 
-    /// The same for another reason: both may hold at once.
+    /// Stops or starts one direction of a stalled engine's link. A stream may be stuck and stalled.
     pub(crate) fn set_stalled(&mut self, link: LinkId, to: Side, is_stalled: bool) {
         if let Some(stream) = self.streams.get_mut(&(link, to)) {
             stream.is_stalled = is_stalled;
@@ -287,7 +292,7 @@ impl Net {
         }
     }
 
-    /// Everything that was stuck flows again.
+    /// Starts every stuck stream again.
     pub(crate) fn unstick_all(&mut self) {
         let stuck = self.streams.iter().filter(|(_, stream)| stream.is_stuck);
         let keys: Vec<Key> = stuck.map(|(key, _)| *key).collect();
@@ -296,7 +301,7 @@ impl Net {
         }
     }
 
-    /// Links with an end that is open, among those from `first` to before `end`.
+    /// The links from `first` to before `end` of which at least one end is open.
     pub(crate) fn links(&self, first: LinkId, end: LinkId) -> Vec<LinkId> {
         let range = self.streams.range((first, Side::Client)..(end, Side::Client));
         let mut links: Vec<_> = range.map(|((link, _), _)| *link).collect();
@@ -311,7 +316,7 @@ impl Net {
         self.due.first().map(|(at, _)| *at)
     }
 
-    /// Something that has arrived by now.
+    /// Takes the next arrival that is due by now.
     pub(crate) fn take(&mut self, now: Instant) -> Option<(LinkId, Side, Arrival)> {
         if self.next_arrival()? > now {
             return None;
@@ -328,7 +333,7 @@ impl Net {
         Some((key.0, key.1, arrival))
     }
 
-    /// When `len` bytes that are written now arrive, if nothing is before them.
+    /// The moment at which `len` bytes arrive that are written now, on an empty stream.
     fn arrival(&mut self, now: Instant, len: usize) -> Instant {
         let jitter_micros = u64::try_from(self.jitter.as_micros()).unwrap_or(u64::MAX);
         let jitter = match jitter_micros {
@@ -345,7 +350,7 @@ impl Net {
     fn put(&mut self, key: Key, at: Instant, arrival: Arrival) {
         let rate = u64::from(self.bytes_per_second);
         let Some(stream) = self.streams.get_mut(&key) else { return };
-        // On a slow link what is written waits for what was written before.
+        // On a slow link, bytes wait until those before them have passed.
         let after = match (&arrival, rate) {
             (Arrival::Bytes(bytes), 1..) => {
                 let micros = bytes.len() as u64 * 1_000_000 / rate;
@@ -362,7 +367,7 @@ impl Net {
         }
     }
 
-    /// Puts the stream's next arrival in its place.
+    /// Sorts the stream's next arrival into `due`.
     fn schedule(&mut self, key: Key) {
         let Some(stream) = self.streams.get_mut(&key) else { return };
         let is_held = stream.is_stuck || stream.is_stalled;

@@ -1,16 +1,16 @@
-//! One engine, called directly or through handles.
+//! One engine, called by the test or through its handles.
 
 use rts_engine::{Driver, LinkOutput};
 use rts_proto::client::{Client, Input, Output, Timer};
 use rts_proto::limits::ENGINE_BYTES_MAX;
 use rts_proto::{AppId, Instant};
 
-/// The engine's core, and who calls it.
+/// The engine's core, by its caller.
 #[derive(Debug)]
 pub(crate) enum Core {
-    /// The world, on behalf of the test.
+    /// The test calls the core through the world.
     Called(Box<Client>),
-    /// The application, through its handles.
+    /// The application calls the core through its handles.
     Held(Driver),
 }
 
@@ -19,13 +19,13 @@ pub(crate) struct Member {
     pub(crate) app_id: AppId,
     pub(crate) core: Core,
     pub(crate) deadline: Option<Instant>,
-    /// Its process stands still.
+    /// The engine's process stands still.
     pub(crate) is_frozen: bool,
-    /// Nothing passes between it and the server.
+    /// No bytes pass between the engine and the server.
     pub(crate) is_stalled: bool,
-    /// It cannot make links.
+    /// The engine's attempts to connect fail.
     pub(crate) is_kept_out: bool,
-    /// It takes what arrives.
+    /// The engine reads its links.
     pub(crate) reads: bool,
 }
 
@@ -51,7 +51,7 @@ impl Member {
 }
 
 impl Core {
-    /// What is to be done. Events of an engine with handles have gone to the application.
+    /// The next output. Events of an engine with handles go to the application and are left out.
     pub(crate) fn next_output(&mut self) -> Output {
         match self {
             Self::Called(client) => client.poll_output(),
@@ -81,7 +81,7 @@ impl Core {
         }
     }
 
-    /// What an engine stores has a bound, whatever happens.
+    /// Asserts the bound of what an engine stores.
     pub(crate) fn assert_bounded(&self) {
         if let Self::Called(client) = self {
             let stored = client.stored_bytes();

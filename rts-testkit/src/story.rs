@@ -1,4 +1,4 @@
-//! Short words for what stories do and look at, with engines that are called through the world.
+//! Shorthands for stories, for engines that are called through the world.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use crate::world::Happening;
 use crate::{Person, World};
 
 impl World {
-    /// Logs in with a good token, and waits for the result.
+    /// Logs in with a valid token, and runs for 200 ms.
     ///
     /// # Panics
     ///
-    /// If that takes longer than 200 ms.
+    /// If the engine is not logged in after that.
     pub fn log_in(&mut self, who: Person, uid: &str) {
         let app = self.people[who].app_id.clone();
         let token = self.token_of(&app, uid, 0);
@@ -25,7 +25,7 @@ impl World {
         assert!(client.is_logged_in(), "{:?}", self.log);
     }
 
-    /// A reliable text; its number.
+    /// Sends a reliable text to a user, and returns the id of the message.
     ///
     /// # Panics
     ///
@@ -34,18 +34,18 @@ impl World {
         self.send_as(who, to, Payload::text(text), MessageConfig::ReliableOrdered)
     }
 
-    /// Sets server params that are allowed, and waits for the result.
+    /// Sets server params that are allowed, and runs for 200 ms.
     ///
     /// # Panics
     ///
-    /// If they are refused, or that takes longer than 200 ms.
+    /// If the params are not in force after that.
     pub fn set_server_params(&mut self, who: Person) {
         self.call(who, |engine, now| engine.set_server_params(now, "signature", APP_SERVER_URL));
         self.run_for(Duration::from_millis(200));
         assert_eq!(self.params_results(who).last(), Some(&200));
     }
 
-    /// A text to the app's server; its number.
+    /// Sends a text to the app server, and returns the id of the message.
     ///
     /// # Panics
     ///
@@ -55,7 +55,7 @@ impl World {
         self.call(who, |engine, now| engine.send_server_message(now, payload)).expect("send").0
     }
 
-    /// Any message; its number.
+    /// Sends a message to a user, and returns its id.
     ///
     /// # Panics
     ///
@@ -70,7 +70,7 @@ impl World {
         self.call(who, |engine, now| engine.send_message(now, to, payload, config)).expect("send").0
     }
 
-    /// Creates and joins a room, and waits 200 ms for it.
+    /// Creates a room, calls `joinRoom`, and runs for 200 ms.
     ///
     /// # Panics
     ///
@@ -82,7 +82,7 @@ impl World {
         key
     }
 
-    /// A text to a room; its number.
+    /// Broadcasts a text in a room, and returns the id of the broadcast.
     ///
     /// # Panics
     ///
@@ -92,17 +92,17 @@ impl World {
         self.call(who, |engine, now| engine.send_room_message(now, room, payload)).expect("room").0
     }
 
-    /// Everything that happened since this was asked last, in order.
+    /// Takes everything that happened since the last call, in order.
     pub fn take_log(&mut self) -> Vec<(Instant, Happening)> {
         std::mem::take(&mut self.log)
     }
 
-    /// What an engine called back since this was asked last.
+    /// Takes the events of one engine since the last call, in order.
     pub fn take_events(&mut self, who: Person) -> Vec<Event> {
         self.take_timed_events(who).into_iter().map(|(_, event)| event).collect()
     }
 
-    /// The same with the time of each.
+    /// Takes the events of one engine like [`take_events`](Self::take_events), each with its time.
     pub fn take_timed_events(&mut self, who: Person) -> Vec<(Instant, Event)> {
         let mut taken = Vec::new();
         for (at, happening) in std::mem::take(&mut self.log) {
@@ -121,7 +121,7 @@ impl World {
         })
     }
 
-    /// The texts that an engine received from users, in order, since events were taken.
+    /// The texts that an engine received from users, in order. Events that were taken are left out.
     #[must_use]
     pub fn texts(&self, who: Person) -> Vec<String> {
         let text = |(_, event): (Instant, &Event)| match event {
@@ -131,7 +131,7 @@ impl World {
         self.events(who).filter_map(text).collect()
     }
 
-    /// The texts that an engine received in rooms, in order, since events were taken.
+    /// The texts that an engine received in rooms, in order. Events that were taken are left out.
     #[must_use]
     pub fn room_texts(&self, who: Person) -> Vec<String> {
         let text = |(_, event): (Instant, &Event)| match event {
@@ -144,7 +144,7 @@ impl World {
         self.events(who).filter_map(text).collect()
     }
 
-    /// The results that an engine got for messages to users: number and code.
+    /// The results of an engine's messages to users, each with the id of its message.
     #[must_use]
     pub fn results(&self, who: Person) -> Vec<(u64, u32)> {
         let result = |(_, event): (Instant, &Event)| match event {
@@ -154,8 +154,8 @@ impl World {
         self.events(who).filter_map(result).collect()
     }
 
-    /// The results that an engine got for messages to the app's server: number, code, length of the
-    /// reply.
+    /// The results of an engine's messages to the app server: the id of the message, the code, and
+    /// the length of the reply in bytes.
     #[must_use]
     pub fn server_results(&self, who: Person) -> Vec<(u64, u32, usize)> {
         let result = |(_, event): (Instant, &Event)| match event {
@@ -167,7 +167,7 @@ impl World {
         self.events(who).filter_map(result).collect()
     }
 
-    /// The results that an engine got for its calls of `set_server_params`.
+    /// The results of an engine's calls of `set_server_params`.
     #[must_use]
     pub fn params_results(&self, who: Person) -> Vec<u32> {
         let result = |(_, event): (Instant, &Event)| match event {
@@ -177,7 +177,7 @@ impl World {
         self.events(who).filter_map(result).collect()
     }
 
-    /// The connection states that an engine reported.
+    /// The connection states that an engine reported, each with its time.
     #[must_use]
     pub fn states(&self, who: Person) -> Vec<(Instant, u32)> {
         let state = |(at, event): (Instant, &Event)| match event {

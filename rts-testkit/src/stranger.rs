@@ -1,4 +1,4 @@
-//! Peers that are no engines: whatever bytes they like, and what the server says to them.
+//! Strangers: peers without an engine, whose bytes the test writes itself.
 
 use bytes::Bytes;
 use rts_proto::LinkId;
@@ -7,10 +7,10 @@ use crate::net::{Arrival, Side};
 use crate::world::{link_of, owner};
 use crate::{Person, World};
 
-/// Strangers are numbered from here.
+/// The number of the first stranger.
 const FIRST: Person = 1 << 31;
 
-/// What a stranger has heard on its link.
+/// The bytes that a stranger received, and whether its link has ended.
 #[derive(Debug, Default)]
 pub(crate) struct Heard {
     pub(crate) bytes: Vec<u8>,
@@ -18,7 +18,7 @@ pub(crate) struct Heard {
 }
 
 impl World {
-    /// Opens a link whose bytes the test writes itself, to see what the server does about them.
+    /// Opens a link of a stranger.
     pub fn stranger(&mut self) -> LinkId {
         let link = link_of(FIRST + self.strangers.len(), LinkId(1));
         self.strangers.push(Heard::default());
@@ -27,7 +27,7 @@ impl World {
         link
     }
 
-    /// Writes to the server.
+    /// Writes bytes to the server on a stranger's link.
     pub fn say(&mut self, link: LinkId, bytes: Bytes) {
         let now = self.now();
         self.net.write(now, link, Side::Server, bytes);
@@ -39,7 +39,7 @@ impl World {
         self.net.close(now, link, Side::Client);
     }
 
-    /// All that the server wrote to a stranger.
+    /// All bytes that the server wrote to a stranger.
     #[must_use]
     pub fn heard(&self, link: LinkId) -> &[u8] {
         self.strangers.get(owner(link).0 - FIRST).map_or(&[], |heard| &heard.bytes)
@@ -51,7 +51,7 @@ impl World {
         self.strangers.get(owner(link).0 - FIRST).is_none_or(|heard| heard.is_over)
     }
 
-    /// Whether a number of [`Happening`](crate::Happening) is a stranger's.
+    /// Whether a number in a [`Happening`](crate::Happening) is a stranger's.
     #[must_use]
     pub fn is_stranger(who: Person) -> bool {
         who >= FIRST

@@ -1,4 +1,4 @@
-//! Futures of the application: a single-threaded executor that knows no time.
+//! A single-threaded executor, without timers, for the application's futures.
 
 use std::fmt;
 use std::future::Future;
@@ -7,19 +7,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
-use crate::bell::Bell;
+use crate::wake_flag::WakeFlag;
 
-/// Whether something was woken.
+/// Whether the task was woken.
 #[derive(Debug)]
 pub(crate) struct Flag {
     is_raised: AtomicBool,
-    /// That of its world.
-    bell: Arc<Bell>,
+    /// The flag of the task's world.
+    wake_flag: Arc<WakeFlag>,
 }
 
 impl Flag {
-    pub(crate) fn new(bell: &Arc<Bell>) -> Self {
-        Self { is_raised: AtomicBool::new(false), bell: Arc::clone(bell) }
+    pub(crate) fn new(wake_flag: &Arc<WakeFlag>) -> Self {
+        Self { is_raised: AtomicBool::new(false), wake_flag: Arc::clone(wake_flag) }
     }
 
     pub(crate) fn take(&self) -> bool {
@@ -30,7 +30,7 @@ impl Flag {
 impl Wake for Flag {
     fn wake(self: Arc<Self>) {
         self.is_raised.store(true, Ordering::Relaxed);
-        self.bell.ring();
+        self.wake_flag.set();
     }
 }
 
@@ -45,8 +45,12 @@ pub(crate) struct Tasks {
 }
 
 impl Tasks {
-    pub(crate) fn spawn(&mut self, future: Pin<Box<dyn Future<Output = ()>>>, bell: &Arc<Bell>) {
-        let woken = Arc::new(Flag::new(bell));
+    pub(crate) fn spawn(
+        &mut self,
+        future: Pin<Box<dyn Future<Output = ()>>>,
+        wake_flag: &Arc<WakeFlag>,
+    ) {
+        let woken = Arc::new(Flag::new(wake_flag));
         Arc::clone(&woken).wake();
         self.running.push(Task { future, woken });
     }
@@ -55,7 +59,7 @@ impl Tasks {
         self.running.is_empty()
     }
 
-    /// Lets every task that was woken go on; false when none was.
+    /// Polls every task that was woken. Returns false if there was none.
     pub(crate) fn run(&mut self) -> bool {
         let mut any = false;
         self.running.retain_mut(|task| {

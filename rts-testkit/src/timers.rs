@@ -1,4 +1,4 @@
-//! The timers of the application: tokio's, by a clock that goes with the world's.
+//! The application's timers: tokio's, on a clock that follows the world's.
 
 #[cfg(feature = "tokio")]
 pub(crate) use with_tokio::Timers;
@@ -16,42 +16,41 @@ mod with_tokio {
     use tokio::runtime::{EnterGuard, Handle, Runtime};
     use tokio::time::{advance, sleep_until};
 
-    use crate::bell::Bell;
+    use crate::wake_flag::WakeFlag;
 
-    /// Tokio's timers go off at whole ticks after the beginning of their clock, never in between.
+    /// Tokio's timers fire at whole ticks after the beginning of their clock.
     const TICK_MICROS: u64 = 1_000;
 
-    /// A runtime whose clock stands still unless the world moves it. It is there from the first
-    /// task on.
+    /// A runtime whose clock moves only with the world's. It is created with the first task.
     #[derive(Debug, Default)]
     pub(crate) struct Timers(Option<Paused>);
 
     #[derive(Debug)]
     struct Paused {
-        /// Until the world ends.
+        /// `Some` until the world ends.
         runtime: Option<Runtime>,
-        /// Rings when the runtime has nothing to do but wait for time to pass.
-        idle: Arc<Bell>,
-        /// The beginning of its clock, by the world's and its own.
+        /// Set when the runtime can only wait for time to pass.
+        idle: Arc<WakeFlag>,
+        /// The moments of the world's clock and of the runtime's clock at which the runtime began.
         origin: Instant,
         own_origin: tokio::time::Instant,
     }
 
     impl Timers {
-        /// Whatever is polled meanwhile finds the runtime.
+        /// Enters the runtime. Futures that are polled while the guard lives find it.
         pub(crate) fn enter(&mut self, now: Instant) -> EnterGuard<'_> {
             self.0.get_or_insert_with(|| Paused::new(now)).runtime().enter()
         }
 
-        /// Lets the clock go on until `to`, or up to the moment at which the bell rings. Returns
-        /// when that was.
-        pub(crate) fn pass(&self, from: Instant, to: Instant, bell: &Bell) -> Instant {
+        /// Moves the runtime's clock on until `to`, or until the flag is set. Returns the moment
+        /// that was reached.
+        pub(crate) fn pass(&self, from: Instant, to: Instant, wake_flag: &WakeFlag) -> Instant {
             let Some(paused) = &self.0 else { return to };
-            let pass = || paused.runtime().block_on(paused.pass(from, to, bell));
+            let pass = || paused.runtime().block_on(paused.pass(from, to, wake_flag));
             if Handle::try_current().is_err() {
                 return pass();
             }
-            // The test itself is in a runtime, and a thread can only be in one.
+            // A thread can be in one runtime only, and the test may be in one itself.
             std::thread::scope(|scope| scope.spawn(pass).join())
                 .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         }
@@ -59,12 +58,12 @@ mod with_tokio {
 
     impl Paused {
         fn new(origin: Instant) -> Self {
-            let idle = Arc::new(Bell::default());
-            let hears = Arc::clone(&idle);
+            let idle = Arc::new(WakeFlag::default());
+            let on_idle = Arc::clone(&idle);
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_time()
                 .start_paused(true)
-                .on_thread_park(move || hears.ring())
+                .on_thread_park(move || on_idle.set())
                 .build()
                 .expect("a runtime with nothing but a clock needs nothing of the system");
             let own_origin = {
@@ -78,29 +77,30 @@ mod with_tokio {
             self.runtime.as_ref().expect("it is there until the end")
         }
 
-        async fn pass(&self, from: Instant, to: Instant, bell: &Bell) -> Instant {
+        async fn pass(&self, from: Instant, to: Instant, wake_flag: &WakeFlag) -> Instant {
             self.settle().await;
-            // Without timers in between: to the next tick, from tick to tick, and on to the end.
+            // Step to the next tick, then from tick to tick, then to the end: timers fire at ticks
+            // only.
             let elapsed = |moment: Instant| moment.as_micros() - self.origin.as_micros();
             let first = self.at(elapsed(from).next_multiple_of(TICK_MICROS)).min(to);
             let last = self.at(elapsed(to) / TICK_MICROS * TICK_MICROS);
             let mut now = from;
-            if !has_rung(bell).await && now < first {
+            if !is_set(wake_flag).await && now < first {
                 advance(first.since(now)).await;
                 self.settle().await;
                 now = first;
             }
-            if !has_rung(bell).await && now < last {
+            if !is_set(wake_flag).await && now < last {
                 let tick = self.own_origin + last.since(self.origin);
                 tokio::select! {
                     biased;
-                    () = poll_fn(|context| bell.poll_rung(context)) => {}
+                    () = poll_fn(|context| wake_flag.poll_set(context)) => {}
                     () = sleep_until(tick) => {}
                 }
                 self.settle().await;
                 now = self.origin + self.own_origin.elapsed();
             }
-            if !has_rung(bell).await && now < to {
+            if !is_set(wake_flag).await && now < to {
                 advance(to.since(now)).await;
                 self.settle().await;
                 now = to;
@@ -108,26 +108,27 @@ mod with_tokio {
             now
         }
 
-        /// The world's time when its clock has gone on for so long.
+        /// The world's time when the runtime's clock shows this time.
         fn at(&self, micros: u64) -> Instant {
             self.origin + Duration::from_micros(micros)
         }
 
-        /// Lets all that is spawned on the runtime go on until nothing but time can make it. The
-        /// runtime does not move its clock while somebody waits for this.
+        /// Runs all spawned tasks until each waits for time to pass. The runtime does not move its
+        /// clock while a caller waits for this.
         async fn settle(&self) {
             self.idle.take();
-            poll_fn(|context| self.idle.poll_rung(context)).await;
+            poll_fn(|context| self.idle.poll_set(context)).await;
         }
     }
 
-    async fn has_rung(bell: &Bell) -> bool {
-        poll_fn(|context| Poll::Ready(bell.poll_rung(context).is_ready())).await
+    async fn is_set(wake_flag: &WakeFlag) -> bool {
+        poll_fn(|context| Poll::Ready(wake_flag.poll_set(context).is_ready())).await
     }
 
     impl Drop for Paused {
         fn drop(&mut self) {
-            // Without waiting, which is not allowed in a test that is itself in a runtime.
+            // Dropping a runtime may block, which is not allowed in a test that runs in a runtime
+            // itself.
             if let Some(runtime) = self.runtime.take() {
                 runtime.shutdown_background();
             }
@@ -139,13 +140,13 @@ mod with_tokio {
 mod without {
     use rts_proto::Instant;
 
-    use crate::bell::Bell;
+    use crate::wake_flag::WakeFlag;
 
-    /// There are none.
+    /// Without the feature `tokio` there are no timers.
     #[derive(Debug, Default)]
     pub(crate) struct Timers(());
 
-    /// In place of tokio's guard.
+    /// Takes the place of tokio's guard.
     pub(crate) struct Entered;
 
     impl Timers {
@@ -153,7 +154,7 @@ mod without {
             Entered
         }
 
-        pub(crate) fn pass(&self, _: Instant, to: Instant, _: &Bell) -> Instant {
+        pub(crate) fn pass(&self, _: Instant, to: Instant, _: &WakeFlag) -> Instant {
             to
         }
     }

@@ -1,4 +1,4 @@
-//! An app that uses tokio's timers sees the world's time.
+//! Tokio's timers follow the world's clock.
 #![cfg(feature = "tokio")]
 
 use std::cell::RefCell;
@@ -18,7 +18,7 @@ fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// An engine of alice, logged in.
+/// An engine that is logged in as alice.
 fn alice(world: &mut World) -> (usize, Engine, Events) {
     let (person, engine) = world.connect();
     let events = engine.events();
@@ -33,7 +33,7 @@ fn texts(events: &mut Events) -> usize {
 }
 
 #[test]
-fn a_sleep_ends_in_its_millisecond_and_not_before() {
+fn sleep_ends_in_its_millisecond() {
     for origin in [0, 1, 999, 1_000, 123_456] {
         let mut world = World::new(Config::default(), 0, 1);
         world.run_for(Duration::from_micros(origin));
@@ -60,12 +60,12 @@ fn a_sleep_ends_in_its_millisecond_and_not_before() {
 }
 
 #[test]
-fn both_clocks_go_alike_to_the_microsecond() {
+fn tokio_clock_equals_world_clock() {
     let mut world = World::new(Config::default(), 2, 1);
     world.log_in(0, "alice");
     let show = |world: &mut World| world.wait_for(Duration::ZERO, async { Instant::now() });
     let (begin, own_begin) = (world.now(), show(&mut world));
-    // Heartbeats and their answers lie between ticks.
+    // With this latency, heartbeats and their answers arrive between ticks.
     world.net.latency = Duration::from_micros(10_007);
     for micros in [1, 998, 2_001, 1_234_567, 60_000_001, 7] {
         world.run_for(Duration::from_micros(micros));
@@ -74,7 +74,7 @@ fn both_clocks_go_alike_to_the_microsecond() {
 }
 
 #[test]
-fn what_an_app_does_at_the_end_of_a_sleep_happens_at_that_moment() {
+fn call_after_sleep_happens_at_its_end() {
     let mut world = World::new(Config::default(), 1, 1);
     world.log_in(0, "bob");
     let (_, engine, _events) = alice(&mut world);
@@ -89,12 +89,12 @@ fn what_an_app_does_at_the_end_of_a_sleep_happens_at_that_moment() {
     let heard = world.take_timed_events(0).into_iter().filter_map(|(at, event)| {
         matches!(event, contract::Event::MessageReceived { .. }).then(|| at.since(begin))
     });
-    // Twice over the network, 10 ms each time.
+    // The message passes the network twice, 10 ms each time.
     assert_eq!(heard.collect::<Vec<_>>(), [millis(270), millis(520), millis(770)]);
 }
 
 #[test]
-fn a_timeout_gives_up_on_a_message_that_does_not_arrive() {
+fn timeout_ends_wait_for_undelivered_message() {
     let mut world = World::new(Config::default(), 0, 1);
     let (person, engine, _events) = alice(&mut world);
     world.keep_out(person);
@@ -112,13 +112,13 @@ fn a_timeout_gives_up_on_a_message_that_does_not_arrive() {
 
 #[test]
 #[should_panic(expected = "not done after 2.999s")]
-fn what_takes_longer_than_the_limit_is_not_waited_for() {
+fn wait_for_panics_at_its_limit() {
     let mut world = World::new(Config::default(), 0, 1);
     world.wait_for(millis(2_999), async { sleep(seconds(3)).await });
 }
 
 #[test]
-fn tasks_that_an_app_spawns_go_by_the_same_clock_and_may_use_its_engine() {
+fn spawned_tasks_share_clock_and_engine() {
     let mut world = World::new(Config::default(), 0, 1);
     let (_, engine, mut events) = alice(&mut world);
     world.spawn(async move {
@@ -142,7 +142,7 @@ fn tasks_that_an_app_spawns_go_by_the_same_clock_and_may_use_its_engine() {
 }
 
 #[tokio::test]
-async fn a_test_may_itself_be_in_a_runtime() {
+async fn test_may_run_in_a_runtime() {
     let mut world = World::new(Config::default(), 0, 1);
     let (_, engine, mut events) = alice(&mut world);
     world.spawn(async move {

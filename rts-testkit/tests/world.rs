@@ -1,4 +1,4 @@
-//! What a test relies on when it asks the world for an accident.
+//! The faults and helpers of a world, on which other tests rely.
 
 use std::time::Duration;
 
@@ -50,7 +50,7 @@ fn login_code(world: &mut World, token: &str) -> LoginCode {
 }
 
 #[test]
-fn a_half_open_link_is_found_dead_and_its_bytes_come_out_of_a_link_that_was_replaced() {
+fn half_open_link_is_replaced_and_its_late_bytes_ignored() {
     let mut world = two();
     world.half_open(ALICE, Side::Client);
     world.send(ALICE, "bob", "arrives, and its result does not");
@@ -59,15 +59,15 @@ fn a_half_open_link_is_found_dead_and_its_bytes_come_out_of_a_link_that_was_repl
     world.half_open(ALICE, Side::Server);
     world.send(ALICE, "bob", "sent into a dead link");
     world.run_for(seconds(15));
-    assert_eq!(world.results(ALICE), [(1, 0), (2, 0)], "came back over another link");
+    assert_eq!(world.results(ALICE), [(1, 0), (2, 0)], "the engine reconnected");
     assert_eq!(world.texts(BOB).len(), 2, "once each");
     world.unstick();
     world.run_for(seconds(1));
-    assert_eq!(world.texts(BOB).len(), 2, "the old link said it again, and was not heard");
+    assert_eq!(world.texts(BOB).len(), 2, "the server ignores the replaced link");
 }
 
 #[test]
-fn a_stalled_engine_loses_nothing_when_the_stall_ends_in_time() {
+fn short_stall_loses_nothing() {
     let mut world = two();
     world.stall(ALICE);
     world.send(ALICE, "bob", "hi");
@@ -76,11 +76,11 @@ fn a_stalled_engine_loses_nothing_when_the_stall_ends_in_time() {
     world.unstall(ALICE);
     world.run_for(seconds(1));
     assert_eq!((world.texts(BOB).len(), world.results(ALICE)), (1, vec![(1, 0)]));
-    assert_eq!(closes(&mut world, ALICE), [], "the link was never given up");
+    assert_eq!(closes(&mut world, ALICE), [], "the link was kept");
 }
 
 #[test]
-fn a_frozen_engine_finds_that_time_has_passed() {
+fn frozen_engine_catches_up() {
     let mut world = two();
     world.freeze(ALICE);
     world.send(BOB, "alice", "hi");
@@ -92,22 +92,22 @@ fn a_frozen_engine_finds_that_time_has_passed() {
 }
 
 #[test]
-fn tokens_are_checked_against_the_wall_clock_and_nothing_else_follows_it() {
+fn only_token_checks_follow_the_wall_clock() {
     let mut world = two();
     let token = world.token_for(ALICE, "alice", seconds(60));
     assert_eq!(login_code(&mut world, &token), LoginCode::Ok);
     for jump in [300_000_000, -600_000_000] {
         world.jump_wall(jump);
         world.run_for(seconds(60));
-        assert_eq!(world.take_events(ALICE), [], "a live login is left alone");
+        assert_eq!(world.take_events(ALICE), [], "a session outlives its token");
     }
-    assert_eq!(login_code(&mut world, &token), LoginCode::Ok, "not expired ten years ago");
+    assert_eq!(login_code(&mut world, &token), LoginCode::Ok, "valid ten years earlier");
     world.jump_wall(600_000_000);
     assert_eq!(login_code(&mut world, &token), LoginCode::InvalidToken);
 }
 
 #[test]
-fn a_key_goes_on_being_good_for_one_rotation_if_it_is_kept() {
+fn kept_key_is_valid_for_one_rotation() {
     let mut world = two();
     let first = world.token("alice");
     world.rotate_key(ALICE, true);
@@ -124,7 +124,7 @@ fn a_key_goes_on_being_good_for_one_rotation_if_it_is_kept() {
 }
 
 #[test]
-fn an_orderly_stop_is_told_and_everybody_comes_back_to_the_next_server() {
+fn engines_reconnect_after_orderly_shutdown() {
     let mut world = two();
     world.take_log();
     world.shut_down_server(seconds(5));
@@ -135,7 +135,7 @@ fn an_orderly_stop_is_told_and_everybody_comes_back_to_the_next_server() {
 }
 
 #[test]
-fn an_application_is_tested_through_its_handles() {
+fn application_runs_through_its_handles() {
     let mut world = World::new(Config::default(), 0, 1);
     let ((alice, alices), (_, bobs)) = (world.connect(), world.connect());
     let mut heard = bobs.events();
@@ -154,7 +154,7 @@ fn an_application_is_tested_through_its_handles() {
 }
 
 #[test]
-fn an_application_that_takes_no_events_is_not_read_and_loses_nothing() {
+fn unread_events_stop_reading_without_loss() {
     let mut world = World::new(Config::default(), 1, 1);
     let (_, bobs) = world.connect();
     let mut heard = bobs.events();
@@ -164,7 +164,7 @@ fn an_application_that_takes_no_events_is_not_read_and_loses_nothing() {
         world.send(ALICE, "bob", &number.to_string());
         world.run_for(Duration::from_millis(10));
     }
-    assert!(world.results(ALICE).len() < 1_200, "the last ones wait");
+    assert!(world.results(ALICE).len() < 1_200, "the last messages wait");
     let mut texts = Vec::new();
     for _ in 0..100 {
         while let Some(event) = heard.try_next() {
@@ -180,7 +180,7 @@ fn an_application_that_takes_no_events_is_not_read_and_loses_nothing() {
 }
 
 #[test]
-fn who_awaits_one_send_after_the_other_and_reads_no_events_gets_every_result() {
+fn results_arrive_while_events_are_unread() {
     let config = Config { sends_per_second: 0, ..Config::default() };
     let mut world = World::new(config, 1, 1);
     let (_, alices) = world.connect();
@@ -197,13 +197,13 @@ fn who_awaits_one_send_after_the_other_and_reads_no_events_gets_every_result() {
 
 #[test]
 #[should_panic(expected = "not done after 60s")]
-fn what_never_happens_is_not_waited_for_for_ever() {
+fn wait_for_pending_future_panics_at_its_limit() {
     let mut world = two();
     world.wait_for(seconds(60), std::future::pending::<()>());
 }
 
-/// Drops what holds one word on its way to the server, and marks what holds another one on its way
-/// to an engine.
+/// Drops frames with one word on their way to the server, and marks frames with another word on
+/// their way to an engine.
 #[derive(Debug)]
 struct WordFilter {
     dropped: &'static [u8],
@@ -222,7 +222,7 @@ impl Middlebox for WordFilter {
 }
 
 #[test]
-fn a_middlebox_drops_frames_and_learns_when_those_that_it_marks_arrive() {
+fn middlebox_drops_frames_and_sees_marks_arrive() {
     let mut world = two();
     world.middlebox = Some(Box::new(WordFilter { dropped: b"lost", marked: b"found" }));
     world.take_log();

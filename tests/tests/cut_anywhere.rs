@@ -314,21 +314,21 @@ fn cut_script(script: Script, who: Person, to: Side) {
 }
 
 #[test]
-fn what_alice_writes() {
+fn cuts_of_alices_writes_end_well() {
     cut_everywhere(ALICE, Side::Server);
 }
 
 #[test]
-fn what_alice_reads() {
+fn cuts_of_alices_reads_end_well() {
     cut_everywhere(ALICE, Side::Client);
 }
 
 #[test]
-fn what_bob_writes() {
+fn cuts_of_bobs_writes_end_well() {
     cut_everywhere(BOB, Side::Server);
 }
 
 #[test]
-fn what_bob_reads() {
+fn cuts_of_bobs_reads_end_well() {
     cut_everywhere(BOB, Side::Client);
 }

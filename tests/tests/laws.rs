@@ -238,13 +238,13 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn cutting_up_the_stream_changes_nothing(script in script(), chunk_bytes in 1..100_usize) {
+    fn chunk_size_changes_nothing(script in script(), chunk_bytes in 1..100_usize) {
         let whole = play(&script, Habits::default(), usize::MAX);
         prop_assert_eq!(&play(&script, Habits::default(), chunk_bytes), &whole);
     }
 
     #[test]
-    fn ticking_early_and_draining_late_change_nothing(
+    fn early_ticks_and_late_drains_change_nothing(
         script in script(),
         ticks_always in any::<bool>(),
         drains_late in any::<bool>(),
@@ -255,14 +255,14 @@ proptest! {
     }
 
     #[test]
-    fn links_that_have_ended_change_nothing_whatever_they_say(script in script()) {
+    fn frames_of_ended_links_change_nothing(script in script()) {
         let haunted = Habits { is_haunted: true, ..Habits::default() };
         let whole = play(&script, Habits::default(), usize::MAX);
         prop_assert_eq!(&play(&script, haunted, usize::MAX), &whole);
     }
 
     #[test]
-    fn every_question_has_exactly_one_answer(script in script()) {
+    fn every_call_has_exactly_one_result(script in script()) {
         let played = play(&script, Habits::default(), usize::MAX);
         for (who, events) in played.events.iter().enumerate() {
             let (mut sends, mut broadcasts, mut statuses) = (Vec::new(), Vec::new(), 0);
@@ -296,7 +296,7 @@ proptest! {
     }
 
     #[test]
-    fn results_are_true_and_nothing_is_doubled_or_out_of_order(script in script()) {
+    fn results_are_true_and_delivery_in_order_once(script in script()) {
         let played = play(&script, Habits::default(), usize::MAX);
         let mut arrivals: BTreeMap<usize, usize> = BTreeMap::new();
         for events in &played.events {
@@ -334,7 +334,7 @@ proptest! {
     }
 
     #[test]
-    fn results_of_posts_are_true_and_nothing_is_posted_twice(script in script()) {
+    fn post_results_are_true_and_posts_happen_once(script in script()) {
         let played = play(&script, Habits::default(), usize::MAX);
         for (who, events) in played.events.iter().enumerate() {
             for (_, event) in events {
@@ -352,7 +352,7 @@ proptest! {
     }
 
     #[test]
-    fn after_a_logout_nothing_is_called_back_but_what_is_asked(script in script()) {
+    fn only_answers_are_called_back_after_logout(script in script()) {
         let played = play(&script, Habits::default(), usize::MAX);
         for events in &played.events {
             let mut is_out = true;

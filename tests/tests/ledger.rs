@@ -107,7 +107,7 @@ fn in_file(path: &Path) -> Vec<Mutation> {
 }
 
 #[test]
-fn every_rule_and_law_has_a_mutation_that_can_be_made_and_names_tests_of_its_row() {
+fn each_row_has_mutations_that_apply_and_name_its_tests() {
     let proofs: Vec<Proof> = all_proofs().collect();
     let mutations = mutations();
     for Mutation { row, file, find, replace, tests } in &mutations {
@@ -130,7 +130,7 @@ fn every_rule_and_law_has_a_mutation_that_can_be_made_and_names_tests_of_its_row
 }
 
 #[test]
-fn every_rule_of_the_protocol_is_in_the_ledger_with_a_test() {
+fn each_protocol_rule_is_in_the_ledger_with_a_test() {
     let proofs = rule_proofs();
     let with_test = proofs.iter().filter(|proof| !proof.tests.is_empty());
     let in_ledger: BTreeSet<String> = with_test.map(|proof| proof.about.join(" ")).collect();
@@ -139,7 +139,7 @@ fn every_rule_of_the_protocol_is_in_the_ledger_with_a_test() {
 }
 
 #[test]
-fn every_test_that_the_ledger_names_exists() {
+fn tests_named_in_the_ledger_exist() {
     let mut named = 0;
     for test in all_proofs().flat_map(|proof| proof.tests) {
         let (file, name) = test.split_once("::").unwrap_or((&test, ""));
@@ -153,7 +153,7 @@ fn every_test_that_the_ledger_names_exists() {
 }
 
 #[test]
-fn every_law_has_its_place_and_its_words() {
+fn each_law_has_its_text_and_tests() {
     let mut numbers = BTreeSet::new();
     for Proof { about, text, tests } in law_proofs() {
         assert!(!tests.is_empty(), "{about:?} has no test");
@@ -176,7 +176,7 @@ fn listed(file: &str, begin: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_ledger_says_of_each_planted_bug_how_it_was_found() {
+fn ledger_lists_each_planted_bug() {
     let page = document("assurance/simulator.md");
     let (_, section) = page.split_once("\n## Planted bugs\n").expect("the heading");
     let rows = section.lines().filter_map(|line| line.strip_prefix("| `"));
@@ -186,7 +186,7 @@ fn the_ledger_says_of_each_planted_bug_how_it_was_found() {
 }
 
 #[test]
-fn the_ledger_counts_the_situations_and_planted_bugs_of_its_last_run() {
+fn ledger_counts_situations_and_planted_bugs() {
     let situations = listed("rts-sim/src/situations.rs", "\nsituations! {\n").len();
     let bugs = listed("rts-proto/src/planted.rs", "\nbugs! {\n").len();
     for (page, words) in [

@@ -105,7 +105,7 @@ async fn lives_until(at: usize) -> (bool, Lived) {
 }
 
 #[test]
-fn a_server_that_is_given_up_accepts_nobody_and_keeps_its_links_until_they_are_closed() {
+fn dropped_server_accepts_no_links_and_keeps_open_ones() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.expect("a runtime").block_on(async {
         let mut stages = [0; 3];

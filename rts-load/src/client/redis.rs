@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn replies_are_read_once_they_are_whole() {
+    fn replies_are_read_once_complete() {
         let stream = b"*3\r\n$7\r\nmessage\r\n$6\r\nuser-1\r\n$4\r\na\r\nb\r\n:2\r\n";
         let message = stream.len() - 4;
         for cut in 0..message {

@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_by_hand_is_what_the_core_reads() {
+    fn core_reads_frames_written_by_hand() {
         let payload = vec![7; 300];
         let mut out = Vec::new();
         client(Role::Sender { to: 2 }).send(300, &payload, &mut out);
@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_core_writes_is_read_by_hand_also_in_pieces() {
+    fn reads_frames_of_the_core_in_any_pieces() {
         let ids = vec![MessageId(1), MessageId(300)];
         let results = Frame::SendResults { code: SendCode::ReceiverNotFound, ids }.encode();
         let mut payload = 99_u64.to_le_bytes().to_vec();

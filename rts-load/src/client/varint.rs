@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_put_is_got_and_has_the_length_that_was_said() {
+    fn varints_round_trip_with_announced_length() {
         for shift in 0..64 {
             for value in [1_u64 << shift, (1_u64 << shift) - 1] {
                 let mut out = Vec::new();

@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lengths_of_all_three_forms_are_written() {
+    fn writes_lengths_of_all_three_forms() {
         for (len, head) in [(0, 6), (125, 6), (126, 8), (65_535, 8), (65_536, 14)] {
             let mut out = Vec::new();
             put_message(&mut out, &vec![1; len]);
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_of_all_three_forms_are_read_once_they_are_whole() {
+    fn reads_lengths_of_all_three_forms_once_complete() {
         for len in [0_usize, 125, 126, 65_535, 65_536] {
             let mut stream = vec![BINARY];
             match len {

@@ -1,5 +1,5 @@
-//! Messages to the app's server: one result each, and it is true; posted at most once, and only to
-//! where the operator and the sender want it (I29 to I31).
+//! Messages to the app server: each has one true result, and is posted at most once, to an allowed
+//! target with the params in force (I29 to I31).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::payload;
 use crate::plan::ParamsKind;
 use crate::trace::{Call, Entry, Line, Phase, Posted};
 
-/// A result may come so much later than the time-out says.
+/// The time by which a result may exceed its time-out.
 const SLACK: Duration = Duration::from_secs(1);
 
 /// One call of `setServerParams`.
@@ -25,23 +25,23 @@ const SLACK: Duration = Duration::from_secs(1);
 struct Set {
     who: Person,
     app: usize,
-    /// The engine's login: params end with it.
+    /// The engine's login. Params end with it.
     login: u64,
     kind: ParamsKind,
     url: String,
 }
 
-/// What an engine's application knows of its params.
+/// The application's knowledge of its engine's params.
 #[derive(Debug, Default)]
 struct Known {
-    /// Calls that have no result. Which of several a result is for is not said.
+    /// Calls without a result. A result does not tell which of several calls it is for.
     open: BTreeSet<u64>,
     results_open: usize,
-    /// The login that the rest is of.
+    /// The login that the other fields belong to.
     login: u64,
-    /// The newest that had result 200.
+    /// The newest call with result 200.
     confirmed: Option<u64>,
-    /// The newest that was not refused at once.
+    /// The newest call that was not refused at once.
     newest: Option<u64>,
 }
 
@@ -55,7 +55,7 @@ struct Sent {
     serial: u64,
     bytes: usize,
     is_binary: bool,
-    /// Its params are one of these, or between them.
+    /// The params in force are those of one of these two calls, or of a call between them.
     confirmed: Option<u64>,
     newest: Option<u64>,
     result: Option<SendCode>,
@@ -63,7 +63,7 @@ struct Sent {
     must_be_answered: bool,
 }
 
-/// What became of a post, as the app's server knows it.
+/// The state of a post at the app server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Fate {
     UnderWay { since: Instant, has_begun: bool },
@@ -81,11 +81,11 @@ pub(super) struct AppServer {
     allowed: BTreeMap<(usize, String), bool>,
     sent: BTreeMap<Key, Sent>,
     open: BTreeSet<Key>,
-    /// Posts by the number that the present server gave them.
+    /// The posts by their number at the present server.
     posts: BTreeMap<CallId, Key>,
-    /// Those that are neither answered nor given up, by whose they are.
+    /// The number of open posts of each user: neither answered nor abandoned.
     under_way: BTreeMap<(usize, String), usize>,
-    /// The newest message of each engine that was posted.
+    /// The newest posted message of each engine.
     newest_post: BTreeMap<Person, u64>,
 }
 
@@ -119,7 +119,7 @@ impl Oracle for AppServer {
             Entry::AppServerSaid { call, progress } => self.said(line.at, *call, progress),
             Entry::PostAbandoned { call } => self.abandoned(line.at, *call),
             Entry::Restarted => {
-                // Who posted is gone, and will not hear what is answered.
+                // The server that posted is gone, and gets no answers.
                 self.posts.clear();
                 self.under_way.clear();
                 Ok(())
@@ -258,7 +258,7 @@ impl AppServer {
             }
             (SendCode::Timeout, _) => true,
             (SendCode::Ok, _) => false,
-            // With params in force there are some.
+            // While params are in force, this result is wrong.
             (SendCode::NoServerParams, None) => sent.confirmed.is_none(),
             (_, post) => post.is_none(),
         };
@@ -310,8 +310,8 @@ impl AppServer {
         })
     }
 
-    /// An answer to what was given up says nothing to anybody, nor one that comes at the moment of
-    /// that.
+    /// An answer to an abandoned post has no effect, also when it comes at the moment of the
+    /// abandonment.
     fn said(
         &mut self,
         now: Instant,

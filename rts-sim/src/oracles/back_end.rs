@@ -1,5 +1,5 @@
-//! Commands of the apps' back ends: what they answer is true, what they say arrives once and in
-//! order, and whom they put out is out (I14 to I17, I27).
+//! Commands of back ends: their answers are true, their messages arrive once and in order, and
+//! removed users are out (I14 to I17, I27).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -42,17 +42,17 @@ struct Ban {
 #[derive(Debug, Default)]
 pub(super) struct BackEnd {
     messages: BTreeMap<u64, Message>,
-    /// What a user's session is still to receive, unless it ends.
+    /// The messages that a user's session must still receive, unless the session ends.
     expected: BTreeMap<(usize, String), BTreeSet<u64>>,
     /// The newest message that each login of each engine received.
     newest: BTreeMap<(Person, u64), u64>,
-    /// Every ban that there was; one that was lifted or that ended with its server has ended.
+    /// Every ban of the run. A ban ends early when it is lifted or when its server ends.
     bans: Vec<Ban>,
-    /// Every command that puts somebody out.
+    /// Every command that removes users.
     removals: Vec<(Instant, usize, Command)>,
-    /// When each room handle was last told to join.
+    /// The last call of `joinRoom` of each room handle.
     joins: BTreeMap<(Person, RoomKey), Instant>,
-    /// What the last command has done, and is not reported yet.
+    /// The number of removals by the last command that are not reported yet.
     kicks_due: usize,
 }
 
@@ -75,7 +75,7 @@ impl Oracle for BackEnd {
                 }
                 Ok(())
             }
-            // Another session: what the one before had not received is lost.
+            // A new session: messages that the previous one had not received are lost.
             Entry::Judged { app, uid, code: LoginCode::Ok, .. } => {
                 self.expected.remove(&(*app, uid.clone()));
                 Ok(())
@@ -100,7 +100,7 @@ impl Oracle for BackEnd {
 }
 
 impl BackEnd {
-    /// The answer is what the reports say, and the command was taken if nothing speaks against it.
+    /// The answer agrees with the reports, and the command was accepted if no limit forbids it.
     fn is_true(
         &self,
         model: &Model,
@@ -154,7 +154,7 @@ impl BackEnd {
             (Command::Disconnect { user }, Answer::Ended(count)) => {
                 !knows || *count == usize::from(known.online.contains(&uid(user)))
             }
-            // With the commands that end logins.
+            // `oracles/put_out.rs` checks these.
             (Command::Revoke { .. }, Answer::Revoked { .. }) => true,
             (Command::Ban { whom, seconds }, Answer::Ended(count)) => {
                 let ended = match whom {
@@ -197,7 +197,7 @@ impl BackEnd {
         })?;
         match (command, answer) {
             (Command::Unicast { to, bytes, is_binary }, Answer::Queued(1)) => {
-                // A session may be of an engine that is gone and did not say so.
+                // The session may belong to an engine that is gone without a logout.
                 let is_there = model.live(app).any(|(_, live)| live == uid(to));
                 if is_there && bytes >= payload::MARKED_BYTES_MIN {
                     self.expected.entry((app, uid(to))).or_default().insert(serial);
@@ -314,7 +314,7 @@ impl BackEnd {
         }
     }
 
-    /// Somebody put this user out of this room, or banned it, since it wanted to be in.
+    /// Whether this user was removed from this room, or banned from it, since it called `joinRoom`.
     fn is_out(
         &self,
         app: usize,
@@ -376,13 +376,13 @@ impl BackEnd {
     }
 }
 
-/// How many rooms the back end knows the user to be in.
+/// The number of rooms that the user is in, by the back end's reports.
 fn rooms_of(model: &Model, app: usize, uid: &str) -> usize {
     let rooms = model.reported.get(&app).into_iter().flat_map(|known| known.rooms.values());
     rooms.filter(|members| members.contains(uid)).count()
 }
 
-/// Of `user-3` or `room-3`.
+/// The number in `user-3` or `room-3`.
 fn number(name: &str) -> Option<usize> {
     name.split_once('-')?.1.parse().ok()
 }

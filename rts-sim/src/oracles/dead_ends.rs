@@ -1,5 +1,4 @@
-//! A link over which nothing gets to the server any more is given up in time, whatever still comes
-//! from there (§2.5, §2.6).
+//! A link with a dead uplink is given up in time, even if frames still arrive over it (§2.5, §2.6).
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,28 +13,29 @@ use crate::model::Model;
 use crate::plan::{Step, Weather};
 use crate::trace::{Call, Entry, Line, Phase};
 
-/// A login that lasts so long at least is followed by an attempt at once when its link is given up.
+/// After a login of at least this age, a lost link is followed by an attempt at once.
 const SETTLED_AFTER: Duration = Duration::from_secs(15);
-/// A Ping goes out within 5 s, or 5 s after the last word before it, and waits 10 s for its Pong.
+/// A Ping leaves within 5 s, or 5 s after the last frame before it, and waits 10 s for its Pong.
 const FOUND_AFTER: Duration = Duration::from_secs(21);
-/// What has arrived is acknowledged within so long, beside what the network takes.
+/// The time in which received frames are acknowledged, without the network's delays.
 const ACK_WITHIN: Duration = Duration::from_millis(500);
-/// A frame waits 10 s for its acknowledgement.
+/// The time that a frame waits for its acknowledgement: 10 s, and a margin.
 const UNACKNOWLEDGED_AFTER: Duration = Duration::from_millis(10_500);
-/// With so few sends and bytes open none waits for the server's rate, or for its receiver.
+/// Up to this number of open sends, and of their bytes, no send waits for the server's rate or for
+/// its receiver.
 const FEW: usize = 40;
 const FEW_BYTES: usize = 100_000;
-/// What the network was told of its delays holds for what it carries by then: for so long at most.
+/// The longest time for which earlier delays of the network still affect frames in transit.
 const WEATHER_LASTS: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
 struct DeadEnd {
     since: Instant,
-    /// When something was said into it that wants an acknowledgement.
+    /// The time of the first frame on the dead uplink that needs an acknowledgement.
     said: Option<Instant>,
 }
 
-/// The longest way from one side to the other.
+/// The longest delay from one side to the other.
 #[derive(Debug)]
 struct Takes {
     now: Duration,
@@ -64,11 +64,12 @@ fn longest(weather: &Weather) -> Duration {
 #[derive(Debug, Default)]
 pub(super) struct DeadEnds {
     ends: BTreeMap<Person, DeadEnd>,
-    /// When each engine called for its newest link.
+    /// The time at which each engine asked for its newest link.
     dialled: BTreeMap<Person, Instant>,
-    /// The longest that the network takes now, what it was before, and since when.
+    /// The network's longest delay now, the longest before, and the time of the change.
     takes: Takes,
-    /// A narrow link says nothing for minutes and is not dead.
+    /// Whether the network had a narrow link. Such a link may be silent for minutes without being
+    /// dead.
     was_narrow: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Apps know nothing of each other, and what is said about a user is true (I46, I47).
+//! Apps are isolated, and online statuses are true (I46, I47).
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -13,10 +13,10 @@ use crate::model::Model;
 use crate::plan::Step;
 use crate::trace::{Call, Entry, Line, Phase};
 
-/// Within so much after the grace a session is over.
+/// The time after the grace period by which a session has ended.
 const SLACK: Duration = Duration::from_secs(1);
 
-/// A question, and when it was asked.
+/// A status query, and its time.
 #[derive(Debug)]
 struct Asked {
     uid: String,
@@ -27,9 +27,10 @@ struct Asked {
 #[derive(Debug, Default)]
 pub(super) struct Isolation {
     open: BTreeMap<Person, VecDeque<Asked>>,
-    /// When somebody was last let in or known to be logged in as this user of this app.
+    /// The last time at which a login as this user of this app was accepted or known to be live.
     alive: BTreeMap<(usize, String), Instant>,
-    /// What somebody said may still be on its way long after it is gone.
+    /// Whether the network is so slow that frames may still be in transit long after their sender
+    /// is gone.
     is_slow: bool,
 }
 
@@ -97,7 +98,8 @@ impl Isolation {
         if self.is_slow || status != OnlineStatus::Online {
             return Ok(());
         }
-        // Online: then some engine of this very app had a session as this user, not long ago.
+        // For the status online, an engine of this app must have had a session as this user shortly
+        // before.
         let app = model.engines[who].app;
         let is_live = model.live(app).any(|(_, live)| live == uid);
         let was_alive = self.alive.get(&(app, uid.to_owned()));

@@ -1,4 +1,4 @@
-//! Logins and connections: who gets in, what is called back, and what is not (I1 to I8).
+//! Logins and connections: who may log in, and which events follow (I1 to I8).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -18,24 +18,24 @@ const TO_LOST: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Default)]
 pub(super) struct Lifecycle {
-    /// How often each app's key was rotated, and whether the one before the last is good.
+    /// The number of rotations of each app's key, and whether the previous key is valid.
     keys: BTreeMap<usize, (u64, bool)>,
-    /// Logins that the server accepted, by app and user, and when the last one was.
+    /// The logins that the server accepted, by app and user, and the time of the last.
     accepted: BTreeMap<(usize, String), Instant>,
     last_state: BTreeMap<Person, Instant>,
     login_since: BTreeMap<Person, Instant>,
     is_connected_before: BTreeMap<Person, bool>,
-    /// Until when each engine was logging in, and as whom.
+    /// The time until which each engine was logging in, and its user.
     logging_in_until: BTreeMap<Person, (usize, String, Instant)>,
-    /// Engines that are logging in, by how often they tried to make a link for that.
+    /// The attempts to connect of each engine that is logging in.
     dials: BTreeMap<Person, u32>,
-    /// Users of an app of whom a login was given up on its way: it may still arrive, however late.
+    /// Users with a login that was given up in transit. It may still arrive at any time.
     may_be_late: BTreeSet<(usize, String)>,
-    /// When each engine's login was called for.
+    /// The time of each engine's call of `login`.
     called_since: BTreeMap<Person, Instant>,
-    /// Before which second tokens of an app, or of one of its users, are no good.
+    /// For an app, or one of its users: tokens issued before this second are revoked.
     revoked: BTreeMap<(usize, Option<usize>), u32>,
-    /// The clock that claims are made from went back.
+    /// Whether the wall clock, which claims are made from, went back.
     claims_fell: bool,
 }
 
@@ -88,8 +88,7 @@ impl Oracle for Lifecycle {
 }
 
 impl Lifecycle {
-    /// A first login has no claim that would order it, so one on a link that was given up is as
-    /// good as another.
+    /// A first login has no claim to order it, so a login on a link that was given up may win.
     fn dialled(&mut self, model: &Model, who: Person) {
         let engine = &model.engines[who];
         if let Login::LoggingIn(uid) = &engine.login {
@@ -140,7 +139,7 @@ impl Lifecycle {
         }
     }
 
-    /// I3, I5: the verdict is what the token's own story says.
+    /// I3, I5: the verdict follows from the facts about the token.
     fn judged(
         &self,
         app: usize,
@@ -165,7 +164,7 @@ impl Lifecycle {
                     format!("I3: {facts:?} of {uid} at {wall} was judged {code:?} with key {key}")
                 })
             }
-            // The server refused for another reason, before it looked at the token.
+            // The server refused for another reason, before it checked the token.
             LoginCode::Unknown | LoginCode::BadUserId | LoginCode::ServerError => Ok(()),
         }
     }
@@ -204,7 +203,7 @@ impl Lifecycle {
             Event::LoginResult { uid, code, .. } => {
                 let wanted = match &engine.login {
                     Login::LoggingIn(asked) => Some(asked),
-                    // A live login that could not go on.
+                    // A live login that could not be continued.
                     Login::LoggedIn(live) if *code != LoginCode::Ok => Some(live),
                     _ => None,
                 };
@@ -248,7 +247,7 @@ impl Lifecycle {
         }
     }
 
-    /// I6: the newest login wins, so a login gives way only to one that began to log in after it.
+    /// I6: the newest login wins, so a login is displaced only by one that began later.
     fn displaced(
         &self,
         model: &Model,
@@ -308,7 +307,7 @@ impl Lifecycle {
     }
 }
 
-/// I7: after the end of a login nothing is called back but what is asked.
+/// I7: after the end of a login, only results of calls are called back.
 fn nothing_but_answers(who: Person, event: &Event) -> Result<(), Violation> {
     let is_answer = match event {
         Event::MessageSendResult { .. }
@@ -330,7 +329,7 @@ fn nothing_but_answers(who: Person, event: &Event) -> Result<(), Violation> {
     ensure(is_answer, || format!("I7: #{who} is not logged in, and calls back {event:?}"))
 }
 
-/// I43: whoever wants to be online is.
+/// I43: each engine that is to be logged in is online.
 fn all_are_online(model: &Model) -> Result<(), Violation> {
     for (who, engine) in model.engines.iter().enumerate() {
         let holds = match &engine.login {
@@ -348,7 +347,7 @@ fn all_are_online(model: &Model) -> Result<(), Violation> {
     Ok(())
 }
 
-/// I6: of several logins of one user one is left.
+/// I6: of several logins of one user, one is left.
 fn one_login_each(model: &Model) -> Result<(), Violation> {
     let mut owners = BTreeMap::new();
     for (who, engine) in model.engines.iter().enumerate() {

@@ -1,5 +1,5 @@
-//! What must never break, one group a file. An oracle reads the trace and nothing else; the
-//! [`Model`] is what all of them would otherwise work out for themselves from the same lines.
+//! The laws, one group in each file. An oracle reads the trace alone. The [`Model`] holds the state
+//! that all oracles would otherwise derive from the trace.
 
 mod app_server;
 mod back_end;
@@ -23,15 +23,15 @@ use super::model::Model;
 use super::payload;
 use super::trace::Line;
 
-/// Why a run is not right. The text begins with the law's number where it has one.
+/// Why a run is wrong. The text begins with the number of the law, if it has one.
 pub(crate) type Violation = String;
 
 pub(crate) trait Oracle {
-    /// `model` is what was known before this line.
+    /// Checks one line. `model` is the state before the line.
     fn see(&mut self, model: &Model, line: &Line) -> Result<(), Violation>;
 }
 
-/// All of them, and the model.
+/// All oracles, and the model.
 pub(crate) struct Oracles {
     pub(crate) model: Model,
     all: Vec<Box<dyn Oracle>>,
@@ -68,8 +68,8 @@ impl Oracles {
     }
 }
 
-/// The serial of a message that an engine received; `None` if it is too short to have one. I46: it
-/// is of the engine's own app.
+/// The serial of a received message; `None` if the message is too short to hold one. I46: the
+/// message is of the engine's own app.
 pub(crate) fn own_serial(
     model: &Model,
     who: Person,
@@ -82,7 +82,7 @@ pub(crate) fn own_serial(
     Ok(Some(serial))
 }
 
-/// `Err` with this text unless `holds`.
+/// Returns the violation `broken` unless `holds`.
 pub(crate) fn ensure(holds: bool, broken: impl FnOnce() -> String) -> Result<(), Violation> {
     if holds { Ok(()) } else { Err(broken()) }
 }

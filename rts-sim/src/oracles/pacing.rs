@@ -1,11 +1,10 @@
-//! Attempts to connect are paced, those of one engine and those of all together (I44).
+//! Attempts to connect are paced, for each engine and for all engines together (I44).
 //!
-//! A call for a link is followed by an attempt at once. Before each of the next there is a wait, a
-//! random part of 0, 0.5, 1, 2, 4, and then always of 5 s; these begin anew after a login that
-//! lasted 5 s (`docs/protocol.md` §8.2). So no number of attempts is impossible, and the bounds are
-//! numbers that chance does not reach in all the runs that will ever be played. They come from a
-//! hundred thousand engines that were drawn: of each, every attempt failed at once, which makes the
-//! most attempts.
+//! When an engine needs a link, its first attempt is at once. Before each further attempt there is
+//! a wait, a random part of 0, 0.5, 1, 2, 4, and then always of 5 s. These begin anew after a login
+//! that lasted 5 s (`docs/protocol.md` §8.2). So no number of attempts is impossible, and the
+//! bounds are numbers that chance does not reach in practice. They come from a random sample of
+//! 100,000 engines of which every attempt failed at once, which makes the most attempts.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -16,28 +15,28 @@ use rts_testkit::Person;
 use super::{Violation, ensure};
 use crate::model::Model;
 
-/// Attempts of one engine within a second. The most that one drawn made was 7; the chance of 11 is
-/// 1 in 10^11.
+/// The most attempts of one engine within a second. The largest number in the sample was 7; the
+/// chance of 11 is 1 in 10^11.
 const IN_A_SECOND_MAX: usize = 10;
 const A_SECOND: Duration = Duration::from_secs(1);
-/// Attempts of one engine within a while in which no login lasts. The most that one drawn made was
-/// 21.
+/// The most attempts of one engine within 20 s in which no login lasts. The largest number in the
+/// sample was 21.
 const IN_A_WHILE_MAX: usize = 40;
 const A_WHILE: Duration = Duration::from_secs(20);
-/// So many attempts come before those that always wait for a part of 5 s: the one at the call, and
-/// those after the five shorter waits.
+/// The number of attempts before those that always wait for a part of 5 s: the first, and one after
+/// each of the five shorter waits.
 const EARLY_ATTEMPTS: u32 = 6;
 
-/// Attempts of all together within a second. N engines whose first attempts fail make 2.9 N in the
-/// first second, with a standard deviation of 0.65 times the root of N: the 40 are more than six of
-/// these for 200 engines.
+/// The most attempts of all engines within a second. N engines whose first attempts fail make 2.9 N
+/// in the first second, with a standard deviation of 0.65 times the root of N. The added 40 are
+/// more than six standard deviations for 200 engines.
 fn all_in_a_second_max(engines: usize) -> usize {
     3 * engines + 40
 }
 
-/// Late attempts of all together within a second. N engines whose waits are all parts of 5 s make
-/// 0.41 N in any second, with a standard deviation of 0.58 times the root of N: what is added to
-/// that is six of these for 200 engines.
+/// The most late attempts of all engines within a second. N engines whose waits are all parts of
+/// 5 s make 0.41 N in any second, with a standard deviation of 0.58 times the root of N. The bound
+/// is six standard deviations above that for 200 engines.
 fn late_in_a_second_max(engines: usize) -> usize {
     engines / 2 + 30
 }
@@ -45,7 +44,7 @@ fn late_in_a_second_max(engines: usize) -> usize {
 #[derive(Debug, Default)]
 pub(super) struct Pacing {
     engines: BTreeMap<Person, Attempts>,
-    /// Of all engines, within the last second.
+    /// The attempts of all engines within the last second.
     recent: VecDeque<Attempt>,
 }
 
@@ -53,28 +52,28 @@ pub(super) struct Pacing {
 struct Attempt {
     at: Instant,
     who: Person,
-    /// It came after a wait that is a part of the longest step.
+    /// Whether the attempt came after a wait of a part of 5 s.
     is_late: bool,
 }
 
-/// Those of one engine.
+/// The attempts of one engine.
 #[derive(Debug, Default)]
 struct Attempts {
-    /// As many as are needed to count them within a while.
+    /// The last attempts, as many as the longer bound needs.
     last: VecDeque<Instant>,
-    /// Since its application was last told that there is a link: no login since then has begun the
-    /// waits anew.
+    /// The attempts since the application last knew of a link. No login since then has reset the
+    /// waits.
     since_up: u32,
 }
 
 impl Pacing {
-    /// The application has called for a link, or need not: what was before does not count.
+    /// The application called for a link, or needs none: earlier attempts do not count.
     pub(super) fn begins_anew(&mut self, who: Person) {
         self.engines.remove(&who);
         self.recent.retain(|attempt| attempt.who != who);
     }
 
-    /// The application was told that there is a link.
+    /// The application was told that the link is up.
     pub(super) fn is_up(&mut self, who: Person) {
         self.engines.entry(who).or_default().since_up = 0;
     }

@@ -1,6 +1,6 @@
-//! Commands that end logins: who was put out stays out until it logs in, a revoked token ends its
-//! session and no other does, and a user that is banned everywhere is not heard (§3.10, §3.11,
-//! §5.3).
+//! Commands that end logins. A user that is put out stays out until it logs in. A revoked token
+//! ends its session, and another token does not. A user that is banned everywhere reaches nobody
+//! (§3.10, §3.11, §5.3).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -18,8 +18,8 @@ use crate::plan::{Banned, Command};
 use crate::swarm::APPS_REPORTED;
 use crate::trace::{Answer, Call, Entry, Line};
 
-/// A session that is there so long after its login was let in was heard from since: its client
-/// knows of it.
+/// A session that still exists this long after its login was accepted has received frames since, so
+/// its client knows of it.
 const LOGIN_KNOWN_AFTER: Duration = Duration::from_secs(36);
 
 /// A user of an app.
@@ -27,19 +27,19 @@ type User = (usize, String);
 
 #[derive(Debug, Default)]
 pub(super) struct PutOut {
-    /// Users who were put out while all their engines believed to be logged in, and did not log in
+    /// Users that were put out while all their engines believed to be logged in, and did not log in
     /// since.
     out: BTreeMap<User, Instant>,
-    /// When a login of each was last good. Its client may not have heard so before a session of it
-    /// ended.
+    /// The last accepted login of each user. Its client may not have received the answer before a
+    /// session of the user ended.
     judged: BTreeMap<User, Instant>,
-    /// Between which moments of issue the token of a user's session is.
+    /// The earliest and latest possible time of issue of the token of a user's session.
     issued: BTreeMap<User, (u32, u32)>,
-    /// Users whose sessions a revocation must have ended, and of whom that is not reported yet.
+    /// Users whose sessions a revocation must have ended, and whose report is still to come.
     due: BTreeSet<User>,
-    /// Until when users are banned everywhere.
+    /// The end of each user's ban from everywhere.
     banned: BTreeMap<User, Instant>,
-    /// Messages of those, by their serials.
+    /// Messages of those users, by serial.
     gagged: BTreeMap<u64, User>,
 }
 
@@ -139,7 +139,8 @@ impl PutOut {
         }
     }
 
-    /// Whose token is certainly from before is out, and whose token certainly is not stays.
+    /// Users with a token that is certainly older are out, and users with a token that is certainly
+    /// newer stay.
     fn revoked(
         &mut self,
         model: &Model,
@@ -155,7 +156,7 @@ impl PutOut {
             let number = whose.strip_prefix("user-").and_then(|number| number.parse().ok());
             match number {
                 Some(number) => command.revokes(number),
-                // A peer that breaks the rules.
+                // A peer of the module `attack`, whose token is not in the trace.
                 None => command == Command::Revoke { user: None },
             }
         };
@@ -187,7 +188,8 @@ impl PutOut {
             }
             Report::UserOnline { uid } => {
                 let since = self.out.remove(&(app, uid.as_str().to_owned()));
-                // For so long its client can ask to resume the session, and is told.
+                // For this long the client can ask to resume the session, and learns that the user
+                // is put out.
                 let is_back = since.is_some_and(|since| now.since(since) < SESSION_GRACE);
                 ensure(!is_back, || {
                     format!(

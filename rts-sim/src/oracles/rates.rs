@@ -1,5 +1,5 @@
-//! Nobody enters rooms faster than it may, and no login renews what was used (§6.13, §8.3). The
-//! server reports each entering at the moment at which it happens.
+//! Users join rooms within their rate, and a new login does not refill it (§6.13, §8.3). The server
+//! reports each join at the moment at which it happens.
 
 use std::collections::BTreeMap;
 
@@ -11,11 +11,12 @@ use super::{Oracle, Violation, ensure};
 use crate::model::Model;
 use crate::trace::{Entry, Line};
 
-/// Millionths of an entering, as a microsecond brings so many as a second brings whole ones.
+/// The unit: a millionth of a join, so that a microsecond adds as many units as a second adds
+/// joins.
 const ONE: u64 = 1_000_000;
 const FULL: u64 = JOINS_BURST_MIN as u64 * ONE;
 
-/// What each user of each app has left, and since when.
+/// The tokens that each user of each app has left, and since when.
 #[derive(Debug, Default)]
 pub(super) struct Rates {
     left: BTreeMap<(usize, String), (Instant, u64)>,

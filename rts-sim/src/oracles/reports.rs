@@ -1,5 +1,5 @@
-//! What the back ends of apps are told of who comes and goes: in an order that can be, and in the
-//! end what is (I27, I42).
+//! Reports to back ends: their order is possible, and in the end they describe the true state (I27,
+//! I42).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,11 +15,11 @@ use crate::trace::{Call, Entry, Line, Phase};
 
 #[derive(Debug, Default)]
 pub(super) struct Reports {
-    /// When somebody was last let in as this user of this app.
+    /// The last accepted login as this user of this app.
     judged: BTreeMap<(usize, String), Instant>,
-    /// Users of an app who said goodbye once.
+    /// Users of an app that logged out at least once.
     left: BTreeSet<(usize, String)>,
-    /// The last line, if it was a report.
+    /// The previous line, if it was a report.
     before: Option<(usize, Report)>,
 }
 
@@ -75,8 +75,8 @@ impl Reports {
         match report {
             Report::UserOnline { uid } => {
                 let key = (app, uid.as_str().to_owned());
-                // It may have waited for its turn (§3.9). What a peer that breaks the rules shows
-                // is not in the trace.
+                // The login may have been queued (§3.9). Logins of peers that break rules are not
+                // in the trace.
                 let judged = self.judged.get(&key);
                 let is_let_in = judged.is_some_and(|at| now.since(*at) <= LOGIN_DEADLINE)
                     || uid.as_str() == MALLORY;
@@ -87,7 +87,7 @@ impl Reports {
                 let is_reason = match reason {
                     LeaveReason::Left => has_left,
                     LeaveReason::Dropped => true,
-                    // Whether somebody wanted it is looked at with the commands.
+                    // `oracles/back_end.rs` checks whether a command removed the user.
                     LeaveReason::Kicked => true,
                 };
                 is_reason && known.online.contains(uid.as_str())
@@ -114,7 +114,7 @@ impl Reports {
     }
 }
 
-/// What was told is what the server holds. Of some apps nothing is told.
+/// The reports agree with the server's state, for apps that have reports.
 fn as_held(model: &Model, server: &Stats) -> Result<(), Violation> {
     let told = || model.reported.values();
     let rooms = || told().flat_map(|app| app.rooms.values());
@@ -126,7 +126,7 @@ fn as_held(model: &Model, server: &Stats) -> Result<(), Violation> {
     let held = (server.sessions, server.rooms, server.memberships);
     let all_are_told = model.engines.iter().all(|engine| engine.app < APPS_REPORTED);
     let holds = match all_are_told {
-        // Peers that break the rules are of these apps too.
+        // Peers that break rules belong to these apps too.
         true => told == held,
         false => told.0 <= held.0 && told.1 <= held.1 && told.2 <= held.2,
     };
@@ -137,7 +137,7 @@ fn as_held(model: &Model, server: &Stats) -> Result<(), Violation> {
     })
 }
 
-/// With every grace over, what was told is what the engines believe.
+/// After every grace period, the reports agree with the engines' state.
 fn as_believed(model: &Model) -> Result<(), Violation> {
     for app in 0..APPS_REPORTED {
         let mut believed = Reported::default();

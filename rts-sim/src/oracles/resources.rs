@@ -1,4 +1,4 @@
-//! What is held is what is needed, and in the end nothing is (I27, I38, I42).
+//! Resources are in use only as needed, and all are free in the end (I27, I38, I42).
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use super::{Oracle, Violation, ensure};
 use crate::model::Model;
 use crate::trace::{Entry, Line, Phase};
 
-/// A link on which more waits is broken off, and the server's core never gets there.
+/// The bound of a link's write queue: a fuller link is closed before the server's core fills it.
 const LINK_BYTES_MAX: usize = 2 * 1_048_576;
 
 #[derive(Debug, Default)]
@@ -48,7 +48,7 @@ impl Oracle for Resources {
     }
 }
 
-/// I27: sessions, rooms and memberships are those of the engines, and no others.
+/// I27: the sessions, rooms and memberships are those of the engines, and no others.
 fn as_believed(model: &Model, server: &Stats, open_links: usize) -> Result<(), Violation> {
     let (mut sessions, mut rooms, mut memberships) = (0, BTreeSet::new(), 0);
     for engine in &model.engines {

@@ -1,4 +1,5 @@
-//! Links that break and come back: a short break shows nowhere, and attempts are paced (I28, I44).
+//! Links that break and are replaced: a short break is invisible to others, and attempts are paced
+//! (I28, I44).
 
 use std::collections::BTreeSet;
 
@@ -15,9 +16,9 @@ use crate::trace::{Call, Entry, Line};
 #[derive(Debug, Default)]
 pub(super) struct Resume {
     pacing: Pacing,
-    /// Something happened that may keep a session away for longer than its grace.
+    /// Whether a fault happened that may keep a session away for longer than its grace period.
     is_harsh: bool,
-    /// Users of an app who logged out or in, or whose session was ended for cause.
+    /// Users of an app that logged out or in, or whose session was ended for a cause.
     excused: BTreeSet<(usize, String)>,
 }
 
@@ -38,7 +39,7 @@ impl Oracle for Resume {
                 );
                 Ok(())
             }
-            // A session whose token is revoked ends like one whose grace has.
+            // A session with a revoked token ends like one whose grace period is over.
             Entry::Commanded { command: Command::Revoke { .. }, .. } => {
                 self.is_harsh = true;
                 Ok(())

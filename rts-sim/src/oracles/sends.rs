@@ -14,14 +14,14 @@ use crate::names::BACK_END;
 use crate::payload;
 use crate::trace::{Call, Entry, Line, Phase};
 
-/// A result may come so much later than the time-out says.
+/// The time by which a result may exceed its time-out.
 const SLACK: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 struct Sent {
     who: Person,
     app: usize,
-    /// Who was logged in when it was sent.
+    /// The sender's user at the time of the send.
     from: Option<String>,
     to: String,
     id: u64,
@@ -32,11 +32,11 @@ struct Sent {
     config: MessageConfig,
     result: Option<SendCode>,
     received: Option<Instant>,
-    /// After the faults, with both ends up: nothing excuses it.
+    /// Whether the message was sent after the faults, with both ends up, and so must arrive.
     must_arrive: bool,
 }
 
-/// Messages too short to tell apart: so many were sent and not received.
+/// Messages that are too short for a serial: the number sent and not yet received.
 type Unmarked = BTreeMap<(usize, String, String, usize, bool), i64>;
 
 #[derive(Debug, Default)]
@@ -45,7 +45,7 @@ pub(super) struct Sends {
     /// Sends without a result, by engine and id.
     open: BTreeMap<(Person, u64), u64>,
     last_id: BTreeMap<Person, u64>,
-    /// The newest id received, by receiver and its login, sender, and kind.
+    /// The newest received id, by receiver and its login, sender, and kind of message.
     newest: BTreeMap<(Person, u64, Person, MessageConfig), u64>,
     unmarked: Unmarked,
 }
@@ -102,7 +102,7 @@ impl Oracle for Sends {
                 );
                 Ok(())
             }
-            // Messages to the app's server have ids from the same sequence.
+            // Messages to the app server take their ids from the same sequence.
             Entry::Call { who, call: Call::ServerSend { .. }, returned } => {
                 match model.engines[*who].is_destroyed {
                     true => {
@@ -235,12 +235,12 @@ impl Sends {
     }
 }
 
-/// Results that say that the message was not delivered.
+/// Whether the result means that the message was not delivered.
 fn is_definite(code: SendCode) -> bool {
     !matches!(code, SendCode::Ok | SendCode::Timeout | SendCode::Unknown)
 }
 
-/// What can be known at the call has its result at the call, and only then.
+/// A result that is known at the call comes at the call, and only then.
 fn immediate_results(
     sent: &Sent,
     login: &Login,
@@ -259,7 +259,7 @@ fn immediate_results(
     ensure(holds, || format!("result {} of {sent:?}, {wanted:?} is right", code.code()))
 }
 
-/// The result that a message must have at once, whatever it is for.
+/// The result that a message of any kind must have at once.
 pub(super) fn sendable(is_logged_in: bool, login: &Login, bytes: usize) -> Option<SendCode> {
     match (is_logged_in, login) {
         (false, Login::LoggingIn(_)) => Some(SendCode::NotInitialised),

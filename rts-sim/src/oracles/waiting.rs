@@ -1,4 +1,4 @@
-//! What waits in an engine: as much as the contract says, and no more (§5.6, I38).
+//! The backlog of an engine: as large as the contract demands, and no larger (§5.6, I38).
 
 use rts_proto::client::{Event, RoomEvent};
 use rts_proto::{BroadcastCode, SendCode};
@@ -7,7 +7,7 @@ use super::{Oracle, Violation, ensure};
 use crate::model::{Model, answered};
 use crate::trace::{Call, Entry, Line};
 
-/// Sends of one engine that may have no result, and their bytes.
+/// The most sends of one engine without a result.
 const OPEN_SENDS_MAX: usize = 2_048;
 const OPEN_BYTES_MAX: usize = 8 * 1_048_576;
 
@@ -31,7 +31,7 @@ impl Oracle for Waiting {
             Entry::Event { who, event } if is_over_rate(event) => {
                 let engine = &model.engines[*who];
                 let Some(send) = answered(event) else { return Ok(()) };
-                // The server's word takes a while: this is the engine's own.
+                // The server's answer takes longer, so this result is the engine's own.
                 let Some((at, bytes)) = engine.open.get(&send) else { return Ok(()) };
                 if *at != line.at {
                     return Ok(());

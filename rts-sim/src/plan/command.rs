@@ -1,6 +1,6 @@
-//! What the back end of an app may want. Users and rooms are numbers.
+//! Commands of the back ends. Users and rooms are numbers.
 
-/// One of its commands.
+/// A command of a back end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     Unicast {
@@ -13,7 +13,7 @@ pub(crate) enum Command {
         bytes: usize,
         is_binary: bool,
     },
-    /// To so many users.
+    /// Sends to this number of members.
     RoomUnicast {
         room: usize,
         first: usize,
@@ -28,16 +28,16 @@ pub(crate) enum Command {
     Dismiss {
         room: usize,
     },
-    /// For 0 seconds: lifts it.
+    /// Zero seconds lift the ban.
     Ban {
         whom: Banned,
         seconds: u64,
     },
-    /// Out of its session.
+    /// Ends the user's session.
     Disconnect {
         user: usize,
     },
-    /// Tokens of a user, or of all users, that were issued before this second.
+    /// Revokes tokens of a user, or of all users, that were issued before this second.
     Revoke {
         user: Option<usize>,
     },
@@ -49,18 +49,18 @@ pub(crate) enum Command {
     },
 }
 
-/// Whom a ban is about.
+/// The subject of a ban.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Banned {
     Room(usize),
     UserInRoom(usize, usize),
     User(usize),
-    /// From logging in.
+    /// A ban from logging in.
     Login(usize),
 }
 
 impl Banned {
-    /// Whether it keeps this user out of this room.
+    /// Whether the ban refuses this user in this room.
     pub(crate) fn covers(self, room: usize, user: usize) -> bool {
         match self {
             Self::Room(banned) => banned == room,
@@ -71,7 +71,7 @@ impl Banned {
 }
 
 impl Command {
-    /// Whether it takes this user out of this room, if it is there.
+    /// Whether the command removes this user from this room.
     pub(crate) fn removes(self, room: usize, user: usize) -> bool {
         match self {
             Self::Kick { room: of, user: whom } => (of, whom) == (room, user),
@@ -88,7 +88,7 @@ impl Command {
         }
     }
 
-    /// Whether it ends this user's session, if there is one.
+    /// Whether the command ends this user's session.
     pub(crate) fn puts_out(self, user: usize) -> bool {
         match self {
             Self::Disconnect { user: whom } => whom == user,
@@ -97,7 +97,7 @@ impl Command {
         }
     }
 
-    /// Whether it revokes tokens of this user.
+    /// Whether the command revokes tokens of this user.
     pub(crate) fn revokes(self, user: usize) -> bool {
         matches!(self, Self::Revoke { user: whom } if whom.is_none_or(|whom| whom == user))
     }

@@ -1,4 +1,4 @@
-//! All chance of a run.
+//! All random choices of a run.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ impl Draw<'_> {
         }
     }
 
-    /// Most of those who will have something for the app's server say where it is.
+    /// Most engines that will send to the app server set their params first.
     fn params_too(&mut self, at: Duration, who: Slot) {
         if self.has(CallKind::ServerSend) && self.rng.u32(0..10) > 1 {
             self.steps.push((at, Step::ServerParams { who, kind: ParamsKind::Good }));
@@ -53,12 +53,12 @@ impl Draw<'_> {
         self.rng.usize(0..self.swarm.engines.len())
     }
 
-    /// Mostly the one where the others are.
+    /// A room, mostly the one with the most members.
     fn room(&mut self) -> usize {
         if self.rng.u32(0..4) > 0 { 0 } else { self.rng.usize(0..self.swarm.rooms) }
     }
 
-    /// Whoever is gone comes back, mostly.
+    /// An engine that is gone mostly returns.
     fn return_soon(&mut self, at: Duration, who: Slot, room: usize) {
         if self.rng.u32(0..6) == 0 {
             return;
@@ -70,7 +70,7 @@ impl Draw<'_> {
         self.params_too(later, who);
     }
 
-    /// Somebody of the same app, or nobody at all.
+    /// A user of the same app, or one that does not exist.
     fn user(&mut self, who: Slot) -> usize {
         let (app, _) = self.swarm.engines[who];
         for _ in 0..4 {
@@ -196,7 +196,7 @@ impl Draw<'_> {
         self.steps.push((at, step));
     }
 
-    /// Mostly one; now and then more than the server takes at once.
+    /// Mostly one message, and sometimes more than the server's rate.
     fn back_end_messages(&mut self, at: Duration, who: Slot, room: usize) {
         let (app, _) = self.swarm.engines[who];
         let (bytes, is_binary) = (self.size(), self.rng.bool());
@@ -226,13 +226,13 @@ impl Draw<'_> {
 
     fn burst(&mut self, at: Duration, who: Slot, room: usize) {
         let to = self.user(who);
-        // Now and then more than an engine takes, or than a window has room for.
+        // Sometimes more than an engine accepts, or than a window holds.
         let (count, bytes) = match self.rng.u32(0..24) {
             0 => (self.rng.u64(700..2_300), 20),
             1 => (self.rng.u64(30..140), 65_536),
             _ => (self.rng.u64(2..140), [20, 20, 1_000, 30_000][self.rng.usize(0..4)]),
         };
-        // To a user, in a room, or to the app's server.
+        // To a user, to a room, or to the app server.
         let whither = self.rng.u32(0..if self.has(CallKind::ServerSend) { 3 } else { 2 });
         let apart_ms = [0, 0, 10, 40][self.rng.usize(0..4)];
         for number in 0..count {
@@ -251,7 +251,7 @@ impl Draw<'_> {
         }
     }
 
-    /// More to one who does not read than may wait for it, of what need not arrive.
+    /// Unreliable messages to an engine that does not read, until its link is congested.
     fn flood(&mut self, at: Duration, to: Slot) {
         let (app, user) = self.swarm.engines[to];
         let who = self.who();
@@ -270,7 +270,7 @@ impl Draw<'_> {
         let (at, who) = (self.moment(), self.who());
         let weights = &self.swarm.fault_weights;
         let kind = pick(&mut self.rng, weights);
-        // Mostly short, now and then longer than any grace.
+        // Mostly short, and sometimes longer than any grace period.
         let millis = match self.rng.u32(0..4) {
             0 => self.rng.u64(1..1_000),
             1 | 2 => self.rng.u64(1_000..16_000),
@@ -286,7 +286,7 @@ impl Draw<'_> {
             FaultKind::BreakOff => {
                 let to = Side::BOTH[self.rng.usize(0..2)];
                 let most = [400, 4_000, 60_000][self.rng.usize(0..3)];
-                // The third way, silence, is half-open links'.
+                // The fault `HalfOpen` covers the third kind of break, silence.
                 let how = if self.rng.bool() { Break::Closed } else { Break::Reset };
                 Step::BreakOff { who, to, bytes: self.rng.u64(0..most), how }
             }
@@ -318,8 +318,8 @@ impl Draw<'_> {
             }
             FaultKind::Crash => Step::Crash,
             FaultKind::Drain => {
-                // The longest back-off, 5 s, comes on top of it; both and a login must fit into the
-                // time that healing has.
+                // The longest back-off of 5 s is added to this delay. Both and a login must fit
+                // into the time to heal.
                 let retry_after_ms = self.rng.u64(0..24_000);
                 both(Step::Drain { retry_after_ms }, Step::Crash)
             }

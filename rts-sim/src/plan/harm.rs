@@ -1,4 +1,4 @@
-//! What those do whose links change bytes.
+//! Actions of the engines whose links change bytes.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use super::draw::Draw;
 use super::{Act, Step};
 use crate::swarm::Harm;
 
-/// Acts of one engine.
+/// The most actions of one engine.
 const ACTS_MAX: usize = 300;
 
 impl Draw<'_> {
@@ -16,7 +16,7 @@ impl Draw<'_> {
             for _ in 0..self.rng.usize(20..ACTS_MAX) {
                 let at = self.moment();
                 let act = match self.rng.u32(0..20) {
-                    // Its link may have logged it out.
+                    // A changed frame may have logged the engine out.
                     0..3 => Act::Login,
                     3..5 => Act::Join,
                     5 => Act::Leave,

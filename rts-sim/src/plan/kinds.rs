@@ -1,14 +1,14 @@
-//! What a step may be about.
+//! The arguments of steps.
 
 use fastrand::Rng;
 use rts_proto::AppId;
 use rts_testkit::{APP_SERVER_URL, AppServer};
 
-/// Which token somebody shows.
+/// The kind of token for a login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TokenKind {
     Good,
-    /// Good for so many seconds.
+    /// Valid for this number of seconds.
     Brief(u64),
     Expired,
     OfAnotherUser,
@@ -17,7 +17,7 @@ pub(crate) enum TokenKind {
     Tampered,
 }
 
-/// What a peer without manners does.
+/// The actions of a peer that breaks the rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Attack {
     Garbage,
@@ -59,7 +59,7 @@ impl Attack {
     ];
 }
 
-/// What an engine does whose links change what passes over them.
+/// The actions of an engine whose links change bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Act {
     Login,
@@ -100,7 +100,7 @@ impl Weather {
     }
 }
 
-/// A call that nobody should make.
+/// A call with invalid arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Nonsense {
     EmptyToken,
@@ -112,34 +112,34 @@ pub(crate) enum Nonsense {
     BadBusinessId,
 }
 
-/// What somebody calls `setServerParams` with.
+/// The arguments of a call of `setServerParams`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum ParamsKind {
-    /// A url that the operator lists for every app.
+    /// A URL that the operator lists for every app.
     Good,
-    /// One that it lists for this app alone.
+    /// A URL that the operator lists for this app alone.
     OfThisApp,
-    /// One that it lists for another app.
+    /// A URL that the operator lists for another app.
     OfAnotherApp,
-    /// One that it does not list.
+    /// A URL that the operator does not list.
     NotListed,
     NoSignature,
-    /// What cannot be a url.
+    /// A text that is not a URL.
     NoUrl,
 }
 
 impl ParamsKind {
-    /// Whether the engine itself sees that they are no good.
+    /// Whether the engine itself refuses them.
     pub(crate) fn is_malformed(self) -> bool {
         matches!(self, Self::NoSignature | Self::NoUrl)
     }
 
-    /// Whether the operator lists the url.
+    /// Whether the operator lists the URL.
     pub(crate) fn is_listed(self) -> bool {
         matches!(self, Self::Good | Self::OfThisApp)
     }
 
-    /// The url for an engine of this app.
+    /// The URL for an engine of this app.
     pub(crate) fn url(self, own: &AppId, other: &AppId) -> String {
         match self {
             Self::Good | Self::NoSignature => APP_SERVER_URL.to_owned(),

@@ -1,5 +1,5 @@
-//! A run as a list of steps. All chance is in here: the same plan plays the same way, and what is
-//! left of it after steps are taken out is a plan too.
+//! A run as a list of steps. All random choices are made here. One plan always gives one run, and a
+//! plan without some of its steps is a plan too.
 
 mod command;
 mod draw;
@@ -21,10 +21,10 @@ pub(crate) use kinds::{Act, Attack, Nonsense, ParamsKind, TokenKind, Weather};
 use super::swarm::Swarm;
 use draw::Draw;
 
-/// Somebody who has an engine; another one after it destroyed the first.
+/// The place of an engine. After `destroy`, a new engine takes the place.
 pub(crate) type Slot = usize;
 
-/// Something that is done.
+/// One step of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     Login { who: Slot, token: TokenKind },
@@ -67,11 +67,11 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    /// The app's server as it should be.
+    /// The app server without faults.
     pub(crate) const USUAL_APP_SERVER: Self =
         Self::AppServer { manner: Manner::Echoes, delay_ms: 5, answers_late: false };
 
-    /// Whether it is something that an application does.
+    /// Whether the step is a call of an application.
     pub(crate) fn is_call(&self) -> bool {
         self.slot().is_some()
             && !matches!(
@@ -85,7 +85,7 @@ impl Step {
             )
     }
 
-    /// Whom it is about, if it is about one.
+    /// The place that the step is about, if there is one.
     pub(crate) fn slot(&self) -> Option<Slot> {
         match *self {
             Self::Login { who, .. }
@@ -134,7 +134,7 @@ impl Step {
 pub(crate) struct Plan {
     pub(crate) seed: u64,
     pub(crate) swarm: Swarm,
-    /// Each with its moment after the beginning, in order.
+    /// The steps in order, each with its time since the beginning.
     pub(crate) steps: Vec<(Duration, Step)>,
 }
 
@@ -159,7 +159,7 @@ impl Plan {
             draw.harmed(harm);
         }
         let mut steps = draw.steps;
-        // Stable: what was drawn together stays in its order.
+        // The sort is stable, so simultaneous steps stay in the order in which they were drawn.
         steps.sort_by_key(|(at, _)| *at);
         Self { seed, swarm, steps }
     }

@@ -1,4 +1,4 @@
-//! Whom the back end of an app wants out, and what those do who are.
+//! Commands that remove users, and the reactions of these users.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use super::draw::Draw;
 use super::{Banned, Command, Step, TokenKind};
 
 impl Draw<'_> {
-    /// Whoever is out wants to be in again, mostly: while a ban lasts, and after it.
+    /// A removed user mostly tries to return, during a ban and after it.
     pub(super) fn removal(
         &mut self,
         at: Duration,
@@ -34,7 +34,7 @@ impl Draw<'_> {
             let command = Command::Ban { whom, seconds: 0 };
             self.steps.push((lifted, Step::Command { app, command }));
         }
-        // Now and then it is not there to be told, and back soon.
+        // Sometimes the user is offline when it is put out, and returns soon.
         let is_away = matches!(command, Command::Disconnect { .. }) && self.rng.bool();
         let (before, after) = (Duration::from_secs(12), Duration::from_secs(6));
         for who in 0..self.swarm.engines.len() {
@@ -44,7 +44,7 @@ impl Draw<'_> {
                 self.steps.push((at + after, Step::Stall { who, on: false }));
             }
             let (of, own) = self.swarm.engines[who];
-            // Whose token is refused gets another one, mostly.
+            // A user with a revoked token mostly gets another one.
             if of == app && command.revokes(own) && self.rng.u32(0..4) > 0 {
                 let soon = at + Duration::from_millis(self.rng.u64(0..20_000));
                 self.steps.push((soon, Step::Refresh { who, token: TokenKind::Good }));

@@ -1,4 +1,4 @@
-//! Everybody loses the server in one instant.
+//! All engines lose the server at one moment.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ impl Draw<'_> {
                 let retry_after_ms = self.rng.u64(0..24_000);
                 vec![(at, Step::Drain { retry_after_ms }), (until, Step::Crash)]
             }
-            // The server is away, and back with or without what it knew.
+            // The server goes away, and returns with or without its state.
             kind => vec![
                 (at, Step::RefuseAll { on: true }),
                 (at, if kind == 3 { Step::Crash } else { Step::CutAll }),

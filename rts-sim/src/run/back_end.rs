@@ -1,4 +1,4 @@
-//! What the back ends of apps do.
+//! Executes the commands of the back ends.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ impl Run<'_> {
                 _ => self.bans.insert((app, whom)),
             };
         }
-        // What the server did about it is in the log and comes after.
+        // The effects of the command are in the log, which is read after this entry.
         self.note(Entry::Commanded { app, serial, command, answer })?;
         self.collect()
     }

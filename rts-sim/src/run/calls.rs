@@ -1,4 +1,4 @@
-//! What applications do.
+//! Executes the calls of the applications.
 
 use std::time::Duration;
 
@@ -54,7 +54,7 @@ impl Run<'_> {
                 let Some(key) = self.places[slot].rooms.remove(&room) else { return Ok(()) };
                 let results = self.world.call(who, |engine, now| engine.destroy_room(now, key));
                 self.made(who, Call::DestroyRoom { key, results }, 0)?;
-                // The handle is dead for good, and says so.
+                // The handle of a destroyed room stays invalid, and a call on it returns an error.
                 self.broadcast(who, key, 20, false)
             }
             Step::Broadcast { room, bytes, is_binary, .. } => {
@@ -66,7 +66,7 @@ impl Run<'_> {
                 self.set_business_id(who, id)
             }
             Step::SendTimeout { ms, .. } => {
-                // Below the least time there is it is ignored, with a warning.
+                // A value below the minimum is ignored, with a warning.
                 if Duration::from_millis(ms) < Parameters::MIN {
                     let json = &send_timeout(ms);
                     let call = client::Call::SetRuntimeParameters { json };
@@ -184,13 +184,13 @@ impl Run<'_> {
         self.note(Entry::Returned { who })
     }
 
-    /// `noted` is what the trace says of the call.
+    /// Makes a call, and notes it in the trace as `noted`.
     fn make(&mut self, who: Person, call: client::Call<'_>, noted: Call) -> Result<(), Violation> {
         let returned = self.world.call(who, |engine, now| engine.call(now, call));
         self.made(who, noted, returned.number().unwrap_or(0))
     }
 
-    /// The content of a new message with its serial.
+    /// The payload of a new message, with the next serial.
     fn payload(&mut self, who: Person, bytes: usize, is_binary: bool) -> (u64, Payload) {
         let serial = self.next_serial();
         let app = self.oracles.model.engines[who].app;
@@ -224,7 +224,7 @@ impl Run<'_> {
         }
     }
 
-    /// A token, and what there is to know of it.
+    /// A token, and the facts about it.
     pub(super) fn token(&mut self, slot: Slot, kind: TokenKind) -> String {
         let Place { app, user, .. } = self.places[slot];
         let other = (0..self.places.len()).find(|other| self.places[*other].app != app);
@@ -239,7 +239,7 @@ impl Run<'_> {
             TokenKind::Expired => wall.saturating_sub(10).max(1),
             _ => 0,
         };
-        // Tokens end with the year 2106, and clocks may be set to later ones.
+        // Tokens end with the year 2106, and clocks may be set to later times.
         let seconds = u32::try_from(expire_at).unwrap_or(u32::MAX);
         let expire_at = u64::from(seconds);
         let issued_at = self.token_second();
@@ -247,7 +247,7 @@ impl Run<'_> {
         match kind {
             TokenKind::CutOff => token.truncate(token.len() - 8),
             TokenKind::Tampered => {
-                // In the signed bytes: a letter for another one.
+                // Replace a letter in the signed bytes.
                 let at = token.len() / 2;
                 let swapped = if token.as_bytes()[at] == b'A' { "B" } else { "A" };
                 token.replace_range(at..=at, swapped);

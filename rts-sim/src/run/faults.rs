@@ -1,4 +1,4 @@
-//! What goes wrong.
+//! Executes the faults.
 
 use std::time::Duration;
 
@@ -67,9 +67,9 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Whoever is refused by two storms comes back when both are over.
+    /// Counts overlapping refusals. Links are accepted again after the last one ends.
     fn refuse_all(&mut self, on: bool) {
-        // A plan from which steps were taken may end what never began.
+        // A plan without some of its steps may end a refusal that did not begin.
         self.refusals = if on { self.refusals + 1 } else { self.refusals.saturating_sub(1) };
         self.world.net.refuses = self.refusals > 0;
     }

@@ -1,4 +1,4 @@
-//! After the faults: everybody comes back, all that is asked is answered well, and nothing is left.
+//! The phases after the faults: all engines come back, all questions succeed, and nothing is left.
 
 use std::time::Duration;
 
@@ -13,27 +13,28 @@ use crate::oracles::Violation;
 use crate::plan::{Command, ParamsKind, Step, TokenKind, Weather};
 use crate::trace::{Entry, Phase};
 
-/// Within this time after the faults everybody is back.
+/// The time after the faults in which all engines come back.
 const HEALED_AFTER: Duration = Duration::from_secs(30);
-/// Questions after the healing are answered within this time.
+/// The time in which questions after the healing are answered.
 const ASKED_FOR: Duration = Duration::from_secs(5);
-/// More messages than a client lets out at once after a return.
+/// More messages than a client sends at once after it reconnected.
 const HELD_BACK: usize = 60;
-/// More than the window of the wire has room for.
+/// More messages than the window of the wire holds.
 const BEHIND_THE_WINDOW: usize = 700;
-/// More of the largest messages than the server keeps for a receiver.
+/// More of the largest messages than the server keeps for one receiver.
 const LARGE: usize = 90;
-/// More status queries than a client lets out at once after a return.
+/// More status queries than a client sends at once after it reconnected.
 const STATUSES_HELD_BACK: usize = 12;
-/// Longer than any of them may take.
+/// Longer than any of those may take.
 const HELD_BACK_FOR: Duration = Duration::from_secs(12);
-/// Longer than any grace.
+/// Longer than any grace period.
 const SETTLED_AFTER: Duration = Duration::from_secs(62);
-/// Whom one engine asks after the healing, at most: fewer than the rate of status queries.
+/// The most users that one engine asks about after the healing: fewer than the rate of status
+/// queries.
 const PEERS_ASKED: usize = 6;
 
 impl Run<'_> {
-    /// All faults stop, and everybody who wants to be logged in gets a good token.
+    /// Ends all faults, and gives each engine that is to be logged in a valid token.
     pub(super) fn heal(&mut self) -> Result<(), Violation> {
         self.attackers.leave(&mut self.world, &mut self.spotter)?;
         self.set_weather(Weather::FAIR);
@@ -53,13 +54,14 @@ impl Run<'_> {
         if self.is_draining {
             self.restart();
         }
-        // A wider link is another link: what is on a narrow one stays as slow as it was written.
+        // A changed bandwidth does not affect bytes that were written before, so slow links are
+        // cut.
         if self.was_narrow {
             self.world.cut_all();
         }
         self.harmed.heal(&mut self.world);
         self.note(Entry::Phase(Phase::Healing))?;
-        // Engines that were destroyed still have goodbyes on their way.
+        // Destroyed engines still have logouts in transit.
         for who in 0..self.oracles.model.engines.len() {
             self.world.unstall(who);
             self.world.let_in(who);
@@ -72,7 +74,7 @@ impl Run<'_> {
             let token = self.token(slot, TokenKind::Good);
             self.refresh(who, &token)?;
         }
-        // What a changed answer made an engine believe of itself may show only with the next one.
+        // A changed answer may show its effect on an engine only with the next answer.
         for _ in 0..2 {
             self.harmed.log_in(&mut self.world);
             self.run_for(HEALED_AFTER / 2)?;
@@ -80,9 +82,9 @@ impl Run<'_> {
         self.note(Entry::Phase(Phase::Healed))
     }
 
-    /// Everybody speaks to everybody, and in every room; before that, over links that have just
-    /// broken, to itself, more than the server takes at once. In some runs the server is lost with
-    /// the links, or somebody says very much.
+    /// Each user sends to each user and in every room. Before that, over links that have just
+    /// broken, each sends more to itself than the server's rate. In some runs the server is lost
+    /// with the links, or one user sends very many messages.
     pub(super) fn ask(&mut self) -> Result<(), Violation> {
         let live: Vec<(Person, usize, String)> = (0..model_apps(&self.places))
             .flat_map(|app| {
@@ -141,7 +143,7 @@ impl Run<'_> {
         self.gauge()
     }
 
-    /// Some log out first, all are destroyed, and nothing is left.
+    /// Some engines log out, all are destroyed, and the server must be empty.
     pub(super) fn end(&mut self) -> Result<(), Violation> {
         for slot in 0..self.places.len() {
             let who = self.places[slot].person;

@@ -25,7 +25,7 @@ use super::spotter::Spotter;
 use super::trace::{Call, Entry, Line, Posted, Print, TokenFacts, Trace};
 use super::wires::Wires;
 
-/// What came of a run.
+/// The outcome of a run.
 #[derive(Debug)]
 pub(crate) struct Played {
     pub(crate) violation: Option<Violation>,
@@ -36,7 +36,7 @@ pub(crate) struct Played {
     pub(crate) simulated: Duration,
 }
 
-/// Plays it. A panic is a violation too.
+/// Plays the plan. A panic is a violation too.
 pub(crate) fn play(plan: &Plan, print: Option<Print>) -> Played {
     let mut run = Run::new(plan, print);
     let outcome = catch_unwind(AssertUnwindSafe(|| run.play()));
@@ -57,7 +57,7 @@ pub(crate) fn play(plan: &Plan, print: Option<Print>) -> Played {
     }
 }
 
-/// Somebody who has an engine.
+/// The place of an engine.
 struct Place {
     person: Person,
     app: usize,
@@ -78,15 +78,15 @@ struct Run<'a> {
     tokens: BTreeMap<Vec<u8>, TokenFacts>,
     keys: BTreeMap<usize, u64>,
     refused: Vec<usize>,
-    /// How many times over the server takes no links.
+    /// The number of refusals in force.
     refusals: u32,
-    /// What the back ends have banned.
+    /// The bans of the back ends.
     bans: BTreeSet<(usize, Banned)>,
     last_serial: u64,
     calls: u64,
-    /// The server is stopping, and no other one is there yet.
+    /// Whether the server is stopping, before the next one starts.
     is_draining: bool,
-    /// Some link may have more on it than it carries in an hour.
+    /// Whether a link may hold more bytes than it carries in an hour.
     was_narrow: bool,
 }
 
@@ -156,7 +156,7 @@ impl<'a> Run<'a> {
         Ok(person)
     }
 
-    /// Unix time as tokens have it, which ends in 2106.
+    /// Unix time in seconds as tokens hold it, up to the year 2106.
     fn token_second(&self) -> u32 {
         u32::try_from(self.world.wall_seconds()).unwrap_or(u32::MAX)
     }
@@ -188,7 +188,7 @@ impl<'a> Run<'a> {
         seen
     }
 
-    /// Brings what happened in the world into the trace.
+    /// Moves the world's log into the trace.
     fn collect(&mut self) -> Result<(), Violation> {
         for (at, happening) in self.world.take_log() {
             let entry = match happening {
@@ -197,7 +197,7 @@ impl<'a> Run<'a> {
                     self.spotter.harmed_told(&event);
                     continue;
                 }
-                // It calls for a link whenever it likes, and the trace does not say so.
+                // Attempts of these engines are not paced by the law, and not in the trace.
                 Happening::Dialled(who) if self.harmed.is_one(who) => continue,
                 Happening::Closed(who, code) if self.harmed.is_one(who) => {
                     self.spotter.harmed_closed(code);
@@ -256,7 +256,7 @@ impl<'a> Run<'a> {
         if let Some(slot) = step.slot()
             && step.is_call()
         {
-            // A process that stands still calls nothing.
+            // A frozen process makes no calls.
             if self.places[slot].is_frozen {
                 return Ok(());
             }
@@ -273,7 +273,7 @@ impl<'a> Run<'a> {
 
     fn made(&mut self, who: Person, call: Call, returned: i64) -> Result<(), Violation> {
         self.calls += 1;
-        // What the engine called back is in the log and comes after the call that caused it.
+        // The events of the call are in the log, which is read after this entry.
         self.note(Entry::Call { who, call, returned })?;
         self.collect()
     }

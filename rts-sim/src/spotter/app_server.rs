@@ -1,4 +1,4 @@
-//! What happens between the server and the app's server.
+//! Situations between the server and the app server.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,11 +15,11 @@ use crate::trace::{Call, Entry, Line};
 
 #[derive(Debug, Default)]
 pub(super) struct AppServer {
-    /// When each message was sent, until its result.
+    /// The time of each message, until its result.
     sent: BTreeMap<(Person, u64), Instant>,
-    /// When each set of params was called for, by its signature, and by whom.
+    /// The time of each call of `setServerParams`, by its signature, and the caller.
     sets: BTreeMap<String, (Person, Instant)>,
-    /// Posts under way: their senders, and whether an answer has begun.
+    /// The open posts: their senders, and whether an answer has begun.
     under_way: BTreeMap<CallId, (Person, bool)>,
     given_up: BTreeSet<CallId>,
     restarted: Option<Instant>,

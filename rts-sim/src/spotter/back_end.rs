@@ -1,4 +1,4 @@
-//! What happens between the server and the back ends of apps.
+//! Situations between the server and the back ends.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,11 +17,11 @@ use crate::trace::{Answer, Entry, Line, TokenFacts};
 
 #[derive(Debug, Default)]
 pub(super) struct BackEnd {
-    /// When each message to a user was sent.
+    /// The time of each message to a user.
     sent: BTreeMap<u64, Instant>,
-    /// Until when whom is banned.
+    /// The end of each ban.
     bans: BTreeMap<(usize, Banned), Instant>,
-    /// Before which second tokens of an app, or of one of its users, are no good.
+    /// For an app, or one of its users: tokens issued before this second are revoked.
     revoked: BTreeMap<(usize, Option<usize>), u32>,
     /// Engines that were put out while their applications knew of no link.
     pub(super) was_away: BTreeSet<Person>,
@@ -35,7 +35,7 @@ impl BackEnd {
         })
     }
 
-    /// Whether this engine's user may not log in.
+    /// Whether this engine's user is banned from logging in.
     pub(super) fn bars(&self, engine: &Engine, now: Instant) -> bool {
         let (Login::LoggingIn(own) | Login::LoggedIn(own)) = &engine.login else { return false };
         self.bans.iter().any(|((app, whom), until)| {

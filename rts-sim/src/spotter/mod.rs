@@ -28,7 +28,7 @@ use super::situations::{Situation, Situations};
 use super::trace::{Call, Entry, Line, TokenFacts};
 
 const SLOW: Duration = Duration::from_secs(5);
-/// A crowd, and how long it takes to be back.
+/// The size of a crowd, and the time in which it comes back.
 const MANY: usize = 100;
 const MANY_WITHIN: Duration = Duration::from_secs(10);
 
@@ -44,20 +44,20 @@ struct Sent {
 pub(crate) struct Spotter {
     pub(crate) counts: Situations,
     open: BTreeMap<(Person, u64), Sent>,
-    /// When each message was sent, until it is received.
+    /// The time of each message, until it is received.
     sent_at: BTreeMap<u64, Instant>,
     received: BTreeMap<u64, Instant>,
     timed_out: BTreeMap<u64, ()>,
     dialled: BTreeMap<Person, Instant>,
     keys: BTreeMap<usize, u64>,
     frozen_since: BTreeMap<Person, Instant>,
-    /// Inside which call.
+    /// The call that is being made.
     inside: Option<Situation>,
     last_call: Option<(Person, Instant, Call)>,
     app_server: AppServer,
     back_end: BackEnd,
     waiting: Waiting,
-    /// When engines told in the last seconds that they are back.
+    /// The times of the last seconds at which engines reported that they are connected again.
     returned: Vec<Instant>,
 }
 
@@ -343,7 +343,7 @@ impl Spotter {
         }
     }
 
-    /// An engine whose links change bytes called back.
+    /// An engine whose links change bytes reported an event.
     pub(crate) fn harmed_told(&mut self, event: &Event) {
         match event {
             Event::Warning { .. } => self.met(Situation::HarmedGaveUp),
@@ -353,7 +353,7 @@ impl Spotter {
         }
     }
 
-    /// The server closed such a link.
+    /// The server closed the link of an engine whose links change bytes.
     pub(crate) fn harmed_closed(&mut self, code: Option<CloseCode>) {
         if code.is_some_and(CloseCode::ends_session) {
             self.met(Situation::HarmedClosed);
@@ -375,7 +375,7 @@ impl Spotter {
         }
     }
 
-    /// So many joins were refused of as many in two logins of one user.
+    /// The number of joins that the server refused in each of two logins of one user.
     pub(crate) fn attacker_refused(&mut self, joins: [usize; 2]) {
         if joins[0] > 0 {
             self.met(Situation::AttackJoinsOverRate);

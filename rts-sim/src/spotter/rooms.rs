@@ -1,4 +1,4 @@
-//! What happens in rooms.
+//! Situations in rooms.
 
 use rts_proto::client::{JoinType, RoomEvent};
 use rts_proto::{BroadcastCode, ConnectionState, Instant, LeaveReason, RoomState};

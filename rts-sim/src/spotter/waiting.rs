@@ -1,4 +1,4 @@
-//! What waits in engines, and links that carry nothing, or too much.
+//! Situations of backlogs, and of links that are dead or congested.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -13,18 +13,18 @@ use crate::model::{Engine, Model, OpenSend, answered};
 use crate::situations::Situation;
 use crate::trace::{Call, Entry, Line};
 
-/// A link over which nothing was heard for so long is dead anyway.
+/// A link without bytes for this long is given up anyway.
 const SILENT_AFTER: Duration = Duration::from_secs(10);
 
-/// What can be seen of a send.
+/// The visible state of a send.
 #[derive(Debug)]
 struct Send {
     at: Instant,
     to: Option<String>,
     bytes: usize,
-    /// More were open than the window of the wire has room for.
+    /// Whether more sends were open than the window of the wire holds.
     was_behind: bool,
-    /// So much was open to somebody else that more waited for it.
+    /// Another receiver with so many open messages that further ones had to wait.
     passed: Option<String>,
 }
 
@@ -32,9 +32,9 @@ struct Send {
 pub(super) struct Waiting {
     sends: BTreeMap<(Person, OpenSend), Send>,
     restarted: Option<Instant>,
-    /// Engines whose way up is dead, since when, and when they first said something into it.
+    /// Engines with a dead uplink: since when, and the time of the first frame on it.
     dead_ends: BTreeMap<Person, (Instant, Option<Instant>)>,
-    /// When each engine last heard somebody.
+    /// The last time at which each engine received a frame.
     heard: BTreeMap<Person, Instant>,
     congested: BTreeSet<Person>,
 }
@@ -158,7 +158,7 @@ impl Spotter {
         }
     }
 
-    /// It gave up a link over which it had heard somebody just now.
+    /// The engine gave up a link over which frames had just arrived.
     fn dialled_from_dead_end(&mut self, now: Instant, who: Person) {
         let Some((since, said)) = self.waiting.dead_ends.remove(&who) else { return };
         let heard = self.waiting.heard.get(&who);
@@ -179,8 +179,8 @@ impl Waiting {
         of_who.filter(|(_, send)| send.to.as_deref() == Some(to)).map(|(_, send)| send.bytes).sum()
     }
 
-    /// Somebody else to whom so much is open that more waits. Only looked for when there is much at
-    /// all.
+    /// Another receiver with so many open bytes that further messages wait. Checked only if many
+    /// bytes are open at all.
     fn slow_receiver_beside(&self, who: Person, engine: &Engine, to: &str) -> Option<String> {
         if engine.open_bytes <= FLIGHT_BYTES_MAX {
             return None;

@@ -1,4 +1,4 @@
-//! A network that reorders what one stream carries would make every other test lie.
+//! The network keeps the order of each stream. Every other test relies on that.
 
 use super::*;
 
@@ -41,7 +41,7 @@ fn bytes_of_one_link_never_overtake_each_other() {
 }
 
 #[test]
-fn whatever_the_jitter_and_the_chunks_the_stream_is_the_same() {
+fn jitter_and_chunks_keep_the_stream_intact() {
     for seed in 0..200 {
         let mut net = Net::new(seed);
         net.open(Instant::ORIGIN, LINK);
@@ -68,7 +68,7 @@ fn whatever_the_jitter_and_the_chunks_the_stream_is_the_same() {
 }
 
 #[test]
-fn a_cut_loses_what_is_under_way_and_tells_both_ends() {
+fn cut_loses_bytes_in_transit_and_notifies_both_ends() {
     let mut net = opened();
     net.latency = Duration::from_millis(50);
     write(&mut net, 0, b"lost");
@@ -79,7 +79,7 @@ fn a_cut_loses_what_is_under_way_and_tells_both_ends() {
 }
 
 #[test]
-fn what_is_stuck_arrives_later_unless_it_is_cut() {
+fn stuck_bytes_arrive_later_unless_cut() {
     for is_cut in [false, true] {
         let mut net = opened();
         net.set_stuck(LINK, Side::Server, true);
@@ -97,7 +97,7 @@ fn what_is_stuck_arrives_later_unless_it_is_cut() {
 }
 
 #[test]
-fn silence_holds_everything_up_and_loses_nothing() {
+fn silence_delays_bytes_without_loss() {
     let mut net = opened();
     net.is_silent = true;
     write(&mut net, 0, b"a");
@@ -107,7 +107,7 @@ fn silence_holds_everything_up_and_loses_nothing() {
 }
 
 #[test]
-fn a_refused_link_ends_without_having_begun() {
+fn refused_link_ends_without_opening() {
     let mut net = Net::new(1);
     net.refuse(Instant::ORIGIN, LINK);
     assert_eq!(arrived(&mut net, 19), []);
@@ -115,7 +115,7 @@ fn a_refused_link_ends_without_having_begun() {
 }
 
 #[test]
-fn a_slow_link_carries_so_many_bytes_a_second() {
+fn slow_link_keeps_its_rate() {
     let mut net = opened();
     net.bytes_per_second = 1_000;
     for _ in 0..10 {
@@ -126,15 +126,15 @@ fn a_slow_link_carries_so_many_bytes_a_second() {
 }
 
 #[test]
-fn a_link_breaks_off_after_the_byte_that_was_asked_for() {
+fn link_breaks_after_the_planned_byte() {
     for how in Break::ALL {
         let mut net = opened();
-        net.set_fuse(LINK..LinkId(2), Side::Server, 3, how);
+        net.plan_break(LINK..LinkId(2), Side::Server, 3, how);
         net.write(Instant::ORIGIN, LINK, Side::Client, Bytes::from_static(b"on its way"));
         write(&mut net, 0, b"ab");
-        assert_eq!(net.fuse(), Some(1));
+        assert_eq!(net.bytes_before_break(), Some(1));
         write(&mut net, 0, b"cd");
-        assert_eq!(net.fuse(), None);
+        assert_eq!(net.bytes_before_break(), None);
         write(&mut net, 0, b"e");
         net.close(Instant::ORIGIN, LINK, Side::Client);
         let mut at_server = vec![bytes(b"ab"), bytes(b"c")];
@@ -144,7 +144,7 @@ fn a_link_breaks_off_after_the_byte_that_was_asked_for() {
         assert_eq!(arrived(&mut net, 0), at_server, "{how:?}: the client has closed its end");
     }
     let mut net = opened();
-    net.set_fuse(LINK..LinkId(2), Side::Server, 0, Break::Reset);
+    net.plan_break(LINK..LinkId(2), Side::Server, 0, Break::Reset);
     net.write(Instant::ORIGIN, LINK, Side::Client, Bytes::from_static(b"on its way"));
     write(&mut net, 0, b"a");
     assert_eq!(arrived(&mut net, 0), [Arrival::End, Arrival::End], "a reset loses what was coming");

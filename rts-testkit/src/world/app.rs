@@ -1,4 +1,4 @@
-//! The application under test: its futures, and the timers that they sleep by.
+//! The application under test: its futures and its timers.
 
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -13,23 +13,22 @@ use crate::tasks::Flag;
 impl World {
     /// Runs a future of the application, such as its main loop, beside everything else.
     ///
-    /// With the feature `tokio`, which is there unless switched off, it finds a runtime of tokio:
-    /// `tokio::time` goes by the world's clock, in steps of a millisecond, and `tokio::spawn`
-    /// works.
+    /// With the default feature `tokio`, the future runs in a tokio runtime. There `tokio::time`
+    /// follows the world's clock in steps of a millisecond, and `tokio::spawn` works.
     pub fn spawn(&mut self, future: impl Future<Output = ()> + 'static) {
-        self.tasks.spawn(Box::pin(future), &self.bell);
+        self.tasks.spawn(Box::pin(future), &self.wake_flag);
     }
 
-    /// Lets the world go on until the future is done. It finds the same runtime as one of
-    /// [`spawn`](Self::spawn): what needs that from the beginning, such as `tokio::time::sleep`,
-    /// belongs into an `async` block.
+    /// Runs the world until the future is done. The future finds the runtime of
+    /// [`spawn`](Self::spawn). Put calls that need the runtime at once, such as
+    /// `tokio::time::sleep`, into an `async` block.
     ///
     /// # Panics
     ///
-    /// If that takes longer than `limit`.
+    /// If the future takes longer than `limit`.
     pub fn wait_for<T>(&mut self, limit: Duration, future: impl Future<Output = T>) -> T {
         let mut future = std::pin::pin!(future);
-        let flag = Arc::new(Flag::new(&self.bell));
+        let flag = Arc::new(Flag::new(&self.wake_flag));
         let waker = Waker::from(Arc::clone(&flag));
         let end = self.now() + limit;
         loop {
@@ -40,7 +39,7 @@ impl World {
             if let Poll::Ready(output) = polled {
                 return output;
             }
-            // What the future did may have made others ready, and they this one.
+            // The future may have woken tasks, and these may have woken the future.
             if self.settle() || flag.take() {
                 continue;
             }
@@ -48,7 +47,7 @@ impl World {
         }
     }
 
-    /// Takes what handles were asked to do, and lets tasks go on, until both have nothing to do.
+    /// Runs the calls made on handles, and the woken tasks, until there are none left.
     pub(super) fn settle(&mut self) -> bool {
         let mut did_something = false;
         loop {
@@ -68,18 +67,18 @@ impl World {
         }
     }
 
-    /// Lets the clock of the application's timers go on, as far as nothing is woken by it.
+    /// Moves the clock of the application's timers on, until a timer wakes something.
     pub(super) fn let_timers_pass(&mut self, to: Instant) -> Instant {
-        // All that rang before was seen to.
-        self.bell.take();
-        let waker = Waker::from(Arc::clone(&self.bell));
+        // Everything woken so far has run.
+        self.wake_flag.take();
+        let waker = Waker::from(Arc::clone(&self.wake_flag));
         for person in &self.people {
             if let Core::Held(driver) = &person.core
                 && driver.poll_changed(&mut Context::from_waker(&waker)).is_ready()
             {
-                self.bell.ring();
+                self.wake_flag.set();
             }
         }
-        self.timers.pass(self.now(), to, &self.bell)
+        self.timers.pass(self.now(), to, &self.wake_flag)
     }
 }

@@ -1,4 +1,4 @@
-//! What is told to those who watch.
+//! The log of a world.
 
 use rts_proto::client::Event;
 use rts_proto::server::{Credentials, Post, PostProgress, Report, Target, Verdict};
@@ -6,35 +6,33 @@ use rts_proto::{AppId, CallId, CloseCode};
 
 use crate::{Person, Side};
 
-/// Something that happened, for those who watch the whole world.
+/// One entry of the world's log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Happening {
-    /// An engine called back. Only of engines that are called through
-    /// [`World::call`](crate::World::call).
+    /// An engine reported an event. Only engines that are called through
+    /// [`World::call`](crate::World::call) log their events; handles deliver theirs.
     Event(Person, Event),
     /// The server's driver judged a token.
     Judged(Credentials, Verdict),
-    /// The server told the app's back end. Only of the configuration's `reported_apps`.
+    /// The server reported something to an app's back end. Only apps in the configuration's
+    /// `reported_apps` have reports.
     Reported(AppId, Report),
-    /// The server closed the link of an engine, or of a stranger, whose number is no place in the
-    /// world.
+    /// The server closed the link of an engine, or of a stranger, whose number is no engine's.
     Closed(Person, Option<CloseCode>),
-    /// So much waits on the link of an engine, or of a stranger, that the server was told; or no
-    /// longer.
+    /// The link of an engine or a stranger became congested (true), or is no longer congested.
     Congested(Person, bool),
-    /// An engine tried to make a link.
+    /// An engine tried to open a link.
     Dialled(Person),
-    /// The server's driver said whether messages may be posted there.
+    /// The server's driver decided whether messages may be posted to this target.
     TargetChecked(Target, bool),
-    /// The server posted a message to the app's server.
+    /// The server posted a message to the app server.
     Posted(CallId, Box<Post>),
-    /// What the app's server had to say to that.
+    /// The app server made progress with a post.
     AppServerSaid(CallId, PostProgress),
-    /// The server gave the post up.
+    /// The server abandoned a post.
     PostAbandoned(CallId),
-    /// What a [`Middlebox`](crate::Middlebox) marked with this number arrived at an engine or the
-    /// server.
+    /// Bytes that a [`Middlebox`](crate::Middlebox) marked with this number arrived at this side.
     Marked(Side, u32),
-    /// Another server is there, which knows nothing.
+    /// A new server without any state took the place of the last one.
     Restarted,
 }

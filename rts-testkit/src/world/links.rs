@@ -1,4 +1,4 @@
-//! The links of engines, and whose they are.
+//! The links of engines, and the owner of each link.
 
 use bytes::Bytes;
 use rts_proto::wire::ResumeKey;
@@ -7,12 +7,11 @@ use rts_proto::{LinkId, server};
 use super::{Happening, World};
 use crate::{Person, Side};
 
-/// When so many bytes wait on a link, the server is told, and told again when half of them are left
-/// (§2.9).
+/// A link is congested while this many bytes wait on it, until half of them are left (§2.9).
 const CONGESTED_BYTES: usize = 786_432;
 
 impl World {
-    /// What waits on the link towards the client has become more or less.
+    /// Tells the server if this change of the link's waiting bytes begins or ends congestion.
     pub(super) fn look_at_congestion(&mut self, link: LinkId) {
         let waiting_bytes = self.net.waiting_bytes(link, Side::Client);
         self.waiting_bytes_most = self.waiting_bytes_most.max(waiting_bytes);
@@ -44,7 +43,7 @@ impl World {
         self.hold_up(who);
     }
 
-    /// A core's frames, on their way to the other end of the link.
+    /// Sends a core's frames to the other end of the link.
     pub(super) fn transmit(&mut self, link: LinkId, to: Side, frames: Bytes) {
         let now = self.now();
         let Some(middlebox) = &mut self.middlebox else {
@@ -58,7 +57,7 @@ impl World {
         }
     }
 
-    /// Stops and starts the streams of an engine, as its state wants.
+    /// Stops and starts the streams of an engine, as its state requires.
     pub(crate) fn hold_up(&mut self, who: Person) {
         let person = &self.people[who];
         let inbound = person.is_stalled || person.is_frozen || !person.reads;
@@ -69,7 +68,7 @@ impl World {
         }
     }
 
-    /// The links of an engine, oldest first: the newest is the one that it uses.
+    /// The links of an engine, oldest first. The engine uses the newest.
     pub(crate) fn links(&self, who: Person) -> Vec<LinkId> {
         self.net.links(link_of(who, LinkId(0)), link_of(who + 1, LinkId(0)))
     }
@@ -80,8 +79,7 @@ impl World {
         !self.links(who).is_empty()
     }
 
-    /// The secret that each engine's link was given for resuming its session, as somebody would
-    /// have them who guessed right.
+    /// The resume keys of all engines' links, as a peer would have them that guessed right.
     #[must_use]
     pub fn resume_keys(&self) -> Vec<ResumeKey> {
         let links = self.net.links(LinkId(0), link_of(self.people.len(), LinkId(0)));
@@ -93,7 +91,8 @@ impl World {
     }
 }
 
-/// Engines number their own links; in the world a link has its engine in its upper half.
+/// The world's number of an engine's link: the engine is in the upper half, the engine's own number
+/// of the link in the lower half.
 pub(crate) fn link_of(who: Person, own: LinkId) -> LinkId {
     LinkId(((who as u64) << 32) | own.0)
 }

@@ -1,4 +1,4 @@
-//! The cores, and what moves between them.
+//! A simulated server and its engines, in virtual time.
 
 mod app;
 mod happening;
@@ -18,7 +18,6 @@ pub use happening::Happening;
 pub(crate) use links::{link_of, owner};
 
 use crate::app_server::AppServer;
-use crate::bell::Bell;
 use crate::clock::Clock;
 use crate::gate::Gate;
 use crate::middlebox::Middlebox;
@@ -27,28 +26,29 @@ use crate::person::{Core, Member};
 use crate::stranger::Heard;
 use crate::tasks::Tasks;
 use crate::timers::Timers;
+use crate::wake_flag::WakeFlag;
 
-/// So many steps at one moment are a loop that does not end.
+/// The number of steps at one moment that counts as an endless loop.
 const STEPS_AT_ONE_MOMENT_MAX: usize = 1_000_000;
 /// The app of [`World::add`] and [`World::connect`].
 pub const APP_ID: &str = "123456781234567812345678";
 
-/// How a driver goes about its work. None of it may change what happens.
+/// Habits of the drivers. None of them may change what happens.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Habits {
-    /// Ticks everybody at every step; otherwise only those whose deadline has come.
+    /// Ticks every core at every step. Otherwise a core is ticked at its deadline only.
     pub ticks_always: bool,
-    /// Takes an engine's outputs only when everything that arrived has been fed in. (A server that
-    /// is drained late gets its verdicts late, which is another input.)
+    /// Takes an engine's outputs only after all its arrivals were fed in. The server is always
+    /// drained at once, since late verdicts would be a different input.
     pub drains_late: bool,
-    /// Lets links that have ended talk on to both cores.
+    /// Lets ended links send more frames to both cores.
     pub is_haunted: bool,
 }
 
-/// One user's engine, by its place in the world.
+/// An engine, by its index in the world.
 pub type Person = usize;
 
-/// Who wants to be ticked.
+/// A core with a deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Party {
     Server,
@@ -59,16 +59,16 @@ enum Party {
 #[derive(Debug)]
 pub struct World {
     pub(crate) clock: Clock,
-    /// What can go wrong between engines and server.
+    /// The network between engines and server.
     pub net: Net,
-    /// How the drivers work.
+    /// The habits of the drivers.
     pub habits: Habits,
-    /// The app's own server.
+    /// The app server.
     pub app_server: AppServer,
     pub(crate) gate: Gate,
-    /// What changes the frames between engines and server, if anything does.
+    /// Changes the frames between engines and server, if set.
     pub middlebox: Option<Box<dyn Middlebox>>,
-    /// How long the server takes to judge a token.
+    /// The time that the server takes to judge a token.
     pub verdict_delay: Duration,
     verdicts: BTreeSet<(Instant, LoginId)>,
     judged: BTreeMap<LoginId, Credentials>,
@@ -79,24 +79,25 @@ pub struct World {
     pub(crate) strangers: Vec<Heard>,
     /// Everything that happened, in order, until it is taken.
     pub(crate) log: Vec<(Instant, Happening)>,
-    /// Links that have ended, each at the side that knows it.
+    /// Ended links, each with the side that knew the link.
     pub(crate) ghosts: VecDeque<(Side, LinkId)>,
     tasks: Tasks,
-    /// What the tasks sleep by.
+    /// The application's timers.
     timers: Timers,
-    /// Rings when a task, or who waits, may go on, or an engine with handles was called.
-    bell: Arc<Bell>,
+    /// Set when a task was woken, or an engine with handles was called.
+    wake_flag: Arc<WakeFlag>,
     pub(crate) seed: u64,
     restarts: u64,
-    /// Links on which so much waits that the server was told.
+    /// The links that the server knows to be congested.
     congested: BTreeSet<LinkId>,
-    /// The most that ever waited on a link towards a client.
+    /// The most bytes that ever waited on one link towards a client.
     waiting_bytes_most: usize,
     steps_at_this_moment: usize,
 }
 
 impl World {
-    /// A server with this configuration, and so many engines of one app. `seed` feeds all jitter.
+    /// A server with this configuration, and `people` engines of one app. `seed` feeds all
+    /// randomness.
     #[must_use]
     pub fn new(config: server::Config, people: usize, seed: u64) -> Self {
         let mut world = Self {
@@ -118,7 +119,7 @@ impl World {
             ghosts: VecDeque::new(),
             tasks: Tasks::default(),
             timers: Timers::default(),
-            bell: Arc::default(),
+            wake_flag: Arc::default(),
             seed,
             restarts: 0,
             congested: BTreeSet::new(),
@@ -132,11 +133,11 @@ impl World {
         world
     }
 
-    /// One more engine, to be called through [`call`](Self::call).
+    /// Adds an engine that the test calls through [`call`](Self::call).
     ///
     /// # Panics
     ///
-    /// If the app id is none.
+    /// If the app id is invalid.
     pub fn add(&mut self, app_id: &str, parameters: Parameters) -> Person {
         let app_id = AppId::new(app_id).expect("an app id");
         let config = client::Config { app_id: app_id.clone(), parameters };
@@ -164,19 +165,19 @@ impl World {
         self.people.len() - 1
     }
 
-    /// The time.
+    /// The time of the monotonic clock.
     #[must_use]
     pub fn now(&self) -> Instant {
         self.clock.now()
     }
 
-    /// The server's figures.
+    /// The server's counts.
     #[must_use]
     pub fn stats(&self) -> server::Stats {
         self.server.stats()
     }
 
-    /// The most bytes that ever waited on a link towards a client.
+    /// The most bytes that ever waited on one link towards a client.
     #[must_use]
     pub fn waiting_bytes_most(&self) -> usize {
         self.waiting_bytes_most
@@ -186,7 +187,7 @@ impl World {
     ///
     /// # Panics
     ///
-    /// If the engine has handles, which are there to be called.
+    /// If the engine is one of [`connect`](Self::connect): the test calls its handles.
     pub fn call<R>(&mut self, who: Person, call: impl FnOnce(&mut Client, Instant) -> R) -> R {
         let now = self.now();
         let Core::Called(client) = &mut self.people[who].core else {
@@ -197,7 +198,7 @@ impl World {
         returned
     }
 
-    /// Lets the app's back end do something: a command of the server core.
+    /// Runs a command of an app's back end on the server core.
     pub fn backend<R>(&mut self, command: impl FnOnce(&mut Server, Instant) -> R) -> R {
         let now = self.now();
         let returned = command(&mut self.server, now);
@@ -205,7 +206,7 @@ impl World {
         returned
     }
 
-    /// Moves the clock on, and does all that happens in the meantime.
+    /// Moves the clock on by `time`, and runs everything that is due in between.
     pub fn run_for(&mut self, time: Duration) {
         let end = self.now() + time;
         self.settle();
@@ -213,13 +214,13 @@ impl World {
         self.clock.advance_to(end);
     }
 
-    /// Goes to the next moment at which something happens, and does that; false when there is none
-    /// up to `end`.
+    /// Moves to the next moment at which something is due, and runs that. Returns false if nothing
+    /// is due up to `end`.
     fn step(&mut self, end: Instant) -> bool {
         // What a link held back arrives when it is let go, which may be later than it was due.
         let next = self.next_moment().map(|next| next.max(self.now())).filter(|next| *next <= end);
         let reached = self.let_timers_pass(next.unwrap_or(end));
-        let was_woken = self.bell.take();
+        let was_woken = self.wake_flag.take();
         let is_later = reached > self.now();
         self.steps_at_this_moment = if is_later { 0 } else { self.steps_at_this_moment + 1 };
         assert!(
@@ -325,7 +326,7 @@ impl World {
         }
     }
 
-    /// Does what an engine asks for.
+    /// Executes the outputs of an engine.
     pub(crate) fn drain_person(&mut self, who: Person) {
         if self.people[who].is_frozen {
             return;
@@ -359,7 +360,7 @@ impl World {
         move_deadline(&mut self.deadlines, Party::Person(who), before, deadline);
     }
 
-    /// A frozen engine wants nothing.
+    /// Takes the deadline of a frozen engine away.
     pub(crate) fn freeze_deadline(&mut self, who: Person) {
         self.set_deadline(who, None);
     }

@@ -1,4 +1,4 @@
-//! The server core, and the driver's part of serving: verdicts, posts, deadlines.
+//! The server core and its driver: verdicts, posts, deadlines.
 
 use rts_proto::LinkId;
 use rts_proto::server::{self, Server};
@@ -16,7 +16,7 @@ impl World {
         assert!(next.is_none_or(|next| next > now), "{:?}", self.server.wake_reason());
     }
 
-    /// Nobody has to guess it in here; it only has to differ from all others.
+    /// A resume key that differs from all others. It is not secret in a simulation.
     pub(super) fn resume_key(&self, link: LinkId) -> ResumeKey {
         let mut key = [0; 16];
         key[..8].copy_from_slice(&link.0.to_le_bytes());
@@ -94,7 +94,7 @@ impl World {
         }
     }
 
-    /// A server that has forgotten everything takes the place of this one.
+    /// Replaces the server by a new one without any state.
     pub fn restart_server(&mut self, config: server::Config) {
         self.cut_all();
         self.restarts += 1;

@@ -26,7 +26,7 @@ fn ask(world: &mut World, times: usize) {
 }
 
 #[test]
-fn as_many_queries_as_are_allowed_are_open_at_once_and_one_more_is_not() {
+fn query_limit_holds_and_answers_free_places() {
     let mut world = World::new(without_rates(), 2, 1);
     world.log_in(ALICE, "alice");
     world.log_in(BOB, "bob");
@@ -42,7 +42,7 @@ fn as_many_queries_as_are_allowed_are_open_at_once_and_one_more_is_not() {
 }
 
 #[test]
-fn a_query_that_a_restarted_server_knows_nothing_of_is_asked_again() {
+fn query_is_repeated_after_server_restart() {
     let mut world = World::new(without_rates(), 2, 1);
     world.log_in(ALICE, "alice");
     world.log_in(BOB, "bob");
@@ -58,7 +58,7 @@ fn a_query_that_a_restarted_server_knows_nothing_of_is_asked_again() {
 }
 
 #[test]
-fn a_broadcast_that_never_left_says_so_and_never_leaves() {
+fn unsent_broadcast_fails_and_is_never_sent() {
     let mut world = World::new(without_rates(), 2, 1);
     world.log_in(ALICE, "alice");
     world.log_in(BOB, "bob");

@@ -28,7 +28,7 @@ pub(super) fn codes(world: &World) -> Vec<u32> {
 }
 
 #[test]
-fn a_message_is_posted_with_its_signature_and_the_reply_comes_back() {
+fn message_is_posted_with_signature_and_reply_arrives() {
     let mut world = one();
     assert_eq!(world.send_to_server(ALICE, "hello"), 1);
     let payload = Payload::binary(vec![0, 255]);
@@ -43,7 +43,7 @@ fn a_message_is_posted_with_its_signature_and_the_reply_comes_back() {
 }
 
 #[test]
-fn messages_to_users_and_to_the_server_have_one_sequence_of_ids() {
+fn user_and_server_messages_share_one_id_sequence() {
     let mut world = one();
     assert_eq!(world.send(ALICE, "bob", "x"), 1);
     assert_eq!(world.send_to_server(ALICE, "x"), 2);
@@ -51,7 +51,7 @@ fn messages_to_users_and_to_the_server_have_one_sequence_of_ids() {
 }
 
 #[test]
-fn without_login_or_params_nothing_is_posted_and_the_result_says_why() {
+fn no_post_without_login_or_params() {
     let mut world = World::new(without_rates(), 1, 1);
     world.send_to_server(ALICE, "too early");
     world.call(ALICE, |engine, now| engine.set_server_params(now, "s", APP_SERVER_URL));
@@ -70,7 +70,7 @@ fn without_login_or_params_nothing_is_posted_and_the_result_says_why() {
 }
 
 #[test]
-fn a_server_that_answers_badly_and_one_that_is_away_have_different_results() {
+fn bad_answer_and_unreachable_server_differ() {
     let mut world = one();
     for (manner, code) in [(Manner::Fails, 18), (Manner::IsAway, 17), (Manner::Echoes, 0)] {
         world.app_server.manner = manner;
@@ -81,7 +81,7 @@ fn a_server_that_answers_badly_and_one_that_is_away_have_different_results() {
 }
 
 #[test]
-fn after_5_seconds_silence_is_17_and_an_answer_without_end_is_18() {
+fn post_timeout_is_17_when_silent_and_18_when_endless() {
     for (manner, code) in [(Manner::IsSilent, 17), (Manner::Drips, 18)] {
         let mut world = one();
         world.app_server.manner = manner;
@@ -96,7 +96,7 @@ fn after_5_seconds_silence_is_17_and_an_answer_without_end_is_18() {
 }
 
 #[test]
-fn a_logout_answers_what_is_open_with_1_and_nothing_new_is_posted() {
+fn logout_ends_open_posts_with_timeout() {
     let mut world = one();
     world.app_server.manner = Manner::IsSilent;
     for _ in 0..10 {
@@ -114,7 +114,7 @@ fn a_logout_answers_what_is_open_with_1_and_nothing_new_is_posted() {
 }
 
 #[test]
-fn neither_signature_nor_url_nor_reply_is_shown_for_debugging() {
+fn debug_output_hides_signature_url_and_reply() {
     let mut world = one();
     world.send_to_server(ALICE, "secret");
     world.run_for(seconds(1));

@@ -21,7 +21,7 @@ const POSTS_PER_APP_MAX: usize = 64;
 const POSTS_WAITING_MAX: usize = 256;
 
 #[test]
-fn four_posts_of_a_user_are_under_way_and_the_fifth_waits() {
+fn fifth_post_of_a_user_waits() {
     let mut world = one();
     world.app_server.delay = seconds(1);
     for number in 0..10 {
@@ -38,7 +38,7 @@ fn four_posts_of_a_user_are_under_way_and_the_fifth_waits() {
 }
 
 #[test]
-fn a_post_that_waited_4_seconds_is_given_up_and_was_never_posted() {
+fn post_that_waited_4_seconds_is_never_posted() {
     let mut world = one();
     world.app_server.manner = Manner::IsSilent;
     for number in 0..5 {
@@ -52,7 +52,7 @@ fn a_post_that_waited_4_seconds_is_given_up_and_was_never_posted() {
 }
 
 #[test]
-fn an_app_has_64_posts_under_way_and_256_waiting_and_the_next_is_over_the_rate() {
+fn app_has_at_most_64_posts_open_and_256_waiting() {
     let people = 20;
     let mut world = World::new(without_rates(), people, 1);
     world.app_server.manner = Manner::IsSilent;
@@ -79,7 +79,7 @@ fn an_app_has_64_posts_under_way_and_256_waiting_and_the_next_is_over_the_rate()
 }
 
 #[test]
-fn a_user_whose_posts_hang_does_not_hold_up_another() {
+fn hanging_posts_of_a_user_do_not_delay_others() {
     let mut world = one();
     world.log_in(BOB, "bob");
     world.set_server_params(BOB);
@@ -95,7 +95,7 @@ fn a_user_whose_posts_hang_does_not_hold_up_another() {
 }
 
 #[test]
-fn twenty_messages_of_a_second_pass_and_the_next_is_over_the_rate() {
+fn server_messages_are_limited_to_20_a_second() {
     let mut world = World::new(Config::default(), 1, 1);
     world.log_in(ALICE, "alice");
     world.call(ALICE, |engine, now| engine.set_server_params(now, "s", APP_SERVER_URL));
@@ -108,7 +108,7 @@ fn twenty_messages_of_a_second_pass_and_the_next_is_over_the_rate() {
 }
 
 #[test]
-fn the_longest_replies_come_back_even_to_a_client_that_is_away_meanwhile() {
+fn longest_replies_reach_a_client_after_a_cut() {
     let mut world = one();
     world.app_server.manner = Manner::AnswersAtLength;
     world.app_server.delay = Duration::from_millis(100);
@@ -133,7 +133,7 @@ fn the_longest_replies_come_back_even_to_a_client_that_is_away_meanwhile() {
 }
 
 #[test]
-fn while_the_link_is_down_messages_wait_and_go_out_at_the_servers_rate() {
+fn server_messages_wait_for_link_and_keep_the_rate() {
     let mut world = World::new(Config::default(), 1, 1);
     world.log_in(ALICE, "alice");
     world.set_server_params(ALICE);
@@ -150,7 +150,7 @@ fn while_the_link_is_down_messages_wait_and_go_out_at_the_servers_rate() {
 }
 
 #[test]
-fn what_never_left_gets_2_and_what_may_have_gets_1_when_time_is_up() {
+fn timeout_is_2_if_unsent_and_1_if_perhaps_sent() {
     let mut world = one();
     world.app_server.delay = Duration::from_millis(4_000);
     world.send_to_server(ALICE, "left");
@@ -168,7 +168,7 @@ fn what_never_left_gets_2_and_what_may_have_gets_1_when_time_is_up() {
 }
 
 #[test]
-fn messages_to_users_pass_a_server_that_hangs() {
+fn user_messages_pass_a_hanging_app_server() {
     let mut world = one();
     world.log_in(BOB, "bob");
     world.app_server.manner = Manner::IsSilent;

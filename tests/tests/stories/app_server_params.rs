@@ -12,7 +12,7 @@ use super::seconds;
 const ALICE: usize = 0;
 
 #[test]
-fn what_cannot_be_params_is_refused_and_leaves_the_first_in_force() {
+fn invalid_params_leave_the_previous_in_force() {
     let mut world = one();
     let long = "s".repeat(1_025);
     for (signature, url) in [
@@ -32,7 +32,7 @@ fn what_cannot_be_params_is_refused_and_leaves_the_first_in_force() {
 }
 
 #[test]
-fn a_message_right_behind_its_params_uses_them() {
+fn message_sent_after_params_uses_them() {
     let mut world = World::new(without_rates(), 1, 1);
     world.log_in(ALICE, "alice");
     world.call(ALICE, |engine, now| engine.set_server_params(now, "a", "https://no.example/"));
@@ -56,7 +56,7 @@ fn a_message_right_behind_its_params_uses_them() {
 }
 
 #[test]
-fn params_last_through_a_restart_of_the_server() {
+fn params_survive_a_server_restart() {
     let mut world = one();
     world.restart_server(without_rates());
     world.run_for(seconds(5));
@@ -66,7 +66,7 @@ fn params_last_through_a_restart_of_the_server() {
 }
 
 #[test]
-fn a_call_that_a_restart_interrupts_is_answered_by_the_new_server() {
+fn params_call_is_answered_after_a_restart() {
     let mut world = World::new(without_rates(), 1, 1);
     world.log_in(ALICE, "alice");
     world.call(ALICE, |engine, now| engine.set_server_params(now, "s", APP_SERVER_URL));
@@ -79,7 +79,7 @@ fn a_call_that_a_restart_interrupts_is_answered_by_the_new_server() {
 }
 
 #[test]
-fn params_that_the_restarted_server_refuses_are_gone_with_a_warning() {
+fn params_refused_after_restart_end_with_a_warning() {
     let mut world = one();
     world.app_server.is_allowed = false;
     world.restart_server(without_rates());
@@ -94,7 +94,7 @@ fn params_that_the_restarted_server_refuses_are_gone_with_a_warning() {
 }
 
 #[test]
-fn params_last_through_a_token_that_is_refused_on_the_way_back() {
+fn params_survive_a_refused_token_on_reconnect() {
     let mut world = one();
     world.rotate_key(ALICE, false);
     world.restart_server(without_rates());

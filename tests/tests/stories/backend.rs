@@ -98,7 +98,7 @@ fn rejoin(world: &mut World, who: Person, key: RoomKey) -> Vec<String> {
 }
 
 #[test]
-fn a_message_arrives_with_the_name_that_the_back_end_gave_itself() {
+fn back_end_message_has_its_sender_name() {
     let mut world = three(Config::default());
     assert_eq!(unicast(&mut world, "bob", "hi bob"), Ok(1));
     assert_eq!(unicast(&mut world, "nobody", "hi"), Ok(0), "absent is no error");
@@ -112,7 +112,7 @@ fn a_message_arrives_with_the_name_that_the_back_end_gave_itself() {
 }
 
 #[test]
-fn a_message_waits_for_a_receiver_whose_link_is_down_and_keeps_its_place() {
+fn back_end_message_waits_for_link_in_order() {
     let mut world = three(Config::default());
     world.keep_out(BOB);
     world.run_for(seconds(5));
@@ -128,7 +128,7 @@ fn a_message_waits_for_a_receiver_whose_link_is_down_and_keeps_its_place() {
 }
 
 #[test]
-fn every_member_gets_a_broadcast_in_the_one_order() {
+fn back_end_broadcast_is_in_the_order_of_the_room() {
     let (mut world, keys) = three_in("room", without_rates());
     for number in 0..10 {
         world.broadcast(ALICE, keys[ALICE], &format!("alice {number}"));
@@ -143,7 +143,7 @@ fn every_member_gets_a_broadcast_in_the_one_order() {
 }
 
 #[test]
-fn a_message_to_some_members_reaches_them_and_nobody_else() {
+fn unicast_reaches_only_its_members() {
     let (mut world, _) = three_in("room", Config::default());
     let to = [user("alice"), user("carol"), user("alice"), user("nobody")];
     assert_eq!(unicast_in(&mut world, "room", &to, "psst"), Ok(2), "once each");
@@ -159,7 +159,7 @@ fn a_message_to_some_members_reaches_them_and_nobody_else() {
 }
 
 #[test]
-fn a_kicked_user_is_out_and_may_come_back() {
+fn kicked_user_may_join_again() {
     let (mut world, keys) = three_in("room", Config::default());
     let kick = |world: &mut World| {
         world.backend(|server, now| server.kick(now, &app(), &room("room"), &user("bob")))
@@ -173,7 +173,7 @@ fn a_kicked_user_is_out_and_may_come_back() {
 }
 
 #[test]
-fn a_user_is_kicked_while_its_link_is_down_and_learns_it_on_return() {
+fn kick_while_link_is_down_is_told_on_reconnect() {
     let (mut world, _) = three_in("room", Config::default());
     world.keep_out(BOB);
     world.run_for(seconds(3));
@@ -186,7 +186,7 @@ fn a_user_is_kicked_while_its_link_is_down_and_learns_it_on_return() {
 }
 
 #[test]
-fn a_dismissed_room_is_empty_and_everybody_knows() {
+fn dismissed_room_is_empty_and_members_are_told() {
     let (mut world, keys) = three_in("room", Config::default());
     assert_eq!(world.backend(|server, now| server.dismiss(now, &app(), &room("room"))), 3);
     assert_eq!(world.stats().rooms, 0);
@@ -198,7 +198,7 @@ fn a_dismissed_room_is_empty_and_everybody_knows() {
 }
 
 #[test]
-fn a_banned_user_is_refused_until_the_ban_is_over() {
+fn banned_user_is_refused_until_the_ban_ends() {
     let (mut world, keys) = three_in("room", Config::default());
     let bob_in_room = Ban::UserInRoom(room("room"), user("bob"));
     assert_eq!(ban(&mut world, &bob_in_room, seconds(60)), 1);
@@ -257,7 +257,7 @@ fn a_ban_lasts_ten_seconds_at_least_and_seven_days_at_most() {
 }
 
 #[test]
-fn a_later_ban_takes_the_place_of_an_earlier_one() {
+fn later_ban_replaces_the_earlier() {
     let mut world = three(Config::default());
     let everywhere = Ban::User(user("bob"));
     ban(&mut world, &everywhere, seconds(600));
@@ -269,7 +269,7 @@ fn a_later_ban_takes_the_place_of_an_earlier_one() {
 }
 
 #[test]
-fn a_membership_that_waits_for_a_new_session_can_be_kicked_too() {
+fn membership_without_session_can_be_kicked() {
     let mut world = World::new(Config::default(), 3, 1);
     world.log_in(ALICE, "alice");
     world.log_in(BOB, "bob");
@@ -284,7 +284,7 @@ fn a_membership_that_waits_for_a_new_session_can_be_kicked_too() {
 }
 
 #[test]
-fn the_rate_of_an_app_holds_for_all_kinds_together() {
+fn app_rate_covers_all_kinds_of_messages() {
     let config = Config { backend_sends_per_second: 500, ..without_rates() };
     let (mut world, _) = three_in("room", config);
     let names: Vec<UserId> = (0..597).map(|number| user(&format!("user-{number}"))).collect();
@@ -300,7 +300,7 @@ fn the_rate_of_an_app_holds_for_all_kinds_together() {
 }
 
 #[test]
-fn the_rate_of_a_room_is_one_for_members_and_back_end() {
+fn room_rate_covers_members_and_back_end() {
     let config = Config { room_broadcasts_per_second: 3, ..without_rates() };
     let (mut world, keys) = three_in("room", config);
     world.broadcast(ALICE, keys[ALICE], "x");
@@ -311,7 +311,7 @@ fn the_rate_of_a_room_is_one_for_members_and_back_end() {
 }
 
 #[test]
-fn what_is_too_large_is_refused_and_one_less_is_not() {
+fn sizes_are_limited_to_the_byte() {
     let (mut world, _) = three_in("room", without_rates());
     let text = |bytes: usize| "x".repeat(bytes);
     let too_long = |len, max| Err(CommandError::TooLong { len, max });
@@ -348,7 +348,7 @@ fn members_are_listed_while_they_are_members() {
 }
 
 #[test]
-fn another_app_is_another_world() {
+fn apps_are_isolated() {
     let (mut world, _) = three_in("room", Config::default());
     let other = AppId::new("abcdefghabcdefghabcdefgh").expect("well formed");
     let text = || Payload::text("x");

@@ -36,7 +36,7 @@ fn a_fresh_token_is_enough(world: &mut World) {
 }
 
 #[test]
-fn a_refused_token_is_told_and_a_fresh_one_logs_in_by_itself() {
+fn fresh_token_after_refusal_logs_in() {
     let mut world = World::new(Config::default(), 1, 1);
     let token = world.token_for(ALICE, "alice", seconds(60));
     world.run_for(seconds(61));
@@ -47,7 +47,7 @@ fn a_refused_token_is_told_and_a_fresh_one_logs_in_by_itself() {
 }
 
 #[test]
-fn a_logout_while_the_token_is_refused_does_nothing() {
+fn logout_after_refused_token_does_nothing() {
     let mut world = World::new(Config::default(), 1, 1);
     let token = world.token_for(ALICE, "bob", seconds(60));
     world.call(ALICE, |engine, now| engine.login(now, &token, "alice")).expect("login");
@@ -59,7 +59,7 @@ fn a_logout_while_the_token_is_refused_does_nothing() {
 }
 
 #[test]
-fn other_refusals_end_the_login_and_it_may_be_called_again() {
+fn other_refusals_end_the_login() {
     for code in [LoginCode::Unknown, LoginCode::BadUserId, LoginCode::ServerError] {
         let mut world = World::new(Config::default(), 1, 1);
         world.refuse("alice", code);
@@ -74,7 +74,7 @@ fn other_refusals_end_the_login_and_it_may_be_called_again() {
 
 /// Five are let in at once, five wait for their turn, and two are asked to come back.
 #[test]
-fn of_a_dozen_logins_of_one_user_all_have_their_turn_and_a_late_one_wins() {
+fn twelve_logins_of_one_user_all_succeed_in_turn() {
     let mut world = World::new(Config::default(), 12, 1);
     for who in 0..12 {
         let token = world.token("alice");
@@ -95,7 +95,7 @@ fn of_a_dozen_logins_of_one_user_all_have_their_turn_and_a_late_one_wins() {
 }
 
 #[test]
-fn a_login_in_flight_or_live_refuses_another() {
+fn second_login_call_is_refused() {
     let mut world = World::new(Config::default(), 1, 1);
     let good = world.token("alice");
     let login = |world: &mut World, token: &str, uid: &str| {
@@ -112,7 +112,7 @@ fn a_login_in_flight_or_live_refuses_another() {
 }
 
 #[test]
-fn a_token_that_expires_ends_no_live_login_but_a_lost_session_needs_a_good_one() {
+fn expired_token_matters_only_after_a_lost_session() {
     let mut world = World::new(Config::default(), 1, 1);
     let token = world.token_for(ALICE, "alice", seconds(60));
     world.call(ALICE, |engine, now| engine.login(now, &token, "alice")).expect("login");
@@ -128,7 +128,7 @@ fn a_token_that_expires_ends_no_live_login_but_a_lost_session_needs_a_good_one()
 }
 
 #[test]
-fn the_newest_login_wins_and_the_older_one_stays_out() {
+fn newest_login_displaces_the_older() {
     let mut world = World::new(Config::default(), 2, 1);
     world.log_in(ALICE, "alice");
     world.log_in(OTHER, "alice");
@@ -142,7 +142,7 @@ fn the_newest_login_wins_and_the_older_one_stays_out() {
 
 /// Shortly after, the displaced session is remembered; later only the claims tell who was first.
 #[test]
-fn a_login_displaced_while_its_link_was_down_does_not_displace_its_successor() {
+fn login_displaced_while_offline_stays_displaced() {
     for away in [1, 60] {
         let mut world = World::new(Config::default(), 2, away);
         world.log_in(ALICE, "alice");
@@ -158,7 +158,7 @@ fn a_login_displaced_while_its_link_was_down_does_not_displace_its_successor() {
 }
 
 #[test]
-fn logout_is_called_back_once_and_nothing_after_it() {
+fn logout_is_the_last_event() {
     let mut world = World::new(Config::default(), 2, 1);
     world.log_in(ALICE, "alice");
     world.log_in(OTHER, "bob");
@@ -174,7 +174,7 @@ fn logout_is_called_back_once_and_nothing_after_it() {
 }
 
 #[test]
-fn logout_during_a_login_ends_it_without_a_result() {
+fn logout_cancels_a_login_without_result() {
     let mut world = World::new(Config::default(), 1, 1);
     let token = world.token("alice");
     world.call(ALICE, |engine, now| engine.login(now, &token, "alice")).expect("login");
@@ -190,7 +190,7 @@ fn login(world: &mut World, token: &str, uid: &str) {
 }
 
 #[test]
-fn after_a_refused_token_a_logout_has_nothing_to_do_and_login_may_be_called_again() {
+fn login_may_follow_logout_after_refused_token() {
     let mut world = World::new(Config::default(), 1, 1);
     login(&mut world, "no token at all", "alice");
     world.run_for(seconds(1));
@@ -205,7 +205,7 @@ fn after_a_refused_token_a_logout_has_nothing_to_do_and_login_may_be_called_agai
 }
 
 #[test]
-fn a_fresh_token_starts_a_login_only_where_one_was_refused() {
+fn fresh_token_logs_in_only_after_refusal() {
     let mut world = World::new(Config::default(), 1, 1);
     let good = world.token("alice");
     let update = |world: &mut World| {
@@ -228,7 +228,7 @@ fn a_fresh_token_starts_a_login_only_where_one_was_refused() {
 }
 
 #[test]
-fn a_token_for_somebody_or_something_else_is_refused() {
+fn token_of_other_user_or_app_is_refused() {
     let mut world = World::new(Config::default(), 1, 1);
     let elsewhere = world.add("876543218765432187654321", Parameters::default());
     let (bobs, mine) = (world.token("bob"), world.token("alice"));
@@ -243,7 +243,7 @@ fn a_token_for_somebody_or_something_else_is_refused() {
 }
 
 #[test]
-fn nobody_logs_in_as_a_reserved_user() {
+fn reserved_user_ids_cannot_log_in() {
     let reserved_uids = [UserId::new("system").expect("well formed")].into();
     let mut world = World::new(Config { reserved_uids, ..Config::default() }, 1, 1);
     let good = world.token("system");
@@ -262,7 +262,7 @@ fn nobody_logs_in_as_a_reserved_user() {
 }
 
 #[test]
-fn a_login_without_an_answer_fails_after_10_seconds_of_an_open_link() {
+fn unanswered_login_fails_after_10_seconds() {
     let mut world = World::new(Config::default(), 1, 1);
     let good = world.token("alice");
     login(&mut world, &good, "alice");
@@ -302,7 +302,7 @@ fn room_events(world: &mut World) -> Vec<RoomEvent> {
 }
 
 #[test]
-fn rooms_wait_for_a_better_token_of_their_user() {
+fn rooms_are_kept_until_a_valid_token() {
     for how in ["updateLoginToken", "login"] {
         let (mut world, _) = refused_on_the_way_back();
         let good = world.token("alice");
@@ -320,7 +320,7 @@ fn rooms_wait_for_a_better_token_of_their_user() {
 }
 
 #[test]
-fn rooms_that_wait_for_a_better_token_do_not_go_to_another_user() {
+fn kept_rooms_do_not_pass_to_another_user() {
     let (mut world, key) = refused_on_the_way_back();
     let bobs = world.token("bob");
     login(&mut world, &bobs, "bob");

@@ -20,7 +20,7 @@ fn two() -> World {
 }
 
 #[test]
-fn messages_arrive_in_order_text_and_bytes_together() {
+fn text_and_binary_share_one_order() {
     let mut world = two();
     for number in 0..100_u8 {
         let payload = match number % 2 {
@@ -44,7 +44,7 @@ fn messages_arrive_in_order_text_and_bytes_together() {
 }
 
 #[test]
-fn a_result_of_0_comes_only_after_the_receiver_has_it() {
+fn result_0_follows_the_receivers_acknowledgement() {
     let mut world = two();
     world.send(ALICE, "bob", "hi");
     // One way is 10 ms: at 25 ms bob has it, and his acknowledgement is on its way.
@@ -69,7 +69,7 @@ fn received(world: &mut World, who: usize) -> Vec<(String, bool, Vec<u8>)> {
 }
 
 #[test]
-fn the_largest_payload_arrives_and_one_byte_more_is_refused() {
+fn payload_is_limited_to_the_byte() {
     let mut world = two();
     for bytes in [0, 1, 65_535, 65_536, 65_537] {
         let payload = Payload::binary(vec![7; bytes]);
@@ -84,7 +84,7 @@ fn the_largest_payload_arrives_and_one_byte_more_is_refused() {
 }
 
 #[test]
-fn text_and_bytes_arrive_as_they_were_sent_and_in_their_senders_name() {
+fn payload_and_sender_arrive_unchanged() {
     let texts = ["", " a\0b ", "\u{feff}\r\n", "\u{e9}, e\u{301}, \u{1f600}"];
     let all_bytes: Vec<u8> = (0..=255).collect();
     let binaries = [&b""[..], b"text", b"\0", &all_bytes];
@@ -132,12 +132,12 @@ fn told_beside(noisy: bool) -> [Vec<(Instant, Event)>; 2] {
 }
 
 #[test]
-fn an_engine_beside_others_changes_nothing_for_them() {
+fn noisy_other_app_changes_nothing() {
     assert_eq!(told_beside(true), told_beside(false));
 }
 
 #[test]
-fn what_cannot_be_delivered_says_why() {
+fn undeliverable_messages_get_their_codes() {
     let mut world = two();
     world.send(ALICE, "nobody", "x");
     world.send(ALICE, "not a uid", "x");
@@ -170,7 +170,7 @@ fn unreliable_messages_have_results_too() {
 }
 
 #[test]
-fn the_hundredth_message_of_a_second_passes_and_the_next_is_over_the_rate() {
+fn messages_are_limited_to_100_a_second() {
     let mut world = World::new(Config::default(), 1, 1);
     world.log_in(ALICE, "alice");
     for _ in 0..101 {
@@ -229,7 +229,7 @@ fn ids_go_on_through_logout_and_login() {
 }
 
 #[test]
-fn status_follows_the_last_byte_heard() {
+fn status_follows_the_last_byte_received() {
     let mut world = two();
     let heard = world.now();
     let status = |world: &mut World| {
@@ -258,7 +258,7 @@ fn status_follows_the_last_byte_heard() {
 }
 
 #[test]
-fn between_login_and_its_result_a_send_gets_101_and_a_status_2() {
+fn send_is_101_and_status_2_while_logging_in() {
     let mut world = World::new(Config::default(), 1, 1);
     let token = world.token("alice");
     world.call(ALICE, |engine, now| engine.login(now, &token, "alice")).expect("login");
@@ -277,7 +277,7 @@ fn statuses(world: &mut World) -> Vec<OnlineStatus> {
 }
 
 #[test]
-fn a_message_to_oneself_arrives_like_any_other() {
+fn message_to_self_arrives() {
     let mut world = two();
     world.send(ALICE, "alice", "note to myself");
     world.run_for(seconds(1));
@@ -286,7 +286,7 @@ fn a_message_to_oneself_arrives_like_any_other() {
 }
 
 #[test]
-fn an_unreliable_message_does_not_wait_for_a_peer_whose_link_is_down() {
+fn unreliable_message_does_not_wait_for_a_link() {
     let mut world = two();
     world.keep_out(BOB);
     world.run_for(seconds(1));
@@ -299,7 +299,7 @@ fn an_unreliable_message_does_not_wait_for_a_peer_whose_link_is_down() {
 }
 
 #[test]
-fn a_peer_that_stays_away_makes_the_outcome_unknown_after_10_seconds() {
+fn absent_receiver_times_out_after_10_seconds() {
     let mut world = two();
     world.keep_out(BOB);
     world.run_for(seconds(1));
@@ -315,7 +315,7 @@ fn a_peer_that_stays_away_makes_the_outcome_unknown_after_10_seconds() {
 }
 
 #[test]
-fn a_receiver_that_ends_with_the_message_unacknowledged_makes_the_outcome_unknown() {
+fn unacknowledged_message_of_ended_session_is_unknown() {
     // One way is 10 ms: bob's logout and the message pass each other.
     let mut world = two();
     world.send(ALICE, "bob", "x");
@@ -336,7 +336,7 @@ fn a_receiver_that_ends_with_the_message_unacknowledged_makes_the_outcome_unknow
 }
 
 #[test]
-fn the_tenth_question_of_a_second_is_answered_and_the_next_gets_2() {
+fn status_queries_are_limited_to_10_a_second() {
     let mut world = World::new(Config::default(), 1, 1);
     world.log_in(ALICE, "alice");
     world.take_events(ALICE);
@@ -350,7 +350,7 @@ fn the_tenth_question_of_a_second_is_answered_and_the_next_gets_2() {
 }
 
 #[test]
-fn a_question_asked_while_the_link_is_down_is_answered_on_return_or_with_2() {
+fn status_query_waits_for_the_link() {
     let mut world = two();
     world.keep_out(ALICE);
     world.run_for(seconds(1));

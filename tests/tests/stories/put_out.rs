@@ -84,7 +84,7 @@ fn leaves(world: &mut World, who: Person) -> Vec<(String, LeaveReason)> {
 }
 
 #[test]
-fn who_is_put_out_is_logged_out_with_reason_2_and_comes_back_only_when_asked() {
+fn put_out_user_stays_out_until_it_logs_in() {
     let (mut world, _) = two_in_a_room(Config::default());
     let open = world.send(BOB, "alice", "on its way");
     assert!(put_out(&mut world, "bob"));
@@ -105,7 +105,7 @@ fn who_is_put_out_is_logged_out_with_reason_2_and_comes_back_only_when_asked() {
 }
 
 #[test]
-fn who_is_put_out_while_its_link_is_down_is_told_when_it_comes_back() {
+fn put_out_while_offline_is_told_on_reconnect() {
     let (mut world, _) = two_in_a_room(Config::default());
     world.keep_out(BOB);
     world.run_for(seconds(5));
@@ -120,7 +120,7 @@ fn who_is_put_out_while_its_link_is_down_is_told_when_it_comes_back() {
 }
 
 #[test]
-fn a_membership_that_waits_for_another_login_ends_with_it() {
+fn put_out_ends_memberships_without_session() {
     let (mut world, _) = two_in_a_room(Config::default());
     let other = world.add(app().as_str(), Default::default());
     world.log_in(other, "bob");
@@ -131,7 +131,7 @@ fn a_membership_that_waits_for_another_login_ends_with_it() {
 }
 
 #[test]
-fn who_is_barred_is_put_out_and_no_login_works_until_the_time_is_over() {
+fn login_ban_ends_session_and_refuses_logins() {
     let (mut world, _) = two_in_a_room(Config::default());
     assert_eq!(bar(&mut world, "bob", seconds(100)), 1, "one session ended");
     world.run_for(seconds(98));
@@ -145,7 +145,7 @@ fn who_is_barred_is_put_out_and_no_login_works_until_the_time_is_over() {
 }
 
 #[test]
-fn a_bar_without_an_end_is_lifted_and_lifting_puts_nobody_out() {
+fn lifting_a_login_ban_ends_no_session() {
     let mut world = World::new(Config::default(), 2, 1);
     assert_eq!(bar(&mut world, "bob", Duration::MAX), 0, "he was not there");
     world.run_for(seconds(365 * 86_400));
@@ -158,7 +158,7 @@ fn a_bar_without_an_end_is_lifted_and_lifting_puts_nobody_out() {
 }
 
 #[test]
-fn only_who_has_a_good_token_learns_of_a_bar() {
+fn login_ban_is_told_to_valid_tokens_only() {
     let mut world = World::new(Config::default(), 2, 1);
     bar(&mut world, "bob", seconds(100));
     let token = world.token("alice");
@@ -170,7 +170,7 @@ fn only_who_has_a_good_token_learns_of_a_bar() {
 }
 
 #[test]
-fn who_is_banned_everywhere_cannot_send_to_users_while_it_lasts() {
+fn user_banned_everywhere_cannot_send_to_users() {
     let (mut world, _) = two_in_a_room(Config::default());
     let ban = |world: &mut World, interval| {
         let ban = Ban::User(user("bob"));
@@ -191,7 +191,7 @@ fn who_is_banned_everywhere_cannot_send_to_users_while_it_lasts() {
 }
 
 #[test]
-fn a_revoked_session_logs_in_again_by_itself_with_the_token_that_it_has() {
+fn revoked_session_logs_in_again_with_newer_token() {
     let (mut world, _) = two_in_a_room(Config::default());
     assert_eq!(revoke(&mut world, None, 0), 0, "issued in that second, which is not before it");
     assert_eq!(revoke(&mut world, Some("bob"), 1), 1);
@@ -210,7 +210,7 @@ fn a_revoked_session_logs_in_again_by_itself_with_the_token_that_it_has() {
 }
 
 #[test]
-fn who_has_no_better_token_is_told_and_a_fresh_one_brings_back_its_rooms() {
+fn revoked_user_is_told_and_fresh_token_restores_rooms() {
     let (mut world, _) = two_in_a_room(Config::default());
     world.refuse("bob", LoginCode::InvalidToken);
     assert_eq!(revoke(&mut world, Some("bob"), 1), 1);
@@ -232,7 +232,7 @@ fn who_has_no_better_token_is_told_and_a_fresh_one_brings_back_its_rooms() {
 }
 
 #[test]
-fn the_back_end_is_told_that_it_put_a_user_out() {
+fn back_end_gets_report_of_put_out_user() {
     let config = Config { reported_apps: [app()].into(), ..Config::default() };
     let (mut world, _) = two_in_a_room(config);
     world.take_log();
@@ -250,7 +250,7 @@ fn the_back_end_is_told_that_it_put_a_user_out() {
 }
 
 #[test]
-fn a_return_is_no_new_connection_for_who_watches_it() {
+fn revocation_changes_no_connection_state() {
     let (mut world, _) = two_in_a_room(Config::default());
     revoke(&mut world, Some("bob"), 1);
     world.run_for(seconds(5));

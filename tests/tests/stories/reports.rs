@@ -43,7 +43,7 @@ fn told(world: &mut World) -> Vec<String> {
 }
 
 #[test]
-fn a_visit_from_beginning_to_end() {
+fn reports_of_a_whole_visit() {
     let mut world = world();
     world.log_in(ALICE, "alice");
     world.log_in(BOB, "bob");
@@ -65,7 +65,7 @@ fn a_visit_from_beginning_to_end() {
 }
 
 #[test]
-fn one_who_is_back_in_time_was_never_gone() {
+fn resume_within_grace_is_not_reported() {
     let mut world = world();
     world.log_in(ALICE, "alice");
     world.join(ALICE, "lobby");
@@ -81,7 +81,7 @@ fn one_who_is_back_in_time_was_never_gone() {
 }
 
 #[test]
-fn a_user_who_logs_in_elsewhere_stays_online() {
+fn displacing_login_keeps_the_user_online() {
     let mut world = world();
     world.log_in(ALICE, "alice");
     world.join(ALICE, "lobby");
@@ -93,7 +93,7 @@ fn a_user_who_logs_in_elsewhere_stays_online() {
 }
 
 #[test]
-fn who_is_put_out_is_out_with_reason_3() {
+fn kick_and_dismiss_are_reported_with_reason_3() {
     let mut world = world();
     world.log_in(ALICE, "alice");
     world.log_in(BOB, "bob");
@@ -113,7 +113,7 @@ fn who_is_put_out_is_out_with_reason_3() {
 }
 
 #[test]
-fn nothing_is_made_for_apps_that_did_not_ask() {
+fn apps_without_reports_get_none() {
     let mut world = World::new(Config::default(), 1, 1);
     world.log_in(ALICE, "alice");
     world.join(ALICE, "lobby");

@@ -13,7 +13,7 @@ const ALICE: usize = 0;
 const BOB: usize = 1;
 
 #[test]
-fn whenever_the_links_are_cut_every_message_arrives_once_and_in_order() {
+fn messages_arrive_in_order_once_across_any_cut() {
     for cut_after_ms in 0..100 {
         let mut world = World::new(without_rates(), 2, cut_after_ms);
         world.log_in(ALICE, "alice");
@@ -37,7 +37,7 @@ fn whenever_the_links_are_cut_every_message_arrives_once_and_in_order() {
 }
 
 #[test]
-fn others_in_a_room_see_nothing_of_a_short_break_and_nothing_is_missed() {
+fn short_break_in_a_room_is_invisible_and_lossless() {
     let mut world = World::new(without_rates(), 2, 1);
     world.log_in(ALICE, "alice");
     world.log_in(BOB, "bob");
@@ -67,7 +67,7 @@ fn others_in_a_room_see_nothing_of_a_short_break_and_nothing_is_missed() {
 }
 
 #[test]
-fn a_reported_break_confirms_the_rooms() {
+fn reported_break_confirms_rooms() {
     let mut world = World::new(Config::default(), 1, 1);
     world.log_in(ALICE, "alice");
     world.join(ALICE, "room");
@@ -85,7 +85,7 @@ fn a_reported_break_confirms_the_rooms() {
 }
 
 #[test]
-fn a_return_says_whether_something_of_a_room_may_be_missing() {
+fn rejoin_tells_whether_broadcasts_may_be_missing() {
     let cases = [
         (13, vec!["joined: Resumed"], vec!["while she is away"]),
         (40, vec!["joined: Anew", "bob joined"], vec![]),
@@ -111,7 +111,7 @@ fn a_return_says_whether_something_of_a_room_may_be_missing() {
 }
 
 #[test]
-fn a_server_that_forgot_everything_is_come_back_to_and_rooms_are_joined_again() {
+fn engines_and_rooms_return_after_server_restart() {
     let mut world = World::new(without_rates(), 2, 1);
     world.log_in(ALICE, "alice");
     world.log_in(BOB, "bob");
@@ -134,7 +134,7 @@ fn a_server_that_forgot_everything_is_come_back_to_and_rooms_are_joined_again() 
 }
 
 #[test]
-fn what_waited_for_the_link_goes_out_at_the_servers_rate() {
+fn backlog_is_sent_at_the_servers_rate() {
     let mut world = World::new(Config::default(), 2, 1);
     world.log_in(ALICE, "alice");
     world.log_in(BOB, "bob");
@@ -151,7 +151,7 @@ fn what_waited_for_the_link_goes_out_at_the_servers_rate() {
 }
 
 #[test]
-fn what_never_left_is_not_sent_after_its_result_said_so() {
+fn expired_message_is_never_sent() {
     let mut world = World::new(Config::default(), 2, 1);
     world.log_in(ALICE, "alice");
     world.log_in(BOB, "bob");
@@ -167,7 +167,7 @@ fn what_never_left_is_not_sent_after_its_result_said_so() {
 }
 
 #[test]
-fn a_message_to_a_user_in_its_grace_waits_for_it() {
+fn message_waits_during_the_grace_period() {
     let mut world = World::new(Config::default(), 2, 1);
     world.log_in(ALICE, "alice");
     world.log_in(BOB, "bob");
@@ -183,7 +183,7 @@ fn a_message_to_a_user_in_its_grace_waits_for_it() {
 }
 
 #[test]
-fn after_the_grace_a_user_is_gone_from_everywhere() {
+fn user_is_gone_after_the_grace_period() {
     let mut world = World::new(Config::default(), 2, 1);
     world.log_in(ALICE, "alice");
     world.log_in(BOB, "bob");
@@ -229,7 +229,7 @@ fn two_in_a_room() -> (World, rts_proto::RoomKey) {
 const OTHER: usize = 2;
 
 #[test]
-fn a_room_is_left_at_once_while_the_link_is_down_and_the_others_learn_on_return() {
+fn leave_while_offline_is_told_on_reconnect() {
     let (mut world, key) = two_in_a_room();
     world.keep_out(ALICE);
     world.run_for(seconds(1));
@@ -243,7 +243,7 @@ fn a_room_is_left_at_once_while_the_link_is_down_and_the_others_learn_on_return(
 }
 
 #[test]
-fn a_logout_while_the_link_is_down_is_done_at_once_and_the_others_learn_when_the_grace_ends() {
+fn logout_while_offline_is_told_after_the_grace_period() {
     let (mut world, _) = two_in_a_room();
     world.keep_out(ALICE);
     world.run_for(seconds(1));
@@ -256,7 +256,7 @@ fn a_logout_while_the_link_is_down_is_done_at_once_and_the_others_learn_when_the
 }
 
 #[test]
-fn a_join_made_while_the_link_is_down_happens_on_return() {
+fn join_while_offline_happens_on_reconnect() {
     let mut world = World::new(without_rates(), 1, 1);
     world.log_in(ALICE, "alice");
     world.keep_out(ALICE);
@@ -269,7 +269,7 @@ fn a_join_made_while_the_link_is_down_happens_on_return() {
 }
 
 #[test]
-fn a_short_break_of_a_member_is_shown_to_nobody() {
+fn short_break_of_a_member_is_invisible() {
     let (mut world, _) = two_in_a_room();
     world.cut(ALICE);
     world.run_for(seconds(60));
@@ -278,7 +278,7 @@ fn a_short_break_of_a_member_is_shown_to_nobody() {
 }
 
 #[test]
-fn rooms_are_joined_again_after_a_lost_session_and_those_in_them_see_each_other() {
+fn lost_session_rejoins_rooms_with_their_members() {
     let (mut world, _) = two_in_a_room();
     world.restart_server(without_rates());
     world.run_for(seconds(10));
@@ -287,7 +287,7 @@ fn rooms_are_joined_again_after_a_lost_session_and_those_in_them_see_each_other(
 }
 
 #[test]
-fn members_of_a_displaced_login_are_gone_when_its_grace_ends() {
+fn displaced_member_is_gone_after_the_grace_period() {
     let (mut world, _) = two_in_a_room();
     world.log_in(OTHER, "alice");
     assert_eq!(told(&mut world, ALICE), ["logout: 1"], "its rooms end silently");
@@ -298,7 +298,7 @@ fn members_of_a_displaced_login_are_gone_when_its_grace_ends() {
 }
 
 #[test]
-fn members_of_a_displaced_login_stay_if_the_new_one_joins_in_time() {
+fn displaced_member_stays_if_new_login_joins() {
     let (mut world, _) = two_in_a_room();
     world.log_in(OTHER, "alice");
     world.run_for(seconds(20));

@@ -43,7 +43,7 @@ fn results(events: Vec<Event>) -> Vec<(u64, BroadcastCode)> {
 
 /// Forty times a second, where 20 are allowed, and 256 at once.
 #[test]
-fn who_comes_and_goes_too_fast_is_told_that_the_join_failed_and_others_see_no_more() {
+fn joins_over_rate_fail_unseen_by_others() {
     let mut world = three(Config::default());
     world.join(BOB, "room");
     let room = world.call(ALICE, |engine, now| engine.create_room(now, "room")).expect("a room");
@@ -80,7 +80,7 @@ fn who_comes_and_goes_too_fast_is_told_that_the_join_failed_and_others_see_no_mo
 }
 
 #[test]
-fn a_joiner_learns_who_is_there_and_the_others_learn_who_came_and_went() {
+fn join_and_leave_are_told_to_members() {
     let mut world = three(Config::default());
     world.join(ALICE, "room");
     world.take_events(ALICE);
@@ -105,7 +105,7 @@ fn a_joiner_learns_who_is_there_and_the_others_learn_who_came_and_went() {
 }
 
 #[test]
-fn all_members_see_one_order_and_nobody_hears_itself() {
+fn broadcasts_have_one_order_without_echo() {
     let mut world = World::new(without_rates(), 4, 1);
     let people = [(ALICE, "alice"), (BOB, "bob"), (CAROL, "carol"), (DAVE, "dave")];
     let rooms = people.map(|(who, uid)| {
@@ -134,7 +134,7 @@ fn all_members_see_one_order_and_nobody_hears_itself() {
 }
 
 #[test]
-fn calls_on_rooms_return_what_the_contract_says() {
+fn room_calls_return_the_codes_of_the_contract() {
     let mut world = three(Config::default());
     let create = |world: &mut World, id: &str| world.call(ALICE, |e, now| e.create_room(now, id));
     let long = "x".repeat(129);
@@ -159,7 +159,7 @@ fn calls_on_rooms_return_what_the_contract_says() {
 }
 
 #[test]
-fn broadcasts_say_why_they_went_nowhere() {
+fn failed_broadcasts_get_their_codes() {
     let mut world = three(Config::default());
     let key = world.call(ALICE, |engine, now| engine.create_room(now, "room")).expect("room");
     world.broadcast(ALICE, key, "not joined");
@@ -179,7 +179,7 @@ fn broadcasts_say_why_they_went_nowhere() {
 }
 
 #[test]
-fn joining_without_a_login_is_accepted_and_fails() {
+fn join_without_login_fails_later() {
     let mut world = World::new(Config::default(), 1, 1);
     world.join(ALICE, "room");
     let seen = room_events(world.take_events(ALICE));
@@ -187,7 +187,7 @@ fn joining_without_a_login_is_accepted_and_fails() {
 }
 
 #[test]
-fn a_join_called_while_leaving_happens_after() {
+fn join_while_leaving_happens_after_the_leave() {
     let mut world = three(Config::default());
     let key = world.join(ALICE, "room");
     world.take_events(ALICE);
@@ -199,7 +199,7 @@ fn a_join_called_while_leaving_happens_after() {
 }
 
 #[test]
-fn a_late_result_of_an_earlier_handle_is_not_taken_for_one_of_the_next() {
+fn late_result_of_destroyed_room_is_ignored() {
     let mut world = three(without_rates());
     let first = world.join(ALICE, "room");
     world.take_events(ALICE);
@@ -214,7 +214,7 @@ fn a_late_result_of_an_earlier_handle_is_not_taken_for_one_of_the_next() {
 }
 
 #[test]
-fn a_destroyed_room_is_left_and_its_id_is_free_at_once() {
+fn destroyed_room_is_left_and_its_id_free() {
     let mut world = three(Config::default());
     let first = world.join(ALICE, "room");
     world.join(BOB, "room");
@@ -236,7 +236,7 @@ fn a_destroyed_room_is_left_and_its_id_is_free_at_once() {
 }
 
 #[test]
-fn what_is_not_joined_is_not_left() {
+fn leave_without_join_does_nothing() {
     let mut world = three(Config::default());
     world.take_events(ALICE);
     let key = world.call(ALICE, |engine, now| engine.create_room(now, "room")).expect("room");
@@ -246,7 +246,7 @@ fn what_is_not_joined_is_not_left() {
 }
 
 #[test]
-fn a_broadcast_outside_the_room_has_its_result_and_no_warning_beside_it() {
+fn broadcast_outside_the_room_has_result_without_warning() {
     let mut world = three(Config::default());
     let key = world.join(ALICE, "room");
     world.call(ALICE, |engine, now| engine.leave_room(now, key));
@@ -260,7 +260,7 @@ fn a_broadcast_outside_the_room_has_its_result_and_no_warning_beside_it() {
 }
 
 #[test]
-fn logging_out_leaves_all_rooms_without_a_word_and_the_others_see_it() {
+fn logout_leaves_all_rooms_silently() {
     let mut world = three(Config::default());
     let key = world.join(ALICE, "room");
     world.join(BOB, "room");

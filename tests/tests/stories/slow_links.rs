@@ -44,7 +44,7 @@ fn says_a_window_full(world: &mut World) {
 
 /// Her Pings wait behind what she said, which the server acknowledges bit by bit.
 #[test]
-fn a_link_that_is_slow_upwards_stays_up_while_much_is_sent() {
+fn busy_slow_uplink_stays_up() {
     let mut world = two();
     world.net.bytes_per_second = SLOW_BYTES_PER_SECOND;
     says_a_window_full(&mut world);
@@ -56,7 +56,7 @@ fn a_link_that_is_slow_upwards_stays_up_while_much_is_sent() {
 }
 
 #[test]
-fn a_link_whose_slow_way_up_has_died_is_given_up_in_time() {
+fn dead_slow_uplink_is_replaced_in_time() {
     let mut world = two();
     world.net.bytes_per_second = SLOW_BYTES_PER_SECOND;
     says_a_window_full(&mut world);
@@ -71,7 +71,7 @@ fn a_link_whose_slow_way_up_has_died_is_given_up_in_time() {
 
 /// More than may be under way to one receiver: the rest waits for results, which take four ways.
 #[test]
-fn no_message_fails_because_the_path_is_long() {
+fn long_path_fails_no_message() {
     for latency_ms in [10, 50, 300, 1_000, 2_500] {
         let mut world = two();
         world.net.latency = Duration::from_millis(latency_ms);
@@ -90,7 +90,7 @@ fn no_message_fails_because_the_path_is_long() {
 }
 
 #[test]
-fn a_hundred_messages_a_second_get_through_however_long_the_path_is() {
+fn long_path_carries_100_messages_a_second() {
     for latency_ms in [50, 300, 1_000, 2_400] {
         let mut world = World::new(rts_proto::server::Config::default(), 2, 1);
         world.log_in(ALICE, "alice");

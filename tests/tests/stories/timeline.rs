@@ -23,7 +23,7 @@ fn a_first_connection_is_reported_as_2_and_3() {
 }
 
 #[test]
-fn a_first_connection_that_never_works_is_reported_and_tried_for_ever() {
+fn failing_first_connection_is_reported_and_retried() {
     let mut world = World::new(Config::default(), 1, 1);
     world.net.refuses = true;
     let token = world.token("alice");
@@ -36,7 +36,7 @@ fn a_first_connection_that_never_works_is_reported_and_tried_for_ever() {
 }
 
 #[test]
-fn silence_is_reported_after_10_12_and_22_seconds_and_then_the_return() {
+fn silence_is_reported_after_10_12_and_22_seconds() {
     let mut world = World::new(Config::default(), 1, 1);
     world.log_in(ALICE, "alice");
     // Nothing was heard since the login, so silence counts from there.
@@ -51,7 +51,7 @@ fn silence_is_reported_after_10_12_and_22_seconds_and_then_the_return() {
 }
 
 #[test]
-fn a_return_within_10_seconds_is_not_reported() {
+fn reconnect_within_10_seconds_is_not_reported() {
     let mut world = World::new(Config::default(), 1, 1);
     world.log_in(ALICE, "alice");
     world.take_events(ALICE);
@@ -73,7 +73,7 @@ fn heartbeats_keep_an_idle_connection_for_hours() {
 }
 
 #[test]
-fn a_link_whose_way_up_is_dead_is_given_up_though_something_arrives_all_the_time() {
+fn dead_uplink_is_replaced_while_bytes_arrive() {
     let mut world = World::new(Config::default(), 2, 1);
     world.log_in(ALICE, "alice");
     world.log_in(BOB, "bob");

@@ -8,7 +8,7 @@ use smol::net::TcpStream;
 use crate::ground::{ANY_PORT, Client, Ground, RELIABLE, Serving, Side, TestServer, until};
 use crate::way::Way;
 
-pub(crate) async fn the_wait_for_an_event_or_a_result<G: Ground>(way: Way) {
+pub(crate) async fn dropped_waits_for_events_and_results_lose_nothing<G: Ground>(way: Way) {
     const COUNT: usize = 300;
     let server = TestServer::<G>::start(way).await;
     let (alice, mut bob) = (server.log_in("alice").await, server.log_in("bob").await);
@@ -37,7 +37,7 @@ pub(crate) async fn the_wait_for_an_event_or_a_result<G: Ground>(way: Way) {
     zip(sending, receiving).await;
 }
 
-pub(crate) async fn the_wait_for_the_end_of_an_engine<G: Ground>(way: Way) {
+pub(crate) async fn dropped_wait_for_the_engines_end_can_be_repeated<G: Ground>(way: Way) {
     let server = TestServer::<G>::start(way).await;
     let Client { engine, .. } = server.log_in("alice").await;
     assert_eq!(give_up(engine.closed(), 1).await, None, "it was not destroyed");
@@ -49,7 +49,7 @@ pub(crate) async fn the_wait_for_the_end_of_an_engine<G: Ground>(way: Way) {
 
 /// Given up before it accepted anything, between two links, and while it waits for the last to
 /// close.
-pub(crate) async fn the_serving<G: Ground>(way: Way) {
+pub(crate) async fn dropped_serve_future_keeps_links<G: Ground>(way: Way) {
     const KNOCKS: usize = 3;
     let server = TestServer::<G>::start(way).await;
     let mut alice = server.log_in("alice").await;
@@ -86,7 +86,7 @@ pub(crate) async fn the_serving<G: Ground>(way: Way) {
     assert_eq!(bob.status("alice").await, OnlineStatus::Online);
 }
 
-pub(crate) async fn the_wait_for_the_end_of_a_shard<G: Ground>(way: Way) {
+pub(crate) async fn dropped_wait_for_the_shards_end_can_be_repeated<G: Ground>(way: Way) {
     let server = TestServer::<G>::start(way).await;
     let alice = server.log_in("alice").await;
     assert_eq!(give_up(server.shard.closed(), 1).await, None, "alice is there");

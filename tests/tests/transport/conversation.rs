@@ -7,7 +7,7 @@ use rts_driver::client::*;
 use crate::ground::{Client, Ground, RELIABLE, TestServer, bytes_of};
 use crate::way::Way;
 
-pub(crate) async fn messages_go_both_ways_and_each_has_its_result<G: Ground>(way: Way) {
+pub(crate) async fn messages_go_both_ways_with_results<G: Ground>(way: Way) {
     let server = TestServer::<G>::start(way).await;
     let (mut alice, mut bob) = (server.log_in("alice").await, server.log_in("bob").await);
     let sent = alice.engine.send_message("bob", "hello", RELIABLE).expect("a receiver");
@@ -53,7 +53,7 @@ pub(crate) async fn a_second_login_of_a_user_displaces_the_first<G: Ground>(way:
     assert_eq!(second.status("alice").await, OnlineStatus::Online);
 }
 
-pub(crate) async fn a_refused_token_is_said_and_a_better_one_logs_in<G: Ground>(way: Way) {
+pub(crate) async fn fresh_token_logs_in_after_refusal<G: Ground>(way: Way) {
     let server = TestServer::<G>::start(way).await;
     let mut client = server.serving.client();
     assert_eq!(client.log_in("bad", "alice").await, LoginCode::InvalidToken);
@@ -88,7 +88,7 @@ impl EventHandler for Echo {
     }
 }
 
-pub(crate) async fn a_handler_answers_from_within_and_survives_its_panic<G: Ground>(way: Way) {
+pub(crate) async fn handler_may_send_and_survives_its_panic<G: Ground>(way: Way) {
     let server = TestServer::<G>::start(way).await;
     let mut alice = server.log_in("alice").await;
     let Client { engine, .. } = server.log_in("echo").await;

@@ -55,7 +55,7 @@ pub(crate) async fn thousands_log_in_and_each_writes_to_the_next<G: Ground>(way:
     assert_eq!((stats.links, stats.sessions), (0, 0));
 }
 
-pub(crate) async fn shutdown_tells_every_client_and_ends_the_serving<G: Ground>(way: Way) {
+pub(crate) async fn shutdown_notifies_clients_and_ends_serving<G: Ground>(way: Way) {
     let server = TestServer::<G>::start(way).await;
     let mut clients = Vec::new();
     for number in 0..20 {

@@ -34,9 +34,7 @@ async fn greet(alice: &mut Client, bob: &mut Client) {
 
 /// Frames, handshakes and acknowledgements are broken in every place. Alice and bob write to each
 /// other all the while.
-pub(crate) async fn a_link_cut_after_any_number_of_bytes_loses_and_doubles_nothing<G: Ground>(
-    way: Way,
-) {
+pub(crate) async fn link_cut_at_any_byte_loses_nothing<G: Ground>(way: Way) {
     const TEXT: &str = "some text, so that a frame is often broken in the middle ";
     let server = TestServer::<G>::start(way).await;
     let (relay, mut alice, mut bob) = alice_behind_a_relay(&server).await;
@@ -76,7 +74,7 @@ async fn hear_out(client: &mut Client) -> Vec<String> {
     }
 }
 
-pub(crate) async fn a_link_that_the_server_ends_half_way_comes_back<G: Ground>(way: Way) {
+pub(crate) async fn link_half_closed_by_server_is_replaced<G: Ground>(way: Way) {
     let server = TestServer::<G>::start(way).await;
     let (relay, mut alice, mut bob) = alice_behind_a_relay(&server).await;
     relay.end_downstream();
@@ -84,7 +82,7 @@ pub(crate) async fn a_link_that_the_server_ends_half_way_comes_back<G: Ground>(w
     assert_eq!(relay.accepted(), 2);
 }
 
-pub(crate) async fn a_link_that_the_client_ends_half_way_comes_back<G: Ground>(way: Way) {
+pub(crate) async fn link_half_closed_by_client_is_replaced<G: Ground>(way: Way) {
     let server = TestServer::<G>::start(way).await;
     let (relay, mut alice, mut bob) = alice_behind_a_relay(&server).await;
     relay.end_upstream();
@@ -93,7 +91,7 @@ pub(crate) async fn a_link_that_the_client_ends_half_way_comes_back<G: Ground>(w
 }
 
 /// As when a phone leaves a wireless network: bytes vanish, and nobody says so.
-pub(crate) async fn a_changed_network_is_noticed_and_left<G: Ground>(way: Way) {
+pub(crate) async fn changed_network_replaces_the_link<G: Ground>(way: Way) {
     let server = TestServer::<G>::start(way).await;
     let (relay, mut alice, mut bob) = alice_behind_a_relay(&server).await;
     alice.engine.network_changed();

@@ -59,7 +59,7 @@ pub(crate) async fn dropping_the_results_and_the_events_stops_nothing<G: Ground>
     }
 }
 
-pub(crate) async fn the_last_words_of_a_destroyed_engine_are_written<G: Ground>(way: Way) {
+pub(crate) async fn frames_before_destroy_are_written<G: Ground>(way: Way) {
     let server = TestServer::<G>::start(way).await;
     let mut bob = server.log_in("bob").await;
     let alice = server.log_in("alice").await;
@@ -73,7 +73,7 @@ pub(crate) async fn the_last_words_of_a_destroyed_engine_are_written<G: Ground>(
     }
 }
 
-pub(crate) async fn an_engine_with_nobody_to_connect_to_can_be_destroyed<G: Ground>(way: Way) {
+pub(crate) async fn engine_without_server_can_be_destroyed<G: Ground>(way: Way) {
     let listener = TcpListener::bind(ANY_PORT).await.expect("a free port");
     let address = listener.local_addr().expect("it is bound");
     drop(listener);
@@ -92,7 +92,7 @@ pub(crate) async fn links_outlive_the_handles_of_their_shard<G: Ground>(way: Way
     assert_eq!(alice.status("alice").await, OnlineStatus::Online);
 }
 
-pub(crate) async fn serving_can_stop_and_go_on_while_links_stay<G: Ground>(way: Way) {
+pub(crate) async fn serving_can_restart_while_links_stay<G: Ground>(way: Way) {
     let server = TestServer::<G>::start(way).await;
     let mut alice = server.log_in("alice").await;
     server.serving.stop().await;
@@ -113,7 +113,7 @@ pub(crate) async fn two_listeners_have_one_shard<G: Ground>(way: Way) {
     zip(server.serving.ended(), other.ended()).await;
 }
 
-pub(crate) async fn a_link_that_says_nothing_is_closed_when_its_time_is_over<G: Ground>(way: Way) {
+pub(crate) async fn silent_link_is_closed_at_its_deadline<G: Ground>(way: Way) {
     let config = Config { login_deadline: Duration::from_millis(20), ..without_rates() };
     let server = TestServer::<G>::start_with(way, config, ANY_PORT).await;
     let mut stream = TcpStream::connect(server.serving.address).await.expect("it listens");
@@ -124,7 +124,7 @@ pub(crate) async fn a_link_that_says_nothing_is_closed_when_its_time_is_over<G: 
     server.shard.closed().await;
 }
 
-pub(crate) async fn a_peer_that_speaks_nonsense_is_told_and_closed<G: Ground>(way: Way) {
+pub(crate) async fn invalid_bytes_get_a_close_frame<G: Ground>(way: Way) {
     let server = TestServer::<G>::start(way).await;
     let mut alice = server.log_in("alice").await;
     let mut reader = TcpStream::connect(server.serving.address).await.expect("it listens");
@@ -158,9 +158,7 @@ pub(crate) async fn links_over_the_limit_are_closed_at_once<G: Ground>(way: Way)
     server.log_in("bob").await;
 }
 
-pub(crate) async fn an_authenticator_that_panics_refuses_one_login_and_harms_no_other<G: Ground>(
-    way: Way,
-) {
+pub(crate) async fn panicking_authenticator_refuses_one_login_only<G: Ground>(way: Way) {
     let server = TestServer::<G>::start(way).await;
     let mut alice = server.log_in("alice").await;
     let mut client = server.serving.client();
@@ -171,7 +169,7 @@ pub(crate) async fn an_authenticator_that_panics_refuses_one_login_and_harms_no_
 
 /// Whoever watches must not panic. If it does, as a bug of the core would, that is the end of the
 /// link whose input it was.
-pub(crate) async fn a_panic_over_one_links_input_ends_that_link_alone<G: Ground>(way: Way) {
+pub(crate) async fn panic_over_input_ends_only_its_link<G: Ground>(way: Way) {
     struct PanicsOnce(AtomicBool);
     impl Watch for PanicsOnce {
         fn happened(&self, _: AppId, _: Report) {

@@ -71,12 +71,12 @@ macro_rules! stories {
     ($run:ident) => {
         stories! { $run:
             conversation {
-                messages_go_both_ways_and_each_has_its_result
+                messages_go_both_ways_with_results
                 a_rooms_members_hear_each_other
                 a_second_login_of_a_user_displaces_the_first
-                a_refused_token_is_said_and_a_better_one_logs_in
+                fresh_token_logs_in_after_refusal
                 logout_ends_the_session_at_once
-                a_handler_answers_from_within_and_survives_its_panic
+                handler_may_send_and_survives_its_panic
             }
             flow {
                 big_messages_both_ways_at_once
@@ -84,39 +84,39 @@ macro_rules! stories {
                 a_slow_reader_slows_its_sender_and_loses_nothing
             }
             cuts {
-                a_link_cut_after_any_number_of_bytes_loses_and_doubles_nothing
-                a_link_that_the_server_ends_half_way_comes_back
-                a_link_that_the_client_ends_half_way_comes_back
-                a_changed_network_is_noticed_and_left
+                link_cut_at_any_byte_loses_nothing
+                link_half_closed_by_server_is_replaced
+                link_half_closed_by_client_is_replaced
+                changed_network_replaces_the_link
                 a_server_that_moved_is_found_at_its_new_address
                 a_server_that_was_started_again_is_found
             }
             cancelling {
-                the_wait_for_an_event_or_a_result
-                the_wait_for_the_end_of_an_engine
-                the_serving
-                the_wait_for_the_end_of_a_shard
+                dropped_waits_for_events_and_results_lose_nothing
+                dropped_wait_for_the_engines_end_can_be_repeated
+                dropped_serve_future_keeps_links
+                dropped_wait_for_the_shards_end_can_be_repeated
             }
             lifetimes {
                 dropping_the_handles_logs_out_and_closes_the_connection
                 the_events_alone_keep_no_engine
                 a_room_alone_keeps_the_engine
                 dropping_the_results_and_the_events_stops_nothing
-                the_last_words_of_a_destroyed_engine_are_written
-                an_engine_with_nobody_to_connect_to_can_be_destroyed
+                frames_before_destroy_are_written
+                engine_without_server_can_be_destroyed
                 links_outlive_the_handles_of_their_shard
-                serving_can_stop_and_go_on_while_links_stay
+                serving_can_restart_while_links_stay
                 two_listeners_have_one_shard
-                a_link_that_says_nothing_is_closed_when_its_time_is_over
-                a_peer_that_speaks_nonsense_is_told_and_closed
+                silent_link_is_closed_at_its_deadline
+                invalid_bytes_get_a_close_frame
                 links_over_the_limit_are_closed_at_once
-                an_authenticator_that_panics_refuses_one_login_and_harms_no_other
-                a_panic_over_one_links_input_ends_that_link_alone
+                panicking_authenticator_refuses_one_login_only
+                panic_over_input_ends_only_its_link
                 the_shard_knows_who_is_online
             }
             crowds {
                 thousands_log_in_and_each_writes_to_the_next
-                shutdown_tells_every_client_and_ends_the_serving
+                shutdown_notifies_clients_and_ends_serving
             }
         }
     };

@@ -1,4 +1,4 @@
-//! What is said in rooms: who hears it, and in which order.
+//! Broadcasts: who receives them, and in which order.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -14,9 +14,9 @@ use crate::oracles::own_serial;
 use crate::payload;
 use crate::plan::Command;
 
-/// A result may come so much later than the time-out says.
+/// The time by which a result may exceed its time-out.
 const SLACK: Duration = Duration::from_secs(1);
-/// Takes the place of an engine in what the back end of an app says.
+/// The engine number of a back end's broadcasts.
 const NO_PERSON: Person = Person::MAX;
 
 #[derive(Debug)]
@@ -31,11 +31,11 @@ pub(super) struct Broadcast {
     pub(super) bytes: usize,
     pub(super) was_joined: bool,
     pub(super) result: Option<BroadcastCode>,
-    /// Handles of others that were in the room, without a break since.
+    /// The handles of others that were in the room without a break since the broadcast.
     pub(super) audience: BTreeSet<Handle>,
     pub(super) heard_by: BTreeSet<Handle>,
     pub(super) must_arrive: bool,
-    /// The app's back end says it to some members alone.
+    /// Whether it is a unicast of the back end to some members.
     pub(super) is_unicast: bool,
 }
 
@@ -91,7 +91,7 @@ impl Rooms {
         Ok(())
     }
 
-    /// The back end said something, and the server queued it.
+    /// The back end sent a broadcast, and the server queued it.
     pub(super) fn said_by_back_end(
         &mut self,
         model: &Model,
@@ -171,7 +171,7 @@ impl Rooms {
             format!("I43: with nothing wrong, broadcast {id} of #{who} got {}", code.code())
         })?;
         if code != BroadcastCode::Ok {
-            // Nobody has to hear it.
+            // A failed broadcast needs no audience.
             for handle in std::mem::take(&mut broadcast.audience) {
                 if let Some(expected) = self.expected.get_mut(&handle) {
                     expected.remove(&serial);
@@ -246,7 +246,7 @@ impl Rooms {
     }
 }
 
-/// Who is in the room now, other than this user.
+/// The members of the room now, without this user.
 fn audience(model: &Model, app: usize, room: &str, but: Option<&str>) -> BTreeSet<Handle> {
     model
         .live(app)
@@ -262,7 +262,7 @@ fn is_definite(code: BroadcastCode) -> bool {
     !matches!(code, BroadcastCode::Ok | BroadcastCode::Timeout | BroadcastCode::Unknown)
 }
 
-/// I26: there is one order of each room's broadcasts that agrees with what every member heard.
+/// I26: each room has one order of broadcasts that agrees with the order at every member.
 pub(super) fn one_order(
     broadcasts: &BTreeMap<u64, Broadcast>,
     heard: &BTreeMap<Handle, Vec<u64>>,

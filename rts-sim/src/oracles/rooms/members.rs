@@ -1,11 +1,11 @@
-//! Who is in, as the members were told.
+//! Memberships, as the members know them.
 
 use std::collections::BTreeSet;
 
 use super::{Rooms, Violation, ensure};
 use crate::model::Model;
 
-/// Who is in the room, as far as one handle was told.
+/// The members of the room, as one handle knows them.
 #[derive(Debug, Default)]
 pub(super) struct Members {
     pub(super) uids: BTreeSet<String>,
@@ -13,7 +13,7 @@ pub(super) struct Members {
 }
 
 impl Rooms {
-    /// I27: what each member believes is what is.
+    /// I27: each member knows the true members of its room.
     pub(super) fn members_are_known(&self, model: &Model) -> Result<(), Violation> {
         for (who, engine) in model.engines.iter().enumerate() {
             let Some(own) = engine.login.live() else { continue };

@@ -1,4 +1,4 @@
-//! Rooms: who is in, who hears what, and in which order (I22 to I28).
+//! Rooms: members, broadcasts and their order (I22 to I28).
 
 mod broadcasts;
 mod members;
@@ -23,11 +23,11 @@ pub(super) struct Rooms {
     broadcasts: BTreeMap<u64, Broadcast>,
     open: BTreeMap<(Handle, u64), u64>,
     last_id: BTreeMap<Handle, u64>,
-    /// What each handle heard, in order.
+    /// The broadcasts that each handle received, in order.
     heard: BTreeMap<Handle, Vec<u64>>,
-    /// The newest broadcast that a handle heard of another.
+    /// The newest broadcast that a handle received of another.
     newest: BTreeMap<(Handle, Handle), u64>,
-    /// Broadcasts that a handle is still to hear, unless its membership is broken.
+    /// The broadcasts that a handle must still receive, unless its membership breaks.
     expected: BTreeMap<Handle, BTreeSet<u64>>,
     members: BTreeMap<Handle, Members>,
 }
@@ -135,8 +135,7 @@ impl Rooms {
                 ensure(phase == wanted, || {
                     format!("I23: #{who} joined ({how:?}), and was {phase:?}")
                 })?;
-                // I28: where the session went on nothing is missing, and nobody came or went
-                // unseen.
+                // I28: a resumed session misses no broadcast and no change of members.
                 if *how != JoinType::Resumed {
                     self.broken(handle);
                     self.members.insert(handle, Members::default());
@@ -186,7 +185,7 @@ impl Rooms {
         }
     }
 
-    /// Something may have been missed, or nothing more is to come.
+    /// The membership is broken: broadcasts may be missing from here on.
     fn broken(&mut self, handle: Handle) {
         self.expected.remove(&handle);
     }

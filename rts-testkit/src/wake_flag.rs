@@ -1,25 +1,25 @@
-//! One place to wait for anything that may be ready to go on.
+//! A flag that wakers set, and that one task can wait for.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 #[cfg(feature = "tokio")]
 use std::task::{Context, Poll};
 use std::task::{Wake, Waker};
 
-/// Rung when something was woken. At most one waits for it.
+/// Set when something was woken. At most one task waits for the flag.
 #[derive(Debug, Default)]
-pub(crate) struct Bell(Mutex<State>);
+pub(crate) struct WakeFlag(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    has_rung: bool,
+    is_set: bool,
     waiting: Option<Waker>,
 }
 
-impl Bell {
-    pub(crate) fn ring(&self) {
+impl WakeFlag {
+    pub(crate) fn set(&self) {
         let waiting = {
             let mut state = self.lock();
-            state.has_rung = true;
+            state.is_set = true;
             state.waiting.take()
         };
         if let Some(waker) = waiting {
@@ -27,16 +27,16 @@ impl Bell {
         }
     }
 
-    /// Whether it has rung since this was asked last.
+    /// Clears the flag, and returns whether it was set.
     pub(crate) fn take(&self) -> bool {
-        std::mem::take(&mut self.lock().has_rung)
+        std::mem::take(&mut self.lock().is_set)
     }
 
-    /// Ready when it has rung, which stays so until it is taken.
+    /// Ready once the flag is set. The flag stays set until [`take`](Self::take) clears it.
     #[cfg(feature = "tokio")]
-    pub(crate) fn poll_rung(&self, context: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_set(&self, context: &mut Context<'_>) -> Poll<()> {
         let mut state = self.lock();
-        if state.has_rung {
+        if state.is_set {
             return Poll::Ready(());
         }
         state.waiting = Some(context.waker().clone());
@@ -48,8 +48,8 @@ impl Bell {
     }
 }
 
-impl Wake for Bell {
+impl Wake for WakeFlag {
     fn wake(self: Arc<Self>) {
-        self.ring();
+        self.set();
     }
 }
