@@ -1,4 +1,4 @@
-//! A shard and its peers, of which only the bytes exist.
+//! A shard and its peers in memory. Of the peers, only the bytes exist.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use rts_proto::{
     AppId, CloseCode, Instant, LinkId, MessageConfig, MessageId, Payload, RoomId, UserId,
 };
 
-/// Where everybody meets.
+/// The room of all members.
 const ROOM: &str = "room";
 
-/// A shard without rates, and the users that are logged in: user number n on link n + 1.
+/// A shard without rates, and its logged-in users: user n is on link n + 1.
 #[derive(Debug)]
 pub struct Hall {
     server: Server,
@@ -24,7 +24,7 @@ pub struct Hall {
 }
 
 impl Hall {
-    /// A shard with so many users.
+    /// A shard with this number of users.
     #[must_use]
     pub fn new(users: u64) -> Self {
         let config = Config {
@@ -50,7 +50,7 @@ impl Hall {
         hall
     }
 
-    /// A new link for this user, and what the shard says to its login.
+    /// Opens a new link for this user, and returns the answer to its login.
     pub fn log_in(&mut self, user: u64, resume: Option<Resume>) -> Accepted {
         self.links += 1;
         let link = LinkId(self.links);
@@ -76,8 +76,8 @@ impl Hall {
         answer.expect("every login here is good")
     }
 
-    /// The first so many users become members of the room. Returns how many sequenced frames each
-    /// got for that, all of which are acknowledged.
+    /// Makes the first `members` users join the room. Returns the number of sequenced frames that
+    /// each received meanwhile, all of them acknowledged.
     pub fn join_all(&mut self, members: u64) -> Vec<u64> {
         let room = RoomId::new(ROOM).expect("well formed");
         let join = Frame::Join { room, ticket: 1, business_id: None }.encode();
@@ -93,7 +93,7 @@ impl Hall {
         received
     }
 
-    /// Bytes from a user who never had another link.
+    /// Receives bytes from a user that has only had one link.
     pub fn receive(&mut self, user: u64, bytes: Bytes) {
         self.input(Input::Received(LinkId(user + 1), bytes));
     }
@@ -103,7 +103,7 @@ impl Hall {
         self.input(Input::Tick);
     }
 
-    /// Time passes, and the shard is called whenever it wants to be.
+    /// Moves the time on, and ticks the shard at each of its deadlines.
     pub fn pass(&mut self, time: Duration) {
         let end = self.now + time;
         loop {
@@ -117,7 +117,7 @@ impl Hall {
         self.now = end;
     }
 
-    /// Gives each output for a link to `transmit`.
+    /// Calls `transmit` with each output for a link.
     pub fn drain(&mut self, mut transmit: impl FnMut(LinkId, Bytes)) {
         loop {
             match self.server.poll_output() {
@@ -135,7 +135,7 @@ impl Hall {
                     self.deadline = deadline;
                     return;
                 }
-                // What a resume does to the link before, and silence to any.
+                // A resume closes the link before it, and silence closes any.
                 Output::Disconnect(_, Some(CloseCode::Replaced | CloseCode::Silent)) => {}
                 Output::Disconnect(link, code) => panic!("{link} was closed: {code:?}"),
             }
@@ -164,7 +164,7 @@ pub fn broadcast(id: u64, payload: &Bytes) -> Bytes {
     Frame::Broadcast { id: MessageId(id), room, payload }.encode()
 }
 
-/// So many frames were received.
+/// An acknowledgement of this number of frames.
 #[must_use]
 pub fn ack(received: u64) -> Bytes {
     // Length, the field of an `Ack`, its length, and the field of the number, of at most ten bytes.
@@ -181,7 +181,7 @@ pub fn ack(received: u64) -> Bytes {
     Bytes::copy_from_slice(&frame[..len])
 }
 
-/// How many of these whole frames are sequenced.
+/// The number of sequenced frames among these whole frames.
 fn sequenced_in(bytes: Bytes) -> u64 {
     let mut decoder = Decoder::new();
     decoder.push(bytes);
@@ -194,7 +194,7 @@ fn uid(user: u64) -> UserId {
 }
 
 fn answer_in(bytes: &Bytes) -> Option<Accepted> {
-    // A login's answer is shorter than 128 bytes: its length is one byte.
+    // The answer to a login is shorter than 128 bytes, so its length is one byte.
     match Frame::decode(bytes.slice(1..)) {
         Ok(Some(Frame::LoginAnswer(LoginAnswer::Accepted(accepted)))) => Some(accepted),
         _ => None,

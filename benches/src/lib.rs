@@ -1,6 +1,6 @@
-//! A shard with sessions in memory, and the work that is measured on it. `benches/core.rs` takes
-//! its time, the `measured` binary is for counting its instructions, `tests/allocations.rs` counts
-//! what it allocates and keeps.
+//! A shard with sessions in memory, and the work that is measured on it. `benches/core.rs` measures
+//! its time, the `measured` binary serves to count its instructions, and `tests/allocations.rs`
+//! counts its allocations and memory.
 #![forbid(unsafe_code)]
 
 mod hall;

@@ -1,5 +1,4 @@
-//! The closed set of what is measured. Each work is prepared once, and then done as often as one
-//! likes.
+//! The closed set of measured works. Each is prepared once, and then done any number of times.
 
 use std::time::Duration;
 
@@ -14,42 +13,42 @@ use crate::hall::{self, Hall};
 pub const PAYLOAD_BYTES: usize = 100;
 /// Messages that arrive together.
 const BURST: u64 = 32;
-/// Broadcasts that do.
+/// Broadcasts that arrive together.
 const BROADCASTS: u64 = 16;
-/// Beside whom the work is done.
+/// The number of users of [`Work::Timers`].
 const IDLE_USERS: u64 = 100_000;
 const MEMBERS: u64 = 1_000;
 const HEARTBEAT_MS: u64 = 5_000;
 
-/// Something that is measured.
+/// A measured work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Work {
-    /// Bytes to a `Send` frame.
+    /// Decodes a `Send` frame.
     Decode,
-    /// A `Delivery` frame to bytes.
+    /// Encodes a `Delivery` frame.
     Encode,
     /// A message in, its delivery out, its acknowledgement in, its result out; one at a time.
     P2p,
-    /// The same, 32 in one burst; for one of them.
+    /// [`P2p`](Self::P2p) with 32 messages in one burst; counts one message.
     P2pBurst,
-    /// The same beside 15,000 users that do nothing.
+    /// [`P2p`](Self::P2p) beside 15,000 idle users.
     P2pBesideIdle,
-    /// A broadcast to 1,000 members and their acknowledgements; for one member.
+    /// A broadcast to 1,000 members and their acknowledgements; counts one member.
     FanOut,
-    /// The same, 16 in one burst; for one of them and one member.
+    /// [`FanOut`](Self::FanOut) with 16 broadcasts in one burst; counts one broadcast to one
+    /// member.
     FanOutBurst,
-    /// A session goes on over a new link.
+    /// Resumes a session over a new link.
     Resume,
-    /// A millisecond over 100,000 sessions: 20 heartbeats, and the three or so of their timers that
-    /// are due.
+    /// A millisecond over 100,000 sessions: 20 heartbeats, and about three timers that are due.
     Timers,
-    /// A tick at which one of 10,000 silent sessions is over.
+    /// A tick at which one of 10,000 silent sessions ends.
     OneDue,
-    /// The same of 1,000,000.
+    /// A tick at which one of 1,000,000 silent sessions ends.
     OneDueOfAMillion,
 }
 
-/// All of them, with their names.
+/// All works, with their names.
 pub const WORKS: [(&str, Work); 11] = [
     ("decode", Work::Decode),
     ("encode", Work::Encode),
@@ -77,7 +76,8 @@ impl std::str::FromStr for Work {
 }
 
 impl Work {
-    /// Prepares it, and returns what does it once, and for how many things that counts.
+    /// Prepares the work. Returns a function that does it once, and the number of things that this
+    /// counts as.
     #[must_use]
     pub fn prepare(self) -> (Box<dyn FnMut()>, u64) {
         match self {
@@ -125,7 +125,7 @@ fn encode() -> Box<dyn FnMut()> {
 /// User 0 sends to user 1 and gets the results; both acknowledge, as a client does.
 fn p2p(users: u64, burst: u64) -> Box<dyn FnMut()> {
     let mut hall = Hall::new(users);
-    // A shard does not look at ids, so the same bytes serve again.
+    // A shard does not check that ids differ, so the bytes can be used again.
     let messages = vec![hall::send(1_000, 1, &payload()); burst as usize];
     let messages = Bytes::from(messages.concat());
     let (mut deliveries, mut results) = (0, 0);
@@ -142,7 +142,7 @@ fn p2p(users: u64, burst: u64) -> Box<dyn FnMut()> {
     })
 }
 
-/// User 0 speaks, the others acknowledge, and so does user 0 its results.
+/// User 0 broadcasts. The others acknowledge, and user 0 acknowledges its results.
 fn fan_out(burst: u64) -> Box<dyn FnMut()> {
     let members = MEMBERS + 1;
     let mut hall = Hall::new(members);
@@ -170,7 +170,7 @@ fn resume() -> Box<dyn FnMut()> {
     })
 }
 
-/// A millisecond passes; everybody is heard from once in 5 s.
+/// Moves on by a millisecond. Each user sends once in 5 s.
 fn timers() -> Box<dyn FnMut()> {
     let mut hall = Hall::new(IDLE_USERS);
     let ping = Frame::Ping.encode();
@@ -182,15 +182,15 @@ fn timers() -> Box<dyn FnMut()> {
         }
         hall.pass(Duration::from_millis(1));
     };
-    // Until the timers are spread as they will stay.
+    // Runs until the timers are spread evenly.
     for _ in 0..12 * HEARTBEAT_MS {
         pass();
     }
     Box::new(pass)
 }
 
-/// Everybody was heard from once, one after the other; so their sessions are over one after the
-/// other. When none is left, nothing is due any more.
+/// All users sent once, one after the other, so their sessions end one after the other. When none
+/// is left, nothing is due.
 fn one_due(users: u64) -> Box<dyn FnMut()> {
     let mut hall = Hall::new(users);
     let (ping, apart) = (Frame::Ping.encode(), SESSION_GRACE / users as u32);

@@ -1,5 +1,5 @@
-//! What the core allocates and keeps. Allocations are counted in the whole process, so this is the
-//! only thread of one.
+//! The core's allocations and memory. Allocations are counted in the whole process, so this test
+//! has one thread.
 
 use std::alloc::System;
 
@@ -11,14 +11,14 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, Region, Stats, StatsAlloc};
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 const ROUNDS: u64 = 200;
-/// If the command line has no other number.
+/// The number of sessions, unless the command line has another.
 const SESSIONS: u64 = 10_000;
 const MEMBERS: u64 = 1_000;
-/// For a message, its delivery, its acknowledgements and its result.
+/// The bound for a message, its delivery, its acknowledgements and its result.
 const P2P_ALLOCATIONS_MAX: u64 = 6;
-/// For a broadcast, however many it goes to.
+/// The bound for a broadcast, whatever its number of receivers.
 const BROADCAST_ALLOCATIONS_MAX: u64 = 7;
-/// For a user who is logged in and does nothing, link and all.
+/// The bound for a user that is logged in and idle, with its link, in bytes.
 const SESSION_BYTES_MAX: u64 = 490;
 
 fn counted(call: impl FnOnce()) -> Stats {
@@ -58,7 +58,7 @@ fn one_message_at_a_time(payload: &Bytes) {
         });
         allocations(stats)
     };
-    // What grows once has grown.
+    // After these rounds, all growing buffers have grown.
     let _: u64 = (1..=ROUNDS).map(&mut round).sum();
     let total: u64 = (ROUNDS + 1..=2 * ROUNDS).map(round).sum();
     assert!(total <= P2P_ALLOCATIONS_MAX * ROUNDS, "{total} in {ROUNDS} rounds");
@@ -94,7 +94,7 @@ fn fan_out(payload: &Bytes) {
     );
 }
 
-/// Everything that a shard keeps for a user who is logged in and does nothing.
+/// Measures the memory of a user that is logged in and idle.
 fn idle_sessions(sessions: u64) {
     let mut halls = Vec::with_capacity(1);
     let stats = counted(|| halls.push(Hall::new(sessions)));

@@ -58,7 +58,7 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Reads, for so long at most.
+/// Reads, for `time` at most.
 fn wait(link: &mut Link, time: Option<Duration>) -> anyhow::Result<Input> {
     let Some((id, stream)) = link.as_mut().filter(|_| time != Some(Duration::ZERO)) else {
         std::thread::sleep(time.unwrap_or_default());

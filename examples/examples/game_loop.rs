@@ -20,7 +20,7 @@ fn main() -> anyhow::Result<()> {
             client.handle_input(clock.now(), input);
         }
         client.handle_input(clock.now(), Input::Tick);
-        // The game: it tells the player's position, here to the player. An old one is worthless.
+        // The game sends the player's position, here to the player. An old position is worthless.
         if client.is_logged_in() {
             let position = Payload::text(format!("x = {}", clock.now()));
             client.send_message(clock.now(), "player", position, UnreliableUnordered)?;
@@ -51,7 +51,7 @@ struct Link {
 }
 
 impl Link {
-    /// Looking up a name and connecting take their time, so they have a thread.
+    /// Name lookup and connecting block, so they have a thread.
     fn connecting(id: LinkId, server: &str) -> Self {
         let authority = server.trim_start_matches("rts://").to_owned();
         let (sender, connecting) = sync_channel(1);
@@ -59,14 +59,14 @@ impl Link {
         Self { id, connecting, stream: None, unsent: Vec::new() }
     }
 
-    /// Writes and reads what goes without waiting.
+    /// Writes and reads as far as possible without blocking.
     fn look(&mut self) -> Option<Input> {
         let Some(stream) = &mut self.stream else {
             self.stream = self.connecting.try_recv().ok()?.inspect_err(|e| println!("{e}")).ok();
             let is_up = self.stream.as_ref().is_some_and(|s| s.set_nonblocking(true).is_ok());
             return Some(if is_up { Connected(self.id) } else { Disconnected(self.id) });
         };
-        // What fails for good fails in reading, too.
+        // A permanent failure shows in reading, too.
         let written = stream.write(&self.unsent).unwrap_or(0);
         self.unsent.drain(..written);
         let mut buffer = [0; 65_536];

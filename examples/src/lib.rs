@@ -11,8 +11,8 @@ use rts_token::{AppKey, Expiry, Token};
 
 pub use rts_server::DEV_APP_ID as APP_ID;
 
-/// The address of a server: the first argument, as `rts serve --dev` prints it, or else of one that
-/// lives in this process until it ends.
+/// The address of a server: the first argument, as `rts serve --dev` prints it, or else a server in
+/// this process.
 pub fn server() -> anyhow::Result<String> {
     if let Some(address) = std::env::args().nth(1) {
         return Ok(address);
@@ -43,7 +43,7 @@ pub fn fresh_token(uid: &str) -> anyhow::Result<String> {
     token(uid, SystemTime::now() + Duration::from_secs(3_600))
 }
 
-/// An engine that is logged in, and its events. While nothing answers the engine tries again.
+/// An engine that is logged in, and its events. The engine retries while no server answers.
 pub async fn log_in(server: &str, uid: &str) -> anyhow::Result<(Engine, Events)> {
     let engine = Engine::builder(server, APP_ID).build()?;
     let events = engine.events();

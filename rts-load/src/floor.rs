@@ -1,5 +1,5 @@
-//! What the sockets themselves allow: a relay that forwards frames and does nothing else. It checks
-//! nothing, promises nothing and trusts everybody, so it is for loopback and for measuring only.
+//! The floor of all measurements: a relay that only forwards frames. It checks nothing, guarantees
+//! nothing and trusts every client, so it is only for measurements on loopback.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::SocketAddr;
@@ -12,17 +12,17 @@ use crate::client::{DESTINATION_ALL, FLOOR_HEAD_BYTES, floor_frame};
 const READ_BYTES: usize = 64 * 1_024;
 const EVENTS_PER_TURN: usize = 1_024;
 const LISTENER: Token = Token(usize::MAX);
-/// A client with a greater number is not found.
+/// Clients with greater numbers are not found.
 const NUMBER_MAX: usize = 1_000_000;
 
-/// Why the floor does not hold.
+/// Why the relay cannot run.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FloorError {
-    /// It would relay for anybody.
+    /// The relay would serve other machines.
     #[error("{0} is not a loopback address")]
     NotLoopback(SocketAddr),
-    /// The address cannot be listened on, or waiting fails.
+    /// Listening or waiting fails.
     #[error(transparent)]
     Io(#[from] io::Error),
 }
@@ -30,7 +30,7 @@ pub enum FloorError {
 #[derive(Default)]
 struct Relay {
     links: Vec<Option<Link>>,
-    /// Links by the number that they greeted with.
+    /// Links, by the number in their greeting.
     numbers: Vec<usize>,
     members: Vec<usize>,
     dirty: Vec<usize>,
@@ -43,11 +43,11 @@ struct Link {
     is_dirty: bool,
 }
 
-/// Relays until the process ends; `listening` is told where.
+/// Relays until the process ends. Calls `listening` with its address.
 ///
 /// # Errors
 ///
-/// An address that is not on this machine, or that cannot be listened on.
+/// Fails if the address is not on this machine, or cannot be listened on.
 pub fn serve_floor(
     address: SocketAddr,
     listening: impl FnOnce(SocketAddr),
@@ -105,7 +105,7 @@ impl Relay {
                         let used = self.relay(index, &partial);
                         partial.drain(..used);
                     }
-                    // What stands idle holds nothing.
+                    // An idle link keeps no buffer.
                     if let Some(link) = self.links.get_mut(index).and_then(Option::as_mut)
                         && !partial.is_empty()
                     {

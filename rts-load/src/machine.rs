@@ -1,4 +1,4 @@
-//! What the operating system knows and lets us set.
+//! Functions of the operating system.
 
 use std::fs;
 use std::io;
@@ -7,11 +7,11 @@ use std::time::Duration;
 use rustix::process::Pid;
 use rustix::thread::{CpuSet, sched_setaffinity};
 
-/// Keeps the calling thread, and what it starts, on one core.
+/// Keeps the calling thread, and the threads that it starts, on one core.
 ///
 /// # Errors
 ///
-/// A core that does not exist.
+/// Fails if there is no such core.
 pub fn pin_this_thread(cpu: usize) -> io::Result<()> {
     pin(None, cpu)
 }
@@ -32,7 +32,7 @@ pub struct ServerProcess {
     ticks_per_second: u64,
 }
 
-/// What a process has used so far.
+/// The CPU time of a process so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct CpuTime {
     pub(crate) user: Duration,
@@ -47,11 +47,11 @@ impl ServerProcess {
         process.cpu_time().map(|_| process)
     }
 
-    /// Keeps all its threads on one core.
+    /// Keeps all threads of the process on one core.
     ///
     /// # Errors
     ///
-    /// A core that does not exist, or a process that is not ours.
+    /// Fails if there is no such core, or if the process belongs to another user.
     pub fn pin(&self, cpu: usize) -> io::Result<()> {
         for task in fs::read_dir(format!("/proc/{}/task", self.pid))? {
             let thread = task?.file_name().to_str().and_then(|name| name.parse().ok());
@@ -62,7 +62,7 @@ impl ServerProcess {
 
     pub(crate) fn cpu_time(&self) -> Option<CpuTime> {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid)).ok()?;
-        // The command's name is in brackets, and may have anything in it.
+        // The command's name is in brackets, and may contain any character.
         let (_, fields) = stat.rsplit_once(')')?;
         let mut ticks = fields.split_whitespace().skip(11).map(str::parse::<u64>);
         let mut next = || {
@@ -72,7 +72,7 @@ impl ServerProcess {
         Some(CpuTime { user: next()?, system: next()? })
     }
 
-    /// Memory of its own, in bytes.
+    /// Private memory, in bytes.
     pub(crate) fn resident_bytes(&self) -> Option<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).ok()?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
@@ -81,7 +81,7 @@ impl ServerProcess {
     }
 }
 
-/// What this process, which is the load, has used so far.
+/// The CPU time of this process, the load, so far.
 pub(crate) fn own_cpu_time() -> CpuTime {
     ServerProcess::new(std::process::id()).and_then(|own| own.cpu_time()).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! The sockets: one epoll, one thread. What is said in one turn to one server is one write a link.
+//! The sockets: one epoll, one thread. All bytes of a turn for a link are one write.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::SocketAddr;
@@ -13,24 +13,24 @@ use crate::client::{Client, Heard};
 const READ_BYTES: usize = 256 * 1_024;
 const EVENTS_PER_TURN: usize = 1_024;
 
-/// How long it looks again and again for what happens, before it sleeps. Whoever sends to one who
-/// sleeps has to wake him, so the server would pay for that: the more often, the longer it takes
-/// between two sends. Clients on other machines cost no server that.
+/// The time for which the load polls without sleeping. A sender has to wake a peer that sleeps, so
+/// the server would pay for it, more often the longer the pauses are between sends. Clients on
+/// other machines cost no server that.
 const AWAKE: Duration = Duration::from_micros(500);
 
-/// A link, by its place.
+/// A link, by its index.
 pub(crate) type LinkIndex = usize;
 
-/// What happened on a link.
+/// An event of a link.
 #[derive(Debug)]
 pub(crate) enum Happened {
-    /// It is logged in, subscribed, a member: whatever it is for, it can do.
+    /// The client is ready for its role: logged in, subscribed, or a member.
     Ready,
-    /// A message came, which was to be sent at this moment of [`Net::nanos`].
+    /// A message arrived that was due at this moment of [`Net::nanos`].
     Delivered { due_ns: u64 },
-    /// A message that this link sent has its result.
+    /// A message of this link has its result.
     Result { id: u64, code: u32 },
-    /// It is gone, and why.
+    /// The link is lost, with the reason.
     Lost(String),
 }
 
@@ -39,7 +39,7 @@ pub(crate) struct Net<C> {
     events: Events,
     address: SocketAddr,
     links: Vec<Link<C>>,
-    /// Links with something to write.
+    /// Links with bytes to write.
     dirty: Vec<LinkIndex>,
     happened: Vec<(LinkIndex, Happened)>,
     scratch: Box<[u8]>,
@@ -49,7 +49,7 @@ pub(crate) struct Net<C> {
 struct Link<C> {
     stream: Option<TcpStream>,
     client: C,
-    /// Input of which the rest has not come.
+    /// Incomplete input.
     partial: Vec<u8>,
     out: Vec<u8>,
     written: usize,
@@ -107,15 +107,15 @@ impl<C: Client> Net<C> {
         Ok(())
     }
 
-    /// Drops the link as a broken network does: with a reset, and no word.
+    /// Breaks the link like a failed network, with a reset.
     pub(crate) fn cut(&mut self, index: LinkIndex) {
         if let Some(stream) = self.links.get_mut(index).and_then(|link| link.stream.take()) {
-            // Without this it is a proper end, which is only less of a test.
+            // Without this option the link ends in order, which is only a weaker test.
             let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
         }
     }
 
-    /// Lets a client say something. It is written at the end of the turn.
+    /// Lets a client send. The bytes are written at the end of the turn.
     pub(crate) fn say<T>(
         &mut self,
         index: LinkIndex,
@@ -129,7 +129,7 @@ impl<C: Client> Net<C> {
         said
     }
 
-    /// Links that a client wants to say something on by itself, such as a heartbeat.
+    /// Lets each client send what its protocol needs, such as a heartbeat.
     pub(crate) fn sweep(&mut self, mut say: impl FnMut(&mut C, &mut Vec<u8>)) {
         for (index, link) in self.links.iter_mut().enumerate() {
             if link.is_open {
@@ -142,10 +142,10 @@ impl<C: Client> Net<C> {
         }
     }
 
-    /// Writes what was said, then waits for what happens, for `patience` at the most.
+    /// Writes all pending bytes, then waits for events, for `patience` at most.
     pub(crate) fn turn(&mut self, patience: Option<Duration>) -> io::Result<()> {
         self.write_dirty();
-        // A link may have been lost while it was written to: that has happened already.
+        // A link that was lost during a write is an event already.
         let patience = if self.happened.is_empty() { patience } else { Some(Duration::ZERO) };
         match self.wait(patience) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
@@ -169,7 +169,7 @@ impl<C: Client> Net<C> {
                 self.happened.push((index, Happened::Lost(why)));
                 continue;
             }
-            // What it heard may have made it say something.
+            // Received bytes may have made the client send.
             let has_more = !link.out.is_empty() || link.client.owes();
             if has_more && !std::mem::replace(&mut link.is_dirty, true) {
                 self.dirty.push(index);
@@ -189,8 +189,7 @@ impl<C: Client> Net<C> {
         self.poll.poll(&mut self.events, patience)
     }
 
-    /// What happened since this was last asked, in order. Give the list back to spare making a new
-    /// one.
+    /// Takes the events since the last call, in order. Return the list for reuse.
     pub(crate) fn take_happened(
         &mut self,
         mut spent: Vec<(LinkIndex, Happened)>,
@@ -249,7 +248,7 @@ impl<C: Client> Link<C> {
                 self.partial.drain(..used);
             }
             if self.partial.is_empty() {
-                // What stands idle holds nothing.
+                // An idle link keeps no buffer.
                 self.partial = Vec::new();
             }
             if count < scratch.len() {
@@ -269,7 +268,7 @@ impl<C: Client> Link<C> {
         while self.written < self.out.len() {
             match stream.write(&self.out[self.written..]) {
                 Ok(count) => self.written += count,
-                // The next turn in which it is writable goes on.
+                // A later turn continues when the socket is writable.
                 Err(error) if is_for_later(&error) => return Ok(()),
                 Err(error) => return Err(error),
             }

@@ -1,4 +1,4 @@
-//! What was measured.
+//! The results of a measurement.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,24 +9,24 @@ use serde_json::{Map, Value, json};
 
 use crate::machine::CpuTime;
 
-/// Three digits, up to a minute, in nanoseconds.
+/// The precision of histograms, in significant digits. Values are in nanoseconds, up to a minute.
 const DIGITS: u8 = 3;
 const LONGEST_NS: u64 = 60_000_000_000;
 
-/// How long something took, in nanoseconds.
+/// A distribution of times, in nanoseconds.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Spread {
-    /// Half took less.
+    /// The median.
     pub p50_ns: u64,
-    /// All but one of a hundred took less.
+    /// The 99th percentile.
     pub p99_ns: u64,
-    /// All but one of a thousand took less.
+    /// The 99.9th percentile.
     pub p999_ns: u64,
-    /// The longest.
+    /// The maximum.
     pub max_ns: u64,
 }
 
-/// What came of a job. Figures that a job does not have are `None`.
+/// The figures of a job. Figures that do not apply are `None`.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
     /// The job's name.
@@ -35,53 +35,53 @@ pub struct Report {
     pub scheme: &'static str,
     /// Clients that took part.
     pub clients: usize,
-    /// How long it was measured.
+    /// The length of the measurement, in seconds.
     pub seconds: f64,
-    /// Messages that were sent while it was measured.
+    /// Messages sent during the measurement.
     pub sent: u64,
-    /// What counts as done while it was measured: results where there are any, deliveries
-    /// otherwise; in a room, deliveries.
+    /// Messages done during the measurement: results where the protocol has them, otherwise
+    /// deliveries; in a room, deliveries.
     pub done: u64,
-    /// Sends of the whole run that had neither a result nor, where there are no results, a
-    /// delivery.
+    /// Sends of the whole run without a result, or without a delivery where the protocol has no
+    /// results.
     pub lost: u64,
     /// Results of the whole run, by code.
     pub results: BTreeMap<u32, u64>,
-    /// From the moment at which a message was to be sent to its delivery.
+    /// The time from the planned moment of sending to the delivery.
     pub delivery: Option<Spread>,
-    /// The same to its result.
+    /// The time from the planned moment of sending to the result.
     pub result: Option<Spread>,
-    /// Open loop: how much later than planned messages were sent.
+    /// Open loop: the delay of sends behind their planned moments.
     pub lateness: Option<Spread>,
-    /// From connecting to being ready.
+    /// The time from connecting to being ready.
     pub ready: Option<Spread>,
-    /// Until the last client was ready.
+    /// The time until the last client was ready.
     pub all_ready_seconds: Option<f64>,
-    /// CPU time of the server while it was measured: user, system.
+    /// CPU time of the server during the measurement: user, system.
     pub server_cpu_seconds: Option<(f64, f64)>,
-    /// Memory of the server for each client, beyond what it had before.
+    /// Memory of the server for each client, beyond its memory before.
     pub server_bytes_per_client: Option<u64>,
-    /// Memory of the server in the end.
+    /// Memory of the server at the end.
     pub server_resident_bytes: Option<u64>,
-    /// Share of one core that the load itself took. Near 1, the load may be what is measured.
+    /// The share of one core that the load took. Near 1, the load itself may be the limit.
     pub load_cpu_share: f64,
 }
 
 impl Report {
-    /// Done in a second.
+    /// Messages done in a second.
     #[must_use]
     pub fn rate(&self) -> f64 {
         if self.seconds > 0.0 { self.done as f64 / self.seconds } else { 0.0 }
     }
 
-    /// CPU seconds of the server for a million done.
+    /// CPU seconds of the server for a million messages done.
     #[must_use]
     pub fn server_cpu_per_million(&self) -> Option<f64> {
         let (user, system) = self.server_cpu_seconds?;
         (self.done > 0).then(|| (user + system) * 1e6 / self.done as f64)
     }
 
-    /// The same as an object, with units in the names.
+    /// The report as a JSON object, with units in the names.
     #[must_use]
     pub fn to_json(&self) -> Value {
         let spread = |spread: Option<Spread>| {
@@ -117,7 +117,7 @@ impl Report {
     }
 }
 
-/// For people.
+/// The report as text for people.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
@@ -162,7 +162,7 @@ impl fmt::Display for Report {
     }
 }
 
-/// Collects what takes time.
+/// Collects times.
 #[derive(Debug)]
 pub(crate) struct Times(Histogram<u64>);
 
@@ -176,7 +176,7 @@ impl Times {
         self.0.saturating_record(ns);
     }
 
-    /// Nothing if nothing was recorded.
+    /// The distribution; `None` if nothing was recorded.
     pub(crate) fn spread(&self) -> Option<Spread> {
         (!self.0.is_empty()).then(|| Spread {
             p50_ns: self.0.value_at_quantile(0.5),

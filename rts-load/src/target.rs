@@ -1,4 +1,4 @@
-//! Where the load goes, and in which protocol.
+//! The target of the load, and its protocol.
 
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::str::FromStr;
@@ -44,14 +44,14 @@ const SCHEMES: [(&str, Scheme); 10] = [
 ];
 
 impl Scheme {
-    /// As it is written in an address.
+    /// The scheme of the protocol's addresses.
     #[must_use]
     pub fn name(self) -> &'static str {
         SCHEMES.iter().find(|(_, scheme)| *scheme == self).map_or("", |(name, _)| name)
     }
 }
 
-/// Why there is nothing to put load on.
+/// Why a target is refused.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TargetError {
@@ -63,27 +63,27 @@ pub enum TargetError {
         "unknown protocol {0:?}; the protocols are rts, ws, redis, nats, nats-request, mqtt0, mqtt1, mqtt-request, relay, floor"
     )]
     Scheme(String),
-    /// TLS is for others to measure.
+    /// The load has no TLS.
     #[error("the load has no TLS, so it cannot measure {0:?}: use a listener for rts or ws")]
     Tls(String),
     /// The name has no address.
     #[error("cannot find {host}: {error}")]
     Resolve {
-        /// Which.
+        /// The host.
         host: String,
-        /// Why.
+        /// The reason.
         #[source]
         error: std::io::Error,
     },
-    /// Load is for a server on this machine, or one that its owner knows about.
+    /// The address is not on this machine, and that is not allowed explicitly.
     #[error("{0} is not a loopback address; --anywhere allows it for servers of your own")]
     NotLoopback(SocketAddr),
-    /// The app key cannot be used.
+    /// The app key is invalid.
     #[error(transparent)]
     Token(#[from] TokenError),
 }
 
-/// A server, and how to get in.
+/// A server, and the credentials for it.
 #[derive(Clone, Debug)]
 pub struct Target {
     pub(crate) scheme: Scheme,
@@ -94,13 +94,12 @@ pub struct Target {
 }
 
 impl Target {
-    /// A server at `url`. Tokens of RTS are made with the app's key, as its own server would;
-    /// `unix_now` is in seconds.
+    /// A server at `url`. Tokens of RTS are signed with the app's key. `unix_now` is in seconds.
     ///
     /// # Errors
     ///
-    /// An address that cannot be used, or that is not on this machine unless `anywhere`; a key that
-    /// cannot be used.
+    /// Fails if the address is invalid or, unless `anywhere`, not on this machine, and if the key
+    /// is invalid.
     pub fn new(
         url: &str,
         app_id: &str,
@@ -118,7 +117,7 @@ impl Target {
             return Err(TargetError::NotLoopback(address));
         }
         let app_key = AppKey::new(app_key)?;
-        // So that a bad app id is found out here.
+        // An invalid app id fails here.
         Token::new(app_id, "user", Expiry::Never)?;
         Ok(Self { scheme, address, app_id: app_id.to_owned(), app_key, issued_at: unix_now })
     }

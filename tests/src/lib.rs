@@ -1,6 +1,5 @@
-//! Tests of RTS as a whole, over `rts-testkit`'s world: what users live through is in
-//! `tests/stories`, laws that hold for every sequence of calls and accidents are in
-//! `tests/laws.rs`.
+//! Tests of RTS as a whole, over the simulated world of `rts-testkit`. Stories of users are in
+//! `tests/stories`, and laws for every sequence of calls and faults are in `tests/laws.rs`.
 #![forbid(unsafe_code)]
 
 use std::future::poll_fn;
@@ -9,7 +8,7 @@ use std::task::Poll;
 
 use rts_proto::server::Config;
 
-/// What a server allows for tests that are about something else than rates.
+/// The server configuration of tests that are not about rates.
 #[must_use]
 pub fn without_rates() -> Config {
     Config {
@@ -26,7 +25,7 @@ pub fn without_rates() -> Config {
     }
 }
 
-/// Drops the future the so-many-th time that it has to wait.
+/// Drops the future when it waits for the `at`th time.
 pub async fn give_up<T>(future: impl Future<Output = T>, at: usize) -> Option<T> {
     let mut future = pin!(future);
     let mut waits = 0;
@@ -38,7 +37,7 @@ pub async fn give_up<T>(future: impl Future<Output = T>, at: usize) -> Option<T>
         }
     })
     .await;
-    // For others: whoever gives up all the time must not keep the thread.
+    // Let other tasks run: a caller that drops futures in a loop must not keep the thread.
     let mut is_their_turn = false;
     poll_fn(|context| {
         if std::mem::replace(&mut is_their_turn, true) {

@@ -1,5 +1,5 @@
-//! Three conversations, broken off after every single byte, in both directions, at either user, in
-//! three ways: they always end well.
+//! Three conversations, broken off after every single byte, in both directions, at either user,
+//! with three kinds of breaks. Each must end well.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,17 +13,17 @@ use rts_testkit::{APP_SERVER_URL, Break, Person, Side, World};
 const ALICE: Person = 0;
 const BOB: Person = 1;
 const NAMES: [&str; 2] = ["alice", "bob"];
-/// Sends of each kind.
+/// The number of sends of each kind.
 const EACH: usize = 6;
 
-/// How the conversation goes.
+/// The course of the conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Script {
-    /// One thing after the other, and one resume.
+    /// One call after the other, and one resume.
     Calm,
     /// All messages at once.
     Hurried,
-    /// The link is lost again and again, and the token renewed on the way.
+    /// The link is cut repeatedly, and the token is renewed meanwhile.
     Returning,
 }
 
@@ -39,7 +39,7 @@ impl Script {
     }
 }
 
-/// Which conversation, and where it breaks off.
+/// A conversation and the point at which it breaks off.
 #[derive(Clone, Copy, Debug)]
 struct Cut {
     script: Script,
@@ -49,7 +49,7 @@ struct Cut {
     how: Break,
 }
 
-/// What was sent, by the ids that the calls returned.
+/// The sends, by the ids that the calls returned.
 #[derive(Default)]
 struct Asked {
     sends: BTreeMap<u64, (String, MessageConfig)>,
@@ -73,14 +73,14 @@ impl Story {
         }
     }
 
-    /// An application that wants to be logged in, and tries again when it failed.
+    /// An application that logs in again after each failure.
     fn stay_logged_in(&mut self, who: Person) {
         let token = self.world.token(NAMES[who]);
         let _ = self.world.call(who, |engine, now| engine.login(now, &token, NAMES[who]));
         self.wait(300);
     }
 
-    /// Whether a message gets through to the other.
+    /// Whether a message reaches the other user.
     fn probe(&mut self, from: Person) -> bool {
         let id = self.world.send(from, NAMES[1 - from], "probe");
         self.probes[from] += 1;
@@ -96,7 +96,8 @@ impl Story {
     }
 }
 
-/// The whole conversation. Returns what is left of the cut's bytes, if it did not come to the cut.
+/// Runs the whole conversation. Returns the bytes left before the cut, if the conversation ended
+/// first.
 fn tell(cut: Cut) -> (Story, Option<u64>) {
     let mut world = World::new(Config::default(), 2, 1);
     world.break_after(cut.who, cut.to, cut.bytes, cut.how);
@@ -138,7 +139,7 @@ fn tell(cut: Cut) -> (Story, Option<u64>) {
     let id = story.world.send_to_server(ALICE, "order");
     story.asked.server_sends.insert(id, "order".into());
     story.wait(100);
-    // A resume is part of the conversation.
+    // This conversation includes a resume.
     story.world.cut(ALICE);
     for number in EACH..EACH + 2 {
         let text = format!("0 {number}");
@@ -146,14 +147,14 @@ fn tell(cut: Cut) -> (Story, Option<u64>) {
         story.wait(15);
     }
     story.wait(45_000);
-    // Whatever happened, both are there again, and reach each other.
+    // After any cut, both users must be back and reach each other.
     for (who, key) in [(ALICE, alices), (BOB, bobs)] {
         story.stay_logged_in(who);
         let _ = story.world.call(who, |engine, now| engine.join_room(now, key));
         story.wait(100);
     }
     for from in [ALICE, BOB] {
-        // The first may be what breaks off.
+        // The break may hit the first probe.
         let is_through = story.probe(from) || story.probe(from);
         assert!(is_through, "{cut:?}: {} reaches nobody", NAMES[from]);
     }
@@ -177,7 +178,7 @@ fn text(payload: &Payload) -> String {
     String::from_utf8(payload.as_bytes().to_vec()).expect("it was text")
 }
 
-/// Whether the texts of one kind count up, without a repetition.
+/// Whether the numbers in the texts of one kind rise, without a repetition.
 fn counts_up(texts: &[String], kind: &str) -> bool {
     let numbers: Vec<usize> =
         texts.iter().filter_map(|text| text.strip_prefix(kind)?.trim().parse().ok()).collect();
@@ -207,7 +208,7 @@ fn check(cut: Cut, story: &Story) {
     let sent: Vec<_> = story.asked.sends.values().map(|(text, _)| text).collect();
     let place = |text: &&String| sent.iter().position(|sent| sent == text);
     assert!(reliable.iter().filter_map(place).is_sorted(), "{cut:?}: text and bytes in one order");
-    assert_eq!(received(ALICE).1, Vec::<String>::new(), "{cut:?}: nobody hears herself");
+    assert_eq!(received(ALICE).1, Vec::<String>::new(), "{cut:?}: no echo of own broadcasts");
 
     let (mut sends, mut rooms, mut servers) = (Vec::new(), Vec::new(), Vec::new());
     for event in &story.events[ALICE] {
@@ -232,7 +233,7 @@ fn check(cut: Cut, story: &Story) {
             _ => arrived == 0,
         };
         assert!(is_true, "{cut:?}: {text} has {code:?} and came {arrived} times");
-        // A break that is noticed at once costs a reliable message nothing.
+        // A break that is noticed at once costs no reliable message.
         let is_noticed = cut.how != Break::Silent;
         let is_known = matches!(code, SendCode::Ok | SendCode::NotInitialised);
         assert!(!is_noticed || !config.is_reliable() || is_known, "{cut:?}: {text} has {code:?}");
@@ -275,8 +276,8 @@ fn check(cut: Cut, story: &Story) {
     }
 }
 
-/// Every byte of one direction of one user's links, in every way. The points are shared among
-/// threads.
+/// Cuts one direction of one user's links after every byte, with every kind of break. Threads share
+/// the points.
 fn cut_everywhere(who: Person, to: Side) {
     for script in Script::ALL {
         cut_script(script, who, to);
@@ -302,7 +303,7 @@ fn cut_script(script: Script, who: Person, to: Side) {
                     for how in Break::ALL {
                         let cut = Cut { script, who, to, bytes, how };
                         let (story, left) = tell(cut);
-                        assert_eq!(left, None, "{cut:?}: it was to break");
+                        assert_eq!(left, None, "{cut:?}: no break happened");
                         check(cut, &story);
                     }
                 }

@@ -1,5 +1,4 @@
-//! Laws that hold for every sequence of calls and accidents. A failure prints the script, which is
-//! all that is needed to play it again.
+//! Laws for every sequence of calls and faults. A failure prints its script, which replays it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,7 +15,7 @@ use rts_tests::without_rates;
 
 const PEOPLE: usize = 3;
 
-/// Something that happens.
+/// One step of a script.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Login(usize),
@@ -79,18 +78,18 @@ fn script() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step(), 1..80)
 }
 
-/// What was asked for, and what came of it.
+/// The calls of a run, and their results.
 #[derive(Debug, Default, PartialEq)]
 struct Played {
     events: Vec<Vec<(Instant, Event)>>,
-    /// Sender and number of each message, to whom, and whether it is reliable.
+    /// The sender and id of each message, its receiver, and whether it is reliable.
     sends: BTreeMap<(usize, u64), (usize, bool)>,
     broadcasts: BTreeMap<(usize, u64), ()>,
     queries: Vec<usize>,
-    /// Sender and number of each message to the app's server, and what it says.
+    /// The sender and id of each message to the app server, and its text.
     server_sends: BTreeMap<(usize, u64), String>,
     params: Vec<usize>,
-    /// What the app's server received.
+    /// The texts that the app server received.
     posted: Vec<String>,
 }
 
@@ -110,9 +109,9 @@ fn room() -> RoomId {
     RoomId::new("room").expect("well formed")
 }
 
-/// Plays the script, then lets everything heal.
+/// Plays the script, then ends all faults.
 fn play(script: &[Step], habits: Habits, chunk_bytes: usize) -> Played {
-    // A rate depends on when a message arrives, which the laws do not speak of.
+    // The laws do not cover rates, which depend on the times of arrival.
     let mut world = World::new(without_rates(), PEOPLE, 7);
     world.habits = habits;
     world.net.chunk_bytes = chunk_bytes;
@@ -124,7 +123,7 @@ fn play(script: &[Step], habits: Habits, chunk_bytes: usize) -> Played {
     for (number, step) in script.iter().enumerate() {
         match *step {
             Step::Login(who) => {
-                // Refused when logged in, or destroyed: that is a law of its own.
+                // The call is refused after a login and after `destroy`. Another law checks that.
                 let token = world.token(&name(who));
                 let _ = world.call(who, |e, now| e.login(now, &token, &name(who)));
             }
@@ -209,10 +208,10 @@ fn play(script: &[Step], habits: Habits, chunk_bytes: usize) -> Played {
     played
 }
 
-/// Texts that arrived: who sent each, and the number of the step in which.
+/// Texts that arrived: the sender of each, and the number of the step that sent it.
 type Arrivals = Vec<(usize, usize)>;
 
-/// What this engine received: from users, from rooms.
+/// The texts that an engine received from users, and in rooms.
 fn received(events: &[(Instant, Event)]) -> (Arrivals, Arrivals) {
     let parse = |payload: &Payload| match payload {
         Payload::Text(text) => {

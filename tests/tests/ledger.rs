@@ -1,6 +1,6 @@
-//! `docs/assurance/` is the ledger of what is proved: every rule of the protocol is in it, every
-//! test that it names exists, and every rule and law has a mutation in `tests/ledger/` that breaks
-//! it, for `tests/ledger/check.py` to try.
+//! `docs/assurance/` is the ledger of proofs. It must hold every rule of the protocol, and every
+//! test that it names must exist. Every rule and law must have a mutation in `tests/ledger/` that
+//! breaks it, for `tests/ledger/check.py`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,21 +14,21 @@ fn document(name: &str) -> String {
     fs::read_to_string(root().join("docs").join(name)).expect("the document")
 }
 
-/// The rules of the protocol: each begins with its number in bold.
+/// The rules of the protocol. Each begins with its number in bold.
 fn rules() -> BTreeSet<String> {
     let protocol = document("protocol.md");
     let bold = protocol.split("**§").skip(1).filter_map(|rest| rest.split_once("**"));
     bold.map(|(number, _)| format!("§{number}")).collect()
 }
 
-/// Rules or laws that are proved together, and the tests that prove them.
+/// Rules or laws with common proof, and the tests that prove them.
 struct Proof {
     about: Vec<String>,
     text: String,
     tests: BTreeSet<String>,
 }
 
-/// The proofs of a page: each begins with a heading of this level, which names what is proved.
+/// The proofs of a page. Each begins with a heading of this level, which names its rules or laws.
 fn proofs_of(page: &str, level: &str) -> Vec<Proof> {
     let document = document(page);
     let heading = format!("\n{level} ");
@@ -43,8 +43,8 @@ fn proof(section: &str) -> Proof {
     Proof { about, text, tests }
 }
 
-/// The tests of a list of files, each with the names of its tests below it, as `FILE::NAME`. A file
-/// without a name stands for all of its tests.
+/// The tests of a list of files with test names below them, as `FILE::NAME`. A file without names
+/// stands for all of its tests.
 fn tests_in(text: &str) -> BTreeSet<String> {
     let files = text.split("\n- `").skip(1);
     let tests = files.flat_map(|entry| {
@@ -71,7 +71,7 @@ fn all_proofs() -> impl Iterator<Item = Proof> {
     rule_proofs().into_iter().chain(law_proofs())
 }
 
-/// One change that breaks a row, as `tests/ledger/check.py` reads it.
+/// A change that breaks a row, in the format of `tests/ledger/check.py`.
 struct Mutation {
     row: String,
     file: String,
@@ -166,7 +166,7 @@ fn each_law_has_its_text_and_tests() {
     assert_eq!(numbers, (1..=48).collect());
 }
 
-/// The names in `macro! { Name, ... }` of a source file: what its list has, in order.
+/// The names in `macro! { Name, ... }` of a source file, in order.
 fn listed(file: &str, begin: &str) -> Vec<String> {
     let code = fs::read_to_string(root().join(file)).expect("the source");
     let (_, list) = code.split_once(begin).expect("the list");
@@ -194,7 +194,7 @@ fn ledger_counts_situations_and_planted_bugs() {
         ("assurance/simulator.md", format!("recognises {situations} named situations")),
         ("assurance/simulator.md", format!("All {bugs} were found")),
     ] {
-        // Lines are wrapped anywhere.
+        // Joins lines, since the wrapping may be anywhere.
         let text = document(page).split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(
             text.contains(&words),

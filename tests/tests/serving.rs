@@ -1,4 +1,4 @@
-//! A server of `rts-server` whose future is dropped wherever it waits.
+//! The future of an `rts-server` server is dropped at each of its waits.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -14,14 +14,14 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
 
-/// A server waits less often than this before it ends.
+/// The bound of a server's waits before it ends.
 const WAITS_MAX: usize = 1_000;
-/// Some of them for nothing but to be given up there.
+/// The number of waits at which alice logs in before the server is dropped.
 const WAITS_WITH_ALICE: usize = 20;
 /// Any port.
 const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
-/// What happened to a server before it was given up.
+/// The events of a server before it was dropped.
 #[derive(Clone, Copy, Debug, Default)]
 struct Lived {
     is_alice_in: bool,
@@ -37,7 +37,7 @@ async fn alice_is_in(events: &mut Events) {
     }
 }
 
-/// Asks the OpenAPI for its health.
+/// Whether the OpenAPI reports health.
 async fn is_healthy(openapi: SocketAddr) -> bool {
     let Ok(mut stream) = TcpStream::connect(openapi).await else { return false };
     let request = b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
@@ -48,7 +48,7 @@ async fn is_healthy(openapi: SocketAddr) -> bool {
         && answer.starts_with("HTTP/1.1 200")
 }
 
-/// A task that was given up ends a little later.
+/// Waits for the port to refuse connections: the task of a dropped future ends a little later.
 async fn until_refused(address: SocketAddr) {
     while TcpStream::connect(address).await.is_ok() {
         yield_now().await;
@@ -64,7 +64,8 @@ fn alice_at(links: SocketAddr) -> (Engine, Events) {
     (engine, events)
 }
 
-/// Whether the server came to its end before it was given up.
+/// Runs a server that is dropped at its `at`th wait. Returns whether it ended before, and its
+/// events.
 async fn lives_until(at: usize) -> (bool, Lived) {
     let openapi = Some(OpenApi::development(LOOPBACK));
     let config = Config { openapi, ..Config::development(LOOPBACK) };
@@ -81,7 +82,7 @@ async fn lives_until(at: usize) -> (bool, Lived) {
         for _ in 0..WAITS_WITH_ALICE {
             yield_now().await;
         }
-        // One that was given up a moment ago does neither.
+        // A server that was dropped a moment ago does neither.
         lived.is_stopped = is_healthy(openapi).await && stop.send(()).is_ok();
         std::future::pending().await
     };

@@ -1,5 +1,5 @@
-//! `measured WORK TIMES`: does a work so often, in a function of its own, for a tool that counts
-//! what that takes, such as `bench/instructions`. Prints for how many things it counts.
+//! `measured WORK TIMES`: does a work TIMES times, in a function of its own, for a tool that counts
+//! its cost, such as `bench/instructions`. Prints the number of things that it did.
 #![forbid(unsafe_code)]
 
 use std::process::ExitCode;
@@ -30,7 +30,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// What is counted: nothing before and after.
+/// The measured function, with nothing before or after the work.
 #[inline(never)]
 fn measured(run: &mut dyn FnMut(), times: u64) {
     for _ in 0..times {

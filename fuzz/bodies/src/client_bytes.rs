@@ -1,4 +1,4 @@
-//! The client core, at the mercy of a server and an application.
+//! The client core, with arbitrary bytes from the server and arbitrary calls.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,16 +13,16 @@ use rts_proto::{AppId, Instant, LinkId, MessageId, RoomKey};
 
 use crate::script::{APPS, ROOMS, SIGNATURES, Script, URLS, USERS};
 
-/// More outputs than one step can have a reason for.
+/// More outputs than one step can cause.
 const DRAIN_MAX: usize = 200_000;
-/// Timers that may follow each other without time passing.
+/// The number of timers that may fire at one moment.
 const STEPS_AT_ONE_MOMENT_MAX: usize = 16;
 
-/// The input is a script of calls, of what a server says, and of time.
+/// The input is a script of calls, of bytes from a server, and of time.
 ///
-/// Nothing panics; a drain ends; stored bytes are bounded; what is transmitted can be read; a timer
-/// that fired is not due again at once; and every accepted send and broadcast gets exactly one
-/// result, at the latest when the engine is destroyed.
+/// Nothing panics. A drain ends. Stored bytes are bounded. Transmitted frames can be decoded. A
+/// timer that fired is not due again at once. Every accepted send and broadcast gets exactly one
+/// result, at the latest at `destroy`.
 pub fn client_bytes(data: &[u8]) {
     let mut script = Script::new(data);
     let mut world = World::new();
@@ -42,10 +42,10 @@ struct World {
     client: Client,
     now: Instant,
     link: LinkId,
-    /// What the client sends on its link.
+    /// Decodes the client's bytes on its link.
     reader: Decoder,
     rooms: Vec<RoomKey>,
-    /// Sends, and broadcasts of a room, that have no result yet.
+    /// Sends, and broadcasts of a room, without a result.
     open: BTreeSet<(Option<RoomKey>, MessageId)>,
     wait: Option<Instant>,
 }
@@ -85,7 +85,7 @@ impl World {
                 self.receive(script.login_answer());
             }
             8 => {
-                // A peer that is nowhere near its own link, and one that cuts a frame.
+                // A peer that sends bytes before its link exists, and one that cuts a frame.
                 let bytes = script.frame().encode();
                 let cut = usize::from(script.byte()) % bytes.len();
                 self.client.handle_input(now, Input::Received(LinkId(u64::MAX), bytes.clone()));
@@ -93,7 +93,7 @@ impl World {
                 self.client.handle_input(now, Input::Received(link, bytes.slice(cut..)));
             }
             op @ (9..=18 | 20 | 21) => self.call(op, script),
-            // Draining late costs nothing but time.
+            // A late drain only costs time.
             _ => return,
         }
         self.drain();
@@ -174,7 +174,7 @@ impl World {
         self.client.handle_input(self.now, Input::Tick);
     }
 
-    /// Goes on at the moment that the client waits for.
+    /// Moves on to the client's deadline.
     fn sleep(&mut self) {
         self.drain();
         let Some(until) = self.wait else { return };
@@ -228,8 +228,8 @@ impl World {
             }
             _ => return,
         };
-        // A result may be called back before the call that it is for returns its id, never later
-        // twice: `step` inserts before it drains.
+        // The result may come before its call returns the id, and only once: `step` inserts before
+        // it drains.
         assert!(self.open.remove(&question), "{question:?}: a second result");
     }
 }

@@ -1,19 +1,19 @@
-//! Frames, and the stream that they travel in.
+//! Frames, and the stream that carries them.
 
 use bytes::Bytes;
 use rts_proto::ProtocolError;
 use rts_proto::limits::{FRAME_BYTES_MAX, FRAME_BYTES_MAX_BEFORE_LOGIN};
 use rts_proto::wire::{Decoder, Frame};
 
-/// The longest length prefix of a frame that is allowed.
+/// The longest allowed length prefix of a frame, in bytes.
 const PREFIX_BYTES_MAX: usize = 3;
-/// A frame without a payload is written with an empty text, which may make it longer (§1.7).
+/// A frame without a payload is encoded with an empty text, which may make it longer (§1.7).
 const REWRITTEN_BYTES_MAX: usize = FRAME_BYTES_MAX + 8;
 
-/// The first byte says how the rest, a stream, is cut; its top bit, which limit holds.
+/// The first byte chooses the cuts of the rest, a stream; its top bit chooses the limit in force.
 ///
-/// However a stream is cut, it has the same frames and the same error; a frame that was read is
-/// written and read again as the same; never is more stored than the limit.
+/// However a stream is cut, it has the same frames and the same error. A decoded frame is encoded
+/// and decoded to an equal frame. No more bytes are stored than the limit.
 pub fn decode(data: &[u8]) {
     let Some((head, stream)) = data.split_first() else { return };
     let frame_bytes_max =

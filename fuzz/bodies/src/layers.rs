@@ -1,4 +1,4 @@
-//! What lies between TCP and the frames: TLS, WebSocket, proxies.
+//! The layers between TCP and the frames: TLS, WebSocket, proxies.
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
@@ -11,19 +11,19 @@ use rts_stream::{
 
 use crate::script::Script;
 
-/// A WebSocket's request that is granted.
+/// A valid request for a WebSocket.
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: rts.v1\r\n\r\n";
-/// More than a side may ever have to write without having been asked to send.
+/// More bytes than a side may ever have to write unasked.
 const ANSWER_BYTES_MAX: usize = 256 * 1_024;
-/// What drivers read at once.
+/// The size of the drivers' reads.
 const READ_BYTES: usize = 64 * 1_024;
-/// Frames do not begin like this, so no sniffer takes it for something else.
+/// Frames do not begin with these bytes, so they are not mistaken for another protocol.
 const SENT: &[u8] = b"\x04\x0a\x02\x08\x01";
 
-/// The first byte says which side of which transport gets the others. Whatever they are: nothing
-/// panics, the answers are bounded, and what comes out does not depend on how they were cut. An
-/// honest link with one byte changed is one of the transports.
+/// The first byte chooses a side of a transport, which receives the rest. Nothing panics, the
+/// answers are bounded, and the output does not depend on the cuts. One of the transports is a
+/// valid link with one byte changed.
 pub fn layers(data: &[u8]) {
     let mut script = Script::new(data);
     match script.byte() % 8 {
@@ -62,7 +62,7 @@ fn same_however_cut(
     }
 }
 
-/// The key of a client is another one each time, so its server's answer is too.
+/// A client's key is random, so its server's answer is random too.
 fn client_of_web_socket(script: &mut Script<'_>) {
     let connector = Connector::new("ws://localhost", ConnectOptions::default());
     let connector = connector.expect("an address");
@@ -86,7 +86,7 @@ fn client_of_web_socket(script: &mut Script<'_>) {
     }
 }
 
-/// An honest conversation of which the server, or the client, gets some bytes changed.
+/// A valid conversation, of which the server or the client receives some changed bytes.
 fn changed(script: &mut Script<'_>) {
     let (connector, acceptor) = tls(script.pick(&["rtss", "wss"]));
     let (mut client, mut server) = (Side::new(connector.layers()), Side::new(acceptor.layers()));
@@ -154,8 +154,8 @@ impl Side {
         side
     }
 
-    /// It was given up for answers that were not read. When that is noticed depends on how much
-    /// came at once.
+    /// The link was given up since its answers were not read. When that is noticed depends on the
+    /// size of the reads.
     fn was_flooded(&self) -> bool {
         self.layers.end() == Some(End::Failed(LayerError::DoesNotRead))
     }

@@ -1,6 +1,6 @@
-//! What the fuzz targets do, as plain functions: each takes any bytes, and panics when a law is
-//! broken. `tests/corpus.rs` calls them with the committed inputs; `../fuzz_targets` with those
-//! that libFuzzer thinks of.
+//! The bodies of the fuzz targets, as plain functions. Each takes any bytes, and panics when a law
+//! is broken. `tests/corpus.rs` calls them with the committed inputs, and `../fuzz_targets` with
+//! the inputs of libFuzzer.
 
 mod client_bytes;
 mod client_session;

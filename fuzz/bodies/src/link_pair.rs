@@ -11,14 +11,14 @@ use rts_testkit::{Break, Person, Side, World};
 use crate::script::Script;
 
 const NAMES: [&str; 2] = ["alice", "bob"];
-/// Enough for everything to happen.
+/// Enough steps for every situation.
 const STEPS_MAX: usize = 200;
 
-/// The input is a script of sends, of what happens to links, and of time.
+/// The input is a script of sends, of faults of links, and of time.
 ///
-/// However the links are cut, stalled or broken off in the middle of a frame: each send has exactly
-/// one result, and a true one; reliable messages arrive once and in order; in the end both are
-/// there again, and then nothing is left.
+/// However the links are cut, stalled or broken off in the middle of a frame, each send has exactly
+/// one true result. Reliable messages arrive once and in order. In the end both users are back, and
+/// then the server is empty.
 pub fn link_pair(data: &[u8]) {
     let mut script = Script::new(data);
     let mut world = World::new(without_rates(), NAMES.len(), 1);
@@ -45,7 +45,7 @@ fn step(world: &mut World, script: &mut Script<'_>, sent: &mut [BTreeMap<u64, Me
     match script.byte() % 16 {
         0..=4 => {
             let config = script.pick(MessageConfig::ALL);
-            // Its number is what it says.
+            // The text of a message is its number.
             let text = (sent[who].len() + 1).to_string();
             let id = world.send_as(who, NAMES[1 - who], Payload::text(text), config);
             sent[who].insert(id, config);
@@ -68,13 +68,13 @@ fn step(world: &mut World, script: &mut Script<'_>, sent: &mut [BTreeMap<u64, Me
     }
 }
 
-/// Nothing goes wrong any more.
+/// Ends all faults.
 fn heal(world: &mut World) {
     world.net.latency = Duration::from_millis(10);
     world.unstick();
     for who in 0..NAMES.len() {
         world.unstall(who);
-        // What is armed and has not gone off never does.
+        // A planned break that has not happened never does.
         world.break_after(who, Side::Server, u64::MAX, Break::Closed);
     }
     world.run_for(Duration::from_secs(60));

@@ -7,11 +7,11 @@ use crate::script::Script;
 
 const SECRET: &str = "secret";
 
-/// The input is taken for a request: an action, a query, headers, and a body.
+/// The input is read as a request: an action, a query, headers, and a body.
 ///
-/// Nothing makes a panic. Nobody guesses a signature. What is signed verifies, and does not any
-/// more when a byte of it is another. What is read as a call is within its bounds, and a query
-/// means the same as its canonical form.
+/// Nothing panics. No signature is valid by chance. A signed request verifies, and no longer
+/// verifies after a byte of it changes. A parsed call is within its bounds, and a query means the
+/// same as its canonical form.
 pub fn openapi(data: &[u8]) {
     let mut script = Script::new(data);
     let action = script.pick(&Action::ALL);
@@ -44,7 +44,7 @@ pub fn openapi(data: &[u8]) {
 
 /// Signs the request, and changes a byte of the signature or of the body.
 fn signed(parts: &Parts<'_>, at: u64, change: usize) {
-    // A header that is there twice cannot be signed.
+    // A header that occurs twice cannot be signed.
     let mut headers: Vec<_> =
         parts.headers.iter().filter(|(name, _)| name == "host").cloned().collect();
     headers.truncate(1);

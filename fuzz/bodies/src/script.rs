@@ -1,4 +1,4 @@
-//! An input as a script of small steps, so that the fuzzer finds its way past the handshake.
+//! Reads an input as a script of small steps, so that the fuzzer gets past the handshake.
 
 use bytes::Bytes;
 use rts_proto::wire::{Accepted, Frame, Login, LoginAnswer, Resume, ResumeKey, SetServerParams};
@@ -14,13 +14,13 @@ pub(crate) const USERS: [&str; 5] = ["alice", "bob", "carol@x.y-z", "bad uid", "
 pub(crate) const ROOMS: [&str; 4] = ["lobby", "a@b-c", "bad.room", ""];
 /// The last ones are not signatures.
 pub(crate) const SIGNATURES: [&str; 4] = ["signature", "s", "line\nbreak", ""];
-/// The last ones are not urls; the core finds out only about the empty one.
+/// The last ones are not URLs. The core rejects only the empty one.
 pub(crate) const URLS: [&str; 3] = ["https://app.example/rts", "not a url", ""];
-/// Around what matters: nothing, a little, a quarter of a window after some, the limit and one
+/// Lengths around the limits: zero, small, a quarter of a window after some, the limit, and one
 /// more.
 const PAYLOADS: [usize; 6] = [0, 1, 200, 40_000, 65_536, 65_537];
 
-/// Reads an input from its beginning; past the end are zeros.
+/// Reads an input from its beginning. Past its end are zeros.
 pub(crate) struct Script<'a> {
     rest: &'a [u8],
 }
@@ -34,7 +34,7 @@ impl<'a> Script<'a> {
         self.rest.is_empty()
     }
 
-    /// So many bytes, or those that are left.
+    /// Up to `len` bytes, as far as the input goes.
     pub(crate) fn bytes(&mut self, len: usize) -> &'a [u8] {
         let (taken, rest) = self.rest.split_at(len.min(self.rest.len()));
         self.rest = rest;
@@ -53,7 +53,7 @@ impl<'a> Script<'a> {
         u32::from_le_bytes([self.byte(), self.byte(), self.byte(), self.byte()])
     }
 
-    /// Mostly small, sometimes as large as it gets.
+    /// Mostly small numbers, sometimes the largest.
     pub(crate) fn number(&mut self) -> u64 {
         match self.byte() {
             0xFF => u64::MAX,
@@ -66,7 +66,7 @@ impl<'a> Script<'a> {
         self.byte() & 1 == 1
     }
 
-    /// A length in one byte, then so much text; empty when it is not UTF-8.
+    /// A length in one byte, then a text of that length. It is empty if it is not UTF-8.
     pub(crate) fn text(&mut self) -> &'a str {
         let len = usize::from(self.byte());
         core::str::from_utf8(self.bytes(len)).unwrap_or_default()
@@ -152,7 +152,7 @@ impl<'a> Script<'a> {
         })
     }
 
-    /// Any frame at all, with values that mean something to the other side.
+    /// A frame of any kind, with values that the other side may know.
     pub(crate) fn frame(&mut self) -> Frame {
         let kind = self.byte();
         if kind == 0xFF {

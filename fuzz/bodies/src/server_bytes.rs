@@ -1,4 +1,4 @@
-//! The server core, at the mercy of its clients.
+//! The server core, with arbitrary bytes from its clients.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -19,21 +19,21 @@ use rts_proto::{
 use crate::script::{APPS, Script, USERS};
 
 const SLOTS: usize = 5;
-/// More outputs than one step can have a reason for.
+/// More outputs than one step can cause.
 const DRAIN_MAX: usize = 1_000_000;
-/// Timers that may follow each other without time passing.
+/// The number of timers that may fire at one moment.
 const STEPS_AT_ONE_MOMENT_MAX: usize = 16;
-/// From here on, a step is a command of an app's back end.
+/// The first byte of a step that stands for a command of a back end.
 const FIRST_COMMAND: u8 = 0xF8;
-/// From the last link to the last trace of it: a grace, and that of a displaced session.
+/// The timers after the last link: a grace period, and that of a displaced session.
 const TIMERS_MAX: usize = 10_000;
 
-/// The input is a script of what several clients and the driver do, and of time.
+/// The input is a script of several clients, the driver, and time.
 ///
-/// Nothing panics; a drain ends; the windows are bounded; what is transmitted can be read and is
-/// within the limits, and none of it is for a link that is gone; a timer that fired is not due
-/// again at once; what a back end concludes from reports is what is so; and when all links are gone
-/// and the grace has passed, nothing is left.
+/// Nothing panics. A drain ends. The windows are bounded. Transmitted frames can be decoded, are
+/// within the limits, and are for existing links only. A timer that fired is not due again at once.
+/// The reports add up to the true state. When all links are gone and the grace period is over, the
+/// server is empty.
 pub fn server_bytes(data: &[u8]) {
     let mut script = Script::new(data);
     let mut world = World::new();
@@ -57,16 +57,16 @@ struct World {
     server: Server,
     now: Instant,
     slots: [Option<LinkId>; SLOTS],
-    /// What the server sends on each link.
+    /// Decodes the server's bytes on each link.
     readers: BTreeMap<LinkId, Decoder>,
     last_link: u64,
     to_judge: VecDeque<LoginId>,
     targets: VecDeque<TargetId>,
-    /// Posts that the server has asked for and not given up.
+    /// Posts that the server ordered and did not abandon.
     posts: Vec<CallId>,
-    /// All that it ever asked for.
+    /// All posts that the server ever ordered.
     posted: BTreeSet<CallId>,
-    /// What a back end concludes from what it is told.
+    /// The state that the reports add up to.
     believed: Believed,
     wait: Option<Instant>,
 }
@@ -107,7 +107,7 @@ impl Believed {
 
 impl World {
     fn new() -> Self {
-        // Small enough for the fuzzer to reach.
+        // Small limits, so that the fuzzer reaches them.
         let reported_apps = APPS.map(|id| AppId::new(id).expect("well formed")).into();
         let config = Config {
             links_before_login_max: 3,
@@ -173,7 +173,7 @@ impl World {
             }
             15 => self.answer_about_target(script),
             16 => self.post_progresses(script),
-            // Draining late costs nothing but time.
+            // A late drain only costs time.
             _ => return,
         }
         self.drain();
@@ -185,7 +185,7 @@ impl World {
         let link = LinkId(self.last_link);
         self.slots[slot] = Some(link);
         self.readers.insert(link, Decoder::new());
-        // A key that the script can name.
+        // A resume key that the script can name.
         let key = ResumeKey([self.last_link as u8; 16]);
         self.server.handle_input(self.now, Input::Accepted(link, key));
         self.drain();
@@ -193,7 +193,7 @@ impl World {
 
     fn hang_up(&mut self, slot: usize) {
         if let Some(link) = self.slots[slot].take() {
-            // What the server said before it knew may still be drained.
+            // Frames from before the server knew may still be drained.
             self.drain();
             self.readers.remove(&link);
             self.server.handle_input(self.now, Input::Disconnected(link));
@@ -249,7 +249,7 @@ impl World {
                 }
             }
         };
-        // What is over a limit does nothing, which is all that can go wrong.
+        // A command over a limit has no effect.
         self.server.command(self.now, command);
     }
 
@@ -269,7 +269,7 @@ impl World {
         let Some(login) = self.to_judge.pop_front() else { return };
         let verdict = match script.byte() {
             0xFF => Verdict::Accept { claim: u64::MAX, issued_at: u32::MAX },
-            // Not a refusal, and to be taken for one.
+            // This is no refusal, and must be handled as one.
             0xFE => Verdict::Refuse(LoginCode::Ok),
             byte @ 0xF0.. => {
                 Verdict::Refuse(LoginCode::ALL[usize::from(byte) % LoginCode::ALL.len()])
@@ -313,7 +313,7 @@ impl World {
         self.server.handle_input(self.now, Input::Tick);
     }
 
-    /// Goes on at the moment that the server waits for; false when it waits for none.
+    /// Moves on to the server's deadline. Returns false if there is none.
     fn sleep(&mut self) -> bool {
         self.drain();
         let Some(until) = self.wait else { return false };

@@ -1,4 +1,4 @@
-//! Where a server may post to.
+//! The URLs that a server may post to.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -7,12 +7,12 @@ use rts_egress::{AddressPolicy, AllowList, TargetUrl, is_public};
 const LISTED: [&str; 3] =
     ["https://app.example/rts", "https://app.example:8443/", "https://10.0.0.1/a/b"];
 
-/// The input is taken for a url, for what is behind a listed origin, for an entry of a list, for a
-/// network, and for an address.
+/// The input is read as a URL, as a path behind a listed origin, as an entry of a list, as a
+/// network, and as an address.
 ///
-/// Nothing panics. A url that is accepted is written in one way only, and put together from its
-/// parts it is itself. One that is permitted begins as an entry does, up to the end of a segment.
-/// An address that is vetted is public, however it is wrapped.
+/// Nothing panics. An accepted URL is in its only spelling, and equals the URL assembled from its
+/// parts. A permitted URL begins like an entry, up to the end of a segment. A vetted address is
+/// public, however it is wrapped.
 pub fn target_url(data: &[u8]) {
     if let Ok(text) = core::str::from_utf8(data) {
         read(text);

@@ -7,10 +7,10 @@ use crate::script::Script;
 const APP_ID: &str = "123456781234567812345678";
 const KEY: &str = "app key";
 
-/// The input is taken for a token, and then for the fields of one and a change to it.
+/// The input is read as a token, and then as the fields of a token and a change to it.
 ///
-/// No text makes a panic. What verifies is signed again with the same fields. A token that was
-/// changed anywhere does not verify.
+/// Nothing panics. A token that verifies is signed again to an equal text. A token that was changed
+/// anywhere does not verify.
 pub fn token(data: &[u8]) {
     let key = AppKey::new(KEY).expect("not empty");
     if let Ok(text) = core::str::from_utf8(data) {
@@ -46,7 +46,7 @@ fn read(text: &str, key: &AppKey) {
     assert_eq!(verified.is_ok(), unverified.verify(key).is_ok());
     if let Ok(token) = verified {
         assert_eq!(&token, claims);
-        // A minted token has its privileges in order; a read one may not.
+        // A minted token has its privileges in order. A parsed token may not.
         let again = inspect(&token.sign(key)).expect("minted");
         assert_eq!(again.claims(), claims);
     }

@@ -1,10 +1,9 @@
-//! Replays the committed corpus of every fuzz target. An input that once broke a law is added
-//! there.
+//! Replays the committed corpus of every fuzz target. Inputs that once broke a law are part of it.
 
 use std::fs;
 use std::path::Path;
 
-/// Runs `body` on each input; the name of the one that fails is in the test's output.
+/// Runs `body` on each input. The test's output names the input that fails.
 fn replay(target: &str, body: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus").join(target);
     let entries = fs::read_dir(&folder).expect("the corpus is committed");

@@ -1,5 +1,5 @@
-//! The targets that hold a core, or all of them together, against what is true, with inputs that
-//! proptest draws and shrinks.
+//! The targets that check a core, or all of them together, against a model. Proptest draws and
+//! shrinks the inputs.
 
 use proptest::prelude::*;
 

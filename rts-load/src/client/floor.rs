@@ -1,12 +1,12 @@
-//! The bare relay: a frame is its length, the receiver's number, and the payload. What arrives at
-//! the receiver is the frame as it was sent. The first frame of a client says who it is.
+//! The bare relay. A frame is its length, the receiver's number, and the payload, and it arrives
+//! unchanged. The first frame of a client names the client.
 
 use super::{Client, Heard, Role, due_ns};
 use crate::target::Target;
 
-/// Length and destination, four bytes each, little-endian; the length is that of the payload.
+/// Length of the payload and destination, four bytes each, little-endian.
 pub(crate) const HEAD_BYTES: usize = 8;
-/// Instead of a receiver: all clients that said so of themselves.
+/// The destination of all clients that greeted with it.
 pub(crate) const DESTINATION_ALL: u32 = u32::MAX;
 
 pub(crate) struct Floor {
@@ -34,7 +34,7 @@ impl Client for Floor {
         while let Some((_, frame)) = frame(&input[used..]) {
             used += frame.len();
             match frame.len() - HEAD_BYTES {
-                // The greeting comes back.
+                // The relay returns the greeting.
                 4 => hear(Heard::Ready),
                 _ => hear(Heard::Delivered { due_ns: due_ns(&frame[HEAD_BYTES..]) }),
             }
@@ -61,7 +61,7 @@ fn put(out: &mut Vec<u8>, to: u32, payload: &[u8]) {
     out.extend_from_slice(payload);
 }
 
-/// The first frame and whom it is for; nothing while it is not whole.
+/// The first frame and its destination; `None` while the frame is incomplete.
 pub(crate) fn frame(input: &[u8]) -> Option<(u32, &[u8])> {
     let len = u32::from_le_bytes(*input.first_chunk()?) as usize;
     let to = u32::from_le_bytes(*input.get(4..)?.first_chunk()?);

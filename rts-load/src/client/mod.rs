@@ -1,4 +1,4 @@
-//! One file for each protocol: just enough of it to put load on a server.
+//! The client side of each protocol, one in each file: just enough to put load on a server.
 
 mod floor;
 mod mqtt;
@@ -20,28 +20,27 @@ pub(crate) use floor::{DESTINATION_ALL, HEAD_BYTES as FLOOR_HEAD_BYTES, frame as
 
 use crate::target::Target;
 
-/// Where all members and the speaker meet.
+/// The room of all members and the speaker.
 pub(crate) const ROOM: &str = "room";
 
-/// A payload begins with the moment at which it was to be sent and its id, eight bytes each,
-/// little-endian.
+/// A payload begins with its planned moment of sending and its id, eight bytes each, little-endian.
 pub(crate) const PAYLOAD_HEAD_BYTES: usize = 16;
 
-/// What a client is for.
+/// The role of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
-    /// Is there, and gets what is sent to it.
+    /// Connects, and receives messages.
     Receiver,
     /// Sends to the receiver with this number.
     Sender { to: u32 },
-    /// Gets what is said in the room.
+    /// Receives the broadcasts of the room.
     Member,
-    /// Speaks in the room.
+    /// Broadcasts in the room.
     Speaker,
 }
 
 impl Role {
-    /// Where the client with this number sends to, or what it hears.
+    /// The channel that the client with this number sends to or receives from.
     pub(crate) fn channel(self, number: u32) -> String {
         match self {
             Self::Receiver => user(number),
@@ -51,7 +50,7 @@ impl Role {
     }
 }
 
-/// What a client heard.
+/// An event of a client.
 #[derive(Debug)]
 pub(crate) enum Heard {
     Ready,
@@ -67,12 +66,12 @@ pub(crate) trait Client: Sized {
     /// The first bytes on a new link.
     fn open(&mut self, out: &mut Vec<u8>);
 
-    /// Takes what arrived, and returns how much of it has been used; the rest comes again with more
-    /// behind it.
+    /// Takes received bytes, and returns the number that was used. The rest comes again with more
+    /// bytes behind it.
     ///
     /// # Errors
     ///
-    /// Why there is nothing more to say to this server.
+    /// The reason why the client cannot go on with this server.
     fn hear(
         &mut self,
         input: &[u8],
@@ -80,24 +79,24 @@ pub(crate) trait Client: Sized {
         hear: &mut impl FnMut(Heard),
     ) -> Result<usize, String>;
 
-    /// Sends to whom its role says. Ids count from 1.
+    /// Sends to the target of the role. Ids count from 1.
     fn send(&mut self, id: u64, payload: &[u8], out: &mut Vec<u8>);
 
     /// Whether sends have results in this protocol.
     fn has_results(&self) -> bool;
 
-    /// Everything of a turn was said, and is about to be written.
+    /// Called at the end of a turn, before its bytes are written.
     fn end_burst(&mut self, _out: &mut Vec<u8>) {}
 
-    /// Whether `end_burst` has something to add though nothing was said.
+    /// Whether `end_burst` has bytes to add to an otherwise empty turn.
     fn owes(&self) -> bool {
         false
     }
 
-    /// Called a few times a second: what the protocol wants said in silence.
+    /// Called a few times a second, for frames such as heartbeats.
     fn sweep(&mut self, _out: &mut Vec<u8>) {}
 
-    /// The next link does not go on with what was, but logs in anew.
+    /// Makes the next link log in anew, instead of resuming.
     fn forget(&mut self) {}
 }
 

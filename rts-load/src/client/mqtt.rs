@@ -1,5 +1,5 @@
-//! MQTT 3.1.1: a topic of each receiver. At QoS 0 there are no results, at QoS 1 the broker's; and
-//! with `mqtt-request` the receiver answers on a topic of the sender.
+//! MQTT 3.1.1, with one topic for each receiver. QoS 0 has no results, QoS 1 has the broker's. With
+//! `mqtt-request` the receiver answers on a topic of the sender.
 
 use super::{Client, Heard, PAYLOAD_HEAD_BYTES, Role, due_ns, message_id, varint};
 use crate::target::{Scheme, Target};
@@ -16,11 +16,11 @@ const SWEEPS_PER_HEARTBEAT: u32 = 80;
 pub(crate) struct Mqtt {
     number: u32,
     role: Role,
-    /// Where it sends to, or what it hears.
+    /// The topic that the client sends to or receives from.
     topic: String,
     scheme: Scheme,
     sweeps: u32,
-    /// Packet ids go round; results at QoS 1 come in the order of the sends.
+    /// Packet ids wrap around. Results at QoS 1 come in the order of the sends.
     last_packet: u16,
     last_result: u64,
 }
@@ -149,7 +149,7 @@ impl Mqtt {
     }
 }
 
-/// Senders stand right behind their receivers.
+/// The number after a receiver's is its sender.
 fn sender_of(receiver: u32) -> u32 {
     receiver + 1
 }
@@ -169,7 +169,7 @@ fn put_packet(out: &mut Vec<u8>, first: u8, body: &[u8]) {
     out.extend_from_slice(body);
 }
 
-/// The first packet: its first byte, what is in it, and its length; nothing while it is not whole.
+/// The first packet: its first byte, its content, and its length; `None` while it is incomplete.
 fn packet(input: &[u8]) -> Option<(u8, &[u8], usize)> {
     let first = *input.first()?;
     let (len, len_bytes) = varint::get(&input[1..])?;

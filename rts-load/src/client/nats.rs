@@ -1,5 +1,5 @@
-//! NATS: a subject of each receiver. Results are either the server's `+OK` (verbose mode), or the
-//! reply of the receiver to a request.
+//! NATS, with one subject for each receiver. Results are either the server's `+OK` (verbose mode),
+//! or the receiver's reply to a request.
 
 use std::io::Write as _;
 
@@ -9,7 +9,7 @@ use crate::target::{Scheme, Target};
 pub(crate) struct Nats {
     number: u32,
     role: Role,
-    /// Where it sends to, or what it hears.
+    /// The subject that the client sends to or receives from.
     subject: String,
     /// Whether results are replies.
     requests: bool,
@@ -94,7 +94,7 @@ impl Client for Nats {
 }
 
 impl Nats {
-    /// Whoever sends without requests wants a `+OK` for each.
+    /// Without requests, a sender needs a `+OK` for each message.
     fn is_verbose(&self) -> bool {
         !self.requests && matches!(self.role, Role::Sender { .. } | Role::Speaker)
     }

@@ -1,15 +1,14 @@
-//! Redis: PUBLISH to a channel of the receiver, SUBSCRIBE. A result says how many receivers there
-//! were.
+//! Redis: PUBLISH to a channel of the receiver, SUBSCRIBE. A result is the number of receivers.
 
 use super::{Client, Heard, Role, due_ns};
 use crate::target::Target;
 
-/// Our own result for a message without a receiver, as RTS has it.
+/// The result of a message without a receiver, equal to the code of RTS.
 const NOBODY: u32 = 4;
 
 pub(crate) struct Redis {
     role: Role,
-    /// Where it sends to, or what it hears.
+    /// The channel that the client sends to or receives from.
     channel: String,
     is_ready: bool,
     /// Results come in the order of the sends.
@@ -91,7 +90,7 @@ enum Reply<'a> {
 }
 
 impl<'a> Reply<'a> {
-    /// One reply and its length; nothing while it is not whole.
+    /// One reply and its length; `None` while it is incomplete.
     fn read(input: &'a [u8]) -> Result<Option<(Self, usize)>, String> {
         let Some((kind, line, mut used)) = line(input) else { return Ok(None) };
         match kind {
@@ -124,7 +123,7 @@ impl<'a> Reply<'a> {
     }
 }
 
-/// The first line: its kind, its text, and its length with the end.
+/// The first line: its kind, its text, and its length with the line end.
 fn line(input: &[u8]) -> Option<(u8, &[u8], usize)> {
     let end = input.iter().position(|byte| *byte == b'\r').filter(|end| end + 1 < input.len())?;
     Some((*input.first()?, &input[1..end], end + 2))

@@ -4,7 +4,7 @@
 use super::{Client, Heard, Role, due_ns, websocket};
 use crate::target::Target;
 
-/// Instead of a receiver: all members of the room.
+/// The receiver number of all members of the room.
 const EVERYBODY: u32 = u32::MAX;
 
 pub(crate) struct Relay {

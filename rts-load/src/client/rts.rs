@@ -1,5 +1,4 @@
-//! RTS itself, over TCP or WebSocket. The frames of which there are many are read and written by
-//! hand.
+//! RTS itself, over TCP or WebSocket. Frames of the hot path are encoded and decoded by hand.
 
 use bytes::Bytes;
 use rts_proto::limits::ACK_FRAMES_MAX;
@@ -33,10 +32,10 @@ pub(crate) struct Rts {
     session: Option<Accepted>,
     received: u64,
     acked: u64,
-    /// Whether the acknowledgement of what was received must not wait (§4.4).
+    /// Whether the acknowledgement must not wait (§4.4).
     is_ack_awaited: bool,
     sweeps_in_silence: u32,
-    /// Over WebSocket: what was said in this turn, and is not yet in a message.
+    /// Over WebSocket: the bytes of this turn that are not yet in a message.
     websocket: Option<websocket::Layer>,
     /// `user-N` of the receiver, or the room.
     to: String,
@@ -77,7 +76,7 @@ impl Client for Rts {
             token: self.token.clone(),
             resume,
             claim: self.session.as_ref().map_or(0, |session| session.claim),
-            // Not said: no login of ours is late.
+            // Left out, since no login of the load is late.
             engine: 0,
             attempt: 0,
         };
@@ -265,14 +264,14 @@ impl Rts {
     }
 }
 
-/// What is inside of a frame: a tag of one byte, a length, and the message.
+/// The content of a frame: a tag of one byte, a length, and the message.
 fn body(frame: &[u8]) -> Result<&[u8], String> {
     let rest = frame.get(1..).unwrap_or_default();
     let (_, len) = varint::get(rest).ok_or("a frame that ends too soon")?;
     Ok(&rest[len..])
 }
 
-/// The field with this number, if it has a length.
+/// The field with this number, if its type has a length.
 fn field(mut message: &[u8], wanted: u64) -> Option<&[u8]> {
     while let Some((key, len)) = varint::get(message) {
         message = &message[len..];
@@ -289,7 +288,7 @@ fn field(mut message: &[u8], wanted: u64) -> Option<&[u8]> {
     None
 }
 
-/// Every id of a frame of results: its code and its packed ids have these field numbers.
+/// Reports every id of a frame of results. Its code and its packed ids have these field numbers.
 fn results(
     mut message: &[u8],
     code_field: u64,

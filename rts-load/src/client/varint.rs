@@ -1,4 +1,4 @@
-//! Numbers of seven bits a byte, as protobuf and MQTT have them.
+//! Varints: numbers with seven bits in each byte, as in protobuf and MQTT.
 
 pub(crate) fn put(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
@@ -8,13 +8,13 @@ pub(crate) fn put(out: &mut Vec<u8>, mut value: u64) {
     out.push(value as u8);
 }
 
-/// How many bytes `value` takes.
+/// The length of `value`, in bytes.
 pub(crate) fn len(value: u64) -> usize {
     let bits = 64 - (value | 1).leading_zeros() as usize;
     bits.div_ceil(7)
 }
 
-/// The number at the front of `bytes`, and how many bytes it has; `None` when its end has not come.
+/// The number at the front of `bytes` and its length in bytes; `None` while it is incomplete.
 pub(crate) fn get(bytes: &[u8]) -> Option<(u64, usize)> {
     let mut value = 0;
     for (index, byte) in bytes.iter().take(10).enumerate() {

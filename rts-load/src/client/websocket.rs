@@ -1,11 +1,11 @@
-//! WebSocket (RFC 6455), the client's side, for bytes: what a test of load needs of it.
+//! The client side of WebSocket (RFC 6455), as far as a load test needs it.
 
 /// The longest head of a frame: two bytes, eight of length, four of mask.
 const HEAD_BYTES_MAX: usize = 14;
 const BINARY: u8 = 0x82;
 const CLOSE: u8 = 0x8;
 const PING: u8 = 0x9;
-/// A client must mask. A mask of zero is one, and leaves what it masks as it is.
+/// A client must mask. A mask of zero is valid, and leaves the bytes as they are.
 const MASK: [u8; 4] = [0; 4];
 
 /// A byte stream in binary messages, one for each turn.
@@ -14,9 +14,9 @@ pub(crate) struct Layer {
     path: String,
     protocol: &'static str,
     is_upgraded: bool,
-    /// What is to be sent with the end of the turn.
+    /// The bytes to send at the end of the turn.
     pub(crate) said: Vec<u8>,
-    /// The stream as it arrived, taken out of its messages.
+    /// The received stream, without the heads of its messages.
     pub(crate) arrived: Vec<u8>,
 }
 
@@ -48,7 +48,7 @@ impl Layer {
         Ok(used)
     }
 
-    /// Before the upgrade is answered nothing else may be said: it waits in `said`.
+    /// Until the upgrade is answered, nothing else may be sent: it waits in `said`.
     pub(crate) fn end_burst(&mut self, out: &mut Vec<u8>) {
         if self.is_upgraded && !self.said.is_empty() {
             put_message(out, &self.said);
@@ -56,7 +56,7 @@ impl Layer {
         }
     }
 
-    /// Whether something waits to be said.
+    /// Whether bytes wait to be sent.
     pub(crate) fn owes(&self) -> bool {
         self.is_upgraded && !self.said.is_empty()
     }
@@ -74,7 +74,7 @@ pub(crate) fn upgrade(path: &str, protocol: &str) -> String {
     )
 }
 
-/// The length of the answer to [`upgrade`]; 0 while it has not come.
+/// The length of the answer to [`upgrade`]; 0 while it is incomplete.
 pub(crate) fn upgraded(input: &[u8]) -> Result<usize, String> {
     let Some(end) = input.windows(4).position(|bytes| bytes == b"\r\n\r\n") else { return Ok(0) };
     if !input.starts_with(b"HTTP/1.1 101") {
@@ -103,8 +103,8 @@ pub(crate) fn put_message(out: &mut Vec<u8>, payload: &[u8]) {
     out.extend_from_slice(payload);
 }
 
-/// The next message of a server, and how long it is with its head. A ping has no payload for us:
-/// the servers here are told by our traffic that we live.
+/// The next message of a server, and its length with its head. A ping is ignored: the load's
+/// traffic shows the servers that it is alive.
 pub(crate) fn message(input: &[u8]) -> Result<Option<(&[u8], usize)>, String> {
     let &[first, second, ..] = input else { return Ok(None) };
     let (len, head): (usize, usize) = match second & 0x7F {

@@ -1,4 +1,4 @@
-//! Getting clients ready, so many at once.
+//! Connects clients, a bounded number at once.
 
 use std::time::{Duration, Instant};
 
@@ -8,14 +8,14 @@ use crate::client::{Client, Role};
 use crate::net::{Happened, LinkIndex};
 use crate::report::Times;
 
-/// How often those who wait look up.
+/// The longest wait for events.
 pub(super) const LOOK_UP: Duration = Duration::from_millis(50);
-/// How often clients are asked what they want to say in silence.
+/// The interval of the clients' heartbeats and similar frames.
 const SWEEP: Duration = Duration::from_millis(250);
-/// Clients that connect at once, for work that does not say.
+/// Clients that connect at once, for jobs without a setting.
 pub(super) const AT_ONCE: usize = 200;
 
-/// When clients were last asked what they want to say.
+/// The time of the last sweep.
 pub(super) struct Sweeper(Instant);
 
 impl Sweeper {
@@ -32,8 +32,8 @@ impl Sweeper {
 }
 
 impl<C: Client> Run<'_, C> {
-    /// Connects one client for each role, in this order, and returns when all are ready; with how
-    /// long each took.
+    /// Connects one client for each role, in this order. When all are ready, returns how long each
+    /// took.
     pub(super) fn gather(
         &mut self,
         roles: impl ExactSizeIterator<Item = Role>,
@@ -48,7 +48,7 @@ impl<C: Client> Run<'_, C> {
         })
     }
 
-    /// Connects the clients that were there before once more.
+    /// Connects the existing clients once more.
     pub(super) fn gather_again(
         &mut self,
         clients: usize,

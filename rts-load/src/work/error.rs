@@ -1,36 +1,36 @@
-//! Why a job was not done.
+//! Why a job failed.
 
 use std::time::Duration;
 
-/// Why a job was not done.
+/// Why a job failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
-    /// Sockets, or waiting for them.
+    /// A socket failed, or a wait for sockets.
     #[error("{0}; does the server run, and may this process open enough files?")]
     Io(#[from] std::io::Error),
     /// A client lost its link.
     #[error("client {client} of {scheme}: {why}")]
     Lost {
-        /// Which.
+        /// The number of the client.
         client: usize,
-        /// Of which protocol.
+        /// The scheme of the protocol.
         scheme: &'static str,
-        /// As the server or the system said.
+        /// The reason that the server or the system gave.
         why: String,
     },
-    /// Nothing happened any more.
+    /// No further client became ready in time.
     #[error("only {ready} of {clients} clients were ready after {}s without progress", STUCK_AFTER.as_secs())]
     Stuck {
-        /// So many were.
+        /// The number of ready clients.
         ready: usize,
-        /// Of so many.
+        /// The number of all clients.
         clients: usize,
     },
-    /// There must be somebody, and something to send.
+    /// The job has no clients or nothing to send.
     #[error("{0}")]
     Nothing(&'static str),
 }
 
-/// Clients that are not ready by then never will be.
+/// The time without progress after which clients count as stuck.
 pub(crate) const STUCK_AFTER: Duration = Duration::from_secs(20);

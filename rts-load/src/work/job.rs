@@ -1,11 +1,11 @@
-//! What can be done to a server.
+//! The kinds of load.
 
 use std::time::Duration;
 
 use super::error::RunError;
 use crate::client::PAYLOAD_HEAD_BYTES;
 
-/// What to do.
+/// A job.
 #[derive(Clone, Debug)]
 pub enum Job {
     /// Messages from senders to receivers, in pairs.
@@ -14,9 +14,9 @@ pub enum Job {
     Room(Room),
     /// Clients log in, one after another.
     Connect(Connect),
-    /// Clients are there and do nothing.
+    /// Clients are logged in and idle.
     Idle(Idle),
-    /// All clients lose their link in one moment, and come back.
+    /// All clients lose their link at one moment, and reconnect.
     Storm(Storm),
 }
 
@@ -25,15 +25,15 @@ pub enum Job {
 pub struct P2p {
     /// Senders, each with a receiver of its own.
     pub pairs: usize,
-    /// Clients that are there beside them and do nothing.
+    /// Further clients that are logged in and idle.
     pub idle: usize,
     /// Bytes of a message.
     pub payload_bytes: usize,
     /// When messages are sent.
     pub pace: Pace,
-    /// Before it is measured.
+    /// The time before the measurement.
     pub warm_up: Duration,
-    /// How long it is measured.
+    /// The time of the measurement.
     pub duration: Duration,
 }
 
@@ -46,16 +46,16 @@ pub struct Room {
     pub payload_bytes: usize,
     /// When broadcasts are sent.
     pub pace: Pace,
-    /// Before it is measured.
+    /// The time before the measurement.
     pub warm_up: Duration,
-    /// How long it is measured.
+    /// The time of the measurement.
     pub duration: Duration,
 }
 
 /// See [`Job::Connect`].
 #[derive(Clone, Debug)]
 pub struct Connect {
-    /// How many.
+    /// The number of clients.
     pub clients: usize,
     /// Logins that may be under way at once.
     pub at_once: usize,
@@ -64,32 +64,33 @@ pub struct Connect {
 /// See [`Job::Idle`].
 #[derive(Clone, Debug)]
 pub struct Idle {
-    /// How many.
+    /// The number of clients.
     pub clients: usize,
     /// Logins that may be under way at once.
     pub at_once: usize,
-    /// How long they are there.
+    /// The time for which they stay.
     pub duration: Duration,
 }
 
 /// See [`Job::Storm`].
 #[derive(Clone, Debug)]
 pub struct Storm {
-    /// How many.
+    /// The number of clients.
     pub clients: usize,
     /// Logins that may be under way at once.
     pub at_once: usize,
-    /// Whether they go on with their sessions, where the protocol has that; otherwise they log in
-    /// anew.
+    /// Whether clients resume their sessions, if the protocol can. Otherwise they log in anew.
     pub resume: bool,
 }
 
 /// When messages are sent.
 #[derive(Clone, Copy, Debug)]
 pub enum Pace {
-    /// Closed loop: each sender has this number under way, and sends the next when one is done.
+    /// Closed loop: each sender has this number of open messages, and sends the next when one is
+    /// done.
     Window(usize),
-    /// Open loop: this number a second, all senders together, on schedule whatever the server does.
+    /// Open loop: this number a second, over all senders, at planned moments that do not depend on
+    /// the server.
     PerSecond(u32),
 }
 

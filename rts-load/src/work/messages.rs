@@ -1,5 +1,4 @@
-//! Messages in pairs, and broadcasts in a room: both are senders with a window, and those who get
-//! what they send.
+//! Messages in pairs, and broadcasts in a room. Both have senders with a window, and receivers.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -13,31 +12,31 @@ use crate::client::{Client, PAYLOAD_HEAD_BYTES, Role};
 use crate::net::{Happened, LinkIndex};
 use crate::report::{Report, Times};
 
-/// Open loop: what a sender has under way at the most. Less than RTS lets a client have; what does
-/// not fit waits, and its waiting counts.
+/// Open loop: the most open messages of a sender, fewer than RTS allows a client. Further messages
+/// wait, and the wait counts.
 const OPEN_LOOP_WINDOW: usize = 512;
-/// For what is under way when the sending ends.
+/// The time for open messages when the sending ends.
 const DRAIN: Duration = Duration::from_secs(5);
-/// In the place of a message that is done.
+/// The place holder of a message that is done.
 const DONE: u64 = u64::MAX;
 
-/// One who sends.
+/// A sender.
 struct Sender {
     link: LinkIndex,
     has_results: bool,
-    /// Deliveries of each message.
+    /// The number of deliveries of each message.
     receivers: u64,
     sent: u64,
     delivered: u64,
     results: u64,
-    /// When messages without a result were to be sent; the first is number `first_open`.
+    /// The planned moments of open messages. The first has the id `first_open`.
     open: VecDeque<u64>,
     first_open: u64,
-    /// Open loop: when messages that wait for the window were to be sent.
+    /// Open loop: the planned moments of messages that wait for the window.
     waiting: VecDeque<u64>,
 }
 
-/// What was counted while it was measured.
+/// The counts of a measurement.
 struct Tally {
     is_measuring: bool,
     sent: u64,
@@ -46,31 +45,31 @@ struct Tally {
     delivery: Times,
     result: Times,
     lateness: Times,
-    /// Of the whole run.
+    /// The codes of the whole run.
     codes: BTreeMap<u32, u64>,
 }
 
-/// The work as far as pairs and rooms have it in common.
+/// The part of the work that pairs and rooms share.
 struct Plan {
     senders: Vec<Sender>,
-    /// The sender whose messages a link gets.
+    /// The sender whose messages each link receives.
     sender_of: Vec<usize>,
     pace: Pace,
     payload: Vec<u8>,
     warm_up: Duration,
     duration: Duration,
     clients: usize,
-    /// In a room, what is done is a delivery.
+    /// Whether a delivery counts as done, as in a room.
     counts_deliveries: bool,
     is_sending: bool,
-    /// An empty list with room, for the next turn.
+    /// A list for reuse in the next turn.
     happened: Vec<(LinkIndex, Happened)>,
 }
 
 impl<C: Client> Run<'_, C> {
     pub(super) fn p2p(&mut self, job: &P2p) -> Result<Report, RunError> {
         let pair = |pair: usize| {
-            // A sender stands right behind its receiver.
+            // The number after a receiver's is its sender.
             [Role::Receiver, Role::Sender { to: 2 * pair as u32 }]
         };
         let roles: Vec<_> = (0..job.pairs).flat_map(pair).collect();
@@ -155,7 +154,7 @@ impl<C: Client> Run<'_, C> {
         })
     }
 
-    /// Sends at the plan's pace for a while.
+    /// Sends at the plan's pace for this time.
     fn phase(
         &mut self,
         name: &'static str,
@@ -177,7 +176,7 @@ impl<C: Client> Run<'_, C> {
                 Pace::Window(_) => LOOK_UP.min(duration),
                 Pace::PerSecond(rate) => {
                     self.send_due(plan, tally, started_ns, &mut due_count, rate);
-                    // What is due next may be due before a timer would ring.
+                    // The next message may be due before a timer could fire.
                     Duration::ZERO
                 }
             };
@@ -193,7 +192,7 @@ impl<C: Client> Run<'_, C> {
         Ok(())
     }
 
-    /// Waits for what is under way.
+    /// Waits for open messages.
     fn drain(&mut self, plan: &mut Plan, tally: &mut Tally) -> Result<(), RunError> {
         let started = Instant::now();
         while plan.senders.iter().any(|sender| sender.under_way() > 0) && started.elapsed() < DRAIN
@@ -204,7 +203,7 @@ impl<C: Client> Run<'_, C> {
         Ok(())
     }
 
-    /// Open loop: sends what is due by now, by one sender after the other.
+    /// Open loop: sends all messages that are due, distributed over the senders in turn.
     fn send_due(
         &mut self,
         plan: &mut Plan,
@@ -226,8 +225,8 @@ impl<C: Client> Run<'_, C> {
         }
     }
 
-    /// Sends what the sender's window allows: in a closed loop always something, in an open loop
-    /// what waits.
+    /// Sends as the sender's window allows: any number in a closed loop, waiting messages in an
+    /// open loop.
     fn send_more(&mut self, plan: &mut Plan, index: usize, tally: &mut Tally) {
         match plan.pace {
             Pace::Window(window) => {
@@ -291,7 +290,7 @@ impl<C: Client> Run<'_, C> {
 }
 
 impl Sender {
-    /// Messages that are not done.
+    /// The number of open messages.
     fn under_way(&self) -> u64 {
         let undelivered = self.sent - (self.delivered / self.receivers).min(self.sent);
         let unanswered = self.sent - self.results;
@@ -306,7 +305,7 @@ impl Sender {
         self.under_way() < window as u64
     }
 
-    /// When the message with this id was to be sent, if it had no result before.
+    /// The planned moment of the message with this id, if it has no result yet.
     fn resolve(&mut self, id: u64) -> Option<u64> {
         let place = usize::try_from(id.checked_sub(self.first_open)?).ok()?;
         let due = std::mem::replace(self.open.get_mut(place)?, DONE);

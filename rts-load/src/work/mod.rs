@@ -1,4 +1,4 @@
-//! What is done to a server. One file for each kind of work.
+//! The jobs, one file for each kind of work.
 
 mod crowd;
 mod error;
@@ -18,12 +18,12 @@ pub use job::{Connect, Idle, Job, P2p, Pace, Room, Storm};
 
 use running::Run;
 
-/// Does a job, and calls `progress` now and then with what is going on and how much of it is done,
+/// Does a job. Calls `progress` now and then with the present phase and its share that is done,
 /// from 0 to 1.
 ///
 /// # Errors
 ///
-/// No server, a client that was turned away, a job of nothing.
+/// Fails if the server cannot be reached or turns a client away, and if the job is empty.
 pub fn run(
     target: &Target,
     job: &Job,

@@ -1,4 +1,4 @@
-//! Clients that come, stay, go and come back.
+//! Clients that connect, stay, leave and reconnect.
 
 use std::time::Instant;
 
@@ -11,7 +11,7 @@ use crate::machine::{CpuTime, own_cpu_time};
 use crate::net::Happened;
 use crate::report::Report;
 
-/// What the server and the load had used at a moment.
+/// The resources used by the server and the load at a moment.
 pub(super) struct Snapshot {
     at: Instant,
     server: Option<CpuTime>,
@@ -84,7 +84,7 @@ impl<C: Client> Run<'_, C> {
         Snapshot { at: Instant::now(), server, load: own_cpu_time() }
     }
 
-    /// A report of what was used since.
+    /// A report of the resources used since the snapshot `before`.
     pub(super) fn since(&self, before: &Snapshot) -> Report {
         let seconds = before.at.elapsed().as_secs_f64();
         let now = self.server.and_then(|server| server.cpu_time());

@@ -1,10 +1,10 @@
-//! What all work has in common.
+//! The state that all jobs share.
 
 use crate::machine::ServerProcess;
 use crate::net::Net;
 use crate::target::Target;
 
-/// A job that is being done.
+/// A job in progress.
 pub(super) struct Run<'a, C> {
     pub(super) net: Net<C>,
     pub(super) target: &'a Target,

@@ -1,4 +1,4 @@
-//! Every question has its answer, also when its link, its session or its time is over.
+//! Every call has its result, even if its link, its session or its time ends.
 
 use rts_proto::client::{Event, RoomEvent};
 use rts_proto::limits::OPEN_QUERIES_MAX;
@@ -30,7 +30,7 @@ fn query_limit_holds_and_answers_free_places() {
     let mut world = World::new(without_rates(), 2, 1);
     world.log_in(ALICE, "alice");
     world.log_in(BOB, "bob");
-    // The second time shows that answers make room for others.
+    // The second round shows that answers free their places.
     for _ in 0..2 {
         ask(&mut world, OPEN_QUERIES_MAX);
         assert_eq!(statuses(&mut world), []);

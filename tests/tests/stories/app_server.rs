@@ -1,4 +1,4 @@
-//! Messages to the app's own server: what is posted, and what comes back.
+//! Messages to the app server: posts and replies.
 
 use std::time::Duration;
 

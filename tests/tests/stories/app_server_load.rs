@@ -1,4 +1,4 @@
-//! Messages to the app's own server when there are many, when it hangs, and when the link is down.
+//! Messages to the app server under load, with a hanging app server, and without a link.
 
 use std::time::Duration;
 
@@ -125,7 +125,7 @@ fn longest_replies_reach_a_client_after_a_cut() {
     let results = world.server_results(ALICE);
     let ids: Vec<u64> = results.iter().map(|(id, ..)| *id).collect();
     assert_eq!(ids, (1..=30).collect::<Vec<_>>());
-    // What found no room in the window was not posted, and its result says so.
+    // Messages without room in the window were not posted, and their results tell so.
     let (answered, waited) = results.split_at(WINDOW_BYTES_MAX / FRAME_BYTES_MAX);
     assert!(answered.iter().all(|(_, code, reply)| (*code, *reply) == (0, 65_536)), "{results:?}");
     assert!(waited.iter().all(|(_, code, _)| *code == 17), "{results:?}");

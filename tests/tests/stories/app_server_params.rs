@@ -1,4 +1,4 @@
-//! Where messages to the app's own server go: params, and how long they last.
+//! Server params: their target, and their lifetime.
 
 use std::time::Duration;
 
@@ -47,7 +47,7 @@ fn message_sent_after_params_uses_them() {
     let shown: Vec<_> =
         world.app_server.posts.iter().map(|post| post.params.signature().to_owned()).collect();
     assert_eq!(shown, ["b", "c"]);
-    // The same while others are in force.
+    // The same order while other params are in force.
     world.call(ALICE, |engine, now| engine.set_server_params(now, "d", APP_SERVER_URL));
     world.send_to_server(ALICE, "with d");
     world.run_for(seconds(1));
@@ -71,7 +71,7 @@ fn params_call_is_answered_after_a_restart() {
     world.log_in(ALICE, "alice");
     world.call(ALICE, |engine, now| engine.set_server_params(now, "s", APP_SERVER_URL));
     world.restart_server(without_rates());
-    // Her engine hears of it after 10 ms.
+    // Her engine learns of the restart after 10 ms.
     world.run_for(Duration::from_millis(11));
     world.send_to_server(ALICE, "waits for the link");
     world.run_for(seconds(5));

@@ -1,4 +1,4 @@
-//! What the app's back end does to users and rooms.
+//! Commands of the back end for users and rooms.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ fn three(config: Config) -> World {
     world
 }
 
-/// All three in one room, with nothing left to read; and the handle of each.
+/// All three users in one room without unread events, and the handle of each.
 fn three_in(id: &str, config: Config) -> (World, [RoomKey; 3]) {
     let mut world = three(config);
     let keys = [ALICE, BOB, CAROL].map(|who| world.join(who, id));
@@ -73,7 +73,7 @@ fn ban(world: &mut World, ban: &Ban, interval: Duration) -> usize {
     world.backend(|server, now| server.ban(now, &app(), ban, interval)).expect("few bans")
 }
 
-/// What an engine was told about rooms: each event in a short form.
+/// An engine's room events, in a short form.
 fn told(world: &mut World, who: Person) -> Vec<String> {
     let short = |event| match event {
         Event::Room { event: RoomEvent::Joined { .. }, .. } => Some("joined".to_owned()),
@@ -89,7 +89,7 @@ fn told(world: &mut World, who: Person) -> Vec<String> {
     world.take_events(who).into_iter().filter_map(short).collect()
 }
 
-/// Joins with a handle that the engine has, and says what came of it.
+/// Joins with an existing handle, and returns the room events.
 fn rejoin(world: &mut World, who: Person, key: RoomKey) -> Vec<String> {
     world.take_events(who);
     world.call(who, |engine, now| engine.join_room(now, key)).expect("not in it");
@@ -275,7 +275,7 @@ fn membership_without_session_can_be_kicked() {
     world.log_in(BOB, "bob");
     world.join(ALICE, "room");
     world.join(BOB, "room");
-    // The same user elsewhere, and not in the room.
+    // The user logs in elsewhere, and does not join the room.
     world.log_in(CAROL, "bob");
     world.take_events(ALICE);
     assert!(world.backend(|server, now| server.kick(now, &app(), &room("room"), &user("bob"))));

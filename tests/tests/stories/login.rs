@@ -72,7 +72,7 @@ fn other_refusals_end_the_login() {
     }
 }
 
-/// Five are let in at once, five wait for their turn, and two are asked to come back.
+/// Five logins are admitted at once, five are queued, and two are asked to retry.
 #[test]
 fn twelve_logins_of_one_user_all_succeed_in_turn() {
     let mut world = World::new(Config::default(), 12, 1);
@@ -140,7 +140,7 @@ fn newest_login_displaces_the_older() {
     assert_eq!(world.stats().sessions, 1);
 }
 
-/// Shortly after, the displaced session is remembered; later only the claims tell who was first.
+/// At first the server remembers the displaced session. Later only the claims order the logins.
 #[test]
 fn login_displaced_while_offline_stays_displaced() {
     for away in [1, 60] {
@@ -247,7 +247,7 @@ fn reserved_user_ids_cannot_log_in() {
     let reserved_uids = [UserId::new("system").expect("well formed")].into();
     let mut world = World::new(Config { reserved_uids, ..Config::default() }, 1, 1);
     let good = world.token("system");
-    // A stranger is not told that there is something about this id.
+    // The refusal does not reveal that the user id is reserved.
     for (token, code) in
         [("no token", LoginCode::InvalidToken), (good.as_str(), LoginCode::BadUserId)]
     {
@@ -266,7 +266,7 @@ fn unanswered_login_fails_after_10_seconds() {
     let mut world = World::new(Config::default(), 1, 1);
     let good = world.token("alice");
     login(&mut world, &good, "alice");
-    // One way is 10 ms: the link is open, and the login is under way.
+    // One way is 10 ms: the link is open, and the login is in transit.
     world.run_for(Duration::from_millis(25));
     world.net.is_silent = true;
     world.run_for(Duration::from_millis(9_990));
@@ -279,7 +279,7 @@ fn unanswered_login_fails_after_10_seconds() {
     world.log_in(ALICE, "alice");
 }
 
-/// An engine in a room, whose session is lost and whose token is no longer good.
+/// An engine in a room, whose session is lost and whose token is invalid.
 fn refused_on_the_way_back() -> (World, RoomKey) {
     let mut world = World::new(Config::default(), 1, 1);
     let token = world.token_for(ALICE, "alice", seconds(60));

@@ -1,4 +1,4 @@
-//! What users live through, one theme a file.
+//! Stories of users, one theme in each file.
 
 mod answers;
 mod app_server;

@@ -54,7 +54,7 @@ fn result_0_follows_the_receivers_acknowledgement() {
     assert_eq!(world.results(ALICE), [(1, 0)]);
 }
 
-/// What an engine received from users: from whom, whether it is text, and its bytes.
+/// The messages that an engine received from users: sender, whether it is text, and bytes.
 fn received(world: &mut World, who: usize) -> Vec<(String, bool, Vec<u8>)> {
     let message = |event| match event {
         Event::MessageReceived { from, payload } => Some((from.as_str().to_owned(), payload)),
@@ -106,8 +106,8 @@ fn payload_and_sender_arrive_unchanged() {
     }
 }
 
-/// Alice and bob talk, and this is what they are told. Beside them, if `noisy`, an engine of
-/// another app has their names and much bad luck.
+/// The events of alice and bob in a conversation. If `noisy`, an engine of another app has their
+/// names and many faults.
 fn told_beside(noisy: bool) -> [Vec<(Instant, Event)>; 2] {
     let mut world = two();
     let other = noisy.then(|| world.add("876543218765432187654321", Parameters::default()));
@@ -242,7 +242,7 @@ fn status_follows_the_last_byte_received() {
         })
     };
     assert_eq!(status(&mut world), Some(OnlineStatus::Online));
-    // Bob's process is gone without a word: its engine does nothing any more.
+    // Bob's process stops without a notice.
     world.freeze(BOB);
     for (second, wanted) in [
         (13, OnlineStatus::Online),

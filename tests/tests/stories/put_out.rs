@@ -1,5 +1,4 @@
-//! Users whom the app's back end wants out: disconnected, banned from logging in, or with a token
-//! that is revoked.
+//! Users that the back end disconnects, bans from logging in, or whose tokens it revokes.
 
 use std::time::Duration;
 
@@ -23,7 +22,7 @@ fn user(uid: &str) -> UserId {
     UserId::new(uid).expect("well formed")
 }
 
-/// Alice and bob in one room, with nothing left to read; and bob's handle.
+/// Alice and bob in one room without unread events, and bob's handle.
 fn two_in_a_room(config: Config) -> (World, RoomKey) {
     let mut world = World::new(config, 2, 1);
     for (who, uid) in [(ALICE, "alice"), (BOB, "bob")] {
@@ -45,16 +44,16 @@ fn bar(world: &mut World, uid: &str, interval: Duration) -> usize {
     world.backend(|server, now| server.ban(now, &app(), &ban, interval)).expect("few bans")
 }
 
-/// The second in which a world begins, and the tokens of these stories are issued.
+/// The second in which a world begins, and in which these stories issue tokens.
 const ISSUED_AT: u32 = 1_700_000_000;
 
-/// What was issued before so many seconds after that.
+/// Revokes tokens that were issued before this number of seconds after [`ISSUED_AT`].
 fn revoke(world: &mut World, uid: Option<&str>, seconds_later: u32) -> usize {
     let (uid, before) = (uid.map(user), ISSUED_AT + seconds_later);
     world.backend(|server, now| server.revoke(now, &app(), uid.as_ref(), before))
 }
 
-/// What a login comes to.
+/// Logs in, and returns the result.
 fn log_in(world: &mut World, who: Person, uid: &str) -> LoginCode {
     world.take_events(who);
     let token = world.token(uid);
@@ -72,7 +71,7 @@ fn is_logged_out(event: &Event) -> bool {
     *event == Event::Logout(LogoutReason::PutOut)
 }
 
-/// Who left the room, and why, as somebody saw it.
+/// The users that an engine saw leave the room, with the reasons.
 fn leaves(world: &mut World, who: Person) -> Vec<(String, LeaveReason)> {
     let left = |event| match event {
         Event::Room { event: RoomEvent::UserLeft { uid, reason }, .. } => {

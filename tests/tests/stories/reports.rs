@@ -1,4 +1,4 @@
-//! What the app's back end is told of who comes and goes.
+//! Reports to the back end.
 
 use rts_proto::server::{Ban, Config, Report};
 use rts_proto::{AppId, LeaveReason, RoomId, UserId};
@@ -22,7 +22,7 @@ fn world() -> World {
     World::new(Config { reported_apps: [app()].into(), ..Config::default() }, 3, 1)
 }
 
-/// What the back end was told since it was asked last, each in a short form.
+/// The reports since the last call, in a short form.
 fn told(world: &mut World) -> Vec<String> {
     let short = |report: Report| match report {
         Report::UserOnline { uid } => format!("{uid} on"),

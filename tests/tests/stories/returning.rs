@@ -1,4 +1,4 @@
-//! Links that break, and what is left of everything afterwards.
+//! Links that break, and sessions that are resumed or lost.
 
 use std::time::Duration;
 
@@ -197,7 +197,7 @@ fn user_is_gone_after_the_grace_period() {
     assert_eq!(world.stats().links, 0);
 }
 
-/// What this engine was told about rooms, in short.
+/// An engine's room events, in a short form.
 fn told(world: &mut World, who: usize) -> Vec<String> {
     let short = |event: Event| match event {
         Event::Room { event, .. } => Some(match event {

@@ -1,4 +1,4 @@
-//! Rooms: joining, talking, leaving.
+//! Rooms: joins, broadcasts, leaves.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ fn results(events: Vec<Event>) -> Vec<(u64, BroadcastCode)> {
     room_events(events).into_iter().filter_map(result).collect()
 }
 
-/// Forty times a second, where 20 are allowed, and 256 at once.
+/// Forty joins a second, where 20 a second are allowed, and 256 at once.
 #[test]
 fn joins_over_rate_fail_unseen_by_others() {
     let mut world = three(Config::default());
@@ -119,7 +119,7 @@ fn broadcasts_have_one_order_without_echo() {
         }
     }
     world.run_for(seconds(1));
-    // Dave says nothing himself, so he hears all of it: the others hear the same without their own.
+    // Dave sends nothing, so he receives all broadcasts. The others receive all but their own.
     let all = world.room_texts(DAVE);
     assert_eq!(all.len(), 60);
     for who in [ALICE, BOB, CAROL] {

@@ -1,5 +1,5 @@
-//! Links that are slow upwards, or far away, and healthy: they are kept, and what is said arrives.
-//! One whose way up is dead is not kept.
+//! Links with a slow uplink or a long delay are kept, and their messages arrive. A link with a dead
+//! uplink is not kept.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use rts_tests::without_rates;
 
 const ALICE: usize = 0;
 const BOB: usize = 1;
-/// A largest message takes 5.5 s, longer than the client waits before it sends a Ping.
+/// The largest message takes 5.5 s, longer than the client's interval of Pings.
 const SLOW_BYTES_PER_SECOND: u32 = 12_000;
 /// The unanswered Ping of §2.6, and the 5 s of §2.5 before it.
 const DEAD_AFTER: Duration = Duration::from_secs(5 + 10);
@@ -33,7 +33,7 @@ fn messages_of(world: &mut World, who: usize) -> usize {
     world.take_events(who).iter().filter(|event| is_message(event)).count()
 }
 
-/// To many, so that nothing waits for a receiver. Nobody of them is there.
+/// Sends to many users, so that no send waits for its receiver. None of the users exist.
 fn says_a_window_full(world: &mut World) {
     for number in 0..14 {
         let payload = Payload::binary(vec![0; 65_536]);
@@ -42,7 +42,7 @@ fn says_a_window_full(world: &mut World) {
     }
 }
 
-/// Her Pings wait behind what she said, which the server acknowledges bit by bit.
+/// Alice's Pings wait behind her messages, which the server acknowledges one by one.
 #[test]
 fn busy_slow_uplink_stays_up() {
     let mut world = two();
@@ -69,7 +69,8 @@ fn dead_slow_uplink_is_replaced_in_time() {
     assert_ne!(link(&mut world, ALICE), before);
 }
 
-/// More than may be under way to one receiver: the rest waits for results, which take four ways.
+/// More messages than may be open to one receiver. The rest waits for results, which take four
+/// ways.
 #[test]
 fn long_path_fails_no_message() {
     for latency_ms in [10, 50, 300, 1_000, 2_500] {
@@ -82,7 +83,7 @@ fn long_path_fails_no_message() {
         world.run_for(seconds(20));
         let results = world.results(ALICE);
         assert_eq!(results.len(), 18);
-        // Where the answer takes longer than a result may, it is unknown.
+        // If an answer takes longer than a result may, the result is a time-out.
         let is_fair = |code| code == 0 || code == 1 && 4 * latency_ms > 10_000 / 3;
         assert!(results.iter().all(|(_, code)| is_fair(*code)), "{latency_ms} ms: {results:?}");
         assert_eq!(messages_of(&mut world, BOB), 18, "{latency_ms} ms");

@@ -1,4 +1,4 @@
-//! What an application is told about its connection, and when.
+//! Connection states, and when they are reported.
 
 use rts_proto::client::{Client, Event};
 use rts_proto::server::Config;
@@ -39,7 +39,7 @@ fn failing_first_connection_is_reported_and_retried() {
 fn silence_is_reported_after_10_12_and_22_seconds() {
     let mut world = World::new(Config::default(), 1, 1);
     world.log_in(ALICE, "alice");
-    // Nothing was heard since the login, so silence counts from there.
+    // No bytes arrived since the login, so the silence counts from there.
     let heard = world.states(ALICE)[1].0;
     world.take_events(ALICE);
     world.net.is_silent = true;

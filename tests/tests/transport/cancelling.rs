@@ -1,4 +1,4 @@
-//! Futures that are dropped wherever they wait.
+//! Futures that are dropped at each of their waits.
 
 use rts_driver::client::*;
 use rts_tests::give_up;
@@ -47,8 +47,8 @@ pub(crate) async fn dropped_wait_for_the_engines_end_can_be_repeated<G: Ground>(
     server.shard.closed().await;
 }
 
-/// Given up before it accepted anything, between two links, and while it waits for the last to
-/// close.
+/// The future is dropped before its first link, between two links, and while it waits for the last
+/// link to close.
 pub(crate) async fn dropped_serve_future_keeps_links<G: Ground>(way: Way) {
     const KNOCKS: usize = 3;
     let server = TestServer::<G>::start(way).await;
@@ -60,7 +60,7 @@ pub(crate) async fn dropped_serve_future_keeps_links<G: Ground>(way: Way) {
         for _ in 0..KNOCKS {
             knocks.push(TcpStream::connect(address).await.expect("it listens"));
         }
-        // Each wait may see more than one link, and waits for ever when it has seen all.
+        // One wait may accept several links, and the wait after the last link never ends.
         let knocking = async {
             for _ in 0..at {
                 knocks.push(TcpStream::connect(address).await.expect("it listens"));

@@ -66,7 +66,7 @@ pub(crate) async fn logout_ends_the_session_at_once<G: Ground>(way: Way) {
     let (mut alice, mut bob) = (server.log_in("alice").await, server.log_in("bob").await);
     bob.engine.logout();
     assert_eq!(bob.logged_out().await, LogoutReason::Own);
-    // The logout is on another link than this question, so it may take a moment.
+    // The logout travels on another link than this query, so it may arrive later.
     while alice.status("bob").await != OnlineStatus::Offline {}
     assert_eq!(bob.log_in("token", "bob").await, LoginCode::Ok);
     assert_eq!(alice.status("bob").await, OnlineStatus::Online);

@@ -1,4 +1,4 @@
-//! Many at once.
+//! Many clients at once.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use crate::ground::{ANY_PORT, Client, Ground, RELIABLE, TestServer, client};
 use crate::way::Way;
 
 const THOUSANDS: usize = 2_000;
-/// Both ends of each link are in this process, and so are other stories.
+/// Both ends of each link are in this process, and other stories run beside.
 const FILES: u64 = 2 * THOUSANDS as u64 + 2_000;
-/// Thousands of handshakes at once take their time on a busy machine, and this story is not about
-/// being late.
+/// Thousands of simultaneous handshakes take long on a busy machine. This story is not about
+/// delays.
 const MINUTE: Duration = Duration::from_secs(60);
 const PATIENT: &str = r#"{"connectTimeoutMs":60000,"loginTimeoutMs":60000,"sendTimeoutMs":60000}"#;
 /// One crowd at a time.

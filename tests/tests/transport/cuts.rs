@@ -1,4 +1,4 @@
-//! Links that end badly, and engines that come back.
+//! Links that end badly, and engines that reconnect.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use crate::ground::{ANY_PORT, Client, Ground, RELIABLE, Serving, TestServer, cli
 use crate::relay::Relay;
 use crate::way::Way;
 
-/// Comes back quickly.
+/// Timings of an engine that reconnects quickly.
 const PATIENT_FOR_10_MS: &str = r#"{"backoffMaxMs":10,"probeTimeoutMs":10}"#;
 
-/// Alice behind a relay, and bob, who is not.
+/// Alice, connected through a relay, and bob, connected directly.
 async fn alice_behind_a_relay<G: Ground>(server: &TestServer<G>) -> (Relay, Client, Client) {
     let relay = Relay::to(server.serving.address).await;
     let bob = server.log_in("bob").await;
@@ -22,7 +22,7 @@ async fn alice_behind_a_relay<G: Ground>(server: &TestServer<G>) -> (Relay, Clie
     (relay, alice, bob)
 }
 
-/// Both hear from each other: the link is up again.
+/// Exchanges messages, which shows that the link is up again.
 async fn greet(alice: &mut Client, bob: &mut Client) {
     let sent = alice.engine.send_message("bob", "hello", RELIABLE).expect("a receiver");
     assert_eq!(bob.message().await.1, b"hello");
@@ -32,8 +32,8 @@ async fn greet(alice: &mut Client, bob: &mut Client) {
     assert_eq!(sent.await, SendCode::Ok);
 }
 
-/// Frames, handshakes and acknowledgements are broken in every place. Alice and bob write to each
-/// other all the while.
+/// Breaks frames, handshakes and acknowledgements at every byte while alice and bob write to each
+/// other.
 pub(crate) async fn link_cut_at_any_byte_loses_nothing<G: Ground>(way: Way) {
     const TEXT: &str = "some text, so that a frame is often broken in the middle ";
     let server = TestServer::<G>::start(way).await;
@@ -62,7 +62,7 @@ pub(crate) async fn link_cut_at_any_byte_loses_nothing<G: Ground>(way: Way) {
     assert_eq!(heard.1, expected, "what alice heard");
 }
 
-/// All messages before the one that says "end".
+/// All messages before the text "end".
 async fn hear_out(client: &mut Client) -> Vec<String> {
     let mut heard = Vec::new();
     loop {
@@ -90,7 +90,7 @@ pub(crate) async fn link_half_closed_by_client_is_replaced<G: Ground>(way: Way) 
     assert_eq!(relay.accepted(), 2);
 }
 
-/// As when a phone leaves a wireless network: bytes vanish, and nobody says so.
+/// A phone leaves a wireless network: bytes vanish without a notice.
 pub(crate) async fn changed_network_replaces_the_link<G: Ground>(way: Way) {
     let server = TestServer::<G>::start(way).await;
     let (relay, mut alice, mut bob) = alice_behind_a_relay(&server).await;

@@ -1,4 +1,4 @@
-//! Much at once, and applications that are slow.
+//! Large amounts of data, and slow applications.
 
 use std::collections::VecDeque;
 
@@ -10,7 +10,7 @@ use crate::way::Way;
 
 const BIG: usize = 65_536;
 
-/// Sends `count` of the largest messages, a few at a time, and sees that all arrive.
+/// Sends `count` of the largest messages, a few at a time, and checks that all arrive.
 async fn send_big(engine: &Engine, to: &str, count: u8) {
     let mut open = VecDeque::new();
     for number in 0..count {
@@ -32,8 +32,8 @@ async fn receive_big(client: &mut Client, count: u8) {
     }
 }
 
-/// Far more than the sockets of both directions hold. Who stopped reading while its writing is
-/// stuck would wait for ever.
+/// Far more than the sockets of both directions hold. A peer that stops reading while its writes
+/// block would deadlock.
 pub(crate) async fn big_messages_both_ways_at_once<G: Ground>(way: Way) {
     const COUNT: u8 = 100;
     let server = TestServer::<G>::start(way).await;
@@ -46,7 +46,7 @@ pub(crate) async fn big_messages_both_ways_at_once<G: Ground>(way: Way) {
 
 pub(crate) async fn many_small_messages_arrive_once_and_in_order<G: Ground>(way: Way) {
     let server = TestServer::<G>::start(way).await;
-    // Who waits for results and takes no events drops them, or they would fill up.
+    // A task that awaits results and takes no events drops the events, or they would accumulate.
     let Client { engine: alice, .. } = server.log_in("alice").await;
     let mut bob = server.log_in("bob").await;
     let sending = async {
@@ -67,8 +67,9 @@ pub(crate) async fn many_small_messages_arrive_once_and_in_order<G: Ground>(way:
     zip(sending, receiving).await;
 }
 
-/// An application that takes no events makes its engine stop reading; then its session's window at
-/// the server fills, and senders are told so. What was accepted is neither lost nor doubled.
+/// An application that takes no events makes its engine stop reading. Then its session's window at
+/// the server fills, and senders get error results. Accepted messages are neither lost nor
+/// duplicated.
 pub(crate) async fn a_slow_reader_slows_its_sender_and_loses_nothing<G: Ground>(way: Way) {
     let server = TestServer::<G>::start(way).await;
     let (mut alice, mut bob) = (server.log_in("alice").await, server.log_in("bob").await);
@@ -78,7 +79,7 @@ pub(crate) async fn a_slow_reader_slows_its_sender_and_loses_nothing<G: Ground>(
             let payload = vec![0; 1_024];
             sends.push(alice.engine.send_binary_message("bob", payload, RELIABLE).expect("bob"));
         }
-        // Twice, since what the first has acknowledged makes room only after its answer.
+        // Two queries, since the acknowledgements of the first make room only after its answer.
         alice.status("alice").await;
         alice.status("alice").await;
     }
@@ -106,7 +107,7 @@ pub(crate) async fn a_slow_reader_slows_its_sender_and_loses_nothing<G: Ground>(
         for sent in sends {
             match sent.await {
                 SendCode::Ok => arrived += 1,
-                // The receiver's window is full, or the sender's own memory.
+                // The receiver's window or the sender's backlog is full.
                 SendCode::Broken | SendCode::OverRate => refused += 1,
                 code => panic!("{code:?}"),
             }
@@ -114,7 +115,7 @@ pub(crate) async fn a_slow_reader_slows_its_sender_and_loses_nothing<G: Ground>(
         stop.close();
         (arrived, refused)
     };
-    // An application that leaves its events unread hears of no more results either.
+    // While its events are unread, an application gets no further results.
     let listening = async {
         let message = alice.message().await;
         panic!("nobody writes to alice: {message:?}");

@@ -1,4 +1,5 @@
-//! What a story stands on: two runtimes, a shard on a port of its own, and engines that talk to it.
+//! The environment of a story: two runtimes, a shard on a port of its own, and engines that connect
+//! to it.
 
 use std::marker::PhantomData;
 use std::net::SocketAddr;
@@ -23,19 +24,19 @@ pub(crate) const APP_ID: &str = "123456781234567812345678";
 pub(crate) const RELIABLE: MessageConfig = MessageConfig::ReliableOrdered;
 pub(crate) const ANY_PORT: &str = "127.0.0.1:0";
 
-/// Links that wait to be accepted.
+/// The listener's backlog of links.
 const BACKLOG: i32 = 4_096;
 
-/// So long that only a story that hangs gets there.
+/// The time after which a story counts as hanging.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// The runtimes on both sides.
+/// The runtimes of the engines and of the server.
 pub(crate) trait Ground: Sized + 'static {
     type Client: Side;
     type Server: Side;
 }
 
-/// A runtime, with what drivers do not need and tests do.
+/// A runtime, with functions that only tests need.
 pub(crate) trait Side: Runtime {
     fn bind(address: &str) -> Self::Listener;
     fn local_addr(listener: &Self::Listener) -> SocketAddr;
@@ -61,11 +62,11 @@ impl Side for Smol {
     }
 }
 
-/// With room for a crowd that connects at once; usual listeners have little.
+/// A listener with a backlog for a crowd that connects at once; usual backlogs are small.
 fn listen(address: &str) -> std::net::TcpListener {
     let address: SocketAddr = address.parse().expect("an address");
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).expect("a socket");
-    // The port of a server that was stopped a moment ago can be had again.
+    // The port of a server that stopped a moment ago can be bound again.
     socket.set_reuse_address(true).expect("an open socket");
     socket.set_nonblocking(true).expect("an open socket");
     socket.bind(&address.into()).expect("a free port");
@@ -84,7 +85,7 @@ pub(crate) fn many_threads(story: impl Future<Output = ()>) {
     runtime.expect("a runtime").block_on(in_time(story));
 }
 
-/// Where no tokio runtime is, anything that needs one panics.
+/// Runs a story outside of tokio, where code that needs tokio panics.
 pub(crate) fn without_tokio(story: impl Future<Output = ()>) {
     smol::block_on(in_time(story));
 }
@@ -98,14 +99,14 @@ async fn in_time(story: impl Future<Output = ()>) {
     or(story, hangs).await;
 }
 
-/// Waits for what comes about by itself and cannot be waited for.
+/// Polls for a state that no future can wait for.
 pub(crate) async fn until(is_so: impl Fn() -> bool) {
     while !is_so() {
         smol::Timer::at(Instant::now() + Duration::from_millis(1)).await;
     }
 }
 
-/// Takes every token but two.
+/// Accepts every token except two.
 #[derive(Default)]
 pub(crate) struct Doorman {
     claims: AtomicU64,
@@ -124,7 +125,7 @@ impl Authenticate for Doorman {
     }
 }
 
-/// A shard, served on a port of its own.
+/// A shard that serves a port of its own.
 pub(crate) struct TestServer<G: Ground> {
     pub(crate) shard: Shard<G::Server>,
     pub(crate) serving: Serving<G>,
@@ -224,7 +225,7 @@ impl Client {
         .await
     }
 
-    /// The first event that `pick` takes; others are dropped.
+    /// The first event for which `pick` returns a value. Events before it are dropped.
     pub(crate) async fn wait_for<T>(&mut self, mut pick: impl FnMut(Event) -> Option<T>) -> T {
         loop {
             let event = self.events.next().await.expect("the engine lives");
@@ -243,7 +244,7 @@ impl Client {
         .await
     }
 
-    /// Why the engine was logged out.
+    /// The reason of the next logout.
     pub(crate) async fn logged_out(&mut self) -> LogoutReason {
         self.wait_for(|event| match event {
             Event::Logout(reason) => Some(reason),
@@ -252,7 +253,7 @@ impl Client {
         .await
     }
 
-    /// The first event of a room that `pick` takes.
+    /// The first room event for which `pick` returns a value.
     pub(crate) async fn room_event<T>(&mut self, pick: impl Fn(RoomEvent) -> Option<T>) -> T {
         self.wait_for(|event| match event {
             Event::Room { event, .. } => pick(event),
@@ -268,7 +269,7 @@ impl Client {
         room
     }
 
-    /// Asks the server something, and so knows that it has read all that was sent before.
+    /// Queries a status. After the answer, the server has read all earlier frames.
     pub(crate) async fn status(&mut self, of: &str) -> OnlineStatus {
         self.engine.get_peer_online_status(of);
         self.wait_for(|event| match event {

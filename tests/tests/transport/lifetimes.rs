@@ -1,4 +1,4 @@
-//! What ends when: handles, links, shards. And what must not end when something else does.
+//! The lifetimes of handles, links and shards, and which of them depend on each other.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -129,9 +129,10 @@ pub(crate) async fn invalid_bytes_get_a_close_frame<G: Ground>(way: Way) {
     let mut alice = server.log_in("alice").await;
     let mut reader = TcpStream::connect(server.serving.address).await.expect("it listens");
     let mut writer = reader.clone();
-    // More than is read before the error is found: none of it may turn the close into a reset.
+    // More bytes than are read before the error is found. They must not turn the close into a
+    // reset.
     let writing = async {
-        // The server stops reading at some time.
+        // The server stops reading at some point.
         let _ = writer.write_all(&[0xFF; 100_000]).await;
         let _ = writer.shutdown(Shutdown::Write);
     };
@@ -150,7 +151,7 @@ pub(crate) async fn links_over_the_limit_are_closed_at_once<G: Ground>(way: Way)
     server.shard.set_link_limits(limits);
     let mut stream = TcpStream::connect(server.serving.address).await.expect("it listens");
     let mut answer = Vec::new();
-    // It may be reset, or closed.
+    // The link may be reset or closed.
     let _ = stream.read_to_end(&mut answer).await;
     assert_eq!(answer, b"");
     drop(alice);
@@ -167,8 +168,8 @@ pub(crate) async fn panicking_authenticator_refuses_one_login_only<G: Ground>(wa
     assert_eq!(client.log_in("token", "bob").await, LoginCode::Ok);
 }
 
-/// Whoever watches must not panic. If it does, as a bug of the core would, that is the end of the
-/// link whose input it was.
+/// A watcher must not panic. If it does, as a bug of the core would, only the link ends whose input
+/// was being handled.
 pub(crate) async fn panic_over_input_ends_only_its_link<G: Ground>(way: Way) {
     struct PanicsOnce(AtomicBool);
     impl Watch for PanicsOnce {

@@ -1,8 +1,8 @@
 //! One suite over real sockets, for every runtime on either side.
 //!
 //! A story is generic over its [`Ground`](ground::Ground), the runtimes of the engines and of the
-//! server, and is told the [`Way`](way::Way) of their links. Each story runs on each ground, each
-//! way; none knows which it is.
+//! server, and takes the [`Way`](way::Way) of their links as an argument. Each story runs on each
+//! ground and each way, and depends on neither.
 
 mod cancelling;
 mod conversation;

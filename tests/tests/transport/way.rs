@@ -1,4 +1,4 @@
-//! What the links of a story are made of, under the frames.
+//! The protocol stacks below the frames of a story.
 
 use std::net::SocketAddr;
 use std::sync::LazyLock;
@@ -8,7 +8,7 @@ use rts_stream::{Acceptor, ConnectOptions, Connector, Identity, Origins, Roots};
 
 const PATH: &str = "/rts";
 
-/// One for each scheme of an address.
+/// One for each URL scheme.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Way {
     Tcp,

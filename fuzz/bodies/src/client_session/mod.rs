@@ -1,4 +1,4 @@
-//! The client core with a server that keeps every rule, against what that server knows to be true.
+//! The client core with a correct server, checked against the server's state.
 
 mod server;
 
@@ -15,17 +15,17 @@ use rts_proto::{
 use crate::script::Script;
 use server::Session;
 
-/// Enough for everything to happen.
+/// Enough steps for every situation.
 const STEPS_MAX: usize = 600;
-/// Timers that may follow each other.
+/// The number of timers that may follow each other.
 const TIMERS_MAX: usize = 10_000;
 
-/// The input is a script of what the application, the server, the links and time do.
+/// The input is a script of the application, the server, the links and time.
 ///
-/// Each send, broadcast and query has exactly one result; "not sent" is said only of what the
-/// server never saw, and what the server decided is what the application is told. A resume asks for
-/// exactly what did not arrive, and what is sent again is what was sent before. Messages are called
-/// back once and in order.
+/// Each send, broadcast and query has exactly one result. "Not sent" is the result only if the
+/// server never had the frame, and the server's decisions reach the application. A resume asks for
+/// exactly the frames that did not arrive, and frames that are sent again are unchanged. Messages
+/// are called back once and in order.
 pub fn client_session(data: &[u8]) {
     let mut script = Script::new(data);
     let mut world = World::new();
@@ -44,7 +44,7 @@ pub fn client_session(data: &[u8]) {
     assert!(world.received.is_sorted_by(|a, b| a < b), "{:?}", world.received);
 }
 
-/// What a result is for.
+/// The call that a result is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Asked {
     Send(MessageId),
@@ -59,22 +59,22 @@ struct World {
     link: Option<LinkId>,
     /// Whether the server has answered the login on this link.
     is_up: bool,
-    /// What the client writes does not arrive, up to the next link.
+    /// Whether the client's bytes do not arrive, until its next link.
     is_deaf: bool,
     decoder: Decoder,
-    /// The client's login on this link, once it is written: what it resumes, if anything.
+    /// The client's login on this link, once written: the session that it resumes, if any.
     login_resumes: Option<Option<(u64, ResumeKey, u64)>>,
     last_session: u64,
     wait: Option<Instant>,
     asked: BTreeSet<Asked>,
-    /// Messages of which a server, of any session, has a frame.
+    /// The messages whose frame a server of any session has.
     seen: BTreeSet<Asked>,
-    /// What the server decided.
+    /// The results that the server decided.
     decided: BTreeMap<Asked, u32>,
     /// The numbers of broadcasts on the wire.
     wire_ids: BTreeMap<MessageId, MessageId>,
     last_broadcast: u64,
-    /// Queries without an answer.
+    /// The number of queries without an answer.
     queries: usize,
     received: Vec<u64>,
     last_delivery: u64,
@@ -161,7 +161,7 @@ impl World {
         self.client.handle_input(self.now, Input::Tick);
     }
 
-    /// Goes on at the moment that the client waits for.
+    /// Moves on to the client's deadline.
     fn sleep(&mut self) {
         self.drain();
         if let Some(until) = self.wait {
@@ -219,7 +219,7 @@ impl World {
         if is_not_sent {
             assert!(!self.seen.contains(&asked), "{asked:?} was sent");
         }
-        // These are the server's alone to say.
+        // Only the server may decide these results.
         if [SendCode::Ok.code(), BroadcastCode::Ok.code(), 4].contains(&code) {
             assert_eq!(self.decided.get(&asked), Some(&code), "{asked:?}");
         }

@@ -1,4 +1,4 @@
-//! The server's side: what it has and has sent on its session, and what it says to that.
+//! The server's side: the frames that it has and sent on its session, and its answers.
 
 use bytes::Bytes;
 use rts_proto::client::Input;
@@ -16,21 +16,21 @@ use crate::script::Script;
 #[derive(Default)]
 pub(super) struct Session {
     number: u64,
-    /// Its newest key; the one before is good as well until the client has spoken (§3.3).
+    /// The newest resume key. The previous one is valid until the client has sent a frame (§3.3).
     key: u8,
     is_confirmed: bool,
-    /// Sequenced frames that it has, in order.
+    /// The sequenced frames that the server has, in order.
     has: Vec<Frame>,
-    /// Sequenced frames that it sent, in order; the client has the first so many, and said that it
-    /// has so many.
+    /// The sequenced frames that the server sent, in order. The client has the first `arrived` of
+    /// them, and acknowledged the first `acknowledged`.
     sent: Vec<Bytes>,
     arrived: usize,
     acknowledged: usize,
 }
 
 impl World {
-    /// The link that the client wants is made or not, and the server answers its login: as well as
-    /// it can, or by forgetting everything, or so that the answer is lost, or not at all.
+    /// Opens the link that the client waits for, or fails it. The server answers the login
+    /// normally, or without its former state, or its answer is lost, or there is none.
     pub(super) fn connect(&mut self, how: u8) {
         let Some(link) = self.link.filter(|_| !self.is_up && self.login_resumes.is_none()) else {
             return;
@@ -76,7 +76,7 @@ impl World {
         }
     }
 
-    /// Whether the login asks for the session that the server has; its count must then be true.
+    /// Whether the login asks for the server's session. Its count must then be true.
     fn resumes(&mut self, asked: Option<(u64, ResumeKey, u64)>) -> bool {
         let (Some((number, key, received)), Some(session)) = (asked, &mut self.session) else {
             return false;
@@ -116,7 +116,7 @@ impl World {
         }
     }
 
-    /// The server says something sequenced; it arrives if there is a link.
+    /// The server sends a sequenced frame. It arrives if there is a link.
     fn say_sequenced(&mut self, frame: Frame) {
         let Some(session) = &mut self.session else { return };
         let bytes = frame.encode();
@@ -135,8 +135,8 @@ impl World {
         }
     }
 
-    /// What the server has and has not answered: sends and broadcasts, each with a code of the
-    /// script's choice.
+    /// Answers the sends and broadcasts that the server has, each with a code that the script
+    /// chooses.
     pub(super) fn answer_sends(&mut self, script: &mut Script<'_>) {
         let undecided: Vec<Asked> =
             self.seen.iter().filter(|asked| !self.decided.contains_key(asked)).copied().collect();
@@ -158,7 +158,7 @@ impl World {
         }
     }
 
-    /// Joins, leaves and queries that the server has, from the last on.
+    /// Answers the joins, leaves and queries that the server has, from the last on.
     pub(super) fn answer_others(&mut self) {
         let Some(session) = &self.session else { return };
         let frames: Vec<Frame> = session.has.iter().rev().take(4).cloned().collect();

@@ -1,4 +1,4 @@
-//! Logging in, resuming, and losing the link.
+//! Logins, resumes and lost links.
 
 use std::collections::{BTreeMap, VecDeque};
 

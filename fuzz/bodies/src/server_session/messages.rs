@@ -1,4 +1,4 @@
-//! Messages to users, and what their acknowledgement means.
+//! Messages to users, and the effect of their acknowledgements.
 
 use bytes::Bytes;
 use rts_proto::wire::Frame;
@@ -48,7 +48,7 @@ impl World {
         }
     }
 
-    /// What the receiver has said that it has, is a result for its sender.
+    /// An acknowledged message has its result for its sender.
     pub(super) fn acknowledged(&mut self, who: Person, received: u64) {
         let Some(session) = &mut self.sessions[who] else { return };
         let known = session.unacknowledged.partition_point(|(place, _)| *place <= received);

@@ -1,5 +1,4 @@
-//! The server core with clients that keep every rule, against a small model of what it has to say
-//! to them.
+//! The server core with correct clients, checked against a small model of its frames.
 
 mod links;
 mod messages;
@@ -17,17 +16,17 @@ use rts_proto::{Instant, LeaveReason, LinkId, OnlineStatus, Payload, SendCode};
 use crate::script::Script;
 
 const NAMES: [&str; 3] = ["alice", "bob", "carol"];
-/// Enough for everything to happen, and not so much that a window fills.
+/// Enough steps for every situation, and too few to fill a window.
 const STEPS_MAX: usize = 600;
 
-/// A place in `NAMES`.
+/// An index of `NAMES`.
 type Person = usize;
 
-/// The input is a script of what three users do, all in one room, and of time and links.
+/// The input is a script of three users in one room, of time and of links.
 ///
-/// Each send has exactly one result, and the one that the model foresees; deliveries arrive in
-/// order and once; the answers to joins and queries are true; notices tell of every change of the
-/// room and of nothing else; a resume goes on where the client stopped reading.
+/// Each send has exactly one result, which the model predicts. Deliveries arrive in order and once.
+/// The answers to joins and queries are true. Notices report exactly the changes of the room. A
+/// resume continues where the client stopped reading.
 pub fn server_session(data: &[u8]) {
     let mut script = Script::new(data);
     let mut world = World::new();
@@ -44,27 +43,27 @@ pub fn server_session(data: &[u8]) {
     assert_eq!(world.server.stats(), Stats::default(), "something is left");
 }
 
-/// A session as both its client and the model see it.
+/// A session, as its client and the model see it.
 struct Session {
     number: u64,
     key: ResumeKey,
     claim: u64,
     link: Option<LinkId>,
-    /// What the server sends does not arrive, up to the next link.
+    /// Whether the server's bytes do not arrive, until the next link.
     is_deaf: bool,
     last_heard: Instant,
-    /// Sequenced frames that the server got, and that the client got.
+    /// The number of sequenced frames that the server received, and that the client received.
     sent: u64,
     received: u64,
     is_in_room: bool,
-    /// Reliable messages to this session that it has not received, by sender in order.
+    /// Reliable messages to this session that it has not received, in order for each sender.
     due: BTreeMap<Person, VecDeque<u64>>,
-    /// Those that it received and did not acknowledge: the place among the received frames, and the
-    /// message.
+    /// Messages that it received and did not acknowledge: the position among the received frames,
+    /// and the message.
     unacknowledged: VecDeque<(u64, u64)>,
     /// Results of its own sends that are decided and have not arrived.
     results: BTreeMap<u64, SendCode>,
-    /// What else is to arrive, in any order.
+    /// Other frames that are to arrive, in any order.
     others: Vec<Frame>,
 }
 
@@ -77,7 +76,7 @@ struct Open {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Member {
     Present,
-    /// Its session was superseded; it may come back.
+    /// The session was superseded and may be joined by a new one.
     Orphan(Instant),
 }
 
@@ -147,7 +146,7 @@ impl World {
         self.last_number
     }
 
-    /// Says something on the person's link, if it has one.
+    /// Sends a frame on the user's link, if there is one.
     fn say(&mut self, who: Person, frame: Frame) -> bool {
         let Some(session) = &mut self.sessions[who] else { return false };
         let Some(link) = session.link else { return false };
@@ -188,7 +187,7 @@ impl World {
         }
     }
 
-    /// The session is over, and everything that follows from it.
+    /// Ends the session, with all consequences.
     fn end(&mut self, who: Person, why: End) {
         let Some(session) = self.sessions[who].take() else { return };
         self.open.retain(|_, open| open.from != who);
@@ -209,7 +208,7 @@ impl World {
         }
     }
 
-    /// Time passes, and at its end what is due happens.
+    /// Moves the time on, and fires the timers that are due.
     fn pass(&mut self, time: Duration) {
         self.now = self.now + time;
         let mut over: Vec<_> = (0..NAMES.len())
@@ -276,7 +275,7 @@ impl World {
         }
     }
 
-    /// Who reads has everything that is meant for it.
+    /// A user that reads has received every frame that is meant for it.
     fn check(&self) {
         for session in self.sessions.iter().flatten() {
             if session.link.is_some() && !session.is_deaf {

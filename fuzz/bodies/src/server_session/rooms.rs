@@ -1,4 +1,4 @@
-//! The one room: who is in it, and who is told what.
+//! The one room: its members, and the notices to them.
 
 use rts_proto::wire::Frame;
 use rts_proto::{BroadcastCode, LeaveReason, MessageId, Payload, RoomId, RoomState, UserId};
@@ -35,7 +35,7 @@ impl World {
         let session = self.sessions[who].as_mut().expect("it spoke");
         let knows_them = std::mem::replace(&mut session.is_in_room, true);
         let others = self.members.keys().filter(|member| **member != who && !knows_them);
-        // In the order of the ids, which is that of the names.
+        // In the order of the user ids, which is that of the names.
         let members = others.map(|other| Self::user(*other)).collect();
         session.others.push(Frame::JoinAnswer { ticket, state: RoomState::Joined, members });
         if is_new {
