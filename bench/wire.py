@@ -147,7 +147,7 @@ class Link:
         return not self.is_over
 
     def read(self, seconds):
-        """The frames that arrive, as (kind, body); none after so many seconds, or at the end."""
+        """The next frames, as (kind, body); none if none arrive in this many seconds."""
         while not self.is_over:
             frames = list(self._cut())
             if frames:

@@ -38,13 +38,13 @@ FOLDERS = (
     "rts-cli/src",
 )
 BACK_UP_MAX = 2
-# For so many files all orders are tried.
+# Up to this number of files, all orders are tried.
 EXACT_MAX = 20
 
 
 @dataclass
 class Drawing:
-    """The files of a folder, and its arrows: what each is for."""
+    """The files of a folder, and its arrows with the names that cause each."""
 
     files: list
     arrows: dict
@@ -133,7 +133,7 @@ def strongly_connected(files, arrows):
 
 
 def least_back_up(circle, arrows):
-    """The arrows that run back up in the order of these files that has fewest."""
+    """The arrows back up in the best order of these files, the one with the fewest."""
     place = {file: at for at, file in enumerate(circle)}
     out = [0] * len(circle)
     for begin, end in arrows:
@@ -175,7 +175,7 @@ def good_order(out):
         is_better = False
         for file in range(len(out)):
             rest = [other for other in order if other != file]
-            # At the top all that arrive run back up; each file that is passed changes that.
+            # At the top, all incoming arrows run back up. Each passed file changes that.
             costs = [into[file].bit_count()]
             for other in rest:
                 costs.append(costs[-1] - (into[file] >> other & 1) + (out[file] >> other & 1))

@@ -24,17 +24,17 @@ from tokens import (
 )
 
 DEFINES = {"fn", "struct", "enum", "union", "trait", "type", "const", "static"}
-# A method of what is in one of these is called as if it were not.
+# Types that dereference to their content, whose methods they pass on.
 TRANSPARENT = {"Box", "Arc", "Rc"}
 
 
 @dataclass
 class Module:
-    """A module: what it defines, what it imports, and the code in it."""
+    """A module: its definitions, imports and code."""
 
     path: tuple
     file: Path
-    # That of the file, if this is a module within it.
+    # The module of the file, if this is a module within it.
     file_path: tuple
     items: set = field(default_factory=set)
     imports: list = field(default_factory=list)
@@ -68,7 +68,7 @@ class Crate:
         self.read_file(next(root_files(source)), (), source)
         # (module, type) -> name of a method -> the file that has it.
         self.methods = defaultdict(dict)
-        # Name of a field -> what types it has in this crate.
+        # Name of a field -> its types in this crate.
         self.fields = defaultdict(set)
         for module in self.modules.values():
             for code in module.code:
@@ -182,7 +182,7 @@ class Crate:
             if an.name == name and an.path[:1] != (name,):
                 return self.resolve(module.path, (*an.path, *rest), seen)
         for an in module.imports:
-            # A crate's name in a glob of that crate is not to be found by the glob again.
+            # Do not look a crate's name up by a glob of that crate again.
             if an.name == "*" and an.path[:1] != (name,):
                 found = self.resolve(module.path, (*an.path, name, *rest), seen)
                 if found:
@@ -247,7 +247,7 @@ class Crate:
                     yield self.file_of(found), found[1]
 
     def receivers(self, tokens, at, own, written):
-        """What type the name at `at` may have."""
+        """The possible types of the name at `at`."""
         name, is_field = tokens[at], tokens[at - 1] == "."
         if name == "self" and not is_field:
             return {own} - {None}
@@ -281,7 +281,7 @@ def path_at(tokens, at):
 
 
 def imports_of(tree, is_reexport, before=()):
-    """What the tokens between `use` and its semicolon bring in."""
+    """The names that the tokens between `use` and its semicolon import."""
     found, path, at = [], before, 0
     while at < len(tree):
         if tree[at] == "{":
@@ -300,7 +300,7 @@ def imports_of(tree, is_reexport, before=()):
 
 
 def nested_imports(tokens):
-    """Those of `use` within a body."""
+    """The names that `use` imports within a body."""
     found = []
     for at, token in enumerate(tokens):
         if token == "use" and at and tokens[at - 1] in ("{", "}", ";"):

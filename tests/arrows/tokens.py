@@ -55,7 +55,7 @@ def end_of_comment(text, at):
 
 
 def without_tests(tokens):
-    """The code without what is there for tests only, and the names of the modules in that."""
+    """The code without its tests, and the names of the test modules."""
     kept, dropped, at = [], set(), 0
     while at < len(tokens):
         is_outer = tokens[at : at + 2] == ["#", "["]
@@ -84,7 +84,7 @@ def is_for_tests(attribute):
 
 
 def end_of_item(tokens, at):
-    """Behind the item, field, variant or statement that begins at `at`."""
+    """The index after the item, field, variant or statement that begins at `at`."""
     word = next((place for place in range(at, len(tokens)) if tokens[place] != "pub"), at)
     is_field = tokens[word + 1 : word + 2] == [":"]
     is_valued = tokens[word] in WITH_VALUE and tokens[word + 1 : word + 2] != ["fn"]
@@ -103,7 +103,7 @@ def end_of_item(tokens, at):
 
 
 def closing(tokens, at):
-    """The place of what closes the bracket at `at`."""
+    """The index of the bracket that closes the one at `at`."""
     depth = 0
     for place in range(at, len(tokens)):
         depth += tokens[place] in OPENS

@@ -20,7 +20,7 @@ COLUMNS_MAX = 100
 # The pages whose width is checked, and those with tables of measurements.
 MANUAL = re.compile(r"docs/|web/README|[A-Z]+\.md")
 WIDE_TABLES = ("docs/performance.md", "SECURITY.md")
-# A link or an image, with what is between its round brackets.
+# A link or an image, with the text between its round brackets.
 LINK = re.compile(r"\]\(\s*<?([^)\s>]+)>?[^)]*\)")
 FENCE = re.compile(r"\s*(```|~~~)")
 # Addresses with a scheme; and paths of Rust, which rustdoc checks.
@@ -28,7 +28,7 @@ EXTERNAL = re.compile(r"[a-z][a-z0-9+.-]*:|//|\w+::")
 
 
 def files():
-    """What git knows or would add."""
+    """The files that git tracks or would add."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     return {name for name in listed.split("\0") if name and (ROOT / name).exists()}
@@ -58,7 +58,7 @@ def anchors(name):
 
 
 def check_link(source, target, known):
-    """What is wrong with a link of this page, or None."""
+    """The fault of a link of this page, or None."""
     path, _, anchor = target.partition("#")
     place = source
     if path:

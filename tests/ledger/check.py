@@ -29,13 +29,13 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-# The copy and what is built of it. Nothing broken may be taken for anything else.
+# The copy and its builds, apart from others: a broken build must not be mistaken for a good one.
 WORK = ROOT / "target" / "ledger"
 TREE = WORK / "tree"
 
 # A test that takes longer proves nothing.
 TEST_TIMEOUT_S = 240
-# What is shown of the output of a build that failed.
+# The lines shown of a failed build.
 BUILD_ERROR_LINES = 20
 
 NOTICED = "noticed"
@@ -47,7 +47,7 @@ class CannotCheck(Exception):
 
 @dataclass(frozen=True)
 class Target:
-    """Something that cargo builds, with tests in it: a library, or a file or directory in `tests/`."""
+    """A cargo target with tests: a library, or a file or directory in `tests/`."""
 
     package: str
     name: str | None  # None: the library
@@ -112,7 +112,7 @@ class Mutation:
         return sorted({test.target() for test in self.tests}, key=str)
 
     def order(self):
-        """Those that are built together come together."""
+        """The sort key, which puts mutations that are built together next to each other."""
         return ([str(target) for target in self.targets()], self.file, self.row, self.breaks)
 
 
@@ -144,7 +144,7 @@ def select(mutations, arguments):
 
 
 def copy_tree():
-    """Everything that git knows or would add. What is the same is left alone, so that cargo builds only what is new."""
+    """Copies the files that git tracks or would add. Equal files are left alone, so that cargo builds only the changed ones."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT, capture_output=True, text=True,
@@ -164,7 +164,7 @@ def copy_tree():
 
 
 def build(targets):
-    """The executables of these targets, or None and what the compiler said."""
+    """The executables of these targets, or None and the output of the compiler."""
     environment = os.environ | {
         "CARGO_TARGET_DIR": str(WORK / "build"),
         "CARGO_PROFILE_DEV_DEBUG": "0",
@@ -185,7 +185,7 @@ def build(targets):
 
 
 def run(executable, tests):
-    """What became of each test: ok, FAILED, or that it did not end."""
+    """The result of each test: ok, FAILED, or that it did not end."""
     directory = TREE / tests[0].package_dir()
     listed = subprocess.run([executable, "--list", "--format=terse"], cwd=directory, capture_output=True, text=True)
     paths = [line.removesuffix(": test") for line in listed.stdout.splitlines() if line.endswith(": test")]
@@ -224,7 +224,7 @@ def check_unbroken(mutations):
 
 
 def verdict(mutation):
-    """Breaks the rule; what came of it, and what to show beside."""
+    """Breaks the rule. Returns the result, and the details to show."""
     path = TREE / mutation.file
     whole = path.read_text()
     if (count := whole.count(mutation.find)) != 1:

@@ -14,9 +14,9 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
 
-/// The bound of a server's waits before it ends.
+/// A server waits fewer times than this before it ends.
 const WAITS_MAX: usize = 1_000;
-/// The number of waits at which alice logs in before the server is dropped.
+/// After alice's login the server goes on for this number of turns, so that some drops fall there.
 const WAITS_WITH_ALICE: usize = 20;
 /// Any port.
 const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);

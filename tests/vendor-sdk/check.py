@@ -1,4 +1,4 @@
-"""The original vendor's own Python package, pointed at our OpenAPI: what it sends arrives at engines, and a wrong secret
+"""The Python package of Volcengine RTS, used on our OpenAPI: its messages arrive at engines, and a wrong secret
 is refused in the words that it knows.
 
     python check.py path/to/rts
@@ -21,7 +21,7 @@ from rts_processes import ACCESS_KEY, APP_ID, SECRET, Engine, Server  # noqa: E4
 
 
 class Rtc(Service):
-    """As a back end would write it for the original, with the host changed."""
+    """A call as a back end writes it for Volcengine RTS, with another host."""
 
     def __init__(self, host, secret):
         info = ServiceInfo(host, {"Accept": "application/json"}, Credentials(ACCESS_KEY, secret, "rtc", "cn-north-1"), 5, 5)
@@ -38,7 +38,7 @@ class Rtc(Service):
             for method, name, version in actions
         }
         super().__init__(info, api)
-        # The package takes keys from the user's home if it finds some.
+        # The package would use keys from the user's home directory.
         self.set_ak(ACCESS_KEY)
         self.set_sk(secret)
 
