@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks the Markdown of this tree: links, the book's table of contents, and the width of lines.
+"""Checks the Markdown of this tree: links, the book's table of contents, the width of lines, and blank lines.
 
     tests/docs/check.py                  every relative link and #anchor leads somewhere; every page of docs/ is in the book
     tests/docs/check.py --book FOLDER    the same for the links of the pages that mdBook wrote there
@@ -22,6 +22,8 @@ MANUAL = re.compile(r"docs/|web/README|[A-Z]+\.md")
 WIDE_TABLES = ("docs/performance.md", "SECURITY.md")
 # A link or an image, with the text between its round brackets.
 LINK = re.compile(r"\]\(\s*<?([^)\s>]+)>?[^)]*\)")
+# What separates the head of a table from its rows.
+TABLE_RULE = re.compile(r"\|[-:| ]+\|")
 FENCE = re.compile(r"\s*(```|~~~)")
 # Addresses with a scheme; and paths of Rust, which rustdoc checks.
 EXTERNAL = re.compile(r"[a-z][a-z0-9+.-]*:|//|\w+::")
@@ -91,10 +93,24 @@ def check_page(name, known):
             yield f"{name}:{number}: {len(line)} columns, and {COLUMNS_MAX} are the most"
 
 
+def check_blank_lines(name):
+    """Two blank lines in a row, and a blank line that cuts a table: what follows it is no table."""
+    lines = list(lines_of(name))
+    for (_, before, in_code), (number, line, _), (_, after, _) in zip(lines, lines[1:], lines[2:]):
+        if in_code or line.strip():
+            continue
+        if not before.strip():
+            yield f"{name}:{number}: a second blank line"
+        following = lines[number + 1][1] if number + 1 < len(lines) else ""
+        is_head = TABLE_RULE.fullmatch(following) is not None
+        if before.startswith("|") and after.startswith("|") and not is_head:
+            yield f"{name}:{number}: a blank line inside of a table"
+
+
 def check_tree():
     known = files()
     pages = sorted(name for name in known if name.endswith(".md"))
-    wrong = [line for name in pages for line in check_page(name, known)]
+    wrong = [line for name in pages for line in (*check_page(name, known), *check_blank_lines(name))]
     summary = set(LINK.findall((ROOT / "docs/SUMMARY.md").read_text()))
     for name in pages:
         page = name.removeprefix("docs/")
