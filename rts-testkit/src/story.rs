@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rts_proto::client::{Event, RoomEvent};
-use rts_proto::{Instant, MessageConfig, Payload, RoomKey};
+use rts_proto::{Instant, MessageConfig, Payload, RoomKey, SendCode};
 
 use crate::app_server::APP_SERVER_URL;
 use crate::person::Core;
@@ -146,9 +146,9 @@ impl World {
 
     /// The results of an engine's messages to users, each with the id of its message.
     #[must_use]
-    pub fn results(&self, who: Person) -> Vec<(u64, u32)> {
+    pub fn results(&self, who: Person) -> Vec<(u64, SendCode)> {
         let result = |(_, event): (Instant, &Event)| match event {
-            Event::MessageSendResult { id, code } => Some((id.0, code.code())),
+            Event::MessageSendResult { id, code } => Some((id.0, *code)),
             _ => None,
         };
         self.events(who).filter_map(result).collect()

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use rts_client::{Engine, Reason, SendError};
 use rts_proto::client::Event;
 use rts_proto::server::{Config, Stats};
-use rts_proto::{CloseCode, LoginCode, MessageConfig, Payload};
+use rts_proto::{CloseCode, LoginCode, MessageConfig, Payload, SendCode};
 use rts_testkit::{Happening, Middlebox, Person, Piece, Side, World};
 
 const ALICE: usize = 0;
@@ -59,7 +59,11 @@ fn half_open_link_is_replaced_and_its_late_bytes_ignored() {
     world.half_open(ALICE, Side::Server);
     world.send(ALICE, "bob", "sent into a dead link");
     world.run_for(seconds(15));
-    assert_eq!(world.results(ALICE), [(1, 0), (2, 0)], "the engine reconnected");
+    assert_eq!(
+        world.results(ALICE),
+        [(1, SendCode::Ok), (2, SendCode::Ok)],
+        "the engine reconnected"
+    );
     assert_eq!(world.texts(BOB).len(), 2, "once each");
     world.unstick();
     world.run_for(seconds(1));
@@ -75,7 +79,7 @@ fn short_stall_loses_nothing() {
     assert_eq!(world.texts(BOB).len(), 0);
     world.unstall(ALICE);
     world.run_for(seconds(1));
-    assert_eq!((world.texts(BOB).len(), world.results(ALICE)), (1, vec![(1, 0)]));
+    assert_eq!((world.texts(BOB).len(), world.results(ALICE)), (1, vec![(1, SendCode::Ok)]));
     assert_eq!(closes(&mut world, ALICE), [], "the link was kept");
 }
 
@@ -88,7 +92,7 @@ fn frozen_engine_catches_up() {
     assert_eq!((world.texts(ALICE).len(), world.results(BOB).len()), (0, 0));
     world.thaw(ALICE);
     world.run_for(seconds(9));
-    assert_eq!((world.texts(ALICE).len(), world.results(BOB)), (1, vec![(1, 0)]));
+    assert_eq!((world.texts(ALICE).len(), world.results(BOB)), (1, vec![(1, SendCode::Ok)]));
 }
 
 #[test]
@@ -176,7 +180,7 @@ fn unread_events_stop_reading_without_loss() {
     }
     assert_eq!(texts, (0..1_200).collect::<Vec<_>>());
     let results = world.results(ALICE);
-    assert!(results.len() == 1_200 && results.iter().all(|(_, code)| *code == 0));
+    assert!(results.len() == 1_200 && results.iter().all(|(_, code)| *code == SendCode::Ok));
 }
 
 #[test]

@@ -119,7 +119,7 @@ fn check(world: &mut World, sent: &[BTreeMap<u64, MessageConfig>; 2]) {
     world.run_for(Duration::from_secs(1));
     for who in [0, 1] {
         let code = world.results(who).first().map(|(_, code)| *code);
-        assert_eq!(code, Some(0), "{} reaches nobody", NAMES[who]);
+        assert_eq!(code, Some(SendCode::Ok), "{} reaches nobody", NAMES[who]);
         world.call(who, |engine, now| engine.destroy(now));
     }
     world.run_for(Duration::from_secs(70));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rts_proto::limits::{FRAME_BYTES_MAX, WINDOW_BYTES_MAX};
 use rts_proto::server::Config;
-use rts_proto::{MessageConfig, Payload};
+use rts_proto::{MessageConfig, Payload, SendCode};
 use rts_testkit::{APP_SERVER_URL, Manner, World};
 use rts_tests::without_rates;
 
@@ -177,5 +177,5 @@ fn user_messages_pass_a_hanging_app_server() {
     }
     world.send_as(ALICE, "bob", Payload::text("y"), MessageConfig::ReliableOrdered);
     world.run_for(Duration::from_millis(50));
-    assert_eq!((world.texts(BOB).len(), world.results(ALICE)), (1, vec![(201, 0)]));
+    assert_eq!((world.texts(BOB).len(), world.results(ALICE)), (1, vec![(201, SendCode::Ok)]));
 }

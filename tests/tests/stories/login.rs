@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rts_proto::client::{Event, JoinType, LoginError, Parameters, RoomEvent};
 use rts_proto::server::Config;
-use rts_proto::{LoginCode, LogoutReason, RoomKey, RoomState, UserId};
+use rts_proto::{LoginCode, LogoutReason, RoomKey, RoomState, SendCode, UserId};
 use rts_testkit::World;
 
 use super::seconds;
@@ -170,7 +170,10 @@ fn logout_is_the_last_event() {
     world.call(ALICE, |engine, now| engine.logout(now));
     world.run_for(seconds(60));
     assert_eq!(world.take_events(ALICE), []);
-    assert_eq!((world.stats().sessions, world.results(OTHER)), (1, vec![(1, 4)]));
+    assert_eq!(
+        (world.stats().sessions, world.results(OTHER)),
+        (1, vec![(1, SendCode::ReceiverNotLoggedIn)])
+    );
 }
 
 #[test]
@@ -258,7 +261,7 @@ fn reserved_user_ids_cannot_log_in() {
     world.log_in(ALICE, "alice");
     world.send(ALICE, "system", "x");
     world.run_for(seconds(1));
-    assert_eq!(world.results(ALICE), [(1, 3)]);
+    assert_eq!(world.results(ALICE), [(1, SendCode::ReceiverNotFound)]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use rts_proto::client::{Event, Parameters, SendError};
 use rts_proto::server::Config;
-use rts_proto::{Instant, MessageConfig, MessageId, OnlineStatus, Payload};
+use rts_proto::{Instant, MessageConfig, MessageId, OnlineStatus, Payload, SendCode};
 use rts_testkit::World;
 
 use super::seconds;
@@ -40,7 +40,7 @@ fn text_and_binary_share_one_order() {
         })
         .collect();
     assert_eq!(numbers, (0..100).collect::<Vec<_>>());
-    assert_eq!(world.results(ALICE), (1..=100).map(|id| (id, 0)).collect::<Vec<_>>());
+    assert_eq!(world.results(ALICE), (1..=100).map(|id| (id, SendCode::Ok)).collect::<Vec<_>>());
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn result_0_follows_the_receivers_acknowledgement() {
     world.run_for(std::time::Duration::from_millis(25));
     assert_eq!((world.texts(BOB).len(), world.results(ALICE).len()), (1, 0));
     world.run_for(std::time::Duration::from_millis(20));
-    assert_eq!(world.results(ALICE), [(1, 0)]);
+    assert_eq!(world.results(ALICE), [(1, SendCode::Ok)]);
 }
 
 /// The messages that an engine received from users: sender, whether it is text, and bytes.
@@ -78,7 +78,16 @@ fn payload_is_limited_to_the_byte() {
     world.run_for(seconds(1));
     let mut results = world.results(ALICE);
     results.sort_unstable();
-    assert_eq!(results, [(1, 0), (2, 0), (3, 0), (4, 0), (5, 103)]);
+    assert_eq!(
+        results,
+        [
+            (1, SendCode::Ok),
+            (2, SendCode::Ok),
+            (3, SendCode::Ok),
+            (4, SendCode::Ok),
+            (5, SendCode::TooLong)
+        ]
+    );
     let lengths: Vec<_> = received(&mut world, BOB).iter().map(|(.., bytes)| bytes.len()).collect();
     assert_eq!(lengths, [0, 1, 65_535, 65_536]);
 }
@@ -145,7 +154,10 @@ fn undeliverable_messages_get_their_codes() {
     world.run_for(seconds(1));
     let mut results = world.results(ALICE);
     results.sort_unstable();
-    assert_eq!(results, [(1, 4), (2, 3), (3, 0)]);
+    assert_eq!(
+        results,
+        [(1, SendCode::ReceiverNotLoggedIn), (2, SendCode::ReceiverNotFound), (3, SendCode::Ok)]
+    );
     let empty = world.call(ALICE, |engine, now| {
         engine.send_message(now, "", Payload::text("x"), MessageConfig::ReliableOrdered)
     });
@@ -161,12 +173,19 @@ fn unreliable_messages_have_results_too() {
         world.send_as(ALICE, "bob", Payload::text("x"), config);
     }
     world.run_for(seconds(1));
-    assert_eq!((world.texts(BOB).len(), world.results(ALICE)), (2, vec![(1, 0), (2, 0)]));
+    assert_eq!(
+        (world.texts(BOB).len(), world.results(ALICE)),
+        (2, vec![(1, SendCode::Ok), (2, SendCode::Ok)])
+    );
     world.net.refuses = true;
     world.cut(ALICE);
     world.run_for(seconds(1));
     world.send_as(ALICE, "bob", Payload::text("x"), configs[0]);
-    assert_eq!(world.results(ALICE).last(), Some(&(3, 2)), "at once, while the link is down");
+    assert_eq!(
+        world.results(ALICE).last(),
+        Some(&(3, SendCode::Broken)),
+        "at once, while the link is down"
+    );
 }
 
 #[test]
@@ -177,9 +196,9 @@ fn messages_are_limited_to_100_a_second() {
         world.send(ALICE, "nobody", "x");
     }
     world.run_for(seconds(1));
-    let codes: Vec<u32> = world.results(ALICE).into_iter().map(|(_, code)| code).collect();
-    assert_eq!(codes[..100], [4; 100]);
-    assert_eq!(codes[100..], [5]);
+    let codes: Vec<SendCode> = world.results(ALICE).into_iter().map(|(_, code)| code).collect();
+    assert_eq!(codes[..100], [SendCode::ReceiverNotLoggedIn; 100]);
+    assert_eq!(codes[100..], [SendCode::OverRate]);
 }
 
 #[test]
@@ -219,10 +238,7 @@ fn ids_go_on_through_logout_and_login() {
     assert_eq!(world.send(ALICE, "bob", "x"), 2);
     assert_eq!(
         world.take_events(ALICE).last(),
-        Some(&Event::MessageSendResult {
-            id: MessageId(2),
-            code: rts_proto::SendCode::NotLoggedIn,
-        })
+        Some(&Event::MessageSendResult { id: MessageId(2), code: SendCode::NotLoggedIn })
     );
     world.log_in(ALICE, "alice");
     assert_eq!(world.send(ALICE, "bob", "x"), 3);
@@ -264,7 +280,7 @@ fn send_is_101_and_status_2_while_logging_in() {
     world.call(ALICE, |engine, now| engine.login(now, &token, "alice")).expect("login");
     world.send(ALICE, "bob", "x");
     world.call(ALICE, |engine, now| engine.get_peer_online_status(now, "bob"));
-    assert_eq!(world.results(ALICE), [(1, 101)]);
+    assert_eq!(world.results(ALICE), [(1, SendCode::NotInitialised)]);
     assert_eq!(statuses(&mut world), [OnlineStatus::Unreachable]);
 }
 
@@ -282,7 +298,7 @@ fn message_to_self_arrives() {
     world.send(ALICE, "alice", "note to myself");
     world.run_for(seconds(1));
     assert_eq!(world.texts(ALICE), ["note to myself"]);
-    assert_eq!(world.results(ALICE), [(1, 0)]);
+    assert_eq!(world.results(ALICE), [(1, SendCode::Ok)]);
 }
 
 #[test]
@@ -292,7 +308,7 @@ fn unreliable_message_does_not_wait_for_a_link() {
     world.run_for(seconds(1));
     world.send_as(ALICE, "bob", Payload::text("x"), MessageConfig::UnreliableOrdered);
     world.run_for(std::time::Duration::from_millis(50));
-    assert_eq!(world.results(ALICE), [(1, 2)]);
+    assert_eq!(world.results(ALICE), [(1, SendCode::Broken)]);
     world.let_in(BOB);
     world.run_for(seconds(10));
     assert_eq!(world.texts(BOB), Vec::<String>::new(), "not sent, as it was said");
@@ -307,7 +323,7 @@ fn absent_receiver_times_out_after_10_seconds() {
     world.run_for(std::time::Duration::from_millis(9_999));
     assert_eq!(world.results(ALICE), []);
     world.run_for(std::time::Duration::from_millis(1));
-    assert_eq!(world.results(ALICE), [(1, 1)]);
+    assert_eq!(world.results(ALICE), [(1, SendCode::Timeout)]);
     world.let_in(BOB);
     world.run_for(seconds(10));
     assert_eq!(world.texts(BOB), ["x"], "unknown: it arrived after all");
@@ -322,17 +338,25 @@ fn unacknowledged_message_of_ended_session_is_unknown() {
     world.run_for(std::time::Duration::from_millis(5));
     world.call(BOB, |engine, now| engine.logout(now));
     world.run_for(seconds(1));
-    assert_eq!((world.results(ALICE), world.texts(BOB)), (vec![(1, 1)], vec![]), "logout");
+    assert_eq!(
+        (world.results(ALICE), world.texts(BOB)),
+        (vec![(1, SendCode::Timeout)], vec![]),
+        "logout"
+    );
 
     let mut world = two();
     world.freeze(BOB);
     world.run_for(seconds(25));
     world.send(ALICE, "bob", "x");
     world.run_for(seconds(6));
-    assert_eq!(world.results(ALICE), [(1, 1)], "the end of its grace");
+    assert_eq!(world.results(ALICE), [(1, SendCode::Timeout)], "the end of its grace");
     world.send(ALICE, "bob", "x");
     world.run_for(seconds(1));
-    assert_eq!(world.results(ALICE), [(1, 1), (2, 4)], "then nobody is there");
+    assert_eq!(
+        world.results(ALICE),
+        [(1, SendCode::Timeout), (2, SendCode::ReceiverNotLoggedIn)],
+        "then nobody is there"
+    );
 }
 
 #[test]

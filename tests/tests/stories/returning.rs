@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rts_proto::SendCode;
 use rts_proto::client::{Event, JoinType, RoomEvent};
 use rts_proto::server::Config;
 use rts_testkit::World;
@@ -32,7 +33,7 @@ fn messages_arrive_in_order_once_across_any_cut() {
         assert_eq!(world.texts(BOB), wanted, "cut after {cut_after_ms} ms");
         let mut results = world.results(ALICE);
         results.sort_unstable();
-        assert_eq!(results, (1..=30).map(|id| (id, 0)).collect::<Vec<_>>());
+        assert_eq!(results, (1..=30).map(|id| (id, SendCode::Ok)).collect::<Vec<_>>());
     }
 }
 
@@ -124,7 +125,12 @@ fn engines_and_rooms_return_after_server_restart() {
     world.run_for(seconds(15));
     let results = world.results(ALICE);
     assert_eq!(results.len(), 5, "each has its result");
-    assert!(results.iter().all(|(_, code)| [0, 1, 2].contains(code)), "{results:?}");
+    assert!(
+        results
+            .iter()
+            .all(|(_, code)| [SendCode::Ok, SendCode::Timeout, SendCode::Broken].contains(code)),
+        "{results:?}"
+    );
     world.take_events(BOB);
     world.broadcast(ALICE, alices, "here again");
     world.send(ALICE, "bob", "and again");
@@ -146,8 +152,8 @@ fn backlog_is_sent_at_the_servers_rate() {
     }
     world.net.refuses = false;
     world.run_for(seconds(9));
-    let codes: Vec<u32> = world.results(ALICE).into_iter().map(|(_, code)| code).collect();
-    assert_eq!(codes, [0; 300]);
+    let codes: Vec<SendCode> = world.results(ALICE).into_iter().map(|(_, code)| code).collect();
+    assert_eq!(codes, [SendCode::Ok; 300]);
 }
 
 #[test]
@@ -160,7 +166,7 @@ fn expired_message_is_never_sent() {
     world.run_for(seconds(1));
     world.send(ALICE, "bob", "never");
     world.run_for(seconds(11));
-    assert_eq!(world.results(ALICE), [(1, 2)]);
+    assert_eq!(world.results(ALICE), [(1, SendCode::Broken)]);
     world.net.refuses = false;
     world.run_for(seconds(30));
     assert_eq!(world.texts(BOB), Vec::<String>::new());
@@ -179,7 +185,7 @@ fn message_waits_during_the_grace_period() {
     assert_eq!(world.results(ALICE), []);
     world.net.refuses = false;
     world.run_for(seconds(5));
-    assert_eq!((world.results(ALICE), world.texts(BOB).len()), (vec![(1, 0)], 1));
+    assert_eq!((world.results(ALICE), world.texts(BOB).len()), (vec![(1, SendCode::Ok)], 1));
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use rts_proto::client::Event;
-use rts_proto::{LinkId, MessageConfig, Payload};
+use rts_proto::{LinkId, MessageConfig, Payload, SendCode};
 use rts_testkit::{Side, World};
 
 use super::seconds;
@@ -84,7 +84,8 @@ fn long_path_fails_no_message() {
         let results = world.results(ALICE);
         assert_eq!(results.len(), 18);
         // If an answer takes longer than a result may, the result is a time-out.
-        let is_fair = |code| code == 0 || code == 1 && 4 * latency_ms > 10_000 / 3;
+        let is_fair =
+            |code| code == SendCode::Ok || code == SendCode::Timeout && 4 * latency_ms > 10_000 / 3;
         assert!(results.iter().all(|(_, code)| is_fair(*code)), "{latency_ms} ms: {results:?}");
         assert_eq!(messages_of(&mut world, BOB), 18, "{latency_ms} ms");
     }
@@ -104,6 +105,9 @@ fn long_path_carries_100_messages_a_second() {
         world.run_for(seconds(12));
         let results = world.results(ALICE);
         assert_eq!(results.len(), 1_000);
-        assert!(results.iter().all(|(_, code)| *code == 0), "{latency_ms} ms: {results:?}");
+        assert!(
+            results.iter().all(|(_, code)| *code == SendCode::Ok),
+            "{latency_ms} ms: {results:?}"
+        );
     }
 }
