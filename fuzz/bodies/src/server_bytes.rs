@@ -313,7 +313,7 @@ impl World {
         self.server.handle_input(self.now, Input::Tick);
     }
 
-    /// Moves on to the server's deadline. Returns false if there is none.
+    /// Moves on to the server's deadline. Returns false if the server has no deadline.
     fn sleep(&mut self) -> bool {
         self.drain();
         let Some(until) = self.wait else { return false };

@@ -220,7 +220,7 @@ impl Pair {
         let mut tags = Vec::new();
         let done = self.sender.resume(count, |tag| tags.push(tag));
         self.settle(count, done.map(|_| tags));
-        let again = u32::try_from(self.transmitted).expect("there are not so many steps");
+        let again = u32::try_from(self.transmitted).expect("fewer steps than the type holds");
         assert_eq!(done, Ok(again));
         self.transmitted = 0;
         self.receiver.resume(0, drop).expect("it has sent nothing");
@@ -263,7 +263,7 @@ impl Pair {
 
 /// The first byte is the length of the rest. Each further byte is the frame's number.
 fn encoded(frame: usize, len: usize) -> Vec<u8> {
-    let number = u8::try_from(frame).expect("there are not so many steps");
+    let number = u8::try_from(frame).expect("fewer steps than the type holds");
     let mut bytes = std::vec![number; len];
     bytes[0] = u8::try_from(len - 1).expect("short");
     bytes

@@ -29,8 +29,8 @@ pub(super) struct Session {
 }
 
 impl World {
-    /// Opens the link that the client waits for, or fails it. The server answers the login
-    /// normally, or without its former state, or its answer is lost, or there is none.
+    /// Opens the link that the client waits for, or fails it. The server answers the login normally
+    /// or without its former state, or the answer is lost, or the server sends no answer.
     pub(super) fn connect(&mut self, how: u8) {
         let Some(link) = self.link.filter(|_| !self.is_up && self.login_resumes.is_none()) else {
             return;

@@ -176,8 +176,8 @@ impl Online {
         shared.transmit(self.id, frame.encode());
     }
 
-    /// Sends a sequenced frame. An owed acknowledgement goes before it, so that it needs no segment
-    /// of its own (§4.4).
+    /// Sends a sequenced frame, with an owed acknowledgement in front of it. So the acknowledgement
+    /// needs no segment of its own (§4.4).
     pub(super) fn transmit_sequenced(
         &mut self,
         bytes: Bytes,
