@@ -23,10 +23,11 @@ pub use rts_proto::{
     Retry, RoomId, RoomKey, RoomState, SendCode, ServerParamsCode, Text, UnknownCode, UserId,
 };
 pub use rts_stream::{
-    Address, AddressError, ConnectOptions, Connector, ConnectorError, Proxy, ProxyError, Scheme,
+    Address, AddressError, AddressProblem, ConnectOptions, Connector, ConnectorError, Proxy,
+    ProxyError, ProxyProblem, Scheme,
 };
 #[cfg(any(feature = "tls-ring", feature = "tls-aws-lc"))]
-pub use rts_stream::{Roots, explain_tls};
+pub use rts_stream::{PemError, Roots, explain_tls};
 
 /// Why [`connect`] made no engine.
 #[derive(Debug, thiserror::Error)]

@@ -34,7 +34,7 @@ pub use probes::ExpectedConnection;
 pub use rts_proto::{AppId, LoginCode, OnlineStatus, UserId};
 #[cfg(feature = "websocket")]
 pub use rts_stream::Origins;
-pub use rts_stream::{Acceptor, Address, AddressError, Scheme};
+pub use rts_stream::{Acceptor, Address, AddressError, AddressProblem, Scheme};
 #[cfg(any(feature = "tls-ring", feature = "tls-aws-lc"))]
-pub use rts_stream::{Identity, IdentityError, explain_tls};
+pub use rts_stream::{Identity, IdentityError, PemError, explain_tls};
 pub use shard::Shard;

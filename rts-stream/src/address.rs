@@ -38,15 +38,45 @@ pub enum Scheme {
 )]
 pub struct AddressError {
     text: String,
-    what: &'static str,
+    what: AddressProblem,
 }
 
 impl AddressError {
     /// The reason, without the invalid text.
     #[must_use]
-    pub const fn problem(&self) -> &'static str {
+    pub const fn problem(&self) -> AddressProblem {
         self.what
     }
+}
+
+/// What is wrong with an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AddressProblem {
+    /// There is no `://`.
+    #[error("it has no scheme")]
+    NoScheme,
+    /// The scheme is another one.
+    #[error("its scheme is not one of rts, rtss, ws and wss")]
+    Scheme,
+    /// There is a user or a password.
+    #[error("it has a user in it, and what is secret never goes into an address")]
+    UserInfo,
+    /// There is a query or a fragment.
+    #[error("it has a query, and what is secret never goes into an address")]
+    Query,
+    /// There is a path, and the transport is not WebSocket.
+    #[error("it has a path, which only ws and wss have")]
+    Path,
+    /// A character of the path is not one of RFC 3986.
+    #[error("its path has a character that must be percent-encoded")]
+    PathCharacter,
+    /// The host is missing or malformed.
+    #[error("its host is not a name, an IPv4 address or an IPv6 address in [ ]")]
+    Host,
+    /// The port is malformed, or 0 where nothing listens.
+    #[error("its port is not a number from 1 to 65535")]
+    Port,
 }
 
 impl Scheme {
@@ -138,40 +168,38 @@ impl Address {
 
     fn parse(text: &str, ports: RangeInclusive<u16>) -> Result<Self, AddressError> {
         let error = |what| AddressError { text: without_secrets(text), what };
-        let (scheme, rest) = text.split_once("://").ok_or(error("it has no scheme"))?;
+        let (scheme, rest) = text.split_once("://").ok_or(error(AddressProblem::NoScheme))?;
         let scheme = Scheme::ALL
             .into_iter()
             .find(|known| known.name() == scheme)
-            .ok_or(error("its scheme is not one of rts, rtss, ws and wss"))?;
+            .ok_or(error(AddressProblem::Scheme))?;
         if rest.contains('@') {
-            return Err(error(
-                "it has a user in it, and what is secret never goes into an address",
-            ));
+            return Err(error(AddressProblem::UserInfo));
         }
         if rest.contains(['?', '#']) {
-            return Err(error("it has a query, and what is secret never goes into an address"));
+            return Err(error(AddressProblem::Query));
         }
         let (authority, path) = match rest.find('/') {
             Some(slash) => rest.split_at(slash),
             None => (rest, ""),
         };
         if !scheme.has_web_socket() && !path.is_empty() {
-            return Err(error("it has a path, which only ws and wss have"));
+            return Err(error(AddressProblem::Path));
         }
         if !path.bytes().all(is_path_byte) {
-            return Err(error("its path has a character that must be percent-encoded"));
+            return Err(error(AddressProblem::PathCharacter));
         }
         let (host, port) = match authority.rsplit_once(':') {
             Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
             _ => (authority, None),
         };
         if !is_host(host) {
-            return Err(error("its host is not a name, an IPv4 address or an IPv6 address in [ ]"));
+            return Err(error(AddressProblem::Host));
         }
         let port = match port {
             Some(port) => read_port(port)
                 .filter(|port| ports.contains(port))
-                .ok_or(error("its port is not a number from 1 to 65535"))?,
+                .ok_or(error(AddressProblem::Port))?,
             None => scheme.default_port(),
         };
         let path = if path.is_empty() { "/" } else { path };
@@ -232,26 +260,28 @@ mod tests {
 
     #[test]
     fn errors_say_what_is_wrong_with_an_address() {
-        for (text, what) in [
-            ("127.0.0.1:1", "no scheme"),
-            ("http://a:1", "scheme is not one of"),
-            ("rts://:1", "host"),
-            ("rts://", "host"),
-            ("rts://a:70000", "port"),
-            ("rts://a:0", "port"),
-            ("rts://a:+1", "port"),
-            ("rts://a:", "port"),
-            ("rts://a:1/path", "path, which only"),
-            ("rtss://a/", "path, which only"),
-            ("ws://a/b c", "percent-encoded"),
-            ("rts://::1:1", "host"),
-            ("rts://[::1:1", "host"),
-            ("wss://alice:secret@a/", "user in it"),
-            ("wss://a/?token=secret", "query"),
+        for (text, problem) in [
+            ("127.0.0.1:1", AddressProblem::NoScheme),
+            ("http://a:1", AddressProblem::Scheme),
+            ("rts://:1", AddressProblem::Host),
+            ("rts://", AddressProblem::Host),
+            ("rts://a:70000", AddressProblem::Port),
+            ("rts://a:0", AddressProblem::Port),
+            ("rts://a:+1", AddressProblem::Port),
+            ("rts://a:", AddressProblem::Port),
+            ("rts://a:1/path", AddressProblem::Path),
+            ("rtss://a/", AddressProblem::Path),
+            ("ws://a/b c", AddressProblem::PathCharacter),
+            ("rts://::1:1", AddressProblem::Host),
+            ("rts://[::1:1", AddressProblem::Host),
+            ("wss://alice:secret@a/", AddressProblem::UserInfo),
+            ("wss://a/?token=secret", AddressProblem::Query),
         ] {
-            let error = text.parse::<Address>().expect_err(text).to_string();
-            assert!(error.contains(what), "{error}");
-            assert!(!error.contains("secret") || error.contains("what is secret"), "{error}");
+            let error = text.parse::<Address>().expect_err(text);
+            assert_eq!(error.problem(), problem, "{text}");
+            let message = error.to_string();
+            assert!(message.contains(&problem.to_string()), "{message}");
+            assert!(!message.contains("secret") || message.contains("what is secret"), "{message}");
         }
     }
 

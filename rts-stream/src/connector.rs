@@ -1,5 +1,6 @@
 //! [`Connector`]: how a client connects to its server.
 
+use std::fmt;
 #[cfg(feature = "__tls")]
 use std::sync::Arc;
 
@@ -71,6 +72,24 @@ pub struct Connector {
     tls: Option<TlsParts>,
 }
 
+/// The first hop of a link, as `host:port`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hop {
+    /// The server itself.
+    Server(String),
+    /// The proxy on the way.
+    Proxy(String),
+}
+
+impl fmt::Display for Hop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Server(authority) => f.write_str(authority),
+            Self::Proxy(authority) => write!(f, "the proxy {authority}"),
+        }
+    }
+}
+
 #[cfg(feature = "__tls")]
 type TlsParts = (Arc<rustls::ClientConfig>, rustls::pki_types::ServerName<'static>);
 
@@ -93,8 +112,7 @@ impl Connector {
     }
 
     fn check_features(address: &Address) -> Result<(), ConnectorError> {
-        let missing =
-            |feature| ConnectorError::NotBuiltIn { address: address.to_string(), feature };
+        let missing = |feature| ConnectorError::NotBuiltIn { address: address.clone(), feature };
         if address.scheme().has_tls() && !cfg!(feature = "__tls") {
             return Err(missing("tls-ring or tls-aws-lc"));
         }
@@ -122,11 +140,13 @@ impl Connector {
         self.proxy.as_ref().map_or_else(|| self.address.authority(), Proxy::authority)
     }
 
-    /// A description of the first hop, for messages.
+    /// The first hop, for messages.
     #[must_use]
-    pub fn dial_in_words(&self) -> String {
-        let what = if self.proxy.is_some() { "the proxy " } else { "" };
-        format!("{what}{}", self.dial())
+    pub fn first_hop(&self) -> Hop {
+        match &self.proxy {
+            Some(proxy) => Hop::Proxy(proxy.authority()),
+            None => Hop::Server(self.address.authority()),
+        }
     }
 
     /// The layers of a new link.

@@ -17,12 +17,15 @@ mod tls;
 mod web_socket;
 
 pub use acceptor::Acceptor;
-pub use address::{Address, AddressError, Scheme};
-pub use connector::{ConnectOptions, Connector};
-pub use error::{ConnectorError, LayerError, LinkError, WebSocketError};
+pub use address::{Address, AddressError, AddressProblem, Scheme};
+pub use connector::{ConnectOptions, Connector, Hop};
+pub use error::{
+    ConnectorError, LayerError, LinkError, ProxyFailure, Socks5Reply, UpgradeError, UpgradeRefusal,
+    WebSocketError,
+};
 pub use layers::{CLOSE_TO_PROXIED, End, Layers};
-pub use proxy::{Proxy, ProxyError};
+pub use proxy::{Proxy, ProxyError, ProxyProblem};
 #[cfg(any(feature = "tls-ring", feature = "tls-aws-lc"))]
-pub use tls::{Identity, IdentityError, Roots, explain_tls};
+pub use tls::{Identity, IdentityError, PemError, Roots, explain_tls};
 #[cfg(feature = "websocket")]
 pub use web_socket::{MESSAGE_BYTES_MAX, Origins, SUBPROTOCOL};

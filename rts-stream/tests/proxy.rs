@@ -2,7 +2,9 @@
 
 mod support;
 
-use rts_stream::{ConnectOptions, Connector, Proxy};
+use rts_stream::{
+    ConnectOptions, Connector, End, Hop, LayerError, LinkError, Proxy, ProxyFailure, Socks5Reply,
+};
 use support::{Authority, Pair, SCHEMES, Side, acceptor};
 
 const FRAMES: &[u8] = b"\x04\x0a\x02\x08\x01";
@@ -39,11 +41,17 @@ fn assert_opens(proxy: &str, target: &str, script: &[(&[u8], &[u8])]) {
     }
 }
 
-fn assert_fails(proxy: &str, script: &[(&[u8], &[u8])], what: &str) {
+fn assert_fails(
+    proxy: &str,
+    script: &[(&[u8], &[u8])],
+    failure: impl Into<LayerError>,
+    message: &str,
+) {
+    let failure = failure.into();
     for size in [1, usize::MAX] {
         let mut client = play(proxy, "rts://chat.example:7600", script, size);
-        assert!(client.failure().contains(what), "{}", client.failure());
-        assert!(!client.failure().contains("hunter2"));
+        assert_eq!(client.layers.end(), Some(End::Failed(failure.clone())));
+        assert_eq!(client.failure(), message);
         assert_eq!(client.written(), b"", "no frame goes to a proxy that failed");
     }
 }
@@ -72,17 +80,58 @@ fn http_connect() {
 #[test]
 fn http_connect_that_fails_is_explained() {
     let asked = b"CONNECT chat.example:7600 HTTP/1.1\r\nHost: chat.example:7600\r\n\r\n";
-    for (answer, what) in [
-        (&b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n"[..], "user or password"),
-        (b"HTTP/1.1 403 Forbidden\r\n\r\n", "does not allow"),
-        (b"HTTP/1.1 502 Bad Gateway\r\n\r\n", "HTTP 502"),
-        (b"HTTP/1.1 302 Found\r\nLocation: http://elsewhere/\r\n\r\n", "HTTP 302"),
-        (b"\x05\xff\r\n\r\n", "does not speak HTTP"),
+    for (answer, failure, message) in [
+        (
+            &b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n"[..],
+            ProxyFailure::HttpStatus(407),
+            "the proxy wants another user or password than it was given, written USER:PASSWORD@ \
+             before its host (HTTP 407)",
+        ),
+        (
+            b"HTTP/1.1 403 Forbidden\r\n\r\n",
+            ProxyFailure::HttpStatus(403),
+            "the proxy does not allow connections to this server and port (HTTP 403)",
+        ),
+        (
+            b"HTTP/1.1 502 Bad Gateway\r\n\r\n",
+            ProxyFailure::HttpStatus(502),
+            "the proxy could not connect to the server (HTTP 502)",
+        ),
+        (
+            b"HTTP/1.1 302 Found\r\nLocation: http://elsewhere/\r\n\r\n",
+            ProxyFailure::HttpStatus(302),
+            "the proxy could not connect to the server (HTTP 302)",
+        ),
+        (
+            b"\x05\xff\r\n\r\n",
+            ProxyFailure::NotHttp,
+            "the proxy does not speak HTTP; is it a socks5:// one?",
+        ),
     ] {
-        assert_fails("http://proxy.example:3128", &[(asked, answer)], what);
+        assert_fails("http://proxy.example:3128", &[(asked, answer)], failure, message);
     }
     let endless = [b"HTTP/1.1 200 OK\r\nX: ", &[b'x'; 10_000][..]].concat();
-    assert_fails("http://proxy.example:3128", &[(asked, &endless)], "more than 8192 bytes");
+    assert_fails(
+        "http://proxy.example:3128",
+        &[(asked, &endless)],
+        LayerError::HandshakeTooLong { max: 8_192 },
+        "more than 8192 bytes, and the handshake is not complete",
+    );
+}
+
+#[test]
+fn error_names_the_hop_that_cannot_be_reached() {
+    for (proxy, message) in [
+        (None, "cannot connect to chat.example:7600: timed out"),
+        (Some("socks5://proxy.example:3128"), "cannot connect to the proxy proxy.example:3128: "),
+    ] {
+        let options = ConnectOptions::default().with_proxy(proxy.map(|p| p.parse().expect("one")));
+        let connector = Connector::new("rts://chat.example", options).expect("good options");
+        let at = connector.first_hop();
+        assert_eq!(matches!(at, Hop::Proxy(_)), proxy.is_some());
+        let error = LinkError::Connect { at, error: std::io::ErrorKind::TimedOut.into() };
+        assert!(error.to_string().starts_with(message), "{error}");
+    }
 }
 
 #[test]
@@ -121,30 +170,44 @@ fn socks5_that_fails_is_explained() {
     let (plain, login) =
         ("socks5://proxy.example:3128", "socks5://alice:hunter2@proxy.example:3128");
     let hello = b"\x05\x01\x00";
-    assert_fails(plain, &[(hello, b"HTTP/1.1 400 Bad Request\r\n\r\n")], "does not speak SOCKS5");
-    assert_fails(plain, &[(hello, b"\x05\xff")], "another way to log in");
-    assert_fails(plain, &[(hello, b"\x05\x02")], "another way to log in");
-    assert_fails(
+    let fails = |proxy, script: &[(&[u8], &[u8])], failure: ProxyFailure, words: &str| {
+        assert_fails(proxy, script, failure, &format!("the proxy {words}"));
+    };
+    let no_socks5 = "does not speak SOCKS5; is it an http:// one?";
+    let answer = b"HTTP/1.1 400 Bad Request\r\n\r\n";
+    fails(plain, &[(hello, answer)], ProxyFailure::NotSocks5, no_socks5);
+    for way in [b"\x05\xff", b"\x05\x02"] {
+        let words = "wants another way to log in than it was offered (SOCKS5)";
+        fails(plain, &[(hello, way)], ProxyFailure::NoCommonLogin, words);
+    }
+    fails(
         login,
         &[(b"\x05\x02\x00\x02", b"\x05\x02"), (b"\x01\x05alice\x07hunter2", b"\x01\x01")],
-        "refuses this user and password",
+        ProxyFailure::LoginRefused,
+        "refuses this user and password (SOCKS5)",
     );
     let connect = b"\x05\x01\x00\x03\x0cchat.example\x1d\xb0";
-    for (code, what) in [
-        (1, "failed"),
-        (2, "does not allow"),
-        (3, "no way to the server's network"),
-        (4, "cannot reach the server"),
-        (5, "refused the connection"),
-        (6, "in time"),
-        (7, "cannot make such"),
-        (99, "broke the rules"),
+    for (number, reply, words) in [
+        (1, Socks5Reply::GeneralFailure, "failed"),
+        (2, Socks5Reply::NotAllowed, "does not allow connections to this server and port"),
+        (3, Socks5Reply::NetworkUnreachable, "has no way to the server's network"),
+        (4, Socks5Reply::HostUnreachable, "cannot reach the server, or cannot find its name"),
+        (5, Socks5Reply::ConnectionRefused, "reached the server, which refused the connection"),
+        (6, Socks5Reply::TtlExpired, "did not reach the server in time"),
+        (7, Socks5Reply::CommandNotSupported, "cannot make such connections"),
+        (8, Socks5Reply::AddressTypeNotSupported, "cannot make such connections"),
     ] {
-        let answer = [5, code, 0, 1, 0, 0, 0, 0, 0, 0];
-        assert_fails(plain, &[(hello, b"\x05\x00"), (connect, &answer)], what);
+        assert_eq!(reply.number(), number);
+        let answer = [5, number, 0, 1, 0, 0, 0, 0, 0, 0];
+        let script = [(&hello[..], &b"\x05\x00"[..]), (connect, &answer)];
+        fails(plain, &script, ProxyFailure::Socks5(reply), &format!("{words} (SOCKS5 {number})"));
     }
-    let odd = b"\x05\x00\x00\x09\0\0\0\0\0\0";
-    assert_fails(plain, &[(hello, b"\x05\x00"), (connect, odd)], "broke the rules");
+    // An unassigned reply, another version, and an unknown kind of address.
+    for answer in [b"\x05\x09\x00\x01", b"\x04\x01\x00\x01", b"\x05\x00\x00\x09"] {
+        let answer = [&answer[..], &[0; 6]].concat();
+        let script = [(&hello[..], &b"\x05\x00"[..]), (connect, &answer)];
+        fails(plain, &script, ProxyFailure::BadSocks5, "broke the rules of SOCKS5");
+    }
 }
 
 #[test]

@@ -2,10 +2,12 @@
 
 mod support;
 
+use std::error::Error as _;
+
 use rcgen::date_time_ymd;
 use rts_stream::{
     Acceptor, CLOSE_TO_PROXIED, ConnectOptions, Connector, ConnectorError, Identity, IdentityError,
-    Roots,
+    PemError, Roots,
 };
 use support::{Authority, Pair, SCHEMES, Side, acceptor, both};
 
@@ -111,19 +113,55 @@ fn explains_files_that_are_not_an_identity() {
         Identity::from_pem(chain.as_bytes(), key.as_bytes()).expect_err("it is none")
     };
     assert_eq!(read(&chain, &other_key), IdentityError::Mismatch);
-    assert!(matches!(read("", &key), IdentityError::Certificate(_)));
-    assert!(matches!(read(&key, &key), IdentityError::Certificate(_)));
-    assert!(matches!(read(&chain, &chain), IdentityError::Key(_)));
-    let cut = &key[..key.len() / 2];
-    assert!(matches!(read(&chain, cut), IdentityError::Key(_)));
+    let certificate = |chain: &str| match read(chain, &key) {
+        IdentityError::Certificate(cause) => cause,
+        other => panic!("{other:?}"),
+    };
+    let key_of = |key: &str| match read(&chain, key) {
+        IdentityError::Key(cause) => cause,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(certificate(""), PemError::NoCertificate);
+    assert_eq!(certificate(&key), PemError::NoCertificate);
+    assert_eq!(certificate(&chain[..chain.len() / 2]), PemError::NoSectionEnd);
+    assert!(matches!(certificate(NO_CERTIFICATE), PemError::Content(_)));
+    assert_eq!(key_of(&chain), PemError::NoKey);
+    assert_eq!(key_of(&key[..key.len() / 2]), PemError::NoSectionEnd);
+    assert_eq!(key_of(&key.replace('\n', " ")), PemError::NoSectionEnd);
+    assert_eq!(key_of(&key.replacen("-----\n", "\n", 1)), PemError::BadSectionStart);
+    assert_eq!(key_of(&key.replacen('M', "?", 1)), PemError::NotBase64);
+    let no_key = NO_CERTIFICATE.replace("CERTIFICATE", "PRIVATE KEY");
+    assert!(matches!(key_of(&no_key), PemError::Content(_)));
+    let said = read(&chain, &no_key);
+    let source = said.source().expect("the cause").to_string();
+    assert_eq!(said.to_string(), format!("the key file: {source}"));
 }
+
+/// A section whose content is base64, and nothing else.
+const NO_CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
 
 #[test]
 fn refuses_invalid_trusted_certificates() {
     let options =
         |pem: &str| ConnectOptions::default().with_roots(Roots::None).with_extra_roots(pem);
     let error = |options| Connector::new("rtss://localhost", options).expect_err("no trust");
-    assert!(error(options("nonsense")).to_string().contains("no certificate in PEM"));
+    for (pem, words) in [
+        ("nonsense", "it has no certificate in PEM form"),
+        (
+            "-----BEGIN CERTIFICATE-----\nAAAA",
+            "a section has no -----END line; were the ends of lines lost?",
+        ),
+        (
+            "-----BEGIN CERTIFICATE----- AAAA",
+            "a -----BEGIN line does not end with -----; were the ends of lines lost?",
+        ),
+        (&NO_CERTIFICATE.replace("AAAA", "?"), "what is in a section is not base64"),
+        (NO_CERTIFICATE, "a certificate in it is not valid: BadEncoding"),
+    ] {
+        let error = error(options(pem));
+        assert!(matches!(error, ConnectorError::Roots(_)), "{error:?}");
+        assert_eq!(error.to_string(), format!("the certificate to trust: {words}"));
+    }
     let nobody = ConnectOptions::default().with_roots(Roots::None);
     assert_eq!(error(nobody), ConnectorError::NoRoots);
     let bundled = ConnectOptions::default().with_roots(Roots::Bundled);

@@ -99,7 +99,7 @@ async fn establish<R: Runtime>(connector: Connector) -> Established<R> {
     let stream = match R::connect(connector.dial()).await {
         Ok(stream) => stream,
         Err(error) => {
-            return Err((LinkError::Connect { at: connector.dial_in_words(), error }, None));
+            return Err((LinkError::Connect { at: connector.first_hop(), error }, None));
         }
     };
     let mut link = Link::new(stream, connector.layers());

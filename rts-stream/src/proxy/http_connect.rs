@@ -5,7 +5,7 @@ use base64::prelude::BASE64_STANDARD;
 
 use super::credentials::Credentials;
 use crate::address::Address;
-use crate::error::LayerError;
+use crate::error::{LayerError, ProxyFailure};
 use crate::http::Head;
 use crate::layer::Layer;
 
@@ -78,17 +78,10 @@ impl Layer for HttpConnect {
     fn close(&mut self, _: &mut Vec<u8>) {}
 }
 
-fn check(status: Option<u16>) -> Result<(), LayerError> {
-    let why = match status {
-        Some(200..=299) => return Ok(()),
-        Some(407) => {
-            "wants another user or password than it was given, written USER:PASSWORD@ before \
-                      its host (HTTP 407)"
-                .to_owned()
-        }
-        Some(403) => "does not allow connections to this server and port (HTTP 403)".to_owned(),
-        Some(status) => format!("could not connect to the server (HTTP {status})"),
-        None => "does not speak HTTP; is it a socks5:// one?".to_owned(),
-    };
-    Err(LayerError::Proxy(why))
+fn check(status: Option<u16>) -> Result<(), ProxyFailure> {
+    match status {
+        Some(200..=299) => Ok(()),
+        Some(status) => Err(ProxyFailure::HttpStatus(status)),
+        None => Err(ProxyFailure::NotHttp),
+    }
 }

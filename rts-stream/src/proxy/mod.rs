@@ -36,7 +36,36 @@ enum Kind {
      before the host where the proxy wants it"
 )]
 pub struct ProxyError {
-    what: &'static str,
+    what: ProxyProblem,
+}
+
+impl ProxyError {
+    /// The reason.
+    #[must_use]
+    pub const fn problem(&self) -> ProxyProblem {
+        self.what
+    }
+}
+
+/// What is wrong with the text of a proxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProxyProblem {
+    /// The scheme is missing, or another one.
+    #[error("it does not begin with http:// or socks5://")]
+    Scheme,
+    /// The user or the password is empty, too long, or badly encoded.
+    #[error("its user or password is empty, too long, or badly encoded")]
+    Credentials,
+    /// There is no port.
+    #[error("it has no port")]
+    NoPort,
+    /// The host is missing or malformed.
+    #[error("its host is not a name, an IPv4 address or an IPv6 address in [ ]")]
+    Host,
+    /// The port is malformed or 0.
+    #[error("its port is not a number from 1 to 65535")]
+    Port,
 }
 
 impl Proxy {
@@ -63,24 +92,22 @@ impl FromStr for Proxy {
         let (kind, rest) = match text.split_once("://") {
             Some(("http", rest)) => (Kind::Http, rest),
             Some(("socks5", rest)) => (Kind::Socks5, rest),
-            _ => return Err(error("it does not begin with http:// or socks5://")),
+            _ => return Err(error(ProxyProblem::Scheme)),
         };
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         let (credentials, authority) = match rest.rsplit_once('@') {
             Some((credentials, authority)) => {
-                let credentials = Credentials::decode(credentials)
-                    .ok_or(error("its user or password is empty, too long, or badly encoded"))?;
+                let credentials =
+                    Credentials::decode(credentials).ok_or(error(ProxyProblem::Credentials))?;
                 (Some(credentials), authority)
             }
             None => (None, rest),
         };
-        let (host, port) = authority.rsplit_once(':').ok_or(error("it has no port"))?;
+        let (host, port) = authority.rsplit_once(':').ok_or(error(ProxyProblem::NoPort))?;
         if !is_host(host) {
-            return Err(error("its host is not a name, an IPv4 address or an IPv6 address in [ ]"));
+            return Err(error(ProxyProblem::Host));
         }
-        let port = read_port(port)
-            .filter(|port| *port != 0)
-            .ok_or(error("its port is not a number from 1 to 65535"))?;
+        let port = read_port(port).filter(|port| *port != 0).ok_or(error(ProxyProblem::Port))?;
         Ok(Self { kind, host: host.to_owned(), port, credentials })
     }
 }
@@ -120,19 +147,22 @@ mod tests {
     #[test]
     fn proxy_errors_hide_the_password() {
         let long = format!("http://{}:hunter2@a:1", "u".repeat(CREDENTIAL_BYTES_MAX + 1));
-        for (text, what) in [
-            ("a:3128", "begin with"),
-            ("https://a:3128", "begin with"),
-            ("http://a", "no port"),
-            ("http://a:0", "port"),
-            ("http://a b:1", "host"),
-            ("http://:hunter2@a:1", "user"),
-            ("http://u:hunter2%0D@a:1", "user"),
-            ("http://u:hunter2%4@a:1", "user"),
-            (&long, "user"),
+        for (text, problem) in [
+            ("a:3128", ProxyProblem::Scheme),
+            ("https://a:3128", ProxyProblem::Scheme),
+            ("http://a", ProxyProblem::NoPort),
+            ("http://a:0", ProxyProblem::Port),
+            ("http://a b:1", ProxyProblem::Host),
+            ("http://:hunter2@a:1", ProxyProblem::Credentials),
+            ("http://u:hunter2%0D@a:1", ProxyProblem::Credentials),
+            ("http://u:hunter2%4@a:1", ProxyProblem::Credentials),
+            (&long, ProxyProblem::Credentials),
         ] {
-            let error = text.parse::<Proxy>().expect_err(text).to_string();
-            assert!(error.contains(what) && !error.contains("hunter2"), "{error}");
+            let error = text.parse::<Proxy>().expect_err(text);
+            assert_eq!(error.problem(), problem, "{text}");
+            let message = error.to_string();
+            assert!(message.contains(&problem.to_string()), "{message}");
+            assert!(!message.contains("hunter2"), "{message}");
         }
     }
 }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::credentials::Credentials;
 use crate::address::Address;
-use crate::error::LayerError;
+use crate::error::{LayerError, ProxyFailure, Socks5Reply};
 use crate::layer::Layer;
 
 const VERSION: u8 = 5;
@@ -53,7 +53,7 @@ impl Socks5 {
     }
 
     /// Advances the state by one complete answer. Returns whether there was one.
-    fn step(&mut self, down: &mut Vec<u8>) -> Result<bool, LayerError> {
+    fn step(&mut self, down: &mut Vec<u8>) -> Result<bool, ProxyFailure> {
         match (self.state, &self.held[..]) {
             (State::Begin, _) => {
                 match self.credentials {
@@ -63,7 +63,7 @@ impl Socks5 {
                 self.state = State::Method;
             }
             (State::Method, [version, ..]) if *version != VERSION => {
-                return Err(no("does not speak SOCKS5; is it an http:// one?"));
+                return Err(ProxyFailure::NotSocks5);
             }
             (State::Method, [_, NO_LOGIN, ..]) => self.connect(2, down),
             (State::Method, [_, USER_AND_PASSWORD, ..]) if self.credentials.is_some() => {
@@ -75,21 +75,22 @@ impl Socks5 {
                 self.state = State::Login;
             }
             (State::Method, [_, _, ..]) => {
-                return Err(no("wants another way to log in than it was offered (SOCKS5)"));
+                return Err(ProxyFailure::NoCommonLogin);
             }
             (State::Login, [LOGIN_VERSION, 0, ..]) => self.connect(2, down),
             (State::Login, [_, _, ..]) => {
-                return Err(no("refuses this user and password (SOCKS5)"));
+                return Err(ProxyFailure::LoginRefused);
             }
             (State::Connection, [version, code, ..]) if *version != VERSION || *code != 0 => {
-                return Err(no(reason(*code)));
+                let reply = Socks5Reply::from_number(*code).filter(|_| *version == VERSION);
+                return Err(reply.map_or(ProxyFailure::BadSocks5, ProxyFailure::Socks5));
             }
             (State::Connection, [_, _, _, kind, first, ..]) => {
                 let address_bytes = match *kind {
                     IPV4 => 4,
                     IPV6 => 16,
                     NAME => 1 + usize::from(*first),
-                    _ => return Err(no("broke the rules of SOCKS5")),
+                    _ => return Err(ProxyFailure::BadSocks5),
                 };
                 let answer_bytes = 4 + address_bytes + 2;
                 if self.held.len() < answer_bytes {
@@ -160,22 +161,4 @@ impl std::fmt::Debug for Socks5 {
 fn with_length(text: &str) -> Vec<u8> {
     let length = u8::try_from(text.len()).unwrap_or(u8::MAX);
     [&[length], text.as_bytes()].concat()
-}
-
-fn no(why: &str) -> LayerError {
-    LayerError::Proxy(why.to_owned())
-}
-
-/// RFC 1928, section 6.
-fn reason(code: u8) -> &'static str {
-    match code {
-        1 => "failed (SOCKS5 1)",
-        2 => "does not allow connections to this server and port (SOCKS5 2)",
-        3 => "has no way to the server's network (SOCKS5 3)",
-        4 => "cannot reach the server, or cannot find its name (SOCKS5 4)",
-        5 => "reached the server, which refused the connection (SOCKS5 5)",
-        6 => "did not reach the server in time (SOCKS5 6)",
-        7 | 8 => "cannot make such connections (SOCKS5 7, 8)",
-        _ => "broke the rules of SOCKS5",
-    }
 }

@@ -6,7 +6,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 
-use super::explain::explain;
+use super::pem::PemError;
 use super::provider::{alpn, provider};
 use crate::error::ConnectorError;
 
@@ -37,11 +37,13 @@ pub(crate) fn client_config(
         Roots::None => {}
     }
     for certificate in CertificateDer::pem_slice_iter(pem.unwrap_or_default()) {
-        let certificate = certificate.map_err(|error| ConnectorError::Roots(error.to_string()))?;
-        store.add(certificate).map_err(|error| ConnectorError::Roots(explain(&error)))?;
+        let certificate = certificate.map_err(|error| {
+            ConnectorError::Roots(PemError::of(&error, PemError::NoCertificate))
+        })?;
+        store.add(certificate).map_err(|error| ConnectorError::Roots(PemError::Content(error)))?;
     }
     if pem.is_some_and(|pem| CertificateDer::pem_slice_iter(pem).next().is_none()) {
-        return Err(ConnectorError::Roots("it has no certificate in PEM form".to_owned()));
+        return Err(ConnectorError::Roots(PemError::NoCertificate));
     }
     if store.is_empty() {
         return Err(ConnectorError::NoRoots);

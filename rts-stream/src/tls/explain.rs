@@ -30,6 +30,16 @@ pub(crate) fn explain(error: &Error) -> String {
     }
 }
 
+/// Explains why the content of a file cannot be used.
+pub(super) fn explain_content(error: &Error) -> String {
+    match error {
+        Error::InvalidCertificate(certificate) => {
+            format!("a certificate in it {}", explain_certificate(certificate))
+        }
+        other => other.to_string(),
+    }
+}
+
 fn explain_certificate(error: &CertificateError) -> String {
     match error {
         CertificateError::ExpiredContext { time, not_after } => format!(

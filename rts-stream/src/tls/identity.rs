@@ -4,12 +4,12 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use rustls::ServerConfig;
-use rustls::pki_types::pem::{self, PemObject as _};
+use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
-use super::explain;
+use super::pem::PemError;
 use super::provider::{alpn, provider, ticketer};
 
 /// A server's certificate and private key. Clones share one identity: after
@@ -29,10 +29,10 @@ struct Shown(RwLock<Arc<CertifiedKey>>);
 pub enum IdentityError {
     /// The certificates are invalid.
     #[error("the certificate file: {0}")]
-    Certificate(String),
+    Certificate(#[source] PemError),
     /// The private key is invalid.
     #[error("the key file: {0}")]
-    Key(String),
+    Key(#[source] PemError),
     /// Both are valid, but do not belong together.
     #[error("the private key does not belong to the first certificate of the file")]
     Mismatch,
@@ -84,39 +84,25 @@ impl Identity {
 
 fn read(chain: &[u8], key: &[u8]) -> Result<Arc<CertifiedKey>, IdentityError> {
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(chain).collect();
-    let chain = chain.map_err(|error| IdentityError::Certificate(in_words(&error)))?;
-    if chain.is_empty() {
-        return Err(IdentityError::Certificate("it has no certificate in PEM form".to_owned()));
-    }
-    let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| {
-        IdentityError::Key(match error {
-            pem::Error::NoItemsFound => "it has no private key in PEM form".to_owned(),
-            error => in_words(&error),
-        })
+    let chain = chain.map_err(|error| {
+        IdentityError::Certificate(PemError::of(&error, PemError::NoCertificate))
     })?;
-    let key = provider().key_provider.load_private_key(key);
-    let key = key.map_err(|error| IdentityError::Key(error.to_string()))?;
+    if chain.is_empty() {
+        return Err(IdentityError::Certificate(PemError::NoCertificate));
+    }
+    let key = PrivateKeyDer::from_pem_slice(key)
+        .map_err(|error| IdentityError::Key(PemError::of(&error, PemError::NoKey)))?;
+    let key = provider()
+        .key_provider
+        .load_private_key(key)
+        .map_err(|error| IdentityError::Key(PemError::Content(error)))?;
     let certified = CertifiedKey::new(chain, key);
     match certified.keys_match() {
         Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => {
             Ok(Arc::new(certified))
         }
         Err(rustls::Error::InconsistentKeys(_)) => Err(IdentityError::Mismatch),
-        Err(error) => Err(IdentityError::Certificate(explain(&error))),
-    }
-}
-
-/// Describes an error in a PEM file without its content. A key whose line ends were lost is one
-/// line.
-fn in_words(error: &pem::Error) -> String {
-    match error {
-        pem::Error::MissingSectionEnd { .. } => "a section has no -----END line".to_owned(),
-        pem::Error::IllegalSectionStart { .. } => {
-            "a -----BEGIN line does not end with -----; were the ends of lines lost?".to_owned()
-        }
-        pem::Error::Base64Decode(_) => "what is in a section is not base64".to_owned(),
-        pem::Error::Io(error) => error.to_string(),
-        _ => "it is not in PEM form".to_owned(),
+        Err(error) => Err(IdentityError::Certificate(PemError::Content(error))),
     }
 }
 

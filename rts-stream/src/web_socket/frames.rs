@@ -230,9 +230,7 @@ impl Frames {
             Role::Server => None,
         };
         let header = FrameHeader { opcode, mask, ..FrameHeader::default() };
-        header
-            .format(payload.len() as u64, down)
-            .map_err(|error| LayerError::Upgrade(error.to_string()))?;
+        header.format(payload.len() as u64, down).expect("a vector takes all bytes");
         let start = down.len();
         down.extend_from_slice(payload);
         if let Some(mut mask) = mask {

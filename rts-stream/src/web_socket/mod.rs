@@ -13,13 +13,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::address::Address;
-use crate::error::LayerError;
+use crate::error::{LayerError, UpgradeError, UpgradeRefusal};
 use crate::http::{Head, answer};
 use crate::layer::Layer;
 pub use frames::MESSAGE_BYTES_MAX;
 use frames::{Frames, Role};
 pub use headers::SUBPROTOCOL;
-use request::{NOT_HTTP, Request};
+use request::Request;
 pub use upgrade::Origins;
 use upgrade::PROXY_PROTOCOL;
 
@@ -85,7 +85,7 @@ impl WebSocket {
                     if !first.is_ascii_uppercase() || *empty_bytes % 2 != 0 {
                         let text = "Only requests of HTTP/1.1 for a WebSocket are answered here.";
                         down.extend(answer("405 Method Not Allowed", "Allow: GET\r\n", text));
-                        return Err(LayerError::Upgrade("this is no request of HTTP".to_owned()));
+                        return Err(UpgradeRefusal::NotHttp.into());
                     }
                 }
                 let (taken, is_complete) = head.take(&input[skipped..]).inspect_err(|_| {
@@ -104,7 +104,7 @@ impl WebSocket {
                     let (bytes, is_complete) = head.take(&input[taken..])?;
                     taken += bytes;
                     if !head.may_be_answer() {
-                        return Err(LayerError::Upgrade(NOT_HTTP.to_owned()));
+                        return Err(UpgradeError::NotHttp.into());
                     }
                     if !is_complete {
                         return Ok(taken);

@@ -13,7 +13,7 @@ use tungstenite::http::header::{
 use tungstenite::http::uri::{Authority, Uri};
 
 use super::headers::{SUBPROTOCOL, lines, lists, lists_exactly, only};
-use crate::error::LayerError;
+use crate::error::{LayerError, UpgradeRefusal};
 use crate::http::answer;
 
 /// The answer to a load balancer that prepends such a header, for the clients behind it.
@@ -21,7 +21,7 @@ pub(super) const PROXY_PROTOCOL: &str = "A header of the PROXY protocol came bef
     not understood here: switch it off at the proxy or load balancer in front.";
 
 /// Headers that may occur only once: two readers could pick different ones. `Host` is required.
-const ONCE: [HeaderName; 5] =
+static ONCE: [HeaderName; 5] =
     [HOST, ORIGIN, AUTHORIZATION, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION];
 
 /// The origins whose pages may open a WebSocket. Programs, which send no origin, always may.
@@ -56,64 +56,53 @@ pub(super) fn answer_request(
         down.extend(answer("400 Bad Request", "", PROXY_PROTOCOL));
         return Err(LayerError::SpeaksProxyProtocol);
     }
-    let refused = match judge(head, path, origins) {
+    match judge(head, path, origins) {
         Ok(response) => {
-            return write_response(&mut *down, &response)
-                .map_err(|error| LayerError::Upgrade(error.to_string()));
+            write_response(&mut *down, &response).expect("a vector takes headers in ASCII");
+            Ok(())
         }
-        Err(refused) => refused,
-    };
-    let Refused { status, headers, text } = refused;
-    down.extend(answer(status, headers, &text));
-    Err(LayerError::Upgrade(text))
+        Err(refusal) => {
+            let (status, headers) = status_line(refusal);
+            down.extend(answer(status, headers, &refusal.to_string()));
+            Err(refusal.into())
+        }
+    }
 }
 
-struct Refused {
-    status: &'static str,
-    headers: &'static str,
-    text: String,
-}
-
-fn refuse(status: &'static str, text: impl Into<String>) -> Refused {
-    Refused { status, headers: "", text: text.into() }
+/// The status of the answer with its name, and the headers that RFC 9110 requires with it.
+fn status_line(refusal: UpgradeRefusal) -> (&'static str, &'static str) {
+    match (refusal.status(), refusal) {
+        (403, _) => ("403 Forbidden", ""),
+        (404, _) => ("404 Not Found", ""),
+        (405, _) => ("405 Method Not Allowed", "Allow: GET\r\n"),
+        (426, UpgradeRefusal::WrongVersion) => {
+            ("426 Upgrade Required", "Sec-WebSocket-Version: 13\r\nUpgrade: websocket\r\n")
+        }
+        (426, _) => ("426 Upgrade Required", "Upgrade: websocket\r\n"),
+        (_, _) => ("400 Bad Request", ""),
+    }
 }
 
 fn judge(
     head: &[u8],
     path: &str,
     origins: &Origins,
-) -> Result<tungstenite::handshake::server::Response, Refused> {
+) -> Result<tungstenite::handshake::server::Response, UpgradeRefusal> {
     let mut request = match Request::try_parse(head) {
         Ok(Some((_, request))) => request,
         // Proxies speak HTTP/1.0 unless they are configured otherwise. The parser does not know it.
-        Ok(None) | Err(_) if is_http_1_0(head) => return Err(no_upgrade()),
-        Ok(None) | Err(_) if head.starts_with(b"GET ") => {
-            return Err(refuse(
-                "400 Bad Request",
-                "This is not a well-formed request of HTTP/1.1.",
-            ));
-        }
-        Ok(None) | Err(_) => {
-            let text =
-                "Only GET requests of HTTP/1.1 are answered here, and only those for a WebSocket.";
-            return Err(Refused {
-                status: "405 Method Not Allowed",
-                headers: "Allow: GET\r\n",
-                text: text.to_owned(),
-            });
-        }
+        Ok(None) | Err(_) if is_http_1_0(head) => return Err(UpgradeRefusal::NoUpgrade),
+        Ok(None) | Err(_) if head.starts_with(b"GET ") => return Err(UpgradeRefusal::Malformed),
+        Ok(None) | Err(_) => return Err(UpgradeRefusal::NotGet),
     };
     if request.uri().path() != path || request.uri().query().is_some() {
-        return Err(refuse(
-            "404 Not Found",
-            "There is no WebSocket at this path. Its address has no query: a token does not belong in it.",
-        ));
+        return Err(UpgradeRefusal::WrongPath);
     }
     check_form(&request)?;
     if !lists(request.headers(), CONNECTION, "upgrade")
         || !lists(request.headers(), UPGRADE, "websocket")
     {
-        return Err(no_upgrade());
+        return Err(UpgradeRefusal::NoUpgrade);
     }
     // These headers may be lists over several lines, in which one element was found. The function
     // that answers expects the plain form.
@@ -124,12 +113,10 @@ fn judge(
     if let Some(origin) = headers.get(ORIGIN)
         && !origins.allow(origin)
     {
-        let text = "Pages of this origin are not allowed here; the server's operator can list it in `origins`.";
-        return Err(refuse("403 Forbidden", text));
+        return Err(UpgradeRefusal::OriginNotAllowed);
     }
     if !lists_exactly(headers, SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL) {
-        let text = format!("The subprotocol {SUBPROTOCOL} must be among those that are offered.");
-        return Err(refuse("400 Bad Request", text));
+        return Err(UpgradeRefusal::NoSubprotocol);
     }
     response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
     Ok(response)
@@ -141,29 +128,25 @@ fn is_http_1_0(head: &[u8]) -> bool {
 }
 
 /// Refuses forms that two readers could understand differently.
-fn check_form(request: &Request) -> Result<(), Refused> {
+fn check_form(request: &Request) -> Result<(), UpgradeRefusal> {
     let headers = request.headers();
-    if let Some(name) = ONCE.into_iter().find(|name| lines(headers, name) > 1) {
-        return Err(refuse(
-            "400 Bad Request",
-            format!("The header {name} is there more than once."),
-        ));
+    if let Some(name) = ONCE.iter().find(|name| lines(headers, *name) > 1) {
+        return Err(UpgradeRefusal::RepeatedHeader { header: name.as_str() });
     }
     let host = only(headers, HOST).and_then(|host| host.to_str().ok());
     let Some(host) = host.filter(|host| is_host(host)) else {
-        return Err(refuse("400 Bad Request", "The header Host must be there, with a host in it."));
+        return Err(UpgradeRefusal::BadHost);
     };
     // A request to a proxy has the host twice (RFC 9112, 3.2.2).
     if !names(request.uri(), host) {
-        let text = "The address of the request and its header Host name two hosts.";
-        return Err(refuse("400 Bad Request", text));
+        return Err(UpgradeRefusal::TwoHosts);
     }
     let has_length = match lines(headers, CONTENT_LENGTH) {
         0 => false,
         _ => only(headers, CONTENT_LENGTH).is_none_or(|length| length != "0"),
     };
     if has_length || headers.contains_key(TRANSFER_ENCODING) {
-        return Err(refuse("400 Bad Request", "A request for a WebSocket has no body."));
+        return Err(UpgradeRefusal::Body);
     }
     Ok(())
 }
@@ -191,26 +174,12 @@ fn names(address: &Uri, host: &str) -> bool {
     address.authority().is_some_and(|named| plain(named.as_str()) == plain(host))
 }
 
-/// The answer to a plain request, or to a WebSocket request that a proxy has made plain.
-fn no_upgrade() -> Refused {
-    Refused {
-        status: "426 Upgrade Required",
-        headers: "Upgrade: websocket\r\n",
-        text: "Only a WebSocket can be opened here, with a request of HTTP/1.1 and its headers Upgrade and \
-               Connection. If there is a proxy in front, it has to pass them on; nginx does with: \
-               proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; \
-               proxy_set_header Connection \"upgrade\";"
-            .to_owned(),
-    }
-}
-
-fn explain(error: Error) -> Refused {
+/// Only these two headers are not checked before.
+fn explain(error: Error) -> UpgradeRefusal {
     match error {
-        Error::Protocol(ProtocolError::MissingSecWebSocketVersionHeader) => Refused {
-            status: "426 Upgrade Required",
-            headers: "Sec-WebSocket-Version: 13\r\nUpgrade: websocket\r\n",
-            text: "Only version 13 of WebSocket is spoken here.".to_owned(),
-        },
-        other => refuse("400 Bad Request", format!("This opens no WebSocket: {other}.")),
+        Error::Protocol(ProtocolError::MissingSecWebSocketVersionHeader) => {
+            UpgradeRefusal::WrongVersion
+        }
+        _ => UpgradeRefusal::BadKey,
     }
 }
