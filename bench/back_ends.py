@@ -1,4 +1,4 @@
-"""Attacks by apps' servers, on webhooks and on the OpenAPI; see bench/attacks for what one is."""
+"""Attacks by app servers, on webhooks and on the OpenAPI. bench/attacks defines an attack."""
 
 import json
 import math
@@ -15,27 +15,27 @@ from strangers import addresses
 
 
 def webhooks(server):
-    """One user joins and leaves a room as fast as it can, while honest users come, of whom the
-    app's back end is told."""
-    # It stays for the next attack: for one that is gone the server would wait longer and longer.
-    server.back_end = told = server.back_end or Told(server.webhook_port)
+    """One user joins and leaves a room as fast as possible, while the back end receives webhooks
+    for honest users."""
+    # It serves all runs: while a back end is gone, the server waits longer before each retry.
+    server.back_end = told = server.back_end or BackEnd(server.webhook_port)
     (bad,) = logged_in(server.port, ["bad"])
     until = yield 1
     flooding = threading.Thread(target=join_and_leave, args=(bad, until))
     flooding.start()
     guests = []
     while time.monotonic() < until:
-        # Others each time: of who is still online there is nothing to tell.
+        # A new user each time: the server posts no event for a user who is still online.
         guests.append(f"guest-{time.monotonic_ns()}")
         wire.Link(server.port).login(guests[-1])
         time.sleep(0.1)
     flooding.join()
     lost = len(told.missing(guests))
-    yield Seen([Figure(100 * lost / len(guests), "% of honest users' events lost", 0)])
+    yield Seen([Figure(100 * lost / len(guests), "{} % of honest users' events lost", 0)])
 
 
-class Told:
-    """An app's back end, which takes a post of webhooks in 20 ms, and knows who came online."""
+class BackEnd:
+    """A back end that takes 20 ms for each webhook post, and records the users who came online."""
 
     def __init__(self, port):
         self.online = online = set()
@@ -61,7 +61,7 @@ class Told:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def missing(self, users):
-        """Who is not told of, also when what waits has had time to come."""
+        """Returns the users without an event, after waiting for delayed posts."""
         until = time.monotonic() + 4
         while (missing := set(users) - self.online) and time.monotonic() < until:
             time.sleep(0.05)
@@ -76,8 +76,7 @@ INTERIM_USERS = 16
 
 
 def interim(server):
-    """Posts of 16 users are answered by their app's server with interim responses (103) without
-    end."""
+    """The app server answers posts of 16 users with endless interim responses (103)."""
     listener = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
     bad = logged_in(server.port, [f"bad-{n}" for n in range(INTERIM_USERS)])
@@ -94,7 +93,7 @@ def interim(server):
             acknowledge(link, link.read(0))
         time.sleep(0.02)
     answering.join()
-    yield Seen([Figure(posts, "posts")])
+    yield Seen([Figure(posts, "{} posts")])
 
 
 def answer_endlessly(listener, until):
@@ -122,16 +121,15 @@ def answer_endlessly(listener, until):
 
 PAGE = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n"
 
-
-# All that the OpenAPI has, and more.
+# More connections than the OpenAPI has.
 ASKERS = 1_100
-# An operator gives up.
+# After this time an operator gives up.
 OPERATOR_SECONDS_MAX = 2
 
 
 def answers(server):
-    """1,100 connections from 250 addresses ask the OpenAPI for much, and never read the answers;
-    meanwhile an operator asks."""
+    """1,100 connections from 250 addresses request long pages of the OpenAPI and never read the
+    answers, while an operator sends requests."""
     until = yield ASKERS
     links, of = [], addresses()
     for number in range(ASKERS):
@@ -142,7 +140,7 @@ def answers(server):
         link.connect_ex(("127.0.0.1", server.openapi_port))
         links.append(link)
     for link in links:
-        # What was not let in, or has no room.
+        # Fails if the server refused the connection, or if the send buffer is full.
         try:
             link.send(PAGE * 90)
         except OSError:
@@ -153,7 +151,7 @@ def answers(server):
         time.sleep(0.1)
     for link in links:
         link.close()
-    yield Seen([Figure(max(waited), "s until an operator is answered", OPERATOR_SECONDS_MAX)])
+    yield Seen([Figure(max(waited), "{} s until the operator has an answer", OPERATOR_SECONDS_MAX)])
 
 
 def operator_waits(port):
@@ -169,7 +167,7 @@ def operator_waits(port):
 
 
 def pipelines(server):
-    """Eight connections ask the OpenAPI for a long page without waiting, and read the answers."""
+    """Eight connections pipeline requests for a long page of the OpenAPI, and read the answers."""
     links = [socket.create_connection(("127.0.0.1", server.openapi_port)) for _ in range(8)]
     until = yield len(links)
     yield Seen(pour([(link, PAGE * 100) for link in links], until))

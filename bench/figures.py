@@ -1,50 +1,49 @@
-"""What an attack does, in figures, of which some have a bound."""
+"""Figures of an attack; some have a bound."""
 
 import math
 import statistics
 from typing import NamedTuple
 
-# A rate's clock and ours begin at different moments.
+# The server's clock of a rate starts earlier than the clock of the measurement.
 RATE_LEEWAY = 1.1
 
 
 class Figure(NamedTuple):
     value: float
-    # Such as "messages a second".
-    what: str = ""
-    # More than this breaks a bound.
+    # The place of the number in the text, such as "{} messages per second".
+    shown: str = "{}"
+    # A greater value breaks the bound.
     most: float = math.inf
 
     def is_over(self):
         return not self.value <= self.most
 
     def __str__(self):
-        """As in the table: bold if it breaks its bound."""
+        """The cell of a table: bold if the figure breaks its bound."""
         if math.isinf(self.value):
             text = "∞"
         else:
             is_whole = self.value == int(self.value) or self.value >= 100
             text = f"{self.value:,.{0 if is_whole else 2}f}"
-        text = f"{text} {self.what}".rstrip()
+        text = self.shown.format(text)
         return f"**{text}**" if self.is_over() else text
 
 
-def per_second(count, seconds, what, burst, rate):
-    """A figure that is over its bound where a rate does not hold, which allows a burst first."""
-    return Figure(count / seconds, what, RATE_LEEWAY * (burst / seconds + rate))
+def per_second(count, seconds, shown, burst, rate):
+    """A figure whose bound is a rate limit: a burst, and then a rate."""
+    return Figure(count / seconds, shown, RATE_LEEWAY * (burst / seconds + rate))
 
 
 class Seen(NamedTuple):
-    """What an attack saw itself."""
+    """The figures that an attack measured."""
 
     figures: list[Figure] = []
-    # Honest users who were put out, or could not come in.
+    # Honest users whose link the server ended, or who could not log in.
     out: int = 0
 
 
 def summary(runs):
-    """Of each figure, which are the same ones in all runs: the median, or the worst if it has a
-    bound."""
+    """For each figure, the median of the runs, or the worst if it has a bound."""
 
     def of(same):
         first = same[0]
@@ -55,6 +54,6 @@ def summary(runs):
 
 
 def p99(delays):
-    """Of delays of which those that are None have not ended."""
+    """p99 of delays; None means not arrived."""
     ordered = sorted(math.inf if delay is None else delay for delay in delays)
     return ordered[len(ordered) * 99 // 100] if ordered else math.inf

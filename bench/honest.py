@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Honest users beside attacks: `honest.py PORT`. Twelve pairs send each other messages on schedule,
-960 a second together. It prints a line when they are all there, and at the end of its input one of
-JSON: when each message was due (of `time.monotonic`), and how long it took.
+"""Honest users during attacks: `honest.py PORT`. Twelve pairs send messages on schedule, together
+960 a second. Prints a line when all users are logged in. At the end of the input it prints a line
+of JSON: the due time (`time.monotonic`) and the delay of each message.
 
-It runs before everything else on its core. So what it measures is the time of the server and the
-system, and not its own waiting for an attacker with which it shares the core.
+It has the highest priority on its core. So it measures the time of the server and the system, and
+does not wait for an attacker on the same core.
 """
 
 import gc
@@ -18,10 +18,10 @@ import time
 import wire
 
 PAIRS = 12
-# 80 a second of each sender, whose rate is 100.
+# 80 a second for each sender. The server allows 100.
 MESSAGES_PER_SECOND = 80 * PAIRS
 PADDING = b"x" * 92
-# For what is under way at the end.
+# Time for messages in flight at the end.
 DRAIN_SECONDS = 3
 
 
@@ -46,8 +46,8 @@ class Pairs:
         self.senders[number % PAIRS].write(message)
 
     def deliveries(self, seconds):
-        """When the messages that arrive within this many seconds were due, each with its delay."""
-        # Finer than the milliseconds of epoll itself.
+        """Yields the due time and the delay of each message that arrives within N seconds."""
+        # The timeout of epoll itself has a resolution of 1 ms only.
         if not select.select([self.poll, sys.stdin], [], [], seconds)[0]:
             return
         for number, _ in self.poll.poll(0):
@@ -84,7 +84,7 @@ def main(port):
             ending = now + DRAIN_SECONDS
         elif now >= due:
             pairs.send(len(delays), due)
-            # Until it arrives.
+            # Replaced when the message arrives.
             delays[due] = None
         else:
             delays.update(pairs.deliveries(due - now))
@@ -92,10 +92,10 @@ def main(port):
 
 
 if __name__ == "__main__":
-    # Its pauses would be taken for the server's.
+    # Pauses of the garbage collector would count as delays of the server.
     gc.disable()
     try:
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
     except PermissionError:
-        sys.stderr.write("not as root: honest users wait for attackers, too\n")
+        sys.stderr.write("not root: no priority, so delays include waiting for attackers\n")
     main(int(sys.argv[1]))

@@ -1,4 +1,4 @@
-"""The attacks of users; see bench/attacks for what an attack is."""
+"""Attacks by users. bench/attacks defines an attack."""
 
 import subprocess
 import sys
@@ -11,13 +11,13 @@ from figures import Figure, Seen, per_second
 from links import ATTACKER, acknowledge, join_and_leave, logged_in, pour, read_all
 
 MEMBERS = 200
-# A user's: at once, and a second.
+# Rate limit of a user: burst, and joins a second.
 JOINS_BURST, JOINS_RATE = 256, 20
 
 
 def joins(server):
-    """One user joins and leaves a room as fast as it can; its 200 honest members have 256 kbit a
-    second each."""
+    """One user joins and leaves a room as fast as possible. Its 200 honest members have 256 kbit/s
+    each."""
     members = subprocess.Popen(
         [sys.executable, Path(__file__).with_name("members.py"), str(server.port), str(MEMBERS)],
         stdin=subprocess.PIPE,
@@ -26,17 +26,17 @@ def joins(server):
     )
     members.stdout.readline()
     (bad,) = logged_in(server.port, ["bad"])
-    # The members hold what they are told.
+    # Notices wait in the sessions of the members.
     until = yield MEMBERS + 1
     begun = time.monotonic()
     granted = join_and_leave(bad, until)
     out = int(members.communicate()[0])
     seconds = until - begun
-    yield Seen([per_second(granted, seconds, "joins a second", JOINS_BURST, JOINS_RATE)], out)
+    yield Seen([per_second(granted, seconds, "{} joins per second", JOINS_BURST, JOINS_RATE)], out)
 
 
 def room_of(port, names):
-    """Members of a room who need not read for as long as an attack lasts."""
+    """Members of a room. They do not read during the attack."""
     links = logged_in(port, names, "127.0.0.1")
     for link in links:
         link.write(wire.join("room", 1))
@@ -45,7 +45,7 @@ def room_of(port, names):
 
 
 def rejoins(server):
-    """A member of a room of 450 users with long names joins it again and again."""
+    """A member of a room of 450 users with long names joins the room repeatedly."""
     room = room_of(server.port, [f"{n:03}-" + "m" * 124 for n in range(450)])
     (bad,) = logged_in(server.port, ["bad"])
     bad.write(wire.join("room", 1))
@@ -63,39 +63,39 @@ def rejoins(server):
             answers += len(of_joins)
             received += sum(kind in wire.SEQUENCED for kind, _ in frames)
             answer_bytes += sum(map(len, of_joins))
-    yield Seen([Figure(answer_bytes / asked_bytes, "bytes an asked byte", 10)])
+    yield Seen([Figure(answer_bytes / asked_bytes, "amplification {}×", 10)])
 
 
 def pings(server):
-    """64 users ping as fast as they can, and read the answers."""
+    """64 users ping as fast as possible, and read the answers."""
     bad = logged_in(server.port, [f"bad-{n}" for n in range(64)])
     until = yield len(bad)
     yield Seen(pour([(link.socket, wire.PING * 20_000) for link in bad], until))
 
 
 def pings_unread(server):
-    """Eight users ping as fast as they can, and never read."""
+    """Eight users ping as fast as possible, and never read."""
     bad = logged_in(server.port, [f"bad-{n}" for n in range(8)], receive_buffer=4096)
     until = yield len(bad)
     yield Seen(pour([(link.socket, wire.PING * 20_000) for link in bad], until, reads=False))
 
 
 def statuses(server):
-    """64 users ask who is online, far over their rate, and take the answers."""
+    """64 users query online status far over their rate, and read the answers."""
     yield from flood(server.port, lambda number: wire.status_query(number, "honest-sender-1"))
 
 
 def sends(server):
-    """64 users write to users who are not there, far over their rate, and take the results."""
+    """64 users send to users who are not logged in, far over their rate, and read the results."""
     yield from flood(server.port, lambda number: wire.send(number, "nobody", b"x"))
 
 
-# Half of what a client may have unacknowledged.
+# Half of the frames that a client may have unacknowledged.
 BLOCK_FRAMES = 500
 
 
 def flood(port, frame):
-    """Frames with numbers, as many as the window takes."""
+    """Sends sequenced frames as fast as the window allows."""
     bad = logged_in(port, [f"bad-{n}" for n in range(64)])
     until = yield len(bad)
     blocks, written = [], dict.fromkeys(bad, 0)
@@ -109,11 +109,11 @@ def flood(port, frame):
                     blocks.append(b"".join(map(frame, range(first, first + BLOCK_FRAMES))))
                 written[link] += link.write(blocks[written[link]])
     rate = sum(written.values()) * BLOCK_FRAMES / (time.monotonic() - begun)
-    yield Seen([Figure(rate, "frames a second")])
+    yield Seen([Figure(rate, "{} frames per second")])
 
 
 def unread(server):
-    """Eight users who do not read are sent what the rates allow by others, unreliably."""
+    """Eight users do not read. Others send them as many unreliable messages as the rates allow."""
     lazy = logged_in(server.port, [f"lazy-{n}" for n in range(8)], receive_buffer=4096)
     senders = logged_in(server.port, [f"sender-{n}" for n in range(8)])
     until = yield len(lazy)
@@ -124,15 +124,15 @@ def unread(server):
             link.write(wire.send(number, f"lazy-{target}", b"x" * 65_000, 2))
             link.read(0)
         time.sleep(0.01)
-    yield Seen([Figure(number, "messages to each")])
+    yield Seen([Figure(number, "{} messages to each")])
 
 
-# A user's: at once, and a second.
+# Rate limit of a user: burst, and messages a second.
 MESSAGES_BURST, MESSAGES_RATE = 100, 100
 
 
 def logins(server):
-    """One user logs in again and again, and sends what a fresh login may."""
+    """One user logs in repeatedly, and sends a full burst after each login."""
     (victim,) = logged_in(server.port, ["victim"], "127.0.0.1")
     until = yield 1
     arrived = []
@@ -148,13 +148,13 @@ def logins(server):
         bad.close()
     reading.join()
     rate = per_second(
-        arrived[0], until - begun, "messages a second", MESSAGES_BURST, MESSAGES_RATE
+        arrived[0], until - begun, "{} messages per second", MESSAGES_BURST, MESSAGES_RATE
     )
     yield Seen([rate], int(victim.is_over))
 
 
 def memberships(server):
-    """One user logs in again and again, and joins 128 rooms each time."""
+    """One user logs in repeatedly, and joins 128 rooms each time."""
     until = yield 1
     granted = 0
     while time.monotonic() < until:
@@ -168,5 +168,5 @@ def memberships(server):
                 answers += len(of_joins)
                 granted += sum(wire.code(body) == 0 for body in of_joins)
         bad.close()
-    # Each is kept for 30 s after the link that had it.
-    yield Seen([Figure(granted, "memberships at once", 128)])
+    # Each membership lasts for 30 s after the end of its link.
+    yield Seen([Figure(granted, "{} memberships at once", 128)])

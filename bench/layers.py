@@ -1,4 +1,4 @@
-"""Attacks by TLS and WebSocket with little of our protocol; see bench/attacks for what one is."""
+"""Attacks by layers of TLS and WebSocket. bench/attacks defines an attack."""
 
 import socket
 import ssl
@@ -31,14 +31,14 @@ def upgraded(port, uid):
 
 
 def web_socket_pings(server):
-    """Eight users send a WebSocket's own pings as fast as they can, and read the answers."""
+    """Eight users send WebSocket pings as fast as possible, and read the answers."""
     bad = [upgraded(server.ws_port, f"bad-{n}") for n in range(8)]
     until = yield len(bad)
     yield Seen(pour([(link, frames_of_websocket(9) * 10_000) for link in bad], until))
 
 
 def web_socket_fragments(server):
-    """Eight users send pings of ours, each byte in a fragment of a WebSocket's message."""
+    """Eight users send RTS pings, each byte in a WebSocket fragment of its own."""
     bad = [upgraded(server.ws_port, f"bad-{n}") for n in range(8)]
     until = yield len(bad)
     ping = wire.PING
@@ -48,12 +48,12 @@ def web_socket_fragments(server):
     yield Seen(pour([(link, message * 3_000) for link in bad], until))
 
 
-# As many as are encrypted in two seconds.
+# The records that take about two seconds to encrypt.
 RECORDS = 24_000
 
 
 def tls_records(server):
-    """Twelve users send pings of ours over TLS, a byte in each record."""
+    """Twelve users send RTS pings over TLS, each byte in a record of its own."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     bad = [Encrypted(server.tls_port, context, f"bad-{number}") for number in range(12)]
@@ -88,7 +88,7 @@ class Encrypted:
         self.socket.sendall(self.outgoing.read())
 
     def pings(self, count):
-        """Encrypted, each byte in a record."""
+        """Returns encrypted pings, each byte in a record of its own."""
         for byte in wire.PING * count:
             self.tls.write(bytes([byte]))
         return self.outgoing.read()

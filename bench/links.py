@@ -1,4 +1,4 @@
-"""What several attacks do with their links."""
+"""Operations on links that several attacks use."""
 
 import math
 import select
@@ -7,7 +7,7 @@ import time
 import wire
 from figures import Figure
 
-# Another address than that of honest users.
+# Differs from the address of honest users.
 ATTACKER = "127.0.0.66"
 
 
@@ -20,7 +20,7 @@ def logged_in(port, uids, address=ATTACKER, receive_buffer=None):
 
 
 def read_all(links, until):
-    """Reads and acknowledges until a moment; returns how many messages there were."""
+    """Reads and acknowledges until a moment. Returns the number of messages."""
     deliveries, poll = 0, select.epoll()
     of_number = {link.socket.fileno(): link for link in links}
     for number in of_number:
@@ -30,7 +30,7 @@ def read_all(links, until):
             link = of_number[number]
             if frames := link.read(0):
                 deliveries += sum(kind == wire.DELIVERY for kind, _ in frames)
-                # All but an unreliable delivery, which ends with its config.
+                # An unreliable delivery is not sequenced. It ends with its config.
                 link.received += sum(
                     kind in wire.SEQUENCED and (kind != wire.DELIVERY or body[-2:-1] != b"\x28")
                     for kind, body in frames
@@ -50,7 +50,7 @@ def acknowledge(link, frames):
 
 
 def join_and_leave(bad, until):
-    """As often as the answers come; returns how many joins were granted."""
+    """Joins and leaves as fast as answers arrive. Returns the number of granted joins."""
     ticket = received = granted = 0
     while time.monotonic() < until and not bad.is_over:
         tickets = range(ticket + 1, ticket + 401, 2)
@@ -67,7 +67,7 @@ def join_and_leave(bad, until):
 
 
 def pour(links, until, reads=True, times=math.inf):
-    """Writes each link's block again and again, or that many times, as fast as they are taken."""
+    """Writes the block of each link repeatedly, or N times, as fast as the server accepts it."""
     poll, left = select.epoll(), {}
     for link, block in links:
         link.setblocking(False)
@@ -93,4 +93,4 @@ def pour(links, until, reads=True, times=math.inf):
             except OSError:
                 poll.unregister(number)
                 del left[number]
-    return [Figure(sent / (1 << 20), "MiB were taken")]
+    return [Figure(sent / (1 << 20), "{} MiB accepted")]

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Honest members of a room: `members.py PORT COUNT`. They join, and it prints a line when all are
-there. They read and acknowledge until the end of the input, each over a link of 256 kbit a second,
-such as a phone's where there are many. Then it prints how many of them were put out.
+"""Honest members of a room: `members.py PORT COUNT`. Prints a line when all have joined. They read
+and acknowledge until the end of the input, each over a link of 256 kbit/s, like a phone on a busy
+network. Then it prints the number of members whose link the server ended.
 """
 
 import select
@@ -33,7 +33,7 @@ def main(port, count):
             raise SystemExit("a member could not log in")
     for link in links:
         link.write(wire.join(ROOM, 1))
-    # What they hear of each other.
+    # Reads the notices of the joins.
     settled = time.monotonic() + 1
     while time.monotonic() < settled:
         turn(links)

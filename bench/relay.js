@@ -1,6 +1,6 @@
-// The relay that people write first, over uWebSockets.js: a binary message is the receiver's number (four bytes,
-// little-endian; all ones for everybody in the room) and a payload, and the payload goes there. No result, no order across
-// links, no resume, no token.
+// A minimal relay over uWebSockets.js. A binary message is the receiver's number (four bytes,
+// little-endian; all ones mean the whole room) and a payload, which the relay forwards. It has no
+// results, no order across links, no resume and no tokens.
 'use strict';
 const uWS = require(process.env.UWS_MODULE || 'uWebSockets.js');
 
@@ -31,7 +31,7 @@ app.ws('/:what/:number', {
     const to = new DataView(message).getUint32(0, true);
     const payload = message.slice(4);
     if (to === EVERYBODY) {
-      // Of the app, not of the socket: who sends is no member.
+      // `app.publish`, because the sender is no member: `socket.publish` needs a subscription.
       app.publish('room', payload, true);
     } else {
       users.get(to)?.send(payload, true);

@@ -1,4 +1,4 @@
-"""Attacks of strangers, who have not logged in; see bench/attacks for what an attack is."""
+"""Attacks by strangers, who have not logged in. bench/attacks defines an attack."""
 
 import math
 import select
@@ -11,39 +11,39 @@ import wire
 from figures import Figure, Seen, per_second
 from links import ATTACKER
 
-# Links that have not logged in, in all: few enough for one attacker's open files.
+# Places before login: few enough for the open files of one attacker.
 PLACES = 2_000
-# New links of one network: at once, and a second.
+# Rate limit of a network: burst, and new links a second.
 NETWORK_BURST, NETWORK_RATE = 1_000, 200
-# Links that such an attacker leaves open.
+# Links that an attacker keeps open.
 OPEN_MAX = 200
-# An honest user who comes meanwhile is in before that.
+# Bound of the login delay of an honest user.
 NEWCOMER_SECONDS_MAX = 1
 
 
 def tokens(server):
-    """Links of one address log in as one user after the other with tokens that are badly signed."""
+    """Links of one address log in as changing users, with tokens that have an invalid signature."""
     logins = [wire.HELLO + wire.login(f"user-{n}", key="not the key") for n in range(1_000)]
     yield from opened(
         server.port,
         lambda number: logins[number % 1_000],
         [ATTACKER],
-        answered="tokens looked at a second",
+        answered="{} tokens checked per second",
     )
 
 
 def upgrades(server):
-    """Strangers from 250 addresses ask for a WebSocket each, and leave."""
+    """Strangers from 250 addresses send WebSocket upgrade requests, and disconnect."""
     yield from opened(server.ws_port, lambda _: wire.UPGRADE, addresses())
 
 
 def connects(server):
-    """Strangers from 250 addresses connect, and leave."""
+    """Strangers from 250 addresses connect, and disconnect."""
     yield from opened(server.port, lambda _: b"", addresses())
 
 
 def handshakes(server):
-    """Strangers from 250 addresses begin TLS connections, which the server signs for, and leave."""
+    """Strangers from 250 addresses start TLS handshakes, which cost a signature, and disconnect."""
     outgoing = ssl.MemoryBIO()
     context = ssl.create_default_context()
     client = context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="localhost")
@@ -60,7 +60,7 @@ def addresses():
 
 
 def opened(port, first_bytes, addresses, newcomers=None, answered=None):
-    """Links one after the other, as fast as one thread can."""
+    """Opens one link after the other, as fast as one thread can."""
     until = yield OPEN_MAX
     waited = []
     guests = threading.Thread(target=come, args=(newcomers, until, waited))
@@ -85,16 +85,16 @@ def opened(port, first_bytes, addresses, newcomers=None, answered=None):
         reset(link)
     guests.join()
     seconds = until - begun
-    figures = [Figure(count / seconds, "a second")]
+    figures = [Figure(count / seconds, "{} links per second")]
     if answered:
         figures.append(per_second(answers, seconds, answered, NETWORK_BURST, NETWORK_RATE))
     if waited:
-        figures.append(Figure(max(waited), "s until an honest user is in", NEWCOMER_SECONDS_MAX))
+        figures.append(Figure(max(waited), "login delay {} s", NEWCOMER_SECONDS_MAX))
     yield Seen(figures, waited.count(math.inf))
 
 
 def is_answered(link):
-    """With more than the server's Hello."""
+    """True if the server sent more than its Hello."""
     try:
         return len(link.recv(4096, socket.MSG_DONTWAIT)) > len(wire.HELLO)
     except OSError:
@@ -102,7 +102,7 @@ def is_answered(link):
 
 
 def come(port, until, waited):
-    """Honest users who are not there yet log in over TLS, five a second."""
+    """New honest users log in over TLS, five a second."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     while port and time.monotonic() < until - 1:
@@ -123,7 +123,7 @@ def reset(link):
 
 
 def places(server):
-    """One address keeps as many places before login as it can, each with most of a login."""
+    """One address keeps as many places before login as possible, each with a partial login."""
     until = yield PLACES // 4
     partial = wire.HELLO + b"\x80\x20" + b"\x12" * 4_000
     holding = threading.Thread(target=hold_places, args=(server.port, partial, until))
@@ -136,7 +136,7 @@ def places(server):
         guest.close()
         time.sleep(0.02)
     holding.join()
-    yield Seen([Figure(100 * good / tried, "% of honest users came in")], tried - good)
+    yield Seen([Figure(100 * good / tried, "{} % of honest users logged in")], tried - good)
 
 
 def hold_places(port, partial, until):
@@ -150,7 +150,7 @@ def hold_places(port, partial, until):
             links[link.fileno()] = link
             poll.register(link, select.EPOLLOUT | select.EPOLLHUP)
         for number, event in poll.poll(0.05):
-            # What is closed, or told to come back later, is opened again.
+            # Replaces links that the server closed or asked to retry later.
             if event & (select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR):
                 reset(links.pop(number))
                 continue

@@ -1,5 +1,5 @@
-"""Just enough of the wire protocol (docs/protocol.md) to be a bad client: frames, and a link that
-need not read."""
+"""The part of the wire protocol (docs/protocol.md) that attackers need: frames, and a link that
+reads only on request."""
 
 import base64
 import hashlib
@@ -12,7 +12,7 @@ APP_ID = "123456781234567812345678"
 APP_KEY = "development key, known to all"
 # Kinds of frames.
 LOGIN_ANSWER, ACK, DELIVERY, SEND_RESULTS, JOIN_ANSWER, LEAVE_ANSWER = 3, 4, 8, 9, 17, 19
-# What a server sends that counts (§4.1).
+# The sequenced frames of a server (§4.1).
 SEQUENCED = {8, 9, 11, 12, 17, 19, 20, 21, 22, 23, 25, 27, 29}
 
 
@@ -26,7 +26,7 @@ def varint(number):
 
 
 def field(number, value):
-    """A field of protobuf: bytes, or a number that is left out when it is 0."""
+    """A field of protobuf: bytes, or a number, which is omitted if it is 0."""
     if isinstance(value, int):
         return varint(number << 3) + varint(value) if value else b""
     return varint(number << 3 | 2) + varint(len(value)) + value
@@ -40,7 +40,7 @@ def frame(kind, *fields):
 
 HELLO = frame(1, field(1, 1))
 PING = frame(5)
-# What opens a WebSocket.
+# The upgrade request of a WebSocket.
 UPGRADE = (
     b"GET /rts HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
@@ -91,8 +91,8 @@ def server_send(number, payload):
 
 
 def code(answer):
-    """Of a JoinAnswer: 0 if it was granted."""
-    # Field 2 after the ticket, and left out when it is 0.
+    """The code of a JoinAnswer: 0 if the join was granted."""
+    # Field 2, after the ticket. Omitted if it is 0.
     _, at = read_varint(answer, 1)
     return answer[at + 1] if answer[at : at + 1] == b"\x10" else 0
 
@@ -109,8 +109,8 @@ def read_varint(data, at):
 
 
 class Link:
-    """A link over TCP, or over TLS if there is a context for it. It reads when it is told to, and
-    acknowledges only then."""
+    """A link over TCP, or over TLS if it has a context. It reads and acknowledges only on
+    request."""
 
     def __init__(self, port, address="127.0.0.1", receive_buffer=None, tls=None):
         self.socket = socket.socket()
@@ -124,22 +124,22 @@ class Link:
         self.poll = select.poll()
         self.poll.register(self.socket, select.POLLIN)
         self.unread = bytearray()
-        # At most, at once.
+        # The most that one read takes.
         self.receive_bytes = 1 << 18
         self.is_over = False
-        # Sequenced frames, for callers that count them: those from the server, and those that it
+        # Sequenced frames, for callers that count them: received ones, and those that the server
         # acknowledged.
         self.received = self.acknowledged = 0
 
     def login(self, uid):
-        """True if the server let it in."""
+        """True if the login succeeded."""
         self.socket.sendall(HELLO + login(uid))
         answer = self.until(LOGIN_ANSWER)
-        # The code is field 1, and left out when it is 0.
+        # The code is field 1. Omitted if it is 0.
         return answer is not None and not answer.startswith(b"\x08")
 
     def write(self, data):
-        """Everything, while reading nothing; False if the server ended the link."""
+        """Writes all bytes without reading. False if the server ended the link."""
         try:
             self.socket.sendall(data)
         except OSError:
@@ -147,7 +147,7 @@ class Link:
         return not self.is_over
 
     def read(self, seconds):
-        """The next frames, as (kind, body); none if none arrive in this many seconds."""
+        """The next frames, as (kind, body); none if none arrive within N seconds."""
         while not self.is_over:
             frames = list(self._cut())
             if frames:
