@@ -1,4 +1,5 @@
-// Puts the page into dist/: static files, for any web server. Parts of the client go beside it, for tests in Node.
+// Builds the page into dist/page: static files, for any web server. Builds parts of the client into
+// dist/node, for tests in Node.
 import { build } from "esbuild";
 import { cp, rm } from "node:fs/promises";
 

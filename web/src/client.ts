@@ -1,5 +1,5 @@
-// One user's connection: login, messages with one result each, and coming back. It is written from docs/protocol.md; the
-// numbers in brackets are that document's rules.
+// One user's connection: login, messages with one result each, and reconnecting. Section numbers
+// (§) refer to docs/protocol.md.
 
 import { BadFrame, Decoder, FRAME_BYTES_MAX, encode, type Kind, type KindInit } from "./frames.ts";
 import { Window } from "./window.ts";
@@ -13,14 +13,14 @@ const ANSWER_TIMEOUT_MS = 10_000;
 const HEARTBEAT_MS = 5_000;
 const DEAD_AFTER_MS = 10_000;
 const RESULT_TIMEOUT_MS = 10_000;
-/** A login that lasted so long begins the back-off anew (§8.2). */
+/** A login that lasted this long resets the back-off (§8.2). */
 const STEADY_AFTER_MS = 5_000;
 const BACKOFF_MS = [0, 500, 1_000, 2_000, 4_000, 5_000];
 
-/** How often timers are looked at, and how long an acknowledgement that nobody waits for may take (§4.4). */
+/** Interval of the timer check, and longest delay of an acknowledgement (§4.4). */
 const TICK_MS = 250;
 
-/** So many frames or bytes are acknowledged at once, whatever they are (§4.4). */
+/** Acknowledge immediately after N frames or bytes (§4.4). */
 const ACK_FRAMES = 64n;
 const ACK_BYTES = 128 * 1_024;
 
@@ -37,11 +37,12 @@ export const Result = {
   TooBig: 103,
 } as const;
 
-/** Close codes after which the client does something else than come back and resume (§9). */
+/** Close codes after which the client does not simply reconnect and resume (§9). */
 const UNSUPPORTED_VERSION = 5;
 const DISPLACED = 7;
 const PUT_OUT = 15;
 const ABNORMAL = 12;
+/** Close codes that keep the session. */
 const KEEPS_SESSION = new Set([6, 8, 11, 14]);
 
 export type State = "out" | "connecting" | "online" | "reconnecting";
@@ -54,12 +55,13 @@ export interface Account {
   token: string;
 }
 
-/** What the page is told. */
+/** The callbacks of the page. */
 export interface Listener {
   stateChanged(state: State): void;
-  /** 0, or why not: -1000 the token, -1002 the user id, -1003 and -1001 the server. */
+  /** 0, or the cause of the failure: -1000 token, -1002 user id, -1003 and -1001 server. */
   loginResult(code: number): void;
-  /** The user has logged in elsewhere, or the server will have nobody. */
+  /** The user logged in elsewhere, the back end ended the session, or the server refuses the
+   * client. */
   loggedOut(reason: string): void;
   message(from: string, payload: string | Uint8Array): void;
   /** Exactly once for each message. */
@@ -71,7 +73,7 @@ interface Session {
   number: bigint;
   key: Uint8Array;
   claim: bigint;
-  /** False once it is known that the server will not go on with it. */
+  /** False if the session must not be resumed. */
   isResumable: boolean;
 }
 
@@ -79,7 +81,7 @@ interface Link {
   socket: WebSocket;
   decoder: Decoder;
   phase: "connecting" | "greeting" | "online";
-  /** When its phase began. */
+  /** Start of the present phase. */
   since: number;
   lastHeard: number;
   lastSent: number;
@@ -88,24 +90,24 @@ interface Link {
 export class Client {
   readonly #account: Account;
   readonly #listener: Listener;
-  /** Tells this client from others of the same user (§3.8). */
+  /** Identifies this client among those of the same user (§3.8). */
   readonly #engine: bigint;
   #attempt = 0n;
   #state: State = "out";
   #session: Session | undefined;
   #link: Link | undefined;
-  /** Frames that the server may not have. */
+  /** Unacknowledged frames. */
   #window = new Window();
-  /** Sequenced frames received in this session, and those of them that the server knows of. */
+  /** Sequenced frames received in this session, and those of them that are acknowledged. */
   #received = 0n;
-  #told = 0n;
-  /** Whether somebody waits to be told, and what arrived since the server was. */
-  #isAwaited = false;
+  #acknowledged = 0n;
+  /** Whether an acknowledgement is due, and the bytes received since the last one. */
+  #isAckDue = false;
   #bytesSince = 0;
   #failures = 0;
   #reconnectAt: number | undefined;
   #lastId = 0;
-  /** Messages without a result, and when each gets one anyway. */
+  /** Messages without a result, each with the deadline of its result. */
   #open = new Map<number, number>();
   #lastQuery = 0n;
   #queries = new Map<bigint, string>();
@@ -117,7 +119,7 @@ export class Client {
     this.#engine = crypto.getRandomValues(new BigUint64Array(1))[0]! | 1n;
   }
 
-  /** Connects and logs in, and stays so until `logOut`. */
+  /** Connects and logs in. Reconnects until `logOut`. */
   logIn(): void {
     this.#enter("connecting");
     this.#ticker = setInterval(() => this.#tick(), TICK_MS);
@@ -130,7 +132,7 @@ export class Client {
     this.#end();
   }
 
-  /** Sends text to a user, reliably, and gives the message's number. */
+  /** Sends text to a user, reliably. Returns the id of the message. */
   send(to: string, text: string): number {
     const id = (this.#lastId += 1);
     const bytes = new TextEncoder().encode(text);
@@ -147,7 +149,7 @@ export class Client {
     return id;
   }
 
-  /** Asks whether a user is there. */
+  /** Queries the online status of a user. */
   askStatus(uid: string): void {
     const query = (this.#lastQuery += 1n);
     this.#queries.set(query, uid);
@@ -155,13 +157,13 @@ export class Client {
     this.#release();
   }
 
-  /** The device says that its network is another one, or is there again. */
+  /** Reconnects at once. Call it when the network of the device has changed or is back. */
   networkChanged(): void {
     this.#failures = 0;
     if (this.#reconnectAt !== undefined) this.#connect();
   }
 
-  // The link: made, lost, made again.
+  // The link: connect, lose, reconnect.
 
   #connect(): void {
     this.#reconnectAt = undefined;
@@ -172,7 +174,7 @@ export class Client {
       socket, decoder: new Decoder(), phase: "connecting", since: now, lastHeard: now, lastSent: now,
     };
     this.#link = link;
-    // What an old link still has to say is not listened to.
+    // Ignores events of old links.
     const ifCurrent = <T>(react: (event: T) => void) => (event: T) => {
       if (this.#link === link) react(event);
     };
@@ -200,7 +202,7 @@ export class Client {
     });
   }
 
-  /** A first login fails; a later one goes on trying. */
+  /** No answer to a login: the first login fails, a later one is retried. */
   #unanswered(): void {
     if (this.#session !== undefined) return this.#lost();
     this.#end();
@@ -224,7 +226,7 @@ export class Client {
     socket?.close();
   }
 
-  /** Nothing comes back by itself after this. */
+  /** Ends the session without reconnecting. */
   #end(): void {
     clearInterval(this.#ticker);
     this.#reconnectAt = undefined;
@@ -261,7 +263,7 @@ export class Client {
     this.#acknowledge();
   }
 
-  // Frames in.
+  // Received frames.
 
   #heard(link: Link, data: unknown): void {
     link.lastHeard = Date.now();
@@ -279,9 +281,9 @@ export class Client {
       this.#lost();
       return;
     }
-    const isMuch = this.#received - this.#told >= ACK_FRAMES || this.#bytesSince >= ACK_BYTES;
-    // One acknowledgement for all that has arrived by then.
-    if (this.#isAwaited || isMuch) setTimeout(() => this.#acknowledge());
+    const isMuch = this.#received - this.#acknowledged >= ACK_FRAMES || this.#bytesSince >= ACK_BYTES;
+    // One acknowledgement covers everything that arrives in this turn of the event loop.
+    if (this.#isAckDue || isMuch) setTimeout(() => this.#acknowledge());
   }
 
   #take(link: Link, kind: Kind): void {
@@ -301,7 +303,7 @@ export class Client {
       case "delivery":
         if (kind.value.config === 0) {
           this.#received += 1n;
-          this.#isAwaited = true;
+          this.#isAckDue = true;
         }
         return this.#delivered(kind.value);
       case "sendResults":
@@ -312,7 +314,7 @@ export class Client {
         this.#received += 1n;
         return this.#statusAnswered(kind.value);
       default:
-        // Rooms and the app's server, which this client does not use: all of them are sequenced (§4.1).
+        // This client does not use rooms and app servers. Their frames are sequenced (§4.1).
         this.#received += 1n;
     }
   }
@@ -338,7 +340,7 @@ export class Client {
       this.#queries.clear();
       for (const id of this.#window.restart(answer.sendsPerSecond)) this.#settle(id, Result.Timeout);
     }
-    this.#isTold();
+    this.#setAcknowledged();
     if (isFirst) this.#listener.loginResult(0);
     this.#enter("online");
     this.#release();
@@ -380,27 +382,27 @@ export class Client {
     if (uid !== undefined) this.#listener.status(uid, status);
   }
 
-  /** The one place that tells results. */
+  /** The only place that reports results. */
   #settle(id: number, code: number): void {
     if (this.#open.delete(id)) this.#listener.result(id, code);
   }
 
-  // Frames out.
+  // Sent frames.
 
   #acknowledge(): void {
-    if (this.#link?.phase !== "online" || this.#told === this.#received) return;
-    this.#isTold();
+    if (this.#link?.phase !== "online" || this.#acknowledged === this.#received) return;
+    this.#setAcknowledged();
     this.#transmit({ case: "ack", value: { received: this.#received } });
   }
 
-  /** The server knows what was received. */
-  #isTold(): void {
-    this.#told = this.#received;
-    this.#isAwaited = false;
+  /** Records that all received frames are acknowledged. */
+  #setAcknowledged(): void {
+    this.#acknowledged = this.#received;
+    this.#isAckDue = false;
     this.#bytesSince = 0;
   }
 
-  /** Sends what the window lets go. */
+  /** Sends the frames that the window allows. */
   #release(): void {
     const link = this.#link;
     if (link?.phase !== "online") return;
@@ -419,7 +421,7 @@ export class Client {
   }
 }
 
-/** Ids and tokens are ASCII (§1.6); what is not, the server refuses. */
+/** Ids and tokens are ASCII (§1.6). The server refuses others. */
 function ascii(text: string): Uint8Array {
   return new TextEncoder().encode(text);
 }

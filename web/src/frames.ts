@@ -7,17 +7,17 @@ import { FrameSchema, type Frame } from "./gen/rts/v1/rts_pb.ts";
 export const FRAME_BYTES_BEFORE_LOGIN = 4_096;
 export const FRAME_BYTES_MAX = 66_048;
 
-/** From this number on, a kind that is not known here may be skipped (§1.4). */
+/** Unknown kinds with this number or a greater one are skipped (§1.4). */
 const FIRST_OPTIONAL_KIND = 512;
 
-/** What one frame says: the name of its kind, and its fields. */
+/** The content of a frame: the name of its kind, and its fields. */
 export type Kind = Exclude<Frame["kind"], { case: undefined }>;
 export type KindInit = NonNullable<MessageInitShape<typeof FrameSchema>["kind"]>;
 
-/** The server sent what is no frame. */
+/** The server sent an invalid frame. */
 export class BadFrame extends Error {}
 
-/** A frame with its length before it (§1.1). */
+/** Encodes a frame with its length prefix (§1.1). */
 export function encode(kind: KindInit): Uint8Array<ArrayBuffer> {
   const body = toBinary(FrameSchema, create(FrameSchema, { kind }));
   const head: number[] = [];
@@ -30,7 +30,7 @@ export function encode(kind: KindInit): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** Cuts a stream into frames, however it arrives. */
+/** Splits a stream into frames. Its chunks may end anywhere. */
 export class Decoder {
   /** Raised by a successful login. */
   limit = FRAME_BYTES_BEFORE_LOGIN;
@@ -43,7 +43,7 @@ export class Decoder {
     this.#bytes = bytes;
   }
 
-  /** The next whole frame; nothing if more bytes are needed. */
+  /** The next complete frame, or undefined if more bytes are needed. */
   next(): Kind | undefined {
     for (;;) {
       const head = this.#length();
@@ -55,7 +55,7 @@ export class Decoder {
     }
   }
 
-  /** Checked as soon as it has been read (§1.2, §1.3). */
+  /** The length prefix, checked before the rest of the frame has arrived (§1.2, §1.3). */
   #length(): { length: number; size: number } | undefined {
     let length = 0;
     for (let size = 1; size <= this.#bytes.length; size += 1) {
@@ -70,7 +70,7 @@ export class Decoder {
   }
 }
 
-/** Nothing for a kind that may be skipped. */
+/** Returns undefined for a kind that may be skipped. */
 function parse(bytes: Uint8Array): Kind | undefined {
   let frame: Frame;
   try {

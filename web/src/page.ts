@@ -1,15 +1,15 @@
-// The page: a login form, then a conversation. All that is shown comes from the client's listener.
+// The page: a login form, then a chat. It shows the callbacks of the client.
 
 import { Client, Result, type Listener, type State } from "./client.ts";
 
-/** What `rts serve --dev` uses. */
+/** The address and the app of `rts serve --dev`. */
 const DEV_SERVER = "ws://127.0.0.1:7680";
 const DEV_APP = "123456781234567812345678";
 
-/** A login that takes longer is explained. */
+/** After this time without a login, the page shows a reason. */
 const EXPLAIN_AFTER_MS = 3_000;
 
-/** How often it is asked whether the other one is there. */
+/** Interval of online status queries for the peer. */
 const PRESENCE_MS = 10_000;
 
 const login = element<HTMLFormElement>("login");
@@ -83,7 +83,7 @@ const listener: Listener = {
   },
 };
 
-/** From the part of the address behind the `#`, which no server sees; it is taken out of the address then. */
+/** Fills the form from the part behind the `#` in the address, and removes that part. */
 function fillIn(): void {
   const given = new URLSearchParams(location.hash.slice(1));
   if (location.hash !== "") history.replaceState(null, "", location.pathname + location.search);
@@ -175,7 +175,7 @@ function showResult(item: HTMLLIElement, code: number): void {
   note(item).textContent = words!;
 }
 
-/** A message at the end of the conversation. What people wrote is only ever text. */
+/** Appends a message to the chat. User input is inserted as text only, never as HTML. */
 function add(side: "mine" | "theirs", peer: string, words: string): HTMLLIElement {
   const isAtEnd = messages.scrollTop + messages.clientHeight >= messages.scrollHeight - 40;
   const item = document.createElement("li");

@@ -1,16 +1,19 @@
-// Sequenced frames on their way to the server: docs/protocol.md, section 4.
+// The window of unacknowledged frames: docs/protocol.md, section 4.
 
-/** Frames and bytes that may be unacknowledged (§4.6). */
+/** Largest number of unacknowledged frames and bytes (§4.6). */
 const FRAMES_MAX = 1_024;
 const BYTES_MAX = 1_048_576;
 
 interface Entry {
   bytes: Uint8Array<ArrayBuffer>;
-  /** The message that is in it, if it is one. */
+  /** The id, if the frame is a message. */
   id: number | undefined;
 }
 
-/** Keeps each frame until it is acknowledged (§4.3). Frames have no numbers: their order is their number (§4.2). */
+/**
+ * Keeps each frame until it is acknowledged (§4.3). Frames contain no numbers: their order implies
+ * them (§4.2).
+ */
 export class Window {
   #entries: Entry[] = [];
   #bytes = 0;
@@ -18,11 +21,11 @@ export class Window {
   #sent = 0;
   /** Frames acknowledged since the session began: the number of the first entry. */
   #acknowledged = 0n;
-  /** After a return, what waits goes out at the server's rate (§4.9). */
+  /** After a reconnect, waiting frames are sent at the server's rate (§4.9). */
   #gapMs = 0;
   #nextAt = 0;
 
-  /** Puts a frame at the end; refuses what does not fit. */
+  /** Adds a frame at the end. False if it does not fit. */
   push(bytes: Uint8Array<ArrayBuffer>, id: number | undefined): boolean {
     if (this.#entries.length === FRAMES_MAX || this.#bytes + bytes.length > BYTES_MAX) return false;
     this.#entries.push({ bytes, id });
@@ -41,7 +44,7 @@ export class Window {
     return ready;
   }
 
-  /** The server has received so many frames of this session; false if that cannot be (§4.5). */
+  /** The server has received N frames of this session. False if that is impossible (§4.5). */
   acknowledge(received: bigint): boolean {
     const count = Number(received - this.#acknowledged);
     if (count < 0 || count > this.#sent) return false;
@@ -51,7 +54,7 @@ export class Window {
     return true;
   }
 
-  /** The session goes on over a new link: what the server does not have is sent again, in order. */
+  /** The session is resumed: frames that the server does not have are sent again, in order. */
   resume(received: bigint, perSecond: number): boolean {
     const canServe = this.acknowledge(received);
     this.#sent = 0;
@@ -59,7 +62,10 @@ export class Window {
     return canServe;
   }
 
-  /** A new session: what had left has an unknown outcome, and these are its messages; the rest may be sent now (§4.12). */
+  /**
+   * A new session: the sent frames are dropped, the others may be sent now (§4.12). Returns the ids
+   * of messages with unknown outcome.
+   */
   restart(perSecond: number): number[] {
     const lost = this.#entries.splice(0, this.#sent);
     for (const entry of lost) this.#bytes -= entry.bytes.length;
@@ -69,13 +75,13 @@ export class Window {
     return lost.flatMap((entry) => entry.id ?? []);
   }
 
-  /** Whether this message may have left. One that is not here any more has. */
+  /** Whether the message may have been sent. A message that is no longer in the window was sent. */
   hasLeft(id: number): boolean {
     const index = this.#entries.findIndex((entry) => entry.id === id);
     return index < this.#sent;
   }
 
-  /** Takes a message back that has never left; says whether it could. */
+  /** Removes a message that was never sent. False if it may have been sent. */
   takeBack(id: number): boolean {
     const index = this.#entries.findIndex((entry) => entry.id === id);
     if (index < this.#sent) return false;

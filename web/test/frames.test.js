@@ -13,7 +13,7 @@ const frames = [...document.matchAll(/```hex\n(.*?)```/gs)].map(([, block]) => {
 
 test("the document has its example", () => assert.ok(frames.length > 10));
 
-test("every frame of the example is read and written as it stands there", () => {
+test("every frame of the example decodes and encodes to the same bytes", () => {
   for (const bytes of frames) {
     const decoder = new Decoder();
     decoder.push(bytes);
@@ -23,7 +23,7 @@ test("every frame of the example is read and written as it stands there", () => 
   }
 });
 
-test("how the stream is cut means nothing", () => {
+test("frames do not depend on the chunks of the stream", () => {
   const stream = Buffer.concat(frames);
   for (const size of [1, 2, 3, 7, 100, stream.length]) {
     const decoder = new Decoder();
@@ -38,11 +38,11 @@ test("how the stream is cut means nothing", () => {
 
 const refused = {
   "an empty frame": "00",
-  "a length that could be shorter": "8400",
+  "a length with surplus bytes": "8400",
   "a length over the limit": "8120",
   "a length without an end": "ffffff",
-  "no protobuf": "020aff",
-  "a kind that must be known": "03fa0300",
+  "invalid protobuf": "020aff",
+  "an unknown kind that must not be skipped": "03fa0300",
 };
 for (const [what, hex] of Object.entries(refused)) {
   test(`${what} is refused`, () => {
@@ -52,13 +52,13 @@ for (const [what, hex] of Object.entries(refused)) {
   });
 }
 
-test("the longest frame before the login is taken", () => {
+test("accepts the longest frame before the login", () => {
   const decoder = new Decoder();
   decoder.push(Buffer.from("8020", "hex"));
   assert.equal(decoder.next(), undefined);
 });
 
-test("a kind that may be skipped is skipped", () => {
+test("skips an unknown optional kind", () => {
   const decoder = new Decoder();
   decoder.push(Buffer.from("03822000" + "022a00", "hex"));
   assert.equal(decoder.next().case, "ping");

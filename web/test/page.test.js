@@ -1,4 +1,4 @@
-// The page in a real browser, used with the keyboard, talking to `rts chat`.
+// The page in a real browser, driven by keyboard, chatting with `rts chat`.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -27,7 +27,7 @@ after(async () => {
   await server?.program.stop();
 });
 
-/** The page, with its form filled in, if need be but for the name. */
+/** Opens the page with its form filled in. The user id may be empty. */
 async function open(token, peer = "bob", uid = "") {
   const page = await browser.newPage({ viewport: { width: 760, height: 640 } });
   page.setDefaultTimeout(30_000);
@@ -39,7 +39,6 @@ async function open(token, peer = "bob", uid = "") {
   return page;
 }
 
-/** Nobody touches a mouse. */
 async function logIn(page, name) {
   await page.keyboard.type(name);
   await page.keyboard.press("Enter");
@@ -58,7 +57,7 @@ function bob() {
 const bubbles = (page, side) => page.locator(`#messages .${side} .bubble`);
 const lastNote = (page) => page.locator("#messages .mine .note").last();
 
-test("a page and a terminal talk, and the page comes back when its network was cut", async () => {
+test("a page and a terminal chat, and the page reconnects after its network was cut", async () => {
   const terminal = bob();
   await terminal.line(/logged in as bob/);
   const page = await open(server.tokens.alice);
@@ -66,40 +65,43 @@ test("a page and a terminal talk, and the page comes back when its network was c
   await page.locator("#state", { hasText: "connected" }).waitFor();
   await page.locator("#presence", { hasText: "online" }).waitFor();
 
-  await say(page, "hello bob, this is a browser");
-  await terminal.line(/^alice: hello bob, this is a browser$/);
+  await say(page, "hi bob, are you still up for lunch?");
+  await terminal.line(/^alice: hi bob, are you still up for lunch\?$/);
   await page.locator("#messages .mine", { hasText: "✓ received" }).waitFor();
-  terminal.type("hi alice, this is a terminal");
-  await bubbles(page, "theirs").filter({ hasText: "hi alice, this is a terminal" }).waitFor();
-  await terminal.line(/^✓ to alice: hi alice, this is a terminal$/);
-  await say(page, "<b>text</b> & “nothing” élse ✓");
-  await terminal.line(/^alice: <b>text<\/b> & “nothing” élse ✓$/);
+  terminal.type("hi alice! yes, at one?");
+  await bubbles(page, "theirs").filter({ hasText: "hi alice! yes, at one?" }).waitFor();
+  await terminal.line(/^✓ to alice: hi alice! yes, at one\?$/);
+  await say(page, "one is fine");
+  await terminal.line(/^alice: one is fine$/);
 
   network.cut();
   await page.locator("#state", { hasText: "reconnecting" }).waitFor();
-  terminal.type("are you still there?");
-  await say(page, "I was in a tunnel");
+  terminal.type("the place by the station is open again");
+  await say(page, "sorry, I was in a tunnel");
   assert.equal(await lastNote(page).textContent(), "on its way");
   if (process.env.SCREENSHOTS) await page.screenshot({ path: `${process.env.SCREENSHOTS}/cut.png` });
   network.mend();
 
   await page.locator("#state", { hasText: "connected" }).waitFor();
-  await terminal.line(/^alice: I was in a tunnel$/);
-  await bubbles(page, "theirs").filter({ hasText: "are you still there?" }).waitFor();
+  await terminal.line(/^alice: sorry, I was in a tunnel$/);
+  await bubbles(page, "theirs").filter({ hasText: "the place by the station is open again" }).waitFor();
   await page.waitForFunction(() =>
     [...document.querySelectorAll("#messages .mine")].every((item) => item.dataset.result === "ok"));
   assert.deepEqual(await bubbles(page, "theirs").allTextContents(), [
-    "hi alice, this is a terminal", "are you still there?",
+    "hi alice! yes, at one?", "the place by the station is open again",
   ]);
   assert.equal(terminal.lines.filter((line) => line.startsWith("alice: ")).length, 3, "each once");
   if (process.env.SCREENSHOTS) await page.screenshot({ path: `${process.env.SCREENSHOTS}/chat.png` });
 
+  await say(page, "<b>text</b> & “nothing” élse");
+  await terminal.line(/^alice: <b>text<\/b> & “nothing” élse$/);
+  await bubbles(page, "mine").filter({ hasText: "<b>text</b> & “nothing” élse" }).waitFor();
   terminal.type("/quit");
   await terminal.ended();
   await page.close();
 });
 
-test("a message to nobody says so, and a refused login too", async () => {
+test("the page shows an undelivered message and a refused login", async () => {
   const page = await open(server.tokens.alice, "carol");
   await logIn(page, "mallory");
   await page.locator("#refusal", { hasText: "token is not valid" }).waitFor();
@@ -112,26 +114,26 @@ test("a message to nobody says so, and a refused login too", async () => {
   await page.close();
 });
 
-test("a link that has gone silent is left, by the browser's own clock", async () => {
+test("the page replaces a silent link, by the browser's own clock", async () => {
   const page = await open(server.tokens.alice, "alice");
   await logIn(page, "alice");
   await page.locator("#state", { hasText: "connected" }).waitFor();
   network.stall();
   await say(page, "hello?");
-  // Ten seconds without a byte (§2.6); a message that waits so long has no known result.
+  // Ten seconds without a byte (§2.6). A message that waits longer has an unknown result.
   await page.clock.fastForward(9_000);
   assert.equal(await page.locator("#state").textContent(), "connected");
   await page.clock.fastForward(1_500);
   await page.locator("#messages .mine", { hasText: "not known" }).waitFor();
   await page.locator("#state", { hasText: "connected" }).waitFor();
-  // It had not arrived, and so it was sent again.
+  // It had not arrived, so it is sent again.
   await bubbles(page, "theirs").filter({ hasText: "hello?" }).waitFor();
   await say(page, "hello again");
   await page.locator("#messages .mine", { hasText: "✓ received" }).waitFor();
   await page.close();
 });
 
-test("a server that does not answer is said, and found when it does", async () => {
+test("the page reports a silent server, and connects when it answers", async () => {
   const page = await open(server.tokens.alice);
   network.cut();
   await logIn(page, "alice");
@@ -141,7 +143,7 @@ test("a server that does not answer is said, and found when it does", async () =
   await page.close();
 });
 
-test("the newest login wins, and the other page says so", async () => {
+test("the newest login wins, and the other page shows that", async () => {
   const first = await open(server.tokens.alice);
   await logIn(first, "alice");
   await first.locator("#state", { hasText: "connected" }).waitFor();

@@ -1,4 +1,4 @@
-// What the page needs around it: a server, somebody at a terminal, a network that can be cut, a place to be loaded from.
+// Test harness: a server, a terminal client, a network that can be cut, and a static file server.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -12,7 +12,7 @@ const RTS = process.env.RTS ?? new URL("../../target/debug/rts", import.meta.url
 const PAGE = new URL("../dist/page/", import.meta.url);
 const PATIENCE_MS = 30_000;
 
-/** A program whose lines of output can be waited for. */
+/** A program. Tests can wait for its lines of output. */
 export class Program {
   lines = [];
   #waiting = [];
@@ -25,7 +25,7 @@ export class Program {
     });
   }
 
-  /** The first line that matches, among those that were printed and those to come. */
+  /** Waits for the first line that matches, including lines printed before. */
   async line(pattern) {
     const before = this.lines.find((line) => pattern.test(line));
     if (before !== undefined) return before.match(pattern);
@@ -56,7 +56,7 @@ export class Program {
   }
 }
 
-/** `rts serve --dev` on free ports: where programs and pages connect, and the tokens that it prints. */
+/** Starts `rts serve --dev` on free ports. Returns its addresses and the tokens that it prints. */
 export async function startServer() {
   const program = new Program(["serve", "--dev", "--listen", "127.0.0.1:0"]);
   const [, url] = await program.line(/listening on (rts:\S+)/);
@@ -94,7 +94,7 @@ export class Network {
     for (const [from, to] of [[near, far], [far, near]]) {
       from.setNoDelay();
       from.on("data", (data) => this.#stalled.has(near) || to.write(data));
-      // How it ended is told by its end.
+      // The `close` event follows.
       from.on("error", () => {});
       from.on("close", () => {
         this.#links.delete(near);
@@ -103,13 +103,13 @@ export class Network {
     }
   }
 
-  /** All links break, and none can be made. */
+  /** Breaks all links, and refuses new ones. */
   cut() {
     this.#isCut = true;
     for (const link of this.#links) link.destroy();
   }
 
-  /** Nothing passes over the links that are there, and nobody is told. */
+  /** Drops all data of the existing links silently. */
   stall() {
     this.#stalled = new Set(this.#links);
   }
@@ -124,7 +124,7 @@ export class Network {
   }
 }
 
-/** The page's files over HTTP. */
+/** Serves the files of the page over HTTP. */
 export async function servePage() {
   const types = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css" };
   const server = createServer(async (request, response) => {

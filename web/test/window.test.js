@@ -1,4 +1,4 @@
-// What is kept until it is acknowledged: section 4 of docs/protocol.md.
+// The window of unacknowledged frames: section 4 of docs/protocol.md.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -6,7 +6,7 @@ import { Window } from "../dist/node/window.js";
 
 const frame = (number) => Uint8Array.of(number);
 
-/** With so many frames, each a message with its number as id. */
+/** A window with N frames. Each is a message with its number as id. */
 function windowOf(count) {
   const window = new Window();
   for (let id = 1; id <= count; id += 1) assert.ok(window.push(frame(id), id));
@@ -15,13 +15,13 @@ function windowOf(count) {
 
 const sent = (window, now = 0) => window.ready(now).map(([number]) => number);
 
-test("frames leave once and in order", () => {
+test("sends each frame once and in order", () => {
   const window = windowOf(3);
   assert.deepEqual(sent(window), [1, 2, 3]);
   assert.deepEqual(sent(window), []);
 });
 
-test("after a resume what the server does not have is sent again, before anything new", () => {
+test("a resume sends missing frames again, before new ones", () => {
   const window = windowOf(3);
   sent(window);
   window.push(frame(4), 4);
@@ -29,7 +29,7 @@ test("after a resume what the server does not have is sent again, before anythin
   assert.deepEqual(sent(window), [2, 3, 4]);
 });
 
-test("after a resume frames are spread over time", () => {
+test("after a resume frames are sent at the server's rate", () => {
   const window = windowOf(3);
   assert.ok(window.resume(0n, 100));
   assert.deepEqual(sent(window, 1_000), [1]);
@@ -38,10 +38,10 @@ test("after a resume frames are spread over time", () => {
   assert.deepEqual(sent(window, 1_020), [3]);
   window.push(frame(4), 4);
   window.push(frame(5), 5);
-  assert.deepEqual(sent(window, 1_030), [4, 5], "all that waited is out");
+  assert.deepEqual(sent(window, 1_030), [4, 5], "no frame waits any more");
 });
 
-test("in a new session what had left is lost, and the rest is sent", () => {
+test("a new session loses sent frames, and sends the others", () => {
   const window = windowOf(2);
   sent(window);
   window.push(frame(3), 3);
@@ -49,7 +49,7 @@ test("in a new session what had left is lost, and the rest is sent", () => {
   assert.deepEqual(sent(window), [3]);
 });
 
-test("an acknowledgement of what was not sent, or of less than before, cannot be", () => {
+test("an acknowledgement of unsent frames, or of fewer than before, is invalid", () => {
   const window = windowOf(2);
   assert.ok(!window.acknowledge(1n), "nothing was sent");
   sent(window);
@@ -58,7 +58,7 @@ test("an acknowledgement of what was not sent, or of less than before, cannot be
   assert.ok(!window.acknowledge(3n));
 });
 
-test("only what has never left can be taken back", () => {
+test("only a frame that was never sent can be taken back", () => {
   const window = windowOf(1);
   sent(window);
   window.push(frame(2), 2);
@@ -68,12 +68,12 @@ test("only what has never left can be taken back", () => {
   assert.deepEqual(sent(window), []);
 });
 
-test("1,024 frames fit, and not one more", () => {
+test("the window takes 1,024 frames, and no more", () => {
   const window = windowOf(1_024);
   assert.ok(!window.push(frame(0), undefined));
 });
 
-test("1 MiB fits, and not a byte more", () => {
+test("the window takes 1 MiB, and no more", () => {
   const window = new Window();
   assert.ok(window.push(new Uint8Array(1_048_576), 1));
   assert.ok(!window.push(frame(0), 2));
