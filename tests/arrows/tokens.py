@@ -1,4 +1,4 @@
-"""Rust as tokens: without comments, with literals and lifetimes each as one token, without tests."""
+"""Splits Rust into tokens, without comments and tests. Each literal and lifetime is one token."""
 
 import re
 

@@ -1,25 +1,32 @@
 #!/usr/bin/env python3
-"""Checks the Markdown of this tree: links, the book's table of contents, the width of lines, and blank lines.
+"""Checks the Markdown of the tree (links, widths, blank lines, contents of the book), and the width
+of comments in all source files.
 
-    tests/docs/check.py                  every relative link and #anchor leads somewhere; every page of docs/ is in the book
-    tests/docs/check.py --book FOLDER    the same for the links of the pages that mdBook wrote there
+    tests/docs/check.py                  the tree
+    tests/docs/check.py --book FOLDER    the links of the pages that mdBook wrote to FOLDER
 
-Prints what is wrong, a line each, and exits with 1 if anything is.
+Prints each fault on a line of its own. Exits with 1 if there is one.
 """
 
 import argparse
 import re
 import subprocess
 import sys
+import tokenize
 from html.parser import HTMLParser
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 COLUMNS_MAX = 100
-# The pages whose width is checked, and those with tables of measurements.
-MANUAL = re.compile(r"docs/|web/README|[A-Z]+\.md")
-WIDE_TABLES = ("docs/performance.md", "SECURITY.md")
+# The pages whose width is checked, and the one with wide tables of measurements.
+MANUAL = re.compile(r"docs/|[\w-]+/README|[A-Z]+\.md")
+WIDE_TABLES = ("docs/performance.md",)
+# Lines of comments, by the ends of file names. Files without an end are shell or Python scripts.
+COMMENTS = {
+    (".rs", ".js", ".ts", ".proto", ".css"): re.compile(r"\s*(//|/\*|\*[ /])"),
+    (".toml", ".yaml", ".yml", ".sh", ""): re.compile(r"\s*#"),
+}
 # A link or an image, with the text between its round brackets.
 LINK = re.compile(r"\]\(\s*<?([^)\s>]+)>?[^)]*\)")
 # What separates the head of a table from its rows.
@@ -107,16 +114,41 @@ def check_blank_lines(name):
             yield f"{name}:{number}: a blank line inside of a table"
 
 
+def comment_lines(name):
+    """Each line of a comment or docstring with its number."""
+    path = ROOT / name
+    end = path.suffix
+    text = path.read_bytes()
+    if end == ".py" or text.startswith(b"#!/usr/bin/env python3"):
+        with path.open("rb") as file:
+            for token in tokenize.tokenize(file.readline):
+                is_docstring = token.type == tokenize.STRING and token.line.lstrip().startswith('"""')
+                if token.type == tokenize.COMMENT or is_docstring:
+                    yield from enumerate(token.line.splitlines(), token.start[0])
+    elif end or text.startswith(b"#!"):
+        for pattern in (pattern for ends, pattern in COMMENTS.items() if end in ends):
+            for number, line in enumerate(text.decode().splitlines(), 1):
+                if pattern.match(line):
+                    yield number, line
+
+
+def check_comments(name):
+    for number, line in comment_lines(name):
+        if len(line) > COLUMNS_MAX:
+            yield f"{name}:{number}: {len(line)} columns, and {COLUMNS_MAX} are the most"
+
+
 def check_tree():
     known = files()
     pages = sorted(name for name in known if name.endswith(".md"))
     wrong = [line for name in pages for line in (*check_page(name, known), *check_blank_lines(name))]
+    wrong += [line for name in sorted(known) for line in check_comments(name)]
     summary = set(LINK.findall((ROOT / "docs/SUMMARY.md").read_text()))
     for name in pages:
         page = name.removeprefix("docs/")
         if page not in (name, "SUMMARY.md") and page not in summary:
             wrong.append(f"{name}: is not in docs/SUMMARY.md")
-    return wrong, f"{len(pages)} pages"
+    return wrong, f"{len(pages)} pages, and comments of {len(known)} files"
 
 
 class Page(HTMLParser):
@@ -161,7 +193,7 @@ def main():
     parser.add_argument("--book", type=Path, metavar="FOLDER", help="the pages that mdBook wrote")
     options = parser.parse_args()
     wrong, what = check_book(options.book) if options.book else check_tree()
-    print("\n".join(wrong) if wrong else f"{what}: every link leads somewhere")
+    print("\n".join(wrong) if wrong else f"{what}: no faults")
     return 1 if wrong else 0
 
 

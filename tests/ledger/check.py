@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
-"""Breaks each rule of docs/assurance/ in a copy of the tree, and demands that its tests fail.
+"""Breaks each rule of docs/assurance/ in a copy of the tree, and requires that its tests fail.
 
-The mutations lie beside this file, in *.toml: small changes of the code, one at least for each rule and law.
-For each one the copy is changed, the tests that the mutation names are built and run, every one of them
-must fail, and the copy is restored. A change that does not compile and a test that does not end prove
-nothing: they are told apart, and are failures of the check.
+The mutations are in *.toml beside this file: small changes of the code, at least one for each rule
+and law. For each mutation, this script changes the copy, builds and runs the tests that the
+mutation names, and restores the copy. All of these tests must fail. A change that does not compile
+or a test that does not end proves nothing: the check reports it and fails.
 
     tests/ledger/check.py                    every row
     tests/ledger/check.py --row §1.2         one row (or several)
     tests/ledger/check.py --part 3/10        the third tenth
-    tests/ledger/check.py --list             what would be broken, and by what it must be noticed
+    tests/ledger/check.py --list             all mutations, and the tests that must fail
 
-The exit code is 0 when every row was noticed, 1 when one was not, 2 when the check could not be made.
+Exits with 0 if tests noticed every mutation, with 1 if not, and with 2 if the check was impossible.
 """
 
 import argparse
@@ -144,7 +144,7 @@ def select(mutations, arguments):
 
 
 def copy_tree():
-    """Copies the files that git tracks or would add. Equal files are left alone, so that cargo builds only the changed ones."""
+    """Copies the files that git tracks or would add. Skips equal files: cargo would build them."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT, capture_output=True, text=True,

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Packages each published crate, and builds the packages by themselves with the oldest supported Rust.
+"""Packages each published crate, and builds the packages alone with the oldest supported Rust.
 
-    tests/packages/check.py             what each manifest and README says; then packages, unpacks and builds
+    tests/packages/check.py             checks manifests and READMEs; packages, unpacks and builds
     tests/packages/check.py --no-build  the same without the build
     tests/packages/check.py --list      the published crates, in the order of publication
 
-The build is a check of all targets and features. It has no file of the repository but those of the packages.
-Prints what is wrong, a line each, and exits with 1 if anything is.
+The build checks all targets and features. It sees only the files of the packages, not the others of
+the repository. Prints each fault on a line of its own. Exits with 1 if there is one.
 """
 
 import argparse

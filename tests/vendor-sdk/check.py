@@ -1,9 +1,9 @@
-"""The Python package of Volcengine RTS, used on our OpenAPI: its messages arrive at engines, and a wrong secret
-is refused in the words that it knows.
+"""Calls the OpenAPI with the Python package of Volcengine RTS. Its messages must arrive at engines,
+and a wrong secret must cause an error that the package recognises.
 
     python check.py path/to/rts
 
-The package is in requirements.txt. Everything listens on loopback, and stops when this ends.
+requirements.txt names the package. All programs listen on loopback, and end with this one.
 """
 
 import base64

@@ -1,5 +1,6 @@
-"""Signs some requests with the original vendor's own Python package (`pip install volcengine`) at fixed times, and prints
-them as JSON. signature.rs checks that this crate takes them, and makes the same itself.
+"""Signs requests with the Python package of Volcengine RTS (`pip install volcengine`) at fixed
+times, and prints them as JSON. signature.rs checks that this crate accepts these signatures, and
+creates the same ones.
 """
 
 import json
