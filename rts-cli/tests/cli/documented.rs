@@ -1,5 +1,5 @@
-//! Runs the programs and examples of README.md, `docs/tokens.md` and `docs/app-server.md`, and
-//! compares them with this tree.
+//! Runs the programs and examples of `docs/tokens.md` and `docs/app-server.md`, and compares them
+//! with this tree.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -11,7 +11,6 @@ use tempfile::TempDir;
 
 use crate::support::{APP_ID, APP_KEY, PATIENCE, Server, rts};
 
-const README: &str = include_str!("../../../README.md");
 const BACK_END: &str = include_str!("../../../docs/app-server.md");
 /// The post of the manual's example, header and body.
 const SIGNED_POST: &str = include_str!("../../../rts-server/src/app_server/signed_post.txt");
@@ -298,13 +297,4 @@ fn bytes_of_document_are_those_of_its_token() {
     let args = ["--uid", "alice", "--nonce", "12345678", "--issued-at", "1700000000"];
     let new = ["token", "new", "--app-id", APP_ID, "--app-key", KEY, "--expire-at", "1700086400"];
     assert_eq!(text(rts(&[&new[..], &args].concat())).trim(), example_token());
-}
-
-#[test]
-fn configuration_of_readme_is_complete() {
-    let toml = blocks(README, "toml");
-    let text = toml.iter().find(|block| block.contains("[[listen]]")).expect("it is shown");
-    let config = rts_server::Config::parse(text).expect("it can be served with");
-    assert_eq!((config.listen.len(), config.apps.len()), (2, 1));
-    assert_eq!(config.concerns().len(), 0, "the configuration has no warnings");
 }
