@@ -147,7 +147,7 @@ impl Engine {
 
     // The app's own server.
 
-    /// Sets the URL to which messages for the app's server are posted, and the signature in these
+    /// Sets the URL to which messages for the app server are posted, and the signature in these
     /// posts. They last for the login, also through lost links and restarts of the RTS server.
     ///
     /// # Errors
@@ -161,8 +161,8 @@ impl Engine {
         error::server_params(self.engine.set_server_params(signature, url).await)
     }
 
-    /// Sends text or bytes to the app's server. The message is sent when this returns. Await the
-    /// answer of the app's server, of up to 64 KiB. Messages to the app's server may overtake each
+    /// Sends text or bytes to the app server. The message is sent when this returns. Await the
+    /// answer of the app server, of up to 64 KiB. Messages to the app server may overtake each
     /// other.
     pub fn send_to_server(&self, payload: impl Into<Payload>) -> Sending<ServerAnswer> {
         Sending::new(match payload.into() {

@@ -46,11 +46,11 @@ pub enum Event {
         /// The result.
         result: Result<(), SendError>,
     },
-    /// The result of a message to the app's server.
+    /// The result of a message to the app server.
     ServerSendResult {
         /// The message's number.
         id: MessageId,
-        /// The answer of the app's server.
+        /// The answer of the app server.
         result: Result<Reply, SendError>,
     },
     /// Something happened in a room.

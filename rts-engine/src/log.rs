@@ -27,11 +27,11 @@ static ENGINES: AtomicU64 = AtomicU64::new(0);
 pub(crate) struct Log {
     /// The engine's number.
     engine: u64,
-    /// Whether anybody listens at level debug.
+    /// Whether a subscriber reads lines at level debug.
     wants_decisions: bool,
-    /// What happens now happens in a call of the application: no server has a part in it.
+    /// Whether the events come from a call of the application, not from the server.
     in_call: bool,
-    /// Whose login there was before that.
+    /// The user of the last login.
     user: Option<UserId>,
     progress: Progress,
     lines: Vec<Line>,
@@ -49,8 +49,8 @@ impl Log {
         }
     }
 
-    /// Whether anybody listens at level debug. Asked without the lock: it may run code of the
-    /// application.
+    /// Whether a subscriber reads lines at level debug. Asked without the lock: it may run code of
+    /// the application.
     pub(crate) fn is_wanted() -> bool {
         enabled!(target: DECISIONS, Level::DEBUG)
     }
@@ -81,7 +81,7 @@ impl Log {
         }
     }
 
-    /// Looks at what became of the engine's way to its server.
+    /// Logs changes of the connection state.
     pub(crate) fn look_at(&mut self, client: &Client, now: Instant) {
         if self.is_on(client) {
             for said in self.progress.news(client, now) {

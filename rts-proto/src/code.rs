@@ -140,8 +140,8 @@ codes! {
         Own = 0, "logged out";
         /// Another login of the same user id.
         Displaced = 1, "displaced by another login of the same user";
-        /// Put out by the app's back end.
-        PutOut = 2, "put out by the app's back end";
+        /// The app's back end ended the session.
+        PutOut = 2, "the app's back end ended the session";
     }
 }
 
@@ -326,7 +326,7 @@ codes! {
         Left = 0, "left";
         /// The connection was lost for longer than the grace period.
         Dropped = 1, "lost the connection";
-        /// Kicked or put out by the app's back end.
+        /// Kicked, or the app's back end ended the session.
         Kicked = 3, "kicked by the app's back end";
     }
 }

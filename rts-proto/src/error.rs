@@ -110,7 +110,7 @@ pub enum CloseCode {
     #[error("too many links that have not logged in")]
     Busy,
     /// The app's back end put the user out.
-    #[error("put out by the app's back end")]
+    #[error("the app's back end ended the session")]
     PutOut,
     /// The token was revoked. The client needs another one.
     #[error("the token was revoked: log in again")]

@@ -215,7 +215,7 @@ impl Shard {
                 }
                 server::Output::CheckTarget(..)
                 | server::Output::PostToAppServer(..)
-                | server::Output::AbandonPost(_) => panic!("nobody speaks to the app's server"),
+                | server::Output::AbandonPost(_) => panic!("nobody speaks to the app server"),
                 server::Output::Report(..) | server::Output::Notice(_) => {}
                 server::Output::Wait(_) => return,
             }

@@ -155,10 +155,10 @@ fn table_of_limits_matches_the_constants() {
         ),
         row("rooms of one user, with those that wait for it", number(ROOMS_PER_USER_MAX)),
         row("members of one room", format!("{}, configurable", number(ROOM_MEMBERS_MAX))),
-        row("members up to which joins and leaves are told", number(NOTICE_MEMBERS_MAX)),
+        row("largest room with join and leave notices", number(NOTICE_MEMBERS_MAX)),
         row("signature of `SetServerParams`", bytes(SIGNATURE_BYTES_MAX)),
         row("url of `SetServerParams`", bytes(URL_BYTES_MAX)),
-        row("reply of the app's server", bytes(REPLY_BYTES_MAX)),
+        row("reply of the app server", bytes(REPLY_BYTES_MAX)),
         row(
             "posts under way for one user, for one app",
             format!("{POSTS_PER_USER_MAX}, {POSTS_PER_APP_MAX}"),

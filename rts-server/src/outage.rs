@@ -1,4 +1,4 @@
-//! Bounds the log lines about failures of an app's servers.
+//! Bounds the log lines about failures of app servers.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

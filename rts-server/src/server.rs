@@ -101,7 +101,7 @@ impl Server {
 
         // A full or read-only disk is better known before the first ban.
         if let Err(error) = state.save().await {
-            tracing::error!(%error, "state_dir cannot be written: a restart will forget new bans");
+            tracing::error!(%error, "state_dir cannot be written: new bans are lost on restart");
         }
         let core = match observe().map_err(|error| ServerError::Observer(error.into()))? {
             Some(observer) => Core::observed(config.core(), seed, observer),

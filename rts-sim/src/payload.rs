@@ -16,8 +16,8 @@ pub(crate) fn make(app: usize, serial: u64, bytes: usize, is_binary: bool) -> Pa
     while content.len() < bytes {
         content.push(match (bytes < MARKED_BYTES_MIN, is_binary) {
             (true, _) => unmarked,
-            // Bytes that are invalid as text, such as NUL and half of a character, belong into
-            // binary payloads.
+            // Binary payloads also contain bytes that are invalid as text, such as NUL and half of
+            // a character.
             (false, true) => (serial as usize).wrapping_add(content.len()).to_le_bytes()[0],
             (false, false) => b'.',
         });

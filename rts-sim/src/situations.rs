@@ -233,7 +233,7 @@ situations! {
     ParamsNotLoggedIn,
     /// Server params got no answer in time, or were never sent.
     ParamsUnknown,
-    /// A message to the app's server had result 0.
+    /// A message to the app server had result 0.
     PostOk,
     /// Result 1.
     PostTimeout,

@@ -128,7 +128,7 @@ kinds! {
         Refusals,
         /// Latency, jitter, chunks and bandwidth change.
         Weather,
-        /// The app's server answers badly, late, halfway, or not at all.
+        /// The app server gives an invalid answer, a late one, half of one, or none.
         AppServer,
         /// A peer that breaks the rules of the protocol.
         Attack,

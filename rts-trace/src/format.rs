@@ -16,9 +16,9 @@
 //! a reader cannot skip unknown fields. The files in `tests/golden` make such a change visible.
 //!
 //! A reader reads its own version and no other. An older file and a newer one give the same error,
-//! [`TraceError::Version`]. It names the version of RTS that recorded the file, which can replay it.
+//! [`TraceError::Version`]. It names the version of RTS that recorded the file and can replay it.
 //! Three things therefore stay the same in all versions: the head, the framing of the first record,
-//! and the begin of that record, which is a zero and then the version of RTS as a string.
+//! and the beginning of that record, which is a zero and then the version of RTS as a string.
 //!
 //! The behaviour of a core is not part of the format. If it changes, an older recording can still
 //! be read, and its replay reports the difference.

@@ -170,7 +170,7 @@ impl User {
     async fn expect(&mut self, what: &str, wanted: impl Fn(&Event) -> bool) -> anyhow::Result<()> {
         loop {
             let Ok(Some(event)) = tokio::time::timeout(PATIENCE, self.events.next()).await else {
-                bail!("{what} did not come to {} within {PATIENCE:?}", self.name);
+                bail!("{} did not receive {what} within {PATIENCE:?}", self.name);
             };
             if let Some(line) = describe(&event) {
                 say(format_args!("{:>6} | {}", self.name, line.trim()))?;

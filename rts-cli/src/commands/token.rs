@@ -78,7 +78,7 @@ pub(crate) struct Inspect {
     /// The app key; without it the signature is not checked
     #[arg(long, env = "RTS_APP_KEY", hide_env_values = true)]
     app_key: Option<String>,
-    /// The time for the check of the expiry, as Unix time [default: now]
+    /// Check the expiry at this Unix time [default: now]
     #[arg(long)]
     now: Option<u64>,
     #[arg(long)]

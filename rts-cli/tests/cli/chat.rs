@@ -52,7 +52,7 @@ fn undelivered_line_is_told_and_sets_exit_code() {
     ] {
         let output = chat(&server, &["--to", "bob"], [input, b"next\n"].concat());
         assert_eq!(output.status.code(), Some(1), "{why}");
-        assert!(stderr(&output).contains("one line was not carried out"), "{}", stderr(&output));
+        assert!(stderr(&output).contains("1 line failed"), "{}", stderr(&output));
         assert!(stdout(&output).contains(why), "{why}: {}", stdout(&output));
         assert_eq!(texts(&mut bob, "onMessageReceived", 1), ["next"], "the chat continues");
     }
@@ -129,7 +129,7 @@ fn lines_for_refused_room_go_nowhere() {
     assert!(output.status.success(), "{}", stderr(&output));
     let output = chat(&server, &["--to", "bob"], "/join lobby\nsecret\n/to bob\nhi\n");
     assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).contains("2 lines were not carried out"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("2 lines failed"), "{}", stderr(&output));
     let said = stdout(&output);
     assert!(said.contains("! not in #lobby: the room is banned (-1025)"), "{said}");
     assert!(said.contains("! not sent: you are not in #lobby"), "{said}");
@@ -143,9 +143,9 @@ fn failed_line_counts_once_and_failed_room_not_as_a_line() {
     let ban = ["admin", "--url", &openapi, "ban", "--room", "lobby", "--seconds", "60"];
     assert!(rts(&ban).status.success());
     for (input, why) in [
-        ("", "not everything was carried out, as said above"),
-        ("hi\n", "one line was not carried out, as said above"),
-        ("hi\n/fly\n/who nobody\n", "2 lines were not carried out, as said above"),
+        ("", "a command failed, see above"),
+        ("hi\n", "1 line failed, see above"),
+        ("hi\n/fly\n/who nobody\n", "2 lines failed, see above"),
     ] {
         let output = chat(&server, &["--room", "lobby"], input);
         assert_eq!(output.status.code(), Some(1), "{input:?}");

@@ -78,7 +78,7 @@ fn log_lines_quoted_in_document_exist() {
         "login refused",
         "connection ended before a login",
         "link closed",
-        "no place for a link",
+        "link refused: connection limit reached",
         "logged in elsewhere",
         "over a rate",
         "refused because of a ban",

@@ -5,18 +5,18 @@ use rts_driver::client::{BroadcastCode, SendCode};
 
 use super::culprit::Culprit;
 
-/// What became of a message that did not arrive for certain.
+/// Why a message was not delivered, or may not have been.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendError {
     /// It was not delivered, and never will be.
     #[error("not delivered: {0}")]
     NotDelivered(Reason),
-    /// The app's server was not reached, or did not answer in time: a slow one may have the message.
-    #[error("the app's server was not reached or did not answer: it may have the message or not")]
+    /// The app server was not reached, or did not answer in time. It may have the message.
+    #[error("no answer from the app server: it may or may not have the message")]
     ServerNotReached,
-    /// The app's server has the message, and gave no usable answer.
-    #[error("the app's server has the message and answered badly")]
+    /// The app server has the message, but its answer is invalid.
+    #[error("the app server has the message, but its answer is invalid")]
     BadAnswer,
     /// No answer came in time: it may have been delivered or not.
     #[error("no answer in time: the message may have been delivered or not")]
@@ -147,7 +147,7 @@ impl Reason {
     }
 }
 
-/// The result of a message to a user or to the app's server.
+/// The result of a message to a user or to the app server.
 pub(crate) fn sent(code: SendCode) -> Result<(), SendError> {
     Err(SendError::NotDelivered(match code {
         SendCode::Ok => return Ok(()),

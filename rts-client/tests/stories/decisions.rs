@@ -1,4 +1,4 @@
-//! What the log says of an engine's way to its server.
+//! Log lines about the connection of an engine.
 
 use std::io;
 use std::sync::{Arc, LazyLock, Mutex};
@@ -11,8 +11,8 @@ use tracing_subscriber::EnvFilter;
 
 use crate::support::{APP_ID, next};
 
-/// A second subscriber, which wants nothing. With a single one, `tracing` asks only the subscriber
-/// of the thread that reaches a line first, which may be the thread of another test.
+/// A second subscriber that ignores all events. With only one, `tracing` caches whether a line is
+/// enabled from the first thread that reaches it, which may be another test's.
 static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::default()));
 
 /// What was logged.

@@ -1,4 +1,4 @@
-//! Logging in, and messages to users and to the app's server.
+//! Logging in, and messages to users and to the app server.
 
 use rts_client::{
     BuildError, Culprit, Engine, Event, LoginError, LogoutReason, MessageConfig, OnlineStatus,

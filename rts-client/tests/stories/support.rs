@@ -66,7 +66,7 @@ impl Authenticate for Judge {
     }
 }
 
-/// An app's server that sends back what it gets, and answers badly to "bad".
+/// An app server that sends back what it gets, and gives an invalid answer to "bad".
 struct Echo;
 
 impl PostToAppServer for Echo {

@@ -88,7 +88,8 @@ pub(super) async fn run<R: Runtime>(driver: Driver, connector: Connector) {
     poll_fn(|context| closing.poll(context)).await;
 }
 
-/// The whole way to the server. Neither has a secret: a proxy is shown without its password.
+/// Logs the addresses of the server and the proxy. Neither contains a secret: the proxy is shown
+/// without its password.
 fn log_connecting(engine: u64, link: LinkId, connector: &Connector) {
     let (address, proxy) = (connector.address(), connector.proxy().map(display));
     tracing::debug!(target: ENGINE, engine, %link, %address, proxy, "connecting");

@@ -43,13 +43,13 @@ pub struct LinkLimits {
     pub per_network_max: usize,
     /// Links before login from one network. They also count as links.
     pub per_network_before_login_max: usize,
-    /// New links a second from one network, and five times as many at once after quiet. 0 means no
+    /// New links a second from one network, with bursts of up to five times this number. 0 means no
     /// limit. Each new link costs the server a handshake.
     pub per_network_per_second: u32,
-    /// Handshakes of TLS and WebSocket that may begin a second, of all networks together, and five
-    /// times as many at once after quiet. 0 means no limit. Further handshakes wait, at most until
-    /// their login deadline. Sites take turns. Networks from which a user has logged in within the
-    /// last hour take turns with all others.
+    /// Handshakes of TLS and WebSocket that may begin a second, of all networks together, with
+    /// bursts of up to five times this number. 0 means no limit. Further handshakes wait, at most
+    /// until their login deadline. Sites take turns. Networks from which a user has logged in
+    /// within the last hour take turns with all others.
     pub handshakes_per_second: u32,
     /// The highest descriptor of a link. A link with a higher one is closed, so that higher
     /// descriptors stay free for other sockets and files. The system assigns the lowest free
@@ -129,27 +129,36 @@ enum Refusal {
 
 /// A refused link, and the level of its line in the log.
 #[derive(Debug)]
-pub(crate) struct NoPlace {
+pub(crate) struct Refused {
     refusal: Refusal,
     /// `None` if a line about this was written lately. Otherwise the number of lines suppressed
     /// since.
     left_out: Option<u64>,
 }
 
-impl NoPlace {
+impl Refused {
     /// Logs the refusal. Call this without a lock.
     pub(crate) fn log(&self, peer: SocketAddr) {
         let address = display(peer);
         let left_out = self.left_out.map(|count| (count > 0).then_some(count));
         match (&self.refusal, left_out) {
             (Refusal::Server(why), Some(left_out)) => {
-                tracing::warn!(target: LINKS, address, why, left_out, "no place for a link");
+                tracing::warn!(
+                    target: LINKS, address, why, left_out,
+                    "link refused: connection limit reached"
+                );
             }
             (Refusal::Network(why), Some(left_out)) => {
-                tracing::info!(target: LINKS, address, why, left_out, "no place for a link");
+                tracing::info!(
+                    target: LINKS, address, why, left_out,
+                    "link refused: connection limit reached"
+                );
             }
             (Refusal::Server(why) | Refusal::Network(why), None) => {
-                tracing::debug!(target: LINKS, address, why, "no place for a link");
+                tracing::debug!(
+                    target: LINKS, address, why,
+                    "link refused: connection limit reached"
+                );
             }
         }
     }
@@ -166,11 +175,11 @@ impl Admission {
         peer: SocketAddr,
         descriptor: Option<usize>,
         now: Instant,
-    ) -> Result<Permit, NoPlace> {
+    ) -> Result<Permit, Refused> {
         let ip = peer.ip().to_canonical();
         let network = (!(self.limits.is_exempt)(ip)).then(|| Network::of(ip));
         if let Err(refusal) = self.check(network, descriptor, now) {
-            return Err(self.no_place(refusal, now));
+            return Err(self.refused(refusal, now));
         }
         self.links += 1;
         let is_known = network.is_some_and(|network| self.networks.is_known(network, now));
@@ -183,12 +192,12 @@ impl Admission {
         Ok(Permit { network, is_known, is_before_login: true })
     }
 
-    fn no_place(&mut self, refusal: Refusal, now: Instant) -> NoPlace {
+    fn refused(&mut self, refusal: Refusal, now: Instant) -> Refused {
         let throttle = match refusal {
             Refusal::Server(_) => &mut self.server_throttle,
             Refusal::Network(_) => &mut self.network_throttle,
         };
-        NoPlace { refusal, left_out: throttle.allow(now) }
+        Refused { refusal, left_out: throttle.allow(now) }
     }
 
     fn check(

@@ -68,8 +68,8 @@ pub(crate) struct Finished<R: Runtime> {
 }
 
 impl<R: Runtime> HandshakePool<R> {
-    /// `per_second` handshakes may begin a second, of all networks together, and five times as many
-    /// at once after quiet. 0 means no limit.
+    /// `per_second` handshakes may begin a second, of all networks together, with bursts of up to
+    /// five times this number. 0 means no limit.
     pub(crate) fn new(ready: &Arc<ReadyQueue>, per_second: &Arc<AtomicU32>) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         Self {

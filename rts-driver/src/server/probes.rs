@@ -11,7 +11,7 @@ use event_listener::{Event, EventListener};
 #[derive(Debug, Default)]
 pub(crate) struct Probes {
     expected: Mutex<HashSet<SocketAddr>>,
-    turned: Event,
+    turns: Event,
 }
 
 /// An expected connection. Dropping this ends the expectation.
@@ -34,11 +34,11 @@ impl Probes {
     }
 
     pub(crate) fn next_turn(&self) -> EventListener {
-        self.turned.listen()
+        self.turns.listen()
     }
 
     pub(crate) fn turn_is_made(&self) {
-        self.turned.notify(usize::MAX);
+        self.turns.notify(usize::MAX);
     }
 
     /// No code that can panic runs under this lock.

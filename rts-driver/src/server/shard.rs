@@ -101,10 +101,10 @@ impl<R: Runtime> Shard<R> {
     /// Waits until the reactor has made a turn, which shows that messages are carried. This serves
     /// as a check whether the reactor hangs. Without a [`serve`](Self::serve) there is no reactor.
     /// Cancel safe.
-    pub async fn turned(&self) {
-        let turned = self.shared.probes.next_turn();
+    pub async fn next_turn(&self) {
+        let turn = self.shared.probes.next_turn();
         self.shared.ready.notify();
-        turned.await;
+        turn.await;
     }
 
     /// Expects a connection from this address. The next one is closed as soon as it is accepted,

@@ -7,8 +7,8 @@ use tracing::Dispatch;
 use tracing::subscriber::NoSubscriber;
 use tracing_subscriber::EnvFilter;
 
-/// A second subscriber, which wants nothing. With a single one, `tracing` asks only the subscriber
-/// of the thread that reaches a line first, which may be the thread of another test.
+/// A second subscriber that ignores all events. With only one, `tracing` caches whether a line is
+/// enabled from the first thread that reaches it, which may be another test's.
 static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::default()));
 
 /// The logged lines, without times.

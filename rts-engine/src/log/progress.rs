@@ -1,30 +1,29 @@
-//! How an engine gets on with its way to the server, by comparing what the core says of it with
-//! what was known.
+//! Connection progress of an engine: compares the state of the core with the state logged last.
 
 use rts_proto::client::{Client, LastLogin, LostLink, NextAttempt, SessionStart, Timer};
 use rts_proto::{Instant, LinkId};
 
 use super::line::Said;
 
-/// What the log has said already.
+/// The values that were logged last.
 #[derive(Default)]
 pub(super) struct Progress {
     lost_link: Option<LostLink>,
     last_login: Option<LastLogin>,
     next_attempt: Option<NextAttempt>,
-    /// How a link ended, if the driver knows.
+    /// Why a link ended, if the driver knows.
     ended: Option<(LinkId, String)>,
 }
 
 impl Progress {
-    /// What is said first of a link is the most precise.
+    /// Records why a link ended. The first reason is the most precise, so later ones are ignored.
     pub(super) fn link_ended(&mut self, link: LinkId, why: &str) {
         if self.ended.as_ref().is_none_or(|(of, _)| *of != link) {
             self.ended = Some((link, why.to_owned()));
         }
     }
 
-    /// What is new.
+    /// The lines about values that have changed.
     pub(super) fn news(
         &mut self,
         client: &Client,
@@ -54,7 +53,7 @@ impl Progress {
     }
 }
 
-/// A value that is not the one before.
+/// The value, if it has changed.
 fn news<T: PartialEq + Copy>(known: &mut Option<T>, now: Option<T>) -> Option<T> {
     if *known == now {
         return None;
@@ -63,7 +62,7 @@ fn news<T: PartialEq + Copy>(known: &mut Option<T>, now: Option<T>) -> Option<T>
     now
 }
 
-/// The first of a login is told as its result.
+/// The first session start is logged as the login result.
 fn login(login: LastLogin) -> Option<Said> {
     let (text, frames_resent) = match login.start {
         SessionStart::First => return None,

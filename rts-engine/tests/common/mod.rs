@@ -66,7 +66,7 @@ fn outputs(server: &mut Server) -> Vec<(LinkId, Bytes)> {
             }
             server::Output::CheckTarget(..)
             | server::Output::PostToAppServer(..)
-            | server::Output::AbandonPost(_) => panic!("nobody speaks to the app's server"),
+            | server::Output::AbandonPost(_) => panic!("nobody speaks to the app server"),
             server::Output::Report(..) | server::Output::Notice(_) => {}
             server::Output::Wait(_) => return transmits,
         }

@@ -104,7 +104,7 @@ impl Params {
         self.asked.clear();
     }
 
-    /// The sizes of its stores.
+    /// Entries held, so that tests can check for leaks.
     #[cfg(test)]
     pub(super) fn kept(&self) -> Kept {
         let Self { in_force, asked, told_again } = self;

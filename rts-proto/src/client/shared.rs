@@ -72,7 +72,7 @@ impl Shared {
         });
     }
 
-    /// The sizes of its stores.
+    /// Entries held, so that tests can check for leaks.
     #[cfg(test)]
     pub(super) fn kept(&self) -> Kept {
         let Self { now: _, parameters: _, outputs } = self;

@@ -18,8 +18,8 @@ pub(super) struct Allowance {
     pub(super) joins: TokenBucket,
     /// Bytes of join answers, which list members.
     pub(super) member_lists: TokenBucket,
-    /// When an operator was last told of a refusal for this user.
-    refusal_told: Option<Instant>,
+    /// When a refusal for this user was last logged.
+    refusal_logged_at: Option<Instant>,
 }
 
 impl Allowance {
@@ -34,7 +34,7 @@ impl Allowance {
             statuses: TokenBucket::new(config.status_queries_per_second, now),
             joins: TokenBucket::with_burst(joins, joins.max(JOINS_BURST_MIN), now),
             member_lists: TokenBucket::with_burst(list_bytes, MEMBER_LIST_BYTES_BURST, now),
-            refusal_told: None,
+            refusal_logged_at: None,
         }
     }
 
@@ -47,11 +47,11 @@ impl Allowance {
         buckets.map(TokenBucket::full_at).into_iter().max().unwrap_or_default()
     }
 
-    /// Whether an operator is told of this refusal. Notices of one user have a minimum distance.
-    pub(super) fn may_tell_refusal(&mut self, now: Instant) -> bool {
-        let is_due = self.refusal_told.is_none_or(|told| now.since(told) >= REFUSAL_NOTICE_EVERY);
+    /// Whether to log this refusal. Notices for one user are rate-limited.
+    pub(super) fn may_log_refusal(&mut self, now: Instant) -> bool {
+        let is_due = self.refusal_logged_at.is_none_or(|at| now.since(at) >= REFUSAL_NOTICE_EVERY);
         if is_due {
-            self.refusal_told = Some(now);
+            self.refusal_logged_at = Some(now);
         }
         is_due
     }
@@ -74,12 +74,12 @@ mod tests {
     }
 
     #[test]
-    fn refusals_are_told_now_and_then() {
+    fn refusals_are_logged_at_a_limited_rate() {
         let mut allowance = Allowance::full(&Config::default(), Instant::ORIGIN);
-        assert!(allowance.may_tell_refusal(Instant::ORIGIN));
+        assert!(allowance.may_log_refusal(Instant::ORIGIN));
         let next = Instant::ORIGIN + REFUSAL_NOTICE_EVERY;
-        assert!(!allowance.may_tell_refusal(Instant::from_micros(next.as_micros() - 1)));
-        assert!(allowance.may_tell_refusal(next));
-        assert!(!allowance.may_tell_refusal(next));
+        assert!(!allowance.may_log_refusal(Instant::from_micros(next.as_micros() - 1)));
+        assert!(allowance.may_log_refusal(next));
+        assert!(!allowance.may_log_refusal(next));
     }
 }

@@ -63,7 +63,7 @@ impl BackEndRates {
         self.apps.keys()
     }
 
-    /// The sizes of its stores.
+    /// Entries held, so that tests can check for leaks.
     #[cfg(test)]
     pub(super) fn kept(&self) -> Kept {
         let Self { apps } = self;

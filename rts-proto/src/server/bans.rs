@@ -144,7 +144,7 @@ impl Bans {
         removed
     }
 
-    /// The sizes of its stores.
+    /// Entries held, so that tests can check for leaks.
     #[cfg(test)]
     pub(super) fn kept(&self) -> Kept {
         let Self { apps } = self;

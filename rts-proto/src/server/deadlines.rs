@@ -136,7 +136,7 @@ impl Deadlines {
         self.armed.pop_first()
     }
 
-    /// The sizes of its stores.
+    /// Entries held, so that tests can check for leaks.
     #[cfg(test)]
     pub(super) fn kept(&self) -> Kept {
         let Self { armed } = self;

@@ -292,7 +292,7 @@ impl Links {
         }
     }
 
-    /// The sizes of its stores.
+    /// Entries held, so that tests can check for leaks.
     #[cfg(test)]
     pub(super) fn kept(&self) -> Kept {
         let Self { table, before_login, congested, logins, last_login: _ } = self;

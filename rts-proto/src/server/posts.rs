@@ -337,7 +337,7 @@ impl Posts {
         }
     }
 
-    /// The sizes of its stores.
+    /// Entries held, so that tests can check for leaks.
     #[cfg(test)]
     pub(super) fn kept(&self) -> Kept {
         let Self { calls, last_call: _, apps, waiting_of } = self;

@@ -210,7 +210,7 @@ impl Rooms {
         room
     }
 
-    /// The sizes of its stores.
+    /// Entries held, so that tests can check for leaks.
     #[cfg(test)]
     pub(super) fn kept(&self) -> Kept {
         let Self { apps, changes: _ } = self;

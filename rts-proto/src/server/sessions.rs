@@ -68,8 +68,8 @@ impl Sessions {
         Some(remains)
     }
 
-    /// Keeps a tombstone of a session that is about to end, for as long as its client may ask to
-    /// resume it.
+    /// Buries a session that is about to end: keeps its tombstone for as long as its client may ask
+    /// to resume it.
     pub(super) fn bury(
         &mut self,
         number: SessionNumber,
@@ -107,7 +107,7 @@ impl Sessions {
         self.slab.values().map(|session| session.flow.unacked_bytes()).sum()
     }
 
-    /// The sizes of its stores.
+    /// Entries held, so that tests can check for leaks.
     #[cfg(test)]
     pub(super) fn kept(&self) -> Kept {
         let Self { slab, tombstones } = self;

@@ -168,7 +168,7 @@ impl Shared {
         }
         let Some(session) = self.sessions.get_mut(number) else { return };
         let link = session.link();
-        if session.allowance(&self.config, self.now).may_tell_refusal(self.now) {
+        if session.allowance(&self.config, self.now).may_log_refusal(self.now) {
             self.notice_of(number, |app_id, uid| notice(link, app_id, uid));
         }
     }

@@ -261,7 +261,7 @@ impl Tallies {
         }
     }
 
-    /// The sizes of its stores.
+    /// Entries held, so that tests can check for leaks.
     #[cfg(test)]
     pub(super) fn kept(&self) -> Kept {
         let Self { apps, len, seed: _ } = self;

@@ -142,7 +142,7 @@ impl Targets {
         }
     }
 
-    /// The sizes of its stores.
+    /// Entries held, so that tests can check for leaks.
     #[cfg(test)]
     pub(super) fn kept(&self) -> Kept {
         let Self { of_sessions, questions, last_question: _ } = self;

@@ -79,7 +79,7 @@ impl Users {
         self.apps.get(app_id).map(|users| users.keys_after(after, max)).unwrap_or_default()
     }
 
-    /// The sizes of its stores.
+    /// Entries held, so that tests can check for leaks.
     #[cfg(test)]
     pub(super) fn kept(&self) -> Kept {
         let Self { apps, seed: _ } = self;

@@ -113,7 +113,7 @@ impl Welcomes {
         Some(waiting)
     }
 
-    /// The sizes of its stores.
+    /// Entries held, so that tests can check for leaks.
     #[cfg(test)]
     pub(super) fn kept(&self) -> Kept {
         let Self { waiting } = self;

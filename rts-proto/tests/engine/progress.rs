@@ -1,4 +1,4 @@
-//! What an engine says of its way to the server, for a log.
+//! Connection progress of an engine, for logs.
 
 use std::time::Duration;
 

@@ -14,9 +14,9 @@ use rts_proto::Reply;
 use rts_proto::limits::REPLY_BYTES_MAX;
 use rts_proto::server::PostProgress;
 
+use super::answer_stream::AnswerStream;
 use super::network::Stream;
 use super::signing;
-use super::watched::Watched;
 use crate::causes::root_cause;
 
 /// Longest head of an answer, in bytes. Also the bound of the bytes read ahead of its body.
@@ -82,7 +82,7 @@ pub(super) async fn run(
     request: Request,
     alive: impl FnOnce() + Send + Unpin,
 ) -> Result<Reply, ExchangeError> {
-    let (stream, progress) = Watched::new(stream, alive);
+    let (stream, progress) = AnswerStream::new(stream, alive);
     let judge = |error| match progress.has_bytes() {
         true => ExchangeError::Malformed(error),
         false => ExchangeError::Unheard(error),

@@ -11,6 +11,7 @@
 //! It follows no redirect, keeps no cookie, decodes no content coding, uses no proxy, reuses no
 //! connection and retries nothing.
 
+mod answer_stream;
 mod body;
 mod breaker;
 mod exchange;
@@ -20,7 +21,6 @@ mod signing;
 #[cfg(test)]
 mod tests;
 pub(crate) mod tls;
-mod watched;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

@@ -25,7 +25,7 @@ impl Config {
         // Without an OpenAPI there are no bans.
         if self.openapi.is_some() && self.state_dir.is_none() {
             concerns.push(
-                "state_dir: it is not set, so a restart forgets bans and revoked tokens; name a \
+                "state_dir: it is not set, so bans and revoked tokens are lost on restart; name a \
                  directory that this server may write to, such as state_dir = \"/var/lib/rts\""
                     .to_owned(),
             );

@@ -18,7 +18,10 @@ impl ConnectionLog {
     /// Logs a connection that was closed before its request was read.
     pub(super) fn no_place(&self, peer: SocketAddr, why: &str) {
         let Some(left_out) = self.thin(peer) else { return };
-        tracing::info!(target: "rts::openapi", address = %peer, why, left_out, "OpenAPI: no place");
+        tracing::info!(
+            target: "rts::openapi", address = %peer, why, left_out,
+            "OpenAPI: connection refused, limit reached"
+        );
     }
 
     pub(super) fn failed(&self, peer: SocketAddr, Failed { error, foreign }: &Failed) {

@@ -63,7 +63,7 @@ impl Health {
             };
             problems.push(format!("the listener {name} {what}"));
         }
-        if timeout(PROBE_TIMEOUT, self.shard.turned()).await.is_err() {
+        if timeout(PROBE_TIMEOUT, self.shard.next_turn()).await.is_err() {
             let seconds = PROBE_TIMEOUT.as_secs();
             problems.push(format!("what carries messages does not answer within {seconds} s"));
         }

@@ -38,9 +38,12 @@ pub(super) async fn run(shard: &Shard, state: &Arc<State>, call: Call) -> Result
     let outlives_restarts = call.command.outlives_restarts();
     let given = carry_out(shard, state, call)?;
     if outlives_restarts && let Err(error) = state.save().await {
-        tracing::error!(%error, "bans and revoked tokens could not be written: a restart forgets the latest ones");
+        tracing::error!(
+            %error,
+            "bans and revoked tokens could not be written: the latest are lost on restart"
+        );
         let message =
-            format!("in force, but not written to state_dir, so a restart forgets it: {error}");
+            format!("in force, but not written to state_dir, so it is lost on restart: {error}");
         return Err(Error::new(ErrorCode::InternalError, message));
     }
     Ok(given)

@@ -237,7 +237,7 @@ impl AppServer {
         let is_open = self.open.remove(&key);
         let Some(sent) = self.sent.get_mut(&key).filter(|_| is_open) else {
             return Err(format!(
-                "I29: a result for message {id} of #{who} to the app's server, which is not open"
+                "I29: a result for message {id} of #{who} to the app server, which is not open"
             ));
         };
         sent.result = Some(code);

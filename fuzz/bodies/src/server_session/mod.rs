@@ -248,7 +248,7 @@ impl World {
                 }
                 Output::Report(..) | Output::Notice(_) => {}
                 Output::CheckTarget(..) | Output::PostToAppServer(..) | Output::AbandonPost(_) => {
-                    panic!("nobody asked for the app's server");
+                    panic!("nobody asked for the app server");
                 }
                 Output::Wait(_) => return,
             }

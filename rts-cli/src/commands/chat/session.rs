@@ -83,12 +83,12 @@ impl Failures {
     }
 
     /// The final error of a pipe.
-    fn told(&self) -> anyhow::Result<()> {
+    fn result(&self) -> anyhow::Result<()> {
         match (self.lines, self.is_other) {
             (0, false) => Ok(()),
-            (0, true) => bail!("not everything was carried out, as said above"),
-            (1, _) => bail!("one line was not carried out, as said above"),
-            (lines, _) => bail!("{lines} lines were not carried out, as said above"),
+            (0, true) => bail!("a command failed, see above"),
+            (1, _) => bail!("1 line failed, see above"),
+            (lines, _) => bail!("{lines} lines failed, see above"),
         }
     }
 }
@@ -133,7 +133,7 @@ impl Session {
             _ => error,
         })?;
         if self.mode == Mode::Pipe {
-            self.failures.told()?;
+            self.failures.result()?;
         }
         Ok(ExitCode::SUCCESS)
     }

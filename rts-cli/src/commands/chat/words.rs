@@ -14,7 +14,7 @@ pub(crate) fn describe(event: &Event) -> Option<String> {
         Event::ServerParamsSetResult(code) => format!("  server params: {code}"),
         Event::ServerMessageSendResult { id, code, reply } => {
             let reply = safe(&String::from_utf8_lossy(reply));
-            format!("  #{id} result: {code}; the app's server says: {reply}")
+            format!("  #{id} result: {code}; answer of the app server: {reply}")
         }
         Event::CreateRoomFailed { error, .. } => format!("no room: {error}"),
         Event::Warning { message, .. } => format!("  warning: {}", safe(message)),
@@ -73,7 +73,10 @@ mod tests {
         let (id, status) = (MessageId(7), OnlineStatus::Unreachable);
         for (event, words) in [
             (login, "  login: the server refuses this user id (-1002)"),
-            (Event::Logout(LogoutReason::PutOut), "logged out: put out by the app's back end (2)"),
+            (
+                Event::Logout(LogoutReason::PutOut),
+                "logged out: the app's back end ended the session (2)",
+            ),
             (
                 Event::MessageSendResult { id, code: SendCode::ReceiverNotLoggedIn },
                 "  #7 result: the receiver is not logged in (4)",

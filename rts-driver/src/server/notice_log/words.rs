@@ -10,7 +10,7 @@ pub(super) fn rate(rate: Rate) -> &'static str {
         Rate::Sends => "messages to users (sends_per_second)",
         Rate::Broadcasts => "broadcasts (broadcasts_per_second)",
         Rate::RoomBroadcasts => "broadcasts of all in the room (room_broadcasts_per_second)",
-        Rate::ServerSends => "messages to the app's server (server_sends_per_second)",
+        Rate::ServerSends => "messages to the app server (server_sends_per_second)",
         Rate::StatusQueries => "status queries (status_queries_per_second)",
         Rate::Joins => "joins (joins_per_second)",
     }
@@ -60,7 +60,7 @@ pub(super) fn end_of_session(reason: LeaveReason) -> &'static str {
     match reason {
         LeaveReason::Left => "logged out",
         LeaveReason::Dropped => "silent for too long, or closed",
-        LeaveReason::Kicked => "put out by the app's back end",
+        LeaveReason::Kicked => "the app's back end ended the session",
     }
 }
 
@@ -68,7 +68,7 @@ pub(super) fn end_of_membership(reason: LeaveReason) -> &'static str {
     match reason {
         LeaveReason::Left => "left, or logged out",
         LeaveReason::Dropped => "the user's session is over",
-        LeaveReason::Kicked => "kicked or put out by the app's back end",
+        LeaveReason::Kicked => "kicked, or the app's back end ended the session",
     }
 }
 
@@ -101,7 +101,7 @@ pub(super) fn not_posted(code: SendCode) -> &'static str {
         SendCode::NoServerParams => "no server params are in force",
         SendCode::OverRate => "over server_sends_per_second, or too many messages of the app wait",
         SendCode::ServerNotReached => "the app server did not answer in time (rts::app_server)",
-        SendCode::ServerBadAnswer => "the app server answered badly (rts::app_server)",
+        SendCode::ServerBadAnswer => "the app server's answer is invalid (rts::app_server)",
         SendCode::Ok
         | SendCode::Timeout
         | SendCode::Broken

@@ -27,7 +27,7 @@ const TURNS_MAX: usize = 64;
 const CAPACITY: usize = 1_048_576;
 
 /// A shard and its reactor. The test makes every turn.
-struct Turned {
+struct SteppedShard {
     shard: Shard<Still>,
     reactor: Pin<Box<dyn Future<Output = ()>>>,
     /// The pool of handshakes. No thread works for it; the test does.
@@ -45,7 +45,7 @@ impl Authenticate for Anybody {
     }
 }
 
-impl Turned {
+impl SteppedShard {
     fn new() -> Self {
         let config = Config {
             reported_apps: [app_id()].into(),
@@ -65,12 +65,12 @@ impl Turned {
 
     /// A shard, and the client end of a link on which alice has logged in.
     fn with_user(capacity: usize) -> (Self, Pipe) {
-        let mut turned = Self::new();
-        let mut peer = turned.accept(capacity);
+        let mut stepped = Self::new();
+        let mut peer = stepped.accept(capacity);
         peer.write(&[hello(), login("alice")].concat());
-        turned.turn_until_quiet();
+        stepped.turn_until_quiet();
         read_all(&mut peer);
-        (turned, peer)
+        (stepped, peer)
     }
 
     /// The client end of a new link. The login is complete after some turns.
@@ -175,13 +175,13 @@ fn has_received(far: &mut Pipe) -> bool {
 
 #[test]
 fn steady_new_links_do_not_delay_others() {
-    let mut turned = Turned::new();
-    let mut peer = turned.accept(CAPACITY);
-    turned.turn_until_quiet();
+    let mut stepped = SteppedShard::new();
+    let mut peer = stepped.accept(CAPACITY);
+    stepped.turn_until_quiet();
     let mut others = Peers::new();
     for turn in 0..=TURNS_MAX {
-        others.push(turned.accept(CAPACITY));
-        turned.turn();
+        others.push(stepped.accept(CAPACITY));
+        stepped.turn();
         if turn == 0 {
             peer.write(&hello());
         }
@@ -192,16 +192,16 @@ fn steady_new_links_do_not_delay_others() {
 #[test]
 fn dropped_reactor_leaves_no_links() {
     for turns in 0..TURNS_MAX {
-        let mut turned = Turned::new();
-        let mut peer = turned.accept(CAPACITY);
+        let mut stepped = SteppedShard::new();
+        let mut peer = stepped.accept(CAPACITY);
         peer.write(&hello());
         for turn in 0..turns {
             if turn == turns / 2 {
                 drop(std::mem::replace(&mut peer, pipe(1).0));
             }
-            turned.turn();
+            stepped.turn();
         }
-        let Turned { shard, reactor, .. } = turned;
+        let SteppedShard { shard, reactor, .. } = stepped;
         drop(reactor);
         assert_eq!(shard.stats().links, 0, "after {turns} turns");
     }
@@ -210,7 +210,7 @@ fn dropped_reactor_leaves_no_links() {
 #[test]
 fn reports_panicked_reactor_but_not_a_dropped_one() {
     for panics in [false, true] {
-        let Turned { shard, reactor, .. } = Turned::new();
+        let SteppedShard { shard, reactor, .. } = SteppedShard::new();
         let mut failed = Box::pin(shard.failed());
         let mut context = Context::from_waker(Waker::noop());
         assert!(failed.as_mut().poll(&mut context).is_pending());
@@ -225,7 +225,7 @@ fn reports_panicked_reactor_but_not_a_dropped_one() {
 
 #[test]
 fn answers_all_queries_before_the_end_of_a_link() {
-    let (mut turned, mut peer) = Turned::with_user(CAPACITY);
+    let (mut stepped, mut peer) = SteppedShard::with_user(CAPACITY);
     // More answers than one turn writes, so that the link becomes ready while there is more to
     // read.
     let questions = [300, 300, 300, 0];
@@ -235,65 +235,65 @@ fn answers_all_queries_before_the_end_of_a_link() {
     peer.write(&question());
     let mut context = Context::from_waker(Waker::noop());
     assert!(peer.poll_shutdown(&mut context).is_ready());
-    turned.turn_until_quiet();
+    stepped.turn_until_quiet();
     assert_eq!(answers(read_all(&mut peer)), questions.iter().sum::<usize>() + 1);
 }
 
 #[test]
 fn login_frees_a_place_before_login() {
-    let mut turned = Turned::new();
+    let mut stepped = SteppedShard::new();
     let limits = LinkLimits { per_network_before_login_max: 1, ..LinkLimits::default() };
-    turned.shard.set_link_limits(limits);
-    let mut alice = turned.accept(CAPACITY);
-    assert!(is_closed(&mut turned.accept(CAPACITY)), "alice has the place");
+    stepped.shard.set_link_limits(limits);
+    let mut alice = stepped.accept(CAPACITY);
+    assert!(is_closed(&mut stepped.accept(CAPACITY)), "alice has the place");
     alice.write(&[hello(), login("alice")].concat());
-    turned.turn_until_quiet();
-    let mut second = turned.accept(CAPACITY);
+    stepped.turn_until_quiet();
+    let mut second = stepped.accept(CAPACITY);
     assert!(!is_closed(&mut second));
-    assert!(is_closed(&mut turned.accept(CAPACITY)));
+    assert!(is_closed(&mut stepped.accept(CAPACITY)));
     drop(second);
-    turned.turn_until_quiet();
-    assert!(!is_closed(&mut turned.accept(CAPACITY)), "the place of the closed link is free");
+    stepped.turn_until_quiet();
+    assert!(!is_closed(&mut stepped.accept(CAPACITY)), "the place of the closed link is free");
 }
 
 #[test]
 fn expected_connection_takes_no_place() {
-    let mut turned = Turned::new();
-    turned.shard.set_link_limits(LinkLimits { links_max: 1, ..LinkLimits::default() });
+    let mut stepped = SteppedShard::new();
+    stepped.shard.set_link_limits(LinkLimits { links_max: 1, ..LinkLimits::default() });
     let at = SocketAddr::from(([127, 0, 0, 1], 1));
-    let expected = turned.shard.expect(at);
-    assert!(is_closed(&mut turned.accept(CAPACITY)));
-    assert!(turned.shard.shared.admission().is_empty());
-    let mut second = turned.accept(CAPACITY);
-    turned.turn_until_quiet();
+    let expected = stepped.shard.expect(at);
+    assert!(is_closed(&mut stepped.accept(CAPACITY)));
+    assert!(stepped.shard.shared.admission().is_empty());
+    let mut second = stepped.accept(CAPACITY);
+    stepped.turn_until_quiet();
     assert!(!is_closed(&mut second), "only one connection was expected");
     drop(expected);
     drop(second);
-    turned.turn_until_quiet();
-    drop(turned.shard.expect(at));
-    assert!(!is_closed(&mut turned.accept(CAPACITY)), "the expectation has ended");
+    stepped.turn_until_quiet();
+    drop(stepped.shard.expect(at));
+    assert!(!is_closed(&mut stepped.accept(CAPACITY)), "the expectation has ended");
 }
 
 #[test]
-fn turned_completes_with_the_next_turn() {
-    let mut turned = Turned::new();
-    turned.turn_until_quiet();
-    let shard = turned.shard.clone();
-    let mut waits = Box::pin(shard.turned());
+fn next_turn_waits_for_the_end_of_one_turn() {
+    let mut stepped = SteppedShard::new();
+    stepped.turn_until_quiet();
+    let shard = stepped.shard.clone();
+    let mut waits = Box::pin(shard.next_turn());
     let mut context = Context::from_waker(Waker::noop());
     assert!(waits.as_mut().poll(&mut context).is_pending());
-    turned.turn();
+    stepped.turn();
     assert!(waits.as_mut().poll(&mut context).is_ready(), "the next turn completes the wait");
 }
 
 /// §12.3: layers send no other frame.
 #[test]
 fn link_behind_proxy_header_ends_with_close_frame() {
-    let mut turned = Turned::new();
-    let mut peer = turned.accept(CAPACITY);
+    let mut stepped = SteppedShard::new();
+    let mut peer = stepped.accept(CAPACITY);
     peer.write(b"PROXY TCP4 192.0.2.1 192.0.2.2 50000 7600\r\n");
     peer.write(&hello());
-    turned.turn_until_quiet();
+    stepped.turn_until_quiet();
     let mut decoder = Decoder::new();
     decoder.push(read_all(&mut peer).into());
     let close = decoder.next(FRAME_BYTES_MAX_BEFORE_LOGIN);
@@ -309,17 +309,17 @@ fn link_behind_proxy_header_ends_with_close_frame() {
 #[test]
 fn half_close_by_the_peer_ends_the_link() {
     const NARROW: usize = 256;
-    let (mut turned, mut peer) = Turned::with_user(NARROW);
+    let (mut stepped, mut peer) = SteppedShard::with_user(NARROW);
     let questions = question().repeat(NARROW / question().len());
     for _ in 0..4 {
         peer.write(&questions);
-        turned.turn_until_quiet();
+        stepped.turn_until_quiet();
     }
-    assert_eq!(turned.shard.stats().links, 1, "the link stays while its output waits");
+    assert_eq!(stepped.shard.stats().links, 1, "the link stays while its output waits");
     let mut context = Context::from_waker(Waker::noop());
     assert!(peer.poll_shutdown(&mut context).is_ready());
-    turned.turn_until_quiet();
-    assert_eq!(turned.shard.stats().links, 0);
+    stepped.turn_until_quiet();
+    assert_eq!(stepped.shard.stats().links, 0);
     assert_eq!(read_all(&mut peer).len(), NARROW, "only the bytes written before the end");
     let end = peer.poll_read(&mut context, &mut [0]);
     assert!(matches!(end, Poll::Ready(Ok(0))), "{end:?}");
@@ -340,9 +340,9 @@ fn results(heard: Vec<u8>) -> Vec<SendCode> {
 /// Unreliable messages and pongs are not kept for a client that does not read. Its link stays.
 #[test]
 fn slow_reader_gets_a_megabyte_until_it_reads() {
-    let (mut turned, mut alice) = Turned::with_user(CAPACITY);
-    let mut bob = turned.log_in("bob");
-    turned.turn_until_quiet();
+    let (mut stepped, mut alice) = SteppedShard::with_user(CAPACITY);
+    let mut bob = stepped.log_in("bob");
+    stepped.turn_until_quiet();
     read_all(&mut bob);
     let message = |length: usize| {
         let (id, to) = (MessageId(1), Bytes::from_static(b"bob"));
@@ -353,7 +353,7 @@ fn slow_reader_gets_a_megabyte_until_it_reads() {
     let mut handed_over = 0;
     for _ in 0..90 {
         alice.write(&message(60_000));
-        turned.turn_until_quiet();
+        stepped.turn_until_quiet();
         match results(read_all(&mut alice))[..] {
             [SendCode::Ok] => handed_over += 60_000,
             [SendCode::Broken] => break,
@@ -363,13 +363,13 @@ fn slow_reader_gets_a_megabyte_until_it_reads() {
     }
     // The pipe also holds bytes that are written already.
     assert!((CAPACITY..CAPACITY + 1_048_576).contains(&handed_over), "{handed_over} bytes");
-    assert_eq!(turned.shard.stats().links, 2);
+    assert_eq!(stepped.shard.stats().links, 2);
 
     while !read_all(&mut bob).is_empty() {
-        turned.turn_until_quiet();
+        stepped.turn_until_quiet();
     }
     alice.write(&message(10));
-    turned.turn_until_quiet();
+    stepped.turn_until_quiet();
     assert_eq!(results(read_all(&mut alice)), [SendCode::Ok]);
     assert!(has_received(&mut bob));
 }
@@ -384,16 +384,16 @@ impl Watch for Panics {
 
 #[test]
 fn panicking_command_keeps_the_output_of_others() {
-    let (mut turned, mut alice) = Turned::with_user(CAPACITY);
-    let sent = turned.shard.command(|server, now| {
+    let (mut stepped, mut alice) = SteppedShard::with_user(CAPACITY);
+    let sent = stepped.shard.command(|server, now| {
         let (from, to) = (UserId::new("bob"), UserId::new("alice"));
         let (from, to) = (from.expect("well formed"), to.expect("well formed"));
         server.unicast(now, &app_id(), from, &to, Payload::text("hello"))
     });
     assert!(sent.is_ok(), "{sent:?}");
-    turned.shard.watch(Arc::new(Panics));
+    stepped.shard.watch(Arc::new(Panics));
     let carol = catch_unwind(AssertUnwindSafe(|| {
-        turned.shard.command(|server, now| {
+        stepped.shard.command(|server, now| {
             let link = LinkId(1_000);
             server.handle_input(now, Input::Accepted(link, ResumeKey([0; 16])));
             server.handle_input(now, Input::Received(link, hello()));
@@ -401,6 +401,6 @@ fn panicking_command_keeps_the_output_of_others() {
         });
     }));
     assert!(carol.is_err(), "the watcher panicked on carol's login");
-    turned.turn_until_quiet();
+    stepped.turn_until_quiet();
     assert!(has_received(&mut alice), "alice's message is lost");
 }

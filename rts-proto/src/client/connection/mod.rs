@@ -367,7 +367,7 @@ impl Connection {
         }
     }
 
-    /// The sizes of its stores. A session is stored with its login.
+    /// Entries held, so that tests can check for leaks. A session is stored with its login.
     #[cfg(test)]
     pub(super) fn kept(&self) -> Kept {
         alloc::vec![

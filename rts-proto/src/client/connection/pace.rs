@@ -51,8 +51,8 @@ impl Pace {
         self.is_on.then(|| Budget { left: self.buckets.clone(), server_sends_wait: None })
     }
 
-    /// Whether the first frame of the window may go out now. If not, [`ready_at`](Self::ready_at)
-    /// is the moment.
+    /// Whether the first frame of the window may be sent now. If not, [`ready_at`](Self::ready_at)
+    /// returns the moment at which it may.
     pub(super) fn lets_pass(&mut self, question: Question, now: Instant) -> bool {
         let Some(bucket) = self.buckets.of(question) else { return true };
         if bucket.take(now) || !self.is_on {

@@ -1,5 +1,5 @@
-//! How an engine gets on with its way to the server, for a log: each value names its link or its
-//! moment, so a new one differs from the one before.
+//! Connection progress of an engine, for logs. Each value has its link or its moment, so a new
+//! value differs from the previous one.
 
 use core::time::Duration;
 
@@ -9,44 +9,45 @@ use crate::{Disconnect, Instant, LinkId};
 /// A link that was given up, or broke.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LostLink {
-    /// Which.
+    /// The lost link.
     pub link: LinkId,
-    /// How it ended.
+    /// Why it ended.
     pub why: Disconnect,
-    /// Which timer ended it, if one did.
+    /// The timer that ended it, if any.
     pub timer: Option<Timer>,
 }
 
 /// The next attempt to connect, while the engine waits for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NextAttempt {
-    /// When it begins.
+    /// The moment at which it begins.
     pub at: Instant,
-    /// How many attempts there were since the waits began anew.
+    /// The number of attempts since the back-off was reset.
     pub attempts: usize,
     /// The part of the wait that the server asked for; the rest is back-off.
     pub asked_for: Duration,
 }
 
-/// A login that the server let in.
+/// A login that the server accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LastLogin {
-    /// Over which link.
+    /// The link of the login.
     pub link: LinkId,
-    /// Whether a session goes on.
+    /// Whether it resumed a session.
     pub start: SessionStart,
 }
 
 /// What a login means for the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SessionStart {
-    /// The application called `login` or `update_login_token`: it is the first one.
+    /// The first session of a call of `login` or `update_login_token`.
     First,
-    /// The session goes on (§4.8).
+    /// The session was resumed (§4.8).
     Resumed {
-        /// Frames that the server does not have, and that go out again.
+        /// Frames that the server had not received, and that are sent again.
         frames_resent: u32,
     },
-    /// The session is lost, and a new one took its place: what was on its way is unknown (§4.12).
+    /// The session is lost, and a new one was created. Messages under way have an unknown result
+    /// (§4.12).
     Anew,
 }

@@ -347,7 +347,7 @@ impl Questions {
         })
     }
 
-    /// The sizes of its stores.
+    /// Entries held, so that tests can check for leaks.
     #[cfg(test)]
     pub(super) fn kept(&self) -> Kept {
         let Self {

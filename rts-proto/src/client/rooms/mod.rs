@@ -258,7 +258,7 @@ impl Rooms {
         }
     }
 
-    /// The sizes of its stores.
+    /// Entries held, so that tests can check for leaks.
     #[cfg(test)]
     pub(super) fn kept(&self) -> Kept {
         let Self { by_key, by_id, last_key: _, business_id: _ } = self;

@@ -383,7 +383,7 @@ impl Outbox {
         [flush, late_ack].into_iter().flatten().min()
     }
 
-    /// The sizes of its stores.
+    /// Entries held, so that tests can check for leaks.
     #[cfg(test)]
     pub(super) fn kept(&self) -> Kept {
         let Self { outputs, fan_out, ready, late_acks, bundler, pongs, acknowledged, overrun } =

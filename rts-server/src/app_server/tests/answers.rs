@@ -4,7 +4,7 @@ use rts_proto::Reply;
 use rts_proto::limits::REPLY_BYTES_MAX;
 use rts_proto::server::PostProgress::{Answered, AnsweredBadly, NotReached};
 
-use super::super::watched::HEADS_BYTES_MAX;
+use super::super::answer_stream::HEADS_BYTES_MAX;
 use super::peer::{Peer, Saw, Script};
 use super::{Outcome, Poster, ended};
 use rts_proto::Payload;

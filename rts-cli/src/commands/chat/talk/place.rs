@@ -50,7 +50,7 @@ impl Place {
                 let mut names: Vec<&str> = vec!["you"];
                 names.extend(self.members.iter().map(String::as_str));
                 let more = if self.is_crowded {
-                    "; and others, since comings and goings are not told above 500 members"
+                    "; rooms above 500 members do not report others"
                 } else {
                     ""
                 };

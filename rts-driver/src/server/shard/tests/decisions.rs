@@ -29,7 +29,7 @@ impl Authenticate for Tokens {
 
 /// A shard whose log the test reads, and how links ended.
 struct Story {
-    turned: Turned,
+    stepped: SteppedShard,
     lines: Lines,
 }
 
@@ -42,12 +42,12 @@ impl Story {
             room_members_max: 2,
             ..Config::default()
         };
-        Self { turned: Turned::with(config, Arc::new(Tokens)), lines }
+        Self { stepped: SteppedShard::with(config, Arc::new(Tokens)), lines }
     }
 
     /// The lines since the last call.
     fn told(&mut self) -> Vec<String> {
-        self.turned.turn_until_quiet();
+        self.stepped.turn_until_quiet();
         self.lines.take()
     }
 
@@ -62,7 +62,7 @@ impl Story {
         resume: Option<(Resume, u64)>,
     ) -> (Pipe, Accepted) {
         let mut peer = self.ask(uid, token, resume);
-        self.turned.turn_until_quiet();
+        self.stepped.turn_until_quiet();
         let answer = frames(read_all(&mut peer)).into_iter().find_map(|frame| match frame {
             Frame::LoginAnswer(LoginAnswer::Accepted(accepted)) => Some(accepted),
             _ => None,
@@ -71,7 +71,7 @@ impl Story {
     }
 
     fn ask(&mut self, uid: &str, token: &str, resume: Option<(Resume, u64)>) -> Pipe {
-        let mut peer = self.turned.accept(CAPACITY);
+        let mut peer = self.stepped.accept(CAPACITY);
         let (resume, claim) = resume.unzip();
         let login = Login {
             app_id: app_id(),
@@ -140,7 +140,7 @@ fn logs_logins_resumes_and_displaced_sessions() {
 
         // The link of alice breaks while bob's message is in progress.
         bob.write(&send(1, "alice"));
-        story.turned.turn_until_quiet();
+        story.stepped.turn_until_quiet();
         drop(alice);
         let why = r#"why="closed by the client""#;
         assert_eq!(
@@ -212,9 +212,9 @@ fn logs_refused_logins_with_reason() {
         assert!(logged_in.ends_with(&format!("{} resumed=false {why}", app_and("alice"))));
 
         let limits = LinkLimits { links_max: 1, ..LinkLimits::default() };
-        story.turned.shard.set_link_limits(limits);
-        let _refused = story.turned.accept(CAPACITY);
-        let line = " WARN rts::links: no place for a link address=127.0.0.1:1 \
+        story.stepped.shard.set_link_limits(limits);
+        let _refused = story.stepped.accept(CAPACITY);
+        let line = " WARN rts::links: link refused: connection limit reached address=127.0.0.1:1 \
                     why=\"there are 1 already\"";
         assert_eq!(story.told(), [line]);
     });
@@ -291,9 +291,9 @@ fn logs_joins_bans_and_slow_members() {
             ["alice", "bob", "carol"].map(|uid| story.log_in(uid));
         story.told();
         alice.write(&join());
-        story.turned.turn_until_quiet();
+        story.stepped.turn_until_quiet();
         bob.write(&join());
-        story.turned.turn_until_quiet();
+        story.stepped.turn_until_quiet();
         carol.write(&join());
         let room = "app=123456781234567812345678 room=lobby";
         let [alices, bobs, carols] = ["alice", "bob", "carol"].map(app_and);
@@ -315,10 +315,10 @@ fn logs_joins_bans_and_slow_members() {
             let payload = Payload::text(text.as_str());
             let broadcast = Frame::Broadcast { id: MessageId(id), room: lobby(), payload };
             alice.write(&broadcast.encode());
-            story.turned.turn_until_quiet();
+            story.stepped.turn_until_quiet();
             read_all(&mut alice);
             read_all(&mut bob);
-            if story.turned.shard.stats().links == 2 {
+            if story.stepped.shard.stats().links == 2 {
                 break;
             }
         }
@@ -344,7 +344,7 @@ fn logs_joins_bans_and_slow_members() {
 #[test]
 fn logs_why_links_ended_before_login() {
     told_at("info", |mut story| {
-        let mut peer = story.turned.accept(CAPACITY);
+        let mut peer = story.stepped.accept(CAPACITY);
         peer.write(b"GET / HTTP/1.1\r\n\r\n");
         let told = story.told();
         let line = " INFO rts::links: connection ended before a login address=127.0.0.1:1 link=1 \
@@ -361,7 +361,7 @@ fn logs_no_secrets_and_no_messages_at_info() {
         alice.write(&[join(), send(1, "dave"), send(2, "alice"), send(3, "alice")].concat());
         let post = Frame::ServerSend { id: MessageId(4), payload: Payload::text(SECRET) };
         alice.write(&post.encode());
-        story.turned.turn_until_quiet();
+        story.stepped.turn_until_quiet();
         // A frame that violates the protocol.
         alice.write(&[hello(), send(5, SECRET)].concat());
         read_all(&mut mallory);

@@ -13,12 +13,12 @@ const FRAMES_PER_READING: usize = 64;
 const WRITES_PER_TURN: usize = 32;
 
 /// This number of logged-in users, which were quiet in a turn in which `somebody` was not.
-fn quiet_users(turned: &mut Turned, somebody: &mut Pipe, count: usize) -> Peers {
-    let mut peers: Peers = (0..count).map(|n| turned.log_in(&format!("u{n}"))).collect();
-    turned.turn_until_quiet();
+fn quiet_users(stepped: &mut SteppedShard, somebody: &mut Pipe, count: usize) -> Peers {
+    let mut peers: Peers = (0..count).map(|n| stepped.log_in(&format!("u{n}"))).collect();
+    stepped.turn_until_quiet();
     peers.iter_mut().for_each(|peer| drop(read_all(peer)));
     somebody.write(&question());
-    turned.turn_until_quiet();
+    stepped.turn_until_quiet();
     peers
 }
 
@@ -29,29 +29,29 @@ fn answered(peers: &mut [Pipe]) -> usize {
 
 #[test]
 fn turn_reads_bounded_number_of_links() {
-    let (mut turned, mut alice) = Turned::with_user(CAPACITY);
-    let mut peers = quiet_users(&mut turned, &mut alice, LINKS_PER_TURN + 1);
+    let (mut stepped, mut alice) = SteppedShard::with_user(CAPACITY);
+    let mut peers = quiet_users(&mut stepped, &mut alice, LINKS_PER_TURN + 1);
     peers.iter_mut().for_each(|peer| peer.write(&question()));
     let (behind, first) = peers.split_last_mut().expect("some");
-    turned.turn();
+    stepped.turn();
     assert_eq!(answered(first), LINKS_PER_TURN);
     assert_eq!(answers(read_all(behind)), 0);
-    turned.turn();
+    stepped.turn();
     assert_eq!(answers(read_all(behind)), 1);
 }
 
 #[test]
 fn turn_reads_bounded_number_of_bytes() {
     const LINKS: usize = INPUT_BYTES_PER_TURN / READ_BYTES;
-    let (mut turned, mut alice) = Turned::with_user(CAPACITY);
-    let mut peers = quiet_users(&mut turned, &mut alice, LINKS + 1);
+    let (mut stepped, mut alice) = SteppedShard::with_user(CAPACITY);
+    let mut peers = quiet_users(&mut stepped, &mut alice, LINKS + 1);
     let (behind, first) = peers.split_last_mut().expect("some");
     first.iter_mut().for_each(|peer| peer.write(&one_reading(1)));
     behind.write(&question());
-    turned.turn();
+    stepped.turn();
     assert_eq!(answered(first), LINKS);
     assert_eq!(answers(read_all(behind)), 0);
-    turned.turn();
+    stepped.turn();
     assert_eq!(answers(read_all(behind)), 1);
 }
 
@@ -60,18 +60,18 @@ fn turn_reads_bounded_number_of_bytes() {
 fn links_with_many_frames_do_not_delay_others() {
     const FLOODERS: usize = 20;
     const FLOOD: usize = 1_000;
-    let (mut turned, mut honest) = Turned::with_user(CAPACITY);
-    let mut flooders: Vec<_> = (0..FLOODERS).map(|n| turned.log_in(&format!("f{n}"))).collect();
-    turned.turn_until_quiet();
+    let (mut stepped, mut honest) = SteppedShard::with_user(CAPACITY);
+    let mut flooders: Vec<_> = (0..FLOODERS).map(|n| stepped.log_in(&format!("f{n}"))).collect();
+    stepped.turn_until_quiet();
     for flooder in &mut flooders {
         read_all(flooder);
         flooder.write(&question().repeat(FLOOD));
     }
     honest.write(&question());
-    let mut stranger = turned.accept(CAPACITY);
+    let mut stranger = stepped.accept(CAPACITY);
     stranger.write(&hello());
     let turns = (1..).find(|_| {
-        turned.turn();
+        stepped.turn();
         answers(read_all(&mut honest)) == 1
     });
     let answered: Vec<_> = flooders.iter_mut().map(|peer| answers(read_all(peer))).collect();
@@ -82,10 +82,10 @@ fn links_with_many_frames_do_not_delay_others() {
         "the flooders were ready first"
     );
     assert!(answered.iter().all(|count| *count <= 2 * FRAMES_PER_READING), "{answered:?}");
-    turned.turn();
-    turned.turn();
+    stepped.turn();
+    stepped.turn();
     assert!(has_received(&mut stranger), "the new link is served");
-    turned.turn_until_quiet();
+    stepped.turn_until_quiet();
     for (peer, before) in flooders.iter_mut().zip(answered) {
         assert_eq!(before + answers(read_all(peer)), FLOOD, "every query is answered");
     }
@@ -93,16 +93,16 @@ fn links_with_many_frames_do_not_delay_others() {
 
 #[test]
 fn links_before_login_come_after_users() {
-    let (mut turned, mut alice) = Turned::with_user(CAPACITY);
-    let mut strangers: Vec<_> = (0..100).map(|_| turned.accept(CAPACITY)).collect();
-    turned.turn_until_quiet();
+    let (mut stepped, mut alice) = SteppedShard::with_user(CAPACITY);
+    let mut strangers: Vec<_> = (0..100).map(|_| stepped.accept(CAPACITY)).collect();
+    stepped.turn_until_quiet();
     strangers.iter_mut().for_each(|stranger| stranger.write(&hello()));
     alice.write(&question());
-    turned.turn();
+    stepped.turn();
     assert_eq!(answers(read_all(&mut alice)), 1, "alice became ready last");
     let greeted = strangers.iter_mut().map(has_received).filter(|heard| *heard).count();
     assert_eq!(greeted, LINKS_BEFORE_LOGIN_PER_TURN);
-    turned.turn_until_quiet();
+    stepped.turn_until_quiet();
     let greeted_later = strangers.iter_mut().map(has_received).filter(|heard| *heard).count();
     assert_eq!(greeted + greeted_later, 100);
 }
@@ -124,17 +124,17 @@ fn heard(peers: &mut [Pipe]) -> usize {
 /// A signature for TLS costs as much as many messages.
 #[test]
 fn handshakes_run_outside_of_turns() {
-    let (mut turned, mut alice) = Turned::with_user(CAPACITY);
+    let (mut stepped, mut alice) = SteppedShard::with_user(CAPACITY);
     let mut strangers: Vec<_> =
-        (0..20).map(|_| turned.accept_with(CAPACITY, &upgraded())).collect();
+        (0..20).map(|_| stepped.accept_with(CAPACITY, &upgraded())).collect();
     strangers.iter_mut().for_each(|stranger| stranger.write(REQUEST));
-    turned.turn_until_quiet();
+    stepped.turn_until_quiet();
     assert_eq!(heard(&mut strangers), 0, "no thread has run");
     for expected in [1, 1] {
-        turned.handshakes.run_once();
+        stepped.handshakes.run_once();
         assert_eq!(heard(&mut strangers), expected);
         alice.write(&question());
-        turned.turn_until_quiet();
+        stepped.turn_until_quiet();
         assert_eq!(answers(read_all(&mut alice)), 1);
     }
 }
@@ -144,111 +144,111 @@ fn handshakes_run_outside_of_turns() {
 fn handshakes_beyond_the_rate_wait() {
     const AT_ONCE: usize = 5;
     let start = std::time::Instant::now();
-    let (mut turned, mut alice) = Turned::with_user(CAPACITY);
+    let (mut stepped, mut alice) = SteppedShard::with_user(CAPACITY);
     let limits = LinkLimits { handshakes_per_second: 1, ..LinkLimits::default() };
-    turned.shard.set_link_limits(limits);
-    let mut silent: Vec<_> = (0..20).map(|_| turned.accept_with(CAPACITY, &upgraded())).collect();
-    let work = |turned: &mut Turned| {
+    stepped.shard.set_link_limits(limits);
+    let mut silent: Vec<_> = (0..20).map(|_| stepped.accept_with(CAPACITY, &upgraded())).collect();
+    let work = |stepped: &mut SteppedShard| {
         for _ in 0..40 {
-            turned.turn_until_quiet();
-            turned.handshakes.run_once();
+            stepped.turn_until_quiet();
+            stepped.handshakes.run_once();
         }
-        turned.turn_until_quiet();
+        stepped.turn_until_quiet();
     };
-    work(&mut turned);
+    work(&mut stepped);
     let mut strangers: Vec<_> =
-        (0..20).map(|_| turned.accept_with(CAPACITY, &upgraded())).collect();
+        (0..20).map(|_| stepped.accept_with(CAPACITY, &upgraded())).collect();
     let (first, rest) = REQUEST.split_at(50);
     strangers.iter_mut().for_each(|stranger| stranger.write(first));
-    work(&mut turned);
+    work(&mut stepped);
     strangers.iter_mut().for_each(|stranger| stranger.write(rest));
-    work(&mut turned);
+    work(&mut stepped);
     let begun = heard(&mut strangers);
     let more_at_most = 1 + start.elapsed().as_secs() as usize;
     assert!((AT_ONCE..=AT_ONCE + more_at_most).contains(&begun), "{begun} have begun");
     assert_eq!(heard(&mut silent), 0);
     alice.write(&question());
-    turned.turn();
+    stepped.turn();
     assert_eq!(answers(read_all(&mut alice)), 1);
 
-    turned.shard.set_link_limits(LinkLimits::default());
-    work(&mut turned);
+    stepped.shard.set_link_limits(LinkLimits::default());
+    work(&mut stepped);
     assert_eq!(heard(&mut strangers), 20 - begun, "every waiting handshake completes");
 }
 
 #[test]
 fn handshakes_of_exempt_addresses_ignore_the_rate() {
-    let mut turned = Turned::new();
-    turned.shard.set_link_limits(LinkLimits {
+    let mut stepped = SteppedShard::new();
+    stepped.shard.set_link_limits(LinkLimits {
         handshakes_per_second: 1,
         is_exempt: Arc::new(|ip| ip.is_loopback()),
         ..LinkLimits::default()
     });
-    let mut peers: Vec<_> = (0..20).map(|_| turned.accept_with(CAPACITY, &upgraded())).collect();
+    let mut peers: Vec<_> = (0..20).map(|_| stepped.accept_with(CAPACITY, &upgraded())).collect();
     peers.iter_mut().for_each(|peer| peer.write(REQUEST));
     for _ in 0..20 {
-        turned.turn_until_quiet();
-        turned.handshakes.run_once();
+        stepped.turn_until_quiet();
+        stepped.handshakes.run_once();
     }
-    turned.turn_until_quiet();
+    stepped.turn_until_quiet();
     assert_eq!(heard(&mut peers), 20);
 }
 
 #[test]
 fn link_is_served_after_its_handshake() {
-    let mut turned = Turned::new();
-    let mut peer = turned.accept_with(CAPACITY, &upgraded());
-    turned.turn_until_quiet();
+    let mut stepped = SteppedShard::new();
+    let mut peer = stepped.accept_with(CAPACITY, &upgraded());
+    stepped.turn_until_quiet();
     // The link has received no bytes, so it waits for bytes and not for a thread. Then bytes arrive
     // a few at a time.
     for part in REQUEST.chunks(50) {
-        turned.handshakes.run_once();
+        stepped.handshakes.run_once();
         peer.write(part);
-        turned.turn_until_quiet();
+        stepped.turn_until_quiet();
     }
-    turned.handshakes.run_once();
+    stepped.handshakes.run_once();
     assert!(has_received(&mut peer), "the WebSocket is open");
     // Bytes that arrive before the link is back are kept.
     let masked = [&[0x82, 0x80 | hello().len() as u8, 0, 0, 0, 0][..], &hello()].concat();
     peer.write(&masked);
-    turned.turn_until_quiet();
+    stepped.turn_until_quiet();
     assert!(has_received(&mut peer), "the Hello is answered");
-    assert_eq!(turned.shard.stats().links_before_login, 1);
+    assert_eq!(stepped.shard.stats().links_before_login, 1);
 }
 
 #[test]
 fn handshakes_succeed_without_threads() {
     HAS_THREADS.set(false);
-    let mut turned = Turned::new();
-    let mut peers: Vec<_> = (0..2).map(|_| turned.accept_with(CAPACITY, &upgraded())).collect();
+    let mut stepped = SteppedShard::new();
+    let mut peers: Vec<_> = (0..2).map(|_| stepped.accept_with(CAPACITY, &upgraded())).collect();
     peers.iter_mut().for_each(|peer| peer.write(REQUEST));
-    turned.turn_until_quiet();
+    stepped.turn_until_quiet();
     assert_eq!(heard(&mut peers), 2);
 }
 
 #[test]
 fn shutdown_ends_links_that_wait_for_a_handshake() {
-    let mut turned = Turned::new();
-    let mut peers: Vec<_> = (0..3).map(|_| turned.accept_with(CAPACITY, &upgraded())).collect();
+    let mut stepped = SteppedShard::new();
+    let mut peers: Vec<_> = (0..3).map(|_| stepped.accept_with(CAPACITY, &upgraded())).collect();
     peers.iter_mut().for_each(|peer| peer.write(REQUEST));
-    turned.turn_until_quiet();
-    turned.handshakes.run_once();
-    turned.shard.shutdown(Duration::ZERO);
-    turned.turn_until_quiet();
-    assert_eq!(turned.shard.stats().links, 0);
-    assert!(turned.shard.shared.admission().is_empty(), "the places are free");
-    turned.handshakes.run_once();
+    stepped.turn_until_quiet();
+    stepped.handshakes.run_once();
+    stepped.shard.shutdown(Duration::ZERO);
+    stepped.turn_until_quiet();
+    assert_eq!(stepped.shard.stats().links, 0);
+    assert!(stepped.shard.shared.admission().is_empty(), "the places are free");
+    stepped.handshakes.run_once();
     assert_eq!(heard(&mut peers[1..]), 0, "closed links get nothing");
 }
 
 #[test]
 fn dropped_reactor_closes_links_in_handshake() {
     for works in [false, true] {
-        let mut turned = Turned::new();
-        let mut peer = turned.accept_with(CAPACITY, &upgraded());
+        let mut stepped = SteppedShard::new();
+        let mut peer = stepped.accept_with(CAPACITY, &upgraded());
         peer.write(REQUEST);
-        turned.turn_until_quiet();
-        let Turned { shard, reactor, handshakes } = turned;
+        stepped.turn_until_quiet();
+        let SteppedShard { shard, reactor, handshakes } = stepped;
         if works {
             handshakes.run_once();
         }
@@ -266,66 +266,66 @@ fn dropped_reactor_closes_links_in_handshake() {
 #[test]
 fn output_to_large_rooms_does_not_delay_answers() {
     const MEMBERS: usize = 5 * WRITES_PER_TURN;
-    let (mut turned, mut alice) = Turned::with_user(CAPACITY);
-    let mut members: Vec<_> = (0..MEMBERS).map(|n| turned.log_in(&format!("m{n}"))).collect();
-    turned.turn_until_quiet();
+    let (mut stepped, mut alice) = SteppedShard::with_user(CAPACITY);
+    let mut members: Vec<_> = (0..MEMBERS).map(|n| stepped.log_in(&format!("m{n}"))).collect();
+    stepped.turn_until_quiet();
     let join = |ticket| {
         let room = "room".parse().expect("well formed");
         Frame::Join { room, ticket, business_id: None }.encode()
     };
     for member in &mut members {
         member.write(&join(1));
-        turned.turn_until_quiet();
+        stepped.turn_until_quiet();
     }
     members.iter_mut().for_each(|member| drop(read_all(member)));
-    let mut guest = turned.log_in("guest");
-    turned.turn_until_quiet();
+    let mut guest = stepped.log_in("guest");
+    stepped.turn_until_quiet();
     guest.write(&join(1));
-    turned.turn();
+    stepped.turn();
     let at_once = heard(&mut members);
     assert!(
         (1..WRITES_PER_TURN).contains(&at_once),
         "members written to at once, the guest not counted: {at_once}"
     );
     alice.write(&question());
-    turned.turn();
+    stepped.turn();
     assert_eq!(answers(read_all(&mut alice)), 1);
-    turned.turn_until_quiet();
+    stepped.turn_until_quiet();
     assert_eq!(heard(&mut members), MEMBERS - at_once, "every member is told once");
 }
 
 /// A user with few messages comes before users who flood.
 #[test]
 fn quiet_link_comes_before_flooding_ones() {
-    let (mut turned, mut honest) = Turned::with_user(CAPACITY);
+    let (mut stepped, mut honest) = SteppedShard::with_user(CAPACITY);
     let mut flooders: Vec<_> =
-        (0..4 * LINKS_PER_TURN).map(|n| turned.log_in(&format!("f{n}"))).collect();
-    turned.turn_until_quiet();
+        (0..4 * LINKS_PER_TURN).map(|n| stepped.log_in(&format!("f{n}"))).collect();
+    stepped.turn_until_quiet();
     for flooder in &mut flooders {
         read_all(flooder);
         flooder.write(&question().repeat(2_000));
     }
-    turned.turn_until_quiet();
+    stepped.turn_until_quiet();
     honest.write(&question());
-    turned.turn();
+    stepped.turn();
     assert_eq!(answers(read_all(&mut honest)), 1, "the answer comes in the next turn");
 }
 
 /// Even without a flood, a link that sends in every turn comes after a quiet one.
 #[test]
 fn quiet_link_comes_before_those_of_every_turn() {
-    let (mut turned, mut alice) = Turned::with_user(CAPACITY);
-    let mut honest = quiet_users(&mut turned, &mut alice, 1);
+    let (mut stepped, mut alice) = SteppedShard::with_user(CAPACITY);
+    let mut honest = quiet_users(&mut stepped, &mut alice, 1);
     let mut talkers: Peers =
-        (0..2 * LINKS_PER_TURN).map(|n| turned.log_in(&format!("t{n}"))).collect();
-    turned.turn_until_quiet();
+        (0..2 * LINKS_PER_TURN).map(|n| stepped.log_in(&format!("t{n}"))).collect();
+    stepped.turn_until_quiet();
     for _ in 0..4 {
         talkers.iter_mut().for_each(|talker| talker.write(&question()));
-        turned.turn();
+        stepped.turn();
     }
     talkers.iter_mut().for_each(|talker| talker.write(&question()));
     honest[0].write(&question());
-    turned.turn();
+    stepped.turn();
     assert_eq!(answered(&mut honest), 1, "the quiet link became ready last");
 }
 
@@ -334,18 +334,18 @@ fn quiet_link_comes_before_those_of_every_turn() {
 fn turn_bounds_input_without_frames() {
     const PING: [u8; 6] = [0x89, 0x80, 0, 0, 0, 0];
     const FLOODERS: usize = 10;
-    let mut turned = Turned::new();
+    let mut stepped = SteppedShard::new();
     let mut flooders: Vec<_> = (0..FLOODERS)
         .map(|number| {
-            let mut peer = turned.accept_with(CAPACITY, &upgraded());
+            let mut peer = stepped.accept_with(CAPACITY, &upgraded());
             peer.write(REQUEST);
-            turned.turn_until_quiet();
-            turned.handshakes.run_once();
-            turned.turn_until_quiet();
+            stepped.turn_until_quiet();
+            stepped.handshakes.run_once();
+            stepped.turn_until_quiet();
             let frames = [hello(), login(&format!("f{number}"))].concat();
             assert!(frames.len() < 126, "a short message");
             peer.write(&[&[0x82, 0x80 | frames.len() as u8, 0, 0, 0, 0], &frames[..]].concat());
-            turned.turn_until_quiet();
+            stepped.turn_until_quiet();
             assert!(!read_all(&mut peer).is_empty(), "the login was answered");
             peer
         })
@@ -359,11 +359,11 @@ fn turn_bounds_input_without_frames() {
         heard.map(|(bytes, sum)| *sum += bytes).count()
     };
     for turn in 0..3 {
-        turned.turn();
+        stepped.turn();
         // One quiet link, and one busy link.
         assert!((1..=2).contains(&answered()), "in turn {turn}");
     }
-    turned.turn_until_quiet();
+    stepped.turn_until_quiet();
     answered();
     assert_eq!(pong_bytes, [2 * PINGS; FLOODERS]);
 }

@@ -15,7 +15,7 @@ pub(super) const HEADS_BYTES_MAX: usize = 64 * 1_024;
 const READS_PER_TURN: usize = 8;
 
 /// Calls back when the first line has arrived, and records whether any byte has.
-pub(super) struct Watched<S, F> {
+pub(super) struct AnswerStream<S, F> {
     stream: S,
     first_line: Option<F>,
     progress: Progress,
@@ -46,21 +46,21 @@ impl Progress {
     }
 }
 
-impl<S, F: FnOnce()> Watched<S, F> {
+impl<S, F: FnOnce()> AnswerStream<S, F> {
     pub(super) fn new(stream: S, first_line: F) -> (Self, Progress) {
         let progress = Progress::default();
-        let watched = Self {
+        let answer_stream = Self {
             stream,
             first_line: Some(first_line),
             progress: progress.clone(),
             heads_bytes: 0,
             reads_in_turn: 0,
         };
-        (watched, progress)
+        (answer_stream, progress)
     }
 }
 
-impl<S: AsyncRead + Unpin, F: FnOnce() + Unpin> AsyncRead for Watched<S, F> {
+impl<S: AsyncRead + Unpin, F: FnOnce() + Unpin> AsyncRead for AnswerStream<S, F> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -94,7 +94,7 @@ impl<S: AsyncRead + Unpin, F: FnOnce() + Unpin> AsyncRead for Watched<S, F> {
     }
 }
 
-impl<S: AsyncWrite + Unpin, F: Unpin> AsyncWrite for Watched<S, F> {
+impl<S: AsyncWrite + Unpin, F: Unpin> AsyncWrite for AnswerStream<S, F> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -135,10 +135,10 @@ mod tests {
 
     #[test]
     fn endless_stream_yields_to_other_tasks() {
-        let (mut watched, progress) = Watched::new(tokio::io::repeat(b'x'), || {});
+        let (mut stream, progress) = AnswerStream::new(tokio::io::repeat(b'x'), || {});
         progress.head_complete();
         for _ in 0..100 {
-            let read = read_at_once(&mut watched).expect("a body has a bound of its own");
+            let read = read_at_once(&mut stream).expect("a body has a bound of its own");
             assert_eq!(read, READS_PER_TURN * 1_024);
         }
     }
@@ -147,14 +147,14 @@ mod tests {
     fn heads_are_bounded_together() {
         for (extra, is_refused) in [(0, false), (1, true)] {
             let bytes = vec![b'x'; HEADS_BYTES_MAX + extra];
-            let (mut watched, _) = Watched::new(&bytes[..], || {});
+            let (mut stream, _) = AnswerStream::new(&bytes[..], || {});
             let turns = HEADS_BYTES_MAX / 1_024 / READS_PER_TURN + 1;
             let refused = (0..turns).any(|_| {
                 let mut context = Context::from_waker(Waker::noop());
                 (0..=READS_PER_TURN).any(|_| {
                     let mut room = [0; 1_024];
-                    let read = Pin::new(&mut watched)
-                        .poll_read(&mut context, &mut ReadBuf::new(&mut room));
+                    let read =
+                        Pin::new(&mut stream).poll_read(&mut context, &mut ReadBuf::new(&mut room));
                     matches!(read, Poll::Ready(Err(_)))
                 })
             });
