@@ -1,7 +1,7 @@
 //! The core without a runtime: one thread, and a blocking socket whose time-out is the clock. For
-//! big messages one would write in a second thread, since the other side may be writing too. `cargo
-//! run -p rts-examples --example blocking` Add `-- rts://127.0.0.1:7600` to use a server that `rts
-//! serve --dev` started.
+//! big messages one would write in a second thread, because the other side may be writing too.
+//! `cargo run -p rts-examples --example blocking` Add `-- rts://127.0.0.1:7600` to use a server
+//! that `rts serve --dev` started.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;

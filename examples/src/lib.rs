@@ -25,7 +25,7 @@ pub fn server() -> anyhow::Result<String> {
     Ok(address)
 }
 
-/// A token for this user. An app's own back end does this, since it has the app's key.
+/// A token for this user. An app's own back end does this, because it has the app's key.
 pub fn token(uid: &str, expires: SystemTime) -> anyhow::Result<String> {
     let seconds = |time: SystemTime| {
         let since = time.duration_since(SystemTime::UNIX_EPOCH)?;

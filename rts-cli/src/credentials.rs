@@ -52,7 +52,7 @@ impl Credentials {
         self.dev.is_some()
     }
 
-    /// The token, if there is a source. It is read again each time, since files change.
+    /// The token, if there is a source. It is read again each time, because files change.
     pub(crate) fn find(&self) -> anyhow::Result<Option<String>> {
         match &self.dev {
             Some(uid) => dev_token(DEV_APP_KEY, uid, dev_expiry()?).map(Some),
@@ -94,7 +94,7 @@ fn token_in(path: &Path) -> anyhow::Result<String> {
         tell(format_args!("rts: warning: {concern}"));
     }
     let mut bytes = Vec::new();
-    // The size is not checked in advance, since a pipe has none.
+    // The size is not checked in advance, because a pipe has none.
     let file = File::open(path).with_context(place)?;
     file.take(TOKEN_FILE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).with_context(place)?;
     if bytes.len() > TOKEN_FILE_BYTES_MAX {

@@ -1,6 +1,6 @@
 //! Standard output, whose reader may end early (`rts listen | head -1`), and standard error.
 //!
-//! All output of this program goes through this module, since `println!` and similar macros panic
+//! All output of this program goes through this module, because `println!` and similar macros panic
 //! when the reader is gone.
 
 use std::error::Error;

@@ -54,7 +54,7 @@ impl Builder {
 
     /// Sets a proxy and the certificates to trust. By default there is no proxy, and the engine
     /// trusts the certificates of the system. A builder of [`Engine::builder_over`] ignores this,
-    /// since its [`Connector`] has these options.
+    /// because its [`Connector`] has these options.
     pub fn connect_options(mut self, new: ConnectOptions) -> Self {
         if let Way::Address { options, .. } = &mut self.way {
             *options = new;

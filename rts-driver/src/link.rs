@@ -19,7 +19,7 @@ use write_queue::WriteQueue;
 
 /// Bytes of one read from a link.
 pub(crate) const READ_BYTES: usize = 64 * 1_024;
-/// Bytes of one read from a link with TLS or WebSocket. It may use up a turn's share, since
+/// Bytes of one read from a link with TLS or WebSocket. It may use up a turn's share, because
 /// decoding layers may cost a hundred times as much as plain bytes.
 pub(crate) const LAYERED_READ_BYTES: usize = 16 * 1_024;
 /// Reads, and writes, of one link before other links get their turn.
@@ -163,7 +163,7 @@ impl<S: Stream> Link<S> {
     }
 
     /// Writes queued bytes until there is a step to report. Reads only if `reading`. It reads even
-    /// if it cannot write, since two sides that both only wrote would wait for ever.
+    /// if it cannot write, because two sides that both only wrote would wait for ever.
     pub(crate) fn poll_step(&mut self, context: &mut Context<'_>, reading: bool) -> Poll<Step> {
         loop {
             self.poll_flush(context);

@@ -17,7 +17,7 @@ const LABEL_BYTES_MAX: usize = 63;
 /// numbers that are IP addresses, default ports, `..`, backslashes, tabs, names that are not ASCII.
 /// So every parser, here or elsewhere, gets the same origin and the same path.
 ///
-/// `Debug` and `Display` show only the origin, since the rest may contain a secret.
+/// `Debug` and `Display` show only the origin, because the rest may contain a secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct TargetUrl {
     url: Url,

@@ -27,7 +27,7 @@ const CLOSED_TOO_EARLY: &str = "the connection was closed before the login was a
 ///     wait for: changed, the deadline, bytes of a link (if wants_read) or its end -> handle_input
 /// ```
 ///
-/// Dropping the driver destroys the engine, since nothing would drive it any more: every
+/// Dropping the driver destroys the engine, because nothing would drive it any more: every
 /// [`Sent`](crate::Sent) completes, and [`Events`](crate::Events) ends.
 pub struct Driver {
     shared: Arc<Shared>,

@@ -64,7 +64,7 @@ impl Engine {
     }
 
     /// Like [`observed`](Self::observed), with a clock that the caller moves. This is for
-    /// simulations: the loop of a runtime cannot drive the engine, since it does not know that
+    /// simulations: the loop of a runtime cannot drive the engine, because it does not know that
     /// clock.
     #[must_use]
     pub fn with_clock(config: Config, seed: u64, clock: Clock) -> (Self, Driver) {
@@ -276,7 +276,7 @@ impl Engine {
     /// wait in [`Events`] stay there.
     ///
     /// The runtime's task calls the handler, one event at a time and in order, with no lock held.
-    /// So the handler may make any call. It should be quick, since the engine does not serve its
+    /// So the handler may make any call. It should be quick, because the engine does not serve its
     /// link meanwhile. A panic in the handler loses that event and nothing else. After
     /// [`destroy`](Self::destroy), no new call of the handler starts. One in progress runs to its
     /// end.

@@ -38,7 +38,7 @@ impl LoginWatch {
     }
 
     /// Waits until the status differs from the last one seen through this watch. Cancel safe.
-    /// Several changes may be seen as one, since only the newest status matters. After
+    /// Several changes may be seen as one, because only the newest status matters. After
     /// [`Destroyed`](LoginStatus::Destroyed) nothing changes any more, and this waits for ever.
     pub async fn changed(&mut self) -> LoginStatus {
         let seen = self.seen;

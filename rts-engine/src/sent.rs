@@ -97,7 +97,7 @@ impl<C: Clone> Future for Pending<C> {
                 std::mem::replace(&mut *place, Place::Awaited(context.waker().clone()))
             }
         };
-        // The lock is released first, since dropping a waker may run code of the runtime.
+        // The lock is released first, because dropping a waker may run code of the runtime.
         drop(place);
         drop(before);
         Poll::Pending

@@ -56,7 +56,7 @@ pub(crate) struct Wakers {
     pub(crate) closed: Vec<Waker>,
 }
 
-/// Work for after the lock is released, since it may run code of the application or the runtime.
+/// Work for after the lock is released, because it may run code of the application or the runtime.
 #[derive(Default)]
 struct After {
     wakers: Vec<Waker>,

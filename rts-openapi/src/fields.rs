@@ -184,7 +184,7 @@ impl Fields {
         moment.map_err(|_| no(parameter, "Unix time in seconds, in 32 bits as in tokens"))
     }
 
-    /// A user id. An empty string is absent, since SDKs of Volcengine RTS send empty fields.
+    /// A user id. An empty string is absent, because SDKs of Volcengine RTS send empty fields.
     pub(crate) fn user_unless_empty(&self, parameter: Parameter) -> Result<Option<UserId>, Error> {
         match self.text(parameter)? {
             Some("") => Ok(None),
@@ -243,7 +243,7 @@ fn missing(parameter: Parameter) -> Error {
     Error::new(ErrorCode::MissingParameter, format!("{} is not there", parameter.name()))
 }
 
-/// An error that does not show the value, since it may be a message.
+/// An error that does not show the value, because it may be a message.
 fn no(parameter: Parameter, what: &str) -> Error {
     Error::new(ErrorCode::Unmarshal, format!("{}: it is {what}", parameter.name()))
 }

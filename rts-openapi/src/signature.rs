@@ -133,7 +133,7 @@ impl Signature {
         &self.access_key
     }
 
-    /// The region of the scope. Any is valid, since a server has the same keys for all regions.
+    /// The region of the scope. Any is valid, because a server has the same keys for all regions.
     #[must_use]
     pub fn region(&self) -> &str {
         &self.region

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 /// UTF-8 text in shared memory. Received text aliases the buffer in which it arrived.
 ///
-/// `{}` prints the text; `{:?}` prints its length only, since messages do not belong in logs.
+/// `{}` prints the text; `{:?}` prints its length only, because messages do not belong in logs.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct Text(Bytes);
 

@@ -59,7 +59,7 @@ impl Outage {
         Some(std::mem::take(&mut self.left_out))
     }
 
-    /// Records a post that was not attempted, since earlier ones failed.
+    /// Records a post that was not attempted, because earlier ones failed.
     pub(crate) fn left_alone(&mut self) {
         self.left_out += 1;
         if let Some(under_way) = &mut self.under_way {

@@ -104,7 +104,7 @@ async fn crowd(seen: &Arc<Seen>) -> (Vec<Engine>, String, Shard) {
 async fn slow_app_server_costs_bounded_memory() {
     let seen = Arc::new(Seen::default());
     let (senders, url, shard) = crowd(&seen).await;
-    // Each result is awaited at once, since untaken events would stop alice's link.
+    // Each result is awaited at once, because untaken events would stop alice's link.
     let (alice, _) = log_in(&url, "alice").await;
     let (_bob, mut bobs) = log_in(&url, "bob").await;
 

@@ -22,7 +22,7 @@ const LOGGED_IN_AFTER: Duration = Duration::from_secs(1);
 const COMINGS_AND_GOINGS: u64 = 300;
 /// Simultaneous logins of one user: more than the server admits and queues.
 const LOGINS: usize = 20;
-/// The most of those that may be let in: 5 at once, 5 that were queued, and a few more since the
+/// The most of those that may be let in: 5 at once, 5 that were queued, and a few more because the
 /// network spreads them over time.
 const LOGINS_LET_IN_MAX: usize = 16;
 

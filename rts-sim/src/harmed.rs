@@ -119,7 +119,7 @@ impl Harmed {
         }
     }
 
-    /// Stops the changes of bytes. Every link is cut at once, since a stream with changed bytes
+    /// Stops the changes of bytes. Every link is cut at once, because a stream with changed bytes
     /// stays broken. A changed frame may also have asked its engine to stay away for long.
     pub(crate) fn heal(&mut self, world: &mut World) {
         self.wires.heal();

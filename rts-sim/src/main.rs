@@ -18,7 +18,7 @@ use serde_json::json;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// The most failures that are explained, since each explanation takes a while.
+/// The most failures that are explained, because each explanation takes a while.
 const EXPLAINED_MAX: usize = 3;
 
 /// Simulate random applications and faults, and check every law.

@@ -38,7 +38,7 @@ situations! {
     SendOfBannedUser,
     /// A send while more sends were open than the window of the wire holds.
     MoreOpenThanTheWindow,
-    /// An engine refused a send, since its backlog was full.
+    /// An engine refused a send, because its backlog was full.
     RefusedByItsEngine,
     /// A message that was sent then had result 0 or 200.
     ArrivedFromBehindTheWindow,
@@ -103,7 +103,7 @@ situations! {
     RoomResumed,
     /// A room was joined again after a reported break.
     Rejoined,
-    /// A room was joined again after a break that was not reported, since the session was lost.
+    /// A room was joined again after a break that was not reported, because the session was lost.
     RejoinedAfterQuietBreak,
     /// A user left a room.
     Left,
@@ -111,7 +111,7 @@ situations! {
     LeaveWhileJoining,
     /// `joinRoom` while leaving.
     JoinWhileLeaving,
-    /// `leaveRoom` had its event at once, since there was no link.
+    /// `leaveRoom` had its event at once, because there was no link.
     LeftAtOnce,
     /// The server refused a join.
     JoinRefused,
@@ -153,9 +153,9 @@ situations! {
     PutOutWhileAway,
     /// Result -1002 for a user that is banned from logging in.
     LoginOfBarredUser,
-    /// Sessions of one user ended since their tokens were revoked.
+    /// Sessions of one user ended because their tokens were revoked.
     TokenOfUserRevoked,
-    /// Sessions of a whole app ended since their tokens were revoked.
+    /// Sessions of a whole app ended because their tokens were revoked.
     TokensOfAppRevoked,
     /// A revocation left sessions with later tokens alone.
     LaterTokenKept,
@@ -177,29 +177,29 @@ situations! {
     Reconnected,
     /// State 4 before the first success.
     FirstConnectionLate,
-    /// A link was closed since its session was resumed over a newer one.
+    /// A link was closed because its session was resumed over a newer one.
     ClosedReplaced,
-    /// A link was closed since another login displaced its login.
+    /// A link was closed because another login displaced its login.
     ClosedDisplaced,
-    /// A link was closed since the back end put its user out.
+    /// A link was closed because the back end put its user out.
     ClosedPutOut,
-    /// A link was closed since its token was revoked.
+    /// A link was closed because its token was revoked.
     ClosedLoginAgain,
-    /// An engine gave up a link over which frames still arrived, since a ping had no pong.
+    /// An engine gave up a link over which frames still arrived, because a ping had no pong.
     DeadWayUpFoundByAPing,
-    /// An engine gave up such a link since a frame had no acknowledgement.
+    /// An engine gave up such a link because a frame had no acknowledgement.
     DeadWayUpFoundByAFrame,
     /// A link was congested.
     LinkCongested,
-    /// An unreliable message failed since its receiver's link was congested.
+    /// An unreliable message failed because its receiver's link was congested.
     UnreliableRefusedByCongestion,
-    /// A link was closed since no bytes arrived.
+    /// A link was closed because no bytes arrived.
     ClosedSilent,
-    /// A link was closed since its peer did not read.
+    /// A link was closed because its peer did not read.
     ClosedSlowConsumer,
     /// A link was closed by a server that stops.
     ClosedShutdown,
-    /// A link was closed since no login came.
+    /// A link was closed because no login came.
     ClosedLoginTimeout,
     /// The server was lost while results were open.
     CrashWithOpenSends,
@@ -293,9 +293,9 @@ situations! {
     SawKick,
     /// A room was dismissed.
     Dismissed,
-    /// A join was refused since the room is banned.
+    /// A join was refused because the room is banned.
     JoinOfBannedRoom,
-    /// A join was refused since the user is banned.
+    /// A join was refused because the user is banned.
     JoinOfBannedUser,
     /// A ban was lifted.
     BanLifted,
@@ -307,11 +307,11 @@ situations! {
     ReportedDrop,
     /// The back end got a report of a user that it had put out.
     ReportedPutOut,
-    /// The server closed a link since its bytes were changed.
+    /// The server closed a link because its bytes were corrupted.
     HarmedClosed,
-    /// An engine gave up a link since a changed frame was impossible.
+    /// An engine closed a link because a corrupted frame was invalid.
     HarmedGaveUp,
-    /// A login failed since a frame was changed.
+    /// A login failed because a frame was corrupted.
     HarmedRefused,
     /// A hundred engines were cut off in one instant.
     HundredCutOff,

@@ -18,7 +18,7 @@ use super::plan::{Command, ParamsKind, Step};
 /// Lines that a report shows.
 pub(crate) const LINES_SHOWN: usize = 200;
 
-/// The facts about a token, known since the run made it. None of them come from a check.
+/// The facts about a token, known because the run made it. None of them come from a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct TokenFacts {
     pub(crate) app: usize,

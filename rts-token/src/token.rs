@@ -33,7 +33,7 @@ pub enum Expiry {
 
 /// The fields of a token. All times are Unix seconds, and 0 means never.
 ///
-/// A value of this type proves nothing, since [`Token::new`] makes one from any fields. Only the
+/// A value of this type proves nothing, because [`Token::new`] makes one from any fields. Only the
 /// result of [`verify`] or [`Unverified::verify`] was signed.
 ///
 /// [`verify`]: crate::verify
@@ -191,7 +191,7 @@ impl Token {
     }
 
     /// Replaces the privileges with those of a received message. No privilege implies another here,
-    /// since the signer has listed all of them.
+    /// because the signer has listed all of them.
     pub(crate) fn with_received_privileges(self, privileges: BTreeMap<u16, u32>) -> Self {
         debug_assert!(privileges.len() <= MAX_PRIVILEGES);
         Self { privileges, ..self }

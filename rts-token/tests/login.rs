@@ -90,7 +90,7 @@ fn refuses_another_key() {
 fn refuses_token_moved_to_another_app() {
     let moved = LOGIN_VECTOR.replacen(APP_ID, OTHER_APP_ID, 1);
     assert_eq!(verify(&moved, APP_ID, &key(), UID, NOW), Err(TokenError::AppIdMismatch));
-    // `verify` compares the app id itself, since the signature does not cover it.
+    // `verify` compares the app id itself, because the signature does not cover it.
     let unverified = inspect(&moved).expect("well formed");
     assert!(unverified.verify(&key()).is_ok());
     // Each app has its own key.

@@ -7,8 +7,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::scrub::Scrubber;
 
-/// Outputs and returned values are counted separately, since the driver decides how far outputs are
-/// drained when a call comes.
+/// Outputs and returned values are counted separately, because the driver decides how far outputs
+/// are drained when a call comes.
 #[derive(Default)]
 pub(crate) struct Digest {
     outputs: Sha256,

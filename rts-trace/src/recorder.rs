@@ -61,7 +61,7 @@ impl Recorder {
     ///
     /// An older recording with this name is renamed, so that a service can be restarted: it gets
     /// the suffix `.1`. An older one with `.1` gets `.2`, one with `.2` gets `.3`, and one with
-    /// `.3` is removed. A recording cannot continue the file of another process, since a replay
+    /// `.3` is removed. A recording cannot continue the file of another process, because a replay
     /// needs all inputs of a core from its beginning.
     ///
     /// # Errors

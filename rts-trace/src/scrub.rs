@@ -154,8 +154,8 @@ impl Scrubber {
     }
 }
 
-/// Walks through a stream of frames byte by byte, since it may be cut anywhere. Invalid protobuf is
-/// left as it is up to the end of its frame.
+/// Walks through a stream of frames byte by byte, because it may be cut anywhere. Invalid protobuf
+/// is left as it is up to the end of its frame.
 #[derive(Default)]
 struct Walker {
     state: State,

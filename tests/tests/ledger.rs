@@ -194,7 +194,7 @@ fn ledger_counts_situations_and_planted_bugs() {
         ("assurance/simulator.md", format!("recognises {situations} named situations")),
         ("assurance/simulator.md", format!("All {bugs} were found")),
     ] {
-        // Joins lines, since the wrapping may be anywhere.
+        // Joins lines, because the wrapping may be anywhere.
         let text = document(page).split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(
             text.contains(&words),

@@ -154,7 +154,7 @@ impl Side {
         side
     }
 
-    /// The link was given up since its answers were not read. When that is noticed depends on the
+    /// The link was given up because its answers were not read. When that is noticed depends on the
     /// size of the reads.
     fn was_flooded(&self) -> bool {
         self.layers.end() == Some(End::Failed(LayerError::DoesNotRead))

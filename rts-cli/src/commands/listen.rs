@@ -25,7 +25,7 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// How often the link is checked, since short breaks have no callback.
+/// How often the link is checked, because short breaks have no callback.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {

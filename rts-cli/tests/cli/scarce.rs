@@ -60,7 +60,7 @@ fn server_out_of_files_still_serves_its_back_end() {
     assert_eq!(bob.status_of("alice"), json!(1));
     let said = std::fs::read_to_string(log).expect("text");
     assert!(said.matches("cannot accept").count() <= 1, "{said}");
-    // Logged at the default level, since the operator has to raise the limit.
+    // Logged at the default level, because the operator has to raise the limit.
     let mut full =
         said.lines().filter(|line| line.contains("link refused: connection limit reached"));
     let first = full.next().expect("a line");

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 /// Pieces that are kept one by one, as they were pushed. Later small pieces that no other owner
-/// holds are copied together, since each would cost many times its bytes by itself.
+/// holds are copied together, because each would cost many times its bytes by itself.
 const LOOSE_MAX: usize = 64;
 /// Small pieces are copied together up to this size.
 const COPIED_BYTES_MAX: usize = 4 * 1_024;

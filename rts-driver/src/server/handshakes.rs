@@ -115,7 +115,7 @@ impl<R: Runtime> HandshakePool<R> {
         tracing::error!(%error, "cannot start a thread for handshakes");
         if is_last {
             // Messages wait for this handshake, but users can log in. The rate does not hold here,
-            // since no thread would come back for a job that had to wait.
+            // because no thread would come back for a job that had to wait.
             let next = self.lock().queue.next(0, Instant::now());
             self.run(next);
         }

@@ -53,7 +53,7 @@ impl HookedCore {
         self.watcher = Some(watcher);
     }
 
-    /// Sets the level of notices. Call this before each input, since the level of the log may
+    /// Sets the level of notices. Call this before each input, because the level of the log may
     /// change while a shard runs.
     pub(crate) fn take_notice(&mut self, level: NoticeLevel) {
         self.server.take_notice(level);

@@ -29,7 +29,8 @@ pub(crate) struct NoticeLog {
 }
 
 impl NoticeLog {
-    /// The level of notices that the subscriber reads. This is cheap, since it runs in every turn.
+    /// The level of notices that the subscriber reads. This is cheap, because it runs in every
+    /// turn.
     pub(crate) fn level() -> NoticeLevel {
         if enabled!(target: MESSAGES, Level::DEBUG) || enabled!(target: ROOMS, Level::DEBUG) {
             NoticeLevel::All

@@ -120,7 +120,7 @@ impl<R: Runtime> Reactor<R> {
     }
 
     fn call_core(&mut self, shared: &Arc<Shared<R>>) -> Option<Instant> {
-        // Without the lock, since this calls the embedder's subscriber.
+        // Without the lock, because this calls the embedder's subscriber.
         let level = NoticeLog::level();
         let mut state = shared.lock();
         self.take_in(&mut state);

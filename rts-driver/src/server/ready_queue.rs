@@ -72,7 +72,7 @@ impl Inner {
     }
 }
 
-/// Wakes the reactor after releasing the lock, since a waker may run code of a runtime.
+/// Wakes the reactor after releasing the lock, because a waker may run code of a runtime.
 fn wake(mut inner: MutexGuard<'_, Inner>) {
     let waker = inner.waker.take();
     drop(inner);

@@ -174,7 +174,7 @@ impl<R: Runtime> Shared<R> {
         stream: &R::Stream,
     ) -> Option<LinkGuard<R>> {
         let now = std::time::Instant::now();
-        // Without the lock, since this is code of the embedder.
+        // Without the lock, because this is code of the embedder.
         let descriptor = stream.descriptor();
         let admitted = self.admission().admit(peer, descriptor, now);
         match admitted {

@@ -21,7 +21,7 @@ impl Rate {
     }
 }
 
-/// Counts taken tokens. Each call gets the rate, since the rate may change.
+/// Counts taken tokens. Each call gets the rate, because the rate may change.
 #[derive(Debug, Default)]
 pub(crate) struct TokenBucket {
     /// Tokens taken, less those that time has given back.

@@ -8,8 +8,8 @@ impl Engine {
     /// Makes a call that is given as data. It acts like the method with its name, of the engine or
     /// of the [`Room`](crate::Room) with its key.
     ///
-    /// The result of a send comes only as an event, since no [`Sent`](crate::Sent) is returned. In
-    /// place of a [`Room`](crate::Room), the call returns its key, which names the room on this
+    /// The result of a send comes only as an event, because no [`Sent`](crate::Sent) is returned.
+    /// In place of a [`Room`](crate::Room), the call returns its key, which names the room on this
     /// engine only. An unknown key is treated like the key of a destroyed room.
     pub fn call(&self, call: Call<'_>) -> Returned {
         self.handle.call(|state, now| {

@@ -76,7 +76,7 @@ impl Client for Rts {
             token: self.token.clone(),
             resume,
             claim: self.session.as_ref().map_or(0, |session| session.claim),
-            // Left out, since no login of the load is late.
+            // Left out, because no login of the load is late.
             engine: 0,
             attempt: 0,
         };

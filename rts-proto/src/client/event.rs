@@ -30,7 +30,7 @@ pub enum Event {
     Logout(LogoutReason),
     /// `onGetPeerOnlineStatus`: exactly one for each query.
     PeerOnlineStatus {
-        /// The queried text. It is not a [`UserId`], since any text can be queried.
+        /// The queried text. It is not a [`UserId`], because any text can be queried.
         uid: String,
         /// The user's status.
         status: OnlineStatus,

@@ -38,9 +38,9 @@ pub enum Timer {
     Post,
 }
 
-/// The subject of a deadline. It is small, since every session has one: rare subjects are boxed. A
-/// message changes no deadline. A session's deadline is checked when it passes, and armed again if
-/// bytes arrived in the meantime.
+/// The subject of a deadline. It is small, because every session has one: rare subjects are boxed.
+/// A message changes no deadline. A session's deadline is checked when it passes, and armed again
+/// if bytes arrived in the meantime.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Due {
     LoginDeadline(LinkId),

@@ -175,7 +175,7 @@ impl Server {
         true
     }
 
-    /// Removes all members by force. No notices are needed, since no member is left.
+    /// Removes all members by force. No notices are needed, because no member is left.
     pub(super) fn expel_all(&mut self, app_id: &AppId, id: &RoomId, state: RoomState) -> usize {
         let (shared, tallies) = (&mut self.shared, &mut self.tallies);
         let Some(members) = self.rooms.dissolve(shared, tallies, app_id, id) else { return 0 };

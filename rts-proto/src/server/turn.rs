@@ -108,7 +108,7 @@ impl Server {
     }
 
     /// The end of a burst: sends what is owed. Ending a session that has no space for its results
-    /// makes results for others, so this repeats until there are none. It ends, since a round is
+    /// makes results for others, so this repeats until there are none. It ends, because a round is
     /// repeated only if it ended a session.
     fn flush(&mut self) {
         while !self.shared.outbox.is_flushed() {

@@ -240,7 +240,7 @@ fn lost_session_makes_sent_questions_unknown_only() {
         let [sent] = asked[..] else { panic!("{asked:?}") };
         assert!(sent != left);
     }
-    // These are asked again, since a later answer is as good.
+    // These are asked again, because a later answer is as good.
     for kind in [Kind::Status, Kind::Params] {
         let mut asking = Asking::new();
         asking.ask(kind);

@@ -172,7 +172,7 @@ fn reader_of_many_large_rooms_gets_all_members() {
     assert_eq!(answers, vec![(RoomState::Joined, members - 1); rooms]);
 }
 
-/// Two of Alice's answers wait for an acknowledgement, since others list many names. One is for a
+/// Two of Alice's answers wait for an acknowledgement, because others list many names. One is for a
 /// room with names, and one for the lobby, where she is alone.
 fn waits_for_answers() -> (Shard, Person) {
     let mut shard = Shard::new(Config::default());

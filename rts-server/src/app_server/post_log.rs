@@ -25,7 +25,7 @@ impl<'a> PostLog<'a> {
         Self { outage, post, url: shown(url), begun: Instant::now(), is_told: false }
     }
 
-    /// Records that the post was not attempted, since the breaker is open.
+    /// Records that the post was not attempted, because the breaker is open.
     pub(super) fn left_alone(mut self) {
         self.is_told = true;
         self.outage().left_alone();
@@ -81,7 +81,7 @@ impl Drop for PostLog<'_> {
 pub(super) struct Refusals(Mutex<LogThrottle>);
 
 impl Refusals {
-    /// Logs a refused URL, at a bounded rate. It must be cheap, since it runs under the shard's
+    /// Logs a refused URL, at a bounded rate. It must be cheap, because it runs under the shard's
     /// lock.
     pub(super) fn tell(&self, target: &Target, url: &Result<TargetUrl, UrlError>) {
         let mut throttle = self.0.lock().unwrap_or_else(PoisonError::into_inner);

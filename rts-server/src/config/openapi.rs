@@ -113,7 +113,7 @@ impl OpenApi {
             bearer_keys.map(|(at, key)| ("bearer_keys", at, &key.name, &key.key, &key.apps));
         let (mut names, mut secrets) = (BTreeSet::new(), BTreeSet::new());
         for (section, at, name, secret, key_apps) in signing.chain(bearer) {
-            // The place, since the name itself may be a key at the wrong place.
+            // The place, because the name itself may be a key at the wrong place.
             let place = format!("openapi.{section}, entry {}", at + 1);
             let is_word = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
             if name.is_empty() || !is_word(name) || name.contains([',', '/', '=']) {

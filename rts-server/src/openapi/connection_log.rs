@@ -8,7 +8,7 @@ use rts_transport_tokio::server::LogRateLimiter;
 
 use super::connection::Failed;
 
-/// Log lines with the target `rts::openapi`, at a bounded rate, since strangers cause them.
+/// Log lines with the target `rts::openapi`, at a bounded rate, because strangers cause them.
 #[derive(Default)]
 pub(super) struct ConnectionLog {
     strangers: Mutex<LogRateLimiter>,

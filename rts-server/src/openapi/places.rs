@@ -139,7 +139,7 @@ impl Drop for Place {
     }
 }
 
-/// Connections are counted by IPv4 address or IPv6 /64, since one subscriber has at least a /64.
+/// Connections are counted by IPv4 address or IPv6 /64, because one subscriber has at least a /64.
 fn address(peer: SocketAddr) -> IpAddr {
     first_bits(peer, 64)
 }

@@ -29,7 +29,7 @@ pub(super) struct Revoked {
     pub(super) all: u32,
     /// For all users, and permanent. It stands for revocations of single users that were forgotten.
     pub(super) lasting: u32,
-    /// For single users. An entry is kept while `all` is later, since `all` may be withdrawn.
+    /// For single users. An entry is kept while `all` is later, because `all` may be withdrawn.
     pub(super) users: BTreeMap<UserId, u32>,
 }
 

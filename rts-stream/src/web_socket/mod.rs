@@ -1,6 +1,6 @@
 //! WebSocket, RFC 6455, as §12 restricts it: binary messages are chunks of the stream.
 //!
-//! The handshake and the heads of frames use tungstenite. Its messages are not used, since each
+//! The handshake and the heads of frames use tungstenite. Its messages are not used, because each
 //! link would have to buffer them until they are complete. Here payloads pass through as they
 //! arrive.
 

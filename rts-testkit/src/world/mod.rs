@@ -39,7 +39,7 @@ pub struct Habits {
     /// Ticks every core at every step. Otherwise a core is ticked at its deadline only.
     pub ticks_always: bool,
     /// Takes an engine's outputs only after all its arrivals were fed in. The server is always
-    /// drained at once, since late verdicts would be a different input.
+    /// drained at once, because late verdicts would be a different input.
     pub drains_late: bool,
     /// Lets ended links send more frames to both cores.
     pub is_haunted: bool,

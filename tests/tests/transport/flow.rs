@@ -79,7 +79,7 @@ pub(crate) async fn a_slow_reader_slows_its_sender_and_loses_nothing<G: Ground>(
             let payload = vec![0; 1_024];
             sends.push(alice.engine.send_binary_message("bob", payload, RELIABLE).expect("bob"));
         }
-        // Two queries, since the acknowledgements of the first make room only after its answer.
+        // Two queries, because the acknowledgements of the first make room only after its answer.
         alice.status("alice").await;
         alice.status("alice").await;
     }

@@ -15,7 +15,7 @@ use crate::dev_token::unix_now;
 
 /// Timeout of a request. The server answers at once if it is reachable.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// The region of signatures. A server accepts any, since it has the same keys for all regions.
+/// The region of signatures. A server accepts any, because it has the same keys for all regions.
 const REGION: &str = "rts";
 /// Characters quoted from an answer that is not one of the OpenAPI.
 const SHOWN_CHARS_MAX: usize = 200;

@@ -206,7 +206,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let credentials = match (args.access_key, args.secret) {
         (Some(id), Some(secret)) => Credentials::Signing { id, secret },
         (None, None) => Credentials::Bearer(args.key),
-        // Checked here, since clap checks global options before and after the subcommand
+        // Checked here, because clap checks global options before and after the subcommand
         // separately.
         (Some(_), None) => bail!("--access-key needs --secret"),
         (None, Some(_)) => bail!("--secret needs --access-key"),

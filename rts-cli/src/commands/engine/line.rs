@@ -22,7 +22,7 @@ pub(super) struct Fields<'a>(BTreeMap<Cow<'a, str>, &'a RawValue>);
 /// The answer to a line.
 #[derive(Serialize)]
 pub(super) struct Answer {
-    /// Copied verbatim, since a number may have more digits than any type here.
+    /// Copied verbatim, because a number may have more digits than any type here.
     #[serde(rename = "ref")]
     reference: Box<RawValue>,
     #[serde(rename = "return", skip_serializing_if = "Option::is_none")]

@@ -47,7 +47,7 @@ impl Usage {
 }
 
 pub(super) struct UsageBy<K> {
-    /// The map hashes with a secret, since an attacker who chooses addresses must not be able to
+    /// The map hashes with a secret, because an attacker who chooses addresses must not be able to
     /// make them collide.
     by_key: HashMap<K, Usage>,
     /// The number of entries at which the next sweep is due.

@@ -84,7 +84,8 @@ impl<T> FairQueue<T> {
         self.waiting.len()
     }
 
-    /// Returns the token of a handshake that had not begun, since no bytes have come from its link.
+    /// Returns the token of a handshake that had not begun, because no bytes have come from its
+    /// link.
     pub(super) fn did_not_begin(&mut self) {
         self.begun.return_one();
     }
@@ -122,7 +123,7 @@ impl Waiters for BTreeSet<LinkId> {
 /// Takes one link of each member in turn. The next member is the one whose last turn, or first
 /// entry, is longest ago. Empty members are not kept.
 struct RoundRobin<K, W> {
-    /// The members, each with its number in the order. The map hashes with a secret, since peers
+    /// The members, each with its number in the order. The map hashes with a secret, because peers
     /// choose their addresses.
     members: HashMap<K, (u64, W)>,
     order: BTreeMap<u64, K>,

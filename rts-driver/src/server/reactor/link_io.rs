@@ -23,7 +23,7 @@ const FRAMES_PER_READING: usize = 64;
 const LAYERED_BYTES_PER_FRAME: usize = 16;
 
 /// The state that the reactor, the reader and the writer share. Two fields are open to the reactor,
-/// since it passes the batch to the core while it applies the core's outputs to the links.
+/// because it passes the batch to the core while it applies the core's outputs to the links.
 pub(super) struct LinkIo<R: Runtime> {
     pub(super) links: LinkTable<R>,
     pub(super) batch: Batch<R>,

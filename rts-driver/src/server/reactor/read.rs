@@ -38,7 +38,8 @@ pub(super) struct Reader<R: Runtime> {
     busy: VecDeque<LinkId>,
     /// Links before login.
     before_login: VecDeque<LinkId>,
-    /// Links to read again in this turn. They are not marked, since one may become ready meanwhile.
+    /// Links to read again in this turn. They are not marked, because one may become ready
+    /// meanwhile.
     again: Vec<LinkId>,
     /// Working space: links whose handshakes made progress.
     finished: Vec<Finished<R>>,

@@ -69,7 +69,7 @@ impl Pace {
 pub(super) struct Budget {
     left: Buckets,
     /// The moment until which a message to the app server waits. Server params wait behind it,
-    /// since they change its destination.
+    /// because they change its destination.
     server_sends_wait: Option<Instant>,
 }
 

@@ -216,7 +216,7 @@ impl Rooms {
     }
 
     /// The session is lost and the login continues: every entered room is to be joined again. No
-    /// room is being left, since leaving ended with the link.
+    /// room is being left, because leaving ended with the link.
     pub(super) fn session_lost(&mut self, lost_at: Instant) {
         for room in self.by_key.values_mut() {
             let (since, again) = match room.phase {

@@ -35,10 +35,10 @@ pub enum Input {
     Received(LinkId, Bytes),
     /// The link is down.
     Disconnected(LinkId),
-    /// The link is congested or no longer so: its peer does not seem to read, since too many bytes
-    /// wait to be written. The driver sets the threshold. On a congested link, the server sends no
-    /// frames that are not sequenced (§2.9): no `Pong`, and messages with config 1 and 2 get result
-    /// 2.
+    /// The link is congested or no longer so: its peer does not seem to read, because too many
+    /// bytes wait to be written. The driver sets the threshold. On a congested link, the server
+    /// sends no frames that are not sequenced (§2.9): no `Pong`, and messages with config 1 and 2
+    /// get result 2.
     Congested(LinkId, bool),
     /// The answer to [`Output::Authenticate`].
     Verdict(LoginId, Verdict),

@@ -87,7 +87,7 @@ pub enum Notice {
         /// The user.
         uid: UserId,
     },
-    /// A user's link does not seem to be read, since too many bytes wait on it, or is read again
+    /// A user's link does not seem to be read, because too many bytes wait on it, or is read again
     /// (§2.9).
     Congested {
         /// The link.

@@ -44,7 +44,7 @@ pub(super) struct Outbox {
     /// The senders of newly acknowledged messages, while an acknowledgement is handled.
     acknowledged: Vec<Origin>,
     /// Sessions that had no space for a frame that they must get. They are ended when the input is
-    /// handled, since this may be in the middle of a fan-out.
+    /// handled, because this may be in the middle of a fan-out.
     overrun: Vec<SessionNumber>,
 }
 
