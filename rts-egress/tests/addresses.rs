@@ -66,7 +66,7 @@ fn every_block() -> impl Iterator<Item = Ipv4Addr> {
 }
 
 #[test]
-fn every_block_of_ipv4_is_judged_as_the_table_says() {
+fn every_ipv4_block_follows_the_table() {
     for ip in every_block() {
         assert_eq!(is_public(ip.into()), expected(ip), "{ip}");
     }
@@ -203,14 +203,14 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_ipv4_address_is_judged_as_the_table_says(bits in any::<u32>()) {
+    fn any_ipv4_address_follows_the_table(bits in any::<u32>()) {
         let ip = Ipv4Addr::from(bits);
         prop_assert_eq!(is_public(ip.into()), expected(ip));
     }
 
     /// The expectation comes only from the table above, and from the operator's networks as ranges.
     #[test]
-    fn what_is_vetted_is_public_or_listed(ip in interesting_v4(), port in any::<u16>()) {
+    fn vetted_addresses_are_public_or_listed(ip in interesting_v4(), port in any::<u16>()) {
         let policy = AddressPolicy::new(LISTED).expect("networks");
         let listed = v4("10.1.0.0")..=v4("10.1.255.255");
         for form in [IpAddr::V4(ip), IpAddr::V6(ip.to_ipv6_mapped())] {

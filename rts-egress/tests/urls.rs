@@ -197,7 +197,7 @@ fn development_is_loopback_in_three_spellings() {
 }
 
 #[test]
-fn invalid_entries_say_why() {
+fn invalid_entries_have_a_reason() {
     let error = |entry: &'static str| AllowList::new([entry], false).map(drop).map_err(|e| e.1);
     assert_eq!(error("http://app.example/"), Err(EntryError::PlainHttp));
     assert_eq!(error("https://app.example/?q"), Err(EntryError::Query));
@@ -312,7 +312,7 @@ fn accepted_urls_parse_to_themselves() {
 }
 
 #[test]
-fn only_what_is_listed_is_permitted() {
+fn only_listed_urls_are_permitted() {
     let prefixes = ["https://app.example/rts"];
     check_many(nearly_listed(), |text| {
         let is_permitted = permits(&prefixes, text);

@@ -158,7 +158,7 @@ fn told_at(filter: &str, story: impl FnOnce(Lines)) {
 }
 
 #[test]
-fn why_a_link_was_lost_when_the_next_comes_and_what_it_brings() {
+fn log_has_loss_reason_retry_time_and_resume() {
     told_at("debug", |lines| {
         let mut story = Story::logged_in(lines);
         story.send("bob");
@@ -200,7 +200,7 @@ fn why_a_link_was_lost_when_the_next_comes_and_what_it_brings() {
 }
 
 #[test]
-fn which_timer_ended_a_link() {
+fn log_names_the_timer_that_ended_a_link() {
     told_at("debug", |lines| {
         let mut story = Story::logged_in(lines);
         story.pass(Duration::from_secs(10));
@@ -212,7 +212,7 @@ fn which_timer_ended_a_link() {
 }
 
 #[test]
-fn why_a_login_fails_and_why_one_is_over() {
+fn log_has_reason_of_failed_and_ended_logins() {
     told_at("debug", |lines| {
         let mut story = Story::new("{}", lines);
         story.log_in();
@@ -241,7 +241,7 @@ fn why_a_login_fails_and_why_one_is_over() {
 }
 
 #[test]
-fn why_a_message_a_broadcast_and_a_join_have_their_results() {
+fn log_has_reason_of_results() {
     told_at("debug", |lines| {
         let mut story = Story::logged_in(lines);
         let room = story.room();
@@ -272,7 +272,7 @@ fn why_a_message_a_broadcast_and_a_join_have_their_results() {
 
 /// Result 5 of the engine is told from that of the server.
 #[test]
-fn whose_bound_a_message_is_over() {
+fn log_distinguishes_bounds_of_engine_and_server() {
     told_at("debug", |lines| {
         let mut story = Story::logged_in(lines);
         (0..2_049).for_each(|_| story.send("bob"));
@@ -288,7 +288,7 @@ fn whose_bound_a_message_is_over() {
 }
 
 #[test]
-fn why_nothing_is_read() {
+fn log_says_when_reading_is_paused() {
     told_at("debug", |lines| {
         let mut story = Story::logged_in(lines);
         (0..1_024).for_each(|_| drop(story.engine.get_peer_online_status("bob")));
@@ -312,7 +312,7 @@ fn why_nothing_is_read() {
 
 /// The engine's own level says how loud a line is; who chooses lines by target gets each once.
 #[test]
-fn what_log_level_asks_for_is_at_its_own_level_and_the_rest_at_debug() {
+fn log_level_selects_callback_lines() {
     let login = |filter: &str, parameters: &str| {
         let lines = Lines::default();
         let to = lines.clone();
@@ -338,7 +338,7 @@ fn what_log_level_asks_for_is_at_its_own_level_and_the_rest_at_debug() {
 }
 
 #[test]
-fn no_line_has_a_payload_a_token_or_a_signature() {
+fn log_omits_payload_token_and_signature() {
     told_at("trace", |lines| {
         let mut story = Story::logged_in(lines);
         let room = story.room();
@@ -377,7 +377,7 @@ impl io::Write for Asks {
 
 /// It would wait for the lock for ever if that were held.
 #[test]
-fn who_listens_to_the_log_may_call_the_engine() {
+fn log_subscriber_may_call_the_engine() {
     let asked = Arc::new(Mutex::new(None));
     let to = Arc::clone(&asked);
     logging(

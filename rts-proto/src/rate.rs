@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_full_second_passes_at_once_and_not_one_more() {
+    fn burst_is_one_second_of_the_rate() {
         let mut bucket = TokenBucket::new(3, Instant::ORIGIN);
         let now = Instant::from_millis(5_000);
         assert!((0..3).all(|_| bucket.take(now)));
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn the_next_passes_exactly_when_promised() {
+    fn next_token_is_available_exactly_at_ready_at() {
         let mut bucket = TokenBucket::new(3, Instant::ORIGIN);
         assert!((0..3).all(|_| bucket.take(Instant::ORIGIN)));
         let ready = bucket.ready_at();
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn many_pass_together_or_not_at_all() {
+    fn tokens_are_taken_all_or_none() {
         let mut bucket = TokenBucket::with_burst(2, 6, Instant::ORIGIN);
         assert!(!bucket.take_many(7, Instant::ORIGIN));
         assert_eq!(bucket.full_at(), Instant::ORIGIN);
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_full_again_exactly_when_promised() {
+    fn bucket_is_full_exactly_at_full_at() {
         let mut bucket = TokenBucket::with_burst(3, 7, Instant::ORIGIN);
         assert_eq!(bucket.full_at(), Instant::ORIGIN);
         assert!(bucket.take_many(5, Instant::ORIGIN));

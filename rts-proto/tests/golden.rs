@@ -231,7 +231,7 @@ impl Shard {
 }
 
 #[test]
-fn the_server_core_says_its_part() {
+fn server_core_sends_the_golden_frames() {
     let server = Server::new(server::Config::default(), 1);
     let mut shard = Shard { server, alice: Vec::new(), bob: Vec::new() };
     let alice = said_by("alice");
@@ -274,7 +274,7 @@ fn the_server_core_says_its_part() {
 }
 
 #[test]
-fn the_client_core_says_its_part() {
+fn client_core_sends_the_golden_frames() {
     let config = client::Config { app_id: app(), parameters: Parameters::default() };
     let mut alice = Client::new(config, 1);
     let mut said = Vec::new();

@@ -52,7 +52,7 @@ fn code_is_the_contracts_number_and_others_are_refused() {
 }
 
 #[test]
-fn a_payload_says_its_kind() {
+fn serialized_payload_has_its_kind() {
     check(Text::from("hé"), json!("hé"));
     check(Payload::text("hi"), json!({"text": "hi"}));
     check(Payload::binary(vec![0, 255]), json!({"binary": [0, 255]}));

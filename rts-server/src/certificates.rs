@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn expired_certificate_is_told_daily_until_replaced() {
+    async fn expired_certificate_is_logged_daily_until_replaced() {
         let folder = tempfile::TempDir::new().expect("a folder");
         write(folder.path(), 2020);
         let file = |name| Some(folder.path().join(name));

@@ -106,7 +106,7 @@ mod tests {
     const DAY: i64 = 86_400;
 
     #[test]
-    fn certificate_is_told_below_two_weeks_left() {
+    fn certificate_is_reported_below_two_weeks_left() {
         let end = 90 * DAY;
         let validity = Validity { not_before: 0, not_after: end };
         let soon = |left_seconds| Some(Concern::Soon { at: end, left_seconds });
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn most_urgent_certificate_of_chain_is_told() {
+    fn most_urgent_certificate_of_chain_is_reported() {
         let year = |first: i32, last: i32| {
             let key = rcgen::KeyPair::generate().expect("a key");
             let mut params =

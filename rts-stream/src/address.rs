@@ -259,7 +259,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn errors_say_what_is_wrong_with_an_address() {
+    fn address_errors_name_the_fault() {
         for (text, problem) in [
             ("127.0.0.1:1", AddressProblem::NoScheme),
             ("http://a:1", AddressProblem::Scheme),

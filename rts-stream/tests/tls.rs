@@ -33,7 +33,7 @@ fn issued(authority: &Authority, change: impl FnOnce(&mut rcgen::CertificatePara
 }
 
 #[test]
-fn bad_certificates_are_told_apart() {
+fn errors_distinguish_bad_certificates() {
     let authority = Authority::new();
     let expired = issued(&authority, |params| {
         params.not_before = date_time_ymd(2019, 1, 1);

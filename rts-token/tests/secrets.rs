@@ -38,7 +38,7 @@ fn errors_hold_no_text_of_the_token() {
 }
 
 #[test]
-fn error_messages_say_what_is_wrong_and_what_is_right() {
+fn error_messages_name_fault_and_remedy() {
     let expired = TokenError::Expired { expire_at: 5, now: 6 };
     assert_eq!(
         expired.to_string(),

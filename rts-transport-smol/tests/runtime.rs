@@ -22,7 +22,7 @@ fn engine_needs_no_setup() {
 }
 
 #[test]
-fn errors_of_arguments_say_what_is_valid() {
+fn argument_errors_name_valid_values() {
     let error = match connect("http://a:1", APP_ID) {
         Ok(_) => panic!("it is no address of ours"),
         Err(error) => error.to_string(),

@@ -34,7 +34,7 @@ fn connect_outside_a_runtime_fails() {
 }
 
 #[tokio::test]
-async fn errors_of_arguments_say_what_is_valid() {
+async fn argument_errors_name_valid_values() {
     let error = |address, app_id| match connect(address, app_id) {
         Ok(_) => panic!("accepted {address} {app_id}"),
         Err(error) => error.to_string(),

@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn absence_is_told_once_and_return_tells_losses() {
+    fn lost_link_is_reported_once_and_losses_on_reconnect() {
         let begun = Instant::now();
         let mut watch = Watch { sessions_begun: 1, away_since: None };
         let mut look = |ms: u64, is_online: bool, sessions_begun: u64| {

@@ -41,7 +41,7 @@ fn piped_lines_are_answered_before_the_end() {
 }
 
 #[test]
-fn undelivered_line_is_told_and_sets_exit_code() {
+fn undelivered_line_is_reported_and_sets_exit_code() {
     let server = Server::start();
     let mut bob = server.user("bob");
     for (input, why) in [

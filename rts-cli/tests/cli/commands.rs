@@ -224,7 +224,7 @@ fn invalid_log_level_is_refused() {
 }
 
 #[test]
-fn unreachable_server_is_told_at_once() {
+fn unreachable_server_is_reported_at_once() {
     let nobody = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("rts://{}", nobody.local_addr().expect("a bound socket"));
     drop(nobody);
@@ -248,7 +248,7 @@ fn unreachable_server_is_told_at_once() {
 }
 
 #[test]
-fn empty_proxy_variable_is_ignored_and_invalid_one_is_told() {
+fn empty_proxy_variable_is_ignored_and_invalid_one_reported() {
     let server = Server::start();
     let send = |proxy| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rts"));

@@ -84,7 +84,7 @@ fn token_has_one_source_and_names_its_user() {
 }
 
 #[test]
-fn world_readable_token_file_is_told() {
+fn world_readable_token_file_causes_warning() {
     let folder = TempDir::new().expect("a folder");
     let token = stdout(&rts(&["token", "new", "--dev", "carol"]));
     let file = private(&folder, "token", &token);

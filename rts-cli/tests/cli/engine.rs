@@ -146,7 +146,7 @@ fn calls_without_effect_succeed() {
 }
 
 #[test]
-fn parameters_change_and_ignored_ones_are_told() {
+fn parameters_change_and_ignored_ones_are_reported() {
     let server = Server::start();
     let mut alice = server.engine();
     let params = json!({"params": {"sendTimeoutMs": 2_000, "colour": 1, "heartbeatMs": "x"}});

@@ -54,7 +54,7 @@ fn unusable_file_is_named_with_the_reason() {
 }
 
 #[test]
-fn invalid_option_value_is_told_with_valid_ones() {
+fn invalid_option_value_is_reported_with_valid_ones() {
     for (args, option, needed) in [
         (&["admin", "users", "--limit", "x"][..], "--limit", "a whole number is needed"),
         (&["admin", "users", "--limit", ""], "--limit", "a whole number is needed"),
@@ -96,7 +96,7 @@ fn unknown_option_or_command_shows_usage() {
 }
 
 #[test]
-fn unreachable_or_refusing_server_is_told_with_remedy() {
+fn connection_error_suggests_a_fix() {
     let nobody = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = nobody.local_addr().expect("a bound socket").to_string();
     drop(nobody);

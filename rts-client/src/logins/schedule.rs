@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_of_the_application_ends_the_giving_up() {
+    fn token_of_application_restarts_requests() {
         let (mut schedule, now) = (Schedule::default(), Instant::now());
         schedule.next(LoginStatus::TokenRefused, false, now);
         schedule.failed(TokenReason::Refused, false, now);

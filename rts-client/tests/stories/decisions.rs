@@ -32,7 +32,7 @@ impl io::Write for Lines {
 
 /// Which address, which proxy, and why no link comes up. A password is in none of it.
 #[tokio::test]
-async fn the_whole_way_to_the_server_is_told_without_the_password_of_the_proxy() {
+async fn connection_log_omits_proxy_password() {
     let lines = Lines::default();
     let to = lines.clone();
     LazyLock::force(&SECOND);

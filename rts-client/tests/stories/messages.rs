@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::support::{APP_ID, Site, next, next_message, soon};
 
 #[tokio::test]
-async fn a_message_arrives_and_its_sender_knows() {
+async fn sender_gets_result_of_arrived_message() {
     let site = Site::open().await;
     let (alice, mut alices) = site.log_in("alice").await;
     let (_bob, mut bobs) = site.log_in("bob").await;
@@ -45,7 +45,7 @@ async fn bytes_arrive_as_bytes() {
 }
 
 #[tokio::test]
-async fn a_message_that_does_not_arrive_says_why_and_whose_fault_it_is() {
+async fn undelivered_message_has_reason_and_culprit() {
     let site = Site::open().await;
     let (alice, _events) = site.log_in("alice").await;
     let not_delivered = |reason| Err(SendError::NotDelivered(reason));
@@ -70,7 +70,7 @@ async fn a_message_that_does_not_arrive_says_why_and_whose_fault_it_is() {
 }
 
 #[tokio::test]
-async fn a_login_says_what_became_of_it() {
+async fn login_returns_its_result() {
     let site = Site::open().await;
     let alice = site.engine();
     let code = |result: Result<(), LoginError>| result.map_err(|error| error.code());
@@ -99,7 +99,7 @@ async fn a_logout_ends_a_login_that_has_no_answer() {
 }
 
 #[tokio::test]
-async fn a_login_does_not_get_the_answer_of_the_next() {
+async fn login_does_not_get_the_answer_of_the_next_one() {
     let site = Site::open().await;
     let engine = site.engine();
     let mut alices = pin!(engine.login("token", "alice"));
@@ -111,7 +111,7 @@ async fn a_login_does_not_get_the_answer_of_the_next() {
 }
 
 #[tokio::test]
-async fn a_time_of_a_running_engine_can_be_changed() {
+async fn timeout_can_be_changed_on_a_running_engine() {
     let site = Site::open().await;
     let (alice, _events) = site.log_in("alice").await;
     assert!(alice.set_timing(Timing::Send, Duration::from_millis(9)).is_err());
@@ -122,7 +122,7 @@ async fn a_time_of_a_running_engine_can_be_changed() {
 }
 
 #[tokio::test]
-async fn the_older_of_two_logins_is_told_and_stays_out() {
+async fn displaced_login_gets_event_and_stays_offline() {
     let site = Site::open().await;
     let (older, mut events) = site.log_in("alice").await;
     let (_newer, _) = site.log_in("alice").await;
@@ -135,7 +135,7 @@ async fn the_older_of_two_logins_is_told_and_stays_out() {
 }
 
 #[tokio::test]
-async fn users_are_online_or_not() {
+async fn online_status_follows_login_and_logout() {
     let site = Site::open().await;
     let (alice, _events) = site.log_in("alice").await;
     assert_eq!(soon(alice.online_status("alice")).await, OnlineStatus::Online);
@@ -145,7 +145,7 @@ async fn users_are_online_or_not() {
 }
 
 #[tokio::test]
-async fn the_apps_server_answers() {
+async fn app_server_answers() {
     let site = Site::open().await;
     let (alice, _events) = site.log_in("alice").await;
     let error = soon(alice.send_to_server("hi")).await.expect_err("no params");
@@ -159,7 +159,7 @@ async fn the_apps_server_answers() {
 
 /// The answer that comes at once is not for the call that waits.
 #[tokio::test]
-async fn params_that_are_refused_at_once_do_not_answer_earlier_ones() {
+async fn params_refused_at_once_leave_earlier_call_open() {
     let site = Site::open().await;
     let (alice, _events) = site.log_in("alice").await;
     let (contract, too_long) = (alice.contract(), "x".repeat(1_025));
@@ -170,7 +170,7 @@ async fn params_that_are_refused_at_once_do_not_answer_earlier_ones() {
 }
 
 #[tokio::test]
-async fn an_engine_whose_events_nobody_wants_goes_on() {
+async fn engine_runs_without_event_stream() {
     let site = Site::open().await;
     let alice = site.engine();
     soon(alice.login("token", "alice")).await.expect("accepted");
@@ -188,7 +188,7 @@ async fn an_engine_whose_events_nobody_wants_goes_on() {
 }
 
 #[tokio::test]
-async fn a_new_stream_of_events_goes_on_where_the_old_one_was() {
+async fn new_event_stream_continues_after_the_old_one() {
     let site = Site::open().await;
     let (alice, mut old) = site.log_in("alice").await;
     soon(alice.send("alice", "first")).await.expect("alice has it");
@@ -205,7 +205,7 @@ async fn a_new_stream_of_events_goes_on_where_the_old_one_was() {
 }
 
 #[tokio::test]
-async fn what_cannot_work_is_refused_by_the_builder() {
+async fn builder_refuses_invalid_configuration() {
     let error = |builder: rts_client::Builder| builder.build().expect_err("refused").to_string();
     let at = |address: &str| Engine::builder(address, APP_ID);
     assert!(error(at("http://a:1")).contains("rts://127.0.0.1:7600"));
@@ -219,7 +219,7 @@ async fn what_cannot_work_is_refused_by_the_builder() {
 
 #[cfg(feature = "smol")]
 #[test]
-fn outside_of_tokio_an_engine_lives_on_smol() {
+fn engine_uses_smol_outside_tokio() {
     let engine = Engine::builder("rts://127.0.0.1:1", APP_ID).build().expect("good arguments");
     let mut events = engine.events();
     engine.contract().login("token", "alice").expect("not logged in");
@@ -229,7 +229,7 @@ fn outside_of_tokio_an_engine_lives_on_smol() {
 
 #[cfg(not(feature = "smol"))]
 #[test]
-fn outside_a_runtime_there_is_no_engine() {
+fn engine_needs_a_runtime() {
     let error = Engine::builder("rts://127.0.0.1:1", APP_ID).build().expect_err("no runtime");
     assert!(
         matches!(error, BuildError::Connect(rts_client::contract::ConnectError::NoRuntime)),

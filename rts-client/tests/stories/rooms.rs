@@ -74,7 +74,7 @@ async fn a_room_that_was_left_can_be_joined_again() {
 }
 
 #[tokio::test]
-async fn a_leave_and_a_join_of_one_room_end_in_the_room() {
+async fn leave_followed_by_join_ends_in_the_room() {
     let site = Site::open().await;
     let (alice, _events) = site.log_in("alice").await;
     let lobby = soon(alice.join("lobby")).await.expect("joined");
@@ -90,7 +90,7 @@ async fn a_leave_and_a_join_of_one_room_end_in_the_room() {
 }
 
 #[tokio::test]
-async fn an_engine_can_have_been_in_any_number_of_rooms() {
+async fn left_rooms_do_not_count() {
     let site = Site::open().await;
     let (alice, events) = site.log_in("alice").await;
     drop(events);
@@ -101,7 +101,7 @@ async fn an_engine_can_have_been_in_any_number_of_rooms() {
 }
 
 #[tokio::test]
-async fn who_was_kicked_can_join_again_and_who_is_banned_cannot() {
+async fn kicked_user_can_join_again_and_banned_one_cannot() {
     let site = Site::open().await;
     let (alice, mut events) = site.log_in("alice").await;
     let lobby = soon(alice.join("lobby")).await.expect("joined");
@@ -126,7 +126,7 @@ async fn who_was_kicked_can_join_again_and_who_is_banned_cannot() {
 }
 
 #[tokio::test]
-async fn a_join_that_cannot_work_says_why() {
+async fn impossible_join_fails_with_reason() {
     let site = Site::open().await;
     let (alice, _events) = site.log_in("alice").await;
     assert_eq!(soon(alice.join("no room")).await.err(), Some(JoinError::InvalidRoomId));
@@ -138,7 +138,7 @@ async fn a_join_that_cannot_work_says_why() {
 }
 
 #[tokio::test]
-async fn a_join_whose_future_is_dropped_leaves_no_room_behind() {
+async fn dropped_join_leaves_the_room() {
     let site = Site::open().await;
     let (alice, _events) = site.log_in("alice").await;
     {

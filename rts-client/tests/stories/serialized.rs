@@ -8,7 +8,7 @@ use rts_client::{
 use serde_json::json;
 
 #[test]
-fn an_event_is_its_name_with_its_fields_and_an_error_its_code_with_its_message() {
+fn events_and_errors_have_their_serialized_form() {
     let of = |event: &Event| serde_json::to_value(event).expect("serializable");
     let uid = UserId::new("alice").expect("a user id");
     assert_eq!(

@@ -58,7 +58,7 @@ async fn a_login_begins_with_a_token_of_the_provider() {
 }
 
 #[tokio::test]
-async fn a_refused_token_is_replaced_before_the_login_fails() {
+async fn refused_token_is_replaced_within_one_login() {
     let site = Site::open().await;
     let (alice, mut asks) = supplied(&site, &["token"]);
     soon(alice.login(REFUSED, "alice")).await.expect("accepted");
@@ -76,7 +76,7 @@ async fn a_login_fails_when_the_second_token_is_refused_too() {
 }
 
 #[tokio::test]
-async fn a_provider_that_fails_is_named_with_its_reason() {
+async fn provider_error_has_its_reason() {
     let site = Site::open().await;
     let (alice, _asks) = supplied(&site, &[]);
     for failed in [soon(alice.login_as("alice")).await, soon(alice.login(REFUSED, "alice")).await] {
@@ -90,7 +90,7 @@ async fn a_provider_that_fails_is_named_with_its_reason() {
 }
 
 #[tokio::test]
-async fn a_token_that_expires_is_replaced_before_the_server_asks() {
+async fn expiring_token_is_replaced_before_its_expiry() {
     let site = Site::open().await;
     let never = token_until(u32::MAX);
     let (alice, mut asks) = supplied(&site, &[&never]);
@@ -108,7 +108,7 @@ async fn a_token_that_expires_is_replaced_before_the_server_asks() {
 }
 
 #[tokio::test]
-async fn a_provider_that_panics_fails_the_login_and_is_asked_again_by_the_next() {
+async fn provider_panic_fails_only_one_login() {
     let site = Site::open().await;
     let asks = Arc::new(AtomicU32::new(0));
     let counted = Arc::clone(&asks);
@@ -181,7 +181,7 @@ async fn a_closed_engine_does_not_wait_for_its_provider() {
 }
 
 #[tokio::test]
-async fn what_cannot_log_in_asks_for_no_token() {
+async fn refused_login_call_requests_no_token() {
     let site = Site::open().await;
     let (alice, mut asks) = supplied(&site, &["token"]);
     let refused = soon(alice.login_as("no one")).await;
@@ -193,7 +193,7 @@ async fn what_cannot_log_in_asks_for_no_token() {
 }
 
 #[tokio::test]
-async fn a_token_of_the_application_counts_more_than_one_that_was_asked_for_before() {
+async fn token_of_application_overrides_requested_one() {
     let site = Site::open().await;
     let (answer, answers) = tokio::sync::watch::channel(());
     let (asked, mut asks) = unbounded_channel();

@@ -179,7 +179,7 @@ fn close(code: CloseCode) -> Frame {
 }
 
 #[test]
-fn a_life_fills_every_store() {
+fn whole_life_uses_every_store() {
     let mut world = World::new();
     world.live();
     let empty: Vec<_> = kept(&world.engine).into_iter().filter(|(_, count)| *count == 0).collect();

@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_leaves_those_in_force() {
+    fn refusal_leaves_params_in_force() {
         let mut params_part = Params::default();
         params_part.ask(1, params("https://a"));
         assert!(!params_part.answered(1, ServerParamsCode::Ok, true));
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_of_those_told_again_loses_them() {
+    fn refusal_of_repeated_params_removes_them() {
         let mut questions = Questions::new();
         let mut params_part = Params::default();
         let ticket = asked(&mut params_part, &mut questions, "https://a");
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn what_still_goes_out_is_not_asked_twice() {
+    fn queued_params_are_not_sent_twice() {
         let mut questions = Questions::new();
         let mut params_part = Params::default();
         let ticket = asked(&mut params_part, &mut questions, "https://a");

@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_full_when_the_slowest_of_its_rates_is() {
+    fn allowance_is_full_with_its_slowest_rate() {
         let config = Config::default();
         let mut allowance = Allowance::full(&config, Instant::ORIGIN);
         assert_eq!(allowance.full_at(), Instant::ORIGIN);

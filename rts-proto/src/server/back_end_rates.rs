@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_kept_where_there_is_no_limit() {
+    fn unlimited_rate_keeps_no_entry() {
         let config = Config { backend_sends_per_second: 0, ..Config::default() };
         let mut shared = Shared::new(config);
         let mut rates = BackEndRates::default();

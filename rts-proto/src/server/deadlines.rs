@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_disarmed_never_comes_up() {
+    fn disarmed_deadline_never_passes() {
         let mut deadlines = Deadlines::default();
         let at = Instant::from_millis(10);
         let deadline = deadlines.arm(at, due(1));

@@ -282,7 +282,7 @@ impl World {
 }
 
 #[test]
-fn a_life_fills_every_store() {
+fn whole_life_uses_every_store() {
     let mut world = World::new();
     world.live();
     let empty = kept(&world.server).into_iter().filter(|(_, count)| *count == 0);
@@ -291,7 +291,7 @@ fn a_life_fills_every_store() {
 }
 
 #[test]
-fn nothing_is_left_however_all_of_them_go() {
+fn no_entries_remain_after_any_end() {
     let ways: [fn(&mut World); 5] = [
         |_| {},
         |world| world.links().for_each(|link| world.input(Input::Disconnected(link))),

@@ -355,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn back_end_is_told_of_the_leave_before_the_empty_room() {
+    fn back_end_gets_leave_before_empty_room() {
         let mut fixture = Fixture::new();
         fixture.shared =
             Shared::new(Config { reported_apps: [app_id()].into(), ..Config::default() });

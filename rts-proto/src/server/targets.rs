@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn the_driver_is_asked_about_one_after_the_other() {
+    fn targets_are_checked_one_at_a_time() {
         let (mut targets, mut shared, alice) = begun();
         targets.ask(&mut shared, alice, &set(1));
         targets.ask(&mut shared, alice, &set(2));

@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn an_app_is_here_until_its_last_user_goes() {
+    fn app_exists_until_its_last_user_leaves() {
         let mut users = Users::new(1);
         users.insert(&app_id(), uid("alice"), number(1));
         users.insert(&app_id(), uid("bob"), number(2));
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_go_on_behind_a_user_in_the_order_of_ids() {
+    fn pages_continue_after_a_user_in_id_order() {
         let mut users = Users::new(1);
         for (place, user) in ["carol", "alice", "bob"].into_iter().enumerate() {
             users.insert(&app_id(), uid(user), number(place as u64 + 1));

@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_waits_for_a_session_that_is_over() {
+    fn ended_session_has_no_waiting_answers() {
         let (mut welcomes, rooms, mut shared, alice) = joined();
         use_budget(&mut shared, alice);
         welcomes.add(&mut shared, &rooms, alice, room_id("first"), 1);

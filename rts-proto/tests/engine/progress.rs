@@ -14,7 +14,7 @@ fn started(stage: &Stage) -> Option<(LinkId, SessionStart)> {
 }
 
 #[test]
-fn a_return_says_over_which_link_and_how_many_frames_go_out_again() {
+fn resume_has_link_and_number_of_resent_frames() {
     let mut stage = Stage::new();
     assert_eq!(started(&stage), None);
     stage.welcomed(session(1));
@@ -33,7 +33,7 @@ fn a_return_says_over_which_link_and_how_many_frames_go_out_again() {
 }
 
 #[test]
-fn a_lost_link_says_why_and_which_timer_ended_it() {
+fn lost_link_has_reason_and_timer() {
     let mut stage = Stage::logged_in();
     assert_eq!(stage.engine.lost_link(), None);
     stage.input(Input::Disconnected(stage.link));
@@ -68,7 +68,7 @@ fn a_lost_link_says_why_and_which_timer_ended_it() {
 }
 
 #[test]
-fn a_wait_says_how_long_it_lasts_and_whose_wish_that_is() {
+fn reconnect_wait_has_length_and_cause() {
     let mut stage = Stage::logged_in();
     assert_eq!(stage.engine.next_attempt(), None);
     let (code, reason) = (CloseCode::Busy.code(), Bytes::new());

@@ -64,7 +64,7 @@ fn logins_returns_and_logouts_are_noticed() {
 }
 
 #[test]
-fn login_notice_tells_resumed_from_impossible_resumes() {
+fn login_notice_distinguishes_impossible_resumes() {
     let mut shard = shard(Config::default());
     let (bob, accepted) = shard.log_in(login("alice"));
     let (sender, _) = shard.log_in(login("bob"));

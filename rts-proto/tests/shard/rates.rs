@@ -77,7 +77,7 @@ fn enters_256_rooms_at_once_and_refuses_more_without_notice() {
 }
 
 #[test]
-fn leaving_needs_no_rate_and_is_told() {
+fn leave_uses_no_rate_and_is_announced() {
     let mut shard = Shard::new(Config::default());
     let [witness, alice] = ["witness", "alice"].map(|uid| shard.log_in(login(uid)).0);
     join(&mut shard, witness, "room");

@@ -127,7 +127,7 @@ fn unreliable_messages_to_a_slow_receiver_are_dropped() {
 
 /// §5.3. The sender's own engine would refuse these too, but other clients rely on the server.
 #[test]
-fn results_say_why_a_message_went_nowhere() {
+fn results_have_the_reason_of_an_undelivered_message() {
     let system = crate::support::user("system");
     let config =
         Config { reserved_uids: [system].into(), sends_per_second: 4, ..Config::default() };

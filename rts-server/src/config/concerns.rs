@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn public_key_is_told() {
+    fn public_key_causes_warning() {
         for (keys, count) in [
             (r#"["a key of my own"]"#, 1),
             (r#"["a key of my own."]"#, 0),
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn short_key_is_told_without_showing_it() {
+    fn short_key_causes_warning_without_the_key() {
         assert_eq!(concerns("\"sixteen-bytes-16\""), Vec::<String>::new());
         let short = concerns("\"sixteen-bytes16\"");
         assert_eq!(short.len(), 1);
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn key_files_open_to_others_are_told() {
+    fn readable_key_files_cause_warnings() {
         let folder = tempfile::TempDir::new().expect("a folder");
         let (config, key) = (folder.path().join("rts.toml"), folder.path().join("key.pem"));
         let listen = "[[listen]]\nurl = \"rtss://127.0.0.1:0\"\ncertificate = \"c.pem\"\nkey = \"key.pem\"\n";
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn missing_state_dir_is_told_with_an_openapi() {
+    fn missing_state_dir_with_openapi_causes_warning() {
         let openapi = format!(
             "[openapi]\nlisten = \"127.0.0.1:1\"\n[[openapi.bearer_keys]]\nname = \"b\"\n\
              key = \"sixteen-bytes-or-more\"\napps = [\"{APP}\"]\n"
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn shared_key_file_is_told_once() {
+    fn shared_key_file_causes_one_warning() {
         let folder = tempfile::TempDir::new().expect("a folder");
         let (config, key) = (folder.path().join("rts.toml"), folder.path().join("key.pem"));
         let listen = |port| {

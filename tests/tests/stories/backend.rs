@@ -173,7 +173,7 @@ fn kicked_user_may_join_again() {
 }
 
 #[test]
-fn kick_while_link_is_down_is_told_on_reconnect() {
+fn kick_while_offline_is_reported_on_reconnect() {
     let (mut world, _) = three_in("room", Config::default());
     world.keep_out(BOB);
     world.run_for(seconds(3));
@@ -186,7 +186,7 @@ fn kick_while_link_is_down_is_told_on_reconnect() {
 }
 
 #[test]
-fn dismissed_room_is_empty_and_members_are_told() {
+fn dismissed_room_is_empty_and_members_are_notified() {
     let (mut world, keys) = three_in("room", Config::default());
     assert_eq!(world.backend(|server, now| server.dismiss(now, &app(), &room("room"))), 3);
     assert_eq!(world.stats().rooms, 0);

@@ -231,7 +231,7 @@ fn every_send_has_one_result_when_the_login_ends() {
 }
 
 #[test]
-fn ids_go_on_through_logout_and_login() {
+fn message_ids_continue_after_logout_and_login() {
     let mut world = two();
     assert_eq!(world.send(ALICE, "bob", "x"), 1);
     world.call(ALICE, |engine, now| engine.logout(now));

@@ -104,7 +104,7 @@ fn put_out_user_stays_out_until_it_logs_in() {
 }
 
 #[test]
-fn put_out_while_offline_is_told_on_reconnect() {
+fn put_out_while_offline_is_reported_on_reconnect() {
     let (mut world, _) = two_in_a_room(Config::default());
     world.keep_out(BOB);
     world.run_for(seconds(5));
@@ -157,7 +157,7 @@ fn lifting_a_login_ban_ends_no_session() {
 }
 
 #[test]
-fn login_ban_is_told_to_valid_tokens_only() {
+fn login_ban_is_reported_to_valid_tokens_only() {
     let mut world = World::new(Config::default(), 2, 1);
     bar(&mut world, "bob", seconds(100));
     let token = world.token("alice");
@@ -209,7 +209,7 @@ fn revoked_session_logs_in_again_with_newer_token() {
 }
 
 #[test]
-fn revoked_user_is_told_and_fresh_token_restores_rooms() {
+fn revoked_user_is_notified_and_fresh_token_restores_rooms() {
     let (mut world, _) = two_in_a_room(Config::default());
     world.refuse("bob", LoginCode::InvalidToken);
     assert_eq!(revoke(&mut world, Some("bob"), 1), 1);

@@ -86,7 +86,7 @@ fn reported_break_confirms_rooms() {
 }
 
 #[test]
-fn rejoin_tells_whether_broadcasts_may_be_missing() {
+fn rejoin_reports_whether_broadcasts_may_be_missing() {
     let cases = [
         (13, vec!["joined: Resumed"], vec!["while she is away"]),
         (40, vec!["joined: Anew", "bob joined"], vec![]),
@@ -235,7 +235,7 @@ fn two_in_a_room() -> (World, rts_proto::RoomKey) {
 const OTHER: usize = 2;
 
 #[test]
-fn leave_while_offline_is_told_on_reconnect() {
+fn leave_while_offline_is_reported_on_reconnect() {
     let (mut world, key) = two_in_a_room();
     world.keep_out(ALICE);
     world.run_for(seconds(1));
@@ -249,7 +249,7 @@ fn leave_while_offline_is_told_on_reconnect() {
 }
 
 #[test]
-fn logout_while_offline_is_told_after_the_grace_period() {
+fn logout_while_offline_is_reported_after_the_grace_period() {
     let (mut world, _) = two_in_a_room();
     world.keep_out(ALICE);
     world.run_for(seconds(1));

@@ -80,7 +80,7 @@ fn joins_over_rate_fail_unseen_by_others() {
 }
 
 #[test]
-fn join_and_leave_are_told_to_members() {
+fn join_and_leave_are_announced_to_members() {
     let mut world = three(Config::default());
     world.join(ALICE, "room");
     world.take_events(ALICE);

@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn invalid_utf8_is_told_and_the_next_line_is_read() {
+    fn invalid_utf8_is_reported_and_next_line_read() {
         let bad = Input::Bad("line 2 is not sent: its byte 4 is not UTF-8".to_owned());
         assert_eq!(all(b"one\nbad\xff\nthree\n"), [line("one"), bad, line("three")]);
     }

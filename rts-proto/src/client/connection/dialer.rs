@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_asks_for_a_while_gets_it() {
+    fn retry_after_of_server_is_respected() {
         let (mut dialer, mut shared) = parts();
         let link = dialer.connect_later(Duration::from_secs(7), &mut shared);
         let earliest = Instant::from_millis(8_000);

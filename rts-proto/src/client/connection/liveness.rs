@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_network_has_until_anything_is_heard() {
+    fn network_change_probe_ends_with_any_received_byte() {
         let mut liveness = Liveness::new(at(0));
         liveness.probe(at(2));
         assert_eq!(next(&liveness), Some((at(2), Timer::Probe)));

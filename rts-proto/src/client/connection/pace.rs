@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_seconds_worth_passes_and_then_the_rate_applies() {
+    fn pace_allows_half_a_second_then_the_rate() {
         let mut pace = pace(true);
         assert_eq!(passed(&mut pace), 2);
         assert_eq!(pace.ready_at(), Some(Instant::from_millis(1_250)));
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_passes_and_counts_while_the_pace_is_off() {
+    fn disabled_pace_counts_but_delays_nothing() {
         let mut pace = pace(false);
         assert_eq!(passed(&mut pace), 100);
         pace.set_on(true);
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_budget_spends_nothing_of_the_pace() {
+    fn budget_takes_no_tokens_of_the_pace() {
         let pace = pace(true);
         let mut budget = pace.budget().expect("the pace is on");
         assert_eq!(budget.spend(SEND, NOW), Ok(()));

@@ -40,7 +40,7 @@ fn outputs(shared: &mut Shared) -> Vec<Output> {
 }
 
 #[test]
-fn only_the_link_that_was_asked_for_is_greeted() {
+fn only_the_requested_link_gets_a_hello() {
     let (mut connection, mut shared) = logging_in();
     outputs(&mut shared);
     connection.connected(LinkId(2), &mut shared);
@@ -124,7 +124,7 @@ fn a_session_sends_only_while_its_link_is_up() {
 }
 
 #[test]
-fn what_arrives_is_acknowledged_once() {
+fn each_frame_is_acknowledged_once() {
     let (mut connection, mut shared) = online();
     outputs(&mut shared);
     let frame = Frame::LoginAnswer(LoginAnswer::Accepted(accepted()));

@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_mebibyte_may_be_on_its_way_and_the_next_byte_waits() {
+    fn lane_carries_half_a_mebibyte_and_not_one_byte_more() {
         let flights = with_bytes_to_bob(FULL - 100);
         assert!(!is_held(&flights, START, 100));
         assert!(is_held(&flights, START, 101));
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_silent_receiver_is_waited_for_6_seconds() {
+    fn lane_waits_6_seconds_for_a_silent_receiver() {
         let flights = with_bytes_to_bob(FULL);
         let until = Instant::from_millis(16_000);
         assert_eq!(flights.hold(START, bob(), 1, &Held::default()), Some(until));
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_is_not_overtaken_on_its_lane() {
+    fn waiting_frame_is_not_overtaken_on_its_lane() {
         let mut held = Held::default();
         held.add(bob());
         let flights = with_bytes_to_bob(1);

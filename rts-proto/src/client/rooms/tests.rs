@@ -70,7 +70,7 @@ fn only_the_join_that_is_wanted_is_answered() {
 }
 
 #[test]
-fn a_refused_join_ends_outside_and_says_why() {
+fn refused_join_ends_outside_with_reason() {
     let (mut rooms, key) = rooms(JOINING);
     let mut shared = shared();
     let state = RoomState::JoinFailed;
@@ -95,7 +95,7 @@ fn rejoins_rooms_after_a_lost_session() {
 }
 
 #[test]
-fn only_a_handle_that_is_in_its_room_hears_it() {
+fn only_joined_handles_get_room_events() {
     let leaving = |was_joined| Phase::Leaving { ticket: 1, was_joined, then_join: None };
     let heard = |phase| {
         let (mut shared, (rooms, _)) = (shared(), rooms(phase));

@@ -109,7 +109,7 @@ fn only_links_without_session_count_as_before_login() {
 }
 
 #[test]
-fn only_a_link_that_is_there_is_congested() {
+fn only_existing_links_are_congested() {
     let (mut links, mut shared) = begun();
     links.set_congested(LinkId(2), true);
     assert!(!links.is_congested(LinkId(2)));

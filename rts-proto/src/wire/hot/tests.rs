@@ -64,7 +64,7 @@ fn frames() -> Vec<Frame> {
 }
 
 #[test]
-fn what_is_written_by_hand_is_what_prost_writes() {
+fn hand_written_encoder_equals_prost() {
     for frame in frames() {
         let is_hot = !matches!(frame, Frame::Send { .. } | Frame::Broadcast { .. });
         let written = encode(&frame);
@@ -76,7 +76,7 @@ fn what_is_written_by_hand_is_what_prost_writes() {
 }
 
 #[test]
-fn what_is_read_by_hand_is_what_prost_reads() {
+fn hand_written_decoder_equals_prost() {
     for frame in frames() {
         let whole = frame.clone().encode_with_prost();
         let bytes = whole.slice(prefix_len(&whole)..);
@@ -95,7 +95,7 @@ fn what_is_read_by_hand_is_what_prost_reads() {
 }
 
 #[test]
-fn damaged_frames_are_read_like_prost_or_left_to_it() {
+fn hand_written_decoder_refuses_damage_or_equals_prost() {
     let mut random = Random::new(1);
     let mut next = |below: usize| {
         let micros = random.next_u64() % below as u64;

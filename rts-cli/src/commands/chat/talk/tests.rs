@@ -115,7 +115,7 @@ fn message_has_one_line_with_tick_or_reason() {
 }
 
 #[test]
-fn removed_member_is_told_and_can_join_again() {
+fn removed_member_is_notified_and_can_join_again() {
     let mut stage = Stage::new();
     stage.bob_joins("lobby");
     stage.types("/join lobby");

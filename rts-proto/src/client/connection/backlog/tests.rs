@@ -108,7 +108,7 @@ fn frame_waits_for_its_rate_and_other_kinds_pass() {
 }
 
 #[test]
-fn what_is_taken_back_never_moves() {
+fn taken_back_frame_stays_where_it_is() {
     let mut parts = Parts::new();
     let (first, second) = (parts.send("bob", 10), parts.send("bob", 20));
     assert!(parts.backlog.take_back(first));

@@ -35,7 +35,7 @@ fn live_login_resumes_with_session_and_claim() {
 }
 
 #[test]
-fn the_server_says_whether_the_session_goes_on() {
+fn login_answer_says_whether_session_is_resumed() {
     let mut login = live();
     let mut answer = accepted();
     answer.resumed = true;

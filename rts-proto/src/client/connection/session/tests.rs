@@ -90,7 +90,7 @@ fn frame_can_be_taken_back_until_transmitted() {
 }
 
 #[test]
-fn what_waited_for_a_resume_goes_out_at_the_rate() {
+fn frames_held_for_resume_are_sent_at_the_rate() {
     let mut accepted = accepted();
     accepted.server_sends_per_second = 2;
     let mut parts = Parts::new(&accepted);
