@@ -138,7 +138,7 @@ impl Events {
     /// The next event; `None` at the end. Cancel safe: no event is lost.
     pub async fn next(&mut self) -> Option<Event> {
         loop {
-            if let Some(event) = told(self.events.next().await?) {
+            if let Some(event) = converted(self.events.next().await?) {
                 return Some(event);
             }
         }
@@ -147,7 +147,7 @@ impl Events {
     /// The next event, if there is one now.
     pub fn try_next(&mut self) -> Option<Event> {
         loop {
-            if let Some(event) = told(self.events.try_next()?) {
+            if let Some(event) = converted(self.events.try_next()?) {
                 return Some(event);
             }
         }
@@ -162,7 +162,7 @@ impl Stream for Events {
             match ready!(Pin::new(&mut self.events).poll_next(context)) {
                 None => return Poll::Ready(None),
                 Some(event) => {
-                    if let Some(event) = told(event) {
+                    if let Some(event) = converted(event) {
                         return Poll::Ready(Some(event));
                     }
                 }
@@ -178,7 +178,7 @@ impl fmt::Debug for Events {
 }
 
 /// The event for the application; `None` for answers that only the caller of a method gets.
-fn told(event: contract::Event) -> Option<Event> {
+fn converted(event: contract::Event) -> Option<Event> {
     Some(match event {
         contract::Event::ConnectionStateChanged(state) => Event::Connection(state),
         contract::Event::LoginResult { uid, code, elapsed } => {
@@ -193,7 +193,7 @@ fn told(event: contract::Event) -> Option<Event> {
             Event::ServerSendResult { id, result: error::sent(code).map(|()| reply) }
         }
         contract::Event::Room { room, event, .. } => {
-            Event::Room { room, event: told_of_room(event) }
+            Event::Room { room, event: converted_room_event(event) }
         }
         contract::Event::Warning { code, message } => Event::Warning { code, message },
         contract::Event::PeerOnlineStatus { .. }
@@ -202,7 +202,7 @@ fn told(event: contract::Event) -> Option<Event> {
     })
 }
 
-fn told_of_room(event: contract::RoomEvent) -> RoomEvent {
+fn converted_room_event(event: contract::RoomEvent) -> RoomEvent {
     match event {
         contract::RoomEvent::Joined { how, elapsed, .. } => RoomEvent::Joined { how, elapsed },
         contract::RoomEvent::StateChanged { state, .. } => RoomEvent::StateChanged(state),

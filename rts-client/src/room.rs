@@ -48,8 +48,8 @@ impl Room {
     }
 
     /// Leaves the room, and waits until the engine is out. It also ends when the room is joined
-    /// again. Without a link it ends at once, and the server is told later. The leave begins with
-    /// the first poll, and goes on if this future is dropped.
+    /// again. Without a link it ends at once, and the server is notified later. The leave begins
+    /// with the first poll, and continues if this future is dropped.
     pub async fn leave(&self) {
         self.room.leave().await;
     }

@@ -49,7 +49,7 @@ impl Driver {
             }
             let before = state.client.link();
             state.client.handle_input(now, input);
-            state.tell_early_close(before);
+            state.report_early_close(before);
             if state.client.is_online() {
                 state.link_error = None;
             }

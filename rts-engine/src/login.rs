@@ -38,7 +38,7 @@ pub(crate) struct Login {
     number: u64,
     /// Whether the present login was accepted at some time.
     was_live: bool,
-    /// The login is so new that nobody was told.
+    /// The login has not been reported yet.
     is_new: bool,
     version: u64,
     waiting: Vec<Waker>,

@@ -103,7 +103,7 @@ impl Room {
 
     /// Sets the handler of this room's events, which takes precedence over the engine's handler. It
     /// replaces an earlier one. On a destroyed room nothing happens.
-    /// [`Engine::set_event_handler`](crate::Engine::set_event_handler) tells how it is called.
+    /// [`Engine::set_event_handler`](crate::Engine::set_event_handler) describes the calls.
     pub fn set_event_handler(&self, handler: impl RoomEventHandler + 'static) {
         self.handle.with(|state| {
             let retired = state.delivery.set_room_handler(self.key, handler);

@@ -195,12 +195,12 @@ impl State {
         self.log.look_at(&self.client, now);
     }
 
-    /// A link did not come up. The application is not told if the link is no longer needed, or if
-    /// it was told of this reason before.
+    /// A link did not come up. The application gets no event if the link is no longer needed, or if
+    /// it had an event with this reason before.
     pub(crate) fn link_failed(&mut self, link: LinkId, why: String) {
         if self.client.link() == Some(link) {
             self.log.link_ended(&self.client, link, &why);
-            self.tell_link_error(why);
+            self.report_link_error(why);
         }
     }
 
@@ -220,7 +220,7 @@ impl State {
     }
 
     /// Reports that the server closed the previous link before a login was answered over it.
-    pub(crate) fn tell_early_close(&mut self, before: Option<LinkId>) {
+    pub(crate) fn report_early_close(&mut self, before: Option<LinkId>) {
         let Some(EarlyClose { link, code, number, reason }) = self.client.early_close() else {
             return;
         };
@@ -230,13 +230,13 @@ impl State {
                 false => format!("code {number}"),
             };
             let why = if reason.is_empty() { String::new() } else { format!(", {reason}") };
-            self.tell_link_error(format!(
+            self.report_link_error(format!(
                 "the server ended the connection before the login was answered: {code}{why}"
             ));
         }
     }
 
-    fn tell_link_error(&mut self, why: String) {
+    fn report_link_error(&mut self, why: String) {
         if self.link_error.as_ref() == Some(&why) {
             return;
         }

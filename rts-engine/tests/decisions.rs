@@ -81,13 +81,13 @@ impl Story {
         Self { engine, events, driver, micros, lines }
     }
 
-    /// Logged in over the first link, and nothing of it told any more.
+    /// Logged in over the first link. The lines about it are taken.
     fn logged_in(lines: Lines) -> Self {
         let mut story = Self::new("{}", lines);
         story.log_in();
         let answer = story.answer(1, false, 0);
         story.hears(1, answer);
-        story.told();
+        story.take_lines();
         story
     }
 
@@ -138,7 +138,7 @@ impl Story {
 
     /// The lines since this was asked last, each without the engine's number, which depends on
     /// other tests.
-    fn told(&mut self) -> Vec<String> {
+    fn take_lines(&mut self) -> Vec<String> {
         let number = format!("engine={} ", self.driver.engine_number());
         let bytes = std::mem::take(&mut *self.lines.0.lock().expect("nobody panics with it"));
         let text = String::from_utf8(bytes).expect("a log is text");
@@ -151,7 +151,7 @@ impl Story {
     }
 }
 
-fn told_at(filter: &str, story: impl FnOnce(Lines)) {
+fn with_log_at(filter: &str, story: impl FnOnce(Lines)) {
     let lines = Lines::default();
     let to = lines.clone();
     logging(filter, move || to.clone(), || story(lines));
@@ -159,24 +159,24 @@ fn told_at(filter: &str, story: impl FnOnce(Lines)) {
 
 #[test]
 fn log_has_loss_reason_retry_time_and_resume() {
-    told_at("debug", |lines| {
+    with_log_at("debug", |lines| {
         let mut story = Story::logged_in(lines);
         story.send("bob");
         story.send("bob");
         story.driver.link_ended(LinkId(1), "broken: connection reset");
         let why = "why=\"broken: connection reset\"";
         let lost = format!("DEBUG rts::engine: link lost link=1 user=alice {why}");
-        assert_eq!(story.told(), [lost]);
+        assert_eq!(story.take_lines(), [lost]);
         story.connect(2);
         story.hears(2, story.answer(1, true, 1));
         let resumed = "session resumed link=2 user=alice resumed=true frames_resent=1";
-        assert_eq!(story.told(), [format!("DEBUG rts::engine: {resumed}")]);
+        assert_eq!(story.take_lines(), [format!("DEBUG rts::engine: {resumed}")]);
 
         // The server is about to stop, and asks for a while.
         let (code, reason) = (CloseCode::Shutdown.code(), Bytes::new());
         story.hears(2, Frame::Close { code, reason, retry_after_ms: 3_000 });
-        let told = story.told();
-        let [lost, waiting] = &told[..] else { panic!("{told:#?}") };
+        let lines = story.take_lines();
+        let [lost, waiting] = &lines[..] else { panic!("{lines:#?}") };
         let closed = "link lost link=2 user=alice why=\"the server closed the connection: ";
         assert!(lost.starts_with(&format!("DEBUG rts::engine: {closed}")), "{lost}");
         let asked_for = "why=\"the server asked for 3000 ms; the rest is back-off\"";
@@ -188,38 +188,38 @@ fn log_has_loss_reason_retry_time_and_resume() {
         story.connect(3);
         story.hears(3, story.answer(2, false, 0));
         let anew = "session lost, and a new one begun link=3 user=alice resumed=false";
-        let told = story.told();
-        assert_eq!(told[0], format!("DEBUG rts::engine: {anew}"));
+        let lines = story.take_lines();
+        assert_eq!(lines[0], format!("DEBUG rts::engine: {anew}"));
         // What was on its way over the lost session.
-        for (line, id) in told[1..].iter().zip(1..=2) {
+        for (line, id) in lines[1..].iter().zip(1..=2) {
             let unknown = format!("result of a message link=3 user=alice id={id} code=1 ");
-            assert!(line.starts_with(&format!("DEBUG rts::engine: {unknown}")), "{told:#?}");
+            assert!(line.starts_with(&format!("DEBUG rts::engine: {unknown}")), "{lines:#?}");
         }
-        assert_eq!(told.len(), 3, "{told:#?}");
+        assert_eq!(lines.len(), 3, "{lines:#?}");
     });
 }
 
 #[test]
 fn log_names_the_timer_that_ended_a_link() {
-    told_at("debug", |lines| {
+    with_log_at("debug", |lines| {
         let mut story = Story::logged_in(lines);
         story.pass(Duration::from_secs(10));
-        let told = story.told();
+        let lines = story.take_lines();
         let lost = "link lost link=1 user=alice why=\"the server did not answer in time: nothing was \
                     heard (reconnectingAfterMs)\"";
-        assert!(told.contains(&format!("DEBUG rts::engine: {lost}")), "{told:#?}");
+        assert!(lines.contains(&format!("DEBUG rts::engine: {lost}")), "{lines:#?}");
     });
 }
 
 #[test]
 fn log_has_reason_of_failed_and_ended_logins() {
-    told_at("debug", |lines| {
+    with_log_at("debug", |lines| {
         let mut story = Story::new("{}", lines);
         story.log_in();
         story.hears(1, Frame::LoginAnswer(LoginAnswer::Refused(LoginCode::InvalidToken)));
         let expired = "the token is invalid, expired, or for another user or app (-1000)";
         assert_eq!(
-            story.told(),
+            story.take_lines(),
             [
                 "DEBUG rts::engine: connection state link=1 user=alice code=2 \
                  why=\"connecting (2)\""
@@ -230,19 +230,19 @@ fn log_has_reason_of_failed_and_ended_logins() {
         story.engine.update_login_token(&format!("fresh {SECRET}"));
         story.connect(2);
         story.hears(2, story.answer(1, false, 0));
-        story.told();
+        story.take_lines();
         let (code, reason) = (CloseCode::Displaced.code(), Bytes::new());
         story.hears(2, Frame::Close { code, reason, retry_after_ms: 0 });
-        let told = story.told();
+        let lines = story.take_lines();
         let over = "the login is over user=alice code=1 why=\"displaced by another login of the same \
                     user (1)\"";
-        assert!(told.contains(&format!("DEBUG rts::engine: {over}")), "{told:#?}");
+        assert!(lines.contains(&format!("DEBUG rts::engine: {over}")), "{lines:#?}");
     });
 }
 
 #[test]
 fn log_has_reason_of_results() {
-    told_at("debug", |lines| {
+    with_log_at("debug", |lines| {
         let mut story = Story::logged_in(lines);
         let room = story.room();
         room.join().expect("not joined");
@@ -255,7 +255,7 @@ fn log_has_reason_of_results() {
         drop(story.engine.set_server_params(SECRET, &format!("https://{SECRET}.example/")));
         let code = ServerParamsCode::Unknown;
         story.hears(1, Frame::ServerParamsAnswer { ticket: 2, code });
-        let told = story.told();
+        let lines = story.take_lines();
         for line in [
             "state of a room link=1 user=alice room=lobby code=-1001 why=\"the join failed (-1001)\"",
             "result of a message link=1 user=alice id=1 code=4 why=\"the receiver is not logged in \
@@ -265,31 +265,31 @@ fn log_has_reason_of_results() {
             "result of setting server params link=1 user=alice code=1000 why=\"the signature or the \
              URL is invalid, or the URL is not allowed (1000)\"",
         ] {
-            assert!(told.contains(&format!("DEBUG rts::engine: {line}")), "{line}: {told:#?}");
+            assert!(lines.contains(&format!("DEBUG rts::engine: {line}")), "{line}: {lines:#?}");
         }
     });
 }
 
-/// Result 5 of the engine is told from that of the server.
+/// Result 5 of the engine differs from that of the server.
 #[test]
 fn log_distinguishes_bounds_of_engine_and_server() {
-    told_at("debug", |lines| {
+    with_log_at("debug", |lines| {
         let mut story = Story::logged_in(lines);
         (0..2_049).for_each(|_| story.send("bob"));
         let own = "result of a message link=1 user=alice id=2049 code=5 why=\"2048 sends or 8 MiB \
                    have no result: slow down\"";
-        assert_eq!(story.told(), [format!("DEBUG rts::engine: {own}")]);
+        assert_eq!(story.take_lines(), [format!("DEBUG rts::engine: {own}")]);
         let (code, ids) = (SendCode::OverRate, vec![MessageId(1)]);
         story.hears(1, Frame::SendResults { code, ids });
         let servers = "result of a message link=1 user=alice id=1 code=5 why=\"over the rate, or too \
                        many sends without a result (5)\"";
-        assert_eq!(story.told(), [format!("DEBUG rts::engine: {servers}")]);
+        assert_eq!(story.take_lines(), [format!("DEBUG rts::engine: {servers}")]);
     });
 }
 
 #[test]
 fn log_says_when_reading_is_paused() {
-    told_at("debug", |lines| {
+    with_log_at("debug", |lines| {
         let mut story = Story::logged_in(lines);
         (0..1_024).for_each(|_| drop(story.engine.get_peer_online_status("bob")));
         let from = rts_proto::UserId::new("bob").expect("well formed");
@@ -300,13 +300,13 @@ fn log_says_when_reading_is_paused() {
         assert!(!story.driver.wants_read());
         let why = "why=\"too many events wait; take them, or drop `Events`\"";
         let not_read = format!("DEBUG rts::engine: the link is not read link=1 user=alice {why}");
-        assert_eq!(story.told().pop(), Some(not_read));
+        assert_eq!(story.take_lines().pop(), Some(not_read));
         assert!(!story.driver.wants_read());
-        assert_eq!(story.told(), [""; 0], "once");
+        assert_eq!(story.take_lines(), [""; 0], "once");
         common::take_all(&mut story.events);
         assert!(story.driver.wants_read());
         let again = "DEBUG rts::engine: the link is read again link=1 user=alice";
-        assert_eq!(story.told(), [again]);
+        assert_eq!(story.take_lines(), [again]);
     });
 }
 
@@ -316,7 +316,7 @@ fn log_level_selects_callback_lines() {
     let login = |filter: &str, parameters: &str| {
         let lines = Lines::default();
         let to = lines.clone();
-        let mut told = Vec::new();
+        let mut logged = Vec::new();
         logging(
             filter,
             move || to.clone(),
@@ -324,22 +324,22 @@ fn log_level_selects_callback_lines() {
                 let mut story = Story::new(parameters, lines);
                 story.log_in();
                 story.hears(1, Frame::LoginAnswer(LoginAnswer::Refused(LoginCode::BadUserId)));
-                told = story.told();
+                logged = story.take_lines();
             },
         );
-        told.iter().map(|line| line.split(" user=").next().unwrap_or("").to_owned()).collect()
+        logged.iter().map(|line| line.split(" user=").next().unwrap_or("").to_owned()).collect()
     };
-    let told: Vec<String> = login("rts::engine=debug", r#"{"logLevel":"error"}"#);
+    let lines: Vec<String> = login("rts::engine=debug", r#"{"logLevel":"error"}"#);
     let state = "DEBUG rts::engine: connection state link=1";
-    assert_eq!(told, [state, "ERROR rts::engine::log: login failed"]);
-    let told: Vec<String> = login("warn", r#"{"logLevel":"debug"}"#);
-    assert_eq!(told, ["ERROR rts::engine::log: login failed"]);
+    assert_eq!(lines, [state, "ERROR rts::engine::log: login failed"]);
+    let lines: Vec<String> = login("warn", r#"{"logLevel":"debug"}"#);
+    assert_eq!(lines, ["ERROR rts::engine::log: login failed"]);
     assert_eq!(login("info", "{}"), [""; 0], "all is called back");
 }
 
 #[test]
 fn log_omits_payload_token_and_signature() {
-    told_at("trace", |lines| {
+    with_log_at("trace", |lines| {
         let mut story = Story::logged_in(lines);
         let room = story.room();
         room.join().expect("not joined");
@@ -353,9 +353,9 @@ fn log_omits_payload_token_and_signature() {
         story.hears(1, Frame::Delivery { from, payload, config: RELIABLE });
         story.driver.handle_input(Input::Disconnected(LinkId(1)));
         story.engine.destroy();
-        let told = story.told();
-        assert!(told.len() > 4, "{told:#?}");
-        assert!(told.iter().all(|line| !line.contains(SECRET)), "{told:#?}");
+        let lines = story.take_lines();
+        assert!(lines.len() > 4, "{lines:#?}");
+        assert!(lines.iter().all(|line| !line.contains(SECRET)), "{lines:#?}");
     });
 }
 

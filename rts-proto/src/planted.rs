@@ -67,7 +67,7 @@ bugs! {
     NoHeartbeat,
     /// Refused messages skip an id.
     IdSkipped,
-    /// The server is not told of a leave that was called without a link.
+    /// The server gets no frame for a leave that was called without a link.
     LeaveForgotten,
     /// Frames that are held back for the server's rate are not released.
     PaceNotRearmed,
@@ -163,7 +163,7 @@ bugs! {
     BackEndReachesAnyApp,
     /// A message to some members of a room goes to all members.
     RoomUnicastToAll,
-    /// A user that is kicked from a room is not told.
+    /// A user that is kicked from a room gets no event.
     KickNotTold,
     /// A banned room keeps its members.
     BanLeavesMembers,
@@ -181,13 +181,13 @@ bugs! {
     LaterTokenRevoked,
     /// Bans do not expire.
     BanForEver,
-    /// The back end is told that a user is online at each new session.
+    /// The back end gets a report that a user is online at each new session.
     OnlineReportedAgain,
-    /// The back end is not told of the members who leave a dismissed room.
+    /// The back end gets no reports of the members who leave a dismissed room.
     DismissalNotReported,
-    /// The back end is told that a room is empty before it is told who left.
+    /// The back end gets the report of an empty room before that of the last leave.
     EmptiedReportedFirst,
-    /// The back end is told that a dropped user logged out.
+    /// The back end gets a report that a dropped user logged out.
     DropReportedAsLogout,
     /// A frame with an unknown field cannot be read.
     UnknownFieldRefused,

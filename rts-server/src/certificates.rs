@@ -15,7 +15,7 @@ use crate::{ConfigError, expiry};
 /// How often the files are read, apart from calls of [`Certificates::reload`].
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 /// How often an expiring certificate is logged.
-const TELL_EVERY: Duration = Duration::from_secs(86_400);
+const LOG_EVERY: Duration = Duration::from_secs(86_400);
 
 /// The certificates of a server's listeners. Clones share them.
 #[derive(Clone, Debug, Default)]
@@ -68,12 +68,12 @@ impl Certificates {
 
     /// Reads the files periodically, without end. Reports certificates that have expired or soon
     /// will, at once and then daily.
-    pub(crate) async fn watch_files(&self, tell: impl Fn(String)) {
-        let mut told_at = None::<Instant>;
+    pub(crate) async fn watch_files(&self, log: impl Fn(String)) {
+        let mut logged_at = None::<Instant>;
         loop {
-            if told_at.is_none_or(|at| at.elapsed() >= TELL_EVERY) {
-                told_at = Some(Instant::now());
-                self.shown.iter().filter_map(|shown| shown.concern()).for_each(&tell);
+            if logged_at.is_none_or(|at| at.elapsed() >= LOG_EVERY) {
+                logged_at = Some(Instant::now());
+                self.shown.iter().filter_map(|shown| shown.concern()).for_each(&log);
             }
             sleep(LOOK_EVERY).await;
             match self.reload() {
@@ -208,20 +208,20 @@ mod tests {
         (listen.certificate, listen.key) = (file("c.pem"), file("k.pem"));
         let mut certificates = Certificates::default();
         certificates.acceptor(&listen, "listen, entry 1").expect("a certificate and its key");
-        let told = RefCell::new(Vec::new());
-        let tells = || certificates.watch_files(|concern| told.borrow_mut().push(concern));
+        let lines = RefCell::new(Vec::new());
+        let watch = || certificates.watch_files(|concern| lines.borrow_mut().push(concern));
         let tick = Duration::from_millis(1);
-        for (time, count) in [(tick, 1), (TELL_EVERY - tick, 1), (TELL_EVERY + tick, 2)] {
-            told.borrow_mut().clear();
-            let _ = tokio::time::timeout(time, tells()).await;
-            assert_eq!(told.borrow().len(), count, "{time:?}");
+        for (time, count) in [(tick, 1), (LOG_EVERY - tick, 1), (LOG_EVERY + tick, 2)] {
+            lines.borrow_mut().clear();
+            let _ = tokio::time::timeout(time, watch()).await;
+            assert_eq!(lines.borrow().len(), count, "{time:?}");
         }
         let begin = "listen, entry 1: the certificate ";
-        let told_first = told.borrow()[0].clone();
-        assert!(told_first.starts_with(begin) && told_first.contains("2020-01-01"), "{told_first}");
-        told.borrow_mut().clear();
+        let first_line = lines.borrow()[0].clone();
+        assert!(first_line.starts_with(begin) && first_line.contains("2020-01-01"), "{first_line}");
+        lines.borrow_mut().clear();
         write(folder.path(), 4000);
-        let _ = tokio::time::timeout(2 * TELL_EVERY, tells()).await;
-        assert_eq!(told.borrow().len(), 1, "before the files were read again");
+        let _ = tokio::time::timeout(2 * LOG_EVERY, watch()).await;
+        assert_eq!(lines.borrow().len(), 1, "before the files were read again");
     }
 }

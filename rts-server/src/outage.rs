@@ -13,7 +13,7 @@ const FURTHER_CAUSES: &str = "";
 /// it lasts. The end of the outage is logged if its beginning was.
 #[derive(Debug, Default)]
 pub(crate) struct Outage {
-    told: BTreeMap<String, Instant>,
+    logged: BTreeMap<String, Instant>,
     /// Failures without a line, since the last line.
     left_out: u64,
     /// The outage under way, whose end will be logged.
@@ -42,19 +42,19 @@ impl Outage {
         if let Some(under_way) = &mut self.under_way {
             under_way.failures += 1;
         }
-        let is_old = |told: Instant| now.saturating_duration_since(told) >= EVERY;
+        let is_old = |logged: Instant| now.saturating_duration_since(logged) >= EVERY;
         let mut cause = cause;
-        if !self.told.contains_key(cause) && self.told.len() >= CAUSES_MAX {
-            self.told.retain(|_, told| !is_old(*told));
-            if self.told.len() >= CAUSES_MAX {
+        if !self.logged.contains_key(cause) && self.logged.len() >= CAUSES_MAX {
+            self.logged.retain(|_, logged| !is_old(*logged));
+            if self.logged.len() >= CAUSES_MAX {
                 cause = FURTHER_CAUSES;
             }
         }
-        if self.told.get(cause).is_some_and(|told| !is_old(*told)) {
+        if self.logged.get(cause).is_some_and(|logged| !is_old(*logged)) {
             self.left_out += 1;
             return None;
         }
-        self.told.insert(cause.to_owned(), now);
+        self.logged.insert(cause.to_owned(), now);
         self.under_way.get_or_insert(UnderWay { since: now, failures: 1 });
         Some(std::mem::take(&mut self.left_out))
     }
@@ -118,16 +118,16 @@ mod tests {
     #[test]
     fn further_causes_count_as_one() {
         let (mut outage, start) = (Outage::default(), Instant::now());
-        let told = |outage: &mut Outage, now, from: u32| {
+        let logged = |outage: &mut Outage, now, from: u32| {
             let causes = (from..from + 1_000).map(|number| format!("cause {number}"));
             causes.filter(|cause| outage.failed(cause, now).is_some()).count()
         };
-        assert_eq!(told(&mut outage, start, 0), CAUSES_MAX + 1);
+        assert_eq!(logged(&mut outage, start, 0), CAUSES_MAX + 1);
         assert_eq!(
-            told(&mut outage, start + EVERY, 1_000),
+            logged(&mut outage, start + EVERY, 1_000),
             CAUSES_MAX + 1,
             "the old are forgotten"
         );
-        assert!(outage.told.len() <= CAUSES_MAX + 1);
+        assert!(outage.logged.len() <= CAUSES_MAX + 1);
     }
 }

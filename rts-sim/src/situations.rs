@@ -95,7 +95,7 @@ situations! {
     BroadcastNotInRoom,
     /// Result 103.
     BroadcastTooLong,
-    /// A broadcast was heard.
+    /// A member received a broadcast.
     BroadcastHeard,
     /// A broadcast was received by a member that was leaving.
     HeardWhileLeaving,
@@ -259,7 +259,7 @@ situations! {
     LongestReply,
     /// A reply arrived after its receiver had to reconnect.
     ReplyAfterReconnect,
-    /// A server posted with params that it was told after a restart.
+    /// A server posted with params that it received after a restart.
     PostedAfterRestart,
     /// The server was lost while posts were under way.
     CrashWithPosts,
@@ -267,7 +267,7 @@ situations! {
     BackEndHeard,
     /// A user received a message of the back end after it had to reconnect.
     BackEndHeardAfterReconnect,
-    /// A member heard a broadcast of the back end.
+    /// A member received a broadcast of the back end.
     BackEndHeardInRoom,
     /// A member received a unicast of the back end.
     BackEndHeardAlone,

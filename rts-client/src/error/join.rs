@@ -35,7 +35,7 @@ pub enum JoinError {
     /// The join failed: the room is full, or the user joins too often or is in 128 rooms.
     #[error("the join failed: the room is full, or the user joins too often or is in 128 rooms")]
     Failed,
-    /// The room was told another state.
+    /// The server answered with another state.
     #[error("the join failed: {0}")]
     Refused(RoomState),
 }

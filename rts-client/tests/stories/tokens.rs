@@ -123,7 +123,7 @@ async fn provider_panic_fails_only_one_login() {
     assert_eq!(asks.load(Ordering::Relaxed), 2);
 }
 
-/// An engine whose provider never answers, and what tells that it was asked.
+/// An engine whose provider never answers, and a channel with an entry for each request.
 fn with_hanging_provider(site: &Site) -> (Engine, UnboundedReceiver<()>) {
     let (asked, asks) = unbounded_channel();
     let hangs = move |_: TokenRequest| {

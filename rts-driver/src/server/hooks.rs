@@ -52,13 +52,13 @@ pub type Posting = Pin<Box<dyn Future<Output = PostProgress> + Send>>;
 pub struct Begun(Box<dyn FnOnce() + Send>);
 
 impl Begun {
-    /// `tell` is called when the status line has arrived.
-    pub fn new(tell: impl FnOnce() + Send + 'static) -> Self {
-        Self(Box::new(tell))
+    /// `report` is called when the status line has arrived.
+    pub fn new(report: impl FnOnce() + Send + 'static) -> Self {
+        Self(Box::new(report))
     }
 
     /// Reports that the status line has arrived.
-    pub fn tell(self) {
+    pub fn report(self) {
         (self.0)();
     }
 }

@@ -58,19 +58,19 @@ pub(crate) struct NewPost {
 }
 
 impl NewPost {
-    /// Starts the task. `tell` is called with the progress of the post. The last call reports its
+    /// Starts the task. `report` is called with the progress of the post. The last call reports its
     /// end, however the task ends, also after a panic.
     pub(crate) fn start<R: Runtime>(
         self,
         poster: &dyn PostToAppServer,
-        tell: impl Fn(CallId, PostProgress) + Clone + Send + 'static,
+        report: impl Fn(CallId, PostProgress) + Clone + Send + 'static,
     ) {
         let Self { call, post, stopped } = self;
         let begun = Begun::new({
-            let tell = tell.clone();
-            move || tell(call, PostProgress::Begun)
+            let report = report.clone();
+            move || report(call, PostProgress::Begun)
         });
-        let running = Running { tell, call, outcome: PostProgress::NotReached };
+        let running = Running { report, call, outcome: PostProgress::NotReached };
         let posting = catch_unwind(AssertUnwindSafe(|| poster.post(post, begun)));
         if let Ok(posting) = posting
             && R::is_present()
@@ -82,7 +82,7 @@ impl NewPost {
 
 /// Reports the outcome when it is dropped.
 struct Running<T: Fn(CallId, PostProgress)> {
-    tell: T,
+    report: T,
     call: CallId,
     outcome: PostProgress,
 }
@@ -100,7 +100,7 @@ impl<T: Fn(CallId, PostProgress)> Running<T> {
 impl<T: Fn(CallId, PostProgress)> Drop for Running<T> {
     fn drop(&mut self) {
         // A second panic during a panic would end the process.
-        let _ = catch_unwind(AssertUnwindSafe(|| (self.tell)(self.call, self.outcome.clone())));
+        let _ = catch_unwind(AssertUnwindSafe(|| (self.report)(self.call, self.outcome.clone())));
     }
 }
 
@@ -130,7 +130,7 @@ mod tests {
 
         fn post(&self, _: Post, begun: Begun) -> Posting {
             assert!(!self.panics, "on purpose");
-            begun.tell();
+            begun.report();
             Box::pin(std::future::pending())
         }
     }
@@ -149,7 +149,7 @@ mod tests {
     }
 
     /// The reports about a post that is started where no task can run.
-    fn told(panics: bool) -> Vec<(CallId, PostProgress)> {
+    fn reports_of(panics: bool) -> Vec<(CallId, PostProgress)> {
         let (sender, receiver) = channel();
         let post = posts().next_new().expect("it was added");
         post.start::<Still>(&Poster { panics }, move |call, progress| {
@@ -161,12 +161,12 @@ mod tests {
     #[test]
     fn post_without_a_task_is_not_reached() {
         let expected = [PostProgress::Begun, PostProgress::NotReached];
-        assert_eq!(told(false), expected.map(|progress| (CALL, progress)));
+        assert_eq!(reports_of(false), expected.map(|progress| (CALL, progress)));
     }
 
     #[test]
     fn post_whose_poster_panics_is_not_reached() {
-        assert_eq!(told(true), [(CALL, PostProgress::NotReached)]);
+        assert_eq!(reports_of(true), [(CALL, PostProgress::NotReached)]);
     }
 
     #[test]

@@ -78,7 +78,7 @@ impl Client {
                 self.release();
             }
             Frame::RoomDelivery { from, room, payload } => {
-                self.tell_member(&room, RoomEvent::MessageReceived { from, payload });
+                self.notify_member(&room, RoomEvent::MessageReceived { from, payload });
             }
             // The ids are this engine's numbers, so the frame's room is not needed.
             Frame::BroadcastResults { code, ids, .. } => {
@@ -97,14 +97,14 @@ impl Client {
                 }
             }
             Frame::MemberJoined { room, uid } => {
-                self.tell_member(&room, RoomEvent::UserJoined(uid));
+                self.notify_member(&room, RoomEvent::UserJoined(uid));
             }
             Frame::MemberLeft { room, uid, reason } => {
-                self.tell_member(&room, RoomEvent::UserLeft { uid, reason });
+                self.notify_member(&room, RoomEvent::UserLeft { uid, reason });
             }
             Frame::RoomNotice { room, state } => self.room_noticed(&room, state),
             Frame::RoomUnicast { from, room, payload } => {
-                self.tell_member(&room, RoomEvent::UserMessageReceived { from, payload });
+                self.notify_member(&room, RoomEvent::UserMessageReceived { from, payload });
             }
             Frame::StatusAnswer { query, status } => {
                 self.answer(Answer::Status(query, status));
@@ -134,7 +134,7 @@ impl Client {
         Ok(())
     }
 
-    fn tell_member(&mut self, room: &RoomId, event: RoomEvent) {
+    fn notify_member(&mut self, room: &RoomId, event: RoomEvent) {
         self.rooms.emit_to_member(room, event, &mut self.shared);
     }
 

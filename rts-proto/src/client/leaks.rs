@@ -206,7 +206,7 @@ fn refused_token_keeps_rooms_and_params_for_the_next_one() {
     world.refuse_login();
     assert_eq!(world.drain(), None, "no deadline is left");
     // The login keeps its rooms and params until another token comes.
-    let of_params = [("params in force", 1), ("tickets of params told again", 1)];
+    let of_params = [("params in force", 1), ("tickets of repeated params", 1)];
     let of_rooms = [("handles", 2), ("rooms", 2), ("memberships", 2)];
     let expected = [&[("logins", 1)][..], &of_rooms, &of_params].concat();
     assert_eq!(filled(kept(&world.engine)), expected);

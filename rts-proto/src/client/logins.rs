@@ -30,10 +30,10 @@ impl Client {
             Ok(None) => return,
             Err(error) => return self.link_lost(Disconnect::PeerMisbehaved(error)),
         };
-        let Entered { entry, lost_at, was_told } = entered;
+        let Entered { entry, lost_at, was_reported } = entered;
         match entry {
             Entry::First { since } => self.enter(since),
-            Entry::Resumed { .. } if was_told => self.confirm_rooms(lost_at),
+            Entry::Resumed { .. } if was_reported => self.confirm_rooms(lost_at),
             Entry::Resumed { .. } => {}
             Entry::Anew { old } => self.start_over(old, lost_at),
         }
@@ -44,7 +44,7 @@ impl Client {
         let Some(uid) = self.connection.user().cloned() else { return };
         let elapsed = self.shared.now().since(since);
         self.shared.emit(Event::LoginResult { uid, code: LoginCode::Ok, elapsed });
-        self.tell_server_params(&mut Vec::new());
+        self.repeat_server_params(&mut Vec::new());
         self.rejoin_rooms();
     }
 
@@ -58,7 +58,7 @@ impl Client {
     /// Frames that never left go out now, after the rooms are joined again.
     fn start_over(&mut self, old: Box<Session>, lost_at: Instant) {
         let mut unsent = self.questions.settle(old.into_frames(), &self.rooms, &mut self.shared);
-        self.tell_server_params(&mut unsent);
+        self.repeat_server_params(&mut unsent);
         self.rooms.session_lost(lost_at);
         self.rejoin_rooms();
         self.carry_over(unsent);
@@ -66,8 +66,8 @@ impl Client {
     }
 
     /// Sets the params in force again, and those that are not decided.
-    fn tell_server_params(&mut self, unsent: &mut Vec<(Bytes, Question)>) {
-        let frames = self.server_params.tell_again(unsent, &mut self.questions);
+    fn repeat_server_params(&mut self, unsent: &mut Vec<(Bytes, Question)>) {
+        let frames = self.server_params.repeat(unsent, &mut self.questions);
         for (frame, question) in frames {
             self.connection.push(frame, Tag::Question(question));
         }

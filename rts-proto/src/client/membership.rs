@@ -9,8 +9,7 @@ use crate::wire::Frame;
 use crate::{Instant, RoomKey, RoomState};
 
 impl Client {
-    /// Sends a Join. Without a session or without space for a join, the room is told that it
-    /// failed.
+    /// Sends a Join. Without a session or without space for a join, the room gets a failure.
     pub(super) fn start_join(&mut self, key: RoomKey, since: Instant, again: bool) {
         let ticket = self.questions.next_number();
         let Some(room) = self.rooms.id(key) else { return };
@@ -46,7 +45,7 @@ impl Client {
     pub(super) fn depart(&mut self, key: RoomKey) -> Option<u64> {
         let (room, phase) = (self.rooms.id(key)?, self.rooms.phase(key)?);
         let ticket = self.questions.next_number();
-        let is_told = !planted(Bug::LeaveForgotten) || self.connection.is_online();
+        let is_sent = !planted(Bug::LeaveForgotten) || self.connection.is_online();
         if !self.connection.is_logged_in() {
             return None;
         }
@@ -55,7 +54,7 @@ impl Client {
         {
             return None;
         }
-        if is_told {
+        if is_sent {
             self.connection.push(Frame::Leave { room, ticket }.encode(), Tag::Leave);
         }
         self.release();

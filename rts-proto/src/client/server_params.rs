@@ -21,7 +21,7 @@ pub(super) struct Params {
     /// By ticket: params that the server may still put in force.
     asked: BTreeMap<u64, ServerParams>,
     /// The ticket under which the present session was sent the params in force.
-    told_again: Option<u64>,
+    repeated: Option<u64>,
 }
 
 impl Params {
@@ -50,7 +50,7 @@ impl Params {
         if code == ServerParamsCode::Ok && params.is_some() {
             self.in_force = params;
         }
-        let are_lost = !was_open && code != ServerParamsCode::Ok && self.told_again == Some(ticket);
+        let are_lost = !was_open && code != ServerParamsCode::Ok && self.repeated == Some(ticket);
         if are_lost {
             self.in_force = None;
         }
@@ -64,22 +64,22 @@ impl Params {
 
     /// §11.2: a new session has no params. Params that the old session may not have decided are
     /// asked for again. Params that certainly did not leave are among the frames that still go out.
-    pub(super) fn tell_again(
+    pub(super) fn repeat(
         &mut self,
         unsent: &mut Vec<(Bytes, Question)>,
         questions: &mut Questions,
     ) -> Vec<(Bytes, Question)> {
-        let Self { in_force, asked, told_again } = self;
+        let Self { in_force, asked, repeated } = self;
         asked.retain(|ticket, _| questions.is_open(Question::ServerParams(*ticket)));
-        let told_before = told_again.map(Question::ServerParams);
-        unsent.retain(|(_, question)| Some(*question) != told_before);
+        let repeated_before = repeated.map(Question::ServerParams);
+        unsent.retain(|(_, question)| Some(*question) != repeated_before);
         let waits = |wanted: Question| unsent.iter().any(|(_, question)| *question == wanted);
         let mut frames = Vec::new();
         if let Some(params) = in_force
             && !planted(Bug::ParamsNotToldAgain)
         {
             let ticket = questions.next_number();
-            *told_again = Some(ticket);
+            *repeated = Some(ticket);
             frames.push((set_frame(ticket, params).encode(), Question::ServerParams(ticket)));
         }
         for (ticket, params) in asked {
@@ -107,11 +107,11 @@ impl Params {
     /// Entries held, so that tests can check for leaks.
     #[cfg(test)]
     pub(super) fn kept(&self) -> Kept {
-        let Self { in_force, asked, told_again } = self;
+        let Self { in_force, asked, repeated } = self;
         alloc::vec![
             ("params in force", usize::from(in_force.is_some())),
             ("params asked for", asked.len()),
-            ("tickets of params told again", usize::from(told_again.is_some())),
+            ("tickets of repeated params", usize::from(repeated.is_some())),
         ]
     }
 }
@@ -135,7 +135,7 @@ mod tests {
     }
 
     /// The tickets and URLs that a new session is sent.
-    fn told(frames: &[(Bytes, Question)]) -> Vec<Question> {
+    fn questions_of(frames: &[(Bytes, Question)]) -> Vec<Question> {
         frames.iter().map(|(_, question)| *question).collect()
     }
 
@@ -162,8 +162,8 @@ mod tests {
         let mut params_part = Params::default();
         let ticket = asked(&mut params_part, &mut questions, "https://a");
         params_part.answered(ticket, ServerParamsCode::Ok, true);
-        let frames = params_part.tell_again(&mut Vec::new(), &mut questions);
-        assert_eq!(told(&frames), [Question::ServerParams(ticket + 1)]);
+        let frames = params_part.repeat(&mut Vec::new(), &mut questions);
+        assert_eq!(questions_of(&frames), [Question::ServerParams(ticket + 1)]);
         assert!(params_part.answered(ticket + 1, ServerParamsCode::Unknown, false));
         assert!(!params_part.may_be_in_force());
     }
@@ -175,9 +175,9 @@ mod tests {
         let first = asked(&mut params_part, &mut questions, "https://a");
         params_part.answered(first, ServerParamsCode::Ok, true);
         let second = asked(&mut params_part, &mut questions, "https://b");
-        let frames = params_part.tell_again(&mut Vec::new(), &mut questions);
+        let frames = params_part.repeat(&mut Vec::new(), &mut questions);
         let expected = [Question::ServerParams(second + 1), Question::ServerParams(second)];
-        assert_eq!(told(&frames), expected);
+        assert_eq!(questions_of(&frames), expected);
     }
 
     #[test]
@@ -186,8 +186,8 @@ mod tests {
         let mut params_part = Params::default();
         let ticket = asked(&mut params_part, &mut questions, "https://a");
         let mut unsent = vec![(Bytes::new(), Question::ServerParams(ticket))];
-        assert_eq!(told(&params_part.tell_again(&mut unsent, &mut questions)), []);
-        assert_eq!(told(&unsent), [Question::ServerParams(ticket)]);
+        assert_eq!(questions_of(&params_part.repeat(&mut unsent, &mut questions)), []);
+        assert_eq!(questions_of(&unsent), [Question::ServerParams(ticket)]);
     }
 
     #[test]
@@ -196,8 +196,8 @@ mod tests {
         let mut params_part = Params::default();
         let ticket = asked(&mut params_part, &mut questions, "https://a");
         params_part.answered(ticket, ServerParamsCode::Ok, true);
-        let mut unsent = params_part.tell_again(&mut Vec::new(), &mut questions);
-        let frames = params_part.tell_again(&mut unsent, &mut questions);
-        assert_eq!((told(&unsent).len(), frames.len()), (0, 1));
+        let mut unsent = params_part.repeat(&mut Vec::new(), &mut questions);
+        let frames = params_part.repeat(&mut unsent, &mut questions);
+        assert_eq!((questions_of(&unsent).len(), frames.len()), (0, 1));
     }
 }

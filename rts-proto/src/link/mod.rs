@@ -1,8 +1,8 @@
 //! The part of a session that both sides share: counts, acknowledgements, and the window of frames
 //! that may have to be sent again. `docs/protocol.md` section 4.
 //!
-//! A [`Channel`] belongs to a session, not to a link. It outlives links. A resume tells it how many
-//! frames the other side has.
+//! A [`Channel`] belongs to a session, not to a link. It outlives links. A resume contains the
+//! number of frames that the other side has.
 
 use alloc::collections::VecDeque;
 
@@ -26,11 +26,11 @@ pub(crate) struct Channel<T> {
     /// Frames in the window.
     frames: u32,
     /// Bytes of all kinds that were received since the last acknowledgement.
-    untold_bytes: u32,
+    unacked_received_bytes: u32,
     /// Bytes in the window.
     bytes: u32,
     /// Sequenced frames that were received since the last `Ack` or resume.
-    untold_frames: u32,
+    unacked_received_frames: u32,
     /// Acknowledged frames: the number of the window's first frame.
     acked: u64,
     /// Sequenced frames that were received.
@@ -52,9 +52,9 @@ impl<T> Channel<T> {
             transmitted: 0,
             transmitted_frames: 0,
             frames: 0,
-            untold_bytes: 0,
+            unacked_received_bytes: 0,
             bytes: 0,
-            untold_frames: 0,
+            unacked_received_frames: 0,
             acked: 0,
             received: 0,
         }
@@ -200,13 +200,13 @@ impl<T> Channel<T> {
     /// Counts bytes of the other side, before the frames in them.
     pub(crate) fn count_bytes(&mut self, bytes: usize) {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        self.untold_bytes = self.untold_bytes.saturating_add(bytes);
+        self.unacked_received_bytes = self.unacked_received_bytes.saturating_add(bytes);
     }
 
     /// Counts a sequenced frame of the other side.
     pub(crate) fn count_received(&mut self) {
         self.received += 1;
-        self.untold_frames = self.untold_frames.saturating_add(1);
+        self.unacked_received_frames = self.unacked_received_frames.saturating_add(1);
     }
 
     /// Sequenced frames that were received.
@@ -216,24 +216,24 @@ impl<T> Channel<T> {
 
     /// Sequenced frames that were received and not acknowledged.
     pub(crate) fn unacknowledged(&self) -> u64 {
-        self.untold_frames.into()
+        self.unacked_received_frames.into()
     }
 
     /// Whether received frames are not acknowledged.
     pub(crate) fn owes_ack(&self) -> bool {
-        self.untold_frames > 0
+        self.unacked_received_frames > 0
     }
 
     /// Whether enough was received that the acknowledgement must not wait (§4.4).
     pub(crate) fn owes_much(&self) -> bool {
         self.owes_ack()
             && (self.unacknowledged() >= ACK_FRAMES_MAX
-                || self.untold_bytes as usize >= ACK_BYTES_MAX)
+                || self.unacked_received_bytes as usize >= ACK_BYTES_MAX)
     }
 
     /// The count of the last `Ack` or resume.
-    pub(crate) fn told(&self) -> u64 {
-        self.received - u64::from(self.untold_frames)
+    pub(crate) fn last_ack(&self) -> u64 {
+        self.received - u64::from(self.unacked_received_frames)
     }
 
     /// The count for an `Ack`, if one is owed. Then it is no longer owed.
@@ -241,7 +241,7 @@ impl<T> Channel<T> {
         if !self.owes_ack() {
             return None;
         }
-        (self.untold_frames, self.untold_bytes) = (0, 0);
+        (self.unacked_received_frames, self.unacked_received_bytes) = (0, 0);
         Some(self.received)
     }
 

@@ -71,7 +71,7 @@ struct Pair {
     /// Frames that the sender knows to have arrived.
     acknowledged: Vec<usize>,
     /// The latest acknowledgement of the receiver.
-    told: u64,
+    last_ack: u64,
 }
 
 impl Pair {
@@ -87,7 +87,7 @@ impl Pair {
             transmitted: 0,
             arrived: Vec::new(),
             acknowledged: Vec::new(),
-            told: 0,
+            last_ack: 0,
         }
     }
 
@@ -158,14 +158,14 @@ impl Pair {
     }
 
     fn acknowledge(&mut self) {
-        let owed = self.arrived.len() as u64 - self.told;
+        let owed = self.arrived.len() as u64 - self.last_ack;
         assert_eq!(self.receiver.unacknowledged(), owed);
         assert_eq!(self.receiver.owes_ack(), owed > 0);
         let count = self.receiver.take_ack();
         assert_eq!(count, (owed > 0).then_some(self.arrived.len() as u64));
         assert!(!self.receiver.owes_ack());
         if let Some(count) = count {
-            self.told = count;
+            self.last_ack = count;
             self.acks.push_back(count);
         }
     }
@@ -224,7 +224,7 @@ impl Pair {
         assert_eq!(done, Ok(again));
         self.transmitted = 0;
         self.receiver.resume(0, drop).expect("it has sent nothing");
-        self.told = count;
+        self.last_ack = count;
     }
 
     fn check(&self) {

@@ -63,10 +63,10 @@ impl Server {
             };
             self.rooms.remove(shared, tallies, &app_id, room, &uid, reason);
         }
-        self.tell_offline(&app_id, &uid, end);
+        self.report_offline(&app_id, &uid, end);
     }
 
-    fn tell_offline(&mut self, app_id: &AppId, uid: &UserId, end: End) {
+    fn report_offline(&mut self, app_id: &AppId, uid: &UserId, end: End) {
         let reason = match end {
             End::Logout => LeaveReason::Left,
             End::Dropped if planted(Bug::DropReportedAsLogout) => LeaveReason::Left,

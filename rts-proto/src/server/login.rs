@@ -101,7 +101,7 @@ impl Server {
                 let code = if code == LoginCode::Ok { LoginCode::Unknown } else { code };
                 self.refuse(link, &asked, code, Refusal::Verdict);
             }
-            // Only a user with a good token is told that its id is reserved.
+            // Only a user with a valid token learns that its id is reserved.
             Verdict::Accept { .. } if self.shared.config.reserved_uids.contains(&asked.uid) => {
                 self.refuse(link, &asked, LoginCode::BadUserId, Refusal::ReservedUid);
             }
@@ -149,7 +149,7 @@ impl Server {
     /// §3.4: of two logins of one user the one with the greater claim wins.
     fn accept(&mut self, link: LinkId, asked: Login, pass: Pass) {
         let now = self.shared.now;
-        // Only a user with a good token is told of its ban.
+        // Only a user with a valid token learns of its ban.
         if self.bans.forbid_login(now, &asked.app_id, &asked.uid) {
             return self.refuse(link, &asked, LoginCode::BadUserId, Refusal::Banned);
         }

@@ -120,14 +120,14 @@ impl Server {
         if count > NOTICE_MEMBERS_MAX + 1 {
             return;
         }
-        let told = match count <= NOTICE_MEMBERS_MAX {
+        let frame = match count <= NOTICE_MEMBERS_MAX {
             true => Frame::MemberJoined { room: id, uid },
             // §6.7: the member that takes the room over the mark makes it known to all.
             false => Frame::RoomNotice { room: id, state: RoomState::NoticesStop },
         };
-        let told = told.encode();
+        let frame = frame.encode();
         for other in room.others(number) {
-            self.shared.push_or_end(other, told.clone());
+            self.shared.push_or_end(other, frame.clone());
         }
     }
 

@@ -98,7 +98,7 @@ impl Rooms {
         tallies.count_orphan_in(shared, app_id, uid);
     }
 
-    /// Removes a member and tells the others. False when the user is not a member. The caller
+    /// Removes a member and notifies the others. False when the user is not a member. The caller
     /// removes the room from the member's session.
     pub(super) fn remove(
         &mut self,
@@ -309,7 +309,7 @@ mod tests {
 
     #[test]
     fn leave_is_announced_to_at_most_500_members() {
-        for (stay, is_told) in [(NOTICE_MEMBERS_MAX, true), (NOTICE_MEMBERS_MAX + 1, false)] {
+        for (stay, is_notified) in [(NOTICE_MEMBERS_MAX, true), (NOTICE_MEMBERS_MAX + 1, false)] {
             let mut fixture = Fixture::new();
             let alice = begin_linked_session(&mut fixture.shared, "alice");
             fixture.add("alice", alice);
@@ -318,8 +318,8 @@ mod tests {
             }
             assert!(fixture.remove("u1"));
             let (room, reason) = (fixture.room.clone(), LeaveReason::Left);
-            let told = Frame::MemberLeft { room, uid: uid("u1"), reason };
-            let expected = if is_told { alloc::vec![told] } else { Vec::new() };
+            let notice = Frame::MemberLeft { room, uid: uid("u1"), reason };
+            let expected = if is_notified { alloc::vec![notice] } else { Vec::new() };
             assert_eq!(flushed_to(&mut fixture.shared, alice), expected);
         }
     }

@@ -19,8 +19,8 @@ pub(super) struct Sessions {
     tombstones: BTreeMap<SessionNumber, Tombstone>,
 }
 
-/// The tombstone of a session whose client must not log in again by itself. With it, the client is
-/// told why (§3.6, §3.10).
+/// The tombstone of a session whose client must not log in again by itself. With it, the client
+/// gets the reason (§3.6, §3.10).
 #[derive(Debug)]
 struct Tombstone {
     keys: Keys,

@@ -13,7 +13,7 @@ impl Server {
     /// Handles an input. A `now` before the latest one counts as the latest one.
     pub fn handle_input(&mut self, now: Instant, input: Input) {
         if self.observer.is_some() {
-            self.tell_input(now, &input);
+            self.observe_input(now, &input);
         }
         match input {
             // Its broadcasts may join those of the previous input.
@@ -147,7 +147,7 @@ impl Server {
     }
 
     #[cold]
-    fn tell_input(&mut self, now: Instant, input: &Input) {
+    fn observe_input(&mut self, now: Instant, input: &Input) {
         if let Some(observer) = &mut self.observer {
             observer.input(now, input);
         }

@@ -158,7 +158,7 @@ fn try_answer(
     }
     answer(shared, number, ticket, RoomState::Joined, names.cloned().collect());
     if room.len() > NOTICE_MEMBERS_MAX {
-        // §6.7: the new member is told here, because notices to the others do not reach it.
+        // §6.7: the new member is notified here, because notices to the others do not reach it.
         let (room, state) = (id.clone(), RoomState::NoticesStop);
         shared.push_frame(number, Frame::RoomNotice { room, state });
     }

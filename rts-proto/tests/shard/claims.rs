@@ -33,7 +33,7 @@ fn login_with(claim: u64, clock: u64) -> Outcome {
     let second = Shard::accepted(&shard.frames_to(link));
     assert!(!second.resumed && second.session != first.session);
     let code = shard.closed(present).flatten().expect("one session a user");
-    // A displaced login is also told so later. A continued login is not.
+    // A displaced login also gets this answer later. A continued login does not.
     let late = shard.link();
     shard.say(late, Frame::Login(Login { claim: 0, ..resume("alice", &first, 0) }));
     let is_told = shard.closed(late) == Some(Some(CloseCode::Displaced));

@@ -121,7 +121,7 @@ fn refusal_notice_has_credentials_and_reason() {
     let mut shard = shard(config);
     for (uid, is_good, code, refusal) in [
         ("alice", false, LoginCode::InvalidToken, Refusal::Verdict),
-        // Only a user with a good token is told that its id is reserved.
+        // Only a user with a valid token learns that its id is reserved.
         ("system", false, LoginCode::InvalidToken, Refusal::Verdict),
         ("system", true, LoginCode::BadUserId, Refusal::ReservedUid),
     ] {

@@ -131,7 +131,7 @@ fn nothing_follows_a_gap_from_the_next_input() {
     shard.say(alice, message(3, "bob", "after"));
     let heard = shard.frames_to(bob);
     assert!(matches!(heard[..], [Frame::Close { .. }]), "{} frames", heard.len());
-    // She is told that the message did not arrive.
+    // She gets the result that the message did not arrive.
     let heard = shard.frames_to(alice);
     let result = heard.iter().find(
         |frame| matches!(frame, Frame::SendResults { ids, .. } if ids.contains(&MessageId(3))),

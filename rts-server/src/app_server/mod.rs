@@ -109,7 +109,7 @@ impl App {
     fn allows(&self, target: &Target) -> bool {
         let is_allowed = self.target(&target.url).is_some();
         if !is_allowed {
-            self.refusals.tell(target, &TargetUrl::parse(&target.url));
+            self.refusals.log(target, &TargetUrl::parse(&target.url));
         }
         is_allowed
     }
@@ -171,7 +171,7 @@ impl App {
         let request = exchange::Request { path, host, content_type, signature, body };
         let alive = move || {
             attempt.succeeded();
-            begun.tell();
+            begun.report();
         };
         let outcome = exchange::run(stream, request, alive).await;
         match &outcome {

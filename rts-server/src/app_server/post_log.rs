@@ -17,27 +17,27 @@ pub(super) struct PostLog<'a> {
     /// Origin and path of the URL.
     url: String,
     begun: Instant,
-    is_told: bool,
+    is_logged: bool,
 }
 
 impl<'a> PostLog<'a> {
     pub(super) fn of(post: &'a Post, url: &TargetUrl, outage: &'a Mutex<Outage>) -> Self {
-        Self { outage, post, url: shown(url), begun: Instant::now(), is_told: false }
+        Self { outage, post, url: shown(url), begun: Instant::now(), is_logged: false }
     }
 
     /// Records that the post was not attempted, because the breaker is open.
     pub(super) fn left_alone(mut self) {
-        self.is_told = true;
+        self.is_logged = true;
         self.outage().left_alone();
     }
 
     /// Records a failure. `cause` is its name, one of a few; `why` is for people.
     pub(super) fn failed(mut self, cause: &str, why: &str) {
-        self.tell_failure(cause, why);
+        self.log_failure(cause, why);
     }
 
     pub(super) fn worked(mut self) {
-        self.is_told = true;
+        self.is_logged = true;
         let over = self.outage().worked(Instant::now());
         if let Some(Over { failures, lasted }) = over {
             let (app, url) = (&self.post.app_id, &self.url);
@@ -49,8 +49,8 @@ impl<'a> PostLog<'a> {
         }
     }
 
-    fn tell_failure(&mut self, cause: &str, why: &str) {
-        self.is_told = true;
+    fn log_failure(&mut self, cause: &str, why: &str) {
+        self.is_logged = true;
         let Some(left_out) = self.outage().failed(cause, Instant::now()) else { return };
         let left_out = (left_out > 0).then_some(left_out);
         let (app, user, url) = (&self.post.app_id, &self.post.uid, &self.url);
@@ -69,9 +69,9 @@ impl<'a> PostLog<'a> {
 
 impl Drop for PostLog<'_> {
     fn drop(&mut self) {
-        if !self.is_told {
+        if !self.is_logged {
             let lasted = self.begun.elapsed().as_secs_f64();
-            self.tell_failure("slow", &format!("no whole answer within {lasted:.1} s"));
+            self.log_failure("slow", &format!("no whole answer within {lasted:.1} s"));
         }
     }
 }
@@ -83,7 +83,7 @@ pub(super) struct Refusals(Mutex<LogThrottle>);
 impl Refusals {
     /// Logs a refused URL, at a bounded rate. It must be cheap, because it runs under the shard's
     /// lock.
-    pub(super) fn tell(&self, target: &Target, url: &Result<TargetUrl, UrlError>) {
+    pub(super) fn log(&self, target: &Target, url: &Result<TargetUrl, UrlError>) {
         let mut throttle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(left_out) = throttle.allow(Instant::now()) else { return };
         drop(throttle);

@@ -48,7 +48,7 @@ pub(super) struct Place {
 #[derive(Debug)]
 pub(super) enum Taken {
     Free(Place),
-    /// A place for which another connection was told to end, that of this address.
+    /// A place for which another connection was asked to end, that of this address.
     InsteadOf(SocketAddr, Place),
     /// There is no place: every connection that could end is answering a request.
     Nothing,

@@ -91,11 +91,11 @@ impl Poster {
                 Ok(()) => {
                     queue.taken(&batch);
                     failures = 0;
-                    self.tell_end(&mut outage);
+                    self.log_end(&mut outage);
                 }
                 Err(failure) => {
                     failures += 1;
-                    self.tell_failure(&mut outage, &failure, queue);
+                    self.log_failure(&mut outage, &failure, queue);
                     tokio::time::sleep(self.wait(failures)).await;
                 }
             }
@@ -134,7 +134,7 @@ impl Poster {
         Failure { name: name.into(), why }
     }
 
-    fn tell_failure(&self, outage: &mut Outage, failure: &Failure, queue: &Queue) {
+    fn log_failure(&self, outage: &mut Outage, failure: &Failure, queue: &Queue) {
         let Some(left_out) = outage.failed(&failure.name, Instant::now()) else { return };
         let left_out = (left_out > 0).then_some(left_out);
         let (waiting, lost) = queue.figures();
@@ -147,7 +147,7 @@ impl Poster {
         );
     }
 
-    fn tell_end(&self, outage: &mut Outage) {
+    fn log_end(&self, outage: &mut Outage) {
         if let Some(Over { failures, lasted }) = outage.worked(Instant::now()) {
             let (app, url) = (&self.app_id, self.shown_url());
             tracing::info!(

@@ -300,19 +300,19 @@ async fn visit_of_user_is_reported() {
     let address = server.local_addr();
     tokio::spawn(server.run(std::future::pending()));
     let (engine, _events, _room) = visitor(address).await;
-    let told = back_end.distinct(4).await;
-    let types: Vec<_> = told.iter().map(|event| event["type"].clone()).collect();
+    let events = back_end.distinct(4).await;
+    let types: Vec<_> = events.iter().map(|event| event["type"].clone()).collect();
     assert_eq!(types, ["server.started", "user.online", "room.created", "room.joined"]);
-    let joined = &told[3];
+    let joined = &events[3];
     assert_eq!(
         (&joined["room_id"], &joined["user_id"], &joined["business_id"]),
         (&json!("lobby"), &json!("alice"), &json!("vip"))
     );
     engine.logout();
-    let told = back_end.distinct(3).await;
-    let types: Vec<_> = told.iter().map(|event| event["type"].clone()).collect();
+    let events = back_end.distinct(3).await;
+    let types: Vec<_> = events.iter().map(|event| event["type"].clone()).collect();
     assert_eq!(types, ["room.left", "room.emptied", "user.offline"]);
-    assert_eq!(told[2]["reason"], 0);
+    assert_eq!(events[2]["reason"], 0);
 }
 
 #[tokio::test]
@@ -325,10 +325,10 @@ async fn put_out_user_is_reported() {
     back_end.distinct(4).await;
     let alice = "alice".parse().expect("well formed");
     assert!(shard.command(|server, now| server.put_out(now, &app(), &alice)));
-    let told = back_end.distinct(3).await;
-    let told = told.iter().map(|event| (&event["type"], &event["reason"]));
+    let events = back_end.distinct(3).await;
+    let events = events.iter().map(|event| (&event["type"], &event["reason"]));
     assert_eq!(
-        told.collect::<Vec<_>>(),
+        events.collect::<Vec<_>>(),
         [
             (&json!("room.left"), &json!(3)),
             (&json!("room.emptied"), &Value::Null),

@@ -34,7 +34,7 @@ struct Set {
 /// The application's knowledge of its engine's params.
 #[derive(Debug, Default)]
 struct Known {
-    /// Calls without a result. A result does not tell which of several calls it is for.
+    /// Calls without a result. A result has no number of its call.
     open: BTreeSet<u64>,
     results_open: usize,
     /// The login that the other fields belong to.

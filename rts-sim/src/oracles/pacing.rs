@@ -73,7 +73,7 @@ impl Pacing {
         self.recent.retain(|attempt| attempt.who != who);
     }
 
-    /// The application was told that the link is up.
+    /// The application got the event that the link is up.
     pub(super) fn is_up(&mut self, who: Person) {
         self.engines.entry(who).or_default().since_up = 0;
     }

@@ -125,7 +125,7 @@ fn longest_replies_reach_a_client_after_a_cut() {
     let results = world.server_results(ALICE);
     let ids: Vec<u64> = results.iter().map(|(id, ..)| *id).collect();
     assert_eq!(ids, (1..=30).collect::<Vec<_>>());
-    // Messages without room in the window were not posted, and their results tell so.
+    // Messages without room in the window were not posted, and have that result.
     let (answered, waited) = results.split_at(WINDOW_BYTES_MAX / FRAME_BYTES_MAX);
     assert!(answered.iter().all(|(_, code, reply)| (*code, *reply) == (0, 65_536)), "{results:?}");
     assert!(waited.iter().all(|(_, code, _)| *code == 17), "{results:?}");

@@ -10,7 +10,7 @@ use smol::future::or;
 use smol::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use smol::net::{Shutdown, TcpListener, TcpStream};
 
-/// Passes on what arrives at its address, until it is told to do worse.
+/// Passes on what arrives at its address, until a fault is set.
 pub(crate) struct Relay {
     address: SocketAddr,
     state: Arc<Mutex<State>>,
@@ -37,9 +37,9 @@ struct Link {
 enum Order {
     /// Both directions end at once, wherever they are.
     Cut,
-    /// Nothing passes any more, and nobody is told.
+    /// Nothing passes any more, and both links stay open.
     Stall,
-    /// This direction ends properly; the other goes on.
+    /// This direction ends properly; the other continues.
     End,
 }
 

@@ -19,7 +19,8 @@ pub(super) struct Batch<R: Runtime> {
     before_login: Vec<LinkId>,
     /// Facts for the log about links that are gone, or about to be closed.
     gone: HashMap<LinkId, LinkFacts, FixedState>,
-    /// Guards of links that are gone. These links count against the limits until the core is told.
+    /// Guards of links that are gone. These links count against the limits until the core has the
+    /// input.
     guards: Vec<LinkGuard<R>>,
 }
 
@@ -88,7 +89,7 @@ impl<R: Runtime> Batch<R> {
         self.before_login.drain(..)
     }
 
-    /// Stops counting links that are gone, after the core was told.
+    /// Stops counting links that are gone, after the core had the input.
     pub(super) fn release_gone(&mut self) {
         self.gone.clear();
         self.guards.clear();

@@ -382,7 +382,7 @@ impl<R: Runtime> LinkEntry<R> {
     }
 }
 
-/// The input that tells the core whether the link is congested, if that has changed.
+/// The input with the link's congestion, if that has changed.
 pub(super) fn congestion<S: Stream>(id: LinkId, link: &mut Link<S>) -> Option<Input> {
     link.congestion_changed().map(|is_congested| Input::Congested(id, is_congested))
 }

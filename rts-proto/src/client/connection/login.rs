@@ -65,10 +65,10 @@ impl Entry {
 /// An accepted login.
 pub(crate) struct Entered {
     pub(crate) entry: Entry,
-    /// When the server was last heard before.
+    /// When the last byte of the server arrived before that.
     pub(crate) lost_at: Instant,
     /// Whether the silence since then was reported to the application.
-    pub(crate) was_told: bool,
+    pub(crate) was_reported: bool,
 }
 
 /// The remains of a login that ended.
@@ -76,7 +76,7 @@ pub(crate) struct Ended {
     pub(crate) uid: UserId,
     /// The session of a live login.
     pub(crate) session: Option<Box<Session>>,
-    /// When the attempt began, or when a live login was last heard.
+    /// When the attempt began, or when the last byte arrived in a live login.
     pub(crate) since: Instant,
 }
 
@@ -119,7 +119,7 @@ impl Login {
         }
     }
 
-    /// `heard_at`: when the server was last heard.
+    /// `heard_at`: when the last byte of the server arrived.
     pub(super) fn end(self, heard_at: Instant) -> Ended {
         let since = self.logging_in_since().unwrap_or(heard_at);
         let session = match self.stage {

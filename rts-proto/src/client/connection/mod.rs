@@ -266,11 +266,11 @@ impl Connection {
         self.sessions_begun += u64::from(!matches!(start, SessionStart::Resumed { .. }));
         self.last_login = Some(LastLogin { link: self.dialer.newest(), start });
         self.dialer.succeeded(now);
-        let (lost_at, was_told) = (self.timeline.heard(), self.timeline.break_was_reported());
+        let (lost_at, was_reported) = (self.timeline.heard(), self.timeline.break_was_reported());
         if let Some(state) = self.timeline.back(now) {
             shared.emit(Event::ConnectionStateChanged(state));
         }
-        Ok(Some(Entered { entry, lost_at, was_told }))
+        Ok(Some(Entered { entry, lost_at, was_reported }))
     }
 
     /// Whether a token newer than the one in the Login frame has come.

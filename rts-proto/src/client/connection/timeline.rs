@@ -99,12 +99,12 @@ mod tests {
     #[test]
     fn silence_has_three_marks() {
         let mut timeline = Timeline::new(at(0));
-        let told = [
+        let states = [
             (at(10), ConnectionState::Reconnecting),
             (at(12), ConnectionState::Disconnected),
             (at(22), ConnectionState::Lost),
         ];
-        for (mark, state) in told {
+        for (mark, state) in states {
             assert_eq!(next(&timeline), Some(mark));
             assert_eq!(timeline.pass_mark(), state);
         }

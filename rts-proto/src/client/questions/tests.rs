@@ -37,7 +37,7 @@ impl Parts {
         unsent.into_iter().map(|(_, question)| question).collect()
     }
 
-    fn told(&mut self) -> Vec<Event> {
+    fn take_events(&mut self) -> Vec<Event> {
         core::iter::from_fn(|| self.shared.take_output())
             .filter_map(|output| match output {
                 Output::Event(event) => Some(event),
@@ -82,9 +82,9 @@ fn every_kind_of_question_has_one_answer() {
         Event::ServerParamsSetResult(ServerParamsCode::Ok),
         Event::ServerMessageSendResult { id, code: SendCode::Ok, reply: Reply::default() },
     ];
-    assert_eq!(parts.told(), expected);
+    assert_eq!(parts.take_events(), expected);
     assert!(answers().into_iter().all(|answer| !parts.answer(answer)));
-    assert_eq!((parts.told(), parts.questions.len()), (Vec::new(), 0));
+    assert_eq!((parts.take_events(), parts.questions.len()), (Vec::new(), 0));
     assert_eq!(parts.questions.next_deadline(), None);
 }
 
@@ -143,7 +143,7 @@ fn lost_session_settles_sent_questions_and_returns_unsent_ones() {
     let frames = [carried(left, true), carried(waits, false), carried(query, false)];
     assert_eq!(parts.settle(frames.into()), [waits]);
     let expected = [Event::MessageSendResult { id: MessageId(1), code: SendCode::Timeout }];
-    assert_eq!(parts.told(), expected);
+    assert_eq!(parts.take_events(), expected);
     assert_eq!(parts.questions.all(), [waits, query]);
 }
 
@@ -189,6 +189,6 @@ fn broadcasts_are_found_by_handle_and_closed_without_event() {
     }
     assert_eq!(parts.questions.of_room(RoomKey(2)), [Question::Broadcast(2)]);
     let closed = parts.questions.close_broadcast(Question::Broadcast(2));
-    assert_eq!((closed, parts.told()), (Some(MessageId(9)), Vec::new()));
+    assert_eq!((closed, parts.take_events()), (Some(MessageId(9)), Vec::new()));
     assert_eq!(parts.questions.of_room(RoomKey(2)), []);
 }

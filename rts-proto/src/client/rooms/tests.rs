@@ -28,7 +28,7 @@ fn rooms(phase: Phase) -> (Rooms, RoomKey) {
     (rooms, key)
 }
 
-fn told(shared: &mut Shared) -> Vec<RoomEvent> {
+fn take_events(shared: &mut Shared) -> Vec<RoomEvent> {
     core::iter::from_fn(|| shared.take_output())
         .filter_map(|output| match output {
             Output::Event(Event::Room { event, .. }) => Some(event),
@@ -60,13 +60,13 @@ fn only_the_join_that_is_wanted_is_answered() {
     let (mut rooms, key) = rooms(JOINING);
     let mut shared = shared();
     rooms.join_answered(6, RoomState::Joined, Vec::new(), &alice(), &mut shared);
-    assert_eq!((rooms.phase(key), told(&mut shared)), (Some(JOINING), Vec::new()));
+    assert_eq!((rooms.phase(key), take_events(&mut shared)), (Some(JOINING), Vec::new()));
     let bob = UserId::new("bob").expect("a valid id");
     rooms.join_answered(7, RoomState::Joined, [bob.clone()].into(), &alice(), &mut shared);
     assert_eq!(rooms.phase(key), Some(Phase::Joined));
     let (how, elapsed) = (JoinType::First, NOW.since(LOST_AT));
     let joined = RoomEvent::Joined { uid: alice(), how, elapsed };
-    assert_eq!(told(&mut shared), [joined, RoomEvent::UserJoined(bob)]);
+    assert_eq!(take_events(&mut shared), [joined, RoomEvent::UserJoined(bob)]);
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn refused_join_ends_outside_with_reason() {
     rooms.join_answered(7, state, Vec::new(), &alice(), &mut shared);
     assert_eq!(rooms.phase(key), Some(Phase::Created));
     let expected = RoomEvent::StateChanged { uid: Some(alice()), state };
-    assert_eq!(told(&mut shared), [expected]);
+    assert_eq!(take_events(&mut shared), [expected]);
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn rejoins_rooms_after_a_lost_session() {
     let mut shared = shared();
     rooms.join_answered(8, RoomState::Joined, Vec::new(), &alice(), &mut shared);
     let (how, elapsed) = (JoinType::Anew, NOW.since(LOST_AT));
-    assert_eq!(told(&mut shared), [RoomEvent::Joined { uid: alice(), how, elapsed }]);
+    assert_eq!(take_events(&mut shared), [RoomEvent::Joined { uid: alice(), how, elapsed }]);
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn only_joined_handles_get_room_events() {
     let heard = |phase| {
         let (mut shared, (rooms, _)) = (shared(), rooms(phase));
         rooms.emit_to_member(&lobby(), RoomEvent::UserJoined(alice()), &mut shared);
-        told(&mut shared).len()
+        take_events(&mut shared).len()
     };
     assert_eq!((heard(Phase::Joined), heard(leaving(true))), (1, 1));
     assert_eq!((heard(Phase::Created), heard(JOINING), heard(leaving(false))), (0, 0, 0));
@@ -115,7 +115,7 @@ fn notice_ends_membership_unless_it_is_only_informative() {
     rooms.noticed(&lobby(), RoomState::Kicked, Some(alice()), &mut shared);
     assert_eq!(rooms.phase(key), Some(Phase::Created));
     rooms.noticed(&lobby(), RoomState::Kicked, Some(alice()), &mut shared);
-    assert_eq!(told(&mut shared).len(), 2);
+    assert_eq!(take_events(&mut shared).len(), 2);
 }
 
 #[test]
@@ -143,9 +143,9 @@ fn ended_memberships_are_reported_and_forgotten_ones_not() {
     let mut shared = shared();
     let (mut rooms, key) = rooms(Phase::Joined);
     rooms.end_memberships(&alice(), RoomState::ServerAbnormal, &mut shared);
-    assert_eq!((rooms.phase(key), told(&mut shared).len()), (Some(Phase::Created), 1));
+    assert_eq!((rooms.phase(key), take_events(&mut shared).len()), (Some(Phase::Created), 1));
     rooms.end_memberships(&alice(), RoomState::ServerAbnormal, &mut shared);
     rooms.set_phase(key, Phase::Joined);
     rooms.forget_memberships();
-    assert_eq!((rooms.phase(key), told(&mut shared).len()), (Some(Phase::Created), 0));
+    assert_eq!((rooms.phase(key), take_events(&mut shared).len()), (Some(Phase::Created), 0));
 }

@@ -134,7 +134,7 @@ pub enum Notice {
         /// user out, else [`LeaveReason::Dropped`].
         reason: LeaveReason,
     },
-    /// An event that an app's back end can be told, for every app.
+    /// An event that can be reported to an app's back end, for every app.
     Reported {
         /// The app.
         app_id: AppId,

@@ -81,8 +81,8 @@ impl Flow {
     }
 
     /// The number of frames that the client knows to have arrived.
-    pub(super) fn told(&self) -> u64 {
-        self.channel.told()
+    pub(super) fn last_ack(&self) -> u64 {
+        self.channel.last_ack()
     }
 
     pub(super) fn take_ack(&mut self) -> Option<u64> {
@@ -92,18 +92,18 @@ impl Flow {
     pub(super) fn acknowledge(
         &mut self,
         received: u64,
-        told: &mut Vec<Origin>,
+        origins: &mut Vec<Origin>,
     ) -> Result<(), ProtocolError> {
-        self.channel.acknowledge(received, |origin| told.extend(origin))
+        self.channel.acknowledge(received, |origin| origins.extend(origin))
     }
 
     /// Returns the number of frames that go out again.
     pub(super) fn resume(
         &mut self,
         received: u64,
-        told: &mut Vec<Origin>,
+        origins: &mut Vec<Origin>,
     ) -> Result<u32, ProtocolError> {
-        self.channel.resume(received, |origin| told.extend(origin))
+        self.channel.resume(received, |origin| origins.extend(origin))
     }
 
     /// Puts a sequenced frame into the window. False when it has no space.

@@ -190,14 +190,14 @@ impl Outbox {
     /// Sends the acknowledgements whose delay is over.
     #[inline]
     pub(super) fn late_acks_due(&mut self, sessions: &mut Sessions, now: Instant) {
-        while let Some((number, told)) = self.late_acks.pop_due(now) {
+        while let Some((number, last_ack)) = self.late_acks.pop_due(now) {
             let Some(session) = sessions.get_mut(number) else { continue };
             let flow = &mut session.flow;
             flow.set_late_ack(false);
             if !flow.owes_ack() {
                 continue;
             }
-            if flow.told() == told {
+            if flow.last_ack() == last_ack {
                 self.ready.add(now, number, flow);
             } else {
                 // A frame was acknowledged in the meantime: the owed acknowledgement is younger.
@@ -214,7 +214,7 @@ impl Outbox {
         number: SessionNumber,
         received: u64,
     ) -> Result<(), ProtocolError> {
-        self.tell_of(sessions, now, number, |flow, news| flow.acknowledge(received, news))
+        self.send_results_of(sessions, now, number, |flow, news| flow.acknowledge(received, news))
     }
 
     /// §4.9: the session is resumed on a new link, and its client has `received` frames. Returns
@@ -226,12 +226,12 @@ impl Outbox {
         number: SessionNumber,
         received: u64,
     ) -> Result<u32, ProtocolError> {
-        self.tell_of(sessions, now, number, |flow, news| flow.resume(received, news))
+        self.send_results_of(sessions, now, number, |flow, news| flow.resume(received, news))
     }
 
     /// Sends results to the senders of the messages that `read` finds acknowledged.
     #[inline]
-    fn tell_of<T: Default>(
+    fn send_results_of<T: Default>(
         &mut self,
         sessions: &mut Sessions,
         now: Instant,
@@ -242,12 +242,12 @@ impl Outbox {
         let found = read(&mut session.flow, &mut self.acknowledged)?;
         // Broadcasts have no results at their acknowledgement, so mostly there are none.
         if !self.acknowledged.is_empty() {
-            self.tell_acknowledged(sessions, now);
+            self.send_results(sessions, now);
         }
         Ok(found)
     }
 
-    fn tell_acknowledged(&mut self, sessions: &mut Sessions, now: Instant) {
+    fn send_results(&mut self, sessions: &mut Sessions, now: Instant) {
         let mut origins = core::mem::take(&mut self.acknowledged);
         for origin in origins.drain(..) {
             let outcome = Outcome::Send(SendCode::Ok, origin.id);

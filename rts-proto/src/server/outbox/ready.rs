@@ -69,16 +69,16 @@ pub(super) struct LateAcks {
 struct LateAck {
     due: Instant,
     number: SessionNumber,
-    /// The count that the other side had been told when the session was added.
-    told: u64,
+    /// The count that was last acknowledged when the session was added.
+    last_ack: u64,
 }
 
 impl LateAcks {
     /// Adds the session, unless it is in the list.
     pub(super) fn add(&mut self, now: Instant, number: SessionNumber, flow: &mut Flow) {
         if !flow.set_late_ack(true) {
-            let (due, told) = (now + ACK_DELAY, flow.told());
-            self.waiting.push_back(LateAck { due, number, told });
+            let (due, last_ack) = (now + ACK_DELAY, flow.last_ack());
+            self.waiting.push_back(LateAck { due, number, last_ack });
         }
     }
 
@@ -86,12 +86,12 @@ impl LateAcks {
         self.waiting.front().map(|ack| ack.due)
     }
 
-    /// The next session that is due, and the count that its client had been told when it was added.
+    /// The next session that is due, and the count that was last acknowledged when it was added.
     #[inline]
     pub(super) fn pop_due(&mut self, now: Instant) -> Option<(SessionNumber, u64)> {
         self.waiting.front().filter(|ack| ack.due <= now)?;
         let ack = self.waiting.pop_front()?;
-        Some((ack.number, ack.told))
+        Some((ack.number, ack.last_ack))
     }
 
     #[cfg(test)]

@@ -107,7 +107,7 @@ fn a_post_begins_only_with_room_for_its_reply() {
 fn accepts_longest_reply_and_refuses_one_byte_more() {
     let longest = Reply(alloc::vec![1; REPLY_BYTES_MAX].into());
     let too_long = Reply(alloc::vec![1; REPLY_BYTES_MAX + 1].into());
-    for (reply, code, told) in [
+    for (reply, code, shown) in [
         (longest.clone(), SendCode::Ok, longest),
         (too_long, SendCode::ServerBadAnswer, Reply::default()),
     ] {
@@ -115,7 +115,7 @@ fn accepts_longest_reply_and_refuses_one_byte_more() {
         assert!(add(&mut posts, &mut shared, alice, 1));
         let call = begun_posts(&mut shared)[0].0;
         posts.progressed(&mut shared, call, PostProgress::Answered(reply));
-        assert_eq!(flushed_to(&mut shared, alice), [result(1, code, told)]);
+        assert_eq!(flushed_to(&mut shared, alice), [result(1, code, shown)]);
         assert_eq!((posts.len(), posts.bytes(), posts.app_ids().count()), (0, 0, 0));
         // A call has one result only.
         posts.progressed(&mut shared, call, PostProgress::NotReached);

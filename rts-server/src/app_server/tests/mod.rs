@@ -174,8 +174,8 @@ impl Posted {
     async fn until_begun(mut self) {
         tokio::select! {
             progress = &mut self.posting => panic!("it ended: {progress:?}"),
-            begun = &mut self.begun => begun.expect("it is told"),
-            () = tokio::time::sleep(PATIENCE) => panic!("no status line was told"),
+            begun = &mut self.begun => begun.expect("it is reported"),
+            () = tokio::time::sleep(PATIENCE) => panic!("no status line was reported"),
         }
     }
 }

@@ -46,7 +46,7 @@ impl Story {
     }
 
     /// The lines since the last call.
-    fn told(&mut self) -> Vec<String> {
+    fn take_lines(&mut self) -> Vec<String> {
         self.stepped.turn_until_quiet();
         self.lines.take()
     }
@@ -113,20 +113,20 @@ fn app_and(user: &str) -> String {
 }
 
 /// Runs a story with a log at this level.
-fn told_at(filter: &str, story: impl FnOnce(Story)) {
+fn with_log_at(filter: &str, story: impl FnOnce(Story)) {
     let lines = Lines::default();
     lines.clone().collect(filter, || story(Story::new(lines)));
 }
 
 #[test]
 fn logs_logins_resumes_and_displaced_sessions() {
-    told_at("debug", |mut story| {
+    with_log_at("debug", |mut story| {
         let (alice, accepted) = story.log_in("alice");
         let (mut bob, _) = story.log_in("bob");
         let who = app_and("alice");
         let from = "address=127.0.0.1:1";
         assert_eq!(
-            story.told(),
+            story.take_lines(),
             [
                 format!("DEBUG rts::links: link accepted {from} link=1"),
                 format!("DEBUG rts::users: logged in {from} link=1 {who} resumed=false"),
@@ -144,7 +144,7 @@ fn logs_logins_resumes_and_displaced_sessions() {
         drop(alice);
         let why = r#"why="closed by the client""#;
         assert_eq!(
-            story.told(),
+            story.take_lines(),
             [format!("DEBUG rts::links: link lost {from} link=1 {who} {why}")]
         );
 
@@ -152,7 +152,7 @@ fn logs_logins_resumes_and_displaced_sessions() {
         let resume = Resume { session, key, received: 0 };
         let (again, _) = story.log_in_with("alice", "good", Some((resume, claim)));
         assert_eq!(
-            story.told(),
+            story.take_lines(),
             [
                 format!("DEBUG rts::links: link accepted {from} link=3"),
                 format!(
@@ -165,7 +165,7 @@ fn logs_logins_resumes_and_displaced_sessions() {
         let (_newest, _) = story.log_in("alice");
         let elsewhere = r#"why="logged in elsewhere""#;
         assert_eq!(
-            story.told(),
+            story.take_lines(),
             [
                 format!("DEBUG rts::links: link accepted {from} link=4"),
                 format!(
@@ -190,11 +190,11 @@ fn logs_logins_resumes_and_displaced_sessions() {
 
 #[test]
 fn logs_refused_logins_with_reason() {
-    told_at("debug", |mut story| {
+    with_log_at("debug", |mut story| {
         let mut mallory = story.ask("mallory", "bad", None);
         let who = app_and("mallory");
         assert_eq!(
-            story.told(),
+            story.take_lines(),
             [
                 "DEBUG rts::links: link accepted address=127.0.0.1:1 link=1".to_owned(),
                 format!(
@@ -207,7 +207,7 @@ fn logs_refused_logins_with_reason() {
         // A session that does not exist any more.
         let resume = Resume { session: 77, key: ResumeKey([7; 16]), received: 0 };
         let (_alice, _) = story.log_in_with("alice", "good", Some((resume, 0)));
-        let logged_in = story.told().pop().expect("a line");
+        let logged_in = story.take_lines().pop().expect("a line");
         let why = r#"why="the session that it asked for is over""#;
         assert!(logged_in.ends_with(&format!("{} resumed=false {why}", app_and("alice"))));
 
@@ -216,7 +216,7 @@ fn logs_refused_logins_with_reason() {
         let _refused = story.stepped.accept(CAPACITY);
         let line = " WARN rts::links: link refused: connection limit reached address=127.0.0.1:1 \
                     why=\"there are 1 already\"";
-        assert_eq!(story.told(), [line]);
+        assert_eq!(story.take_lines(), [line]);
     });
 }
 
@@ -228,9 +228,9 @@ fn is_over(peer: &mut Pipe) -> bool {
 
 #[test]
 fn logs_why_messages_are_not_delivered() {
-    told_at("debug", |mut story| {
+    with_log_at("debug", |mut story| {
         let (mut alice, _) = story.log_in("alice");
-        story.told();
+        story.take_lines();
         for id in 1..=3 {
             alice.write(&send(id, "dave"));
         }
@@ -238,7 +238,7 @@ fn logs_why_messages_are_not_delivered() {
         let offline = "code=4 why=\"the receiver is not logged in\"";
         let what = "what=\"messages to users (sends_per_second)\"";
         assert_eq!(
-            story.told(),
+            story.take_lines(),
             [
                 format!(
                     "DEBUG rts::messages: message failed link=1 {who} to=\"dave\" id=1 {offline}"
@@ -265,7 +265,7 @@ fn logs_why_messages_are_not_delivered() {
             &[broadcast.encode(), post.encode(), Frame::SetServerParams(set).encode()].concat(),
         );
         assert_eq!(
-            story.told(),
+            story.take_lines(),
             [
                 format!(
                     "DEBUG rts::messages: broadcast failed link=1 {who} room=lobby id=1 code=100 \
@@ -286,10 +286,10 @@ fn logs_why_messages_are_not_delivered() {
 
 #[test]
 fn logs_joins_bans_and_slow_members() {
-    told_at("debug", |mut story| {
+    with_log_at("debug", |mut story| {
         let [(mut alice, _), (mut bob, _), (mut carol, _)] =
             ["alice", "bob", "carol"].map(|uid| story.log_in(uid));
-        story.told();
+        story.take_lines();
         alice.write(&join());
         story.stepped.turn_until_quiet();
         bob.write(&join());
@@ -298,7 +298,7 @@ fn logs_joins_bans_and_slow_members() {
         let room = "app=123456781234567812345678 room=lobby";
         let [alices, bobs, carols] = ["alice", "bob", "carol"].map(app_and);
         assert_eq!(
-            story.told(),
+            story.take_lines(),
             [
                 format!("DEBUG rts::rooms: room created {room}"),
                 format!("DEBUG rts::rooms: joined a room {alices} room=lobby"),
@@ -323,7 +323,7 @@ fn logs_joins_bans_and_slow_members() {
             }
         }
         assert_eq!(
-            story.told(),
+            story.take_lines(),
             [
                 format!(
                     " INFO rts::links: link closed address=127.0.0.1:1 link=2 {bobs} \
@@ -343,13 +343,13 @@ fn logs_joins_bans_and_slow_members() {
 
 #[test]
 fn logs_why_links_ended_before_login() {
-    told_at("info", |mut story| {
+    with_log_at("info", |mut story| {
         let mut peer = story.stepped.accept(CAPACITY);
         peer.write(b"GET / HTTP/1.1\r\n\r\n");
-        let told = story.told();
+        let lines = story.take_lines();
         let line = " INFO rts::links: connection ended before a login address=127.0.0.1:1 link=1 \
                     why=\"the other side speaks HTTP, not RTS";
-        assert!(matches!(&told[..], [only] if only.starts_with(line)), "{told:?}");
+        assert!(matches!(&lines[..], [only] if only.starts_with(line)), "{lines:?}");
     });
 }
 
@@ -365,14 +365,14 @@ fn logs_no_secrets_and_no_messages_at_info() {
         // A frame that violates the protocol.
         alice.write(&[hello(), send(5, SECRET)].concat());
         read_all(&mut mallory);
-        let told = story.told();
-        assert!(told.iter().all(|line| !line.contains(SECRET)), "{told:#?}");
-        told
+        let lines = story.take_lines();
+        assert!(lines.iter().all(|line| !line.contains(SECRET)), "{lines:#?}");
+        lines
     };
-    told_at("debug", |story| assert!(play(story).len() > 8));
-    told_at("info", |story| {
-        let told = play(story);
+    with_log_at("debug", |story| assert!(play(story).len() > 8));
+    with_log_at("info", |story| {
+        let lines = play(story);
         let is_quiet = |line: &String| !line.contains("rts::messages") && !line.contains("DEBUG");
-        assert!(told.len() == 3 && told.iter().all(is_quiet), "{told:#?}");
+        assert!(lines.len() == 3 && lines.iter().all(is_quiet), "{lines:#?}");
     });
 }

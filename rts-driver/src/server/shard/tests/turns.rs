@@ -291,7 +291,7 @@ fn output_to_large_rooms_does_not_delay_answers() {
     stepped.turn();
     assert_eq!(answers(read_all(&mut alice)), 1);
     stepped.turn_until_quiet();
-    assert_eq!(heard(&mut members), MEMBERS - at_once, "every member is told once");
+    assert_eq!(heard(&mut members), MEMBERS - at_once, "every member is notified once");
 }
 
 /// A user with few messages comes before users who flood.
