@@ -48,7 +48,7 @@ impl Engine {
     /// With a [token provider](crate::Builder::token_provider), a refused token is replaced once
     /// before this fails.
     ///
-    /// If this future is dropped, the login goes on; [`logout`](Self::logout) ends it.
+    /// If this future is dropped, the login continues; [`logout`](Self::logout) ends it.
     ///
     /// # Errors
     ///

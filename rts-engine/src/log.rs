@@ -1,10 +1,9 @@
-//! What an engine says to the log: each decision that a developer may ask about. Never what was
-//! said in a message, and no token.
+//! The log of an engine: each decision that a developer may ask about, without payloads and tokens.
 //!
-//! Every line is at level debug and has the target `rts::engine`. Those that the engine's own level
-//! asks for (`logLevel`) are at their own level instead, with the target `rts::engine::log`. Lines
-//! are collected under the engine's lock and written when it is free: what listens to the log is
-//! the application's.
+//! Every line is at level debug and has the target `rts::engine`. Lines that the engine's own level
+//! (`logLevel`) selects are at their own level instead, with the target `rts::engine::log`. Lines
+//! are collected under the engine's lock and written when it is free, because the log's subscriber
+//! is code of the application.
 
 mod line;
 mod progress;

@@ -25,8 +25,8 @@ use tracing_subscriber::EnvFilter;
 const SECRET: &str = "hush";
 const RELIABLE: MessageConfig = MessageConfig::ReliableOrdered;
 
-/// A second subscriber, which wants nothing. With a single one, `tracing` asks only the subscriber
-/// of the thread that reaches a line first, which may be the thread of another test.
+/// A second subscriber that ignores all events. With only one, `tracing` caches whether a line is
+/// enabled from the first thread that reaches it, which may be another test's.
 static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::default()));
 
 /// What was logged, without times.
@@ -44,7 +44,7 @@ impl io::Write for Lines {
     }
 }
 
-/// Runs this with a log of what the filter wants, which is written to a writer of this kind.
+/// Runs this with a log at the filter's levels, which is written to this writer.
 fn logging<W: io::Write>(
     filter: &str,
     writer: impl Fn() -> W + Send + Sync + 'static,
@@ -60,7 +60,7 @@ fn logging<W: io::Write>(
     tracing::subscriber::with_default(subscriber, run);
 }
 
-/// An engine of alice, whose server says what a test wants, and its log.
+/// An engine of alice, whose server sends the frames of the test, and its log.
 struct Story {
     engine: Engine,
     events: Events,
@@ -96,7 +96,7 @@ impl Story {
         self.connect(1);
     }
 
-    /// The engine wants this link, and has it.
+    /// Opens the link that the engine requests.
     fn connect(&self, link: u64) {
         let outputs = std::iter::from_fn(|| self.driver.poll_link_output());
         let last = outputs.filter(|output| matches!(output, LinkOutput::Connect(_))).last();
@@ -172,7 +172,7 @@ fn log_has_loss_reason_retry_time_and_resume() {
         let resumed = "session resumed link=2 user=alice resumed=true frames_resent=1";
         assert_eq!(story.take_lines(), [format!("DEBUG rts::engine: {resumed}")]);
 
-        // The server is about to stop, and asks for a while.
+        // The server is about to stop, and requests a wait.
         let (code, reason) = (CloseCode::Shutdown.code(), Bytes::new());
         story.hears(2, Frame::Close { code, reason, retry_after_ms: 3_000 });
         let lines = story.take_lines();

@@ -41,7 +41,7 @@ impl Backoff {
         if planted(Bug::NoJitter) { step } else { random.up_to(step) }
     }
 
-    /// How many waits there were since they began anew.
+    /// The number of waits since the back-off was reset.
     pub(crate) fn attempts(&self) -> usize {
         self.attempt
     }

@@ -273,7 +273,7 @@ codes! {
         Reconnecting = 4, "reconnecting";
         /// Back after a reported break.
         Reconnected = 5, "reconnected";
-        /// Silent for 22 seconds; attempts go on.
+        /// Silent for 22 seconds; attempts continue.
         Lost = 6, "lost";
         /// The server is abnormal. The engine makes no more attempts.
         Failed = 7, "failed";

@@ -131,7 +131,7 @@ bugs! {
     LoginRenewsRates,
     /// All logins of a user are accepted at once.
     LoginPaceIgnored,
-    /// The server goes on writing to a congested link.
+    /// The server continues to write to a congested link.
     CongestionIgnored,
     /// Leaves are not announced.
     LeaveNotAnnounced,

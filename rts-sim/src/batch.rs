@@ -41,7 +41,7 @@ impl Batch {
 }
 
 /// Plays these seeds on `threads` threads. `watch` sees each outcome as it comes, and returns
-/// whether to go on.
+/// whether to continue.
 pub fn batch(
     seeds: Range<u64>,
     threads: usize,

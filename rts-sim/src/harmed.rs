@@ -1,5 +1,5 @@
 //! Users whose links change bytes in transit, in both directions. No other user may notice, and the
-//! users come back once their links are sound.
+//! users reconnect when their links are sound.
 //!
 //! A stream without integrity can turn one message into another, forge an acknowledgement, or
 //! refuse a login. So the trace holds none of the events of these engines, and no oracle judges

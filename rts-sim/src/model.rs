@@ -54,7 +54,7 @@ pub(crate) struct Engine {
     pub(crate) login: Login,
     /// The number of successful logins.
     pub(crate) epoch: u64,
-    /// The number of calls of `login`. A login that goes on with a fresh token is the same login.
+    /// The number of calls of `login`. A login that continues with a fresh token is the same login.
     pub(crate) logins: u64,
     pub(crate) connection: Option<ConnectionState>,
     pub(crate) is_destroyed: bool,

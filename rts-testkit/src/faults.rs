@@ -150,7 +150,7 @@ impl World {
     }
 
     /// Revokes the tokens of an app, or of one of its users, that were issued before this second of
-    /// Unix time. Sessions that began with such a token go on.
+    /// Unix time. Sessions that began with such a token continue.
     pub fn revoke(&mut self, app: &AppId, uid: Option<&UserId>, issued_before: u32) {
         self.gate.revoke(app, uid, issued_before);
     }

@@ -9,12 +9,12 @@ use crate::{Person, Side};
 /// Changes the frames between engines and the server, as a bad link or a peer of another version
 /// does. [`World::middlebox`](crate::World::middlebox) installs one.
 pub trait Middlebox: fmt::Debug {
-    /// Returns the pieces that go on towards `to` in place of these frames. `who` is the engine of
-    /// the link, or a stranger, whose number is no engine's.
+    /// Returns the pieces that are passed on to `to` in place of these frames. `who` is the engine
+    /// of the link, or a stranger, whose number is no engine's.
     fn pass(&mut self, who: Person, to: Side, frames: Bytes) -> Vec<Piece>;
 }
 
-/// A piece of the bytes that go on.
+/// A piece of the bytes that are passed on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Piece {
     /// The bytes.

@@ -146,13 +146,13 @@ impl Recorder {
             End::Full => tracing::warn!(
                 file,
                 bytes,
-                "the recording has as many bytes as it may have, and ends here; all else goes on"
+                "the recording has reached its size limit and ends here; the core continues"
             ),
             End::Failed(error) => tracing::error!(
                 file,
                 bytes,
                 %error,
-                "the recording cannot be written, and ends here; all else goes on"
+                "the recording cannot be written and ends here; the core continues"
             ),
         }
         self.sink = None;

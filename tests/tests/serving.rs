@@ -16,7 +16,7 @@ use tokio::task::yield_now;
 
 /// A server waits fewer times than this before it ends.
 const WAITS_MAX: usize = 1_000;
-/// After alice's login the server goes on for this number of turns, so that some drops fall there.
+/// After alice's login the server runs for this number of turns, so that some drops fall there.
 const WAITS_WITH_ALICE: usize = 20;
 /// Any port.
 const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);

@@ -143,7 +143,7 @@ fn record(server: &Server, trace: &str, bytes: usize, times: usize) {
 }
 
 /// The length of the messages in a recording.
-fn told_bytes(trace: &str) -> usize {
+fn size_of(trace: &str) -> usize {
     let timeline = lines(&["trace", "show", trace]).join("\n");
     let (_, behind) = timeline.split_once("sendMessage to alice, reliable, ").expect("a message");
     let digits = behind.split(|c: char| !c.is_ascii_digit()).next().expect("a part");
@@ -160,7 +160,7 @@ fn new_recording_rotates_three_older_ones() {
         record(&server, &trace, bytes, 1);
     }
     for (number, bytes) in [("", 5), (".1", 4), (".2", 3), (".3", 2)] {
-        assert_eq!(told_bytes(&format!("{trace}{number}")), bytes, "{number}");
+        assert_eq!(size_of(&format!("{trace}{number}")), bytes, "{number}");
     }
     assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 4);
 }
@@ -239,13 +239,13 @@ fn cut_short(mut command: Command, args: &[&str]) -> (String, tempfile::TempDir)
     server.kill();
     let said = lines(&["trace", "replay", &trace]);
     assert_eq!(said[1], "the same outputs, bit for bit");
-    assert!(told_to(&trace) > 3, "the recording has messages up to its end");
+    assert!(shown_messages(&trace) > 3, "the recording has messages up to its end");
     let log = std::fs::read_to_string(folder.path().join("log")).expect("a log");
     (log, folder)
 }
 
 /// The number of recorded messages of alice to herself.
-fn told_to(trace: &str) -> usize {
+fn shown_messages(trace: &str) -> usize {
     lines(&["trace", "show", trace, "--from", "alice"]).len()
 }
 
@@ -255,7 +255,7 @@ fn recording_ends_at_its_limit_and_server_continues() {
     let (log, folder) = cut_short(command, &["--trace-limit", "1MiB"]);
     let bytes = std::fs::metadata(folder.path().join("trace")).expect("a recording").len();
     assert!((900_000..=1_048_576).contains(&bytes), "{bytes}");
-    assert_eq!(log.matches("as many bytes as it may have").count(), 1, "{log}");
+    assert_eq!(log.matches("reached its size limit").count(), 1, "{log}");
 }
 
 #[test]

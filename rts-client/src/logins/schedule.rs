@@ -32,8 +32,8 @@ impl Token {
         Self { left, is_of_provider: false }
     }
 
-    /// A token of the provider is new: it has its whole life before it, whatever the time is on
-    /// this device.
+    /// A token of the provider is new: its whole life remains, independent of the clock of this
+    /// device.
     pub(super) fn of_provider(token: &str) -> Self {
         Self { left: Life::of(token).map(Life::left_of_new), is_of_provider: true }
     }
@@ -90,8 +90,8 @@ pub(super) enum Next {
 
 /// About one login.
 ///
-/// A first login whose second token is refused has failed. A login that was live is worth more
-/// patience: the provider is asked again and again, with growing waits.
+/// A first login whose second token is refused has failed. For a login that was live, the provider
+/// is asked again and again, with growing waits.
 #[derive(Debug, Default)]
 pub(super) struct Schedule {
     /// When another token is wanted.

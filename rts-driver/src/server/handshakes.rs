@@ -37,7 +37,7 @@ const IDLE: Duration = Duration::from_secs(10);
 pub(crate) struct HandshakePool<R: Runtime> {
     state: Mutex<State<R>>,
     has_work: Condvar,
-    /// Notified when a link comes back.
+    /// Notified when a link returns from its handshake.
     ready: Arc<ReadyQueue>,
     threads_max: usize,
     /// Handshakes that may begin a second; 0 means no limit.
@@ -115,7 +115,7 @@ impl<R: Runtime> HandshakePool<R> {
         tracing::error!(%error, "cannot start a thread for handshakes");
         if is_last {
             // Messages wait for this handshake, but users can log in. The rate does not hold here,
-            // because no thread would come back for a job that had to wait.
+            // because no thread would return to a job that had to wait.
             let next = self.lock().queue.next(0, Instant::now());
             self.run(next);
         }

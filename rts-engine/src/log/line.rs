@@ -4,13 +4,12 @@ use rts_proto::client::LogLevel;
 use rts_proto::{LinkId, UserId};
 use tracing::field::display;
 
-/// Every line that the engine's own level does not ask for.
+/// The target of lines that the engine's own level does not select.
 pub(super) const DECISIONS: &str = "rts::engine";
-/// Those that it asks for. Who chooses lines by the target above gets these too.
+/// The target of lines that it selects. A filter for the target above also matches these.
 const OWN: &str = "rts::engine::log";
 
-/// What a line says: a text that is always the same, and values. A value that is `None` is not in
-/// the line.
+/// The content of a line: a constant text, and values. A value that is `None` is not in the line.
 #[derive(Default)]
 pub(super) struct Said {
     pub(super) text: &'static str,
@@ -23,16 +22,16 @@ pub(super) struct Said {
     pub(super) code: Option<i64>,
     pub(super) resumed: Option<bool>,
     pub(super) frames_resent: Option<u32>,
-    /// From now.
+    /// The time from now.
     pub(super) in_ms: Option<u64>,
-    /// How many there were before.
+    /// The number of attempts before.
     pub(super) attempts: Option<usize>,
     pub(super) why: Option<String>,
 }
 
 pub(crate) struct Line {
     engine: u64,
-    /// The engine's own level asks for it.
+    /// Its level, if the engine's own level selects it.
     own_level: Option<LogLevel>,
     said: Said,
 }

@@ -71,7 +71,7 @@ pub(crate) trait Client: Sized {
     ///
     /// # Errors
     ///
-    /// The reason why the client cannot go on with this server.
+    /// The reason why the client cannot continue with this server.
     fn hear(
         &mut self,
         input: &[u8],

@@ -189,8 +189,8 @@ codes! {
         /// After a new login the server refused the params that were in force. No params are in
         /// force now.
         ServerParamsLost = 4, "the server refused the params that were in force";
-        /// No link to the server came up; the message has the reason. Attempts go on. Each reason
-        /// is reported once in a row.
+        /// No link to the server came up; the message has the reason. Attempts continue. Each
+        /// reason is reported once in a row.
         LinkFailed = 5, "no link to the server";
     }
 }

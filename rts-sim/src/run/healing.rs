@@ -1,4 +1,4 @@
-//! The phases after the faults: all engines come back, all questions succeed, and nothing is left.
+//! The phases after the faults: all engines reconnect, all questions succeed, and nothing is left.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::oracles::Violation;
 use crate::plan::{Command, ParamsKind, Step, TokenKind, Weather};
 use crate::trace::{Entry, Phase};
 
-/// The time after the faults in which all engines come back.
+/// The time after the faults in which all engines reconnect.
 const HEALED_AFTER: Duration = Duration::from_secs(30);
 /// The time in which questions after the healing are answered.
 const ASKED_FOR: Duration = Duration::from_secs(5);

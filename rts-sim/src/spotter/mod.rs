@@ -28,7 +28,7 @@ use super::situations::{Situation, Situations};
 use super::trace::{Call, Entry, Line, TokenFacts};
 
 const SLOW: Duration = Duration::from_secs(5);
-/// The size of a crowd, and the time in which it comes back.
+/// The size of a crowd, and the time in which it reconnects.
 const MANY: usize = 100;
 const MANY_WITHIN: Duration = Duration::from_secs(10);
 

@@ -57,12 +57,12 @@ impl Relay {
         self.address
     }
 
-    /// Links to come go there.
+    /// Later links go there.
     pub(crate) fn retarget(&self, target: SocketAddr) {
         self.lock().target = target;
     }
 
-    /// The links to come are cut after so many bytes, counted in both directions together.
+    /// Each later link is cut after its number of bytes, counted in both directions together.
     pub(crate) fn cut_after(&self, bytes: Vec<usize>) {
         self.lock().cuts = bytes.into_iter();
     }

@@ -14,7 +14,7 @@ use crate::{Instant, RoomState, UserId};
 
 impl Client {
     /// `login`: one [`Event::LoginResult`] follows, unless a logout comes first. While no link to
-    /// the server comes up, the login stays in progress and the attempts go on.
+    /// the server comes up, the login stays in progress and the attempts continue.
     pub fn login(&mut self, now: Instant, token: &str, uid: &str) -> Result<(), LoginError> {
         self.observe(now, Call::Login { token, uid }, |client| client.try_login(token, uid))
     }
