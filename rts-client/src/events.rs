@@ -15,8 +15,30 @@ use rts_driver::client::{
 use crate::error::{self, LoginError, SendError};
 
 /// An event of an engine. Events come in the order in which they happened.
+///
+/// # As JSON
+///
+/// With the feature `serde`, events and errors implement `Serialize`. This is their form in JSON:
+///
+/// ```json
+/// {"type":"connection","state":{"code":3,"name":"connected"}}
+/// {"type":"login_result","uid":"alice","result":{"code":0,"name":"ok"},"elapsed_ms":120}
+/// {"type":"send_result","id":3,"result":{"code":4,"name":"receiver_offline","message":"..."}}
+/// {"type":"room","room":"lobby","event":{"type":"message","from":"bob","payload":{"text":"hi"}}}
+/// ```
+///
+/// - `type` is the name of the variant in snake_case. The other fields have the names of the Rust
+///   fields. A value without a name in Rust has one here: `state`, `reason`, `warning` or `uid`.
+/// - A code is an object. `code` is the contract's number, as in the JSON port. `name` is in
+///   snake_case and tells apart what has one number. Names and numbers never change.
+/// - An error is a code with a `message` for people, which may change. Its `code` is null if the
+///   contract has no number for it.
+/// - A `result` is an error, or the contract's number for success with the name `ok`. The answer of
+///   an app server is beside it, as `reply`.
+/// - A time ends with `_ms` and is a whole number of milliseconds.
+/// - A payload is `{"text":"..."}`, or `{"base64":"..."}` for bytes. A `reply` is bytes.
+/// - Later versions add fields and types.
 #[derive(Clone, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Event {
     /// The state of the connection changed. There is no event for breaks shorter than 10 s.
@@ -71,7 +93,6 @@ pub enum Event {
 
 /// An event in a room.
 #[derive(Clone, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum RoomEvent {
     /// The engine is in the room: after a join, or after a break that had an event.

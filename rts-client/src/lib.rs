@@ -7,6 +7,8 @@ pub mod contract;
 mod engine;
 mod error;
 mod events;
+#[cfg(feature = "serde")]
+mod json;
 mod logins;
 mod room;
 mod sending;

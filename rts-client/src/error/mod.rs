@@ -5,8 +5,6 @@ mod culprit;
 mod join;
 mod login;
 mod send;
-#[cfg(feature = "serde")]
-mod serialize;
 mod server_params;
 
 pub use build::BuildError;
