@@ -92,7 +92,7 @@ pub(super) fn outputs(shared: &mut Shared) -> Vec<Output> {
 /// Ends a burst, and returns the frames to a session.
 pub(super) fn flushed_to(shared: &mut Shared, number: SessionNumber) -> Vec<Frame> {
     shared.outbox.flush(&mut shared.sessions, shared.now);
-    shared.outbox.end_burst(&shared.sessions, |_| true);
+    shared.outbox.end_burst(&mut shared.sessions, |_| true);
     sent_to(shared, number)
 }
 

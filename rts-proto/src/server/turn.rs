@@ -117,7 +117,7 @@ impl Server {
             self.end_overrun();
         }
         let (links, shared) = (&self.links, &mut self.shared);
-        shared.outbox.end_burst(&shared.sessions, |link: LinkId| !links.is_congested(link));
+        shared.outbox.end_burst(&mut shared.sessions, |link: LinkId| !links.is_congested(link));
     }
 
     fn target_checked(&mut self, target: TargetId, is_allowed: bool) {

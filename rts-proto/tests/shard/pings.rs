@@ -24,6 +24,22 @@ fn all_pings_of_a_burst_have_one_answer() {
 }
 
 #[test]
+fn pings_of_a_burst_have_one_answer_on_each_link() {
+    let mut shard = Shard::new(Config::default());
+    let links = ["alice", "bob"].map(|uid| shard.log_in(login(uid)).0);
+    for burst in 0..4 {
+        for _ in 0..3 {
+            for link in links {
+                shard.say(link, Frame::Ping);
+            }
+        }
+        for link in links {
+            assert_eq!(pongs(&mut shard, link), 1, "burst {burst}, {link}");
+        }
+    }
+}
+
+#[test]
 fn answers_pings_of_four_bursts_a_second() {
     let mut shard = Shard::new(Config::default());
     let (alice, _) = shard.log_in(login("alice"));

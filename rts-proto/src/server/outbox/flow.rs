@@ -24,6 +24,8 @@ pub(in crate::server) struct Flow {
     channel: Channel<Option<Origin>>,
     /// The rate of answered pings.
     pongs: SmallBucket,
+    /// Whether a Pong goes out at the end of the burst.
+    has_pong: bool,
     /// Whether the session is in the ready queue.
     is_ready: bool,
     /// Whether the session is in the list of late acknowledgements.
@@ -39,6 +41,7 @@ impl Flow {
         Self {
             channel: Channel::new(),
             pongs: SmallBucket::new(now),
+            has_pong: false,
             is_ready: false,
             has_late_ack: false,
             has_lost: false,
@@ -138,9 +141,16 @@ impl Flow {
         self.channel.transmit_all()
     }
 
-    /// Whether one more ping may be answered.
-    pub(super) fn take_pong(&mut self, now: Instant) -> bool {
-        self.pongs.take(now, PONGS_PER_SECOND)
+    /// Adds a Pong to the burst. False when it has one, or when the rate of pings is used up.
+    pub(super) fn add_pong(&mut self, now: Instant) -> bool {
+        let is_new = !self.has_pong && self.pongs.take(now, PONGS_PER_SECOND);
+        self.has_pong |= is_new;
+        is_new
+    }
+
+    /// The Pong of the burst goes out.
+    pub(super) fn take_pong(&mut self) {
+        self.has_pong = false;
     }
 
     /// Sets whether the session is in the ready queue. Returns whether it was.

@@ -301,7 +301,7 @@ impl Outbox {
         number: SessionNumber,
     ) {
         let Some(session) = sessions.get_mut(number) else { return };
-        if self.pongs.last() != Some(&number) && session.flow.take_pong(now) {
+        if session.flow.add_pong(now) {
             self.pongs.push(number);
             self.ready.add(now, number, &mut session.flow);
         }
@@ -348,12 +348,13 @@ impl Outbox {
     /// The burst is over, and no session is ready.
     pub(super) fn end_burst(
         &mut self,
-        sessions: &Sessions,
+        sessions: &mut Sessions,
         mut is_read: impl FnMut(LinkId) -> bool,
     ) {
         for number in self.pongs.drain(..) {
-            let link = sessions.get(number).and_then(|session| session.link());
-            if let Some(link) = link.filter(|link| is_read(*link)) {
+            let Some(session) = sessions.get_mut(number) else { continue };
+            session.flow.take_pong();
+            if let Some(link) = session.link().filter(|link| is_read(*link)) {
                 self.outputs.push_back(Output::Transmit(link, Frame::Pong.encode()));
             }
         }

@@ -160,7 +160,7 @@ fn burst_of_pings_has_one_pong_and_none_on_a_congested_link() {
             outbox.answer_ping(sessions, shared.now, alice);
         }
         shared.outbox.flush(&mut shared.sessions, shared.now);
-        shared.outbox.end_burst(&shared.sessions, |_| is_read);
+        shared.outbox.end_burst(&mut shared.sessions, |_| is_read);
         let expected = if is_read { alloc::vec![Frame::Pong] } else { Vec::new() };
         assert_eq!(sent_to(&mut shared, alice), expected);
     }
