@@ -190,6 +190,12 @@ impl Server {
         })
     }
 
+    /// The error that [`ban`](Self::ban) would return for this ban, without any effect. For callers
+    /// that must not do anything else if the ban cannot be set.
+    pub fn check_ban(&self, app_id: &AppId, ban: &Ban) -> Result<(), CommandError> {
+        self.bans.check(app_id, ban)
+    }
+
     /// Lifts a ban before its end. Unlike a ban for no time, this never removes a user: a user may
     /// have joined again after an earlier ban expired. Returns whether the ban was in force.
     pub fn unban(&mut self, now: Instant, app_id: &AppId, ban: &Ban) -> bool {

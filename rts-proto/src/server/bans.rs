@@ -60,13 +60,10 @@ impl Bans {
             self.lift(shared, app_id, ban);
             return Ok(());
         }
+        self.check(app_id, ban)?;
         let bans = self.apps.entry(app_id.clone()).or_default();
-        match bans.remove(ban) {
-            Some(former) => former.stop_waiting(shared, app_id, ban),
-            None if bans.len() >= BANS_PER_APP_MAX => {
-                return Err(CommandError::TooManyBans { max: BANS_PER_APP_MAX });
-            }
-            None => {}
+        if let Some(former) = bans.remove(ban) {
+            former.stop_waiting(shared, app_id, ban);
         }
         let until = shared.now + ban.clamp(interval);
         let until = if planted(Bug::BanForEver) { until + 4 * BAN_MAX } else { until };
@@ -77,6 +74,15 @@ impl Bans {
         };
         bans.insert(ban.clone(), until);
         Ok(())
+    }
+
+    /// Whether the app may have this ban, in place of an earlier one or as one more.
+    pub(super) fn check(&self, app_id: &AppId, ban: &Ban) -> Result<(), CommandError> {
+        let Some(bans) = self.apps.get(app_id) else { return Ok(()) };
+        match bans.len() < BANS_PER_APP_MAX || bans.contains_key(ban) {
+            true => Ok(()),
+            false => Err(CommandError::TooManyBans { max: BANS_PER_APP_MAX }),
+        }
     }
 
     /// Lifts a ban. Returns whether it was in force.
@@ -256,6 +262,7 @@ mod tests {
         }
         let one_more = ban(BANS_PER_APP_MAX);
         let refused = Err(CommandError::TooManyBans { max: BANS_PER_APP_MAX });
+        assert_eq!(bans.check(&app_id(), &one_more), refused);
         assert_eq!(bans.set(&mut shared, &app_id(), &one_more, MINUTE), refused);
         // A ban that exists already is not a new one, and other apps have their own.
         set(&mut bans, &mut shared, &ban(0), MINUTE);

@@ -70,13 +70,16 @@ fn carry_out(shard: &Shard, state: &State, call: Call) -> Result<Given, Error> {
             state.ban(&app, &ban, interval);
             Ok(removed(members))
         }
+        Command::Dismiss { room, interval: Duration::ZERO } => {
+            Ok(removed(server.dismiss(now, &app, &room)))
+        }
         Command::Dismiss { room, interval } => {
+            let ban = Ban::Room(room.clone());
+            // The room is dismissed first, since a ban would tell its members another state.
+            server.check_ban(&app, &ban)?;
             let members = server.dismiss(now, &app, &room);
-            if !interval.is_zero() {
-                let ban = Ban::Room(room);
-                server.ban(now, &app, &ban, interval)?;
-                state.ban(&app, &ban, interval);
-            }
+            server.ban(now, &app, &ban, interval)?;
+            state.ban(&app, &ban, interval);
             Ok(removed(members))
         }
         Command::Ban { ban, interval } => {
@@ -166,3 +169,6 @@ fn moment(asked: Option<u32>) -> Result<u32, Error> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
