@@ -88,7 +88,8 @@ impl Builder {
     /// the first token.
     ///
     /// - Before expiry: a minute before, or after nine tenths of the token's life if that is later.
-    ///   If the function fails, the engine calls it again after 1, 2, 4, ... up to 60 s.
+    ///   If the function fails, the engine calls it again after 1, 2, 4, ... up to 60 s. If its
+    ///   token expires soon too, the engine calls it again after 10 s.
     /// - After a refusal of a first login: once. If its token is refused too, the login fails.
     /// - After a refusal of a login that was live before: again and again, with pauses, until the
     ///   server accepts a token.

@@ -55,13 +55,14 @@ impl Engine {
     /// Invalid token or user id; already logged in or logging in; refused; ended before the answer;
     /// engine closed.
     pub async fn login(&self, token: &str, uid: &str) -> Result<(), LoginError> {
-        let watch = self.engine.log_in(token, uid)?;
-        let login = self.logins.begin(uid, Some(token));
-        self.logins.answer(login, watch).await
+        self.logins.answer(self.engine.log_in(token, uid)?).await
     }
 
     /// Like [`login`](Self::login), with a token of the
     /// [token provider](crate::Builder::token_provider).
+    ///
+    /// If this future is dropped while the provider is asked, nobody is logged in. Once the engine
+    /// has the token, the login goes on.
     ///
     /// # Errors
     ///
@@ -71,37 +72,24 @@ impl Engine {
             return Err(LoginError::NoTokenProvider);
         }
         UserId::check(uid).map_err(|_| LoginError::InvalidArgument)?;
-        let mut watch = self.engine.watch_login();
-        match watch.status() {
-            LoginStatus::LoggedIn | LoginStatus::LoggingIn => {
-                return Err(LoginError::AlreadyLoggedIn);
-            }
-            LoginStatus::Destroyed => return Err(LoginError::EngineClosed),
-            _ => {}
-        }
-        let login = self.logins.begin(uid, None);
-        let token = self.logins.first_token(login, uid, watch).await?;
-        let watch = self.engine.log_in(&token, uid)?;
-        self.logins.answer(login, watch).await
+        self.logins.log_in(&self.engine, uid).await
     }
 
     /// Logs out. Open messages get their results, then
     /// [`Event::LoggedOut`](crate::Event::LoggedOut) follows. A login that waits for another token
     /// ends without an event.
     pub fn logout(&self) {
-        self.logins.end();
         self.engine.logout();
     }
 
     /// Sets another token for the present login. The engine uses it for its next login to the
     /// server, such as after a long time without a link. If the last token was refused, the engine
-    /// logs in at once. An expired token never ends a live login. After a logout this does nothing.
+    /// logs in at once. An expired token never ends a live login. Without a login this does
+    /// nothing, also while [`login_as`](Self::login_as) waits for its provider.
     ///
     /// An application with a [token provider](crate::Builder::token_provider) need not call this.
     pub fn update_token(&self, token: &str) {
-        if self.logins.take_token(token) {
-            self.engine.update_login_token(token);
-        }
+        self.engine.watch_login().update_token(token);
     }
 
     // Messages.
@@ -182,14 +170,17 @@ impl Engine {
     /// refused; cancelled by the end of the login; engine closed.
     pub async fn join(&self, room_id: impl AsRef<str>) -> Result<Room, JoinError> {
         let room_id = room_id.as_ref();
-        match self.engine.watch_login().status() {
+        let mut watch = self.engine.watch_login();
+        let login = watch.look();
+        match login.status() {
             LoginStatus::LoggedIn => {}
             LoginStatus::Destroyed => return Err(JoinError::EngineClosed),
             _ => return Err(JoinError::NotLoggedIn),
         }
-        let login = self.logins.number();
         let over = async {
-            self.logins.until_over(login).await;
+            while watch.look().id() == login.id() {
+                watch.changed().await;
+            }
             Err(JoinError::Cancelled)
         };
         or(Room::join(self.room(room_id)?), over).await

@@ -9,8 +9,8 @@ use rts_proto::client::Config;
 use crate::runtime::Runtime;
 
 pub use rts_engine::{
-    Engine, EventHandler, Events, JoinEnd, LoginStatus, LoginWatch, Pending, Room,
-    RoomEventHandler, Sent, ServerAnswer, sdk_version,
+    Engine, EventHandler, Events, JoinEnd, LoginId, LoginStatus, LoginView, LoginWatch, Pending,
+    ReservedLogin, Room, RoomEventHandler, Sent, ServerAnswer, sdk_version,
 };
 pub use rts_proto::client::{
     BroadcastError, BusinessIdError, Call, CreateRoomError, Event, JoinError, JoinType, LogLevel,

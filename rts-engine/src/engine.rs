@@ -71,6 +71,10 @@ impl Engine {
         Self::around(Client::new(config, seed), clock)
     }
 
+    pub(crate) fn handle(&self) -> &Arc<Handle> {
+        &self.handle
+    }
+
     fn around(client: Client, clock: Clock) -> (Self, Driver) {
         let shared = Arc::new(Shared::new(client, clock));
         let engine = Self { handle: Arc::new(Handle::new(Arc::clone(&shared))) };
@@ -119,13 +123,16 @@ impl Engine {
     /// `logout`. Open sends get their results, then [`Logout`](rts_proto::client::Event::Logout)
     /// follows. Without a login, nothing happens.
     pub fn logout(&self) {
-        self.handle.call(|state, now| state.client.logout(now));
+        self.handle.call(|state, now| {
+            state.client.logout(now);
+            state.login.leave();
+        });
     }
 
     /// `updateLoginToken`. If the last login failed because of its token, this logs in again.
     /// Otherwise the engine keeps the token for the next login.
     pub fn update_login_token(&self, token: &str) {
-        self.handle.call(|state, now| state.client.update_login_token(now, token));
+        self.handle.call(|state, now| state.update_login_token(now, token));
     }
 
     /// `getPeerOnlineStatus`. One [`PeerOnlineStatus`](rts_proto::client::Event::PeerOnlineStatus)

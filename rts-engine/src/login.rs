@@ -7,10 +7,13 @@ use rts_proto::{ConnectionState, LoginCode, LogoutReason};
 
 /// The state of an engine's login.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum LoginStatus {
     /// There has been no login.
     #[default]
     Idle,
+    /// A login was reserved, and waits for its token.
+    Reserved,
     /// A login waits for its answer.
     LoggingIn,
     /// A login is live, with or without a link at the moment.
@@ -28,37 +31,90 @@ pub enum LoginStatus {
     Destroyed,
 }
 
-/// The status, and the tasks that wait for a change of it.
+/// Names one login of an engine, among all of this engine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct LoginId(u64);
+
+/// The present login, and the tasks that wait for a change of it.
+///
+/// The core knows logins that have a token. This also knows the login that was reserved and waits
+/// for its first token, and the logout from a login that waits for a better token. All changes are
+/// made under the engine's lock, so a login that was overtaken cannot act on its successor.
 #[derive(Default)]
 pub(crate) struct Login {
+    id: LoginId,
     status: LoginStatus,
     /// The status that the end of the last login left.
     end: LoginStatus,
-    /// Counts the logins that the application began.
-    number: u64,
+    /// The present login has no token yet. The core may still have the login before it.
+    is_reserved: bool,
     /// Whether the present login was accepted at some time.
     was_live: bool,
-    /// The login has not been reported yet.
+    /// The present login has not been reported yet.
     is_new: bool,
+    /// A new token of the present login has not been reported yet.
+    has_new_token: bool,
     version: u64,
     waiting: Vec<Waker>,
 }
 
 impl Login {
-    /// The application has begun a login: its number.
-    pub(crate) fn begin(&mut self) -> u64 {
-        self.number += 1;
-        self.was_live = false;
-        self.is_new = true;
-        self.number
+    // Calls of the application, within the call of the core.
+
+    /// A login with a token begins.
+    pub(crate) fn begin(&mut self) -> LoginId {
+        self.follow_up(false)
     }
 
-    /// The status as it concerns the login with this number. A login that another one followed has
-    /// ended.
-    pub(crate) fn status_of(&self, login: u64) -> LoginStatus {
+    /// A login begins whose token is not known yet.
+    pub(crate) fn reserve(&mut self) -> LoginId {
+        self.follow_up(true)
+    }
+
+    /// Whether this login was reserved, and neither begun nor overtaken.
+    pub(crate) fn is_reserved(&self, login: LoginId) -> bool {
+        self.is_reserved && self.id == login
+    }
+
+    /// The reserved login has its token and begins.
+    pub(crate) fn begin_reserved(&mut self) {
+        self.is_reserved = false;
+        self.is_new = true;
+    }
+
+    /// The application logs out. The core ends a login that is live or in progress; other logins
+    /// end here.
+    pub(crate) fn leave(&mut self) {
+        if matches!(self.status, LoginStatus::Reserved | LoginStatus::TokenRefused) {
+            self.follow_up(false);
+            self.end = LoginStatus::LoggedOut(LogoutReason::Own);
+        }
+    }
+
+    /// The login got another token.
+    pub(crate) fn token_changed(&mut self) {
+        self.has_new_token = true;
+    }
+
+    fn follow_up(&mut self, is_reserved: bool) -> LoginId {
+        self.id.0 += 1;
+        self.is_reserved = is_reserved;
+        self.was_live = false;
+        self.is_new = true;
+        self.id
+    }
+
+    // Questions.
+
+    pub(crate) fn id(&self) -> LoginId {
+        self.id
+    }
+
+    /// The status as it concerns this login. A login that was overtaken has ended.
+    pub(crate) fn status_of(&self, login: LoginId) -> LoginStatus {
         match self.status {
             LoginStatus::Destroyed => LoginStatus::Destroyed,
-            _ if self.number != login => LoginStatus::LoggedOut(LogoutReason::Own),
+            _ if self.id != login => LoginStatus::LoggedOut(LogoutReason::Own),
             status => status,
         }
     }
@@ -71,7 +127,12 @@ impl Login {
         self.status
     }
 
-    /// The number of changes of the status.
+    /// Whether another token is of use to the present login.
+    pub(crate) fn takes_tokens(&self) -> bool {
+        self.status.takes_tokens()
+    }
+
+    /// The number of changes.
     pub(crate) fn version(&self) -> u64 {
         self.version
     }
@@ -86,6 +147,8 @@ impl Login {
         }
         Poll::Pending
     }
+
+    // The core's news.
 
     pub(crate) fn happened(&mut self, event: &Event) {
         match event {
@@ -104,20 +167,36 @@ impl Login {
     }
 
     pub(crate) fn settle(&mut self, client: &Client, woken: &mut Vec<Waker>) {
+        let is_logging_in = client.is_logging_in();
+        if is_logging_in && !self.is_new && !self.takes_tokens() {
+            // A call of `updateLoginToken` revived a login that the application had left.
+            self.follow_up(false);
+        }
         let status = if client.is_destroyed() {
             LoginStatus::Destroyed
         } else if client.is_logged_in() {
             LoginStatus::LoggedIn
-        } else if client.is_logging_in() {
+        } else if is_logging_in {
             LoginStatus::LoggingIn
+        } else if self.is_reserved {
+            LoginStatus::Reserved
         } else {
             self.end
         };
         self.was_live |= status == LoginStatus::LoggedIn;
-        if std::mem::take(&mut self.is_new) || status != self.status {
+        let is_news = std::mem::take(&mut self.is_new) | std::mem::take(&mut self.has_new_token);
+        if is_news || status != self.status {
             self.status = status;
             self.version += 1;
             woken.append(&mut self.waiting);
         }
+    }
+}
+
+impl LoginStatus {
+    /// Whether another token is of use to the login.
+    #[must_use]
+    pub fn takes_tokens(self) -> bool {
+        matches!(self, Self::LoggingIn | Self::LoggedIn | Self::TokenRefused)
     }
 }

@@ -4,19 +4,32 @@ use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
 
-use crate::login::LoginStatus;
+use bytes::Bytes;
+use rts_proto::UserId;
+
+use crate::login::{LoginId, LoginStatus};
 use crate::shared::Shared;
 
 /// Watches the login of one engine. It does not keep the engine alive.
 pub struct LoginWatch {
     shared: Arc<Shared>,
     seen: u64,
-    /// The number of the login; `None` for whichever is the present one.
-    login: Option<u64>,
+    /// `None` for whichever login is the present one.
+    login: Option<LoginId>,
+}
+
+/// A login at one moment.
+#[derive(Clone)]
+pub struct LoginView {
+    id: LoginId,
+    status: LoginStatus,
+    was_live: bool,
+    uid: Option<UserId>,
+    token: Option<Bytes>,
 }
 
 impl LoginWatch {
-    pub(crate) fn new(shared: Arc<Shared>, login: Option<u64>) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, login: Option<LoginId>) -> Self {
         let seen = shared.lock().login.version();
         Self { shared, seen, login }
     }
@@ -31,24 +44,103 @@ impl LoginWatch {
         }
     }
 
-    /// Whether the present login was accepted at some time.
-    #[must_use]
-    pub fn was_live(&self) -> bool {
-        self.shared.lock().login.was_live()
+    /// The login now. [`changed`](Self::changed) waits for a later change of it.
+    pub fn look(&mut self) -> LoginView {
+        let state = self.shared.lock();
+        self.seen = state.login.version();
+        let id = self.login.unwrap_or(state.login.id());
+        let mut view = LoginView {
+            id,
+            status: state.login.status_of(id),
+            was_live: false,
+            uid: None,
+            token: None,
+        };
+        if state.login.id() == id && view.status != LoginStatus::Reserved {
+            view.was_live = state.login.was_live();
+            view.uid = state.client.user().cloned();
+            view.token = state.client.token().cloned();
+        }
+        view
     }
 
-    /// Waits until the status differs from the last one seen through this watch. Cancel safe.
-    /// Several changes may be seen as one, because only the newest status matters. After
-    /// [`Destroyed`](LoginStatus::Destroyed) nothing changes any more, and this waits for ever.
+    /// Waits until the login differs from the last one seen through this watch: its status or its
+    /// token, or another login is the present one. Cancel safe. Several changes may be seen as one,
+    /// because only the newest status matters. After [`Destroyed`](LoginStatus::Destroyed) nothing
+    /// changes any more, and this waits for ever.
     pub async fn changed(&mut self) -> LoginStatus {
         let seen = self.seen;
         poll_fn(|context| self.shared.with(|state| state.login.poll_changed(seen, context))).await;
         self.status()
     }
 
-    /// Like [`Engine::update_login_token`](crate::Engine::update_login_token).
-    pub fn update_login_token(&self, token: &str) {
-        self.shared.call(|state, now| state.client.update_login_token(now, token));
+    /// Like [`Engine::update_login_token`](crate::Engine::update_login_token), for the watched
+    /// login only. Nothing happens if this login is over or was overtaken, or waits for its first
+    /// token.
+    pub fn update_token(&self, token: &str) {
+        self.shared.call(|state, now| {
+            let is_present = self.login.is_none_or(|login| login == state.login.id());
+            if is_present && state.login.takes_tokens() {
+                state.update_login_token(now, token);
+            }
+        });
+    }
+
+    /// Like [`update_token`](Self::update_token), if that login still has the token that was seen.
+    /// Returns whether the login has the new token.
+    pub fn replace_token(&self, seen: &LoginView, token: &str) -> bool {
+        self.shared.call(|state, now| {
+            let is_as_seen = state.login.id() == seen.id
+                && state.login.takes_tokens()
+                && state.client.token() == seen.token.as_ref();
+            if is_as_seen {
+                state.update_login_token(now, token);
+            }
+            is_as_seen && state.client.token().is_some_and(|present| present == token.as_bytes())
+        })
+    }
+}
+
+impl LoginView {
+    /// Which login this is.
+    #[must_use]
+    pub fn id(&self) -> LoginId {
+        self.id
+    }
+
+    /// Its status.
+    #[must_use]
+    pub fn status(&self) -> LoginStatus {
+        self.status
+    }
+
+    /// Whether it was accepted at some time.
+    #[must_use]
+    pub fn was_live(&self) -> bool {
+        self.was_live
+    }
+
+    /// The user; `None` for a login that is over, or that has no token yet.
+    #[must_use]
+    pub fn uid(&self) -> Option<&UserId> {
+        self.uid.as_ref()
+    }
+
+    /// Its token, which the server may have refused; `None` like [`uid`](Self::uid).
+    #[must_use]
+    pub fn token(&self) -> Option<&[u8]> {
+        self.token.as_deref()
+    }
+}
+
+/// Does not show the token.
+impl fmt::Debug for LoginView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoginView")
+            .field("id", &self.id)
+            .field("status", &self.status)
+            .field("uid", &self.uid)
+            .finish_non_exhaustive()
     }
 }
 

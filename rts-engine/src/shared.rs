@@ -293,6 +293,11 @@ impl State {
         self.after.retired.extend(retired);
     }
 
+    pub(crate) fn update_login_token(&mut self, now: Instant, token: &str) {
+        self.client.update_login_token(now, token);
+        self.login.token_changed();
+    }
+
     /// Makes a call whose answer may come at once, and delivers that answer.
     pub(crate) fn ask<T>(
         &mut self,

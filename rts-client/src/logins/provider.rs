@@ -2,11 +2,10 @@
 
 use std::error::Error;
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-
-use futures_lite::future::FutureExt as _;
+use std::task::{Context, Poll};
 
 use super::request::TokenRequest;
 
@@ -15,7 +14,9 @@ const ENGINE: &str = "rts::engine";
 
 pub(super) type Answer = Result<String, Arc<dyn Error + Send + Sync>>;
 
-type Provide = dyn Fn(TokenRequest) -> Pin<Box<dyn Future<Output = Answer> + Send>> + Send + Sync;
+type Asked = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+type Provide = dyn Fn(TokenRequest) -> Asked + Send + Sync;
 
 pub(crate) struct Provider(Box<Provide>);
 
@@ -36,12 +37,17 @@ impl Provider {
         }))
     }
 
-    /// A panic of the application's function must not end the task that keeps its login alive.
+    /// A panic of the application's function, of its future or of its error must not end the task
+    /// that keeps its login alive.
     pub(super) async fn provide(&self, request: TokenRequest) -> Answer {
         let (user, asked_for) = (request.uid().to_owned(), request.reason());
-        let asked = AssertUnwindSafe(async { (self.0)(request).await });
-        let answer = asked.catch_unwind().await.unwrap_or_else(|_| Err(Arc::new(Panicked)));
-        match &answer {
+        let asked = catch_unwind(AssertUnwindSafe(|| (self.0)(request)));
+        let answer = match asked {
+            Ok(answer) => Guarded(Some(answer)).await,
+            Err(_) => Err(Arc::new(Panicked) as _),
+        };
+        // The log formats the error, which is code of the application too.
+        let _ = catch_unwind(AssertUnwindSafe(|| match &answer {
             Ok(_) => {
                 tracing::debug!(
                     target: ENGINE, user, ?asked_for, "the token provider gave a token"
@@ -52,7 +58,38 @@ impl Provider {
                     target: ENGINE, user, ?asked_for, %why, "the token provider failed"
                 );
             }
-        }
+        }));
         answer
+    }
+}
+
+/// The future of the application's function. Neither its polls nor its end panic.
+struct Guarded(Option<Asked>);
+
+impl Future for Guarded {
+    type Output = Answer;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Answer> {
+        let Some(asked) = &mut self.0 else { return Poll::Pending };
+        let answer = match catch_unwind(AssertUnwindSafe(|| asked.as_mut().poll(context))) {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(answer)) => answer,
+            Err(_) => Err(Arc::new(Panicked) as _),
+        };
+        self.end();
+        Poll::Ready(answer)
+    }
+}
+
+impl Guarded {
+    fn end(&mut self) {
+        let asked = self.0.take();
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(asked)));
+    }
+}
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        self.end();
     }
 }

@@ -22,20 +22,11 @@ pub(super) struct Token {
     /// Until another one is wanted; `None` if it does not expire, or cannot be read: that is for
     /// the server to judge.
     left: Option<Duration>,
-    is_of_provider: bool,
 }
 
 impl Token {
-    /// A token of the application may be old: what is left of it is known by the system's time.
-    pub(super) fn of_app(token: &str) -> Self {
-        let left = Life::of(token).map(|life| life.left_at(unix_now()));
-        Self { left, is_of_provider: false }
-    }
-
-    /// A token of the provider is new: its whole life remains, independent of the clock of this
-    /// device.
-    pub(super) fn of_provider(token: &str) -> Self {
-        Self { left: Life::of(token).map(Life::left_of_new), is_of_provider: true }
+    pub(super) fn read(token: &str, is_of_provider: bool) -> Self {
+        Self { left: Life::of(token).map(|life| life.left_at(unix_now(), is_of_provider)) }
     }
 }
 
@@ -61,12 +52,12 @@ impl Life {
         (self.seconds() / 10).min(LEAD_MAX.as_secs())
     }
 
-    fn left_at(self, unix_now: u64) -> Duration {
-        Duration::from_secs(self.expire_at.saturating_sub(self.lead()).saturating_sub(unix_now))
-    }
-
-    fn left_of_new(self) -> Duration {
-        Duration::from_secs(self.seconds() - self.lead())
+    /// The time until another token is wanted. If a token of the provider is not valid by the
+    /// system's time, then that time is wrong: the token is new, and has its whole life before it.
+    fn left_at(self, unix_now: u64, is_of_provider: bool) -> Duration {
+        let is_valid = (self.issued_at..self.expire_at).contains(&unix_now);
+        let from = if is_of_provider && !is_valid { self.issued_at } else { unix_now };
+        Duration::from_secs(self.expire_at.saturating_sub(self.lead()).saturating_sub(from))
     }
 }
 
@@ -110,15 +101,12 @@ impl Schedule {
         match status {
             LoginStatus::LoggedIn => {
                 self.refused = 0;
+                self.has_given_up = false;
                 self.before_expiry(now)
             }
             LoginStatus::LoggingIn => self.before_expiry(now),
             LoginStatus::TokenRefused => self.after_refusal(was_live, now),
-            LoginStatus::Idle
-            | LoginStatus::Refused(_)
-            | LoginStatus::LoggedOut(_)
-            | LoginStatus::ServerAbnormal
-            | LoginStatus::Destroyed => Next::Wait,
+            _ => Next::Wait,
         }
     }
 
@@ -148,14 +136,17 @@ impl Schedule {
         }
     }
 
-    /// There is another token.
+    /// The login has another token.
     pub(super) fn supplied(&mut self, token: Token, now: Instant) {
         self.replace_at = token.left.and_then(|left| now.checked_add(left));
         self.has_given_up = false;
         self.failed = 0;
-        if token.is_of_provider {
-            self.not_before = self.not_before.max(Some(now + PAUSE));
-        }
+    }
+
+    /// The provider gave a token, of use or not.
+    pub(super) fn answered(&mut self, now: Instant) {
+        self.failed = 0;
+        self.not_before = self.not_before.max(Some(now + PAUSE));
     }
 
     /// The provider failed. True when that ends the login.
@@ -182,7 +173,7 @@ mod tests {
     use super::*;
 
     const HOUR: Life = Life { issued_at: 1_000, expire_at: 4_600 };
-    const EXPIRED: Token = Token { left: Some(Duration::ZERO), is_of_provider: false };
+    const EXPIRED: Token = Token { left: Some(Duration::ZERO) };
     const ASK_EXPIRING: Next = Next::Ask(TokenReason::Expiring);
     const ASK_REFUSED: Next = Next::Ask(TokenReason::Refused);
 
@@ -196,30 +187,39 @@ mod tests {
         schedule
     }
 
-    fn of_provider(left: Duration) -> Token {
-        Token { left: Some(left), is_of_provider: true }
+    impl Schedule {
+        /// The provider gave a token that lasts for 90 s.
+        fn answered_with_a_token(&mut self, now: Instant) {
+            self.answered(now);
+            self.supplied(Token { left: Some(seconds(90)) }, now);
+        }
     }
 
     #[test]
     fn a_token_is_replaced_a_minute_before_its_end_or_after_nine_tenths() {
-        assert_eq!(HOUR.left_at(1_000), seconds(3_540));
-        assert_eq!(HOUR.left_at(4_539), seconds(1));
-        assert_eq!(HOUR.left_at(9_999), Duration::ZERO);
-        let short = Life { issued_at: 1_000, expire_at: 1_100 };
-        assert_eq!(short.left_at(1_000), seconds(90));
+        for is_of_provider in [false, true] {
+            assert_eq!(HOUR.left_at(1_000, is_of_provider), seconds(3_540));
+            assert_eq!(HOUR.left_at(4_539, is_of_provider), seconds(1));
+            assert_eq!(HOUR.left_at(4_540, is_of_provider), Duration::ZERO);
+            let short = Life { issued_at: 1_000, expire_at: 1_100 };
+            assert_eq!(short.left_at(1_000, is_of_provider), seconds(90));
+        }
     }
 
     #[test]
-    fn a_new_token_has_its_whole_life_whatever_the_time_is() {
-        assert_eq!(HOUR.left_of_new(), seconds(3_540));
+    fn a_token_that_is_not_valid_now_has_expired_unless_the_provider_has_just_given_it() {
+        for unix_now in [0, 999, 4_600, 9_999] {
+            assert_eq!(HOUR.left_at(unix_now, true), seconds(3_540));
+        }
+        assert_eq!(HOUR.left_at(9_999, false), Duration::ZERO);
         let backward = Life { issued_at: 2_000, expire_at: 1_000 };
-        assert_eq!(backward.left_of_new(), Duration::ZERO);
+        assert_eq!(backward.left_at(2_000, true), Duration::ZERO);
     }
 
     #[test]
     fn asks_when_the_token_is_to_be_replaced_and_not_before() {
         let now = Instant::now();
-        let mut schedule = with_token(of_provider(seconds(90)), now);
+        let mut schedule = with_token(Token { left: Some(seconds(90)) }, now);
         let mut next = |now| schedule.next(LoginStatus::LoggedIn, true, now);
         assert_eq!(next(now), Next::Sleep(seconds(90)));
         assert_eq!(next(now + seconds(89)), Next::Sleep(seconds(1)));
@@ -236,7 +236,8 @@ mod tests {
     #[test]
     fn a_provider_that_gives_expired_tokens_is_asked_every_10_seconds() {
         let now = Instant::now();
-        let mut schedule = with_token(of_provider(Duration::ZERO), now);
+        let mut schedule = with_token(EXPIRED, now);
+        schedule.answered(now);
         let mut next = |now| schedule.next(LoginStatus::LoggedIn, true, now);
         assert_eq!(next(now), Next::Sleep(seconds(10)));
         assert_eq!(next(now + seconds(10)), ASK_EXPIRING);
@@ -260,7 +261,7 @@ mod tests {
         let (mut schedule, now) = (Schedule::default(), Instant::now());
         assert_eq!(schedule.next(LoginStatus::LoggingIn, false, now), Next::Wait);
         assert_eq!(schedule.next(LoginStatus::TokenRefused, false, now), ASK_REFUSED);
-        schedule.supplied(of_provider(seconds(90)), now);
+        schedule.answered_with_a_token(now);
         assert_eq!(schedule.next(LoginStatus::TokenRefused, false, now), Next::GiveUp);
         assert_eq!(schedule.next(LoginStatus::TokenRefused, false, now), Next::Wait);
     }
@@ -277,7 +278,7 @@ mod tests {
     fn a_login_that_was_live_gets_token_after_token() {
         let (mut schedule, now) = (Schedule::default(), Instant::now());
         assert_eq!(schedule.next(LoginStatus::TokenRefused, true, now), ASK_REFUSED);
-        schedule.supplied(of_provider(seconds(90)), now);
+        schedule.answered_with_a_token(now);
         let refused_again = schedule.next(LoginStatus::TokenRefused, true, now);
         assert_eq!(refused_again, Next::Sleep(seconds(10)));
         let later = now + seconds(10);

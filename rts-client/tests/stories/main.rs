@@ -2,6 +2,7 @@
 
 mod decisions;
 mod messages;
+mod overtaken;
 mod rooms;
 #[cfg(feature = "serde")]
 mod serialized;

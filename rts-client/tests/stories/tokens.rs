@@ -1,13 +1,15 @@
 //! Token providers.
 
 use std::collections::VecDeque;
-use std::error::Error as _;
+use std::error::Error;
+use std::fmt::{self, Display};
 use std::io;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use futures_lite::future::or;
+use rts_client::contract::LoginStatus;
 use rts_client::{Engine, Event, LoginError, LogoutReason, TokenReason, TokenRequest};
 use rts_token::{AppKey, Expiry, Token};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -43,7 +45,7 @@ fn reasons(asks: &mut UnboundedReceiver<(String, TokenReason)>) -> Vec<TokenReas
 }
 
 /// A token that expires at this second of Unix time.
-fn token_until(expire_at: u32) -> String {
+pub(crate) fn token_until(expire_at: u32) -> String {
     let token = Token::new(APP_ID, "alice", Expiry::At(expire_at)).expect("a user id");
     token.sign(&AppKey::new("a key").expect("a key"))
 }
@@ -213,4 +215,74 @@ async fn token_of_application_overrides_requested_one() {
     soon(login).await.expect("accepted");
     answer.send_replace(());
     soon(alice.send("alice", "still here")).await.expect("the login is live");
+}
+
+#[tokio::test]
+async fn a_login_through_the_contract_has_the_provider_too() {
+    let site = Site::open().await;
+    let (alice, mut asks) = supplied(&site, &["token", "token"]);
+    for _ in 0..2 {
+        alice.contract().login(REFUSED, "alice").expect("good arguments");
+        assert_eq!(soon(asks.recv()).await, Some(("alice".to_owned(), TokenReason::Refused)));
+        let mut watch = alice.contract().watch_login();
+        while watch.status() != LoginStatus::LoggedIn {
+            soon(watch.changed()).await;
+        }
+        alice.logout();
+    }
+}
+
+/// Panics when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        assert!(std::thread::panicking(), "the future of the provider was dropped");
+    }
+}
+
+/// Panics when it is shown.
+#[derive(Debug)]
+struct Unspeakable;
+
+impl Display for Unspeakable {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        panic!("an error that cannot be shown")
+    }
+}
+
+impl Error for Unspeakable {}
+
+#[tokio::test]
+async fn a_provider_that_panics_in_odd_places_is_asked_again_by_the_next_login() {
+    let site = Site::open().await;
+    let (asked, mut asks) = unbounded_channel();
+    let count = AtomicU32::new(0);
+    let odd = move |_: TokenRequest| {
+        let ask = count.fetch_add(1, Ordering::Relaxed);
+        asked.send(()).expect("the test listens");
+        async move {
+            match ask {
+                0 => {
+                    let _bomb = Bomb;
+                    std::future::pending::<()>().await;
+                }
+                1 => return Err(Unspeakable),
+                _ => {}
+            }
+            Ok("token".to_owned())
+        }
+    };
+    let alice = site.builder().token_provider(odd).build().expect("good arguments");
+    let login = tokio::spawn({
+        let alice = alice.clone();
+        async move { alice.login(REFUSED, "alice").await }
+    });
+    soon(asks.recv()).await.expect("asked");
+    alice.logout();
+    let ended = soon(login).await.expect("no panic");
+    assert!(matches!(ended, Err(LoginError::LoggedOut(LogoutReason::Own))), "{ended:?}");
+    let failed = soon(alice.login(REFUSED, "alice")).await;
+    assert!(matches!(failed, Err(LoginError::TokenProvider(_))), "the second ask fails");
+    soon(alice.login(REFUSED, "alice")).await.expect("accepted");
 }

@@ -18,6 +18,8 @@ impl Engine {
                 (_, Returned::Login(Ok(()))) => {
                     state.login.begin();
                 }
+                (Call::Logout, _) => state.login.leave(),
+                (Call::UpdateLoginToken { .. }, _) => state.login.token_changed(),
                 (_, Returned::CreateRoom(Ok(key))) => state.delivery.add_room(*key),
                 (Call::DestroyRoom { key }, Returned::DestroyRoom(results)) => {
                     state.room_destroyed(key, results.clone());

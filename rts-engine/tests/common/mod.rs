@@ -31,8 +31,13 @@ pub(crate) fn logged_in() -> (Engine, Events, Driver) {
     (engine, events, driver)
 }
 
-/// Carries bytes between both sides until neither has output.
+/// Carries bytes between both sides until neither has output. The server accepts each token.
 pub(crate) fn exchange(driver: &Driver, server: &mut Server) {
+    exchange_judged(driver, server, LoginCode::Ok);
+}
+
+/// Like [`exchange`], with this answer to each token.
+pub(crate) fn exchange_judged(driver: &Driver, server: &mut Server, code: LoginCode) {
     let now = Instant::ORIGIN;
     while let Some(output) = driver.poll_link_output() {
         match output {
@@ -48,20 +53,23 @@ pub(crate) fn exchange(driver: &Driver, server: &mut Server) {
                 server.handle_input(now, server::Input::Disconnected(id));
             }
         }
-        for (id, bytes) in outputs(server) {
+        for (id, bytes) in outputs(server, code) {
             driver.handle_input(Input::Received(id, bytes));
         }
     }
 }
 
-fn outputs(server: &mut Server) -> Vec<(LinkId, Bytes)> {
+fn outputs(server: &mut Server, code: LoginCode) -> Vec<(LinkId, Bytes)> {
     let mut transmits = Vec::new();
     loop {
         match server.poll_output() {
             server::Output::Transmit(id, bytes) => transmits.push((id, bytes)),
             server::Output::Disconnect(..) => {}
             server::Output::Authenticate(login, _) => {
-                let verdict = Verdict::Accept { claim: 1, issued_at: 0 };
+                let verdict = match code {
+                    LoginCode::Ok => Verdict::Accept { claim: 1, issued_at: 0 },
+                    code => Verdict::Refuse(code),
+                };
                 server.handle_input(Instant::ORIGIN, server::Input::Verdict(login, verdict));
             }
             server::Output::CheckTarget(..)

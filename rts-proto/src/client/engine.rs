@@ -4,6 +4,8 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
+use bytes::Bytes;
+
 use super::call::Call;
 use super::connection::{Connection, EarlyClose, LastLogin, LostLink, NextAttempt};
 use super::io::Config;
@@ -88,6 +90,12 @@ impl Client {
     #[must_use]
     pub fn user(&self) -> Option<&UserId> {
         self.connection.user()
+    }
+
+    /// The newest token of the login, or the one that the server refused.
+    #[must_use]
+    pub fn token(&self) -> Option<&Bytes> {
+        self.connection.token()
     }
 
     /// The latest `Close` of the server before a login was answered.

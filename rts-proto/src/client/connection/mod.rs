@@ -101,6 +101,11 @@ impl Connection {
         self.login.as_ref().map(Login::uid)
     }
 
+    /// The newest token of the login.
+    pub(super) fn token(&self) -> Option<&Bytes> {
+        self.login.as_ref().map(Login::token)
+    }
+
     /// The user whose token was refused, until a better token comes.
     pub(super) fn rejected_user(&self) -> Option<&UserId> {
         self.login.as_ref().filter(|login| login.is_rejected()).map(Login::uid)
