@@ -27,16 +27,14 @@ impl Hall {
     /// A shard with this number of users.
     #[must_use]
     pub fn new(users: u64) -> Self {
-        let config = Config {
-            sends_per_second: 0,
-            broadcasts_per_second: 0,
-            status_queries_per_second: 0,
-            joins_per_second: 0,
-            logins_per_second: 0,
-            room_broadcasts_per_second: 0,
-            large_room_broadcasts_per_second: 0,
-            ..Config::default()
-        };
+        let mut config = Config::default();
+        config.sends_per_second = 0;
+        config.broadcasts_per_second = 0;
+        config.status_queries_per_second = 0;
+        config.joins_per_second = 0;
+        config.logins_per_second = 0;
+        config.room_broadcasts_per_second = 0;
+        config.large_room_broadcasts_per_second = 0;
         let mut hall = Self {
             server: Server::new(config, 1),
             now: Instant::from_millis(1),

@@ -16,7 +16,7 @@ type Link = Option<(LinkId, TcpStream)>;
 
 fn main() -> anyhow::Result<()> {
     let (server, clock, mut link) = (server()?, rts_engine::Clock::start(), Link::None);
-    let config = Config { app_id: AppId::new(APP_ID)?, parameters: Default::default() };
+    let config = Config::new(AppId::new(APP_ID)?);
     let mut alice = Client::new(config, getrandom::u64()?);
     alice.login(clock.now(), &fresh_token("alice")?, "alice")?;
     while !alice.is_destroyed() {

@@ -12,7 +12,7 @@ use rts_proto::{AppId, LinkId, MessageConfig::UnreliableUnordered, Payload};
 
 fn main() -> anyhow::Result<()> {
     let (server, clock, mut link, mut seen) = (server()?, rts_engine::Clock::start(), None, 0);
-    let config = Config { app_id: AppId::new(APP_ID)?, parameters: Default::default() };
+    let config = Config::new(AppId::new(APP_ID)?);
     let mut client = Client::new(config, getrandom::u64()?);
     client.login(clock.now(), &fresh_token("player")?, "player")?;
     while seen < 10 {

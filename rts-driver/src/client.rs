@@ -85,7 +85,8 @@ pub fn connect<R: Runtime>(
         return Err(ConnectError::NoRuntime);
     }
     let seed = getrandom::u64().map_err(ConnectError::Random)?;
-    let config = Config { app_id, parameters: options.parameters };
+    let mut config = Config::new(app_id);
+    config.parameters = options.parameters;
     let (engine, driver) = match options.observer {
         Some(observer) => Engine::observed(config, seed, observer),
         None => Engine::new(config, seed),

@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use common::APP_ID;
 use rts_engine::{Clock, Driver, Engine, Events, LinkOutput, Room};
-use rts_proto::client::{Config, Input, Parameters};
+use rts_proto::client::{Config, Input};
 use rts_proto::wire::{Accepted, Frame, LoginAnswer, ResumeKey};
 use rts_proto::{
     AppId, CloseCode, LinkId, LoginCode, MessageConfig, MessageId, Payload, RoomState, SendCode,
@@ -74,7 +74,7 @@ impl Story {
         let micros = Arc::new(AtomicU64::new(0));
         let clock = Clock::manual(Arc::clone(&micros));
         let app_id = AppId::new(APP_ID).expect("an app id");
-        let config = Config { app_id, parameters: Parameters::default() };
+        let config = Config::new(app_id);
         let (engine, driver) = Engine::with_clock(config, 1, clock);
         engine.set_runtime_parameters(parameters).expect("a JSON object");
         let events = engine.events();

@@ -5,7 +5,7 @@ mod document;
 
 use bytes::Bytes;
 use document::document;
-use rts_proto::client::{self, Client, Parameters};
+use rts_proto::client::{self, Client};
 use rts_proto::limits::{ACK_DELAY, FRAME_BYTES_MAX, FRAME_BYTES_MAX_BEFORE_LOGIN};
 use rts_proto::server::{self, Server, Verdict};
 use rts_proto::wire::{Accepted, Decoder, Frame, Login, LoginAnswer, ResumeKey};
@@ -275,7 +275,7 @@ fn server_core_sends_the_golden_frames() {
 
 #[test]
 fn client_core_sends_the_golden_frames() {
-    let config = client::Config { app_id: app(), parameters: Parameters::default() };
+    let config = client::Config::new(app());
     let mut alice = Client::new(config, 1);
     let mut said = Vec::new();
     let mut drain = |alice: &mut Client| loop {

@@ -2,6 +2,7 @@
 //! the number of engines.
 
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -255,8 +256,9 @@ impl Swarm {
 
     /// The server's configuration.
     pub(crate) fn server(&self) -> server::Config {
-        let mut config =
-            server::Config { room_members_max: self.room_members_max, ..server::Config::default() };
+        let mut config = server::Config::default();
+        config.room_members_max =
+            NonZeroUsize::new(self.room_members_max).expect("a room has room");
         config.reported_apps = (0..APPS_REPORTED).map(app_id).collect();
         config.sends_per_second *= self.rate;
         config.broadcasts_per_second *= self.rate;

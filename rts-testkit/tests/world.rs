@@ -185,7 +185,8 @@ fn unread_events_stop_reading_without_loss() {
 
 #[test]
 fn results_arrive_while_events_are_unread() {
-    let config = Config { sends_per_second: 0, ..Config::default() };
+    let mut config = Config::default();
+    config.sends_per_second = 0;
     let mut world = World::new(config, 1, 1);
     let (_, alices) = world.connect();
     let _unread = alices.events();

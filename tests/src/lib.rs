@@ -11,18 +11,17 @@ use rts_proto::server::Config;
 /// The server configuration of tests that are not about rates.
 #[must_use]
 pub fn without_rates() -> Config {
-    Config {
-        sends_per_second: 0,
-        broadcasts_per_second: 0,
-        status_queries_per_second: 0,
-        server_sends_per_second: 0,
-        room_broadcasts_per_second: 0,
-        large_room_broadcasts_per_second: 0,
-        backend_sends_per_second: 0,
-        joins_per_second: 0,
-        logins_per_second: 0,
-        ..Config::default()
-    }
+    let mut config = Config::default();
+    config.sends_per_second = 0;
+    config.broadcasts_per_second = 0;
+    config.status_queries_per_second = 0;
+    config.server_sends_per_second = 0;
+    config.room_broadcasts_per_second = 0;
+    config.large_room_broadcasts_per_second = 0;
+    config.backend_sends_per_second = 0;
+    config.joins_per_second = 0;
+    config.logins_per_second = 0;
+    config
 }
 
 /// Drops the future when it waits for the `at`th time.

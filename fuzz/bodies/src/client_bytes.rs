@@ -4,9 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::Bytes;
-use rts_proto::client::{
-    Call, Client, Config, Event, Input, Output, Parameters, Returned, RoomEvent,
-};
+use rts_proto::client::{Call, Client, Config, Event, Input, Output, Returned, RoomEvent};
 use rts_proto::limits::{ENGINE_BYTES_MAX, FRAME_BYTES_MAX};
 use rts_proto::wire::{Decoder, Frame};
 use rts_proto::{AppId, Instant, LinkId, MessageId, RoomKey};
@@ -54,7 +52,7 @@ impl World {
     fn new() -> Self {
         let app_id = AppId::new(APPS[0]).expect("well formed");
         Self {
-            client: Client::new(Config { app_id, parameters: Parameters::default() }, 1),
+            client: Client::new(Config::new(app_id), 1),
             now: Instant::ORIGIN,
             link: LinkId(0),
             reader: Decoder::new(),

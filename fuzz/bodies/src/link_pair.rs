@@ -37,7 +37,9 @@ pub fn link_pair(data: &[u8]) {
 }
 
 fn without_rates() -> Config {
-    Config { sends_per_second: 0, ..Config::default() }
+    let mut config = Config::default();
+    config.sends_per_second = 0;
+    config
 }
 
 fn step(world: &mut World, script: &mut Script<'_>, sent: &mut [BTreeMap<u64, MessageConfig>; 2]) {

@@ -1,5 +1,7 @@
 //! The server core, with arbitrary bytes from its clients.
 
+use std::num::NonZeroUsize;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
@@ -109,12 +111,10 @@ impl World {
     fn new() -> Self {
         // Small limits, so that the fuzzer reaches them.
         let reported_apps = APPS.map(|id| AppId::new(id).expect("well formed")).into();
-        let config = Config {
-            links_before_login_max: 3,
-            room_members_max: 3,
-            reported_apps,
-            ..Config::default()
-        };
+        let mut config = Config::default();
+        config.links_before_login_max = NonZeroUsize::new(3).expect("not 0");
+        config.room_members_max = NonZeroUsize::new(3).expect("not 0");
+        config.reported_apps = reported_apps;
         Self {
             server: Server::new(config, 1),
             now: Instant::ORIGIN,

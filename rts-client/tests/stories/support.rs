@@ -25,8 +25,10 @@ pub(crate) struct Site {
 
 impl Site {
     pub(crate) async fn open() -> Self {
+        let mut config = Config::default();
+        config.joins_per_second = 0;
         // A test may join more rooms than users do.
-        let server = Server::new(Config { joins_per_second: 0, ..Config::default() }, 1);
+        let server = Server::new(config, 1);
         let shard = Shard::with_poster(server, Arc::new(Judge::default()), Arc::new(Echo));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("rts://{}", listener.local_addr().expect("it is bound"));

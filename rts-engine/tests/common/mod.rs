@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use rts_engine::{Driver, Engine, Events, LinkOutput};
-use rts_proto::client::{Config, Event, Input, Parameters};
+use rts_proto::client::{Config, Event, Input};
 use rts_proto::server::{self, Server, Verdict};
 use rts_proto::wire::ResumeKey;
 use rts_proto::{AppId, Instant, LinkId, LoginCode};
@@ -15,7 +15,7 @@ pub(crate) const APP_ID: &str = "123456781234567812345678";
 
 pub(crate) fn engine() -> (Engine, Events, Driver) {
     let app_id = AppId::new(APP_ID).expect("an app id");
-    let (engine, driver) = Engine::new(Config { app_id, parameters: Parameters::default() }, 1);
+    let (engine, driver) = Engine::new(Config::new(app_id), 1);
     let events = engine.events();
     (engine, events, driver)
 }

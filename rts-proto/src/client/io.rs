@@ -8,11 +8,20 @@ use crate::{AppId, Instant, LinkId};
 
 /// The configuration of an engine.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Config {
     /// The app. Engines of different apps are separate.
     pub app_id: AppId,
     /// The times; see [`Client::set_runtime_parameters`](super::Client::set_runtime_parameters).
     pub parameters: Parameters,
+}
+
+impl Config {
+    /// The configuration for an app, with the contract's times.
+    #[must_use]
+    pub fn new(app_id: AppId) -> Self {
+        Self { app_id, parameters: Parameters::default() }
+    }
 }
 
 /// Inputs of an engine. An input for a link that the engine has given up changes nothing.

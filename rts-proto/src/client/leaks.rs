@@ -7,7 +7,6 @@ use bytes::Bytes;
 
 use super::engine::Client;
 use super::io::{Config, Input, Output};
-use super::parameters::Parameters;
 use crate::kept::{Kept, filled};
 use crate::limits::FRAME_BYTES_MAX;
 use crate::wire::{Accepted, Decoder, Frame, LoginAnswer, ResumeKey, VERSION};
@@ -43,7 +42,7 @@ struct World {
 impl World {
     fn new() -> Self {
         let app_id = AppId::new("123456781234567812345678").expect("a valid id");
-        let config = Config { app_id, parameters: Parameters::default() };
+        let config = Config::new(app_id);
         let (now, link) = (Instant::from_millis(1), LinkId(0));
         Self { engine: Client::new(config, 1), now, link, frames: Vec::new() }
     }

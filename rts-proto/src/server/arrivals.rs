@@ -18,7 +18,7 @@ impl Server {
         }
         if let Some(retry_after_max) = self.retry_after_max {
             self.turn_away(id, CloseCode::Shutdown, retry_after_max);
-        } else if self.links.before_login() > self.shared.config.links_before_login_max {
+        } else if self.links.before_login() > self.shared.config.links_before_login_max.get() {
             self.turn_away(id, CloseCode::Busy, BUSY_RETRY_AFTER_MAX);
         }
     }

@@ -1,6 +1,7 @@
 //! The configuration of one shard.
 
 use alloc::collections::BTreeSet;
+use core::num::NonZeroUsize;
 use core::time::Duration;
 
 use crate::limits::{
@@ -12,7 +13,16 @@ use crate::limits::{
 use crate::{AppId, UserId};
 
 /// The rules and limits of one shard. A rate of 0 means no limit. The defaults are the contract's.
+///
+/// ```
+/// use rts_proto::server::Config;
+///
+/// let mut config = Config::default();
+/// config.sends_per_second = 50;
+/// config.logins_per_second = 0;
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Config {
     /// Messages to users a second from one user.
     pub sends_per_second: u32,
@@ -35,20 +45,25 @@ pub struct Config {
     /// members of a room counts n. At least 600 may be sent at once after a pause.
     pub backend_sends_per_second: u32,
     /// Members of one room.
-    pub room_members_max: usize,
+    pub room_members_max: NonZeroUsize,
     /// Links that have not logged in, all together. Further ones are closed with `Busy`.
-    pub links_before_login_max: usize,
-    /// Users without a session whose used-up rates are remembered (§8.3). Further users are not.
+    pub links_before_login_max: NonZeroUsize,
+    /// Users without a session whose used-up rates are remembered (§8.3). Further users are not. 0:
+    /// no user is, so a new login refills the rates.
     pub users_remembered_max: usize,
-    /// From accepting a link to a successful login (§2.3).
+    /// From accepting a link to a successful login (§2.3). Zero: each link is closed before it can
+    /// log in.
     pub login_deadline: Duration,
-    /// A user that was silent for this long has status 2 (§7.1).
+    /// A user that was silent for this long has status 2 (§7.1). Zero: nobody has status 1. A value
+    /// of at least `session_grace`: nobody has status 2.
     pub unreachable_after: Duration,
-    /// A session that was silent for this long is over (§4.10).
+    /// A session that was silent for this long is over (§4.10). Zero: a session ends as soon
+    /// as it has begun.
     pub session_grace: Duration,
-    /// Longest wait of a message for the app server, which is then given up (§11.8).
+    /// Longest wait of a message for the app server, which is then given up (§11.8). Zero: a message
+    /// that cannot be posted at once is given up.
     pub post_wait: Duration,
-    /// Longest post to the app server, which is then given up (§11.7).
+    /// Longest post to the app server, which is then given up (§11.7). Zero: each post is given up.
     pub post_timeout: Duration,
     /// User ids that no user can log in as. Messages to them get result 3.
     pub reserved_uids: BTreeSet<UserId>,
@@ -68,8 +83,8 @@ impl Default for Config {
             room_broadcasts_per_second: ROOM_BROADCASTS_PER_SECOND,
             large_room_broadcasts_per_second: LARGE_ROOM_BROADCASTS_PER_SECOND,
             backend_sends_per_second: BACKEND_SENDS_PER_SECOND,
-            room_members_max: ROOM_MEMBERS_MAX,
-            links_before_login_max: 20_000,
+            room_members_max: const { NonZeroUsize::new(ROOM_MEMBERS_MAX).expect("not 0") },
+            links_before_login_max: const { NonZeroUsize::new(20_000).expect("not 0") },
             users_remembered_max: USERS_REMEMBERED_MAX,
             login_deadline: LOGIN_DEADLINE,
             unreachable_after: UNREACHABLE_AFTER,

@@ -71,7 +71,7 @@ impl Server {
             return Err(JoinRefusal::TooManyRooms);
         };
         let memberships = session.memberships_len() + self.tallies.orphans(app_id, uid);
-        let has_room = members < self.shared.config.room_members_max;
+        let has_room = members < self.shared.config.room_members_max.get();
         if !has_room {
             return Err(JoinRefusal::RoomFull);
         }

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::mem::take;
 use std::sync::{Arc, Mutex};
 
-use rts_proto::client::{Call, Client, Config, Input, Observe, Output, Parameters};
+use rts_proto::client::{Call, Client, Config, Input, Observe, Output};
 use rts_proto::{AppId, Instant, MessageConfig, Payload, RoomKey};
 
 /// One line for each observation.
@@ -45,7 +45,7 @@ impl Observe for Lines {
 
 fn observed() -> (Client, Lines) {
     let app_id = AppId::new("123456781234567812345678").expect("a valid id");
-    let config = Config { app_id, parameters: Parameters::default() };
+    let config = Config::new(app_id);
     let lines = Lines::default();
     (Client::observed(config, 7, Box::new(lines.clone())), lines)
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use rts_proto::client::{Client, Config, Event, Input, Output, Parameters};
+use rts_proto::client::{Client, Config, Event, Input, Output};
 use rts_proto::limits::FRAME_BYTES_MAX;
 use rts_proto::wire::{Accepted, Decoder, Frame, LoginAnswer, ResumeKey};
 use rts_proto::{
@@ -26,7 +26,7 @@ impl Stage {
     /// An engine that is logging in, with the link up.
     pub(crate) fn new() -> Self {
         let app_id = AppId::new("123456781234567812345678").expect("well formed");
-        let config = Config { app_id, parameters: Parameters::default() };
+        let config = Config::new(app_id);
         let mut stage = Self {
             engine: Client::new(config, 1),
             now: Instant::from_millis(1),

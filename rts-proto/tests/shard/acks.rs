@@ -16,7 +16,9 @@ const ACK_BYTES_MAX: usize = 131_072;
 
 /// Alice and bob on their links. Bob acknowledges only when a test does so.
 fn shard() -> (Shard, LinkId, LinkId) {
-    let mut shard = Shard::new(Config { sends_per_second: 0, ..Config::default() });
+    let mut config = Config::default();
+    config.sends_per_second = 0;
+    let mut shard = Shard::new(config);
     let (alice, _) = shard.log_in(login("alice"));
     let (bob, _) = shard.log_in(login("bob"));
     (shard, alice, bob)

@@ -19,12 +19,11 @@ const WINDOW_BYTES_MAX: usize = 1_048_576;
 const SESSION_GRACE: Duration = Duration::from_secs(30);
 
 fn without_rates() -> Shard {
-    Shard::new(Config {
-        sends_per_second: 0,
-        broadcasts_per_second: 0,
-        room_broadcasts_per_second: 0,
-        ..Config::default()
-    })
+    let mut config = Config::default();
+    config.sends_per_second = 0;
+    config.broadcasts_per_second = 0;
+    config.room_broadcasts_per_second = 0;
+    Shard::new(config)
 }
 
 fn room() -> RoomId {

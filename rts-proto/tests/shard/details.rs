@@ -1,6 +1,7 @@
 //! Details for developers: of each message, join and call with an unusual result, and of rooms.
 //! They are made at the level `All` only.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -76,7 +77,9 @@ fn level_sessions_has_no_details() {
 #[test]
 fn undelivered_message_has_a_detail_with_receiver_and_result() {
     let (reliable, unreliable) = (MessageConfig::ReliableOrdered, MessageConfig::UnreliableOrdered);
-    let (mut shard, alice) = told(Config { sends_per_second: 4, ..Config::default() });
+    let mut config = Config::default();
+    config.sends_per_second = 4;
+    let (mut shard, alice) = told(config);
     let (bob, _) = shard.log_in(login("bob"));
     shard.hang_up(bob);
     shard.noticed();
@@ -111,7 +114,9 @@ fn undelivered_message_has_a_detail_with_receiver_and_result() {
 
 #[test]
 fn full_receiver_is_the_detail_of_result_2() {
-    let (mut shard, alice) = told(Config { sends_per_second: 0, ..Config::default() });
+    let mut config = Config::default();
+    config.sends_per_second = 0;
+    let (mut shard, alice) = told(config);
     let (bob, _) = shard.log_in(login("bob"));
     shard.noticed();
     let text = "x".repeat(60_000);
@@ -127,7 +132,9 @@ fn full_receiver_is_the_detail_of_result_2() {
 
 #[test]
 fn refused_broadcast_has_a_detail_with_room_and_result() {
-    let (mut shard, alice) = told(Config { broadcasts_per_second: 1, ..Config::default() });
+    let mut config = Config::default();
+    config.broadcasts_per_second = 1;
+    let (mut shard, alice) = told(config);
     for (id, code) in [(1, BroadcastCode::NotInRoom), (2, BroadcastCode::OverRate)] {
         shard.say(alice, broadcast(id, "hall"));
         let refused = Detail::NotBroadcast { room: room("hall"), id: MessageId(id), code };
@@ -137,7 +144,9 @@ fn refused_broadcast_has_a_detail_with_room_and_result() {
 
 #[test]
 fn details_cover_joins_leaves_and_refused_joins() {
-    let (mut shard, alice) = told(Config { room_members_max: 1, ..Config::default() });
+    let mut config = Config::default();
+    config.room_members_max = NonZeroUsize::MIN;
+    let (mut shard, alice) = told(config);
     let (bob, _) = shard.log_in(login("bob"));
     shard.noticed();
     shard.say(alice, join("lobby"));
@@ -167,7 +176,9 @@ fn refused_join_has_its_reason_in_the_detail() {
     for (joins_per_second, entered, refusal) in
         [(0, 128, JoinRefusal::TooManyRooms), (1, 256, JoinRefusal::OverRate)]
     {
-        let (mut shard, alice) = told(Config { joins_per_second, ..Config::default() });
+        let mut config = Config::default();
+        config.joins_per_second = joins_per_second;
+        let (mut shard, alice) = told(config);
         for number in 1..=entered {
             shard.say(alice, join(&format!("room{number}")));
             shard.frames_to(alice);

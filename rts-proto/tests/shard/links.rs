@@ -6,6 +6,7 @@ use rts_proto::wire::Frame;
 use rts_proto::{
     BroadcastCode, CloseCode, LinkId, MessageConfig, MessageId, Payload, RoomId, SendCode,
 };
+use std::num::NonZeroUsize;
 
 use crate::support::{Shard, delivery, key, login, message, resume, user};
 
@@ -29,7 +30,9 @@ fn unreliable(id: u64) -> Frame {
 /// Links that have logged in, and lost ones, do not count.
 #[test]
 fn links_before_login_have_a_bound() {
-    let mut shard = Shard::new(Config { links_before_login_max: 2, ..Config::default() });
+    let mut config = Config::default();
+    config.links_before_login_max = NonZeroUsize::new(2).expect("not 0");
+    let mut shard = Shard::new(config);
     shard.log_in(login("alice"));
     let gone = shard.link();
     shard.hang_up(gone);
@@ -47,7 +50,9 @@ fn links_before_login_have_a_bound() {
 
 #[test]
 fn frame_may_arrive_in_two_pieces_cut_anywhere() {
-    let mut shard = Shard::new(Config { sends_per_second: 0, ..Config::default() });
+    let mut config = Config::default();
+    config.sends_per_second = 0;
+    let mut shard = Shard::new(config);
     let [(alice, _), (bob, _)] = ["alice", "bob"].map(|uid| shard.log_in(login(uid)));
     let frame = message(1, "bob", "hi").encode();
     for cut in 1..frame.len() {
@@ -110,7 +115,8 @@ fn results_of_a_burst_are_batched_by_room_and_code() {
 
 #[test]
 fn offline_receiver_differs_from_an_impossible_one() {
-    let config = Config { reserved_uids: [user("system")].into(), ..Config::default() };
+    let mut config = Config::default();
+    config.reserved_uids = [user("system")].into();
     let mut shard = Shard::new(config);
     let (alice, _) = shard.log_in(login("alice"));
     for (id, to, code) in [

@@ -100,7 +100,9 @@ fn lost_link_is_noticed_unless_the_server_closed_it() {
 
 #[test]
 fn queued_logins_and_congested_links_are_noticed() {
-    let mut shard = shard(Config { logins_per_second: 1, ..Config::default() });
+    let mut config = Config::default();
+    config.logins_per_second = 1;
+    let mut shard = shard(config);
     let (link, _) = shard.log_in(login("alice"));
     shard.noticed();
     let waiting = shard.link();
@@ -117,7 +119,8 @@ fn queued_logins_and_congested_links_are_noticed() {
 
 #[test]
 fn refusal_notice_has_credentials_and_reason() {
-    let config = Config { reserved_uids: [user("system")].into(), ..Config::default() };
+    let mut config = Config::default();
+    config.reserved_uids = [user("system")].into();
     let mut shard = shard(config);
     for (uid, is_good, code, refusal) in [
         ("alice", false, LoginCode::InvalidToken, Refusal::Verdict),
@@ -242,15 +245,14 @@ fn rates() -> [Rated; 6] {
 #[test]
 fn over_rate_is_noticed_every_ten_seconds() {
     for (rate, allowed, frames) in rates() {
-        let mut shard = shard(Config {
-            sends_per_second: 3,
-            broadcasts_per_second: if rate == Rate::Broadcasts { 2 } else { 100 },
-            room_broadcasts_per_second: 1,
-            server_sends_per_second: 4,
-            status_queries_per_second: 5,
-            joins_per_second: 1,
-            ..Config::default()
-        });
+        let mut config = Config::default();
+        config.sends_per_second = 3;
+        config.broadcasts_per_second = if rate == Rate::Broadcasts { 2 } else { 100 };
+        config.room_broadcasts_per_second = 1;
+        config.server_sends_per_second = 4;
+        config.status_queries_per_second = 5;
+        config.joins_per_second = 1;
+        let mut shard = shard(config);
         let (link, _) = shard.log_in(login("alice"));
         shard.noticed();
         let mut number = 0;

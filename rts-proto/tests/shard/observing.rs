@@ -1,6 +1,7 @@
 //! Observers of a shard, and commands as data.
 
 use std::fmt::Debug;
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -149,7 +150,8 @@ fn commands_as_data_return_their_effect() {
 #[test]
 fn observer_sees_start_inputs_and_outputs_in_order() {
     let seen = Seen::default();
-    let config = Config { room_members_max: 3, ..Config::default() };
+    let mut config = Config::default();
+    config.room_members_max = NonZeroUsize::new(3).expect("not 0");
     let mut server = Server::observed(config, 42, Box::new(seen.clone()));
     assert_eq!(seen.take(), ["started (3, 42)"]);
     let accepted = Input::Accepted(LinkId(1), ResumeKey([1; 16]));

@@ -94,7 +94,8 @@ fn revocation_ends_sessions_with_earlier_credentials() {
 #[test]
 fn ban_or_revocation_ends_a_queued_login() {
     for is_ban in [true, false] {
-        let config = Config { logins_per_second: 1, ..Config::default() };
+        let mut config = Config::default();
+        config.logins_per_second = 1;
         let mut shard = Shard::new(config);
         shard.log_in(login("alice"));
         let waiting = shard.link();
@@ -122,7 +123,8 @@ fn revocation_ends_matching_queued_logins_only() {
         (None, 100, [true, false, true]),
         (Some("carol"), 100, [false, false, false]),
     ] {
-        let config = Config { logins_per_second: 1, ..Config::default() };
+        let mut config = Config::default();
+        config.logins_per_second = 1;
         let mut shard = Shard::new(config);
         let mut waiting = Vec::new();
         for (uid, issued_at) in [("alice", 99), ("alice", 100), ("bob", 99)] {
@@ -198,7 +200,9 @@ fn app_without_users_is_forgotten_when_its_rate_is_full() {
         shard.server.stats().apps
     };
     let per_second = |backend_sends_per_second| {
-        Shard::new(Config { backend_sends_per_second, ..Config::default() })
+        let mut config = Config::default();
+        config.backend_sends_per_second = backend_sends_per_second;
+        Shard::new(config)
     };
     assert_eq!(apps_after_a_message(&mut per_second(0)), 0, "there is no rate");
     let mut shard = per_second(4);

@@ -23,12 +23,11 @@ fn told(payload: Payload) -> Frame {
 /// Alice and bob in a room without rates. She has acknowledged everything, and he nothing: one
 /// frame.
 fn two() -> (Shard, LinkId, LinkId) {
-    let mut shard = Shard::new(Config {
-        sends_per_second: 0,
-        broadcasts_per_second: 0,
-        room_broadcasts_per_second: 0,
-        ..Config::default()
-    });
+    let mut config = Config::default();
+    config.sends_per_second = 0;
+    config.broadcasts_per_second = 0;
+    config.room_broadcasts_per_second = 0;
+    let mut shard = Shard::new(config);
     let [alice, bob] = ["alice", "bob"].map(|uid| shard.log_in(login(uid)).0);
     for link in [alice, bob] {
         shard.say(link, Frame::Join { room: room(), ticket: 1, business_id: None });

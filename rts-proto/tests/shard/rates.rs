@@ -123,7 +123,9 @@ fn returning_user_rejoins_without_rate_and_gets_members() {
 
 #[test]
 fn rates_of_joins_and_logins_can_be_switched_off() {
-    let config = Config { joins_per_second: 0, logins_per_second: 0, ..Config::default() };
+    let mut config = Config::default();
+    config.joins_per_second = 0;
+    config.logins_per_second = 0;
     let mut shard = Shard::new(config);
     let (alice, _) = shard.log_in(login("alice"));
     let times = 2 * JOINS_BURST_MIN;
@@ -236,7 +238,9 @@ fn used_rates_are_forgotten_when_full_again() {
 
 #[test]
 fn remembers_used_rates_up_to_the_bound_of_users() {
-    let mut shard = Shard::new(Config { users_remembered_max: 2, ..Config::default() });
+    let mut config = Config::default();
+    config.users_remembered_max = 2;
+    let mut shard = Shard::new(config);
     for uid in ["alice", "bob", "carol"] {
         for _ in 0..LOGINS_PER_SECOND {
             shard.log_in(login(uid));

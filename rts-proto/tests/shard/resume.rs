@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::support::{APP, Shard, delivery, key, login, message, resume};
 use bytes::Bytes;
-use rts_proto::client::{self, Client, Parameters};
+use rts_proto::client::{self, Client};
 use rts_proto::limits::ACK_DELAY;
 use rts_proto::server::Config;
 use rts_proto::wire::{Accepted, Frame, Login, LoginAnswer};
@@ -300,10 +300,7 @@ fn refused_token_does_not_prevent_a_resume() {
 
 #[test]
 fn engine_with_a_replaced_link_reconnects() {
-    let config = client::Config {
-        app_id: AppId::new(APP).expect("well formed"),
-        parameters: Parameters::default(),
-    };
+    let config = client::Config::new(AppId::new(APP).expect("well formed"));
     let now = rts_proto::Instant::from_millis(1);
     let mut alice = Client::new(config, 1);
     alice.login(now, "token", "alice").expect("accepted");
@@ -344,10 +341,7 @@ fn nothing_secret_is_shown_by_debug() {
     let mut shard = shard();
     let (bob, accepted) = shard.log_in(login("bob"));
     let mut shown = format!("{accepted:?} {:?}", resume("bob", &accepted, 0));
-    let config = client::Config {
-        app_id: AppId::new(APP).expect("well formed"),
-        parameters: Parameters::default(),
-    };
+    let config = client::Config::new(AppId::new(APP).expect("well formed"));
     let mut alice = Client::new(config, 1);
     alice.login(shard.now, SECRET, "alice").expect("accepted");
     shown.push_str(&format!("{alice:?}"));

@@ -1,5 +1,6 @@
 //! Rooms, frame by frame: their bounds, and the receivers of notices. Section 6 of the protocol.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use crate::support::{Shard, login, user};
@@ -101,7 +102,9 @@ fn expired_memberships_do_not_count() {
 
 #[test]
 fn full_room_refuses_joins_until_a_member_leaves() {
-    let mut shard = Shard::new(Config { room_members_max: 2, ..Config::default() });
+    let mut config = Config::default();
+    config.room_members_max = NonZeroUsize::new(2).expect("not 0");
+    let mut shard = Shard::new(config);
     let [alice, bob, carol] = ["alice", "bob", "carol"].map(|uid| shard.log_in(login(uid)).0);
     assert_eq!(join(&mut shard, alice, "room"), RoomState::Joined);
     assert_eq!(join(&mut shard, bob, "room"), RoomState::Joined);

@@ -16,7 +16,9 @@ const CLIENT_WINDOW_FRAMES_MAX: usize = 1_024;
 const UNRELIABLE_MARK_BYTES: usize = 262_144;
 
 fn without_rates() -> Shard {
-    let config = Config { sends_per_second: 0, status_queries_per_second: 0, ..Config::default() };
+    let mut config = Config::default();
+    config.sends_per_second = 0;
+    config.status_queries_per_second = 0;
     Shard::new(config)
 }
 
@@ -129,8 +131,9 @@ fn unreliable_messages_to_a_slow_receiver_are_dropped() {
 #[test]
 fn results_have_the_reason_of_an_undelivered_message() {
     let system = crate::support::user("system");
-    let config =
-        Config { reserved_uids: [system].into(), sends_per_second: 4, ..Config::default() };
+    let mut config = Config::default();
+    config.reserved_uids = [system].into();
+    config.sends_per_second = 4;
     let mut shard = Shard::new(config);
     let (alice, _) = shard.log_in(login("alice"));
     for (to, code) in [
@@ -164,7 +167,9 @@ fn impossible_id_is_offline() {
 /// §11.5. The sender's own engine would refuse these too.
 #[test]
 fn message_without_server_params_fails_at_once() {
-    let mut shard = Shard::new(Config { server_sends_per_second: 1, ..Config::default() });
+    let mut config = Config::default();
+    config.server_sends_per_second = 1;
+    let mut shard = Shard::new(config);
     let (alice, _) = shard.log_in(login("alice"));
     for code in [SendCode::NoServerParams, SendCode::OverRate] {
         let id = MessageId(7);

@@ -165,13 +165,12 @@ type Told = (Vec<Vec<Frame>>, Vec<Result<usize, CommandError>>, Stats);
 
 impl Hall {
     fn new(at_once: bool) -> Self {
-        let mut shard = Shard::new(Config {
-            sends_per_second: 0,
-            broadcasts_per_second: 0,
-            room_broadcasts_per_second: 0,
-            backend_sends_per_second: 0,
-            ..Config::default()
-        });
+        let mut config = Config::default();
+        config.sends_per_second = 0;
+        config.broadcasts_per_second = 0;
+        config.room_broadcasts_per_second = 0;
+        config.backend_sends_per_second = 0;
+        let mut shard = Shard::new(config);
         let mut users = Vec::new();
         for app in [APP, OTHER_APP] {
             for name in NAMES {

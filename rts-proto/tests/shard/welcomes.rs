@@ -94,7 +94,9 @@ fn listed_bytes(members: usize) -> usize {
 
 #[test]
 fn member_lists_have_a_budget_and_then_a_rate() {
-    let mut shard = Shard::new(Config { joins_per_second: 10_000, ..Config::default() });
+    let mut config = Config::default();
+    config.joins_per_second = 10_000;
+    let mut shard = Shard::new(config);
     crowd(&mut shard, LISTED_MAX, 1);
     let mut alice = Person::new(&mut shard, "alice");
     let begin = shard.now;
@@ -131,7 +133,9 @@ fn member_lists_have_a_budget_and_then_a_rate() {
 /// Otherwise fresh logins, five a second, would each get the members of 128 rooms.
 #[test]
 fn relogin_gets_member_lists_within_the_budget_only() {
-    let mut shard = Shard::new(Config { logins_per_second: 0, ..Config::default() });
+    let mut config = Config::default();
+    config.logins_per_second = 0;
+    let mut shard = Shard::new(config);
     crowd(&mut shard, LISTED_MAX, 1);
     let (mut told, mut joins) = (0, 0);
     let begin = shard.now;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::observer::Session;
 use bytes::Bytes;
 use proptest::prelude::*;
-use rts_proto::client::{self, Client, Event, Parameters, RoomEvent};
+use rts_proto::client::{self, Client, Event, RoomEvent};
 use rts_proto::server::{self, Server, Verdict};
 use rts_proto::wire::ResumeKey;
 use rts_proto::{AppId, Instant, LinkId, MessageConfig, Payload, RoomKey};
@@ -98,18 +98,16 @@ fn engine_link(link: LinkId) -> (Person, LinkId) {
 
 impl World {
     fn new() -> Self {
-        let config = server::Config {
-            sends_per_second: 0,
-            broadcasts_per_second: 0,
-            status_queries_per_second: 0,
-            joins_per_second: 0,
-            logins_per_second: 0,
-            room_broadcasts_per_second: 0,
-            ..server::Config::default()
-        };
+        let mut config = server::Config::default();
+        config.sends_per_second = 0;
+        config.broadcasts_per_second = 0;
+        config.status_queries_per_second = 0;
+        config.joins_per_second = 0;
+        config.logins_per_second = 0;
+        config.room_broadcasts_per_second = 0;
         let side = |who: Person| {
             let app_id = AppId::new("123456781234567812345678").expect("well formed");
-            let config = client::Config { app_id, parameters: Parameters::default() };
+            let config = client::Config::new(app_id);
             Side {
                 engine: Client::new(config, who as u64 + 1),
                 room: None,

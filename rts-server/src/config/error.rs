@@ -10,8 +10,8 @@ use serde::{Deserialize as _, Deserializer};
 
 use crate::causes::file_trouble;
 
-/// Longest word that may name a section or a key, in bytes.
-const WORD_BYTES_MAX: usize = 32;
+/// Longest word that may name a section or a key, in bytes: `links_before_login_per_network_max`.
+const WORD_BYTES_MAX: usize = 34;
 
 /// What is wrong with a configuration, where, and what would be right. The error contains no value
 /// of the configuration.
@@ -127,6 +127,7 @@ fn in_toml(kind: &str) -> &str {
         "a sequence" => "a list",
         "u32" => "a whole number from 0 to 4294967295",
         "usize" => "a whole number",
+        "a nonzero usize" => "at least 1: 0 would admit nobody; only for a rate 0 means no limit",
         _ if kind.starts_with("struct ") => "a table",
         _ => kind,
     }

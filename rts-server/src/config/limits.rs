@@ -1,6 +1,7 @@
 //! Rates and bounds for clients and back ends.
 
 use std::net::IpAddr;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use rts_proto::server;
@@ -35,14 +36,14 @@ pub struct Limits {
     /// members of a room counts n times.
     pub backend_sends_per_second: u32,
     /// Members of a room.
-    pub room_members_max: usize,
+    pub room_members_max: NonZeroUsize,
     /// Links that have not logged in.
-    pub links_before_login_max: usize,
+    pub links_before_login_max: NonZeroUsize,
     /// Links from one network that have not logged in. A network is an IPv4 address or the first 64
     /// bits of an IPv6 address. `None`: a quarter of `links_before_login_max`.
-    pub links_before_login_per_network_max: Option<usize>,
+    pub links_before_login_per_network_max: Option<NonZeroUsize>,
     /// Links from one network.
-    pub links_per_network_max: usize,
+    pub links_per_network_max: NonZeroUsize,
     /// New links per second from one network. A burst of five times the rate is allowed.
     pub links_per_network_per_second: u32,
     /// TLS and WebSocket handshakes that begin per second, over all networks. A burst of five times
@@ -54,7 +55,7 @@ pub struct Limits {
 }
 
 /// Default of the links from one network.
-const LINKS_PER_NETWORK_MAX: usize = 10_000;
+const LINKS_PER_NETWORK_MAX: NonZeroUsize = NonZeroUsize::new(10_000).expect("not 0");
 /// Default of the new links per second from one network. With TLS each link costs the server a
 /// signature.
 const LINKS_PER_NETWORK_PER_SECOND: u32 = 200;
@@ -62,72 +63,74 @@ const LINKS_PER_NETWORK_PER_SECOND: u32 = 200;
 /// case, and after a restart all users connect at once.
 const HANDSHAKES_PER_SECOND: u32 = 0;
 
-/// A struct with the limits that the core and this configuration share by name. The listed fields
-/// come from the other of the two.
-macro_rules! with_core_limits {
-    ($from:expr, $to:ident $(:: $part:ident)* { $($rest:tt)* }) => {
-        $to $(:: $part)* {
-            sends_per_second: $from.sends_per_second,
-            broadcasts_per_second: $from.broadcasts_per_second,
-            server_sends_per_second: $from.server_sends_per_second,
-            status_queries_per_second: $from.status_queries_per_second,
-            joins_per_second: $from.joins_per_second,
-            logins_per_second: $from.logins_per_second,
-            room_broadcasts_per_second: $from.room_broadcasts_per_second,
-            large_room_broadcasts_per_second: $from.large_room_broadcasts_per_second,
-            backend_sends_per_second: $from.backend_sends_per_second,
-            room_members_max: $from.room_members_max,
-            links_before_login_max: $from.links_before_login_max,
-            $($rest)*
-        }
-    };
-}
-
 impl Default for Limits {
     fn default() -> Self {
         let core = server::Config::default();
-        with_core_limits!(
-            core,
-            Self {
-                links_before_login_per_network_max: None,
-                links_per_network_max: LINKS_PER_NETWORK_MAX,
-                links_per_network_per_second: LINKS_PER_NETWORK_PER_SECOND,
-                handshakes_per_second: HANDSHAKES_PER_SECOND,
-                exempt_networks: Vec::new(),
-            }
-        )
+        Self {
+            sends_per_second: core.sends_per_second,
+            broadcasts_per_second: core.broadcasts_per_second,
+            server_sends_per_second: core.server_sends_per_second,
+            status_queries_per_second: core.status_queries_per_second,
+            joins_per_second: core.joins_per_second,
+            logins_per_second: core.logins_per_second,
+            room_broadcasts_per_second: core.room_broadcasts_per_second,
+            large_room_broadcasts_per_second: core.large_room_broadcasts_per_second,
+            backend_sends_per_second: core.backend_sends_per_second,
+            room_members_max: core.room_members_max,
+            links_before_login_max: core.links_before_login_max,
+            links_before_login_per_network_max: None,
+            links_per_network_max: LINKS_PER_NETWORK_MAX,
+            links_per_network_per_second: LINKS_PER_NETWORK_PER_SECOND,
+            handshakes_per_second: HANDSHAKES_PER_SECOND,
+            exempt_networks: Vec::new(),
+        }
     }
 }
 
 impl Limits {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
-        for (key, value) in [
-            ("room_members_max", self.room_members_max),
-            ("links_before_login_max", self.links_before_login_max),
-            ("links_before_login_per_network_max", self.before_login_per_network()),
-            ("links_per_network_max", self.links_per_network_max),
-        ] {
-            if value == 0 {
-                let what =
-                    "at least 1 is needed: 0 would admit nobody; only for a rate 0 means no limit";
-                return Err(ConfigError::Value {
-                    key: format!("limits.{key}"),
-                    what: what.to_owned(),
-                });
-            }
-        }
         self.link_limits(None).map(drop)
     }
 
-    /// The limits in the form of the core.
+    /// The limits in the form of the core. Without `..`, so that no limit can be forgotten.
     pub(super) fn core(&self) -> server::Config {
-        with_core_limits!(self, server::Config { ..server::Config::default() })
+        let Self {
+            sends_per_second,
+            broadcasts_per_second,
+            server_sends_per_second,
+            status_queries_per_second,
+            joins_per_second,
+            logins_per_second,
+            room_broadcasts_per_second,
+            large_room_broadcasts_per_second,
+            backend_sends_per_second,
+            room_members_max,
+            links_before_login_max,
+            links_before_login_per_network_max: _,
+            links_per_network_max: _,
+            links_per_network_per_second: _,
+            handshakes_per_second: _,
+            exempt_networks: _,
+        } = *self;
+        let mut core = server::Config::default();
+        core.sends_per_second = sends_per_second;
+        core.broadcasts_per_second = broadcasts_per_second;
+        core.server_sends_per_second = server_sends_per_second;
+        core.status_queries_per_second = status_queries_per_second;
+        core.joins_per_second = joins_per_second;
+        core.logins_per_second = logins_per_second;
+        core.room_broadcasts_per_second = room_broadcasts_per_second;
+        core.large_room_broadcasts_per_second = large_room_broadcasts_per_second;
+        core.backend_sends_per_second = backend_sends_per_second;
+        core.room_members_max = room_members_max;
+        core.links_before_login_max = links_before_login_max;
+        core
     }
 
     /// The places before login of one network: a quarter of all, unless configured.
     pub(crate) fn before_login_per_network(&self) -> usize {
-        let quarter = (self.links_before_login_max / 4).max(1);
-        self.links_before_login_per_network_max.unwrap_or(quarter)
+        let quarter = (self.links_before_login_max.get() / 4).max(1);
+        self.links_before_login_per_network_max.map_or(quarter, NonZeroUsize::get)
     }
 
     /// The link limits of the shard. `descriptors` is how many descriptors this process may open.
@@ -137,7 +140,7 @@ impl Limits {
     ) -> Result<LinkLimits, ConfigError> {
         let exempt = networks("limits.exempt_networks", &self.exempt_networks)?;
         let mut limits = LinkLimits::default();
-        limits.per_network_max = self.links_per_network_max;
+        limits.per_network_max = self.links_per_network_max.get();
         limits.per_network_before_login_max = self.before_login_per_network();
         limits.per_network_per_second = self.links_per_network_per_second;
         limits.handshakes_per_second = self.handshakes_per_second;
@@ -156,10 +159,10 @@ mod tests {
 
     #[test]
     fn network_has_a_quarter_of_places_before_login() {
-        let of = |max, said| {
+        let of = |max, said: Option<usize>| {
             let limits = Limits {
-                links_before_login_max: max,
-                links_before_login_per_network_max: said,
+                links_before_login_max: NonZeroUsize::new(max).expect("not 0"),
+                links_before_login_per_network_max: said.and_then(NonZeroUsize::new),
                 ..Limits::default()
             };
             limits.link_limits(None).expect("good networks").per_network_before_login_max

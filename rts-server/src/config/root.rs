@@ -172,11 +172,10 @@ impl Config {
 
     pub(crate) fn core(&self) -> server::Config {
         let reports = self.apps.iter().filter(|(_, app)| app.webhook.is_some());
-        server::Config {
-            reserved_uids: self.reserved_uids.iter().flat_map(|uid| UserId::new(uid)).collect(),
-            reported_apps: reports.flat_map(|(id, _)| AppId::new(id)).collect(),
-            ..self.limits.core()
-        }
+        let mut core = self.limits.core();
+        core.reserved_uids = self.reserved_uids.iter().flat_map(|uid| UserId::new(uid)).collect();
+        core.reported_apps = reports.flat_map(|(id, _)| AppId::new(id)).collect();
+        core
     }
 }
 
@@ -215,7 +214,13 @@ mod tests {
             "links_per_network_max",
         ] {
             let limits = |max| format!("listen = \"127.0.0.1:1\"\n{app}[limits]\n{key} = {max}");
-            assert!(error(&limits(0)).starts_with(&format!("limits.{key}: at least 1")));
+            let place = format!("line 5, column {}, limits.{key}: ", key.len() + 4);
+            let what = "invalid value: integer, expected at least 1: 0 would admit nobody";
+            assert!(
+                error(&limits(0)).starts_with(&format!("{place}{what}")),
+                "{}",
+                error(&limits(0))
+            );
             assert!(Config::parse(&limits(1)).is_ok());
         }
     }

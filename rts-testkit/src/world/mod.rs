@@ -140,7 +140,8 @@ impl World {
     /// If the app id is invalid.
     pub fn add(&mut self, app_id: &str, parameters: Parameters) -> Person {
         let app_id = AppId::new(app_id).expect("an app id");
-        let config = client::Config { app_id: app_id.clone(), parameters };
+        let mut config = client::Config::new(app_id.clone());
+        config.parameters = parameters;
         let core = Core::Called(Box::new(Client::new(config, self.seed_of_next())));
         self.enter(app_id, core)
     }
@@ -150,7 +151,7 @@ impl World {
     pub fn connect(&mut self) -> (Person, Engine) {
         let clock = self.clock.for_engine();
         let app_id = AppId::new(APP_ID).expect("an app id");
-        let config = client::Config { app_id: app_id.clone(), parameters: Parameters::default() };
+        let config = client::Config::new(app_id.clone());
         let (engine, driver) = rts_engine::Engine::with_clock(config, self.seed_of_next(), clock);
         (self.enter(app_id, Core::Held(driver)), engine.into())
     }

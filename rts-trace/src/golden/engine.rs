@@ -1,7 +1,7 @@
 //! The story of an engine: every call and every input once, with the frames of a server. All
 //! requests of an engine share one counter, so the tickets here have gaps.
 
-use rts_proto::client::{Client, Config, Input, Output, Parameters};
+use rts_proto::client::{Client, Config, Input, Output};
 use rts_proto::wire::{Accepted, Frame, LoginAnswer, ResumeKey};
 use rts_proto::{
     AppId, BroadcastCode, Instant, LeaveReason, LinkId, MessageConfig, MessageId, OnlineStatus,
@@ -69,7 +69,7 @@ fn welcome(resumed: bool, received: u64) -> [Frame; 2] {
 
 pub(super) fn record(recorder: Recorder) {
     let app_id = AppId::new("123456781234567812345678").expect("well formed");
-    let config = Config { app_id, parameters: Parameters::default() };
+    let config = Config::new(app_id);
     let core = Client::observed(config, 1, Box::new(recorder));
     let mut alice = Alice { core, now: Instant::from_millis(5), link: LinkId(0) };
     log_in(&mut alice);

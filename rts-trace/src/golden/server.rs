@@ -102,11 +102,9 @@ fn accepted(claim: u64) -> Verdict {
 }
 
 pub(super) fn record(recorder: Recorder) {
-    let config = Config {
-        reserved_uids: [user("shop")].into(),
-        reported_apps: [app()].into(),
-        ..Config::default()
-    };
+    let mut config = Config::default();
+    config.reserved_uids = [user("shop")].into();
+    config.reported_apps = [app()].into();
     let mut shard = Shard {
         core: Server::observed(config, 7, Box::new(recorder)),
         now: Instant::from_millis(5),

@@ -1,5 +1,6 @@
 //! The configuration of a core, as it is recorded at the beginning of a trace.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use rts_proto::client::{self, Parameters, Timing};
@@ -51,6 +52,8 @@ impl CoreConfig {
             post_timeout,
             reserved_uids,
             reported_apps,
+            // The test below fails if a field is not recorded.
+            ..
         } = config;
         Self::Server(ServerConfig {
             rates: vec![
@@ -64,8 +67,8 @@ impl CoreConfig {
                 *joins_per_second,
                 *logins_per_second,
             ],
-            room_members_max: *room_members_max,
-            links_before_login_max: *links_before_login_max,
+            room_members_max: room_members_max.get(),
+            links_before_login_max: links_before_login_max.get(),
             users_remembered_max: *users_remembered_max,
             times: vec![
                 *login_deadline,
@@ -87,11 +90,14 @@ pub(crate) fn client_config(app_id: &str, times: &[Duration]) -> Option<client::
     for (timing, time) in Timing::ALL.into_iter().zip(times) {
         parameters.set(timing, *time).ok()?;
     }
-    Some(client::Config { app_id: AppId::new(app_id).ok()?, parameters })
+    let mut config = client::Config::new(AppId::new(app_id).ok()?);
+    config.parameters = parameters;
+    Some(config)
 }
 
 impl ServerConfig {
-    /// The configuration. `None` if a field is missing or an id is invalid.
+    /// The configuration. `None` if a field is missing, a bound is 0 or an id is
+    /// invalid.
     pub(crate) fn config(&self) -> Option<server::Config> {
         let [
             sends,
@@ -108,26 +114,85 @@ impl ServerConfig {
             *<&[Duration; 5]>::try_from(self.times.as_slice()).ok()?;
         let reserved = self.reserved_uids.iter().map(|uid| UserId::new(uid));
         let reported = self.reported_apps.iter().map(|id| AppId::new(id));
-        Some(server::Config {
-            sends_per_second: sends,
-            broadcasts_per_second: broadcasts,
-            server_sends_per_second: server_sends,
-            status_queries_per_second: status_queries,
-            room_broadcasts_per_second: room_broadcasts,
-            large_room_broadcasts_per_second: large_room,
-            backend_sends_per_second: backend,
-            joins_per_second: joins,
-            logins_per_second: logins,
-            room_members_max: self.room_members_max,
-            links_before_login_max: self.links_before_login_max,
-            users_remembered_max: self.users_remembered_max,
-            login_deadline,
-            unreachable_after,
-            session_grace,
-            post_wait,
-            post_timeout,
-            reserved_uids: reserved.collect::<Result<_, _>>().ok()?,
-            reported_apps: reported.collect::<Result<_, _>>().ok()?,
-        })
+        let mut config = server::Config::default();
+        config.sends_per_second = sends;
+        config.broadcasts_per_second = broadcasts;
+        config.server_sends_per_second = server_sends;
+        config.status_queries_per_second = status_queries;
+        config.room_broadcasts_per_second = room_broadcasts;
+        config.large_room_broadcasts_per_second = large_room;
+        config.backend_sends_per_second = backend;
+        config.joins_per_second = joins;
+        config.logins_per_second = logins;
+        config.room_members_max = NonZeroUsize::new(self.room_members_max)?;
+        config.links_before_login_max = NonZeroUsize::new(self.links_before_login_max)?;
+        config.users_remembered_max = self.users_remembered_max;
+        config.login_deadline = login_deadline;
+        config.unreachable_after = unreachable_after;
+        config.session_grace = session_grace;
+        config.post_wait = post_wait;
+        config.post_timeout = post_timeout;
+        config.reserved_uids = reserved.collect::<Result<_, _>>().ok()?;
+        config.reported_apps = reported.collect::<Result<_, _>>().ok()?;
+        Some(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A configuration in which no field has its default value.
+    fn changed() -> server::Config {
+        let mut config = server::Config::default();
+        let rates = [
+            &mut config.sends_per_second,
+            &mut config.broadcasts_per_second,
+            &mut config.server_sends_per_second,
+            &mut config.status_queries_per_second,
+            &mut config.joins_per_second,
+            &mut config.logins_per_second,
+            &mut config.room_broadcasts_per_second,
+            &mut config.large_room_broadcasts_per_second,
+            &mut config.backend_sends_per_second,
+        ];
+        (1_001..).zip(rates).for_each(|(n, rate)| *rate = n);
+        config.room_members_max = NonZeroUsize::new(2_001).expect("not 0");
+        config.links_before_login_max = NonZeroUsize::new(2_002).expect("not 0");
+        config.users_remembered_max = 2_003;
+        let times = [
+            &mut config.login_deadline,
+            &mut config.unreachable_after,
+            &mut config.session_grace,
+            &mut config.post_wait,
+            &mut config.post_timeout,
+        ];
+        (3_001..).zip(times).for_each(|(n, time)| *time = Duration::from_millis(n));
+        config.reserved_uids = [UserId::new("shop").expect("well formed")].into();
+        config.reported_apps = [AppId::new(&"a".repeat(24)).expect("well formed")].into();
+        config
+    }
+
+    fn recorded(config: &server::Config) -> ServerConfig {
+        let CoreConfig::Server(recorded) = CoreConfig::of_server(config) else {
+            panic!("a server's configuration");
+        };
+        recorded
+    }
+
+    #[test]
+    fn each_field_of_a_server_is_recorded() {
+        let (default, changed) = (server::Config::default(), changed());
+        let fields = |config: &server::Config| -> Vec<String> {
+            let shown = format!("{config:#?}");
+            let is_field = |line: &&str| {
+                line.starts_with("    ") && line[4..].starts_with(char::is_alphabetic)
+            };
+            shown.lines().filter(is_field).map(str::to_owned).collect()
+        };
+        for (default, changed) in fields(&default).iter().zip(&fields(&changed)) {
+            assert_ne!(default, changed, "`changed` has the default of a field");
+        }
+        assert_eq!(recorded(&changed).config(), Some(changed));
     }
 }

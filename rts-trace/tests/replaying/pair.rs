@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use rts_proto::client::{self, Client, Parameters};
+use rts_proto::client::{self, Client};
 use rts_proto::server::{self, PostProgress, Verdict};
 use rts_proto::wire::ResumeKey;
 use rts_proto::{AppId, Instant, LinkId, LoginCode, Payload, Reply};
@@ -61,10 +61,8 @@ impl Pair {
     pub(crate) fn new(secrets: Secrets, piece: usize) -> Self {
         let traces: Vec<Memory> = (0..=PEOPLE).map(|_| Memory::default()).collect();
         let engine = |who: usize| {
-            let config = client::Config {
-                app_id: AppId::new("123456781234567812345678").expect("an app id"),
-                parameters: Parameters::default(),
-            };
+            let config =
+                client::Config::new(AppId::new("123456781234567812345678").expect("an app id"));
             Client::observed(config, who as u64, Box::new(traces[who].recorder(secrets)))
         };
         let server_config = server::Config::default();

@@ -285,7 +285,8 @@ fn membership_without_session_can_be_kicked() {
 
 #[test]
 fn app_rate_covers_all_kinds_of_messages() {
-    let config = Config { backend_sends_per_second: 500, ..without_rates() };
+    let mut config = without_rates();
+    config.backend_sends_per_second = 500;
     let (mut world, _) = three_in("room", config);
     let names: Vec<UserId> = (0..597).map(|number| user(&format!("user-{number}"))).collect();
     assert_eq!(unicast_in(&mut world, "room", &names, "x"), Ok(0), "600 may go at once");
@@ -301,7 +302,8 @@ fn app_rate_covers_all_kinds_of_messages() {
 
 #[test]
 fn room_rate_covers_members_and_back_end() {
-    let config = Config { room_broadcasts_per_second: 3, ..without_rates() };
+    let mut config = without_rates();
+    config.room_broadcasts_per_second = 3;
     let (mut world, keys) = three_in("room", config);
     world.broadcast(ALICE, keys[ALICE], "x");
     world.run_for(Duration::from_millis(20));

@@ -248,7 +248,9 @@ fn token_of_other_user_or_app_is_refused() {
 #[test]
 fn reserved_user_ids_cannot_log_in() {
     let reserved_uids = [UserId::new("system").expect("well formed")].into();
-    let mut world = World::new(Config { reserved_uids, ..Config::default() }, 1, 1);
+    let mut config = Config::default();
+    config.reserved_uids = reserved_uids;
+    let mut world = World::new(config, 1, 1);
     let good = world.token("system");
     // The refusal does not reveal that the user id is reserved.
     for (token, code) in

@@ -232,7 +232,8 @@ fn revoked_user_is_notified_and_fresh_token_restores_rooms() {
 
 #[test]
 fn back_end_gets_report_of_put_out_user() {
-    let config = Config { reported_apps: [app()].into(), ..Config::default() };
+    let mut config = Config::default();
+    config.reported_apps = [app()].into();
     let (mut world, _) = two_in_a_room(config);
     world.take_log();
     put_out(&mut world, "bob");

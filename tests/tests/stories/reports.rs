@@ -19,7 +19,9 @@ fn lobby() -> RoomId {
 }
 
 fn world() -> World {
-    World::new(Config { reported_apps: [app()].into(), ..Config::default() }, 3, 1)
+    let mut config = Config::default();
+    config.reported_apps = [app()].into();
+    World::new(config, 3, 1)
 }
 
 /// The reports since the last call, in a short form.

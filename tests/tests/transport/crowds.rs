@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use rts_driver::client::*;
-use rts_proto::server::Config;
 use rts_proto::{CloseCode, Disconnect};
 use rts_tests::without_rates;
 use smol::net::TcpStream;
@@ -25,7 +24,8 @@ pub(crate) async fn thousands_log_in_and_each_writes_to_the_next<G: Ground>(way:
     let _one_at_a_time = CROWD.lock().await;
     let files = rlimit::increase_nofile_limit(FILES).expect("this system tells its limits");
     assert!(files >= FILES, "this story needs {FILES} open files: raise the limit (ulimit -Hn)");
-    let config = Config { login_deadline: MINUTE, ..without_rates() };
+    let mut config = without_rates();
+    config.login_deadline = MINUTE;
     let server = TestServer::<G>::start_with(way, config, ANY_PORT).await;
     let address = server.serving.address;
     let mut crowd: Vec<Client> =

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rts_driver::client::*;
 use rts_driver::server::*;
-use rts_proto::server::{Config, Report};
+use rts_proto::server::Report;
 use rts_tests::without_rates;
 use smol::future::zip;
 use smol::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -114,7 +114,8 @@ pub(crate) async fn two_listeners_have_one_shard<G: Ground>(way: Way) {
 }
 
 pub(crate) async fn silent_link_is_closed_at_its_deadline<G: Ground>(way: Way) {
-    let config = Config { login_deadline: Duration::from_millis(20), ..without_rates() };
+    let mut config = without_rates();
+    config.login_deadline = Duration::from_millis(20);
     let server = TestServer::<G>::start_with(way, config, ANY_PORT).await;
     let mut stream = TcpStream::connect(server.serving.address).await.expect("it listens");
     let mut answer = Vec::new();
@@ -178,9 +179,9 @@ pub(crate) async fn panic_over_input_ends_only_its_link<G: Ground>(way: Way) {
         }
     }
     let reported_apps = [AppId::new(APP_ID).expect("a good id")].into();
-    let server =
-        TestServer::<G>::start_with(way, Config { reported_apps, ..without_rates() }, ANY_PORT)
-            .await;
+    let mut config = without_rates();
+    config.reported_apps = reported_apps;
+    let server = TestServer::<G>::start_with(way, config, ANY_PORT).await;
     let mut alice = server.log_in("alice").await;
     let panics = Arc::new(PanicsOnce(AtomicBool::new(false)));
     server.shard.watch(panics.clone());

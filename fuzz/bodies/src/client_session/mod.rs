@@ -5,7 +5,7 @@ mod server;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use rts_proto::client::{Client, Config, Event, Input, Output, Parameters, RoomEvent};
+use rts_proto::client::{Client, Config, Event, Input, Output, RoomEvent};
 use rts_proto::wire::{Decoder, Frame, ResumeKey};
 use rts_proto::{
     AppId, BroadcastCode, Instant, LinkId, LoginCode, MessageConfig, MessageId, Payload, RoomKey,
@@ -83,7 +83,7 @@ struct World {
 impl World {
     fn new() -> Self {
         let app_id = AppId::new("123456781234567812345678").expect("well formed");
-        let mut client = Client::new(Config { app_id, parameters: Parameters::default() }, 1);
+        let mut client = Client::new(Config::new(app_id), 1);
         let now = Instant::from_millis(1);
         let room = client.create_room(now, "room").expect("a good id");
         Self {

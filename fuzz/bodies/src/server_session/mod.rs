@@ -95,15 +95,13 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let config = Config {
-            sends_per_second: 0,
-            broadcasts_per_second: 0,
-            status_queries_per_second: 0,
-            joins_per_second: 0,
-            logins_per_second: 0,
-            room_broadcasts_per_second: 0,
-            ..Config::default()
-        };
+        let mut config = Config::default();
+        config.sends_per_second = 0;
+        config.broadcasts_per_second = 0;
+        config.status_queries_per_second = 0;
+        config.joins_per_second = 0;
+        config.logins_per_second = 0;
+        config.room_broadcasts_per_second = 0;
         Self {
             server: Server::new(config, 1),
             now: Instant::from_millis(1),

@@ -47,11 +47,9 @@ impl Authenticate for Anybody {
 
 impl SteppedShard {
     fn new() -> Self {
-        let config = Config {
-            reported_apps: [app_id()].into(),
-            status_queries_per_second: 0,
-            ..Config::default()
-        };
+        let mut config = Config::default();
+        config.reported_apps = [app_id()].into();
+        config.status_queries_per_second = 0;
         Self::with(config, Arc::new(Anybody))
     }
 

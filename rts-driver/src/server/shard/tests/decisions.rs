@@ -4,6 +4,7 @@
 use rts_proto::wire::SetServerParams;
 use rts_proto::wire::{Accepted, LoginAnswer, Resume};
 use rts_proto::{LoginCode, RoomId};
+use std::num::NonZeroUsize;
 
 use super::*;
 use crate::testing::lines::Lines;
@@ -35,13 +36,11 @@ struct Story {
 
 impl Story {
     fn new(lines: Lines) -> Self {
-        let config = Config {
-            sends_per_second: 2,
-            room_broadcasts_per_second: 0,
-            broadcasts_per_second: 0,
-            room_members_max: 2,
-            ..Config::default()
-        };
+        let mut config = Config::default();
+        config.sends_per_second = 2;
+        config.room_broadcasts_per_second = 0;
+        config.broadcasts_per_second = 0;
+        config.room_members_max = NonZeroUsize::new(2).expect("not 0");
         Self { stepped: SteppedShard::with(config, Arc::new(Tokens)), lines }
     }
 
