@@ -2,6 +2,7 @@
 //! dead.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -115,8 +116,9 @@ pub struct Net {
     pub latency: Duration,
     /// The largest random addition to the latency.
     pub jitter: Duration,
-    /// The largest chunk in which bytes arrive, in bytes.
-    pub chunk_bytes: usize,
+    /// The largest chunk in which bytes arrive, in bytes. `NonZeroUsize::MAX`: bytes arrive in the
+    /// pieces in which they were written.
+    pub chunk_bytes: NonZeroUsize,
     /// Whether chunks have a random length of up to `chunk_bytes`.
     pub is_ragged: bool,
     /// The rate of each direction of each link, in bytes a second; 0 is no limit.
@@ -137,7 +139,7 @@ impl Net {
             planned_break: None,
             latency: Duration::from_millis(10),
             jitter: Duration::ZERO,
-            chunk_bytes: usize::MAX,
+            chunk_bytes: NonZeroUsize::MAX,
             is_ragged: false,
             bytes_per_second: 0,
             is_silent: false,
@@ -195,7 +197,7 @@ impl Net {
     fn write_whole(&mut self, now: Instant, link: LinkId, to: Side, mut bytes: Bytes) {
         let key = (link, to);
         while !bytes.is_empty() {
-            let most = self.chunk_bytes.clamp(1, bytes.len());
+            let most = self.chunk_bytes.get().min(bytes.len());
             let len = if self.is_ragged { self.random.usize(1..=most) } else { most };
             let at = self.arrival(now, len);
             self.put(key, at, Arrival::Bytes(bytes.split_to(len)));

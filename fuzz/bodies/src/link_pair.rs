@@ -1,6 +1,7 @@
 //! Two engines and a server over links that break anywhere.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use rts_proto::client::Event;
@@ -64,7 +65,8 @@ fn step(world: &mut World, script: &mut Script<'_>, sent: &mut [BTreeMap<u64, Me
         13 => world.stall(who),
         14 => world.unstall(who),
         _ => {
-            world.net.chunk_bytes = usize::from(script.byte()).max(1);
+            world.net.chunk_bytes =
+                NonZeroUsize::new(script.byte().into()).unwrap_or(NonZeroUsize::MIN);
             world.net.latency = Duration::from_millis(script.byte().into());
         }
     }

@@ -1,5 +1,6 @@
 //! Executes the faults.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use rts_testkit::Side;
@@ -79,7 +80,7 @@ impl Run<'_> {
         let net = &mut self.world.net;
         net.latency = Duration::from_millis(weather.latency_ms);
         net.jitter = Duration::from_millis(weather.jitter_ms);
-        net.chunk_bytes = weather.chunk_bytes;
+        net.chunk_bytes = NonZeroUsize::new(weather.chunk_bytes).expect("a chunk has bytes");
         net.is_ragged = weather.is_ragged;
         net.bytes_per_second = weather.bytes_per_second;
     }

@@ -1,6 +1,7 @@
 //! The network keeps the order of each stream. Every other test relies on that.
 
 use super::*;
+use std::num::NonZeroUsize;
 
 const LINK: LinkId = LinkId(1);
 
@@ -29,7 +30,7 @@ fn arrived(net: &mut Net, ms: u64) -> Vec<Arrival> {
 #[test]
 fn bytes_of_one_link_never_overtake_each_other() {
     let mut net = opened();
-    net.chunk_bytes = 2;
+    net.chunk_bytes = NonZeroUsize::new(2).expect("not 0");
     net.latency = Duration::from_millis(50);
     write(&mut net, 0, b"abc");
     net.latency = Duration::ZERO;
@@ -46,7 +47,8 @@ fn jitter_and_chunks_keep_the_stream_intact() {
         let mut net = Net::new(seed);
         net.open(Instant::ORIGIN, LINK);
         net.jitter = Duration::from_millis(seed % 90);
-        net.chunk_bytes = 1 + usize::try_from(seed).expect("small") % 7;
+        let more = usize::try_from(seed).expect("small") % 7;
+        net.chunk_bytes = NonZeroUsize::MIN.saturating_add(more);
         net.is_ragged = seed % 2 == 0;
         net.bytes_per_second = [0, 100, 100_000][usize::try_from(seed).expect("small") % 3];
         let sent: Vec<u8> = (0..=255).collect();
@@ -59,7 +61,7 @@ fn jitter_and_chunks_keep_the_stream_intact() {
             assert!(at >= last, "seed {seed}: time goes on");
             last = at;
             if let Some((_, _, Arrival::Bytes(bytes))) = net.take(at) {
-                assert!(bytes.len() <= net.chunk_bytes, "seed {seed}");
+                assert!(bytes.len() <= net.chunk_bytes.get(), "seed {seed}");
                 received.extend_from_slice(&bytes);
             }
         }

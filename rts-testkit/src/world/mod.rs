@@ -35,6 +35,7 @@ pub const APP_ID: &str = "123456781234567812345678";
 
 /// Habits of the drivers. None of them may change what happens.
 #[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
 pub struct Habits {
     /// Ticks every core at every step. Otherwise a core is ticked at its deadline only.
     pub ticks_always: bool,

@@ -1,5 +1,6 @@
 //! Links that break, and sessions that are resumed or lost.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use rts_proto::SendCode;
@@ -19,7 +20,7 @@ fn messages_arrive_in_order_once_across_any_cut() {
         let mut world = World::new(without_rates(), 2, cut_after_ms);
         world.log_in(ALICE, "alice");
         world.log_in(BOB, "bob");
-        world.net.chunk_bytes = 7;
+        world.net.chunk_bytes = NonZeroUsize::new(7).expect("not 0");
         for number in 0..30 {
             world.send(ALICE, "bob", &number.to_string());
             world.run_for(Duration::from_millis(2));
