@@ -1,6 +1,8 @@
 //! Classes of addresses, by table.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::str::FromStr;
 
 use ipnet::IpNet;
 
@@ -88,18 +90,41 @@ fn wrapped_v4(ip: Ipv6Addr) -> Option<Ipv4Addr> {
 /// The addresses to which an app's messages may be posted.
 #[derive(Clone, Debug, Default)]
 pub struct AddressPolicy {
-    networks: Vec<IpNet>,
+    networks: Vec<Network>,
     loopback: bool,
     own: Vec<SocketAddr>,
 }
 
-/// The text is not a network.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{text:?} is not a network; write 10.1.0.0/16 or fd00::/8, with no bits set after the prefix"
-)]
-pub struct NetworkError {
-    text: String,
+/// A network in CIDR notation, such as `10.1.0.0/16` or `fd00::/8`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network(IpNet);
+
+/// The text is not a network. The error does not contain the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a network is written 10.1.0.0/16 or fd00::/8, with no bits set after the prefix")]
+pub struct NetworkError(());
+
+impl Network {
+    /// Whether the address is in the network.
+    #[must_use]
+    pub fn contains(&self, ip: IpAddr) -> bool {
+        self.0.contains(&ip)
+    }
+}
+
+impl FromStr for Network {
+    type Err = NetworkError;
+
+    fn from_str(text: &str) -> Result<Self, NetworkError> {
+        let network = text.parse::<IpNet>().ok().filter(|network| *network == network.trunc());
+        network.map(Self).ok_or(NetworkError(()))
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
 }
 
 /// A target has an address that must not be connected to.
@@ -122,17 +147,8 @@ impl Vetted {
 
 impl AddressPolicy {
     /// Allows public addresses, and those in the operator's own `networks`.
-    ///
-    /// # Errors
-    ///
-    /// A text is not a network.
-    pub fn new<'a>(networks: impl IntoIterator<Item = &'a str>) -> Result<Self, NetworkError> {
-        let parse = |text: &str| {
-            let network = text.parse::<IpNet>().ok().filter(|network| *network == network.trunc());
-            network.ok_or_else(|| NetworkError { text: text.to_owned() })
-        };
-        let networks = networks.into_iter().map(parse).collect::<Result<_, _>>()?;
-        Ok(Self { networks, loopback: false, own: Vec::new() })
+    pub fn new(networks: impl IntoIterator<Item = Network>) -> Self {
+        Self { networks: networks.into_iter().collect(), loopback: false, own: Vec::new() }
     }
 
     /// Also allows 127.0.0.1 and ::1, for development.
@@ -163,7 +179,7 @@ impl AddressPolicy {
 
     fn permits(&self, address: SocketAddr) -> bool {
         let ip = address.ip().to_canonical();
-        let is_in_network = self.networks.iter().any(|network| network.contains(&ip));
+        let is_in_network = self.networks.iter().any(|network| network.contains(ip));
         let is_loopback = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()].contains(&ip);
         !self.is_own(ip, address.port())
             && (is_public(ip) || is_in_network || (self.loopback && is_loopback))

@@ -1,5 +1,7 @@
 //! The allow list of an operator.
 
+use std::str::FromStr;
+
 use crate::target::{Origin, TargetUrl, UrlError};
 
 /// The URLs to which the messages of one app may be posted. Empty by default.
@@ -10,8 +12,14 @@ pub struct AllowList {
     loopback: bool,
 }
 
-/// Why an entry of the list cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+/// An entry of an allow list: an origin and the beginning of a path, such as
+/// `https://app.example/rts`. A URL matches if it has the same origin, and the same path or one
+/// below it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AllowEntry(TargetUrl);
+
+/// Why a text is not an entry of an allow list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EntryError {
     /// The entry is not a URL.
@@ -20,26 +28,44 @@ pub enum EntryError {
     /// The entry has a query, which only clients choose.
     #[error("an entry is an origin and a path, without a query")]
     Query,
-    /// The entry is not encrypted.
-    #[error("http is not encrypted: write https, or set allow_plain_http = true")]
-    PlainHttp,
+}
+
+impl FromStr for AllowEntry {
+    type Err = EntryError;
+
+    fn from_str(text: &str) -> Result<Self, EntryError> {
+        let url = TargetUrl::parse(text)?;
+        if url.has_query() { Err(EntryError::Query) } else { Ok(Self(url)) }
+    }
+}
+
+/// An entry of the list is not encrypted, and the operator did not allow that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("http is not encrypted: write https, or set allow_plain_http = true")]
+pub struct PlainHttpError {
+    entry: usize,
+}
+
+impl PlainHttpError {
+    /// The index of the entry, from 0.
+    #[must_use]
+    pub fn entry(&self) -> usize {
+        self.entry
+    }
 }
 
 impl AllowList {
-    /// Makes a list from entries such as `https://app.example/rts`. A URL is allowed if it has the
-    /// same origin, and the same path or one below it. `http` is accepted only with
-    /// `allow_plain_http`.
-    ///
-    /// # Errors
-    ///
-    /// The first invalid entry, and the reason.
-    pub fn new<'a>(
-        entries: impl IntoIterator<Item = &'a str>,
+    /// Makes a list. `http` is accepted only with `allow_plain_http`.
+    pub fn new(
+        entries: impl IntoIterator<Item = AllowEntry>,
         allow_plain_http: bool,
-    ) -> Result<Self, (&'a str, EntryError)> {
+    ) -> Result<Self, PlainHttpError> {
         let mut list = Self::default();
-        for entry in entries {
-            list.add(entry, allow_plain_http).map_err(|error| (entry, error))?;
+        for (entry, AllowEntry(url)) in entries.into_iter().enumerate() {
+            if !url.is_tls() && !allow_plain_http {
+                return Err(PlainHttpError { entry });
+            }
+            list.add(&url);
         }
         Ok(list)
     }
@@ -52,20 +78,12 @@ impl AllowList {
         self
     }
 
-    fn add(&mut self, entry: &str, allow_plain_http: bool) -> Result<(), EntryError> {
-        let url = TargetUrl::parse(entry)?;
-        if url.has_query() {
-            return Err(EntryError::Query);
-        }
-        if !url.is_tls() && !allow_plain_http {
-            return Err(EntryError::PlainHttp);
-        }
+    fn add(&mut self, url: &TargetUrl) {
         let path = url.path().trim_end_matches('/').to_owned();
         match self.origins.iter_mut().find(|(origin, _)| *origin == url.origin()) {
             Some((_, paths)) => paths.push(path),
             None => self.origins.push((url.origin(), vec![path])),
         }
-        Ok(())
     }
 
     /// Whether a url is on the list.

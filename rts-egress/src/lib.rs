@@ -5,6 +5,6 @@ mod address;
 mod allow;
 mod target;
 
-pub use address::{AddressPolicy, NetworkError, Refused, Vetted, is_public};
-pub use allow::{AllowList, EntryError};
+pub use address::{AddressPolicy, Network, NetworkError, Refused, Vetted, is_public};
+pub use allow::{AllowEntry, AllowList, EntryError, PlainHttpError};
 pub use target::{Origin, TargetUrl, UrlError};

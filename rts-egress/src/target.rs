@@ -1,6 +1,7 @@
 //! One strict form of URL.
 
 use std::fmt;
+use std::str::FromStr;
 
 use url::{Host, Position, Url};
 
@@ -174,6 +175,15 @@ impl TargetUrl {
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.url.as_str()
+    }
+}
+
+/// Like [`TargetUrl::parse`].
+impl FromStr for TargetUrl {
+    type Err = UrlError;
+
+    fn from_str(text: &str) -> Result<Self, UrlError> {
+        Self::parse(text)
     }
 }
 

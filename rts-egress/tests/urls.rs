@@ -4,10 +4,11 @@ use std::cell::Cell;
 
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
-use rts_egress::{AllowList, EntryError, TargetUrl, UrlError};
+use rts_egress::{AllowEntry, AllowList, EntryError, TargetUrl, UrlError};
 
 fn list(entries: &[&str]) -> AllowList {
-    AllowList::new(entries.iter().copied(), true).expect("entries that can be used")
+    let entries = entries.iter().map(|text| text.parse().expect("an entry"));
+    AllowList::new(entries, true).expect("http is allowed")
 }
 
 fn permits(entries: &[&str], url: &str) -> bool {
@@ -198,11 +199,14 @@ fn development_is_loopback_in_three_spellings() {
 
 #[test]
 fn invalid_entries_have_a_reason() {
-    let error = |entry: &'static str| AllowList::new([entry], false).map(drop).map_err(|e| e.1);
-    assert_eq!(error("http://app.example/"), Err(EntryError::PlainHttp));
-    assert_eq!(error("https://app.example/?q"), Err(EntryError::Query));
-    assert_eq!(error("https://App.example/"), Err(EntryError::Url(UrlError::NotPlain)));
-    assert_eq!(error("https://app.example/rts"), Ok(()));
+    let entry = str::parse::<AllowEntry>;
+    assert_eq!(entry("https://app.example/?q"), Err(EntryError::Query));
+    assert_eq!(entry("https://App.example/"), Err(EntryError::Url(UrlError::NotPlain)));
+    let entries = ["https://app.example/rts", "http://app.example/"];
+    let entries = entries.map(|text| entry(text).expect("an entry"));
+    assert!(AllowList::new(entries.clone(), true).is_ok());
+    let error = AllowList::new(entries, false).expect_err("http is not allowed");
+    assert_eq!(error.entry(), 1);
 }
 
 #[test]

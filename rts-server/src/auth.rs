@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rts_proto::LoginCode;
 use rts_proto::server::{Credentials, Verdict};
+use rts_proto::{AppId, LoginCode};
 use rts_token::{AppKey, Token};
 use rts_transport_tokio::server::Authenticate;
 
@@ -18,7 +18,7 @@ use crate::{Config, ConfigError};
 /// Checks tokens of version 001 against the keys of the configured apps.
 #[derive(Debug)]
 pub struct TokenAuthenticator {
-    apps: BTreeMap<String, Vec<AppKey>>,
+    apps: BTreeMap<AppId, Vec<AppKey>>,
     /// A random key, used for apps that do not exist. A signature is then computed in any case, so
     /// the time of an answer does not reveal which apps exist.
     decoy_keys: [AppKey; 1],
@@ -35,12 +35,9 @@ impl TokenAuthenticator {
     pub(crate) fn with_state(config: &Config, state: Arc<State>) -> Result<Self, ConfigError> {
         let mut apps = BTreeMap::new();
         for (id, app) in &config.apps {
-            let keys: Result<Vec<_>, _> = app.keys.iter().map(AppKey::new).collect();
-            let keys = keys.map_err(|error| ConfigError::Value {
-                key: format!("apps.{id}.keys"),
-                what: error.to_string(),
-            })?;
-            apps.insert(id.clone(), keys);
+            let keys =
+                app.keys.iter().map(|key| AppKey::new(key.expose()).expect("it is not empty"));
+            apps.insert(id.clone(), keys.collect());
         }
         let mut random = [0; 32];
         getrandom::fill(&mut random).map_err(|error| ConfigError::Value {
@@ -112,7 +109,7 @@ impl Authenticate for TokenAuthenticator {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use rts_proto::{AppId, UserId};
+    use rts_proto::UserId;
     use rts_token::{Expiry, Token};
 
     use super::*;

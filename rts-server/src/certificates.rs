@@ -9,7 +9,7 @@ use rts_transport_tokio::server::{Acceptor, Identity, IdentityError, Origins};
 use tokio::time::{Instant, sleep};
 
 use crate::causes::file_trouble;
-use crate::config::Listen;
+use crate::config::{Listen, PageOrigin};
 use crate::{ConfigError, expiry};
 
 /// How often the files are read, apart from calls of [`Certificates::reload`].
@@ -91,7 +91,7 @@ impl Certificates {
         listen: &Listen,
         place: &str,
     ) -> Result<Acceptor, ConfigError> {
-        let (path, scheme) = (listen.url.path(), listen.scheme());
+        let (path, scheme) = (listen.url.address().path(), listen.scheme());
         if !scheme.has_tls() {
             return Ok(if scheme.has_web_socket() {
                 Acceptor::web_socket(path, origins(listen))
@@ -174,11 +174,11 @@ fn value_error(listen: &Listen, place: &str, error: &IdentityError) -> ConfigErr
 }
 
 fn origins(listen: &Listen) -> Origins {
-    if listen.origins.iter().any(|origin| origin == "*") {
-        Origins::Any
-    } else {
-        Origins::Only(listen.origins.clone().into())
+    if listen.origins.iter().any(PageOrigin::is_any) {
+        return Origins::Any;
     }
+    let origins = listen.origins.iter().map(|origin| origin.as_str().to_owned());
+    Origins::Only(origins.collect())
 }
 
 #[cfg(test)]
@@ -202,9 +202,7 @@ mod tests {
         let folder = tempfile::TempDir::new().expect("a folder");
         write(folder.path(), 2020);
         let file = |name| Some(folder.path().join(name));
-        let mut listen = Listen::plain(([127, 0, 0, 1], 0).into());
-        listen.url =
-            rts_transport_tokio::Address::to_listen_on("rtss://127.0.0.1:0").expect("a URL");
+        let mut listen = Listen::new("rtss://127.0.0.1:0".parse().expect("a URL"));
         (listen.certificate, listen.key) = (file("c.pem"), file("k.pem"));
         let mut certificates = Certificates::default();
         certificates.acceptor(&listen, "listen, entry 1").expect("a certificate and its key");

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use rts_proto::AppId;
 use rts_proto::server::Credentials;
 use rts_token::{AppKey, TokenError, inspect, verify};
 
@@ -13,7 +14,7 @@ const SIGNERS_TRIED_MAX: usize = 100;
 /// What is wrong with a token, and, where that helps, which user and app it belongs to. The text
 /// contains no part of the token except ids.
 pub(crate) fn explain(
-    apps: &BTreeMap<String, Vec<AppKey>>,
+    apps: &BTreeMap<AppId, Vec<AppKey>>,
     credentials: &Credentials,
     unix_now: u64,
 ) -> String {
@@ -53,7 +54,7 @@ pub(crate) fn explain(
 
 /// The app whose key signed the token, among the first [`SIGNERS_TRIED_MAX`]. Strangers choose how
 /// often this search runs, and it takes CPU time from users who are logged in.
-fn signer<'a>(apps: &'a BTreeMap<String, Vec<AppKey>>, token: &str) -> Option<&'a str> {
+fn signer<'a>(apps: &'a BTreeMap<AppId, Vec<AppKey>>, token: &str) -> Option<&'a str> {
     let unverified = inspect(token).ok()?;
     let mut signers = apps
         .iter()
@@ -65,7 +66,7 @@ fn signer<'a>(apps: &'a BTreeMap<String, Vec<AppKey>>, token: &str) -> Option<&'
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use rts_proto::{AppId, UserId};
+    use rts_proto::UserId;
     use rts_token::{Expiry, Token};
 
     use super::*;
@@ -74,6 +75,10 @@ mod tests {
     const OTHER_APP: &str = "abcdefghabcdefghabcdefgh";
     const NOW: u64 = 1_700_000_000;
 
+    fn app(id: &str) -> AppId {
+        AppId::new(id).expect("well formed")
+    }
+
     fn key(text: &str) -> AppKey {
         AppKey::new(text).expect("not empty")
     }
@@ -81,11 +86,11 @@ mod tests {
     /// The explanation for alice's login with this token, under two keys of her app.
     fn said(app_id: &str, token: &[u8]) -> String {
         let apps = BTreeMap::from([
-            (APP.to_owned(), vec![key("new key"), key("old key")]),
-            (OTHER_APP.to_owned(), vec![key("other key")]),
+            (app(APP), vec![key("new key"), key("old key")]),
+            (app(OTHER_APP), vec![key("other key")]),
         ]);
         let credentials = Credentials {
-            app_id: AppId::new(app_id).expect("well formed"),
+            app_id: app(app_id),
             uid: UserId::new("alice").expect("well formed"),
             token: Bytes::copy_from_slice(token),
         };
@@ -125,10 +130,9 @@ mod tests {
     fn compares_keys_of_bounded_number_of_apps() {
         let id = |number: usize| format!("{number:024}");
         let apps: BTreeMap<_, _> =
-            (0..1_000).map(|n| (id(n), vec![key(&format!("key {n}"))])).collect();
+            (0..1_000).map(|n| (app(&id(n)), vec![key(&format!("key {n}"))])).collect();
         let said = |signs: usize| {
-            let (app_id, uid) = (AppId::new(&id(999)), UserId::new("alice"));
-            let (app_id, uid) = (app_id.expect("well formed"), uid.expect("well formed"));
+            let (app_id, uid) = (app(&id(999)), UserId::new("alice").expect("well formed"));
             let token = Bytes::from(signed(&id(999), "alice", 0, &format!("key {signs}")));
             explain(&apps, &Credentials { app_id, uid, token }, NOW)
         };

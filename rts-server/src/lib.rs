@@ -20,10 +20,15 @@ pub use auth::TokenAuthenticator;
 pub use causes::file_trouble;
 pub use certificates::Certificates;
 pub use config::{
-    AccessKey, App, AppServer, BearerKey, Config, ConfigError, DEV_ACCESS_KEY, DEV_ACCESS_SECRET,
-    DEV_APP_ID, DEV_APP_KEY, DEV_BEARER_KEY, Limits, Listen, OpenApi, Webhook, open_to_others,
+    AccessKey, App, AppServer, BearerKey, Config, ConfigError, ContentType, ContentTypeError,
+    DEV_ACCESS_KEY, DEV_ACCESS_SECRET, DEV_APP_ID, DEV_APP_KEY, DEV_BEARER_KEY, ForwardingKey,
+    KeyName, KeyNameError, Limits, Listen, ListenUrl, ListenUrlError, OpenApi, OpenApiSecret,
+    PageOrigin, PageOriginError, SecretError, TokenKey, TokenKeys, Webhook, WebhookSecret,
+    open_to_others,
 };
 pub use error::ServerError;
+pub use rts_egress::{AllowEntry, EntryError, Network, NetworkError, TargetUrl, UrlError};
+pub use rts_proto::{AppId, UserId};
 pub use server::Server;
 pub use state::StateError;
 pub use tasks::TaskEnded;

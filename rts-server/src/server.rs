@@ -97,7 +97,7 @@ impl Server {
         };
         let poster = Arc::new(AppServers::new(config)?);
         let webhooks = Webhooks::new(config, run)?;
-        let link_limits = config.limits.link_limits(crate::config::descriptors())?;
+        let link_limits = config.limits.link_limits(crate::config::descriptors());
 
         // A full or read-only disk is better known before the first ban.
         if let Err(error) = state.save().await {
@@ -207,11 +207,16 @@ impl Bound {
         certificates: &mut Certificates,
     ) -> Result<Self, ServerError> {
         let acceptor = certificates.acceptor(listen, &place(at))?;
-        let address = listen.socket_addr().expect("a checked configuration has IP addresses");
+        let address = listen.url.socket_addr();
         let listen_error = |error| ServerError::Listen { address, error };
         let listener = bind(address).map_err(listen_error)?;
         let at = listener.local_addr().map_err(listen_error)?;
-        Ok(Self { listener, acceptor, address: listen.url.clone().with_port(at.port()), at })
+        Ok(Self {
+            listener,
+            acceptor,
+            address: listen.url.address().clone().with_port(at.port()),
+            at,
+        })
     }
 }
 

@@ -103,6 +103,11 @@ fn invalid_value_is_not_shown() {
             "[apps.123456781234567812345678]",
             "[apps.Marked-is-a-key-at-the-wrong-place]\nkeys = []\n[apps.123456781234567812345678]",
         ),
+        // It could be the name of a key, but not of an app.
+        (
+            "[apps.123456781234567812345678]",
+            "[apps.marked]\nkeys = []\n[apps.123456781234567812345678]",
+        ),
         ("sends_per_second = 100", "sends_per_second = \"Marked\""),
         ("sends_per_second = 100", "Marked = 1"),
         ("sends_per_second = 100", "exempt_networks = [\"Marked\"]"),
@@ -120,6 +125,34 @@ fn invalid_value_is_not_shown() {
         assert_eq!(shown.len(), 1, "{other}");
         assert!(!shown[0].to_lowercase().contains("marked"), "{other}: {}", shown[0]);
     }
+}
+
+#[test]
+fn entry_of_a_list_is_named_with_its_line() {
+    for (value, other, place) in [
+        (
+            "\"Marked0uid\"",
+            "\"a\",\n  \"b c\"",
+            "line 4, column 3, reserved_uids: entry 2: the user id",
+        ),
+        (
+            "\"10.0.0.0/8\"",
+            "\"10.0.0.0/8\", \"10.0.0.1/8\"",
+            "line 8, column 27, apps.123456781234567812345678.app_server.networks: entry 2: a network is written",
+        ),
+        (
+            "\"Marked2key-of-an-app\"",
+            "\"\"",
+            "line 5, column 33, apps.123456781234567812345678.keys: entry 2: the key is empty",
+        ),
+    ] {
+        let shown = instead(value, &[other]);
+        assert!(shown[0].starts_with(place), "{}", shown[0]);
+    }
+    let variable = ("RTS__RESERVED_UIDS", "[\"a\", \"b c\"]");
+    let place =
+        "reserved_uids (the file, with RTS__RESERVED_UIDS of the environment over it): entry 2: ";
+    assert!(error(CONFIG, &[variable]).expect("a space").starts_with(place));
 }
 
 #[test]
@@ -149,10 +182,14 @@ fn no_environment_variable_shows_its_value() {
         (&keys, "[\"Marked", "KEYS: the key alone is expected, or a list such as [\"KEY\"]"),
         (&keys, "{\"a\":\"Marked\"}", "KEYS: the key alone is expected"),
         (&secret, "{\"a\":\"Marked\"}", "SECRET: the text alone is expected"),
-        (&keys, "", "one key is needed"),
+        (&keys, "", "KEYS of the environment over it): the key is empty"),
         (&secret, "[\"Marked\"]", "webhook.secret"),
-        (&secret, "Marked", "webhook.secret: the secret has"),
-        ("RTS__OPENAPI__BEARER_KEYS", "[{ name = \"Marked\", key = \"Marked\" }]", "missing field"),
+        (&secret, "Marked", "WEBHOOK__SECRET of the environment over it): at least 16"),
+        (
+            "RTS__OPENAPI__BEARER_KEYS",
+            "[{ name = \"Marked\", key = \"Marked-bearer-key\" }]",
+            "missing field",
+        ),
         ("RTS__OPENAPI__BEARER_KEYS", "Marked", "openapi.bearer_keys"),
         ("RTS__LIMITS__SENDS_PER_SECOND", "Marked", "limits.sends_per_second"),
         ("RTS__LIMITS__SENDS_PER_SECOND", "-1", "expected a whole number from 0 to 4294967295"),
@@ -164,6 +201,10 @@ fn no_environment_variable_shows_its_value() {
         let error = error(CONFIG, &[(name, value)]).expect(value);
         assert!(error.contains(place) && !error.contains("Marked"), "{value}: {error}");
     }
+    let in_name = error(CONFIG, &[("RTS__APPS__marked__KEYS", "a key")]).expect("no app id");
+    let place =
+        "apps (the file, with RTS__APPS__…__KEYS of the environment over it): [apps.APPID]: ";
+    assert!(in_name.starts_with(place) && !in_name.contains("marked"), "{in_name}");
     secret.push_str("__MORE");
     assert!(error(CONFIG, &[(&secret, "1")]).expect("no section").contains(&secret));
 }
@@ -172,12 +213,15 @@ fn no_environment_variable_shows_its_value() {
 fn single_key_is_a_list_of_one() {
     let text =
         CONFIG.replacen("[\"Marked1key-of-an-app\", \"Marked2key-of-an-app\"]", "\"one\"", 1);
-    assert_eq!(Config::parse(&text).expect("a valid configuration").apps[APP].keys, ["one"]);
+    let keys = |config: &Config| -> Vec<String> {
+        config.apps[APP].keys.iter().map(|key| key.expose().to_owned()).collect()
+    };
+    assert_eq!(keys(&Config::parse(&text).expect("a valid configuration")), ["one"]);
     for value in ["0123456789", "a key", "\"a key\"", "[\"a key\"]"] {
         let variable = (format!("RTS__APPS__{APP}__KEYS"), value.to_owned());
         let config = Config::parse_with(CONFIG, [variable]).expect("a valid configuration");
         let wanted = value.trim_matches(['[', ']']).trim_matches('"');
-        assert_eq!(config.apps[APP].keys, [wanted]);
+        assert_eq!(keys(&config), [wanted]);
     }
 }
 

@@ -67,8 +67,8 @@ fn alice_at(links: SocketAddr) -> (Engine, Events) {
 /// Runs a server that is dropped at its `at`th wait. Returns whether it ended before, and its
 /// events.
 async fn lives_until(at: usize) -> (bool, Lived) {
-    let openapi = Some(OpenApi::development(LOOPBACK));
-    let config = Config { openapi, ..Config::development(LOOPBACK) };
+    let mut config = Config::development(LOOPBACK);
+    config.openapi = Some(OpenApi::development(LOOPBACK));
     let server = Server::bind(&config).await.expect("loopback has ports");
     let (links, openapi) = (server.local_addr(), server.openapi_addr().expect("it has one"));
     let shard = server.shard();

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use rts_egress::{AddressPolicy, AllowList, TargetUrl, is_public};
+use rts_egress::{AddressPolicy, AllowEntry, AllowList, Network, TargetUrl, is_public};
 
 const LISTED: [&str; 3] =
     ["https://app.example/rts", "https://app.example:8443/", "https://10.0.0.1/a/b"];
@@ -19,8 +19,8 @@ pub fn target_url(data: &[u8]) {
         for listed in LISTED {
             read(&format!("{listed}{text}"));
         }
-        let _ = AllowList::new([text], true);
-        let _ = AddressPolicy::new([text]);
+        let _ = text.parse::<AllowEntry>();
+        let _ = text.parse::<Network>();
     }
     if let Some(bytes) = data.first_chunk::<16>() {
         judge(IpAddr::V6(Ipv6Addr::from(*bytes)));
@@ -42,7 +42,8 @@ fn read(text: &str) {
     assert!(url.path_and_query().starts_with('/'), "{text:?}");
     assert!(!url.path().split('/').any(|segment| segment == ".." || segment == "."), "{text:?}");
 
-    let list = AllowList::new(LISTED, false).expect("entries that can be used");
+    let entries = LISTED.map(|text| text.parse().expect("an entry"));
+    let list = AllowList::new(entries, false).expect("https");
     if list.permits(&url) {
         let is_below = LISTED.iter().any(|listed| {
             let rest = url.as_str().strip_prefix(listed.trim_end_matches('/'));

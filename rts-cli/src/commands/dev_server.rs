@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use rts_server::{
     AppServer, Config, DEV_APP_ID, DEV_APP_KEY, DEV_BEARER_KEY, Limits, Listen, OpenApi,
+    OpenApiSecret, TokenKey,
 };
 
 use crate::dev_token::{dev_expiry, dev_token};
@@ -31,8 +32,8 @@ pub(super) struct DevServer {
 }
 
 struct Keys {
-    app: String,
-    bearer: String,
+    app: TokenKey,
+    bearer: OpenApiSecret,
 }
 
 impl DevServer {
@@ -72,7 +73,7 @@ impl DevServer {
                 bearer.key.clone_from(&keys.bearer);
             }
             for app in config.apps.values_mut() {
-                app.keys = vec![keys.app.clone()];
+                app.keys = keys.app.clone().into();
                 // Clients on other machines must not reach services on this machine.
                 app.app_server = AppServer::default();
             }
@@ -87,7 +88,7 @@ impl DevServer {
         let rts = std::env::args().next().unwrap_or_else(|| "rts".to_owned());
         let url = format!("rts://{}", reachable(address));
         let (key, bearer) = match &self.own_keys {
-            Some(keys) => (&*keys.app, &*keys.bearer),
+            Some(keys) => (keys.app.expose(), keys.bearer.expose()),
             None => (DEV_APP_KEY, DEV_BEARER_KEY),
         };
         say(format_args!("app id     {DEV_APP_ID}\napp key    {key:?}\nbearer key {bearer}\n"))?;
@@ -125,7 +126,7 @@ impl Keys {
             getrandom::fill(&mut bytes).map_err(|error| anyhow!("no random numbers: {error}"))?;
             anyhow::Ok(BASE64_URL_SAFE_NO_PAD.encode(bytes))
         };
-        Ok(Self { app: key()?, bearer: key()? })
+        Ok(Self { app: TokenKey::new(key()?)?, bearer: OpenApiSecret::new(key()?)? })
     }
 }
 
@@ -159,7 +160,8 @@ mod tests {
             config.check().expect("it can be served");
             let openapi = config.openapi.expect("it is there");
             assert_eq!(openapi.bearer_keys.len(), 1);
-            (config.apps[DEV_APP_ID].keys.clone(), openapi.bearer_keys[0].key.clone())
+            let keys = config.apps[DEV_APP_ID].keys.iter().map(|key| key.expose().to_owned());
+            (keys.collect::<Vec<_>>(), openapi.bearer_keys[0].key.expose().to_owned())
         };
         let known = (vec![DEV_APP_KEY.to_owned()], DEV_BEARER_KEY.to_owned());
         assert_eq!(keys_of(&at("127.0.0.1:7600")), known);
@@ -183,7 +185,8 @@ mod tests {
             [(7600, 7601, 7680), (9000, 9001, 9080), (65455, 65456, 65535), (0, 0, 0)]
         {
             let config = at(&format!("127.0.0.1:{clients}")).config();
-            let listeners: Vec<_> = config.listen.iter().map(|listen| listen.url.port()).collect();
+            let listeners: Vec<_> =
+                config.listen.iter().map(|listen| listen.url.socket_addr().port()).collect();
             assert_eq!(listeners, [clients, pages]);
             assert_eq!(config.openapi.map(|openapi| openapi.listen.port()), Some(back_ends));
         }

@@ -30,20 +30,20 @@ use std::time::{Instant, SystemTime};
 use hyper::Uri;
 use hyper::header::HeaderValue;
 use rts_egress::{AddressPolicy, AllowList, TargetUrl};
+use rts_proto::AppId;
 use rts_proto::server::{Post, PostProgress, Target};
 use rts_transport_tokio::server::{Begun, PostToAppServer, Posting};
 use rustls::ClientConfig;
 
-use crate::config::{AppServer, Config, ConfigError};
+use crate::config::{AppServer, Config, ConfigError, ForwardingKey};
 use crate::outage::Outage;
 use breaker::Breaker;
 use network::{Network, SystemNetwork};
 use post_log::{PostLog, Refusals};
-use signing::ForwardingKey;
 
 /// Posts to the app servers of all apps of a configuration.
 pub(crate) struct AppServers {
-    apps: BTreeMap<String, Arc<App>>,
+    apps: BTreeMap<AppId, Arc<App>>,
     network: Arc<dyn Network>,
     /// Addresses of this server's listeners. They are set when the listeners are bound, before any
     /// client can connect.
@@ -75,7 +75,7 @@ impl AppServers {
         let mut apps = BTreeMap::new();
         let configured = config.apps.iter().filter(|(_, app)| !app.app_server.is_closed());
         for (id, app) in configured {
-            apps.insert(id.clone(), Arc::new(App::new(id, &app.app_server)?));
+            apps.insert(id.clone(), Arc::new(App::new(id.as_str(), &app.app_server)?));
         }
         Ok(Self { apps, network, own: OnceLock::new() })
     }
@@ -100,8 +100,8 @@ impl App {
                 true => Some(tls::client_config(id, config.ca_file.as_deref())?),
                 false => None,
             },
-            content_type: config.content_type(id)?,
-            key: config.forwarding_key.as_deref().map(ForwardingKey::new),
+            content_type: config.content_type.header(),
+            key: config.forwarding_key.clone(),
         })
     }
 
@@ -224,11 +224,11 @@ fn lock(breaker: &Mutex<Breaker>) -> std::sync::MutexGuard<'_, Breaker> {
 
 impl PostToAppServer for AppServers {
     fn allows(&self, target: &Target) -> bool {
-        self.apps.get(target.app_id.as_str()).is_some_and(|app| app.allows(target))
+        self.apps.get(&target.app_id).is_some_and(|app| app.allows(target))
     }
 
     fn post(&self, post: Post, begun: Begun) -> Posting {
-        let app = self.apps.get(post.app_id.as_str()).map(Arc::clone);
+        let app = self.apps.get(&post.app_id).map(Arc::clone);
         let network = Arc::clone(&self.network);
         let own = self.own.get().cloned().unwrap_or_default();
         Box::pin(async move {

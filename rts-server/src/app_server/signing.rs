@@ -1,6 +1,5 @@
 //! Signatures of posts, which prove to an app server that RTS sent a post, and for which user.
 
-use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -8,24 +7,10 @@ use hyper::header::HeaderValue;
 use rts_proto::server::Post;
 use sha2::Sha256;
 
+use crate::config::ForwardingKey;
+
 /// The header with the signature.
 pub(super) const HEADER: &str = "rts-signature";
-
-/// The secret shared by this server and an app server. `Debug` does not show it.
-#[derive(Clone)]
-pub(super) struct ForwardingKey(Vec<u8>);
-
-impl ForwardingKey {
-    pub(super) fn new(key: &str) -> Self {
-        Self(key.as_bytes().to_vec())
-    }
-}
-
-impl fmt::Debug for ForwardingKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ForwardingKey(..)")
-    }
-}
 
 /// `t=<Unix seconds>,n=<nonce>,app=<app id>,uid=<sender>,id=<message>,v1=<signature>`, where the
 /// signature is the HMAC-SHA256 of the text before `,v1`, a line feed, and the body.
@@ -49,7 +34,8 @@ fn header_with(
 ) -> HeaderValue {
     let Post { app_id, uid, id, .. } = post;
     let signed = format!("t={seconds},n={nonce:032x},app={app_id},uid={uid},id={id}");
-    let mut mac = Hmac::<Sha256>::new_from_slice(&key.0).expect("HMAC takes keys of any length");
+    let mut mac = Hmac::<Sha256>::new_from_slice(key.expose().as_bytes())
+        .expect("HMAC takes keys of any length");
     mac.update(signed.as_bytes());
     mac.update(b"\n");
     mac.update(body);
@@ -78,7 +64,7 @@ mod tests {
             payload: Payload::text("hello"),
         };
         let body = crate::app_server::body::json(&post);
-        let key = ForwardingKey::new("a long random text");
+        let key = ForwardingKey::new("a long random text").expect("a key");
         let header = header_with(&key, 1_700_000_000, 255, &post, &body);
         let header = header.to_str().expect("ASCII");
         let body = str::from_utf8(&body).expect("UTF-8");

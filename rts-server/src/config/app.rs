@@ -1,11 +1,9 @@
 //! An app: the keys of its tokens, its app server and its webhook.
 
-use std::fmt;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
-use serde::Deserialize;
-
-use super::error::one_or_more;
-use super::{AppServer, ConfigError, Webhook};
+use super::{AppServer, ConfigError, TokenKey, TokenKeys, Webhook, text};
 
 /// The app id of `rts serve --dev`.
 pub const DEV_APP_ID: &str = "123456781234567812345678";
@@ -15,13 +13,13 @@ pub const DEV_APP_KEY: &str = "development key, known to all";
 pub(super) const EXAMPLE_APP_KEY: &str = "replace this";
 
 /// One app.
-#[derive(Clone, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct App {
-    /// The keys that may sign its tokens: one, or two during a change of keys. In TOML a string is
-    /// a list of one.
-    #[serde(deserialize_with = "one_or_more")]
-    pub keys: Vec<String>,
+    /// The keys that may sign its tokens. In TOML a string is a list of one.
+    #[serde(deserialize_with = "token_keys")]
+    pub keys: TokenKeys,
     /// The URLs to which messages of its clients may be posted.
     #[serde(default)]
     pub app_server: AppServer,
@@ -29,30 +27,26 @@ pub struct App {
     pub webhook: Option<Webhook>,
 }
 
-/// Shows no key.
-impl fmt::Debug for App {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "App {{ {} keys }}", self.keys.len())
-    }
-}
-
 impl App {
+    /// An app without an app server and without a webhook.
+    pub fn new(keys: impl Into<TokenKeys>) -> Self {
+        Self { keys: keys.into(), app_server: AppServer::default(), webhook: None }
+    }
+
     /// The app of `rts serve --dev`, whose key is public. Its app server may be on loopback.
     pub(super) fn development() -> Self {
-        let app_server = AppServer { allow_loopback: true, ..AppServer::default() };
-        Self { keys: vec![DEV_APP_KEY.to_owned()], app_server, webhook: None }
+        let mut app = Self::new(TokenKey::new(DEV_APP_KEY).expect("it is long enough"));
+        app.app_server.allow_loopback = true;
+        app
     }
 
     pub(super) fn check(&self, id: &str) -> Result<(), ConfigError> {
-        if !(1..=2).contains(&self.keys.len()) || self.keys.iter().any(String::is_empty) {
-            let what = "one key is needed, or two while the key is changed, none of them empty";
-            let key = format!("apps.{id}.keys");
-            return Err(ConfigError::Value { key, what: what.to_owned() });
-        }
         self.app_server.check(id)?;
-        if let Some(webhook) = &self.webhook {
-            webhook.target(id)?;
-        }
-        Ok(())
+        self.webhook.as_ref().map_or(Ok(()), |webhook| webhook.check(id))
     }
+}
+
+fn token_keys<'de, D: Deserializer<'de>>(deserializer: D) -> Result<TokenKeys, D::Error> {
+    let keys: Vec<TokenKey> = text::one_or_more(deserializer)?;
+    keys.try_into().map_err(D::Error::custom)
 }

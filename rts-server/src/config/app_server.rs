@@ -1,60 +1,39 @@
 //! The app server of an app: the URLs that messages may be posted to.
 
-use std::fmt;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use hyper::header::HeaderValue;
-use rts_egress::{AddressPolicy, AllowList};
+use rts_egress::{AddressPolicy, AllowEntry, AllowList, Network};
 use serde::Deserialize;
 
-use super::ConfigError;
-use super::listen::{NO_PATH, is_path};
+use super::{ConfigError, ForwardingKey, text};
 
 /// The app server of an app. With an empty list nothing is posted.
-#[derive(Clone, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
 pub struct AppServer {
     /// Origins with prefixes of paths, such as `https://app.example/rts`. Clients choose among
     /// them.
-    pub allow: Vec<String>,
+    #[serde(deserialize_with = "text::list")]
+    pub allow: Vec<AllowEntry>,
     /// Allows `http://` in the list.
     pub allow_plain_http: bool,
     /// Networks that may be posted to besides the public internet, such as `10.1.0.0/16`.
-    pub networks: Vec<String>,
+    #[serde(deserialize_with = "text::list")]
+    pub networks: Vec<Network>,
     /// Allows any port of `127.0.0.1`, `localhost` and `[::1]`, also over HTTP. For development.
     pub allow_loopback: bool,
     /// The key that signs posts, in a header. `None`: posts are not signed.
-    pub forwarding_key: Option<String>,
+    #[serde(deserialize_with = "text::optional")]
+    pub forwarding_key: Option<ForwardingKey>,
     /// The content type of posts.
-    pub content_type: String,
+    #[serde(deserialize_with = "text::one")]
+    pub content_type: ContentType,
     /// A file of trusted certificates in PEM, which replaces those of the system.
+    #[serde(deserialize_with = "text::path")]
     pub ca_file: Option<PathBuf>,
-}
-
-impl Default for AppServer {
-    fn default() -> Self {
-        Self {
-            allow: Vec::new(),
-            allow_plain_http: false,
-            networks: Vec::new(),
-            allow_loopback: false,
-            forwarding_key: None,
-            content_type: "text/plain; charset=utf-8".to_owned(),
-            ca_file: None,
-        }
-    }
-}
-
-/// Shows no key.
-impl fmt::Debug for AppServer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AppServer")
-            .field("allow", &self.allow)
-            .field("networks", &self.networks)
-            .field("allow_loopback", &self.allow_loopback)
-            .field("signs", &self.forwarding_key.is_some())
-            .finish_non_exhaustive()
-    }
 }
 
 impl AppServer {
@@ -64,51 +43,51 @@ impl AppServer {
     }
 
     pub(super) fn check(&self, app_id: &str) -> Result<(), ConfigError> {
-        self.policies(app_id)?;
-        self.content_type(app_id)?;
-        if self.ca_file.as_deref().is_some_and(|path| !is_path(path)) {
-            return Err(error(app_id, "ca_file", NO_PATH));
-        }
-        if self.forwarding_key.as_ref().is_some_and(String::is_empty) {
-            return Err(error(
-                app_id,
-                "forwarding_key",
-                "the key is empty: remove it, or set a key",
-            ));
-        }
-        Ok(())
+        self.policies(app_id).map(drop)
     }
 
     /// The allowed URLs, and the allowed addresses.
     pub(crate) fn policies(&self, app_id: &str) -> Result<(AllowList, AddressPolicy), ConfigError> {
-        let allowed = AllowList::new(self.allow.iter().map(String::as_str), self.allow_plain_http)
-            .map_err(|(entry, e)| {
-                let at = self.allow.iter().position(|other| other == entry).unwrap_or_default();
-                error(app_id, &format!("allow, entry {}", at + 1), &e.to_string())
-            })?;
-        for (at, network) in self.networks.iter().enumerate() {
-            if AddressPolicy::new([network.as_str()]).is_err() {
-                let what = "a network is written 10.1.0.0/16 or fd00::/8, with no bits set after the prefix";
-                return Err(error(app_id, &format!("networks, entry {}", at + 1), what));
-            }
-        }
-        let addresses = AddressPolicy::new(self.networks.iter().map(String::as_str))
-            .map_err(|e| error(app_id, "networks", &e.to_string()))?;
+        let allowed = AllowList::new(self.allow.iter().cloned(), self.allow_plain_http);
+        let allowed = allowed.map_err(|error| ConfigError::Value {
+            key: format!("apps.{app_id}.app_server.allow, entry {}", error.entry() + 1),
+            what: error.to_string(),
+        })?;
+        let addresses = AddressPolicy::new(self.networks.iter().copied());
         if self.allow_loopback {
             return Ok((allowed.with_loopback(), addresses.with_loopback()));
         }
         Ok((allowed, addresses))
     }
+}
 
-    pub(crate) fn content_type(&self, app_id: &str) -> Result<HeaderValue, ConfigError> {
-        HeaderValue::from_str(&self.content_type).map_err(|_| {
-            error(app_id, "content_type", "write a media type, such as \"application/json\"")
-        })
+/// The content type of posts. The default is plain text in UTF-8.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContentType(HeaderValue);
+
+/// The text cannot be the value of a header. The error does not contain the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("write a media type, such as \"application/json\"")]
+pub struct ContentTypeError(());
+
+impl ContentType {
+    pub(crate) fn header(&self) -> HeaderValue {
+        self.0.clone()
     }
 }
 
-fn error(app_id: &str, key: &str, what: &str) -> ConfigError {
-    ConfigError::Value { key: format!("apps.{app_id}.app_server.{key}"), what: what.to_owned() }
+impl Default for ContentType {
+    fn default() -> Self {
+        Self(HeaderValue::from_static("text/plain; charset=utf-8"))
+    }
+}
+
+impl FromStr for ContentType {
+    type Err = ContentTypeError;
+
+    fn from_str(text: &str) -> Result<Self, ContentTypeError> {
+        HeaderValue::from_str(text).map(Self).map_err(|_| ContentTypeError(()))
+    }
 }
 
 #[cfg(test)]
@@ -132,9 +111,9 @@ mod tests {
             ("allow = [\"http://app.example/\"]", "allow_plain_http"),
             ("allow = [\"https://App.example/\"]", "plain form"),
             ("allow = [\"app.example\"]", "https://host/path"),
-            ("networks = [\"::1/128\", \"10.0.0.1/8\"]", "networks, entry 2: a network is written"),
+            ("networks = [\"::1/128\", \"10.0.0.1/8\"]", "networks: entry 2: a network is written"),
             ("content_type = \"a\\nb\"", "media type"),
-            ("forwarding_key = \"\"", "remove it"),
+            ("forwarding_key = \"\"", "remove this one"),
             ("allows = []", "allows"),
         ] {
             let error = parse(text).expect_err(text);

@@ -6,9 +6,9 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
-use super::Config;
 use super::app::{DEV_APP_KEY, EXAMPLE_APP_KEY};
 use super::environment::SECRETS;
+use super::{Config, ForwardingKey};
 
 /// Shorter keys can be guessed.
 const KEY_BYTES_MIN: usize = 16;
@@ -32,12 +32,13 @@ impl Config {
         }
         for (id, app) in &self.apps {
             let forwarding_key = app.app_server.forwarding_key.as_ref();
-            let keys = app.keys.iter().map(|key| (key, "keys"));
+            let forwarding_key = forwarding_key.map(ForwardingKey::expose);
+            let keys = app.keys.iter().map(|key| (key.expose(), "keys"));
             for (key, name) in
                 keys.chain(forwarding_key.map(|key| (key, "app_server.forwarding_key")))
             {
                 let place = format!("apps.{id}.{name}");
-                if [EXAMPLE_APP_KEY, DEV_APP_KEY].contains(&key.as_str()) {
+                if [EXAMPLE_APP_KEY, DEV_APP_KEY].contains(&key) {
                     concerns.push(format!("{place}: this key is public; set a key of your own"));
                 } else if key.len() < KEY_BYTES_MIN {
                     concerns.push(format!(

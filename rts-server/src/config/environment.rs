@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 
+use rts_proto::AppId;
 use toml::{Table, Value};
 
 use super::ConfigError;
@@ -11,7 +12,7 @@ const PREFIX: &str = "RTS__";
 /// The separator of the names of a section and of its keys.
 const SEPARATOR: &str = "__";
 /// The section whose names are case-sensitive.
-const APPS: &str = "apps";
+pub(super) const APPS: &str = "apps";
 
 /// The keys of an app are a string or a list. Every other secret is a string.
 const KEYS: &str = "keys";
@@ -76,7 +77,19 @@ pub(super) fn overlay(table: &mut Table, name: &str, value: &str) -> Result<(), 
 }
 
 fn error(name: &str, what: &str) -> ConfigError {
+    let name = shown_name(name);
     ConfigError::Value { key: format!("environment variable {name}"), what: what.to_owned() }
+}
+
+/// The name of a variable for errors. An invalid app id in it may be a key at the wrong place.
+pub(super) fn shown_name(name: &str) -> String {
+    let mut below = "";
+    let known = name.split(SEPARATOR).map(|part| {
+        let is_known = !below.eq_ignore_ascii_case(APPS) || AppId::check(part).is_ok();
+        below = part;
+        if is_known { part } else { "…" }
+    });
+    known.collect::<Vec<_>>().join(SEPARATOR)
 }
 
 /// The value of a secret. Digits are a string here too. Returns `None` for a table, an object, or
@@ -149,7 +162,7 @@ mod tests {
                 ("WEBHOOK__SECRET", "the text alone is expected, or in quotes, \"TEXT\""),
                 ("KEYS", "the key alone is expected, or a list such as [\"KEY\"]"),
             ] {
-                let name = format!("RTS__APPS__A__{name}");
+                let name = format!("RTS__APPS__123456781234567812345678__{name}");
                 let error = overlay(&mut Table::new(), &name, broken).expect_err(broken);
                 let error = error.to_string();
                 assert!(error.contains(&format!("{name}: {expected}")), "{error}");

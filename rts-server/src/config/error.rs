@@ -1,13 +1,9 @@
 //! Errors of a configuration. They never show its values: any value may be a secret, or a secret at
 //! the wrong place.
 
-use std::fmt;
-
 use rts_proto::AppId;
-use serde::de::value::SeqAccessDeserializer;
-use serde::de::{SeqAccess, Visitor};
-use serde::{Deserialize as _, Deserializer};
 
+use super::environment::{APPS, shown_name};
 use crate::causes::file_trouble;
 
 /// Longest word that may name a section or a key, in bytes: `links_before_login_per_network_max`.
@@ -63,7 +59,7 @@ impl ConfigError {
     /// line is then unknown.
     pub(super) fn overlaid(names: &[&str], error: toml::de::Error) -> Self {
         let (keys, what) = keys_and_words(error);
-        let names = names.join(", ");
+        let names = names.iter().map(|name| shown_name(name)).collect::<Vec<_>>().join(", ");
         let source = format!("the file, with {names} of the environment over it");
         let place = keys.map_or_else(|| source.clone(), |keys| format!("{keys} ({source})"));
         Self::Parse { place, what }
@@ -83,13 +79,22 @@ fn keys_and_words(mut error: toml::de::Error) -> (Option<String>, String) {
     error.set_input(None);
     let shown = error.to_string();
     let keys = shown.trim_end().rsplit_once("\nin `").map(|(_, keys)| keys.trim_end_matches('`'));
-    let segments = keys.map(|keys| keys.split('.').map(known).collect::<Vec<_>>().join("."));
-    (segments, words)
+    (keys.map(known_path), words)
 }
 
-/// A key that cannot be a value. Other segments are not shown.
-fn known(segment: &str) -> &str {
-    if is_word(segment) || AppId::new(segment).is_ok() { segment } else { "…" }
+/// The path without segments that can be values: a name below `apps` is an app id, and another name
+/// is a word.
+fn known_path(path: &str) -> String {
+    let mut below = "";
+    let known = path.split('.').map(|segment| {
+        let is_known = match below {
+            APPS => AppId::check(segment).is_ok(),
+            _ => is_word(segment),
+        };
+        below = segment;
+        if is_known { segment } else { "…" }
+    });
+    known.collect::<Vec<_>>().join(".")
 }
 
 fn is_word(text: &str) -> bool {
@@ -131,29 +136,4 @@ fn in_toml(kind: &str) -> &str {
         _ if kind.starts_with("struct ") => "a table",
         _ => kind,
     }
-}
-
-/// Deserialises a list of strings. A string is a list of one.
-pub(super) fn one_or_more<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Vec<String>, D::Error> {
-    struct OneOrMore;
-
-    impl<'de> Visitor<'de> for OneOrMore {
-        type Value = Vec<String>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a text, or a list of texts")
-        }
-
-        fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-            Ok(vec![text.to_owned()])
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, texts: A) -> Result<Self::Value, A::Error> {
-            Vec::deserialize(SeqAccessDeserializer::new(texts))
-        }
-    }
-
-    deserializer.deserialize_any(OneOrMore)
 }

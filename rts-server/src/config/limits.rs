@@ -4,17 +4,18 @@ use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use rts_egress::Network;
 use rts_proto::server;
 use rts_transport_tokio::server::LinkLimits;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-use super::ConfigError;
 use super::descriptors::link_descriptor_max;
-use super::networks::networks;
+use super::text;
 
 /// Rates and bounds. A rate of 0 means no limit.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
 pub struct Limits {
     /// Messages to users per second and sender.
     pub sends_per_second: u32,
@@ -51,7 +52,8 @@ pub struct Limits {
     pub handshakes_per_second: u32,
     /// Networks without a bound or rate of their own, such as those of proxies. The bounds for all
     /// networks together still apply.
-    pub exempt_networks: Vec<String>,
+    #[serde(deserialize_with = "text::list")]
+    pub exempt_networks: Vec<Network>,
 }
 
 /// Default of the links from one network.
@@ -88,10 +90,6 @@ impl Default for Limits {
 }
 
 impl Limits {
-    pub(super) fn check(&self) -> Result<(), ConfigError> {
-        self.link_limits(None).map(drop)
-    }
-
     /// The limits in the form of the core. Without `..`, so that no limit can be forgotten.
     pub(super) fn core(&self) -> server::Config {
         let Self {
@@ -134,21 +132,18 @@ impl Limits {
     }
 
     /// The link limits of the shard. `descriptors` is how many descriptors this process may open.
-    pub(crate) fn link_limits(
-        &self,
-        descriptors: Option<usize>,
-    ) -> Result<LinkLimits, ConfigError> {
-        let exempt = networks("limits.exempt_networks", &self.exempt_networks)?;
+    pub(crate) fn link_limits(&self, descriptors: Option<usize>) -> LinkLimits {
+        let exempt = self.exempt_networks.clone();
         let mut limits = LinkLimits::default();
         limits.per_network_max = self.links_per_network_max.get();
         limits.per_network_before_login_max = self.before_login_per_network();
         limits.per_network_per_second = self.links_per_network_per_second;
         limits.handshakes_per_second = self.handshakes_per_second;
-        limits.is_exempt = Arc::new(move |ip: IpAddr| exempt.iter().any(|net| net.contains(&ip)));
+        limits.is_exempt = Arc::new(move |ip: IpAddr| exempt.iter().any(|net| net.contains(ip)));
         if let Some(descriptors) = descriptors {
             limits.descriptor_max = link_descriptor_max(descriptors);
         }
-        Ok(limits)
+        limits
     }
 }
 
@@ -165,7 +160,7 @@ mod tests {
                 links_before_login_per_network_max: said.and_then(NonZeroUsize::new),
                 ..Limits::default()
             };
-            limits.link_limits(None).expect("good networks").per_network_before_login_max
+            limits.link_limits(None).per_network_before_login_max
         };
         assert_eq!(of(400, None), 100);
         assert_eq!(of(1, None), 1);
@@ -176,7 +171,7 @@ mod tests {
     fn handshakes_have_a_rate_only_if_set() {
         let of = |text: &str| {
             let limits: Limits = toml::from_str(text).expect("limits");
-            limits.link_limits(None).expect("good networks").handshakes_per_second
+            limits.link_limits(None).handshakes_per_second
         };
         assert_eq!(of(""), 0);
         assert_eq!(of("handshakes_per_second = 7"), 7);
@@ -184,19 +179,17 @@ mod tests {
 
     #[test]
     fn listed_networks_are_exempt_and_invalid_ones_refused() {
-        let with = |networks: &[&str]| {
-            let exempt_networks = networks.iter().map(|text| (*text).to_owned()).collect();
-            Limits { exempt_networks, ..Limits::default() }.link_limits(None)
-        };
-        let limits = with(&["10.1.0.0/16", "fd00::/8"]).expect("networks");
+        let parse =
+            |networks: &str| toml::from_str::<Limits>(&format!("exempt_networks = [{networks}]"));
+        let limits = parse("\"10.1.0.0/16\", \"fd00::/8\"").expect("networks").link_limits(None);
         for (ip, is_exempt) in
             [("10.1.2.3", true), ("10.2.0.0", false), ("fd00::1", true), ("127.0.0.1", false)]
         {
             assert_eq!((limits.is_exempt)(ip.parse().expect("an address")), is_exempt, "{ip}");
         }
         for network in ["10.1.0.1/16", "10.1.0.0", "localhost", ""] {
-            let error = with(&[network]).expect_err(network).to_string();
-            assert!(error.starts_with("limits.exempt_networks, entry 1: "), "{error}");
+            let error = parse(&format!("\"::/0\", {network:?}")).expect_err(network).to_string();
+            assert!(error.contains("entry 2: a network is written 10.1.0.0/16"), "{error}");
         }
     }
 
@@ -205,7 +198,7 @@ mod tests {
         for (descriptors, of_links, of_openapi) in
             [(64, 47, 55), (1_024, 959, 1_007), (1_048_576, 1_048_511, 1_048_559)]
         {
-            let limits = Limits::default().link_limits(Some(descriptors)).expect("good networks");
+            let limits = Limits::default().link_limits(Some(descriptors));
             assert_eq!(limits.descriptor_max, of_links);
             assert_eq!(openapi_descriptor_max(Some(descriptors)), of_openapi);
         }

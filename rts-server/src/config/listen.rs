@@ -1,73 +1,66 @@
 //! Listeners for clients: addresses, schemes, certificates and origins.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::str::FromStr;
 
+use rts_transport_tokio::server::AddressProblem;
 use rts_transport_tokio::{Address, Scheme};
-use serde::de::Error as _;
+use serde::de::value::SeqAccessDeserializer;
+use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-use toml::Value;
 
-use super::ConfigError;
-
-/// Longest name of a file, in bytes. A longer text may be the content of a key file.
-const PATH_BYTES_MAX: usize = 255;
+use super::{ConfigError, text};
 
 /// One listener.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Listen {
-    /// The scheme and address: `rts://IP:PORT`, `rtss://IP:PORT`, `ws://IP:PORT/PATH` or
-    /// `wss://IP:PORT/PATH`. Port 0 takes a free port.
-    #[serde(deserialize_with = "address")]
-    pub url: Address,
+    /// The scheme and address.
+    #[serde(deserialize_with = "text::one")]
+    pub url: ListenUrl,
     /// For `rtss` and `wss`: a PEM file with the server's certificate, followed by the certificates
     /// of its chain.
+    #[serde(default, deserialize_with = "text::path")]
     pub certificate: Option<PathBuf>,
     /// For `rtss` and `wss`: a PEM file with the private key of the certificate.
+    #[serde(default, deserialize_with = "text::path")]
     pub key: Option<PathBuf>,
-    /// For `ws` and `wss`: the origins whose pages may connect, such as `https://chat.example.com`.
-    /// `*` allows any. Clients other than browsers may always connect.
-    #[serde(default)]
-    pub origins: Vec<String>,
+    /// For `ws` and `wss`: the origins whose pages may connect. Clients other than browsers may
+    /// always connect.
+    #[serde(default, deserialize_with = "text::list")]
+    pub origins: Vec<PageOrigin>,
 }
 
 impl Listen {
+    /// A listener without a certificate, for pages of no origin.
+    #[must_use]
+    pub fn new(url: ListenUrl) -> Self {
+        Self { url, certificate: None, key: None, origins: Vec::new() }
+    }
+
     /// A listener for plain TCP.
     #[must_use]
     pub fn plain(at: SocketAddr) -> Self {
-        Self::without_tls(format!("rts://{at}"))
+        Self::without_tls(&format!("rts://{at}"))
     }
 
     /// A listener for WebSocket without TLS, at the path `/`, for pages of any origin.
     #[must_use]
     pub fn development_web_socket(at: SocketAddr) -> Self {
-        Self { origins: vec!["*".to_owned()], ..Self::without_tls(format!("ws://{at}")) }
+        Self { origins: vec![PageOrigin::any()], ..Self::without_tls(&format!("ws://{at}")) }
     }
 
-    fn without_tls(url: String) -> Self {
-        let url = Address::to_listen_on(&url).expect("a socket's address is one of ours");
-        Self { url, certificate: None, key: None, origins: Vec::new() }
-    }
-
-    /// The address of the socket to bind.
-    pub(crate) fn socket_addr(&self) -> Option<SocketAddr> {
-        let ip: IpAddr = self.url.host().parse().ok()?;
-        Some(SocketAddr::new(ip, self.url.port()))
+    fn without_tls(url: &str) -> Self {
+        Self::new(url.parse().expect("a socket's address is one of ours"))
     }
 
     /// `at` is the index of the listener, from 0.
     pub(super) fn check(&self, at: usize, allow_public_plaintext: bool) -> Result<(), ConfigError> {
         let error = |what: &str| ConfigError::Value { key: place(at), what: what.to_owned() };
-        for (name, path) in [("certificate", &self.certificate), ("key", &self.key)] {
-            if path.as_deref().is_some_and(|path| !is_path(path)) {
-                return Err(error(&format!("{name}: {NO_PATH}")));
-            }
-        }
-        let Some(at) = self.socket_addr() else {
-            return Err(error("the host must be an IP address, such as 0.0.0.0 for all"));
-        };
-        let scheme = self.url.scheme();
+        let scheme = self.scheme();
         if scheme.has_tls() {
             if self.certificate.is_none() || self.key.is_none() {
                 return Err(error(
@@ -78,7 +71,7 @@ impl Listen {
             if self.certificate.is_some() || self.key.is_some() {
                 return Err(error("a certificate and a key are for rtss:// and wss:// only"));
             }
-            if !at.ip().is_loopback() && !allow_public_plaintext {
+            if !self.url.socket_addr().ip().is_loopback() && !allow_public_plaintext {
                 return Err(error(
                     "this is not a loopback address, and links are not encrypted: use rtss:// or wss:// with a \
                      certificate, or say allow_public_plaintext = true",
@@ -88,19 +81,11 @@ impl Listen {
         if !scheme.has_web_socket() && !self.origins.is_empty() {
             return Err(error("origins are for ws:// and wss:// only"));
         }
-        for (entry, origin) in self.origins.iter().enumerate() {
-            if origin != "*" && !is_origin(origin) {
-                return Err(error(&format!(
-                    "origins, entry {}, is not an origin: write \"https://chat.example.com\", without a path, or \"*\" for any",
-                    entry + 1
-                )));
-            }
-        }
         Ok(())
     }
 
     pub(crate) fn scheme(&self) -> Scheme {
-        self.url.scheme()
+        self.url.address().scheme()
     }
 }
 
@@ -109,16 +94,103 @@ pub(crate) fn place(at: usize) -> String {
     format!("listen, entry {}", at + 1)
 }
 
-pub(super) const NO_PATH: &str = "write the name of a file here, and not its content; only the server should be able to read the file";
-
-/// Whether a text can be the name of a file, so that errors may show it. The content of a key file
-/// cannot.
-pub(super) fn is_path(path: &Path) -> bool {
-    let text = path.to_string_lossy();
-    text.len() <= PATH_BYTES_MAX && !text.contains(char::is_control) && !text.contains("-----BEGIN")
+/// Where a listener listens: `rts://IP:PORT`, `rtss://IP:PORT`, `ws://IP:PORT/PATH` or
+/// `wss://IP:PORT/PATH`. Port 0 takes a free port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenUrl {
+    address: Address,
+    at: SocketAddr,
 }
 
-/// Whether a text is an origin: `SCHEME://HOST[:PORT]`, or `null`, which some pages send.
+impl ListenUrl {
+    /// The scheme, address and path.
+    #[must_use]
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// The address of the socket to bind.
+    #[must_use]
+    pub fn socket_addr(&self) -> SocketAddr {
+        self.at
+    }
+}
+
+impl FromStr for ListenUrl {
+    type Err = ListenUrlError;
+
+    fn from_str(text: &str) -> Result<Self, ListenUrlError> {
+        let address = Address::to_listen_on(text).map_err(|error| error.problem())?;
+        let ip: IpAddr = address.host().parse().map_err(|_| ListenUrlError::HostName)?;
+        let at = SocketAddr::new(ip, address.port());
+        Ok(Self { address, at })
+    }
+}
+
+impl fmt::Display for ListenUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.address.fmt(f)
+    }
+}
+
+/// An origin whose pages may connect: `https://chat.example.com`, `null`, which some pages send, or
+/// `*` for any.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageOrigin(String);
+
+impl PageOrigin {
+    const ANY: &str = "*";
+
+    /// Any origin.
+    #[must_use]
+    pub fn any() -> Self {
+        Self(Self::ANY.to_owned())
+    }
+
+    /// Whether this is [`any`](Self::any).
+    #[must_use]
+    pub fn is_any(&self) -> bool {
+        self.0 == Self::ANY
+    }
+
+    /// The origin's text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for PageOrigin {
+    type Err = PageOriginError;
+
+    fn from_str(text: &str) -> Result<Self, PageOriginError> {
+        if text == Self::ANY || is_origin(text) {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(PageOriginError(()))
+    }
+}
+
+/// Why a text is not the URL of a listener. The error does not contain the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ListenUrlError {
+    /// It is not an address of RTS.
+    #[error("{0}")]
+    Address(#[from] AddressProblem),
+    /// The host is a name, which could stand for several addresses.
+    #[error("the host must be an IP address, such as 0.0.0.0 for all")]
+    HostName,
+}
+
+/// The text is not an origin. The error does not contain the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "this is not an origin: write \"https://chat.example.com\", without a path, or \"*\" for any"
+)]
+pub struct PageOriginError(());
+
+/// Whether a text is an origin: `SCHEME://HOST[:PORT]`, or `null`.
 fn is_origin(text: &str) -> bool {
     text == "null"
         || text.split_once("://").is_some_and(|(scheme, host)| {
@@ -131,24 +203,34 @@ fn is_origin(text: &str) -> bool {
         })
 }
 
-fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Address, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    Address::to_listen_on(&text).map_err(|error| D::Error::custom(error.problem()))
-}
-
 /// Deserialises listeners. `listen = "IP:PORT"` is short for one listener, `rts://IP:PORT`.
 pub(super) fn listeners<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<Listen>, D::Error> {
-    match Value::deserialize(deserializer)? {
-        Value::String(text) => match text.parse() {
-            Ok(at) => Ok(vec![Listen::plain(at)]),
-            Err(_) => Err(D::Error::custom(
-                "listen is not IP:PORT; for other transports than plain TCP write [[listen]] and below it url = \"...\"",
-            )),
-        },
-        other => other.try_into().map_err(D::Error::custom),
+    struct Listeners;
+
+    impl<'de> Visitor<'de> for Listeners {
+        type Value = Vec<Listen>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("IP:PORT, or [[listen]] for every listener")
+        }
+
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
+            match text.parse() {
+                Ok(at) => Ok(vec![Listen::plain(at)]),
+                Err(_) => Err(E::custom(
+                    "listen is not IP:PORT; for other transports than plain TCP write [[listen]] and below it url = \"...\"",
+                )),
+            }
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, listeners: A) -> Result<Self::Value, A::Error> {
+            Vec::deserialize(SeqAccessDeserializer::new(listeners))
+        }
     }
+
+    deserializer.deserialize_any(Listeners)
 }
 
 #[cfg(test)]

@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::SocketAddr;
+use std::str::FromStr;
 
-use serde::Deserialize;
+use rts_proto::AppId;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
-use super::error::one_or_more;
-use super::{App, ConfigError, DEV_APP_ID};
+use super::{App, ConfigError, DEV_APP_ID, OpenApiSecret, text};
 
 /// The bearer key of `rts serve --dev`. It is public.
 pub const DEV_BEARER_KEY: &str = "development-bearer-key-known-to-all";
@@ -15,12 +17,13 @@ pub const DEV_BEARER_KEY: &str = "development-bearer-key-known-to-all";
 pub const DEV_ACCESS_KEY: &str = "DEVELOPMENT";
 /// The secret of [`DEV_ACCESS_KEY`]. It is public.
 pub const DEV_ACCESS_SECRET: &str = "development-secret-known-to-all";
-/// Shorter keys and secrets can be guessed.
-const KEY_BYTES_MIN: usize = 16;
+/// Longest name of a key, in bytes.
+const NAME_BYTES_MAX: usize = 128;
 
 /// The section `[openapi]`. Without it there is no OpenAPI.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct OpenApi {
     /// The address to listen on, for back ends only. Port 0 takes a free port.
     pub listen: SocketAddr,
@@ -36,69 +39,112 @@ pub struct OpenApi {
 }
 
 /// A key that signs requests.
-#[derive(Clone, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct AccessKey {
     /// The id of the key, which requests name.
-    pub id: String,
-    /// The secret that signs requests. At least 16 bytes.
-    pub secret: String,
-    /// The apps that the key may act on.
-    #[serde(deserialize_with = "one_or_more")]
-    pub apps: Vec<String>,
+    #[serde(deserialize_with = "text::one")]
+    pub id: KeyName,
+    /// The secret that signs requests.
+    #[serde(deserialize_with = "text::one")]
+    pub secret: OpenApiSecret,
+    /// The apps that the key may act on. Empty: none, which is refused in TOML.
+    #[serde(deserialize_with = "some_apps")]
+    pub apps: Vec<AppId>,
 }
 
 /// A key that requests contain: `Authorization: Bearer KEY`.
-#[derive(Clone, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct BearerKey {
     /// The name of the key in logs.
-    pub name: String,
-    /// The key itself. At least 16 bytes.
-    pub key: String,
-    /// The apps that the key may act on.
-    #[serde(deserialize_with = "one_or_more")]
-    pub apps: Vec<String>,
+    #[serde(deserialize_with = "text::one")]
+    pub name: KeyName,
+    /// The key itself.
+    #[serde(deserialize_with = "text::one")]
+    pub key: OpenApiSecret,
+    /// The apps that the key may act on. Empty: none, which is refused in TOML.
+    #[serde(deserialize_with = "some_apps")]
+    pub apps: Vec<AppId>,
 }
 
-/// Shows no secret.
-impl fmt::Debug for AccessKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { id, apps, .. } = self;
-        f.debug_struct("AccessKey").field("id", id).field("apps", apps).finish_non_exhaustive()
+impl AccessKey {
+    /// A key that may act on these apps.
+    pub fn new(id: KeyName, secret: OpenApiSecret, apps: impl IntoIterator<Item = AppId>) -> Self {
+        Self { id, secret, apps: apps.into_iter().collect() }
     }
 }
 
-/// Shows no key.
-impl fmt::Debug for BearerKey {
+impl BearerKey {
+    /// A key that may act on these apps.
+    pub fn new(name: KeyName, key: OpenApiSecret, apps: impl IntoIterator<Item = AppId>) -> Self {
+        Self { name, key, apps: apps.into_iter().collect() }
+    }
+}
+
+/// The name of a bearer key, or the id of an access key: 1 to 128 visible ASCII characters without
+/// `,`, `/` and `=`. It is shown in logs.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KeyName(String);
+
+/// The text is not the name of a key. The error does not contain the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a name has 1 to 128 visible ASCII characters without , / =")]
+pub struct KeyNameError(());
+
+impl KeyName {
+    /// The name's text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for KeyName {
+    type Err = KeyNameError;
+
+    fn from_str(text: &str) -> Result<Self, KeyNameError> {
+        let is_allowed = |byte: u8| byte.is_ascii_graphic() && !b",/=".contains(&byte);
+        let is_name = (1..=NAME_BYTES_MAX).contains(&text.len()) && text.bytes().all(is_allowed);
+        if is_name { Ok(Self(text.to_owned())) } else { Err(KeyNameError(())) }
+    }
+}
+
+impl fmt::Display for KeyName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, apps, .. } = self;
-        f.debug_struct("BearerKey").field("name", name).field("apps", apps).finish_non_exhaustive()
+        f.write_str(&self.0)
     }
 }
 
 impl OpenApi {
-    /// The public keys of `rts serve --dev`, for its app.
+    /// An OpenAPI at this address, which still needs a key.
     #[must_use]
-    pub fn development(listen: SocketAddr) -> Self {
-        let apps = vec![DEV_APP_ID.to_owned()];
+    pub fn new(listen: SocketAddr) -> Self {
         Self {
             listen,
             allow_public_plaintext: false,
-            access_keys: vec![AccessKey {
-                id: DEV_ACCESS_KEY.to_owned(),
-                secret: DEV_ACCESS_SECRET.to_owned(),
-                apps: apps.clone(),
-            }],
-            bearer_keys: vec![BearerKey {
-                name: "development".to_owned(),
-                key: DEV_BEARER_KEY.to_owned(),
-                apps,
-            }],
+            access_keys: Vec::new(),
+            bearer_keys: Vec::new(),
         }
     }
 
-    pub(super) fn check(&self, apps: &BTreeMap<String, App>) -> Result<(), ConfigError> {
+    /// The public keys of `rts serve --dev`, for its app.
+    #[must_use]
+    pub fn development(listen: SocketAddr) -> Self {
+        let name = |text: &str| text.parse::<KeyName>().expect("visible characters");
+        let secret = |text| OpenApiSecret::new(text).expect("it is long enough");
+        let app = || [AppId::new(DEV_APP_ID).expect("24 digits")];
+        let mut openapi = Self::new(listen);
+        openapi.access_keys =
+            vec![AccessKey::new(name(DEV_ACCESS_KEY), secret(DEV_ACCESS_SECRET), app())];
+        openapi.bearer_keys =
+            vec![BearerKey::new(name("development"), secret(DEV_BEARER_KEY), app())];
+        openapi
+    }
+
+    pub(super) fn check(&self, apps: &BTreeMap<AppId, App>) -> Result<(), ConfigError> {
         let error = |key: &str, what: String| ConfigError::Value { key: key.to_owned(), what };
         if !self.listen.ip().is_loopback() && !self.allow_public_plaintext {
             let what = "this is not a loopback address, and bearer keys and messages are not encrypted: put a TLS \
@@ -115,27 +161,12 @@ impl OpenApi {
         for (section, at, name, secret, key_apps) in signing.chain(bearer) {
             // The place, because the name itself may be a key at the wrong place.
             let place = format!("openapi.{section}, entry {}", at + 1);
-            let is_word = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
-            if name.is_empty() || !is_word(name) || name.contains([',', '/', '=']) {
-                let what = "its name is one or more visible ASCII characters without , / =";
-                return Err(error(&place, what.to_owned()));
-            }
             if !names.insert((section, name)) {
                 return Err(error(&place, "two entries have this name".to_owned()));
-            }
-            if secret.len() < KEY_BYTES_MIN || !is_word(secret) {
-                let what = format!("the key has at least {KEY_BYTES_MIN} visible ASCII characters");
-                return Err(error(&place, what));
             }
             if !secrets.insert(secret) {
                 let what = "another entry has this key too; each entry needs its own key";
                 return Err(error(&place, what.to_owned()));
-            }
-            if key_apps.is_empty() {
-                return Err(error(
-                    &place,
-                    "apps is empty; list the apps that the key may use".to_owned(),
-                ));
             }
             if let Some(at) = key_apps.iter().position(|id| !apps.contains_key(id)) {
                 let what = format!("apps, entry {}, is not in [apps]", at + 1);
@@ -149,6 +180,14 @@ impl OpenApi {
         }
         Ok(())
     }
+}
+
+fn some_apps<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<AppId>, D::Error> {
+    let apps: Vec<AppId> = text::one_or_more(deserializer)?;
+    if apps.is_empty() {
+        return Err(D::Error::custom("the list is empty; list the apps that the key may use"));
+    }
+    Ok(apps)
 }
 
 #[cfg(test)]
@@ -174,15 +213,20 @@ mod tests {
         for (listen, keys, said) in [
             ("0.0.0.0:2", good.clone(), "not a loopback"),
             ("127.0.0.1:2", String::new(), "there is no key"),
-            ("127.0.0.1:2", bearer("a", &key[1..], app), "at least 16"),
+            ("127.0.0.1:2", bearer("a", &key[1..], app), "bearer_keys.key: at least 16 bytes"),
             ("127.0.0.1:2", bearer("a", "sixteen bytes 16", app), "visible"),
-            ("127.0.0.1:2", bearer("", key, app), "its name"),
-            ("127.0.0.1:2", bearer("a/b", key, app), "its name"),
-            ("127.0.0.1:2", bearer("a", key, ""), "apps is empty"),
+            ("127.0.0.1:2", bearer("", key, app), "bearer_keys.name: a name has"),
+            ("127.0.0.1:2", bearer("a/b", key, app), "bearer_keys.name: a name has"),
+            ("127.0.0.1:2", bearer("a", key, ""), "bearer_keys.apps: the list is empty"),
+            (
+                "127.0.0.1:2",
+                bearer("a", key, &app.replace('1', "x")),
+                "entry 1: apps, entry 1, is not in [apps]",
+            ),
             (
                 "127.0.0.1:2",
                 bearer("a", key, "\"other\""),
-                "entry 1: apps, entry 1, is not in [apps]",
+                "bearer_keys.apps: entry 1: the app id has",
             ),
             ("127.0.0.1:2", format!("{good}{good}"), "two entries have this name"),
             ("127.0.0.1:2", format!("{good}{}", bearer("b", key, app)), "entry 2: another entry"),

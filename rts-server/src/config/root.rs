@@ -1,6 +1,6 @@
 //! The whole configuration: read from a file and the environment, then checked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -12,18 +12,43 @@ use super::app::{App, DEV_APP_ID};
 use super::limits::Limits;
 use super::listen::{self, Listen};
 use super::openapi::OpenApi;
-use super::{ConfigError, environment};
+use super::{ConfigError, TokenKey, environment, text};
 
-/// A server's configuration, read from a TOML file and the environment. [`Config::EXAMPLE`] has
-/// every key.
+/// A server's configuration. It is read from a TOML file and the environment, or made in code. The
+/// type of a value refuses what is invalid. [`check`](Self::check) refuses values that contradict
+/// each other.
+///
+/// [`Config::EXAMPLE`] has every key of the file:
 ///
 /// ```
 /// let config = rts_server::Config::parse(rts_server::Config::EXAMPLE)?;
 /// assert_eq!(config.limits.sends_per_second, 100);
 /// # Ok::<(), rts_server::ConfigError>(())
 /// ```
+///
+/// A program that embeds a server can make the configuration in code:
+///
+/// ```
+/// use rts_server::{App, Config, Listen, Server, TokenKey};
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut app = App::new(TokenKey::new("a long random text: your app key")?);
+/// app.app_server.allow.push("https://app.example/rts".parse()?);
+///
+/// let listen = Listen::plain("127.0.0.1:0".parse()?);
+/// let mut config = Config::new(listen, "123456781234567812345678".parse()?, app);
+/// config.reserved_uids.insert("system".parse()?);
+/// config.limits.sends_per_second = 50;
+///
+/// let server = Server::bind(&config).await?;
+/// println!("clients connect to rts://{}", server.local_addr());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Config {
     /// Listeners for clients. In TOML, `listen = "IP:PORT"` is short for one listener for plain
     /// TCP.
@@ -33,14 +58,15 @@ pub struct Config {
     #[serde(default)]
     pub allow_public_plaintext: bool,
     /// User ids that no client can log in with.
-    #[serde(default)]
-    pub reserved_uids: Vec<String>,
+    #[serde(default, deserialize_with = "text::list")]
+    pub reserved_uids: BTreeSet<UserId>,
     /// The directory for bans and revoked tokens, which then survive a restart. `None`: they are
     /// kept in memory only. [`Config::load`] takes a relative path as relative to the file.
+    #[serde(default, deserialize_with = "text::path")]
     pub state_dir: Option<PathBuf>,
     /// The apps, by app id.
-    #[serde(default)]
-    pub apps: BTreeMap<String, App>,
+    #[serde(default, deserialize_with = "text::by_app_id")]
+    pub apps: BTreeMap<AppId, App>,
     /// Rates and bounds.
     #[serde(default)]
     pub limits: Limits,
@@ -52,23 +78,30 @@ pub struct Config {
 }
 
 impl Config {
-    /// The configuration of `rts serve --dev`: loopback, and one app whose key is public.
+    /// A server with one listener and one app, and with defaults for everything else.
     #[must_use]
-    pub fn development(listen: SocketAddr) -> Self {
+    pub fn new(listen: Listen, app_id: AppId, app: App) -> Self {
         Self {
-            listen: vec![Listen::plain(listen)],
+            listen: vec![listen],
             allow_public_plaintext: false,
-            reserved_uids: Vec::new(),
+            reserved_uids: BTreeSet::new(),
             state_dir: None,
-            apps: BTreeMap::from([(DEV_APP_ID.to_owned(), App::development())]),
-            limits: Limits {
-                // Only this machine can connect, and it may simulate a crowd.
-                exempt_networks: vec!["127.0.0.0/8".to_owned(), "::1/128".to_owned()],
-                ..Limits::default()
-            },
+            apps: BTreeMap::from([(app_id, app)]),
+            limits: Limits::default(),
             openapi: None,
             file: None,
         }
+    }
+
+    /// The configuration of `rts serve --dev`: loopback, and one app whose key is public.
+    #[must_use]
+    pub fn development(listen: SocketAddr) -> Self {
+        let app_id = AppId::new(DEV_APP_ID).expect("24 digits");
+        let mut config = Self::new(Listen::plain(listen), app_id, App::development());
+        // Only this machine can connect, and it may simulate a crowd.
+        config.limits.exempt_networks =
+            ["127.0.0.0/8", "::1/128"].map(|text| text.parse().expect("a network")).into();
+        config
     }
 
     /// An example file with every key, its default and its meaning.
@@ -122,7 +155,8 @@ impl Config {
         Ok(config)
     }
 
-    /// Refuses values that are not allowed.
+    /// Refuses values that contradict each other, and a server without a listener or an app.
+    /// [`Server::bind`](crate::Server::bind) does this too.
     pub fn check(&self) -> Result<(), ConfigError> {
         let error = |key: String, what: &str| ConfigError::Value { key, what: what.to_owned() };
         if self.listen.is_empty() {
@@ -135,16 +169,9 @@ impl Config {
             return Err(error("apps".to_owned(), "at least one app is needed: [apps.APPID]"));
         }
         for (id, app) in &self.apps {
-            // The error does not show an invalid app id: it may be a key at the wrong place.
-            AppId::new(id).map_err(|e| error("apps".to_owned(), &format!("[apps.APPID]: {e}")))?;
-            app.check(id)?;
+            app.check(id.as_str())?;
         }
-        self.limits.check()?;
         self.check_that_no_key_is_shared()?;
-        for (at, uid) in self.reserved_uids.iter().enumerate() {
-            let key = || format!("reserved_uids, entry {}", at + 1);
-            UserId::new(uid).map_err(|e| error(key(), &e.to_string()))?;
-        }
         if let Some(openapi) = &self.openapi {
             openapi.check(&self.apps)?;
         }
@@ -154,9 +181,9 @@ impl Config {
     /// Refuses a key of two apps. The signature of a token does not cover its app id, so a token of
     /// one app would be valid for the other.
     fn check_that_no_key_is_shared(&self) -> Result<(), ConfigError> {
-        let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
+        let mut owners: BTreeMap<&TokenKey, &AppId> = BTreeMap::new();
         for (id, app) in &self.apps {
-            for key in &app.keys {
+            for key in app.keys.iter() {
                 let owner = *owners.entry(key).or_insert(id);
                 if owner != id {
                     let what = format!(
@@ -173,8 +200,8 @@ impl Config {
     pub(crate) fn core(&self) -> server::Config {
         let reports = self.apps.iter().filter(|(_, app)| app.webhook.is_some());
         let mut core = self.limits.core();
-        core.reserved_uids = self.reserved_uids.iter().flat_map(|uid| UserId::new(uid)).collect();
-        core.reported_apps = reports.flat_map(|(id, _)| AppId::new(id)).collect();
+        core.reserved_uids = self.reserved_uids.clone();
+        core.reported_apps = reports.map(|(id, _)| id.clone()).collect();
         core
     }
 }
@@ -227,10 +254,16 @@ mod tests {
 
     #[test]
     fn the_example_has_every_limit_with_its_default() {
-        let example: Table = toml::from_str(Config::EXAMPLE).expect("TOML");
-        let defaults = Table::try_from(Limits::default()).expect("numbers");
-        assert_eq!(example["limits"].as_table(), Some(&defaults));
-        Config::parse(Config::EXAMPLE).expect("a valid configuration");
+        let example = Config::parse(Config::EXAMPLE).expect("a valid configuration");
+        let defaults = format!("{:#?}", Limits::default());
+        assert_eq!(format!("{:#?}", example.limits), defaults);
+        let fields = defaults.lines().filter_map(|line| line.strip_prefix("    ")?.split_once(':'));
+        for (limit, _) in fields.clone() {
+            let is_there =
+                |line: &str| line.trim_start_matches("# ").starts_with(&format!("{limit} = "));
+            assert!(Config::EXAMPLE.lines().any(is_there), "{limit}");
+        }
+        assert_eq!(fields.count(), 16);
     }
 
     #[test]
@@ -243,7 +276,8 @@ mod tests {
         let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let config = Config::parse_with(Config::EXAMPLE, variables).expect("a valid configuration");
         assert_eq!(config.limits.sends_per_second, 7);
-        assert_eq!(config.apps["123456781234567812345678"].keys, ["a", "b"]);
+        let keys = config.apps["123456781234567812345678"].keys.iter().map(TokenKey::expose);
+        assert_eq!(keys.collect::<Vec<_>>(), ["a", "b"]);
         assert_eq!(config.limits.broadcasts_per_second, 65);
     }
 

@@ -2,28 +2,28 @@
 
 use std::fmt;
 
-use reqwest::Url;
+use rts_egress::TargetUrl;
 use serde::Deserialize;
 
-use super::ConfigError;
-
-/// Shorter secrets can be guessed.
-const SECRET_BYTES_MIN: usize = 16;
+use super::{ConfigError, WebhookSecret, text};
 
 /// The section `[apps.APPID.webhook]`. Without it no events are created or posted.
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Webhook {
     /// The URL of posts: `https`, or `http` on loopback.
-    pub url: String,
-    /// The secret that signs posts. At least 16 bytes.
-    pub secret: String,
+    #[serde(deserialize_with = "text::one")]
+    pub url: TargetUrl,
+    /// The secret that signs posts.
+    #[serde(deserialize_with = "text::one")]
+    pub secret: WebhookSecret,
     /// Allows `http` to addresses other than loopback.
     #[serde(default)]
     pub allow_plaintext: bool,
 }
 
-/// Shows no secret. The URL may contain one too.
+/// Shows nothing: the URL may contain a secret too.
 impl fmt::Debug for Webhook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Webhook").finish_non_exhaustive()
@@ -31,75 +31,73 @@ impl fmt::Debug for Webhook {
 }
 
 impl Webhook {
-    /// The URL, if it is valid.
-    pub(crate) fn target(&self, app_id: &str) -> Result<Url, ConfigError> {
-        let error = |key: &str, what: String| ConfigError::Value {
-            key: format!("apps.{app_id}.webhook.{key}"),
-            what,
+    /// A webhook whose URL is `https`, or `http` on loopback.
+    #[must_use]
+    pub fn new(url: TargetUrl, secret: WebhookSecret) -> Self {
+        Self { url, secret, allow_plaintext: false }
+    }
+
+    pub(super) fn check(&self, app_id: &str) -> Result<(), ConfigError> {
+        let is_loopback = match self.url.ip() {
+            Some(ip) => ip.is_loopback(),
+            None => self.url.host() == "localhost",
         };
-        if self.secret.len() < SECRET_BYTES_MIN {
-            let what = format!("the secret has at least {SECRET_BYTES_MIN} bytes");
-            return Err(error("secret", what));
+        if self.url.is_tls() || is_loopback || self.allow_plaintext {
+            return Ok(());
         }
-        let url = Url::parse(&self.url).map_err(|e| error("url", e.to_string()))?;
-        let is_loopback = match url.host_str() {
-            Some("localhost") => true,
-            Some(host) => {
-                let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
-                address.is_ok_and(|address| address.is_loopback())
-            }
-            None => return Err(error("url", "it has no host".to_owned())),
-        };
-        match url.scheme() {
-            "https" => {}
-            "http" if is_loopback || self.allow_plaintext => {}
-            _ => {
-                let what = "it has the form https://HOST/PATH; http only on loopback, or with \
-                            allow_plaintext = true";
-                return Err(error("url", what.to_owned()));
-            }
-        }
-        if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
-            let what = "it has no user, password or fragment; posts are signed with the secret";
-            return Err(error("url", what.to_owned()));
-        }
-        Ok(url)
+        let key = format!("apps.{app_id}.webhook.url");
+        let what = "it has the form https://HOST/PATH; http only on loopback, or with \
+                    allow_plaintext = true";
+        Err(ConfigError::Value { key, what: what.to_owned() })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Webhook;
+    use crate::Config;
+
+    const SECRET: &str = "sixteen bytes 16";
 
     fn refused(url: &str, secret: &str, allow_plaintext: bool) -> Option<String> {
-        let (url, secret) = (url.to_owned(), secret.to_owned());
-        let checked = Webhook { url, secret, allow_plaintext }.target("APP");
-        checked.err().map(|error| error.to_string())
+        let app = "apps.123456781234567812345678";
+        let text = format!(
+            "listen = \"127.0.0.1:1\"\n[{app}]\nkeys = \"k\"\n[{app}.webhook]\nurl = {url:?}\n\
+             secret = {secret:?}\nallow_plaintext = {allow_plaintext}"
+        );
+        Config::parse(&text).err().map(|error| error.to_string())
     }
 
     #[test]
-    fn checks_urls_and_secrets() {
-        let secret = "sixteen bytes 16";
+    fn urls_are_encrypted_or_on_loopback() {
         for url in [
             "https://app.example/hook?x=1",
             "http://127.0.0.1:8000/",
             "http://[::1]:8000/hook",
             "http://localhost/hook",
         ] {
-            assert_eq!(refused(url, secret, false), None, "{url}");
+            assert_eq!(refused(url, SECRET, false), None, "{url}");
         }
+        let error = refused("http://app.example/hook", SECRET, false).expect("not encrypted");
+        let place = "apps.123456781234567812345678.webhook.url: ";
+        assert!(error.starts_with(place) && error.contains("http only on loopback"), "{error}");
+        assert_eq!(refused("http://app.example/hook", SECRET, true), None);
+    }
+
+    #[test]
+    fn invalid_urls_and_secrets_are_refused_with_their_place() {
         for (url, said) in [
-            ("http://app.example/hook", "http only on loopback"),
-            ("ftp://127.0.0.1/", "http only on loopback"),
-            ("https://user@app.example/", "no user"),
-            ("https://app.example/#x", "no user, password or fragment"),
-            ("hook", "relative URL"),
+            ("ftp://127.0.0.1/", "the scheme must be https"),
+            ("https://user@app.example/", "user name"),
+            ("https://app.example/#x", "fragment"),
+            ("https://App.example/", "plain form"),
+            ("hook", "write https://host/path"),
         ] {
-            let error = refused(url, secret, false).expect(url);
-            assert!(error.contains(said) && error.starts_with("apps.APP.webhook.url"), "{error}");
+            let error = refused(url, SECRET, false).expect(url);
+            let place = "line 5, column 7, apps.123456781234567812345678.webhook.url: ";
+            assert!(error.starts_with(place) && error.contains(said), "{error}");
         }
-        assert_eq!(refused("http://app.example/hook", secret, true), None);
-        let error = refused("https://app.example/", &secret[1..], false).expect("too short");
-        assert!(error.contains("at least 16"), "{error}");
+        let error = refused("https://app.example/", &SECRET[1..], false).expect("too short");
+        let place = "line 6, column 10, apps.123456781234567812345678.webhook.secret: ";
+        assert!(error.starts_with(&format!("{place}at least 16 bytes")), "{error}");
     }
 }

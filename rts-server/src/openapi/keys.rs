@@ -8,7 +8,7 @@ use rts_openapi::{Error, ErrorCode};
 use rts_proto::AppId;
 use sha2::Sha256;
 
-use crate::config;
+use crate::config::{self, KeyName};
 
 /// All keys of the OpenAPI.
 pub(super) struct Keys {
@@ -24,7 +24,7 @@ pub(super) struct Keys {
 pub(super) struct Key {
     /// The name for logs.
     pub(super) name: String,
-    apps: BTreeSet<String>,
+    apps: BTreeSet<AppId>,
 }
 
 /// A request that names a key.
@@ -37,17 +37,22 @@ pub(super) enum Claim<'a> {
 
 impl Keys {
     pub(super) fn new(config: &config::OpenApi, pepper: [u8; 32]) -> Self {
-        let key = |name: &str, apps: &[String]| Key {
-            name: name.to_owned(),
+        let key = |name: &KeyName, apps: &[AppId]| Key {
+            name: name.to_string(),
             apps: apps.iter().cloned().collect(),
         };
         let access = config.access_keys.iter();
         let bearer = config.bearer_keys.iter();
         Self {
-            access: access.map(|k| (k.id.clone(), k.secret.clone(), key(&k.id, &k.apps))).collect(),
+            access: access
+                .map(|k| (k.id.to_string(), k.secret.expose().to_owned(), key(&k.id, &k.apps)))
+                .collect(),
             bearer: bearer
                 .map(|k| {
-                    (digest(&pepper, &k.key).finalize().into_bytes().into(), key(&k.name, &k.apps))
+                    (
+                        digest(&pepper, k.key.expose()).finalize().into_bytes().into(),
+                        key(&k.name, &k.apps),
+                    )
                 })
                 .collect(),
             pepper,
@@ -109,7 +114,7 @@ impl<'a> Claim<'a> {
 
 impl Key {
     pub(super) fn may_touch(&self, app_id: &AppId) -> bool {
-        self.apps.contains(app_id.as_str())
+        self.apps.contains(app_id)
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) const WAIT_MAX: Duration = Duration::from_secs(10);
 /// When the next query of each app may be answered.
 #[derive(Debug)]
 pub(super) struct Turns {
-    apps: BTreeMap<String, Mutex<Instant>>,
+    apps: BTreeMap<AppId, Mutex<Instant>>,
 }
 
 /// The turn of an app. No other query of the app is answered meanwhile.
@@ -33,7 +33,7 @@ pub(super) struct Turn<'a> {
 }
 
 impl Turns {
-    pub(super) fn new(apps: impl Iterator<Item = String>) -> Self {
+    pub(super) fn new(apps: impl Iterator<Item = AppId>) -> Self {
         Self { apps: apps.map(|app_id| (app_id, Mutex::new(Instant::now()))).collect() }
     }
 
@@ -76,7 +76,7 @@ mod tests {
     }
 
     fn turns() -> Turns {
-        Turns::new(["a", "b"].into_iter().map(|id| app(id).to_string()))
+        Turns::new(["a", "b"].into_iter().map(app))
     }
 
     /// How long this app waits for its turn.

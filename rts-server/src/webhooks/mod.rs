@@ -52,13 +52,13 @@ impl Webhooks {
 
     fn with_timing(config: &Config, run: u64, timing: Timing) -> Result<Self, ConfigError> {
         let mut hooks = BTreeMap::new();
-        for (id, app) in &config.apps {
-            let (Some(webhook), Ok(app_id)) = (&app.webhook, AppId::new(id)) else { continue };
+        for (app_id, app) in &config.apps {
+            let Some(webhook) = &app.webhook else { continue };
             let queue = Arc::new(Queue::new(run));
             // Users of an earlier run are no longer logged in.
             queue.push(SystemTime::now(), What::ServerStarted);
-            let poster = Poster::new(&app_id, webhook.target(id)?, &webhook.secret, timing)?;
-            hooks.insert(app_id, Hook { queue, poster });
+            let poster = Poster::new(app_id, webhook, timing)?;
+            hooks.insert(app_id.clone(), Hook { queue, poster });
         }
         Ok(Self { hooks })
     }

@@ -15,6 +15,7 @@ use super::queue::Queue;
 use crate::ConfigError;
 use crate::app_server::tls::client_config;
 use crate::causes::root_cause;
+use crate::config::{Webhook, WebhookSecret};
 use crate::outage::{Outage, Over};
 
 /// The header with the signature of a post: `t=<Unix seconds>,app=<app id>,v1=<signature>`. The
@@ -41,7 +42,7 @@ pub(super) const TIMING: Timing = Timing {
 pub(super) struct Poster {
     app_id: AppId,
     url: Url,
-    secret: String,
+    secret: WebhookSecret,
     timing: Timing,
     http: Client,
 }
@@ -64,8 +65,7 @@ impl fmt::Debug for Poster {
 impl Poster {
     pub(super) fn new(
         app_id: &AppId,
-        url: Url,
-        secret: &str,
+        webhook: &Webhook,
         timing: Timing,
     ) -> Result<Self, ConfigError> {
         let unusable =
@@ -79,7 +79,8 @@ impl Poster {
             .no_proxy()
             .build()
             .map_err(|error| unusable(error.to_string()))?;
-        Ok(Self { app_id: app_id.clone(), url, secret: secret.to_owned(), timing, http })
+        let url = Url::parse(webhook.url.as_str()).expect("it is the text of a URL");
+        Ok(Self { app_id: app_id.clone(), url, secret: webhook.secret.clone(), timing, http })
     }
 
     pub(super) async fn run(self, queue: &Queue) {
@@ -110,7 +111,7 @@ impl Poster {
             .http
             .post(self.url.clone())
             .header(CONTENT_TYPE, "application/json")
-            .header(SIGNATURE, signature(&self.secret, &self.app_id, seconds, &body))
+            .header(SIGNATURE, signature(self.secret.expose(), &self.app_id, seconds, &body))
             .body(body);
         match request.send().await {
             Ok(answer) if answer.status().is_success() => Ok(()),

@@ -177,8 +177,8 @@ impl TlsServer {
     fn poster(&self, ca_file: Option<std::path::PathBuf>) -> (Poster, String) {
         let url = format!("https://app.test:{}/", self.address.port());
         let poster = Poster::new(AppServer {
-            allow: vec![url.clone()],
-            networks: vec!["127.0.0.0/8".to_owned()],
+            allow: vec![url.parse().expect("an entry")],
+            networks: vec!["127.0.0.0/8".parse().expect("a network")],
             ca_file,
             ..AppServer::default()
         });
@@ -222,8 +222,8 @@ async fn server_without_tls_gets_no_message_over_https() {
     });
     let url = format!("https://app.test:{port}/");
     let poster = Poster::new(AppServer {
-        allow: vec![url.clone()],
-        networks: vec!["127.0.0.0/8".to_owned()],
+        allow: vec![url.parse().expect("an entry")],
+        networks: vec!["127.0.0.0/8".parse().expect("a network")],
         ca_file: Some(server.ca_file.clone()),
         ..AppServer::default()
     });

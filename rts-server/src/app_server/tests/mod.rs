@@ -182,9 +182,9 @@ impl Posted {
 
 fn listing(port: u16) -> AppServer {
     AppServer {
-        allow: vec![format!("http://app.test:{port}/rts")],
+        allow: vec![format!("http://app.test:{port}/rts").parse().expect("an entry")],
         allow_plain_http: true,
-        networks: vec!["127.0.0.0/8".to_owned()],
+        networks: vec!["127.0.0.0/8".parse().expect("a network")],
         ..AppServer::default()
     }
 }

@@ -57,8 +57,10 @@ async fn message_cannot_escape_the_json_body() {
 
 #[tokio::test]
 async fn content_type_is_configurable() {
-    let json =
-        |port| AppServer { content_type: "application/json".to_owned(), ..super::listing(port) };
+    let json = |port| AppServer {
+        content_type: "application/json".parse().expect("a media type"),
+        ..super::listing(port)
+    };
     let request = request_for(json, "", Payload::text("x")).await;
     assert!(request.contains("\r\ncontent-type: application/json\r\n"), "{request}");
 }
@@ -66,7 +68,7 @@ async fn content_type_is_configurable() {
 #[tokio::test]
 async fn signed_post_has_one_more_header_with_fresh_nonce() {
     let signed = |port| AppServer {
-        forwarding_key: Some("forwarding key".to_owned()),
+        forwarding_key: Some("forwarding key".parse().expect("a key")),
         ..super::listing(port)
     };
     let mut headers = Vec::new();

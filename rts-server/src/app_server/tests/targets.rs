@@ -6,9 +6,15 @@ use rts_proto::server::PostProgress::NotReached;
 use super::{Poster, ended, listing};
 use crate::AppServer;
 
+/// A poster for one entry, with public addresses only.
+fn with_entry(entry: &str) -> Poster {
+    let allow = vec![entry.parse().expect("an entry")];
+    Poster::new(AppServer { allow, ..AppServer::default() })
+}
+
 /// A poster for `https://app.test/`, with public addresses only.
 fn public_only() -> Poster {
-    Poster::new(AppServer { allow: vec!["https://app.test/".to_owned()], ..AppServer::default() })
+    with_entry("https://app.test/")
 }
 
 #[tokio::test]
@@ -53,7 +59,7 @@ async fn internal_address_needs_its_network_listed() {
     for url in
         ["https://169.254.169.254/", "https://127.0.0.1/", "https://[::1]/", "https://10.0.0.1/"]
     {
-        let poster = Poster::new(AppServer { allow: vec![url.to_owned()], ..AppServer::default() });
+        let poster = with_entry(url);
         assert_eq!(poster.outcome(url).await, ended(NotReached, false));
         assert_eq!(poster.dialled(), [], "{url}");
         assert!(poster.network.record().resolved.is_empty());
