@@ -1,6 +1,7 @@
 //! An engine keeps nothing of a login that ended, and nothing at all after `destroy`. The tests
 //! fill every store, and then end the login in every possible way.
 
+use alloc::format;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
@@ -45,6 +46,24 @@ impl World {
         let config = Config::new(app_id);
         let (now, link) = (Instant::from_millis(1), LinkId(0));
         Self { engine: Client::new(config, 1), now, link, frames: Vec::new() }
+    }
+
+    /// Every store is filled.
+    fn lived() -> Self {
+        let mut world = Self::new();
+        world.live();
+        world
+    }
+
+    /// Nothing is left to do, and only this is kept.
+    fn assert_keeps(&mut self, expected: &[(&'static str, usize)], context: &str) {
+        assert_eq!(self.drain(), None, "{context}: no deadline is left");
+        assert_eq!(filled(kept(&self.engine)), expected, "{context}");
+    }
+
+    fn assert_destroy_empties(&mut self, context: &str) {
+        self.engine.destroy(self.now);
+        self.assert_keeps(&[], context);
     }
 
     fn input(&mut self, input: Input) {
@@ -179,8 +198,7 @@ fn close(code: CloseCode) -> Frame {
 
 #[test]
 fn whole_life_uses_every_store() {
-    let mut world = World::new();
-    world.live();
+    let world = World::lived();
     let empty: Vec<_> = kept(&world.engine).into_iter().filter(|(_, count)| *count == 0).collect();
     assert_eq!(empty, []);
 }
@@ -188,30 +206,24 @@ fn whole_life_uses_every_store() {
 #[test]
 fn ended_login_leaves_only_room_handles() {
     for (end, ends) in ENDS.into_iter().enumerate() {
-        let mut world = World::new();
-        world.live();
+        let mut world = World::lived();
         ends(&mut world);
-        assert_eq!(world.drain(), None, "no deadline is left");
-        assert_eq!(filled(kept(&world.engine)), [("handles", 2), ("rooms", 2)], "end {end}");
+        world.assert_keeps(&[("handles", 2), ("rooms", 2)], &format!("end {end}"));
     }
 }
 
 #[test]
 fn refused_token_keeps_rooms_and_params_for_the_next_one() {
-    let mut world = World::new();
-    world.live();
+    let mut world = World::lived();
     world.input(Input::Disconnected(world.link));
     world.connect();
     world.refuse_login();
-    assert_eq!(world.drain(), None, "no deadline is left");
     // The login keeps its rooms and params until another token comes.
     let of_params = [("params in force", 1), ("tickets of repeated params", 1)];
     let of_rooms = [("handles", 2), ("rooms", 2), ("memberships", 2)];
     let expected = [&[("logins", 1)][..], &of_rooms, &of_params].concat();
-    assert_eq!(filled(kept(&world.engine)), expected);
-    world.engine.destroy(world.now);
-    assert_eq!(world.drain(), None, "no deadline is left");
-    assert_eq!(filled(kept(&world.engine)), []);
+    world.assert_keeps(&expected, "refused");
+    world.assert_destroy_empties("destroyed");
 }
 
 #[test]
@@ -220,16 +232,11 @@ fn destroyed_engine_keeps_nothing() {
     for (life, lives) in lives.into_iter().enumerate() {
         let mut world = World::new();
         lives(&mut world);
-        world.engine.destroy(world.now);
-        assert_eq!(world.drain(), None, "no deadline is left");
-        assert_eq!(filled(kept(&world.engine)), [], "life {life}");
+        world.assert_destroy_empties(&format!("life {life}"));
     }
     for (end, ends) in ENDS.into_iter().enumerate() {
-        let mut world = World::new();
-        world.live();
+        let mut world = World::lived();
         ends(&mut world);
-        world.engine.destroy(world.now);
-        assert_eq!(world.drain(), None, "no deadline is left");
-        assert_eq!(filled(kept(&world.engine)), [], "end {end}");
+        world.assert_destroy_empties(&format!("end {end}"));
     }
 }
