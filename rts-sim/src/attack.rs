@@ -7,7 +7,7 @@ use rts_proto::{
     AppId, Instant, LinkId, MessageConfig, MessageId, OnlineStatus, Payload, RoomId, RoomState,
     UserId,
 };
-use rts_testkit::{Person, World};
+use rts_testkit::{EngineIndex, World};
 use std::time::Duration;
 
 use super::names::MALLORY;
@@ -41,7 +41,7 @@ impl Attackers {
         Self { has_rates, links: Vec::new(), over_rate: Vec::new(), together: Vec::new() }
     }
 
-    pub(crate) fn is_one(&self, who: Person) -> bool {
+    pub(crate) fn is_one(&self, who: EngineIndex) -> bool {
         World::is_stranger(who)
     }
 
@@ -66,7 +66,7 @@ impl Attackers {
         }
         for link in self.links.drain(..) {
             let mut decoder = Decoder::new();
-            decoder.push(Bytes::copy_from_slice(world.heard(link)));
+            decoder.push(Bytes::copy_from_slice(world.received(link)));
             while let Ok(Some(frame)) = decoder.next(FRAME_BYTES_MAX) {
                 let is_foreign = match &frame {
                     Frame::LoginAnswer(LoginAnswer::Accepted(accepted)) => accepted.resumed,
@@ -212,16 +212,16 @@ impl Attackers {
 fn joins_refused(world: &World, link: LinkId) -> usize {
     let is_refusal =
         |frame: &Frame| matches!(frame, Frame::JoinAnswer { state: RoomState::JoinFailed, .. });
-    heard(world, link).filter(is_refusal).count()
+    received(world, link).filter(is_refusal).count()
 }
 
 fn is_let_in(world: &World, link: LinkId) -> bool {
-    heard(world, link).any(|frame| matches!(frame, Frame::LoginAnswer(LoginAnswer::Accepted(_))))
+    received(world, link).any(|frame| matches!(frame, Frame::LoginAnswer(LoginAnswer::Accepted(_))))
 }
 
-fn heard(world: &World, link: LinkId) -> impl Iterator<Item = Frame> {
+fn received(world: &World, link: LinkId) -> impl Iterator<Item = Frame> {
     let mut decoder = Decoder::new();
-    decoder.push(Bytes::copy_from_slice(world.heard(link)));
+    decoder.push(Bytes::copy_from_slice(world.received(link)));
     std::iter::from_fn(move || decoder.next(FRAME_BYTES_MAX).ok().flatten())
 }
 

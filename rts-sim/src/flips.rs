@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use fastrand::Rng;
-use rts_testkit::Person;
+use rts_testkit::EngineIndex;
 
 /// The base of the rate of changes: `per_million` of this number of bytes.
 const OF_BYTES: u32 = 1_000_000;
@@ -10,21 +10,21 @@ const OF_BYTES: u32 = 1_000_000;
 #[derive(Debug)]
 pub(crate) struct Flips {
     /// The engines whose links change bytes.
-    pub(crate) people: Vec<Person>,
+    pub(crate) engines: Vec<EngineIndex>,
     /// The number of bytes of a million that change.
     per_million: u32,
     random: Rng,
 }
 
 impl Flips {
-    pub(crate) fn new(people: Vec<Person>, per_million: u32, seed: u64) -> Self {
-        Self { people, per_million, random: Rng::with_seed(seed) }
+    pub(crate) fn new(engines: Vec<EngineIndex>, per_million: u32, seed: u64) -> Self {
+        Self { engines, per_million, random: Rng::with_seed(seed) }
     }
 
     /// Changes bytes on these engines' links, in either direction. Half of the changed bytes get
     /// one bit flipped, the others a random value.
-    pub(crate) fn pass(&mut self, who: Person, bytes: Bytes) -> Bytes {
-        if !self.people.contains(&who) {
+    pub(crate) fn pass(&mut self, who: EngineIndex, bytes: Bytes) -> Bytes {
+        if !self.engines.contains(&who) {
             return bytes;
         }
         let mut changed = bytes.to_vec();

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rts_proto::client::{Event, Input};
 use rts_proto::{MessageConfig, MessageId, Payload, RoomKey, SendCode, UserId};
-use rts_testkit::{Person, World};
+use rts_testkit::{EngineIndex, World};
 
 use super::flips::Flips;
 use super::model::Engine;
@@ -34,14 +34,14 @@ pub(crate) struct Harmed {
 
 #[derive(Debug)]
 struct One {
-    who: Person,
+    who: EngineIndex,
     uid: String,
     engine: Engine,
     room: Option<RoomKey>,
     /// The messages that this user sent last, with their results.
     asked: BTreeMap<MessageId, Option<SendCode>>,
     /// The sender and payload of each message received since then.
-    heard: Vec<(String, Payload)>,
+    received: Vec<(String, Payload)>,
 }
 
 impl Harmed {
@@ -50,20 +50,20 @@ impl Harmed {
     }
 
     /// Adds the engines, whose links change bytes from the beginning.
-    pub(crate) fn enter(&mut self, people: Vec<Person>, harm: Harm, seed: u64) {
-        self.wires.harm(Flips::new(people.clone(), harm.per_million, seed));
+    pub(crate) fn enter(&mut self, engines: Vec<EngineIndex>, harm: Harm, seed: u64) {
+        self.wires.harm(Flips::new(engines.clone(), harm.per_million, seed));
         let one = |(number, who)| One {
             who,
             uid: harmed_uid(number),
             engine: Engine::default(),
             room: None,
             asked: BTreeMap::new(),
-            heard: Vec::new(),
+            received: Vec::new(),
         };
-        self.all = people.into_iter().enumerate().map(one).collect();
+        self.all = engines.into_iter().enumerate().map(one).collect();
     }
 
-    pub(crate) fn is_one(&self, who: Person) -> bool {
+    pub(crate) fn is_one(&self, who: EngineIndex) -> bool {
         self.all.iter().any(|one| one.who == who)
     }
 
@@ -71,7 +71,7 @@ impl Harmed {
         self.all.iter().any(|one| one.uid == uid.as_str())
     }
 
-    pub(crate) fn told(&mut self, who: Person, event: &Event) {
+    pub(crate) fn told(&mut self, who: EngineIndex, event: &Event) {
         let Some(one) = self.all.iter_mut().find(|one| one.who == who) else { return };
         one.engine.told(event);
         match event {
@@ -81,7 +81,7 @@ impl Harmed {
                 }
             }
             Event::MessageReceived { from, payload } => {
-                one.heard.push((from.as_str().to_owned(), payload.clone()));
+                one.received.push((from.as_str().to_owned(), payload.clone()));
             }
             _ => {}
         }
@@ -143,7 +143,7 @@ impl Harmed {
             ensure(one.engine.login.live().is_some() && one.engine.is_up(), || {
                 format!("I43: 30 s after its links were harmed, {one:?}")
             })?;
-            one.heard.clear();
+            one.received.clear();
             one.asked.clear();
             for to in &uids {
                 let id = one.send(world, to, QUESTION_BYTES);
@@ -158,12 +158,12 @@ impl Harmed {
     pub(crate) fn leave(&mut self, world: &mut World) -> Result<(), Violation> {
         let uids: BTreeSet<&str> = self.all.iter().map(|one| one.uid.as_str()).collect();
         for one in &self.all {
-            let from: BTreeSet<&str> = one.heard.iter().map(|(from, _)| from.as_str()).collect();
+            let from: BTreeSet<&str> = one.received.iter().map(|(from, _)| from.as_str()).collect();
             let is_well = one.asked.len() == uids.len()
                 && one.asked.values().all(|result| *result == Some(SendCode::Ok))
-                && one.heard.len() == uids.len()
+                && one.received.len() == uids.len()
                 && from == uids
-                && one.heard.iter().all(|(_, payload)| *payload == said(QUESTION_BYTES));
+                && one.received.iter().all(|(_, payload)| *payload == said(QUESTION_BYTES));
             ensure(is_well, || format!("I43: after its links were harmed, {one:?}"))?;
             world.call(one.who, |engine, now| engine.logout(now));
         }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rts_proto::client::{Event, RoomEvent};
 use rts_proto::server::Report;
 use rts_proto::{ConnectionState, Instant, LoginCode, RoomKey, RoomState};
-use rts_testkit::Person;
+use rts_testkit::EngineIndex;
 
 use super::trace::{Call, Entry, Line, Phase};
 
@@ -124,7 +124,7 @@ impl Reported {
 
 impl Model {
     /// The engines in which a user of an app is logged in.
-    pub(crate) fn live(&self, app: usize) -> impl Iterator<Item = (Person, &str)> {
+    pub(crate) fn live(&self, app: usize) -> impl Iterator<Item = (EngineIndex, &str)> {
         self.engines.iter().enumerate().filter_map(move |(who, engine)| {
             engine.login.live().filter(|_| engine.app == app).map(|uid| (who, uid))
         })

@@ -10,7 +10,7 @@ use rts_proto::{
     BroadcastCode, CallId, CloseCode, Instant, LoginCode, MessageConfig, MessageId, OnlineStatus,
     Payload, RoomKey,
 };
-use rts_testkit::{Person, Side};
+use rts_testkit::{EngineIndex, Side};
 
 use super::newer::Unknown;
 use super::plan::{Command, ParamsKind, Step};
@@ -139,21 +139,21 @@ pub(crate) enum Phase {
 pub(crate) enum Entry {
     /// A new engine of this app.
     Engine {
-        who: Person,
+        who: EngineIndex,
         app: usize,
     },
     /// The value that the call returned, such as an id.
     Call {
-        who: Person,
+        who: EngineIndex,
         call: Call,
         returned: i64,
     },
     /// The events before this entry were called back before the call returned.
     Returned {
-        who: Person,
+        who: EngineIndex,
     },
     Event {
-        who: Person,
+        who: EngineIndex,
         event: Event,
     },
     Judged {
@@ -164,23 +164,23 @@ pub(crate) enum Entry {
         code: LoginCode,
     },
     Closed {
-        who: Person,
+        who: EngineIndex,
         code: Option<CloseCode>,
     },
     Dialled {
-        who: Person,
+        who: EngineIndex,
     },
     Frozen {
-        who: Person,
+        who: EngineIndex,
         on: bool,
     },
     /// Frames on the engine's present link do not arrive any more.
     WayUpDead {
-        who: Person,
+        who: EngineIndex,
     },
     /// The engine's link became congested, or is no longer congested.
     Congested {
-        who: Person,
+        who: EngineIndex,
         on: bool,
     },
     TargetChecked {

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use rts_testkit::{Middlebox, Person, Piece, Side};
+use rts_testkit::{EngineIndex, Middlebox, Piece, Side};
 
 use super::flips::Flips;
 use super::newer::Newer;
@@ -36,7 +36,7 @@ impl Wires {
 }
 
 impl Middlebox for Wires {
-    fn pass(&mut self, who: Person, to: Side, frames: Bytes) -> Vec<Piece> {
+    fn pass(&mut self, who: EngineIndex, to: Side, frames: Bytes) -> Vec<Piece> {
         let Changes { newer, flips } = &mut *self.0.borrow_mut();
         let mut pieces = match newer.as_mut().filter(|newer| newer.side != to) {
             None => vec![Piece { bytes: frames, mark: None }],

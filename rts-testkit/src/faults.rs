@@ -6,11 +6,11 @@ use rts_proto::{AppId, Instant, LinkId, LoginCode, UserId};
 
 use crate::net::{Break, Side};
 use crate::world::link_of;
-use crate::{APP_ID, Person, World};
+use crate::{APP_ID, EngineIndex, World};
 
 impl World {
     /// Breaks every link of this engine. Both ends are notified, and bytes in transit are lost.
-    pub fn cut(&mut self, who: Person) {
+    pub fn cut(&mut self, who: EngineIndex) {
         let now = self.now();
         for link in self.links(who) {
             self.net.cut(now, link);
@@ -20,7 +20,7 @@ impl World {
     /// Breaks off the engine's link after `bytes` more bytes towards `to`, also in the middle of a
     /// frame. The bytes are counted over all links of the engine from now on. It happens once, and
     /// a later call replaces an earlier one.
-    pub fn break_after(&mut self, who: Person, to: Side, bytes: u64, how: Break) {
+    pub fn break_after(&mut self, who: EngineIndex, to: Side, bytes: u64, how: Break) {
         self.net.plan_break(link_of(who, LinkId(0))..link_of(who + 1, LinkId(0)), to, bytes, how);
     }
 
@@ -45,55 +45,56 @@ impl World {
     }
 
     /// Stops all bytes towards `to` on the engine's present link, without a notice to either end.
-    /// Links that the engine opens later work. If [`unstick`](Self::unstick) is called before the
-    /// link is closed, the bytes written meanwhile arrive, perhaps after the link was replaced.
-    pub fn half_open(&mut self, who: Person, to: Side) {
+    /// Links that the engine opens later work. If [`end_half_open`](Self::end_half_open) is called
+    /// before the link is closed, the bytes written meanwhile arrive, perhaps after the link was
+    /// replaced.
+    pub fn half_open(&mut self, who: EngineIndex, to: Side) {
         if let Some(link) = self.links(who).last() {
-            self.net.set_stuck(*link, to, true);
+            self.net.set_half_open(*link, to, true);
         }
     }
 
     /// Ends every [`half_open`](Self::half_open).
-    pub fn unstick(&mut self) {
-        self.net.unstick_all();
+    pub fn end_half_open(&mut self) {
+        self.net.end_all_half_open();
     }
 
     /// Stops all bytes between this engine and the server, on every link, without a notice to
     /// either end. Several stalled engines make a network partition.
-    pub fn stall(&mut self, who: Person) {
-        self.people[who].is_stalled = true;
+    pub fn stall(&mut self, who: EngineIndex) {
+        self.engines[who].is_stalled = true;
         self.hold_up(who);
     }
 
     /// Ends [`stall`](Self::stall): the bytes written meanwhile arrive.
-    pub fn unstall(&mut self, who: Person) {
-        self.people[who].is_stalled = false;
+    pub fn unstall(&mut self, who: EngineIndex) {
+        self.engines[who].is_stalled = false;
         self.hold_up(who);
     }
 
     /// Breaks this engine's links and makes its attempts to connect fail.
-    pub fn keep_out(&mut self, who: Person) {
-        self.people[who].is_kept_out = true;
+    pub fn block_connects(&mut self, who: EngineIndex) {
+        self.engines[who].connects_blocked = true;
         self.cut(who);
     }
 
-    /// Ends [`keep_out`](Self::keep_out).
-    pub fn let_in(&mut self, who: Person) {
-        self.people[who].is_kept_out = false;
+    /// Ends [`block_connects`](Self::block_connects).
+    pub fn allow_connects(&mut self, who: EngineIndex) {
+        self.engines[who].connects_blocked = false;
     }
 
     /// Stops this engine's process, without a notice to its peers.
-    pub fn freeze(&mut self, who: Person) {
-        self.people[who].is_frozen = true;
+    pub fn freeze(&mut self, who: EngineIndex) {
+        self.engines[who].is_frozen = true;
         self.freeze_deadline(who);
         self.hold_up(who);
     }
 
     /// Ends [`freeze`](Self::freeze): the process runs again, at the present time.
-    pub fn thaw(&mut self, who: Person) {
-        self.people[who].is_frozen = false;
+    pub fn thaw(&mut self, who: EngineIndex) {
+        self.engines[who].is_frozen = false;
         self.hold_up(who);
-        self.drain_person(who);
+        self.drain_engine(who);
     }
 
     /// Shuts the server down in an orderly way. It asks every engine to reconnect after a random
@@ -125,10 +126,10 @@ impl World {
     /// # Panics
     ///
     /// If the user id is invalid.
-    pub fn token_for(&mut self, who: Person, uid: &str, lifetime: Duration) -> String {
+    pub fn token_for(&mut self, who: EngineIndex, uid: &str, lifetime: Duration) -> String {
         let seconds = self.wall_seconds() + lifetime.as_secs();
         let expire_at = u32::try_from(seconds).unwrap_or(u32::MAX).max(1);
-        let app = self.people[who].app_id.clone();
+        let app = self.engines[who].app_id.clone();
         self.token_of(&app, uid, expire_at)
     }
 
@@ -144,8 +145,8 @@ impl World {
 
     /// Replaces the key that signs tokens of the engine's app. Tokens signed with the previous key
     /// stay valid if `keep_previous`. Tokens signed with older keys do not.
-    pub fn rotate_key(&mut self, who: Person, keep_previous: bool) {
-        let app = self.people[who].app_id.clone();
+    pub fn rotate_key(&mut self, who: EngineIndex, keep_previous: bool) {
+        let app = self.engines[who].app_id.clone();
         self.gate.rotate_key(&app, keep_previous);
     }
 

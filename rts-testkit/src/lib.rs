@@ -4,12 +4,12 @@
 
 mod app_server;
 mod clock;
+mod engine;
 mod faults;
 mod gate;
-mod ghosts;
 mod middlebox;
 mod net;
-mod person;
+mod stale_links;
 mod story;
 mod stranger;
 mod tasks;
@@ -20,4 +20,4 @@ mod world;
 pub use app_server::{APP_SERVER_URL, AppServer, Manner};
 pub use middlebox::{Middlebox, Piece};
 pub use net::{Break, Net, Side};
-pub use world::{APP_ID, Habits, Happening, Person, World};
+pub use world::{APP_ID, DriverOptions, EngineIndex, Happening, World};

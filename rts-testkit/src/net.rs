@@ -91,7 +91,7 @@ struct Stream {
     /// Nothing more can be written.
     is_closed: bool,
     /// The stream is held up while one of these is true.
-    is_stuck: bool,
+    is_half_open: bool,
     is_stalled: bool,
     /// The key of this stream in `Net::due`.
     due: Option<Instant>,
@@ -271,7 +271,7 @@ impl Net {
             let key = (link, side);
             if let Some(stream) = self.streams.get_mut(&key) {
                 stream.drop_items();
-                stream.is_stuck = false;
+                stream.is_half_open = false;
                 stream.last_arrival = now;
                 self.put(key, now, Arrival::End);
             }
@@ -279,9 +279,9 @@ impl Net {
     }
 
     /// Stops or starts one direction of a half-open link.
-    pub(crate) fn set_stuck(&mut self, link: LinkId, to: Side, is_stuck: bool) {
+    pub(crate) fn set_half_open(&mut self, link: LinkId, to: Side, is_half_open: bool) {
         if let Some(stream) = self.streams.get_mut(&(link, to)) {
-            stream.is_stuck = is_stuck;
+            stream.is_half_open = is_half_open;
             self.schedule((link, to));
         }
     }
@@ -295,11 +295,11 @@ impl Net {
     }
 
     /// Starts every stuck stream again.
-    pub(crate) fn unstick_all(&mut self) {
-        let stuck = self.streams.iter().filter(|(_, stream)| stream.is_stuck);
+    pub(crate) fn end_all_half_open(&mut self) {
+        let stuck = self.streams.iter().filter(|(_, stream)| stream.is_half_open);
         let keys: Vec<Key> = stuck.map(|(key, _)| *key).collect();
         for (link, to) in keys {
-            self.set_stuck(link, to, false);
+            self.set_half_open(link, to, false);
         }
     }
 
@@ -372,7 +372,7 @@ impl Net {
     /// Sorts the stream's next arrival into `due`.
     fn schedule(&mut self, key: Key) {
         let Some(stream) = self.streams.get_mut(&key) else { return };
-        let is_held = stream.is_stuck || stream.is_stalled;
+        let is_held = stream.is_half_open || stream.is_stalled;
         let next = stream.items.front().map(|(at, _)| *at).filter(|_| !is_held);
         if let Some(before) = std::mem::replace(&mut stream.due, next) {
             self.due.remove(&(before, key));

@@ -20,16 +20,16 @@ fn millis(millis: u64) -> Duration {
 
 /// An engine that is logged in as alice.
 fn alice(world: &mut World) -> (usize, Engine, Events) {
-    let (person, engine) = world.connect();
+    let (index, engine) = world.connect();
     let events = engine.events();
     let token = world.token("alice");
     world.wait_for(seconds(1), engine.login(&token, "alice")).expect("accepted");
-    (person, engine, events)
+    (index, engine, events)
 }
 
 fn texts(events: &mut Events) -> usize {
-    let heard = std::iter::from_fn(|| events.try_next());
-    heard.filter(|event| matches!(event, Event::Message { .. })).count()
+    let received = std::iter::from_fn(|| events.try_next());
+    received.filter(|event| matches!(event, Event::Message { .. })).count()
 }
 
 #[test]
@@ -86,18 +86,18 @@ fn call_after_sleep_happens_at_its_end() {
         }
     });
     world.run_for(seconds(2));
-    let heard = world.take_timed_events(0).into_iter().filter_map(|(at, event)| {
+    let received = world.take_timed_events(0).into_iter().filter_map(|(at, event)| {
         matches!(event, contract::Event::MessageReceived { .. }).then(|| at.since(begin))
     });
     // The message passes the network twice, 10 ms each time.
-    assert_eq!(heard.collect::<Vec<_>>(), [millis(270), millis(520), millis(770)]);
+    assert_eq!(received.collect::<Vec<_>>(), [millis(270), millis(520), millis(770)]);
 }
 
 #[test]
 fn timeout_ends_wait_for_undelivered_message() {
     let mut world = World::new(Config::default(), 0, 1);
-    let (person, engine, _events) = alice(&mut world);
-    world.keep_out(person);
+    let (index, engine, _events) = alice(&mut world);
+    world.block_connects(index);
     world.run_for(seconds(1));
     let sent = engine.send("alice", "hi");
     let begin = world.now();

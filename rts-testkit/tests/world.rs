@@ -7,7 +7,7 @@ use rts_client::{Engine, Reason, SendError};
 use rts_proto::client::Event;
 use rts_proto::server::{Config, Stats};
 use rts_proto::{CloseCode, LoginCode, MessageConfig, Payload, SendCode};
-use rts_testkit::{Happening, Middlebox, Person, Piece, Side, World};
+use rts_testkit::{EngineIndex, Happening, Middlebox, Piece, Side, World};
 
 const ALICE: usize = 0;
 const BOB: usize = 1;
@@ -31,7 +31,7 @@ fn log_in(world: &mut World, engine: &Engine, uid: &str) {
 
 fn closes(world: &mut World, who: usize) -> Vec<Option<CloseCode>> {
     let close = |(_, happening)| match happening {
-        Happening::Closed(person, code) if person == who => Some(code),
+        Happening::Closed(index, code) if index == who => Some(code),
         _ => None,
     };
     world.take_log().into_iter().filter_map(close).collect()
@@ -65,7 +65,7 @@ fn half_open_link_is_replaced_and_its_late_bytes_ignored() {
         "the engine reconnected"
     );
     assert_eq!(world.texts(BOB).len(), 2, "once each");
-    world.unstick();
+    world.end_half_open();
     world.run_for(seconds(1));
     assert_eq!(world.texts(BOB).len(), 2, "the server ignores the replaced link");
 }
@@ -142,13 +142,16 @@ fn engines_reconnect_after_orderly_shutdown() {
 fn application_runs_through_its_handles() {
     let mut world = World::new(Config::default(), 0, 1);
     let ((alice, alices), (_, bobs)) = (world.connect(), world.connect());
-    let mut heard = bobs.events();
+    let mut received = bobs.events();
     log_in(&mut world, &alices, "alice");
     log_in(&mut world, &bobs, "bob");
     assert_eq!(world.wait_for(seconds(1), alices.send("bob", "hi")), Ok(()));
-    let heard = std::iter::from_fn(|| heard.try_next());
-    assert_eq!(heard.filter(|event| matches!(event, rts_client::Event::Message { .. })).count(), 1);
-    world.keep_out(alice);
+    let received = std::iter::from_fn(|| received.try_next());
+    assert_eq!(
+        received.filter(|event| matches!(event, rts_client::Event::Message { .. })).count(),
+        1
+    );
+    world.block_connects(alice);
     world.run_for(seconds(1));
     let late = world.wait_for(seconds(60), alices.send("bob", "hi"));
     assert_eq!(late, Err(SendError::NotDelivered(Reason::NotSent)));
@@ -161,7 +164,7 @@ fn application_runs_through_its_handles() {
 fn unread_events_stop_reading_without_loss() {
     let mut world = World::new(Config::default(), 1, 1);
     let (_, bobs) = world.connect();
-    let mut heard = bobs.events();
+    let mut received = bobs.events();
     world.log_in(ALICE, "alice");
     log_in(&mut world, &bobs, "bob");
     for number in 0..1_200 {
@@ -171,7 +174,7 @@ fn unread_events_stop_reading_without_loss() {
     assert!(world.results(ALICE).len() < 1_200, "the last messages wait");
     let mut texts = Vec::new();
     for _ in 0..100 {
-        while let Some(event) = heard.try_next() {
+        while let Some(event) = received.try_next() {
             if let rts_client::Event::Message { payload: Payload::Text(text), .. } = event {
                 texts.push(text.parse::<u32>().expect("a number"));
             }
@@ -216,7 +219,7 @@ struct WordFilter {
 }
 
 impl Middlebox for WordFilter {
-    fn pass(&mut self, _: Person, to: Side, frames: Bytes) -> Vec<Piece> {
+    fn pass(&mut self, _: EngineIndex, to: Side, frames: Bytes) -> Vec<Piece> {
         let holds = |word: &[u8]| frames.windows(word.len()).any(|part| part == word);
         if to == Side::Server && holds(self.dropped) {
             return Vec::new();

@@ -8,10 +8,10 @@ use std::time::Duration;
 use rts_proto::client::{Event, RoomEvent};
 use rts_proto::server::{Config, Stats};
 use rts_proto::{BroadcastCode, LoginCode, LogoutReason, MessageConfig, Payload, SendCode};
-use rts_testkit::{APP_SERVER_URL, Break, Person, Side, World};
+use rts_testkit::{APP_SERVER_URL, Break, EngineIndex, Side, World};
 
-const ALICE: Person = 0;
-const BOB: Person = 1;
+const ALICE: EngineIndex = 0;
+const BOB: EngineIndex = 1;
 const NAMES: [&str; 2] = ["alice", "bob"];
 /// The number of sends of each kind.
 const EACH: usize = 6;
@@ -43,7 +43,7 @@ impl Script {
 #[derive(Clone, Copy, Debug)]
 struct Cut {
     script: Script,
-    who: Person,
+    who: EngineIndex,
     to: Side,
     bytes: u64,
     how: Break,
@@ -74,14 +74,14 @@ impl Story {
     }
 
     /// An application that logs in again after each failure.
-    fn stay_logged_in(&mut self, who: Person) {
+    fn stay_logged_in(&mut self, who: EngineIndex) {
         let token = self.world.token(NAMES[who]);
         let _ = self.world.call(who, |engine, now| engine.login(now, &token, NAMES[who]));
         self.wait(300);
     }
 
     /// Whether a message reaches the other user.
-    fn probe(&mut self, from: Person) -> bool {
+    fn probe(&mut self, from: EngineIndex) -> bool {
         let id = self.world.send(from, NAMES[1 - from], "probe");
         self.probes[from] += 1;
         self.wait(15_000);
@@ -186,7 +186,7 @@ fn counts_up(texts: &[String], kind: &str) -> bool {
 }
 
 fn check(cut: Cut, story: &Story) {
-    let received = |who: Person| -> (Vec<String>, Vec<String>) {
+    let received = |who: EngineIndex| -> (Vec<String>, Vec<String>) {
         let (mut users, mut rooms) = (Vec::new(), Vec::new());
         for event in &story.events[who] {
             match event {
@@ -278,13 +278,13 @@ fn check(cut: Cut, story: &Story) {
 
 /// Cuts one direction of one user's links after every byte, with every kind of break. Threads share
 /// the points.
-fn cut_everywhere(who: Person, to: Side) {
+fn cut_everywhere(who: EngineIndex, to: Side) {
     for script in Script::ALL {
         cut_script(script, who, to);
     }
 }
 
-fn cut_script(script: Script, who: Person, to: Side) {
+fn cut_script(script: Script, who: EngineIndex, to: Side) {
     let never = Cut { script, who, to, bytes: u64::MAX, how: Break::Closed };
     let (story, left) = tell(never);
     check(never, &story);

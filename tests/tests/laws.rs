@@ -11,10 +11,10 @@ use rts_proto::{
     AppId, BroadcastCode, Instant, MessageConfig, Payload, RoomId, RoomKey, SendCode,
     ServerParamsCode, UserId,
 };
-use rts_testkit::{APP_SERVER_URL, Habits, Manner, World};
+use rts_testkit::{APP_SERVER_URL, DriverOptions, Manner, World};
 use rts_tests::without_rates;
 
-const PEOPLE: usize = 3;
+const ENGINES: usize = 3;
 
 /// One step of a script.
 #[derive(Clone, Copy, Debug)]
@@ -41,7 +41,7 @@ enum Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let who = 0..PEOPLE;
+    let who = 0..ENGINES;
     prop_oneof![
         3 => who.clone().prop_map(Step::Login),
         1 => who.clone().prop_map(Step::Logout),
@@ -111,14 +111,14 @@ fn room() -> RoomId {
 }
 
 /// Plays the script, then ends all faults.
-fn play(script: &[Step], habits: Habits, chunk_bytes: NonZeroUsize) -> Played {
+fn play(script: &[Step], driver_options: DriverOptions, chunk_bytes: NonZeroUsize) -> Played {
     // The laws do not cover rates, which depend on the times of arrival.
-    let mut world = World::new(without_rates(), PEOPLE, 7);
-    world.habits = habits;
+    let mut world = World::new(without_rates(), ENGINES, 7);
+    world.driver_options = driver_options;
     world.net.chunk_bytes = chunk_bytes;
     let mut played =
-        Played { queries: vec![0; PEOPLE], params: vec![0; PEOPLE], ..Played::default() };
-    let rooms: Vec<RoomKey> = (0..PEOPLE)
+        Played { queries: vec![0; ENGINES], params: vec![0; ENGINES], ..Played::default() };
+    let rooms: Vec<RoomKey> = (0..ENGINES)
         .map(|who| world.call(who, |engine, now| engine.create_room(now, "room")).expect("room"))
         .collect();
     for (number, step) in script.iter().enumerate() {
@@ -199,8 +199,8 @@ fn play(script: &[Step], habits: Habits, chunk_bytes: NonZeroUsize) -> Played {
     world.net.refuses = false;
     world.run_for(Duration::from_secs(60));
     played.posted = world.app_server.texts();
-    played.events = (0..PEOPLE).map(|who| world.take_timed_events(who)).collect();
-    for who in 0..PEOPLE {
+    played.events = (0..ENGINES).map(|who| world.take_timed_events(who)).collect();
+    for who in 0..ENGINES {
         world.call(who, |engine, now| engine.destroy(now));
         assert_eq!(world.call(who, |engine, _| engine.open_questions()), 0);
     }
@@ -239,9 +239,9 @@ proptest! {
 
     #[test]
     fn chunk_size_changes_nothing(script in script(), chunk_bytes in 1..100_usize) {
-        let whole = play(&script, Habits::default(), NonZeroUsize::MAX);
+        let whole = play(&script, DriverOptions::default(), NonZeroUsize::MAX);
         let chunk_bytes = NonZeroUsize::new(chunk_bytes).expect("not 0");
-        prop_assert_eq!(&play(&script, Habits::default(), chunk_bytes), &whole);
+        prop_assert_eq!(&play(&script, DriverOptions::default(), chunk_bytes), &whole);
     }
 
     #[test]
@@ -250,23 +250,23 @@ proptest! {
         ticks_always in any::<bool>(),
         drains_late in any::<bool>(),
     ) {
-        let mut other = Habits::default();
+        let mut other = DriverOptions::default();
         (other.ticks_always, other.drains_late) = (ticks_always, drains_late);
-        let whole = play(&script, Habits::default(), NonZeroUsize::MAX);
+        let whole = play(&script, DriverOptions::default(), NonZeroUsize::MAX);
         prop_assert_eq!(&play(&script, other, NonZeroUsize::MAX), &whole);
     }
 
     #[test]
     fn frames_of_ended_links_change_nothing(script in script()) {
-        let mut haunted = Habits::default();
-        haunted.is_haunted = true;
-        let whole = play(&script, Habits::default(), NonZeroUsize::MAX);
-        prop_assert_eq!(&play(&script, haunted, NonZeroUsize::MAX), &whole);
+        let mut stale_links = DriverOptions::default();
+        stale_links.stale_links_send = true;
+        let whole = play(&script, DriverOptions::default(), NonZeroUsize::MAX);
+        prop_assert_eq!(&play(&script, stale_links, NonZeroUsize::MAX), &whole);
     }
 
     #[test]
     fn every_call_has_exactly_one_result(script in script()) {
-        let played = play(&script, Habits::default(), NonZeroUsize::MAX);
+        let played = play(&script, DriverOptions::default(), NonZeroUsize::MAX);
         for (who, events) in played.events.iter().enumerate() {
             let (mut sends, mut broadcasts, mut statuses) = (Vec::new(), Vec::new(), 0);
             let (mut server_sends, mut params) = (Vec::new(), 0);
@@ -300,11 +300,11 @@ proptest! {
 
     #[test]
     fn results_are_true_and_delivery_in_order_once(script in script()) {
-        let played = play(&script, Habits::default(), NonZeroUsize::MAX);
+        let played = play(&script, DriverOptions::default(), NonZeroUsize::MAX);
         let mut arrivals: BTreeMap<usize, usize> = BTreeMap::new();
         for events in &played.events {
             let (users, rooms) = received(events);
-            for from in 0..PEOPLE {
+            for from in 0..ENGINES {
                 let reliable = |number: &usize| {
                     played.sends.iter().any(|(_, (step, reliable))| step == number && *reliable)
                 };
@@ -338,7 +338,7 @@ proptest! {
 
     #[test]
     fn post_results_are_true_and_posts_happen_once(script in script()) {
-        let played = play(&script, Habits::default(), NonZeroUsize::MAX);
+        let played = play(&script, DriverOptions::default(), NonZeroUsize::MAX);
         for (who, events) in played.events.iter().enumerate() {
             for (_, event) in events {
                 let Event::ServerMessageSendResult { id, code, reply } = event else { continue };
@@ -356,7 +356,7 @@ proptest! {
 
     #[test]
     fn only_answers_are_called_back_after_logout(script in script()) {
-        let played = play(&script, Habits::default(), NonZeroUsize::MAX);
+        let played = play(&script, DriverOptions::default(), NonZeroUsize::MAX);
         for events in &played.events {
             let mut is_out = true;
             for (at, event) in events {

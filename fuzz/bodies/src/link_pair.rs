@@ -7,7 +7,7 @@ use std::time::Duration;
 use rts_proto::client::Event;
 use rts_proto::server::{Config, Stats};
 use rts_proto::{MessageConfig, Payload, SendCode};
-use rts_testkit::{Break, Person, Side, World};
+use rts_testkit::{Break, EngineIndex, Side, World};
 
 use crate::script::Script;
 
@@ -44,7 +44,7 @@ fn without_rates() -> Config {
 }
 
 fn step(world: &mut World, script: &mut Script<'_>, sent: &mut [BTreeMap<u64, MessageConfig>; 2]) {
-    let who: Person = usize::from(script.byte() % 2);
+    let who: EngineIndex = usize::from(script.byte() % 2);
     match script.byte() % 16 {
         0..=4 => {
             let config = script.pick(MessageConfig::ALL);
@@ -61,7 +61,7 @@ fn step(world: &mut World, script: &mut Script<'_>, sent: &mut [BTreeMap<u64, Me
             world.break_after(who, to, script.byte().into(), script.pick(&Break::ALL));
         }
         11 => world.half_open(who, script.pick(&Side::BOTH)),
-        12 => world.unstick(),
+        12 => world.end_half_open(),
         13 => world.stall(who),
         14 => world.unstall(who),
         _ => {
@@ -75,7 +75,7 @@ fn step(world: &mut World, script: &mut Script<'_>, sent: &mut [BTreeMap<u64, Me
 /// Ends all faults.
 fn heal(world: &mut World) {
     world.net.latency = Duration::from_millis(10);
-    world.unstick();
+    world.end_half_open();
     for who in 0..NAMES.len() {
         world.unstall(who);
         // A planned break that has not happened never does.

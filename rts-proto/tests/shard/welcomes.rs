@@ -21,7 +21,7 @@ fn room(id: &str) -> RoomId {
 }
 
 /// One user: its link and its frames. It can acknowledge them.
-struct Person {
+struct Member {
     link: LinkId,
     accepted: Accepted,
     received: u64,
@@ -29,7 +29,7 @@ struct Person {
     heard: Vec<Frame>,
 }
 
-impl Person {
+impl Member {
     fn new(shard: &mut Shard, uid: &str) -> Self {
         let (link, accepted) = shard.log_in(login(uid));
         Self { link, accepted, received: 0, ticket: 0, heard: Vec::new() }
@@ -77,14 +77,14 @@ impl Person {
 
 /// This number of users with the longest names, in this number of rooms.
 fn crowd(shard: &mut Shard, members: usize, rooms: usize) {
-    let mut people: Vec<_> =
-        (0..members).map(|number| Person::new(shard, &format!("{number:0>128}"))).collect();
+    let mut group: Vec<_> =
+        (0..members).map(|number| Member::new(shard, &format!("{number:0>128}"))).collect();
     for room in 0..rooms {
-        for person in &mut people {
-            person.join(shard, &format!("room-{room}"));
+        for member in &mut group {
+            member.join(shard, &format!("room-{room}"));
         }
         shard.wait(Duration::from_secs(5));
-        people.iter_mut().for_each(|person| person.read(shard));
+        group.iter_mut().for_each(|member| member.read(shard));
     }
 }
 
@@ -98,7 +98,7 @@ fn member_lists_have_a_budget_and_then_a_rate() {
     config.joins_per_second = 10_000;
     let mut shard = Shard::new(config);
     crowd(&mut shard, LISTED_MAX, 1);
-    let mut alice = Person::new(&mut shard, "alice");
+    let mut alice = Member::new(&mut shard, "alice");
     let begin = shard.now;
     // Joins and leaves without a pause. No other rate applies.
     let mut listed = 0;
@@ -140,7 +140,7 @@ fn relogin_gets_member_lists_within_the_budget_only() {
     let (mut told, mut joins) = (0, 0);
     let begin = shard.now;
     while shard.now.since(begin) < Duration::from_secs(60) {
-        let mut alice = Person::new(&mut shard, "alice");
+        let mut alice = Member::new(&mut shard, "alice");
         alice.join(&mut shard, "room-0");
         joins += 1;
         alice.read(&mut shard);
@@ -158,7 +158,7 @@ fn reader_of_many_large_rooms_gets_all_members() {
     assert!(rooms * listed_bytes(members - 1) > WINDOW_BYTES, "more than a window");
     crowd(&mut shard, members, rooms);
     let name = format!("{:0>128}", 0);
-    let mut back = Person::new(&mut shard, &name);
+    let mut back = Member::new(&mut shard, &name);
     for number in 0..rooms {
         back.join(&mut shard, &format!("room-{number}"));
     }
@@ -178,10 +178,10 @@ fn reader_of_many_large_rooms_gets_all_members() {
 
 /// Two of Alice's answers wait for an acknowledgement, because others list many names. One is for a
 /// room with names, and one for the lobby, where she is alone.
-fn waits_for_answers() -> (Shard, Person) {
+fn waits_for_answers() -> (Shard, Member) {
     let mut shard = Shard::new(Config::default());
     crowd(&mut shard, 400, 1);
-    let mut alice = Person::new(&mut shard, "alice");
+    let mut alice = Member::new(&mut shard, "alice");
     let listed = WINDOW_BYTES / 2 / listed_bytes(400);
     for number in 0..=listed {
         if number > 0 {
@@ -210,7 +210,7 @@ fn waiting_answer_comes_after_an_acknowledging_resume() {
 }
 
 /// Ends her membership of the room.
-type End = fn(&mut Shard, &mut Person, &AppId);
+type End = fn(&mut Shard, &mut Member, &AppId);
 
 #[test]
 fn waiting_answer_precedes_the_end_of_its_membership() {

@@ -16,46 +16,46 @@ use rts_proto::wire::ResumeKey;
 use rts_proto::{AppId, Instant, LinkId, MessageConfig, Payload, RoomKey};
 
 const NAMES: [&str; 2] = ["alice", "bob"];
-/// The server's number of a link: the person's index times this, plus the engine's number.
-const LINKS_PER_PERSON: u64 = 1_000_000;
+/// The server's number of a link: the index of the engine times this, plus the engine's number.
+const LINKS_PER_ENGINE: u64 = 1_000_000;
 
 /// An index of `NAMES`.
-type Person = usize;
+type EngineIndex = usize;
 
 #[derive(Clone, Debug)]
 enum Step {
     Send {
-        who: Person,
-        to: Person,
+        who: EngineIndex,
+        to: EngineIndex,
         reliable: bool,
         bytes: usize,
     },
-    Ask(Person),
-    Broadcast(Person),
+    Ask(EngineIndex),
+    Broadcast(EngineIndex),
     /// This number of frames on a wire arrive.
     Deliver {
-        who: Person,
+        who: EngineIndex,
         upwards: bool,
         frames: usize,
     },
     /// The link breaks, and its frames are lost. The server may not notice it.
     Cut {
-        who: Person,
+        who: EngineIndex,
         half_open: bool,
     },
     Pass(Duration),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let person = 0..NAMES.len();
-    let send = (person.clone(), person.clone(), prop::bool::weighted(0.8), 0..3_000_usize);
-    let deliver = (person.clone(), any::<bool>(), 1..8_usize);
+    let engine = 0..NAMES.len();
+    let send = (engine.clone(), engine.clone(), prop::bool::weighted(0.8), 0..3_000_usize);
+    let deliver = (engine.clone(), any::<bool>(), 1..8_usize);
     let step = prop_oneof![
         8 => send.prop_map(|(who, to, reliable, bytes)| Step::Send { who, to, reliable, bytes }),
-        1 => person.clone().prop_map(Step::Ask),
-        2 => person.clone().prop_map(Step::Broadcast),
+        1 => engine.clone().prop_map(Step::Ask),
+        2 => engine.clone().prop_map(Step::Broadcast),
         10 => deliver.prop_map(|(who, upwards, frames)| Step::Deliver { who, upwards, frames }),
-        2 => (person, any::<bool>()).prop_map(|(who, half_open)| Step::Cut { who, half_open }),
+        2 => (engine, any::<bool>()).prop_map(|(who, half_open)| Step::Cut { who, half_open }),
         2 => (1..700_u64).prop_map(|time| Step::Pass(Duration::from_millis(time))),
         1 => (1..40_u64).prop_map(|time| Step::Pass(Duration::from_secs(time))),
     ];
@@ -85,15 +85,15 @@ struct World {
     last_claim: u64,
     half_open: bool,
     /// Messages by text: sender, id, receiver, and whether it is reliable.
-    sent: BTreeMap<String, (Person, u64, Person, bool)>,
+    sent: BTreeMap<String, (EngineIndex, u64, EngineIndex, bool)>,
 }
 
-fn server_link(who: Person, link: LinkId) -> LinkId {
-    LinkId(who as u64 * LINKS_PER_PERSON + link.0)
+fn server_link(who: EngineIndex, link: LinkId) -> LinkId {
+    LinkId(who as u64 * LINKS_PER_ENGINE + link.0)
 }
 
-fn engine_link(link: LinkId) -> (Person, LinkId) {
-    ((link.0 / LINKS_PER_PERSON) as usize, LinkId(link.0 % LINKS_PER_PERSON))
+fn engine_link(link: LinkId) -> (EngineIndex, LinkId) {
+    ((link.0 / LINKS_PER_ENGINE) as usize, LinkId(link.0 % LINKS_PER_ENGINE))
 }
 
 impl World {
@@ -105,7 +105,7 @@ impl World {
         config.joins_per_second = 0;
         config.logins_per_second = 0;
         config.room_broadcasts_per_second = 0;
-        let side = |who: Person| {
+        let side = |who: EngineIndex| {
             let app_id = AppId::new("123456781234567812345678").expect("well formed");
             let config = client::Config::new(app_id);
             Side {
@@ -174,7 +174,7 @@ impl World {
         }
     }
 
-    fn send(&mut self, who: Person, to: Person, reliable: bool, bytes: usize) {
+    fn send(&mut self, who: EngineIndex, to: EngineIndex, reliable: bool, bytes: usize) {
         let text = format!("{:0>1$}", self.sent.len(), bytes.max(4));
         let payload = Payload::text(text.as_str());
         let config = match reliable {
@@ -188,7 +188,7 @@ impl World {
     }
 
     /// The oldest frame on a wire arrives.
-    fn deliver(&mut self, who: Person, upwards: bool) -> bool {
+    fn deliver(&mut self, who: EngineIndex, upwards: bool) -> bool {
         let Some(link) = self.sides[who].link else { return false };
         if upwards {
             let Some(bytes) = self.sides[who].up.pop_front() else { return false };
@@ -216,7 +216,7 @@ impl World {
         true
     }
 
-    fn engine_says(&mut self, who: Person, bytes: Bytes) {
+    fn engine_says(&mut self, who: EngineIndex, bytes: Bytes) {
         let side = &mut self.sides[who];
         if let Some(session) = &mut side.session {
             session.engine_says(&bytes);
@@ -244,12 +244,12 @@ impl World {
         }
     }
 
-    fn engine(&mut self, who: Person, input: client::Input) {
+    fn engine(&mut self, who: EngineIndex, input: client::Input) {
         self.sides[who].engine.handle_input(self.now, input);
         self.drain_engine(who);
     }
 
-    fn drain_engine(&mut self, who: Person) {
+    fn drain_engine(&mut self, who: EngineIndex) {
         loop {
             match self.sides[who].engine.poll_output() {
                 client::Output::Connect(link) => {
@@ -338,7 +338,7 @@ impl World {
     }
 
     fn check_messages(&self) {
-        let mut results: BTreeMap<(Person, u64), u32> = BTreeMap::new();
+        let mut results: BTreeMap<(EngineIndex, u64), u32> = BTreeMap::new();
         let mut arrived: BTreeSet<&str> = BTreeSet::new();
         for (who, side) in self.sides.iter().enumerate() {
             // An unreliable message does not wait behind reliable ones that are paced after a

@@ -1,4 +1,4 @@
-//! An observer of both wires of one person. Frames carry no numbers, so it counts them (§4.2).
+//! An observer of both wires of one engine. Frames carry no numbers, so it counts them (§4.2).
 
 use bytes::Bytes;
 use rts_proto::LinkId;

@@ -8,7 +8,7 @@ use rts_proto::client::Event;
 use rts_proto::limits::{POST_TIMEOUT, POSTS_PER_USER_MAX, REPLY_BYTES_MAX};
 use rts_proto::server::PostProgress;
 use rts_proto::{CallId, Instant, Reply, SendCode, ServerParamsCode};
-use rts_testkit::Person;
+use rts_testkit::EngineIndex;
 
 use super::sends::sendable;
 use super::{Oracle, Violation, ensure};
@@ -23,7 +23,7 @@ const SLACK: Duration = Duration::from_secs(1);
 /// One call of `setServerParams`.
 #[derive(Debug)]
 struct Set {
-    who: Person,
+    who: EngineIndex,
     app: usize,
     /// The engine's login. Params end with it.
     login: u64,
@@ -72,12 +72,12 @@ enum Fate {
     NotReached,
 }
 
-type Key = (Person, u64);
+type Key = (EngineIndex, u64);
 
 #[derive(Debug, Default)]
 pub(super) struct AppServer {
     sets: BTreeMap<u64, Set>,
-    known: BTreeMap<Person, Known>,
+    known: BTreeMap<EngineIndex, Known>,
     allowed: BTreeMap<(usize, String), bool>,
     sent: BTreeMap<Key, Sent>,
     open: BTreeSet<Key>,
@@ -86,7 +86,7 @@ pub(super) struct AppServer {
     /// The number of open posts of each user: neither answered nor abandoned.
     under_way: BTreeMap<(usize, String), usize>,
     /// The newest posted message of each engine.
-    newest_post: BTreeMap<Person, u64>,
+    newest_post: BTreeMap<EngineIndex, u64>,
 }
 
 impl Oracle for AppServer {
@@ -131,7 +131,7 @@ impl Oracle for AppServer {
 }
 
 impl AppServer {
-    fn known(&mut self, model: &Model, who: Person) -> &mut Known {
+    fn known(&mut self, model: &Model, who: EngineIndex) -> &mut Known {
         let login = model.engines[who].logins;
         let known = self.known.entry(who).or_default();
         if known.login != login {
@@ -140,7 +140,7 @@ impl AppServer {
         known
     }
 
-    fn set(&mut self, model: &Model, who: Person, serial: u64, kind: ParamsKind, url: &str) {
+    fn set(&mut self, model: &Model, who: EngineIndex, serial: u64, kind: ParamsKind, url: &str) {
         let engine = &model.engines[who];
         if engine.is_destroyed {
             return;
@@ -159,7 +159,7 @@ impl AppServer {
     fn set_result(
         &mut self,
         model: &Model,
-        who: Person,
+        who: EngineIndex,
         code: ServerParamsCode,
     ) -> Result<(), Violation> {
         let is_live = model.engines[who].login.live().is_some();
@@ -200,7 +200,7 @@ impl AppServer {
         &mut self,
         model: &Model,
         now: Instant,
-        who: Person,
+        who: EngineIndex,
         (serial, bytes, is_binary): (u64, usize, bool),
     ) -> Sent {
         let engine = &model.engines[who];
@@ -286,7 +286,7 @@ impl AppServer {
         let is_the_same = (sent.app, sent.uid.as_deref()) == (post.app, Some(&*post.uid))
             && set.app == post.app
             && post.payload == payload::make(sent.app, sent.serial, sent.bytes, sent.is_binary);
-        ensure(is_the_same, || format!("I29: posted otherwise than sent: {post:?} of {sent:?}"))?;
+        ensure(is_the_same, || format!("I29: posted not as sent: {post:?} of {sent:?}"))?;
         let is_in_force = set.login == sent.login
             && sent.confirmed.is_none_or(|confirmed| serial >= confirmed)
             && sent.newest.is_some_and(|newest| serial <= newest)

@@ -12,7 +12,7 @@ use rts_proto::server::{CommandError, Report};
 use rts_proto::{
     Instant, LeaveReason, LoginCode, LogoutReason, OnlineStatus, Payload, RoomKey, RoomState,
 };
-use rts_testkit::Person;
+use rts_testkit::EngineIndex;
 
 use super::{Oracle, Violation, ensure, own_serial};
 use crate::model::{Login, Model};
@@ -45,13 +45,13 @@ pub(super) struct BackEnd {
     /// The messages that a user's session must still receive, unless the session ends.
     expected: BTreeMap<(usize, String), BTreeSet<u64>>,
     /// The newest message that each login of each engine received.
-    newest: BTreeMap<(Person, u64), u64>,
+    newest: BTreeMap<(EngineIndex, u64), u64>,
     /// Every ban of the run. A ban ends early when it is lifted or when its server ends.
     bans: Vec<Ban>,
     /// Every command that removes users.
     removals: Vec<(Instant, usize, Command)>,
     /// The last call of `joinRoom` of each room handle.
-    joins: BTreeMap<(Person, RoomKey), Instant>,
+    joins: BTreeMap<(EngineIndex, RoomKey), Instant>,
     /// The number of removals by the last command that are not reported yet.
     kicks_due: usize,
 }
@@ -282,7 +282,7 @@ impl BackEnd {
         &mut self,
         model: &Model,
         now: Instant,
-        who: Person,
+        who: EngineIndex,
         event: &Event,
     ) -> Result<(), Violation> {
         let engine = &model.engines[who];
@@ -344,7 +344,12 @@ impl BackEnd {
         ensure(holds, || format!("nobody wanted that since {since}"))
     }
 
-    fn received(&mut self, model: &Model, who: Person, payload: &Payload) -> Result<(), Violation> {
+    fn received(
+        &mut self,
+        model: &Model,
+        who: EngineIndex,
+        payload: &Payload,
+    ) -> Result<(), Violation> {
         let engine = &model.engines[who];
         let app = engine.app;
         let Some(serial) = own_serial(model, who, payload)? else { return Ok(()) };
@@ -354,7 +359,7 @@ impl BackEnd {
         let is_the_same = message.app == app
             && engine.login.live() == Some(&message.to)
             && *payload == payload::make(app, serial, message.bytes, message.is_binary);
-        ensure(is_the_same, || format!("I15: #{who} received otherwise than sent: {message:?}"))?;
+        ensure(is_the_same, || format!("I15: #{who} received not as sent: {message:?}"))?;
         ensure(!message.is_received, || format!("I17: #{who} received {serial} twice"))?;
         message.is_received = true;
         if let Some(expected) = self.expected.get_mut(&(app, message.to.clone())) {
@@ -368,7 +373,7 @@ impl BackEnd {
         Ok(())
     }
 
-    fn session_ends(&mut self, model: &Model, who: Person) {
+    fn session_ends(&mut self, model: &Model, who: EngineIndex) {
         let engine = &model.engines[who];
         if let Login::LoggedIn(uid) | Login::LoggingIn(uid) | Login::Rejected(uid) = &engine.login {
             self.expected.remove(&(engine.app, uid.clone()));

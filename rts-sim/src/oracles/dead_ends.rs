@@ -6,7 +6,7 @@ use std::time::Duration;
 use rts_proto::client::Event;
 use rts_proto::limits::PAYLOAD_BYTES_MAX;
 use rts_proto::{Instant, UserId};
-use rts_testkit::Person;
+use rts_testkit::EngineIndex;
 
 use super::{Oracle, Violation, ensure};
 use crate::model::Model;
@@ -63,9 +63,9 @@ fn longest(weather: &Weather) -> Duration {
 
 #[derive(Debug, Default)]
 pub(super) struct DeadEnds {
-    ends: BTreeMap<Person, DeadEnd>,
+    ends: BTreeMap<EngineIndex, DeadEnd>,
     /// The time at which each engine asked for its newest link.
-    dialled: BTreeMap<Person, Instant>,
+    dialled: BTreeMap<EngineIndex, Instant>,
     /// The network's longest delay now, the longest before, and the time of the change.
     takes: Takes,
     /// Whether the network had a narrow link. Such a link may be silent for minutes without being

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rts_proto::client::Event;
 use rts_proto::limits::SESSION_GRACE;
 use rts_proto::{Instant, LoginCode, OnlineStatus};
-use rts_testkit::Person;
+use rts_testkit::EngineIndex;
 
 use super::{Oracle, Violation, ensure};
 use crate::model::Model;
@@ -26,7 +26,7 @@ struct Asked {
 
 #[derive(Debug, Default)]
 pub(super) struct Isolation {
-    open: BTreeMap<Person, VecDeque<Asked>>,
+    open: BTreeMap<EngineIndex, VecDeque<Asked>>,
     /// The last time at which a login as this user of this app was accepted or known to be live.
     alive: BTreeMap<(usize, String), Instant>,
     /// Whether the network is so slow that frames may still be in transit long after their sender
@@ -83,7 +83,7 @@ impl Isolation {
         &mut self,
         model: &Model,
         now: Instant,
-        who: Person,
+        who: EngineIndex,
         uid: &str,
         status: OnlineStatus,
     ) -> Result<(), Violation> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rts_proto::client::{Event, RoomEvent};
 use rts_proto::{ConnectionState, Instant, LoginCode, LogoutReason, ServerParamsCode};
-use rts_testkit::Person;
+use rts_testkit::EngineIndex;
 
 use super::{Oracle, Violation, ensure};
 use crate::model::{Login, Model};
@@ -22,17 +22,17 @@ pub(super) struct Lifecycle {
     keys: BTreeMap<usize, (u64, bool)>,
     /// The logins that the server accepted, by app and user, and the time of the last.
     accepted: BTreeMap<(usize, String), Instant>,
-    last_state: BTreeMap<Person, Instant>,
-    login_since: BTreeMap<Person, Instant>,
-    is_connected_before: BTreeMap<Person, bool>,
+    last_state: BTreeMap<EngineIndex, Instant>,
+    login_since: BTreeMap<EngineIndex, Instant>,
+    is_connected_before: BTreeMap<EngineIndex, bool>,
     /// The time until which each engine was logging in, and its user.
-    logging_in_until: BTreeMap<Person, (usize, String, Instant)>,
+    logging_in_until: BTreeMap<EngineIndex, (usize, String, Instant)>,
     /// The attempts to connect of each engine that is logging in.
-    dials: BTreeMap<Person, u32>,
+    dials: BTreeMap<EngineIndex, u32>,
     /// Users with a login that was given up in transit. It may still arrive at any time.
     may_be_late: BTreeSet<(usize, String)>,
     /// The time of each engine's call of `login`.
-    called_since: BTreeMap<Person, Instant>,
+    called_since: BTreeMap<EngineIndex, Instant>,
     /// For an app, or one of its users: tokens issued before this second are revoked.
     revoked: BTreeMap<(usize, Option<usize>), u32>,
     /// Whether the wall clock, which claims are made from, went back.
@@ -89,7 +89,7 @@ impl Oracle for Lifecycle {
 
 impl Lifecycle {
     /// A first login has no claim to order it, so a login on a link that was given up may win.
-    fn dialled(&mut self, model: &Model, who: Person) {
+    fn dialled(&mut self, model: &Model, who: EngineIndex) {
         let engine = &model.engines[who];
         if let Login::LoggingIn(uid) = &engine.login {
             let dials = self.dials.entry(who).or_default();
@@ -104,7 +104,7 @@ impl Lifecycle {
         &mut self,
         model: &Model,
         now: Instant,
-        who: Person,
+        who: EngineIndex,
         call: &Call,
         returned: i64,
     ) -> Result<(), Violation> {
@@ -180,7 +180,7 @@ impl Lifecycle {
         &mut self,
         model: &Model,
         now: Instant,
-        who: Person,
+        who: EngineIndex,
         event: &Event,
     ) -> Result<(), Violation> {
         let engine = &model.engines[who];
@@ -251,7 +251,7 @@ impl Lifecycle {
     fn displaced(
         &self,
         model: &Model,
-        who: Person,
+        who: EngineIndex,
         app: usize,
         uid: &str,
     ) -> Result<(), Violation> {
@@ -273,7 +273,7 @@ impl Lifecycle {
         &mut self,
         model: &Model,
         now: Instant,
-        who: Person,
+        who: EngineIndex,
         before: Option<ConnectionState>,
         since: Option<Instant>,
         state: ConnectionState,
@@ -308,7 +308,7 @@ impl Lifecycle {
 }
 
 /// I7: after the end of a login, only results of calls are called back.
-fn nothing_but_answers(who: Person, event: &Event) -> Result<(), Violation> {
+fn nothing_but_answers(who: EngineIndex, event: &Event) -> Result<(), Violation> {
     let is_answer = match event {
         Event::MessageSendResult { .. }
         | Event::PeerOnlineStatus { .. }

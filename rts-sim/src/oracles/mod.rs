@@ -17,7 +17,7 @@ mod sends;
 mod waiting;
 
 use rts_proto::Payload;
-use rts_testkit::Person;
+use rts_testkit::EngineIndex;
 
 use super::model::Model;
 use super::payload;
@@ -72,7 +72,7 @@ impl Oracles {
 /// message is of the engine's own app.
 pub(crate) fn own_serial(
     model: &Model,
-    who: Person,
+    who: EngineIndex,
     payload: &Payload,
 ) -> Result<Option<u64>, Violation> {
     let Some((app, serial)) = payload::read(payload.as_bytes()) else { return Ok(None) };

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use rts_proto::Instant;
-use rts_testkit::Person;
+use rts_testkit::EngineIndex;
 
 use super::{Violation, ensure};
 use crate::model::Model;
@@ -43,7 +43,7 @@ fn late_in_a_second_max(engines: usize) -> usize {
 
 #[derive(Debug, Default)]
 pub(super) struct Pacing {
-    engines: BTreeMap<Person, Attempts>,
+    engines: BTreeMap<EngineIndex, Attempts>,
     /// The attempts of all engines within the last second.
     recent: VecDeque<Attempt>,
 }
@@ -51,7 +51,7 @@ pub(super) struct Pacing {
 #[derive(Debug)]
 struct Attempt {
     at: Instant,
-    who: Person,
+    who: EngineIndex,
     /// Whether the attempt came after a wait of a part of 5 s.
     is_late: bool,
 }
@@ -68,13 +68,13 @@ struct Attempts {
 
 impl Pacing {
     /// The application called for a link, or needs none: earlier attempts do not count.
-    pub(super) fn begins_anew(&mut self, who: Person) {
+    pub(super) fn begins_anew(&mut self, who: EngineIndex) {
         self.engines.remove(&who);
         self.recent.retain(|attempt| attempt.who != who);
     }
 
     /// The application got the event that the link is up.
-    pub(super) fn is_up(&mut self, who: Person) {
+    pub(super) fn is_up(&mut self, who: EngineIndex) {
         self.engines.entry(who).or_default().since_up = 0;
     }
 
@@ -82,7 +82,7 @@ impl Pacing {
         &mut self,
         model: &Model,
         now: Instant,
-        who: Person,
+        who: EngineIndex,
     ) -> Result<(), Violation> {
         let attempts = self.engines.entry(who).or_default();
         attempts.since_up += u32::from(!model.engines[who].is_up());
@@ -107,7 +107,7 @@ impl Pacing {
 }
 
 impl Attempts {
-    fn dialled(&mut self, now: Instant, who: Person) -> Result<(), Violation> {
+    fn dialled(&mut self, now: Instant, who: EngineIndex) -> Result<(), Violation> {
         self.last.push_back(now);
         for (max, time) in [(IN_A_SECOND_MAX, A_SECOND), (IN_A_WHILE_MAX, A_WHILE)] {
             let before = self.last.len().checked_sub(max + 1).map(|index| self.last[index]);

@@ -67,7 +67,7 @@ impl Oracle for PutOut {
                 let sender = serial.and_then(|serial| self.gagged.remove(&serial));
                 let is_banned = sender.is_some_and(|sender| self.is_banned(&sender, line.at));
                 ensure(!is_banned, || {
-                    format!("§5.3: {from} of app {app} is banned everywhere, and was heard")
+                    format!("§5.3: {from} of app {app} is banned everywhere, and was received")
                 })?;
             }
             Entry::Restarted => *self = Self::default(),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use rts_proto::client::{Event, RoomEvent};
 use rts_proto::{ConnectionState, LeaveReason, LogoutReason};
-use rts_testkit::Person;
+use rts_testkit::EngineIndex;
 
 use super::pacing::Pacing;
 use super::{Oracle, Violation, ensure};
@@ -94,7 +94,7 @@ impl Oracle for Resume {
 }
 
 impl Resume {
-    fn excuse(&mut self, model: &Model, who: Person) {
+    fn excuse(&mut self, model: &Model, who: EngineIndex) {
         let engine = &model.engines[who];
         if let Login::LoggedIn(uid) | Login::LoggingIn(uid) | Login::Rejected(uid) = &engine.login {
             self.excused.insert((engine.app, uid.clone()));

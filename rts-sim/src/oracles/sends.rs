@@ -6,7 +6,7 @@ use std::time::Duration;
 use rts_proto::client::Event;
 use rts_proto::limits::PAYLOAD_BYTES_MAX;
 use rts_proto::{Instant, MessageConfig, Payload, SendCode, UserId};
-use rts_testkit::Person;
+use rts_testkit::EngineIndex;
 
 use super::{Oracle, Violation, ensure, own_serial};
 use crate::model::{Login, Model};
@@ -19,7 +19,7 @@ const SLACK: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 struct Sent {
-    who: Person,
+    who: EngineIndex,
     app: usize,
     /// The sender's user at the time of the send.
     from: Option<String>,
@@ -43,10 +43,10 @@ type Unmarked = BTreeMap<(usize, String, String, usize, bool), i64>;
 pub(super) struct Sends {
     sent: BTreeMap<u64, Sent>,
     /// Sends without a result, by engine and id.
-    open: BTreeMap<(Person, u64), u64>,
-    last_id: BTreeMap<Person, u64>,
+    open: BTreeMap<(EngineIndex, u64), u64>,
+    last_id: BTreeMap<EngineIndex, u64>,
     /// The newest received id, by receiver and its login, sender, and kind of message.
-    newest: BTreeMap<(Person, u64, Person, MessageConfig), u64>,
+    newest: BTreeMap<(EngineIndex, u64, EngineIndex, MessageConfig), u64>,
     unmarked: Unmarked,
 }
 
@@ -126,7 +126,7 @@ impl Oracle for Sends {
 }
 
 impl Sends {
-    fn id_is_next(&mut self, who: Person, returned: i64) -> Result<u64, Violation> {
+    fn id_is_next(&mut self, who: EngineIndex, returned: i64) -> Result<u64, Violation> {
         let last = self.last_id.entry(who).or_default();
         *last += 1;
         let id = *last;
@@ -140,7 +140,7 @@ impl Sends {
         &mut self,
         model: &Model,
         now: Instant,
-        who: Person,
+        who: EngineIndex,
         id: u64,
         code: SendCode,
     ) -> Result<(), Violation> {
@@ -174,7 +174,7 @@ impl Sends {
         &mut self,
         model: &Model,
         now: Instant,
-        who: Person,
+        who: EngineIndex,
         from: &UserId,
         payload: &Payload,
     ) -> Result<(), Violation> {
@@ -204,9 +204,7 @@ impl Sends {
             && sent.bytes == bytes.len()
             && *payload == payload::make(sent.app, serial, sent.bytes, sent.is_binary);
         ensure(is_the_same, || {
-            format!(
-                "I15: #{who}, {own}, received {serial} from {from} otherwise than sent: {sent:?}"
-            )
+            format!("I15: #{who}, {own}, received {serial} from {from} not as sent: {sent:?}")
         })?;
         ensure(sent.received.is_none(), || format!("I17: {serial} was received twice: {sent:?}"))?;
         sent.received = Some(now);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rts_proto::client::{self, Parameters};
 use rts_proto::{MessageConfig, Payload, RoomKey};
-use rts_testkit::Person;
+use rts_testkit::EngineIndex;
 
 use super::{Place, Run};
 use crate::names::{app_id, room_id, uid};
@@ -15,7 +15,7 @@ use crate::trace::{Call, Entry, TokenFacts};
 
 impl Run<'_> {
     pub(super) fn call(&mut self, slot: Slot, step: Step) -> Result<(), Violation> {
-        let Place { person: who, app, user, .. } = self.places[slot];
+        let Place { engine: who, app, user, .. } = self.places[slot];
         match step {
             Step::Login { token, .. } => {
                 let token = self.token(slot, token);
@@ -80,8 +80,8 @@ impl Run<'_> {
             Step::ServerSend { bytes, is_binary, .. } => self.send_to_server(who, bytes, is_binary),
             Step::Destroy { .. } => {
                 self.destroy(who)?;
-                let person = self.new_engine(app)?;
-                self.places[slot].person = person;
+                let engine = self.new_engine(app)?;
+                self.places[slot].engine = engine;
                 self.places[slot].rooms.clear();
                 Ok(())
             }
@@ -96,23 +96,28 @@ impl Run<'_> {
         }
     }
 
-    pub(super) fn login(&mut self, who: Person, token: &str, uid: &str) -> Result<(), Violation> {
+    pub(super) fn login(
+        &mut self,
+        who: EngineIndex,
+        token: &str,
+        uid: &str,
+    ) -> Result<(), Violation> {
         let noted = Call::Login { uid: uid.to_owned(), token_is_empty: token.is_empty() };
         self.make(who, client::Call::Login { token, uid }, noted)
     }
 
-    pub(super) fn refresh(&mut self, who: Person, token: &str) -> Result<(), Violation> {
+    pub(super) fn refresh(&mut self, who: EngineIndex, token: &str) -> Result<(), Violation> {
         self.make(who, client::Call::UpdateLoginToken { token }, Call::Refresh)
     }
 
-    pub(super) fn set_send_timeout(&mut self, who: Person, ms: u64) -> Result<(), Violation> {
+    pub(super) fn set_send_timeout(&mut self, who: EngineIndex, ms: u64) -> Result<(), Violation> {
         let json = &send_timeout(ms);
         self.make(who, client::Call::SetRuntimeParameters { json }, Call::SetSendTimeout { ms })
     }
 
     pub(super) fn send(
         &mut self,
-        who: Person,
+        who: EngineIndex,
         uid: &str,
         bytes: usize,
         is_binary: bool,
@@ -125,7 +130,7 @@ impl Run<'_> {
 
     pub(super) fn broadcast(
         &mut self,
-        who: Person,
+        who: EngineIndex,
         key: RoomKey,
         bytes: usize,
         is_binary: bool,
@@ -135,14 +140,14 @@ impl Run<'_> {
         self.make(who, client::Call::SendRoomMessage { key, payload: &payload }, noted)
     }
 
-    pub(super) fn ask_status(&mut self, who: Person, uid: &str) -> Result<(), Violation> {
+    pub(super) fn ask_status(&mut self, who: EngineIndex, uid: &str) -> Result<(), Violation> {
         let noted = Call::Status { uid: uid.to_owned() };
         self.make(who, client::Call::GetPeerOnlineStatus { uid }, noted)
     }
 
     pub(super) fn set_server_params(
         &mut self,
-        who: Person,
+        who: EngineIndex,
         kind: ParamsKind,
     ) -> Result<(), Violation> {
         let app = self.oracles.model.engines[who].app;
@@ -158,7 +163,7 @@ impl Run<'_> {
 
     pub(super) fn send_to_server(
         &mut self,
-        who: Person,
+        who: EngineIndex,
         bytes: usize,
         is_binary: bool,
     ) -> Result<(), Violation> {
@@ -167,38 +172,47 @@ impl Run<'_> {
         self.make(who, client::Call::SendServerMessage { payload: &payload }, noted)
     }
 
-    fn create_room(&mut self, who: Person, room: String) -> Result<Option<RoomKey>, Violation> {
+    fn create_room(
+        &mut self,
+        who: EngineIndex,
+        room: String,
+    ) -> Result<Option<RoomKey>, Violation> {
         let made = self.world.call(who, |engine, now| engine.create_room(now, &room));
         let returned = made.map_or_else(|error| error.code().into(), |key| key.0.cast_signed());
         self.made(who, Call::CreateRoom { room }, returned)?;
         Ok(made.ok())
     }
 
-    fn set_business_id(&mut self, who: Person, id: &str) -> Result<(), Violation> {
+    fn set_business_id(&mut self, who: EngineIndex, id: &str) -> Result<(), Violation> {
         let is_good = rts_proto::BusinessId::new(id).is_ok() || id.is_empty();
         self.make(who, client::Call::SetBusinessId { id }, Call::SetBusinessId { is_good })
     }
 
-    pub(super) fn destroy(&mut self, who: Person) -> Result<(), Violation> {
+    pub(super) fn destroy(&mut self, who: EngineIndex) -> Result<(), Violation> {
         self.make(who, client::Call::Destroy, Call::Destroy)?;
         self.note(Entry::Returned { who })
     }
 
     /// Makes a call, and notes it in the trace as `noted`.
-    fn make(&mut self, who: Person, call: client::Call<'_>, noted: Call) -> Result<(), Violation> {
+    fn make(
+        &mut self,
+        who: EngineIndex,
+        call: client::Call<'_>,
+        noted: Call,
+    ) -> Result<(), Violation> {
         let returned = self.world.call(who, |engine, now| engine.call(now, call));
         self.made(who, noted, returned.number().unwrap_or(0))
     }
 
     /// The payload of a new message, with the next serial.
-    fn payload(&mut self, who: Person, bytes: usize, is_binary: bool) -> (u64, Payload) {
+    fn payload(&mut self, who: EngineIndex, bytes: usize, is_binary: bool) -> (u64, Payload) {
         let serial = self.next_serial();
         let app = self.oracles.model.engines[who].app;
         (serial, payload::make(app, serial, bytes, is_binary))
     }
 
     fn nonsense(&mut self, slot: Slot, what: Nonsense) -> Result<(), Violation> {
-        let Place { person: who, user, .. } = self.places[slot];
+        let Place { engine: who, user, .. } = self.places[slot];
         match what {
             Nonsense::EmptyToken => self.login(who, "", &uid(user)),
             Nonsense::BadUser => {

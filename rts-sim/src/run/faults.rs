@@ -14,24 +14,24 @@ use crate::trace::Entry;
 impl Run<'_> {
     pub(super) fn fault(&mut self, step: Step) -> Result<(), Violation> {
         match step {
-            Step::Cut { who } => self.world.cut(self.places[who].person),
+            Step::Cut { who } => self.world.cut(self.places[who].engine),
             Step::BreakOff { who, to, bytes, how } => {
-                self.world.break_after(self.places[who].person, to, bytes, how);
+                self.world.break_after(self.places[who].engine, to, bytes, how);
             }
             Step::CutAll => self.world.cut_all(),
             Step::HalfOpen { who, to } => {
-                let who = self.places[who].person;
+                let who = self.places[who].engine;
                 self.world.half_open(who, to);
                 if to == Side::Server && self.world.has_link(who) {
                     self.note(Entry::WayUpDead { who })?;
                 }
             }
-            Step::Unstick => self.world.unstick(),
-            Step::Stall { who, on: true } => self.world.stall(self.places[who].person),
-            Step::Stall { who, on: false } => self.world.unstall(self.places[who].person),
+            Step::Unstick => self.world.end_half_open(),
+            Step::Stall { who, on: true } => self.world.stall(self.places[who].engine),
+            Step::Stall { who, on: false } => self.world.unstall(self.places[who].engine),
             Step::Silence { on } => self.world.net.is_silent = on,
-            Step::KeepOut { who, on: true } => self.world.keep_out(self.places[who].person),
-            Step::KeepOut { who, on: false } => self.world.let_in(self.places[who].person),
+            Step::KeepOut { who, on: true } => self.world.block_connects(self.places[who].engine),
+            Step::KeepOut { who, on: false } => self.world.allow_connects(self.places[who].engine),
             Step::RefuseAll { on } => self.refuse_all(on),
             Step::Freeze { who, on } => self.freeze(who, on)?,
             Step::Crash => self.restart(),
@@ -42,7 +42,7 @@ impl Run<'_> {
             Step::WallJump { seconds } => self.world.jump_wall(seconds),
             Step::RotateKey { app, keep_previous } => {
                 if let Some(place) = self.places.iter().find(|place| place.app == app) {
-                    self.world.rotate_key(place.person, keep_previous);
+                    self.world.rotate_key(place.engine, keep_previous);
                     *self.keys.entry(app).or_default() += 1;
                 }
             }
@@ -91,7 +91,7 @@ impl Run<'_> {
             return Ok(());
         }
         place.is_frozen = on;
-        let who = place.person;
+        let who = place.engine;
         self.note(Entry::Frozen { who, on })?;
         if on {
             self.world.freeze(who);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rts_proto::limits::PAYLOAD_BYTES_MAX;
 use rts_proto::{LoginCode, MessageConfig, RoomKey};
-use rts_testkit::Person;
+use rts_testkit::EngineIndex;
 
 use super::{Place, Run};
 use crate::model;
@@ -38,7 +38,7 @@ impl Run<'_> {
     pub(super) fn heal(&mut self) -> Result<(), Violation> {
         self.attackers.leave(&mut self.world, &mut self.spotter)?;
         self.set_weather(Weather::FAIR);
-        self.world.unstick();
+        self.world.end_half_open();
         self.world.break_nothing();
         self.world.net.is_silent = false;
         self.world.net.refuses = false;
@@ -64,10 +64,10 @@ impl Run<'_> {
         // Destroyed engines still have logouts in transit.
         for who in 0..self.oracles.model.engines.len() {
             self.world.unstall(who);
-            self.world.let_in(who);
+            self.world.allow_connects(who);
         }
         for slot in 0..self.places.len() {
-            let who = self.places[slot].person;
+            let who = self.places[slot].engine;
             self.freeze(slot, false)?;
             self.collect()?;
             self.set_send_timeout(who, 10_000)?;
@@ -86,7 +86,7 @@ impl Run<'_> {
     /// broken, each sends more to itself than the server's rate. In some runs the server is lost
     /// with the links, or one user sends very many messages.
     pub(super) fn ask(&mut self) -> Result<(), Violation> {
-        let live: Vec<(Person, usize, String)> = (0..model_apps(&self.places))
+        let live: Vec<(EngineIndex, usize, String)> = (0..model_apps(&self.places))
             .flat_map(|app| {
                 let live = self.oracles.model.live(app);
                 live.map(move |(who, uid)| (who, app, uid.to_owned())).collect::<Vec<_>>()
@@ -146,7 +146,7 @@ impl Run<'_> {
     /// Some engines log out, all are destroyed, and the server must be empty.
     pub(super) fn end(&mut self) -> Result<(), Violation> {
         for slot in 0..self.places.len() {
-            let who = self.places[slot].person;
+            let who = self.places[slot].engine;
             if slot % 2 == 0 {
                 self.call(slot, Step::Logout { who: slot })?;
             }

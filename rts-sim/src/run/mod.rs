@@ -12,7 +12,7 @@ use std::time::Duration;
 use rts_proto::client::Parameters;
 use rts_proto::server::{Post, Verdict};
 use rts_proto::{Instant, LoginCode, RoomKey};
-use rts_testkit::{Happening, Person, World};
+use rts_testkit::{EngineIndex, Happening, World};
 
 use super::attack::Attackers;
 use super::harmed::{HARMED_APP, Harmed};
@@ -59,7 +59,7 @@ pub(crate) fn play(plan: &Plan, print: Option<Print>) -> Played {
 
 /// The place of an engine.
 struct Place {
-    person: Person,
+    engine: EngineIndex,
     app: usize,
     user: usize,
     rooms: BTreeMap<usize, RoomKey>,
@@ -129,15 +129,15 @@ impl<'a> Run<'a> {
 
     fn play(&mut self) -> Result<(), Violation> {
         for (app, user) in self.plan.swarm.engines.clone() {
-            let person = self.new_engine(app)?;
+            let engine = self.new_engine(app)?;
             let rooms = BTreeMap::new();
-            self.places.push(Place { person, app, user, rooms, is_frozen: false });
+            self.places.push(Place { engine, app, user, rooms, is_frozen: false });
         }
         let plan = self.plan;
         if let Some(harm) = plan.swarm.harm {
-            let people: Result<_, Violation> =
+            let engines: Result<_, Violation> =
                 (0..harm.engines).map(|_| self.new_engine(HARMED_APP)).collect();
-            self.harmed.enter(people?, harm, plan.seed);
+            self.harmed.enter(engines?, harm, plan.seed);
         }
         for (at, step) in &plan.steps {
             self.run_until(Instant::ORIGIN + *at)?;
@@ -150,10 +150,10 @@ impl<'a> Run<'a> {
         self.end()
     }
 
-    fn new_engine(&mut self, app: usize) -> Result<Person, Violation> {
-        let person = self.world.add(app_id(app).as_str(), Parameters::default());
-        self.note(Entry::Engine { who: person, app })?;
-        Ok(person)
+    fn new_engine(&mut self, app: usize) -> Result<EngineIndex, Violation> {
+        let engine = self.world.add(app_id(app).as_str(), Parameters::default());
+        self.note(Entry::Engine { who: engine, app })?;
+        Ok(engine)
     }
 
     /// Unix time in seconds as tokens hold it, up to the year 2106.
@@ -271,7 +271,7 @@ impl<'a> Run<'a> {
         self.gauge()
     }
 
-    fn made(&mut self, who: Person, call: Call, returned: i64) -> Result<(), Violation> {
+    fn made(&mut self, who: EngineIndex, call: Call, returned: i64) -> Result<(), Violation> {
         self.calls += 1;
         // The events of the call are in the log, which is read after this entry.
         self.note(Entry::Call { who, call, returned })?;

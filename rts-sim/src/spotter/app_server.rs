@@ -6,7 +6,7 @@ use rts_proto::client::Event;
 use rts_proto::limits::REPLY_BYTES_MAX;
 use rts_proto::server::PostProgress;
 use rts_proto::{CallId, Instant, SendCode, ServerParamsCode};
-use rts_testkit::Person;
+use rts_testkit::EngineIndex;
 
 use super::Spotter;
 use crate::model::Model;
@@ -16,11 +16,11 @@ use crate::trace::{Call, Entry, Line};
 #[derive(Debug, Default)]
 pub(super) struct AppServer {
     /// The time of each message, until its result.
-    sent: BTreeMap<(Person, u64), Instant>,
+    sent: BTreeMap<(EngineIndex, u64), Instant>,
     /// The time of each call of `setServerParams`, by its signature, and the caller.
-    sets: BTreeMap<String, (Person, Instant)>,
+    sets: BTreeMap<String, (EngineIndex, Instant)>,
     /// The open posts: their senders, and whether an answer has begun.
-    under_way: BTreeMap<CallId, (Person, bool)>,
+    under_way: BTreeMap<CallId, (EngineIndex, bool)>,
     given_up: BTreeSet<CallId>,
     restarted: Option<Instant>,
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rts_proto::client::{Event, RoomEvent};
 use rts_proto::server::{CommandError, Report};
 use rts_proto::{Instant, LeaveReason, OnlineStatus, RoomState};
-use rts_testkit::Person;
+use rts_testkit::EngineIndex;
 
 use super::{Spotter, is_down};
 use crate::model::{Engine, Login, Model};
@@ -24,7 +24,7 @@ pub(super) struct BackEnd {
     /// For an app, or one of its users: tokens issued before this second are revoked.
     revoked: BTreeMap<(usize, Option<usize>), u32>,
     /// Engines that were put out while their applications knew of no link.
-    pub(super) was_away: BTreeSet<Person>,
+    pub(super) was_away: BTreeSet<EngineIndex>,
 }
 
 impl BackEnd {

@@ -14,7 +14,7 @@ use rts_proto::{
     CloseCode, ConnectionState, Instant, LoginCode, LogoutReason, MessageConfig, OnlineStatus,
     SendCode,
 };
-use rts_testkit::{Person, Side};
+use rts_testkit::{EngineIndex, Side};
 
 use app_server::AppServer;
 use back_end::BackEnd;
@@ -43,17 +43,17 @@ struct Sent {
 #[derive(Debug, Default)]
 pub(crate) struct Spotter {
     pub(crate) counts: Situations,
-    open: BTreeMap<(Person, u64), Sent>,
+    open: BTreeMap<(EngineIndex, u64), Sent>,
     /// The time of each message, until it is received.
     sent_at: BTreeMap<u64, Instant>,
     received: BTreeMap<u64, Instant>,
     timed_out: BTreeMap<u64, ()>,
-    dialled: BTreeMap<Person, Instant>,
+    dialled: BTreeMap<EngineIndex, Instant>,
     keys: BTreeMap<usize, u64>,
-    frozen_since: BTreeMap<Person, Instant>,
+    frozen_since: BTreeMap<EngineIndex, Instant>,
     /// The call that is being made.
     inside: Option<Situation>,
-    last_call: Option<(Person, Instant, Call)>,
+    last_call: Option<(EngineIndex, Instant, Call)>,
     app_server: AppServer,
     back_end: BackEnd,
     waiting: Waiting,
@@ -120,7 +120,14 @@ impl Spotter {
         }
     }
 
-    fn called(&mut self, engine: &Engine, now: Instant, who: Person, call: &Call, returned: i64) {
+    fn called(
+        &mut self,
+        engine: &Engine,
+        now: Instant,
+        who: EngineIndex,
+        call: &Call,
+        returned: i64,
+    ) {
         let is_down = is_down(engine);
         let is_logging_in = matches!(engine.login, Login::LoggingIn(_));
         match call {
@@ -170,7 +177,7 @@ impl Spotter {
         self.last_call = Some((who, now, call.clone()));
     }
 
-    fn told(&mut self, model: &Model, now: Instant, who: Person, event: &Event) {
+    fn told(&mut self, model: &Model, now: Instant, who: EngineIndex, event: &Event) {
         let engine = &model.engines[who];
         match event {
             Event::MessageSendResult { id, code } => self.result(model, now, who, id.0, *code),
@@ -246,7 +253,7 @@ impl Spotter {
         }
     }
 
-    fn result(&mut self, model: &Model, now: Instant, who: Person, id: u64, code: SendCode) {
+    fn result(&mut self, model: &Model, now: Instant, who: EngineIndex, id: u64, code: SendCode) {
         let Some(sent) = self.open.remove(&(who, id)) else { return };
         if let Some(inside @ (Situation::ResultAtLogout | Situation::ResultAtDestroy)) = self.inside
         {
@@ -304,7 +311,7 @@ impl Spotter {
         }
     }
 
-    fn dialled_since(&self, who: Person, sent_at: Option<Instant>) -> bool {
+    fn dialled_since(&self, who: EngineIndex, sent_at: Option<Instant>) -> bool {
         let dialled = self.dialled.get(&who);
         sent_at.is_some_and(|sent_at| dialled.is_some_and(|at| *at > sent_at))
     }

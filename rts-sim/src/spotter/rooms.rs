@@ -2,7 +2,7 @@
 
 use rts_proto::client::{JoinType, RoomEvent};
 use rts_proto::{BroadcastCode, ConnectionState, Instant, LeaveReason, RoomState};
-use rts_testkit::Person;
+use rts_testkit::EngineIndex;
 
 use super::Spotter;
 use crate::model::{Engine, RoomPhase};
@@ -14,7 +14,7 @@ impl Spotter {
         &mut self,
         engine: &Engine,
         now: Instant,
-        who: Person,
+        who: EngineIndex,
         phase: Option<RoomPhase>,
         event: &RoomEvent,
     ) {

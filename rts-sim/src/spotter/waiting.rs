@@ -6,7 +6,7 @@ use std::time::Duration;
 use rts_proto::client::{Event, RoomEvent};
 use rts_proto::limits::{CLIENT_WINDOW_MESSAGES_MAX, FLIGHT_BYTES_MAX};
 use rts_proto::{BroadcastCode, Instant, SendCode};
-use rts_testkit::Person;
+use rts_testkit::EngineIndex;
 
 use super::Spotter;
 use crate::model::{Engine, Model, OpenSend, answered};
@@ -30,13 +30,13 @@ struct Send {
 
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
-    sends: BTreeMap<(Person, OpenSend), Send>,
+    sends: BTreeMap<(EngineIndex, OpenSend), Send>,
     restarted: Option<Instant>,
     /// Engines with a dead uplink: since when, and the time of the first frame on it.
-    dead_ends: BTreeMap<Person, (Instant, Option<Instant>)>,
+    dead_ends: BTreeMap<EngineIndex, (Instant, Option<Instant>)>,
     /// The last time at which each engine received a frame.
-    heard: BTreeMap<Person, Instant>,
-    congested: BTreeSet<Person>,
+    received: BTreeMap<EngineIndex, Instant>,
+    congested: BTreeSet<EngineIndex>,
 }
 
 impl Spotter {
@@ -55,7 +55,7 @@ impl Spotter {
                     Event::MessageReceived { .. }
                         | Event::Room { event: RoomEvent::MessageReceived { .. }, .. }
                 ) {
-                    self.waiting.heard.insert(*who, now);
+                    self.waiting.received.insert(*who, now);
                 }
             }
             Entry::WayUpDead { who } => {
@@ -84,7 +84,14 @@ impl Spotter {
         }
     }
 
-    fn sends_more(&mut self, engine: &Engine, now: Instant, who: Person, call: &Call, id: u64) {
+    fn sends_more(
+        &mut self,
+        engine: &Engine,
+        now: Instant,
+        who: EngineIndex,
+        call: &Call,
+        id: u64,
+    ) {
         let (key, to, bytes) = match call {
             Call::Send { to, bytes, config, .. } => {
                 (None, config.is_reliable().then(|| to.clone()), *bytes)
@@ -113,7 +120,7 @@ impl Spotter {
         &mut self,
         model: &Model,
         now: Instant,
-        who: Person,
+        who: EngineIndex,
         send: OpenSend,
         event: &Event,
     ) {
@@ -146,7 +153,7 @@ impl Spotter {
             let app = model.engines[who].app;
             model
                 .live(app)
-                .any(|(person, live)| live == to && self.waiting.congested.contains(&person))
+                .any(|(engine, live)| live == to && self.waiting.congested.contains(&engine))
         };
         if is_broken
             && let Event::MessageSendResult { id, .. } = event
@@ -159,10 +166,10 @@ impl Spotter {
     }
 
     /// The engine gave up a link over which frames had just arrived.
-    fn dialled_from_dead_end(&mut self, now: Instant, who: Person) {
+    fn dialled_from_dead_end(&mut self, now: Instant, who: EngineIndex) {
         let Some((since, said)) = self.waiting.dead_ends.remove(&who) else { return };
-        let heard = self.waiting.heard.get(&who);
-        let is_dead_by_silence = heard.is_none_or(|at| now.since(*at) >= SILENT_AFTER);
+        let received = self.waiting.received.get(&who);
+        let is_dead_by_silence = received.is_none_or(|at| now.since(*at) >= SILENT_AFTER);
         if is_dead_by_silence || now.since(since) < SILENT_AFTER / 2 {
             return;
         }
@@ -174,14 +181,14 @@ impl Spotter {
 }
 
 impl Waiting {
-    fn bytes_to(&self, who: Person, to: &str) -> usize {
+    fn bytes_to(&self, who: EngineIndex, to: &str) -> usize {
         let of_who = self.sends.range((who, (None, 0))..=(who, (None, u64::MAX)));
         of_who.filter(|(_, send)| send.to.as_deref() == Some(to)).map(|(_, send)| send.bytes).sum()
     }
 
     /// Another receiver with so many open bytes that further messages wait. Checked only if many
     /// bytes are open at all.
-    fn slow_receiver_beside(&self, who: Person, engine: &Engine, to: &str) -> Option<String> {
+    fn slow_receiver_beside(&self, who: EngineIndex, engine: &Engine, to: &str) -> Option<String> {
         if engine.open_bytes <= FLIGHT_BYTES_MAX {
             return None;
         }

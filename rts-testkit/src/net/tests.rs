@@ -84,10 +84,10 @@ fn cut_loses_bytes_in_transit_and_notifies_both_ends() {
 fn stuck_bytes_arrive_later_unless_cut() {
     for is_cut in [false, true] {
         let mut net = opened();
-        net.set_stuck(LINK, Side::Server, true);
+        net.set_half_open(LINK, Side::Server, true);
         net.set_stalled(LINK, Side::Server, true);
         write(&mut net, 0, b"old");
-        net.set_stuck(LINK, Side::Server, false);
+        net.set_half_open(LINK, Side::Server, false);
         assert_eq!(arrived(&mut net, 60_000), [], "stalled still");
         net.set_stalled(LINK, Side::Server, false);
         if is_cut {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rts_proto::Instant;
 
 use super::World;
-use crate::person::Core;
+use crate::engine::Core;
 use crate::tasks::Flag;
 
 impl World {
@@ -51,9 +51,9 @@ impl World {
     pub(super) fn settle(&mut self) -> bool {
         let mut did_something = false;
         loop {
-            for who in 0..self.people.len() {
-                if matches!(self.people[who].core, Core::Held(_)) {
-                    self.drain_person(who);
+            for who in 0..self.engines.len() {
+                if matches!(self.engines[who].core, Core::Held(_)) {
+                    self.drain_engine(who);
                 }
             }
             if self.tasks.is_empty() {
@@ -72,8 +72,8 @@ impl World {
         // Everything woken so far has run.
         self.wake_flag.take();
         let waker = Waker::from(Arc::clone(&self.wake_flag));
-        for person in &self.people {
-            if let Core::Held(driver) = &person.core
+        for engine in &self.engines {
+            if let Core::Held(driver) = &engine.core
                 && driver.poll_changed(&mut Context::from_waker(&waker)).is_ready()
             {
                 self.wake_flag.set();

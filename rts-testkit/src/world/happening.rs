@@ -4,25 +4,25 @@ use rts_proto::client::Event;
 use rts_proto::server::{Credentials, Post, PostProgress, Report, Target, Verdict};
 use rts_proto::{AppId, CallId, CloseCode};
 
-use crate::{Person, Side};
+use crate::{EngineIndex, Side};
 
 /// One entry of the world's log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Happening {
     /// An engine reported an event. Only engines that are called through
     /// [`World::call`](crate::World::call) log their events; handles deliver theirs.
-    Event(Person, Event),
+    Event(EngineIndex, Event),
     /// The server's driver judged a token.
     Judged(Credentials, Verdict),
     /// The server reported something to an app's back end. Only apps in the configuration's
     /// `reported_apps` have reports.
     Reported(AppId, Report),
     /// The server closed the link of an engine, or of a stranger, whose number is no engine's.
-    Closed(Person, Option<CloseCode>),
+    Closed(EngineIndex, Option<CloseCode>),
     /// The link of an engine or a stranger became congested (true), or is no longer congested.
-    Congested(Person, bool),
+    Congested(EngineIndex, bool),
     /// An engine tried to open a link.
-    Dialled(Person),
+    Dialled(EngineIndex),
     /// The server's driver decided whether messages may be posted to this target.
     TargetChecked(Target, bool),
     /// The server posted a message to the app server.

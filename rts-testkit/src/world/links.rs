@@ -5,7 +5,7 @@ use rts_proto::wire::ResumeKey;
 use rts_proto::{LinkId, server};
 
 use super::{Happening, World};
-use crate::{Person, Side};
+use crate::{EngineIndex, Side};
 
 /// A link is congested while this many bytes wait on it, until half of them are left (§2.9).
 const CONGESTED_BYTES: usize = 786_432;
@@ -32,10 +32,10 @@ impl World {
         self.server.handle_input(now, server::Input::Congested(link, is_congested));
     }
 
-    pub(super) fn open_link(&mut self, who: Person, own: LinkId) {
+    pub(super) fn open_link(&mut self, who: EngineIndex, own: LinkId) {
         let (now, link) = (self.now(), link_of(who, own));
         self.log.push((now, Happening::Dialled(who)));
-        if self.net.refuses || self.people[who].is_kept_out {
+        if self.net.refuses || self.engines[who].connects_blocked {
             self.net.refuse(now, link);
         } else {
             self.net.open(now, link);
@@ -58,10 +58,10 @@ impl World {
     }
 
     /// Stops and starts the streams of an engine, as its state requires.
-    pub(crate) fn hold_up(&mut self, who: Person) {
-        let person = &self.people[who];
-        let inbound = person.is_stalled || person.is_frozen || !person.reads;
-        let outbound = person.is_stalled;
+    pub(crate) fn hold_up(&mut self, who: EngineIndex) {
+        let engine = &self.engines[who];
+        let inbound = engine.is_stalled || engine.is_frozen || !engine.reads;
+        let outbound = engine.is_stalled;
         for link in self.links(who) {
             self.net.set_stalled(link, Side::Client, inbound);
             self.net.set_stalled(link, Side::Server, outbound);
@@ -69,20 +69,20 @@ impl World {
     }
 
     /// The links of an engine, oldest first. The engine uses the newest.
-    pub(crate) fn links(&self, who: Person) -> Vec<LinkId> {
+    pub(crate) fn links(&self, who: EngineIndex) -> Vec<LinkId> {
         self.net.links(link_of(who, LinkId(0)), link_of(who + 1, LinkId(0)))
     }
 
     /// Whether the engine has a link, at either end.
     #[must_use]
-    pub fn has_link(&self, who: Person) -> bool {
+    pub fn has_link(&self, who: EngineIndex) -> bool {
         !self.links(who).is_empty()
     }
 
     /// The resume keys of all engines' links, as a peer would have them that guessed right.
     #[must_use]
     pub fn resume_keys(&self) -> Vec<ResumeKey> {
-        let links = self.net.links(LinkId(0), link_of(self.people.len(), LinkId(0)));
+        let links = self.net.links(LinkId(0), link_of(self.engines.len(), LinkId(0)));
         links.into_iter().map(|link| self.resume_key(link)).collect()
     }
 
@@ -93,11 +93,11 @@ impl World {
 
 /// The world's number of an engine's link: the engine is in the upper half, the engine's own number
 /// of the link in the lower half.
-pub(crate) fn link_of(who: Person, own: LinkId) -> LinkId {
+pub(crate) fn link_of(who: EngineIndex, own: LinkId) -> LinkId {
     LinkId(((who as u64) << 32) | own.0)
 }
 
-pub(crate) fn owner(link: LinkId) -> (Person, LinkId) {
+pub(crate) fn owner(link: LinkId) -> (EngineIndex, LinkId) {
     let who = usize::try_from(link.0 >> 32).expect("a place in the world");
     (who, LinkId(link.0 & u64::from(u32::MAX)))
 }

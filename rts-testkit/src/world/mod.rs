@@ -19,11 +19,11 @@ pub(crate) use links::{link_of, owner};
 
 use crate::app_server::AppServer;
 use crate::clock::Clock;
+use crate::engine::{Core, SimulatedEngine};
 use crate::gate::Gate;
 use crate::middlebox::Middlebox;
 use crate::net::{Arrival, Net, Side};
-use crate::person::{Core, Member};
-use crate::stranger::Heard;
+use crate::stranger::Stranger;
 use crate::tasks::Tasks;
 use crate::timers::Timers;
 use crate::wake_flag::WakeFlag;
@@ -33,27 +33,27 @@ const STEPS_AT_ONE_MOMENT_MAX: usize = 1_000_000;
 /// The app of [`World::add`] and [`World::connect`].
 pub const APP_ID: &str = "123456781234567812345678";
 
-/// Habits of the drivers. None of them may change what happens.
+/// Options of the drivers. None of them may change what happens.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
-pub struct Habits {
+pub struct DriverOptions {
     /// Ticks every core at every step. Otherwise a core is ticked at its deadline only.
     pub ticks_always: bool,
     /// Takes an engine's outputs only after all its arrivals were fed in. The server is always
     /// drained at once, because late verdicts would be a different input.
     pub drains_late: bool,
-    /// Lets ended links send more frames to both cores.
-    pub is_haunted: bool,
+    /// Ended links send more frames to both cores.
+    pub stale_links_send: bool,
 }
 
 /// An engine, by its index in the world.
-pub type Person = usize;
+pub type EngineIndex = usize;
 
 /// A core with a deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Party {
     Server,
-    Person(Person),
+    Engine(EngineIndex),
 }
 
 /// One server, its engines, and the time.
@@ -62,8 +62,8 @@ pub struct World {
     pub(crate) clock: Clock,
     /// The network between engines and server.
     pub net: Net,
-    /// The habits of the drivers.
-    pub habits: Habits,
+    /// Options of the drivers.
+    pub driver_options: DriverOptions,
     /// The app server.
     pub app_server: AppServer,
     pub(crate) gate: Gate,
@@ -75,13 +75,13 @@ pub struct World {
     judged: BTreeMap<LoginId, Credentials>,
     pub(crate) server: Server,
     server_deadline: Option<Instant>,
-    pub(crate) people: Vec<Member>,
+    pub(crate) engines: Vec<SimulatedEngine>,
     deadlines: BTreeSet<(Instant, Party)>,
-    pub(crate) strangers: Vec<Heard>,
+    pub(crate) strangers: Vec<Stranger>,
     /// Everything that happened, in order, until it is taken.
     pub(crate) log: Vec<(Instant, Happening)>,
     /// Ended links, each with the side that knew the link.
-    pub(crate) ghosts: VecDeque<(Side, LinkId)>,
+    pub(crate) stale_links: VecDeque<(Side, LinkId)>,
     tasks: Tasks,
     /// The application's timers.
     timers: Timers,
@@ -97,14 +97,14 @@ pub struct World {
 }
 
 impl World {
-    /// A server with this configuration, and `people` engines of one app. `seed` feeds all
+    /// A server with this configuration, and `engines` engines of one app. `seed` feeds all
     /// randomness.
     #[must_use]
-    pub fn new(config: server::Config, people: usize, seed: u64) -> Self {
+    pub fn new(config: server::Config, engines: usize, seed: u64) -> Self {
         let mut world = Self {
             clock: Clock::new(),
             net: Net::new(seed),
-            habits: Habits::default(),
+            driver_options: DriverOptions::default(),
             app_server: AppServer::new(),
             gate: Gate::new(),
             middlebox: None,
@@ -113,11 +113,11 @@ impl World {
             judged: BTreeMap::new(),
             server: Server::new(config, seed),
             server_deadline: None,
-            people: Vec::new(),
+            engines: Vec::new(),
             deadlines: BTreeSet::new(),
             strangers: Vec::new(),
             log: Vec::new(),
-            ghosts: VecDeque::new(),
+            stale_links: VecDeque::new(),
             tasks: Tasks::default(),
             timers: Timers::default(),
             wake_flag: Arc::default(),
@@ -128,7 +128,7 @@ impl World {
             steps_at_this_moment: 0,
         };
         world.gate.add_app(&AppId::new(APP_ID).expect("an app id"));
-        for _ in 0..people {
+        for _ in 0..engines {
             world.add(APP_ID, Parameters::default());
         }
         world
@@ -139,7 +139,7 @@ impl World {
     /// # Panics
     ///
     /// If the app id is invalid.
-    pub fn add(&mut self, app_id: &str, parameters: Parameters) -> Person {
+    pub fn add(&mut self, app_id: &str, parameters: Parameters) -> EngineIndex {
         let app_id = AppId::new(app_id).expect("an app id");
         let mut config = client::Config::new(app_id.clone());
         config.parameters = parameters;
@@ -149,7 +149,7 @@ impl World {
 
     /// Adds an engine as an application has it, over the simulated network and at the world's time.
     /// What is called on it takes effect when the world runs next.
-    pub fn connect(&mut self) -> (Person, Engine) {
+    pub fn connect(&mut self) -> (EngineIndex, Engine) {
         let clock = self.clock.for_engine();
         let app_id = AppId::new(APP_ID).expect("an app id");
         let config = client::Config::new(app_id.clone());
@@ -158,13 +158,13 @@ impl World {
     }
 
     fn seed_of_next(&self) -> u64 {
-        self.seed.wrapping_mul(31).wrapping_add(self.people.len() as u64)
+        self.seed.wrapping_mul(31).wrapping_add(self.engines.len() as u64)
     }
 
-    fn enter(&mut self, app_id: AppId, core: Core) -> Person {
+    fn enter(&mut self, app_id: AppId, core: Core) -> EngineIndex {
         self.gate.add_app(&app_id);
-        self.people.push(Member::new(app_id, core));
-        self.people.len() - 1
+        self.engines.push(SimulatedEngine::new(app_id, core));
+        self.engines.len() - 1
     }
 
     /// The time of the monotonic clock.
@@ -190,13 +190,13 @@ impl World {
     /// # Panics
     ///
     /// If the engine is one of [`connect`](Self::connect): the test calls its handles.
-    pub fn call<R>(&mut self, who: Person, call: impl FnOnce(&mut Client, Instant) -> R) -> R {
+    pub fn call<R>(&mut self, who: EngineIndex, call: impl FnOnce(&mut Client, Instant) -> R) -> R {
         let now = self.now();
-        let Core::Called(client) = &mut self.people[who].core else {
+        let Core::Called(client) = &mut self.engines[who].core else {
             panic!("this engine has handles: call those");
         };
         let returned = call(client, now);
-        self.drain_person(who);
+        self.drain_engine(who);
         returned
     }
 
@@ -238,13 +238,13 @@ impl World {
         while let Some((link, side, arrival)) = self.net.take(self.now()) {
             self.arrive(link, side, arrival);
         }
-        if self.habits.drains_late {
-            (0..self.people.len()).for_each(|who| self.drain_person(who));
+        if self.driver_options.drains_late {
+            (0..self.engines.len()).for_each(|who| self.drain_engine(who));
         }
         self.give_verdicts();
         self.let_app_server_answer();
         self.tick();
-        self.haunt();
+        self.send_on_stale_links();
         self.settle();
         true
     }
@@ -257,9 +257,9 @@ impl World {
     }
 
     fn tick(&mut self) {
-        if self.habits.ticks_always {
+        if self.driver_options.ticks_always {
             self.tick_server();
-            (0..self.people.len()).for_each(|who| self.tick_person(who));
+            (0..self.engines.len()).for_each(|who| self.tick_engine(who));
             return;
         }
         while let Some((deadline, party)) = self.deadlines.first().copied() {
@@ -268,29 +268,29 @@ impl World {
             }
             match party {
                 Party::Server => self.tick_server(),
-                Party::Person(who) => self.tick_person(who),
+                Party::Engine(who) => self.tick_engine(who),
             }
         }
     }
 
-    fn tick_person(&mut self, who: Person) {
-        if self.people[who].is_frozen {
+    fn tick_engine(&mut self, who: EngineIndex) {
+        if self.engines[who].is_frozen {
             return;
         }
         let now = self.now();
-        self.people[who].handle(now, client::Input::Tick);
-        self.drain_person(who);
-        let person = &self.people[who];
-        let reason = || person.core.wake_reason();
-        assert!(person.deadline.is_none_or(|next| next > now), "{:?}", reason());
-        person.core.assert_bounded();
+        self.engines[who].handle(now, client::Input::Tick);
+        self.drain_engine(who);
+        let engine = &self.engines[who];
+        let reason = || engine.core.wake_reason();
+        assert!(engine.deadline.is_none_or(|next| next > now), "{:?}", reason());
+        engine.core.assert_bounded();
     }
 
     fn arrive(&mut self, link: LinkId, side: Side, arrival: Arrival) {
         let (who, own) = owner(link);
         let now = self.now();
         if arrival == Arrival::End {
-            self.remember_ghost(side, link);
+            self.remember_stale_link(side, link);
         }
         if side == Side::Client && self.congested.contains(&link) {
             self.look_at_congestion(link);
@@ -312,7 +312,7 @@ impl World {
             return self.drain_server();
         }
         if Self::is_stranger(who) {
-            return self.stranger_hears(who, arrival);
+            return self.stranger_received(who, arrival);
         }
         let input = match arrival {
             Arrival::Open => client::Input::Connected(own),
@@ -322,26 +322,26 @@ impl World {
                 return self.log.push((now, Happening::Marked(side, mark)));
             }
         };
-        self.people[who].handle(now, input);
-        if !self.habits.drains_late {
-            self.drain_person(who);
+        self.engines[who].handle(now, input);
+        if !self.driver_options.drains_late {
+            self.drain_engine(who);
         }
     }
 
     /// Executes the outputs of an engine.
-    pub(crate) fn drain_person(&mut self, who: Person) {
-        if self.people[who].is_frozen {
+    pub(crate) fn drain_engine(&mut self, who: EngineIndex) {
+        if self.engines[who].is_frozen {
             return;
         }
         let now = self.now();
         let deadline = loop {
-            match self.people[who].core.next_output() {
+            match self.engines[who].core.next_output() {
                 client::Output::Connect(own) => self.open_link(who, own),
                 client::Output::Transmit(own, bytes) => {
                     self.transmit(link_of(who, own), Side::Server, bytes);
                 }
                 client::Output::Disconnect(own) => {
-                    self.remember_ghost(Side::Client, link_of(who, own));
+                    self.remember_stale_link(Side::Client, link_of(who, own));
                     self.net.close(now, link_of(who, own), Side::Client);
                 }
                 client::Output::Event(event) => {
@@ -350,20 +350,20 @@ impl World {
                 client::Output::Wait(deadline) => break deadline,
             }
         };
-        let wants_read = self.people[who].core.wants_read();
-        if std::mem::replace(&mut self.people[who].reads, wants_read) != wants_read {
+        let wants_read = self.engines[who].core.wants_read();
+        if std::mem::replace(&mut self.engines[who].reads, wants_read) != wants_read {
             self.hold_up(who);
         }
         self.set_deadline(who, deadline);
     }
 
-    fn set_deadline(&mut self, who: Person, deadline: Option<Instant>) {
-        let before = std::mem::replace(&mut self.people[who].deadline, deadline);
-        move_deadline(&mut self.deadlines, Party::Person(who), before, deadline);
+    fn set_deadline(&mut self, who: EngineIndex, deadline: Option<Instant>) {
+        let before = std::mem::replace(&mut self.engines[who].deadline, deadline);
+        move_deadline(&mut self.deadlines, Party::Engine(who), before, deadline);
     }
 
     /// Takes the deadline of a frozen engine away.
-    pub(crate) fn freeze_deadline(&mut self, who: Person) {
+    pub(crate) fn freeze_deadline(&mut self, who: EngineIndex) {
         self.set_deadline(who, None);
     }
 }

@@ -34,7 +34,7 @@ impl World {
                 }
                 server::Output::Disconnect(link, code) => {
                     self.log.push((now, Happening::Closed(owner(link).0, code)));
-                    self.remember_ghost(Side::Server, link);
+                    self.remember_stale_link(Side::Server, link);
                     self.net.close(now, link, Side::Server);
                     self.congested.remove(&link);
                 }
@@ -100,7 +100,7 @@ impl World {
         self.restarts += 1;
         self.verdicts.clear();
         self.judged.clear();
-        self.ghosts.clear();
+        self.stale_links.clear();
         self.gate.restart();
         self.app_server.forget_callers();
         self.congested.clear();

@@ -10,7 +10,7 @@ use rts_proto::client;
 use rts_proto::{MessageConfig, Payload};
 use rts_trace::{Secrets, TraceError, explain, replay};
 
-use crate::pair::{Memory, PEOPLE, Pair};
+use crate::pair::{ENGINES, Memory, Pair};
 use crate::steps::{Step, play, steps};
 
 proptest! {
@@ -182,7 +182,7 @@ fn explains_each_message_up_to_its_result() {
         ]
     );
     assert!(of_alice.lines.iter().any(|line| line.what.contains("resumed")));
-    let of_server = explain(pair.traces[PEOPLE].bytes().as_slice()).expect("whole");
+    let of_server = explain(pair.traces[ENGINES].bytes().as_slice()).expect("whole");
     let told: Vec<String> = of_server.stories.iter().map(ToString::to_string).collect();
     assert_eq!(
         told,

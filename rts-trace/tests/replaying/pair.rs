@@ -11,8 +11,8 @@ use rts_proto::wire::ResumeKey;
 use rts_proto::{AppId, Instant, LinkId, LoginCode, Payload, Reply};
 use rts_trace::{Recorder, Replayed, Secrets, replay};
 
-pub(crate) const PEOPLE: usize = 2;
-pub(crate) const NAMES: [&str; PEOPLE] = ["alice", "bob"];
+pub(crate) const ENGINES: usize = 2;
+pub(crate) const NAMES: [&str; ENGINES] = ["alice", "bob"];
 
 /// A file in memory.
 #[derive(Clone, Default)]
@@ -59,20 +59,20 @@ pub(crate) struct Pair {
 
 impl Pair {
     pub(crate) fn new(secrets: Secrets, piece: usize) -> Self {
-        let traces: Vec<Memory> = (0..=PEOPLE).map(|_| Memory::default()).collect();
+        let traces: Vec<Memory> = (0..=ENGINES).map(|_| Memory::default()).collect();
         let engine = |who: usize| {
             let config =
                 client::Config::new(AppId::new("123456781234567812345678").expect("an app id"));
             Client::observed(config, who as u64, Box::new(traces[who].recorder(secrets)))
         };
         let server_config = server::Config::default();
-        let recorder = Box::new(traces[PEOPLE].recorder(secrets));
+        let recorder = Box::new(traces[ENGINES].recorder(secrets));
         Self {
             now: Instant::from_millis(5),
-            engines: (0..PEOPLE).map(engine).collect(),
+            engines: (0..ENGINES).map(engine).collect(),
             server: server::Server::observed(server_config, 7, recorder),
             traces,
-            links: vec![None; PEOPLE],
+            links: vec![None; ENGINES],
             last_link: 0,
             piece,
             refuses: false,
@@ -122,7 +122,7 @@ impl Pair {
 
     fn drain_engines(&mut self) -> bool {
         let mut busy = false;
-        for who in 0..PEOPLE {
+        for who in 0..ENGINES {
             loop {
                 match self.engines[who].poll_output() {
                     client::Output::Connect(own) => {

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use rts_proto::server;
 use rts_proto::{AppId, MessageConfig, Payload, RoomKey, UserId};
 
-use crate::pair::{NAMES, PEOPLE, Pair};
+use crate::pair::{ENGINES, NAMES, Pair};
 
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
@@ -29,7 +29,7 @@ pub(crate) enum Step {
 }
 
 pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let who = || 0..PEOPLE;
+    let who = || 0..ENGINES;
     let bytes = || prop::collection::vec(any::<u8>(), 0..40);
     let step = prop_oneof![
         3 => (who(), 0..3_u8).prop_map(|(who, token)| Step::Login(who, token)),
@@ -63,7 +63,7 @@ fn payload(bytes: Vec<u8>) -> Payload {
 }
 
 pub(crate) fn play(pair: &mut Pair, steps: Vec<Step>) {
-    let rooms: Vec<RoomKey> = (0..PEOPLE)
+    let rooms: Vec<RoomKey> = (0..ENGINES)
         .map(|who| pair.call(who, |engine, now| engine.create_room(now, "room")).expect("a room"))
         .collect();
     for step in steps {

@@ -65,7 +65,7 @@ fn unsent_broadcast_fails_and_is_never_sent() {
     let alices = world.join(ALICE, "room");
     world.join(BOB, "room");
     world.take_events(ALICE);
-    world.keep_out(ALICE);
+    world.block_connects(ALICE);
     world.run_for(seconds(1));
     let id = world.broadcast(ALICE, alices, "never");
     world.run_for(seconds(11));
@@ -75,7 +75,7 @@ fn unsent_broadcast_fails_and_is_never_sent() {
     };
     let results: Vec<_> = world.take_events(ALICE).into_iter().filter_map(result).collect();
     assert_eq!(results, [(id, BroadcastCode::Broken)]);
-    world.let_in(ALICE);
+    world.allow_connects(ALICE);
     world.run_for(seconds(15));
     world.broadcast(ALICE, alices, "later");
     world.run_for(seconds(1));

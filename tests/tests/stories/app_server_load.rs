@@ -53,14 +53,14 @@ fn post_that_waited_4_seconds_is_never_posted() {
 
 #[test]
 fn app_has_at_most_64_posts_open_and_256_waiting() {
-    let people = 20;
-    let mut world = World::new(without_rates(), people, 1);
+    let users = 20;
+    let mut world = World::new(without_rates(), users, 1);
     world.app_server.manner = Manner::IsSilent;
-    for who in 0..people {
+    for who in 0..users {
         world.log_in(who, &format!("user-{who}"));
         world.set_server_params(who);
     }
-    for who in 0..people {
+    for who in 0..users {
         for _ in 0..16 {
             world.send_to_server(who, "x");
         }
@@ -69,11 +69,11 @@ fn app_has_at_most_64_posts_open_and_256_waiting() {
     let stats = world.stats();
     assert_eq!(stats.posts_under_way, POSTS_PER_APP_MAX);
     assert_eq!(stats.posts_waiting, POSTS_WAITING_MAX);
-    world.send_to_server(people - 1, "one too many");
+    world.send_to_server(users - 1, "one too many");
     world.run_for(Duration::from_millis(50));
-    assert_eq!(world.server_results(people - 1), [(17, 5, 0)]);
+    assert_eq!(world.server_results(users - 1), [(17, 5, 0)]);
     world.run_for(seconds(10));
-    let results: usize = (0..people).map(|who| world.server_results(who).len()).sum();
+    let results: usize = (0..users).map(|who| world.server_results(who).len()).sum();
     assert_eq!(results, 321, "each has its one result");
     assert_eq!(world.stats().post_bytes, 0);
 }
@@ -116,11 +116,11 @@ fn longest_replies_reach_a_client_after_a_cut() {
         world.send_to_server(ALICE, "x");
     }
     world.run_for(Duration::from_millis(50));
-    world.keep_out(ALICE);
+    world.block_connects(ALICE);
     world.run_for(seconds(8));
     assert_eq!(codes(&world), [0; 0]);
     assert_eq!(world.stats().sessions, 1, "its window was not overrun");
-    world.let_in(ALICE);
+    world.allow_connects(ALICE);
     world.run_for(seconds(10));
     let results = world.server_results(ALICE);
     let ids: Vec<u64> = results.iter().map(|(id, ..)| *id).collect();
@@ -137,12 +137,12 @@ fn server_messages_wait_for_link_and_keep_the_rate() {
     let mut world = World::new(Config::default(), 1, 1);
     world.log_in(ALICE, "alice");
     world.set_server_params(ALICE);
-    world.keep_out(ALICE);
+    world.block_connects(ALICE);
     for number in 0..60 {
         world.send_to_server(ALICE, &number.to_string());
     }
     world.run_for(seconds(1));
-    world.let_in(ALICE);
+    world.allow_connects(ALICE);
     world.run_for(seconds(9));
     assert_eq!(codes(&world), [0; 60]);
     let order: Vec<String> = (0..60).map(|number| number.to_string()).collect();
@@ -155,14 +155,14 @@ fn timeout_is_2_if_unsent_and_1_if_perhaps_sent() {
     world.app_server.delay = Duration::from_millis(4_000);
     world.send_to_server(ALICE, "left");
     world.run_for(Duration::from_millis(100));
-    world.keep_out(ALICE);
+    world.block_connects(ALICE);
     world.run_for(seconds(1));
     world.send_to_server(ALICE, "never left");
     world.call(ALICE, |engine, now| engine.set_server_params(now, "s", APP_SERVER_URL));
     world.run_for(seconds(12));
     assert_eq!(world.server_results(ALICE), [(1, 1, 0), (2, 2, 0)]);
     assert_eq!(world.params_results(ALICE), [200, 2]);
-    world.let_in(ALICE);
+    world.allow_connects(ALICE);
     world.run_for(seconds(10));
     assert_eq!(world.app_server.texts(), ["left"]);
 }

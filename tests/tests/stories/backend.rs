@@ -6,14 +6,14 @@ use rts_proto::client::{Event, RoomEvent};
 use rts_proto::limits::{BAN_MAX, BAN_MIN};
 use rts_proto::server::{Ban, CommandError, Config};
 use rts_proto::{AppId, LeaveReason, Payload, RoomId, RoomKey, RoomState, UserId};
-use rts_testkit::{Person, World};
+use rts_testkit::{EngineIndex, World};
 
 use super::seconds;
 use rts_tests::without_rates;
 
-const ALICE: Person = 0;
-const BOB: Person = 1;
-const CAROL: Person = 2;
+const ALICE: EngineIndex = 0;
+const BOB: EngineIndex = 1;
+const CAROL: EngineIndex = 2;
 
 fn app() -> AppId {
     AppId::new("123456781234567812345678").expect("well formed")
@@ -74,7 +74,7 @@ fn ban(world: &mut World, ban: &Ban, interval: Duration) -> usize {
 }
 
 /// An engine's room events, in a short form.
-fn told(world: &mut World, who: Person) -> Vec<String> {
+fn told(world: &mut World, who: EngineIndex) -> Vec<String> {
     let short = |event| match event {
         Event::Room { event: RoomEvent::Joined { .. }, .. } => Some("joined".to_owned()),
         Event::Room { event: RoomEvent::StateChanged { state, .. }, .. } => {
@@ -90,7 +90,7 @@ fn told(world: &mut World, who: Person) -> Vec<String> {
 }
 
 /// Joins with an existing handle, and returns the room events.
-fn rejoin(world: &mut World, who: Person, key: RoomKey) -> Vec<String> {
+fn rejoin(world: &mut World, who: EngineIndex, key: RoomKey) -> Vec<String> {
     world.take_events(who);
     world.call(who, |engine, now| engine.join_room(now, key)).expect("not in it");
     world.run_for(seconds(1));
@@ -114,14 +114,14 @@ fn back_end_message_has_its_sender_name() {
 #[test]
 fn back_end_message_waits_for_link_in_order() {
     let mut world = three(Config::default());
-    world.keep_out(BOB);
+    world.block_connects(BOB);
     world.run_for(seconds(5));
     for number in 0..10 {
         assert_eq!(unicast(&mut world, "bob", &number.to_string()), Ok(1));
         world.send(ALICE, "bob", &number.to_string());
         world.run_for(Duration::from_millis(10));
     }
-    world.let_in(BOB);
+    world.allow_connects(BOB);
     world.run_for(seconds(10));
     let twice: Vec<String> = (0..10).flat_map(|n| [n.to_string(), n.to_string()]).collect();
     assert_eq!(world.texts(BOB), twice);
@@ -175,12 +175,12 @@ fn kicked_user_may_join_again() {
 #[test]
 fn kick_while_offline_is_reported_on_reconnect() {
     let (mut world, _) = three_in("room", Config::default());
-    world.keep_out(BOB);
+    world.block_connects(BOB);
     world.run_for(seconds(3));
     world.backend(|server, now| server.kick(now, &app(), &room("room"), &user("bob")));
     world.run_for(seconds(1));
     assert_eq!(told(&mut world, ALICE), ["bob left, 3"]);
-    world.let_in(BOB);
+    world.allow_connects(BOB);
     world.run_for(seconds(10));
     assert_eq!(told(&mut world, BOB), ["-1006"]);
 }

@@ -146,10 +146,10 @@ fn login_displaced_while_offline_stays_displaced() {
     for away in [1, 60] {
         let mut world = World::new(Config::default(), 2, away);
         world.log_in(ALICE, "alice");
-        world.keep_out(ALICE);
+        world.block_connects(ALICE);
         world.log_in(OTHER, "alice");
         world.run_for(seconds(away));
-        world.let_in(ALICE);
+        world.allow_connects(ALICE);
         world.run_for(seconds(120));
         assert_eq!(logouts(&world.take_events(ALICE)), [LogoutReason::Displaced], "{away} s");
         assert_eq!(logouts(&world.take_events(OTHER)), []);

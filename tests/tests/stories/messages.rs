@@ -247,7 +247,7 @@ fn message_ids_continue_after_logout_and_login() {
 #[test]
 fn status_follows_the_last_byte_received() {
     let mut world = two();
-    let heard = world.now();
+    let received = world.now();
     let status = |world: &mut World| {
         world.take_events(ALICE);
         world.call(ALICE, |engine, now| engine.get_peer_online_status(now, "bob"));
@@ -266,7 +266,7 @@ fn status_follows_the_last_byte_received() {
         (29, OnlineStatus::Unreachable),
         (31, OnlineStatus::Offline),
     ] {
-        let until = heard + seconds(second);
+        let until = received + seconds(second);
         let wait = until.since(world.now());
         world.run_for(wait);
         assert_eq!(status(&mut world), Some(wanted), "after {second} s");
@@ -304,12 +304,12 @@ fn message_to_self_arrives() {
 #[test]
 fn unreliable_message_does_not_wait_for_a_link() {
     let mut world = two();
-    world.keep_out(BOB);
+    world.block_connects(BOB);
     world.run_for(seconds(1));
     world.send_as(ALICE, "bob", Payload::text("x"), MessageConfig::UnreliableOrdered);
     world.run_for(std::time::Duration::from_millis(50));
     assert_eq!(world.results(ALICE), [(1, SendCode::Broken)]);
-    world.let_in(BOB);
+    world.allow_connects(BOB);
     world.run_for(seconds(10));
     assert_eq!(world.texts(BOB), Vec::<String>::new(), "not sent, as it was said");
 }
@@ -317,14 +317,14 @@ fn unreliable_message_does_not_wait_for_a_link() {
 #[test]
 fn absent_receiver_times_out_after_10_seconds() {
     let mut world = two();
-    world.keep_out(BOB);
+    world.block_connects(BOB);
     world.run_for(seconds(1));
     world.send(ALICE, "bob", "x");
     world.run_for(std::time::Duration::from_millis(9_999));
     assert_eq!(world.results(ALICE), []);
     world.run_for(std::time::Duration::from_millis(1));
     assert_eq!(world.results(ALICE), [(1, SendCode::Timeout)]);
-    world.let_in(BOB);
+    world.allow_connects(BOB);
     world.run_for(seconds(10));
     assert_eq!(world.texts(BOB), ["x"], "unknown: it arrived after all");
     assert_eq!(world.results(ALICE).len(), 1);
@@ -376,7 +376,7 @@ fn status_queries_are_limited_to_10_a_second() {
 #[test]
 fn status_query_waits_for_the_link() {
     let mut world = two();
-    world.keep_out(ALICE);
+    world.block_connects(ALICE);
     world.run_for(seconds(1));
     world.take_events(ALICE);
     let ask = |world: &mut World| {
@@ -385,10 +385,10 @@ fn status_query_waits_for_the_link() {
     ask(&mut world);
     world.run_for(seconds(1));
     assert_eq!(statuses(&mut world), []);
-    world.let_in(ALICE);
+    world.allow_connects(ALICE);
     world.run_for(seconds(8));
     assert_eq!(statuses(&mut world), [OnlineStatus::Online]);
-    world.keep_out(ALICE);
+    world.block_connects(ALICE);
     ask(&mut world);
     world.run_for(seconds(11));
     assert_eq!(statuses(&mut world), [OnlineStatus::Unreachable]);

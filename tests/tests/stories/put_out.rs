@@ -7,12 +7,12 @@ use rts_proto::server::{Ban, Config, Report};
 use rts_proto::{
     AppId, ConnectionState, LeaveReason, LoginCode, LogoutReason, RoomKey, SendCode, UserId,
 };
-use rts_testkit::{Happening, Person, World};
+use rts_testkit::{EngineIndex, Happening, World};
 
 use super::seconds;
 
-const ALICE: Person = 0;
-const BOB: Person = 1;
+const ALICE: EngineIndex = 0;
+const BOB: EngineIndex = 1;
 
 fn app() -> AppId {
     AppId::new("123456781234567812345678").expect("well formed")
@@ -54,7 +54,7 @@ fn revoke(world: &mut World, uid: Option<&str>, seconds_later: u32) -> usize {
 }
 
 /// Logs in, and returns the result.
-fn log_in(world: &mut World, who: Person, uid: &str) -> LoginCode {
+fn log_in(world: &mut World, who: EngineIndex, uid: &str) -> LoginCode {
     world.take_events(who);
     let token = world.token(uid);
     world.call(who, |engine, now| engine.login(now, &token, uid)).expect("logged out");
@@ -72,7 +72,7 @@ fn is_logged_out(event: &Event) -> bool {
 }
 
 /// The users that an engine saw leave the room, with the reasons.
-fn leaves(world: &mut World, who: Person) -> Vec<(String, LeaveReason)> {
+fn leaves(world: &mut World, who: EngineIndex) -> Vec<(String, LeaveReason)> {
     let left = |event| match event {
         Event::Room { event: RoomEvent::UserLeft { uid, reason }, .. } => {
             Some((uid.to_string(), reason))
@@ -106,12 +106,12 @@ fn put_out_user_stays_out_until_it_logs_in() {
 #[test]
 fn put_out_while_offline_is_reported_on_reconnect() {
     let (mut world, _) = two_in_a_room(Config::default());
-    world.keep_out(BOB);
+    world.block_connects(BOB);
     world.run_for(seconds(5));
     assert!(put_out(&mut world, "bob"));
     world.run_for(seconds(5));
     assert_eq!(leaves(&mut world, ALICE), [("bob".to_owned(), LeaveReason::Kicked)]);
-    world.let_in(BOB);
+    world.allow_connects(BOB);
     world.run_for(seconds(60));
     let seen = world.take_events(BOB);
     assert!(seen.last().is_some_and(is_logged_out), "{seen:?}");

@@ -2,13 +2,13 @@
 
 use rts_proto::server::{Ban, Config, Report};
 use rts_proto::{AppId, LeaveReason, RoomId, UserId};
-use rts_testkit::{APP_ID, Happening, Person, World};
+use rts_testkit::{APP_ID, EngineIndex, Happening, World};
 
 use super::seconds;
 
-const ALICE: Person = 0;
-const BOB: Person = 1;
-const ELSEWHERE: Person = 2;
+const ALICE: EngineIndex = 0;
+const BOB: EngineIndex = 1;
+const ELSEWHERE: EngineIndex = 2;
 
 fn app() -> AppId {
     AppId::new(APP_ID).expect("well formed")
@@ -72,9 +72,9 @@ fn resume_within_grace_is_not_reported() {
     world.log_in(ALICE, "alice");
     world.join(ALICE, "lobby");
     told(&mut world);
-    world.keep_out(ALICE);
+    world.block_connects(ALICE);
     world.run_for(seconds(25));
-    world.let_in(ALICE);
+    world.allow_connects(ALICE);
     world.run_for(seconds(60));
     assert!(told(&mut world).is_empty());
     world.freeze(ALICE);

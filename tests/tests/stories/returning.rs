@@ -92,20 +92,20 @@ fn rejoin_reports_whether_broadcasts_may_be_missing() {
         (13, vec!["joined: Resumed"], vec!["while she is away"]),
         (40, vec!["joined: Anew", "bob joined"], vec![]),
     ];
-    for (away, rooms, heard) in cases {
+    for (away, rooms, received) in cases {
         let mut world = World::new(without_rates(), 2, 1);
         world.log_in(ALICE, "alice");
         world.log_in(BOB, "bob");
         world.join(ALICE, "room");
         let bobs = world.join(BOB, "room");
         world.take_log();
-        world.keep_out(ALICE);
+        world.block_connects(ALICE);
         world.run_for(seconds(1));
         world.broadcast(BOB, bobs, "while she is away");
         world.run_for(seconds(away));
-        world.let_in(ALICE);
+        world.allow_connects(ALICE);
         world.run_for(seconds(6));
-        assert_eq!(world.room_texts(ALICE), heard, "{away} s");
+        assert_eq!(world.room_texts(ALICE), received, "{away} s");
         let mut told = told(&mut world, ALICE);
         told.retain(|line| line.contains("joined"));
         assert_eq!(told, rooms, "{away} s");
@@ -238,12 +238,12 @@ const OTHER: usize = 2;
 #[test]
 fn leave_while_offline_is_reported_on_reconnect() {
     let (mut world, key) = two_in_a_room();
-    world.keep_out(ALICE);
+    world.block_connects(ALICE);
     world.run_for(seconds(1));
     world.call(ALICE, |engine, now| engine.leave_room(now, key));
     assert_eq!(told(&mut world, ALICE), ["left"]);
     assert_eq!(told(&mut world, BOB), Vec::<String>::new());
-    world.let_in(ALICE);
+    world.allow_connects(ALICE);
     world.run_for(seconds(8));
     assert_eq!(told(&mut world, BOB), ["alice left: 0"]);
     assert_eq!(told(&mut world, ALICE), Vec::<String>::new());
@@ -252,7 +252,7 @@ fn leave_while_offline_is_reported_on_reconnect() {
 #[test]
 fn logout_while_offline_is_reported_after_the_grace_period() {
     let (mut world, _) = two_in_a_room();
-    world.keep_out(ALICE);
+    world.block_connects(ALICE);
     world.run_for(seconds(1));
     world.call(ALICE, |engine, now| engine.logout(now));
     assert_eq!(told(&mut world, ALICE), ["logout: 0"]);
@@ -266,11 +266,11 @@ fn logout_while_offline_is_reported_after_the_grace_period() {
 fn join_while_offline_happens_on_reconnect() {
     let mut world = World::new(without_rates(), 1, 1);
     world.log_in(ALICE, "alice");
-    world.keep_out(ALICE);
+    world.block_connects(ALICE);
     world.run_for(seconds(1));
     world.join(ALICE, "room");
     assert_eq!(told(&mut world, ALICE), Vec::<String>::new());
-    world.let_in(ALICE);
+    world.allow_connects(ALICE);
     world.run_for(seconds(8));
     assert_eq!(told(&mut world, ALICE), ["joined: First"]);
 }

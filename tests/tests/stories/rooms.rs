@@ -107,8 +107,8 @@ fn join_and_leave_are_announced_to_members() {
 #[test]
 fn broadcasts_have_one_order_without_echo() {
     let mut world = World::new(without_rates(), 4, 1);
-    let people = [(ALICE, "alice"), (BOB, "bob"), (CAROL, "carol"), (DAVE, "dave")];
-    let rooms = people.map(|(who, uid)| {
+    let users = [(ALICE, "alice"), (BOB, "bob"), (CAROL, "carol"), (DAVE, "dave")];
+    let rooms = users.map(|(who, uid)| {
         world.log_in(who, uid);
         world.join(who, "room")
     });

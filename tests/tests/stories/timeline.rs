@@ -40,11 +40,11 @@ fn silence_is_reported_after_10_12_and_22_seconds() {
     let mut world = World::new(Config::default(), 1, 1);
     world.log_in(ALICE, "alice");
     // No bytes arrived since the login, so the silence counts from there.
-    let heard = world.states(ALICE)[1].0;
+    let received = world.states(ALICE)[1].0;
     world.take_events(ALICE);
     world.net.is_silent = true;
     world.run_for(seconds(26));
-    assert_eq!(states(&world, heard), [(10, 4), (12, 1), (22, 6)]);
+    assert_eq!(states(&world, received), [(10, 4), (12, 1), (22, 6)]);
     world.net.is_silent = false;
     world.run_for(seconds(11));
     assert_eq!(world.states(ALICE).last().map(|(_, state)| *state), Some(5));

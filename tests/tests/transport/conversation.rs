@@ -34,11 +34,11 @@ pub(crate) async fn a_rooms_members_hear_each_other<G: Ground>(way: Way) {
     alice.room_event(|event| matches!(event, RoomEvent::UserJoined(_)).then_some(())).await;
     let sent = room.send_message("hello all").expect("a room");
     assert_eq!(sent.await, BroadcastCode::Ok);
-    let heard = bob.room_event(|event| match event {
+    let received = bob.room_event(|event| match event {
         RoomEvent::MessageReceived { from, payload } => Some((from.to_string(), bytes_of(payload))),
         _ => None,
     });
-    assert_eq!(heard.await, ("alice".into(), b"hello all".to_vec()));
+    assert_eq!(received.await, ("alice".into(), b"hello all".to_vec()));
     room.leave();
     alice.room_event(|event| (event == RoomEvent::Left).then_some(())).await;
     bob.room_event(|event| matches!(event, RoomEvent::UserLeft { .. }).then_some(())).await;
@@ -75,13 +75,13 @@ pub(crate) async fn logout_ends_the_session_at_once<G: Ground>(way: Way) {
 /// Answers each message, and panics at one of them.
 struct Echo {
     engine: Engine,
-    heard: Arc<Mutex<Vec<String>>>,
+    received: Arc<Mutex<Vec<String>>>,
 }
 
 impl EventHandler for Echo {
     fn on_message_received(&mut self, from: &UserId, payload: &Payload) {
         let Payload::Text(text) = payload else { return };
-        self.heard.lock().expect("nobody panics with it").push(text.as_str().to_owned());
+        self.received.lock().expect("nobody panics with it").push(text.as_str().to_owned());
         assert_ne!(text.as_str(), "panic", "a handler that panics, on purpose");
         let answer = self.engine.send_message(from.as_str(), text.clone(), RELIABLE);
         drop(answer.expect("a receiver"));
@@ -92,15 +92,15 @@ pub(crate) async fn handler_may_send_and_survives_its_panic<G: Ground>(way: Way)
     let server = TestServer::<G>::start(way).await;
     let mut alice = server.log_in("alice").await;
     let Client { engine, .. } = server.log_in("echo").await;
-    let heard = Arc::new(Mutex::new(Vec::new()));
-    engine.set_event_handler(Echo { engine: engine.clone(), heard: Arc::clone(&heard) });
+    let received = Arc::new(Mutex::new(Vec::new()));
+    engine.set_event_handler(Echo { engine: engine.clone(), received: Arc::clone(&received) });
     for text in ["one", "panic", "two"] {
         let sent = alice.engine.send_message("echo", text, RELIABLE).expect("a receiver");
         assert_eq!(sent.await, SendCode::Ok);
     }
     assert_eq!(alice.message().await.1, b"one");
     assert_eq!(alice.message().await.1, b"two");
-    assert_eq!(*heard.lock().expect("nobody panics with it"), ["one", "panic", "two"]);
+    assert_eq!(*received.lock().expect("nobody panics with it"), ["one", "panic", "two"]);
     engine.destroy();
     engine.closed().await;
 }

@@ -56,21 +56,21 @@ pub(crate) async fn link_cut_at_any_byte_loses_nothing<G: Ground>(way: Way) {
         assert_eq!(zip(there, back).await, (SendCode::Ok, SendCode::Ok));
     };
     let (there, back) = (hear_out(&mut bob), hear_out(&mut alice));
-    let ((), heard) = zip(sending, zip(there, back)).await;
+    let ((), received) = zip(sending, zip(there, back)).await;
     let expected: Vec<String> = (0..sent).map(|number| format!("{TEXT}{number}")).collect();
-    assert_eq!(heard.0, expected, "what bob heard");
-    assert_eq!(heard.1, expected, "what alice heard");
+    assert_eq!(received.0, expected, "what bob received");
+    assert_eq!(received.1, expected, "what alice received");
 }
 
 /// All messages before the text "end".
 async fn hear_out(client: &mut Client) -> Vec<String> {
-    let mut heard = Vec::new();
+    let mut received = Vec::new();
     loop {
         let text = String::from_utf8(client.message().await.1).expect("text was sent");
         if text == "end" {
-            return heard;
+            return received;
         }
-        heard.push(text);
+        received.push(text);
     }
 }
 

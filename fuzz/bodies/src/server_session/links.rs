@@ -7,16 +7,16 @@ use rts_proto::server::Input;
 use rts_proto::wire::{Accepted, Decoder, Frame, Login, Resume, ResumeKey};
 use rts_proto::{AppId, LinkId, UserId};
 
-use super::{End, NAMES, Person, Session, World};
+use super::{End, EngineIndex, NAMES, Session, World};
 
 impl World {
-    pub(super) fn log_in(&mut self, who: Person) {
+    pub(super) fn log_in(&mut self, who: EngineIndex) {
         self.end(who, End::Superseded);
         let accepted = self.open_link(who, None, 0).expect("every token is good");
         assert!(!accepted.resumed);
     }
 
-    pub(super) fn resume(&mut self, who: Person) {
+    pub(super) fn resume(&mut self, who: EngineIndex) {
         let Some(session) = &self.sessions[who] else { return };
         let (received, sent) = (session.received, session.sent);
         let resume = Resume { session: session.number, key: session.key, received };
@@ -27,7 +27,12 @@ impl World {
         assert_eq!(accepted.received, sent, "the server counts");
     }
 
-    fn open_link(&mut self, who: Person, resume: Option<Resume>, claim: u64) -> Option<Accepted> {
+    fn open_link(
+        &mut self,
+        who: EngineIndex,
+        resume: Option<Resume>,
+        claim: u64,
+    ) -> Option<Accepted> {
         self.last_link += 1;
         let link = LinkId(self.last_link);
         let mut key = [0; 16];
@@ -55,7 +60,7 @@ impl World {
         self.answer.take()
     }
 
-    pub(super) fn answered(&mut self, who: Person, link: LinkId, accepted: Accepted) {
+    pub(super) fn answered(&mut self, who: EngineIndex, link: LinkId, accepted: Accepted) {
         match &mut self.sessions[who] {
             Some(session) => session.key = accepted.key,
             None => {
@@ -79,7 +84,7 @@ impl World {
         self.answer = Some(accepted);
     }
 
-    pub(super) fn cut(&mut self, who: Person) {
+    pub(super) fn cut(&mut self, who: EngineIndex) {
         let Some(session) = &mut self.sessions[who] else { return };
         if let Some(link) = session.link.take() {
             self.decoders.remove(&link);

@@ -4,11 +4,11 @@ use bytes::Bytes;
 use rts_proto::wire::Frame;
 use rts_proto::{MessageConfig, MessageId, Payload, SendCode};
 
-use super::{NAMES, Open, Person, World};
+use super::{EngineIndex, NAMES, Open, World};
 use crate::script::Script;
 
 impl World {
-    pub(super) fn send(&mut self, who: Person, script: &mut Script<'_>) {
+    pub(super) fn send(&mut self, who: EngineIndex, script: &mut Script<'_>) {
         let to = usize::from(script.byte()) % (NAMES.len() + 1);
         let config = script.pick(MessageConfig::ALL);
         let number = self.number();
@@ -39,7 +39,7 @@ impl World {
         }
     }
 
-    pub(super) fn acknowledge(&mut self, who: Person) {
+    pub(super) fn acknowledge(&mut self, who: EngineIndex) {
         let Some(received) = self.sessions[who].as_ref().map(|session| session.received) else {
             return;
         };
@@ -49,7 +49,7 @@ impl World {
     }
 
     /// An acknowledged message has its result for its sender.
-    pub(super) fn acknowledged(&mut self, who: Person, received: u64) {
+    pub(super) fn acknowledged(&mut self, who: EngineIndex, received: u64) {
         let Some(session) = &mut self.sessions[who] else { return };
         let known = session.unacknowledged.partition_point(|(place, _)| *place <= received);
         let numbers: Vec<u64> = session.unacknowledged.drain(..known).map(|(_, n)| n).collect();

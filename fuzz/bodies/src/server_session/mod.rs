@@ -20,7 +20,7 @@ const NAMES: [&str; 3] = ["alice", "bob", "carol"];
 const STEPS_MAX: usize = 600;
 
 /// An index of `NAMES`.
-type Person = usize;
+type EngineIndex = usize;
 
 /// The input is a script of three users in one room, of time and of links.
 ///
@@ -57,7 +57,7 @@ struct Session {
     received: u64,
     is_in_room: bool,
     /// Reliable messages to this session that it has not received, in order for each sender.
-    due: BTreeMap<Person, VecDeque<u64>>,
+    due: BTreeMap<EngineIndex, VecDeque<u64>>,
     /// Messages that it received and did not acknowledge: the position among the received frames,
     /// and the message.
     unacknowledged: VecDeque<(u64, u64)>,
@@ -69,8 +69,8 @@ struct Session {
 
 /// A reliable message without a result.
 struct Open {
-    from: Person,
-    to: Person,
+    from: EngineIndex,
+    to: EngineIndex,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -84,9 +84,9 @@ struct World {
     server: Server,
     now: Instant,
     sessions: [Option<Session>; NAMES.len()],
-    members: BTreeMap<Person, Member>,
+    members: BTreeMap<EngineIndex, Member>,
     open: BTreeMap<u64, Open>,
-    decoders: BTreeMap<LinkId, (Person, Decoder)>,
+    decoders: BTreeMap<LinkId, (EngineIndex, Decoder)>,
     last_link: u64,
     last_number: u64,
     last_claim: u64,
@@ -145,7 +145,7 @@ impl World {
     }
 
     /// Sends a frame on the user's link, if there is one.
-    fn say(&mut self, who: Person, frame: Frame) -> bool {
+    fn say(&mut self, who: EngineIndex, frame: Frame) -> bool {
         let Some(session) = &mut self.sessions[who] else { return false };
         let Some(link) = session.link else { return false };
         session.last_heard = self.now;
@@ -159,7 +159,7 @@ impl World {
         self.drain();
     }
 
-    fn query(&mut self, who: Person, about: Person) {
+    fn query(&mut self, who: EngineIndex, about: EngineIndex) {
         let query = self.number();
         let uid = Bytes::from_static(NAMES[about].as_bytes());
         if !self.say(who, Frame::StatusQuery { query, uid }) {
@@ -175,18 +175,18 @@ impl World {
         session.others.push(Frame::StatusAnswer { query, status });
     }
 
-    fn ping(&mut self, who: Person) {
+    fn ping(&mut self, who: EngineIndex) {
         self.say(who, Frame::Ping);
     }
 
-    fn log_out(&mut self, who: Person) {
+    fn log_out(&mut self, who: EngineIndex) {
         if self.say(who, Frame::Logout) {
             self.end(who, End::Logout);
         }
     }
 
     /// Ends the session, with all consequences.
-    fn end(&mut self, who: Person, why: End) {
+    fn end(&mut self, who: EngineIndex, why: End) {
         let Some(session) = self.sessions[who].take() else { return };
         self.open.retain(|_, open| open.from != who);
         let unread: Vec<u64> =
@@ -217,7 +217,7 @@ impl World {
         for (_, who) in over {
             self.end(who, End::Grace);
         }
-        let orphans: Vec<Person> = self
+        let orphans: Vec<EngineIndex> = self
             .members
             .iter()
             .filter(|(_, member)| matches!(member, Member::Orphan(until) if *until <= self.now))

@@ -3,7 +3,7 @@
 use rts_proto::wire::Frame;
 use rts_proto::{BroadcastCode, LeaveReason, MessageId, Payload, RoomId, RoomState, UserId};
 
-use super::{Member, NAMES, Person, World};
+use super::{EngineIndex, Member, NAMES, World};
 use crate::script::Script;
 
 impl World {
@@ -11,11 +11,11 @@ impl World {
         RoomId::new("room").expect("well formed")
     }
 
-    fn user(who: Person) -> UserId {
+    fn user(who: EngineIndex) -> UserId {
         UserId::new(NAMES[who]).expect("well formed")
     }
 
-    fn tell_others(&mut self, who: Person, frame: &Frame) {
+    fn tell_others(&mut self, who: EngineIndex, frame: &Frame) {
         for (other, member) in &self.members {
             if *other != who
                 && *member == Member::Present
@@ -26,7 +26,7 @@ impl World {
         }
     }
 
-    pub(super) fn join(&mut self, who: Person) {
+    pub(super) fn join(&mut self, who: EngineIndex) {
         let ticket = self.number();
         if !self.say(who, Frame::Join { room: Self::room(), ticket, business_id: None }) {
             return;
@@ -46,7 +46,7 @@ impl World {
         }
     }
 
-    pub(super) fn leave(&mut self, who: Person) {
+    pub(super) fn leave(&mut self, who: EngineIndex) {
         let ticket = self.number();
         if !self.say(who, Frame::Leave { room: Self::room(), ticket }) {
             return;
@@ -58,13 +58,13 @@ impl World {
         }
     }
 
-    pub(super) fn gone(&mut self, who: Person, reason: LeaveReason) {
+    pub(super) fn gone(&mut self, who: EngineIndex, reason: LeaveReason) {
         self.members.remove(&who);
         let left = Frame::MemberLeft { room: Self::room(), uid: Self::user(who), reason };
         self.tell_others(who, &left);
     }
 
-    pub(super) fn broadcast(&mut self, who: Person, script: &mut Script<'_>) {
+    pub(super) fn broadcast(&mut self, who: EngineIndex, script: &mut Script<'_>) {
         let number = self.number();
         let payload = Payload::binary(vec![script.byte(); 3]);
         let (id, room) = (MessageId(number), Self::room());

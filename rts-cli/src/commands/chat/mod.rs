@@ -59,7 +59,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let LoggedIn { engine, events, uid } = args.account.log_in().await?;
     // A client that is stopped by hand logs out, so its session does not linger.
     let stopped = stopped()?;
-    let mode = if io::stdin().is_terminal() { Mode::Person } else { Mode::Pipe };
+    let mode = if io::stdin().is_terminal() { Mode::EngineIndex } else { Mode::Pipe };
     let talk = Talk::new(engine.clone(), to);
     let first = room.map(Command::Join);
     let session = Session::new(talk, events, Screen::open(), mode, first);

@@ -23,7 +23,7 @@ const BATCH_EVENTS_MAX: usize = 256;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {
     /// A person types, and sees results on the screen.
-    Person,
+    EngineIndex,
     /// A program or a file. The next line is read when the previous one is answered.
     Pipe,
 }
@@ -151,7 +151,7 @@ impl Session {
             if self.screen.paint(&self.talk).is_err() {
                 return Ok(());
             }
-            let may_read = !self.is_over && (self.mode == Mode::Person || self.is_free());
+            let may_read = !self.is_over && (self.mode == Mode::EngineIndex || self.is_free());
             let next_at = self.next_at;
             let is_due = tokio::time::sleep_until(next_at.into());
             tokio::select! {
@@ -176,7 +176,7 @@ impl Session {
 
     fn is_done(&self) -> bool {
         match self.mode {
-            Mode::Person => self.is_over && self.queue.is_empty(),
+            Mode::EngineIndex => self.is_over && self.queue.is_empty(),
             Mode::Pipe => self.is_over && self.is_free(),
         }
     }
@@ -201,7 +201,7 @@ impl Session {
 
     /// Handles all keys that are available, so that the screen changes once.
     fn typed_meanwhile(&mut self) -> anyhow::Result<()> {
-        while self.mode == Mode::Person
+        while self.mode == Mode::EngineIndex
             && let Ok(input) = self.input.try_recv()
         {
             self.typed(input)?;

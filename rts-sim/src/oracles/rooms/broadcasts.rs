@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rts_proto::limits::PAYLOAD_BYTES_MAX;
 use rts_proto::{BroadcastCode, Instant, Payload, RoomKey};
-use rts_testkit::Person;
+use rts_testkit::EngineIndex;
 
 use super::{Handle, Rooms, Violation, ensure};
 use crate::model::{Model, RoomPhase};
@@ -17,7 +17,7 @@ use crate::plan::Command;
 /// The time by which a result may exceed its time-out.
 const SLACK: Duration = Duration::from_secs(1);
 /// The engine number of a back end's broadcasts.
-const NO_PERSON: Person = Person::MAX;
+const NO_ENGINE: EngineIndex = EngineIndex::MAX;
 
 #[derive(Debug)]
 pub(super) struct Broadcast {
@@ -119,7 +119,7 @@ impl Rooms {
             self.expected.entry(*handle).or_default().insert(serial);
         }
         let broadcast = Broadcast {
-            by: (NO_PERSON, RoomKey(room as u64)),
+            by: (NO_ENGINE, RoomKey(room as u64)),
             from: Some(BACK_END.to_owned()),
             room: id,
             id: serial,
@@ -165,7 +165,7 @@ impl Rooms {
             format!("result {} of {broadcast:?}, {wanted:?} is right", code.code())
         })?;
         ensure(broadcast.heard_by.is_empty() || !is_definite(code), || {
-            format!("I16: result {} of broadcast {serial}, which was heard", code.code())
+            format!("I16: result {} of broadcast {serial}, which was received", code.code())
         })?;
         ensure(!broadcast.must_arrive || code == BroadcastCode::Ok, || {
             format!("I43: with nothing wrong, broadcast {id} of #{who} got {}", code.code())
@@ -181,7 +181,7 @@ impl Rooms {
         Ok(())
     }
 
-    pub(super) fn heard(
+    pub(super) fn received(
         &mut self,
         model: &Model,
         handle: Handle,
@@ -194,35 +194,35 @@ impl Rooms {
         let app = engine.app;
         let Some(serial) = own_serial(model, who, payload)? else { return Ok(()) };
         let Some(broadcast) = self.broadcasts.get_mut(&serial) else {
-            return Err(format!("I15: #{who} heard {serial}, which nobody broadcast"));
+            return Err(format!("I15: #{who} received {serial}, which nobody broadcast"));
         };
         let is_the_same = broadcast.is_unicast == is_unicast
             && broadcast.room == engine.rooms[&key].id
             && broadcast.from.as_deref() == Some(from)
             && *payload == payload::make(app, serial, broadcast.bytes, broadcast.is_binary);
         ensure(is_the_same, || {
-            format!("I15: #{who} heard {serial} from {from} otherwise than sent: {broadcast:?}")
+            format!("I15: #{who} received {serial} from {from} not as sent: {broadcast:?}")
         })?;
         ensure(engine.login.live() != Some(from), || {
-            format!("I25: #{who} heard its own broadcast {serial}")
+            format!("I25: #{who} received its own broadcast {serial}")
         })?;
         ensure(broadcast.heard_by.insert(handle), || {
-            format!("I25: #{who} heard broadcast {serial} twice")
+            format!("I25: #{who} received broadcast {serial} twice")
         })?;
         if let Some(code) = broadcast.result {
             ensure(!is_definite(code), || {
-                format!("I16: broadcast {serial} was heard after result {}", code.code())
+                format!("I16: broadcast {serial} was received after result {}", code.code())
             })?;
         }
-        let heard = self.heard.entry(handle).or_default();
+        let received = self.received.entry(handle).or_default();
         let by = broadcast.by;
         let id = broadcast.id;
         let newest = self.newest.entry((handle, by)).or_default();
         ensure(*newest < id, || {
-            format!("I26: #{who} heard broadcast {id} of #{} after {newest}", by.0)
+            format!("I26: #{who} received broadcast {id} of #{} after {newest}", by.0)
         })?;
         *newest = id;
-        heard.push(serial);
+        received.push(serial);
         if let Some(expected) = self.expected.get_mut(&handle) {
             expected.remove(&serial);
         }
@@ -239,7 +239,7 @@ impl Rooms {
         match missed {
             None => Ok(()),
             Some((who, serial)) => Err(format!(
-                "I25: #{who} never heard broadcast {serial}: {:?}",
+                "I25: #{who} never received broadcast {serial}: {:?}",
                 self.broadcasts[serial]
             )),
         }
@@ -265,11 +265,11 @@ fn is_definite(code: BroadcastCode) -> bool {
 /// I26: each room has one order of broadcasts that agrees with the order at every member.
 pub(super) fn one_order(
     broadcasts: &BTreeMap<u64, Broadcast>,
-    heard: &BTreeMap<Handle, Vec<u64>>,
+    received: &BTreeMap<Handle, Vec<u64>>,
 ) -> Result<(), Violation> {
     let mut after: BTreeMap<u64, BTreeSet<u64>> = BTreeMap::new();
     let mut before: BTreeMap<u64, usize> = BTreeMap::new();
-    for pair in heard.values().flat_map(|serials| serials.windows(2)) {
+    for pair in received.values().flat_map(|serials| serials.windows(2)) {
         if after.entry(pair[0]).or_default().insert(pair[1]) {
             *before.entry(pair[1]).or_default() += 1;
         }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rts_proto::client::{Event, JoinType, RoomEvent};
 use rts_proto::{Instant, RoomKey, RoomState};
-use rts_testkit::Person;
+use rts_testkit::EngineIndex;
 
 use super::{Oracle, Violation, ensure};
 use crate::model::{Model, RoomPhase, ends_membership};
@@ -16,7 +16,7 @@ use broadcasts::{Broadcast, one_order};
 use members::Members;
 
 /// One room handle of one engine.
-type Handle = (Person, RoomKey);
+type Handle = (EngineIndex, RoomKey);
 
 #[derive(Debug, Default)]
 pub(super) struct Rooms {
@@ -24,7 +24,7 @@ pub(super) struct Rooms {
     open: BTreeMap<(Handle, u64), u64>,
     last_id: BTreeMap<Handle, u64>,
     /// The broadcasts that each handle received, in order.
-    heard: BTreeMap<Handle, Vec<u64>>,
+    received: BTreeMap<Handle, Vec<u64>>,
     /// The newest broadcast that a handle received of another.
     newest: BTreeMap<(Handle, Handle), u64>,
     /// The broadcasts that a handle must still receive, unless its membership breaks.
@@ -42,7 +42,7 @@ impl Oracle for Rooms {
                 let holds =
                     model.engines[*who].rooms.get(key).is_some_and(|r| r.id == room.as_str());
                 ensure(holds, || {
-                    format!("I24: #{who} heard of room {room}, which it does not have")
+                    format!("I24: #{who} got an event of room {room}, which it does not have")
                 })?;
                 self.told(model, line.at, (*who, *key), event)
             }
@@ -67,7 +67,7 @@ impl Rooms {
         &mut self,
         model: &Model,
         now: Instant,
-        who: Person,
+        who: EngineIndex,
         call: &Call,
         returned: i64,
     ) -> Result<(), Violation> {
@@ -159,15 +159,15 @@ impl Rooms {
                 self.result(model, now, handle, id.0, *code)
             }
             RoomEvent::MessageReceived { from, payload } => {
-                ensure(is_in, || format!("I24: #{who} heard a broadcast, and is {phase:?}"))?;
-                self.heard(model, handle, from.as_str(), payload, false)
+                ensure(is_in, || format!("I24: #{who} received a broadcast, and is {phase:?}"))?;
+                self.received(model, handle, from.as_str(), payload, false)
             }
             RoomEvent::UserMessageReceived { from, payload } => {
                 ensure(is_in, || format!("I24: #{who} was told something, and is {phase:?}"))?;
-                self.heard(model, handle, from.as_str(), payload, true)
+                self.received(model, handle, from.as_str(), payload, true)
             }
             RoomEvent::UserJoined(uid) => {
-                ensure(is_in, || format!("I24: #{who} heard of a join, and is {phase:?}"))?;
+                ensure(is_in, || format!("I24: #{who} got the event of a join, and is {phase:?}"))?;
                 let own = model.engines[who].login.live();
                 ensure(own != Some(uid.as_str()), || format!("#{who} was told of itself"))?;
                 let members = self.members.entry(handle).or_default();
@@ -175,7 +175,9 @@ impl Rooms {
                 ensure(is_new, || format!("I27: #{who} was told twice that {uid} is in the room"))
             }
             RoomEvent::UserLeft { uid, .. } => {
-                ensure(is_in, || format!("I24: #{who} heard of a leave, and is {phase:?}"))?;
+                ensure(is_in, || {
+                    format!("I24: #{who} got the event of a leave, and is {phase:?}")
+                })?;
                 let members = self.members.entry(handle).or_default();
                 let was_in = members.uids.remove(uid.as_str());
                 ensure(was_in || members.notices_stopped, || {
@@ -190,7 +192,7 @@ impl Rooms {
         self.expected.remove(&handle);
     }
 
-    fn all_broken(&mut self, who: Person) {
+    fn all_broken(&mut self, who: EngineIndex) {
         self.expected.retain(|(other, _), _| *other != who);
     }
 
@@ -198,6 +200,6 @@ impl Rooms {
         if let Some(((handle, id), _)) = self.open.iter().next() {
             return Err(format!("I13: broadcast {id} of {handle:?} never got a result"));
         }
-        one_order(&self.broadcasts, &self.heard)
+        one_order(&self.broadcasts, &self.received)
     }
 }

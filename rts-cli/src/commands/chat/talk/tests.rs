@@ -21,7 +21,7 @@ struct Stage {
 struct Typist {
     talk: Talk,
     events: Events,
-    person: usize,
+    index: usize,
 }
 
 const BOB: usize = 0;
@@ -29,11 +29,11 @@ const BOB: usize = 0;
 impl Stage {
     fn new() -> Self {
         let mut world = World::new(Config::default(), 1, 7);
-        let (person, engine) = world.connect();
+        let (index, engine) = world.connect();
         let (engine, events) = (engine.contract().clone(), engine.contract().events());
         world.log_in(BOB, "bob");
         engine.login(&world.token("alice"), "alice").expect("not logged in");
-        let mut alice = Typist { talk: Talk::new(engine, None), events, person };
+        let mut alice = Typist { talk: Talk::new(engine, None), events, index };
         world.run_for(Duration::from_secs(1));
         alice.output();
         Self { world, alice, bob: BOB }
@@ -185,7 +185,7 @@ fn lost_connection_and_its_losses_are_reported() {
     let mut stage = Stage::new();
     stage.types("/join lobby");
     stage.types("/to bob");
-    stage.world.keep_out(stage.alice.person);
+    stage.world.block_connects(stage.alice.index);
     stage.types("on its way");
     let told = stage.passes(Duration::from_secs(15));
     assert!(told[0].starts_with("* the connection is lost"), "{told:?}");
@@ -193,7 +193,7 @@ fn lost_connection_and_its_losses_are_reported() {
     assert!(stage.alice.talk.is_cut());
     // Longer than the grace period.
     stage.passes(Duration::from_secs(45));
-    stage.world.let_in(stage.alice.person);
+    stage.world.allow_connects(stage.alice.index);
     let told = stage.passes(Duration::from_secs(10));
     assert!(told.contains(&"* connected again".to_owned()), "{told:?}");
     assert!(told.iter().any(|line| line.contains("meanwhile is missing")), "{told:?}");
@@ -216,7 +216,7 @@ fn open_broadcast_of_left_room_is_reported() {
 fn join_does_not_wait_after_refused_token() {
     let mut stage = Stage::new();
     let command = Command::parse("/join lobby").expect("a command");
-    stage.world.keep_out(stage.alice.person);
+    stage.world.block_connects(stage.alice.index);
     assert_eq!(stage.alice.talk.run(&command), []);
     assert!(stage.alice.talk.is_waiting());
     let uid = UserId::new("alice").expect("a user id");

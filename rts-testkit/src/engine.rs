@@ -15,7 +15,7 @@ pub(crate) enum Core {
 }
 
 #[derive(Debug)]
-pub(crate) struct Member {
+pub(crate) struct SimulatedEngine {
     pub(crate) app_id: AppId,
     pub(crate) core: Core,
     pub(crate) deadline: Option<Instant>,
@@ -24,12 +24,12 @@ pub(crate) struct Member {
     /// No bytes pass between the engine and the server.
     pub(crate) is_stalled: bool,
     /// The engine's attempts to connect fail.
-    pub(crate) is_kept_out: bool,
+    pub(crate) connects_blocked: bool,
     /// The engine reads its links.
     pub(crate) reads: bool,
 }
 
-impl Member {
+impl SimulatedEngine {
     pub(crate) fn new(app_id: AppId, core: Core) -> Self {
         Self {
             app_id,
@@ -37,7 +37,7 @@ impl Member {
             deadline: None,
             is_frozen: false,
             is_stalled: false,
-            is_kept_out: false,
+            connects_blocked: false,
             reads: true,
         }
     }
