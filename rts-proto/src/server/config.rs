@@ -60,8 +60,8 @@ pub struct Config {
     /// A session that was silent for this long is over (§4.10). Zero: a session ends as soon
     /// as it has begun.
     pub session_grace: Duration,
-    /// Longest wait of a message for the app server, which is then given up (§11.8). Zero: a message
-    /// that cannot be posted at once is given up.
+    /// Longest wait of a message for the app server, which is then given up (§11.8). Zero: a
+    /// message that cannot be posted at once is given up.
     pub post_wait: Duration,
     /// Longest post to the app server, which is then given up (§11.7). Zero: each post is given up.
     pub post_timeout: Duration,
