@@ -138,7 +138,9 @@ impl Answers {
     }
 
     fn take_status(&mut self, uid: &str) -> Option<Arc<Slot<OnlineStatus>>> {
-        if let AtOnce::Status(_, slot) = &self.at_once {
+        if let AtOnce::Status(asked, slot) = &self.at_once
+            && asked == uid
+        {
             let slot = Arc::clone(slot);
             self.at_once = AtOnce::Nothing;
             return Some(slot);
@@ -195,5 +197,22 @@ impl Answers {
         for slot in self.params.drain(..) {
             woken.extend(slot.fill(ServerParamsCode::Timeout).waker);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status_of(uid: &str) -> Event {
+        Event::PeerOnlineStatus { uid: uid.to_owned(), status: OnlineStatus::Online }
+    }
+
+    #[test]
+    fn status_of_another_user_does_not_answer_the_call_in_progress() {
+        let mut answers = Answers::default();
+        let _bob = answers.ask_status("bob");
+        assert!(answers.happened(&status_of("carol")).slot.is_none());
+        assert!(answers.happened(&status_of("bob")).slot.is_some());
     }
 }

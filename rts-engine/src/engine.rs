@@ -252,10 +252,13 @@ impl Engine {
     /// Destroys the handles of all rooms that the engine is not in, is not joining and is not
     /// leaving. Their ids and places are free again.
     pub fn destroy_idle_rooms(&self) {
-        let idle = self.handle.lock().client.idle_rooms();
-        for key in idle {
-            Room::new(Arc::clone(&self.handle), key, "").destroy();
-        }
+        // One call, so that no room is joined between the question and the end of its handle.
+        self.handle.call(|state, now| {
+            for key in state.client.idle_rooms() {
+                let results = state.client.destroy_room(now, key);
+                state.room_destroyed(key, results);
+            }
+        });
     }
 
     /// `setBusinessId`: sets a tag that joins send to the server. An empty one clears the tag.
@@ -264,7 +267,7 @@ impl Engine {
     ///
     /// Invalid characters; the engine is in a room.
     pub fn set_business_id(&self, id: &str) -> Result<(), BusinessIdError> {
-        self.handle.call(|state, _| state.client.set_business_id(id))
+        self.handle.call(|state, now| state.client.set_business_id(now, id))
     }
 
     /// `setRuntimeParameters`: a JSON object of [keys](rts_proto::client::Timing::key) and of

@@ -4,9 +4,9 @@ mod common;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use common::{engine, take_all};
+use common::{engine, logged_in, take_all};
 use rts_engine::{Engine, EventHandler, Room, RoomEventHandler};
-use rts_proto::client::{CreateRoomError, Event, RoomEvent};
+use rts_proto::client::{CreateRoomError, Event, JoinError, RoomEvent};
 use rts_proto::{BroadcastCode, MessageConfig, MessageId, OnlineStatus, RoomId, SendCode};
 
 /// The calls of handlers, in order.
@@ -254,4 +254,29 @@ fn taken_event_can_be_passed_to_a_handler() {
     let status = OnlineStatus::Online;
     EventHandler::handle(&mut writer, &Event::PeerOnlineStatus { uid: "bob".into(), status });
     assert_eq!(log.take(), ["E status bob"]);
+}
+
+/// A handler whose end joins a room.
+struct JoinsAtTheEnd {
+    room: Room,
+    joined: Arc<Mutex<Option<Result<(), JoinError>>>>,
+}
+
+impl RoomEventHandler for JoinsAtTheEnd {}
+
+impl Drop for JoinsAtTheEnd {
+    fn drop(&mut self) {
+        *self.joined.lock().expect("no panic") = Some(self.room.join().map(drop));
+    }
+}
+
+#[test]
+fn room_that_is_joined_while_idle_rooms_are_destroyed_is_not_lost() {
+    let (engine, _events, _driver) = logged_in();
+    let [first, room] = ["first", "second"].map(|id| engine.create_room(id).expect("a good id"));
+    let joined = Arc::default();
+    first.set_event_handler(JoinsAtTheEnd { room, joined: Arc::clone(&joined) });
+    engine.destroy_idle_rooms();
+    let joined = joined.lock().expect("no panic").expect("the handler was dropped");
+    assert_eq!(joined.is_ok(), engine.room("second").is_some());
 }

@@ -38,8 +38,8 @@ impl Shared {
         &self.parameters
     }
 
-    pub(super) fn parameters_mut(&mut self) -> &mut Parameters {
-        &mut self.parameters
+    pub(super) fn set_parameters(&mut self, parameters: Parameters) {
+        self.parameters = parameters;
     }
 
     pub(super) fn emit(&mut self, event: Event) {

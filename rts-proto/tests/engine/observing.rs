@@ -67,9 +67,9 @@ fn observer_sees_an_engine_from_its_beginning() {
 fn observer_sees_each_call_once_with_its_return_value() {
     let (mut client, lines) = observed();
     lines.take();
-    let now = Instant::from_micros(9);
+    let moments = (9..).map(Instant::from_micros);
     let (key, payload) = (RoomKey(1), &Payload::text("hi"));
-    for call in [
+    let calls = [
         Call::SetRuntimeParameters { json: "{}" },
         Call::SetBusinessId { id: "tag" },
         Call::CreateRoom { room_id: "lobby" },
@@ -85,8 +85,10 @@ fn observer_sees_each_call_once_with_its_return_value() {
         Call::DestroyRoom { key },
         Call::Logout,
         Call::Destroy,
-    ] {
+    ];
+    for (now, call) in moments.zip(calls) {
         let returned = client.call(now, call);
-        assert_eq!(lines.take(), [format!("9 {call:?}"), format!("{returned:?}")]);
+        let called = format!("{} {call:?}", now.as_micros());
+        assert_eq!(lines.take(), [called, format!("{returned:?}")]);
     }
 }

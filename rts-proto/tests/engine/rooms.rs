@@ -200,9 +200,9 @@ fn business_id_is_refused_while_joined_or_leaving() {
     stage.engine.join_room(stage.now, room).expect("accepted");
     let members = Vec::new();
     stage.receives(Frame::JoinAnswer { ticket: 1, state: RoomState::Joined, members });
-    assert_eq!(stage.engine.set_business_id("tag"), Err(BusinessIdError::InRoom));
+    assert_eq!(stage.engine.set_business_id(stage.now, "tag"), Err(BusinessIdError::InRoom));
     stage.engine.leave_room(stage.now, room);
-    assert_eq!(stage.engine.set_business_id("tag"), Err(BusinessIdError::InRoom));
+    assert_eq!(stage.engine.set_business_id(stage.now, "tag"), Err(BusinessIdError::InRoom));
     stage.receives(Frame::LeaveAnswer { ticket: 2 });
-    assert_eq!(stage.engine.set_business_id("tag"), Ok(()));
+    assert_eq!(stage.engine.set_business_id(stage.now, "tag"), Ok(()));
 }

@@ -84,7 +84,7 @@ fn log_in(alice: &mut Alice) {
     let now = alice.now;
     let json = r#"{"sendTimeoutMs": 3000}"#;
     alice.core.set_runtime_parameters(now, json).expect("good parameters");
-    alice.core.set_business_id("tag").expect("a good id");
+    alice.core.set_business_id(now, "tag").expect("a good id");
     alice.core.login(now, "token of alice", "alice").expect("accepted");
     alice.drain();
     alice.input(Input::Connected(alice.link));

@@ -97,7 +97,7 @@ pub(crate) fn play(pair: &mut Pair, steps: Vec<Step>) {
             Step::Parameters(who) => {
                 let json = r#"{"sendTimeoutMs": 3000, "nonsense": 1}"#;
                 let _ = pair.call(who, |engine, now| engine.set_runtime_parameters(now, json));
-                let _ = pair.call(who, |engine, _| engine.set_business_id("tag"));
+                let _ = pair.call(who, |engine, now| engine.set_business_id(now, "tag"));
             }
             Step::ServerParams(who, signature) => {
                 let url = format!("https://canary/{}", signature.len());

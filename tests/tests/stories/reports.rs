@@ -49,7 +49,7 @@ fn reports_of_a_whole_visit() {
     let mut world = world();
     world.log_in(ALICE, "alice");
     world.log_in(BOB, "bob");
-    world.call(BOB, |engine, _| engine.set_business_id("guest")).expect("outside all rooms");
+    world.call(BOB, |engine, now| engine.set_business_id(now, "guest")).expect("outside all rooms");
     let key = world.join(ALICE, "lobby");
     world.join(BOB, "lobby");
     assert_eq!(

@@ -144,7 +144,8 @@ fn room_calls_return_the_codes_of_the_contract() {
     let key = create(&mut world, &long[..128]).expect("128 bytes are allowed");
     assert_eq!(create(&mut world, &long[..128]), Err(CreateRoomError::InUse));
     let join = |world: &mut World| world.call(ALICE, |engine, now| engine.join_room(now, key));
-    let tag = |world: &mut World, id| world.call(ALICE, |engine, _| engine.set_business_id(id));
+    let tag =
+        |world: &mut World, id| world.call(ALICE, |engine, now| engine.set_business_id(now, id));
     assert_eq!(tag(&mut world, "tag"), Ok(()));
     assert_eq!(join(&mut world), Ok(()));
     assert_eq!(join(&mut world), Err(JoinError::AlreadyJoined));

@@ -28,7 +28,9 @@ impl Client {
             Call::SendRoomMessage { key, payload } => {
                 return Returned::Broadcast(self.send_room_message(now, key, payload.clone()));
             }
-            Call::SetBusinessId { id } => return Returned::SetBusinessId(self.set_business_id(id)),
+            Call::SetBusinessId { id } => {
+                return Returned::SetBusinessId(self.set_business_id(now, id));
+            }
             Call::SetRuntimeParameters { json } => {
                 return Returned::SetRuntimeParameters(self.set_runtime_parameters(now, json));
             }

@@ -63,8 +63,8 @@ impl Client {
     }
 
     /// `destroy`: logs out and forgets everything. The last outputs are the results of open
-    /// questions, the logout, and the end of the link. No output follows, and later calls do
-    /// nothing.
+    /// questions, the logout, and the end of the link. No output follows. Later calls change
+    /// nothing. They fail if their errors have a case for this.
     pub fn destroy(&mut self, now: Instant) {
         self.observe(now, Call::Destroy, Self::forget_everything);
     }

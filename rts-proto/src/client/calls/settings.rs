@@ -9,8 +9,7 @@ use crate::{BusinessId, Instant};
 
 impl Client {
     /// `setBusinessId`: sets a tag that joins carry. An empty tag clears it.
-    pub fn set_business_id(&mut self, id: &str) -> Result<(), BusinessIdError> {
-        let now = self.shared.now();
+    pub fn set_business_id(&mut self, now: Instant, id: &str) -> Result<(), BusinessIdError> {
         self.observe(now, Call::SetBusinessId { id }, |client| client.take_business_id(id))
     }
 
@@ -19,6 +18,9 @@ impl Client {
             "" => None,
             _ => Some(BusinessId::new(id).map_err(|_| BusinessIdError::BadCharacters)?),
         };
+        if self.is_destroyed {
+            return Ok(());
+        }
         self.rooms.set_business_id(business_id)
     }
 
@@ -37,12 +39,39 @@ impl Client {
     }
 
     fn take_parameters(&mut self, json: &str) -> Result<(), ParametersError> {
-        let ignored = self.shared.parameters_mut().update(json)?;
-        if !self.is_destroyed {
-            for (code, message) in ignored {
-                self.shared.emit(Event::Warning { code, message });
-            }
+        let mut parameters = self.shared.parameters().clone();
+        let ignored = parameters.update(json)?;
+        if self.is_destroyed {
+            return Ok(());
+        }
+        self.shared.set_parameters(parameters);
+        for (code, message) in ignored {
+            self.shared.emit(Event::Warning { code, message });
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::AppId;
+    use crate::client::io::Config;
+    use crate::client::parameters::LogLevel;
+
+    #[test]
+    fn settings_of_a_destroyed_engine_do_not_change() {
+        let app_id = AppId::new("123456781234567812345678").expect("a valid id");
+        let mut client = Client::new(Config::new(app_id), 1);
+        let now = Instant::ORIGIN;
+        client.set_business_id(now, "before").expect("outside all rooms");
+        client.set_runtime_parameters(now, r#"{"logLevel":"info"}"#).expect("an object");
+        client.destroy(now);
+        assert_eq!(client.set_business_id(now, "after"), Ok(()));
+        assert_eq!(client.set_business_id(now, "a b"), Err(BusinessIdError::BadCharacters));
+        assert_eq!(client.set_runtime_parameters(now, r#"{"logLevel":"debug"}"#), Ok(()));
+        assert!(client.set_runtime_parameters(now, "[]").is_err());
+        assert_eq!(client.rooms.business_id().map(BusinessId::as_str), Some("before"));
+        assert_eq!(client.log_level(), LogLevel::Info);
     }
 }
