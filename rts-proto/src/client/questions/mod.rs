@@ -1,11 +1,12 @@
 //! Open questions. Each gets exactly one answer, at its deadline at the latest.
 
 mod lanes;
+mod open;
 mod question;
 #[cfg(test)]
 mod tests;
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -27,12 +28,12 @@ use crate::limits::{
 use crate::planted::{Bug, planted};
 use crate::{Instant, MessageId, RoomKey, SendCode};
 use lanes::{Departure, Flights};
+use open::Open;
 
 /// Every accepted question, until its one result is called back. Questions are numbered here too.
 #[derive(Debug)]
 pub(super) struct Questions {
-    open: BTreeMap<Question, Open>,
-    deadlines: BTreeSet<(Instant, Question)>,
+    open: Open<Asked>,
     statuses: usize,
     sends: usize,
     send_bytes: usize,
@@ -46,8 +47,7 @@ pub(super) struct Questions {
 }
 
 #[derive(Debug)]
-struct Open {
-    deadline: Instant,
+struct Asked {
     payload_bytes: usize,
     memo: Memo,
 }
@@ -64,8 +64,7 @@ enum Memo {
 impl Questions {
     pub(super) fn new() -> Self {
         Self {
-            open: BTreeMap::new(),
-            deadlines: BTreeSet::new(),
+            open: Open::new(),
             statuses: 0,
             sends: 0,
             send_bytes: 0,
@@ -172,10 +171,9 @@ impl Questions {
         self.sends += usize::from(question.is_send());
         self.send_bytes += payload_bytes;
         let is_broadcast = matches!(question, Question::Broadcast(_));
-        if !(is_broadcast && planted(Bug::BroadcastDeadlineNotArmed)) {
-            self.deadlines.insert((deadline, question));
-        }
-        self.open.insert(question, Open { deadline, payload_bytes, memo });
+        let is_armed = !(is_broadcast && planted(Bug::BroadcastDeadlineNotArmed));
+        let asked = Asked { payload_bytes, memo };
+        self.open.insert(question, is_armed.then_some(deadline), asked);
     }
 
     // Answering.
@@ -255,11 +253,10 @@ impl Questions {
     }
 
     fn close(&mut self, question: Question) -> Option<Memo> {
-        let Open { deadline, payload_bytes, memo } = self.open.remove(&question)?;
+        let Asked { payload_bytes, memo } = self.open.remove(question)?;
         self.statuses -= usize::from(matches!(question, Question::Status(_)));
         self.sends -= usize::from(question.is_send());
         self.send_bytes -= payload_bytes;
-        self.deadlines.remove(&(deadline, question));
         Some(memo)
     }
 
@@ -279,7 +276,7 @@ impl Questions {
     /// A frame goes into the window. A message to a user now counts as on its way.
     pub(super) fn departs(&mut self, question: Question, frame_bytes: usize, now: Instant) {
         let Question::Send(_) = question else { return };
-        if let Some(Open { memo: Memo::Send(departure), .. }) = self.open.get_mut(&question) {
+        if let Some(Asked { memo: Memo::Send(departure), .. }) = self.open.get_mut(question) {
             departure.frame_bytes = frame_bytes;
             self.flights.depart(now, departure.lane, frame_bytes);
         }
@@ -287,7 +284,7 @@ impl Questions {
 
     /// A frame that never left is removed from the window.
     fn comes_back(&mut self, question: Question) {
-        if let Some(Open { memo: Memo::Send(departure), .. }) = self.open.get_mut(&question) {
+        if let Some(Asked { memo: Memo::Send(departure), .. }) = self.open.get_mut(question) {
             self.flights.end(*departure, None);
             departure.frame_bytes = 0;
         }
@@ -300,7 +297,7 @@ impl Questions {
 
     /// The lane of a message to a user.
     pub(super) fn lane(&self, question: Question) -> Option<Lane> {
-        match self.open.get(&question)?.memo {
+        match self.open.get(question)?.memo {
             Memo::Send(departure) => Some(departure.lane),
             Memo::Nothing | Memo::Broadcast { .. } | Memo::Status { .. } => None,
         }
@@ -309,16 +306,16 @@ impl Questions {
     // State.
 
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        self.deadlines.first().map(|(deadline, _)| *deadline)
+        self.open.first_due().map(|(deadline, _)| deadline)
     }
 
     /// A question whose deadline has come.
     pub(super) fn due(&self, now: Instant) -> Option<Question> {
-        self.deadlines.first().filter(|(deadline, _)| *deadline <= now).map(|(_, q)| *q)
+        self.open.first_due().filter(|(deadline, _)| *deadline <= now).map(|(_, due)| due)
     }
 
     pub(super) fn is_open(&self, question: Question) -> bool {
-        self.open.contains_key(&question)
+        self.open.get(question).is_some()
     }
 
     pub(super) fn len(&self) -> usize {
@@ -327,22 +324,22 @@ impl Questions {
 
     /// All open questions, in the order of their numbers.
     pub(super) fn all(&self) -> Vec<Question> {
-        self.open.keys().copied().collect()
+        self.open.iter().map(|(question, _)| question).collect()
     }
 
     /// The open broadcasts of this room handle.
     pub(super) fn of_room(&self, key: RoomKey) -> Vec<Question> {
         self.open
             .iter()
-            .filter(|(_, open)| matches!(open.memo, Memo::Broadcast { room, .. } if room == key))
-            .map(|(question, _)| *question)
+            .filter(|(_, asked)| matches!(asked.memo, Memo::Broadcast { room, .. } if room == key))
+            .map(|(question, _)| question)
             .collect()
     }
 
     /// The open status queries: their numbers, and the queried users.
     pub(super) fn statuses(&self) -> impl Iterator<Item = (u64, &str)> {
-        self.open.iter().filter_map(|(question, open)| match (question, &open.memo) {
-            (Question::Status(number), Memo::Status { uid }) => Some((*number, uid.as_str())),
+        self.open.iter().filter_map(|(question, asked)| match (question, &asked.memo) {
+            (Question::Status(number), Memo::Status { uid }) => Some((number, uid.as_str())),
             _ => None,
         })
     }
@@ -350,19 +347,11 @@ impl Questions {
     /// Entries held, so that tests can check for leaks.
     #[cfg(test)]
     pub(super) fn kept(&self) -> Kept {
-        let Self {
-            open,
-            deadlines,
-            statuses,
-            sends,
-            send_bytes,
-            flights,
-            last_message: _,
-            last_number: _,
-        } = self;
+        let Self { open, statuses, sends, send_bytes, flights, last_message: _, last_number: _ } =
+            self;
         alloc::vec![
             ("open questions", open.len()),
-            ("deadlines", deadlines.len()),
+            ("deadlines", open.deadlines()),
             ("status queries", *statuses),
             ("sends", *sends),
             ("bytes of sends", *send_bytes),
