@@ -188,32 +188,13 @@ impl Client {
         self.rooms.count_on_after(last);
     }
 
-    /// Makes a call of the application, whose work is `body`.
-    pub(super) fn observe<R: fmt::Debug>(
-        &mut self,
-        now: Instant,
-        call: Call<'_>,
-        body: impl FnOnce(&mut Self) -> R,
-    ) -> R {
-        self.begin_call(now, &call);
-        let returned = body(self);
-        self.end_call(returned)
-    }
-
-    /// Begins a call whose payload moves into its work; see [`observe`](Self::observe).
-    pub(super) fn begin_call(&mut self, now: Instant, call: &Call<'_>) {
+    /// Begins a call of the application, and shows it to the observer.
+    pub(super) fn begin(&mut self, now: Instant, call: &Call<'_>) -> Begun<'_> {
         self.shared.advance(now);
         if let Some(observer) = &mut self.observer {
             observer.call(self.shared.now(), call);
         }
-    }
-
-    /// Ends a call that [`begin_call`](Self::begin_call) began.
-    pub(super) fn end_call<R: fmt::Debug>(&mut self, returned: R) -> R {
-        if let Some(observer) = &mut self.observer {
-            observer.returned(&returned);
-        }
-        returned
+        Begun(self)
     }
 
     /// The first deadline of all parts. Each part computes its own from its state.
@@ -231,6 +212,22 @@ impl Client {
     /// Sends as much as is allowed now.
     pub(super) fn release(&mut self) {
         self.connection.release(&mut self.questions, &mut self.shared);
+    }
+}
+
+/// A call that has begun and was shown to the observer. Only [`act`](Self::act) does its work, so
+/// that the observer sees each return value. The work may take what the call borrowed.
+#[must_use]
+pub(super) struct Begun<'a>(&'a mut Client);
+
+impl Begun<'_> {
+    pub(super) fn act<R: fmt::Debug>(self, work: impl FnOnce(&mut Client) -> R) -> R {
+        let Self(client) = self;
+        let returned = work(client);
+        if let Some(observer) = &mut client.observer {
+            observer.returned(&returned);
+        }
+        returned
     }
 }
 

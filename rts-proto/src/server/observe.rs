@@ -33,6 +33,3 @@ pub trait Observe {
     /// The driver is about to receive this output.
     fn output(&mut self, _output: &Output) {}
 }
-
-/// An observer that ignores everything.
-impl Observe for () {}

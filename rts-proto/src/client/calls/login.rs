@@ -16,7 +16,7 @@ impl Client {
     /// `login`: one [`Event::LoginResult`] follows, unless a logout comes first. While no link to
     /// the server comes up, the login stays in progress and the attempts continue.
     pub fn login(&mut self, now: Instant, token: &str, uid: &str) -> Result<(), LoginError> {
-        self.observe(now, Call::Login { token, uid }, |client| client.try_login(token, uid))
+        self.begin(now, &Call::Login { token, uid }).act(|client| client.try_login(token, uid))
     }
 
     fn try_login(&mut self, token: &str, uid: &str) -> Result<(), LoginError> {
@@ -42,13 +42,13 @@ impl Client {
     /// `logout`: answers every open question and calls back [`Event::Logout`], and nothing after
     /// it. Does nothing when neither logged in nor logging in.
     pub fn logout(&mut self, now: Instant) {
-        self.observe(now, Call::Logout, |client| client.end_login(Ending::Own));
+        self.begin(now, &Call::Logout).act(|client| client.end_login(Ending::Own));
     }
 
     /// `updateLoginToken`: logs in again if the last login failed because of its token. Otherwise
     /// keeps the token for the next login. A live login continues unchanged.
     pub fn update_login_token(&mut self, now: Instant, token: &str) {
-        self.observe(now, Call::UpdateLoginToken { token }, |client| client.take_token(token));
+        self.begin(now, &Call::UpdateLoginToken { token }).act(|client| client.take_token(token));
     }
 
     fn take_token(&mut self, token: &str) {
@@ -66,7 +66,7 @@ impl Client {
     /// questions, the logout, and the end of the link. No output follows. Later calls change
     /// nothing. They fail if their errors have a case for this.
     pub fn destroy(&mut self, now: Instant) {
-        self.observe(now, Call::Destroy, Self::forget_everything);
+        self.begin(now, &Call::Destroy).act(Self::forget_everything);
     }
 
     fn forget_everything(&mut self) {

@@ -34,9 +34,8 @@ impl Client {
         payload: Payload,
         config: MessageConfig,
     ) -> Result<MessageId, SendError> {
-        self.begin_call(now, &Call::SendMessage { uid, payload: &payload, config });
-        let sent = self.accept_send(uid, payload, config);
-        self.end_call(sent)
+        self.begin(now, &Call::SendMessage { uid, payload: &payload, config })
+            .act(|client| client.accept_send(uid, payload, config))
     }
 
     fn accept_send(
@@ -89,7 +88,7 @@ impl Client {
     /// `getPeerOnlineStatus`: exactly one [`Event::PeerOnlineStatus`] follows. Its status is 2 when
     /// not logged in or without an answer in time, and 0 for an id that no user can have.
     pub fn get_peer_online_status(&mut self, now: Instant, uid: &str) {
-        self.observe(now, Call::GetPeerOnlineStatus { uid }, |client| client.query(uid));
+        self.begin(now, &Call::GetPeerOnlineStatus { uid }).act(|client| client.query(uid));
     }
 
     fn query(&mut self, uid: &str) {
@@ -118,7 +117,7 @@ impl Client {
     /// params stay in force.
     pub fn set_server_params(&mut self, now: Instant, signature: &str, url: &str) {
         let call = Call::SetServerParams { signature, url };
-        self.observe(now, call, |client| client.ask_for_server_params(signature, url));
+        self.begin(now, &call).act(|client| client.ask_for_server_params(signature, url));
     }
 
     fn ask_for_server_params(&mut self, signature: &str, url: &str) {
@@ -163,9 +162,8 @@ impl Client {
         now: Instant,
         payload: Payload,
     ) -> Result<MessageId, SendError> {
-        self.begin_call(now, &Call::SendServerMessage { payload: &payload });
-        let sent = self.accept_send_to_server(payload);
-        self.end_call(sent)
+        self.begin(now, &Call::SendServerMessage { payload: &payload })
+            .act(|client| client.accept_send_to_server(payload))
     }
 
     fn accept_send_to_server(&mut self, payload: Payload) -> Result<MessageId, SendError> {

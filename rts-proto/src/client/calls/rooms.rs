@@ -18,7 +18,7 @@ impl Client {
     /// `createRoom`: makes a handle, which only this engine knows. A refusal is also called back as
     /// [`Event::CreateRoomFailed`].
     pub fn create_room(&mut self, now: Instant, room_id: &str) -> Result<RoomKey, CreateRoomError> {
-        self.observe(now, Call::CreateRoom { room_id }, |client| client.make_room(room_id))
+        self.begin(now, &Call::CreateRoom { room_id }).act(|client| client.make_room(room_id))
     }
 
     fn make_room(&mut self, room_id: &str) -> Result<RoomKey, CreateRoomError> {
@@ -37,7 +37,7 @@ impl Client {
     /// `joinRoom`: [`RoomEvent::Joined`] follows, or [`RoomEvent::StateChanged`] with the reason.
     /// The reason is -1001, at once, when the user is in 128 rooms or not logged in.
     pub fn join_room(&mut self, now: Instant, key: RoomKey) -> Result<(), JoinError> {
-        self.observe(now, Call::JoinRoom { key }, |client| client.try_join(key))
+        self.begin(now, &Call::JoinRoom { key }).act(|client| client.try_join(key))
     }
 
     fn try_join(&mut self, key: RoomKey) -> Result<(), JoinError> {
@@ -63,7 +63,7 @@ impl Client {
     /// `leaveRoom`: [`RoomEvent::Left`] follows when the user has left. Does nothing when not
     /// joined.
     pub fn leave_room(&mut self, now: Instant, key: RoomKey) {
-        self.observe(now, Call::LeaveRoom { key }, |client| client.leave(key));
+        self.begin(now, &Call::LeaveRoom { key }).act(|client| client.leave(key));
     }
 
     fn leave(&mut self, key: RoomKey) {
@@ -99,7 +99,7 @@ impl Client {
     /// `destroy` of a room: leaves it and forgets the handle. Returns the results of its open
     /// broadcasts, because it has no callbacks any more. Events that were not polled are discarded.
     pub fn destroy_room(&mut self, now: Instant, key: RoomKey) -> Vec<(MessageId, BroadcastCode)> {
-        self.observe(now, Call::DestroyRoom { key }, |client| client.forget_room(key))
+        self.begin(now, &Call::DestroyRoom { key }).act(|client| client.forget_room(key))
     }
 
     fn forget_room(&mut self, key: RoomKey) -> Vec<(MessageId, BroadcastCode)> {
@@ -144,9 +144,8 @@ impl Client {
         key: RoomKey,
         payload: Payload,
     ) -> Result<MessageId, BroadcastError> {
-        self.begin_call(now, &Call::SendRoomMessage { key, payload: &payload });
-        let sent = self.accept_broadcast(key, payload);
-        self.end_call(sent)
+        self.begin(now, &Call::SendRoomMessage { key, payload: &payload })
+            .act(|client| client.accept_broadcast(key, payload))
     }
 
     fn accept_broadcast(

@@ -10,7 +10,7 @@ use crate::{BusinessId, Instant};
 impl Client {
     /// `setBusinessId`: sets a tag that joins carry. An empty tag clears it.
     pub fn set_business_id(&mut self, now: Instant, id: &str) -> Result<(), BusinessIdError> {
-        self.observe(now, Call::SetBusinessId { id }, |client| client.take_business_id(id))
+        self.begin(now, &Call::SetBusinessId { id }).act(|client| client.take_business_id(id))
     }
 
     fn take_business_id(&mut self, id: &str) -> Result<(), BusinessIdError> {
@@ -33,9 +33,8 @@ impl Client {
         now: Instant,
         json: &str,
     ) -> Result<(), ParametersError> {
-        self.observe(now, Call::SetRuntimeParameters { json }, |client| {
-            client.take_parameters(json)
-        })
+        self.begin(now, &Call::SetRuntimeParameters { json })
+            .act(|client| client.take_parameters(json))
     }
 
     fn take_parameters(&mut self, json: &str) -> Result<(), ParametersError> {
