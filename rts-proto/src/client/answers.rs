@@ -4,12 +4,17 @@ use alloc::boxed::Box;
 
 use super::connection::Session;
 use super::engine::Client;
-use super::questions::{Answer, Question};
+use super::questions::{Answer, Outcome, Question};
 
 impl Client {
     /// Reports the answer. False when the question was answered before.
     pub(super) fn answer(&mut self, answer: Answer) -> bool {
         self.questions.answer(answer, &self.rooms, &mut self.shared)
+    }
+
+    /// Reports the result of a question that is refused at once, and was never open.
+    pub(super) fn refuse(&mut self, outcome: Outcome) {
+        outcome.call_back(&self.rooms, &mut self.shared);
     }
 
     /// The result of a question that may have arrived or not.

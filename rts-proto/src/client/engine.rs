@@ -144,7 +144,7 @@ impl Client {
     /// The state of a handle's membership; `None` when the handle was destroyed.
     #[must_use]
     pub fn membership(&self, key: RoomKey) -> Option<Membership> {
-        self.rooms.phase(key).map(Membership::from)
+        self.rooms.membership(key)
     }
 
     /// The handles of rooms that the engine is not in, is not joining, and is not leaving.

@@ -92,8 +92,8 @@ impl Client {
                 }
             }
             Frame::LeaveAnswer { ticket } => {
-                if let Some((key, then_join)) = self.rooms.leaving(ticket) {
-                    self.finish_leave(key, then_join);
+                if let Some(key) = self.rooms.left_with(ticket) {
+                    self.finish_leave(key);
                 }
             }
             Frame::MemberJoined { room, uid } => {

@@ -3,22 +3,22 @@
 use super::connection::Tag;
 use super::engine::Client;
 use super::event::RoomEvent;
-use super::rooms::Phase;
+use super::rooms::Join;
 use crate::planted::{Bug, planted};
 use crate::wire::Frame;
-use crate::{Instant, RoomKey, RoomState};
+use crate::{RoomKey, RoomState};
 
 impl Client {
     /// Sends a Join. Without a session or without space for a join, the room gets a failure.
-    pub(super) fn start_join(&mut self, key: RoomKey, since: Instant, again: bool) {
+    pub(super) fn start_join(&mut self, join: Join) {
         let ticket = self.questions.next_number();
-        let Some(room) = self.rooms.id(key) else { return };
+        let Some(room) = self.rooms.id(join.key) else { return };
         let frame = Frame::Join { room, ticket, business_id: self.rooms.business_id().cloned() };
         if !self.connection.push_join(frame.encode(), ticket) {
-            self.rooms.set_phase(key, Phase::Created);
-            return self.join_failed(key);
+            self.rooms.join_not_queued(join);
+            return self.join_failed(join.key);
         }
-        self.rooms.set_phase(key, Phase::Joining { ticket, since, again });
+        self.rooms.join_queued(join, ticket);
         self.release();
     }
 
@@ -33,23 +33,21 @@ impl Client {
         if planted(Bug::RoomsNotRejoined) {
             return;
         }
-        for key in self.rooms.keys() {
-            if let Some(Phase::Joining { since, again, .. }) = self.rooms.phase(key) {
-                self.start_join(key, since, again);
-            }
+        for join in self.rooms.joins() {
+            self.start_join(join);
         }
     }
 
     /// Sends a Leave and returns its ticket. `None` when no Leave is needed: the Join has not left,
     /// or there is no session.
     pub(super) fn depart(&mut self, key: RoomKey) -> Option<u64> {
-        let (room, phase) = (self.rooms.id(key)?, self.rooms.phase(key)?);
+        let room = self.rooms.id(key)?;
         let ticket = self.questions.next_number();
         let is_sent = !planted(Bug::LeaveForgotten) || self.connection.is_online();
         if !self.connection.is_logged_in() {
             return None;
         }
-        if let Phase::Joining { ticket: join, .. } = phase
+        if let Some(join) = self.rooms.join_ticket(key)
             && self.connection.take_back_join(join)
         {
             return None;
@@ -62,23 +60,19 @@ impl Client {
     }
 
     /// The room is left. Joins it again if the application asked for it meanwhile.
-    pub(super) fn finish_leave(&mut self, key: RoomKey, then_join: Option<Instant>) {
+    pub(super) fn finish_leave(&mut self, key: RoomKey) {
         for question in self.questions.of_room(key) {
             self.answer_unknown(question);
         }
-        self.rooms.set_phase(key, Phase::Created);
-        self.rooms.emit(key, RoomEvent::Left, &mut self.shared);
-        if let Some(since) = then_join {
-            self.start_join(key, since, false);
+        if let Some(join) = self.rooms.finish_leave(key, &mut self.shared) {
+            self.start_join(join);
         }
     }
 
     /// The link is lost: rooms that were being left count as left.
     pub(super) fn finish_leaving(&mut self) {
-        for key in self.rooms.keys() {
-            if let Some(Phase::Leaving { then_join, .. }) = self.rooms.phase(key) {
-                self.finish_leave(key, then_join);
-            }
+        for key in self.rooms.leaving() {
+            self.finish_leave(key);
         }
     }
 }

@@ -7,8 +7,7 @@ use bytes::Bytes;
 use crate::client::call::Call;
 use crate::client::engine::Client;
 use crate::client::error::SendError;
-use crate::client::event::Event;
-use crate::client::questions::{Lane, Question};
+use crate::client::questions::{Lane, Outcome, Question};
 use crate::limits::PAYLOAD_BYTES_MAX;
 use crate::planted::{Bug, planted};
 use crate::wire::Frame;
@@ -18,7 +17,8 @@ use crate::{
 };
 
 impl Client {
-    /// `sendMessage` and `sendBinaryMessage`: exactly one [`Event::MessageSendResult`] follows.
+    /// `sendMessage` and `sendBinaryMessage`: exactly one
+    /// [`MessageSendResult`](crate::client::Event::MessageSendResult) follows.
     ///
     /// Other calls return an error. An accepted send that cannot work uses up an id, and its result
     /// is one of these:
@@ -55,7 +55,7 @@ impl Client {
             if planted(Bug::IdSkipped) {
                 let _ = self.questions.next_message_id();
             }
-            self.shared.emit(Event::MessageSendResult { id, code });
+            self.refuse(Outcome::Send(id, code));
         }
         Ok(id)
     }
@@ -85,7 +85,8 @@ impl Client {
         Ok(())
     }
 
-    /// `getPeerOnlineStatus`: exactly one [`Event::PeerOnlineStatus`] follows. Its status is 2 when
+    /// `getPeerOnlineStatus`: exactly one
+    /// [`PeerOnlineStatus`](crate::client::Event::PeerOnlineStatus) follows. Its status is 2 when
     /// not logged in or without an answer in time, and 0 for an id that no user can have.
     pub fn get_peer_online_status(&mut self, now: Instant, uid: &str) {
         self.begin(now, &Call::GetPeerOnlineStatus { uid }).act(|client| client.query(uid));
@@ -96,7 +97,7 @@ impl Client {
             return;
         }
         if let Err(status) = self.try_query(uid) {
-            self.shared.emit(Event::PeerOnlineStatus { uid: uid.to_string(), status });
+            self.refuse(Outcome::Status(uid.to_string(), status));
         }
     }
 
@@ -112,9 +113,10 @@ impl Client {
         Ok(())
     }
 
-    /// `setServerParams`: exactly one [`Event::ServerParamsSetResult`] follows. Messages that are
-    /// sent after this call are posted to `url` if the operator allows it. After a refusal, earlier
-    /// params stay in force.
+    /// `setServerParams`: exactly one
+    /// [`ServerParamsSetResult`](crate::client::Event::ServerParamsSetResult) follows. Messages
+    /// that are sent after this call are posted to `url` if the operator allows it. After a
+    /// refusal, earlier params stay in force.
     pub fn set_server_params(&mut self, now: Instant, signature: &str, url: &str) {
         let call = Call::SetServerParams { signature, url };
         self.begin(now, &call).act(|client| client.ask_for_server_params(signature, url));
@@ -125,7 +127,7 @@ impl Client {
             return;
         }
         if let Err(code) = self.try_set_server_params(signature, url) {
-            self.shared.emit(Event::ServerParamsSetResult(code));
+            self.refuse(Outcome::ServerParams(code));
         }
     }
 
@@ -149,8 +151,8 @@ impl Client {
     }
 
     /// `sendServerMessage` and `sendServerBinaryMessage`: exactly one
-    /// [`Event::ServerMessageSendResult`] follows. Ids are from the same sequence as those of
-    /// [`send_message`](Self::send_message).
+    /// [`ServerMessageSendResult`](crate::client::Event::ServerMessageSendResult) follows. Ids are
+    /// from the same sequence as those of [`send_message`](Self::send_message).
     ///
     /// A message that cannot work uses up an id, and its result is one of these:
     ///
@@ -172,8 +174,7 @@ impl Client {
         }
         let id = self.questions.next_message_id()?;
         if let Err(code) = self.try_send_to_server(id, payload) {
-            let reply = Reply::default();
-            self.shared.emit(Event::ServerMessageSendResult { id, code, reply });
+            self.refuse(Outcome::ServerSend(id, code, Reply::default()));
         }
         Ok(id)
     }

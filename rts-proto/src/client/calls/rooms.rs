@@ -6,10 +6,10 @@ use alloc::vec::Vec;
 use crate::client::call::Call;
 use crate::client::engine::Client;
 use crate::client::error::{BroadcastError, CreateRoomError, JoinError};
-use crate::client::event::{Event, RoomEvent};
-use crate::client::questions::Question;
-use crate::client::rooms::Phase;
-use crate::limits::{PAYLOAD_BYTES_MAX, ROOMS_PER_USER_MAX};
+use crate::client::event::Event;
+use crate::client::questions::{Outcome, Question};
+use crate::client::rooms::JoinStep;
+use crate::limits::PAYLOAD_BYTES_MAX;
 use crate::planted::{Bug, planted};
 use crate::wire::Frame;
 use crate::{BroadcastCode, Instant, MessageId, Payload, RoomId, RoomKey};
@@ -34,56 +34,37 @@ impl Client {
         created
     }
 
-    /// `joinRoom`: [`RoomEvent::Joined`] follows, or [`RoomEvent::StateChanged`] with the reason.
-    /// The reason is -1001, at once, when the user is in 128 rooms or not logged in.
+    /// `joinRoom`: [`Joined`](crate::client::RoomEvent::Joined) follows, or
+    /// [`StateChanged`](crate::client::RoomEvent::StateChanged) with the reason. The reason is
+    /// -1001, at once, when the user is in 128 rooms or not logged in.
     pub fn join_room(&mut self, now: Instant, key: RoomKey) -> Result<(), JoinError> {
         self.begin(now, &Call::JoinRoom { key }).act(|client| client.try_join(key))
     }
 
     fn try_join(&mut self, key: RoomKey) -> Result<(), JoinError> {
-        let now = self.shared.now();
-        match self.rooms.phase(key).ok_or(JoinError::NoRoom)? {
-            Phase::Created | Phase::Leaving { then_join: None, .. }
-                if self.rooms.entered() >= ROOMS_PER_USER_MAX =>
-            {
-                self.join_failed(key);
-            }
-            Phase::Created => self.start_join(key, now, false),
-            Phase::Joining { .. } | Phase::Joined | Phase::Leaving { then_join: Some(_), .. } => {
-                return Err(JoinError::AlreadyJoined);
-            }
-            Phase::Leaving { ticket, was_joined, then_join: None } => {
-                let phase = Phase::Leaving { ticket, was_joined, then_join: Some(now) };
-                self.rooms.set_phase(key, phase);
-            }
+        match self.rooms.ask_join(key, self.shared.now())? {
+            JoinStep::Send(join) => self.start_join(join),
+            JoinStep::AfterLeave => {}
+            JoinStep::TooMany => self.join_failed(key),
         }
         Ok(())
     }
 
-    /// `leaveRoom`: [`RoomEvent::Left`] follows when the user has left. Does nothing when not
-    /// joined.
+    /// `leaveRoom`: [`Left`](crate::client::RoomEvent::Left) follows when the user has left. Does
+    /// nothing when not joined.
     pub fn leave_room(&mut self, now: Instant, key: RoomKey) {
         self.begin(now, &Call::LeaveRoom { key }).act(|client| client.leave(key));
     }
 
     fn leave(&mut self, key: RoomKey) {
-        let was_joined = match self.rooms.phase(key) {
-            None | Some(Phase::Created) => return,
-            Some(Phase::Leaving { ticket, was_joined, .. }) => {
-                let phase = Phase::Leaving { ticket, was_joined, then_join: None };
-                return self.rooms.set_phase(key, phase);
-            }
-            Some(Phase::Joining { .. }) => false,
-            Some(Phase::Joined) => true,
-        };
+        if !self.rooms.ask_leave(key) {
+            return;
+        }
         self.settle_unsent_broadcasts(key);
         match self.depart(key) {
-            Some(ticket) if self.is_online() => {
-                let phase = Phase::Leaving { ticket, was_joined, then_join: None };
-                self.rooms.set_phase(key, phase);
-            }
+            Some(ticket) if self.is_online() => self.rooms.leave_queued(key, ticket),
             // Without a link the server learns of it later, and the application need not wait.
-            Some(_) | None => self.finish_leave(key, None),
+            Some(_) | None => self.finish_leave(key),
         }
     }
 
@@ -103,11 +84,9 @@ impl Client {
     }
 
     fn forget_room(&mut self, key: RoomKey) -> Vec<(MessageId, BroadcastCode)> {
-        let Some(phase) = self.rooms.phase(key) else { return Vec::new() };
         let results = self.close_broadcasts(key);
-        match phase {
-            Phase::Joining { .. } | Phase::Joined => drop(self.depart(key)),
-            Phase::Created | Phase::Leaving { .. } => {}
+        if self.rooms.ask_leave(key) {
+            self.depart(key);
         }
         self.rooms.remove(key);
         self.shared.forget_events_of(key);
@@ -119,22 +98,21 @@ impl Client {
     fn close_broadcasts(&mut self, key: RoomKey) -> Vec<(MessageId, BroadcastCode)> {
         let mut results = Vec::new();
         for question in self.questions.of_room(key) {
-            let code = match self.take_back(question) {
-                true => BroadcastCode::Broken,
-                false => BroadcastCode::Timeout,
+            let answer = match self.take_back(question) {
+                true => question.not_sent(),
+                false => question.unknown(),
             };
             if planted(Bug::DestroyedRoomHeard) {
                 self.answer_unknown(question);
             }
-            if let Some(id) = self.questions.close_broadcast(question) {
-                results.push((id, code));
-            }
+            results.extend(self.questions.answer_silently(answer, self.shared.now()));
         }
         results
     }
 
-    /// `sendRoomMessage` and `sendRoomBinaryMessage`: exactly one [`RoomEvent::MessageSendResult`]
-    /// follows, unless the handle is destroyed first.
+    /// `sendRoomMessage` and `sendRoomBinaryMessage`: exactly one
+    /// [`MessageSendResult`](crate::client::RoomEvent::MessageSendResult) follows, unless the
+    /// handle is destroyed first.
     ///
     /// A broadcast that cannot work uses up an id, and its result is one of these: 100 when not in
     /// the room, 103 over 65,536 bytes, 5 when too many sends have no result.
@@ -155,7 +133,7 @@ impl Client {
     ) -> Result<MessageId, BroadcastError> {
         let id = self.rooms.next_message(key).ok_or(BroadcastError::NoRoom)??;
         if let Err(code) = self.try_broadcast(key, id, payload) {
-            self.rooms.emit(key, RoomEvent::MessageSendResult { id, code }, &mut self.shared);
+            self.refuse(Outcome::Broadcast(key, id, code));
         }
         Ok(id)
     }

@@ -2,6 +2,7 @@
 
 mod lanes;
 mod open;
+mod outcome;
 mod question;
 #[cfg(test)]
 mod tests;
@@ -13,10 +14,10 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 pub(super) use lanes::{Held, Lane};
+pub(super) use outcome::Outcome;
 pub(super) use question::{Answer, Question};
 
 use super::error::SendError;
-use super::event::{Event, RoomEvent};
 use super::parameters::Timing;
 use super::rooms::Rooms;
 use super::shared::Shared;
@@ -26,7 +27,7 @@ use crate::limits::{
     CLIENT_WINDOW_MESSAGES_MAX, OPEN_QUERIES_MAX, OPEN_SEND_BYTES_MAX, OPEN_SENDS_MAX,
 };
 use crate::planted::{Bug, planted};
-use crate::{Instant, MessageId, RoomKey, SendCode};
+use crate::{BroadcastCode, Instant, MessageId, RoomKey, SendCode};
 use lanes::{Departure, Flights};
 use open::Open;
 
@@ -180,47 +181,48 @@ impl Questions {
 
     /// Calls back the result of an open question. False when it was answered before.
     pub(super) fn answer(&mut self, answer: Answer, rooms: &Rooms, shared: &mut Shared) -> bool {
-        match answer {
-            Answer::Send(id, code) => {
-                let Some(Memo::Send(flight)) = self.close(Question::Send(id)) else { return false };
-                shared.emit(Event::MessageSendResult { id, code });
-                let is_ok = code == SendCode::Ok;
-                self.flights.end(flight, is_ok.then(|| shared.now()));
-                if planted(if is_ok { Bug::Canary } else { Bug::ResultTwice }) {
-                    shared.emit(Event::MessageSendResult { id, code });
-                }
-            }
-            Answer::Broadcast(number, code) => {
-                let closed = self.close(Question::Broadcast(number));
-                let Some(Memo::Broadcast { room, id }) = closed else { return false };
-                rooms.emit(room, RoomEvent::MessageSendResult { id, code }, shared);
-            }
-            Answer::Status(number, status) => {
-                let closed = self.close(Question::Status(number));
-                let Some(Memo::Status { uid }) = closed else { return false };
-                shared.emit(Event::PeerOnlineStatus { uid, status });
-            }
-            Answer::ServerParams(ticket, code) => {
-                if self.close(Question::ServerParams(ticket)).is_none() {
-                    return false;
-                }
-                shared.emit(Event::ServerParamsSetResult(code));
-            }
-            Answer::ServerSend(id, code, reply) => {
-                if self.close(Question::ServerSend(id)).is_none() {
-                    return false;
-                }
-                shared.emit(Event::ServerMessageSendResult { id, code, reply });
+        let Some(outcome) = self.resolve(answer, shared.now()) else { return false };
+        if let Outcome::Send(id, code) = outcome {
+            let bug = if code == SendCode::Ok { Bug::Canary } else { Bug::ResultTwice };
+            if planted(bug) {
+                Outcome::Send(id, code).call_back(rooms, shared);
             }
         }
+        outcome.call_back(rooms, shared);
         true
     }
 
-    /// Removes an open broadcast without an event, and returns the id of its send.
-    pub(super) fn close_broadcast(&mut self, question: Question) -> Option<MessageId> {
-        match self.close(question)? {
-            Memo::Broadcast { id, .. } => Some(id),
-            Memo::Nothing | Memo::Send(_) | Memo::Status { .. } => None,
+    /// Answers an open broadcast of a handle that gets no events any more. Returns the result.
+    pub(super) fn answer_silently(
+        &mut self,
+        answer: Answer,
+        now: Instant,
+    ) -> Option<(MessageId, BroadcastCode)> {
+        match self.resolve(answer, now)? {
+            Outcome::Broadcast(_, id, code) => Some((id, code)),
+            Outcome::Send(..)
+            | Outcome::Status(..)
+            | Outcome::ServerParams(_)
+            | Outcome::ServerSend(..) => None,
+        }
+    }
+
+    /// Closes the question that is answered. `None` when it was answered before.
+    fn resolve(&mut self, answer: Answer, now: Instant) -> Option<Outcome> {
+        let memo = self.close(answer.question())?;
+        if let Memo::Send(flight) = memo {
+            let is_ok = matches!(answer, Answer::Send(_, SendCode::Ok));
+            self.flights.end(flight, is_ok.then_some(now));
+        }
+        match (answer, memo) {
+            (Answer::Send(id, code), _) => Some(Outcome::Send(id, code)),
+            (Answer::Broadcast(_, code), Memo::Broadcast { room, id }) => {
+                Some(Outcome::Broadcast(room, id, code))
+            }
+            (Answer::Status(_, status), Memo::Status { uid }) => Some(Outcome::Status(uid, status)),
+            (Answer::ServerParams(_, code), _) => Some(Outcome::ServerParams(code)),
+            (Answer::ServerSend(id, code, reply), _) => Some(Outcome::ServerSend(id, code, reply)),
+            (Answer::Broadcast(..) | Answer::Status(..), _) => None,
         }
     }
 

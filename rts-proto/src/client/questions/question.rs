@@ -59,3 +59,16 @@ pub(crate) enum Answer {
     ServerParams(u64, ServerParamsCode),
     ServerSend(MessageId, SendCode, Reply),
 }
+
+impl Answer {
+    /// The question that this answers.
+    pub(super) fn question(&self) -> Question {
+        match *self {
+            Self::Send(id, _) => Question::Send(id),
+            Self::Broadcast(number, _) => Question::Broadcast(number),
+            Self::Status(number, _) => Question::Status(number),
+            Self::ServerParams(ticket, _) => Question::ServerParams(ticket),
+            Self::ServerSend(id, ..) => Question::ServerSend(id),
+        }
+    }
+}

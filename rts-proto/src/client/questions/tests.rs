@@ -1,6 +1,7 @@
 use core::time::Duration;
 
 use super::*;
+use crate::client::event::{Event, RoomEvent};
 use crate::client::io::Output;
 use crate::client::parameters::Parameters;
 use crate::{BroadcastCode, OnlineStatus, Reply, RoomId, ServerParamsCode};
@@ -188,7 +189,10 @@ fn broadcasts_are_found_by_handle_and_closed_without_event() {
         assert_eq!(asked, Some(key));
     }
     assert_eq!(parts.questions.of_room(RoomKey(2)), [Question::Broadcast(2)]);
-    let closed = parts.questions.close_broadcast(Question::Broadcast(2));
-    assert_eq!((closed, parts.take_events()), (Some(MessageId(9)), Vec::new()));
+    let answer = || Question::Broadcast(2).not_sent();
+    let answered = parts.questions.answer_silently(answer(), NOW);
+    let expected = Some((MessageId(9), BroadcastCode::Broken));
+    assert_eq!((answered, parts.take_events()), (expected, Vec::new()));
+    assert_eq!(parts.questions.answer_silently(answer(), NOW), None);
     assert_eq!(parts.questions.of_room(RoomKey(2)), []);
 }

@@ -8,16 +8,16 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 pub use phase::Membership;
-pub(super) use phase::Phase;
 
-use super::error::{BroadcastError, BusinessIdError, CreateRoomError};
+use super::error::{BroadcastError, BusinessIdError, CreateRoomError, JoinError};
 use super::event::{Event, JoinType, RoomEvent};
 use super::shared::Shared;
 #[cfg(test)]
 use crate::kept::Kept;
-use crate::limits::ROOM_HANDLES_MAX;
+use crate::limits::{ROOM_HANDLES_MAX, ROOMS_PER_USER_MAX};
 use crate::planted::{Bug, planted};
 use crate::{BusinessId, Instant, MessageId, RoomId, RoomKey, RoomState, UserId};
+use phase::Phase;
 
 /// Every room handle of an engine. At most one handle has a given room id.
 #[derive(Debug, Default)]
@@ -34,6 +34,27 @@ struct Room {
     id: RoomId,
     phase: Phase,
     last_message: MessageId,
+}
+
+/// The next step of a `joinRoom` that is accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum JoinStep {
+    /// Send this join.
+    Send(Join),
+    /// Nothing: the join follows when the leave is answered.
+    AfterLeave,
+    /// Report that the join failed: the engine is in too many rooms.
+    TooMany,
+}
+
+/// A join that is to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Join {
+    pub(super) key: RoomKey,
+    /// When the application asked for the join, or when the membership was lost.
+    since: Instant,
+    /// Whether the room was joined before the session was lost.
+    again: bool,
 }
 
 impl Rooms {
@@ -94,22 +115,23 @@ impl Rooms {
         self.by_id.get(id).copied()
     }
 
-    pub(super) fn phase(&self, key: RoomKey) -> Option<Phase> {
-        self.by_key.get(&key).map(|room| room.phase)
+    pub(super) fn membership(&self, key: RoomKey) -> Option<Membership> {
+        self.phase(key).map(Membership::from)
     }
 
     /// The number of rooms that the engine is in or joins.
-    pub(super) fn entered(&self) -> usize {
+    fn entered(&self) -> usize {
         self.by_key.values().filter(|room| room.phase.is_entered()).count()
     }
 
-    /// The handle that is being left with this ticket. The inner value is the time of a join that
-    /// follows.
-    pub(super) fn leaving(&self, wanted: u64) -> Option<(RoomKey, Option<Instant>)> {
-        self.by_key.iter().find_map(|(key, room)| match room.phase {
-            Phase::Leaving { ticket, then_join, .. } if ticket == wanted => Some((*key, then_join)),
-            _ => None,
-        })
+    fn phase(&self, key: RoomKey) -> Option<Phase> {
+        self.by_key.get(&key).map(|room| room.phase)
+    }
+
+    fn set_phase(&mut self, key: RoomKey, phase: Phase) {
+        if let Some(room) = self.by_key.get_mut(&key) {
+            room.phase = phase;
+        }
     }
 
     // Broadcasts.
@@ -173,12 +195,53 @@ impl Rooms {
         self.emit(key, RoomEvent::StateChanged { uid: user, state }, shared);
     }
 
-    // Membership.
+    // Joining.
 
-    pub(super) fn set_phase(&mut self, key: RoomKey, phase: Phase) {
-        if let Some(room) = self.by_key.get_mut(&key) {
-            room.phase = phase;
+    /// The application asks to join the room.
+    pub(super) fn ask_join(&mut self, key: RoomKey, now: Instant) -> Result<JoinStep, JoinError> {
+        let is_full = self.entered() >= ROOMS_PER_USER_MAX;
+        let room = self.by_key.get_mut(&key).ok_or(JoinError::NoRoom)?;
+        match &mut room.phase {
+            Phase::Created | Phase::Leaving { then_join: None, .. } if is_full => {
+                Ok(JoinStep::TooMany)
+            }
+            Phase::Created => Ok(JoinStep::Send(Join { key, since: now, again: false })),
+            Phase::Leaving { then_join: then_join @ None, .. } => {
+                *then_join = Some(now);
+                Ok(JoinStep::AfterLeave)
+            }
+            Phase::Joining { .. } | Phase::Joined | Phase::Leaving { then_join: Some(_), .. } => {
+                Err(JoinError::AlreadyJoined)
+            }
         }
+    }
+
+    /// The Join was queued with this ticket, and only its answer counts from now on.
+    pub(super) fn join_queued(&mut self, join: Join, ticket: u64) {
+        let Join { key, since, again } = join;
+        self.set_phase(key, Phase::Joining { ticket, since, again });
+    }
+
+    /// The Join could not be queued: the engine is not in the room.
+    pub(super) fn join_not_queued(&mut self, join: Join) {
+        self.set_phase(join.key, Phase::Created);
+    }
+
+    /// The ticket of the Join that waits for its answer.
+    pub(super) fn join_ticket(&self, key: RoomKey) -> Option<u64> {
+        match self.phase(key)? {
+            Phase::Joining { ticket, .. } => Some(ticket),
+            Phase::Created | Phase::Joined | Phase::Leaving { .. } => None,
+        }
+    }
+
+    /// The joins that a new session has to send.
+    pub(super) fn joins(&self) -> Vec<Join> {
+        let joins = self.by_key.iter().filter_map(|(key, room)| match room.phase {
+            Phase::Joining { since, again, .. } => Some(Join { key: *key, since, again }),
+            Phase::Created | Phase::Joined | Phase::Leaving { .. } => None,
+        });
+        joins.collect()
     }
 
     /// Handles the answer to a join that is still wanted.
@@ -214,6 +277,53 @@ impl Rooms {
             self.emit(key, RoomEvent::UserJoined(member), shared);
         }
     }
+
+    // Leaving.
+
+    /// The application asks to leave the room. True when a Leave is needed. A room that is being
+    /// left is then not joined again.
+    pub(super) fn ask_leave(&mut self, key: RoomKey) -> bool {
+        let Some(room) = self.by_key.get_mut(&key) else { return false };
+        match &mut room.phase {
+            Phase::Created => false,
+            Phase::Leaving { then_join, .. } => {
+                *then_join = None;
+                false
+            }
+            Phase::Joining { .. } | Phase::Joined => true,
+        }
+    }
+
+    /// The Leave was queued with this ticket, and the application waits for its answer.
+    pub(super) fn leave_queued(&mut self, key: RoomKey, ticket: u64) {
+        let was_joined = self.phase(key) == Some(Phase::Joined);
+        self.set_phase(key, Phase::Leaving { ticket, was_joined, then_join: None });
+    }
+
+    /// The handle that is being left with this ticket.
+    pub(super) fn left_with(&self, wanted: u64) -> Option<RoomKey> {
+        self.by_key.iter().find_map(|(key, room)| match room.phase {
+            Phase::Leaving { ticket, .. } if ticket == wanted => Some(*key),
+            _ => None,
+        })
+    }
+
+    /// The handles that are being left.
+    pub(super) fn leaving(&self) -> Vec<RoomKey> {
+        let is_leaving = |room: &Room| matches!(room.phase, Phase::Leaving { .. });
+        self.by_key.iter().filter(|(_, room)| is_leaving(room)).map(|(key, _)| *key).collect()
+    }
+
+    /// The room is left. Returns the join that the application asked for meanwhile.
+    pub(super) fn finish_leave(&mut self, key: RoomKey, shared: &mut Shared) -> Option<Join> {
+        let phase = self.phase(key)?;
+        self.set_phase(key, Phase::Created);
+        self.emit(key, RoomEvent::Left, shared);
+        let Phase::Leaving { then_join, .. } = phase else { return None };
+        then_join.map(|since| Join { key, since, again: false })
+    }
+
+    // The end of sessions and logins.
 
     /// The session is lost and the login continues: every entered room is to be joined again. No
     /// room is being left, because leaving ended with the link.

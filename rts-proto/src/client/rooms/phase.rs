@@ -9,7 +9,7 @@ use crate::Instant;
 ///    +---------------+------------------+-----------------+  refused, forced out, left
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Phase {
+pub(super) enum Phase {
     Created,
     /// `ticket` is the one of the newest Join frame. `again` is set when the room was joined before
     /// the session was lost.

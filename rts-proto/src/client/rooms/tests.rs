@@ -124,8 +124,61 @@ fn leaving_room_counts_only_if_joined_again() {
     let entered = |phase| rooms(phase).0.entered();
     assert_eq!((entered(Phase::Joined), entered(JOINING), entered(Phase::Created)), (1, 1, 0));
     assert_eq!((entered(leaving(None)), entered(leaving(Some(NOW)))), (0, 1));
-    let (rooms, key) = rooms(leaving(Some(NOW)));
-    assert_eq!((rooms.leaving(1), rooms.leaving(2)), (Some((key, Some(NOW))), None));
+}
+
+#[test]
+fn join_is_sent_from_outside_and_refused_inside() {
+    let ask = |phase| {
+        let (mut rooms, key) = rooms(phase);
+        rooms.ask_join(key, NOW)
+    };
+    let (mut rooms, key) = rooms(Phase::Created);
+    let join = Join { key, since: NOW, again: false };
+    assert_eq!(rooms.ask_join(key, NOW), Ok(JoinStep::Send(join)));
+    rooms.join_queued(join, 7);
+    assert_eq!((rooms.join_ticket(key), rooms.joins()), (Some(7), [join].into()));
+    rooms.join_not_queued(join);
+    assert_eq!((rooms.join_ticket(key), rooms.joins()), (None, Vec::new()));
+    assert_eq!(rooms.ask_join(RoomKey(9), NOW), Err(JoinError::NoRoom));
+    assert_eq!(ask(JOINING), Err(JoinError::AlreadyJoined));
+    assert_eq!(ask(Phase::Joined), Err(JoinError::AlreadyJoined));
+}
+
+#[test]
+fn room_being_left_is_joined_again_unless_it_is_left_again() {
+    let (mut rooms, key) = rooms(Phase::Joined);
+    let mut shared = shared();
+    assert!(rooms.ask_leave(key));
+    rooms.leave_queued(key, 3);
+    assert_eq!((rooms.left_with(3), rooms.left_with(2)), (Some(key), None));
+    assert_eq!(rooms.leaving(), [key]);
+    assert_eq!(rooms.ask_join(key, NOW), Ok(JoinStep::AfterLeave));
+    assert_eq!(rooms.ask_join(key, NOW), Err(JoinError::AlreadyJoined));
+    assert!(!rooms.ask_leave(key), "one Leave is enough");
+    assert_eq!(rooms.ask_join(key, LOST_AT), Ok(JoinStep::AfterLeave));
+    let join = Join { key, since: LOST_AT, again: false };
+    assert_eq!(rooms.finish_leave(key, &mut shared), Some(join));
+    assert_eq!(rooms.membership(key), Some(Membership::Out));
+    assert_eq!(rooms.finish_leave(key, &mut shared), None);
+    assert_eq!(take_events(&mut shared), [RoomEvent::Left, RoomEvent::Left]);
+    assert!(!rooms.ask_leave(key));
+    assert_eq!(rooms.leaving(), []);
+}
+
+#[test]
+fn joins_128_rooms_and_not_one_more() {
+    let mut rooms = Rooms::default();
+    let mut ask = |n: usize| {
+        let id = RoomId::new(&alloc::format!("room{n}")).expect("a valid id");
+        let key = rooms.create(id).expect("a handle");
+        let step = rooms.ask_join(key, NOW);
+        if let Ok(JoinStep::Send(join)) = step {
+            rooms.join_queued(join, 1);
+        }
+        step
+    };
+    assert!((0..128).all(|n| matches!(ask(n), Ok(JoinStep::Send(_)))));
+    assert_eq!(ask(128), Ok(JoinStep::TooMany));
 }
 
 #[test]
