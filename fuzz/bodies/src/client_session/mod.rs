@@ -5,7 +5,7 @@ mod server;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use rts_proto::client::{Client, Config, Event, Input, Output, RoomEvent};
+use rts_proto::client::{Call, Client, Config, Event, Input, Output, Returned, RoomEvent};
 use rts_proto::wire::{Decoder, Frame, ResumeKey};
 use rts_proto::{
     AppId, BroadcastCode, Instant, LinkId, LoginCode, MessageConfig, MessageId, Payload, RoomKey,
@@ -36,7 +36,7 @@ pub fn client_session(data: &[u8]) {
         world.step(&mut script);
         world.drain();
     }
-    world.client.destroy(world.now);
+    world.call(Call::Destroy);
     world.drain();
     assert_eq!(world.client.open_questions(), 0);
     assert_eq!(world.asked, BTreeSet::new(), "without a result");
@@ -85,7 +85,8 @@ impl World {
         let app_id = AppId::new("123456781234567812345678").expect("well formed");
         let mut client = Client::new(Config::new(app_id), 1);
         let now = Instant::from_millis(1);
-        let room = client.create_room(now, "room").expect("a good id");
+        let created = client.call(now, Call::CreateRoom { room_id: "room" });
+        let Returned::CreateRoom(Ok(room)) = created else { panic!("a good id: {created:?}") };
         Self {
             client,
             now,
@@ -113,15 +114,17 @@ impl World {
         match script.byte() % 20 {
             0 => self.sleep(),
             1 => self.pass(Duration::from_millis(u64::from(script.short()) / 4)),
-            2 | 3 => drop(self.client.login(self.now, "token", "alice")),
-            4 if script.byte().is_multiple_of(8) => self.client.logout(self.now),
+            2 | 3 => drop(self.call(Call::Login { token: "token", uid: "alice" })),
+            4 if script.byte().is_multiple_of(8) => drop(self.call(Call::Logout)),
             4..=7 => self.send(script.pick(MessageConfig::ALL)),
-            8 => drop(self.client.join_room(self.now, self.room)),
-            9 if script.byte().is_multiple_of(4) => self.client.leave_room(self.now, self.room),
+            8 => drop(self.call(Call::JoinRoom { key: self.room })),
+            9 if script.byte().is_multiple_of(4) => {
+                self.call(Call::LeaveRoom { key: self.room });
+            }
             9 => self.broadcast(),
             10 => {
                 self.queries += 1;
-                self.client.get_peer_online_status(self.now, "bob");
+                self.call(Call::GetPeerOnlineStatus { uid: "bob" });
             }
             11 => self.cut(),
             12 => self.is_deaf = self.link.is_some(),
@@ -134,9 +137,14 @@ impl World {
         }
     }
 
+    fn call(&mut self, call: Call<'_>) -> Returned {
+        self.client.call(self.now, call)
+    }
+
     fn send(&mut self, config: MessageConfig) {
-        let payload = Payload::text("x");
-        let id = self.client.send_message(self.now, "bob", payload, config).expect("accepted");
+        let payload = &Payload::text("x");
+        let returned = self.call(Call::SendMessage { uid: "bob", payload, config });
+        let Returned::Send(Ok(id)) = returned else { panic!("not accepted: {returned:?}") };
         self.asked.insert(Asked::Send(id));
     }
 
@@ -145,9 +153,9 @@ impl World {
         self.last_broadcast += 1;
         let id = MessageId(self.last_broadcast);
         self.asked.insert(Asked::Broadcast(id));
-        let payload = Payload::text(id.to_string());
-        let returned = self.client.send_room_message(self.now, self.room, payload);
-        assert_eq!(returned, Ok(id));
+        let payload = &Payload::text(id.to_string());
+        let returned = self.call(Call::SendRoomMessage { key: self.room, payload });
+        assert_eq!(returned, Returned::Broadcast(Ok(id)));
     }
 
     fn cut(&mut self) {
