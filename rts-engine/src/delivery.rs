@@ -19,8 +19,8 @@ type RoomHandler = Arc<Mutex<dyn RoomEventHandler>>;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct StreamId(u64);
 
-/// A replaced handler or discarded events. They contain the application's code, so they are dropped
-/// while no lock is held.
+/// A handler that is not needed any more. It is the application's code, so it is dropped while no
+/// lock is held.
 pub(crate) enum Retired {
     Engine(#[expect(dead_code, reason = "held to be dropped")] EngineHandler),
     Room(#[expect(dead_code, reason = "held to be dropped")] RoomHandler),
@@ -41,6 +41,7 @@ pub(crate) struct Delivery {
     rooms: BTreeMap<RoomKey, Option<RoomHandler>>,
     /// False once the engine is destroyed.
     handlers_wanted: bool,
+    retired: Vec<Retired>,
 }
 
 impl Delivery {
@@ -54,6 +55,7 @@ impl Delivery {
             engine_handler: None,
             rooms: BTreeMap::new(),
             handlers_wanted: true,
+            retired: Vec::new(),
         }
     }
 
@@ -128,39 +130,38 @@ impl Delivery {
         }
     }
 
-    /// Returns the handler that is not needed: the previous one, or this one if the engine is
+    /// Retires the handler that is not needed: the previous one, or this one if the engine is
     /// destroyed.
-    pub(crate) fn set_engine_handler(
-        &mut self,
-        handler: impl EventHandler + 'static,
-    ) -> Option<Retired> {
+    pub(crate) fn set_engine_handler(&mut self, handler: impl EventHandler + 'static) {
         let handler: EngineHandler = Arc::new(Mutex::new(handler));
-        if !self.handlers_wanted {
-            return Some(Retired::Engine(handler));
-        }
-        self.engine_handler.replace(handler).map(Retired::Engine)
+        let unwanted = match self.handlers_wanted {
+            true => self.engine_handler.replace(handler),
+            false => Some(handler),
+        };
+        self.retired.extend(unwanted.map(Retired::Engine));
     }
 
     pub(crate) fn add_room(&mut self, key: RoomKey) {
         self.rooms.insert(key, None);
     }
 
-    /// Returns the handler that is not needed: the previous one, or this one if the room is
+    /// Retires the handler that is not needed: the previous one, or this one if the room is
     /// destroyed.
     pub(crate) fn set_room_handler(
         &mut self,
         key: RoomKey,
         handler: impl RoomEventHandler + 'static,
-    ) -> Option<Retired> {
+    ) {
         let handler: RoomHandler = Arc::new(Mutex::new(handler));
-        match self.rooms.get_mut(&key) {
-            Some(slot) => slot.replace(handler).map(Retired::Room),
-            None => Some(Retired::Room(handler)),
-        }
+        let unwanted = match self.rooms.get_mut(&key) {
+            Some(slot) => slot.replace(handler),
+            None => Some(handler),
+        };
+        self.retired.extend(unwanted.map(Retired::Room));
     }
 
-    /// The room is destroyed. Its events are removed from both queues, and its handler is returned.
-    pub(crate) fn forget_room(&mut self, destroyed: RoomKey) -> Option<Retired> {
+    /// The room is destroyed. Its events are removed from both queues, and its handler is retired.
+    pub(crate) fn forget_room(&mut self, destroyed: RoomKey) {
         let stays = |event: &Event| !matches!(event, Event::Room { key, .. } if *key == destroyed);
         self.stream.retain_events(stays);
         self.callbacks.retain(|event| {
@@ -170,17 +171,22 @@ impl Delivery {
             }
             stays
         });
-        self.rooms.remove(&destroyed).flatten().map(Retired::Room)
+        self.retired.extend(self.rooms.remove(&destroyed).flatten().map(Retired::Room));
     }
 
     /// The engine is destroyed. No handler is called any more. The stream can still be read.
-    pub(crate) fn forget_handlers(&mut self) -> impl Iterator<Item = Retired> + use<> {
+    pub(crate) fn forget_handlers(&mut self) {
         self.callbacks.clear();
         self.callback_bytes = 0;
         self.handlers_wanted = false;
         let rooms = std::mem::take(&mut self.rooms);
         let engine = self.engine_handler.take().map(Retired::Engine);
-        rooms.into_values().flatten().map(Retired::Room).chain(engine)
+        self.retired.extend(rooms.into_values().flatten().map(Retired::Room).chain(engine));
+    }
+
+    /// What was retired. Drop it while no lock is held.
+    pub(crate) fn take_retired(&mut self) -> Vec<Retired> {
+        std::mem::take(&mut self.retired)
     }
 
     pub(crate) fn close_stream(&mut self, stream: StreamId) {

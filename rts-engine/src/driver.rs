@@ -10,13 +10,11 @@ use rts_proto::client::Input;
 use rts_proto::{Instant, LinkId};
 
 use crate::link_output::LinkOutput;
-use crate::shared::{Shared, State};
+use crate::shared::Shared;
+use crate::state::State;
 
 /// Callbacks of one [`Driver::deliver`], before the loop returns to its link.
 const CALLBACKS_PER_TURN: usize = 64;
-
-/// The reason in a warning when a link ends before the login over it is answered.
-const CLOSED_TOO_EARLY: &str = "the connection was closed before the login was answered";
 
 /// The part of an engine that the event loop of a runtime holds. There is one for each engine.
 ///
@@ -40,20 +38,7 @@ impl Driver {
 
     /// Passes an input to the core and ends the burst: the core does at once what is due at once.
     pub fn handle_input(&self, input: Input) {
-        self.shared.call(|state, now| {
-            match input {
-                Input::Disconnected(link) if !state.client.is_online() => {
-                    state.link_failed(link, CLOSED_TOO_EARLY.to_owned());
-                }
-                _ => {}
-            }
-            let before = state.client.link();
-            state.client.handle_input(now, input);
-            state.report_early_close(before);
-            if state.client.is_online() {
-                state.link_error = None;
-            }
-        });
+        self.shared.call(|state, now| state.handle_input(now, input));
     }
 
     /// Reports that a link failed, with the reason. Call this instead of passing
@@ -63,10 +48,7 @@ impl Driver {
     /// until a link is up again. [`Engine::last_link_error`](crate::Engine::last_link_error) keeps
     /// the reason.
     pub fn link_failed(&self, link: LinkId, why: String) {
-        self.shared.call(|state, now| {
-            state.link_failed(link, why);
-            state.client.handle_input(now, Input::Disconnected(link));
-        });
+        self.shared.call(|state, now| state.link_failed(now, link, why));
     }
 
     /// [`Input::Disconnected`] for a link, with the reason for the engine's log.
@@ -85,7 +67,7 @@ impl Driver {
     /// early or late does no harm.
     pub fn tick(&self) {
         let is_due = |deadline| deadline <= self.shared.clock.now();
-        let deadline = self.shared.lock().deadline;
+        let deadline = self.shared.lock().deadline();
         if deadline.is_some_and(is_due) {
             self.handle_input(Input::Tick);
         }
@@ -96,10 +78,7 @@ impl Driver {
     /// [`tick`](Self::tick), and read the deadline, after this returned `None`, not before.
     #[must_use]
     pub fn poll_link_output(&self) -> Option<LinkOutput> {
-        let mut state = self.shared.lock();
-        let output = state.next_link_output();
-        state.changed &= output.is_some();
-        output
+        self.shared.lock().next_link_output()
     }
 
     /// Calls the application's handlers with their waiting events, in order. No lock is held
@@ -108,25 +87,25 @@ impl Driver {
     /// at once.
     pub fn deliver(&self) {
         for _ in 0..CALLBACKS_PER_TURN {
-            let callback = self.shared.lock().delivery.pop_callback();
+            let callback = self.shared.lock().pop_callback();
             match callback {
                 Some(callback) => callback.call(),
                 None => return,
             }
         }
-        self.shared.lock().changed = true;
+        self.shared.lock().driver_has_more();
     }
 
     /// Whether [`deliver`](Self::deliver) has something to do.
     #[must_use]
     pub fn has_callbacks(&self) -> bool {
-        self.shared.lock().delivery.has_callbacks()
+        self.shared.lock().has_callbacks()
     }
 
     /// When the next [`tick`](Self::tick) is due, for a runtime's timer. Any input may change it.
     #[must_use]
     pub fn deadline(&self) -> Option<StdInstant> {
-        let deadline = self.shared.lock().deadline?;
+        let deadline = self.shared.lock().deadline()?;
         self.shared.clock.to_std(deadline)
     }
 
@@ -134,7 +113,7 @@ impl Driver {
     /// This is for simulations.
     #[must_use]
     pub fn deadline_by_clock(&self) -> Option<Instant> {
-        self.shared.lock().deadline
+        self.shared.lock().deadline()
     }
 
     /// Whether the link may be read: false while the application has too many untaken events.
@@ -146,8 +125,7 @@ impl Driver {
     /// Whether the engine was destroyed and nothing is left to do.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        let state = self.shared.lock();
-        state.client.is_destroyed() && !state.has_link_outputs()
+        self.shared.lock().is_finished()
     }
 
     /// Waits until there may be something to do. Cancel safe.
@@ -157,13 +135,7 @@ impl Driver {
 
     /// Like [`changed`](Self::changed), for loops without `async`. Only the last context is woken.
     pub fn poll_changed(&self, context: &mut Context<'_>) -> Poll<()> {
-        self.shared.with(|state| {
-            if std::mem::take(&mut state.changed) {
-                return Poll::Ready(());
-            }
-            state.register(|wakers| &mut wakers.driver, context);
-            Poll::Pending
-        })
+        self.shared.with(|state| state.poll_driver(context))
     }
 }
 
@@ -175,9 +147,6 @@ impl fmt::Debug for Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        self.shared.call(|state, now| {
-            state.client.destroy(now);
-            state.close();
-        });
+        self.shared.call(State::close);
     }
 }

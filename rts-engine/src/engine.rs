@@ -1,22 +1,18 @@
 //! [`Engine`]: the contract's calls on an engine.
 
-mod calls;
-
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
 
 use bytes::Bytes;
 use rts_proto::client::{
-    BusinessIdError, Client, Config, CreateRoomError, Input, LoginError, Observe, ParametersError,
-    SendError,
+    BusinessIdError, Call, Client, Config, CreateRoomError, LoginError, Observe, ParametersError,
+    Returned, SendError,
 };
 use rts_proto::{
     Disconnect, MessageConfig, OnlineStatus, Payload, SendCode, ServerParamsCode, Text,
 };
 
-use crate::answers::Answers;
 use crate::clock::Clock;
 use crate::driver::Driver;
 use crate::events::Events;
@@ -26,6 +22,7 @@ use crate::login_watch::LoginWatch;
 use crate::room::Room;
 use crate::sent::{Pending, Sent, ServerAnswer};
 use crate::shared::Shared;
+use crate::state::State;
 
 /// The version of this software.
 #[must_use]
@@ -113,20 +110,14 @@ impl Engine {
     ///
     /// See [`login`](Self::login).
     pub fn log_in(&self, token: &str, uid: &str) -> Result<LoginWatch, LoginError> {
-        let login = self.handle.call(|state, now| {
-            state.client.login(now, token, uid)?;
-            Ok(state.login.begin())
-        })?;
+        let login = self.handle.call(|state, now| state.log_in(now, token, uid))?;
         Ok(LoginWatch::new(Arc::clone(self.handle.shared()), Some(login)))
     }
 
     /// `logout`. Open sends get their results, then [`Logout`](rts_proto::client::Event::Logout)
     /// follows. Without a login, nothing happens.
     pub fn logout(&self) {
-        self.handle.call(|state, now| {
-            state.client.logout(now);
-            state.login.leave();
-        });
+        self.handle.call(State::log_out);
     }
 
     /// `updateLoginToken`. If the last login failed because of its token, this logs in again.
@@ -138,10 +129,7 @@ impl Engine {
     /// `getPeerOnlineStatus`. One [`PeerOnlineStatus`](rts_proto::client::Event::PeerOnlineStatus)
     /// follows, and the returned future completes with it.
     pub fn get_peer_online_status(&self, uid: &str) -> Pending<OnlineStatus> {
-        self.handle.call(|state, now| {
-            let query = |client: &mut Client| client.get_peer_online_status(now, uid);
-            state.ask(now, |answers| answers.ask_status(uid), query)
-        })
+        self.handle.call(|state, now| state.get_peer_online_status(now, uid))
     }
 
     /// `sendMessage`. The result comes as an event, and completes the returned future.
@@ -175,10 +163,7 @@ impl Engine {
         payload: Payload,
         config: MessageConfig,
     ) -> Result<Sent<SendCode>, SendError> {
-        self.handle.call(|state, now| {
-            let id = state.client.send_message(now, uid, payload, config)?;
-            Ok(Sent::new(id, state.answers.wait_for_send(id)))
-        })
+        self.handle.call(|state, now| state.send_message(now, uid, payload, config))
     }
 
     /// `setServerParams`: sets the URL of the app server and the signature that is sent there. One
@@ -188,10 +173,7 @@ impl Engine {
     /// The params last for the login, through lost links and restarts of the server. A refused call
     /// leaves earlier params in force.
     pub fn set_server_params(&self, signature: &str, url: &str) -> Pending<ServerParamsCode> {
-        self.handle.call(|state, now| {
-            let set = |client: &mut Client| client.set_server_params(now, signature, url);
-            state.ask(now, Answers::ask_for_params, set)
-        })
+        self.handle.call(|state, now| state.set_server_params(now, signature, url))
     }
 
     /// `sendServerMessage`: sends a message to the app server, which may answer with up to 64 KiB.
@@ -220,10 +202,7 @@ impl Engine {
     }
 
     fn send_to_server(&self, payload: Payload) -> Result<Sent<ServerAnswer>, SendError> {
-        self.handle.call(|state, now| {
-            let id = state.client.send_server_message(now, payload)?;
-            Ok(Sent::new(id, state.answers.wait_for_server_send(id)))
-        })
+        self.handle.call(|state, now| state.send_server_message(now, payload))
     }
 
     /// `createRoom`. The server learns nothing of the room before [`Room::join`].
@@ -234,18 +213,14 @@ impl Engine {
     /// also an event, [`CreateRoomFailed`](rts_proto::client::Event::CreateRoomFailed). Engine
     /// destroyed, without such an event.
     pub fn create_room(&self, room_id: &str) -> Result<Room, CreateRoomError> {
-        let key = self.handle.call(|state, now| {
-            let key = state.client.create_room(now, room_id)?;
-            state.delivery.add_room(key);
-            Ok(key)
-        })?;
+        let key = self.handle.call(|state, now| state.create_room(now, room_id))?;
         Ok(Room::new(Arc::clone(&self.handle), key, room_id))
     }
 
     /// The room handle with this id, if one exists and is not destroyed.
     #[must_use]
     pub fn room(&self, room_id: &str) -> Option<Room> {
-        let key = self.handle.lock().client.room(room_id)?;
+        let key = self.handle.lock().client().room(room_id)?;
         Some(Room::new(Arc::clone(&self.handle), key, room_id))
     }
 
@@ -253,12 +228,7 @@ impl Engine {
     /// leaving. Their ids and places are free again.
     pub fn destroy_idle_rooms(&self) {
         // One call, so that no room is joined between the question and the end of its handle.
-        self.handle.call(|state, now| {
-            for key in state.client.idle_rooms() {
-                let results = state.client.destroy_room(now, key);
-                state.room_destroyed(key, results);
-            }
-        });
+        self.handle.call(State::destroy_idle_rooms);
     }
 
     /// `setBusinessId`: sets a tag that joins send to the server. An empty one clears the tag.
@@ -267,7 +237,7 @@ impl Engine {
     ///
     /// Invalid characters; the engine is in a room.
     pub fn set_business_id(&self, id: &str) -> Result<(), BusinessIdError> {
-        self.handle.call(|state, now| state.client.set_business_id(now, id))
+        self.handle.call(|state, now| state.set_business_id(now, id))
     }
 
     /// `setRuntimeParameters`: a JSON object of [keys](rts_proto::client::Timing::key) and of
@@ -278,7 +248,17 @@ impl Engine {
     ///
     /// Not a JSON object. In this case nothing changes.
     pub fn set_runtime_parameters(&self, json: &str) -> Result<(), ParametersError> {
-        self.handle.call(|state, now| state.client.set_runtime_parameters(now, json))
+        self.handle.call(|state, now| state.set_runtime_parameters(now, json))
+    }
+
+    /// Makes a call that is given as data, for ports to other languages. It acts like the method
+    /// with its name, of the engine or of the [`Room`] with its key.
+    ///
+    /// The result of a send comes only as an event, because no [`Sent`] is returned. In place of a
+    /// [`Room`], the call returns its key, which names the room on this engine only. An unknown key
+    /// is treated like the key of a destroyed room.
+    pub fn call(&self, call: Call<'_>) -> Returned {
+        self.handle.call(|state, now| state.call(now, call))
     }
 
     /// Sets the handler of events. From now on, `handler` gets the events of the engine, and those
@@ -291,54 +271,39 @@ impl Engine {
     /// [`destroy`](Self::destroy), no new call of the handler starts. One in progress runs to its
     /// end.
     pub fn set_event_handler(&self, handler: impl EventHandler + 'static) {
-        self.handle.with(|state| {
-            let retired = state.delivery.set_engine_handler(handler);
-            state.retire(retired);
-        });
+        self.handle.with(|state| state.set_engine_handler(handler));
     }
 
     /// Tells the engine that the network of the device has changed. The engine checks its link, or
     /// reconnects at once instead of waiting.
     pub fn network_changed(&self) {
-        self.handle.call(|state, now| state.client.handle_input(now, Input::NetworkChanged));
+        self.handle.call(State::network_changed);
     }
 
     /// `destroy`: logs out, forgets all rooms, and completes every [`Sent`]. Handlers are dropped.
     /// Events of the destruction itself, results and the logout, can still be taken from
     /// [`Events`], which then ends.
     pub fn destroy(&self) {
-        self.handle.call(|state, now| state.client.destroy(now));
+        self.handle.call(State::destroy);
     }
 
     /// Waits until the engine is destroyed and its last bytes are written, so that a program may
     /// end. Cancel safe. This call does not destroy the engine.
     pub async fn closed(&self) {
-        poll_fn(|context| {
-            self.handle.with(|state| {
-                if state.closed {
-                    return Poll::Ready(());
-                }
-                let waiting = &mut state.wakers.closed;
-                if !waiting.iter().any(|waker| waker.will_wake(context.waker())) {
-                    waiting.push(context.waker().clone());
-                }
-                Poll::Pending
-            })
-        })
-        .await;
+        poll_fn(|context| self.handle.with(|state| state.poll_closed(context))).await;
     }
 
     /// Whether the engine was destroyed.
     #[must_use]
     pub fn is_destroyed(&self) -> bool {
-        self.handle.lock().client.is_destroyed()
+        self.handle.lock().client().is_destroyed()
     }
 
     /// Whether a login is live and its link is up. This also shows short interruptions, which cause
     /// no event.
     #[must_use]
     pub fn is_online(&self) -> bool {
-        self.handle.lock().client.is_online()
+        self.handle.lock().client().is_online()
     }
 
     /// The number of sessions that the engine has had on its server. If it has not grown when the
@@ -346,20 +311,20 @@ impl Engine {
     /// broadcasts that were sent meanwhile may be missing.
     #[must_use]
     pub fn sessions_begun(&self) -> u64 {
-        self.handle.lock().client.sessions_begun()
+        self.handle.lock().client().sessions_begun()
     }
 
     /// The end of the last link; `None` before one has ended.
     #[must_use]
     pub fn last_disconnect(&self) -> Option<Disconnect> {
-        self.handle.lock().client.last_disconnect()
+        self.handle.lock().client().last_disconnect()
     }
 
     /// The reason why the last attempt to connect failed, as readable text without secrets. `None`
     /// while a login has its link.
     #[must_use]
     pub fn last_link_error(&self) -> Option<String> {
-        self.handle.lock().link_error.clone()
+        self.handle.lock().link_error().map(str::to_owned)
     }
 }
 

@@ -55,14 +55,7 @@ impl Events {
     }
 
     fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<Option<Event>> {
-        self.shared.with(|state| match state.take_event(self.stream) {
-            Some(event) => Poll::Ready(Some(event)),
-            None if state.has_ended(self.stream) => Poll::Ready(None),
-            None => {
-                state.register(|wakers| &mut wakers.events, context);
-                Poll::Pending
-            }
-        })
+        self.shared.with(|state| state.poll_event(self.stream, context))
     }
 }
 

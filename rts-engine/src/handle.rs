@@ -5,7 +5,8 @@ use std::sync::{Arc, MutexGuard};
 
 use rts_proto::Instant;
 
-use crate::shared::{Shared, State};
+use crate::shared::Shared;
+use crate::state::State;
 
 /// Keeps the engine alive. Dropping the last one destroys the engine.
 pub(crate) struct Handle {
@@ -48,6 +49,6 @@ impl fmt::Debug for Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.shared.call(|state, now| state.client.destroy(now));
+        self.shared.call(State::destroy);
     }
 }

@@ -10,7 +10,9 @@ mod engine;
 mod events;
 mod handle;
 mod handler;
+mod link_errors;
 mod link_output;
+mod link_queue;
 mod log;
 mod login;
 mod login_watch;
@@ -18,6 +20,8 @@ mod reserved_login;
 mod room;
 mod sent;
 mod shared;
+mod state;
+mod tasks;
 mod unread;
 
 pub use answers::JoinEnd;

@@ -30,36 +30,36 @@ pub struct LoginView {
 
 impl LoginWatch {
     pub(crate) fn new(shared: Arc<Shared>, login: Option<LoginId>) -> Self {
-        let seen = shared.lock().login.version();
+        let seen = shared.lock().login().version();
         Self { shared, seen, login }
     }
 
     /// The status now. [`changed`](Self::changed) waits for a later one.
     pub fn status(&mut self) -> LoginStatus {
         let state = self.shared.lock();
-        self.seen = state.login.version();
+        self.seen = state.login().version();
         match self.login {
-            Some(login) => state.login.status_of(login),
-            None => state.login.status(),
+            Some(login) => state.login().status_of(login),
+            None => state.login().status(),
         }
     }
 
     /// The login now. [`changed`](Self::changed) waits for a later change of it.
     pub fn look(&mut self) -> LoginView {
         let state = self.shared.lock();
-        self.seen = state.login.version();
-        let id = self.login.unwrap_or(state.login.id());
+        self.seen = state.login().version();
+        let id = self.login.unwrap_or(state.login().id());
         let mut view = LoginView {
             id,
-            status: state.login.status_of(id),
+            status: state.login().status_of(id),
             was_live: false,
             uid: None,
             token: None,
         };
-        if state.login.id() == id && view.status != LoginStatus::Reserved {
-            view.was_live = state.login.was_live();
-            view.uid = state.client.user().cloned();
-            view.token = state.client.token().cloned();
+        if state.login().id() == id && view.status != LoginStatus::Reserved {
+            view.was_live = state.login().was_live();
+            view.uid = state.client().user().cloned();
+            view.token = state.client().token().cloned();
         }
         view
     }
@@ -70,7 +70,7 @@ impl LoginWatch {
     /// changes any more, and this waits for ever.
     pub async fn changed(&mut self) -> LoginStatus {
         let seen = self.seen;
-        poll_fn(|context| self.shared.with(|state| state.login.poll_changed(seen, context))).await;
+        poll_fn(|context| self.shared.with(|state| state.poll_login(seen, context))).await;
         self.status()
     }
 
@@ -79,8 +79,8 @@ impl LoginWatch {
     /// token.
     pub fn update_token(&self, token: &str) {
         self.shared.call(|state, now| {
-            let is_present = self.login.is_none_or(|login| login == state.login.id());
-            if is_present && state.login.takes_tokens() {
+            let is_present = self.login.is_none_or(|login| login == state.login().id());
+            if is_present && state.login().takes_tokens() {
                 state.update_login_token(now, token);
             }
         });
@@ -90,13 +90,13 @@ impl LoginWatch {
     /// Returns whether the login has the new token.
     pub fn replace_token(&self, seen: &LoginView, token: &str) -> bool {
         self.shared.call(|state, now| {
-            let is_as_seen = state.login.id() == seen.id
-                && state.login.takes_tokens()
-                && state.client.token() == seen.token.as_ref();
+            let is_as_seen = state.login().id() == seen.id
+                && state.login().takes_tokens()
+                && state.client().token() == seen.token.as_ref();
             if is_as_seen {
                 state.update_login_token(now, token);
             }
-            is_as_seen && state.client.token().is_some_and(|present| present == token.as_bytes())
+            is_as_seen && state.client().token().is_some_and(|present| present == token.as_bytes())
         })
     }
 }

@@ -7,7 +7,7 @@ use rts_proto::client::LoginError;
 
 use crate::engine::Engine;
 use crate::handle::Handle;
-use crate::login::{LoginId, LoginStatus};
+use crate::login::LoginId;
 use crate::login_watch::LoginWatch;
 
 /// A login that waits for its first token. Another login overtakes it, a logout ends it, and so
@@ -28,11 +28,7 @@ impl Engine {
     /// Already logged in or logging in; engine destroyed.
     pub fn reserve_login(&self) -> Result<ReservedLogin, LoginError> {
         let handle = self.handle();
-        let id = handle.call(|state, _| match state.login.status() {
-            LoginStatus::Destroyed => Err(LoginError::NoEngine),
-            LoginStatus::LoggingIn | LoginStatus::LoggedIn => Err(LoginError::AlreadyLoggedIn),
-            _ => Ok(state.login.reserve()),
-        })?;
+        let id = handle.call(|state, _| state.reserve_login())?;
         Ok(ReservedLogin { handle: Arc::clone(handle), id })
     }
 }
@@ -57,24 +53,14 @@ impl ReservedLogin {
     ///
     /// Invalid token or user id. This ends the login.
     pub fn log_in(self, token: &str, uid: &str) -> Result<LoginWatch, LoginError> {
-        self.handle.call(|state, now| {
-            if state.login.is_reserved(self.id) {
-                state.client.login(now, token, uid)?;
-                state.login.begin_reserved();
-            }
-            Ok(())
-        })?;
+        self.handle.call(|state, now| state.begin_reserved(now, self.id, token, uid))?;
         Ok(self.watch())
     }
 }
 
 impl Drop for ReservedLogin {
     fn drop(&mut self) {
-        self.handle.call(|state, _| {
-            if state.login.is_reserved(self.id) {
-                state.login.leave();
-            }
-        });
+        self.handle.call(|state, _| state.cancel_reserved(self.id));
     }
 }
 

@@ -48,30 +48,21 @@ impl Room {
     ///
     /// Already joined or joining; room destroyed.
     pub fn join(&self) -> Result<Pending<JoinEnd>, JoinError> {
-        self.handle.call(|state, now| {
-            state.client.join_room(now, self.key)?;
-            Ok(state.answers.wait_for_join(self.key))
-        })
+        self.handle.call(|state, now| state.join_room(now, self.key))
     }
 
     /// `leaveRoom`. [`RoomEvent::Left`](rts_proto::client::RoomEvent::Left) follows when the engine
     /// has left the room, and the returned future completes. If the room is not joined, nothing
     /// happens.
     pub fn leave(&self) -> Pending<()> {
-        self.handle.call(|state, now| {
-            state.client.leave_room(now, self.key);
-            state.answers.wait_for_leave(self.key)
-        })
+        self.handle.call(|state, now| state.leave_room(now, self.key))
     }
 
     /// `destroy`: leaves the room and frees its id. Once this returns, no event of the room comes
     /// from [`Events`](crate::Events) or starts a handler, not even an event that waited. A call of
     /// the handler in progress runs to its end. The [`Sent`] of an open broadcast completes.
     pub fn destroy(&self) {
-        self.handle.call(|state, now| {
-            let results = state.client.destroy_room(now, self.key);
-            state.room_destroyed(self.key, results);
-        });
+        self.handle.call(|state, now| state.destroy_room(now, self.key));
     }
 
     /// `sendRoomMessage`. The result comes as an event, and completes the returned future.
@@ -95,19 +86,13 @@ impl Room {
     }
 
     fn send(&self, payload: Payload) -> Result<Sent<BroadcastCode>, BroadcastError> {
-        self.handle.call(|state, now| {
-            let id = state.client.send_room_message(now, self.key, payload)?;
-            Ok(Sent::new(id, state.answers.wait_for_broadcast(self.key, id)))
-        })
+        self.handle.call(|state, now| state.send_room_message(now, self.key, payload))
     }
 
     /// Sets the handler of this room's events, which takes precedence over the engine's handler. It
     /// replaces an earlier one. On a destroyed room nothing happens.
     /// [`Engine::set_event_handler`](crate::Engine::set_event_handler) describes the calls.
     pub fn set_event_handler(&self, handler: impl RoomEventHandler + 'static) {
-        self.handle.with(|state| {
-            let retired = state.delivery.set_room_handler(self.key, handler);
-            state.retire(retired);
-        });
+        self.handle.with(|state| state.set_room_handler(self.key, handler));
     }
 }
