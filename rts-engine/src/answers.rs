@@ -202,10 +202,82 @@ impl Answers {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use rts_proto::client::Config;
+    use rts_proto::{AppId, Instant, RoomId, UserId};
+
     use super::*;
+
+    const KEY: RoomKey = RoomKey(1);
 
     fn status_of(uid: &str) -> Event {
         Event::PeerOnlineStatus { uid: uid.to_owned(), status: OnlineStatus::Online }
+    }
+
+    fn in_room(key: RoomKey, event: RoomEvent) -> Event {
+        Event::Room { key, room: RoomId::new("lobby").expect("a valid id"), event }
+    }
+
+    fn outcome<C: Clone>(pending: &mut Pending<C>) -> Option<C> {
+        match Pin::new(pending).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(outcome) => Some(outcome),
+            Poll::Pending => None,
+        }
+    }
+
+    #[test]
+    fn result_completes_its_own_call_only() {
+        let mut answers = Answers::default();
+        let [mut first, mut second] = [1, 2].map(|id| answers.wait_for_send(MessageId(id)));
+        let mut to_server = answers.wait_for_server_send(MessageId(1));
+        let mut broadcasts =
+            [KEY, RoomKey(2)].map(|key| answers.wait_for_broadcast(key, MessageId(1)));
+        let id = MessageId(1);
+        answers.happened(&Event::MessageSendResult { id, code: SendCode::Ok });
+        assert_eq!((outcome(&mut first), outcome(&mut second)), (Some(SendCode::Ok), None));
+        assert_eq!(outcome(&mut to_server), None);
+        let code = BroadcastCode::Ok;
+        answers.happened(&in_room(RoomKey(2), RoomEvent::MessageSendResult { id, code }));
+        assert_eq!(broadcasts.each_mut().map(outcome), [None, Some(code)]);
+        answers.fill_broadcast(KEY, id, BroadcastCode::Timeout);
+        assert_eq!(outcome(&mut broadcasts[0]), Some(BroadcastCode::Timeout));
+    }
+
+    #[test]
+    fn status_completes_the_oldest_query_about_its_user() {
+        let mut answers = Answers::default();
+        let mut asked = ["bob", "carol", "bob"].map(|uid| {
+            let pending = answers.ask_status(uid);
+            answers.made();
+            pending
+        });
+        answers.happened(&status_of("bob"));
+        let online = Some(OnlineStatus::Online);
+        assert_eq!(asked.each_mut().map(outcome), [online, None, None]);
+        answers.happened(&status_of("bob"));
+        assert_eq!(asked.each_mut().map(outcome), [online, None, online]);
+        assert!(answers.happened(&status_of("bob")).slot.is_none());
+    }
+
+    #[test]
+    fn answer_within_a_call_belongs_to_that_call() {
+        let mut answers = Answers::default();
+        let mut earlier = (answers.ask_status("bob"), answers.ask_for_params());
+        answers.made();
+        drop(earlier.0);
+        let mut status = answers.ask_status("bob");
+        answers.happened(&status_of("bob"));
+        answers.made();
+        assert_eq!(outcome(&mut status), Some(OnlineStatus::Online));
+        let mut params = answers.ask_for_params();
+        answers.happened(&Event::ServerParamsSetResult(ServerParamsCode::NotLoggedIn));
+        answers.made();
+        assert_eq!(outcome(&mut params), Some(ServerParamsCode::NotLoggedIn));
+        assert_eq!(outcome(&mut earlier.1), None);
+        answers.happened(&Event::ServerParamsSetResult(ServerParamsCode::Ok));
+        assert_eq!(outcome(&mut earlier.1), Some(ServerParamsCode::Ok));
     }
 
     #[test]
@@ -214,5 +286,50 @@ mod tests {
         let _bob = answers.ask_status("bob");
         assert!(answers.happened(&status_of("carol")).slot.is_none());
         assert!(answers.happened(&status_of("bob")).slot.is_some());
+    }
+
+    #[test]
+    fn join_ends_with_its_answer_and_not_with_a_warning() {
+        let mut answers = Answers::default();
+        let mut join = answers.wait_for_join(KEY);
+        let state = |state| in_room(KEY, RoomEvent::StateChanged { uid: None, state });
+        answers.happened(&state(RoomState::NoticesStop));
+        assert_eq!(outcome(&mut join), None);
+        answers.happened(&state(RoomState::JoinFailed));
+        assert_eq!(outcome(&mut join), Some(JoinEnd::Refused(RoomState::JoinFailed)));
+        let mut join = answers.wait_for_join(KEY);
+        let (uid, how) = (UserId::new("alice").expect("a valid id"), JoinType::First);
+        answers
+            .happened(&in_room(KEY, RoomEvent::Joined { uid, how, elapsed: Default::default() }));
+        assert_eq!(outcome(&mut join), Some(JoinEnd::Joined(how)));
+    }
+
+    #[test]
+    fn join_and_leave_end_when_the_room_is_in_no_change() {
+        let app_id = AppId::new("123456781234567812345678").expect("a valid id");
+        let mut client = Client::new(Config::new(app_id), 1);
+        let key = client.create_room(Instant::ORIGIN, "lobby").expect("a handle");
+        let mut answers = Answers::default();
+        let (mut join, mut leave) = (answers.wait_for_join(key), answers.wait_for_leave(key));
+        let mut woken = Vec::new();
+        answers.settle_rooms(&client, &mut woken);
+        assert_eq!((outcome(&mut join), outcome(&mut leave)), (Some(JoinEnd::Cancelled), Some(())));
+    }
+
+    #[test]
+    fn end_completes_every_call() {
+        let mut answers = Answers::default();
+        let mut send = answers.wait_for_send(MessageId(1));
+        let mut to_server = answers.wait_for_server_send(MessageId(2));
+        let mut broadcast = answers.wait_for_broadcast(KEY, MessageId(1));
+        let mut status = answers.ask_status("bob");
+        answers.made();
+        let mut params = answers.ask_for_params();
+        answers.end(&mut Vec::new());
+        assert_eq!(outcome(&mut send), Some(SendCode::Timeout));
+        assert_eq!(outcome(&mut to_server).map(|answer| answer.code), Some(SendCode::Timeout));
+        assert_eq!(outcome(&mut broadcast), Some(BroadcastCode::Timeout));
+        assert_eq!(outcome(&mut status), Some(OnlineStatus::Unreachable));
+        assert_eq!(outcome(&mut params), Some(ServerParamsCode::Timeout));
     }
 }

@@ -220,3 +220,132 @@ impl Callback {
         }));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rts_proto::client::RoomEvent;
+    use rts_proto::{OnlineStatus, Payload, RoomId, UserId};
+
+    use super::*;
+
+    const ROOM: RoomKey = RoomKey(1);
+    const OTHER: RoomKey = RoomKey(2);
+
+    struct Handler;
+
+    impl EventHandler for Handler {}
+    impl RoomEventHandler for Handler {}
+
+    fn status() -> Event {
+        Event::PeerOnlineStatus { uid: "bob".to_owned(), status: OnlineStatus::Online }
+    }
+
+    fn in_room(key: RoomKey) -> Event {
+        let room = RoomId::new("lobby").expect("a valid id");
+        let from = UserId::new("bob").expect("a valid id");
+        let payload = Payload::text("hi");
+        Event::Room { key, room, event: RoomEvent::MessageReceived { from, payload } }
+    }
+
+    /// With two rooms and one stream.
+    fn delivery() -> (Delivery, StreamId) {
+        let mut delivery = Delivery::new();
+        delivery.add_room(ROOM);
+        delivery.add_room(OTHER);
+        let stream = delivery.open_stream();
+        (delivery, stream)
+    }
+
+    fn next(delivery: &mut Delivery) -> &'static str {
+        match delivery.pop_callback() {
+            Some(Callback::Engine(..)) => "engine",
+            Some(Callback::Room(..)) => "room",
+            None => "nothing",
+        }
+    }
+
+    #[test]
+    fn event_goes_to_its_room_then_to_the_engine_then_to_the_stream() {
+        let (mut delivery, stream) = delivery();
+        delivery.set_room_handler(ROOM, Handler);
+        delivery.push(in_room(ROOM), None);
+        delivery.push(in_room(OTHER), None);
+        assert_eq!(delivery.pop_stream(stream), Some(in_room(OTHER)));
+        delivery.set_engine_handler(Handler);
+        delivery.push(in_room(OTHER), None);
+        delivery.push(status(), None);
+        assert_eq!(delivery.pop_stream(stream), None);
+        let called = std::array::from_fn(|_| next(&mut delivery));
+        assert_eq!(called, ["room", "engine", "engine", "nothing"]);
+    }
+
+    #[test]
+    fn new_stream_takes_over_and_a_closed_one_keeps_nothing() {
+        let (mut delivery, first) = delivery();
+        delivery.push(status(), None);
+        let second = delivery.open_stream();
+        assert_eq!((delivery.is_open(first), delivery.pop_stream(first)), (false, None));
+        delivery.close_stream(first);
+        assert_eq!(delivery.pop_stream(second), Some(status()));
+        delivery.push(status(), None);
+        delivery.close_stream(second);
+        delivery.push(status(), None);
+        let third = delivery.open_stream();
+        assert_eq!(delivery.pop_stream(third), None);
+    }
+
+    #[test]
+    fn destroyed_room_loses_its_events_and_retires_its_handler() {
+        let (mut delivery, stream) = delivery();
+        delivery.push(in_room(ROOM), None);
+        delivery.push(in_room(OTHER), None);
+        delivery.set_room_handler(ROOM, Handler);
+        delivery.push(in_room(ROOM), None);
+        delivery.forget_room(ROOM);
+        assert_eq!(delivery.take_retired().len(), 1);
+        assert!(!delivery.has_callbacks());
+        assert_eq!(delivery.pop_stream(stream), Some(in_room(OTHER)));
+        assert_eq!(delivery.pop_stream(stream), None);
+        delivery.set_room_handler(ROOM, Handler);
+        assert_eq!(delivery.take_retired().len(), 1, "the room is gone");
+    }
+
+    #[test]
+    fn handlers_of_a_destroyed_engine_are_retired() {
+        let (mut delivery, _) = delivery();
+        delivery.set_engine_handler(Handler);
+        delivery.set_engine_handler(Handler);
+        assert_eq!(delivery.take_retired().len(), 1, "the replaced one");
+        delivery.set_room_handler(ROOM, Handler);
+        delivery.push(status(), None);
+        delivery.forget_handlers();
+        assert_eq!(delivery.take_retired().len(), 2);
+        assert!(!delivery.has_callbacks());
+        delivery.set_engine_handler(Handler);
+        delivery.set_room_handler(ROOM, Handler);
+        assert_eq!(delivery.take_retired().len(), 2);
+        delivery.push(status(), None);
+        assert!(!delivery.has_callbacks());
+    }
+
+    #[test]
+    fn events_for_handlers_and_for_the_stream_count_together() {
+        let (mut delivery, stream) = delivery();
+        delivery.set_room_handler(ROOM, Handler);
+        for _ in 0..EVENTS_MAX / 2 {
+            delivery.push(in_room(ROOM), None);
+        }
+        for _ in 1..EVENTS_MAX / 2 {
+            delivery.push(status(), None);
+        }
+        assert!(delivery.has_room());
+        delivery.push(status(), None);
+        assert!(!delivery.has_room());
+        delivery.pop_stream(stream);
+        assert!(delivery.has_room());
+        delivery.push(status(), None);
+        assert!(!delivery.has_room());
+        assert_eq!(next(&mut delivery), "room");
+        assert!(delivery.has_room());
+    }
+}

@@ -200,3 +200,86 @@ impl LoginStatus {
         matches!(self, Self::LoggingIn | Self::LoggedIn | Self::TokenRefused)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::task::Wake;
+
+    use rts_proto::client::Config;
+    use rts_proto::{AppId, Instant, UserId};
+
+    use super::*;
+
+    struct Nobody;
+
+    impl Wake for Nobody {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    fn client() -> Client {
+        let app_id = AppId::new("123456781234567812345678").expect("a valid id");
+        Client::new(Config::new(app_id), 1)
+    }
+
+    #[test]
+    fn login_that_another_one_followed_counts_as_logged_out() {
+        let (mut client, mut login) = (client(), Login::default());
+        client.login(Instant::ORIGIN, "token", "alice").expect("not logged in");
+        let first = login.begin();
+        login.settle(&client, &mut Vec::new());
+        assert_eq!(login.status_of(first), LoginStatus::LoggingIn);
+        let second = login.begin();
+        assert_eq!(login.status_of(first), LoginStatus::LoggedOut(LogoutReason::Own));
+        assert_eq!(login.status_of(second), LoginStatus::LoggingIn);
+        client.destroy(Instant::ORIGIN);
+        login.settle(&client, &mut Vec::new());
+        assert_eq!(login.status_of(first), LoginStatus::Destroyed);
+    }
+
+    #[test]
+    fn end_of_a_login_has_its_reason() {
+        let uid = UserId::new("alice").expect("a valid id");
+        let result =
+            |code| Event::LoginResult { uid: uid.clone(), code, elapsed: Default::default() };
+        let abnormal = Event::ConnectionStateChanged(ConnectionState::Failed);
+        let displaced = LogoutReason::Displaced;
+        for (event, status) in [
+            (result(LoginCode::InvalidToken), LoginStatus::TokenRefused),
+            (result(LoginCode::BadUserId), LoginStatus::Refused(LoginCode::BadUserId)),
+            (Event::Logout(displaced), LoginStatus::LoggedOut(displaced)),
+            (abnormal, LoginStatus::ServerAbnormal),
+            (result(LoginCode::Ok), LoginStatus::Idle),
+        ] {
+            let mut login = Login::default();
+            login.happened(&event);
+            login.settle(&client(), &mut Vec::new());
+            assert_eq!(login.status(), status, "{event:?}");
+        }
+    }
+
+    #[test]
+    fn change_wakes_once_and_a_new_login_is_a_change() {
+        let (mut client, mut login) = (client(), Login::default());
+        let waker = Waker::from(Arc::new(Nobody));
+        let context = Context::from_waker(&waker);
+        let settle = |login: &mut Login, client: &Client| {
+            let mut woken = Vec::new();
+            login.settle(client, &mut woken);
+            woken.len()
+        };
+        let seen = login.version();
+        assert!(login.poll_changed(seen, &context).is_pending());
+        assert!(login.poll_changed(seen, &context).is_pending());
+        assert_eq!(settle(&mut login, &client), 0);
+        client.login(Instant::ORIGIN, "token", "alice").expect("not logged in");
+        login.begin();
+        assert_eq!(settle(&mut login, &client), 1);
+        assert!(login.poll_changed(seen, &context).is_ready());
+        let seen = login.version();
+        assert_eq!(settle(&mut login, &client), 0);
+        assert!(login.poll_changed(seen, &context).is_pending());
+        login.begin();
+        assert_eq!(settle(&mut login, &client), 1);
+    }
+}

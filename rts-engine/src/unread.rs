@@ -118,3 +118,85 @@ impl Unread {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::pin::Pin;
+    use std::task::{Context, Waker};
+
+    use rts_proto::{MessageId, OnlineStatus, Payload, SendCode, UserId};
+
+    use super::*;
+    use crate::sent::{Pending, Slot};
+
+    fn status() -> Event {
+        Event::PeerOnlineStatus { uid: "bob".to_owned(), status: OnlineStatus::Online }
+    }
+
+    fn message(bytes: usize) -> Event {
+        let from = UserId::new("bob").expect("a valid id");
+        Event::MessageReceived { from, payload: Payload::binary(vec![0; bytes]) }
+    }
+
+    /// A result, its slot, and the future that completes with it.
+    fn result(id: u64) -> (Event, Arc<dyn OutcomeSlot>, Pending<SendCode>) {
+        let (slot, pending) = Slot::new();
+        let filled = slot.fill(SendCode::Ok);
+        let event = Event::MessageSendResult { id: MessageId(id), code: SendCode::Ok };
+        (event, filled.slot.expect("the slot is filled"), pending)
+    }
+
+    /// The queue, filled up with events that always count.
+    fn full_with(unread: &mut Unread) {
+        while unread.waiting.len() < EVENTS_MAX {
+            unread.push(status(), None);
+        }
+        unread.recount_if_many();
+    }
+
+    #[test]
+    fn result_does_not_count_while_its_future_is_kept() {
+        let mut unread = Unread::new();
+        let (event, slot, pending) = result(1);
+        unread.push(event, Some(slot));
+        full_with(&mut unread);
+        assert_eq!(unread.counted(), (EVENTS_MAX - 1, 0));
+        drop(pending);
+        unread.recount_if_many();
+        assert_eq!(unread.counted(), (EVENTS_MAX, 0));
+    }
+
+    #[test]
+    fn taken_result_is_removed_when_many_events_wait() {
+        let mut unread = Unread::new();
+        for id in 1..=2 {
+            let (event, slot, mut pending) = result(id);
+            unread.push(event, Some(slot));
+            if id == 1 {
+                let taken = Pin::new(&mut pending).poll(&mut Context::from_waker(Waker::noop()));
+                assert!(taken.is_ready());
+            }
+        }
+        assert_eq!(unread.counted(), (2, 0), "there is space");
+        full_with(&mut unread);
+        let id = |event| match event {
+            Event::MessageSendResult { id, .. } => Some(id),
+            _ => None,
+        };
+        assert_eq!(unread.pop().and_then(id), Some(MessageId(2)));
+    }
+
+    #[test]
+    fn events_leave_in_order_with_their_bytes() {
+        let mut unread = Unread::new();
+        for bytes in [1, 20, 300] {
+            unread.push(message(bytes), None);
+        }
+        assert_eq!(unread.counted(), (3, 321));
+        unread.retain_events(|event| *event != message(20));
+        assert_eq!(unread.counted(), (2, 301));
+        assert_eq!((unread.pop(), unread.counted()), (Some(message(1)), (1, 300)));
+        assert_eq!((unread.pop(), unread.counted()), (Some(message(300)), (0, 0)));
+        assert!(unread.is_empty() && unread.pop().is_none());
+    }
+}

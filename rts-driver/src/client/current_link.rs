@@ -108,3 +108,90 @@ async fn establish<R: Runtime>(connector: Connector) -> Established<R> {
         Err(error) => Err((error, Some(link))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use rts_stream::ConnectOptions;
+
+    use super::*;
+    use crate::testing::{Pipe, Still, pipe};
+
+    const ID: LinkId = LinkId(7);
+    const OTHER: LinkId = LinkId(8);
+
+    fn connector() -> Connector {
+        Connector::new("rts://localhost:1", ConnectOptions::default()).expect("a good address")
+    }
+
+    /// A link that is up, and the server's end of it.
+    fn up() -> (CurrentLink<Still>, Pipe) {
+        let (near, far) = pipe(100);
+        (CurrentLink::Up(ID, Link::new(near, connector().layers())), far)
+    }
+
+    fn poll(current: &mut CurrentLink<Still>, reading: bool) -> Option<LinkNews<Still>> {
+        match current.poll_next(&mut Context::from_waker(Waker::noop()), reading) {
+            Poll::Ready(news) => Some(news),
+            Poll::Pending => None,
+        }
+    }
+
+    #[test]
+    fn link_comes_up_when_it_is_open() {
+        let (near, mut far) = pipe(100);
+        let established = async { Ok(Link::new(near, connector().layers())) };
+        let mut current = CurrentLink::<Still>::Connecting(ID, Box::pin(established));
+        assert!(current.link(ID).is_none());
+        let news = poll(&mut current, true);
+        assert!(matches!(news, Some(LinkNews::Input(Input::Connected(ID)))));
+        assert!(current.link(ID).is_some() && current.link(OTHER).is_none());
+        far.write(b"hi");
+        let Some(LinkNews::Input(Input::Received(ID, bytes))) = poll(&mut current, true) else {
+            panic!("no bytes");
+        };
+        assert_eq!(bytes, "hi");
+    }
+
+    #[test]
+    fn failed_attempt_is_reported_once_with_its_reason() {
+        let mut current = CurrentLink::<Still>::connecting(ID, &connector());
+        let Some(LinkNews::Failed(ID, error, None)) = poll(&mut current, true) else {
+            panic!("no failure");
+        };
+        assert!(error.to_string().contains("localhost:1"), "{error}");
+        assert!(matches!(current, CurrentLink::None));
+        assert!(poll(&mut current, true).is_none());
+    }
+
+    #[test]
+    fn end_by_the_server_is_reported_once() {
+        let (mut current, far) = up();
+        drop(far);
+        assert!(matches!(poll(&mut current, true), Some(LinkNews::Ended(ID, None))));
+        assert!(matches!(current, CurrentLink::None));
+        assert!(poll(&mut current, true).is_none());
+    }
+
+    #[test]
+    fn bytes_wait_while_nobody_reads() {
+        let (mut current, mut far) = up();
+        far.write(b"hi");
+        assert!(poll(&mut current, false).is_none());
+        assert!(matches!(poll(&mut current, true), Some(LinkNews::Input(Input::Received(ID, _)))));
+    }
+
+    #[test]
+    fn only_the_link_that_is_named_is_given_up() {
+        let (mut current, _far) = up();
+        assert!(current.take(OTHER).is_none() && current.link(ID).is_some());
+        assert!(current.take(ID).is_some());
+        assert!(matches!(current, CurrentLink::None));
+        let mut current = CurrentLink::<Still>::connecting(ID, &connector());
+        assert!(current.take(OTHER).is_none());
+        assert!(matches!(current, CurrentLink::Connecting(ID, _)));
+        assert!(current.take(ID).is_none(), "it is not up");
+        assert!(matches!(current, CurrentLink::None));
+    }
+}

@@ -97,3 +97,67 @@ fn waited_for(timer: Timer) -> &'static str {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rts_proto::AppId;
+    use rts_proto::client::{Config, Input, Output};
+
+    use super::*;
+
+    const NOW: Instant = Instant::from_millis(1_000);
+
+    fn said(progress: &mut Progress, client: &Client) -> Vec<(&'static str, Option<String>)> {
+        progress.news(client, NOW).map(|said| (said.text, said.why)).collect()
+    }
+
+    /// An engine that connects, and its link.
+    fn connecting() -> (Client, LinkId) {
+        let app_id = AppId::new("123456781234567812345678").expect("a valid id");
+        let mut client = Client::new(Config::new(app_id), 1);
+        client.login(NOW, "token", "alice").expect("not logged in");
+        while !matches!(client.poll_output(), Output::Wait(_)) {}
+        let link = client.link().expect("it connects");
+        (client, link)
+    }
+
+    #[test]
+    fn each_step_is_logged_once() {
+        let (mut client, link) = connecting();
+        let mut progress = Progress::default();
+        assert_eq!(said(&mut progress, &client), []);
+        // The first attempt after a loss is immediate, and the next one waits.
+        let waiting = "waiting for the next attempt to connect";
+        for (link, texts) in
+            [(link, &["link lost"][..]), (LinkId(link.0 + 1), &["link lost", waiting])]
+        {
+            client.handle_input(NOW, Input::Disconnected(link));
+            let lines = said(&mut progress, &client);
+            assert_eq!(lines.iter().map(|(text, _)| *text).collect::<Vec<_>>(), texts);
+            assert_eq!(said(&mut progress, &client), []);
+        }
+    }
+
+    #[test]
+    fn first_reason_of_a_link_is_logged_with_its_loss() {
+        let (mut client, link) = connecting();
+        let mut progress = Progress::default();
+        progress.link_ended(LinkId(link.0 + 1), "of another link");
+        progress.link_ended(link, "refused");
+        progress.link_ended(link, "broken");
+        client.handle_input(NOW, Input::Disconnected(link));
+        let lines = said(&mut progress, &client);
+        assert_eq!(lines.first(), Some(&("link lost", Some("refused".to_owned()))));
+    }
+
+    #[test]
+    fn reason_of_another_link_is_not_logged() {
+        let (mut client, link) = connecting();
+        let mut progress = Progress::default();
+        progress.link_ended(LinkId(link.0 + 1), "of another link");
+        client.handle_input(NOW, Input::Disconnected(link));
+        let lines = said(&mut progress, &client);
+        let lost = client.lost_link().expect("it was lost");
+        assert_eq!(lines.first(), Some(&("link lost", Some(lost.why.to_string()))));
+    }
+}
