@@ -27,6 +27,11 @@ pub(super) struct Links {
     last_login: u64,
 }
 
+/// Lets this part alone set the link of a session.
+struct ByLinks;
+
+impl super::session::SetsLinks for ByLinks {}
+
 /// One link. Nearly all links carry a session and store nothing else.
 #[derive(Debug)]
 enum Link {
@@ -119,7 +124,7 @@ impl Links {
                 if let Some(session) = shared.session_mut(session)
                     && session.link() == Some(id)
                 {
-                    session.set_link(None);
+                    session.set_link(ByLinks, None);
                 }
                 return None;
             }
@@ -148,13 +153,13 @@ impl Links {
         }
         self.before_login -= 1;
         if let Some(session) = shared.session_mut(session) {
-            session.set_link(Some(id));
+            session.set_link(ByLinks, Some(id));
         }
     }
 
     /// The session is about to get another link. Returns its present one.
     pub(super) fn detach(&self, shared: &mut Shared, session: SessionNumber) -> Option<LinkId> {
-        shared.session_mut(session)?.set_link(None)
+        shared.session_mut(session)?.set_link(ByLinks, None)
     }
 
     pub(super) fn contains(&self, id: LinkId) -> bool {
@@ -169,7 +174,8 @@ impl Links {
         }
     }
 
-    /// Takes the cutter of the link's stream, to be put back later, and the session on the link.
+    /// Takes the cutter of the link's stream, and the session on the link. The cutter comes back
+    /// with [`put_cutter`](Self::put_cutter), unless it is empty or a frame ended the link.
     pub(super) fn take_cutter(&mut self, id: LinkId) -> Option<(Cutter, Option<SessionNumber>)> {
         match self.table.get_mut(&id)? {
             Link::Opening(opening) => Some((core::mem::take(&mut opening.cutter), None)),
@@ -216,7 +222,7 @@ impl Links {
     /// The login has its verdict. Returns its link.
     pub(super) fn end_check(&mut self, login: LoginId) -> Option<(LinkId, Box<Login>)> {
         let id = self.logins.remove(&login)?;
-        match self.set_phase(id, Phase::Waiting)? {
+        match self.take_phase(id, |phase| matches!(phase, Phase::Checking { .. }))? {
             Phase::Checking { asked, .. } => Some((id, asked)),
             Phase::Greeting | Phase::Waiting | Phase::Queued { .. } => None,
         }
@@ -229,7 +235,7 @@ impl Links {
 
     /// The login has its turn.
     pub(super) fn end_queue(&mut self, id: LinkId) -> Option<(Box<Login>, Pass)> {
-        match self.set_phase(id, Phase::Waiting)? {
+        match self.take_phase(id, |phase| matches!(phase, Phase::Queued { .. }))? {
             Phase::Queued { asked, pass } => Some((asked, pass)),
             Phase::Greeting | Phase::Waiting | Phase::Checking { .. } => None,
         }
@@ -284,11 +290,19 @@ impl Links {
         }
     }
 
-    /// Sets the phase, and returns the former one.
-    fn set_phase(&mut self, id: LinkId, phase: Phase) -> Option<Phase> {
+    fn set_phase(&mut self, id: LinkId, phase: Phase) {
+        if let Some(Link::Opening(opening)) = self.table.get_mut(&id) {
+            opening.phase = phase;
+        }
+    }
+
+    /// Takes this phase of the link, which waits for a login from now on. Another phase stays.
+    fn take_phase(&mut self, id: LinkId, is_it: impl FnOnce(&Phase) -> bool) -> Option<Phase> {
         match self.table.get_mut(&id)? {
-            Link::Opening(opening) => Some(core::mem::replace(&mut opening.phase, phase)),
-            Link::Attached { .. } => None,
+            Link::Opening(opening) if is_it(&opening.phase) => {
+                Some(core::mem::replace(&mut opening.phase, Phase::Waiting))
+            }
+            Link::Opening(_) | Link::Attached { .. } => None,
         }
     }
 

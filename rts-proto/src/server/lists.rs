@@ -142,7 +142,7 @@ impl Server {
                 status: self.status_of(now, app_id, uid.as_str()),
                 silent_for: now.since(session.last_heard()),
                 rooms: session.memberships_len(),
-                window_bytes: session.flow.unacked_bytes(),
+                window_bytes: session.flow.settled_bytes(),
             })
         };
         let items = uids.into_iter().take(limit).filter_map(figures).collect();
@@ -177,7 +177,7 @@ impl Server {
             rooms: self.rooms.len(app_id),
             memberships: self.rooms.memberships(app_id),
             bans: self.bans.len(app_id),
-            window_bytes: sessions().map(|session: &Session| session.flow.unacked_bytes()).sum(),
+            window_bytes: sessions().map(|session: &Session| session.flow.settled_bytes()).sum(),
         }
     }
 }

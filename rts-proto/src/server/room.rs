@@ -172,14 +172,14 @@ mod tests {
     use alloc::vec::Vec;
 
     use super::*;
-    use crate::server::testing::{number, uid};
+    use crate::server::testing::{audience, number, uid};
 
     fn room_of(count: usize) -> Room {
         let config = Config::default();
         let mut room = Room::new(&config, Instant::ORIGIN);
         for place in 1..=count as u64 {
             let uid = uid(&alloc::format!("u{place}"));
-            room.add(uid, number(place), Audience(place), &config, Instant::ORIGIN);
+            room.add(uid, number(place), audience(place), &config, Instant::ORIGIN);
         }
         room
     }
@@ -188,16 +188,16 @@ mod tests {
     fn every_change_of_receivers_makes_a_new_audience() {
         let (config, now) = (Config::default(), Instant::ORIGIN);
         let mut room = room_of(2);
-        assert_eq!(room.audience(), Audience(2));
-        room.go_away(&uid("u1"), Away::ForEver, Audience(3));
-        assert_eq!(room.audience(), Audience(3));
-        assert!(room.come_back(&uid("u1"), number(9), Audience(4)).is_some());
-        assert_eq!(room.audience(), Audience(4));
+        assert_eq!(room.audience(), audience(2));
+        room.go_away(&uid("u1"), Away::ForEver, audience(3));
+        assert_eq!(room.audience(), audience(3));
+        assert!(room.come_back(&uid("u1"), number(9), audience(4)).is_some());
+        assert_eq!(room.audience(), audience(4));
         assert_eq!(room.session_of(&uid("u1")), Some(number(9)));
-        assert!(matches!(room.remove(&uid("u2"), Audience(5), &config, now), Some(Ok(_))));
-        assert_eq!(room.audience(), Audience(5));
-        assert!(room.remove(&uid("u2"), Audience(6), &config, now).is_none());
-        assert_eq!(room.audience(), Audience(5));
+        assert!(matches!(room.remove(&uid("u2"), audience(5), &config, now), Some(Ok(_))));
+        assert_eq!(room.audience(), audience(5));
+        assert!(room.remove(&uid("u2"), audience(6), &config, now).is_none());
+        assert_eq!(room.audience(), audience(5));
     }
 
     #[test]
@@ -205,13 +205,13 @@ mod tests {
         let (config, now) = (Config::default(), Instant::ORIGIN);
         let mut room = Room::new(&config, now);
         for (place, user) in (1..).zip(["dora", "bob", "carol", "alice"]) {
-            room.add(uid(user), number(place), Audience(place), &config, now);
+            room.add(uid(user), number(place), audience(place), &config, now);
         }
         let sessions = |room: &Room| room.sessions().collect::<Vec<_>>();
         assert_eq!(sessions(&room), [4, 2, 3, 1].map(number));
         assert_eq!(room.others(number(2)).collect::<Vec<_>>(), [4, 3, 1].map(number));
-        assert!(room.remove(&uid("bob"), Audience(5), &config, now).is_some());
-        room.go_away(&uid("carol"), Away::ForEver, Audience(6));
+        assert!(room.remove(&uid("bob"), audience(5), &config, now).is_some());
+        room.go_away(&uid("carol"), Away::ForEver, audience(6));
         assert_eq!(sessions(&room), [4, 1].map(number));
         assert!(room.uids().eq(["alice", "carol", "dora"].map(uid).iter()));
     }
@@ -227,10 +227,10 @@ mod tests {
         let mut room = Room::new(&config, Instant::ORIGIN);
         for place in 1..=NOTICE_MEMBERS_MAX as u64 {
             let uid = uid(&alloc::format!("u{place}"));
-            room.add(uid, number(place), Audience(place), &config, Instant::ORIGIN);
+            room.add(uid, number(place), audience(place), &config, Instant::ORIGIN);
         }
         assert_eq!(takes(&mut room, Instant::ORIGIN), 2);
-        room.remove(&uid("u1"), Audience(0), &config, Instant::ORIGIN);
+        room.remove(&uid("u1"), Audience::default(), &config, Instant::ORIGIN);
         assert_eq!(takes(&mut room, Instant::from_millis(1_000)), 5);
     }
 }

@@ -7,7 +7,7 @@ use core::ops::Bound;
 use super::deadlines::Due;
 use super::io::Report;
 use super::keys::SessionNumber;
-use super::outbox::Audience;
+use super::outbox::{Audience, Audiences};
 use super::room::{Away, Room};
 use super::shared::Shared;
 use super::tallies::Tallies;
@@ -22,8 +22,8 @@ use crate::{AppId, Instant, LeaveReason, RoomId, UserId};
 #[derive(Debug, Default)]
 pub(super) struct Rooms {
     apps: BTreeMap<AppId, BTreeMap<RoomId, Room>>,
-    /// Counts changes of memberships in all rooms. Each change makes a new audience.
-    changes: u64,
+    /// Each change of memberships in any room makes a new audience.
+    audiences: Audiences,
 }
 
 impl Rooms {
@@ -197,8 +197,7 @@ impl Rooms {
     }
 
     fn next_audience(&mut self) -> Audience {
-        self.changes += 1;
-        Audience(self.changes)
+        self.audiences.next()
     }
 
     fn take_room(&mut self, app_id: &AppId, id: &RoomId) -> Option<Room> {
@@ -213,7 +212,7 @@ impl Rooms {
     /// Entries held, so that tests can check for leaks.
     #[cfg(test)]
     pub(super) fn kept(&self) -> Kept {
-        let Self { apps, changes: _ } = self;
+        let Self { apps, audiences: _ } = self;
         alloc::vec![("apps with rooms", apps.len())]
     }
 }
@@ -281,10 +280,10 @@ mod tests {
         }
 
         /// The audiences of its room and of another one.
-        fn audiences(&self, other: &RoomId) -> [u64; 2] {
+        fn audiences(&self, other: &RoomId) -> [Audience; 2] {
             [&self.room, other].map(|id| {
                 let room = self.rooms.find(&self.app, id).expect("it has a member");
-                room.audience().0
+                room.audience()
             })
         }
 

@@ -45,6 +45,10 @@ pub(super) struct Begin {
     pub(super) allowance: Option<Box<Allowance>>,
 }
 
+/// Shows that the caller is the part that stores the links, [`Links`](super::links::Links). Only
+/// that part has such a type, so a link and its session always agree.
+pub(super) trait SetsLinks {}
+
 /// The remains of a session that ended, for the parts that have entries of it.
 #[derive(Debug)]
 pub(super) struct Remains {
@@ -101,9 +105,8 @@ impl Session {
         self.link
     }
 
-    /// Sets the link that carries the session, and returns the former one. For
-    /// [`Links`](super::links::Links) only.
-    pub(super) fn set_link(&mut self, link: Option<LinkId>) -> Option<LinkId> {
+    /// Sets the link that carries the session, and returns the former one.
+    pub(super) fn set_link(&mut self, _: impl SetsLinks, link: Option<LinkId>) -> Option<LinkId> {
         core::mem::replace(&mut self.link, link)
     }
 

@@ -104,7 +104,7 @@ impl Sessions {
 
     /// Bytes in all windows.
     pub(super) fn window_bytes(&self) -> usize {
-        self.slab.values().map(|session| session.flow.unacked_bytes()).sum()
+        self.slab.values().map(|session| session.flow.settled_bytes()).sum()
     }
 
     /// Entries held, so that tests can check for leaks.

@@ -7,6 +7,8 @@ use bytes::Bytes;
 use super::config::Config;
 use super::io::Output;
 use super::keys::SessionNumber;
+use super::links::Links;
+use super::outbox::{Audience, Audiences};
 use super::session::Begin;
 use super::shared::Shared;
 use crate::limits::FRAME_BYTES_MAX;
@@ -70,14 +72,20 @@ pub(super) fn begin_session_of(shared: &mut Shared, login: Login) -> SessionNumb
 /// A session of a user with a link, whose number is the session's.
 pub(super) fn begin_linked_session(shared: &mut Shared, user: &str) -> SessionNumber {
     let number = begin_session(shared, user);
-    if let Some(session) = shared.session_mut(number) {
-        session.set_link(Some(link_of(number)));
-    }
+    let mut links = Links::new(1);
+    assert!(links.begin(shared, link_of(number), KEY));
+    links.attach(shared, link_of(number), number);
     number
 }
 
 pub(super) fn link_of(number: SessionNumber) -> LinkId {
     LinkId(number.number())
+}
+
+/// The audience after this number of changes.
+pub(super) fn audience(changes: u64) -> Audience {
+    let mut audiences = Audiences::default();
+    (0..changes).map(|_| audiences.next()).last().unwrap_or_default()
 }
 
 /// Ends a session in its own part only. Other parts keep their entries of it.

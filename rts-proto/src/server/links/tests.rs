@@ -44,6 +44,20 @@ fn a_verdict_is_of_one_login_and_comes_once() {
 }
 
 #[test]
+fn phase_stays_when_another_one_ends() {
+    let (mut links, _) = begun();
+    assert_eq!(links.end_queue(ID), None);
+    assert_eq!(links.expects(ID), Some(Expects::Hello));
+    let check = links.begin_check(ID, login("alice"));
+    assert_eq!(links.end_queue(ID), None);
+    assert_eq!(links.asked(ID), Some(&login("alice")));
+    links.queue(ID, Box::new(login("bob")), PASS);
+    assert_eq!(links.end_check(check), None);
+    assert_eq!(links.asked(ID), Some(&login("bob")));
+    assert_eq!(links.queued_pass(ID), Some(PASS));
+}
+
+#[test]
 fn link_has_a_deadline_until_attached_or_ended() {
     let (mut links, mut shared) = begun();
     let deadline = shared.now + shared.config.login_deadline;

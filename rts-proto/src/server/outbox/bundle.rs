@@ -13,12 +13,19 @@ use crate::server::io::Output;
 /// Frames up to this total length are copied together: one more output costs more than the copy.
 pub(super) const BUNDLE_BYTES_MAX: usize = 16 * 1_024;
 
-/// Bundles pieces of windows, and keeps the last bundles. In a room the next session often gets the
-/// same pieces.
+/// Bundles pieces of windows. Keeps only memory between the [`Bundling`]s that it begins.
 #[derive(Debug, Default)]
 pub(super) struct Bundler {
-    /// By their place in the output of one session.
     last: Vec<Bundle>,
+}
+
+/// Sends the windows of several sessions, and keeps the last bundles. In a room the next session
+/// often gets the same pieces. No piece may leave a window before it ends, because the address of
+/// the piece may be reused.
+#[derive(Debug)]
+pub(super) struct Bundling<'a> {
+    /// By their place in the output of one session.
+    last: &'a mut Vec<Bundle>,
 }
 
 #[derive(Debug, Default)]
@@ -29,6 +36,19 @@ struct Bundle {
 }
 
 impl Bundler {
+    #[must_use]
+    pub(super) fn begin(&mut self) -> Bundling<'_> {
+        Bundling { last: &mut self.last }
+    }
+
+    /// Bytes and addresses that are kept.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.last.iter().map(|Bundle { places, bytes }| places.len() + bytes.len()).sum()
+    }
+}
+
+impl Bundling<'_> {
     /// Sends the untransmitted pieces of a window.
     pub(super) fn transmit(
         &mut self,
@@ -73,19 +93,15 @@ impl Bundler {
         }
         last.bytes.clone()
     }
+}
 
-    /// Must be called before a piece may leave a window, because its address may be reused.
-    pub(super) fn forget(&mut self) {
-        for bundle in &mut self.last {
+/// Forgets all bundles. The memory of their list is used again.
+impl Drop for Bundling<'_> {
+    fn drop(&mut self) {
+        for bundle in &mut *self.last {
             bundle.places.clear();
             bundle.bytes = Bytes::new();
         }
-    }
-
-    /// Bytes and addresses that are kept.
-    #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
-        self.last.iter().map(|Bundle { places, bytes }| places.len() + bytes.len()).sum()
     }
 }
 
@@ -109,9 +125,9 @@ mod tests {
         flow
     }
 
-    fn transmitted(bundler: &mut Bundler, flow: &mut Flow) -> Vec<Bytes> {
+    fn transmitted(bundling: &mut Bundling<'_>, flow: &mut Flow) -> Vec<Bytes> {
         let mut outputs = VecDeque::new();
-        bundler.transmit(LINK, flow, &mut outputs);
+        bundling.transmit(LINK, flow, &mut outputs);
         let bytes = |output| match output {
             Output::Transmit(LINK, bytes) => bytes,
             other => panic!("{other:?}"),
@@ -123,12 +139,14 @@ mod tests {
     fn sessions_that_get_the_same_share_one_bundle() {
         let pieces = [Bytes::from_static(b"one"), Bytes::from_static(b"two")];
         let mut bundler = Bundler::default();
+        let mut bundling = bundler.begin();
         let [first, second] =
-            [0; 2].map(|_| transmitted(&mut bundler, &mut flow_with(&pieces)).remove(0));
+            [0; 2].map(|_| transmitted(&mut bundling, &mut flow_with(&pieces)).remove(0));
         assert_eq!(first, "onetwo");
         assert_eq!(first.as_ptr(), second.as_ptr());
-        bundler.forget();
-        let third = transmitted(&mut bundler, &mut flow_with(&pieces)).remove(0);
+        drop(bundling);
+        assert_eq!(bundler.len(), 0);
+        let third = transmitted(&mut bundler.begin(), &mut flow_with(&pieces)).remove(0);
         assert_ne!(first.as_ptr(), third.as_ptr());
     }
 
@@ -138,8 +156,9 @@ mod tests {
         let one = Bytes::from_static(b"1");
         let mut flow = flow_with(&[half.clone(), half, one]);
         let mut bundler = Bundler::default();
-        let lengths: Vec<_> = transmitted(&mut bundler, &mut flow).iter().map(Bytes::len).collect();
-        assert_eq!(lengths, [BUNDLE_BYTES_MAX, 1]);
-        assert!(transmitted(&mut bundler, &mut flow).is_empty());
+        let mut bundling = bundler.begin();
+        let sent = transmitted(&mut bundling, &mut flow);
+        assert!(sent.iter().map(Bytes::len).eq([BUNDLE_BYTES_MAX, 1]));
+        assert!(transmitted(&mut bundling, &mut flow).is_empty());
     }
 }

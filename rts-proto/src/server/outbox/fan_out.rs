@@ -14,7 +14,20 @@ use crate::server::keys::SessionNumber;
 /// The receivers of a broadcast: the members of a room at a moment. The number changes with each
 /// change of a room's members, and is never that of another room.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::server) struct Audience(pub(in crate::server) u64);
+#[cfg_attr(test, derive(PartialOrd))]
+pub(in crate::server) struct Audience(pub(super) u64);
+
+/// Makes the audiences of all rooms. Nothing else makes any, so no two are equal.
+#[derive(Debug, Default)]
+pub(in crate::server) struct Audiences(u64);
+
+impl Audiences {
+    /// A new audience, after a change of a room's members.
+    pub(in crate::server) fn next(&mut self) -> Audience {
+        self.0 += 1;
+        Audience(self.0)
+    }
+}
 
 /// Accepted broadcasts to one audience that are not in the members' windows yet. There is one, or
 /// several with at most [`BUNDLE_BYTES_MAX`] bytes together.

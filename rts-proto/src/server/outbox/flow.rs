@@ -49,9 +49,9 @@ impl Flow {
         }
     }
 
-    /// Bytes that are kept until they are acknowledged, without broadcasts that are not in the
-    /// window yet. For figures only, not for decisions.
-    pub(in crate::server) fn unacked_bytes(&self) -> usize {
+    /// Bytes that are kept until they are acknowledged, without the broadcasts that wait in the
+    /// outbox. Decisions need the count of the outbox, which settles those first.
+    pub(in crate::server) fn settled_bytes(&self) -> usize {
         self.channel.unacked_bytes()
     }
 

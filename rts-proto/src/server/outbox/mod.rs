@@ -17,7 +17,7 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-pub(super) use fan_out::Audience;
+pub(super) use fan_out::{Audience, Audiences};
 pub(super) use flow::Flow;
 
 use super::deadlines::Timer;
@@ -148,8 +148,7 @@ impl Outbox {
             if let Some(session) = sessions.get_mut(number)
                 && let Some(link) = session.link()
             {
-                self.bundler.transmit(link, &mut session.flow, &mut self.outputs);
-                self.bundler.forget();
+                self.bundler.begin().transmit(link, &mut session.flow, &mut self.outputs);
             }
         }
         self.put(Output::Transmit(link, frame));
@@ -163,7 +162,7 @@ impl Outbox {
         number: SessionNumber,
     ) -> Option<usize> {
         self.settle(sessions, now);
-        Some(sessions.get(number)?.flow.unacked_bytes())
+        Some(sessions.get(number)?.flow.settled_bytes())
     }
 
     /// Counts a sequenced frame of a session. Its acknowledgement is owed from now on.
@@ -324,6 +323,7 @@ impl Outbox {
     pub(super) fn flush(&mut self, sessions: &mut Sessions, now: Instant) {
         self.settle(sessions, now);
         let mut numbers = self.ready.take();
+        let mut bundling = self.bundler.begin();
         for number in numbers.drain(..) {
             let Some(session) = sessions.get_mut(number) else { continue };
             let link = session.link();
@@ -334,14 +334,14 @@ impl Outbox {
             {
                 self.outputs.push_back(Output::Transmit(link, Frame::Ack { received }.encode()));
             }
-            if !flow.push_outcomes() {
-                self.overrun_by(number, flow);
+            if !flow.push_outcomes() && !flow.set_lost() {
+                self.overrun.push(number);
             }
             if let Some(link) = link {
-                self.bundler.transmit(link, flow, &mut self.outputs);
+                bundling.transmit(link, flow, &mut self.outputs);
             }
         }
-        self.bundler.forget();
+        drop(bundling);
         self.ready.give_back(numbers);
     }
 
