@@ -178,7 +178,8 @@ impl Server {
     ) -> Result<usize, CommandError> {
         let command = Command::Ban { app_id, ban, interval };
         self.begin(now, &command).act(|server| {
-            server.bans.set(&mut server.shared, app_id, ban, interval)?;
+            let shared = &mut server.shared;
+            server.bans.set(&mut shared.deadlines, shared.now, app_id, ban, interval)?;
             Ok(match ban {
                 Ban::Room(_) if planted(Bug::BanLeavesMembers) => 0,
                 Ban::Room(room_id) => server.expel_all(app_id, room_id, RoomState::Kicked),
@@ -200,7 +201,10 @@ impl Server {
     /// have joined again after an earlier ban expired. Returns whether the ban was in force.
     pub fn unban(&mut self, now: Instant, app_id: &AppId, ban: &Ban) -> bool {
         let command = Command::Unban { app_id, ban };
-        self.begin(now, &command).act(|server| server.bans.lift(&mut server.shared, app_id, ban))
+        self.begin(now, &command).act(|server| {
+            let shared = &mut server.shared;
+            server.bans.lift(&mut shared.deadlines, shared.now, app_id, ban)
+        })
     }
 
     /// The members of a room in the order of their ids; `None` when the room does not exist. Users

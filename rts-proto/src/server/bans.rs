@@ -5,8 +5,7 @@ use core::time::Duration;
 
 use super::ban::Ban;
 use super::command_error::CommandError;
-use super::deadlines::{Deadline, Due};
-use super::shared::Shared;
+use super::deadlines::{Deadline, Deadlines, Due};
 #[cfg(test)]
 use crate::kept::Kept;
 use crate::limits::{BAN_MAX, BANS_PER_APP_MAX};
@@ -36,9 +35,9 @@ impl Until {
     }
 
     /// The ban ends earlier, or gets another end: disarms its deadline.
-    fn stop_waiting(self, shared: &mut Shared, app_id: &AppId, ban: &Ban) {
+    fn stop_waiting(self, deadlines: &mut Deadlines, app_id: &AppId, ban: &Ban) {
         if let Self::Deadline(deadline) = self {
-            shared.deadlines.disarm(deadline, Due::ban_expiry(app_id, ban));
+            deadlines.disarm(deadline, Due::ban_expiry(app_id, ban));
         }
     }
 }
@@ -51,24 +50,25 @@ impl Bans {
     /// it.
     pub(super) fn set(
         &mut self,
-        shared: &mut Shared,
+        deadlines: &mut Deadlines,
+        now: Instant,
         app_id: &AppId,
         ban: &Ban,
         interval: Duration,
     ) -> Result<(), CommandError> {
         if interval.is_zero() {
-            self.lift(shared, app_id, ban);
+            self.lift(deadlines, now, app_id, ban);
             return Ok(());
         }
         self.check(app_id, ban)?;
         let bans = self.apps.entry(app_id.clone()).or_default();
         if let Some(former) = bans.remove(ban) {
-            former.stop_waiting(shared, app_id, ban);
+            former.stop_waiting(deadlines, app_id, ban);
         }
-        let until = shared.now + ban.clamp(interval);
+        let until = now + ban.clamp(interval);
         let until = if planted(Bug::BanForEver) { until + 4 * BAN_MAX } else { until };
         let until = if until < FOR_EVER {
-            Until::Deadline(shared.deadlines.arm(until, Due::ban_expiry(app_id, ban)))
+            Until::Deadline(deadlines.arm(until, Due::ban_expiry(app_id, ban)))
         } else {
             Until::Lifted
         };
@@ -86,10 +86,16 @@ impl Bans {
     }
 
     /// Lifts a ban. Returns whether it was in force.
-    pub(super) fn lift(&mut self, shared: &mut Shared, app_id: &AppId, ban: &Ban) -> bool {
+    pub(super) fn lift(
+        &mut self,
+        deadlines: &mut Deadlines,
+        now: Instant,
+        app_id: &AppId,
+        ban: &Ban,
+    ) -> bool {
         let Some(until) = self.remove(app_id, ban) else { return false };
-        let was_in_force = until.is_after(shared.now);
-        until.stop_waiting(shared, app_id, ban);
+        let was_in_force = until.is_after(now);
+        until.stop_waiting(deadlines, app_id, ban);
         was_in_force
     }
 
@@ -166,82 +172,81 @@ fn is_in_force(bans: &BTreeMap<Ban, Until>, now: Instant, ban: &Ban) -> bool {
 mod tests {
     use super::*;
     use crate::server::deadlines::Timer;
-    use crate::server::testing::{app_id, before, other_app_id, room_id, shared, uid};
+    use crate::server::testing::{app_id, before, other_app_id, room_id, uid};
 
+    const NOW: Instant = Instant::from_millis(1);
     const MINUTE: Duration = Duration::from_secs(60);
 
-    fn set(bans: &mut Bans, shared: &mut Shared, ban: &Ban, interval: Duration) {
-        assert!(bans.set(shared, &app_id(), ban, interval).is_ok());
+    fn set(bans: &mut Bans, deadlines: &mut Deadlines, ban: &Ban, interval: Duration) {
+        assert!(bans.set(deadlines, NOW, &app_id(), ban, interval).is_ok());
     }
 
     #[test]
     fn a_ban_is_in_force_until_its_end_and_not_at_it() {
-        let (mut bans, mut shared) = (Bans::default(), shared());
-        set(&mut bans, &mut shared, &Ban::Login(uid("alice")), MINUTE);
-        let end = shared.now + MINUTE;
+        let (mut bans, mut deadlines) = (Bans::default(), Deadlines::default());
+        set(&mut bans, &mut deadlines, &Ban::Login(uid("alice")), MINUTE);
+        let end = NOW + MINUTE;
         assert!(bans.forbid_login(before(end), &app_id(), &uid("alice")));
         assert!(!bans.forbid_login(end, &app_id(), &uid("alice")));
-        assert!(!bans.forbid_login(shared.now, &app_id(), &uid("bob")));
-        assert!(!bans.forbid_login(shared.now, &other_app_id(), &uid("alice")));
-        assert_eq!(shared.deadlines.next_timer(), Some((end, Timer::BanExpiry)));
+        assert!(!bans.forbid_login(NOW, &app_id(), &uid("bob")));
+        assert!(!bans.forbid_login(NOW, &other_app_id(), &uid("alice")));
+        assert_eq!(deadlines.next_timer(), Some((end, Timer::BanExpiry)));
         bans.expired(&app_id(), &Ban::Login(uid("alice")));
         assert_eq!((bans.len(&app_id()), bans.app_ids().count()), (0, 0));
     }
 
     #[test]
     fn ban_beyond_the_last_moment_lasts_until_lifted() {
-        let (mut bans, mut shared) = (Bans::default(), shared());
+        let (mut bans, mut deadlines) = (Bans::default(), Deadlines::default());
         let ban = Ban::Login(uid("alice"));
-        set(&mut bans, &mut shared, &ban, Duration::MAX);
-        assert_eq!(shared.deadlines.next_timer(), None);
+        set(&mut bans, &mut deadlines, &ban, Duration::MAX);
+        assert_eq!(deadlines.next_timer(), None);
         assert!(bans.forbid_login(Instant::from_micros(u64::MAX), &app_id(), &uid("alice")));
-        assert!(bans.lift(&mut shared, &app_id(), &ban));
-        assert!(!bans.forbid_login(shared.now, &app_id(), &uid("alice")));
+        assert!(bans.lift(&mut deadlines, NOW, &app_id(), &ban));
+        assert!(!bans.forbid_login(NOW, &app_id(), &uid("alice")));
     }
 
     #[test]
     fn lifted_ban_leaves_no_deadline_and_no_app() {
-        let (mut bans, mut shared) = (Bans::default(), shared());
+        let (mut bans, mut deadlines) = (Bans::default(), Deadlines::default());
         let ban = Ban::Login(uid("alice"));
-        set(&mut bans, &mut shared, &ban, MINUTE);
-        assert!(bans.lift(&mut shared, &app_id(), &ban));
-        assert!(!bans.lift(&mut shared, &app_id(), &ban));
-        assert_eq!(shared.deadlines.next_timer(), None);
+        set(&mut bans, &mut deadlines, &ban, MINUTE);
+        assert!(bans.lift(&mut deadlines, NOW, &app_id(), &ban));
+        assert!(!bans.lift(&mut deadlines, NOW, &app_id(), &ban));
+        assert_eq!(deadlines.next_timer(), None);
         assert_eq!(bans.app_ids().count(), 0);
     }
 
     #[test]
     fn lifting_an_expired_ban_returns_false() {
-        let (mut bans, mut shared) = (Bans::default(), shared());
+        let (mut bans, mut deadlines) = (Bans::default(), Deadlines::default());
         let ban = Ban::Login(uid("alice"));
-        set(&mut bans, &mut shared, &ban, MINUTE);
-        shared.now = shared.now + MINUTE;
-        assert!(!bans.lift(&mut shared, &app_id(), &ban));
+        set(&mut bans, &mut deadlines, &ban, MINUTE);
+        assert!(!bans.lift(&mut deadlines, NOW + MINUTE, &app_id(), &ban));
     }
 
     #[test]
     fn later_ban_replaces_earlier_and_zero_time_lifts_it() {
-        let (mut bans, mut shared) = (Bans::default(), shared());
+        let (mut bans, mut deadlines) = (Bans::default(), Deadlines::default());
         let ban = Ban::Login(uid("alice"));
-        set(&mut bans, &mut shared, &ban, MINUTE);
-        set(&mut bans, &mut shared, &ban, 2 * MINUTE);
-        let end = shared.now + 2 * MINUTE;
-        assert_eq!(shared.deadlines.next_timer(), Some((end, Timer::BanExpiry)));
+        set(&mut bans, &mut deadlines, &ban, MINUTE);
+        set(&mut bans, &mut deadlines, &ban, 2 * MINUTE);
+        let end = NOW + 2 * MINUTE;
+        assert_eq!(deadlines.next_timer(), Some((end, Timer::BanExpiry)));
         assert_eq!(bans.len(&app_id()), 1);
-        set(&mut bans, &mut shared, &ban, Duration::ZERO);
-        assert_eq!((bans.len(&app_id()), shared.deadlines.next_timer()), (0, None));
+        set(&mut bans, &mut deadlines, &ban, Duration::ZERO);
+        assert_eq!((bans.len(&app_id()), deadlines.next_timer()), (0, None));
     }
 
     #[test]
     fn each_kind_of_ban_forbids_what_it_is_about() {
         let (room, alice, bob) = (room_id("lobby"), uid("alice"), uid("bob"));
         let forbids = |ban: Ban, user: &UserId| {
-            let (mut bans, mut shared) = (Bans::default(), shared());
-            set(&mut bans, &mut shared, &ban, MINUTE);
-            let now = shared.now;
-            let join = bans.forbid_join(now, &app_id(), &room, user);
-            let sending = bans.forbid_sending(now, &app_id(), user);
-            (join, sending, bans.forbid_login(now, &app_id(), user))
+            let (mut bans, mut deadlines) = (Bans::default(), Deadlines::default());
+            set(&mut bans, &mut deadlines, &ban, MINUTE);
+            let join = bans.forbid_join(NOW, &app_id(), &room, user);
+            let sending = bans.forbid_sending(NOW, &app_id(), user);
+            (join, sending, bans.forbid_login(NOW, &app_id(), user))
         };
         let of_room = Ban::Room(room.clone());
         assert_eq!(forbids(of_room, &alice), (Some(RoomState::RoomBanned), false, false));
@@ -255,19 +260,19 @@ mod tests {
 
     #[test]
     fn accepts_as_many_bans_as_allowed_and_refuses_the_next() {
-        let (mut bans, mut shared) = (Bans::default(), shared());
+        let (mut bans, mut deadlines) = (Bans::default(), Deadlines::default());
         let ban = |place: usize| Ban::Login(uid(&alloc::format!("u{place}")));
         for place in 0..BANS_PER_APP_MAX {
-            set(&mut bans, &mut shared, &ban(place), Duration::MAX);
+            set(&mut bans, &mut deadlines, &ban(place), Duration::MAX);
         }
         let one_more = ban(BANS_PER_APP_MAX);
         let refused = Err(CommandError::TooManyBans { max: BANS_PER_APP_MAX });
         assert_eq!(bans.check(&app_id(), &one_more), refused);
-        assert_eq!(bans.set(&mut shared, &app_id(), &one_more, MINUTE), refused);
+        assert_eq!(bans.set(&mut deadlines, NOW, &app_id(), &one_more, MINUTE), refused);
         // A ban that exists already is not a new one, and other apps have their own.
-        set(&mut bans, &mut shared, &ban(0), MINUTE);
-        assert!(bans.set(&mut shared, &other_app_id(), &one_more, MINUTE).is_ok());
-        assert!(bans.lift(&mut shared, &app_id(), &ban(1)));
-        set(&mut bans, &mut shared, &one_more, MINUTE);
+        set(&mut bans, &mut deadlines, &ban(0), MINUTE);
+        assert!(bans.set(&mut deadlines, NOW, &other_app_id(), &one_more, MINUTE).is_ok());
+        assert!(bans.lift(&mut deadlines, NOW, &app_id(), &ban(1)));
+        set(&mut bans, &mut deadlines, &one_more, MINUTE);
     }
 }

@@ -138,7 +138,7 @@ impl Server {
     /// The next waiting logins of a user have their turn, or all of its rates are full again.
     pub(super) fn tally_due(&mut self, app_id: &AppId, uid: &UserId) {
         self.tallies.has_come_due(app_id, uid);
-        while let Some(link) = self.tallies.next_in_queue(self.shared.now, app_id, uid) {
+        while let Some(link) = self.tallies.next_in_queue(&self.shared, app_id, uid) {
             if let Some((asked, pass)) = self.links.end_queue(link) {
                 self.accept(link, *asked, pass);
             }

@@ -112,11 +112,11 @@ impl Tallies {
     /// The link of the login that has its turn now.
     pub(super) fn next_in_queue(
         &mut self,
-        now: Instant,
+        shared: &Shared,
         app_id: &AppId,
         uid: &UserId,
     ) -> Option<LinkId> {
-        self.tally(app_id, uid)?.next_in_queue(now)
+        self.tally(app_id, uid)?.next_in_queue(shared.now)
     }
 
     /// The link of a waiting login is gone.

@@ -17,8 +17,9 @@ fn turn_of(tallies: &mut Tallies, shared: &mut Shared, user: &str, link: u64) ->
     turn
 }
 
-fn next_in_queue(tallies: &mut Tallies, now: Instant) -> Option<LinkId> {
-    tallies.next_in_queue(now, &app_id(), &uid("alice"))
+fn next_in_queue(tallies: &mut Tallies, shared: &mut Shared, now: Instant) -> Option<LinkId> {
+    shared.now = now;
+    tallies.next_in_queue(shared, &app_id(), &uid("alice"))
 }
 
 /// Handles the due checks. No login has its turn.
@@ -37,14 +38,14 @@ fn queued_logins_have_their_turns_in_order() {
     assert_eq!(turn_of(&mut tallies, &mut shared, "alice", 3), Turn::Later);
     let turn = Instant::from_millis(500);
     assert_eq!(shared.deadlines.next_timer(), Some((turn, Timer::Tally)));
-    assert_eq!(next_in_queue(&mut tallies, before(turn)), None);
+    assert_eq!(next_in_queue(&mut tallies, &mut shared, before(turn)), None);
     // A login that comes when there is a turn still goes behind a waiting one.
     shared.now = turn;
     assert_eq!(turn_of(&mut tallies, &mut shared, "alice", 4), Turn::Later);
-    assert_eq!(next_in_queue(&mut tallies, turn), Some(LinkId(3)));
-    assert_eq!(next_in_queue(&mut tallies, turn), None);
-    assert_eq!(next_in_queue(&mut tallies, SECOND), Some(LinkId(4)));
-    assert_eq!(next_in_queue(&mut tallies, Instant::from_millis(9_000)), None);
+    assert_eq!(next_in_queue(&mut tallies, &mut shared, turn), Some(LinkId(3)));
+    assert_eq!(next_in_queue(&mut tallies, &mut shared, turn), None);
+    assert_eq!(next_in_queue(&mut tallies, &mut shared, SECOND), Some(LinkId(4)));
+    assert_eq!(next_in_queue(&mut tallies, &mut shared, Instant::from_millis(9_000)), None);
 }
 
 #[test]
@@ -152,7 +153,7 @@ fn tally_has_one_deadline_for_its_next_task() {
     // After the turn, the former deadline is armed again.
     shared.now = turn;
     tallies.has_come_due(&app_id(), &uid("alice"));
-    assert_eq!(next_in_queue(&mut tallies, turn), Some(LinkId(3)));
+    assert_eq!(next_in_queue(&mut tallies, &mut shared, turn), Some(LinkId(3)));
     tallies.look_again(&mut shared, &app_id(), &uid("alice"));
     assert_eq!(shared.deadlines.next_timer(), Some((full_at, Timer::Tally)));
 }
