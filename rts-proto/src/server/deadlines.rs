@@ -1,4 +1,5 @@
-//! Deadlines of a shard: the one place that orders them by time.
+//! Deadlines of a shard, in the order of time. Flushes and late acknowledgements are not among
+//! them: they are in the order of their moments in queues of the [outbox](super::outbox).
 //!
 //! A part that waits for a moment arms a [`Deadline`] and keeps it. Only this type makes deadlines.
 //! Returning one, with its [`Due`], is the only way to disarm it.
@@ -92,9 +93,13 @@ impl Deadline {
     }
 }
 
+/// A deadline does not hold its subject. Every session has a deadline, and the subject would triple
+/// its size. So the owner passes the subject again, and the tests fail if it is another one.
 #[derive(Debug, Default)]
 pub(super) struct Deadlines {
     armed: BTreeSet<(Instant, Due)>,
+    /// The latest moment of a deadline that has passed.
+    passed: Instant,
 }
 
 impl Deadlines {
@@ -112,14 +117,20 @@ impl Deadlines {
 
     /// Arms `due` at another moment. Moments may be equal, so the former is disarmed first.
     pub(super) fn rearm(&mut self, deadline: &mut Deadline, at: Instant, due: Due) {
-        let former = (deadline.0, due);
-        self.armed.remove(&former);
-        *deadline = self.arm(at, former.1);
+        let due = self.remove(deadline.0, due);
+        *deadline = self.arm(at, due);
     }
 
     /// Disarms a deadline. Changes nothing when it has passed already.
     pub(super) fn disarm(&mut self, deadline: Deadline, due: Due) {
-        self.armed.remove(&(deadline.0, due));
+        self.remove(deadline.0, due);
+    }
+
+    fn remove(&mut self, at: Instant, due: Due) -> Due {
+        let former = (at, due);
+        let was_armed = self.armed.remove(&former);
+        debug_assert!(was_armed || at <= self.passed, "{:?} was not armed then", former.1);
+        former.1
     }
 
     pub(super) fn next_timer(&self) -> Option<(Instant, Timer)> {
@@ -133,13 +144,14 @@ impl Deadlines {
         if *at > now {
             return None;
         }
+        self.passed = self.passed.max(*at);
         self.armed.pop_first()
     }
 
     /// Entries held, so that tests can check for leaks.
     #[cfg(test)]
     pub(super) fn kept(&self) -> Kept {
-        let Self { armed } = self;
+        let Self { armed, passed: _ } = self;
         alloc::vec![("deadlines", armed.len())]
     }
 }
@@ -176,6 +188,24 @@ mod tests {
         deadlines.disarm(deadline, due(1));
         assert_eq!(deadlines.pop_due(at), Some((at, due(2))));
         assert_eq!(deadlines.pop_due(at), None);
+    }
+
+    #[test]
+    fn deadline_that_has_passed_may_be_disarmed() {
+        let mut deadlines = Deadlines::default();
+        let at = Instant::from_millis(10);
+        let deadline = deadlines.arm(at, due(1));
+        assert_eq!(deadlines.pop_due(at), Some((at, due(1))));
+        deadlines.disarm(deadline, due(1));
+    }
+
+    #[test]
+    #[cfg(debug_assertions)]
+    #[should_panic = "was not armed then"]
+    fn deadline_of_another_subject_is_a_bug() {
+        let mut deadlines = Deadlines::default();
+        let deadline = deadlines.arm(Instant::from_millis(10), due(1));
+        deadlines.disarm(deadline, due(2));
     }
 
     #[test]
