@@ -6,18 +6,29 @@ use crate::limits::REFUSAL_NOTICE_EVERY;
 use crate::limits::{JOINS_BURST_MIN, MEMBER_LIST_BYTES_BURST, MEMBER_LIST_BYTES_PER_SECOND};
 use crate::rate::TokenBucket;
 
+/// What a user does at a rate of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Paced {
+    Send,
+    Broadcast,
+    ServerSend,
+    ServerParams,
+    StatusQuery,
+    Join,
+}
+
 /// The rates of a user. They belong to its session while there is one, and outlive it.
 #[derive(Debug)]
 pub(super) struct Allowance {
-    pub(super) sends: TokenBucket,
-    pub(super) broadcasts: TokenBucket,
-    pub(super) server_sends: TokenBucket,
+    sends: TokenBucket,
+    broadcasts: TokenBucket,
+    server_sends: TokenBucket,
     /// Counted apart, so that setting params takes nothing from later messages.
-    pub(super) server_params: TokenBucket,
-    pub(super) statuses: TokenBucket,
-    pub(super) joins: TokenBucket,
+    server_params: TokenBucket,
+    statuses: TokenBucket,
+    joins: TokenBucket,
     /// Bytes of join answers, which list members.
-    pub(super) member_lists: TokenBucket,
+    member_lists: TokenBucket,
     /// When a refusal for this user was last logged.
     refusal_logged_at: Option<Instant>,
 }
@@ -35,6 +46,34 @@ impl Allowance {
             joins: TokenBucket::with_burst(joins, joins.max(JOINS_BURST_MIN), now),
             member_lists: TokenBucket::with_burst(list_bytes, MEMBER_LIST_BYTES_BURST, now),
             refusal_logged_at: None,
+        }
+    }
+
+    /// Takes one event's worth. False when the rate is used up.
+    #[inline]
+    pub(super) fn take(&mut self, paced: Paced, now: Instant) -> bool {
+        let bucket = match paced {
+            Paced::Send => &mut self.sends,
+            Paced::Broadcast => &mut self.broadcasts,
+            Paced::ServerSend => &mut self.server_sends,
+            Paced::ServerParams => &mut self.server_params,
+            Paced::StatusQuery => &mut self.statuses,
+            Paced::Join => &mut self.joins,
+        };
+        bucket.take(now)
+    }
+
+    /// Takes a list of members of this length. When the budget is too small, takes nothing and
+    /// returns the moment when it will be sufficient.
+    pub(super) fn take_member_list(
+        &mut self,
+        bytes_len: usize,
+        now: Instant,
+    ) -> Result<(), Instant> {
+        let worth = u32::try_from(bytes_len).expect("not longer than a frame");
+        match self.member_lists.take_many(worth, now) {
+            true => Ok(()),
+            false => Err(self.member_lists.ready_for(worth)),
         }
     }
 
@@ -66,11 +105,42 @@ mod tests {
         let config = Config::default();
         let mut allowance = Allowance::full(&config, Instant::ORIGIN);
         assert_eq!(allowance.full_at(), Instant::ORIGIN);
-        assert!(allowance.sends.take(Instant::ORIGIN));
+        assert!(allowance.take(Paced::Send, Instant::ORIGIN));
         let after_one_send = allowance.full_at();
         assert!(after_one_send > Instant::ORIGIN);
-        assert!(allowance.member_lists.take_many(MEMBER_LIST_BYTES_PER_SECOND, Instant::ORIGIN));
+        let second = MEMBER_LIST_BYTES_PER_SECOND as usize;
+        assert_eq!(allowance.take_member_list(second, Instant::ORIGIN), Ok(()));
         assert_eq!(allowance.full_at(), Instant::from_millis(1_000));
+    }
+
+    #[test]
+    fn each_rate_is_taken_by_its_own_events() {
+        use Paced::{Broadcast, Join, Send, ServerParams, ServerSend, StatusQuery};
+        let config = Config {
+            sends_per_second: 1,
+            broadcasts_per_second: 2,
+            server_sends_per_second: 3,
+            status_queries_per_second: 4,
+            joins_per_second: JOINS_BURST_MIN + 1,
+            ..Config::default()
+        };
+        let mut allowance = Allowance::full(&config, Instant::ORIGIN);
+        let limits = [Send, Broadcast, ServerSend, ServerParams, StatusQuery, Join]
+            .map(|paced| (0..).take_while(|_| allowance.take(paced, Instant::ORIGIN)).count());
+        assert_eq!(limits, [1, 2, 3, 3, 4, JOINS_BURST_MIN as usize + 1]);
+    }
+
+    #[test]
+    fn member_list_over_the_budget_takes_nothing() {
+        let mut allowance = Allowance::full(&Config::default(), Instant::ORIGIN);
+        let (all, second) =
+            (MEMBER_LIST_BYTES_BURST as usize, MEMBER_LIST_BYTES_PER_SECOND as usize);
+        assert_eq!(allowance.take_member_list(all, Instant::ORIGIN), Ok(()));
+        for _ in 0..2 {
+            let sufficient = Err(Instant::from_millis(1_000));
+            assert_eq!(allowance.take_member_list(second, Instant::ORIGIN), sufficient);
+        }
+        assert_eq!(allowance.take_member_list(second, Instant::from_millis(1_000)), Ok(()));
     }
 
     #[test]

@@ -29,8 +29,9 @@ impl Server {
         }
         let Some((mut cutter, mut carried)) = self.links.take_cutter(id) else { return };
         let shared = &mut self.shared;
+        let now = shared.now();
         if let Some(session) = carried.and_then(|number| shared.sessions.get_mut(number)) {
-            session.heard(shared.now);
+            session.heard(now);
             session.flow.count_bytes(bytes.len());
         }
         let mut rest = &bytes[..];

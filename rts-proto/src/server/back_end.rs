@@ -82,7 +82,7 @@ impl Server {
             let config = MessageConfig::ReliableOrdered;
             let bytes = Frame::Delivery { from, payload, config }.encode();
             let shared = &mut server.shared;
-            let (outbox, sessions, now) = (&mut shared.outbox, &mut shared.sessions, shared.now);
+            let (now, outbox, sessions) = (shared.now(), &mut shared.outbox, &mut shared.sessions);
             if planted(Bug::BackEndSaysItTwice) {
                 outbox.push(sessions, now, number, bytes.clone(), None);
             }
@@ -103,7 +103,7 @@ impl Server {
         self.begin(now, &command).act(|server| {
             check_length(&payload, PAYLOAD_BYTES_MAX)?;
             server.take_backend_sends(app_id, 1)?;
-            let now = server.shared.now;
+            let now = server.shared.now();
             let Some(room) = server.rooms.find_mut(app_id, room_id) else { return Ok(0) };
             if !room.take_broadcast(now) {
                 return Err(CommandError::OverRoomRate);
@@ -178,8 +178,8 @@ impl Server {
     ) -> Result<usize, CommandError> {
         let command = Command::Ban { app_id, ban, interval };
         self.begin(now, &command).act(|server| {
-            let shared = &mut server.shared;
-            server.bans.set(&mut shared.deadlines, shared.now, app_id, ban, interval)?;
+            let (now, deadlines) = (server.shared.now(), &mut server.shared.deadlines);
+            server.bans.set(deadlines, now, app_id, ban, interval)?;
             Ok(match ban {
                 Ban::Room(_) if planted(Bug::BanLeavesMembers) => 0,
                 Ban::Room(room_id) => server.expel_all(app_id, room_id, RoomState::Kicked),
@@ -202,8 +202,8 @@ impl Server {
     pub fn unban(&mut self, now: Instant, app_id: &AppId, ban: &Ban) -> bool {
         let command = Command::Unban { app_id, ban };
         self.begin(now, &command).act(|server| {
-            let shared = &mut server.shared;
-            server.bans.lift(&mut shared.deadlines, shared.now, app_id, ban)
+            let (now, deadlines) = (server.shared.now(), &mut server.shared.deadlines);
+            server.bans.lift(deadlines, now, app_id, ban)
         })
     }
 

@@ -31,7 +31,7 @@ impl BackEndRates {
         app_id: &AppId,
         count: usize,
     ) -> Result<(), CommandError> {
-        let (per_second, now) = (shared.config.backend_sends_per_second, shared.now);
+        let (per_second, now) = (shared.config.backend_sends_per_second, shared.now());
         let is_new = !self.apps.contains_key(app_id);
         let sends = self.apps.entry(app_id.clone()).or_insert_with(|| {
             TokenBucket::with_burst(per_second, per_second.max(BACKEND_BURST_MIN), now)
@@ -51,11 +51,11 @@ impl BackEndRates {
     pub(super) fn look_at(&mut self, shared: &mut Shared, app_id: &AppId) {
         let Some(sends) = self.apps.get(app_id) else { return };
         let full_at = sends.full_at();
-        if full_at <= shared.now {
+        if full_at <= shared.now() {
             self.apps.remove(app_id);
         } else {
             let due = Due::BackEndRate(Box::new(app_id.clone()));
-            shared.deadlines.arm_for_good(full_at.max(shared.now + LOOK_EVERY), due);
+            shared.deadlines.arm_for_good(full_at.max(shared.now() + LOOK_EVERY), due);
         }
     }
 
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
     use crate::Instant;
     use crate::server::Config;
-    use crate::server::testing::{self, app_id};
+    use crate::server::testing::{self, app_id, pass_time};
 
     #[test]
     fn app_is_forgotten_when_its_rate_is_full() {
@@ -86,14 +86,14 @@ mod tests {
         let app_id = app_id();
         assert!(rates.take(&mut shared, &app_id, 1_000).is_ok());
         assert!(rates.take(&mut shared, &app_id, 1).is_err());
-        shared.now = Instant::from_millis(500);
+        pass_time(&mut shared, Instant::from_millis(500));
         assert!(rates.take(&mut shared, &app_id, 500).is_ok());
-        shared.now = Instant::from_millis(1_000);
-        assert!(shared.deadlines.pop_due(shared.now).is_some());
+        pass_time(&mut shared, Instant::from_millis(1_000));
+        assert!(shared.deadlines.pop_due(shared.now()).is_some());
         rates.look_at(&mut shared, &app_id);
         assert_eq!(rates.app_ids().count(), 1);
-        shared.now = Instant::from_millis(2_000);
-        assert!(shared.deadlines.pop_due(shared.now).is_some());
+        pass_time(&mut shared, Instant::from_millis(2_000));
+        assert!(shared.deadlines.pop_due(shared.now()).is_some());
         rates.look_at(&mut shared, &app_id);
         assert_eq!(rates.app_ids().count(), 0);
         assert!(shared.deadlines.next_timer().is_none());
@@ -115,8 +115,8 @@ mod tests {
         let mut rates = BackEndRates::default();
         let mut looks = 0;
         for millis in (0..10_000).step_by(100) {
-            shared.now = Instant::from_millis(millis);
-            while shared.deadlines.pop_due(shared.now).is_some() {
+            pass_time(&mut shared, Instant::from_millis(millis));
+            while shared.deadlines.pop_due(shared.now()).is_some() {
                 rates.look_at(&mut shared, &app_id());
                 looks += 1;
             }

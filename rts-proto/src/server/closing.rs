@@ -95,7 +95,8 @@ impl Server {
     pub(super) fn transmit(&mut self, id: LinkId, frame: Frame) {
         let session = self.links.session_of(id);
         let shared = &mut self.shared;
-        shared.outbox.transmit(&mut shared.sessions, shared.now, id, session, frame.encode());
+        let now = shared.now();
+        shared.outbox.transmit(&mut shared.sessions, now, id, session, frame.encode());
     }
 }
 

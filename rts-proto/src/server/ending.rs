@@ -41,7 +41,8 @@ impl Server {
             }
         }
         // §5.4: these frames are never acknowledged.
-        shared.outbox.end(&mut shared.sessions, shared.now, flow);
+        let now = shared.now();
+        shared.outbox.end(&mut shared.sessions, now, flow);
         // A user has one session, so this one is removed before the next one is entered.
         self.users.remove(&app_id, &uid);
         self.targets.forget(number);
@@ -120,7 +121,7 @@ impl Server {
     /// Keeps a tombstone for as long as the client may ask to resume this session.
     fn bury(&mut self, number: SessionNumber, code: CloseCode) {
         let shared = &mut self.shared;
-        let until = shared.now + shared.config.session_grace;
+        let until = shared.now() + shared.config.session_grace;
         shared.sessions.bury(number, code, &mut shared.deadlines, until);
     }
 

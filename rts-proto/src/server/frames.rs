@@ -14,11 +14,12 @@ impl Server {
         is_sequenced: bool,
     ) -> Result<(), ProtocolError> {
         let shared = &mut self.shared;
+        let now = shared.now();
         let Some(session) = shared.sessions.get_mut(number) else { return Ok(()) };
         // §2.4: the client sends no frame before it has read the answer to its login.
         session.confirm_key();
         if is_sequenced {
-            shared.outbox.count_frame(shared.now, number, &mut session.flow)?;
+            shared.outbox.count_frame(now, number, &mut session.flow)?;
         }
         Ok(())
     }
@@ -105,13 +106,15 @@ impl Server {
     /// §5.4: an acknowledgement of the receiver is a result for its sender.
     fn acknowledged(&mut self, number: SessionNumber, received: u64) -> Result<(), ProtocolError> {
         let shared = &mut self.shared;
-        shared.outbox.acknowledge(&mut shared.sessions, shared.now, number, received)?;
+        let now = shared.now();
+        shared.outbox.acknowledge(&mut shared.sessions, now, number, received)?;
         self.window_emptied(number);
         Ok(())
     }
 
     fn pinged(&mut self, number: SessionNumber) {
         let shared = &mut self.shared;
-        shared.outbox.answer_ping(&mut shared.sessions, shared.now, number);
+        let now = shared.now();
+        shared.outbox.answer_ping(&mut shared.sessions, now, number);
     }
 }

@@ -10,7 +10,6 @@ use super::ban::Ban;
 use super::config::Config;
 use super::io::{Input, NoticeLevel, Output, Verdict};
 use super::shard::Server;
-use super::shared::Shared;
 use super::testing::{KEY, app_id, login as login_of, other_app_id, room_id as room, uid};
 use crate::kept::{Kept, filled};
 use crate::limits::{
@@ -36,11 +35,9 @@ fn kept(server: &Server) -> Kept {
         retry_after_max: _,
         observer: _,
     } = server;
-    let Shared { config: _, now: _, sessions, deadlines, outbox, notice_level: _ } = shared;
-    let of_shared = [sessions.kept(), deadlines.kept(), outbox.kept()].concat();
     let of_users = [links.kept(), users.kept(), tallies.kept(), targets.kept(), posts.kept()];
     let of_rooms = [rooms.kept(), welcomes.kept(), bans.kept(), back_end_rates.kept()];
-    [of_shared, of_users.concat(), of_rooms.concat()].concat()
+    [shared.kept(), of_users.concat(), of_rooms.concat()].concat()
 }
 
 /// Stores that are empty whenever an input is handled.

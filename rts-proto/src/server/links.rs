@@ -107,7 +107,7 @@ impl Links {
         if self.table.contains_key(&id) {
             return false;
         }
-        let until = shared.now + shared.config.login_deadline;
+        let until = shared.now() + shared.config.login_deadline;
         let login_deadline = shared.deadlines.arm(until, Due::LoginDeadline(id));
         let (phase, cutter) = (Phase::Greeting, Cutter::default());
         let opening = Opening { phase, cutter, key, login_deadline };

@@ -131,7 +131,7 @@ impl Server {
         after: Option<&UserId>,
         limit: usize,
     ) -> Page<UserFigures> {
-        let now = now.max(self.shared.now);
+        let now = now.max(self.shared.now());
         let uids = self.users.page(app_id, after, limit.saturating_add(1));
         let has_more = uids.len() > limit;
         let figures = |uid: &UserId| {

@@ -61,7 +61,7 @@ impl Server {
             && *session.uid() == login.uid
             || planted(Bug::ResumeOfAnybody);
         let Some(key) = self.links.key(link).filter(|_| is_same) else { return Resumed::No };
-        let (sessions, now) = (&mut shared.sessions, shared.now);
+        let (now, sessions) = (shared.now(), &mut shared.sessions);
         let Ok(frames_resent) = shared.outbox.resume(sessions, now, number, resume.received) else {
             return Resumed::No;
         };
@@ -94,7 +94,7 @@ impl Server {
         let Some((link, asked)) = self.links.end_check(id) else { return };
         match verdict {
             Verdict::Refuse(_) if planted(Bug::RefusalIgnored) => {
-                let pass = Pass { clock: self.shared.now.as_micros() + 1, issued_at: 0 };
+                let pass = Pass { clock: self.shared.now().as_micros() + 1, issued_at: 0 };
                 self.accept(link, *asked, pass);
             }
             Verdict::Refuse(code) => {
@@ -148,7 +148,7 @@ impl Server {
 
     /// §3.4: of two logins of one user the one with the greater claim wins.
     fn accept(&mut self, link: LinkId, asked: Login, pass: Pass) {
-        let now = self.shared.now;
+        let now = self.shared.now();
         // Only a user with a valid token learns of its ban.
         if self.bans.forbid_login(now, &asked.app_id, &asked.uid) {
             return self.refuse(link, &asked, LoginCode::BadUserId, Refusal::Banned);

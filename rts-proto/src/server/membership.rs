@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
+use super::allowance::Paced;
 use super::io::{Detail, Forbidden, JoinRefusal, Rate, Report};
 use super::keys::SessionNumber;
 use super::shard::Server;
@@ -27,7 +28,7 @@ impl Server {
         let answer = |server: &mut Self, state| {
             welcomes::answer(&mut server.shared, number, ticket, state, Vec::new());
         };
-        if let Some(state) = self.bans.forbid_join(self.shared.now, &app_id, &id, &uid) {
+        if let Some(state) = self.bans.forbid_join(self.shared.now(), &app_id, &id, &uid) {
             self.notice_refused(number, &id, state, JoinRefusal::Banned);
             self.shared.notice_banned(number, Forbidden::Join { room: id, state });
             return answer(self, state);
@@ -65,7 +66,7 @@ impl Server {
         id: &RoomId,
         uid: &UserId,
     ) -> Result<(), JoinRefusal> {
-        let now = self.shared.now;
+        let now = self.shared.now();
         let members = self.rooms.find(app_id, id).map_or(0, |room| room.len());
         let Some(session) = self.shared.session(number) else {
             return Err(JoinRefusal::TooManyRooms);
@@ -80,7 +81,7 @@ impl Server {
             return Err(JoinRefusal::TooManyRooms);
         }
         let allowance = self.shared.allowance(number);
-        let is_within_rate = allowance.is_some_and(|allowance| allowance.joins.take(now));
+        let is_within_rate = allowance.is_some_and(|allowance| allowance.take(Paced::Join, now));
         if !is_within_rate && !planted(Bug::JoinRateIgnored) {
             self.shared.notice_over_rate(number, Rate::Joins);
             return Err(JoinRefusal::OverRate);
@@ -135,7 +136,8 @@ impl Server {
         self.welcomes.answer_briefly(&mut self.shared, number, id);
         let shared = &mut self.shared;
         // §6.4: results of broadcasts to the room come before the answer.
-        shared.outbox.push_outcomes(&mut shared.sessions, shared.now, number);
+        let now = shared.now();
+        shared.outbox.push_outcomes(&mut shared.sessions, now, number);
         let Some(session) = shared.session_mut(number) else { return };
         if session.leave(id) {
             let (app_id, uid) = session.user();

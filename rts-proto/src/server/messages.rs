@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 
+use super::allowance::Paced;
 use super::io::{Detail, Forbidden, Rate, named};
 use super::keys::{Origin, Outcome, SessionNumber};
 use super::session::Session;
@@ -42,9 +43,9 @@ impl Server {
         config: MessageConfig,
     ) -> Option<SendCode> {
         let shared = &mut self.shared;
-        let now = shared.now;
+        let now = shared.now();
         let sender = shared.sessions.get_mut(number)?;
-        if !sender.allowance(&shared.config, now).sends.take(now) {
+        if !sender.allowance(&shared.config, now).take(Paced::Send, now) {
             shared.notice_over_rate(number, Rate::Sends);
             return Some(SendCode::OverRate);
         }
@@ -85,7 +86,7 @@ impl Server {
             Some(link)
                 if unacked_bytes <= UNRELIABLE_MARK_BYTES && !self.links.is_congested(link) =>
             {
-                let (sessions, now) = (&mut shared.sessions, shared.now);
+                let (now, sessions) = (shared.now(), &mut shared.sessions);
                 shared.outbox.transmit(sessions, now, link, Some(receiver), bytes);
                 SendCode::Ok
             }
@@ -116,9 +117,9 @@ impl Server {
         payload: PayloadRef<'_>,
     ) -> BroadcastCode {
         let shared = &mut self.shared;
-        let now = shared.now;
+        let now = shared.now();
         let Some(session) = shared.sessions.get_mut(number) else { return BroadcastCode::Unknown };
-        if !session.allowance(&shared.config, now).broadcasts.take(now) {
+        if !session.allowance(&shared.config, now).take(Paced::Broadcast, now) {
             shared.notice_over_rate(number, Rate::Broadcasts);
             return BroadcastCode::OverRate;
         }
@@ -156,8 +157,8 @@ impl Server {
         id: MessageId,
         payload: &Payload,
     ) -> Option<SendCode> {
-        let now = self.shared.now;
-        if !self.shared.allowance(number)?.server_sends.take(now) {
+        let now = self.shared.now();
+        if !self.shared.allowance(number)?.take(Paced::ServerSend, now) {
             self.shared.notice_over_rate(number, Rate::ServerSends);
             return Some(SendCode::OverRate);
         }

@@ -122,7 +122,7 @@ impl Posts {
         let call = CallId(self.last_call);
         of_app.waiting.push_back(call);
         *self.waiting_of.entry(number).or_default() += 1;
-        let until = shared.deadlines.arm(shared.now + shared.config.post_wait, Due::Post(call));
+        let until = shared.deadlines.arm(shared.now() + shared.config.post_wait, Due::Post(call));
         let phase = Phase::Waiting { params, payload: payload.detached() };
         let waiting = Call { app_id: app_id.clone(), uid, session: number, id, phase, until };
         self.calls.insert(call, waiting);
@@ -275,7 +275,7 @@ impl Posts {
             true => core::time::Duration::MAX,
             false => shared.config.post_timeout,
         };
-        shared.deadlines.rearm(&mut call.until, shared.now + patience, Due::Post(id));
+        shared.deadlines.rearm(&mut call.until, shared.now() + patience, Due::Post(id));
         let session = call.session;
         self.waits_no_longer(session);
         if planted(Bug::PostedTwice) {

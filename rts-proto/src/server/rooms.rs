@@ -50,7 +50,7 @@ impl Rooms {
         uid: UserId,
     ) {
         let audience = self.next_audience();
-        let (config, now) = (&shared.config, shared.now);
+        let (config, now) = (&shared.config, shared.now());
         let rooms = self.apps.entry(app_id.clone()).or_default();
         let room = rooms.entry(id.clone()).or_insert_with(|| Room::new(config, now));
         room.add(uid, number, audience, config, now);
@@ -112,7 +112,7 @@ impl Rooms {
         let audience = self.next_audience();
         let Some(rooms) = self.apps.get_mut(app_id) else { return false };
         let Some(room) = rooms.get_mut(id) else { return false };
-        let Some(was) = room.remove(uid, audience, &shared.config, shared.now) else {
+        let Some(was) = room.remove(uid, audience, &shared.config, shared.now()) else {
             return false;
         };
         let others: Vec<SessionNumber> =

@@ -125,7 +125,7 @@ mod tests {
     fn session_is_due_at_its_grace_unless_it_ends_before() {
         let mut shared = shared();
         let number = begin_session(&mut shared, "alice");
-        let grace_at = shared.now + shared.config.session_grace;
+        let grace_at = shared.now() + shared.config.session_grace;
         assert_eq!(shared.deadlines.next_timer(), Some((grace_at, Timer::SessionGrace)));
         let remains = shared.sessions.end(number, &mut shared.deadlines);
         assert!(remains.is_some_and(|remains| remains.uid.as_str() == "alice"));

@@ -75,7 +75,7 @@ impl Server {
     /// Sets the amount of [`Output::Notice`](super::Output::Notice)s. At the beginning there are
     /// none. Changes nothing else.
     pub fn take_notice(&mut self, level: NoticeLevel) {
-        self.shared.notice_level = level;
+        self.shared.take_notice(level);
     }
 
     /// Whether a user has logged in over this link.
@@ -89,7 +89,7 @@ impl Server {
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server")
-            .field("now", &self.shared.now)
+            .field("now", &self.shared.now())
             .field("links", &self.links.len())
             .field("sessions", &self.shared.sessions.len())
             .finish_non_exhaustive()

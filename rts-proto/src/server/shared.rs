@@ -9,20 +9,25 @@ use super::keys::{Outcome, SessionNumber};
 use super::outbox::Outbox;
 use super::session::Session;
 use super::sessions::Sessions;
+#[cfg(test)]
+use crate::kept::Kept;
 use crate::wire::Frame;
 use crate::{AppId, Instant, LinkId, UserId};
 use bytes::Bytes;
+
+/// Shows that the caller is a [turn](super::turn) of the shard. Only a turn has such a type.
+pub(super) trait MovesTime {}
 
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) config: Config,
     /// The latest moment: time never goes back.
-    pub(super) now: Instant,
+    now: Instant,
     pub(super) sessions: Sessions,
     pub(super) deadlines: Deadlines,
     pub(super) outbox: Outbox,
     /// The amount of [`Output::Notice`]s.
-    pub(super) notice_level: NoticeLevel,
+    notice_level: NoticeLevel,
 }
 
 impl Shared {
@@ -35,6 +40,22 @@ impl Shared {
             outbox: Outbox::default(),
             notice_level: NoticeLevel::Off,
         }
+    }
+
+    /// The latest moment.
+    #[inline]
+    pub(super) fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// Moves time on. It never goes back.
+    #[inline]
+    pub(super) fn pass_time(&mut self, _: impl MovesTime, now: Instant) {
+        self.now = self.now.max(now);
+    }
+
+    pub(super) fn take_notice(&mut self, level: NoticeLevel) {
+        self.notice_level = level;
     }
 
     #[inline]
@@ -171,5 +192,11 @@ impl Shared {
         if session.allowance(&self.config, self.now).may_log_refusal(self.now) {
             self.notice_of(number, |app_id, uid| notice(link, app_id, uid));
         }
+    }
+    /// The sizes of its stores.
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> Kept {
+        let Self { config: _, now: _, sessions, deadlines, outbox, notice_level: _ } = self;
+        [sessions.kept(), deadlines.kept(), outbox.kept()].concat()
     }
 }

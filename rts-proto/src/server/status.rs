@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::allowance::Paced;
 use super::io::Rate;
 use super::keys::SessionNumber;
 use super::shard::Server;
@@ -11,11 +12,11 @@ use crate::{AppId, Instant, OnlineStatus, UserId};
 
 impl Server {
     pub(super) fn query_status(&mut self, number: SessionNumber, query: u64, uid: &Bytes) {
-        let now = self.shared.now;
+        let now = self.shared.now();
         let Some(session) = self.shared.session(number) else { return };
         let app_id = session.app_id().clone();
         let Some(allowance) = self.shared.allowance(number) else { return };
-        let status = if allowance.statuses.take(now) {
+        let status = if allowance.take(Paced::StatusQuery, now) {
             self.status_of(now, &app_id, core::str::from_utf8(uid).unwrap_or(""))
         } else {
             self.shared.notice_over_rate(number, Rate::StatusQueries);
@@ -27,7 +28,7 @@ impl Server {
     /// §7.1: the status of a user, for the app's back end.
     #[must_use]
     pub fn online_status(&self, now: Instant, app_id: &AppId, uid: &UserId) -> OnlineStatus {
-        self.status_of(now.max(self.shared.now), app_id, uid.as_str())
+        self.status_of(now.max(self.shared.now()), app_id, uid.as_str())
     }
 
     /// §7.1. An id that no user can have has no session.

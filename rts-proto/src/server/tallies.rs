@@ -104,7 +104,7 @@ impl Tallies {
         link: LinkId,
     ) -> Turn {
         match self.tally_for_rates(shared, app_id, uid) {
-            Some(tally) => tally.turn_of(shared.now, link),
+            Some(tally) => tally.turn_of(shared.now(), link),
             None => Turn::Now,
         }
     }
@@ -116,7 +116,7 @@ impl Tallies {
         app_id: &AppId,
         uid: &UserId,
     ) -> Option<LinkId> {
-        self.tally(app_id, uid)?.next_in_queue(shared.now)
+        self.tally(app_id, uid)?.next_in_queue(shared.now())
     }
 
     /// The link of a waiting login is gone.
@@ -154,7 +154,7 @@ impl Tallies {
         uid: &UserId,
         allowance: Option<Box<Allowance>>,
     ) {
-        let used = allowance.filter(|allowance| allowance.full_at() > shared.now);
+        let used = allowance.filter(|allowance| allowance.full_at() > shared.now());
         if used.is_none() || planted(Bug::LoginRenewsRates) {
             return;
         }
@@ -206,7 +206,7 @@ impl Tallies {
     pub(super) fn arm(&mut self, shared: &mut Shared, app_id: &AppId, uid: &UserId) {
         let Some(tally) = self.tally(app_id, uid) else { return };
         let next = tally.next_look();
-        if next <= shared.now || tally.due.as_ref().is_some_and(|due| due.at() <= next) {
+        if next <= shared.now() || tally.due.as_ref().is_some_and(|due| due.at() <= next) {
             return;
         }
         let due = Due::tally(app_id, uid);
@@ -250,7 +250,7 @@ impl Tallies {
         if !tallies.contains_key(uid) {
             self.len += 1;
         }
-        tallies.get_or_insert_with(uid, || Box::new(Tally::new(&shared.config, shared.now)))
+        tallies.get_or_insert_with(uid, || Box::new(Tally::new(&shared.config, shared.now())))
     }
 
     fn forget(&mut self, app_id: &AppId, uid: &UserId) {

@@ -3,6 +3,7 @@
 
 use alloc::collections::{BTreeMap, VecDeque};
 
+use super::allowance::Paced;
 use super::io::{Detail, Output, Rate, Target};
 use super::keys::SessionNumber;
 use super::shared::Shared;
@@ -64,9 +65,9 @@ impl Targets {
         number: SessionNumber,
         set: &SetServerParams,
     ) {
-        let now = shared.now;
+        let now = shared.now();
         let Some(allowance) = shared.allowance(number) else { return };
-        let is_over_rate = !allowance.server_params.take(now);
+        let is_over_rate = !allowance.take(Paced::ServerParams, now);
         let asked = self.of_sessions.entry(number).or_default();
         let ticket = set.ticket;
         let code = if is_over_rate {

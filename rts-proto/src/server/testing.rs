@@ -10,7 +10,7 @@ use super::keys::SessionNumber;
 use super::links::Links;
 use super::outbox::{Audience, Audiences};
 use super::session::Begin;
-use super::shared::Shared;
+use super::shared::{MovesTime, Shared};
 use crate::limits::FRAME_BYTES_MAX;
 use crate::wire::{Decoder, Frame, Login, ResumeKey};
 use crate::{AppId, Instant, LinkId, RoomId, UserId};
@@ -53,6 +53,15 @@ pub(super) fn shared() -> Shared {
     Shared::new(Config::default())
 }
 
+struct InTest;
+
+impl MovesTime for InTest {}
+
+/// Time passes, as in a turn of the shard.
+pub(super) fn pass_time(shared: &mut Shared, now: Instant) {
+    shared.pass_time(InTest, now);
+}
+
 /// The last moment before this one.
 pub(super) fn before(moment: Instant) -> Instant {
     Instant::from_micros(moment.as_micros() - 1)
@@ -65,8 +74,9 @@ pub(super) fn begin_session(shared: &mut Shared, user: &str) -> SessionNumber {
 
 pub(super) fn begin_session_of(shared: &mut Shared, login: Login) -> SessionNumber {
     let begin = Begin { login, key: KEY, claim: 1, issued_at: 0, allowance: None };
-    let grace_at = shared.now + shared.config.session_grace;
-    shared.sessions.begin(begin, &mut shared.deadlines, shared.now, grace_at)
+    let grace_at = shared.now() + shared.config.session_grace;
+    let now = shared.now();
+    shared.sessions.begin(begin, &mut shared.deadlines, now, grace_at)
 }
 
 /// A session of a user with a link, whose number is the session's.
@@ -99,7 +109,8 @@ pub(super) fn outputs(shared: &mut Shared) -> Vec<Output> {
 
 /// Ends a burst, and returns the frames to a session.
 pub(super) fn flushed_to(shared: &mut Shared, number: SessionNumber) -> Vec<Frame> {
-    shared.outbox.flush(&mut shared.sessions, shared.now);
+    let now = shared.now();
+    shared.outbox.flush(&mut shared.sessions, now);
     shared.outbox.end_burst(&mut shared.sessions, |_| true);
     sent_to(shared, number)
 }

@@ -7,6 +7,7 @@ use super::command::Command;
 use super::deadlines::{Due, Timer};
 use super::io::{Input, Output};
 use super::shard::Server;
+use super::shared::MovesTime;
 use crate::{CloseCode, Instant, LinkId, ProtocolError, TargetId};
 
 impl Server {
@@ -81,13 +82,14 @@ impl Server {
     /// stay in the fan-out.
     #[inline]
     fn pass_time(&mut self, now: Instant) {
-        self.shared.now = self.shared.now.max(now);
-        while let Some((deadline, due)) = self.shared.deadlines.pop_due(self.shared.now) {
+        self.shared.pass_time(InTurn, now);
+        while let Some((deadline, due)) = self.shared.deadlines.pop_due(self.shared.now()) {
             self.has_come_due(deadline, due);
             self.end_overrun();
         }
         let shared = &mut self.shared;
-        shared.outbox.late_acks_due(&mut shared.sessions, shared.now);
+        let now = shared.now();
+        shared.outbox.late_acks_due(&mut shared.sessions, now);
     }
 
     fn has_come_due(&mut self, deadline: Instant, due: Due) {
@@ -113,7 +115,8 @@ impl Server {
     fn flush(&mut self) {
         while !self.shared.outbox.is_flushed() {
             let shared = &mut self.shared;
-            shared.outbox.flush(&mut shared.sessions, shared.now);
+            let now = shared.now();
+            shared.outbox.flush(&mut shared.sessions, now);
             self.end_overrun();
         }
         let (links, shared) = (&self.links, &mut self.shared);
@@ -159,6 +162,11 @@ impl Server {
         [outbox, first].into_iter().flatten().min()
     }
 }
+
+/// Lets a turn alone move time on.
+struct InTurn;
+
+impl MovesTime for InTurn {}
 
 /// A command that has begun and was shown to the observer. Only [`act`](Self::act) does its work,
 /// so that every command is shown.

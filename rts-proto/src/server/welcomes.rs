@@ -149,13 +149,9 @@ fn try_answer(
     if unacked_bytes + answer_bytes > MEMBER_LISTS_WINDOW_BYTES_MAX {
         return Err(WaitsFor::Room);
     }
-    let now = shared.now;
+    let now = shared.now();
     let Some(allowance) = shared.allowance(number) else { return Ok(()) };
-    let budget = &mut allowance.member_lists;
-    let worth = u32::try_from(answer_bytes).expect("not longer than a frame");
-    if !budget.take_many(worth, now) {
-        return Err(WaitsFor::Budget(budget.ready_for(worth)));
-    }
+    allowance.take_member_list(answer_bytes, now).map_err(WaitsFor::Budget)?;
     answer(shared, number, ticket, RoomState::Joined, names.cloned().collect());
     if room.len() > NOTICE_MEMBERS_MAX {
         // §6.7: the new member is notified here, because notices to the others do not reach it.
@@ -173,7 +169,7 @@ mod tests {
     use crate::limits::MEMBER_LIST_BYTES_BURST;
     use crate::server::deadlines::Timer;
     use crate::server::testing::{
-        app_id, begin_linked_session, flushed_to, number, room_id, shared, uid,
+        app_id, begin_linked_session, flushed_to, number, pass_time, room_id, shared, uid,
     };
 
     /// Alice, in two rooms with Bob.
@@ -193,9 +189,9 @@ mod tests {
     }
 
     fn use_budget(shared: &mut Shared, alice: SessionNumber) {
-        let now = shared.now;
+        let now = shared.now();
         let allowance = shared.allowance(alice).expect("a session");
-        assert!(allowance.member_lists.take_many(MEMBER_LIST_BYTES_BURST, now));
+        assert_eq!(allowance.take_member_list(MEMBER_LIST_BYTES_BURST as usize, now), Ok(()));
     }
 
     #[test]
@@ -217,7 +213,7 @@ mod tests {
         for ticket in [1, 2] {
             let (due, timer) = shared.deadlines.next_timer().expect("it waits");
             assert_eq!(timer, Timer::Welcome);
-            shared.now = due;
+            pass_time(&mut shared, due);
             assert!(shared.deadlines.pop_due(due).is_some());
             welcomes.go_on(&mut shared, &rooms, alice);
             answered.extend(flushed_to(&mut shared, alice));

@@ -60,7 +60,7 @@ fn phase_stays_when_another_one_ends() {
 #[test]
 fn link_has_a_deadline_until_attached_or_ended() {
     let (mut links, mut shared) = begun();
-    let deadline = shared.now + shared.config.login_deadline;
+    let deadline = shared.now() + shared.config.login_deadline;
     assert_eq!(shared.deadlines.next_timer(), Some((deadline, Timer::LoginDeadline)));
     assert!(links.end(&mut shared, ID).is_none());
     assert_eq!(shared.deadlines.next_timer(), None);

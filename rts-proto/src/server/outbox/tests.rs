@@ -22,14 +22,14 @@ fn two() -> (Shared, SessionNumber, SessionNumber) {
 }
 
 fn broadcast(shared: &mut Shared, from: SessionNumber, to: [SessionNumber; 2], text: &str) {
-    let (outbox, sessions) = (&mut shared.outbox, &mut shared.sessions);
+    let (now, outbox, sessions) = (shared.now(), &mut shared.outbox, &mut shared.sessions);
     let frame = says(text).encode();
-    outbox.broadcast(sessions, shared.now, from, frame, Audience(1), to.into_iter());
+    outbox.broadcast(sessions, now, from, frame, Audience(1), to.into_iter());
 }
 
 fn push(shared: &mut Shared, to: SessionNumber, text: &str, origin: Option<Origin>) -> bool {
-    let (outbox, sessions) = (&mut shared.outbox, &mut shared.sessions);
-    outbox.push(sessions, shared.now, to, says(text).encode(), origin)
+    let (now, outbox, sessions) = (shared.now(), &mut shared.outbox, &mut shared.sessions);
+    outbox.push(sessions, now, to, says(text).encode(), origin)
 }
 
 /// Fills the window of this session up to this number of bytes below the limit.
@@ -55,7 +55,8 @@ fn results_follow_earlier_broadcasts() {
     let (mut shared, alice, bob) = two();
     broadcast(&mut shared, alice, [alice, bob], "one");
     shared.add_outcome(bob, Outcome::Send(SendCode::Ok, MessageId(1)));
-    shared.outbox.push_outcomes(&mut shared.sessions, shared.now, bob);
+    let now = shared.now();
+    shared.outbox.push_outcomes(&mut shared.sessions, now, bob);
     let result = Frame::SendResults { code: SendCode::Ok, ids: [MessageId(1)].into() };
     assert_eq!(flushed_to(&mut shared, bob), [says("one"), result]);
 }
@@ -65,9 +66,9 @@ fn unsequenced_frame_goes_out_at_once_after_the_window() {
     let (mut shared, alice, bob) = two();
     assert!(push(&mut shared, bob, "one", None));
     broadcast(&mut shared, alice, [alice, bob], "two");
-    let (outbox, sessions) = (&mut shared.outbox, &mut shared.sessions);
+    let (now, outbox, sessions) = (shared.now(), &mut shared.outbox, &mut shared.sessions);
     let pong = Frame::Pong.encode();
-    outbox.transmit(sessions, shared.now, link_of(bob), Some(bob), pong);
+    outbox.transmit(sessions, now, link_of(bob), Some(bob), pong);
     assert_eq!(sent_to(&mut shared, bob), [says("one"), says("two"), Frame::Pong]);
     assert!(flushed_to(&mut shared, bob).is_empty());
 }
@@ -112,13 +113,14 @@ fn message_has_its_result_when_acknowledged_or_at_session_end() {
     assert!(push(&mut shared, bob, "one", origin(1)));
     assert!(push(&mut shared, bob, "two", origin(2)));
     assert!(flushed_to(&mut shared, alice).is_empty());
-    let (outbox, sessions) = (&mut shared.outbox, &mut shared.sessions);
-    assert!(outbox.acknowledge(sessions, shared.now, bob, 1).is_ok());
-    assert!(outbox.acknowledge(sessions, shared.now, bob, 3).is_err());
+    let (now, outbox, sessions) = (shared.now(), &mut shared.outbox, &mut shared.sessions);
+    assert!(outbox.acknowledge(sessions, now, bob, 1).is_ok());
+    assert!(outbox.acknowledge(sessions, now, bob, 3).is_err());
     let delivered = Frame::SendResults { code: SendCode::Ok, ids: [MessageId(1)].into() };
     assert_eq!(flushed_to(&mut shared, alice), [delivered]);
     let remains = shared.sessions.end(bob, &mut shared.deadlines).expect("it is there");
-    shared.outbox.end(&mut shared.sessions, shared.now, remains.flow);
+    let now = shared.now();
+    shared.outbox.end(&mut shared.sessions, now, remains.flow);
     let lost = Frame::SendResults { code: SendCode::Timeout, ids: [MessageId(2)].into() };
     assert_eq!(flushed_to(&mut shared, alice), [lost]);
 }
@@ -133,17 +135,18 @@ fn output_for_an_ended_session_is_discarded() {
     shared.add_outcome(bob, Outcome::Send(SendCode::Ok, MessageId(1)));
     assert_eq!(shared.unacked_bytes(bob), None);
     assert_eq!(shared.outbox.pop_overrun(), None);
-    shared.outbox.flush(&mut shared.sessions, shared.now);
+    let now = shared.now();
+    shared.outbox.flush(&mut shared.sessions, now);
     assert!(outputs(&mut shared).is_empty());
 }
 
 #[test]
 fn acknowledgement_goes_alone_after_a_delay() {
     let (mut shared, alice, _) = two();
-    let Shared { outbox, sessions, now, .. } = &mut shared;
+    let (now, outbox, sessions) = (shared.now(), &mut shared.outbox, &mut shared.sessions);
     let flow = &mut sessions.get_mut(alice).expect("it is there").flow;
-    assert!(outbox.count_frame(*now, alice, flow).is_ok());
-    let due = *now + ACK_DELAY;
+    assert!(outbox.count_frame(now, alice, flow).is_ok());
+    let due = now + ACK_DELAY;
     assert_eq!(outbox.next_timer(), Some((due, Timer::Acknowledge)));
     outbox.late_acks_due(sessions, due);
     assert_eq!(outbox.next_timer(), Some((due, Timer::Flush)));
@@ -156,10 +159,11 @@ fn burst_of_pings_has_one_pong_and_none_on_a_congested_link() {
     let (mut shared, alice, _) = two();
     for is_read in [true, false] {
         for _ in 0..2 {
-            let (outbox, sessions) = (&mut shared.outbox, &mut shared.sessions);
-            outbox.answer_ping(sessions, shared.now, alice);
+            let (now, outbox, sessions) = (shared.now(), &mut shared.outbox, &mut shared.sessions);
+            outbox.answer_ping(sessions, now, alice);
         }
-        shared.outbox.flush(&mut shared.sessions, shared.now);
+        let now = shared.now();
+        shared.outbox.flush(&mut shared.sessions, now);
         shared.outbox.end_burst(&mut shared.sessions, |_| is_read);
         let expected = if is_read { alloc::vec![Frame::Pong] } else { Vec::new() };
         assert_eq!(sent_to(&mut shared, alice), expected);

@@ -7,7 +7,7 @@ use super::*;
 use crate::server::deadlines::Timer;
 use crate::server::testing::{
     app_id, before, begin_linked_session, begin_session_of, flushed_to, login, other_app_id,
-    outputs, sent_to, shared,
+    outputs, pass_time, sent_to, shared,
 };
 use crate::wire::Login;
 use crate::{Instant, ServerParams};
@@ -43,7 +43,7 @@ fn result(id: u64, code: SendCode, reply: Reply) -> Frame {
 fn come_due(posts: &mut Posts, shared: &mut Shared) -> Option<Instant> {
     let (at, timer) = shared.deadlines.next_timer()?;
     assert_eq!(timer, Timer::Post);
-    shared.now = at;
+    pass_time(shared, at);
     let (_, Due::Post(call)) = shared.deadlines.pop_due(at)? else { return None };
     posts.has_come_due(shared, call);
     Some(at)
@@ -132,7 +132,7 @@ fn slow_post_is_abandoned_with_a_result_for_its_progress() {
         if begins {
             posts.progressed(&mut shared, call, PostProgress::Begun);
         }
-        let end = shared.now + shared.config.post_timeout;
+        let end = shared.now() + shared.config.post_timeout;
         assert_eq!(come_due(&mut posts, &mut shared), Some(end));
         assert_eq!(outputs(&mut shared), [Output::AbandonPost(call)]);
         assert_eq!(flushed_to(&mut shared, alice), [result(1, code, Reply::default())]);
@@ -146,7 +146,7 @@ fn post_time_does_not_depend_on_the_wait_before_it() {
         let timeout = Duration::from_secs(5);
         (shared.config.post_wait, shared.config.post_timeout) =
             (Duration::from_secs(wait_s), timeout);
-        let end = shared.now + timeout;
+        let end = shared.now() + timeout;
         assert!(add(&mut posts, &mut shared, alice, 1));
         let call = begun_posts(&mut shared)[0].0;
         assert_eq!(come_due(&mut posts, &mut shared), Some(end), "{wait_s} s");
@@ -159,7 +159,7 @@ fn message_that_waits_too_long_fails_without_abandon() {
     let (mut posts, mut shared, alice) = begun();
     let asked = Params::Asked { ticket: 1 };
     assert!(posts.add(&mut shared, alice, asked, MessageId(1), &Payload::text("hi")));
-    let end = shared.now + shared.config.post_wait;
+    let end = shared.now() + shared.config.post_wait;
     assert_eq!(shared.deadlines.pop_due(before(end)), None);
     assert_eq!(come_due(&mut posts, &mut shared), Some(end));
     let expected = [result(1, SendCode::ServerNotReached, Reply::default())];

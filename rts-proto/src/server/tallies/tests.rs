@@ -1,7 +1,8 @@
 use super::*;
 use crate::limits::MEMBER_LIST_BYTES_PER_SECOND;
+use crate::server::allowance::Paced;
 use crate::server::deadlines::Timer;
-use crate::server::testing::{app_id, before, uid};
+use crate::server::testing::{app_id, before, pass_time, uid};
 
 const SECOND: Instant = Instant::from_millis(1_000);
 
@@ -18,13 +19,13 @@ fn turn_of(tallies: &mut Tallies, shared: &mut Shared, user: &str, link: u64) ->
 }
 
 fn next_in_queue(tallies: &mut Tallies, shared: &mut Shared, now: Instant) -> Option<LinkId> {
-    shared.now = now;
+    pass_time(shared, now);
     tallies.next_in_queue(shared, &app_id(), &uid("alice"))
 }
 
 /// Handles the due checks. No login has its turn.
 fn look(tallies: &mut Tallies, shared: &mut Shared) {
-    while shared.deadlines.pop_due(shared.now).is_some() {
+    while shared.deadlines.pop_due(shared.now()).is_some() {
         tallies.has_come_due(&app_id(), &uid("alice"));
     }
     tallies.look_again(shared, &app_id(), &uid("alice"));
@@ -40,7 +41,7 @@ fn queued_logins_have_their_turns_in_order() {
     assert_eq!(shared.deadlines.next_timer(), Some((turn, Timer::Tally)));
     assert_eq!(next_in_queue(&mut tallies, &mut shared, before(turn)), None);
     // A login that comes when there is a turn still goes behind a waiting one.
-    shared.now = turn;
+    pass_time(&mut shared, turn);
     assert_eq!(turn_of(&mut tallies, &mut shared, "alice", 4), Turn::Later);
     assert_eq!(next_in_queue(&mut tallies, &mut shared, turn), Some(LinkId(3)));
     assert_eq!(next_in_queue(&mut tallies, &mut shared, turn), None);
@@ -70,11 +71,11 @@ fn tally_is_forgotten_when_its_rate_is_full() {
     assert_eq!(turn_of(&mut tallies, &mut shared, "alice", 1), Turn::Now);
     let full_at = Instant::from_millis(500);
     assert_eq!(shared.deadlines.next_timer(), Some((full_at, Timer::Tally)));
-    shared.now = before(full_at);
+    pass_time(&mut shared, before(full_at));
     look(&mut tallies, &mut shared);
     assert_eq!(tallies.len(), 1);
     assert_eq!(shared.deadlines.next_timer(), Some((full_at, Timer::Tally)));
-    shared.now = full_at;
+    pass_time(&mut shared, full_at);
     look(&mut tallies, &mut shared);
     assert_eq!((tallies.len(), tallies.app_ids().count()), (0, 0));
     assert_eq!(shared.deadlines.next_timer(), None);
@@ -122,14 +123,14 @@ fn used_rates_are_kept_for_the_next_session_until_full() {
     assert_eq!(tallies.len(), 0);
     let used = || {
         let mut used = full();
-        assert!(used.as_mut().is_some_and(|used| used.sends.take(Instant::ORIGIN)));
+        assert!(used.as_mut().is_some_and(|used| used.take(Paced::Send, Instant::ORIGIN)));
         used
     };
     tallies.keep_allowance(&mut shared, &app_id(), &uid("alice"), used());
     assert!(tallies.take_allowance(&app_id(), &uid("alice")).is_some());
     assert!(tallies.take_allowance(&app_id(), &uid("alice")).is_none());
     tallies.keep_allowance(&mut shared, &app_id(), &uid("alice"), used());
-    shared.now = SECOND;
+    pass_time(&mut shared, SECOND);
     look(&mut tallies, &mut shared);
     assert_eq!(tallies.len(), 0);
 }
@@ -138,7 +139,8 @@ fn used_rates_are_kept_for_the_next_session_until_full() {
 fn tally_has_one_deadline_for_its_next_task() {
     let (mut tallies, mut shared) = tallies();
     let mut used = Allowance::full(&Config::default(), Instant::ORIGIN);
-    assert!(used.member_lists.take_many(3 * MEMBER_LIST_BYTES_PER_SECOND, Instant::ORIGIN));
+    let three_seconds = 3 * MEMBER_LIST_BYTES_PER_SECOND as usize;
+    assert_eq!(used.take_member_list(three_seconds, Instant::ORIGIN), Ok(()));
     let full_at = used.full_at();
     tallies.keep_allowance(&mut shared, &app_id(), &uid("alice"), Some(Box::new(used)));
     assert_eq!(shared.deadlines.next_timer(), Some((full_at, Timer::Tally)));
@@ -151,7 +153,7 @@ fn tally_has_one_deadline_for_its_next_task() {
     );
     assert_eq!(shared.deadlines.pop_due(full_at), None);
     // After the turn, the former deadline is armed again.
-    shared.now = turn;
+    pass_time(&mut shared, turn);
     tallies.has_come_due(&app_id(), &uid("alice"));
     assert_eq!(next_in_queue(&mut tallies, &mut shared, turn), Some(LinkId(3)));
     tallies.look_again(&mut shared, &app_id(), &uid("alice"));
