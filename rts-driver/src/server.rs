@@ -12,6 +12,7 @@
 
 mod accept;
 mod admission;
+mod gate;
 mod handshakes;
 mod hooked_core;
 mod hooks;
@@ -26,6 +27,7 @@ mod ready_queue;
 mod shard;
 mod shared;
 mod token_bucket;
+mod until;
 
 pub use admission::LinkLimits;
 pub use hooks::{Authenticate, Begun, PostToAppServer, Posting, Watch};

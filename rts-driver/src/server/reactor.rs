@@ -43,8 +43,10 @@ use write::Writer;
 /// A link is read again only after the core has taken its earlier input, and the answer to it is
 /// written. Otherwise the end of a link could overtake the answer to its last frames.
 pub(crate) struct Reactor<R: Runtime> {
-    /// Weak: the reactor does not keep the shard alive; links do.
+    /// Weak, since a reactor without links does not keep the shard alive.
     shared: Weak<Shared<R>>,
+    /// Keeps the shard alive while there are links.
+    alive: Option<Arc<Shared<R>>>,
     timer: Timer<R>,
     io: LinkIo<R>,
     reader: Reader<R>,
@@ -58,6 +60,7 @@ impl<R: Runtime> Reactor<R> {
         let handshakes = HandshakePool::new(&shared.ready, &shared.handshakes_per_second);
         Self {
             shared: Arc::downgrade(shared),
+            alive: None,
             timer: Timer::new(),
             io: LinkIo::new(handshakes),
             reader: Reader::new(&shared.ready),
@@ -75,7 +78,7 @@ impl<R: Runtime> Reactor<R> {
         loop {
             let Some(shared) = self.shared.upgrade() else { return };
             let deadline = self.turn(&shared).and_then(|deadline| shared.to_std(deadline));
-            drop(shared);
+            self.alive = self.io.links.has_links().then_some(shared);
             let mut has_waited = false;
             if !self.has_more() {
                 poll_fn(|context| {

@@ -13,7 +13,7 @@ use rts_proto::{AppId, Instant, OnlineStatus, UserId};
 use rts_stream::Acceptor;
 
 use crate::link::Link;
-use crate::runtime::Runtime;
+use crate::runtime::{Runtime, Stream as _};
 use crate::server::accept::accept;
 use crate::server::admission::LinkLimits;
 use crate::server::hooked_core::HookedCore;
@@ -61,7 +61,7 @@ impl<R: Runtime> Shard<R> {
     pub fn set_link_limits(&self, limits: LinkLimits) {
         let per_second = &self.shared.handshakes_per_second;
         per_second.store(limits.handshakes_per_second, Ordering::Relaxed);
-        self.shared.admission().set_limits(limits);
+        self.shared.gate.set_limits(limits);
     }
 
     /// Accepts links with the layers of `acceptor`, and serves them until
@@ -88,7 +88,7 @@ impl<R: Runtime> Shard<R> {
     /// Waits until no link is left. Cancel safe. Without a [`shutdown`](Self::shutdown), new links
     /// may arrive.
     pub async fn closed(&self) {
-        self.shared.closed().await;
+        self.shared.gate.emptied().await;
     }
 
     /// Ready when the reactor has ended by a panic, which is a bug. Its links are gone, and the
@@ -154,7 +154,7 @@ impl<R: Runtime> Shard<R> {
             tracing::error!(%error, "no random numbers for a link: it is dropped");
             return;
         }
-        let Some(guard) = self.shared.admit(peer, &stream) else { return };
+        let Some(guard) = self.shared.gate.admit(peer, stream.descriptor()) else { return };
         let link = Link::new(stream, acceptor.layers());
         self.shared.add_link(ResumeKey(key), peer, link, guard);
         // The runtime of the previous reactor may have ended, and this may be another runtime.

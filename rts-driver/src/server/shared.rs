@@ -12,27 +12,26 @@ use rts_proto::wire::ResumeKey;
 use rts_proto::{CallId, Instant, LinkId};
 
 use crate::link::Link;
-use crate::runtime::{Runtime, Stream as _};
-use crate::server::admission::{Admission, Permit};
-use crate::server::handshakes::Lane;
+use crate::runtime::Runtime;
+use crate::server::gate::{Gate, LinkGuard};
 use crate::server::hooked_core::{HookedCore, LinkOutput};
 use crate::server::log::targets::LINKS;
 use crate::server::notice_log::NoticeLog;
 use crate::server::posts::NewPost;
 use crate::server::probes::Probes;
 use crate::server::ready_queue::ReadyQueue;
+use crate::server::until::until;
 
 pub(crate) struct Shared<R: Runtime> {
     state: Mutex<State<R>>,
     clock: Clock,
     /// Wakes the reactor, also when the shard is gone.
     pub(crate) ready: Arc<ReadyQueue>,
-    /// Counts links that are not closed.
-    admission: Mutex<Admission>,
+    pub(crate) gate: Arc<Gate>,
     /// The limit on handshakes, for any reactor of this shard.
     pub(crate) handshakes_per_second: Arc<AtomicU32>,
     pub(crate) probes: Arc<Probes>,
-    /// The shard was shut down, or no link is left, or its reactor has ended.
+    /// The shard was shut down, or its reactor has ended.
     ended: Event,
 }
 
@@ -59,7 +58,9 @@ pub(crate) struct NewLink<R: Runtime> {
     pub(crate) key: ResumeKey,
     pub(crate) peer: SocketAddr,
     pub(crate) link: Link<R::Stream>,
-    pub(crate) guard: LinkGuard<R>,
+    pub(crate) guard: LinkGuard,
+    /// Keeps the shard alive until its reactor has the link.
+    _shard: Arc<Shared<R>>,
 }
 
 impl<R: Runtime> Shared<R> {
@@ -78,7 +79,7 @@ impl<R: Runtime> Shared<R> {
             state: Mutex::new(state),
             clock: Clock::start(),
             ready: Arc::default(),
-            admission: Mutex::default(),
+            gate: Arc::default(),
             handshakes_per_second: Arc::default(),
             probes: Arc::default(),
             ended: Event::new(),
@@ -89,11 +90,6 @@ impl<R: Runtime> Shared<R> {
     /// left.
     pub(crate) fn lock(&self) -> MutexGuard<'_, State<R>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// No code that can panic runs under this lock, and no other lock is taken.
-    pub(crate) fn admission(&self) -> MutexGuard<'_, Admission> {
-        self.admission.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn now(&self) -> Instant {
@@ -167,37 +163,19 @@ impl<R: Runtime> Shared<R> {
         });
     }
 
-    /// Admits a link from this peer, unless the limits refuse it.
-    pub(crate) fn admit(
-        self: &Arc<Self>,
-        peer: SocketAddr,
-        stream: &R::Stream,
-    ) -> Option<LinkGuard<R>> {
-        let now = std::time::Instant::now();
-        // Without the lock, because this is code of the embedder.
-        let descriptor = stream.descriptor();
-        let admitted = self.admission().admit(peer, descriptor, now);
-        match admitted {
-            Ok(permit) => Some(LinkGuard { shared: Arc::clone(self), permit }),
-            Err(no_place) => {
-                no_place.log(peer);
-                None
-            }
-        }
-    }
-
     /// Hands a link to the reactor, and wakes the reactor.
     pub(crate) fn add_link(
-        &self,
+        self: &Arc<Self>,
         key: ResumeKey,
         peer: SocketAddr,
         link: Link<R::Stream>,
-        guard: LinkGuard<R>,
+        guard: LinkGuard,
     ) {
+        let _shard = Arc::clone(self);
         let mut state = self.lock();
         state.last_link += 1;
         let id = LinkId(state.last_link);
-        state.new_links.push(NewLink { id, key, peer, link, guard });
+        state.new_links.push(NewLink { id, key, peer, link, guard, _shard });
         drop(state);
         tracing::debug!(target: LINKS, address = %peer, link = %id, "link accepted");
         self.ready.notify();
@@ -209,25 +187,11 @@ impl<R: Runtime> Shared<R> {
     }
 
     pub(crate) async fn shut_down(&self) {
-        self.until(|| self.lock().is_shut_down).await;
-    }
-
-    pub(crate) async fn closed(&self) {
-        self.until(|| self.admission().is_empty()).await;
+        until(&self.ended, || self.lock().is_shut_down).await;
     }
 
     pub(crate) async fn failed(&self) {
-        self.until(|| self.lock().has_failed).await;
-    }
-
-    async fn until(&self, is_so: impl Fn() -> bool) {
-        loop {
-            let ended = self.ended.listen();
-            if is_so() {
-                return;
-            }
-            ended.await;
-        }
+        until(&self.ended, || self.lock().has_failed).await;
     }
 
     /// Returns true if there was no reactor. The caller then makes one.
@@ -250,36 +214,5 @@ impl<R: Runtime> Shared<R> {
 impl<R: Runtime> Drop for Shared<R> {
     fn drop(&mut self) {
         self.ready.notify();
-    }
-}
-
-/// Counts a link that is not closed, and keeps the shard alive.
-pub(crate) struct LinkGuard<R: Runtime> {
-    shared: Arc<Shared<R>>,
-    permit: Permit,
-}
-
-impl<R: Runtime> LinkGuard<R> {
-    /// Whether the limits of a network do not apply to this link.
-    pub(crate) fn is_exempt(&self) -> bool {
-        self.permit.is_exempt()
-    }
-
-    /// The lane in which the link's handshake waits before it begins.
-    pub(crate) fn lane(&self) -> Lane {
-        self.permit.lane()
-    }
-
-    /// A user has logged in over this link.
-    pub(crate) fn logged_in(&mut self) {
-        self.shared.admission().logged_in(&mut self.permit);
-    }
-}
-
-impl<R: Runtime> Drop for LinkGuard<R> {
-    fn drop(&mut self) {
-        if self.shared.admission().release(self.permit, std::time::Instant::now()) {
-            self.shared.ended.notify(usize::MAX);
-        }
     }
 }

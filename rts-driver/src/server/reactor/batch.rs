@@ -7,11 +7,10 @@ use foldhash::fast::FixedState;
 use rts_proto::LinkId;
 use rts_proto::server::Input;
 
-use crate::runtime::Runtime;
+use crate::server::gate::LinkGuard;
 use crate::server::notice_log::LinkFacts;
-use crate::server::shared::LinkGuard;
 
-pub(super) struct Batch<R: Runtime> {
+pub(super) struct Batch {
     inputs: Vec<Input>,
     /// Frames among the inputs, and input that counts as frames.
     frames: usize,
@@ -21,10 +20,10 @@ pub(super) struct Batch<R: Runtime> {
     gone: HashMap<LinkId, LinkFacts, FixedState>,
     /// Guards of links that are gone. These links count against the limits until the core has the
     /// input.
-    guards: Vec<LinkGuard<R>>,
+    guards: Vec<LinkGuard>,
 }
 
-impl<R: Runtime> Batch<R> {
+impl Batch {
     pub(super) fn new() -> Self {
         Self {
             inputs: Vec::new(),
@@ -55,7 +54,7 @@ impl<R: Runtime> Batch<R> {
         self.frames += frames;
     }
 
-    pub(super) fn disconnected(&mut self, id: LinkId, facts: LinkFacts, guard: LinkGuard<R>) {
+    pub(super) fn disconnected(&mut self, id: LinkId, facts: LinkFacts, guard: LinkGuard) {
         self.guards.push(guard);
         self.closed(id, facts);
     }
@@ -96,7 +95,7 @@ impl<R: Runtime> Batch<R> {
     }
 }
 
-impl<R: Runtime> Extend<Input> for Batch<R> {
+impl Extend<Input> for Batch {
     fn extend<I: IntoIterator<Item = Input>>(&mut self, inputs: I) {
         self.inputs.extend(inputs);
     }

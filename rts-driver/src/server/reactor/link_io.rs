@@ -26,7 +26,7 @@ const LAYERED_BYTES_PER_FRAME: usize = 16;
 /// because it passes the batch to the core while it applies the core's outputs to the links.
 pub(super) struct LinkIo<R: Runtime> {
     pub(super) links: LinkTable<R>,
-    pub(super) batch: Batch<R>,
+    pub(super) batch: Batch,
     log: NoticeLog,
     /// The number of the current turn.
     turn: u64,

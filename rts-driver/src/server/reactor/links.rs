@@ -13,13 +13,14 @@ use rts_proto::server::Input;
 use super::frame_counter::FrameCounter;
 use crate::link::{Link, Overflow};
 use crate::runtime::{Runtime, Stream};
+use crate::server::gate::LinkGuard;
 use crate::server::handshakes::{Finished, HandshakePool, Job, Lane, QueueKey};
 use crate::server::hooked_core::LinkOutput;
 use crate::server::link_end::{Fault, LinkEnd};
 use crate::server::network::Network;
 use crate::server::notice_log::{LinkFacts, Peer};
 use crate::server::ready_queue::{LinkWaker, ReadyQueue};
-use crate::server::shared::{LinkGuard, NewLink};
+use crate::server::shared::NewLink;
 
 /// All links by their number, also those in handshakes.
 pub(super) struct LinkTable<R: Runtime> {
@@ -45,7 +46,7 @@ pub(super) struct LinkEntry<R: Runtime> {
     link_waker: Arc<LinkWaker>,
     /// Made from `link_waker`.
     waker: Waker,
-    guard: LinkGuard<R>,
+    guard: LinkGuard,
     /// `None` while the link stays.
     ending: Option<Ending>,
     /// Whether the link is in the list of pending links.
@@ -109,6 +110,10 @@ impl<R: Runtime> LinkTable<R> {
 
     pub(super) fn remove(&mut self, id: LinkId) -> Option<LinkEntry<R>> {
         self.entries.remove(&id).map(|entry| *entry)
+    }
+
+    pub(super) fn has_links(&self) -> bool {
+        !self.entries.is_empty()
     }
 
     pub(super) fn ids(&self) -> impl Iterator<Item = LinkId> + '_ {
@@ -288,12 +293,12 @@ impl<R: Runtime> LinkEntry<R> {
         }
     }
 
-    pub(super) fn into_guard(self) -> LinkGuard<R> {
+    pub(super) fn into_guard(self) -> LinkGuard {
         self.guard
     }
 
     /// The link, if it is here, and the guard that keeps it counted.
-    pub(super) fn into_link(self) -> Option<(Link<R::Stream>, LinkGuard<R>)> {
+    pub(super) fn into_link(self) -> Option<(Link<R::Stream>, LinkGuard)> {
         match self.location {
             Location::Reactor(link) => Some((link, self.guard)),
             Location::Handshake(_) => None,

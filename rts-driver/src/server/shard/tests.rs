@@ -8,7 +8,6 @@ use bytes::Bytes;
 
 use super::*;
 use crate::link::READ_BYTES;
-use crate::runtime::Stream as _;
 use crate::server::handshakes::HandshakePool;
 use crate::testing::{Pipe, Still, pipe};
 use rts_proto::limits::{FRAME_BYTES_MAX, FRAME_BYTES_MAX_BEFORE_LOGIN};
@@ -18,6 +17,7 @@ use rts_proto::{CloseCode, LinkId, MessageConfig, MessageId, Payload, SendCode};
 use rts_stream::Origins;
 
 mod decisions;
+mod places;
 mod turns;
 
 /// Turns after which all work is done.
@@ -235,41 +235,6 @@ fn answers_all_queries_before_the_end_of_a_link() {
     assert!(peer.poll_shutdown(&mut context).is_ready());
     stepped.turn_until_quiet();
     assert_eq!(answers(read_all(&mut peer)), questions.iter().sum::<usize>() + 1);
-}
-
-#[test]
-fn login_frees_a_place_before_login() {
-    let mut stepped = SteppedShard::new();
-    let limits = LinkLimits { per_network_before_login_max: 1, ..LinkLimits::default() };
-    stepped.shard.set_link_limits(limits);
-    let mut alice = stepped.accept(CAPACITY);
-    assert!(is_closed(&mut stepped.accept(CAPACITY)), "alice has the place");
-    alice.write(&[hello(), login("alice")].concat());
-    stepped.turn_until_quiet();
-    let mut second = stepped.accept(CAPACITY);
-    assert!(!is_closed(&mut second));
-    assert!(is_closed(&mut stepped.accept(CAPACITY)));
-    drop(second);
-    stepped.turn_until_quiet();
-    assert!(!is_closed(&mut stepped.accept(CAPACITY)), "the place of the closed link is free");
-}
-
-#[test]
-fn expected_connection_takes_no_place() {
-    let mut stepped = SteppedShard::new();
-    stepped.shard.set_link_limits(LinkLimits { links_max: 1, ..LinkLimits::default() });
-    let at = SocketAddr::from(([127, 0, 0, 1], 1));
-    let expected = stepped.shard.expect(at);
-    assert!(is_closed(&mut stepped.accept(CAPACITY)));
-    assert!(stepped.shard.shared.admission().is_empty());
-    let mut second = stepped.accept(CAPACITY);
-    stepped.turn_until_quiet();
-    assert!(!is_closed(&mut second), "only one connection was expected");
-    drop(expected);
-    drop(second);
-    stepped.turn_until_quiet();
-    drop(stepped.shard.expect(at));
-    assert!(!is_closed(&mut stepped.accept(CAPACITY)), "the expectation has ended");
 }
 
 #[test]

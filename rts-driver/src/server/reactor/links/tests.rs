@@ -25,7 +25,7 @@ fn table(acceptor: &Acceptor) -> LinkTable<Still> {
     let shared = Arc::new(Shared::<Still>::new(core));
     let (near, _) = pipe(1_024);
     let peer = ([192, 0, 2, 1], 1).into();
-    let guard = shared.admit(peer, &near).expect("the first link");
+    let guard = shared.gate.admit(peer, None).expect("the first link");
     shared.add_link(ResumeKey([1; 16]), peer, Link::new(near, acceptor.layers()), guard);
     let new_link = shared.lock().new_links.pop().expect("it was added");
     let pool = HandshakePool::new(&shared.ready, &shared.handshakes_per_second);

@@ -236,7 +236,7 @@ fn shutdown_ends_links_that_wait_for_a_handshake() {
     stepped.shard.shutdown(Duration::ZERO);
     stepped.turn_until_quiet();
     assert_eq!(stepped.shard.stats().links, 0);
-    assert!(stepped.shard.shared.admission().is_empty(), "the places are free");
+    assert!(stepped.shard.shared.gate.is_empty(), "the places are free");
     stepped.handshakes.run_once();
     assert_eq!(heard(&mut peers[1..]), 0, "closed links get nothing");
 }
@@ -254,7 +254,7 @@ fn dropped_reactor_closes_links_in_handshake() {
         }
         drop(reactor);
         assert_eq!(shard.stats().links, 0);
-        assert!(shard.shared.admission().is_empty());
+        assert!(shard.shared.gate.is_empty());
         read_all(&mut peer);
         let mut context = Context::from_waker(Waker::noop());
         let end = peer.poll_read(&mut context, &mut [0]);
