@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use rts_proto::LinkId;
 use rts_proto::server::Notice;
+use tracing::field::DisplayValue;
 
 use crate::server::link_end::LinkEnd;
 
@@ -15,6 +16,12 @@ pub(crate) struct Peer {
     /// The limits of a network do not apply to the peer. It may be a proxy, with lines about many
     /// clients.
     pub(crate) is_exempt: bool,
+}
+
+/// The peer and the link of a notice, as fields of a line.
+pub(super) struct At {
+    pub(super) address: Option<DisplayValue<SocketAddr>>,
+    pub(super) link: Option<DisplayValue<LinkId>>,
 }
 
 /// The driver's facts about a link.

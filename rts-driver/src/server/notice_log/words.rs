@@ -1,7 +1,7 @@
 //! Texts of the log for causes. A text names the limit in a server's configuration, if there is
 //! one.
 
-use rts_proto::server::{Forbidden, JoinRefusal, Rate};
+use rts_proto::server::{Forbidden, JoinRefusal, Rate, Refusal};
 use rts_proto::{BroadcastCode, CloseCode, LeaveReason, MessageConfig, RoomState, SendCode};
 
 /// The name of the limit in a server's configuration.
@@ -29,6 +29,16 @@ pub(super) fn ban(forbidden: &Forbidden) -> (i64, &'static str) {
         Forbidden::Join { state, .. } => {
             (state.code().into(), "the user is banned from this room, or from all")
         }
+    }
+}
+
+/// Why a login was refused. The authenticator explains its own verdict.
+pub(super) fn login_refusal(refusal: Refusal, explain: impl FnOnce() -> String) -> String {
+    match refusal {
+        Refusal::Verdict => explain(),
+        Refusal::Banned => "banned from logging in by the app's back end".to_owned(),
+        Refusal::ReservedUid => "the user id is reserved".to_owned(),
+        Refusal::NoGreaterClaim => "the user's session has the last claim".to_owned(),
     }
 }
 
