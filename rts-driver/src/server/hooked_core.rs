@@ -152,3 +152,6 @@ impl HookedCore {
         Arc::clone(&self.poster)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -52,3 +52,45 @@ impl Drop for ExpectedConnection {
         self.probes.expected().remove(&self.from);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
+    fn at(port: u16) -> SocketAddr {
+        ([127, 0, 0, 1], port).into()
+    }
+
+    #[test]
+    fn each_expected_connection_comes_once() {
+        let probes = Arc::new(Probes::default());
+        let _expected = [probes.expect(at(1)), probes.expect(at(2))];
+        assert!(!probes.take_expected(at(3)));
+        assert!(probes.take_expected(at(2)) && probes.take_expected(at(1)));
+        assert!(!probes.take_expected(at(1)));
+    }
+
+    #[test]
+    fn dropped_expectation_is_over_and_others_stay() {
+        let probes = Arc::new(Probes::default());
+        let (first, _second) = (probes.expect(at(1)), probes.expect(at(2)));
+        drop(first);
+        assert!(!probes.take_expected(at(1)));
+        assert!(probes.take_expected(at(2)));
+    }
+
+    #[test]
+    fn every_waiting_task_learns_of_the_next_turn_only() {
+        let probes = Probes::default();
+        let mut context = Context::from_waker(Waker::noop());
+        probes.turn_is_made();
+        let (mut first, mut second) = (pin!(probes.next_turn()), pin!(probes.next_turn()));
+        assert!(first.as_mut().poll(&mut context).is_pending());
+        assert!(second.as_mut().poll(&mut context).is_pending());
+        probes.turn_is_made();
+        assert!(first.as_mut().poll(&mut context).is_ready());
+        assert!(second.as_mut().poll(&mut context).is_ready());
+    }
+}

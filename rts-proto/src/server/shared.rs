@@ -200,3 +200,110 @@ impl Shared {
         [sessions.kept(), deadlines.kept(), outbox.kept()].concat()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+    use crate::SendCode;
+    use crate::limits::REFUSAL_NOTICE_EVERY;
+    use crate::server::testing::{
+        app_id, before, begin_linked_session, link_of, number, other_app_id, outputs, pass_time,
+        room_id, uid,
+    };
+    use crate::{MessageConfig, MessageId};
+
+    fn shared_at(level: NoticeLevel) -> Shared {
+        let config = Config { reported_apps: [app_id()].into(), ..Config::default() };
+        let mut shared = Shared::new(config);
+        shared.take_notice(level);
+        shared
+    }
+
+    fn emptied() -> Report {
+        Report::RoomEmptied { room: room_id("lobby") }
+    }
+
+    #[test]
+    fn report_goes_to_the_apps_back_end_and_to_developers() {
+        let report = || emptied();
+        let notice = |app_id| Output::Notice(Notice::Reported { app_id, report: report() });
+        let (own, other) = (app_id(), other_app_id());
+        for (app_id, level, expected) in [
+            (&own, NoticeLevel::Off, Vec::from([Output::Report(own.clone(), report())])),
+            (&own, NoticeLevel::Sessions, Vec::from([Output::Report(own.clone(), report())])),
+            (
+                &own,
+                NoticeLevel::All,
+                Vec::from([notice(own.clone()), Output::Report(own.clone(), report())]),
+            ),
+            (&other, NoticeLevel::All, Vec::from([notice(other.clone())])),
+        ] {
+            let mut shared = shared_at(level);
+            shared.report(app_id, report);
+            assert_eq!(outputs(&mut shared), expected, "{app_id} {level:?}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_gets_is_not_made() {
+        let mut shared = shared_at(NoticeLevel::Sessions);
+        let alice = begin_linked_session(&mut shared, "alice");
+        shared.report(&other_app_id(), || unreachable!("no back end"));
+        shared.detail_of(alice, || unreachable!("no developer"));
+        shared.take_notice(NoticeLevel::Off);
+        shared.notice(|_| unreachable!("no operator"));
+        shared.notice_of(alice, |_, _| unreachable!("no operator"));
+        shared.notice_over_rate(alice, Rate::Sends);
+        assert!(outputs(&mut shared).is_empty());
+    }
+
+    #[test]
+    fn notice_of_a_session_names_its_user_and_link() {
+        let mut shared = shared_at(NoticeLevel::All);
+        let alice = begin_linked_session(&mut shared, "alice");
+        let detail = || Detail::NotDelivered {
+            to: "bob".into(),
+            id: MessageId(1),
+            config: MessageConfig::ReliableOrdered,
+            code: SendCode::Broken,
+        };
+        shared.detail_of(alice, detail);
+        shared.notice_over_rate(alice, Rate::Joins);
+        shared.notice_of(number(99), |_, _| unreachable!("no session"));
+        shared.detail_of(number(99), || unreachable!("no session"));
+        let (link, app_id, uid) = (Some(link_of(alice)), app_id(), uid("alice"));
+        let (other_app_id, other_uid) = (app_id.clone(), uid.clone());
+        assert_eq!(
+            outputs(&mut shared),
+            [
+                Output::Notice(Notice::Detail { link, app_id, uid, detail: detail() }),
+                Output::Notice(Notice::OverRate {
+                    link,
+                    app_id: other_app_id,
+                    uid: other_uid,
+                    rate: Rate::Joins,
+                }),
+            ]
+        );
+    }
+
+    #[test]
+    fn refusals_of_a_user_are_noticed_now_and_then() {
+        let mut shared = shared_at(NoticeLevel::Sessions);
+        let alice = begin_linked_session(&mut shared, "alice");
+        let bob = begin_linked_session(&mut shared, "bob");
+        let next = shared.now() + REFUSAL_NOTICE_EVERY;
+        let mut noticed = |now, session| {
+            pass_time(&mut shared, now);
+            shared.notice_banned(session, Forbidden::Send);
+            shared.notice_over_rate(session, Rate::Sends);
+            outputs(&mut shared).len()
+        };
+        assert_eq!(noticed(Instant::ORIGIN, alice), 1);
+        assert_eq!(noticed(before(next), alice), 0);
+        assert_eq!(noticed(before(next), bob), 1, "each user has its own");
+        assert_eq!(noticed(next, alice), 1);
+    }
+}

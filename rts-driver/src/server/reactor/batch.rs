@@ -100,3 +100,77 @@ impl Extend<Input> for Batch {
         self.inputs.extend(inputs);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::server::gate::Gate;
+    use crate::server::link_end::LinkEnd;
+    use crate::server::notice_log::Peer;
+
+    const ALICE: LinkId = LinkId(1);
+    const BOB: LinkId = LinkId(2);
+
+    fn address(link: LinkId) -> SocketAddr {
+        ([192, 0, 2, 1], u16::try_from(link.0).expect("small")).into()
+    }
+
+    fn facts(link: LinkId) -> LinkFacts {
+        let peer = Peer { address: address(link), is_exempt: false };
+        LinkFacts { peer, end: Some(LinkEnd::Closed) }
+    }
+
+    #[test]
+    fn inputs_come_in_order_and_their_frames_count_once() {
+        let mut batch = Batch::new();
+        assert!(batch.is_empty());
+        let bytes = Bytes::from_static(b"two frames");
+        batch.received(ALICE, bytes.clone(), 2);
+        batch.push(Input::Congested(BOB, true));
+        batch.count_frames(3);
+        batch.extend([Input::Tick]);
+        assert_eq!(batch.frames(), 5);
+        let inputs: Vec<Input> = batch.drain_inputs().collect();
+        let expected = [Input::Received(ALICE, bytes), Input::Congested(BOB, true), Input::Tick];
+        assert_eq!(inputs, expected);
+        assert!(batch.is_empty());
+        assert_eq!(batch.frames(), 0);
+    }
+
+    #[test]
+    fn link_is_counted_until_the_core_knows_that_it_is_gone() {
+        let gate = Arc::new(Gate::default());
+        let guard = gate.admit(address(ALICE), None).expect("no limit");
+        let mut batch = Batch::new();
+        batch.disconnected(ALICE, facts(ALICE), guard);
+        let inputs: Vec<Input> = batch.drain_inputs().collect();
+        assert_eq!(inputs, [Input::Disconnected(ALICE)]);
+        assert!(!gate.is_empty());
+        batch.release_gone();
+        assert!(gate.is_empty());
+    }
+
+    #[test]
+    fn facts_of_a_gone_link_stay_until_its_notices_are_out() {
+        let mut batch = Batch::new();
+        batch.closed(ALICE, facts(ALICE));
+        drop(batch.drain_inputs());
+        let found = batch.facts_of_gone(ALICE).expect("it is gone");
+        assert_eq!(found.peer.address, address(ALICE));
+        assert!(batch.facts_of_gone(BOB).is_none());
+        batch.release_gone();
+        assert!(batch.facts_of_gone(ALICE).is_none());
+    }
+
+    #[test]
+    fn links_before_login_are_asked_about_once() {
+        let mut batch = Batch::new();
+        batch.add_before_login(ALICE);
+        batch.add_before_login(BOB);
+        assert!(batch.drain_before_login().eq([ALICE, BOB]));
+        assert_eq!(batch.drain_before_login().count(), 0);
+    }
+}
