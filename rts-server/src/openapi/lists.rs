@@ -1,7 +1,32 @@
 //! Converts the core's pages and figures to those of the OpenAPI.
 
-use rts_openapi::{ListedRoom, ListedUser, RoomList, Stats, UserList};
+use rts_openapi::{
+    ListedRoom, ListedUser, OnlineUsers, RoomList, Stats, UserList, UserStatus, UserStatuses,
+};
 use rts_proto::server::{AppStats, Page, RoomFigures, UserFigures};
+use rts_proto::{OnlineStatus, UserId};
+
+/// The members of a room; `None` when the room does not exist.
+pub(super) fn members<'a>(
+    members: Option<impl ExactSizeIterator<Item = &'a UserId>>,
+) -> OnlineUsers {
+    members.map_or_else(OnlineUsers::default, |members| OnlineUsers {
+        room_exists: true,
+        total_user: Some(members.len()),
+        visible_user_list: Some(members.map(ToString::to_string).collect()),
+        total_invisible_user: Some(0),
+        invisible_user_list: Some(Vec::new()),
+    })
+}
+
+pub(super) fn statuses(
+    uids: &[UserId],
+    status_of: impl Fn(&UserId) -> OnlineStatus,
+) -> UserStatuses {
+    let status =
+        |uid: &UserId| UserStatus { user_id: uid.to_string(), status: status_of(uid).code() };
+    UserStatuses { users: uids.iter().map(status).collect() }
+}
 
 pub(super) fn users(page: Page<UserFigures>) -> UserList {
     let Page { items, has_more, total } = page;

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use rts_openapi::{
     Banned, CLOCK_SKEW_SECONDS_MAX, Call, Command, Ended, Error, ErrorCode, OnlineUsers, Removed,
-    Revoked, RoomList, Sent, Stats, Unbanned, UserList, UserStatus, UserStatuses,
+    Revoked, RoomList, Sent, Stats, Unbanned, UserList, UserStatuses,
 };
-use rts_proto::server::{Ban, CommandError};
+use rts_proto::server::{Ban, Command as CoreCommand, Returned, Server};
+use rts_proto::{AppId, Instant, RoomId, UserId};
 use rts_transport_tokio::server::Shard;
 use serde::Serialize;
 
@@ -50,98 +51,123 @@ pub(super) async fn run(shard: &Shard, state: &Arc<State>, call: Call) -> Result
 }
 
 fn carry_out(shard: &Shard, state: &State, call: Call) -> Result<Given, Error> {
-    let Call { app_id: app, command } = call;
-    shard.command(|server, now| match command {
-        Command::Unicast { from, to, payload } => {
-            sent(server.unicast(now, &app, from, &to, payload))
+    let Call { app_id, command } = &call;
+    shard.command(|server, now| {
+        let mut core = Core { server, now, app_id, state };
+        match command {
+            Command::Unicast { from, to, payload } => {
+                core.run(CoreCommand::Unicast { app_id, from, to, payload }).map(sent)
+            }
+            Command::Broadcast { room: room_id, from, payload } => {
+                core.run(CoreCommand::BroadcastToRoom { app_id, room_id, from, payload }).map(sent)
+            }
+            Command::RoomUnicast { room: room_id, from, to, payload } => core
+                .run(CoreCommand::UnicastInRoom { app_id, room_id, from, to, payload })
+                .map(sent),
+            Command::Kick { room: room_id, uid, interval: Duration::ZERO } => {
+                core.run(CoreCommand::Kick { app_id, room_id, uid }).map(removed)
+            }
+            Command::Kick { room, uid, interval } => {
+                core.ban(&Ban::UserInRoom(room.clone(), uid.clone()), *interval).map(removed)
+            }
+            Command::Dismiss { room, interval } => core.dismiss(room, *interval).map(removed),
+            Command::Ban { ban, interval } => core.ban(ban, *interval).map(|_| banned()),
+            Command::Disconnect { uid } => core.run(CoreCommand::PutOut { app_id, uid }).map(ended),
+            Command::BanLogin { uid, interval } => {
+                let interval = interval.unwrap_or(Duration::MAX);
+                core.ban(&Ban::Login(uid.clone()), interval).map(ended)
+            }
+            Command::Unban { ban } => core.unban(ban).map(unbanned),
+            Command::Revoke { uid, issued_before } => core.revoke(uid.as_ref(), *issued_before),
+            Command::OnlineUsers { room } => {
+                Ok(Given::OnlineUsers(lists::members(server.room_members(app_id, room))))
+            }
+            Command::Statuses { uids } => {
+                let status_of = |uid: &UserId| server.online_status(now, app_id, uid);
+                Ok(Given::UserStatuses(lists::statuses(uids, status_of)))
+            }
+            Command::Users { after, limit } => {
+                let page = server.users_page(now, app_id, after.as_ref(), *limit);
+                Ok(Given::Users(lists::users(page)))
+            }
+            Command::Rooms { after, limit } => {
+                Ok(Given::Rooms(lists::rooms(server.rooms_page(app_id, after.as_ref(), *limit))))
+            }
+            Command::Stats => Ok(Given::Stats(lists::stats(server.app_stats(app_id)))),
         }
-        Command::Broadcast { room, from, payload } => {
-            sent(server.broadcast_to_room(now, &app, &room, from, payload))
-        }
-        Command::RoomUnicast { room, from, to, payload } => {
-            sent(server.unicast_in_room(now, &app, &room, from, &to, payload))
-        }
-        Command::Kick { room, uid, interval: Duration::ZERO } => {
-            Ok(removed(server.kick(now, &app, &room, &uid).into()))
-        }
-        Command::Kick { room, uid, interval } => {
-            let ban = Ban::UserInRoom(room, uid);
-            let members = server.ban(now, &app, &ban, interval)?;
-            state.ban(&app, &ban, interval);
-            Ok(removed(members))
-        }
-        Command::Dismiss { room, interval: Duration::ZERO } => {
-            Ok(removed(server.dismiss(now, &app, &room)))
-        }
-        Command::Dismiss { room, interval } => {
-            let ban = Ban::Room(room.clone());
-            // The room is dismissed first, since a ban would tell its members another state.
-            server.check_ban(&app, &ban)?;
-            let members = server.dismiss(now, &app, &room);
-            server.ban(now, &app, &ban, interval)?;
-            state.ban(&app, &ban, interval);
-            Ok(removed(members))
-        }
-        Command::Ban { ban, interval } => {
-            server.ban(now, &app, &ban, interval)?;
-            state.ban(&app, &ban, interval);
-            let message = SUCCESS.to_owned();
-            Ok(Given::Banned(Banned { message }))
-        }
-        Command::OnlineUsers { room } => {
-            let members = server.room_members(&app, &room);
-            Ok(Given::OnlineUsers(members.map_or_else(OnlineUsers::default, |members| {
-                OnlineUsers {
-                    room_exists: true,
-                    total_user: Some(members.len()),
-                    visible_user_list: Some(members.map(ToString::to_string).collect()),
-                    total_invisible_user: Some(0),
-                    invisible_user_list: Some(Vec::new()),
-                }
-            })))
-        }
-        Command::Statuses { uids } => {
-            let users = uids.iter().map(|uid| UserStatus {
-                user_id: uid.to_string(),
-                status: server.online_status(now, &app, uid).code(),
-            });
-            Ok(Given::UserStatuses(UserStatuses { users: users.collect() }))
-        }
-        Command::Disconnect { uid } => Ok(ended(server.put_out(now, &app, &uid).into())),
-        Command::BanLogin { uid, interval } => {
-            let (ban, interval) = (Ban::Login(uid), interval.unwrap_or(Duration::MAX));
-            let sessions = server.ban(now, &app, &ban, interval)?;
-            state.ban(&app, &ban, interval);
-            Ok(ended(sessions))
-        }
-        Command::Unban { ban } => {
-            let was_banned = server.unban(now, &app, &ban);
-            state.ban(&app, &ban, Duration::ZERO);
-            Ok(Given::Unbanned(Unbanned { message: SUCCESS.to_owned(), was_banned }))
-        }
-        Command::Revoke { uid, issued_before } => {
-            let moment = moment(issued_before)?;
-            // Tokens are revoked first, so that the users cannot log in again in between.
-            let issued_before = state
-                .revoke(&app, uid.as_ref(), moment)
-                .map_err(|error| Error::new(ErrorCode::UserCountOverLimit, error.to_string()))?;
-            let sessions = server.revoke(now, &app, uid.as_ref(), issued_before);
-            Ok(Given::Revoked(Revoked { message: SUCCESS.to_owned(), sessions, issued_before }))
-        }
-        Command::Users { after, limit } => {
-            let page = server.users_page(now, &app, after.as_ref(), limit);
-            Ok(Given::Users(lists::users(page)))
-        }
-        Command::Rooms { after, limit } => {
-            Ok(Given::Rooms(lists::rooms(server.rooms_page(&app, after.as_ref(), limit))))
-        }
-        Command::Stats => Ok(Given::Stats(lists::stats(server.app_stats(&app)))),
     })
 }
 
-fn sent(result: Result<usize, CommandError>) -> Result<Given, Error> {
-    let receivers = result?;
-    Ok(Given::Sent(Sent { message: SUCCESS.to_owned(), receivers }))
+/// The core under the shard's lock, and the state that outlives restarts.
+struct Core<'a> {
+    server: &'a mut Server,
+    now: Instant,
+    app_id: &'a AppId,
+    state: &'a State,
+}
+
+impl Core<'_> {
+    /// Runs a command. Returns the number of its receivers, or of sessions, memberships or bans
+    /// that ended.
+    fn run(&mut self, command: CoreCommand<'_>) -> Result<usize, Error> {
+        match self.server.command(self.now, command) {
+            Returned::Nothing => Ok(0),
+            Returned::Whether(whether) => Ok(whether.into()),
+            Returned::Count(count) => Ok(count),
+            Returned::Result(result) => Ok(result?),
+        }
+    }
+
+    /// Sets a ban. Returns the number of sessions or memberships that it ended.
+    fn ban(&mut self, ban: &Ban, interval: Duration) -> Result<usize, Error> {
+        let ended = self.run(CoreCommand::Ban { app_id: self.app_id, ban, interval })?;
+        self.state.ban(self.app_id, ban, interval);
+        Ok(ended)
+    }
+
+    /// Removes all members, and bans the room unless the interval is zero.
+    fn dismiss(&mut self, room_id: &RoomId, interval: Duration) -> Result<usize, Error> {
+        let dismiss = CoreCommand::Dismiss { app_id: self.app_id, room_id };
+        if interval.is_zero() {
+            return self.run(dismiss);
+        }
+        let ban = Ban::Room(room_id.clone());
+        // The room is dismissed first, since a ban would tell its members another state.
+        self.server.check_ban(self.app_id, &ban)?;
+        let members = self.run(dismiss)?;
+        self.ban(&ban, interval)?;
+        Ok(members)
+    }
+
+    /// Returns whether the ban was in force.
+    fn unban(&mut self, ban: &Ban) -> Result<bool, Error> {
+        let lifted = self.run(CoreCommand::Unban { app_id: self.app_id, ban })?;
+        self.state.ban(self.app_id, ban, Duration::ZERO);
+        Ok(lifted > 0)
+    }
+
+    fn revoke(&mut self, uid: Option<&UserId>, asked: Option<u32>) -> Result<Given, Error> {
+        let (app_id, moment) = (self.app_id, moment(asked)?);
+        // Tokens are revoked first, so that the users cannot log in again in between.
+        let issued_before = self
+            .state
+            .revoke(app_id, uid, moment)
+            .map_err(|error| Error::new(ErrorCode::UserCountOverLimit, error.to_string()))?;
+        let sessions = self.run(CoreCommand::Revoke { app_id, uid, issued_before })?;
+        Ok(Given::Revoked(Revoked { message: SUCCESS.to_owned(), sessions, issued_before }))
+    }
+}
+
+fn sent(receivers: usize) -> Given {
+    Given::Sent(Sent { message: SUCCESS.to_owned(), receivers })
+}
+
+fn banned() -> Given {
+    Given::Banned(Banned { message: SUCCESS.to_owned() })
+}
+
+fn unbanned(was_banned: bool) -> Given {
+    Given::Unbanned(Unbanned { message: SUCCESS.to_owned(), was_banned })
 }
 
 fn removed(members: usize) -> Given {
