@@ -4,8 +4,6 @@
 mod current_link;
 mod engine_loop;
 
-use rts_proto::client::Config;
-
 use crate::runtime::Runtime;
 
 pub use rts_engine::{
@@ -13,14 +11,15 @@ pub use rts_engine::{
     ReservedLogin, Room, RoomEventHandler, Sent, ServerAnswer, sdk_version,
 };
 pub use rts_proto::client::{
-    BroadcastError, BusinessIdError, Call, CreateRoomError, Event, JoinError, JoinType, LogLevel,
-    LoginError, Observe, Parameters, ParametersError, Returned, RoomEvent, SendError, Timing,
-    TimingError, WarningCode,
+    BroadcastError, BusinessIdError, Call, Config, CreateRoomError, Event, Input, JoinError,
+    JoinType, LogLevel, LoginError, Membership, Observe, Output, Parameters, ParametersError,
+    Returned, RoomEvent, SendError, Timing, TimingError, WarningCode,
 };
 pub use rts_proto::{
-    AppId, BroadcastCode, CloseCode, ConnectionState, Disconnect, IdError, IdKind, LeaveReason,
-    LoginCode, LogoutReason, MessageConfig, MessageId, OnlineStatus, Payload, ProtocolError, Reply,
-    Retry, RoomId, RoomKey, RoomState, SendCode, ServerParamsCode, Text, UnknownCode, UserId,
+    AppId, BroadcastCode, CloseCode, ConnectionState, Disconnect, IdError, IdKind, Instant,
+    LeaveReason, LinkId, LoginCode, LogoutReason, MessageConfig, MessageId, OnlineStatus, Payload,
+    ProtocolError, Reply, Retry, RoomId, RoomKey, RoomState, SendCode, ServerParamsCode, Text,
+    UnknownCode, UserId,
 };
 pub use rts_stream::{
     Address, AddressError, AddressProblem, ConnectOptions, Connector, ConnectorError, Proxy,
@@ -43,8 +42,8 @@ pub enum ConnectError {
     #[error("an engine needs a runtime: call this from inside a tokio runtime")]
     NoRuntime,
     /// The system's random source failed.
-    #[error("the system's random source failed: {0}")]
-    Random(getrandom::Error),
+    #[error("the system's random source failed")]
+    Random(#[source] getrandom::Error),
 }
 
 /// Options of a new engine.

@@ -112,6 +112,7 @@ impl From<rts_proto::server::CommandError> for Error {
             CommandError::TooManyReceivers { .. } | CommandError::TooManyBans { .. } => {
                 ErrorCode::UserCountOverLimit
             }
+            _ => ErrorCode::InternalError,
         };
         Self::new(code, error.to_string())
     }

@@ -66,6 +66,7 @@ pub enum ProtocolError {
 
 /// Why a link ended: the code of its `Close` frame. `docs/protocol.md` section 9.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
+#[non_exhaustive]
 pub enum CloseCode {
     /// A frame that cannot be read.
     #[error("an invalid frame")]
@@ -119,7 +120,7 @@ pub enum CloseCode {
 
 impl CloseCode {
     /// Every code, in the order of the table.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: &'static [Self] = &[
         Self::BadFrame,
         Self::FrameTooLarge,
         Self::UnexpectedFrame,
@@ -164,7 +165,7 @@ impl CloseCode {
     /// The code with this number. A number outside the table counts as [`Self::BadFrame`].
     #[must_use]
     pub fn from_code(code: u32) -> Self {
-        Self::ALL.into_iter().find(|known| known.code() == code).unwrap_or(Self::BadFrame)
+        Self::ALL.iter().copied().find(|known| known.code() == code).unwrap_or(Self::BadFrame)
     }
 
     /// Whether the session ends too, and cannot be resumed (section 9).
@@ -229,6 +230,7 @@ impl From<&ProtocolError> for CloseCode {
 
 /// What a client does when its link has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Retry {
     /// Connects again, each attempt after a longer wait.
     WithBackoff,
@@ -240,6 +242,7 @@ pub enum Retry {
 
 /// How the last link ended, for messages to people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Disconnect {
     /// The stream broke, or was closed without a `Close` frame.
     #[error("the connection broke")]
@@ -257,8 +260,8 @@ pub enum Disconnect {
         retry_after: Duration,
     },
     /// The peer broke a rule.
-    #[error("the server broke a rule of the protocol: {0}")]
-    PeerMisbehaved(ProtocolError),
+    #[error("the server broke a rule of the protocol")]
+    PeerMisbehaved(#[source] ProtocolError),
 }
 
 impl Disconnect {

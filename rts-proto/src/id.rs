@@ -141,6 +141,34 @@ macro_rules! text_id {
             }
         }
 
+        /// Compares the text; case counts.
+        impl PartialEq<String> for $name {
+            fn eq(&self, text: &String) -> bool {
+                *self == **text
+            }
+        }
+
+        /// Compares the text; case counts.
+        impl PartialEq<$name> for str {
+            fn eq(&self, id: &$name) -> bool {
+                *id == *self
+            }
+        }
+
+        /// Compares the text; case counts.
+        impl PartialEq<$name> for &str {
+            fn eq(&self, id: &$name) -> bool {
+                *id == **self
+            }
+        }
+
+        /// Compares the text; case counts.
+        impl PartialEq<$name> for String {
+            fn eq(&self, id: &$name) -> bool {
+                *id == **self
+            }
+        }
+
         /// Like [`new`](Self::new).
         impl TryFrom<&str> for $name {
             type Error = IdError;
@@ -292,6 +320,12 @@ mod tests {
         let borrowed = UserId::try_from("alice")?;
         assert_eq!(owned, borrowed);
         assert!(owned == "alice" && owned == *"alice" && owned != "Alice");
+        let (same, other) = (String::from("alice"), String::from("Alice"));
+        assert_eq!(owned, same);
+        assert_ne!(owned, other);
+        assert_eq!(same, owned);
+        assert_ne!(other, owned);
+        assert!(*"alice" == owned && "Alice" != owned);
         assert_eq!(AsRef::<str>::as_ref(&owned), "alice");
         assert_eq!(String::from(owned), "alice");
         Ok(())

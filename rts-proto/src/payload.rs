@@ -1,5 +1,6 @@
 //! Payloads of messages.
 
+use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -193,6 +194,18 @@ impl From<&str> for Payload {
     }
 }
 
+impl From<&String> for Payload {
+    fn from(text: &String) -> Self {
+        Self::text(text.as_str())
+    }
+}
+
+impl From<Cow<'_, str>> for Payload {
+    fn from(text: Cow<'_, str>) -> Self {
+        Self::text(text.into_owned())
+    }
+}
+
 impl From<Bytes> for Payload {
     fn from(bytes: Bytes) -> Self {
         Self::Binary(bytes)
@@ -208,6 +221,18 @@ impl From<Vec<u8>> for Payload {
 impl From<&[u8]> for Payload {
     fn from(bytes: &[u8]) -> Self {
         Self::Binary(Bytes::copy_from_slice(bytes))
+    }
+}
+
+impl<const N: usize> From<&[u8; N]> for Payload {
+    fn from(bytes: &[u8; N]) -> Self {
+        Self::from(bytes.as_slice())
+    }
+}
+
+impl From<&Vec<u8>> for Payload {
+    fn from(bytes: &Vec<u8>) -> Self {
+        Self::from(bytes.as_slice())
     }
 }
 
@@ -261,6 +286,14 @@ impl fmt::Debug for PayloadRef<'_> {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Reply(pub Bytes);
 
+impl Reply {
+    /// The answer as text; `None` if it is not UTF-8.
+    #[must_use]
+    pub fn as_text(&self) -> Option<&str> {
+        core::str::from_utf8(&self.0).ok()
+    }
+}
+
 impl Deref for Reply {
     type Target = [u8];
 
@@ -290,6 +323,23 @@ mod tests {
         assert_eq!(format!("{payload:?}"), "Text(6 bytes)");
         assert_eq!(payload.as_text(), Some("hi bob"));
         assert_eq!(Payload::binary(&b"hi"[..]).as_text(), None);
+    }
+
+    #[test]
+    fn payload_is_made_of_every_kind_of_text_and_bytes() {
+        let text = String::from("hi");
+        for payload in [Payload::from(&text), Cow::Borrowed("hi").into(), text.clone().into()] {
+            assert_eq!(payload, "hi".into());
+        }
+        for payload in [Payload::from(b"hi"), (&Vec::from("hi")).into(), Bytes::from(text).into()] {
+            assert_eq!(payload, Payload::binary("hi".as_bytes()));
+        }
+    }
+
+    #[test]
+    fn reply_is_text_if_it_is_utf_8() {
+        assert_eq!(Reply("hé".into()).as_text(), Some("hé"));
+        assert_eq!(Reply(b"\xff".as_slice().into()).as_text(), None);
     }
 
     #[test]

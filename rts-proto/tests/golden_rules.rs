@@ -238,7 +238,7 @@ fn the_table_of_close_codes_is_the_enum() {
     let table = table("\n## 9 ");
     let written: Vec<_> = table.iter().map(|row| (row[0].clone(), row[1].clone())).collect();
     let known: Vec<_> = CloseCode::ALL
-        .into_iter()
+        .iter()
         .map(|code| (code.code().to_string(), format!("`{code:?}`")))
         .collect();
     assert_eq!(written, known);
@@ -257,6 +257,7 @@ fn the_table_of_close_codes_is_the_enum() {
                 assert_eq!(client, format!("is logged out, reason {}", reason.code()), "{code:?}");
             }
             Retry::Never => assert!(client.starts_with("gives up"), "{code:?}"),
+            retry => panic!("{code:?}: the table has no word for {retry:?}"),
         }
     }
     let latest = format!("reconnects after {} s at the latest", RETRY_AFTER_MAX.as_secs());

@@ -27,7 +27,7 @@ impl Kept {
             None => "never linked".to_owned(),
             Some(Disconnect::ByPeer { code, .. }) => by_peer(code),
             Some(Disconnect::PeerMisbehaved(error)) => misbehaved(error),
-            Some(ended @ (Disconnect::Broken | Disconnect::TimedOut)) => ended.to_string(),
+            Some(ended) => ended.to_string(),
         }
     }
 }
@@ -36,7 +36,7 @@ fn by_peer(code: CloseCode) -> String {
     match code.retry() {
         Retry::WithBackoff => format!("{code}; it comes back"),
         Retry::LoggedOut(reason) => format!("{code}: {reason}"),
-        Retry::Never => code.to_string(),
+        _ => code.to_string(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! `rts listen`
 
+use std::error::Error as _;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -86,6 +87,14 @@ struct Watch {
     away_since: Option<Instant>,
 }
 
+/// The end of a link with its reason, behind a colon.
+fn in_words(end: Disconnect) -> String {
+    match end.source() {
+        Some(source) => format!(": {end}: {source}"),
+        None => format!(": {end}"),
+    }
+}
+
 impl Seen {
     fn now(engine: &Engine) -> Self {
         Self {
@@ -106,7 +115,7 @@ impl Watch {
         if !seen.is_online {
             let is_news = self.away_since.is_none();
             self.away_since.get_or_insert(seen.at);
-            let why = seen.last_end.map_or_else(String::new, |end| format!(": {end}"));
+            let why = seen.last_end.map_or_else(String::new, in_words);
             return is_news.then(|| format!("disconnected{why}; reconnecting"));
         }
         let is_new = seen.sessions_begun != self.sessions_begun;

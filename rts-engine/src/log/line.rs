@@ -62,7 +62,7 @@ impl Line {
             Some(LogLevel::Warn) => write_line!(warn, OWN, &self),
             Some(LogLevel::Info) => write_line!(info, OWN, &self),
             Some(LogLevel::Debug) => write_line!(debug, OWN, &self),
-            Some(LogLevel::Off) | None => write_line!(debug, DECISIONS, &self),
+            _ => write_line!(debug, DECISIONS, &self),
         }
     }
 }

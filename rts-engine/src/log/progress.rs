@@ -1,5 +1,7 @@
 //! Connection progress of an engine: compares the state of the core with the state logged last.
 
+use std::error::Error as _;
+
 use rts_proto::client::{Client, LastLogin, LostLink, NextAttempt, SessionStart, Timer};
 use rts_proto::{Instant, LinkId};
 
@@ -47,7 +49,10 @@ impl Progress {
             (None, None, Some(close)) if !close.reason.is_empty() => {
                 format!("{why}, {}", close.reason)
             }
-            (None, None, _) => why.to_string(),
+            (None, None, _) => match why.source() {
+                Some(source) => format!("{why}: {source}"),
+                None => why.to_string(),
+            },
         };
         Said { text: "link lost", link: Some(link), why: Some(why), ..Said::default() }
     }

@@ -4,6 +4,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::time::Duration;
+use core::{array, fmt};
 
 use serde_json::Value;
 
@@ -11,6 +12,7 @@ use super::event::WarningCode;
 
 /// The level of an engine's log. Its driver writes the log with `tracing`; the core does not log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum LogLevel {
     /// Nothing. All logged facts are also events.
     #[default]
@@ -27,7 +29,7 @@ pub enum LogLevel {
 
 impl LogLevel {
     /// Every level with its name, from the quietest one.
-    pub const NAMES: [(&'static str, Self); 5] = [
+    pub const NAMES: &'static [(&'static str, Self)] = &[
         ("off", Self::Off),
         ("error", Self::Error),
         ("warn", Self::Warn),
@@ -42,6 +44,7 @@ impl LogLevel {
 
 /// One of the times of an engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Timing {
     /// The time after which a reliable message or a broadcast without an answer gets its result: 10
     /// s.
@@ -69,7 +72,7 @@ pub enum Timing {
 
 impl Timing {
     /// Every time, in the order of recordings.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: &'static [Self] = &[
         Self::Send,
         Self::Login,
         Self::Connect,
@@ -98,6 +101,20 @@ impl Timing {
         }
     }
 
+    const fn in_words(self) -> &'static str {
+        match self {
+            Self::Send => "the longest wait for the result of a message",
+            Self::Login => "the longest wait for the answer to a login",
+            Self::Connect => "the longest attempt to connect",
+            Self::Heartbeat => "the time before a heartbeat",
+            Self::Reconnecting => "the silence after which the engine reconnects",
+            Self::Disconnected => "the silence after which the engine counts as disconnected",
+            Self::Lost => "the silence after which the connection counts as lost",
+            Self::BackoffMax => "the longest wait between attempts to connect",
+            Self::Probe => "the longest check of a link after a change of the network",
+        }
+    }
+
     const fn default_seconds(self) -> u64 {
         match self {
             Self::Send | Self::Login | Self::Connect | Self::Reconnecting => 10,
@@ -109,12 +126,16 @@ impl Timing {
     }
 }
 
+/// In words, such as "the longest wait for the result of a message".
+impl fmt::Display for Timing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.in_words())
+    }
+}
+
 /// A time outside of its bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "parameter {:?} must be a whole number of milliseconds from {} to {}",
-    .0.key(), Parameters::MIN.as_millis(), Parameters::MAX.as_millis()
-)]
+#[error("{0} must be from 10 ms to an hour")]
 pub struct TimingError(Timing);
 
 impl TimingError {
@@ -135,7 +156,7 @@ pub struct Parameters {
 impl Default for Parameters {
     fn default() -> Self {
         Self {
-            times: Timing::ALL.map(|timing| Duration::from_secs(timing.default_seconds())),
+            times: array::from_fn(|n| Duration::from_secs(Timing::ALL[n].default_seconds())),
             log_level: LogLevel::default(),
         }
     }
@@ -166,7 +187,7 @@ impl Parameters {
         self.times[timing as usize]
     }
 
-    /// Sets the value of a time.
+    /// Sets the value of a time, in whole milliseconds. A fraction of one is cut off.
     ///
     /// # Errors
     ///
@@ -176,7 +197,8 @@ impl Parameters {
         if !(Self::MIN..=Self::MAX).contains(&value) {
             return Err(TimingError(timing));
         }
-        self.times[timing as usize] = value;
+        let millis = value.as_secs() * 1_000 + u64::from(value.subsec_millis());
+        self.times[timing as usize] = Duration::from_millis(millis);
         Ok(())
     }
 
@@ -207,20 +229,26 @@ impl Parameters {
     fn update_one(&mut self, key: &str, value: &Value) -> Result<(), Ignored> {
         if key == Self::LOG_LEVEL_KEY {
             let level = value.as_str().and_then(LogLevel::from_name).ok_or_else(|| {
-                let names = LogLevel::NAMES.map(|(name, _)| name).join(", ");
+                let names: Vec<_> = LogLevel::NAMES.iter().map(|(name, _)| *name).collect();
+                let names = names.join(", ");
                 (WarningCode::BadParameter, format!("parameter {key:?} must be one of {names}"))
             })?;
             self.set_log_level(level);
             return Ok(());
         }
-        let Some(timing) = Timing::ALL.into_iter().find(|timing| timing.key() == key) else {
-            let known = Timing::ALL.map(Timing::key).join(", ");
+        let Some(timing) = Timing::ALL.iter().copied().find(|timing| timing.key() == key) else {
+            let known: Vec<_> = Timing::ALL.iter().map(|timing| timing.key()).collect();
+            let known = known.join(", ");
             let message = format!("unknown parameter {key:?}; known: {known}, logLevel");
             return Err((WarningCode::UnknownParameter, message));
         };
         // A value that is not a whole number is refused like one that is too small.
         let value = value.as_u64().map_or(Duration::ZERO, Duration::from_millis);
-        self.set(timing, value).map_err(|error| (WarningCode::BadParameter, error.to_string()))
+        self.set(timing, value).map_err(|_| {
+            let (min, max) = (Self::MIN.as_millis(), Self::MAX.as_millis());
+            let bounds = format!("a whole number of milliseconds from {min} to {max}");
+            (WarningCode::BadParameter, format!("parameter {key:?} must be {bounds}"))
+        })
     }
 }
 
@@ -231,7 +259,7 @@ mod tests {
     #[test]
     fn time_is_from_10_milliseconds_to_an_hour() {
         let mut parameters = Parameters::default();
-        for timing in Timing::ALL {
+        for timing in Timing::ALL.iter().copied() {
             for allowed in [Duration::from_millis(10), Duration::from_secs(3_600)] {
                 assert_eq!(parameters.set(timing, allowed), Ok(()));
                 assert_eq!(parameters.get(timing), allowed);
@@ -239,7 +267,7 @@ mod tests {
             for refused in [Duration::from_micros(9_999), Duration::from_millis(3_600_001)] {
                 let error = parameters.set(timing, refused).expect_err("out of range");
                 assert_eq!(error.timing(), timing);
-                assert!(error.to_string().contains(timing.key()), "{error}");
+                assert_eq!(error.to_string(), format!("{timing} must be from 10 ms to an hour"));
                 assert_eq!(parameters.get(timing), Duration::from_secs(3_600));
             }
         }
@@ -248,10 +276,17 @@ mod tests {
     #[test]
     fn each_time_has_a_place_of_its_own() {
         let mut parameters = Parameters::default();
-        for (n, timing) in Timing::ALL.into_iter().enumerate() {
+        for (n, timing) in Timing::ALL.iter().copied().enumerate() {
             parameters.set(timing, Duration::from_secs(100 + n as u64)).expect("in range");
         }
-        let seconds = Timing::ALL.map(|timing| parameters.get(timing).as_secs());
-        assert_eq!(seconds, [100, 101, 102, 103, 104, 105, 106, 107, 108]);
+        let seconds = Timing::ALL.iter().map(|timing| parameters.get(*timing).as_secs());
+        assert!(seconds.eq([100, 101, 102, 103, 104, 105, 106, 107, 108]));
+    }
+
+    #[test]
+    fn fraction_of_a_millisecond_is_cut_off() {
+        let mut parameters = Parameters::default();
+        parameters.set(Timing::Send, Duration::from_micros(10_500)).expect("in range");
+        assert_eq!(parameters.get(Timing::Send), Duration::from_millis(10));
     }
 }

@@ -2,6 +2,7 @@
 
 /// Why a command of the back end did nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum CommandError {
     /// The app's back end is over its rate.
     #[error("the back end of this app is over its rate of {per_second} messages a second")]

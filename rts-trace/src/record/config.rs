@@ -27,7 +27,7 @@ pub(crate) struct ServerConfig {
 impl CoreConfig {
     pub(crate) fn of_client(config: &client::Config) -> Self {
         // The level of the log has no influence on a core.
-        let parameters = Timing::ALL.map(|timing| config.parameters.get(timing)).into();
+        let parameters = Timing::ALL.iter().map(|timing| config.parameters.get(*timing)).collect();
         Self::Client { app_id: config.app_id.as_str().to_owned(), parameters }
     }
 
@@ -87,8 +87,8 @@ impl CoreConfig {
 pub(crate) fn client_config(app_id: &str, times: &[Duration]) -> Option<client::Config> {
     let times = <&[Duration; Timing::ALL.len()]>::try_from(times).ok()?;
     let mut parameters = Parameters::default();
-    for (timing, time) in Timing::ALL.into_iter().zip(times) {
-        parameters.set(timing, *time).ok()?;
+    for (timing, time) in Timing::ALL.iter().zip(times) {
+        parameters.set(*timing, *time).ok()?;
     }
     let mut config = client::Config::new(AppId::new(app_id).ok()?);
     config.parameters = parameters;

@@ -45,24 +45,14 @@ pub(super) fn login_refusal(refusal: Refusal, explain: impl FnOnce() -> String) 
 /// Whether the close needs no line: it happens to clients that do nothing wrong, or another line
 /// reports it.
 pub(super) fn is_routine(code: CloseCode) -> bool {
-    match code {
+    matches!(
+        code,
         CloseCode::Displaced
-        | CloseCode::Replaced
-        | CloseCode::Silent
-        | CloseCode::Shutdown
-        | CloseCode::LoginAgain => true,
-        CloseCode::BadFrame
-        | CloseCode::FrameTooLarge
-        | CloseCode::UnexpectedFrame
-        | CloseCode::BadAck
-        | CloseCode::UnsupportedVersion
-        | CloseCode::LoginTimeout
-        | CloseCode::SlowConsumer
-        | CloseCode::Abnormal
-        | CloseCode::WindowExceeded
-        | CloseCode::Busy
-        | CloseCode::PutOut => false,
-    }
+            | CloseCode::Replaced
+            | CloseCode::Silent
+            | CloseCode::Shutdown
+            | CloseCode::LoginAgain
+    )
 }
 
 /// Why a session or a membership ended.
