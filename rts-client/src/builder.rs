@@ -143,7 +143,9 @@ impl Builder {
     /// The engine lives in a task: of tokio with the feature `tokio`, of smol's global executor
     /// with the feature `smol`. If both features are on, it lives on tokio if this call is made
     /// inside of a tokio runtime, and else on smol. When the tokio runtime shuts down, the engine
-    /// is closed.
+    /// is closed. That runtime needs its clock and its IO: if it is built by hand, call
+    /// [`enable_all`](https://docs.rs/tokio/1/tokio/runtime/struct.Builder.html#method.enable_all).
+    /// Without them the engine is closed at once.
     ///
     /// # Errors
     ///

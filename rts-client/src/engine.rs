@@ -6,8 +6,8 @@ use std::time::Duration;
 use futures_lite::future::or;
 use rts_driver::client as contract;
 use rts_driver::client::{
-    BusinessIdError, CreateRoomError, Disconnect, LoginStatus, MessageConfig, OnlineStatus,
-    Parameters, Payload, SendCode, ServerAnswer, Timing, TimingError, UserId,
+    BusinessIdError, CreateRoomError, Disconnect, LoginStatus, Membership, MessageConfig,
+    OnlineStatus, Parameters, Payload, SendCode, ServerAnswer, Timing, TimingError, UserId,
 };
 
 use crate::error::{self, JoinError, LoginError, ServerParamsError};
@@ -37,7 +37,7 @@ impl Engine {
     /// takes over its unread events. Without a stream, events are discarded.
     #[must_use]
     pub fn events(&self) -> Events {
-        Events::new(self.engine.events())
+        Events::new(&self.engine)
     }
 
     // Login.
@@ -54,8 +54,13 @@ impl Engine {
     ///
     /// Invalid token or user id; already logged in or logging in; refused; ended before the answer;
     /// engine closed.
-    pub async fn login(&self, token: &str, uid: &str) -> Result<(), LoginError> {
-        self.logins.answer(self.engine.log_in(token, uid)?).await
+    pub async fn login(
+        &self,
+        token: impl AsRef<str>,
+        uid: impl AsRef<str>,
+    ) -> Result<(), LoginError> {
+        let watch = self.engine.log_in(token.as_ref(), uid.as_ref())?;
+        self.logins.answer(watch).await
     }
 
     /// Like [`login`](Self::login), with a token of the
@@ -67,7 +72,8 @@ impl Engine {
     /// # Errors
     ///
     /// Those of [`login`](Self::login); no provider; the provider failed.
-    pub async fn login_as(&self, uid: &str) -> Result<(), LoginError> {
+    pub async fn login_as(&self, uid: impl AsRef<str>) -> Result<(), LoginError> {
+        let uid = uid.as_ref();
         if !self.logins.has_provider() {
             return Err(LoginError::NoTokenProvider);
         }
@@ -88,8 +94,21 @@ impl Engine {
     /// nothing, also while [`login_as`](Self::login_as) waits for its provider.
     ///
     /// An application with a [token provider](crate::Builder::token_provider) need not call this.
-    pub fn update_token(&self, token: &str) {
-        self.engine.watch_login().update_token(token);
+    pub fn update_token(&self, token: impl AsRef<str>) {
+        self.engine.watch_login().update_token(token.as_ref());
+    }
+
+    /// The user who is logged in or logging in, or whose token was refused. `None` without a login,
+    /// and while [`login_as`](Self::login_as) waits for its provider.
+    #[must_use]
+    pub fn uid(&self) -> Option<UserId> {
+        self.engine.watch_login().look().uid().cloned()
+    }
+
+    /// The state of the login.
+    #[must_use]
+    pub fn login_status(&self) -> LoginStatus {
+        self.engine.watch_login().status()
     }
 
     // Messages.
@@ -140,13 +159,17 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// Not logged in; refused; not answered. A refusal leaves earlier params in force.
+    /// Not logged in; refused; not answered; engine closed. A refusal leaves earlier params in
+    /// force.
     pub async fn set_server_params(
         &self,
-        signature: &str,
-        url: &str,
+        signature: impl AsRef<str>,
+        url: impl AsRef<str>,
     ) -> Result<(), ServerParamsError> {
-        error::server_params(self.engine.set_server_params(signature, url).await)
+        if self.engine.is_destroyed() {
+            return Err(ServerParamsError::EngineClosed);
+        }
+        error::server_params(self.engine.set_server_params(signature.as_ref(), url.as_ref()).await)
     }
 
     /// Sends text or bytes to the app server. The message is sent when this returns. Await the
@@ -166,8 +189,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// Not logged in; invalid room id; in too many rooms; already in the room or joining it;
-    /// refused; cancelled by the end of the login; engine closed.
+    /// Not logged in; invalid room id; in too many rooms; already in the room or joining it (then
+    /// [`room`](Self::room) returns it); refused; cancelled by the end of the login; engine closed.
     pub async fn join(&self, room_id: impl AsRef<str>) -> Result<Room, JoinError> {
         let room_id = room_id.as_ref();
         let mut watch = self.engine.watch_login();
@@ -183,12 +206,20 @@ impl Engine {
             }
             Err(JoinError::Cancelled)
         };
-        or(Room::join(self.room(room_id)?), over).await
+        or(Room::join(self.handle(room_id)?), over).await
+    }
+
+    /// The room with this id, if the engine is in it or joins it.
+    #[must_use]
+    pub fn room(&self, room_id: impl AsRef<str>) -> Option<Room> {
+        let room = self.engine.room(room_id.as_ref())?;
+        let is_member = matches!(room.membership(), Membership::Joining | Membership::Joined);
+        is_member.then(|| Room::new(room))
     }
 
     /// The handle of a room. A room that the engine is not in keeps its handle until there are too
     /// many handles.
-    fn room(&self, room_id: &str) -> Result<contract::Room, CreateRoomError> {
+    fn handle(&self, room_id: &str) -> Result<contract::Room, CreateRoomError> {
         if let Some(room) = self.engine.room(room_id) {
             return Ok(room);
         }
@@ -201,7 +232,8 @@ impl Engine {
         })
     }
 
-    /// Changes one of the engine's times, from 10 ms to an hour.
+    /// Changes one of the engine's times, from 10 ms to an hour, in whole milliseconds. On a closed
+    /// engine this does nothing.
     ///
     /// # Errors
     ///
@@ -214,13 +246,14 @@ impl Engine {
         Ok(())
     }
 
-    /// Sets a tag that joins send to the app's back end. An empty tag clears it.
+    /// Sets a tag that joins send to the app's back end. An empty tag clears it. On a closed engine
+    /// this does nothing.
     ///
     /// # Errors
     ///
     /// Invalid characters; the engine is in a room.
-    pub fn set_business_id(&self, id: &str) -> Result<(), BusinessIdError> {
-        self.engine.set_business_id(id)
+    pub fn set_business_id(&self, id: impl AsRef<str>) -> Result<(), BusinessIdError> {
+        self.engine.set_business_id(id.as_ref())
     }
 
     // The connection.

@@ -1,6 +1,7 @@
 //! Events of an engine.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -8,8 +9,8 @@ use std::time::Duration;
 use futures_core::Stream;
 use rts_driver::client as contract;
 use rts_driver::client::{
-    ConnectionState, JoinType, LeaveReason, LogoutReason, MessageId, Payload, Reply, RoomId,
-    RoomState, UserId, WarningCode,
+    ConnectionState, JoinType, LeaveReason, LoginId, LoginWatch, LogoutReason, MessageId, Payload,
+    Reply, RoomId, RoomState, UserId, WarningCode,
 };
 
 use crate::error::{self, LoginError, SendError};
@@ -43,7 +44,14 @@ use crate::error::{self, LoginError, SendError};
 pub enum Event {
     /// The state of the connection changed. There is no event for breaks shorter than 10 s.
     Connection(ConnectionState),
-    /// A login was answered: the first login, or one after a long time without a link.
+    /// A login was answered. Later, when the engine logs in again after a lost link, only a refusal
+    /// has this event.
+    ///
+    /// With a [token provider](crate::Builder::token_provider), `TokenRefused` is not the end: the
+    /// engine asks for another token, and another result follows. [`Engine::login`] returns the
+    /// last one.
+    ///
+    /// [`Engine::login`]: crate::Engine::login
     LoginResult {
         /// Who logged in.
         uid: UserId,
@@ -52,6 +60,10 @@ pub enum Event {
         /// The time since the login began, or since the link was lost.
         elapsed: Duration,
     },
+    /// The engine is back after a lost link, and its session could not be resumed: messages and
+    /// broadcasts that were sent in the meantime may be missing. Without this event, none is. It
+    /// comes before events that are still unread.
+    MessagesMayBeMissing,
     /// The login is over.
     LoggedOut(LogoutReason),
     /// A message of another user, or of the app's back end.
@@ -149,36 +161,41 @@ pub enum RoomEvent {
 /// An application that needs no events does not open the stream, or drops it.
 pub struct Events {
     events: contract::Events,
+    login: LoginWatch,
+    /// The login that was seen last, and its lost sessions.
+    seen: (LoginId, u64),
 }
 
 impl Events {
-    pub(crate) fn new(events: contract::Events) -> Self {
-        Self { events }
+    pub(crate) fn new(engine: &contract::Engine) -> Self {
+        let mut login = engine.watch_login();
+        let view = login.look();
+        Self { events: engine.events(), login, seen: (view.id(), view.sessions_lost()) }
     }
 
     /// The next event; `None` at the end. Cancel safe: no event is lost.
     pub async fn next(&mut self) -> Option<Event> {
-        loop {
-            if let Some(event) = converted(self.events.next().await?) {
-                return Some(event);
-            }
-        }
+        poll_fn(|context| self.poll_event(context)).await
     }
 
     /// The next event, if there is one now.
     pub fn try_next(&mut self) -> Option<Event> {
+        if self.has_lost_session() {
+            return Some(Event::MessagesMayBeMissing);
+        }
         loop {
             if let Some(event) = converted(self.events.try_next()?) {
                 return Some(event);
             }
         }
     }
-}
 
-impl Stream for Events {
-    type Item = Event;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Event>> {
+    fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<Option<Event>> {
+        while self.login.poll_changed(context).is_ready() {
+            if self.has_lost_session() {
+                return Poll::Ready(Some(Event::MessagesMayBeMissing));
+            }
+        }
         loop {
             match ready!(Pin::new(&mut self.events).poll_next(context)) {
                 None => return Poll::Ready(None),
@@ -189,6 +206,22 @@ impl Stream for Events {
                 }
             }
         }
+    }
+
+    /// Whether the login has lost a session since the last call.
+    fn has_lost_session(&mut self) -> bool {
+        let view = self.login.look();
+        let (login, lost) = std::mem::replace(&mut self.seen, (view.id(), view.sessions_lost()));
+        let lost_before = if login == view.id() { lost } else { 0 };
+        view.sessions_lost() > lost_before
+    }
+}
+
+impl Stream for Events {
+    type Item = Event;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Event>> {
+        self.poll_event(context)
     }
 }
 

@@ -80,6 +80,9 @@ impl Serialize for Event {
                 map.serialize_entry("result", &outcome(LoginCode::Ok.code(), result))?;
                 map.serialize_entry("elapsed_ms", &millis(*elapsed))?;
             }
+            Self::MessagesMayBeMissing => {
+                map.serialize_entry("type", "messages_may_be_missing")?;
+            }
             Self::LoggedOut(reason) => {
                 map.serialize_entry("type", "logged_out")?;
                 map.serialize_entry("reason", &Code { code: reason.code(), name: reason.name() })?;

@@ -21,15 +21,36 @@ pub use logins::{TokenReason, TokenRequest};
 pub use room::Room;
 pub use sending::{Outcome, Sending};
 
-pub use rts_driver::Runtime;
 #[cfg(any(feature = "tls-ring", feature = "tls-aws-lc"))]
 #[cfg_attr(docsrs, doc(cfg(any(feature = "tls-ring", feature = "tls-aws-lc"))))]
 pub use rts_driver::client::Roots;
 pub use rts_driver::client::{
-    AppId, BusinessIdError, ConnectOptions, ConnectionState, Connector, Disconnect, JoinType,
-    LeaveReason, LogoutReason, MessageConfig, MessageId, Observe, OnlineStatus, Payload, Proxy,
-    Reply, RoomId, RoomState, Text, Timing, TimingError, UserId, WarningCode, sdk_version,
+    AppId, BroadcastCode, BusinessIdError, CloseCode, ConnectError, ConnectOptions,
+    ConnectionState, Connector, ConnectorError, Disconnect, IdError, JoinType, LeaveReason,
+    LogLevel, LoginStatus, LogoutReason, MessageConfig, MessageId, OnlineStatus, Payload,
+    ProtocolError, Proxy, ProxyError, Reply, Retry, RoomId, RoomState, SendCode, ServerAnswer,
+    Text, Timing, TimingError, UserId, WarningCode, sdk_version,
 };
+pub use rts_driver::{Runtime, Stream};
+
+/// Observers of an engine's core, and what they see. [`Builder::observer`] takes one.
+///
+/// ```
+/// use rts_client::observe::{Input, Instant, Observe};
+///
+/// /// Counts the bursts of bytes that arrive.
+/// #[derive(Default)]
+/// struct Bursts(u64);
+///
+/// impl Observe for Bursts {
+///     fn input(&mut self, _now: Instant, input: &Input) {
+///         self.0 += u64::from(matches!(input, Input::Received(..)));
+///     }
+/// }
+/// ```
+pub mod observe {
+    pub use rts_driver::client::{Call, Config, Input, Instant, LinkId, Observe, Output};
+}
 
 /// Recordings of engines, to replay them.
 #[cfg(feature = "trace")]

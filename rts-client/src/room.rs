@@ -1,30 +1,38 @@
 //! [`Room`]: a room that the engine has joined.
 
 use rts_driver::client as contract;
-use rts_driver::client::{BroadcastCode, JoinEnd, Payload};
+use rts_driver::client::{BroadcastCode, JoinEnd, Payload, Pending};
 
-use crate::error::{JoinError, refused};
+use crate::error::{JoinError, Reason, SendError, refused};
 use crate::sending::Sending;
 
 /// A room that the engine has joined. Cheap to clone.
 ///
 /// A `Room` keeps its engine alive. Dropping it does not leave the room: call
-/// [`leave`](Self::leave).
-#[derive(Clone, Debug)]
+/// [`leave`](Self::leave). [`Engine::room`](crate::Engine::room) returns it again.
+///
+/// Two rooms are equal if they are the same room of the same engine.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Room {
     room: contract::Room,
 }
 
 impl Room {
+    /// The room of this handle, which the engine is in or joins.
+    pub(crate) fn new(room: contract::Room) -> Self {
+        Self { room }
+    }
+
     /// Joins the room of this handle.
     pub(crate) async fn join(room: contract::Room) -> Result<Self, JoinError> {
         let joining = room.join().map_err(|error| match error {
             contract::JoinError::AlreadyJoined => JoinError::AlreadyJoined,
             _ => JoinError::EngineClosed,
         })?;
-        let mut unanswered = Unanswered(Some(room));
-        let end = joining.await;
-        let room = unanswered.0.take().expect("it is taken once, here");
+        let mut join = Join { room: &room, joining, is_answered: false };
+        let end = (&mut join.joining).await;
+        join.is_answered = true;
+        drop(join);
         match end {
             JoinEnd::Joined(_) => Ok(Self { room }),
             JoinEnd::Refused(state) => Err(refused(state)),
@@ -41,10 +49,16 @@ impl Room {
     /// Sends text or bytes to every other member. The message is sent when this returns. Await the
     /// result: `Ok` means that the server queued the message for each member.
     pub fn send(&self, payload: impl Into<Payload>) -> Sending<BroadcastCode> {
-        Sending::new(match payload.into() {
+        let sent = match payload.into() {
             Payload::Text(text) => self.room.send_message(text),
             Payload::Binary(bytes) => self.room.send_binary_message(bytes),
-        })
+        };
+        Sending::new(sent.map_err(|error| match error {
+            contract::BroadcastError::NoRoom if self.room.engine().is_destroyed() => {
+                SendError::NotDelivered(Reason::EngineClosed)
+            }
+            error => error.into(),
+        }))
     }
 
     /// Leaves the room, and waits until the engine is out. It also ends when the room is joined
@@ -61,13 +75,17 @@ impl Room {
     }
 }
 
-/// A room that is left if the future of its join is dropped.
-struct Unanswered(Option<contract::Room>);
+/// A join that leaves the room if its future is dropped before it has returned the answer.
+struct Join<'a> {
+    room: &'a contract::Room,
+    joining: Pending<JoinEnd>,
+    is_answered: bool,
+}
 
-impl Drop for Unanswered {
+impl Drop for Join<'_> {
     fn drop(&mut self) {
-        if let Some(room) = self.0.take() {
-            room.leave();
+        if !self.is_answered {
+            self.room.take_back(&self.joining);
         }
     }
 }

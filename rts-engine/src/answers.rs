@@ -29,6 +29,8 @@ pub(crate) struct Answers {
     server_sends: Waiting<MessageId, ServerAnswer>,
     broadcasts: Waiting<(RoomKey, MessageId), BroadcastCode>,
     joins: Waiting<RoomKey, JoinEnd>,
+    /// The last join of each handle, answered or not.
+    last_joins: HashMap<RoomKey, Arc<Slot<JoinEnd>>>,
     leaves: Vec<(RoomKey, Arc<Slot<()>>)>,
     /// By user id. Any answer about a user completes the oldest query about that user.
     statuses: HashMap<String, VecDeque<Arc<Slot<OnlineStatus>>>>,
@@ -68,7 +70,19 @@ impl Answers {
     }
 
     pub(crate) fn wait_for_join(&mut self, key: RoomKey) -> Pending<JoinEnd> {
-        self.joins.wait(key)
+        let pending = self.joins.wait(key);
+        self.last_joins.insert(key, Arc::clone(pending.slot()));
+        pending
+    }
+
+    /// Whether the handle was not joined again since this join.
+    pub(crate) fn is_last_join(&self, key: RoomKey, join: &Pending<JoinEnd>) -> bool {
+        self.last_joins.get(&key).is_some_and(|last| Arc::ptr_eq(last, join.slot()))
+    }
+
+    /// A handle was destroyed.
+    pub(crate) fn forget_room(&mut self, key: RoomKey) {
+        self.last_joins.remove(&key);
     }
 
     pub(crate) fn wait_for_leave(&mut self, key: RoomKey) -> Pending<()> {

@@ -68,6 +68,10 @@ impl Engine {
         Self::around(Client::new(config, seed), clock)
     }
 
+    pub(crate) fn of(handle: Arc<Handle>) -> Self {
+        Self { handle }
+    }
+
     pub(crate) fn handle(&self) -> &Arc<Handle> {
         &self.handle
     }

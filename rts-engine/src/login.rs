@@ -50,6 +50,9 @@ pub(crate) struct Login {
     is_reserved: bool,
     /// Whether the present login was accepted at some time.
     was_live: bool,
+    /// All sessions of the engine, and those that there were when this login was accepted.
+    sessions_begun: u64,
+    sessions_at_first: u64,
     /// The present login has not been reported yet.
     is_new: bool,
     /// A new token of the present login has not been reported yet.
@@ -123,6 +126,11 @@ impl Login {
         self.was_live
     }
 
+    /// How often the present login began a new session because the last one could not be resumed.
+    pub(crate) fn sessions_lost(&self) -> u64 {
+        if self.was_live { self.sessions_begun - self.sessions_at_first } else { 0 }
+    }
+
     pub(crate) fn status(&self) -> LoginStatus {
         self.status
     }
@@ -183,8 +191,14 @@ impl Login {
         } else {
             self.end
         };
-        self.was_live |= status == LoginStatus::LoggedIn;
-        let is_news = std::mem::take(&mut self.is_new) | std::mem::take(&mut self.has_new_token);
+        let sessions_before = std::mem::replace(&mut self.sessions_begun, client.sessions_begun());
+        if status == LoginStatus::LoggedIn && !self.was_live {
+            self.was_live = true;
+            self.sessions_at_first = self.sessions_begun;
+        }
+        let is_news = std::mem::take(&mut self.is_new)
+            | std::mem::take(&mut self.has_new_token)
+            | (self.sessions_begun != sessions_before);
         if is_news || status != self.status {
             self.status = status;
             self.version += 1;

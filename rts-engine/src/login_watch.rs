@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use rts_proto::UserId;
@@ -24,6 +25,7 @@ pub struct LoginView {
     id: LoginId,
     status: LoginStatus,
     was_live: bool,
+    sessions_lost: u64,
     uid: Option<UserId>,
     token: Option<Bytes>,
 }
@@ -53,25 +55,33 @@ impl LoginWatch {
             id,
             status: state.login().status_of(id),
             was_live: false,
+            sessions_lost: 0,
             uid: None,
             token: None,
         };
-        if state.login().id() == id && view.status != LoginStatus::Reserved {
+        if view.status.takes_tokens() {
             view.was_live = state.login().was_live();
+            view.sessions_lost = state.login().sessions_lost();
             view.uid = state.client().user().cloned();
             view.token = state.client().token().cloned();
         }
         view
     }
 
-    /// Waits until the login differs from the last one seen through this watch: its status or its
-    /// token, or another login is the present one. Cancel safe. Several changes may be seen as one,
-    /// because only the newest status matters. After [`Destroyed`](LoginStatus::Destroyed) nothing
-    /// changes any more, and this waits for ever.
+    /// Waits until the login differs from the last one seen through this watch: its status, its
+    /// token or its session, or another login is the present one. Cancel safe. Several changes may
+    /// be seen as one, because only the newest status matters. After
+    /// [`Destroyed`](LoginStatus::Destroyed) nothing changes any more, and this waits for ever.
     pub async fn changed(&mut self) -> LoginStatus {
-        let seen = self.seen;
-        poll_fn(|context| self.shared.with(|state| state.poll_login(seen, context))).await;
+        poll_fn(|context| self.poll_changed(context)).await;
         self.status()
+    }
+
+    /// Like [`changed`](Self::changed), for code without `async`. It stays ready until the status
+    /// or the login is looked at.
+    pub fn poll_changed(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let seen = self.seen;
+        self.shared.with(|state| state.poll_login(seen, context))
     }
 
     /// Like [`Engine::update_login_token`](crate::Engine::update_login_token), for the watched
@@ -118,6 +128,13 @@ impl LoginView {
     #[must_use]
     pub fn was_live(&self) -> bool {
         self.was_live
+    }
+
+    /// How often it began a new session because the last one could not be resumed. Messages and
+    /// broadcasts that were sent in between may be missing.
+    #[must_use]
+    pub fn sessions_lost(&self) -> u64 {
+        self.sessions_lost
     }
 
     /// The user; `None` for a login that is over, or that has no token yet.

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rts_proto::client::{BroadcastError, JoinError};
+use rts_proto::client::{BroadcastError, JoinError, Membership};
 use rts_proto::{BroadcastCode, Payload, RoomKey, Text};
 
 use crate::answers::JoinEnd;
+use crate::engine::Engine;
 use crate::handle::Handle;
 use crate::handler::RoomEventHandler;
 use crate::sent::{Pending, Sent};
@@ -33,6 +34,18 @@ impl Room {
         &self.id
     }
 
+    /// The engine of this room.
+    #[must_use]
+    pub fn engine(&self) -> Engine {
+        Engine::of(Arc::clone(&self.handle))
+    }
+
+    /// Whether the engine is in this room.
+    #[must_use]
+    pub fn membership(&self) -> Membership {
+        self.handle.lock().client().membership(self.key).unwrap_or(Membership::Out)
+    }
+
     /// The key of this handle, which its events carry.
     #[must_use]
     pub fn key(&self) -> RoomKey {
@@ -49,6 +62,12 @@ impl Room {
     /// Already joined or joining; room destroyed.
     pub fn join(&self) -> Result<Pending<JoinEnd>, JoinError> {
         self.handle.call(|state, now| state.join_room(now, self.key))
+    }
+
+    /// Takes a join back: leaves the room if this was the last join of this handle. A room that was
+    /// left and joined again in the meantime is not left.
+    pub fn take_back(&self, join: &Pending<JoinEnd>) {
+        self.handle.call(|state, now| state.take_back_join(now, self.key, join));
     }
 
     /// `leaveRoom`. [`RoomEvent::Left`](rts_proto::client::RoomEvent::Left) follows when the engine
@@ -96,3 +115,12 @@ impl Room {
         self.handle.with(|state| state.set_room_handler(self.key, handler));
     }
 }
+
+/// The same handle of the same engine.
+impl PartialEq for Room {
+    fn eq(&self, other: &Self) -> bool {
+        self.key == other.key && Arc::ptr_eq(&self.handle, &other.handle)
+    }
+}
+
+impl Eq for Room {}

@@ -73,6 +73,12 @@ impl<C> Sent<C> {
     }
 }
 
+impl<C> Pending<C> {
+    pub(crate) fn slot(&self) -> &Arc<Slot<C>> {
+        &self.slot
+    }
+}
+
 impl<C: Clone> Future for Sent<C> {
     type Output = C;
 

@@ -306,6 +306,7 @@ impl State {
         for (id, code) in results {
             self.tasks.woken().extend(self.answers.fill_broadcast(key, *id, *code));
         }
+        self.answers.forget_room(key);
         self.delivery.forget_room(key);
         self.read_again();
     }

@@ -200,7 +200,7 @@ fn a_token_brings_back_a_refused_login_that_was_left_as_the_contract_says() {
         let mut left = world.engine.watch_login();
         let carol = left.look();
         world.take(Step::LogOut);
-        assert_eq!(left.status(), OVER);
+        assert_eq!((left.status(), left.look().uid()), (OVER, None));
         match through_call {
             true => drop(world.engine.call(Call::UpdateLoginToken { token: "token" })),
             false => world.engine.update_login_token("token"),

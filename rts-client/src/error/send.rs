@@ -33,8 +33,8 @@ pub enum Reason {
     /// The engine was closed.
     #[error("the engine was closed")]
     EngineClosed,
-    /// The room was left.
-    #[error("the room was left")]
+    /// The room was left, and its place was given to another room.
+    #[error("the room was left, and its place was given to another room")]
     RoomClosed,
     /// Every message id was used.
     #[error("every message id was used")]

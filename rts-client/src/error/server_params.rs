@@ -8,6 +8,9 @@ use super::culprit::Culprit;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServerParamsError {
+    /// The engine was closed.
+    #[error("the engine was closed")]
+    EngineClosed,
     /// Nobody is logged in on this engine.
     #[error("this engine is not logged in")]
     NotLoggedIn,
@@ -33,7 +36,7 @@ impl ServerParamsError {
             Self::TimedOut => 1,
             Self::NotSent => 2,
             Self::OverRate => 5,
-            Self::NotLoggedIn => 105,
+            Self::NotLoggedIn | Self::EngineClosed => 105,
             Self::Refused => 1000,
         }
     }
@@ -42,7 +45,7 @@ impl ServerParamsError {
     #[must_use]
     pub const fn culprit(self) -> Culprit {
         match self {
-            Self::NotLoggedIn | Self::Refused => Culprit::Application,
+            Self::EngineClosed | Self::NotLoggedIn | Self::Refused => Culprit::Application,
             Self::OverRate => Culprit::Server,
             Self::NotSent | Self::TimedOut => Culprit::Network,
         }

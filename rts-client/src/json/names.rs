@@ -116,6 +116,7 @@ names! {
         Self::Refused(state) => state.name(),
     }
     ServerParamsError {
+        Self::EngineClosed => "engine_closed",
         Self::NotLoggedIn => "not_logged_in",
         Self::Refused => "refused",
         Self::OverRate => "over_rate",

@@ -1,15 +1,17 @@
 //! Logging in, and messages to users and to the app server.
 
-use rts_client::{
-    BuildError, Culprit, Engine, Event, LoginError, LogoutReason, MessageConfig, OnlineStatus,
-    Reason, SendError, ServerParamsError, Timing,
-};
+use std::borrow::Cow;
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use crate::support::{APP_ID, Site, next, next_message, soon};
+use rts_client::{
+    BuildError, Culprit, Engine, Event, LoginError, LoginStatus, LogoutReason, MessageConfig,
+    OnlineStatus, Reason, SendError, ServerParamsError, Timing,
+};
+
+use crate::support::{APP_ID, Site, next, next_message, soon, user};
 
 #[tokio::test]
 async fn sender_gets_result_of_arrived_message() {
@@ -213,7 +215,7 @@ async fn builder_refuses_invalid_configuration() {
     let slow = at("rts://a:1").send_timeout(Duration::from_secs(3_601));
     assert!(matches!(slow.build(), Err(BuildError::Timing(_))));
     let quick = at("rts://a:1").send_timeout(Duration::from_millis(9));
-    assert!(error(quick).contains("from 10 to 3600000"));
+    assert!(error(quick).contains("from 10 ms to an hour"));
     assert!(at("rts://a:1").send_timeout(Duration::from_millis(10)).build().is_ok());
 }
 
@@ -235,4 +237,52 @@ fn engine_needs_a_runtime() {
         matches!(error, BuildError::Connect(rts_client::contract::ConnectError::NoRuntime)),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn a_lost_session_is_an_event_and_a_resumed_one_is_not() {
+    let mut site = Site::open().await;
+    let (alice, mut events) = site.log_in("alice").await;
+    assert_eq!((alice.uid(), alice.login_status()), (Some(user("alice")), LoginStatus::LoggedIn));
+    // The engine opens another link, and its session continues.
+    alice.network_changed();
+    soon(alice.send("alice", "hi")).await.expect("alice is there");
+    while let Some(event) = events.try_next() {
+        assert!(!matches!(event, Event::MessagesMayBeMissing), "{event:?}");
+    }
+    site.restart().await;
+    let missing = |event| matches!(event, Event::MessagesMayBeMissing).then_some(());
+    next(&mut events, missing).await;
+    assert!(alice.is_online());
+    soon(alice.send("alice", "hi")).await.expect("alice is there again");
+    while let Some(event) = events.try_next() {
+        assert!(!matches!(event, Event::MessagesMayBeMissing), "once: {event:?}");
+    }
+    alice.logout();
+    assert_eq!(alice.uid(), None);
+    assert_eq!(alice.login_status(), LoginStatus::LoggedOut(LogoutReason::Own));
+}
+
+#[tokio::test]
+async fn every_usual_kind_of_text_and_bytes_can_be_sent() {
+    let site = Site::open().await;
+    let (alice, mut events) = site.log_in("alice").await;
+    let (text, uid) = (String::from("hi"), user("alice"));
+    for sending in [
+        alice.send("alice", "hi"),
+        alice.send(&uid, &text),
+        alice.send(uid.clone(), Cow::Borrowed("hi")),
+        alice.send(String::from("alice"), text.clone()),
+        alice.send("alice", b"hi"),
+    ] {
+        soon(sending).await.expect("alice is there");
+    }
+    let payload = |event| match event {
+        Event::Message { payload, .. } => Some(payload),
+        _ => None,
+    };
+    for _ in 0..4 {
+        assert_eq!(next(&mut events, payload).await, "hi".into());
+    }
+    assert_eq!(next(&mut events, payload).await, b"hi".into());
 }

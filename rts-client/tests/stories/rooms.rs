@@ -6,7 +6,9 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use futures_lite::future::zip;
-use rts_client::{Event, Events, JoinError, JoinType, Reason, RoomEvent, RoomState, SendError};
+use rts_client::{
+    Event, Events, JoinError, JoinType, Reason, RoomEvent, RoomState, SendError, ServerParamsError,
+};
 use rts_proto::server::Ban;
 
 use crate::support::{Site, app, next, room, soon, user};
@@ -161,4 +163,73 @@ async fn a_join_under_way_ends_with_the_login() {
     assert!(first_poll.is_pending());
     alice.logout();
     assert_eq!(soon(joining).await.err(), Some(JoinError::Cancelled));
+}
+
+#[tokio::test]
+async fn future_of_an_earlier_join_does_not_leave_the_room_of_a_later_one() {
+    let site = Site::open().await;
+    let (alice, _events) = site.log_in("alice").await;
+    for is_logged_out in [true, false] {
+        let mut stale = Box::pin(alice.join("lobby"));
+        let first_poll = stale.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        assert!(first_poll.is_pending());
+        if is_logged_out {
+            alice.logout();
+            soon(alice.login("token", "alice")).await.expect("accepted");
+        } else {
+            soon(alice.room("lobby").expect("it is being joined").leave()).await;
+        }
+        let lobby = soon(alice.join("lobby")).await.expect("joined");
+        drop(stale);
+        soon(lobby.send("hi")).await.expect("still in the room");
+        soon(lobby.leave()).await;
+    }
+}
+
+#[tokio::test]
+async fn join_that_was_answered_but_not_awaited_leaves_the_room() {
+    let site = Site::open().await;
+    let (alice, mut events) = site.log_in("alice").await;
+    {
+        let mut joining = pin!(alice.join("lobby"));
+        let first_poll = joining.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        assert!(first_poll.is_pending());
+        let joined = |event| matches!(event, RoomEvent::Joined { .. }).then_some(());
+        next_in_room(&mut events, joined).await;
+    }
+    let left = next_in_room(&mut events, |event| matches!(event, RoomEvent::Left).then_some(()));
+    left.await;
+    assert_eq!(alice.room("lobby"), None);
+}
+
+#[tokio::test]
+async fn room_whose_handle_was_dropped_can_be_had_again() {
+    let site = Site::open().await;
+    let (alice, _events) = site.log_in("alice").await;
+    assert_eq!(alice.room("lobby"), None);
+    drop(soon(alice.join("lobby")).await.expect("joined"));
+    assert_eq!(soon(alice.join("lobby")).await.err(), Some(JoinError::AlreadyJoined));
+    let lobby = alice.room("lobby").expect("the engine is in it");
+    soon(lobby.send("hi")).await.expect("queued for nobody");
+    assert_eq!(alice.room("lobby"), Some(lobby.clone()));
+    let (bob, _events) = site.log_in("bob").await;
+    let bobs = soon(bob.join("lobby")).await.expect("joined");
+    assert_ne!(bobs, lobby);
+    soon(lobby.leave()).await;
+    assert_eq!(alice.room("lobby"), None);
+}
+
+#[tokio::test]
+async fn closed_engine_says_so_to_every_call() {
+    let site = Site::open().await;
+    let (alice, _events) = site.log_in("alice").await;
+    let lobby = soon(alice.join("lobby")).await.expect("joined");
+    soon(alice.close()).await;
+    let closed = Err(SendError::NotDelivered(Reason::EngineClosed));
+    assert_eq!(soon(lobby.send("hi")).await, closed);
+    assert_eq!(soon(alice.send("bob", "hi")).await, closed);
+    assert_eq!(soon(alice.send_to_server("hi")).await.err(), closed.err());
+    let params = soon(alice.set_server_params("alice", "http://host/")).await;
+    assert_eq!(params, Err(ServerParamsError::EngineClosed));
+    assert_eq!(soon(alice.join("lobby")).await.err(), Some(JoinError::EngineClosed));
 }

@@ -37,6 +37,7 @@ fn events_have_one_form_in_json() {
             Event::LoginResult { uid: alice(), result: Err(LoginError::Failed), elapsed },
             r#"{"type":"login_result","uid":"alice","result":{"code":-1001,"name":"failed","message":"the login failed: log in again"},"elapsed_ms":1500}"#,
         ),
+        (Event::MessagesMayBeMissing, r#"{"type":"messages_may_be_missing"}"#),
         (
             Event::LoggedOut(LogoutReason::PutOut),
             r#"{"type":"logged_out","reason":{"code":2,"name":"put_out"}}"#,

@@ -9,6 +9,7 @@ use rts_proto::server::{Config, Credentials, Post, PostProgress, Server, Target,
 use rts_proto::{LoginCode, Payload, Reply};
 use rts_transport_tokio::server::{Acceptor, Authenticate, Begun, PostToAppServer, Posting, Shard};
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 
 pub(crate) const APP_ID: &str = "123456781234567812345678";
 
@@ -21,20 +22,32 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Site {
     pub(crate) shard: Shard,
     url: String,
+    serving: JoinHandle<()>,
 }
 
 impl Site {
     pub(crate) async fn open() -> Self {
+        Self::open_at("127.0.0.1:0").await
+    }
+
+    async fn open_at(address: &str) -> Self {
         let mut config = Config::default();
         config.joins_per_second = 0;
         // A test may join more rooms than users do.
         let server = Server::new(config, 1);
         let shard = Shard::with_poster(server, Arc::new(Judge::default()), Arc::new(Echo));
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let listener = TcpListener::bind(address).await.expect("a free port");
         let url = format!("rts://{}", listener.local_addr().expect("it is bound"));
         let serving = shard.clone();
-        tokio::spawn(async move { serving.serve(listener, Acceptor::plain()).await });
-        Self { shard, url }
+        let serving = tokio::spawn(async move { serving.serve(listener, Acceptor::plain()).await });
+        Self { shard, url, serving }
+    }
+
+    /// The server ends, and another one begins at its address. It knows no sessions.
+    pub(crate) async fn restart(&mut self) {
+        self.shard.shutdown(Duration::ZERO);
+        soon(&mut self.serving).await.expect("no panic");
+        *self = Self::open_at(self.url.strip_prefix("rts://").expect("the scheme")).await;
     }
 
     pub(crate) fn builder(&self) -> Builder {

@@ -158,6 +158,13 @@ impl State {
         Ok(self.answers.wait_for_join(key))
     }
 
+    /// Leaves the room if this was the last join of the handle.
+    pub(crate) fn take_back_join(&mut self, now: Instant, key: RoomKey, join: &Pending<JoinEnd>) {
+        if self.answers.is_last_join(key, join) {
+            self.client.leave_room(now, key);
+        }
+    }
+
     pub(crate) fn leave_room(&mut self, now: Instant, key: RoomKey) -> Pending<()> {
         self.client.leave_room(now, key);
         self.answers.wait_for_leave(key)
