@@ -75,8 +75,10 @@ impl Account {
                 Some(Event::Logout(reason)) => bail!("logged out: {reason}"),
                 Some(Event::ConnectionStateChanged(ConnectionState::Reconnecting)) => {
                     let why = engine.last_link_error();
-                    let why =
-                        why.unwrap_or_else(|| format!("the server at {} is silent", self.url));
+                    let why = why.map_or_else(
+                        || format!("the server at {} is silent", self.url),
+                        |why| why.to_string(),
+                    );
                     let is_dev = self.url == DEV_URL && self.reach.is_direct();
                     let hint =
                         if is_dev { "; `rts serve --dev` starts a server there" } else { "" };

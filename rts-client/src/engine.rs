@@ -6,8 +6,8 @@ use std::time::Duration;
 use futures_lite::future::or;
 use rts_driver::client as contract;
 use rts_driver::client::{
-    BusinessIdError, CreateRoomError, Disconnect, LoginStatus, Membership, MessageConfig,
-    OnlineStatus, Parameters, Payload, SendCode, ServerAnswer, Timing, TimingError, UserId,
+    BusinessIdError, CreateRoomError, Disconnect, LinkFailure, LoginStatus, Membership,
+    MessageConfig, OnlineStatus, Payload, SendCode, ServerAnswer, Timing, TimingError, UserId,
 };
 
 use crate::error::{self, JoinError, LoginError, ServerParamsError};
@@ -239,11 +239,7 @@ impl Engine {
     ///
     /// The time is out of this range. Then nothing changes.
     pub fn set_timing(&self, timing: Timing, time: Duration) -> Result<(), TimingError> {
-        Parameters::default().set(timing, time)?;
-        let json = format!("{{\"{}\":{}}}", timing.key(), time.as_millis());
-        let set = self.engine.set_runtime_parameters(&json);
-        set.expect("this is a JSON object");
-        Ok(())
+        self.engine.set_timing(timing, time)
     }
 
     /// Sets a tag that joins send to the app's back end. An empty tag clears it. On a closed engine
@@ -271,10 +267,23 @@ impl Engine {
         self.engine.last_disconnect()
     }
 
-    /// Why the last attempt to connect failed, as a sentence without secrets. `None` while a login
-    /// has its link.
+    /// Why the last attempt to connect failed, without secrets. `None` while a login has its link.
+    ///
+    /// ```
+    /// # fn is_refused(engine: &rts_client::Engine) -> bool {
+    /// use rts_client::{LinkError, LinkFailure, NoLink};
+    ///
+    /// let Some(LinkFailure::NoLink(why)) = engine.last_link_error() else { return false };
+    /// match why.downcast_ref::<NoLink>().map(NoLink::error) {
+    ///     Some(LinkError::Connect { error, .. }) => {
+    ///         error.kind() == std::io::ErrorKind::ConnectionRefused
+    ///     }
+    ///     _ => false,
+    /// }
+    /// # }
+    /// ```
     #[must_use]
-    pub fn last_link_error(&self) -> Option<String> {
+    pub fn last_link_error(&self) -> Option<LinkFailure> {
         self.engine.last_link_error()
     }
 

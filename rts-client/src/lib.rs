@@ -26,10 +26,11 @@ pub use sending::{Outcome, Sending};
 pub use rts_driver::client::Roots;
 pub use rts_driver::client::{
     AppId, BroadcastCode, BusinessIdError, CloseCode, ConnectError, ConnectOptions,
-    ConnectionState, Connector, ConnectorError, Disconnect, IdError, JoinType, LeaveReason,
-    LogLevel, LoginStatus, LogoutReason, MessageConfig, MessageId, OnlineStatus, Payload,
-    ProtocolError, Proxy, ProxyError, Reply, Retry, RoomId, RoomState, SendCode, ServerAnswer,
-    Text, Timing, TimingError, UserId, WarningCode, sdk_version,
+    ConnectionState, Connector, ConnectorError, Disconnect, IdError, JoinType, LayerError,
+    LeaveReason, LinkError, LinkFailure, LogLevel, LoginStatus, LogoutReason, MessageConfig,
+    MessageId, NoLink, OnlineStatus, Payload, ProtocolError, Proxy, ProxyError, Reply, Retry,
+    RoomId, RoomState, SendCode, ServerAnswer, Text, Timing, TimingError, UserId, WarningCode,
+    sdk_version,
 };
 pub use rts_driver::{Runtime, Stream};
 

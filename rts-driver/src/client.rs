@@ -3,12 +3,14 @@
 
 mod current_link;
 mod engine_loop;
+mod no_link;
 
 use crate::runtime::Runtime;
 
+pub use no_link::NoLink;
 pub use rts_engine::{
-    Engine, EventHandler, Events, JoinEnd, LoginId, LoginStatus, LoginView, LoginWatch, Pending,
-    ReservedLogin, Room, RoomEventHandler, Sent, ServerAnswer, sdk_version,
+    Engine, EventHandler, Events, JoinEnd, LinkFailure, LoginId, LoginStatus, LoginView,
+    LoginWatch, Pending, ReservedLogin, Room, RoomEventHandler, Sent, ServerAnswer, sdk_version,
 };
 pub use rts_proto::client::{
     BroadcastError, BusinessIdError, Call, Config, CreateRoomError, Event, Input, JoinError,
@@ -22,8 +24,8 @@ pub use rts_proto::{
     UnknownCode, UserId,
 };
 pub use rts_stream::{
-    Address, AddressError, AddressProblem, ConnectOptions, Connector, ConnectorError, Proxy,
-    ProxyError, ProxyProblem, Scheme,
+    Address, AddressError, AddressProblem, ConnectOptions, Connector, ConnectorError, LayerError,
+    LinkError, Proxy, ProxyError, ProxyProblem, Scheme,
 };
 #[cfg(any(feature = "tls-ring", feature = "tls-aws-lc"))]
 pub use rts_stream::{PemError, Roots, explain_tls};

@@ -1,5 +1,6 @@
 //! [`Driver`]: the part of an engine that the event loop of a runtime holds.
 
+use std::error::Error;
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use std::time::Instant as StdInstant;
 use rts_proto::client::Input;
 use rts_proto::{Instant, LinkId};
 
+use crate::link_errors::LinkFailure;
 use crate::link_output::LinkOutput;
 use crate::shared::Shared;
 use crate::state::State;
@@ -47,7 +49,8 @@ impl Driver {
     /// The application gets a [`Warning`](rts_proto::client::Event::Warning), once for each reason
     /// until a link is up again. [`Engine::last_link_error`](crate::Engine::last_link_error) keeps
     /// the reason.
-    pub fn link_failed(&self, link: LinkId, why: String) {
+    pub fn link_failed(&self, link: LinkId, why: impl Error + Send + Sync + 'static) {
+        let why = LinkFailure::NoLink(Arc::new(why));
         self.shared.call(|state, now| state.link_failed(now, link, why));
     }
 

@@ -3,11 +3,12 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use rts_proto::client::{
     BusinessIdError, Call, Client, Config, CreateRoomError, LoginError, Observe, ParametersError,
-    Returned, SendError,
+    Returned, SendError, Timing, TimingError,
 };
 use rts_proto::{
     Disconnect, MessageConfig, OnlineStatus, Payload, SendCode, ServerParamsCode, Text,
@@ -18,6 +19,7 @@ use crate::driver::Driver;
 use crate::events::Events;
 use crate::handle::Handle;
 use crate::handler::EventHandler;
+use crate::link_errors::LinkFailure;
 use crate::login_watch::LoginWatch;
 use crate::room::Room;
 use crate::sent::{Pending, Sent, ServerAnswer};
@@ -265,6 +267,15 @@ impl Engine {
         self.handle.call(|state, now| state.call(now, call))
     }
 
+    /// Sets one time, without JSON.
+    ///
+    /// # Errors
+    ///
+    /// The time is out of its bounds. In this case nothing changes.
+    pub fn set_timing(&self, timing: Timing, time: Duration) -> Result<(), TimingError> {
+        self.handle.call(|state, now| state.set_timing(now, timing, time))
+    }
+
     /// Sets the handler of events. From now on, `handler` gets the events of the engine, and those
     /// of rooms without a handler of their own. It replaces an earlier handler. Events that already
     /// wait in [`Events`] stay there.
@@ -324,11 +335,11 @@ impl Engine {
         self.handle.lock().client().last_disconnect()
     }
 
-    /// The reason why the last attempt to connect failed, as readable text without secrets. `None`
-    /// while a login has its link.
+    /// The reason why the last attempt to connect failed, without secrets. `None` while a login has
+    /// its link.
     #[must_use]
-    pub fn last_link_error(&self) -> Option<String> {
-        self.handle.lock().link_error().map(str::to_owned)
+    pub fn last_link_error(&self) -> Option<LinkFailure> {
+        self.handle.lock().link_error().cloned()
     }
 }
 

@@ -30,6 +30,7 @@ pub use driver::Driver;
 pub use engine::{Engine, sdk_version};
 pub use events::Events;
 pub use handler::{EventHandler, RoomEventHandler};
+pub use link_errors::LinkFailure;
 pub use link_output::LinkOutput;
 pub use login::{LoginId, LoginStatus};
 pub use login_watch::{LoginView, LoginWatch};

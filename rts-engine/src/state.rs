@@ -10,7 +10,7 @@ use rts_proto::{BroadcastCode, Instant, LinkId, MessageId, RoomKey};
 use crate::answers::Answers;
 use crate::delivery::{Callback, Delivery, Retired, StreamId};
 use crate::handler::{EventHandler, RoomEventHandler};
-use crate::link_errors::{CLOSED_TOO_EARLY, LinkErrors, closed_early};
+use crate::link_errors::{LinkErrors, LinkFailure};
 use crate::link_output::LinkOutput;
 use crate::link_queue::LinkQueue;
 use crate::log::{Line, Log};
@@ -93,7 +93,7 @@ impl State {
     }
 
     /// Why the last link did not come up. `None` once a login was answered over a later link.
-    pub(crate) fn link_error(&self) -> Option<&str> {
+    pub(crate) fn link_error(&self) -> Option<&LinkFailure> {
         self.link_errors.last()
     }
 
@@ -104,7 +104,7 @@ impl State {
         if let Input::Disconnected(link) = input
             && !self.client.is_online()
         {
-            self.report_link_error(link, CLOSED_TOO_EARLY.to_owned());
+            self.report_link_error(link, LinkFailure::ClosedEarly);
         }
         let before = self.client.link();
         self.client.handle_input(now, input);
@@ -115,7 +115,7 @@ impl State {
     }
 
     /// A link failed, with the reason.
-    pub(crate) fn link_failed(&mut self, now: Instant, link: LinkId, why: String) {
+    pub(crate) fn link_failed(&mut self, now: Instant, link: LinkId, why: LinkFailure) {
         self.report_link_error(link, why);
         self.client.handle_input(now, Input::Disconnected(link));
     }
@@ -127,9 +127,9 @@ impl State {
 
     /// A link did not come up. The application gets no event if the link is no longer
     /// needed.
-    fn report_link_error(&mut self, link: LinkId, why: String) {
+    fn report_link_error(&mut self, link: LinkId, why: LinkFailure) {
         if self.client.link() == Some(link) {
-            self.log.link_ended(&self.client, link, &why);
+            self.log.link_ended(&self.client, link, &why.to_string());
             self.warn_of_link(why);
         }
     }
@@ -140,11 +140,11 @@ impl State {
             && before == Some(close.link)
             && self.client.link() != before
         {
-            self.warn_of_link(closed_early(close));
+            self.warn_of_link(LinkFailure::from(close));
         }
     }
 
-    fn warn_of_link(&mut self, why: String) {
+    fn warn_of_link(&mut self, why: LinkFailure) {
         if let Some(warning) = self.link_errors.failed(why) {
             self.happened(warning);
         }

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use bytes::Bytes;
 use common::{engine, now_or_never, take_all};
-use rts_engine::LinkOutput;
+use rts_engine::{LinkFailure, LinkOutput};
 use rts_proto::client::{Event, Input, LoginError, SendError, WarningCode};
 use rts_proto::wire::Frame;
 use rts_proto::{CloseCode, LogoutReason, MessageConfig, MessageId, SendCode};
@@ -64,7 +64,9 @@ fn warns_once_of_each_close_before_the_login_answer() {
     );
     let other = warning("BadFrame (1), a PROXY header");
     assert_eq!(closed_with(CloseCode::BadFrame.code(), "a PROXY header"), [other]);
-    assert!(engine.last_link_error().is_some_and(|why| why.contains("BadFrame (1)")));
+    let why = engine.last_link_error().expect("the server said why");
+    assert!(why.to_string().contains("BadFrame (1)"), "{why}");
+    assert!(matches!(why, LinkFailure::ClosedByServer { code: CloseCode::BadFrame, .. }));
     assert_eq!(closed_with(77, "newer"), [warning("code 77, newer")]);
 }
 

@@ -1,14 +1,18 @@
 //! Logging in, and messages to users and to the app server.
 
 use std::borrow::Cow;
+use std::error::Error as _;
 use std::future::Future;
+use std::io;
 use std::pin::pin;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
+use futures_lite::future::or;
 use rts_client::{
-    BuildError, Culprit, Engine, Event, LoginError, LoginStatus, LogoutReason, MessageConfig,
-    OnlineStatus, Reason, SendError, ServerParamsError, Timing,
+    BuildError, Culprit, Engine, Event, LinkError, LinkFailure, LoginError, LoginStatus,
+    LogoutReason, MessageConfig, NoLink, OnlineStatus, Reason, SendError, ServerParamsError,
+    Timing,
 };
 
 use crate::support::{APP_ID, Site, next, next_message, soon, user};
@@ -82,6 +86,28 @@ async fn login_returns_its_result() {
     assert_eq!(code(soon(alice.login("token", "alice")).await), Err(Some(-2)));
     soon(alice.close()).await;
     assert_eq!(code(soon(alice.login("token", "alice")).await), Err(Some(-3)));
+}
+
+#[tokio::test]
+async fn a_refused_connection_is_an_error_that_can_be_matched() {
+    let engine = Engine::builder("rts://127.0.0.1:1", APP_ID).build().expect("good arguments");
+    let mut events = engine.events();
+    assert!(engine.last_link_error().is_none());
+    let login = engine.login("token", "alice");
+    let warning = next(&mut events, |event| match event {
+        Event::Warning { message, .. } => Some(message),
+        _ => None,
+    });
+    let message = soon(or(async { panic!("{:?}", login.await) }, warning)).await;
+    let failure = engine.last_link_error().expect("it has failed");
+    assert_eq!(failure.to_string(), message);
+    let LinkFailure::NoLink(why) = &failure else { panic!("{failure:?}") };
+    let why = why.downcast_ref::<NoLink>().expect("the driver's error");
+    assert_eq!(why.address().to_string(), "rts://127.0.0.1:1");
+    let LinkError::Connect { error, .. } = why.error() else { panic!("{why:?}") };
+    assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+    let source = failure.source().expect("the error of the system");
+    assert_eq!(source.to_string(), error.to_string());
 }
 
 #[tokio::test]

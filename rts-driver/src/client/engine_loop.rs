@@ -11,6 +11,7 @@ use rts_stream::Connector;
 use tracing::field::display;
 
 use super::current_link::{CurrentLink, LinkNews};
+use super::no_link::NoLink;
 use crate::runtime::Runtime;
 use crate::timer::Timer;
 
@@ -79,7 +80,7 @@ pub(super) async fn run<R: Runtime>(driver: Driver, connector: Connector) {
                 driver.link_ended(id, &how);
             }
             Some(LinkNews::Failed(id, error, link)) => {
-                driver.link_failed(id, format!("no link to {}: {error}", connector.address()));
+                driver.link_failed(id, NoLink::new(connector.address().clone(), error));
                 closing.links.extend(link.map(|link| Box::pin(link.finish::<R>()) as Finishing));
             }
             None => {}

@@ -1,9 +1,11 @@
 //! The calls of applications, with their effects on handles and futures. The typed methods and the
 //! calls given as data have the same effects, because each effect is written once, here.
 
+use std::time::Duration;
+
 use rts_proto::client::{
     BroadcastError, BusinessIdError, Call, Client, CreateRoomError, Input, JoinError, LoginError,
-    ParametersError, Returned, SendError,
+    ParametersError, Returned, SendError, Timing, TimingError,
 };
 use rts_proto::{
     BroadcastCode, Instant, MessageConfig, MessageId, OnlineStatus, Payload, RoomKey, SendCode,
@@ -212,6 +214,15 @@ impl State {
         json: &str,
     ) -> Result<(), ParametersError> {
         self.client.set_runtime_parameters(now, json)
+    }
+
+    pub(crate) fn set_timing(
+        &mut self,
+        now: Instant,
+        timing: Timing,
+        time: Duration,
+    ) -> Result<(), TimingError> {
+        self.client.set_timing(now, timing, time)
     }
 
     pub(crate) fn network_changed(&mut self, now: Instant) {

@@ -140,7 +140,8 @@ impl Talk {
             ConnectionState::Reconnecting => {
                 self.is_linked = false;
                 let why = self.engine.last_link_error();
-                let why = why.map_or_else(String::new, |why| format!(" ({})", safe(&why)));
+                let why =
+                    why.map_or_else(String::new, |why| format!(" ({})", safe(&why.to_string())));
                 note(format!("the connection is lost{why}; trying again"))
             }
             ConnectionState::Lost => note("still no connection; trying on"),
