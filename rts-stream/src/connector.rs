@@ -1,11 +1,11 @@
 //! [`Connector`]: how a client connects to its server.
 
-use std::fmt;
 #[cfg(feature = "__tls")]
 use std::sync::Arc;
 
 use crate::address::Address;
 use crate::error::ConnectorError;
+use crate::hop::Hop;
 use crate::layer::Layer;
 use crate::layers::{Layers, SERVER_HANDSHAKE_BYTES_MAX};
 use crate::proxy::Proxy;
@@ -70,24 +70,6 @@ pub struct Connector {
     proxy: Option<Proxy>,
     #[cfg(feature = "__tls")]
     tls: Option<TlsParts>,
-}
-
-/// The first hop of a link, as `host:port`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Hop {
-    /// The server itself.
-    Server(String),
-    /// The proxy on the way.
-    Proxy(String),
-}
-
-impl fmt::Display for Hop {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Server(authority) => f.write_str(authority),
-            Self::Proxy(authority) => write!(f, "the proxy {authority}"),
-        }
-    }
 }
 
 #[cfg(feature = "__tls")]

@@ -6,6 +6,7 @@ mod acceptor;
 mod address;
 mod connector;
 mod error;
+mod hop;
 mod http;
 mod layer;
 mod layers;
@@ -18,11 +19,12 @@ mod web_socket;
 
 pub use acceptor::Acceptor;
 pub use address::{Address, AddressError, AddressProblem, Scheme};
-pub use connector::{ConnectOptions, Connector, Hop};
+pub use connector::{ConnectOptions, Connector};
 pub use error::{
     ConnectorError, LayerError, LinkError, ProxyFailure, Socks5Reply, UpgradeError, UpgradeRefusal,
     WebSocketError,
 };
+pub use hop::Hop;
 pub use layers::{CLOSE_TO_PROXIED, End, Layers};
 pub use proxy::{Proxy, ProxyError, ProxyProblem};
 #[cfg(any(feature = "tls-ring", feature = "tls-aws-lc"))]

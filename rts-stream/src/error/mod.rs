@@ -7,7 +7,7 @@ mod web_socket;
 use std::io;
 
 use crate::address::{Address, AddressError};
-use crate::connector::Hop;
+use crate::hop::Hop;
 #[cfg(any(feature = "tls-ring", feature = "tls-aws-lc"))]
 use crate::tls::PemError;
 pub use proxy::{ProxyFailure, Socks5Reply};
