@@ -2,17 +2,13 @@
 
 use std::ffi::OsString;
 
-use rts_proto::AppId;
 use toml::{Table, Value};
 
 use super::ConfigError;
+use super::names::{APPS, SEPARATOR, shown_variable};
 
 /// The prefix of all variables of the configuration.
 const PREFIX: &str = "RTS__";
-/// The separator of the names of a section and of its keys.
-const SEPARATOR: &str = "__";
-/// The section whose names are case-sensitive.
-pub(super) const APPS: &str = "apps";
 
 /// The keys of an app are a string or a list. Every other secret is a string.
 const KEYS: &str = "keys";
@@ -77,19 +73,8 @@ pub(super) fn overlay(table: &mut Table, name: &str, value: &str) -> Result<(), 
 }
 
 fn error(name: &str, what: &str) -> ConfigError {
-    let name = shown_name(name);
+    let name = shown_variable(name);
     ConfigError::Value { key: format!("environment variable {name}"), what: what.to_owned() }
-}
-
-/// The name of a variable for errors. An invalid app id in it may be a key at the wrong place.
-pub(super) fn shown_name(name: &str) -> String {
-    let mut below = "";
-    let known = name.split(SEPARATOR).map(|part| {
-        let is_known = !below.eq_ignore_ascii_case(APPS) || AppId::check(part).is_ok();
-        below = part;
-        if is_known { part } else { "…" }
-    });
-    known.collect::<Vec<_>>().join(SEPARATOR)
 }
 
 /// The value of a secret. Digits are a string here too. Returns `None` for a table, an object, or

@@ -1,13 +1,8 @@
 //! Errors of a configuration. They never show its values: any value may be a secret, or a secret at
 //! the wrong place.
 
-use rts_proto::AppId;
-
-use super::environment::{APPS, shown_name};
+use super::names::{is_word, shown_path, shown_variable};
 use crate::causes::file_trouble;
-
-/// Longest word that may name a section or a key, in bytes: `links_before_login_per_network_max`.
-const WORD_BYTES_MAX: usize = 34;
 
 /// What is wrong with a configuration, where, and what would be right. The error contains no value
 /// of the configuration.
@@ -59,7 +54,7 @@ impl ConfigError {
     /// line is then unknown.
     pub(super) fn overlaid(names: &[&str], error: toml::de::Error) -> Self {
         let (keys, what) = keys_and_words(error);
-        let names = names.iter().map(|name| shown_name(name)).collect::<Vec<_>>().join(", ");
+        let names = names.iter().map(|name| shown_variable(name)).collect::<Vec<_>>().join(", ");
         let source = format!("the file, with {names} of the environment over it");
         let place = keys.map_or_else(|| source.clone(), |keys| format!("{keys} ({source})"));
         Self::Parse { place, what }
@@ -79,27 +74,7 @@ fn keys_and_words(mut error: toml::de::Error) -> (Option<String>, String) {
     error.set_input(None);
     let shown = error.to_string();
     let keys = shown.trim_end().rsplit_once("\nin `").map(|(_, keys)| keys.trim_end_matches('`'));
-    (keys.map(known_path), words)
-}
-
-/// The path without segments that can be values: a name below `apps` is an app id, and another name
-/// is a word.
-fn known_path(path: &str) -> String {
-    let mut below = "";
-    let known = path.split('.').map(|segment| {
-        let is_known = match below {
-            APPS => AppId::check(segment).is_ok(),
-            _ => is_word(segment),
-        };
-        below = segment;
-        if is_known { segment } else { "…" }
-    });
-    known.collect::<Vec<_>>().join(".")
-}
-
-fn is_word(text: &str) -> bool {
-    let is_letter = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
-    (1..=WORD_BYTES_MAX).contains(&text.len()) && text.bytes().all(is_letter)
+    (keys.map(shown_path), words)
 }
 
 /// The message of serde, without the values that it quotes.

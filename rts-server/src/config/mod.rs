@@ -11,6 +11,7 @@ mod environment;
 mod error;
 mod limits;
 mod listen;
+mod names;
 mod openapi;
 mod root;
 mod secrets;
