@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use rts_driver::client::{
 
 use crate::engine::Engine;
 use crate::error::BuildError;
-use crate::logins::{Logins, Provider, TokenRequest};
+use crate::logins::{Logins, Provider, SystemClock, TokenClock, TokenRequest};
 
 /// Makes an [`Engine`]. [`Engine::builder`] returns one. [`build`](Self::build) reports bad values.
 #[must_use]
@@ -36,14 +37,32 @@ impl Engine {
     /// Begins an engine over a connector. Engines over clones of one connector share its
     /// certificates and its TLS sessions.
     pub fn builder_over(connector: Connector, app_id: impl Into<String>) -> Builder {
-        Builder::new(Way::Connector(connector), app_id.into())
+        Builder::new(Way::Connector { connector, has_other_options: false }, app_id.into())
+    }
+}
+
+impl Engine {
+    /// An engine that was made elsewhere, such as by a test kit, with a
+    /// [token provider](Builder::token_provider). The future asks the provider; run it in a task.
+    pub fn with_token_provider<F, E>(
+        engine: client::Engine,
+        clock: impl TokenClock,
+        provide: impl Fn(TokenRequest) -> F + Send + Sync + 'static,
+    ) -> (Self, Pin<Box<dyn Future<Output = ()> + Send>>)
+    where
+        F: Future<Output = Result<String, E>> + Send + 'static,
+        E: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let logins = Arc::new(Logins::new(Some(Provider::new(provide))));
+        let keeper = Arc::clone(&logins).keep(engine.watch_login(), clock);
+        (Self::new(engine, logins), Box::pin(keeper))
     }
 }
 
 /// The way to the server.
 enum Way {
     Address { address: String, options: ConnectOptions },
-    Connector(Connector),
+    Connector { connector: Connector, has_other_options: bool },
 }
 
 impl Builder {
@@ -53,11 +72,12 @@ impl Builder {
     }
 
     /// Sets a proxy and the certificates to trust. By default there is no proxy, and the engine
-    /// trusts the certificates of the system. A builder of [`Engine::builder_over`] ignores this,
-    /// because its [`Connector`] has these options.
+    /// trusts the certificates of the system. After [`Engine::builder_over`], whose [`Connector`]
+    /// has these options, [`build`](Self::build) refuses them.
     pub fn connect_options(mut self, new: ConnectOptions) -> Self {
-        if let Way::Address { options, .. } = &mut self.way {
-            *options = new;
+        match &mut self.way {
+            Way::Address { options, .. } => *options = new,
+            Way::Connector { has_other_options, .. } => *has_other_options = true,
         }
         self
     }
@@ -177,7 +197,10 @@ impl Builder {
         let app_id = AppId::new(&self.app_id)?;
         let connector = match self.way {
             Way::Address { address, options } => Connector::new(&address, options)?,
-            Way::Connector(connector) => connector,
+            Way::Connector { has_other_options: true, .. } => {
+                return Err(BuildError::OptionsOfConnector);
+            }
+            Way::Connector { connector, .. } => connector,
         };
         let mut options = EngineOptions::default().with_parameters(parameters);
         if let Some(observer) = self.observer {
@@ -186,7 +209,8 @@ impl Builder {
         let engine = client::connect::<R>(connector, app_id, options)?;
         let logins = Arc::new(Logins::new(self.provider));
         if logins.has_provider() {
-            R::spawn(Arc::clone(&logins).keep::<R>(engine.watch_login()));
+            let clock = SystemClock::<R>::default();
+            R::spawn(Arc::clone(&logins).keep(engine.watch_login(), clock));
         }
         Ok(Engine::new(engine, logins))
     }

@@ -17,7 +17,7 @@ pub use builder::Builder;
 pub use engine::Engine;
 pub use error::{BuildError, Culprit, JoinError, LoginError, Reason, SendError, ServerParamsError};
 pub use events::{Event, Events, RoomEvent};
-pub use logins::{TokenReason, TokenRequest};
+pub use logins::{TokenClock, TokenReason, TokenRequest};
 pub use room::Room;
 pub use sending::{Outcome, Sending};
 

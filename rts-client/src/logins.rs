@@ -4,11 +4,14 @@
 //! The engine decides which login is the present one, and whether it takes a token. This module
 //! only watches that, so it never has to agree with the engine about a state of its own.
 
+mod clock;
 mod keeper;
 mod provider;
 mod request;
 mod schedule;
 
+pub(crate) use clock::SystemClock;
+pub use clock::TokenClock;
 pub(crate) use provider::Provider;
 pub use request::{TokenReason, TokenRequest};
 

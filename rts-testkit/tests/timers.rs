@@ -2,12 +2,17 @@
 #![cfg(feature = "tokio")]
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::rc::Rc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rts_client::{Engine, Event, Events, Reason, SendError, contract};
+use rts_client::{
+    AppId, Engine, Event, Events, Reason, SendError, Timing, TokenReason, TokenRequest, contract,
+};
+use rts_proto::client::Parameters;
 use rts_proto::server::Config;
-use rts_testkit::World;
+use rts_testkit::{APP_ID, World};
 use tokio::time::{Instant, interval, sleep, timeout};
 
 fn seconds(seconds: u64) -> Duration {
@@ -154,4 +159,34 @@ async fn test_may_run_in_a_runtime() {
     assert_eq!(texts(&mut events), 0);
     world.run_for(seconds(2));
     assert_eq!(texts(&mut events), 1);
+}
+
+#[test]
+fn token_provider_is_asked_by_the_clocks_of_the_world() {
+    let mut world = World::new(Config::default(), 0, 1);
+    let tokens = Arc::new(Mutex::new(VecDeque::new()));
+    let asks = Arc::new(Mutex::new(Vec::new()));
+    let (given, asked) = (Arc::clone(&tokens), Arc::clone(&asks));
+    let provide = move |request: TokenRequest| {
+        asked.lock().expect("no panic").push(request.reason());
+        let token = given.lock().expect("no panic").pop_front();
+        async move { token.ok_or("no more tokens") }
+    };
+    let mut parameters = Parameters::default();
+    parameters.set(Timing::Login, seconds(3)).expect("in range");
+    let (_, engine) = world.connect_with_provider(parameters, provide);
+    let app = AppId::new(APP_ID).expect("an app id");
+    let end = u32::try_from(world.wall_seconds() + 600).expect("before 2106");
+    for end in [end, 0] {
+        tokens.lock().expect("no panic").push_back(world.token_of(&app, "alice", end));
+    }
+    world.wait_for(seconds(1), engine.login_as("alice")).expect("accepted");
+    world.run_for(seconds(535));
+    assert_eq!(*asks.lock().expect("no panic"), [TokenReason::Login]);
+    // A minute before its end, less the seconds of the login.
+    world.run_for(seconds(10));
+    assert_eq!(*asks.lock().expect("no panic"), [TokenReason::Login, TokenReason::Expiring]);
+    world.run_for(seconds(3_600));
+    assert!(engine.is_online());
+    assert_eq!(asks.lock().expect("no panic").len(), 2, "that token is for ever");
 }

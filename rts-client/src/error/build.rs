@@ -9,6 +9,10 @@ pub enum BuildError {
     /// The server's address, or what is needed for TLS or a proxy, cannot be used.
     #[error(transparent)]
     Connector(#[from] ConnectorError),
+    /// [`Builder::connect_options`](crate::Builder::connect_options) was called for a connector,
+    /// which has options of its own.
+    #[error("a connector has options of its own: give them to it")]
+    OptionsOfConnector,
     /// The app id is malformed.
     #[error(transparent)]
     AppId(#[from] IdError),

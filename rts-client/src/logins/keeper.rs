@@ -1,13 +1,12 @@
 //! The task that supplies the present login with tokens of the provider.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use futures_lite::future::or;
-use rts_driver::Runtime;
 use rts_driver::client::{LoginId, LoginStatus, LoginView, LoginWatch};
 
-use super::provider::Provider;
+use super::clock::TokenClock;
+use super::provider::Answer;
 use super::request::{TokenReason, TokenRequest};
 use super::schedule::{Next, Schedule, Token};
 use super::{GivenUp, Logins, until_changed};
@@ -23,21 +22,28 @@ struct Kept {
 
 impl Kept {
     /// Takes notice of another login, and of another token that the application has set.
-    fn follow(&mut self, view: &LoginView, begun_by_provider: Option<LoginId>, now: Instant) {
+    fn follow(
+        &mut self,
+        view: &LoginView,
+        begun_by_provider: Option<LoginId>,
+        clock: &impl TokenClock,
+    ) {
         if self.login != view.id() {
             *self = Self { login: view.id(), ..Self::default() };
         }
         if self.token.as_deref() != view.token() {
             let is_first = self.token.is_none();
             let is_of_provider = is_first && begun_by_provider == Some(view.id());
-            self.supplied(view.token(), is_of_provider, now);
+            self.supplied(view.token(), is_of_provider, clock);
         }
     }
 
-    fn supplied(&mut self, token: Option<&[u8]>, is_of_provider: bool, now: Instant) {
+    fn supplied(&mut self, token: Option<&[u8]>, is_of_provider: bool, clock: &impl TokenClock) {
         self.token = token.map(<[u8]>::to_vec);
-        let token = token.and_then(|token| str::from_utf8(token).ok());
-        self.schedule.supplied(Token::read(token.unwrap_or_default(), is_of_provider), now);
+        let now = clock.now();
+        let token = token.and_then(|token| str::from_utf8(token).ok()).unwrap_or_default();
+        let token = Token::read(token, is_of_provider, clock.unix_seconds());
+        self.schedule.supplied(token, now);
         if is_of_provider {
             self.schedule.answered(now);
         }
@@ -46,7 +52,7 @@ impl Kept {
 
 impl Logins {
     /// Keeps the present login supplied with tokens, until the engine is destroyed.
-    pub(crate) async fn keep<R: Runtime>(self: Arc<Self>, mut watch: LoginWatch) {
+    pub(crate) async fn keep(self: Arc<Self>, mut watch: LoginWatch, clock: impl TokenClock) {
         let Some(provider) = &self.provider else { return };
         let _end = End(&self);
         let mut kept = Kept::default();
@@ -56,48 +62,50 @@ impl Logins {
                 return;
             }
             let begun_by_provider = self.lock().begun_by_provider;
-            kept.follow(&view, begun_by_provider, Instant::now());
-            match kept.schedule.next(view.status(), view.was_live(), Instant::now()) {
+            kept.follow(&view, begun_by_provider, &clock);
+            match kept.schedule.next(view.status(), view.was_live(), clock.now()) {
                 Next::Wait => until_changed(&mut watch).await,
                 Next::Sleep(time) => {
-                    let wake = R::sleep_until(Instant::now() + time);
+                    let wake = clock.sleep_until(clock.now() + time);
                     or(wake, until_changed(&mut watch)).await;
                 }
-                Next::Ask(why) => self.ask(provider, why, &view, &mut watch, &mut kept).await,
+                Next::Ask(why) => {
+                    let asked = async {
+                        let uid = view.uid()?;
+                        Some(provider.provide(TokenRequest::new(uid.as_str(), why)).await)
+                    };
+                    if let Some(answer) = or(until_over(&view, &mut watch), asked).await {
+                        self.answered(why, answer, &view, &mut watch, &mut kept, &clock);
+                    }
+                }
                 Next::GiveUp => self.give_up(&view, LoginError::TokenRefused),
             }
         }
     }
 
-    /// Asks for one token and passes it on. A login that ends meanwhile needs none, and neither
-    /// does one that the application gave another token.
-    async fn ask(
+    /// The provider has answered: passes its token on. A login that the application gave another
+    /// token in the meantime does not need it.
+    fn answered(
         &self,
-        provider: &Provider,
         why: TokenReason,
+        answer: Answer,
         asked_for: &LoginView,
         watch: &mut LoginWatch,
         kept: &mut Kept,
+        clock: &impl TokenClock,
     ) {
-        let Some(uid) = asked_for.uid() else { return };
-        let asked = async { Some(provider.provide(TokenRequest::new(uid.as_str(), why)).await) };
-        let over = async {
-            until_over(asked_for, watch).await;
-            None
-        };
-        let Some(answer) = or(over, asked).await else { return };
-        let now = Instant::now();
         match answer {
             Ok(token) => {
-                kept.schedule.answered(now);
+                kept.schedule.answered(clock.now());
                 if watch.replace_token(asked_for, &token) {
-                    kept.supplied(Some(token.as_bytes()), true, now);
+                    kept.supplied(Some(token.as_bytes()), true, clock);
                 }
             }
             Err(error) => {
                 let view = watch.look();
                 let has_same_token = view.token() == asked_for.token();
-                if kept.schedule.failed(why, view.was_live(), now) && has_same_token {
+                let is_over = kept.schedule.failed(why, view.was_live(), clock.now());
+                if is_over && has_same_token {
                     self.give_up(&view, LoginError::TokenProvider(error));
                 }
             }
@@ -111,11 +119,11 @@ impl Logins {
 }
 
 /// Waits until a login needs no token any more.
-async fn until_over(login: &LoginView, watch: &mut LoginWatch) {
+async fn until_over<T>(login: &LoginView, watch: &mut LoginWatch) -> Option<T> {
     loop {
         let view = watch.look();
         if view.id() != login.id() || !view.status().takes_tokens() {
-            return;
+            return None;
         }
         watch.changed().await;
     }

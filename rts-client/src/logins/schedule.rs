@@ -1,6 +1,6 @@
 //! When the token provider is asked next.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use rts_driver::client::LoginStatus;
 
@@ -25,8 +25,8 @@ pub(super) struct Token {
 }
 
 impl Token {
-    pub(super) fn read(token: &str, is_of_provider: bool) -> Self {
-        Self { left: Life::of(token).map(|life| life.left_at(unix_now(), is_of_provider)) }
+    pub(super) fn read(token: &str, is_of_provider: bool, unix_now: u64) -> Self {
+        Self { left: Life::of(token).map(|life| life.left_at(unix_now, is_of_provider)) }
     }
 }
 
@@ -59,11 +59,6 @@ impl Life {
         let from = if is_of_provider && !is_valid { self.issued_at } else { unix_now };
         Duration::from_secs(self.expire_at.saturating_sub(self.lead()).saturating_sub(from))
     }
-}
-
-/// Unix seconds, which tokens count in.
-fn unix_now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 /// What is to be done now.

@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use futures_lite::future::or;
 use rts_client::{
-    BuildError, Culprit, Engine, Event, LinkError, LinkFailure, LoginError, LoginStatus,
-    LogoutReason, MessageConfig, NoLink, OnlineStatus, Reason, SendError, ServerParamsError,
-    Timing,
+    BuildError, ConnectOptions, Connector, Culprit, Engine, Event, LinkError, LinkFailure,
+    LoginError, LoginStatus, LogoutReason, MessageConfig, NoLink, OnlineStatus, Reason, SendError,
+    ServerParamsError, Timing,
 };
 
 use crate::support::{APP_ID, Site, next, next_message, soon, user};
@@ -243,6 +243,10 @@ async fn builder_refuses_invalid_configuration() {
     let quick = at("rts://a:1").send_timeout(Duration::from_millis(9));
     assert!(error(quick).contains("from 10 ms to an hour"));
     assert!(at("rts://a:1").send_timeout(Duration::from_millis(10)).build().is_ok());
+    let connector = Connector::new("rts://a:1", ConnectOptions::default()).expect("an address");
+    let over = Engine::builder_over(connector, APP_ID);
+    let over = over.connect_options(ConnectOptions::default()).build();
+    assert!(matches!(over, Err(BuildError::OptionsOfConnector)), "{over:?}");
 }
 
 #[cfg(feature = "smol")]

@@ -6,10 +6,14 @@ mod links;
 mod serving;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+#[cfg(feature = "tokio")]
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rts_client::Engine;
+#[cfg(feature = "tokio")]
+use rts_client::TokenRequest;
 use rts_proto::client::{self, Client, Parameters};
 use rts_proto::server::{self, Credentials, Server};
 use rts_proto::{AppId, Instant, LinkId, LoginId};
@@ -150,11 +154,40 @@ impl World {
     /// Adds an engine as an application has it, over the simulated network and at the world's time.
     /// What is called on it takes effect when the world runs next.
     pub fn connect(&mut self) -> (EngineIndex, Engine) {
+        self.connect_with(Parameters::default())
+    }
+
+    /// Like [`connect`](Self::connect), with other times of the engine.
+    pub fn connect_with(&mut self, parameters: Parameters) -> (EngineIndex, Engine) {
+        let (index, engine) = self.connect_handle(parameters);
+        (index, engine.into())
+    }
+
+    /// Like [`connect_with`](Self::connect_with), with a token provider. It is asked by the world's
+    /// clocks, in the runtime of [`spawn`](Self::spawn).
+    #[cfg(feature = "tokio")]
+    pub fn connect_with_provider<F, E>(
+        &mut self,
+        parameters: Parameters,
+        provide: impl Fn(TokenRequest) -> F + Send + Sync + 'static,
+    ) -> (EngineIndex, Engine)
+    where
+        F: Future<Output = Result<String, E>> + Send + 'static,
+        E: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let (index, engine) = self.connect_handle(parameters);
+        let (engine, keeper) = Engine::with_token_provider(engine, self.clock.wall(), provide);
+        self.spawn(keeper);
+        (index, engine)
+    }
+
+    fn connect_handle(&mut self, parameters: Parameters) -> (EngineIndex, rts_engine::Engine) {
         let clock = self.clock.for_engine();
         let app_id = AppId::new(APP_ID).expect("an app id");
-        let config = client::Config::new(app_id.clone());
+        let mut config = client::Config::new(app_id.clone());
+        config.parameters = parameters;
         let (engine, driver) = rts_engine::Engine::with_clock(config, self.seed_of_next(), clock);
-        (self.enter(app_id, Core::Held(driver)), engine.into())
+        (self.enter(app_id, Core::Held(driver)), engine)
     }
 
     fn seed_of_next(&self) -> u64 {
