@@ -70,10 +70,6 @@ impl Engine {
         Self::around(Client::new(config, seed), clock)
     }
 
-    pub(crate) fn of(handle: Arc<Handle>) -> Self {
-        Self { handle }
-    }
-
     pub(crate) fn handle(&self) -> &Arc<Handle> {
         &self.handle
     }
@@ -340,6 +336,15 @@ impl Engine {
     #[must_use]
     pub fn last_link_error(&self) -> Option<LinkFailure> {
         self.handle.lock().link_error().cloned()
+    }
+}
+
+// Here and not with the room's other calls, so that rooms do not depend on engines.
+impl Room {
+    /// The engine of this room.
+    #[must_use]
+    pub fn engine(&self) -> Engine {
+        Engine { handle: Arc::clone(self.handle()) }
     }
 }
 

@@ -7,7 +7,6 @@ use rts_proto::client::{BroadcastError, JoinError, Membership};
 use rts_proto::{BroadcastCode, Payload, RoomKey, Text};
 
 use crate::answers::JoinEnd;
-use crate::engine::Engine;
 use crate::handle::Handle;
 use crate::handler::RoomEventHandler;
 use crate::sent::{Pending, Sent};
@@ -28,16 +27,14 @@ impl Room {
         Self { handle, key, id: id.into() }
     }
 
+    pub(crate) fn handle(&self) -> &Arc<Handle> {
+        &self.handle
+    }
+
     /// The room's id.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
-    }
-
-    /// The engine of this room.
-    #[must_use]
-    pub fn engine(&self) -> Engine {
-        Engine::of(Arc::clone(&self.handle))
     }
 
     /// Whether the engine is in this room.
