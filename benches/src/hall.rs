@@ -127,6 +127,8 @@ impl Hall {
                 Output::CheckTarget(..)
                 | Output::PostToAppServer(..)
                 | Output::AbandonPost(_)
+                | Output::HandOver(..)
+                | Output::Peer(..)
                 | Output::Report(..)
                 | Output::Notice(_) => {}
                 Output::Wait(deadline) => {

@@ -63,6 +63,12 @@ impl TokenBucket {
         }
     }
 
+    /// Gives back one event's worth that was taken in vain.
+    pub(crate) fn give_back(&mut self, now: Instant) {
+        self.refill(now);
+        self.level = self.level.saturating_add(MICROS_PER_SECOND).min(self.capacity);
+    }
+
     /// When the bucket is full again, if nothing more is taken.
     pub(crate) fn full_at(&self) -> Instant {
         self.has_at(self.capacity)

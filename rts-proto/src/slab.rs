@@ -3,35 +3,50 @@
 use alloc::vec::Vec;
 use core::num::NonZeroU64;
 
-/// The name of a value while it is stored. The first key is 1. Later keys are greater, until 2³²
-/// values were stored.
+/// Bits of a key that hold the slot, counted from 1.
+const SLOT_BITS: u32 = 26;
+/// Bits of a key that hold the number of its slab.
+const SLAB_BITS: u32 = 32 - SLOT_BITS;
+const SLOT_MASK: u64 = (1 << SLOT_BITS) - 1;
+
+/// Slabs whose keys differ from one another.
+pub(crate) const SLABS_MAX: u8 = 1 << SLAB_BITS;
+
+/// The name of a value while it is stored. The first key of slab 0 is 1. Later keys of a slab are
+/// greater, until 2³² values were stored. Keys of two slabs with different numbers differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Key(NonZeroU64);
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Key(NonZeroU64);
 
 impl Key {
-    /// The upper half is the serial number. The lower half is the slot, counted from 1.
-    fn new(serial: u32, slot: usize) -> Self {
-        let place = u32::try_from(slot + 1).expect("memory ends before");
-        let number = NonZeroU64::new(u64::from(serial) << 32 | u64::from(place));
-        Self(number.expect("places are counted from 1"))
+    /// From the top: 32 bits of serial number, 6 of the slab, 26 of the slot.
+    fn new(serial: u32, slab: u8, slot: usize) -> Self {
+        let place = slot as u64 + 1;
+        assert!(place <= SLOT_MASK, "a slab is not that large");
+        let number = u64::from(serial) << 32 | u64::from(slab) << SLOT_BITS | place;
+        Self(NonZeroU64::new(number).expect("places are counted from 1"))
     }
 
     /// The key with this number, if such a key can exist.
-    pub(crate) fn from_number(number: u64) -> Option<Self> {
+    #[must_use]
+    pub fn from_number(number: u64) -> Option<Self> {
         NonZeroU64::new(number).map(Self)
     }
 
-    pub(crate) fn number(self) -> u64 {
+    /// The number of this key.
+    #[must_use]
+    pub fn number(self) -> u64 {
         self.0.get()
     }
 
-    fn serial(self) -> u32 {
-        (self.number() >> 32) as u32
+    /// The number of the slab that made the key.
+    pub(crate) fn slab(self) -> u8 {
+        (self.number() >> SLOT_BITS) as u8 & (SLABS_MAX - 1)
     }
 
-    /// The slot's index. A key with the lower half 0 has none: its index is out of range.
+    /// The slot's index. A key without a slot has an index that is out of range.
     fn slot(self) -> usize {
-        (self.number() as u32 as usize).wrapping_sub(1)
+        ((self.number() & SLOT_MASK) as usize).wrapping_sub(1)
     }
 }
 
@@ -42,26 +57,36 @@ pub(crate) struct Slab<V> {
     /// Slots without a value. The last one is used next.
     free: Vec<u32>,
     next_serial: u32,
+    /// In all keys of this slab.
+    number: u8,
 }
 
+/// A slot keeps the key of its latest value.
 #[derive(Debug)]
 struct Slot<V> {
-    serial: u32,
+    key: Key,
     value: Option<V>,
 }
 
 impl<V> Slab<V> {
-    pub(crate) fn new() -> Self {
-        Self { slots: Vec::new(), free: Vec::new(), next_serial: 0 }
+    /// An empty slab with a number below [`SLABS_MAX`].
+    pub(crate) fn new(number: u8) -> Self {
+        assert!(number < SLABS_MAX, "a key has no room for it");
+        Self { slots: Vec::new(), free: Vec::new(), next_serial: 0, number }
+    }
+
+    /// The number in its keys.
+    pub(crate) fn number(&self) -> u8 {
+        self.number
     }
 
     pub(crate) fn get(&self, key: Key) -> Option<&V> {
-        let slot = self.slots.get(key.slot()).filter(|slot| slot.serial == key.serial())?;
+        let slot = self.slots.get(key.slot()).filter(|slot| slot.key == key)?;
         slot.value.as_ref()
     }
 
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut V> {
-        let slot = self.slots.get_mut(key.slot()).filter(|slot| slot.serial == key.serial())?;
+        let slot = self.slots.get_mut(key.slot()).filter(|slot| slot.key == key)?;
         slot.value.as_mut()
     }
 
@@ -70,8 +95,8 @@ impl<V> Slab<V> {
         let serial = self.next_serial;
         self.next_serial = serial.wrapping_add(1);
         let slot = self.free.pop().map_or(self.slots.len(), |slot| slot as usize);
-        let key = Key::new(serial, slot);
-        let filled = Slot { serial, value: Some(make(key)) };
+        let key = Key::new(serial, self.number, slot);
+        let filled = Slot { key, value: Some(make(key)) };
         match self.slots.get_mut(slot) {
             Some(free) => *free = filled,
             None => self.slots.push(filled),
@@ -81,7 +106,7 @@ impl<V> Slab<V> {
 
     /// Frees the memory when the slab becomes empty.
     pub(crate) fn remove(&mut self, key: Key) -> Option<V> {
-        let slot = self.slots.get_mut(key.slot()).filter(|slot| slot.serial == key.serial())?;
+        let slot = self.slots.get_mut(key.slot()).filter(|slot| slot.key == key)?;
         let value = slot.value.take()?;
         self.free.push(key.slot() as u32);
         if self.is_empty() {
@@ -109,7 +134,7 @@ mod tests {
 
     #[test]
     fn key_never_finds_the_next_value_of_its_slot() {
-        let mut slab = Slab::new();
+        let mut slab = Slab::new(0);
         let first = slab.insert_with(|_| 'a');
         let second = slab.insert_with(|_| 'b');
         assert_eq!(slab.remove(first), Some('a'));
@@ -125,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_value_is_made_with_the_key_that_finds_it() {
-        let mut slab = Slab::new();
+        let mut slab = Slab::new(0);
         let first = slab.insert_with(|key| key);
         let second = slab.insert_with(|key| key);
         assert_eq!((slab.get(first), slab.get(second)), (Some(&first), Some(&second)));
@@ -133,7 +158,7 @@ mod tests {
 
     #[test]
     fn foreign_number_finds_no_value() {
-        let mut slab = Slab::new();
+        let mut slab = Slab::new(0);
         let key = slab.insert_with(|_| 'a');
         assert_eq!(key.number(), 1);
         for number in [2, 1 << 32, 1 << 32 | 1, u64::MAX] {
@@ -144,8 +169,19 @@ mod tests {
     }
 
     #[test]
+    fn keys_of_two_slabs_differ_and_find_nothing_in_the_other() {
+        let (mut first, mut last) = (Slab::new(0), Slab::new(SLABS_MAX - 1));
+        for value in 0..100 {
+            let (one, other) = (first.insert_with(|_| value), last.insert_with(|_| value));
+            assert_eq!((one.slab(), other.slab()), (0, SLABS_MAX - 1));
+            assert_eq!((first.get(one), last.get(other)), (Some(&value), Some(&value)));
+            assert_eq!((first.get(other), last.get(one)), (None, None));
+        }
+    }
+
+    #[test]
     fn memory_comes_back_when_all_are_gone() {
-        let mut slab = Slab::new();
+        let mut slab = Slab::new(0);
         let keys: Vec<Key> = (0..1_000).map(|value| slab.insert_with(|_| value)).collect();
         assert!(keys.into_iter().all(|key| slab.remove(key).is_some()));
         assert_eq!((slab.slots.capacity(), slab.free.capacity()), (0, 0));

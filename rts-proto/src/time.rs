@@ -8,6 +8,8 @@ use core::time::Duration;
 ///
 /// All arithmetic saturates: it never wraps or panics. Only differences have a meaning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(transparent))]
 pub struct Instant {
     micros: u64,
 }

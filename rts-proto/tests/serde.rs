@@ -6,10 +6,13 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use rts_proto::client::{CreateRoomError, Event, JoinType, RoomEvent, WarningCode};
+use rts_proto::server::{
+    Entered, Entry, JoinPermit, JoinRefusal, MemberEnd, Names, Outcome, SessionNumber, ShardId,
+};
 use rts_proto::{
-    AppId, BroadcastCode, BusinessId, ConnectionState, LeaveReason, LoginCode, LogoutReason,
-    MessageConfig, MessageId, OnlineStatus, Payload, Reply, RoomId, RoomKey, RoomState, SendCode,
-    ServerParamsCode, Text, UserId,
+    AppId, BroadcastCode, BusinessId, ConnectionState, Instant, LeaveReason, LoginCode,
+    LogoutReason, MessageConfig, MessageId, OnlineStatus, Payload, Reply, RoomId, RoomKey,
+    RoomState, SendCode, ServerParamsCode, Text, UserId,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -101,4 +104,56 @@ fn every_event_is_read_back() {
         let written = to_value(&event).expect("it can be written");
         check(event, written);
     }
+}
+
+#[test]
+fn entry_of_a_shard_is_read_back_and_invalid_parts_are_refused() {
+    let session = SessionNumber::from_number(5).expect("not zero");
+    let room = || RoomId::new("lobby").expect("a valid id");
+    check(ShardId::new(63).expect("a valid number"), json!(63));
+    check(
+        Entry::Deliver {
+            session,
+            id: MessageId(7),
+            config: MessageConfig::ReliableOrdered,
+            to: alice(),
+            frame: vec![1, 2].into(),
+        },
+        json!({"deliver":
+            {"session": 5, "id": 7, "config": 0, "to": "alice", "frame": [1, 2]}}),
+    );
+    check(
+        Entry::Outcomes(vec![(session, Outcome::Send(SendCode::Ok, MessageId(7)))]),
+        json!({"outcomes": [[5, {"send": [0, 7]}]]}),
+    );
+    check(
+        Entry::Gone {
+            room: room(),
+            session,
+            uid: alice(),
+            end: MemberEnd::WaitsUntil(Instant::from_millis(3)),
+        },
+        json!({"gone": {"room": "lobby", "session": 5, "uid": "alice",
+            "end": {"waits_until": 3_000}}}),
+    );
+    check(
+        Entry::Joined {
+            room: room(),
+            session,
+            uid: alice(),
+            ticket: 1,
+            entered: Entered::Back,
+            names: Names { names: vec![alice()], has_no_notices: true },
+            is_charged: true,
+        },
+        json!({"joined": {"room": "lobby", "session": 5, "uid": "alice", "ticket": 1,
+            "entered": "back", "names": {"names": ["alice"], "has_no_notices": true},
+            "is_charged": true}}),
+    );
+    check(JoinPermit::Refused(JoinRefusal::RoomFull), json!({"refused": "room_full"}));
+    assert_eq!(refusal::<ShardId>(json!(64)), "no such shard");
+    let nothing = refusal::<SessionNumber>(json!(0));
+    assert!(nothing.contains("nonzero"), "{nothing}");
+    let nobody = json!({"orphan_gone": {"uid": ""}});
+    assert_eq!(refusal::<Entry>(nobody), "the user id is empty");
 }

@@ -357,6 +357,7 @@ impl World {
                     self.posts.retain(|under_way| *under_way != call);
                 }
                 Output::Report(app_id, report) => self.believed.hear(app_id, report),
+                Output::HandOver(..) | Output::Peer(..) => panic!("there is one shard"),
                 Output::Notice(_) => {}
                 Output::Wait(deadline) => {
                     self.wait = deadline;

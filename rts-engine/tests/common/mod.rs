@@ -75,6 +75,7 @@ fn outputs(server: &mut Server, code: LoginCode) -> Vec<(LinkId, Bytes)> {
             server::Output::CheckTarget(..)
             | server::Output::PostToAppServer(..)
             | server::Output::AbandonPost(_) => panic!("nobody speaks to the app server"),
+            server::Output::HandOver(..) | server::Output::Peer(..) => panic!("one shard"),
             server::Output::Report(..) | server::Output::Notice(_) => {}
             server::Output::Wait(_) => return transmits,
         }

@@ -63,6 +63,17 @@ impl Allowance {
         bucket.take(now)
     }
 
+    /// Gives back a join that was taken in vain.
+    pub(super) fn give_back_join(&mut self, now: Instant) {
+        self.joins.give_back(now);
+    }
+
+    /// When a list of members of this length can be taken. A moment up to now means at once.
+    pub(super) fn member_list_at(&self, bytes_len: usize) -> Instant {
+        let worth = u32::try_from(bytes_len).expect("not longer than a frame");
+        self.member_lists.ready_for(worth)
+    }
+
     /// Takes a list of members of this length. When the budget is too small, takes nothing and
     /// returns the moment when it will be sufficient.
     pub(super) fn take_member_list(

@@ -1,8 +1,11 @@
 //! Arriving links: accepting a link, cutting its stream into frames, and handling frames before the
 //! login.
 
+use alloc::boxed::Box;
+
 use bytes::Bytes;
 
+use super::io::{Opened, Output};
 use super::keys::SessionNumber;
 use super::links::Expects;
 use super::shard::Server;
@@ -12,17 +15,24 @@ use crate::wire::{self, Frame, Piece, ResumeKey, VERSION};
 use crate::{CloseCode, LinkId, ProtocolError};
 
 impl Server {
+    /// Drivers accept links where the fewest have not logged in, so shards have equal parts.
+    fn links_before_login_max(&self) -> usize {
+        let config = &self.shared.config;
+        config.placement.share(config.links_before_login_max.get())
+    }
+
     pub(super) fn link_accepted(&mut self, id: LinkId, key: ResumeKey) {
         if !self.links.begin(&mut self.shared, id, key) {
             return;
         }
         if let Some(retry_after_max) = self.retry_after_max {
             self.turn_away(id, CloseCode::Shutdown, retry_after_max);
-        } else if self.links.before_login() > self.shared.config.links_before_login_max.get() {
+        } else if self.links.before_login() > self.links_before_login_max() {
             self.turn_away(id, CloseCode::Busy, BUSY_RETRY_AFTER_MAX);
         }
     }
 
+    #[inline]
     pub(super) fn link_received(&mut self, id: LinkId, bytes: &Bytes) {
         if bytes.is_empty() {
             return;
@@ -56,9 +66,39 @@ impl Server {
                 None if self.links.contains(id) => carried = self.links.session_of(id),
                 None => return,
             }
+            if carried.is_none() && self.hand_over(id, rest) {
+                return;
+            }
         }
         if !cutter.is_empty() {
             self.links.put_cutter(id, cutter);
+        }
+    }
+
+    /// Gives the link to the shard of its user, if its login belongs there. `rest` came behind the
+    /// login.
+    #[cold]
+    fn hand_over(&mut self, id: LinkId, rest: &[u8]) -> bool {
+        let Some((shard, login)) = self.links.moving(id) else { return false };
+        let Some((key, login_deadline)) = self.links.hand_over(&mut self.shared, id) else {
+            return false;
+        };
+        let login = Frame::Login(*login).encode();
+        let bytes = [&login[..], rest].concat().into();
+        let opened = Box::new(Opened { key, login_deadline, bytes });
+        self.shared.outbox.put(Output::HandOver(id, shard, opened));
+        true
+    }
+
+    /// A link of another shard, whose login belongs to this one.
+    #[cold]
+    pub(super) fn link_handed_over(&mut self, id: LinkId, opened: &Opened) {
+        if !self.links.begin_handed_over(&mut self.shared, id, opened) {
+            return;
+        }
+        match self.retry_after_max {
+            Some(retry_after_max) => self.turn_away(id, CloseCode::Shutdown, retry_after_max),
+            None => self.link_received(id, &opened.bytes),
         }
     }
 
@@ -101,7 +141,11 @@ impl Server {
                 Err(ProtocolError::UnsupportedVersion { version })
             }
             (Expects::Login, Frame::Login(login)) => {
-                self.login_asked(id, login);
+                let placement = self.shared.config.placement;
+                match placement.other_of_user(&login.app_id, login.uid.as_str()) {
+                    None => self.login_asked(id, login),
+                    Some(shard) => self.links.begin_move(id, shard, login),
+                }
                 Ok(())
             }
             (Expects::Hello | Expects::Login | Expects::Nothing, frame) => {

@@ -12,9 +12,6 @@ use super::command::{Command, Returned};
 use super::command_error::CommandError;
 use super::keys::SessionNumber;
 use super::shard::Server;
-use crate::limits::{
-    PAYLOAD_BYTES_MAX, ROOM_UNICAST_PAYLOAD_BYTES_MAX, ROOM_UNICAST_RECEIVERS_MAX,
-};
 use crate::planted::{Bug, planted};
 use crate::wire::Frame;
 use crate::{AppId, Instant, MessageConfig, Payload, RoomId, RoomState, UserId};
@@ -28,6 +25,7 @@ impl Server {
                 self.shutdown(now, retry_after_max);
                 Returned::Nothing
             }
+            Command::Charge { app_id, count } => Returned::Result(self.charge(now, app_id, count)),
             Command::Unicast { app_id, from, to, payload } => {
                 Returned::Result(self.unicast(now, app_id, from.clone(), to, payload.clone()))
             }
@@ -61,6 +59,21 @@ impl Server {
 /// sessions for which the message was queued. A user or room that is not found is not an error
 /// (§5.10, §6.11).
 impl Server {
+    /// Takes the worth of this number of messages from the rate of the app's back end, for a
+    /// command on another shard. Returns the number.
+    pub fn charge(
+        &mut self,
+        now: Instant,
+        app_id: &AppId,
+        count: usize,
+    ) -> Result<usize, CommandError> {
+        let command = Command::Charge { app_id, count };
+        self.begin(now, &command).act(|server| {
+            server.take_backend_sends(app_id, count)?;
+            Ok(count)
+        })
+    }
+
     /// A reliable message to a user, who sees `from` as its sender.
     pub fn unicast(
         &mut self,
@@ -71,8 +84,9 @@ impl Server {
         payload: Payload,
     ) -> Result<usize, CommandError> {
         let command = Command::Unicast { app_id, from: &from, to, payload: &payload };
+        let checked = command.check();
         self.begin(now, &command).act(|server| {
-            check_length(&payload, PAYLOAD_BYTES_MAX)?;
+            checked?;
             server.take_backend_sends(app_id, 1)?;
             let number = match planted(Bug::BackEndReachesAnyApp) {
                 true => server.users.find_in_any_app(to.as_str()),
@@ -100,8 +114,9 @@ impl Server {
         payload: Payload,
     ) -> Result<usize, CommandError> {
         let command = Command::BroadcastToRoom { app_id, room_id, from: &from, payload: &payload };
+        let checked = command.check();
         self.begin(now, &command).act(|server| {
-            check_length(&payload, PAYLOAD_BYTES_MAX)?;
+            checked?;
             server.take_backend_sends(app_id, 1)?;
             let now = server.shared.now();
             let Some(room) = server.rooms.find_mut(app_id, room_id) else { return Ok(0) };
@@ -127,12 +142,9 @@ impl Server {
     ) -> Result<usize, CommandError> {
         let command =
             Command::UnicastInRoom { app_id, room_id, from: &from, to, payload: &payload };
+        let checked = command.check();
         self.begin(now, &command).act(|server| {
-            check_length(&payload, ROOM_UNICAST_PAYLOAD_BYTES_MAX)?;
-            if to.len() > ROOM_UNICAST_RECEIVERS_MAX {
-                let (count, max) = (to.len(), ROOM_UNICAST_RECEIVERS_MAX);
-                return Err(CommandError::TooManyReceivers { count, max });
-            }
+            checked?;
             server.take_backend_sends(app_id, to.len())?;
             let Some(room) = server.rooms.find(app_id, room_id) else { return Ok(0) };
             let to: BTreeSet<&UserId> = to.iter().collect();
@@ -220,20 +232,17 @@ impl Server {
 
     fn push_to_all(&mut self, receivers: Vec<SessionNumber>, bytes: &Bytes) -> usize {
         let count = receivers.len();
-        for receiver in receivers {
-            self.shared.push_or_end(receiver, bytes.clone());
-        }
+        self.shared.push_to_each(receivers.into_iter(), bytes);
         count
     }
 
+    /// The rate of an app's back end is with the app's shard. [`Shards`](super::Shards) charges it
+    /// there if the command is for another one.
     fn take_backend_sends(&mut self, app_id: &AppId, count: usize) -> Result<(), CommandError> {
-        self.back_end_rates.take(&mut self.shared, app_id, count)
-    }
-}
-
-fn check_length(payload: &Payload, max: usize) -> Result<(), CommandError> {
-    match payload.len() {
-        len if len > max => Err(CommandError::TooLong { len, max }),
-        _ => Ok(()),
+        let placement = &self.shared.config.placement;
+        match placement.of_app(app_id) == placement.own() {
+            true => self.back_end_rates.take(&mut self.shared, app_id, count),
+            false => Ok(()),
+        }
     }
 }

@@ -5,6 +5,9 @@ use core::time::Duration;
 
 use super::ban::Ban;
 use super::command_error::CommandError;
+use crate::limits::{
+    PAYLOAD_BYTES_MAX, ROOM_UNICAST_PAYLOAD_BYTES_MAX, ROOM_UNICAST_RECEIVERS_MAX,
+};
 use crate::{AppId, Payload, RoomId, UserId};
 
 /// A command of an app's back end, or `Shutdown`. Each stands for the method of
@@ -17,6 +20,10 @@ use crate::{AppId, Payload, RoomId, UserId};
 pub enum Command<'a> {
     Shutdown {
         retry_after_max: Duration,
+    },
+    Charge {
+        app_id: &'a AppId,
+        count: usize,
     },
     Unicast {
         app_id: &'a AppId,
@@ -64,6 +71,27 @@ pub enum Command<'a> {
         uid: Option<&'a UserId>,
         issued_before: u32,
     },
+}
+
+impl Command<'_> {
+    /// Whether the lengths of its texts and lists are allowed.
+    pub(super) fn check(&self) -> Result<(), CommandError> {
+        let (len, max) = match self {
+            Self::Unicast { payload, .. } | Self::BroadcastToRoom { payload, .. } => {
+                (payload.len(), PAYLOAD_BYTES_MAX)
+            }
+            Self::UnicastInRoom { payload, .. } => (payload.len(), ROOM_UNICAST_PAYLOAD_BYTES_MAX),
+            _ => return Ok(()),
+        };
+        match self {
+            _ if len > max => Err(CommandError::TooLong { len, max }),
+            Self::UnicastInRoom { to, .. } if to.len() > ROOM_UNICAST_RECEIVERS_MAX => {
+                let (count, max) = (to.len(), ROOM_UNICAST_RECEIVERS_MAX);
+                Err(CommandError::TooManyReceivers { count, max })
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// The return value of a [`Command`]'s method. `Debug` shows that value alone, like the `Debug` of

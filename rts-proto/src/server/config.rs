@@ -4,6 +4,7 @@ use alloc::collections::BTreeSet;
 use core::num::NonZeroUsize;
 use core::time::Duration;
 
+use super::placement::Placement;
 use crate::limits::{
     BACKEND_SENDS_PER_SECOND, BROADCASTS_PER_SECOND, JOINS_PER_SECOND,
     LARGE_ROOM_BROADCASTS_PER_SECOND, LOGIN_DEADLINE, LOGINS_PER_SECOND, POST_TIMEOUT, POST_WAIT,
@@ -69,6 +70,9 @@ pub struct Config {
     pub reserved_uids: BTreeSet<UserId>,
     /// The apps whose back ends get [`Report`](super::Report)s. No reports are made for other apps.
     pub reported_apps: BTreeSet<AppId>,
+    /// Which shard of its node this is. Each shard has its part of the bounds that are for all
+    /// users together.
+    pub placement: Placement,
 }
 
 impl Default for Config {
@@ -93,6 +97,7 @@ impl Default for Config {
             post_timeout: POST_TIMEOUT,
             reserved_uids: BTreeSet::new(),
             reported_apps: BTreeSet::new(),
+            placement: Placement::ALONE,
         }
     }
 }

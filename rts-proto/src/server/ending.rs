@@ -5,13 +5,13 @@ use alloc::string::ToString as _;
 
 use super::closing::reason_for;
 use super::deadlines::Due;
-use super::io::{Detail, Notice, NoticeLevel, Report};
+use super::io::{Detail, Entry, MemberEnd, Notice, NoticeLevel, Report};
 use super::keys::{Origin, SessionNumber};
 use super::session::Remains;
 use super::shard::Server;
 use crate::planted::{Bug, planted};
 use crate::{
-    AppId, CloseCode, LeaveReason, LinkId, MessageConfig, ProtocolError, SendCode, UserId,
+    AppId, CloseCode, LeaveReason, LinkId, MessageConfig, ProtocolError, RoomId, SendCode, UserId,
 };
 
 /// Why a session ended.
@@ -50,21 +50,44 @@ impl Server {
         self.posts.forget(shared, &app_id, number);
         self.tallies.keep_allowance(shared, &app_id, &uid, allowance);
         let away_until = last_heard + shared.config.session_grace;
-        for room in &memberships {
-            let tallies = &mut self.tallies;
-            let reason = match end {
-                End::Logout => LeaveReason::Left,
+        for room in memberships {
+            let end = match end {
+                End::Logout => MemberEnd::Ends(LeaveReason::Left),
                 End::Dropped if planted(Bug::DroppedStaysInRooms) => continue,
-                End::Dropped => LeaveReason::Dropped,
-                End::Superseded => {
-                    self.rooms.go_away(shared, tallies, &app_id, room, &uid, away_until);
-                    continue;
-                }
-                End::PutOut => LeaveReason::Kicked,
+                End::Dropped => MemberEnd::Ends(LeaveReason::Dropped),
+                End::Superseded => MemberEnd::WaitsUntil(away_until),
+                End::PutOut => MemberEnd::Ends(LeaveReason::Kicked),
             };
-            self.rooms.remove(shared, tallies, &app_id, room, &uid, reason);
+            self.end_membership(&app_id, number, &uid, room, end);
         }
         self.report_offline(&app_id, &uid, end);
+    }
+
+    /// The session that is in this room, or has asked to join it, ended.
+    fn end_membership(
+        &mut self,
+        app_id: &AppId,
+        session: SessionNumber,
+        uid: &UserId,
+        room: RoomId,
+        end: MemberEnd,
+    ) {
+        let (shared, tallies) = (&mut self.shared, &mut self.tallies);
+        if let Some(shard) = shared.config.placement.other_of_room(app_id, &room) {
+            if let MemberEnd::WaitsUntil(_) = end {
+                tallies.count_orphan_in(shared, app_id, uid);
+            }
+            let uid = uid.clone();
+            return shared.tell_in_app(shard, app_id, Entry::Gone { room, session, uid, end });
+        }
+        match end {
+            MemberEnd::Ends(reason) => {
+                self.rooms.remove(shared, tallies, app_id, &room, uid, reason);
+            }
+            MemberEnd::WaitsUntil(until) => {
+                self.rooms.go_away(shared, tallies, app_id, &room, uid, until);
+            }
+        }
     }
 
     fn report_offline(&mut self, app_id: &AppId, uid: &UserId, end: End) {

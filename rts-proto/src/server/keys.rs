@@ -3,8 +3,9 @@
 use crate::slab;
 use crate::{BroadcastCode, MessageId, RoomId, SendCode};
 
-/// Identifies a session in its shard. Clients know the session by this number.
-pub(super) type SessionNumber = slab::Key;
+/// Identifies a session among all sessions of a node, and names its shard. Clients know the session
+/// by this number.
+pub type SessionNumber = slab::Key;
 
 /// The send that caused a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +16,11 @@ pub(super) struct Origin {
 
 /// A result on its way to its sender.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+pub enum Outcome {
+    /// Of a message to a user.
     Send(SendCode, MessageId),
+    /// Of a broadcast.
     Broadcast(RoomId, BroadcastCode, MessageId),
 }

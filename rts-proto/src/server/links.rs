@@ -6,14 +6,16 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use super::deadlines::{Deadline, Due};
+use super::io::Opened;
 use super::keys::SessionNumber;
+use super::placement::ShardId;
 use super::shared::Shared;
 #[cfg(test)]
 use crate::kept::Kept;
 use crate::planted::{Bug, planted};
 use crate::table::Table;
 use crate::wire::{Cutter, Login, ResumeKey};
-use crate::{LinkId, LoginId};
+use crate::{Instant, LinkId, LoginId};
 
 #[derive(Debug)]
 pub(super) struct Links {
@@ -57,7 +59,8 @@ struct Opening {
 /// Greeting ---------> Waiting ---------> Checking -----------------> attached
 ///                        |                       |                      ^
 ///                        +----- resume ----------|----------------------+
-///                                                +--> Queued -----------+
+///                        |                       +--> Queued -----------+
+///                        +--> Moving --> a shard where it is Waiting
 /// ```
 #[derive(Debug)]
 enum Phase {
@@ -71,6 +74,11 @@ enum Phase {
     Queued {
         asked: Box<Login>,
         pass: Pass,
+    },
+    /// The login belongs to another shard. The link goes there at the end of the frame.
+    Moving {
+        shard: ShardId,
+        login: Box<Login>,
     },
 }
 
@@ -108,12 +116,67 @@ impl Links {
             return false;
         }
         let until = shared.now() + shared.config.login_deadline;
+        self.insert(shared, id, Phase::Greeting, key, until);
+        true
+    }
+
+    /// Adds a link of another shard that sent its Hello there. False when it exists already.
+    pub(super) fn begin_handed_over(
+        &mut self,
+        shared: &mut Shared,
+        id: LinkId,
+        opened: &Opened,
+    ) -> bool {
+        if self.table.contains_key(&id) {
+            return false;
+        }
+        self.insert(shared, id, Phase::Waiting, opened.key, opened.login_deadline);
+        true
+    }
+
+    fn insert(
+        &mut self,
+        shared: &mut Shared,
+        id: LinkId,
+        phase: Phase,
+        key: ResumeKey,
+        until: Instant,
+    ) {
         let login_deadline = shared.deadlines.arm(until, Due::LoginDeadline(id));
-        let (phase, cutter) = (Phase::Greeting, Cutter::default());
-        let opening = Opening { phase, cutter, key, login_deadline };
+        let opening = Opening { phase, cutter: Cutter::default(), key, login_deadline };
         self.table.insert(id, Link::Opening(Box::new(opening)));
         self.before_login += 1;
-        true
+    }
+
+    /// The login on the link belongs to another shard.
+    pub(super) fn begin_move(&mut self, id: LinkId, shard: ShardId, login: Login) {
+        self.set_phase(id, Phase::Moving { shard, login: Box::new(login) });
+    }
+
+    /// Takes the login of a link that goes to another shard.
+    pub(super) fn moving(&mut self, id: LinkId) -> Option<(ShardId, Box<Login>)> {
+        let Link::Opening(opening) = self.table.get_mut(&id)? else { return None };
+        if !matches!(opening.phase, Phase::Moving { .. }) {
+            return None;
+        }
+        match core::mem::replace(&mut opening.phase, Phase::Waiting) {
+            Phase::Moving { shard, login } => Some((shard, login)),
+            Phase::Greeting | Phase::Waiting | Phase::Checking { .. } | Phase::Queued { .. } => {
+                None
+            }
+        }
+    }
+
+    /// Removes a link that goes to another shard. Returns its key and its login deadline.
+    pub(super) fn hand_over(
+        &mut self,
+        shared: &mut Shared,
+        id: LinkId,
+    ) -> Option<(ResumeKey, Instant)> {
+        let opening = self.opening(id)?;
+        let moves = (opening.key, opening.login_deadline.at());
+        self.end(shared, id);
+        Some(moves)
     }
 
     /// Removes a link. Returns its login if that waited for its turn.
@@ -133,7 +196,7 @@ impl Links {
         self.before_login -= 1;
         shared.deadlines.disarm(opening.login_deadline, Due::LoginDeadline(id));
         match opening.phase {
-            Phase::Greeting | Phase::Waiting => None,
+            Phase::Greeting | Phase::Waiting | Phase::Moving { .. } => None,
             Phase::Checking { login, .. } => {
                 self.logins.remove(&login);
                 None
@@ -196,7 +259,9 @@ impl Links {
         Some(match self.opening(id)?.phase {
             Phase::Greeting => Expects::Hello,
             Phase::Waiting => Expects::Login,
-            Phase::Checking { .. } | Phase::Queued { .. } => Expects::Nothing,
+            Phase::Checking { .. } | Phase::Queued { .. } | Phase::Moving { .. } => {
+                Expects::Nothing
+            }
         })
     }
 
@@ -224,7 +289,7 @@ impl Links {
         let id = self.logins.remove(&login)?;
         match self.take_phase(id, |phase| matches!(phase, Phase::Checking { .. }))? {
             Phase::Checking { asked, .. } => Some((id, asked)),
-            Phase::Greeting | Phase::Waiting | Phase::Queued { .. } => None,
+            Phase::Greeting | Phase::Waiting | Phase::Queued { .. } | Phase::Moving { .. } => None,
         }
     }
 
@@ -237,7 +302,9 @@ impl Links {
     pub(super) fn end_queue(&mut self, id: LinkId) -> Option<(Box<Login>, Pass)> {
         match self.take_phase(id, |phase| matches!(phase, Phase::Queued { .. }))? {
             Phase::Queued { asked, pass } => Some((asked, pass)),
-            Phase::Greeting | Phase::Waiting | Phase::Checking { .. } => None,
+            Phase::Greeting | Phase::Waiting | Phase::Checking { .. } | Phase::Moving { .. } => {
+                None
+            }
         }
     }
 
@@ -245,14 +312,16 @@ impl Links {
     pub(super) fn queued_pass(&self, id: LinkId) -> Option<Pass> {
         match self.opening(id)?.phase {
             Phase::Queued { pass, .. } => Some(pass),
-            Phase::Greeting | Phase::Waiting | Phase::Checking { .. } => None,
+            Phase::Greeting | Phase::Waiting | Phase::Checking { .. } | Phase::Moving { .. } => {
+                None
+            }
         }
     }
 
     /// The login that was asked for on the link and not answered.
     pub(super) fn asked(&self, id: LinkId) -> Option<&Login> {
         match &self.opening(id)?.phase {
-            Phase::Greeting | Phase::Waiting => None,
+            Phase::Greeting | Phase::Waiting | Phase::Moving { .. } => None,
             Phase::Checking { asked, .. } | Phase::Queued { asked, .. } => Some(asked),
         }
     }

@@ -90,6 +90,27 @@ pub struct Stats {
     pub post_bytes: usize,
 }
 
+/// The figures of a node are those of its shards together.
+impl core::iter::Sum for Stats {
+    fn sum<I: Iterator<Item = Self>>(shards: I) -> Self {
+        shards.fold(Self::default(), |sum, shard| Self {
+            links: sum.links + shard.links,
+            links_before_login: sum.links_before_login + shard.links_before_login,
+            sessions: sum.sessions + shard.sessions,
+            apps: sum.apps.max(shard.apps),
+            rooms: sum.rooms + shard.rooms,
+            memberships: sum.memberships + shard.memberships,
+            // Every shard has all bans.
+            bans: sum.bans.max(shard.bans),
+            users_remembered: sum.users_remembered + shard.users_remembered,
+            window_bytes: sum.window_bytes + shard.window_bytes,
+            posts_waiting: sum.posts_waiting + shard.posts_waiting,
+            posts_under_way: sum.posts_under_way + shard.posts_under_way,
+            post_bytes: sum.post_bytes + shard.post_bytes,
+        })
+    }
+}
+
 impl Server {
     /// The present figures. Walks over all sessions and rooms.
     #[must_use]

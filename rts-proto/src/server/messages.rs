@@ -4,15 +4,20 @@
 use bytes::Bytes;
 
 use super::allowance::Paced;
-use super::io::{Detail, Forbidden, Rate, named};
+use super::io::{Detail, Entry, Forbidden, Rate, named};
 use super::keys::{Origin, Outcome, SessionNumber};
+use super::placement::ShardId;
+use super::room::Room;
 use super::session::Session;
 use super::shard::Server;
+use super::shared::Shared;
 use crate::limits::UNRELIABLE_MARK_BYTES;
 use crate::payload::PayloadRef;
 use crate::planted::{Bug, planted};
 use crate::wire::{self, Frame};
-use crate::{BroadcastCode, MessageConfig, MessageId, Payload, Reply, RoomId, SendCode, UserId};
+use crate::{
+    AppId, BroadcastCode, MessageConfig, MessageId, Payload, Reply, RoomId, SendCode, UserId,
+};
 
 impl Server {
     /// §5.3.
@@ -54,15 +59,75 @@ impl Server {
             return Some(SendCode::Unknown);
         }
         let to = core::str::from_utf8(to).unwrap_or("");
+        if let Some(shard) = shared.config.placement.other_of_user(sender.app_id(), to) {
+            return self.deliver_elsewhere(shard, number, id, to, payload, config);
+        }
         let Some(receiver) = self.users.receiver(sender.app_id(), to) else {
             return Some(self.why_no_receiver(to));
         };
-        let bytes = wire::delivery(sender.uid(), payload, config);
-        if !config.is_reliable() {
-            return Some(self.deliver_now_or_never(receiver, bytes));
+        let frame = wire::delivery(sender.uid(), payload, config);
+        self.deliver_to(receiver, Origin { session: number, id }, frame, config)
+    }
+
+    /// Sends the message to the receiver's shard. It may be refused at once.
+    fn deliver_elsewhere(
+        &mut self,
+        shard: ShardId,
+        number: SessionNumber,
+        id: MessageId,
+        to: &str,
+        payload: PayloadRef<'_>,
+        config: MessageConfig,
+    ) -> Option<SendCode> {
+        let Ok(to) = UserId::new(to) else { return Some(SendCode::ReceiverNotFound) };
+        if self.shared.outbox.is_congested(shard) {
+            return Some(SendCode::Broken);
         }
-        let origin = Some(Origin { session: number, id });
-        match shared.outbox.push(&mut shared.sessions, now, receiver, bytes, origin) {
+        let sender = self.shared.session(number)?;
+        let frame = wire::delivery(sender.uid(), payload, config);
+        let app_id = sender.app_id().clone();
+        let entry = Entry::Deliver { session: number, id, config, to, frame };
+        self.shared.tell_in_app(shard, &app_id, entry);
+        None
+    }
+
+    /// A message from another shard to a user of this one.
+    pub(super) fn deliver_for_peer(
+        &mut self,
+        app_id: &AppId,
+        origin: Origin,
+        to: UserId,
+        frame: Bytes,
+        config: MessageConfig,
+    ) {
+        let code = match self.users.receiver(app_id, to.as_str()) {
+            Some(receiver) => self.deliver_to(receiver, origin, frame, config),
+            None => Some(self.why_no_receiver(to.as_str())),
+        };
+        match code {
+            None => {}
+            Some(SendCode::Ok) => {
+                self.shared.add_outcome(origin.session, Outcome::Send(SendCode::Ok, origin.id));
+            }
+            Some(code) => self.shared.tell_not_delivered(origin, to, config, code),
+        }
+    }
+
+    /// The result; `None` when the receiver's acknowledgement decides it.
+    fn deliver_to(
+        &mut self,
+        receiver: SessionNumber,
+        origin: Origin,
+        frame: Bytes,
+        config: MessageConfig,
+    ) -> Option<SendCode> {
+        if !config.is_reliable() {
+            return Some(self.deliver_now_or_never(receiver, frame));
+        }
+        let shared = &mut self.shared;
+        let now = shared.now();
+        let sessions = &mut shared.sessions;
+        match shared.outbox.push(sessions, now, receiver, frame, Some(origin)) {
             true if planted(Bug::ResultBeforeAck) => Some(SendCode::Ok),
             true => None,
             false => Some(SendCode::Broken),
@@ -102,7 +167,18 @@ impl Server {
         room: RoomId,
         payload: PayloadRef<'_>,
     ) {
-        let code = self.accept_broadcast(number, &room, payload);
+        if let Some(code) = self.accept_broadcast(number, id, &room, payload) {
+            self.broadcast_decided(number, id, room, code);
+        }
+    }
+
+    fn broadcast_decided(
+        &mut self,
+        number: SessionNumber,
+        id: MessageId,
+        room: RoomId,
+        code: BroadcastCode,
+    ) {
         if code != BroadcastCode::Ok {
             let detail = || Detail::NotBroadcast { room: room.clone(), id, code };
             self.shared.detail_of(number, detail);
@@ -110,35 +186,97 @@ impl Server {
         self.shared.add_outcome(number, Outcome::Broadcast(room, code, id));
     }
 
+    /// The result; `None` when the room's shard decides it.
     fn accept_broadcast(
         &mut self,
         number: SessionNumber,
-        id: &RoomId,
+        id: MessageId,
+        room_id: &RoomId,
         payload: PayloadRef<'_>,
-    ) -> BroadcastCode {
+    ) -> Option<BroadcastCode> {
         let shared = &mut self.shared;
         let now = shared.now();
-        let Some(session) = shared.sessions.get_mut(number) else { return BroadcastCode::Unknown };
+        let Some(session) = shared.sessions.get_mut(number) else {
+            return Some(BroadcastCode::Unknown);
+        };
         if !session.allowance(&shared.config, now).take(Paced::Broadcast, now) {
             shared.notice_over_rate(number, Rate::Broadcasts);
-            return BroadcastCode::OverRate;
+            return Some(BroadcastCode::OverRate);
         }
-        if !session.is_in(id) {
-            return BroadcastCode::NotInRoom;
+        if !session.is_in(room_id) {
+            return Some(BroadcastCode::NotInRoom);
+        }
+        let frame = wire::room_delivery(session.uid(), room_id, payload);
+        if let Some(shard) = shared.config.placement.other_of_room(session.app_id(), room_id) {
+            if shared.outbox.is_congested(shard) {
+                return Some(BroadcastCode::OverRate);
+            }
+            let (app_id, uid) = session.user();
+            let room = room_id.clone();
+            let entry = Entry::Broadcast { room, session: number, uid, id, frame };
+            shared.tell_in_app(shard, &app_id, entry);
+            return None;
         }
         let room = match planted(Bug::RoomOfAnyApp) {
-            true => self.rooms.find_in_any_app(id),
-            false => self.rooms.find_mut(session.app_id(), id),
+            true => self.rooms.find_in_any_app(room_id),
+            false => self.rooms.find_mut(session.app_id(), room_id),
         };
-        let Some(room) = room else { return BroadcastCode::NotInRoom };
-        if !room.take_broadcast(now) {
+        let Some(room) = room else { return Some(BroadcastCode::NotInRoom) };
+        let code = broadcast_in(shared, room, number, frame);
+        if code == BroadcastCode::OverRate {
             shared.notice_over_rate(number, Rate::RoomBroadcasts);
-            return BroadcastCode::OverRate;
         }
-        let frame = wire::room_delivery(session.uid(), id, payload);
-        let (sessions, audience) = (&mut shared.sessions, room.audience());
-        shared.outbox.broadcast(sessions, now, number, frame, audience, room.sessions());
-        BroadcastCode::Ok
+        Some(code)
+    }
+
+    /// A broadcast from another shard to a room of this one.
+    pub(super) fn broadcast_for_peer(
+        &mut self,
+        app_id: &AppId,
+        room_id: RoomId,
+        origin: Origin,
+        uid: &UserId,
+        frame: Bytes,
+    ) {
+        let Origin { session, id } = origin;
+        let room = self.rooms.find_mut(app_id, &room_id);
+        let code = match room.filter(|room| room.session_of(uid) == Some(session)) {
+            Some(room) => broadcast_in(&mut self.shared, room, session, frame),
+            None => BroadcastCode::NotInRoom,
+        };
+        if code == BroadcastCode::Ok {
+            self.shared.add_outcome(session, Outcome::Broadcast(room_id, code, id));
+        } else if let Some(shard) = self.shared.sessions.other_shard_of(session) {
+            self.shared.tell(shard, Entry::NotBroadcast { session, room: room_id, id, code });
+        }
+    }
+
+    /// The room's shard refused a broadcast of a session of this shard.
+    pub(super) fn broadcast_refused(
+        &mut self,
+        number: SessionNumber,
+        id: MessageId,
+        room: RoomId,
+        code: BroadcastCode,
+    ) {
+        if code == BroadcastCode::OverRate {
+            self.shared.notice_over_rate(number, Rate::RoomBroadcasts);
+        }
+        self.broadcast_decided(number, id, room, code);
+    }
+
+    /// The receiver's shard did not deliver a message of a session of this shard.
+    pub(super) fn not_delivered(
+        &mut self,
+        origin: Origin,
+        to: &UserId,
+        config: MessageConfig,
+        code: SendCode,
+    ) {
+        let Origin { session, id } = origin;
+        let to = || named(to.as_str().as_bytes());
+        self.shared.detail_of(session, || Detail::NotDelivered { to: to(), id, config, code });
+        self.shared.add_outcome(session, Outcome::Send(code, id));
     }
 
     /// §11.5.
@@ -170,4 +308,27 @@ impl Server {
             false => Some(SendCode::OverRate),
         }
     }
+}
+
+/// Sends a member's broadcast to a room of this shard.
+fn broadcast_in(
+    shared: &mut Shared,
+    room: &mut Room,
+    from: SessionNumber,
+    frame: Bytes,
+) -> BroadcastCode {
+    let now = shared.now();
+    let has_space = |number| {
+        let shard = shared.sessions.other_shard_of(number);
+        shard.is_none_or(|shard| !shared.outbox.is_congested(shard))
+    };
+    if shared.outbox.is_any_congested() && !room.sessions().all(has_space) {
+        return BroadcastCode::OverRate;
+    }
+    if !room.take_broadcast(now) {
+        return BroadcastCode::OverRate;
+    }
+    let (sessions, audience) = (&mut shared.sessions, room.audience());
+    shared.outbox.broadcast(sessions, now, Some(from), frame, audience, room.sessions());
+    BroadcastCode::Ok
 }

@@ -20,6 +20,7 @@ mod observe;
 mod allowance;
 mod deadlines;
 mod keys;
+mod placement;
 
 // Parts, each with its own fields.
 mod outbox;
@@ -50,9 +51,13 @@ mod lists;
 mod login;
 mod membership;
 mod messages;
+mod peer;
 mod put_out;
 mod status;
 mod turn;
+
+// All shards of a node.
+mod shards;
 
 #[cfg(test)]
 mod leaks;
@@ -65,9 +70,13 @@ pub use command_error::CommandError;
 pub use config::Config;
 pub use deadlines::Timer;
 pub use io::{
-    Credentials, Detail, Forbidden, Input, JoinRefusal, Notice, NoticeLevel, Output, Post,
-    PostProgress, Rate, Refusal, Report, Resumption, Target, Verdict,
+    Credentials, Detail, Entered, Entry, Forbidden, Input, JoinPermit, JoinRefusal, MemberEnd,
+    Names, Notice, NoticeLevel, Opened, Output, Post, PostProgress, Rate, Refusal, Report,
+    Resumption, Target, Verdict,
 };
+pub use keys::{Outcome, SessionNumber};
 pub use lists::{AppStats, Page, RoomFigures, Stats, UserFigures};
 pub use observe::Observe;
+pub use placement::{Placement, ShardId};
 pub use shard::Server;
+pub use shards::Shards;

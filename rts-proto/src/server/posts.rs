@@ -115,7 +115,7 @@ impl Posts {
         let Some(session) = shared.session(number) else { return false };
         let (app_id, uid) = session.user();
         let of_app = self.apps.entry(app_id.clone()).or_default();
-        if of_app.waiting.len() >= POSTS_WAITING_MAX {
+        if of_app.waiting.len() >= shared.config.placement.share(POSTS_WAITING_MAX) {
             return false;
         }
         self.last_call += 1;
@@ -255,7 +255,9 @@ impl Posts {
             return false;
         };
         let of_user = of_app.of_user(&call.uid);
-        let may_begin = of_app.under_way < POSTS_PER_APP_MAX
+        // One user may have all of its posts at the same time.
+        let of_shard = shared.config.placement.share(POSTS_PER_APP_MAX).max(POSTS_PER_USER_MAX);
+        let may_begin = of_app.under_way < of_shard
             && of_user < POSTS_PER_USER_MAX
             && has_room_for_replies(shared, call.session, of_user + 1);
         if !may_begin {

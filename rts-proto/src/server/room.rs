@@ -7,6 +7,7 @@ use super::deadlines::Deadline;
 use super::keys::SessionNumber;
 use super::outbox::Audience;
 use crate::limits::NOTICE_MEMBERS_MAX;
+use crate::planted::{Bug, planted};
 use crate::rate::TokenBucket;
 use crate::{Instant, UserId};
 
@@ -53,6 +54,18 @@ impl Room {
     /// Members in the order of their ids.
     pub(super) fn uids(&self) -> impl ExactSizeIterator<Item = &UserId> + Clone + use<'_> {
         self.members.keys()
+    }
+
+    /// The first members in the order of their ids, without the one who asks.
+    pub(super) fn names(&self, asking: &UserId) -> impl Iterator<Item = &UserId> + Clone {
+        let others =
+            self.uids().filter(move |member| *member != asking || planted(Bug::SelfAmongMembers));
+        others.take(NOTICE_MEMBERS_MAX)
+    }
+
+    /// §6.7: whether it has so many members that no notices are sent.
+    pub(super) fn has_no_notices(&self) -> bool {
+        self.len() > NOTICE_MEMBERS_MAX
     }
 
     /// The sessions of its members, in the order of their ids.

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::ops::Bound;
 
 use super::deadlines::Due;
-use super::io::Report;
+use super::io::{Names, Report};
 use super::keys::SessionNumber;
 use super::outbox::{Audience, Audiences};
 use super::room::{Away, Room};
@@ -13,7 +13,6 @@ use super::shared::Shared;
 use super::tallies::Tallies;
 #[cfg(test)]
 use crate::kept::Kept;
-use crate::limits::NOTICE_MEMBERS_MAX;
 use crate::planted::{Bug, planted};
 use crate::wire::Frame;
 use crate::{AppId, Instant, LeaveReason, RoomId, UserId};
@@ -95,7 +94,10 @@ impl Rooms {
         }
         let deadline = shared.deadlines.arm(until, Due::orphaned_membership(app_id, id, uid));
         room.go_away(uid, Away::Until(deadline), audience);
-        tallies.count_orphan_in(shared, app_id, uid);
+        // Otherwise the user's shard has counted it.
+        if shared.config.placement.other_of_user(app_id, uid.as_str()).is_none() {
+            tallies.count_orphan_in(shared, app_id, uid);
+        }
     }
 
     /// Removes a member and notifies the others. False when the user is not a member. The caller
@@ -116,7 +118,7 @@ impl Rooms {
             return false;
         };
         let others: Vec<SessionNumber> =
-            match room.len() <= NOTICE_MEMBERS_MAX && !planted(Bug::LeaveNotAnnounced) {
+            match !room.has_no_notices() && !planted(Bug::LeaveNotAnnounced) {
                 true => room.sessions().collect(),
                 false => Vec::new(),
             };
@@ -135,9 +137,7 @@ impl Rooms {
             shared.report(app_id, || Report::RoomEmptied { room: id.clone() });
         }
         let left = Frame::MemberLeft { room: id.clone(), uid: uid.clone(), reason }.encode();
-        for other in others {
-            shared.push_or_end(other, left.clone());
-        }
+        shared.push_to_each(others.into_iter(), &left);
         true
     }
 
@@ -170,6 +170,13 @@ impl Rooms {
         let rooms = self.apps.get(app_id).into_iter().flatten();
         let joined = rooms.filter(|(_, room)| room.contains(uid));
         joined.map(|(id, _)| id.clone()).collect()
+    }
+
+    /// The names that a member is told when it joins.
+    pub(super) fn names(&self, app_id: &AppId, id: &RoomId, asking: &UserId) -> Names {
+        let Some(room) = self.find(app_id, id) else { return Names::default() };
+        let names = room.names(asking).cloned().collect();
+        Names { names, has_no_notices: room.has_no_notices() }
     }
 
     pub(super) fn app_ids(&self) -> impl Iterator<Item = &AppId> {
@@ -217,6 +224,14 @@ impl Rooms {
     }
 }
 
+/// One membership less waits for a session of the user, whose shard counts them.
+fn orphan_gone(shared: &mut Shared, tallies: &mut Tallies, app_id: &AppId, uid: &UserId) {
+    match shared.config.placement.other_of_user(app_id, uid.as_str()) {
+        None => tallies.count_orphan_out(app_id, uid),
+        Some(_) => shared.tell_orphan_gone(app_id, uid),
+    }
+}
+
 /// The membership no longer waits for a session.
 fn stop_waiting(
     shared: &mut Shared,
@@ -228,13 +243,14 @@ fn stop_waiting(
 ) {
     if let Away::Until(deadline) = away {
         shared.deadlines.disarm(deadline, Due::orphaned_membership(app_id, id, uid));
-        tallies.count_orphan_out(app_id, uid);
+        orphan_gone(shared, tallies, app_id, uid);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::NOTICE_MEMBERS_MAX;
     use crate::server::Config;
     use crate::server::deadlines::Timer;
     use crate::server::io::Output;

@@ -6,6 +6,7 @@ use alloc::collections::BTreeMap;
 
 use super::deadlines::{Deadlines, Due};
 use super::keys::SessionNumber;
+use super::placement::ShardId;
 use super::session::{Begin, Keys, Remains, Session};
 #[cfg(test)]
 use crate::kept::Kept;
@@ -28,8 +29,15 @@ struct Tombstone {
 }
 
 impl Sessions {
-    pub(super) fn new() -> Self {
-        Self { slab: Slab::new(), tombstones: BTreeMap::new() }
+    /// No sessions of this shard.
+    pub(super) fn new(shard: ShardId) -> Self {
+        Self { slab: Slab::new(shard.index()), tombstones: BTreeMap::new() }
+    }
+
+    /// The shard of a session, if it is another one.
+    pub(super) fn other_shard_of(&self, number: SessionNumber) -> Option<ShardId> {
+        let shard = ShardId::of_session(number);
+        (shard.number() != usize::from(self.slab.number())).then_some(shard)
     }
 
     #[inline]

@@ -10,6 +10,7 @@ use super::config::Config;
 use super::io::NoticeLevel;
 use super::links::Links;
 use super::observe::Observe;
+use super::placement::Placement;
 use super::posts::Posts;
 use super::rooms::Rooms;
 use super::shared::Shared;
@@ -76,6 +77,12 @@ impl Server {
     /// none. Changes nothing else.
     pub fn take_notice(&mut self, level: NoticeLevel) {
         self.shared.take_notice(level);
+    }
+
+    /// Which shard of its node this is.
+    #[must_use]
+    pub fn placement(&self) -> Placement {
+        self.shared.config.placement
     }
 
     /// Whether a user has logged in over this link.

@@ -4,15 +4,16 @@
 use super::allowance::Allowance;
 use super::config::Config;
 use super::deadlines::Deadlines;
-use super::io::{Detail, Forbidden, Notice, NoticeLevel, Output, Rate, Report};
-use super::keys::{Outcome, SessionNumber};
+use super::io::{Detail, Entry, Forbidden, Notice, NoticeLevel, Output, Rate, Report};
+use super::keys::{Origin, Outcome, SessionNumber};
 use super::outbox::Outbox;
+use super::placement::ShardId;
 use super::session::Session;
 use super::sessions::Sessions;
 #[cfg(test)]
 use crate::kept::Kept;
 use crate::wire::Frame;
-use crate::{AppId, Instant, LinkId, UserId};
+use crate::{AppId, Instant, LinkId, MessageConfig, SendCode, UserId};
 use bytes::Bytes;
 
 /// Shows that the caller is a [turn](super::turn) of the shard. Only a turn has such a type.
@@ -32,10 +33,11 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(config: Config) -> Self {
+        let sessions = Sessions::new(config.placement.own());
         Self {
             config,
             now: Instant::ORIGIN,
-            sessions: Sessions::new(),
+            sessions,
             deadlines: Deadlines::default(),
             outbox: Outbox::default(),
             notice_level: NoticeLevel::Off,
@@ -81,6 +83,47 @@ impl Shared {
 
     pub(super) fn push_frame(&mut self, number: SessionNumber, frame: Frame) {
         self.push_or_end(number, frame.encode());
+    }
+
+    /// Puts a frame into the windows of sessions that must get it.
+    pub(super) fn push_to_each(
+        &mut self,
+        receivers: impl Iterator<Item = SessionNumber>,
+        frame: &Bytes,
+    ) {
+        self.outbox.push_to_each(&mut self.sessions, self.now, receivers, frame);
+    }
+
+    /// Sends an entry to the shard of a session.
+    pub(super) fn tell(&mut self, to: ShardId, entry: Entry) {
+        self.outbox.tell(&mut self.sessions, self.now, to, None, entry);
+    }
+
+    /// Sends an entry to the shard of a user or a room.
+    pub(super) fn tell_in_app(&mut self, to: ShardId, app_id: &AppId, entry: Entry) {
+        self.outbox.tell(&mut self.sessions, self.now, to, Some(app_id), entry);
+    }
+
+    /// Tells the user's shard that a membership no longer waits for the user.
+    pub(super) fn tell_orphan_gone(&mut self, app_id: &AppId, uid: &UserId) {
+        let shard = self.config.placement.other_of_user(app_id, uid.as_str());
+        if let Some(shard) = shard {
+            self.tell_in_app(shard, app_id, Entry::OrphanGone { uid: uid.clone() });
+        }
+    }
+
+    /// A message from another shard is not delivered.
+    pub(super) fn tell_not_delivered(
+        &mut self,
+        origin: Origin,
+        to: UserId,
+        config: MessageConfig,
+        code: SendCode,
+    ) {
+        let Origin { session, id } = origin;
+        if let Some(shard) = self.sessions.other_shard_of(session) {
+            self.tell(shard, Entry::NotDelivered { session, id, to, config, code });
+        }
     }
 
     /// Adds a result. The session may have ended by now.

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::allowance::Paced;
-use super::io::Rate;
+use super::io::{Entry, Rate};
 use super::keys::SessionNumber;
 use super::shard::Server;
 use crate::planted::{Bug, planted};
@@ -16,13 +16,39 @@ impl Server {
         let Some(session) = self.shared.session(number) else { return };
         let app_id = session.app_id().clone();
         let Some(allowance) = self.shared.allowance(number) else { return };
-        let status = if allowance.take(Paced::StatusQuery, now) {
-            self.status_of(now, &app_id, core::str::from_utf8(uid).unwrap_or(""))
-        } else {
+        let uid = core::str::from_utf8(uid).unwrap_or("");
+        let status = if !allowance.take(Paced::StatusQuery, now) {
             self.shared.notice_over_rate(number, Rate::StatusQueries);
             OnlineStatus::Unreachable
+        } else if let Some(shard) = self.shared.config.placement.other_of_user(&app_id, uid) {
+            match UserId::new(uid) {
+                Ok(_) if self.shared.outbox.is_congested(shard) => OnlineStatus::Unreachable,
+                Ok(uid) => {
+                    let entry = Entry::QueryStatus { session: number, query, uid };
+                    return self.shared.tell_in_app(shard, &app_id, entry);
+                }
+                Err(_) => OnlineStatus::Offline,
+            }
+        } else {
+            self.status_of(now, &app_id, uid)
         };
+        self.answer_status(number, query, status);
+    }
+
+    fn answer_status(&mut self, number: SessionNumber, query: u64, status: OnlineStatus) {
         self.shared.push_frame(number, Frame::StatusAnswer { query, status });
+    }
+
+    /// A question from another shard about a user of this one.
+    pub(super) fn query_status_for_peer(
+        &mut self,
+        session: SessionNumber,
+        query: u64,
+        app_id: &AppId,
+        uid: &UserId,
+    ) {
+        let status = self.status_of(self.shared.now(), app_id, uid.as_str());
+        self.answer_status(session, query, status);
     }
 
     /// §7.1: the status of a user, for the app's back end.

@@ -176,7 +176,8 @@ impl Tallies {
 
     pub(super) fn count_orphan_out(&mut self, app_id: &AppId, uid: &UserId) {
         let Some(tally) = self.tally(app_id, uid) else { return };
-        tally.orphans -= 1;
+        // A room's shard may answer for a membership that was counted out already.
+        tally.orphans = tally.orphans.saturating_sub(1);
         if tally.orphans == 0 && tally.due.is_none() {
             self.forget(app_id, uid);
         }
@@ -236,7 +237,8 @@ impl Tallies {
         app_id: &AppId,
         uid: &UserId,
     ) -> Option<&mut Tally> {
-        let has_room = self.len < shared.config.users_remembered_max;
+        let config = &shared.config;
+        let has_room = self.len < config.placement.share(config.users_remembered_max);
         if has_room {
             Some(self.tally_or_new(shared, app_id, uid))
         } else {

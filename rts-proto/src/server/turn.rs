@@ -18,7 +18,7 @@ impl Server {
         }
         match input {
             // Its broadcasts may join those of the previous input.
-            Input::Received(..) => self.pass_time(now),
+            Input::Received(..) | Input::Peer(..) => self.pass_time(now),
             _ => self.advance(now),
         }
         match input {
@@ -31,6 +31,11 @@ impl Server {
             Input::TargetChecked(target, is_allowed) => self.target_checked(target, is_allowed),
             Input::AppServerReplied(call, progress) => {
                 self.posts.progressed(&mut self.shared, call, progress);
+            }
+            Input::HandedOver(link, opened) => self.link_handed_over(link, &opened),
+            Input::Peer(from, entries) => self.peer_told(from, entries),
+            Input::PeerCongested(shard, is_congested) => {
+                self.shared.outbox.set_congested(shard, is_congested);
             }
         }
         self.end_overrun();

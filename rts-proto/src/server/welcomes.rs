@@ -6,13 +6,13 @@ use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
 use super::deadlines::{Deadline, Due};
+use super::io::{Entry, Names};
 use super::keys::SessionNumber;
 use super::rooms::Rooms;
 use super::shared::Shared;
 #[cfg(test)]
 use crate::kept::Kept;
-use crate::limits::{ID_BYTES_MAX, MEMBER_LISTS_WINDOW_BYTES_MAX, NOTICE_MEMBERS_MAX};
-use crate::planted::{Bug, planted};
+use crate::limits::{ID_BYTES_MAX, MEMBER_LISTS_WINDOW_BYTES_MAX};
 use crate::wire::Frame;
 use crate::{Instant, RoomId, RoomState, UserId};
 
@@ -31,9 +31,25 @@ pub(super) struct Welcomes {
 /// The answers of one session, in the order of the joins. Each is for a room of the session.
 #[derive(Debug, Default)]
 struct Waiting {
-    answers: VecDeque<(RoomId, u64)>,
+    answers: VecDeque<Answer>,
     /// When the first answer is checked again, if it waits for the budget.
     due: Option<Deadline>,
+}
+
+#[derive(Debug)]
+struct Answer {
+    room: RoomId,
+    ticket: u64,
+    list: List,
+}
+
+/// Where the names of an answer are.
+#[derive(Debug)]
+enum List {
+    /// In this shard, as long as the answer waits.
+    Here,
+    /// In the room's shard. The answer had this size when the names were here last.
+    Elsewhere { answer_bytes: usize, names: Option<Names>, is_asked: bool },
 }
 
 /// The reason why an answer waits.
@@ -42,10 +58,13 @@ enum WaitsFor {
     Room,
     /// The user's budget, which is sufficient at this moment.
     Budget(Instant),
+    /// The names, from the room's shard.
+    Names,
 }
 
 impl Welcomes {
-    /// Answers the join of a room that the session is in now, at once or later.
+    /// Answers the join of a room that the session is in now, at once or later. With names, the
+    /// room is in another shard.
     pub(super) fn add(
         &mut self,
         shared: &mut Shared,
@@ -53,22 +72,43 @@ impl Welcomes {
         number: SessionNumber,
         room: RoomId,
         ticket: u64,
+        names: Option<Names>,
     ) {
-        self.waiting.entry(number).or_default().answers.push_back((room, ticket));
+        let list = names.map_or(List::Here, List::elsewhere);
+        let answers = &mut self.waiting.entry(number).or_default().answers;
+        answers.push_back(Answer { room, ticket, list });
+        self.go_on(shared, rooms, number);
+    }
+
+    /// The names for an answer came from the room's shard.
+    pub(super) fn names_came(
+        &mut self,
+        shared: &mut Shared,
+        rooms: &Rooms,
+        number: SessionNumber,
+        room: &RoomId,
+        ticket: u64,
+        names: Names,
+    ) {
+        let Some(waiting) = self.waiting.get_mut(&number) else { return };
+        let is_meant = |answer: &&mut Answer| answer.room == *room && answer.ticket == ticket;
+        let Some(answer) = waiting.answers.iter_mut().find(is_meant) else { return };
+        answer.list = List::elsewhere(names);
         self.go_on(shared, rooms, number);
     }
 
     /// Sends the answers that need not wait any longer.
     pub(super) fn go_on(&mut self, shared: &mut Shared, rooms: &Rooms, number: SessionNumber) {
         let Some(mut waiting) = self.take(shared, number) else { return };
-        while let Some((room, ticket)) = waiting.answers.front() {
-            match try_answer(shared, rooms, number, room, *ticket) {
+        while let Some(first) = waiting.answers.front_mut() {
+            match try_answer(shared, rooms, number, first) {
                 Ok(()) => drop(waiting.answers.pop_front()),
                 Err(waits_for) => {
                     if let WaitsFor::Budget(until) = waits_for {
                         let due = shared.deadlines.arm(until, Due::Welcome(number));
                         waiting.due = Some(due);
                     }
+                    waiting.answers.iter_mut().for_each(|answer| answer.list.drop_names());
                     self.waiting.insert(number, waiting);
                     return;
                 }
@@ -95,12 +135,14 @@ impl Welcomes {
         room: &RoomId,
     ) {
         let Some(waiting) = self.waiting.get_mut(&number) else { return };
-        let Some(place) = waiting.answers.iter().position(|(id, _)| id == room) else { return };
+        let Some(place) = waiting.answers.iter().position(|answer| answer.room == *room) else {
+            return;
+        };
         let removed = waiting.answers.remove(place);
         if waiting.answers.is_empty() {
             self.forget(shared, number);
         }
-        if let Some((_, ticket)) = removed {
+        if let Some(Answer { ticket, .. }) = removed {
             answer(shared, number, ticket, RoomState::Joined, Vec::new());
         }
     }
@@ -131,34 +173,102 @@ pub(super) fn answer(
     shared.push_frame(number, Frame::JoinAnswer { ticket, state, members });
 }
 
+impl List {
+    fn elsewhere(names: Names) -> Self {
+        let answer_bytes = answer_bytes(names.names.iter());
+        Self::Elsewhere { answer_bytes, names: Some(names), is_asked: false }
+    }
+
+    /// The answer waits, and its names may change in the meantime.
+    fn drop_names(&mut self) {
+        match self {
+            Self::Here => {}
+            Self::Elsewhere { names, .. } => *names = None,
+        }
+    }
+}
+
+fn answer_bytes<'a>(names: impl Iterator<Item = &'a UserId>) -> usize {
+    ANSWER_HEAD_BYTES + names.map(|name| name.as_str().len() + NAME_HEAD_BYTES).sum::<usize>()
+}
+
 fn try_answer(
     shared: &mut Shared,
     rooms: &Rooms,
     number: SessionNumber,
-    id: &RoomId,
-    ticket: u64,
+    asked: &mut Answer,
 ) -> Result<(), WaitsFor> {
     let Some(session) = shared.session(number) else { return Ok(()) };
-    let Some(room) = rooms.find(session.app_id(), id) else { return Ok(()) };
-    let uid = session.uid().clone();
-    let names = room.uids().filter(|member| **member != uid || planted(Bug::SelfAmongMembers));
-    let names = names.take(NOTICE_MEMBERS_MAX);
-    let bytes = |name: &UserId| name.as_str().len() + NAME_HEAD_BYTES;
-    let answer_bytes = ANSWER_HEAD_BYTES + names.clone().map(bytes).sum::<usize>();
-    let unacked_bytes = shared.unacked_bytes(number).unwrap_or_default();
-    if unacked_bytes + answer_bytes > MEMBER_LISTS_WINDOW_BYTES_MAX {
-        return Err(WaitsFor::Room);
-    }
-    let now = shared.now();
-    let Some(allowance) = shared.allowance(number) else { return Ok(()) };
-    allowance.take_member_list(answer_bytes, now).map_err(WaitsFor::Budget)?;
-    answer(shared, number, ticket, RoomState::Joined, names.cloned().collect());
-    if room.len() > NOTICE_MEMBERS_MAX {
-        // §6.7: the new member is notified here, because notices to the others do not reach it.
+    let (app_id, uid) = session.user();
+    let Answer { room: id, ticket, list } = asked;
+    let names = match list {
+        List::Here => {
+            let Some(room) = rooms.find(&app_id, id) else { return Ok(()) };
+            let names = room.names(&uid);
+            pay(shared, number, answer_bytes(names.clone()))?;
+            Names { names: names.cloned().collect(), has_no_notices: room.has_no_notices() }
+        }
+        List::Elsewhere { names: Some(names), answer_bytes, .. } => {
+            pay(shared, number, *answer_bytes)?;
+            core::mem::take(names)
+        }
+        List::Elsewhere { is_asked: true, .. } => return Err(WaitsFor::Names),
+        List::Elsewhere { answer_bytes, is_asked, .. } => {
+            may_pay(shared, number, *answer_bytes)?;
+            if let Some(shard) = shared.config.placement.other_of_room(&app_id, id) {
+                *is_asked = true;
+                let (room, session, ticket) = (id.clone(), number, *ticket);
+                shared.tell_in_app(shard, &app_id, Entry::AskNames { room, session, uid, ticket });
+            }
+            return Err(WaitsFor::Names);
+        }
+    };
+    let Names { names, has_no_notices } = names;
+    answer(shared, number, *ticket, RoomState::Joined, names);
+    if has_no_notices {
+        // §6.7: the new member is told here, since notices to the others do not reach it.
         let (room, state) = (id.clone(), RoomState::NoticesStop);
         shared.push_frame(number, Frame::RoomNotice { room, state });
     }
     Ok(())
+}
+
+/// Whether the window has space for an answer of this size.
+fn has_space(
+    shared: &mut Shared,
+    number: SessionNumber,
+    answer_bytes: usize,
+) -> Result<(), WaitsFor> {
+    let unacked_bytes = shared.unacked_bytes(number).unwrap_or_default();
+    match unacked_bytes + answer_bytes > MEMBER_LISTS_WINDOW_BYTES_MAX {
+        true => Err(WaitsFor::Room),
+        false => Ok(()),
+    }
+}
+
+/// Whether an answer of this size need not wait.
+fn may_pay(
+    shared: &mut Shared,
+    number: SessionNumber,
+    answer_bytes: usize,
+) -> Result<(), WaitsFor> {
+    has_space(shared, number, answer_bytes)?;
+    let now = shared.now();
+    let at = shared.allowance(number).map(|allowance| allowance.member_list_at(answer_bytes));
+    match at {
+        Some(at) if at > now => Err(WaitsFor::Budget(at)),
+        _ => Ok(()),
+    }
+}
+
+/// Charges the user's budget with an answer of this size.
+fn pay(shared: &mut Shared, number: SessionNumber, answer_bytes: usize) -> Result<(), WaitsFor> {
+    has_space(shared, number, answer_bytes)?;
+    let now = shared.now();
+    match shared.allowance(number) {
+        Some(allowance) => allowance.take_member_list(answer_bytes, now).map_err(WaitsFor::Budget),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -197,7 +307,7 @@ mod tests {
     #[test]
     fn a_joiner_learns_of_the_others_at_once() {
         let (mut welcomes, rooms, mut shared, alice) = joined();
-        welcomes.add(&mut shared, &rooms, alice, room_id("first"), 7);
+        welcomes.add(&mut shared, &rooms, alice, room_id("first"), 7, None);
         assert!(!welcomes.has(alice));
         assert_eq!(flushed_to(&mut shared, alice), [answer_with(7, &["bob"])]);
     }
@@ -206,8 +316,8 @@ mod tests {
     fn answers_wait_for_the_budget_in_the_order_of_joins() {
         let (mut welcomes, rooms, mut shared, alice) = joined();
         use_budget(&mut shared, alice);
-        welcomes.add(&mut shared, &rooms, alice, room_id("second"), 1);
-        welcomes.add(&mut shared, &rooms, alice, room_id("first"), 2);
+        welcomes.add(&mut shared, &rooms, alice, room_id("second"), 1, None);
+        welcomes.add(&mut shared, &rooms, alice, room_id("first"), 2, None);
         assert!(welcomes.has(alice) && flushed_to(&mut shared, alice).is_empty());
         let mut answered = Vec::new();
         for ticket in [1, 2] {
@@ -231,7 +341,7 @@ mod tests {
         for (unread, waits) in [(fits, false), (fits + 1, true)] {
             let (mut welcomes, rooms, mut shared, alice) = joined();
             shared.push_or_end(alice, Bytes::from(alloc::vec![0; unread]));
-            welcomes.add(&mut shared, &rooms, alice, room_id("first"), 1);
+            welcomes.add(&mut shared, &rooms, alice, room_id("first"), 1, None);
             assert_eq!(welcomes.has(alice), waits);
             let next = shared.deadlines.next_timer();
             assert!(next.is_some_and(|(_, timer)| timer == Timer::SessionGrace));
@@ -242,8 +352,8 @@ mod tests {
     fn answer_of_an_ending_membership_comes_at_once_without_names() {
         let (mut welcomes, rooms, mut shared, alice) = joined();
         use_budget(&mut shared, alice);
-        welcomes.add(&mut shared, &rooms, alice, room_id("first"), 1);
-        welcomes.add(&mut shared, &rooms, alice, room_id("second"), 2);
+        welcomes.add(&mut shared, &rooms, alice, room_id("first"), 1, None);
+        welcomes.add(&mut shared, &rooms, alice, room_id("second"), 2, None);
         welcomes.answer_briefly(&mut shared, alice, &room_id("second"));
         assert_eq!(flushed_to(&mut shared, alice), [answer_with(2, &[])]);
         welcomes.answer_briefly(&mut shared, alice, &room_id("second"));
@@ -259,7 +369,7 @@ mod tests {
     fn ended_session_has_no_waiting_answers() {
         let (mut welcomes, rooms, mut shared, alice) = joined();
         use_budget(&mut shared, alice);
-        welcomes.add(&mut shared, &rooms, alice, room_id("first"), 1);
+        welcomes.add(&mut shared, &rooms, alice, room_id("first"), 1, None);
         welcomes.forget(&mut shared, alice);
         let next = shared.deadlines.next_timer();
         assert!(next.is_some_and(|(_, timer)| timer == Timer::SessionGrace));

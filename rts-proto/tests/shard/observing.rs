@@ -63,6 +63,7 @@ fn observed() -> (Server, Seen) {
 fn by_method(server: &mut Server, command: Command<'_>) -> String {
     match command {
         Command::Shutdown { retry_after_max } => shown(&server.shutdown(NOW, retry_after_max)),
+        Command::Charge { app_id, count } => shown(&server.charge(NOW, app_id, count)),
         Command::Unicast { app_id, from, to, payload } => {
             shown(&server.unicast(NOW, app_id, from.clone(), to, payload.clone()))
         }
@@ -97,6 +98,7 @@ fn with_commands(check: impl Fn(Command<'_>)) {
     let to = &[user("alice"), user("bob")];
     let (room, login) = (&Ban::Room(room_id.clone()), &Ban::Login(uid.clone()));
     for command in [
+        Command::Charge { app_id, count: 7 },
         Command::Unicast { app_id, from, to: uid, payload },
         Command::Unicast { app_id, from, to: uid, payload: too_long },
         Command::BroadcastToRoom { app_id, room_id, from, payload },

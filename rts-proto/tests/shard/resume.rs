@@ -238,6 +238,8 @@ fn login_overtaken_during_its_check_changes_nothing() {
                 Output::Transmit(..)
                 | Output::Disconnect(..)
                 | Output::CheckTarget(..)
+                | Output::HandOver(..)
+                | Output::Peer(..)
                 | Output::PostToAppServer(..)
                 | Output::AbandonPost(_)
                 | Output::Report(..)

@@ -149,6 +149,8 @@ impl Shard {
                     self.server.handle_input(self.now, Input::Verdict(login, verdict));
                 }
                 Output::CheckTarget(..)
+                | Output::HandOver(..)
+                | Output::Peer(..)
                 | Output::PostToAppServer(..)
                 | Output::AbandonPost(_)
                 | Output::Report(..) => {}

@@ -289,6 +289,8 @@ impl World {
                     self.server.handle_input(self.now, server::Input::Verdict(login, verdict));
                 }
                 server::Output::CheckTarget(..)
+                | server::Output::HandOver(..)
+                | server::Output::Peer(..)
                 | server::Output::PostToAppServer(..)
                 | server::Output::AbandonPost(_)
                 | server::Output::Report(..)

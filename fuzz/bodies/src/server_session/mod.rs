@@ -244,6 +244,7 @@ impl World {
                     let verdict = Verdict::Accept { claim: self.last_claim, issued_at: 0 };
                     self.server.handle_input(self.now, Input::Verdict(login, verdict));
                 }
+                Output::HandOver(..) | Output::Peer(..) => panic!("there is one shard"),
                 Output::Report(..) | Output::Notice(_) => {}
                 Output::CheckTarget(..) | Output::PostToAppServer(..) | Output::AbandonPost(_) => {
                     panic!("nobody asked for the app server");

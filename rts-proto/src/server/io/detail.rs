@@ -56,6 +56,8 @@ pub enum Detail {
 
 /// Why a user may not enter a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum JoinRefusal {
     /// The app's back end banned the room, or the user.
     Banned,
@@ -65,6 +67,8 @@ pub enum JoinRefusal {
     TooManyRooms,
     /// The user joins more often than the rate allows.
     OverRate,
+    /// Too much waits for the room's shard.
+    ShardBusy,
 }
 
 /// The receiver of a message, cut at the length of the longest id.

@@ -2,11 +2,14 @@
 
 mod credentials;
 mod detail;
+mod entry;
 mod notice;
+mod opened;
 mod post;
 mod report;
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 use core::fmt;
 
 use bytes::Bytes;
@@ -14,10 +17,13 @@ use bytes::Bytes;
 pub use credentials::Credentials;
 pub(super) use detail::named;
 pub use detail::{Detail, JoinRefusal};
+pub use entry::{Entered, Entry, JoinPermit, MemberEnd, Names};
 pub use notice::{Forbidden, Notice, NoticeLevel, Rate, Refusal, Resumption};
+pub use opened::Opened;
 pub use post::{Post, PostProgress};
 pub use report::Report;
 
+use super::placement::ShardId;
 use crate::wire::ResumeKey;
 use crate::{AppId, CallId, CloseCode, Instant, LinkId, LoginCode, LoginId, TargetId, Text};
 
@@ -46,6 +52,13 @@ pub enum Input {
     TargetChecked(TargetId, bool),
     /// The progress of [`Output::PostToAppServer`].
     AppServerReplied(CallId, PostProgress),
+    /// A link of another shard, which gave it away with [`Output::HandOver`].
+    HandedOver(LinkId, Box<Opened>),
+    /// Another shard of the node told this ([`Output::Peer`]).
+    Peer(ShardId, Vec<Entry>),
+    /// Another shard of the node is congested or no longer so: too many entries wait for it. The
+    /// driver sets the threshold. Messages that would go there are refused in the meantime.
+    PeerCongested(ShardId, bool),
 }
 
 /// Whether a login is allowed.
@@ -89,6 +102,11 @@ pub enum Output {
     /// Write all earlier bytes of the link, then close it. The code is the one of the last frame,
     /// if that was a `Close`.
     Disconnect(LinkId, Option<CloseCode>),
+    /// Move this link to another shard of the node, which gets [`Input::HandedOver`]. Bytes that
+    /// come later are for that shard. If the link is down already, nothing is moved.
+    HandOver(LinkId, ShardId, Box<Opened>),
+    /// Give these entries to another shard of the node as [`Input::Peer`], after all earlier ones.
+    Peer(ShardId, Vec<Entry>),
     /// Check these credentials, and answer with [`Input::Verdict`].
     Authenticate(LoginId, Box<Credentials>),
     /// Decide whether messages of this app may be posted to this URL, and answer with

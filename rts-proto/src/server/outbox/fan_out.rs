@@ -29,6 +29,11 @@ impl Audiences {
     }
 }
 
+impl Audience {
+    /// Of frames from another shard, which names the receivers each time.
+    pub(super) const OF_PEER: Self = Self(u64::MAX);
+}
+
 /// Accepted broadcasts to one audience that are not in the members' windows yet. There is one, or
 /// several with at most [`BUNDLE_BYTES_MAX`] bytes together.
 ///
@@ -39,7 +44,7 @@ pub(super) struct FanOut {
     audience: Option<Audience>,
     members: Vec<SessionNumber>,
     /// Each frame with its sender, who does not get it.
-    frames: Vec<(SessionNumber, Bytes)>,
+    frames: Vec<(Option<SessionNumber>, Bytes)>,
     bytes_len: usize,
 }
 
@@ -66,7 +71,7 @@ impl FanOut {
         self.members.extend(members);
     }
 
-    pub(super) fn add(&mut self, from: SessionNumber, frame: Bytes) {
+    pub(super) fn add(&mut self, from: Option<SessionNumber>, frame: Bytes) {
         self.bytes_len += frame.len();
         self.frames.push((from, frame));
     }
@@ -77,6 +82,11 @@ impl FanOut {
             [(_, frame)] => frame.clone(),
             frames => joined(frames.iter().map(|(_, frame)| frame), self.bytes_len),
         }
+    }
+
+    /// Copies of all frames with their senders, for another shard.
+    pub(super) fn frames(&self) -> Vec<(Option<SessionNumber>, Bytes)> {
+        self.frames.clone()
     }
 
     pub(super) fn members(&self) -> impl Iterator<Item = SessionNumber> {
@@ -95,7 +105,7 @@ impl FanOut {
         if !self.is_by(member) || planted(Bug::EchoToSender) {
             return flow.push_run(all.clone(), self.frames_len(), None);
         }
-        let mut others = self.frames.iter().filter(|(sender, _)| *sender != member);
+        let mut others = self.frames.iter().filter(|(sender, _)| *sender != Some(member));
         others.all(|(_, frame)| flow.push(frame.clone(), None))
     }
 
@@ -119,7 +129,7 @@ impl FanOut {
     }
 
     fn is_by(&self, number: SessionNumber) -> bool {
-        self.frames.iter().any(|(sender, _)| *sender == number)
+        self.frames.iter().any(|(sender, _)| *sender == Some(number))
     }
 }
 
@@ -139,7 +149,7 @@ mod tests {
         let small = frame(1, 1);
         assert!(!fan_out.takes(Audience(1), &small));
         fan_out.begin(Audience(1), [number(1), number(2)].into_iter());
-        fan_out.add(number(1), frame(1, BUNDLE_BYTES_MAX - 1));
+        fan_out.add(Some(number(1)), frame(1, BUNDLE_BYTES_MAX - 1));
         assert!(fan_out.takes(Audience(1), &small));
         assert!(!fan_out.takes(Audience(1), &frame(1, 2)));
         assert!(!fan_out.takes(Audience(2), &small));
@@ -153,8 +163,8 @@ mod tests {
         let [alice, bob, carol] = [1, 2, 3].map(number);
         let mut fan_out = FanOut::default();
         fan_out.begin(Audience(1), [alice, bob, carol].into_iter());
-        fan_out.add(alice, frame(b'a', 1));
-        fan_out.add(bob, frame(b'b', 1));
+        fan_out.add(Some(alice), frame(b'a', 1));
+        fan_out.add(Some(bob), frame(b'b', 1));
         let all = fan_out.joined();
         assert_eq!(all, "ab");
         let gets = |member| {

@@ -2,6 +2,9 @@
 //! end of a burst one acknowledgement, the results in batches (§4.4, §5.8) and the rest of the
 //! window follow.
 //!
+//! What is for a session of another shard becomes an entry for that shard, and so do entries for
+//! the shards of users and rooms.
+//!
 //! Only this part writes to the windows of sessions. A method that adds to a window, sends it or
 //! reads its size puts waiting broadcasts into the windows first, so that no caller can forget it.
 //! Acknowledging and resuming need not: they concern frames that are in the window already.
@@ -9,6 +12,7 @@
 mod bundle;
 mod fan_out;
 mod flow;
+mod peers;
 mod ready;
 mod results;
 
@@ -21,15 +25,17 @@ pub(super) use fan_out::{Audience, Audiences};
 pub(super) use flow::Flow;
 
 use super::deadlines::Timer;
-use super::io::Output;
+use super::io::{Entry, Output};
 use super::keys::{Origin, Outcome, SessionNumber};
+use super::placement::ShardId;
 use super::sessions::Sessions;
 #[cfg(test)]
 use crate::kept::Kept;
 use crate::wire::Frame;
-use crate::{Instant, LinkId, ProtocolError, SendCode};
+use crate::{AppId, Instant, LinkId, ProtocolError, SendCode};
 use bundle::Bundler;
 use fan_out::FanOut;
+use peers::{Peers, Receivers};
 use ready::{LateAcks, ReadyQueue};
 
 #[derive(Debug, Default)]
@@ -39,6 +45,7 @@ pub(super) struct Outbox {
     ready: ReadyQueue,
     late_acks: LateAcks,
     bundler: Bundler,
+    peers: Peers,
     /// Sessions that get a Pong with the next flush.
     pongs: Vec<SessionNumber>,
     /// The senders of newly acknowledged messages, while an acknowledgement is handled.
@@ -85,11 +92,38 @@ impl Outbox {
         frame: Bytes,
     ) {
         self.settle(sessions, now);
-        let Some(session) = sessions.get_mut(number) else { return };
+        let Some(session) = sessions.get_mut(number) else {
+            if let Some(shard) = sessions.other_shard_of(number) {
+                self.ready.begin(now);
+                self.peers.tell(shard, Entry::Push { session: number, frame });
+            }
+            return;
+        };
         if session.flow.push(frame, None) {
             self.ready.add(now, number, &mut session.flow);
         } else {
             self.overrun_by(number, &mut session.flow);
+        }
+    }
+
+    /// Puts a frame into the windows of sessions that must get it.
+    pub(super) fn push_to_each(
+        &mut self,
+        sessions: &mut Sessions,
+        now: Instant,
+        receivers: impl Iterator<Item = SessionNumber>,
+        frame: &Bytes,
+    ) {
+        let mut elsewhere = Receivers::default();
+        for number in receivers {
+            match sessions.other_shard_of(number) {
+                Some(shard) => elsewhere.add(shard, number),
+                None => self.push_or_end(sessions, now, number, frame.clone()),
+            }
+        }
+        if !elsewhere.is_empty() {
+            self.ready.begin(now);
+            self.peers.push_to_each(elsewhere, || alloc::vec![(None, frame.clone())]);
         }
     }
 
@@ -98,7 +132,7 @@ impl Outbox {
         &mut self,
         sessions: &mut Sessions,
         now: Instant,
-        from: SessionNumber,
+        from: Option<SessionNumber>,
         frame: Bytes,
         audience: Audience,
         members: impl Iterator<Item = SessionNumber>,
@@ -122,16 +156,73 @@ impl Outbox {
     fn fan_out_now(&mut self, sessions: &mut Sessions, now: Instant) {
         let mut fan_out = core::mem::take(&mut self.fan_out);
         let all = fan_out.joined();
+        let mut elsewhere = Receivers::default();
         for member in fan_out.members() {
-            let Some(session) = sessions.get_mut(member) else { continue };
+            let Some(session) = sessions.get_mut(member) else {
+                if let Some(shard) = sessions.other_shard_of(member) {
+                    elsewhere.add(shard, member);
+                }
+                continue;
+            };
             if fan_out.push_to(member, &mut session.flow, &all) {
                 self.ready.add(now, member, &mut session.flow);
             } else {
                 self.overrun_by(member, &mut session.flow);
             }
         }
+        if !elsewhere.is_empty() {
+            self.ready.begin(now);
+            self.peers.push_to_each(elsewhere, || fan_out.frames());
+        }
         fan_out.clear();
         self.fan_out = fan_out;
+    }
+
+    /// Puts frames from another shard into the windows of sessions that must get them.
+    pub(super) fn push_from_peer(
+        &mut self,
+        sessions: &mut Sessions,
+        now: Instant,
+        receivers: Vec<SessionNumber>,
+        frames: Vec<(Option<SessionNumber>, Bytes)>,
+    ) {
+        self.settle(sessions, now);
+        self.fan_out.begin(Audience::OF_PEER, receivers.into_iter());
+        frames.into_iter().for_each(|(from, frame)| self.fan_out.add(from, frame));
+        self.settle(sessions, now);
+    }
+
+    /// Sends another shard an entry, behind all earlier frames for its sessions. With an app, the
+    /// entry is about that app.
+    pub(super) fn tell(
+        &mut self,
+        sessions: &mut Sessions,
+        now: Instant,
+        to: ShardId,
+        app_id: Option<&AppId>,
+        entry: Entry,
+    ) {
+        self.settle(sessions, now);
+        self.ready.begin(now);
+        match app_id {
+            Some(app_id) => self.peers.tell_in_app(to, app_id, entry),
+            None => self.peers.tell(to, entry),
+        }
+    }
+
+    /// Sets whether too many entries wait for a shard.
+    pub(super) fn set_congested(&mut self, shard: ShardId, is_congested: bool) {
+        self.peers.set_congested(shard, is_congested);
+    }
+
+    /// Whether messages for a shard are refused now.
+    pub(super) fn is_congested(&self, shard: ShardId) -> bool {
+        self.peers.is_congested(shard)
+    }
+
+    /// Whether messages for any shard are refused now.
+    pub(super) fn is_any_congested(&self) -> bool {
+        self.peers.is_any_congested()
     }
 
     /// Sends a frame that is not sequenced, after all earlier frames of the session.
@@ -275,6 +366,9 @@ impl Outbox {
         if let Some(session) = sessions.get_mut(number) {
             session.flow.add_outcome(outcome);
             self.ready.add(now, number, &mut session.flow);
+        } else if let Some(shard) = sessions.other_shard_of(number) {
+            self.ready.begin(now);
+            self.peers.add_outcome(shard, number, outcome);
         }
     }
 
@@ -359,6 +453,7 @@ impl Outbox {
             }
         }
         self.ready.end_burst();
+        self.peers.end_burst(&mut self.outputs);
     }
 
     /// Whether no session has anything to send at the end of the burst.
@@ -387,14 +482,24 @@ impl Outbox {
     /// Entries held, so that tests can check for leaks.
     #[cfg(test)]
     pub(super) fn kept(&self) -> Kept {
-        let Self { outputs, fan_out, ready, late_acks, bundler, pongs, acknowledged, overrun } =
-            self;
+        let Self {
+            outputs,
+            fan_out,
+            ready,
+            late_acks,
+            bundler,
+            peers,
+            pongs,
+            acknowledged,
+            overrun,
+        } = self;
         alloc::vec![
             ("outputs", outputs.len()),
             ("broadcasts", fan_out.len()),
             ("ready sessions", ready.len()),
             ("late acknowledgements", late_acks.len()),
             ("bundles", bundler.len()),
+            ("entries for other shards", peers.len()),
             ("pongs", pongs.len()),
             ("acknowledged sends", acknowledged.len()),
             ("overrun sessions", overrun.len()),

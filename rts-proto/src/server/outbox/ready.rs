@@ -21,8 +21,13 @@ impl ReadyQueue {
     pub(super) fn add(&mut self, now: Instant, number: SessionNumber, flow: &mut Flow) {
         if !flow.set_ready(true) {
             self.numbers.push(number);
-            self.since.get_or_insert(now);
+            self.begin(now);
         }
+    }
+
+    /// The burst has something to send at its end.
+    pub(super) fn begin(&mut self, now: Instant) {
+        self.since.get_or_insert(now);
     }
 
     pub(super) fn since(&self) -> Option<Instant> {

@@ -24,7 +24,7 @@ fn two() -> (Shared, SessionNumber, SessionNumber) {
 fn broadcast(shared: &mut Shared, from: SessionNumber, to: [SessionNumber; 2], text: &str) {
     let (now, outbox, sessions) = (shared.now(), &mut shared.outbox, &mut shared.sessions);
     let frame = says(text).encode();
-    outbox.broadcast(sessions, now, from, frame, Audience(1), to.into_iter());
+    outbox.broadcast(sessions, now, Some(from), frame, Audience(1), to.into_iter());
 }
 
 fn push(shared: &mut Shared, to: SessionNumber, text: &str, origin: Option<Origin>) -> bool {

@@ -1,0 +1,296 @@
+//! What one shard of a node tells another.
+
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use super::detail::JoinRefusal;
+use crate::server::keys::{Outcome, SessionNumber};
+use crate::{
+    AppId, BroadcastCode, BusinessId, Instant, LeaveReason, MessageConfig, MessageId, RoomId,
+    RoomState, SendCode, UserId,
+};
+
+/// One thing that a shard tells another. Entries from one shard to another arrive in their order,
+/// and none is lost.
+///
+/// Entries go to the shard of a user, of a room or of a session. A session's number names its
+/// shard.
+///
+/// Recordings of `rts-trace` contain entries: a change of them changes its format.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+pub enum Entry {
+    /// The entries behind this one, in the same list, are about this app.
+    InApp(AppId),
+
+    // To the shard of a user.
+    /// A message to a user.
+    Deliver {
+        /// The session that gets the result.
+        session: SessionNumber,
+        /// The sender's id of the message.
+        id: MessageId,
+        /// The delivery guarantee.
+        config: MessageConfig,
+        /// The receiver.
+        to: UserId,
+        /// The `Delivery` frame.
+        frame: Bytes,
+    },
+    /// A question for a user's status. An [`Entry::Push`] answers it.
+    QueryStatus {
+        /// The session that asks.
+        session: SessionNumber,
+        /// The client's number of the question.
+        query: u64,
+        /// The user.
+        uid: UserId,
+    },
+    /// A membership no longer waits for a session of the user.
+    OrphanGone {
+        /// The member.
+        uid: UserId,
+    },
+
+    // To the shard of a room.
+    /// A session asks to join a room. [`Entry::Joined`] or [`Entry::JoinRefused`] answers it.
+    Join {
+        /// The room.
+        room: RoomId,
+        /// The session that asks.
+        session: SessionNumber,
+        /// Its user.
+        uid: UserId,
+        /// The client's number of the question.
+        ticket: u64,
+        /// The tag of the join.
+        business_id: Option<BusinessId>,
+        /// Whether the user may enter one more room.
+        permit: JoinPermit,
+    },
+    /// A session asks to leave a room. [`Entry::Left`] answers it.
+    Leave {
+        /// The room.
+        room: RoomId,
+        /// The session that asks.
+        session: SessionNumber,
+        /// Its user.
+        uid: UserId,
+        /// The client's number of the question.
+        ticket: u64,
+    },
+    /// A session ended that is in the room, or has asked to join it.
+    Gone {
+        /// The room.
+        room: RoomId,
+        /// The session.
+        session: SessionNumber,
+        /// Its user.
+        uid: UserId,
+        /// How the membership goes on.
+        end: MemberEnd,
+    },
+    /// A broadcast. It was counted in the rate of its session.
+    Broadcast {
+        /// The room.
+        room: RoomId,
+        /// The session that gets the result.
+        session: SessionNumber,
+        /// Its user.
+        uid: UserId,
+        /// The sender's id of the broadcast.
+        id: MessageId,
+        /// The `RoomDelivery` frame.
+        frame: Bytes,
+    },
+    /// A session that joined needs the names of the members now. [`Entry::Names`] answers it.
+    AskNames {
+        /// The room.
+        room: RoomId,
+        /// The session that asks.
+        session: SessionNumber,
+        /// Its user.
+        uid: UserId,
+        /// The ticket of its join.
+        ticket: u64,
+    },
+
+    // To the shard of a session.
+    /// Results of sends and broadcasts.
+    Outcomes(Vec<(SessionNumber, Outcome)>),
+    /// A message to a user was not delivered.
+    NotDelivered {
+        /// The session of the sender.
+        session: SessionNumber,
+        /// The sender's id of the message.
+        id: MessageId,
+        /// The receiver.
+        to: UserId,
+        /// The delivery guarantee.
+        config: MessageConfig,
+        /// The result.
+        code: SendCode,
+    },
+    /// A broadcast was not accepted.
+    NotBroadcast {
+        /// The session of the sender.
+        session: SessionNumber,
+        /// The room.
+        room: RoomId,
+        /// The sender's id of the broadcast.
+        id: MessageId,
+        /// The result.
+        code: BroadcastCode,
+    },
+    /// A frame that the session must get.
+    Push {
+        /// The session.
+        session: SessionNumber,
+        /// The frame.
+        frame: Bytes,
+    },
+    /// Frames that sessions must get, such as broadcasts of a burst.
+    PushToEach {
+        /// The sessions.
+        sessions: Vec<SessionNumber>,
+        /// Each frame, and the session that does not get it.
+        frames: Vec<(Option<SessionNumber>, Bytes)>,
+    },
+    /// The session is a member of the room.
+    Joined {
+        /// The room.
+        room: RoomId,
+        /// The session.
+        session: SessionNumber,
+        /// Its user.
+        uid: UserId,
+        /// The client's number of the question.
+        ticket: u64,
+        /// How it became a member.
+        entered: Entered,
+        /// The other members, unless it was one before.
+        names: Names,
+        /// Whether its user's rate of joins was charged.
+        is_charged: bool,
+    },
+    /// The session may not join the room.
+    JoinRefused {
+        /// The room.
+        room: RoomId,
+        /// The session.
+        session: SessionNumber,
+        /// The client's number of the question.
+        ticket: u64,
+        /// The state for the client.
+        state: RoomState,
+        /// The reason.
+        refusal: JoinRefusal,
+        /// Whether its user's rate of joins was charged.
+        is_charged: bool,
+    },
+    /// The names of the members of a room.
+    Names {
+        /// The room.
+        room: RoomId,
+        /// The session that asked.
+        session: SessionNumber,
+        /// The ticket of its join.
+        ticket: u64,
+        /// The names.
+        names: Names,
+    },
+    /// The session is not in the room any more, as it asked.
+    Left {
+        /// The room.
+        room: RoomId,
+        /// The session.
+        session: SessionNumber,
+        /// The client's number of the question.
+        ticket: u64,
+    },
+    /// The session was removed from the room by force.
+    Removed {
+        /// The room.
+        room: RoomId,
+        /// The session.
+        session: SessionNumber,
+        /// The frame that tells the client.
+        notice: Option<Bytes>,
+    },
+}
+
+impl Entry {
+    /// The bytes of its frames, which bound the memory of entries that wait.
+    #[must_use]
+    pub fn frame_bytes(&self) -> usize {
+        match self {
+            Self::Deliver { frame, .. } | Self::Broadcast { frame, .. } => frame.len(),
+            Self::Push { frame, .. } => frame.len(),
+            Self::PushToEach { frames, .. } => frames.iter().map(|(_, frame)| frame.len()).sum(),
+            Self::Removed { notice, .. } => notice.as_ref().map_or(0, Bytes::len),
+            Self::InApp(_)
+            | Self::QueryStatus { .. }
+            | Self::OrphanGone { .. }
+            | Self::Join { .. }
+            | Self::Leave { .. }
+            | Self::Gone { .. }
+            | Self::AskNames { .. }
+            | Self::Outcomes(_)
+            | Self::NotDelivered { .. }
+            | Self::NotBroadcast { .. }
+            | Self::Joined { .. }
+            | Self::JoinRefused { .. }
+            | Self::Names { .. }
+            | Self::Left { .. } => 0,
+        }
+    }
+}
+
+/// Whether a user may enter one more room, as its own shard sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+pub enum JoinPermit {
+    /// The session is in the room already, or asked before.
+    Free,
+    /// The rate of joins was charged for it.
+    Charged,
+    /// The user may enter no other room. It may return to a room that waits for it.
+    Refused(JoinRefusal),
+}
+
+/// How a session became a member of a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+pub enum Entered {
+    /// It is new.
+    New,
+    /// The membership waited for the user's session.
+    Back,
+    /// It was one before.
+    Already,
+}
+
+/// How a membership goes on after its session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+pub enum MemberEnd {
+    /// It ends.
+    Ends(LeaveReason),
+    /// It waits until this moment for the user's next session.
+    WaitsUntil(Instant),
+}
+
+/// The first members of a room in the order of their ids, without the one who asks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Names {
+    /// The names.
+    pub names: Vec<UserId>,
+    /// The room has so many members that no notices are sent.
+    pub has_no_notices: bool,
+}

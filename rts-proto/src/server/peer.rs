@@ -1,0 +1,107 @@
+//! What the other shards of the node tell this one.
+
+use alloc::vec::Vec;
+
+use super::io::{Entry, MemberEnd};
+use super::keys::Origin;
+use super::membership::JoinAsked;
+use super::placement::ShardId;
+use super::shard::Server;
+use crate::{AppId, LeaveReason};
+
+impl Server {
+    /// Handles the entries of another shard in their order.
+    // Kept out of the path of a node with one shard.
+    #[inline(never)]
+    pub(super) fn peer_told(&mut self, from: ShardId, entries: Vec<Entry>) {
+        let mut app_id = None;
+        for entry in entries {
+            match entry {
+                Entry::InApp(named) => app_id = Some(named),
+                entry => {
+                    if let Some(entry) = self.session_entry(entry)
+                        && let Some(app_id) = &app_id
+                    {
+                        self.app_entry(from, app_id, entry);
+                    }
+                }
+            }
+            self.end_overrun();
+        }
+    }
+
+    /// Handles an entry about a session of this shard. Returns other entries.
+    fn session_entry(&mut self, entry: Entry) -> Option<Entry> {
+        let shared = &mut self.shared;
+        match entry {
+            Entry::Outcomes(outcomes) => {
+                for (session, outcome) in outcomes {
+                    shared.add_outcome(session, outcome);
+                }
+            }
+            Entry::NotDelivered { session, id, to, config, code } => {
+                self.not_delivered(Origin { session, id }, &to, config, code);
+            }
+            Entry::NotBroadcast { session, room, id, code } => {
+                self.broadcast_refused(session, id, room, code);
+            }
+            Entry::Push { session, frame } => shared.push_or_end(session, frame),
+            Entry::PushToEach { sessions, frames } => {
+                let now = shared.now();
+                let (of_shard, now) = (&mut shared.sessions, now);
+                shared.outbox.push_from_peer(of_shard, now, sessions, frames);
+            }
+            Entry::JoinRefused { room, session, ticket, state, refusal, is_charged } => {
+                self.join_refused(session, &room, ticket, state, refusal, is_charged);
+            }
+            Entry::Names { room, session, ticket, names } => {
+                self.welcomes.names_came(shared, &self.rooms, session, &room, ticket, names);
+            }
+            Entry::Left { room, session, ticket } => self.left(session, &room, ticket),
+            Entry::Removed { room, session, notice } => self.removed(session, &room, notice),
+            other => return Some(other),
+        }
+        None
+    }
+
+    /// Handles an entry about a user or a room of this shard.
+    fn app_entry(&mut self, from: ShardId, app_id: &AppId, entry: Entry) {
+        match entry {
+            Entry::Deliver { session, id, config, to, frame } => {
+                self.deliver_for_peer(app_id, Origin { session, id }, to, frame, config);
+            }
+            Entry::QueryStatus { session, query, uid } => {
+                self.query_status_for_peer(session, query, app_id, &uid);
+            }
+            Entry::OrphanGone { uid } => self.tallies.count_orphan_out(app_id, &uid),
+            Entry::Join { room, session, uid, ticket, business_id, permit } => {
+                let asked = JoinAsked { room, session, uid, ticket, business_id, permit };
+                self.join_asked(app_id, asked);
+            }
+            Entry::Leave { room, session, uid, ticket } => {
+                self.leave_asked(app_id, room, session, &uid, ticket);
+            }
+            Entry::Gone { room, session, uid, end } => {
+                self.member_gone(app_id, &room, session, &uid, end);
+            }
+            Entry::Broadcast { room, session, uid, id, frame } => {
+                self.broadcast_for_peer(app_id, room, Origin { session, id }, &uid, frame);
+            }
+            Entry::AskNames { room, session, uid, ticket } => {
+                self.names_asked(app_id, room, session, &uid, ticket);
+            }
+            Entry::Joined { room, session, uid, ticket, entered, names, is_charged } => {
+                if self.shared.session(session).is_some() {
+                    self.joined(session, room, ticket, entered, Some(names), is_charged);
+                } else {
+                    // Its end may have been told before the room's shard knew of the member.
+                    let end = MemberEnd::Ends(LeaveReason::Dropped);
+                    let entry = Entry::Gone { room, session, uid, end };
+                    self.shared.tell_in_app(from, app_id, entry);
+                }
+            }
+            // The others are about sessions.
+            _ => {}
+        }
+    }
+}

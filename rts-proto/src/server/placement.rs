@@ -1,0 +1,246 @@
+//! Where the users, rooms and apps of a node have their place: which of its shards knows them.
+
+use core::hash::Hasher as _;
+
+use siphasher::sip::SipHasher13;
+
+use super::keys::SessionNumber;
+use crate::slab::SLABS_MAX;
+use crate::{AppId, RoomId};
+
+/// A shard of a node, counted from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ShardId(u8);
+
+impl ShardId {
+    /// The first shard of every node.
+    pub const FIRST: Self = Self(0);
+    /// The most shards of one node.
+    pub const COUNT_MAX: usize = SLABS_MAX as usize;
+
+    /// The shard with this number, if a node can have it.
+    #[must_use]
+    pub fn new(number: usize) -> Option<Self> {
+        u8::try_from(number).ok().filter(|number| *number < SLABS_MAX).map(Self)
+    }
+
+    /// Its number.
+    #[must_use]
+    pub fn number(self) -> usize {
+        self.0.into()
+    }
+
+    pub(super) fn index(self) -> u8 {
+        self.0
+    }
+
+    pub(super) fn of_session(session: SessionNumber) -> Self {
+        Self(session.slab())
+    }
+}
+
+/// Serializes as its number.
+#[cfg(feature = "serde")]
+impl serde::Serialize for ShardId {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_u8(self.0)
+    }
+}
+
+/// Deserializes from the number of a shard. Other numbers are an error.
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for ShardId {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let number = <u8 as serde::Deserialize>::deserialize(from)?;
+        Self::new(number.into()).ok_or_else(|| serde::de::Error::custom("no such shard"))
+    }
+}
+
+/// Which shard of a node this is, and how users and rooms are distributed over all of them.
+///
+/// Every shard of a node has the same count and seed. Whatever a node knows of a user is in the
+/// user's shard, and likewise for a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placement {
+    own: ShardId,
+    count: u8,
+    seed: u64,
+}
+
+/// What has a place.
+#[derive(Clone, Copy)]
+enum Kind {
+    App,
+    User,
+    Room,
+}
+
+impl Placement {
+    /// The only shard of a node.
+    pub const ALONE: Self = Self { own: ShardId::FIRST, count: 1, seed: 0 };
+
+    /// One of `count` shards. Users should not know the seed, or they could choose names that
+    /// belong to one shard. `None` if there is no such shard, or if there are too many.
+    #[must_use]
+    pub fn new(own: ShardId, count: usize, seed: u64) -> Option<Self> {
+        let is_valid = own.number() < count && count <= ShardId::COUNT_MAX;
+        let count = u8::try_from(count).ok().filter(|_| is_valid)?;
+        Some(Self { own, count, seed })
+    }
+
+    /// All shards of a node of this number, in their order. A number that no node can have counts
+    /// as the nearest one that it can.
+    pub fn of_node(count: usize, seed: u64) -> impl Iterator<Item = Self> {
+        let count = count.clamp(1, ShardId::COUNT_MAX) as u8;
+        (0..count).map(move |own| Self { own: ShardId(own), count, seed })
+    }
+
+    /// The part of this shard of a bound for the whole node.
+    pub(super) fn share(&self, of_node: usize) -> usize {
+        of_node.div_ceil(self.count.into())
+    }
+
+    /// This shard.
+    #[must_use]
+    pub fn own(&self) -> ShardId {
+        self.own
+    }
+
+    /// The number of shards.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.count.into()
+    }
+
+    /// The seed of the distribution.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// All shards of the node.
+    pub fn shards(&self) -> impl Iterator<Item = ShardId> + use<> {
+        (0..self.count).map(ShardId)
+    }
+
+    /// The shard of an app: it has the rate of the app's back end.
+    #[must_use]
+    pub fn of_app(&self, app_id: &AppId) -> ShardId {
+        self.of(Kind::App, app_id, "")
+    }
+
+    /// The shard of a user.
+    #[must_use]
+    pub fn of_user(&self, app_id: &AppId, uid: &str) -> ShardId {
+        self.of(Kind::User, app_id, uid)
+    }
+
+    /// The shard of a room.
+    #[must_use]
+    pub fn of_room(&self, app_id: &AppId, room: &RoomId) -> ShardId {
+        self.of(Kind::Room, app_id, room.as_str())
+    }
+
+    /// The shard of a user, if it is another one.
+    #[inline]
+    pub(super) fn other_of_user(&self, app_id: &AppId, uid: &str) -> Option<ShardId> {
+        if self.count == 1 {
+            return None;
+        }
+        Some(self.of_user(app_id, uid)).filter(|shard| *shard != self.own)
+    }
+
+    /// The shard of a room, if it is another one.
+    #[inline]
+    pub(super) fn other_of_room(&self, app_id: &AppId, room: &RoomId) -> Option<ShardId> {
+        if self.count == 1 {
+            return None;
+        }
+        Some(self.of_room(app_id, room)).filter(|shard| *shard != self.own)
+    }
+
+    fn of(&self, kind: Kind, app_id: &AppId, name: &str) -> ShardId {
+        if self.count == 1 {
+            return self.own;
+        }
+        // A keyed hash, so that nobody can aim names at a shard.
+        let mut hasher = SipHasher13::new_with_keys(self.seed, kind as u64);
+        // App ids have one length, so the names behind them begin at one place.
+        hasher.write(app_id.as_str().as_bytes());
+        hasher.write(name.as_bytes());
+        let high = hasher.finish() >> 32;
+        ShardId(((high * u64::from(self.count)) >> 32) as u8)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+    use crate::server::testing::{app_id, other_app_id, room_id};
+
+    fn placement(own: usize, count: usize) -> Option<Placement> {
+        Placement::new(ShardId::new(own)?, count, 7)
+    }
+
+    #[test]
+    fn a_node_has_one_to_64_shards() {
+        assert_eq!(placement(0, 0), None);
+        assert_eq!(placement(0, 1).map(|placement| placement.count()), Some(1));
+        assert_eq!(placement(1, 1), None);
+        assert!(placement(63, 64).is_some());
+        assert_eq!(placement(63, 65), None);
+        assert_eq!(placement(64, 65), None);
+    }
+
+    #[test]
+    fn all_shards_agree_on_a_place_and_only_the_others_are_elsewhere() {
+        let shards: Vec<Placement> = (0..4).filter_map(|own| placement(own, 4)).collect();
+        for name in (0..100).map(|name| alloc::format!("u{name}")) {
+            let places = shards.iter().map(|shard| shard.of_user(&app_id(), &name));
+            let place = places.clone().next().expect("four");
+            assert!(places.eq([place; 4]));
+            let elsewhere = shards.iter().filter_map(|s| s.other_of_user(&app_id(), &name));
+            assert_eq!(elsewhere.collect::<Vec<_>>(), [place; 3]);
+        }
+    }
+
+    #[test]
+    fn names_are_spread_evenly_and_each_kind_and_app_by_itself() {
+        let placement = placement(0, 4).expect("valid");
+        let mut users = [0; 4];
+        let (mut moved_by_kind, mut moved_by_app) = (0, 0);
+        for name in (0..4_000).map(|name| alloc::format!("n{name}")) {
+            let user = placement.of_user(&app_id(), &name);
+            users[user.number()] += 1;
+            moved_by_kind += usize::from(placement.of_room(&app_id(), &room_id(&name)) != user);
+            moved_by_app += usize::from(placement.of_user(&other_app_id(), &name) != user);
+        }
+        assert!(users.iter().all(|count| (900..1_100).contains(count)), "{users:?}");
+        for moved in [moved_by_kind, moved_by_app] {
+            assert!((2_900..3_100).contains(&moved), "{moved}");
+        }
+    }
+
+    #[test]
+    fn another_seed_is_another_distribution() {
+        let [one, other] =
+            [1, 2].map(|seed| Placement::new(ShardId::FIRST, 2, seed).expect("valid"));
+        let differs = |name: &usize| {
+            let name = alloc::format!("u{name}");
+            one.of_user(&app_id(), &name) != other.of_user(&app_id(), &name)
+        };
+        let moved = (0..1_000).filter(differs).count();
+        assert!((400..600).contains(&moved), "{moved}");
+    }
+
+    #[test]
+    fn the_only_shard_has_everything() {
+        let alone = Placement::ALONE;
+        assert_eq!(alone.other_of_user(&app_id(), "alice"), None);
+        assert_eq!(alone.other_of_room(&app_id(), &room_id("lobby")), None);
+        assert_eq!(alone.of_app(&app_id()), ShardId::FIRST);
+        assert_eq!(alone.shards().collect::<Vec<_>>(), [ShardId::FIRST]);
+    }
+}

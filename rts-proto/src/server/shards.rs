@@ -1,0 +1,195 @@
+//! The shards of a node as one server: which shards a command or a question concerns, and how their
+//! answers become one.
+
+use alloc::vec::Vec;
+
+use super::ban::Ban;
+use super::command::{Command, Returned};
+use super::command_error::CommandError;
+use super::lists::{AppStats, Page, RoomFigures, Stats, UserFigures};
+use super::placement::{Placement, ShardId};
+use super::shard::Server;
+use crate::{AppId, Instant, OnlineStatus, RoomId, UserId};
+
+/// The shards of a node. Drivers implement the two required methods.
+///
+/// A command that concerns several shards is given to one after the other. Two such commands must
+/// not run at the same time, or the shards would differ in which of two bans is the later one.
+/// `&mut self` sees to that.
+pub trait Shards {
+    /// How users and rooms are distributed over the shards.
+    fn placement(&self) -> Placement;
+
+    /// Calls one shard at the present moment.
+    fn shard<T>(&mut self, shard: ShardId, call: impl FnOnce(&mut Server, Instant) -> T) -> T;
+
+    /// Runs a command on the shards that it concerns.
+    fn command(&mut self, command: Command<'_>) -> Returned {
+        let placement = self.placement();
+        match command {
+            Command::Unicast { app_id, to, .. } => {
+                let shard = placement.of_user(app_id, to.as_str());
+                self.charged(app_id, shard, 1, command)
+            }
+            Command::BroadcastToRoom { app_id, room_id, .. } => {
+                self.charged(app_id, placement.of_room(app_id, room_id), 1, command)
+            }
+            Command::UnicastInRoom { app_id, room_id, to, .. } => {
+                self.charged(app_id, placement.of_room(app_id, room_id), to.len(), command)
+            }
+            Command::Charge { app_id, .. } => self.command_to(placement.of_app(app_id), command),
+            Command::Kick { app_id, room_id, .. } | Command::Dismiss { app_id, room_id } => {
+                self.command_to(placement.of_room(app_id, room_id), command)
+            }
+            Command::Ban { app_id, ban: Ban::Login(uid), .. } | Command::PutOut { app_id, uid } => {
+                // The user's session ends before its memberships do.
+                self.command_to_all(placement.of_user(app_id, uid.as_str()), command)
+            }
+            Command::Shutdown { .. }
+            | Command::Ban { .. }
+            | Command::Unban { .. }
+            | Command::Revoke { .. } => self.command_to_all(ShardId::FIRST, command),
+        }
+    }
+
+    /// Whether a ban can be set: every shard has all bans.
+    fn check_ban(&mut self, app_id: &AppId, ban: &Ban) -> Result<(), CommandError> {
+        self.shard(ShardId::FIRST, |server, _| server.check_ban(app_id, ban))
+    }
+
+    /// §7.1: the status of a user.
+    fn online_status(&mut self, app_id: &AppId, uid: &UserId) -> OnlineStatus {
+        let shard = self.placement().of_user(app_id, uid.as_str());
+        self.shard(shard, |server, now| server.online_status(now, app_id, uid))
+    }
+
+    /// The members of a room in the order of their ids; `None` when the room does not exist.
+    fn room_members(&mut self, app_id: &AppId, room_id: &RoomId) -> Option<Vec<UserId>> {
+        let shard = self.placement().of_room(app_id, room_id);
+        self.shard(shard, |server, _| {
+            Some(server.room_members(app_id, room_id)?.cloned().collect())
+        })
+    }
+
+    /// At most `limit` users of an app with a session, after `after` in the order of their ids.
+    fn users_page(
+        &mut self,
+        app_id: &AppId,
+        after: Option<&UserId>,
+        limit: usize,
+    ) -> Page<UserFigures> {
+        let page = |server: &mut Server, now| server.users_page(now, app_id, after, limit);
+        let pages = self.ask_all(page);
+        joined(pages, limit, |user| &user.uid)
+    }
+
+    /// At most `limit` rooms of an app, after `after` in the order of their ids.
+    fn rooms_page(
+        &mut self,
+        app_id: &AppId,
+        after: Option<&RoomId>,
+        limit: usize,
+    ) -> Page<RoomFigures> {
+        let pages = self.ask_all(|server, _| server.rooms_page(app_id, after, limit));
+        joined(pages, limit, |room| &room.room)
+    }
+
+    /// The present figures of an app.
+    fn app_stats(&mut self, app_id: &AppId) -> AppStats {
+        self.ask_all(|server, _| server.app_stats(app_id)).into_iter().fold(
+            AppStats::default(),
+            |sum, shard| AppStats {
+                users: sum.users + shard.users,
+                connected: sum.connected + shard.connected,
+                rooms: sum.rooms + shard.rooms,
+                memberships: sum.memberships + shard.memberships,
+                // Every shard has all bans.
+                bans: sum.bans.max(shard.bans),
+                window_bytes: sum.window_bytes + shard.window_bytes,
+            },
+        )
+    }
+
+    /// The present figures of the node.
+    fn stats(&mut self) -> Stats {
+        self.ask_all(|server, _| server.stats()).into_iter().sum()
+    }
+
+    /// Asks every shard.
+    fn ask_all<T>(&mut self, mut question: impl FnMut(&mut Server, Instant) -> T) -> Vec<T> {
+        let shards = self.placement().shards();
+        shards.map(|shard| self.shard(shard, &mut question)).collect()
+    }
+
+    /// Runs a command of a back end that counts in its rate, which the app's shard has.
+    #[doc(hidden)]
+    fn charged(
+        &mut self,
+        app_id: &AppId,
+        shard: ShardId,
+        count: usize,
+        command: Command<'_>,
+    ) -> Returned {
+        let of_app = self.placement().of_app(app_id);
+        if of_app != shard {
+            if let Err(error) = command.check() {
+                return Returned::Result(Err(error));
+            }
+            let charge = Command::Charge { app_id, count };
+            if let refused @ Returned::Result(Err(_)) = self.command_to(of_app, charge) {
+                return refused;
+            }
+        }
+        self.command_to(shard, command)
+    }
+
+    /// Runs a command on one shard.
+    #[doc(hidden)]
+    fn command_to(&mut self, shard: ShardId, command: Command<'_>) -> Returned {
+        self.shard(shard, |server, now| server.command(now, command))
+    }
+
+    /// Runs a command on one shard, and then on all others unless it failed there.
+    #[doc(hidden)]
+    fn command_to_all(&mut self, first: ShardId, command: Command<'_>) -> Returned {
+        let others = self.placement().shards().filter(|shard| *shard != first);
+        let mut sum = self.command_to(first, command);
+        for shard in others {
+            if let Returned::Result(Err(_)) = sum {
+                return sum;
+            }
+            sum = added(sum, self.command_to(shard, command));
+        }
+        sum
+    }
+}
+
+/// The return value of a command on two shards.
+fn added(one: Returned, other: Returned) -> Returned {
+    match (one, other) {
+        (Returned::Whether(one), Returned::Whether(other)) => Returned::Whether(one || other),
+        (Returned::Count(one), Returned::Count(other)) => Returned::Count(one + other),
+        (Returned::Result(one), Returned::Result(other)) => {
+            Returned::Result(both(one, other).map(|(one, other)| one + other))
+        }
+        (one, _) => one,
+    }
+}
+
+fn both(
+    one: Result<usize, CommandError>,
+    other: Result<usize, CommandError>,
+) -> Result<(usize, usize), CommandError> {
+    Ok((one?, other?))
+}
+
+/// One page of the pages of all shards.
+fn joined<T, K: Ord>(pages: Vec<Page<T>>, limit: usize, key: impl Fn(&T) -> &K) -> Page<T> {
+    let total = pages.iter().map(|page| page.total).sum();
+    let has_more = pages.iter().any(|page| page.has_more);
+    let mut items: Vec<T> = pages.into_iter().flat_map(|page| page.items).collect();
+    items.sort_by(|one, other| key(one).cmp(key(other)));
+    let has_more = has_more || items.len() > limit;
+    items.truncate(limit);
+    Page { items, has_more, total }
+}

@@ -1,0 +1,21 @@
+//! A node of several shards does what a node of one shard does: clients get the same frames,
+//! commands return the same values, and the app's back end gets the same reports.
+
+use proptest::prelude::*;
+
+use crate::world::{World, event};
+
+proptest! {
+    #[test]
+    fn several_shards_do_what_one_does(
+        shards in 2_usize..=4,
+        events in prop::collection::vec(event(), 1..80),
+    ) {
+        let mut one = World::new(1);
+        let mut several = World::new(shards);
+        for (number, event) in events.iter().enumerate() {
+            let (expected, seen) = (one.happens(event), several.happens(event));
+            prop_assert_eq!(seen, expected, "at event {}: {:?}", number, event);
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Entries between shards arrive late, in their order. Whatever happens meanwhile, every send has
+//! one result, messages arrive in order, and nothing of a user remains when all is over.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use proptest::prelude::*;
+use rts_proto::server::Shards as _;
+use rts_proto::wire::Frame;
+use rts_proto::{MessageConfig, Payload};
+
+use crate::world::{Event, Seen, USERS, World, event};
+
+const SHARDS: usize = 3;
+
+/// An event, or entries that arrive.
+#[derive(Clone, Debug)]
+enum Step {
+    Event(Event),
+    Deliver(usize, usize),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        event().prop_map(Step::Event),
+        (0..SHARDS, 0..SHARDS).prop_map(|(from, to)| Step::Deliver(from, to)),
+    ]
+}
+
+/// What the clients have seen so far.
+#[derive(Default)]
+struct Seers {
+    /// Results of sends and broadcasts, by id.
+    results: BTreeSet<u64>,
+    /// The latest reliable message from each user to each.
+    latest: BTreeMap<(usize, String), u64>,
+    /// The broadcasts of each room that its members have seen, as far as one user saw them.
+    runs: BTreeMap<(usize, String), Vec<u64>>,
+}
+
+impl Seers {
+    fn see(&mut self, seen: &Seen) -> Result<(), TestCaseError> {
+        for ((who, _), frames) in &seen.frames {
+            for frame in frames {
+                self.see_frame(*who, frame)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn see_frame(&mut self, who: usize, frame: &Frame) -> Result<(), TestCaseError> {
+        match frame {
+            Frame::SendResults { ids, .. } | Frame::BroadcastResults { ids, .. } => {
+                for id in ids {
+                    prop_assert!(self.results.insert(id.0), "two results of {}", id.0);
+                }
+            }
+            Frame::Delivery { from, payload, config } if config.is_reliable() => {
+                let key = (who, from.as_str().to_owned());
+                let id = number(payload);
+                let before = self.latest.insert(key, id).unwrap_or(0);
+                prop_assert!(id > before, "{id} to {who} came behind {before}");
+            }
+            Frame::RoomDelivery { room, payload, .. } => {
+                let key = (who, room.as_str().to_owned());
+                self.runs.entry(key).or_default().push(number(payload));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// §6.6: two members see the broadcasts that both see in one order.
+    fn agree(&self) -> Result<(), TestCaseError> {
+        for ((_, room), run) in &self.runs {
+            let unique: BTreeSet<u64> = run.iter().copied().collect();
+            prop_assert_eq!(unique.len(), run.len(), "a broadcast came twice");
+            for ((_, other_room), other) in &self.runs {
+                if room != other_room {
+                    continue;
+                }
+                let both = |run: &[u64], other: &[u64]| -> Vec<u64> {
+                    run.iter().copied().filter(|id| other.contains(id)).collect()
+                };
+                prop_assert_eq!(both(run, other), both(other, run), "in room {}", room);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The number in a payload such as "m7".
+fn number(payload: &Payload) -> u64 {
+    let Payload::Text(text) = payload else { panic!("tests send texts") };
+    text[1..].parse().expect("a letter and a number")
+}
+
+fn is_send(event: &Event) -> bool {
+    matches!(event, Event::Send(..) | Event::Broadcast(..))
+}
+
+proptest! {
+    #[test]
+    fn late_entries_lose_double_and_leave_nothing(
+        steps in prop::collection::vec(step(), 1..150),
+    ) {
+        let mut world = World::new(SHARDS);
+        world.node.holds_entries = true;
+        let mut seers = Seers::default();
+        let mut sends = Vec::new();
+        for step in &steps {
+            match step {
+                Step::Event(event) => {
+                    if is_send(event) && let Some(sender) = world.sender(event) {
+                        sends.push((sender, world.next_id()));
+                    }
+                    seers.see(&world.happens(event))?;
+                }
+                Step::Deliver(from, to) => {
+                    world.node.deliver(*from, *to);
+                    seers.see(&world.happens(&Event::Wait(0)))?;
+                }
+            }
+        }
+        world.node.holds_entries = false;
+        // Users without a link come back. The messages to their former sessions have a result then.
+        for who in world.without_link() {
+            seers.see(&world.happens(&Event::LogIn(who)))?;
+        }
+        for _ in 0..3 {
+            seers.see(&world.happens(&Event::Wait(0)))?;
+        }
+        seers.agree()?;
+        for (session, id) in sends {
+            if world.is_up(session) {
+                prop_assert!(seers.results.contains(&id), "no result of {id}");
+            }
+        }
+        for who in 0..USERS {
+            world.happens(&Event::LogOut(who));
+        }
+        // The grace of sessions without a link, bans and rates.
+        for _ in 0..3 {
+            world.node.wait(Duration::from_secs(40));
+        }
+        let stats = world.node.stats();
+        prop_assert_eq!(
+            (stats.sessions, stats.rooms, stats.memberships, stats.window_bytes),
+            (0, 0, 0, 0)
+        );
+        prop_assert_eq!((stats.users_remembered, stats.bans, stats.apps), (0, 0, 0));
+    }
+}
+
+#[test]
+fn late_messages_of_every_config_have_a_result() {
+    for config in [
+        MessageConfig::ReliableOrdered,
+        MessageConfig::UnreliableOrdered,
+        MessageConfig::UnreliableUnordered,
+    ] {
+        let mut world = World::new(SHARDS);
+        let mut seers = Seers::default();
+        for who in 0..USERS {
+            world.happens(&Event::LogIn(who));
+        }
+        world.node.holds_entries = true;
+        let mut ids = Vec::new();
+        for to in 1..USERS {
+            ids.push(world.next_id());
+            seers.see(&world.happens(&Event::Send(0, to, config))).expect("lawful");
+        }
+        world.node.holds_entries = false;
+        seers.see(&world.happens(&Event::Wait(0))).expect("lawful");
+        assert_eq!(seers.results.into_iter().collect::<Vec<_>>(), ids, "{config:?}");
+    }
+}

@@ -1,0 +1,391 @@
+//! A node whose users and back end do what a test draws.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use bytes::Bytes;
+use proptest::prelude::*;
+use rts_proto::server::{Ban, Command, Config, Returned, Shards as _};
+use rts_proto::wire::{Accepted, Frame, Login, LoginAnswer, Resume, ResumeKey};
+use rts_proto::{LinkId, MessageConfig, MessageId, OnlineStatus, Payload, RoomId, UserId};
+
+use crate::support::{Node, app, broadcast, join, leave, login, room, user};
+
+pub(crate) const USERS: usize = 6;
+const ROOMS: usize = 4;
+
+/// Everything that a test does to a node.
+#[derive(Clone, Debug)]
+pub(crate) enum Event {
+    LogIn(usize),
+    Resume(usize),
+    HangUp(usize),
+    LogOut(usize),
+    Send(usize, usize, MessageConfig),
+    Join(usize, usize),
+    /// Pipelined: joins and leaves of one user, in one burst.
+    JoinAndLeave(usize, usize, bool),
+    Leave(usize, usize),
+    Broadcast(usize, usize),
+    Query(usize, usize),
+    Unicast(usize),
+    BroadcastToRoom(usize),
+    UnicastInRoom(usize, Vec<usize>),
+    Kick(usize, usize),
+    Dismiss(usize),
+    Ban(BanOf, u64),
+    Unban(BanOf),
+    PutOut(usize),
+    Revoke(usize),
+    Wait(u64),
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum BanOf {
+    Login(usize),
+    User(usize),
+    Room(usize),
+    UserInRoom(usize, usize),
+}
+
+impl BanOf {
+    fn ban(self) -> Ban {
+        match self {
+            Self::Login(who) => Ban::Login(uid(who)),
+            Self::User(who) => Ban::User(uid(who)),
+            Self::Room(at) => Ban::Room(room_id(at)),
+            Self::UserInRoom(at, who) => Ban::UserInRoom(room_id(at), uid(who)),
+        }
+    }
+}
+
+pub(crate) fn uid(who: usize) -> UserId {
+    user(&format!("user{who}"))
+}
+
+fn room_id(at: usize) -> RoomId {
+    room(&format!("room{at}"))
+}
+
+pub(crate) fn event() -> impl Strategy<Value = Event> {
+    let who = || 0..USERS;
+    let at = || 0..ROOMS;
+    let config = prop_oneof![
+        3 => Just(MessageConfig::ReliableOrdered),
+        1 => Just(MessageConfig::UnreliableOrdered),
+        1 => Just(MessageConfig::UnreliableUnordered),
+    ];
+    let ban = prop_oneof![
+        who().prop_map(BanOf::Login),
+        who().prop_map(BanOf::User),
+        at().prop_map(BanOf::Room),
+        (at(), who()).prop_map(|(at, who)| BanOf::UserInRoom(at, who)),
+    ];
+    prop_oneof![
+        6 => who().prop_map(Event::LogIn),
+        3 => who().prop_map(Event::Resume),
+        2 => who().prop_map(Event::HangUp),
+        1 => who().prop_map(Event::LogOut),
+        6 => (who(), who(), config).prop_map(|(from, to, config)| Event::Send(from, to, config)),
+        8 => (who(), at()).prop_map(|(who, at)| Event::Join(who, at)),
+        2 => (who(), at(), any::<bool>()).prop_map(|(w, a, l)| Event::JoinAndLeave(w, a, l)),
+        2 => (who(), at()).prop_map(|(who, at)| Event::Leave(who, at)),
+        6 => (who(), at()).prop_map(|(who, at)| Event::Broadcast(who, at)),
+        2 => (who(), who()).prop_map(|(who, whom)| Event::Query(who, whom)),
+        1 => who().prop_map(Event::Unicast),
+        1 => at().prop_map(Event::BroadcastToRoom),
+        1 => (at(), prop::collection::vec(who(), 0..4)).prop_map(|(a, w)| Event::UnicastInRoom(a, w)),
+        1 => (at(), who()).prop_map(|(at, who)| Event::Kick(at, who)),
+        1 => at().prop_map(Event::Dismiss),
+        1 => (ban.clone(), 0_u64..20).prop_map(|(ban, secs)| Event::Ban(ban, secs)),
+        1 => ban.prop_map(Event::Unban),
+        1 => who().prop_map(Event::PutOut),
+        1 => who().prop_map(Event::Revoke),
+        4 => (0_u64..12_000).prop_map(Event::Wait),
+    ]
+}
+
+/// A node, and the clients of its users.
+pub(crate) struct World {
+    pub(crate) node: Node,
+    clients: BTreeMap<usize, Client>,
+    next_id: u64,
+}
+
+struct Client {
+    link: LinkId,
+    is_up: bool,
+    session: u64,
+    key: ResumeKey,
+    claim: u64,
+    received: u64,
+}
+
+/// What a test sees of an event.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Seen {
+    /// The frames to each user. Frames of two streams have no order among each other.
+    pub(crate) frames: BTreeMap<(usize, Stream), Vec<Frame>>,
+    returned: Option<String>,
+    reports: Vec<String>,
+    figures: String,
+}
+
+/// Frames to a client that arrive in one order, wherever users and rooms have their place.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Stream {
+    Results,
+    Room(RoomId),
+    Messages,
+    Answers,
+    Link,
+}
+
+impl Stream {
+    fn of(frame: &Frame) -> Self {
+        match frame {
+            Frame::SendResults { .. } | Frame::BroadcastResults { .. } => Self::Results,
+            Frame::RoomDelivery { room, .. }
+            | Frame::MemberJoined { room, .. }
+            | Frame::MemberLeft { room, .. }
+            | Frame::RoomNotice { room, .. }
+            | Frame::RoomUnicast { room, .. } => Self::Room(room.clone()),
+            Frame::Delivery { .. } => Self::Messages,
+            Frame::JoinAnswer { .. } | Frame::LeaveAnswer { .. } | Frame::StatusAnswer { .. } => {
+                Self::Answers
+            }
+            _ => Self::Link,
+        }
+    }
+}
+
+impl World {
+    pub(crate) fn new(shards: usize) -> Self {
+        let mut config = Config::default();
+        config.logins_per_second = 0;
+        config.joins_per_second = 0;
+        config.sends_per_second = 5;
+        config.room_broadcasts_per_second = 4;
+        config.room_members_max = NonZeroUsize::new(4).expect("not 0");
+        Self { node: Node::new(shards, &config), clients: BTreeMap::new(), next_id: 0 }
+    }
+
+    pub(crate) fn happens(&mut self, event: &Event) -> Seen {
+        self.next_id += 1;
+        let id = self.next_id;
+        let returned = match event {
+            Event::LogIn(who) => {
+                self.connect(*who, login(&uid(*who)));
+                None
+            }
+            Event::Resume(who) => {
+                if let Some(client) = self.clients.get(who) {
+                    let (session, key) = (client.session, client.key);
+                    let resume = Some(Resume { session, key, received: client.received });
+                    let claim = client.claim;
+                    self.connect(*who, Login { resume, claim, ..login(&uid(*who)) });
+                }
+                None
+            }
+            Event::HangUp(who) => {
+                if let Some(client) = self.clients.get_mut(who)
+                    && std::mem::take(&mut client.is_up)
+                {
+                    self.node.hang_up(client.link);
+                }
+                None
+            }
+            Event::LogOut(who) => self.say(*who, &[Frame::Logout]),
+            Event::Send(from, to, config) => {
+                let to = Bytes::copy_from_slice(uid(*to).as_str().as_bytes());
+                let payload = Payload::text(format!("m{id}"));
+                self.say(*from, &[Frame::Send { id: MessageId(id), to, payload, config: *config }])
+            }
+            Event::Join(who, at) => self.say(*who, &[join(&room_id(*at), id)]),
+            Event::JoinAndLeave(who, at, leaves_last) => {
+                let (joins, leaves) = (join(&room_id(*at), id), leave(&room_id(*at), id));
+                let again = join(&room_id(*at), id + 1_000_000);
+                match leaves_last {
+                    true => self.say(*who, &[joins, again, leaves]),
+                    false => self.say(*who, &[leaves, joins, again]),
+                }
+            }
+            Event::Leave(who, at) => self.say(*who, &[leave(&room_id(*at), id)]),
+            Event::Broadcast(who, at) => {
+                self.say(*who, &[broadcast(&room_id(*at), id, &format!("b{id}"))])
+            }
+            Event::Query(who, whom) => {
+                let uid = Bytes::copy_from_slice(uid(*whom).as_str().as_bytes());
+                self.say(*who, &[Frame::StatusQuery { query: id, uid }])
+            }
+            Event::Unicast(to) => {
+                let (from, payload) = (user("backend"), Payload::text(format!("u{id}")));
+                let to = &uid(*to);
+                let command =
+                    Command::Unicast { app_id: &app(), from: &from, to, payload: &payload };
+                Some(self.node.command(command))
+            }
+            Event::BroadcastToRoom(at) => {
+                let (from, payload) = (user("backend"), Payload::text(format!("u{id}")));
+                let (app_id, room_id) = (&app(), &room_id(*at));
+                let (from, payload) = (&from, &payload);
+                let command = Command::BroadcastToRoom { app_id, room_id, from, payload };
+                Some(self.node.command(command))
+            }
+            Event::UnicastInRoom(at, to) => {
+                let (from, payload) = (user("backend"), Payload::text(format!("u{id}")));
+                let to: Vec<UserId> = to.iter().map(|who| uid(*who)).collect();
+                let (app_id, room_id, to) = (&app(), &room_id(*at), &to);
+                let (from, payload) = (&from, &payload);
+                let command = Command::UnicastInRoom { app_id, room_id, from, to, payload };
+                Some(self.node.command(command))
+            }
+            Event::Kick(at, who) => {
+                let (app_id, room_id, uid) = (&app(), &room_id(*at), &uid(*who));
+                Some(self.node.command(Command::Kick { app_id, room_id, uid }))
+            }
+            Event::Dismiss(at) => {
+                let (app_id, room_id) = (&app(), &room_id(*at));
+                Some(self.node.command(Command::Dismiss { app_id, room_id }))
+            }
+            Event::Ban(of, secs) => {
+                let (app_id, ban, interval) = (&app(), &of.ban(), Duration::from_secs(*secs));
+                Some(self.node.command(Command::Ban { app_id, ban, interval }))
+            }
+            Event::Unban(of) => {
+                let (app_id, ban) = (&app(), &of.ban());
+                Some(self.node.command(Command::Unban { app_id, ban }))
+            }
+            Event::PutOut(who) => {
+                let (app_id, uid) = (&app(), &uid(*who));
+                Some(self.node.command(Command::PutOut { app_id, uid }))
+            }
+            Event::Revoke(who) => {
+                let (app_id, uid, issued_before) = (&app(), &uid(*who), 1);
+                let uid = Some(uid);
+                Some(self.node.command(Command::Revoke { app_id, uid, issued_before }))
+            }
+            Event::Wait(millis) => {
+                // Sessions that end at one moment may hear of one another, or not.
+                for who in 0..USERS {
+                    self.say(who, &[Frame::Ping]);
+                }
+                self.node.wait(Duration::from_millis(*millis));
+                None
+            }
+        };
+        self.see(returned)
+    }
+
+    /// The id of the next send.
+    pub(crate) fn next_id(&self) -> u64 {
+        self.next_id + 1
+    }
+
+    /// The session over which this is sent, if its link is up and it is logged in.
+    pub(crate) fn sender(&self, event: &Event) -> Option<u64> {
+        let (Event::Send(who, ..) | Event::Broadcast(who, _)) = event else { return None };
+        let client = self.clients.get(who)?;
+        Some(client.session).filter(|session| *session != 0 && self.is_up(*session))
+    }
+
+    /// Whether a client is on this session, and its link is up.
+    pub(crate) fn is_up(&self, session: u64) -> bool {
+        self.clients.values().any(|client| {
+            let is_open = client.is_up && self.node.closed(client.link).is_none();
+            client.session == session && is_open
+        })
+    }
+
+    /// Users that were logged in, and have no link.
+    pub(crate) fn without_link(&self) -> Vec<usize> {
+        let is_down = |client: &Client| !client.is_up || self.node.closed(client.link).is_some();
+        let down = self.clients.iter().filter(|(_, client)| is_down(client));
+        down.map(|(who, _)| *who).collect()
+    }
+
+    fn connect(&mut self, who: usize, login: Login) {
+        let received = login.resume.as_ref().map_or(0, |resume| resume.received);
+        let link = self.node.link_at(who % self.node.placement().count(), &[Frame::Login(login)]);
+        let key = ResumeKey([0; 16]);
+        let client = Client { link, is_up: true, session: 0, key, claim: 0, received };
+        self.clients.insert(who, client);
+    }
+
+    fn say(&mut self, who: usize, frames: &[Frame]) -> Option<Returned> {
+        let client = self.clients.get(&who)?;
+        if client.is_up && self.node.closed(client.link).is_none() {
+            let bytes: Vec<u8> = frames.iter().flat_map(|frame| frame.clone().encode()).collect();
+            self.node.say_bytes(client.link, bytes.into());
+        }
+        None
+    }
+
+    /// Lets everything arrive and be acknowledged, and collects what is seen of it.
+    fn see(&mut self, returned: Option<Returned>) -> Seen {
+        let mut frames: BTreeMap<(usize, Stream), Vec<Frame>> = BTreeMap::new();
+        loop {
+            let mut has_more = false;
+            for (who, client) in &mut self.clients {
+                let mut owes_ack = false;
+                for frame in self.node.frames_to(client.link) {
+                    has_more = true;
+                    client.received += u64::from(frame.is_sequenced());
+                    owes_ack |= frame.is_sequenced();
+                    if let Frame::LoginAnswer(LoginAnswer::Accepted(accepted)) = &frame {
+                        if !accepted.resumed {
+                            client.received = 0;
+                        }
+                        client.session = accepted.session;
+                        (client.key, client.claim) = (accepted.key, accepted.claim);
+                    }
+                    if let Some(frame) = comparable(frame) {
+                        frames.entry((*who, Stream::of(&frame))).or_default().push(frame);
+                    }
+                }
+                if owes_ack && client.is_up && self.node.closed(client.link).is_none() {
+                    self.node.say(client.link, Frame::Ack { received: client.received });
+                }
+            }
+            if !has_more {
+                break;
+            }
+        }
+        let mut reports: Vec<String> =
+            self.node.reports.drain(..).map(|report| format!("{report:?}")).collect();
+        reports.sort();
+        let stats = self.node.stats();
+        let statuses: Vec<OnlineStatus> =
+            (0..USERS).map(|who| self.node.online_status(&app(), &uid(who))).collect();
+        let members: Vec<Option<Vec<UserId>>> =
+            (0..ROOMS).map(|at| self.node.room_members(&app(), &room_id(at))).collect();
+        let users = self.node.users_page(&app(), None, 4);
+        let rooms = self.node.rooms_page(&app(), None, 2);
+        let figures = format!(
+            "{} sessions, {} rooms, {} memberships, {} bans, {:?}; {statuses:?}; {members:?}; \
+             {users:?}; {rooms:?}",
+            stats.sessions,
+            stats.rooms,
+            stats.memberships,
+            stats.bans,
+            self.node.app_stats(&app()),
+        );
+        Seen { frames, returned: returned.map(|value| format!("{value:?}")), reports, figures }
+    }
+}
+
+/// The frame without what differs from node to node.
+fn comparable(frame: Frame) -> Option<Frame> {
+    match frame {
+        Frame::LoginAnswer(LoginAnswer::Accepted(accepted)) => {
+            let accepted = Accepted { session: 0, key: ResumeKey([0; 16]), ..accepted };
+            Some(Frame::LoginAnswer(LoginAnswer::Accepted(accepted)))
+        }
+        // Its wait before a reconnect is drawn by chance.
+        Frame::Close { code, reason, .. } => Some(Frame::Close { code, reason, retry_after_ms: 0 }),
+        // Their place between the others has no meaning.
+        Frame::Ack { .. } | Frame::Pong => None,
+        other => Some(other),
+    }
+}
