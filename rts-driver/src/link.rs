@@ -84,6 +84,24 @@ pub(crate) struct Link<S> {
     layered_bytes: usize,
 }
 
+impl<S> Link<S> {
+    /// Exchanges the stream for another form of it, such as one for another thread. The link is
+    /// lost if that fails.
+    pub(crate) fn try_map<T>(self, change: impl FnOnce(S) -> io::Result<T>) -> io::Result<Link<T>> {
+        Ok(Link {
+            stream: change(self.stream)?,
+            layers: self.layers,
+            unwritten: self.unwritten,
+            unsent_bytes: self.unsent_bytes,
+            early: self.early,
+            write_failed: self.write_failed,
+            is_congested: self.is_congested,
+            reads_in_turn: self.reads_in_turn,
+            layered_bytes: self.layered_bytes,
+        })
+    }
+}
+
 impl<S: Stream> Link<S> {
     pub(crate) fn new(stream: S, layers: Layers) -> Self {
         Self {

@@ -12,6 +12,8 @@ pub trait Runtime: Sized + 'static {
     type Listener: Send + Sync + 'static;
     /// A TCP connection.
     type Stream: Stream;
+    /// A TCP connection on its way from one thread to another.
+    type Detached: Send + 'static;
 
     /// Whether tasks can be spawned here.
     fn is_present() -> bool;
@@ -29,6 +31,24 @@ pub trait Runtime: Sized + 'static {
     fn start_thread(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
         std::thread::Builder::new().name(name.to_owned()).spawn(work).map(drop)
     }
+
+    /// Runs a task on a thread of its own, which has sockets, timers and tasks of its own. The
+    /// thread ends with the task, and drops the tasks that the task has started.
+    ///
+    /// # Errors
+    ///
+    /// The system cannot start another thread.
+    fn start_task_thread(
+        name: &str,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) -> io::Result<()>;
+
+    /// Takes a connection from the thread that it belongs to.
+    fn detach(stream: Self::Stream) -> io::Result<Self::Detached>;
+
+    /// Makes a connection belong to this thread. Only called where the runtime [is
+    /// present](Self::is_present).
+    fn attach(detached: Self::Detached) -> io::Result<Self::Stream>;
 
     /// Yields to other tasks, and lets the runtime poll its sockets, before the task continues. A
     /// task that only wakes itself might run many times before the runtime polls the system.

@@ -27,6 +27,7 @@ pub(crate) enum Still {}
 impl Runtime for Still {
     type Listener = ();
     type Stream = Pipe;
+    type Detached = Pipe;
 
     fn is_present() -> bool {
         false
@@ -36,6 +37,21 @@ impl Runtime for Still {
 
     fn start_thread(_name: &str, _work: impl FnOnce() + Send + 'static) -> io::Result<()> {
         if HAS_THREADS.get() { Ok(()) } else { Err(io::ErrorKind::WouldBlock.into()) }
+    }
+
+    fn start_task_thread(
+        _name: &str,
+        _task: impl Future<Output = ()> + Send + 'static,
+    ) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn detach(stream: Pipe) -> io::Result<Pipe> {
+        Ok(stream)
+    }
+
+    fn attach(detached: Pipe) -> io::Result<Pipe> {
+        Ok(detached)
     }
 
     fn yield_now() -> impl Future<Output = ()> + Send {

@@ -11,8 +11,11 @@ pub use runtime::{Smol, Tcp};
 pub mod server {
     pub use rts_driver::server::*;
 
-    /// A server core with its links, on smol's global executor: see [`rts_driver::server::Shard`].
-    pub type Shard = rts_driver::server::Shard<super::Smol>;
+    /// Server cores with their links, on smol: see [`rts_driver::server::Node`].
+    pub type Node = rts_driver::server::Node<super::Smol>;
+
+    /// The shards of a [`Node`], for commands and questions.
+    pub type Commands<'a> = rts_driver::server::Commands<'a, super::Smol>;
 }
 
 /// Makes an engine for the server at `address`, such as `rts://127.0.0.1:7600`. The schemes are

@@ -18,6 +18,8 @@ pub enum Smol {}
 impl Runtime for Smol {
     type Listener = TcpListener;
     type Stream = Tcp;
+    /// One thread of smol waits for the sockets of all threads.
+    type Detached = Tcp;
 
     fn is_present() -> bool {
         true
@@ -25,6 +27,21 @@ impl Runtime for Smol {
 
     fn spawn(task: impl Future<Output = ()> + Send + 'static) {
         smol::spawn(task).detach();
+    }
+
+    fn start_task_thread(
+        name: &str,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) -> io::Result<()> {
+        Self::start_thread(name, || smol::block_on(task))
+    }
+
+    fn detach(stream: Tcp) -> io::Result<Tcp> {
+        Ok(stream)
+    }
+
+    fn attach(detached: Tcp) -> io::Result<Tcp> {
+        Ok(detached)
     }
 
     fn yield_now() -> impl Future<Output = ()> + Send {

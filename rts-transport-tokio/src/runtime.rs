@@ -17,6 +17,7 @@ pub enum Tokio {}
 impl Runtime for Tokio {
     type Listener = TcpListener;
     type Stream = Tcp;
+    type Detached = std::net::TcpStream;
 
     fn is_present() -> bool {
         tokio::runtime::Handle::try_current().is_ok()
@@ -26,6 +27,22 @@ impl Runtime for Tokio {
         // The task of a driver yields by itself. Tokio's budget for a task would be shared by all
         // links of a shard.
         tokio::spawn(tokio::task::unconstrained(task));
+    }
+
+    fn start_task_thread(
+        name: &str,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) -> io::Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        Self::start_thread(name, move || runtime.block_on(tokio::task::unconstrained(task)))
+    }
+
+    fn detach(stream: Tcp) -> io::Result<std::net::TcpStream> {
+        stream.0.into_std()
+    }
+
+    fn attach(detached: std::net::TcpStream) -> io::Result<Tcp> {
+        TcpStream::from_std(detached).map(Tcp)
     }
 
     fn yield_now() -> impl Future<Output = ()> + Send {

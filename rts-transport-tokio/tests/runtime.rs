@@ -10,7 +10,7 @@ use std::task::{Context, Waker};
 use rts_driver::Runtime as _;
 use rts_proto::server::{Config, Credentials, Server, Verdict};
 use rts_proto::wire::{Frame, VERSION};
-use rts_transport_tokio::server::{Acceptor, Authenticate, Shard};
+use rts_transport_tokio::server::{Acceptor, Authenticate, Node};
 use rts_transport_tokio::{
     ConnectError, Event, LoginCode, MessageConfig, SendCode, Tokio, connect,
 };
@@ -44,14 +44,14 @@ async fn argument_errors_name_valid_values() {
 }
 
 #[test]
-fn engine_ends_with_its_runtime_and_shard_outlives_it() {
+fn engine_ends_with_its_runtime_and_node_outlives_it() {
     let runtime = || Runtime::new().expect("a runtime");
-    let shard = Shard::new(Server::new(Config::default(), 1), Arc::new(TakesAll));
+    let node = Node::new(Server::new(Config::default(), 1), Arc::new(TakesAll));
     let serve = async || {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("the listener is bound");
-        let shard = shard.clone();
-        tokio::spawn(async move { shard.serve(listener, Acceptor::plain()).await });
+        let node = node.clone();
+        tokio::spawn(async move { node.serve(listener, Acceptor::plain()).await });
         let engine = connect(&format!("rts://{address}"), APP_ID).expect("good arguments");
         let mut events = engine.events();
         engine.login("token", "alice").expect("not logged in");
@@ -72,7 +72,7 @@ fn engine_ends_with_its_runtime_and_shard_outlives_it() {
         sent.expect("a receiver").await;
         while events.next().await.is_some() {}
         assert!(engine.is_destroyed());
-        shard.closed().await;
+        node.closed().await;
 
         let (engine, _events) = serve().await;
         let sent = engine.send_message("alice", "hi", MessageConfig::ReliableOrdered);
@@ -83,12 +83,12 @@ fn engine_ends_with_its_runtime_and_shard_outlives_it() {
 #[test]
 fn listener_outlives_the_runtime_of_another() {
     let (first, second) = (Runtime::new().expect("a runtime"), Runtime::new().expect("a runtime"));
-    let shard = Shard::new(Server::new(Config::default(), 1), Arc::new(TakesAll));
+    let node = Node::new(Server::new(Config::default(), 1), Arc::new(TakesAll));
     let serve = |runtime: &Runtime| {
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a free port");
         let address = listener.local_addr().expect("the listener is bound");
-        let shard = shard.clone();
-        runtime.spawn(async move { shard.serve(listener, Acceptor::plain()).await });
+        let node = node.clone();
+        runtime.spawn(async move { node.serve(listener, Acceptor::plain()).await });
         address
     };
     let greet = |address| {
@@ -96,7 +96,7 @@ fn listener_outlives_the_runtime_of_another() {
         let mut stream = TcpStream::connect(address).expect("the listener accepts");
         stream.write_all(&hello).expect("the stream is open");
         let mut heard = vec![0; hello.len()];
-        stream.read_exact(&mut heard).expect("the shard's Hello");
+        stream.read_exact(&mut heard).expect("the node's Hello");
         assert_eq!(heard, hello);
     };
     greet(serve(&first));
@@ -106,7 +106,7 @@ fn listener_outlives_the_runtime_of_another() {
     greet(there);
 }
 
-/// A busy shard makes one turn after another. Sockets that become ready must not wait for dozens of
+/// A busy node makes one turn after another. Sockets that become ready must not wait for dozens of
 /// turns.
 #[test]
 fn yielding_task_sees_arrived_bytes() {

@@ -144,7 +144,7 @@ async fn timeout_can_be_changed_on_a_running_engine() {
     let (alice, _events) = site.log_in("alice").await;
     assert!(alice.set_timing(Timing::Send, Duration::from_millis(9)).is_err());
     alice.set_timing(Timing::Send, Duration::from_millis(10)).expect("in range");
-    site.shard.shutdown(Duration::ZERO);
+    site.node.shutdown(Duration::ZERO);
     let sent = soon(alice.send("alice", "hi")).await;
     assert!(sent.is_err(), "it did not wait for 10 s: {sent:?}");
 }

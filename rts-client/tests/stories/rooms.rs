@@ -9,7 +9,7 @@ use futures_lite::future::zip;
 use rts_client::{
     Event, Events, JoinError, JoinType, Reason, RoomEvent, RoomState, SendError, ServerParamsError,
 };
-use rts_proto::server::Ban;
+use rts_proto::server::{Ban, Command, Returned, Shards as _};
 
 use crate::support::{Site, app, next, room, soon, user};
 
@@ -108,7 +108,8 @@ async fn kicked_user_can_join_again_and_banned_one_cannot() {
     let (alice, mut events) = site.log_in("alice").await;
     let lobby = soon(alice.join("lobby")).await.expect("joined");
     let (app, id, uid) = (app(), room("lobby"), user("alice"));
-    assert!(site.shard.command(|server, now| server.kick(now, &app, &id, &uid)));
+    let kick = Command::Kick { app_id: &app, room_id: &id, uid: &uid };
+    assert_eq!(site.node.commands().command(kick), Returned::Whether(true));
     assert_eq!(next_state(&mut events).await, RoomState::Kicked);
     assert_eq!(soon(lobby.send("hi")).await, Err(SendError::NotDelivered(Reason::NotInRoom)));
     soon(alice.join("lobby")).await.expect("joined again");
@@ -116,8 +117,9 @@ async fn kicked_user_can_join_again_and_banned_one_cannot() {
 
     let minute = Duration::from_secs(60);
     let ban = |ban: Ban| {
-        let removed = site.shard.command(|server, now| server.ban(now, &app, &ban, minute));
-        removed.expect("room for a ban");
+        let command = Command::Ban { app_id: &app, ban: &ban, interval: minute };
+        let returned = site.node.commands().command(command);
+        assert!(matches!(returned, Returned::Result(Ok(_))), "{returned:?}");
     };
     ban(Ban::UserInRoom(id.clone(), uid));
     assert_eq!(next_state(&mut events).await, RoomState::Kicked);

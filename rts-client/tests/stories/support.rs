@@ -7,7 +7,7 @@ use std::time::Duration;
 use rts_client::{AppId, Builder, Engine, Event, Events, RoomId, UserId};
 use rts_proto::server::{Config, Credentials, Post, PostProgress, Server, Target, Verdict};
 use rts_proto::{LoginCode, Payload, Reply};
-use rts_transport_tokio::server::{Acceptor, Authenticate, Begun, PostToAppServer, Posting, Shard};
+use rts_transport_tokio::server::{Acceptor, Authenticate, Begun, Node, PostToAppServer, Posting};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -20,7 +20,7 @@ pub(crate) const REFUSED: &str = "refused";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Site {
-    pub(crate) shard: Shard,
+    pub(crate) node: Node,
     url: String,
     serving: JoinHandle<()>,
 }
@@ -35,17 +35,19 @@ impl Site {
         config.joins_per_second = 0;
         // A test may join more rooms than users do.
         let server = Server::new(config, 1);
-        let shard = Shard::with_poster(server, Arc::new(Judge::default()), Arc::new(Echo));
+        let node = Node::with_poster(vec![server], Arc::new(Judge::default()), Arc::new(Echo));
         let listener = TcpListener::bind(address).await.expect("a free port");
         let url = format!("rts://{}", listener.local_addr().expect("it is bound"));
-        let serving = shard.clone();
-        let serving = tokio::spawn(async move { serving.serve(listener, Acceptor::plain()).await });
-        Self { shard, url, serving }
+        let serving = node.clone();
+        let serving = tokio::spawn(async move {
+            serving.serve(listener, Acceptor::plain()).await.expect("one shard needs no thread");
+        });
+        Self { node, url, serving }
     }
 
     /// The server ends, and another one begins at its address. It knows no sessions.
     pub(crate) async fn restart(&mut self) {
-        self.shard.shutdown(Duration::ZERO);
+        self.node.shutdown(Duration::ZERO);
         soon(&mut self.serving).await.expect("no panic");
         *self = Self::open_at(self.url.strip_prefix("rts://").expect("the scheme")).await;
     }

@@ -1,6 +1,7 @@
 //! The gate of all links: it admits them, counts them, and tells when none is left.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -31,7 +32,7 @@ impl Gate {
     ) -> Option<LinkGuard> {
         let admitted = self.admission().admit(peer, descriptor, Instant::now());
         match admitted {
-            Ok(permit) => Some(LinkGuard { gate: Arc::clone(self), permit }),
+            Ok(permit) => Some(LinkGuard { gate: Arc::clone(self), permit, opening: None }),
             Err(no_place) => {
                 no_place.log(peer);
                 None
@@ -58,9 +59,40 @@ impl Gate {
 pub(crate) struct LinkGuard {
     gate: Arc<Gate>,
     permit: Permit,
+    /// Until a user has logged in.
+    opening: Option<Opening>,
+}
+
+/// Counts the links of a shard that have not logged in.
+#[derive(Debug, Default)]
+pub(crate) struct Openings(Arc<AtomicUsize>);
+
+/// One of them. Dropping this ends it.
+pub(crate) struct Opening(Arc<AtomicUsize>);
+
+impl Openings {
+    pub(crate) fn begin(&self) -> Opening {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Opening(Arc::clone(&self.0))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Opening {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl LinkGuard {
+    /// The link counts here until a user has logged in, and no longer at another shard.
+    pub(crate) fn set_opening(&mut self, opening: Opening) {
+        self.opening = Some(opening);
+    }
+
     /// Whether the limits of a network do not apply to this link.
     pub(crate) fn is_exempt(&self) -> bool {
         self.permit.is_exempt()
@@ -73,6 +105,7 @@ impl LinkGuard {
 
     /// A user has logged in over this link.
     pub(crate) fn logged_in(&mut self) {
+        self.opening = None;
         self.gate.admission().logged_in(&mut self.permit);
     }
 }

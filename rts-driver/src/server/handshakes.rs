@@ -70,7 +70,7 @@ pub(crate) struct Finished<R: Runtime> {
 impl<R: Runtime> HandshakePool<R> {
     /// `per_second` handshakes may begin a second, of all networks together, with bursts of up to
     /// five times this number. 0 means no limit.
-    pub(crate) fn new(ready: &Arc<ReadyQueue>, per_second: &Arc<AtomicU32>) -> Self {
+    pub(crate) fn new(ready: &Arc<ReadyQueue>, per_second: &Arc<AtomicU32>, shards: usize) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             state: Mutex::new(State {
@@ -83,7 +83,7 @@ impl<R: Runtime> HandshakePool<R> {
             }),
             has_work: Condvar::new(),
             ready: Arc::clone(ready),
-            threads_max: processors.min(THREADS_MAX),
+            threads_max: (processors / shards).clamp(1, THREADS_MAX),
             per_second: Arc::clone(per_second),
         }
     }

@@ -1,13 +1,17 @@
 //! A server core with its hooks. It carries out all outputs of the core except those for links.
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rts_proto::server::{Credentials, Input, Notice, NoticeLevel, Output, Server, Target, Verdict};
+use rts_proto::server::{
+    Credentials, Input, Notice, NoticeLevel, Opened, Output, Server, ShardId, Target, Verdict,
+};
 use rts_proto::{CallId, Instant, LinkId, LoginCode};
 
 use crate::server::hooks::{Authenticate, PostToAppServer, Watch};
+use crate::server::mesh::Mesh;
 use crate::server::posts::{NewPost, Posts};
 
 /// An output of the core for a link. The other outputs are carried out here, so no other code has
@@ -17,6 +21,8 @@ pub(crate) enum LinkOutput {
     Transmit(LinkId, Bytes),
     /// Write the bytes that were transmitted before, then close.
     Close(LinkId),
+    /// Move the link to another shard.
+    HandOver(LinkId, ShardId, Box<Opened>),
 }
 
 /// A server core with its hooks. Lives under its shard's lock.
@@ -30,6 +36,7 @@ pub(crate) struct HookedCore {
     watcher: Option<Arc<dyn Watch>>,
     /// Notices for the log.
     notices: Vec<Notice>,
+    mesh: Option<Arc<Mesh>>,
 }
 
 impl HookedCore {
@@ -46,7 +53,13 @@ impl HookedCore {
             poster,
             watcher: None,
             notices: Vec::new(),
+            mesh: None,
         }
+    }
+
+    /// The mesh between the core and the other shards, if there are others.
+    pub(crate) fn join_mesh(&mut self, mesh: Option<Arc<Mesh>>) {
+        self.mesh = mesh;
     }
 
     pub(crate) fn watch(&mut self, watcher: Arc<dyn Watch>) {
@@ -76,6 +89,17 @@ impl HookedCore {
                 Output::Disconnect(id, _) => {
                     apply(LinkOutput::Close(id));
                 }
+                Output::HandOver(id, shard, opened) => {
+                    apply(LinkOutput::HandOver(id, shard, opened));
+                }
+                Output::Peer(to, entries) => {
+                    let own = self.server.placement().own();
+                    if let Some(mesh) = &self.mesh
+                        && mesh.send(own, to, entries)
+                    {
+                        self.server.handle_input(now, Input::PeerCongested(to, true));
+                    }
+                }
                 Output::Authenticate(login, credentials) => {
                     let verdict = self.judge(&credentials);
                     self.server.handle_input(now, Input::Verdict(login, verdict));
@@ -99,6 +123,13 @@ impl HookedCore {
                     return;
                 }
             }
+        }
+    }
+
+    /// Takes what the other shards sent.
+    pub(crate) fn take_mail(&self, into: &mut VecDeque<Input>) {
+        if let Some(mesh) = &self.mesh {
+            mesh.take(self.server.placement().own(), into);
         }
     }
 

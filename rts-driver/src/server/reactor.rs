@@ -12,12 +12,13 @@
 //! share: the links, and the next inputs of the core. Each keeps its own queues of links.
 
 mod batch;
-mod frame_counter;
+mod held;
 mod link_io;
 mod links;
 mod read;
 mod write;
 
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::{Arc, Weak};
 use std::task::Poll;
@@ -30,12 +31,16 @@ use crate::runtime::Runtime;
 use crate::server::handshakes::HandshakePool;
 use crate::server::link_end::Fault;
 use crate::server::notice_log::{AddressedNotice, NoticeLog};
-use crate::server::shared::{Shared, State};
+use crate::server::shared::{NodeShards, Shared, State};
 use crate::timer::Timer;
+pub(crate) use held::Held;
 use link_io::LinkIo;
 use links::Ending;
 use read::Reader;
 use write::Writer;
+
+/// Entries of other shards after which the rest waits for the next turn.
+const ENTRIES_PER_TURN: usize = 1_024;
 
 /// The reactor of a shard. All links that are ready together are one burst for the core. Sockets
 /// are read and written without the lock.
@@ -45,19 +50,23 @@ use write::Writer;
 pub(crate) struct Reactor<R: Runtime> {
     /// Weak, since a reactor without links does not keep the shard alive.
     shared: Weak<Shared<R>>,
-    /// Keeps the shard alive while there are links.
-    alive: Option<Arc<Shared<R>>>,
+    /// Keeps all shards of the node alive while there are links.
+    alive: Option<NodeShards<R>>,
     timer: Timer<R>,
     io: LinkIo<R>,
     reader: Reader<R>,
     writer: Writer,
     /// Notices for the log, written when the turn is over.
     notices: Vec<AddressedNotice>,
+    /// What the other shards of the node sent, and the core has not taken in.
+    mail: VecDeque<Input>,
 }
 
 impl<R: Runtime> Reactor<R> {
-    pub(crate) fn new(shared: &Arc<Shared<R>>) -> Self {
-        let handshakes = HandshakePool::new(&shared.ready, &shared.handshakes_per_second);
+    /// The reactor of one of this number of shards.
+    pub(crate) fn new(shared: &Arc<Shared<R>>, shards: usize) -> Self {
+        let per_second = &shared.common.handshakes_per_second;
+        let handshakes = HandshakePool::new(&shared.ready, per_second, shards);
         Self {
             shared: Arc::downgrade(shared),
             alive: None,
@@ -66,6 +75,7 @@ impl<R: Runtime> Reactor<R> {
             reader: Reader::new(&shared.ready),
             writer: Writer::default(),
             notices: Vec::new(),
+            mail: VecDeque::new(),
         }
     }
 
@@ -78,7 +88,8 @@ impl<R: Runtime> Reactor<R> {
         loop {
             let Some(shared) = self.shared.upgrade() else { return };
             let deadline = self.turn(&shared).and_then(|deadline| shared.to_std(deadline));
-            self.alive = self.io.links.has_links().then_some(shared);
+            self.alive = self.alive.take().filter(|_| self.io.links.has_links());
+            drop(shared);
             let mut has_waited = false;
             if !self.has_more() {
                 poll_fn(|context| {
@@ -107,6 +118,7 @@ impl<R: Runtime> Reactor<R> {
             || self.writer.has_more()
             || !self.io.batch.is_empty()
             || self.io.links.has_more_finished()
+            || !self.mail.is_empty()
     }
 
     /// Makes one turn. Returns the core's deadline for the next one.
@@ -115,6 +127,7 @@ impl<R: Runtime> Reactor<R> {
         self.reader.read_ready(&mut self.io);
         let deadline = self.call_core(shared);
         self.io.batch.release_gone();
+        self.hand_over(shared);
         self.writer.write(&mut self.io);
         self.write_log(shared);
         self.reader.read_again(&mut self.io);
@@ -162,14 +175,34 @@ impl<R: Runtime> Reactor<R> {
         deadline
     }
 
+    /// Moves links to other shards before they are read again, since what comes next is for those.
+    fn hand_over(&mut self, shared: &Shared<R>) {
+        for (shard, new_link) in self.io.links.take_moving() {
+            shared.hand_over(shard, new_link);
+        }
+    }
+
     /// Takes in changes since the last turn that do not come from ready links.
     fn take_in(&mut self, state: &mut State<R>) {
         let LinkIo { links, batch, .. } = &mut self.io;
         batch.extend(state.link_outputs.drain(..).filter_map(|output| links.apply(output)));
-        for new_link in state.new_links.drain(..) {
-            batch.push(Input::Accepted(new_link.id, new_link.key));
-            self.reader.add(new_link, links);
+        for (new_link, alive) in state.new_links.drain(..) {
+            self.alive = alive;
+            // Its login may be the first thing that the core gets.
+            batch.add_before_login(new_link.id);
+            batch.extend(self.reader.add(new_link, links));
         }
+        state.core.take_mail(&mut self.mail);
+        let mut entries = 0;
+        while entries < ENTRIES_PER_TURN
+            && let Some(input) = self.mail.pop_front()
+        {
+            if let Input::Peer(_, burst) = &input {
+                entries += burst.len();
+            }
+            batch.push(input);
+        }
+        batch.count_frames(entries);
     }
 
     /// Runs after all other work of the turn, so that the log has no influence on the time of an
@@ -194,7 +227,8 @@ impl<R: Runtime> Drop for Reactor<R> {
         let mut ids: Vec<LinkId> = self.io.links.ids().collect();
         ids.sort_unstable();
         // The core still gets the bytes that were read, and learns which links are gone.
-        let mut inputs: Vec<Input> = self.io.batch.drain_inputs().collect();
+        let mut inputs: Vec<Input> =
+            self.io.batch.drain_inputs().chain(self.mail.drain(..)).collect();
         inputs.extend(ids.into_iter().map(Input::Disconnected));
         // A second panic during a panic would end the process.
         catch_panic(|| {
@@ -211,7 +245,7 @@ impl<R: Runtime> Drop for Reactor<R> {
 /// The link that an input came from.
 fn subject(input: &Input) -> Option<LinkId> {
     match input {
-        Input::Received(id, _) => Some(*id),
+        Input::Received(id, _) | Input::HandedOver(id, _) => Some(*id),
         _ => None,
     }
 }

@@ -1,49 +1,76 @@
 //! The state that a shard's handles, its reactor and its links share: the core behind its lock, and
 //! state that needs no lock or has its own.
 
+use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::AtomicU32;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use event_listener::Event;
 use rts_engine::Clock;
-use rts_proto::server::{Input, PostProgress, Server};
+use rts_proto::server::{Input, PostProgress, Server, ShardId};
 use rts_proto::wire::ResumeKey;
 use rts_proto::{CallId, Instant, LinkId};
 
 use crate::link::Link;
 use crate::runtime::Runtime;
-use crate::server::gate::{Gate, LinkGuard};
+use crate::server::gate::{Gate, LinkGuard, Openings};
 use crate::server::hooked_core::{HookedCore, LinkOutput};
 use crate::server::log::targets::LINKS;
+use crate::server::mesh::Mesh;
 use crate::server::notice_log::NoticeLog;
 use crate::server::posts::NewPost;
 use crate::server::probes::Probes;
+use crate::server::reactor::Held;
 use crate::server::ready_queue::ReadyQueue;
 use crate::server::until::until;
 
 pub(crate) struct Shared<R: Runtime> {
     state: Mutex<State<R>>,
-    clock: Clock,
+    pub(crate) common: Common,
     /// Wakes the reactor, also when the shard is gone.
     pub(crate) ready: Arc<ReadyQueue>,
-    pub(crate) gate: Arc<Gate>,
-    /// The limit on handshakes, for any reactor of this shard.
-    pub(crate) handshakes_per_second: Arc<AtomicU32>,
+    /// The links of this shard that have not logged in.
+    pub(crate) openings: Openings,
     pub(crate) probes: Arc<Probes>,
-    /// The shard was shut down, or its reactor has ended.
-    ended: Event,
+    node: OnceLock<Weak<Vec<Arc<Self>>>>,
+}
+
+/// All shards of a node, in their order.
+pub(crate) type NodeShards<R> = Arc<Vec<Arc<Shared<R>>>>;
+
+/// What all shards of a node have in common.
+#[derive(Clone)]
+pub(crate) struct Common {
+    clock: Clock,
+    pub(crate) gate: Arc<Gate>,
+    /// The limit on handshakes, for each reactor.
+    pub(crate) handshakes_per_second: Arc<AtomicU32>,
+    last_link: Arc<AtomicU64>,
+    /// A shard was shut down, or a reactor has ended.
+    ended: Arc<Event>,
+}
+
+impl Common {
+    pub(crate) fn new() -> Self {
+        Self {
+            clock: Clock::start(),
+            gate: Arc::default(),
+            handshakes_per_second: Arc::default(),
+            last_link: Arc::default(),
+            ended: Arc::new(Event::new()),
+        }
+    }
 }
 
 /// The state under the shard's lock.
 pub(crate) struct State<R: Runtime> {
     pub(crate) core: HookedCore,
-    /// Accepted links that the reactor has not taken.
-    pub(crate) new_links: Vec<NewLink<R>>,
+    /// Links that the reactor has not taken. Each keeps all shards of the node alive.
+    pub(crate) new_links: Vec<(NewLink<R>, Option<NodeShards<R>>)>,
     /// Outputs for links that calls from outside caused, and that the reactor has not taken.
     pub(crate) link_outputs: Vec<LinkOutput>,
     has_reactor: bool,
-    last_link: u64,
     is_shut_down: bool,
     /// A reactor ended by a panic.
     has_failed: bool,
@@ -52,38 +79,66 @@ pub(crate) struct State<R: Runtime> {
     is_starting_posts: bool,
 }
 
-/// A link that was accepted.
+/// A link that was accepted, or that another shard handed over.
 pub(crate) struct NewLink<R: Runtime> {
     pub(crate) id: LinkId,
-    pub(crate) key: ResumeKey,
     pub(crate) peer: SocketAddr,
-    pub(crate) link: Link<R::Stream>,
+    pub(crate) link: Arriving<R>,
     pub(crate) guard: LinkGuard,
-    /// Keeps the shard alive until its reactor has the link.
-    _shard: Arc<Shared<R>>,
+    /// The input that tells the core of it.
+    pub(crate) input: Input,
+    /// Bytes that were read, and not yet given to a core.
+    pub(crate) held: Held,
+}
+
+/// The link of a [`NewLink`].
+pub(crate) enum Arriving<R: Runtime> {
+    /// It belongs to the thread of the reactor.
+    Here(Link<R::Stream>),
+    /// It comes from another thread.
+    Detached(Link<R::Detached>),
+}
+
+impl<R: Runtime> Arriving<R> {
+    /// The link, which belongs to this thread now.
+    pub(crate) fn attach(self) -> io::Result<Link<R::Stream>> {
+        match self {
+            Self::Here(link) => Ok(link),
+            Self::Detached(link) => link.try_map(R::attach),
+        }
+    }
 }
 
 impl<R: Runtime> Shared<R> {
-    pub(crate) fn new(core: HookedCore) -> Self {
+    pub(crate) fn new(core: HookedCore, common: Common) -> Self {
         let state = State {
             core,
             new_links: Vec::new(),
             link_outputs: Vec::new(),
             has_reactor: false,
-            last_link: 0,
             is_shut_down: false,
             has_failed: false,
             is_starting_posts: false,
         };
         Self {
             state: Mutex::new(state),
-            clock: Clock::start(),
+            common,
             ready: Arc::default(),
-            gate: Arc::default(),
-            handshakes_per_second: Arc::default(),
+            openings: Openings::default(),
             probes: Arc::default(),
-            ended: Event::new(),
+            node: OnceLock::new(),
         }
+    }
+
+    /// This is one of these shards. There is a mesh if there are several.
+    pub(crate) fn join_node(&self, shards: &NodeShards<R>, mesh: Option<Arc<Mesh>>) {
+        self.lock().core.join_mesh(mesh);
+        self.node.get_or_init(|| Arc::downgrade(shards));
+    }
+
+    /// All shards of the node; `None` when it is gone.
+    pub(crate) fn node(&self) -> Option<NodeShards<R>> {
+        self.node.get()?.upgrade()
     }
 
     /// A panic under this lock is a bug of the core. Later callers continue with the state that it
@@ -93,12 +148,12 @@ impl<R: Runtime> Shared<R> {
     }
 
     pub(crate) fn now(&self) -> Instant {
-        self.clock.now()
+        self.common.clock.now()
     }
 
     /// Converts the core's deadline to the clock of the system.
     pub(crate) fn to_std(&self, deadline: Instant) -> Option<std::time::Instant> {
-        self.clock.to_std(deadline)
+        self.common.clock.to_std(deadline)
     }
 
     /// Calls the core from outside the reactor, and leaves the outputs for links to the reactor.
@@ -109,7 +164,7 @@ impl<R: Runtime> Shared<R> {
         let level = NoticeLog::level();
         let mut state = self.lock();
         let State { core, link_outputs, .. } = &mut *state;
-        let now = self.clock.now();
+        let now = self.common.clock.now();
         core.take_notice(level);
         let returned = command(&mut core.server, now);
         let mut keep = |output| {
@@ -163,35 +218,49 @@ impl<R: Runtime> Shared<R> {
         });
     }
 
-    /// Hands a link to the reactor, and wakes the reactor.
-    pub(crate) fn add_link(
-        self: &Arc<Self>,
+    /// Hands an accepted link to the reactor, and wakes the reactor.
+    pub(crate) fn add_accepted(
+        &self,
         key: ResumeKey,
         peer: SocketAddr,
-        link: Link<R::Stream>,
-        guard: LinkGuard,
+        link: Arriving<R>,
+        mut guard: LinkGuard,
     ) {
-        let _shard = Arc::clone(self);
-        let mut state = self.lock();
-        state.last_link += 1;
-        let id = LinkId(state.last_link);
-        state.new_links.push(NewLink { id, key, peer, link, guard, _shard });
-        drop(state);
+        let id = LinkId(self.common.last_link.fetch_add(1, Ordering::Relaxed) + 1);
         tracing::debug!(target: LINKS, address = %peer, link = %id, "link accepted");
+        guard.set_opening(self.openings.begin());
+        let input = Input::Accepted(id, key);
+        self.add_link(NewLink { id, peer, link, guard, input, held: Held::default() });
+    }
+
+    /// The reactor keeps the node alive when it has the link.
+    fn add_link(&self, new_link: NewLink<R>) {
+        let alive = self.node();
+        self.lock().new_links.push((new_link, alive));
         self.ready.notify();
+    }
+
+    /// Hands a link over to another shard of the node. Call this without the lock.
+    pub(crate) fn hand_over(&self, shard: ShardId, mut new_link: NewLink<R>) {
+        if let Some(other) = self.node().and_then(|shards| shards.get(shard.number()).cloned()) {
+            new_link.guard.set_opening(other.openings.begin());
+            other.add_link(new_link);
+        }
     }
 
     pub(crate) fn set_shut_down(&self) {
         self.lock().is_shut_down = true;
-        self.ended.notify(usize::MAX);
+        self.common.ended.notify(usize::MAX);
     }
 
     pub(crate) async fn shut_down(&self) {
-        until(&self.ended, || self.lock().is_shut_down).await;
+        until(&self.common.ended, || self.lock().is_shut_down).await;
     }
 
-    pub(crate) async fn failed(&self) {
-        until(&self.ended, || self.lock().has_failed).await;
+    /// Waits until the reactor of one of these shards has ended by a panic.
+    pub(crate) async fn any_failed(shards: &[Arc<Self>]) {
+        let has_failed = || shards.iter().any(|shard| shard.lock().has_failed);
+        until(&shards[0].common.ended, has_failed).await;
     }
 
     /// Returns true if there was no reactor. The caller then makes one.
@@ -200,13 +269,13 @@ impl<R: Runtime> Shared<R> {
     }
 
     /// The reactor ends. Returns the links that it had not taken, to be dropped without the lock.
-    pub(crate) fn reactor_ended(&self) -> Vec<NewLink<R>> {
+    pub(crate) fn reactor_ended(&self) -> Vec<(NewLink<R>, Option<NodeShards<R>>)> {
         let mut state = self.lock();
         state.has_reactor = false;
         state.has_failed |= std::thread::panicking();
         let new_links = std::mem::take(&mut state.new_links);
         drop(state);
-        self.ended.notify(usize::MAX);
+        self.common.ended.notify(usize::MAX);
         new_links
     }
 }

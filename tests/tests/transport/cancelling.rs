@@ -44,7 +44,7 @@ pub(crate) async fn dropped_wait_for_the_engines_end_can_be_repeated<G: Ground>(
     engine.destroy();
     while give_up(engine.closed(), 1).await.is_none() {}
     engine.closed().await;
-    server.shard.closed().await;
+    server.node.closed().await;
 }
 
 /// The future is dropped before its first link, between two links, and while it waits for the last
@@ -69,7 +69,7 @@ pub(crate) async fn dropped_serve_future_keeps_links<G: Ground>(way: Way) {
         };
         smol::future::or(
             async {
-                give_up(server.shard.serve(listener, way.acceptor()), at).await;
+                give_up(server.node.serve(listener, way.acceptor()), at).await;
             },
             async {
                 knocking.await;
@@ -79,9 +79,9 @@ pub(crate) async fn dropped_serve_future_keeps_links<G: Ground>(way: Way) {
         .await;
         assert_eq!(alice.status("alice").await, OnlineStatus::Online);
         drop(knocks);
-        until(|| server.shard.stats().links == 1).await;
+        until(|| server.node.stats().links == 1).await;
     }
-    let again = Serving::<G>::start(way, &server.shard, ANY_PORT).await;
+    let again = Serving::<G>::start(way, &server.node, ANY_PORT).await;
     let mut bob = again.log_in("bob").await;
     assert_eq!(bob.status("alice").await, OnlineStatus::Online);
 }
@@ -89,8 +89,8 @@ pub(crate) async fn dropped_serve_future_keeps_links<G: Ground>(way: Way) {
 pub(crate) async fn dropped_wait_for_the_shards_end_can_be_repeated<G: Ground>(way: Way) {
     let server = TestServer::<G>::start(way).await;
     let alice = server.log_in("alice").await;
-    assert_eq!(give_up(server.shard.closed(), 1).await, None, "alice is there");
+    assert_eq!(give_up(server.node.closed(), 1).await, None, "alice is there");
     drop(alice);
-    while give_up(server.shard.closed(), 1).await.is_none() {}
-    server.shard.closed().await;
+    while give_up(server.node.closed(), 1).await.is_none() {}
+    server.node.closed().await;
 }

@@ -42,7 +42,7 @@ pub(crate) async fn a_rooms_members_hear_each_other<G: Ground>(way: Way) {
     room.leave();
     alice.room_event(|event| (event == RoomEvent::Left).then_some(())).await;
     bob.room_event(|event| matches!(event, RoomEvent::UserLeft { .. }).then_some(())).await;
-    assert_eq!(server.shard.stats().rooms, 1);
+    assert_eq!(server.node.stats().rooms, 1);
 }
 
 pub(crate) async fn a_second_login_of_a_user_displaces_the_first<G: Ground>(way: Way) {

@@ -36,7 +36,7 @@ pub(crate) async fn thousands_log_in_and_each_writes_to_the_next<G: Ground>(way:
     for client in &mut crowd {
         assert_eq!(client.login_result().await, LoginCode::Ok);
     }
-    let stats = server.shard.stats();
+    let stats = server.node.stats();
     assert_eq!((stats.links, stats.sessions), (THOUSANDS, THOUSANDS));
     let sends = crowd.iter().enumerate().map(|(number, client)| {
         let next = ((number + 1) % THOUSANDS).to_string();
@@ -50,8 +50,8 @@ pub(crate) async fn thousands_log_in_and_each_writes_to_the_next<G: Ground>(way:
         assert_eq!(client.message().await, (before.clone(), before.into_bytes()));
     }
     drop(crowd);
-    server.shard.closed().await;
-    let stats = server.shard.stats();
+    server.node.closed().await;
+    let stats = server.node.stats();
     assert_eq!((stats.links, stats.sessions), (0, 0));
 }
 
@@ -61,9 +61,9 @@ pub(crate) async fn shutdown_notifies_clients_and_ends_serving<G: Ground>(way: W
     for number in 0..20 {
         clients.push(server.log_in(&number.to_string()).await);
     }
-    server.shard.shutdown(Duration::from_secs(3_600));
+    server.node.shutdown(Duration::from_secs(3_600));
     server.serving.ended().await;
-    assert_eq!(server.shard.stats().links, 0);
+    assert_eq!(server.node.stats().links, 0);
     for client in clients {
         let Some(Disconnect::ByPeer { code, .. }) = client.engine.last_disconnect() else {
             panic!("not told: {:?}", client.engine.last_disconnect());

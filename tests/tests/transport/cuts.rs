@@ -107,18 +107,18 @@ pub(crate) async fn a_server_that_moved_is_found_at_its_new_address<G: Ground>(w
     let (relay, mut alice, mut bob) = alice_behind_a_relay(&server).await;
     let _room = alice.join("room").await;
     server.serving.stop().await;
-    let moved = Serving::<G>::start(way, &server.shard, ANY_PORT).await;
+    let moved = Serving::<G>::start(way, &server.node, ANY_PORT).await;
     assert_ne!(moved.address, server.serving.address);
     relay.retarget(moved.address);
     relay.cut();
     greet(&mut alice, &mut bob).await;
-    assert_eq!(server.shard.stats().sessions, 2, "the session went on");
+    assert_eq!(server.node.stats().sessions, 2, "the session went on");
 }
 
 pub(crate) async fn a_server_that_was_started_again_is_found<G: Ground>(way: Way) {
     let server = TestServer::<G>::start(way).await;
     let mut alice = server.log_in("alice").await;
-    server.shard.shutdown(Duration::ZERO);
+    server.node.shutdown(Duration::ZERO);
     server.serving.ended().await;
     let address = server.serving.address.to_string();
     let _again = TestServer::<G>::start_with(way, without_rates(), &address).await;

@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 use rts_driver::Runtime;
 use rts_driver::client::*;
 use rts_driver::server::*;
-use rts_proto::server::{Config, Credentials, Server, Verdict};
+use rts_proto::server::{
+    Config, Credentials, Placement, Post, PostProgress, Server, Target, Verdict,
+};
 use rts_tests::without_rates;
 use rts_transport_smol::Smol;
 use rts_transport_tokio::Tokio;
@@ -30,10 +32,11 @@ const BACKLOG: i32 = 4_096;
 /// The time after which a story counts as hanging.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// The runtimes of the engines and of the server.
+/// The runtimes of the engines and of the server, and the shards of the server.
 pub(crate) trait Ground: Sized + 'static {
     type Client: Side;
     type Server: Side;
+    const SHARDS: usize;
 }
 
 /// A runtime, with functions that only tests need.
@@ -106,6 +109,18 @@ pub(crate) async fn until(is_so: impl Fn() -> bool) {
     }
 }
 
+struct NoAppServers;
+
+impl PostToAppServer for NoAppServers {
+    fn allows(&self, _: &Target) -> bool {
+        false
+    }
+
+    fn post(&self, _: Post, _: Begun) -> Posting {
+        Box::pin(std::future::ready(PostProgress::NotReached))
+    }
+}
+
 /// Accepts every token except two.
 #[derive(Default)]
 pub(crate) struct Doorman {
@@ -127,7 +142,7 @@ impl Authenticate for Doorman {
 
 /// A shard that serves a port of its own.
 pub(crate) struct TestServer<G: Ground> {
-    pub(crate) shard: Shard<G::Server>,
+    pub(crate) node: Node<G::Server>,
     pub(crate) serving: Serving<G>,
 }
 
@@ -137,9 +152,16 @@ impl<G: Ground> TestServer<G> {
     }
 
     pub(crate) async fn start_with(way: Way, config: Config, listen: &str) -> Self {
-        let shard = Shard::new(Server::new(config, 1), Arc::new(Doorman::default()));
-        let serving = Serving::start(way, &shard, listen).await;
-        Self { shard, serving }
+        let core = |placement| {
+            let mut config = config.clone();
+            config.placement = placement;
+            Server::new(config, 1)
+        };
+        let cores = Placement::of_node(G::SHARDS, 1).map(core).collect();
+        let doorman = Arc::new(Doorman::default());
+        let node = Node::with_poster(cores, doorman, Arc::new(NoAppServers));
+        let serving = Serving::start(way, &node, listen).await;
+        Self { node, serving }
     }
 
     pub(crate) async fn log_in(&self, uid: &str) -> Client {
@@ -157,17 +179,18 @@ pub(crate) struct Serving<G> {
 }
 
 impl<G: Ground> Serving<G> {
-    pub(crate) async fn start(way: Way, shard: &Shard<G::Server>, listen: &str) -> Self {
+    pub(crate) async fn start(way: Way, node: &Node<G::Server>, listen: &str) -> Self {
         let listener = G::Server::bind(listen);
         let address = G::Server::local_addr(&listener);
         let (stop, stopping) = smol::channel::bounded::<()>(1);
         let (stopped_sender, stopped) = smol::channel::bounded::<()>(1);
-        let shard = shard.clone();
+        let node = node.clone();
         G::Server::spawn(async move {
             let stopping = async {
                 let _ = stopping.recv().await;
             };
-            or(shard.serve(listener, way.acceptor()), stopping).await;
+            let serving = async { node.serve(listener, way.acceptor()).await.expect("threads") };
+            or(serving, stopping).await;
             drop(stopped_sender);
         });
         Self { way, address, stop, stopped, ground: PhantomData }

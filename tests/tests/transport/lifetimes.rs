@@ -20,11 +20,11 @@ use crate::way::Way;
 pub(crate) async fn dropping_the_handles_logs_out_and_closes_the_connection<G: Ground>(way: Way) {
     let server = TestServer::<G>::start(way).await;
     let Client { engine, events } = server.log_in("alice").await;
-    assert_eq!(server.shard.stats().links, 1);
+    assert_eq!(server.node.stats().links, 1);
     drop(events);
     drop(engine);
-    server.shard.closed().await;
-    let stats = server.shard.stats();
+    server.node.closed().await;
+    let stats = server.node.stats();
     assert_eq!((stats.links, stats.sessions), (0, 0), "a logout ends the session at once");
 }
 
@@ -33,7 +33,7 @@ pub(crate) async fn the_events_alone_keep_no_engine<G: Ground>(way: Way) {
     let Client { engine, mut events } = server.log_in("alice").await;
     drop(engine);
     while events.next().await.is_some() {}
-    server.shard.closed().await;
+    server.node.closed().await;
 }
 
 pub(crate) async fn a_room_alone_keeps_the_engine<G: Ground>(way: Way) {
@@ -43,7 +43,7 @@ pub(crate) async fn a_room_alone_keeps_the_engine<G: Ground>(way: Way) {
     drop(alice);
     assert_eq!(room.send_message("hello?").expect("a room").await, BroadcastCode::Ok);
     drop(room);
-    server.shard.closed().await;
+    server.node.closed().await;
 }
 
 pub(crate) async fn dropping_the_results_and_the_events_stops_nothing<G: Ground>(way: Way) {
@@ -85,9 +85,9 @@ pub(crate) async fn engine_without_server_can_be_destroyed<G: Ground>(way: Way) 
 }
 
 pub(crate) async fn links_outlive_the_handles_of_their_shard<G: Ground>(way: Way) {
-    let TestServer::<G> { shard, serving } = TestServer::start(way).await;
+    let TestServer::<G> { node, serving } = TestServer::start(way).await;
     let mut alice = serving.log_in("alice").await;
-    drop(shard);
+    drop(node);
     serving.stop().await;
     assert_eq!(alice.status("alice").await, OnlineStatus::Online);
 }
@@ -97,7 +97,7 @@ pub(crate) async fn serving_can_restart_while_links_stay<G: Ground>(way: Way) {
     let mut alice = server.log_in("alice").await;
     server.serving.stop().await;
     assert_eq!(alice.status("alice").await, OnlineStatus::Online);
-    let again = Serving::<G>::start(way, &server.shard, ANY_PORT).await;
+    let again = Serving::<G>::start(way, &server.node, ANY_PORT).await;
     let mut bob = again.log_in("bob").await;
     alice.engine.send_message("bob", "there you are", RELIABLE).expect("a receiver");
     assert_eq!(bob.message().await.1, b"there you are");
@@ -105,11 +105,11 @@ pub(crate) async fn serving_can_restart_while_links_stay<G: Ground>(way: Way) {
 
 pub(crate) async fn two_listeners_have_one_shard<G: Ground>(way: Way) {
     let server = TestServer::<G>::start(way).await;
-    let other = Serving::<G>::start(way, &server.shard, ANY_PORT).await;
+    let other = Serving::<G>::start(way, &server.node, ANY_PORT).await;
     let (alice, mut bob) = (server.log_in("alice").await, other.log_in("bob").await);
     alice.engine.send_message("bob", "through the other door", RELIABLE).expect("a receiver");
     assert_eq!(bob.message().await.1, b"through the other door");
-    server.shard.shutdown(Duration::ZERO);
+    server.node.shutdown(Duration::ZERO);
     zip(server.serving.ended(), other.ended()).await;
 }
 
@@ -122,7 +122,7 @@ pub(crate) async fn silent_link_is_closed_at_its_deadline<G: Ground>(way: Way) {
     stream.read_to_end(&mut answer).await.expect("no reset");
     assert_eq!(answer.is_empty(), way.has_handshake(), "a Close frame, to who can read it");
     drop(stream);
-    server.shard.closed().await;
+    server.node.closed().await;
 }
 
 pub(crate) async fn invalid_bytes_get_a_close_frame<G: Ground>(way: Way) {
@@ -149,14 +149,14 @@ pub(crate) async fn links_over_the_limit_are_closed_at_once<G: Ground>(way: Way)
     let alice = server.log_in("alice").await;
     let mut limits = LinkLimits::default();
     limits.links_max = 1;
-    server.shard.set_link_limits(limits);
+    server.node.set_link_limits(limits);
     let mut stream = TcpStream::connect(server.serving.address).await.expect("it listens");
     let mut answer = Vec::new();
     // The link may be reset or closed.
     let _ = stream.read_to_end(&mut answer).await;
     assert_eq!(answer, b"");
     drop(alice);
-    server.shard.closed().await;
+    server.node.closed().await;
     server.log_in("bob").await;
 }
 
@@ -184,7 +184,7 @@ pub(crate) async fn panic_over_input_ends_only_its_link<G: Ground>(way: Way) {
     let server = TestServer::<G>::start_with(way, config, ANY_PORT).await;
     let mut alice = server.log_in("alice").await;
     let panics = Arc::new(PanicsOnce(AtomicBool::new(false)));
-    server.shard.watch(panics.clone());
+    server.node.watch(panics.clone());
     let bob = server.log_in("bob").await;
     assert!(panics.0.load(Ordering::SeqCst), "bob's coming was told");
     bob.engine.send_message("alice", "here again", RELIABLE).expect("a receiver");
@@ -200,6 +200,6 @@ pub(crate) async fn the_shard_knows_who_is_online<G: Ground>(way: Way) {
     let server = TestServer::<G>::start(way).await;
     let _alice = server.log_in("alice").await;
     let app_id = AppId::new(APP_ID).expect("a good id");
-    let status = |uid| server.shard.online_status(&app_id, &UserId::new(uid).expect("a good id"));
+    let status = |uid| server.node.online_status(&app_id, &UserId::new(uid).expect("a good id"));
     assert_eq!((status("alice"), status("bob")), (OnlineStatus::Online, OnlineStatus::Offline));
 }

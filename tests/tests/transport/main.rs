@@ -28,18 +28,21 @@ macro_rules! way {
 
             const WAY: Way = $way;
 
-            ground!(tokio_on_one_thread: Tokio => Tokio, one_thread);
-            ground!(tokio_on_many_threads: Tokio => Tokio, many_threads);
-            ground!(smol: Smol => Smol, without_tokio);
-            ground!(smol_to_tokio: Smol => Tokio, many_threads);
-            ground!(tokio_to_smol: Tokio => Smol, many_threads);
+            ground!(tokio_on_one_thread: Tokio => Tokio, one_thread, 1);
+            ground!(tokio_on_many_threads: Tokio => Tokio, many_threads, 1);
+            ground!(smol: Smol => Smol, without_tokio, 1);
+            ground!(smol_to_tokio: Smol => Tokio, many_threads, 1);
+            ground!(tokio_to_smol: Tokio => Smol, many_threads, 1);
+            ground!(tokio_to_three_shards: Tokio => Tokio, one_thread, 3);
+            ground!(smol_to_three_shards: Smol => Smol, without_tokio, 3);
         }
     };
 }
 
-/// `name: runtime of the engines => runtime of the server, run by`: all stories on this ground.
+/// `name: runtime of the engines => runtime of the server, run by, shards`: all stories on this
+/// ground.
 macro_rules! ground {
-    ($name:ident: $client:ty => $server:ty, $run:ident) => {
+    ($name:ident: $client:ty => $server:ty, $run:ident, $shards:expr) => {
         mod $name {
             use super::*;
 
@@ -48,6 +51,7 @@ macro_rules! ground {
             impl Ground for Here {
                 type Client = $client;
                 type Server = $server;
+                const SHARDS: usize = $shards;
             }
 
             stories!($run);

@@ -69,6 +69,7 @@ fn say(core: &mut HookedCore, frames: &[Frame]) -> (Vec<Frame>, bool) {
                 sent.extend(std::iter::from_fn(next));
             }
             LinkOutput::Close(_) => is_closed = true,
+            LinkOutput::HandOver(..) => panic!("there is one shard"),
         }
         None
     };

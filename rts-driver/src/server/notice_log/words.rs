@@ -140,5 +140,6 @@ pub(super) fn join_refusal(refusal: JoinRefusal) -> &'static str {
         JoinRefusal::RoomFull => "the room is full (room_members_max)",
         JoinRefusal::TooManyRooms => "the user is in as many rooms as a user may be in",
         JoinRefusal::OverRate => "over joins_per_second",
+        JoinRefusal::ShardBusy => "too much waits for the shard of the room",
     }
 }

@@ -8,9 +8,9 @@ use std::task::{Context, Waker};
 use bytes::Bytes;
 use foldhash::fast::FixedState;
 use rts_proto::LinkId;
-use rts_proto::server::Input;
+use rts_proto::server::{Input, Opened, ShardId};
 
-use super::frame_counter::FrameCounter;
+use super::held::Held;
 use crate::link::{Link, Overflow};
 use crate::runtime::{Runtime, Stream};
 use crate::server::gate::LinkGuard;
@@ -20,7 +20,7 @@ use crate::server::link_end::{Fault, LinkEnd};
 use crate::server::network::Network;
 use crate::server::notice_log::{LinkFacts, Peer};
 use crate::server::ready_queue::{LinkWaker, ReadyQueue};
-use crate::server::shared::NewLink;
+use crate::server::shared::{Arriving, NewLink};
 
 /// All links by their number, also those in handshakes.
 pub(super) struct LinkTable<R: Runtime> {
@@ -34,13 +34,13 @@ pub(super) struct LinkTable<R: Runtime> {
     in_handshake: usize,
     /// More handshakes have made progress than were taken.
     has_more_finished: bool,
+    /// Links that the core gave to other shards.
+    moving: Vec<(LinkId, ShardId, Box<Opened>)>,
 }
 
 pub(super) struct LinkEntry<R: Runtime> {
     location: Location<R::Stream>,
-    /// Bytes that were read, and not yet given to the core.
-    held: Bytes,
-    frame_counter: FrameCounter,
+    held: Held,
     /// A user has logged in over this link.
     is_logged_in: bool,
     link_waker: Arc<LinkWaker>,
@@ -88,6 +88,7 @@ impl<R: Runtime> LinkTable<R> {
             handshakes: Arc::new(handshakes),
             in_handshake: 0,
             has_more_finished: false,
+            moving: Vec::new(),
         }
     }
 
@@ -129,7 +130,23 @@ impl<R: Runtime> LinkTable<R> {
                 self.mark_ending(id, Ending::AfterFlush);
                 None
             }
+            LinkOutput::HandOver(id, shard, opened) => {
+                self.moving.push((id, shard, opened));
+                None
+            }
         }
+    }
+
+    /// Removes the links that go to other shards. A link that ends stays, and ends here.
+    pub(super) fn take_moving(&mut self) -> Vec<(ShardId, NewLink<R>)> {
+        let moving = std::mem::take(&mut self.moving);
+        let entries = &mut self.entries;
+        let moved = moving.into_iter().filter_map(|(id, shard, opened)| {
+            let stays = entries.get(&id)?.ending.is_some();
+            let entry = if stays { None } else { entries.remove(&id) };
+            Some((shard, entry?.into_moved(id, opened)?))
+        });
+        moved.collect()
     }
 
     fn transmit(&mut self, id: LinkId, bytes: Bytes) -> Option<Input> {
@@ -221,21 +238,27 @@ impl<R: Runtime> LinkTable<R> {
 }
 
 impl<R: Runtime> LinkEntry<R> {
-    pub(super) fn new(new_link: NewLink<R>, ready: &Arc<ReadyQueue>) -> Self {
-        let link_waker = LinkWaker::new(new_link.id, ready);
+    pub(super) fn new(
+        id: LinkId,
+        address: SocketAddr,
+        link: Link<R::Stream>,
+        guard: LinkGuard,
+        held: Held,
+        ready: &Arc<ReadyQueue>,
+    ) -> Self {
+        let link_waker = LinkWaker::new(id, ready);
         Self {
-            location: Location::Reactor(new_link.link),
-            held: Bytes::new(),
-            frame_counter: FrameCounter::default(),
+            location: Location::Reactor(link),
+            held,
             is_logged_in: false,
             waker: Waker::from(Arc::clone(&link_waker)),
             link_waker,
-            guard: new_link.guard,
+            guard,
             ending: None,
             is_pending: false,
             is_late: false,
             read_in_turn: 0,
-            address: new_link.peer,
+            address,
         }
     }
 
@@ -305,6 +328,14 @@ impl<R: Runtime> LinkEntry<R> {
         }
     }
 
+    /// The link for another shard, if it is here and can leave its thread.
+    fn into_moved(self, id: LinkId, opened: Box<Opened>) -> Option<NewLink<R>> {
+        let Location::Reactor(link) = self.location else { return None };
+        let link = Arriving::Detached(link.try_map(R::detach).ok()?);
+        let (peer, guard, held) = (self.address, self.guard, self.held);
+        Some(NewLink { id, peer, link, guard, input: Input::HandedOver(id, opened), held })
+    }
+
     // Reading.
 
     /// Marks the link as waiting to be read. Returns false if it was marked.
@@ -319,7 +350,7 @@ impl<R: Runtime> LinkEntry<R> {
 
     /// Keeps bytes that were read until the core gets them.
     pub(super) fn hold(&mut self, bytes: Bytes) {
-        self.held = bytes;
+        self.held.put(bytes);
     }
 
     pub(super) fn has_held(&self) -> bool {
@@ -328,8 +359,7 @@ impl<R: Runtime> LinkEntry<R> {
 
     /// Up to this number of frames of the held bytes, and the number of frames.
     pub(super) fn take_held(&mut self, frames_max: usize) -> (Bytes, usize) {
-        let (bytes_len, frames) = self.frame_counter.take(&self.held, frames_max);
-        (self.held.split_to(bytes_len), frames)
+        self.held.take(frames_max)
     }
 
     /// Notes that bytes came from the link in this turn.

@@ -5,6 +5,7 @@ use rts_stream::{Acceptor, Origins};
 use super::*;
 use crate::server::hooked_core::HookedCore;
 use crate::server::hooks::{Authenticate, NoAppServers};
+use crate::server::shared::Common;
 use crate::server::shared::Shared;
 use crate::testing::{Still, pipe};
 
@@ -22,16 +23,19 @@ impl Authenticate for Nobody {
 fn table(acceptor: &Acceptor) -> LinkTable<Still> {
     let server = Server::new(Config::default(), 1);
     let core = HookedCore::new(server, Arc::new(Nobody), Arc::new(NoAppServers));
-    let shared = Arc::new(Shared::<Still>::new(core));
+    let shared = Arc::new(Shared::<Still>::new(core, Common::new()));
     let (near, _) = pipe(1_024);
     let peer = ([192, 0, 2, 1], 1).into();
-    let guard = shared.gate.admit(peer, None).expect("the first link");
-    shared.add_link(ResumeKey([1; 16]), peer, Link::new(near, acceptor.layers()), guard);
-    let new_link = shared.lock().new_links.pop().expect("it was added");
-    let pool = HandshakePool::new(&shared.ready, &shared.handshakes_per_second);
+    let guard = shared.common.gate.admit(peer, None).expect("the first link");
+    let link = Arriving::Here(Link::new(near, acceptor.layers()));
+    shared.add_accepted(ResumeKey([1; 16]), peer, link, guard);
+    let (new_link, _) = shared.lock().new_links.pop().expect("it was added");
+    let pool = HandshakePool::new(&shared.ready, &shared.common.handshakes_per_second, 1);
     let mut links = LinkTable::new(pool);
     assert_eq!(new_link.id, ID);
-    links.insert(ID, LinkEntry::new(new_link, &shared.ready));
+    let NewLink { id, peer, link, guard, held, .. } = new_link;
+    let link = link.attach().expect("it is here");
+    links.insert(ID, LinkEntry::new(id, peer, link, guard, held, &shared.ready));
     links
 }
 

@@ -146,7 +146,7 @@ fn handshakes_beyond_the_rate_wait() {
     let start = std::time::Instant::now();
     let (mut stepped, mut alice) = SteppedShard::with_user(CAPACITY);
     let limits = LinkLimits { handshakes_per_second: 1, ..LinkLimits::default() };
-    stepped.shard.set_link_limits(limits);
+    stepped.node.set_link_limits(limits);
     let mut silent: Vec<_> = (0..20).map(|_| stepped.accept_with(CAPACITY, &upgraded())).collect();
     let work = |stepped: &mut SteppedShard| {
         for _ in 0..40 {
@@ -171,7 +171,7 @@ fn handshakes_beyond_the_rate_wait() {
     stepped.turn();
     assert_eq!(answers(read_all(&mut alice)), 1);
 
-    stepped.shard.set_link_limits(LinkLimits::default());
+    stepped.node.set_link_limits(LinkLimits::default());
     work(&mut stepped);
     assert_eq!(heard(&mut strangers), 20 - begun, "every waiting handshake completes");
 }
@@ -179,7 +179,7 @@ fn handshakes_beyond_the_rate_wait() {
 #[test]
 fn handshakes_of_exempt_addresses_ignore_the_rate() {
     let mut stepped = SteppedShard::new();
-    stepped.shard.set_link_limits(LinkLimits {
+    stepped.node.set_link_limits(LinkLimits {
         handshakes_per_second: 1,
         is_exempt: Arc::new(|ip| ip.is_loopback()),
         ..LinkLimits::default()
@@ -213,7 +213,7 @@ fn link_is_served_after_its_handshake() {
     peer.write(&masked);
     stepped.turn_until_quiet();
     assert!(has_received(&mut peer), "the Hello is answered");
-    assert_eq!(stepped.shard.stats().links_before_login, 1);
+    assert_eq!(stepped.node.stats().links_before_login, 1);
 }
 
 #[test]
@@ -233,10 +233,10 @@ fn shutdown_ends_links_that_wait_for_a_handshake() {
     peers.iter_mut().for_each(|peer| peer.write(REQUEST));
     stepped.turn_until_quiet();
     stepped.handshakes.run_once();
-    stepped.shard.shutdown(Duration::ZERO);
+    stepped.node.shutdown(Duration::ZERO);
     stepped.turn_until_quiet();
-    assert_eq!(stepped.shard.stats().links, 0);
-    assert!(stepped.shard.shared.gate.is_empty(), "the places are free");
+    assert_eq!(stepped.node.stats().links, 0);
+    assert!(stepped.node.first().common.gate.is_empty(), "the places are free");
     stepped.handshakes.run_once();
     assert_eq!(heard(&mut peers[1..]), 0, "closed links get nothing");
 }
@@ -248,13 +248,13 @@ fn dropped_reactor_closes_links_in_handshake() {
         let mut peer = stepped.accept_with(CAPACITY, &upgraded());
         peer.write(REQUEST);
         stepped.turn_until_quiet();
-        let SteppedShard { shard, reactor, handshakes } = stepped;
+        let SteppedShard { node, reactor, handshakes } = stepped;
         if works {
             handshakes.run_once();
         }
         drop(reactor);
-        assert_eq!(shard.stats().links, 0);
-        assert!(shard.shared.gate.is_empty());
+        assert_eq!(node.stats().links, 0);
+        assert!(node.first().common.gate.is_empty());
         read_all(&mut peer);
         let mut context = Context::from_waker(Waker::noop());
         let end = peer.poll_read(&mut context, &mut [0]);

@@ -1,9 +1,35 @@
-//! Counts the frames in a stream without decoding them.
+//! Counts the frames in a stream without decoding them, and holds those that are too many at once.
+
+use bytes::Bytes;
+
+/// Bytes that were read from a link, and not yet given to the core.
+#[derive(Debug, Default)]
+pub(crate) struct Held {
+    bytes: Bytes,
+    counter: FrameCounter,
+}
+
+impl Held {
+    /// Keeps bytes, when there are none.
+    pub(super) fn put(&mut self, bytes: Bytes) {
+        self.bytes = bytes;
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Takes up to this number of frames. Returns their bytes, and the number of frames.
+    pub(super) fn take(&mut self, frames_max: usize) -> (Bytes, usize) {
+        let (bytes_len, frames) = self.counter.take(&self.bytes, frames_max);
+        (self.bytes.split_to(bytes_len), frames)
+    }
+}
 
 /// Counts frames by their lengths. The count is arbitrary for an invalid stream, which ends its
 /// link anyway.
 #[derive(Debug, Default)]
-pub(crate) struct FrameCounter {
+struct FrameCounter {
     /// Bytes of the current frame that have not arrived.
     left: u64,
     /// The bits of an incomplete length.
@@ -14,7 +40,7 @@ pub(crate) struct FrameCounter {
 impl FrameCounter {
     /// Counts from the start of `bytes` until `frames_max` frames have ended. Returns the number of
     /// bytes up to there, and the number of frames that end in them.
-    pub(crate) fn take(&mut self, bytes: &[u8], frames_max: usize) -> (usize, usize) {
+    fn take(&mut self, bytes: &[u8], frames_max: usize) -> (usize, usize) {
         let (mut taken, mut frames) = (0, 0);
         while frames < frames_max
             && let Some(rest @ [first, ..]) = bytes.get(taken..)

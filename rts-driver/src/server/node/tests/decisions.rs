@@ -211,7 +211,7 @@ fn logs_refused_logins_with_reason() {
         assert!(logged_in.ends_with(&format!("{} resumed=false {why}", app_and("alice"))));
 
         let limits = LinkLimits { links_max: 1, ..LinkLimits::default() };
-        story.stepped.shard.set_link_limits(limits);
+        story.stepped.node.set_link_limits(limits);
         let _refused = story.stepped.accept(CAPACITY);
         let line = " WARN rts::links: link refused: connection limit reached address=127.0.0.1:1 \
                     why=\"there are 1 already\"";
@@ -317,7 +317,7 @@ fn logs_joins_bans_and_slow_members() {
             story.stepped.turn_until_quiet();
             read_all(&mut alice);
             read_all(&mut bob);
-            if story.stepped.shard.stats().links == 2 {
+            if story.stepped.node.stats().links == 2 {
                 break;
             }
         }

@@ -18,6 +18,7 @@ use rts_stream::Origins;
 
 mod decisions;
 mod places;
+mod several;
 mod turns;
 
 /// Turns after which all work is done.
@@ -28,7 +29,7 @@ const CAPACITY: usize = 1_048_576;
 
 /// A shard and its reactor. The test makes every turn.
 struct SteppedShard {
-    shard: Shard<Still>,
+    node: Node<Still>,
     reactor: Pin<Box<dyn Future<Output = ()>>>,
     /// The pool of handshakes. No thread works for it; the test does.
     handshakes: Arc<HandshakePool<Still>>,
@@ -54,11 +55,11 @@ impl SteppedShard {
     }
 
     fn with(config: Config, authenticator: Arc<dyn Authenticate>) -> Self {
-        let shard = Shard::<Still>::new(Server::new(config, 1), authenticator);
-        assert!(shard.shared.claim_reactor(), "the shard is new");
-        let reactor = Reactor::new(&shard.shared);
+        let node = Node::<Still>::new(Server::new(config, 1), authenticator);
+        assert!(node.first().claim_reactor(), "the node is new");
+        let reactor = Reactor::new(node.first(), 1);
         let handshakes = reactor.handshakes();
-        Self { shard, reactor: Box::pin(reactor.run()), handshakes }
+        Self { node, reactor: Box::pin(reactor.run()), handshakes }
     }
 
     /// A shard, and the client end of a link on which alice has logged in.
@@ -84,7 +85,8 @@ impl SteppedShard {
 
     fn accept_with(&self, capacity: usize, acceptor: &Acceptor) -> Pipe {
         let (near, far) = pipe(capacity);
-        self.shard.link_accepted(near, ([127, 0, 0, 1], 1).into(), acceptor);
+        let peer = ([127, 0, 0, 1], 1).into();
+        self.node.link_accepted(near, peer, acceptor).expect("random numbers");
         far
     }
 
@@ -199,17 +201,17 @@ fn dropped_reactor_leaves_no_links() {
             }
             stepped.turn();
         }
-        let SteppedShard { shard, reactor, .. } = stepped;
+        let SteppedShard { node, reactor, .. } = stepped;
         drop(reactor);
-        assert_eq!(shard.stats().links, 0, "after {turns} turns");
+        assert_eq!(node.stats().links, 0, "after {turns} turns");
     }
 }
 
 #[test]
 fn reports_panicked_reactor_but_not_a_dropped_one() {
     for panics in [false, true] {
-        let SteppedShard { shard, reactor, .. } = SteppedShard::new();
-        let mut failed = Box::pin(shard.failed());
+        let SteppedShard { node, reactor, .. } = SteppedShard::new();
+        let mut failed = Box::pin(node.failed());
         let mut context = Context::from_waker(Waker::noop());
         assert!(failed.as_mut().poll(&mut context).is_pending());
         let ended = catch_unwind(AssertUnwindSafe(move || {
@@ -241,8 +243,8 @@ fn answers_all_queries_before_the_end_of_a_link() {
 fn next_turn_waits_for_the_end_of_one_turn() {
     let mut stepped = SteppedShard::new();
     stepped.turn_until_quiet();
-    let shard = stepped.shard.clone();
-    let mut waits = Box::pin(shard.next_turn());
+    let node = stepped.node.clone();
+    let mut waits = Box::pin(node.next_turn());
     let mut context = Context::from_waker(Waker::noop());
     assert!(waits.as_mut().poll(&mut context).is_pending());
     stepped.turn();
@@ -278,11 +280,11 @@ fn half_close_by_the_peer_ends_the_link() {
         peer.write(&questions);
         stepped.turn_until_quiet();
     }
-    assert_eq!(stepped.shard.stats().links, 1, "the link stays while its output waits");
+    assert_eq!(stepped.node.stats().links, 1, "the link stays while its output waits");
     let mut context = Context::from_waker(Waker::noop());
     assert!(peer.poll_shutdown(&mut context).is_ready());
     stepped.turn_until_quiet();
-    assert_eq!(stepped.shard.stats().links, 0);
+    assert_eq!(stepped.node.stats().links, 0);
     assert_eq!(read_all(&mut peer).len(), NARROW, "only the bytes written before the end");
     let end = peer.poll_read(&mut context, &mut [0]);
     assert!(matches!(end, Poll::Ready(Ok(0))), "{end:?}");
@@ -326,7 +328,7 @@ fn slow_reader_gets_a_megabyte_until_it_reads() {
     }
     // The pipe also holds bytes that are written already.
     assert!((CAPACITY..CAPACITY + 1_048_576).contains(&handed_over), "{handed_over} bytes");
-    assert_eq!(stepped.shard.stats().links, 2);
+    assert_eq!(stepped.node.stats().links, 2);
 
     while !read_all(&mut bob).is_empty() {
         stepped.turn_until_quiet();
@@ -348,15 +350,15 @@ impl Watch for Panics {
 #[test]
 fn panicking_command_keeps_the_output_of_others() {
     let (mut stepped, mut alice) = SteppedShard::with_user(CAPACITY);
-    let sent = stepped.shard.command(|server, now| {
+    let sent = stepped.node.commands().shard(ShardId::FIRST, |server, now| {
         let (from, to) = (UserId::new("bob"), UserId::new("alice"));
         let (from, to) = (from.expect("well formed"), to.expect("well formed"));
         server.unicast(now, &app_id(), from, &to, Payload::text("hello"))
     });
     assert!(sent.is_ok(), "{sent:?}");
-    stepped.shard.watch(Arc::new(Panics));
+    stepped.node.watch(Arc::new(Panics));
     let carol = catch_unwind(AssertUnwindSafe(|| {
-        stepped.shard.command(|server, now| {
+        stepped.node.commands().shard(ShardId::FIRST, |server, now| {
             let link = LinkId(1_000);
             server.handle_input(now, Input::Accepted(link, ResumeKey([0; 16])));
             server.handle_input(now, Input::Received(link, hello()));

@@ -6,7 +6,7 @@ use super::*;
 fn login_frees_a_place_before_login() {
     let mut stepped = SteppedShard::new();
     let limits = LinkLimits { per_network_before_login_max: 1, ..LinkLimits::default() };
-    stepped.shard.set_link_limits(limits);
+    stepped.node.set_link_limits(limits);
     let mut alice = stepped.accept(CAPACITY);
     assert!(is_closed(&mut stepped.accept(CAPACITY)), "alice has the place");
     alice.write(&[hello(), login("alice")].concat());
@@ -27,9 +27,9 @@ fn links_keep_a_shard_without_handles_alive() {
         if is_taken_in {
             stepped.turn_until_quiet();
         }
-        let SteppedShard { shard, mut reactor, handshakes: _ } = stepped;
-        let shared = Arc::downgrade(&shard.shared);
-        drop(shard);
+        let SteppedShard { node, mut reactor, handshakes: _ } = stepped;
+        let shared = Arc::downgrade(node.first());
+        drop(node);
         let mut context = Context::from_waker(Waker::noop());
         let mut turn_until_quiet =
             || (0..TURNS_MAX).any(|_| reactor.as_mut().poll(&mut context).is_ready());
@@ -47,17 +47,17 @@ fn links_keep_a_shard_without_handles_alive() {
 #[test]
 fn expected_connection_takes_no_place() {
     let mut stepped = SteppedShard::new();
-    stepped.shard.set_link_limits(LinkLimits { links_max: 1, ..LinkLimits::default() });
+    stepped.node.set_link_limits(LinkLimits { links_max: 1, ..LinkLimits::default() });
     let at = SocketAddr::from(([127, 0, 0, 1], 1));
-    let expected = stepped.shard.expect(at);
+    let expected = stepped.node.expect(at);
     assert!(is_closed(&mut stepped.accept(CAPACITY)));
-    assert!(stepped.shard.shared.gate.is_empty());
+    assert!(stepped.node.first().common.gate.is_empty());
     let mut second = stepped.accept(CAPACITY);
     stepped.turn_until_quiet();
     assert!(!is_closed(&mut second), "only one connection was expected");
     drop(expected);
     drop(second);
     stepped.turn_until_quiet();
-    drop(stepped.shard.expect(at));
+    drop(stepped.node.expect(at));
     assert!(!is_closed(&mut stepped.accept(CAPACITY)), "the expectation has ended");
 }

@@ -1,0 +1,279 @@
+//! [`Node`]: the handle with which a program serves links and commands server cores.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_lite::future::or;
+use rts_proto::server::{Command, Placement, Server, ShardId, Shards, Stats};
+use rts_proto::wire::ResumeKey;
+use rts_proto::{AppId, Instant, OnlineStatus, UserId};
+use rts_stream::Acceptor;
+
+use crate::link::Link;
+use crate::runtime::{Runtime, Stream as _};
+use crate::server::accept::accept;
+use crate::server::admission::LinkLimits;
+use crate::server::hooked_core::HookedCore;
+use crate::server::hooks::{Authenticate, NoAppServers, PostToAppServer, Watch};
+use crate::server::log::LogThrottle;
+use crate::server::mesh::Mesh;
+use crate::server::probes::ExpectedConnection;
+use crate::server::reactor::Reactor;
+use crate::server::shared::{Arriving, Common, NodeShards, Shared};
+
+/// Links that are accepted before other tasks get their turn. A flood of connections must not delay
+/// messages.
+const ACCEPTED_AT_ONCE: usize = 8;
+
+/// Server cores with their links: the shards of a node. Clones are cheap. Open links keep it alive;
+/// [`shutdown`](Self::shutdown) ends them.
+///
+/// The only shard of a node runs in a task of the present runtime. Several shards have a thread
+/// each. A link begins at the shard with the fewest links before login, and moves once, with its
+/// login, to the shard of its user.
+pub struct Node<R: Runtime> {
+    inner: Arc<Inner<R>>,
+}
+
+struct Inner<R: Runtime> {
+    /// In the order of their placement.
+    shards: NodeShards<R>,
+    /// Held by [`Commands`].
+    commands: Mutex<()>,
+}
+
+impl<R: Runtime> Node<R> {
+    /// Creates a node of one shard, without links. It knows no app server, so clients cannot send
+    /// to one.
+    #[must_use]
+    pub fn new(server: Server, authenticator: Arc<dyn Authenticate>) -> Self {
+        Self::with_poster(vec![server], authenticator, Arc::new(NoAppServers))
+    }
+
+    /// Creates a node without links. `poster` posts clients' messages to their app servers.
+    ///
+    /// # Panics
+    ///
+    /// If the placements of the cores are not those of all shards of a node, in their order.
+    #[must_use]
+    pub fn with_poster(
+        servers: Vec<Server>,
+        authenticator: Arc<dyn Authenticate>,
+        poster: Arc<dyn PostToAppServer>,
+    ) -> Self {
+        let count = servers.len();
+        let is_complete = servers.iter().enumerate().all(|(number, server)| {
+            let placement = server.placement();
+            placement.own().number() == number && placement.count() == count
+        });
+        assert!(count > 0 && is_complete, "the cores are not all shards of one node");
+        let common = Common::new();
+        let shard = |server| {
+            let core = HookedCore::new(server, Arc::clone(&authenticator), Arc::clone(&poster));
+            Arc::new(Shared::new(core, common.clone()))
+        };
+        let shards: Arc<Vec<_>> = Arc::new(servers.into_iter().map(shard).collect());
+        let ready: Vec<_> = shards.iter().map(|shard| Arc::clone(&shard.ready)).collect();
+        let mesh = (count > 1).then(|| Arc::new(Mesh::new(&ready)));
+        for shard in shards.iter() {
+            shard.join_node(&shards, mesh.clone());
+        }
+        Self { inner: Arc::new(Inner { shards, commands: Mutex::default() }) }
+    }
+
+    /// From now on, `watcher` gets the reports of the apps that the cores' configuration names.
+    pub fn watch(&self, watcher: Arc<dyn Watch>) {
+        let watchers = std::iter::repeat_n(watcher, self.inner.shards.len());
+        for (shard, watcher) in self.inner.shards.iter().zip(watchers) {
+            shard.lock().core.watch(watcher);
+        }
+    }
+
+    /// Sets the limits for new links. Links beyond the limits are closed as soon as they are
+    /// accepted. Open links stay.
+    pub fn set_link_limits(&self, limits: LinkLimits) {
+        let shards = u32::try_from(self.inner.shards.len()).unwrap_or(u32::MAX);
+        let per_shard = limits.handshakes_per_second.div_ceil(shards);
+        let first = self.first();
+        first.common.handshakes_per_second.store(per_shard, Ordering::Relaxed);
+        first.common.gate.set_limits(limits);
+    }
+
+    /// Accepts links with the layers of `acceptor`, and serves them until
+    /// [`shutdown`](Self::shutdown) and until all are closed. Dropping the future stops accepting.
+    /// Open links continue. Several listeners, of all kinds, may run at a time.
+    ///
+    /// Handshakes of TLS and WebSocket are part of a link. The core's login deadline and its bound
+    /// on links before login include them.
+    ///
+    /// # Errors
+    ///
+    /// The system cannot start a thread for each shard.
+    pub async fn serve(&self, listener: R::Listener, acceptor: Acceptor) -> io::Result<()> {
+        self.start_reactors()?;
+        or(self.first().shut_down(), self.accept_all(&listener, &acceptor)).await;
+        drop(listener);
+        self.closed().await;
+        Ok(())
+    }
+
+    /// Closes all links, and makes [`serve`](Self::serve) return. Each link is asked to reconnect
+    /// after its own random time between zero and `retry_after_max`. Each has one second to write
+    /// its remaining bytes.
+    pub fn shutdown(&self, retry_after_max: Duration) {
+        for shard in self.inner.shards.iter() {
+            shard.set_shut_down();
+        }
+        self.commands().command(Command::Shutdown { retry_after_max });
+    }
+
+    /// Waits until no link is left. Cancel safe. Without a [`shutdown`](Self::shutdown), new links
+    /// may arrive.
+    pub async fn closed(&self) {
+        self.first().common.gate.emptied().await;
+    }
+
+    /// Ready when a reactor has ended by a panic, which is a bug. Its links are gone. If it is the
+    /// only one, the next accepted link starts a new reactor. A server that prefers to exit learns
+    /// of the panic here. Cancel safe.
+    pub async fn failed(&self) {
+        Shared::any_failed(&self.inner.shards).await;
+    }
+
+    /// Waits until each reactor has made a turn, which shows that messages are carried. This serves
+    /// as a check whether a reactor hangs. Without a [`serve`](Self::serve) there is no reactor.
+    /// Cancel safe.
+    pub async fn next_turn(&self) {
+        for shard in self.inner.shards.iter() {
+            let turn = shard.probes.next_turn();
+            shard.ready.notify();
+            turn.await;
+        }
+    }
+
+    /// Expects a connection from this address. The next one is closed as soon as it is accepted,
+    /// and counts for no limit. So a program can connect to its own listeners to check whether they
+    /// accept.
+    pub fn expect(&self, from: SocketAddr) -> ExpectedConnection {
+        self.first().probes.expect(from)
+    }
+
+    /// The present counts. Walks over all sessions and rooms.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.commands().stats()
+    }
+
+    /// Whether a user can be reached.
+    #[must_use]
+    pub fn online_status(&self, app_id: &AppId, uid: &UserId) -> OnlineStatus {
+        self.commands().online_status(app_id, uid)
+    }
+
+    /// For commands of apps' back ends and questions about the node. The effects of a command are
+    /// complete when it returns. Others that ask for this wait while it is held.
+    #[must_use]
+    pub fn commands(&self) -> Commands<'_, R> {
+        // No code under this lock leaves anything half done.
+        let guard = self.inner.commands.lock().unwrap_or_else(PoisonError::into_inner);
+        Commands { shards: &self.inner.shards, _guard: guard }
+    }
+
+    fn first(&self) -> &Arc<Shared<R>> {
+        &self.inner.shards[0]
+    }
+
+    async fn accept_all(&self, listener: &R::Listener, acceptor: &Acceptor) {
+        let mut throttle = LogThrottle::default();
+        loop {
+            for _ in 0..ACCEPTED_AT_ONCE {
+                let (stream, peer) = accept::<R>(listener, &mut throttle).await;
+                if let Err(error) = self.link_accepted(stream, peer, acceptor) {
+                    tracing::error!(%error, "an accepted link is dropped");
+                }
+            }
+            R::yield_now().await;
+        }
+    }
+
+    fn link_accepted(
+        &self,
+        stream: R::Stream,
+        peer: SocketAddr,
+        acceptor: &Acceptor,
+    ) -> io::Result<()> {
+        if self.first().probes.take_expected(peer) {
+            return Ok(());
+        }
+        let mut key = [0; 16];
+        getrandom::fill(&mut key).map_err(|_| io::Error::other("no random numbers"))?;
+        let shards = &self.inner.shards;
+        let shard = shards.iter().min_by_key(|shard| shard.openings.len()).expect("one at least");
+        let gate = &shard.common.gate;
+        let Some(guard) = gate.admit(peer, stream.descriptor()) else { return Ok(()) };
+        let link = Link::new(stream, acceptor.layers());
+        let link = match shards.len() {
+            1 => Arriving::Here(link),
+            _ => Arriving::Detached(link.try_map(R::detach)?),
+        };
+        shard.add_accepted(ResumeKey(key), peer, link, guard);
+        // The runtime of the previous reactor may have ended, and this may be another runtime.
+        self.start_reactors()
+    }
+
+    fn start_reactors(&self) -> io::Result<()> {
+        for (number, shard) in self.inner.shards.iter().enumerate() {
+            if !shard.claim_reactor() {
+                continue;
+            }
+            let reactor = Reactor::new(shard, self.inner.shards.len());
+            match self.inner.shards.len() {
+                1 => R::spawn(reactor.run()),
+                _ => R::start_task_thread(&format!("rts-shard-{number}"), reactor.run())?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The shards of a [`Node`], for commands and questions.
+pub struct Commands<'a, R: Runtime> {
+    shards: &'a [Arc<Shared<R>>],
+    _guard: MutexGuard<'a, ()>,
+}
+
+impl<R: Runtime> Shards for Commands<'_, R> {
+    fn placement(&self) -> Placement {
+        self.shards[0].lock().core.server.placement()
+    }
+
+    /// `call` runs under the shard's lock: it must be quick, and must not block or call the node.
+    fn shard<T>(&mut self, shard: ShardId, call: impl FnOnce(&mut Server, Instant) -> T) -> T {
+        self.shards[shard.number()].command(call)
+    }
+}
+
+impl<R: Runtime> Clone for Node<R> {
+    fn clone(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner) }
+    }
+}
+
+impl<R: Runtime> fmt::Debug for Node<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node").field("shards", &self.inner.shards.len()).finish_non_exhaustive()
+    }
+}
+
+impl<R: Runtime> fmt::Debug for Commands<'_, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Commands").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;
