@@ -5,6 +5,7 @@ use rts_proto::client::{self, Event, RoomEvent};
 use rts_proto::server;
 use sha2::{Digest as _, Sha256};
 
+use crate::record::scrubbed;
 use crate::scrub::Scrubber;
 
 /// Outputs and returned values are counted separately, because the driver decides how far outputs
@@ -87,6 +88,19 @@ impl Digest {
             server::Output::AbandonPost(call) => put(out, 9, &[&call.0.to_le_bytes()]),
             server::Output::Report(app_id, report) => {
                 put(out, 10, &[app_id.as_str().as_bytes(), format!("{report:?}").as_bytes()]);
+            }
+            server::Output::HandOver(link, shard, opened) => {
+                scrubber.forget(*link);
+                let key = scrubber.key(&opened.key);
+                let deadline = opened.login_deadline.as_micros().to_le_bytes();
+                let bytes = scrubber.frames(&opened.bytes);
+                let to = [shard.number() as u8];
+                put(out, 11, &[&link.0.to_le_bytes(), &to, &key, &deadline, &bytes]);
+            }
+            server::Output::Peer(shard, entries) => {
+                let entries = postcard::to_stdvec(&scrubbed(entries, scrubber));
+                let entries = entries.expect("memory takes all");
+                put(out, 12, &[&[shard.number() as u8], &entries]);
             }
             // Notices are for people, and a replayed core makes none.
             server::Output::Notice(_) => {}

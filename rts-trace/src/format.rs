@@ -1,9 +1,10 @@
-//! The format of the file: a magic and a version, then records. A length precedes each record, and
-//! a checksum follows it.
+//! The format of the file: a magic and a version, then records. A record is one part or several. A
+//! length precedes each part, and a checksum follows it.
 //!
 //! ```text
 //! head:          "RTSTRACE"  u16 version
-//! each record:   u24 length  u8 its check  record (postcard)  u32 CRC-32
+//! each part:     u24 length  u8 its check  bytes  u32 CRC-32
+//! each record:   parts of the greatest length, and a shorter one; their bytes are postcard
 //! ```
 //!
 //! All numbers are little-endian. Files are only appended to. A crash of the process may tear the
@@ -31,14 +32,15 @@ const MAGIC: [u8; 8] = *b"RTSTRACE";
 /// The magic and the version.
 pub(crate) const HEAD_BYTES: usize = MAGIC.len() + 2;
 /// Grows with each change of the bytes; see above.
-pub(crate) const VERSION: u16 = 3;
-/// The length of a record with its check, before the record.
+pub(crate) const VERSION: u16 = 4;
+/// The length of a part with its check, before the part.
 const LENGTH_BYTES: usize = 4;
-/// The checksum, after the record.
+/// The checksum, after the part.
 const SUM_BYTES: usize = 4;
 const AROUND_BYTES: usize = LENGTH_BYTES + SUM_BYTES;
-/// Longest record in bytes; its length has three bytes.
-const RECORD_BYTES_MAX: usize = (1 << 24) - 1;
+/// Longest part in bytes; its length has three bytes. What a shard tells another in a burst may be
+/// longer.
+const PART_BYTES_MAX: usize = (1 << 24) - 1;
 /// The check of a length. With it, zeros are not a valid length.
 const LENGTH_CHECK: u8 = 0xA5;
 /// Longest version of RTS that an error names, in bytes.
@@ -84,6 +86,9 @@ pub enum TraceError {
         /// The reason.
         what: String,
     },
+    /// It was to be read together with another trace.
+    #[error("this trace and one before it are not of two shards of one node")]
+    OtherNode,
 }
 
 fn recorder_in_words(recorded_by: Option<&str>) -> String {
@@ -106,15 +111,23 @@ pub(crate) fn is_recording(begin: &[u8]) -> bool {
 /// The bytes of a record in the file. They are written at once, so a crash tears at most this
 /// record.
 pub(crate) fn encode_record(record: &Record) -> io::Result<Vec<u8>> {
-    let body = postcard::to_stdvec(record).map_err(io::Error::other)?;
-    if body.len() > RECORD_BYTES_MAX {
-        return Err(io::Error::other("a record that is too long"));
+    let record = postcard::to_stdvec(record).map_err(io::Error::other)?;
+    Ok(in_parts(&record))
+}
+
+fn in_parts(record: &[u8]) -> Vec<u8> {
+    let mut whole = Vec::with_capacity(record.len() + AROUND_BYTES);
+    let mut rest = record;
+    loop {
+        let (part, behind) = rest.split_at(rest.len().min(PART_BYTES_MAX));
+        whole.extend_from_slice(&length(part.len()));
+        whole.extend_from_slice(part);
+        whole.extend_from_slice(&crc32fast::hash(part).to_le_bytes());
+        if part.len() < PART_BYTES_MAX {
+            return whole;
+        }
+        rest = behind;
     }
-    let mut whole = Vec::with_capacity(body.len() + AROUND_BYTES);
-    whole.extend_from_slice(&length(body.len()));
-    whole.extend_from_slice(&body);
-    whole.extend_from_slice(&crc32fast::hash(&body).to_le_bytes());
-    Ok(whole)
 }
 
 /// A length with its check. A damaged length must not look like a torn record.
@@ -126,6 +139,7 @@ fn length(len: usize) -> [u8; LENGTH_BYTES] {
 /// Reads records one after the other.
 pub(crate) struct Reader<R> {
     input: R,
+    /// Where the next record begins.
     offset: u64,
     records: u64,
     torn_bytes: usize,
@@ -150,7 +164,7 @@ impl<R: Read> Reader<R> {
     /// The version of RTS that recorded a file of any format version. An error shows it on a
     /// terminal, so it must look like a version.
     fn recorded_by(&mut self) -> Option<String> {
-        let record = self.next_bytes().ok()??;
+        let (record, _) = self.next_bytes().ok()??;
         let ((0, version), _) = postcard::take_from_bytes::<(u32, &str)>(&record).ok()? else {
             return None;
         };
@@ -161,17 +175,33 @@ impl<R: Read> Reader<R> {
 
     /// The next record with its number; `None` at the end, or where the last one is torn.
     pub(crate) fn next(&mut self) -> Result<Option<(u64, Record)>, TraceError> {
-        let Some(bytes) = self.next_bytes()? else { return Ok(None) };
+        let Some((bytes, in_file)) = self.next_bytes()? else { return Ok(None) };
         let record = postcard::from_bytes(&bytes)
             .map_err(|_| self.damaged("its fields are not those of a record"))?;
         let number = self.records;
         self.records += 1;
-        self.offset += (bytes.len() + AROUND_BYTES) as u64;
+        self.offset += in_file as u64;
         Ok(Some((number, record)))
     }
 
-    /// The bytes of the next record.
-    fn next_bytes(&mut self) -> Result<Option<Vec<u8>>, TraceError> {
+    /// The bytes of the next record, and how many it has in the file.
+    fn next_bytes(&mut self) -> Result<Option<(Vec<u8>, usize)>, TraceError> {
+        let (mut record, mut in_file) = (Vec::new(), 0);
+        loop {
+            let Some(mut part) = self.next_part()? else {
+                self.torn_bytes += in_file;
+                return Ok(None);
+            };
+            in_file += part.len() + AROUND_BYTES;
+            let is_last = part.len() < PART_BYTES_MAX;
+            record.append(&mut part);
+            if is_last {
+                return Ok(Some((record, in_file)));
+            }
+        }
+    }
+
+    fn next_part(&mut self) -> Result<Option<Vec<u8>>, TraceError> {
         let mut len = [0; LENGTH_BYTES];
         let got = fill(&mut self.input, &mut len)?;
         if got < len.len() {
@@ -217,4 +247,49 @@ fn fill(input: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
         }
     }
     Ok(got)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A trace of a long record, and one of two bytes.
+    fn trace(long_bytes: usize) -> Vec<u8> {
+        let mut trace = Vec::new();
+        write_head(&mut trace).expect("memory takes all");
+        trace.extend(in_parts(&vec![7; long_bytes]));
+        trace.extend(in_parts(&[1, 2]));
+        trace
+    }
+
+    #[test]
+    fn record_longer_than_a_part_is_read_back() {
+        for (bytes, parts) in [
+            (PART_BYTES_MAX - 1, 1),
+            (PART_BYTES_MAX, 2),
+            (PART_BYTES_MAX + 1, 2),
+            (2 * PART_BYTES_MAX, 3),
+        ] {
+            let trace = trace(bytes);
+            let mut reader = Reader::new(trace.as_slice()).expect("a head");
+            let (record, in_file) = reader.next_bytes().expect("not damaged").expect("a record");
+            assert!(record == vec![7; bytes], "{bytes} bytes");
+            assert_eq!(in_file, bytes + parts * AROUND_BYTES);
+            let second = reader.next_bytes().expect("not damaged");
+            assert_eq!(second, Some((vec![1, 2], 2 + AROUND_BYTES)));
+            assert_eq!(reader.next_bytes().expect("not damaged"), None);
+            assert_eq!(reader.torn_bytes(), 0);
+        }
+    }
+
+    #[test]
+    fn record_that_is_torn_in_or_between_its_parts_is_left_out() {
+        let trace = trace(PART_BYTES_MAX + 100);
+        let first_part = PART_BYTES_MAX + AROUND_BYTES;
+        for torn_bytes in [1, first_part - 1, first_part, first_part + 1, first_part + 50] {
+            let mut reader = Reader::new(&trace[..HEAD_BYTES + torn_bytes]).expect("a head");
+            assert_eq!(reader.next_bytes().expect("not damaged"), None);
+            assert_eq!(reader.torn_bytes(), torn_bytes);
+        }
+    }
 }

@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
-use rts_proto::wire::{Frame, LoginAnswer};
+use bytes::Bytes;
+use rts_proto::limits::FRAME_BYTES_MAX;
+use rts_proto::server::{Entry, Outcome, SessionNumber, ShardId};
+use rts_proto::wire::{Decoder, Frame, LoginAnswer};
 use rts_proto::{Instant, LinkId, MessageId, SendCode};
 
 /// The direction of bytes on a link.
@@ -12,6 +15,24 @@ use rts_proto::{Instant, LinkId, MessageId, SendCode};
 pub(crate) enum Direction {
     In,
     Out,
+}
+
+/// A link of one shard. A link that is handed over is another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Link {
+    /// The shard, if its node has several.
+    pub(crate) shard: Option<ShardId>,
+    pub(crate) id: LinkId,
+}
+
+impl fmt::Display for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "link {}", self.id)?;
+        match self.shard {
+            Some(shard) => write!(f, " of shard {}", shard.number()),
+            None => Ok(()),
+        }
+    }
 }
 
 /// One message, from its call to its result.
@@ -33,7 +54,9 @@ pub struct Story {
     /// acknowledged.
     number: Option<u64>,
     /// The link over which it was last sent.
-    link: Option<LinkId>,
+    link: Option<Link>,
+    /// It came from a shard whose trace is not read. Its result goes there.
+    is_foreign: bool,
 }
 
 /// "message 17 to bob: sent, link lost before ack, resumed, sent again, delivered, result 0 after
@@ -63,7 +86,17 @@ impl fmt::Display for Story {
 
 impl Story {
     fn new(id: MessageId, from: Option<String>, to: String, at: Instant) -> Self {
-        Self { id, from, to, at, steps: Vec::new(), result: None, number: None, link: None }
+        Self {
+            id,
+            from,
+            to,
+            at,
+            steps: Vec::new(),
+            result: None,
+            number: None,
+            link: None,
+            is_foreign: false,
+        }
     }
 
     fn step(&mut self, at: Instant, what: &str) {
@@ -81,11 +114,13 @@ pub(crate) struct Messages {
     by_key: BTreeMap<Key, usize>,
     /// Stories without a result.
     open: BTreeSet<usize>,
-    links: BTreeMap<LinkId, Link>,
+    links: BTreeMap<Link, Stream>,
+    /// The users of sessions.
+    sessions: BTreeMap<u64, String>,
 }
 
 #[derive(Default)]
-struct Link {
+struct Stream {
     /// The user of a server's link.
     uid: Option<String>,
     /// The number of sequenced frames that this engine has sent in this link's session.
@@ -121,7 +156,7 @@ impl Messages {
         }
     }
 
-    pub(crate) fn frame(&mut self, at: Instant, id: LinkId, direction: Direction, frame: &Frame) {
+    pub(crate) fn frame(&mut self, at: Instant, id: Link, direction: Direction, frame: &Frame) {
         let is_sequenced = frame.is_sequenced();
         let link = self.links.entry(id).or_default();
         if direction == Direction::Out && is_sequenced {
@@ -148,8 +183,13 @@ impl Messages {
                 if let Some(from) = link.uid.clone() {
                     let to = String::from_utf8_lossy(to).into_owned();
                     let mut story = Story::new(*message, Some(from), to, at);
-                    story.step(at, &format!("arrived on link {id}"));
+                    story.step(at, &format!("arrived on {id}"));
                     self.begin(story);
+                }
+            }
+            (Direction::Out, Frame::LoginAnswer(LoginAnswer::Accepted(accepted))) => {
+                if let Some(uid) = &link.uid {
+                    self.sessions.insert(accepted.session, uid.clone());
                 }
             }
             (Direction::Out, Frame::SendResults { code, ids }) => {
@@ -162,7 +202,67 @@ impl Messages {
         }
     }
 
-    fn went_out(&mut self, at: Instant, link: LinkId, id: MessageId, number: Option<u64>) {
+    /// A shard tells another one this.
+    pub(crate) fn told(&mut self, at: Instant, to: ShardId, entry: &Entry) {
+        if let Entry::Deliver { session, id, .. } = entry {
+            if let Some(index) = self.open_story(*session, *id) {
+                self.stories[index].step(at, &format!("given to shard {}", to.number()));
+            }
+            return;
+        }
+        for (session, id, code) in results(entry) {
+            if let Some(index) = self.open_story(session, id)
+                && self.stories[index].is_foreign
+            {
+                self.stories[index].result = Some((at, code));
+                self.open.remove(&index);
+            }
+        }
+    }
+
+    /// A shard was told this by another one.
+    pub(crate) fn heard(&mut self, at: Instant, from: ShardId, entry: &Entry) {
+        if let Entry::Deliver { session, id, to, frame, .. } = entry {
+            match self.open_story(*session, *id) {
+                Some(index) => self.stories[index].step(at, "arrived there"),
+                None => self.begin_foreign(at, from, *session, *id, to.as_str(), frame),
+            }
+            return;
+        }
+        for (session, id, _) in results(entry) {
+            if let Some(index) = self.open_story(session, id) {
+                self.stories[index].step(at, &format!("answered by shard {}", from.number()));
+            }
+        }
+    }
+
+    fn begin_foreign(
+        &mut self,
+        at: Instant,
+        shard: ShardId,
+        session: SessionNumber,
+        id: MessageId,
+        to: &str,
+        frame: &Bytes,
+    ) {
+        let mut decoder = Decoder::new();
+        decoder.push(frame.clone());
+        let Ok(Some(Frame::Delivery { from, .. })) = decoder.next(FRAME_BYTES_MAX) else { return };
+        self.sessions.insert(session.number(), from.to_string());
+        let mut story = Story::new(id, Some(from.to_string()), to.to_owned(), at);
+        story.is_foreign = true;
+        story.step(at, &format!("came from shard {}", shard.number()));
+        self.begin(story);
+    }
+
+    /// The story of a message of this session that has no result.
+    fn open_story(&self, session: SessionNumber, id: MessageId) -> Option<usize> {
+        let from = self.sessions.get(&session.number())?;
+        let index = self.by_key.get(&(Some(from.clone()), id))?;
+        self.open.contains(index).then_some(*index)
+    }
+
+    fn went_out(&mut self, at: Instant, link: Link, id: MessageId, number: Option<u64>) {
         let Some(index) = self.by_key.get(&(None, id)) else { return };
         let story = &mut self.stories[*index];
         story.step(at, if story.link.is_some() { "sent again" } else { "sent" });
@@ -190,7 +290,7 @@ impl Messages {
         }
     }
 
-    pub(crate) fn link_ended(&mut self, at: Instant, link: LinkId) {
+    pub(crate) fn link_ended(&mut self, at: Instant, link: Link) {
         self.links.remove(&link);
         for index in &self.open {
             let story = &mut self.stories[*index];
@@ -200,6 +300,21 @@ impl Messages {
                 story.step(at, "link lost before the result");
             }
         }
+    }
+}
+
+/// The results of messages in an entry.
+fn results(entry: &Entry) -> Vec<(SessionNumber, MessageId, SendCode)> {
+    match entry {
+        Entry::Outcomes(outcomes) => outcomes
+            .iter()
+            .filter_map(|(session, outcome)| match outcome {
+                Outcome::Send(code, id) => Some((*session, *id, *code)),
+                Outcome::Broadcast(..) => None,
+            })
+            .collect(),
+        Entry::NotDelivered { session, id, code, .. } => vec![(*session, *id, *code)],
+        _ => Vec::new(),
     }
 }
 

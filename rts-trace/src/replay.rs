@@ -2,14 +2,15 @@
 
 use std::collections::VecDeque;
 use std::io::Read;
+use std::time::Duration;
 
 use rts_proto::client::{self, Client, Returned};
-use rts_proto::server::{self, Server};
+use rts_proto::server::{self, Placement, Server, ShardId};
 use rts_proto::{AppId, Instant, MessageId, Payload};
 
 use crate::digest::Digest;
 use crate::format::{Reader, TraceError};
-use crate::record::{ClientCall, CoreConfig, Record, ServerCall, Start, client_config};
+use crate::record::{ClientCall, CoreConfig, Record, Start, client_config};
 use crate::scrub::Scrubber;
 
 /// Outputs that no correct drain exceeds.
@@ -28,6 +29,16 @@ pub struct Recording {
     pub unix_micros: u64,
     /// The app of an engine; `None` for a server.
     pub app_id: Option<AppId>,
+    /// Which shard of its node a server is; `None` for an engine.
+    pub placement: Option<Placement>,
+}
+
+impl Recording {
+    /// The shard, if its node has several.
+    pub(crate) fn shard(&self) -> Option<ShardId> {
+        let placement = self.placement.filter(|placement| placement.count() > 1);
+        placement.map(|placement| placement.own())
+    }
 }
 
 /// The result of a replay.
@@ -40,7 +51,7 @@ pub struct Replayed {
     /// The number of comparisons of outputs.
     pub compared: u64,
     /// The time from the first moment to the last.
-    pub span: std::time::Duration,
+    pub span: Duration,
     /// The first difference from the recorded outputs.
     pub difference: Option<Difference>,
     /// Bytes of a torn last record, which was left out.
@@ -86,60 +97,114 @@ enum Core {
 ///
 /// The trace cannot be read, or is damaged before its end.
 pub fn replay(input: impl Read, observer: &mut dyn Observer) -> Result<Replayed, TraceError> {
-    let mut reader = Reader::new(input)?;
-    let Some((_, Record::Start(start))) = reader.next()? else {
-        return Err(TraceError::Misplaced { record: 0, what: "no beginning".into() });
-    };
-    let (mut core, recording) = begin(&start)?;
-    let mut replayed = Replayed {
-        recording,
-        steps: 0,
-        compared: 0,
-        span: std::time::Duration::ZERO,
-        difference: None,
-        torn_bytes: 0,
-    };
-    let mut digest = Digest::default();
-    let mut now = Instant::ORIGIN;
-    let mut since = VecDeque::new();
-    while let Some((number, record)) = reader.next()? {
-        if let Record::Drained { digest: recorded } = record {
-            drain(&mut core, &mut digest, now, observer)
-                .map_err(|what| TraceError::Misplaced { record: number, what })?;
-            if replayed.difference.is_none() {
-                replayed.compared += 1;
-                if digest.value() != recorded {
-                    let since = std::mem::take(&mut since).into();
-                    replayed.difference = Some(Difference { record: number, at: now, since });
-                }
-            }
-            since.clear();
-            continue;
-        }
-        if since.len() == SINCE_MAX {
-            since.pop_front();
-        }
-        since.push_back(shortened(&record));
-        now = step(&mut core, now, record, &mut digest, observer)
-            .map_err(|what| TraceError::Misplaced { record: number, what })?;
-        replayed.steps += 1;
+    let mut replay = Replay::begin(input)?;
+    while replay.next().is_some() {
+        replay.step(observer)?;
     }
-    replayed.span = now.since(Instant::ORIGIN);
-    replayed.torn_bytes = reader.torn_bytes();
-    Ok(replayed)
+    Ok(replay.end())
+}
+
+/// A replay in progress.
+pub(crate) struct Replay<R> {
+    reader: Reader<R>,
+    core: Core,
+    digest: Digest,
+    now: Instant,
+    /// The next record with its number.
+    next: Option<(u64, Record)>,
+    /// Inputs and calls since the previous comparison.
+    since: VecDeque<String>,
+    replayed: Replayed,
+}
+
+impl<R: Read> Replay<R> {
+    pub(crate) fn begin(input: R) -> Result<Self, TraceError> {
+        let mut reader = Reader::new(input)?;
+        let Some((_, Record::Start(start))) = reader.next()? else {
+            return Err(TraceError::Misplaced { record: 0, what: "no beginning".into() });
+        };
+        let (core, recording) = begin(&start)?;
+        let next = reader.next()?;
+        Ok(Self {
+            reader,
+            core,
+            digest: Digest::default(),
+            now: Instant::ORIGIN,
+            next,
+            since: VecDeque::new(),
+            replayed: Replayed {
+                recording,
+                steps: 0,
+                compared: 0,
+                span: Duration::ZERO,
+                difference: None,
+                torn_bytes: 0,
+            },
+        })
+    }
+
+    pub(crate) fn recording(&self) -> &Recording {
+        &self.replayed.recording
+    }
+
+    /// The next record and its time.
+    pub(crate) fn next(&self) -> Option<(Instant, &Record)> {
+        let (_, record) = self.next.as_ref()?;
+        Some((self.now + Duration::from_micros(record.after_micros()), record))
+    }
+
+    /// Takes the next record, if there is one.
+    pub(crate) fn step(&mut self, observer: &mut dyn Observer) -> Result<(), TraceError> {
+        let Some((number, record)) = self.next.take() else { return Ok(()) };
+        let misplaced = |what| TraceError::Misplaced { record: number, what };
+        if let Record::Drained { digest } = record {
+            drain(&mut self.core, &mut self.digest, self.now, observer).map_err(misplaced)?;
+            self.compare(number, digest);
+        } else {
+            if self.since.len() == SINCE_MAX {
+                self.since.pop_front();
+            }
+            self.since.push_back(shortened(&record));
+            self.now = self.now + Duration::from_micros(record.after_micros());
+            step(&mut self.core, self.now, record, &mut self.digest, observer)
+                .map_err(misplaced)?;
+            self.replayed.steps += 1;
+        }
+        self.next = self.reader.next()?;
+        Ok(())
+    }
+
+    fn compare(&mut self, record: u64, recorded: u64) {
+        let since = std::mem::take(&mut self.since);
+        if self.replayed.difference.is_some() {
+            return;
+        }
+        self.replayed.compared += 1;
+        if self.digest.value() != recorded {
+            let difference = Difference { record, at: self.now, since: since.into() };
+            self.replayed.difference = Some(difference);
+        }
+    }
+
+    /// The result, after the last step.
+    pub(crate) fn end(self) -> Replayed {
+        let span = self.now.since(Instant::ORIGIN);
+        Replayed { span, torn_bytes: self.reader.torn_bytes(), ..self.replayed }
+    }
 }
 
 fn begin(start: &Start) -> Result<(Core, Recording), TraceError> {
     let bad = || TraceError::Misplaced { record: 0, what: "a bad configuration".into() };
-    let (core, app_id) = match &start.core {
+    let (core, app_id, placement) = match &start.core {
         CoreConfig::Client { app_id, parameters } => {
             let config = client_config(app_id, parameters).ok_or_else(bad)?;
             let app_id = config.app_id.clone();
-            (Core::Client(Box::new(Client::new(config, start.seed))), Some(app_id))
+            (Core::Client(Box::new(Client::new(config, start.seed))), Some(app_id), None)
         }
         CoreConfig::Server(config) => {
             let config = config.config().ok_or_else(bad)?;
-            (Core::Server(Box::new(Server::new(config, start.seed))), None)
+            let placement = Some(config.placement);
+            (Core::Server(Box::new(Server::new(config, start.seed))), None, placement)
         }
     };
     let recording = Recording {
@@ -147,61 +212,54 @@ fn begin(start: &Start) -> Result<(Core, Recording), TraceError> {
         scrubbed: start.scrubbed,
         unix_micros: start.unix_micros,
         app_id,
+        placement,
     };
     Ok((core, recording))
 }
 
 fn step(
     core: &mut Core,
-    before: Instant,
+    now: Instant,
     record: Record,
     digest: &mut Digest,
     observer: &mut dyn Observer,
-) -> Result<Instant, String> {
-    let at = |after_micros| Instant::from_micros(before.as_micros().saturating_add(after_micros));
+) -> Result<(), String> {
     match (core, record) {
-        (Core::Client(core), Record::ClientInput { after_micros, input }) => {
-            let now = at(after_micros);
+        (Core::Client(core), Record::ClientInput { input, .. }) => {
             let input = client::Input::from(input);
             observer.client_input(now, &input);
             core.handle_input(now, input);
-            Ok(now)
         }
-        (Core::Client(core), Record::ClientCall { after_micros, call }) => {
-            let now = at(after_micros);
+        (Core::Client(core), Record::ClientCall { call, .. }) => {
             let payload = call.payload().unwrap_or_else(|| Payload::binary(Vec::new()));
             let returned = core.call(now, call.call(&payload));
             let shown = format!("{returned:?}");
-            observer.client_called(now, &in_words(&call), &shown);
+            observer.client_called(now, &call.in_words(), &shown);
             if let (ClientCall::SendMessage { uid, .. }, Returned::Send(Ok(id))) = (&call, returned)
             {
                 observer.client_sent(now, id, uid);
             }
             digest.returned(&shown);
-            Ok(now)
         }
-        (Core::Server(core), Record::ServerInput { after_micros, input }) => {
-            let now = at(after_micros);
+        (Core::Server(core), Record::ServerInput { input, .. }) => {
             let input = server::Input::from(input);
             observer.server_input(now, &input);
             core.handle_input(now, input);
-            Ok(now)
         }
-        (Core::Server(core), Record::ServerCall { after_micros, call }) => {
-            let now = at(after_micros);
-            let said = command_in_words(&call);
+        (Core::Server(core), Record::ServerCall { call, .. }) => {
+            let said = call.in_words();
             let returned = call
                 .with_command(|command| format!("{:?}", core.command(now, command)))
                 .map_err(|error| error.to_string())?;
             observer.server_called(now, &said, &returned);
             digest.returned(&returned);
-            Ok(now)
         }
-        (_, Record::Start(_)) => Err("a second beginning".into()),
-        (_, Record::Drained { .. }) => Err("a digest".into()),
-        (Core::Client(_), _) => Err("of a server, in the trace of an engine".into()),
-        (Core::Server(_), _) => Err("of an engine, in the trace of a server".into()),
+        (_, Record::Start(_)) => return Err("a second beginning".into()),
+        (_, Record::Drained { .. }) => return Err("a digest".into()),
+        (Core::Client(_), _) => return Err("of a server, in the trace of an engine".into()),
+        (Core::Server(_), _) => return Err("of an engine, in the trace of a server".into()),
     }
+    Ok(())
 }
 
 fn drain(
@@ -234,82 +292,11 @@ fn drain(
     Err("a drain without an end".into())
 }
 
-/// A call, without its payload.
-fn in_words(call: &ClientCall) -> String {
-    match call {
-        ClientCall::Login { uid, .. } => format!("login as {uid}"),
-        ClientCall::Logout => "logout".into(),
-        ClientCall::UpdateLoginToken { .. } => "updateLoginToken".into(),
-        ClientCall::GetPeerOnlineStatus { uid } => format!("getPeerOnlineStatus of {uid}"),
-        ClientCall::SendMessage { uid, content, config } => {
-            let kind = match config {
-                0 => "reliable",
-                _ => "unreliable",
-            };
-            format!("sendMessage to {uid}, {kind}, {}", content.size())
-        }
-        ClientCall::CreateRoom { room } => format!("createRoom {room}"),
-        ClientCall::SetBusinessId { id } => format!("setBusinessId {id}"),
-        ClientCall::SetRuntimeParameters { json } => format!("setRuntimeParameters {json}"),
-        ClientCall::JoinRoom { key } => format!("joinRoom, handle {key}"),
-        ClientCall::LeaveRoom { key } => format!("leaveRoom, handle {key}"),
-        ClientCall::DestroyRoom { key } => format!("destroyRoom, handle {key}"),
-        ClientCall::SendRoomMessage { key, content } => {
-            format!("sendRoomMessage, handle {key}, {}", content.size())
-        }
-        ClientCall::Destroy => "destroy".into(),
-        ClientCall::SetServerParams { .. } => "setServerParams".into(),
-        ClientCall::SendServerMessage { content } => {
-            format!("sendServerMessage, {}", content.size())
-        }
-    }
-}
-
-fn command_in_words(call: &ServerCall) -> String {
-    match call {
-        ServerCall::Shutdown { .. } => "shutdown".into(),
-        ServerCall::Unicast { from, to, content, .. } => {
-            format!("unicast from {from} to {to}, {}", content.size())
-        }
-        ServerCall::BroadcastToRoom { room, from, content, .. } => {
-            format!("broadcast from {from} to room {room}, {}", content.size())
-        }
-        ServerCall::UnicastInRoom { room, from, to, content, .. } => {
-            format!("unicast from {from} to {} in room {room}, {}", to.join(" "), content.size())
-        }
-        ServerCall::Kick { room, uid, .. } => format!("kick {uid} out of room {room}"),
-        ServerCall::Dismiss { room, .. } => format!("dismiss room {room}"),
-        ServerCall::Ban { room, uid, interval, .. } => {
-            format!("ban {} for {interval:?}", banned(room.as_deref(), uid.as_deref()))
-        }
-        ServerCall::Unban { room, uid, .. } => {
-            format!("unban {}", banned(room.as_deref(), uid.as_deref()))
-        }
-        ServerCall::UnbanLogin { uid, .. } => format!("let {uid} log in again"),
-        ServerCall::BanLogin { uid, interval, .. } => {
-            format!("ban {uid} from logging in for {interval:?}")
-        }
-        ServerCall::PutOut { uid, .. } => format!("put {uid} out"),
-        ServerCall::Revoke { uid, issued_before, .. } => {
-            let of = uid.as_deref().unwrap_or("everybody");
-            format!("revoke what {of} showed that was issued before {issued_before}")
-        }
-    }
-}
-
-fn banned(room: Option<&str>, uid: Option<&str>) -> String {
-    match (room, uid) {
-        (Some(room), Some(uid)) => format!("{uid} from room {room}"),
-        (Some(room), None) => format!("room {room}"),
-        (None, uid) => format!("{} from all rooms", uid.unwrap_or_default()),
-    }
-}
-
 /// An input or a call on one line, for people who look for a difference.
 pub(crate) fn shortened(record: &Record) -> String {
     match record {
-        Record::ClientCall { call, .. } => in_words(call),
-        Record::ServerCall { call, .. } => command_in_words(call),
+        Record::ClientCall { call, .. } => call.in_words(),
+        Record::ServerCall { call, .. } => call.in_words(),
         Record::ClientInput { input, .. } => input.in_words(),
         Record::ServerInput { input, .. } => input.in_words(),
         Record::Start(_) | Record::Drained { .. } => String::new(),

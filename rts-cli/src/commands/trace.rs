@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use rts_trace::{Difference, Explained, Replayed, Story, explain, replay};
+use rts_trace::{Difference, ExplainError, Explained, Replayed, Story, explain, replay};
 use serde_json::json;
 
 use crate::out::{plain, say, tell};
@@ -19,10 +19,11 @@ pub(crate) enum Command {
         /// The recording
         file: PathBuf,
     },
-    /// Print what happened in a recording
+    /// Print what happened in a recording, or in those of several shards of one node
     Show {
-        /// The recording
-        file: PathBuf,
+        /// The recordings
+        #[arg(value_name = "FILE", required = true)]
+        files: Vec<PathBuf>,
         /// Print only the message with this number, and its result
         #[arg(long, value_name = "N")]
         message: Option<u64>,
@@ -39,9 +40,11 @@ pub(crate) enum Command {
 pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Replay { file } => replay_file(&file),
-        Command::Show { file, message, from, json } => {
-            let explained = explain(open(&file)?).with_context(|| file.display().to_string())?;
-            warn(&explained.replayed);
+        Command::Show { files, message, from, json } => {
+            let explained = explain_files(&files)?;
+            for (file, replayed) in files.iter().zip(&explained.replayed) {
+                warn((files.len() > 1).then_some(file), replayed);
+            }
             if message.is_none() && from.is_none() {
                 return timeline(&explained, json);
             }
@@ -59,11 +62,22 @@ fn open(file: &Path) -> anyhow::Result<BufReader<File>> {
     Ok(BufReader::new(opened))
 }
 
+fn explain_files(files: &[PathBuf]) -> anyhow::Result<Explained> {
+    let opened = files.iter().map(|file| open(file)).collect::<anyhow::Result<Vec<_>>>()?;
+    explain(opened).map_err(|ExplainError { trace, error }| {
+        anyhow::Error::new(error).context(files[trace].display().to_string())
+    })
+}
+
 fn replay_file(file: &Path) -> anyhow::Result<ExitCode> {
     let replayed = replay(open(file)?, &mut ()).with_context(|| file.display().to_string())?;
-    let of = match &replayed.recording.app_id {
-        Some(app_id) => format!("an engine of app {app_id}"),
-        None => "a server".into(),
+    let recording = &replayed.recording;
+    let of = match (&recording.app_id, recording.placement) {
+        (Some(app_id), _) => format!("an engine of app {app_id}"),
+        (None, Some(placement)) if placement.count() > 1 => {
+            format!("shard {} of a server", placement.own().number())
+        }
+        (None, _) => "a server".into(),
     };
     say(format_args!(
         "{of}: {} inputs and calls over {:.1} s, compared {} times",
@@ -71,7 +85,7 @@ fn replay_file(file: &Path) -> anyhow::Result<ExitCode> {
         replayed.span.as_secs_f64(),
         replayed.compared
     ))?;
-    warn(&replayed);
+    warn(None, &replayed);
     match &replayed.difference {
         None => {
             say("the same outputs, bit for bit")?;
@@ -93,35 +107,38 @@ fn in_words(difference: &Difference) -> String {
     )
 }
 
-/// Prints warnings about the recording to standard error.
-fn warn(replayed: &Replayed) {
+/// Prints warnings about a recording to standard error, with its name if there are others.
+fn warn(file: Option<&PathBuf>, replayed: &Replayed) {
+    let of = file.map_or(String::new(), |file| format!("{}: ", plain(&file.to_string_lossy())));
     if replayed.torn_bytes > 0 {
         tell(format_args!(
-            "the last record is torn: its {} bytes are left out",
+            "{of}the last record is torn: its {} bytes are left out",
             replayed.torn_bytes
         ));
     }
     let (recorded, own) = (replayed.recording.version.as_str(), env!("CARGO_PKG_VERSION"));
     if recorded != own {
         tell(format_args!(
-            "recorded by version {}; this is {own}, which may say other things",
+            "{of}recorded by version {}; this is {own}, which may say other things",
             plain(recorded)
         ));
     }
     if let Some(difference) = &replayed.difference {
-        tell(format_args!("what follows may be wrong: {}", plain(&in_words(difference))));
+        tell(format_args!("{of}what follows may be wrong: {}", plain(&in_words(difference))));
     }
 }
 
 fn timeline(explained: &Explained, as_json: bool) -> anyhow::Result<ExitCode> {
     for line in &explained.lines {
         let micros = line.at.as_micros();
-        match as_json {
-            true => say(json!({"at_us": micros, "what": line.what}))?,
-            false => {
-                say(format_args!("{:>12.3} ms  {}", micros as f64 / 1_000.0, plain(&line.what)))?
-            }
+        let shard = line.shard.map(|shard| shard.number());
+        if as_json {
+            say(json!({"at_us": micros, "shard": shard, "what": line.what}))?;
+            continue;
         }
+        let of = shard.map_or(String::new(), |shard| format!("shard {shard}  "));
+        let millis = micros as f64 / 1_000.0;
+        say(format_args!("{millis:>12.3} ms  {of}{}", plain(&line.what)))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,5 +1,7 @@
 //! Recordings of a server and of an engine, made by real processes and read by `rts trace`.
 
+mod shards;
+
 use std::path::Path;
 use std::process::Command;
 
@@ -22,7 +24,7 @@ fn path(folder: &Path, name: &str) -> String {
 fn recordings_are_replayed_and_shown() {
     let folder = tempfile::tempdir().expect("a folder");
     let (of_server, of_alice) = (path(folder.path(), "server"), path(folder.path(), "alice"));
-    let listen = ["--dev", "--listen", "127.0.0.1:0", "--trace", &of_server];
+    let listen = ["--dev", "--listen", "127.0.0.1:0", "--shards", "1", "--trace", &of_server];
     let server = Server::start_with(&listen);
     let mut alice = Engine::start(&server.url, &["--trace", &of_alice]);
     alice.log_in("alice");
@@ -169,7 +171,7 @@ fn new_recording_rotates_three_older_ones() {
 fn restarted_service_records_to_the_same_name() {
     let folder = tempfile::tempdir().expect("a folder");
     let trace = path(folder.path(), "trace");
-    let listen = ["--dev", "--listen", "127.0.0.1:0", "--trace", &trace];
+    let listen = ["--dev", "--listen", "127.0.0.1:0", "--shards", "1", "--trace", &trace];
     for uid in ["alice", "bob"] {
         let server = Server::start_with(&listen);
         server.user(uid).end();
@@ -187,7 +189,7 @@ fn only_recordings_are_rotated_for_a_started_server() {
     let trace = path(folder.path(), "trace");
     let server = Server::start();
     let serve = |listen: &str, trace: &str| {
-        fails(&["serve", "--dev", "--listen", listen, "--trace", trace])
+        fails(&["serve", "--dev", "--listen", listen, "--shards", "1", "--trace", trace])
     };
     record(&server, &trace, 1, 1);
     let recorded = std::fs::read(&trace).expect("a recording");
@@ -227,7 +229,7 @@ fn cut_short(mut command: Command, args: &[&str]) -> (String, tempfile::TempDir)
     let folder = tempfile::tempdir().expect("a folder");
     let trace = path(folder.path(), "trace");
     let log = std::fs::File::create(folder.path().join("log")).expect("a file");
-    command.args(["serve", "--dev", "--listen", "127.0.0.1:0", "--trace", &trace]);
+    command.args(["serve", "--dev", "--listen", "127.0.0.1:0", "--shards", "1", "--trace", &trace]);
     command.args(args).stderr(log);
     let server = Server::started(command);
     let mut alice = server.user("alice");

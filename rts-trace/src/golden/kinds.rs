@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use rts_proto::server::{Entered, Entry, JoinPermit, JoinRefusal, MemberEnd, Outcome};
+
 use crate::record::{
     ClientCall, ClientInput, Content, CoreConfig, Record, ServerCall, ServerInput,
 };
@@ -45,13 +47,43 @@ kinds! {
     }
     ServerInput {
         Tick Accepted Received Disconnected Accept Refuse Congested TargetChecked PostBegun
-        PostAnswered PostAnsweredBadly PostNotReached
+        PostAnswered PostAnsweredBadly PostNotReached HandedOver Peer PeerCongested
     }
     ServerCall {
-        Shutdown Unicast BroadcastToRoom UnicastInRoom Kick Dismiss Ban BanLogin PutOut Revoke
+        Shutdown Charge Unicast BroadcastToRoom UnicastInRoom Kick Dismiss Ban BanLogin PutOut Revoke
         Unban UnbanLogin
     }
     Content { Text Binary }
+    Entry {
+        InApp Deliver QueryStatus OrphanGone Join Leave Gone Broadcast AskNames Outcomes
+        NotDelivered NotBroadcast Push PushToEach Joined JoinRefused Names Left Removed
+    }
+    Outcome { Send Broadcast }
+    JoinPermit { Free Charged Refused }
+    JoinRefusal { Banned RoomFull TooManyRooms OverRate ShardBusy }
+    Entered { New Back Already }
+    MemberEnd { Ends WaitsUntil }
+}
+
+/// The variants in an entry.
+fn of_entry(entry: &Entry) -> Vec<&'static str> {
+    let mut kinds = vec![entry.kind()];
+    match entry {
+        Entry::Outcomes(outcomes) => {
+            kinds.extend(outcomes.iter().map(|(_, outcome)| outcome.kind()));
+        }
+        Entry::Join { permit, .. } => {
+            kinds.push(permit.kind());
+            if let JoinPermit::Refused(refusal) = permit {
+                kinds.push(refusal.kind());
+            }
+        }
+        Entry::JoinRefused { refusal, .. } => kinds.push(refusal.kind()),
+        Entry::Joined { entered, .. } => kinds.push(entered.kind()),
+        Entry::Gone { end, .. } => kinds.push(end.kind()),
+        _ => {}
+    }
+    kinds
 }
 
 /// The variants in one record.
@@ -69,7 +101,12 @@ pub(super) fn of(record: &Record) -> Vec<&'static str> {
                 kinds.push(content.kind());
             }
         }
-        Record::ServerInput { input, .. } => kinds.push(input.kind()),
+        Record::ServerInput { input, .. } => {
+            kinds.push(input.kind());
+            if let ServerInput::Peer { entries, .. } = input {
+                kinds.extend(entries.iter().flat_map(of_entry));
+            }
+        }
         Record::ServerCall { call, .. } => kinds.push(call.kind()),
         Record::Drained { .. } => {}
     }

@@ -1,5 +1,5 @@
-//! Golden files: a recording of an engine and one of a server, with every kind of record. They make
-//! each change of the format, and of a core's behaviour, visible.
+//! Golden files: recordings of an engine, of a server and of a shard among others, with every kind
+//! of record. They make each change of the format, and of a core's behaviour, visible.
 //!
 //! A failed test has one of two causes:
 //!
@@ -16,6 +16,7 @@
 mod engine;
 mod kinds;
 mod server;
+mod shard;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -29,7 +30,7 @@ use crate::format::{Reader, TraceError, VERSION};
 use crate::record::Record;
 use crate::recorder::Origin;
 use crate::replay::shortened;
-use crate::{Recorder, Secrets, explain};
+use crate::{Recorder, Secrets, explain, replay};
 
 /// The position of the version in a file.
 const VERSION_AT: usize = 8;
@@ -43,10 +44,11 @@ struct Golden {
     text: String,
 }
 
-static FILES: LazyLock<[Golden; 2]> = LazyLock::new(|| {
+static FILES: LazyLock<[Golden; 3]> = LazyLock::new(|| {
     [
         golden("engine", Secrets::Scrubbed, engine::record),
         golden("server", Secrets::Kept, server::record),
+        golden("shard", Secrets::Scrubbed, shard::record),
     ]
 });
 
@@ -94,8 +96,8 @@ fn records(trace: &[u8]) -> Vec<Record> {
 
 /// The complete explanation of a trace.
 fn shown(trace: &[u8]) -> String {
-    let explained = explain(trace).expect("readable");
-    let replayed = explained.replayed;
+    let explained = explain([trace]).expect("readable");
+    let replayed = &explained.replayed[0];
     let mut text = format!(
         "{:#?}\n{} steps, compared {} times, over {:?}\n",
         replayed.recording, replayed.steps, replayed.compared, replayed.span
@@ -114,7 +116,7 @@ fn shown(trace: &[u8]) -> String {
 #[test]
 fn golden_files_are_replayed_to_the_same_outputs() {
     for Golden { name, committed, .. } in &*FILES {
-        let replayed = crate::replay(committed.as_slice(), &mut ()).expect("readable");
+        let replayed = replay(committed.as_slice(), &mut ()).expect("readable");
         assert_eq!(replayed.difference, None, "{name}");
         assert_eq!(replayed.torn_bytes, 0, "{name}");
         assert!(replayed.compared > 20, "{name}: {}", replayed.compared);
@@ -163,7 +165,7 @@ fn of_version(version: u16) -> Vec<u8> {
 }
 
 fn error_of(trace: &[u8]) -> String {
-    let error = explain(trace).expect_err("another version");
+    let error = replay(trace, &mut ()).expect_err("another version");
     assert!(matches!(error, TraceError::Version { .. }), "{error}");
     error.to_string()
 }

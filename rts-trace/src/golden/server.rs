@@ -40,6 +40,8 @@ impl Shard {
                 Output::Wait(_) => return,
                 Output::Transmit(..)
                 | Output::Disconnect(..)
+                | Output::HandOver(..)
+                | Output::Peer(..)
                 | Output::AbandonPost(_)
                 | Output::Report(..)
                 | Output::Notice(_) => {}

@@ -146,4 +146,35 @@ impl ClientCall {
             Self::SendServerMessage { content: _ } => Call::SendServerMessage { payload },
         }
     }
+
+    /// A call, without its payload.
+    pub(crate) fn in_words(&self) -> String {
+        match self {
+            Self::Login { uid, .. } => format!("login as {uid}"),
+            Self::Logout => "logout".into(),
+            Self::UpdateLoginToken { .. } => "updateLoginToken".into(),
+            Self::GetPeerOnlineStatus { uid } => format!("getPeerOnlineStatus of {uid}"),
+            Self::SendMessage { uid, content, config } => {
+                let kind = match config {
+                    0 => "reliable",
+                    _ => "unreliable",
+                };
+                format!("sendMessage to {uid}, {kind}, {}", content.size())
+            }
+            Self::CreateRoom { room } => format!("createRoom {room}"),
+            Self::SetBusinessId { id } => format!("setBusinessId {id}"),
+            Self::SetRuntimeParameters { json } => format!("setRuntimeParameters {json}"),
+            Self::JoinRoom { key } => format!("joinRoom, handle {key}"),
+            Self::LeaveRoom { key } => format!("leaveRoom, handle {key}"),
+            Self::DestroyRoom { key } => format!("destroyRoom, handle {key}"),
+            Self::SendRoomMessage { key, content } => {
+                format!("sendRoomMessage, handle {key}, {}", content.size())
+            }
+            Self::Destroy => "destroy".into(),
+            Self::SetServerParams { .. } => "setServerParams".into(),
+            Self::SendServerMessage { content } => {
+                format!("sendServerMessage, {}", content.size())
+            }
+        }
+    }
 }

@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use rts_proto::client::{self, Parameters, Timing};
+use rts_proto::server::{Placement, ShardId};
 use rts_proto::{AppId, UserId, server};
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +23,9 @@ pub(crate) struct ServerConfig {
     times: Vec<Duration>,
     reserved_uids: Vec<String>,
     reported_apps: Vec<String>,
+    shard: ShardId,
+    shards: usize,
+    placement_seed: u64,
 }
 
 impl CoreConfig {
@@ -52,6 +56,7 @@ impl CoreConfig {
             post_timeout,
             reserved_uids,
             reported_apps,
+            placement,
             // The test below fails if a field is not recorded.
             ..
         } = config;
@@ -79,6 +84,9 @@ impl CoreConfig {
             ],
             reserved_uids: reserved_uids.iter().map(|uid| uid.as_str().to_owned()).collect(),
             reported_apps: reported_apps.iter().map(|id| id.as_str().to_owned()).collect(),
+            shard: placement.own(),
+            shards: placement.count(),
+            placement_seed: placement.seed(),
         })
     }
 }
@@ -134,6 +142,7 @@ impl ServerConfig {
         config.post_timeout = post_timeout;
         config.reserved_uids = reserved.collect::<Result<_, _>>().ok()?;
         config.reported_apps = reported.collect::<Result<_, _>>().ok()?;
+        config.placement = Placement::new(self.shard, self.shards, self.placement_seed)?;
         Some(config)
     }
 }
@@ -170,6 +179,8 @@ mod tests {
         (3_001..).zip(times).for_each(|(n, time)| *time = Duration::from_millis(n));
         config.reserved_uids = [UserId::new("shop").expect("well formed")].into();
         config.reported_apps = [AppId::new(&"a".repeat(24)).expect("well formed")].into();
+        let shard = ShardId::new(1).expect("valid");
+        config.placement = Placement::new(shard, 3, 7).expect("valid");
         config
     }
 

@@ -3,16 +3,20 @@
 //! version, as `format.rs` says.
 
 mod client;
+mod command;
 mod config;
 mod content;
+mod entry;
 mod server;
 
 use serde::{Deserialize, Serialize};
 
 pub(crate) use client::{ClientCall, ClientInput};
+pub(crate) use command::ServerCall;
 pub(crate) use config::{CoreConfig, client_config};
 pub(crate) use content::Content;
-pub(crate) use server::{ServerCall, ServerInput};
+pub(crate) use entry::scrubbed;
+pub(crate) use server::ServerInput;
 
 /// One record.
 #[derive(Debug, Serialize, Deserialize)]
@@ -39,6 +43,19 @@ pub(crate) enum Record {
     Drained {
         digest: u64,
     },
+}
+
+impl Record {
+    /// The time from the previous record to this one.
+    pub(crate) fn after_micros(&self) -> u64 {
+        match self {
+            Self::ClientInput { after_micros, .. }
+            | Self::ClientCall { after_micros, .. }
+            | Self::ServerInput { after_micros, .. }
+            | Self::ServerCall { after_micros, .. } => *after_micros,
+            Self::Start(_) | Self::Drained { .. } => 0,
+        }
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]

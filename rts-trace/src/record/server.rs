@@ -1,15 +1,11 @@
-//! The inputs and commands of a server, as they are recorded.
+//! The inputs of a server, as they are recorded.
 
-use std::time::Duration;
-
-use rts_proto::server::{Ban, Command, Input, PostProgress, Verdict};
+use rts_proto::server::{Entry, Input, Opened, PostProgress, ShardId, Verdict};
 use rts_proto::wire::ResumeKey;
-use rts_proto::{
-    AppId, CallId, IdError, IdKind, LinkId, LoginCode, LoginId, Reply, RoomId, TargetId, UserId,
-};
+use rts_proto::{CallId, Instant, LinkId, LoginCode, LoginId, Reply, TargetId};
 use serde::{Deserialize, Serialize};
 
-use super::content::Content;
+use super::entry::scrubbed;
 use crate::scrub::Scrubber;
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -26,22 +22,9 @@ pub(crate) enum ServerInput {
     PostAnswered { call: u64, reply: Vec<u8> },
     PostAnsweredBadly { call: u64 },
     PostNotReached { call: u64 },
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum ServerCall {
-    Shutdown { retry_after_max: Duration },
-    Unicast { app_id: String, from: String, to: String, content: Content },
-    BroadcastToRoom { app_id: String, room: String, from: String, content: Content },
-    UnicastInRoom { app_id: String, room: String, from: String, to: Vec<String>, content: Content },
-    Kick { app_id: String, room: String, uid: String },
-    Dismiss { app_id: String, room: String },
-    Ban { app_id: String, room: Option<String>, uid: Option<String>, interval: Duration },
-    BanLogin { app_id: String, uid: String, interval: Duration },
-    PutOut { app_id: String, uid: String },
-    Revoke { app_id: String, uid: Option<String>, issued_before: u32 },
-    Unban { app_id: String, room: Option<String>, uid: Option<String> },
-    UnbanLogin { app_id: String, uid: String },
+    HandedOver { link: u64, key: [u8; 16], login_deadline: Instant, bytes: Vec<u8> },
+    Peer { from: ShardId, entries: Vec<Entry> },
+    PeerCongested { shard: ShardId, is_congested: bool },
 }
 
 impl From<ServerInput> for Input {
@@ -76,6 +59,14 @@ impl From<ServerInput> for Input {
             }
             ServerInput::PostNotReached { call } => {
                 Self::AppServerReplied(CallId(call), PostProgress::NotReached)
+            }
+            ServerInput::HandedOver { link, key, login_deadline, bytes } => {
+                let (key, bytes) = (ResumeKey(key), bytes.into());
+                Self::HandedOver(LinkId(link), Box::new(Opened { key, login_deadline, bytes }))
+            }
+            ServerInput::Peer { from, entries } => Self::Peer(from, entries),
+            ServerInput::PeerCongested { shard, is_congested } => {
+                Self::PeerCongested(shard, is_congested)
             }
         }
     }
@@ -114,6 +105,21 @@ impl ServerInput {
                 PostProgress::AnsweredBadly => Self::PostAnsweredBadly { call: *call },
                 PostProgress::NotReached => Self::PostNotReached { call: *call },
             },
+            Input::HandedOver(link, opened) => {
+                scrubber.open(*link);
+                Self::HandedOver {
+                    link: link.0,
+                    key: scrubber.key(&opened.key),
+                    login_deadline: opened.login_deadline,
+                    bytes: scrubber.received(*link, &opened.bytes),
+                }
+            }
+            Input::Peer(from, entries) => {
+                Self::Peer { from: *from, entries: scrubbed(entries, scrubber) }
+            }
+            Input::PeerCongested(shard, is_congested) => {
+                Self::PeerCongested { shard: *shard, is_congested: *is_congested }
+            }
         }
     }
 
@@ -136,175 +142,18 @@ impl ServerInput {
             }
             Self::PostAnsweredBadly { call } => format!("post {call} was answered badly"),
             Self::PostNotReached { call } => format!("post {call} reached nobody"),
+            Self::HandedOver { link, bytes, .. } => {
+                format!("link {link} was handed over with {} bytes", bytes.len())
+            }
+            Self::Peer { from, entries } => {
+                format!("{} entries from shard {}", entries.len(), from.number())
+            }
+            Self::PeerCongested { shard, is_congested: true } => {
+                format!("much waits for shard {}", shard.number())
+            }
+            Self::PeerCongested { shard, .. } => {
+                format!("shard {} takes entries again", shard.number())
+            }
         }
-    }
-}
-
-impl ServerCall {
-    pub(crate) fn of(command: &Command<'_>, scrubber: &Scrubber) -> Self {
-        match *command {
-            Command::Shutdown { retry_after_max } => Self::Shutdown { retry_after_max },
-            Command::Unicast { app_id, from, to, payload } => Self::Unicast {
-                app_id: app_id.to_string(),
-                from: from.to_string(),
-                to: to.to_string(),
-                content: scrubber.content(payload),
-            },
-            Command::BroadcastToRoom { app_id, room_id, from, payload } => Self::BroadcastToRoom {
-                app_id: app_id.to_string(),
-                room: room_id.to_string(),
-                from: from.to_string(),
-                content: scrubber.content(payload),
-            },
-            Command::UnicastInRoom { app_id, room_id, from, to, payload } => Self::UnicastInRoom {
-                app_id: app_id.to_string(),
-                room: room_id.to_string(),
-                from: from.to_string(),
-                to: to.iter().map(ToString::to_string).collect(),
-                content: scrubber.content(payload),
-            },
-            Command::Kick { app_id, room_id, uid } => Self::Kick {
-                app_id: app_id.to_string(),
-                room: room_id.to_string(),
-                uid: uid.to_string(),
-            },
-            Command::Dismiss { app_id, room_id } => {
-                Self::Dismiss { app_id: app_id.to_string(), room: room_id.to_string() }
-            }
-            Command::Ban { app_id, ban, interval } => {
-                let app_id = app_id.to_string();
-                match Banned::from(ban) {
-                    Banned::Login { uid } => Self::BanLogin { app_id, uid, interval },
-                    Banned::Rooms { room, uid } => Self::Ban { app_id, room, uid, interval },
-                }
-            }
-            Command::Unban { app_id, ban } => {
-                let app_id = app_id.to_string();
-                match Banned::from(ban) {
-                    Banned::Login { uid } => Self::UnbanLogin { app_id, uid },
-                    Banned::Rooms { room, uid } => Self::Unban { app_id, room, uid },
-                }
-            }
-            Command::PutOut { app_id, uid } => {
-                Self::PutOut { app_id: app_id.to_string(), uid: uid.to_string() }
-            }
-            Command::Revoke { app_id, uid, issued_before } => Self::Revoke {
-                app_id: app_id.to_string(),
-                uid: uid.map(ToString::to_string),
-                issued_before,
-            },
-        }
-    }
-
-    /// Passes the recorded command to `give`.
-    ///
-    /// # Errors
-    ///
-    /// An id in the record is invalid.
-    pub(crate) fn with_command<R>(self, give: impl FnOnce(Command<'_>) -> R) -> Result<R, IdError> {
-        Ok(match self {
-            Self::Shutdown { retry_after_max } => give(Command::Shutdown { retry_after_max }),
-            Self::Unicast { app_id, from, to, content } => give(Command::Unicast {
-                app_id: &AppId::new(&app_id)?,
-                from: &UserId::new(&from)?,
-                to: &UserId::new(&to)?,
-                payload: &content.into(),
-            }),
-            Self::BroadcastToRoom { app_id, room, from, content } => {
-                give(Command::BroadcastToRoom {
-                    app_id: &AppId::new(&app_id)?,
-                    room_id: &RoomId::new(&room)?,
-                    from: &UserId::new(&from)?,
-                    payload: &content.into(),
-                })
-            }
-            Self::UnicastInRoom { app_id, room, from, to, content } => {
-                let to = to.iter().map(|uid| UserId::new(uid)).collect::<Result<Vec<_>, _>>()?;
-                give(Command::UnicastInRoom {
-                    app_id: &AppId::new(&app_id)?,
-                    room_id: &RoomId::new(&room)?,
-                    from: &UserId::new(&from)?,
-                    to: &to,
-                    payload: &content.into(),
-                })
-            }
-            Self::Kick { app_id, room, uid } => give(Command::Kick {
-                app_id: &AppId::new(&app_id)?,
-                room_id: &RoomId::new(&room)?,
-                uid: &UserId::new(&uid)?,
-            }),
-            Self::Dismiss { app_id, room } => give(Command::Dismiss {
-                app_id: &AppId::new(&app_id)?,
-                room_id: &RoomId::new(&room)?,
-            }),
-            Self::Ban { app_id, room, uid, interval } => {
-                let ban = &Banned::Rooms { room, uid }.ban()?;
-                give(Command::Ban { app_id: &AppId::new(&app_id)?, ban, interval })
-            }
-            Self::BanLogin { app_id, uid, interval } => {
-                let ban = &Banned::Login { uid }.ban()?;
-                give(Command::Ban { app_id: &AppId::new(&app_id)?, ban, interval })
-            }
-            Self::Unban { app_id, room, uid } => {
-                let ban = &Banned::Rooms { room, uid }.ban()?;
-                give(Command::Unban { app_id: &AppId::new(&app_id)?, ban })
-            }
-            Self::UnbanLogin { app_id, uid } => {
-                let ban = &Banned::Login { uid }.ban()?;
-                give(Command::Unban { app_id: &AppId::new(&app_id)?, ban })
-            }
-            Self::PutOut { app_id, uid } => {
-                give(Command::PutOut { app_id: &AppId::new(&app_id)?, uid: &UserId::new(&uid)? })
-            }
-            Self::Revoke { app_id, uid, issued_before } => {
-                let uid = uid.as_deref().map(UserId::new).transpose()?;
-                give(Command::Revoke {
-                    app_id: &AppId::new(&app_id)?,
-                    uid: uid.as_ref(),
-                    issued_before,
-                })
-            }
-        })
-    }
-}
-
-/// The subject of a ban, as it is recorded.
-enum Banned {
-    Login {
-        uid: String,
-    },
-    /// A room, a user or both.
-    Rooms {
-        room: Option<String>,
-        uid: Option<String>,
-    },
-}
-
-impl Banned {
-    fn ban(self) -> Result<Ban, IdError> {
-        let (room, uid) = match self {
-            Self::Login { uid } => return Ok(Ban::Login(UserId::new(&uid)?)),
-            Self::Rooms { room, uid } => (room, uid),
-        };
-        let room = room.as_deref().map(RoomId::new).transpose()?;
-        let uid = uid.as_deref().map(UserId::new).transpose()?;
-        Ok(match (room, uid) {
-            (Some(room), Some(uid)) => Ban::UserInRoom(room, uid),
-            (Some(room), None) => Ban::Room(room),
-            (None, Some(uid)) => Ban::User(uid),
-            (None, None) => return Err(IdError::Empty { kind: IdKind::User }),
-        })
-    }
-}
-
-impl From<&Ban> for Banned {
-    fn from(ban: &Ban) -> Self {
-        let (room, uid) = match ban {
-            Ban::Login(uid) => return Self::Login { uid: uid.to_string() },
-            Ban::Room(room) => (Some(room), None),
-            Ban::UserInRoom(room, uid) => (Some(room), Some(uid)),
-            Ban::User(uid) => (None, Some(uid)),
-        };
-        Self::Rooms { room: room.map(ToString::to_string), uid: uid.map(ToString::to_string) }
     }
 }

@@ -21,9 +21,10 @@ proptest! {
         steps in steps(),
         piece in prop_oneof![1..20_usize, Just(usize::MAX)],
         keeps in any::<bool>(),
+        shards in 1..4_usize,
     ) {
         let secrets = if keeps { Secrets::Kept } else { Secrets::Scrubbed };
-        let mut pair = Pair::new(secrets, piece);
+        let mut pair = Pair::new(secrets, piece, shards);
         play(&mut pair, steps);
         for trace in &pair.traces {
             let replayed = trace.replayed();
@@ -36,7 +37,7 @@ proptest! {
 
 /// Sends a known text in every payload, as text and as bytes, in every way that a payload can be
 /// sent.
-fn canaries(secrets: Secrets, piece: usize) -> Pair {
+fn canaries(secrets: Secrets, piece: usize, shards: usize) -> Pair {
     let text = b"canary".to_vec();
     let bytes = [text.clone(), vec![0xFF]].concat();
     let mut steps = vec![Step::Login(0, 0), Step::Login(1, 1), Step::Join(0), Step::Join(1)];
@@ -50,7 +51,7 @@ fn canaries(secrets: Secrets, piece: usize) -> Pair {
     }
     steps.extend((0..6).map(Step::Backend));
     steps.extend([Step::NewToken(0, 2), Step::Cut(0), Step::Cut(1)]);
-    let mut pair = Pair::new(secrets, piece);
+    let mut pair = Pair::new(secrets, piece, shards);
     play(&mut pair, steps);
     pair
 }
@@ -61,25 +62,47 @@ fn contains(trace: &[u8], wanted: &[u8]) -> bool {
 
 #[test]
 fn no_payload_no_token_and_no_key_is_in_a_scrubbed_trace() {
-    for piece in [1, 5, usize::MAX] {
+    for (piece, shards) in [(1, 1), (5, 1), (usize::MAX, 1), (1, 2), (5, 2), (usize::MAX, 2)] {
         for (secrets, is_kept) in [(Secrets::Scrubbed, false), (Secrets::Kept, true)] {
-            let pair = canaries(secrets, piece);
+            let pair = canaries(secrets, piece, shards);
             let all: Vec<u8> = pair.traces.iter().flat_map(Memory::bytes).collect();
+            let case = format!("in pieces of {piece}, {shards} shards");
             // The recorded bytes of a link may cut the text of a call. The calls of the application
             // have it whole.
-            assert_eq!(contains(&all, b"canary"), is_kept, "payloads, in pieces of {piece}");
-            assert_eq!(contains(&all, b"secret token"), is_kept, "tokens, in pieces of {piece}");
+            assert_eq!(contains(&all, b"canary"), is_kept, "payloads, {case}");
+            assert_eq!(contains(&all, b"secret token"), is_kept, "tokens, {case}");
             for link in 1..=4 {
-                assert!(!contains(&all, &[100 + link; 4]), "the key of link {link}");
+                assert!(!contains(&all, &[100 + link; 4]), "the key of link {link}, {case}");
             }
             assert!(contains(&all, b"alice"), "who talked to whom is no secret");
         }
     }
 }
 
+/// What one shard tells another is in the trace of the other one, whole, in whatever pieces the
+/// bytes of links came.
+#[test]
+fn entries_and_links_of_other_shards_are_scrubbed() {
+    for piece in [1, usize::MAX] {
+        for (secrets, is_kept) in [(Secrets::Scrubbed, false), (Secrets::Kept, true)] {
+            let pair = canaries(secrets, piece, 2);
+            for trace in &pair.traces[ENGINES..] {
+                let trace = trace.bytes();
+                for secret in [&b"canary"[..], b"secret token"] {
+                    assert_eq!(contains(&trace, secret), is_kept, "in pieces of {piece}");
+                }
+                let explained = explain([trace.as_slice()]).expect("whole");
+                let says = |what| explained.lines.iter().any(|line| line.what.contains(what));
+                assert!(says("was handed over") && says("from shard"), "in pieces of {piece}");
+                assert_eq!(explained.replayed[0].difference, None);
+            }
+        }
+    }
+}
+
 #[test]
 fn torn_last_record_is_left_out() {
-    let trace = canaries(Secrets::Scrubbed, usize::MAX).traces[0].bytes();
+    let trace = canaries(Secrets::Scrubbed, usize::MAX, 1).traces[0].bytes();
     let whole = replay(trace.as_slice(), &mut ()).expect("whole");
     let mut torn = 0;
     for cut in 1..200 {
@@ -93,7 +116,7 @@ fn torn_last_record_is_left_out() {
 
 #[test]
 fn damage_before_the_end_is_an_error() {
-    let trace = canaries(Secrets::Scrubbed, usize::MAX).traces[0].bytes();
+    let trace = canaries(Secrets::Scrubbed, usize::MAX, 1).traces[0].bytes();
     for at in (10..trace.len()).step_by(7) {
         let mut damaged = trace.clone();
         damaged[at] ^= 1 << (at / 7 % 8);
@@ -110,7 +133,7 @@ fn damage_before_the_end_is_an_error() {
 /// Writes a trace again with one change: the last payload is one byte longer.
 #[test]
 fn replay_reports_the_first_difference() {
-    let trace = canaries(Secrets::Scrubbed, usize::MAX).traces[0].bytes();
+    let trace = canaries(Secrets::Scrubbed, usize::MAX, 1).traces[0].bytes();
     let mut rest = &trace[10..];
     let mut changed = trace[..10].to_vec();
     let mut last_filler = None;
@@ -154,7 +177,7 @@ fn crc32(bytes: &[u8]) -> u32 {
 
 #[test]
 fn explains_each_message_up_to_its_result() {
-    let mut pair = Pair::new(Secrets::Scrubbed, usize::MAX);
+    let mut pair = Pair::new(Secrets::Scrubbed, usize::MAX, 1);
     play(&mut pair, vec![Step::Login(0, 0), Step::Login(1, 0)]);
     let send = |pair: &mut Pair, text: &'static str| {
         pair.call(0, |engine, now| {
@@ -172,7 +195,7 @@ fn explains_each_message_up_to_its_result() {
     pair.cut(0);
     pair.wait(Duration::from_secs(3));
 
-    let of_alice = explain(pair.traces[0].bytes().as_slice()).expect("whole");
+    let of_alice = explain([pair.traces[0].bytes().as_slice()]).expect("whole");
     let told: Vec<String> = of_alice.stories.iter().map(ToString::to_string).collect();
     assert_eq!(
         told,
@@ -182,7 +205,7 @@ fn explains_each_message_up_to_its_result() {
         ]
     );
     assert!(of_alice.lines.iter().any(|line| line.what.contains("resumed")));
-    let of_server = explain(pair.traces[ENGINES].bytes().as_slice()).expect("whole");
+    let of_server = explain([pair.traces[ENGINES].bytes().as_slice()]).expect("whole");
     let told: Vec<String> = of_server.stories.iter().map(ToString::to_string).collect();
     assert_eq!(
         told,
@@ -191,4 +214,84 @@ fn explains_each_message_up_to_its_result() {
             "message 2 from alice to bob: arrived on link 3, delivered, result 0 after 0.0 s",
         ]
     );
+}
+
+fn told(traces: &[Vec<u8>]) -> Vec<String> {
+    let explained = explain(traces.iter().map(Vec::as_slice)).expect("of one node");
+    assert!(explained.replayed.iter().all(|replayed| replayed.difference.is_none()));
+    explained.stories.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn follows_a_message_from_one_shard_to_another() {
+    let mut pair = Pair::new(Secrets::Scrubbed, usize::MAX, 2);
+    let send = |config| Step::Send { from: 0, payload: b"hi".to_vec(), config };
+    let log_in = [Step::Login(0, 0), Step::Login(1, 0)];
+    play(&mut pair, [&log_in[..], &[send(0), send(1), Step::Logout(1), send(0)]].concat());
+    let [zero, one] = [0, 1].map(|shard| pair.traces[ENGINES + shard].bytes());
+    let way = "arrived on link 1 of shard 0, given to shard 1, ";
+    let ends = [
+        "delivered, result 0 after 0.0 s",
+        "delivered, result 0 after 0.0 s",
+        "receiver not logged in, result 4 after 0.0 s",
+    ];
+    let expected = |way: &str| -> Vec<String> {
+        let number = |(index, end)| format!("message {} from alice to bob: {way}{end}", index + 1);
+        ends.iter().enumerate().map(number).collect()
+    };
+    let both = expected(&format!("{way}arrived there, answered by shard 1, "));
+    assert_eq!(told(&[zero.clone(), one.clone()]), both);
+    assert_eq!(told(&[one.clone(), zero.clone()]), both);
+    assert_eq!(told(&[zero]), expected(&format!("{way}answered by shard 1, ")));
+    assert_eq!(told(&[one]), expected("came from shard 0, "));
+}
+
+/// All happens at one moment, so time alone does not order it.
+#[test]
+fn effect_follows_its_cause_in_another_shard() {
+    let pair = canaries(Secrets::Scrubbed, usize::MAX, 3);
+    let traces: Vec<Vec<u8>> = pair.traces[ENGINES..].iter().map(Memory::bytes).collect();
+    let mut turned = traces.clone();
+    turned.rotate_left(1);
+    for traces in [traces, turned] {
+        let explained = explain(traces.iter().map(Vec::as_slice)).expect("of one node");
+        let mut under_way = Vec::new();
+        for line in &explained.lines {
+            let own = line.shard.expect("one of three").number();
+            if let Some((to, what)) = entry(&line.what, "to shard ") {
+                under_way.push((own, to, what.to_owned()));
+            } else if let Some((from, what)) = entry(&line.what, "from shard ") {
+                let is_it =
+                    |(f, t, told): &(usize, usize, String)| (*f, *t) == (from, own) && told == what;
+                let told = under_way.iter().position(is_it).expect("it was told before");
+                under_way.remove(told);
+            }
+        }
+        assert_eq!(under_way, [], "all that was told arrives");
+    }
+}
+
+/// The other shard of an entry and the entry in words, of a line that begins like this.
+fn entry<'a>(line: &'a str, begin: &str) -> Option<(usize, &'a str)> {
+    let (shard, what) = line.strip_prefix(begin)?.split_once(": ")?;
+    Some((shard.parse().ok()?, what))
+}
+
+#[test]
+fn only_shards_of_one_node_are_read_together() {
+    let pair = canaries(Secrets::Scrubbed, usize::MAX, 2);
+    let other = canaries(Secrets::Scrubbed, usize::MAX, 3);
+    let [zero, one] = [0, 1].map(|shard| pair.traces[ENGINES + shard].bytes());
+    let engine = pair.traces[0].bytes();
+    for second in [&zero, &other.traces[ENGINES + 1].bytes(), &engine] {
+        let error = explain([zero.as_slice(), second.as_slice()]).expect_err("not together");
+        assert!(matches!(error.error, TraceError::OtherNode), "{error}");
+        assert_eq!(error.trace, 1);
+    }
+    let torn = &one[..one.len() / 2];
+    let error = explain([zero.as_slice(), &one[..20]]).expect_err("no beginning");
+    assert_eq!(error.trace, 1);
+    let explained = explain([zero.as_slice(), torn]).expect("torn, but readable");
+    assert!(explained.replayed[1].torn_bytes > 0, "cut in a record");
+    assert!(explained.replayed[0].steps > explained.replayed[1].steps);
 }

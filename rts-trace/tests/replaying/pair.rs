@@ -1,12 +1,13 @@
 //! Recorded cores that are linked to each other, and their traces.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
 use rts_proto::client::{self, Client};
-use rts_proto::server::{self, PostProgress, Verdict};
+use rts_proto::server::{self, Placement, PostProgress, Server, ShardId, Shards, Verdict};
 use rts_proto::wire::ResumeKey;
 use rts_proto::{AppId, Instant, LinkId, LoginCode, Payload, Reply};
 use rts_trace::{Recorder, Replayed, Secrets, replay};
@@ -43,12 +44,16 @@ impl Write for Memory {
     }
 }
 
-/// Recorded cores, with links that pass bytes on at once, in pieces.
+/// Two engines and the shards of a node, all recorded. Links pass bytes on at once, in pieces, and
+/// shards pass entries on at once.
 pub(crate) struct Pair {
     pub(crate) now: Instant,
-    pub(crate) server: server::Server,
+    servers: Vec<Server>,
     pub(crate) engines: Vec<Client>,
+    /// Of the engines, then of the shards.
     pub(crate) traces: Vec<Memory>,
+    /// The shard of each link.
+    shards: BTreeMap<LinkId, ShardId>,
     /// The engine's present link, and its number at the server.
     links: Vec<Option<(LinkId, LinkId)>>,
     last_link: u64,
@@ -58,20 +63,23 @@ pub(crate) struct Pair {
 }
 
 impl Pair {
-    pub(crate) fn new(secrets: Secrets, piece: usize) -> Self {
-        let traces: Vec<Memory> = (0..=ENGINES).map(|_| Memory::default()).collect();
+    pub(crate) fn new(secrets: Secrets, piece: usize, shards: usize) -> Self {
+        let traces: Vec<Memory> = (0..ENGINES + shards).map(|_| Memory::default()).collect();
         let engine = |who: usize| {
-            let config =
-                client::Config::new(AppId::new("123456781234567812345678").expect("an app id"));
+            let config = client::Config::new(app());
             Client::observed(config, who as u64, Box::new(traces[who].recorder(secrets)))
         };
-        let server_config = server::Config::default();
-        let recorder = Box::new(traces[ENGINES].recorder(secrets));
+        let server = |own| {
+            let mut config = server::Config::default();
+            config.placement = placement(own, shards);
+            Server::observed(config, 7, Box::new(traces[ENGINES + own].recorder(secrets)))
+        };
         Self {
             now: Instant::from_millis(5),
             engines: (0..ENGINES).map(engine).collect(),
-            server: server::Server::observed(server_config, 7, recorder),
+            servers: (0..shards).map(server).collect(),
             traces,
+            shards: BTreeMap::new(),
             links: vec![None; ENGINES],
             last_link: 0,
             piece,
@@ -91,7 +99,7 @@ impl Pair {
 
     pub(crate) fn cut(&mut self, who: usize) {
         if let Some((own, other)) = self.links[who].take() {
-            self.server.handle_input(self.now, server::Input::Disconnected(other));
+            self.link_input(other, server::Input::Disconnected(other));
             self.engines[who].handle_input(self.now, client::Input::Disconnected(own));
         }
         self.settle();
@@ -99,7 +107,9 @@ impl Pair {
 
     pub(crate) fn wait(&mut self, time: Duration) {
         self.now = self.now + time;
-        self.server.handle_input(self.now, server::Input::Tick);
+        for server in &mut self.servers {
+            server.handle_input(self.now, server::Input::Tick);
+        }
         for engine in &mut self.engines {
             engine.handle_input(self.now, client::Input::Tick);
         }
@@ -109,12 +119,14 @@ impl Pair {
     /// Passes on all bytes, and ends the burst, until no core has output.
     pub(super) fn settle(&mut self) {
         loop {
-            while self.drain_engines() | self.drain_server() {}
-            self.server.handle_input(self.now, server::Input::Tick);
+            while self.drain_engines() | self.drain_servers() {}
+            for server in &mut self.servers {
+                server.handle_input(self.now, server::Input::Tick);
+            }
             for engine in &mut self.engines {
                 engine.handle_input(self.now, client::Input::Tick);
             }
-            if !(self.drain_engines() | self.drain_server()) {
+            if !(self.drain_engines() | self.drain_servers()) {
                 return;
             }
         }
@@ -130,24 +142,23 @@ impl Pair {
                         let other = LinkId(self.last_link);
                         self.links[who] = Some((own, other));
                         let key = ResumeKey([100 + self.last_link as u8; 16]);
-                        let accepted = server::Input::Accepted(other, key);
-                        self.server.handle_input(self.now, accepted);
+                        let turn = self.last_link as usize % self.servers.len();
+                        self.shards.insert(other, shard(turn));
+                        self.link_input(other, server::Input::Accepted(other, key));
                         self.engines[who].handle_input(self.now, client::Input::Connected(own));
                     }
                     client::Output::Transmit(own, bytes) => {
                         if let Some((_, other)) = self.links[who].filter(|(link, _)| *link == own) {
                             for piece in bytes.chunks(self.piece) {
                                 let piece = Bytes::copy_from_slice(piece);
-                                let input = server::Input::Received(other, piece);
-                                self.server.handle_input(self.now, input);
+                                self.link_input(other, server::Input::Received(other, piece));
                             }
                         }
                     }
                     client::Output::Disconnect(own) => {
                         if let Some((_, other)) = self.links[who].take_if(|(link, _)| *link == own)
                         {
-                            let input = server::Input::Disconnected(other);
-                            self.server.handle_input(self.now, input);
+                            self.link_input(other, server::Input::Disconnected(other));
                         }
                     }
                     client::Output::Event(_) => {}
@@ -159,10 +170,37 @@ impl Pair {
         busy
     }
 
-    fn drain_server(&mut self) -> bool {
+    /// Gives an input to the shard of its link.
+    fn link_input(&mut self, link: LinkId, input: server::Input) {
+        self.input(self.shards[&link], input);
+    }
+
+    fn input(&mut self, shard: ShardId, input: server::Input) {
+        self.servers[shard.number()].handle_input(self.now, input);
+    }
+
+    /// All shards have much to take, or no longer so.
+    pub(crate) fn congest(&mut self, is_congested: bool) {
+        for own in 0..self.servers.len() {
+            for other in (0..self.servers.len()).filter(|other| *other != own) {
+                self.input(shard(own), server::Input::PeerCongested(shard(other), is_congested));
+            }
+        }
+        self.settle();
+    }
+
+    fn drain_servers(&mut self) -> bool {
+        let mut busy = false;
+        for number in 0..self.servers.len() {
+            busy |= self.drain_server(shard(number));
+        }
+        busy
+    }
+
+    fn drain_server(&mut self, own: ShardId) -> bool {
         let mut busy = false;
         loop {
-            match self.server.poll_output() {
+            match self.servers[own.number()].poll_output() {
                 server::Output::Transmit(link, bytes) => {
                     let at = |own: &Option<(LinkId, LinkId)>| own.is_some_and(|own| own.1 == link);
                     let Some(who) = self.links.iter().position(at) else { continue };
@@ -186,11 +224,10 @@ impl Pair {
                         true => Verdict::Refuse(LoginCode::InvalidToken),
                         false => Verdict::Accept { claim: self.now.as_micros(), issued_at: 0 },
                     };
-                    self.server.handle_input(self.now, server::Input::Verdict(login, verdict));
+                    self.input(own, server::Input::Verdict(login, verdict));
                 }
                 server::Output::CheckTarget(target, _) => {
-                    let input = server::Input::TargetChecked(target, true);
-                    self.server.handle_input(self.now, input);
+                    self.input(own, server::Input::TargetChecked(target, true));
                 }
                 server::Output::PostToAppServer(call, post) => {
                     let progress = match post.payload {
@@ -199,8 +236,14 @@ impl Pair {
                         }
                         Payload::Binary(_) => PostProgress::NotReached,
                     };
-                    let input = server::Input::AppServerReplied(call, progress);
-                    self.server.handle_input(self.now, input);
+                    self.input(own, server::Input::AppServerReplied(call, progress));
+                }
+                server::Output::HandOver(link, to, opened) => {
+                    self.shards.insert(link, to);
+                    self.input(to, server::Input::HandedOver(link, opened));
+                }
+                server::Output::Peer(to, entries) => {
+                    self.input(to, server::Input::Peer(own, entries));
                 }
                 server::Output::AbandonPost(_)
                 | server::Output::Report(..)
@@ -210,4 +253,32 @@ impl Pair {
             busy = true;
         }
     }
+}
+
+impl Shards for Pair {
+    fn placement(&self) -> Placement {
+        placement(0, self.servers.len())
+    }
+
+    fn shard<T>(&mut self, shard: ShardId, call: impl FnOnce(&mut Server, Instant) -> T) -> T {
+        call(&mut self.servers[shard.number()], self.now)
+    }
+}
+
+pub(crate) fn app() -> AppId {
+    AppId::new("123456781234567812345678").expect("an app id")
+}
+
+fn shard(number: usize) -> ShardId {
+    ShardId::new(number).expect("few shards")
+}
+
+/// With two shards, alice's is 0 and bob's is 1.
+fn placement(own: usize, shards: usize) -> Placement {
+    let with = |seed| Placement::new(shard(own), shards, seed).expect("one of them");
+    let are_apart = |placement: &Placement| {
+        let [alice, bob] = NAMES.map(|uid| placement.of_user(&app(), uid).number());
+        (alice, bob) == (0, shards - 1)
+    };
+    (0..).map(with).find(are_apart).expect("hashes reach every shard")
 }

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use rts_proto::server;
-use rts_proto::{AppId, MessageConfig, Payload, RoomKey, UserId};
+use rts_proto::server::{Ban, Command, Returned, Shards};
+use rts_proto::{MessageConfig, Payload, RoomId, RoomKey, UserId};
 
-use crate::pair::{ENGINES, NAMES, Pair};
+use crate::pair::{ENGINES, NAMES, Pair, app};
 
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
@@ -24,6 +24,7 @@ pub(crate) enum Step {
     Backend(u8),
     Cut(usize),
     Refuse(bool),
+    Congest(bool),
     Wait(u64),
     Destroy(usize),
 }
@@ -47,6 +48,7 @@ pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => (0..10_u8).prop_map(Step::Backend),
         3 => who().prop_map(Step::Cut),
         1 => any::<bool>().prop_map(Step::Refuse),
+        1 => any::<bool>().prop_map(Step::Congest),
         4 => (0..40_000_u64).prop_map(Step::Wait),
         1 => who().prop_map(Step::Destroy),
     ];
@@ -110,6 +112,7 @@ pub(crate) fn play(pair: &mut Pair, steps: Vec<Step>) {
             Step::Backend(what) => backend(pair, what),
             Step::Cut(who) => pair.cut(who),
             Step::Refuse(refuses) => pair.refuses = refuses,
+            Step::Congest(is_congested) => pair.congest(is_congested),
             Step::Wait(ms) => pair.wait(Duration::from_millis(ms)),
             Step::Destroy(who) => pair.call(who, |engine, now| engine.destroy(now)),
         }
@@ -117,30 +120,26 @@ pub(crate) fn play(pair: &mut Pair, steps: Vec<Step>) {
 }
 
 fn backend(pair: &mut Pair, what: u8) {
-    let app = AppId::new("123456781234567812345678").expect("an app id");
     let user = |uid: &str| UserId::new(uid).expect("a user id");
-    let room = rts_proto::RoomId::new("room").expect("a room id");
-    let (now, server) = (pair.now, &mut pair.server);
-    let message = Payload::text("canary of the back end");
+    let (app_id, room_id) = (&app(), &RoomId::new("room").expect("a room id"));
+    let both = &[user("alice"), user("bob")];
+    let (shop, bob) = (&user("shop"), &both[1]);
+    let payload = &Payload::text("canary of the back end");
     let interval = Duration::from_secs(11);
-    let returned = match what {
-        0 => server.unicast(now, &app, user("shop"), &user("bob"), message),
-        1 => server.broadcast_to_room(now, &app, &room, user("shop"), message),
-        2 => {
-            let to = [user("alice"), user("bob")];
-            server.unicast_in_room(now, &app, &room, user("shop"), &to, message)
-        }
-        3 => Ok(server.kick(now, &app, &room, &user("bob")).into()),
-        4 => Ok(server.dismiss(now, &app, &room)),
-        5 => server.ban(now, &app, &server::Ban::UserInRoom(room, user("bob")), interval),
-        6 => Ok(server.unban(now, &app, &server::Ban::UserInRoom(room, user("bob"))).into()),
-        7 => server.ban(now, &app, &server::Ban::Login(user("bob")), interval),
-        8 => Ok(server.unban(now, &app, &server::Ban::Login(user("bob"))).into()),
-        _ => {
-            server.shutdown(now, Duration::from_secs(1));
-            Ok(0)
-        }
-    };
-    assert!(returned.is_ok(), "{returned:?}");
+    let of_room = &Ban::UserInRoom(room_id.clone(), bob.clone());
+    let of_login = &Ban::Login(bob.clone());
+    let returned = pair.command(match what {
+        0 => Command::Unicast { app_id, from: shop, to: bob, payload },
+        1 => Command::BroadcastToRoom { app_id, room_id, from: shop, payload },
+        2 => Command::UnicastInRoom { app_id, room_id, from: shop, to: both, payload },
+        3 => Command::Kick { app_id, room_id, uid: bob },
+        4 => Command::Dismiss { app_id, room_id },
+        5 => Command::Ban { app_id, ban: of_room, interval },
+        6 => Command::Unban { app_id, ban: of_room },
+        7 => Command::Ban { app_id, ban: of_login, interval },
+        8 => Command::Unban { app_id, ban: of_login },
+        _ => Command::Shutdown { retry_after_max: Duration::from_secs(1) },
+    });
+    assert!(!matches!(returned, Returned::Result(Err(_))), "{returned:?}");
     pair.settle();
 }

@@ -1,0 +1,178 @@
+//! Frames and entries in words.
+
+use bytes::Bytes;
+use rts_proto::limits::FRAME_BYTES_MAX;
+use rts_proto::server::{Entered, Entry, JoinPermit, MemberEnd, Names, Outcome, SessionNumber};
+use rts_proto::wire::{Decoder, Frame, LoginAnswer};
+
+/// A frame, without its payload.
+pub(crate) fn frame_in_words(frame: &Frame) -> String {
+    let text = String::from_utf8_lossy;
+    match frame {
+        Frame::Login(login) => match &login.resume {
+            Some(resume) => format!(
+                "Login as {}, to resume session {} with {} frames received",
+                login.uid, resume.session, resume.received
+            ),
+            None => format!("Login as {}", login.uid),
+        },
+        Frame::LoginAnswer(LoginAnswer::Accepted(accepted)) => {
+            let how = if accepted.resumed { "resumed" } else { "new" };
+            format!(
+                "LoginAnswer: session {}, {how}, {} frames received",
+                accepted.session, accepted.received
+            )
+        }
+        Frame::LoginAnswer(LoginAnswer::Refused(code)) => format!("LoginAnswer: {}", code.code()),
+        Frame::Ack { received } => format!("Ack of {received}"),
+        Frame::Send { id, to, payload, config } => {
+            format!("Send {id} to {}, {payload:?}, {config:?}", text(to))
+        }
+        Frame::Delivery { from, payload, config } => {
+            format!("Delivery from {from}, {payload:?}, {config:?}")
+        }
+        Frame::SendResults { code, ids } => {
+            let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+            format!("SendResults: {} for {}", code.code(), ids.join(" "))
+        }
+        Frame::Close { code, reason, .. } => format!("Close with {code}: {}", text(reason)),
+        other => format!("{other:?}"),
+    }
+}
+
+/// An entry, without the payloads of its frames.
+pub(crate) fn entry_in_words(entry: &Entry) -> String {
+    match entry {
+        Entry::InApp(app_id) => format!("what follows is about app {app_id}"),
+        Entry::Deliver { session, id, config, to, frame } => format!(
+            "message {id} of {} to {to}, {config:?}: {}",
+            named(session),
+            frames_in_words(frame)
+        ),
+        Entry::QueryStatus { session, query, uid } => {
+            format!("{} asks for the status of {uid}, question {query}", named(session))
+        }
+        Entry::OrphanGone { uid } => {
+            format!("a membership of {uid} no longer waits for a session")
+        }
+        Entry::Join { room, session, uid, ticket, business_id: _, permit } => {
+            let permit = match permit {
+                JoinPermit::Free => "which it may".to_owned(),
+                JoinPermit::Charged => "which its rate allows".to_owned(),
+                JoinPermit::Refused(refusal) => format!("only to return: {refusal:?}"),
+            };
+            format!(
+                "{} of {uid} asks to join room {room}, {permit}, ticket {ticket}",
+                named(session)
+            )
+        }
+        Entry::Leave { room, session, uid, ticket } => {
+            format!("{} of {uid} asks to leave room {room}, ticket {ticket}", named(session))
+        }
+        Entry::Gone { room, session, uid, end } => {
+            let end = match end {
+                MemberEnd::Ends(reason) => format!("leaves: {reason:?}"),
+                MemberEnd::WaitsUntil(until) => format!("waits for another one until {until}"),
+            };
+            format!("{} ended, and {uid} in room {room} {end}", named(session))
+        }
+        Entry::Broadcast { room, session, uid, id, frame } => format!(
+            "broadcast {id} of {} of {uid} to room {room}: {}",
+            named(session),
+            frames_in_words(frame)
+        ),
+        Entry::AskNames { room, session, uid, ticket } => format!(
+            "{} of {uid} asks for the members of room {room}, ticket {ticket}",
+            named(session)
+        ),
+        Entry::Outcomes(outcomes) => {
+            let outcomes: Vec<String> = outcomes.iter().map(outcome_in_words).collect();
+            format!("results: {}", outcomes.join(", "))
+        }
+        Entry::NotDelivered { session, id, to, config, code } => format!(
+            "message {id} of {} to {to}, {config:?}, has result {}",
+            named(session),
+            code.code()
+        ),
+        Entry::NotBroadcast { session, room, id, code } => format!(
+            "broadcast {id} of {} to room {room} has result {}",
+            named(session),
+            code.code()
+        ),
+        Entry::Push { session, frame } => {
+            format!("for {}: {}", named(session), frames_in_words(frame))
+        }
+        Entry::PushToEach { sessions, frames } => {
+            let sessions: Vec<String> = sessions.iter().map(named).collect();
+            let frames: Vec<String> = frames.iter().map(pushed_in_words).collect();
+            format!("for {}: {}", sessions.join(", "), frames.join("; "))
+        }
+        Entry::Joined { room, session, uid, ticket, entered, names, is_charged: _ } => {
+            let entered = match entered {
+                Entered::New => "is now in",
+                Entered::Back => "is back in",
+                Entered::Already => "was already in",
+            };
+            let names = names_in_words(names);
+            format!("{} of {uid} {entered} room {room}, ticket {ticket}, {names}", named(session))
+        }
+        Entry::JoinRefused { room, session, ticket, state, refusal, is_charged: _ } => format!(
+            "{} may not join room {room}, ticket {ticket}: {state:?}, {refusal:?}",
+            named(session)
+        ),
+        Entry::Names { room, session, ticket, names } => {
+            let names = names_in_words(names);
+            format!("for {}, ticket {ticket}: room {room}, {names}", named(session))
+        }
+        Entry::Left { room, session, ticket } => {
+            format!("{} left room {room}, ticket {ticket}", named(session))
+        }
+        Entry::Removed { room, session, notice } => {
+            let notice = notice.as_ref().map_or("no notice".to_owned(), frames_in_words);
+            format!("{} was removed from room {room}: {notice}", named(session))
+        }
+    }
+}
+
+fn named(session: &SessionNumber) -> String {
+    format!("session {}", session.number())
+}
+
+fn outcome_in_words((session, outcome): &(SessionNumber, Outcome)) -> String {
+    match outcome {
+        Outcome::Send(code, id) => {
+            format!("{} for message {id} of {}", code.code(), named(session))
+        }
+        Outcome::Broadcast(room, code, id) => {
+            format!("{} for broadcast {id} of {} to room {room}", code.code(), named(session))
+        }
+    }
+}
+
+fn pushed_in_words((except, frame): &(Option<SessionNumber>, Bytes)) -> String {
+    let frame = frames_in_words(frame);
+    match except {
+        Some(session) => format!("{frame}, but not for {}", named(session)),
+        None => frame,
+    }
+}
+
+fn names_in_words(names: &Names) -> String {
+    let count = names.names.len();
+    let notices = if names.has_no_notices { ", without notices" } else { "" };
+    format!("{count} other members{notices}")
+}
+
+/// Frames of an entry. A forged recording may have other bytes there.
+fn frames_in_words(bytes: &Bytes) -> String {
+    let mut decoder = Decoder::new();
+    decoder.push(bytes.clone());
+    let mut words = Vec::new();
+    while let Ok(Some(frame)) = decoder.next(FRAME_BYTES_MAX) {
+        words.push(frame_in_words(&frame));
+    }
+    match words.is_empty() {
+        true => format!("{} bytes", bytes.len()),
+        false => words.join("; "),
+    }
+}
