@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use rts_server::Placement;
 use rts_trace::{RecordError, Recorder, Secrets};
 
 use crate::signals::survive_stray_signals;
@@ -16,7 +17,8 @@ const UNITS: [(&str, u64); 3] = [("KiB", 1_024), ("MiB", 1_048_576), ("GiB", 1_0
 #[derive(Debug, clap::Args)]
 pub(crate) struct TraceArgs {
     /// Record all input of the core to this file, for `rts trace`. It costs one write for each
-    /// burst of input. Older recordings are renamed to FILE.1, FILE.2 and FILE.3
+    /// burst of input. A server of several shards writes FILE.shard-0, FILE.shard-1 and so on.
+    /// Older recordings are renamed to FILE.1, FILE.2 and FILE.3
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
     /// The largest size of the recording, such as 64MiB or 2GiB. The program continues without it
@@ -43,6 +45,17 @@ impl TraceArgs {
 }
 
 impl Recording<'_> {
+    /// Begins the recording of one shard. If there are several, each has a file of its own:
+    /// `FILE.shard-0`, `FILE.shard-1` and so on. An existing recording is renamed.
+    pub(crate) fn begin_shard(&self, placement: Placement) -> Result<Recorder, RecordError> {
+        if placement.count() == 1 {
+            return self.begin();
+        }
+        let mut path = self.path.as_os_str().to_owned();
+        path.push(format!(".shard-{}", placement.own().number()));
+        Recording { args: self.args, path: Path::new(&path) }.begin()
+    }
+
     /// Begins a new file. An existing recording is renamed.
     pub(crate) fn begin(&self) -> Result<Recorder, RecordError> {
         let secrets = match self.args.trace_payloads {

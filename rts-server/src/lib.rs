@@ -23,11 +23,13 @@ pub use config::{
     AccessKey, App, AppServer, BearerKey, Config, ConfigError, ContentType, ContentTypeError,
     DEV_ACCESS_KEY, DEV_ACCESS_SECRET, DEV_APP_ID, DEV_APP_KEY, DEV_BEARER_KEY, ForwardingKey,
     KeyName, KeyNameError, Limits, Listen, ListenUrl, ListenUrlError, OpenApi, OpenApiSecret,
-    PageOrigin, PageOriginError, SecretError, TokenKey, TokenKeys, Webhook, WebhookSecret,
-    open_to_others,
+    PageOrigin, PageOriginError, SecretError, ShardCount, ShardCountError, TokenKey, TokenKeys,
+    Webhook, WebhookSecret, open_to_others,
 };
 pub use error::ServerError;
 pub use rts_egress::{AllowEntry, EntryError, Network, NetworkError, TargetUrl, UrlError};
+/// The place of a shard among the shards of a server: see [`Server::bind_observed`].
+pub use rts_proto::server::Placement;
 pub use rts_proto::{AppId, UserId};
 pub use server::Server;
 pub use state::StateError;

@@ -1,4 +1,4 @@
-//! A shard with its listeners and background tasks.
+//! A node with its listeners and background tasks.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -8,9 +8,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rts_proto::server::{Observe, Server as Core};
+use rts_proto::server::{Observe, Placement, Server as Core};
 use rts_transport_tokio::Address;
-use rts_transport_tokio::server::{Acceptor, Shard};
+use rts_transport_tokio::server::{Acceptor, Node};
 use tokio::net::{TcpListener, TcpSocket};
 
 use crate::app_server::AppServers;
@@ -33,7 +33,7 @@ const BACKLOG: u32 = 4_096;
 /// A server that listens.
 #[derive(Debug)]
 pub struct Server {
-    pub(crate) shard: Shard,
+    pub(crate) node: Node,
     listeners: Vec<Bound>,
     certificates: Certificates,
     pub(crate) openapi: Option<Listener>,
@@ -52,12 +52,12 @@ struct Bound {
 impl Server {
     /// Checks the configuration, and begins to listen.
     pub async fn bind(config: &Config) -> Result<Self, ServerError> {
-        Self::bind_with(config, || Ok::<_, Infallible>(None)).await
+        Self::bind_with(config, |_| Ok::<_, Infallible>(None)).await
     }
 
-    /// Like [`bind`](Self::bind), with an observer of the shard, such as the recorder of
+    /// Like [`bind`](Self::bind), with an observer of each shard, such as the recorder of
     /// `rts-trace`. `observe` creates it, and is called last, after everything else has succeeded.
-    /// A server that cannot start therefore begins no recording. The shard calls its observer, and
+    /// A server that cannot start therefore begins no recording. A shard calls its observer, and
     /// waits for it, at each input, command and output.
     ///
     /// # Errors
@@ -65,17 +65,17 @@ impl Server {
     /// [`ServerError::Observer`] with the error of `observe`.
     pub async fn bind_observed<E>(
         config: &Config,
-        observe: impl FnOnce() -> Result<Box<dyn Observe + Send>, E>,
+        mut observe: impl FnMut(Placement) -> Result<Box<dyn Observe + Send>, E>,
     ) -> Result<Self, ServerError>
     where
         E: Into<Box<dyn Error + Send + Sync>>,
     {
-        Self::bind_with(config, || observe().map(Some)).await
+        Self::bind_with(config, |placement| observe(placement).map(Some)).await
     }
 
     async fn bind_with<E>(
         config: &Config,
-        observe: impl FnOnce() -> Result<Option<Box<dyn Observe + Send>>, E>,
+        mut observe: impl FnMut(Placement) -> Result<Option<Box<dyn Observe + Send>>, E>,
     ) -> Result<Self, ServerError>
     where
         E: Into<Box<dyn Error + Send + Sync>>,
@@ -83,7 +83,7 @@ impl Server {
         config.check()?;
         let state = Arc::new(State::open(config.state_dir.as_deref())?);
         let authenticator = Arc::new(TokenAuthenticator::with_state(config, state.clone())?);
-        let (seed, run) = random().and_then(|seed| Ok((seed, random()?)))?;
+        let (placement_seed, run) = random().and_then(|seed| Ok((seed, random()?)))?;
         let mut certificates = Certificates::default();
         let bound = config
             .listen
@@ -103,24 +103,30 @@ impl Server {
         if let Err(error) = state.save().await {
             tracing::error!(%error, "state_dir cannot be written: new bans are lost on restart");
         }
-        let core = match observe().map_err(|error| ServerError::Observer(error.into()))? {
-            Some(observer) => Core::observed(config.core(), seed, observer),
-            None => Core::new(config.core(), seed),
-        };
-        let shard = Shard::with_poster(core, authenticator, poster.clone());
-        shard.set_link_limits(link_limits);
-        state.restore(&shard);
-        if let Some(watcher) = webhooks.watcher() {
-            shard.watch(watcher);
+        let mut cores = Vec::new();
+        for placement in Placement::of_node(config.shards.get(), placement_seed) {
+            let (core, seed) = (config.core(placement), random()?);
+            let observer =
+                observe(placement).map_err(|error| ServerError::Observer(error.into()))?;
+            cores.push(match observer {
+                Some(observer) => Core::observed(core, seed, observer),
+                None => Core::new(core, seed),
+            });
         }
-        let health = Health::new(listeners.iter().map(Bound::named).collect(), shard.clone());
+        let node = Node::with_poster(cores, authenticator, poster.clone());
+        node.set_link_limits(link_limits);
+        state.restore(&node);
+        if let Some(watcher) = webhooks.watcher() {
+            node.watch(watcher);
+        }
+        let health = Health::new(listeners.iter().map(Bound::named).collect(), node.clone());
         let openapi = openapi.map(|(openapi, bound)| {
-            Listener::new(bound, config, openapi, shard.clone(), state, health)
+            Listener::new(bound, config, openapi, node.clone(), state, health)
         });
         let openapi = openapi.transpose()?;
         let ours = listeners.iter().map(|bound| bound.at);
         poster.forbid_own(ours.chain(openapi.as_ref().map(Listener::address)));
-        Ok(Self { shard, listeners, certificates, openapi, webhooks })
+        Ok(Self { node, listeners, certificates, openapi, webhooks })
     }
 
     /// The address of the first listener. With port 0 in the configuration it has the actual port.
@@ -147,10 +153,10 @@ impl Server {
         self.openapi.as_ref().map(Listener::address)
     }
 
-    /// The shard, for its statistics.
+    /// The shards, for their statistics.
     #[must_use]
-    pub fn shard(&self) -> Shard {
-        self.shard.clone()
+    pub fn node(&self) -> Node {
+        self.node.clone()
     }
 
     /// Serves until `stop` is ready, then closes all links. Each link has a second to write its
@@ -165,8 +171,12 @@ impl Server {
         let mut tasks = Tasks::default();
         for Bound { listener, acceptor, address, .. } in self.listeners {
             tracing::info!(%address, "listening");
-            let shard = self.shard.clone();
-            let serving = async move { shard.serve(listener, acceptor).await };
+            let node = self.node.clone();
+            let serving = async move {
+                if let Err(error) = node.serve(listener, acceptor).await {
+                    tracing::error!(%error, "cannot start a thread for each shard");
+                }
+            };
             tasks.spawn(format!("the listener {address}"), serving);
         }
         if let Some(openapi) = self.openapi {
@@ -180,16 +190,16 @@ impl Server {
         });
         let outcome = tokio::select! {
             ended = tasks.ended() => Err(ended),
-            () = self.shard.failed() => {
-                Err(TaskEnded { task: "the reactor of all links".to_owned(), by_panic: true })
+            () = self.node.failed() => {
+                Err(TaskEnded { task: "the reactor of a shard".to_owned(), by_panic: true })
             }
             () = stop => Ok(()),
         };
         if let Err(ended) = &outcome {
             tracing::error!(error = %ended, "a task ended: stopping");
         }
-        self.shard.shutdown(SHUTDOWN_SPREAD);
-        self.shard.closed().await;
+        self.node.shutdown(SHUTDOWN_SPREAD);
+        self.node.closed().await;
         tracing::info!("stopped");
         Ok(outcome?)
     }

@@ -11,9 +11,9 @@ use rts_proto::limits::{
     PAYLOAD_BYTES_MAX, POSTS_PER_APP_MAX, POSTS_PER_USER_MAX, POSTS_WAITING_MAX,
     SIGNATURE_BYTES_MAX, URL_BYTES_MAX,
 };
-use rts_server::{Config, DEV_APP_ID, DEV_APP_KEY, Server};
+use rts_server::{Config, DEV_APP_ID, DEV_APP_KEY, Server, ShardCount};
 use rts_token::{AppKey, Expiry, Token};
-use rts_transport_tokio::server::Shard;
+use rts_transport_tokio::server::Node;
 use rts_transport_tokio::{
     Engine, Event, Events, LoginCode, MessageConfig, SendCode, ServerParamsCode, connect,
 };
@@ -78,15 +78,17 @@ async fn log_in(url: &str, uid: &str) -> (Engine, Events) {
 }
 
 /// A server, and many users who may post to a slow app server.
-async fn crowd(seen: &Arc<Seen>) -> (Vec<Engine>, String, Shard) {
+async fn crowd(seen: &Arc<Seen>) -> (Vec<Engine>, String, Node) {
     let app_server = slow_app_server(Arc::clone(seen)).await;
     let mut config = Config::development("127.0.0.1:0".parse().expect("an address"));
     config.openapi = None;
+    // Each shard has its part of the bounds.
+    config.shards = ShardCount::ONE;
     // The rates must not limit this load.
     config.limits.server_sends_per_second = 0;
     config.limits.sends_per_second = 0;
     let server = Server::bind(&config).await.expect("a listening server");
-    let (url, shard) = (format!("rts://{}", server.local_addr()), server.shard());
+    let (url, node) = (format!("rts://{}", server.local_addr()), server.node());
     tokio::spawn(server.run(std::future::pending()));
 
     let target = format!("http://{app_server}/");
@@ -97,13 +99,13 @@ async fn crowd(seen: &Arc<Seen>) -> (Vec<Engine>, String, Shard) {
         while events.next().await != Some(Event::ServerParamsSetResult(ServerParamsCode::Ok)) {}
         senders.push(engine);
     }
-    (senders, url, shard)
+    (senders, url, node)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn slow_app_server_costs_bounded_memory() {
     let seen = Arc::new(Seen::default());
-    let (senders, url, shard) = crowd(&seen).await;
+    let (senders, url, node) = crowd(&seen).await;
     // Each result is awaited at once, because untaken events would stop alice's link.
     let (alice, _) = log_in(&url, "alice").await;
     let (_bob, mut bobs) = log_in(&url, "bob").await;
@@ -136,7 +138,7 @@ async fn slow_app_server_costs_bounded_memory() {
         assert_eq!(sent.expect("accepted").await, SendCode::Ok);
         delays.push(begun.elapsed());
         while !matches!(bobs.next().await, Some(Event::MessageReceived { .. })) {}
-        let stats = shard.stats();
+        let stats = node.stats();
         beside_posts += usize::from(stats.posts_under_way > 0);
         most_waiting = most_waiting.max(stats.posts_waiting);
         most_under_way = most_under_way.max(stats.posts_under_way);
@@ -174,7 +176,7 @@ async fn slow_app_server_costs_bounded_memory() {
     assert!(most_bytes <= (POSTS_PER_APP_MAX + POSTS_WAITING_MAX) * bytes_of_one);
     assert!(most_bytes > POSTS_PER_APP_MAX * PAYLOAD_BYTES, "the samples were taken under load");
     assert!(beside_posts > 100, "only {beside_posts} messages between users arrived meanwhile");
-    let stats = shard.stats();
+    let stats = node.stats();
     assert_eq!((stats.posts_waiting, stats.posts_under_way, stats.post_bytes), (0, 0, 0));
 }
 
@@ -183,17 +185,17 @@ async fn slow_app_server_costs_bounded_memory() {
 #[test]
 fn runtime_shutdown_drops_posts_without_recursion() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let (_senders, shard) = runtime.block_on(async {
-        let (senders, _, shard) = crowd(&Arc::new(Seen::default())).await;
+    let (_senders, node) = runtime.block_on(async {
+        let (senders, _, node) = crowd(&Arc::new(Seen::default())).await;
         for number in 0..POSTS_PER_APP_MAX + POSTS_WAITING_MAX {
             drop(senders[number % SENDERS].send_server_message("x").expect("accepted"));
         }
-        while shard.stats().posts_waiting < POSTS_WAITING_MAX / 2 {
+        while node.stats().posts_waiting < POSTS_WAITING_MAX / 2 {
             tokio::task::yield_now().await;
         }
-        (senders, shard)
+        (senders, node)
     });
     drop(runtime);
-    let stats = shard.stats();
+    let stats = node.stats();
     assert_eq!((stats.posts_waiting, stats.posts_under_way), (0, 0));
 }

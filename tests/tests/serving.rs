@@ -71,7 +71,7 @@ async fn lives_until(at: usize) -> (bool, Lived) {
     config.openapi = Some(OpenApi::development(LOOPBACK));
     let server = Server::bind(&config).await.expect("loopback has ports");
     let (links, openapi) = (server.local_addr(), server.openapi_addr().expect("it has one"));
-    let shard = server.shard();
+    let node = server.node();
     let (engine, mut events) = alice_at(links);
     let mut lived = Lived::default();
     let (stop, stopped) = oneshot::channel::<()>();
@@ -94,12 +94,12 @@ async fn lives_until(at: usize) -> (bool, Lived) {
         let sent = engine.send_message("alice", "hi", MessageConfig::ReliableOrdered);
         assert_eq!(sent.expect("a receiver").await, SendCode::Ok, "given up at wait {at}");
         let (app_id, alice) = (DEV_APP_ID.parse(), "alice".parse());
-        let status = shard.online_status(&app_id.expect("an app"), &alice.expect("a user"));
+        let status = node.online_status(&app_id.expect("an app"), &alice.expect("a user"));
         assert_eq!(status, OnlineStatus::Online);
     }
-    shard.shutdown(Duration::ZERO);
-    shard.closed().await;
-    assert_eq!(shard.stats().links, 0, "given up at wait {at}");
+    node.shutdown(Duration::ZERO);
+    node.closed().await;
+    assert_eq!(node.stats().links, 0, "given up at wait {at}");
     engine.destroy();
     engine.closed().await;
     (has_ended, lived)

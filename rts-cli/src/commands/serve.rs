@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use rts_server::{Certificates, Config, Server};
+use rts_server::{Certificates, Config, Server, ShardCount};
 use tracing::field::display;
 
 use super::dev_server::DevServer;
@@ -34,6 +34,10 @@ pub(crate) struct Args {
     /// The configuration, a TOML file. A variable RTS__SECTION__KEY overrides a key of it
     #[arg(long, value_name = "FILE", group = "what")]
     config: Option<PathBuf>,
+    /// The number of shards, or "cores": one for each processor that the server may use [default:
+    /// the key of the configuration, or cores]
+    #[arg(long, value_name = "N")]
+    shards: Option<ShardCount>,
     #[command(flatten)]
     trace: TraceArgs,
     /// Print a configuration with every key, its default and its meaning
@@ -53,7 +57,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     // As with all log lines, writing it must not block.
     std::panic::set_hook(Box::new(|panic| tracing::error!("a bug: {panic}")));
     let mut dev_server = None;
-    let config = match &args.config {
+    let mut config = match &args.config {
         Some(path) => {
             let config =
                 Config::load(path).with_context(|| format!("configuration {}", path.display()))?;
@@ -67,6 +71,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
             dev_server.insert(dev).config()
         }
     };
+    config.shards = args.shards.unwrap_or(config.shards);
     // Each link needs a file descriptor. The system's limit may still be too low for a busy server;
     // raising it is up to the operator.
     let (version, configuration) = (env!("CARGO_PKG_VERSION"), config.file.as_deref());
@@ -80,8 +85,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     let server = match args.trace.wanted()? {
         Some(recording) => {
-            let observer = || {
-                let recorder = recording.begin().context("the recording")?;
+            let observer = |placement| {
+                let recorder = recording.begin_shard(placement).context("the recording")?;
                 anyhow::Ok(Box::new(recorder) as _)
             };
             Server::bind_observed(&config, observer).await?

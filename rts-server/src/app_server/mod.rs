@@ -34,6 +34,8 @@ use rts_proto::AppId;
 use rts_proto::server::{Post, PostProgress, Target};
 use rts_transport_tokio::server::{Begun, PostToAppServer, Posting};
 use rustls::ClientConfig;
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 
 use crate::config::{AppServer, Config, ConfigError, ForwardingKey};
 use crate::outage::Outage;
@@ -48,6 +50,8 @@ pub(crate) struct AppServers {
     /// Addresses of this server's listeners. They are set when the listeners are bound, before any
     /// client can connect.
     own: OnceLock<Vec<SocketAddr>>,
+    /// The runtime for posts, which are kept off the threads of shards.
+    runtime: Option<Handle>,
 }
 
 /// State for the posts of one app.
@@ -77,7 +81,8 @@ impl AppServers {
         for (id, app) in configured {
             apps.insert(id.clone(), Arc::new(App::new(id.as_str(), &app.app_server)?));
         }
-        Ok(Self { apps, network, own: OnceLock::new() })
+        let runtime = Handle::try_current().ok();
+        Ok(Self { apps, network, own: OnceLock::new(), runtime })
     }
 
     /// Forbids posts to these addresses, the listeners of this server. Only the first call counts.
@@ -231,13 +236,32 @@ impl PostToAppServer for AppServers {
         let app = self.apps.get(&post.app_id).map(Arc::clone);
         let network = Arc::clone(&self.network);
         let own = self.own.get().cloned().unwrap_or_default();
-        Box::pin(async move {
+        let posting = async move {
             match app {
                 Some(app) => app.post(&*network, &own, &post, begun).await,
                 None => PostProgress::NotReached,
             }
-        })
+        };
+        match &self.runtime {
+            Some(runtime) => Box::pin(on_runtime(runtime.spawn(posting))),
+            None => Box::pin(posting),
+        }
     }
+}
+
+/// Waits for a post on another runtime. Dropping this stops the post.
+async fn on_runtime(task: JoinHandle<PostProgress>) -> PostProgress {
+    struct StopOnDrop(JoinHandle<PostProgress>);
+
+    impl Drop for StopOnDrop {
+        fn drop(&mut self) {
+            self.0.abort();
+        }
+    }
+
+    let mut task = StopOnDrop(task);
+    // A post that panicked reached nobody, as far as anybody knows.
+    (&mut task.0).await.unwrap_or(PostProgress::NotReached)
 }
 
 impl std::fmt::Debug for AppServers {

@@ -15,6 +15,7 @@ mod names;
 mod openapi;
 mod root;
 mod secrets;
+mod shards;
 mod text;
 mod webhook;
 
@@ -32,4 +33,5 @@ pub use openapi::{
 };
 pub use root::Config;
 pub use secrets::{ForwardingKey, OpenApiSecret, SecretError, TokenKey, TokenKeys, WebhookSecret};
+pub use shards::{ShardCount, ShardCountError};
 pub use webhook::Webhook;

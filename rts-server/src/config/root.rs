@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use rts_proto::server::Placement;
 use rts_proto::{AppId, UserId, server};
 use serde::Deserialize;
 use toml::Table;
@@ -12,7 +13,7 @@ use super::app::{App, DEV_APP_ID};
 use super::limits::Limits;
 use super::listen::{self, Listen};
 use super::openapi::OpenApi;
-use super::{ConfigError, TokenKey, environment, text};
+use super::{ConfigError, ShardCount, TokenKey, environment, text};
 
 /// A server's configuration. It is read from a TOML file and the environment, or made in code. The
 /// type of a value refuses what is invalid. [`check`](Self::check) refuses values that contradict
@@ -57,6 +58,9 @@ pub struct Config {
     /// Allows listeners without TLS on an address that is not loopback.
     #[serde(default)]
     pub allow_public_plaintext: bool,
+    /// The number of shards.
+    #[serde(default)]
+    pub shards: ShardCount,
     /// User ids that no client can log in with.
     #[serde(default, deserialize_with = "text::list")]
     pub reserved_uids: BTreeSet<UserId>,
@@ -84,6 +88,7 @@ impl Config {
         Self {
             listen: vec![listen],
             allow_public_plaintext: false,
+            shards: ShardCount::CORES,
             reserved_uids: BTreeSet::new(),
             state_dir: None,
             apps: BTreeMap::from([(app_id, app)]),
@@ -197,11 +202,13 @@ impl Config {
         Ok(())
     }
 
-    pub(crate) fn core(&self) -> server::Config {
+    /// The configuration of the core at this place.
+    pub(crate) fn core(&self, placement: Placement) -> server::Config {
         let reports = self.apps.iter().filter(|(_, app)| app.webhook.is_some());
         let mut core = self.limits.core();
         core.reserved_uids = self.reserved_uids.clone();
         core.reported_apps = reports.map(|(id, _)| id.clone()).collect();
+        core.placement = placement;
         core
     }
 }

@@ -11,7 +11,7 @@ use rts_openapi::signature::Parts;
 use rts_openapi::{
     Action, BODY_BYTES_MAX, Call, Envelope, Error, ErrorCode, Metadata, Method, Query, Route,
 };
-use rts_transport_tokio::server::Shard;
+use rts_transport_tokio::server::Node;
 
 use super::access_log::AccessLog;
 use super::keys::{Claim, Keys};
@@ -31,7 +31,7 @@ const PARAMETER_CHARS_MAX: usize = 64;
 
 /// Answers the requests of all connections.
 pub(super) struct Answerer {
-    shard: Shard,
+    node: Node,
     state: Arc<State>,
     keys: Keys,
     turns: Turns,
@@ -43,9 +43,9 @@ pub(super) struct Answerer {
 pub(super) struct Peer(pub(super) SocketAddr);
 
 impl Answerer {
-    pub(super) fn new(shard: Shard, state: Arc<State>, keys: Keys, config: &Config) -> Self {
+    pub(super) fn new(node: Node, state: Arc<State>, keys: Keys, config: &Config) -> Self {
         let turns = Turns::new(config.apps.keys().cloned());
-        Self { shard, state, keys, turns, log: AccessLog::default() }
+        Self { node, state, keys, turns, log: AccessLog::default() }
     }
 
     /// Answers a request for an action. Never fails: the envelope contains any error.
@@ -102,7 +102,7 @@ impl Answerer {
             true => self.turns.take(&call.app_id).await?,
             false => None,
         };
-        let given = run(&self.shard, &self.state, call.clone()).await;
+        let given = run(&self.node, &self.state, call.clone()).await;
         if let Some(turn) = turn {
             turn.end();
         }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Json, Response};
-use rts_transport_tokio::server::Shard;
+use rts_transport_tokio::server::Node;
 use serde_json::json;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpSocket;
@@ -27,13 +27,13 @@ const FRESH: Duration = Duration::from_secs(1);
 pub(crate) struct Health {
     /// Names and addresses of the listeners.
     listeners: Vec<(String, SocketAddr)>,
-    shard: Shard,
+    node: Node,
     last: Mutex<Option<(Instant, Vec<String>)>>,
 }
 
 impl Health {
-    pub(crate) fn new(listeners: Vec<(String, SocketAddr)>, shard: Shard) -> Self {
-        Self { listeners, shard, last: Mutex::default() }
+    pub(crate) fn new(listeners: Vec<(String, SocketAddr)>, node: Node) -> Self {
+        Self { listeners, node, last: Mutex::default() }
     }
 
     /// Answers 200, or 503 with the problems.
@@ -63,7 +63,7 @@ impl Health {
             };
             problems.push(format!("the listener {name} {what}"));
         }
-        if timeout(PROBE_TIMEOUT, self.shard.next_turn()).await.is_err() {
+        if timeout(PROBE_TIMEOUT, self.node.next_turn()).await.is_err() {
             let seconds = PROBE_TIMEOUT.as_secs();
             problems.push(format!("what carries messages does not answer within {seconds} s"));
         }
@@ -80,7 +80,7 @@ impl Health {
         let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
         // The shard has to know the probe's address before the probe connects.
         socket.bind(SocketAddr::new(address.ip(), 0))?;
-        let expected = self.shard.expect(socket.local_addr()?);
+        let expected = self.node.expect(socket.local_addr()?);
         let mut stream = socket.connect(address).await?;
         // The end of the connection is an answer, with an error or without.
         let _ = stream.read(&mut [0]).await;
@@ -118,8 +118,8 @@ mod tests {
         }
     }
 
-    fn shard() -> Shard {
-        Shard::new(Server::new(Default::default(), 1), Arc::new(Nobody))
+    fn node() -> Node {
+        Node::new(Server::new(Default::default(), 1), Arc::new(Nobody))
     }
 
     async fn listener() -> (TcpListener, SocketAddr) {
@@ -134,12 +134,12 @@ mod tests {
         let (_stuck, stuck_address) = listener().await;
         let (gone, gone_address) = listener().await;
         drop(gone);
-        let shard = shard();
+        let node = node();
         // A server without a free place is healthy.
         let mut limits = LinkLimits::default();
         limits.links_max = 0;
-        shard.set_link_limits(limits);
-        let serving = shard.clone();
+        node.set_link_limits(limits);
+        let serving = node.clone();
         tokio::spawn(async move { serving.serve(well, Acceptor::plain()).await });
         let named = |name: &str, address| (name.to_owned(), address);
         let listeners = vec![
@@ -147,7 +147,7 @@ mod tests {
             named("two", stuck_address),
             named("three", gone_address),
         ];
-        let health = Health::new(listeners, shard);
+        let health = Health::new(listeners, node);
         let problems = health.problems().await;
         let [stuck, gone] = &problems[..] else { panic!("{problems:?}") };
         assert_eq!(stuck, "the listener two does not answer within 2 s");
@@ -159,7 +159,7 @@ mod tests {
     async fn names_shard_that_makes_no_turn() {
         let (accepting, address) = listener().await;
         tokio::spawn(async move { while accepting.accept().await.is_ok() {} });
-        let health = Health::new(vec![("one".to_owned(), address)], shard());
+        let health = Health::new(vec![("one".to_owned(), address)], node());
         let problems = health.problems().await;
         assert_eq!(problems, ["what carries messages does not answer within 2 s"]);
     }

@@ -9,7 +9,7 @@ use axum::http::header;
 use axum::response::Html;
 use axum::routing::{any, get};
 use axum::{Extension, Router};
-use rts_transport_tokio::server::{LogThrottle, Shard};
+use rts_transport_tokio::server::{LogThrottle, Node};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -61,13 +61,13 @@ impl Listener {
         Bound { listener, address }: Bound,
         config: &Config,
         openapi: &config::OpenApi,
-        shard: Shard,
+        node: Node,
         state: Arc<State>,
         health: Health,
     ) -> Result<Self, ServerError> {
         let mut pepper = [0; 32];
         getrandom::fill(&mut pepper).map_err(ServerError::Random)?;
-        let answerer = Answerer::new(shard, state, Keys::new(openapi, pepper), config);
+        let answerer = Answerer::new(node, state, Keys::new(openapi, pepper), config);
         Ok(Self { listener, address, router: router(Arc::new(answerer), Arc::new(health)) })
     }
 

@@ -7,13 +7,11 @@ use rts_proto::server::{AppStats, Page, RoomFigures, UserFigures};
 use rts_proto::{OnlineStatus, UserId};
 
 /// The members of a room; `None` when the room does not exist.
-pub(super) fn members<'a>(
-    members: Option<impl ExactSizeIterator<Item = &'a UserId>>,
-) -> OnlineUsers {
+pub(super) fn members(members: Option<Vec<UserId>>) -> OnlineUsers {
     members.map_or_else(OnlineUsers::default, |members| OnlineUsers {
         room_exists: true,
         total_user: Some(members.len()),
-        visible_user_list: Some(members.map(ToString::to_string).collect()),
+        visible_user_list: Some(members.iter().map(ToString::to_string).collect()),
         total_invisible_user: Some(0),
         invisible_user_list: Some(Vec::new()),
     })
@@ -21,7 +19,7 @@ pub(super) fn members<'a>(
 
 pub(super) fn statuses(
     uids: &[UserId],
-    status_of: impl Fn(&UserId) -> OnlineStatus,
+    mut status_of: impl FnMut(&UserId) -> OnlineStatus,
 ) -> UserStatuses {
     let status =
         |uid: &UserId| UserStatus { user_id: uid.to_string(), status: status_of(uid).code() };

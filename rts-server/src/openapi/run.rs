@@ -7,9 +7,9 @@ use rts_openapi::{
     Banned, CLOCK_SKEW_SECONDS_MAX, Call, Command, Ended, Error, ErrorCode, OnlineUsers, Removed,
     Revoked, RoomList, Sent, Stats, Unbanned, UserList, UserStatuses,
 };
-use rts_proto::server::{Ban, Command as CoreCommand, Returned, Server};
-use rts_proto::{AppId, Instant, RoomId, UserId};
-use rts_transport_tokio::server::Shard;
+use rts_proto::server::{Ban, Command as CoreCommand, Returned, Shards as _};
+use rts_proto::{AppId, RoomId, UserId};
+use rts_transport_tokio::server::{Commands, Node};
 use serde::Serialize;
 
 use super::lists;
@@ -35,9 +35,9 @@ pub(super) enum Given {
 const SUCCESS: &str = "success";
 
 /// Carries out a call, and saves its effect if a restart must not lose it.
-pub(super) async fn run(shard: &Shard, state: &Arc<State>, call: Call) -> Result<Given, Error> {
+pub(super) async fn run(node: &Node, state: &Arc<State>, call: Call) -> Result<Given, Error> {
     let outlives_restarts = call.command.outlives_restarts();
-    let given = carry_out(shard, state, call)?;
+    let given = carry_out(node, state, call)?;
     if outlives_restarts && let Err(error) = state.save().await {
         tracing::error!(
             %error,
@@ -50,58 +50,54 @@ pub(super) async fn run(shard: &Shard, state: &Arc<State>, call: Call) -> Result
     Ok(given)
 }
 
-fn carry_out(shard: &Shard, state: &State, call: Call) -> Result<Given, Error> {
+fn carry_out(node: &Node, state: &State, call: Call) -> Result<Given, Error> {
     let Call { app_id, command } = &call;
-    shard.command(|server, now| {
-        let mut core = Core { server, now, app_id, state };
-        match command {
-            Command::Unicast { from, to, payload } => {
-                core.run(CoreCommand::Unicast { app_id, from, to, payload }).map(sent)
-            }
-            Command::Broadcast { room: room_id, from, payload } => {
-                core.run(CoreCommand::BroadcastToRoom { app_id, room_id, from, payload }).map(sent)
-            }
-            Command::RoomUnicast { room: room_id, from, to, payload } => core
-                .run(CoreCommand::UnicastInRoom { app_id, room_id, from, to, payload })
-                .map(sent),
-            Command::Kick { room: room_id, uid, interval: Duration::ZERO } => {
-                core.run(CoreCommand::Kick { app_id, room_id, uid }).map(removed)
-            }
-            Command::Kick { room, uid, interval } => {
-                core.ban(&Ban::UserInRoom(room.clone(), uid.clone()), *interval).map(removed)
-            }
-            Command::Dismiss { room, interval } => core.dismiss(room, *interval).map(removed),
-            Command::Ban { ban, interval } => core.ban(ban, *interval).map(|_| banned()),
-            Command::Disconnect { uid } => core.run(CoreCommand::PutOut { app_id, uid }).map(ended),
-            Command::BanLogin { uid, interval } => {
-                let interval = interval.unwrap_or(Duration::MAX);
-                core.ban(&Ban::Login(uid.clone()), interval).map(ended)
-            }
-            Command::Unban { ban } => core.unban(ban).map(unbanned),
-            Command::Revoke { uid, issued_before } => core.revoke(uid.as_ref(), *issued_before),
-            Command::OnlineUsers { room } => {
-                Ok(Given::OnlineUsers(lists::members(server.room_members(app_id, room))))
-            }
-            Command::Statuses { uids } => {
-                let status_of = |uid: &UserId| server.online_status(now, app_id, uid);
-                Ok(Given::UserStatuses(lists::statuses(uids, status_of)))
-            }
-            Command::Users { after, limit } => {
-                let page = server.users_page(now, app_id, after.as_ref(), *limit);
-                Ok(Given::Users(lists::users(page)))
-            }
-            Command::Rooms { after, limit } => {
-                Ok(Given::Rooms(lists::rooms(server.rooms_page(app_id, after.as_ref(), *limit))))
-            }
-            Command::Stats => Ok(Given::Stats(lists::stats(server.app_stats(app_id)))),
+    let mut core = Core { node: node.commands(), app_id, state };
+    match command {
+        Command::Unicast { from, to, payload } => {
+            core.run(CoreCommand::Unicast { app_id, from, to, payload }).map(sent)
         }
-    })
+        Command::Broadcast { room: room_id, from, payload } => {
+            core.run(CoreCommand::BroadcastToRoom { app_id, room_id, from, payload }).map(sent)
+        }
+        Command::RoomUnicast { room: room_id, from, to, payload } => {
+            core.run(CoreCommand::UnicastInRoom { app_id, room_id, from, to, payload }).map(sent)
+        }
+        Command::Kick { room: room_id, uid, interval: Duration::ZERO } => {
+            core.run(CoreCommand::Kick { app_id, room_id, uid }).map(removed)
+        }
+        Command::Kick { room, uid, interval } => {
+            core.ban(&Ban::UserInRoom(room.clone(), uid.clone()), *interval).map(removed)
+        }
+        Command::Dismiss { room, interval } => core.dismiss(room, *interval).map(removed),
+        Command::Ban { ban, interval } => core.ban(ban, *interval).map(|_| banned()),
+        Command::Disconnect { uid } => core.run(CoreCommand::PutOut { app_id, uid }).map(ended),
+        Command::BanLogin { uid, interval } => {
+            let interval = interval.unwrap_or(Duration::MAX);
+            core.ban(&Ban::Login(uid.clone()), interval).map(ended)
+        }
+        Command::Unban { ban } => core.unban(ban).map(unbanned),
+        Command::Revoke { uid, issued_before } => core.revoke(uid.as_ref(), *issued_before),
+        Command::OnlineUsers { room } => {
+            Ok(Given::OnlineUsers(lists::members(core.node.room_members(app_id, room))))
+        }
+        Command::Statuses { uids } => {
+            let status_of = |uid: &UserId| core.node.online_status(app_id, uid);
+            Ok(Given::UserStatuses(lists::statuses(uids, status_of)))
+        }
+        Command::Users { after, limit } => {
+            Ok(Given::Users(lists::users(core.node.users_page(app_id, after.as_ref(), *limit))))
+        }
+        Command::Rooms { after, limit } => {
+            Ok(Given::Rooms(lists::rooms(core.node.rooms_page(app_id, after.as_ref(), *limit))))
+        }
+        Command::Stats => Ok(Given::Stats(lists::stats(core.node.app_stats(app_id)))),
+    }
 }
 
-/// The core under the shard's lock, and the state that outlives restarts.
+/// The cores of all shards, and the state that outlives restarts.
 struct Core<'a> {
-    server: &'a mut Server,
-    now: Instant,
+    node: Commands<'a>,
     app_id: &'a AppId,
     state: &'a State,
 }
@@ -110,7 +106,7 @@ impl Core<'_> {
     /// Runs a command. Returns the number of its receivers, or of sessions, memberships or bans
     /// that ended.
     fn run(&mut self, command: CoreCommand<'_>) -> Result<usize, Error> {
-        match self.server.command(self.now, command) {
+        match self.node.command(command) {
             Returned::Nothing => Ok(0),
             Returned::Whether(whether) => Ok(whether.into()),
             Returned::Count(count) => Ok(count),
@@ -133,7 +129,7 @@ impl Core<'_> {
         }
         let ban = Ban::Room(room_id.clone());
         // The room is dismissed first, since a ban would tell its members another state.
-        self.server.check_ban(self.app_id, &ban)?;
+        self.node.check_ban(self.app_id, &ban)?;
         let members = self.run(dismiss)?;
         self.ban(&ban, interval)?;
         Ok(members)

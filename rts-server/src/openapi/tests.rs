@@ -10,6 +10,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use rts_proto::AppId;
+use rts_proto::server::Shards as _;
 use socket2::{Domain, Socket, Type};
 use tokio::io::{
     AsyncRead as _, AsyncReadExt as _, AsyncWrite as _, AsyncWriteExt as _, ReadBuf, duplex, sink,
@@ -166,10 +167,10 @@ async fn body_has_a_timeout() {
 #[tokio::test(start_paused = true)]
 async fn request_without_its_body_yields_its_place() {
     let server = server().await;
-    let shard = server.shard.clone();
+    let node = server.node.clone();
     let router = server.openapi.expect("a configured OpenAPI").router;
     let app = AppId::new("123456781234567812345678").expect("well formed");
-    let bans = || shard.command(|server, _| server.app_stats(&app).bans);
+    let bans = || node.commands().app_stats(&app).bans;
     let body = r#"{"AppId": "123456781234567812345678", "Seconds": 60}"#;
     let post = format!(
         "POST /v1/users/bob/ban HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\

@@ -9,9 +9,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rts_proto::server::Ban;
+use rts_proto::server::{Ban, Command, Returned, Shards as _};
 use rts_proto::{AppId, UserId};
-use rts_transport_tokio::server::Shard;
+use rts_transport_tokio::server::Node;
 
 use file::File;
 pub use file::StateError;
@@ -22,7 +22,7 @@ use table::{Table, Until};
 /// core enforces the bans; this copy restores them after a restart. Revocations are enforced from
 /// here.
 ///
-/// Lock order: first the lock of the shard, then this one.
+/// Lock order: first the lock of a shard, then this one.
 #[derive(Debug, Default)]
 pub(crate) struct State {
     table: Mutex<Table>,
@@ -39,20 +39,22 @@ impl State {
         Ok(Self { table: Mutex::new(table), file: Some(Mutex::new(file)) })
     }
 
-    /// Restores all bans in the core that are still in force.
-    pub(crate) fn restore(&self, shard: &Shard) {
-        shard.command(|server, now| {
-            let unix_now = unix_now();
-            for ((app_id, ban), until) in &self.lock().bans {
-                let rest = match until {
-                    Until::Second(second) => Duration::from_secs(second.saturating_sub(unix_now)),
-                    Until::Lifted => Duration::MAX,
-                };
-                if let Err(error) = server.ban(now, app_id, ban, rest) {
-                    tracing::error!(app = %app_id, %error, "an earlier ban could not be restored and is not in force");
-                }
+    /// Restores all bans in the cores that are still in force.
+    pub(crate) fn restore(&self, node: &Node) {
+        // Copied, because the cores' locks come before this one.
+        let bans = self.lock().bans.clone();
+        let (mut commands, unix_now) = (node.commands(), unix_now());
+        for ((app_id, ban), until) in &bans {
+            let interval = match until {
+                Until::Second(second) => Duration::from_secs(second.saturating_sub(unix_now)),
+                Until::Lifted => Duration::MAX,
+            };
+            if let Returned::Result(Err(error)) =
+                commands.command(Command::Ban { app_id, ban, interval })
+            {
+                tracing::error!(app = %app_id, %error, "an earlier ban could not be restored and is not in force");
             }
-        });
+        }
     }
 
     /// Records a ban that the core got. An interval of zero lifts it. Returns whether there was

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rts_proto::AppId;
-use rts_proto::server::Report;
+use rts_proto::server::{Command, Report, Returned, Shards as _};
 use rts_transport_tokio::{Engine, Events, Room};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -154,7 +154,7 @@ async fn read(stream: &mut TcpStream) -> Option<Post> {
 
 fn config(url: &str) -> Config {
     let text = format!(
-        "listen = \"127.0.0.1:0\"\n[apps.{APP_ID}]\nkeys = [\"app key\"]\n\
+        "shards = 1\nlisten = \"127.0.0.1:0\"\n[apps.{APP_ID}]\nkeys = [\"app key\"]\n\
          [apps.{APP_ID}.webhook]\nurl = \"{url}\"\nsecret = \"{SECRET}\"\n"
     );
     Config::parse(&text).expect("a valid configuration")
@@ -319,12 +319,13 @@ async fn visit_of_user_is_reported() {
 async fn put_out_user_is_reported() {
     let mut back_end = BackEnd::start([]).await;
     let server = crate::Server::bind(&config(&back_end.url)).await.expect("the server starts");
-    let (address, shard) = (server.local_addr(), server.shard.clone());
+    let (address, node) = (server.local_addr(), server.node.clone());
     tokio::spawn(server.run(std::future::pending()));
     let _visitor = visitor(address).await;
     back_end.distinct(4).await;
     let alice = "alice".parse().expect("well formed");
-    assert!(shard.command(|server, now| server.put_out(now, &app(), &alice)));
+    let put_out = Command::PutOut { app_id: &app(), uid: &alice };
+    assert_eq!(node.commands().command(put_out), Returned::Whether(true));
     let events = back_end.distinct(3).await;
     let events = events.iter().map(|event| (&event["type"], &event["reason"]));
     assert_eq!(

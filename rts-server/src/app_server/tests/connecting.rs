@@ -124,6 +124,8 @@ async fn dropped_post_is_logged_as_failure() {
     let poster = Poster::listing(peer.address.port());
     for _ in 0..2 {
         drop(poster.post(&peer.url(), Payload::text("x")).until(peer.until(Saw::Said)).await);
+        // The task of the post ends.
+        tokio::task::yield_now().await;
     }
     assert_eq!(over(&poster).map(|over| over.failures), Some(2));
     let peer = Peer::says(OK).await;

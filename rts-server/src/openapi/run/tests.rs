@@ -6,10 +6,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use rts_openapi::{Call, Command, ErrorCode};
 use rts_proto::limits::BANS_PER_APP_MAX;
-use rts_proto::server::{Ban, Config, Credentials, Input, Server, Verdict};
+use rts_proto::server::{Ban, Config, Credentials, Input, Server, ShardId, Shards as _, Verdict};
 use rts_proto::wire::{Frame, Login, ResumeKey};
 use rts_proto::{AppId, LinkId, RoomId, UserId};
-use rts_transport_tokio::server::{Authenticate, Shard};
+use rts_transport_tokio::server::{Authenticate, Node};
 
 use super::{Given, carry_out};
 use crate::state::State;
@@ -37,8 +37,8 @@ fn lobby() -> RoomId {
 }
 
 /// A shard with alice in the lobby, in an app with all the bans that it may have but this number.
-fn shard(bans_left: usize) -> Shard {
-    let shard = Shard::new(Server::new(Config::default(), 1), Arc::new(AcceptAll));
+fn node(bans_left: usize) -> Node {
+    let node = Node::new(Server::new(Config::default(), 1), Arc::new(AcceptAll));
     let link = LinkId(1);
     let login = Login {
         app_id: app_id(),
@@ -49,30 +49,30 @@ fn shard(bans_left: usize) -> Shard {
         engine: 0,
         attempt: 0,
     };
-    shard.command(|server, now| {
+    node.commands().shard(ShardId::FIRST, |server, now| {
         server.handle_input(now, Input::Accepted(link, ResumeKey([1; 16])));
         for frame in [Frame::Hello { version: 1, features: 0 }, Frame::Login(login)] {
             server.handle_input(now, Input::Received(link, frame.encode()));
         }
     });
     let join = Frame::Join { room: lobby(), ticket: 1, business_id: None };
-    shard.command(|server, now| {
+    node.commands().shard(ShardId::FIRST, |server, now| {
         server.handle_input(now, Input::Received(link, join.encode()));
         for number in bans_left..BANS_PER_APP_MAX {
             let ban = Ban::Login(uid(&number.to_string()));
             server.ban(now, &app_id(), &ban, Duration::MAX).expect("room for it");
         }
     });
-    assert_eq!(members(&shard), 1);
-    shard
+    assert_eq!(members(&node), 1);
+    node
 }
 
-fn members(shard: &Shard) -> usize {
-    shard.command(|server, _| server.room_members(&app_id(), &lobby()).map_or(0, |all| all.len()))
+fn members(node: &Node) -> usize {
+    node.commands().room_members(&app_id(), &lobby()).map_or(0, |all| all.len())
 }
 
-fn is_banned(shard: &Shard, ban: &Ban) -> bool {
-    shard.command(|server, now| server.unban(now, &app_id(), ban))
+fn is_banned(node: &Node, ban: &Ban) -> bool {
+    node.commands().shard(ShardId::FIRST, |server, now| server.unban(now, &app_id(), ban))
 }
 
 #[test]
@@ -88,9 +88,9 @@ fn removal_with_a_ban_has_both_effects_or_none() {
         (kick(MINUTE), Some(of_user), 0, false),
         (kick(Duration::ZERO), None, 0, true),
     ] {
-        let (shard, state) = (shard(bans_left), State::default());
+        let (node, state) = (node(bans_left), State::default());
         let call = Call { app_id: app_id(), command: command.clone() };
-        match carry_out(&shard, &state, call) {
+        match carry_out(&node, &state, call) {
             Ok(Given::Removed(removed)) => assert!(is_done && removed.members == 1, "{command:?}"),
             Ok(_) => panic!("{command:?}"),
             Err(error) => {
@@ -98,9 +98,9 @@ fn removal_with_a_ban_has_both_effects_or_none() {
                 assert_eq!(error.code, ErrorCode::UserCountOverLimit);
             }
         }
-        assert_eq!(members(&shard), usize::from(!is_done), "{command:?}");
+        assert_eq!(members(&node), usize::from(!is_done), "{command:?}");
         if let Some(ban) = ban {
-            assert_eq!(is_banned(&shard, &ban), is_done, "{command:?}");
+            assert_eq!(is_banned(&node, &ban), is_done, "{command:?}");
             // The state holds it if the core does.
             assert_eq!(state.ban(&app_id(), &ban, Duration::ZERO), is_done, "{command:?}");
         }
